@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+#include "proto/idl/constraint.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/idl/lexer.h"
+#include "proto/idl/memory.h"
+
+static char *trimmed(const char *text, size_t length)
+{
+	while (length > 0 && isspace((unsigned char) *text)) {
+		text++;
+		length--;
+	}
+	while (length > 0 && isspace((unsigned char) text[length - 1]))
+		length--;
+	return memory_copy(text, length);
+}
+
+static struct idl_words split_words(const char *text)
+{
+	struct idl_words words = { 0 };
+
+	for (text += strspn(text, " "); *text; text += strspn(text, " ")) {
+		size_t length = strcspn(text, " ");
+
+		words.items = memory_grow(words.items, words.n, sizeof(*words.items));
+		words.items[words.n++] = memory_copy(text, length);
+		text += length;
+	}
+	return words;
+}
+
+/* Takes the next `key` or `key: value` off `*rest`; false at the end. `*ret_value` may be NULL. */
+static bool next_annotation(const char **rest, char **ret_key, char **ret_value)
+{
+	if (**rest == '\0')
+		return false;
+
+	size_t length = strcspn(*rest, ";");
+	const char *colon = memchr(*rest, ':', length);
+
+	*ret_key = trimmed(*rest, colon ? (size_t) (colon - *rest) : length);
+	*ret_value = colon ? trimmed(colon + 1, length - (size_t) (colon + 1 - *rest)) : NULL;
+	*rest += length + ((*rest)[length] == ';');
+	return true;
+}
+
+/* ---- Above a member ---- */
+
+void notes_clear(struct idl_notes *notes)
+{
+	*notes = (struct idl_notes) { .doc = memory_copy("", 0) };
+}
+
+static bool starts_with(const char *text, const char *start)
+{
+	return strncmp(text, start, strlen(start)) == 0;
+}
+
+void notes_add(struct idl_notes *notes, const char *file, int line, const char *comment)
+{
+	static const char *const keys[] = { "exactly one of:", "access:", "replies:", "number:",
+					    "http:" };
+	bool known = false;
+	char *key, *value;
+
+	notes->file = file;
+	notes->line = line;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		known |= starts_with(comment, keys[i]);
+	if (!known) {
+		notes->doc = memory_join(notes->doc, comment);
+		return;
+	}
+	while (next_annotation(&comment, &key, &value)) {
+		if (!value || !*value)
+			idl_die(file, line, "'%s' has no value", key);
+		else if (strcmp(key, "exactly one of") == 0)
+			notes->exactly_one = split_words(value);
+		else if (strcmp(key, "access") == 0)
+			notes->access = value;
+		else if (strcmp(key, "replies") == 0)
+			notes->replies = value;
+		else if (strcmp(key, "number") == 0)
+			notes->number = value;
+		else if (strcmp(key, "http") == 0)
+			notes->http = value;
+		else
+			idl_die(file, line, "unknown annotation '%s'", key);
+	}
+}
+
+/* ---- Behind a field ---- */
+
+static void parse_bounds(const struct idl_field *field, const char *key, const char *value,
+			 double *ret_low, double *ret_high)
+{
+	char *end;
+
+	*ret_low = strtod(value, &end);
+	// strtod takes the first dot of "1..256" with it
+	const char *dots = strstr(value, "..");
+	if (!dots || end < dots || end > dots + 1)
+		idl_die(field->file, field->line, "'%s' wants LOW..HIGH, not '%s'", key, value);
+	*ret_high = strtod(dots + 2, &end);
+	if (*end || end == dots + 2 || *ret_low > *ret_high)
+		idl_die(field->file, field->line, "'%s' wants LOW..HIGH, not '%s'", key, value);
+}
+
+static void parse_flag(struct idl_field *field, const char *key)
+{
+	bool is_string = field->kind == IDL_STRING;
+
+	if (strcmp(key, "name") == 0)
+		field->name_rule = true;
+	else if (strcmp(key, "read-only") == 0)
+		field->read_only = true;
+	else if (strcmp(key, "write-only") == 0)
+		field->write_only = true;
+	else if (strcmp(key, "time") == 0 && is_string)
+		field->kind = IDL_TIME;
+	else if (strcmp(key, "money") == 0 && is_string)
+		field->kind = IDL_MONEY;
+	else
+		idl_die(field->file, field->line, "'%s' does not fit the field '%s'", key,
+			field->name);
+}
+
+void constraint_parse(struct idl_field *field, const char *comment)
+{
+	char *key, *value;
+	double low, high;
+
+	while (next_annotation(&comment, &key, &value)) {
+		if (!value) {
+			parse_flag(field, key);
+		} else if (!*value) {
+			idl_die(field->file, field->line, "'%s' has no value", key);
+		} else if (strcmp(key, "one of") == 0) {
+			field->one_of = split_words(value);
+		} else if (strcmp(key, "range") == 0) {
+			field->has_range = true;
+			parse_bounds(field, key, value, &field->low, &field->high);
+		} else if (strcmp(key, "length") == 0) {
+			field->has_length = true;
+			parse_bounds(field, key, value, &low, &high);
+			field->length_low = (long) low;
+			field->length_high = (long) high;
+		} else if (strcmp(key, "default") == 0) {
+			field->default_text = value;
+		} else {
+			idl_die(field->file, field->line, "unknown annotation '%s'", key);
+		}
+	}
+}
+
+static bool default_fits(const struct idl_field *field)
+{
+	const char *text = field->default_text;
+	char *end;
+	double number;
+
+	switch (field->kind) {
+	case IDL_BOOL:
+		return strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
+	case IDL_INT:
+		number = (double) strtoll(text, &end, 10);
+		break;
+	case IDL_FLOAT:
+		number = strtod(text, &end);
+		break;
+	case IDL_STRING:
+		for (size_t i = 0; i < field->one_of.n; i++)
+			if (strcmp(field->one_of.items[i], text) == 0)
+				return true;
+		return field->one_of.n == 0;
+	default:
+		return false;
+	}
+	return *end == '\0' && (!field->has_range || (number >= field->low && number <= field->high));
+}
+
+void constraint_check(const struct idl_field *field)
+{
+	bool plain = field->container == IDL_SINGLE;
+	bool number = field->kind == IDL_INT || field->kind == IDL_FLOAT;
+	bool string = field->kind == IDL_STRING;
+	const char *wrong = NULL;
+
+	if (field->has_range && (!plain || !number))
+		wrong = "range";
+	if (field->has_length && ((plain && !string) || field->container == IDL_MAP))
+		wrong = "length";
+	if (field->one_of.n > 0 && (!plain || !string))
+		wrong = "one of";
+	if (field->name_rule && (!plain || !string || field->has_length || field->one_of.n > 0))
+		wrong = "name";
+	if ((field->kind == IDL_TIME || field->kind == IDL_MONEY) && !plain)
+		wrong = "time or money";
+	if (field->default_text && (!plain || !default_fits(field)))
+		wrong = "default";
+	// absent in one direction, so the type must allow it
+	if ((field->read_only || field->write_only) && !field->nullable)
+		wrong = "read-only or write-only";
+	if (wrong)
+		idl_die(field->file, field->line, "'%s' does not fit the field '%s'", wrong,
+			field->name);
+}

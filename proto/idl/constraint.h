@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The annotations in comments: constraints behind a field, keys above a type, method or error.
+ * Their form is described at the top of proto/interface/common.varlink.
+ */
+#pragma once
+
+#include "proto/idl/model.h"
+
+/* What the comment lines above a member say, docs and keys apart. */
+struct idl_notes {
+	char *doc;
+	const char *file;
+	int line; // of the last comment
+	struct idl_words exactly_one;
+	char *access;
+	char *replies;
+	char *number;
+	char *http;
+};
+
+void notes_clear(struct idl_notes *notes);
+void notes_add(struct idl_notes *notes, const char *file, int line, const char *comment);
+
+/* Reads the comment behind a field; dies on what it does not know. */
+void constraint_parse(struct idl_field *field, const char *comment);
+/* Dies when the field's constraints do not fit its type or each other. */
+void constraint_check(const struct idl_field *field);

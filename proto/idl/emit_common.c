@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/idl/model.h"
+
+void emit_doc(FILE *out, const char *indent, const char *doc)
+{
+	const char *line = doc;
+
+	if (!*doc)
+		return;
+	fprintf(out, "%s/* ", indent);
+	while (*line) {
+		size_t length = strcspn(line, "\n");
+
+		fprintf(out, "%.*s", (int) length, line);
+		line += length;
+		if (*line == '\n') {
+			fprintf(out, "\n%s * ", indent);
+			line++;
+		}
+	}
+	fprintf(out, " */\n");
+}
+
+void emit_string(FILE *out, const char *text)
+{
+	fputc('"', out);
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			fprintf(out, "\\%c", *text);
+		else if (*text == '\n')
+			fputs("\\n", out);
+		else if (*text == '\t')
+			fputs("\\t", out);
+		else
+			fputc(*text, out);
+	}
+	fputc('"', out);
+}
+
+void emit_record_names(const struct idl_method *method, char request[static 256],
+		       char reply[static 256])
+{
+	snprintf(request, 256, "%s_request", method->snake);
+	snprintf(reply, 256, "%s_reply", method->snake);
+}

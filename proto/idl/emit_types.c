@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * elluminate-types.h: the records as C sees them, in the public interface of the library. It
+ * must stay valid C89 but for <stdint.h> and comments, and valid C++.
+ */
+#include <string.h>
+
+#include "proto/idl/model.h"
+
+static const char prologue[] =
+	"/* SPDX-License-Identifier: MIT */\n"
+	"/*\n"
+	" * The records of the interface org.elluminate. Generated from its definition.\n"
+	" *\n"
+	" * Every record starts with its size, set by ELLU_RECORD():\n"
+	" *\n"
+	" *\tstruct ellu_get_task_request request = ELLU_RECORD(struct ellu_get_task_request);\n"
+	" *\n"
+	" * Fields are only ever appended. A pointer that is NULL means that the value is absent; an\n"
+	" * array that is present but empty is not NULL and has the length 0. Times are microseconds\n"
+	" * since the epoch in UTC, money is billionths of a US dollar, strings are UTF-8, and an\n"
+	" * `object` is the text of a JSON object.\n"
+	" */\n"
+	"#ifndef ELLUMINATE_TYPES_H\n"
+	"#define ELLUMINATE_TYPES_H\n"
+	"\n"
+	"#include <stddef.h>\n"
+	"#include <stdint.h>\n"
+	"\n"
+	"#ifdef __cplusplus\n"
+	"extern \"C\" {\n"
+	"#define ELLU_RECORD(type) { sizeof(type) }\n"
+	"#else\n"
+	"#define ELLU_RECORD(type) { .struct_size = sizeof(type) }\n"
+	"#endif\n"
+	"\n"
+	"/* One member of a map of strings. */\n"
+	"struct ellu_entry {\n"
+	"\tconst char *key;\n"
+	"\tconst char *value;\n"
+	"};\n";
+
+static const char epilogue[] = "\n"
+			       "#ifdef __cplusplus\n"
+			       "}\n"
+			       "#endif\n"
+			       "\n"
+			       "#endif\n";
+
+static void emit_declaration(FILE *out, const struct idl_field *field)
+{
+	static const char *const scalars[_IDL_KIND_MAX] = {
+		[IDL_BOOL] = "int",	    [IDL_INT] = "int64_t",  [IDL_FLOAT] = "double",
+		[IDL_STRING] = "char",	    [IDL_TIME] = "int64_t", [IDL_MONEY] = "int64_t",
+		[IDL_OBJECT] = "char",	    [IDL_STRUCT] = NULL,
+	};
+	bool text = field->kind == IDL_STRING || field->kind == IDL_OBJECT;
+	const char *name = field->name;
+
+	if (field->container == IDL_MAP)
+		fprintf(out, "\tconst struct ellu_entry *%s;\n", name);
+	else if (field->container == IDL_ARRAY && field->kind == IDL_STRUCT)
+		fprintf(out, "\tconst struct ellu_%s *const *%s;\n", field->type->snake, name);
+	else if (field->container == IDL_ARRAY && text)
+		fprintf(out, "\tconst char *const *%s;\n", name);
+	else if (field->kind == IDL_STRUCT)
+		fprintf(out, "\tconst struct ellu_%s *%s;\n", field->type->snake, name);
+	else if (field->container == IDL_ARRAY || field->nullable || text)
+		fprintf(out, "\tconst %s *%s;\n", scalars[field->kind], name);
+	else
+		fprintf(out, "\t%s %s;\n", scalars[field->kind], name);
+	if (field->container != IDL_SINGLE)
+		fprintf(out, "\tsize_t n_%s;\n", name);
+}
+
+/* What the type does not say, as a comment line above the member. */
+static void emit_constraints(FILE *out, const struct idl_field *field)
+{
+	static const char *const units[_IDL_KIND_MAX] = {
+		[IDL_TIME] = "microseconds since the epoch",
+		[IDL_MONEY] = "billionths of a US dollar",
+		[IDL_OBJECT] = "JSON text",
+	};
+	const char *separator = "\t/* ";
+
+#define ITEM(...) (fputs(separator, out), fprintf(out, __VA_ARGS__), separator = "; ")
+	if (field->nullable && field->container == IDL_SINGLE && field->default_text)
+		ITEM("NULL means %s", field->default_text);
+	else if (field->nullable)
+		ITEM("or NULL");
+	if (units[field->kind])
+		ITEM("%s", units[field->kind]);
+	if (field->has_range)
+		ITEM("%.15g to %.15g", field->low, field->high);
+	if (field->has_length && field->container == IDL_SINGLE)
+		ITEM("%ld to %ld characters", field->length_low, field->length_high);
+	else if (field->has_length)
+		ITEM("%ld to %ld items", field->length_low, field->length_high);
+	if (field->name_rule)
+		ITEM("1 to 200 characters");
+	for (size_t i = 0; i < field->one_of.n; i++)
+		if (i == 0)
+			ITEM("\"%s\"", field->one_of.items[i]);
+		else
+			fprintf(out, ", \"%s\"", field->one_of.items[i]);
+	if (field->read_only)
+		ITEM("only in answers");
+	if (field->write_only)
+		ITEM("never in answers");
+#undef ITEM
+	if (*separator == ';')
+		fputs(" */\n", out);
+}
+
+static void emit_record(FILE *out, const char *name, const struct idl_record *record)
+{
+	fprintf(out, "struct ellu_%s {\n\tsize_t struct_size;\n", name);
+	for (size_t i = 0; i < record->n_fields; i++) {
+		emit_doc(out, "\t", record->fields[i].doc);
+		emit_constraints(out, &record->fields[i]);
+		emit_declaration(out, &record->fields[i]);
+	}
+	fputs("};\n", out);
+}
+
+static void emit_errors(FILE *out, const struct idl_interface *interface)
+{
+	fprintf(out, "\n/* Errors of %s. */\n", interface->name);
+	for (size_t i = 0; i < interface->n_errors; i++) {
+		const struct idl_error *error = &interface->errors[i];
+
+		fputc('\n', out);
+		emit_doc(out, "", error->doc);
+		fprintf(out, "#define ELLU_E_%s (-%d)\n", error->upper, 1000 + error->number);
+	}
+}
+
+void emit_types(FILE *out, const struct idl_model *model)
+{
+	fputs(prologue, out);
+	for (size_t i = 0; i < model->n_interfaces; i++)
+		emit_errors(out, &model->interfaces[i]);
+	fputc('\n', out);
+	for (size_t i = 0; i < model->n_interfaces; i++)
+		for (size_t k = 0; k < model->interfaces[i].n_types; k++)
+			fprintf(out, "struct ellu_%s;\n", model->interfaces[i].types[k].snake);
+	for (size_t i = 0; i < model->n_interfaces; i++) {
+		const struct idl_interface *interface = &model->interfaces[i];
+
+		for (size_t k = 0; k < interface->n_types; k++) {
+			fputc('\n', out);
+			emit_doc(out, "", interface->types[k].doc);
+			emit_record(out, interface->types[k].snake, &interface->types[k].record);
+		}
+		for (size_t k = 0; k < interface->n_methods; k++) {
+			const struct idl_method *method = &interface->methods[k];
+			char request[256], reply[256];
+
+			emit_record_names(method, request, reply);
+			fputc('\n', out);
+			emit_doc(out, "", method->doc);
+			emit_record(out, request, &method->request);
+			fputc('\n', out);
+			emit_record(out, reply, &method->reply);
+		}
+	}
+	fputs(epilogue, out);
+}

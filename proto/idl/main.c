@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * elluminate-idl MODE OUT FILE...: writes one generated file from the interface files.
+ *
+ * OUT appears only when it is complete.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/idl/model.h"
+
+static const struct {
+	const char *name;
+	void (*emit)(FILE *out, const struct idl_model *model);
+} modes[] = {
+	{ "--types", emit_types },
+	{ "--interface-header", emit_interface_header },
+	{ "--interface-source", emit_interface_source },
+	{ "--handlers-header", emit_handlers_header },
+	{ "--handlers-source", emit_handlers_source },
+	{ "--client-header", emit_client_header },
+	{ "--client-source", emit_client_source },
+};
+
+static int write_file(const char *path, const char *text, size_t size)
+{
+	char temporary[4096];
+
+	if (snprintf(temporary, sizeof(temporary), "%s.new", path) >= (int) sizeof(temporary))
+		return -1;
+
+	FILE *out = fopen(temporary, "we");
+	if (!out)
+		return -1;
+
+	size_t written = fwrite(text, 1, size, out);
+	if (fclose(out) != 0 || written != size || rename(temporary, path) != 0) {
+		remove(temporary);
+		return -1;
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct idl_model model = { 0 };
+	char *text = NULL;
+	size_t size = 0, mode = 0;
+
+	while (argc > 3 && mode < sizeof(modes) / sizeof(modes[0]) &&
+	       strcmp(modes[mode].name, argv[1]) != 0)
+		mode++;
+	if (argc < 4 || mode == sizeof(modes) / sizeof(modes[0])) {
+		fprintf(stderr, "Usage: elluminate-idl MODE OUT FILE...\n");
+		return EXIT_FAILURE;
+	}
+	idl_parse(&model, argv + 3, (size_t) argc - 3);
+
+	FILE *out = open_memstream(&text, &size);
+	if (!out)
+		return EXIT_FAILURE;
+	modes[mode].emit(out, &model);
+	if (fclose(out) != 0 || write_file(argv[2], text, size) < 0) {
+		fprintf(stderr, "%s: cannot be written\n", argv[2]);
+		return EXIT_FAILURE;
+	}
+	free(text);
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The parsed interface files: what the emitters read. Everything is checked when idl_parse() has
+ * returned: names resolve, constraints fit their types, every method has its access and replies,
+ * every error its numbers. An emitter only walks and prints.
+ *
+ * The model lives until the program ends; nothing in it is freed.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+enum idl_kind {
+	IDL_BOOL,
+	IDL_INT,
+	IDL_FLOAT,
+	IDL_STRING,
+	IDL_TIME, // a string on the wire, microseconds since the epoch in C
+	IDL_MONEY, // a string on the wire, nanodollars in C
+	IDL_OBJECT, // any JSON object; its text in C
+	IDL_STRUCT,
+	_IDL_KIND_MAX,
+};
+
+enum idl_container {
+	IDL_SINGLE,
+	IDL_ARRAY,
+	IDL_MAP, // [string]string
+};
+
+struct idl_words {
+	char **items;
+	size_t n;
+};
+
+struct idl_field {
+	char *name;
+	char *doc; // comment lines above the field joined by '\n'; "" without
+	const char *file;
+	int line;
+	enum idl_kind kind;
+	enum idl_container container;
+	bool nullable;
+	char *type_name; // of IDL_STRUCT
+	const struct idl_type *type; // of IDL_STRUCT
+
+	bool name_rule;
+	bool read_only;
+	bool write_only;
+	bool has_range;
+	double low;
+	double high;
+	bool has_length;
+	long length_low;
+	long length_high;
+	struct idl_words one_of;
+	char *default_text; // as written, valid for the kind; NULL without
+};
+
+struct idl_record {
+	struct idl_field *fields;
+	size_t n_fields;
+	struct idl_words exactly_one; // names of fields; empty without
+};
+
+struct idl_type {
+	char *name; // LLMConfig
+	char *snake; // llm_config
+	char *doc;
+	struct idl_record record;
+};
+
+struct idl_method {
+	char *name; // GetTask
+	char *snake; // get_task
+	char *upper; // GET_TASK
+	char *doc;
+	char *access; // anyone, own
+	char *replies; // one, pages, events
+	struct idl_record request;
+	struct idl_record reply;
+};
+
+struct idl_error {
+	char *name; // NotFound
+	char *upper; // NOT_FOUND
+	char *doc;
+	int number; // the exit status; -(1000 + number) in C
+	int http;
+	struct idl_record record; // its parameters
+};
+
+struct idl_interface {
+	char *name; // org.elluminate
+	char *snake; // elluminate: the last part of the name
+	char *upper;
+	char *text; // the source, files joined, as it is printed
+	struct idl_type *types;
+	size_t n_types;
+	struct idl_method *methods;
+	size_t n_methods;
+	struct idl_error *errors;
+	size_t n_errors;
+};
+
+struct idl_model {
+	struct idl_interface *interfaces;
+	size_t n_interfaces;
+};
+
+/* Reads `files` in order. A file that says `interface` starts a new one, the others go on with
+ * the one before. Prints FILE:LINE: what is wrong, and exits, on anything it does not understand. */
+void idl_parse(struct idl_model *model, char *const *files, size_t n_files);
+
+/* ---- Emitters ---- */
+
+void emit_types(FILE *out, const struct idl_model *model);
+void emit_interface_header(FILE *out, const struct idl_model *model);
+void emit_interface_source(FILE *out, const struct idl_model *model);
+void emit_handlers_header(FILE *out, const struct idl_model *model);
+void emit_handlers_source(FILE *out, const struct idl_model *model);
+void emit_client_header(FILE *out, const struct idl_model *model);
+void emit_client_source(FILE *out, const struct idl_model *model);
+
+/* ---- What emitters share ---- */
+
+/* A C comment of `doc` lines at `indent`; nothing for "". */
+void emit_doc(FILE *out, const char *indent, const char *doc);
+/* `text` as a C string literal, without a line break. */
+void emit_string(FILE *out, const char *text);
+/* The names of a method's records without the prefix `ellu_`: `get_task_request`. */
+void emit_record_names(const struct idl_method *method, char request[static 256],
+		       char reply[static 256]);

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Recursive descent over the Varlink interface language, as far as org.elluminate uses it: no
+ * anonymous structs, no enumerations, one layer of array or map. What is left out is refused.
+ */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/idl/constraint.h"
+#include "proto/idl/lexer.h"
+#include "proto/idl/memory.h"
+#include "proto/idl/model.h"
+
+struct parser {
+	struct lexer lexer;
+	struct idl_model *model;
+	struct idl_interface *interface;
+	struct idl_notes notes; // comments just read, for the next member
+};
+
+#define APPEND(items, n) \
+	((items) = memory_grow((items), (n), sizeof(*(items))), &(items)[(n)++])
+
+static char *convert_case(const char *name, bool upper)
+{
+	char *out = memory_grow(NULL, 0, 2 * strlen(name) + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; name[i]; i++) {
+		bool capital = isupper((unsigned char) name[i]);
+		bool after_small = i > 0 && !isupper((unsigned char) name[i - 1]);
+		bool before_small = islower((unsigned char) name[i + 1]);
+
+		if (i > 0 && capital && (after_small || before_small))
+			out[n++] = '_';
+		out[n++] = (char) (upper ? toupper((unsigned char) name[i])
+					 : tolower((unsigned char) name[i]));
+	}
+	out[n] = '\0';
+	return out;
+}
+
+static void check_field_name(const struct idl_field *field)
+{
+	static const char *const reserved[] = {
+		"auto", "bool", "break", "case", "catch", "char", "class", "const", "continue",
+		"default", "delete", "do", "double", "else", "enum", "explicit", "export",
+		"extern", "false", "float", "for", "friend", "goto", "if", "inline", "int", "long",
+		"mutable", "namespace", "new", "operator", "private", "protected", "public",
+		"register", "return", "short", "signed", "sizeof", "static", "struct", "switch",
+		"template", "this", "throw", "true", "try", "typedef", "typename", "union",
+		"unsigned", "using", "virtual", "void", "volatile", "while", "struct_size",
+	};
+
+	if (!islower((unsigned char) field->name[0]) || strchr(field->name, '.'))
+		idl_die(field->file, field->line, "'%s' is no field name", field->name);
+	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
+		if (strcmp(field->name, reserved[i]) == 0)
+			idl_die(field->file, field->line, "'%s' is a keyword in C or C++",
+				field->name);
+}
+
+/* ---- Comments ---- */
+
+/* Collects comment lines up to the next member; a blank line between forgets them. */
+static void read_notes(struct parser *parser)
+{
+	struct lexer *lexer = &parser->lexer;
+
+	notes_clear(&parser->notes);
+	while (lexer->token.kind == TOKEN_COMMENT) {
+		if (parser->notes.line > 0 && lexer->token.line > parser->notes.line + 1)
+			notes_clear(&parser->notes);
+		notes_add(&parser->notes, lexer->file, lexer->token.line, lexer->token.text);
+		lexer_next(lexer);
+	}
+	if (parser->notes.line > 0 && lexer->token.line > parser->notes.line + 1)
+		notes_clear(&parser->notes);
+}
+
+static void refuse_notes(const struct parser *parser, bool type, bool method, bool error)
+{
+	const struct idl_notes *notes = &parser->notes;
+
+	if ((notes->exactly_one.n > 0 && !type) || ((notes->access || notes->replies) && !method) ||
+	    ((notes->number || notes->http) && !error))
+		idl_die(notes->file, notes->line, "the annotation does not belong here");
+}
+
+/* ---- Types and fields ---- */
+
+static void parse_type(struct lexer *lexer, struct idl_field *field)
+{
+	static const struct {
+		const char *word;
+		enum idl_kind kind;
+	} basic[] = {
+		{ "bool", IDL_BOOL },	  { "int", IDL_INT },	    { "float", IDL_FLOAT },
+		{ "string", IDL_STRING }, { "object", IDL_OBJECT },
+	};
+
+	if (lexer_is(lexer, "?")) {
+		field->nullable = true;
+		lexer_next(lexer);
+	}
+	if (lexer_is(lexer, "[")) {
+		lexer_next(lexer);
+		field->container = lexer_is(lexer, "]") ? IDL_ARRAY : IDL_MAP;
+		if (field->container == IDL_MAP)
+			lexer_take(lexer, "string");
+		lexer_take(lexer, "]");
+	}
+
+	char *word = lexer_word(lexer, "a type");
+
+	field->kind = IDL_STRUCT;
+	for (size_t i = 0; i < sizeof(basic) / sizeof(basic[0]); i++)
+		if (strcmp(word, basic[i].word) == 0)
+			field->kind = basic[i].kind;
+	if (field->kind == IDL_STRUCT && !isupper((unsigned char) word[0]))
+		idl_die(field->file, field->line, "unknown type '%s'", word);
+	field->type_name = word;
+	if ((field->container == IDL_MAP && field->kind != IDL_STRING) ||
+	    (field->container == IDL_ARRAY &&
+	     (field->kind == IDL_BOOL || field->kind == IDL_FLOAT)))
+		idl_die(field->file, field->line, "no C form for a container of '%s'", word);
+}
+
+static void parse_field(struct parser *parser, struct idl_record *record)
+{
+	struct lexer *lexer = &parser->lexer;
+	struct idl_field *field;
+	char *doc = memory_copy("", 0);
+
+	for (; lexer->token.kind == TOKEN_COMMENT; lexer_next(lexer))
+		doc = memory_join(doc, lexer->token.text);
+	field = APPEND(record->fields, record->n_fields);
+	field->doc = doc;
+	field->file = lexer->file;
+	field->line = lexer->token.line;
+	field->name = lexer_word(lexer, "a field");
+	check_field_name(field);
+	for (size_t i = 0; i + 1 < record->n_fields; i++)
+		if (strcmp(record->fields[i].name, field->name) == 0)
+			idl_die(field->file, field->line, "the field '%s' stands here twice",
+				field->name);
+	lexer_take(lexer, ":");
+	parse_type(lexer, field);
+}
+
+static void parse_record(struct parser *parser, struct idl_record *record)
+{
+	struct lexer *lexer = &parser->lexer;
+	bool more = true;
+
+	lexer_take(lexer, "(");
+	if (lexer_is(lexer, ")"))
+		more = false;
+	while (more) {
+		parse_field(parser, record);
+
+		struct idl_field *field = &record->fields[record->n_fields - 1];
+
+		more = lexer_is(lexer, ",");
+		if (more)
+			lexer_next(lexer);
+		if (lexer->token.kind == TOKEN_COMMENT && !lexer->token.first_on_line) {
+			constraint_parse(field, lexer->token.text);
+			lexer_next(lexer);
+		}
+		constraint_check(field);
+	}
+	lexer_take(lexer, ")");
+}
+
+/* ---- Members ---- */
+
+static char *member_name(struct lexer *lexer)
+{
+	char *name = lexer_word(lexer, "a name");
+
+	if (!isupper((unsigned char) name[0]) || strpbrk(name, "._"))
+		idl_die(lexer->file, lexer->token.line, "'%s' is no name of a member", name);
+	return name;
+}
+
+static void parse_type_member(struct parser *parser)
+{
+	struct idl_interface *interface = parser->interface;
+	struct idl_type *type = APPEND(interface->types, interface->n_types);
+
+	refuse_notes(parser, true, false, false);
+	type->doc = parser->notes.doc;
+	type->record.exactly_one = parser->notes.exactly_one;
+	type->name = member_name(&parser->lexer);
+	type->snake = convert_case(type->name, false);
+	parse_record(parser, &type->record);
+}
+
+static char *choice(const struct parser *parser, const char *key, char *value,
+		    const char *const *allowed)
+{
+	if (!value)
+		idl_die(parser->lexer.file, parser->lexer.token.line, "'%s:' is missing above", key);
+	for (; *allowed; allowed++)
+		if (strcmp(*allowed, value) == 0)
+			return value;
+	idl_die(parser->notes.file, parser->notes.line, "'%s: %s' is not known", key, value);
+}
+
+static void parse_method(struct parser *parser)
+{
+	static const char *const accesses[] = { "anyone", "own", NULL };
+	static const char *const replies[] = { "one", "pages", "events", NULL };
+	struct idl_interface *interface = parser->interface;
+	struct idl_method *method = APPEND(interface->methods, interface->n_methods);
+
+	refuse_notes(parser, false, true, false);
+	method->doc = parser->notes.doc;
+	method->access = choice(parser, "access", parser->notes.access, accesses);
+	method->replies = choice(parser, "replies", parser->notes.replies, replies);
+	method->name = member_name(&parser->lexer);
+	method->snake = convert_case(method->name, false);
+	method->upper = convert_case(method->name, true);
+	parse_record(parser, &method->request);
+	lexer_take(&parser->lexer, "->");
+	parse_record(parser, &method->reply);
+}
+
+static int number_note(const struct parser *parser, const char *key, const char *value, int low,
+		       int high)
+{
+	char *end;
+	long number;
+
+	if (!value)
+		idl_die(parser->lexer.file, parser->lexer.token.line, "'%s:' is missing above", key);
+	number = strtol(value, &end, 10);
+	if (*end || number < low || number > high)
+		idl_die(parser->notes.file, parser->notes.line, "'%s' wants %d..%d", key, low, high);
+	return (int) number;
+}
+
+static void parse_error(struct parser *parser)
+{
+	struct idl_interface *interface = parser->interface;
+	struct idl_error *error = APPEND(interface->errors, interface->n_errors);
+
+	refuse_notes(parser, false, false, true);
+	error->doc = parser->notes.doc;
+	error->number = number_note(parser, "number", parser->notes.number, 20, 125);
+	error->http = number_note(parser, "http", parser->notes.http, 400, 599);
+	error->name = member_name(&parser->lexer);
+	error->upper = convert_case(error->name, true);
+	parse_record(parser, &error->record);
+}
+
+static void parse_interface(struct parser *parser)
+{
+	struct idl_model *model = parser->model;
+	struct idl_interface *interface = APPEND(model->interfaces, model->n_interfaces);
+
+	refuse_notes(parser, false, false, false);
+	interface->name = lexer_word(&parser->lexer, "an interface name");
+
+	const char *dot = strrchr(interface->name, '.');
+
+	interface->snake = convert_case(dot ? dot + 1 : interface->name, false);
+	interface->upper = convert_case(dot ? dot + 1 : interface->name, true);
+	interface->text = memory_copy("", 0);
+	parser->interface = interface;
+}
+
+/* ---- Files ---- */
+
+static char *read_file(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char *text = memory_copy("", 0);
+	size_t size = 0;
+	int c;
+
+	if (!file)
+		idl_die(path, 0, "cannot be read");
+	while ((c = fgetc(file)) != EOF) {
+		text = memory_grow(text, size + 1, 1);
+		text[size++] = (char) c;
+	}
+	fclose(file);
+	return text;
+}
+
+static void parse_file(struct parser *parser, const char *path)
+{
+	static const struct {
+		const char *word;
+		void (*parse)(struct parser *parser);
+	} members[] = {
+		{ "interface", parse_interface }, { "type", parse_type_member },
+		{ "method", parse_method },	  { "error", parse_error },
+	};
+	struct lexer *lexer = &parser->lexer;
+	char *text = read_file(path);
+
+	lexer_init(lexer, path, text);
+	for (read_notes(parser); lexer->token.kind != TOKEN_END; read_notes(parser)) {
+		size_t i = 0, n = sizeof(members) / sizeof(members[0]);
+		int line = lexer->token.line;
+		char *word = lexer_word(lexer, "a member");
+
+		while (i < n && strcmp(members[i].word, word) != 0)
+			i++;
+		if (i == n || (i > 0 && !parser->interface))
+			idl_die(path, line, "unexpected '%s'", word);
+		members[i].parse(parser);
+	}
+	if (!parser->interface)
+		idl_die(path, 1, "the first file has no 'interface'");
+	parser->interface->text = memory_join(parser->interface->text, text);
+}
+
+static void resolve_record(const struct idl_interface *interface, struct idl_record *record)
+{
+	for (size_t i = 0; i < record->n_fields; i++) {
+		struct idl_field *field = &record->fields[i];
+
+		for (size_t k = 0; k < interface->n_types && field->kind == IDL_STRUCT; k++)
+			if (strcmp(interface->types[k].name, field->type_name) == 0)
+				field->type = &interface->types[k];
+		if (field->kind == IDL_STRUCT && !field->type)
+			idl_die(field->file, field->line, "unknown type '%s'", field->type_name);
+	}
+	for (size_t k = 0; k < record->exactly_one.n; k++) {
+		size_t i = 0;
+
+		while (i < record->n_fields &&
+		       strcmp(record->fields[i].name, record->exactly_one.items[k]) != 0)
+			i++;
+		if (i == record->n_fields || !record->fields[i].nullable)
+			idl_die(record->fields[0].file, record->fields[0].line,
+				"'exactly one of' names '%s', no nullable field here",
+				record->exactly_one.items[k]);
+	}
+}
+
+static void check_twice(const struct idl_interface *interface)
+{
+	for (size_t i = 0; i < interface->n_types; i++)
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(interface->types[i].snake, interface->types[k].snake) == 0)
+				idl_die(interface->name, 0, "type '%s' stands here twice",
+					interface->types[i].name);
+	for (size_t i = 0; i < interface->n_methods; i++)
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(interface->methods[i].snake, interface->methods[k].snake) == 0)
+				idl_die(interface->name, 0, "method '%s' stands here twice",
+					interface->methods[i].name);
+}
+
+static void check_numbers(const struct idl_model *model)
+{
+	bool taken[126] = { false };
+
+	for (size_t i = 0; i < model->n_interfaces; i++)
+		for (size_t k = 0; k < model->interfaces[i].n_errors; k++) {
+			const struct idl_error *error = &model->interfaces[i].errors[k];
+
+			if (taken[error->number])
+				idl_die(model->interfaces[i].name, 0,
+					"the number of error '%s' is taken", error->name);
+			taken[error->number] = true;
+		}
+}
+
+void idl_parse(struct idl_model *model, char *const *files, size_t n_files)
+{
+	struct parser parser = { .model = model };
+
+	for (size_t i = 0; i < n_files; i++)
+		parse_file(&parser, files[i]);
+	for (size_t i = 0; i < model->n_interfaces; i++) {
+		struct idl_interface *interface = &model->interfaces[i];
+
+		check_twice(interface);
+		for (size_t k = 0; k < interface->n_types; k++)
+			resolve_record(interface, &interface->types[k].record);
+		for (size_t k = 0; k < interface->n_methods; k++) {
+			resolve_record(interface, &interface->methods[k].request);
+			resolve_record(interface, &interface->methods[k].reply);
+		}
+		for (size_t k = 0; k < interface->n_errors; k++)
+			resolve_record(interface, &interface->errors[k].record);
+	}
+	check_numbers(model);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hard limits that both sides hold. What the interface files say as well (names, pages) is
+ * held against them by a unit test.
+ */
+#pragma once
+
+#include <stdint.h>
+
+/* A message on the wire, either way, without its final NUL. */
+#define MESSAGE_SIZE_MAX (16u * 1024 * 1024)
+
+/* Arrays and objects inside each other, the outermost counted. */
+#define JSON_DEPTH_MAX 64
+
+/* Values of all kinds in one text: json-c spends about 70 bytes on each. */
+#define JSON_VALUES_MAX 1000000
+
+/* Integers lie within plus and minus 2^53: every JSON parser keeps them exact. */
+#define INTEGER_MAX INT64_C(9007199254740992)
+
+/* Characters (not bytes) of the name of a resource. */
+#define NAME_MAX_CHARS 200
+
+/* Items of a page: when the caller does not say, and at most. */
+#define PAGE_DEFAULT 100
+#define PAGE_MAX 1000
+
+/* A page ends when its items take as much, whatever their number. */
+#define PAGE_BYTES_MAX (4u * 1024 * 1024)
+
+/* Rows and their bytes in one call that adds rows. */
+#define ROWS_MAX 1000
+#define ROWS_BYTES_MAX (4u * 1024 * 1024)
+
+/* A longer text of a model makes its item fail with TooLarge. */
+#define RESPONSE_TEXT_MAX (2u * 1024 * 1024)
+
+/* A line of a task's log, cut at a character. */
+#define LOG_LINE_MAX 1024

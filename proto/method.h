@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Methods and errors of the interfaces as tables. The tables themselves are generated; see
+ * proto/generated/interface.h for the ids and the records.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "proto/record.h"
+
+enum method_access {
+	METHOD_ACCESS_ANYONE,
+	METHOD_ACCESS_OWN, // the caller's own resources; administrators all
+};
+
+enum method_replies {
+	METHOD_REPLIES_ONE,
+	METHOD_REPLIES_PAGES, // with `more`: all pages
+	METHOD_REPLIES_EVENTS, // with `more`: events, the terminal one last
+};
+
+struct method {
+	const char *name; // GetTask
+	const char *qualified_name; // org.elluminate.GetTask
+	int id; // enum method_id, or the enum of its interface
+	const struct interface_info *interface;
+	const struct record_type *request;
+	const struct record_type *reply;
+	enum method_access access;
+	enum method_replies replies;
+};
+
+struct error_parameter {
+	const char *name;
+	enum field_kind kind; // FIELD_INT, FIELD_FLOAT or FIELD_STRING
+	bool nullable;
+};
+
+struct error_info {
+	const char *name; // NotFound
+	const char *qualified_name;
+	const char *dbus_name;
+	const char *text; // a sentence
+	int code; // ELLU_E_*
+	int exit_status;
+	int http_status;
+	const struct error_parameter *parameters;
+	size_t n_parameters;
+};
+
+struct interface_info {
+	const char *name;
+	const struct method *methods;
+	size_t n_methods;
+	const struct error_info *errors;
+	size_t n_errors;
+	const char *text; // what GetInterfaceDescription answers
+};
+
+/* The main interface first. */
+extern const struct interface_info *const interfaces[];
+extern const size_t n_interfaces;
+
+extern const struct method *const methods_by_name[];
+extern const size_t n_methods_by_name;
+
+/* All give NULL for what they do not know. */
+const struct interface_info *interface_find(const char *name);
+const struct method *method_find(const char *qualified_name);
+const struct error_info *error_find(int code);
+/* By qualified name, or the short name of any interface. */
+const struct error_info *error_find_name(const char *name);

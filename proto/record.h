@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Records of the interface, driven by generated tables: JSON to C structs with validation, and
+ * back. Decoded records lie in an arena; everything they point to does as well, or is constant.
+ */
+#pragma once
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/arena.h"
+#include "proto/fault.h"
+
+enum field_kind {
+	FIELD_BOOL,
+	FIELD_INT,
+	FIELD_FLOAT,
+	FIELD_STRING,
+	FIELD_TIME,
+	FIELD_MONEY,
+	FIELD_OBJECT,
+	FIELD_STRUCT,
+	_FIELD_KIND_MAX,
+};
+
+enum field_container {
+	FIELD_SINGLE,
+	FIELD_ARRAY,
+	FIELD_MAP,
+};
+
+enum field_flags {
+	FIELD_NULLABLE = 1 << 0,
+	FIELD_NAME = 1 << 1,
+	FIELD_READ_ONLY = 1 << 2,
+	FIELD_WRITE_ONLY = 1 << 3,
+	FIELD_RANGE = 1 << 4,
+	FIELD_LENGTH = 1 << 5,
+	FIELD_DEFAULT = 1 << 6,
+};
+
+struct record_field {
+	const char *name;
+	enum field_kind kind;
+	enum field_container container;
+	unsigned flags; // enum field_flags
+	size_t offset;
+	size_t count_offset; // of arrays and maps
+	const struct record_type *type; // of FIELD_STRUCT
+	const char *const *one_of; // ends with NULL; NULL: anything
+	double low;
+	double high;
+	size_t length_low;
+	size_t length_high;
+	/* The default. Records point into it. */
+	struct {
+		int boolean;
+		int64_t integer;
+		double number;
+		const char *string;
+	} fallback;
+};
+
+struct record_type {
+	const char *name; // the C name without `ellu_`
+	size_t size;
+	const struct record_field *fields;
+	size_t n_fields;
+	const char *const *exactly_one; // names of fields; ends with NULL
+};
+
+/* Who made the JSON. */
+enum record_source {
+	FROM_CLIENT, // every constraint holds, unknown fields are refused, defaults are filled in
+	FROM_DAEMON, // unknown fields are ignored, types must fit
+	FROM_STORE, // like FROM_DAEMON, and defaults are filled in
+};
+
+/* Who reads the JSON. */
+enum record_sink {
+	TO_CLIENT, // without write-only fields
+	TO_DAEMON, // texts of objects are checked; what is missing is left to the daemon to say
+	TO_STORE, // without write-only fields
+};
+
+/* Returns 0, or the fault's code: InvalidParameter with the path of the field behind
+ * `path_prefix` ("" at the top), or Internal without memory. */
+int record_decode(const struct record_type *type, json_object *json, enum record_source source,
+		  const char *path_prefix, struct arena *arena, void **ret_record,
+		  struct fault *fault);
+/* The same from text, which must be strict JSON. */
+int record_from_text(const struct record_type *type, const char *text, size_t size,
+		     enum record_source source, struct arena *arena, void **ret_record,
+		     struct fault *fault);
+
+/* -EDOM: a number that is not finite. -EILSEQ: a string that is not UTF-8. -EINVAL: a required
+ * pointer is NULL, a record has no size, or an object's text is none. -ENOMEM. */
+int record_encode(const struct record_type *type, const void *record, enum record_sink sink,
+		  json_object **ret_json);
+/* The same as text without blanks; free() it. `ret_size` may be NULL. */
+int record_to_text(const struct record_type *type, const void *record, enum record_sink sink,
+		   char **ret_text, size_t *ret_size);
+
+/* A JSON value whose text is `text` as it stands. NULL without memory. */
+json_object *json_raw(const char *text);
+/* A JSON number with the shortest text that reads back the same. NULL without memory or when
+ * `value` is not finite. */
+json_object *json_float(double value);
+/* The compact text, owned by `json`. NULL without memory. */
+const char *json_text(json_object *json, size_t *ret_size);
+
+/* What a field wants, for people: "an integer, 1 to 256". */
+void record_expected(const struct record_field *field, char *ret_text, size_t size);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What decode.c and encode.c share about fields.
+ */
+#pragma once
+
+#include "proto/record.h"
+
+/* The constraint alone: "1 to 256"; "" without. */
+void record_constraint(const struct record_field *field, char *ret_text, size_t size);
+
+static inline void *field_slot(const struct record_field *field, void *record)
+{
+	return (char *) record + field->offset;
+}
+
+static inline const void *field_value(const struct record_field *field, const void *record)
+{
+	return (const char *) record + field->offset;
+}
