@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/api/call.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/log.h"
+#include "proto/generated/handlers.h"
+
+struct call *call_new(struct service *service)
+{
+	struct call *call = calloc(1, sizeof(*call));
+
+	if (!call)
+		return NULL;
+	call->references = 1;
+	call->service = service;
+	service->n_under_way++;
+	arena_init(&call->arena);
+	return call;
+}
+
+struct call *call_ref(struct call *call)
+{
+	call->references++;
+	return call;
+}
+
+struct call *call_unref(struct call *call)
+{
+	if (!call || --call->references)
+		return NULL;
+	call->service->n_under_way--;
+	arena_done(&call->arena);
+	free(call);
+	return NULL;
+}
+
+void call_dispatch(struct call *call)
+{
+	int r;
+
+	call_ref(call);
+	r = api_handlers[call->method->id](call, call->request);
+	if (r < 0)
+		call_fail_errno(call, r);
+	call_unref(call);
+}
+
+void call_abandon(struct call *call)
+{
+	call->front = NULL;
+	if (call->on_gone)
+		call->on_gone(call);
+}
+
+void call_writable(struct call *call)
+{
+	if (call->on_writable)
+		call->on_writable(call);
+}
+
+static bool send_reply(struct call *call, const void *reply, bool continues)
+{
+	json_object *parameters = NULL;
+	bool room = true;
+	int r;
+
+	if (!call->front || call->answered)
+		return true;
+	r = record_encode(call->method->reply, reply, TO_CLIENT, &parameters);
+	if (r < 0) {
+		call_fail_errno(call, r);
+		return true;
+	}
+	call->answered = !continues;
+	room = call->front->reply(call, parameters, continues);
+	json_object_put(parameters);
+	return room;
+}
+
+bool call_continue(struct call *call, const void *reply)
+{
+	return send_reply(call, reply, /* continues= */ true);
+}
+
+void call_reply(struct call *call, const void *reply)
+{
+	(void)send_reply(call, reply, /* continues= */ false);
+}
+
+void call_fail(struct call *call, const struct fault *fault)
+{
+	if (!call->front || call->answered)
+		return;
+	call->answered = true;
+	call->front->fail(call, fault);
+}
+
+void call_fail_errno(struct call *call, int error)
+{
+	struct fault fault = { 0 };
+
+	log_error("%s failed: %s", call->method->name, strerror(-error));
+	fault_set(&fault, ELLU_E_INTERNAL, "%s failed: %s", call->method->name, strerror(-error));
+	call_fail(call, &fault);
+}
+
+/* ---- Pages ---- */
+
+static const struct record_field *cursor_field(const struct call *call)
+{
+	const struct record_type *type = call->method->request;
+
+	for (size_t i = 0; i < type->n_fields; i++)
+		if (strcmp(type->fields[i].name, "cursor") == 0)
+			return &type->fields[i];
+	return NULL;
+}
+
+static void next_page(struct call *call)
+{
+	call->on_writable = NULL;
+	call_dispatch(call);
+}
+
+void call_reply_page(struct call *call, const void *reply, const char *next_cursor)
+{
+	const struct record_field *field = cursor_field(call);
+	char *cursor;
+
+	if (!call->more || !next_cursor || !field) {
+		call_reply(call, reply);
+		return;
+	}
+	cursor = arena_strdup(&call->arena, next_cursor);
+	if (!cursor) {
+		call_fail_errno(call, -ENOMEM);
+		return;
+	}
+	memcpy((char *)call->request + field->offset, &cursor, sizeof(cursor));
+	call->on_writable = next_page;
+	if (call_continue(call, reply) && call->front)
+		next_page(call);
+}
+
+/* ---- Operations of the store ---- */
+
+struct scope call_scope(const struct call *call, const char *project)
+{
+	return (struct scope){
+		.uid = call->uid,
+		.all = call->administrator,
+		.project = project,
+	};
+}
+
+static void on_operation(struct store_request *request)
+{
+	struct call *call = request->userdata;
+
+	if (request->result < 0)
+		call_fail(call, &request->fault);
+	else
+		call->on_stored(call, request);
+	store_request_done(request);
+	free(request);
+	call_unref(call);
+}
+
+void *call_operation(struct call *call, size_t size,
+		     void (*stored)(struct call *call, struct store_request *request))
+{
+	struct store_request *request = calloc(1, size);
+
+	if (!request) {
+		call_fail_errno(call, -ENOMEM);
+		return NULL;
+	}
+	store_request_init(request, call->service->loop, on_operation, call_ref(call));
+	call->on_stored = stored;
+	return request;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A call of a method, as handlers see it, whichever way it came in. A front makes it, fills in
+ * who calls and the decoded request, and hands it to call_dispatch(); the method's handler
+ * (`api_<method>`, found through the generated table) answers it, now or later, exactly once with
+ * call_reply() or call_fail(), after any number of call_continue().
+ *
+ * A call is counted: what is under way for it holds a reference. When its caller goes away,
+ * call_abandon() says so to the handler, and answers go nowhere.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/store/store.h"
+#include "proto/arena.h"
+#include "proto/fault.h"
+#include "proto/method.h"
+
+struct backend;
+struct call;
+struct queue;
+
+/* The rooms that methods use, and what they tell of the daemon. */
+struct service {
+	struct store *store;
+	struct queue *queue;
+	struct backend *backend;
+	struct loop *loop;
+	int64_t started_usec; // monotonic
+	bool stopping; // submissions are refused
+	int64_t n_under_way; // calls, and what else waits for the store
+	int64_t n_connections; // counted by the fronts
+};
+
+/* How the answers leave. */
+struct call_front {
+	/* `parameters` is borrowed. Returns whether more output is welcome right now. */
+	bool (*reply)(struct call *call, json_object *parameters, bool continues);
+	void (*fail)(struct call *call, const struct fault *fault);
+};
+
+struct call {
+	unsigned references;
+	const struct call_front *front; // NULL: the caller is gone
+	void *front_data;
+	struct service *service;
+	const struct method *method;
+	int64_t uid;
+	bool administrator;
+	bool more; // many replies are welcome
+	bool answered;
+	struct arena arena;
+	void *request; // the decoded record, in the arena
+
+	/* The handler's own. */
+	void (*on_gone)(struct call *call); // the caller went away; or NULL
+	void (*on_writable)(struct call *call); // more output is welcome again; or NULL
+	void (*on_stored)(struct call *call, struct store_request *request);
+	void *data;
+};
+
+/* One reference, the front's. NULL without memory. */
+struct call *call_new(struct service *service);
+struct call *call_ref(struct call *call);
+struct call *call_unref(struct call *call);
+
+/* The generated table's entry for the method runs. */
+void call_dispatch(struct call *call);
+/* The front: the caller is gone. */
+void call_abandon(struct call *call);
+/* The front: output is low again. */
+void call_writable(struct call *call);
+
+/* One of many replies. False: hold back until on_writable. */
+bool call_continue(struct call *call, const void *reply);
+void call_reply(struct call *call, const void *reply);
+void call_fail(struct call *call, const struct fault *fault);
+void call_fail_errno(struct call *call, int error); // Internal
+
+/* A page of a list. With `more` and a further page, the method runs again for that page as
+ * soon as output is low; `reply` and `next_cursor` are borrowed for the call. */
+void call_reply_page(struct call *call, const void *reply, const char *next_cursor);
+
+/* Whose rows the call may see. */
+struct scope call_scope(const struct call *call, const char *project);
+
+/*
+ * A new operation of the store for this call: `size` bytes that begin with a store_request. When
+ * the store has answered, `stored` runs if it went well, else the call fails; then the operation
+ * is freed. NULL: no memory, the call has failed.
+ */
+void *call_operation(struct call *call, size_t size,
+		     void (*stored)(struct call *call, struct store_request *request));

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/api/follow.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "daemon/clock.h"
+#include "daemon/queue/queue.h"
+#include "daemon/queue/watch.h"
+#include "daemon/store/tasks.h"
+
+struct follow {
+	struct call *call; // a reference
+	struct watch *watch;
+	int64_t task_id;
+	bool cancel_on_disconnect;
+};
+
+/* The members that every such reply has, checked against the method's own type. */
+struct follow_reply {
+	size_t struct_size;
+	const struct ellu_task_event *event;
+	const struct ellu_task *task;
+};
+_Static_assert(sizeof(struct follow_reply) == sizeof(struct ellu_run_experiment_reply) &&
+		       sizeof(struct follow_reply) == sizeof(struct ellu_watch_task_reply),
+	       "methods that follow a task answer (event, task)");
+
+static void follow_end(struct follow *follow)
+{
+	struct call *call = follow->call;
+
+	call->on_gone = call->on_writable = NULL;
+	call->data = NULL;
+	watch_free(follow->watch);
+	free(follow);
+	call_unref(call);
+}
+
+/* ---- One answer at the end ---- */
+
+static void on_final_task(struct call *call, struct store_request *request)
+{
+	struct follow_reply reply = ELLU_RECORD(struct follow_reply);
+
+	reply.task = ((const struct task_get *)request)->ret_task;
+	call_reply(call, &reply);
+}
+
+static void answer_task(struct call *call, int64_t task_id)
+{
+	struct task_get *op = call_operation(call, sizeof(*op), on_final_task);
+
+	if (!op)
+		return;
+	op->scope = call_scope(call, NULL);
+	op->task_id = task_id;
+	store_task_get(call->service->store, op);
+}
+
+/* ---- Events ---- */
+
+static void on_event(void *userdata, const struct ellu_task_event *event, bool terminal)
+{
+	struct follow *follow = userdata;
+	struct call *call = follow->call;
+	struct follow_reply reply = ELLU_RECORD(struct follow_reply);
+
+	reply.event = event;
+	if (!call->more) {
+		if (!terminal)
+			return;
+		answer_task(call, follow->task_id);
+		follow_end(follow);
+	} else if (terminal) {
+		call_ref(call);
+		follow_end(follow);
+		call_reply(call, &reply);
+		call_unref(call);
+	} else if (!call_continue(call, &reply) && call->data) {
+		watch_pause(follow->watch);
+	}
+}
+
+static void on_failed(void *userdata, const struct fault *fault)
+{
+	struct follow *follow = userdata;
+	struct call *call = call_ref(follow->call);
+
+	follow_end(follow);
+	call_fail(call, fault);
+	call_unref(call);
+}
+
+static void on_writable(struct call *call)
+{
+	struct follow *follow = call->data;
+
+	watch_resume(follow->watch);
+}
+
+static void on_cancelled(struct queue_cancel *cancel)
+{
+	store_request_done(&cancel->op.request);
+	free(cancel);
+}
+
+static void on_gone(struct call *call)
+{
+	struct follow *follow = call->data;
+	struct queue_cancel *cancel;
+
+	/* A daemon that stops closes its connections too: that cancels nothing. */
+	if (follow->cancel_on_disconnect && !call->service->stopping) {
+		cancel = calloc(1, sizeof(*cancel));
+		if (cancel) {
+			cancel->op.task_id = follow->task_id;
+			cancel->done = on_cancelled;
+			queue_cancel_task(call->service->queue, cancel);
+		}
+	}
+	follow_end(follow);
+}
+
+void follow_task(struct call *call, int64_t task_id, int64_t after_sequence,
+		 bool cancel_on_disconnect, double min_interval_seconds)
+{
+	struct follow *follow = calloc(1, sizeof(*follow));
+	struct watch_options options = {
+		.task_id = task_id,
+		.after_sequence = after_sequence,
+		.min_interval_usec = (int64_t)(min_interval_seconds * USEC_PER_SEC),
+		.event = on_event,
+		.failed = on_failed,
+		.userdata = follow,
+	};
+	int r;
+
+	if (!follow) {
+		call_fail_errno(call, -ENOMEM);
+		return;
+	}
+	follow->task_id = task_id;
+	follow->cancel_on_disconnect = cancel_on_disconnect;
+	r = watch_new(call->service->queue, &options, &follow->watch);
+	if (r < 0) {
+		free(follow);
+		call_fail_errno(call, r);
+		return;
+	}
+	follow->call = call_ref(call);
+	call->data = follow;
+	call->on_gone = on_gone;
+	call->on_writable = on_writable;
+	if (!call->front)
+		on_gone(call); // went away while the task was stored
+}
+
+void follow_submitted(struct call *call, const struct ellu_task *task, bool detach,
+		      bool cancel_on_disconnect, double min_interval_seconds)
+{
+	struct follow_reply reply = ELLU_RECORD(struct follow_reply);
+
+	if (detach) {
+		reply.task = task;
+		call_reply(call, &reply);
+		return;
+	}
+	follow_task(call, task->id, 0, cancel_on_disconnect, min_interval_seconds);
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* Methods on tasks. */
+#include "daemon/store/tasks.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "daemon/api/call.h"
+#include "daemon/api/follow.h"
+#include "daemon/queue/queue.h"
+#include "proto/generated/handlers.h"
+
+/* Reads the task first, so that only who may see it goes on with it. */
+static int with_task(struct call *call, int64_t id,
+		     void (*found)(struct call *call, struct store_request *request))
+{
+	struct task_get *op = call_operation(call, sizeof(*op), found);
+
+	if (!op)
+		return 0;
+	op->scope = call_scope(call, NULL);
+	op->task_id = id;
+	store_task_get(call->service->store, op);
+	return 0;
+}
+
+static const struct ellu_task *overlaid(struct call *call, const struct ellu_task *task)
+{
+	struct ellu_task *copy = arena_alloc(&call->arena, sizeof(*copy));
+
+	if (!copy)
+		return task;
+	*copy = *task;
+	queue_overlay(call->service->queue, copy);
+	return copy;
+}
+
+/* ---- GetTask ---- */
+
+static void on_task(struct call *call, struct store_request *request)
+{
+	struct ellu_get_task_reply reply = ELLU_RECORD(struct ellu_get_task_reply);
+
+	reply.task = overlaid(call, ((const struct task_get *)request)->ret_task);
+	call_reply(call, &reply);
+}
+
+int api_get_task(struct call *call, const struct ellu_get_task_request *request)
+{
+	return with_task(call, request->id, on_task);
+}
+
+/* ---- ListTasks ---- */
+
+static void on_tasks(struct call *call, struct store_request *request)
+{
+	const struct tasks_list *op = (const struct tasks_list *)request;
+
+	call_reply_page(call, op->ret_reply, op->ret_reply->next_cursor);
+}
+
+int api_list_tasks(struct call *call, const struct ellu_list_tasks_request *request)
+{
+	struct tasks_list *op = call_operation(call, sizeof(*op), on_tasks);
+
+	if (!op)
+		return 0;
+	op->scope = call_scope(call, request->project);
+	op->arguments = request;
+	store_tasks_list(call->service->store, op);
+	return 0;
+}
+
+/* ---- WatchTask ---- */
+
+static void on_watchable(struct call *call, struct store_request *request)
+{
+	const struct ellu_watch_task_request *watch = call->request;
+
+	(void)request;
+	follow_task(call, watch->id, watch->after_sequence ? *watch->after_sequence : -1,
+		    /* cancel_on_disconnect= */ false, *watch->min_interval_seconds);
+}
+
+int api_watch_task(struct call *call, const struct ellu_watch_task_request *request)
+{
+	return with_task(call, request->id, on_watchable);
+}
+
+/* ---- ListTaskLogs ---- */
+
+static void on_logs(struct call *call, struct store_request *request)
+{
+	const struct task_logs_list *op = (const struct task_logs_list *)request;
+
+	call_reply_page(call, op->ret_reply, op->ret_reply->next_cursor);
+}
+
+int api_list_task_logs(struct call *call, const struct ellu_list_task_logs_request *request)
+{
+	struct task_logs_list *op = call_operation(call, sizeof(*op), on_logs);
+
+	if (!op)
+		return 0;
+	op->scope = call_scope(call, NULL);
+	op->arguments = request;
+	store_task_logs_list(call->service->store, op);
+	return 0;
+}
+
+/* ---- CancelTask ---- */
+
+static void on_cancelled(struct queue_cancel *cancel)
+{
+	struct call *call = cancel->userdata;
+	struct ellu_cancel_task_reply reply = ELLU_RECORD(struct ellu_cancel_task_reply);
+
+	if (cancel->op.request.result < 0) {
+		call_fail(call, &cancel->op.request.fault);
+	} else {
+		reply.task = cancel->op.ret_task;
+		call_reply(call, &reply);
+	}
+	store_request_done(&cancel->op.request);
+	free(cancel);
+	call_unref(call);
+}
+
+static void on_cancellable(struct call *call, struct store_request *request)
+{
+	struct queue_cancel *cancel = calloc(1, sizeof(*cancel));
+
+	if (!cancel) {
+		call_fail_errno(call, -ENOMEM);
+		return;
+	}
+	cancel->op.task_id = ((const struct task_get *)request)->task_id;
+	cancel->done = on_cancelled;
+	cancel->userdata = call_ref(call);
+	queue_cancel_task(call->service->queue, cancel);
+}
+
+int api_cancel_task(struct call *call, const struct ellu_cancel_task_request *request)
+{
+	return with_task(call, request->id, on_cancellable);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who is next. At an endpoint users take turns, within a user the priorities get 16 : 4 : 1,
+ * within a priority the flows take turns; between endpoints, the user served longest ago. The
+ * last slot of the global cap is kept for interactive calls.
+ *
+ * A lane is a flow's calls of one priority at one endpoint. It hangs in its user's turn while it
+ * has a call that could go, and is parked while its flow's own cap forbids it. An endpoint is in
+ * `ready` while it may have both such a lane and room; one without room leaves it when it is
+ * looked at, and comes back by admission_consider(), to be called whenever that may have changed.
+ * So finding the next call looks at nothing that cannot go.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "daemon/backend/backend.h"
+#include "daemon/backend/endpoint.h"
+#include "daemon/backend/table.h"
+
+#define PRIORITIES 3
+
+struct job;
+TAILQ_HEAD(jobs, job);
+struct lane;
+TAILQ_HEAD(lanes, lane);
+
+struct user {
+	struct table_node node; // admission::users
+	int64_t id;
+	uint64_t served; // when, counted in admissions
+	unsigned n_turns;
+};
+
+/* A user at an endpoint. */
+struct turn {
+	TAILQ_ENTRY(turn) of_endpoint; // endpoint::turns
+	TAILQ_ENTRY(turn) of_all; // admission::turns
+	struct endpoint *endpoint;
+	struct user *user;
+	struct lanes active[PRIORITIES];
+	int credit[PRIORITIES];
+	unsigned n_active; // lanes
+	unsigned n_lanes; // in all
+};
+
+struct flow {
+	struct table_node node; // admission::flows
+	int64_t id;
+	int in_flight;
+	struct jobs jobs; // all of them, wherever they are
+	struct lanes lanes;
+};
+
+enum lane_state {
+	LANE_EMPTY,
+	LANE_ACTIVE,
+	LANE_PARKED,
+};
+
+struct lane {
+	TAILQ_ENTRY(lane) of_turn; // turn::active
+	TAILQ_ENTRY(lane) of_flow; // flow::lanes
+	struct turn *turn;
+	struct flow *flow;
+	int priority;
+	enum lane_state state;
+	struct jobs jobs; // waiting
+	int64_t noticed_usec; // when a line for the task's log was last made
+};
+
+struct admission {
+	struct table users;
+	struct table flows;
+	struct turns turns;
+	struct endpoint_list ready;
+	int in_flight;
+	uint64_t served;
+};
+
+int admission_init(struct admission *admission);
+void admission_done(struct admission *admission);
+
+/* Finds the job's place, without queueing it. -ENOMEM. */
+int admission_enter(struct admission *admission, struct job *job);
+void admission_leave(struct admission *admission, struct job *job);
+
+void admission_queue(struct admission *admission, struct job *job, bool first);
+void admission_unqueue(struct admission *admission, struct job *job);
+void admission_ended(struct admission *admission, struct job *job); // left flight
+
+/* Whether the endpoint may have become able to take a call. */
+void admission_consider(struct admission *admission, struct endpoint *endpoint);
+
+/* The next call to be issued, counted as in flight from now on; NULL: none may go. */
+struct job *admission_next(struct admission *admission);
+
+struct flow *admission_flow(struct admission *admission, int64_t id); // or NULL

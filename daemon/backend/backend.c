@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The mailbox side and the turn. Messages and events of a turn only note what happened; at its
+ * end finished transfers are taken out, their calls go back, and what may go takes the free
+ * slots, in this order and in the same turn.
+ */
+#include "daemon/backend/backend.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "daemon/backend/core.h"
+#include "daemon/backend/multi.h"
+#include "daemon/backend/provider_simulated.h"
+#include "daemon/backend/simulated_text.h"
+#include "daemon/backend/transfer.h"
+#include "daemon/clock.h"
+#include "proto/limits.h"
+
+#define ROUNDS_MAX 16 // of a turn, before other events get theirs
+
+double backend_random(struct backend *backend)
+{
+	return simulated_fraction(&backend->random);
+}
+
+static void issue(struct backend *backend)
+{
+	struct job *job;
+
+	if (backend->draining)
+		return;
+	while ((job = admission_next(&backend->admission)))
+		job_start(job);
+}
+
+static bool multi_is_due(const struct backend *backend)
+{
+	return backend->multi && multi_due_usec(backend->multi) <= backend->now_usec;
+}
+
+static void set_timer(struct backend *backend)
+{
+	int64_t usec = deadlines_next(&backend->deadlines);
+	struct timeval after;
+
+	if (backend->multi && multi_due_usec(backend->multi) < usec)
+		usec = multi_due_usec(backend->multi);
+	if (!TAILQ_EMPTY(&backend->simulated_due))
+		usec = 0;
+	/* One that fires too early does no harm, and setting it for each call would. */
+	if (usec >= backend->timer_usec && usec != DEADLINE_NEVER)
+		return;
+	if (usec == backend->timer_usec)
+		return;
+	backend->timer_usec = usec;
+	if (usec == DEADLINE_NEVER) {
+		event_del(backend->timer);
+		return;
+	}
+	usec -= clock_monotonic_usec();
+	usec = usec > 0 ? usec : 0;
+	after.tv_sec = usec / USEC_PER_SEC;
+	after.tv_usec = usec % USEC_PER_SEC;
+	(void)event_add(backend->timer, &after);
+}
+
+static void on_turn(void *userdata)
+{
+	struct backend *backend = userdata;
+
+	for (int round = 0; round < ROUNDS_MAX; round++) {
+		backend->now_usec = clock_monotonic_usec();
+		transfer_collect(backend);
+		transfer_repair(backend);
+		deadlines_run(&backend->deadlines, backend->now_usec);
+		simulated_run(backend);
+		issue(backend);
+		if (TAILQ_EMPTY(&backend->simulated_due) && !multi_is_due(backend))
+			break;
+		if (multi_is_due(backend))
+			multi_kick(backend->multi);
+	}
+	if (backend->multi)
+		multi_settle(backend->multi);
+	set_timer(backend);
+}
+
+static void on_timer(evutil_socket_t fd, short events, void *userdata)
+{
+	struct backend *backend = userdata;
+
+	/* The turn's end does the work. */
+	(void)fd;
+	(void)events;
+	backend->timer_usec = DEADLINE_NEVER;
+}
+
+static void on_idle(struct deadline *deadline)
+{
+	struct backend *backend =
+		(struct backend *)((char *)deadline - offsetof(struct backend, idle));
+
+	if (backend->admission.in_flight == 0)
+		transfer_forget(backend);
+}
+
+int backend_global_init(void)
+{
+	return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : -EIO;
+}
+
+static int backend_init(struct backend *backend)
+{
+	if (deadlines_reserve(&backend->deadlines, 1) < 0 ||
+	    endpoints_init(&backend->endpoints) < 0 || admission_init(&backend->admission) < 0)
+		return -ENOMEM;
+	backend->tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
+	backend->timer = evtimer_new(loop_base(backend->loop), on_timer, backend);
+	if (!backend->tokener || !backend->timer)
+		return -ENOMEM;
+	backend->timer_usec = DEADLINE_NEVER;
+	backend->idle.passed = on_idle;
+	backend->now_usec = clock_monotonic_usec();
+	/* Only jitter depends on it. */
+	if (getrandom(&backend->random, sizeof(backend->random), GRND_NONBLOCK) < 0)
+		backend->random = (uint64_t)backend->now_usec;
+	return 0;
+}
+
+int backend_new(struct loop *loop, struct backend **ret_backend)
+{
+	struct backend *backend = calloc(1, sizeof(*backend));
+
+	if (!backend)
+		return -ENOMEM;
+	backend->loop = loop;
+	TAILQ_INIT(&backend->pool);
+	TAILQ_INIT(&backend->busy);
+	TAILQ_INIT(&backend->simulated_due);
+	if (backend_init(backend) < 0) {
+		backend_free(backend);
+		return -ENOMEM;
+	}
+	loop_on_turn(loop, on_turn, backend);
+	*ret_backend = backend;
+	return 0;
+}
+
+struct backend *backend_free(struct backend *backend)
+{
+	if (!backend)
+		return NULL;
+	loop_on_turn(backend->loop, NULL, NULL);
+	transfer_forget(backend);
+	endpoints_done(backend);
+	admission_done(&backend->admission);
+	deadlines_done(&backend->deadlines);
+	if (backend->timer)
+		event_free(backend->timer);
+	if (backend->tokener)
+		json_tokener_free(backend->tokener);
+	free(backend);
+	return NULL;
+}
+
+static void on_submit(struct message *message)
+{
+	struct llm_call *call = (struct llm_call *)message; // its first member
+	struct backend *backend = call->state;
+	struct job *job;
+
+	if (backend->draining)
+		call_refuse(call, LLM_CANCELLED);
+	else if (job_new(backend, call, &job) < 0)
+		call_refuse(call, LLM_ITEM_FAILED);
+}
+
+void backend_submit(struct backend *backend, struct llm_call *call)
+{
+	call->state = backend;
+	call->message.deliver = on_submit;
+	loop_post(backend->loop, &call->message);
+}
+
+struct order {
+	struct message message;
+	struct backend *backend;
+	int64_t flow;
+};
+
+static int send_order(struct backend *backend, int64_t flow, void (*deliver)(struct message *))
+{
+	struct order *order = malloc(sizeof(*order));
+
+	if (!order)
+		return -ENOMEM;
+	order->message.deliver = deliver;
+	order->backend = backend;
+	order->flow = flow;
+	loop_post(backend->loop, &order->message);
+	return 0;
+}
+
+static void on_cancel_flow(struct message *message)
+{
+	struct order *order = (struct order *)message; // its first member
+	struct backend *backend = order->backend;
+	struct flow *flow;
+	struct job *job, *next;
+
+	backend->now_usec = clock_monotonic_usec();
+	/* What is complete is still an answer. */
+	transfer_collect(backend);
+	flow = admission_flow(&backend->admission, order->flow);
+	/* The flow goes with its last job. */
+	for (job = flow ? TAILQ_FIRST(&flow->jobs) : NULL; job; job = next) {
+		next = TAILQ_NEXT(job, of_flow);
+		job_cancel(job);
+	}
+	free(order);
+}
+
+int backend_cancel_flow(struct backend *backend, int64_t flow)
+{
+	return send_order(backend, flow, on_cancel_flow);
+}
+
+static void cancel_waiting(struct flow *flow)
+{
+	struct job *job, *next;
+
+	for (job = TAILQ_FIRST(&flow->jobs); job; job = next) {
+		next = TAILQ_NEXT(job, of_flow);
+		if (job->state != JOB_IN_FLIGHT)
+			job_cancel(job);
+	}
+}
+
+static void on_drain(struct message *message)
+{
+	struct order *order = (struct order *)message; // its first member
+	struct backend *backend = order->backend;
+	struct table *flows = &backend->admission.flows;
+
+	backend->draining = true;
+	for (size_t i = 0; i < flows->n_buckets; i++) {
+		struct table_node *node = flows->buckets[i];
+
+		while (node) {
+			struct table_node *next = node->next;
+
+			cancel_waiting((struct flow *)node); // its first member
+			node = next;
+		}
+	}
+	free(order);
+}
+
+int backend_drain(struct backend *backend)
+{
+	return send_order(backend, 0, on_drain);
+}
+
+static const struct ellu_endpoint_status *status_of(const struct endpoint *endpoint,
+						     struct arena *arena)
+{
+	struct ellu_endpoint_status *status = arena_alloc(arena, sizeof(*status));
+
+	if (!status)
+		return NULL;
+	*status = (struct ellu_endpoint_status){
+		.struct_size = sizeof(*status),
+		.origin = arena_strdup(arena, endpoint->origin->name),
+		.llm_model_name = arena_strdup(arena, endpoint->model),
+		.in_flight = endpoint->in_flight,
+		.waiting = endpoint->waiting,
+		.working_concurrency = endpoint_limit(endpoint),
+		.calls = endpoint->calls,
+		.retries = endpoint->retries,
+		.waits = endpoint->waits,
+		.errors = endpoint->errors,
+	};
+	return status->origin && status->llm_model_name ? status : NULL;
+}
+
+static void deliver_status(struct message *message)
+{
+	struct backend_status *status = (struct backend_status *)message; // its first member
+
+	status->done(status);
+}
+
+static void status_return(struct backend_status *status)
+{
+	status->message.deliver = deliver_status;
+	loop_post(status->reply_to, &status->message);
+}
+
+struct status_order {
+	struct message message;
+	struct backend *backend;
+	struct backend_status *status;
+};
+
+static void on_status(struct message *message)
+{
+	struct status_order *order = (struct status_order *)message; // its first member
+	struct backend_status *status = order->status;
+	struct endpoints *endpoints = &order->backend->endpoints;
+	const struct ellu_endpoint_status **list;
+	const struct endpoint *endpoint;
+
+	list = arena_array(&status->arena, endpoints->table.n, sizeof(*list));
+	status->endpoints = list;
+	TAILQ_FOREACH(endpoint, &endpoints->all, of_all) {
+		if (!list)
+			break;
+		list[status->n_endpoints] = status_of(endpoint, &status->arena);
+		if (!list[status->n_endpoints])
+			break;
+		status->n_endpoints++;
+	}
+	free(order);
+	status_return(status);
+}
+
+void backend_status_get(struct backend *backend, struct backend_status *status)
+{
+	struct status_order *order = malloc(sizeof(*order));
+
+	status->endpoints = NULL;
+	status->n_endpoints = 0;
+	if (!order) {
+		status_return(status);
+		return;
+	}
+	order->message.deliver = on_status;
+	order->backend = backend;
+	order->status = status;
+	loop_post(backend->loop, &order->message);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The pooled backend connection: one loop with libcurl's multi handle, through which every LLM
+ * call of the daemon goes. It knows nothing of experiments: a call is messages and parameters
+ * in, text or a classified error out; a flow key says whose turn it is.
+ *
+ * A call is handed over with backend_submit() and comes back on `reply_to`'s thread through
+ * `done`, exactly once, also after a cancel. In between it belongs to the backend. A call is
+ * admitted only when its endpoint's working concurrency, its config's cap, its flow's cap and the
+ * global cap all allow it at that instant; what waits holds nothing.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/loop.h"
+#include "elluminate-types.h"
+#include "proto/arena.h"
+#include "proto/fault.h"
+
+struct backend;
+
+#define BACKEND_CONNECTIONS_MAX 256 // calls in flight in all
+#define BACKEND_CONNECTIONS_START 10 // working concurrency where a config sets no cap
+#define BACKEND_CONNECTIONS_GROWN 64 // and what it may grow to
+
+/* A config as calls use it, with its key. Immutable and counted; any thread. */
+struct llm_target;
+int llm_target_new(const struct ellu_llm_config *config, struct llm_target **ret_target,
+		   struct fault *fault);
+struct llm_target *llm_target_ref(struct llm_target *target);
+struct llm_target *llm_target_unref(struct llm_target *target);
+
+enum llm_outcome {
+	LLM_ANSWERED,
+	LLM_ITEM_FAILED, // final for this item
+	LLM_CONFIG_FAILED, // no call with this config can succeed: bad key, unknown model
+	LLM_UNREACHABLE, // attempts used up without ever reaching the endpoint
+	LLM_CANCELLED,
+};
+
+struct llm_call {
+	struct message message;
+	struct loop *reply_to;
+	void (*done)(struct llm_call *call);
+	/* Called on reply_to with a line for the task's log when the call waits or is retried;
+	 * the backend limits these to one per endpoint, flow and second. May be NULL. */
+	void (*notice)(void *userdata, const char *line);
+	void *userdata; // the caller's own
+
+	/* What is asked. Borrowed until done. */
+	struct llm_target *target;
+	const struct ellu_message *const *messages;
+	size_t n_messages;
+	const char *system_message; // put before the messages; or NULL
+	const struct ellu_generation_params *params; // overrule the config's; or NULL
+	bool plain; // a judge's call: only the judge config's own parameters, no system message
+	const struct ellu_tool *const *tools;
+	size_t n_tools;
+	const char *tool_choice; // or NULL
+	const char *response_format; // a JSON schema object for the answer, or NULL
+	int64_t flow; // whose turn: calls of one task share it
+	int64_t user; // and one user's flows this
+	int priority; // 0 interactive, 1 normal, 2 batch
+	int flow_connections; // this flow's own cap on calls in flight, 0: none
+	char idempotency_key[64]; // the same on each retry
+
+	/* What came back; strings lie in the arena. */
+	struct arena arena;
+	enum llm_outcome outcome;
+	struct fault fault; // set unless LLM_ANSWERED or LLM_CANCELLED
+	const char *text; // NULL: none; valid UTF-8 without NUL
+	const char *tool_calls; // JSON array of ToolCall, or NULL
+	const char *finish_reason; // or NULL
+	int64_t replaced; // invalid sequences replaced by U+FFFD
+	int64_t input_tokens; // -1: unknown, here and below
+	int64_t output_tokens;
+	int64_t reasoning_tokens;
+	int64_t cost_nanodollars;
+	int64_t attempts;
+	int64_t duration_usec; // of the attempt that was answered
+
+	void *state; // the backend's own
+};
+
+/* Once per process, before any thread. */
+int backend_global_init(void);
+
+/* `loop` is the backend's own loop; not yet running. */
+int backend_new(struct loop *loop, struct backend **ret_backend);
+/* Its loop must have stopped; every call must have come back. */
+struct backend *backend_free(struct backend *backend);
+
+/* Any thread. */
+void backend_submit(struct backend *backend, struct llm_call *call);
+
+/* Any thread. Aborts every call of the flow that was submitted before; each comes back
+ * LLM_CANCELLED (or answered, if the answer was complete). Connections in use are closed. */
+int backend_cancel_flow(struct backend *backend, int64_t flow);
+
+/* Any thread. From now on no call is issued or retried: those that wait come back LLM_CANCELLED,
+ * those in flight finish. */
+int backend_drain(struct backend *backend);
+
+/* A snapshot of the endpoints, for GetStatus. */
+struct backend_status {
+	struct message message;
+	struct loop *reply_to;
+	void (*done)(struct backend_status *status);
+	void *userdata;
+	struct arena arena;
+	const struct ellu_endpoint_status *const *endpoints;
+	size_t n_endpoints;
+};
+void backend_status_get(struct backend *backend, struct backend_status *status);

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of this folder share: the backend itself and a call's state inside it.
+ *
+ * A job is in exactly one place: waiting in its lane, backing off (its deadline is set), or in
+ * flight. Only a job in flight counts against any limit. Everything here lives on the backend's
+ * loop.
+ */
+#pragma once
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "daemon/backend/admission.h"
+#include "daemon/backend/backend.h"
+#include "daemon/backend/buffer.h"
+#include "daemon/backend/deadline.h"
+#include "daemon/backend/dialect.h"
+#include "daemon/backend/endpoint.h"
+#include "daemon/backend/retry.h"
+
+struct event;
+struct multi;
+struct transfer;
+TAILQ_HEAD(transfers, transfer);
+
+#define BACKEND_IDLE_USEC INT64_C(120000000) // then the peers have closed the connections, too
+
+enum job_state {
+	JOB_WAITING,
+	JOB_BACKING_OFF,
+	JOB_IN_FLIGHT,
+};
+
+struct job {
+	struct backend *backend;
+	struct llm_call *call;
+	struct endpoint *endpoint;
+	struct lane *lane;
+	TAILQ_ENTRY(job) of_lane; // lane::jobs while waiting; backend::simulated_due
+	TAILQ_ENTRY(job) of_flow; // flow::jobs
+	enum job_state state;
+	struct deadline deadline; // end of a backoff; end of a simulated latency
+	struct transfer *transfer; // while in flight, unless simulated
+	struct buffer body; // built once, and again when the form changes
+	struct request_form form; // of the body
+	int64_t started_usec; // of the attempt
+	unsigned n_issued; // attempts and what does not count as one
+	unsigned n_forms; // changes of the form
+	bool due; // is in backend::simulated_due
+};
+
+struct backend {
+	struct loop *loop;
+	struct event *timer;
+	int64_t timer_usec; // what the timer is set to, or DEADLINE_NEVER
+	int64_t now_usec; // of this turn
+	struct deadlines deadlines;
+	struct endpoints endpoints;
+	struct admission admission;
+	bool draining;
+	struct multi *multi; // made on first use
+	struct transfers pool; // idle easy handles
+	struct transfers busy;
+	struct deadline idle; // when nothing has been in flight for so long, memory goes back
+	struct jobs simulated_due;
+	json_tokener *tokener;
+	uint64_t random;
+};
+
+double backend_random(struct backend *backend); // in [0, 1)
+
+/* What can be done with a job; job.c. */
+int job_new(struct backend *backend, struct llm_call *call, struct job **ret_job);
+void job_start(struct job *job); // admitted
+/* Its attempt is over, and nothing of it is left but `attempt`. */
+void job_attempted(struct job *job, struct attempt *attempt);
+/* Wherever it is. Aborts what is in flight. */
+void job_cancel(struct job *job);
+/* Takes it out of flight to wait once more, as if it had never been issued. */
+void job_put_back(struct job *job);
+/* For a call that never became a job. */
+void call_refuse(struct llm_call *call, enum llm_outcome outcome);

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Requests in the dialect of OpenAI's chat completions. Nothing is sent that nobody set: many
+ * endpoints refuse parameters that they do not know.
+ */
+#include <string.h>
+
+#include "daemon/backend/dialect.h"
+
+/* Fields that extra_body may replace; a bit each in llm_target::extra_fields. */
+enum field {
+	FIELD_MODEL,
+	FIELD_MAX_TOKENS,
+	FIELD_TOP_P,
+	FIELD_TEMPERATURE,
+	FIELD_TOP_K,
+	FIELD_FREQUENCY_PENALTY,
+	FIELD_PRESENCE_PENALTY,
+	FIELD_SEED,
+	FIELD_STOP,
+	FIELD_REASONING_EFFORT,
+	FIELD_VERBOSITY,
+	FIELD_LOGPROBS,
+	FIELD_TOOLS,
+	FIELD_TOOL_CHOICE,
+	FIELD_RESPONSE_FORMAT,
+	_FIELD_MAX,
+};
+
+static const char *const field_names[_FIELD_MAX] = {
+	[FIELD_MODEL] = "model",
+	[FIELD_MAX_TOKENS] = "max_tokens",
+	[FIELD_TOP_P] = "top_p",
+	[FIELD_TEMPERATURE] = "temperature",
+	[FIELD_TOP_K] = "top_k",
+	[FIELD_FREQUENCY_PENALTY] = "frequency_penalty",
+	[FIELD_PRESENCE_PENALTY] = "presence_penalty",
+	[FIELD_SEED] = "seed",
+	[FIELD_STOP] = "stop",
+	[FIELD_REASONING_EFFORT] = "reasoning_effort",
+	[FIELD_VERBOSITY] = "verbosity",
+	[FIELD_LOGPROBS] = "logprobs",
+	[FIELD_TOOLS] = "tools",
+	[FIELD_TOOL_CHOICE] = "tool_choice",
+	[FIELD_RESPONSE_FORMAT] = "response_format",
+};
+
+static const char max_completion_tokens[] = "max_completion_tokens";
+
+/* Begins the field, unless extra_body has it. */
+static bool begin(const struct llm_target *target, enum field field, struct buffer *body)
+{
+	if (target->extra_fields & (UINT64_C(1) << field))
+		return false;
+	buffer_member(body, field_names[field]);
+	return true;
+}
+
+static void put_int(const struct llm_target *target, enum field field, const int64_t *value,
+		    struct buffer *body)
+{
+	if (value && begin(target, field, body))
+		buffer_int(body, *value);
+}
+
+static void put_float(const struct llm_target *target, enum field field, const double *value,
+		      struct buffer *body)
+{
+	if (value && begin(target, field, body))
+		buffer_float(body, *value);
+}
+
+static void put_text(const struct llm_target *target, enum field field, const char *value,
+		     struct buffer *body)
+{
+	if (value && begin(target, field, body))
+		buffer_json(body, value);
+}
+
+static void put_params(const struct llm_target *target,
+		       const struct ellu_generation_params *params, bool completion_tokens,
+		       struct buffer *body)
+{
+	if (params->max_tokens && !(target->extra_fields & (UINT64_C(1) << FIELD_MAX_TOKENS))) {
+		buffer_member(body, completion_tokens ? max_completion_tokens :
+							field_names[FIELD_MAX_TOKENS]);
+		buffer_int(body, *params->max_tokens);
+	}
+	put_float(target, FIELD_TOP_P, params->top_p, body);
+	put_float(target, FIELD_TEMPERATURE, params->temperature, body);
+	put_int(target, FIELD_TOP_K, params->top_k, body);
+	put_float(target, FIELD_FREQUENCY_PENALTY, params->frequency_penalty, body);
+	put_float(target, FIELD_PRESENCE_PENALTY, params->presence_penalty, body);
+	put_int(target, FIELD_SEED, params->seed, body);
+	if (params->stop && begin(target, FIELD_STOP, body)) {
+		for (size_t i = 0; i < params->n_stop; i++) {
+			buffer_text(body, i == 0 ? "[" : ",");
+			buffer_json(body, params->stop[i]);
+		}
+		buffer_text(body, params->n_stop == 0 ? "[]" : "]");
+	}
+	put_text(target, FIELD_REASONING_EFFORT, params->reasoning_effort, body);
+	put_text(target, FIELD_VERBOSITY, params->verbosity, body);
+	if (params->logprobs && begin(target, FIELD_LOGPROBS, body))
+		buffer_text(body, *params->logprobs ? "true" : "false");
+}
+
+/* The run's parameters before the config's, one by one. */
+static void merge_params(const struct ellu_generation_params *own,
+			 const struct ellu_generation_params *over,
+			 struct ellu_generation_params *ret_params)
+{
+	*ret_params = *own;
+	/* These two exclude each other, so that setting one unsets the other. */
+	if (over->temperature)
+		ret_params->reasoning_effort = NULL;
+	if (over->reasoning_effort)
+		ret_params->temperature = NULL;
+#define OVERRULE(field) \
+	ret_params->field = over->field ? over->field : ret_params->field
+	OVERRULE(max_tokens);
+	OVERRULE(top_p);
+	OVERRULE(temperature);
+	OVERRULE(top_k);
+	OVERRULE(frequency_penalty);
+	OVERRULE(presence_penalty);
+	OVERRULE(seed);
+	OVERRULE(reasoning_effort);
+	OVERRULE(verbosity);
+	OVERRULE(logprobs);
+#undef OVERRULE
+	if (over->stop) {
+		ret_params->stop = over->stop;
+		ret_params->n_stop = over->n_stop;
+	}
+}
+
+static void note_extra_field(struct llm_target *target, const char *name)
+{
+	for (unsigned i = 0; i < _FIELD_MAX; i++) {
+		if (strcmp(name, field_names[i]) == 0)
+			target->extra_fields |= UINT64_C(1) << i;
+	}
+	if (strcmp(name, max_completion_tokens) == 0)
+		target->extra_fields |= UINT64_C(1) << FIELD_MAX_TOKENS;
+}
+
+static int prepare_extra_body(struct llm_target *target, const char *extra_body,
+			      struct fault *fault)
+{
+	struct buffer text = { 0 };
+	json_object *json = json_tokener_parse(extra_body);
+	int r = 0;
+
+	if (!json_object_is_type(json, json_type_object)) {
+		r = fault_invalid(fault, "llm_config.extra_body", "an object");
+		goto out;
+	}
+	json_object_object_foreach(json, name, value)
+	{
+		if (strcmp(name, "messages") == 0 || strcmp(name, "stream") == 0 ||
+		    strcmp(name, "n") == 0) {
+			r = fault_invalid(fault, "llm_config.extra_body",
+					  "no messages, stream or n: the daemon sets these");
+			goto out;
+		}
+		note_extra_field(target, name);
+		buffer_text(&text, ",");
+		buffer_json(&text, name);
+		buffer_text(&text, ":");
+		buffer_text(&text, json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN |
+						     JSON_C_TO_STRING_NOSLASHESCAPE));
+	}
+	target->extra_json = arena_strndup(&target->arena, text.data ? text.data : "", text.size);
+	if (!target->extra_json || text.failed)
+		r = fault_oom(fault);
+out:
+	json_object_put(json);
+	buffer_done(&text);
+	return r;
+}
+
+int openai_prepare_target(struct llm_target *target, const char *extra_body, struct fault *fault)
+{
+	int r = 0;
+
+	target->extra_json = "";
+	if (extra_body)
+		r = prepare_extra_body(target, extra_body, fault);
+	for (int i = 0; r >= 0 && i < 2; i++) {
+		struct buffer text = { 0 };
+
+		put_params(target, &target->params, /* completion_tokens= */ i == 1, &text);
+		target->params_json[i] = arena_strndup(&target->arena, text.data ? text.data : "",
+						       text.size);
+		if (!target->params_json[i] || text.failed)
+			r = fault_oom(fault);
+		buffer_done(&text);
+	}
+	return r;
+}
+
+static void put_tool_calls(const struct ellu_message *message, struct buffer *body)
+{
+	buffer_text(body, ",\"tool_calls\":[");
+	for (size_t i = 0; i < message->n_tool_calls; i++) {
+		const struct ellu_tool_call *tool_call = message->tool_calls[i];
+
+		buffer_text(body, i == 0 ? "{\"id\":" : ",{\"id\":");
+		buffer_json(body, tool_call->id);
+		buffer_text(body, ",\"type\":\"function\",\"function\":{\"name\":");
+		buffer_json(body, tool_call->name);
+		buffer_text(body, ",\"arguments\":");
+		buffer_json(body, tool_call->arguments);
+		buffer_text(body, "}}");
+	}
+	buffer_text(body, "]");
+}
+
+static void put_message(const struct ellu_message *message, struct buffer *body)
+{
+	buffer_text(body, "{\"role\":");
+	buffer_json(body, message->role);
+	buffer_text(body, ",\"content\":");
+	if (message->parts) {
+		for (size_t i = 0; i < message->n_parts; i++) {
+			buffer_text(body, i == 0 ? "[" : ",");
+			buffer_text(body, message->parts[i]);
+		}
+		buffer_text(body, message->n_parts == 0 ? "[]" : "]");
+	} else if (message->content) {
+		buffer_json(body, message->content);
+	} else {
+		buffer_text(body, "null");
+	}
+	if (message->tool_calls && message->n_tool_calls > 0)
+		put_tool_calls(message, body);
+	if (message->tool_call_id) {
+		buffer_text(body, ",\"tool_call_id\":");
+		buffer_json(body, message->tool_call_id);
+	}
+	if (message->name) {
+		buffer_text(body, ",\"name\":");
+		buffer_json(body, message->name);
+	}
+	buffer_text(body, "}");
+}
+
+static void put_messages(const struct llm_call *call, struct buffer *body)
+{
+	const char *system_message = call->system_message ? call->system_message :
+							    call->target->system_message;
+
+	buffer_member(body, "messages");
+	buffer_text(body, "[");
+	if (system_message && !call->plain) {
+		buffer_text(body, "{\"role\":\"system\",\"content\":");
+		buffer_json(body, system_message);
+		buffer_text(body, call->n_messages > 0 ? "}," : "}");
+	}
+	for (size_t i = 0; i < call->n_messages; i++) {
+		if (i > 0)
+			buffer_text(body, ",");
+		put_message(call->messages[i], body);
+	}
+	buffer_text(body, "]");
+}
+
+static void put_tools(const struct llm_call *call, struct buffer *body)
+{
+	if (call->n_tools > 0 && begin(call->target, FIELD_TOOLS, body)) {
+		for (size_t i = 0; i < call->n_tools; i++) {
+			const struct ellu_tool *tool = call->tools[i];
+
+			buffer_text(body, i == 0 ? "[" : ",");
+			buffer_text(body, "{\"type\":\"function\",\"function\":{\"name\":");
+			buffer_json(body, tool->name);
+			if (tool->description) {
+				buffer_text(body, ",\"description\":");
+				buffer_json(body, tool->description);
+			}
+			if (tool->parameters) {
+				buffer_text(body, ",\"parameters\":");
+				buffer_text(body, tool->parameters);
+			}
+			buffer_text(body, "}}");
+		}
+		buffer_text(body, "]");
+	}
+	if (!call->tool_choice || !begin(call->target, FIELD_TOOL_CHOICE, body))
+		return;
+	if (strcmp(call->tool_choice, "auto") == 0 || strcmp(call->tool_choice, "none") == 0 ||
+	    strcmp(call->tool_choice, "required") == 0) {
+		buffer_json(body, call->tool_choice);
+	} else {
+		buffer_text(body, "{\"type\":\"function\",\"function\":{\"name\":");
+		buffer_json(body, call->tool_choice);
+		buffer_text(body, "}}");
+	}
+}
+
+static void put_response_format(const struct llm_call *call, const struct request_form *form,
+				struct buffer *body)
+{
+	if (!call->response_format || form->structured_output == STRUCTURED_NONE ||
+	    !begin(call->target, FIELD_RESPONSE_FORMAT, body))
+		return;
+	if (form->structured_output == STRUCTURED_JSON_OBJECT) {
+		buffer_text(body, "{\"type\":\"json_object\"}");
+		return;
+	}
+	buffer_text(body, "{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"answer\",\"schema\":");
+	buffer_text(body, call->response_format);
+	buffer_text(body, "}}");
+}
+
+void openai_write_request(const struct llm_call *call, const struct request_form *form,
+			  struct buffer *body)
+{
+	const struct llm_target *target = call->target;
+
+	buffer_text(body, "{");
+	put_text(target, FIELD_MODEL, target->model, body);
+	put_messages(call, body);
+	if (call->params && !call->plain) {
+		struct ellu_generation_params params;
+
+		merge_params(&target->params, call->params, &params);
+		put_params(target, &params, form->max_completion_tokens, body);
+	} else {
+		buffer_text(body, target->params_json[form->max_completion_tokens]);
+	}
+	put_tools(call, body);
+	put_response_format(call, form, body);
+	buffer_text(body, target->extra_json);
+	buffer_text(body, "}");
+}
+
+bool openai_change_form(const struct llm_call *call, const struct attempt *attempt,
+			const struct request_form *used, struct request_form *form)
+{
+	if (attempt->hint == HINT_MAX_TOKENS) {
+		bool sent = call->target->params.max_tokens ||
+			    (!call->plain && call->params && call->params->max_tokens);
+
+		if (!sent)
+			return false;
+		form->max_completion_tokens = !used->max_completion_tokens;
+		return true;
+	}
+	if (attempt->hint != HINT_RESPONSE_FORMAT || !call->response_format ||
+	    call->target->structured_fixed || used->structured_output == STRUCTURED_NONE)
+		return false;
+	/* Another call may have stepped down further meanwhile. */
+	if (form->structured_output == used->structured_output)
+		form->structured_output++;
+	return true;
+}

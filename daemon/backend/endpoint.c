@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/backend/endpoint.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/backend/core.h"
+#include "daemon/backend/simulated_text.h"
+#include "daemon/clock.h"
+
+#define WARM_USEC (60 * USEC_PER_SEC) // so long a host stays warm unused
+#define WINDOW_MIN 8
+#define LATENCY_RISE_USEC (50 * USEC_PER_MSEC) // what is less is noise
+#define GROWTH_PAUSE 4 // windows after latency took its tenth
+
+int endpoints_init(struct endpoints *endpoints)
+{
+	TAILQ_INIT(&endpoints->all);
+	if (table_init(&endpoints->table) < 0 || table_init(&endpoints->origins) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static void endpoint_free(struct endpoint *endpoint)
+{
+	struct backend *backend = endpoint->backend;
+	struct origin *origin = endpoint->origin;
+
+	if (endpoint->ready)
+		TAILQ_REMOVE(&backend->admission.ready, endpoint, of_ready);
+	deadline_unset(&backend->deadlines, &endpoint->resume);
+	deadlines_release(&backend->deadlines, 1);
+	TAILQ_REMOVE(&backend->endpoints.all, endpoint, of_all);
+	table_remove(&backend->endpoints.table, &endpoint->node);
+	if (--origin->n_endpoints == 0) {
+		table_remove(&backend->endpoints.origins, &origin->node);
+		free(origin->name);
+		free(origin);
+	}
+	free(endpoint->model);
+	free(endpoint);
+}
+
+void endpoints_done(struct backend *backend)
+{
+	struct endpoints *endpoints = &backend->endpoints;
+
+	while (endpoints->table.n > 0)
+		endpoint_free(TAILQ_FIRST(&endpoints->all));
+	table_done(&endpoints->table);
+	table_done(&endpoints->origins);
+}
+
+static void forget_oldest(struct endpoints *endpoints)
+{
+	struct endpoint *endpoint;
+
+	if (endpoints->table.n < ENDPOINTS_KEPT)
+		return;
+	TAILQ_FOREACH(endpoint, &endpoints->all, of_all) {
+		if (endpoint->n_turns == 0 && endpoint->in_flight == 0 && endpoint->waiting == 0 &&
+		    !endpoint->resume.place) {
+			endpoint_free(endpoint);
+			return;
+		}
+	}
+}
+
+static struct origin *origin_get(struct backend *backend, const struct llm_target *target)
+{
+	struct table *table = &backend->endpoints.origins;
+	uint64_t hash = simulated_hash(0, target->origin, strlen(target->origin));
+	struct table_node *node;
+	struct origin *origin;
+
+	for (node = table_first(table, hash); node; node = table_next(node)) {
+		origin = (struct origin *)node; // its first member
+		if (strcmp(origin->name, target->origin) == 0)
+			return origin;
+	}
+	origin = calloc(1, sizeof(*origin));
+	if (!origin)
+		return NULL;
+	origin->name = strdup(target->origin);
+	if (!origin->name) {
+		free(origin);
+		return NULL;
+	}
+	if (target->provider == PROVIDER_SIMULATED) {
+		origin->state = ORIGIN_WARM;
+		origin->reached = true;
+	}
+	table_add(table, &origin->node, hash);
+	return origin;
+}
+
+static void on_resume(struct deadline *deadline)
+{
+	struct endpoint *endpoint =
+		(struct endpoint *)((char *)deadline - offsetof(struct endpoint, resume));
+
+	admission_consider(&endpoint->backend->admission, endpoint);
+}
+
+static struct endpoint *endpoint_new(struct backend *backend, const struct llm_target *target)
+{
+	struct endpoint *endpoint = calloc(1, sizeof(*endpoint));
+	struct origin *origin;
+
+	if (!endpoint || deadlines_reserve(&backend->deadlines, 1) < 0) {
+		free(endpoint);
+		return NULL;
+	}
+	endpoint->model = strdup(target->model);
+	origin = endpoint->model ? origin_get(backend, target) : NULL;
+	if (!origin) {
+		deadlines_release(&backend->deadlines, 1);
+		free(endpoint->model);
+		free(endpoint);
+		return NULL;
+	}
+	origin->n_endpoints++;
+	endpoint->origin = origin;
+	endpoint->backend = backend;
+	endpoint->identity = target->identity;
+	endpoint->resume.passed = on_resume;
+	endpoint->working = BACKEND_CONNECTIONS_START;
+	TAILQ_INIT(&endpoint->turns);
+	TAILQ_INSERT_TAIL(&backend->endpoints.all, endpoint, of_all);
+	table_add(&backend->endpoints.table, &endpoint->node, target->identity);
+	return endpoint;
+}
+
+int endpoint_get(struct backend *backend, const struct llm_target *target,
+		 struct endpoint **ret_endpoint)
+{
+	struct endpoints *endpoints = &backend->endpoints;
+	struct table_node *node = table_first(&endpoints->table, target->identity);
+	struct endpoint *endpoint = (struct endpoint *)node; // its first member
+
+	if (!endpoint) {
+		forget_oldest(endpoints);
+		endpoint = endpoint_new(backend, target);
+		if (!endpoint)
+			return -ENOMEM;
+	} else if (endpoint != TAILQ_LAST(&endpoints->all, endpoint_list)) {
+		TAILQ_REMOVE(&endpoints->all, endpoint, of_all);
+		TAILQ_INSERT_TAIL(&endpoints->all, endpoint, of_all);
+	}
+	*ret_endpoint = endpoint;
+	return 0;
+}
+
+/* The cap changed: what was never shrunk starts where a new endpoint would. */
+static void set_tightest(struct endpoint *endpoint, int tightest)
+{
+	if (tightest == endpoint->tightest)
+		return;
+	endpoint->tightest = tightest;
+	if (!endpoint->shrunk && tightest > 0)
+		endpoint->working = tightest;
+	else if (!endpoint->shrunk)
+		endpoint->working = BACKEND_CONNECTIONS_START;
+	else if (tightest > 0 && endpoint->working > tightest)
+		endpoint->working = tightest;
+	admission_consider(&endpoint->backend->admission, endpoint);
+}
+
+void endpoint_enter(struct endpoint *endpoint, const struct llm_target *target)
+{
+	int cap = target->max_connections;
+
+	endpoint->caps[cap]++;
+	/* The first call after a pause finds the cap of those before it. */
+	if (endpoint->caps[endpoint->tightest] == 0)
+		set_tightest(endpoint, cap);
+	else if (cap > 0 && (endpoint->tightest == 0 || cap < endpoint->tightest))
+		set_tightest(endpoint, cap);
+}
+
+void endpoint_leave(struct endpoint *endpoint, const struct llm_target *target)
+{
+	int cap = target->max_connections;
+
+	if (--endpoint->caps[cap] > 0 || cap != endpoint->tightest || cap == 0)
+		return;
+	for (int next = cap + 1; next <= BACKEND_CONNECTIONS_MAX; next++) {
+		if (endpoint->caps[next] > 0) {
+			set_tightest(endpoint, next);
+			return;
+		}
+	}
+	/* An endpoint without calls keeps its cap: the next ones will most likely bring the same. */
+	if (endpoint->caps[0] > 0)
+		set_tightest(endpoint, 0);
+}
+
+static int most(const struct endpoint *endpoint)
+{
+	return endpoint->tightest > 0 ? endpoint->tightest : BACKEND_CONNECTIONS_GROWN;
+}
+
+int endpoint_limit(const struct endpoint *endpoint)
+{
+	int working = (int)endpoint->working;
+
+	return working < most(endpoint) ? working : most(endpoint);
+}
+
+bool endpoint_has_room(const struct endpoint *endpoint)
+{
+	if (endpoint->resume.place || endpoint->in_flight >= endpoint_limit(endpoint))
+		return false;
+	return endpoint->origin->state != ORIGIN_PROBING;
+}
+
+void endpoint_issued(struct endpoint *endpoint)
+{
+	struct origin *origin = endpoint->origin;
+	int64_t now_usec = endpoint->backend->now_usec;
+
+	if (origin->state == ORIGIN_WARM && origin->in_flight == 0 &&
+	    now_usec - origin->used_usec > WARM_USEC && strcmp(origin->name, "simulated:") != 0)
+		origin->state = ORIGIN_COLD;
+	if (origin->state == ORIGIN_COLD)
+		origin->state = ORIGIN_PROBING;
+	origin->in_flight++;
+	endpoint->in_flight++;
+	endpoint->calls++;
+	if (endpoint->in_flight >= endpoint_limit(endpoint))
+		endpoint->was_full = true;
+}
+
+void endpoint_ended(struct endpoint *endpoint)
+{
+	endpoint->origin->in_flight--;
+	endpoint->origin->used_usec = endpoint->backend->now_usec;
+	endpoint->in_flight--;
+	admission_consider(&endpoint->backend->admission, endpoint);
+}
+
+static void consider_all(struct endpoint *endpoint)
+{
+	struct backend *backend = endpoint->backend;
+	struct endpoint *other;
+
+	TAILQ_FOREACH(other, &backend->endpoints.all, of_all) {
+		if (other->origin == endpoint->origin)
+			admission_consider(&backend->admission, other);
+	}
+}
+
+void endpoint_connected(struct endpoint *endpoint)
+{
+	struct origin *origin = endpoint->origin;
+
+	if (origin->state == ORIGIN_WARM)
+		return;
+	origin->state = ORIGIN_WARM;
+	origin->reached = true;
+	consider_all(endpoint);
+}
+
+void endpoint_not_connected(struct endpoint *endpoint)
+{
+	struct origin *origin = endpoint->origin;
+
+	/* Others may still be under way on connections that stand. */
+	if (origin->state == ORIGIN_WARM && origin->in_flight > 0)
+		return;
+	origin->state = ORIGIN_COLD;
+	consider_all(endpoint);
+}
+
+static void end_window(struct endpoint *endpoint)
+{
+	endpoint->window_n = 0;
+	endpoint->window_usec = 0;
+	endpoint->was_full = endpoint->in_flight >= endpoint_limit(endpoint);
+}
+
+static void shrink(struct endpoint *endpoint, double working)
+{
+	endpoint->working = working > 1 ? working : 1;
+	endpoint->shrunk = true;
+	endpoint->shrunk_usec = endpoint->backend->now_usec;
+	end_window(endpoint);
+}
+
+static void grow(struct endpoint *endpoint)
+{
+	if (endpoint->growth_pause > 0) {
+		endpoint->growth_pause--;
+		return;
+	}
+	if (!endpoint->was_full || endpoint->working >= most(endpoint))
+		return;
+	endpoint->working += 1;
+	if (endpoint->working >= most(endpoint)) {
+		endpoint->working = most(endpoint);
+		endpoint->shrunk = false;
+	}
+}
+
+void endpoint_succeeded(struct endpoint *endpoint, int64_t latency_usec)
+{
+	int64_t mean_usec;
+
+	endpoint->wait_streak = 0;
+	endpoint->window_usec += latency_usec;
+	endpoint->window_n++;
+	if (endpoint->window_n < WINDOW_MIN || endpoint->window_n < endpoint_limit(endpoint))
+		return;
+	mean_usec = endpoint->window_usec / endpoint->window_n;
+	if (endpoint->best_usec > 0 && mean_usec > 2 * endpoint->best_usec &&
+	    mean_usec > endpoint->best_usec + LATENCY_RISE_USEC) {
+		endpoint->best_usec = mean_usec;
+		endpoint->growth_pause = GROWTH_PAUSE;
+		shrink(endpoint, endpoint->working * 0.9);
+		return;
+	}
+	if (endpoint->best_usec == 0 || mean_usec < endpoint->best_usec)
+		endpoint->best_usec = mean_usec;
+	grow(endpoint);
+	end_window(endpoint);
+	admission_consider(&endpoint->backend->admission, endpoint);
+}
+
+void endpoint_failed(struct endpoint *endpoint)
+{
+	endpoint->errors++;
+	end_window(endpoint);
+}
+
+int64_t endpoint_wait(struct endpoint *endpoint, int64_t wait_usec, int64_t started_usec,
+		      bool shrink_too)
+{
+	struct backend *backend = endpoint->backend;
+	bool first = started_usec >= endpoint->shrunk_usec;
+
+	endpoint->waits++;
+	if (shrink_too && first)
+		shrink(endpoint, (double)(endpoint_limit(endpoint) / 2));
+	if (wait_usec < 0) {
+		/* All that were under way when the first was refused mean the same. */
+		if (endpoint->resume.place)
+			return endpoint->resume.usec - backend->now_usec;
+		wait_usec = retry_wait_usec(++endpoint->wait_streak, backend_random(backend));
+	}
+	if (!endpoint->resume.place || endpoint->resume.usec < backend->now_usec + wait_usec)
+		deadline_set(&backend->deadlines, &endpoint->resume,
+			     backend->now_usec + wait_usec);
+	return endpoint->resume.usec - backend->now_usec;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is known of an endpoint, which is an origin with a key and a model: how many calls it may
+ * have in flight, until when it wants to be left alone, which form of request it takes.
+ *
+ * The working concurrency starts at the cap, or at BACKEND_CONNECTIONS_START without one. A 429
+ * halves it, once for all calls that were already under way; a window of successes adds one; a
+ * 5xx begins the window anew; latency that has doubled takes a tenth off and becomes the new
+ * measure, so that answers that are merely longer shrink it only once.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "daemon/backend/backend.h"
+#include "daemon/backend/deadline.h"
+#include "daemon/backend/dialect.h"
+#include "daemon/backend/table.h"
+
+#define ENDPOINTS_KEPT 256 // more are forgotten when they have nothing to do, oldest first
+
+enum origin_state {
+	ORIGIN_COLD, // one call goes first
+	ORIGIN_PROBING, // it is on its way
+	ORIGIN_WARM,
+};
+
+struct origin {
+	struct table_node node; // endpoints::origins
+	char *name;
+	enum origin_state state;
+	bool reached; // a connection to it succeeded at least once
+	int in_flight;
+	int64_t used_usec; // when something last ended there
+	unsigned n_endpoints;
+};
+
+struct turn;
+TAILQ_HEAD(turns, turn);
+
+struct endpoint {
+	struct table_node node; // endpoints::table
+	TAILQ_ENTRY(endpoint) of_all; // endpoints::all, used last at the end
+	TAILQ_ENTRY(endpoint) of_ready; // admission::ready
+	struct backend *backend;
+	struct origin *origin;
+	char *model;
+	uint64_t identity;
+
+	bool ready; // is in admission::ready
+	struct turns turns; // users with calls that could go
+	unsigned n_turns; // in all, also those without such calls
+
+	int in_flight;
+	int waiting; // backing off included
+	double working;
+	bool shrunk; // below where it began, or its cap
+	bool was_full; // in this window
+	int64_t shrunk_usec;
+	uint32_t caps[BACKEND_CONNECTIONS_MAX + 1]; // calls by their config's cap, 0: none
+	int tightest; // of those present, 0: none
+
+	int window_n;
+	int64_t window_usec; // sum of latencies
+	int64_t best_usec; // mean of the measuring window, 0: none yet
+	int growth_pause; // windows to go
+
+	struct deadline resume; // end of a wait
+	int64_t wait_streak;
+	struct request_form form;
+
+	int64_t calls, retries, waits, errors;
+};
+TAILQ_HEAD(endpoint_list, endpoint);
+
+struct endpoints {
+	struct table table;
+	struct table origins;
+	struct endpoint_list all;
+};
+
+int endpoints_init(struct endpoints *endpoints);
+void endpoints_done(struct backend *backend);
+int endpoint_get(struct backend *backend, const struct llm_target *target,
+		 struct endpoint **ret_endpoint);
+
+/* A call of the target comes and goes. */
+void endpoint_enter(struct endpoint *endpoint, const struct llm_target *target);
+void endpoint_leave(struct endpoint *endpoint, const struct llm_target *target);
+
+/* Whether one more call may be issued now. */
+bool endpoint_has_room(const struct endpoint *endpoint);
+int endpoint_limit(const struct endpoint *endpoint);
+
+void endpoint_issued(struct endpoint *endpoint);
+void endpoint_ended(struct endpoint *endpoint);
+/* A connection stands: the origin is warm. */
+void endpoint_connected(struct endpoint *endpoint);
+/* An attempt never got that far. */
+void endpoint_not_connected(struct endpoint *endpoint);
+
+void endpoint_succeeded(struct endpoint *endpoint, int64_t latency_usec);
+void endpoint_failed(struct endpoint *endpoint);
+/* Nothing is issued for so long; the attempt that brought this began at started_usec. Returns
+ * how long. */
+int64_t endpoint_wait(struct endpoint *endpoint, int64_t wait_usec, int64_t started_usec,
+		      bool shrink);

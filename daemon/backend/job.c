@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A call's way through the backend: queued, issued, tried again, and back to who asked. Each
+ * job_*() leaves the job in one of its places, or gone and its call on the way back.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/backend/core.h"
+#include "daemon/backend/notice.h"
+#include "daemon/backend/provider_simulated.h"
+#include "daemon/backend/transfer.h"
+#include "daemon/clock.h"
+#include "proto/limits.h"
+
+#define FORMS_MAX 4 // more changes of the request's form than that are going in circles
+
+static void deliver_done(struct message *message)
+{
+	struct llm_call *call = (struct llm_call *)message; // its first member
+
+	call->done(call);
+}
+
+static void call_return(struct llm_call *call, enum llm_outcome outcome)
+{
+	call->outcome = outcome;
+	call->state = NULL;
+	call->message.deliver = deliver_done;
+	loop_post(call->reply_to, &call->message);
+}
+
+static void call_reset(struct llm_call *call)
+{
+	call->fault.code = 0;
+	call->text = call->tool_calls = call->finish_reason = NULL;
+	call->replaced = 0;
+	call->input_tokens = call->output_tokens = call->reasoning_tokens = -1;
+	call->cost_nanodollars = -1;
+	call->attempts = 0;
+	call->duration_usec = 0;
+}
+
+void call_refuse(struct llm_call *call, enum llm_outcome outcome)
+{
+	call_reset(call);
+	if (outcome != LLM_CANCELLED)
+		fault_oom(&call->fault);
+	call_return(call, outcome);
+}
+
+static void job_free(struct job *job)
+{
+	deadline_unset(&job->backend->deadlines, &job->deadline);
+	deadlines_release(&job->backend->deadlines, 1);
+	buffer_done(&job->body);
+	free(job);
+}
+
+int job_new(struct backend *backend, struct llm_call *call, struct job **ret_job)
+{
+	struct job *job = calloc(1, sizeof(*job));
+
+	if (!job || deadlines_reserve(&backend->deadlines, 1) < 0) {
+		free(job);
+		return -ENOMEM;
+	}
+	job->backend = backend;
+	job->call = call;
+	call->priority = call->priority < 0 ? 0 :
+			 call->priority >= PRIORITIES ? PRIORITIES - 1 : call->priority;
+	if (endpoint_get(backend, call->target, &job->endpoint) < 0 ||
+	    admission_enter(&backend->admission, job) < 0) {
+		job_free(job);
+		return -ENOMEM;
+	}
+	call_reset(call);
+	call->state = job;
+	endpoint_enter(job->endpoint, call->target);
+	job->endpoint->waiting++;
+	job->state = JOB_WAITING;
+	admission_queue(&backend->admission, job, /* first= */ false);
+	*ret_job = job;
+	return 0;
+}
+
+/* It is neither waiting nor in flight any more. */
+static void job_finish(struct job *job, enum llm_outcome outcome)
+{
+	struct llm_call *call = job->call;
+
+	endpoint_leave(job->endpoint, call->target);
+	admission_leave(&job->backend->admission, job);
+	job_free(job);
+	call_return(call, outcome);
+}
+
+static void leave_flight(struct job *job, bool connected)
+{
+	struct backend *backend = job->backend;
+
+	admission_ended(&backend->admission, job);
+	endpoint_ended(job->endpoint);
+	if (!connected)
+		endpoint_not_connected(job->endpoint);
+	if (backend->admission.in_flight == 0)
+		deadline_set(&backend->deadlines, &backend->idle,
+			     backend->now_usec + BACKEND_IDLE_USEC);
+}
+
+static void wait_again(struct job *job)
+{
+	job->state = JOB_WAITING;
+	job->endpoint->waiting++;
+	admission_queue(&job->backend->admission, job, /* first= */ true);
+}
+
+/* Out of the place it is in. */
+static void take_out(struct job *job)
+{
+	switch (job->state) {
+	case JOB_WAITING:
+		job->endpoint->waiting--;
+		admission_unqueue(&job->backend->admission, job);
+		break;
+	case JOB_BACKING_OFF:
+		job->endpoint->waiting--;
+		deadline_unset(&job->backend->deadlines, &job->deadline);
+		break;
+	case JOB_IN_FLIGHT:
+		if (job->transfer) {
+			leave_flight(job, transfer_abort(job));
+		} else {
+			simulated_abort(job);
+			leave_flight(job, /* connected= */ true);
+		}
+		break;
+	}
+}
+
+static void build_body(struct job *job)
+{
+	const struct llm_target *target = job->call->target;
+
+	job->form = job->endpoint->form;
+	if (target->structured_fixed)
+		job->form.structured_output = target->structured_output;
+	buffer_clear(&job->body);
+	openai_write_request(job->call, &job->form, &job->body);
+}
+
+void job_start(struct job *job)
+{
+	struct llm_call *call = job->call;
+
+	job->state = JOB_IN_FLIGHT;
+	job->endpoint->waiting--;
+	job->n_issued++;
+	job->started_usec = job->backend->now_usec;
+	endpoint_issued(job->endpoint);
+	if (call->target->provider == PROVIDER_SIMULATED) {
+		simulated_start(job);
+		return;
+	}
+	if (job->body.size == 0)
+		build_body(job);
+	if (job->body.failed) {
+		struct attempt attempt = { .wait_usec = -1 };
+
+		buffer_clear(&job->body);
+		attempt_fail(&attempt, ATTEMPT_RETRY, "out of memory");
+		job_attempted(job, &attempt);
+		return;
+	}
+	transfer_start(job);
+}
+
+/* What waits to be asked with the same config would fail the same way: it is not asked. */
+static void fail_alike(struct job *failed)
+{
+	struct llm_call *call = failed->call;
+	struct job *job, *next;
+
+	for (job = TAILQ_FIRST(&failed->lane->flow->jobs); job; job = next) {
+		next = TAILQ_NEXT(job, of_flow);
+		if (job == failed || job->state == JOB_IN_FLIGHT || job->call->target != call->target)
+			continue;
+		job->call->fault = call->fault;
+		take_out(job);
+		job_finish(job, LLM_CONFIG_FAILED);
+	}
+}
+
+static void fail(struct job *job, struct attempt *attempt, enum llm_outcome outcome)
+{
+	struct llm_call *call = job->call;
+
+	target_redact(call->target, attempt->message);
+	if (attempt->code == ELLU_E_TOO_LARGE)
+		fault_too_large(&call->fault, RESPONSE_TEXT_MAX, "the text of an answer");
+	else if (attempt->status == 0)
+		fault_set(&call->fault, attempt->code, "%s: %s", job->endpoint->origin->name,
+			  attempt->message);
+	else
+		fault_set(&call->fault, attempt->code, "%s", attempt->message);
+	call->fault.status = attempt->status;
+	if (outcome == LLM_CONFIG_FAILED)
+		fail_alike(job);
+	job_finish(job, outcome);
+}
+
+static void on_backoff_over(struct deadline *deadline)
+{
+	struct job *job = (struct job *)((char *)deadline - offsetof(struct job, deadline));
+
+	job->endpoint->waiting--;
+	wait_again(job);
+}
+
+static void try_again(struct job *job, struct attempt *attempt)
+{
+	struct backend *backend = job->backend;
+	struct llm_call *call = job->call;
+	struct endpoint *endpoint = job->endpoint;
+	int64_t backoff_usec;
+
+	endpoint_failed(endpoint);
+	if (backend->draining) {
+		job_finish(job, LLM_CANCELLED);
+		return;
+	}
+	if (call->attempts > call->target->max_retries) {
+		fail(job, attempt, endpoint->origin->reached ? LLM_ITEM_FAILED : LLM_UNREACHABLE);
+		return;
+	}
+	endpoint->retries++;
+	backoff_usec = retry_backoff_usec(call->attempts, backend_random(backend));
+	notice_send(job, "%s: %s%s; attempt %lld of %d in %.1f s", endpoint->origin->name,
+		    attempt->message, attempt->status >= 500 ? " (server error)" : "",
+		    (long long)call->attempts + 1, call->target->max_retries + 1,
+		    (double)backoff_usec / USEC_PER_SEC);
+	job->state = JOB_BACKING_OFF;
+	endpoint->waiting++;
+	job->deadline.passed = on_backoff_over;
+	deadline_set(&backend->deadlines, &job->deadline, backend->now_usec + backoff_usec);
+}
+
+static void wait_out(struct job *job, const struct attempt *attempt)
+{
+	int64_t wait_usec = endpoint_wait(job->endpoint, attempt->wait_usec, job->started_usec,
+					  /* shrink= */ attempt->status == 429);
+
+	if (job->backend->draining) {
+		job_finish(job, LLM_CANCELLED);
+		return;
+	}
+	notice_send(job, "%s: HTTP status %d (%s); nothing is issued there for %.1f s",
+		    job->endpoint->origin->name, attempt->status, attempt->message,
+		    (double)wait_usec / USEC_PER_SEC);
+	wait_again(job);
+}
+
+/* Whether the refusal was about the form of the request, which is another one now. */
+static bool change_form(struct job *job, const struct attempt *attempt)
+{
+	if (job->n_forms >= FORMS_MAX ||
+	    !openai_change_form(job->call, attempt, &job->form, &job->endpoint->form))
+		return false;
+	if (job->backend->draining) {
+		job_finish(job, LLM_CANCELLED);
+		return true;
+	}
+	job->n_forms++;
+	buffer_clear(&job->body);
+	notice_send(job, "%s: %s; asked in another form", job->endpoint->origin->name,
+		    attempt->message);
+	wait_again(job);
+	return true;
+}
+
+void job_attempted(struct job *job, struct attempt *attempt)
+{
+	struct llm_call *call = job->call;
+	int64_t duration_usec = job->backend->now_usec - job->started_usec;
+
+	leave_flight(job, attempt->connected);
+	if (attempt->class == ATTEMPT_WAIT) {
+		wait_out(job, attempt);
+		return;
+	}
+	if (attempt->hint != HINT_NONE && change_form(job, attempt))
+		return;
+	call->attempts++;
+	switch (attempt->class) {
+	case ATTEMPT_ANSWERED:
+		call->duration_usec = duration_usec;
+		endpoint_succeeded(job->endpoint, duration_usec);
+		job_finish(job, LLM_ANSWERED);
+		break;
+	case ATTEMPT_RETRY:
+	case ATTEMPT_WAIT:
+		try_again(job, attempt);
+		break;
+	case ATTEMPT_ITEM:
+		job->endpoint->errors++;
+		fail(job, attempt, LLM_ITEM_FAILED);
+		break;
+	case ATTEMPT_CONFIG:
+		job->endpoint->errors++;
+		fail(job, attempt, LLM_CONFIG_FAILED);
+		break;
+	}
+}
+
+void job_cancel(struct job *job)
+{
+	take_out(job);
+	job_finish(job, LLM_CANCELLED);
+}
+
+void job_put_back(struct job *job)
+{
+	take_out(job);
+	wait_again(job);
+}

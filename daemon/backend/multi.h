@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libcurl's multi handle on a libevent base. Sockets are watched by events; curl's own timer is
+ * only remembered, for the loop's one timer to serve. Nothing is reported from inside curl:
+ * finished transfers are taken out by multi_drain(), called at the end of a turn.
+ *
+ * A socket that curl lets go of stays registered until multi_settle(): a connection is most
+ * often taken up again for the next call in the same turn, which then costs no system call.
+ */
+#pragma once
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct event_base;
+struct multi;
+
+int multi_new(struct event_base *base, int max_connections, struct multi **ret_multi);
+/* Its easy handles have been removed. Closes all connections. */
+struct multi *multi_free(struct multi *multi);
+
+/* Options that each easy handle must have before it is added. */
+bool multi_prepare(struct multi *multi, CURL *easy);
+int multi_add(struct multi *multi, CURL *easy); // -ENOMEM, -EIO
+void multi_remove(struct multi *multi, CURL *easy); // closes its connection if it was in use
+
+/* When curl wants multi_kick(), or DEADLINE_NEVER. */
+int64_t multi_due_usec(const struct multi *multi);
+void multi_kick(struct multi *multi);
+
+/* Hands over each finished transfer, removed from the multi handle. */
+void multi_drain(struct multi *multi, void (*done)(void *userdata, CURL *easy, CURLcode result),
+		 void *userdata);
+void multi_settle(struct multi *multi);
+
+/* curl gave up on the whole handle: put back what is under way and make another. */
+bool multi_is_broken(const struct multi *multi);

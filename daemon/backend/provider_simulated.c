@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/backend/provider_simulated.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/backend/core.h"
+#include "daemon/backend/simulated_text.h"
+#include "daemon/clock.h"
+
+#define ANSWERS_PER_RUN 64
+#define WAIT_USEC (50 * USEC_PER_MSEC)
+
+static void add_due(struct job *job)
+{
+	job->due = true;
+	TAILQ_INSERT_TAIL(&job->backend->simulated_due, job, of_lane);
+}
+
+static void remove_due(struct job *job)
+{
+	job->due = false;
+	TAILQ_REMOVE(&job->backend->simulated_due, job, of_lane);
+}
+
+static void on_latency_over(struct deadline *deadline)
+{
+	add_due((struct job *)((char *)deadline - offsetof(struct job, deadline)));
+}
+
+void simulated_start(struct job *job)
+{
+	int64_t latency_usec = job->call->target->simulated.latency_usec;
+
+	if (latency_usec == 0) {
+		add_due(job);
+		return;
+	}
+	job->deadline.passed = on_latency_over;
+	deadline_set(&job->backend->deadlines, &job->deadline,
+		     job->backend->now_usec + latency_usec);
+}
+
+void simulated_abort(struct job *job)
+{
+	deadline_unset(&job->backend->deadlines, &job->deadline);
+	if (job->due)
+		remove_due(job);
+}
+
+/* Which attempts fail follows from the call and its attempt's number. */
+static bool make_fault(const struct job *job, struct attempt *attempt)
+{
+	const struct simulated_settings *simulated = &job->call->target->simulated;
+	const char *key = job->call->idempotency_key;
+	uint64_t state = simulated_hash((uint64_t)simulated->seed + job->n_issued, key,
+					strlen(key));
+
+	if (simulated_fraction(&state) < simulated->rate_limit_rate) {
+		attempt_fail(attempt, ATTEMPT_WAIT, "simulated rate limit");
+		attempt->status = 429;
+		attempt->wait_usec = WAIT_USEC;
+		return true;
+	}
+	if (simulated_fraction(&state) < simulated->error_rate) {
+		attempt_fail(attempt, ATTEMPT_RETRY, "simulated error");
+		attempt->status = 500;
+		return true;
+	}
+	return false;
+}
+
+static const char **contents_of(struct llm_call *call, size_t *ret_n)
+{
+	const char *system_message = call->system_message ? call->system_message :
+							    call->target->system_message;
+	const char **contents = arena_array(&call->arena, call->n_messages + 1,
+					    sizeof(*contents));
+	size_t n = 0;
+
+	if (!contents)
+		return NULL;
+	if (system_message && !call->plain)
+		contents[n++] = system_message;
+	for (size_t i = 0; i < call->n_messages; i++) {
+		const struct ellu_message *message = call->messages[i];
+
+		if (message->content)
+			contents[n++] = message->content;
+		else if (message->parts && message->n_parts > 0)
+			contents[n++] = message->parts[0];
+	}
+	*ret_n = n;
+	return contents;
+}
+
+static void answer(struct job *job, struct attempt *attempt)
+{
+	struct llm_call *call = job->call;
+	const struct simulated_settings *simulated = &call->target->simulated;
+	const char **contents;
+	char *text = NULL;
+	size_t n = 0;
+
+	contents = contents_of(call, &n);
+	if (contents && simulated_answer(contents, n, simulated->seed, simulated->bad_verdict_rate,
+					 &text, &call->input_tokens, &call->output_tokens) >= 0)
+		call->text = arena_strdup(&call->arena, text);
+	free(text);
+	if (!call->text) {
+		attempt_fail(attempt, ATTEMPT_RETRY, "out of memory");
+		return;
+	}
+	call->finish_reason = "stop";
+	call->cost_nanodollars = target_cost(call->target, call->input_tokens,
+					     call->output_tokens);
+	attempt->class = ATTEMPT_ANSWERED;
+}
+
+void simulated_run(struct backend *backend)
+{
+	struct job *job;
+
+	for (unsigned n = 0; n < ANSWERS_PER_RUN; n++) {
+		struct attempt attempt = { .connected = true, .wait_usec = -1 };
+
+		job = TAILQ_FIRST(&backend->simulated_due);
+		if (!job)
+			return;
+		remove_due(job);
+		if (!make_fault(job, &attempt))
+			answer(job, &attempt);
+		job_attempted(job, &attempt);
+	}
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/backend/retry.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/clock.h"
+#include "elluminate-types.h"
+#include "proto/utf8.h"
+
+static void decide(struct attempt *attempt, enum attempt_class class, int code)
+{
+	attempt->class = class;
+	attempt->code = code;
+}
+
+void attempt_classify(struct attempt *attempt)
+{
+	switch (attempt->status) {
+	case 429:
+	case 529:
+		decide(attempt, ATTEMPT_WAIT, ELLU_E_BACKEND_UNAVAILABLE);
+		return;
+	case 503:
+		decide(attempt, attempt->wait_usec >= 0 ? ATTEMPT_WAIT : ATTEMPT_RETRY,
+		       ELLU_E_BACKEND_UNAVAILABLE);
+		return;
+	case 408:
+	case 409:
+	case 425:
+		decide(attempt, ATTEMPT_RETRY, ELLU_E_BACKEND_UNAVAILABLE);
+		return;
+	case 400:
+	case 413:
+	case 422:
+		decide(attempt, ATTEMPT_ITEM, ELLU_E_BACKEND_REJECTED);
+		return;
+	case 401:
+	case 403:
+		/* Some providers refuse content, and not the key, by a 403. */
+		if (attempt->hint == HINT_CONTENT)
+			decide(attempt, ATTEMPT_ITEM, ELLU_E_BACKEND_REJECTED);
+		else
+			decide(attempt, ATTEMPT_CONFIG, ELLU_E_BACKEND_AUTHENTICATION);
+		return;
+	default:
+		break;
+	}
+	if (attempt->status >= 300 && attempt->status < 500)
+		decide(attempt, ATTEMPT_CONFIG, ELLU_E_BACKEND_REJECTED);
+	else
+		decide(attempt, ATTEMPT_RETRY, ELLU_E_BACKEND_UNAVAILABLE);
+}
+
+void attempt_fail(struct attempt *attempt, enum attempt_class class, const char *format, ...)
+{
+	va_list arguments;
+	int size;
+
+	decide(attempt, class,
+	       class == ATTEMPT_ITEM || class == ATTEMPT_CONFIG ? ELLU_E_BACKEND_REJECTED :
+								  ELLU_E_BACKEND_UNAVAILABLE);
+	va_start(arguments, format);
+	size = vsnprintf(attempt->message, sizeof(attempt->message), format, arguments);
+	va_end(arguments);
+	if (size >= (int)sizeof(attempt->message))
+		attempt->message[utf8_cut(attempt->message, sizeof(attempt->message),
+					  sizeof(attempt->message) - 1)] = '\0';
+}
+
+static int64_t exponential(int64_t base_usec, int64_t max_usec, int64_t n)
+{
+	int64_t usec = base_usec;
+
+	for (; n > 1 && usec < max_usec; n--)
+		usec *= 2;
+	return usec < max_usec ? usec : max_usec;
+}
+
+int64_t retry_backoff_usec(int64_t n, double random)
+{
+	return (int64_t)((double)exponential(RETRY_BASE_USEC, RETRY_MAX_USEC, n) * random);
+}
+
+int64_t retry_wait_usec(int64_t n, double random)
+{
+	/* Never nothing: an endpoint that refuses at once would be asked in a loop. */
+	return (int64_t)((double)exponential(WAIT_BASE_USEC, WAIT_MAX_USEC, n) * (0.5 + random / 2));
+}
+
+static bool parse_number(const char *text, double *ret_value)
+{
+	char *end;
+
+	if (!text)
+		return false;
+	errno = 0;
+	*ret_value = strtod(text, &end);
+	while (*end == ' ')
+		end++;
+	return end != text && !*end && !errno && isfinite(*ret_value) && *ret_value >= 0;
+}
+
+int64_t retry_after_usec(const char *retry_after, const char *retry_after_ms, int64_t wall_usec)
+{
+	double value, usec;
+
+	if (parse_number(retry_after_ms, &value)) {
+		usec = value * USEC_PER_MSEC;
+	} else if (parse_number(retry_after, &value)) {
+		usec = value * USEC_PER_SEC;
+	} else {
+		time_t date = retry_after ? curl_getdate(retry_after, NULL) : -1;
+
+		if (date < 0)
+			return -1;
+		usec = (double)date * USEC_PER_SEC - (double)wall_usec;
+		usec = usec > 0 ? usec : 0;
+	}
+	return usec < (double)RETRY_AFTER_MAX_USEC ? (int64_t)usec : RETRY_AFTER_MAX_USEC;
+}

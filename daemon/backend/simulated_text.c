@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Deterministic text: one hash over all messages seeds a small generator, which picks sentence
+ * patterns and fills their gaps with words of the last message.
+ */
+#include "daemon/backend/simulated_text.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WORD_MIN 4
+#define WORD_MAX 24
+#define SENTENCES_MAX 4
+#define ANSWER_MAX 1024
+#define YES_SHARE 0.75
+#define GAP '~'
+
+static const char *const patterns[] = {
+	"In short, ~ depends on ~.",
+	"Most people think of ~ first, and ~ follows from it.",
+	"A good starting point is ~; the rest can wait.",
+	"There is a close link between ~ and ~.",
+	"Seen from a distance, ~ is simpler than it looks.",
+	"It helps to keep ~ small and ~ clear.",
+	"The usual mistake is to forget ~ altogether.",
+	"With a little patience, ~ turns into ~.",
+	"Experience shows that ~ is worth the effort.",
+	"To sum up: begin with ~, then look at ~ again.",
+};
+
+static const char *const spare_words[] = { "balance", "detail", "context", "practice" };
+
+static const char *const reasonings[] = {
+	"The answer covers what was asked and stays on the subject.",
+	"The text was compared with the criterion point by point.",
+	"The wording is clear, and the criterion is about exactly that.",
+	"Only what the text itself says was taken into account.",
+};
+
+/* None of these holds a verdict, not even for a lenient reader. */
+static const char *const nonsense[] = {
+	"It depends on the reader.",
+	"{\"rating\": \"MAYBE\"}",
+	"{\"rating\": 7}",
+	"[]",
+	"{\"rating\": ",
+	"{\"result\": {\"score\": 0.5}}",
+	"Both sides have their merit; a clear decision is difficult.",
+};
+
+#define PICK(table, state) ((table)[simulated_random(state) % (sizeof(table) / sizeof(*(table)))])
+
+uint64_t simulated_random(uint64_t *state)
+{
+	uint64_t z = (*state += 0x9e3779b97f4a7c15u);
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	return z ^ (z >> 31);
+}
+
+double simulated_fraction(uint64_t *state)
+{
+	return (double) (simulated_random(state) >> 11) * 0x1p-53;
+}
+
+uint64_t simulated_hash(uint64_t seed, const void *data, size_t size)
+{
+	const char *bytes = data;
+	uint64_t hash = seed ^ (size * 0x9e3779b97f4a7c15u);
+
+	while (size > 0) {
+		size_t n = size < 8 ? size : 8;
+		uint64_t piece = 0;
+
+		memcpy(&piece, bytes, n);
+		hash = (hash ^ le64toh(piece)) * 0xff51afd7ed558ccdu;
+		hash ^= hash >> 32;
+		bytes += n;
+		size -= n;
+	}
+	return simulated_random(&hash);
+}
+
+int64_t simulated_tokens(const char *text)
+{
+	int64_t words = 0;
+	bool before = false;
+
+	for (; *text; text++) {
+		bool inside = (unsigned char) *text > ' ';
+
+		words += inside && !before;
+		before = inside;
+	}
+	return (words * 4 + 2) / 3;
+}
+
+/* The last message that holds the marker, and where; NULL when none does. */
+static const char *find_marker(const char *const *contents, size_t n_contents,
+			       const char **ret_content)
+{
+	for (size_t i = n_contents; i-- > 0;) {
+		const char *marker = strstr(contents[i], SIMULATED_JUDGE_MARKER);
+
+		if (marker) {
+			*ret_content = contents[i];
+			return marker;
+		}
+	}
+	return NULL;
+}
+
+bool simulated_is_judge(const char *const *contents, size_t n_contents)
+{
+	const char *content;
+
+	return find_marker(contents, n_contents, &content) != NULL;
+}
+
+/* Bytes of multi-byte characters count as letters, so that a word is never cut inside one. */
+static bool is_letter(char c)
+{
+	unsigned char u = (unsigned char) c;
+
+	return (u >= 'a' && u <= 'z') || (u >= 'A' && u <= 'Z') || u >= 0x80;
+}
+
+/* A word of the text near a random place, if that place has a usable one. */
+static bool pick_word(const char *text, size_t size, uint64_t *state, const char **ret_word,
+		      size_t *ret_size)
+{
+	for (unsigned attempt = 0; size > 0 && attempt < 6; attempt++) {
+		size_t start = simulated_random(state) % size, end;
+
+		while (start < size && !is_letter(text[start]))
+			start++;
+		end = start;
+		while (start > 0 && end - start <= WORD_MAX && is_letter(text[start - 1]))
+			start--;
+		while (end < size && end - start <= WORD_MAX && is_letter(text[end]))
+			end++;
+		if (end - start >= WORD_MIN && end - start <= WORD_MAX) {
+			*ret_word = text + start;
+			*ret_size = end - start;
+			return true;
+		}
+	}
+	return false;
+}
+
+static size_t write_sentence(const char *text, size_t size, uint64_t *state, char *out)
+{
+	size_t used = 0;
+
+	for (const char *p = PICK(patterns, state); *p; p++) {
+		const char *word;
+		size_t word_size;
+
+		if (*p != GAP) {
+			out[used++] = *p;
+			continue;
+		}
+		if (!pick_word(text, size, state, &word, &word_size)) {
+			word = PICK(spare_words, state);
+			word_size = strlen(word);
+		}
+		memcpy(out + used, word, word_size);
+		used += word_size;
+	}
+	return used;
+}
+
+static char *write_answer(const char *text, uint64_t *state)
+{
+	size_t size = strlen(text), used = 0;
+	unsigned n = 1 + (unsigned) (simulated_random(state) % SENTENCES_MAX);
+	char out[ANSWER_MAX];
+
+	_Static_assert(SENTENCES_MAX * (80 + 2 * WORD_MAX) < ANSWER_MAX, "sentences fit");
+	for (unsigned i = 0; i < n; i++) {
+		if (i > 0)
+			out[used++] = simulated_random(state) % 4 == 0 ? '\n' : ' ';
+		used += write_sentence(text, size, state, out + used);
+	}
+	return strndup(out, used);
+}
+
+static char *write_verdict(bool reasoning, double bad_verdict_rate, uint64_t *state)
+{
+	char out[ANSWER_MAX], *end = out;
+
+	if (simulated_fraction(state) < bad_verdict_rate)
+		return strdup(PICK(nonsense, state));
+	*end++ = '{';
+	if (reasoning) {
+		end = stpcpy(end, "\"reasoning\": \"");
+		end = stpcpy(end, PICK(reasonings, state));
+		end = stpcpy(end, "\", ");
+	}
+	end = stpcpy(end, "\"rating\": \"");
+	end = stpcpy(end, simulated_fraction(state) < YES_SHARE ? "YES" : "NO");
+	stpcpy(end, "\"}");
+	return strdup(out);
+}
+
+int simulated_answer(const char *const *contents, size_t n_contents, int64_t seed,
+		     double bad_verdict_rate, char **ret_text, int64_t *ret_input_tokens,
+		     int64_t *ret_output_tokens)
+{
+	uint64_t state = (uint64_t) seed;
+	int64_t input_tokens = 0;
+	const char *content, *marker;
+	char *text;
+
+	for (size_t i = 0; i < n_contents; i++) {
+		state = simulated_hash(state, contents[i], strlen(contents[i]));
+		input_tokens += simulated_tokens(contents[i]);
+	}
+	marker = find_marker(contents, n_contents, &content);
+	if (marker) {
+		const char *reasoning = strstr(content, "\"reasoning\"");
+
+		text = write_verdict(reasoning && reasoning < marker, bad_verdict_rate, &state);
+	} else {
+		text = write_answer(n_contents > 0 ? contents[n_contents - 1] : "", &state);
+	}
+	if (!text)
+		return -ENOMEM;
+	*ret_output_tokens = simulated_tokens(text);
+	*ret_input_tokens = input_tokens;
+	*ret_text = text;
+	return 0;
+}

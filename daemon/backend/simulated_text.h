@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The text of a simulated model: short plausible English, or a verdict where a judge prompt
+ * asks for one.
+ *
+ * Everything follows from the texts of the messages and the seed, so the built-in provider
+ * `simulated` and the simulated endpoint answer alike, and every run can be repeated.
+ * No state: any thread may call.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The line of a judge prompt that states the form of the verdict. A prompt whose form has
+ * "reasoning" before this text is answered with a reasoning too. */
+#define SIMULATED_JUDGE_MARKER "\"rating\": \"YES\" | \"NO\""
+
+/* The answer to a conversation, of which contents are the messages' texts in order. A share of
+ * bad_verdict_rate (0..1) of the verdicts is nonsense; one more message decides anew.
+ * Returns 0 or -ENOMEM; the caller frees *ret_text. */
+int simulated_answer(const char *const *contents, size_t n_contents, int64_t seed,
+		     double bad_verdict_rate, char **ret_text, int64_t *ret_input_tokens,
+		     int64_t *ret_output_tokens) __attribute__((warn_unused_result));
+
+/* Whether simulated_answer gives a verdict for these messages. */
+bool simulated_is_judge(const char *const *contents, size_t n_contents);
+
+/* Roughly what a tokenizer would count. */
+int64_t simulated_tokens(const char *text);
+
+/* A fast 64-bit hash, not for adversaries; seed chains several pieces. */
+uint64_t simulated_hash(uint64_t seed, const void *data, size_t size);
+
+/* The next number of a deterministic sequence, and the same as a fraction in [0, 1). */
+uint64_t simulated_random(uint64_t *state);
+double simulated_fraction(uint64_t *state);

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/backend/target.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "daemon/backend/dialect.h"
+#include "daemon/backend/simulated_text.h"
+#include "daemon/backend/target_url.h"
+#include "daemon/clock.h"
+#include "proto/generated/interface.h"
+#include "proto/record.h"
+
+#define SECRET_SIZE_MIN 6 // shorter values would be found everywhere
+
+static int add_line(struct llm_target *target, char *line)
+{
+	struct curl_slist *node = arena_alloc(&target->arena, sizeof(*node));
+	struct curl_slist **end = &target->headers;
+
+	if (!node || !line)
+		return -1;
+	while (*end)
+		end = &(*end)->next;
+	node->data = line;
+	*end = node;
+	return 0;
+}
+
+static int add_header(struct llm_target *target, const char *name, const char *value)
+{
+	/* curl sends an empty value only in the second form; `Name:` alone removes the header. */
+	return add_line(target, *value ? arena_printf(&target->arena, "%s: %s", name, value) :
+					 arena_printf(&target->arena, "%s;", name));
+}
+
+static bool has_header(const struct ellu_llm_config *config, const char *name)
+{
+	for (size_t i = 0; i < config->n_extra_headers; i++) {
+		if (strcasecmp(config->extra_headers[i].key, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool header_is_valid(const struct ellu_entry *header)
+{
+	static const char *const ours[] = { "Content-Length", "Transfer-Encoding", "Connection",
+					    "Idempotency-Key", "Expect" };
+
+	if (!*header->key)
+		return false;
+	for (const char *c = header->key; *c; c++) {
+		if (!isalnum((unsigned char)*c) && !strchr("!#$%&'*+-.^_`|~", *c))
+			return false;
+	}
+	for (const char *c = header->value; *c; c++) {
+		if ((unsigned char)*c < ' ' && *c != '\t')
+			return false;
+	}
+	for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++) {
+		if (strcasecmp(header->key, ours[i]) == 0)
+			return false;
+	}
+	return true;
+}
+
+static int make_headers(struct llm_target *target, const struct ellu_llm_config *config,
+			struct fault *fault)
+{
+	int failed = 0;
+
+	for (const char *c = target->key; c && *c; c++) {
+		if ((unsigned char)*c <= ' ' || *c == 0x7f)
+			return fault_invalid(fault, "llm_config.api_key",
+					     "a key without blanks and control characters");
+	}
+	if (!has_header(config, "Content-Type"))
+		failed |= add_header(target, "Content-Type", "application/json");
+	if (!has_header(config, "Accept"))
+		failed |= add_header(target, "Accept", "application/json");
+	if (target->key && !has_header(config, "Authorization"))
+		failed |= add_line(target, arena_printf(&target->arena, "Authorization: Bearer %s",
+							target->key));
+	for (size_t i = 0; i < config->n_extra_headers; i++) {
+		const struct ellu_entry *header = &config->extra_headers[i];
+
+		if (!header_is_valid(header))
+			return fault_invalid(fault, "llm_config.extra_headers",
+					     "names and values of HTTP headers, none that the daemon "
+					     "sets itself: \"%s\"", header->key);
+		failed |= add_header(target, header->key, header->value);
+	}
+	/* Without this, curl waits a second for a 100 before it sends a large body. */
+	failed |= add_line(target, arena_strdup(&target->arena, "Expect:"));
+	return failed ? fault_oom(fault) : 0;
+}
+
+static int make_simulated(struct llm_target *target, const struct ellu_llm_config *config,
+			  struct fault *fault)
+{
+	struct simulated_settings *simulated = &target->simulated;
+	const struct ellu_simulated *settings;
+	void *record;
+	int r;
+
+	target->origin = "simulated:";
+	if (!config->custom)
+		return 0;
+	r = record_from_text(&ellu_simulated_type, config->custom, strlen(config->custom),
+			     FROM_CLIENT, &target->arena, &record, fault);
+	if (r < 0)
+		return r;
+	settings = record;
+	simulated->latency_usec = llround(*settings->latency_seconds * USEC_PER_SEC);
+	simulated->error_rate = *settings->error_rate;
+	simulated->rate_limit_rate = *settings->rate_limit_rate;
+	simulated->bad_verdict_rate = *settings->bad_verdict_rate;
+	simulated->seed = *settings->seed;
+	return 0;
+}
+
+static int64_t usec_of(const double *seconds, double fallback)
+{
+	return llround((seconds ? *seconds : fallback) * USEC_PER_SEC);
+}
+
+static void take_params(struct ellu_generation_params *params, const struct ellu_llm_config *config,
+			struct arena *arena)
+{
+	*params = (struct ellu_generation_params){
+		.struct_size = sizeof(*params),
+		.n_stop = config->n_stop,
+	};
+#define TAKE_INT(field) \
+	params->field = config->field ? arena_int(arena, *config->field) : NULL
+#define TAKE_FLOAT(field) \
+	params->field = config->field ? arena_float(arena, *config->field) : NULL
+	TAKE_INT(max_tokens);
+	TAKE_FLOAT(top_p);
+	TAKE_FLOAT(temperature);
+	TAKE_INT(top_k);
+	TAKE_FLOAT(frequency_penalty);
+	TAKE_FLOAT(presence_penalty);
+	TAKE_INT(seed);
+#undef TAKE_INT
+#undef TAKE_FLOAT
+	params->reasoning_effort = arena_strdup(arena, config->reasoning_effort);
+	params->verbosity = arena_strdup(arena, config->verbosity);
+	params->logprobs = config->logprobs ? arena_bool(arena, *config->logprobs) : NULL;
+	if (config->stop) {
+		const char **stop = arena_array(arena, config->n_stop, sizeof(*stop));
+
+		for (size_t i = 0; stop && i < config->n_stop; i++)
+			stop[i] = arena_strdup(arena, config->stop[i]);
+		params->stop = stop;
+	}
+}
+
+static void take_limits(struct llm_target *target, const struct ellu_llm_config *config)
+{
+	static const char *const forms[] = {
+		[STRUCTURED_JSON_SCHEMA] = "json_schema",
+		[STRUCTURED_JSON_OBJECT] = "json_object",
+		[STRUCTURED_NONE] = "none",
+	};
+
+	for (size_t i = 0; config->structured_output && i < sizeof(forms) / sizeof(*forms); i++) {
+		if (strcmp(config->structured_output, forms[i]) == 0) {
+			target->structured_output = (enum structured_output)i;
+			target->structured_fixed = true;
+		}
+	}
+	target->max_connections = config->max_connections ? (int)*config->max_connections : 0;
+	target->max_retries = config->max_retries ? (int)*config->max_retries : 5;
+	target->timeout_usec = usec_of(config->timeout_seconds, 600);
+	target->connect_usec = usec_of(config->connect_seconds, 10);
+	target->first_byte_usec = usec_of(config->first_byte_seconds, 300);
+	target->stall_usec = usec_of(config->stall_seconds, 60);
+	target->price_input = config->price_input ? *config->price_input : -1;
+	target->price_output = config->price_output ? *config->price_output : -1;
+}
+
+static uint64_t identity_of(const struct llm_target *target)
+{
+	uint64_t hash = simulated_hash(0, target->origin, strlen(target->origin));
+
+	hash = simulated_hash(hash, target->model, strlen(target->model));
+	/* All headers: a key may stand in one of the config's own. */
+	for (struct curl_slist *node = target->headers; node; node = node->next)
+		hash = simulated_hash(hash, node->data, strlen(node->data));
+	return hash;
+}
+
+static int fill(struct llm_target *target, const struct ellu_llm_config *config,
+		struct fault *fault)
+{
+	struct arena *arena = &target->arena;
+	int r = 0;
+
+	target->model = arena_strdup(arena, config->llm_model_name);
+	target->system_message = arena_strdup(arena, config->system_message);
+	target->key = arena_strdup(arena, config->api_key);
+	target->proxy = arena_strdup(arena, config->proxy);
+	target->ca_file = arena_strdup(arena, config->ca_file);
+	take_params(&target->params, config, arena);
+	take_limits(target, config);
+	if (!target->model || !target->key != !config->api_key || !target->proxy != !config->proxy ||
+	    !target->ca_file != !config->ca_file)
+		return fault_oom(fault);
+	if (target->provider == PROVIDER_SIMULATED) {
+		r = make_simulated(target, config, fault);
+	} else {
+		r = target_url(config->llm_base_url, OPENAI_PATH, arena, &target->url,
+			       &target->origin, fault);
+		if (r >= 0)
+			r = make_headers(target, config, fault);
+		if (r >= 0)
+			r = openai_prepare_target(target, config->extra_body, fault);
+	}
+	if (r >= 0)
+		target->identity = identity_of(target);
+	return r;
+}
+
+int llm_target_new(const struct ellu_llm_config *config, struct llm_target **ret_target,
+		   struct fault *fault)
+{
+	struct llm_target *target;
+	int r;
+
+	if (config->temperature && config->reasoning_effort)
+		return fault_invalid(fault, "llm_config.temperature",
+				     "temperature or reasoning_effort, not both");
+	target = calloc(1, sizeof(*target));
+	if (!target)
+		return fault_oom(fault);
+	atomic_init(&target->refs, 1);
+	arena_init(&target->arena);
+	if (strcmp(config->provider, "simulated") == 0)
+		target->provider = PROVIDER_SIMULATED;
+	r = fill(target, config, fault);
+	if (r < 0) {
+		llm_target_unref(target);
+		return r;
+	}
+	*ret_target = target;
+	return 0;
+}
+
+struct llm_target *llm_target_ref(struct llm_target *target)
+{
+	atomic_fetch_add_explicit(&target->refs, 1, memory_order_relaxed);
+	return target;
+}
+
+struct llm_target *llm_target_unref(struct llm_target *target)
+{
+	if (!target || atomic_fetch_sub_explicit(&target->refs, 1, memory_order_acq_rel) > 1)
+		return NULL;
+	if (target->key)
+		explicit_bzero(target->key, strlen(target->key));
+	for (struct curl_slist *node = target->headers; node; node = node->next) {
+		if (node->data)
+			explicit_bzero(node->data, strlen(node->data));
+	}
+	arena_done(&target->arena);
+	free(target);
+	return NULL;
+}
+
+static void blot_out(char *text, const char *secret)
+{
+	size_t size = strlen(secret), text_size = strlen(text);
+
+	if (size < SECRET_SIZE_MIN)
+		return;
+	for (char *found = strstr(text, secret); found; found = strstr(found + size, secret))
+		memset(found, '*', size);
+	/* A text that was cut may end inside it. */
+	for (size_t n = size - 1; n >= SECRET_SIZE_MIN; n--) {
+		if (n <= text_size && memcmp(text + text_size - n, secret, n) == 0) {
+			memset(text + text_size - n, '*', n);
+			return;
+		}
+	}
+}
+
+void target_redact(const struct llm_target *target, char *text)
+{
+	if (target->key)
+		blot_out(text, target->key);
+	for (const struct curl_slist *node = target->headers; node; node = node->next) {
+		const char *value = strchr(node->data, ':');
+
+		if (!value || strncasecmp(node->data, "Content-Type:", 13) == 0 ||
+		    strncasecmp(node->data, "Accept:", 7) == 0)
+			continue;
+		value += strspn(value, ": ");
+		if (strncmp(value, "Bearer ", 7) != 0)
+			blot_out(text, value);
+	}
+}
+
+int64_t target_cost(const struct llm_target *target, int64_t input_tokens, int64_t output_tokens)
+{
+	if (target->price_input < 0 || target->price_output < 0 || input_tokens < 0 ||
+	    output_tokens < 0)
+		return -1;
+	return llround(((double)input_tokens * (double)target->price_input +
+			(double)output_tokens * (double)target->price_output) / 1e6);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An LLM config made ready for calls: everything that is the same for each of them is written
+ * out once. Nothing in it changes after llm_target_new(), so any thread may read it while it
+ * holds a reference. The key is wiped when the last one goes.
+ */
+#pragma once
+
+#include <curl/curl.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/backend/backend.h"
+
+enum llm_provider {
+	PROVIDER_OPENAI,
+	PROVIDER_SIMULATED,
+};
+
+/* How an answer of a given form is asked for; a step down is one further. */
+enum structured_output {
+	STRUCTURED_JSON_SCHEMA,
+	STRUCTURED_JSON_OBJECT,
+	STRUCTURED_NONE,
+};
+
+struct simulated_settings {
+	int64_t latency_usec;
+	double error_rate;
+	double rate_limit_rate;
+	double bad_verdict_rate;
+	int64_t seed;
+};
+
+struct llm_target {
+	atomic_uint refs;
+	struct arena arena; // holds all texts below
+	enum llm_provider provider;
+	const char *origin; // scheme, host and port; "simulated:"
+	const char *model;
+	const char *url;
+	char *key; // or NULL
+	struct curl_slist *headers; // may hold secrets
+	uint64_t identity; // hash of origin, key and model
+	const char *system_message; // or NULL
+
+	struct ellu_generation_params params;
+	/* Written out as `,"NAME":VALUE…` from the config alone, with max_tokens under either name. */
+	const char *params_json[2];
+	const char *extra_json; // the members of extra_body in the same form
+	uint64_t extra_fields; // which request fields extra_body replaces: bits of the dialect's
+	enum structured_output structured_output;
+	bool structured_fixed; // not `auto`: never stepped down
+
+	int max_connections; // 0: none
+	int max_retries;
+	int64_t timeout_usec;
+	int64_t connect_usec;
+	int64_t first_byte_usec;
+	int64_t stall_usec;
+	const char *proxy; // or NULL
+	const char *ca_file; // or NULL
+	int64_t price_input; // nanodollars for a million tokens, -1: unknown
+	int64_t price_output;
+	struct simulated_settings simulated;
+};
+
+/* Overwrites, in place, what the target keeps secret wherever `text` holds it. */
+void target_redact(const struct llm_target *target, char *text);
+
+/* What the tokens cost, or -1. */
+int64_t target_cost(const struct llm_target *target, int64_t input_tokens,
+		    int64_t output_tokens);

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/backend/transfer.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/backend/core.h"
+#include "daemon/backend/multi.h"
+#include "daemon/clock.h"
+#include "daemon/log.h"
+#include "daemon/loop.h"
+
+#define CONNECTION_AGE_SECONDS 118L // peers close idle connections; curl looks before reuse
+#define KEEPALIVE_SECONDS 30L
+#define UPLOAD_BUFFER_BYTES 16384L
+#define IDEMPOTENCY_HEADER "Idempotency-Key: "
+
+enum transfer_phase {
+	TRANSFER_CONNECTING,
+	TRANSFER_SENT, // a connection stands, the request goes out
+	TRANSFER_ANSWERING, // bytes of the body arrive
+};
+
+struct transfer {
+	TAILQ_ENTRY(transfer) of_list; // backend::pool or backend::busy
+	CURL *easy;
+	struct backend *backend;
+	struct job *job; // while busy
+	struct llm_target *target; // whose options the handle has, with a reference; or NULL
+	struct curl_slist idempotency; // goes before the target's headers
+	char idempotency_line[sizeof(IDEMPOTENCY_HEADER) + 64];
+	char error[CURL_ERROR_SIZE];
+	struct buffer body; // of the answer
+	bool too_large;
+	enum transfer_phase phase;
+	struct deadline deadline;
+	int64_t total_usec; // when all time is up
+	int64_t byte_usec; // of the last byte
+};
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static size_t on_body(char *data, size_t size, size_t n, void *userdata)
+{
+	struct transfer *transfer = userdata;
+	struct llm_target *target = transfer->target;
+
+	transfer->byte_usec = clock_monotonic_usec();
+	if (transfer->phase != TRANSFER_ANSWERING) {
+		transfer->phase = TRANSFER_ANSWERING;
+		deadline_set(&transfer->backend->deadlines, &transfer->deadline,
+			     earlier(transfer->total_usec,
+				     transfer->byte_usec + target->stall_usec));
+	}
+	if (transfer->body.size + size * n > RESPONSE_BODY_MAX) {
+		transfer->too_large = true;
+		return 0;
+	}
+	buffer_append(&transfer->body, data, size * n);
+	return transfer->body.failed ? 0 : size * n;
+}
+
+/* The connection stands, new or used before. */
+static int on_connected(void *userdata, char *address, char *local, int port, int local_port)
+{
+	struct transfer *transfer = userdata;
+
+	(void)address;
+	(void)local;
+	(void)port;
+	(void)local_port;
+	if (transfer->phase == TRANSFER_CONNECTING) {
+		transfer->phase = TRANSFER_SENT;
+		deadline_set(&transfer->backend->deadlines, &transfer->deadline,
+			     earlier(transfer->total_usec,
+				     clock_monotonic_usec() + transfer->target->first_byte_usec));
+	}
+	endpoint_connected(transfer->job->endpoint);
+	return CURL_PREREQFUNC_OK;
+}
+
+#define SET(option, value) (curl_easy_setopt(transfer->easy, (option), (value)) == CURLE_OK)
+
+static bool set_constant_options(struct transfer *transfer)
+{
+	return multi_prepare(transfer->backend->multi, transfer->easy) &&
+	       SET(CURLOPT_PRIVATE, transfer) && SET(CURLOPT_ERRORBUFFER, transfer->error) &&
+	       SET(CURLOPT_WRITEFUNCTION, on_body) && SET(CURLOPT_WRITEDATA, transfer) &&
+	       SET(CURLOPT_PREREQFUNCTION, on_connected) && SET(CURLOPT_PREREQDATA, transfer) &&
+	       SET(CURLOPT_POST, 1L) && SET(CURLOPT_NOSIGNAL, 1L) &&
+	       SET(CURLOPT_QUICK_EXIT, 1L) && SET(CURLOPT_FOLLOWLOCATION, 0L) &&
+	       SET(CURLOPT_PROTOCOLS_STR, "http,https") &&
+	       SET(CURLOPT_REDIR_PROTOCOLS_STR, "http,https") &&
+	       /* Proxies are the config's business, not the environment's. */
+	       SET(CURLOPT_NOPROXY, "") && SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) &&
+	       SET(CURLOPT_USERAGENT, "elluminated/" ELLU_VERSION) &&
+	       SET(CURLOPT_TCP_KEEPALIVE, 1L) && SET(CURLOPT_TCP_KEEPIDLE, KEEPALIVE_SECONDS) &&
+	       SET(CURLOPT_TCP_KEEPINTVL, KEEPALIVE_SECONDS) &&
+	       SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) &&
+	       SET(CURLOPT_MAXAGE_CONN, CONNECTION_AGE_SECONDS) &&
+	       SET(CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES);
+}
+
+static bool set_target(struct transfer *transfer, struct llm_target *target)
+{
+	bool https = strncmp(target->url, "https:", 6) == 0;
+
+	if (transfer->target == target)
+		return true;
+	/* The built-in CA file cannot be set again other than by a reset. */
+	if (transfer->target && transfer->target->ca_file) {
+		curl_easy_reset(transfer->easy);
+		if (!set_constant_options(transfer))
+			return false;
+	}
+	transfer->target = llm_target_unref(transfer->target);
+	if (!SET(CURLOPT_URL, target->url) ||
+	    !SET(CURLOPT_PROXY, target->proxy ? target->proxy : "") ||
+	    (target->ca_file && !SET(CURLOPT_CAINFO, target->ca_file)) ||
+	    !SET(CURLOPT_PIPEWAIT, https ? 1L : 0L) ||
+	    !SET(CURLOPT_CONNECTTIMEOUT_MS, (long)((target->connect_usec + 999) / 1000)))
+		return false;
+	transfer->target = llm_target_ref(target);
+	return true;
+}
+
+static bool set_request(struct transfer *transfer, struct job *job)
+{
+	const struct llm_target *target = job->call->target;
+	struct curl_slist *headers = target->headers;
+
+	if (job->call->idempotency_key[0]) {
+		char *end = stpcpy(transfer->idempotency_line, IDEMPOTENCY_HEADER);
+
+		memccpy(end, job->call->idempotency_key, 0, sizeof(job->call->idempotency_key));
+		transfer->idempotency.data = transfer->idempotency_line;
+		transfer->idempotency.next = headers;
+		headers = &transfer->idempotency;
+	}
+	return SET(CURLOPT_HTTPHEADER, headers) && SET(CURLOPT_POSTFIELDS, job->body.data) &&
+	       SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)job->body.size);
+}
+
+static struct transfer *transfer_free(struct transfer *transfer)
+{
+	struct backend *backend = transfer->backend;
+
+	deadline_unset(&backend->deadlines, &transfer->deadline);
+	deadlines_release(&backend->deadlines, 1);
+	if (transfer->easy)
+		curl_easy_cleanup(transfer->easy);
+	llm_target_unref(transfer->target);
+	buffer_done(&transfer->body);
+	free(transfer);
+	return NULL;
+}
+
+static void transfer_release(struct transfer *transfer)
+{
+	struct backend *backend = transfer->backend;
+
+	deadline_unset(&backend->deadlines, &transfer->deadline);
+	transfer->job->transfer = NULL;
+	transfer->job = NULL;
+	buffer_clear(&transfer->body);
+	TAILQ_REMOVE(&backend->busy, transfer, of_list);
+	TAILQ_INSERT_HEAD(&backend->pool, transfer, of_list);
+}
+
+static void on_deadline(struct deadline *deadline)
+{
+	struct transfer *transfer =
+		(struct transfer *)((char *)deadline - offsetof(struct transfer, deadline));
+	struct backend *backend = transfer->backend;
+	const struct llm_target *target = transfer->target;
+	int64_t stalled_usec = transfer->byte_usec + target->stall_usec;
+	struct job *job = transfer->job;
+	struct attempt attempt = { .wait_usec = -1 };
+
+	if (backend->now_usec >= transfer->total_usec) {
+		attempt_fail(&attempt, ATTEMPT_RETRY, "not answered within %.3g s",
+			     (double)target->timeout_usec / USEC_PER_SEC);
+	} else if (transfer->phase == TRANSFER_SENT) {
+		attempt_fail(&attempt, ATTEMPT_RETRY, "no byte of the answer within %.3g s",
+			     (double)target->first_byte_usec / USEC_PER_SEC);
+	} else if (backend->now_usec >= stalled_usec) {
+		attempt_fail(&attempt, ATTEMPT_RETRY, "the answer stalled for %.3g s",
+			     (double)target->stall_usec / USEC_PER_SEC);
+	} else {
+		/* Bytes came since it was set. */
+		deadline_set(&backend->deadlines, deadline,
+			     earlier(transfer->total_usec, stalled_usec));
+		return;
+	}
+	attempt.connected = transfer_abort(job);
+	job_attempted(job, &attempt);
+}
+
+/* From the pool, or a new one; busy. */
+static struct transfer *transfer_get(struct backend *backend)
+{
+	struct transfer *transfer = TAILQ_FIRST(&backend->pool);
+
+	if (!backend->multi && multi_new(loop_base(backend->loop), BACKEND_CONNECTIONS_MAX,
+					 &backend->multi) < 0)
+		return NULL;
+	if (transfer) {
+		TAILQ_REMOVE(&backend->pool, transfer, of_list);
+	} else {
+		transfer = calloc(1, sizeof(*transfer));
+		if (!transfer || deadlines_reserve(&backend->deadlines, 1) < 0) {
+			free(transfer);
+			return NULL;
+		}
+		transfer->backend = backend;
+		transfer->deadline.passed = on_deadline;
+		transfer->easy = curl_easy_init();
+		if (!transfer->easy || !set_constant_options(transfer)) {
+			transfer_free(transfer);
+			return NULL;
+		}
+	}
+	TAILQ_INSERT_TAIL(&backend->busy, transfer, of_list);
+	return transfer;
+}
+
+static bool begin(struct transfer *transfer, struct job *job)
+{
+	struct backend *backend = transfer->backend;
+
+	transfer->error[0] = '\0';
+	transfer->too_large = false;
+	transfer->phase = TRANSFER_CONNECTING;
+	transfer->total_usec = backend->now_usec + job->call->target->timeout_usec;
+	transfer->byte_usec = backend->now_usec;
+	deadline_set(&backend->deadlines, &transfer->deadline, transfer->total_usec);
+	return set_target(transfer, job->call->target) && set_request(transfer, job) &&
+	       multi_add(backend->multi, transfer->easy) >= 0;
+}
+
+void transfer_start(struct job *job)
+{
+	struct transfer *transfer = transfer_get(job->backend);
+
+	if (transfer) {
+		transfer->job = job;
+		job->transfer = transfer;
+		if (begin(transfer, job))
+			return;
+		transfer_release(transfer);
+	}
+
+	struct attempt attempt = { .wait_usec = -1 };
+
+	attempt_fail(&attempt, ATTEMPT_RETRY, "out of memory");
+	job_attempted(job, &attempt);
+}
+
+bool transfer_abort(struct job *job)
+{
+	struct transfer *transfer = job->transfer;
+	bool connected = transfer->phase != TRANSFER_CONNECTING;
+
+	multi_remove(job->backend->multi, transfer->easy);
+	transfer_release(transfer);
+	return connected;
+}
+
+static const char *header(struct transfer *transfer, const char *name)
+{
+	struct curl_header *found;
+
+	return curl_easy_header(transfer->easy, name, 0, CURLH_HEADER, -1, &found) == CURLHE_OK ?
+		       found->value :
+		       NULL;
+}
+
+static void read_refusal(struct transfer *transfer, struct attempt *attempt)
+{
+	char *location = NULL;
+
+	attempt->wait_usec = retry_after_usec(header(transfer, "Retry-After"),
+					      header(transfer, "retry-after-ms"),
+					      clock_wall_usec());
+	openai_read_error(transfer->backend->tokener, transfer->body.data, transfer->body.size,
+			  attempt);
+	if (attempt->status < 400 &&
+	    curl_easy_getinfo(transfer->easy, CURLINFO_REDIRECT_URL, &location) == CURLE_OK &&
+	    location) {
+		attempt_fail(attempt, ATTEMPT_CONFIG, "redirected to %.200s, which is not followed",
+			     location);
+	}
+}
+
+static void read_result(struct transfer *transfer, CURLcode result, struct attempt *attempt)
+{
+	struct job *job = transfer->job;
+	long status = 0;
+
+	(void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (transfer->too_large) {
+		attempt_fail(attempt, ATTEMPT_ITEM, "the answer is longer than %u bytes",
+			     RESPONSE_BODY_MAX);
+		attempt->code = ELLU_E_TOO_LARGE;
+	} else if (result == CURLE_OK && status >= 200 && status < 300) {
+		attempt->status = (int)status;
+		openai_read_answer(job->call, job->backend->tokener,
+				   transfer->body.data ? transfer->body.data : "",
+				   transfer->body.size, attempt);
+	} else if (status >= 400 || (result == CURLE_OK && status > 0)) {
+		/* An error counts even when the connection broke before its end. */
+		attempt->status = (int)status;
+		read_refusal(transfer, attempt);
+	} else if (result == CURLE_SSL_CACERT_BADFILE) {
+		attempt_fail(attempt, ATTEMPT_CONFIG, "%s",
+			     transfer->error[0] ? transfer->error : curl_easy_strerror(result));
+	} else {
+		attempt_fail(attempt, ATTEMPT_RETRY, "%s",
+			     transfer->error[0] ? transfer->error : curl_easy_strerror(result));
+	}
+}
+
+static void on_done(void *userdata, CURL *easy, CURLcode result)
+{
+	struct attempt attempt = { .wait_usec = -1 };
+	struct transfer *transfer;
+	struct job *job;
+
+	(void)userdata;
+	(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer);
+	job = transfer->job;
+	attempt.connected = transfer->phase != TRANSFER_CONNECTING;
+	read_result(transfer, result, &attempt);
+	transfer_release(transfer);
+	job_attempted(job, &attempt);
+}
+
+void transfer_collect(struct backend *backend)
+{
+	if (backend->multi)
+		multi_drain(backend->multi, on_done, backend);
+}
+
+void transfer_repair(struct backend *backend)
+{
+	struct transfer *transfer;
+
+	if (!backend->multi || !multi_is_broken(backend->multi))
+		return;
+	log_warning("libcurl gave up on its connections; %d calls are issued again",
+		    backend->admission.in_flight);
+	while ((transfer = TAILQ_FIRST(&backend->busy)))
+		job_put_back(transfer->job);
+	transfer_forget(backend);
+}
+
+void transfer_forget(struct backend *backend)
+{
+	struct transfer *transfer;
+
+	/* Easy handles refer to the multi handle by their options. */
+	while ((transfer = TAILQ_FIRST(&backend->pool))) {
+		TAILQ_REMOVE(&backend->pool, transfer, of_list);
+		transfer_free(transfer);
+	}
+	backend->multi = multi_free(backend->multi);
+}

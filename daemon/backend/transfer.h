@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One attempt over HTTP, on an easy handle from the backend's pool. Handles keep their options
+ * from one call to the next; only what differs is set again.
+ *
+ * Time limits beyond curl's own for connecting are the backend's deadlines: for the first byte
+ * from when the request goes out, for a stall from the last byte, and for all of it.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+struct backend;
+struct job;
+
+/* The job's attempt begins, or ends at once with job_attempted(). */
+void transfer_start(struct job *job);
+
+/* Ends the attempt without a result; a connection in use is closed. Returns whether there was a
+ * connection. */
+bool transfer_abort(struct job *job);
+
+/* Delivers what has finished. */
+void transfer_collect(struct backend *backend);
+
+/* Makes another multi handle when curl gave up on this one. */
+void transfer_repair(struct backend *backend);
+
+/* Gives back handles and connections; nothing is in flight. */
+void transfer_forget(struct backend *backend);

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/config.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <getopt.h>
+#include <ini.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/log.h"
+
+/* Every key of the configuration file: the one place that lists them. */
+static const struct config_key {
+	const char *section;
+	const char *name;
+	size_t offset;
+	int64_t low;
+	int64_t high;
+	int64_t initial;
+} config_keys[] = {
+#define KEY(section, name, low, high, initial) \
+	{ section, #name, offsetof(struct config, name), low, high, initial }
+	KEY("daemon", idle_exit_seconds, 0, 86400 * 365, 0),
+	KEY("daemon", shutdown_grace_seconds, 0, 3600, 20),
+	KEY("daemon", workers, 0, 256, 0),
+	KEY("queue", max_pending, 1, 1000000, 10000),
+	KEY("queue", max_pending_per_user, 1, 1000000, 5000),
+	KEY("queue", max_running, 1, 100000, 64),
+	KEY("queue", max_running_per_user, 1, 100000, 16),
+	KEY("front", max_connections, 8, 65536, 4096),
+	KEY("front", max_connections_per_user, 4, 65536, 3072),
+#undef KEY
+};
+#define N_CONFIG_KEYS (sizeof(config_keys) / sizeof(config_keys[0]))
+
+static const struct option options[] = {
+	{ "user", no_argument, NULL, 'u' },
+	{ "system", no_argument, NULL, 's' },
+	{ "state-dir", required_argument, NULL, 'd' },
+	{ "socket", required_argument, NULL, 'S' },
+	{ "config", required_argument, NULL, 'c' },
+	{ "no-bus", no_argument, NULL, 'b' },
+	{ "log-level", required_argument, NULL, 'l' },
+	{ "idle-exit-seconds", required_argument, NULL, 'i' },
+	{ "ready-fd", required_argument, NULL, 'r' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
+};
+
+static const char help_text[] =
+	"Usage: elluminated [OPTION]...\n"
+	"Evaluates prompts and models: keeps experiments in a durable queue and runs them.\n\n"
+	"  --user                    serve this user (the default)\n"
+	"  --system                  serve every user of this machine\n"
+	"  --state-dir DIR           keep the database and secrets in DIR\n"
+	"  --socket PATH             listen on PATH\n"
+	"  --config FILE             read FILE instead of the usual configuration file\n"
+	"  --no-bus                  serve the socket only\n"
+	"  --log-level LEVEL         error, warning, notice, info (the default) or debug\n"
+	"  --idle-exit-seconds N     exit after N seconds without a connection or a task\n"
+	"  --ready-fd FD             write READY to FD and close it once the daemon serves\n"
+	"  --version                 print the versions and exit\n"
+	"  --help                    print this and exit\n\n"
+	"Files, for a user:  $XDG_STATE_HOME/elluminate, $XDG_RUNTIME_DIR/elluminate/socket,\n"
+	"                    $XDG_CONFIG_HOME/elluminate/elluminated.conf\n"
+	"       for a system: /var/lib/elluminate, /run/elluminate/socket,\n"
+	"                    /etc/elluminate/elluminated.conf\n";
+
+static int parse_number(const char *text, int64_t low, int64_t high, int64_t *ret_value)
+{
+	char *end;
+	long long value;
+
+	errno = 0;
+	value = strtoll(text, &end, 10);
+	if (errno || end == text || *end || value < low || value > high)
+		return -EINVAL;
+	*ret_value = value;
+	return 0;
+}
+
+struct file_context {
+	struct config *config;
+	struct fault *fault;
+};
+
+static int set_key(const struct config_key *key, struct config *config, const char *text)
+{
+	return parse_number(text, key->low, key->high,
+			    (int64_t *)((char *)config + key->offset));
+}
+
+/* libinih's convention: 1 is fine, 0 is an error at this line. */
+static int on_file_key(void *userdata, const char *section, const char *name, const char *value)
+{
+	struct file_context *context = userdata;
+	int level;
+
+	if (strcmp(section, "daemon") == 0 && strcmp(name, "log_level") == 0) {
+		level = log_level_from_name(value);
+		if (level < 0)
+			fault_set(context->fault, -EINVAL, "[daemon] log_level: expected error, "
+				  "warning, notice, info or debug");
+		else
+			context->config->log_level = level;
+		return level >= 0;
+	}
+	for (size_t i = 0; i < N_CONFIG_KEYS; i++) {
+		const struct config_key *key = &config_keys[i];
+
+		if (strcmp(key->section, section) != 0 || strcmp(key->name, name) != 0)
+			continue;
+		if (set_key(key, context->config, value) == 0)
+			return 1;
+		fault_set(context->fault, -EINVAL, "[%s] %s: expected a number from %lld to %lld",
+			  section, name, (long long)key->low, (long long)key->high);
+		return 0;
+	}
+	fault_set(context->fault, -EINVAL, "[%s] %s: no such key", section, name);
+	return 0;
+}
+
+static int read_file(struct config *config, const char *path, bool required, struct fault *fault)
+{
+	struct file_context context = { config, fault };
+	char message[sizeof(fault->message)];
+	int r;
+
+	if (access(path, R_OK) < 0) {
+		if (!required)
+			return 0;
+		return fault_set(fault, -errno, "%s: %s", path, strerror(errno));
+	}
+	r = ini_parse(path, on_file_key, &context);
+	if (r == 0)
+		return 0;
+	snprintf(message, sizeof(message), "%s", fault->code ? fault->message : "cannot be parsed");
+	fault_set(fault, -EINVAL, "%s:%d: %s", path, r, message);
+	return -EINVAL;
+}
+
+static int join(char **ret_text, const char *first, const char *second, const char *third)
+{
+	free(*ret_text);
+	if (asprintf(ret_text, "%s%s%s", first, second, third) < 0) {
+		*ret_text = NULL;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* An XDG base directory, by its variable or below the home directory. */
+static int xdg_path(char **ret_path, const char *variable, const char *fallback, const char *file)
+{
+	const char *base = getenv(variable);
+	const char *home = getenv("HOME");
+	char *below_home = NULL;
+	int r;
+
+	if (base && base[0] == '/')
+		return join(ret_path, base, "/elluminate", file);
+	if (!home || home[0] != '/')
+		return -ENOENT;
+	r = join(&below_home, home, fallback, "/elluminate");
+	if (r == 0)
+		r = join(ret_path, below_home, file, "");
+	free(below_home);
+	return r;
+}
+
+static int fill_state_dir(struct config *config)
+{
+	const char *given = getenv("STATE_DIRECTORY");
+
+	if (config->state_dir)
+		return 0;
+	if (given && given[0])
+		return join(&config->state_dir, given, "", "");
+	if (config->system)
+		return join(&config->state_dir, "/var/lib/elluminate", "", "");
+	return xdg_path(&config->state_dir, "XDG_STATE_HOME", "/.local/state", "");
+}
+
+static int fill_socket_path(struct config *config)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+
+	if (config->socket_path)
+		return 0;
+	if (config->system)
+		return join(&config->socket_path, "/run/elluminate/socket", "", "");
+	if (runtime && runtime[0] == '/')
+		return join(&config->socket_path, runtime, "/elluminate/socket", "");
+	return join(&config->socket_path, config->state_dir, "/socket", "");
+}
+
+static void print_versions(void)
+{
+	printf("elluminated %s\nlibcurl %s\nlibevent %s\n", ELLU_VERSION,
+	       curl_version_info(CURLVERSION_NOW)->version, event_get_version());
+}
+
+static int take_option(struct config *config, int option, struct fault *fault)
+{
+	int64_t number;
+	int level;
+
+	switch (option) {
+	case 'u':
+	case 's':
+		config->system = option == 's';
+		return 0;
+	case 'd':
+		return join(&config->state_dir, optarg, "", "");
+	case 'S':
+		return join(&config->socket_path, optarg, "", "");
+	case 'c':
+		return join(&config->config_path, optarg, "", "");
+	case 'b':
+		config->no_bus = true;
+		return 0;
+	case 'l':
+		level = log_level_from_name(optarg);
+		if (level < 0)
+			return fault_set(fault, -EINVAL, "--log-level: expected error, warning, "
+					 "notice, info or debug");
+		config->log_level = level;
+		return 0;
+	case 'i':
+		if (parse_number(optarg, 0, 86400 * 365, &config->idle_exit_seconds) == 0)
+			return 0;
+		return fault_set(fault, -EINVAL, "--idle-exit-seconds: expected a number of seconds");
+	case 'r':
+		if (parse_number(optarg, 3, 1 << 20, &number) < 0)
+			return fault_set(fault, -EINVAL, "--ready-fd: expected a file descriptor");
+		config->ready_fd = (int)number;
+		return 0;
+	default:
+		return fault_set(fault, -EINVAL, "see elluminated --help");
+	}
+}
+
+static int take_options(struct config *config, int argc, char **argv, struct fault *fault)
+{
+	int option, r;
+
+	optind = 0; // start afresh, so that the file's values can be overruled in a second pass
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == 'h') {
+			fputs(help_text, stdout);
+			return CONFIG_EXIT;
+		}
+		if (option == 'V') {
+			print_versions();
+			return CONFIG_EXIT;
+		}
+		r = take_option(config, option, fault);
+		if (r < 0)
+			return r;
+	}
+	if (optind < argc)
+		return fault_set(fault, -EINVAL, "unexpected argument '%s'", argv[optind]);
+	return CONFIG_RUN;
+}
+
+static int read_configuration(struct config *config, struct fault *fault)
+{
+	char *path = NULL;
+	int r;
+
+	if (config->config_path)
+		return read_file(config, config->config_path, /* required= */ true, fault);
+	if (config->system)
+		return read_file(config, "/etc/elluminate/elluminated.conf", false, fault);
+	if (xdg_path(&path, "XDG_CONFIG_HOME", "/.config", "/elluminated.conf") < 0)
+		return 0;
+	r = read_file(config, path, /* required= */ false, fault);
+	free(path);
+	return r;
+}
+
+int config_load(struct config *config, int argc, char **argv, struct fault *fault)
+{
+	int r;
+
+	*config = (struct config){ .ready_fd = -1, .log_level = LOG_INFO };
+	for (size_t i = 0; i < N_CONFIG_KEYS; i++)
+		*(int64_t *)((char *)config + config_keys[i].offset) = config_keys[i].initial;
+
+	r = take_options(config, argc, argv, fault);
+	if (r != CONFIG_RUN)
+		return r;
+	r = read_configuration(config, fault);
+	if (r < 0)
+		return r;
+	r = take_options(config, argc, argv, fault);
+	if (r != CONFIG_RUN)
+		return r;
+	r = fill_state_dir(config);
+	if (r == -ENOENT)
+		return fault_set(fault, r, "no HOME or XDG_STATE_HOME: give --state-dir");
+	return r < 0 ? r : fill_socket_path(config);
+}
+
+void config_done(struct config *config)
+{
+	free(config->state_dir);
+	free(config->socket_path);
+	free(config->config_path);
+	*config = (struct config){ .ready_fd = -1 };
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* What the daemon was told: options on its command line over the configuration file over the
+ * defaults. The keys are listed once, in config.c. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/fault.h"
+
+struct config {
+	/* The command line. */
+	bool system;
+	bool no_bus;
+	char *state_dir;
+	char *socket_path;
+	char *config_path; // NULL: the usual places
+	int ready_fd; // written to and closed once the daemon serves, or -1
+	/* The file; see config.c for the ranges. */
+	int64_t log_level;
+	int64_t idle_exit_seconds; // 0: never
+	int64_t shutdown_grace_seconds;
+	int64_t workers; // 0: one a core
+	int64_t max_pending;
+	int64_t max_pending_per_user;
+	int64_t max_running;
+	int64_t max_running_per_user;
+	int64_t max_connections;
+	int64_t max_connections_per_user;
+};
+
+enum config_outcome { CONFIG_RUN, CONFIG_EXIT };
+
+/* Parses the command line, then the file, and fills in the paths. CONFIG_EXIT: --help or
+ * --version was printed. On a usage error -EINVAL with the fault's message saying what. */
+int config_load(struct config *config, int argc, char **argv, struct fault *fault);
+void config_done(struct config *config);

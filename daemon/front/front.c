@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/front/front.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "daemon/front/connection.h"
+#include "daemon/front/user.h"
+#include "daemon/log.h"
+
+#define ACCEPTS_PER_TURN 64
+#define ACCEPT_PAUSE_SECONDS 1 // when file descriptors have run out
+
+struct front {
+	struct front_options options;
+	struct front_users users;
+	struct connection *connections; // the longest unused first
+	struct connection **tail;
+	int64_t n_connections;
+	int listener; // -1: not listening
+	struct event *acceptable;
+	struct event *accept_again;
+	struct event *reaper;
+};
+
+struct loop *front_loop(const struct front *front)
+{
+	return front->options.loop;
+}
+
+const struct front_options *front_get_options(const struct front *front)
+{
+	return &front->options;
+}
+
+/* ---- The connections ---- */
+
+static void link_connection(struct front *front, struct connection *connection)
+{
+	connection->next = NULL;
+	connection->link = front->tail;
+	*front->tail = connection;
+	front->tail = &connection->next;
+}
+
+static void unlink_connection(struct front *front, struct connection *connection)
+{
+	*connection->link = connection->next;
+	if (connection->next)
+		connection->next->link = connection->link;
+	else
+		front->tail = connection->link;
+}
+
+void front_touch(struct connection *connection)
+{
+	unlink_connection(connection->front, connection);
+	link_connection(connection->front, connection);
+}
+
+void front_reap_soon(struct front *front)
+{
+	event_active(front->reaper, EV_TIMEOUT, 0);
+}
+
+static void remove_connection(struct front *front, struct connection *connection)
+{
+	unlink_connection(front, connection);
+	front_user_leave(connection->user);
+	connection_free(connection);
+	front->n_connections--;
+	front->options.service->n_connections--;
+}
+
+static void on_reap(evutil_socket_t fd, short events, void *userdata)
+{
+	struct front *front = userdata;
+	struct connection *connection = front->connections;
+
+	(void)fd;
+	(void)events;
+	while (connection) {
+		struct connection *next = connection->next;
+
+		if (connection->dead)
+			remove_connection(front, connection);
+		connection = next;
+	}
+}
+
+/* The longest unused connection without a call, of the user or of anyone, makes room. */
+static bool make_room(struct front *front, const struct front_user *user)
+{
+	for (struct connection *each = front->connections; each; each = each->next) {
+		if (each->call || each->dead || (user && each->user != user))
+			continue;
+		log_notice("too many connections: an idle one of user %lld is closed",
+			   (long long)each->user->uid);
+		connection_kill(each);
+		return true;
+	}
+	return false;
+}
+
+/* ---- A user's first connection ---- */
+
+struct introduction {
+	struct user_ensure op;
+	struct front *front;
+	struct front_user *user;
+};
+
+static void on_user_known(struct store_request *request)
+{
+	struct introduction *introduction = request->userdata;
+	struct front *front = introduction->front;
+	struct front_user *user = introduction->user;
+
+	front->options.service->n_under_way--;
+	user->asking = false;
+	user->known = request->result == 0;
+	if (request->result < 0)
+		log_error("user %lld cannot be added: %s", (long long)user->uid,
+			  request->fault.message);
+	/* Even so calls are served: each says itself what the store cannot do. */
+	for (struct connection *each = front->connections; each; each = each->next)
+		if (each->user == user && !each->started && !each->dead)
+			connection_start(each);
+	store_request_done(request);
+	free(introduction);
+}
+
+static void introduce(struct front *front, struct front_user *user)
+{
+	struct introduction *introduction = calloc(1, sizeof(*introduction));
+
+	if (!introduction) {
+		log_error("out of memory: user %lld is not served", (long long)user->uid);
+		return;
+	}
+	introduction->front = front;
+	introduction->user = user;
+	introduction->op.uid = user->uid;
+	user->asking = true;
+	front->options.service->n_under_way++;
+	store_request_init(&introduction->op.request, front->options.loop, on_user_known,
+			   introduction);
+	store_user_ensure(front->options.service->store, &introduction->op);
+}
+
+/* ---- Accepting ---- */
+
+static int peer_uid(int fd, int64_t *ret_uid)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+		return -errno;
+	*ret_uid = peer.uid;
+	return 0;
+}
+
+static bool has_place(struct front *front, const struct front_user *user)
+{
+	if (user->n_connections > front->options.max_connections_per_user)
+		return make_room(front, user);
+	if (front->n_connections >= front->options.max_connections)
+		return make_room(front, NULL);
+	return true;
+}
+
+/* Takes the descriptor. */
+static void admit(struct front *front, int fd)
+{
+	struct connection *connection;
+	struct front_user *user;
+	int64_t uid = -1;
+
+	if (peer_uid(fd, &uid) < 0 || !(user = front_user_join(&front->users, uid))) {
+		close(fd);
+		return;
+	}
+	if (!has_place(front, user) || connection_new(front, user, fd, &connection) < 0) {
+		log_warning("a connection of user %lld is refused: too many", (long long)uid);
+		front_user_leave(user);
+		close(fd);
+		return;
+	}
+	link_connection(front, connection);
+	front->n_connections++;
+	front->options.service->n_connections++;
+	if (user->known)
+		connection_start(connection);
+	else if (!user->asking)
+		introduce(front, user);
+}
+
+static void pause_accepting(struct front *front)
+{
+	static const struct timeval pause = { .tv_sec = ACCEPT_PAUSE_SECONDS };
+
+	log_warning("out of file descriptors: no connection is accepted for %d s",
+		    ACCEPT_PAUSE_SECONDS);
+	event_del(front->acceptable);
+	(void)event_add(front->accept_again, &pause);
+}
+
+static void on_accept_again(evutil_socket_t fd, short events, void *userdata)
+{
+	struct front *front = userdata;
+
+	(void)fd;
+	(void)events;
+	if (front->listener >= 0)
+		(void)event_add(front->acceptable, NULL);
+}
+
+static void on_acceptable(evutil_socket_t listener, short events, void *userdata)
+{
+	struct front *front = userdata;
+
+	(void)events;
+	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd >= 0) {
+			admit(front, fd);
+			continue;
+		}
+		if (errno == ECONNABORTED || errno == EINTR)
+			continue;
+		if (errno != EAGAIN)
+			pause_accepting(front);
+		return;
+	}
+}
+
+/* ---- Listening ---- */
+
+static int make_folder(const char *socket_path, unsigned mode)
+{
+	char folder[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	char *slash;
+
+	snprintf(folder, sizeof(folder), "%s", socket_path);
+	slash = strrchr(folder, '/');
+	if (!slash || slash == folder)
+		return 0;
+	*slash = '\0';
+	if (mkdir(folder, mode) < 0 && errno != EEXIST)
+		return -errno;
+	return 0;
+}
+
+static int remove_dead_socket(const struct sockaddr_un *address)
+{
+	struct stat status;
+	int fd, r;
+
+	if (lstat(address->sun_path, &status) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(status.st_mode))
+		return -EEXIST;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	r = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
+			    errno == EAGAIN ?
+		    -EADDRINUSE :
+		    0;
+	close(fd);
+	if (r == 0 && unlink(address->sun_path) < 0)
+		r = -errno;
+	return r;
+}
+
+static int open_listener(struct front *front)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	mode_t mask;
+	int fd, r;
+
+	if (strlen(front->options.socket_path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, front->options.socket_path);
+	r = make_folder(address.sun_path, front->options.socket_mode & 077 ? 0755 : 0700);
+	if (r == 0)
+		r = remove_dead_socket(&address);
+	if (r < 0)
+		return r;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	/* The mode is right from birth; nothing else makes files while the daemon starts. */
+	mask = umask(0777 & ~front->options.socket_mode);
+	r = bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
+	umask(mask);
+	if (r == 0 && listen(fd, SOMAXCONN) < 0)
+		r = -errno;
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	front->listener = fd;
+	return 0;
+}
+
+static int make_events(struct front *front)
+{
+	struct event_base *base = loop_base(front->options.loop);
+
+	front->acceptable = event_new(base, front->listener, EV_READ | EV_PERSIST, on_acceptable,
+				      front);
+	front->accept_again = event_new(base, -1, 0, on_accept_again, front);
+	front->reaper = event_new(base, -1, 0, on_reap, front);
+	if (!front->acceptable || !front->accept_again || !front->reaper ||
+	    event_add(front->acceptable, NULL) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+int front_new(const struct front_options *options, struct front **ret_front, struct fault *fault)
+{
+	struct front *front = calloc(1, sizeof(*front));
+	int r = front ? 0 : -ENOMEM;
+
+	if (front) {
+		front->options = *options;
+		front->listener = -1;
+		front->tail = &front->connections;
+		r = open_listener(front);
+	}
+	if (r == 0)
+		r = make_events(front);
+	if (r < 0) {
+		front_free(front);
+		return fault_set(fault, ELLU_E_INTERNAL, "%s: %s", options->socket_path,
+				 r == -EADDRINUSE ? "another daemon answers there" : strerror(-r));
+	}
+	*ret_front = front;
+	return 0;
+}
+
+void front_stop_listening(struct front *front)
+{
+	if (front->listener < 0)
+		return;
+	event_del(front->acceptable);
+	close(front->listener);
+	front->listener = -1;
+	(void)unlink(front->options.socket_path);
+}
+
+void front_close(struct front *front)
+{
+	while (front && front->connections)
+		remove_connection(front, front->connections);
+}
+
+struct front *front_free(struct front *front)
+{
+	if (!front)
+		return NULL;
+	front_close(front);
+	front_stop_listening(front);
+	if (front->acceptable)
+		event_free(front->acceptable);
+	if (front->accept_again)
+		event_free(front->accept_again);
+	if (front->reaper)
+		event_free(front->reaper);
+	front_users_done(&front->users);
+	free(front);
+	return NULL;
+}

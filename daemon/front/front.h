@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The Varlink front: a listening Unix socket and its connections. It decodes calls, says whose
+ * they are, hands them to their methods and sends what they answer; it knows no rule of the
+ * domain. All of it lives on one loop.
+ */
+#pragma once
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/api/call.h"
+#include "proto/message.h"
+
+struct front;
+
+/* A call of an interface that has no generated tables, answered at once. Only the test build of
+ * the daemon serves one. */
+struct raw_call {
+	const char *method; // without the interface's name
+	json_object *parameters;
+	unsigned flags; // enum wire_flags
+	void (*reply)(struct raw_call *call, json_object *parameters, bool continues);
+	/* `name` is the error's without the interface's. */
+	void (*fail)(struct raw_call *call, const char *name, json_object *parameters);
+	void *data; // the front's own
+};
+
+struct raw_interface {
+	const char *name;
+	const char *description;
+	/* -ENOENT: there is no such method. */
+	int (*handle)(struct raw_call *call);
+};
+
+struct front_options {
+	struct loop *loop;
+	struct service *service;
+	const char *socket_path;
+	unsigned socket_mode;
+	int64_t max_connections;
+	int64_t max_connections_per_user;
+	const struct raw_interface *raw; // or NULL
+};
+
+/* Listens. The daemon holds the lock on its state folder, so a socket that nobody answers on is
+ * a dead one and is replaced; a live one is -EADDRINUSE. */
+int front_new(const struct front_options *options, struct front **ret_front, struct fault *fault);
+/* Closes every connection. */
+void front_close(struct front *front);
+/* The same, and removes the socket. */
+struct front *front_free(struct front *front);
+
+void front_stop_listening(struct front *front);

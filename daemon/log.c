@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LOG_RING_LINES 1024
+#define LOG_LINE_BYTES 1024
+
+struct log_entry {
+	int level;
+	char text[LOG_LINE_BYTES];
+};
+
+/* The ring is the log's mailbox: this lock guards it and is never held while writing. */
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t filled;
+	pthread_t thread;
+	struct log_entry ring[LOG_RING_LINES];
+	unsigned first;
+	unsigned count;
+	bool running;
+	bool stopping;
+	atomic_int max_level;
+	atomic_uint_fast64_t dropped;
+} logger = { .lock = PTHREAD_MUTEX_INITIALIZER, .filled = PTHREAD_COND_INITIALIZER };
+
+static const char *const level_names[] = {
+	[LOG_ERR] = "error",
+	[LOG_WARNING] = "warning",
+	[LOG_NOTICE] = "notice",
+	[LOG_INFO] = "info",
+	[LOG_DEBUG] = "debug",
+};
+
+int log_level_from_name(const char *name)
+{
+	for (int level = LOG_ERR; level <= LOG_DEBUG; level++)
+		if (strcmp(name, level_names[level]) == 0)
+			return level;
+	return -EINVAL;
+}
+
+static void write_entry(const struct log_entry *entry)
+{
+	char line[LOG_LINE_BYTES + 8];
+	int size = snprintf(line, sizeof(line), "<%d>%s\n", entry->level, entry->text);
+
+	(void)!write(STDERR_FILENO, line, (size_t)size);
+}
+
+static void *log_thread(void *userdata)
+{
+	struct log_entry entry;
+
+	(void)userdata;
+	pthread_setname_np(pthread_self(), "log");
+	pthread_mutex_lock(&logger.lock);
+	for (;;) {
+		while (!logger.count && !logger.stopping)
+			pthread_cond_wait(&logger.filled, &logger.lock);
+		if (!logger.count)
+			break;
+		entry = logger.ring[logger.first];
+		logger.first = (logger.first + 1) % LOG_RING_LINES;
+		logger.count--;
+		pthread_mutex_unlock(&logger.lock);
+		write_entry(&entry);
+		pthread_mutex_lock(&logger.lock);
+	}
+	pthread_mutex_unlock(&logger.lock);
+	return NULL;
+}
+
+int log_start(int max_level)
+{
+	sigset_t all, before;
+	int r;
+
+	atomic_store(&logger.max_level, max_level);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = pthread_create(&logger.thread, NULL, log_thread, NULL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	logger.running = r == 0;
+	return -r;
+}
+
+void log_stop(void)
+{
+	if (!logger.running)
+		return;
+	pthread_mutex_lock(&logger.lock);
+	logger.stopping = true;
+	pthread_cond_signal(&logger.filled);
+	pthread_mutex_unlock(&logger.lock);
+	pthread_join(logger.thread, NULL);
+	logger.running = logger.stopping = false;
+}
+
+void log_set_level(int max_level)
+{
+	atomic_store(&logger.max_level, max_level);
+}
+
+uint64_t log_dropped(void)
+{
+	return atomic_load(&logger.dropped);
+}
+
+/* A line stays a line, whatever a peer put into it. */
+static void flatten(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = ' ';
+}
+
+void log_line(int level, const char *format, ...)
+{
+	struct log_entry entry = { .level = level };
+	va_list arguments;
+
+	if (level > atomic_load(&logger.max_level))
+		return;
+	va_start(arguments, format);
+	vsnprintf(entry.text, sizeof(entry.text), format, arguments);
+	va_end(arguments);
+	flatten(entry.text);
+
+	pthread_mutex_lock(&logger.lock);
+	if (logger.count < LOG_RING_LINES) {
+		logger.ring[(logger.first + logger.count++) % LOG_RING_LINES] = entry;
+		pthread_cond_signal(&logger.filled);
+	} else {
+		atomic_fetch_add(&logger.dropped, 1);
+	}
+	pthread_mutex_unlock(&logger.lock);
+}

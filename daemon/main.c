@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+#include <stddef.h>
+
+#include "daemon/daemon.h"
+
+int main(int argc, char **argv)
+{
+	return daemon_main(argc, argv, /* raw= */ NULL);
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/queue/live_task.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct live_task **bucket_of(struct live_tasks *tasks, int64_t id)
+{
+	return &tasks->buckets[(uint64_t)id % LIVE_TASK_BUCKETS];
+}
+
+struct live_task *live_task_find(struct live_tasks *tasks, int64_t id)
+{
+	for (struct live_task *task = *bucket_of(tasks, id); task; task = task->next)
+		if (task->id == id)
+			return task;
+	return NULL;
+}
+
+int live_task_add(struct live_tasks *tasks, struct queue *queue, int64_t id,
+		  struct live_task **ret_task)
+{
+	struct live_task **bucket = bucket_of(tasks, id);
+	struct live_task *task = calloc(1, sizeof(*task));
+
+	if (!task)
+		return -ENOMEM;
+	task->queue = queue;
+	task->id = id;
+	arena_init(&task->progress_arena);
+	task->next = *bucket;
+	*bucket = task;
+	tasks->n++;
+	*ret_task = task;
+	return 0;
+}
+
+struct live_task *live_task_remove(struct live_tasks *tasks, struct live_task *task)
+{
+	struct live_task **link = bucket_of(tasks, task->id);
+
+	live_task_detach_watches(task);
+	while (*link != task)
+		link = &(*link)->next;
+	*link = task->next;
+	tasks->n--;
+	if (task->limit_timer)
+		event_free(task->limit_timer);
+	arena_done(&task->progress_arena);
+	free(task);
+	return NULL;
+}
+
+void live_tasks_each(struct live_tasks *tasks, void (*visit)(struct live_task *task))
+{
+	for (size_t i = 0; i < LIVE_TASK_BUCKETS; i++) {
+		struct live_task *task = tasks->buckets[i];
+
+		while (task) {
+			struct live_task *next = task->next; // the visit may remove the task
+
+			visit(task);
+			task = next;
+		}
+	}
+}
+
+static const struct ellu_epoch_progress *const *copy_epochs(struct arena *arena,
+							     const struct ellu_progress *progress)
+{
+	size_t n = progress->n_epochs;
+	const struct ellu_epoch_progress **epochs = arena_alloc(arena, (n + 1) * sizeof(*epochs));
+	struct ellu_epoch_progress *copies = arena_alloc(arena, (n + 1) * sizeof(*copies));
+
+	if (!epochs || !copies)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		copies[i] = *progress->epochs[i];
+		epochs[i] = &copies[i];
+	}
+	return epochs;
+}
+
+void live_task_set_progress(struct live_task *task, const struct ellu_progress *progress)
+{
+	struct arena *arena = &task->progress_arena;
+	struct ellu_progress *copy;
+
+	arena_done(arena);
+	arena_init(arena);
+	task->progress = NULL;
+	copy = arena_alloc(arena, sizeof(*copy));
+	if (!copy)
+		return; // watchers see the next one
+	*copy = *progress;
+	if (progress->cost)
+		copy->cost = arena_int(arena, *progress->cost);
+	if (progress->eta_seconds)
+		copy->eta_seconds = arena_float(arena, *progress->eta_seconds);
+	copy->epochs = copy_epochs(arena, progress);
+	if (copy->epochs)
+		task->progress = copy;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A live task: what the queue keeps in memory of a task that waits, runs or is being watched
+ * while it does. It goes when the task is terminal and its worker has let go of it.
+ */
+#pragma once
+
+#include <event2/event.h>
+
+#include "daemon/queue/queue.h"
+#include "daemon/queue/schedule.h"
+#include "proto/arena.h"
+#include "proto/task_status.h"
+
+struct watch;
+struct work_run;
+
+struct live_task {
+	struct live_task *next; // queue's table
+	struct queue *queue;
+	int64_t id;
+	int64_t experiment_id;
+	int64_t attempt;
+	int64_t sequence; // the last one published
+	enum task_status status;
+	const char *hold; // static text, or NULL
+	bool changing; // a change of status is on its way through the store
+	struct schedule_entry schedule;
+	struct work_run *run; // NULL: no worker has it
+	int64_t run_since_usec; // monotonic
+	int64_t run_before_usec; // running time of earlier claims
+	int64_t time_limit_usec;
+	struct event *limit_timer;
+	struct arena progress_arena;
+	struct ellu_progress *progress; // NULL: none yet
+	struct watch *watches; // those that are caught up or will be
+};
+
+#define LIVE_TASK_BUCKETS 1024
+
+struct live_tasks {
+	struct live_task *buckets[LIVE_TASK_BUCKETS];
+	int64_t n;
+};
+
+struct live_task *live_task_find(struct live_tasks *tasks, int64_t id);
+int live_task_add(struct live_tasks *tasks, struct queue *queue, int64_t id,
+		  struct live_task **ret_task);
+struct live_task *live_task_remove(struct live_tasks *tasks, struct live_task *task);
+void live_tasks_each(struct live_tasks *tasks, void (*visit)(struct live_task *task));
+
+/* Keeps a copy of `progress`. */
+void live_task_set_progress(struct live_task *task, const struct ellu_progress *progress);
+
+/* ---- What watches are told (watch.c) ---- */
+
+struct task_news {
+	int64_t first_sequence; // the first that this covers
+	struct ellu_task_event event; // its sequence is the last that this covers
+	bool terminal;
+};
+
+/* A durable change, or log lines: to every watch, once and in order. */
+void live_task_publish(struct live_task *task, const struct task_news *news);
+/* Progress or a hold of the moment: to each watch at its own pace. */
+void live_task_publish_progress(struct live_task *task);
+/* Takes the watches off a task that goes; they read the rest from the store. */
+void live_task_detach_watches(struct live_task *task);
+
+/* ---- The watches' view of the queue (queue.c) ---- */
+
+struct live_tasks *queue_tasks(struct queue *queue);
+struct store *queue_store(struct queue *queue);
+struct loop *queue_loop(struct queue *queue);
+void queue_count_watch(struct queue *queue, int change);

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/queue/queue.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/clock.h"
+#include "daemon/log.h"
+#include "daemon/queue/live_task.h"
+#include "daemon/queue/running.h"
+#include "daemon/work/work.h"
+
+struct queue {
+	struct queue_options options;
+	struct schedule *schedule;
+	struct live_tasks tasks;
+	struct work *work;
+	int64_t n_watches;
+	int64_t n_outstanding; // operations with the store that end in a callback here
+	bool storage_full;
+	bool stopping;
+	void (*ready)(void *userdata);
+	void (*stopped)(void *userdata);
+	void *userdata; // of `ready`, then of `stopped`
+	struct tasks_pending_page page;
+};
+
+struct live_tasks *queue_tasks(struct queue *queue)
+{
+	return &queue->tasks;
+}
+
+struct store *queue_store(struct queue *queue)
+{
+	return queue->options.store;
+}
+
+struct loop *queue_loop(struct queue *queue)
+{
+	return queue->options.loop;
+}
+
+struct work *queue_get_work(struct queue *queue)
+{
+	return queue->work;
+}
+
+const struct queue_limits *queue_get_limits(const struct queue *queue)
+{
+	return &queue->options.limits;
+}
+
+int64_t queue_n_watchers(const struct queue *queue)
+{
+	return queue->n_watches;
+}
+
+void queue_count_watch(struct queue *queue, int change)
+{
+	queue->n_watches += change;
+}
+
+bool queue_is_idle(const struct queue *queue)
+{
+	return !queue->tasks.n && !queue->n_outstanding;
+}
+
+bool queue_is_quiet(const struct queue *queue)
+{
+	return !queue->n_outstanding;
+}
+
+bool queue_is_stopping(const struct queue *queue)
+{
+	return queue->stopping;
+}
+
+void queue_count_outstanding(struct queue *queue, int change)
+{
+	queue->n_outstanding += change;
+	if (queue->stopping && queue->stopped && !queue->n_outstanding &&
+	    !schedule_n_running(queue->schedule)) {
+		void (*stopped)(void *userdata) = queue->stopped;
+
+		queue->stopped = NULL; // once
+		stopped(queue->userdata);
+	}
+}
+
+/* ---- Claiming ---- */
+
+struct claim {
+	struct task_claim op;
+	struct queue *queue;
+};
+
+static void on_claimed(struct store_request *request)
+{
+	struct claim *claim = request->userdata;
+	struct queue *queue = claim->queue;
+	struct live_task *task = live_task_find(&queue->tasks, claim->op.task_id);
+
+	if (task) {
+		task->changing = false;
+		if (request->result < 0)
+			running_retry_later(task, &request->fault);
+		else if (claim->op.ret_changed)
+			running_changed(task, claim->op.ret_task, claim->op.ret_attempt);
+		else
+			running_let_go(task); // cancelled on the way
+	}
+	store_request_done(request);
+	free(claim);
+	queue_claim_next(queue);
+	queue_count_outstanding(queue, -1);
+}
+
+static int claim_task(struct queue *queue, struct live_task *task)
+{
+	struct claim *claim = calloc(1, sizeof(*claim));
+	int r;
+
+	if (!claim)
+		return -ENOMEM;
+	r = schedule_run(queue->schedule, &task->schedule);
+	if (r < 0) {
+		free(claim);
+		return r;
+	}
+	claim->queue = queue;
+	task->changing = true;
+	claim->op.task_id = task->id;
+	store_request_init(&claim->op.request, queue->options.loop, on_claimed, claim);
+	queue_count_outstanding(queue, 1);
+	store_task_claim(queue->options.store, &claim->op);
+	return 0;
+}
+
+void queue_claim_next(struct queue *queue)
+{
+	struct schedule_entry *entry;
+
+	while (!queue->stopping && !queue->storage_full &&
+	       (entry = schedule_next(queue->schedule))) {
+		struct live_task *task =
+			(struct live_task *)((char *)entry - offsetof(struct live_task, schedule));
+
+		if (claim_task(queue, task) < 0)
+			return; // the next task that ends tries again
+	}
+}
+
+void queue_leave(struct queue *queue, struct live_task *task)
+{
+	schedule_leave(queue->schedule, &task->schedule);
+}
+
+/* ---- Submitting ---- */
+
+static int adopt(struct queue *queue, const struct queue_submission *submission)
+{
+	const struct ellu_task *record = submission->op.ret_task;
+	struct live_task *task;
+	int r = live_task_add(&queue->tasks, queue, record->id, &task);
+
+	if (r < 0)
+		return r;
+	task->schedule.uid = record->owner_uid;
+	task->schedule.priority = submission->priority;
+	if (submission->reserved)
+		r = schedule_run(queue->schedule, &task->schedule);
+	else
+		r = schedule_wait(queue->schedule, &task->schedule);
+	if (r < 0) {
+		live_task_remove(&queue->tasks, task);
+		return r;
+	}
+	running_adopt(task, record);
+	if (submission->op.ret_attempt)
+		running_start(task, record, submission->op.ret_attempt);
+	return 0;
+}
+
+static void on_submitted(struct store_request *request)
+{
+	struct queue_submission *submission = request->userdata;
+	struct queue *queue = submission->queue;
+	const struct ellu_task *task = submission->op.ret_task;
+	int64_t uid = submission->op.scope.uid;
+	bool live = request->result == 0 && !submission->op.ret_existing &&
+		    !task_status_is_terminal(task_status_from_name(task->status));
+
+	schedule_admitted(queue->schedule, uid);
+	if (live && adopt(queue, submission) < 0)
+		log_error("task %" PRId64 ": out of memory; it runs at the next start", task->id);
+	submission->done(submission);
+	queue_claim_next(queue);
+	queue_count_outstanding(queue, -1);
+}
+
+void queue_submit(struct queue *queue, struct queue_submission *submission)
+{
+	struct experiment_submit *op = &submission->op;
+	int r;
+
+	submission->queue = queue;
+	submission->priority = task_priority_from_name(op->arguments->priority);
+	r = schedule_admit(queue->schedule, op->scope.uid);
+	op->queue_full = r == -EAGAIN;
+	op->start = r == 0 && !queue->stopping && !queue->storage_full &&
+		    schedule_has_room(queue->schedule, op->scope.uid, submission->priority);
+	submission->reserved = op->start;
+	store_request_init(&op->request, queue->options.loop, on_submitted, submission);
+	queue_count_outstanding(queue, 1);
+	store_experiment_submit(queue->options.store, op);
+}
+
+/* ---- Cancelling ---- */
+
+static void on_cancelled(struct store_request *request)
+{
+	struct queue_cancel *cancel = request->userdata;
+	struct queue *queue = cancel->queue;
+	struct live_task *task = live_task_find(&queue->tasks, cancel->op.task_id);
+
+	if (task && request->result == 0 && cancel->op.ret_changed)
+		running_changed(task, cancel->op.ret_task, 0);
+	cancel->done(cancel);
+	queue_claim_next(queue);
+	queue_count_outstanding(queue, -1);
+}
+
+void queue_cancel_task(struct queue *queue, struct queue_cancel *cancel)
+{
+	struct live_task *task = live_task_find(&queue->tasks, cancel->op.task_id);
+
+	cancel->queue = queue;
+	cancel->op.status = TASK_REVOKED;
+	cancel->op.attempt = 0;
+	if (task)
+		cancel->op.running_usec = running_elapsed(task);
+	store_request_init(&cancel->op.request, queue->options.loop, on_cancelled, cancel);
+	queue_count_outstanding(queue, 1);
+	store_task_change(queue->options.store, &cancel->op);
+}
+
+/* ---- What only memory knows ---- */
+
+void queue_overlay(struct queue *queue, struct ellu_task *record)
+{
+	struct live_task *task = live_task_find(&queue->tasks, record->id);
+
+	if (!task || task_status_is_terminal(task_status_from_name(record->status)))
+		return;
+	if (task->hold)
+		record->hold = task->hold;
+	record->running_seconds += (double)running_elapsed(task) / USEC_PER_SEC;
+}
+
+static void show_hold(struct live_task *task)
+{
+	const char *hold = task->run && task->queue->storage_full ? "storage" : NULL;
+
+	if (task->hold == hold)
+		return;
+	task->hold = hold;
+	live_task_publish_progress(task);
+}
+
+void queue_storage_full(struct queue *queue, bool full)
+{
+	queue->storage_full = full;
+	if (full)
+		log_error("the disk is full: running tasks are on hold until there is room");
+	else
+		log_notice("there is room on the disk again: tasks go on");
+	live_tasks_each(&queue->tasks, show_hold);
+	queue_claim_next(queue);
+}
+
+/* ---- Start and stop ---- */
+
+static void read_pending(struct queue *queue, int64_t after_id);
+
+static int add_pending(struct queue *queue, const struct pending_task *pending)
+{
+	struct live_task *task;
+	int r = live_task_add(&queue->tasks, queue, pending->id, &task);
+
+	if (r < 0)
+		return r;
+	task->status = TASK_PENDING;
+	task->schedule.uid = pending->uid;
+	task->schedule.priority = task_priority_from_name(pending->priority);
+	r = schedule_wait(queue->schedule, &task->schedule);
+	if (r < 0)
+		live_task_remove(&queue->tasks, task);
+	return r;
+}
+
+static void on_pending(struct store_request *request)
+{
+	struct queue *queue = request->userdata;
+	size_t n = request->result < 0 ? 0 : queue->page.ret_n_tasks;
+	int64_t last = n ? queue->page.ret_tasks[n - 1].id : 0;
+
+	if (request->result < 0)
+		log_error("the waiting tasks cannot be read: %s", request->fault.message);
+	for (size_t i = 0; i < n; i++)
+		if (add_pending(queue, &queue->page.ret_tasks[i]) < 0)
+			log_error("out of memory: task %" PRId64 " runs at the next start",
+				  queue->page.ret_tasks[i].id);
+	store_request_done(request);
+	if (n) {
+		read_pending(queue, last);
+	} else {
+		queue->ready(queue->userdata);
+		queue_claim_next(queue);
+	}
+	queue_count_outstanding(queue, -1);
+}
+
+static void read_pending(struct queue *queue, int64_t after_id)
+{
+	store_request_init(&queue->page.request, queue->options.loop, on_pending, queue);
+	queue->page.after_id = after_id;
+	queue_count_outstanding(queue, 1);
+	store_tasks_pending_page(queue->options.store, &queue->page);
+}
+
+void queue_start(struct queue *queue, void (*ready)(void *userdata), void *userdata)
+{
+	queue->ready = ready;
+	queue->userdata = userdata;
+	read_pending(queue, 0);
+}
+
+static void drain_task(struct live_task *task)
+{
+	if (task->run)
+		work_drain(task->run);
+}
+
+static void abort_task(struct live_task *task)
+{
+	if (task->run)
+		work_abort(task->run);
+}
+
+void queue_stop(struct queue *queue, void (*stopped)(void *userdata), void *userdata)
+{
+	queue->stopping = true;
+	queue->stopped = stopped;
+	queue->userdata = userdata;
+	live_tasks_each(&queue->tasks, drain_task);
+	queue_count_outstanding(queue, 0);
+}
+
+void queue_hurry(struct queue *queue)
+{
+	live_tasks_each(&queue->tasks, abort_task);
+}
+
+/* ---- Life ---- */
+
+int queue_new(const struct queue_options *options, struct queue **ret_queue)
+{
+	struct queue *queue = calloc(1, sizeof(*queue));
+	struct work_events events = running_events(queue);
+	int r;
+
+	if (!queue)
+		return -ENOMEM;
+	queue->options = *options;
+	r = schedule_new(&options->limits, &queue->schedule);
+	if (r == 0)
+		r = work_new(options->n_workers, options->loop, options->store, options->backend,
+			     &events, &queue->work);
+	if (r < 0) {
+		queue_free(queue);
+		return r;
+	}
+	*ret_queue = queue;
+	return 0;
+}
+
+static void remove_task(struct live_task *task)
+{
+	live_task_remove(&task->queue->tasks, task);
+}
+
+struct queue *queue_free(struct queue *queue)
+{
+	if (!queue)
+		return NULL;
+	work_free(queue->work);
+	live_tasks_each(&queue->tasks, remove_task);
+	schedule_free(queue->schedule);
+	free(queue);
+	return NULL;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The queue: the life of tasks. It admits what is submitted, claims what may start, hands it to
+ * the workers, applies time limits and cancels, and tells watchers of every change. The truth is
+ * in the store; in memory are only the tasks that wait or run, and who watches.
+ *
+ * It lives on one loop (the front's); every function and callback here belongs to its thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/loop.h"
+#include "daemon/store/tasks.h"
+#include "elluminate-types.h"
+
+struct backend;
+struct queue;
+struct work;
+
+struct queue_limits {
+	int64_t max_pending;
+	int64_t max_pending_per_user;
+	int64_t max_running; // interactive tasks are not counted, here and below
+	int64_t max_running_per_user;
+};
+
+struct queue_options {
+	struct loop *loop;
+	struct store *store;
+	struct backend *backend;
+	unsigned n_workers;
+	struct queue_limits limits;
+};
+
+int queue_new(const struct queue_options *options, struct queue **ret_queue);
+/* Every task must have come to rest: see queue_stop(). */
+struct queue *queue_free(struct queue *queue);
+
+/* Reads what waits in the store, then starts claiming. `ready` is called once the list is read. */
+void queue_start(struct queue *queue, void (*ready)(void *userdata), void *userdata);
+
+/* Stops claiming and issuing, lets the calls in flight finish, and leaves tasks PENDING;
+ * `stopped` is called when nothing runs any more. */
+void queue_stop(struct queue *queue, void (*stopped)(void *userdata), void *userdata);
+/* During a stop: aborts the calls that are still in flight. */
+void queue_hurry(struct queue *queue);
+
+/* What the store says about the disk; running tasks show the hold `storage`. */
+void queue_storage_full(struct queue *queue, bool full);
+
+/* A submission. `op` is filled but for its request's callbacks, `queue_full` and `start`. */
+struct queue_submission {
+	struct experiment_submit op;
+	void (*done)(struct queue_submission *submission);
+	void *userdata;
+	bool reserved; // the queue's own: a slot is taken for it
+	int priority; // the queue's own
+	struct queue *queue; // the queue's own
+};
+void queue_submit(struct queue *queue, struct queue_submission *submission);
+
+/* A cancel. Answers once REVOKED is committed, or what the task had become before. The caller
+ * has checked that the task may be seen. */
+struct queue_cancel {
+	struct task_change op;
+	void (*done)(struct queue_cancel *cancel);
+	void *userdata;
+	struct queue *queue; // the queue's own
+};
+void queue_cancel_task(struct queue *queue, struct queue_cancel *cancel);
+
+/* Adds to a record read from the store what only the queue knows: a hold of the moment. */
+void queue_overlay(struct queue *queue, struct ellu_task *task);
+
+/* No task waits or runs, and nothing of the queue is with the store. */
+bool queue_is_idle(const struct queue *queue);
+/* Nothing of the queue is with the store. */
+bool queue_is_quiet(const struct queue *queue);
+int64_t queue_n_watchers(const struct queue *queue);
+const struct queue_limits *queue_get_limits(const struct queue *queue);
+struct work *queue_get_work(struct queue *queue);

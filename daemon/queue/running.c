@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/queue/running.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/clock.h"
+#include "daemon/log.h"
+#include "proto/generated/interface.h"
+#include "proto/record.h"
+
+/* A change of status that a worker's end or the clock asks for. */
+struct ending {
+	struct task_change op;
+	struct queue *queue;
+};
+
+static void end_task(struct live_task *task, enum task_status status,
+		     const struct ellu_error *error, const struct ellu_task_result *result);
+
+int64_t running_elapsed(const struct live_task *task)
+{
+	return task->run ? clock_monotonic_usec() - task->run_since_usec : 0;
+}
+
+/* ---- The time limit ---- */
+
+static void on_time_limit(evutil_socket_t fd, short events, void *userdata)
+{
+	struct live_task *task = userdata;
+	struct fault fault = { 0 };
+	struct arena arena;
+	const struct ellu_error *error = NULL;
+
+	(void)fd;
+	(void)events;
+	if (!task->run || task->changing)
+		return;
+	arena_init(&arena);
+	fault_set(&fault, ELLU_E_TIMEOUT, "the task ran for its time_limit_seconds, %.3f",
+		  (double)task->time_limit_usec / USEC_PER_SEC);
+	(void)fault_to_error(&fault, &arena, &error);
+	end_task(task, TASK_TIMEOUT, error, NULL);
+	arena_done(&arena);
+}
+
+static void arm_time_limit(struct live_task *task)
+{
+	int64_t left = task->time_limit_usec - task->run_before_usec;
+	struct timeval timeout;
+
+	if (left < 1)
+		left = 1;
+	timeout.tv_sec = left / USEC_PER_SEC;
+	timeout.tv_usec = left % USEC_PER_SEC;
+	if (!task->limit_timer)
+		task->limit_timer = event_new(loop_base(queue_loop(task->queue)), -1, 0,
+					      on_time_limit, task);
+	if (!task->limit_timer || event_add(task->limit_timer, &timeout) < 0)
+		log_error("task %" PRId64 ": out of memory: its time limit is not watched",
+			  task->id);
+}
+
+/* ---- Changes of status ---- */
+
+static void publish_state(struct live_task *task, const struct ellu_task *record)
+{
+	struct task_news news = { .first_sequence = record->sequence };
+
+	news.event = (struct ellu_task_event)ELLU_RECORD(struct ellu_task_event);
+	news.event.task_id = task->id;
+	news.event.sequence = record->sequence;
+	news.event.status = record->status;
+	news.event.hold = task->hold;
+	news.event.progress = record->progress;
+	news.event.error = record->error;
+	news.event.result = record->result;
+	news.event.at = clock_wall_usec();
+	news.terminal = task_status_is_terminal(task->status);
+	live_task_publish(task, &news);
+}
+
+void running_adopt(struct live_task *task, const struct ellu_task *record)
+{
+	task->status = task_status_from_name(record->status);
+	task->sequence = record->sequence;
+	task->experiment_id = record->experiment_id ? *record->experiment_id : 0;
+	task->time_limit_usec = (int64_t)(record->time_limit_seconds * USEC_PER_SEC);
+	task->run_before_usec = (int64_t)(record->running_seconds * USEC_PER_SEC);
+	if (record->progress)
+		live_task_set_progress(task, record->progress);
+}
+
+void running_start(struct live_task *task, const struct ellu_task *record, int64_t attempt)
+{
+	struct work_task work_task = {
+		.task_id = task->id,
+		.attempt = attempt,
+		.experiment_id = task->experiment_id,
+		.owner_uid = record->owner_uid,
+		.priority = (int)task->schedule.priority,
+	};
+	int r;
+
+	task->attempt = attempt;
+	task->run_since_usec = clock_monotonic_usec();
+	r = work_start(queue_get_work(task->queue), &work_task, &task->run);
+	if (r < 0) {
+		log_error("task %" PRId64 " cannot be started: %s", task->id, strerror(-r));
+		end_task(task, TASK_PENDING, NULL, NULL);
+		return;
+	}
+	log_info("task %" PRId64 " of user %" PRId64 " started: %s", task->id,
+		 record->owner_uid, record->name);
+	arm_time_limit(task);
+	if (queue_is_stopping(task->queue))
+		work_drain(task->run);
+}
+
+void running_let_go(struct live_task *task)
+{
+	struct queue *queue = task->queue;
+
+	queue_leave(queue, task);
+	live_task_remove(queue_tasks(queue), task);
+}
+
+void running_changed(struct live_task *task, const struct ellu_task *record, int64_t attempt)
+{
+	running_adopt(task, record);
+	publish_state(task, record);
+	if (task->status == TASK_STARTED) {
+		running_start(task, record, attempt);
+		return;
+	}
+	if (!task_status_is_terminal(task->status)) {
+		queue_leave(task->queue, task); // PENDING until the next start
+		return;
+	}
+	log_info("task %" PRId64 " ended: %s%s%s", task->id, record->status,
+		 record->error ? ": " : "", record->error ? record->error->message : "");
+	if (task->limit_timer)
+		event_del(task->limit_timer);
+	if (task->run)
+		work_abort(task->run); // its `finished` lets go
+	else
+		running_let_go(task);
+}
+
+void running_retry_later(struct live_task *task, const struct fault *fault)
+{
+	log_error("task %" PRId64 ": its state cannot be stored: %s", task->id, fault->message);
+	/* The record says what it said before: the next start takes it up from there. */
+	queue_leave(task->queue, task);
+}
+
+static void on_ended(struct store_request *request)
+{
+	struct ending *ending = request->userdata;
+	struct queue *queue = ending->queue;
+	struct live_task *task = live_task_find(queue_tasks(queue), ending->op.task_id);
+
+	if (task) {
+		task->changing = false;
+		if (request->result < 0)
+			running_retry_later(task, &request->fault);
+		else if (ending->op.ret_changed)
+			running_changed(task, ending->op.ret_task, 0);
+		else if (!task->run && task_status_is_terminal(task->status))
+			running_let_go(task); // a cancel came first
+	}
+	store_request_done(request);
+	free(ending);
+	queue_claim_next(queue);
+	queue_count_outstanding(queue, -1);
+}
+
+/* A deep copy, by way of JSON. */
+static int copy_record(const struct record_type *type, const void *record, struct arena *arena,
+		       const void **ret_copy)
+{
+	json_object *json = NULL;
+	struct fault fault;
+	void *copy = NULL;
+	int r = record_encode(type, record, TO_DAEMON, &json);
+
+	if (r == 0)
+		r = record_decode(type, json, FROM_DAEMON, "", arena, &copy, &fault);
+	json_object_put(json);
+	*ret_copy = copy;
+	return r;
+}
+
+/* `error` and `result` are borrowed for the call. */
+static int copy_outcome(struct ending *ending, const struct ellu_error *error,
+			const struct ellu_task_result *result)
+{
+	struct arena *arena = &ending->op.request.arena;
+	const void *copy;
+	int r = 0;
+
+	if (error) {
+		r = copy_record(&ellu_error_type, error, arena, &copy);
+		ending->op.error = r < 0 ? NULL : copy;
+	}
+	if (r == 0 && result) {
+		r = copy_record(&ellu_task_result_type, result, arena, &copy);
+		ending->op.result = r < 0 ? NULL : copy;
+	}
+	return r;
+}
+
+static void end_task(struct live_task *task, enum task_status status,
+		     const struct ellu_error *error, const struct ellu_task_result *result)
+{
+	struct ending *ending = calloc(1, sizeof(*ending));
+	int r = -ENOMEM;
+
+	if (ending) {
+		ending->queue = task->queue;
+		store_request_init(&ending->op.request, queue_loop(task->queue), on_ended, ending);
+		r = copy_outcome(ending, error, result);
+	}
+	if (r < 0) {
+		log_error("task %" PRId64 ": out of memory; it goes on at the next start", task->id);
+		free(ending);
+		queue_leave(task->queue, task);
+		return;
+	}
+	task->changing = true;
+	ending->op.task_id = task->id;
+	ending->op.attempt = task->attempt;
+	ending->op.status = status;
+	ending->op.running_usec = clock_monotonic_usec() - task->run_since_usec;
+	queue_count_outstanding(task->queue, 1);
+	store_task_change(queue_store(task->queue), &ending->op);
+}
+
+/* ---- What the workers report ---- */
+
+static void on_progress(void *userdata, int64_t task_id, const struct ellu_progress *progress)
+{
+	struct queue *queue = userdata;
+	struct live_task *task = live_task_find(queue_tasks(queue), task_id);
+
+	if (!task || task_status_is_terminal(task->status))
+		return;
+	live_task_set_progress(task, progress);
+	live_task_publish_progress(task);
+}
+
+struct log_append {
+	struct task_log op;
+	struct queue *queue;
+	const char *line;
+};
+
+static void on_logged(struct store_request *request)
+{
+	struct log_append *append = request->userdata;
+	struct queue *queue = append->queue;
+	struct live_task *task = live_task_find(queue_tasks(queue), append->op.task_id);
+
+	if (task && request->result == 0) {
+		struct task_news news = { .first_sequence = append->op.ret_first_sequence };
+
+		news.event = (struct ellu_task_event)ELLU_RECORD(struct ellu_task_event);
+		news.event.task_id = task->id;
+		news.event.sequence = append->op.ret_first_sequence;
+		news.event.status = task_status_name(task->status);
+		news.event.hold = task->hold;
+		news.event.logs_delta =
+			arena_printf(&append->op.request.arena, "%s\n", append->line);
+		news.event.at = append->op.ret_at;
+		live_task_publish(task, &news);
+	}
+	store_request_done(request);
+	free(append);
+	queue_count_outstanding(queue, -1);
+}
+
+static void on_log(void *userdata, int64_t task_id, const char *line)
+{
+	struct queue *queue = userdata;
+	struct log_append *append = calloc(1, sizeof(*append));
+
+	if (!append)
+		return;
+	append->queue = queue;
+	append->op.task_id = task_id;
+	store_request_init(&append->op.request, queue_loop(queue), on_logged, append);
+	append->line = arena_strdup(&append->op.request.arena, line);
+	append->op.lines = &append->line;
+	append->op.n_lines = 1;
+	if (!append->line) {
+		free(append);
+		return;
+	}
+	queue_count_outstanding(queue, 1);
+	store_task_log(queue_store(queue), &append->op);
+}
+
+static void on_finished(void *userdata, int64_t task_id, const struct work_end *end)
+{
+	struct queue *queue = userdata;
+	struct live_task *task = live_task_find(queue_tasks(queue), task_id);
+
+	if (!task)
+		return;
+	task->run = NULL;
+	if (task->limit_timer)
+		event_del(task->limit_timer);
+	if (task_status_is_terminal(task->status))
+		running_let_go(task);
+	else if (!task->changing)
+		end_task(task, end->status, end->error, end->result);
+	queue_claim_next(queue);
+	queue_count_outstanding(queue, 0);
+}
+
+struct work_events running_events(struct queue *queue)
+{
+	return (struct work_events){
+		.progress = on_progress,
+		.log = on_log,
+		.finished = on_finished,
+		.userdata = queue,
+	};
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* A live task from its claim to its end: the worker's reports, the time limit, the changes of
+ * status and what is published of them. */
+#pragma once
+
+#include "daemon/queue/live_task.h"
+#include "daemon/work/work.h"
+
+/* What the workers report to the queue. */
+struct work_events running_events(struct queue *queue);
+
+/* Takes over what a record from the store says. */
+void running_adopt(struct live_task *task, const struct ellu_task *record);
+/* Claimed: hands the task to a worker. */
+void running_start(struct live_task *task, const struct ellu_task *record, int64_t attempt);
+/* A change of status was committed: publishes it and does what follows from it. `attempt` is
+ * that of a claim, else 0. The task may be gone afterwards. */
+void running_changed(struct live_task *task, const struct ellu_task *record, int64_t attempt);
+/* The store could not make the change. */
+void running_retry_later(struct live_task *task, const struct fault *fault);
+/* The task is no longer the queue's: it is terminal, or was never started. */
+void running_let_go(struct live_task *task);
+/* Running time of the present claim, in microseconds. */
+int64_t running_elapsed(const struct live_task *task);
+
+/* ---- The queue's side (queue.c) ---- */
+
+void queue_claim_next(struct queue *queue);
+void queue_leave(struct queue *queue, struct live_task *task);
+bool queue_is_stopping(const struct queue *queue);
+/* Counts what is with the store; at zero a stop may complete. */
+void queue_count_outstanding(struct queue *queue, int change);

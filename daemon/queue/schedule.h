@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who is next: the one place that decides which waiting task gets a free slot. Users take turns;
+ * within a user the higher priority goes first, within a priority the older task. Interactive
+ * tasks need no slot.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/queue/queue.h"
+
+enum task_priority {
+	PRIORITY_INTERACTIVE,
+	PRIORITY_NORMAL,
+	PRIORITY_BATCH,
+	_PRIORITY_MAX,
+};
+
+enum task_priority task_priority_from_name(const char *name); // unknown or NULL: normal
+
+struct schedule_user;
+
+/* A task's place in the schedule; lies in whatever the caller keeps for a task. */
+struct schedule_entry {
+	int64_t uid;
+	enum task_priority priority;
+	struct schedule_user *user; // schedule's own; NULL: neither waits nor runs
+	struct schedule_entry *next; // schedule_user::waiting
+	struct schedule_entry **link; // what points at this entry; NULL: it does not wait
+	bool running;
+};
+
+struct schedule;
+
+int schedule_new(const struct queue_limits *limits, struct schedule **ret_schedule);
+struct schedule *schedule_free(struct schedule *schedule);
+
+/* 0, -EAGAIN when as many wait as may, or -ENOMEM. */
+int schedule_admit(struct schedule *schedule, int64_t uid);
+/* Ends what schedule_admit() began, with or without an entry. */
+void schedule_admitted(struct schedule *schedule, int64_t uid);
+
+/* Joins those who wait. */
+int schedule_wait(struct schedule *schedule, struct schedule_entry *entry);
+/* Takes a slot, whether it waited or not. */
+int schedule_run(struct schedule *schedule, struct schedule_entry *entry);
+/* Leaves: it neither waits nor runs. */
+void schedule_leave(struct schedule *schedule, struct schedule_entry *entry);
+
+/* The task that may start now, or NULL. It still waits until schedule_run(). */
+struct schedule_entry *schedule_next(struct schedule *schedule);
+/* Whether a task that does not wait yet could start at once, with nobody before it. */
+bool schedule_has_room(struct schedule *schedule, int64_t uid, enum task_priority priority);
+
+int64_t schedule_n_waiting(const struct schedule *schedule);
+int64_t schedule_n_running(const struct schedule *schedule);

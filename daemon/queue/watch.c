@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/queue/watch.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/clock.h"
+#include "daemon/queue/live_task.h"
+#include "daemon/queue/running.h"
+#include "proto/limits.h"
+
+struct watch {
+	struct queue *queue;
+	struct watch_options options;
+	struct live_task *task; // NULL: not live (any more)
+	struct watch *next; // live_task::watches
+	struct watch **link;
+	int64_t cursor; // the last sequence that was delivered
+	bool introduced; // the present state, or what came after the start, was delivered
+	bool caught_up; // fed from memory
+	bool reading; // `page` is with the store, or being delivered
+	bool paused;
+	bool freed; // on_page() frees it
+	bool ended;
+	int64_t sent_usec; // when something was delivered, monotonic
+	struct event *timer; // progress to tell, or time to look again
+	struct task_events_page page;
+};
+
+static void start_reading(struct watch *watch);
+static void read_on(struct watch *watch);
+
+static void attach(struct watch *watch, struct live_task *task)
+{
+	watch->task = task;
+	watch->next = task->watches;
+	watch->link = &task->watches;
+	if (watch->next)
+		watch->next->link = &watch->next;
+	task->watches = watch;
+}
+
+static void attach_if_live(struct watch *watch)
+{
+	struct live_task *task = live_task_find(queue_tasks(watch->queue), watch->options.task_id);
+
+	if (task)
+		attach(watch, task);
+}
+
+static void detach(struct watch *watch)
+{
+	if (!watch->task)
+		return;
+	*watch->link = watch->next;
+	if (watch->next)
+		watch->next->link = watch->link;
+	watch->task = NULL;
+}
+
+static void deliver(struct watch *watch, const struct ellu_task_event *event, bool terminal)
+{
+	watch->cursor = event->sequence;
+	watch->introduced = true;
+	watch->ended = terminal;
+	watch->sent_usec = clock_monotonic_usec();
+	watch->options.event(watch->options.userdata, event, terminal);
+}
+
+/* ---- Reading what was missed ---- */
+
+/* A run of log lines under one status, or one change of status, as one event. */
+static size_t gather_event(struct watch *watch, size_t first, struct ellu_task_event *event)
+{
+	const struct task_events_page *page = &watch->page;
+	const struct task_event_row *row = &page->ret_rows[first];
+	size_t end = first, size = 1;
+	char *text, *at;
+
+	*event = (struct ellu_task_event)ELLU_RECORD(struct ellu_task_event);
+	event->task_id = watch->options.task_id;
+	event->status = task_status_name(row->status);
+	event->at = row->at;
+	event->sequence = row->sequence;
+	if (!row->line)
+		return first + 1;
+	while (end < page->ret_n_rows && page->ret_rows[end].line &&
+	       page->ret_rows[end].status == row->status)
+		size += strlen(page->ret_rows[end++].line) + 1;
+	text = at = arena_alloc(&watch->page.request.arena, size);
+	for (size_t i = first; text && i < end; i++) {
+		at = stpcpy(at, page->ret_rows[i].line);
+		*at++ = '\n';
+	}
+	event->logs_delta = text;
+	event->sequence = page->ret_rows[end - 1].sequence;
+	return end;
+}
+
+static void add_state(struct watch *watch, struct ellu_task_event *event)
+{
+	const struct ellu_task *task = watch->page.ret_task;
+
+	event->progress = task->progress;
+	event->error = task->error;
+	event->result = task->result;
+	event->hold = watch->task ? watch->task->hold : task->hold;
+}
+
+/* Delivers a page. The watch may be paused (or freed: `page` keeps the memory) on the way. */
+static void deliver_rows(struct watch *watch)
+{
+	size_t i = 0;
+
+	while (i < watch->page.ret_n_rows && !watch->paused && !watch->freed && !watch->ended) {
+		struct ellu_task_event event;
+		bool last, terminal;
+
+		i = gather_event(watch, i, &event);
+		last = event.sequence == watch->page.ret_last_sequence;
+		terminal = last && task_status_is_terminal(task_status_from_name(event.status));
+		if (last)
+			add_state(watch, &event);
+		deliver(watch, &event, terminal);
+	}
+}
+
+static void deliver_present(struct watch *watch)
+{
+	const struct ellu_task *task = watch->page.ret_task;
+	struct ellu_task_event event = ELLU_RECORD(struct ellu_task_event);
+
+	event.task_id = task->id;
+	event.sequence = watch->page.ret_last_sequence;
+	event.status = task->status;
+	event.at = clock_wall_usec();
+	add_state(watch, &event);
+	deliver(watch, &event, task_status_is_terminal(task_status_from_name(task->status)));
+}
+
+static void take_page(struct watch *watch)
+{
+	int64_t last = watch->page.ret_last_sequence;
+	const char *status = watch->page.ret_task->status;
+
+	if (watch->page.ret_n_rows)
+		deliver_rows(watch);
+	else if (!watch->introduced || task_status_is_terminal(task_status_from_name(status)))
+		deliver_present(watch);
+	if (watch->freed || watch->paused || watch->ended)
+		return;
+	if (!watch->task)
+		attach_if_live(watch);
+	if (watch->task && last < watch->task->sequence)
+		last = watch->task->sequence;
+	watch->caught_up = watch->task && watch->cursor >= last;
+}
+
+static void on_page(struct store_request *request)
+{
+	struct watch *watch = request->userdata;
+	struct queue *queue = watch->queue;
+
+	if (!watch->freed && request->result < 0) {
+		watch->ended = true;
+		watch->options.failed(watch->options.userdata, &request->fault);
+	} else if (!watch->freed) {
+		take_page(watch);
+	}
+	store_request_done(request);
+	watch->reading = false;
+	if (watch->freed)
+		free(watch);
+	else if (!watch->paused && !watch->ended && !watch->caught_up)
+		read_on(watch);
+	queue_count_outstanding(queue, -1);
+}
+
+/* A task that is neither live nor terminal is on its way into the queue: look again soon. */
+static void read_on(struct watch *watch)
+{
+	static const struct timeval soon = { .tv_usec = 20 * USEC_PER_MSEC };
+
+	if (watch->task || watch->page.ret_n_rows)
+		start_reading(watch);
+	else
+		(void)event_add(watch->timer, &soon);
+}
+
+static void start_reading(struct watch *watch)
+{
+	if (watch->reading || watch->ended)
+		return;
+	watch->caught_up = false;
+	watch->reading = true;
+	queue_count_outstanding(watch->queue, 1);
+	store_request_init(&watch->page.request, queue_loop(watch->queue), on_page, watch);
+	watch->page.task_id = watch->options.task_id;
+	watch->page.after_sequence = watch->cursor >= 0 ? watch->cursor : INTEGER_MAX;
+	watch->page.ret_rows = NULL;
+	watch->page.ret_n_rows = 0;
+	store_task_events_page(queue_store(watch->queue), &watch->page);
+}
+
+/* ---- Being fed ---- */
+
+static void on_timer(evutil_socket_t fd, short events, void *userdata)
+{
+	struct watch *watch = userdata;
+	struct live_task *task = watch->task;
+	struct ellu_task_event event = ELLU_RECORD(struct ellu_task_event);
+
+	(void)fd;
+	(void)events;
+	if (watch->paused || watch->ended)
+		return;
+	if (!watch->caught_up) {
+		start_reading(watch);
+		return;
+	}
+	event.task_id = task->id;
+	event.sequence = watch->cursor;
+	event.status = task_status_name(task->status);
+	event.hold = task->hold;
+	event.progress = task->progress;
+	event.at = clock_wall_usec();
+	deliver(watch, &event, /* terminal= */ false);
+}
+
+static void plan_progress(struct watch *watch)
+{
+	int64_t due = watch->sent_usec + watch->options.min_interval_usec;
+	int64_t wait = due - clock_monotonic_usec();
+	struct timeval timeout;
+
+	if (event_pending(watch->timer, EV_TIMEOUT, NULL))
+		return;
+	if (wait < 0)
+		wait = 0;
+	timeout.tv_sec = wait / USEC_PER_SEC;
+	timeout.tv_usec = wait % USEC_PER_SEC;
+	(void)event_add(watch->timer, &timeout);
+}
+
+void live_task_publish_progress(struct live_task *task)
+{
+	for (struct watch *watch = task->watches; watch; watch = watch->next)
+		if (watch->caught_up && !watch->paused)
+			plan_progress(watch);
+}
+
+void live_task_publish(struct live_task *task, const struct task_news *news)
+{
+	struct watch *watch = task->watches;
+
+	task->sequence = news->event.sequence;
+	while (watch) {
+		struct watch *next = watch->next; // the callback may free this one
+
+		if (!watch->caught_up || watch->paused || watch->cursor >= news->event.sequence)
+			; // reads it from the store, or has it from there
+		else if (watch->cursor + 1 != news->first_sequence)
+			start_reading(watch);
+		else
+			deliver(watch, &news->event, news->terminal);
+		watch = next;
+	}
+}
+
+void live_task_detach_watches(struct live_task *task)
+{
+	while (task->watches) {
+		struct watch *watch = task->watches;
+
+		detach(watch);
+		watch->caught_up = false;
+		if (!watch->ended && !watch->paused)
+			start_reading(watch);
+	}
+}
+
+/* ---- Life ---- */
+
+int watch_new(struct queue *queue, const struct watch_options *options, struct watch **ret_watch)
+{
+	struct watch *watch = calloc(1, sizeof(*watch));
+
+	if (!watch)
+		return -ENOMEM;
+	watch->queue = queue;
+	watch->options = *options;
+	watch->cursor = options->after_sequence;
+	watch->timer =
+		event_new(loop_base(queue_loop(queue)), -1, 0, on_timer, watch);
+	if (!watch->timer) {
+		free(watch);
+		return -ENOMEM;
+	}
+	attach_if_live(watch);
+	queue_count_watch(queue, 1);
+	start_reading(watch);
+	*ret_watch = watch;
+	return 0;
+}
+
+struct watch *watch_free(struct watch *watch)
+{
+	if (!watch)
+		return NULL;
+	detach(watch);
+	event_free(watch->timer);
+	queue_count_watch(watch->queue, -1);
+	watch->freed = true;
+	/* While a page is with the store or being delivered, on_page() frees. */
+	if (!watch->reading)
+		free(watch);
+	return NULL;
+}
+
+void watch_pause(struct watch *watch)
+{
+	watch->paused = true;
+	watch->caught_up = false;
+}
+
+void watch_resume(struct watch *watch)
+{
+	if (!watch->paused)
+		return;
+	watch->paused = false;
+	start_reading(watch);
+}

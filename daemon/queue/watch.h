@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A watch follows one task for one caller: its present state first, or what came after a
+ * sequence; then every change, each log line once and in order, until the terminal state.
+ *
+ * A watch is a cursor into the task's history. While it keeps up it is fed from memory; one that
+ * was paused, or came late, reads what it missed from the store. So nothing is queued for it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "elluminate-types.h"
+#include "proto/fault.h"
+
+struct queue;
+struct watch;
+
+struct watch_options {
+	int64_t task_id;
+	int64_t after_sequence; // -1: from the present state
+	int64_t min_interval_usec; // between events that only carry progress
+	/* An event; with `terminal` the last one. The event is borrowed for the call. The watch may
+	 * be freed or paused inside. */
+	void (*event)(void *userdata, const struct ellu_task_event *event, bool terminal);
+	/* The store failed to tell; nothing follows. */
+	void (*failed)(void *userdata, const struct fault *fault);
+	void *userdata;
+};
+
+int watch_new(struct queue *queue, const struct watch_options *options, struct watch **ret_watch);
+struct watch *watch_free(struct watch *watch);
+
+/* The other side reads slowly: nothing is delivered until watch_resume(). */
+void watch_pause(struct watch *watch);
+void watch_resume(struct watch *watch);

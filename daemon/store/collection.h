@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* Collections and their columns. Rows are in rows.h. */
+#pragma once
+
+#include "daemon/store/notes.h"
+#include "daemon/store/project.h"
+
+struct collection_state {
+	int64_t id;
+	int64_t owner_uid;
+	int64_t project_id;
+	const char *name;
+	int64_t first_sequence; // visible: batches above this ...
+	int64_t last_sequence; // ... up to this
+	int64_t variables_count;
+	bool read_only;
+};
+
+int collection_state(struct tx *tx, int64_t id, struct collection_state *ret_state);
+int collection_load(struct tx *tx, int64_t id, const struct ellu_collection **ret_collection);
+/* Refuses what a read-only collection does not take. */
+int collection_check_writable(struct tx *tx, const struct collection_state *state);
+
+/* The default values of columns that have one, as a JSON object; NULL when none has. */
+int collection_defaults(struct tx *tx, int64_t id, const char **ret_defaults);
+/* A row with the defaults filled in; the text itself when there is nothing to fill in. */
+int collection_fill(struct tx *tx, const char *defaults, const char *input_values,
+		    const char **ret_values);
+int collection_has_column(struct tx *tx, int64_t id, const char *name); // 1 or 0
+
+/* Adds the columns of a JSON array of names that do not exist yet. */
+int collection_add_columns(struct tx *tx, const struct collection_state *state,
+			   const char *names);
+
+/* The content of a request: what exists and is equal, else what exists brought to it (with
+ * `update`) or Conflict, else a new one. `path` is the record's in the request. */
+int collection_put(struct tx *tx, const struct place *place,
+		   const struct ellu_collection *content, const char *path, bool update,
+		   struct notes *notes, int64_t *ret_id);

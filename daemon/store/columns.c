@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/store/columns.h"
+#include "proto/generated/interface.h"
+
+#define COLUMNS_MAX 1000
+
+int collection_has_column(struct tx *tx, int64_t id, const char *name)
+{
+	int64_t one;
+
+	return db_int(tx->db, &one, "SELECT 1 FROM collection_columns"
+				    " WHERE collection_id = ?1 AND name = ?2", "is", id, name);
+}
+
+static json_object *default_of(const char *type, const char *value)
+{
+	json_object *json = NULL;
+
+	/* A default is text; where the column holds JSON it stands for what it says. */
+	if (strcmp(type, "json") == 0 || strcmp(type, "conversation") == 0)
+		json = tx_parse(value);
+	return json ? json : json_object_new_string(value);
+}
+
+int collection_defaults(struct tx *tx, int64_t id, const char **ret_defaults)
+{
+	json_object *defaults = NULL;
+	QUERY q = NULL;
+	int r;
+
+	*ret_defaults = NULL;
+	r = db_query(tx->db, &q, "SELECT name, type, default_value FROM collection_columns"
+				 " WHERE collection_id = ?1 AND default_value IS NOT NULL"
+				 " ORDER BY position", "i", id);
+	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
+		if (!defaults)
+			defaults = json_object_new_object();
+		if (!defaults || json_object_object_add(defaults, column_peek(q, 0),
+							default_of(column_peek(q, 1),
+								   column_peek(q, 2))) < 0)
+			r = -ENOMEM;
+	}
+	if (r >= 0 && defaults)
+		*ret_defaults = tx_strdup(tx, json_text(defaults, NULL));
+	json_object_put(defaults);
+	return r < 0 ? r : 0;
+}
+
+int collection_fill(struct tx *tx, const char *defaults, const char *input_values,
+		    const char **ret_values)
+{
+	json_object *values, *fallbacks;
+	bool changed = false;
+
+	*ret_values = input_values;
+	if (!defaults || !input_values)
+		return 0;
+	values = tx_parse(input_values);
+	fallbacks = tx_parse(defaults);
+	if (!values || !fallbacks) {
+		json_object_put(values);
+		json_object_put(fallbacks);
+		return -ENOMEM;
+	}
+	json_object_object_foreach(fallbacks, key, value)
+	{
+		if (json_object_object_get_ex(values, key, NULL))
+			continue;
+		json_object_object_add(values, key, json_object_get(value));
+		changed = true;
+	}
+	if (changed)
+		*ret_values = tx_strdup(tx, json_text(values, NULL));
+	json_object_put(values);
+	json_object_put(fallbacks);
+	return 0;
+}
+
+int collection_put_column(struct tx *tx, const struct collection_state *state,
+			  const struct ellu_column *column)
+{
+	return db_run(tx->db, "INSERT INTO collection_columns (owner_uid, project_id, collection_id,"
+			      " name, type, default_value, position)"
+			      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, (SELECT coalesce(max(position) + 1, 0)"
+			      "  FROM collection_columns WHERE collection_id = ?3))"
+			      " ON CONFLICT (collection_id, name) DO UPDATE"
+			      " SET type = excluded.type, default_value = excluded.default_value",
+		      "iiisss", state->owner_uid, state->project_id, state->id, column->name,
+		      column->type, column->default_value);
+}
+
+int collection_add_columns(struct tx *tx, const struct collection_state *state,
+			   const char *names)
+{
+	json_object *array;
+	int64_t there;
+	int r = 0;
+
+	if (!names)
+		return 0;
+	array = tx_parse(names);
+	if (!array)
+		return -ENOMEM;
+	for (size_t i = 0; r >= 0 && i < json_object_array_length(array); i++) {
+		const char *name = json_object_get_string(json_object_array_get_idx(array, i));
+
+		r = collection_has_column(tx, state->id, name);
+		if (r == 0)
+			r = collection_put_column(tx, state, &(struct ellu_column){ .name = name,
+										   .type = "text" });
+	}
+	json_object_put(array);
+	if (r >= 0)
+		r = db_int(tx->db, &there, "SELECT count(*) FROM collection_columns"
+					   " WHERE collection_id = ?1", "i", state->id);
+	if (r >= 0 && there > COLUMNS_MAX)
+		return fault_invalid(tx->fault, "variables", "at most %d different keys", COLUMNS_MAX);
+	return r < 0 ? r : 0;
+}
+
+int collection_columns(struct tx *tx, int64_t id, struct tx_list *columns)
+{
+	QUERY q = NULL;
+	int r;
+
+	r = db_query(tx->db, &q, "SELECT name, type, default_value, position"
+				 " FROM collection_columns WHERE collection_id = ?1 ORDER BY position",
+		     "i", id);
+	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
+		struct ellu_column *column = TX_RECORD(tx, struct ellu_column);
+
+		if (!column)
+			return -ENOMEM;
+		column->name = tx_text(tx, q, 0);
+		column->type = tx_text(tx, q, 1);
+		column->default_value = tx_text(tx, q, 2);
+		column->position = tx_int(tx, q, 3);
+		r = tx_append(tx, columns, column);
+	}
+	return r < 0 ? r : 0;
+}
+
+/* Two columns of one name, or two that each hold a whole prompt. */
+int collection_check_columns(struct tx *tx, const struct ellu_collection *content,
+			     const char *path)
+{
+	const char *whole = NULL;
+
+	for (size_t i = 0; i < content->n_columns; i++) {
+		const struct ellu_column *column = content->columns[i];
+
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(column->name, content->columns[j]->name) == 0)
+				return fault_invalid(tx->fault,
+						     tx_printf(tx, "%s.columns[%zu].name", path, i),
+						     "a name that no other column has");
+		if (strcmp(column->type, "conversation") != 0 && strcmp(column->type, "raw_input") != 0)
+			continue;
+		if (whole)
+			return fault_invalid(tx->fault, tx_printf(tx, "%s.columns[%zu].type", path, i),
+					     "at most one conversation or raw_input column");
+		whole = column->name;
+	}
+	return 0;
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/store/criterion.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/store/identity.h"
+#include "daemon/store/llm_config.h"
+#include "proto/generated/interface.h"
+
+/* The texts without repetitions. */
+static int distinct(struct tx *tx, const char *const *texts, size_t n_texts, struct tx_list *list)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < n_texts; i++) {
+		size_t j = 0;
+
+		while (j < list->n && strcmp(list->items[j], texts[i]) != 0)
+			j++;
+		if (j == list->n)
+			r = tx_append(tx, list, texts[i]);
+	}
+	return r;
+}
+
+static int set_equal(struct tx *tx, int64_t id, const struct tx_list *texts)
+{
+	size_t n = 0;
+	QUERY q = NULL;
+	int r;
+
+	r = db_query(tx->db, &q, "SELECT criterion_str FROM criteria"
+				 " WHERE criterion_set_id = ?1 AND position IS NOT NULL"
+				 " ORDER BY position", "i", id);
+	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
+		if (n == texts->n || strcmp(texts->items[n], column_peek(q, 0)) != 0)
+			return 0;
+		n++;
+	}
+	return r < 0 ? r : n == texts->n;
+}
+
+static int set_fill(struct tx *tx, const struct place *place, int64_t id,
+		    const struct tx_list *texts)
+{
+	int r;
+
+	r = db_run(tx->db, "UPDATE criteria SET position = NULL WHERE criterion_set_id = ?1", "i", id);
+	for (size_t i = 0; r >= 0 && i < texts->n; i++)
+		r = db_run(tx->db, "INSERT INTO criteria (owner_uid, project_id, criterion_set_id,"
+				   " position, criterion_str, created_at)"
+				   " VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+				   " ON CONFLICT (criterion_set_id, criterion_str)"
+				   " DO UPDATE SET position = excluded.position",
+			   "iiiisi", place->owner_uid, place->project_id, id, (int64_t)i,
+			   (const char *)texts->items[i], tx->now);
+	return r < 0 ? r : 0;
+}
+
+int criterion_set_put(struct tx *tx, const struct place *place, const char *name,
+		      const char *const *texts, size_t n_texts, bool update, struct notes *notes,
+		      int64_t *ret_id)
+{
+	struct tx_list list = { 0 };
+	bool is_new;
+	int r;
+
+	r = distinct(tx, texts, n_texts, &list);
+	if (r >= 0)
+		r = resource_find(tx, RESOURCE_CRITERION_SET, place->project_id, name, ret_id);
+	if (r < 0)
+		return r;
+	is_new = r == 0;
+	if (is_new) {
+		r = db_run(tx->db, "INSERT INTO criterion_sets (owner_uid, project_id, name, created_at,"
+				   " updated_at) VALUES (?1, ?2, ?3, ?4, ?4)",
+			   "iisi", place->owner_uid, place->project_id, name, tx->now);
+		*ret_id = db_last_id(tx->db);
+	} else {
+		r = set_equal(tx, *ret_id, &list);
+		if (r != 0)
+			return r < 0 ? r : 0;
+		if (!update)
+			return fault_conflict(tx->fault, "criterion_set", name, *ret_id,
+					      "a criterion set of that name exists and differs");
+		r = db_run(tx->db, "UPDATE criterion_sets SET updated_at = ?2 WHERE id = ?1", "ii",
+			   *ret_id, tx->now);
+	}
+	if (r >= 0)
+		r = set_fill(tx, place, *ret_id, &list);
+	if (r < 0 || is_new)
+		return r;
+	return notes_add(tx, notes, "criterion set '%s': updated", name);
+}
+
+static int read_measures(struct tx *tx, sqlite3_stmt *q, struct tx_list *measures)
+{
+	int r;
+
+	while ((r = db_next(tx->db, q)) > 0) {
+		struct run_measure *measure = tx_alloc(tx, sizeof(*measure));
+
+		if (!measure)
+			return -ENOMEM;
+		measure->id = column_int(q, 0);
+		measure->criterion_id = column_int(q, 1);
+		measure->text = tx_text(tx, q, 2);
+		r = tx_append(tx, measures, measure);
+		if (r < 0)
+			break;
+	}
+	return r;
+}
+
+int criterion_set_measures(struct tx *tx, int64_t set_id, struct tx_list *measures)
+{
+	QUERY q = NULL;
+	int r;
+
+	r = db_run(tx->db, "INSERT INTO measures (owner_uid, project_id, kind, criterion_id, text)"
+			   " SELECT owner_uid, project_id, 'criterion', id, criterion_str FROM criteria"
+			   " WHERE criterion_set_id = ?1 AND position IS NOT NULL"
+			   " ON CONFLICT (criterion_id, text) DO NOTHING", "i", set_id);
+	if (r >= 0)
+		r = db_query(tx->db, &q, "SELECT m.id, c.id, m.text FROM criteria c JOIN measures m"
+					 " ON m.criterion_id = c.id AND m.text = c.criterion_str"
+					 " WHERE c.criterion_set_id = ?1 AND c.position IS NOT NULL"
+					 " ORDER BY c.position", "i", set_id);
+	return r < 0 ? r : read_measures(tx, q, measures);
+}
+
+int experiment_measures(struct tx *tx, int64_t experiment_id, struct tx_list *measures)
+{
+	QUERY q = NULL;
+	int r;
+
+	r = db_query(tx->db, &q, "SELECT m.id, m.criterion_id, m.text FROM experiment_measures e"
+				 " JOIN measures m ON m.id = e.measure_id"
+				 " WHERE e.experiment_id = ?1 ORDER BY e.position", "i", experiment_id);
+	return r < 0 ? r : read_measures(tx, q, measures);
+}
+
+int judge_put(struct tx *tx, const struct place *place, const struct ellu_llm_config *config,
+	      const char *rating_mode, const char *rating_version, int64_t *ret_id)
+{
+	const char *kind = strcmp(config->provider, "simulated") == 0 ? "simulated" : "model";
+	struct ellu_llm_config snapshot = *config;
+	char of_config[IDENTITY_SIZE], hash[IDENTITY_SIZE];
+	struct identity identity;
+	const char *text;
+	int r;
+
+	r = llm_config_identity(tx, config, of_config);
+	if (r < 0)
+		return r;
+	identity_init(&identity);
+	identity_text(&identity, kind);
+	identity_text(&identity, of_config);
+	identity_text(&identity, rating_mode);
+	identity_text(&identity, rating_version);
+	/* The same settings behind another config may lead to another model. */
+	identity_int(&identity, *config->id);
+	identity_done(&identity, hash);
+	r = db_int(tx->db, ret_id, "SELECT id FROM judges WHERE project_id = ?1 AND identity = ?2",
+		   "is", place->project_id, hash);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	snapshot.api_key = NULL;
+	r = tx_encode(tx, &ellu_llm_config_type, &snapshot, &text);
+	if (r >= 0)
+		r = db_run(tx->db, "INSERT INTO judges (owner_uid, project_id, kind, name,"
+				   " llm_config_id, snapshot, rating_mode, rating_version, identity,"
+				   " created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+			   "iississssi", place->owner_uid, place->project_id, kind, config->name,
+			   *config->id, text, rating_mode, rating_version, hash, tx->now);
+	if (r < 0)
+		return r;
+	*ret_id = db_last_id(tx->db);
+	return 0;
+}

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * NAME, NAME #2, ... are a family. Bringing things to a request's content looks at the newest of
+ * them: pinned the same, it is answered (finished) or continued; anything else is a new one.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "daemon/store/store_internal.h"
+#include "daemon/store/submit.h"
+#include "daemon/store/task.h"
+#include "proto/limits.h"
+#include "proto/utf8.h"
+
+struct member {
+	int64_t id; // 0: there is none
+	const char *name;
+	const char *family;
+	int64_t family_number;
+	const char *identity;
+	int64_t task_id;
+	const char *task_status;
+};
+
+static int find_member(struct submission *s, struct member *ret_member)
+{
+	const char *name = s->arguments->name;
+	QUERY q = NULL;
+	int r;
+
+	*ret_member = (struct member){ 0 };
+	r = db_query(s->tx->db, &q, "SELECT e.id, e.name, e.family, e.family_number, e.identity,"
+				    " t.id, t.status FROM experiments e LEFT JOIN tasks t ON t.id = e.task_id"
+				    " WHERE e.id = coalesce((SELECT id FROM experiments WHERE"
+				    "  project_id = ?1 AND family = ?2 ORDER BY family_number DESC LIMIT 1),"
+				    "  (SELECT id FROM experiments WHERE project_id = ?1 AND name = ?2))",
+		     "is", s->place.project_id, name);
+	if (r >= 0)
+		r = db_next(s->tx->db, q);
+	if (r <= 0)
+		return r;
+	ret_member->id = column_int(q, 0);
+	ret_member->name = tx_text(s->tx, q, 1);
+	ret_member->family = tx_text(s->tx, q, 2);
+	ret_member->family_number = column_int(q, 3);
+	ret_member->identity = tx_text(s->tx, q, 4);
+	ret_member->task_id = column_int_or(q, 5, 0);
+	ret_member->task_status = tx_text(s->tx, q, 6);
+	return s->tx->oom ? -ENOMEM : 0;
+}
+
+static bool is_live(const struct member *member)
+{
+	return member->task_status &&
+	       !task_status_is_terminal(task_status_from_name(member->task_status));
+}
+
+static int conflict(struct submission *s, const struct member *member)
+{
+	if (is_live(member))
+		return fault_conflict(s->tx->fault, "experiment", member->name, member->id,
+				      "its task %" PRId64 " is %s", member->task_id,
+				      member->task_status);
+	return fault_conflict(s->tx->fault, "experiment", member->name, member->id,
+			      "an experiment of that name exists");
+}
+
+static void task_of(const struct submission *s, struct task_new *task)
+{
+	const struct ellu_run_experiment_request *a = s->arguments;
+
+	*task = (struct task_new){
+		.place = s->place,
+		.name = a->name,
+		.priority = a->priority,
+		.time_limit_seconds = *a->time_limit_seconds,
+		.idempotency_key = a->idempotency_key,
+		.request_hash = s->request_hash,
+		.log = &s->notes.lines,
+	};
+}
+
+/* The task of an accepted submission; claimed at once where a slot is free. */
+static int accept(struct submission *s, int64_t experiment_id, const char *name, int64_t retry_of)
+{
+	struct task_new task;
+	int64_t id;
+	int r;
+
+	task_of(s, &task);
+	task.name = name;
+	task.experiment_id = experiment_id;
+	task.retry_of = retry_of;
+	r = task_insert(s->tx, &task, &id);
+	if (r >= 0)
+		r = db_run(s->tx->db, "UPDATE experiments SET task_id = ?2, updated_at = ?3"
+				      " WHERE id = ?1", "iii", experiment_id, id, s->tx->now);
+	if (r >= 0 && s->op->start)
+		r = task_start(s->tx, id, &s->op->ret_attempt);
+	return r < 0 ? r : task_load(s->tx, id, &s->op->ret_task);
+}
+
+/* `experiment_id` 0: what would have been made is not kept. */
+static int reject(struct submission *s, int64_t experiment_id, const char *name, int64_t retry_of)
+{
+	struct task_new task;
+	int64_t id;
+	int r;
+
+	s->notes = (struct notes){ 0 };
+	task_of(s, &task);
+	task.name = name;
+	task.experiment_id = experiment_id;
+	task.retry_of = retry_of;
+	task.rejected = &s->rejected;
+	r = task_insert(s->tx, &task, &id);
+	return r < 0 ? r : task_load(s->tx, id, &s->op->ret_task);
+}
+
+static int existing(struct submission *s, int64_t task_id)
+{
+	s->op->ret_existing = true;
+	return task_load(s->tx, task_id, &s->op->ret_task);
+}
+
+/* 1: answered by what the same key brought before. */
+static int check_idempotency(struct submission *s)
+{
+	const char *key = s->arguments->idempotency_key;
+	int64_t id;
+	bool same;
+	QUERY q = NULL;
+	int r;
+
+	if (!key)
+		return 0;
+	r = db_query(s->tx->db, &q, "SELECT id, request_hash = ?3 FROM tasks"
+				    " WHERE owner_uid = ?1 AND idempotency_key = ?2",
+		     "iss", s->place.owner_uid, key, s->request_hash);
+	if (r >= 0)
+		r = db_next(s->tx->db, q);
+	if (r <= 0)
+		return r;
+	id = column_int(q, 0);
+	same = column_int(q, 1) != 0;
+	statement_reset(&q);
+	if (!same)
+		return fault_conflict(s->tx->fault, "task", NULL, id,
+				      "another request used this idempotency_key");
+	r = existing(s, id);
+	return r < 0 ? r : 1;
+}
+
+static int check_room(struct submission *s)
+{
+	int64_t free_bytes = store_free_bytes(s->tx->store);
+
+	if (free_bytes >= 0 && free_bytes < STORE_FREE_BYTES_MIN)
+		return fault_set(s->tx->fault, ELLU_E_STORAGE_FULL, NULL);
+	return 0;
+}
+
+static void check_queue(struct submission *s)
+{
+	if (s->op->queue_full && !s->rejected.code)
+		fault_set(&s->rejected, ELLU_E_QUEUE_FULL, NULL);
+}
+
+/* The first free NAME #k behind the newest member. */
+static int next_name(struct submission *s, const struct member *newest, const char **ret_name,
+		     int64_t *ret_number)
+{
+	const char *family = s->arguments->name;
+	int64_t number = newest->id && strcmp(newest->family, family) == 0 ? newest->family_number : 1;
+	int64_t id;
+	int r;
+
+	do {
+		*ret_name = tx_printf(s->tx, "%s #%" PRId64, family, ++number);
+		if (!*ret_name)
+			return -ENOMEM;
+		if (utf8_length(*ret_name, strlen(*ret_name)) > NAME_MAX_CHARS)
+			return fault_invalid(s->tx->fault, "name",
+					     "a shorter name, since there is one already and a number "
+					     "has to go behind it");
+		r = resource_find(s->tx, RESOURCE_EXPERIMENT, s->place.project_id, *ret_name, &id);
+	} while (r > 0);
+	*ret_number = number;
+	return r;
+}
+
+static int create(struct submission *s, const struct member *newest)
+{
+	const char *name = s->arguments->name;
+	int64_t number = 1, id;
+	int r = 0;
+
+	if (newest->id) {
+		r = next_name(s, newest, &name, &number);
+		if (r >= 0)
+			r = notes_add(s->tx, &s->notes, "experiment '%s' is new: '%s'",
+				      s->arguments->name, name);
+	}
+	if (r >= 0)
+		r = submit_insert_experiment(s, name, s->arguments->name, number, &id);
+	return r < 0 ? r : accept(s, id, name, /* retry_of= */ 0);
+}
+
+/* Experiment and task from resolved and pinned parts. 1: rejected after all. */
+static int choose(struct submission *s, const struct member *newest)
+{
+	bool same = newest->id && !*s->arguments->run_afresh &&
+		    strcmp(newest->identity, s->identity) == 0;
+
+	if (same && is_live(newest))
+		return conflict(s, newest);
+	if (same && newest->task_status && strcmp(newest->task_status, "SUCCESS") == 0)
+		return existing(s, newest->task_id);
+	check_queue(s);
+	if (s->rejected.code)
+		return 1;
+	return same ? accept(s, newest->id, newest->name, newest->task_id) : create(s, newest);
+}
+
+static int resolve_and_choose(struct submission *s, const struct member *newest)
+{
+	int r;
+
+	r = submit_resolve(s);
+	if (r >= 0)
+		r = submit_check_state(s);
+	if (r < 0)
+		return r;
+	if (s->rejected.code)
+		return 1;
+	r = submit_pin(s);
+	return r < 0 ? r : choose(s, newest);
+}
+
+static int submit_parts(struct submission *s)
+{
+	struct writer *writer = &s->tx->store->writer;
+	size_t secrets = writer->secrets.n;
+	struct member newest;
+	int r;
+
+	r = check_room(s);
+	if (r >= 0)
+		r = submit_check_parts(s);
+	if (r >= 0)
+		r = find_member(s, &newest);
+	if (r < 0)
+		return r;
+	if (newest.id && !s->update && !*s->arguments->run_afresh)
+		return conflict(s, &newest);
+	r = db_run(s->tx->db, "SAVEPOINT parts", "");
+	if (r >= 0)
+		r = resolve_and_choose(s, &newest);
+	if (r <= 0)
+		return r;
+	/* A rejected submission leaves nothing but its task. */
+	secrets_rollback(&s->tx->store->secrets, &writer->secrets, secrets);
+	r = db_run(s->tx->db, "ROLLBACK TO parts", "");
+	return r < 0 ? r : reject(s, /* experiment_id= */ 0, s->arguments->name, /* retry_of= */ 0);
+}
+
+/* ---- What is missing of an experiment, again ---- */
+
+static int load_member(struct submission *s, struct member *ret_member, int64_t *ret_config_id,
+		       int64_t *ret_judge_config_id)
+{
+	int64_t id;
+	QUERY q = NULL;
+	int r;
+
+	r = resource_resolve(s->tx, RESOURCE_EXPERIMENT, &s->op->scope, s->arguments->experiment, &id);
+	if (r >= 0)
+		r = db_query(s->tx->db, &q, "SELECT e.name, e.owner_uid, e.project_id, t.id, t.status,"
+					    " e.llm_config_id, j.llm_config_id FROM experiments e"
+					    " LEFT JOIN tasks t ON t.id = e.task_id"
+					    " LEFT JOIN judges j ON j.id = e.judge_id WHERE e.id = ?1",
+			     "i", id);
+	if (r >= 0)
+		r = db_next(s->tx->db, q);
+	if (r < 0)
+		return r;
+	*ret_member = (struct member){
+		.id = id,
+		.name = tx_text(s->tx, q, 0),
+		.task_id = column_int_or(q, 3, 0),
+		.task_status = tx_text(s->tx, q, 4),
+	};
+	s->place.owner_uid = column_int(q, 1);
+	s->place.project_id = column_int(q, 2);
+	*ret_config_id = column_int_or(q, 5, 0);
+	*ret_judge_config_id = column_int_or(q, 6, 0);
+	return s->tx->oom ? -ENOMEM : 0;
+}
+
+static int submit_again(struct submission *s)
+{
+	int64_t config_id, judge_config_id;
+	struct member member;
+	int r;
+
+	r = submit_check_again(s);
+	if (r >= 0)
+		r = load_member(s, &member, &config_id, &judge_config_id);
+	if (r >= 0)
+		r = check_idempotency(s);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (is_live(&member))
+		return conflict(s, &member);
+	r = check_room(s);
+	if (r >= 0)
+		r = submit_check_key(s, config_id, "llm_config");
+	if (r >= 0)
+		r = submit_check_key(s, judge_config_id, "rating_llm_config");
+	if (r < 0)
+		return r;
+	check_queue(s);
+	return s->rejected.code ? reject(s, member.id, member.name, member.task_id) :
+				  accept(s, member.id, member.name, member.task_id);
+}
+
+static int submit(struct submission *s)
+{
+	int r;
+
+	r = submit_hash(s);
+	if (r < 0)
+		return r;
+	if (s->arguments->experiment)
+		return submit_again(s);
+	r = place_resolve(s->tx, &s->scope, &s->place);
+	if (r >= 0)
+		r = check_idempotency(s);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	return submit_parts(s);
+}
+
+static int experiment_submit_run(struct tx *tx, struct store_request *request)
+{
+	static const int64_t one = 1;
+	static const double time_limit = 36000;
+	static const int no;
+	struct experiment_submit *op = (struct experiment_submit *)request;
+	struct ellu_run_experiment_request arguments = *op->arguments;
+	struct submission *s = tx_alloc(tx, sizeof(*s));
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	/* A request that no front decoded may lack its defaults. */
+	arguments.rating_mode = arguments.rating_mode ? arguments.rating_mode : "fast";
+	arguments.rating_version = arguments.rating_version ? arguments.rating_version : "1";
+	arguments.n_epochs = arguments.n_epochs ? arguments.n_epochs : &one;
+	arguments.priority = arguments.priority ? arguments.priority : "normal";
+	arguments.run_afresh = arguments.run_afresh ? arguments.run_afresh : &no;
+	if (!arguments.time_limit_seconds)
+		arguments.time_limit_seconds = &time_limit;
+	s->tx = tx;
+	s->op = op;
+	s->arguments = &arguments;
+	s->scope = (struct scope){ .uid = op->scope.uid, .project = op->scope.project };
+	s->update = arguments.update_existing && *arguments.update_existing;
+	op->ret_existing = false;
+	op->ret_attempt = 0;
+	r = submit(s);
+	if (r < 0)
+		return r;
+	op->ret_notes = tx_list_items(tx, &s->notes.lines);
+	op->ret_n_notes = s->notes.lines.n;
+	return 0;
+}
+
+void store_experiment_submit(struct store *store, struct experiment_submit *op)
+{
+	tx_post(store, &op->request, STORE_WRITE, experiment_submit_run);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What makes two things the same: a SHA-256 over values that are told apart by kind and length.
+ * JSON counts by value: the order of keys and blanks do not matter.
+ */
+#pragma once
+
+#include <json-c/json.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define IDENTITY_SIZE 65 // hexadecimal digits and the NUL
+
+struct identity {
+	uint32_t state[8];
+	uint64_t length;
+	uint8_t block[64];
+	size_t used;
+};
+
+void identity_init(struct identity *identity);
+void identity_text(struct identity *identity, const char *text); // NULL is a value of its own
+void identity_int(struct identity *identity, int64_t value);
+int identity_json(struct identity *identity, const char *text); // -ENOMEM
+void identity_done(struct identity *identity, char ret_text[static IDENTITY_SIZE]);

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/store/llm_config_check.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "daemon/store/secrets.h"
+#include "proto/generated/interface.h"
+#include "proto/json_check.h"
+
+struct check {
+	const struct ellu_llm_config *config;
+	const char *path;
+	bool references_forbidden;
+	struct arena *arena;
+	struct fault *fault;
+};
+
+static int invalid(const struct check *check, const char *field, const char *expected)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s.%s", check->path, field);
+	return fault_invalid(check->fault, path, "%s", expected);
+}
+
+static bool is_printable(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text <= 0x20 || *text == 0x7f)
+			return false;
+	return true;
+}
+
+/* Keys in a URL would end up in the database. */
+static int check_url(const struct check *check, const char *field, const char *url)
+{
+	const char *host = strstr(url, "://");
+	size_t size;
+
+	if (!is_printable(url))
+		return invalid(check, field, "a URL without blanks and control characters");
+	if (!host || host == url)
+		return invalid(check, field, "a URL with its scheme, as in http://HOST:PORT");
+	host += 3;
+	size = strcspn(host, "/?#");
+	if (memchr(host, '@', size))
+		return invalid(check, field, "a URL without user and password");
+	if (size == 0 || host[0] == ':')
+		return invalid(check, field, "a URL with a host");
+	return 0;
+}
+
+static int check_endpoint(const struct check *check)
+{
+	const struct ellu_llm_config *config = check->config;
+	const char *url = config->llm_base_url;
+
+	if (!url && strcmp(config->provider, "simulated") != 0)
+		return invalid(check, "llm_base_url", "the URL of the endpoint");
+	if (url && strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0)
+		return invalid(check, "llm_base_url", "a URL that starts with http:// or https://");
+	if (url && check_url(check, "llm_base_url", url) < 0)
+		return check->fault->code;
+	return config->proxy ? check_url(check, "proxy", config->proxy) : 0;
+}
+
+static int check_key(const struct check *check)
+{
+	const struct ellu_llm_config *config = check->config;
+	const char *reference = config->api_key_ref;
+
+	if (config->api_key && !secret_is_clean(config->api_key))
+		return invalid(check, "api_key", "a key without control characters");
+	if (!reference)
+		return 0;
+	if (config->api_key)
+		return invalid(check, "api_key_ref", "either api_key or api_key_ref");
+	if (strncmp(reference, "env:", 4) != 0 && strncmp(reference, "file:/", 6) != 0 &&
+	    strncmp(reference, "credential:", 11) != 0)
+		return invalid(check, "api_key_ref", "env:NAME, file:/PATH or credential:NAME");
+	if (check->references_forbidden)
+		return fault_set(check->fault, ELLU_E_PERMISSION_DENIED,
+				 "Only administrators may refer to keys of the system's daemon.");
+	return 0;
+}
+
+static int check_headers(const struct check *check)
+{
+	const struct ellu_llm_config *config = check->config;
+
+	for (size_t i = 0; i < config->n_extra_headers; i++) {
+		const char *key = config->extra_headers[i].key;
+
+		if (!*key || !is_printable(key) || strpbrk(key, "()<>@,;:\\\"/[]?={}"))
+			return invalid(check, "extra_headers", "names of headers as HTTP has them");
+		for (const char *at = config->extra_headers[i].value; *at; at++)
+			if (((unsigned char)*at < 0x20 && *at != '\t') || *at == 0x7f)
+				return invalid(check, "extra_headers",
+					       "values without control characters");
+	}
+	return 0;
+}
+
+static int check_custom(const struct check *check)
+{
+	const struct ellu_llm_config *config = check->config;
+	json_object *json;
+	char path[256];
+	void *record;
+	int r;
+
+	if (!config->custom)
+		return 0;
+	if (strcmp(config->provider, "simulated") != 0)
+		return invalid(check, "custom", "nothing, unless the provider is simulated");
+	r = json_parse_strict(config->custom, strlen(config->custom), &json, check->fault);
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof(path), "%s.custom", check->path);
+	r = record_decode(&ellu_simulated_type, json, FROM_CLIENT, path, check->arena, &record,
+			  check->fault);
+	json_object_put(json);
+	return r;
+}
+
+int llm_config_check(const struct ellu_llm_config *config, const char *path,
+		     bool references_forbidden, struct arena *arena, struct fault *fault)
+{
+	const struct check check = { config, path, references_forbidden, arena, fault };
+	int r;
+
+	if (config->temperature && config->reasoning_effort)
+		return invalid(&check, "temperature", "either temperature or reasoning_effort");
+	r = check_endpoint(&check);
+	if (r >= 0)
+		r = check_key(&check);
+	if (r >= 0)
+		r = check_headers(&check);
+	if (r >= 0)
+		r = check_custom(&check);
+	return r;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Operations of a running experiment: what was pinned, which cases miss something, recording
+ * answers and verdicts, aggregating them. What is missing is pinned minus recorded.
+ */
+#pragma once
+
+#include "daemon/store/store.h"
+#include "elluminate-types.h"
+
+/* A criterion as a run judges it. Columns of check and evaluator kinds come with their issue. */
+struct run_measure {
+	int64_t id; // measures.id
+	int64_t criterion_id;
+	const char *text;
+};
+
+struct run_epoch {
+	int64_t epoch;
+	int64_t total;
+	int64_t generated; // responses recorded, failed ones included
+	int64_t rated; // responses with every criterion decided or failed
+	int64_t failed; // responses recorded as failed
+};
+
+/* A pinned run: snapshots, with key, limits and URL of the live configs. */
+struct run_spec {
+	int64_t experiment_id;
+	int64_t owner_uid;
+	int64_t project_id;
+	const struct ellu_prompt_template *prompt_template; // NULL: responses come from a column
+	const char *response_column; // or NULL
+	const struct ellu_llm_config *config; // NULL with response_column; api_key filled
+	const struct ellu_llm_config *judge_config; // NULL without criteria; api_key filled
+	const struct ellu_generation_params *generation_params; // or NULL
+	int64_t judge_id;
+	bool detailed;
+	const char *rating_version;
+	const struct run_measure *measures;
+	size_t n_measures;
+	const struct run_epoch *epochs;
+	size_t n_epochs;
+	int64_t total_responses;
+	int64_t input_tokens; // recorded so far, ratings' included
+	int64_t output_tokens;
+	int64_t cost_nanodollars; // -1: no price was known
+};
+
+struct run_load {
+	struct store_request request;
+	int64_t experiment_id;
+	const struct run_spec *ret_spec;
+};
+void store_run_load(struct store *store, struct run_load *op);
+
+/* Where a scan of the cases is; zeroed: at the start. */
+struct case_cursor {
+	int64_t epoch; // 0: before the first
+	int64_t batch_sequence;
+	int64_t row_id;
+	int64_t row_number; // rows of this epoch passed
+};
+
+/* A (row, epoch) that misses its response, or ratings of it. */
+struct run_case {
+	int64_t row_id;
+	int64_t row_number; // from 1, in the run's order; for people
+	int64_t epoch;
+	const char *input_values; // JSON object; defaults of columns filled in
+	int64_t response_id; // 0: the response is missing
+	const char *response_text; // of the recorded response
+	const int64_t *decided_measures; // recorded ratings of the current judge
+	size_t n_decided;
+};
+
+/* Looks at up to `scan` pairs after the cursor and answers those that miss something. Epoch 1
+ * of all rows comes before epoch 2. */
+struct cases_page {
+	struct store_request request;
+	int64_t experiment_id;
+	int64_t judge_id;
+	size_t n_measures;
+	struct case_cursor cursor;
+	size_t scan;
+	const struct run_case *ret_cases;
+	size_t ret_n_cases;
+	struct case_cursor ret_cursor;
+	bool ret_end;
+};
+void store_cases_page(struct store *store, struct cases_page *op);
+
+/* Records a response, with an answer or a final error. The same (experiment, row, epoch) again
+ * changes nothing and answers the id of what is there. */
+struct response_record {
+	struct store_request request;
+	int64_t experiment_id;
+	int64_t owner_uid;
+	int64_t project_id;
+	int64_t row_id;
+	int64_t epoch;
+	const char *text; // or NULL
+	const char *tool_calls; // JSON array, or NULL
+	const char *finish_reason; // or NULL
+	const struct fault *error; // or NULL
+	int64_t attempts;
+	int64_t duration_usec;
+	int64_t input_tokens; // -1: unknown, here and below
+	int64_t output_tokens;
+	int64_t reasoning_tokens;
+	int64_t cost_nanodollars;
+	int64_t replaced; // invalid sequences replaced by U+FFFD
+	bool complete; // no rating will follow: it counts as rated
+	int64_t ret_response_id;
+};
+void store_response_record(struct store *store, struct response_record *op);
+
+struct rating_record {
+	struct store_request request;
+	int64_t experiment_id;
+	int64_t owner_uid;
+	int64_t project_id;
+	int64_t epoch;
+	int64_t response_id;
+	int64_t measure_id;
+	int64_t judge_id;
+	int value; // 1 YES, 0 NO, -1 none (with an error)
+	const char *reasoning; // or NULL
+	const char *raw_text; // or NULL
+	const struct fault *error; // or NULL
+	int64_t attempts;
+	int64_t duration_usec;
+	int64_t input_tokens;
+	int64_t output_tokens;
+	int64_t cost_nanodollars;
+	bool complete; // the last criterion of its response: that counts as rated
+};
+void store_rating_record(struct store *store, struct rating_record *op);
+
+/* Aggregates of an experiment's current judge. */
+struct results_compute {
+	struct store_request request;
+	int64_t experiment_id;
+	const struct ellu_experiment_results *ret_results;
+};
+void store_results_compute(struct store *store, struct results_compute *op);

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A connection with its prepared statements. A statement is found by the address of its SQL
+ * literal, prepared once and kept; binding, stepping and resetting go through the helpers here,
+ * so that an operation reads as straight-line SQL.
+ *
+ * Formats of the bound values, one letter a parameter: `i` int64_t, `b` bool or int, `d` double,
+ * `s` text or NULL, `I` const int64_t * or NULL, `D` const double * or NULL, `n` int64_t of
+ * which a negative value means NULL. Texts are not copied: they must live until the reset.
+ *
+ * A connection belongs to one thread. Failures of SQLite itself come back as -EIO (-ENOSPC when
+ * the disk is full) and are remembered in `trouble`; a broken UNIQUE constraint is -EEXIST.
+ */
+#pragma once
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum db_trouble {
+	DB_FINE,
+	DB_DEFECT, // a statement or constraint of ours is wrong
+	DB_FULL, // no room on the disk
+	DB_DAMAGED, // the file cannot be trusted any more
+};
+
+#define DB_STATEMENTS_MAX 512 // slots; a power of two, well above the number of literals
+
+struct db_slot {
+	const char *sql;
+	sqlite3_stmt *statement;
+};
+
+struct db {
+	sqlite3 *handle;
+	struct db_slot slots[DB_STATEMENTS_MAX];
+	enum db_trouble trouble; // the worst since it was last cleared
+	char trouble_text[256];
+};
+
+/* `cache_kib` bounds the page cache of this connection. */
+int db_open(const char *path, bool writable, int cache_kib, struct db *db);
+void db_close(struct db *db);
+
+int db_query(struct db *db, sqlite3_stmt **ret_statement, const char *sql, const char *format, ...);
+int db_next(struct db *db, sqlite3_stmt *statement); // 1: a row, 0: the end
+
+/* Runs a statement that gives no rows; answers how many rows it changed. */
+int db_run(struct db *db, const char *sql, const char *format, ...);
+
+/* The first column of the first row: 1, or 0 when there is no row or it is NULL. */
+int db_int(struct db *db, int64_t *ret_value, const char *sql, const char *format, ...);
+
+/* Several statements without parameters, unprepared: for schema and pragmas. */
+int db_script(struct db *db, const char *sql);
+
+int64_t db_last_id(struct db *db);
+
+/* Notes what went wrong with the connection and answers the errno for it. */
+int db_failed(struct db *db, int code);
+/* Forgets what was noted: it has been dealt with. */
+void db_forgive(struct db *db);
+
+void statement_reset(sqlite3_stmt **statement);
+#define QUERY __attribute__((cleanup(statement_reset))) sqlite3_stmt *
+
+static inline int64_t column_int(sqlite3_stmt *statement, int column)
+{
+	return sqlite3_column_int64(statement, column);
+}
+
+static inline double column_double(sqlite3_stmt *statement, int column)
+{
+	return sqlite3_column_double(statement, column);
+}
+
+static inline bool column_null(sqlite3_stmt *statement, int column)
+{
+	return sqlite3_column_type(statement, column) == SQLITE_NULL;
+}
+
+static inline int64_t column_int_or(sqlite3_stmt *statement, int column, int64_t otherwise)
+{
+	return column_null(statement, column) ? otherwise : column_int(statement, column);
+}
+
+/* Valid until the next step or the reset. */
+static inline const char *column_peek(sqlite3_stmt *statement, int column)
+{
+	return (const char *)sqlite3_column_text(statement, column);
+}

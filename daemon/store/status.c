@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "daemon/store/store_internal.h"
+
+/* Never opened here: closing it would drop the locks that SQLite holds on it. */
+static int64_t size_of(struct tx *tx, const char *suffix)
+{
+	const char *path = tx_printf(tx, "%s%s", tx->store->database_path, suffix);
+	struct stat file;
+
+	return path && stat(path, &file) == 0 ? (int64_t)file.st_size : 0;
+}
+
+static int status_get_run(struct tx *tx, struct store_request *request)
+{
+	struct store_status *op = (struct store_status *)request;
+	struct ellu_storage_status *storage = TX_RECORD(tx, struct ellu_storage_status);
+	int r;
+
+	if (!storage)
+		return -ENOMEM;
+	storage->state_dir = tx_strdup(tx, tx->store->options.state_dir);
+	storage->database_bytes = size_of(tx, "") + size_of(tx, "-wal");
+	storage->free_bytes = store_free_bytes(tx->store);
+	storage->commits = atomic_load(&tx->store->commits);
+	storage->operations = atomic_load(&tx->store->operations);
+	storage->full = atomic_load(&tx->store->full);
+	op->ret_storage = storage;
+	op->ret_sqlite_version = sqlite3_libversion();
+	r = db_int(tx->db, &op->ret_pending, "SELECT count(*) FROM tasks WHERE status = 'PENDING'", "");
+	if (r >= 0)
+		r = db_int(tx->db, &op->ret_started,
+			   "SELECT count(*) FROM tasks WHERE status = 'STARTED'", "");
+	return r;
+}
+
+void store_status_get(struct store *store, struct store_status *op)
+{
+	tx_post(store, &op->request, STORE_POINT, status_get_run);
+}

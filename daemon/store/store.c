@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "daemon/log.h"
+#include "daemon/store/lock.h"
+#include "daemon/store/recover.h"
+#include "daemon/store/schema.h"
+#include "daemon/store/store_internal.h"
+
+#define WRITER_CACHE_KIB 2048
+#define READER_CACHE_KIB 1024
+
+/* The release that mended the last known corruption of logs with several connections. */
+#define SQLITE_WITHOUT_WAL_DEFECT 3051003
+
+int64_t store_instance(const struct store *store)
+{
+	return store->instance;
+}
+
+int64_t store_free_bytes(const struct store *store)
+{
+	struct statvfs fs;
+
+	if (statvfs(store->options.state_dir, &fs) < 0)
+		return -1;
+	return (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
+}
+
+int store_damaged_fault(struct store *store, struct fault *fault)
+{
+	int r = fault_set(fault, ELLU_E_STORAGE_DAMAGED,
+			  "The database %s is damaged; nothing is written any more.",
+			  store->database_path);
+
+	snprintf(fault->field, sizeof(fault->field), "%s", store->database_path);
+	return r;
+}
+
+void store_set_damaged(struct store *store, const struct db *db)
+{
+	if (!atomic_exchange(&store->damaged, true))
+		log_error("store: %s cannot be trusted any more and is only read from now on: %s",
+			  store->database_path, db->trouble_text);
+}
+
+static void on_full_notice(struct message *message)
+{
+	struct full_notice *notice = (struct full_notice *)message;
+	struct store *store =
+		(struct store *)((char *)notice - offsetof(struct store, full_notice));
+	bool full;
+
+	/* Before the state is read: a change after this posts again. */
+	atomic_store(&notice->posted, false);
+	full = atomic_load(&store->full);
+	if (full == notice->reported)
+		return;
+	notice->reported = full;
+	store->options.storage_full(store->options.userdata, full);
+}
+
+void store_set_full(struct store *store, bool full)
+{
+	atomic_store(&store->full, full);
+	if (store->options.storage_full && !atomic_exchange(&store->full_notice.posted, true))
+		loop_post(store->options.reply_to, &store->full_notice.message);
+}
+
+/* With the mode it keeps; SQLite's other files take theirs from it. */
+static int make_database_file(const char *path, struct fault *fault)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return fault_set(fault,
+				 errno == ENOSPC ? ELLU_E_STORAGE_FULL : ELLU_E_PERMISSION_DENIED,
+				 "%s cannot be opened: %s.", path, strerror(errno));
+	close(fd);
+	return 0;
+}
+
+static int open_database(struct store *store, struct fault *fault)
+{
+	struct db *db = &store->writer.db;
+	int r;
+
+	r = make_database_file(store->database_path, fault);
+	if (r < 0)
+		return r;
+	r = db_open(store->database_path, /* writable= */ true, WRITER_CACHE_KIB, db);
+	if (r < 0 && db->trouble == DB_DAMAGED)
+		return store_damaged_fault(store, fault);
+	if (r < 0)
+		return fault_set(fault, ELLU_E_INTERNAL, "%s cannot be opened: %s.",
+				 store->database_path, db->trouble_text);
+	r = schema_migrate(db, store->database_path, fault);
+	if (r < 0)
+		return r;
+	r = recover(store, db);
+	if (r == -ENOSPC)
+		return fault_set(fault, ELLU_E_STORAGE_FULL, "The disk has no room to start: %s.",
+				 store->options.state_dir);
+	if (r < 0)
+		return fault_set(fault, ELLU_E_INTERNAL, "%s cannot be recovered: %s.",
+				 store->database_path,
+				 db->trouble_text[0] ? db->trouble_text : strerror(-r));
+	return 0;
+}
+
+static int start_threads(struct store *store)
+{
+	int r;
+
+	r = writer_init(&store->writer);
+	if (r >= 0)
+		r = reader_init(&store->readers[0], store, "store-reader", READER_CACHE_KIB);
+	if (r >= 0)
+		r = reader_init(&store->readers[1], store, "store-scan", READER_CACHE_KIB);
+	if (r >= 0)
+		r = loop_start(store->writer.loop);
+	for (int i = 0; r >= 0 && i < 2; i++)
+		r = loop_start(store->readers[i].loop);
+	return r;
+}
+
+int store_open(const struct store_options *options, struct store **ret_store, struct fault *fault)
+{
+	struct store *store = calloc(1, sizeof(*store));
+	char *state_dir = strdup(options->state_dir);
+	int r;
+
+	if (!store || !state_dir ||
+	    asprintf(&store->database_path, "%s/elluminate.db", state_dir) < 0) {
+		free(state_dir);
+		free(store);
+		return fault_oom(fault);
+	}
+	store->options = *options;
+	store->options.state_dir = state_dir;
+	store->writer.store = store;
+	store->lock_fd = -1;
+	store->secrets.folder_fd = -1;
+	store->full_notice.message.deliver = on_full_notice;
+	if (sqlite3_libversion_number() < SQLITE_WITHOUT_WAL_DEFECT)
+		log_debug("store: SQLite %s; only one connection writes and checkpoints",
+			  sqlite3_libversion());
+	r = lock_state_dir(state_dir, &store->lock_fd, fault);
+	if (r >= 0) {
+		r = secrets_open(state_dir, &store->secrets);
+		if (r < 0)
+			r = fault_set(fault, ELLU_E_PERMISSION_DENIED,
+				      "The folder %s/secrets cannot be used: %s.", state_dir,
+				      strerror(-r));
+	}
+	if (r >= 0)
+		r = open_database(store, fault);
+	if (r >= 0) {
+		r = start_threads(store);
+		if (r < 0)
+			r = fault_set(fault, ELLU_E_INTERNAL, "The store cannot start: %s.",
+				      strerror(-r));
+	}
+	if (r < 0) {
+		store_close(store);
+		return r;
+	}
+	*ret_store = store;
+	return 0;
+}
+
+struct store *store_close(struct store *store)
+{
+	struct loop *loops[3];
+
+	if (!store)
+		return NULL;
+	loops[0] = store->readers[0].loop;
+	loops[1] = store->readers[1].loop;
+	loops[2] = store->writer.loop;
+	for (int i = 0; i < 3; i++) {
+		if (!loops[i])
+			continue;
+		loop_stop(loops[i]);
+		loop_join(loops[i]);
+	}
+	/* Readers first: the last connection removes the log. */
+	reader_done(&store->readers[0]);
+	reader_done(&store->readers[1]);
+	writer_done(&store->writer);
+	secrets_close(&store->secrets);
+	if (store->lock_fd >= 0)
+		close(store->lock_fd);
+	free((char *)store->options.state_dir);
+	free(store->database_path);
+	free(store);
+	return NULL;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The store: all durable state, in SQLite, behind named operations. No SQL and no sqlite3 type
+ * leaves this folder.
+ *
+ * An operation is a struct whose first member is `struct store_request`. The caller fills it,
+ * hands it over with the operation's function, and gets it back on `reply_to`'s thread through
+ * `done`; until then it belongs to the store. Its answer lies in the request's arena and lives
+ * as long as the request. Call store_request_done() before freeing it.
+ *
+ * Threads: one writer (the only connection that writes or checkpoints; group commit: all that
+ * wait run in one transaction, a savepoint each, and are answered after the COMMIT), one reader
+ * for points and pages, one for long scans. Operations of one lane run in the order posted.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/loop.h"
+#include "proto/arena.h"
+#include "proto/fault.h"
+
+struct store;
+struct store_request;
+struct tx; // what an operation works with; known to the store alone
+
+enum store_lane {
+	STORE_RECORD, // writer; may wait up to 2 ms for company; retried while the disk is full
+	STORE_WRITE, // writer; never waits
+	STORE_POINT, // reader for points and pages
+	STORE_SCAN, // reader for long scans
+};
+
+struct store_request {
+	struct message message;
+	struct store *store; // set by the operation
+	int (*run)(struct tx *tx, struct store_request *request); // set by the operation
+	enum store_lane lane; // set by the operation
+	bool patient; // set by the operation: a write that waits while the disk is full
+	struct store_request *next; // writer::waiting, writer::batch
+
+	struct loop *reply_to; // filled by the caller
+	void (*done)(struct store_request *request); // filled by the caller
+	void *userdata; // the caller's own
+
+	int result; // 0, or a negative ELLU_E_* code with `fault` filled
+	struct fault fault;
+	struct arena arena; // the answer; the caller may put its arguments there too
+};
+
+/* Whose rows an operation may see. */
+struct scope {
+	int64_t uid;
+	bool all; // an administrator: everybody's; lists without a project show them all
+	const char *project; // NULL: the caller's `default`; administrators name others' by id only
+};
+
+struct store_options {
+	const char *state_dir; // made with mode 0700 when missing
+	bool system; // a system daemon: references to keys are for administrators
+	/* Called on `reply_to` when the disk got full, and when there is room again. */
+	struct loop *reply_to;
+	void (*storage_full)(void *userdata, bool full);
+	void *userdata;
+};
+
+/* Locks the state folder, opens, migrates and recovers the database (tasks that were STARTED
+ * become PENDING, unfinished uploads and orphaned secrets are swept) and starts the threads.
+ * Blocks: call it before the loops run. */
+int store_open(const struct store_options *options, struct store **ret_store, struct fault *fault);
+
+/* Answers what waits, then checkpoints and closes. Nothing may be posted after it. The loops
+ * that get the answers must still run or have nothing outstanding. */
+struct store *store_close(struct store *store);
+
+/* A number that no earlier run of the daemon on this state folder had; part of every claim. */
+int64_t store_instance(const struct store *store);
+
+void store_request_init(struct store_request *request, struct loop *reply_to,
+			void (*done)(struct store_request *request), void *userdata);
+void store_request_done(struct store_request *request);
+
+/* ---- Users ---- */
+
+/* Makes the user's project `default` and its config `simulated` if they are missing. A front
+ * does this once a user before the user's first call. */
+struct user_ensure {
+	struct store_request request;
+	int64_t uid;
+};
+void store_user_ensure(struct store *store, struct user_ensure *op);
+
+/* ---- State of the store itself ---- */
+
+struct store_status {
+	struct store_request request;
+	const struct ellu_storage_status *ret_storage;
+	const char *ret_sqlite_version;
+	int64_t ret_pending;
+	int64_t ret_started;
+};
+void store_status_get(struct store *store, struct store_status *op);

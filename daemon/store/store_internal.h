@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The store from inside: its threads and what they share. Only the atomics are touched by more
+ * than one thread; `writer` belongs to the writer's loop and each reader to its own.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "daemon/store/secrets.h"
+#include "daemon/store/statement.h"
+#include "daemon/store/store.h"
+#include "daemon/store/tx.h"
+
+struct event;
+
+/* A group closes when it has so many requests, or has held the transaction for so long. */
+#define WRITER_BATCH_MAX 512
+#define WRITER_BATCH_USEC 20000
+/* Recordings wait for company until there are so many of them, or for so long. */
+#define WRITER_COMPANY_MAX 64
+#define WRITER_COMPANY_USEC 2000
+#define WRITER_RETRY_USEC 1000000 // while the disk is full
+#define WRITER_IDLE_USEC 500000 // quiet for so long: checkpoint
+#define WRITER_WAL_PAGES_MAX 1024 // checkpoint at once beyond these 4 MiB
+
+/* Below this much free disk nothing new is accepted; what runs may use it up. */
+#define STORE_FREE_BYTES_MIN INT64_C(67108864)
+
+struct writer {
+	struct store *store;
+	struct loop *loop;
+	struct db db;
+	struct store_request *first; // waiting, in the order posted
+	struct store_request **tail;
+	size_t n_waiting;
+	bool urgent; // one of them is a STORE_WRITE
+	bool due; // they have waited long enough
+	bool full; // the disk was full at the last attempt
+	bool retry_due;
+	int wal_pages; // since the last complete checkpoint
+	int wal_pages_seen; // when the idle timer last looked
+	struct secret_changes secrets; // of the transaction that is open
+	struct event *company;
+	struct event *retry;
+	struct event *idle;
+	struct event *sweep;
+};
+
+int writer_init(struct writer *writer); // `store` is set and `db` open already
+void writer_done(struct writer *writer); // its loop has ended: answers what waits, checkpoints
+void writer_take(struct writer *writer, struct store_request *request);
+/* Looks for expired uploads in `usec`; only the earliest of several wishes counts. */
+void writer_sweep_in(struct writer *writer, int64_t usec);
+
+struct reader {
+	struct store *store;
+	struct loop *loop;
+	struct db db;
+};
+
+int reader_init(struct reader *reader, struct store *store, const char *name, int cache_kib);
+void reader_done(struct reader *reader);
+void reader_run(struct reader *reader, struct store_request *request);
+
+/* Tells the owner of the store whether the disk is full; the newest state wins. */
+struct full_notice {
+	struct message message;
+	atomic_bool posted;
+	bool reported; // on the owner's thread
+};
+
+struct store {
+	struct store_options options; // strings are the store's own
+	char *database_path;
+	int lock_fd;
+	struct secrets secrets;
+	int64_t instance;
+	struct writer writer;
+	struct reader readers[2]; // points and pages; long scans
+	struct full_notice full_notice;
+	atomic_bool full;
+	atomic_bool damaged;
+	atomic_int_fast64_t commits;
+	atomic_int_fast64_t operations;
+};
+
+int store_damaged_fault(struct store *store, struct fault *fault);
+/* From the connection's thread that saw it: nothing is written any more. */
+void store_set_damaged(struct store *store, const struct db *db);
+void store_set_full(struct store *store, bool full);
+int64_t store_free_bytes(const struct store *store); // -1 when it cannot be had

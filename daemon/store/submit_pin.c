@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
+#include "daemon/store/criterion.h"
+#include "daemon/store/llm_config.h"
+#include "daemon/store/submit.h"
+#include "proto/generated/interface.h"
+
+static int pin_config(struct submission *s, char ret_identity[static IDENTITY_SIZE])
+{
+	struct ellu_llm_config snapshot;
+
+	ret_identity[0] = '\0';
+	if (!s->config)
+		return 0;
+	snapshot = *s->config;
+	snapshot.api_key = NULL;
+	if (tx_encode(s->tx, &ellu_llm_config_type, &snapshot, &s->config_snapshot) < 0)
+		return -ENOMEM;
+	return llm_config_identity(s->tx, s->config, ret_identity);
+}
+
+static int pin_identity(struct submission *s, const char *config)
+{
+	const struct ellu_run_experiment_request *a = s->arguments;
+	struct ellu_generation_params params;
+	struct identity identity;
+	const char *text = NULL;
+	int r = 0;
+
+	if (a->generation_params) {
+		/* How many calls at once does not change what they answer. */
+		params = *a->generation_params;
+		params.max_connections = NULL;
+		r = tx_encode(s->tx, &ellu_generation_params_type, &params, &text);
+	}
+	if (r < 0)
+		return r;
+	identity_init(&identity);
+	identity_int(&identity, s->template_id);
+	identity_int(&identity, s->collection.id);
+	identity_int(&identity, s->collection.first_sequence);
+	identity_int(&identity, s->collection.last_sequence);
+	identity_int(&identity, a->row_limit ? *a->row_limit : 0);
+	identity_int(&identity, (int64_t)s->measures.n);
+	for (size_t i = 0; i < s->measures.n; i++)
+		identity_int(&identity, ((const struct run_measure *)s->measures.items[i])->id);
+	identity_int(&identity, s->judge_id);
+	identity_text(&identity, config);
+	identity_text(&identity, a->rating_mode);
+	identity_text(&identity, a->rating_version);
+	identity_int(&identity, *a->n_epochs);
+	identity_text(&identity, a->response_column);
+	r = identity_json(&identity, text);
+	identity_done(&identity, s->identity);
+	return r;
+}
+
+int submit_pin(struct submission *s)
+{
+	const struct ellu_run_experiment_request *a = s->arguments;
+	char config[IDENTITY_SIZE];
+	int r;
+
+	r = pin_config(s, config);
+	if (r >= 0)
+		r = tx_encode(s->tx, &ellu_generation_params_type, a->generation_params,
+			      &s->generation_params);
+	if (r >= 0 && s->judge_config)
+		r = judge_put(s->tx, &s->place, s->judge_config, a->rating_mode, a->rating_version,
+			      &s->judge_id);
+	return r < 0 ? r : pin_identity(s, config);
+}
+
+static int insert_row(struct submission *s, const char *name, const char *family,
+		      int64_t family_number, const char *defaults)
+{
+	const struct ellu_run_experiment_request *a = s->arguments;
+
+	return db_run(s->tx->db,
+		      "INSERT INTO experiments (owner_uid, project_id, name, family, family_number,"
+		      " description, prompt_template_id, collection_id, first_sequence, last_sequence,"
+		      " row_limit, total_cases, column_defaults, criterion_set_id, llm_config_id,"
+		      " config_snapshot, judge_id, rating_mode, rating_version, n_epochs,"
+		      " response_column, generation_params, identity, created_at, updated_at)"
+		      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, nullif(?7, 0), ?8, ?9, ?10, ?11, ?12, ?13,"
+		      " nullif(?14, 0), nullif(?15, 0), ?16, nullif(?17, 0), ?18, ?19, ?20, ?21, ?22,"
+		      " ?23, ?24, ?24)",
+		      "iissisiiiiIisiisississsi", s->place.owner_uid, s->place.project_id, name,
+		      family, family_number, a->description, s->template_id, s->collection.id,
+		      s->collection.first_sequence, s->collection.last_sequence, a->row_limit,
+		      s->total_cases, defaults, s->set_id, s->config_id, s->config_snapshot,
+		      s->judge_id, a->rating_mode, a->rating_version, *a->n_epochs,
+		      a->response_column, s->generation_params, s->identity, s->tx->now);
+}
+
+static int insert_parts(struct submission *s, int64_t id)
+{
+	const struct place *place = &s->place;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < s->measures.n; i++) {
+		const struct run_measure *measure = s->measures.items[i];
+
+		r = db_run(s->tx->db, "INSERT INTO experiment_measures (experiment_id, position,"
+				      " owner_uid, project_id, measure_id) VALUES (?1, ?2, ?3, ?4, ?5)",
+			   "iiiii", id, (int64_t)i, place->owner_uid, place->project_id, measure->id);
+	}
+	for (int64_t epoch = 1; r >= 0 && epoch <= *s->arguments->n_epochs; epoch++)
+		r = db_run(s->tx->db, "INSERT INTO experiment_epochs (experiment_id, epoch, owner_uid,"
+				      " project_id, total) VALUES (?1, ?2, ?3, ?4, ?5)",
+			   "iiiii", id, epoch, place->owner_uid, place->project_id, s->total_cases);
+	return r;
+}
+
+int submit_insert_experiment(struct submission *s, const char *name, const char *family,
+			     int64_t family_number, int64_t *ret_id)
+{
+	const char *defaults;
+	int r;
+
+	r = collection_defaults(s->tx, s->collection.id, &defaults);
+	if (r >= 0)
+		r = insert_row(s, name, family, family_number, defaults);
+	if (r < 0)
+		return r;
+	*ret_id = db_last_id(s->tx->db);
+	return insert_parts(s, *ret_id);
+}

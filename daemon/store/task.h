@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* Tasks as rows: reading them whole, and the one way in which their state and log change. */
+#pragma once
+
+#include "daemon/store/project.h"
+#include "daemon/store/tasks.h"
+
+/* So many claims in a row that recorded nothing end a task. */
+#define TASK_CLAIMS_MAX 5
+
+int task_load(struct tx *tx, int64_t id, const struct ellu_task **ret_task); // NotFound
+/* The counters of an experiment as a task's progress. */
+int task_progress(struct tx *tx, int64_t experiment_id, const struct ellu_progress **ret_progress);
+
+/* An entry of the history under the next sequence. `line` NULL: the task changed to `status`. */
+int task_event_add(struct tx *tx, int64_t task_id, const char *status, const char *line,
+		   int64_t *ret_sequence);
+
+/* PENDING to STARTED: 1, 0 when it was not PENDING (any more). */
+int task_start(struct tx *tx, int64_t task_id, int64_t *ret_attempt);
+
+/* What a new task is made of. */
+struct task_new {
+	struct place place;
+	const char *name;
+	int64_t experiment_id; // 0: none, and then it is REJECTED
+	const char *priority;
+	double time_limit_seconds;
+	int64_t retry_of; // 0: none
+	const char *idempotency_key;
+	const char *request_hash;
+	const struct fault *rejected; // NULL: PENDING
+	const struct tx_list *log; // its first lines
+};
+int task_insert(struct tx *tx, const struct task_new *task, int64_t *ret_id);
+
+/* Task ids are visible to their owner and to administrators. NotFound. */
+int task_check_scope(struct tx *tx, const struct scope *scope, int64_t task_id);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
+#include "daemon/clock.h"
+#include "daemon/store/task.h"
+#include "proto/generated/interface.h"
+
+static int epoch_counters(struct tx *tx, sqlite3_stmt *q, struct ellu_progress *sum,
+			  int64_t *cost, struct tx_list *epochs)
+{
+	struct ellu_epoch_progress *epoch = TX_RECORD(tx, struct ellu_epoch_progress);
+
+	if (!epoch)
+		return -ENOMEM;
+	epoch->epoch = column_int(q, 0);
+	epoch->total = column_int(q, 1);
+	epoch->generated = column_int(q, 2);
+	epoch->rated = column_int(q, 3);
+	sum->total_responses += epoch->total;
+	sum->responses_generated += epoch->generated;
+	sum->responses_rated += epoch->rated;
+	sum->failed += column_int(q, 4);
+	sum->input_tokens += column_int(q, 5);
+	sum->output_tokens += column_int(q, 6);
+	if (!column_null(q, 7))
+		*cost = (*cost < 0 ? 0 : *cost) + column_int(q, 7);
+	return tx_append(tx, epochs, epoch);
+}
+
+int task_progress(struct tx *tx, int64_t experiment_id, const struct ellu_progress **ret_progress)
+{
+	struct ellu_progress *sum = TX_RECORD(tx, struct ellu_progress);
+	struct tx_list epochs = { 0 };
+	int64_t cost = -1;
+	QUERY q = NULL;
+	int r;
+
+	if (!sum)
+		return -ENOMEM;
+	r = db_query(tx->db, &q, "SELECT epoch, total, generated, rated, failed, input_tokens,"
+				 " output_tokens, cost_nanodollars FROM experiment_epochs"
+				 " WHERE experiment_id = ?1 ORDER BY epoch", "i", experiment_id);
+	while (r >= 0 && (r = db_next(tx->db, q)) > 0)
+		r = epoch_counters(tx, q, sum, &cost, &epochs);
+	if (r < 0)
+		return r;
+	sum->epochs = tx_list_items(tx, &epochs);
+	sum->n_epochs = epochs.n;
+	if (cost >= 0)
+		sum->cost = tx_int_value(tx, cost);
+	if (sum->total_responses > 0)
+		sum->percent_complete =
+			100.0 * (double)sum->responses_rated / (double)sum->total_responses;
+	*ret_progress = sum;
+	return 0;
+}
+
+#define TASK_QUERY                                                                              \
+	"SELECT t.kind, t.name, t.experiment_id, t.status, t.hold, t.priority, p.name,"         \
+	" t.owner_uid, t.created_at, t.started_at, t.finished_at, t.time_limit_usec,"           \
+	" t.running_usec, t.attempts, t.retry_of, t.sequence, t.error, t.result"                \
+	" FROM tasks t JOIN projects p ON p.id = t.project_id WHERE t.id = ?1"
+
+static int fill(struct tx *tx, sqlite3_stmt *q, struct ellu_task *task)
+{
+	int r;
+
+	task->kind = tx_text(tx, q, 0);
+	task->name = tx_text(tx, q, 1);
+	task->experiment_id = tx_int(tx, q, 2);
+	task->status = tx_text(tx, q, 3);
+	task->hold = tx_text(tx, q, 4);
+	task->priority = tx_text(tx, q, 5);
+	task->project = tx_text(tx, q, 6);
+	task->owner_uid = column_int(q, 7);
+	task->created_at = column_int(q, 8);
+	task->started_at = tx_int(tx, q, 9);
+	task->finished_at = tx_int(tx, q, 10);
+	task->time_limit_seconds = (double)column_int(q, 11) / USEC_PER_SEC;
+	task->running_seconds = (double)column_int(q, 12) / USEC_PER_SEC;
+	task->attempts = column_int(q, 13);
+	task->retry_of = tx_int(tx, q, 14);
+	task->sequence = column_int(q, 15);
+	r = tx_decode(tx, &ellu_error_type, column_peek(q, 16), &task->error);
+	if (r >= 0)
+		r = tx_decode(tx, &ellu_task_result_type, column_peek(q, 17), &task->result);
+	return r;
+}
+
+int task_load(struct tx *tx, int64_t id, const struct ellu_task **ret_task)
+{
+	struct ellu_task *task = TX_RECORD(tx, struct ellu_task);
+	QUERY q = NULL;
+	int r;
+
+	if (!task)
+		return -ENOMEM;
+	r = db_query(tx->db, &q, TASK_QUERY, "i", id);
+	if (r >= 0)
+		r = db_next(tx->db, q);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return fault_not_found(tx->fault, "task", NULL, id);
+	task->id = id;
+	r = fill(tx, q, task);
+	if (r >= 0 && task->experiment_id)
+		r = task_progress(tx, *task->experiment_id, &task->progress);
+	*ret_task = task;
+	return r < 0 ? r : 0;
+}
+
+int task_check_scope(struct tx *tx, const struct scope *scope, int64_t task_id)
+{
+	int64_t one;
+	int r;
+
+	r = db_int(tx->db, &one, "SELECT 1 FROM tasks WHERE id = ?1 AND (owner_uid = ?2 OR ?3)",
+		   "iib", task_id, scope->uid, (int)scope->all);
+	return r == 0 ? fault_not_found(tx->fault, "task", NULL, task_id) : r < 0 ? r : 0;
+}
+
+static int task_get_run(struct tx *tx, struct store_request *request)
+{
+	struct task_get *op = (struct task_get *)request;
+	int r;
+
+	r = task_check_scope(tx, &op->scope, op->task_id);
+	return r < 0 ? r : task_load(tx, op->task_id, &op->ret_task);
+}
+
+void store_task_get(struct store *store, struct task_get *op)
+{
+	tx_post(store, &op->request, STORE_POINT, task_get_run);
+}

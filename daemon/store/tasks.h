@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Operations on tasks: submit, claim, finish, events. Every change of status is an UPDATE guarded
+ * by the id, the attempt and the statuses it may come from; the changed-row count decides races.
+ * Each change raises the task's sequence in the same transaction.
+ */
+#pragma once
+
+#include "daemon/store/store.h"
+#include "elluminate-types.h"
+#include "proto/task_status.h"
+
+/* Resolves the parts, pins the run and stores experiment and task in one transaction. What the
+ * state shows wrong stores a REJECTED task (still result 0) and nothing else: its parts are rolled
+ * back, and it names an experiment only when that existed before. */
+struct experiment_submit {
+	struct store_request request;
+	struct scope scope;
+	const struct ellu_run_experiment_request *arguments;
+	bool queue_full; // the queue has no room: store it REJECTED with QueueFull
+	bool start; // a slot is free: claim it in the same transaction
+	const struct ellu_task *ret_task;
+	int64_t ret_attempt; // of the claim, when it was started
+	bool ret_existing; // an earlier task: same idempotency key, or finished and unchanged
+	const char *const *ret_notes; // what the submission changed, a line each; also the task's
+	size_t ret_n_notes; // first log lines
+};
+void store_experiment_submit(struct store *store, struct experiment_submit *op);
+
+/* PENDING to STARTED, or to FAILURE after TASK_CLAIMS_MAX claims that recorded nothing. */
+struct task_claim {
+	struct store_request request;
+	int64_t task_id;
+	bool ret_changed; // false: it was not PENDING any more
+	int64_t ret_attempt;
+	const struct ellu_task *ret_task;
+};
+void store_task_claim(struct store *store, struct task_claim *op);
+
+/* From PENDING or STARTED to `status`: a terminal one, or PENDING when the daemon stops. */
+struct task_change {
+	struct store_request request;
+	int64_t task_id;
+	int64_t attempt; // 0: whatever it is (a cancel)
+	enum task_status status;
+	const struct ellu_error *error; // or NULL
+	const struct ellu_task_result *result; // or NULL; stored at task and experiment
+	int64_t running_usec; // added to what is stored
+	bool ret_changed; // false: it was terminal, or another attempt's
+	const struct ellu_task *ret_task; // as it is now
+};
+void store_task_change(struct store *store, struct task_change *op);
+
+/* Appends lines to a task's log. */
+struct task_log {
+	struct store_request request;
+	int64_t task_id;
+	const char *const *lines; // without newlines
+	size_t n_lines;
+	int64_t ret_first_sequence;
+	int64_t ret_at; // wall clock, microseconds
+};
+void store_task_log(struct store *store, struct task_log *op);
+
+struct task_get {
+	struct store_request request;
+	struct scope scope;
+	int64_t task_id;
+	const struct ellu_task *ret_task;
+};
+void store_task_get(struct store *store, struct task_get *op);
+
+struct tasks_list {
+	struct store_request request;
+	struct scope scope;
+	const struct ellu_list_tasks_request *arguments;
+	const struct ellu_list_tasks_reply *ret_reply;
+};
+void store_tasks_list(struct store *store, struct tasks_list *op);
+
+struct task_logs_list {
+	struct store_request request;
+	struct scope scope;
+	const struct ellu_list_task_logs_request *arguments;
+	const struct ellu_list_task_logs_reply *ret_reply;
+};
+void store_task_logs_list(struct store *store, struct task_logs_list *op);
+
+/* One entry of a task's history. */
+struct task_event_row {
+	int64_t sequence;
+	int64_t at;
+	enum task_status status; // after this event
+	const char *line; // NULL: a change of status
+};
+
+/* What came after `after_sequence`, ascending, at most PAGE_MAX entries. */
+struct task_events_page {
+	struct store_request request;
+	int64_t task_id;
+	int64_t after_sequence;
+	const struct task_event_row *ret_rows;
+	size_t ret_n_rows;
+	int64_t ret_last_sequence; // of the task, at this instant
+	const struct ellu_task *ret_task;
+};
+void store_task_events_page(struct store *store, struct task_events_page *op);
+
+/* PENDING tasks by id, for the queue at start. */
+struct pending_task {
+	int64_t id;
+	int64_t uid;
+	const char *priority;
+};
+struct tasks_pending_page {
+	struct store_request request;
+	int64_t after_id;
+	const struct pending_task *ret_tasks;
+	size_t ret_n_tasks; // 0: no more
+};
+void store_tasks_pending_page(struct store *store, struct tasks_pending_page *op);

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Group commit. What waits when the loop has a turn to itself runs in one transaction and is
+ * answered after its COMMIT. A write runs in a savepoint, so that its failure does not sink its
+ * neighbours; a recording needs none: its first statement changes nothing when it fails, and the
+ * ones after it fail only together with the connection.
+ *
+ * While the disk is full, patient requests stay queued and are tried again every second;
+ * everything else is refused. Once the file is damaged, nothing is written any more.
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/clock.h"
+#include "daemon/log.h"
+#include "daemon/store/store_internal.h"
+#include "daemon/store/sweep.h"
+
+static void arm(struct event *timer, int64_t usec)
+{
+	struct timeval in = { .tv_sec = usec / USEC_PER_SEC, .tv_usec = usec % USEC_PER_SEC };
+
+	(void)event_add(timer, &in);
+}
+
+static struct store_request *pop(struct writer *writer)
+{
+	struct store_request *request = writer->first;
+
+	writer->first = request->next;
+	if (!writer->first)
+		writer->tail = &writer->first;
+	writer->n_waiting--;
+	return request;
+}
+
+void writer_take(struct writer *writer, struct store_request *request)
+{
+	request->next = NULL;
+	*writer->tail = request;
+	writer->tail = &request->next;
+	writer->n_waiting++;
+	writer->urgent = writer->urgent || request->lane == STORE_WRITE;
+}
+
+static void reply_all(struct store_request *batch)
+{
+	while (batch) {
+		/* Its owner may free it from now on. */
+		struct store_request *next = batch->next;
+
+		tx_reply(batch);
+		batch = next;
+	}
+}
+
+static void refuse(struct writer *writer, struct store_request *request)
+{
+	if (atomic_load(&writer->store->damaged))
+		request->result = store_damaged_fault(writer->store, &request->fault);
+	else
+		request->result = fault_set(&request->fault, ELLU_E_STORAGE_FULL, NULL);
+	tx_reply(request);
+}
+
+/* A batch that came to nothing: patient requests go back to the head of the queue, in order. */
+static void batch_failed(struct writer *writer, struct store_request *batch, bool keep_patient)
+{
+	struct store_request *kept = NULL, **tail = &kept;
+
+	while (batch) {
+		struct store_request *request = batch;
+
+		batch = batch->next;
+		if (keep_patient && request->patient) {
+			*tail = request;
+			tail = &request->next;
+			writer->n_waiting++;
+		} else {
+			refuse(writer, request);
+		}
+	}
+	*tail = writer->first;
+	if (!writer->first)
+		writer->tail = tail;
+	writer->first = kept ? kept : writer->first;
+	if (!writer->first)
+		writer->tail = &writer->first;
+}
+
+static void roll_back(struct writer *writer)
+{
+	/* SQLite has rolled back by itself after some errors. */
+	if (!sqlite3_get_autocommit(writer->db.handle))
+		(void)db_script(&writer->db, "ROLLBACK");
+	secrets_rollback(&writer->store->secrets, &writer->secrets, 0);
+}
+
+static void set_full(struct writer *writer, bool full)
+{
+	if (full)
+		arm(writer->retry, WRITER_RETRY_USEC);
+	if (writer->full == full)
+		return;
+	writer->full = full;
+	store_set_full(writer->store, full);
+	if (full)
+		log_warning("store: the disk is full; what runs waits, nothing new is accepted");
+	else
+		log_notice("store: there is room on the disk again");
+}
+
+/* After an error of the connection itself. */
+static void batch_aborted(struct writer *writer, struct store_request *batch)
+{
+	enum db_trouble trouble = writer->db.trouble;
+
+	roll_back(writer);
+	if (trouble == DB_FULL) {
+		set_full(writer, true);
+		batch_failed(writer, batch, /* keep_patient= */ true);
+	} else if (trouble == DB_DAMAGED) {
+		store_set_damaged(writer->store, &writer->db);
+		batch_failed(writer, batch, /* keep_patient= */ false);
+	} else {
+		for (struct store_request *request = batch; request; request = request->next)
+			tx_result(request, &writer->db, -EIO);
+		reply_all(batch);
+	}
+	db_forgive(&writer->db);
+}
+
+/* Runs one request inside the open transaction. Negative only when that is lost. */
+static int run_one(struct writer *writer, struct store_request *request, int64_t now)
+{
+	struct db *db = &writer->db;
+	bool guarded = request->lane == STORE_WRITE;
+	size_t secrets = writer->secrets.n;
+	int r;
+
+	if (guarded && db_run(db, "SAVEPOINT operation", "") < 0)
+		return -EIO;
+	r = tx_run(writer->store, db, now, request);
+	if (db->trouble >= DB_FULL || sqlite3_get_autocommit(db->handle))
+		return -EIO;
+	tx_result(request, db, r);
+	db_forgive(db);
+	if (r < 0) {
+		secrets_rollback(&writer->store->secrets, &writer->secrets, secrets);
+		if (guarded && db_run(db, "ROLLBACK TO operation", "") < 0)
+			return -EIO;
+	}
+	if (guarded && db_run(db, "RELEASE operation", "") < 0)
+		return -EIO;
+	return 0;
+}
+
+static int commit(struct writer *writer)
+{
+	int r = db_run(&writer->db, "COMMIT", "");
+
+	if (r < 0)
+		return r;
+	secrets_commit(&writer->store->secrets, &writer->secrets);
+	atomic_fetch_add_explicit(&writer->store->commits, 1, memory_order_relaxed);
+	return 0;
+}
+
+static void run_batch(struct writer *writer)
+{
+	struct store_request *batch = NULL, **tail = &batch;
+	int64_t started = clock_monotonic_usec(), now = clock_wall_usec();
+	size_t n = 0;
+	int r;
+
+	r = db_run(&writer->db, "BEGIN IMMEDIATE", "");
+	while (r >= 0 && writer->first && n++ < WRITER_BATCH_MAX) {
+		struct store_request *request = pop(writer);
+
+		request->next = NULL;
+		*tail = request;
+		tail = &request->next;
+		r = run_one(writer, request, now);
+		if (n % 16 == 0 && clock_monotonic_usec() - started > WRITER_BATCH_USEC)
+			break;
+	}
+	if (r >= 0)
+		r = commit(writer);
+	if (r < 0) {
+		/* BEGIN has popped nothing: take one, so that trouble without end is refused. */
+		if (!batch && writer->first) {
+			batch = pop(writer);
+			batch->next = NULL;
+		}
+		batch_aborted(writer, batch);
+		return;
+	}
+	if (batch)
+		set_full(writer, false);
+	reply_all(batch);
+}
+
+static void checkpoint(struct writer *writer)
+{
+	int pages = 0, moved = 0;
+	int code = sqlite3_wal_checkpoint_v2(writer->db.handle, NULL, SQLITE_CHECKPOINT_PASSIVE,
+					     &pages, &moved);
+
+	if (code == SQLITE_OK && pages == moved)
+		writer->wal_pages = 0;
+	if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY)
+		return;
+	/* Without room the log keeps what it has; a failed sync leaves nothing to trust. */
+	(void)db_failed(&writer->db, code);
+	if (writer->db.trouble == DB_DAMAGED)
+		store_set_damaged(writer->store, &writer->db);
+	db_forgive(&writer->db);
+}
+
+static int on_wal(void *userdata, sqlite3 *handle, const char *name, int pages)
+{
+	struct writer *writer = userdata;
+
+	(void)handle;
+	(void)name;
+	writer->wal_pages = pages;
+	return SQLITE_OK;
+}
+
+static void refuse_impatient(struct writer *writer)
+{
+	struct store_request *all = writer->first;
+
+	writer->first = NULL;
+	writer->tail = &writer->first;
+	writer->n_waiting = 0;
+	batch_failed(writer, all, !atomic_load(&writer->store->damaged));
+}
+
+/* While the disk is full: a tiny write when nothing waits that could show whether it still is. */
+static bool probe(struct writer *writer)
+{
+	if (db_run(&writer->db, "BEGIN IMMEDIATE", "") >= 0 &&
+	    db_run(&writer->db, "UPDATE daemon SET instance = instance", "") >= 0 &&
+	    commit(writer) == 0)
+		return true;
+	batch_aborted(writer, NULL);
+	return false;
+}
+
+static void on_turn(void *userdata)
+{
+	struct writer *writer = userdata;
+
+	if (atomic_load(&writer->store->damaged) || (writer->full && !writer->retry_due)) {
+		refuse_impatient(writer);
+		return;
+	}
+	if (writer->full) {
+		writer->retry_due = false;
+		if (!probe(writer))
+			return;
+		/* What waits needs more room than the probe: its own commit decides. */
+		if (!writer->first)
+			set_full(writer, false);
+	}
+	if (!writer->first)
+		return;
+	if (!writer->urgent && !writer->due && writer->n_waiting < WRITER_COMPANY_MAX) {
+		if (!evtimer_pending(writer->company, NULL))
+			arm(writer->company, WRITER_COMPANY_USEC);
+		return;
+	}
+	evtimer_del(writer->company);
+	run_batch(writer);
+	/* What is left had its wait already; another turn comes at once. */
+	writer->urgent = writer->due = writer->first != NULL;
+	if (writer->first && !writer->full)
+		event_active(writer->company, EV_TIMEOUT, 0);
+	if (writer->wal_pages >= WRITER_WAL_PAGES_MAX)
+		checkpoint(writer);
+	if (writer->wal_pages > 0 && !evtimer_pending(writer->idle, NULL))
+		arm(writer->idle, WRITER_IDLE_USEC);
+}
+
+static void on_company(evutil_socket_t fd, short events, void *userdata)
+{
+	struct writer *writer = userdata;
+
+	(void)fd;
+	(void)events;
+	writer->due = true;
+}
+
+static void on_retry(evutil_socket_t fd, short events, void *userdata)
+{
+	struct writer *writer = userdata;
+
+	(void)fd;
+	(void)events;
+	writer->retry_due = true;
+}
+
+static void on_idle(evutil_socket_t fd, short events, void *userdata)
+{
+	struct writer *writer = userdata;
+
+	(void)fd;
+	(void)events;
+	if (atomic_load(&writer->store->damaged))
+		return;
+	/* Quiet means that nothing was written since the last look. */
+	if (writer->wal_pages == writer->wal_pages_seen)
+		checkpoint(writer);
+	writer->wal_pages_seen = writer->wal_pages;
+	/* Or a reader held the log: later, then. */
+	if (writer->wal_pages > 0)
+		arm(writer->idle, WRITER_IDLE_USEC);
+}
+
+void writer_sweep_in(struct writer *writer, int64_t usec)
+{
+	if (!evtimer_pending(writer->sweep, NULL))
+		arm(writer->sweep, usec);
+}
+
+static void on_sweep(evutil_socket_t fd, short events, void *userdata)
+{
+	struct writer *writer = userdata;
+	int64_t next;
+
+	(void)fd;
+	(void)events;
+	if (writer->full || atomic_load(&writer->store->damaged))
+		return;
+	if (db_run(&writer->db, "BEGIN IMMEDIATE", "") < 0 ||
+	    sweep_step(&writer->db, clock_wall_usec(), &next) < 0 || commit(writer) < 0) {
+		batch_aborted(writer, NULL);
+		return;
+	}
+	if (next >= 0)
+		arm(writer->sweep, next);
+	arm(writer->idle, WRITER_IDLE_USEC);
+}
+
+int writer_init(struct writer *writer)
+{
+	struct event_base *base;
+	int r;
+
+	writer->tail = &writer->first;
+	r = loop_new("store-writer", &writer->loop);
+	if (r < 0)
+		return r;
+	base = loop_base(writer->loop);
+	writer->company = evtimer_new(base, on_company, writer);
+	writer->retry = evtimer_new(base, on_retry, writer);
+	writer->idle = evtimer_new(base, on_idle, writer);
+	writer->sweep = evtimer_new(base, on_sweep, writer);
+	if (!writer->company || !writer->retry || !writer->idle || !writer->sweep)
+		return -ENOMEM;
+	sqlite3_wal_hook(writer->db.handle, on_wal, writer);
+	loop_on_turn(writer->loop, on_turn, writer);
+	writer_sweep_in(writer, 0);
+	return 0;
+}
+
+void writer_done(struct writer *writer)
+{
+	struct event *timers[] = { writer->company, writer->retry, writer->idle, writer->sweep };
+	bool started = writer->loop != NULL;
+
+	while (writer->first && !atomic_load(&writer->store->damaged) && !writer->full)
+		run_batch(writer);
+	while (writer->first)
+		refuse(writer, pop(writer));
+	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
+		if (timers[i])
+			event_free(timers[i]);
+	writer->loop = loop_free(writer->loop);
+	/* A file that was refused at the start stays as it is. */
+	if (started && !atomic_load(&writer->store->damaged))
+		(void)sqlite3_wal_checkpoint_v2(writer->db.handle, NULL, SQLITE_CHECKPOINT_TRUNCATE,
+						NULL, NULL);
+	db_close(&writer->db);
+	free(writer->secrets.items);
+	memset(&writer->secrets, 0, sizeof(writer->secrets));
+}

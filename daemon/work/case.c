@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/backend/simulated_text.h"
+#include "daemon/work/run_state.h"
+#include "proto/template.h"
+
+static struct arena *memory(struct open_case *open_case)
+{
+	return &open_case->record.request.arena;
+}
+
+/* ---- Opening and closing ---- */
+
+static void on_recorded(struct store_request *request);
+
+static struct open_case *case_open(struct experiment_run *run, const struct run_case *row)
+{
+	struct open_case *made = run->spare_cases;
+
+	if (made)
+		run->spare_cases = made->newer;
+	else
+		made = malloc(sizeof(*made));
+	if (!made)
+		return NULL;
+	*made = (struct open_case){
+		.run = run,
+		.row_id = row->row_id,
+		.row_number = row->row_number,
+		.epoch = row->epoch,
+		.response_id = row->response_id,
+	};
+	store_request_init(&made->record.request, run->host.loop, on_recorded, made);
+	made->older = run->newest;
+	if (made->older)
+		made->older->newer = made;
+	run->newest = made;
+	run->n_open++;
+	return made;
+}
+
+static void release(struct open_case *open_case)
+{
+	json_object_put(open_case->values);
+	arena_done(&open_case->attempt.call.arena);
+	store_request_done(&open_case->record.request);
+}
+
+void case_close(struct open_case *open_case)
+{
+	struct experiment_run *run = open_case->run;
+
+	release(open_case);
+	if (open_case->newer)
+		open_case->newer->older = open_case->older;
+	else
+		run->newest = open_case->older;
+	if (open_case->older)
+		open_case->older->newer = open_case->newer;
+	run->n_open--;
+	open_case->newer = run->spare_cases;
+	run->spare_cases = open_case;
+}
+
+void case_free(struct open_case *open_case)
+{
+	release(open_case);
+	free(open_case);
+}
+
+/* ---- Recording the response ---- */
+
+static void record_response(struct open_case *open_case, const struct fault *error)
+{
+	struct experiment_run *run = open_case->run;
+	struct response_record *record = &open_case->record;
+	const struct llm_call *call = &open_case->attempt.call;
+
+	record->experiment_id = run->spec->experiment_id;
+	record->owner_uid = run->spec->owner_uid;
+	record->project_id = run->spec->project_id;
+	record->row_id = open_case->row_id;
+	record->epoch = open_case->epoch;
+	record->text = error ? NULL : open_case->text;
+	record->tool_calls = call->tool_calls;
+	record->finish_reason = call->finish_reason;
+	record->error = error;
+	record->attempts = call->attempts;
+	record->duration_usec = call->duration_usec;
+	record->input_tokens = call->input_tokens;
+	record->output_tokens = call->output_tokens;
+	record->reasoning_tokens = call->reasoning_tokens;
+	record->cost_nanodollars = call->cost_nanodollars;
+	record->replaced = call->replaced;
+	record->complete = error || run->spec->n_measures == 0;
+	open_case->attempt.lane->uncommitted++;
+	run->n_outstanding++;
+	store_response_record(run->host.store, record);
+}
+
+static void on_answered(struct attempt *attempt)
+{
+	struct open_case *open_case = container_of(attempt, struct open_case, attempt);
+
+	open_case->text = attempt->call.text;
+	record_response(open_case, NULL);
+}
+
+static void on_failed(struct attempt *attempt)
+{
+	struct open_case *open_case = container_of(attempt, struct open_case, attempt);
+	struct experiment_run *run = attempt->run;
+	const struct fault *fault = &attempt->call.fault;
+
+	if (run->first_failure.code == 0)
+		run->first_failure = *fault;
+	run_log_failure(&run->log, "Row %" PRId64 ", epoch %" PRId64 ": %s", open_case->row_number,
+			open_case->epoch, fault->message);
+	record_response(open_case, fault);
+}
+
+/* ---- Having it judged ---- */
+
+/* Decided measures mostly come in the order of the run's, so the search goes on where it was. */
+static int mark_decided(struct open_case *open_case, const struct run_case *row)
+{
+	const struct run_spec *spec = open_case->run->spec;
+	size_t at = 0;
+
+	open_case->decided = arena_array(memory(open_case), spec->n_measures, sizeof(bool));
+	if (!open_case->decided)
+		return -ENOMEM;
+	for (size_t i = 0; i < row->n_decided; i++)
+		for (size_t tries = 0; tries < spec->n_measures; tries++) {
+			size_t measure = at++ % spec->n_measures;
+
+			if (spec->measures[measure].id != row->decided_measures[i])
+				continue;
+			open_case->n_open -= !open_case->decided[measure];
+			open_case->decided[measure] = true;
+			break;
+		}
+	return 0;
+}
+
+/* What a judge reads where the answer is no text: the calls of tools that it asks for. */
+static void have_judged(struct open_case *open_case)
+{
+	if (!open_case->text)
+		open_case->text = open_case->attempt.call.tool_calls;
+	if (!open_case->text)
+		open_case->text = "";
+	open_case->n_unposted = open_case->n_open;
+	window_add_judging(open_case->run, open_case);
+}
+
+static void on_recorded(struct store_request *request)
+{
+	struct open_case *open_case = container_of(request, struct open_case, record.request);
+	struct experiment_run *run = open_case->run;
+	const struct response_record *record = &open_case->record;
+
+	open_case->attempt.lane->uncommitted--;
+	if (run_take_answer(run, request)) {
+		open_case->response_id = record->ret_response_id;
+		progress_add_response(&run->progress, open_case->epoch, record->error != NULL,
+				      record->complete, run->spec->n_measures);
+		progress_add_usage(&run->progress, record->input_tokens, record->output_tokens,
+				   record->cost_nanodollars);
+		run_changed(run);
+		if (record->complete) {
+			case_close(open_case);
+		} else {
+			open_case->n_open = run->spec->n_measures;
+			have_judged(open_case);
+		}
+	}
+	window_pump(run);
+}
+
+static int resume_judging(struct open_case *open_case, const struct run_case *row)
+{
+	struct experiment_run *run = open_case->run;
+
+	if (row->response_text) {
+		open_case->text = arena_strdup(memory(open_case), row->response_text);
+		if (!open_case->text)
+			return -ENOMEM;
+	}
+	open_case->n_open = run->spec->n_measures;
+	if (mark_decided(open_case, row) < 0)
+		return -ENOMEM;
+	progress_skip(&run->progress, run->spec->n_measures - open_case->n_open);
+	if (open_case->n_open == 0)
+		case_close(open_case);
+	else
+		have_judged(open_case);
+	return 0;
+}
+
+/* ---- Starting ---- */
+
+static void fail_value(const struct open_case *open_case, const char *what, const char *name)
+{
+	struct fault fault = { 0 };
+
+	fault_invalid(&fault, name, "a value in each row");
+	snprintf(fault.message, sizeof(fault.message), "row %" PRId64 " has no value for the %s '%s'",
+		 open_case->row_number, what, name);
+	run_fail(open_case->run, &fault);
+}
+
+static bool has_value(const struct open_case *open_case, const char *name)
+{
+	json_object *value;
+
+	return json_object_object_get_ex(open_case->values, name, &value) && value;
+}
+
+/* The criteria's placeholders too, before anything is spent on the case. */
+static bool read_values(struct open_case *open_case, const char *input_values)
+{
+	struct experiment_run *run = open_case->run;
+
+	json_tokener_reset(run->tokener);
+	open_case->values = json_tokener_parse_ex(run->tokener, input_values, -1);
+	if (!json_object_is_type(open_case->values, json_type_object)) {
+		struct fault fault = { 0 };
+
+		fault_set(&fault, ELLU_E_INTERNAL, "the values of row %" PRId64 " cannot be read",
+			  open_case->row_number);
+		run_fail(run, &fault);
+		return false;
+	}
+	for (size_t i = 0; i < run->n_needed; i++)
+		if (!has_value(open_case, run->needed[i])) {
+			fail_value(open_case, "placeholder", run->needed[i]);
+			return false;
+		}
+	return true;
+}
+
+static bool render_request(struct open_case *open_case)
+{
+	struct experiment_run *run = open_case->run;
+	const struct ellu_prompt_template *template = run->spec->prompt_template;
+	struct fault fault = { 0 };
+
+	if (!template)
+		return true;
+	if (template_render_messages(template->messages, template->n_messages, open_case->values,
+				     memory(open_case), &open_case->messages, &fault) >= 0) {
+		open_case->n_messages = template->n_messages;
+		return true;
+	}
+	if (fault.field[0])
+		fail_value(open_case, "placeholder", fault.field);
+	else
+		run_fail(run, &fault);
+	return false;
+}
+
+/* The same on each retry and in each run of the daemon, and another one for another content:
+ * an endpoint may serve several databases whose ids are alike. */
+static void make_key(struct open_case *open_case)
+{
+	struct llm_call *call = &open_case->attempt.call;
+	uint64_t hash = 0;
+
+	for (size_t i = 0; i < open_case->n_messages; i++) {
+		const char *content = open_case->messages[i]->content;
+
+		if (content)
+			hash = simulated_hash(hash, content, strlen(content));
+	}
+	snprintf(call->idempotency_key, sizeof(call->idempotency_key),
+		 "ellu-%" PRId64 "-%" PRId64 "-%" PRId64 "-g-%08" PRIx32,
+		 open_case->run->spec->experiment_id, open_case->row_id, open_case->epoch,
+		 (uint32_t)hash);
+}
+
+static void generate(struct open_case *open_case)
+{
+	struct experiment_run *run = open_case->run;
+	const struct ellu_prompt_template *template = run->spec->prompt_template;
+	struct attempt *attempt = &open_case->attempt;
+	struct llm_call *call = &attempt->call;
+
+	attempt->answered = on_answered;
+	attempt->failed = on_failed;
+	call->messages = open_case->messages;
+	call->n_messages = open_case->n_messages;
+	call->params = run->spec->generation_params;
+	call->tools = template->tools;
+	call->n_tools = template->n_tools;
+	call->tool_choice = template->tool_choice;
+	call->response_format = template->response_format;
+	make_key(open_case);
+	attempt_submit(attempt);
+}
+
+/* A response that is a column of the row: recorded like an answer that took nothing. */
+static void take_column(struct open_case *open_case)
+{
+	const char *column = open_case->run->spec->response_column;
+	struct llm_call *call = &open_case->attempt.call;
+	json_object *value;
+
+	if (!has_value(open_case, column)) {
+		fail_value(open_case, "column", column);
+		return;
+	}
+	value = json_object_object_get(open_case->values, column);
+	open_case->text = json_object_is_type(value, json_type_string)
+				  ? json_object_get_string(value)
+				  : json_object_to_json_string_ext(
+					    value, JSON_C_TO_STRING_PLAIN |
+							   JSON_C_TO_STRING_NOSLASHESCAPE);
+	call->input_tokens = call->output_tokens = call->reasoning_tokens = -1;
+	call->cost_nanodollars = -1;
+	record_response(open_case, NULL);
+}
+
+void case_start(struct experiment_run *run, const struct run_case *row)
+{
+	struct open_case *open_case = case_open(run, row);
+
+	if (!open_case) {
+		run_fail_oom(run);
+		return;
+	}
+	attempt_init(&open_case->attempt, run, run->generating, run->target);
+	if (!read_values(open_case, row->input_values) || !render_request(open_case))
+		return;
+	if (row->response_id) {
+		if (resume_judging(open_case, row) < 0)
+			run_fail_oom(run);
+	} else if (run->spec->response_column) {
+		take_column(open_case);
+	} else {
+		generate(open_case);
+	}
+}

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/clock.h"
+#include "daemon/log.h"
+#include "daemon/work/judge.h"
+#include "daemon/work/run_state.h"
+#include "proto/template.h"
+
+/* ---- Ending ---- */
+
+static void cancel_calls(struct experiment_run *run)
+{
+	if (run->cancelled)
+		return;
+	run->cancelled = true;
+	if (backend_cancel_flow(run->host.backend, run->task.task_id) < 0)
+		log_warning("Task %" PRId64 ": its calls cannot be cancelled, awaiting them",
+			    run->task.task_id);
+}
+
+void run_fail(struct experiment_run *run, const struct fault *fault)
+{
+	if (run->phase == RUN_STOPPING || run->phase == RUN_ENDED)
+		return;
+	run->phase = RUN_STOPPING;
+	run->end.status = TASK_FAILURE;
+	run->fault = *fault;
+	cancel_calls(run);
+}
+
+void run_fail_oom(struct experiment_run *run)
+{
+	struct fault fault = { 0 };
+
+	fault_oom(&fault);
+	run_fail(run, &fault);
+}
+
+void run_stop(struct experiment_run *run, bool cancel)
+{
+	/* What is complete ends as what it is: only its results are still to be had. */
+	if (run->phase == RUN_AGGREGATING || run->phase == RUN_ENDED)
+		return;
+	if (run->phase != RUN_STOPPING) {
+		run->phase = RUN_STOPPING;
+		run->end.status = TASK_PENDING;
+	}
+	if (cancel)
+		cancel_calls(run);
+}
+
+static void finish(struct experiment_run *run)
+{
+	run->phase = RUN_ENDED;
+	run_log_end(&run->log);
+	if (run->end.status == TASK_FAILURE &&
+	    fault_to_error(&run->fault, &run->arena, &run->end.error) < 0)
+		run->end.error = NULL;
+	run->events.ended(run->events.userdata);
+}
+
+bool run_take_answer(struct experiment_run *run, const struct store_request *request)
+{
+	run->n_outstanding--;
+	if (request->result >= 0)
+		return true;
+	run_fail(run, &request->fault);
+	return false;
+}
+
+void run_changed(struct experiment_run *run)
+{
+	run->events.changed(run->events.userdata);
+}
+
+/* ---- Aggregating ---- */
+
+static void decide_end(struct experiment_run *run)
+{
+	run->result = (struct ellu_task_result)ELLU_RECORD(struct ellu_task_result);
+	run->result.experiment_id = &run->task.experiment_id;
+	run->result.results = run->results.ret_results;
+	run->end.result = &run->result;
+	run->end.status = TASK_SUCCESS;
+	if (!progress_all_failed(&run->progress))
+		return;
+	run->end.status = TASK_FAILURE;
+	if (run->first_failure.code)
+		fault_set(&run->fault, run->first_failure.code,
+			  "all %" PRId64 " responses failed, the first with: %s",
+			  run->progress.total, run->first_failure.message);
+	else
+		fault_set(&run->fault, ELLU_E_BACKEND_UNAVAILABLE,
+			  "all %" PRId64 " responses failed", run->progress.total);
+	run->fault.status = run->first_failure.status;
+}
+
+static void on_results(struct store_request *request)
+{
+	struct experiment_run *run = container_of(request, struct experiment_run, results.request);
+
+	if (run_take_answer(run, request)) {
+		decide_end(run);
+		run->phase = RUN_STOPPING;
+	}
+	run_check_end(run);
+}
+
+static void aggregate(struct experiment_run *run)
+{
+	run->phase = RUN_AGGREGATING;
+	run->results.experiment_id = run->spec->experiment_id;
+	store_request_init(&run->results.request, run->host.loop, on_results, run);
+	run->n_outstanding++;
+	store_results_compute(run->host.store, &run->results);
+}
+
+static bool is_all_done(const struct experiment_run *run)
+{
+	return run->n_open == 0 && run->read_all && run->pages[0].state == PAGE_IDLE &&
+	       run->pages[1].state == PAGE_IDLE;
+}
+
+/* Fewer items than it takes to be sure, and every one of them without reaching the endpoint. */
+static const struct attempt *find_held(const struct experiment_run *run)
+{
+	return run->lanes[0].held ? run->lanes[0].held : run->lanes[1].held;
+}
+
+void run_check_end(struct experiment_run *run)
+{
+	if (run->phase == RUN_RUNNING && run->n_outstanding == 0) {
+		if (is_all_done(run))
+			aggregate(run);
+		else if (find_held(run))
+			run_fail(run, &find_held(run)->call.fault);
+	}
+	if (run->phase == RUN_STOPPING && run->n_outstanding == 0)
+		finish(run);
+}
+
+/* ---- Loading ---- */
+
+static int cap_of(const struct ellu_llm_config *config, int flow_connections)
+{
+	int cap = config && config->max_connections ? (int)*config->max_connections
+						    : BACKEND_CONNECTIONS_GROWN;
+
+	return flow_connections > 0 && flow_connections < cap ? flow_connections : cap;
+}
+
+static void set_flow_connections(struct experiment_run *run)
+{
+	const struct ellu_generation_params *params = run->spec->generation_params;
+	const struct ellu_llm_config *config = run->spec->config;
+
+	if (!params || !params->max_connections)
+		return;
+	run->flow_connections = (int)*params->max_connections;
+	if (config && config->max_connections && *config->max_connections < run->flow_connections)
+		run_log_line(&run->log,
+			     "max_connections %d is lowered to %" PRId64 ", the cap of '%s'",
+			     run->flow_connections, *config->max_connections, config->name);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool same_endpoint(const struct ellu_llm_config *a, const struct ellu_llm_config *b)
+{
+	return a && b && same_text(a->provider, b->provider) &&
+	       same_text(a->llm_base_url, b->llm_base_url) &&
+	       same_text(a->llm_model_name, b->llm_model_name) &&
+	       same_text(a->api_key, b->api_key);
+}
+
+static void set_lanes(struct experiment_run *run)
+{
+	const struct ellu_llm_config *config = run->spec->config;
+	const struct ellu_llm_config *judge = run->spec->judge_config;
+	bool shared = same_endpoint(config, judge);
+	int caps[2] = { cap_of(config, run->flow_connections),
+			cap_of(judge, run->flow_connections) };
+	int cap = caps[0] > caps[1] ? caps[0] : caps[1];
+
+	run->lanes[0].cap = shared ? cap : caps[0];
+	run->lanes[1].cap = caps[1];
+	run->generating = &run->lanes[0];
+	run->judging_lane = &run->lanes[shared ? 0 : 1];
+	run->window = 2 * cap + 16;
+}
+
+static int find_needed(struct experiment_run *run, struct fault *fault)
+{
+	size_t n = run->spec->n_measures;
+	struct ellu_message *messages = arena_array(&run->arena, n, sizeof(*messages));
+	const struct ellu_message **list = arena_array(&run->arena, n, sizeof(*list));
+
+	if (!messages || !list)
+		return fault_oom(fault);
+	for (size_t i = 0; i < n; i++) {
+		messages[i].content = run->spec->measures[i].text;
+		list[i] = &messages[i];
+	}
+	if (template_placeholders(list, n, &run->arena, &run->needed, &run->n_needed) < 0)
+		return fault_oom(fault);
+	return 0;
+}
+
+static int prepare(struct experiment_run *run, struct fault *fault)
+{
+	const struct run_spec *spec = run->spec;
+	int r;
+
+	if (progress_init(&run->progress, spec, clock_monotonic_usec()) < 0)
+		return fault_oom(fault);
+	if (spec->n_measures > 0 && !judge_knows_version(spec->rating_version))
+		return fault_set(fault, ELLU_E_UNSUPPORTED, "rating_version '%s' is not known",
+				 spec->rating_version);
+	set_flow_connections(run);
+	set_lanes(run);
+	if (!spec->response_column) {
+		r = llm_target_new(spec->config, &run->target, fault);
+		if (r < 0)
+			return r;
+	}
+	if (spec->n_measures > 0) {
+		r = llm_target_new(spec->judge_config, &run->judge_target, fault);
+		if (r < 0)
+			return r;
+	}
+	return find_needed(run, fault);
+}
+
+static void on_loaded(struct store_request *request)
+{
+	struct experiment_run *run = container_of(request, struct experiment_run, load.request);
+	struct fault fault = { 0 };
+
+	if (run_take_answer(run, request)) {
+		run->spec = run->load.ret_spec;
+		if (prepare(run, &fault) < 0)
+			run_fail(run, &fault);
+		else if (run->phase == RUN_LOADING)
+			run->phase = RUN_RUNNING;
+		if (run->progress.epochs)
+			run_changed(run);
+	}
+	window_pump(run);
+}
+
+/* ---- Life ---- */
+
+int experiment_run_new(const struct run_host *host, const struct work_task *task,
+		       const struct run_events *events, struct experiment_run **ret_run)
+{
+	struct experiment_run *run = calloc(1, sizeof(*run));
+
+	if (!run)
+		return -ENOMEM;
+	run->tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 1);
+	if (!run->tokener) {
+		free(run);
+		return -ENOMEM;
+	}
+	run->host = *host;
+	run->task = *task;
+	run->events = *events;
+	run->scan = RUN_PAGE_SCAN;
+	run->judging_tail = &run->judging;
+	run_log_init(&run->log, events->log, events->userdata);
+	store_request_init(&run->load.request, host->loop, on_loaded, run);
+	*ret_run = run;
+	return 0;
+}
+
+static void free_cases(struct experiment_run *run)
+{
+	struct judgement *judgement;
+	struct open_case *open_case;
+
+	while ((judgement = run->newest_judgement)) {
+		run->newest_judgement = judgement->older;
+		judgement_free(judgement);
+	}
+	while ((judgement = run->spare_judgements)) {
+		run->spare_judgements = judgement->newer;
+		free(judgement);
+	}
+	while ((open_case = run->newest)) {
+		run->newest = open_case->older;
+		case_free(open_case);
+	}
+	while ((open_case = run->spare_cases)) {
+		run->spare_cases = open_case->newer;
+		free(open_case);
+	}
+}
+
+struct experiment_run *experiment_run_free(struct experiment_run *run)
+{
+	if (!run)
+		return NULL;
+	free_cases(run);
+	for (size_t i = 0; i < 2; i++)
+		if (run->pages[i].state != PAGE_IDLE)
+			store_request_done(&run->pages[i].op.request);
+	if (run->results.request.done)
+		store_request_done(&run->results.request);
+	if (run->target)
+		llm_target_unref(run->target);
+	if (run->judge_target)
+		llm_target_unref(run->judge_target);
+	store_request_done(&run->load.request);
+	progress_done(&run->progress);
+	json_tokener_free(run->tokener);
+	arena_done(&run->arena);
+	free(run);
+	return NULL;
+}
+
+void experiment_run_start(struct experiment_run *run)
+{
+	run->load.experiment_id = run->task.experiment_id;
+	run->n_outstanding++;
+	store_run_load(run->host.store, &run->load);
+}
+
+void experiment_run_abort(struct experiment_run *run)
+{
+	run_stop(run, true);
+	run_check_end(run);
+}
+
+void experiment_run_drain(struct experiment_run *run)
+{
+	run_stop(run, false);
+	run_check_end(run);
+}
+
+const struct work_end *experiment_run_end(const struct experiment_run *run)
+{
+	return &run->end;
+}
+
+struct progress *experiment_run_progress(struct experiment_run *run)
+{
+	return run->progress.epochs ? &run->progress : NULL;
+}
+
+int64_t experiment_run_cases(const struct experiment_run *run)
+{
+	return run->n_open;
+}

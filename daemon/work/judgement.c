@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/backend/simulated_text.h"
+#include "daemon/work/judge.h"
+#include "daemon/work/run_state.h"
+#include "proto/template.h"
+#include "proto/utf8.h"
+
+#define CRITERION_SHOWN 80 // bytes of it in a log line
+
+static struct arena *memory(struct judgement *judgement)
+{
+	return &judgement->record.request.arena;
+}
+
+static void on_recorded(struct store_request *request);
+
+static struct judgement *judgement_open(struct open_case *open_case)
+{
+	struct experiment_run *run = open_case->run;
+	struct judgement *made = run->spare_judgements;
+
+	if (made)
+		run->spare_judgements = made->newer;
+	else
+		made = malloc(sizeof(*made));
+	if (!made)
+		return NULL;
+	*made = (struct judgement){ .open_case = open_case };
+	store_request_init(&made->record.request, run->host.loop, on_recorded, made);
+	made->older = run->newest_judgement;
+	if (made->older)
+		made->older->newer = made;
+	run->newest_judgement = made;
+	return made;
+}
+
+static void release(struct judgement *judgement)
+{
+	arena_done(&judgement->attempt.call.arena);
+	store_request_done(&judgement->record.request);
+}
+
+static void judgement_close(struct judgement *judgement)
+{
+	struct experiment_run *run = judgement->attempt.run;
+
+	release(judgement);
+	if (judgement->newer)
+		judgement->newer->older = judgement->older;
+	else
+		run->newest_judgement = judgement->older;
+	if (judgement->older)
+		judgement->older->newer = judgement->newer;
+	judgement->newer = run->spare_judgements;
+	run->spare_judgements = judgement;
+}
+
+void judgement_free(struct judgement *judgement)
+{
+	release(judgement);
+	free(judgement);
+}
+
+/* ---- Recording ---- */
+
+static void add_known(int64_t *sum, int64_t value)
+{
+	if (value >= 0)
+		*sum = *sum < 0 ? value : *sum + value;
+}
+
+/* What a first answer without a verdict took counts as well. */
+static void add_usage(struct judgement *judgement)
+{
+	const struct llm_call *call = &judgement->attempt.call;
+	struct rating_record *record = &judgement->record;
+
+	record->attempts += call->attempts;
+	record->duration_usec += call->duration_usec;
+	add_known(&record->input_tokens, call->input_tokens);
+	add_known(&record->output_tokens, call->output_tokens);
+	add_known(&record->cost_nanodollars, call->cost_nanodollars);
+}
+
+static void record_rating(struct judgement *judgement, const struct judge_verdict *verdict,
+			  const struct fault *error)
+{
+	struct experiment_run *run = judgement->attempt.run;
+	struct open_case *open_case = judgement->open_case;
+	struct rating_record *record = &judgement->record;
+
+	record->experiment_id = run->spec->experiment_id;
+	record->owner_uid = run->spec->owner_uid;
+	record->project_id = run->spec->project_id;
+	record->epoch = open_case->epoch;
+	record->response_id = open_case->response_id;
+	record->measure_id = judgement->measure->id;
+	record->judge_id = run->spec->judge_id;
+	record->value = verdict ? verdict->value : -1;
+	record->reasoning = verdict ? verdict->reasoning : NULL;
+	record->raw_text = verdict ? NULL : judgement->attempt.call.text;
+	record->error = error;
+	record->complete = --open_case->n_unposted == 0;
+	judgement->attempt.lane->uncommitted++;
+	run->n_outstanding++;
+	store_rating_record(run->host.store, record);
+}
+
+static void on_recorded(struct store_request *request)
+{
+	struct judgement *judgement = container_of(request, struct judgement, record.request);
+	struct experiment_run *run = judgement->attempt.run;
+	const struct rating_record *record = &judgement->record;
+	struct open_case *open_case = judgement->open_case;
+
+	judgement->attempt.lane->uncommitted--;
+	if (run_take_answer(run, request)) {
+		progress_add_rating(&run->progress, record->epoch, record->complete);
+		progress_add_usage(&run->progress, record->input_tokens, record->output_tokens,
+				   record->cost_nanodollars);
+		run_changed(run);
+		judgement_close(judgement);
+		if (--open_case->n_open == 0)
+			case_close(open_case);
+	}
+	window_pump(run);
+}
+
+/* ---- The answer ---- */
+
+static void log_failure(struct judgement *judgement, const char *message)
+{
+	struct open_case *open_case = judgement->open_case;
+	const char *criterion = judgement->measure->text;
+	size_t size = strlen(criterion);
+	size_t shown = utf8_cut(criterion, size, CRITERION_SHOWN);
+
+	run_log_failure(&judgement->attempt.run->log,
+			"Row %" PRId64 ", epoch %" PRId64 ", criterion '%.*s%s': %s",
+			open_case->row_number, open_case->epoch, (int)shown, criterion,
+			shown < size ? "..." : "", message);
+}
+
+static void on_failed(struct attempt *attempt)
+{
+	struct judgement *judgement = container_of(attempt, struct judgement, attempt);
+
+	add_usage(judgement);
+	log_failure(judgement, attempt->call.fault.message);
+	record_rating(judgement, NULL, &attempt->call.fault);
+}
+
+static void make_key(struct judgement *judgement)
+{
+	const struct open_case *open_case = judgement->open_case;
+	const struct run_spec *spec = open_case->run->spec;
+	struct llm_call *call = &judgement->attempt.call;
+	const char *question = call->messages[1]->content;
+
+	snprintf(call->idempotency_key, sizeof(call->idempotency_key),
+		 "ellu-%" PRId64 "-%" PRId64 "-%" PRId64 "-%" PRId64 "-%" PRId64 "%s-%08" PRIx32,
+		 spec->experiment_id, open_case->row_id, open_case->epoch, judgement->measure->id,
+		 spec->judge_id, judgement->asked_again ? "-r" : "",
+		 (uint32_t)simulated_hash(0, question, strlen(question)));
+}
+
+/* Reuses the call; what it answered is copied into the question first. */
+static void ask_again(struct judgement *judgement)
+{
+	struct llm_call *call = &judgement->attempt.call;
+	struct experiment_run *run = judgement->attempt.run;
+	const struct ellu_message *const *messages;
+	size_t n_messages;
+
+	if (run->phase != RUN_RUNNING)
+		return; // it stays missing
+	if (judge_ask_again(call->messages, call->n_messages, call->text ? call->text : "",
+			    run->spec->detailed, memory(judgement), &messages, &n_messages) < 0) {
+		run_fail_oom(run);
+		return;
+	}
+	arena_done(&call->arena);
+	judgement->asked_again = true;
+	call->messages = messages;
+	call->n_messages = n_messages;
+	make_key(judgement);
+	attempt_submit(&judgement->attempt);
+}
+
+static void on_answered(struct attempt *attempt)
+{
+	struct judgement *judgement = container_of(attempt, struct judgement, attempt);
+	struct llm_call *call = &attempt->call;
+	struct judge_verdict verdict;
+	int r = judge_parse(call->text ? call->text : "", memory(judgement), &verdict);
+
+	if (r == -ENOMEM) {
+		run_fail_oom(attempt->run);
+		return;
+	}
+	add_usage(judgement);
+	if (r >= 0) {
+		record_rating(judgement, &verdict, NULL);
+	} else if (!judgement->asked_again) {
+		ask_again(judgement);
+	} else {
+		fault_set(&call->fault, ELLU_E_BACKEND_REJECTED,
+			  "the judge's answer holds no verdict, asked twice");
+		call->fault.status = 200;
+		log_failure(judgement, call->fault.message);
+		record_rating(judgement, NULL, &call->fault);
+	}
+}
+
+/* ---- The question ---- */
+
+static int make_question(struct judgement *judgement, struct fault *fault)
+{
+	const struct open_case *open_case = judgement->open_case;
+	struct llm_call *call = &judgement->attempt.call;
+	struct judge_question question = {
+		.request = open_case->messages,
+		.n_request = open_case->n_messages,
+		.response = open_case->text,
+		.detailed = open_case->run->spec->detailed,
+	};
+	int r = template_render(judgement->measure->text, open_case->values, memory(judgement),
+				&question.criterion, fault);
+
+	if (r < 0)
+		return r;
+	if (judge_ask(&question, memory(judgement), &call->messages, &call->n_messages) < 0)
+		return fault_oom(fault);
+	call->plain = true;
+	call->response_format = judge_response_format(question.detailed);
+	make_key(judgement);
+	return 0;
+}
+
+static const struct run_measure *take_measure(struct open_case *open_case)
+{
+	const struct run_spec *spec = open_case->run->spec;
+
+	while (open_case->decided && open_case->decided[open_case->next_measure])
+		open_case->next_measure++;
+	return &spec->measures[open_case->next_measure++];
+}
+
+void judgement_start(struct open_case *open_case)
+{
+	struct experiment_run *run = open_case->run;
+	struct judgement *judgement = judgement_open(open_case);
+	struct fault fault = { 0 };
+
+	if (!judgement) {
+		run_fail_oom(run);
+		return;
+	}
+	attempt_init(&judgement->attempt, run, run->judging_lane, run->judge_target);
+	judgement->attempt.answered = on_answered;
+	judgement->attempt.failed = on_failed;
+	judgement->measure = take_measure(open_case);
+	judgement->record.input_tokens = -1;
+	judgement->record.output_tokens = -1;
+	judgement->record.cost_nanodollars = -1;
+	if (make_question(judgement, &fault) < 0)
+		run_fail(run, &fault);
+	else
+		attempt_submit(&judgement->attempt);
+}

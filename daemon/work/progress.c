@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/work/progress.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/clock.h"
+
+/* Less than this tells nothing about a rate. */
+#define ETA_AFTER_USEC (USEC_PER_SEC / 4)
+
+int progress_init(struct progress *progress, const struct run_spec *spec, int64_t now_usec)
+{
+	struct run_epoch *epochs = calloc(spec->n_epochs + 1, sizeof(*epochs));
+	int64_t n_measures = (int64_t)spec->n_measures;
+
+	if (!epochs)
+		return -ENOMEM;
+	*progress = (struct progress){
+		.epochs = epochs,
+		.n_epochs = spec->n_epochs,
+		.total = spec->total_responses,
+		.input_tokens = spec->input_tokens,
+		.output_tokens = spec->output_tokens,
+		.cost_nanodollars = spec->cost_nanodollars,
+		.samples[0] = { .at = now_usec },
+		.n_samples = 1,
+	};
+	for (size_t i = 0; i < spec->n_epochs; i++) {
+		const struct run_epoch *epoch = &spec->epochs[i];
+
+		epochs[i] = *epoch;
+		progress->failed += epoch->failed;
+		progress->units_left += epoch->total - epoch->generated;
+		progress->units_left += (epoch->total - epoch->rated) * n_measures;
+	}
+	return 0;
+}
+
+void progress_done(struct progress *progress)
+{
+	free(progress->epochs);
+	progress->epochs = NULL;
+}
+
+static struct run_epoch *find_epoch(struct progress *progress, int64_t epoch)
+{
+	for (size_t i = 0; i < progress->n_epochs; i++)
+		if (progress->epochs[i].epoch == epoch)
+			return &progress->epochs[i];
+	return &progress->epochs[progress->n_epochs]; // a spare one, shown to nobody
+}
+
+void progress_add_response(struct progress *progress, int64_t epoch, bool failed, bool complete,
+			   size_t n_ratings)
+{
+	struct run_epoch *counts = find_epoch(progress, epoch);
+
+	counts->generated++;
+	counts->rated += complete;
+	counts->failed += failed;
+	progress->failed += failed;
+	progress->units_done++;
+	progress->units_left--;
+	if (complete)
+		progress_skip(progress, n_ratings);
+}
+
+void progress_add_rating(struct progress *progress, int64_t epoch, bool complete)
+{
+	find_epoch(progress, epoch)->rated += complete;
+	progress->units_done++;
+	progress->units_left--;
+}
+
+void progress_skip(struct progress *progress, size_t n_ratings)
+{
+	progress->units_left -= (int64_t)n_ratings;
+}
+
+static void add_known(int64_t *sum, int64_t value)
+{
+	if (value >= 0)
+		*sum = *sum < 0 ? value : *sum + value;
+}
+
+void progress_add_usage(struct progress *progress, int64_t input_tokens, int64_t output_tokens,
+			int64_t cost_nanodollars)
+{
+	add_known(&progress->input_tokens, input_tokens);
+	add_known(&progress->output_tokens, output_tokens);
+	add_known(&progress->cost_nanodollars, cost_nanodollars);
+}
+
+bool progress_all_failed(const struct progress *progress)
+{
+	return progress->total > 0 && progress->failed >= progress->total;
+}
+
+/* ---- The time that is left ---- */
+
+static void take_sample(struct progress *progress, int64_t now_usec)
+{
+	const struct progress_sample *last =
+		&progress->samples[(progress->n_samples - 1) % PROGRESS_SAMPLES];
+
+	if (now_usec - last->at >= PROGRESS_SAMPLE_USEC)
+		progress->samples[progress->n_samples++ % PROGRESS_SAMPLES] =
+			(struct progress_sample){ .at = now_usec, .units = progress->units_done };
+}
+
+static const double *estimate(struct progress *progress, int64_t now_usec, struct arena *arena)
+{
+	size_t oldest = progress->n_samples > PROGRESS_SAMPLES
+				? progress->n_samples % PROGRESS_SAMPLES
+				: 0;
+	const struct progress_sample *from = &progress->samples[oldest];
+	int64_t units = progress->units_done - from->units;
+	int64_t elapsed = now_usec - from->at;
+
+	if (units <= 0 || elapsed < ETA_AFTER_USEC)
+		return NULL;
+	if (progress->units_left <= 0)
+		return arena_float(arena, 0);
+	return arena_float(arena, (double)progress->units_left * (double)elapsed / (double)units /
+					  (double)USEC_PER_SEC);
+}
+
+/* ---- Snapshots ---- */
+
+static int add_epochs(const struct progress *progress, struct arena *arena,
+		      struct ellu_progress *snapshot)
+{
+	size_t n = progress->n_epochs;
+	const struct ellu_epoch_progress **list = arena_array(arena, n, sizeof(*list));
+	struct ellu_epoch_progress *epochs = arena_array(arena, n, sizeof(*epochs));
+
+	if (!list || !epochs)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		const struct run_epoch *counts = &progress->epochs[i];
+
+		epochs[i] = (struct ellu_epoch_progress)ELLU_RECORD(struct ellu_epoch_progress);
+		epochs[i].epoch = counts->epoch;
+		epochs[i].generated = counts->generated;
+		epochs[i].rated = counts->rated;
+		epochs[i].total = counts->total;
+		list[i] = &epochs[i];
+		snapshot->responses_generated += counts->generated;
+		snapshot->responses_rated += counts->rated;
+	}
+	snapshot->epochs = list;
+	snapshot->n_epochs = n;
+	return 0;
+}
+
+int progress_snapshot(struct progress *progress, int64_t now_usec, struct arena *arena,
+		      const struct ellu_progress **ret_snapshot)
+{
+	struct ellu_progress *snapshot = arena_alloc(arena, sizeof(*snapshot));
+
+	if (!snapshot)
+		return -ENOMEM;
+	*snapshot = (struct ellu_progress)ELLU_RECORD(struct ellu_progress);
+	if (add_epochs(progress, arena, snapshot) < 0)
+		return -ENOMEM;
+	snapshot->total_responses = progress->total;
+	snapshot->failed = progress->failed;
+	snapshot->percent_complete = progress->total > 0 ? 100.0 * (double)snapshot->responses_rated /
+								   (double)progress->total
+							 : 100.0;
+	snapshot->input_tokens = progress->input_tokens;
+	snapshot->output_tokens = progress->output_tokens;
+	if (progress->cost_nanodollars >= 0)
+		snapshot->cost = arena_int(arena, progress->cost_nanodollars);
+	snapshot->eta_seconds = estimate(progress, now_usec, arena);
+	take_sample(progress, now_usec);
+	*ret_snapshot = snapshot;
+	return 0;
+}

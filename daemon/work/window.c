@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is issued next. Verdicts come before new cases, so that cases end in the order they
+ * began; and generation calls are handed over only a few more than may be in flight, so that a
+ * judge call never waits behind a long line of them.
+ */
+#include "daemon/work/run_state.h"
+
+/* ---- Verdicts ---- */
+
+void window_add_judging(struct experiment_run *run, struct open_case *open_case)
+{
+	open_case->next = NULL;
+	*run->judging_tail = open_case;
+	run->judging_tail = &open_case->next;
+}
+
+/* Counted down here, and not by `n_unposted`, because a rating may be recorded while the others
+ * of its case are still to be asked for. */
+static bool has_measure_left(const struct open_case *open_case)
+{
+	const struct run_spec *spec = open_case->run->spec;
+
+	for (size_t i = open_case->next_measure; i < spec->n_measures; i++)
+		if (!open_case->decided || !open_case->decided[i])
+			return true;
+	return false;
+}
+
+static void issue_judgements(struct experiment_run *run)
+{
+	while (run->phase == RUN_RUNNING && run->judging && lane_has_room(run->judging_lane)) {
+		struct open_case *open_case = run->judging;
+
+		judgement_start(open_case);
+		if (has_measure_left(open_case))
+			continue;
+		run->judging = open_case->next;
+		if (!run->judging)
+			run->judging_tail = &run->judging;
+	}
+}
+
+/* ---- Pages of cases ---- */
+
+static void on_page(struct store_request *request)
+{
+	struct page *page = container_of(request, struct page, op.request);
+	struct experiment_run *run = page->run;
+
+	page->state = PAGE_READY;
+	page->next = 0;
+	if (run_take_answer(run, request)) {
+		run->cursor = page->op.ret_cursor;
+		run->read_all = page->op.ret_end;
+		/* Going on with a run that is nearly done, most pages are empty. */
+		if (page->op.ret_n_cases > 0)
+			run->scan = RUN_PAGE_SCAN;
+		else if (run->scan < RUN_PAGE_SCAN_MAX)
+			run->scan *= 2;
+	} else {
+		page->op.ret_n_cases = 0;
+	}
+	window_pump(run);
+}
+
+static void ask_page(struct experiment_run *run, struct page *page)
+{
+	struct cases_page *op = &page->op;
+
+	*op = (struct cases_page){
+		.experiment_id = run->spec->experiment_id,
+		.judge_id = run->spec->judge_id,
+		.n_measures = run->spec->n_measures,
+		.cursor = run->cursor,
+		.scan = run->scan,
+	};
+	store_request_init(&op->request, run->host.loop, on_page, page);
+	page->run = run;
+	page->state = PAGE_ASKED;
+	run->n_outstanding++;
+	store_cases_page(run->host.store, op);
+}
+
+/* One page is read while the next one is fetched; a page starts where the one before ended. */
+static void ask_pages(struct experiment_run *run)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct page *page = &run->pages[(run->page + i) % 2];
+
+		if (page->state == PAGE_ASKED || run->read_all)
+			return;
+		if (page->state == PAGE_IDLE) {
+			ask_page(run, page);
+			return;
+		}
+	}
+}
+
+static const struct run_case *peek_case(struct experiment_run *run)
+{
+	for (;;) {
+		struct page *page = &run->pages[run->page];
+
+		if (page->state != PAGE_READY)
+			return NULL;
+		if (page->next < page->op.ret_n_cases)
+			return &page->op.ret_cases[page->next];
+		store_request_done(&page->op.request);
+		page->state = PAGE_IDLE;
+		run->page = (run->page + 1) % 2;
+		ask_pages(run);
+	}
+}
+
+/* ---- Cases ---- */
+
+static bool may_generate(const struct lane *lane)
+{
+	return lane_has_room(lane) && lane->handed < lane->cap + (lane->cap + 1) / 2;
+}
+
+static void issue_cases(struct experiment_run *run)
+{
+	while (run->phase == RUN_RUNNING && run->n_open < run->window) {
+		const struct run_case *row = peek_case(run);
+
+		if (!row || (row->response_id == 0 && !may_generate(run->generating)))
+			break;
+		run->pages[run->page].next++;
+		case_start(run, row);
+	}
+}
+
+void window_pump(struct experiment_run *run)
+{
+	if (run->phase == RUN_RUNNING) {
+		issue_judgements(run);
+		issue_cases(run);
+		issue_judgements(run);
+	}
+	if (run->phase == RUN_RUNNING)
+		ask_pages(run);
+	run_check_end(run);
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The pool's home side: places tasks, posts what the queue wants of them, and hands on what the
+ * workers report. Entered on the home loop only.
+ */
+#include "daemon/work/work.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/work/run_state.h"
+#include "daemon/work/worker.h"
+
+struct work {
+	struct loop *home;
+	struct work_events events;
+	struct worker_events worker_events;
+	unsigned n_workers;
+	struct worker workers[];
+};
+
+/* ---- From the workers ---- */
+
+static void set_cases(struct work_run *run, int64_t n_cases)
+{
+	run->worker->n_cases += n_cases - run->n_cases;
+	run->n_cases = n_cases;
+}
+
+static void on_progress(struct message *message)
+{
+	struct work_snapshot *snapshot = container_of(message, struct work_snapshot, message);
+	struct work_run *run = snapshot->run;
+	const struct work_events *events = &run->work->events;
+
+	set_cases(run, snapshot->n_cases);
+	if (snapshot->progress)
+		events->progress(events->userdata, run->task.task_id, snapshot->progress);
+	message->deliver = worker_take_snapshot_back;
+	loop_post(run->worker->loop, message);
+}
+
+static void on_log(struct message *message)
+{
+	struct work_line *line = container_of(message, struct work_line, message);
+	const struct work_events *events = &line->run->work->events;
+
+	events->log(events->userdata, line->run->task.task_id, line->text);
+	free(line);
+}
+
+static void on_finished(struct message *message)
+{
+	struct work_run *run = container_of(message, struct work_run, finished);
+	const struct work_events *events = &run->work->events;
+
+	set_cases(run, 0);
+	run->worker->n_tasks--;
+	if (run->last.progress)
+		events->progress(events->userdata, run->task.task_id, run->last.progress);
+	events->finished(events->userdata, run->task.task_id, run->end);
+	loop_post(run->worker->loop, &run->release);
+}
+
+/* ---- The pool ---- */
+
+static int start_worker(struct work *work, unsigned index, const struct run_host *host)
+{
+	struct worker *worker = &work->workers[index];
+	char name[24];
+	int r;
+
+	snprintf(name, sizeof(name), "worker-%u", index);
+	r = loop_new(name, &worker->loop);
+	if (r < 0)
+		return r;
+	worker->home = work->home;
+	worker->host = *host;
+	worker->host.loop = worker->loop;
+	r = loop_start(worker->loop);
+	if (r < 0)
+		worker->loop = loop_free(worker->loop);
+	return r;
+}
+
+int work_new(unsigned n_workers, struct loop *home, struct store *store, struct backend *backend,
+	     const struct work_events *events, struct work **ret_work)
+{
+	struct work *work = calloc(1, sizeof(*work) + n_workers * sizeof(work->workers[0]));
+	const struct run_host host = { .store = store, .backend = backend };
+
+	assert(n_workers > 0);
+	if (!work)
+		return -ENOMEM;
+	work->home = home;
+	work->events = *events;
+	work->worker_events = (struct worker_events){
+		.progress = on_progress,
+		.log = on_log,
+		.finished = on_finished,
+	};
+	for (; work->n_workers < n_workers; work->n_workers++) {
+		int r = start_worker(work, work->n_workers, &host);
+
+		if (r < 0) {
+			work_free(work);
+			return r;
+		}
+	}
+	*ret_work = work;
+	return 0;
+}
+
+struct work *work_free(struct work *work)
+{
+	if (!work)
+		return NULL;
+	for (unsigned i = 0; i < work->n_workers; i++)
+		loop_stop(work->workers[i].loop);
+	for (unsigned i = 0; i < work->n_workers; i++) {
+		assert(work->workers[i].n_tasks == 0);
+		loop_join(work->workers[i].loop);
+		loop_free(work->workers[i].loop);
+	}
+	free(work);
+	return NULL;
+}
+
+static struct worker *least_loaded(struct work *work)
+{
+	struct worker *least = &work->workers[0];
+
+	for (unsigned i = 1; i < work->n_workers; i++) {
+		struct worker *worker = &work->workers[i];
+
+		if (worker->n_tasks < least->n_tasks ||
+		    (worker->n_tasks == least->n_tasks && worker->n_cases < least->n_cases))
+			least = worker;
+	}
+	return least;
+}
+
+int work_start(struct work *work, const struct work_task *task, struct work_run **ret_run)
+{
+	struct work_run *run = calloc(1, sizeof(*run));
+	int r;
+
+	if (!run)
+		return -ENOMEM;
+	run->work = work;
+	run->worker = least_loaded(work);
+	run->task = *task;
+	r = worker_run_init(run, &work->worker_events);
+	if (r < 0) {
+		worker_run_free(run);
+		return r;
+	}
+	run->worker->n_tasks++;
+	loop_post(run->worker->loop, &run->start);
+	*ret_run = run;
+	return 0;
+}
+
+void work_abort(struct work_run *run)
+{
+	if (run->abort_posted)
+		return;
+	run->abort_posted = true;
+	loop_post(run->worker->loop, &run->abort);
+}
+
+void work_drain(struct work_run *run)
+{
+	if (run->drain_posted)
+		return;
+	run->drain_posted = true;
+	loop_post(run->worker->loop, &run->drain);
+}
+
+unsigned work_n_workers(const struct work *work)
+{
+	return work->n_workers;
+}
+
+void work_worker_status(const struct work *work, unsigned index, int64_t *ret_tasks,
+			int64_t *ret_cases)
+{
+	*ret_tasks = work->workers[index].n_tasks;
+	*ret_cases = work->workers[index].n_cases;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The worker pool: loops on which running tasks live as state machines, each task on exactly
+ * one. A worker streams missing cases out of the store through a bounded window, has them
+ * answered and judged by the backend, and records what comes back.
+ *
+ * The pool is driven from one loop (the queue's) and reports to it: every callback of
+ * `struct work_events` runs there. A task ends with exactly one `finished`.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/backend/backend.h"
+#include "daemon/loop.h"
+#include "daemon/store/store.h"
+#include "elluminate-types.h"
+#include "proto/task_status.h"
+
+struct work;
+struct work_run; // a running task; valid until its `finished`
+
+struct work_task {
+	int64_t task_id;
+	int64_t attempt;
+	int64_t experiment_id;
+	int64_t owner_uid;
+	int priority; // 0 interactive, 1 normal, 2 batch
+};
+
+/* How a run ended. */
+struct work_end {
+	enum task_status status; // TASK_SUCCESS or TASK_FAILURE; TASK_PENDING: drained or aborted
+	const struct ellu_error *error; // or NULL
+	const struct ellu_task_result *result; // or NULL
+};
+
+struct work_events {
+	/* A snapshot, at most one per WORK_PROGRESS_USEC and task, and one just before `finished`.
+	 * Borrowed for the call. */
+	void (*progress)(void *userdata, int64_t task_id, const struct ellu_progress *progress);
+	/* A line for the task's log. */
+	void (*log)(void *userdata, int64_t task_id, const char *line);
+	void (*finished)(void *userdata, int64_t task_id, const struct work_end *end);
+	void *userdata;
+};
+
+#define WORK_PROGRESS_USEC 50000
+#define WORK_LOG_LINES_MAX 1000 // failures logged a task; the rest is counted
+
+int work_new(unsigned n_workers, struct loop *home, struct store *store, struct backend *backend,
+	     const struct work_events *events, struct work **ret_work);
+/* Every run must have finished. Stops and joins the workers. */
+struct work *work_free(struct work *work);
+
+int work_start(struct work *work, const struct work_task *task, struct work_run **ret_run);
+/* Cancels: calls in flight are aborted; answers already complete are still recorded. */
+void work_abort(struct work_run *run);
+/* Stops issuing; what is in flight is awaited and recorded; ends PENDING. */
+void work_drain(struct work_run *run);
+
+unsigned work_n_workers(const struct work *work);
+/* Tasks and cases in the windows of worker `index`. */
+void work_worker_status(const struct work *work, unsigned index, int64_t *ret_tasks,
+			int64_t *ret_cases);

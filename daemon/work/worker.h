@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Between the pool and the runs. A run has two halves: `struct work_run` is what the home loop
+ * holds and posts through; `run` inside of it belongs to the worker.
+ *
+ * The messages of a run and their order, which each mailbox keeps:
+ *
+ *	home to worker: start, then at most once abort and drain, each `progress` back, release
+ *	worker to home: progress and log lines, then finished
+ *
+ * Home posts `release` when it has delivered `finished`; the worker then frees everything.
+ */
+#pragma once
+
+#include <event2/event.h>
+
+#include "daemon/work/experiment_run.h"
+#include "daemon/work/work.h"
+
+struct worker {
+	struct loop *loop;
+	struct run_host host;
+	struct loop *home;
+	int64_t n_tasks; // home's, and so is the next
+	int64_t n_cases;
+};
+
+/* A snapshot on its way: with home or with the worker, never with both. */
+struct work_snapshot {
+	struct message message;
+	struct work_run *run;
+	struct arena arena;
+	const struct ellu_progress *progress; // or NULL
+	int64_t n_cases;
+};
+
+struct work_line {
+	struct message message;
+	struct work_run *run;
+	char text[];
+};
+
+/* How home takes what a worker posts. */
+struct worker_events {
+	void (*progress)(struct message *message); // in a work_snapshot; home posts it back
+	void (*log)(struct message *message); // in a work_line; home frees it
+	void (*finished)(struct message *message); // work_run::finished
+};
+
+struct work_run {
+	struct work *work;
+	struct worker *worker;
+	struct work_task task;
+	const struct worker_events *events;
+
+	/* To the worker. */
+	struct message start;
+	struct message abort;
+	struct message drain;
+	struct message release;
+	bool abort_posted; // home's
+	bool drain_posted;
+	int64_t n_cases; // as home knows it
+
+	/* To home. */
+	struct work_snapshot snapshot;
+	struct work_snapshot last; // goes with finished
+	struct message finished;
+	const struct work_end *end; // set with finished
+
+	/* The worker's. */
+	struct experiment_run *run;
+	struct event *timer;
+	bool snapshot_away; // with home
+	bool changed; // since the last snapshot
+	int64_t snapshot_at;
+};
+
+/* Fills a zeroed run, of which work, worker and task are set; its messages can then be posted. */
+int worker_run_init(struct work_run *run, const struct worker_events *events);
+/* For one that was never started. */
+void worker_run_free(struct work_run *run);
+/* Delivers a snapshot that home has seen; home sets it and posts the message to the worker. */
+void worker_take_snapshot_back(struct message *message);
