@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/cli/cli.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/cli/daemon_start.h"
+#include "client/cli/table.h"
+#include "proto/limits.h"
+#include "proto/task_status.h"
+
+static void vsay(const char *prefix, const char *format, va_list arguments)
+{
+	char *text;
+
+	if (vasprintf(&text, format, arguments) < 0)
+		return;
+	fputs(prefix, stderr);
+	text_print(stderr, text);
+	fputc('\n', stderr);
+	free(text);
+}
+
+void cli_note(const struct cli *cli, const char *format, ...)
+{
+	va_list arguments;
+
+	if (cli->arguments.quiet)
+		return;
+	va_start(arguments, format);
+	vsay("", format, arguments);
+	va_end(arguments);
+}
+
+void cli_error(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsay("elluminate: ", format, arguments);
+	va_end(arguments);
+}
+
+int cli_fail(int code, const struct ellu_error *error)
+{
+	if (code == ELLU_E_CONFLICT && error && error->resource_type && error->name)
+		cli_error("%s '%s': %s", error->resource_type, error->name, error->message);
+	else
+		cli_error("%s", error ? error->message : ellu_strerror(code));
+	ellu_free(error);
+	return ellu_error_exit_status(code);
+}
+
+int cli_fail_fault(const struct fault *fault)
+{
+	cli_error("%s", fault->message);
+	return ellu_error_exit_status(fault->code);
+}
+
+static const char *address_of(const struct arguments *arguments)
+{
+	if (arguments->socket)
+		return arguments->socket;
+	return arguments->system ? ELLU_SYSTEM_ADDRESS : NULL;
+}
+
+/* Only the user's own daemon, in its own place, is started by the command. */
+static bool may_start(const struct arguments *arguments)
+{
+	const char *socket = getenv("ELLUMINATE_SOCKET");
+
+	return !arguments->no_start && !arguments->socket && !arguments->system &&
+	       !(socket && *socket && !arguments->user);
+}
+
+int cli_connect(struct cli *cli)
+{
+	const char *address = address_of(&cli->arguments);
+	struct complaint complaint;
+	char *path = NULL;
+	int r;
+
+	if (cli->arguments.user && !cli->arguments.socket)
+		unsetenv("ELLUMINATE_SOCKET");
+	r = ellu_open(address, ELLU_BLOCKING, &cli->daemon);
+	if ((r == -ENOENT || r == -ECONNREFUSED) && may_start(&cli->arguments)) {
+		r = daemon_start(cli, &complaint);
+		if (r < 0) {
+			cli_error("%s", complaint.text);
+			return ellu_error_exit_status(-ECONNREFUSED);
+		}
+		r = ellu_open(address, ELLU_BLOCKING, &cli->daemon);
+	}
+	if (r >= 0)
+		return 0;
+	(void) ellu_address_path(address, &path);
+	if (r == -ENOENT || r == -ECONNREFUSED)
+		cli_error("no daemon answers at %s", path ? path : "the socket's place");
+	else
+		cli_error("%s: %s", path ? path : address, ellu_strerror(r));
+	free(path);
+	return ellu_error_exit_status(r);
+}
+
+int cli_print_json(const struct record_type *type, const void *record)
+{
+	char *text;
+	int r = record_to_text(type, record, TO_CLIENT, &text, NULL);
+
+	if (r < 0)
+		return cli_fail(r, NULL);
+	puts(text);
+	fflush(stdout);
+	free(text);
+	return 0;
+}
+
+int cli_print_item(const struct record_type *type, const void *item, bool *first)
+{
+	fputs(*first ? "{\"items\":[\n" : ",", stdout);
+	*first = false;
+	return cli_print_json(type, item);
+}
+
+void cli_end_items(bool first)
+{
+	puts(first ? "{\"items\":[]}" : "]}");
+}
+
+static bool is_id(const char *operand, int64_t *ret_id)
+{
+	char *end;
+
+	errno = 0;
+	*ret_id = strtoll(operand, &end, 10);
+	return *operand >= '0' && *operand <= '9' && !*end && errno == 0 && *ret_id > 0 &&
+	       *ret_id <= INTEGER_MAX;
+}
+
+struct ellu_ref cli_ref(const char *operand, int64_t *id)
+{
+	struct ellu_ref ref = ELLU_RECORD(struct ellu_ref);
+
+	if (is_id(operand, id))
+		ref.id = id;
+	else
+		ref.name = operand;
+	return ref;
+}
+
+bool cli_parse_id(const char *operand, int64_t *ret_id)
+{
+	if (is_id(operand, ret_id))
+		return true;
+	cli_error("%s: expected the id of a task, a number", operand);
+	return false;
+}
+
+int cli_task_exit_status(const char *status)
+{
+	switch (task_status_from_name(status)) {
+	case TASK_SUCCESS:
+		return 0;
+	case TASK_TIMEOUT:
+		return EXIT_TASK_TIMEOUT;
+	case TASK_REVOKED:
+		return EXIT_TASK_REVOKED;
+	case TASK_REJECTED:
+		return EXIT_TASK_REJECTED;
+	default:
+		return EXIT_TASK_FAILURE;
+	}
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the commands share: the arguments, the connection to the daemon, and how they speak.
+ * Results go to stdout, all else to stderr. A command returns the exit status.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "client/elluminate.h"
+#include "proto/fault.h"
+#include "proto/record.h"
+
+enum exit_status {
+	EXIT_BELOW = 1, // under --fail-under
+	EXIT_USAGE = 2,
+	EXIT_TASK_FAILURE = 10,
+	EXIT_TASK_TIMEOUT = 11,
+	EXIT_TASK_REVOKED = 12,
+	EXIT_TASK_REJECTED = 13,
+	EXIT_INTERRUPTED = 130,
+};
+
+#define OPERANDS_MAX 2
+
+/* Everything that can be said on the command line. Numbers are negative, texts NULL when not given. */
+struct arguments {
+	const char *socket;
+	const char *project;
+	bool user;
+	bool system;
+	bool json;
+	bool quiet;
+	bool no_color;
+	bool no_start;
+	bool help;
+	bool version;
+
+	bool detach;
+	bool dry_run;
+	bool run_afresh;
+	bool more;
+	bool failed;
+	int64_t limit;
+	int64_t epochs;
+	int64_t max_connections;
+	int64_t after;
+	double fail_under;
+	const char *status;
+
+	const char *operands[OPERANDS_MAX];
+	unsigned n_operands;
+};
+
+struct cli {
+	struct arguments arguments;
+	struct ellu *daemon; // after cli_connect()
+	bool color; // on stdout
+};
+
+/* Connects, starting the user's daemon when that is due. 0, or the exit status; it has said why. */
+int cli_connect(struct cli *cli);
+
+/* A line on stderr, unless --quiet. */
+__attribute__((format(printf, 2, 3))) void cli_note(const struct cli *cli, const char *format, ...);
+
+/* A line on stderr: `elluminate: …`. */
+__attribute__((format(printf, 1, 2))) void cli_error(const char *format, ...);
+
+/* Says why a call failed, frees the error, and returns the exit status. */
+int cli_fail(int code, const struct ellu_error *error);
+int cli_fail_fault(const struct fault *fault);
+
+/* Prints a record as JSON on a line of its own. Returns the exit status. */
+int cli_print_json(const struct record_type *type, const void *record);
+
+/* A list in JSON, printed item by item: `{"items": […]}`. `*first` is true before the first. */
+int cli_print_item(const struct record_type *type, const void *item, bool *first);
+void cli_end_items(bool first);
+
+/* The ref that an operand means: digits are an id, all else is a name. */
+struct ellu_ref cli_ref(const char *operand, int64_t *id);
+
+/* Reads an id. False when it is none; it has said so. */
+bool cli_parse_id(const char *operand, int64_t *ret_id);
+
+/* The exit status for the terminal status of a task. */
+int cli_task_exit_status(const char *status);
+
+/* ---- Commands ---- */
+
+int command_run(struct cli *cli);
+int command_task_list(struct cli *cli);
+int command_task_show(struct cli *cli);
+int command_task_watch(struct cli *cli);
+int command_task_logs(struct cli *cli);
+int command_task_cancel(struct cli *cli);
+int command_experiment_list(struct cli *cli);
+int command_experiment_show(struct cli *cli);
+int command_experiment_responses(struct cli *cli);
+int command_api(struct cli *cli);
+int command_status(struct cli *cli);
+int command_version(struct cli *cli);
+int command_help(struct cli *cli);

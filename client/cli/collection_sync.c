@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/cli/collection_sync.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client/cli/table.h"
+#include "proto/generated/interface.h"
+#include "proto/limits.h"
+
+#define TRIES 10 // when others change the same collection meanwhile
+#define TELL_ROWS 100000 // how often an upload says how far it is
+
+struct sync {
+	struct cli *cli;
+	const char *name;
+	struct ellu_ref ref;
+	struct rows *rows;
+	const struct ellu_collection *stored; // columns and count; NULL: there is none yet
+	int64_t n_rows; // that the user keeps
+	bool equal;
+	int64_t n_stored; // after the upload; more than ours when another command uploads, too
+};
+
+/* ---- Comparing ---- */
+
+static json_object *column_default(const struct sync *sync, const char *name)
+{
+	for (size_t i = 0; i < sync->stored->n_columns; i++) {
+		const struct ellu_column *column = sync->stored->columns[i];
+
+		if (strcmp(column->name, name) == 0 && column->default_value)
+			return json_object_new_string(column->default_value);
+	}
+	return NULL;
+}
+
+/* What a row lacks, the daemon may give as null or as the column's default. */
+static bool rows_equal(const struct sync *sync, json_object *kept, json_object *stored)
+{
+	json_object *other;
+
+	json_object_object_foreach(stored, name, value)
+	{
+		json_object *fallback;
+		bool equal;
+
+		if (json_object_object_get_ex(kept, name, &other)) {
+			if (!json_object_equal(value, other))
+				return false;
+			continue;
+		}
+		if (!value)
+			continue;
+		fallback = column_default(sync, name);
+		equal = fallback && json_object_equal(value, fallback);
+		json_object_put(fallback);
+		if (!equal)
+			return false;
+	}
+	json_object_object_foreach(kept, kept_name, kept_value)
+	{
+		if (kept_value && !json_object_object_get_ex(stored, kept_name, &other))
+			return false;
+	}
+	return true;
+}
+
+/* The daemon's rows, one by one. */
+struct stored_rows {
+	struct ellu_stream *stream;
+	const struct ellu_list_template_variables_reply *page;
+	size_t next;
+};
+
+static int stored_open(const struct sync *sync, struct stored_rows *stored)
+{
+	struct ellu_list_template_variables_request request =
+		ELLU_RECORD(struct ellu_list_template_variables_request);
+	const int64_t limit = PAGE_MAX;
+
+	*stored = (struct stored_rows){ 0 };
+	request.project = sync->cli->arguments.project;
+	request.collection = &sync->ref;
+	request.limit = &limit;
+	return ellu_list_template_variables_stream(sync->cli->daemon, &request, &stored->stream);
+}
+
+/* 1 with a row to put, 0 at the end. */
+static int stored_next(struct stored_rows *stored, json_object **ret_row,
+		       const struct ellu_error **ret_error)
+{
+	while (!stored->page || stored->next == stored->page->n_items) {
+		const struct ellu_list_template_variables_reply *page;
+		int r = ellu_list_template_variables_next(stored->stream, &page, ret_error);
+
+		if (r <= 0)
+			return r;
+		ellu_free(stored->page);
+		stored->page = page;
+		stored->next = 0;
+	}
+	*ret_row = json_tokener_parse(stored->page->items[stored->next++]->input_values);
+	return *ret_row ? 1 : -EPROTO;
+}
+
+static void stored_close(struct stored_rows *stored)
+{
+	ellu_free(stored->page);
+	ellu_stream_close(stored->stream);
+}
+
+/* Reads all rows that the user keeps, so that a mistake shows before anything is changed. */
+static int compare(struct sync *sync)
+{
+	const struct ellu_error *error = NULL;
+	struct complaint complaint;
+	struct stored_rows stored;
+	json_object *row, *other;
+	int kept, r = 1;
+
+	if (sync->stored && (r = stored_open(sync, &stored)) < 0)
+		return cli_fail(r, NULL);
+	sync->equal = sync->stored != NULL;
+	r = 1;
+	while ((kept = rows_next(sync->rows, &row, &complaint)) > 0) {
+		sync->n_rows++;
+		if (sync->equal)
+			r = stored_next(&stored, &other, &error);
+		if (sync->equal && r > 0) {
+			sync->equal = rows_equal(sync, row, other);
+			json_object_put(other);
+		}
+		json_object_put(row);
+		if (r < 0)
+			break;
+		sync->equal = sync->equal && r > 0;
+		r = 1;
+	}
+	if (kept == 0 && r > 0 && sync->equal) {
+		r = stored_next(&stored, &other, &error);
+		if (r > 0)
+			json_object_put(other);
+		sync->equal = r == 0;
+	}
+	if (sync->stored)
+		stored_close(&stored);
+	if (r < 0)
+		return cli_fail(r, error);
+	if (kept < 0) {
+		cli_error("%s", kept == -EINVAL ? complaint.text : strerror(-kept));
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
+/* ---- Uploading ---- */
+
+struct chunk {
+	char *texts[ROWS_MAX];
+	size_t n;
+	size_t size;
+};
+
+static void chunk_clear(struct chunk *chunk)
+{
+	while (chunk->n > 0)
+		free(chunk->texts[--chunk->n]);
+	chunk->size = 0;
+}
+
+static int send_chunk(struct sync *sync, struct chunk *chunk, const char *upload_id, bool commit,
+		      int64_t sent)
+{
+	struct ellu_add_template_variables_request request =
+		ELLU_RECORD(struct ellu_add_template_variables_request);
+	const struct ellu_add_template_variables_reply *reply;
+	const struct ellu_error *error;
+	const int is_last = commit;
+	char first[32], last[32];
+	int r;
+
+	request.project = sync->cli->arguments.project;
+	request.collection = &sync->ref;
+	request.variables = (const char *const *) chunk->texts;
+	request.n_variables = chunk->n;
+	request.upload_id = upload_id;
+	request.commit = &is_last;
+	r = ellu_add_template_variables(sync->cli->daemon, &request, &reply, &error);
+	if (r < 0) {
+		cli_error("rows %s to %s of %s:", number_text(first, sent + 1),
+			  number_text(last, sent + (int64_t) chunk->n), sync->name);
+		return cli_fail(r, error);
+	}
+	sync->n_stored = reply->variables_count;
+	ellu_free(reply);
+	if (!commit && (sent + (int64_t) chunk->n) / TELL_ROWS > sent / TELL_ROWS)
+		cli_note(sync->cli, "Collection %s: %s of %s rows uploaded.", sync->name,
+			 number_text(first, sent + (int64_t) chunk->n),
+			 number_text(last, sync->n_rows));
+	chunk_clear(chunk);
+	return 0;
+}
+
+static int send_rows(struct sync *sync, struct chunk *chunk, const char *upload_id)
+{
+	struct complaint complaint;
+	json_object *row = NULL;
+	int64_t sent = 0;
+	int kept, status = 0;
+
+	while (status == 0 && (kept = rows_next(sync->rows, &row, &complaint)) > 0) {
+		size_t size;
+		const char *text = json_text(row, &size);
+
+		if (chunk->n == ROWS_MAX || (chunk->n > 0 && chunk->size + size > ROWS_BYTES_MAX)) {
+			int64_t n = (int64_t) chunk->n;
+
+			status = send_chunk(sync, chunk, upload_id, /* commit= */ false, sent);
+			sent += n;
+		}
+		chunk->texts[chunk->n] = text ? strdup(text) : NULL;
+		json_object_put(row);
+		if (!chunk->texts[chunk->n])
+			return cli_fail(-ENOMEM, NULL);
+		chunk->n++;
+		chunk->size += size + 1;
+	}
+	if (status != 0)
+		return status;
+	if (kept < 0) {
+		cli_error("%s", complaint.text);
+		return EXIT_USAGE;
+	}
+	return send_chunk(sync, chunk, upload_id, /* commit= */ true, sent);
+}
+
+static int clear(struct sync *sync)
+{
+	struct ellu_clear_collection_request request =
+		ELLU_RECORD(struct ellu_clear_collection_request);
+	const struct ellu_error *error;
+	int r;
+
+	request.project = sync->cli->arguments.project;
+	request.collection = &sync->ref;
+	r = ellu_clear_collection(sync->cli->daemon, &request, NULL, &error);
+	return r < 0 ? cli_fail(r, error) : 0;
+}
+
+static int upload(struct sync *sync)
+{
+	struct chunk *chunk = calloc(1, sizeof(*chunk));
+	struct complaint complaint;
+	char upload_id[40];
+	uint64_t random[2];
+	int status;
+
+	if (!chunk || getrandom(random, sizeof(random), 0) != sizeof(random)) {
+		free(chunk);
+		return cli_fail(-ENOMEM, NULL);
+	}
+	snprintf(upload_id, sizeof(upload_id), "%016llx%016llx", (unsigned long long) random[0],
+		 (unsigned long long) random[1]);
+	if (rows_rewind(sync->rows, &complaint) < 0) {
+		cli_error("%s", complaint.text);
+		status = EXIT_USAGE;
+	} else {
+		status = sync->stored ? clear(sync) : 0;
+	}
+	if (status == 0)
+		status = send_rows(sync, chunk, upload_id);
+	chunk_clear(chunk);
+	free(chunk);
+	return status;
+}
+
+/* ---- The whole ---- */
+
+/* Columns that the user wants otherwise than they are cannot be brought about by rows. */
+static int check_columns(const struct sync *sync, const struct ellu_collection *wanted)
+{
+	for (size_t i = 0; i < wanted->n_columns; i++) {
+		const struct ellu_column *column = wanted->columns[i], *found = NULL;
+
+		for (size_t k = 0; k < sync->stored->n_columns; k++)
+			if (strcmp(sync->stored->columns[k]->name, column->name) == 0)
+				found = sync->stored->columns[k];
+		if (found && strcmp(found->type, column->type) == 0 &&
+		    !found->default_value == !column->default_value &&
+		    (!found->default_value ||
+		     strcmp(found->default_value, column->default_value) == 0))
+			continue;
+		cli_error("collection %s exists and its column %s is another; give the collection "
+			  "another name",
+			  sync->name, column->name);
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
+/* 0 as well when another command was quicker. */
+static int create(struct sync *sync, const struct ellu_collection *wanted)
+{
+	struct ellu_create_collection_request request =
+		ELLU_RECORD(struct ellu_create_collection_request);
+	const struct ellu_error *error;
+	int r;
+
+	request.project = sync->cli->arguments.project;
+	request.collection = wanted;
+	r = ellu_create_collection(sync->cli->daemon, &request, NULL, &error);
+	if (r == ELLU_E_CONFLICT) {
+		ellu_free(error);
+		return 0;
+	}
+	return r < 0 ? cli_fail(r, error) : 0;
+}
+
+/* 1: it exists, with the reply to free; 0: it does not. Negative: the exit status. */
+static int get(struct sync *sync, const struct ellu_get_collection_reply **ret_reply)
+{
+	struct ellu_get_collection_request request = ELLU_RECORD(struct ellu_get_collection_request);
+	const struct ellu_error *error;
+	int r;
+
+	request.project = sync->cli->arguments.project;
+	request.collection = &sync->ref;
+	r = ellu_get_collection(sync->cli->daemon, &request, ret_reply, &error);
+	if (r == ELLU_E_NOT_FOUND) {
+		ellu_free(error);
+		return 0;
+	}
+	return r < 0 ? -cli_fail(r, error) : 1;
+}
+
+/* Compares and, when need be, uploads. */
+static int bring_rows(struct sync *sync, const struct ellu_collection *wanted)
+{
+	char now[32], before[32];
+	int status = compare(sync);
+
+	if (status == 0 && !sync->stored)
+		status = create(sync, wanted);
+	if (status != 0 || sync->equal || (!sync->stored && sync->n_rows == 0))
+		return status;
+	status = upload(sync);
+	if (status != 0 || sync->n_stored != sync->n_rows)
+		return status;
+	sync->equal = true;
+	number_text(now, sync->n_rows);
+	if (!sync->stored)
+		cli_note(sync->cli, "Collection %s: new, %s rows.", sync->name, now);
+	else if (sync->stored->variables_count)
+		cli_note(sync->cli, "Collection %s: %s rows instead of %s.", sync->name, now,
+			 number_text(before, *sync->stored->variables_count));
+	return 0;
+}
+
+static int sync_once(struct sync *sync, const struct ellu_collection *wanted)
+{
+	const struct ellu_get_collection_reply *reply = NULL;
+	struct complaint complaint;
+	int status = 0, found = get(sync, &reply);
+
+	if (found < 0)
+		return -found;
+	if (rows_rewind(sync->rows, &complaint) < 0) {
+		cli_error("%s", complaint.text);
+		status = EXIT_USAGE;
+	}
+	sync->n_rows = 0;
+	sync->stored = found ? reply->collection : NULL;
+	if (status == 0 && found)
+		status = check_columns(sync, wanted);
+	if (status == 0)
+		status = bring_rows(sync, wanted);
+	sync->stored = NULL;
+	ellu_free(reply);
+	return status;
+}
+
+int collection_sync(struct cli *cli, const struct ellu_collection *collection, struct rows *rows)
+{
+	struct sync sync = { .cli = cli, .name = collection->name, .rows = rows };
+	int status = 0;
+
+	sync.ref = (struct ellu_ref) ELLU_RECORD(struct ellu_ref);
+	sync.ref.name = collection->name;
+	for (int i = 0; status == 0 && !sync.equal && i < TRIES; i++) {
+		struct timespec pause = { .tv_nsec = i ? (long) (getpid() % 20 + 1) * 5000000 : 0 };
+
+		nanosleep(&pause, NULL);
+		status = sync_once(&sync, collection);
+		if (status == 0 && sync.n_rows == 0)
+			break;
+	}
+	if (status == 0 && !sync.equal && sync.n_rows > 0) {
+		cli_error("collection %s: others keep changing it", sync.name);
+		status = ellu_error_exit_status(ELLU_E_CONFLICT);
+	}
+	return status;
+}

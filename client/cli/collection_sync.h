@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Makes a collection of the daemon equal to the rows that the user keeps. Both are read side by
+ * side, in constant memory; only when they differ, the rows are uploaded anew, and they become
+ * visible all together.
+ */
+#pragma once
+
+#include "client/cli/cli.h"
+#include "client/cli/rows.h"
+
+/* 0, or the exit status; it has said what was wrong, or what it changed. */
+int collection_sync(struct cli *cli, const struct ellu_collection *collection, struct rows *rows);

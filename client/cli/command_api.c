@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* elluminate api METHOD [JSON]. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/cli/cli.h"
+#include "proto/generated/interface.h"
+#include "proto/limits.h"
+
+/* All of standard input; the caller frees it. */
+static int read_input(char **ret_text)
+{
+	char *text = malloc(MESSAGE_SIZE_MAX + 2);
+	size_t size;
+
+	if (!text)
+		return -ENOMEM;
+	size = fread(text, 1, MESSAGE_SIZE_MAX + 1, stdin);
+	if (ferror(stdin) || size > MESSAGE_SIZE_MAX) {
+		free(text);
+		return ferror(stdin) ? -EIO : -EMSGSIZE;
+	}
+	text[size] = '\0';
+	*ret_text = text;
+	return 0;
+}
+
+static void print_reply(const struct ellu_raw_reply *reply)
+{
+	json_object *json = isatty(STDOUT_FILENO) ? json_tokener_parse(reply->parameters) : NULL;
+
+	if (json)
+		puts(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY |
+								  JSON_C_TO_STRING_SPACED |
+								  JSON_C_TO_STRING_NOSLASHESCAPE));
+	else
+		puts(reply->parameters);
+	json_object_put(json);
+	fflush(stdout);
+}
+
+static int call_many(struct cli *cli, const char *method, const char *parameters)
+{
+	const struct ellu_error *error = NULL;
+	struct ellu_stream *stream;
+	const void *reply;
+	int r = ellu_stream_raw(cli->daemon, method, parameters, &stream);
+
+	if (r < 0)
+		return cli_fail(r, NULL);
+	while ((r = ellu_stream_next(stream, &reply, &error)) > 0) {
+		const struct ellu_raw_reply *raw = reply;
+
+		puts(raw->parameters);
+		fflush(stdout);
+		ellu_free(reply);
+	}
+	ellu_stream_close(stream);
+	return r < 0 ? cli_fail(r, error) : 0;
+}
+
+static int call_once(struct cli *cli, const char *method, const char *parameters)
+{
+	const struct ellu_raw_reply *reply;
+	const struct ellu_error *error;
+	int r = ellu_call_raw(cli->daemon, method, parameters, &reply, &error);
+
+	if (r < 0)
+		return cli_fail(r, error);
+	print_reply(reply);
+	ellu_free(reply);
+	return 0;
+}
+
+int command_api(struct cli *cli)
+{
+	const struct arguments *arguments = &cli->arguments;
+	const char *parameters = arguments->operands[1];
+	char *input = NULL, *method;
+	int r, status;
+
+	if (asprintf(&method, "%s%s", strchr(arguments->operands[0], '.') ? "" : "org.elluminate.",
+		     arguments->operands[0]) < 0)
+		return cli_fail(-ENOMEM, NULL);
+	if (parameters && strcmp(parameters, "-") == 0) {
+		r = read_input(&input);
+		if (r < 0) {
+			free(method);
+			return cli_fail(r, NULL);
+		}
+		parameters = input;
+	}
+	status = cli_connect(cli);
+	if (status == 0)
+		status = arguments->more ? call_many(cli, method, parameters)
+					 : call_once(cli, method, parameters);
+	free(input);
+	free(method);
+	return status;
+}

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/cli/experiment_file.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/cli/json_text.h"
+#include "proto/generated/interface.h"
+
+#define FILE_BYTES_MAX (256u << 20)
+#define OPENAI_URL "https://api.openai.com/"
+#define OPENAI_KEY "OPENAI_API_KEY"
+
+/* What the command itself decides; a file that says it would be ignored or would surprise. */
+static const char *const reserved[] = {
+	"project",	   "experiment",	   "row_limit",	      "idempotency_key", "detach",
+	"cancel_on_disconnect", "min_interval_seconds", "update_existing", "run_afresh",
+};
+
+/* ---- Where something stands ---- */
+
+/* FILE:LINE:COLUMN of an offset. */
+static const char *place(const struct experiment_file *file, size_t offset, char *buffer, size_t size)
+{
+	int line, column;
+
+	json_text_position(file->text, offset, &line, &column);
+	snprintf(buffer, size, "%s:%d:%d", file->path, line, column);
+	return buffer;
+}
+
+/* The same of a field of the request; a parent of it, or the file alone, when it is not there.
+ * In the file, `content` and `ref` are left out. */
+static const char *place_of(const struct experiment_file *file, const char *path, char *buffer,
+			    size_t size)
+{
+	char short_path[256];
+	size_t offset, skip = 0, top = strcspn(path, ".[");
+
+	if (strncmp(path + top, ".content", 8) == 0 && strchr(".[", path[top + 8]))
+		skip = 8;
+	else if (strncmp(path + top, ".ref", 4) == 0 && strchr(".[", path[top + 4]))
+		skip = 4;
+	snprintf(short_path, sizeof(short_path), "%.*s%s", (int) top, path, path + top + skip);
+	if (json_text_locate(file->text, file->size, short_path, &offset))
+		return place(file, offset, buffer, size);
+	snprintf(buffer, size, "%s", file->path);
+	return buffer;
+}
+
+#define COMPLAIN_AT(file, path, complaint, format, ...)                                       \
+	complain(complaint, "%s: %s: " format,                                                \
+		 place_of(file, path, (char[512]){ 0 }, 512), path, ##__VA_ARGS__)
+
+/* ---- Reading ---- */
+
+static int read_text(struct experiment_file *file, struct complaint *complaint)
+{
+	FILE *in = fopen(file->path, "re");
+	size_t capacity = 0;
+
+	if (!in)
+		return complain(complaint, "%s: %s", file->path, strerror(errno));
+	do {
+		char *text;
+
+		if (file->size + 1 >= capacity) {
+			capacity = capacity ? capacity * 2 : 65536;
+			text = realloc(file->text, capacity);
+			if (!text) {
+				fclose(in);
+				return -ENOMEM;
+			}
+			file->text = text;
+		}
+		file->size += fread(file->text + file->size, 1, capacity - file->size - 1, in);
+	} while (!feof(in) && !ferror(in) && file->size <= FILE_BYTES_MAX);
+	file->text[file->size] = '\0';
+	if (ferror(in)) {
+		int r = complain(complaint, "%s: %s", file->path, strerror(errno));
+
+		fclose(in);
+		return r;
+	}
+	fclose(in);
+	if (file->size > FILE_BYTES_MAX)
+		return complain(complaint, "%s: larger than %u bytes; keep the cases in a file of "
+					   "their own",
+				file->path, FILE_BYTES_MAX);
+	return 0;
+}
+
+static int parse(struct experiment_file *file, json_object **ret_json, struct complaint *complaint)
+{
+	const char *reason = "a comment that does not end";
+	size_t offset, skip = 0;
+	char where[512];
+	int r;
+
+	if (file->size >= 3 && memcmp(file->text, "\xef\xbb\xbf", 3) == 0)
+		skip = 3; // a byte order mark, which some editors write
+	memset(file->text, ' ', skip);
+	r = json_text_strip_comments(file->text, file->size, &offset);
+	if (r == 0)
+		r = json_text_parse(file->text, file->size, ret_json, &offset, &reason);
+	if (r == -EINVAL)
+		return complain(complaint, "%s: %s", place(file, offset, where, sizeof(where)),
+				reason);
+	if (r < 0)
+		return r;
+	if (json_object_is_type(*ret_json, json_type_object))
+		return 0;
+	json_object_put(*ret_json);
+	return complain(complaint, "%s:1:1: expected an object", file->path);
+}
+
+/* ---- References and contents ---- */
+
+static json_object *wrap(const char *name, json_object *value)
+{
+	json_object *object = json_object_new_object();
+
+	if (!object || json_object_object_add(object, name, value) < 0) {
+		json_object_put(value);
+		json_object_put(object);
+		return NULL;
+	}
+	return object;
+}
+
+/* An object that only says which one is meant. */
+static bool is_reference(json_object *value)
+{
+	json_object_object_foreach(value, key, member)
+	{
+		(void) member;
+		if (strcmp(key, "id") != 0 && strcmp(key, "name") != 0 &&
+		    strcmp(key, "version") != 0)
+			return false;
+	}
+	return true;
+}
+
+/* A string is a name, an object makes one. Anything else is left for the record to refuse. */
+static json_object *ref_or_content(json_object *value)
+{
+	if (json_object_is_type(value, json_type_string))
+		return wrap("ref", wrap("name", json_object_get(value)));
+	if (json_object_is_type(value, json_type_object))
+		return wrap(is_reference(value) ? "ref" : "content", json_object_get(value));
+	return json_object_get(value);
+}
+
+static int expand_messages(json_object *template)
+{
+	json_object *messages = json_object_object_get(template, "messages");
+	json_object *list, *message;
+
+	if (!json_object_is_type(messages, json_type_string))
+		return 0;
+	list = json_object_new_array();
+	message = wrap("content", json_object_get(messages));
+	if (!list || !message ||
+	    json_object_object_add(message, "role", json_object_new_string("user")) < 0 ||
+	    json_object_array_add(list, message) < 0) {
+		json_object_put(message);
+		json_object_put(list);
+		return -ENOMEM;
+	}
+	return json_object_object_add(template, "messages", list) < 0 ? -ENOMEM : 0;
+}
+
+/* ---- Keys ---- */
+
+static int key_from_environment(struct experiment_file *file, const char *field,
+				json_object *config, struct complaint *complaint)
+{
+	const char *text = json_object_get_string(json_object_object_get(config, "api_key"));
+	char path[64];
+	const char *value;
+
+	if (!text || *text != '$')
+		return 0;
+	snprintf(path, sizeof(path), "%s.api_key", field);
+	value = getenv(text + 1);
+	if (!value || !*value)
+		return COMPLAIN_AT(file, path, complaint, "the environment has no variable %s",
+				   text + 1);
+	return json_object_object_add(config, "api_key", json_object_new_string(value)) < 0 ? -ENOMEM
+											    : 0;
+}
+
+/* The provider's usual variable, but only towards the provider itself. */
+static int usual_key(struct experiment_file *file, const char *field, unsigned index,
+		     json_object *config)
+{
+	const char *provider = json_object_get_string(json_object_object_get(config, "provider"));
+	const char *url = json_object_get_string(json_object_object_get(config, "llm_base_url"));
+	const char *value = getenv(OPENAI_KEY);
+
+	if (!provider || strcmp(provider, "openai") != 0 || !value || !*value ||
+	    json_object_object_get(config, "api_key") ||
+	    json_object_object_get(config, "api_key_ref") || !url ||
+	    strncmp(url, OPENAI_URL, strlen(OPENAI_URL)) != 0)
+		return 0;
+	snprintf(file->notes[index], sizeof(file->notes[index]),
+		 "Using the key in $" OPENAI_KEY " for %s.", field);
+	return json_object_object_add(config, "api_key", json_object_new_string(value)) < 0 ? -ENOMEM
+											    : 0;
+}
+
+static int add_config(struct experiment_file *file, const char *field, unsigned index,
+		      json_object *value, json_object **ret_value, struct complaint *complaint)
+{
+	int r = 0;
+
+	if (json_object_is_type(value, json_type_object) && !is_reference(value)) {
+		r = key_from_environment(file, field, value, complaint);
+		if (r == 0)
+			r = usual_key(file, field, index, value);
+	}
+	*ret_value = ref_or_content(value);
+	return r;
+}
+
+/* ---- The collection ---- */
+
+/* A path in the file is relative to the file. */
+static int open_rows(struct experiment_file *file, const char *name, struct complaint *complaint)
+{
+	char *copy, *path = NULL;
+	int r;
+
+	if (*name == '/')
+		return rows_open(name, &file->rows, complaint);
+	copy = strdup(file->path);
+	if (!copy || asprintf(&path, "%s/%s", dirname(copy), name) < 0) {
+		free(copy);
+		return -ENOMEM;
+	}
+	r = rows_open(strncmp(path, "./", 2) == 0 ? path + 2 : path, &file->rows, complaint);
+	free(copy);
+	free(path);
+	return r;
+}
+
+static int add_collection(struct experiment_file *file, json_object *value,
+			  json_object **ret_value, struct complaint *complaint)
+{
+	json_object *name = json_object_object_get(value, "name");
+	json_object *rows = json_object_object_get(value, "variables");
+	json_object *rows_file = json_object_object_get(value, "file");
+	int r;
+
+	if (!name || is_reference(value)) {
+		*ret_value = ref_or_content(value);
+		return 0;
+	}
+	if (rows && rows_file)
+		return COMPLAIN_AT(file, "collection.file", complaint,
+				   "expected either `file` or `variables`");
+	if (rows_file && !json_object_is_type(rows_file, json_type_string))
+		return COMPLAIN_AT(file, "collection.file", complaint, "expected a string");
+	if (!rows_file && !json_object_is_type(rows, json_type_array))
+		return COMPLAIN_AT(file, rows ? "collection.variables" : "collection", complaint,
+				   "expected `variables`, an array of objects, or `file`");
+	if (rows_file)
+		r = open_rows(file, json_object_get_string(rows_file), complaint);
+	else
+		r = rows_from_array(rows, "collection.variables", &file->rows);
+	if (r < 0)
+		return r;
+	*ret_value = wrap("ref", wrap("name", json_object_get(name)));
+	file->collection = json_object_get(value);
+	json_object_object_del(value, "variables");
+	json_object_object_del(value, "file");
+	return 0;
+}
+
+/* ---- The whole ---- */
+
+static int add_field(struct experiment_file *file, const char *name, json_object *value,
+		     struct complaint *complaint)
+{
+	json_object *field = NULL;
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
+		if (strcmp(reserved[i], name) == 0)
+			return COMPLAIN_AT(file, name, complaint,
+					   "does not belong into an experiment file");
+	if (strcmp(name, "prompt_template") == 0) {
+		if (json_object_is_type(value, json_type_object))
+			r = expand_messages(value);
+		field = ref_or_content(value);
+	} else if (strcmp(name, "collection") == 0 && json_object_is_type(value, json_type_object)) {
+		r = add_collection(file, value, &field, complaint);
+	} else if (strcmp(name, "collection") == 0) {
+		field = ref_or_content(value);
+	} else if (strcmp(name, "criterion_set") == 0 &&
+		   json_object_is_type(value, json_type_string)) {
+		field = wrap("name", json_object_get(value));
+	} else if (strcmp(name, "llm_config") == 0) {
+		r = add_config(file, name, 0, value, &field, complaint);
+	} else if (strcmp(name, "rating_llm_config") == 0) {
+		r = add_config(file, name, 1, value, &field, complaint);
+	} else {
+		field = json_object_get(value);
+	}
+	if (r == 0)
+		return experiment_file_set(file, name, field);
+	json_object_put(field);
+	return r;
+}
+
+int experiment_file_load(const char *path, struct experiment_file *ret_file,
+			 struct complaint *complaint)
+{
+	struct experiment_file file = { .path = strdup(path), .request = json_object_new_object() };
+	json_object *json = NULL;
+	int r = file.path && file.request ? read_text(&file, complaint) : -ENOMEM;
+
+	if (r == 0)
+		r = parse(&file, &json, complaint);
+	if (r == 0) {
+		json_object_object_foreach(json, name, value)
+		{
+			r = add_field(&file, name, value, complaint);
+			if (r < 0)
+				break;
+		}
+		json_object_put(json);
+	}
+	if (r == -ENOMEM)
+		complain(complaint, "%s: out of memory", path);
+	if (r < 0)
+		experiment_file_done(&file);
+	else
+		*ret_file = file;
+	return r;
+}
+
+void experiment_file_done(struct experiment_file *file)
+{
+	free(file->path);
+	free(file->text);
+	json_object_put(file->request);
+	json_object_put(file->collection);
+	rows_free(file->rows);
+}
+
+int experiment_file_set(struct experiment_file *file, const char *name, json_object *value)
+{
+	return json_object_object_add(file->request, name, value) < 0 ? -ENOMEM : 0;
+}
+
+int experiment_file_set_generation(struct experiment_file *file, const char *name,
+				   json_object *value)
+{
+	json_object *parameters = json_object_object_get(file->request, "generation_params");
+
+	if (!json_object_is_type(parameters, json_type_object))
+		return experiment_file_set(file, "generation_params", wrap(name, value));
+	return json_object_object_add(parameters, name, value) < 0 ? -ENOMEM : 0;
+}
+
+static int refuse(const struct experiment_file *file, const struct fault *fault,
+		  struct complaint *complaint)
+{
+	char where[512];
+
+	if (fault->field[0])
+		place_of(file, fault->field, where, sizeof(where));
+	else
+		snprintf(where, sizeof(where), "%s", file->path);
+	complain(complaint, "%s: %s", where, fault->message);
+	return fault->code;
+}
+
+int experiment_file_request(const struct experiment_file *file, struct arena *arena,
+			    const struct ellu_run_experiment_request **ret_request,
+			    const struct ellu_collection **ret_collection,
+			    struct complaint *complaint)
+{
+	struct fault fault;
+	void *request, *collection = NULL;
+
+	if (record_decode(&ellu_run_experiment_request_type, file->request, FROM_CLIENT, "", arena,
+			  &request, &fault) < 0)
+		return refuse(file, &fault, complaint);
+	if (file->collection &&
+	    record_decode(&ellu_collection_type, file->collection, FROM_CLIENT, "collection", arena,
+			  &collection, &fault) < 0)
+		return refuse(file, &fault, complaint);
+	*ret_request = request;
+	*ret_collection = collection;
+	return 0;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An experiment file: JSON with comments, turned into the request that RunExperiment takes. The
+ * records themselves check it, so that the file and the interface cannot disagree; what they
+ * refuse is told with file, line and column.
+ *
+ * The collection is kept apart: its rows are brought into the daemon before the run, and the
+ * request only refers to it.
+ */
+#pragma once
+
+#include <json.h>
+#include <stddef.h>
+
+#include "client/cli/complaint.h"
+#include "client/cli/rows.h"
+#include "client/elluminate.h"
+#include "proto/arena.h"
+
+struct experiment_file {
+	char *path;
+	char *text; // with comments blanked out
+	size_t size;
+	json_object *request;
+	json_object *collection; // its content without rows; NULL when it only refers to one
+	struct rows *rows; // with `collection`
+	char notes[2][256]; // what the user should know about the keys; "" for nothing
+};
+
+/* Reads it. Negative with a complaint. */
+int experiment_file_load(const char *path, struct experiment_file *ret_file,
+			 struct complaint *complaint);
+void experiment_file_done(struct experiment_file *file);
+
+/* Sets a field of the request, overruling the file. Takes the value. */
+int experiment_file_set(struct experiment_file *file, const char *name, json_object *value);
+/* The same for a generation parameter. */
+int experiment_file_set_generation(struct experiment_file *file, const char *name,
+				   json_object *value);
+
+/* Checks everything. Negative, with a complaint: the code of the error. */
+int experiment_file_request(const struct experiment_file *file, struct arena *arena,
+			    const struct ellu_run_experiment_request **ret_request,
+			    const struct ellu_collection **ret_collection,
+			    struct complaint *complaint);

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "client/cli/options.h"
+
+int command_version(struct cli *cli)
+{
+	printf(cli->arguments.json ? "{\"version\":\"%s\"}\n" : "elluminate %s\n", ELLU_VERSION);
+	return 0;
+}
+
+int command_help(struct cli *cli)
+{
+	const struct arguments *arguments = &cli->arguments;
+	const struct command *command = NULL;
+
+	if (arguments->n_operands > 0) {
+		command = options_find_command(arguments->operands[0], arguments->operands[1]);
+		if (!command) {
+			cli_error("unknown command %s", arguments->operands[0]);
+			return EXIT_USAGE;
+		}
+	}
+	options_print_help(stdout, command);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+	struct cli cli = { 0 };
+	const char *no_color = getenv("NO_COLOR");
+	int status;
+
+	setlocale(LC_CTYPE, "");
+	status = options_parse(argc, argv, &cli.arguments, &command);
+	if (status != 0)
+		return status;
+	cli.color = !cli.arguments.no_color && !(no_color && *no_color) && isatty(STDOUT_FILENO);
+	if (cli.arguments.help) {
+		options_print_help(stdout, command);
+	} else if (cli.arguments.version) {
+		status = command_version(&cli);
+	} else if (command) {
+		status = command->run(&cli);
+	} else {
+		options_print_help(stderr, NULL);
+		status = EXIT_USAGE;
+	}
+	ellu_close(cli.daemon);
+	if (fflush(stdout) != 0 && status == 0) {
+		cli_error("the output could not be written");
+		status = ellu_error_exit_status(-EIO);
+	}
+	return status;
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/cli/options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIELD(field) offsetof(struct arguments, field)
+
+static const struct option global_options[] = {
+	{ "socket", "PATH", "the daemon's socket (also: $ELLUMINATE_SOCKET)", OPTION_TEXT,
+	  FIELD(socket) },
+	{ "user", NULL, "your own daemon (default); started when it does not run", OPTION_FLAG,
+	  FIELD(user) },
+	{ "system", NULL, "the machine's daemon", OPTION_FLAG, FIELD(system) },
+	{ "project", "NAME", "the project to work in", OPTION_TEXT, FIELD(project) },
+	{ "json", NULL, "print JSON", OPTION_FLAG, FIELD(json) },
+	{ "quiet", NULL, "print results and errors only", OPTION_FLAG, FIELD(quiet) },
+	{ "no-color", NULL, "no colours (also: $NO_COLOR)", OPTION_FLAG, FIELD(no_color) },
+	{ "no-start", NULL, "do not start a daemon", OPTION_FLAG, FIELD(no_start) },
+	{ "help", NULL, "explain the command", OPTION_FLAG, FIELD(help) },
+	{ "version", NULL, "print the version", OPTION_FLAG, FIELD(version) },
+};
+static const size_t n_global_options = sizeof(global_options) / sizeof(global_options[0]);
+
+/* ---- Finding ---- */
+
+static bool is_name(const char *command, const char *first, const char *second)
+{
+	size_t length = strcspn(command, " ");
+
+	if (strlen(first) != length || strncmp(command, first, length) != 0)
+		return false;
+	return !command[length] || (second && strcmp(command + length + 1, second) == 0);
+}
+
+const struct command *options_find_command(const char *first, const char *second)
+{
+	for (size_t i = 0; i < n_commands; i++)
+		if (is_name(commands[i].name, first, second))
+			return &commands[i];
+	return NULL;
+}
+
+static bool is_group(const char *word)
+{
+	size_t length = strlen(word);
+
+	for (size_t i = 0; i < n_commands; i++)
+		if (strncmp(commands[i].name, word, length) == 0 && commands[i].name[length] == ' ')
+			return true;
+	return false;
+}
+
+static const struct option *find_option(const struct command *command, const char *name,
+					size_t length)
+{
+	for (const struct option *const *own = command ? command->options : NULL; own && *own;
+	     own++)
+		if (strlen((*own)->name) == length && memcmp((*own)->name, name, length) == 0)
+			return *own;
+	for (size_t i = 0; i < n_global_options; i++)
+		if (strlen(global_options[i].name) == length &&
+		    memcmp(global_options[i].name, name, length) == 0)
+			return &global_options[i];
+	return NULL;
+}
+
+/* ---- Parsing ---- */
+
+struct parser {
+	struct arguments *arguments;
+	const struct command *command;
+	const char *group; // the first word of two
+};
+
+static int usage_error(const struct command *command)
+{
+	fprintf(stderr, "Try: elluminate%s%s --help\n", command ? " " : "",
+		command ? command->name : "");
+	return EXIT_USAGE;
+}
+
+static bool parse_number(const char *text, int64_t low, int64_t *ret)
+{
+	char *end;
+	long long value;
+
+	errno = 0;
+	value = strtoll(text, &end, 10);
+	if (errno || end == text || *end || value < low)
+		return false;
+	*ret = value;
+	return true;
+}
+
+static bool parse_share(const char *text, double *ret)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (end == text)
+		return false;
+	if (*end == '%') {
+		value /= 100;
+		end++;
+	}
+	if (*end || !(value >= 0 && value <= 1))
+		return false;
+	*ret = value;
+	return true;
+}
+
+static bool set_option(struct arguments *arguments, const struct option *option, const char *value)
+{
+	void *field = (char *) arguments + option->offset;
+
+	switch (option->kind) {
+	case OPTION_FLAG:
+		*(bool *) field = true;
+		return true;
+	case OPTION_TEXT:
+		*(const char **) field = value;
+		return *value;
+	case OPTION_COUNT:
+		return parse_number(value, 1, field);
+	case OPTION_POSITION:
+		return parse_number(value, 0, field);
+	case OPTION_SHARE:
+		return parse_share(value, field);
+	}
+	return false;
+}
+
+/* Returns how many words it took, or 0 after saying what is wrong. */
+static int take_option(struct parser *parser, const char *word, const char *next)
+{
+	const char *name = word + 2;
+	size_t length = strcspn(name, "=");
+	const struct option *option;
+	const char *value = NULL;
+	int taken = 1;
+
+	if (strcmp(word, "-h") == 0) {
+		name = "help";
+		length = 4;
+	} else if (word[1] != '-') {
+		cli_error("unknown option %s", word);
+		return 0;
+	}
+	option = find_option(parser->command, name, length);
+	if (!option) {
+		cli_error("unknown option %.*s", (int) length + 2, word);
+		return 0;
+	}
+	if (name[length] == '=')
+		value = name + length + 1;
+	else if (option->value && next) {
+		value = next;
+		taken = 2;
+	}
+	if (option->value && !value) {
+		cli_error("--%s needs a value: --%s %s", option->name, option->name, option->value);
+		return 0;
+	}
+	if (!option->value && value) {
+		cli_error("--%s takes no value", option->name);
+		return 0;
+	}
+	if (!set_option(parser->arguments, option, value)) {
+		cli_error("--%s %s: expected %s", option->name, value,
+			  option->kind == OPTION_SHARE	 ? "a share, 0.8 or 80%"
+			  : option->kind == OPTION_COUNT ? "a number, 1 or more"
+			  : option->kind == OPTION_POSITION ? "a number, 0 or more"
+							    : "a text");
+		return 0;
+	}
+	return taken;
+}
+
+static bool take_word(struct parser *parser, const char *word)
+{
+	struct arguments *arguments = parser->arguments;
+
+	if (parser->command) {
+		if (arguments->n_operands < parser->command->operands_max) {
+			arguments->operands[arguments->n_operands++] = word;
+			return true;
+		}
+		cli_error("%s: unexpected argument %s", parser->command->name, word);
+		return false;
+	}
+	if (!parser->group && is_group(word)) {
+		parser->group = word;
+		return true;
+	}
+	parser->command = parser->group ? options_find_command(parser->group, word)
+					: options_find_command(word, NULL);
+	if (!parser->command)
+		cli_error("unknown command %s%s%s", parser->group ? parser->group : "",
+			  parser->group ? " " : "", word);
+	return parser->command != NULL;
+}
+
+static int check(const struct parser *parser)
+{
+	const struct arguments *arguments = parser->arguments;
+	const struct command *command = parser->command;
+
+	if (arguments->user && arguments->system) {
+		cli_error("--user and --system exclude each other");
+		return usage_error(command);
+	}
+	if (arguments->help || arguments->version)
+		return 0;
+	if (parser->group && !command) {
+		cli_error("%s what?", parser->group);
+		return usage_error(NULL);
+	}
+	if (command && arguments->n_operands < command->operands_min) {
+		cli_error("%s: expected %s", command->name, command->operands);
+		return usage_error(command);
+	}
+	return 0;
+}
+
+int options_parse(int argc, char **argv, struct arguments *ret_arguments,
+		  const struct command **ret_command)
+{
+	struct parser parser = { .arguments = ret_arguments };
+	bool options_end = false;
+	int taken;
+
+	*ret_arguments = (struct arguments){ .limit = -1,
+					     .epochs = -1,
+					     .max_connections = -1,
+					     .after = -1,
+					     .fail_under = -1 };
+	for (int i = 1; i < argc; i += taken) {
+		taken = 1;
+		if (!options_end && strcmp(argv[i], "--") == 0) {
+			options_end = true;
+		} else if (!options_end && argv[i][0] == '-' && argv[i][1]) {
+			taken = take_option(&parser, argv[i], argv[i + 1]);
+			if (taken == 0)
+				return usage_error(parser.command);
+		} else if (!take_word(&parser, argv[i])) {
+			return usage_error(parser.command);
+		}
+	}
+	*ret_command = parser.command;
+	return check(&parser);
+}
+
+/* ---- Help ---- */
+
+static void print_option(FILE *out, const struct option *option)
+{
+	char left[64];
+
+	snprintf(left, sizeof(left), "--%s%s%s", option->name, option->value ? " " : "",
+		 option->value ? option->value : "");
+	fprintf(out, "  %-20s %s\n", left, option->help);
+}
+
+static void print_global_options(FILE *out)
+{
+	for (size_t i = 0; i < n_global_options; i++)
+		print_option(out, &global_options[i]);
+}
+
+static void print_overview(FILE *out)
+{
+	fputs("Usage: elluminate COMMAND [ARGUMENT]… [OPTION]…\n\n"
+	      "Evaluates prompts and models with the elluminate daemon.\n\nCommands:\n",
+	      out);
+	for (size_t i = 0; i < n_commands; i++) {
+		char left[64];
+
+		snprintf(left, sizeof(left), "%s %s", commands[i].name, commands[i].operands);
+		fprintf(out, "  %-30s %s\n", left, commands[i].summary);
+	}
+	fputs("\nOptions of all commands:\n", out);
+	print_global_options(out);
+	fputs("\nExit status: 0 success, 2 wrong usage, 10 to 13 a task that did not succeed, 20 and\n"
+	      "up errors. `elluminate COMMAND --help` says more about a command.\n",
+	      out);
+}
+
+void options_print_help(FILE *out, const struct command *command)
+{
+	if (!command) {
+		print_overview(out);
+		return;
+	}
+	fprintf(out, "Usage: elluminate %s%s%s [OPTION]…\n\n%c%s.\n", command->name,
+		*command->operands ? " " : "", command->operands,
+		command->summary[0] - 'a' + 'A', command->summary + 1);
+	if (command->details)
+		fprintf(out, "\n%s\n", command->details);
+	if (command->options) {
+		fputs("\nOptions:\n", out);
+		for (const struct option *const *option = command->options; *option; option++)
+			print_option(out, *option);
+	}
+	fputs("\nOptions of all commands:\n", out);
+	print_global_options(out);
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/cli/progress_bar.h"
+
+#include <langinfo.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "client/cli/table.h"
+
+#define BAR_WIDTH_MAX 30
+#define PLAIN_SECONDS 10 // between plain lines, unless another tenth is done
+
+static double now_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
+}
+
+void progress_bar_init(struct progress_bar *bar, bool quiet, bool color)
+{
+	const char *terminal = getenv("TERM");
+
+	*bar = (struct progress_bar){ .quiet = quiet, .last_told = now_seconds() };
+	bar->live = !quiet && terminal_width(stderr) > 0 &&
+		    !(terminal && strcmp(terminal, "dumb") == 0);
+	bar->unicode = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+	bar->color = color && bar->live;
+}
+
+/* ---- Text ---- */
+
+struct parts {
+	char texts[7][64];
+	size_t n;
+};
+
+__attribute__((format(printf, 2, 3))) static void part(struct parts *parts, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(parts->texts[parts->n++], sizeof(parts->texts[0]), format, arguments);
+	va_end(arguments);
+}
+
+/* What there is to say, the most important first. */
+static void describe(struct parts *parts, const struct ellu_progress *progress, const char *status,
+		     const char *hold)
+{
+	char a[32], b[32];
+
+	parts->n = 0;
+	if (!progress) {
+		part(parts, "%s", status);
+		return;
+	}
+	part(parts, "%3.0f %%", progress->percent_complete);
+	if (hold)
+		part(parts, "on hold: %.40s", hold);
+	part(parts, "%s/%s answered", number_text(a, progress->responses_generated),
+	     number_text(b, progress->total_responses));
+	if (progress->eta_seconds && !hold && *progress->eta_seconds < 60)
+		part(parts, "%.0f s left", *progress->eta_seconds);
+	else if (progress->eta_seconds && !hold)
+		part(parts, "%s left", duration_text(a, *progress->eta_seconds));
+	if (progress->failed > 0)
+		part(parts, "%s failed", number_text(a, progress->failed));
+	part(parts, "%s rated", number_text(a, progress->responses_rated));
+	part(parts, "%s tokens", number_text(a, progress->input_tokens + progress->output_tokens));
+}
+
+static size_t draw(const struct progress_bar *bar, double share, int width, char *text, size_t size)
+{
+	int full = (int) (share * width + 0.5);
+	size_t at = 0;
+
+	for (int i = 0; i < width && at + 4 < size; i++) {
+		const char *cell = bar->unicode ? (i < full ? "█" : "░") : (i < full ? "#" : ".");
+
+		at += (size_t) snprintf(text + at, size - at, "%s", cell);
+	}
+	return at;
+}
+
+void progress_bar_format(const struct progress_bar *bar, const struct ellu_progress *progress,
+			 const char *status, const char *hold, int width, char *ret_text,
+			 size_t size)
+{
+	int bar_width = width / 4 > BAR_WIDTH_MAX ? BAR_WIDTH_MAX : width / 4;
+	int used = bar_width;
+	struct parts parts;
+	size_t n = 0, at;
+
+	describe(&parts, progress, status, hold);
+	while (n < parts.n && used + 2 + text_width(parts.texts[n]) < width)
+		used += 2 + text_width(parts.texts[n++]);
+	at = draw(bar, progress ? progress->percent_complete / 100 : 0, bar_width, ret_text, size);
+	ret_text[at] = '\0';
+	for (size_t i = 0; i < n; i++)
+		at += (size_t) snprintf(ret_text + at, size > at ? size - at : 0, "  %s",
+					parts.texts[i]);
+}
+
+/* ---- Drawing ---- */
+
+static void tell_plain(struct progress_bar *bar, const struct ellu_progress *progress,
+		       const char *status, const char *hold)
+{
+	int step = progress ? (int) (progress->percent_complete / 10) : 0;
+	double now = now_seconds();
+	struct parts parts;
+
+	if (!progress || (step == bar->last_step && now - bar->last_told < PLAIN_SECONDS))
+		return;
+	bar->last_step = step;
+	bar->last_told = now;
+	describe(&parts, progress, status, hold);
+	for (size_t i = 0; i < parts.n; i++)
+		fprintf(stderr, "%s%s", i > 0 ? ", " : "",
+			parts.texts[i] + strspn(parts.texts[i], " "));
+	fputc('\n', stderr);
+}
+
+void progress_bar_update(struct progress_bar *bar, const struct ellu_progress *progress,
+			 const char *status, const char *hold)
+{
+	char text[1024];
+
+	if (bar->quiet)
+		return;
+	if (!bar->live) {
+		tell_plain(bar, progress, status, hold);
+		return;
+	}
+	progress_bar_format(bar, progress, status, hold, terminal_width(stderr), text,
+			    sizeof(text));
+	fprintf(stderr, "\r%s%s%s\033[K", bar->color ? "\033[36m" : "", text,
+		bar->color ? "\033[0m" : "");
+	fflush(stderr);
+	bar->drawn = true;
+}
+
+void progress_bar_clear(struct progress_bar *bar)
+{
+	if (bar->drawn) {
+		fputs("\r\033[K", stderr);
+		fflush(stderr);
+	}
+	bar->drawn = false;
+}
+
+void progress_bar_log(struct progress_bar *bar, const char *lines)
+{
+	if (bar->quiet || !*lines)
+		return;
+	progress_bar_clear(bar);
+	text_print(stderr, lines);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/cli/results.h"
+
+#include "client/cli/table.h"
+#include "proto/money.h"
+
+static void add_proportion(struct table *table, const struct ellu_proportion *proportion)
+{
+	char scored[32], total[32];
+
+	if (proportion->value)
+		table_printf(table, "%.1f %%", *proportion->value * 100);
+	else
+		table_text(table, "-");
+	if (proportion->low && proportion->high)
+		table_printf(table, "%.1f to %.1f %%", *proportion->low * 100,
+			     *proportion->high * 100);
+	else
+		table_text(table, "-");
+	table_printf(table, "%s/%s", number_text(scored, proportion->n_scored),
+		     number_text(total, proportion->n_total));
+}
+
+static void print_criteria(FILE *out, const struct ellu_experiment_results *results, bool color)
+{
+	static const char *const titles[] = { ">YES", ">95 % INTERVAL", ">RATED", "CRITERION",
+					      NULL };
+	struct table *table = table_new(titles);
+
+	for (size_t i = 0; i < results->n_criteria; i++) {
+		add_proportion(table, results->criteria[i]->yes);
+		table_text(table, results->criteria[i]->criterion);
+	}
+	if (results->n_criteria != 1) {
+		add_proportion(table, results->success_rate);
+		table_text(table, results->n_criteria > 0 ? "all of them (success rate)"
+							  : "answered (success rate)");
+	}
+	table_print(table, out, color);
+	table_free(table);
+}
+
+static void print_count(FILE *out, const char *what, int64_t count, int64_t failed)
+{
+	char a[32], b[32];
+
+	fprintf(out, "%s %s", number_text(a, count), what);
+	if (failed > 0)
+		fprintf(out, " (%s failed)", number_text(b, failed));
+}
+
+static void print_spread(FILE *out, const char *name, const struct ellu_spread *spread,
+			 const char *unit)
+{
+	if (!spread->mean || !spread->p50 || !spread->p95)
+		return;
+	fprintf(out, "%-14s p50 %.*f, p95 %.*f, mean %.*f%s\n", name, *unit ? 2 : 0, *spread->p50,
+		*unit ? 2 : 0, *spread->p95, *unit ? 2 : 0, *spread->mean, unit);
+}
+
+static void print_results(FILE *out, const struct ellu_experiment_results *results, bool color)
+{
+	char in[32], answered[32], money[MONEY_TEXT_SIZE];
+
+	print_criteria(out, results, color);
+	fputc('\n', out);
+	print_count(out, "responses", results->responses, results->failed_responses);
+	fputs(", ", out);
+	print_count(out, "ratings", results->ratings, results->failed_ratings);
+	fprintf(out, ", %s tokens in, %s out",
+		number_text(in, results->total_input_tokens),
+		number_text(answered, results->total_output_tokens));
+	if (results->cost) {
+		money_format(*results->cost, money);
+		fprintf(out, ", $%s", money);
+	}
+	fputc('\n', out);
+	print_spread(out, "Duration", results->duration_seconds, " s");
+	print_spread(out, "Input tokens", results->input_tokens, "");
+	print_spread(out, "Output tokens", results->output_tokens, "");
+}
+
+void results_print(FILE *out, const struct ellu_experiment *experiment, bool color)
+{
+	bool simulated = experiment->results && experiment->results->simulated;
+	char cases[32], epochs[32];
+
+	fputs(color ? "\033[1m" : "", out);
+	text_print(out, experiment->name);
+	fprintf(out, "%s  (experiment %lld, %s case%s", color ? "\033[0m" : "",
+		(long long) experiment->id, number_text(cases, experiment->total_cases),
+		experiment->total_cases == 1 ? "" : "s");
+	if (experiment->n_epochs > 1)
+		fprintf(out, ", %s epochs", number_text(epochs, experiment->n_epochs));
+	fputs(")\n", out);
+	if (simulated)
+		fprintf(out, "%sSimulated: these answers come from the built-in simulated model, not "
+			     "from a real one.%s\n",
+			color ? "\033[33m" : "", color ? "\033[0m" : "");
+	fputc('\n', out);
+	if (experiment->results)
+		print_results(out, experiment->results, color);
+	else
+		fputs("No results yet.\n", out);
+}

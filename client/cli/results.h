@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* An experiment and what came out of it, as tables for people. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "client/elluminate.h"
+
+void results_print(FILE *out, const struct ellu_experiment *experiment, bool color);

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/connection.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static int connect_socket(int fd, const struct sockaddr_un *address)
+{
+	while (connect(fd, (const struct sockaddr *) address, sizeof(*address)) < 0)
+		if (errno != EINTR)
+			return errno == EISCONN ? 0 : -errno;
+	return 0;
+}
+
+int connection_open(const struct sockaddr_un *address, bool block, struct connection **ret)
+{
+	struct connection *connection = calloc(1, sizeof(*connection));
+	int r;
+
+	if (!connection)
+		return -ENOMEM;
+	frame_init(&connection->in);
+	connection->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (block ? 0 : SOCK_NONBLOCK), 0);
+	if (connection->fd < 0)
+		r = -errno;
+	else
+		r = connect_socket(connection->fd, address);
+	if (r == 0 && block && fcntl(connection->fd, F_SETFL, O_NONBLOCK) < 0)
+		r = -errno;
+	if (r < 0) {
+		connection_close(connection);
+		return r;
+	}
+	*ret = connection;
+	return 0;
+}
+
+struct connection *connection_close(struct connection *connection)
+{
+	if (!connection)
+		return NULL;
+	if (connection->fd >= 0)
+		close(connection->fd);
+	frame_done(&connection->in);
+	free(connection->out);
+	free(connection);
+	return NULL;
+}
+
+bool connection_is_fresh(const struct connection *connection)
+{
+	char byte;
+
+	return recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+int connection_send(struct connection *connection, char *message, size_t size)
+{
+	free(connection->out);
+	connection->out = message;
+	connection->out_size = size;
+	connection->out_sent = 0;
+	return connection_flush(connection);
+}
+
+int connection_flush(struct connection *connection)
+{
+	while (connection->out) {
+		ssize_t n = send(connection->fd, connection->out + connection->out_sent,
+				 connection->out_size - connection->out_sent,
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return 0;
+		if (n < 0 && errno != EPIPE && errno != ECONNRESET)
+			return -errno;
+		/* The last words of a daemon that hung up can still be read. */
+		connection->out_sent = n < 0 ? connection->out_size
+					     : connection->out_sent + (size_t) n;
+		if (connection->out_sent == connection->out_size) {
+			free(connection->out);
+			connection->out = NULL;
+		}
+	}
+	return 0;
+}
+
+int connection_fill(struct connection *connection)
+{
+	size_t size;
+	char *room;
+	ssize_t n;
+	int r;
+
+	if (connection->ended)
+		return -ECONNRESET;
+	r = frame_reserve(&connection->in, FRAME_READ_SIZE, &room, &size);
+	if (r < 0)
+		return r;
+	do
+		n = recv(connection->fd, room, size, MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	if (n == 0) {
+		connection->ended = true;
+		return -ECONNRESET;
+	}
+	frame_commit(&connection->in, (size_t) n);
+	return 1;
+}
+
+int connection_next(struct connection *connection, char **ret_message, size_t *ret_size)
+{
+	return frame_next(&connection->in, ret_message, ret_size);
+}
+
+short connection_events(const struct connection *connection)
+{
+	return connection->out ? POLLIN | POLLOUT : POLLIN;
+}
+
+int connection_wait(const struct connection *connection, long long timeout_usec)
+{
+	struct pollfd poll_fd = { .fd = connection->fd, .events = connection_events(connection) };
+	struct timespec timeout = { .tv_sec = (time_t) (timeout_usec / 1000000),
+				    .tv_nsec = (long) (timeout_usec % 1000000) * 1000 };
+	int n = ppoll(&poll_fd, 1, timeout_usec < 0 ? NULL : &timeout, NULL);
+
+	return n < 0 ? -errno : n;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One connection to the daemon, as bytes: a message goes out, messages come in. Nothing here
+ * blocks but connection_open() when it is asked to, and connection_wait().
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/un.h>
+
+#include "proto/frame.h"
+
+struct connection {
+	int fd;
+	struct frame_buffer in;
+	char *out; // what has not been sent, or NULL
+	size_t out_size;
+	size_t out_sent;
+	bool ended; // the daemon closed its side
+	struct connection *next; // ellu::idle
+};
+
+/* -EAGAIN, when it must not block: the daemon has no room in its queue of connections. */
+int connection_open(const struct sockaddr_un *address, bool block, struct connection **ret);
+struct connection *connection_close(struct connection *connection); // accepts NULL, returns NULL
+
+/* False when the daemon has closed an idle connection, or sent something unasked. */
+bool connection_is_fresh(const struct connection *connection);
+
+/* Takes the message. Sends what can be sent at once. */
+int connection_send(struct connection *connection, char *message, size_t size);
+
+/* Goes on sending. That the daemon is gone shows in connection_fill(). */
+int connection_flush(struct connection *connection);
+
+/* Reads once. 1: something came. 0: nothing now. -ECONNRESET: the daemon is gone. */
+int connection_fill(struct connection *connection);
+
+/* 1 with a message that lives until the next connection_fill(), 0 when there is none yet. */
+int connection_next(struct connection *connection, char **ret_message, size_t *ret_size);
+
+/* What to poll for. */
+short connection_events(const struct connection *connection);
+
+/* Waits for that. 1: ready, 0: the time passed. -EINTR. `timeout_usec` negative: no limit. */
+int connection_wait(const struct connection *connection, long long timeout_usec);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* Codes and what they mean; the interface's own come from its table. */
+#include <errno.h>
+#include <string.h>
+
+#include "client/elluminate.h"
+#include "proto/method.h"
+
+/* Above every number of the interface: sysexits' EX_UNAVAILABLE and EX_OSERR. */
+#define EXIT_STATUS_UNREACHABLE 69
+#define EXIT_STATUS_LOCAL 71
+
+const char *ellu_strerror(int code)
+{
+	const struct error_info *info;
+	const char *text;
+
+	if (code >= 0)
+		return "Success.";
+	info = error_find(code);
+	if (info)
+		return info->text;
+	text = strerrordesc_np(-code);
+	return text ? text : "Unknown error";
+}
+
+int ellu_error_exit_status(int code)
+{
+	const struct error_info *info;
+
+	if (code >= 0)
+		return 0;
+	info = error_find(code);
+	if (info)
+		return info->exit_status;
+	switch (-code) {
+	case ENOENT:
+	case ECONNREFUSED:
+	case ECONNRESET:
+	case EPROTO:
+	case ETIMEDOUT:
+		return EXIT_STATUS_UNREACHABLE;
+	default:
+		return EXIT_STATUS_LOCAL;
+	}
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/result.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/generated/interface.h"
+
+struct result {
+	struct arena arena; // of what the record points to
+	atomic_uint references;
+	_Alignas(max_align_t) unsigned char record[];
+};
+
+static struct result *result_of(const void *record)
+{
+	return (struct result *) ((uintptr_t) record - offsetof(struct result, record));
+}
+
+/* Takes the arena in any case. */
+static const void *result_new(struct arena *arena, const void *record, size_t size)
+{
+	struct result *result = calloc(1, sizeof(*result) + size);
+
+	if (!result) {
+		arena_done(arena);
+		return NULL;
+	}
+	result->arena = arena_take(arena);
+	atomic_init(&result->references, 1);
+	memcpy(result->record, record, size);
+	return result->record;
+}
+
+int result_decode(const struct record_type *type, json_object *parameters, const void **ret_result,
+		  struct fault *fault)
+{
+	struct arena arena;
+	const void *result;
+	void *record;
+
+	arena_init(&arena);
+	if (record_decode(type, parameters, FROM_DAEMON, "", &arena, &record, fault) < 0) {
+		arena_done(&arena);
+		return fault->code == ELLU_E_INTERNAL ? -ENOMEM : -EPROTO;
+	}
+	result = result_new(&arena, record, type->size);
+	if (!result)
+		return -ENOMEM;
+	*ret_result = result;
+	return 0;
+}
+
+int result_raw(json_object *parameters, const void **ret_result)
+{
+	struct ellu_raw_reply reply = ELLU_RECORD(struct ellu_raw_reply);
+	struct arena arena;
+	const void *result;
+
+	arena_init(&arena);
+	reply.parameters = arena_strdup(&arena, json_text(parameters, NULL));
+	if (!reply.parameters) {
+		arena_done(&arena);
+		return -ENOMEM;
+	}
+	result = result_new(&arena, &reply, sizeof(reply));
+	if (!result)
+		return -ENOMEM;
+	*ret_result = result;
+	return 0;
+}
+
+const struct ellu_error *result_error(const struct fault *fault)
+{
+	const struct ellu_error *error;
+	struct arena arena;
+
+	arena_init(&arena);
+	if (fault_to_error(fault, &arena, &error) < 0) {
+		arena_done(&arena);
+		return NULL;
+	}
+	return result_new(&arena, error, sizeof(*error));
+}
+
+const struct ellu_error *result_errno(int code, const char *message)
+{
+	struct ellu_error error = ELLU_RECORD(struct ellu_error);
+	struct arena arena;
+
+	arena_init(&arena);
+	error.code = strerrorname_np(-code);
+	if (!error.code)
+		error.code = "EIO";
+	error.message = arena_strdup(&arena, message ? message : ellu_strerror(code));
+	if (!error.message) {
+		arena_done(&arena);
+		return NULL;
+	}
+	return result_new(&arena, &error, sizeof(error));
+}
+
+void ellu_free(const void *record)
+{
+	struct result *result;
+
+	if (!record)
+		return;
+	result = result_of(record);
+	if (atomic_fetch_sub_explicit(&result->references, 1, memory_order_acq_rel) > 1)
+		return;
+	arena_done(&result->arena);
+	free(result);
+}
+
+const void *ellu_keep(const void *record)
+{
+	if (record)
+		atomic_fetch_add_explicit(&result_of(record)->references, 1, memory_order_relaxed);
+	return record;
+}
