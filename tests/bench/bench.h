@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What benchmarks share: a line for each figure, medians, the processor time of a process, and
+ * experiments of many rows.
+ *
+ * Figures are ratios of two things measured in the same run, so that they hold on any machine.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "tests/harness/wire.h"
+
+enum bench_kind { BENCH_AT_MOST, BENCH_AT_LEAST };
+
+/* Prints the figure with its bound, ok or short, and how it came about. True when it is ok. */
+bool bench_figure(const char *name, double measured, enum bench_kind kind, double bound,
+		  const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* Sorts the values. */
+double bench_median(double *values, size_t n);
+
+/* User and system time that all threads of the process have used; 0 is the calling process. */
+double bench_cpu_seconds(pid_t pid);
+
+/* ceil(a / b) for the rounds that `a` calls need at `b` at once. */
+static inline uint64_t bench_rounds(uint64_t a, uint64_t b)
+{
+	return (a + b - 1) / b;
+}
+
+/* A collection of rows {"topic": "topic N", "number": N}. */
+void bench_upload_rows(struct wire *wire, const char *collection, unsigned n_rows);
+
+/* Parameters of RunExperiment: a haiku for each row of the collection, judged by two criteria, at
+ * the endpoint by so many connections. */
+char *bench_experiment(const char *collection, const char *url, unsigned n_connections);
+
+/* Runs an experiment and watches it to its end, which must be SUCCESS. */
+void bench_run_experiment(struct wire *wire, const char *parameters);

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A disk that fills up in the middle of a run: the task holds and says why, and goes on when
+ * there is room again. The disk is a small tmpfs in a mount namespace of the test's own.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "tests/harness/process.h"
+#include "tests/harness/suite.h"
+
+#define ROWS 400
+#define DISK_SIZE "size=160m" // more than a submission wants to see free
+
+static bool enter_namespace(void)
+{
+	return geteuid() == 0 && unshare(CLONE_NEWNS) == 0 &&
+	       mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+}
+
+static int open_filler(const char *disk)
+{
+	int fd = open(dir_path(disk, "filler"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	ck_assert_int_ge(fd, 0);
+	return fd;
+}
+
+/* Leaves so many bytes free. */
+static void fill_but(const char *disk, uint64_t leave)
+{
+	int fd = open_filler(disk);
+	struct statvfs status;
+
+	ck_assert_int_eq(statvfs(disk, &status), 0);
+	ck_assert_int_eq(posix_fallocate(fd, 0, (off_t)(status.f_bavail * status.f_frsize - leave)), 0);
+	close(fd);
+}
+
+/* To the last byte, while the daemon goes on writing. */
+static void fill(const char *disk)
+{
+	static const char block[1 << 16];
+	int fd = open_filler(disk);
+
+	for (size_t size = sizeof(block); size > 0; size /= 2)
+		while (write(fd, block, size) > 0)
+			;
+	ck_assert_int_eq(errno, ENOSPC);
+	close(fd);
+}
+
+static bool has_hold(struct wire *wire, int64_t id)
+{
+	json_object *task = task_get(wire, id);
+	bool holds = at_is(task, "hold", "storage");
+
+	ck_assert_msg(!at_has(task, "finished_at"), "%s", json_object_to_json_string(task));
+	json_object_put(task);
+	return holds;
+}
+
+static void await_hold(struct wire *wire, int64_t id)
+{
+	double deadline = now_seconds() + WAIT_SECONDS;
+
+	while (!has_hold(wire, id)) {
+		ck_assert_msg(now_seconds() < deadline, "no hold");
+		(void)poll(NULL, 0, 10);
+	}
+}
+
+static void check_all(struct wire *wire, struct sim *sim, json_object *task)
+{
+	json_object *responses = list_all(wire, "ListResponses", "'experiment':{'id':%lld}",
+					  (long long)at_int(task, "experiment_id"));
+
+	ck_assert_uint_eq(json_object_array_length(responses), ROWS);
+	ck_assert_int_eq(at_int(task, "progress.failed"), 0);
+	ck_assert_int_eq(at_int(task, "result.results.ratings"), ROWS);
+	/* What was answered while the disk was full was kept, not asked for again. */
+	ck_assert_int_eq(sim_stat(sim, "repeated_by_key"), 0);
+	ck_assert_int_eq(sim_stat(sim, "calls"), 2 * ROWS);
+}
+
+START_TEST(full_in_mid_run)
+{
+	const char *disk = dir_new();
+	const char *state_dir = dir_path(disk, "state");
+	struct daemon *daemon;
+	struct sim *sim;
+	struct wire *wire;
+	json_object *status, *task;
+	int64_t id;
+
+	ck_assert(enter_namespace());
+	ck_assert_int_eq(mount("tmpfs", disk, "tmpfs", 0, DISK_SIZE), 0);
+	daemon = daemon_start(&(struct daemon_options) { .state_dir = state_dir });
+	sim = sim_start((const char *[]) { "--latency_seconds=0.02", NULL });
+	wire = daemon_connect(daemon);
+	id = experiment_submit(wire, &(struct experiment) {
+		.rows = ROWS, .n_criteria = 1, .url = sim_url(sim), .max_connections = 8 });
+	experiment_await_recorded(wire, id, at_int(task_get(wire, id), "experiment_id"), 40);
+	fill(disk);
+	await_hold(wire, id);
+	status = wire_call(wire, "GetStatus", "{}");
+	ck_assert(at_bool(status, "storage.full"));
+	/* A submission says so; reading goes on. */
+	wire_refused(wire, "StorageFull", "RunExperiment", "%s",
+		     experiment_request(&(struct experiment) { .name = "other", .rows = 3 }));
+	wire_refused(wire, "StorageFull", "CreateCollection", "{'collection':{'name':'X'}}");
+	ck_assert(daemon_is_well(daemon));
+	ck_assert(has_hold(wire, id));
+	/* Room again. */
+	ck_assert_int_eq(unlink(dir_path(disk, "filler")), 0);
+	task = task_await_status(daemon, id, "SUCCESS");
+	ck_assert(!at_has(task, "hold"));
+	check_all(wire, sim, task);
+	wire_call(wire, "CreateCollection", "{'collection':{'name':'X'}}");
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+	ck_assert_int_eq(umount2(disk, MNT_DETACH), 0);
+}
+END_TEST
+
+/* Killed while it is full, and started without room: what is recorded can still be read. */
+START_TEST(killed_while_full)
+{
+	const char *disk = dir_new();
+	const char *state_dir = dir_path(disk, "state");
+	struct daemon *daemon;
+	struct sim *sim;
+	struct wire *wire;
+	int64_t id, experiment_id, recorded;
+
+	ck_assert(enter_namespace());
+	ck_assert_int_eq(mount("tmpfs", disk, "tmpfs", 0, DISK_SIZE), 0);
+	daemon = daemon_start(&(struct daemon_options) { .state_dir = state_dir });
+	sim = sim_start((const char *[]) { "--latency_seconds=0.02", NULL });
+	wire = daemon_connect(daemon);
+	id = experiment_submit(wire, &(struct experiment) {
+		.rows = ROWS, .n_criteria = 1, .url = sim_url(sim), .max_connections = 8 });
+	experiment_id = at_int(task_get(wire, id), "experiment_id");
+	experiment_await_recorded(wire, id, experiment_id, 40);
+	fill(disk);
+	await_hold(wire, id);
+	recorded = experiment_recorded(wire, experiment_id);
+	daemon_kill(daemon);
+	ck_assert_int_eq(unlink(dir_path(disk, "filler")), 0);
+	daemon_restart(daemon);
+	wire = daemon_connect(daemon);
+	ck_assert_int_ge(experiment_recorded(wire, experiment_id), recorded);
+	task_await_status(daemon, id, "SUCCESS");
+	ck_assert_int_eq(experiment_recorded(wire, experiment_id), 2 * ROWS);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+	ck_assert_int_eq(umount2(disk, MNT_DETACH), 0);
+}
+END_TEST
+
+/* Too little room for anything new, enough to finish what is there. */
+START_TEST(little_room)
+{
+	const char *disk = dir_new();
+	struct daemon *daemon;
+	struct wire *wire;
+
+	ck_assert(enter_namespace());
+	ck_assert_int_eq(mount("tmpfs", disk, "tmpfs", 0, DISK_SIZE), 0);
+	daemon = daemon_start(&(struct daemon_options) { .state_dir = dir_path(disk, "state") });
+	wire = daemon_connect(daemon);
+	fill_but(disk, 40u << 20);
+	wire_refused(wire, "StorageFull", "RunExperiment", "%s",
+		     experiment_request(&(struct experiment) { .rows = 3 }));
+	ck_assert_int_eq(unlink(dir_path(disk, "filler")), 0);
+	ck_assert_str_eq(at_text(experiment_run(wire, &(struct experiment) { .rows = 3 }), "status"),
+			 "SUCCESS");
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+	ck_assert_int_eq(umount2(disk, MNT_DETACH), 0);
+}
+END_TEST
+
+int main(void)
+{
+	pid_t pid = fork();
+
+	/* Whether a mount namespace is to be had is tried in a process of its own. */
+	if (pid == 0)
+		_exit(!enter_namespace());
+	if (process_wait(pid, WAIT_SECONDS) != 0) {
+		fputs("a mount namespace of one's own needs root\n", stderr);
+		return EXIT_SKIPPED;
+	}
+	return RUN_SUITE(full_in_mid_run, killed_while_full, little_room);
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/harness/experiment.h"
+
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/harness/harness.h"
+#include "tests/harness/json.h"
+
+#define POLL_MILLISECONDS 1
+
+/* Inline rows go in with the request that makes the collection. */
+#define INLINE_ROWS_MAX 1000
+
+/* ' stands for ", as in quoted(). */
+static void write_members(FILE *out, const char *members)
+{
+	fputc(',', out);
+	for (; *members; members++)
+		fputc(*members == '\'' ? '"' : *members, out);
+}
+
+static void write_collection(FILE *out, const struct experiment *experiment, const char *name)
+{
+	if (experiment->rows > INLINE_ROWS_MAX)
+		die("%u rows are too many for one request", experiment->rows);
+	fprintf(out, ",\"collection\":{\"content\":{\"name\":\"%s rows\",\"variables\":[", name);
+	for (unsigned i = 1; i <= experiment->rows; i++)
+		fprintf(out, "%s{\"topic\":\"topic %u of %s\"}", i > 1 ? "," : "", i, name);
+	fputs("]}}", out);
+}
+
+static void write_criteria(FILE *out, unsigned n)
+{
+	fputs(",\"criteria\":[", out);
+	for (unsigned i = 1; i <= n; i++)
+		fprintf(out, "%s\"Is it about {{topic}} in way %u?\"", i > 1 ? "," : "", i);
+	fputs("]", out);
+}
+
+static void write_config(FILE *out, const struct experiment *experiment, const char *name)
+{
+	fprintf(out, ",\"llm_config\":{\"content\":{\"name\":\"%s config\",\"provider\":\"openai\","
+		     "\"llm_model_name\":\"m\",\"llm_base_url\":\"%s\"",
+		name, experiment->url);
+	if (experiment->api_key)
+		fprintf(out, ",\"api_key\":\"%s\"", experiment->api_key);
+	if (experiment->max_connections)
+		fprintf(out, ",\"max_connections\":%u", experiment->max_connections);
+	if (experiment->config)
+		write_members(out, experiment->config);
+	fputs("}}", out);
+}
+
+char *experiment_request(const struct experiment *experiment)
+{
+	const char *name = experiment->name ? experiment->name : "Experiment";
+	char *request;
+	size_t size;
+	FILE *out = open_memstream(&request, &size);
+
+	if (!out)
+		die("out of memory");
+	fprintf(out, "{\"name\":\"%s\"", name);
+	if (!experiment->more || !strstr(experiment->more, "prompt_template"))
+		fprintf(out, ",\"prompt_template\":{\"content\":{\"name\":\"%s prompt\","
+			     "\"messages\":[{\"role\":\"user\",\"content\":\"Tell of {{topic}}.\"}]}}",
+			name);
+	if (experiment->rows)
+		write_collection(out, experiment, name);
+	if (experiment->n_criteria)
+		write_criteria(out, experiment->n_criteria);
+	if (experiment->url)
+		write_config(out, experiment, name);
+	if (experiment->more)
+		write_members(out, experiment->more);
+	fputs("}", out);
+	fclose(out);
+	return request;
+}
+
+int64_t experiment_submit(struct wire *wire, const struct experiment *experiment)
+{
+	struct experiment detached = *experiment;
+	char *request;
+	json_object *reply;
+	int64_t id;
+
+	detached.more = experiment->more ? text("%s,'detach':true", experiment->more) :
+					   "'detach':true";
+	request = experiment_request(&detached);
+	reply = wire_call(wire, "RunExperiment", "%s", request);
+	id = at_int(reply, "task.id");
+	json_object_put(reply);
+	free(request);
+	return id;
+}
+
+json_object *experiment_run(struct wire *wire, const struct experiment *experiment)
+{
+	char *request = experiment_request(experiment);
+	json_object *reply = wire_call(wire, "RunExperiment", "%s", request);
+	json_object *task = at_json(reply, "task");
+
+	if (!task)
+		die("no task in %s", json_object_to_json_string(reply));
+	json_object_get(task);
+	json_object_put(reply);
+	free(request);
+	return task;
+}
+
+/* ---- Tasks ---- */
+
+json_object *task_await(const struct daemon *daemon, int64_t id)
+{
+	struct wire *wire = daemon_connect(daemon);
+	json_object *reply = wire_call(wire, "WatchTask", "{'id':%lld}", (long long)id);
+	json_object *task = json_object_get(at_json(reply, "task"));
+
+	if (!task)
+		die("no task in %s", json_object_to_json_string(reply));
+	json_object_put(reply);
+	wire_close(wire);
+	return task;
+}
+
+json_object *task_await_status(const struct daemon *daemon, int64_t id, const char *status)
+{
+	json_object *task = task_await(daemon, id);
+
+	if (!at_is(task, "status", status))
+		die("%s was expected: %s\nthe daemon's log: %s", status,
+		    json_object_to_json_string(task), daemon_log(daemon));
+	return task;
+}
+
+json_object *task_get(struct wire *wire, int64_t id)
+{
+	json_object *reply = wire_call(wire, "GetTask", "{'id':%lld}", (long long)id);
+	json_object *task = json_object_get(at_json(reply, "task"));
+
+	json_object_put(reply);
+	return task;
+}
+
+static int64_t count_of(struct wire *wire, const char *method, int64_t experiment_id)
+{
+	json_object *reply = wire_call(wire, method,
+				       "{'experiment':{'id':%lld},'limit':1,'count':true}",
+				       (long long)experiment_id);
+	int64_t count = at_int(reply, "count");
+
+	json_object_put(reply);
+	return count;
+}
+
+int64_t experiment_recorded(struct wire *wire, int64_t experiment_id)
+{
+	return count_of(wire, "ListResponses", experiment_id) +
+	       count_of(wire, "ListRatings", experiment_id);
+}
+
+static bool has_ended(struct wire *wire, int64_t task_id)
+{
+	json_object *task = task_get(wire, task_id);
+	bool ended = at_has(task, "finished_at");
+
+	json_object_put(task);
+	return ended;
+}
+
+int64_t experiment_await_recorded(struct wire *wire, int64_t task_id, int64_t experiment_id,
+				  int64_t at_least)
+{
+	double deadline = now_seconds() + WAIT_SECONDS;
+	int64_t recorded;
+
+	while ((recorded = experiment_recorded(wire, experiment_id)) < at_least &&
+	       !has_ended(wire, task_id)) {
+		if (now_seconds() > deadline)
+			die("only %lld of %lld responses and ratings are recorded",
+			    (long long)recorded, (long long)at_least);
+		(void)poll(NULL, 0, POLL_MILLISECONDS);
+	}
+	return recorded;
+}
+
+/* ---- Lists ---- */
+
+json_object *list_all(struct wire *wire, const char *method, const char *parameters, ...)
+{
+	json_object *all = json_object_new_array();
+	va_list arguments;
+	bool continues = true;
+	char *members;
+
+	va_start(arguments, parameters);
+	members = vquoted(parameters, arguments);
+	va_end(arguments);
+	wire_start(wire, "'more':true", method, "{%s%s'limit':1000}", members,
+		   members[0] ? "," : "");
+	free(members);
+	while (continues) {
+		json_object *reply = wire_next(wire);
+		size_t n;
+
+		if (at_has(reply, "error"))
+			die("%s failed: %s", method, json_object_to_json_string(reply));
+		n = at_count(reply, "parameters.items");
+		for (size_t i = 0; i < n; i++)
+			json_object_array_add(all, json_object_get(json_object_array_get_idx(
+							   at_json(reply, "parameters.items"), i)));
+		continues = at_has(reply, "continues") && at_bool(reply, "continues");
+		json_object_put(reply);
+	}
+	return all;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* Listings: pages, cursors, counts, and what filters leave out. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/harness/suite.h"
+
+static struct daemon *server;
+static struct wire *wire;
+
+/* Some of its responses fail. */
+static json_object *run_failing(void)
+{
+	struct sim *sim = sim_start((const char *[]) { "--content_filter_rate=0.2", NULL });
+	json_object *task;
+
+	server = daemon_start(NULL);
+	wire = daemon_connect(server);
+	task = experiment_run(wire, &(struct experiment) {
+		.rows = 33, .n_criteria = 2, .url = sim_url(sim), .max_connections = 4 });
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	return task;
+}
+
+/* Pages of seven: each item once, in the order of ids. */
+START_TEST(pages)
+{
+	long long experiment_id = at_int(run_failing(), "experiment_id");
+	json_object *all = list_all(wire, "ListResponses", "'experiment':{'id':%lld}", experiment_id);
+	const char *next = "\"count\":true";
+	int64_t before = 0;
+	size_t n = 0;
+
+	ck_assert_uint_eq(json_object_array_length(all), 33);
+	while (next) {
+		json_object *page = wire_call(wire, "ListResponses",
+					      "{'experiment':{'id':%lld},'limit':7,%s}", experiment_id,
+					      next);
+
+		if (n == 0)
+			ck_assert_int_eq(at_int(page, "count"), 33);
+		for (size_t i = 0; i < at_count(page, "items"); i++, n++) {
+			int64_t id = at_int(page, text("items.%zu.id", i));
+
+			ck_assert_int_gt(id, before);
+			before = id;
+		}
+		next = at_has(page, "next_cursor") ?
+			       quoted("'cursor':'%s'", at_text(page, "next_cursor")) : NULL;
+	}
+	ck_assert_uint_eq(n, 33);
+	wire_refused(wire, "org.varlink.service.InvalidParameter", "ListResponses",
+		     "{'experiment':{'id':%lld},'cursor':'no cursor'}", experiment_id);
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
+START_TEST(filters)
+{
+	json_object *task = run_failing(), *failed, *good, *yes, *page;
+	long long experiment_id = at_int(task, "experiment_id");
+	int64_t criterion_id;
+	size_t n;
+
+	failed = list_all(wire, "ListResponses", "'experiment':{'id':%lld},'failed':true", experiment_id);
+	good = list_all(wire, "ListResponses", "'experiment':{'id':%lld},'failed':false", experiment_id);
+	ck_assert_uint_gt(json_object_array_length(failed), 0);
+	ck_assert_uint_eq(json_object_array_length(failed) + json_object_array_length(good), 33);
+	ck_assert_int_eq((int64_t)json_object_array_length(failed),
+			 at_int(task, "result.results.failed_responses"));
+	ck_assert(at_has(failed, "0.error.message"));
+	criterion_id = at_int(good, "0.ratings.0.criterion.id");
+	yes = list_all(wire, "ListResponses",
+		       "'experiment':{'id':%lld},'criterion_id':%lld,'rating':'YES'", experiment_id,
+		       (long long)criterion_id);
+	for (n = 0; n < json_object_array_length(yes); n++) {
+		bool met = false;
+
+		for (size_t i = 0; i < 2; i++) {
+			const char *rating = text("%zu.ratings.%zu", n, i);
+
+			met |= at_int(yes, text("%s.criterion.id", rating)) == criterion_id &&
+			       at_is(yes, text("%s.rating", rating), "YES");
+		}
+		ck_assert(met);
+	}
+	page = wire_call(wire, "ListRatings", "{'experiment':{'id':%lld},'response_id':%lld}",
+			 experiment_id, (long long)at_int(good, "0.id"));
+	ck_assert_uint_eq(at_count(page, "items"), 2);
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
+/* What ListTasks leaves out. */
+START_TEST(task_filters)
+{
+	json_object *tasks, *page, *last;
+	const char *since;
+
+	server = daemon_start(NULL);
+	wire = daemon_connect(server);
+	for (int i = 0; i < 3; i++)
+		experiment_run(wire, &(struct experiment) { .name = text("E%d", i), .rows = 1 });
+	experiment_run(wire, &(struct experiment) {
+		.more = "'collection':{'content':{'name':'none'}}" });
+	tasks = list_all(wire, "ListTasks", "%s", "");
+	ck_assert_uint_eq(json_object_array_length(tasks), 4);
+	/* The newest first. */
+	ck_assert_str_eq(at_text(tasks, "0.status"), "REJECTED");
+	ck_assert_int_gt(at_int(tasks, "0.id"), at_int(tasks, "3.id"));
+	ck_assert_uint_eq(json_object_array_length(list_all(wire, "ListTasks", "'status':'SUCCESS'")), 3);
+	ck_assert_uint_eq(json_object_array_length(list_all(wire, "ListTasks", "'status':'PENDING'")), 0);
+	ck_assert_uint_eq(json_object_array_length(list_all(wire, "ListTasks", "'kind':'experiment'")), 4);
+	since = at_text(tasks, "1.created_at");
+	last = list_all(wire, "ListTasks", "'since':'%s'", since);
+	ck_assert_uint_ge(json_object_array_length(last), 2);
+	ck_assert_uint_le(json_object_array_length(last), 4);
+	page = wire_call(wire, "ListTasks", "{'limit':3,'count':true}");
+	ck_assert_uint_eq(at_count(page, "items"), 3);
+	ck_assert_int_eq(at_int(page, "count"), 4);
+	page = wire_call(wire, "ListTasks", "{'limit':3,'cursor':'%s'}", at_text(page, "next_cursor"));
+	ck_assert_uint_eq(at_count(page, "items"), 1);
+	ck_assert(!at_has(page, "next_cursor"));
+	ck_assert_int_eq(at_int(page, "items.0.id"), at_int(tasks, "3.id"));
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_SUITE(pages, filters, task_filters);
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Running what is there already: an experiment by its name, again, with the same key, changed,
+ * and with faults on the way.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/harness/suite.h"
+
+static const char *const hanging[] = { "--hang_rate=1", NULL };
+
+/* Cancelled in the middle, run again: only what is missing is asked for. */
+START_TEST(run_again)
+{
+	struct daemon *daemon = daemon_start(NULL);
+	struct sim *sim = sim_start((const char *[]) { "--latency_seconds=0.02", NULL });
+	struct wire *wire = daemon_connect(daemon);
+	struct experiment experiment = { .rows = 60, .n_criteria = 1, .url = sim_url(sim),
+					 .max_connections = 4 };
+	int64_t id = experiment_submit(wire, &experiment);
+	int64_t experiment_id = at_int(task_get(wire, id), "experiment_id");
+	json_object *reply, *task;
+	int64_t recorded;
+
+	experiment_await_recorded(wire, id, experiment_id, 20);
+	reply = wire_call(wire, "CancelTask", "{'id':%lld}", (long long)id);
+	ck_assert_str_eq(at_text(reply, "task.status"), "REVOKED");
+	recorded = experiment_recorded(wire, experiment_id);
+	ck_assert_int_lt(recorded, 120);
+	sim_reset(sim);
+	reply = wire_call(wire, "RunExperiment", "{'experiment':{'id':%lld}}",
+			  (long long)experiment_id);
+	task = at_json(reply, "task");
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	ck_assert_int_eq(at_int(task, "retry_of"), id);
+	ck_assert_int_eq(experiment_recorded(wire, experiment_id), 120);
+	ck_assert_int_eq(sim_stat(sim, "answered"), 120 - recorded);
+	/* Finished: nothing is missing, nothing is asked for. */
+	sim_reset(sim);
+	reply = wire_call(wire, "RunExperiment", "{'experiment':{'name':'Experiment'}}");
+	ck_assert_str_eq(at_text(reply, "task.status"), "SUCCESS");
+	ck_assert_int_eq(sim_stat(sim, "calls"), 0);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+START_TEST(existing_name)
+{
+	struct daemon *daemon = daemon_start(NULL);
+	struct sim *sim = sim_start(NULL);
+	struct wire *wire = daemon_connect(daemon);
+	struct experiment experiment = { .rows = 5, .n_criteria = 1, .url = sim_url(sim) };
+	json_object *task = experiment_run(wire, &experiment);
+	int64_t first = at_int(task, "experiment_id");
+	char *request = experiment_request(&experiment);
+	json_object *reply;
+
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	reply = wire_refused(wire, "Conflict", "RunExperiment", "%s", request);
+	ck_assert_str_eq(at_text(reply, "parameters.resource_type"), "experiment");
+	ck_assert_str_eq(at_text(reply, "parameters.resource_name"), "Experiment");
+	ck_assert_int_eq(at_int(reply, "parameters.resource_id"), first);
+
+	/* With update_existing the finished one is answered as it is. */
+	sim_reset(sim);
+	experiment.more = "'update_existing':true";
+	task = experiment_run(wire, &experiment);
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	ck_assert_int_eq(at_int(task, "experiment_id"), first);
+	ck_assert_int_eq(sim_stat(sim, "calls"), 0);
+
+	/* Other content is an experiment of its own. */
+	experiment.more = "'update_existing':true";
+	experiment.rows = 6;
+	task = experiment_run(wire, &experiment);
+	ck_assert_msg(at_is(task, "status", "SUCCESS"), "%s", json_object_to_json_string(task));
+	ck_assert_int_ne(at_int(task, "experiment_id"), first);
+	reply = wire_call(wire, "GetExperiment", "{'experiment':{'id':%lld}}",
+			  (long long)at_int(task, "experiment_id"));
+	ck_assert_str_eq(at_text(reply, "experiment.name"), "Experiment #2");
+
+	/* And one that is wanted afresh is a new one in any case. */
+	experiment.more = "'update_existing':true,'run_afresh':true";
+	task = experiment_run(wire, &experiment);
+	reply = wire_call(wire, "GetExperiment", "{'experiment':{'id':%lld}}",
+			  (long long)at_int(task, "experiment_id"));
+	ck_assert_str_eq(at_text(reply, "experiment.name"), "Experiment #3");
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+START_TEST(second_run_conflicts)
+{
+	struct daemon *daemon = daemon_start(NULL);
+	struct sim *sim = sim_start(hanging);
+	struct wire *wire = daemon_connect(daemon);
+	int64_t id = experiment_submit(wire, &(struct experiment) {
+		.rows = 5, .n_criteria = 1, .url = sim_url(sim) });
+	json_object *reply = wire_refused(wire, "Conflict", "RunExperiment",
+					  "{'experiment':{'name':'Experiment'}}");
+
+	ck_assert_str_eq(at_text(reply, "parameters.resource_type"), "experiment");
+	ck_assert(strstr(at_text(reply, "parameters.reason"), text("task %lld", (long long)id)) != NULL);
+	wire_call(wire, "CancelTask", "{'id':%lld}", (long long)id);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+START_TEST(idempotency)
+{
+	struct daemon *daemon = daemon_start(NULL);
+	struct sim *sim = sim_start(NULL);
+	struct wire *wire = daemon_connect(daemon);
+	struct experiment experiment = { .rows = 8, .n_criteria = 1, .url = sim_url(sim),
+					 .more = "'idempotency_key':'key 1'" };
+	int64_t id = experiment_submit(wire, &experiment);
+	json_object *task;
+	char *request;
+
+	/* The same again, while it runs and after: the same task. */
+	ck_assert_int_eq(experiment_submit(wire, &experiment), id);
+	task = task_await_status(daemon, id, "SUCCESS");
+	ck_assert_int_eq(experiment_submit(wire, &experiment), id);
+	ck_assert_int_eq(sim_stat(sim, "calls"), 16);
+	/* It stays so over a restart. */
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+	daemon_restart(daemon);
+	wire = daemon_connect(daemon);
+	task = experiment_run(wire, &experiment);
+	ck_assert_int_eq(at_int(task, "id"), id);
+	/* Another request under the key is none of it. */
+	experiment.name = "Other";
+	request = experiment_request(&experiment);
+	wire_refused(wire, "Conflict", "RunExperiment", "%s", request);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+/* An endpoint at its worst: whatever it does, each item ends with an answer or an error. */
+START_TEST(every_fault)
+{
+	struct daemon *daemon = daemon_start(NULL);
+	struct sim *sim = sim_start((const char *[]) {
+		"--error_500_rate=0.05", "--error_503_rate=0.05", "--reset_rate=0.05",
+		"--half_body_rate=0.05", "--garbage_rate=0.05", "--wrong_type_rate=0.05",
+		"--wrong_json_rate=0.05", "--truncated_json_rate=0.05", "--content_filter_rate=0.05",
+		"--context_length_rate=0.05", "--empty_rate=0.05", "--utf8_garbage_rate=0.05",
+		"--retry_after_seconds=0.05", "--bad_verdict_rate=0.1", NULL });
+	struct wire *wire = daemon_connect(daemon);
+	json_object *task = experiment_run(wire, &(struct experiment) {
+		.rows = 60, .n_criteria = 2, .url = sim_url(sim), .max_connections = 16 });
+	long long experiment_id = at_int(task, "experiment_id");
+	json_object *responses, *ratings;
+	size_t n_failed = 0, n_failed_ratings = 0, n_expected;
+
+	ck_assert_msg(at_is(task, "status", "SUCCESS"), "%s", json_object_to_json_string(task));
+	responses = list_all(wire, "ListResponses", "'experiment':{'id':%lld}", experiment_id);
+	ck_assert_uint_eq(json_object_array_length(responses), 60);
+	for (size_t i = 0; i < 60; i++) {
+		bool failed = at_has(responses, text("%zu.error", i));
+
+		n_failed += failed;
+		ck_assert(failed || at_has(responses, text("%zu.response_text", i)));
+	}
+	ratings = list_all(wire, "ListRatings", "'experiment':{'id':%lld}", experiment_id);
+	n_expected = 2 * (60 - n_failed);
+	ck_assert_uint_eq(json_object_array_length(ratings), n_expected);
+	for (size_t i = 0; i < n_expected; i++)
+		n_failed_ratings += at_has(ratings, text("%zu.error", i));
+	ck_assert_int_eq(at_int(task, "result.results.failed_responses"), (int64_t)n_failed);
+	ck_assert_int_eq(at_int(task, "result.results.failed_ratings"), (int64_t)n_failed_ratings);
+	ck_assert_uint_lt(n_failed, 30);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+/* 429 and Retry-After are waits, not attempts: even with no retry allowed all is answered. */
+START_TEST(rate_limited)
+{
+	struct daemon *daemon = daemon_start(NULL);
+	struct sim *sim = sim_start((const char *[]) {
+		"--rate_limit=20", "--rate_window_seconds=0.5", "--retry_after_seconds=0.5", NULL });
+	struct wire *wire = daemon_connect(daemon);
+	json_object *task = experiment_run(wire, &(struct experiment) {
+		.rows = 40, .n_criteria = 1, .url = sim_url(sim), .max_connections = 16,
+		.config = "'max_retries':0" });
+	json_object *stats = sim_stats(sim);
+
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	ck_assert_int_eq(at_int(task, "progress.failed"), 0);
+	ck_assert_int_eq(at_int(stats, "answered"), 80);
+	ck_assert_int_gt(at_int(stats, "by_status.429"), 0);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+START_TEST(time_limit)
+{
+	struct daemon *daemon = daemon_start(NULL);
+	struct sim *sim = sim_start(hanging);
+	struct wire *wire = daemon_connect(daemon);
+	double start = now_seconds();
+	json_object *task = experiment_run(wire, &(struct experiment) {
+		.rows = 5, .n_criteria = 1, .url = sim_url(sim), .more = "'time_limit_seconds':0.5" });
+
+	ck_assert_str_eq(at_text(task, "status"), "TIMEOUT");
+	ck_assert_double_ge(at_number(task, "running_seconds"), 0.5);
+	ck_assert_double_ge(now_seconds() - start, 0.5);
+	sim_await(sim, "closed_early", 5);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_SUITE(run_again, existing_name, second_run_conflicts, idempotency, every_fault,
+			 rate_limited, time_limit);
+}

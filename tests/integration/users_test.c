@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One daemon for several users: each sees and changes only what is theirs, root all. A second
+ * user is a process that has become one, so root is needed.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/harness/suite.h"
+
+#define OTHER_UID 65534
+
+static struct daemon *server;
+
+static const char *folder_of(const char *path)
+{
+	return text("%.*s", (int)(strrchr(path, '/') - path), path);
+}
+
+static void start_system(void)
+{
+	const char *folder;
+
+	server = daemon_start(&(struct daemon_options) {
+		.arguments = (const char *[]) { "--system", NULL } });
+	/* The way to the socket is free for all, as it is in /run. */
+	folder = folder_of(daemon_socket(server));
+	ck_assert_int_eq(chmod(folder, 0711), 0);
+	ck_assert_int_eq(chmod(folder_of(folder), 0711), 0);
+}
+
+/* Runs it as another user; it reports by its checks and by ending well. */
+static void as_other(void (*run)(struct wire *wire, int64_t id), int64_t id)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		if (setgid(OTHER_UID) < 0 || setuid(OTHER_UID) < 0)
+			die("setuid: %s", strerror(errno));
+		run(daemon_connect(server), id);
+		exit(EXIT_SUCCESS);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "what the other user did failed");
+}
+
+static void must(bool condition, const char *what)
+{
+	if (!condition)
+		die("%s", what);
+}
+
+static void see_nothing(struct wire *wire, int64_t id)
+{
+	static const char *const lists[] = { "ListTasks", "ListExperiments" };
+
+	for (size_t i = 0; i < 2; i++)
+		must(json_object_array_length(list_all(wire, lists[i], "%s", "")) == 0, lists[i]);
+	wire_refused(wire, "NotFound", "GetTask", "{'id':%lld}", (long long)id);
+	wire_refused(wire, "NotFound", "WatchTask", "{'id':%lld}", (long long)id);
+	wire_refused(wire, "NotFound", "CancelTask", "{'id':%lld}", (long long)id);
+	wire_refused(wire, "NotFound", "ListTaskLogs", "{'id':%lld}", (long long)id);
+	for (int by_id = 0; by_id < 2; by_id++) {
+		const char *ref = by_id ? "\"id\":1" : "\"name\":\"Experiment\"";
+
+		wire_refused(wire, "NotFound", "GetExperiment", "{'experiment':{%s}}", ref);
+		wire_refused(wire, "NotFound", "ListResponses", "{'experiment':{%s}}", ref);
+		wire_refused(wire, "NotFound", "ListRatings", "{'experiment':{%s}}", ref);
+		wire_refused(wire, "NotFound", "RunExperiment", "{'experiment':{%s}}", ref);
+	}
+	wire_refused(wire, "NotFound", "GetCollection", "{'collection':{'id':1}}");
+	wire_refused(wire, "NotFound", "ListTemplateVariables", "{'collection':{'id':1}}");
+	wire_refused(wire, "NotFound", "ClearCollection", "{'collection':{'id':1}}");
+	wire_refused(wire, "NotFound", "AddTemplateVariables",
+		     "{'collection':{'id':1},'variables':[{'a':'b'}]}");
+	wire_refused(wire, "NotFound", "GetPromptTemplate", "{'prompt_template':{'id':1}}");
+	wire_refused(wire, "NotFound", "GetLLMConfig", "{'llm_config':{'name':'Experiment config'}}");
+	/* Its own has the same names, and nothing to do with the other. */
+	must(at_is(experiment_run(wire, &(struct experiment) { .rows = 3, .n_criteria = 1 }), "status",
+		   "SUCCESS"), "the other user's own experiment");
+	must(json_object_array_length(list_all(wire, "ListTasks", "%s", "")) == 1, "its own task");
+}
+
+/* What one user may refer to is not in another's reach by a guessed id. */
+static void use_foreign(struct wire *wire, int64_t id)
+{
+	json_object *reply;
+
+	(void)id;
+	wire_start(wire, "", "RunExperiment",
+		   "{'name':'thief','collection':{'ref':{'id':1}},'prompt_template':{'ref':{'id':1}},"
+		   "'llm_config':{'ref':{'name':'simulated'}}}");
+	reply = wire_next(wire);
+	must(at_is(reply, "error", "org.elluminate.NotFound"), json_object_to_json_string(reply));
+}
+
+/* References are resolved by the daemon, which may read what the user may not. */
+static void use_references(struct wire *wire, int64_t id)
+{
+	static const char *const refs[] = { "env:HOME", "file:/etc/shadow", "credential:key" };
+
+	(void)id;
+	for (size_t i = 0; i < 3; i++)
+		wire_refused(wire, "org.varlink.service.PermissionDenied", "CreateLLMConfig",
+			     "{'llm_config':{'name':'r','provider':'openai','llm_model_name':'m',"
+			     "'llm_base_url':'http://127.0.0.1:9/v1','api_key_ref':'%s'}}", refs[i]);
+}
+
+START_TEST(each_user_has_his_own)
+{
+	struct sim *sim = sim_start((const char *[]) { "--hang_rate=1", NULL });
+	struct wire *wire;
+	json_object *task;
+	int64_t id;
+
+	start_system();
+	wire = daemon_connect(server);
+	id = experiment_submit(wire, &(struct experiment) {
+		.rows = 5, .n_criteria = 1, .url = sim_url(sim) });
+	as_other(see_nothing, id);
+	as_other(use_foreign, id);
+	as_other(use_references, id);
+	/* Root sees both, and may end what the other has begun. */
+	ck_assert_uint_eq(json_object_array_length(list_all(wire, "ListTasks", "%s", "")), 2);
+	task = task_get(wire, id);
+	ck_assert_str_eq(at_text(task, "status"), "STARTED");
+	ck_assert_int_eq(at_int(task, "owner_uid"), getuid());
+	ck_assert_int_eq(at_int(task_get(wire, id + 1), "owner_uid"), OTHER_UID);
+	ck_assert_str_eq(at_text(wire_call(wire, "CancelTask", "{'id':%lld}", (long long)id),
+				 "task.status"), "REVOKED");
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
+/* A user's own daemon serves nobody else. */
+START_TEST(private_socket)
+{
+	struct stat status;
+	struct daemon *daemon = daemon_start(NULL);
+
+	ck_assert_int_eq(stat(daemon_socket(daemon), &status), 0);
+	ck_assert_uint_eq(status.st_mode & 0777, 0600);
+	ck_assert_int_eq(stat(daemon_state_dir(daemon), &status), 0);
+	ck_assert_uint_eq(status.st_mode & 0777, 0700);
+	ck_assert_int_eq(stat(dir_path(daemon_state_dir(daemon), "elluminate.db"), &status), 0);
+	ck_assert_uint_eq(status.st_mode & 0777, 0600);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+int main(void)
+{
+	if (geteuid() != 0) {
+		fputs("a second user is to be had by root only\n", stderr);
+		return EXIT_SKIPPED;
+	}
+	return RUN_SUITE(each_user_has_his_own, private_socket);
+}

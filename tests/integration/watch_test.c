@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Those who watch: many at once, early, late, slow and returning. Each sees every log line once
+ * and in order, and the same end.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/harness/suite.h"
+
+#define ROWS 900
+
+static struct daemon *server;
+static struct sim *sim;
+
+/* Most items fail, and each failure is logged. */
+static int64_t begin(void)
+{
+	sim = sim_start((const char *[]) { "--content_filter_rate=0.7", "--latency_seconds=0.002", NULL });
+	server = daemon_start(NULL);
+	return experiment_submit(daemon_connect(server), &(struct experiment) {
+		.rows = ROWS, .url = sim_url(sim), .max_connections = 8 });
+}
+
+static void watch(struct wire *wire, int64_t id, int64_t after)
+{
+	wire_start(wire, "'more':true", "WatchTask",
+		   "{'id':%lld,'after_sequence':%lld,'min_interval_seconds':0.05}", (long long)id,
+		   (long long)after);
+}
+
+/* One reply; false: it was the last. Appends its log lines; *sequence only grows. */
+static bool read_event(struct wire *wire, FILE *logs, int64_t *sequence)
+{
+	json_object *reply = wire_next(wire);
+	json_object *event = at_json(reply, "parameters.event");
+	bool continues = at_has(reply, "continues");
+
+	ck_assert_msg(event, "%s", json_object_to_json_string(reply));
+	ck_assert_int_ge(at_int(event, "sequence"), *sequence);
+	if (at_has(event, "logs_delta")) {
+		ck_assert_int_gt(at_int(event, "sequence"), *sequence);
+		fputs(at_text(event, "logs_delta"), logs);
+	}
+	*sequence = at_int(event, "sequence");
+	if (!continues)
+		ck_assert_str_eq(at_text(event, "status"), "SUCCESS");
+	json_object_put(reply);
+	return continues;
+}
+
+static char *read_all(struct wire *wire)
+{
+	int64_t sequence = 0;
+	char *logs;
+	size_t size;
+	FILE *out = open_memstream(&logs, &size);
+
+	while (read_event(wire, out, &sequence))
+		;
+	fclose(out);
+	return logs;
+}
+
+static char *listed_logs(int64_t id)
+{
+	json_object *lines = list_all(daemon_connect(server), "ListTaskLogs", "'id':%lld",
+				      (long long)id);
+	char *logs;
+	size_t size;
+	FILE *out = open_memstream(&logs, &size);
+
+	for (size_t i = 0; i < json_object_array_length(lines); i++)
+		fprintf(out, "%s\n", at_text(json_object_array_get_idx(lines, i), "line"));
+	fclose(out);
+	return logs;
+}
+
+START_TEST(many_watchers)
+{
+	enum { N = 60 };
+	struct wire *wires[N];
+	int64_t id = begin();
+	char *logs;
+
+	for (int i = 0; i < N; i++) {
+		wires[i] = daemon_connect(server);
+		watch(wires[i], id, 0);
+	}
+	task_await_status(server, id, "SUCCESS");
+	logs = listed_logs(id);
+	ck_assert_uint_gt(strlen(logs), 10000);
+	/* Nobody has read so far: those who could not be sent more catch up now. */
+	for (int i = 0; i < N; i++)
+		ck_assert_str_eq(read_all(wires[i]), logs);
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
+/* Leaves after a few events and comes back for what followed, again and again. */
+START_TEST(returning_watcher)
+{
+	int64_t id = begin(), sequence = 0;
+	bool continues = true;
+	char *logs;
+	size_t size;
+	FILE *out = open_memstream(&logs, &size);
+
+	while (continues) {
+		struct wire *wire = daemon_connect(server);
+
+		watch(wire, id, sequence);
+		for (int i = 0; i < 5 && continues; i++)
+			continues = read_event(wire, out, &sequence);
+		wire_close(wire);
+	}
+	fclose(out);
+	ck_assert_str_eq(logs, listed_logs(id));
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
+/* Over restarts of the daemon, too. */
+START_TEST(watcher_over_restarts)
+{
+	int64_t id = begin(), sequence = 0;
+	bool continues = true;
+	char *logs;
+	size_t size;
+	FILE *out = open_memstream(&logs, &size);
+
+	for (int life = 0; continues; life++) {
+		struct wire *wire = daemon_connect(server);
+
+		watch(wire, id, sequence);
+		for (int i = 0; (i < 12 || life > 8) && continues; i++)
+			continues = read_event(wire, out, &sequence);
+		wire_close(wire);
+		if (continues) {
+			daemon_kill(server);
+			daemon_restart(server);
+		}
+	}
+	fclose(out);
+	ck_assert_str_eq(logs, listed_logs(id));
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_SUITE(many_watchers, returning_watcher, watcher_over_restarts);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How the endpoint behaves: the settings, and from them the fault of each call.
+ *
+ * A fault's rate is the setting `<name>_rate`; which call gets which fault follows from the seed
+ * and the call's number alone, so a run can be repeated.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tests/sim/bytes.h"
+
+enum fault {
+	FAULT_ERROR_500,      /* 500 */
+	FAULT_ERROR_503,      /* 503 with Retry-After */
+	FAULT_RESET,          /* a RST before any byte */
+	FAULT_HALF_BODY,      /* the head, half the body, close */
+	FAULT_HANG,           /* no answer at all */
+	FAULT_SLOW_HEADER,    /* the head a byte at a time */
+	FAULT_GARBAGE,        /* bytes that are not HTTP */
+	FAULT_WRONG_TYPE,     /* 200 with an HTML page */
+	FAULT_WRONG_JSON,     /* 200 with JSON of another shape */
+	FAULT_TRUNCATED_JSON, /* 200 with half a JSON document */
+	FAULT_CONTENT_FILTER, /* 400 content_filter */
+	FAULT_CONTEXT_LENGTH, /* 400 context_length_exceeded */
+	FAULT_EMPTY,          /* 200 with empty content, finish_reason length */
+	FAULT_UTF8_GARBAGE,   /* 200 with invalid UTF-8 and a NUL in the content */
+	_FAULT_MAX,
+	FAULT_NONE = _FAULT_MAX,
+};
+
+struct behaviour {
+	double latency_seconds;
+	double latency_jitter_seconds; /* up to so much more */
+	double stream_delta_seconds;   /* between the pieces of a streamed answer */
+	double slow_byte_seconds;
+	int64_t concurrency_limit; /* 0: none */
+	bool concurrency_queue;    /* over the limit: wait, instead of 429 */
+	int64_t rate_limit;        /* calls in a window; 0: none */
+	double rate_window_seconds;
+	double retry_after_seconds; /* 0: no such header */
+	char *api_key;              /* NULL: none needed */
+	char *model;                /* NULL: any */
+	char *fixed_answer;         /* NULL: generated text */
+	double fault_rates[_FAULT_MAX];
+	double bad_verdict_rate;
+	int64_t fail_first_n;
+	int64_t faults_until; /* 0: for ever */
+	bool refuse_schema;
+	bool need_max_completion_tokens;
+	int64_t seed;
+};
+
+void behaviour_init(struct behaviour *behaviour);
+void behaviour_done(struct behaviour *behaviour);
+
+/* Sets one setting from text, as the command line does. False, with a message, when there is no
+ * such setting or the value does not fit. */
+bool behaviour_set(struct behaviour *behaviour, struct span name, const char *value,
+		   struct bytes *error);
+
+/* Applies a JSON object of settings: all of them, or none and a message. */
+bool behaviour_apply_json(struct behaviour *behaviour, struct span json, struct bytes *error);
+void behaviour_print_json(const struct behaviour *behaviour, struct bytes *out);
+void behaviour_print_help(struct bytes *out);
+
+const char *fault_name(enum fault fault);
+enum fault behaviour_fault(const struct behaviour *behaviour, uint64_t number);
+double behaviour_bad_verdict_rate(const struct behaviour *behaviour, uint64_t number);
+int64_t behaviour_latency_usec(const struct behaviour *behaviour, uint64_t number);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One call for a completion, from the request to the last byte of its answer: refusals, the
+ * limits, the latency, the fault, the sending.
+ *
+ * The answer is made before the latency passes, so that only sending is left when it has. A call
+ * in the queue of `waiting` is not in flight. Each call ends in exactly one place, call_end.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct http_conn;
+struct http_request;
+struct simulator;
+
+void chat_call_start(struct simulator *simulator, struct http_conn *conn,
+		     const struct http_request *request, int64_t received_usec);
+bool chat_call_authorised(const struct simulator *simulator, const struct http_request *request);
+
+void chat_calls_init(struct simulator *simulator);
+/* To be called after a change of the concurrency limit: lets waiting calls in. */
+void chat_calls_admit(struct simulator *simulator);
+/* Frees what is left once the connections are gone. */
+void chat_calls_done(struct simulator *simulator);

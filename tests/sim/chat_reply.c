@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/sim/chat_reply.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/backend/simulated_text.h"
+#include "tests/sim/http_conn.h"
+
+static const struct {
+	int status;
+	const char *message, *type, *code;
+	bool retry_after;
+} refusals[] = {
+	[CHAT_REFUSAL_KEY] = { 401, "Incorrect API key provided.", "invalid_request_error",
+			       "invalid_api_key", false },
+	[CHAT_REFUSAL_RATE] = { 429, "Rate limit reached for requests.", "requests",
+				"rate_limit_exceeded", true },
+	[CHAT_REFUSAL_CONCURRENCY] = { 429, "Too many requests at once.", "requests",
+				       "concurrency_limit_exceeded", true },
+	[CHAT_REFUSAL_REQUEST] = { 400, "Invalid request.", "invalid_request_error", NULL, false },
+	[CHAT_REFUSAL_MODEL] = { 404, "The model does not exist or you do not have access to it.",
+				 "invalid_request_error", "model_not_found", false },
+	[CHAT_REFUSAL_SCHEMA] = { 400,
+				  "Invalid parameter: 'response_format' of type 'json_schema' is not "
+				  "supported with this model.",
+				  "invalid_request_error", NULL, false },
+	[CHAT_REFUSAL_MAX_TOKENS] = { 400,
+				      "Unsupported parameter: 'max_tokens' is not supported with this "
+				      "model. Use 'max_completion_tokens' instead.",
+				      "invalid_request_error", "unsupported_parameter", false },
+	[CHAT_REFUSAL_CONTENT_FILTER] = { 400,
+					  "The response was filtered due to the content management "
+					  "policy.",
+					  "invalid_request_error", "content_filter", false },
+	[CHAT_REFUSAL_CONTEXT_LENGTH] = { 400,
+					  "This model's maximum context length is 8 tokens. Please "
+					  "reduce the length of the messages.",
+					  "invalid_request_error", "context_length_exceeded", false },
+	[CHAT_REFUSAL_ERROR_500] = { 500, "The server had an error while processing your request.",
+				     "server_error", NULL, false },
+	[CHAT_REFUSAL_ERROR_503] = { 503, "The engine is currently overloaded.", "server_error",
+				     "overloaded", true },
+};
+_Static_assert(sizeof(refusals) / sizeof(*refusals) == _CHAT_REFUSAL_MAX, "every refusal is told");
+
+void chat_reply_done(struct chat_reply *reply)
+{
+	bytes_done(&reply->out);
+}
+
+static void put(struct chat_reply *reply, int status, const char *content_type, const char *headers,
+		struct span body)
+{
+	http_head(&reply->out, status, content_type, headers, body.size);
+	reply->head_size = reply->out.size;
+	bytes_append(&reply->out, body.data, body.size);
+	reply->status = status;
+}
+
+void chat_reply_refuse(struct chat_reply *reply, const struct behaviour *behaviour,
+		       enum chat_refusal refusal, const char *message)
+{
+	double retry_after_seconds = refusals[refusal].retry_after ? behaviour->retry_after_seconds : 0;
+	struct bytes body = { 0 }, headers = { 0 };
+
+	chat_write_error(&body, message ? message : refusals[refusal].message,
+			 refusals[refusal].type, refusals[refusal].code);
+	/* The standard header knows whole seconds only; the other is what OpenAI adds. */
+	if (retry_after_seconds > 0)
+		bytes_printf(&headers, "Retry-After: %.0f\r\n", ceil(retry_after_seconds));
+	if (retry_after_seconds > floor(retry_after_seconds))
+		bytes_printf(&headers, "retry-after-ms: %.0f\r\n", ceil(retry_after_seconds * 1000));
+	bytes_append(&headers, "", 1);
+	put(reply, refusals[refusal].status, "application/json", headers.data,
+	    (struct span) { body.data, body.size });
+	bytes_done(&headers);
+	bytes_done(&body);
+}
+
+bool chat_reply_accepts(struct chat_reply *reply, const struct behaviour *behaviour,
+			struct span body, struct chat_request *ret_chat)
+{
+	struct bytes error = { 0 };
+	bool ok = chat_request_parse(body, ret_chat, &error);
+
+	if (!ok) {
+		bytes_append(&error, "", 1);
+		chat_reply_refuse(reply, behaviour, CHAT_REFUSAL_REQUEST, error.data);
+	} else if (behaviour->model && strcmp(behaviour->model, ret_chat->model) != 0) {
+		chat_reply_refuse(reply, behaviour, CHAT_REFUSAL_MODEL, NULL);
+		ok = false;
+	} else if (behaviour->refuse_schema && ret_chat->format == CHAT_JSON_SCHEMA) {
+		chat_reply_refuse(reply, behaviour, CHAT_REFUSAL_SCHEMA, NULL);
+		ok = false;
+	} else if (behaviour->need_max_completion_tokens && ret_chat->has_max_tokens) {
+		chat_reply_refuse(reply, behaviour, CHAT_REFUSAL_MAX_TOKENS, NULL);
+		ok = false;
+	}
+	bytes_done(&error);
+	return ok;
+}
+
+/* What the model says: a verdict, the fixed answer, a document, or plain text. */
+static void make_text(const struct behaviour *behaviour, const struct chat_request *chat,
+		      uint64_t number, struct bytes *out, struct chat_answer *answer)
+{
+	bool judge = simulated_is_judge(chat->contents, chat->n_contents);
+	char *text;
+
+	if (simulated_answer(chat->contents, chat->n_contents, behaviour->seed,
+			     behaviour_bad_verdict_rate(behaviour, number), &text,
+			     &answer->input_tokens, &answer->output_tokens) < 0)
+		text = must_have(NULL);
+	if (!judge && behaviour->fixed_answer) {
+		bytes_text(out, behaviour->fixed_answer);
+		answer->output_tokens = simulated_tokens(behaviour->fixed_answer);
+	} else if (!judge && chat->format != CHAT_TEXT) {
+		chat_structured_text(chat, text, out);
+	} else {
+		bytes_text(out, text);
+	}
+	free(text);
+}
+
+/* The body of a 200, as the fault wants it, in the form that was asked for. */
+static void make_body(const struct behaviour *behaviour, const struct chat_request *chat,
+		      uint64_t number, enum fault fault, struct bytes *out)
+{
+	static const char garbage[] = " \xff\xfe\xc3(\0\xed\xa0\x80 end";
+	struct chat_answer answer = { number, chat->model, { 0 }, "stop", 0, 0 };
+	struct bytes text = { 0 };
+
+	if (fault == FAULT_WRONG_JSON) {
+		bytes_text(out, "{\"result\":[1,2,3],\"choices\":\"none\"}");
+		return;
+	}
+	make_text(behaviour, chat, number, &text, &answer);
+	if (fault == FAULT_EMPTY) {
+		bytes_clear(&text);
+		answer.finish_reason = "length";
+	}
+	if (fault == FAULT_UTF8_GARBAGE)
+		bytes_append(&text, garbage, sizeof(garbage) - 1);
+	answer.text = (struct span) { text.data, text.size };
+	if (chat->stream && fault != FAULT_TRUNCATED_JSON)
+		chat_write_stream(out, &answer, chat->include_usage);
+	else
+		chat_write_answer(out, &answer);
+	bytes_done(&text);
+	if (fault == FAULT_TRUNCATED_JSON)
+		out->size /= 2;
+}
+
+static void make_stream(struct chat_reply *reply, enum fault fault, struct span body)
+{
+	bytes_text(&reply->out, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+				"Cache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n");
+	reply->head_size = reply->out.size;
+	reply->status = 200;
+	reply->play = CHAT_PLAY_EVENTS;
+	if (fault == FAULT_WRONG_JSON || fault == FAULT_TRUNCATED_JSON) {
+		chat_write_event(&reply->out, body);
+		chat_write_stream_end(&reply->out);
+	} else {
+		bytes_append(&reply->out, body.data, body.size);
+	}
+}
+
+static void make_garbage(struct chat_reply *reply)
+{
+	static const char garbage[] = "\x15\x03\x01\0\x02\x02(\x7f these bytes are no HTTP\r\n\r\n\0\xff";
+
+	bytes_append(&reply->out, garbage, sizeof(garbage) - 1);
+	reply->status = 0;
+	reply->close = true;
+}
+
+static bool make_error(struct chat_reply *reply, const struct behaviour *behaviour, enum fault fault)
+{
+	static const struct {
+		enum fault fault;
+		enum chat_refusal refusal;
+	} errors[] = {
+		{ FAULT_ERROR_500, CHAT_REFUSAL_ERROR_500 },
+		{ FAULT_ERROR_503, CHAT_REFUSAL_ERROR_503 },
+		{ FAULT_CONTENT_FILTER, CHAT_REFUSAL_CONTENT_FILTER },
+		{ FAULT_CONTEXT_LENGTH, CHAT_REFUSAL_CONTEXT_LENGTH },
+	};
+
+	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++)
+		if (errors[i].fault == fault) {
+			chat_reply_refuse(reply, behaviour, errors[i].refusal, NULL);
+			return true;
+		}
+	return false;
+}
+
+void chat_reply_make(struct chat_reply *reply, const struct behaviour *behaviour,
+		     const struct chat_request *chat, uint64_t number, enum fault fault)
+{
+	struct bytes body = { 0 };
+
+	if (make_error(reply, behaviour, fault))
+		return;
+	if (fault == FAULT_RESET || fault == FAULT_HANG) {
+		reply->play = fault == FAULT_RESET ? CHAT_PLAY_RESET : CHAT_PLAY_NOTHING;
+		return;
+	}
+	if (fault == FAULT_GARBAGE) {
+		make_garbage(reply);
+		return;
+	}
+	if (fault == FAULT_WRONG_TYPE) {
+		put(reply, 200, "text/html", "",
+		    span_of("<!DOCTYPE html>\n<html><body><h1>Sign in to continue</h1></body></html>\n"));
+		return;
+	}
+	make_body(behaviour, chat, number, fault, &body);
+	if (chat->stream)
+		make_stream(reply, fault, (struct span) { body.data, body.size });
+	else
+		put(reply, 200, "application/json", "", (struct span) { body.data, body.size });
+	bytes_done(&body);
+	reply->correct = fault != FAULT_WRONG_JSON && fault != FAULT_TRUNCATED_JSON;
+	if (fault == FAULT_SLOW_HEADER)
+		reply->play = CHAT_PLAY_SLOW_HEAD;
+	if (fault == FAULT_HALF_BODY) {
+		reply->play = CHAT_PLAY_HALF;
+		reply->correct = false;
+		reply->status = 0;
+		reply->close = true;
+	}
+}
+
+size_t chat_reply_end(const struct chat_reply *reply)
+{
+	if (reply->play == CHAT_PLAY_HALF)
+		return reply->head_size + (reply->out.size - reply->head_size) / 2;
+	return reply->out.size;
+}
+
+size_t chat_reply_event_end(const struct chat_reply *reply, size_t from)
+{
+	const char *start = reply->out.data + (from < reply->head_size ? reply->head_size : from);
+	const char *end = reply->out.data + reply->out.size;
+	const char *line_end = memmem(start, (size_t) (end - start), "\r\n", 2);
+	size_t size = 0;
+
+	for (const char *digit = start; line_end && digit < line_end; digit++)
+		size = size * 16 + (size_t) (*digit <= '9' ? *digit - '0' : *digit - 'a' + 10);
+	if (!line_end || size == 0 || size + 4 > (size_t) (end - line_end))
+		return reply->out.size;
+	return (size_t) (line_end + 2 + size + 2 - reply->out.data);
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT */
+/* The backend's pure parts: request bodies, classes of errors, delays, configs, the heap. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/backend/deadline.h"
+#include "daemon/backend/dialect.h"
+#include "daemon/backend/retry.h"
+#include "daemon/backend/target.h"
+#include "tests/unit/suite.h"
+
+static struct ellu_llm_config minimal(void)
+{
+	return (struct ellu_llm_config){
+		.struct_size = sizeof(struct ellu_llm_config),
+		.name = "c",
+		.provider = "openai",
+		.llm_model_name = "m",
+		.llm_base_url = "http://host:81/v1/",
+	};
+}
+
+static struct llm_target *make(const struct ellu_llm_config *config)
+{
+	struct llm_target *target;
+	struct fault fault = { 0 };
+
+	ck_assert_msg(llm_target_new(config, &target, &fault) == 0, "%s", fault.message);
+	return target;
+}
+
+static void refused(const struct ellu_llm_config *config, const char *field)
+{
+	struct llm_target *target;
+	struct fault fault = { 0 };
+
+	ck_assert_int_eq(llm_target_new(config, &target, &fault), ELLU_E_INVALID_PARAMETER);
+	ck_assert_str_eq(fault.field, field);
+}
+
+START_TEST(targets)
+{
+	static const struct {
+		const char *base, *url, *origin;
+	} good[] = {
+		{ NULL, "https://api.openai.com/v1/chat/completions", "https://api.openai.com" },
+		{ "http://Host:80/v1", "http://Host:80/v1/chat/completions", "http://host" },
+		{ "http://127.0.0.1:8080", "http://127.0.0.1:8080/chat/completions",
+		  "http://127.0.0.1:8080" },
+		{ "https://h/a/b/?v=1", "https://h/a/b/chat/completions?v=1", "https://h" },
+		{ "http://[::1]:5/v1", "http://[::1]:5/v1/chat/completions", "http://[::1]:5" },
+	};
+	static const char *const bad[] = { "ftp://h/v1", "file:///etc/passwd", "h/v1", "http://",
+					   "http://user:pw@h/v1", "http://h:99999/", "http://h/#f" };
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		struct ellu_llm_config config = minimal();
+		struct llm_target *target;
+
+		config.llm_base_url = good[i].base;
+		target = make(&config);
+		ck_assert_str_eq(target->url, good[i].url);
+		ck_assert_str_eq(target->origin, good[i].origin);
+		llm_target_unref(target);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		struct ellu_llm_config config = minimal();
+
+		config.llm_base_url = bad[i];
+		refused(&config, "llm_config.llm_base_url");
+	}
+}
+END_TEST
+
+START_TEST(bad_configs)
+{
+	static const struct ellu_entry newline[] = { { "X-A", "b\r\nX-C: d" } };
+	static const struct ellu_entry length[] = { { "content-length", "5" } };
+	const double temperature = 1;
+	struct ellu_llm_config config = minimal();
+
+	config.extra_headers = newline;
+	config.n_extra_headers = 1;
+	refused(&config, "llm_config.extra_headers");
+	config.extra_headers = length;
+	refused(&config, "llm_config.extra_headers");
+	config = minimal();
+	config.api_key = "a\nb";
+	refused(&config, "llm_config.api_key");
+	config = minimal();
+	config.extra_body = "{\"stream\": true}";
+	refused(&config, "llm_config.extra_body");
+	config.extra_body = "[1]";
+	refused(&config, "llm_config.extra_body");
+	config = minimal();
+	config.temperature = &temperature;
+	config.reasoning_effort = "low";
+	refused(&config, "llm_config.temperature");
+}
+END_TEST
+
+START_TEST(secrets)
+{
+	static const struct ellu_entry headers[] = { { "api-key", "header-secret" } };
+	char text[] = "key sk-123456 and again sk-123456; header-secret; application/json";
+	char cut[] = "a message that was cut at sk-12345";
+	struct ellu_llm_config config = minimal();
+	struct llm_target *target, *other;
+
+	config.api_key = "sk-123456";
+	config.extra_headers = headers;
+	config.n_extra_headers = 1;
+	target = make(&config);
+	target_redact(target, text);
+	ck_assert_str_eq(text,
+			 "key ********* and again *********; *************; application/json");
+	target_redact(target, cut);
+	ck_assert_str_eq(cut, "a message that was cut at ********");
+	config.api_key = "sk-other";
+	other = make(&config);
+	ck_assert_uint_ne(target->identity, other->identity);
+	llm_target_unref(target);
+	llm_target_unref(other);
+}
+END_TEST
+
+static void expect_body(const struct llm_call *call, const struct request_form *form,
+			const char *expected)
+{
+	struct buffer body = { 0 };
+
+	openai_write_request(call, form, &body);
+	ck_assert(!body.failed);
+	buffer_append(&body, "", 1);
+	ck_assert_str_eq(body.data, expected);
+	buffer_done(&body);
+}
+
+START_TEST(requests)
+{
+	static const struct ellu_message question = { sizeof(question), .role = "user",
+						      .content = "a \"b\"\n\x01 \xc3\xa9" };
+	static const struct ellu_message *const messages[] = { &question };
+	static const struct ellu_tool tool = { sizeof(tool), .name = "t",
+					       .parameters = "{\"type\":\"object\"}" };
+	static const struct ellu_tool *const tools[] = { &tool };
+	static const char *const stop[] = { "x", "y" };
+	const double temperature = 0.1, top_p = 1;
+	const int64_t max_tokens = 9, seed = -4;
+	struct ellu_generation_params params = ELLU_RECORD(struct ellu_generation_params);
+	struct request_form form = { STRUCTURED_JSON_SCHEMA, false };
+	struct ellu_llm_config config = minimal();
+	struct llm_call call = { .messages = messages, .n_messages = 1 };
+
+	config.temperature = &temperature;
+	config.max_tokens = &max_tokens;
+	config.system_message = "S";
+	config.extra_body = "{\"model\": \"other\", \"provider\": {\"order\": [1, null]}}";
+	call.target = make(&config);
+#define QUESTION "{\"role\":\"user\",\"content\":\"a \\\"b\\\"\\n\\u0001 \xc3\xa9\"}"
+#define EXTRA ",\"model\":\"other\",\"provider\":{\"order\":[1,null]}}"
+	call.plain = true;
+	expect_body(&call, &form,
+		    "{\"messages\":[" QUESTION "],\"max_tokens\":9,\"temperature\":0.1" EXTRA);
+	call.plain = false;
+	form.max_completion_tokens = true;
+	params.reasoning_effort = "low";
+	params.top_p = &top_p;
+	params.seed = &seed;
+	params.stop = stop;
+	params.n_stop = 2;
+	call.params = &params;
+	call.tools = tools;
+	call.n_tools = 1;
+	call.tool_choice = "t";
+	call.response_format = "{}";
+	expect_body(&call, &form,
+		    "{\"messages\":[{\"role\":\"system\",\"content\":\"S\"}," QUESTION
+		    "],\"max_completion_tokens\":9,\"top_p\":1,\"seed\":-4,\"stop\":[\"x\",\"y\"],"
+		    "\"reasoning_effort\":\"low\",\"tools\":[{\"type\":\"function\",\"function\":"
+		    "{\"name\":\"t\",\"parameters\":{\"type\":\"object\"}}}],\"tool_choice\":"
+		    "{\"type\":\"function\",\"function\":{\"name\":\"t\"}},\"response_format\":"
+		    "{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"answer\",\"schema\":{}}}"
+		    EXTRA);
+	llm_target_unref(call.target);
+}
+END_TEST
+
+/* Reads an answer's body into *call, whose arena is to be freed. */
+static enum attempt_class read_body(struct llm_call *call, const char *body)
+{
+	json_tokener *tokener = json_tokener_new_ex(64);
+	struct ellu_llm_config config = minimal();
+	struct attempt attempt = { .status = 200 };
+
+	*call = (struct llm_call){ .target = make(&config) };
+	openai_read_answer(call, tokener, body, strlen(body), &attempt);
+	llm_target_unref(call->target);
+	json_tokener_free(tokener);
+	return attempt.class;
+}
+
+START_TEST(answers)
+{
+	static const char *const broken[] = {
+		"", "null", "[]", "{}", "{\"choices\":[]}", "{\"choices\":[{}]}", "<html>",
+		"{\"error\":{\"message\":\"x\"}}", "{\"choices\":[{\"message\":{\"content\":\"x\"}}]",
+		"{\"choices\":[{\"message\":{\"content\":\"x\"}}]} trailing",
+	};
+	struct llm_call call;
+
+	for (size_t i = 0; i < sizeof(broken) / sizeof(*broken); i++)
+		ck_assert_int_eq(read_body(&call, broken[i]), ATTEMPT_RETRY);
+
+	ck_assert_int_eq(read_body(&call, "{\"choices\":[{\"message\":{\"content\":null,\"refusal\":"
+					  "\"No.\"},\"finish_reason\":\"stop\"}]}"),
+			 ATTEMPT_ANSWERED);
+	ck_assert_str_eq(call.text, "No.");
+	ck_assert_str_eq(call.finish_reason, "refusal");
+	ck_assert_int_eq(call.input_tokens, -1);
+	arena_done(&call.arena);
+
+	ck_assert_int_eq(read_body(&call, "{\"choices\":[{\"message\":{\"content\":null,\"tool_calls\":"
+					  "[{\"id\":\"i\",\"function\":{\"name\":\"f\",\"arguments\":"
+					  "\"{\\\"a\\\":1}\"}},{\"function\":{\"name\":\"g\","
+					  "\"arguments\":{}}}]}}],\"usage\":null}"),
+			 ATTEMPT_ANSWERED);
+	ck_assert_ptr_null(call.text);
+	ck_assert_str_eq(call.tool_calls,
+			 "[{\"id\":\"i\",\"name\":\"f\",\"arguments\":\"{\\\"a\\\":1}\"},"
+			 "{\"id\":\"call_1\",\"name\":\"g\",\"arguments\":\"{}\"}]");
+	arena_done(&call.arena);
+
+	ck_assert_int_eq(read_body(&call, "{\"choices\":[{\"message\":{\"content\":[{\"type\":\"text\","
+					  "\"text\":\"a\\u0000\"},{\"text\":\"b\xff\"}]}}],\"usage\":"
+					  "{\"prompt_tokens\":3,\"completion_tokens\":4,"
+					  "\"completion_tokens_details\":{\"reasoning_tokens\":2}}}"),
+			 ATTEMPT_ANSWERED);
+	ck_assert_str_eq(call.text, "a\xef\xbf\xbd" "b\xef\xbf\xbd");
+	ck_assert_int_eq(call.replaced, 2);
+	ck_assert_int_eq(call.input_tokens, 3);
+	ck_assert_int_eq(call.reasoning_tokens, 2);
+	arena_done(&call.arena);
+}
+END_TEST
+
+START_TEST(classes)
+{
+	static const struct {
+		int status;
+		enum error_hint hint;
+		int64_t wait_usec;
+		enum attempt_class class;
+		int code;
+	} table[] = {
+		{ 429, HINT_NONE, -1, ATTEMPT_WAIT, ELLU_E_BACKEND_UNAVAILABLE },
+		{ 529, HINT_NONE, -1, ATTEMPT_WAIT, ELLU_E_BACKEND_UNAVAILABLE },
+		{ 503, HINT_NONE, 0, ATTEMPT_WAIT, ELLU_E_BACKEND_UNAVAILABLE },
+		{ 503, HINT_NONE, -1, ATTEMPT_RETRY, ELLU_E_BACKEND_UNAVAILABLE },
+		{ 500, HINT_NONE, 5, ATTEMPT_RETRY, ELLU_E_BACKEND_UNAVAILABLE },
+		{ 408, HINT_NONE, -1, ATTEMPT_RETRY, ELLU_E_BACKEND_UNAVAILABLE },
+		{ 409, HINT_NONE, -1, ATTEMPT_RETRY, ELLU_E_BACKEND_UNAVAILABLE },
+		{ 425, HINT_NONE, -1, ATTEMPT_RETRY, ELLU_E_BACKEND_UNAVAILABLE },
+		{ 400, HINT_NONE, -1, ATTEMPT_ITEM, ELLU_E_BACKEND_REJECTED },
+		{ 413, HINT_NONE, -1, ATTEMPT_ITEM, ELLU_E_BACKEND_REJECTED },
+		{ 422, HINT_NONE, -1, ATTEMPT_ITEM, ELLU_E_BACKEND_REJECTED },
+		{ 401, HINT_NONE, -1, ATTEMPT_CONFIG, ELLU_E_BACKEND_AUTHENTICATION },
+		{ 403, HINT_NONE, -1, ATTEMPT_CONFIG, ELLU_E_BACKEND_AUTHENTICATION },
+		{ 403, HINT_CONTENT, -1, ATTEMPT_ITEM, ELLU_E_BACKEND_REJECTED },
+		{ 404, HINT_NONE, -1, ATTEMPT_CONFIG, ELLU_E_BACKEND_REJECTED },
+		{ 307, HINT_NONE, -1, ATTEMPT_CONFIG, ELLU_E_BACKEND_REJECTED },
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		struct attempt attempt = { .status = table[i].status, .hint = table[i].hint,
+					   .wait_usec = table[i].wait_usec };
+
+		attempt_classify(&attempt);
+		ck_assert_msg(attempt.class == table[i].class, "%d", table[i].status);
+		ck_assert_int_eq(attempt.code, table[i].code);
+	}
+}
+END_TEST
+
+START_TEST(delays)
+{
+	const int64_t wall_usec = INT64_C(784111767000000); // 06 Nov 1994 08:49:27
+
+	ck_assert_int_eq(retry_backoff_usec(1, 0.5), 250000);
+	ck_assert_int_eq(retry_backoff_usec(3, 0.5), 1000000);
+	ck_assert_int_eq(retry_backoff_usec(100, 0.5), 30000000);
+	ck_assert_int_eq(retry_backoff_usec(5, 0), 0);
+	ck_assert_int_eq(retry_wait_usec(1, 0), 500000);
+	ck_assert_int_eq(retry_wait_usec(60, 0.999999) / 1000000, 59);
+
+	ck_assert_int_eq(retry_after_usec("2", NULL, 0), 2000000);
+	ck_assert_int_eq(retry_after_usec("2", "1500", 0), 1500000);
+	ck_assert_int_eq(retry_after_usec("0", NULL, 0), 0);
+	ck_assert_int_eq(retry_after_usec(NULL, NULL, 0), -1);
+	ck_assert_int_eq(retry_after_usec("soon", NULL, 0), -1);
+	ck_assert_int_eq(retry_after_usec("-1", "nan", 0), -1);
+	ck_assert_int_eq(retry_after_usec("1e300", NULL, 0), RETRY_AFTER_MAX_USEC);
+	ck_assert_int_eq(retry_after_usec("Sun, 06 Nov 1994 08:49:37 GMT", NULL, wall_usec),
+			 10000000);
+	ck_assert_int_eq(retry_after_usec("Sun, 06 Nov 1994 08:49:07 GMT", NULL, wall_usec), 0);
+}
+END_TEST
+
+static int64_t last_usec;
+static int n_passed;
+
+static void passed(struct deadline *deadline)
+{
+	ck_assert_int_ge(deadline->usec, last_usec);
+	last_usec = deadline->usec;
+	n_passed++;
+}
+
+START_TEST(deadlines)
+{
+	static struct deadline all[500];
+	struct deadlines heap = { 0 };
+	int n_unset = 0;
+
+	ck_assert_int_eq(deadlines_reserve(&heap, 500), 0);
+	srand(1);
+	for (int i = 0; i < 500; i++) {
+		all[i].passed = passed;
+		deadline_set(&heap, &all[i], rand() % 1000);
+	}
+	for (int i = 0; i < 500; i += 3)
+		deadline_set(&heap, &all[i], rand() % 1000);
+	for (int i = 0; i < 500; i += 7, n_unset++)
+		deadline_unset(&heap, &all[i]);
+	deadlines_run(&heap, 500);
+	ck_assert_int_le(last_usec, 500);
+	ck_assert_int_gt(deadlines_next(&heap), 500);
+	deadlines_run(&heap, 1000);
+	ck_assert_int_eq(n_passed, 500 - n_unset);
+	ck_assert_int_eq(deadlines_next(&heap), DEADLINE_NEVER);
+	deadlines_done(&heap);
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_TESTS(targets, bad_configs, secrets, requests, answers, classes, delays,
+			 deadlines);
+}

@@ -1,0 +1,7 @@
+foreach(name backend_http_test backend_flow_test backend_hang_test)
+	ellu_unit_test(${name} SOURCES ${name}.c backend_fixture.c LIBS daemon)
+	target_compile_definitions(${name} PRIVATE ELLU_SIM_PATH="$<TARGET_FILE:ellu-sim>")
+	add_dependencies(${name} ellu-sim)
+endforeach()
+target_sources(backend_hang_test PRIVATE ${PROJECT_SOURCE_DIR}/tests/sim/hang_resolver.c)
+ellu_unit_test(backend_rules_test LIBS daemon)

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/* What the command reads: experiment files, CSV, JSONL. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/cli/experiment_file.h"
+#include "client/cli/json_text.h"
+#include "client/cli/rows.h"
+#include "proto/record.h"
+#include "tests/unit/suite.h"
+
+static char folder[] = "/tmp/cli-files-XXXXXX";
+
+/* A file with that content; its path lives until the next. */
+static const char *make_file(const char *name, const char *content, size_t size)
+{
+	static char path[64];
+	FILE *out;
+
+	if (strstr(folder, "XXXXXX"))
+		ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	out = fopen(path, "w");
+	ck_assert_uint_eq(fwrite(content, 1, size, out), size);
+	fclose(out);
+	return path;
+}
+
+START_TEST(comments_leave_offsets_alone)
+{
+	char text[] = "{ // one\n \"a//b\\\"\": /* two\nthree */ 1, \"c\": \"/* no */\" }";
+	char good[] = "{       \n \"a//b\\\"\":       \n         1, \"c\": \"/* no */\" }";
+	char open[] = "{ } /* ";
+	size_t offset;
+
+	ck_assert_int_eq(json_text_strip_comments(text, strlen(text), &offset), 0);
+	ck_assert_str_eq(text, good);
+	ck_assert_int_eq(json_text_strip_comments(open, strlen(open), &offset), -EINVAL);
+	ck_assert_uint_eq(offset, 4);
+}
+END_TEST
+
+START_TEST(fields_are_found_again)
+{
+	const char *text = "{\n \"a\": {\"b\": [1, {\"c\": \"x\\\"]\"}, [2]],\n  \"d\": 2}, \"aa\": 3 }";
+	static const struct {
+		const char *path;
+		int line, column;
+	} cases[] = { { "a", 2, 2 },	     { "a.b", 2, 8 },	    { "a.b[1].c", 2, 18 },
+		      { "a.b[2][0]", 2, 33 }, { "a.d", 3, 3 },	    { "a.d.nope", 3, 3 },
+		      { "aa", 3, 12 },	     { "a.b[7]", 2, 8 } };
+	size_t offset;
+	int line, column;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		ck_assert(json_text_locate(text, strlen(text), cases[i].path, &offset));
+		json_text_position(text, offset, &line, &column);
+		ck_assert_msg(line == cases[i].line && column == cases[i].column, "%s: %d:%d",
+			      cases[i].path, line, column);
+	}
+	ck_assert(!json_text_locate(text, strlen(text), "b", &offset));
+}
+END_TEST
+
+/* All rows, each as JSON, with blanks between; a complaint ends it. */
+static const char *read_rows(const char *name, const char *content, size_t size)
+{
+	static char out[4096];
+	struct complaint complaint;
+	struct rows *rows;
+	json_object *row;
+	int r = rows_open(make_file(name, content, size), &rows, &complaint);
+
+	*out = '\0';
+	for (int pass = 0; r >= 0 && pass < 2; pass++) {
+		*out = '\0';
+		while ((r = rows_next(rows, &row, &complaint)) > 0) {
+			strcat(strcat(out, json_text(row, NULL)), " ");
+			json_object_put(row);
+		}
+		if (r < 0)
+			rows_free(rows);
+		else if (pass == 0)
+			r = rows_rewind(rows, &complaint);
+		else
+			rows_free(rows);
+	}
+	if (r < 0)
+		strcat(out, strrchr(complaint.text, '/') + 1);
+	return out;
+}
+
+#define ROWS(name, text) read_rows(name, text, sizeof(text) - 1)
+
+START_TEST(csv)
+{
+	ck_assert_str_eq(ROWS("a.csv", "a,b\n1,2\n"), "{\"a\":\"1\",\"b\":\"2\"} ");
+	ck_assert_str_eq(ROWS("a.csv", "\xef\xbb\xbf" "a,b\r\n\r\n\"x,\"\"y\"\"\nz\",\r\n7"),
+			 "{\"a\":\"x,\\\"y\\\"\\nz\",\"b\":\"\"} {\"a\":\"7\"} ");
+	ck_assert_str_eq(ROWS("a.csv", "a,b\n\n1,2,3\n"), "a.csv:3: 3 cells where the header has 2");
+	ck_assert_str_eq(ROWS("a.csv", "a\n\"x\ny"), "a.csv:2: a quoted cell that does not end");
+	ck_assert_str_eq(ROWS("a.csv", "a\nx\"y\n"), "a.csv:2: a stray quotation mark");
+	ck_assert_str_eq(ROWS("a.csv", "a,\n1,2\n"), "a.csv:1: column 2 has no name");
+	ck_assert_str_eq(ROWS("a.csv", "a,a\n"), "a.csv:1: two columns named a");
+	ck_assert_str_eq(ROWS("a.csv", "a\n1\n\xff\n"),
+			 "{\"a\":\"1\"} a.csv:3: not valid UTF-8 text");
+	ck_assert_str_eq(ROWS("a.csv", "a\nx\0y\n"), "a.csv:2: not valid UTF-8 text");
+	ck_assert_str_eq(ROWS("a.csv", ""), "a.csv: no header line");
+	ck_assert_str_eq(ROWS("a.csv", "a\n"), "");
+}
+END_TEST
+
+START_TEST(jsonl)
+{
+	ck_assert_str_eq(ROWS("a.jsonl", "{\"a\":1.50}\n\n  \n{\"b\":[null]}"),
+			 "{\"a\":1.50} {\"b\":[null]} ");
+	ck_assert_str_eq(ROWS("a.ndjson", "{\"a\":1}\n[1]\n"),
+			 "{\"a\":1} a.ndjson:2: expected a JSON object");
+	ck_assert(strstr(ROWS("a.jsonl", "{\"a\":1,}\n"), "a.jsonl:1:8: "));
+	ck_assert(strstr(ROWS("a.jsonl", "{\"a\":NaN}\n"), "a.jsonl:1:6: "));
+	ck_assert(strstr(ROWS("a.jsonl", "{\"a\":1,\"a\":2}\n"), "duplicate"));
+	ck_assert(strstr(ROWS("a.txt", "x"), "expected a name that ends in .csv or .jsonl"));
+}
+END_TEST
+
+/* The request that a file becomes, or the complaint. */
+static const char *load(const char *content)
+{
+	static char out[4096];
+	const struct ellu_run_experiment_request *request;
+	const struct ellu_collection *collection;
+	struct complaint complaint;
+	struct experiment_file file;
+	struct arena arena;
+	const char *path = make_file("e.json", content, strlen(content));
+
+	if (experiment_file_load(path, &file, &complaint) < 0)
+		return strcpy(out, strrchr(complaint.text, '/') + 1);
+	arena_init(&arena);
+	if (experiment_file_request(&file, &arena, &request, &collection, &complaint) < 0)
+		strcpy(out, strrchr(complaint.text, '/') + 1);
+	else
+		strcpy(out, json_text(file.request, NULL));
+	arena_done(&arena);
+	experiment_file_done(&file);
+	return out;
+}
+
+START_TEST(files_become_requests)
+{
+	ck_assert_str_eq(load("{\"name\":\"n\",\"prompt_template\":{\"name\":\"p\",\"messages\":\"m\"},"
+			      "\"collection\":{\"name\":\"c\",\"variables\":[{\"a\":1}]},"
+			      "\"criterion_set\":\"s\",\"llm_config\":\"l\"}"),
+			 "{\"name\":\"n\",\"prompt_template\":{\"content\":{\"name\":\"p\",\"messages\":"
+			 "[{\"content\":\"m\",\"role\":\"user\"}]}},"
+			 "\"collection\":{\"ref\":{\"name\":\"c\"}},"
+			 "\"criterion_set\":{\"name\":\"s\"},\"llm_config\":{\"ref\":{\"name\":\"l\"}}}");
+	ck_assert_str_eq(load("{\"prompt_template\":{\"name\":\"p\",\"version\":2},"
+			      "\"collection\":\"c\"}"),
+			 "{\"prompt_template\":{\"ref\":{\"name\":\"p\",\"version\":2}},"
+			 "\"collection\":{\"ref\":{\"name\":\"c\"}}}");
+}
+END_TEST
+
+START_TEST(mistakes_are_told_with_their_place)
+{
+	ck_assert(strstr(load("{\n  \"colour\": 1 }"), "e.json:2:3: colour: expected"));
+	ck_assert(strstr(load("{\"llm_config\": {\"name\": \"l\", \"provider\": \"x\"}}"),
+			 "e.json:1:30: llm_config.content.provider: expected one of"));
+	ck_assert(strstr(load("{\"prompt_template\": 7}"), "e.json:1:2: prompt_template: "));
+	ck_assert(strstr(load("{\"collection\": {\"name\":\"c\",\"columns\":[{\"name\":\"\"}],"
+			      "\"variables\":[]}}"),
+			 "e.json:1:40: collection.columns[0].name: "));
+	ck_assert(strstr(load("{\"collection\": {\"name\":\"c\",\"read_only\":true}}"),
+			 "e.json:1:2: collection: expected `variables`"));
+	ck_assert(strstr(load("{\"detach\": true}"), "e.json:1:2: detach: does not belong"));
+	ck_assert(strstr(load("{\"a\": 1,}"), "e.json:1:9: "));
+	ck_assert(strstr(load("7"), "e.json:1:1: expected an object"));
+}
+END_TEST
+
+START_TEST(keys_come_from_the_environment)
+{
+	const char *file = "{\"llm_config\":{\"name\":\"l\",\"provider\":\"openai\",\"api_key\":\"$K\"}}";
+	const char *own = "{\"llm_config\":{\"name\":\"l\",\"provider\":\"openai\","
+			  "\"llm_base_url\":\"https://api.openai.com/v1\"}}";
+	const char *other = "{\"llm_config\":{\"name\":\"l\",\"provider\":\"openai\","
+			    "\"llm_base_url\":\"https://api.openai.com.evil.example/v1\"}}";
+
+	unsetenv("K");
+	setenv("OPENAI_API_KEY", "usual", 1);
+	ck_assert(strstr(load(file), "e.json:1:47: llm_config.api_key: the environment has no"));
+	setenv("K", "secret", 1);
+	ck_assert(strstr(load(file), "\"api_key\":\"secret\""));
+	ck_assert(strstr(load(own), "\"api_key\":\"usual\""));
+	ck_assert(!strstr(load(other), "usual"));
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_TESTS(comments_leave_offsets_alone, fields_are_found_again, csv, jsonl,
+			 files_become_requests, mistakes_are_told_with_their_place,
+			 keys_come_from_the_environment);
+}

@@ -1,0 +1,136 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# cli_session.sh COMMAND DAEMON: a session with the command as a user has it, daemon started by
+# the command itself: exit statuses, JSON shapes, what Ctrl-C does.
+set -eu
+command=$1
+daemon=$2
+scratch=$(mktemp -d)
+mkdir -m 700 "$scratch/run" "$scratch/bin"
+ln -s "$command" "$scratch/bin/elluminate"
+unset ELLUMINATE_SOCKET OPENAI_API_KEY
+export XDG_RUNTIME_DIR="$scratch/run" XDG_STATE_HOME="$scratch/state" HOME="$scratch"
+export XDG_CONFIG_HOME="$scratch/config" LC_ALL=C.UTF-8
+# The command looks beside itself, in PATH, and where a build leaves the daemon.
+PATH=$(dirname "$daemon"):$PATH
+
+finish()
+{
+	kill "$(cat "$scratch/state/elluminate/lock")" 2>/dev/null || true
+	sleep 0.2
+	rm -rf "$scratch"
+}
+trap finish EXIT
+cd "$scratch"
+
+fail()
+{
+	echo "$*" >&2
+	cat out err >&2
+	exit 1
+}
+
+# expect STATUS ARGUMENT...: out and err are what it printed.
+expect()
+{
+	wanted=$1
+	shift
+	status=0
+	"$command" "$@" >out 2>err || status=$?
+	[ "$status" = "$wanted" ] || fail "elluminate $*: status $status instead of $wanted"
+}
+
+says()
+{
+	grep -q -- "$2" "$1" || fail "no $2 in $1"
+}
+
+cat >good.json <<'END'
+{ // a sample
+  "name": "Sample",
+  "prompt_template": { "name": "Sample", "messages": "About {{topic}}." },
+  "collection": { "name": "Topics", "file": "topics.csv" },
+  "criteria": [ "Is it short?", "Is it about {{topic}}?" ] }
+END
+printf 'topic\ncoffee\nrain\ntea\n' >topics.csv
+
+# Without a daemon
+expect 69 --no-start status
+says err 'no daemon answers at'
+expect 0 run good.json --dry-run
+says out 'user: About coffee.'
+says out '3 cases: 9 calls'
+[ ! -e state ] || fail "a dry run made the state folder"
+
+# Several commands at once start one daemon
+for i in 1 2 3 4; do
+	"$command" status >"status$i" 2>&1 &
+done
+wait
+for i in 1 2 3 4; do
+	says "status$i" '^Daemon     elluminated'
+done
+
+expect 0 run good.json
+says err 'Collection Topics: new, 3 rows.'
+says out 'Simulated'
+says out 'all of them (success rate)'
+expect 0 run good.json --json
+says out '^{"task_id":1,.*"status":"SUCCESS"'
+[ "$(tail -n 1 out | cut -c 1-15)" = '{"experiment":{' ] || fail "the last line is not the experiment"
+expect 0 task list --json
+[ "$(grep -c '"id":' out)" = 1 ] || fail "an unchanged experiment ran again"
+printf 'topic\ncoffee\n' >topics.csv
+expect 0 run good.json
+says err 'Collection Topics: 1 rows instead of 3.'
+says out 'Sample #2'
+expect 0 run good.json --detach --json
+says out '^{"task":{"id":'
+expect 0 experiment show Sample
+expect 0 experiment responses 1
+expect 0 experiment responses 1 --json
+expect 0 experiment list
+expect 0 task show 1
+expect 0 task logs 1
+expect 0 task watch 1
+expect 0 task cancel 1
+says out 'Task 1 is SUCCESS.'
+expect 0 status --json
+expect 0 api org.varlink.service.GetInfo
+expect 0 api WatchTask '{"id":1}' --more
+
+# What is wrong
+expect 27 task show 4711
+expect 23 api GetTask '{"id":0}'
+says err 'id: expected'
+expect 21 api NoSuchMethod
+expect 26 api GetTask '{"id":'
+expect 2 task show x
+expect 2 run nothing.json
+printf '{"name":"x","colour":1}' >bad.json
+expect 23 run bad.json
+says err 'bad.json:1:13: colour: expected'
+printf '{"name":"x","collection":{"name":"none","variables":[]},"prompt_template":"Sample"}' >bad.json
+expect 13 run bad.json
+expect 13 run bad.json --detach
+sed 's|"criteria"|"llm_config": {"name":"dead","provider":"openai","llm_model_name":"m",\
+  "llm_base_url":"http://127.0.0.1:9/v1","max_retries":0}, "criteria"|; s/"Sample"/"Dead"/g' \
+	good.json >dead.json
+expect 10 run dead.json
+
+# Ctrl-C cancels, and the same command continues
+sed 's|"criteria"|"llm_config": {"name":"slow","provider":"simulated","max_connections":1,\
+  "custom":{"latency_seconds":0.2}}, "criteria"|; s/"Sample"/"Slow"/g; s/topics/many/; s/Topics/Many/' \
+	good.json >slow.json
+seq 1 20 | sed '1i topic' >many.csv
+status=0
+timeout --foreground -s INT 1.5 "$command" run slow.json >out 2>err || status=$?
+says err 'Continue: elluminate run slow.json'
+says err 'REVOKED'
+expect 0 run slow.json --limit 20 --max-connections 1 --dry-run
+sed -i 's/0.2/0.01/' slow.json
+expect 0 run slow.json --json
+says out '"total_responses":20'
+expect 1 run slow.json --fail-under 100%
+says err 'below 100 %'
+expect 0 run slow.json --fail-under 1%

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A daemon's socket with a test behind it: every call that comes in is handed, as text, to the
+ * test's function, on a thread of the connection's own.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+#define STANDIN_GUESTS_MAX 256
+
+struct standin;
+
+struct standin_guest {
+	struct standin *standin;
+	pthread_t thread;
+	int fd;
+};
+
+struct standin {
+	char folder[32];
+	char path[64];
+	int listener;
+	pthread_t acceptor;
+	struct standin_guest guests[STANDIN_GUESTS_MAX];
+	atomic_int n_connections; // ever made
+	atomic_int n_calls;
+	/* Answers a call with what it sends; negative closes the connection. */
+	int (*answer)(struct standin *standin, int fd, const char *call);
+};
+
+void standin_start(struct standin *standin,
+		   int (*answer)(struct standin *standin, int fd, const char *call));
+/* Hangs up on everyone. */
+void standin_stop(struct standin *standin);
+
+/* A message: the text and its NUL. */
+void standin_send(int fd, const char *text);
+void standin_send_bytes(int fd, const void *bytes, size_t size);
+
+/* Answers with whole tasks, statuses and errors, by what the call asks for. */
+int standin_answer(struct standin *standin, int fd, const char *call);

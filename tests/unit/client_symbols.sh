@@ -1,0 +1,38 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# client_symbols.sh LIBRARY HEADER...: the library exports exactly the functions that the headers
+# declare, all in the version script's node, and the headers compile as C89 and C++98.
+set -eu
+library=$1
+shift
+
+fail()
+{
+	echo "$*" >&2
+	exit 1
+}
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cat "$@" | tr '\n' ' ' | grep -o 'ELLU_API [^;]*' | grep -o 'ellu_[a-z_]*(' | tr -d '(' |
+	grep -v '^ellu_reply_fn$' | sort -u >"$scratch/declared"
+nm -D --defined-only "$library" | awk '$2 != "A" { print $3 }' | sort -u >"$scratch/exported"
+sed -n 's/@@ELLUMINATE_0$//p' "$scratch/exported" >"$scratch/names"
+[ "$(wc -l <"$scratch/exported")" = "$(wc -l <"$scratch/names")" ] ||
+	fail "symbols outside the node: $(grep -v '@@ELLUMINATE_0$' "$scratch/exported")"
+[ "$(wc -l <"$scratch/names")" -gt 50 ] || fail "too few symbols"
+diff "$scratch/declared" "$scratch/names" || fail "declared (<) and exported (>) differ"
+readelf -d "$library" | grep -q 'SONAME.*libelluminate\.so\.0\]' || fail "wrong soname"
+
+includes=$(for header; do dirname "$header"; done | sort -u | sed 's/^/-I/')
+echo '#include <elluminate.h>' >"$scratch/header.c"
+# shellcheck disable=SC2086
+cc -std=c89 -Wall -Wextra -Wstrict-prototypes -Wundef -Werror -Wno-long-long $includes \
+	-fsyntax-only "$scratch/header.c"
+if command -v c++ >/dev/null; then
+	# shellcheck disable=SC2086
+	c++ -std=c++98 -Wall -Wextra -Wno-missing-field-initializers -Werror $includes \
+		-fsyntax-only "$(dirname "$0")/client_header.cc"
+else
+	echo "no C++ compiler: only checked as C"
+fi

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* The loop and its mailbox: order, many posters, stop. */
+#include <check.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "daemon/loop.h"
+
+#define POSTERS 4
+#define MESSAGES 5000
+
+struct numbered {
+	struct message message;
+	int poster;
+	int number;
+};
+
+static struct loop *loop;
+static int delivered;
+static int next_number[POSTERS];
+static int turns;
+
+static void on_number(struct message *message)
+{
+	struct numbered *numbered = (struct numbered *)message;
+
+	ck_assert(loop_is_here(loop));
+	ck_assert_int_eq(numbered->number, next_number[numbered->poster]++);
+	free(numbered);
+	if (++delivered == POSTERS * MESSAGES)
+		loop_stop(loop);
+}
+
+static void *post_all(void *userdata)
+{
+	int poster = *(int *)userdata;
+
+	for (int i = 0; i < MESSAGES; i++) {
+		struct numbered *numbered = calloc(1, sizeof(*numbered));
+
+		numbered->message.deliver = on_number;
+		numbered->poster = poster;
+		numbered->number = i;
+		loop_post(loop, &numbered->message);
+	}
+	return NULL;
+}
+
+static void count_turn(void *userdata)
+{
+	(*(int *)userdata)++;
+}
+
+START_TEST(each_poster_is_delivered_in_order)
+{
+	pthread_t threads[POSTERS];
+	int posters[POSTERS];
+
+	ck_assert_int_eq(loop_new("test", &loop), 0);
+	loop_on_turn(loop, count_turn, &turns);
+	ck_assert_int_eq(loop_start(loop), 0);
+	for (int i = 0; i < POSTERS; i++) {
+		posters[i] = i;
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, post_all, &posters[i]), 0);
+	}
+	for (int i = 0; i < POSTERS; i++)
+		pthread_join(threads[i], NULL);
+	loop_join(loop);
+	ck_assert_int_eq(delivered, POSTERS * MESSAGES);
+	ck_assert_int_gt(turns, 0);
+	ck_assert_uint_eq(loop_turns(loop), (uint64_t)turns);
+	ck_assert(!loop_is_here(loop));
+	loop = loop_free(loop);
+}
+END_TEST
+
+static void set_flag(struct message *message)
+{
+	struct numbered *numbered = (struct numbered *)message;
+
+	numbered->number = 1;
+}
+
+START_TEST(what_was_posted_before_a_stop_is_delivered)
+{
+	struct numbered before = { .message.deliver = set_flag };
+
+	ck_assert_int_eq(loop_new("test", &loop), 0);
+	loop_post(loop, &before.message);
+	loop_stop(loop);
+	ck_assert_int_eq(loop_run(loop), 0);
+	ck_assert_int_eq(before.number, 1);
+	loop = loop_free(loop);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("loop");
+	TCase *cases = tcase_create("loop");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_test(cases, each_poster_is_delivered_in_order);
+	tcase_add_test(cases, what_was_posted_before_a_stop_is_delivered);
+	suite_add_tcase(suite, cases);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

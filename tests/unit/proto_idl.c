@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* The generator names the place of what it does not understand. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/unit/suite.h"
+
+static const struct {
+	const char *text;
+	const char *message; // behind the file's name; NULL: it is fine
+} cases[] = {
+	{ "interface a.b\ntype T (x: int)\n", NULL },
+	{ "interface a.b\ntype T (u: ?U, # read-only\n  v: []U)\ntype U ()\n", NULL },
+	{ "type T ()\n", ":1: unexpected 'type'" },
+	{ "interface a.b\ntype T (x: int;)\n", ":2: unexpected character ';'" },
+	{ "interface a.b\ntype T (x int)\n", ":2: ':' expected before 'int'" },
+	{ "interface a.b\ntype T (x: any)\n", ":2: unknown type 'any'" },
+	{ "interface a.b\ntype T (x: Other)\n", ":2: unknown type 'Other'" },
+	{ "interface a.b\ntype T (\n  x: int # rnge: 1..2\n)\n", ":3: unknown annotation 'rnge'" },
+	{ "interface a.b\ntype T (\n  x: int # positive\n)\n",
+	  ":3: 'positive' does not fit the field 'x'" },
+	{ "interface a.b\ntype T (\n  x: int # range: 1\n)\n",
+	  ":3: 'range' wants LOW..HIGH, not '1'" },
+	{ "interface a.b\ntype T (\n  x: int # range: 2..1\n)\n",
+	  ":3: 'range' wants LOW..HIGH, not '2..1'" },
+	{ "interface a.b\ntype T (\n  x: string # range: 1..2\n)\n",
+	  ":3: 'range' does not fit the field 'x'" },
+	{ "interface a.b\ntype T (\n  x: int # read-only\n)\n",
+	  ":3: 'read-only or write-only' does not fit the field 'x'" },
+	{ "interface a.b\ntype T (\n  x: ?int # range: 1..2; default: 3\n)\n",
+	  ":3: 'default' does not fit the field 'x'" },
+	{ "interface a.b\ntype T (\n  x: ?string # one of: a b; default: c\n)\n",
+	  ":3: 'default' does not fit the field 'x'" },
+	{ "interface a.b\ntype T (x: int, x: int)\n", ":2: the field 'x' stands here twice" },
+	{ "interface a.b\ntype T (class: int)\n", ":2: 'class' is a keyword in C or C++" },
+	{ "interface a.b\n# exactly one of: y z\ntype T (x: ?int, y: ?int)\n",
+	  ":3: 'exactly one of' names 'z', no nullable field here" },
+	{ "interface a.b\n# access: own; replies: one\ntype T ()\n",
+	  ":2: the annotation does not belong here" },
+	{ "interface a.b\n# access: own\nmethod M() -> ()\n", ":3: 'replies:' is missing above" },
+	{ "interface a.b\n# access: all; replies: one\nmethod M() -> ()\n",
+	  ":2: 'access: all' is not known" },
+	{ "interface a.b\nmethod M() -> ()\n", ":2: 'access:' is missing above" },
+	{ "interface a.b\n# number: 27\nerror E ()\n", ":3: 'http:' is missing above" },
+	{ "interface a.b\n# number: 7; http: 404\nerror E ()\n", ":2: 'number' wants 20..125" },
+};
+
+START_TEST(places)
+{
+	char folder[] = "/tmp/elluminate-idl-XXXXXX", path[64], out[64], command[512], line[512];
+
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/x.varlink", folder);
+	snprintf(out, sizeof(out), "%s/out", folder);
+	snprintf(command, sizeof(command), "%s --types %s %s 2>&1", ELLU_IDL, out, path);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		FILE *file = fopen(path, "we");
+		int status;
+
+		fputs(cases[i].text, file);
+		fclose(file);
+		file = popen(command, "re");
+		if (!fgets(line, sizeof(line), file))
+			line[0] = '\0';
+		status = pclose(file);
+		if (!cases[i].message) {
+			ck_assert_msg(status == 0, "%s: %s", cases[i].text, line);
+			continue;
+		}
+		ck_assert_int_eq(WEXITSTATUS(status), EXIT_FAILURE);
+		line[strcspn(line, "\n")] = '\0';
+		ck_assert(strncmp(line, path, strlen(path)) == 0);
+		ck_assert_str_eq(line + strlen(path), cases[i].message);
+	}
+	unlink(path);
+	unlink(out);
+	rmdir(folder);
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_TESTS(places);
+}

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/generated/interface.h"
+#include "proto/json_check.h"
+#include "proto/message.h"
+#include "tests/unit/suite.h"
+
+static void *decode(const struct record_type *type, const char *text, enum record_source source,
+		    struct arena *arena)
+{
+	struct fault fault = { 0 };
+	void *record = NULL;
+	int r = record_from_text(type, text, strlen(text), source, arena, &record, &fault);
+
+	ck_assert_msg(r == 0, "%s: %s", text, fault.message);
+	return record;
+}
+
+static void expect(const struct record_type *type, const char *text, const char *message)
+{
+	struct arena arena = { 0 };
+	struct fault fault = { 0 };
+	void *record;
+
+	ck_assert_int_eq(record_from_text(type, text, strlen(text), FROM_CLIENT, &arena, &record,
+					  &fault),
+			 ELLU_E_INVALID_PARAMETER);
+	ck_assert_str_eq(fault.message, message);
+	arena_done(&arena);
+}
+
+START_TEST(decoding)
+{
+	struct arena arena = { 0 };
+	struct ellu_llm_config *config = decode(
+		&ellu_llm_config_type,
+		"{\"name\":\"c\",\"provider\":\"openai\",\"extra_headers\":{\"X-A\":\"1\","
+		"\"X-B\":\"\"},\"extra_body\":{\"a\":[1,2.50,\"\xc3\xa4/\"]},\"max_connections\":4,"
+		"\"temperature\":1,\"stop\":[\"x\",\"y\"],\"logprobs\":false,"
+		"\"price_input\":\"0.25\",\"seed\":null}",
+		FROM_CLIENT, &arena);
+
+	ck_assert_uint_eq(config->struct_size, sizeof(*config));
+	ck_assert_str_eq(config->name, "c");
+	ck_assert_str_eq(config->llm_model_name, "simulated"); // defaults
+	ck_assert_int_eq(*config->max_retries, 5);
+	ck_assert_double_eq(*config->timeout_seconds, 600);
+	ck_assert_str_eq(config->structured_output, "auto");
+	ck_assert_uint_eq(config->n_extra_headers, 2);
+	ck_assert_str_eq(config->extra_headers[1].key, "X-B");
+	ck_assert_str_eq(config->extra_headers[1].value, "");
+	ck_assert_str_eq(config->extra_body, "{\"a\":[1,2.50,\"\xc3\xa4/\"]}");
+	ck_assert_int_eq(*config->max_connections, 4);
+	ck_assert_double_eq(*config->temperature, 1);
+	ck_assert_uint_eq(config->n_stop, 2);
+	ck_assert_str_eq(config->stop[1], "y");
+	ck_assert_int_eq(*config->logprobs, 0);
+	ck_assert_int_eq(*config->price_input, 250000000);
+	ck_assert_ptr_null(config->price_output);
+	ck_assert_ptr_null(config->seed);
+	ck_assert_ptr_null(config->custom);
+	arena_done(&arena);
+}
+END_TEST
+
+START_TEST(nested_records)
+{
+	struct arena arena = { 0 };
+	struct ellu_run_experiment_request *run = decode(
+		&ellu_run_experiment_request_type,
+		"{\"prompt_template\":{\"content\":{\"name\":\"t\",\"messages\":[{\"role\":\"user\","
+		"\"content\":\"hi\",\"parts\":[]},{\"role\":\"assistant\",\"tool_calls\":[{\"id\":"
+		"\"1\",\"name\":\"f\",\"arguments\":\"{}\"}]}]}},\"collection\":{\"ref\":{\"id\":"
+		"3}},\"criteria\":[\"a\",\"b\"]}",
+		FROM_CLIENT, &arena);
+	const struct ellu_prompt_template *template = run->prompt_template->content;
+
+	ck_assert_ptr_null(run->prompt_template->ref);
+	ck_assert_uint_eq(template->n_messages, 2);
+	ck_assert_str_eq(template->messages[0]->content, "hi");
+	ck_assert_ptr_nonnull(template->messages[0]->parts); // empty, not absent
+	ck_assert_uint_eq(template->messages[0]->n_parts, 0);
+	ck_assert_ptr_null(template->messages[1]->parts);
+	ck_assert_str_eq(template->messages[1]->tool_calls[0]->arguments, "{}");
+	ck_assert_int_eq(*run->collection->ref->id, 3);
+	ck_assert_str_eq(run->criteria[1], "b");
+	ck_assert_int_eq(*run->detach, 0);
+	arena_done(&arena);
+}
+END_TEST
+
+START_TEST(refusals)
+{
+	expect(&ellu_get_task_request_type, "[]", ": expected an object");
+	expect(&ellu_get_task_request_type, "{}",
+	       "id: expected an integer, 1 to 9007199254740991; it is missing");
+	expect(&ellu_get_task_request_type, "{\"id\":null}",
+	       "id: expected an integer, 1 to 9007199254740991; it is null");
+	expect(&ellu_get_task_request_type, "{\"id\":0}",
+	       "id: expected 1 to 9007199254740991");
+	expect(&ellu_get_task_request_type, "{\"id\":3.0}",
+	       "id: expected an integer, 1 to 9007199254740991");
+	expect(&ellu_get_task_request_type, "{\"id\":1,\"ids\":1}",
+	       "ids: expected no field of this name");
+	expect(&ellu_run_experiment_request_type,
+	       "{\"generation_params\":{\"temperature\":2.5}}",
+	       "generation_params.temperature: expected 0 to 2");
+	expect(&ellu_run_experiment_request_type, "{\"criteria\":[\"a\",7]}",
+	       "criteria[1]: expected a string");
+	expect(&ellu_run_experiment_request_type,
+	       "{\"collection\":{\"content\":{\"name\":\"c\",\"variables\":[{},{},[]]}}}",
+	       "collection.content.variables[2]: expected an object");
+	expect(&ellu_run_experiment_request_type,
+	       "{\"collection\":{\"content\":{\"name\":\"c\"},\"ref\":{\"id\":1}}}",
+	       "collection: expected exactly one of ref, content");
+	expect(&ellu_run_experiment_request_type, "{\"collection\":{}}",
+	       "collection: expected exactly one of ref, content");
+	expect(&ellu_run_experiment_request_type, "{\"experiment\":{\"version\":1}}",
+	       "experiment: expected exactly one of id, name");
+	expect(&ellu_run_experiment_request_type, "{\"rating_mode\":\"slow\"}",
+	       "rating_mode: expected one of fast, detailed");
+	expect(&ellu_run_experiment_request_type, "{\"name\":\"a\\tb\"}",
+	       "name: expected 1 to 200 characters, none of them a control character");
+	expect(&ellu_create_llm_config_request_type,
+	       "{\"llm_config\":{\"id\":1,\"name\":\"a\",\"provider\":\"openai\"}}",
+	       "llm_config.id: expected no value, it is read-only");
+	expect(&ellu_create_llm_config_request_type,
+	       "{\"llm_config\":{\"name\":\"a\",\"provider\":\"openai\",\"extra_headers\":"
+	       "{\"X\":1}}}",
+	       "llm_config.extra_headers.X: expected a string");
+	expect(&ellu_create_llm_config_request_type,
+	       "{\"llm_config\":{\"name\":\"a\",\"provider\":\"openai\",\"price_input\":\"-1\"}}",
+	       "llm_config.price_input: expected US dollars as a decimal string like 0.25, "
+	       "not negative");
+	expect(&ellu_list_tasks_request_type, "{\"since\":\"2026\"}",
+	       "since: expected a time like 2026-01-31T12:00:00.000Z");
+}
+END_TEST
+
+START_TEST(from_daemon)
+{
+	struct arena arena = { 0 };
+	struct fault fault;
+	void *record;
+	// a newer daemon may add fields and values
+	struct ellu_column *column = decode(&ellu_column_type,
+					    "{\"name\":\"\",\"type\":\"image\",\"new\":1}",
+					    FROM_DAEMON, &arena);
+
+	ck_assert_str_eq(column->type, "image");
+	ck_assert_int_eq(record_from_text(&ellu_column_type, "{\"name\":\"a\"}", 12, FROM_DAEMON,
+					  &arena, &record, &fault),
+			 ELLU_E_INVALID_PARAMETER);
+	column = decode(&ellu_column_type, "{\"name\":\"a\",\"position\":3}", FROM_STORE, &arena);
+	ck_assert_str_eq(column->type, "text");
+	ck_assert_int_eq(*column->position, 3);
+	arena_done(&arena);
+}
+END_TEST
+
+START_TEST(encoding)
+{
+	static const struct ellu_entry headers[] = { { "X", "1" } };
+	static const char *const stop[] = { "a\n" };
+	const int64_t seed = -1, price = 250000000;
+	const double temperature = 0.1, top_p = 1;
+	const int logprobs = 2;
+	struct ellu_llm_config config = ELLU_RECORD(struct ellu_llm_config);
+	char *text;
+
+	config.name = "c/d";
+	config.provider = "openai";
+	config.llm_model_name = "m";
+	config.api_key = "secret";
+	config.extra_headers = headers;
+	config.n_extra_headers = 1;
+	config.extra_body = "{ \"kept\" :1.0}";
+	config.stop = stop;
+	config.n_stop = 1;
+	config.seed = &seed;
+	config.temperature = &temperature;
+	config.top_p = &top_p;
+	config.logprobs = &logprobs;
+	config.price_input = &price;
+	ck_assert_int_eq(
+		record_to_text(&ellu_llm_config_type, &config, TO_DAEMON, &text, NULL), 0);
+	ck_assert_str_eq(text, "{\"name\":\"c/d\",\"provider\":\"openai\",\"llm_model_name\":\"m\","
+			       "\"api_key\":\"secret\",\"extra_headers\":{\"X\":\"1\"},"
+			       "\"extra_body\":{ \"kept\" :1.0},\"top_p\":1.0,\"temperature\":0.1,"
+			       "\"seed\":-1,\"stop\":[\"a\\n\"],\"logprobs\":true,"
+			       "\"price_input\":\"0.25\"}");
+	free(text);
+	ck_assert_int_eq(record_to_text(&ellu_llm_config_type, &config, TO_CLIENT, &text, NULL),
+			 0);
+	ck_assert_ptr_null(strstr(text, "secret"));
+	free(text);
+	ck_assert_int_eq(record_to_text(&ellu_llm_config_type, &config, TO_STORE, &text, NULL), 0);
+	ck_assert_ptr_null(strstr(text, "secret"));
+	free(text);
+}
+END_TEST
+
+START_TEST(encoding_refusals)
+{
+	const double infinite = INFINITY, nan_value = NAN;
+	struct ellu_llm_config config = ELLU_RECORD(struct ellu_llm_config);
+	struct ellu_template_variables row = ELLU_RECORD(struct ellu_template_variables);
+	char *text;
+
+#define ENCODE(type, record, sink) record_to_text(&ellu_##type##_type, &(record), sink, &text, NULL)
+	ck_assert_int_eq(ENCODE(llm_config, config, TO_CLIENT), -EINVAL); // no name
+	ck_assert_int_eq(ENCODE(llm_config, config, TO_DAEMON), 0);
+	ck_assert_str_eq(text, "{}");
+	free(text);
+	config.name = config.provider = config.llm_model_name = "x";
+	config.temperature = &infinite;
+	ck_assert_int_eq(ENCODE(llm_config, config, TO_CLIENT), -EDOM);
+	config.temperature = &nan_value;
+	ck_assert_int_eq(ENCODE(llm_config, config, TO_DAEMON), -EDOM);
+	config.temperature = NULL;
+	config.name = "\xff";
+	ck_assert_int_eq(ENCODE(llm_config, config, TO_CLIENT), -EILSEQ);
+	config.name = "x";
+	config.custom = "{\"a\":1},\"evil\":{}";
+	ck_assert_int_eq(ENCODE(llm_config, config, TO_DAEMON), -EINVAL);
+	config.custom = "[]";
+	ck_assert_int_eq(ENCODE(llm_config, config, TO_DAEMON), -EINVAL);
+	config.custom = NULL;
+	config.struct_size = 0;
+	ck_assert_int_eq(ENCODE(llm_config, config, TO_CLIENT), -EINVAL);
+	row.input_values = "{}";
+	row.created_at = INT64_MAX;
+	ck_assert_int_eq(ENCODE(template_variables, row, TO_CLIENT), -EDOM);
+#undef ENCODE
+}
+END_TEST
+
+/* A program built against an older header has shorter records. */
+START_TEST(older_records)
+{
+	struct ellu_column column = ELLU_RECORD(struct ellu_column);
+	char *text;
+
+	column.name = "n";
+	column.type = "text";
+	column.default_value = (const char *) 1; // beyond its size, never touched
+	column.struct_size = offsetof(struct ellu_column, default_value);
+	ck_assert_int_eq(record_to_text(&ellu_column_type, &column, TO_CLIENT, &text, NULL), 0);
+	ck_assert_str_eq(text, "{\"name\":\"n\",\"type\":\"text\"}");
+	free(text);
+}
+END_TEST
+
+START_TEST(floats)
+{
+	static const struct {
+		double value;
+		const char *text;
+	} cases[] = {
+		{ 0, "0.0" },	   { 0.1, "0.1" },     { 1.0 / 3, "0.3333333333333333" },
+		{ 1e300, "1e+300" }, { -2.5, "-2.5" }, { 5e-324, "4.94065645841247e-324" },
+		{ 123456789, "123456789.0" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		json_object *json = json_float(cases[i].value);
+
+		ck_assert_str_eq(json_text(json, NULL), cases[i].text);
+		json_object_put(json);
+	}
+	ck_assert_ptr_null(json_float(NAN));
+}
+END_TEST
+
+static size_t allocations_left;
+
+static void *failing_calloc(size_t n, size_t size)
+{
+	if (allocations_left == 0)
+		return NULL;
+	allocations_left--;
+	return calloc(n, size);
+}
+
+/* Memory runs out at each allocation in turn: Internal, and nothing else. */
+START_TEST(out_of_memory)
+{
+	char text[20000] = "{\"criteria\":[", *end = text + strlen(text);
+	struct fault fault = { 0 };
+	int r = ELLU_E_INTERNAL;
+	size_t n = 0;
+
+	for (int i = 0; i < 900; i++)
+		end += sprintf(end, "%s\"criterion %d\"", i ? "," : "", i);
+	strcpy(end, "],\"name\":\"x\",\"generation_params\":{\"seed\":1,\"stop\":[\"a\"]}}");
+	arena_calloc = failing_calloc;
+	for (; r != 0; n++) {
+		struct arena arena = { 0 };
+		void *record;
+
+		allocations_left = n;
+		r = record_from_text(&ellu_run_experiment_request_type, text, strlen(text),
+				     FROM_CLIENT, &arena, &record, &fault);
+		ck_assert(r == 0 || r == ELLU_E_INTERNAL);
+		arena_done(&arena);
+		ck_assert_uint_lt(n, 1000);
+	}
+	ck_assert_uint_gt(n, 5);
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_TESTS(decoding, nested_records, refusals, from_daemon, encoding,
+			 encoding_refusals, older_records, floats, out_of_memory);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* Who is next: turns between users, priorities within one, slots. */
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "daemon/queue/schedule.h"
+
+static struct schedule *schedule;
+
+static void start(int64_t max_pending, int64_t per_user, int64_t running, int64_t running_per_user)
+{
+	const struct queue_limits limits = { max_pending, per_user, running, running_per_user };
+
+	ck_assert_int_eq(schedule_new(&limits, &schedule), 0);
+}
+
+static struct schedule_entry entry(int64_t uid, enum task_priority priority)
+{
+	return (struct schedule_entry){ .uid = uid, .priority = priority };
+}
+
+static void teardown(void)
+{
+	schedule = schedule_free(schedule);
+}
+
+START_TEST(users_take_turns)
+{
+	struct schedule_entry many[4], few[2];
+	int64_t turns[6];
+
+	start(100, 100, 100, 100);
+	for (int i = 0; i < 4; i++) {
+		many[i] = entry(1000, PRIORITY_NORMAL);
+		ck_assert_int_eq(schedule_wait(schedule, &many[i]), 0);
+	}
+	for (int i = 0; i < 2; i++) {
+		few[i] = entry(1001, PRIORITY_NORMAL);
+		ck_assert_int_eq(schedule_wait(schedule, &few[i]), 0);
+	}
+	for (int i = 0; i < 6; i++) {
+		struct schedule_entry *next = schedule_next(schedule);
+
+		ck_assert_ptr_nonnull(next);
+		turns[i] = next->uid;
+		ck_assert_int_eq(schedule_run(schedule, next), 0);
+	}
+	ck_assert_int_ne(turns[0], turns[1]);
+	ck_assert_int_ne(turns[2], turns[3]);
+	ck_assert_int_eq(turns[4], 1000);
+	ck_assert_int_eq(turns[5], 1000);
+	ck_assert_ptr_null(schedule_next(schedule));
+}
+END_TEST
+
+START_TEST(priority_goes_before_age)
+{
+	struct schedule_entry batch = entry(1, PRIORITY_BATCH);
+	struct schedule_entry first = entry(1, PRIORITY_NORMAL);
+	struct schedule_entry second = entry(1, PRIORITY_NORMAL);
+
+	start(10, 10, 10, 10);
+	ck_assert_int_eq(schedule_wait(schedule, &batch), 0);
+	ck_assert_int_eq(schedule_wait(schedule, &first), 0);
+	ck_assert_int_eq(schedule_wait(schedule, &second), 0);
+	ck_assert_ptr_eq(schedule_next(schedule), &first);
+	schedule_leave(schedule, &first);
+	ck_assert_ptr_eq(schedule_next(schedule), &second);
+	schedule_leave(schedule, &second);
+	ck_assert_ptr_eq(schedule_next(schedule), &batch);
+	ck_assert_int_eq(schedule_n_waiting(schedule), 1);
+}
+END_TEST
+
+START_TEST(interactive_needs_no_slot)
+{
+	struct schedule_entry normal = entry(1, PRIORITY_NORMAL);
+	struct schedule_entry waits = entry(1, PRIORITY_NORMAL);
+	struct schedule_entry interactive = entry(1, PRIORITY_INTERACTIVE);
+
+	start(10, 10, 1, 1);
+	ck_assert_int_eq(schedule_run(schedule, &normal), 0);
+	ck_assert(!schedule_has_room(schedule, 1, PRIORITY_NORMAL));
+	ck_assert(!schedule_has_room(schedule, 2, PRIORITY_BATCH));
+	ck_assert(schedule_has_room(schedule, 1, PRIORITY_INTERACTIVE));
+	ck_assert_int_eq(schedule_wait(schedule, &waits), 0);
+	ck_assert_ptr_null(schedule_next(schedule));
+	ck_assert_int_eq(schedule_wait(schedule, &interactive), 0);
+	ck_assert_ptr_eq(schedule_next(schedule), &interactive);
+	ck_assert_int_eq(schedule_run(schedule, &interactive), 0);
+	ck_assert_int_eq(schedule_n_running(schedule), 2);
+	schedule_leave(schedule, &normal);
+	ck_assert_ptr_eq(schedule_next(schedule), &waits);
+}
+END_TEST
+
+START_TEST(one_user_leaves_slots_to_others)
+{
+	struct schedule_entry mine[3], other = entry(2, PRIORITY_NORMAL);
+
+	start(10, 10, 3, 2);
+	for (int i = 0; i < 3; i++) {
+		mine[i] = entry(1, PRIORITY_NORMAL);
+		ck_assert_int_eq(schedule_wait(schedule, &mine[i]), 0);
+	}
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(schedule_run(schedule, schedule_next(schedule)), 0);
+	ck_assert_ptr_null(schedule_next(schedule));
+	ck_assert_int_eq(schedule_wait(schedule, &other), 0);
+	ck_assert_ptr_eq(schedule_next(schedule), &other);
+}
+END_TEST
+
+START_TEST(newcomer_does_not_pass_who_waits)
+{
+	struct schedule_entry running = entry(1, PRIORITY_NORMAL);
+	struct schedule_entry waits = entry(1, PRIORITY_NORMAL);
+
+	start(10, 10, 1, 1);
+	ck_assert(schedule_has_room(schedule, 1, PRIORITY_NORMAL));
+	ck_assert_int_eq(schedule_run(schedule, &running), 0);
+	ck_assert_int_eq(schedule_wait(schedule, &waits), 0);
+	schedule_leave(schedule, &running);
+	ck_assert(!schedule_has_room(schedule, 1, PRIORITY_NORMAL));
+	ck_assert(schedule_has_room(schedule, 1, PRIORITY_INTERACTIVE));
+}
+END_TEST
+
+START_TEST(admission_counts_what_is_on_its_way)
+{
+	struct schedule_entry waits = entry(1, PRIORITY_NORMAL);
+
+	start(3, 2, 1, 1);
+	ck_assert_int_eq(schedule_wait(schedule, &waits), 0);
+	ck_assert_int_eq(schedule_admit(schedule, 1), 0);
+	ck_assert_int_eq(schedule_admit(schedule, 1), -EAGAIN);
+	schedule_admitted(schedule, 1);
+	ck_assert_int_eq(schedule_admit(schedule, 2), 0);
+	ck_assert_int_eq(schedule_admit(schedule, 3), -EAGAIN);
+	schedule_admitted(schedule, 1);
+	schedule_admitted(schedule, 2);
+	schedule_admitted(schedule, 3);
+	ck_assert_int_eq(schedule_admit(schedule, 3), 0);
+}
+END_TEST
+
+START_TEST(names_of_priorities)
+{
+	ck_assert_int_eq(task_priority_from_name("interactive"), PRIORITY_INTERACTIVE);
+	ck_assert_int_eq(task_priority_from_name("batch"), PRIORITY_BATCH);
+	ck_assert_int_eq(task_priority_from_name("normal"), PRIORITY_NORMAL);
+	ck_assert_int_eq(task_priority_from_name(NULL), PRIORITY_NORMAL);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("schedule");
+	TCase *cases = tcase_create("schedule");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(cases, NULL, teardown);
+	tcase_add_test(cases, users_take_turns);
+	tcase_add_test(cases, priority_goes_before_age);
+	tcase_add_test(cases, interactive_needs_no_slot);
+	tcase_add_test(cases, one_user_leaves_slots_to_others);
+	tcase_add_test(cases, newcomer_does_not_pass_who_waits);
+	tcase_add_test(cases, admission_counts_what_is_on_its_way);
+	tcase_add_test(cases, names_of_priorities);
+	suite_add_tcase(suite, cases);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

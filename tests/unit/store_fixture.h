@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A store in a folder of its own under /tmp, and its operations as blocking calls: each posts
+ * the request and runs the test's loop until it is answered.
+ */
+#pragma once
+
+#include <check.h>
+#include <sqlite3.h>
+#include <stdbool.h>
+
+#include "daemon/loop.h"
+#include "daemon/store/resources.h"
+#include "daemon/store/runs.h"
+#include "daemon/store/store.h"
+#include "daemon/store/tasks.h"
+#include "proto/generated/interface.h"
+
+#define UID 1000
+
+struct fixture {
+	char dir[64];
+	struct loop *loop;
+	struct store *store;
+	struct arena arena; // of requests
+	struct arena *answers; // of finished operations: they live as long as the fixture
+	size_t n_answers;
+	int full_reports; // calls of storage_full
+	bool full;
+};
+
+void fixture_open(struct fixture *f); // with the user UID
+void fixture_close(struct fixture *f); // removes the folder
+void fixture_stop(struct fixture *f); // the store alone
+void fixture_start(struct fixture *f);
+void fixture_ensure(struct fixture *f); // the user UID
+int fixture_try_start(struct fixture *f, bool system, struct fault *fault);
+
+/* A record of a request, decoded as a front does it. */
+const void *record(struct fixture *f, const struct record_type *type, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Posts and waits. OP is any operation; answers its result. What it answers lives as long as
+ * the fixture. */
+void fixture_init(struct fixture *f, struct store_request *request);
+int fixture_wait(struct fixture *f, struct store_request *request);
+#define CALL(f, function, op) \
+	(fixture_init((f), &(op)->request), function((f)->store, (op)), fixture_wait((f), &(op)->request))
+#define CALL_OK(f, function, op)                                                                \
+	do {                                                                                    \
+		int result_ = CALL(f, function, op);                                            \
+		ck_assert_msg(result_ == 0, "%s: %s", #function, (op)->request.fault.message);  \
+	} while (0)
+
+extern const struct scope own; // UID's
+
+/* RunExperiment with the JSON; the answer lives as long as the fixture. */
+int submit_op(struct fixture *f, struct experiment_submit *op, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+const struct ellu_task *submit(struct fixture *f, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+int64_t claim(struct fixture *f, int64_t task_id); // the attempt
+void finish(struct fixture *f, int64_t task_id, enum task_status status);
+const struct run_spec *load_run(struct fixture *f, int64_t experiment_id);
+int64_t answer(struct fixture *f, const struct run_spec *spec, int64_t row_id, int64_t epoch,
+	       const char *text);
+void rate(struct fixture *f, const struct run_spec *spec, int64_t response_id, int64_t epoch,
+	  size_t measure, int value, bool complete);
+
+/* A connection beside the store's, to look at the file. */
+sqlite3 *look(struct fixture *f);
+int64_t look_int(struct fixture *f, const char *sql);
+/* True when a file below the state folder (secrets left out) holds the text. */
+bool folder_holds(struct fixture *f, const char *text);

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+/* Starting: what is refused, what is recovered, modes of files, the schema, hot statements. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/store/schema.h"
+#include "tests/unit/store_fixture.h"
+#include "tests/unit/suite.h"
+
+static struct fixture f;
+
+#define WHOLE                                                                                   \
+	"{\"name\": \"X\", \"prompt_template\": {\"content\": {\"name\": \"T\", \"messages\":"   \
+	" [{\"role\": \"user\", \"content\": \"{{n}}\"}]}}, \"collection\": {\"content\":"       \
+	" {\"name\": \"C\", \"variables\": [{\"n\": 1}]}}, \"criteria\": [\"A?\"]}"
+
+static void execute(const char *sql)
+{
+	sqlite3 *db = look(&f);
+
+	ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s", sqlite3_errmsg(db));
+	sqlite3_close(db);
+}
+
+static void path_of(char path[200], const char *name)
+{
+	snprintf(path, 200, "%s/%s", f.dir, name);
+}
+
+START_TEST(a_newer_version_is_refused_untouched)
+{
+	struct stat before, after;
+	struct fault fault;
+	char path[200];
+
+	fixture_open(&f);
+	fixture_stop(&f);
+	execute("PRAGMA user_version = 99");
+	path_of(path, "elluminate.db");
+	ck_assert_int_eq(stat(path, &before), 0);
+	ck_assert_int_eq(fixture_try_start(&f, false, &fault), ELLU_E_UNSUPPORTED);
+	ck_assert_ptr_nonnull(strstr(fault.message, "newer version"));
+	ck_assert_int_eq(stat(path, &after), 0);
+	ck_assert_int_eq(before.st_mtim.tv_nsec, after.st_mtim.tv_nsec);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(what_is_no_database_of_ours)
+{
+	struct fault fault;
+	char path[200];
+	FILE *file;
+
+	fixture_open(&f);
+	fixture_stop(&f);
+	execute("PRAGMA application_id = 7");
+	ck_assert_int_eq(fixture_try_start(&f, false, &fault), ELLU_E_UNSUPPORTED);
+	execute("PRAGMA application_id = 1164733557; DROP INDEX tasks_by_status");
+	ck_assert_int_eq(fixture_try_start(&f, false, &fault), ELLU_E_STORAGE_DAMAGED);
+	path_of(path, "elluminate.db");
+	file = fopen(path, "w");
+	ck_assert_ptr_nonnull(file);
+	for (int i = 0; i < 1000; i++)
+		fputs("no database ", file);
+	fclose(file);
+	ck_assert_int_eq(fixture_try_start(&f, false, &fault), ELLU_E_STORAGE_DAMAGED);
+	ck_assert_str_eq(fault.field, path);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(one_daemon_a_folder)
+{
+	struct fixture other;
+	struct fault fault;
+
+	fixture_open(&f);
+	other = f;
+	ck_assert_int_eq(fixture_try_start(&other, false, &fault), ELLU_E_CONFLICT);
+	ck_assert_ptr_nonnull(strstr(fault.message, "another daemon"));
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(a_folder_that_cannot_be_written)
+{
+	struct fault fault;
+
+	fixture_open(&f);
+	fixture_stop(&f);
+	snprintf(f.dir + strlen(f.dir), 20, "/lock/below");
+	ck_assert_int_eq(fixture_try_start(&f, false, &fault), ELLU_E_PERMISSION_DENIED);
+	ck_assert_ptr_nonnull(strstr(fault.message, f.dir));
+	f.dir[strlen(f.dir) - strlen("/lock/below")] = '\0';
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(nobody_else_reads)
+{
+	static const char *const names[] = { "elluminate.db", "elluminate.db-wal", "lock" };
+	struct stat file;
+	char path[200];
+
+	umask(0);
+	fixture_open(&f);
+	for (int i = 0; i < 3; i++) {
+		path_of(path, names[i]);
+		ck_assert_int_eq(stat(path, &file), 0);
+		ck_assert_int_eq(file.st_mode & 0777, 0600);
+	}
+	path_of(path, "secrets");
+	ck_assert_int_eq(stat(path, &file), 0);
+	ck_assert_int_eq(file.st_mode & 0777, 0700);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(a_start_takes_over)
+{
+	struct task_get get = { .scope = own };
+	struct task_change late = { .attempt = 1, .status = TASK_SUCCESS };
+	const struct ellu_task *task;
+	int64_t instance;
+
+	fixture_open(&f);
+	instance = store_instance(f.store);
+	task = submit(&f, WHOLE);
+	claim(&f, task->id);
+	answer(&f, load_run(&f, 1), 1, 1, "text");
+	fixture_stop(&f);
+	fixture_start(&f);
+	ck_assert_int_gt(store_instance(f.store), instance);
+	get.task_id = late.task_id = task->id;
+	CALL_OK(&f, store_task_get, &get);
+	ck_assert_str_eq(get.ret_task->status, "PENDING");
+	ck_assert_int_eq(get.ret_task->sequence, 3);
+	ck_assert_int_eq(get.ret_task->progress->responses_generated, 1);
+	ck_assert_double_gt(get.ret_task->running_seconds, 0);
+	ck_assert_int_eq(claim(&f, task->id), 2);
+	CALL_OK(&f, store_task_change, &late);
+	ck_assert(!late.ret_changed);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM task_events WHERE task_id = 1"), 4);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(secrets_stay_in_their_folder)
+{
+	struct llm_config_create op = { .scope = own };
+	struct llm_config_get get = { .scope = own };
+	struct experiment_submit moved = { 0 };
+	const struct run_spec *spec;
+	const struct ellu_create_llm_config_request *request;
+	char path[200];
+	struct stat folder;
+
+	fixture_open(&f);
+	request = record(&f, &ellu_create_llm_config_request_type,
+			 "{\"llm_config\": {\"name\": \"real\", \"provider\": \"openai\","
+			 " \"llm_base_url\": \"http://127.0.0.1:9/v1\", \"api_key\": \"sk-planted-key\"}}");
+	op.config = request->llm_config;
+	CALL_OK(&f, store_llm_config_create, &op);
+	ck_assert_ptr_null(op.ret_config->api_key);
+	ck_assert(*op.ret_config->has_api_key);
+	get.ref = record(&f, &ellu_ref_type, "{\"name\": \"real\"}");
+	CALL_OK(&f, store_llm_config_get, &get);
+	ck_assert_ptr_null(get.ret_config->api_key);
+	/* The first real config is what the project runs with. */
+	submit(&f, WHOLE);
+	spec = load_run(&f, 1);
+	ck_assert_str_eq(spec->config->api_key, "sk-planted-key");
+	ck_assert_str_eq(spec->config->llm_base_url, "http://127.0.0.1:9/v1");
+	ck_assert_int_eq(submit_op(&f, &moved,
+				   "{\"name\": \"Y\", \"update_existing\": true, \"llm_config\":"
+				   " {\"content\": {\"name\": \"real\", \"provider\": \"openai\","
+				   " \"llm_base_url\": \"http://evil/v1\"}}, \"prompt_template\": {\"ref\":"
+				   " {\"name\": \"T\"}}, \"collection\": {\"ref\": {\"name\": \"C\"}}}"),
+			 ELLU_E_INVALID_PARAMETER);
+	ck_assert_str_eq(moved.request.fault.field, "llm_config.content.api_key");
+	/* With the key again it moves, and the old key is gone from the folder. */
+	submit(&f, "{\"name\": \"Y\", \"update_existing\": true, \"llm_config\": {\"content\": {\"name\":"
+		   " \"real\", \"provider\": \"openai\", \"llm_base_url\": \"http://other/v1\","
+		   " \"api_key\": \"sk-second-key\"}}, \"prompt_template\": {\"ref\": {\"name\": \"T\"}},"
+		   " \"collection\": {\"ref\": {\"name\": \"C\"}}}");
+	ck_assert_str_eq(load_run(&f, 1)->config->api_key, "sk-second-key");
+	path_of(path, "secrets/orphan");
+	close(open(path, O_WRONLY | O_CREAT, 0600));
+	fixture_stop(&f);
+	ck_assert(!folder_holds(&f, "sk-planted-key"));
+	ck_assert(!folder_holds(&f, "sk-second-key"));
+	fixture_start(&f);
+	ck_assert_int_lt(stat(path, &folder), 0);
+	ck_assert_str_eq(load_run(&f, 1)->config->api_key, "sk-second-key");
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(references_are_for_administrators)
+{
+	struct llm_config_create op = { .scope = own };
+	struct user_ensure root = { .uid = 0 };
+	struct fault fault;
+
+	fixture_open(&f);
+	fixture_stop(&f);
+	setenv("ELLU_TEST_KEY", "from-the-environment", 1);
+	ck_assert_int_eq(fixture_try_start(&f, true, &fault), 0);
+	op.config = ((const struct ellu_create_llm_config_request *)record(
+			     &f, &ellu_create_llm_config_request_type,
+			     "{\"llm_config\": {\"name\": \"r\", \"provider\": \"openai\", \"llm_base_url\":"
+			     " \"http://h/v1\", \"api_key_ref\": \"env:ELLU_TEST_KEY\"}}"))->llm_config;
+	ck_assert_int_eq(CALL(&f, store_llm_config_create, &op), ELLU_E_PERMISSION_DENIED);
+	CALL_OK(&f, store_user_ensure, &root);
+	op.scope = (struct scope){ .uid = 0, .all = true };
+	CALL_OK(&f, store_llm_config_create, &op);
+	fixture_close(&f);
+}
+END_TEST
+
+/* Fields of a record that the table does not keep under their own name. */
+static bool is_elsewhere(const char *field, const char *const *names)
+{
+	for (; *names; names++)
+		if (strcmp(*names, field) == 0)
+			return true;
+	return false;
+}
+
+START_TEST(columns_are_the_fields_of_the_interface)
+{
+	static const struct {
+		const char *table;
+		const struct record_type *type;
+		const char *elsewhere[12];
+	} tables[] = {
+		{ "tasks", &ellu_task_type,
+		  { "project", "time_limit_seconds", "running_seconds", "progress" } },
+		{ "collections", &ellu_collection_type, { "columns", "variables" } },
+		{ "collection_columns", &ellu_column_type, { NULL } },
+		{ "template_variables", &ellu_template_variables_type, { NULL } },
+		{ "criteria", &ellu_criterion_type, { NULL } },
+		{ "criterion_sets", &ellu_criterion_set_type, { "criteria" } },
+		{ "experiments", &ellu_experiment_type,
+		  { "prompt_template", "collection", "criterion_set", "llm_config", "rating_llm_config" } },
+		{ "responses", &ellu_response_type,
+		  { "template_variables", "messages", "duration_seconds", "cost", "ratings" } },
+		{ "ratings", &ellu_rating_type,
+		  { "criterion", "rating", "score", "judge", "duration_seconds", "cost" } },
+		{ "task_events", &ellu_task_log_type, { NULL } },
+	};
+	char sql[200];
+
+	fixture_open(&f);
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		for (size_t j = 0; j < tables[i].type->n_fields; j++) {
+			const char *field = tables[i].type->fields[j].name;
+			bool stored;
+
+			snprintf(sql, sizeof(sql),
+				 "SELECT count(*) FROM pragma_table_info('%s') WHERE name = '%s'",
+				 tables[i].table, field);
+			stored = look_int(&f, sql) == 1;
+			ck_assert_msg(stored != is_elsewhere(field, tables[i].elsewhere), "%s.%s",
+				      tables[i].table, field);
+		}
+	}
+	/* Every row of a user's says whose it is. */
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM sqlite_schema s WHERE type = 'table'"
+				      " AND name NOT LIKE 'sqlite%' AND name <> 'daemon' AND (SELECT count(*)"
+				      " FROM pragma_table_info(s.name) WHERE name = 'owner_uid') = 0"), 0);
+	fixture_close(&f);
+}
+END_TEST
+
+static void plan(const char *sql, const char *wanted)
+{
+	sqlite3 *db = look(&f);
+	sqlite3_stmt *statement;
+	char text[300], all[2000] = "";
+
+	snprintf(text, sizeof(text), "EXPLAIN QUERY PLAN %s", sql);
+	ck_assert_msg(sqlite3_prepare_v2(db, text, -1, &statement, NULL) == SQLITE_OK, "%s",
+		      sqlite3_errmsg(db));
+	while (sqlite3_step(statement) == SQLITE_ROW) {
+		strcat(all, (const char *)sqlite3_column_text(statement, 3));
+		strcat(all, "; ");
+	}
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+	ck_assert_msg(strstr(all, wanted), "%s: %s", sql, all);
+	ck_assert_msg(!strstr(all, "SCAN") && !strstr(all, "TEMP B-TREE"), "%s: %s", sql, all);
+}
+
+START_TEST(hot_statements_use_their_indexes)
+{
+	fixture_open(&f);
+	plan("SELECT id FROM responses WHERE template_variables_id = 1 AND experiment_id = 1 AND epoch = 1",
+	     "COVERING INDEX sqlite_autoindex_responses_1");
+	plan("SELECT measure_id FROM ratings WHERE response_id = 1 AND judge_id = 1",
+	     "COVERING INDEX sqlite_autoindex_ratings_1");
+	plan("UPDATE experiment_epochs SET generated = 1 WHERE experiment_id = 1 AND epoch = 1",
+	     "PRIMARY KEY (experiment_id=? AND epoch=?)");
+	plan("SELECT id FROM responses WHERE experiment_id = 1 AND id > 7 ORDER BY id",
+	     "responses_by_experiment (experiment_id=? AND rowid>?)");
+	plan("SELECT id FROM tasks WHERE status = 'PENDING' AND id > 5 ORDER BY id",
+	     "tasks_by_status (status=? AND rowid>?)");
+	plan("SELECT sequence, id FROM row_batches WHERE collection_id = 1 AND sequence >= 2 AND"
+	     " sequence <= 3 ORDER BY sequence LIMIT 1", "(collection_id=? AND sequence>? AND sequence<?)");
+	plan("SELECT v.id, r.id FROM template_variables v LEFT JOIN responses r ON"
+	     " r.template_variables_id = v.id AND r.experiment_id = 1 AND r.epoch = 1"
+	     " WHERE v.batch_id = 1 AND v.id > 5 ORDER BY v.id",
+	     "template_variables_by_batch (batch_id=? AND rowid>?)");
+	fixture_close(&f);
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_TESTS(a_newer_version_is_refused_untouched, what_is_no_database_of_ours,
+			 one_daemon_a_folder, a_folder_that_cannot_be_written, nobody_else_reads,
+			 a_start_takes_over, secrets_stay_in_their_folder,
+			 references_are_for_administrators, columns_are_the_fields_of_the_interface,
+			 hot_statements_use_their_indexes);
+}

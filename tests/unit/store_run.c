@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs: what is missing, recording, results against numbers worked out by hand, task changes. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/unit/store_fixture.h"
+#include "tests/unit/suite.h"
+
+#define NEAR(a, b) ck_assert_msg(fabs((a) - (b)) < 1e-9, "%.12f is not %.12f", (double)(a), (double)(b))
+
+static struct fixture f;
+
+/* Four rows, two epochs, two criteria. */
+static const struct ellu_task *begin(const char *more)
+{
+	return submit(&f, "{\"name\": \"X\", \"n_epochs\": 2, \"prompt_template\": {\"content\": {\"name\":"
+			  " \"T\", \"messages\": [{\"role\": \"user\", \"content\": \"{{n}}\"}]}},"
+			  "\"collection\": {\"content\": {\"name\": \"C\", \"variables\":"
+			  " [{\"n\": 1}, {\"n\": 2}, {\"n\": 3}, {\"n\": 4}]}},"
+			  "\"criteria\": [\"A?\", \"B?\"]%s}", more);
+}
+
+static void page(const struct run_spec *spec, struct case_cursor cursor, size_t scan,
+		 struct cases_page *op)
+{
+	*op = (struct cases_page){
+		.experiment_id = spec->experiment_id,
+		.judge_id = spec->judge_id,
+		.n_measures = spec->n_measures,
+		.cursor = cursor,
+		.scan = scan,
+	};
+	CALL_OK(&f, store_cases_page, op);
+}
+
+START_TEST(missing_is_pinned_minus_recorded)
+{
+	const struct ellu_task *task;
+	const struct run_spec *spec;
+	struct cases_page op;
+	int64_t id;
+
+	fixture_open(&f);
+	task = begin("");
+	spec = load_run(&f, *task->experiment_id);
+	page(spec, (struct case_cursor){ 0 }, 100, &op);
+	ck_assert_uint_eq(op.ret_n_cases, 8);
+	ck_assert(op.ret_end);
+	ck_assert_str_eq(op.ret_cases[3].input_values, "{\"n\":4}");
+	ck_assert_int_eq(op.ret_cases[3].row_number, 4);
+	ck_assert_int_eq(op.ret_cases[4].epoch, 2);
+	ck_assert_int_eq(op.ret_cases[4].row_number, 1);
+	/* Row 1: complete. Row 2: one rating. Row 3: failed. */
+	id = answer(&f, spec, 1, 1, "one");
+	rate(&f, spec, id, 1, 0, 1, false);
+	rate(&f, spec, id, 1, 1, -1, true);
+	id = answer(&f, spec, 2, 1, "two");
+	rate(&f, spec, id, 1, 1, 0, false);
+	answer(&f, spec, 3, 1, NULL);
+	page(spec, (struct case_cursor){ 0 }, 100, &op);
+	ck_assert_uint_eq(op.ret_n_cases, 6);
+	ck_assert_int_eq(op.ret_cases[0].row_id, 2);
+	ck_assert_int_eq(op.ret_cases[0].response_id, id);
+	ck_assert_str_eq(op.ret_cases[0].response_text, "two");
+	ck_assert_uint_eq(op.ret_cases[0].n_decided, 1);
+	ck_assert_int_eq(op.ret_cases[0].decided_measures[0], spec->measures[1].id);
+	ck_assert_int_eq(op.ret_cases[1].row_id, 4);
+	spec = load_run(&f, *task->experiment_id);
+	ck_assert_int_eq(spec->epochs[0].generated, 3);
+	ck_assert_int_eq(spec->epochs[0].rated, 2);
+	ck_assert_int_eq(spec->epochs[0].failed, 1);
+	ck_assert_int_eq(spec->cost_nanodollars, 21);
+	/* In steps of three pairs. */
+	page(spec, (struct case_cursor){ 0 }, 3, &op);
+	ck_assert_uint_eq(op.ret_n_cases, 1);
+	ck_assert(!op.ret_end);
+	page(spec, op.ret_cursor, 3, &op);
+	ck_assert_uint_eq(op.ret_n_cases, 3);
+	ck_assert_int_eq(op.ret_cases[2].epoch, 2);
+	ck_assert_int_eq(op.ret_cases[2].row_number, 2);
+	page(spec, op.ret_cursor, 3, &op);
+	ck_assert_uint_eq(op.ret_n_cases, 2);
+	ck_assert(op.ret_end);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(recorded_once)
+{
+	const struct ellu_task *task;
+	const struct run_spec *spec;
+	int64_t id;
+
+	fixture_open(&f);
+	task = begin("");
+	spec = load_run(&f, *task->experiment_id);
+	id = answer(&f, spec, 1, 1, "first");
+	ck_assert_int_eq(answer(&f, spec, 1, 1, "second"), id);
+	rate(&f, spec, id, 1, 0, 1, false);
+	rate(&f, spec, id, 1, 0, 0, false);
+	spec = load_run(&f, *task->experiment_id);
+	ck_assert_int_eq(spec->epochs[0].generated, 1);
+	ck_assert_int_eq(spec->input_tokens, 11);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM responses WHERE response_text = 'first'"), 1);
+	ck_assert_int_eq(look_int(&f, "SELECT value FROM ratings"), 1);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(limits_rows)
+{
+	const struct ellu_task *task;
+	const struct run_spec *spec;
+	struct cases_page op;
+
+	fixture_open(&f);
+	task = begin(", \"row_limit\": 3");
+	ck_assert_int_eq(task->progress->total_responses, 6);
+	spec = load_run(&f, *task->experiment_id);
+	page(spec, (struct case_cursor){ 0 }, 100, &op);
+	ck_assert_uint_eq(op.ret_n_cases, 6);
+	ck_assert_int_eq(op.ret_cases[5].row_id, 3);
+	fixture_close(&f);
+}
+END_TEST
+
+/* Epoch 1: rows 1 and 2 YES YES, row 3 YES NO, row 4 failed. Epoch 2: row 1 YES and undecided. */
+START_TEST(results_by_hand)
+{
+	const struct ellu_task *task;
+	const struct run_spec *spec;
+	const struct ellu_experiment_results *results;
+	struct results_compute op = { 0 };
+	struct ellu_task_result result = ELLU_RECORD(struct ellu_task_result);
+	struct task_change change = { .status = TASK_SUCCESS, .running_usec = 1500000 };
+	struct experiment_get get = { .scope = own };
+	int64_t id;
+
+	fixture_open(&f);
+	task = begin("");
+	spec = load_run(&f, *task->experiment_id);
+	for (int64_t row = 1; row <= 3; row++) {
+		id = answer(&f, spec, row, 1, "text");
+		rate(&f, spec, id, 1, 0, 1, false);
+		rate(&f, spec, id, 1, 1, row < 3, true);
+	}
+	answer(&f, spec, 4, 1, NULL);
+	id = answer(&f, spec, 1, 2, "text");
+	rate(&f, spec, id, 2, 0, 1, false);
+	rate(&f, spec, id, 2, 1, -1, true);
+
+	op.experiment_id = *task->experiment_id;
+	CALL_OK(&f, store_results_compute, &op);
+	results = op.ret_results;
+	ck_assert_int_eq(results->responses, 5);
+	ck_assert_int_eq(results->failed_responses, 1);
+	ck_assert_int_eq(results->ratings, 8);
+	ck_assert_int_eq(results->failed_ratings, 1);
+	NEAR(*results->mean_all_ratings->yes, 6.0 / 7);
+	NEAR(*results->mean_all_ratings->no, 1.0 / 7);
+	NEAR(*results->success_rate->value, 0.4);
+	NEAR(*results->success_rate->low, 0.117620774233);
+	NEAR(*results->success_rate->high, 0.769275718724);
+	ck_assert_int_eq(results->success_rate->n_total, 5);
+	ck_assert_uint_eq(results->n_criteria, 2);
+	ck_assert_str_eq(results->criteria[0]->criterion, "A?");
+	NEAR(*results->criteria[0]->mean->yes, 1);
+	NEAR(*results->criteria[0]->yes->high, 1);
+	NEAR(*results->criteria[1]->mean->yes, 2.0 / 3);
+	ck_assert_int_eq(results->criteria[1]->failed, 1);
+	ck_assert_int_eq(results->criteria[1]->yes->n_scored, 3);
+	ck_assert_int_eq(results->criteria[1]->yes->n_total, 5);
+	/* Durations without the failed one: 1, 1, 2, 3 ms. */
+	NEAR(*results->duration_seconds->mean, 0.00175);
+	NEAR(*results->duration_seconds->p50, 0.001);
+	NEAR(*results->duration_seconds->p95, 0.003);
+	ck_assert_int_eq(results->total_input_tokens, 58);
+	ck_assert_int_eq(results->total_output_tokens, 116);
+	ck_assert_int_eq(*results->cost, 56);
+	ck_assert(results->simulated);
+
+	claim(&f, task->id);
+	result.experiment_id = task->experiment_id;
+	result.results = results;
+	change.task_id = task->id;
+	change.attempt = 1;
+	change.result = &result;
+	CALL_OK(&f, store_task_change, &change);
+	ck_assert(change.ret_changed);
+	ck_assert_str_eq(change.ret_task->status, "SUCCESS");
+	NEAR(change.ret_task->running_seconds, 1.5);
+	NEAR(*change.ret_task->result->results->success_rate->value, 0.4);
+	ck_assert_int_eq(change.ret_task->progress->responses_rated, 5);
+	NEAR(change.ret_task->progress->percent_complete, 62.5);
+	get.ref = ((const struct ellu_get_experiment_request *)record(
+			   &f, &ellu_get_experiment_request_type, "{\"experiment\": {\"id\": 1}}"))
+			  ->experiment;
+	CALL_OK(&f, store_experiment_get, &get);
+	ck_assert_int_eq(get.ret_experiment->results->ratings, 8);
+	ck_assert_int_eq(*get.ret_experiment->task_id, task->id);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(reads_responses_and_ratings)
+{
+	const struct ellu_task *task;
+	const struct run_spec *spec;
+	struct responses_list responses = { .scope = own }, filtered = { .scope = own };
+	struct ratings_list ratings = { .scope = own };
+	int64_t first, second;
+
+	fixture_open(&f);
+	task = begin("");
+	spec = load_run(&f, *task->experiment_id);
+	first = answer(&f, spec, 1, 1, "one");
+	rate(&f, spec, first, 1, 0, 1, false);
+	rate(&f, spec, first, 1, 1, -1, true);
+	second = answer(&f, spec, 2, 1, NULL);
+	responses.arguments = record(&f, &ellu_list_responses_request_type,
+				     "{\"experiment\": {\"name\": \"X\"}, \"limit\": 1, \"count\": true}");
+	CALL_OK(&f, store_responses_list, &responses);
+	ck_assert_uint_eq(responses.ret_reply->n_items, 1);
+	ck_assert_int_eq(*responses.ret_reply->count, 2);
+	ck_assert_str_eq(responses.ret_items[0]->response_text, "one");
+	ck_assert_str_eq(responses.ret_items[0]->template_variables->input_values, "{\"n\":1}");
+	ck_assert_uint_eq(responses.ret_items[0]->n_ratings, 2);
+	ck_assert_str_eq(responses.ret_items[0]->ratings[0]->rating, "YES");
+	ck_assert_ptr_null(responses.ret_items[0]->ratings[1]->rating);
+	ck_assert_str_eq(responses.ret_items[0]->ratings[1]->error->code, "BackendRejected");
+	ck_assert_str_eq(responses.ret_template->messages[0]->content, "{{n}}");
+	responses.arguments = record(&f, &ellu_list_responses_request_type,
+				     "{\"experiment\": {\"name\": \"X\"}, \"cursor\": \"%s\"}",
+				     responses.ret_reply->next_cursor);
+	CALL_OK(&f, store_responses_list, &responses);
+	ck_assert_uint_eq(responses.ret_reply->n_items, 1);
+	ck_assert_int_eq(responses.ret_items[0]->id, second);
+	ck_assert_str_eq(responses.ret_items[0]->error->code, "BackendUnavailable");
+	ck_assert_ptr_null(responses.ret_reply->next_cursor);
+	filtered.arguments = record(&f, &ellu_list_responses_request_type,
+				    "{\"experiment\": {\"name\": \"X\"}, \"failed\": false,"
+				    " \"criterion_id\": %d, \"rating\": \"YES\"}",
+				    (int)spec->measures[0].criterion_id);
+	CALL_OK(&f, store_responses_list, &filtered);
+	ck_assert_uint_eq(filtered.ret_reply->n_items, 1);
+	ratings.arguments = record(&f, &ellu_list_ratings_request_type,
+				   "{\"experiment\": {\"id\": 1}, \"response_id\": %d, \"count\": true}",
+				   (int)first);
+	CALL_OK(&f, store_ratings_list, &ratings);
+	ck_assert_uint_eq(ratings.ret_reply->n_items, 2);
+	ck_assert_int_eq(*ratings.ret_reply->count, 2);
+	ck_assert_str_eq(ratings.ret_reply->items[0]->criterion->criterion_str, "A?");
+	ck_assert_str_eq(ratings.ret_reply->items[0]->judge, "simulated");
+	ratings.arguments = record(&f, &ellu_list_ratings_request_type,
+				   "{\"experiment\": {\"id\": 1}, \"cursor\": \"r1.0\"}");
+	ck_assert_int_eq(CALL(&f, store_ratings_list, &ratings), ELLU_E_INVALID_PARAMETER);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(changes_are_guarded)
+{
+	struct task_change late = { .attempt = 1, .status = TASK_SUCCESS };
+	struct task_change cancel = { .status = TASK_REVOKED };
+	struct task_events_page events = { 0 };
+	struct task_log log = { 0 };
+	const char *const lines[] = { "one", "two\nand more" };
+	const struct ellu_task *task;
+
+	fixture_open(&f);
+	task = begin("");
+	ck_assert_int_eq(claim(&f, task->id), 1);
+	finish(&f, task->id, TASK_PENDING);
+	ck_assert_int_eq(claim(&f, task->id), 2);
+	late.task_id = cancel.task_id = log.task_id = events.task_id = task->id;
+	CALL_OK(&f, store_task_change, &late);
+	ck_assert(!late.ret_changed);
+	ck_assert_str_eq(late.ret_task->status, "STARTED");
+	log.lines = lines;
+	log.n_lines = 2;
+	CALL_OK(&f, store_task_log, &log);
+	CALL_OK(&f, store_task_change, &cancel);
+	ck_assert(cancel.ret_changed);
+	CALL_OK(&f, store_task_change, &cancel);
+	ck_assert(!cancel.ret_changed);
+	CALL_OK(&f, store_task_events_page, &events);
+	/* PENDING STARTED PENDING STARTED one two REVOKED */
+	ck_assert_uint_eq(events.ret_n_rows, 7);
+	ck_assert_int_eq(events.ret_last_sequence, 7);
+	ck_assert_int_eq(log.ret_first_sequence, 5);
+	ck_assert_str_eq(events.ret_rows[5].line, "two");
+	ck_assert_int_eq(events.ret_rows[6].status, TASK_REVOKED);
+	ck_assert_ptr_null(events.ret_rows[6].line);
+	events.after_sequence = 6;
+	CALL_OK(&f, store_task_events_page, &events);
+	ck_assert_uint_eq(events.ret_n_rows, 1);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(idle_claims_end_a_task)
+{
+	struct task_claim op = { 0 };
+	const struct ellu_task *task;
+
+	fixture_open(&f);
+	task = begin("");
+	for (int i = 0; i < 3; i++) {
+		claim(&f, task->id);
+		finish(&f, task->id, TASK_PENDING);
+	}
+	answer(&f, load_run(&f, *task->experiment_id), 1, 1, "something");
+	for (int i = 0; i < 5; i++) {
+		claim(&f, task->id);
+		finish(&f, task->id, TASK_PENDING);
+	}
+	op.task_id = task->id;
+	CALL_OK(&f, store_task_claim, &op);
+	ck_assert(!op.ret_changed);
+	ck_assert_str_eq(op.ret_task->status, "FAILURE");
+	ck_assert_ptr_nonnull(strstr(op.ret_task->error->message, "5 times"));
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(lists_tasks)
+{
+	struct tasks_list all = { .scope = { .uid = 0, .all = true } }, mine = { .scope = own };
+	struct tasks_pending_page pending = { 0 };
+
+	fixture_open(&f);
+	begin("");
+	for (int i = 0; i < 5; i++)
+		submit(&f, "{\"name\": \"Y%d\", \"prompt_template\": {\"ref\": {\"name\": \"T\"}},"
+			   " \"collection\": {\"ref\": {\"name\": \"C\"}}}", i);
+	finish(&f, 3, TASK_REVOKED);
+	mine.arguments = record(&f, &ellu_list_tasks_request_type, "{\"limit\": 2, \"count\": true}");
+	CALL_OK(&f, store_tasks_list, &mine);
+	ck_assert_uint_eq(mine.ret_reply->n_items, 2);
+	ck_assert_int_eq(mine.ret_reply->items[0]->id, 6);
+	ck_assert_int_eq(*mine.ret_reply->count, 6);
+	mine.arguments = record(&f, &ellu_list_tasks_request_type, "{\"cursor\": \"%s\"}",
+				mine.ret_reply->next_cursor);
+	CALL_OK(&f, store_tasks_list, &mine);
+	ck_assert_uint_eq(mine.ret_reply->n_items, 4);
+	ck_assert_ptr_null(mine.ret_reply->next_cursor);
+	all.arguments = record(&f, &ellu_list_tasks_request_type, "{\"status\": \"REVOKED\"}");
+	CALL_OK(&f, store_tasks_list, &all);
+	ck_assert_uint_eq(all.ret_reply->n_items, 1);
+	ck_assert_int_eq(all.ret_reply->items[0]->id, 3);
+	CALL_OK(&f, store_tasks_pending_page, &pending);
+	ck_assert_uint_eq(pending.ret_n_tasks, 5);
+	ck_assert_str_eq(pending.ret_tasks[0].priority, "normal");
+	fixture_close(&f);
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_TESTS(missing_is_pinned_minus_recorded, recorded_once, limits_rows, results_by_hand,
+			 reads_responses_and_ratings, changes_are_guarded, idle_claims_end_a_task,
+			 lists_tasks);
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/* Submissions: resolving, conflicts, families of names, idempotency, rejections. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/unit/store_fixture.h"
+#include "tests/unit/suite.h"
+
+#define PARTS                                                                                   \
+	"\"prompt_template\": {\"content\": {\"name\": \"Haiku\", \"messages\":"                \
+	" [{\"role\": \"user\", \"content\": \"About {{topic}}.\"}]}},"                         \
+	"\"collection\": {\"content\": {\"name\": \"Topics\", \"variables\":"                   \
+	" [{\"topic\": \"a\"}, {\"topic\": \"b\"}, {\"topic\": \"c\"}]}},"                      \
+	"\"criteria\": [\"Is it short?\", \"Is it about {{topic}}?\"]"
+#define WHOLE "{\"name\": \"X\", " PARTS "}"
+#define UPDATE "{\"name\": \"X\", \"update_existing\": true, " PARTS "}"
+
+static struct fixture f;
+
+START_TEST(a_new_experiment)
+{
+	const struct ellu_task *task;
+	const struct run_spec *spec;
+
+	fixture_open(&f);
+	task = submit(&f, WHOLE);
+	ck_assert_str_eq(task->status, "PENDING");
+	ck_assert_str_eq(task->name, "X");
+	ck_assert_str_eq(task->project, "default");
+	ck_assert_int_eq(task->owner_uid, UID);
+	ck_assert_int_eq(task->sequence, 1);
+	ck_assert_int_eq(task->progress->total_responses, 3);
+	spec = load_run(&f, *task->experiment_id);
+	ck_assert_uint_eq(spec->n_measures, 2);
+	ck_assert_str_eq(spec->measures[1].text, "Is it about {{topic}}?");
+	ck_assert_str_eq(spec->config->provider, "simulated");
+	ck_assert_str_eq(spec->judge_config->provider, "simulated");
+	ck_assert_int_eq(spec->total_responses, 3);
+	ck_assert_str_eq(spec->prompt_template->messages[0]->content, "About {{topic}}.");
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(started_in_the_same_transaction)
+{
+	struct experiment_submit op = { .start = true };
+
+	fixture_open(&f);
+	ck_assert_int_eq(submit_op(&f, &op, WHOLE), 0);
+	ck_assert_str_eq(op.ret_task->status, "STARTED");
+	ck_assert_int_eq(op.ret_attempt, 1);
+	ck_assert_int_eq(op.ret_task->sequence, 2);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(the_same_name_is_a_conflict)
+{
+	struct experiment_submit op = { 0 };
+
+	fixture_open(&f);
+	submit(&f, WHOLE);
+	ck_assert_int_eq(submit_op(&f, &op, WHOLE), ELLU_E_CONFLICT);
+	ck_assert_str_eq(op.request.fault.resource_type, "experiment");
+	ck_assert_ptr_nonnull(strstr(op.request.fault.message, "task 1"));
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(what_differs_is_a_conflict)
+{
+	static const char *const other[] = {
+		"\"prompt_template\": {\"content\": {\"name\": \"Haiku\", \"messages\":"
+		" [{\"role\": \"user\", \"content\": \"On {{topic}}.\"}]}},"
+		"\"collection\": {\"ref\": {\"name\": \"Topics\"}}",
+		"\"prompt_template\": {\"ref\": {\"name\": \"Haiku\"}}, \"collection\": {\"content\":"
+		" {\"name\": \"Topics\", \"variables\": [{\"topic\": \"z\"}]}}",
+		"\"prompt_template\": {\"ref\": {\"name\": \"Haiku\"}}, \"collection\": {\"ref\":"
+		" {\"name\": \"Topics\"}}, \"llm_config\": {\"content\": {\"name\": \"simulated\","
+		" \"provider\": \"simulated\", \"max_tokens\": 5}}",
+	};
+	static const char *const types[] = { "prompt_template", "collection", "llm_config" };
+
+	fixture_open(&f);
+	submit(&f, WHOLE);
+	for (size_t i = 0; i < 3; i++) {
+		struct experiment_submit op = { 0 };
+
+		ck_assert_int_eq(submit_op(&f, &op, "{\"name\": \"Y\", %s}", other[i]), ELLU_E_CONFLICT);
+		ck_assert_str_eq(op.request.fault.resource_type, types[i]);
+	}
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM experiments"), 1);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(equal_content_is_used)
+{
+	const struct ellu_task *task;
+
+	fixture_open(&f);
+	submit(&f, WHOLE);
+	/* Blanks and the order of keys do not count. */
+	task = submit(&f, "{\"name\": \"Y\", \"prompt_template\": {\"content\": {\"messages\":"
+			  " [{\"content\": \"About {{topic}}.\", \"role\": \"user\"}], \"name\": \"Haiku\"}},"
+			  "\"collection\": {\"content\": {\"name\": \"Topics\", \"variables\":"
+			  " [{ \"topic\":\"a\"},{\"topic\" :\"b\"},{\"topic\":\"\\u0063\"}]}}}");
+	ck_assert_int_eq(*task->experiment_id, 2);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM prompt_templates"), 1);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM template_variables"), 3);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(a_family_of_names)
+{
+	const struct ellu_task *first, *again;
+	struct experiment_submit op = { 0 }, live = { 0 }, changed = { 0 }, afresh = { 0 };
+
+	fixture_open(&f);
+	first = submit(&f, UPDATE);
+	ck_assert_int_eq(submit_op(&f, &live, UPDATE), ELLU_E_CONFLICT);
+	/* Unfinished: it goes on. */
+	finish(&f, first->id, TASK_REVOKED);
+	again = submit(&f, UPDATE);
+	ck_assert_int_eq(*again->experiment_id, *first->experiment_id);
+	ck_assert_int_eq(*again->retry_of, first->id);
+	/* Finished and unchanged: it is the answer. */
+	claim(&f, again->id);
+	finish(&f, again->id, TASK_SUCCESS);
+	ck_assert_int_eq(submit_op(&f, &op, UPDATE), 0);
+	ck_assert(op.ret_existing);
+	ck_assert_int_eq(op.ret_task->id, again->id);
+	/* Changed: another member, and it says so. */
+	ck_assert_int_eq(submit_op(&f, &changed,
+				   "{\"name\": \"X\", \"update_existing\": true, \"n_epochs\": 2, " PARTS
+				   "}"), 0);
+	ck_assert_str_eq(changed.ret_task->name, "X #2");
+	ck_assert_uint_eq(changed.ret_n_notes, 1);
+	ck_assert_str_eq(changed.ret_notes[0], "experiment 'X' is new: 'X #2'");
+	/* Asked for afresh: always another one. */
+	ck_assert_int_eq(submit_op(&f, &afresh, "{\"name\": \"X\", \"run_afresh\": true, " PARTS "}"), 0);
+	ck_assert_str_eq(afresh.ret_task->name, "X #3");
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(update_brings_what_exists_to_the_content)
+{
+	struct experiment_submit op = { 0 };
+	struct task_logs_list logs = { .scope = own };
+
+	fixture_open(&f);
+	submit(&f, UPDATE);
+	ck_assert_int_eq(
+		submit_op(&f, &op,
+			  "{\"name\": \"X\", \"update_existing\": true, \"prompt_template\": {\"content\":"
+			  " {\"name\": \"Haiku\", \"messages\": [{\"role\": \"user\", \"content\":"
+			  " \"On {{subject}}.\"}]}}, \"collection\": {\"content\": {\"name\": \"Topics\","
+			  " \"variables\": [{\"subject\": \"a\"}]}}, \"criteria\": [\"Good?\"]}"), 0);
+	ck_assert_uint_eq(op.ret_n_notes, 4);
+	ck_assert_str_eq(op.ret_notes[0], "prompt template 'Haiku': version 2");
+	ck_assert_str_eq(op.ret_notes[1], "collection 'Topics': 3 rows replaced by 1");
+	ck_assert_str_eq(op.ret_notes[2], "criterion set 'X criteria': updated");
+	ck_assert_str_eq(op.ret_notes[3], "experiment 'X' is new: 'X #2'");
+	logs.arguments = record(&f, &ellu_list_task_logs_request_type, "{\"id\": %d}",
+				(int)op.ret_task->id);
+	CALL_OK(&f, store_task_logs_list, &logs);
+	ck_assert_uint_eq(logs.ret_reply->n_items, 4);
+	ck_assert_str_eq(logs.ret_reply->items[0]->line, op.ret_notes[0]);
+	/* The first run keeps what it was pinned to. */
+	ck_assert_int_eq(load_run(&f, 1)->total_responses, 3);
+	ck_assert_str_eq(load_run(&f, 1)->measures[0].text, "Is it short?");
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(idempotency)
+{
+	struct experiment_submit again = { 0 }, other = { 0 };
+	const struct ellu_task *task;
+
+	fixture_open(&f);
+	task = submit(&f, "{\"name\": \"X\", \"idempotency_key\": \"k\", " PARTS "}");
+	ck_assert_int_eq(submit_op(&f, &again, "{\"name\": \"X\", \"idempotency_key\": \"k\","
+					       " \"detach\": true, " PARTS "}"), 0);
+	ck_assert(again.ret_existing);
+	ck_assert_int_eq(again.ret_task->id, task->id);
+	ck_assert_int_eq(submit_op(&f, &other, "{\"name\": \"Z\", \"idempotency_key\": \"k\", " PARTS "}"),
+			 ELLU_E_CONFLICT);
+	ck_assert_int_eq(other.request.fault.id, task->id);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(what_the_request_shows_wrong)
+{
+	static const struct {
+		const char *request;
+		int code;
+		const char *field;
+	} cases[] = {
+		{ "{" PARTS "}", ELLU_E_INVALID_PARAMETER, "name" },
+		{ "{\"name\": \"X\"}", ELLU_E_INVALID_PARAMETER, "prompt_template" },
+		{ "{\"name\": \"X\", \"response_column\": \"r\"}", ELLU_E_INVALID_PARAMETER, "collection" },
+		{ "{\"name\": \"X\", \"criterion_set\": {\"id\": 1}, " PARTS "}", ELLU_E_INVALID_PARAMETER,
+		  "criteria" },
+		{ "{\"experiment\": {\"id\": 1}, \"name\": \"X\"}", ELLU_E_INVALID_PARAMETER, "name" },
+		{ "{\"experiment\": {\"id\": 1}}", ELLU_E_NOT_FOUND, "" },
+		{ "{\"name\": \"X\", \"llm_config\": {\"content\": {\"name\": \"c\", \"provider\":"
+		  " \"openai\"}}, " PARTS "}", ELLU_E_INVALID_PARAMETER,
+		  "llm_config.content.llm_base_url" },
+		{ "{\"name\": \"X\", \"llm_config\": {\"ref\": {\"name\": \"none\"}}, " PARTS "}",
+		  ELLU_E_NOT_FOUND, "" },
+		{ "{\"name\": \"X\", \"prompt_template\": {\"ref\": {\"name\": \"none\"}}, \"collection\":"
+		  " {\"ref\": {\"id\": 1}}}", ELLU_E_NOT_FOUND, "" },
+		{ "{\"name\": \"X\", \"project\": null, \"rating_llm_config\": {\"content\": {\"name\":"
+		  " \"c\", \"provider\": \"simulated\", \"custom\": {\"error_rate\": 2}}}, " PARTS "}",
+		  ELLU_E_INVALID_PARAMETER, "rating_llm_config.content.custom.error_rate" },
+	};
+
+	fixture_open(&f);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct experiment_submit op = { 0 };
+
+		ck_assert_int_eq(submit_op(&f, &op, "%s", cases[i].request), cases[i].code);
+		if (cases[i].field[0])
+			ck_assert_str_eq(op.request.fault.field, cases[i].field);
+	}
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM tasks"), 0);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM prompt_templates"), 0);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM collections"), 0);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(what_the_state_shows_wrong)
+{
+	static const char template[] = "\"prompt_template\": {\"content\": {\"name\": \"T\", \"messages\":"
+				       " [{\"role\": \"user\", \"content\": \"{{topic}}\"}]}}";
+	static const struct {
+		const char *rest;
+		const char *field;
+	} cases[] = {
+		{ "\"collection\": {\"content\": {\"name\": \"C\"}}", "collection" },
+		{ "\"collection\": {\"content\": {\"name\": \"C\", \"variables\": [{\"t\": 1}]}}",
+		  "prompt_template" },
+		{ "\"collection\": {\"content\": {\"name\": \"C\", \"variables\": [{\"topic\": 1}]}},"
+		  " \"criteria\": [\"{{other}}?\"]", "criteria[0]" },
+		{ "\"collection\": {\"content\": {\"name\": \"C\", \"variables\": [{\"topic\": 1}]}},"
+		  " \"response_column\": \"other\"", "response_column" },
+		{ "\"collection\": {\"content\": {\"name\": \"C\", \"variables\": [{\"topic\": 1}]}},"
+		  " \"llm_config\": {\"content\": {\"name\": \"c\", \"provider\": \"openai\","
+		  " \"llm_base_url\": \"http://127.0.0.1:1/v1\", \"api_key_ref\": \"env:ELLU_NONE\"}}",
+		  "llm_config.api_key_ref" },
+	};
+	struct experiment_submit full = { .queue_full = true };
+
+	fixture_open(&f);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct ellu_task *task =
+			submit(&f, "{\"name\": \"X\", %s, %s}", template, cases[i].rest);
+
+		ck_assert_str_eq(task->status, "REJECTED");
+		ck_assert_str_eq(task->error->code, "InvalidParameter");
+		ck_assert_str_eq(task->error->field, cases[i].field);
+		ck_assert_ptr_null(task->experiment_id);
+		ck_assert_ptr_nonnull(task->finished_at);
+	}
+	ck_assert_int_eq(submit_op(&f, &full, WHOLE), 0);
+	ck_assert_str_eq(full.ret_task->status, "REJECTED");
+	ck_assert_str_eq(full.ret_task->error->code, "QueueFull");
+	/* Nothing but the tasks is left of them. */
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM tasks"), 6);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM experiments"), 0);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM collections"), 0);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM llm_configs"), 1);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(again_what_is_missing)
+{
+	struct experiment_submit live = { 0 };
+	const struct ellu_task *task, *again;
+
+	fixture_open(&f);
+	task = submit(&f, WHOLE);
+	ck_assert_int_eq(submit_op(&f, &live, "{\"experiment\": {\"name\": \"X\"}}"), ELLU_E_CONFLICT);
+	finish(&f, task->id, TASK_REVOKED);
+	again = submit(&f, "{\"experiment\": {\"name\": \"X\"}}");
+	ck_assert_int_eq(*again->retry_of, task->id);
+	ck_assert_int_eq(*again->experiment_id, *task->experiment_id);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(others_see_nothing)
+{
+	struct task_get task = { .scope = { .uid = UID + 1 }, .task_id = 1 };
+	struct task_get admin = { .scope = { .uid = 0, .all = true }, .task_id = 1 };
+	struct experiment_get experiment = { .scope = { .uid = UID + 1 } };
+	struct user_ensure other = { .uid = UID + 1 };
+	const struct ellu_get_experiment_request *request;
+
+	fixture_open(&f);
+	CALL_OK(&f, store_user_ensure, &other);
+	submit(&f, WHOLE);
+	request = record(&f, &ellu_get_experiment_request_type, "{\"experiment\": {\"id\": 1}}");
+	experiment.ref = request->experiment;
+	ck_assert_int_eq(CALL(&f, store_task_get, &task), ELLU_E_NOT_FOUND);
+	ck_assert_int_eq(CALL(&f, store_experiment_get, &experiment), ELLU_E_NOT_FOUND);
+	CALL_OK(&f, store_task_get, &admin);
+	experiment.scope = own;
+	CALL_OK(&f, store_experiment_get, &experiment);
+	ck_assert_str_eq(experiment.ret_experiment->prompt_template->name, "Haiku");
+	ck_assert_uint_eq(experiment.ret_experiment->criterion_set->n_criteria, 2);
+	fixture_close(&f);
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_TESTS(a_new_experiment, started_in_the_same_transaction, the_same_name_is_a_conflict,
+			 what_differs_is_a_conflict, equal_content_is_used, a_family_of_names,
+			 update_brings_what_exists_to_the_content, idempotency,
+			 what_the_request_shows_wrong, what_the_state_shows_wrong, again_what_is_missing,
+			 others_see_nothing);
+}

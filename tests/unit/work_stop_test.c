@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs that are stopped, go on with what is missing, or wait for the store. */
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/unit/work_harness.h"
+
+/* ---- Stopping and going on ---- */
+
+static void abort_run(void)
+{
+	work_abort(harness_run);
+	work_abort(harness_run);
+}
+
+static void drain_run(void)
+{
+	work_drain(harness_run);
+	backend_drain(standin_backend());
+}
+
+static void drain_and_abort_run(void)
+{
+	drain_run();
+	work_abort(harness_run);
+}
+
+static void (*const stops[])(void) = { abort_run, drain_run, drain_and_abort_run };
+
+static const struct {
+	enum standin_moment moment;
+	int64_t index;
+} moments[] = {
+	{ STANDIN_AT_LOAD, 0 },	   { STANDIN_AT_PAGE, 0 },   { STANDIN_AT_CALL, 1 },
+	{ STANDIN_AT_CALL, 60 },   { STANDIN_AT_CALL, 299 }, { STANDIN_AT_RECORD, 1 },
+	{ STANDIN_AT_RECORD, 77 }, { STANDIN_AT_RECORD, 300 },
+};
+
+#define N_STOPS (sizeof(stops) / sizeof(*stops))
+#define N_MOMENTS (sizeof(moments) / sizeof(*moments))
+
+START_TEST(stopped_and_continued)
+{
+	size_t ratings, complete, recorded;
+	int64_t asked;
+
+	standin.at_moment = stops[_i % (int)N_STOPS];
+	standin.moment = moments[_i / (int)N_STOPS].moment;
+	standin.moment_index = moments[_i / (int)N_STOPS].index;
+	harness_run_task();
+	recorded = harness_count(&ratings, &complete);
+	if (seen.status != TASK_SUCCESS) { // else it was complete before the stop came
+		ck_assert_int_eq(seen.status, TASK_PENDING);
+		ck_assert_uint_le(recorded + ratings, 300);
+		ck_assert(!seen.has_error);
+		ck_assert_int_eq(standin.n_results, 0);
+	}
+	asked = standin.n_generations + standin.n_judgements;
+	/* A drain repeats nothing at all; an abort at most what was in flight. */
+	if (stops[_i % (int)N_STOPS] == drain_run)
+		ck_assert_int_eq(asked, (int64_t)(recorded + ratings));
+	else
+		ck_assert_int_le(asked, (int64_t)(recorded + ratings) + 8);
+
+	standin.moment = STANDIN_NEVER;
+	standin.n_results = 0;
+	standin.n_generations = (int64_t)recorded;
+	standin.n_judgements = (int64_t)ratings;
+	harness_run_task();
+	harness_assert_all_recorded();
+	ck_assert_int_eq(standin.n_generations, 100);
+	ck_assert_int_eq(standin.n_judgements, 200);
+}
+END_TEST
+
+START_TEST(stopped_while_aggregating)
+{
+	standin.at_moment = stops[_i];
+	standin.moment = STANDIN_AT_RESULTS;
+	harness_run_task();
+	harness_assert_all_recorded();
+}
+END_TEST
+
+START_TEST(only_what_is_missing)
+{
+	standin.n_rows = 1000;
+	for (size_t row = 1; row <= 1000; row++) {
+		struct standin_response *response = standin_response(row, 1);
+
+		response->recorded = row % 10 != 0;
+		strcpy(response->text, "earlier");
+		for (size_t m = 0; m < 2; m++)
+			response->ratings[m].recorded = response->recorded && (row % 10 != m + 5);
+		response->rated = response->ratings[0].recorded && response->ratings[1].recorded;
+	}
+	harness_run_task();
+	harness_assert_all_recorded();
+	ck_assert_int_eq(standin.n_generations, 100);
+	ck_assert_int_eq(standin.n_judgements, 400);
+	ck_assert_str_eq(standin_response(5, 1)->text, "earlier");
+}
+END_TEST
+
+START_TEST(nothing_is_missing)
+{
+	standin.n_rows = 3000;
+	for (size_t row = 1; row <= 3000; row++) {
+		struct standin_response *response = standin_response(row, 1);
+
+		response->recorded = response->rated = true;
+		response->ratings[0].recorded = response->ratings[1].recorded = true;
+	}
+	harness_run_task();
+	harness_assert_all_recorded();
+	ck_assert_int_eq(standin.n_generations + standin.n_judgements, 0);
+}
+END_TEST
+
+START_TEST(empty_run)
+{
+	standin.n_rows = 0;
+	harness_run_task();
+	ck_assert_int_eq(seen.status, TASK_SUCCESS);
+}
+END_TEST
+
+/* ---- Back-pressure ---- */
+
+static void let_go(struct message *message)
+{
+	(void)message;
+	standin_hold_commits(false);
+}
+
+static void stall(void)
+{
+	static struct message later;
+
+	later.deliver = let_go;
+	standin_hold_commits(true);
+	usleep(200000);
+	loop_post(harness_home, &later);
+}
+
+START_TEST(stalled_commits_stop_calls)
+{
+	standin.at_moment = stall;
+	standin.moment = STANDIN_AT_CALL;
+	standin.moment_index = 50;
+	harness_run_task();
+	harness_assert_all_recorded();
+	ck_assert_int_le(standin.at_risk_max, 16);
+	ck_assert_int_ge(standin.at_risk_max, 8);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tcase = tcase_create("");
+
+	tcase_add_loop_test(tcase, stopped_and_continued, 0, (int)(N_STOPS * N_MOMENTS));
+	tcase_add_loop_test(tcase, stopped_while_aggregating, 0, (int)N_STOPS);
+	tcase_add_test(tcase, only_what_is_missing);
+	tcase_add_test(tcase, nothing_is_missing);
+	tcase_add_test(tcase, empty_run);
+	tcase_add_test(tcase, stalled_commits_stop_calls);
+	return harness_main(tcase);
+}
