@@ -33,7 +33,7 @@ int llm_config_identity(struct tx *tx, const struct ellu_llm_config *config,
 	copy.name = "-";
 	copy.description = NULL;
 	copy.llm_base_url = copy.api_key_ref = copy.proxy = copy.ca_file = NULL;
-	copy.max_connections = copy.requests_per_minute = copy.tokens_per_minute = NULL;
+	copy.max_connections = NULL;
 	copy.max_retries = NULL;
 	copy.timeout_seconds = copy.connect_seconds = NULL;
 	copy.first_byte_seconds = copy.stall_seconds = NULL;

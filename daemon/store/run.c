@@ -36,8 +36,6 @@ static int pinned_config(struct tx *tx, const char *snapshot, int64_t config_id,
 	pinned->proxy = live->proxy;
 	pinned->ca_file = live->ca_file;
 	pinned->max_connections = live->max_connections;
-	pinned->requests_per_minute = live->requests_per_minute;
-	pinned->tokens_per_minute = live->tokens_per_minute;
 	pinned->max_retries = live->max_retries;
 	pinned->timeout_seconds = live->timeout_seconds;
 	pinned->connect_seconds = live->connect_seconds;
