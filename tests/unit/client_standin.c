@@ -61,9 +61,9 @@ static void *accept_guests(void *userdata)
 		struct standin_guest *guest = &standin->guests[standin->n_connections];
 
 		*guest = (struct standin_guest){ .standin = standin, .fd = fd };
+		standin->n_connections++; // counted before the first answer can be seen
 		if (pthread_create(&guest->thread, NULL, serve, guest) != 0)
 			abort();
-		standin->n_connections++;
 	}
 	return NULL;
 }
