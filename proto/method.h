@@ -13,6 +13,7 @@
 enum method_access {
 	METHOD_ACCESS_ANYONE,
 	METHOD_ACCESS_OWN, // the caller's own resources; administrators all
+	METHOD_ACCESS_ADMINISTRATOR,
 };
 
 enum method_replies {

@@ -39,8 +39,15 @@ struct call *call_unref(struct call *call)
 
 void call_dispatch(struct call *call)
 {
+	struct fault fault = { 0 };
 	int r;
 
+	if (call->method->access == METHOD_ACCESS_ADMINISTRATOR && !call->administrator) {
+		fault_set(&fault, ELLU_E_PERMISSION_DENIED, "%s is for administrators.",
+			  call->method->name);
+		call_fail(call, &fault);
+		return;
+	}
 	call_ref(call);
 	r = api_handlers[call->method->id](call, call->request);
 	if (r < 0)

@@ -283,6 +283,7 @@ static const struct ellu_endpoint_status *status_of(const struct endpoint *endpo
 		.retries = endpoint->retries,
 		.waits = endpoint->waits,
 		.errors = endpoint->errors,
+		.breaker = "closed",
 	};
 	return status->origin && status->llm_model_name ? status : NULL;
 }

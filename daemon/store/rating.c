@@ -119,6 +119,8 @@ static int ratings_list_run(struct tx *tx, struct store_request *request)
 
 	if (!reply)
 		return -ENOMEM;
+	if (!op->arguments->experiment)
+		return fault_invalid(tx->fault, "experiment", "an experiment");
 	r = experiment_pin(tx, &op->scope, op->arguments->experiment, &pin);
 	if (r >= 0)
 		r = page_begin(tx, 'g', op->arguments->cursor, op->arguments->limit, &page);

@@ -77,7 +77,7 @@ struct idl_method {
 	char *snake; // get_task
 	char *upper; // GET_TASK
 	char *doc;
-	char *access; // anyone, own
+	char *access; // anyone, own, administrator
 	char *replies; // one, pages, events
 	struct idl_record request;
 	struct idl_record reply;

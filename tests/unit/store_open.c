@@ -240,7 +240,7 @@ START_TEST(columns_are_the_fields_of_the_interface)
 		const char *elsewhere[12];
 	} tables[] = {
 		{ "tasks", &ellu_task_type,
-		  { "project", "time_limit_seconds", "running_seconds", "progress" } },
+		  { "project", "time_limit_seconds", "running_seconds", "progress", "cost_limit" } },
 		{ "collections", &ellu_collection_type, { "columns", "variables" } },
 		{ "collection_columns", &ellu_column_type, { NULL } },
 		{ "template_variables", &ellu_template_variables_type, { NULL } },
