@@ -2,53 +2,30 @@
 /* Methods on experiments: run, show, list, and what came out of them. */
 #include <errno.h>
 #include <json-c/json.h>
-#include <stdlib.h>
 
 #include "daemon/api/call.h"
-#include "daemon/api/follow.h"
-#include "daemon/clock.h"
-#include "daemon/queue/queue.h"
+#include "daemon/api/submit.h"
 #include "daemon/store/resources.h"
 #include "proto/generated/handlers.h"
 #include "proto/template.h"
 
 /* ---- Run ---- */
 
-static void on_submitted(struct queue_submission *submission)
-{
-	struct call *call = submission->userdata;
-	const struct ellu_run_experiment_request *request = submission->op.arguments;
-
-	if (submission->op.request.result < 0)
-		call_fail(call, &submission->op.request.fault);
-	else
-		follow_submitted(call, submission->op.ret_task, request->detach && *request->detach,
-				 request->cancel_on_disconnect && *request->cancel_on_disconnect,
-				 *request->min_interval_seconds);
-	store_request_done(&submission->op.request);
-	free(submission);
-	call_unref(call);
-}
-
 int api_run_experiment(struct call *call, const struct ellu_run_experiment_request *request)
 {
-	struct queue_submission *submission;
+	struct experiment_submit *op = submit_operation(call, sizeof(*op), request->project);
 
-	if (call->service->stopping) {
-		struct fault fault = { 0 };
-
-		fault_set(&fault, ELLU_E_SHUTTING_DOWN, NULL);
-		call_fail(call, &fault);
+	if (!op)
 		return 0;
-	}
-	submission = calloc(1, sizeof(*submission));
-	if (!submission)
-		return -ENOMEM;
-	submission->op.scope = call_scope(call, request->project);
-	submission->op.arguments = request;
-	submission->done = on_submitted;
-	submission->userdata = call_ref(call);
-	queue_submit(call->service->queue, submission);
+	op->arguments = request;
+	submit_post(call, &op->submit,
+		    &(struct submit_options) {
+			    .post = store_experiment_submit,
+			    .priority = request->priority,
+			    .detach = request->detach,
+			    .cancel_on_disconnect = request->cancel_on_disconnect,
+			    .min_interval_seconds = request->min_interval_seconds,
+		    });
 	return 0;
 }
 

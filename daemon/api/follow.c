@@ -22,8 +22,10 @@ struct follow_reply {
 	const struct ellu_task_event *event;
 	const struct ellu_task *task;
 };
-_Static_assert(sizeof(struct follow_reply) == sizeof(struct ellu_run_experiment_reply) &&
-		       sizeof(struct follow_reply) == sizeof(struct ellu_watch_task_reply),
+#define SAME_SHAPE(reply) (sizeof(struct follow_reply) == sizeof(struct ellu_##reply##_reply))
+_Static_assert(SAME_SHAPE(run_experiment) && SAME_SHAPE(watch_task) && SAME_SHAPE(retry_task) &&
+		       SAME_SHAPE(rate_responses) && SAME_SHAPE(rate_experiment) &&
+		       SAME_SHAPE(retry_failed),
 	       "methods that follow a task answer (event, task)");
 
 static void follow_end(struct follow *follow)

@@ -10,6 +10,7 @@
 #include "daemon/queue/queue.h"
 #include "daemon/queue/schedule.h"
 #include "proto/arena.h"
+#include "proto/task_kind.h"
 #include "proto/task_status.h"
 
 struct watch;
@@ -20,6 +21,7 @@ struct live_task {
 	struct queue *queue;
 	int64_t id;
 	int64_t experiment_id;
+	enum task_kind kind;
 	int64_t attempt;
 	int64_t sequence; // the last one published
 	enum task_status status;

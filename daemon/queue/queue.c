@@ -8,24 +8,9 @@
 
 #include "daemon/clock.h"
 #include "daemon/log.h"
-#include "daemon/queue/live_task.h"
+#include "daemon/queue/queue_state.h"
 #include "daemon/queue/running.h"
 #include "daemon/work/work.h"
-
-struct queue {
-	struct queue_options options;
-	struct schedule *schedule;
-	struct live_tasks tasks;
-	struct work *work;
-	int64_t n_watches;
-	int64_t n_outstanding; // operations with the store that end in a callback here
-	bool storage_full;
-	bool stopping;
-	void (*ready)(void *userdata);
-	void (*stopped)(void *userdata);
-	void *userdata; // of `ready`, then of `stopped`
-	struct tasks_pending_page page;
-};
 
 struct live_tasks *queue_tasks(struct queue *queue)
 {
@@ -155,66 +140,6 @@ void queue_claim_next(struct queue *queue)
 void queue_leave(struct queue *queue, struct live_task *task)
 {
 	schedule_leave(queue->schedule, &task->schedule);
-}
-
-/* ---- Submitting ---- */
-
-static int adopt(struct queue *queue, const struct queue_submission *submission)
-{
-	const struct ellu_task *record = submission->op.ret_task;
-	struct live_task *task;
-	int r = live_task_add(&queue->tasks, queue, record->id, &task);
-
-	if (r < 0)
-		return r;
-	task->schedule.uid = record->owner_uid;
-	task->schedule.priority = submission->priority;
-	if (submission->reserved)
-		r = schedule_run(queue->schedule, &task->schedule);
-	else
-		r = schedule_wait(queue->schedule, &task->schedule);
-	if (r < 0) {
-		live_task_remove(&queue->tasks, task);
-		return r;
-	}
-	running_adopt(task, record);
-	if (submission->op.ret_attempt)
-		running_start(task, record, submission->op.ret_attempt);
-	return 0;
-}
-
-static void on_submitted(struct store_request *request)
-{
-	struct queue_submission *submission = request->userdata;
-	struct queue *queue = submission->queue;
-	const struct ellu_task *task = submission->op.ret_task;
-	int64_t uid = submission->op.scope.uid;
-	bool live = request->result == 0 && !submission->op.ret_existing &&
-		    !task_status_is_terminal(task_status_from_name(task->status));
-
-	schedule_admitted(queue->schedule, uid);
-	if (live && adopt(queue, submission) < 0)
-		log_error("task %" PRId64 ": out of memory; it runs at the next start", task->id);
-	submission->done(submission);
-	queue_claim_next(queue);
-	queue_count_outstanding(queue, -1);
-}
-
-void queue_submit(struct queue *queue, struct queue_submission *submission)
-{
-	struct experiment_submit *op = &submission->op;
-	int r;
-
-	submission->queue = queue;
-	submission->priority = task_priority_from_name(op->arguments->priority);
-	r = schedule_admit(queue->schedule, op->scope.uid);
-	op->queue_full = r == -EAGAIN;
-	op->start = r == 0 && !queue->stopping && !queue->storage_full &&
-		    schedule_has_room(queue->schedule, op->scope.uid, submission->priority);
-	submission->reserved = op->start;
-	store_request_init(&op->request, queue->options.loop, on_submitted, submission);
-	queue_count_outstanding(queue, 1);
-	store_experiment_submit(queue->options.store, op);
 }
 
 /* ---- Cancelling ---- */

@@ -50,13 +50,15 @@ void queue_hurry(struct queue *queue);
 /* What the store says about the disk; running tasks show the hold `storage`. */
 void queue_storage_full(struct queue *queue, bool full);
 
-/* A submission. `op` is filled but for its request's callbacks, `queue_full` and `start`. */
+/* A submission of any kind. `op` is filled but for its request's callbacks, `queue_full` and
+ * `start`; `post` hands it to the store. */
 struct queue_submission {
-	struct experiment_submit op;
+	struct task_submit *op;
+	void (*post)(struct store *store, struct task_submit *op);
+	const char *priority; // that the task will have
 	void (*done)(struct queue_submission *submission);
 	void *userdata;
 	bool reserved; // the queue's own: a slot is taken for it
-	int priority; // the queue's own
 	struct queue *queue; // the queue's own
 };
 void queue_submit(struct queue *queue, struct queue_submission *submission);

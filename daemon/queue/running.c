@@ -86,6 +86,7 @@ void running_adopt(struct live_task *task, const struct ellu_task *record)
 {
 	task->status = task_status_from_name(record->status);
 	task->sequence = record->sequence;
+	task->kind = task_kind_from_name(record->kind);
 	task->experiment_id = record->experiment_id ? *record->experiment_id : 0;
 	task->time_limit_usec = (int64_t)(record->time_limit_seconds * USEC_PER_SEC);
 	task->run_before_usec = (int64_t)(record->running_seconds * USEC_PER_SEC);
@@ -97,6 +98,7 @@ void running_start(struct live_task *task, const struct ellu_task *record, int64
 {
 	struct work_task work_task = {
 		.task_id = task->id,
+		.kind = task->kind,
 		.attempt = attempt,
 		.experiment_id = task->experiment_id,
 		.owner_uid = record->owner_uid,

@@ -9,7 +9,8 @@
 
 #include "daemon/store/store_internal.h"
 #include "daemon/store/submit.h"
-#include "daemon/store/task.h"
+#include "daemon/store/task_submit.h"
+#include "proto/generated/interface.h"
 #include "proto/limits.h"
 #include "proto/utf8.h"
 
@@ -66,104 +67,43 @@ static int conflict(struct submission *s, const struct member *member)
 			      "an experiment of that name exists");
 }
 
-static void task_of(const struct submission *s, struct task_new *task)
+static int insert(struct submission *s, int64_t experiment_id, const char *name,
+		  int64_t retry_of)
 {
 	const struct ellu_run_experiment_request *a = s->arguments;
-
-	*task = (struct task_new){
+	struct task_new task = {
+		.kind = TASK_KIND_EXPERIMENT,
 		.place = s->place,
-		.name = a->name,
+		.name = name,
+		.experiment_id = experiment_id,
 		.priority = a->priority,
 		.time_limit_seconds = *a->time_limit_seconds,
+		.retry_of = retry_of,
 		.idempotency_key = a->idempotency_key,
 		.request_hash = s->request_hash,
+		.rejected = s->rejected.code ? &s->rejected : NULL,
 		.log = &s->notes.lines,
 	};
-}
 
-/* The task of an accepted submission; claimed at once where a slot is free. */
-static int accept(struct submission *s, int64_t experiment_id, const char *name, int64_t retry_of)
-{
-	struct task_new task;
-	int64_t id;
-	int r;
-
-	task_of(s, &task);
-	task.name = name;
-	task.experiment_id = experiment_id;
-	task.retry_of = retry_of;
-	r = task_insert(s->tx, &task, &id);
-	if (r >= 0)
-		r = db_run(s->tx->db, "UPDATE experiments SET task_id = ?2, updated_at = ?3"
-				      " WHERE id = ?1", "iii", experiment_id, id, s->tx->now);
-	if (r >= 0 && s->op->start)
-		r = task_start(s->tx, id, &s->op->ret_attempt);
-	return r < 0 ? r : task_load(s->tx, id, &s->op->ret_task);
+	return task_submit_insert(s->tx, &s->op->submit, &task);
 }
 
 /* `experiment_id` 0: what would have been made is not kept. */
 static int reject(struct submission *s, int64_t experiment_id, const char *name, int64_t retry_of)
 {
-	struct task_new task;
-	int64_t id;
-	int r;
-
 	s->notes = (struct notes){ 0 };
-	task_of(s, &task);
-	task.name = name;
-	task.experiment_id = experiment_id;
-	task.retry_of = retry_of;
-	task.rejected = &s->rejected;
-	r = task_insert(s->tx, &task, &id);
-	return r < 0 ? r : task_load(s->tx, id, &s->op->ret_task);
+	return insert(s, experiment_id, name, retry_of);
 }
 
-static int existing(struct submission *s, int64_t task_id)
+static int find_key(struct submission *s)
 {
-	s->op->ret_existing = true;
-	return task_load(s->tx, task_id, &s->op->ret_task);
-}
-
-/* 1: answered by what the same key brought before. */
-static int check_idempotency(struct submission *s)
-{
-	const char *key = s->arguments->idempotency_key;
-	int64_t id;
-	bool same;
-	QUERY q = NULL;
-	int r;
-
-	if (!key)
-		return 0;
-	r = db_query(s->tx->db, &q, "SELECT id, request_hash = ?3 FROM tasks"
-				    " WHERE owner_uid = ?1 AND idempotency_key = ?2",
-		     "iss", s->place.owner_uid, key, s->request_hash);
-	if (r >= 0)
-		r = db_next(s->tx->db, q);
-	if (r <= 0)
-		return r;
-	id = column_int(q, 0);
-	same = column_int(q, 1) != 0;
-	statement_reset(&q);
-	if (!same)
-		return fault_conflict(s->tx->fault, "task", NULL, id,
-				      "another request used this idempotency_key");
-	r = existing(s, id);
-	return r < 0 ? r : 1;
-}
-
-static int check_room(struct submission *s)
-{
-	int64_t free_bytes = store_free_bytes(s->tx->store);
-
-	if (free_bytes >= 0 && free_bytes < STORE_FREE_BYTES_MIN)
-		return fault_set(s->tx->fault, ELLU_E_STORAGE_FULL, NULL);
-	return 0;
+	return task_submit_find_key(s->tx, &s->op->submit, s->place.owner_uid,
+				    s->arguments->idempotency_key, s->request_hash);
 }
 
 static void check_queue(struct submission *s)
 {
-	if (s->op->queue_full && !s->rejected.code)
+	if (s->op->submit.queue_full && !s->rejected.code)
 		fault_set(&s->rejected, ELLU_E_QUEUE_FULL, NULL);
 }
 
@@ -204,7 +144,7 @@ static int create(struct submission *s, const struct member *newest)
 	}
 	if (r >= 0)
 		r = submit_insert_experiment(s, name, s->arguments->name, number, &id);
-	return r < 0 ? r : accept(s, id, name, /* retry_of= */ 0);
+	return r < 0 ? r : insert(s, id, name, /* retry_of= */ 0);
 }
 
 /* Experiment and task from resolved and pinned parts. 1: rejected after all. */
@@ -216,11 +156,11 @@ static int choose(struct submission *s, const struct member *newest)
 	if (same && is_live(newest))
 		return conflict(s, newest);
 	if (same && newest->task_status && strcmp(newest->task_status, "SUCCESS") == 0)
-		return existing(s, newest->task_id);
+		return task_submit_existing(s->tx, &s->op->submit, newest->task_id);
 	check_queue(s);
 	if (s->rejected.code)
 		return 1;
-	return same ? accept(s, newest->id, newest->name, newest->task_id) : create(s, newest);
+	return same ? insert(s, newest->id, newest->name, newest->task_id) : create(s, newest);
 }
 
 static int resolve_and_choose(struct submission *s, const struct member *newest)
@@ -245,7 +185,7 @@ static int submit_parts(struct submission *s)
 	struct member newest;
 	int r;
 
-	r = check_room(s);
+	r = task_submit_check_room(s->tx);
 	if (r >= 0)
 		r = submit_check_parts(s);
 	if (r >= 0)
@@ -274,7 +214,7 @@ static int load_member(struct submission *s, struct member *ret_member, int64_t 
 	QUERY q = NULL;
 	int r;
 
-	r = resource_resolve(s->tx, RESOURCE_EXPERIMENT, &s->op->scope, s->arguments->experiment, &id);
+	r = resource_resolve(s->tx, RESOURCE_EXPERIMENT, &s->op->submit.scope, s->arguments->experiment, &id);
 	if (r >= 0)
 		r = db_query(s->tx->db, &q, "SELECT e.name, e.owner_uid, e.project_id, t.id, t.status,"
 					    " e.llm_config_id, j.llm_config_id FROM experiments e"
@@ -308,12 +248,12 @@ static int submit_again(struct submission *s)
 	if (r >= 0)
 		r = load_member(s, &member, &config_id, &judge_config_id);
 	if (r >= 0)
-		r = check_idempotency(s);
+		r = find_key(s);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	if (is_live(&member))
 		return conflict(s, &member);
-	r = check_room(s);
+	r = task_submit_check_room(s->tx);
 	if (r >= 0)
 		r = submit_check_key(s, config_id, "llm_config");
 	if (r >= 0)
@@ -321,22 +261,21 @@ static int submit_again(struct submission *s)
 	if (r < 0)
 		return r;
 	check_queue(s);
-	return s->rejected.code ? reject(s, member.id, member.name, member.task_id) :
-				  accept(s, member.id, member.name, member.task_id);
+	return insert(s, member.id, member.name, member.task_id);
 }
 
 static int submit(struct submission *s)
 {
 	int r;
 
-	r = submit_hash(s);
+	r = task_submit_hash(&ellu_run_experiment_request_type, s->arguments, s->request_hash);
 	if (r < 0)
 		return r;
 	if (s->arguments->experiment)
 		return submit_again(s);
 	r = place_resolve(s->tx, &s->scope, &s->place);
 	if (r >= 0)
-		r = check_idempotency(s);
+		r = find_key(s);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	return submit_parts(s);
@@ -365,10 +304,10 @@ static int experiment_submit_run(struct tx *tx, struct store_request *request)
 	s->tx = tx;
 	s->op = op;
 	s->arguments = &arguments;
-	s->scope = (struct scope){ .uid = op->scope.uid, .project = op->scope.project };
+	s->scope = (struct scope){ .uid = op->submit.scope.uid,
+				   .project = op->submit.scope.project };
 	s->update = arguments.update_existing && *arguments.update_existing;
-	op->ret_existing = false;
-	op->ret_attempt = 0;
+	task_submit_begin(&op->submit);
 	r = submit(s);
 	if (r < 0)
 		return r;
@@ -377,7 +316,7 @@ static int experiment_submit_run(struct tx *tx, struct store_request *request)
 	return 0;
 }
 
-void store_experiment_submit(struct store *store, struct experiment_submit *op)
+void store_experiment_submit(struct store *store, struct task_submit *submit)
 {
-	tx_post(store, &op->request, STORE_WRITE, experiment_submit_run);
+	tx_post(store, &submit->request, STORE_WRITE, experiment_submit_run);
 }

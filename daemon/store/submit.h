@@ -46,7 +46,6 @@ struct submission {
 /* submit_check.c: what the request alone shows wrong. */
 int submit_check_parts(struct submission *s);
 int submit_check_again(struct submission *s);
-int submit_hash(struct submission *s);
 
 /* submit_resolve.c: ids and records of the parts; then what the state shows wrong about them. */
 int submit_resolve(struct submission *s);

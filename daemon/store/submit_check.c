@@ -69,23 +69,3 @@ int submit_check_again(struct submission *s)
 				       "nothing, since experiment names one with its parts");
 	return 0;
 }
-
-/* How the answer is to come is no part of what is asked for. */
-int submit_hash(struct submission *s)
-{
-	struct ellu_run_experiment_request copy = *s->arguments;
-	struct identity identity;
-	const char *text;
-	int r;
-
-	copy.idempotency_key = NULL;
-	copy.detach = copy.cancel_on_disconnect = NULL;
-	copy.min_interval_seconds = NULL;
-	r = tx_encode(s->tx, &ellu_run_experiment_request_type, &copy, &text);
-	if (r < 0)
-		return r;
-	identity_init(&identity);
-	r = identity_json(&identity, text);
-	identity_done(&identity, s->request_hash);
-	return r;
-}

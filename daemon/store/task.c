@@ -50,16 +50,18 @@ int task_insert(struct tx *tx, const struct task_new *task, int64_t *ret_id)
 
 	r = tx_encode_fault(tx, task->rejected, &error);
 	if (r >= 0)
-		r = db_run(tx->db, "INSERT INTO tasks (owner_uid, project_id, kind, name,"
+		r = db_run(tx->db, "INSERT INTO tasks (owner_uid, project_id, name,"
 				   " experiment_id, status, priority, created_at, finished_at,"
 				   " time_limit_usec, retry_of, sequence, error, idempotency_key,"
-				   " request_hash) VALUES (?1, ?2, 'experiment', ?3, nullif(?4, 0), ?5,"
-				   " ?6, ?7, iif(?5 = 'REJECTED', ?7, NULL), ?8, nullif(?9, 0), 0, ?10,"
-				   " ?11, ?12)",
-			   "iisissiiisss", task->place.owner_uid, task->place.project_id, task->name,
+				   " request_hash, kind, max_connections, cost_limit_nanodollars)"
+				   " VALUES (?1, ?2, ?3, nullif(?4, 0), ?5, ?6, ?7,"
+				   " iif(?5 = 'REJECTED', ?7, NULL), ?8, nullif(?9, 0), 0, ?10, ?11,"
+				   " ?12, ?13, ?14, ?15)",
+			   "iisissiiissssII", task->place.owner_uid, task->place.project_id, task->name,
 			   task->experiment_id, status, task->priority, tx->now,
 			   (int64_t)(task->time_limit_seconds * USEC_PER_SEC), task->retry_of, error,
-			   task->idempotency_key, task->idempotency_key ? task->request_hash : NULL);
+			   task->idempotency_key, task->idempotency_key ? task->request_hash : NULL,
+			   task_kind_name(task->kind), task->max_connections, task->cost_limit);
 	if (r < 0)
 		return r;
 	*ret_id = db_last_id(tx->db);

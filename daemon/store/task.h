@@ -4,6 +4,7 @@
 
 #include "daemon/store/project.h"
 #include "daemon/store/tasks.h"
+#include "proto/task_kind.h"
 
 /* So many claims in a row that recorded nothing end a task. */
 #define TASK_CLAIMS_MAX 5
@@ -21,11 +22,14 @@ int task_start(struct tx *tx, int64_t task_id, int64_t *ret_attempt);
 
 /* What a new task is made of. */
 struct task_new {
+	enum task_kind kind;
 	struct place place;
 	const char *name;
-	int64_t experiment_id; // 0: none, and then it is REJECTED
+	int64_t experiment_id; // 0: none
 	const char *priority;
 	double time_limit_seconds;
+	const int64_t *max_connections; // NULL: the config's
+	const int64_t *cost_limit; // nanodollars; NULL: none
 	int64_t retry_of; // 0: none
 	const char *idempotency_key;
 	const char *request_hash;

@@ -58,7 +58,8 @@ int task_progress(struct tx *tx, int64_t experiment_id, const struct ellu_progre
 #define TASK_QUERY                                                                              \
 	"SELECT t.kind, t.name, t.experiment_id, t.status, t.hold, t.priority, p.name,"         \
 	" t.owner_uid, t.created_at, t.started_at, t.finished_at, t.time_limit_usec,"           \
-	" t.running_usec, t.attempts, t.retry_of, t.sequence, t.error, t.result"                \
+	" t.running_usec, t.attempts, t.retry_of, t.sequence, t.error, t.result,"               \
+	" t.max_connections, t.cost_limit_nanodollars"                                          \
 	" FROM tasks t JOIN projects p ON p.id = t.project_id WHERE t.id = ?1"
 
 static int fill(struct tx *tx, sqlite3_stmt *q, struct ellu_task *task)
@@ -81,6 +82,8 @@ static int fill(struct tx *tx, sqlite3_stmt *q, struct ellu_task *task)
 	task->attempts = column_int(q, 13);
 	task->retry_of = tx_int(tx, q, 14);
 	task->sequence = column_int(q, 15);
+	task->max_connections = tx_int(tx, q, 18);
+	task->cost_limit = tx_int(tx, q, 19);
 	r = tx_decode(tx, &ellu_error_type, column_peek(q, 16), &task->error);
 	if (r >= 0)
 		r = tx_decode(tx, &ellu_task_result_type, column_peek(q, 17), &task->result);

@@ -10,22 +10,28 @@
 #include "elluminate-types.h"
 #include "proto/task_status.h"
 
-/* Resolves the parts, pins the run and stores experiment and task in one transaction. What the
- * state shows wrong stores a REJECTED task (still result 0) and nothing else: its parts are rolled
- * back, and it names an experiment only when that existed before. */
-struct experiment_submit {
+/* What every operation that makes a task begins with. */
+struct task_submit {
 	struct store_request request;
 	struct scope scope;
-	const struct ellu_run_experiment_request *arguments;
 	bool queue_full; // the queue has no room: store it REJECTED with QueueFull
 	bool start; // a slot is free: claim it in the same transaction
 	const struct ellu_task *ret_task;
 	int64_t ret_attempt; // of the claim, when it was started
 	bool ret_existing; // an earlier task: same idempotency key, or finished and unchanged
+};
+
+/* Resolves the parts, pins the run and stores experiment and task in one transaction. What the
+ * state shows wrong stores a REJECTED task (still result 0) and nothing else: its parts are rolled
+ * back, and it names an experiment only when that existed before. */
+struct experiment_submit {
+	struct task_submit submit;
+	const struct ellu_run_experiment_request *arguments;
 	const char *const *ret_notes; // what the submission changed, a line each; also the task's
 	size_t ret_n_notes; // first log lines
 };
-void store_experiment_submit(struct store *store, struct experiment_submit *op);
+/* `submit` is that of a struct experiment_submit. */
+void store_experiment_submit(struct store *store, struct task_submit *submit);
 
 /* PENDING to STARTED, or to FAILURE after TASK_CLAIMS_MAX claims that recorded nothing. */
 struct task_claim {

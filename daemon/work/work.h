@@ -16,6 +16,7 @@
 #include "daemon/loop.h"
 #include "daemon/store/store.h"
 #include "elluminate-types.h"
+#include "proto/task_kind.h"
 #include "proto/task_status.h"
 
 struct work;
@@ -23,8 +24,9 @@ struct work_run; // a running task; valid until its `finished`
 
 struct work_task {
 	int64_t task_id;
+	enum task_kind kind;
 	int64_t attempt;
-	int64_t experiment_id;
+	int64_t experiment_id; // 0: none
 	int64_t owner_uid;
 	int priority; // 0 interactive, 1 normal, 2 batch
 };

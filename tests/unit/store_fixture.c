@@ -137,10 +137,10 @@ int submit_op(struct fixture *f, struct experiment_submit *op, const char *forma
 	r = vasprintf(&text, format, values);
 	va_end(values);
 	ck_assert_int_ge(r, 0);
-	op->scope = own;
+	op->submit.scope = own;
 	op->arguments = record(f, &ellu_run_experiment_request_type, "%s", text);
 	free(text);
-	return CALL(f, store_experiment_submit, op);
+	return CALL(f, store_experiment_submit, &op->submit);
 }
 
 const struct ellu_task *submit(struct fixture *f, const char *format, ...)
@@ -156,8 +156,8 @@ const struct ellu_task *submit(struct fixture *f, const char *format, ...)
 	ck_assert_int_ge(r, 0);
 	r = submit_op(f, op, "%s", text);
 	free(text);
-	ck_assert_msg(r == 0, "%s", op->request.fault.message);
-	return op->ret_task;
+	ck_assert_msg(r == 0, "%s", op->submit.request.fault.message);
+	return op->submit.ret_task;
 }
 
 int64_t claim(struct fixture *f, int64_t task_id)

@@ -43,13 +43,13 @@ END_TEST
 
 START_TEST(started_in_the_same_transaction)
 {
-	struct experiment_submit op = { .start = true };
+	struct experiment_submit op = { .submit.start = true };
 
 	fixture_open(&f);
 	ck_assert_int_eq(submit_op(&f, &op, WHOLE), 0);
-	ck_assert_str_eq(op.ret_task->status, "STARTED");
-	ck_assert_int_eq(op.ret_attempt, 1);
-	ck_assert_int_eq(op.ret_task->sequence, 2);
+	ck_assert_str_eq(op.submit.ret_task->status, "STARTED");
+	ck_assert_int_eq(op.submit.ret_attempt, 1);
+	ck_assert_int_eq(op.submit.ret_task->sequence, 2);
 	fixture_close(&f);
 }
 END_TEST
@@ -61,8 +61,8 @@ START_TEST(the_same_name_is_a_conflict)
 	fixture_open(&f);
 	submit(&f, WHOLE);
 	ck_assert_int_eq(submit_op(&f, &op, WHOLE), ELLU_E_CONFLICT);
-	ck_assert_str_eq(op.request.fault.resource_type, "experiment");
-	ck_assert_ptr_nonnull(strstr(op.request.fault.message, "task 1"));
+	ck_assert_str_eq(op.submit.request.fault.resource_type, "experiment");
+	ck_assert_ptr_nonnull(strstr(op.submit.request.fault.message, "task 1"));
 	fixture_close(&f);
 }
 END_TEST
@@ -87,7 +87,7 @@ START_TEST(what_differs_is_a_conflict)
 		struct experiment_submit op = { 0 };
 
 		ck_assert_int_eq(submit_op(&f, &op, "{\"name\": \"Y\", %s}", other[i]), ELLU_E_CONFLICT);
-		ck_assert_str_eq(op.request.fault.resource_type, types[i]);
+		ck_assert_str_eq(op.submit.request.fault.resource_type, types[i]);
 	}
 	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM experiments"), 1);
 	fixture_close(&f);
@@ -129,18 +129,18 @@ START_TEST(a_family_of_names)
 	claim(&f, again->id);
 	finish(&f, again->id, TASK_SUCCESS);
 	ck_assert_int_eq(submit_op(&f, &op, UPDATE), 0);
-	ck_assert(op.ret_existing);
-	ck_assert_int_eq(op.ret_task->id, again->id);
+	ck_assert(op.submit.ret_existing);
+	ck_assert_int_eq(op.submit.ret_task->id, again->id);
 	/* Changed: another member, and it says so. */
 	ck_assert_int_eq(submit_op(&f, &changed,
 				   "{\"name\": \"X\", \"update_existing\": true, \"n_epochs\": 2, " PARTS
 				   "}"), 0);
-	ck_assert_str_eq(changed.ret_task->name, "X #2");
+	ck_assert_str_eq(changed.submit.ret_task->name, "X #2");
 	ck_assert_uint_eq(changed.ret_n_notes, 1);
 	ck_assert_str_eq(changed.ret_notes[0], "experiment 'X' is new: 'X #2'");
 	/* Asked for afresh: always another one. */
 	ck_assert_int_eq(submit_op(&f, &afresh, "{\"name\": \"X\", \"run_afresh\": true, " PARTS "}"), 0);
-	ck_assert_str_eq(afresh.ret_task->name, "X #3");
+	ck_assert_str_eq(afresh.submit.ret_task->name, "X #3");
 	fixture_close(&f);
 }
 END_TEST
@@ -164,7 +164,7 @@ START_TEST(update_brings_what_exists_to_the_content)
 	ck_assert_str_eq(op.ret_notes[2], "criterion set 'X criteria': updated");
 	ck_assert_str_eq(op.ret_notes[3], "experiment 'X' is new: 'X #2'");
 	logs.arguments = record(&f, &ellu_list_task_logs_request_type, "{\"id\": %d}",
-				(int)op.ret_task->id);
+				(int)op.submit.ret_task->id);
 	CALL_OK(&f, store_task_logs_list, &logs);
 	ck_assert_uint_eq(logs.ret_reply->n_items, 4);
 	ck_assert_str_eq(logs.ret_reply->items[0]->line, op.ret_notes[0]);
@@ -184,11 +184,11 @@ START_TEST(idempotency)
 	task = submit(&f, "{\"name\": \"X\", \"idempotency_key\": \"k\", " PARTS "}");
 	ck_assert_int_eq(submit_op(&f, &again, "{\"name\": \"X\", \"idempotency_key\": \"k\","
 					       " \"detach\": true, " PARTS "}"), 0);
-	ck_assert(again.ret_existing);
-	ck_assert_int_eq(again.ret_task->id, task->id);
+	ck_assert(again.submit.ret_existing);
+	ck_assert_int_eq(again.submit.ret_task->id, task->id);
 	ck_assert_int_eq(submit_op(&f, &other, "{\"name\": \"Z\", \"idempotency_key\": \"k\", " PARTS "}"),
 			 ELLU_E_CONFLICT);
-	ck_assert_int_eq(other.request.fault.id, task->id);
+	ck_assert_int_eq(other.submit.request.fault.id, task->id);
 	fixture_close(&f);
 }
 END_TEST
@@ -225,7 +225,7 @@ START_TEST(what_the_request_shows_wrong)
 
 		ck_assert_int_eq(submit_op(&f, &op, "%s", cases[i].request), cases[i].code);
 		if (cases[i].field[0])
-			ck_assert_str_eq(op.request.fault.field, cases[i].field);
+			ck_assert_str_eq(op.submit.request.fault.field, cases[i].field);
 	}
 	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM tasks"), 0);
 	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM prompt_templates"), 0);
@@ -254,7 +254,7 @@ START_TEST(what_the_state_shows_wrong)
 		  " \"llm_base_url\": \"http://127.0.0.1:1/v1\", \"api_key_ref\": \"env:ELLU_NONE\"}}",
 		  "llm_config.api_key_ref" },
 	};
-	struct experiment_submit full = { .queue_full = true };
+	struct experiment_submit full = { .submit.queue_full = true };
 
 	fixture_open(&f);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -268,8 +268,8 @@ START_TEST(what_the_state_shows_wrong)
 		ck_assert_ptr_nonnull(task->finished_at);
 	}
 	ck_assert_int_eq(submit_op(&f, &full, WHOLE), 0);
-	ck_assert_str_eq(full.ret_task->status, "REJECTED");
-	ck_assert_str_eq(full.ret_task->error->code, "QueueFull");
+	ck_assert_str_eq(full.submit.ret_task->status, "REJECTED");
+	ck_assert_str_eq(full.submit.ret_task->error->code, "QueueFull");
 	/* Nothing but the tasks is left of them. */
 	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM tasks"), 6);
 	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM experiments"), 0);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Submissions: a place in the queue is taken before the store is asked, so that what is answered
+ * at once cannot overrun a limit; the store's answer turns it into a live task, or gives it back.
+ */
+#include <inttypes.h>
+
+#include "daemon/log.h"
+#include "daemon/queue/queue_state.h"
+#include "daemon/queue/running.h"
+
+static int adopt(struct queue *queue, const struct queue_submission *submission)
+{
+	const struct ellu_task *record = submission->op->ret_task;
+	struct live_task *task;
+	int r = live_task_add(&queue->tasks, queue, record->id, &task);
+
+	if (r < 0)
+		return r;
+	task->schedule.uid = record->owner_uid;
+	task->schedule.priority = task_priority_from_name(record->priority);
+	if (submission->reserved)
+		r = schedule_run(queue->schedule, &task->schedule);
+	else
+		r = schedule_wait(queue->schedule, &task->schedule);
+	if (r < 0) {
+		live_task_remove(&queue->tasks, task);
+		return r;
+	}
+	running_adopt(task, record);
+	if (submission->op->ret_attempt)
+		running_start(task, record, submission->op->ret_attempt);
+	return 0;
+}
+
+static void on_submitted(struct store_request *request)
+{
+	struct queue_submission *submission = request->userdata;
+	struct queue *queue = submission->queue;
+	const struct task_submit *op = submission->op;
+	bool live = request->result == 0 && !op->ret_existing &&
+		    !task_status_is_terminal(task_status_from_name(op->ret_task->status));
+
+	schedule_admitted(queue->schedule, op->scope.uid);
+	if (live && adopt(queue, submission) < 0)
+		log_error("task %" PRId64 ": out of memory; it runs at the next start",
+			  op->ret_task->id);
+	submission->done(submission);
+	queue_claim_next(queue);
+	queue_count_outstanding(queue, -1);
+}
+
+void queue_submit(struct queue *queue, struct queue_submission *submission)
+{
+	struct task_submit *op = submission->op;
+	enum task_priority priority = task_priority_from_name(submission->priority);
+	int r;
+
+	submission->queue = queue;
+	r = schedule_admit(queue->schedule, op->scope.uid);
+	op->queue_full = r == -EAGAIN;
+	op->start = r == 0 && !queue->stopping && !queue->storage_full &&
+		    schedule_has_room(queue->schedule, op->scope.uid, priority);
+	submission->reserved = op->start;
+	store_request_init(&op->request, queue->options.loop, on_submitted, submission);
+	queue_count_outstanding(queue, 1);
+	submission->post(queue->options.store, op);
+}

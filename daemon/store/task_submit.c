@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/store/task_submit.h"
+
+#include <errno.h>
+
+#include "daemon/store/store_internal.h"
+
+void task_submit_begin(struct task_submit *submit)
+{
+	submit->ret_task = NULL;
+	submit->ret_attempt = 0;
+	submit->ret_existing = false;
+}
+
+int task_submit_hash(const struct record_type *type, const void *request,
+		     char ret_hash[static IDENTITY_SIZE])
+{
+	static const char *const left_out[] = { "idempotency_key", "detach", "cancel_on_disconnect",
+						"min_interval_seconds" };
+	json_object *json = NULL;
+	struct identity identity;
+	const char *text;
+	int r;
+
+	r = record_encode(type, request, TO_STORE, &json);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++)
+		json_object_object_del(json, left_out[i]);
+	text = json_text(json, NULL);
+	identity_init(&identity);
+	identity_text(&identity, type->name);
+	r = text ? identity_json(&identity, text) : -ENOMEM;
+	identity_done(&identity, ret_hash);
+	json_object_put(json);
+	return r;
+}
+
+int task_submit_existing(struct tx *tx, struct task_submit *submit, int64_t task_id)
+{
+	submit->ret_existing = true;
+	return task_load(tx, task_id, &submit->ret_task);
+}
+
+int task_submit_find_key(struct tx *tx, struct task_submit *submit, int64_t owner_uid,
+			 const char *key, const char *hash)
+{
+	int64_t id;
+	bool same;
+	QUERY q = NULL;
+	int r;
+
+	if (!key)
+		return 0;
+	r = db_query(tx->db, &q, "SELECT id, request_hash = ?3 FROM tasks"
+				 " WHERE owner_uid = ?1 AND idempotency_key = ?2",
+		     "iss", owner_uid, key, hash);
+	if (r >= 0)
+		r = db_next(tx->db, q);
+	if (r <= 0)
+		return r;
+	id = column_int(q, 0);
+	same = column_int(q, 1) != 0;
+	statement_reset(&q);
+	if (!same)
+		return fault_conflict(tx->fault, "task", NULL, id,
+				      "another request used this idempotency_key");
+	r = task_submit_existing(tx, submit, id);
+	return r < 0 ? r : 1;
+}
+
+int task_submit_check_room(struct tx *tx)
+{
+	int64_t free_bytes = store_free_bytes(tx->store);
+
+	if (free_bytes >= 0 && free_bytes < STORE_FREE_BYTES_MIN)
+		return fault_set(tx->fault, ELLU_E_STORAGE_FULL, NULL);
+	return 0;
+}
+
+int task_submit_insert(struct tx *tx, struct task_submit *submit, const struct task_new *task)
+{
+	int64_t id;
+	int r;
+
+	r = task_insert(tx, task, &id);
+	if (r >= 0 && !task->rejected && task->kind == TASK_KIND_EXPERIMENT)
+		r = db_run(tx->db, "UPDATE experiments SET task_id = ?2, updated_at = ?3 WHERE id = ?1",
+			   "iii", task->experiment_id, id, tx->now);
+	if (r >= 0 && !task->rejected && submit->start)
+		r = task_start(tx, id, &submit->ret_attempt);
+	return r < 0 ? r : task_load(tx, id, &submit->ret_task);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the submissions of all kinds of tasks share inside their transaction: the idempotency key,
+ * the room on the disk, and the task that is accepted, rejected, or there already.
+ */
+#pragma once
+
+#include "daemon/store/identity.h"
+#include "daemon/store/task.h"
+
+/* Forgets what an earlier run of the same operation answered. */
+void task_submit_begin(struct task_submit *submit);
+
+/* Identity of a request. How the answer is to come, and its key, are no part of it. */
+int task_submit_hash(const struct record_type *type, const void *request,
+		     char ret_hash[static IDENTITY_SIZE]);
+
+/* 1: answered by what the same key brought before. Conflict: by what another request did. */
+int task_submit_find_key(struct tx *tx, struct task_submit *submit, int64_t owner_uid,
+			 const char *key, const char *hash);
+
+/* StorageFull below what must stay free. */
+int task_submit_check_room(struct tx *tx);
+
+/* Answers a task that is there already. */
+int task_submit_existing(struct tx *tx, struct task_submit *submit, int64_t task_id);
+/* Inserts and answers it, claimed where a slot is free; REJECTED when `task` says so. */
+int task_submit_insert(struct tx *tx, struct task_submit *submit, const struct task_new *task);
