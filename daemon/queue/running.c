@@ -265,7 +265,7 @@ static void on_logged(struct store_request *request)
 	struct queue *queue = append->queue;
 	struct live_task *task = live_task_find(queue_tasks(queue), append->op.task_id);
 
-	if (task && request->result == 0) {
+	if (task && append->op.ret_first_sequence) {
 		struct task_news news = { .first_sequence = append->op.ret_first_sequence };
 
 		news.event = (struct ellu_task_event)ELLU_RECORD(struct ellu_task_event);

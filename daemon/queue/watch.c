@@ -71,6 +71,14 @@ static void deliver(struct watch *watch, const struct ellu_task_event *event, bo
 
 /* ---- Reading what was missed ---- */
 
+static bool goes_with(const struct task_event_row *row, const struct task_event_row *next)
+{
+	bool same_hold = row->hold && next->hold ? strcmp(row->hold, next->hold) == 0 :
+						   row->hold == next->hold;
+
+	return next->line && next->status == row->status && same_hold;
+}
+
 /* A run of log lines under one status, or one change of status, as one event. */
 static size_t gather_event(struct watch *watch, size_t first, struct ellu_task_event *event)
 {
@@ -84,10 +92,10 @@ static size_t gather_event(struct watch *watch, size_t first, struct ellu_task_e
 	event->status = task_status_name(row->status);
 	event->at = row->at;
 	event->sequence = row->sequence;
+	event->hold = row->hold;
 	if (!row->line)
 		return first + 1;
-	while (end < page->ret_n_rows && page->ret_rows[end].line &&
-	       page->ret_rows[end].status == row->status)
+	while (end < page->ret_n_rows && goes_with(row, &page->ret_rows[end]))
 		size += strlen(page->ret_rows[end++].line) + 1;
 	text = at = arena_alloc(&watch->page.request.arena, size);
 	for (size_t i = first; text && i < end; i++) {

@@ -3,31 +3,46 @@
 
 #include "daemon/clock.h"
 #include "daemon/log.h"
+#include "daemon/store/task.h"
 
 /* The running time of a claim that ended with the daemon is what it can be shown to have been:
  * until its last recording. */
 #define STRANDED                                                                                 \
-	"UPDATE tasks SET status = 'PENDING', hold = NULL, sequence = sequence + 1, running_usec ="   \
+	"UPDATE tasks SET status = 'PENDING', hold = NULL, running_usec ="                            \
 	" running_usec + max(0, -claimed_at + max(claimed_at,"                                        \
 	"  coalesce((SELECT created_at FROM responses WHERE experiment_id = tasks.experiment_id"      \
 	"   ORDER BY id DESC LIMIT 1), 0),"                                                           \
 	"  coalesce((SELECT created_at FROM ratings WHERE experiment_id = tasks.experiment_id"        \
 	"   ORDER BY id DESC LIMIT 1), 0)))"                                                          \
-	" WHERE status = 'STARTED'"
+	" WHERE id = ?1"
 
-static int recover_tasks(struct db *db, int64_t now)
+static int recover_tasks(struct tx *tx)
 {
-	int r;
+	int64_t id;
+	int r, n = 0;
 
-	r = db_run(db, "INSERT INTO task_events (task_id, sequence, owner_uid, project_id, at, status)"
-		       " SELECT id, sequence + 1, owner_uid, project_id, ?1, 'PENDING' FROM tasks"
-		       " WHERE status = 'STARTED'", "i", now);
-	if (r < 0)
-		return r;
-	if (r > 0)
-		log_notice("store: %d task%s ran when the daemon ended and will go on", r,
-			   r == 1 ? "" : "s");
-	return db_run(db, STRANDED, "");
+	while ((r = db_int(tx->db, &id, "SELECT id FROM tasks WHERE status = 'STARTED' LIMIT 1",
+			   "")) > 0) {
+		r = db_run(tx->db, STRANDED, "i", id);
+		if (r >= 0)
+			r = task_event_add(tx, id, "PENDING", NULL, NULL);
+		if (r < 0)
+			return r;
+		n++;
+	}
+	if (n > 0)
+		log_notice("store: %d task%s ran when the daemon ended and will go on", n,
+			   n == 1 ? "" : "s");
+	return r;
+}
+
+/* The numbers of events go on where they were. */
+static int recover_event_number(struct store *store, struct db *db)
+{
+	return db_int(db, &store->writer.event_number,
+		      "UPDATE daemon SET event_number = max(event_number,"
+		      " coalesce((SELECT max(number) FROM task_events), 0)) RETURNING event_number",
+		      "");
 }
 
 static int is_used(void *userdata, const char *name)
@@ -39,7 +54,14 @@ static int is_used(void *userdata, const char *name)
 
 int recover(struct store *store, struct db *db)
 {
+	struct tx tx = { .store = store, .db = db, .now = clock_wall_usec() };
+	struct fault fault;
+	struct arena arena;
 	int r;
+
+	arena_init(&arena);
+	tx.arena = &arena;
+	tx.fault = &fault;
 
 	r = db_run(db, "BEGIN IMMEDIATE", "");
 	if (r >= 0)
@@ -47,7 +69,10 @@ int recover(struct store *store, struct db *db)
 	if (r >= 0)
 		r = db_int(db, &store->instance, "SELECT instance FROM daemon", "");
 	if (r >= 0)
-		r = recover_tasks(db, clock_wall_usec());
+		r = recover_event_number(store, db);
+	if (r >= 0)
+		r = recover_tasks(&tx);
+	arena_done(&arena);
 	/* Nobody can tell any more which of their calls were taken; the rows go later, in chunks. */
 	if (r >= 0)
 		r = db_run(db, "UPDATE row_batches SET dead = 1 WHERE sequence IS NULL AND NOT dead", "");

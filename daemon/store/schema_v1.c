@@ -14,9 +14,10 @@
 static const char resources[] =
 	"CREATE TABLE daemon ("
 	" id INTEGER PRIMARY KEY CHECK (id = 1),"
-	" instance INTEGER NOT NULL"
+	" instance INTEGER NOT NULL,"
+	" event_number INTEGER NOT NULL" // at least that of any event that was deleted
 	") STRICT;"
-	"INSERT INTO daemon VALUES (1, 0);"
+	"INSERT INTO daemon VALUES (1, 0, 0);"
 
 	"CREATE TABLE projects ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -296,6 +297,7 @@ static const char tasks[] =
 	" recorded_at_claim INTEGER NOT NULL DEFAULT 0,"
 	" retry_of INTEGER REFERENCES tasks,"
 	" sequence INTEGER NOT NULL,"
+	" last_event INTEGER NOT NULL DEFAULT 0," // its number
 	" error TEXT,"
 	" result TEXT,"
 	" max_connections INTEGER CHECK (max_connections >= 1)," // NULL: the config's
@@ -312,16 +314,19 @@ static const char tasks[] =
 	"CREATE UNIQUE INDEX tasks_live ON tasks (experiment_id)"
 	" WHERE status IN ('PENDING', 'STARTED');"
 
-	/* State changes and log lines under one sequence a task. */
+	/* State changes and log lines under one sequence a task, and one number over all tasks. */
 	"CREATE TABLE task_events ("
 	" task_id INTEGER NOT NULL REFERENCES tasks,"
 	" sequence INTEGER NOT NULL,"
+	" number INTEGER NOT NULL UNIQUE,"
 	" owner_uid INTEGER NOT NULL,"
 	" project_id INTEGER NOT NULL,"
 	" at INTEGER NOT NULL,"
-	" status TEXT NOT NULL,"
-	" line TEXT," // NULL: a change of status
+	" status TEXT NOT NULL," // and the hold, after this event
+	" hold TEXT,"
+	" line TEXT," // NULL: a change of status or hold
 	" PRIMARY KEY (task_id, sequence)"
-	") STRICT, WITHOUT ROWID;";
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX task_events_by_owner ON task_events (owner_uid, number);";
 
 const char *const schema_v1[] = { resources, runs, tasks, NULL };

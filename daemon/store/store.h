@@ -46,6 +46,10 @@ struct store_request {
 
 	int result; // 0, or a negative ELLU_E_* code with `fault` filled
 	struct fault fault;
+	/* Numbers of the first and last event that it added to tasks' histories; 0: none. Answers of
+	 * the writer come in the order of their numbers. */
+	int64_t first_event;
+	int64_t last_event;
 	struct arena arena; // the answer; the caller may put its arguments there too
 };
 

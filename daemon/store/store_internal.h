@@ -40,6 +40,7 @@ struct writer {
 	bool retry_due;
 	int wal_pages; // since the last complete checkpoint
 	int wal_pages_seen; // when the idle timer last looked
+	int64_t event_number; // the last one given
 	struct secret_changes secrets; // of the transaction that is open
 	struct event *company;
 	struct event *retry;

@@ -13,22 +13,28 @@
 int task_event_add(struct tx *tx, int64_t task_id, const char *status, const char *line,
 		   int64_t *ret_sequence)
 {
-	int64_t sequence;
+	int64_t sequence, number = tx->store->writer.event_number + 1;
 	int r;
 
-	r = db_int(tx->db, &sequence, "UPDATE tasks SET sequence = sequence + 1 WHERE id = ?1"
-				      " RETURNING sequence", "i", task_id);
+	r = db_int(tx->db, &sequence, "UPDATE tasks SET sequence = sequence + 1, last_event = ?2"
+				      " WHERE id = ?1 RETURNING sequence", "ii", task_id, number);
 	if (r < 0)
 		return r;
 	if (r == 0)
 		return fault_not_found(tx->fault, "task", NULL, task_id);
-	r = db_run(tx->db, "INSERT INTO task_events (task_id, sequence, owner_uid, project_id, at,"
-			   " status, line) SELECT id, sequence, owner_uid, project_id, ?2,"
-			   " coalesce(?3, status), ?4 FROM tasks WHERE id = ?1",
+	r = db_run(tx->db, "INSERT INTO task_events (task_id, sequence, number, owner_uid, project_id,"
+			   " at, status, hold, line) SELECT id, sequence, last_event, owner_uid,"
+			   " project_id, ?2, coalesce(?3, status), hold, ?4 FROM tasks WHERE id = ?1",
 		   "iiss", task_id, tx->now, status, line);
-	if (r >= 0 && ret_sequence)
+	if (r < 0)
+		return r;
+	/* Numbers of what is rolled back are not given again: gaps mean nothing. */
+	tx->store->writer.event_number = tx->last_event = number;
+	if (!tx->first_event)
+		tx->first_event = number;
+	if (ret_sequence)
 		*ret_sequence = sequence;
-	return r < 0 ? r : 0;
+	return 0;
 }
 
 /* A line for the log: cut where it is too long, and only one line. */
@@ -184,14 +190,19 @@ static int task_log_run(struct tx *tx, struct store_request *request)
 {
 	struct task_log *op = (struct task_log *)request;
 	int64_t sequence = 0;
-	int r = 0;
+	int r;
 
+	op->ret_at = tx->now;
+	op->ret_first_sequence = 0;
+	r = db_int(tx->db, &sequence, "SELECT 1 FROM tasks WHERE id = ?1 AND finished_at IS NULL",
+		   "i", op->task_id);
+	if (r == 0)
+		return 0; // the end came first, and nothing follows it
 	for (size_t i = 0; r >= 0 && i < op->n_lines; i++) {
 		r = task_event_add(tx, op->task_id, NULL, log_text(tx, op->lines[i]), &sequence);
 		if (i == 0)
 			op->ret_first_sequence = sequence;
 	}
-	op->ret_at = tx->now;
 	return r;
 }
 

@@ -13,7 +13,8 @@ int task_load(struct tx *tx, int64_t id, const struct ellu_task **ret_task); // 
 /* The counters of an experiment as a task's progress. */
 int task_progress(struct tx *tx, int64_t experiment_id, const struct ellu_progress **ret_progress);
 
-/* An entry of the history under the next sequence. `line` NULL: the task changed to `status`. */
+/* An entry of the history under the next sequence and number, with the hold that the task's row has
+ * by now. `line` NULL: a change, to `status` or (NULL: the row's) of the hold. */
 int task_event_add(struct tx *tx, int64_t task_id, const char *status, const char *line,
 		   int64_t *ret_sequence);
 

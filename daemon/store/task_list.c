@@ -172,7 +172,7 @@ static int task_events_page_run(struct tx *tx, struct store_request *request)
 	op->ret_last_sequence = op->ret_task->sequence;
 	op->ret_rows = rows;
 	op->ret_n_rows = 0;
-	r = db_query(tx->db, &q, "SELECT sequence, at, status, line FROM task_events"
+	r = db_query(tx->db, &q, "SELECT sequence, at, status, hold, line FROM task_events"
 				 " WHERE task_id = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3",
 		     "iib", op->task_id, op->after_sequence, PAGE_MAX);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0)
@@ -180,7 +180,8 @@ static int task_events_page_run(struct tx *tx, struct store_request *request)
 			.sequence = column_int(q, 0),
 			.at = column_int(q, 1),
 			.status = task_status_from_name(column_peek(q, 2)),
-			.line = tx_text(tx, q, 3),
+			.hold = tx_text(tx, q, 3),
+			.line = tx_text(tx, q, 4),
 		};
 	return r;
 }

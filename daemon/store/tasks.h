@@ -57,13 +57,13 @@ struct task_change {
 };
 void store_task_change(struct store *store, struct task_change *op);
 
-/* Appends lines to a task's log. */
+/* Appends lines to a task's log; to none that has ended. */
 struct task_log {
 	struct store_request request;
 	int64_t task_id;
 	const char *const *lines; // without newlines
 	size_t n_lines;
-	int64_t ret_first_sequence;
+	int64_t ret_first_sequence; // 0: nothing was added
 	int64_t ret_at; // wall clock, microseconds
 };
 void store_task_log(struct store *store, struct task_log *op);
@@ -97,7 +97,8 @@ struct task_event_row {
 	int64_t sequence;
 	int64_t at;
 	enum task_status status; // after this event
-	const char *line; // NULL: a change of status
+	const char *hold; // after this event; NULL: none
+	const char *line; // NULL: a change of status or hold
 };
 
 /* What came after `after_sequence`, ascending, at most PAGE_MAX entries. */

@@ -65,6 +65,8 @@ int tx_run(struct store *store, struct db *db, int64_t now, struct store_request
 
 	request->fault.code = 0;
 	r = request->run(&tx, request);
+	request->first_event = r < 0 ? 0 : tx.first_event;
+	request->last_event = r < 0 ? 0 : tx.last_event;
 	return r >= 0 && tx.oom ? -ENOMEM : r;
 }
 

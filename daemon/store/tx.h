@@ -19,6 +19,8 @@ struct tx {
 	struct arena *arena;
 	struct fault *fault;
 	int64_t now; // wall clock, one for the whole transaction
+	int64_t first_event; // numbers of what it added to histories; 0: nothing
+	int64_t last_event;
 	bool oom;
 };
 

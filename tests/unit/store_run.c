@@ -295,6 +295,61 @@ START_TEST(changes_are_guarded)
 	events.after_sequence = 6;
 	CALL_OK(&f, store_task_events_page, &events);
 	ck_assert_uint_eq(events.ret_n_rows, 1);
+	/* Nothing follows the end. */
+	CALL_OK(&f, store_task_log, &log);
+	ck_assert_int_eq(log.ret_first_sequence, 0);
+	ck_assert_int_eq(log.request.last_event, 0);
+	CALL_OK(&f, store_task_events_page, &events);
+	ck_assert_int_eq(events.ret_last_sequence, 7);
+	fixture_close(&f);
+}
+END_TEST
+
+static void hold(int64_t task_id, const char *value)
+{
+	sqlite3 *db = look(&f);
+	char sql[100];
+
+	snprintf(sql, sizeof(sql), "UPDATE tasks SET hold = %s WHERE id = %lld", value,
+		 (long long)task_id);
+	ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+START_TEST(events_have_one_number_and_the_hold)
+{
+	struct task_events_page events = { 0 };
+	struct task_log log = { .n_lines = 2 };
+	const char *const lines[] = { "one", "two" };
+	const struct ellu_task *first, *second;
+	int64_t last;
+
+	fixture_open(&f);
+	first = begin("");
+	second = submit(&f, "{\"name\": \"Y\", \"prompt_template\": {\"ref\": {\"name\": \"T\"}},"
+			    " \"collection\": {\"ref\": {\"name\": \"C\"}}}");
+	log.lines = lines;
+	log.task_id = events.task_id = first->id;
+	hold(first->id, "'user'");
+	CALL_OK(&f, store_task_log, &log);
+	ck_assert_int_eq(log.request.last_event, log.request.first_event + 1);
+	last = log.request.last_event;
+	hold(first->id, "NULL");
+	log.task_id = second->id;
+	CALL_OK(&f, store_task_log, &log);
+	ck_assert_int_eq(log.request.first_event, last + 1);
+	CALL_OK(&f, store_task_events_page, &events);
+	ck_assert_ptr_null(events.ret_rows[0].hold);
+	ck_assert_str_eq(events.ret_rows[events.ret_n_rows - 1].hold, "user");
+	/* A restart goes on above every number there was. */
+	last = log.request.last_event;
+	fixture_stop(&f);
+	fixture_start(&f);
+	log.task_id = first->id;
+	CALL_OK(&f, store_task_log, &log);
+	ck_assert_int_eq(log.request.first_event, last + 1);
+	ck_assert_int_eq(look_int(&f, "SELECT max(number) - count(*) FROM task_events"), 0);
+	ck_assert_int_eq(look_int(&f, "SELECT event_number FROM daemon"), last);
 	fixture_close(&f);
 }
 END_TEST
@@ -359,6 +414,6 @@ END_TEST
 int main(void)
 {
 	return RUN_TESTS(missing_is_pinned_minus_recorded, recorded_once, limits_rows, results_by_hand,
-			 reads_responses_and_ratings, changes_are_guarded, idle_claims_end_a_task,
-			 lists_tasks);
+			 reads_responses_and_ratings, changes_are_guarded,
+			 events_have_one_number_and_the_hold, idle_claims_end_a_task, lists_tasks);
 }
