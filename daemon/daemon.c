@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <inttypes.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,7 +19,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "daemon/api/call.h"
@@ -28,28 +28,70 @@
 #include "daemon/front/front.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
+#include "daemon/manager.h"
 #include "daemon/queue/queue.h"
 #include "daemon/store/store.h"
+#include "daemon/watchdog.h"
+#include "daemon/work/work.h"
 
 #define EXIT_USAGE 2
 #define IDLE_CHECK_SECONDS 1
+#define STATUS_SECONDS 1
 
 struct daemon {
 	struct config config;
 	const struct raw_interface *raw;
+	int argc; // for a reload
+	char **argv;
 	struct loop *loop;
 	struct loop *backend_loop;
+	struct watchdog *watchdog;
 	struct backend *backend;
 	struct service service;
+	int listener; // the service manager's, or -1
 	struct front *front;
 	struct event *terminate;
 	struct event *interrupt;
+	struct event *reload;
+	struct event *status;
 	struct event *grace;
 	struct event *idle;
 	int64_t idle_since_usec; // monotonic; 0: not idle
+	int64_t n_running; // as the service manager knows it; -1: it was not told
+	int64_t n_waiting;
 	bool stopped; // no task runs any more
 	bool failed;
 };
+
+/* ---- The line of `systemctl status` ---- */
+
+static void on_status(evutil_socket_t fd, short events, void *userdata)
+{
+	struct daemon *daemon = userdata;
+	struct queue *queue = daemon->service.queue;
+
+	(void)fd;
+	(void)events;
+	if (daemon->service.stopping)
+		return;
+	daemon->n_running = queue_n_running(queue);
+	daemon->n_waiting = queue_n_waiting(queue);
+	manager_status("%" PRId64 " running, %" PRId64 " waiting; %" PRId64 " connections",
+		       daemon->n_running, daemon->n_waiting, daemon->service.n_connections);
+}
+
+/* Soon, so that many changes are one line; and only when there is a change. */
+static void plan_status(struct daemon *daemon)
+{
+	static const struct timeval soon = { .tv_sec = STATUS_SECONDS };
+	struct queue *queue = daemon->service.queue;
+
+	if (!daemon->front || event_pending(daemon->status, EV_TIMEOUT, NULL) ||
+	    (daemon->n_running == queue_n_running(queue) &&
+	     daemon->n_waiting == queue_n_waiting(queue)))
+		return;
+	(void)event_add(daemon->status, &soon);
+}
 
 /* ---- Stop ---- */
 
@@ -59,8 +101,10 @@ static void on_turn(void *userdata)
 {
 	struct daemon *daemon = userdata;
 
-	if (!daemon->stopped)
+	if (!daemon->stopped) {
+		plan_status(daemon);
 		return;
+	}
 	front_close(daemon->front);
 	if (!daemon->service.n_under_way && queue_is_quiet(daemon->service.queue))
 		loop_stop(daemon->loop);
@@ -79,7 +123,8 @@ static void on_grace_over(evutil_socket_t fd, short events, void *userdata)
 
 	(void)fd;
 	(void)events;
-	log_notice("the grace period is over: calls in flight are aborted");
+	log_about(LOG_NOTICE, ABOUT(.message = LOG_GRACE_OVER),
+		  "the grace period is over: calls in flight are aborted");
 	queue_hurry(daemon->service.queue);
 }
 
@@ -88,7 +133,7 @@ static void begin_stop(struct daemon *daemon)
 	const struct timeval grace = { .tv_sec = daemon->config.shutdown_grace_seconds };
 
 	daemon->service.stopping = true;
-	(void)sd_notify(0, "STOPPING=1");
+	manager_stopping();
 	front_stop_listening(daemon->front);
 	backend_drain(daemon->backend);
 	(void)event_add(daemon->grace, &grace);
@@ -104,9 +149,58 @@ static void on_signal(evutil_socket_t number, short events, void *userdata)
 		queue_hurry(daemon->service.queue);
 		return;
 	}
-	log_notice("stopping on %s", strsignal((int)number));
+	log_about(LOG_NOTICE, ABOUT(.message = LOG_STOPPING), "stopping on %s",
+		  strsignal((int)number));
 	begin_stop(daemon);
 }
+
+/* ---- Reload ---- */
+
+static struct queue_limits limits_of(const struct config *config)
+{
+	return (struct queue_limits){
+		.max_pending = config->max_pending,
+		.max_pending_per_user = config->max_pending_per_user,
+		.max_running = config->max_running,
+		.max_running_per_user = config->max_running_per_user,
+	};
+}
+
+/* Takes over what can change while the daemon runs: the level of the log, and limits. */
+static void apply(struct daemon *daemon, const struct config *config)
+{
+	const struct queue_limits limits = limits_of(config);
+
+	log_set_level((int)config->log_level);
+	queue_set_limits(daemon->service.queue, &limits);
+	front_set_limits(daemon->front, config->max_connections, config->max_connections_per_user);
+	daemon->config.shutdown_grace_seconds = config->shutdown_grace_seconds;
+}
+
+static void on_reload(evutil_socket_t number, short events, void *userdata)
+{
+	struct daemon *daemon = userdata;
+	struct config config;
+	struct fault fault = { 0 };
+
+	(void)number;
+	(void)events;
+	if (!daemon->front || daemon->service.stopping)
+		return;
+	manager_reloading();
+	if (config_load(&config, daemon->argc, daemon->argv, &fault) == CONFIG_RUN) {
+		apply(daemon, &config);
+		log_about(LOG_NOTICE, ABOUT(.message = LOG_RELOADED),
+			  "the configuration was read again");
+	} else {
+		log_about(LOG_ERR, ABOUT(.message = LOG_RELOADED),
+			  "the configuration stays as it was: %s", fault.message);
+	}
+	config_done(&config);
+	manager_ready();
+}
+
+/* ---- Leaving when idle ---- */
 
 static void on_idle_check(evutil_socket_t fd, short events, void *userdata)
 {
@@ -131,12 +225,29 @@ static void on_idle_check(evutil_socket_t fd, short events, void *userdata)
 
 /* ---- Start ---- */
 
+static int start_watchdog(struct daemon *daemon)
+{
+	struct work *work = queue_get_work(daemon->service.queue);
+	struct loop *loops[WATCHDOG_LOOPS_MAX];
+	uint64_t period_usec = manager_watchdog_usec();
+	unsigned n;
+
+	if (!period_usec)
+		return 0;
+	n = store_loops(daemon->service.store, loops);
+	loops[n++] = daemon->backend_loop;
+	for (unsigned i = 0; i < work_n_workers(work) && n < WATCHDOG_LOOPS_MAX; i++)
+		loops[n++] = work_loop(work, i);
+	return watchdog_new(daemon->loop, period_usec, loops, n, &daemon->watchdog);
+}
+
 static void on_queue_ready(void *userdata)
 {
 	struct daemon *daemon = userdata;
 	const struct front_options options = {
 		.loop = daemon->loop,
 		.service = &daemon->service,
+		.listener = daemon->listener,
 		.socket_path = daemon->config.socket_path,
 		.socket_mode = daemon->config.system ? 0666 : 0600,
 		.max_connections = daemon->config.max_connections,
@@ -146,13 +257,18 @@ static void on_queue_ready(void *userdata)
 	struct fault fault = { 0 };
 
 	if (front_new(&options, &daemon->front, &fault) < 0) {
-		log_error("%s", fault.message);
+		log_about(LOG_ERR, ABOUT(.message = LOG_START_FAILED), "%s", fault.message);
 		daemon->failed = true;
 		queue_stop(daemon->service.queue, on_stopped, daemon);
 		return;
 	}
-	log_notice("elluminated %s serves on %s", ELLU_VERSION, daemon->config.socket_path);
-	(void)sd_notify(0, "READY=1\nSTATUS=serving");
+	log_about(LOG_NOTICE, ABOUT(.message = LOG_SERVING), "elluminated %s serves on %s",
+		  ELLU_VERSION, daemon->listener >= 0 ? "the service manager's socket" :
+							daemon->config.socket_path);
+	if (start_watchdog(daemon) < 0)
+		log_error("out of memory: the watchdog is not fed");
+	manager_ready();
+	on_status(-1, 0, daemon);
 	if (daemon->config.ready_fd >= 0) {
 		(void)!write(daemon->config.ready_fd, "READY\n", 6);
 		close(daemon->config.ready_fd);
@@ -201,12 +317,7 @@ static int start_queue(struct daemon *daemon)
 		.n_workers = daemon->config.workers ? (unsigned)daemon->config.workers :
 			     cores > 0		    ? (unsigned)cores :
 						      1,
-		.limits = {
-			.max_pending = daemon->config.max_pending,
-			.max_pending_per_user = daemon->config.max_pending_per_user,
-			.max_running = daemon->config.max_running,
-			.max_running_per_user = daemon->config.max_running_per_user,
-		},
+		.limits = limits_of(&daemon->config),
 	};
 	int r = queue_new(&options, &daemon->service.queue);
 
@@ -222,10 +333,13 @@ static int start_events(struct daemon *daemon)
 
 	daemon->terminate = evsignal_new(base, SIGTERM, on_signal, daemon);
 	daemon->interrupt = evsignal_new(base, SIGINT, on_signal, daemon);
+	daemon->reload = evsignal_new(base, SIGHUP, on_reload, daemon);
+	daemon->status = event_new(base, -1, 0, on_status, daemon);
 	daemon->grace = event_new(base, -1, 0, on_grace_over, daemon);
 	daemon->idle = event_new(base, -1, EV_PERSIST, on_idle_check, daemon);
-	if (!daemon->terminate || !daemon->interrupt || !daemon->grace || !daemon->idle ||
-	    event_add(daemon->terminate, NULL) < 0 || event_add(daemon->interrupt, NULL) < 0)
+	if (!daemon->terminate || !daemon->interrupt || !daemon->reload || !daemon->status ||
+	    !daemon->grace || !daemon->idle || event_add(daemon->terminate, NULL) < 0 ||
+	    event_add(daemon->interrupt, NULL) < 0 || event_add(daemon->reload, NULL) < 0)
 		return -ENOMEM;
 	/* Only a daemon that may leave wakes up to look. */
 	if (daemon->config.idle_exit_seconds && event_add(daemon->idle, &check) < 0)
@@ -265,11 +379,16 @@ static void stop(struct daemon *daemon)
 	}
 	backend_free(daemon->backend);
 	store_close(daemon->service.store);
+	watchdog_free(daemon->watchdog);
 	loop_free(daemon->backend_loop);
 	if (daemon->terminate)
 		event_free(daemon->terminate);
 	if (daemon->interrupt)
 		event_free(daemon->interrupt);
+	if (daemon->reload)
+		event_free(daemon->reload);
+	if (daemon->status)
+		event_free(daemon->status);
 	if (daemon->grace)
 		event_free(daemon->grace);
 	if (daemon->idle)
@@ -301,7 +420,7 @@ static void prepare_process(void)
 
 int daemon_main(int argc, char **argv, const struct raw_interface *raw)
 {
-	struct daemon daemon = { .raw = raw };
+	struct daemon daemon = { .raw = raw, .argc = argc, .argv = argv, .listener = -1 };
 	struct fault fault = { 0 };
 	int r;
 
@@ -316,9 +435,11 @@ int daemon_main(int argc, char **argv, const struct raw_interface *raw)
 	}
 	if (log_start((int)daemon.config.log_level) < 0)
 		return EXIT_FAILURE;
-	r = start(&daemon, &fault);
+	r = manager_take_listener(&fault, &daemon.listener);
+	if (r == 0)
+		r = start(&daemon, &fault);
 	if (r < 0)
-		log_error("%s", fault.message);
+		log_about(LOG_ERR, ABOUT(.message = LOG_START_FAILED), "%s", fault.message);
 	else
 		r = loop_run(daemon.loop);
 	stop(&daemon);

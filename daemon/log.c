@@ -9,15 +9,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "daemon/log_sink.h"
 
 #define LOG_RING_LINES 1024
-#define LOG_LINE_BYTES 1024
-
-struct log_entry {
-	int level;
-	char text[LOG_LINE_BYTES];
-};
 
 /* The ring is the log's mailbox: this lock guards it and is never held while writing. */
 static struct {
@@ -49,17 +44,24 @@ int log_level_from_name(const char *name)
 	return -EINVAL;
 }
 
-static void write_entry(const struct log_entry *entry)
+/* Said once there is room again, so that a storm shows as what it was. */
+static void report_dropped(uint64_t *reported)
 {
-	char line[LOG_LINE_BYTES + 8];
-	int size = snprintf(line, sizeof(line), "<%d>%s\n", entry->level, entry->text);
+	uint64_t dropped = log_dropped();
+	struct log_entry entry = { .level = LOG_WARNING, .message = LOG_LINES_DROPPED };
 
-	(void)!write(STDERR_FILENO, line, (size_t)size);
+	if (dropped == *reported)
+		return;
+	snprintf(entry.text, sizeof(entry.text), "%llu log lines were dropped",
+		 (unsigned long long)(dropped - *reported));
+	*reported = dropped;
+	log_sink_write(&entry);
 }
 
 static void *log_thread(void *userdata)
 {
 	struct log_entry entry;
+	uint64_t reported = 0;
 
 	(void)userdata;
 	pthread_setname_np(pthread_self(), "log");
@@ -73,7 +75,8 @@ static void *log_thread(void *userdata)
 		logger.first = (logger.first + 1) % LOG_RING_LINES;
 		logger.count--;
 		pthread_mutex_unlock(&logger.lock);
-		write_entry(&entry);
+		log_sink_write(&entry);
+		report_dropped(&reported);
 		pthread_mutex_lock(&logger.lock);
 	}
 	pthread_mutex_unlock(&logger.lock);
@@ -85,6 +88,7 @@ int log_start(int max_level)
 	sigset_t all, before;
 	int r;
 
+	log_sink_open();
 	atomic_store(&logger.max_level, max_level);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -124,24 +128,37 @@ static void flatten(char *text)
 			*text = ' ';
 }
 
-void log_line(int level, const char *format, ...)
+static void put(const struct log_entry *entry)
+{
+	pthread_mutex_lock(&logger.lock);
+	if (logger.count < LOG_RING_LINES) {
+		logger.ring[(logger.first + logger.count++) % LOG_RING_LINES] = *entry;
+		pthread_cond_signal(&logger.filled);
+	} else {
+		atomic_fetch_add(&logger.dropped, 1);
+	}
+	pthread_mutex_unlock(&logger.lock);
+}
+
+void log_about(int level, const struct log_subject *subject, const char *format, ...)
 {
 	struct log_entry entry = { .level = level };
 	va_list arguments;
 
 	if (level > atomic_load(&logger.max_level))
 		return;
+	if (subject) {
+		entry.message = subject->message;
+		entry.task = subject->task;
+		entry.experiment = subject->experiment;
+		if (subject->llm_config)
+			snprintf(entry.llm_config, sizeof(entry.llm_config), "%s",
+				 subject->llm_config);
+	}
 	va_start(arguments, format);
 	vsnprintf(entry.text, sizeof(entry.text), format, arguments);
 	va_end(arguments);
 	flatten(entry.text);
-
-	pthread_mutex_lock(&logger.lock);
-	if (logger.count < LOG_RING_LINES) {
-		logger.ring[(logger.first + logger.count++) % LOG_RING_LINES] = entry;
-		pthread_cond_signal(&logger.filled);
-	} else {
-		atomic_fetch_add(&logger.dropped, 1);
-	}
-	pthread_mutex_unlock(&logger.lock);
+	flatten(entry.llm_config);
+	put(&entry);
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The daemon's log: lines with a level go into a bounded ring, and one thread writes them out
- * (stderr with level prefixes). A full ring drops lines and counts them; no caller ever waits.
- * Any thread may log. Secrets are never logged.
+ * (log_sink.h). A full ring drops lines and counts them; no caller ever waits. Any thread may log.
+ * Secrets are never logged.
  */
 #pragma once
 
 #include <stdint.h>
 #include <syslog.h>
+
+#include "daemon/log_message.h"
 
 int log_start(int max_level);
 void log_stop(void); // writes out what waits
@@ -15,10 +17,23 @@ void log_set_level(int max_level);
 int log_level_from_name(const char *name); // LOG_* or -EINVAL
 uint64_t log_dropped(void);
 
-__attribute__((format(printf, 2, 3))) void log_line(int level, const char *format, ...);
+/* What a line is about: fields of its own in the journal. Zero and NULL: nothing. */
+struct log_subject {
+	enum log_message message;
+	int64_t task;
+	int64_t experiment;
+	const char *llm_config;
+};
 
-#define log_error(...) log_line(LOG_ERR, __VA_ARGS__)
-#define log_warning(...) log_line(LOG_WARNING, __VA_ARGS__)
-#define log_notice(...) log_line(LOG_NOTICE, __VA_ARGS__)
-#define log_info(...) log_line(LOG_INFO, __VA_ARGS__)
-#define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
+/* `subject` may be NULL. */
+__attribute__((format(printf, 3, 4))) void log_about(int level, const struct log_subject *subject,
+						     const char *format, ...);
+
+/* log_about(LOG_INFO, ABOUT(.message = LOG_TASK_ENDED, .task = id), ...) */
+#define ABOUT(...) (&(const struct log_subject){ __VA_ARGS__ })
+
+#define log_error(...) log_about(LOG_ERR, NULL, __VA_ARGS__)
+#define log_warning(...) log_about(LOG_WARNING, NULL, __VA_ARGS__)
+#define log_notice(...) log_about(LOG_NOTICE, NULL, __VA_ARGS__)
+#define log_info(...) log_about(LOG_INFO, NULL, __VA_ARGS__)
+#define log_debug(...) log_about(LOG_DEBUG, NULL, __VA_ARGS__)

@@ -159,6 +159,11 @@ struct loop *loop_free(struct loop *loop)
 	return NULL;
 }
 
+void loop_count_turn(struct loop *loop)
+{
+	atomic_fetch_add_explicit(&loop->turns, 1, memory_order_relaxed);
+}
+
 int loop_run(struct loop *loop)
 {
 	int r = 0;
@@ -171,7 +176,7 @@ int loop_run(struct loop *loop)
 		}
 		if (loop->hook)
 			loop->hook(loop->hook_userdata);
-		atomic_fetch_add_explicit(&loop->turns, 1, memory_order_relaxed);
+		loop_count_turn(loop);
 	}
 	loop->stopping = false;
 	return r;

@@ -47,7 +47,9 @@ void loop_on_turn(struct loop *loop, void (*hook)(void *userdata), void *userdat
 
 struct event_base *loop_base(struct loop *loop);
 
-/* How many turns the loop has made; read by the watchdog from another thread. */
+/* Counts a turn of the loop, or a piece of something long that its thread is at. */
+void loop_count_turn(struct loop *loop);
+/* How many were counted; any thread. */
 uint64_t loop_turns(const struct loop *loop);
 
 /* True on the thread that runs the loop. */

@@ -196,8 +196,9 @@ static void on_writable(evutil_socket_t fd, short events, void *userdata)
 
 	(void)fd;
 	if (events & EV_TIMEOUT) {
-		log_notice("a client of user %lld took nothing for %d seconds: dropped",
-			   (long long)connection->user->uid, OUTPUT_STALL_SECONDS);
+		log_about(LOG_NOTICE, ABOUT(.message = LOG_CLIENT_DROPPED),
+			  "a client of user %lld took nothing for %d seconds: dropped",
+			  (long long)connection->user->uid, OUTPUT_STALL_SECONDS);
 		connection_kill(connection);
 		return;
 	}

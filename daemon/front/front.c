@@ -205,8 +205,9 @@ static void pause_accepting(struct front *front)
 {
 	static const struct timeval pause = { .tv_sec = ACCEPT_PAUSE_SECONDS };
 
-	log_warning("out of file descriptors: no connection is accepted for %d s",
-		    ACCEPT_PAUSE_SECONDS);
+	log_about(LOG_WARNING, ABOUT(.message = LOG_OUT_OF_FILES),
+		  "out of file descriptors: no connection is accepted for %d s",
+		  ACCEPT_PAUSE_SECONDS);
 	event_del(front->acceptable);
 	(void)event_add(front->accept_again, &pause);
 }
@@ -286,6 +287,10 @@ static int open_listener(struct front *front)
 	mode_t mask;
 	int fd, r;
 
+	if (front->options.listener >= 0) {
+		front->listener = front->options.listener;
+		return 0;
+	}
 	if (strlen(front->options.socket_path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
 	strcpy(address.sun_path, front->options.socket_path);
@@ -347,6 +352,12 @@ int front_new(const struct front_options *options, struct front **ret_front, str
 	return 0;
 }
 
+void front_set_limits(struct front *front, int64_t max_connections, int64_t max_connections_per_user)
+{
+	front->options.max_connections = max_connections;
+	front->options.max_connections_per_user = max_connections_per_user;
+}
+
 void front_stop_listening(struct front *front)
 {
 	if (front->listener < 0)
@@ -354,7 +365,9 @@ void front_stop_listening(struct front *front)
 	event_del(front->acceptable);
 	close(front->listener);
 	front->listener = -1;
-	(void)unlink(front->options.socket_path);
+	/* The service manager's socket goes on collecting connections for the next start. */
+	if (front->options.listener < 0)
+		(void)unlink(front->options.socket_path);
 }
 
 void front_close(struct front *front)

@@ -38,6 +38,7 @@ struct raw_interface {
 struct front_options {
 	struct loop *loop;
 	struct service *service;
+	int listener; // handed over by the service manager and taken; -1: bind socket_path
 	const char *socket_path;
 	unsigned socket_mode;
 	int64_t max_connections;
@@ -53,4 +54,6 @@ void front_close(struct front *front);
 /* The same, and removes the socket. */
 struct front *front_free(struct front *front);
 
+/* Connections beyond lowered limits stay. */
+void front_set_limits(struct front *front, int64_t max_connections, int64_t max_connections_per_user);
 void front_stop_listening(struct front *front);

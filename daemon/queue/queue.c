@@ -37,9 +37,26 @@ const struct queue_limits *queue_get_limits(const struct queue *queue)
 	return &queue->options.limits;
 }
 
+void queue_set_limits(struct queue *queue, const struct queue_limits *limits)
+{
+	queue->options.limits = *limits;
+	schedule_set_limits(queue->schedule, limits);
+	queue_claim_next(queue);
+}
+
 int64_t queue_n_watchers(const struct queue *queue)
 {
 	return queue->n_watches;
+}
+
+int64_t queue_n_waiting(const struct queue *queue)
+{
+	return schedule_n_waiting(queue->schedule);
+}
+
+int64_t queue_n_running(const struct queue *queue)
+{
+	return schedule_n_running(queue->schedule);
 }
 
 void queue_count_watch(struct queue *queue, int change)
@@ -198,9 +215,11 @@ void queue_storage_full(struct queue *queue, bool full)
 {
 	queue->storage_full = full;
 	if (full)
-		log_error("the disk is full: running tasks are on hold until there is room");
+		log_about(LOG_ERR, ABOUT(.message = LOG_STORAGE_FULL),
+			  "the disk is full: running tasks are on hold until there is room");
 	else
-		log_notice("there is room on the disk again: tasks go on");
+		log_about(LOG_NOTICE, ABOUT(.message = LOG_STORAGE_ROOM),
+			  "there is room on the disk again: tasks go on");
 	live_tasks_each(&queue->tasks, show_hold);
 	queue_claim_next(queue);
 }

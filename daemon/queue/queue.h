@@ -81,5 +81,9 @@ bool queue_is_idle(const struct queue *queue);
 /* Nothing of the queue is with the store. */
 bool queue_is_quiet(const struct queue *queue);
 int64_t queue_n_watchers(const struct queue *queue);
+int64_t queue_n_waiting(const struct queue *queue);
+int64_t queue_n_running(const struct queue *queue);
 const struct queue_limits *queue_get_limits(const struct queue *queue);
+/* Tasks that wait or run beyond lowered limits stay. */
+void queue_set_limits(struct queue *queue, const struct queue_limits *limits);
 struct work *queue_get_work(struct queue *queue);

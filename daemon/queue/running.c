@@ -11,6 +11,12 @@
 #include "proto/generated/interface.h"
 #include "proto/record.h"
 
+/* What the journal knows a line about a task by. */
+#define TASK(live_task) .task = (live_task)->id, .experiment = (live_task)->experiment_id
+#define task_error(live_task, format, ...)                                                  \
+	log_about(LOG_ERR, ABOUT(TASK(live_task)), "task %" PRId64 ": " format, (live_task)->id, \
+		  ##__VA_ARGS__)
+
 /* A change of status that a worker's end or the clock asks for. */
 struct ending {
 	struct task_change op;
@@ -59,8 +65,7 @@ static void arm_time_limit(struct live_task *task)
 		task->limit_timer = event_new(loop_base(queue_loop(task->queue)), -1, 0,
 					      on_time_limit, task);
 	if (!task->limit_timer || event_add(task->limit_timer, &timeout) < 0)
-		log_error("task %" PRId64 ": out of memory: its time limit is not watched",
-			  task->id);
+		task_error(task, "out of memory: its time limit is not watched");
 }
 
 /* ---- Changes of status ---- */
@@ -110,12 +115,13 @@ void running_start(struct live_task *task, const struct ellu_task *record, int64
 	task->run_since_usec = clock_monotonic_usec();
 	r = work_start(queue_get_work(task->queue), &work_task, &task->run);
 	if (r < 0) {
-		log_error("task %" PRId64 " cannot be started: %s", task->id, strerror(-r));
+		task_error(task, "it cannot be started: %s", strerror(-r));
 		end_task(task, TASK_PENDING, NULL, NULL);
 		return;
 	}
-	log_info("task %" PRId64 " of user %" PRId64 " started: %s", task->id,
-		 record->owner_uid, record->name);
+	log_about(LOG_INFO, ABOUT(TASK(task), .message = LOG_TASK_STARTED),
+		  "task %" PRId64 " of user %" PRId64 " started: %s", task->id, record->owner_uid,
+		  record->name);
 	arm_time_limit(task);
 	if (queue_is_stopping(task->queue))
 		work_drain(task->run);
@@ -141,8 +147,9 @@ void running_changed(struct live_task *task, const struct ellu_task *record, int
 		queue_leave(task->queue, task); // PENDING until the next start
 		return;
 	}
-	log_info("task %" PRId64 " ended: %s%s%s", task->id, record->status,
-		 record->error ? ": " : "", record->error ? record->error->message : "");
+	log_about(LOG_INFO, ABOUT(TASK(task), .message = LOG_TASK_ENDED),
+		  "task %" PRId64 " ended: %s%s%s", task->id, record->status,
+		  record->error ? ": " : "", record->error ? record->error->message : "");
 	if (task->limit_timer)
 		event_del(task->limit_timer);
 	if (task->run)
@@ -153,7 +160,7 @@ void running_changed(struct live_task *task, const struct ellu_task *record, int
 
 void running_retry_later(struct live_task *task, const struct fault *fault)
 {
-	log_error("task %" PRId64 ": its state cannot be stored: %s", task->id, fault->message);
+	task_error(task, "its state cannot be stored: %s", fault->message);
 	/* The record says what it said before: the next start takes it up from there. */
 	queue_leave(task->queue, task);
 }
@@ -226,7 +233,7 @@ static void end_task(struct live_task *task, enum task_status status,
 		r = copy_outcome(ending, error, result);
 	}
 	if (r < 0) {
-		log_error("task %" PRId64 ": out of memory; it goes on at the next start", task->id);
+		task_error(task, "out of memory; it goes on at the next start");
 		free(ending);
 		queue_leave(task->queue, task);
 		return;
@@ -287,6 +294,7 @@ static void on_log(void *userdata, int64_t task_id, const char *line)
 {
 	struct queue *queue = userdata;
 	struct log_append *append = calloc(1, sizeof(*append));
+	const struct live_task *task = live_task_find(queue_tasks(queue), task_id);
 
 	if (!append)
 		return;
@@ -294,6 +302,9 @@ static void on_log(void *userdata, int64_t task_id, const char *line)
 	append->op.task_id = task_id;
 	store_request_init(&append->op.request, queue_loop(queue), on_logged, append);
 	append->line = arena_strdup(&append->op.request.arena, line);
+	if (task)
+		log_about(LOG_INFO, ABOUT(TASK(task), .message = LOG_TASK_LOG), "task %" PRId64 ": %s",
+			  task_id, line);
 	append->op.lines = &append->line;
 	append->op.n_lines = 1;
 	if (!append->line) {

@@ -54,6 +54,11 @@ int schedule_new(const struct queue_limits *limits, struct schedule **ret_schedu
 	return 0;
 }
 
+void schedule_set_limits(struct schedule *schedule, const struct queue_limits *limits)
+{
+	schedule->limits = *limits;
+}
+
 static struct schedule_user *find_user(const struct schedule *schedule, int64_t uid)
 {
 	struct schedule_user *user = schedule->users;

@@ -36,6 +36,7 @@ struct schedule;
 
 int schedule_new(const struct queue_limits *limits, struct schedule **ret_schedule);
 struct schedule *schedule_free(struct schedule *schedule);
+void schedule_set_limits(struct schedule *schedule, const struct queue_limits *limits);
 
 /* 0, -EAGAIN when as many wait as may, or -ENOMEM. */
 int schedule_admit(struct schedule *schedule, int64_t uid);

@@ -13,7 +13,11 @@ int reader_init(struct reader *reader, struct store *store, const char *name, in
 
 	reader->store = store;
 	r = db_open(store->database_path, /* writable= */ false, cache_kib, &reader->db);
-	return r < 0 ? r : loop_new(name, &reader->loop);
+	if (r >= 0)
+		r = loop_new(name, &reader->loop);
+	if (r >= 0)
+		db_count_turns(&reader->db, reader->loop);
+	return r;
 }
 
 void reader_done(struct reader *reader)

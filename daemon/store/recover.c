@@ -31,8 +31,9 @@ static int recover_tasks(struct tx *tx)
 		n++;
 	}
 	if (n > 0)
-		log_notice("store: %d task%s ran when the daemon ended and will go on", n,
-			   n == 1 ? "" : "s");
+		log_about(LOG_NOTICE, ABOUT(.message = LOG_TASKS_RECOVERED),
+			  "store: %d task%s ran when the daemon ended and will go on", n,
+			  n == 1 ? "" : "s");
 	return r;
 }
 

@@ -7,7 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/loop.h"
+
 #define BUSY_TIMEOUT_MSEC 5000
+#define PROGRESS_STEPS 1000000 // of SQLite's machine; some milliseconds
 
 static enum db_trouble trouble_of(struct db *db, int code)
 {
@@ -73,6 +76,17 @@ int db_open(const char *path, bool writable, int cache_kib, struct db *db)
 		 "PRAGMA trusted_schema = OFF; PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = %s;",
 		 cache_kib, writable ? "MEMORY" : "FILE");
 	return db_script(db, pragmas);
+}
+
+static int on_progress(void *userdata)
+{
+	loop_count_turn(userdata);
+	return 0; // go on
+}
+
+void db_count_turns(struct db *db, struct loop *loop)
+{
+	sqlite3_progress_handler(db->handle, PROGRESS_STEPS, on_progress, loop);
 }
 
 void db_close(struct db *db)

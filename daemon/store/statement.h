@@ -17,6 +17,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct loop;
+
 enum db_trouble {
 	DB_FINE,
 	DB_DEFECT, // a statement or constraint of ours is wrong
@@ -41,6 +43,9 @@ struct db {
 /* `cache_kib` bounds the page cache of this connection. */
 int db_open(const char *path, bool writable, int cache_kib, struct db *db);
 void db_close(struct db *db);
+
+/* A long statement counts turns of the loop whose thread runs it. */
+void db_count_turns(struct db *db, struct loop *loop);
 
 int db_query(struct db *db, sqlite3_stmt **ret_statement, const char *sql, const char *format, ...);
 int db_next(struct db *db, sqlite3_stmt *statement); // 1: a row, 0: the end

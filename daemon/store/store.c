@@ -47,7 +47,8 @@ int store_damaged_fault(struct store *store, struct fault *fault)
 void store_set_damaged(struct store *store, const struct db *db)
 {
 	if (!atomic_exchange(&store->damaged, true))
-		log_error("store: %s cannot be trusted any more and is only read from now on: %s",
+		log_about(LOG_ERR, ABOUT(.message = LOG_STORAGE_DAMAGED),
+			  "store: %s cannot be trusted any more and is only read from now on: %s",
 			  store->database_path, db->trouble_text);
 }
 
@@ -176,16 +177,22 @@ int store_open(const struct store_options *options, struct store **ret_store, st
 	return 0;
 }
 
+unsigned store_loops(struct store *store, struct loop **ret_loops)
+{
+	ret_loops[0] = store->readers[0].loop;
+	ret_loops[1] = store->readers[1].loop;
+	ret_loops[2] = store->writer.loop;
+	return STORE_LOOPS;
+}
+
 struct store *store_close(struct store *store)
 {
-	struct loop *loops[3];
+	struct loop *loops[STORE_LOOPS];
 
 	if (!store)
 		return NULL;
-	loops[0] = store->readers[0].loop;
-	loops[1] = store->readers[1].loop;
-	loops[2] = store->writer.loop;
-	for (int i = 0; i < 3; i++) {
+	(void)store_loops(store, loops); // readers first
+	for (int i = 0; i < STORE_LOOPS; i++) {
 		if (!loops[i])
 			continue;
 		loop_stop(loops[i]);

@@ -78,6 +78,10 @@ int store_open(const struct store_options *options, struct store **ret_store, st
  * that get the answers must still run or have nothing outstanding. */
 struct store *store_close(struct store *store);
 
+/* The threads of the store, for the watchdog. Returns how many; at most STORE_LOOPS. */
+#define STORE_LOOPS 3
+unsigned store_loops(struct store *store, struct loop **ret_loops);
+
 /* A number that no earlier run of the daemon on this state folder had; part of every claim. */
 int64_t store_instance(const struct store *store);
 

@@ -362,6 +362,7 @@ int writer_init(struct writer *writer)
 	if (!writer->company || !writer->retry || !writer->idle || !writer->sweep)
 		return -ENOMEM;
 	sqlite3_wal_hook(writer->db.handle, on_wal, writer);
+	db_count_turns(&writer->db, writer->loop);
 	loop_on_turn(writer->loop, on_turn, writer);
 	writer_sweep_in(writer, 0);
 	return 0;

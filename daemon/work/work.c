@@ -179,6 +179,11 @@ void work_drain(struct work_run *run)
 	loop_post(run->worker->loop, &run->drain);
 }
 
+struct loop *work_loop(const struct work *work, unsigned index)
+{
+	return work->workers[index].loop;
+}
+
 unsigned work_n_workers(const struct work *work)
 {
 	return work->n_workers;

@@ -62,6 +62,7 @@ void work_abort(struct work_run *run);
 /* Stops issuing; what is in flight is awaited and recorded; ends PENDING. */
 void work_drain(struct work_run *run);
 
+struct loop *work_loop(const struct work *work, unsigned index);
 unsigned work_n_workers(const struct work *work);
 /* Tasks and cases in the windows of worker `index`. */
 void work_worker_status(const struct work *work, unsigned index, int64_t *ret_tasks,
