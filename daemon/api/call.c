@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/log.h"
+#include "daemon/store/tasks.h"
 #include "proto/generated/handlers.h"
 
 struct call *call_new(struct service *service)
@@ -188,4 +189,17 @@ void *call_operation(struct call *call, size_t size,
 	store_request_init(request, call->service->loop, on_operation, call_ref(call));
 	call->on_stored = stored;
 	return request;
+}
+
+int call_with_task(struct call *call, int64_t id,
+		   void (*found)(struct call *call, struct store_request *request))
+{
+	struct task_get *op = call_operation(call, sizeof(*op), found);
+
+	if (!op)
+		return 0;
+	op->scope = call_scope(call, NULL);
+	op->task_id = id;
+	store_task_get(call->service->store, op);
+	return 0;
 }

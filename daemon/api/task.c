@@ -10,20 +10,6 @@
 #include "daemon/queue/queue.h"
 #include "proto/generated/handlers.h"
 
-/* Reads the task first, so that only who may see it goes on with it. */
-static int with_task(struct call *call, int64_t id,
-		     void (*found)(struct call *call, struct store_request *request))
-{
-	struct task_get *op = call_operation(call, sizeof(*op), found);
-
-	if (!op)
-		return 0;
-	op->scope = call_scope(call, NULL);
-	op->task_id = id;
-	store_task_get(call->service->store, op);
-	return 0;
-}
-
 static const struct ellu_task *overlaid(struct call *call, const struct ellu_task *task)
 {
 	struct ellu_task *copy = arena_alloc(&call->arena, sizeof(*copy));
@@ -47,7 +33,7 @@ static void on_task(struct call *call, struct store_request *request)
 
 int api_get_task(struct call *call, const struct ellu_get_task_request *request)
 {
-	return with_task(call, request->id, on_task);
+	return call_with_task(call, request->id, on_task);
 }
 
 /* ---- ListTasks ---- */
@@ -84,7 +70,7 @@ static void on_watchable(struct call *call, struct store_request *request)
 
 int api_watch_task(struct call *call, const struct ellu_watch_task_request *request)
 {
-	return with_task(call, request->id, on_watchable);
+	return call_with_task(call, request->id, on_watchable);
 }
 
 /* ---- ListTaskLogs ---- */
@@ -142,5 +128,5 @@ static void on_cancellable(struct call *call, struct store_request *request)
 
 int api_cancel_task(struct call *call, const struct ellu_cancel_task_request *request)
 {
-	return with_task(call, request->id, on_cancellable);
+	return call_with_task(call, request->id, on_cancellable);
 }

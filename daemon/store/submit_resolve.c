@@ -7,6 +7,7 @@
 #include "daemon/store/llm_config.h"
 #include "daemon/store/prompt_template.h"
 #include "daemon/store/submit.h"
+#include "daemon/store/task_submit.h"
 #include "proto/template.h"
 
 static int resolve_template(struct submission *s)
@@ -161,21 +162,7 @@ static int check_columns(struct submission *s)
 
 int submit_check_key(struct submission *s, int64_t config_id, const char *part)
 {
-	struct ellu_llm_config *config;
-	struct fault *fault = s->tx->fault;
-	int r;
-
-	if (!config_id || s->rejected.code)
-		return 0;
-	/* What cannot be had now rejects the submission and is no error of the request. */
-	s->tx->fault = &s->rejected;
-	r = llm_config_load_key(s->tx, config_id, tx_printf(s->tx, "%s.api_key_ref", part), &config);
-	s->tx->fault = fault;
-	if (r < 0 && r != ELLU_E_INVALID_PARAMETER) {
-		*fault = s->rejected;
-		return r;
-	}
-	return 0;
+	return task_submit_check_key(s->tx, config_id, part, &s->rejected);
 }
 
 int submit_check_state(struct submission *s)

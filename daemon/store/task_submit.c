@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "daemon/store/llm_config.h"
 #include "daemon/store/store_internal.h"
 
 void task_submit_begin(struct task_submit *submit)
@@ -75,6 +76,26 @@ int task_submit_check_room(struct tx *tx)
 
 	if (free_bytes >= 0 && free_bytes < STORE_FREE_BYTES_MIN)
 		return fault_set(tx->fault, ELLU_E_STORAGE_FULL, NULL);
+	return 0;
+}
+
+int task_submit_check_key(struct tx *tx, int64_t config_id, const char *part,
+			  struct fault *rejected)
+{
+	struct ellu_llm_config *config;
+	struct fault *fault = tx->fault;
+	int r;
+
+	if (!config_id || rejected->code)
+		return 0;
+	/* What cannot be had now rejects the submission and is no error of the request. */
+	tx->fault = rejected;
+	r = llm_config_load_key(tx, config_id, tx_printf(tx, "%s.api_key_ref", part), &config);
+	tx->fault = fault;
+	if (r < 0 && r != ELLU_E_INVALID_PARAMETER) {
+		*fault = *rejected;
+		return r;
+	}
 	return 0;
 }
 

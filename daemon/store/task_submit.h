@@ -22,6 +22,10 @@ int task_submit_find_key(struct tx *tx, struct task_submit *submit, int64_t owne
 /* StorageFull below what must stay free. */
 int task_submit_check_room(struct tx *tx);
 
+/* Fills `rejected` when the key of a config cannot be had; an id of 0 has none. */
+int task_submit_check_key(struct tx *tx, int64_t config_id, const char *part,
+			  struct fault *rejected);
+
 /* Answers a task that is there already. */
 int task_submit_existing(struct tx *tx, struct task_submit *submit, int64_t task_id);
 /* Inserts and answers it, claimed where a slot is free; REJECTED when `task` says so. */

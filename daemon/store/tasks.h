@@ -33,6 +33,14 @@ struct experiment_submit {
 /* `submit` is that of a struct experiment_submit. */
 void store_experiment_submit(struct store *store, struct task_submit *submit);
 
+/* A new task that does what an ended one left undone. */
+struct task_retry {
+	struct task_submit submit;
+	const struct ellu_retry_task_request *arguments;
+};
+/* `submit` is that of a struct task_retry. */
+void store_task_retry(struct store *store, struct task_submit *submit);
+
 /* PENDING to STARTED, or to FAILURE after TASK_CLAIMS_MAX claims that recorded nothing. */
 struct task_claim {
 	struct store_request request;
