@@ -229,15 +229,30 @@ int backend_cancel_flow(struct backend *backend, int64_t flow)
 	return send_order(backend, flow, on_cancel_flow);
 }
 
-static void cancel_waiting(struct flow *flow)
+static void drain_flow(struct flow *flow)
 {
 	struct job *job, *next;
 
-	for (job = TAILQ_FIRST(&flow->jobs); job; job = next) {
+	/* The flow goes with its last job. */
+	for (job = flow ? TAILQ_FIRST(&flow->jobs) : NULL; job; job = next) {
 		next = TAILQ_NEXT(job, of_flow);
+		job->drained = true;
 		if (job->state != JOB_IN_FLIGHT)
 			job_cancel(job);
 	}
+}
+
+static void on_drain_flow(struct message *message)
+{
+	struct order *order = (struct order *)message; // its first member
+
+	drain_flow(admission_flow(&order->backend->admission, order->flow));
+	free(order);
+}
+
+int backend_drain_flow(struct backend *backend, int64_t flow)
+{
+	return send_order(backend, flow, on_drain_flow);
 }
 
 static void on_drain(struct message *message)
@@ -253,7 +268,7 @@ static void on_drain(struct message *message)
 		while (node) {
 			struct table_node *next = node->next;
 
-			cancel_waiting((struct flow *)node); // its first member
+			drain_flow((struct flow *)node); // its first member
 			node = next;
 		}
 	}

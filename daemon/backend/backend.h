@@ -99,6 +99,10 @@ void backend_submit(struct backend *backend, struct llm_call *call);
  * LLM_CANCELLED (or answered, if the answer was complete). Connections in use are closed. */
 int backend_cancel_flow(struct backend *backend, int64_t flow);
 
+/* Any thread. Of the calls of the flow that were submitted before none is issued or retried any
+ * more: those that wait come back LLM_CANCELLED, those in flight finish. */
+int backend_drain_flow(struct backend *backend, int64_t flow);
+
 /* Any thread. From now on no call is issued or retried: those that wait come back LLM_CANCELLED,
  * those in flight finish. */
 int backend_drain(struct backend *backend);

@@ -50,6 +50,7 @@ struct job {
 	unsigned n_issued; // attempts and what does not count as one
 	unsigned n_forms; // changes of the form
 	bool due; // is in backend::simulated_due
+	bool drained; // finishes what is in flight, and is not issued again
 };
 
 struct backend {

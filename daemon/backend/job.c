@@ -210,6 +210,12 @@ static void fail(struct job *job, struct attempt *attempt, enum llm_outcome outc
 	job_finish(job, outcome);
 }
 
+/* It is not to be issued again. */
+static bool is_draining(const struct job *job)
+{
+	return job->drained || job->backend->draining;
+}
+
 static void on_backoff_over(struct deadline *deadline)
 {
 	struct job *job = (struct job *)((char *)deadline - offsetof(struct job, deadline));
@@ -226,7 +232,7 @@ static void try_again(struct job *job, struct attempt *attempt)
 	int64_t backoff_usec;
 
 	endpoint_failed(endpoint);
-	if (backend->draining) {
+	if (is_draining(job)) {
 		job_finish(job, LLM_CANCELLED);
 		return;
 	}
@@ -251,7 +257,7 @@ static void wait_out(struct job *job, const struct attempt *attempt)
 	int64_t wait_usec = endpoint_wait(job->endpoint, attempt->wait_usec, job->started_usec,
 					  /* shrink= */ attempt->status == 429);
 
-	if (job->backend->draining) {
+	if (is_draining(job)) {
 		job_finish(job, LLM_CANCELLED);
 		return;
 	}
@@ -267,7 +273,7 @@ static bool change_form(struct job *job, const struct attempt *attempt)
 	if (job->n_forms >= FORMS_MAX ||
 	    !openai_change_form(job->call, attempt, &job->form, &job->endpoint->form))
 		return false;
-	if (job->backend->draining) {
+	if (is_draining(job)) {
 		job_finish(job, LLM_CANCELLED);
 		return true;
 	}

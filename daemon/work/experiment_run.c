@@ -22,6 +22,17 @@ static void cancel_calls(struct experiment_run *run)
 			    run->task.task_id);
 }
 
+/* What waits in the backend comes back; what is in flight finishes. */
+static void drain_calls(struct experiment_run *run)
+{
+	if (run->drained)
+		return;
+	run->drained = true;
+	if (backend_drain_flow(run->host.backend, run->task.task_id) < 0)
+		log_warning("Task %" PRId64 ": its calls cannot be given back, awaiting them",
+			    run->task.task_id);
+}
+
 void run_fail(struct experiment_run *run, const struct fault *fault)
 {
 	if (run->phase == RUN_STOPPING || run->phase == RUN_ENDED)
@@ -341,6 +352,7 @@ void experiment_run_abort(struct experiment_run *run)
 void experiment_run_drain(struct experiment_run *run)
 {
 	run_stop(run, false);
+	drain_calls(run);
 	run_check_end(run);
 }
 

@@ -146,6 +146,7 @@ struct experiment_run {
 	enum run_phase phase;
 	size_t n_outstanding;
 	bool cancelled; // backend_cancel_flow() was called
+	bool drained; // backend_drain_flow() was called
 
 	struct run_load load;
 	const struct run_spec *spec; // NULL until loaded

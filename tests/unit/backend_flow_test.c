@@ -188,6 +188,34 @@ START_TEST(drain)
 }
 END_TEST
 
+START_TEST(drain_of_a_flow)
+{
+	setup_with(5);
+	sim_control("{\"latency_seconds\": 0.3}");
+	submit(0, 20, 1);
+	run_for(0.15);
+	submit(20, 10, 2);
+	ck_assert_int_eq(backend_drain_flow(backend, 1), 0);
+	wait_for(30);
+	ck_assert_int_eq(count(0, 20, LLM_ANSWERED), 5);
+	ck_assert_int_eq(count(0, 20, LLM_CANCELLED), 15);
+	ck_assert_int_eq(count(20, 10, LLM_ANSWERED), 10);
+	/* What comes later is served. */
+	submit(30, 1, 1);
+	wait_for(1);
+	ck_assert_int_eq(count(30, 1, LLM_ANSWERED), 1);
+	/* An error of what is in flight is not tried again. */
+	sim_control("{\"error_500_rate\": 1}");
+	submit(31, 5, 1);
+	run_for(0.1);
+	ck_assert_int_eq(backend_drain_flow(backend, 1), 0);
+	wait_for(5);
+	ck_assert_int_eq(count(31, 5, LLM_CANCELLED), 5);
+	forget(36);
+	teardown();
+}
+END_TEST
+
 START_TEST(drain_does_not_retry)
 {
 	setup_with(5);
@@ -364,6 +392,6 @@ END_TEST
 int main(void)
 {
 	return RUN_TESTS(max_connections, flow_connections, flows_in_turn, users_in_turn, priorities,
-			 cancel, drain, drain_does_not_retry, grows, simulated, simulated_faults,
+			 cancel, drain, drain_of_a_flow, drain_does_not_retry, grows, simulated, simulated_faults,
 			 status, global_cap);
 }

@@ -195,6 +195,12 @@ static void on_drain(struct message *message)
 	give_back_waiting();
 }
 
+static void on_drain_flow(struct message *message)
+{
+	free(message);
+	give_back_waiting();
+}
+
 static int post_new(void (*deliver)(struct message *message))
 {
 	struct message *message = calloc(1, sizeof(*message));
@@ -210,6 +216,14 @@ int backend_cancel_flow(struct backend *backend, int64_t flow)
 	if (flow != 42)
 		standin_wrong("another flow was cancelled");
 	return post_new(on_cancel);
+}
+
+int backend_drain_flow(struct backend *backend, int64_t flow)
+{
+	(void)backend;
+	if (flow != 42)
+		standin_wrong("another flow was drained");
+	return post_new(on_drain_flow);
 }
 
 int backend_drain(struct backend *backend)
