@@ -57,8 +57,9 @@ static void print_status(const struct cli *cli, const struct ellu_get_status_rep
 	text_print(stdout, storage->state_dir);
 	printf(", %.1f MiB, %s MiB free%s\n", (double) storage->database_bytes / 1048576,
 	       number_text(a, storage->free_bytes / 1048576), storage->full ? ", FULL" : "");
-	printf("           %s operations in %s commits\n", number_text(a, storage->operations),
-	       number_text(b, storage->commits));
+	printf("           %s operations in %s commits, the slowest %.1f ms and %.1f ms\n",
+	       number_text(a, storage->operations), number_text(b, storage->commits),
+	       storage->slowest_operation_seconds * 1e3, storage->slowest_commit_seconds * 1e3);
 	printf("Clients    %lld connections, %lld watchers\n",
 	       (long long) status->front->connections, (long long) status->front->watchers);
 	if (status->log_lines_dropped > 0)

@@ -41,7 +41,7 @@ void reader_run(struct reader *reader, struct store_request *request)
 		(void)db_run(db, "COMMIT", "");
 	db_forgive(db);
 	if (request->result == 0 && request->lane == STORE_WRITE)
-		tx_post(reader->store, request, request->lane, request->run);
+		tx_post_as(reader->store, request, request->lane, request->run, request->name);
 	else
 		tx_reply(request);
 }

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "daemon/clock.h"
 #include "daemon/store/store_internal.h"
 
 /* Never opened here: closing it would drop the locks that SQLite holds on it. */
@@ -26,6 +27,11 @@ static int status_get_run(struct tx *tx, struct store_request *request)
 	storage->free_bytes = store_free_bytes(tx->store);
 	storage->commits = atomic_load(&tx->store->commits);
 	storage->operations = atomic_load(&tx->store->operations);
+	storage->slowest_operation = atomic_load(&tx->store->stopwatch.slowest);
+	storage->slowest_operation_seconds =
+		(double)atomic_load(&tx->store->stopwatch.slowest_usec) / USEC_PER_SEC;
+	storage->slowest_commit_seconds =
+		(double)atomic_load(&tx->store->stopwatch.slowest_commit_usec) / USEC_PER_SEC;
 	storage->full = atomic_load(&tx->store->full);
 	op->ret_storage = storage;
 	op->ret_sqlite_version = sqlite3_libversion();

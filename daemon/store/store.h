@@ -36,6 +36,7 @@ struct store_request {
 	struct message message;
 	struct store *store; // set by the operation
 	int (*run)(struct tx *tx, struct store_request *request); // set by the operation
+	const char *name; // of the operation, for the log; set by it
 	enum store_lane lane; // set by the operation
 	bool patient; // set by the operation: a write that waits while the disk is full
 	struct store_request *next; // writer::waiting, writer::batch

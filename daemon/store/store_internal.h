@@ -9,6 +9,7 @@
 
 #include "daemon/store/secrets.h"
 #include "daemon/store/statement.h"
+#include "daemon/store/stopwatch.h"
 #include "daemon/store/store.h"
 #include "daemon/store/tx.h"
 
@@ -84,6 +85,7 @@ struct store {
 	atomic_bool damaged;
 	atomic_int_fast64_t commits;
 	atomic_int_fast64_t operations;
+	struct stopwatch stopwatch; // of the writer
 };
 
 int store_damaged_fault(struct store *store, struct fault *fault);

@@ -36,12 +36,13 @@ static void on_reply(struct message *message)
 	request->done(request);
 }
 
-void tx_post(struct store *store, struct store_request *request, enum store_lane lane,
-	     int (*run)(struct tx *tx, struct store_request *request))
+void tx_post_as(struct store *store, struct store_request *request, enum store_lane lane,
+		int (*run)(struct tx *tx, struct store_request *request), const char *name)
 {
 	request->store = store;
 	request->lane = lane;
 	request->run = run;
+	request->name = name;
 	if (lane == STORE_RECORD || lane == STORE_WRITE) {
 		request->patient = request->patient || lane == STORE_RECORD;
 		request->message.deliver = on_writer;

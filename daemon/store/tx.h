@@ -24,9 +24,10 @@ struct tx {
 	bool oom;
 };
 
-/* Posts the request to the threads of its lane. */
-void tx_post(struct store *store, struct store_request *request, enum store_lane lane,
-	     int (*run)(struct tx *tx, struct store_request *request));
+/* Posts the request to the threads of its lane, under the name of the function that runs it. */
+#define tx_post(store, request, lane, run) tx_post_as(store, request, lane, run, #run)
+void tx_post_as(struct store *store, struct store_request *request, enum store_lane lane,
+		int (*run)(struct tx *tx, struct store_request *request), const char *name);
 
 /* Runs a request that is the writer's or a reader's; the transaction is theirs. */
 int tx_run(struct store *store, struct db *db, int64_t now, struct store_request *request);

@@ -159,8 +159,10 @@ static int run_one(struct writer *writer, struct store_request *request, int64_t
 
 static int commit(struct writer *writer)
 {
+	int64_t begun = clock_monotonic_usec();
 	int r = db_run(&writer->db, "COMMIT", "");
 
+	stopwatch_commit(&writer->store->stopwatch, begun);
 	if (r < 0)
 		return r;
 	secrets_commit(&writer->store->secrets, &writer->secrets);
@@ -171,20 +173,22 @@ static int commit(struct writer *writer)
 static void run_batch(struct writer *writer)
 {
 	struct store_request *batch = NULL, **tail = &batch;
-	int64_t started = clock_monotonic_usec(), now = clock_wall_usec();
+	struct stopwatch *watch = &writer->store->stopwatch;
+	int64_t started = clock_monotonic_usec(), now = clock_wall_usec(), before, after = started;
 	size_t n = 0;
 	int r;
 
 	r = db_run(&writer->db, "BEGIN IMMEDIATE", "");
-	while (r >= 0 && writer->first && n++ < WRITER_BATCH_MAX) {
+	while (r >= 0 && writer->first && n++ < WRITER_BATCH_MAX &&
+	       after - started <= WRITER_BATCH_USEC) {
 		struct store_request *request = pop(writer);
 
 		request->next = NULL;
 		*tail = request;
 		tail = &request->next;
+		before = after;
 		r = run_one(writer, request, now);
-		if (n % 16 == 0 && clock_monotonic_usec() - started > WRITER_BATCH_USEC)
-			break;
+		after = stopwatch_operation(watch, request->name, before);
 	}
 	if (r >= 0)
 		r = commit(writer);
@@ -204,10 +208,12 @@ static void run_batch(struct writer *writer)
 
 static void checkpoint(struct writer *writer)
 {
+	int64_t begun = clock_monotonic_usec();
 	int pages = 0, moved = 0;
 	int code = sqlite3_wal_checkpoint_v2(writer->db.handle, NULL, SQLITE_CHECKPOINT_PASSIVE,
 					     &pages, &moved);
 
+	stopwatch_commit(&writer->store->stopwatch, begun);
 	if (code == SQLITE_OK && pages == moved)
 		writer->wal_pages = 0;
 	if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY)
@@ -329,14 +335,18 @@ void writer_sweep_in(struct writer *writer, int64_t usec)
 static void on_sweep(evutil_socket_t fd, short events, void *userdata)
 {
 	struct writer *writer = userdata;
-	int64_t next;
+	int64_t next, begun = clock_monotonic_usec();
+	int r;
 
 	(void)fd;
 	(void)events;
 	if (writer->full || atomic_load(&writer->store->damaged))
 		return;
-	if (db_run(&writer->db, "BEGIN IMMEDIATE", "") < 0 ||
-	    sweep_step(&writer->db, clock_wall_usec(), &next) < 0 || commit(writer) < 0) {
+	r = db_run(&writer->db, "BEGIN IMMEDIATE", "");
+	if (r >= 0)
+		r = sweep_step(&writer->db, clock_wall_usec(), &next);
+	(void)stopwatch_operation(&writer->store->stopwatch, "sweep", begun);
+	if (r < 0 || commit(writer) < 0) {
 		batch_aborted(writer, NULL);
 		return;
 	}
