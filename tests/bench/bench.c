@@ -70,8 +70,9 @@ void bench_upload_rows(struct wire *wire, const char *collection, unsigned n_row
 			fprintf(out, "%s{\"topic\":\"topic %u\",\"number\":%u}", k ? "," : "", i, i);
 		fclose(out);
 		json_object_put(wire_call(wire, "AddTemplateVariables",
-					  "{'collection':{'name':'%s'},'variables':[%s]}",
-					  collection, rows));
+					  "{'collection':{'name':'%s'},'variables':[%s],"
+					  "'upload_id':'rows','commit':%s}",
+					  collection, rows, i == n_rows ? "true" : "false"));
 		free(rows);
 	}
 }

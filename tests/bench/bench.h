@@ -32,7 +32,7 @@ static inline uint64_t bench_rounds(uint64_t a, uint64_t b)
 	return (a + b - 1) / b;
 }
 
-/* A collection of rows {"topic": "topic N", "number": N}. */
+/* A collection of rows {"topic": "topic N", "number": N}, uploaded in one go. */
 void bench_upload_rows(struct wire *wire, const char *collection, unsigned n_rows);
 
 /* Parameters of RunExperiment: a haiku for each row of the collection, judged by two criteria, at

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A million cases: the daemon's memory throughout, a case's time at the end over that at the
+ * start, how long a start takes (after kills in mid-run and at the end, and after an orderly
+ * stop), the longest stay in the writer, and what a case takes on the disk.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "tests/bench/bench.h"
+#include "tests/harness/daemon.h"
+#include "tests/harness/dir.h"
+#include "tests/harness/harness.h"
+#include "tests/harness/json.h"
+
+#define N_CASES 1000000
+#define TENTH (N_CASES / 10)
+#define N_STARTS 5
+#define SAMPLE_SECONDS 0.1
+#define MEMORY_MIB_MAX 64.0
+#define SLOWDOWN_MAX 1.2
+#define READY_SECONDS_MAX 0.1
+#define OPERATION_SECONDS_MAX 0.05
+
+/* Where in the run the daemon is killed: between the first tenth and the last. */
+static const int64_t kills[] = { 3 * TENTH, 5 * TENTH, 7 * TENTH };
+#define N_KILLS (sizeof(kills) / sizeof(kills[0]))
+
+struct mark {
+	double seconds;
+	double cpu_seconds; // of the daemon that runs
+};
+
+struct scale {
+	struct daemon *daemon;
+	struct wire *wire;
+	int64_t task_id;
+	size_t n_kills;
+	double rss_mib, hwm_mib, log_mib; // the highest, of SQLite's log too
+	double sampled; // when
+	int64_t done;
+	struct mark last; // at `done`
+	double success_seconds;
+	struct mark begin, first_tenth, last_tenth, end;
+	double ready_killed, ready_stopped; // the worst
+	double ready_fresh;
+	double operation; // the longest in the writer, seconds
+	char *operation_name;
+	double commit;
+};
+
+/* ---- Memory ---- */
+
+static double status_mib(const char *status, const char *name)
+{
+	const char *at = strstr(status, name);
+
+	return at ? strtod(at + strlen(name), NULL) / 1024 : 0;
+}
+
+static void sample(struct scale *scale)
+{
+	const char *path = text("/proc/%d/status", (int)daemon_pid(scale->daemon));
+	char *status = file_read(path, NULL);
+	struct stat log;
+	double rss;
+
+	if (!status)
+		die("%s cannot be read", path);
+	rss = status_mib(status, "VmRSS:");
+	if (rss > scale->rss_mib)
+		scale->rss_mib = rss;
+	rss = status_mib(status, "VmHWM:");
+	if (rss > scale->hwm_mib)
+		scale->hwm_mib = rss;
+	free(status);
+	if (stat(dir_path(daemon_state_dir(scale->daemon), "elluminate.db-wal"), &log) == 0 &&
+	    (double)log.st_size / 1048576 > scale->log_mib)
+		scale->log_mib = (double)log.st_size / 1048576;
+	scale->sampled = now_seconds();
+}
+
+static void note_operation(struct scale *scale)
+{
+	json_object *status = wire_call(scale->wire, "GetStatus", "{}");
+	double slowest = at_number(status, "storage.slowest_operation_seconds");
+
+	if (at_number(status, "storage.slowest_commit_seconds") > scale->commit)
+		scale->commit = at_number(status, "storage.slowest_commit_seconds");
+	if (slowest > scale->operation) {
+		scale->operation = slowest;
+		free(scale->operation_name);
+		scale->operation_name =
+			strdup(at_text(status, "storage.slowest_operation"));
+	}
+	json_object_put(status);
+}
+
+/* ---- Starting ---- */
+
+static double start(struct scale *scale)
+{
+	double begin = now_seconds(), took;
+
+	daemon_restart(scale->daemon);
+	took = now_seconds() - begin;
+	scale->wire = daemon_connect(scale->daemon);
+	return took;
+}
+
+static void kill_and_start(struct scale *scale)
+{
+	double took;
+
+	sample(scale);
+	daemon_kill(scale->daemon);
+	wire_close(scale->wire);
+	took = start(scale);
+	if (took > scale->ready_killed)
+		scale->ready_killed = took;
+}
+
+static void stop_and_start(struct scale *scale)
+{
+	double took;
+
+	wire_close(scale->wire);
+	if (daemon_stop(scale->daemon) != 0)
+		die("the daemon did not stop well: %s", daemon_log(scale->daemon));
+	took = start(scale);
+	if (took > scale->ready_stopped)
+		scale->ready_stopped = took;
+}
+
+/* ---- The run ---- */
+
+static struct mark mark(struct scale *scale)
+{
+	return (struct mark){ now_seconds(), bench_cpu_seconds(daemon_pid(scale->daemon)) };
+}
+
+/* When so many were done, between two events that tell of it. */
+static struct mark between(struct mark a, int64_t done_a, struct mark b, int64_t done_b, int64_t at)
+{
+	double part = (double)(at - done_a) / (double)(done_b - done_a);
+
+	return (struct mark){ a.seconds + part * (b.seconds - a.seconds),
+			      a.cpu_seconds + part * (b.cpu_seconds - a.cpu_seconds) };
+}
+
+static void take_progress(struct scale *scale, int64_t done)
+{
+	struct mark now = mark(scale);
+
+	if (scale->done < TENTH && done >= TENTH)
+		scale->first_tenth = between(scale->last, scale->done, now, done, TENTH);
+	if (scale->done < N_CASES - TENTH && done >= N_CASES - TENTH)
+		scale->last_tenth =
+			between(scale->last, scale->done, now, done, N_CASES - TENTH);
+	if (scale->done < N_CASES && done >= N_CASES)
+		scale->end = now;
+	scale->done = done;
+	scale->last = now;
+}
+
+static void watch(struct scale *scale)
+{
+	wire_start(scale->wire, "'more':true", "WatchTask",
+		   "{'id':%" PRId64 ",'min_interval_seconds':0.05}", scale->task_id);
+}
+
+/* True when the run has ended. */
+static bool take_event(struct scale *scale, const char *message)
+{
+	json_object *reply = json_tokener_parse(message);
+	bool ended = !at_has(reply, "continues") || !at_bool(reply, "continues");
+
+	if (at_has(reply, "parameters.event.progress"))
+		take_progress(scale, at_int(reply, "parameters.event.progress.responses_generated"));
+	if (ended && !at_is(reply, "parameters.event.status", "SUCCESS"))
+		die("the experiment ended: %s", message);
+	json_object_put(reply);
+	return ended;
+}
+
+/* Events come by; memory is looked at by the clock, whether they come or not. */
+static void run(struct scale *scale)
+{
+	bool ended = false;
+
+	scale->begin = scale->last = mark(scale);
+	watch(scale);
+	while (!ended) {
+		const char *message;
+		enum wire_outcome outcome =
+			wire_receive(scale->wire, SAMPLE_SECONDS, &message);
+
+		if (now_seconds() - scale->sampled >= SAMPLE_SECONDS)
+			sample(scale);
+		if (outcome == WIRE_CLOSED)
+			die("the daemon is gone: %s", daemon_log(scale->daemon));
+		if (outcome == WIRE_MESSAGE)
+			ended = take_event(scale, message);
+		if (!ended && scale->n_kills < N_KILLS && scale->done >= kills[scale->n_kills]) {
+			scale->n_kills++;
+			kill_and_start(scale);
+			scale->last = mark(scale);
+			watch(scale);
+		}
+	}
+	scale->success_seconds = now_seconds();
+	sample(scale);
+}
+
+static void submit(struct scale *scale)
+{
+	json_object *reply = wire_call(
+		scale->wire, "RunExperiment",
+		"{'name':'Scale','detach':true,'prompt_template':{'content':{'name':'Scale',"
+		"'messages':[{'role':'user','content':'Write about {{topic}}.'}]}},"
+		"'collection':{'ref':{'name':'Scale'}},'llm_config':{'content':{'name':'fast',"
+		"'provider':'simulated','max_connections':64,'custom':{'latency_seconds':0}}}}");
+
+	scale->task_id = at_int(reply, "task.id");
+	json_object_put(reply);
+}
+
+/* ---- Figures ---- */
+
+static int64_t database_bytes(struct scale *scale)
+{
+	const char *path = dir_path(daemon_state_dir(scale->daemon), "elluminate.db");
+	struct stat file;
+
+	if (stat(path, &file) < 0)
+		die("%s is not there", path);
+	return (int64_t)file.st_size;
+}
+
+static bool memory_and_time(struct scale *scale)
+{
+	double first = (scale->first_tenth.seconds - scale->begin.seconds) / TENTH;
+	double last = (scale->end.seconds - scale->last_tenth.seconds) / TENTH;
+	double first_cpu = (scale->first_tenth.cpu_seconds - scale->begin.cpu_seconds) / TENTH;
+	double last_cpu = (scale->end.cpu_seconds - scale->last_tenth.cpu_seconds) / TENTH;
+	bool ok;
+
+	ok = bench_figure("scale memory", scale->hwm_mib, BENCH_AT_MOST, MEMORY_MIB_MAX,
+			  "MiB resident at most, upload included; %.1f MiB seen by sampling",
+			  scale->rss_mib);
+	ok &= bench_figure("scale slowdown", last / first, BENCH_AT_MOST, SLOWDOWN_MAX,
+			   "%.1f us a case in the first tenth, %.1f us in the last; %.1f and %.1f us "
+			   "of processor time; results took %.2f s",
+			   first * 1e6, last * 1e6, first_cpu * 1e6, last_cpu * 1e6,
+			   scale->success_seconds - scale->end.seconds);
+	return ok;
+}
+
+static bool starts(struct scale *scale)
+{
+	bool ok;
+
+	ok = bench_figure("scale ready", scale->ready_stopped, BENCH_AT_MOST, READY_SECONDS_MAX,
+			  "seconds from start to ready, worst of %d; with an empty database %.3f",
+			  N_STARTS, scale->ready_fresh);
+	ok &= bench_figure("scale ready killed", scale->ready_killed, BENCH_AT_MOST,
+			   READY_SECONDS_MAX, "seconds, worst of %zu kills, %zu of them in mid-run",
+			   N_KILLS + N_STARTS, N_KILLS);
+	return ok;
+}
+
+int main(void)
+{
+	struct scale scale = { .daemon = daemon_start(NULL) };
+	int64_t rows_bytes;
+	bool ok;
+
+	scale.wire = daemon_connect(scale.daemon);
+	stop_and_start(&scale);
+	scale.ready_fresh = scale.ready_stopped;
+	bench_upload_rows(scale.wire, "Scale", N_CASES);
+	sample(&scale);
+	note_operation(&scale);
+	stop_and_start(&scale);
+	rows_bytes = database_bytes(&scale);
+	submit(&scale);
+	run(&scale);
+	note_operation(&scale);
+	ok = memory_and_time(&scale);
+	for (int i = 0; i < N_STARTS; i++) {
+		kill_and_start(&scale);
+		stop_and_start(&scale);
+	}
+	ok &= starts(&scale);
+	ok &= bench_figure("scale operation", scale.operation, BENCH_AT_MOST,
+			   OPERATION_SECONDS_MAX, "seconds, the longest operation: %s; the longest "
+			   "commit or checkpoint %.3f", scale.operation_name, scale.commit);
+	wire_close(scale.wire);
+	if (daemon_stop(scale.daemon) != 0)
+		die("the daemon did not stop well: %s", daemon_log(scale.daemon));
+	printf("%-18s %" PRId64 " bytes of database a case, %" PRId64 " of them its row; SQLite's log "
+	       "took %.1f MiB at most\n", "scale disk", database_bytes(&scale) / N_CASES,
+	       rows_bytes / N_CASES, scale.log_mib);
+	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
