@@ -2,7 +2,8 @@
 /*
  * Readers run each request in a read transaction of its own, so that all its statements see
  * one state, and the log can be reset soon after. A request that turns out to have something to
- * write changes its lane, and moves on to the writer.
+ * write changes its lane, and moves on to the writer; one that has more to read than a short
+ * transaction may asks for another turn.
  */
 #include "daemon/clock.h"
 #include "daemon/store/store_internal.h"
@@ -40,7 +41,7 @@ void reader_run(struct reader *reader, struct store_request *request)
 	if (!sqlite3_get_autocommit(db->handle))
 		(void)db_run(db, "COMMIT", "");
 	db_forgive(db);
-	if (request->result == 0 && request->lane == STORE_WRITE)
+	if (request->result == 0 && (request->lane == STORE_WRITE || request->again))
 		tx_post_as(reader->store, request, request->lane, request->run, request->name);
 	else
 		tx_reply(request);

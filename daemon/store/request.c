@@ -6,6 +6,7 @@ void store_request_init(struct store_request *request, struct loop *reply_to,
 {
 	request->store = NULL;
 	request->run = NULL;
+	request->again = false;
 	request->patient = false;
 	request->next = NULL;
 	request->reply_to = reply_to;

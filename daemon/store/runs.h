@@ -140,6 +140,7 @@ void store_rating_record(struct store *store, struct rating_record *op);
 struct results_compute {
 	struct store_request request;
 	int64_t experiment_id;
+	struct results *state; // the store's, while it walks
 	const struct ellu_experiment_results *ret_results;
 };
 void store_results_compute(struct store *store, struct results_compute *op);

@@ -10,7 +10,8 @@
  *
  * Threads: one writer (the only connection that writes or checkpoints; group commit: all that
  * wait run in one transaction, a savepoint each, and are answered after the COMMIT), one reader
- * for points and pages, one for long scans. Operations of one lane run in the order posted.
+ * for points and pages, one for long scans. Operations of one lane run in the order posted; a
+ * scan is cut into short transactions, and others get their turn in between.
  */
 #pragma once
 
@@ -38,6 +39,7 @@ struct store_request {
 	int (*run)(struct tx *tx, struct store_request *request); // set by the operation
 	const char *name; // of the operation, for the log; set by it
 	enum store_lane lane; // set by the operation
+	bool again; // set by the operation: it goes on in another transaction, behind what waits
 	bool patient; // set by the operation: a write that waits while the disk is full
 	struct store_request *next; // writer::waiting, writer::batch
 

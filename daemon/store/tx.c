@@ -65,6 +65,7 @@ int tx_run(struct store *store, struct db *db, int64_t now, struct store_request
 	int r;
 
 	request->fault.code = 0;
+	request->again = false;
 	r = request->run(&tx, request);
 	request->first_event = r < 0 ? 0 : tx.first_event;
 	request->last_event = r < 0 ? 0 : tx.last_event;

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* Aggregates of many responses: taken in steps, in bounded memory. */
+#include <math.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/store/quantity.h"
+#include "daemon/store/store_internal.h"
+#include "tests/unit/store_fixture.h"
+#include "tests/unit/suite.h"
+
+#define N_RESPONSES 5000
+#define NEARLY(a, b, part) \
+	ck_assert_msg(fabs((a) - (b)) <= fabs(b) * (part), "%.12f is not %.12f", (double)(a), (double)(b))
+#define NEAR(a, b) NEARLY(a, (double)(b), 1e-12)
+
+static struct fixture f;
+
+/* Response k of 0 to 4999 took 10 ms and k more; every tenth failed, of the others every third is
+ * a NO, and one has no verdict. */
+static const char responses[] =
+	"WITH RECURSIVE each (k) AS (SELECT 0 UNION ALL SELECT k + 1 FROM each WHERE k < 4999)"
+	" INSERT INTO responses (owner_uid, project_id, experiment_id, template_variables_id, epoch,"
+	"  response_text, error, attempts, duration_usec, input_tokens, replaced, created_at)"
+	" SELECT 1000, 1, 1, 1, k + 1, 'text', iif(k % 10 = 9, '{}', NULL), 1,"
+	"  10000 + k * 7 % 5000 * 1000, k % 100, 0, 0 FROM each;"
+	"INSERT INTO ratings (owner_uid, project_id, experiment_id, response_id, measure_id, judge_id,"
+	"  value, error, attempts, duration_usec, created_at)"
+	" SELECT owner_uid, project_id, 1, r.id, m.id, (SELECT id FROM judges),"
+	"  iif(r.epoch = 1, NULL, iif(r.epoch % 3 = 0, 0.0, 1.0)), iif(r.epoch = 1, '{}', NULL), 1, 1, 0"
+	" FROM responses r CROSS JOIN (SELECT id FROM measures) m WHERE r.error IS NULL;";
+
+static int64_t prepare(void)
+{
+	const struct ellu_task *task;
+	int64_t id;
+	sqlite3 *db;
+
+	fixture_open(&f);
+	task = submit(&f, "{\"name\": \"X\", \"prompt_template\": {\"content\": {\"name\": \"T\","
+			  " \"messages\": [{\"role\": \"user\", \"content\": \"{{n}}\"}]}},"
+			  "\"collection\": {\"content\": {\"name\": \"C\", \"variables\": [{\"n\": 1}]}},"
+			  "\"criteria\": [\"A?\"]}");
+	id = *task->experiment_id;
+	fixture_stop(&f);
+	db = look(&f);
+	ck_assert_msg(sqlite3_exec(db, responses, NULL, NULL, NULL) == SQLITE_OK, "%s",
+		      sqlite3_errmsg(db));
+	sqlite3_close(db);
+	fixture_start(&f);
+	return id;
+}
+
+static int64_t count(const char *of)
+{
+	char sql[300];
+
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", of);
+	return look_int(&f, sql);
+}
+
+START_TEST(many_responses)
+{
+	const struct ellu_experiment_results *results;
+	struct results_compute op = { .experiment_id = prepare() };
+
+	CALL_OK(&f, store_results_compute, &op);
+	results = op.ret_results;
+	ck_assert_int_eq(results->responses, N_RESPONSES);
+	ck_assert_int_eq(results->failed_responses, N_RESPONSES / 10);
+	ck_assert_int_eq(results->ratings, count("ratings"));
+	ck_assert_int_eq(results->failed_ratings, 1);
+	ck_assert_int_eq(results->success_rate->n_total, N_RESPONSES);
+	NEAR(*results->success_rate->value,
+	     (double)count("ratings WHERE value = 1") / N_RESPONSES);
+	NEAR(*results->criteria[0]->mean->yes, (double)count("ratings WHERE value = 1") /
+						       (double)count("ratings WHERE value >= 0"));
+	ck_assert_int_eq(results->duration_seconds->n_scored, count("responses WHERE error IS NULL"));
+	NEAR(*results->duration_seconds->mean,
+	     (double)look_int(&f, "SELECT sum(duration_usec) FROM responses WHERE error IS NULL") /
+		     1e6 / (double)count("responses WHERE error IS NULL"));
+	/* Tokens are small: exact. Durations are told to 1/8192. */
+	NEAR(*results->input_tokens->p50,
+	     look_int(&f, "SELECT input_tokens FROM responses WHERE error IS NULL"
+			  " ORDER BY input_tokens LIMIT 1 OFFSET 2249"));
+	NEARLY(*results->duration_seconds->p95 * 1e6,
+	       (double)look_int(&f, "SELECT duration_usec FROM responses WHERE error IS NULL"
+				    " ORDER BY duration_usec LIMIT 1 OFFSET 4274"), 1.0 / 8192);
+	fixture_close(&f);
+}
+END_TEST
+
+static bool large_done;
+
+static void on_large(struct store_request *request)
+{
+	ck_assert_int_eq(request->result, 0);
+	large_done = true;
+	loop_stop(f.loop);
+}
+
+static sem_t both_posted;
+
+static void hold_thread(struct message *message)
+{
+	(void)message;
+	while (sem_wait(&both_posted) < 0)
+		;
+}
+
+/* Another scan that was posted behind it does not wait for all of it. */
+START_TEST(others_get_a_turn)
+{
+	struct results_compute walk = { .experiment_id = prepare() };
+	struct responses_list list = { .scope = own };
+	struct message hold = { .deliver = hold_thread };
+
+	ck_assert_int_eq(sem_init(&both_posted, 0, 0), 0);
+	loop_post(f.store->readers[1].loop, &hold);
+	store_request_init(&walk.request, f.loop, on_large, NULL);
+	store_results_compute(f.store, &walk);
+	list.arguments = record(&f, &ellu_list_responses_request_type,
+				"{\"experiment\": {\"id\": 1}, \"limit\": 1, \"epoch\": 2}");
+	fixture_init(&f, &list.request);
+	store_responses_list(f.store, &list);
+	ck_assert_int_eq(sem_post(&both_posted), 0);
+	ck_assert_int_eq(fixture_wait(&f, &list.request), 0);
+	ck_assert(!large_done);
+	ck_assert_int_eq(loop_run(f.loop), 0);
+	ck_assert(large_done);
+	ck_assert_int_eq(walk.ret_results->responses, N_RESPONSES);
+	store_request_done(&walk.request);
+	fixture_close(&f);
+}
+END_TEST
+
+static int compare(const void *a, const void *b)
+{
+	const int64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static void check_quantity(size_t n, int64_t below, double tolerance)
+{
+	int64_t *values = calloc(n, sizeof(*values));
+	struct quantity quantity = { 0 };
+	struct arena arena;
+	uint64_t state = 1;
+
+	arena_init(&arena);
+	for (size_t i = 0; i < n; i++) {
+		state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+		values[i] = (int64_t)((state >> 1) % (uint64_t)below);
+		ck_assert_int_eq(quantity_add(&quantity, &arena, values[i]), 0);
+	}
+	qsort(values, n, sizeof(*values), compare);
+	for (int64_t percent = 1; percent <= 100; percent++) {
+		int64_t right = values[(percent * (int64_t)n + 99) / 100 - 1];
+
+		NEARLY((double)quantity_percentile(&quantity, percent), (double)right, tolerance);
+	}
+	arena_done(&arena);
+	free(values);
+}
+
+START_TEST(percentiles)
+{
+	check_quantity(1, 10, 0);
+	check_quantity(QUANTITY_EXACT, INT64_C(1) << 50, 0);
+	check_quantity(QUANTITY_EXACT + 1, 8192, 0);
+	check_quantity(20000, 8193, 1.0 / 8192);
+	check_quantity(20000, 100000, 1.0 / 8192);
+	check_quantity(20000, INT64_MAX, 1.0 / 8192);
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_TESTS(many_responses, others_get_a_turn, percentiles);
+}
