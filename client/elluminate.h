@@ -26,12 +26,24 @@
  *	elluminate.h		what all methods share (this file)
  *	elluminate-types.h	the records: requests, replies and what they hold
  *	elluminate-methods.h	a function for each method of the daemon
+ *	elluminate-libevent.h, elluminate-sd-event.h, elluminate-glib.h
+ *				a handle on an event loop of that library, by one call each;
+ *				include the one that the program uses
  *
  * Return values
  *	Functions return 0 or a positive value when all is well, else a negative code: an
  *	ELLU_E_* code when the daemon answered with an error, a negative errno when the answer
- *	could not be had. -EPROTO: what came back was no valid answer. -ECONNRESET: the
- *	connection was lost; the call may have been carried out or not.
+ *	could not be had:
+ *	-ENOENT, -ECONNREFUSED	there is no daemon; nothing was sent
+ *	-ENOTCONN		the connection was lost before the call was sent as a whole: it was not
+ *				carried out
+ *	-ECONNRESET		the connection was lost later: it may have been carried out, or not
+ *	-EPROTO			what came back was no valid answer
+ *	-EINVAL			misuse: what was given is NULL, closed, freed or of another kind
+ *	-EOPNOTSUPP		the function is of the other mode
+ *	-EDEADLK		waiting in a callback
+ *	-ECANCELED		the operation was cancelled, or its handle closed
+ *	ellu_may_have_happened() tells those apart that leave a doubt.
  *
  * Records
  *	A request starts as ELLU_RECORD(type), so that it can grow in later versions; it and all
@@ -46,10 +58,21 @@
  *	A blocking handle may serve calls and streams of any number of threads at once; a single
  *	stream belongs to one thread at a time. An event handle, with all its operations, belongs
  *	to one thread at a time. ellu_close() must be the last use of a handle. Functions that
- *	take no handle, and ellu_free() and ellu_keep(), may be called anywhere.
+ *	take no handle, and ellu_free() and ellu_keep(), may be called anywhere; ellu_await() too.
  *
- * The library starts no threads, prints nothing and leaves signal handlers and locale alone. A
- * blocking call goes on after a signal handler has run.
+ * Staying connected
+ *	A handle survives restarts of the daemon: each call connects anew where it must. A stream
+ *	whose connection is lost is resumed where it was: of a task with the next log line,
+ *	a list with the next page, a monitor behind its cursor; no reply is missed or repeated, but
+ *	what was seen of a task's state may be told again. The stream of a method that
+ *	starts a task is resumed once its first event came; before, only when the request has an
+ *	idempotency_key, which makes a repetition safe. The same holds for such a call that
+ *	is no stream. What cannot be resumed ends with -ENOTCONN or -ECONNRESET. See
+ *	ellu_set_reconnect(). Calls by name (ellu_call_raw() and its like) are not resumed.
+ *
+ * The library owns no loop, and no thread but those of ellu_run_off_loop(). It prints nothing
+ * and leaves signal handlers and locale alone. A blocking call goes on after a signal handler
+ * has run.
  */
 #ifndef ELLUMINATE_H
 #define ELLUMINATE_H
@@ -90,11 +113,20 @@ struct ellu_stream; /* a call with many replies, read one by one */
 ELLU_API int ellu_open(const char *address, unsigned flags, struct ellu **ret);
 
 /*
- * Closes the handle; outstanding operations end without their callback. May be called inside a
- * callback. Accepts NULL; returns NULL. Streams of the handle must be closed before it. What
- * ellu_free() frees and operations stay valid until they are freed themselves.
+ * Closes the handle; outstanding operations end with -ECANCELED and without their callback. May
+ * be called inside a callback. Waits for functions that run off the loop; inside one of them it
+ * closes nothing and returns the handle. Accepts NULL; returns NULL. What ellu_free() frees,
+ * streams and operations stay valid until they are freed themselves; of a stream nothing more
+ * comes.
  */
 ELLU_API struct ellu *ellu_close(struct ellu *handle);
+
+/*
+ * For how long a stream or a safe call tries to reach a daemon that went away, each time: 60
+ * seconds unless set. 0: not at all. At most a year. Tries begin at once and become rarer, up to
+ * one a second. While a stream waits for the daemon ellu_stream_wait() keeps to its own limit.
+ */
+ELLU_API int ellu_set_reconnect(struct ellu *handle, double seconds);
 
 /* The path of the socket that `address` stands for, in the forms of ellu_open(); free() it. */
 ELLU_API int ellu_address_path(const char *address, char **ret_path);
@@ -114,6 +146,36 @@ ELLU_API const char *ellu_strerror(int code);
  * otherwise. */
 ELLU_API int ellu_error_exit_status(int code);
 
+/* 1 when a call that ended with `code` may have been carried out nevertheless: its answer was
+ * lost or not understood. 0 when it was not carried out, or when the daemon said what it did. */
+ELLU_API int ellu_may_have_happened(int code);
+
+/* ---- Tasks and their events ---- */
+
+/* The task has ended: nothing follows this event. NULL is an event that says nothing. */
+ELLU_API int ellu_event_is_complete(const struct ellu_task_event *event);
+
+/* It ended with SUCCESS. */
+ELLU_API int ellu_event_is_success(const struct ellu_task_event *event);
+
+/* It ended otherwise: FAILURE, TIMEOUT, REVOKED or REJECTED. */
+ELLU_API int ellu_event_is_failure(const struct ellu_task_event *event);
+
+/* 0 to 100; negative when the event does not say. */
+ELLU_API double ellu_event_percent(const struct ellu_task_event *event);
+
+/* The new lines of the log, each with its end of line; "" when there are none. */
+ELLU_API const char *ellu_event_logs_delta(const struct ellu_task_event *event);
+
+/* What the task brought; NULL before its end, and when it brought nothing. */
+ELLU_API const struct ellu_task_result *ellu_event_result(const struct ellu_task_event *event);
+
+/* The same of a task. */
+ELLU_API int ellu_task_is_complete(const struct ellu_task *task);
+ELLU_API int ellu_task_is_success(const struct ellu_task *task);
+ELLU_API int ellu_task_is_failure(const struct ellu_task *task);
+ELLU_API double ellu_task_percent(const struct ellu_task *task);
+
 /* ---- Any method ---- */
 
 /* The parameters of a reply as JSON text. */
@@ -131,6 +193,10 @@ ELLU_API int ellu_call_raw(struct ellu *handle, const char *method, const char *
 			   const struct ellu_raw_reply **ret,
 			   const struct ellu_error **ret_error);
 
+/* The same without an answer: 0 once the daemon has been sent it. */
+ELLU_API int ellu_oneway_raw(struct ellu *handle, const char *method, const char *parameters,
+			     const struct ellu_error **ret_error);
+
 /* The same with many replies; each is a struct ellu_raw_reply. */
 ELLU_API int ellu_stream_raw(struct ellu *handle, const char *method, const char *parameters,
 			     struct ellu_stream **ret);
@@ -140,7 +206,9 @@ ELLU_API int ellu_stream_raw(struct ellu *handle, const char *method, const char
 /*
  * The next reply: 1 with a reply that the caller frees, 0 at the end, negative on an error,
  * after which the stream has ended. Each function ellu_METHOD_stream() has an
- * ellu_METHOD_next(), which is this with the reply's type.
+ * ellu_METHOD_next(), which is this with the reply's type. Each list has an
+ * ellu_METHOD_next_item() as well, which goes through the items of all pages; an item is valid
+ * until the next call, and belongs to the stream.
  */
 ELLU_API int ellu_stream_next(struct ellu_stream *stream, const void **ret_reply,
 			      const struct ellu_error **ret_error);
@@ -151,6 +219,17 @@ ELLU_API int ellu_stream_next(struct ellu_stream *stream, const void **ret_reply
  * is as before.
  */
 ELLU_API int ellu_stream_wait(struct ellu_stream *stream, double timeout_seconds);
+
+/* The task that the stream follows; 0 while that is not known, and when it follows none. */
+ELLU_API int64_t ellu_stream_task_id(const struct ellu_stream *stream);
+
+/*
+ * Cancels the task that the stream started or follows, and answers once that is done. The stream
+ * goes on to the task's terminal state. -EAGAIN: the stream has not told of its task yet.
+ * -EOPNOTSUPP: it follows none.
+ */
+ELLU_API int ellu_stream_cancel_task(struct ellu_stream *stream,
+				     const struct ellu_error **ret_error);
 
 /* Ends a stream, at its end or before. A task that it followed goes on. Accepts NULL, returns
  * NULL. */
@@ -191,28 +270,117 @@ ELLU_API int ellu_op_is_done(const struct ellu_op *op);
 ELLU_API int ellu_op_result(const struct ellu_op *op, const void **ret_reply,
 			    const struct ellu_error **ret_error);
 
-/* Processes the handle until the operation has ended: 1 when it has, 0 when `timeout_seconds`
- * passed before (negative: no limit). -ECANCELED: the handle was closed. */
+/* The userdata that the operation was started with, or given since. */
+ELLU_API void *ellu_op_userdata(const struct ellu_op *op);
+
+/* Another callback from now on; NULL: none. For an operation that has ended, and whose end its
+ * old callback was not told (there was none), the new one is called by ellu_process(). */
+ELLU_API int ellu_op_set_callback(struct ellu_op *op, ellu_reply_fn *callback, void *userdata);
+
+/*
+ * Waiting drives the handle where there is no loop: callbacks of any operation run meanwhile.
+ * `timeout_seconds` is at least 0 and at most a year. -EDEADLK inside a callback. In arrays,
+ * entries that are NULL count as ended; all others must be of one handle.
+ *
+ * 1 when the operation (all, one of them) has ended, 0 when the time passed before.
+ * ellu_op_wait_any() says which: its index, or -ETIMEDOUT. ellu_op_wait() is -ECANCELED when the
+ * operation was cancelled or its handle closed.
+ */
 ELLU_API int ellu_op_wait(struct ellu_op *op, double timeout_seconds);
+ELLU_API int ellu_op_wait_all(struct ellu_op *const *ops, size_t n_ops, double timeout_seconds);
+ELLU_API int ellu_op_wait_any(struct ellu_op *const *ops, size_t n_ops, double timeout_seconds);
+
+/*
+ * Ends the operation with -ECANCELED; its callback is told by ellu_process(). The daemon may
+ * carry out a call that it has been sent, and a task that it started goes on (unless its
+ * request said cancel_on_disconnect). 0 also when it has ended before.
+ */
+ELLU_API int ellu_op_cancel(struct ellu_op *op);
+
+/* The task that the operation (of a function that ends in _stream_async) follows; 0 while that
+ * is not known, and when it follows none. */
+ELLU_API int64_t ellu_op_task_id(const struct ellu_op *op);
+
+/*
+ * Cancels the task that the operation (of a function that ends in _stream_async) started or
+ * follows, as soon as it is known. The operation goes on and ends with the task's terminal state;
+ * one that was not sent yet ends with -ECANCELED. -EOPNOTSUPP: it follows no task.
+ */
+ELLU_API int ellu_op_cancel_task(struct ellu_op *op);
 
 /* Frees an operation. One that has not ended is abandoned: no callback comes any more, and a
  * task that it started goes on. Accepts NULL, returns NULL. */
 ELLU_API struct ellu_op *ellu_op_free(struct ellu_op *op);
 
+/* ---- Many at a time (event handles) ---- */
+
+/* Starts the operation number `index` and hands it over in `*ret_op`. */
+typedef int ellu_start_fn(struct ellu *handle, size_t index, struct ellu_op **ret_op,
+			  void *userdata);
+
+/*
+ * Runs `n` operations, at most `limit` at a time (0: all at once), each started by `start` in the
+ * order of their index, and waits as ellu_op_wait_all() does: 1 when all have ended, 0 when the
+ * time passed before, negative what `start` failed with, after which no further one is started.
+ *
+ * `ret_ops` is an array of `n`: the operations in order, each to be freed with ellu_op_free(),
+ * NULL where none was started. It is filled in any case but -EINVAL, -EOPNOTSUPP and -EDEADLK.
+ */
+ELLU_API int ellu_gather(struct ellu *handle, size_t n, size_t limit, ellu_start_fn *start,
+			 void *userdata, double timeout_seconds, struct ellu_op **ret_ops);
+
+/* ---- Between blocking and event-driven code (event handles) ---- */
+
+/* Runs on a thread of the library. 0, or a negative errno or ELLU_E_* code. */
+typedef int ellu_work_fn(void *userdata);
+
+/*
+ * Runs a function that blocks on a thread of the library, and ends the operation with what it
+ * returned; the callback gets no reply, so what the function found out belongs behind `userdata`,
+ * which both get. At most 8 run at a time. Threads start on first use and end with ellu_close().
+ * A function that runs cannot be stopped: ellu_op_cancel() and ellu_op_free() let it end by
+ * itself, unseen, one that waits they leave out; so `userdata` must last until the handle is
+ * closed, or the operation ended otherwise.
+ */
+ELLU_API int ellu_run_off_loop(struct ellu *handle, ellu_work_fn *work, ellu_reply_fn *callback,
+			       void *userdata, struct ellu_op **ret_op);
+
+/*
+ * Waits, in blocking code on any thread, for an operation that `start` (with index 0) starts in
+ * the thread of the handle's loop, out of ellu_process(). 0 with a reply to free (NULL when
+ * the operation has none), else what the operation or `start` failed with. -ETIMEDOUT: the time
+ * passed before, and the operation was cancelled. On the thread that runs the handle, where there
+ * would be no loop to wait for, it drives the handle as ellu_op_wait() does; in a callback it is
+ * -EDEADLK. `timeout_seconds`, `ret_reply` and `ret_error` are as elsewhere.
+ */
+ELLU_API int ellu_await(struct ellu *handle, ellu_start_fn *start, void *userdata,
+			double timeout_seconds, const void **ret_reply,
+			const struct ellu_error **ret_error);
+
 /* ---- An event loop's part (event handles) ---- */
 
 /*
- * Before each turn of the loop, ask all three: wait on ellu_fd() for ellu_events() (of poll(2)),
- * no longer than until ellu_timeout(), an absolute time of CLOCK_MONOTONIC in microseconds
- * (UINT64_MAX: no limit; 0: now). Then call ellu_process() until it returns 0.
+ * Wait on ellu_fd() for ellu_events() (of poll(2)), no longer than until ellu_timeout(), an
+ * absolute time of CLOCK_MONOTONIC in microseconds (UINT64_MAX: no limit; 0: now); then call
+ * ellu_process(). The descriptor stays the same as long as the handle, and becomes ready at
+ * that time by itself: a loop that can only wait for descriptors needs nothing else.
  */
 ELLU_API int ellu_fd(const struct ellu *handle);
 ELLU_API int ellu_events(const struct ellu *handle);
 ELLU_API uint64_t ellu_timeout(const struct ellu *handle);
 
-/* Does a bounded piece of what waits and runs its callbacks. 1: there may be more; 0: nothing
- * was to be done. -EDEADLK inside a callback. */
+/*
+ * Does a bounded piece of what waits (a few milliseconds, callbacks not counted) and runs its
+ * callbacks. 1: there may be more, which the descriptor shows as well; 0: nothing was to be done.
+ * -EDEADLK inside a callback. -ECANCELED: a callback closed the handle, which is not to be used any
+ * more.
+ */
 ELLU_API int ellu_process(struct ellu *handle);
+
+/* Called by ellu_close() before anything else, once: for what watches the descriptor. NULL
+ * takes it back. */
+typedef void ellu_close_fn(struct ellu *handle, void *userdata);
+ELLU_API int ellu_set_close_callback(struct ellu *handle, ellu_close_fn *callback, void *userdata);
 
 #ifdef __cplusplus
 }

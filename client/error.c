@@ -37,10 +37,25 @@ int ellu_error_exit_status(int code)
 	case ENOENT:
 	case ECONNREFUSED:
 	case ECONNRESET:
+	case ENOTCONN:
 	case EPROTO:
 	case ETIMEDOUT:
 		return EXIT_STATUS_UNREACHABLE;
 	default:
 		return EXIT_STATUS_LOCAL;
+	}
+}
+
+int ellu_may_have_happened(int code)
+{
+	switch (code) {
+	case -ECONNRESET:
+	case -EPROTO:
+	case -ETIMEDOUT:
+	case -ECANCELED:
+	case -ENOMEM:
+		return 1;
+	default:
+		return 0;
 	}
 }

@@ -256,6 +256,11 @@ int ellu_op_result(const struct ellu_op *op, const void **ret_reply,
 	return op->outcome.result;
 }
 
+void *ellu_op_userdata(const struct ellu_op *op)
+{
+	return op ? op->userdata : NULL;
+}
+
 /* Until the handle has something to do, or `deadline`. */
 static int handle_wait(struct ellu *handle, uint64_t deadline)
 {

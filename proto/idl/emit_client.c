@@ -4,6 +4,7 @@
  * the client library, in a blocking and an asynchronous form, and as a stream where `more` brings
  * more than one reply.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "proto/idl/model.h"
@@ -16,7 +17,8 @@ static const char prologue[] =
 	" *\n"
 	" * ellu_METHOD() blocks until the answer is there, ellu_METHOD_async() starts an operation.\n"
 	" * ellu_METHOD_stream() starts a stream of which ellu_METHOD_next() gives the replies, and\n"
-	" * ellu_METHOD_stream_async() gives them to the callback.\n"
+	" * ellu_METHOD_stream_async() gives them to the callback. For lists ellu_METHOD_next_item()\n"
+	" * gives the items of a stream one by one.\n"
 	" */\n"
 	"#ifndef ELLUMINATE_METHODS_H\n"
 	"#define ELLUMINATE_METHODS_H\n"
@@ -39,13 +41,26 @@ enum form {
 	FORM_ASYNC,
 	FORM_STREAM,
 	FORM_NEXT,
+	FORM_NEXT_ITEM,
 	FORM_STREAM_ASYNC,
 	_FORM_MAX,
 };
 
 static bool has_form(const struct idl_method *method, enum form form)
 {
+	if (form == FORM_NEXT_ITEM)
+		return strcmp(method->replies, "pages") == 0;
 	return form <= FORM_ASYNC || strcmp(method->replies, "one") != 0;
+}
+
+/* What a list lists. */
+static const char *item_type(const struct idl_method *method)
+{
+	for (size_t i = 0; i < method->reply.n_fields; i++)
+		if (strcmp(method->reply.fields[i].name, "items") == 0)
+			return method->reply.fields[i].type->snake;
+	fprintf(stderr, "%s: pages without items\n", method->name);
+	exit(EXIT_FAILURE);
 }
 
 static void emit_signature(FILE *out, const struct idl_method *method, enum form form)
@@ -53,11 +68,11 @@ static void emit_signature(FILE *out, const struct idl_method *method, enum form
 	static const char *const endings[_FORM_MAX] = {
 		[FORM_BLOCKING] = "", [FORM_ASYNC] = "_async",
 		[FORM_STREAM] = "_stream", [FORM_NEXT] = "_next",
-		[FORM_STREAM_ASYNC] = "_stream_async",
+		[FORM_NEXT_ITEM] = "_next_item", [FORM_STREAM_ASYNC] = "_stream_async",
 	};
 
 	fprintf(out, "int ellu_%s%s(", method->snake, endings[form]);
-	if (form == FORM_NEXT)
+	if (form == FORM_NEXT || form == FORM_NEXT_ITEM)
 		fputs("struct ellu_stream *stream", out);
 	else
 		fprintf(out, "struct ellu *handle, const struct ellu_%s_request *request",
@@ -69,6 +84,12 @@ static void emit_signature(FILE *out, const struct idl_method *method, enum form
 			",\n\t\tconst struct ellu_%s_reply **ret,\n"
 			"\t\tconst struct ellu_error **ret_error)",
 			method->snake);
+		break;
+	case FORM_NEXT_ITEM:
+		fprintf(out,
+			",\n\t\tconst struct ellu_%s **ret,\n"
+			"\t\tconst struct ellu_error **ret_error)",
+			item_type(method));
 		break;
 	case FORM_STREAM:
 		fputs(",\n\t\tstruct ellu_stream **ret)", out);
@@ -107,8 +128,9 @@ static void emit_body(FILE *out, const struct idl_interface *interface, size_t i
 	};
 
 	fputs("\n{\n\treturn ", out);
-	if (form == FORM_NEXT) {
-		fputs("ellu_stream_next(stream, (const void **) ret, ret_error);\n}\n", out);
+	if (form == FORM_NEXT || form == FORM_NEXT_ITEM) {
+		fprintf(out, "%s(stream, (const void **) ret, ret_error);\n}\n",
+			form == FORM_NEXT ? "ellu_stream_next" : "stream_next_item");
 		return;
 	}
 	fprintf(out, "%s(handle, &%s_interface.methods[%zu], request,\n\t\t", calls[form],

@@ -15,7 +15,7 @@ fail()
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cat "$@" | tr '\n' ' ' | grep -o 'ELLU_API [^;]*' | grep -o 'ellu_[a-z_]*(' | tr -d '(' |
-	grep -v '^ellu_reply_fn$' | sort -u >"$scratch/declared"
+	grep -v '_fn$' | sort -u >"$scratch/declared"
 nm -D --defined-only "$library" | awk '$2 != "A" { print $3 }' | sort -u >"$scratch/exported"
 sed -n 's/@@ELLUMINATE_0$//p' "$scratch/exported" >"$scratch/names"
 [ "$(wc -l <"$scratch/exported")" = "$(wc -l <"$scratch/names")" ] ||
