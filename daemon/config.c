@@ -14,6 +14,23 @@
 
 #include "daemon/log.h"
 
+/* A value that is one of several words. */
+struct config_word {
+	const char *word; // NULL ends the list
+	int64_t value;
+};
+
+static const struct config_word log_levels[] = {
+	{ "error", LOG_ERR },	{ "warning", LOG_WARNING }, { "notice", LOG_NOTICE },
+	{ "info", LOG_INFO },	{ "debug", LOG_DEBUG },	    { 0 },
+};
+
+static const struct config_word shutdowns[] = {
+	{ "resume", SHUTDOWN_RESUME },
+	{ "revoke", SHUTDOWN_REVOKE },
+	{ 0 },
+};
+
 /* Every key of the configuration file: the one place that lists them. */
 static const struct config_key {
 	const char *section;
@@ -22,18 +39,25 @@ static const struct config_key {
 	int64_t low;
 	int64_t high;
 	int64_t initial;
+	const struct config_word *words; // NULL: a number from low to high
 } config_keys[] = {
 #define KEY(section, name, low, high, initial) \
-	{ section, #name, offsetof(struct config, name), low, high, initial }
+	{ section, #name, offsetof(struct config, name), low, high, initial, NULL }
+#define WORD(section, name, words, initial) \
+	{ section, #name, offsetof(struct config, name), 0, 0, initial, words }
+	WORD("daemon", log_level, log_levels, LOG_INFO),
+	WORD("daemon", on_shutdown, shutdowns, SHUTDOWN_RESUME),
 	KEY("daemon", idle_exit_seconds, 0, 86400 * 365, 0),
 	KEY("daemon", shutdown_grace_seconds, 0, 3600, 20),
 	KEY("daemon", workers, 0, 256, 0),
+	KEY("queue", log_retention_days, 0, 36500, 30),
 	KEY("queue", max_pending, 1, 1000000, 10000),
 	KEY("queue", max_pending_per_user, 1, 1000000, 5000),
 	KEY("queue", max_running, 1, 100000, 64),
 	KEY("queue", max_running_per_user, 1, 100000, 16),
 	KEY("front", max_connections, 8, 65536, 4096),
 	KEY("front", max_connections_per_user, 4, 65536, 3072),
+#undef WORD
 #undef KEY
 };
 #define N_CONFIG_KEYS (sizeof(config_keys) / sizeof(config_keys[0]))
@@ -90,39 +114,66 @@ struct file_context {
 	struct fault *fault;
 };
 
-static int set_key(const struct config_key *key, struct config *config, const char *text)
+/* "expected a, b or c" */
+static void say_words(const struct config_word *words, char *ret_text, size_t size)
 {
-	return parse_number(text, key->low, key->high,
-			    (int64_t *)((char *)config + key->offset));
+	size_t used = 0;
+
+	for (size_t i = 0; words[i].word && used < size; i++)
+		used += (size_t)snprintf(ret_text + used, size - used, "%s%s",
+					 i == 0 ? "" : words[i + 1].word ? ", " : " or ", words[i].word);
+}
+
+static int parse_word(const struct config_word *words, const char *text, int64_t *ret_value)
+{
+	for (; words->word; words++)
+		if (strcmp(words->word, text) == 0) {
+			*ret_value = words->value;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+/* `where` names the key as people gave it. */
+static int set_key(const struct config_key *key, struct config *config, const char *where,
+		   const char *text, struct fault *fault)
+{
+	int64_t *value = (int64_t *)((char *)config + key->offset);
+	char words[128];
+
+	if (key->words) {
+		if (parse_word(key->words, text, value) == 0)
+			return 0;
+		say_words(key->words, words, sizeof(words));
+		return fault_set(fault, -EINVAL, "%s: expected %s", where, words);
+	}
+	if (parse_number(text, key->low, key->high, value) == 0)
+		return 0;
+	return fault_set(fault, -EINVAL, "%s: expected a number from %lld to %lld", where,
+			 (long long)key->low, (long long)key->high);
+}
+
+/* `section` NULL: whichever it is in. */
+static const struct config_key *find_key(const char *section, const char *name)
+{
+	for (size_t i = 0; i < N_CONFIG_KEYS; i++)
+		if ((!section || strcmp(config_keys[i].section, section) == 0) &&
+		    strcmp(config_keys[i].name, name) == 0)
+			return &config_keys[i];
+	return NULL;
 }
 
 /* libinih's convention: 1 is fine, 0 is an error at this line. */
 static int on_file_key(void *userdata, const char *section, const char *name, const char *value)
 {
 	struct file_context *context = userdata;
-	int level;
+	const struct config_key *key = find_key(section, name);
+	char where[128];
 
-	if (strcmp(section, "daemon") == 0 && strcmp(name, "log_level") == 0) {
-		level = log_level_from_name(value);
-		if (level < 0)
-			fault_set(context->fault, -EINVAL, "[daemon] log_level: expected error, "
-				  "warning, notice, info or debug");
-		else
-			context->config->log_level = level;
-		return level >= 0;
-	}
-	for (size_t i = 0; i < N_CONFIG_KEYS; i++) {
-		const struct config_key *key = &config_keys[i];
-
-		if (strcmp(key->section, section) != 0 || strcmp(key->name, name) != 0)
-			continue;
-		if (set_key(key, context->config, value) == 0)
-			return 1;
-		fault_set(context->fault, -EINVAL, "[%s] %s: expected a number from %lld to %lld",
-			  section, name, (long long)key->low, (long long)key->high);
-		return 0;
-	}
-	fault_set(context->fault, -EINVAL, "[%s] %s: no such key", section, name);
+	snprintf(where, sizeof(where), "[%s] %s", section, name);
+	if (key)
+		return set_key(key, context->config, where, value, context->fault) == 0;
+	fault_set(context->fault, -EINVAL, "%s: no such key", where);
 	return 0;
 }
 
@@ -209,7 +260,6 @@ static void print_versions(void)
 static int take_option(struct config *config, int option, struct fault *fault)
 {
 	int64_t number;
-	int level;
 
 	switch (option) {
 	case 'u':
@@ -226,16 +276,10 @@ static int take_option(struct config *config, int option, struct fault *fault)
 		config->no_bus = true;
 		return 0;
 	case 'l':
-		level = log_level_from_name(optarg);
-		if (level < 0)
-			return fault_set(fault, -EINVAL, "--log-level: expected error, warning, "
-					 "notice, info or debug");
-		config->log_level = level;
-		return 0;
+		return set_key(find_key(NULL, "log_level"), config, "--log-level", optarg, fault);
 	case 'i':
-		if (parse_number(optarg, 0, 86400 * 365, &config->idle_exit_seconds) == 0)
-			return 0;
-		return fault_set(fault, -EINVAL, "--idle-exit-seconds: expected a number of seconds");
+		return set_key(find_key(NULL, "idle_exit_seconds"), config, "--idle-exit-seconds",
+			       optarg, fault);
 	case 'r':
 		if (parse_number(optarg, 3, 1 << 20, &number) < 0)
 			return fault_set(fault, -EINVAL, "--ready-fd: expected a file descriptor");
@@ -289,7 +333,7 @@ int config_load(struct config *config, int argc, char **argv, struct fault *faul
 {
 	int r;
 
-	*config = (struct config){ .ready_fd = -1, .log_level = LOG_INFO };
+	*config = (struct config){ .ready_fd = -1 };
 	for (size_t i = 0; i < N_CONFIG_KEYS; i++)
 		*(int64_t *)((char *)config + config_keys[i].offset) = config_keys[i].initial;
 

@@ -8,6 +8,9 @@
 
 #include "proto/fault.h"
 
+/* What an orderly stop does to the tasks that wait or run. */
+enum config_shutdown { SHUTDOWN_RESUME, SHUTDOWN_REVOKE };
+
 struct config {
 	/* The command line. */
 	bool system;
@@ -18,9 +21,11 @@ struct config {
 	int ready_fd; // written to and closed once the daemon serves, or -1
 	/* The file; see config.c for the ranges. */
 	int64_t log_level;
+	int64_t on_shutdown; // enum config_shutdown
 	int64_t idle_exit_seconds; // 0: never
 	int64_t shutdown_grace_seconds;
 	int64_t workers; // 0: one a core
+	int64_t log_retention_days; // 0: for ever
 	int64_t max_pending;
 	int64_t max_pending_per_user;
 	int64_t max_running;

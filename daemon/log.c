@@ -28,22 +28,6 @@ static struct {
 	atomic_uint_fast64_t dropped;
 } logger = { .lock = PTHREAD_MUTEX_INITIALIZER, .filled = PTHREAD_COND_INITIALIZER };
 
-static const char *const level_names[] = {
-	[LOG_ERR] = "error",
-	[LOG_WARNING] = "warning",
-	[LOG_NOTICE] = "notice",
-	[LOG_INFO] = "info",
-	[LOG_DEBUG] = "debug",
-};
-
-int log_level_from_name(const char *name)
-{
-	for (int level = LOG_ERR; level <= LOG_DEBUG; level++)
-		if (strcmp(name, level_names[level]) == 0)
-			return level;
-	return -EINVAL;
-}
-
 /* Said once there is room again, so that a storm shows as what it was. */
 static void report_dropped(uint64_t *reported)
 {

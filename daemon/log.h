@@ -14,7 +14,6 @@
 int log_start(int max_level);
 void log_stop(void); // writes out what waits
 void log_set_level(int max_level);
-int log_level_from_name(const char *name); // LOG_* or -EINVAL
 uint64_t log_dropped(void);
 
 /* What a line is about: fields of its own in the journal. Zero and NULL: nothing. */
