@@ -159,7 +159,7 @@ struct scope call_scope(const struct call *call, const char *project)
 {
 	return (struct scope){
 		.uid = call->uid,
-		.all = call->administrator,
+		.all = call->all,
 		.project = project,
 	};
 }

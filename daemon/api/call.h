@@ -49,7 +49,8 @@ struct call {
 	struct service *service;
 	const struct method *method;
 	int64_t uid;
-	bool administrator;
+	bool administrator; // may call what is for administrators
+	bool all; // sees everybody's rows: root
 	bool more; // many replies are welcome
 	bool answered;
 	struct arena arena;

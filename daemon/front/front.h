@@ -43,6 +43,7 @@ struct front_options {
 	unsigned socket_mode;
 	int64_t max_connections;
 	int64_t max_connections_per_user;
+	int64_t administrator_uid; // besides root
 	const struct raw_interface *raw; // or NULL
 };
 

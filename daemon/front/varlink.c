@@ -90,7 +90,8 @@ static void begin_call(struct connection *connection, const struct method *metho
 	}
 	call->method = method;
 	call->uid = connection->user->uid;
-	call->administrator = call->uid == 0;
+	call->all = call->uid == 0;
+	call->administrator = call->all || call->uid == options->administrator_uid;
 	call->more = wire->flags & WIRE_MORE;
 	if (record_decode(method->request, wire->parameters, FROM_CLIENT, "", &call->arena,
 			  &call->request, &fault) < 0) {
