@@ -137,7 +137,8 @@ static void begin_stop(struct daemon *daemon)
 	front_stop_listening(daemon->front);
 	backend_drain(daemon->backend);
 	(void)event_add(daemon->grace, &grace);
-	queue_stop(daemon->service.queue, on_stopped, daemon);
+	queue_stop(daemon->service.queue, daemon->config.on_shutdown == SHUTDOWN_REVOKE, on_stopped,
+		   daemon);
 }
 
 static void on_signal(evutil_socket_t number, short events, void *userdata)
@@ -175,6 +176,7 @@ static void apply(struct daemon *daemon, const struct config *config)
 	queue_set_limits(daemon->service.queue, &limits);
 	front_set_limits(daemon->front, config->max_connections, config->max_connections_per_user);
 	daemon->config.shutdown_grace_seconds = config->shutdown_grace_seconds;
+	daemon->config.on_shutdown = config->on_shutdown;
 }
 
 static void on_reload(evutil_socket_t number, short events, void *userdata)
@@ -252,6 +254,7 @@ static void on_queue_ready(void *userdata)
 		.socket_mode = daemon->config.system ? 0666 : 0600,
 		.max_connections = daemon->config.max_connections,
 		.max_connections_per_user = daemon->config.max_connections_per_user,
+		.administrator_uid = daemon->config.system ? 0 : (int64_t)getuid(),
 		.raw = daemon->raw,
 	};
 	struct fault fault = { 0 };
@@ -259,7 +262,7 @@ static void on_queue_ready(void *userdata)
 	if (front_new(&options, &daemon->front, &fault) < 0) {
 		log_about(LOG_ERR, ABOUT(.message = LOG_START_FAILED), "%s", fault.message);
 		daemon->failed = true;
-		queue_stop(daemon->service.queue, on_stopped, daemon);
+		queue_stop(daemon->service.queue, /* revoke= */ false, on_stopped, daemon);
 		return;
 	}
 	log_about(LOG_NOTICE, ABOUT(.message = LOG_SERVING), "elluminated %s serves on %s",

@@ -40,6 +40,7 @@ static const struct ellu_queue_status *queue_status(struct arena *arena,
 	status->pending = op->ret_pending;
 	status->started = op->ret_started;
 	status->max_pending = limits->max_pending;
+	status->draining = queue_is_draining(queue);
 	status->max_running = limits->max_running;
 	status->max_running_per_user = limits->max_running_per_user;
 	return status;

@@ -29,7 +29,8 @@ struct live_task {
 	bool changing; // a change of status is on its way through the store
 	struct schedule_entry schedule;
 	struct work_run *run; // NULL: no worker has it
-	int64_t run_since_usec; // monotonic
+	bool given_back; // its worker was told to stop without ending it
+	int64_t run_since_usec; // monotonic; 0: it does not run
 	int64_t run_before_usec; // running time of earlier claims
 	int64_t time_limit_usec;
 	struct event *limit_timer;

@@ -74,14 +74,10 @@ bool queue_is_quiet(const struct queue *queue)
 	return !queue->n_outstanding;
 }
 
-bool queue_is_stopping(const struct queue *queue)
-{
-	return queue->stopping;
-}
-
 void queue_count_outstanding(struct queue *queue, int change)
 {
 	queue->n_outstanding += change;
+	queue_check_drained(queue);
 	if (queue->stopping && queue->stopped && !queue->n_outstanding &&
 	    !schedule_n_running(queue->schedule)) {
 		void (*stopped)(void *userdata) = queue->stopped;
@@ -144,8 +140,7 @@ void queue_claim_next(struct queue *queue)
 {
 	struct schedule_entry *entry;
 
-	while (!queue->stopping && !queue->storage_full &&
-	       (entry = schedule_next(queue->schedule))) {
+	while (queue_may_start(queue) && (entry = schedule_next(queue->schedule))) {
 		struct live_task *task =
 			(struct live_task *)((char *)entry - offsetof(struct live_task, schedule));
 
@@ -157,6 +152,12 @@ void queue_claim_next(struct queue *queue)
 void queue_leave(struct queue *queue, struct live_task *task)
 {
 	schedule_leave(queue->schedule, &task->schedule);
+}
+
+int queue_wait_again(struct queue *queue, struct live_task *task)
+{
+	schedule_leave(queue->schedule, &task->schedule);
+	return schedule_wait(queue->schedule, &task->schedule);
 }
 
 /* ---- Cancelling ---- */
@@ -281,10 +282,15 @@ void queue_start(struct queue *queue, void (*ready)(void *userdata), void *userd
 	read_pending(queue, 0);
 }
 
-static void drain_task(struct live_task *task)
+/* What a stop or a drain does with a task, whenever it comes upon it. */
+void queue_halt(struct live_task *task)
 {
-	if (task->run)
-		work_drain(task->run);
+	struct queue *queue = task->queue;
+
+	if (queue->revoking)
+		running_revoke(task);
+	else if (queue->stopping || queue->draining)
+		running_give_back(task);
 }
 
 static void abort_task(struct live_task *task)
@@ -293,12 +299,13 @@ static void abort_task(struct live_task *task)
 		work_abort(task->run);
 }
 
-void queue_stop(struct queue *queue, void (*stopped)(void *userdata), void *userdata)
+void queue_stop(struct queue *queue, bool revoke, void (*stopped)(void *userdata), void *userdata)
 {
 	queue->stopping = true;
+	queue->revoking = revoke;
 	queue->stopped = stopped;
 	queue->userdata = userdata;
-	live_tasks_each(&queue->tasks, drain_task);
+	live_tasks_each(&queue->tasks, queue_halt);
 	queue_count_outstanding(queue, 0);
 }
 
@@ -319,6 +326,8 @@ int queue_new(const struct queue_options *options, struct queue **ret_queue)
 		return -ENOMEM;
 	queue->options = *options;
 	r = schedule_new(&options->limits, &queue->schedule);
+	if (r == 0)
+		r = rejections_new(&queue->rejections);
 	if (r == 0)
 		r = work_new(options->n_workers, options->loop, options->store, options->backend,
 			     &events, &queue->work);
@@ -341,6 +350,7 @@ struct queue *queue_free(struct queue *queue)
 		return NULL;
 	work_free(queue->work);
 	live_tasks_each(&queue->tasks, remove_task);
+	rejections_free(queue->rejections);
 	schedule_free(queue->schedule);
 	free(queue);
 	return NULL;

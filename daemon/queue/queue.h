@@ -41,14 +41,26 @@ struct queue *queue_free(struct queue *queue);
 /* Reads what waits in the store, then starts claiming. `ready` is called once the list is read. */
 void queue_start(struct queue *queue, void (*ready)(void *userdata), void *userdata);
 
-/* Stops claiming and issuing, lets the calls in flight finish, and leaves tasks PENDING;
- * `stopped` is called when nothing runs any more. */
-void queue_stop(struct queue *queue, void (*stopped)(void *userdata), void *userdata);
+/* Stops claiming and issuing, lets the calls in flight finish, and leaves tasks PENDING; with
+ * `revoke` aborts the calls and ends all that waits and runs as REVOKED. `stopped` is called when
+ * nothing runs any more. */
+void queue_stop(struct queue *queue, bool revoke, void (*stopped)(void *userdata), void *userdata);
 /* During a stop: aborts the calls that are still in flight. */
 void queue_hurry(struct queue *queue);
 
 /* What the store says about the disk; running tasks show the hold `storage`. */
 void queue_storage_full(struct queue *queue, bool full);
+
+/* Stops claiming and gives back what runs, but goes on serving; `done` is called once nothing runs
+ * (perhaps at once), or with `undone` when claiming began again before that. */
+struct queue_drain {
+	void (*done)(struct queue_drain *drain, bool undone);
+	void *userdata;
+	struct queue_drain *next; // queue::drains
+};
+void queue_drain(struct queue *queue, struct queue_drain *drain);
+void queue_undrain(struct queue *queue);
+bool queue_is_draining(const struct queue *queue);
 
 /* A submission of any kind. `op` is filled but for its request's callbacks, `queue_full` and
  * `start`; `post` hands it to the store. */
@@ -58,9 +70,9 @@ struct queue_submission {
 	const char *priority; // that the task will have
 	void (*done)(struct queue_submission *submission);
 	void *userdata;
-	bool reserved; // the queue's own: a slot is taken for it
 	struct queue *queue; // the queue's own
 };
+/* Calls `done` at once when the user was rejected too often lately: TooManyRequests. */
 void queue_submit(struct queue *queue, struct queue_submission *submission);
 
 /* A cancel. Answers once REVOKED is committed, or what the task had become before. The caller

@@ -4,6 +4,7 @@
 
 #include "daemon/queue/live_task.h"
 #include "daemon/queue/queue.h"
+#include "daemon/queue/rejections.h"
 #include "daemon/queue/schedule.h"
 
 struct queue {
@@ -15,8 +16,21 @@ struct queue {
 	int64_t n_outstanding; // operations with the store that end in a callback here
 	bool storage_full;
 	bool stopping;
+	bool revoking; // and the stop revokes what waits and runs
+	bool draining;
+	struct queue_drain *drains; // wait until nothing runs
+	struct rejections *rejections;
 	void (*ready)(void *userdata);
 	void (*stopped)(void *userdata);
 	void *userdata; // of `ready`, then of `stopped`
 	struct tasks_pending_page page;
 };
+
+/* Whether a task may be claimed at all. */
+static inline bool queue_may_start(const struct queue *queue)
+{
+	return !queue->stopping && !queue->draining && !queue->storage_full;
+}
+
+/* drain.c: answers those who wait for the end of what runs. */
+void queue_check_drained(struct queue *queue);

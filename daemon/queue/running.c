@@ -31,25 +31,32 @@ int64_t running_elapsed(const struct live_task *task)
 	return task->run ? clock_monotonic_usec() - task->run_since_usec : 0;
 }
 
+static void end_with_fault(struct live_task *task, enum task_status status,
+			   const struct fault *fault)
+{
+	const struct ellu_error *error = NULL;
+	struct arena arena;
+
+	arena_init(&arena);
+	(void)fault_to_error(fault, &arena, &error);
+	end_task(task, status, error, NULL);
+	arena_done(&arena);
+}
+
 /* ---- The time limit ---- */
 
 static void on_time_limit(evutil_socket_t fd, short events, void *userdata)
 {
 	struct live_task *task = userdata;
 	struct fault fault = { 0 };
-	struct arena arena;
-	const struct ellu_error *error = NULL;
 
 	(void)fd;
 	(void)events;
 	if (!task->run || task->changing)
 		return;
-	arena_init(&arena);
 	fault_set(&fault, ELLU_E_TIMEOUT, "the task ran for its time_limit_seconds, %.3f",
 		  (double)task->time_limit_usec / USEC_PER_SEC);
-	(void)fault_to_error(&fault, &arena, &error);
-	end_task(task, TASK_TIMEOUT, error, NULL);
-	arena_done(&arena);
+	end_with_fault(task, TASK_TIMEOUT, &fault);
 }
 
 static void arm_time_limit(struct live_task *task)
@@ -112,6 +119,7 @@ void running_start(struct live_task *task, const struct ellu_task *record, int64
 	int r;
 
 	task->attempt = attempt;
+	task->given_back = false;
 	task->run_since_usec = clock_monotonic_usec();
 	r = work_start(queue_get_work(task->queue), &work_task, &task->run);
 	if (r < 0) {
@@ -123,8 +131,26 @@ void running_start(struct live_task *task, const struct ellu_task *record, int64
 		  "task %" PRId64 " of user %" PRId64 " started: %s", task->id, record->owner_uid,
 		  record->name);
 	arm_time_limit(task);
-	if (queue_is_stopping(task->queue))
-		work_drain(task->run);
+	queue_halt(task);
+}
+
+void running_give_back(struct live_task *task)
+{
+	if (!task->run)
+		return;
+	task->given_back = true;
+	work_drain(task->run);
+}
+
+void running_revoke(struct live_task *task)
+{
+	struct fault fault = { 0 };
+
+	/* What is on its way through the store is seen to when it arrives. */
+	if (task->changing || task_status_is_terminal(task->status))
+		return;
+	fault_set(&fault, ELLU_E_SHUTTING_DOWN, "the daemon stopped, and its tasks with it");
+	end_with_fault(task, TASK_REVOKED, &fault);
 }
 
 void running_let_go(struct live_task *task)
@@ -133,6 +159,15 @@ void running_let_go(struct live_task *task)
 
 	queue_leave(queue, task);
 	live_task_remove(queue_tasks(queue), task);
+}
+
+/* PENDING. What could not be started is left to the next start. */
+static void wait_again(struct live_task *task)
+{
+	task->run_since_usec = 0;
+	if (!task->given_back || queue_wait_again(task->queue, task) < 0)
+		queue_leave(task->queue, task);
+	queue_halt(task);
 }
 
 void running_changed(struct live_task *task, const struct ellu_task *record, int64_t attempt)
@@ -144,7 +179,7 @@ void running_changed(struct live_task *task, const struct ellu_task *record, int
 		return;
 	}
 	if (!task_status_is_terminal(task->status)) {
-		queue_leave(task->queue, task); // PENDING until the next start
+		wait_again(task);
 		return;
 	}
 	log_about(LOG_INFO, ABOUT(TASK(task), .message = LOG_TASK_ENDED),
@@ -242,7 +277,8 @@ static void end_task(struct live_task *task, enum task_status status,
 	ending->op.task_id = task->id;
 	ending->op.attempt = task->attempt;
 	ending->op.status = status;
-	ending->op.running_usec = clock_monotonic_usec() - task->run_since_usec;
+	if (task->run_since_usec)
+		ending->op.running_usec = clock_monotonic_usec() - task->run_since_usec;
 	queue_count_outstanding(task->queue, 1);
 	store_task_change(queue_store(task->queue), &ending->op);
 }

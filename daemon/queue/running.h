@@ -16,6 +16,10 @@ void running_start(struct live_task *task, const struct ellu_task *record, int64
 /* A change of status was committed: publishes it and does what follows from it. `attempt` is
  * that of a claim, else 0. The task may be gone afterwards. */
 void running_changed(struct live_task *task, const struct ellu_task *record, int64_t attempt);
+/* Stops it without ending it: it becomes PENDING and waits for its turn again. */
+void running_give_back(struct live_task *task);
+/* Ends it as REVOKED because the daemon stops. */
+void running_revoke(struct live_task *task);
 /* The store could not make the change. */
 void running_retry_later(struct live_task *task, const struct fault *fault);
 /* The task is no longer the queue's: it is terminal, or was never started. */
@@ -27,6 +31,7 @@ int64_t running_elapsed(const struct live_task *task);
 
 void queue_claim_next(struct queue *queue);
 void queue_leave(struct queue *queue, struct live_task *task);
-bool queue_is_stopping(const struct queue *queue);
+int queue_wait_again(struct queue *queue, struct live_task *task);
+void queue_halt(struct live_task *task);
 /* Counts what is with the store; at zero a stop may complete. */
 void queue_count_outstanding(struct queue *queue, int change);

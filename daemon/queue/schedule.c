@@ -2,6 +2,7 @@
 #include "daemon/queue/schedule.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -147,6 +148,26 @@ void schedule_admitted(struct schedule *schedule, int64_t uid)
 	put_user(schedule, user);
 }
 
+static void count_running(struct schedule *schedule, struct schedule_user *user,
+			  enum task_priority priority, int change)
+{
+	schedule->n_entries_running += change;
+	if (priority == PRIORITY_INTERACTIVE)
+		return;
+	user->n_running += change;
+	schedule->n_running += change;
+}
+
+void schedule_reserve(struct schedule *schedule, int64_t uid, enum task_priority priority)
+{
+	count_running(schedule, find_user(schedule, uid), priority, 1);
+}
+
+void schedule_unreserve(struct schedule *schedule, int64_t uid, enum task_priority priority)
+{
+	count_running(schedule, find_user(schedule, uid), priority, -1);
+}
+
 static void stop_waiting(struct schedule *schedule, struct schedule_entry *entry)
 {
 	struct waiting_list *list = &entry->user->waiting[entry->priority];
@@ -174,6 +195,25 @@ static int join(struct schedule *schedule, struct schedule_entry *entry)
 	return 0;
 }
 
+static struct schedule_entry *entry_before(const struct waiting_list *list,
+					   struct schedule_entry **link)
+{
+	return link == &list->first ? NULL :
+				      (struct schedule_entry *)((char *)link -
+								offsetof(struct schedule_entry, next));
+}
+
+/* Almost always the last place: only what ran already comes back before others. */
+static struct schedule_entry **place_of(struct waiting_list *list, int64_t age)
+{
+	struct schedule_entry **link = list->tail;
+	struct schedule_entry *before;
+
+	while ((before = entry_before(list, link)) && before->age > age)
+		link = before->link;
+	return link;
+}
+
 int schedule_wait(struct schedule *schedule, struct schedule_entry *entry)
 {
 	struct waiting_list *list;
@@ -182,10 +222,13 @@ int schedule_wait(struct schedule *schedule, struct schedule_entry *entry)
 	if (r < 0)
 		return r;
 	list = &entry->user->waiting[entry->priority];
-	entry->next = NULL;
-	entry->link = list->tail;
-	*list->tail = entry;
-	list->tail = &entry->next;
+	entry->link = place_of(list, entry->age);
+	entry->next = *entry->link;
+	*entry->link = entry;
+	if (entry->next)
+		entry->next->link = &entry->next;
+	else
+		list->tail = &entry->next;
 	entry->user->n_waiting++;
 	schedule->n_waiting++;
 	return 0;
@@ -199,11 +242,7 @@ int schedule_run(struct schedule *schedule, struct schedule_entry *entry)
 		return r;
 	stop_waiting(schedule, entry);
 	entry->running = true;
-	schedule->n_entries_running++;
-	if (entry->priority != PRIORITY_INTERACTIVE) {
-		entry->user->n_running++;
-		schedule->n_running++;
-	}
+	count_running(schedule, entry->user, entry->priority, 1);
 	return 0;
 }
 
@@ -214,13 +253,8 @@ void schedule_leave(struct schedule *schedule, struct schedule_entry *entry)
 	if (!user)
 		return;
 	stop_waiting(schedule, entry);
-	if (entry->running) {
-		schedule->n_entries_running--;
-		if (entry->priority != PRIORITY_INTERACTIVE) {
-			user->n_running--;
-			schedule->n_running--;
-		}
-	}
+	if (entry->running)
+		count_running(schedule, user, entry->priority, -1);
 	entry->running = false;
 	entry->user = NULL;
 	user->n_entries--;

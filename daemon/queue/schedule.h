@@ -25,6 +25,7 @@ struct schedule_user;
 /* A task's place in the schedule; lies in whatever the caller keeps for a task. */
 struct schedule_entry {
 	int64_t uid;
+	int64_t age; // the lower, the older
 	enum task_priority priority;
 	struct schedule_user *user; // schedule's own; NULL: neither waits nor runs
 	struct schedule_entry *next; // schedule_user::waiting
@@ -43,7 +44,12 @@ int schedule_admit(struct schedule *schedule, int64_t uid);
 /* Ends what schedule_admit() began, with or without an entry. */
 void schedule_admitted(struct schedule *schedule, int64_t uid);
 
-/* Joins those who wait. */
+/* Takes a slot for an admitted submission that has no entry yet, so that those beside it cannot
+ * have it; given back before schedule_admitted(). */
+void schedule_reserve(struct schedule *schedule, int64_t uid, enum task_priority priority);
+void schedule_unreserve(struct schedule *schedule, int64_t uid, enum task_priority priority);
+
+/* Joins those who wait, behind what is older. */
 int schedule_wait(struct schedule *schedule, struct schedule_entry *entry);
 /* Takes a slot, whether it waited or not. */
 int schedule_run(struct schedule *schedule, struct schedule_entry *entry);

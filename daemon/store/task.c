@@ -166,6 +166,7 @@ static int task_change_run(struct tx *tx, struct store_request *request)
 	if (r >= 0)
 		r = db_run(tx->db, "UPDATE tasks SET status = ?3, hold = NULL,"
 				   " finished_at = iif(?3 = 'PENDING', NULL, ?4),"
+				   " idle_claims = idle_claims - (?3 = 'PENDING' AND idle_claims > 0),"
 				   " running_usec = running_usec + ?5, error = ?6, result = ?7"
 				   " WHERE id = ?1 AND (?2 = 0 OR attempts = ?2)"
 				   " AND status IN ('PENDING', 'STARTED') AND status <> ?3",

@@ -127,6 +127,55 @@ START_TEST(newcomer_does_not_pass_who_waits)
 }
 END_TEST
 
+/* Submissions that are with the store have their slots already. */
+START_TEST(reserved_slots_are_taken)
+{
+	start(100, 100, 3, 2);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(schedule_admit(schedule, 1), 0);
+		ck_assert(schedule_has_room(schedule, 1, PRIORITY_NORMAL));
+		schedule_reserve(schedule, 1, PRIORITY_NORMAL);
+	}
+	ck_assert_int_eq(schedule_n_running(schedule), 2);
+	ck_assert(!schedule_has_room(schedule, 1, PRIORITY_NORMAL));
+	ck_assert(schedule_has_room(schedule, 1, PRIORITY_INTERACTIVE));
+	ck_assert(schedule_has_room(schedule, 2, PRIORITY_NORMAL));
+	schedule_unreserve(schedule, 1, PRIORITY_NORMAL);
+	schedule_admitted(schedule, 1);
+	ck_assert(schedule_has_room(schedule, 1, PRIORITY_NORMAL));
+	schedule_unreserve(schedule, 1, PRIORITY_NORMAL);
+	schedule_admitted(schedule, 1);
+	ck_assert_int_eq(schedule_n_running(schedule), 0);
+}
+END_TEST
+
+/* What ran and comes back goes before what is younger. */
+START_TEST(older_goes_before_younger)
+{
+	struct schedule_entry entries[4];
+
+	start(100, 100, 100, 100);
+	for (int i = 0; i < 4; i++) {
+		entries[i] = entry(1, PRIORITY_NORMAL);
+		entries[i].age = i + 1;
+		ck_assert_int_eq(schedule_wait(schedule, &entries[i]), 0);
+	}
+	ck_assert_int_eq(schedule_run(schedule, &entries[0]), 0);
+	ck_assert_int_eq(schedule_run(schedule, &entries[1]), 0);
+	schedule_leave(schedule, &entries[1]);
+	ck_assert_int_eq(schedule_wait(schedule, &entries[1]), 0);
+	schedule_leave(schedule, &entries[0]);
+	ck_assert_int_eq(schedule_wait(schedule, &entries[0]), 0);
+	schedule_leave(schedule, &entries[3]);
+	ck_assert_int_eq(schedule_wait(schedule, &entries[3]), 0);
+	for (int i = 0; i < 4; i++) {
+		ck_assert_ptr_eq(schedule_next(schedule), &entries[i]);
+		schedule_leave(schedule, &entries[i]);
+	}
+	ck_assert_ptr_null(schedule_next(schedule));
+}
+END_TEST
+
 START_TEST(admission_counts_what_is_on_its_way)
 {
 	struct schedule_entry waits = entry(1, PRIORITY_NORMAL);
@@ -168,6 +217,8 @@ int main(void)
 	tcase_add_test(cases, one_user_leaves_slots_to_others);
 	tcase_add_test(cases, newcomer_does_not_pass_who_waits);
 	tcase_add_test(cases, admission_counts_what_is_on_its_way);
+	tcase_add_test(cases, reserved_slots_are_taken);
+	tcase_add_test(cases, older_goes_before_younger);
 	tcase_add_test(cases, names_of_priorities);
 	suite_add_tcase(suite, cases);
 	runner = srunner_create(suite);

@@ -354,6 +354,13 @@ START_TEST(events_have_one_number_and_the_hold)
 }
 END_TEST
 
+/* A daemon that ends without giving its tasks back, and the next one. */
+static void crash(void)
+{
+	fixture_stop(&f);
+	fixture_start(&f);
+}
+
 START_TEST(idle_claims_end_a_task)
 {
 	struct task_claim op = { 0 };
@@ -363,12 +370,17 @@ START_TEST(idle_claims_end_a_task)
 	task = begin("");
 	for (int i = 0; i < 3; i++) {
 		claim(&f, task->id);
-		finish(&f, task->id, TASK_PENDING);
+		crash();
 	}
 	answer(&f, load_run(&f, *task->experiment_id), 1, 1, "something");
 	for (int i = 0; i < 5; i++) {
 		claim(&f, task->id);
-		finish(&f, task->id, TASK_PENDING);
+		crash();
+		/* What is given back did no harm, and is not counted. */
+		if (i < 4) {
+			claim(&f, task->id);
+			finish(&f, task->id, TASK_PENDING);
+		}
 	}
 	op.task_id = task->id;
 	CALL_OK(&f, store_task_claim, &op);

@@ -1,0 +1,2 @@
+ellu_unit_test(schedule_test LIBS daemon)
+ellu_unit_test(rejections_test LIBS daemon)
