@@ -31,6 +31,7 @@ int collection_state(struct tx *tx, int64_t id, struct collection_state *ret_sta
 		.last_sequence = column_int(q, 4),
 		.variables_count = column_int(q, 5),
 		.read_only = column_int(q, 6) != 0,
+		.next_position = -1,
 	};
 	return 0;
 }
@@ -76,7 +77,7 @@ int collection_check_writable(struct tx *tx, const struct collection_state *stat
 			 state->name);
 }
 
-static int put_columns(struct tx *tx, const struct collection_state *state,
+static int put_columns(struct tx *tx, struct collection_state *state,
 		       const struct ellu_collection *content)
 {
 	int r = 0;
@@ -87,7 +88,7 @@ static int put_columns(struct tx *tx, const struct collection_state *state,
 }
 
 static int insert(struct tx *tx, const struct place *place, const struct ellu_collection *content,
-		  int64_t *ret_id)
+		  const struct row_set *rows, int64_t *ret_id)
 {
 	struct collection_state state;
 	int r;
@@ -103,18 +104,7 @@ static int insert(struct tx *tx, const struct place *place, const struct ellu_co
 	if (r >= 0)
 		r = put_columns(tx, &state, content);
 	if (r >= 0)
-		r = rows_append(tx, &state, content->variables, content->n_variables);
-	return r;
-}
-
-static int check_content(struct tx *tx, const struct ellu_collection *content, const char *path)
-{
-	int r;
-
-	r = collection_check_columns(tx, content, path);
-	if (r >= 0)
-		r = rows_check(tx, content->variables, content->n_variables,
-			       tx_printf(tx, "%s.variables", path));
+		r = rows_append(tx, &state, rows);
 	return r;
 }
 
@@ -162,7 +152,8 @@ static int description_equal(struct tx *tx, int64_t id, const char *description)
 }
 
 static int refill(struct tx *tx, struct collection_state *state,
-		  const struct ellu_collection *content, struct notes *notes)
+		  const struct ellu_collection *content, const struct row_set *rows,
+		  struct notes *notes)
 {
 	int64_t before = state->variables_count;
 	int r;
@@ -172,18 +163,19 @@ static int refill(struct tx *tx, struct collection_state *state,
 	if (r >= 0)
 		r = db_run(tx->db, "DELETE FROM collection_columns WHERE collection_id = ?1", "i",
 			   state->id);
+	state->next_position = -1;
 	if (r >= 0)
 		r = put_columns(tx, state, content);
 	if (r >= 0)
-		r = rows_append(tx, state, content->variables, content->n_variables);
+		r = rows_append(tx, state, rows);
 	if (r < 0)
 		return r;
 	return notes_add(tx, notes, "collection '%s': %" PRId64 " rows replaced by %" PRId64,
 			 state->name, before, state->variables_count);
 }
 
-static int bring_to(struct tx *tx, int64_t id, const struct ellu_collection *content, bool update,
-		    struct notes *notes)
+static int bring_to(struct tx *tx, int64_t id, const struct ellu_collection *content,
+		    struct row_set *rows, bool update, struct notes *notes)
 {
 	struct collection_state state;
 	int same_rows = 1, same_columns, same_description, r;
@@ -192,7 +184,7 @@ static int bring_to(struct tx *tx, int64_t id, const struct ellu_collection *con
 	if (r < 0)
 		return r;
 	if (content->variables)
-		same_rows = rows_equal(tx, &state, content->variables, content->n_variables);
+		same_rows = row_set_equal(tx, rows, &state);
 	same_columns = columns_equal(tx, id, content);
 	same_description = description_equal(tx, id, content->description);
 	if (same_rows < 0 || same_columns < 0 || same_description < 0)
@@ -204,7 +196,7 @@ static int bring_to(struct tx *tx, int64_t id, const struct ellu_collection *con
 				      "a collection of that name exists and differs");
 	r = collection_check_writable(tx, &state);
 	if (r >= 0 && !same_rows)
-		r = refill(tx, &state, content, notes);
+		r = refill(tx, &state, content, rows, notes);
 	if (r >= 0 && same_rows && !same_columns) {
 		r = put_columns(tx, &state, content);
 		if (r >= 0)
@@ -218,19 +210,30 @@ static int bring_to(struct tx *tx, int64_t id, const struct ellu_collection *con
 }
 
 int collection_put(struct tx *tx, const struct place *place,
-		   const struct ellu_collection *content, const char *path, bool update,
-		   struct notes *notes, int64_t *ret_id)
+		   const struct ellu_collection *content, struct row_set *rows, const char *path,
+		   bool update, struct notes *notes, int64_t *ret_id)
 {
 	int r;
 
-	r = check_content(tx, content, path);
+	r = collection_check_columns(tx, content, path);
 	if (r < 0)
 		return r;
 	r = resource_find(tx, RESOURCE_COLLECTION, place->project_id, content->name, ret_id);
 	if (r < 0)
 		return r;
-	return r > 0 ? bring_to(tx, *ret_id, content, update, notes) :
-		       insert(tx, place, content, ret_id);
+	return r > 0 ? bring_to(tx, *ret_id, content, rows, update, notes) :
+		       insert(tx, place, content, rows, ret_id);
+}
+
+/* Away from the writer, to which the request goes on. */
+static int collection_create_read(struct tx *tx, struct collection_create *op)
+{
+	op->rows = tx_alloc(tx, sizeof(*op->rows));
+	if (!op->rows)
+		return -ENOMEM;
+	op->request.lane = STORE_WRITE;
+	return row_set_read(tx, op->collection->variables, op->collection->n_variables,
+			    "collection.variables", op->rows);
 }
 
 static int collection_create_run(struct tx *tx, struct store_request *request)
@@ -240,9 +243,11 @@ static int collection_create_run(struct tx *tx, struct store_request *request)
 	int64_t id;
 	int r;
 
+	if (!op->rows)
+		return collection_create_read(tx, op);
 	r = place_resolve(tx, &op->scope, &place);
 	if (r >= 0)
-		r = check_content(tx, op->collection, "collection");
+		r = collection_check_columns(tx, op->collection, "collection");
 	if (r >= 0)
 		r = resource_find(tx, RESOURCE_COLLECTION, place.project_id, op->collection->name, &id);
 	if (r < 0)
@@ -250,13 +255,14 @@ static int collection_create_run(struct tx *tx, struct store_request *request)
 	if (r > 0)
 		return fault_conflict(tx->fault, "collection", op->collection->name, id,
 				      "a collection of that name exists");
-	r = insert(tx, &place, op->collection, &id);
+	r = insert(tx, &place, op->collection, op->rows, &id);
 	return r < 0 ? r : collection_load(tx, id, &op->ret_collection);
 }
 
 void store_collection_create(struct store *store, struct collection_create *op)
 {
-	tx_post(store, &op->request, STORE_WRITE, collection_create_run);
+	op->rows = NULL;
+	tx_post(store, &op->request, STORE_SCAN, collection_create_run);
 }
 
 static int collection_get_run(struct tx *tx, struct store_request *request)

@@ -5,6 +5,8 @@
 #include "daemon/store/notes.h"
 #include "daemon/store/project.h"
 
+struct row_set;
+
 struct collection_state {
 	int64_t id;
 	int64_t owner_uid;
@@ -14,6 +16,7 @@ struct collection_state {
 	int64_t last_sequence; // ... up to this
 	int64_t variables_count;
 	bool read_only;
+	int64_t next_position; // of a new column; -1: not looked up
 };
 
 int collection_state(struct tx *tx, int64_t id, struct collection_state *ret_state);
@@ -29,11 +32,12 @@ int collection_fill(struct tx *tx, const char *defaults, const char *input_value
 int collection_has_column(struct tx *tx, int64_t id, const char *name); // 1 or 0
 
 /* Adds the columns of a JSON array of names that do not exist yet. */
-int collection_add_columns(struct tx *tx, const struct collection_state *state,
+int collection_add_columns(struct tx *tx, struct collection_state *state,
 			   const char *names);
 
 /* The content of a request: what exists and is equal, else what exists brought to it (with
- * `update`) or Conflict, else a new one. `path` is the record's in the request. */
+ * `update`) or Conflict, else a new one. `rows` are the content's, read already; `path` is the
+ * record's in the request. */
 int collection_put(struct tx *tx, const struct place *place,
-		   const struct ellu_collection *content, const char *path, bool update,
-		   struct notes *notes, int64_t *ret_id);
+		   const struct ellu_collection *content, struct row_set *rows, const char *path,
+		   bool update, struct notes *notes, int64_t *ret_id);

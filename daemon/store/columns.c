@@ -5,8 +5,6 @@
 #include "daemon/store/columns.h"
 #include "proto/generated/interface.h"
 
-#define COLUMNS_MAX 1000
-
 int collection_has_column(struct tx *tx, int64_t id, const char *name)
 {
 	int64_t one;
@@ -79,20 +77,38 @@ int collection_fill(struct tx *tx, const char *defaults, const char *input_value
 	return 0;
 }
 
-int collection_put_column(struct tx *tx, const struct collection_state *state,
-			  const struct ellu_column *column)
+/* Looked up once: the search goes over all columns. */
+static int find_next_position(struct tx *tx, struct collection_state *state)
 {
-	return db_run(tx->db, "INSERT INTO collection_columns (owner_uid, project_id, collection_id,"
-			      " name, type, default_value, position)"
-			      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, (SELECT coalesce(max(position) + 1, 0)"
-			      "  FROM collection_columns WHERE collection_id = ?3))"
-			      " ON CONFLICT (collection_id, name) DO UPDATE"
-			      " SET type = excluded.type, default_value = excluded.default_value",
-		      "iiisss", state->owner_uid, state->project_id, state->id, column->name,
-		      column->type, column->default_value);
+	if (state->next_position >= 0)
+		return 0;
+	return db_int(tx->db, &state->next_position, "SELECT coalesce(max(position) + 1, 0)"
+						     " FROM collection_columns WHERE collection_id = ?1",
+		      "i", state->id);
 }
 
-int collection_add_columns(struct tx *tx, const struct collection_state *state,
+int collection_put_column(struct tx *tx, struct collection_state *state,
+			  const struct ellu_column *column)
+{
+	int r;
+
+	r = db_run(tx->db, "UPDATE collection_columns SET type = ?3, default_value = ?4"
+			   " WHERE collection_id = ?1 AND name = ?2",
+		   "isss", state->id, column->name, column->type, column->default_value);
+	if (r == 0)
+		r = find_next_position(tx, state);
+	else
+		return r;
+	if (r >= 0)
+		r = db_run(tx->db, "INSERT INTO collection_columns (owner_uid, project_id,"
+				   " collection_id, name, type, default_value, position)"
+				   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+			   "iiisssi", state->owner_uid, state->project_id, state->id, column->name,
+			   column->type, column->default_value, state->next_position++);
+	return r;
+}
+
+int collection_add_columns(struct tx *tx, struct collection_state *state,
 			   const char *names)
 {
 	json_object *array;

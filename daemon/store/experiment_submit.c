@@ -81,7 +81,7 @@ static int insert(struct submission *s, int64_t experiment_id, const char *name,
 		.cost_limit = a->cost_limit,
 		.retry_of = retry_of,
 		.idempotency_key = a->idempotency_key,
-		.request_hash = s->request_hash,
+		.request_hash = s->input->hash,
 		.rejected = s->rejected.code ? &s->rejected : NULL,
 		.log = &s->notes.lines,
 	};
@@ -99,7 +99,7 @@ static int reject(struct submission *s, int64_t experiment_id, const char *name,
 static int find_key(struct submission *s)
 {
 	return task_submit_find_key(s->tx, &s->op->submit, s->place.owner_uid,
-				    s->arguments->idempotency_key, s->request_hash);
+				    s->arguments->idempotency_key, s->input->hash);
 }
 
 static void check_queue(struct submission *s)
@@ -269,9 +269,6 @@ static int submit(struct submission *s)
 {
 	int r;
 
-	r = task_submit_hash(&ellu_run_experiment_request_type, s->arguments, s->request_hash);
-	if (r < 0)
-		return r;
 	if (s->arguments->experiment)
 		return submit_again(s);
 	r = place_resolve(s->tx, &s->scope, &s->place);
@@ -290,7 +287,7 @@ static int experiment_submit_run(struct tx *tx, struct store_request *request)
 	struct experiment_submit *op = (struct experiment_submit *)request;
 	struct ellu_run_experiment_request arguments = *op->arguments;
 	struct submission *s = tx_alloc(tx, sizeof(*s));
-	int r;
+	int r = 0;
 
 	if (!s)
 		return -ENOMEM;
@@ -302,8 +299,15 @@ static int experiment_submit_run(struct tx *tx, struct store_request *request)
 	arguments.run_afresh = arguments.run_afresh ? arguments.run_afresh : &no;
 	if (!arguments.time_limit_seconds)
 		arguments.time_limit_seconds = &time_limit;
+	if (!op->input)
+		r = submit_read(tx, &op->submit.scope, &arguments, &op->input);
+	if (r < 0 || request->lane != STORE_WRITE) {
+		request->lane = STORE_WRITE;
+		return r;
+	}
 	s->tx = tx;
 	s->op = op;
+	s->input = op->input;
 	s->arguments = &arguments;
 	s->scope = (struct scope){ .uid = op->submit.scope.uid,
 				   .project = op->submit.scope.project };
@@ -319,5 +323,10 @@ static int experiment_submit_run(struct tx *tx, struct store_request *request)
 
 void store_experiment_submit(struct store *store, struct task_submit *submit)
 {
-	tx_post(store, &submit->request, STORE_WRITE, experiment_submit_run);
+	struct experiment_submit *op = (struct experiment_submit *)submit;
+	const struct ellu_collection_in *collection = op->arguments->collection;
+	bool reads = collection && collection->content && collection->content->n_variables > 0;
+
+	op->input = NULL;
+	tx_post(store, &submit->request, reads ? STORE_SCAN : STORE_WRITE, experiment_submit_run);
 }

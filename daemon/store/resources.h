@@ -20,10 +20,13 @@ struct prompt_template_get {
 };
 void store_prompt_template_get(struct store *store, struct prompt_template_get *op);
 
+struct row_set; // the store's own: rows that a request brings
+
 struct collection_create {
 	struct store_request request;
 	struct scope scope;
 	const struct ellu_collection *collection;
+	struct row_set *rows;
 	const struct ellu_collection *ret_collection;
 };
 void store_collection_create(struct store *store, struct collection_create *op);
@@ -48,6 +51,7 @@ struct rows_add {
 	struct store_request request;
 	struct scope scope;
 	const struct ellu_add_template_variables_request *arguments;
+	struct row_set *rows;
 	const struct ellu_add_template_variables_reply *ret_reply;
 };
 void store_rows_add(struct store *store, struct rows_add *op);

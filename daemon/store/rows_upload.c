@@ -82,7 +82,8 @@ static int upload_commit(struct tx *tx, struct collection_state *state,
 }
 
 static int upload_add(struct tx *tx, struct collection_state *state,
-		      const struct ellu_add_template_variables_request *arguments)
+		      const struct ellu_add_template_variables_request *arguments,
+		      const struct row_set *set)
 {
 	struct upload upload;
 	int r;
@@ -91,12 +92,11 @@ static int upload_add(struct tx *tx, struct collection_state *state,
 	if (r == 0)
 		r = upload_begin(tx, state, arguments->upload_id, &upload);
 	if (r >= 0)
-		r = rows_new_columns(tx, state->id, upload.new_columns, arguments->variables,
-				     arguments->n_variables, &upload.new_columns);
+		r = rows_new_columns(tx, state->id, upload.new_columns, set,
+				     &upload.new_columns);
 	if (r >= 0)
-		r = rows_insert(tx, state, upload.batch_id, arguments->variables,
-				arguments->n_variables);
-	upload.row_count += (int64_t)arguments->n_variables;
+		r = rows_insert(tx, state, upload.batch_id, set);
+	upload.row_count += (int64_t)set->n_rows;
 	if (r >= 0)
 		r = db_run(tx->db, "UPDATE row_batches SET row_count = ?2, new_columns = ?3"
 				   " WHERE id = ?1", "iis", upload.batch_id, upload.row_count,
@@ -106,16 +106,29 @@ static int upload_add(struct tx *tx, struct collection_state *state,
 	return upload_commit(tx, state, &upload);
 }
 
+/* Away from the writer, to which the request goes on. */
+static int rows_add_read(struct tx *tx, struct rows_add *op)
+{
+	op->rows = tx_alloc(tx, sizeof(*op->rows));
+	if (!op->rows)
+		return -ENOMEM;
+	op->request.lane = STORE_WRITE;
+	return row_set_read(tx, op->arguments->variables, op->arguments->n_variables, "variables",
+			    op->rows);
+}
+
 static int rows_add_run(struct tx *tx, struct store_request *request)
 {
 	struct rows_add *op = (struct rows_add *)request;
 	const struct ellu_add_template_variables_request *arguments = op->arguments;
-	struct ellu_add_template_variables_reply *reply =
-		TX_RECORD(tx, struct ellu_add_template_variables_reply);
+	struct ellu_add_template_variables_reply *reply;
 	struct collection_state state;
 	int64_t id;
 	int r;
 
+	if (!op->rows)
+		return rows_add_read(tx, op);
+	reply = TX_RECORD(tx, struct ellu_add_template_variables_reply);
 	if (!reply)
 		return -ENOMEM;
 	r = resource_resolve(tx, RESOURCE_COLLECTION, &op->scope, arguments->collection, &id);
@@ -124,11 +137,8 @@ static int rows_add_run(struct tx *tx, struct store_request *request)
 	if (r >= 0)
 		r = collection_check_writable(tx, &state);
 	if (r >= 0)
-		r = rows_check(tx, arguments->variables, arguments->n_variables, "variables");
-	if (r >= 0)
-		r = arguments->upload_id ? upload_add(tx, &state, arguments) :
-					   rows_append(tx, &state, arguments->variables,
-						       arguments->n_variables);
+		r = arguments->upload_id ? upload_add(tx, &state, arguments, op->rows) :
+					   rows_append(tx, &state, op->rows);
 	if (r < 0)
 		return r;
 	reply->added = (int64_t)arguments->n_variables;
@@ -139,5 +149,6 @@ static int rows_add_run(struct tx *tx, struct store_request *request)
 
 void store_rows_add(struct store *store, struct rows_add *op)
 {
-	tx_post(store, &op->request, STORE_WRITE, rows_add_run);
+	op->rows = NULL;
+	tx_post(store, &op->request, STORE_SCAN, rows_add_run);
 }

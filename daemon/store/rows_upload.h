@@ -6,8 +6,8 @@
 
 /* The keys that are no columns yet, behind those of `known`, as a JSON array; NULL: none. */
 int rows_new_columns(struct tx *tx, int64_t collection_id, const char *known,
-		     const char *const *rows, size_t n_rows, const char **ret_names);
+		     const struct row_set *set, const char **ret_names);
 int rows_insert(struct tx *tx, const struct collection_state *state, int64_t batch_id,
-		const char *const *rows, size_t n_rows);
+		const struct row_set *set);
 /* Gives the collection its next sequence, with so many rows more. */
 int rows_publish(struct tx *tx, struct collection_state *state, int64_t added);

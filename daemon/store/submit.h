@@ -10,7 +10,14 @@
 #include "daemon/store/identity.h"
 #include "daemon/store/notes.h"
 #include "daemon/store/project.h"
+#include "daemon/store/row_set.h"
 #include "daemon/store/tasks.h"
+
+/* What takes as long as the request is large: done before the writer has it. */
+struct submit_input {
+	struct row_set rows; // of the collection's content
+	char hash[IDENTITY_SIZE]; // of the request; empty without an idempotency key
+};
 
 struct submission {
 	struct tx *tx;
@@ -20,7 +27,7 @@ struct submission {
 	struct place place;
 	bool update;
 	struct notes notes;
-	char request_hash[IDENTITY_SIZE];
+	struct submit_input *input;
 	struct fault rejected; // code 0: not
 
 	/* The parts; an id of 0: there is none. */
@@ -42,6 +49,11 @@ struct submission {
 	const char *generation_params;
 	char identity[IDENTITY_SIZE];
 };
+
+/* submit_read.c */
+int submit_read(struct tx *tx, const struct scope *scope,
+		const struct ellu_run_experiment_request *arguments,
+		struct submit_input **ret_input);
 
 /* submit_check.c: what the request alone shows wrong. */
 int submit_check_parts(struct submission *s);

@@ -30,8 +30,8 @@ static int resolve_collection(struct submission *s)
 	int r;
 
 	r = in->ref ? resource_resolve(s->tx, RESOURCE_COLLECTION, &s->scope, in->ref, &id) :
-		      collection_put(s->tx, &s->place, in->content, "collection.content", s->update,
-				     &s->notes, &id);
+		      collection_put(s->tx, &s->place, in->content, &s->input->rows,
+				     "collection.content", s->update, &s->notes, &id);
 	return r < 0 ? r : collection_state(s->tx, id, &s->collection);
 }
 

@@ -27,6 +27,7 @@ struct task_submit {
 struct experiment_submit {
 	struct task_submit submit;
 	const struct ellu_run_experiment_request *arguments;
+	struct submit_input *input; // the store's own: what was read of them
 	const char *const *ret_notes; // what the submission changed, a line each; also the task's
 	size_t ret_n_notes; // first log lines
 };
