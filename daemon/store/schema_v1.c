@@ -55,11 +55,13 @@ static const char resources[] =
 	" read_only INTEGER NOT NULL CHECK (read_only IN (0, 1)),"
 	" first_sequence INTEGER NOT NULL DEFAULT 0,"
 	" last_sequence INTEGER NOT NULL DEFAULT 0 CHECK (last_sequence >= first_sequence),"
+	" swept_sequence INTEGER NOT NULL DEFAULT 0," // cleared batches up to it were looked at
 	" variables_count INTEGER NOT NULL DEFAULT 0 CHECK (variables_count >= 0),"
 	" created_at INTEGER NOT NULL,"
 	" updated_at INTEGER NOT NULL,"
 	" UNIQUE (project_id, name)"
 	") STRICT;"
+	"CREATE INDEX collections_cleared ON collections (id) WHERE swept_sequence < first_sequence;"
 
 	"CREATE TABLE collection_columns ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -89,6 +91,7 @@ static const char resources[] =
 	" UNIQUE (collection_id, sequence)"
 	") STRICT;"
 	"CREATE INDEX row_batches_open ON row_batches (created_at) WHERE sequence IS NULL;"
+	"CREATE INDEX row_batches_dead ON row_batches (id) WHERE dead AND row_count > 0;"
 
 	"CREATE TABLE template_variables ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -200,6 +203,7 @@ static const char runs[] =
 	" UNIQUE (project_id, family, family_number),"
 	" CHECK (prompt_template_id IS NOT NULL OR response_column IS NOT NULL)"
 	") STRICT;"
+	"CREATE INDEX experiments_by_rows ON experiments (collection_id, last_sequence);"
 
 	"CREATE TABLE experiment_measures ("
 	" experiment_id INTEGER NOT NULL REFERENCES experiments,"

@@ -47,12 +47,13 @@ struct writer {
 	struct event *retry;
 	struct event *idle;
 	struct event *sweep;
+	int64_t sweep_due_usec; // monotonic, while `sweep` is armed
 };
 
 int writer_init(struct writer *writer); // `store` is set and `db` open already
 void writer_done(struct writer *writer); // its loop has ended: answers what waits, checkpoints
 void writer_take(struct writer *writer, struct store_request *request);
-/* Looks for expired uploads in `usec`; only the earliest of several wishes counts. */
+/* Sweeps in `usec`; only the earliest of several wishes counts. */
 void writer_sweep_in(struct writer *writer, int64_t usec);
 
 struct reader {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Removes the rows of uploads that were never committed, a chunk at a time. */
+/*
+ * Removes rows that nobody can reach any more, a chunk at a time: those of uploads that were never
+ * committed, and cleared ones that no experiment is pinned to.
+ */
 #pragma once
 
 #include "daemon/store/statement.h"

@@ -328,8 +328,12 @@ static void on_idle(evutil_socket_t fd, short events, void *userdata)
 
 void writer_sweep_in(struct writer *writer, int64_t usec)
 {
-	if (!evtimer_pending(writer->sweep, NULL))
-		arm(writer->sweep, usec);
+	int64_t due = clock_monotonic_usec() + usec;
+
+	if (evtimer_pending(writer->sweep, NULL) && writer->sweep_due_usec <= due)
+		return;
+	writer->sweep_due_usec = due;
+	arm(writer->sweep, usec);
 }
 
 static void on_sweep(evutil_socket_t fd, short events, void *userdata)
@@ -340,18 +344,23 @@ static void on_sweep(evutil_socket_t fd, short events, void *userdata)
 
 	(void)fd;
 	(void)events;
-	if (writer->full || atomic_load(&writer->store->damaged))
+	if (atomic_load(&writer->store->damaged))
 		return;
+	if (writer->full) {
+		writer_sweep_in(writer, WRITER_RETRY_USEC);
+		return;
+	}
 	r = db_run(&writer->db, "BEGIN IMMEDIATE", "");
 	if (r >= 0)
 		r = sweep_step(&writer->db, clock_wall_usec(), &next);
 	(void)stopwatch_operation(&writer->store->stopwatch, "sweep", begun);
 	if (r < 0 || commit(writer) < 0) {
 		batch_aborted(writer, NULL);
+		writer_sweep_in(writer, WRITER_RETRY_USEC);
 		return;
 	}
 	if (next >= 0)
-		arm(writer->sweep, next);
+		writer_sweep_in(writer, next);
 	arm(writer->idle, WRITER_IDLE_USEC);
 }
 

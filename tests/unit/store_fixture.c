@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/unit/store_fixture.h"
 
+#include "daemon/clock.h"
+
 #include <dirent.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -118,13 +120,44 @@ void fixture_init(struct fixture *f, struct store_request *request)
 	store_request_init(request, f->loop, on_done, f->loop);
 }
 
-int fixture_wait(struct fixture *f, struct store_request *request)
+static void keep_answer(struct fixture *f, struct store_request *request)
 {
-	ck_assert_int_eq(loop_run(f->loop), 0);
 	f->answers = realloc(f->answers, (f->n_answers + 1) * sizeof(*f->answers));
 	ck_assert_ptr_nonnull(f->answers);
 	f->answers[f->n_answers++] = arena_take(&request->arena);
+}
+
+int fixture_wait(struct fixture *f, struct store_request *request)
+{
+	ck_assert_int_eq(loop_run(f->loop), 0);
+	keep_answer(f, request);
 	return request->result;
+}
+
+static void on_one_done(struct store_request *request)
+{
+	struct fixture *f = request->userdata;
+
+	f->ended[f->n_ended++] = request;
+	if (--f->n_begun == 0)
+		loop_stop(f->loop);
+}
+
+void fixture_begin(struct fixture *f, struct store_request *request)
+{
+	if (f->n_begun++ == 0)
+		f->n_ended = 0;
+	ck_assert_int_le(f->n_begun + f->n_ended, FIXTURE_BEGUN_MAX);
+	store_request_init(request, f->loop, on_one_done, f);
+}
+
+void fixture_wait_all(struct fixture *f)
+{
+	ck_assert_int_eq(loop_run(f->loop), 0);
+	for (int i = 0; i < f->n_ended; i++) {
+		ck_assert_msg(f->ended[i]->result == 0, "%s", f->ended[i]->fault.message);
+		keep_answer(f, f->ended[i]);
+	}
 }
 
 int submit_op(struct fixture *f, struct experiment_submit *op, const char *format, ...)
@@ -291,4 +324,52 @@ bool folder_holds(struct fixture *f, const char *text)
 	}
 	closedir(folder);
 	return found;
+}
+
+static void on_hold(struct message *message)
+{
+	struct hold *hold = (struct hold *)message;
+
+	while (sem_wait(&hold->released) < 0)
+		;
+}
+
+void hold_begin(struct hold *hold, struct loop *loop)
+{
+	*hold = (struct hold){ .message = { .deliver = on_hold } };
+	ck_assert_int_eq(sem_init(&hold->released, 0, 0), 0);
+	loop_post(loop, &hold->message);
+}
+
+void hold_end(struct hold *hold)
+{
+	ck_assert_int_eq(sem_post(&hold->released), 0);
+}
+
+static void on_pass(struct message *message)
+{
+	hold_end((struct hold *)message);
+}
+
+void fixture_pass(struct loop *loop)
+{
+	struct hold pass = { .message = { .deliver = on_pass } };
+
+	ck_assert_int_eq(sem_init(&pass.released, 0, 0), 0);
+	loop_post(loop, &pass.message);
+	while (sem_wait(&pass.released) < 0)
+		;
+}
+
+void fixture_await(struct fixture *f, const char *sql, int64_t value)
+{
+	int64_t deadline = clock_monotonic_usec() + 50 * USEC_PER_SEC;
+	struct user_ensure turn = { .uid = UID };
+
+	while (look_int(f, sql) != value) {
+		ck_assert_msg(clock_monotonic_usec() < deadline, "%s is never %lld", sql,
+			      (long long)value);
+		/* A turn of the writer, that others get too. */
+		CALL_OK(f, store_user_ensure, &turn);
+	}
 }

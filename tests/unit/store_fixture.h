@@ -6,6 +6,7 @@
 #pragma once
 
 #include <check.h>
+#include <semaphore.h>
 #include <sqlite3.h>
 #include <stdbool.h>
 
@@ -18,6 +19,8 @@
 
 #define UID 1000
 
+#define FIXTURE_BEGUN_MAX 4
+
 struct fixture {
 	char dir[64];
 	struct loop *loop;
@@ -25,6 +28,9 @@ struct fixture {
 	struct arena arena; // of requests
 	struct arena *answers; // of finished operations: they live as long as the fixture
 	size_t n_answers;
+	int n_begun; // requests of fixture_begin() that are not answered
+	struct store_request *ended[FIXTURE_BEGUN_MAX]; // the others, in the order of the answers
+	int n_ended;
 	int full_reports; // calls of storage_full
 	bool full;
 };
@@ -52,6 +58,10 @@ int fixture_wait(struct fixture *f, struct store_request *request);
 		ck_assert_msg(result_ == 0, "%s: %s", #function, (op)->request.fault.message);  \
 	} while (0)
 
+/* Several at once: begin each, post it, then wait for all. */
+void fixture_begin(struct fixture *f, struct store_request *request);
+void fixture_wait_all(struct fixture *f);
+
 extern const struct scope own; // UID's
 
 /* RunExperiment with the JSON; the answer lives as long as the fixture. */
@@ -66,6 +76,19 @@ int64_t answer(struct fixture *f, const struct run_spec *spec, int64_t row_id, i
 	       const char *text);
 void rate(struct fixture *f, const struct run_spec *spec, int64_t response_id, int64_t epoch,
 	  size_t measure, int value, bool complete);
+
+/* Keeps a loop of the store busy until it is released: what is posted meanwhile waits. */
+struct hold {
+	struct message message;
+	sem_t released;
+};
+void hold_begin(struct hold *hold, struct loop *loop);
+void hold_end(struct hold *hold);
+/* Returns once the loop has handled what was posted to it before. */
+void fixture_pass(struct loop *loop);
+
+/* Waits until the store, left to itself, makes the SQL answer this. */
+void fixture_await(struct fixture *f, const char *sql, int64_t value);
 
 /* A connection beside the store's, to look at the file. */
 sqlite3 *look(struct fixture *f);

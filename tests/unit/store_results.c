@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Aggregates of many responses: taken in steps, in bounded memory. */
 #include <math.h>
-#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -91,46 +90,24 @@ START_TEST(many_responses)
 }
 END_TEST
 
-static bool large_done;
-
-static void on_large(struct store_request *request)
-{
-	ck_assert_int_eq(request->result, 0);
-	large_done = true;
-	loop_stop(f.loop);
-}
-
-static sem_t both_posted;
-
-static void hold_thread(struct message *message)
-{
-	(void)message;
-	while (sem_wait(&both_posted) < 0)
-		;
-}
-
 /* Another scan that was posted behind it does not wait for all of it. */
 START_TEST(others_get_a_turn)
 {
 	struct results_compute walk = { .experiment_id = prepare() };
 	struct responses_list list = { .scope = own };
-	struct message hold = { .deliver = hold_thread };
+	struct hold hold;
 
-	ck_assert_int_eq(sem_init(&both_posted, 0, 0), 0);
-	loop_post(f.store->readers[1].loop, &hold);
-	store_request_init(&walk.request, f.loop, on_large, NULL);
+	hold_begin(&hold, f.store->readers[1].loop);
+	fixture_begin(&f, &walk.request);
 	store_results_compute(f.store, &walk);
 	list.arguments = record(&f, &ellu_list_responses_request_type,
 				"{\"experiment\": {\"id\": 1}, \"limit\": 1, \"epoch\": 2}");
-	fixture_init(&f, &list.request);
+	fixture_begin(&f, &list.request);
 	store_responses_list(f.store, &list);
-	ck_assert_int_eq(sem_post(&both_posted), 0);
-	ck_assert_int_eq(fixture_wait(&f, &list.request), 0);
-	ck_assert(!large_done);
-	ck_assert_int_eq(loop_run(f.loop), 0);
-	ck_assert(large_done);
+	hold_end(&hold);
+	fixture_wait_all(&f);
+	ck_assert_ptr_eq(f.ended[0], &list.request);
 	ck_assert_int_eq(walk.ret_results->responses, N_RESPONSES);
-	store_request_done(&walk.request);
 	fixture_close(&f);
 }
 END_TEST

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "daemon/store/store_internal.h"
 #include "tests/unit/store_fixture.h"
 #include "tests/unit/suite.h"
 
@@ -110,9 +110,7 @@ START_TEST(unfinished_uploads_are_swept)
 	add(&part, "\"variables\": [{\"a\": 1}, {\"a\": 2}], \"upload_id\": \"u\"");
 	fixture_stop(&f);
 	fixture_start(&f);
-	for (int i = 0; i < 500 && look_int(&f, "SELECT count(*) FROM template_variables") > 0; i++)
-		usleep(5000);
-	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM template_variables"), 0);
+	fixture_await(&f, "SELECT count(*) FROM template_variables", 0);
 	/* Its second half alone is never committed. */
 	ck_assert_int_eq(add(&part, "\"variables\": [{\"a\": 3}], \"upload_id\": \"u\", \"commit\": true"),
 			 ELLU_E_CONFLICT);
@@ -154,6 +152,78 @@ START_TEST(clearing_keeps_what_is_pinned)
 }
 END_TEST
 
+static void clear_rows(void)
+{
+	struct collection_clear clear = { .scope = own, .ref = ref_of("C") };
+
+	CALL_OK(&f, store_collection_clear, &clear);
+}
+
+static void add_thousand(const char *more)
+{
+	struct rows_add add_op = { .scope = own };
+	char *rows = malloc(1000 * 16), *at = rows;
+
+	for (int i = 0; i < 1000; i++)
+		at += sprintf(at, "%s{\"a\":%d}", i ? "," : "", i);
+	add_op.arguments = record(&f, &ellu_add_template_variables_request_type,
+				  "{\"collection\": {\"name\": \"C\"}, \"variables\": [%s]%s}", rows,
+				  more);
+	CALL_OK(&f, store_rows_add, &add_op);
+	free(rows);
+}
+
+/* Each in a batch of its own: one that a run is pinned to, one upload, and a large one. */
+START_TEST(cleared_rows_are_swept)
+{
+	struct collection_create op = { 0 };
+	struct rows_add more = { 0 };
+
+	fixture_open(&f);
+	create(&op, "{\"name\": \"C\"}");
+	add_thousand("");
+	clear_rows();
+	fixture_await(&f, "SELECT count(*) FROM row_batches", 0);
+	add(&more, "\"variables\": [{\"a\": 1}, {\"a\": 2}]");
+	submit(&f, "{\"name\": \"X\", \"prompt_template\": {\"content\": {\"name\": \"T\","
+		   " \"messages\": [{\"role\": \"user\", \"content\": \"{{a}}\"}]}},"
+		   " \"collection\": {\"ref\": {\"name\": \"C\"}}}");
+	add_thousand("");
+	add_thousand(", \"upload_id\": \"u\"");
+	add_thousand(", \"upload_id\": \"u\", \"commit\": true");
+	clear_rows();
+	add(&more, "\"variables\": [{\"a\": 3}]");
+	fixture_await(&f, "SELECT count(*) FROM template_variables", 3);
+	fixture_await(&f, "SELECT count(*) FROM row_batches", 2);
+	ck_assert_str_eq(list("")->items[0]->input_values, "{\"a\":3}");
+	/* The upload's id is free again. */
+	add_thousand(", \"upload_id\": \"u\", \"commit\": true");
+	ck_assert_int_eq(look_int(&f, "SELECT variables_count FROM collections"), 1001);
+	fixture_close(&f);
+}
+END_TEST
+
+/* Cleared, and the daemon ended before it came to sweep. */
+START_TEST(sweeping_goes_on_after_a_start)
+{
+	struct collection_create op = { 0 };
+	sqlite3 *db;
+
+	fixture_open(&f);
+	create(&op, "{\"name\": \"C\"}");
+	add_thousand("");
+	add_thousand("");
+	fixture_stop(&f);
+	db = look(&f);
+	ck_assert_int_eq(sqlite3_exec(db, "UPDATE collections SET first_sequence = last_sequence,"
+					  " variables_count = 0", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	fixture_start(&f);
+	fixture_await(&f, "SELECT count(*) FROM template_variables", 0);
+	fixture_close(&f);
+}
+END_TEST
+
 START_TEST(read_only_refuses_writes)
 {
 	struct collection_create op = { 0 };
@@ -165,6 +235,70 @@ START_TEST(read_only_refuses_writes)
 	clear.ref = ref_of("C");
 	ck_assert_int_eq(CALL(&f, store_collection_clear, &clear), ELLU_E_READ_ONLY);
 	ck_assert_int_eq(add(&more, "\"variables\": [{\"a\": 1}]"), ELLU_E_READ_ONLY);
+	fixture_close(&f);
+}
+END_TEST
+
+static int add_keys(int n)
+{
+	struct rows_add op = { 0 };
+	char *rest = malloc((size_t)n * 20 + 100), *at = rest;
+
+	at += sprintf(at, "\"variables\": [{\"k0\": 0");
+	for (int i = 1; i < n; i++)
+		at += sprintf(at, "%s\"k%d\":0", i % 100 ? "," : "},{", i);
+	strcpy(at, "}]");
+	n = add(&op, rest);
+	free(rest);
+	return n;
+}
+
+START_TEST(too_many_keys)
+{
+	struct collection_create op = { 0 };
+	struct rows_add other = { 0 };
+
+	fixture_open(&f);
+	create(&op, "{\"name\": \"C\"}");
+	ck_assert_int_eq(add_keys(1001), ELLU_E_INVALID_PARAMETER);
+	ck_assert_int_eq(add_keys(1000), 0);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM collection_columns"), 1000);
+	ck_assert_int_eq(look_int(&f, "SELECT max(position) FROM collection_columns"), 999);
+	ck_assert_int_eq(add(&other, "\"variables\": [{\"one more\": 1}]"), ELLU_E_INVALID_PARAMETER);
+	fixture_close(&f);
+}
+END_TEST
+
+/* A submission finds the rows to be the collection's, and another client's rows come in between. */
+START_TEST(rows_that_change_under_a_submission)
+{
+	static const char request[] =
+		"{\"name\": \"X\", \"update_existing\": true, \"prompt_template\": {\"content\":"
+		" {\"name\": \"T\", \"messages\": [{\"role\": \"user\", \"content\": \"{{a}}\"}]}},"
+		" \"collection\": {\"content\": {\"name\": \"C\", \"variables\": [{\"a\": 1}]}}}";
+	struct collection_create op = { 0 };
+	struct rows_add more = { .scope = own };
+	struct experiment_submit again = { 0 };
+	struct hold hold;
+
+	fixture_open(&f);
+	create(&op, "{\"name\": \"C\", \"variables\": [{\"a\": 1}]}");
+	hold_begin(&hold, f.store->writer.loop);
+	more.arguments = record(&f, &ellu_add_template_variables_request_type,
+				"{\"collection\": {\"name\": \"C\"}, \"variables\": [{\"a\": 2}]}");
+	fixture_begin(&f, &more.request);
+	store_rows_add(f.store, &more);
+	again.submit.scope = own;
+	again.arguments = record(&f, &ellu_run_experiment_request_type, "%s", request);
+	fixture_begin(&f, &again.submit.request);
+	store_experiment_submit(f.store, &again.submit);
+	fixture_pass(f.store->readers[1].loop);
+	hold_end(&hold);
+	fixture_wait_all(&f);
+	ck_assert_int_eq(more.ret_reply->variables_count, 2);
+	ck_assert_uint_eq(again.ret_n_notes, 1);
+	ck_assert_str_eq(again.ret_notes[0], "collection 'C': 2 rows replaced by 1");
+	ck_assert_int_eq(again.submit.ret_task->progress->total_responses, 1);
 	fixture_close(&f);
 }
 END_TEST
@@ -225,5 +359,7 @@ int main(void)
 {
 	return RUN_TESTS(columns_follow_keys, uploads_become_visible_as_a_whole,
 			 unfinished_uploads_are_swept, clearing_keeps_what_is_pinned,
+			 cleared_rows_are_swept, sweeping_goes_on_after_a_start,
+			 too_many_keys, rows_that_change_under_a_submission,
 			 read_only_refuses_writes, ten_thousand_rows);
 }
