@@ -285,6 +285,13 @@ static void on_storage_full(void *userdata, bool full)
 	queue_storage_full(daemon->service.queue, full);
 }
 
+static void on_events_added(void *userdata, int64_t number)
+{
+	struct daemon *daemon = userdata;
+
+	queue_events_added(daemon->service.queue, number);
+}
+
 static int start_store(struct daemon *daemon, struct fault *fault)
 {
 	const struct store_options options = {
@@ -292,6 +299,7 @@ static int start_store(struct daemon *daemon, struct fault *fault)
 		.system = daemon->config.system,
 		.reply_to = daemon->loop,
 		.storage_full = on_storage_full,
+		.events_added = on_events_added,
 		.userdata = daemon,
 	};
 

@@ -41,6 +41,7 @@ struct live_task *live_task_remove(struct live_tasks *tasks, struct live_task *t
 	struct live_task **link = bucket_of(tasks, task->id);
 
 	live_task_detach_watches(task);
+	monitors_forget(task);
 	while (*link != task)
 		link = &(*link)->next;
 	*link = task->next;

@@ -7,6 +7,7 @@
 
 #include <event2/event.h>
 
+#include "daemon/queue/monitor.h"
 #include "daemon/queue/queue.h"
 #include "daemon/queue/schedule.h"
 #include "proto/arena.h"
@@ -36,6 +37,9 @@ struct live_task {
 	struct event *limit_timer;
 	struct arena progress_arena;
 	struct ellu_progress *progress; // NULL: none yet
+	struct live_task *moved_next; // monitors::moved
+	struct live_task **moved_link;
+	int64_t n_moves; // monitors::n_moves when its progress moved last
 	struct watch *watches; // those that are caught up or will be
 };
 
@@ -60,6 +64,7 @@ void live_task_set_progress(struct live_task *task, const struct ellu_progress *
 struct task_news {
 	int64_t first_sequence; // the first that this covers
 	struct ellu_task_event event; // its sequence is the last that this covers
+	int64_t last_number; // of its events, which follow each other; 0: not known
 	bool terminal;
 };
 
@@ -67,12 +72,15 @@ struct task_news {
 void live_task_publish(struct live_task *task, const struct task_news *news);
 /* Progress or a hold of the moment: to each watch at its own pace. */
 void live_task_publish_progress(struct live_task *task);
+/* The progress as an event, as of now. */
+struct ellu_task_event live_task_progress_event(const struct live_task *task);
 /* Takes the watches off a task that goes; they read the rest from the store. */
 void live_task_detach_watches(struct live_task *task);
 
 /* ---- The watches' view of the queue (queue.c) ---- */
 
 struct live_tasks *queue_tasks(struct queue *queue);
+struct monitors *queue_monitors(struct queue *queue);
 struct store *queue_store(struct queue *queue);
 struct loop *queue_loop(struct queue *queue);
 void queue_count_watch(struct queue *queue, int change);

@@ -17,6 +17,11 @@ struct live_tasks *queue_tasks(struct queue *queue)
 	return &queue->tasks;
 }
 
+struct monitors *queue_monitors(struct queue *queue)
+{
+	return &queue->monitors;
+}
+
 struct store *queue_store(struct queue *queue)
 {
 	return queue->options.store;
@@ -223,6 +228,11 @@ void queue_storage_full(struct queue *queue, bool full)
 			  "there is room on the disk again: tasks go on");
 	live_tasks_each(&queue->tasks, show_hold);
 	queue_claim_next(queue);
+}
+
+void queue_events_added(struct queue *queue, int64_t number)
+{
+	monitors_notice(&queue->monitors, number);
 }
 
 /* ---- Start and stop ---- */

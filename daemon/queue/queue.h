@@ -50,6 +50,8 @@ void queue_hurry(struct queue *queue);
 
 /* What the store says about the disk; running tasks show the hold `storage`. */
 void queue_storage_full(struct queue *queue, bool full);
+/* What the store says about tasks' histories: there are events up to this number. */
+void queue_events_added(struct queue *queue, int64_t number);
 
 /* Stops claiming and gives back what runs, but goes on serving; `done` is called once nothing runs
  * (perhaps at once), or with `undone` when claiming began again before that. */

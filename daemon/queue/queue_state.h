@@ -11,6 +11,7 @@ struct queue {
 	struct queue_options options;
 	struct schedule *schedule;
 	struct live_tasks tasks;
+	struct monitors monitors;
 	struct work *work;
 	int64_t n_watches;
 	int64_t n_outstanding; // operations with the store that end in a callback here

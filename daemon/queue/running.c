@@ -308,7 +308,7 @@ static void on_logged(struct store_request *request)
 	struct queue *queue = append->queue;
 	struct live_task *task = live_task_find(queue_tasks(queue), append->op.task_id);
 
-	if (task && append->op.ret_first_sequence) {
+	if (task && request->result == 0 && append->op.ret_first_sequence) {
 		struct task_news news = { .first_sequence = append->op.ret_first_sequence };
 
 		news.event = (struct ellu_task_event)ELLU_RECORD(struct ellu_task_event);
@@ -319,6 +319,7 @@ static void on_logged(struct store_request *request)
 		news.event.logs_delta =
 			arena_printf(&append->op.request.arena, "%s\n", append->line);
 		news.event.at = append->op.ret_at;
+		news.last_number = request->last_event;
 		live_task_publish(task, &news);
 	}
 	store_request_done(request);

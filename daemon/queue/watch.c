@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/clock.h"
+#include "daemon/queue/event_rows.h"
 #include "daemon/queue/live_task.h"
 #include "daemon/queue/running.h"
 #include "proto/limits.h"
@@ -71,50 +72,11 @@ static void deliver(struct watch *watch, const struct ellu_task_event *event, bo
 
 /* ---- Reading what was missed ---- */
 
-static bool goes_with(const struct task_event_row *row, const struct task_event_row *next)
+/* The hold of the moment, which the store does not know. */
+static void overlay_hold(struct watch *watch, struct ellu_task_event *event)
 {
-	bool same_hold = row->hold && next->hold ? strcmp(row->hold, next->hold) == 0 :
-						   row->hold == next->hold;
-
-	return next->line && next->status == row->status && same_hold;
-}
-
-/* A run of log lines under one status, or one change of status, as one event. */
-static size_t gather_event(struct watch *watch, size_t first, struct ellu_task_event *event)
-{
-	const struct task_events_page *page = &watch->page;
-	const struct task_event_row *row = &page->ret_rows[first];
-	size_t end = first, size = 1;
-	char *text, *at;
-
-	*event = (struct ellu_task_event)ELLU_RECORD(struct ellu_task_event);
-	event->task_id = watch->options.task_id;
-	event->status = task_status_name(row->status);
-	event->at = row->at;
-	event->sequence = row->sequence;
-	event->hold = row->hold;
-	if (!row->line)
-		return first + 1;
-	while (end < page->ret_n_rows && goes_with(row, &page->ret_rows[end]))
-		size += strlen(page->ret_rows[end++].line) + 1;
-	text = at = arena_alloc(&watch->page.request.arena, size);
-	for (size_t i = first; text && i < end; i++) {
-		at = stpcpy(at, page->ret_rows[i].line);
-		*at++ = '\n';
-	}
-	event->logs_delta = text;
-	event->sequence = page->ret_rows[end - 1].sequence;
-	return end;
-}
-
-static void add_state(struct watch *watch, struct ellu_task_event *event)
-{
-	const struct ellu_task *task = watch->page.ret_task;
-
-	event->progress = task->progress;
-	event->error = task->error;
-	event->result = task->result;
-	event->hold = watch->task ? watch->task->hold : task->hold;
+	if (watch->task)
+		event->hold = watch->task->hold;
 }
 
 /* Delivers a page. The watch may be paused (or freed: `page` keeps the memory) on the way. */
@@ -126,11 +88,18 @@ static void deliver_rows(struct watch *watch)
 		struct ellu_task_event event;
 		bool last, terminal;
 
-		i = gather_event(watch, i, &event);
+		i = event_rows_gather(&watch->page.request.arena, watch->page.ret_rows,
+				      watch->page.ret_n_rows, i, &event);
+		if (!i) {
+			(void)fault_oom(&watch->page.request.fault);
+			watch->ended = true;
+			watch->options.failed(watch->options.userdata, &watch->page.request.fault);
+			return;
+		}
 		last = event.sequence == watch->page.ret_last_sequence;
 		terminal = last && task_status_is_terminal(task_status_from_name(event.status));
 		if (last)
-			add_state(watch, &event);
+			overlay_hold(watch, &event);
 		deliver(watch, &event, terminal);
 	}
 }
@@ -143,8 +112,10 @@ static void deliver_present(struct watch *watch)
 	event.task_id = task->id;
 	event.sequence = watch->page.ret_last_sequence;
 	event.status = task->status;
+	event.hold = task->hold;
 	event.at = clock_wall_usec();
-	add_state(watch, &event);
+	event_add_outcome(&event, task);
+	overlay_hold(watch, &event);
 	deliver(watch, &event, task_status_is_terminal(task_status_from_name(task->status)));
 }
 
@@ -217,8 +188,7 @@ static void start_reading(struct watch *watch)
 static void on_timer(evutil_socket_t fd, short events, void *userdata)
 {
 	struct watch *watch = userdata;
-	struct live_task *task = watch->task;
-	struct ellu_task_event event = ELLU_RECORD(struct ellu_task_event);
+	struct ellu_task_event event;
 
 	(void)fd;
 	(void)events;
@@ -228,13 +198,22 @@ static void on_timer(evutil_socket_t fd, short events, void *userdata)
 		start_reading(watch);
 		return;
 	}
-	event.task_id = task->id;
+	event = live_task_progress_event(watch->task);
 	event.sequence = watch->cursor;
+	deliver(watch, &event, /* terminal= */ false);
+}
+
+struct ellu_task_event live_task_progress_event(const struct live_task *task)
+{
+	struct ellu_task_event event = ELLU_RECORD(struct ellu_task_event);
+
+	event.task_id = task->id;
+	event.sequence = task->sequence;
 	event.status = task_status_name(task->status);
 	event.hold = task->hold;
 	event.progress = task->progress;
 	event.at = clock_wall_usec();
-	deliver(watch, &event, /* terminal= */ false);
+	return event;
 }
 
 static void plan_progress(struct watch *watch)
@@ -257,6 +236,7 @@ void live_task_publish_progress(struct live_task *task)
 	for (struct watch *watch = task->watches; watch; watch = watch->next)
 		if (watch->caught_up && !watch->paused)
 			plan_progress(watch);
+	monitors_progress(queue_monitors(task->queue), task);
 }
 
 void live_task_publish(struct live_task *task, const struct task_news *news)
@@ -275,6 +255,7 @@ void live_task_publish(struct live_task *task, const struct task_news *news)
 			deliver(watch, &news->event, news->terminal);
 		watch = next;
 	}
+	monitors_publish(queue_monitors(task->queue), task, news);
 }
 
 void live_task_detach_watches(struct live_task *task)

@@ -37,15 +37,6 @@ static int recover_tasks(struct tx *tx)
 	return r;
 }
 
-/* The numbers of events go on where they were. */
-static int recover_event_number(struct store *store, struct db *db)
-{
-	return db_int(db, &store->writer.event_number,
-		      "UPDATE daemon SET event_number = max(event_number,"
-		      " coalesce((SELECT max(number) FROM task_events), 0)) RETURNING event_number",
-		      "");
-}
-
 static int is_used(void *userdata, const char *name)
 {
 	int64_t one;
@@ -70,7 +61,7 @@ int recover(struct store *store, struct db *db)
 	if (r >= 0)
 		r = db_int(db, &store->instance, "SELECT instance FROM daemon", "");
 	if (r >= 0)
-		r = recover_event_number(store, db);
+		r = event_number_last(db, &store->writer.event_number);
 	if (r >= 0)
 		r = recover_tasks(&tx);
 	arena_done(&arena);

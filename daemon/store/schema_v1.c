@@ -15,7 +15,7 @@ static const char resources[] =
 	"CREATE TABLE daemon ("
 	" id INTEGER PRIMARY KEY CHECK (id = 1),"
 	" instance INTEGER NOT NULL,"
-	" event_number INTEGER NOT NULL" // at least that of any event that was deleted
+	" event_number INTEGER NOT NULL" // the highest of events that were deleted
 	") STRICT;"
 	"INSERT INTO daemon VALUES (1, 0, 0);"
 
@@ -314,6 +314,8 @@ static const char tasks[] =
 	") STRICT;"
 	"CREATE INDEX tasks_by_project ON tasks (project_id);"
 	"CREATE INDEX tasks_by_status ON tasks (status);"
+	"CREATE INDEX tasks_unfinished ON tasks (owner_uid, id) WHERE finished_at IS NULL;"
+	"CREATE INDEX tasks_ended ON tasks (last_event) WHERE finished_at IS NOT NULL;"
 	/* At most one live task an experiment. */
 	"CREATE UNIQUE INDEX tasks_live ON tasks (experiment_id)"
 	" WHERE status IN ('PENDING', 'STARTED');"
@@ -331,6 +333,10 @@ static const char tasks[] =
 	" line TEXT," // NULL: a change of status or hold
 	" PRIMARY KEY (task_id, sequence)"
 	") STRICT, WITHOUT ROWID;"
-	"CREATE INDEX task_events_by_owner ON task_events (owner_uid, number);";
+	"CREATE INDEX task_events_by_owner ON task_events (owner_uid, number);"
+	/* Numbers are never given again. */
+	"CREATE TRIGGER task_events_deleted AFTER DELETE ON task_events BEGIN"
+	" UPDATE daemon SET event_number = OLD.number WHERE event_number < OLD.number;"
+	"END;";
 
 const char *const schema_v1[] = { resources, runs, tasks, NULL };

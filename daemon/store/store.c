@@ -75,6 +75,25 @@ void store_set_full(struct store *store, bool full)
 		loop_post(store->options.reply_to, &store->full_notice.message);
 }
 
+static void on_event_notice(struct message *message)
+{
+	struct event_notice *notice = (struct event_notice *)message;
+	struct store *store =
+		(struct store *)((char *)notice - offsetof(struct store, event_notice));
+
+	atomic_store(&notice->posted, false);
+	store->options.events_added(store->options.userdata, atomic_load(&notice->number));
+}
+
+void store_tell_events(struct store *store, int64_t number)
+{
+	struct event_notice *notice = &store->event_notice;
+
+	atomic_store(&notice->number, number);
+	if (store->options.events_added && !atomic_exchange(&notice->posted, true))
+		loop_post(store->options.reply_to, &notice->message);
+}
+
 /* With the mode it keeps; SQLite's other files take theirs from it. */
 static int make_database_file(const char *path, struct fault *fault)
 {
@@ -150,6 +169,7 @@ int store_open(const struct store_options *options, struct store **ret_store, st
 	store->lock_fd = -1;
 	store->secrets.folder_fd = -1;
 	store->full_notice.message.deliver = on_full_notice;
+	store->event_notice.message.deliver = on_event_notice;
 	if (sqlite3_libversion_number() < SQLITE_WITHOUT_WAL_DEFECT)
 		log_debug("store: SQLite %s; only one connection writes and checkpoints",
 			  sqlite3_libversion());

@@ -66,9 +66,11 @@ struct scope {
 struct store_options {
 	const char *state_dir; // made with mode 0700 when missing
 	bool system; // a system daemon: references to keys are for administrators
-	/* Called on `reply_to` when the disk got full, and when there is room again. */
-	struct loop *reply_to;
+	struct loop *reply_to; // whose thread the callbacks are on
+	/* The disk got full, or there is room again. */
 	void (*storage_full)(void *userdata, bool full);
+	/* There are events up to `number`; those who added them have been answered. Or NULL. */
+	void (*events_added)(void *userdata, int64_t number);
 	void *userdata;
 };
 

@@ -73,6 +73,13 @@ struct full_notice {
 	bool reported; // on the owner's thread
 };
 
+/* Tells the owner of the store how far events go. */
+struct event_notice {
+	struct message message;
+	atomic_bool posted;
+	atomic_int_fast64_t number; // committed
+};
+
 struct store {
 	struct store_options options; // strings are the store's own
 	char *database_path;
@@ -82,6 +89,7 @@ struct store {
 	struct writer writer;
 	struct reader readers[2]; // points and pages; long scans
 	struct full_notice full_notice;
+	struct event_notice event_notice;
 	atomic_bool full;
 	atomic_bool damaged;
 	atomic_int_fast64_t commits;
@@ -93,4 +101,6 @@ int store_damaged_fault(struct store *store, struct fault *fault);
 /* From the connection's thread that saw it: nothing is written any more. */
 void store_set_damaged(struct store *store, const struct db *db);
 void store_set_full(struct store *store, bool full);
+/* After the commit, and the answers to those who added them. */
+void store_tell_events(struct store *store, int64_t number);
 int64_t store_free_bytes(const struct store *store); // -1 when it cannot be had

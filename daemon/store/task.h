@@ -18,6 +18,9 @@ int task_progress(struct tx *tx, int64_t experiment_id, const struct ellu_progre
 int task_event_add(struct tx *tx, int64_t task_id, const char *status, const char *line,
 		   int64_t *ret_sequence);
 
+/* The last number that was ever given, whether its event is still there or not. */
+int event_number_last(struct db *db, int64_t *ret_number);
+
 /* PENDING to STARTED: 1, 0 when it was not PENDING (any more). */
 int task_start(struct tx *tx, int64_t task_id, int64_t *ret_attempt);
 

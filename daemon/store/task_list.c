@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tasks in pages, and their histories. */
+/* Tasks in pages, and their logs. */
 #include <errno.h>
 #include <string.h>
 
@@ -154,41 +154,6 @@ static int task_logs_list_run(struct tx *tx, struct store_request *request)
 void store_task_logs_list(struct store *store, struct task_logs_list *op)
 {
 	tx_post(store, &op->request, STORE_POINT, task_logs_list_run);
-}
-
-static int task_events_page_run(struct tx *tx, struct store_request *request)
-{
-	struct task_events_page *op = (struct task_events_page *)request;
-	struct task_event_row *rows;
-	QUERY q = NULL;
-	int r;
-
-	r = task_load(tx, op->task_id, &op->ret_task);
-	if (r < 0)
-		return r;
-	rows = tx_array(tx, PAGE_MAX, sizeof(*rows));
-	if (!rows)
-		return -ENOMEM;
-	op->ret_last_sequence = op->ret_task->sequence;
-	op->ret_rows = rows;
-	op->ret_n_rows = 0;
-	r = db_query(tx->db, &q, "SELECT sequence, at, status, hold, line FROM task_events"
-				 " WHERE task_id = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3",
-		     "iib", op->task_id, op->after_sequence, PAGE_MAX);
-	while (r >= 0 && (r = db_next(tx->db, q)) > 0)
-		rows[op->ret_n_rows++] = (struct task_event_row){
-			.sequence = column_int(q, 0),
-			.at = column_int(q, 1),
-			.status = task_status_from_name(column_peek(q, 2)),
-			.hold = tx_text(tx, q, 3),
-			.line = tx_text(tx, q, 4),
-		};
-	return r;
-}
-
-void store_task_events_page(struct store *store, struct task_events_page *op)
-{
-	tx_post(store, &op->request, STORE_POINT, task_events_page_run);
 }
 
 static int tasks_pending_page_run(struct tx *tx, struct store_request *request)

@@ -101,27 +101,6 @@ struct task_logs_list {
 };
 void store_task_logs_list(struct store *store, struct task_logs_list *op);
 
-/* One entry of a task's history. */
-struct task_event_row {
-	int64_t sequence;
-	int64_t at;
-	enum task_status status; // after this event
-	const char *hold; // after this event; NULL: none
-	const char *line; // NULL: a change of status or hold
-};
-
-/* What came after `after_sequence`, ascending, at most PAGE_MAX entries. */
-struct task_events_page {
-	struct store_request request;
-	int64_t task_id;
-	int64_t after_sequence;
-	const struct task_event_row *ret_rows;
-	size_t ret_n_rows;
-	int64_t ret_last_sequence; // of the task, at this instant
-	const struct ellu_task *ret_task;
-};
-void store_task_events_page(struct store *store, struct task_events_page *op);
-
 /* PENDING tasks by id, for the queue at start. */
 struct pending_task {
 	int64_t id;

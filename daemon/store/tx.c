@@ -76,6 +76,8 @@ void tx_result(struct store_request *request, struct db *db, int r)
 {
 	struct fault *fault = &request->fault;
 
+	if (r < 0)
+		request->first_event = request->last_event = 0;
 	if (r >= 0)
 		r = 0;
 	else if (r <= ELLU_E_INTERFACE_NOT_FOUND)

@@ -45,15 +45,21 @@ void writer_take(struct writer *writer, struct store_request *request)
 	writer->urgent = writer->urgent || request->lane == STORE_WRITE;
 }
 
-static void reply_all(struct store_request *batch)
+static void reply_all(struct store *store, struct store_request *batch)
 {
+	int64_t last_event = 0;
+
 	while (batch) {
 		/* Its owner may free it from now on. */
 		struct store_request *next = batch->next;
 
+		if (batch->last_event)
+			last_event = batch->last_event;
 		tx_reply(batch);
 		batch = next;
 	}
+	if (last_event)
+		store_tell_events(store, last_event);
 }
 
 static void refuse(struct writer *writer, struct store_request *request)
@@ -127,7 +133,7 @@ static void batch_aborted(struct writer *writer, struct store_request *batch)
 	} else {
 		for (struct store_request *request = batch; request; request = request->next)
 			tx_result(request, &writer->db, -EIO);
-		reply_all(batch);
+		reply_all(writer->store, batch);
 	}
 	db_forgive(&writer->db);
 }
@@ -203,7 +209,7 @@ static void run_batch(struct writer *writer)
 	}
 	if (batch)
 		set_full(writer, false);
-	reply_all(batch);
+	reply_all(writer->store, batch);
 }
 
 static void checkpoint(struct writer *writer)

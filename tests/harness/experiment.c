@@ -219,3 +219,19 @@ json_object *list_all(struct wire *wire, const char *method, const char *paramet
 	}
 	return all;
 }
+
+char *task_logs(struct wire *wire, int64_t id)
+{
+	json_object *lines = list_all(wire, "ListTaskLogs", "'id':%lld", (long long)id);
+	char *logs;
+	size_t size;
+	FILE *out = open_memstream(&logs, &size);
+
+	if (!out)
+		die("out of memory");
+	for (size_t i = 0; i < json_object_array_length(lines); i++)
+		fprintf(out, "%s\n", at_text(json_object_array_get_idx(lines, i), "line"));
+	fclose(out);
+	json_object_put(lines);
+	return logs;
+}

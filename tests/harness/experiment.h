@@ -41,6 +41,9 @@ int64_t experiment_recorded(struct wire *wire, int64_t experiment_id);
 int64_t experiment_await_recorded(struct wire *wire, int64_t task_id, int64_t experiment_id,
 				  int64_t at_least);
 
+/* A task's whole log, each line with a newline; free() it. */
+char *task_logs(struct wire *wire, int64_t id);
+
 /* All items of all pages of a listing method: a JSON array. `parameters` are the members
  * without braces, as in quoted(). */
 json_object *list_all(struct wire *wire, const char *method, const char *parameters, ...)

@@ -3,52 +3,15 @@
  * One daemon for several users: each sees and changes only what is theirs, root all. A second
  * user is a process that has become one, so root is needed.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/harness/suite.h"
-
-#define OTHER_UID 65534
+#include "tests/harness/users.h"
 
 static struct daemon *server;
-
-static const char *folder_of(const char *path)
-{
-	return text("%.*s", (int)(strrchr(path, '/') - path), path);
-}
-
-static void start_system(void)
-{
-	const char *folder;
-
-	server = daemon_start(&(struct daemon_options) {
-		.arguments = (const char *[]) { "--system", NULL } });
-	/* The way to the socket is free for all, as it is in /run. */
-	folder = folder_of(daemon_socket(server));
-	ck_assert_int_eq(chmod(folder, 0711), 0);
-	ck_assert_int_eq(chmod(folder_of(folder), 0711), 0);
-}
-
-/* Runs it as another user; it reports by its checks and by ending well. */
-static void as_other(void (*run)(struct wire *wire, int64_t id), int64_t id)
-{
-	pid_t pid = fork();
-	int status;
-
-	if (pid == 0) {
-		if (setgid(OTHER_UID) < 0 || setuid(OTHER_UID) < 0)
-			die("setuid: %s", strerror(errno));
-		run(daemon_connect(server), id);
-		exit(EXIT_SUCCESS);
-	}
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "what the other user did failed");
-}
 
 static void must(bool condition, const char *what)
 {
@@ -56,8 +19,9 @@ static void must(bool condition, const char *what)
 		die("%s", what);
 }
 
-static void see_nothing(struct wire *wire, int64_t id)
+static void see_nothing(struct wire *wire, void *userdata)
 {
+	int64_t id = *(const int64_t *)userdata;
 	static const char *const lists[] = { "ListTasks", "ListExperiments" };
 
 	for (size_t i = 0; i < 2; i++)
@@ -88,11 +52,11 @@ static void see_nothing(struct wire *wire, int64_t id)
 }
 
 /* What one user may refer to is not in another's reach by a guessed id. */
-static void use_foreign(struct wire *wire, int64_t id)
+static void use_foreign(struct wire *wire, void *userdata)
 {
 	json_object *reply;
 
-	(void)id;
+	(void)userdata;
 	wire_start(wire, "", "RunExperiment",
 		   "{'name':'thief','collection':{'ref':{'id':1}},'prompt_template':{'ref':{'id':1}},"
 		   "'llm_config':{'ref':{'name':'simulated'}}}");
@@ -101,11 +65,11 @@ static void use_foreign(struct wire *wire, int64_t id)
 }
 
 /* References are resolved by the daemon, which may read what the user may not. */
-static void use_references(struct wire *wire, int64_t id)
+static void use_references(struct wire *wire, void *userdata)
 {
 	static const char *const refs[] = { "env:HOME", "file:/etc/shadow", "credential:key" };
 
-	(void)id;
+	(void)userdata;
 	for (size_t i = 0; i < 3; i++)
 		wire_refused(wire, "org.varlink.service.PermissionDenied", "CreateLLMConfig",
 			     "{'llm_config':{'name':'r','provider':'openai','llm_model_name':'m',"
@@ -119,13 +83,13 @@ START_TEST(each_user_has_his_own)
 	json_object *task;
 	int64_t id;
 
-	start_system();
+	server = daemon_start_system();
 	wire = daemon_connect(server);
 	id = experiment_submit(wire, &(struct experiment) {
 		.rows = 5, .n_criteria = 1, .url = sim_url(sim) });
-	as_other(see_nothing, id);
-	as_other(use_foreign, id);
-	as_other(use_references, id);
+	as_other_user(server, see_nothing, &id);
+	as_other_user(server, use_foreign, &id);
+	as_other_user(server, use_references, &id);
 	/* Root sees both, and may end what the other has begun. */
 	ck_assert_uint_eq(json_object_array_length(list_all(wire, "ListTasks", "%s", "")), 2);
 	task = task_get(wire, id);

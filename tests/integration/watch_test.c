@@ -65,16 +65,7 @@ static char *read_all(struct wire *wire)
 
 static char *listed_logs(int64_t id)
 {
-	json_object *lines = list_all(daemon_connect(server), "ListTaskLogs", "'id':%lld",
-				      (long long)id);
-	char *logs;
-	size_t size;
-	FILE *out = open_memstream(&logs, &size);
-
-	for (size_t i = 0; i < json_object_array_length(lines); i++)
-		fprintf(out, "%s\n", at_text(json_object_array_get_idx(lines, i), "line"));
-	fclose(out);
-	return logs;
+	return task_logs(daemon_connect(server), id);
 }
 
 START_TEST(many_watchers)

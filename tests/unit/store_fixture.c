@@ -283,6 +283,14 @@ sqlite3 *look(struct fixture *f)
 	return db;
 }
 
+void look_run(struct fixture *f, const char *sql)
+{
+	sqlite3 *db = look(f);
+
+	ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s", sqlite3_errmsg(db));
+	sqlite3_close(db);
+}
+
 int64_t look_int(struct fixture *f, const char *sql)
 {
 	sqlite3 *db = look(f);

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "daemon/loop.h"
+#include "daemon/store/events.h"
 #include "daemon/store/resources.h"
 #include "daemon/store/runs.h"
 #include "daemon/store/store.h"
@@ -93,5 +94,6 @@ void fixture_await(struct fixture *f, const char *sql, int64_t value);
 /* A connection beside the store's, to look at the file. */
 sqlite3 *look(struct fixture *f);
 int64_t look_int(struct fixture *f, const char *sql);
+void look_run(struct fixture *f, const char *sql);
 /* True when a file below the state folder (secrets left out) holds the text. */
 bool folder_holds(struct fixture *f, const char *text);

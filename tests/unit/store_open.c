@@ -18,14 +18,6 @@ static struct fixture f;
 	" [{\"role\": \"user\", \"content\": \"{{n}}\"}]}}, \"collection\": {\"content\":"       \
 	" {\"name\": \"C\", \"variables\": [{\"n\": 1}]}}, \"criteria\": [\"A?\"]}"
 
-static void execute(const char *sql)
-{
-	sqlite3 *db = look(&f);
-
-	ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s", sqlite3_errmsg(db));
-	sqlite3_close(db);
-}
-
 static void path_of(char path[200], const char *name)
 {
 	snprintf(path, 200, "%s/%s", f.dir, name);
@@ -39,7 +31,7 @@ START_TEST(a_newer_version_is_refused_untouched)
 
 	fixture_open(&f);
 	fixture_stop(&f);
-	execute("PRAGMA user_version = 99");
+	look_run(&f, "PRAGMA user_version = 99");
 	path_of(path, "elluminate.db");
 	ck_assert_int_eq(stat(path, &before), 0);
 	ck_assert_int_eq(fixture_try_start(&f, false, &fault), ELLU_E_UNSUPPORTED);
@@ -58,9 +50,9 @@ START_TEST(what_is_no_database_of_ours)
 
 	fixture_open(&f);
 	fixture_stop(&f);
-	execute("PRAGMA application_id = 7");
+	look_run(&f, "PRAGMA application_id = 7");
 	ck_assert_int_eq(fixture_try_start(&f, false, &fault), ELLU_E_UNSUPPORTED);
-	execute("PRAGMA application_id = 1164733557; DROP INDEX tasks_by_status");
+	look_run(&f, "PRAGMA application_id = 1164733557; DROP INDEX tasks_by_status");
 	ck_assert_int_eq(fixture_try_start(&f, false, &fault), ELLU_E_STORAGE_DAMAGED);
 	path_of(path, "elluminate.db");
 	file = fopen(path, "w");

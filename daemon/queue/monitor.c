@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/queue/monitor.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+
+#include "daemon/clock.h"
+#include "daemon/queue/event_rows.h"
+#include "daemon/queue/live_task.h"
+#include "daemon/queue/running.h"
+
+struct monitor {
+	struct queue *queue;
+	struct monitor_options options;
+	struct monitor *next; // monitors::first
+	struct monitor **link;
+	struct events_position position; // what was delivered
+	bool caught_up; // there is nothing in the store that was not delivered
+	bool reading; // a page is with the store
+	bool paused;
+	bool ended;
+	bool freed;
+	int n_pins; // who is about to use it again; the last one frees
+	int64_t n_moves; // of progress, when it was last told
+	struct event *timer; // progress to tell
+	union {
+		struct store_request request;
+		struct events_tasks_page tasks;
+		struct events_page events;
+	} page;
+};
+
+static void read_on(struct monitor *monitor);
+
+static void plan_progress(struct monitor *monitor)
+{
+	int64_t usec = monitor->options.min_interval_usec;
+	struct timeval wait = { .tv_sec = usec / USEC_PER_SEC, .tv_usec = usec % USEC_PER_SEC };
+
+	if (!event_pending(monitor->timer, EV_TIMEOUT, NULL))
+		(void)event_add(monitor->timer, &wait);
+}
+
+static void unpin(struct monitor *monitor)
+{
+	if (--monitor->n_pins || !monitor->freed)
+		return;
+	event_free(monitor->timer);
+	free(monitor);
+}
+
+static bool is_idle(const struct monitor *monitor)
+{
+	return monitor->freed || monitor->paused || monitor->ended;
+}
+
+static bool may_see(const struct monitor *monitor, const struct live_task *task)
+{
+	return monitor->options.scope.all || task->schedule.uid == monitor->options.scope.uid;
+}
+
+static void deliver(struct monitor *monitor, const struct ellu_task *task,
+		    const struct ellu_task_event *event)
+{
+	monitor->options.reply(monitor->options.userdata, task, event, &monitor->position);
+}
+
+static void end(struct monitor *monitor, const struct fault *fault)
+{
+	monitor->ended = true;
+	monitor->options.failed(monitor->options.userdata, fault);
+}
+
+/* ---- Reading ---- */
+
+static void take_tasks(struct monitor *monitor)
+{
+	const struct events_tasks_page *page = &monitor->page.tasks;
+
+	monitor->position = page->ret_position;
+	for (size_t i = 0; i < page->ret_n_tasks && !is_idle(monitor); i++) {
+		struct ellu_task task = *page->ret_tasks[i];
+
+		queue_overlay(monitor->queue, &task);
+		monitor->position.introduced_id = task.id;
+		deliver(monitor, &task, NULL);
+	}
+	if (!page->ret_n_tasks)
+		monitor->position.introduced_id = monitor->position.known_id;
+}
+
+static void introduce(struct monitor *monitor, const struct ellu_task *task, int64_t number)
+{
+	monitor->position.number = number - 1;
+	monitor->position.known_id = monitor->position.introduced_id = task->id;
+	deliver(monitor, task, NULL);
+}
+
+static void take_events(struct monitor *monitor)
+{
+	struct events_page *page = &monitor->page.events;
+	size_t i = 0;
+
+	while (i < page->ret_n_rows && !is_idle(monitor)) {
+		const struct task_event_row *row = &page->ret_rows[i];
+		struct ellu_task_event event;
+
+		if (row->task_id > monitor->position.known_id) {
+			introduce(monitor, row->task, row->number);
+			continue;
+		}
+		i = event_rows_gather(&page->request.arena, page->ret_rows, page->ret_n_rows, i,
+				      &event);
+		if (!i) {
+			(void)fault_oom(&page->request.fault);
+			end(monitor, &page->request.fault);
+			return;
+		}
+		monitor->position.number = page->ret_rows[i - 1].number;
+		deliver(monitor, NULL, &event);
+	}
+	if (i == page->ret_n_rows)
+		monitor->position.number = page->ret_number;
+	monitor->caught_up = !is_idle(monitor) && !page->ret_more;
+	if (monitor->caught_up && monitor->n_moves < queue_monitors(monitor->queue)->n_moves)
+		plan_progress(monitor);
+}
+
+static void take_page(struct store_request *request,
+		      void (*take)(struct monitor *monitor))
+{
+	struct monitor *monitor = request->userdata;
+	struct queue *queue = monitor->queue;
+
+	monitor->reading = false;
+	if (!monitor->freed && request->result < 0)
+		end(monitor, &request->fault);
+	else if (!is_idle(monitor))
+		take(monitor);
+	store_request_done(request);
+	read_on(monitor);
+	unpin(monitor);
+	queue_count_outstanding(queue, -1);
+}
+
+static void on_tasks(struct store_request *request)
+{
+	take_page(request, take_tasks);
+}
+
+static void on_events(struct store_request *request)
+{
+	take_page(request, take_events);
+}
+
+/* Reads the next page, unless there is none to read or nobody to tell. */
+static void read_on(struct monitor *monitor)
+{
+	const struct events_position *position = &monitor->position;
+	struct store *store = queue_store(monitor->queue);
+	struct loop *loop = queue_loop(monitor->queue);
+
+	if (position->number < queue_monitors(monitor->queue)->number)
+		monitor->caught_up = false;
+	if (monitor->reading || monitor->caught_up || is_idle(monitor))
+		return;
+	monitor->reading = true;
+	monitor->n_pins++;
+	queue_count_outstanding(monitor->queue, 1);
+	if (position->number < 0 || position->introduced_id < position->known_id) {
+		monitor->page.tasks = (struct events_tasks_page){
+			.scope = monitor->options.scope, .position = *position
+		};
+		store_request_init(&monitor->page.request, loop, on_tasks, monitor);
+		store_events_tasks_page(store, &monitor->page.tasks);
+	} else {
+		monitor->page.events = (struct events_page){
+			.scope = monitor->options.scope, .position = *position
+		};
+		store_request_init(&monitor->page.request, loop, on_events, monitor);
+		store_events_page(store, &monitor->page.events);
+	}
+}
+
+/* ---- Being fed ---- */
+
+void monitors_notice(struct monitors *monitors, int64_t number)
+{
+	struct monitor *next;
+
+	monitors->number = number;
+	for (struct monitor *monitor = monitors->first; monitor; monitor = next) {
+		next = monitor->next;
+		read_on(monitor);
+	}
+}
+
+void monitors_publish(struct monitors *monitors, const struct live_task *task,
+		      const struct task_news *news)
+{
+	int64_t first = news->last_number - (news->event.sequence - news->first_sequence);
+	struct monitor *next;
+
+	for (struct monitor *monitor = monitors->first; monitor; monitor = next) {
+		next = monitor->next; // the callback may free this one
+		if (!monitor->caught_up)
+			continue;
+		if (monitor->position.number + 1 != first || task->id > monitor->position.known_id) {
+			/* Reads it, unless it has it from there. */
+			monitor->caught_up = monitor->position.number >= first && first > 0;
+			read_on(monitor);
+			continue;
+		}
+		monitor->position.number = news->last_number;
+		if (may_see(monitor, task))
+			deliver(monitor, NULL, &news->event);
+	}
+}
+
+void monitors_forget(struct live_task *task)
+{
+	if (!task->moved_link)
+		return;
+	*task->moved_link = task->moved_next;
+	if (task->moved_next)
+		task->moved_next->moved_link = task->moved_link;
+	task->moved_link = NULL;
+}
+
+void monitors_progress(struct monitors *monitors, struct live_task *task)
+{
+	monitors_forget(task);
+	task->moved_next = monitors->moved;
+	task->moved_link = &monitors->moved;
+	if (task->moved_next)
+		task->moved_next->moved_link = &task->moved_next;
+	monitors->moved = task;
+	task->n_moves = ++monitors->n_moves;
+	for (struct monitor *monitor = monitors->first; monitor; monitor = monitor->next)
+		if (may_see(monitor, task))
+			plan_progress(monitor);
+}
+
+static void on_timer(evutil_socket_t fd, short events, void *userdata)
+{
+	struct monitor *monitor = userdata;
+	const struct monitors *monitors = queue_monitors(monitor->queue);
+	const struct live_task *task = monitors->moved;
+
+	(void)fd;
+	(void)events;
+	monitor->n_pins++;
+	/* Who is behind is told when he has caught up. */
+	for (; monitor->caught_up && task && task->n_moves > monitor->n_moves;
+	     task = task->moved_next) {
+		struct ellu_task_event event;
+
+		if (!may_see(monitor, task) || task->id > monitor->position.known_id)
+			continue;
+		event = live_task_progress_event(task);
+		deliver(monitor, NULL, &event);
+	}
+	if (monitor->caught_up)
+		monitor->n_moves = monitors->n_moves;
+	unpin(monitor);
+}
+
+/* ---- Life ---- */
+
+int monitor_new(struct queue *queue, const struct monitor_options *options,
+		struct monitor **ret_monitor)
+{
+	struct monitors *monitors = queue_monitors(queue);
+	struct monitor *monitor = calloc(1, sizeof(*monitor));
+
+	if (!monitor)
+		return -ENOMEM;
+	monitor->timer = event_new(loop_base(queue_loop(queue)), -1, 0, on_timer, monitor);
+	if (!monitor->timer) {
+		free(monitor);
+		return -ENOMEM;
+	}
+	monitor->queue = queue;
+	monitor->options = *options;
+	monitor->position = options->position;
+	monitor->n_moves = monitors->n_moves;
+	monitor->n_pins = 1; // monitor_free()
+	monitor->next = monitors->first;
+	monitor->link = &monitors->first;
+	if (monitor->next)
+		monitor->next->link = &monitor->next;
+	monitors->first = monitor;
+	queue_count_watch(queue, 1);
+	read_on(monitor);
+	*ret_monitor = monitor;
+	return 0;
+}
+
+struct monitor *monitor_free(struct monitor *monitor)
+{
+	if (!monitor)
+		return NULL;
+	*monitor->link = monitor->next;
+	if (monitor->next)
+		monitor->next->link = monitor->link;
+	event_del(monitor->timer);
+	queue_count_watch(monitor->queue, -1);
+	monitor->freed = true;
+	monitor->caught_up = false;
+	unpin(monitor);
+	return NULL;
+}
+
+void monitor_pause(struct monitor *monitor)
+{
+	monitor->paused = true;
+	monitor->caught_up = false;
+}
+
+void monitor_resume(struct monitor *monitor)
+{
+	monitor->paused = false;
+	read_on(monitor);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A monitor follows all tasks that one caller may see: first those that wait or run, then every
+ * change and log line of any task, each once and in the order of the events' one number.
+ *
+ * A monitor is a position in that order. Changes are read from the store when the store says
+ * that there are new ones; the log lines of running tasks, which are many, are fed from memory
+ * while the monitor keeps up. So nothing is queued for it, and one that was paused, or goes on
+ * where an earlier one was, reads what it missed.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/store/events.h"
+#include "proto/fault.h"
+
+struct live_task;
+struct monitor;
+struct queue;
+struct task_news;
+
+/* All of a queue. */
+struct monitors {
+	struct monitor *first;
+	int64_t number; // the last event that the store told of
+	struct live_task *moved; // tasks with progress, the latest first
+	int64_t n_moves;
+};
+
+struct monitor_options {
+	struct scope scope;
+	struct events_position position; // number -1: from the present state
+	int64_t min_interval_usec; // between two events of a task that only carry progress
+	/* A task that was not shown yet, or an event, and the position behind it. Both are borrowed
+	 * for the call. The monitor may be freed or paused inside. */
+	void (*reply)(void *userdata, const struct ellu_task *task,
+		      const struct ellu_task_event *event, const struct events_position *position);
+	/* The store failed to tell; nothing follows. */
+	void (*failed)(void *userdata, const struct fault *fault);
+	void *userdata;
+};
+
+int monitor_new(struct queue *queue, const struct monitor_options *options,
+		struct monitor **ret_monitor);
+struct monitor *monitor_free(struct monitor *monitor);
+
+/* The other side reads slowly: nothing is delivered until monitor_resume(). */
+void monitor_pause(struct monitor *monitor);
+void monitor_resume(struct monitor *monitor);
+
+/* ---- What happens to tasks ---- */
+
+/* The store has events up to `number`. */
+void monitors_notice(struct monitors *monitors, int64_t number);
+/* Events of a live task, committed and numbered. */
+void monitors_publish(struct monitors *monitors, const struct live_task *task,
+		      const struct task_news *news);
+/* Its progress moved. */
+void monitors_progress(struct monitors *monitors, struct live_task *task);
+/* It goes. */
+void monitors_forget(struct live_task *task);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/harness/users.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/harness/harness.h"
+
+static const char *folder_of(const char *path)
+{
+	return text("%.*s", (int)(strrchr(path, '/') - path), path);
+}
+
+struct daemon *daemon_start_system(void)
+{
+	struct daemon *daemon = daemon_start(&(struct daemon_options) {
+		.arguments = (const char *[]) { "--system", NULL } });
+	const char *folder = folder_of(daemon_socket(daemon));
+
+	/* The way to the socket is free for all, as it is in /run. */
+	if (chmod(folder, 0711) < 0 || chmod(folder_of(folder), 0711) < 0)
+		die("chmod %s: %s", folder, strerror(errno));
+	return daemon;
+}
+
+void as_other_user(struct daemon *daemon, void (*run)(struct wire *wire, void *userdata),
+		   void *userdata)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		if (setgid(OTHER_UID) < 0 || setuid(OTHER_UID) < 0)
+			die("setuid: %s", strerror(errno));
+		run(daemon_connect(daemon), userdata);
+		exit(EXIT_SUCCESS);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		die("fork: %s", strerror(errno));
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		die("what the other user did failed");
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* Several users of one daemon. A second user is a process that has become one: root is needed. */
+#pragma once
+
+#include "tests/harness/daemon.h"
+
+#define OTHER_UID 65534
+
+/* A system daemon whose socket everybody reaches. */
+struct daemon *daemon_start_system(void);
+/* Runs it as another user; it reports by ending well or not. */
+void as_other_user(struct daemon *daemon, void (*run)(struct wire *wire, void *userdata),
+		   void *userdata);
