@@ -106,6 +106,13 @@ int cli_connect(struct cli *cli)
 	return ellu_error_exit_status(r);
 }
 
+int cli_connect_event(struct cli *cli, struct ellu **ret_daemon)
+{
+	int r = ellu_open(address_of(&cli->arguments), ELLU_EVENT, ret_daemon);
+
+	return r < 0 ? cli_fail(r, NULL) : 0;
+}
+
 int cli_print_json(const struct record_type *type, const void *record)
 {
 	char *text;
@@ -131,13 +138,13 @@ void cli_end_items(bool first)
 	puts(first ? "{\"items\":[]}" : "]}");
 }
 
-static bool is_id(const char *operand, int64_t *ret_id)
+bool cli_is_id(const char *text, int64_t *ret_id)
 {
 	char *end;
 
 	errno = 0;
-	*ret_id = strtoll(operand, &end, 10);
-	return *operand >= '0' && *operand <= '9' && !*end && errno == 0 && *ret_id > 0 &&
+	*ret_id = strtoll(text, &end, 10);
+	return *text >= '0' && *text <= '9' && !*end && errno == 0 && *ret_id > 0 &&
 	       *ret_id <= INTEGER_MAX;
 }
 
@@ -145,7 +152,7 @@ struct ellu_ref cli_ref(const char *operand, int64_t *id)
 {
 	struct ellu_ref ref = ELLU_RECORD(struct ellu_ref);
 
-	if (is_id(operand, id))
+	if (cli_is_id(operand, id))
 		ref.id = id;
 	else
 		ref.name = operand;
@@ -154,10 +161,27 @@ struct ellu_ref cli_ref(const char *operand, int64_t *id)
 
 bool cli_parse_id(const char *operand, int64_t *ret_id)
 {
-	if (is_id(operand, ret_id))
+	if (cli_is_id(operand, ret_id))
 		return true;
 	cli_error("%s: expected the id of a task, a number", operand);
 	return false;
+}
+
+const int64_t *cli_given(const int64_t *argument)
+{
+	return *argument >= 0 ? argument : NULL;
+}
+
+const double *cli_given_seconds(const double *argument)
+{
+	return *argument >= 0 ? argument : NULL;
+}
+
+const int *cli_given_flag(bool argument)
+{
+	static const int yes = 1;
+
+	return argument ? &yes : NULL;
 }
 
 int cli_task_exit_status(const char *status)

@@ -23,6 +23,13 @@ enum exit_status {
 };
 
 #define OPERANDS_MAX 2
+#define TEXTS_MAX 100
+
+/* What an option says that may be given many times. */
+struct texts {
+	const char *items[TEXTS_MAX];
+	size_t n;
+};
 
 /* Everything that can be said on the command line. Numbers are negative, texts NULL when not given. */
 struct arguments {
@@ -47,7 +54,26 @@ struct arguments {
 	int64_t max_connections;
 	int64_t after;
 	double fail_under;
+	double time_limit; // seconds
+	int64_t cost_limit; // billionths of a dollar
+	const char *priority;
+	const char *llm;
+	const char *judge;
+
 	const char *status;
+	const char *kind;
+	int64_t since; // microseconds since the epoch
+	double older_than; // seconds
+	const char *cursor;
+	bool undo;
+
+	const char *mode;
+	struct texts criteria;
+	const char *criterion_set;
+	const char *responses;
+	const char *where;
+	int64_t epoch;
+	bool keep;
 
 	const char *operands[OPERANDS_MAX];
 	unsigned n_operands;
@@ -61,6 +87,9 @@ struct cli {
 
 /* Connects, starting the user's daemon when that is due. 0, or the exit status; it has said why. */
 int cli_connect(struct cli *cli);
+
+/* A handle for event use beside the one of cli_connect(), which came first. The same. */
+int cli_connect_event(struct cli *cli, struct ellu **ret_daemon);
 
 /* A line on stderr, unless --quiet. */
 __attribute__((format(printf, 2, 3))) void cli_note(const struct cli *cli, const char *format, ...);
@@ -82,8 +111,16 @@ void cli_end_items(bool first);
 /* The ref that an operand means: digits are an id, all else is a name. */
 struct ellu_ref cli_ref(const char *operand, int64_t *id);
 
-/* Reads an id. False when it is none; it has said so. */
+/* True for the digits of an id. */
+bool cli_is_id(const char *text, int64_t *ret_id);
+
+/* Reads the id of a task. False when it is none; it has said so. */
 bool cli_parse_id(const char *operand, int64_t *ret_id);
+
+/* For the optional fields of requests: NULL when the argument was not given. */
+const int64_t *cli_given(const int64_t *argument);
+const double *cli_given_seconds(const double *argument);
+const int *cli_given_flag(bool argument);
 
 /* The exit status for the terminal status of a task. */
 int cli_task_exit_status(const char *status);
@@ -91,14 +128,23 @@ int cli_task_exit_status(const char *status);
 /* ---- Commands ---- */
 
 int command_run(struct cli *cli);
+int command_rate(struct cli *cli);
 int command_task_list(struct cli *cli);
 int command_task_show(struct cli *cli);
 int command_task_watch(struct cli *cli);
 int command_task_logs(struct cli *cli);
 int command_task_cancel(struct cli *cli);
+int command_task_retry(struct cli *cli);
+int command_task_pause(struct cli *cli);
+int command_task_resume(struct cli *cli);
+int command_task_tune(struct cli *cli);
+int command_task_prune(struct cli *cli);
 int command_experiment_list(struct cli *cli);
 int command_experiment_show(struct cli *cli);
 int command_experiment_responses(struct cli *cli);
+int command_experiment_retry_failed(struct cli *cli);
+int command_monitor(struct cli *cli);
+int command_drain(struct cli *cli);
 int command_api(struct cli *cli);
 int command_status(struct cli *cli);
 int command_version(struct cli *cli);

@@ -8,10 +8,11 @@
 
 static void print_endpoints(const struct cli *cli, const struct ellu_get_status_reply *status)
 {
-	static const char *const titles[] = { ">IN FLIGHT", ">WAITING", ">LIMIT",   ">CALLS",
-					      ">RETRIES",   ">WAITS",	">ERRORS", "MODEL",
-					      "ENDPOINT",   NULL };
+	static const char *const titles[] = { ">IN FLIGHT", ">WAITING", ">LIMIT", ">CALLS",
+					      ">RETRIES",   ">WAITS",	">ERRORS", "BREAKER",
+					      ">WAIT",	    "MODEL",	"ENDPOINT", NULL };
 	struct table *table;
+	char wait[32];
 
 	if (status->n_endpoints == 0)
 		return;
@@ -26,6 +27,10 @@ static void print_endpoints(const struct cli *cli, const struct ellu_get_status_
 
 		for (size_t k = 0; k < sizeof(numbers) / sizeof(numbers[0]); k++)
 			table_printf(table, "%lld", (long long) numbers[k]);
+		table_text(table, endpoint->breaker);
+		table_text(table, endpoint->wait_seconds
+					  ? duration_text(wait, *endpoint->wait_seconds)
+					  : "");
 		table_text(table, endpoint->llm_model_name);
 		table_text(table, endpoint->origin);
 	}
@@ -48,10 +53,12 @@ static void print_status(const struct cli *cli, const struct ellu_get_status_rep
 	printf("Daemon     elluminated %s, up %s (libcurl %s, SQLite %s, libevent %s)\n",
 	       status->versions->daemon, duration_text(uptime, status->uptime_seconds),
 	       status->versions->libcurl, status->versions->sqlite, status->versions->libevent);
-	printf("Queue      %lld of %lld started (%lld a user), %lld of %lld pending\n",
+	printf("Queue      %lld of %lld started (%lld a user), %lld of %lld pending, %lld on "
+	       "hold%s\n",
 	       (long long) queue->started, (long long) queue->max_running,
 	       (long long) queue->max_running_per_user, (long long) queue->pending,
-	       (long long) queue->max_pending);
+	       (long long) queue->max_pending, (long long) queue->on_hold,
+	       queue->draining ? ", DRAINING: none is started" : "");
 	printf("Workers    %zu, with %lld tasks and %lld cases\n", status->n_workers, tasks, cases);
 	printf("Storage    ");
 	text_print(stdout, storage->state_dir);

@@ -2,35 +2,14 @@
 #include "client/cli/follow.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/cli/interrupt.h"
 #include "client/cli/progress_bar.h"
 #include "proto/generated/interface.h"
 #include "proto/task_status.h"
-
-/* How late a Ctrl-C that comes just before the wait is noticed. */
-#define WAIT_SECONDS 0.25
-
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int signal_number)
-{
-	(void) signal_number;
-	interrupted = 1;
-}
-
-/* The first Ctrl-C is ours, the second ends the process. */
-static void catch_interrupt(struct sigaction *ret_before)
-{
-	struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = (int) SA_RESETHAND };
-
-	interrupted = 0;
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGINT, &action, ret_before);
-}
 
 /* ---- Events ---- */
 
@@ -41,30 +20,51 @@ static void keep_end(struct follow *follow, const char *status, const struct ell
 		follow->error = strdup(error->message);
 }
 
-static void take_task(struct follow *follow, const struct ellu_task *task)
+/* `*kept` becomes the reply, so that what lies in it stays. */
+static void keep(const void **kept, const void *reply)
 {
+	ellu_free(*kept);
+	*kept = ellu_keep(reply);
+}
+
+static void take_result(struct follow *follow, const void *reply,
+			const struct ellu_task_result *result)
+{
+	if (!result)
+		return;
+	keep(&follow->kept_result, reply);
+	follow->result = result;
+	if (result->experiment_id)
+		follow->experiment_id = *result->experiment_id;
+}
+
+static void take_task(struct follow *follow, const struct task_reply *reply)
+{
+	const struct ellu_task *task = reply->task;
+
 	follow->task_id = task->id;
+	take_result(follow, reply->reply, task->result);
 	if (task->experiment_id)
 		follow->experiment_id = *task->experiment_id;
 	if (task_status_is_terminal(task_status_from_name(task->status)))
 		keep_end(follow, task->status, task->error);
 }
 
-static void take_event(struct follow *follow, const void *reply,
-		       const struct ellu_task_event *event, struct progress_bar *bar)
+static void take_event(struct follow *follow, const struct task_reply *reply,
+		       struct progress_bar *bar)
 {
+	const struct ellu_task_event *event = reply->event;
+
 	follow->task_id = event->task_id;
 	if (follow->cli->arguments.json)
 		(void) cli_print_json(&ellu_task_event_type, event);
 	if (event->progress) {
-		ellu_free(follow->kept);
-		follow->kept = ellu_keep(reply);
+		keep(&follow->kept_progress, reply->reply);
 		follow->progress = event->progress;
 	}
 	if (event->logs_delta)
 		progress_bar_log(bar, event->logs_delta);
-	if (event->result && event->result->experiment_id)
-		follow->experiment_id = *event->result->experiment_id;
+	take_result(follow, reply->reply, event->result);
 	if (task_status_is_terminal(task_status_from_name(event->status)))
 		keep_end(follow, event->status, event->error);
 	else
@@ -89,7 +89,6 @@ static int cancel(struct follow *follow)
 static int on_interrupted(struct follow *follow, struct progress_bar *bar)
 {
 	progress_bar_clear(bar);
-	interrupted = 0;
 	follow->interrupted = true;
 	if (follow->cancel_on_interrupt && follow->task_id > 0)
 		return cancel(follow);
@@ -117,44 +116,42 @@ static int lost(const struct follow *follow, int r, const struct ellu_error *err
 static int step(struct follow *follow, struct progress_bar *bar)
 {
 	const struct ellu_error *error = NULL;
-	const struct ellu_task_event *event;
-	const struct ellu_task *task;
-	const void *reply;
-	int r = interrupted ? -EINTR : ellu_stream_wait(follow->stream, WAIT_SECONDS);
+	struct task_reply reply;
+	int r = interrupt_wait(follow->stream);
 
-	if (r == -EINTR && interrupted)
-		r = -on_interrupted(follow, bar);
-	if (r <= 0)
-		return r == 0 || r == -EINTR ? 1 : r;
-	r = follow->next(follow->stream, &reply, &event, &task, &error);
+	if (r == -EINTR && interrupt_take()) {
+		r = on_interrupted(follow, bar);
+		return r == 0 ? 1 : -r;
+	}
+	if (r > 0)
+		r = follow->method->next(follow->stream, &reply, &error);
 	if (r < 0) {
 		progress_bar_clear(bar);
 		return -lost(follow, r, error);
 	}
 	if (r == 0)
 		return 0;
-	if (event)
-		take_event(follow, reply, event, bar);
-	if (task)
-		take_task(follow, task);
-	ellu_free(reply);
+	if (reply.event)
+		take_event(follow, &reply, bar);
+	if (reply.task)
+		take_task(follow, &reply);
+	ellu_free(reply.reply);
 	return 1;
 }
 
 int follow(struct follow *follow)
 {
 	const struct arguments *arguments = &follow->cli->arguments;
-	struct sigaction before;
 	struct progress_bar bar;
 	int r;
 
 	progress_bar_init(&bar, arguments->quiet || arguments->json, !arguments->no_color);
-	catch_interrupt(&before);
+	interrupt_catch();
 	do
 		r = step(follow, &bar);
 	while (r > 0);
 	progress_bar_clear(&bar);
-	sigaction(SIGINT, &before, NULL);
+	interrupt_release();
 	if (r == 0 && !follow->status[0]) {
 		cli_error("the daemon ended the stream before the task had ended");
 		return ellu_error_exit_status(-EPROTO);
@@ -165,6 +162,7 @@ int follow(struct follow *follow)
 void follow_done(struct follow *follow)
 {
 	ellu_stream_close(follow->stream);
-	ellu_free(follow->kept);
+	ellu_free(follow->kept_progress);
+	ellu_free(follow->kept_result);
 	free(follow->error);
 }

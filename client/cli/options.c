@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/cli/options.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define FIELD(field) offsetof(struct arguments, field)
@@ -81,57 +79,6 @@ static int usage_error(const struct command *command)
 	return EXIT_USAGE;
 }
 
-static bool parse_number(const char *text, int64_t low, int64_t *ret)
-{
-	char *end;
-	long long value;
-
-	errno = 0;
-	value = strtoll(text, &end, 10);
-	if (errno || end == text || *end || value < low)
-		return false;
-	*ret = value;
-	return true;
-}
-
-static bool parse_share(const char *text, double *ret)
-{
-	char *end;
-	double value = strtod(text, &end);
-
-	if (end == text)
-		return false;
-	if (*end == '%') {
-		value /= 100;
-		end++;
-	}
-	if (*end || !(value >= 0 && value <= 1))
-		return false;
-	*ret = value;
-	return true;
-}
-
-static bool set_option(struct arguments *arguments, const struct option *option, const char *value)
-{
-	void *field = (char *) arguments + option->offset;
-
-	switch (option->kind) {
-	case OPTION_FLAG:
-		*(bool *) field = true;
-		return true;
-	case OPTION_TEXT:
-		*(const char **) field = value;
-		return *value;
-	case OPTION_COUNT:
-		return parse_number(value, 1, field);
-	case OPTION_POSITION:
-		return parse_number(value, 0, field);
-	case OPTION_SHARE:
-		return parse_share(value, field);
-	}
-	return false;
-}
-
 /* Returns how many words it took, or 0 after saying what is wrong. */
 static int take_option(struct parser *parser, const char *word, const char *next)
 {
@@ -167,12 +114,9 @@ static int take_option(struct parser *parser, const char *word, const char *next
 		cli_error("--%s takes no value", option->name);
 		return 0;
 	}
-	if (!set_option(parser->arguments, option, value)) {
+	if (!option_set(parser->arguments, option, value)) {
 		cli_error("--%s %s: expected %s", option->name, value,
-			  option->kind == OPTION_SHARE	 ? "a share, 0.8 or 80%"
-			  : option->kind == OPTION_COUNT ? "a number, 1 or more"
-			  : option->kind == OPTION_POSITION ? "a number, 0 or more"
-							    : "a text");
+			  option_expected(option->kind));
 		return 0;
 	}
 	return taken;
@@ -235,7 +179,12 @@ int options_parse(int argc, char **argv, struct arguments *ret_arguments,
 					     .epochs = -1,
 					     .max_connections = -1,
 					     .after = -1,
-					     .fail_under = -1 };
+					     .fail_under = -1,
+					     .time_limit = -1,
+					     .cost_limit = -1,
+					     .since = -1,
+					     .older_than = -1,
+					     .epoch = -1 };
 	for (int i = 1; i < argc; i += taken) {
 		taken = 1;
 		if (!options_end && strcmp(argv[i], "--") == 0) {
@@ -260,7 +209,7 @@ static void print_option(FILE *out, const struct option *option)
 
 	snprintf(left, sizeof(left), "--%s%s%s", option->name, option->value ? " " : "",
 		 option->value ? option->value : "");
-	fprintf(out, "  %-20s %s\n", left, option->help);
+	fprintf(out, "  %-22s %s\n", left, option->help);
 }
 
 static void print_global_options(FILE *out)
@@ -278,7 +227,7 @@ static void print_overview(FILE *out)
 		char left[64];
 
 		snprintf(left, sizeof(left), "%s %s", commands[i].name, commands[i].operands);
-		fprintf(out, "  %-30s %s\n", left, commands[i].summary);
+		fprintf(out, "  %-32s %s\n", left, commands[i].summary);
 	}
 	fputs("\nOptions of all commands:\n", out);
 	print_global_options(out);

@@ -13,9 +13,14 @@
 enum option_kind {
 	OPTION_FLAG, // bool
 	OPTION_TEXT, // const char *
+	OPTION_TEXTS, // struct texts; may be given again
 	OPTION_COUNT, // int64_t, 1 and up
 	OPTION_POSITION, // int64_t, 0 and up
 	OPTION_SHARE, // double, `0.8` or `80%`
+	OPTION_MONEY, // int64_t in billionths of a dollar, `0.5`
+	OPTION_DURATION, // double in seconds, `90` or `10m`
+	OPTION_SINCE, // int64_t in microseconds since the epoch, a time or how long ago
+	_OPTION_KIND_MAX,
 };
 
 struct option {
@@ -47,5 +52,11 @@ int options_parse(int argc, char **argv, struct arguments *ret_arguments,
 
 /* The command of that name; `second` may be NULL. */
 const struct command *options_find_command(const char *first, const char *second);
+
+/* Sets what the option stands for; the value of a flag is ignored. False: it makes no sense. */
+bool option_set(struct arguments *arguments, const struct option *option, const char *value);
+
+/* What a value of that kind looks like, for people. */
+const char *option_expected(enum option_kind kind);
 
 void options_print_help(FILE *out, const struct command *command); // NULL: the whole

@@ -21,6 +21,11 @@ static double now_seconds(void)
 	return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
 }
 
+bool progress_bar_has_unicode(void)
+{
+	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
 void progress_bar_init(struct progress_bar *bar, bool quiet, bool color)
 {
 	const char *terminal = getenv("TERM");
@@ -28,7 +33,7 @@ void progress_bar_init(struct progress_bar *bar, bool quiet, bool color)
 	*bar = (struct progress_bar){ .quiet = quiet, .last_told = now_seconds() };
 	bar->live = !quiet && terminal_width(stderr) > 0 &&
 		    !(terminal && strcmp(terminal, "dumb") == 0);
-	bar->unicode = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+	bar->unicode = progress_bar_has_unicode();
 	bar->color = color && bar->live;
 }
 
@@ -74,13 +79,27 @@ static void describe(struct parts *parts, const struct ellu_progress *progress, 
 	part(parts, "%s tokens", number_text(a, progress->input_tokens + progress->output_tokens));
 }
 
-static size_t draw(const struct progress_bar *bar, double share, int width, char *text, size_t size)
+const char *progress_text(char *text, size_t size, const struct ellu_progress *progress,
+			  const char *status, const char *hold)
+{
+	struct parts parts;
+	size_t at = 0;
+
+	describe(&parts, progress, status, hold);
+	for (size_t i = 0; i < parts.n && at < size; i++)
+		at += (size_t) snprintf(text + at, size - at, "%s%s", i > 0 ? ", " : "",
+					parts.texts[i] + strspn(parts.texts[i], " "));
+	return text;
+}
+
+size_t progress_bar_draw(bool unicode, double share, int width, char *text, size_t size)
 {
 	int full = (int) (share * width + 0.5);
 	size_t at = 0;
 
+	*text = '\0';
 	for (int i = 0; i < width && at + 4 < size; i++) {
-		const char *cell = bar->unicode ? (i < full ? "█" : "░") : (i < full ? "#" : ".");
+		const char *cell = unicode ? (i < full ? "█" : "░") : (i < full ? "#" : ".");
 
 		at += (size_t) snprintf(text + at, size - at, "%s", cell);
 	}
@@ -99,8 +118,8 @@ void progress_bar_format(const struct progress_bar *bar, const struct ellu_progr
 	describe(&parts, progress, status, hold);
 	while (n < parts.n && used + 2 + text_width(parts.texts[n]) < width)
 		used += 2 + text_width(parts.texts[n++]);
-	at = draw(bar, progress ? progress->percent_complete / 100 : 0, bar_width, ret_text, size);
-	ret_text[at] = '\0';
+	at = progress_bar_draw(bar->unicode, progress ? progress->percent_complete / 100 : 0,
+			       bar_width, ret_text, size);
 	for (size_t i = 0; i < n; i++)
 		at += (size_t) snprintf(ret_text + at, size > at ? size - at : 0, "  %s",
 					parts.texts[i]);
@@ -113,17 +132,13 @@ static void tell_plain(struct progress_bar *bar, const struct ellu_progress *pro
 {
 	int step = progress ? (int) (progress->percent_complete / 10) : 0;
 	double now = now_seconds();
-	struct parts parts;
+	char text[512];
 
 	if (!progress || (step == bar->last_step && now - bar->last_told < PLAIN_SECONDS))
 		return;
 	bar->last_step = step;
 	bar->last_told = now;
-	describe(&parts, progress, status, hold);
-	for (size_t i = 0; i < parts.n; i++)
-		fprintf(stderr, "%s%s", i > 0 ? ", " : "",
-			parts.texts[i] + strspn(parts.texts[i], " "));
-	fputc('\n', stderr);
+	fprintf(stderr, "%s\n", progress_text(text, sizeof(text), progress, status, hold));
 }
 
 void progress_bar_update(struct progress_bar *bar, const struct ellu_progress *progress,

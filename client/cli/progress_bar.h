@@ -35,3 +35,13 @@ void progress_bar_clear(struct progress_bar *bar);
 void progress_bar_format(const struct progress_bar *bar, const struct ellu_progress *progress,
 			 const char *status, const char *hold, int width, char *ret_text,
 			 size_t size);
+
+/* The same in words, for a plain line: "53 %, 1,060/2,000 answered, …". Returns `text`. */
+const char *progress_text(char *text, size_t size, const struct ellu_progress *progress,
+			  const char *status, const char *hold);
+
+/* The bar alone, `width` columns of it. Returns its bytes. */
+size_t progress_bar_draw(bool unicode, double share, int width, char *text, size_t size);
+
+/* Whether the user's locale can show more than ASCII. */
+bool progress_bar_has_unicode(void);

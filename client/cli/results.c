@@ -21,16 +21,23 @@ static void add_proportion(struct table *table, const struct ellu_proportion *pr
 		     number_text(total, proportion->n_total));
 }
 
-static void print_criteria(FILE *out, const struct ellu_experiment_results *results, bool color)
+static struct table *criteria_table(const struct ellu_criterion_result *const *criteria, size_t n)
 {
 	static const char *const titles[] = { ">YES", ">95 % INTERVAL", ">RATED", "CRITERION",
 					      NULL };
 	struct table *table = table_new(titles);
 
-	for (size_t i = 0; i < results->n_criteria; i++) {
-		add_proportion(table, results->criteria[i]->yes);
-		table_text(table, results->criteria[i]->criterion);
+	for (size_t i = 0; i < n; i++) {
+		add_proportion(table, criteria[i]->yes);
+		table_text(table, criteria[i]->criterion);
 	}
+	return table;
+}
+
+static void print_criteria(FILE *out, const struct ellu_experiment_results *results, bool color)
+{
+	struct table *table = criteria_table(results->criteria, results->n_criteria);
+
 	if (results->n_criteria != 1) {
 		add_proportion(table, results->success_rate);
 		table_text(table, results->n_criteria > 0 ? "all of them (success rate)"
@@ -58,26 +65,37 @@ static void print_spread(FILE *out, const char *name, const struct ellu_spread *
 		*unit ? 2 : 0, *spread->p95, *unit ? 2 : 0, *spread->mean, unit);
 }
 
-static void print_results(FILE *out, const struct ellu_experiment_results *results, bool color)
+static void print_use(FILE *out, int64_t input_tokens, int64_t output_tokens, const int64_t *cost)
 {
 	char in[32], answered[32], money[MONEY_TEXT_SIZE];
 
+	fprintf(out, ", %s tokens in, %s out", number_text(in, input_tokens),
+		number_text(answered, output_tokens));
+	if (cost) {
+		money_format(*cost, money);
+		fprintf(out, ", $%s", money);
+	}
+	fputc('\n', out);
+}
+
+static void print_results(FILE *out, const struct ellu_experiment_results *results, bool color)
+{
 	print_criteria(out, results, color);
 	fputc('\n', out);
 	print_count(out, "responses", results->responses, results->failed_responses);
 	fputs(", ", out);
 	print_count(out, "ratings", results->ratings, results->failed_ratings);
-	fprintf(out, ", %s tokens in, %s out",
-		number_text(in, results->total_input_tokens),
-		number_text(answered, results->total_output_tokens));
-	if (results->cost) {
-		money_format(*results->cost, money);
-		fprintf(out, ", $%s", money);
-	}
-	fputc('\n', out);
+	print_use(out, results->total_input_tokens, results->total_output_tokens, results->cost);
 	print_spread(out, "Duration", results->duration_seconds, " s");
 	print_spread(out, "Input tokens", results->input_tokens, "");
 	print_spread(out, "Output tokens", results->output_tokens, "");
+}
+
+static void print_simulated(FILE *out, bool color)
+{
+	fprintf(out, "%sSimulated: these answers come from the built-in simulated model, not from a "
+		     "real one.%s\n",
+		color ? "\033[33m" : "", color ? "\033[0m" : "");
 }
 
 void results_print(FILE *out, const struct ellu_experiment *experiment, bool color)
@@ -94,12 +112,26 @@ void results_print(FILE *out, const struct ellu_experiment *experiment, bool col
 		fprintf(out, ", %s epochs", number_text(epochs, experiment->n_epochs));
 	fputs(")\n", out);
 	if (simulated)
-		fprintf(out, "%sSimulated: these answers come from the built-in simulated model, not "
-			     "from a real one.%s\n",
-			color ? "\033[33m" : "", color ? "\033[0m" : "");
+		print_simulated(out, color);
 	fputc('\n', out);
 	if (experiment->results)
 		print_results(out, experiment->results, color);
 	else
 		fputs("No results yet.\n", out);
+}
+
+void results_print_ratings(FILE *out, const struct ellu_rating_results *results, bool color)
+{
+	struct table *table = criteria_table(results->criteria, results->n_criteria);
+
+	fputc('\n', out);
+	if (results->simulated)
+		print_simulated(out, color);
+	table_print(table, out, color);
+	table_free(table);
+	fputc('\n', out);
+	print_count(out, "responses", results->responses, 0);
+	fputs(", ", out);
+	print_count(out, "ratings", results->ratings, results->failed_ratings);
+	print_use(out, results->total_input_tokens, results->total_output_tokens, results->cost);
 }

@@ -46,6 +46,13 @@ void text_print(FILE *out, const char *text)
 	}
 }
 
+void text_flatten(char *text)
+{
+	for (char *c = text; *c; c++)
+		if ((unsigned char) *c < ' ' || *c == 0x7f)
+			*c = ' ';
+}
+
 static int code_width(uint32_t code)
 {
 	int width = wcwidth((wchar_t) code);
@@ -67,8 +74,7 @@ int text_width(const char *text)
 	return width;
 }
 
-/* The bytes of at most `width` columns. */
-static size_t cut_to_width(const char *text, int width)
+size_t text_cut(const char *text, int width)
 {
 	size_t size = strlen(text), at = 0, length;
 	uint32_t code;
@@ -163,9 +169,8 @@ static void add(struct table *table, char *cell)
 	}
 	if (!cell)
 		table->broken = true;
-	for (char *c = cell; c && *c; c++)
-		if ((unsigned char) *c < ' ' || *c == 0x7f)
-			*c = ' ';
+	if (cell)
+		text_flatten(cell);
 	table->cells[table->n_cells++] = cell;
 }
 
@@ -219,7 +224,7 @@ static void print_row(const struct table *table, FILE *out, const char *const *c
 
 		if (last && !right && limit > 0 && used + text_width(cells[i]) > limit) {
 			int room = limit - used > 8 ? limit - used : 8;
-			char *cut = strndup(cells[i], cut_to_width(cells[i], room - 3));
+			char *cut = strndup(cells[i], text_cut(cells[i], room - 3));
 
 			text_print(out, cut ? cut : "");
 			fputs("...", out);
@@ -232,11 +237,10 @@ static void print_row(const struct table *table, FILE *out, const char *const *c
 	fputc('\n', out);
 }
 
-void table_print(const struct table *table, FILE *out, bool color)
+void table_print_within(const struct table *table, FILE *out, bool color, int width)
 {
 	const char *titles[COLUMNS_MAX];
 	int widths[COLUMNS_MAX] = { 0 };
-	int limit = terminal_width(out);
 
 	if (!table || table->broken)
 		return;
@@ -245,16 +249,21 @@ void table_print(const struct table *table, FILE *out, bool color)
 		widths[i] = text_width(titles[i]);
 	}
 	for (size_t i = 0; i < table->n_cells; i++) {
-		int width = text_width(table->cells[i]);
+		int needed = text_width(table->cells[i]);
 		int *column = &widths[i % table->n_columns];
 
-		*column = width > *column ? width : *column;
+		*column = needed > *column ? needed : *column;
 	}
 	fputs(color ? "\033[1m" : "", out);
-	print_row(table, out, titles, widths, limit);
+	print_row(table, out, titles, widths, width);
 	fputs(color ? "\033[0m" : "", out);
 	for (size_t i = 0; i + table->n_columns <= table->n_cells; i += table->n_columns)
-		print_row(table, out, (const char *const *) table->cells + i, widths, limit);
+		print_row(table, out, (const char *const *) table->cells + i, widths, width);
+}
+
+void table_print(const struct table *table, FILE *out, bool color)
+{
+	table_print_within(table, out, color, terminal_width(out));
 }
 
 struct table *table_free(struct table *table)

@@ -23,10 +23,19 @@ void table_time(struct table *table, int64_t usec);
 /* On a terminal the last column is cut at its edge. */
 void table_print(const struct table *table, FILE *out, bool color);
 
+/* The same for a terminal that is `width` columns wide; 0: nothing is cut. */
+void table_print_within(const struct table *table, FILE *out, bool color, int width);
+
 struct table *table_free(struct table *table); // accepts NULL, returns NULL
 
 /* Prints text with control characters replaced; line breaks stay. */
 void text_print(FILE *out, const char *text);
+
+/* Makes a single line of it: control characters become blanks. */
+void text_flatten(char *text);
+
+/* The bytes of at most `width` columns. */
+size_t text_cut(const char *text, int width);
 
 /* Columns that text takes on a terminal. */
 int text_width(const char *text);

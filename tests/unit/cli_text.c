@@ -124,6 +124,20 @@ START_TEST(right_arguments)
 	ck_assert_int_eq(PARSE("run --help"), 0);
 	ck_assert(arguments.help);
 	ck_assert_int_eq(PARSE("status"), 0);
+	ck_assert_int_eq(arguments.cost_limit, -1);
+	ck_assert_ptr_null(cli_given(&arguments.cost_limit));
+	ck_assert_int_eq(PARSE("rate E --criteria a --criteria b --cost-limit 0.25 --time-limit 10m"), 0);
+	ck_assert_uint_eq(arguments.criteria.n, 2);
+	ck_assert_str_eq(arguments.criteria.items[1], "b");
+	ck_assert_int_eq(*cli_given(&arguments.cost_limit), 250000000);
+	ck_assert_double_eq(*cli_given_seconds(&arguments.time_limit), 600);
+	ck_assert_int_eq(PARSE("task prune --older-than 1.5h"), 0);
+	ck_assert_double_eq(arguments.older_than, 5400);
+	ck_assert_int_eq(PARSE("task list --since 1970-01-01T00:00:02Z"), 0);
+	ck_assert_int_eq(arguments.since, 2000000);
+	ck_assert_int_eq(PARSE("task list --since 100000d"), 0);
+	ck_assert_int_eq(arguments.since, 0);
+	ck_assert_int_eq(PARSE("task watch"), 0);
 }
 END_TEST
 
@@ -145,6 +159,14 @@ START_TEST(wrong_arguments)
 		"--user --system status",
 		"-x status",
 		"--limit 5 run a",
+		"run a --cost-limit -1",
+		"run a --cost-limit much",
+		"run a --time-limit 5y",
+		"run a --time-limit nan",
+		"run a --time-limit -5",
+		"task list --since tomorrow",
+		"task retry",
+		"task tune",
 	};
 	struct arguments arguments;
 	const struct command *command;

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ctrl-C while a command waits for the daemon: the first is the command's to act on, the second
+ * ends the process.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "client/elluminate.h"
+
+void interrupt_catch(void);
+/* Gives Ctrl-C back its usual meaning. */
+void interrupt_release(void);
+
+/* True once for a Ctrl-C. */
+bool interrupt_take(void);
+
+/* Waits for the next reply of a stream: 1 when it can be had, -EINTR when there was a Ctrl-C
+ * (interrupt_take() then says so), else a negative error. */
+int interrupt_wait(struct ellu_stream *stream);

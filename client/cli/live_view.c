@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/cli/live_view.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "client/cli/progress_bar.h"
+#include "client/cli/screen.h"
+#include "client/cli/table.h"
+
+#define ENDED_SECONDS 10 // how long a task that ended stays
+#define DRAW_SECONDS 0.2 // at least, between two frames
+#define BAR_WIDTH 20
+#define HEAD_LINES 2 // above the first task
+
+/* Terminals of at least as many columns show it. */
+#define BAR_COLUMNS 90
+#define COUNTS_COLUMNS 64
+#define ETA_COLUMNS 48
+
+struct view {
+	struct task_board board;
+	struct frame frame;
+	char *drawn; // the last frame, or NULL: there is none on the screen
+	size_t drawn_size;
+	double drawn_at;
+	bool changed;
+	bool ended; // the stream
+	int result; // why
+	const struct ellu_error *error;
+};
+
+static double now_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
+}
+
+/* ---- The picture ---- */
+
+/* Titles of the columns that there is room for. */
+static void choose_titles(const char **titles, int columns)
+{
+	size_t n = 0;
+
+	titles[n++] = ">ID";
+	titles[n++] = "STATUS";
+	if (columns >= BAR_COLUMNS)
+		titles[n++] = "";
+	titles[n++] = ">DONE";
+	if (columns >= COUNTS_COLUMNS) {
+		titles[n++] = ">CASES";
+		titles[n++] = ">FAILED";
+	}
+	if (columns >= ETA_COLUMNS)
+		titles[n++] = ">LEFT";
+	titles[n++] = "NAME";
+	titles[n] = NULL;
+}
+
+static void add_counts(struct table *table, const struct board_task *task)
+{
+	char done[32], total[32];
+
+	if (!task->has_progress) {
+		table_text(table, "");
+		table_text(table, "");
+		return;
+	}
+	table_printf(table, "%s/%s", number_text(done, task->done), number_text(total, task->total));
+	table_text(table, task->failed > 0 ? number_text(done, task->failed) : "");
+}
+
+static void add_task(struct table *table, const struct board_task *task, const struct frame *frame)
+{
+	char bar[BAR_WIDTH * 4 + 8], left[32];
+
+	table_printf(table, "%lld", (long long) task->id);
+	table_printf(table, "%s%s", *task->hold ? "held: " : task->status, task->hold);
+	if (frame->columns >= BAR_COLUMNS) {
+		progress_bar_draw(frame->unicode, task->percent / 100, BAR_WIDTH, bar, sizeof(bar));
+		table_text(table, bar);
+	}
+	if (task->has_progress)
+		table_printf(table, "%.0f %%", task->percent);
+	else
+		table_text(table, "");
+	if (frame->columns >= COUNTS_COLUMNS)
+		add_counts(table, task);
+	if (frame->columns >= ETA_COLUMNS)
+		table_text(table, task->eta_seconds >= 0 && !task->ended && !*task->hold
+					  ? duration_text(left, task->eta_seconds)
+					  : "");
+	table_text(table, task->name);
+}
+
+/* What works comes first, what only waits after it. */
+static bool waits(const struct board_task *task)
+{
+	return strcmp(task->status, "PENDING") == 0;
+}
+
+/* The rows that there is room for. Returns how many are left out. */
+static size_t add_tasks(struct table *table, const struct task_board *board,
+			const struct frame *frame)
+{
+	size_t room = frame->lines > HEAD_LINES ? (size_t) (frame->lines - HEAD_LINES) : 0, n = 0;
+
+	if (board->n > room)
+		room -= room > 0; // for the line that says so
+	for (int waiting = 0; waiting < 2; waiting++)
+		for (size_t i = 0; i < board->n && n < room; i++)
+			if (waits(&board->tasks[i]) == waiting) {
+				add_task(table, &board->tasks[i], frame);
+				n++;
+			}
+	return board->n - n;
+}
+
+static void print_head(FILE *out, const struct task_board *board)
+{
+	size_t running = 0, held = 0, waiting = 0;
+
+	for (size_t i = 0; i < board->n; i++) {
+		const struct board_task *task = &board->tasks[i];
+
+		held += *task->hold && !task->ended;
+		waiting += !*task->hold && waits(task);
+		running += !*task->hold && !waits(task) && !task->ended;
+	}
+	fprintf(out, "%zu running, %zu waiting, %zu on hold   (q: leave)\n", running, waiting, held);
+}
+
+/* Line by line, none as long as the screen is wide: erasing to its edge would take the last
+ * character of one that fills it. */
+static void put_lines(FILE *out, char *text, const struct frame *frame)
+{
+	int n = 0;
+
+	fputs("\033[H", out);
+	for (char *line = text, *end; n < frame->lines && (end = strchr(line, '\n')); line = end + 1) {
+		bool title = n == HEAD_LINES - 1 && frame->color;
+
+		*end = '\0';
+		fputs(n > 0 ? "\r\n" : "", out);
+		fprintf(out, "%s%.*s%s\033[K", title ? "\033[1m" : "",
+			(int) text_cut(line, frame->columns - 1), line, title ? "\033[0m" : "");
+		n++;
+	}
+	fputs("\033[J", out);
+}
+
+void live_view_draw(FILE *out, const struct task_board *board, const struct frame *frame)
+{
+	const char *titles[10];
+	struct table *table;
+	size_t size, left_out;
+	char *text = NULL;
+	FILE *lines = open_memstream(&text, &size);
+
+	if (!lines)
+		return;
+	choose_titles(titles, frame->columns);
+	table = table_new(titles);
+	left_out = table ? add_tasks(table, board, frame) : 0;
+	print_head(lines, board);
+	if (board->n > 0)
+		table_print_within(table, lines, false, frame->columns - 1);
+	else
+		fputs("No task runs or waits.\n", lines);
+	if (left_out > 0)
+		fprintf(lines, "... and %zu more\n", left_out);
+	table_free(table);
+	if (fclose(lines) == 0)
+		put_lines(out, text, frame);
+	free(text);
+}
+
+/* ---- Drawing ---- */
+
+/* What is on the screen already is not sent again. */
+static int redraw(struct view *view)
+{
+	char *frame = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&frame, &size);
+	int r = 0;
+
+	if (!out)
+		return -ENOMEM;
+	screen_size(&view->frame.columns, &view->frame.lines);
+	live_view_draw(out, &view->board, &view->frame);
+	if (fclose(out) != 0) {
+		free(frame);
+		return -ENOMEM;
+	}
+	if (!view->drawn || size != view->drawn_size || memcmp(frame, view->drawn, size) != 0)
+		r = screen_write(frame, size);
+	free(view->drawn);
+	view->drawn = frame;
+	view->drawn_size = size;
+	view->drawn_at = now_seconds();
+	view->changed = false;
+	return r;
+}
+
+static void forget_drawn(struct view *view)
+{
+	free(view->drawn);
+	view->drawn = NULL;
+	view->drawn_at = 0;
+	view->changed = true;
+}
+
+/* ---- The stream ---- */
+
+static void on_reply(struct ellu_op *op, int result, const void *reply,
+		     const struct ellu_error *error, void *userdata)
+{
+	struct view *view = userdata;
+	struct board_task *task;
+	int r = 0;
+
+	(void) op;
+	if (result >= 0 && reply) {
+		const struct ellu_monitor_reply *change = reply;
+
+		if (change->event || change->task)
+			r = task_board_take(&view->board, change, now_seconds(), &task);
+		view->changed = true;
+	}
+	if (result > 0 && r == 0)
+		return;
+	view->ended = true;
+	view->result = r < 0 ? r : result < 0 ? result : -ECONNRESET;
+	view->error = ellu_keep(error);
+}
+
+/* How long to wait: for the next frame, for the library, or for an ended task to go. */
+static int timeout_msec(const struct view *view, const struct ellu *daemon)
+{
+	double now = now_seconds(), until = now + 1;
+	uint64_t library = ellu_timeout(daemon);
+
+	if (view->changed && view->drawn_at + DRAW_SECONDS < until)
+		until = view->drawn_at + DRAW_SECONDS;
+	if (library != UINT64_MAX && (double) library / 1e6 < until)
+		until = (double) library / 1e6;
+	return until <= now ? 0 : (int) ((until - now) * 1000) + 1;
+}
+
+/* ---- The loop ---- */
+
+/* One turn. 0 to go on, 1 to leave, with the exit status; negative: the error's code. */
+static int turn(struct view *view, struct screen *screen, struct ellu *daemon, int *ret_status)
+{
+	struct pollfd socket = { .fd = ellu_fd(daemon), .events = (short) ellu_events(daemon) };
+	int number, r = screen_wait(screen, &socket, timeout_msec(view, daemon), &number);
+
+	if (r < 0)
+		return r;
+	if (r == SCREEN_SIGNAL || (r == SCREEN_KEY && (number == 'q' || number == 'Q'))) {
+		*ret_status = r == SCREEN_KEY || number == SIGINT ? 0 : 128 + number;
+		return 1;
+	}
+	if (r == SCREEN_RESIZED)
+		forget_drawn(view);
+	do
+		r = ellu_process(daemon);
+	while (r > 0 && !view->ended);
+	if (r < 0 || view->ended)
+		return r < 0 ? r : view->result;
+	task_board_expire(&view->board, now_seconds() - ENDED_SECONDS);
+	if (now_seconds() >= view->drawn_at + (view->changed ? DRAW_SECONDS : 1))
+		return redraw(view);
+	return 0;
+}
+
+static int show(struct view *view, struct ellu *daemon)
+{
+	struct screen screen;
+	int status = 0, r = screen_enter(&screen);
+
+	if (r < 0)
+		return cli_fail(r, NULL);
+	do
+		r = turn(view, &screen, daemon, &status);
+	while (r == 0);
+	screen_leave(&screen);
+	if (r < 0) {
+		status = cli_fail(r, view->error);
+		view->error = NULL;
+	}
+	return status;
+}
+
+bool live_view_possible(void)
+{
+	return screen_possible();
+}
+
+int live_view(struct cli *cli)
+{
+	struct ellu_monitor_request request = ELLU_RECORD(struct ellu_monitor_request);
+	struct view view = { .changed = true };
+	struct ellu *daemon;
+	int r, status = cli_connect(cli);
+
+	if (status == 0)
+		status = cli_connect_event(cli, &daemon);
+	if (status != 0)
+		return status;
+	view.frame.unicode = progress_bar_has_unicode();
+	view.frame.color = cli->color;
+	r = ellu_monitor_stream_async(daemon, &request, on_reply, &view, NULL);
+	status = r < 0 ? cli_fail(r, NULL) : show(&view, daemon);
+	ellu_close(daemon);
+	ellu_free(view.error);
+	free(view.drawn);
+	task_board_done(&view.board);
+	return status;
+}

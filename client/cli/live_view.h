@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A live view of all tasks that wait or run, on the whole terminal: a line a task. Tasks that
+ * ended stay a little while.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "client/cli/cli.h"
+#include "client/cli/task_board.h"
+
+/* Whether there is a terminal for it. */
+bool live_view_possible(void);
+
+/* Until `q` or Ctrl-C. Returns the exit status. */
+int live_view(struct cli *cli);
+
+struct frame {
+	int columns;
+	int lines;
+	bool unicode;
+	bool color;
+};
+
+/* The whole picture, with its control sequences. For tests, too. */
+void live_view_draw(FILE *out, const struct task_board *board, const struct frame *frame);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/cli/submit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client/cli/follow.h"
+#include "client/cli/results.h"
+#include "client/cli/verdicts.h"
+#include "proto/generated/interface.h"
+
+/* ---- With --detach ---- */
+
+static int print_detached(struct cli *cli, const struct task_method *method,
+			  const struct task_reply *reply)
+{
+	const struct ellu_task *task = reply->task;
+	int status = 0;
+
+	if (!task)
+		return cli_fail(-EPROTO, NULL);
+	if (cli->arguments.json) {
+		status = cli_print_json(method->reply_type, reply->reply);
+	} else {
+		printf("Task %lld, %s\n", (long long) task->id, task->status);
+		if (!task->finished_at)
+			cli_note(cli, "Follow it: elluminate task watch %lld", (long long) task->id);
+	}
+	if (status == 0 && strcmp(task->status, "REJECTED") == 0) {
+		cli_error("%s", task->error ? task->error->message : "rejected");
+		status = EXIT_TASK_REJECTED;
+	}
+	return status;
+}
+
+static int submit_detached(struct cli *cli, const struct submission *submission)
+{
+	const struct ellu_error *error;
+	struct task_reply reply;
+	int status, r = submission->method->call(cli->daemon, submission->request, &reply, &error);
+
+	if (r < 0)
+		return cli_fail(r, error);
+	status = print_detached(cli, submission->method, &reply);
+	ellu_free(reply.reply);
+	return status;
+}
+
+/* ---- Seen through ---- */
+
+static bool is_below(const struct arguments *arguments, const struct ellu_experiment *experiment)
+{
+	const double *rate = experiment->results ? experiment->results->success_rate->value : NULL;
+
+	return arguments->fail_under >= 0 && (!rate || *rate < arguments->fail_under);
+}
+
+static int print_experiment(struct cli *cli, const struct follow *follow)
+{
+	struct ellu_get_experiment_request request = ELLU_RECORD(struct ellu_get_experiment_request);
+	struct ellu_ref ref = ELLU_RECORD(struct ellu_ref);
+	const struct ellu_get_experiment_reply *reply;
+	const struct ellu_error *error;
+	int r, status = 0;
+
+	ref.id = &follow->experiment_id;
+	request.project = cli->arguments.project;
+	request.experiment = &ref;
+	r = ellu_get_experiment(cli->daemon, &request, &reply, &error);
+	if (r < 0)
+		return cli_fail(r, error);
+	if (cli->arguments.json)
+		status = cli_print_json(&ellu_get_experiment_reply_type, reply);
+	else if (reply->experiment->results || strcmp(follow->status, "SUCCESS") == 0)
+		results_print(stdout, reply->experiment, cli->color);
+	if (status == 0 && is_below(&cli->arguments, reply->experiment)) {
+		cli_note(cli, "The success rate is below %.4g %%.",
+			 cli->arguments.fail_under * 100);
+		status = EXIT_BELOW;
+	}
+	ellu_free(reply);
+	return status;
+}
+
+static int print_outcome(struct cli *cli, const struct submission *submission,
+			 const struct follow *follow)
+{
+	const struct ellu_rating_results *ratings = follow->result ? follow->result->ratings : NULL;
+
+	if ((submission->verdicts || ratings) && follow->task_id > 0)
+		return verdicts_print(cli, follow->task_id, ratings);
+	return follow->experiment_id > 0 ? print_experiment(cli, follow) : 0;
+}
+
+/* Why a task did not succeed, and what to do. */
+static void tell_end(struct cli *cli, const struct submission *submission,
+		     const struct follow *follow)
+{
+	if (strcmp(follow->status, "SUCCESS") == 0)
+		return;
+	cli_error("task %lld: %s%s%s", (long long) follow->task_id, follow->status,
+		  follow->error ? ": " : "", follow->error ? follow->error : "");
+	if (follow->interrupted && submission->again)
+		cli_note(cli, "What was recorded is kept. Continue: elluminate %s",
+			 submission->again);
+	else if (follow->interrupted)
+		cli_note(cli, "What was recorded is kept. Continue: elluminate task retry %lld",
+			 (long long) follow->task_id);
+}
+
+static int submit_attached(struct cli *cli, const struct submission *submission)
+{
+	struct follow run = { .cli = cli, .method = submission->method, .cancel_on_interrupt = true };
+	int status, outcome;
+	int r = run.method->stream(cli->daemon, submission->request, &run.stream);
+
+	if (r < 0)
+		return cli_fail(r, NULL);
+	status = follow(&run);
+	if (status == 0) {
+		status = cli_task_exit_status(run.status);
+		tell_end(cli, submission, &run);
+		outcome = print_outcome(cli, submission, &run);
+		status = status ? status : outcome;
+	}
+	follow_done(&run);
+	return status;
+}
+
+int submit(struct cli *cli, const struct submission *submission)
+{
+	return cli->arguments.detach ? submit_detached(cli, submission)
+				     : submit_attached(cli, submission);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Starting a task and seeing it through: progress, then what it brought; with --detach only the
+ * task.
+ */
+#pragma once
+
+#include "client/cli/cli.h"
+#include "client/cli/task_method.h"
+
+struct submission {
+	const struct task_method *method;
+	const void *request; // of that method; says `detach` as the arguments do
+	bool verdicts; // it brings verdicts of its own, not an experiment's results
+	const char *again; // the command that goes on after Ctrl-C; NULL: a retry of the task
+};
+
+/* Connected. Returns the exit status. */
+int submit(struct cli *cli, const struct submission *submission);

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/harness/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "tests/harness/dir.h"
+#include "tests/harness/harness.h"
+#include "tests/harness/process.h"
+
+#define ARGUMENTS_MAX 32
+
+static struct command *make(void)
+{
+	struct command *command = calloc(1, sizeof(*command));
+
+	if (!command)
+		die("out of memory");
+	command->out = text("%s", "");
+	command->err = "";
+	return command;
+}
+
+static const char *socket_variable(const struct daemon *daemon)
+{
+	return text("ELLUMINATE_SOCKET=%s", daemon_socket(daemon));
+}
+
+struct command *command_start(const struct daemon *daemon, const char *const *arguments)
+{
+	const char *environment[] = { socket_variable(daemon), "LC_ALL=C.UTF-8", "TERM=dumb", NULL };
+	struct command *command = make();
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		die("pipe2: %s", strerror(errno));
+	command->err_path = dir_path(dir_new(), "err");
+	command->fd = ends[0];
+	command->pid = process_start(&(struct process_options) {
+		.path = ELLUMINATE_PATH, .arguments = arguments, .environment = environment,
+		.output = command->err_path, .stdout_fd = ends[1] });
+	close(ends[1]);
+	return command;
+}
+
+struct command *command_start_on_terminal(const struct daemon *daemon, int columns, int lines,
+					  const char *const *arguments)
+{
+	struct winsize size = { .ws_col = (unsigned short)columns, .ws_row = (unsigned short)lines };
+	const char *socket = socket_variable(daemon);
+	char *argv[ARGUMENTS_MAX + 2] = { "elluminate" };
+	struct command *command = make();
+	pid_t parent = getpid();
+
+	for (size_t n = 0; arguments[n] && n < ARGUMENTS_MAX; n++)
+		argv[n + 1] = (char *)arguments[n];
+	command->pid = forkpty(&command->fd, NULL, NULL, &size);
+	if (command->pid < 0)
+		die("forkpty: %s", strerror(errno));
+	if (command->pid > 0)
+		return command;
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		_exit(127);
+	(void)putenv((char *)socket);
+	(void)putenv("LC_ALL=C.UTF-8");
+	(void)putenv("TERM=xterm");
+	execv(ELLUMINATE_PATH, argv);
+	_exit(127);
+}
+
+/* Reads on: false at the end of the output. A terminal whose other side is gone says EIO. */
+static bool read_more(struct command *command, double deadline)
+{
+	struct pollfd ready = { .fd = command->fd, .events = POLLIN };
+	double left = deadline - now_seconds();
+	char bytes[4096];
+	ssize_t n;
+
+	if (poll(&ready, 1, left > 0 ? (int)(left * 1000) + 1 : 0) == 0)
+		die("the command says no more than: %s", command->out + command->seen);
+	n = read(command->fd, bytes, sizeof(bytes));
+	if (n <= 0)
+		return false;
+	command->out = realloc(command->out, command->size + (size_t)n + 1);
+	if (!command->out)
+		die("out of memory");
+	memcpy(command->out + command->size, bytes, (size_t)n);
+	command->size += (size_t)n;
+	command->out[command->size] = '\0';
+	return true;
+}
+
+void command_await(struct command *command, const char *wanted)
+{
+	double deadline = now_seconds() + WAIT_SECONDS;
+	const char *found;
+
+	while (!(found = strstr(command->out + command->seen, wanted)))
+		if (!read_more(command, deadline))
+			die("the command ended without %s: %s", wanted, command->out);
+	command->seen = (size_t)(found - command->out) + strlen(wanted);
+}
+
+void command_signal(const struct command *command, int signal)
+{
+	if (kill(command->pid, signal) < 0)
+		die("kill: %s", strerror(errno));
+}
+
+int command_end(struct command *command)
+{
+	double deadline = now_seconds() + WAIT_SECONDS;
+	int status;
+
+	while (read_more(command, deadline))
+		;
+	status = process_wait(command->pid, WAIT_SECONDS);
+	if (status < 0)
+		die("the command does not end: %s", command->out);
+	close(command->fd);
+	if (command->err_path)
+		command->err = file_read(command->err_path, NULL);
+	return status;
+}
+
+void command_type(const struct command *command, const char *keys)
+{
+	if (write(command->fd, keys, strlen(keys)) != (ssize_t)strlen(keys))
+		die("the terminal takes no key");
+}
+
+void command_resize(const struct command *command, int columns, int lines)
+{
+	struct winsize size = { .ws_col = (unsigned short)columns, .ws_row = (unsigned short)lines };
+
+	if (ioctl(command->fd, TIOCSWINSZ, &size) < 0)
+		die("TIOCSWINSZ: %s", strerror(errno));
+}
+
+struct termios command_termios(const struct command *command)
+{
+	struct termios modes;
+
+	if (tcgetattr(command->fd, &modes) < 0)
+		die("tcgetattr: %s", strerror(errno));
+	return modes;
+}
+
+struct command *command_run(const struct daemon *daemon, int status, const char *const *arguments)
+{
+	struct command *command = command_start(daemon, arguments);
+	int got = command_end(command);
+
+	if (got != status)
+		die("elluminate %s %s: status %d instead of %d\n%s%s", arguments[0],
+		    arguments[1] ? arguments[1] : "", got, status, command->out, command->err);
+	return command;
+}

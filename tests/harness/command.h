@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The elluminate command against a daemon of the test: its output is read as it comes, from a
+ * pipe or from the terminal that it runs on. It never outlives the test.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <sys/types.h>
+#include <termios.h>
+
+#include "tests/harness/daemon.h"
+
+struct command {
+	pid_t pid;
+	int fd; // of its output
+	char *out; // so far; the caller may read it
+	size_t size;
+	size_t seen; // where command_await() goes on
+	const char *err_path; // NULL on a terminal
+	const char *err; // after command_end(); "" on a terminal
+};
+
+/* `arguments` end with NULL. */
+struct command *command_start(const struct daemon *daemon, const char *const *arguments);
+/* On a terminal of its own, where errors are part of the output. */
+struct command *command_start_on_terminal(const struct daemon *daemon, int columns, int lines,
+					  const char *const *arguments);
+
+/* Waits until `text` comes after what was awaited before. */
+void command_await(struct command *command, const char *text);
+void command_signal(const struct command *command, int signal);
+/* Its exit status, or 128 + signal. */
+int command_end(struct command *command);
+
+/* Of a terminal. */
+void command_type(const struct command *command, const char *keys);
+void command_resize(const struct command *command, int columns, int lines);
+struct termios command_termios(const struct command *command);
+
+/* Runs it to its end; its exit status must be this. */
+struct command *command_run(const struct daemon *daemon, int status, const char *const *arguments);
+#define COMMAND(daemon, status, ...) \
+	command_run(daemon, status, (const char *const[]) { __VA_ARGS__, NULL })

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* What the command does with tasks: lists, shows, holds, tunes, cancels, retries and drains them. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/harness/command.h"
+#include "tests/harness/suite.h"
+
+static struct daemon *server;
+static struct sim *sim;
+static struct wire *wire;
+
+/* An experiment whose calls hang until the endpoint is told otherwise; its task. */
+static const char *begin(unsigned rows)
+{
+	int64_t id;
+
+	server = daemon_start(NULL);
+	sim = sim_start((const char *[]) { "--latency_seconds=3600", NULL });
+	wire = daemon_connect(server);
+	id = experiment_submit(wire, &(struct experiment) {
+		.name = "Control", .rows = rows, .url = sim_url(sim), .max_connections = 4 });
+	sim_await(sim, "in_flight", 4);
+	return text("%lld", (long long)id);
+}
+
+static json_object *shown(const char *id)
+{
+	return json_must_parse(COMMAND(server, 0, "task", "show", id, "--json")->out);
+}
+
+static size_t listed(const char *option, const char *value)
+{
+	struct command *list = COMMAND(server, 0, "task", "list", "--json", option, value);
+
+	return at_count(json_must_parse(list->out), "items");
+}
+
+#define ASSERT_SAYS(output, wanted) \
+	ck_assert_msg(strstr(output, wanted), "no %s in: %s", wanted, output)
+
+START_TEST(lists)
+{
+	const char *id = begin(4);
+	struct command *list;
+
+	ck_assert_uint_eq(listed("--status", "STARTED"), 1);
+	ck_assert_uint_eq(listed("--status", "SUCCESS"), 0);
+	ck_assert_uint_eq(listed("--kind", "experiment"), 1);
+	ck_assert_uint_eq(listed("--kind", "rating"), 0);
+	ck_assert_uint_eq(listed("--since", "1h"), 1);
+	ck_assert_uint_eq(listed("--since", "2100-01-01T00:00:00Z"), 0);
+	list = COMMAND(server, 0, "task", "list");
+	ASSERT_SAYS(list->out, "STARTED");
+	ASSERT_SAYS(list->out, "Control");
+	COMMAND(server, 23, "task", "list", "--status", "sleeping");
+	COMMAND(server, 0, "task", "cancel", id);
+}
+END_TEST
+
+START_TEST(cancel_and_retry)
+{
+	const char *id = begin(8);
+	struct command *said = COMMAND(server, 0, "task", "cancel", id);
+	json_object *task;
+
+	ASSERT_SAYS(said->out, "is REVOKED.");
+	/* Ctrl-C in a retry cancels that one, and says how to go on. */
+	said = command_start(server, (const char *[]) { "task", "retry", id, "--json", NULL });
+	command_await(said, "\"status\":\"STARTED\"");
+	sim_await(sim, "in_flight", 4);
+	command_signal(said, SIGINT);
+	ck_assert_int_eq(command_end(said), 12);
+	ASSERT_SAYS(said->err, "Continue: elluminate task retry 2");
+
+	sim_control(sim, "{'latency_seconds':0}");
+	said = COMMAND(server, 0, "task", "retry", "2");
+	ASSERT_SAYS(said->out, "Control  (experiment 1, 8 cases)");
+	task = shown("3");
+	ck_assert_int_eq(at_int(task, "task.retry_of"), 2);
+	said = COMMAND(server, 0, "task", "show", "3");
+	ASSERT_SAYS(said->out, "Retry of     2");
+	COMMAND(server, 27, "task", "retry", "4711");
+}
+END_TEST
+
+START_TEST(retry_detached)
+{
+	const char *id = begin(8);
+	json_object *task;
+
+	COMMAND(server, 0, "task", "cancel", id);
+	task = json_must_parse(COMMAND(server, 0, "task", "retry", id, "--detach", "--json",
+				       "--priority", "interactive", "--cost-limit", "3",
+				       "--time-limit", "10m")->out);
+	ck_assert_str_eq(at_text(task, "task.priority"), "interactive");
+	ck_assert_str_eq(at_text(task, "task.cost_limit"), "3");
+	ck_assert_double_eq(at_number(task, "task.time_limit_seconds"), 600);
+	COMMAND(server, 0, "task", "cancel", "2");
+}
+END_TEST
+
+START_TEST(drain)
+{
+	const char *id = begin(8);
+	struct command *said = command_start(server, (const char *[]) { "drain", NULL });
+
+	/* It waits for the calls in flight. */
+	sim_control(sim, "{'latency_seconds':0}");
+	COMMAND(server, 0, "task", "cancel", id);
+	ck_assert_int_eq(command_end(said), 0);
+	ASSERT_SAYS(said->out, "Nothing runs any more.");
+	said = COMMAND(server, 0, "status");
+	ASSERT_SAYS(said->out, "DRAINING");
+	said = COMMAND(server, 0, "task", "retry", id, "--detach");
+	ASSERT_SAYS(said->out, "PENDING");
+	said = COMMAND(server, 0, "drain", "--undo");
+	ASSERT_SAYS(said->out, "started again");
+	task_await_status(server, 2, "SUCCESS");
+	ck_assert_str_eq(COMMAND(server, 0, "drain", "--json")->out, "{}\n");
+}
+END_TEST
+
+/* What `run` says over the file. */
+START_TEST(run_with_options)
+{
+	static const char file[] =
+		"{\"name\":\"Opt\",\"prompt_template\":{\"name\":\"Opt\",\"messages\":\"{{a}}\"},"
+		"\"collection\":{\"name\":\"Opt\",\"variables\":[{\"a\":\"1\"}]},"
+		"\"criteria\":[\"Is it?\"]}";
+	const char *path = dir_path(dir_new(), "opt.json");
+	json_object *task, *experiment;
+	struct command *said;
+
+	server = daemon_start(NULL);
+	wire = daemon_connect(server);
+	file_write(path, file);
+	wire_call(wire, "CreateLLMConfig",
+		  "{'llm_config':{'name':'another','provider':'simulated'}}");
+	said = COMMAND(server, 0, "run", path, "--llm", "another", "--judge", "simulated",
+		       "--cost-limit", "2.5", "--priority", "interactive", "--time-limit", "2h");
+	ASSERT_SAYS(said->out, "Opt  (experiment 1, 1 case)");
+	task = shown("1");
+	ck_assert_str_eq(at_text(task, "task.priority"), "interactive");
+	ck_assert_str_eq(at_text(task, "task.cost_limit"), "2.5");
+	ck_assert_double_eq(at_number(task, "task.time_limit_seconds"), 7200);
+	experiment = json_must_parse(COMMAND(server, 0, "experiment", "show", "Opt", "--json")->out);
+	ck_assert_str_eq(at_text(experiment, "experiment.llm_config.name"), "another");
+	ck_assert_str_eq(at_text(experiment, "experiment.rating_llm_config.name"), "simulated");
+	said = COMMAND(server, 27, "run", path, "--new", "--llm", "nobody");
+	ASSERT_SAYS(said->err, "nobody");
+	COMMAND(server, 23, "run", path, "--priority", "urgent");
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_SUITE(lists, cancel_and_retry, retry_detached, drain, run_with_options);
+}
