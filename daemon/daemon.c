@@ -29,6 +29,7 @@
 #include "daemon/log.h"
 #include "daemon/loop.h"
 #include "daemon/manager.h"
+#include "daemon/queue/prune.h"
 #include "daemon/queue/queue.h"
 #include "daemon/store/store.h"
 #include "daemon/watchdog.h"
@@ -48,6 +49,7 @@ struct daemon {
 	struct watchdog *watchdog;
 	struct backend *backend;
 	struct service service;
+	struct retention *retention;
 	int listener; // the service manager's, or -1
 	struct front *front;
 	struct event *terminate;
@@ -177,6 +179,7 @@ static void apply(struct daemon *daemon, const struct config *config)
 	front_set_limits(daemon->front, config->max_connections, config->max_connections_per_user);
 	daemon->config.shutdown_grace_seconds = config->shutdown_grace_seconds;
 	daemon->config.on_shutdown = config->on_shutdown;
+	retention_set_days(daemon->retention, config->log_retention_days);
 }
 
 static void on_reload(evutil_socket_t number, short events, void *userdata)
@@ -271,6 +274,7 @@ static void on_queue_ready(void *userdata)
 	if (start_watchdog(daemon) < 0)
 		log_error("out of memory: the watchdog is not fed");
 	manager_ready();
+	retention_set_days(daemon->retention, daemon->config.log_retention_days);
 	on_status(-1, 0, daemon);
 	if (daemon->config.ready_fd >= 0) {
 		(void)!write(daemon->config.ready_fd, "READY\n", 6);
@@ -333,6 +337,8 @@ static int start_queue(struct daemon *daemon)
 	int r = queue_new(&options, &daemon->service.queue);
 
 	if (r == 0)
+		r = retention_new(daemon->service.queue, &daemon->retention);
+	if (r == 0)
 		queue_start(daemon->service.queue, on_queue_ready, daemon);
 	return r;
 }
@@ -383,6 +389,7 @@ static int start(struct daemon *daemon, struct fault *fault)
 static void stop(struct daemon *daemon)
 {
 	daemon->front = front_free(daemon->front);
+	daemon->retention = retention_free(daemon->retention);
 	daemon->service.queue = queue_free(daemon->service.queue);
 	if (daemon->backend_loop) {
 		loop_stop(daemon->backend_loop);

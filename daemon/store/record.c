@@ -3,6 +3,7 @@
  * Recording answers and verdicts: the hot path. One insert and one update of the epoch's
  * counters, in one transaction; what is there already changes nothing.
  */
+#include "daemon/clock.h"
 #include "daemon/store/runs.h"
 #include "daemon/store/tx.h"
 
@@ -44,10 +45,11 @@ static int response_record_run(struct tx *tx, struct store_request *request)
 		      "UPDATE experiment_epochs SET generated = generated + 1, rated = rated + ?3,"
 		      " failed = failed + ?4, input_tokens = input_tokens + coalesce(?5, 0),"
 		      " output_tokens = output_tokens + coalesce(?6, 0), cost_nanodollars ="
-		      " iif(?7 IS NULL, cost_nanodollars, coalesce(cost_nanodollars, 0) + ?7)"
-		      " WHERE experiment_id = ?1 AND epoch = ?2",
-		      "iibbnnn", op->experiment_id, op->epoch, op->complete || op->error,
-		      op->error != NULL, op->input_tokens, op->output_tokens, op->cost_nanodollars);
+		      " iif(?7 IS NULL, cost_nanodollars, coalesce(cost_nanodollars, 0) + ?7),"
+		      " recorded_monotonic = ?8 WHERE experiment_id = ?1 AND epoch = ?2",
+		      "iibbnnni", op->experiment_id, op->epoch, op->complete || op->error,
+		      op->error != NULL, op->input_tokens, op->output_tokens, op->cost_nanodollars,
+		      clock_monotonic_usec());
 }
 
 void store_response_record(struct store *store, struct response_record *op)
@@ -79,10 +81,10 @@ static int rating_record_run(struct tx *tx, struct store_request *request)
 		      "UPDATE experiment_epochs SET ratings = ratings + 1, rated = rated + ?3,"
 		      " input_tokens = input_tokens + coalesce(?4, 0),"
 		      " output_tokens = output_tokens + coalesce(?5, 0), cost_nanodollars ="
-		      " iif(?6 IS NULL, cost_nanodollars, coalesce(cost_nanodollars, 0) + ?6)"
-		      " WHERE experiment_id = ?1 AND epoch = ?2",
-		      "iibnnn", op->experiment_id, op->epoch, (int)op->complete, op->input_tokens,
-		      op->output_tokens, op->cost_nanodollars);
+		      " iif(?6 IS NULL, cost_nanodollars, coalesce(cost_nanodollars, 0) + ?6),"
+		      " recorded_monotonic = ?7 WHERE experiment_id = ?1 AND epoch = ?2",
+		      "iibnnni", op->experiment_id, op->epoch, (int)op->complete, op->input_tokens,
+		      op->output_tokens, op->cost_nanodollars, clock_monotonic_usec());
 }
 
 void store_rating_record(struct store *store, struct rating_record *op)

@@ -6,14 +6,11 @@
 #include "daemon/store/task.h"
 
 /* The running time of a claim that ended with the daemon is what it can be shown to have been:
- * until its last recording. */
+ * until its last recording, by the clock that no one sets. */
 #define STRANDED                                                                                 \
 	"UPDATE tasks SET status = 'PENDING', hold = NULL, running_usec ="                            \
-	" running_usec + max(0, -claimed_at + max(claimed_at,"                                        \
-	"  coalesce((SELECT created_at FROM responses WHERE experiment_id = tasks.experiment_id"      \
-	"   ORDER BY id DESC LIMIT 1), 0),"                                                           \
-	"  coalesce((SELECT created_at FROM ratings WHERE experiment_id = tasks.experiment_id"        \
-	"   ORDER BY id DESC LIMIT 1), 0)))"                                                          \
+	" running_usec + coalesce((SELECT max(recorded_monotonic) FROM experiment_epochs"             \
+	"  WHERE experiment_id = tasks.experiment_id) - claimed_monotonic, 0)"                        \
 	" WHERE id = ?1"
 
 static int recover_tasks(struct tx *tx)

@@ -228,6 +228,7 @@ static const char runs[] =
 	" input_tokens INTEGER NOT NULL DEFAULT 0,"
 	" output_tokens INTEGER NOT NULL DEFAULT 0,"
 	" cost_nanodollars INTEGER," // NULL: no price was known
+	" recorded_monotonic INTEGER," // last recording by the present claim; NULL: none yet
 	" PRIMARY KEY (experiment_id, epoch)"
 	") STRICT, WITHOUT ROWID;"
 
@@ -291,7 +292,7 @@ static const char tasks[] =
 	" priority TEXT NOT NULL CHECK (priority IN ('interactive', 'normal', 'batch')),"
 	" created_at INTEGER NOT NULL,"
 	" started_at INTEGER," // first claim
-	" claimed_at INTEGER," // last claim
+	" claimed_monotonic INTEGER," // last claim, by the clock of the daemon that made it
 	" finished_at INTEGER,"
 	" time_limit_usec INTEGER NOT NULL CHECK (time_limit_usec > 0),"
 	" running_usec INTEGER NOT NULL DEFAULT 0,"

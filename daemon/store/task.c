@@ -89,12 +89,17 @@ int task_start(struct tx *tx, int64_t task_id, int64_t *ret_attempt)
 	/* A claim is idle when nothing was recorded since the one before. */
 	r = db_int(tx->db, ret_attempt,
 		   "UPDATE tasks SET status = 'STARTED', attempts = attempts + 1, instance = ?2,"
-		   " started_at = coalesce(started_at, ?3), claimed_at = ?3, idle_claims ="
+		   " started_at = coalesce(started_at, ?3), claimed_monotonic = ?4, idle_claims ="
 		   " iif(attempts > 0 AND recorded_at_claim = " RECORDED ", idle_claims + 1, 1),"
 		   " recorded_at_claim = " RECORDED " WHERE id = ?1 AND status = 'PENDING'"
 		   " RETURNING attempts",
-		   "iii", task_id, tx->store->instance, tx->now);
+		   "iiii", task_id, tx->store->instance, tx->now, clock_monotonic_usec());
 	if (r <= 0)
+		return r;
+	r = db_run(tx->db, "UPDATE experiment_epochs SET recorded_monotonic = NULL"
+			   " WHERE recorded_monotonic IS NOT NULL AND experiment_id ="
+			   "  (SELECT experiment_id FROM tasks WHERE id = ?1)", "i", task_id);
+	if (r < 0)
 		return r;
 	r = task_event_add(tx, task_id, "STARTED", NULL, NULL);
 	return r < 0 ? r : 1;

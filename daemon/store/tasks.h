@@ -77,6 +77,25 @@ struct task_log {
 };
 void store_task_log(struct store *store, struct task_log *op);
 
+/* Where pruning is; zeroed: at the start. */
+struct prune_cursor {
+	int64_t after_id; // tasks up to it are done
+	bool partly; // the next one has lost lines already
+};
+
+/* Removes log lines of tasks that ended before a moment: a chunk of them behind the cursor. */
+struct tasks_prune {
+	struct store_request request;
+	struct scope scope; // `all`: everybody's
+	int64_t ended_before; // wall clock, microseconds
+	struct prune_cursor cursor;
+	struct prune_cursor ret_cursor;
+	int64_t ret_tasks; // that lost lines, and are not counted yet
+	int64_t ret_lines;
+	bool ret_end;
+};
+void store_tasks_prune(struct store *store, struct tasks_prune *op);
+
 struct task_get {
 	struct store_request request;
 	struct scope scope;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/harness/database.h"
 #include "tests/harness/harness.h"
 #include "tests/harness/json.h"
 
@@ -145,6 +146,46 @@ json_object *task_get(struct wire *wire, int64_t id)
 
 	json_object_put(reply);
 	return task;
+}
+
+/* Replays what happened to a task that has ended. */
+static char *replay_statuses(const struct daemon *daemon, int64_t id)
+{
+	struct wire *wire = daemon_connect(daemon);
+	char *statuses = text("%s", "");
+	bool continues = true;
+	int64_t sequence = 0;
+
+	wire_start(wire, "'more':true", "WatchTask", "{'id':%lld,'after_sequence':0}", (long long)id);
+	while (continues) {
+		json_object *reply = wire_next(wire);
+		json_object *event = at_json(reply, "parameters.event");
+
+		if (!event)
+			die("no event in %s", json_object_to_json_string(reply));
+		if (at_int(event, "sequence") <= sequence)
+			die("event %lld of task %lld comes again", (long long)sequence, (long long)id);
+		sequence = at_int(event, "sequence");
+		if (!at_has(event, "logs_delta"))
+			statuses = text("%s%s%s", statuses, statuses[0] ? " " : "",
+					at_text(event, "status"));
+		continues = at_has(reply, "continues");
+		json_object_put(reply);
+	}
+	wire_close(wire);
+	return statuses;
+}
+
+void task_must_have_been(const struct daemon *daemon, int64_t id, const char *statuses)
+{
+	char *replayed = replay_statuses(daemon, id);
+	char *stored = database_text(daemon, "SELECT group_concat(status, ' ') FROM (SELECT status"
+					     " FROM task_events WHERE task_id = %lld AND line IS NULL"
+					     " ORDER BY sequence)", (long long)id);
+
+	if (strcmp(replayed, statuses) != 0 || strcmp(stored, statuses) != 0)
+		die("task %lld was to go through %s; replayed: %s; stored: %s", (long long)id, statuses,
+		    replayed, stored);
 }
 
 static int64_t count_of(struct wire *wire, const char *method, int64_t experiment_id)

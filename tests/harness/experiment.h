@@ -35,6 +35,9 @@ json_object *task_await(const struct daemon *daemon, int64_t id);
 /* The same; its status must be this. The caller puts what it gets. */
 json_object *task_await_status(const struct daemon *daemon, int64_t id, const char *status);
 json_object *task_get(struct wire *wire, int64_t id);
+/* The statuses that an ended task went through, as "PENDING STARTED SUCCESS": a replay of its
+ * events and the rows in the database must both say so. */
+void task_must_have_been(const struct daemon *daemon, int64_t id, const char *statuses);
 /* Responses and ratings that are recorded. */
 int64_t experiment_recorded(struct wire *wire, int64_t experiment_id);
 /* Waits until at least so many are, or the experiment's task has ended; how many are. */

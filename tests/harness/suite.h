@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "tests/harness/daemon.h"
+#include "tests/harness/database.h"
 #include "tests/harness/dir.h"
 #include "tests/harness/experiment.h"
 #include "tests/harness/harness.h"
