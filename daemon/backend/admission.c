@@ -6,11 +6,8 @@
 
 #include "daemon/backend/core.h"
 
-static const int weights[PRIORITIES] = { 16, 4, 1 };
-
 int admission_init(struct admission *admission)
 {
-	TAILQ_INIT(&admission->turns);
 	TAILQ_INIT(&admission->ready);
 	if (table_init(&admission->users) < 0 || table_init(&admission->flows) < 0)
 		return -ENOMEM;
@@ -68,75 +65,72 @@ static struct user *user_get(struct admission *admission, int64_t id)
 
 static void user_release(struct admission *admission, struct user *user)
 {
-	if (user->n_turns > 0)
+	if (user->n_guests > 0)
 		return;
 	table_remove(&admission->users, &user->node);
 	free(user);
 }
 
-static struct turn *turn_get(struct admission *admission, struct endpoint *endpoint, int64_t id)
+static struct guest *guest_get(struct admission *admission, struct endpoint *endpoint, int64_t id)
 {
-	struct user *user = user_get(admission, id);
-	struct turn *turn;
+	struct guest *guest;
+	struct user *user;
 
+	TAILQ_FOREACH(guest, &endpoint->guests, of_endpoint) {
+		if (guest->user->id == id)
+			return guest;
+	}
+	user = user_get(admission, id);
 	if (!user)
 		return NULL;
-	TAILQ_FOREACH(turn, &admission->turns, of_all) {
-		if (turn->endpoint == endpoint && turn->user == user)
-			return turn;
-	}
-	turn = calloc(1, sizeof(*turn));
-	if (!turn) {
+	guest = calloc(1, sizeof(*guest));
+	if (!guest) {
 		user_release(admission, user);
 		return NULL;
 	}
-	turn->endpoint = endpoint;
-	turn->user = user;
-	for (int i = 0; i < PRIORITIES; i++) {
-		TAILQ_INIT(&turn->active[i]);
-		turn->credit[i] = weights[i];
-	}
-	TAILQ_INSERT_TAIL(&admission->turns, turn, of_all);
-	user->n_turns++;
-	endpoint->n_turns++;
-	return turn;
+	turns_user_init(&guest->turn);
+	TAILQ_INIT(&guest->lanes);
+	guest->endpoint = endpoint;
+	guest->user = user;
+	user->n_guests++;
+	TAILQ_INSERT_TAIL(&endpoint->guests, guest, of_endpoint);
+	return guest;
 }
 
-static void turn_release(struct admission *admission, struct turn *turn)
+static void guest_release(struct admission *admission, struct guest *guest)
 {
-	if (turn->n_lanes > 0)
+	if (!TAILQ_EMPTY(&guest->lanes))
 		return;
-	TAILQ_REMOVE(&admission->turns, turn, of_all);
-	turn->endpoint->n_turns--;
-	turn->user->n_turns--;
-	user_release(admission, turn->user);
-	free(turn);
+	TAILQ_REMOVE(&guest->endpoint->guests, guest, of_endpoint);
+	guest->user->n_guests--;
+	user_release(admission, guest->user);
+	free(guest);
 }
 
 static struct lane *lane_get(struct admission *admission, struct flow *flow, struct job *job)
 {
-	int priority = job->call->priority;
+	enum task_priority priority = (enum task_priority)job->call->priority;
 	struct lane *lane;
-	struct turn *turn;
+	struct guest *guest;
 
 	TAILQ_FOREACH(lane, &flow->lanes, of_flow) {
-		if (lane->priority == priority && lane->turn->endpoint == job->endpoint &&
-		    lane->turn->user->id == job->call->user)
+		if (lane->turn.priority == priority && lane->guest->endpoint == job->endpoint &&
+		    lane->guest->user->id == job->call->user)
 			return lane;
 	}
-	turn = turn_get(admission, job->endpoint, job->call->user);
-	lane = turn ? calloc(1, sizeof(*lane)) : NULL;
+	guest = guest_get(admission, job->endpoint, job->call->user);
+	lane = guest ? calloc(1, sizeof(*lane)) : NULL;
 	if (!lane) {
-		if (turn)
-			turn_release(admission, turn);
+		if (guest)
+			guest_release(admission, guest);
 		return NULL;
 	}
-	lane->turn = turn;
+	lane->turn.priority = priority;
+	lane->guest = guest;
 	lane->flow = flow;
-	lane->priority = priority;
 	TAILQ_INIT(&lane->jobs);
 	TAILQ_INSERT_TAIL(&flow->lanes, lane, of_flow);
-	turn->n_lanes++;
+	TAILQ_INSERT_TAIL(&guest->lanes, lane, of_guest);
 	return lane;
 }
 
@@ -149,8 +143,8 @@ static void flow_release(struct admission *admission, struct flow *flow)
 		return;
 	while ((lane = TAILQ_FIRST(&flow->lanes))) {
 		TAILQ_REMOVE(&flow->lanes, lane, of_flow);
-		lane->turn->n_lanes--;
-		turn_release(admission, lane->turn);
+		TAILQ_REMOVE(&lane->guest->lanes, lane, of_guest);
+		guest_release(admission, lane->guest);
 		free(lane);
 	}
 	table_remove(&admission->flows, &flow->node);
@@ -168,6 +162,8 @@ int admission_enter(struct admission *admission, struct job *job)
 		flow_release(admission, flow);
 		return -ENOMEM;
 	}
+	job->lane->connected |= job->call->answered_before;
+	job->lane->answered |= job->call->answered_before;
 	TAILQ_INSERT_TAIL(&flow->jobs, job, of_flow);
 	return 0;
 }
@@ -181,45 +177,41 @@ void admission_leave(struct admission *admission, struct job *job)
 	flow_release(admission, flow);
 }
 
-static void lane_deactivate(struct lane *lane, enum lane_state state)
-{
-	struct turn *turn = lane->turn;
-
-	if (lane->state == LANE_ACTIVE) {
-		TAILQ_REMOVE(&turn->active[lane->priority], lane, of_turn);
-		if (--turn->n_active == 0)
-			TAILQ_REMOVE(&turn->endpoint->turns, turn, of_endpoint);
-	}
-	lane->state = state;
-}
-
-static bool flow_allows(const struct lane *lane)
+static bool may_go(const struct lane *lane)
 {
 	int cap = TAILQ_FIRST(&lane->jobs)->call->flow_connections;
 
+	if (lane->answered && breaker_blocks(&lane->guest->endpoint->breaker))
+		return false;
 	return cap == 0 || lane->flow->in_flight < cap;
 }
 
-/* Puts the lane where its calls and its flow's cap want it. */
+/* Puts the lane where its calls, its flow's cap and the breaker want it. */
 static void lane_update(struct admission *admission, struct lane *lane)
 {
-	struct turn *turn = lane->turn;
+	struct endpoint *endpoint = lane->guest->endpoint;
 
-	if (TAILQ_EMPTY(&lane->jobs)) {
-		lane_deactivate(lane, LANE_EMPTY);
-		return;
+	if (TAILQ_EMPTY(&lane->jobs))
+		lane->state = LANE_EMPTY;
+	else
+		lane->state = may_go(lane) ? LANE_ACTIVE : LANE_PARKED;
+	if (lane->state != LANE_ACTIVE) {
+		turns_leave(&endpoint->turns, &lane->turn);
+	} else if (!lane->turn.user) {
+		turns_wait(&endpoint->turns, &lane->guest->turn, &lane->turn);
+		admission_consider(admission, endpoint);
 	}
-	if (!flow_allows(lane)) {
-		lane_deactivate(lane, LANE_PARKED);
-		return;
+}
+
+void admission_breaker(struct admission *admission, struct endpoint *endpoint)
+{
+	struct guest *guest;
+	struct lane *lane;
+
+	TAILQ_FOREACH(guest, &endpoint->guests, of_endpoint) {
+		TAILQ_FOREACH(lane, &guest->lanes, of_guest)
+			lane_update(admission, lane);
 	}
-	if (lane->state == LANE_ACTIVE)
-		return;
-	lane->state = LANE_ACTIVE;
-	TAILQ_INSERT_TAIL(&turn->active[lane->priority], lane, of_turn);
-	if (turn->n_active++ == 0)
-		TAILQ_INSERT_TAIL(&turn->endpoint->turns, turn, of_endpoint);
-	admission_consider(admission, turn->endpoint);
 }
 
 void admission_queue(struct admission *admission, struct job *job, bool first)
@@ -251,83 +243,67 @@ void admission_ended(struct admission *admission, struct job *job)
 
 void admission_consider(struct admission *admission, struct endpoint *endpoint)
 {
-	if (endpoint->ready || TAILQ_EMPTY(&endpoint->turns))
+	if (endpoint->ready || TAILQ_EMPTY(&endpoint->turns.users))
 		return;
 	endpoint->ready = true;
 	TAILQ_INSERT_TAIL(&admission->ready, endpoint, of_ready);
 }
 
-/* The first user in turn at the endpoint; among interactive calls only, if so asked. */
-static struct turn *next_turn(struct endpoint *endpoint, bool interactive)
+/* What is next at the endpoint, of the priorities allowed. */
+static struct turns_item *next_item(const struct endpoint *endpoint, unsigned allowed)
 {
-	struct turn *turn = TAILQ_FIRST(&endpoint->turns);
+	const struct turns_user *user;
+	struct turns_item *item;
 
-	while (turn && interactive && TAILQ_EMPTY(&turn->active[0]))
-		turn = TAILQ_NEXT(turn, of_endpoint);
-	return turn;
+	TAILQ_FOREACH(user, &endpoint->turns.users, of_turns) {
+		item = turns_next(user, allowed);
+		if (item)
+			return item;
+	}
+	return NULL;
 }
 
-/* The turn at the endpoints that have room whose user was served longest ago. */
-static struct turn *choose_turn(struct admission *admission, bool interactive)
+/* The lane at the endpoints that have room whose user was served longest ago. */
+static struct lane *choose_lane(struct admission *admission, unsigned allowed)
 {
-	struct turn *best = NULL;
+	struct lane *best = NULL;
 	struct endpoint *endpoint, *next;
 
 	for (endpoint = TAILQ_FIRST(&admission->ready); endpoint; endpoint = next) {
-		struct turn *turn;
+		struct lane *lane;
 
 		next = TAILQ_NEXT(endpoint, of_ready);
-		if (TAILQ_EMPTY(&endpoint->turns) || !endpoint_has_room(endpoint)) {
+		if (TAILQ_EMPTY(&endpoint->turns.users) || !endpoint_has_room(endpoint)) {
 			TAILQ_REMOVE(&admission->ready, endpoint, of_ready);
 			endpoint->ready = false;
 			continue;
 		}
-		turn = next_turn(endpoint, interactive);
-		if (turn && (!best || turn->user->served < best->user->served))
-			best = turn;
+		lane = (struct lane *)next_item(endpoint, allowed); // its first member
+		if (lane && (!best || lane->guest->user->served < best->guest->user->served))
+			best = lane;
 	}
 	return best;
 }
 
-static struct lane *choose_lane(struct turn *turn, bool interactive)
-{
-	if (interactive)
-		return TAILQ_FIRST(&turn->active[0]);
-	for (;;) {
-		for (int i = 0; i < PRIORITIES; i++) {
-			if (turn->credit[i] > 0 && !TAILQ_EMPTY(&turn->active[i])) {
-				turn->credit[i]--;
-				return TAILQ_FIRST(&turn->active[i]);
-			}
-		}
-		for (int i = 0; i < PRIORITIES; i++)
-			turn->credit[i] = weights[i];
-	}
-}
-
 struct job *admission_next(struct admission *admission)
 {
-	bool interactive = admission->in_flight == BACKEND_CONNECTIONS_MAX - 1;
-	struct turn *turn;
+	bool last_slot = admission->in_flight == BACKEND_CONNECTIONS_MAX - 1;
+	unsigned allowed = last_slot ? TURNS_INTERACTIVE : TURNS_ALL;
+	struct endpoint *endpoint;
 	struct lane *lane;
 	struct job *job;
 
 	if (admission->in_flight >= BACKEND_CONNECTIONS_MAX || TAILQ_EMPTY(&admission->ready))
 		return NULL;
-	turn = choose_turn(admission, interactive);
-	if (!turn)
+	lane = choose_lane(admission, allowed);
+	if (!lane)
 		return NULL;
-	lane = choose_lane(turn, interactive);
 	job = TAILQ_FIRST(&lane->jobs);
-	turn->user->served = ++admission->served;
-
-	/* To the end of their rings, both. */
-	TAILQ_REMOVE(&turn->endpoint->turns, turn, of_endpoint);
-	TAILQ_INSERT_TAIL(&turn->endpoint->turns, turn, of_endpoint);
-	TAILQ_REMOVE(&turn->active[lane->priority], lane, of_turn);
-	TAILQ_INSERT_TAIL(&turn->active[lane->priority], lane, of_turn);
-	TAILQ_REMOVE(&admission->ready, turn->endpoint, of_ready);
-	TAILQ_INSERT_TAIL(&admission->ready, turn->endpoint, of_ready);
+	endpoint = lane->guest->endpoint;
+	lane->guest->user->served = ++admission->served;
+	turns_serve(&endpoint->turns, &lane->turn, allowed);
+	TAILQ_REMOVE(&admission->ready, endpoint, of_ready);
+	TAILQ_INSERT_TAIL(&admission->ready, endpoint, of_ready);
 
 	TAILQ_REMOVE(&lane->jobs, job, of_lane);
 	admission->in_flight++;

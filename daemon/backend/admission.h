@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who is next. At an endpoint users take turns, within a user the priorities get 16 : 4 : 1,
- * within a priority the flows take turns; between endpoints, the user served longest ago. The
- * last slot of the global cap is kept for interactive calls.
+ * Who is next. At an endpoint the flows take turns as daemon/turns.h says; between endpoints, the
+ * user served longest ago. The last slot of the global cap is kept for interactive calls.
  *
- * A lane is a flow's calls of one priority at one endpoint. It hangs in its user's turn while it
- * has a call that could go, and is parked while its flow's own cap forbids it. An endpoint is in
- * `ready` while it may have both such a lane and room; one without room leaves it when it is
- * looked at, and comes back by admission_consider(), to be called whenever that may have changed.
- * So finding the next call looks at nothing that cannot go.
+ * A lane is a flow's calls of one priority at one endpoint. It takes its turns while it has a call
+ * that could go, and is parked while its flow's own cap or the endpoint's breaker forbids it. An
+ * endpoint is in `ready` while it may have both such a lane and room; one without room leaves it
+ * when it is looked at, and comes back by admission_consider(), to be called whenever that may
+ * have changed. So finding the next call looks at nothing that cannot go.
  */
 #pragma once
 
@@ -19,8 +18,7 @@
 #include "daemon/backend/backend.h"
 #include "daemon/backend/endpoint.h"
 #include "daemon/backend/table.h"
-
-#define PRIORITIES 3
+#include "daemon/turns.h"
 
 struct job;
 TAILQ_HEAD(jobs, job);
@@ -31,19 +29,16 @@ struct user {
 	struct table_node node; // admission::users
 	int64_t id;
 	uint64_t served; // when, counted in admissions
-	unsigned n_turns;
+	unsigned n_guests;
 };
 
 /* A user at an endpoint. */
-struct turn {
-	TAILQ_ENTRY(turn) of_endpoint; // endpoint::turns
-	TAILQ_ENTRY(turn) of_all; // admission::turns
+struct guest {
+	struct turns_user turn; // in endpoint::turns
+	TAILQ_ENTRY(guest) of_endpoint; // endpoint::guests
 	struct endpoint *endpoint;
 	struct user *user;
-	struct lanes active[PRIORITIES];
-	int credit[PRIORITIES];
-	unsigned n_active; // lanes
-	unsigned n_lanes; // in all
+	struct lanes lanes; // all of them
 };
 
 struct flow {
@@ -52,7 +47,12 @@ struct flow {
 	int in_flight;
 	struct jobs jobs; // all of them, wherever they are
 	struct lanes lanes;
+	TAILQ_ENTRY(flow) of_looks; // backend::looks
+	bool to_look; // is in it
+	bool held; // was told that none of its calls can go
+	int64_t held_usec; // since when
 };
+TAILQ_HEAD(flows, flow);
 
 enum lane_state {
 	LANE_EMPTY,
@@ -61,20 +61,21 @@ enum lane_state {
 };
 
 struct lane {
-	TAILQ_ENTRY(lane) of_turn; // turn::active
+	struct turns_item turn; // waits while active
+	TAILQ_ENTRY(lane) of_guest; // guest::lanes
 	TAILQ_ENTRY(lane) of_flow; // flow::lanes
-	struct turn *turn;
+	struct guest *guest;
 	struct flow *flow;
-	int priority;
 	enum lane_state state;
 	struct jobs jobs; // waiting
+	bool connected; // a call of the flow got a connection to the endpoint
+	bool answered; // and an answer: an outage there is waited out
 	int64_t noticed_usec; // when a line for the task's log was last made
 };
 
 struct admission {
 	struct table users;
 	struct table flows;
-	struct turns turns;
 	struct endpoint_list ready;
 	int in_flight;
 	uint64_t served;
@@ -93,6 +94,9 @@ void admission_ended(struct admission *admission, struct job *job); // left flig
 
 /* Whether the endpoint may have become able to take a call. */
 void admission_consider(struct admission *admission, struct endpoint *endpoint);
+
+/* Whether the endpoint's breaker lets lanes through has changed. */
+void admission_breaker(struct admission *admission, struct endpoint *endpoint);
 
 /* The next call to be issued, counted as in flight from now on; NULL: none may go. */
 struct job *admission_next(struct admission *admission);

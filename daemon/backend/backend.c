@@ -14,6 +14,7 @@
 
 #include "daemon/backend/core.h"
 #include "daemon/backend/multi.h"
+#include "daemon/backend/outage.h"
 #include "daemon/backend/provider_simulated.h"
 #include "daemon/backend/simulated_text.h"
 #include "daemon/backend/transfer.h"
@@ -84,6 +85,7 @@ static void on_turn(void *userdata)
 		if (multi_is_due(backend))
 			multi_kick(backend->multi);
 	}
+	outage_tell(backend);
 	if (backend->multi)
 		multi_settle(backend->multi);
 	set_timer(backend);
@@ -141,6 +143,7 @@ int backend_new(struct loop *loop, struct backend **ret_backend)
 	TAILQ_INIT(&backend->pool);
 	TAILQ_INIT(&backend->busy);
 	TAILQ_INIT(&backend->simulated_due);
+	TAILQ_INIT(&backend->looks);
 	if (backend_init(backend) < 0) {
 		backend_free(backend);
 		return -ENOMEM;
@@ -284,6 +287,7 @@ static const struct ellu_endpoint_status *status_of(const struct endpoint *endpo
 						     struct arena *arena)
 {
 	struct ellu_endpoint_status *status = arena_alloc(arena, sizeof(*status));
+	int64_t wait_usec = endpoint_wait_left(endpoint, clock_monotonic_usec());
 
 	if (!status)
 		return NULL;
@@ -298,8 +302,10 @@ static const struct ellu_endpoint_status *status_of(const struct endpoint *endpo
 		.retries = endpoint->retries,
 		.waits = endpoint->waits,
 		.errors = endpoint->errors,
-		.breaker = "closed",
+		.breaker = breaker_name(&endpoint->breaker),
 	};
+	if (wait_usec > 0)
+		status->wait_seconds = arena_float(arena, (double)wait_usec / USEC_PER_SEC);
 	return status->origin && status->llm_model_name ? status : NULL;
 }
 

@@ -47,6 +47,9 @@ struct llm_call {
 	/* Called on reply_to with a line for the task's log when the call waits or is retried;
 	 * the backend limits these to one per endpoint, flow and second. May be NULL. */
 	void (*notice)(void *userdata, const char *line);
+	/* Called on reply_to when none of the flow's calls can go, because of an endpoint that fails
+	 * or asks for a long pause, and when they go again; the line says why. May be NULL. */
+	void (*held)(void *userdata, bool held, const char *line);
 	void *userdata; // the caller's own
 
 	/* What is asked. Borrowed until done. */
@@ -63,6 +66,7 @@ struct llm_call {
 	int64_t flow; // whose turn: calls of one task share it
 	int64_t user; // and one user's flows this
 	int priority; // 0 interactive, 1 normal, 2 batch
+	bool answered_before; // the flow had an answer from the endpoint: an outage is waited out
 	int flow_connections; // this flow's own cap on calls in flight, 0: none
 	char idempotency_key[64]; // the same on each retry
 

@@ -50,6 +50,7 @@ struct job {
 	unsigned n_issued; // attempts and what does not count as one
 	unsigned n_forms; // changes of the form
 	bool due; // is in backend::simulated_due
+	bool probe; // its attempt is the breaker's probe
 	bool drained; // finishes what is in flight, and is not issued again
 };
 
@@ -61,6 +62,8 @@ struct backend {
 	struct deadlines deadlines;
 	struct endpoints endpoints;
 	struct admission admission;
+	int n_outages; // endpoints whose breaker is not closed, and long pauses
+	struct flows looks; // whether they are held is to be looked at
 	bool draining;
 	struct multi *multi; // made on first use
 	struct transfers pool; // idle easy handles

@@ -6,12 +6,14 @@
 #include <string.h>
 
 #include "daemon/backend/core.h"
+#include "daemon/backend/outage.h"
 #include "daemon/backend/simulated_text.h"
 #include "daemon/clock.h"
 
 #define WARM_USEC (60 * USEC_PER_SEC) // so long a host stays warm unused
 #define WINDOW_MIN 8
 #define LATENCY_RISE_USEC (50 * USEC_PER_MSEC) // what is less is noise
+#define ENDPOINT_DEADLINES 2 // resume, retry
 #define GROWTH_PAUSE 4 // windows after latency took its tenth
 
 int endpoints_init(struct endpoints *endpoints)
@@ -30,7 +32,8 @@ static void endpoint_free(struct endpoint *endpoint)
 	if (endpoint->ready)
 		TAILQ_REMOVE(&backend->admission.ready, endpoint, of_ready);
 	deadline_unset(&backend->deadlines, &endpoint->resume);
-	deadlines_release(&backend->deadlines, 1);
+	deadline_unset(&backend->deadlines, &endpoint->retry);
+	deadlines_release(&backend->deadlines, ENDPOINT_DEADLINES);
 	TAILQ_REMOVE(&backend->endpoints.all, endpoint, of_all);
 	table_remove(&backend->endpoints.table, &endpoint->node);
 	if (--origin->n_endpoints == 0) {
@@ -59,8 +62,9 @@ static void forget_oldest(struct endpoints *endpoints)
 	if (endpoints->table.n < ENDPOINTS_KEPT)
 		return;
 	TAILQ_FOREACH(endpoint, &endpoints->all, of_all) {
-		if (endpoint->n_turns == 0 && endpoint->in_flight == 0 && endpoint->waiting == 0 &&
-		    !endpoint->resume.place) {
+		if (TAILQ_EMPTY(&endpoint->guests) && endpoint->in_flight == 0 &&
+		    endpoint->waiting == 0 && !endpoint->resume.place &&
+		    endpoint->breaker.state == BREAKER_CLOSED) {
 			endpoint_free(endpoint);
 			return;
 		}
@@ -87,10 +91,8 @@ static struct origin *origin_get(struct backend *backend, const struct llm_targe
 		free(origin);
 		return NULL;
 	}
-	if (target->provider == PROVIDER_SIMULATED) {
+	if (target->provider == PROVIDER_SIMULATED)
 		origin->state = ORIGIN_WARM;
-		origin->reached = true;
-	}
 	table_add(table, &origin->node, hash);
 	return origin;
 }
@@ -100,6 +102,7 @@ static void on_resume(struct deadline *deadline)
 	struct endpoint *endpoint =
 		(struct endpoint *)((char *)deadline - offsetof(struct endpoint, resume));
 
+	outage_pause(endpoint, false);
 	admission_consider(&endpoint->backend->admission, endpoint);
 }
 
@@ -108,14 +111,14 @@ static struct endpoint *endpoint_new(struct backend *backend, const struct llm_t
 	struct endpoint *endpoint = calloc(1, sizeof(*endpoint));
 	struct origin *origin;
 
-	if (!endpoint || deadlines_reserve(&backend->deadlines, 1) < 0) {
+	if (!endpoint || deadlines_reserve(&backend->deadlines, ENDPOINT_DEADLINES) < 0) {
 		free(endpoint);
 		return NULL;
 	}
 	endpoint->model = strdup(target->model);
 	origin = endpoint->model ? origin_get(backend, target) : NULL;
 	if (!origin) {
-		deadlines_release(&backend->deadlines, 1);
+		deadlines_release(&backend->deadlines, ENDPOINT_DEADLINES);
 		free(endpoint->model);
 		free(endpoint);
 		return NULL;
@@ -126,7 +129,8 @@ static struct endpoint *endpoint_new(struct backend *backend, const struct llm_t
 	endpoint->identity = target->identity;
 	endpoint->resume.passed = on_resume;
 	endpoint->working = BACKEND_CONNECTIONS_START;
-	TAILQ_INIT(&endpoint->turns);
+	turns_init(&endpoint->turns);
+	TAILQ_INIT(&endpoint->guests);
 	TAILQ_INSERT_TAIL(&backend->endpoints.all, endpoint, of_all);
 	table_add(&backend->endpoints.table, &endpoint->node, target->identity);
 	return endpoint;
@@ -215,6 +219,17 @@ bool endpoint_has_room(const struct endpoint *endpoint)
 	return endpoint->origin->state != ORIGIN_PROBING;
 }
 
+int64_t endpoint_wait_left(const struct endpoint *endpoint, int64_t now_usec)
+{
+	int64_t left_usec = 0;
+
+	if (endpoint->resume.place)
+		left_usec = endpoint->resume.usec - now_usec;
+	if (endpoint->retry.place && endpoint->retry.usec - now_usec > left_usec)
+		left_usec = endpoint->retry.usec - now_usec;
+	return left_usec > 0 ? left_usec : 0;
+}
+
 void endpoint_issued(struct endpoint *endpoint)
 {
 	struct origin *origin = endpoint->origin;
@@ -258,7 +273,6 @@ void endpoint_connected(struct endpoint *endpoint)
 	if (origin->state == ORIGIN_WARM)
 		return;
 	origin->state = ORIGIN_WARM;
-	origin->reached = true;
 	consider_all(endpoint);
 }
 
@@ -351,5 +365,7 @@ int64_t endpoint_wait(struct endpoint *endpoint, int64_t wait_usec, int64_t star
 	if (!endpoint->resume.place || endpoint->resume.usec < backend->now_usec + wait_usec)
 		deadline_set(&backend->deadlines, &endpoint->resume,
 			     backend->now_usec + wait_usec);
+	if (endpoint->resume.usec - backend->now_usec > OUTAGE_WAIT_USEC)
+		outage_pause(endpoint, true);
 	return endpoint->resume.usec - backend->now_usec;
 }

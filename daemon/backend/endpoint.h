@@ -15,9 +15,11 @@
 #include <sys/queue.h>
 
 #include "daemon/backend/backend.h"
+#include "daemon/backend/breaker.h"
 #include "daemon/backend/deadline.h"
 #include "daemon/backend/dialect.h"
 #include "daemon/backend/table.h"
+#include "daemon/turns.h"
 
 #define ENDPOINTS_KEPT 256 // more are forgotten when they have nothing to do, oldest first
 
@@ -31,14 +33,15 @@ struct origin {
 	struct table_node node; // endpoints::origins
 	char *name;
 	enum origin_state state;
-	bool reached; // a connection to it succeeded at least once
 	int in_flight;
 	int64_t used_usec; // when something last ended there
 	unsigned n_endpoints;
 };
 
-struct turn;
-TAILQ_HEAD(turns, turn);
+struct guest;
+TAILQ_HEAD(guests, guest);
+
+#define ENDPOINT_FAILURE_MAX 240 // bytes of what is said about a failure
 
 struct endpoint {
 	struct table_node node; // endpoints::table
@@ -51,7 +54,7 @@ struct endpoint {
 
 	bool ready; // is in admission::ready
 	struct turns turns; // users with calls that could go
-	unsigned n_turns; // in all, also those without such calls
+	struct guests guests; // all users with calls
 
 	int in_flight;
 	int waiting; // backing off included
@@ -69,6 +72,10 @@ struct endpoint {
 
 	struct deadline resume; // end of a wait
 	int64_t wait_streak;
+	bool long_pause; // that wait is one that holds flows
+	struct breaker breaker;
+	struct deadline retry; // end of the breaker's wait
+	char last_failure[ENDPOINT_FAILURE_MAX];
 	struct request_form form;
 
 	int64_t calls, retries, waits, errors;
@@ -93,6 +100,8 @@ void endpoint_leave(struct endpoint *endpoint, const struct llm_target *target);
 /* Whether one more call may be issued now. */
 bool endpoint_has_room(const struct endpoint *endpoint);
 int endpoint_limit(const struct endpoint *endpoint);
+/* Until calls may go again; 0: they may. */
+int64_t endpoint_wait_left(const struct endpoint *endpoint, int64_t now_usec);
 
 void endpoint_issued(struct endpoint *endpoint);
 void endpoint_ended(struct endpoint *endpoint);

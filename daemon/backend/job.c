@@ -9,6 +9,7 @@
 
 #include "daemon/backend/core.h"
 #include "daemon/backend/notice.h"
+#include "daemon/backend/outage.h"
 #include "daemon/backend/provider_simulated.h"
 #include "daemon/backend/transfer.h"
 #include "daemon/clock.h"
@@ -69,7 +70,7 @@ int job_new(struct backend *backend, struct llm_call *call, struct job **ret_job
 	job->backend = backend;
 	job->call = call;
 	call->priority = call->priority < 0 ? 0 :
-			 call->priority >= PRIORITIES ? PRIORITIES - 1 : call->priority;
+			 call->priority >= _PRIORITY_MAX ? _PRIORITY_MAX - 1 : call->priority;
 	if (endpoint_get(backend, call->target, &job->endpoint) < 0 ||
 	    admission_enter(&backend->admission, job) < 0) {
 		job_free(job);
@@ -81,6 +82,7 @@ int job_new(struct backend *backend, struct llm_call *call, struct job **ret_job
 	job->endpoint->waiting++;
 	job->state = JOB_WAITING;
 	admission_queue(&backend->admission, job, /* first= */ false);
+	outage_look(backend, job->lane->flow);
 	*ret_job = job;
 	return 0;
 }
@@ -91,6 +93,7 @@ static void job_finish(struct job *job, enum llm_outcome outcome)
 	struct llm_call *call = job->call;
 
 	endpoint_leave(job->endpoint, call->target);
+	outage_leave(job);
 	admission_leave(&job->backend->admission, job);
 	job_free(job);
 	call_return(call, outcome);
@@ -102,6 +105,7 @@ static void leave_flight(struct job *job, bool connected)
 
 	admission_ended(&backend->admission, job);
 	endpoint_ended(job->endpoint);
+	outage_left(job);
 	if (!connected)
 		endpoint_not_connected(job->endpoint);
 	if (backend->admission.in_flight == 0)
@@ -109,11 +113,12 @@ static void leave_flight(struct job *job, bool connected)
 			     backend->now_usec + BACKEND_IDLE_USEC);
 }
 
-static void wait_again(struct job *job)
+static void wait_again(struct job *job, bool first)
 {
 	job->state = JOB_WAITING;
 	job->endpoint->waiting++;
-	admission_queue(&job->backend->admission, job, /* first= */ true);
+	admission_queue(&job->backend->admission, job, first);
+	outage_look(job->backend, job->lane->flow);
 }
 
 /* Out of the place it is in. */
@@ -159,6 +164,7 @@ void job_start(struct job *job)
 	job->n_issued++;
 	job->started_usec = job->backend->now_usec;
 	endpoint_issued(job->endpoint);
+	outage_issued(job);
 	if (call->target->provider == PROVIDER_SIMULATED) {
 		simulated_start(job);
 		return;
@@ -221,35 +227,56 @@ static void on_backoff_over(struct deadline *deadline)
 	struct job *job = (struct job *)((char *)deadline - offsetof(struct job, deadline));
 
 	job->endpoint->waiting--;
-	wait_again(job);
+	wait_again(job, /* first= */ true);
+}
+
+static void back_off(struct job *job, const struct attempt *attempt)
+{
+	struct backend *backend = job->backend;
+	struct llm_call *call = job->call;
+	int64_t backoff_usec = retry_backoff_usec(call->attempts, backend_random(backend));
+
+	notice_send(job, "%s: %s%s; attempt %lld of %d in %.1f s", job->endpoint->origin->name,
+		    attempt->message, attempt->status >= 500 ? " (server error)" : "",
+		    (long long)call->attempts + 1, call->target->max_retries + 1,
+		    (double)backoff_usec / USEC_PER_SEC);
+	job->state = JOB_BACKING_OFF;
+	job->endpoint->waiting++;
+	job->deadline.passed = on_backoff_over;
+	deadline_set(&backend->deadlines, &job->deadline, backend->now_usec + backoff_usec);
+	outage_look(backend, job->lane->flow);
+}
+
+/* As one does when it is down. */
+static bool is_outage(const struct attempt *attempt)
+{
+	return attempt->class == ATTEMPT_RETRY && (attempt->status == 0 || attempt->status >= 500);
 }
 
 static void try_again(struct job *job, struct attempt *attempt)
 {
-	struct backend *backend = job->backend;
 	struct llm_call *call = job->call;
 	struct endpoint *endpoint = job->endpoint;
-	int64_t backoff_usec;
 
 	endpoint_failed(endpoint);
+	if (is_outage(attempt) && outage_failed(job, attempt)) {
+		call->attempts--;
+		endpoint->waits++;
+	}
 	if (is_draining(job)) {
 		job_finish(job, LLM_CANCELLED);
 		return;
 	}
 	if (call->attempts > call->target->max_retries) {
-		fail(job, attempt, endpoint->origin->reached ? LLM_ITEM_FAILED : LLM_UNREACHABLE);
+		fail(job, attempt, job->lane->connected ? LLM_ITEM_FAILED : LLM_UNREACHABLE);
 		return;
 	}
 	endpoint->retries++;
-	backoff_usec = retry_backoff_usec(call->attempts, backend_random(backend));
-	notice_send(job, "%s: %s%s; attempt %lld of %d in %.1f s", endpoint->origin->name,
-		    attempt->message, attempt->status >= 500 ? " (server error)" : "",
-		    (long long)call->attempts + 1, call->target->max_retries + 1,
-		    (double)backoff_usec / USEC_PER_SEC);
-	job->state = JOB_BACKING_OFF;
-	endpoint->waiting++;
-	job->deadline.passed = on_backoff_over;
-	deadline_set(&backend->deadlines, &job->deadline, backend->now_usec + backoff_usec);
+	/* Behind the others, so that another one is the next probe. */
+	if (job->lane->answered && endpoint->breaker.state != BREAKER_CLOSED)
+		wait_again(job, /* first= */ false);
+	else
+		back_off(job, attempt);
 }
 
 static void wait_out(struct job *job, const struct attempt *attempt)
@@ -264,7 +291,7 @@ static void wait_out(struct job *job, const struct attempt *attempt)
 	notice_send(job, "%s: HTTP status %d (%s); nothing is issued there for %.1f s",
 		    job->endpoint->origin->name, attempt->status, attempt->message,
 		    (double)wait_usec / USEC_PER_SEC);
-	wait_again(job);
+	wait_again(job, /* first= */ true);
 }
 
 /* Whether the refusal was about the form of the request, which is another one now. */
@@ -281,7 +308,7 @@ static bool change_form(struct job *job, const struct attempt *attempt)
 	buffer_clear(&job->body);
 	notice_send(job, "%s: %s; asked in another form", job->endpoint->origin->name,
 		    attempt->message);
-	wait_again(job);
+	wait_again(job, /* first= */ true);
 	return true;
 }
 
@@ -291,6 +318,8 @@ void job_attempted(struct job *job, struct attempt *attempt)
 	int64_t duration_usec = job->backend->now_usec - job->started_usec;
 
 	leave_flight(job, attempt->connected);
+	if (!is_outage(attempt))
+		outage_answered(job);
 	if (attempt->class == ATTEMPT_WAIT) {
 		wait_out(job, attempt);
 		return;
@@ -328,5 +357,5 @@ void job_cancel(struct job *job)
 void job_put_back(struct job *job)
 {
 	take_out(job);
-	wait_again(job);
+	wait_again(job, /* first= */ true);
 }

@@ -32,6 +32,7 @@ void simulated_start(struct job *job)
 {
 	int64_t latency_usec = job->call->target->simulated.latency_usec;
 
+	job->lane->connected = true;
 	if (latency_usec == 0) {
 		add_due(job);
 		return;

@@ -86,10 +86,15 @@ int64_t retry_backoff_usec(int64_t n, double random)
 	return (int64_t)((double)exponential(RETRY_BASE_USEC, RETRY_MAX_USEC, n) * random);
 }
 
-int64_t retry_wait_usec(int64_t n, double random)
+int64_t retry_grown_usec(int64_t base_usec, int64_t max_usec, int64_t n, double random)
 {
 	/* Never nothing: an endpoint that refuses at once would be asked in a loop. */
-	return (int64_t)((double)exponential(WAIT_BASE_USEC, WAIT_MAX_USEC, n) * (0.5 + random / 2));
+	return (int64_t)((double)exponential(base_usec, max_usec, n) * (0.5 + random / 2));
+}
+
+int64_t retry_wait_usec(int64_t n, double random)
+{
+	return retry_grown_usec(WAIT_BASE_USEC, WAIT_MAX_USEC, n, random);
 }
 
 static bool parse_number(const char *text, double *ret_value)

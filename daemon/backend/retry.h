@@ -51,6 +51,9 @@ __attribute__((format(printf, 3, 4))) void attempt_fail(struct attempt *attempt,
 /* Before attempt `n` + 1 (n from 1): exponential with full jitter; `random` lies in [0, 1). */
 int64_t retry_backoff_usec(int64_t n, double random);
 
+/* The `n`th in a row from 1, exponential with jitter in its upper half. */
+int64_t retry_grown_usec(int64_t base_usec, int64_t max_usec, int64_t n, double random);
+
 /* A wait of unknown length, the `n`th in a row from 1. */
 int64_t retry_wait_usec(int64_t n, double random);
 

@@ -80,6 +80,7 @@ static int on_connected(void *userdata, char *address, char *local, int port, in
 			     earlier(transfer->total_usec,
 				     clock_monotonic_usec() + transfer->target->first_byte_usec));
 	}
+	transfer->job->lane->connected = true;
 	endpoint_connected(transfer->job->endpoint);
 	return CURL_PREREQFUNC_OK;
 }

@@ -21,6 +21,7 @@ static struct loop *home, *backend_loop;
 static pid_t sim_pid;
 static char sim_url[48];
 static int n_returned, n_wanted, n_order;
+static bool (*awaited)(void);
 
 static void start_sim(void)
 {
@@ -100,6 +101,11 @@ void sim_control(const char *json)
 	free(ask_sim("/control", json));
 }
 
+void sim_reset(void)
+{
+	free(ask_sim("/stats/reset", ""));
+}
+
 int64_t sim_stat_of(const char *group, const char *name)
 {
 	char *text = ask_sim("/stats", NULL);
@@ -155,6 +161,12 @@ struct llm_target *test_target(const struct ellu_llm_config *config)
 	return target;
 }
 
+static void look(void)
+{
+	if (awaited && awaited())
+		loop_stop(home);
+}
+
 static void on_back(struct llm_call *call)
 {
 	struct exchange *exchange = (struct exchange *)call;
@@ -164,6 +176,7 @@ static void on_back(struct llm_call *call)
 	exchange->order = ++n_order;
 	if (++n_returned == n_wanted)
 		loop_stop(home);
+	look();
 }
 
 static void on_notice(void *userdata, const char *line)
@@ -172,6 +185,17 @@ static void on_notice(void *userdata, const char *line)
 
 	exchange->n_notices++;
 	snprintf(exchange->notice, sizeof(exchange->notice), "%s", line);
+	look();
+}
+
+static void on_held(void *userdata, bool held, const char *line)
+{
+	struct exchange *exchange = userdata;
+
+	exchange->n_holds++;
+	exchange->held = held;
+	snprintf(exchange->hold, sizeof(exchange->hold), "%s", line);
+	look();
 }
 
 struct exchange *exchange_new(struct llm_target *target, const char *content, int number)
@@ -186,6 +210,7 @@ struct exchange *exchange_new(struct llm_target *target, const char *content, in
 	call->reply_to = home;
 	call->done = on_back;
 	call->notice = on_notice;
+	call->held = on_held;
 	call->userdata = exchange;
 	call->target = target;
 	call->messages = exchange->messages;
@@ -228,6 +253,14 @@ double wait_for(int n)
 	n_returned -= n;
 	n_wanted = 0;
 	return seconds_now() - start;
+}
+
+void wait_until(bool (*condition)(void))
+{
+	awaited = condition;
+	if (!condition())
+		loop_run(home);
+	awaited = NULL;
 }
 
 static void on_time(evutil_socket_t fd, short events, void *userdata)

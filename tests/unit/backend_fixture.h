@@ -21,6 +21,9 @@ struct exchange {
 	int order; // of its return, from 1
 	int n_notices;
 	char notice[LINE_MAX_KEPT]; // the last one
+	int n_holds; // told of: begun or ended
+	bool held;
+	char hold[LINE_MAX_KEPT]; // what was said of the last one
 };
 
 extern struct backend *backend;
@@ -32,6 +35,7 @@ void backend_fixture_teardown(void);
 /* Settings of the simulated endpoint as a JSON object; a number of its /stats. */
 void sim_control(const char *json);
 int64_t sim_stat(const char *name);
+void sim_reset(void);
 int64_t sim_stat_of(const char *group, const char *name);
 /* The last call's body as the endpoint got it; free() it. */
 char *sim_last_body(void);
@@ -46,6 +50,8 @@ void exchange_submit(struct exchange *exchange);
 
 /* Runs the test's loop until so many calls came back since the last time; returns seconds. */
 double wait_for(int n);
+/* The same until the condition holds; it is looked at when something came back, or was told. */
+void wait_until(bool (*condition)(void));
 int n_back(void);
 void run_for(double seconds);
 double seconds_now(void);
