@@ -27,6 +27,7 @@ struct live_task {
 	int64_t sequence; // the last one published
 	enum task_status status;
 	const char *hold; // static text, or NULL
+	const char *work_hold; // what its worker says of the moment, or NULL
 	bool changing; // a change of status is on its way through the store
 	struct schedule_entry schedule;
 	struct work_run *run; // NULL: no worker has it
@@ -74,6 +75,8 @@ void live_task_publish(struct live_task *task, const struct task_news *news);
 void live_task_publish_progress(struct live_task *task);
 /* The progress as an event, as of now. */
 struct ellu_task_event live_task_progress_event(const struct live_task *task);
+/* Decides which hold is shown, and publishes it if it is another one. */
+void live_task_show_hold(struct live_task *task);
 /* Takes the watches off a task that goes; they read the rest from the store. */
 void live_task_detach_watches(struct live_task *task);
 

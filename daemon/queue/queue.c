@@ -207,9 +207,16 @@ void queue_overlay(struct queue *queue, struct ellu_task *record)
 	record->running_seconds += (double)running_elapsed(task) / USEC_PER_SEC;
 }
 
-static void show_hold(struct live_task *task)
+static const char *moment_hold(const struct live_task *task)
 {
-	const char *hold = task->run && task->queue->storage_full ? "storage" : NULL;
+	if (!task->run || task_status_is_terminal(task->status))
+		return NULL;
+	return task->queue->storage_full ? "storage" : task->work_hold;
+}
+
+void live_task_show_hold(struct live_task *task)
+{
+	const char *hold = moment_hold(task);
 
 	if (task->hold == hold)
 		return;
@@ -226,7 +233,7 @@ void queue_storage_full(struct queue *queue, bool full)
 	else
 		log_about(LOG_NOTICE, ABOUT(.message = LOG_STORAGE_ROOM),
 			  "there is room on the disk again: tasks go on");
-	live_tasks_each(&queue->tasks, show_hold);
+	live_tasks_each(&queue->tasks, live_task_show_hold);
 	queue_claim_next(queue);
 }
 

@@ -85,7 +85,7 @@ static void publish_state(struct live_task *task, const struct ellu_task *record
 	news.event.task_id = task->id;
 	news.event.sequence = record->sequence;
 	news.event.status = record->status;
-	news.event.hold = task->hold;
+	news.event.hold = task_status_is_terminal(task->status) ? NULL : task->hold;
 	news.event.progress = record->progress;
 	news.event.error = record->error;
 	news.event.result = record->result;
@@ -296,6 +296,18 @@ static void on_progress(void *userdata, int64_t task_id, const struct ellu_progr
 	live_task_publish_progress(task);
 }
 
+static void on_held(void *userdata, int64_t task_id, const char *hold)
+{
+	struct queue *queue = userdata;
+	struct live_task *task = live_task_find(queue_tasks(queue), task_id);
+
+	if (!task)
+		return;
+	task->work_hold = hold;
+	if (!task_status_is_terminal(task->status))
+		live_task_show_hold(task);
+}
+
 struct log_append {
 	struct task_log op;
 	struct queue *queue;
@@ -374,6 +386,7 @@ struct work_events running_events(struct queue *queue)
 {
 	return (struct work_events){
 		.progress = on_progress,
+		.held = on_held,
 		.log = on_log,
 		.finished = on_finished,
 		.userdata = queue,

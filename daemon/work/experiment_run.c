@@ -366,6 +366,11 @@ struct progress *experiment_run_progress(struct experiment_run *run)
 	return run->progress.epochs ? &run->progress : NULL;
 }
 
+bool experiment_run_is_held_up(const struct experiment_run *run)
+{
+	return run->held_up && run->phase == RUN_RUNNING;
+}
+
 int64_t experiment_run_cases(const struct experiment_run *run)
 {
 	return run->n_open;

@@ -42,4 +42,6 @@ void experiment_run_drain(struct experiment_run *run);
 const struct work_end *experiment_run_end(const struct experiment_run *run);
 /* NULL until the run is loaded. */
 struct progress *experiment_run_progress(struct experiment_run *run);
+/* None of its calls can go: a provider fails, or asks for a long pause. */
+bool experiment_run_is_held_up(const struct experiment_run *run);
 int64_t experiment_run_cases(const struct experiment_run *run); // in the window

@@ -40,6 +40,7 @@ static void settle(struct attempt *attempt)
 	switch (attempt->call.outcome) {
 	case LLM_ANSWERED:
 		lane_reached(lane);
+		lane->answered = true;
 		attempt->answered(attempt);
 		break;
 	case LLM_ITEM_FAILED:
@@ -79,6 +80,17 @@ static void on_notice(void *userdata, const char *line)
 	run_log_notice(&run->log, line, clock_monotonic_usec());
 }
 
+static void on_held(void *userdata, bool held, const char *line)
+{
+	struct experiment_run *run = userdata;
+
+	run->held_up = held;
+	/* What is being ended leaves no waits behind to be told of. */
+	if (run->phase == RUN_RUNNING)
+		run_log_notice(&run->log, line, clock_monotonic_usec());
+	run_changed(run);
+}
+
 void attempt_init(struct attempt *attempt, struct experiment_run *run, struct lane *lane,
 		  struct llm_target *target)
 {
@@ -89,6 +101,7 @@ void attempt_init(struct attempt *attempt, struct experiment_run *run, struct la
 	call->reply_to = run->host.loop;
 	call->done = on_done;
 	call->notice = on_notice;
+	call->held = on_held;
 	call->userdata = run;
 	call->target = target;
 	call->flow = run->task.task_id;
@@ -99,6 +112,7 @@ void attempt_init(struct attempt *attempt, struct experiment_run *run, struct la
 
 void attempt_submit(struct attempt *attempt)
 {
+	attempt->call.answered_before = attempt->lane->answered;
 	attempt->lane->handed++;
 	attempt->run->n_outstanding++;
 	backend_submit(attempt->run->host.backend, &attempt->call);

@@ -50,6 +50,7 @@ struct lane {
 	int handed; // calls with the backend
 	int uncommitted; // answers whose record is not committed
 	bool reached; // the endpoint answered, be it with an error
+	bool answered; // a call of it was answered
 	struct attempt *held; // came back unreachable while nothing was reached
 	size_t n_held;
 };
@@ -147,6 +148,7 @@ struct experiment_run {
 	size_t n_outstanding;
 	bool cancelled; // backend_cancel_flow() was called
 	bool drained; // backend_drain_flow() was called
+	bool held_up; // by the provider: none of its calls can go
 
 	struct run_load load;
 	const struct run_spec *spec; // NULL until loaded

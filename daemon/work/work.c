@@ -29,6 +29,16 @@ static void set_cases(struct work_run *run, int64_t n_cases)
 	run->n_cases = n_cases;
 }
 
+static void set_held_up(struct work_run *run, bool held_up)
+{
+	const struct work_events *events = &run->work->events;
+
+	if (run->held_up == held_up)
+		return;
+	run->held_up = held_up;
+	events->held(events->userdata, run->task.task_id, held_up ? "provider" : NULL);
+}
+
 static void on_progress(struct message *message)
 {
 	struct work_snapshot *snapshot = container_of(message, struct work_snapshot, message);
@@ -36,6 +46,7 @@ static void on_progress(struct message *message)
 	const struct work_events *events = &run->work->events;
 
 	set_cases(run, snapshot->n_cases);
+	set_held_up(run, snapshot->held_up);
 	if (snapshot->progress)
 		events->progress(events->userdata, run->task.task_id, snapshot->progress);
 	message->deliver = worker_take_snapshot_back;
@@ -57,6 +68,7 @@ static void on_finished(struct message *message)
 	const struct work_events *events = &run->work->events;
 
 	set_cases(run, 0);
+	set_held_up(run, false);
 	run->worker->n_tasks--;
 	if (run->last.progress)
 		events->progress(events->userdata, run->task.task_id, run->last.progress);

@@ -42,6 +42,8 @@ struct work_events {
 	/* A snapshot, at most one per WORK_PROGRESS_USEC and task, and one just before `finished`.
 	 * Borrowed for the call. */
 	void (*progress)(void *userdata, int64_t task_id, const struct ellu_progress *progress);
+	/* The task waits, all of it, for a provider: "provider"; or it no longer does: NULL. */
+	void (*held)(void *userdata, int64_t task_id, const char *hold);
 	/* A line for the task's log. */
 	void (*log)(void *userdata, int64_t task_id, const char *line);
 	void (*finished)(void *userdata, int64_t task_id, const struct work_end *end);

@@ -17,6 +17,7 @@ static void take_snapshot(struct work_run *run, struct work_snapshot *snapshot)
 	arena_done(&snapshot->arena);
 	snapshot->progress = NULL;
 	snapshot->n_cases = experiment_run_cases(run->run);
+	snapshot->held_up = experiment_run_is_held_up(run->run);
 	/* For lack of memory home gets none: the next one says more anyway. */
 	if (progress)
 		(void)progress_snapshot(progress, clock_monotonic_usec(), &snapshot->arena,

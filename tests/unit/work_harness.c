@@ -30,6 +30,13 @@ static void on_progress(void *userdata, int64_t task_id, const struct ellu_progr
 		seen.cases_max = cases;
 }
 
+static void on_held(void *userdata, int64_t task_id, const char *hold)
+{
+	(void)userdata;
+	(void)task_id;
+	seen.hold = hold;
+}
+
 static void on_log(void *userdata, int64_t task_id, const char *line)
 {
 	(void)userdata;
@@ -65,7 +72,7 @@ static void on_finished(void *userdata, int64_t task_id, const struct work_end *
 void harness_run_task(void)
 {
 	const struct work_events events = {
-		.progress = on_progress, .log = on_log, .finished = on_finished
+		.progress = on_progress, .held = on_held, .log = on_log, .finished = on_finished
 	};
 	const struct work_task task = {
 		.task_id = 42, .attempt = 1, .experiment_id = 7, .owner_uid = 1000, .priority = 1

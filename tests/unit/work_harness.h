@@ -21,6 +21,7 @@ struct harness {
 	bool has_error;
 	bool has_result;
 	int n_progress;
+	const char *hold; // or NULL
 	struct ellu_progress progress; // the last, numbers only
 	int64_t cost;
 	int64_t cases_max;

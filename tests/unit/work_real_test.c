@@ -89,6 +89,13 @@ static void on_progress(void *userdata, int64_t id, const struct ellu_progress *
 	}
 }
 
+static void on_held(void *userdata, int64_t id, const char *hold)
+{
+	(void)userdata;
+	(void)id;
+	(void)hold;
+}
+
 static void on_log(void *userdata, int64_t id, const char *line)
 {
 	(void)userdata;
@@ -119,7 +126,7 @@ static void on_finished(void *userdata, int64_t id, const struct work_end *end)
 static void daemon_start(void)
 {
 	const struct work_events events = {
-		.progress = on_progress, .log = on_log, .finished = on_finished
+		.progress = on_progress, .held = on_held, .log = on_log, .finished = on_finished
 	};
 	struct store_options options = { .state_dir = state_dir, .storage_full = on_storage_full };
 	struct fault fault;
