@@ -10,13 +10,7 @@
 #include <stdint.h>
 
 #include "daemon/queue/queue.h"
-
-enum task_priority {
-	PRIORITY_INTERACTIVE,
-	PRIORITY_NORMAL,
-	PRIORITY_BATCH,
-	_PRIORITY_MAX,
-};
+#include "daemon/turns.h"
 
 enum task_priority task_priority_from_name(const char *name); // unknown or NULL: normal
 
