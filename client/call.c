@@ -2,17 +2,11 @@
 #include "client/call.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #include "client/exchange.h"
 #include "client/op.h"
 #include "client/result.h"
-
-struct ellu_stream {
-	struct exchange exchange;
-	bool has_outcome; // met by ellu_stream_wait()
-	struct outcome outcome;
-};
+#include "proto/message.h"
 
 static int check(struct ellu *handle, unsigned mode, const struct ellu_error **ret_error)
 {
@@ -73,114 +67,30 @@ int ellu_call_raw(struct ellu *handle, const char *method, const char *parameter
 	int r = check(handle, ELLU_BLOCKING, ret_error);
 
 	if (r == 0)
-		r = letter_write_raw(method, parameters, /* more= */ false, &letter, ret_error);
+		r = letter_write_raw(method, parameters, 0, &letter, ret_error);
 	return r < 0 ? r : run(handle, &letter, (const void **) ret, ret_error);
 }
 
-/* ---- Streams ---- */
-
-static int open_stream(struct ellu *handle, struct letter *letter, struct ellu_stream **ret)
+int ellu_oneway_raw(struct ellu *handle, const char *method, const char *parameters,
+		    const struct ellu_error **ret_error)
 {
-	struct ellu_stream *stream = calloc(1, sizeof(*stream));
-	int r = stream ? exchange_begin(&stream->exchange, handle, letter) : -ENOMEM;
+	struct exchange exchange;
+	struct letter letter;
+	int r = check(handle, ELLU_BLOCKING, ret_error);
 
-	letter_done(letter);
+	if (r == 0)
+		r = letter_write_raw(method, parameters, WIRE_ONEWAY, &letter, ret_error);
 	if (r < 0)
-		free(stream);
-	else
-		*ret = stream;
+		return r;
+	r = exchange_begin(&exchange, handle, &letter);
+	letter_done(&letter);
+	if (r == 0) {
+		r = exchange_flush(&exchange);
+		exchange_done(&exchange);
+	}
+	if (r < 0 && ret_error)
+		*ret_error = result_errno(r, NULL);
 	return r;
-}
-
-int call_stream(struct ellu *handle, const struct method *method, const void *request,
-		struct ellu_stream **ret)
-{
-	struct letter letter;
-	int r = ret ? handle_check(handle, ELLU_BLOCKING) : -EINVAL;
-
-	if (r == 0)
-		r = letter_write(method, request, /* more= */ true, &letter, NULL);
-	return r < 0 ? r : open_stream(handle, &letter, ret);
-}
-
-int ellu_stream_raw(struct ellu *handle, const char *method, const char *parameters,
-		    struct ellu_stream **ret)
-{
-	struct letter letter;
-	int r = ret ? handle_check(handle, ELLU_BLOCKING) : -EINVAL;
-
-	if (r == 0)
-		r = letter_write_raw(method, parameters, /* more= */ true, &letter, NULL);
-	return r < 0 ? r : open_stream(handle, &letter, ret);
-}
-
-int ellu_stream_wait(struct ellu_stream *stream, double timeout_seconds)
-{
-	uint64_t deadline = 0;
-
-	if (!stream)
-		return -EINVAL;
-	if (timeout_seconds >= 0)
-		deadline = handle_now() + (uint64_t) (timeout_seconds * 1e6);
-	while (!stream->has_outcome && !stream->exchange.ended) {
-		long long left = -1;
-		int r;
-
-		if (exchange_next(&stream->exchange, &stream->outcome) > 0) {
-			stream->has_outcome = true;
-			break;
-		}
-		if (exchange_pump(&stream->exchange) > 0)
-			continue;
-		if (timeout_seconds >= 0) {
-			uint64_t now = handle_now();
-
-			left = now < deadline ? (long long) (deadline - now) : 0;
-		}
-		r = connection_wait(stream->exchange.connection, left);
-		if (r <= 0)
-			return r;
-	}
-	return 1;
-}
-
-int ellu_stream_next(struct ellu_stream *stream, const void **ret_reply,
-		     const struct ellu_error **ret_error)
-{
-	struct outcome outcome;
-
-	if (ret_error)
-		*ret_error = NULL;
-	if (!stream || !ret_reply)
-		return -EINVAL;
-	if (stream->has_outcome) {
-		outcome = stream->outcome;
-		stream->has_outcome = false;
-	} else if (stream->exchange.ended) {
-		return 0;
-	} else {
-		exchange_await(&stream->exchange, &outcome);
-	}
-	if (outcome.result >= 0) {
-		*ret_reply = outcome.reply;
-		return 1;
-	}
-	if (ret_error)
-		*ret_error = outcome.error;
-	else
-		ellu_free(outcome.error);
-	return outcome.result;
-}
-
-struct ellu_stream *ellu_stream_close(struct ellu_stream *stream)
-{
-	if (!stream)
-		return NULL;
-	if (stream->has_outcome)
-		outcome_done(&stream->outcome);
-	exchange_done(&stream->exchange);
-	free(stream);
-	return NULL;
 }
 
 /* ---- Asynchronous calls ---- */
@@ -204,7 +114,7 @@ static int raw_async(struct ellu *handle, const char *name, const char *paramete
 	int r = handle_check(handle, ELLU_EVENT);
 
 	if (r == 0)
-		r = letter_write_raw(name, parameters, more, &letter, NULL);
+		r = letter_write_raw(name, parameters, more ? WIRE_MORE : 0, &letter, NULL);
 	/* How long a method that is not known takes is not known either. */
 	return r < 0 ? r
 		     : op_start(handle, &letter, /* is_long= */ true, callback, userdata, ret_op);

@@ -68,9 +68,17 @@ int connection_send(struct connection *connection, char *message, size_t size)
 	return connection_flush(connection);
 }
 
+char *connection_take_back(struct connection *connection)
+{
+	char *message = connection->out;
+
+	connection->out = NULL;
+	return message;
+}
+
 int connection_flush(struct connection *connection)
 {
-	while (connection->out) {
+	while (connection->out && !connection->cut) {
 		ssize_t n = send(connection->fd, connection->out + connection->out_sent,
 				 connection->out_size - connection->out_sent,
 				 MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -82,8 +90,11 @@ int connection_flush(struct connection *connection)
 		if (n < 0 && errno != EPIPE && errno != ECONNRESET)
 			return -errno;
 		/* The last words of a daemon that hung up can still be read. */
-		connection->out_sent = n < 0 ? connection->out_size
-					     : connection->out_sent + (size_t) n;
+		if (n < 0) {
+			connection->cut = true;
+			return 0;
+		}
+		connection->out_sent += (size_t) n;
 		if (connection->out_sent == connection->out_size) {
 			free(connection->out);
 			connection->out = NULL;
@@ -122,9 +133,15 @@ int connection_next(struct connection *connection, char **ret_message, size_t *r
 	return frame_next(&connection->in, ret_message, ret_size);
 }
 
+void connection_rest(struct connection *connection)
+{
+	if (frame_pending(&connection->in) == 0)
+		frame_done(&connection->in);
+}
+
 short connection_events(const struct connection *connection)
 {
-	return connection->out ? POLLIN | POLLOUT : POLLIN;
+	return connection->out && !connection->cut ? POLLIN | POLLOUT : POLLIN;
 }
 
 int connection_wait(const struct connection *connection, long long timeout_usec)

@@ -18,6 +18,8 @@ struct connection {
 	size_t out_size;
 	size_t out_sent;
 	bool ended; // the daemon closed its side
+	bool cut; // before the message was sent as a whole
+	bool reused; // it has carried a call before
 	struct connection *next; // ellu::idle
 };
 
@@ -31,6 +33,9 @@ bool connection_is_fresh(const struct connection *connection);
 /* Takes the message. Sends what can be sent at once. */
 int connection_send(struct connection *connection, char *message, size_t size);
 
+/* Of a connection that is `cut`: the message that was not sent; free() it. NULL when it is gone. */
+char *connection_take_back(struct connection *connection);
+
 /* Goes on sending. That the daemon is gone shows in connection_fill(). */
 int connection_flush(struct connection *connection);
 
@@ -39,6 +44,9 @@ int connection_fill(struct connection *connection);
 
 /* 1 with a message that lives until the next connection_fill(), 0 when there is none yet. */
 int connection_next(struct connection *connection, char **ret_message, size_t *ret_size);
+
+/* Gives back the memory that an idle connection does not need. */
+void connection_rest(struct connection *connection);
 
 /* What to poll for. */
 short connection_events(const struct connection *connection);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "client/result.h"
 #include "proto/json_check.h"
@@ -13,6 +14,10 @@
 #define LOST_TEXT                                                                   \
 	"The connection to the daemon was lost before the answer came; the call may " \
 	"have been carried out."
+#define UNSENT_TEXT                                                                          \
+	"The connection to the daemon was lost before it had the call; it was not carried " \
+	"out."
+#define GONE_TEXT "The daemon went away and did not come back in time."
 
 /* ---- Calls ---- */
 
@@ -30,14 +35,12 @@ static int set_fault(const struct ellu_error **ret_error, const struct fault *fa
 	return fault->code;
 }
 
-static int write_envelope(const char *name, json_object *parameters, bool more,
+static int write_envelope(const char *name, json_object *parameters, unsigned flags,
 			  struct letter *letter, const struct ellu_error **ret_error)
 {
 	struct fault fault;
-	int r = wire_call_encode(name, parameters, more ? WIRE_MORE : 0, &letter->text,
-				 &letter->size);
+	int r = wire_call_encode(name, parameters, flags, &letter->text, &letter->size);
 
-	json_object_put(parameters);
 	if (r == -EMSGSIZE) {
 		fault_too_large(&fault, MESSAGE_SIZE_MAX, "The request");
 		return set_fault(ret_error, &fault);
@@ -48,7 +51,7 @@ static int write_envelope(const char *name, json_object *parameters, bool more,
 int letter_write(const struct method *method, const void *request, bool more,
 		 struct letter *ret_letter, const struct ellu_error **ret_error)
 {
-	struct letter letter = { .method = method, .more = more };
+	struct letter letter = { .text = NULL };
 	json_object *parameters;
 	int r;
 
@@ -63,16 +66,20 @@ int letter_write(const struct method *method, const void *request, bool more,
 				 "in it is not the text of a JSON object.");
 	if (r < 0)
 		return set_error(ret_error, r, NULL);
-	r = write_envelope(method->qualified_name, parameters, more, &letter, ret_error);
-	if (r == 0)
+	r = write_envelope(method->qualified_name, parameters, more ? WIRE_MORE : 0, &letter,
+			   ret_error);
+	if (r == 0) {
+		resume_init(&letter.resume, method, parameters, more);
 		*ret_letter = letter;
+	}
+	json_object_put(parameters);
 	return r;
 }
 
-int letter_write_raw(const char *method, const char *parameters, bool more,
+int letter_write_raw(const char *method, const char *parameters, unsigned flags,
 		     struct letter *ret_letter, const struct ellu_error **ret_error)
 {
-	struct letter letter = { .more = more };
+	struct letter letter = { .text = NULL };
 	json_object *json = NULL;
 	struct fault fault;
 	int r;
@@ -86,9 +93,12 @@ int letter_write_raw(const char *method, const char *parameters, bool more,
 		json_object_put(json);
 		return set_error(ret_error, -EINVAL, "The parameters are not a JSON object.");
 	}
-	r = write_envelope(method, json, more, &letter, ret_error);
-	if (r == 0)
+	r = write_envelope(method, json, flags, &letter, ret_error);
+	json_object_put(json);
+	if (r == 0) {
+		resume_init(&letter.resume, NULL, NULL, flags & WIRE_MORE);
 		*ret_letter = letter;
+	}
 	return r;
 }
 
@@ -96,19 +106,22 @@ void letter_done(struct letter *letter)
 {
 	free(letter->text);
 	letter->text = NULL;
+	resume_done(&letter->resume);
 }
 
 /* ---- Replies ---- */
 
 static void end(struct exchange *exchange, bool reusable)
 {
+	struct connection *connection = exchange->connection;
+
 	exchange->ended = true;
-	if (reusable && !exchange->connection->out &&
-	    frame_pending(&exchange->connection->in) == 0)
-		handle_give_connection(exchange->handle, exchange->connection);
-	else
-		connection_close(exchange->connection);
+	exchange->lost = false;
 	exchange->connection = NULL;
+	if (connection && reusable && !connection->out && frame_pending(&connection->in) == 0)
+		handle_give_connection(exchange->handle, connection);
+	else
+		connection_close(connection);
 }
 
 static void fail(struct exchange *exchange, int code, const char *message, struct outcome *outcome)
@@ -117,22 +130,48 @@ static void fail(struct exchange *exchange, int code, const char *message, struc
 	*outcome = (struct outcome){ .result = code, .error = result_errno(code, message) };
 }
 
+/* A connection that was lost while it was idle shows at the first byte: the call is free to take
+ * another one. */
+static int send_call(struct ellu *handle, struct letter *letter, struct connection **ret)
+{
+	for (;;) {
+		struct connection *connection;
+		char *text = letter->text;
+		int r = handle_take_connection(handle, &connection);
+		bool reused;
+
+		if (r < 0)
+			return r;
+		reused = connection->reused;
+		connection->reused = true;
+		letter->text = NULL;
+		r = connection_send(connection, text, letter->size);
+		/* A new one that was closed at once may bring the daemon's reason. */
+		if (r == 0 && !(connection->cut && reused)) {
+			*ret = connection;
+			return 0;
+		}
+		letter->text = connection_take_back(connection);
+		connection_close(connection);
+		if (r < 0)
+			return r;
+	}
+}
+
 int exchange_begin(struct exchange *exchange, struct ellu *handle, struct letter *letter)
 {
 	struct connection *connection;
-	int r = handle_take_connection(handle, &connection);
+	int r = send_call(handle, letter, &connection);
 
 	if (r < 0)
 		return r;
 	*exchange = (struct exchange){ .handle = handle,
-				       .method = letter->method,
-				       .more = letter->more,
-				       .connection = connection };
-	r = connection_send(connection, letter->text, letter->size);
-	letter->text = NULL;
-	if (r < 0)
-		end(exchange, false);
-	return r;
+				       .method = letter->resume.method,
+				       .more = letter->resume.more,
+				       .connection = connection,
+				       .resume = letter->resume };
+	letter->resume = (struct resume){ .method = NULL };
+	return 0;
 }
 
 static void read_reply(struct exchange *exchange, const struct wire_reply *reply,
@@ -151,8 +190,30 @@ static void read_reply(struct exchange *exchange, const struct wire_reply *reply
 		return;
 	}
 	outcome->result = reply->continues;
-	if (!reply->continues)
+	exchange->give_up_usec = 0;
+	backoff_reset(&exchange->backoff);
+	r = resume_note(&exchange->resume, outcome->reply);
+	if (r < 0) {
+		ellu_free(outcome->reply);
+		outcome->reply = NULL;
+		fail(exchange, r, NULL, outcome);
+	} else if (!reply->continues) {
 		end(exchange, true);
+	}
+}
+
+/* To be taken up again, if that is possible and wanted. */
+static bool lose(struct exchange *exchange)
+{
+	uint64_t patience = exchange->handle->reconnect_usec;
+
+	if (patience == 0 || exchange->handle->closed || !resume_possible(&exchange->resume))
+		return false;
+	if (exchange->give_up_usec == 0)
+		exchange->give_up_usec = handle_now() + patience;
+	exchange->connection = connection_close(exchange->connection);
+	exchange->lost = true;
+	return true;
 }
 
 static void read_error(struct exchange *exchange, const struct wire_reply *reply,
@@ -165,47 +226,61 @@ static void read_error(struct exchange *exchange, const struct wire_reply *reply
 	end(exchange, outcome->result != ELLU_E_INVALID_MESSAGE);
 }
 
-static void read_message(struct exchange *exchange, const char *text, size_t size,
-			 struct outcome *outcome)
+/* A daemon that goes down says so, and comes back. */
+static bool is_going_down(const struct wire_reply *reply)
+{
+	return reply->error && error_find_name(reply->error) == error_find(ELLU_E_SHUTTING_DOWN);
+}
+
+/* 1: an outcome; 0: the exchange was lost. */
+static int read_message(struct exchange *exchange, const char *text, size_t size,
+			struct outcome *outcome)
 {
 	struct wire_reply reply;
 	struct fault fault;
+	int r = 1;
 
 	*outcome = (struct outcome){ 0 };
 	if (wire_reply_decode(text, size, &reply, &fault) < 0) {
 		fail(exchange, fault.code == ELLU_E_INTERNAL ? -ENOMEM : -EPROTO, fault.message,
 		     outcome);
-		return;
+		return 1;
 	}
 	if (reply.continues && (reply.error || !exchange->more))
 		fail(exchange, -EPROTO, "The daemon announced replies that nobody asked for.",
 		     outcome);
+	else if (is_going_down(&reply) && lose(exchange))
+		r = 0;
 	else if (reply.error)
 		read_error(exchange, &reply, outcome);
 	else
 		read_reply(exchange, &reply, outcome);
 	wire_reply_done(&reply);
+	return r;
 }
 
 int exchange_next(struct exchange *exchange, struct outcome *ret_outcome)
 {
+	struct connection *connection = exchange->connection;
 	char *text;
 	size_t size;
 	int r;
 
-	if (exchange->ended)
+	if (exchange->ended || exchange->lost)
 		return 0;
-	r = connection_next(exchange->connection, &text, &size);
+	r = connection_next(connection, &text, &size);
 	if (r > 0)
-		read_message(exchange, text, size, ret_outcome);
-	else if (r == -EMSGSIZE)
+		return read_message(exchange, text, size, ret_outcome);
+	if (r == -EMSGSIZE)
 		fail(exchange, -EPROTO, "The daemon sent a message beyond the limit.", ret_outcome);
 	else if (r < 0)
 		fail(exchange, r, NULL, ret_outcome);
-	else if (exchange->connection->ended)
-		fail(exchange, -ECONNRESET, LOST_TEXT, ret_outcome);
-	else
+	else if (!connection->ended || lose(exchange))
 		return 0;
+	else if (connection->cut)
+		fail(exchange, -ENOTCONN, UNSENT_TEXT, ret_outcome);
+	else
+		fail(exchange, -ECONNRESET, LOST_TEXT, ret_outcome);
 	return 1;
 }
 
@@ -214,7 +289,7 @@ int exchange_pump(struct exchange *exchange)
 	struct connection *connection = exchange->connection;
 	int r;
 
-	if (exchange->ended)
+	if (exchange->ended || exchange->lost)
 		return 0;
 	r = connection_flush(connection);
 	if (r == 0)
@@ -224,17 +299,115 @@ int exchange_pump(struct exchange *exchange)
 	return r != 0;
 }
 
+/* ---- After a loss ---- */
+
+/* What goes by when the daemon comes back, or has room. */
+static bool may_pass(int code)
+{
+	switch (code) {
+	case -ENOENT:
+	case -ECONNREFUSED:
+	case -ECONNRESET:
+	case -ENOTCONN:
+	case -EPIPE:
+	case -EAGAIN:
+	case -EMFILE:
+	case -ENFILE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+int exchange_reconnect(struct exchange *exchange)
+{
+	struct letter letter = { .text = NULL };
+	int r = resume_write(&exchange->resume, &letter.text, &letter.size);
+
+	if (r == 0)
+		r = send_call(exchange->handle, &letter, &exchange->connection);
+	free(letter.text);
+	if (r == 0) {
+		exchange->lost = false;
+		return 1;
+	}
+	return may_pass(r) && handle_now() < exchange->give_up_usec ? 0 : r;
+}
+
+void exchange_give_up(struct exchange *exchange, int code, struct outcome *ret_outcome)
+{
+	if (may_pass(code))
+		fail(exchange, -ECONNRESET, GONE_TEXT, ret_outcome);
+	else
+		fail(exchange, code, NULL, ret_outcome);
+}
+
+int exchange_wait(const struct exchange *exchange, long long timeout_usec)
+{
+	struct timespec pause;
+	uint64_t now = handle_now(), left;
+	bool enough;
+
+	if (!exchange->lost)
+		return connection_wait(exchange->connection, timeout_usec);
+	left = exchange->backoff.retry_usec > now ? exchange->backoff.retry_usec - now : 0;
+	enough = timeout_usec < 0 || left <= (uint64_t) timeout_usec;
+	if (!enough)
+		left = (uint64_t) timeout_usec;
+	pause = (struct timespec){ .tv_sec = (time_t) (left / 1000000),
+				   .tv_nsec = (long) (left % 1000000) * 1000 };
+	return nanosleep(&pause, NULL) < 0 ? -errno : enough;
+}
+
+/* A try is due. 1 with an outcome when it was the last. */
+static int try_again(struct exchange *exchange, struct outcome *outcome)
+{
+	int r = exchange_reconnect(exchange);
+
+	/* A daemon that takes calls and hangs up is no better than none. */
+	backoff_failed(&exchange->backoff, handle_now());
+	if (r >= 0)
+		return 0;
+	exchange_give_up(exchange, r, outcome);
+	return 1;
+}
+
+int exchange_step(struct exchange *exchange, struct outcome *ret_outcome)
+{
+	if (exchange_next(exchange, ret_outcome) > 0)
+		return 1;
+	if (exchange->lost && handle_now() >= exchange->backoff.retry_usec)
+		return try_again(exchange, ret_outcome);
+	while (exchange_pump(exchange) > 0)
+		if (exchange_next(exchange, ret_outcome) > 0)
+			return 1;
+	return 0;
+}
+
+int exchange_flush(struct exchange *exchange)
+{
+	struct connection *connection = exchange->connection;
+	int r = 0;
+
+	while (r >= 0 && connection->out && !connection->cut) {
+		r = connection_wait(connection, -1);
+		if (r >= 0 || r == -EINTR)
+			r = connection_flush(connection);
+	}
+	return r < 0 ? r : connection->cut ? -ENOTCONN : 0;
+}
+
 void exchange_await(struct exchange *exchange, struct outcome *ret_outcome)
 {
-	while (exchange_next(exchange, ret_outcome) == 0)
-		if (exchange_pump(exchange) == 0)
-			(void) connection_wait(exchange->connection, -1);
+	while (exchange_step(exchange, ret_outcome) == 0)
+		(void) exchange_wait(exchange, -1);
 }
 
 void exchange_done(struct exchange *exchange)
 {
 	if (!exchange->ended)
 		end(exchange, false);
+	resume_done(&exchange->resume);
 }
 
 void outcome_done(struct outcome *outcome)

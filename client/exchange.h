@@ -3,12 +3,16 @@
  * One call on one connection: it is sent, its replies come in, and after the last one the
  * connection goes back to the handle. What the daemon sends is checked here; a connection on
  * which anything was wrong is closed, never used again.
+ *
+ * When the connection is lost and the call can be resumed, the exchange is `lost` until
+ * exchange_reconnect() has succeeded, or it is too late for that and the loss is the outcome.
  */
 #pragma once
 
 #include <json-c/json.h>
 
 #include "client/handle.h"
+#include "client/resume.h"
 #include "proto/method.h"
 
 struct exchange {
@@ -16,7 +20,11 @@ struct exchange {
 	const struct method *method; // NULL: raw, replies are struct ellu_raw_reply
 	bool more;
 	bool ended;
-	struct connection *connection; // until it has ended
+	bool lost; // and not ended
+	struct connection *connection; // until it has ended; NULL while it is lost
+	struct resume resume;
+	uint64_t give_up_usec; // when a loss is final; 0: nothing was lost since the last reply
+	struct backoff backoff; // of a blocking handle
 };
 
 /* What came: a reply, or an error. */
@@ -29,19 +37,20 @@ struct outcome {
 /* A call ready to be sent. */
 struct letter {
 	const struct method *method; // NULL: raw
-	bool more;
 	char *text; // owned
 	size_t size;
+	struct resume resume; // owned
 };
 
 /* Both check what they are given; what is wrong there is told in *ret_error (which may be NULL). */
 int letter_write(const struct method *method, const void *request, bool more,
 		 struct letter *ret_letter, const struct ellu_error **ret_error);
-int letter_write_raw(const char *method, const char *parameters, bool more,
+/* `flags` as in proto/message.h */
+int letter_write_raw(const char *method, const char *parameters, unsigned flags,
 		     struct letter *ret_letter, const struct ellu_error **ret_error);
 void letter_done(struct letter *letter);
 
-/* Takes the letter's text when it succeeds. */
+/* Takes what the letter holds when it succeeds. */
 int exchange_begin(struct exchange *exchange, struct ellu *handle, struct letter *letter);
 
 /* What of it can be had without reading: 1 with an outcome that the caller owns, else 0. */
@@ -49,6 +58,21 @@ int exchange_next(struct exchange *exchange, struct outcome *ret_outcome);
 
 /* Sends and reads what is possible now. 1: exchange_next() has something to look at. */
 int exchange_pump(struct exchange *exchange);
+
+/* Tries to resume what is lost. 1: it has a connection again. 0: not now. Negative: what went wrong
+ * in the end; exchange_give_up() makes the outcome of it. */
+int exchange_reconnect(struct exchange *exchange);
+void exchange_give_up(struct exchange *exchange, int code, struct outcome *ret_outcome);
+
+/* Waits for the connection, or the time of the next try. 1: there may be something to do, 0: the
+ * time passed (negative: no limit), -EINTR. */
+int exchange_wait(const struct exchange *exchange, long long timeout_usec);
+
+/* Both steps in one, for blocking handles: 1 with an outcome, 0 when there is reason to wait. */
+int exchange_step(struct exchange *exchange, struct outcome *ret_outcome);
+
+/* Blocks until the call is sent. */
+int exchange_flush(struct exchange *exchange);
 
 /* Blocks for the next outcome. */
 void exchange_await(struct exchange *exchange, struct outcome *ret_outcome);

@@ -5,10 +5,13 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "client/address.h"
+#include "client/live.h"
+#include "client/off_loop.h"
 #include "client/op.h"
 
 uint64_t handle_now(void)
@@ -21,51 +24,101 @@ uint64_t handle_now(void)
 
 int handle_check(const struct ellu *handle, unsigned mode)
 {
-	if (!handle || handle->closed)
+	if (!live_is(handle, LIVE_HANDLE))
 		return -EINVAL;
 	return handle->mode == mode ? 0 : -EOPNOTSUPP;
 }
 
-int ellu_open(const char *address, unsigned flags, struct ellu **ret)
+int handle_duration(double seconds, uint64_t *ret_usec)
+{
+	if (!(seconds >= 0 && seconds <= HANDLE_TIMEOUT_MAX))
+		return -EINVAL;
+	*ret_usec = (uint64_t) (seconds * 1e6);
+	return 0;
+}
+
+/* ---- Life ---- */
+
+static int open_loop(struct ellu *handle)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = NULL };
+
+	handle->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (handle->epoll < 0)
+		return -errno;
+	handle->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (handle->timer < 0)
+		return -errno;
+	return epoll_ctl(handle->epoll, EPOLL_CTL_ADD, handle->timer, &event) < 0 ? -errno : 0;
+}
+
+static int connect_once(struct ellu *handle, const char *address)
 {
 	struct connection *connection;
+	int r = address_resolve(address, &handle->address);
+
+	if (r == 0)
+		r = connection_open(&handle->address, handle->mode == ELLU_BLOCKING, &connection);
+	if (r == 0)
+		handle_give_connection(handle, connection);
+	return r == -EAGAIN ? 0 : r; // it is there, and busy
+}
+
+static struct ellu *handle_new(unsigned mode)
+{
+	struct ellu *handle = calloc(1, sizeof(*handle));
+
+	if (!handle)
+		return NULL;
+	handle->mode = mode;
+	atomic_init(&handle->references, 1);
+	atomic_init(&handle->reconnect_usec, HANDLE_RECONNECT_USEC);
+	atomic_init(&handle->owner, pthread_self());
+	handle->epoll = handle->timer = -1;
+	handle->armed_usec = UINT64_MAX;
+	STAILQ_INIT(&handle->posts);
+	TAILQ_INIT(&handle->waiting_short);
+	TAILQ_INIT(&handle->waiting_long);
+	TAILQ_INIT(&handle->running);
+	TAILQ_INIT(&handle->ready);
+	TAILQ_INIT(&handle->untold);
+	pthread_mutex_init(&handle->lock, NULL);
+	return handle;
+}
+
+int ellu_open(const char *address, unsigned flags, struct ellu **ret)
+{
 	struct ellu *handle;
-	int r;
+	int r = 0;
 
 	if (!ret || flags > ELLU_EVENT)
 		return -EINVAL;
-	handle = calloc(1, sizeof(*handle));
+	handle = handle_new(flags);
 	if (!handle)
 		return -ENOMEM;
-	handle->mode = flags;
-	handle->references = 1;
-	handle->epoll = -1;
-	TAILQ_INIT(&handle->waiting);
-	TAILQ_INIT(&handle->running);
-	pthread_mutex_init(&handle->lock, NULL);
-	r = address_resolve(address, &handle->address);
-	if (r == 0 && flags == ELLU_EVENT) {
-		handle->epoll = epoll_create1(EPOLL_CLOEXEC);
-		if (handle->epoll < 0)
-			r = -errno;
-	}
+	if (flags == ELLU_EVENT)
+		r = open_loop(handle);
 	if (r == 0)
-		r = connection_open(&handle->address, flags == ELLU_BLOCKING, &connection);
+		r = connect_once(handle, address);
 	if (r == 0)
-		handle_give_connection(handle, connection);
-	else if (r == -EAGAIN) // it is there, and busy
-		r = 0;
+		r = live_add(handle, LIVE_HANDLE);
 	if (r < 0) {
-		ellu_close(handle);
+		handle_unref(handle);
 		return r;
 	}
 	*ret = handle;
 	return 0;
 }
 
+struct ellu *handle_ref(struct ellu *handle)
+{
+	atomic_fetch_add_explicit(&handle->references, 1, memory_order_relaxed);
+	return handle;
+}
+
 struct ellu *handle_unref(struct ellu *handle)
 {
-	if (--handle->references > 0)
+	if (atomic_fetch_sub_explicit(&handle->references, 1, memory_order_acq_rel) > 1)
 		return NULL;
 	while (handle->idle) {
 		struct connection *connection = handle->idle;
@@ -73,6 +126,8 @@ struct ellu *handle_unref(struct ellu *handle)
 		handle->idle = connection->next;
 		connection_close(connection);
 	}
+	if (handle->timer >= 0)
+		close(handle->timer);
 	if (handle->epoll >= 0)
 		close(handle->epoll);
 	pthread_mutex_destroy(&handle->lock);
@@ -82,12 +137,34 @@ struct ellu *handle_unref(struct ellu *handle)
 
 struct ellu *ellu_close(struct ellu *handle)
 {
-	if (!handle || handle->closed)
+	if (!live_is(handle, LIVE_HANDLE))
 		return NULL;
+	if (off_loop_is_own_thread(handle->off_loop))
+		return handle;
+	live_remove(handle);
+	if (handle->on_close)
+		handle->on_close(handle, handle->on_close_userdata);
+	handle->off_loop = off_loop_stop(handle->off_loop);
+	pthread_mutex_lock(&handle->lock);
 	handle->closed = true;
+	pthread_mutex_unlock(&handle->lock);
 	ops_abandon(handle);
+	while (handle_run_post(handle, /* closed= */ true))
+		;
 	return handle_unref(handle);
 }
+
+int ellu_set_reconnect(struct ellu *handle, double seconds)
+{
+	uint64_t usec;
+	int r = live_is(handle, LIVE_HANDLE) ? handle_duration(seconds, &usec) : -EINVAL;
+
+	if (r == 0)
+		atomic_store(&handle->reconnect_usec, usec);
+	return r;
+}
+
+/* ---- Connections ---- */
 
 int handle_take_connection(struct ellu *handle, struct connection **ret)
 {
@@ -127,6 +204,62 @@ void handle_give_connection(struct ellu *handle, struct connection *connection)
 		connection_close(connection);
 }
 
+/* ---- What is due ---- */
+
+static void set_timer(struct ellu *handle, uint64_t usec)
+{
+	struct itimerspec time = { .it_value = { .tv_nsec = 0 } };
+
+	if (usec == handle->armed_usec)
+		return;
+	handle->armed_usec = usec;
+	if (usec != UINT64_MAX) {
+		time.it_value.tv_sec = (time_t) (usec / 1000000);
+		time.it_value.tv_nsec = (long) (usec % 1000000) * 1000 + (usec == 0);
+	}
+	(void) timerfd_settime(handle->timer, TFD_TIMER_ABSTIME, &time, NULL);
+}
+
+void handle_arm(struct ellu *handle)
+{
+	uint64_t due = ops_due_usec(handle);
+
+	pthread_mutex_lock(&handle->lock);
+	set_timer(handle, STAILQ_EMPTY(&handle->posts) ? due : 0);
+	pthread_mutex_unlock(&handle->lock);
+}
+
+void handle_post(struct ellu *handle, struct post *post)
+{
+	bool closed;
+
+	pthread_mutex_lock(&handle->lock);
+	closed = handle->closed;
+	if (!closed) {
+		STAILQ_INSERT_TAIL(&handle->posts, post, link);
+		set_timer(handle, 0);
+	}
+	pthread_mutex_unlock(&handle->lock);
+	if (closed)
+		post->run(post, handle, /* closed= */ true);
+}
+
+bool handle_run_post(struct ellu *handle, bool closed)
+{
+	struct post *post;
+
+	pthread_mutex_lock(&handle->lock);
+	post = STAILQ_FIRST(&handle->posts);
+	if (post)
+		STAILQ_REMOVE_HEAD(&handle->posts, link);
+	pthread_mutex_unlock(&handle->lock);
+	if (post)
+		post->run(post, handle, closed);
+	return post;
+}
+
+/* ---- The loop's side ---- */
+
 int ellu_fd(const struct ellu *handle)
 {
 	int r = handle_check(handle, ELLU_EVENT);
@@ -143,7 +276,16 @@ int ellu_events(const struct ellu *handle)
 
 uint64_t ellu_timeout(const struct ellu *handle)
 {
-	if (handle_check(handle, ELLU_EVENT) < 0)
-		return UINT64_MAX;
-	return ops_timeout(handle);
+	return handle_check(handle, ELLU_EVENT) < 0 ? UINT64_MAX : ops_due_usec(handle);
+}
+
+int ellu_set_close_callback(struct ellu *handle, ellu_close_fn *callback, void *userdata)
+{
+	int r = handle_check(handle, ELLU_EVENT);
+
+	if (r == 0) {
+		handle->on_close = callback;
+		handle->on_close_userdata = userdata;
+	}
+	return r;
 }

@@ -5,51 +5,92 @@
  * takes one and gives it back after its last reply.
  *
  * Blocking: calls of several threads meet only in the idle list, under its lock. Event: one
- * thread at a time; operations are in exactly one of `waiting` and `running`, or ended.
+ * thread at a time; an operation that has not ended is in exactly one of `waiting_short`,
+ * `waiting_long` and `running`. Other threads reach an event handle by handle_post() alone.
+ *
+ * Whatever makes an event handle due (ops_due_usec()) arms its timer, which makes its descriptor
+ * ready; so a loop that went to sleep on the descriptor before wakes up.
  */
 #pragma once
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 #include <sys/un.h>
 
+#include "client/backoff.h"
 #include "client/connection.h"
 #include "client/elluminate.h"
 
 #define HANDLE_IDLE_MAX 4 // connections kept for later calls
 #define HANDLE_SHORT_MAX 4 // connections of an event handle that short calls share
 #define HANDLE_RETRY_USEC 10000 // before the next try when the daemon's queue is full
+#define HANDLE_RECONNECT_USEC (60 * UINT64_C(1000000)) // unless the caller says otherwise
+#define HANDLE_TIMEOUT_MAX 31536000.0 // seconds: a year
 
 TAILQ_HEAD(op_list, ellu_op);
+
+/* Something for the thread of the loop, from another one. */
+struct post {
+	STAILQ_ENTRY(post) link; // ellu::posts
+	/* In ellu_process(). With `closed` the handle is going away, and nothing can be started; that
+	 * is in ellu_close(), or in handle_post() when it came too late. */
+	void (*run)(struct post *post, struct ellu *handle, bool closed);
+};
+STAILQ_HEAD(post_list, post);
 
 struct ellu {
 	unsigned mode;
 	struct sockaddr_un address;
-	pthread_mutex_t lock; // of the idle list
+	atomic_uint references; // the caller's, and one of whoever runs callbacks or reads a stream
+	atomic_bool closed;
+	_Atomic uint64_t reconnect_usec; // 0: never
+	pthread_mutex_t lock; // of the idle list, and of `posts` with the timer
 	struct connection *idle;
 	unsigned n_idle;
 
 	/* Of an event handle */
 	int epoll;
-	unsigned references; // the caller's, and one of each function that runs callbacks
-	bool closed;
+	int timer;
+	uint64_t armed_usec; // what the timer is set to, UINT64_MAX: off
+	struct post_list posts;
+	_Atomic pthread_t owner; // the thread that runs the loop
 	bool in_callback;
-	struct op_list waiting; // no connection yet, or failed and not told yet
+	struct op_list waiting_short; // for their turn
+	struct op_list waiting_long; // for a connection, at first or again
 	struct op_list running;
+	struct op_list ready; // running ones with replies that were read and not told
+	struct op_list untold; // ended ones whose callback does not know
 	unsigned n_short; // running operations that take turns
+	uint64_t n_ended; // operations, ever
 	uint64_t retry_usec; // when to try again to connect for a waiting one; 0: nothing to try
+	struct backoff backoff; // of the tries to resume
+	struct off_loop *off_loop; // NULL: nothing ran there yet
+	ellu_close_fn *on_close;
+	void *on_close_userdata;
 };
 
 /* 0, or why a call in `mode` cannot start here. */
 int handle_check(const struct ellu *handle, unsigned mode);
+
+/* Microseconds; -EINVAL for what is no number between 0 and a year. */
+int handle_duration(double seconds, uint64_t *ret_usec);
 
 /* An idle connection, else a new one. */
 int handle_take_connection(struct ellu *handle, struct connection **ret);
 /* Only a connection on which everything was read may come back. */
 void handle_give_connection(struct ellu *handle, struct connection *connection);
 
+struct ellu *handle_ref(struct ellu *handle);
 struct ellu *handle_unref(struct ellu *handle);
+
+/* From any thread. */
+void handle_post(struct ellu *handle, struct post *post);
+/* Runs one that waits; false: there was none. */
+bool handle_run_post(struct ellu *handle, bool closed);
+/* After a change of what is due. */
+void handle_arm(struct ellu *handle);
 
 uint64_t handle_now(void); // CLOCK_MONOTONIC, microseconds

@@ -2,73 +2,154 @@
 #include "client/op.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 
+#include "client/live.h"
+#include "client/off_loop.h"
 #include "client/result.h"
 
-enum op_state {
-	OP_WAITING, // in ellu::waiting
-	OP_RUNNING, // in ellu::running
-	OP_ENDED,
-};
+/* One ellu_process(): then the loop has its turn. A piece of it is far shorter. */
+#define TURN_USEC 1000
+#define REPLIES_PER_PIECE 16
 
-struct ellu_op {
-	struct ellu *handle; // NULL once that is closed
-	TAILQ_ENTRY(ellu_op) link; // ellu::waiting, ellu::running
-	enum op_state state;
-	unsigned references; // the library's until it has ended, and the caller's
-	bool is_long;
-	bool silent; // the caller has freed it
-	struct letter letter; // while it waits
-	struct exchange exchange; // while it runs
-	int fd; // of its connection, which goes its own way when the exchange ends
-	int epoll_events;
-	struct outcome outcome; // the last
-	ellu_reply_fn *callback;
-	void *userdata;
-};
-
-static void op_unref(struct ellu_op *op)
+/* Not inline: gcc would take each drop of a pin for the last one, and warn of what follows. */
+__attribute__((noinline)) static void op_unref(struct ellu_op *op)
 {
 	if (--op->references > 0)
 		return;
+	live_remove(op);
 	letter_done(&op->letter);
 	outcome_done(&op->outcome);
 	free(op);
 }
 
-/* Leaves its list and its connection. The library's reference goes. */
-static void op_end(struct ellu_op *op)
+bool op_is_live(const struct ellu_op *op)
+{
+	return live_is(op, LIVE_OP);
+}
+
+/* ---- Ends ---- */
+
+/* Of an operation that waits. One that has to be resumed waits for no turn. */
+static struct op_list *waiting_list(const struct ellu_op *op)
 {
 	struct ellu *handle = op->handle;
 
-	if (op->state == OP_ENDED)
-		return;
-	if (op->state == OP_WAITING) {
-		TAILQ_REMOVE(&handle->waiting, op, link);
-	} else {
+	return op->is_long || op->state == OP_LOST ? &handle->waiting_long : &handle->waiting_short;
+}
+
+static bool is_anything_waiting(const struct ellu *handle)
+{
+	return !TAILQ_EMPTY(&handle->waiting_long) || !TAILQ_EMPTY(&handle->waiting_short);
+}
+
+static void leave_loop(struct ellu_op *op)
+{
+	struct ellu *handle = op->handle;
+
+	if (op->state == OP_WAITING || op->state == OP_LOST)
+		TAILQ_REMOVE(waiting_list(op), op, link);
+	else
 		TAILQ_REMOVE(&handle->running, op, link);
+	if (op->is_ready)
+		TAILQ_REMOVE(&handle->ready, op, ready_link);
+	op->is_ready = false;
+	if (op->state == OP_RUNNING) {
 		handle->n_short -= !op->is_long;
 		(void) epoll_ctl(handle->epoll, EPOLL_CTL_DEL, op->fd, NULL);
-		exchange_done(&op->exchange);
 	}
-	if (!TAILQ_EMPTY(&handle->waiting) && handle->retry_usec == 0)
-		handle->retry_usec = handle_now(); // there may be room for the next one
-	op->state = OP_ENDED;
+	if (op->state == OP_AWAY)
+		off_loop_abandon(op);
+	else
+		exchange_done(&op->exchange);
+}
+
+static void be_told_later(struct ellu_op *op)
+{
+	if (op->is_untold || op->told || !op->callback || op->silent || !op->handle)
+		return;
+	op->is_untold = true;
+	op->references++;
+	TAILQ_INSERT_TAIL(&op->handle->untold, op, link);
+}
+
+static void forget_to_tell(struct ellu_op *op)
+{
+	if (!op->is_untold)
+		return;
+	op->is_untold = false;
+	TAILQ_REMOVE(&op->handle->untold, op, link);
 	op_unref(op);
 }
+
+/* Leaves its list and its connection; takes the outcome. The library's reference goes. */
+static void op_end(struct ellu_op *op, struct outcome outcome)
+{
+	struct ellu *handle = op->handle;
+
+	if (op->state == OP_ENDED) {
+		outcome_done(&outcome);
+		return;
+	}
+	leave_loop(op);
+	if (is_anything_waiting(handle) && handle->retry_usec == 0)
+		handle->retry_usec = handle_now(); // there may be room for the next one
+	op->state = OP_ENDED;
+	handle->n_ended++;
+	outcome_done(&op->outcome);
+	op->outcome = outcome;
+	if (op->on_end)
+		op->on_end(op, op->on_end_userdata);
+	op_unref(op);
+}
+
+static struct outcome cancelled(void)
+{
+	return (struct outcome){ .result = -ECANCELED, .error = result_errno(-ECANCELED, NULL) };
+}
+
+void ops_abandon(struct ellu *handle)
+{
+	struct op_list *lists[] = { &handle->waiting_long, &handle->waiting_short,
+				    &handle->running };
+	struct ellu_op *op;
+
+	while ((op = TAILQ_FIRST(&handle->untold))) {
+		op->references++;
+		forget_to_tell(op);
+		op->handle = NULL;
+		op_unref(op);
+	}
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		while ((op = TAILQ_FIRST(lists[i]))) {
+			op->references++;
+			op_end(op, cancelled());
+			op->handle = NULL;
+			op_unref(op);
+		}
+}
+
+uint64_t ops_due_usec(const struct ellu *handle)
+{
+	if (!TAILQ_EMPTY(&handle->untold) || !TAILQ_EMPTY(&handle->ready))
+		return 0;
+	return is_anything_waiting(handle) && handle->retry_usec != 0 ? handle->retry_usec
+								      : UINT64_MAX;
+}
+
+/* ---- Starts ---- */
 
 static int watch(struct ellu_op *op, int operation)
 {
 	struct connection *connection = op->exchange.connection;
 	struct epoll_event event = { .data.ptr = op };
 
-	event.events = EPOLLIN | (connection->out ? EPOLLOUT : 0);
+	event.events = (uint32_t) connection_events(connection); // as epoll's
 	if (operation == EPOLL_CTL_MOD && (int) event.events == op->epoll_events)
 		return 0;
 	op->epoll_events = (int) event.events;
+	op->fd = connection->fd;
 	return epoll_ctl(op->handle->epoll, operation, connection->fd, &event) < 0 ? -errno : 0;
 }
 
@@ -78,176 +159,355 @@ static int op_send(struct ellu_op *op)
 	struct ellu *handle = op->handle;
 	int r;
 
-	if (!op->is_long && handle->n_short >= HANDLE_SHORT_MAX)
+	if (op->state == OP_WAITING && !op->is_long && handle->n_short >= HANDLE_SHORT_MAX)
 		return 0;
-	r = exchange_begin(&op->exchange, handle, &op->letter);
-	if (r == -EAGAIN) {
-		handle->retry_usec = handle_now() + HANDLE_RETRY_USEC;
-		return 0;
+	if (op->state == OP_LOST) {
+		r = exchange_reconnect(&op->exchange);
+		if (r == 0)
+			backoff_failed(&handle->backoff, handle_now());
+		if (r == 0)
+			handle->retry_usec = handle->backoff.retry_usec;
+		if (r <= 0)
+			return r;
+	} else {
+		r = exchange_begin(&op->exchange, handle, &op->letter);
+		if (r == -EAGAIN) {
+			handle->retry_usec = handle_now() + HANDLE_RETRY_USEC;
+			return 0;
+		}
+		if (r < 0)
+			return r;
 	}
+	r = watch(op, EPOLL_CTL_ADD);
 	if (r < 0)
 		return r;
-	op->fd = op->exchange.connection->fd;
-	r = watch(op, EPOLL_CTL_ADD);
-	if (r < 0) {
-		exchange_done(&op->exchange);
-		return r;
-	}
-	TAILQ_REMOVE(&handle->waiting, op, link);
+	TAILQ_REMOVE(waiting_list(op), op, link);
 	TAILQ_INSERT_TAIL(&handle->running, op, link);
 	handle->n_short += !op->is_long;
 	op->state = OP_RUNNING;
 	return 1;
 }
 
+static struct ellu_op *op_new(struct ellu *handle, ellu_reply_fn *callback, void *userdata,
+			      struct ellu_op **ret_op)
+{
+	struct ellu_op *op = calloc(1, sizeof(*op));
+
+	if (op && live_add(op, LIVE_OP) < 0) {
+		free(op);
+		return NULL;
+	}
+	if (!op)
+		return NULL;
+	op->handle = handle;
+	op->references = 1 + (ret_op != NULL);
+	op->outcome.result = -EINPROGRESS;
+	op->exchange.ended = true; // until it begins
+	op->callback = callback;
+	op->userdata = userdata;
+	op->is_owned = ret_op != NULL;
+	if (ret_op)
+		*ret_op = op;
+	return op;
+}
+
+void op_leave(struct ellu_op *op)
+{
+	if (!op->is_owned)
+		return;
+	op->is_owned = false;
+	op_unref(op);
+}
+
+void op_withdraw(struct ellu_op *op)
+{
+	op->references++;
+	op_end(op, (struct outcome){ .result = -ECANCELED });
+	op_leave(op);
+	op_unref(op);
+}
+
 int op_start(struct ellu *handle, struct letter *letter, bool is_long, ellu_reply_fn *callback,
 	     void *userdata, struct ellu_op **ret_op)
 {
-	struct ellu_op *op = calloc(1, sizeof(*op));
+	struct ellu_op *op, *owned = NULL;
 	int r;
 
+	op = op_new(handle, callback, userdata, ret_op ? &owned : NULL);
 	if (!op) {
 		letter_done(letter);
 		return -ENOMEM;
 	}
-	op->handle = handle;
-	op->references = 1;
 	op->is_long = is_long;
 	op->letter = *letter;
-	op->outcome.result = -EINPROGRESS;
-	op->callback = callback;
-	op->userdata = userdata;
-	TAILQ_INSERT_TAIL(&handle->waiting, op, link);
+	op->follows_task = resume_follows_task(&letter->resume);
+	TAILQ_INSERT_TAIL(waiting_list(op), op, link);
 	r = op_send(op);
-	if (r < 0) {
-		op_end(op);
-		return r;
-	}
-	if (ret_op) {
-		op->references++;
-		*ret_op = op;
-	}
+	if (r < 0)
+		op_withdraw(op);
+	else if (ret_op)
+		*ret_op = owned;
+	handle_arm(handle);
+	return r < 0 ? r : 0;
+}
+
+int op_start_away(struct ellu *handle, ellu_reply_fn *callback, void *userdata,
+		  struct ellu_op **ret_owned, struct ellu_op **ret_op)
+{
+	struct ellu_op *op = op_new(handle, callback, userdata, ret_owned);
+
+	if (!op)
+		return -ENOMEM;
+	op->state = OP_AWAY;
+	TAILQ_INSERT_TAIL(&handle->running, op, link);
+	*ret_op = op;
 	return 0;
-}
-
-void ops_abandon(struct ellu *handle)
-{
-	struct op_list *lists[] = { &handle->waiting, &handle->running };
-
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-		while (!TAILQ_EMPTY(lists[i])) {
-			struct ellu_op *op = TAILQ_FIRST(lists[i]);
-
-			op->references++;
-			op->outcome.result = op->outcome.result == -EINPROGRESS
-						     ? -ECANCELED
-						     : op->outcome.result;
-			op_end(op);
-			op->handle = NULL;
-			op_unref(op);
-		}
-}
-
-uint64_t ops_timeout(const struct ellu *handle)
-{
-	return TAILQ_EMPTY(&handle->waiting) || handle->retry_usec == 0 ? UINT64_MAX
-									: handle->retry_usec;
 }
 
 /* ---- Delivery ---- */
 
-/* The operation is pinned by the caller. Takes the outcome. */
+/* The operation is pinned by the caller. */
+static void tell(struct ellu_op *op)
+{
+	struct ellu *handle = op->handle;
+	struct outcome outcome = op->outcome;
+
+	if (!op->callback || op->silent)
+		return;
+	op->told = op->state == OP_ENDED;
+	ellu_keep(outcome.reply);
+	ellu_keep(outcome.error);
+	handle->in_callback = true;
+	op->callback(op, outcome.result, outcome.reply, outcome.error, op->userdata);
+	handle->in_callback = false;
+	outcome_done(&outcome);
+}
+
+static int send_cancel(struct ellu_op *op)
+{
+	struct ellu_cancel_task_request request = ELLU_RECORD(struct ellu_cancel_task_request);
+
+	op->cancel_task = false;
+	request.id = op->task_id;
+	return ellu_cancel_task_async(op->handle, &request, NULL, NULL, NULL);
+}
+
+/* Takes the outcome; the operation is pinned by the caller. */
 static void deliver(struct ellu_op *op, struct outcome *outcome)
+{
+	if (op->follows_task)
+		op->task_id = op->exchange.resume.task_id;
+	if (outcome->result != 1) {
+		op_end(op, *outcome);
+	} else {
+		outcome_done(&op->outcome);
+		op->outcome = *outcome;
+		if (op->cancel_task && op->task_id != 0)
+			(void) send_cancel(op);
+	}
+	tell(op);
+}
+
+/* The daemon is gone: the operation waits for its return. */
+static void step_back(struct ellu_op *op)
 {
 	struct ellu *handle = op->handle;
 
-	outcome_done(&op->outcome);
-	op->outcome = *outcome;
-	if (outcome->result != 1)
-		op_end(op);
-	if (!op->callback || op->silent)
+	/* Closing the connection has taken it from the epoll. */
+	TAILQ_REMOVE(&handle->running, op, link);
+	handle->n_short -= !op->is_long;
+	op->state = OP_LOST;
+	TAILQ_INSERT_TAIL(waiting_list(op), op, link);
+	if (handle->retry_usec == 0) {
+		uint64_t now = handle_now();
+
+		handle->retry_usec = handle->backoff.retry_usec > now ? handle->backoff.retry_usec
+								      : now;
+	}
+}
+
+static void set_ready(struct ellu_op *op, bool is_ready)
+{
+	if (is_ready == op->is_ready)
 		return;
-	handle->in_callback = true;
-	op->callback(op, outcome->result, outcome->reply, outcome->error, op->userdata);
-	handle->in_callback = false;
+	op->is_ready = is_ready;
+	if (is_ready)
+		TAILQ_INSERT_TAIL(&op->handle->ready, op, ready_link);
+	else
+		TAILQ_REMOVE(&op->handle->ready, op, ready_link);
 }
 
 static void advance(struct ellu_op *op)
 {
 	struct ellu *handle = op->handle;
-	struct outcome outcome;
+	bool pumped = false;
+	int n = 0;
 
 	op->references++;
-	(void) exchange_pump(&op->exchange);
-	while (!handle->closed && op->state == OP_RUNNING &&
-	       exchange_next(&op->exchange, &outcome) > 0)
-		deliver(op, &outcome);
-	if (!handle->closed && op->state == OP_RUNNING)
+	set_ready(op, false);
+	while (n < REPLIES_PER_PIECE && !handle->closed && op->state == OP_RUNNING) {
+		struct outcome outcome;
+
+		if (exchange_next(&op->exchange, &outcome) > 0) {
+			backoff_reset(&handle->backoff);
+			deliver(op, &outcome);
+			n++;
+		} else if (op->exchange.lost) {
+			step_back(op);
+		} else if (!pumped) {
+			pumped = exchange_pump(&op->exchange) <= 0 || n > 0;
+		} else {
+			break;
+		}
+	}
+	if (!handle->closed && op->state == OP_RUNNING) {
+		set_ready(op, n == REPLIES_PER_PIECE);
+		connection_rest(op->exchange.connection);
 		(void) watch(op, EPOLL_CTL_MOD);
+	}
 	op_unref(op);
 }
 
-/* Sends what waits, in order, as far as there is room. */
-static int send_waiting(struct ellu *handle)
+/* An operation that cannot be sent any more. */
+static void deliver_failure(struct ellu_op *op, int code)
 {
-	struct ellu_op *op, *next;
+	struct outcome outcome = { .result = code };
+
+	op->references++;
+	if (op->state == OP_LOST && !op->exchange.ended)
+		exchange_give_up(&op->exchange, code, &outcome);
+	else
+		outcome.error = result_errno(code, NULL);
+	deliver(op, &outcome);
+	op_unref(op);
+}
+
+/* Sends what waits in the list, in order, as far as there is room. 1: something was done. */
+static int send_list(struct ellu *handle, const struct op_list *list, uint64_t begin)
+{
+	struct ellu_op *op;
 	int n = 0;
 
-	handle->retry_usec = 0;
-	for (op = TAILQ_FIRST(&handle->waiting); op; op = next) {
-		struct outcome outcome = { 0 };
+	while ((op = TAILQ_FIRST(list))) {
 		int r = op_send(op);
 
-		next = TAILQ_NEXT(op, link);
-		if (r == 0 && handle->retry_usec != 0)
+		if (r < 0) {
+			handle->retry_usec = begin; // the callback may have changed the list
+			deliver_failure(op, r);
+			return 1;
+		}
+		if (r == 0)
 			break;
-		n += r > 0;
-		if (r >= 0)
-			continue;
-		outcome.result = r;
-		outcome.error = result_errno(r, NULL);
-		op->references++;
-		deliver(op, &outcome);
-		op_unref(op);
-		return 1; // the callback may have changed the list
+		n++;
+		if (handle_now() - begin > TURN_USEC) {
+			handle->retry_usec = begin;
+			break;
+		}
 	}
 	return n > 0;
 }
 
+static int send_waiting(struct ellu *handle)
+{
+	uint64_t begin = handle_now();
+	int r;
+
+	handle->retry_usec = 0;
+	r = send_list(handle, &handle->waiting_long, begin);
+	if (!handle->closed && handle->retry_usec == 0)
+		r |= send_list(handle, &handle->waiting_short, begin);
+	return r;
+}
+
+static void tell_next(struct ellu *handle)
+{
+	struct ellu_op *op = TAILQ_FIRST(&handle->untold);
+
+	op->references++;
+	forget_to_tell(op);
+	tell(op);
+	op_unref(op);
+}
+
+static int take_event(struct ellu *handle)
+{
+	struct epoll_event events[2]; // one is the timer
+	int n = epoll_wait(handle->epoll, events, 2, 0);
+
+	if (n < 0)
+		return errno == EINTR ? 1 : -errno;
+	for (int i = 0; i < n; i++)
+		if (events[i].data.ptr) {
+			advance(events[i].data.ptr);
+			return 1;
+		}
+	return 0;
+}
+
+static int process_piece(struct ellu *handle)
+{
+	if (handle_run_post(handle, /* closed= */ false))
+		return 1;
+	if (!TAILQ_EMPTY(&handle->untold)) {
+		tell_next(handle);
+		return 1;
+	}
+	if (is_anything_waiting(handle) && handle->retry_usec != 0 &&
+	    handle->retry_usec <= handle_now() && send_waiting(handle) > 0)
+		return 1;
+	if (!TAILQ_EMPTY(&handle->ready)) {
+		advance(TAILQ_FIRST(&handle->ready));
+		return 1;
+	}
+	return take_event(handle);
+}
+
 int ellu_process(struct ellu *handle)
 {
-	struct epoll_event event;
-	int r = handle_check(handle, ELLU_EVENT);
+	uint64_t begin;
+	int r = handle_check(handle, ELLU_EVENT), done = 0;
 
 	if (r < 0)
 		return r;
 	if (handle->in_callback)
 		return -EDEADLK;
-	handle->references++;
-	if (ops_timeout(handle) <= handle_now() && send_waiting(handle) > 0) {
-		handle_unref(handle);
-		return 1;
-	}
-	r = epoll_wait(handle->epoll, &event, 1, 0);
-	if (r > 0)
-		advance(event.data.ptr);
-	else if (r < 0)
-		r = errno == EINTR ? 1 : -errno;
+	atomic_store_explicit(&handle->owner, pthread_self(), memory_order_relaxed);
+	begin = handle_now();
+	handle_ref(handle);
+	do {
+		r = process_piece(handle);
+		done |= r > 0;
+	} while (r > 0 && !handle->closed && handle_now() - begin < TURN_USEC);
+	if (handle->closed)
+		r = -ECANCELED;
+	else
+		handle_arm(handle);
 	handle_unref(handle);
-	return r;
+	return r < 0 ? r : done;
+}
+
+void op_finish(struct ellu_op *op, int result)
+{
+	struct outcome outcome = { .result = result };
+
+	if (result < 0)
+		outcome.error = result_errno(result, NULL);
+	op->references++;
+	deliver(op, &outcome);
+	op_unref(op);
 }
 
 /* ---- The caller's side ---- */
 
 int ellu_op_is_done(const struct ellu_op *op)
 {
-	return op && op->state == OP_ENDED;
+	return op_is_live(op) && op->state == OP_ENDED;
 }
 
 int ellu_op_result(const struct ellu_op *op, const void **ret_reply,
 		   const struct ellu_error **ret_error)
 {
-	if (!op)
+	if (!op_is_live(op))
 		return -EINVAL;
 	if (ret_reply)
 		*ret_reply = op->outcome.reply;
@@ -258,54 +518,73 @@ int ellu_op_result(const struct ellu_op *op, const void **ret_reply,
 
 void *ellu_op_userdata(const struct ellu_op *op)
 {
-	return op ? op->userdata : NULL;
+	return op_is_live(op) ? op->userdata : NULL;
 }
 
-/* Until the handle has something to do, or `deadline`. */
-static int handle_wait(struct ellu *handle, uint64_t deadline)
+int ellu_op_set_callback(struct ellu_op *op, ellu_reply_fn *callback, void *userdata)
 {
-	struct pollfd poll_fd = { .fd = handle->epoll, .events = POLLIN };
-	uint64_t now = handle_now(), until = ops_timeout(handle);
-	int timeout = -1;
-
-	until = deadline < until ? deadline : until;
-	if (until <= now)
-		timeout = 0;
-	else if (until != UINT64_MAX)
-		timeout = until - now > 3600000000u ? 3600000 : (int) ((until - now + 999) / 1000);
-	return poll(&poll_fd, 1, timeout) < 0 && errno != EINTR ? -errno : 0;
-}
-
-int ellu_op_wait(struct ellu_op *op, double timeout_seconds)
-{
-	uint64_t deadline = UINT64_MAX;
-	int r = 0;
-
-	if (!op)
+	if (!op_is_live(op))
 		return -EINVAL;
-	if (timeout_seconds >= 0 && timeout_seconds < 1e9)
-		deadline = handle_now() + (uint64_t) (timeout_seconds * 1e6);
-	op->references++;
-	while (op->state != OP_ENDED && r >= 0) {
-		r = ellu_process(op->handle);
-		if (r != 0 || op->state == OP_ENDED)
-			continue;
-		if (handle_now() >= deadline)
-			break;
-		r = handle_wait(op->handle, deadline);
+	op->callback = callback;
+	op->userdata = userdata;
+	if (op->state == OP_ENDED && op->handle) {
+		if (!callback)
+			forget_to_tell(op);
+		be_told_later(op);
+		handle_arm(op->handle);
 	}
+	return 0;
+}
+
+int ellu_op_cancel(struct ellu_op *op)
+{
+	if (!op_is_live(op))
+		return -EINVAL;
 	if (op->state == OP_ENDED)
-		r = op->outcome.result == -ECANCELED ? -ECANCELED : 1;
-	op_unref(op);
-	return r;
+		return 0;
+	op_end(op, cancelled());
+	be_told_later(op);
+	handle_arm(op->handle);
+	return 0;
+}
+
+int64_t ellu_op_task_id(const struct ellu_op *op)
+{
+	return op_is_live(op) ? op->task_id : 0;
+}
+
+int ellu_op_cancel_task(struct ellu_op *op)
+{
+	if (!op_is_live(op))
+		return -EINVAL;
+	if (!op->follows_task)
+		return -EOPNOTSUPP;
+	if (op->state == OP_WAITING)
+		return ellu_op_cancel(op);
+	if (op->state == OP_ENDED)
+		return 0;
+	if (op->task_id != 0)
+		return send_cancel(op);
+	op->cancel_task = true;
+	return 0;
 }
 
 struct ellu_op *ellu_op_free(struct ellu_op *op)
 {
-	if (!op)
+	struct ellu *handle;
+
+	if (!op_is_live(op))
 		return NULL;
+	handle = op->handle;
+	op->references++;
 	op->silent = true;
-	op_end(op);
+	if (op->state != OP_ENDED)
+		op_end(op, (struct outcome){ .result = -ECANCELED });
+	forget_to_tell(op);
+	live_remove(op);
+	op_leave(op);
 	op_unref(op);
+	if (handle)
+		handle_arm(handle);
 	return NULL;
 }

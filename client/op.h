@@ -3,17 +3,71 @@
  * Operations: the asynchronous calls of an event handle. Short ones take turns on a few
  * connections; a long one has its own. Callbacks run from ellu_process() alone, one operation a
  * turn; whatever a callback frees or closes is pinned for as long as it is still needed.
+ *
+ * One reference is the library's until the operation has ended and its callback knows, one the
+ * caller's, and one is held by whoever calls out.
  */
 #pragma once
 
 #include "client/exchange.h"
 
+enum op_state {
+	OP_WAITING, // in ellu::waiting_short or waiting_long: not sent
+	OP_LOST, // in ellu::waiting_long: to be resumed
+	OP_RUNNING, // in ellu::running
+	OP_AWAY, // in ellu::running: a function that runs off the loop
+	OP_ENDED,
+};
+
+struct off_loop_job;
+
+struct ellu_op {
+	struct ellu *handle; // NULL once that is closed
+	TAILQ_ENTRY(ellu_op) link; // of its state, or ellu::untold
+	TAILQ_ENTRY(ellu_op) ready_link; // ellu::ready
+	enum op_state state;
+	unsigned references;
+	bool is_owned; // the caller has a reference
+	bool is_long;
+	bool is_ready; // in ellu::ready
+	bool is_untold; // in ellu::untold
+	bool told; // the callback knows of the end
+	bool silent; // the caller has freed it
+	bool cancel_task; // as soon as the task is known
+	struct letter letter; // while it waits
+	struct exchange exchange; // from its start to its end
+	int64_t task_id; // outlives the exchange
+	bool follows_task;
+	struct off_loop_job *job; // while it is away
+	int fd; // of its connection, which goes its own way when the exchange ends
+	int epoll_events;
+	struct outcome outcome; // the last
+	ellu_reply_fn *callback;
+	void *userdata;
+	/* The library's own interest in the end; before the callback. */
+	void (*on_end)(struct ellu_op *op, void *userdata);
+	void *on_end_userdata;
+};
+
 /* Takes the letter in any case. */
 int op_start(struct ellu *handle, struct letter *letter, bool is_long, ellu_reply_fn *callback,
 	     void *userdata, struct ellu_op **ret_op);
 
+/* One that is not a call: away until op_finish(). `ret_owned`, the caller's, may be NULL. */
+int op_start_away(struct ellu *handle, ellu_reply_fn *callback, void *userdata,
+		  struct ellu_op **ret_owned, struct ellu_op **ret_op);
+/* It could not be started after all: nobody has it. */
+void op_withdraw(struct ellu_op *op);
+void op_finish(struct ellu_op *op, int result);
+
+/* The caller's reference goes, and the operation goes on. */
+void op_leave(struct ellu_op *op);
+
+/* Is it one that may be used, and of an open handle or ended. */
+bool op_is_live(const struct ellu_op *op);
+
 /* The handle closes: no operation has one any more. */
 void ops_abandon(struct ellu *handle);
 
-/* As ellu_timeout(). */
-uint64_t ops_timeout(const struct ellu *handle);
+/* When ellu_process() has something to do of itself; UINT64_MAX: not known. */
+uint64_t ops_due_usec(const struct ellu *handle);

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Blocking code waits for an operation that the loop's thread starts for it. What both share is
+ * counted: whoever leaves last frees it. The waiting side reads what is under the lock alone; all
+ * else belongs to the loop's thread.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "client/live.h"
+#include "client/op.h"
+#include "client/result.h"
+
+struct await {
+	struct post begin; // start the operation
+	struct post cancel; // the waiting side has left
+	pthread_mutex_t lock;
+	pthread_cond_t news;
+	unsigned references; // under the lock
+	bool done;
+	int result;
+	const void *reply;
+	const struct ellu_error *error;
+
+	ellu_start_fn *start;
+	void *userdata;
+	struct ellu_op *op; // of the loop's thread
+};
+
+static void await_unref(struct await *await)
+{
+	unsigned left;
+
+	pthread_mutex_lock(&await->lock);
+	left = --await->references;
+	pthread_mutex_unlock(&await->lock);
+	if (left > 0)
+		return;
+	ellu_free(await->reply);
+	ellu_free(await->error);
+	pthread_cond_destroy(&await->news);
+	pthread_mutex_destroy(&await->lock);
+	free(await);
+}
+
+/* The loop's thread has its answer, and leaves. */
+static void finish(struct await *await, int result, const void *reply,
+		   const struct ellu_error *error)
+{
+	pthread_mutex_lock(&await->lock);
+	await->done = true;
+	await->result = result;
+	await->reply = ellu_keep(reply);
+	await->error = ellu_keep(error);
+	pthread_cond_signal(&await->news);
+	pthread_mutex_unlock(&await->lock);
+	await_unref(await);
+}
+
+static void on_end(struct ellu_op *op, void *userdata)
+{
+	struct await *await = userdata;
+
+	await->op = NULL;
+	finish(await, op->outcome.result, op->outcome.reply, op->outcome.error);
+	op->on_end = NULL;
+}
+
+static void begin(struct post *post, struct ellu *handle, bool closed)
+{
+	struct await *await = (struct await *) ((char *) post - offsetof(struct await, begin));
+	struct ellu_op *op = NULL;
+	int r = closed ? -ECANCELED : await->start(handle, 0, &op, await->userdata);
+
+	if (r < 0 || !op_is_live(op)) {
+		finish(await, r < 0 ? r : 0, NULL, NULL);
+		return;
+	}
+	if (op->state == OP_ENDED) {
+		finish(await, op->outcome.result, op->outcome.reply, op->outcome.error);
+	} else {
+		await->op = op;
+		op->on_end = on_end;
+		op->on_end_userdata = await;
+	}
+	op_leave(op); // it ends without its caller
+}
+
+static void cancel(struct post *post, struct ellu *handle, bool closed)
+{
+	struct await *await = (struct await *) ((char *) post - offsetof(struct await, cancel));
+
+	(void) handle;
+	if (await->op && !closed) {
+		await->op->silent = true;
+		(void) ellu_op_cancel(await->op);
+	}
+	await_unref(await);
+}
+
+static struct await *await_new(ellu_start_fn *start, void *userdata)
+{
+	struct await *await = calloc(1, sizeof(*await));
+	pthread_condattr_t attributes;
+
+	if (!await)
+		return NULL;
+	await->begin.run = begin;
+	await->cancel.run = cancel;
+	await->start = start;
+	await->userdata = userdata;
+	await->references = 2;
+	pthread_mutex_init(&await->lock, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&await->news, &attributes);
+	pthread_condattr_destroy(&attributes);
+	return await;
+}
+
+static bool wait_done(struct await *await, uint64_t deadline_usec)
+{
+	struct timespec deadline = { .tv_sec = (time_t) (deadline_usec / 1000000),
+				     .tv_nsec = (long) (deadline_usec % 1000000) * 1000 };
+	bool done;
+	int r = 0;
+
+	pthread_mutex_lock(&await->lock);
+	while (!await->done && r == 0)
+		r = pthread_cond_timedwait(&await->news, &await->lock, &deadline);
+	if (!await->done)
+		await->references++; // of `cancel`
+	done = await->done;
+	pthread_mutex_unlock(&await->lock);
+	return done;
+}
+
+static int answer(int result, const void *reply, const struct ellu_error *error,
+		  const void **ret_reply, const struct ellu_error **ret_error)
+{
+	if (result >= 0) {
+		if (ret_reply)
+			*ret_reply = ellu_keep(reply);
+		return 0;
+	}
+	if (ret_error)
+		*ret_error = error ? ellu_keep(error) : result_errno(result, NULL);
+	return result;
+}
+
+/* On the loop's own thread. */
+static int drive(struct ellu *handle, ellu_start_fn *start, void *userdata, double timeout_seconds,
+		 const void **ret_reply, const struct ellu_error **ret_error)
+{
+	const struct ellu_error *error = NULL;
+	const void *reply = NULL;
+	struct ellu_op *op = NULL;
+	int r = start(handle, 0, &op, userdata);
+
+	if (r < 0)
+		return answer(r, NULL, NULL, ret_reply, ret_error);
+	if (!op)
+		return answer(0, NULL, NULL, ret_reply, ret_error);
+	r = ellu_op_wait(op, timeout_seconds);
+	if (r == 0)
+		r = -ETIMEDOUT;
+	else if (r > 0)
+		r = ellu_op_result(op, &reply, &error);
+	r = answer(r, reply, error, ret_reply, ret_error);
+	ellu_op_free(op);
+	return r;
+}
+
+int ellu_await(struct ellu *handle, ellu_start_fn *start, void *userdata, double timeout_seconds,
+	       const void **ret_reply, const struct ellu_error **ret_error)
+{
+	struct await *await;
+	uint64_t usec;
+	int r = handle_check(handle, ELLU_EVENT);
+
+	if (ret_reply)
+		*ret_reply = NULL;
+	if (ret_error)
+		*ret_error = NULL;
+	if (r == 0 && (!start || handle_duration(timeout_seconds, &usec) < 0))
+		r = -EINVAL;
+	if (r == 0 && pthread_equal(atomic_load(&handle->owner), pthread_self())) {
+		if (!handle->in_callback)
+			return drive(handle, start, userdata, timeout_seconds, ret_reply, ret_error);
+		r = -EDEADLK;
+	}
+	await = r == 0 ? await_new(start, userdata) : NULL;
+	if (r < 0 || !await)
+		return answer(r < 0 ? r : -ENOMEM, NULL, NULL, ret_reply, ret_error);
+	handle_ref(handle);
+	handle_post(handle, &await->begin);
+	if (wait_done(await, handle_now() + usec)) {
+		r = answer(await->result, await->reply, await->error, ret_reply, ret_error);
+	} else {
+		handle_post(handle, &await->cancel);
+		r = answer(-ETIMEDOUT, NULL, NULL, ret_reply, ret_error);
+	}
+	await_unref(await);
+	handle_unref(handle);
+	return r;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * When to look again for a daemon that went away: at once, then ever more rarely, with jitter so that
+ * many clients do not come back in step.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define BACKOFF_FIRST_USEC 10000
+#define BACKOFF_LAST_USEC 1000000
+
+struct backoff {
+	uint64_t delay_usec; // before the try after the next; 0: nothing has failed
+	uint64_t retry_usec; // the next try, monotonic; 0: now
+};
+
+/* A try failed. */
+static inline void backoff_failed(struct backoff *backoff, uint64_t now_usec)
+{
+	uint64_t delay = backoff->delay_usec ? backoff->delay_usec : BACKOFF_FIRST_USEC;
+
+	backoff->retry_usec = now_usec + delay / 2 + now_usec % (delay / 2);
+	backoff->delay_usec = 2 * delay < BACKOFF_LAST_USEC ? 2 * delay : BACKOFF_LAST_USEC;
+}
+
+static inline void backoff_reset(struct backoff *backoff)
+{
+	backoff->delay_usec = backoff->retry_usec = 0;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The handles, operations and streams that there are, so that a pointer which is none of them
+ * (closed, freed, of another kind) is refused and never followed. One table for the process,
+ * under a lock of its own. An address that was given out again is what it is now.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+enum live_kind {
+	LIVE_HANDLE = 1,
+	LIVE_OP,
+	LIVE_STREAM,
+};
+
+int live_add(const void *object, enum live_kind kind); // -ENOMEM
+void live_remove(const void *object);
+bool live_is(const void *object, enum live_kind kind);

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/resume.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/elluminate.h"
+#include "proto/generated/interface.h"
+#include "proto/message.h"
+
+static const struct record_field *find_field(const struct record_type *type, const char *name)
+{
+	for (size_t i = 0; i < type->n_fields; i++)
+		if (strcmp(type->fields[i].name, name) == 0)
+			return &type->fields[i];
+	return NULL;
+}
+
+/* What the pointer of that name points to; NULL also when the type has none. */
+static const void *follow_field(const struct record_type *type, const void *record,
+				const char *name)
+{
+	const struct record_field *field = find_field(type, name);
+
+	return field ? *(const void *const *) ((const char *) record + field->offset) : NULL;
+}
+
+/* The member of a reply that says where to go on. */
+static const char *cursor_name(const struct method *method)
+{
+	return method->replies == METHOD_REPLIES_PAGES ? "next_cursor" : "cursor";
+}
+
+static bool has_cursor(const struct resume *resume)
+{
+	return resume->more && find_field(resume->method->reply, cursor_name(resume->method));
+}
+
+bool resume_follows_task(const struct resume *resume)
+{
+	const struct method *method = resume->method;
+
+	return method && resume->more && method->replies == METHOD_REPLIES_EVENTS &&
+	       !has_cursor(resume) && find_field(method->reply, "event");
+}
+
+static bool is(const struct method *method, enum method_id id)
+{
+	return method == &elluminate_interface.methods[id];
+}
+
+void resume_init(struct resume *resume, const struct method *method, json_object *parameters,
+		 bool more)
+{
+	*resume = (struct resume){ .method = method, .more = more };
+	if (!method)
+		return;
+	resume->repeatable = has_cursor(resume) || is(method, METHOD_WATCH_TASK) ||
+			     is(method, METHOD_CANCEL_TASK) ||
+			     json_object_object_get(parameters, "idempotency_key");
+	if (resume->repeatable || resume_follows_task(resume))
+		resume->parameters = json_object_get(parameters);
+}
+
+void resume_done(struct resume *resume)
+{
+	json_object_put(resume->parameters);
+	free(resume->cursor);
+	resume->parameters = NULL;
+	resume->cursor = NULL;
+}
+
+/* Of the first request only this matters from now on. */
+static int keep_interval(struct resume *resume)
+{
+	json_object *interval = json_object_object_get(resume->parameters, "min_interval_seconds");
+	json_object *parameters = json_object_new_object();
+
+	if (!parameters)
+		return -ENOMEM;
+	if (interval && json_object_object_add(parameters, "min_interval_seconds",
+					       json_object_get(interval)) < 0) {
+		json_object_put(interval);
+		json_object_put(parameters);
+		return -ENOMEM;
+	}
+	json_object_put(resume->parameters);
+	resume->parameters = parameters;
+	return 0;
+}
+
+static int note_task(struct resume *resume, const void *reply)
+{
+	const struct ellu_task_event *event = follow_field(resume->method->reply, reply, "event");
+	const struct ellu_task *task = follow_field(resume->method->reply, reply, "task");
+	bool is_first = resume->task_id == 0;
+
+	if (event) {
+		resume->task_id = event->task_id;
+		resume->sequence = event->sequence;
+	} else if (task) {
+		resume->task_id = task->id;
+	}
+	return is_first && event ? keep_interval(resume) : 0;
+}
+
+int resume_note(struct resume *resume, const void *reply)
+{
+	const char *cursor;
+	char *copy;
+
+	if (!resume->method || !resume->more)
+		return 0;
+	if (resume_follows_task(resume))
+		return note_task(resume, reply);
+	cursor = has_cursor(resume) ? follow_field(resume->method->reply, reply,
+						   cursor_name(resume->method))
+				    : NULL;
+	if (!cursor)
+		return 0;
+	copy = strdup(cursor);
+	if (!copy)
+		return -ENOMEM;
+	free(resume->cursor);
+	resume->cursor = copy;
+	return 0;
+}
+
+bool resume_possible(const struct resume *resume)
+{
+	return resume->parameters && (resume->repeatable || resume->task_id != 0);
+}
+
+static int add(json_object *parameters, const char *name, json_object *value)
+{
+	if (value && json_object_object_add(parameters, name, value) == 0)
+		return 0;
+	json_object_put(value);
+	return -ENOMEM;
+}
+
+/* A shallow copy: the values are shared. */
+static json_object *copy_object(json_object *object)
+{
+	json_object *copy = json_object_new_object();
+
+	if (!copy)
+		return NULL;
+	json_object_object_foreach(object, name, value)
+		if (json_object_object_add(copy, name, json_object_get(value)) < 0) {
+			json_object_put(value);
+			json_object_put(copy);
+			return NULL;
+		}
+	return copy;
+}
+
+int resume_write(const struct resume *resume, char **ret_text, size_t *ret_size)
+{
+	const struct method *method = resume->method;
+	json_object *parameters = copy_object(resume->parameters);
+	int r = parameters ? 0 : -ENOMEM;
+
+	if (r == 0 && resume->task_id != 0 && resume_follows_task(resume)) {
+		method = &elluminate_interface.methods[METHOD_WATCH_TASK];
+		r = add(parameters, "id", json_object_new_int64(resume->task_id));
+		if (r == 0)
+			r = add(parameters, "after_sequence",
+				json_object_new_int64(resume->sequence));
+	} else if (r == 0 && resume->cursor) {
+		r = add(parameters, "cursor", json_object_new_string(resume->cursor));
+	}
+	if (r == 0)
+		r = wire_call_encode(method->qualified_name, parameters,
+				     resume->more ? WIRE_MORE : 0, ret_text, ret_size);
+	json_object_put(parameters);
+	return r;
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/* Calls with many replies, read one by one. A stream pins its handle. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/call.h"
+#include "client/exchange.h"
+#include "client/live.h"
+#include "client/result.h"
+#include "proto/message.h"
+
+struct ellu_stream {
+	struct ellu *handle; // a reference
+	struct exchange exchange;
+	bool follows_task;
+	bool has_outcome; // met by ellu_stream_wait()
+	struct outcome outcome;
+	const void *page; // that items are taken from, or NULL
+	size_t next_item;
+};
+
+/* ---- Life ---- */
+
+static int begin(struct ellu_stream *stream, struct ellu *handle, struct letter *letter)
+{
+	int r = live_add(stream, LIVE_STREAM);
+
+	if (r < 0)
+		return r;
+	stream->follows_task = resume_follows_task(&letter->resume);
+	r = exchange_begin(&stream->exchange, handle, letter);
+	if (r < 0)
+		live_remove(stream);
+	else
+		stream->handle = handle_ref(handle);
+	return r;
+}
+
+static int open_stream(struct ellu *handle, struct letter *letter, struct ellu_stream **ret)
+{
+	struct ellu_stream *stream = calloc(1, sizeof(*stream));
+	int r = stream ? begin(stream, handle, letter) : -ENOMEM;
+
+	letter_done(letter);
+	if (r < 0)
+		free(stream);
+	else
+		*ret = stream;
+	return r;
+}
+
+int call_stream(struct ellu *handle, const struct method *method, const void *request,
+		struct ellu_stream **ret)
+{
+	struct letter letter;
+	int r = ret ? handle_check(handle, ELLU_BLOCKING) : -EINVAL;
+
+	if (r == 0)
+		r = letter_write(method, request, /* more= */ true, &letter, NULL);
+	return r < 0 ? r : open_stream(handle, &letter, ret);
+}
+
+int ellu_stream_raw(struct ellu *handle, const char *method, const char *parameters,
+		    struct ellu_stream **ret)
+{
+	struct letter letter;
+	int r = ret ? handle_check(handle, ELLU_BLOCKING) : -EINVAL;
+
+	if (r == 0)
+		r = letter_write_raw(method, parameters, WIRE_MORE, &letter, NULL);
+	return r < 0 ? r : open_stream(handle, &letter, ret);
+}
+
+struct ellu_stream *ellu_stream_close(struct ellu_stream *stream)
+{
+	if (!live_is(stream, LIVE_STREAM))
+		return NULL;
+	live_remove(stream);
+	if (stream->has_outcome)
+		outcome_done(&stream->outcome);
+	ellu_free(stream->page);
+	exchange_done(&stream->exchange);
+	handle_unref(stream->handle);
+	free(stream);
+	return NULL;
+}
+
+static int check(const struct ellu_stream *stream, const struct ellu_error **ret_error)
+{
+	int r = 0;
+
+	if (!live_is(stream, LIVE_STREAM))
+		r = -EINVAL;
+	else if (stream->handle->closed)
+		r = -ECANCELED;
+	if (ret_error)
+		*ret_error = r < 0 ? result_errno(r, NULL) : NULL;
+	return r;
+}
+
+/* ---- Replies ---- */
+
+/* Microseconds that are left, for exchange_wait(). */
+static long long left_of(double timeout_seconds, uint64_t deadline)
+{
+	uint64_t now = handle_now();
+
+	if (timeout_seconds < 0)
+		return -1;
+	return now < deadline ? (long long) (deadline - now) : 0;
+}
+
+int ellu_stream_wait(struct ellu_stream *stream, double timeout_seconds)
+{
+	uint64_t deadline = 0, usec;
+	int r = check(stream, NULL);
+
+	if (r == 0 && timeout_seconds >= 0) {
+		r = handle_duration(timeout_seconds, &usec);
+		deadline = r == 0 ? handle_now() + usec : 0;
+	}
+	while (r == 0 && !stream->has_outcome && !stream->exchange.ended) {
+		if (exchange_step(&stream->exchange, &stream->outcome) > 0) {
+			stream->has_outcome = true;
+			break;
+		}
+		r = exchange_wait(&stream->exchange, left_of(timeout_seconds, deadline));
+		if (r <= 0)
+			return r;
+		r = 0;
+	}
+	return r < 0 ? r : 1;
+}
+
+/* 1 with an outcome of the caller's, 0 at the end. */
+static int take_outcome(struct ellu_stream *stream, struct outcome *outcome)
+{
+	if (stream->has_outcome) {
+		*outcome = stream->outcome;
+		stream->has_outcome = false;
+	} else if (stream->exchange.ended) {
+		return 0;
+	} else {
+		exchange_await(&stream->exchange, outcome);
+	}
+	return 1;
+}
+
+int ellu_stream_next(struct ellu_stream *stream, const void **ret_reply,
+		     const struct ellu_error **ret_error)
+{
+	struct outcome outcome;
+	int r = check(stream, ret_error);
+
+	if (r < 0 || !ret_reply)
+		return r < 0 ? r : -EINVAL;
+	if (take_outcome(stream, &outcome) == 0)
+		return 0;
+	if (outcome.result >= 0) {
+		*ret_reply = outcome.reply;
+		return 1;
+	}
+	if (ret_error)
+		*ret_error = outcome.error;
+	else
+		ellu_free(outcome.error);
+	return outcome.result;
+}
+
+/* ---- Items ---- */
+
+static const struct record_field *items_of(const struct record_type *type)
+{
+	for (size_t i = 0; i < type->n_fields; i++)
+		if (strcmp(type->fields[i].name, "items") == 0)
+			return &type->fields[i];
+	return NULL;
+}
+
+/* The next item of the page; NULL at its end, and without one. */
+static const void *take_item(struct ellu_stream *stream, const struct record_field *field)
+{
+	const char *page = stream->page;
+
+	if (!page || stream->next_item >= *(const size_t *) (page + field->count_offset))
+		return NULL;
+	return (*(const void *const *const *) (page + field->offset))[stream->next_item++];
+}
+
+int stream_next_item(struct ellu_stream *stream, const void **ret_item,
+		     const struct ellu_error **ret_error)
+{
+	const struct record_field *field = NULL;
+	const void *item, *page;
+	int r = check(stream, ret_error);
+
+	if (r == 0 && stream->exchange.method)
+		field = items_of(stream->exchange.method->reply);
+	if (r < 0 || !ret_item || !field)
+		return r < 0 ? r : -EINVAL;
+	while (!(item = take_item(stream, field))) {
+		r = ellu_stream_next(stream, &page, ret_error);
+		ellu_free(stream->page);
+		stream->page = r > 0 ? page : NULL;
+		stream->next_item = 0;
+		if (r <= 0)
+			return r;
+	}
+	*ret_item = item;
+	return 1;
+}
+
+/* ---- Tasks ---- */
+
+int64_t ellu_stream_task_id(const struct ellu_stream *stream)
+{
+	return live_is(stream, LIVE_STREAM) && stream->follows_task
+		       ? stream->exchange.resume.task_id
+		       : 0;
+}
+
+int ellu_stream_cancel_task(struct ellu_stream *stream, const struct ellu_error **ret_error)
+{
+	struct ellu_cancel_task_request request = ELLU_RECORD(struct ellu_cancel_task_request);
+	int r = check(stream, ret_error);
+
+	if (r < 0)
+		return r;
+	request.id = ellu_stream_task_id(stream);
+	if (request.id != 0)
+		return ellu_cancel_task(stream->handle, &request, NULL, ret_error);
+	r = stream->follows_task ? -EAGAIN : -EOPNOTSUPP;
+	if (ret_error)
+		*ret_error = result_errno(r, NULL);
+	return r;
+}
