@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <getopt.h>
+#include <grp.h>
 #include <ini.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -40,11 +41,15 @@ static const struct config_key {
 	int64_t high;
 	int64_t initial;
 	const struct config_word *words; // NULL: a number from low to high
+	bool is_group; // the name of a group
 } config_keys[] = {
 #define KEY(section, name, low, high, initial) \
-	{ section, #name, offsetof(struct config, name), low, high, initial, NULL }
+	{ section, #name, offsetof(struct config, name), low, high, initial, NULL, false }
 #define WORD(section, name, words, initial) \
-	{ section, #name, offsetof(struct config, name), 0, 0, initial, words }
+	{ section, #name, offsetof(struct config, name), 0, 0, initial, words, false }
+#define GROUP(section, name) \
+	{ section, #name, offsetof(struct config, name), 0, 0, -1, NULL, true }
+	GROUP("daemon", administrator_group),
 	WORD("daemon", log_level, log_levels, LOG_INFO),
 	WORD("daemon", on_shutdown, shutdowns, SHUTDOWN_RESUME),
 	KEY("daemon", idle_exit_seconds, 0, 86400 * 365, 0),
@@ -57,6 +62,7 @@ static const struct config_key {
 	KEY("queue", max_running_per_user, 1, 100000, 16),
 	KEY("front", max_connections, 8, 65536, 4096),
 	KEY("front", max_connections_per_user, 4, 65536, 3072),
+#undef GROUP
 #undef WORD
 #undef KEY
 };
@@ -134,6 +140,16 @@ static int parse_word(const struct config_word *words, const char *text, int64_t
 	return -EINVAL;
 }
 
+static int parse_group(const char *where, const char *text, int64_t *ret_gid, struct fault *fault)
+{
+	const struct group *group = text[0] ? getgrnam(text) : NULL;
+
+	if (text[0] && !group)
+		return fault_set(fault, -EINVAL, "%s: there is no group %s", where, text);
+	*ret_gid = group ? (int64_t)group->gr_gid : -1;
+	return 0;
+}
+
 /* `where` names the key as people gave it. */
 static int set_key(const struct config_key *key, struct config *config, const char *where,
 		   const char *text, struct fault *fault)
@@ -147,6 +163,8 @@ static int set_key(const struct config_key *key, struct config *config, const ch
 		say_words(key->words, words, sizeof(words));
 		return fault_set(fault, -EINVAL, "%s: expected %s", where, words);
 	}
+	if (key->is_group)
+		return parse_group(where, text, value, fault);
 	if (parse_number(text, key->low, key->high, value) == 0)
 		return 0;
 	return fault_set(fault, -EINVAL, "%s: expected a number from %lld to %lld", where,

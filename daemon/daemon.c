@@ -25,6 +25,7 @@
 #include "daemon/backend/backend.h"
 #include "daemon/clock.h"
 #include "daemon/config.h"
+#include "daemon/front/bus.h"
 #include "daemon/front/front.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
@@ -52,6 +53,7 @@ struct daemon {
 	struct retention *retention;
 	int listener; // the service manager's, or -1
 	struct front *front;
+	struct bus *bus;
 	struct event *terminate;
 	struct event *interrupt;
 	struct event *reload;
@@ -103,11 +105,13 @@ static void on_turn(void *userdata)
 {
 	struct daemon *daemon = userdata;
 
+	bus_prepare(daemon->bus);
 	if (!daemon->stopped) {
 		plan_status(daemon);
 		return;
 	}
 	front_close(daemon->front);
+	bus_close(daemon->bus);
 	if (!daemon->service.n_under_way && queue_is_quiet(daemon->service.queue))
 		loop_stop(daemon->loop);
 }
@@ -137,6 +141,7 @@ static void begin_stop(struct daemon *daemon)
 	daemon->service.stopping = true;
 	manager_stopping();
 	front_stop_listening(daemon->front);
+	bus_release(daemon->bus);
 	backend_drain(daemon->backend);
 	(void)event_add(daemon->grace, &grace);
 	queue_stop(daemon->service.queue, daemon->config.on_shutdown == SHUTDOWN_REVOKE, on_stopped,
@@ -246,28 +251,11 @@ static int start_watchdog(struct daemon *daemon)
 	return watchdog_new(daemon->loop, period_usec, loops, n, &daemon->watchdog);
 }
 
-static void on_queue_ready(void *userdata)
+/* Every way in is open, or known to be shut. */
+static void on_bus_settled(void *userdata)
 {
 	struct daemon *daemon = userdata;
-	const struct front_options options = {
-		.loop = daemon->loop,
-		.service = &daemon->service,
-		.listener = daemon->listener,
-		.socket_path = daemon->config.socket_path,
-		.socket_mode = daemon->config.system ? 0666 : 0600,
-		.max_connections = daemon->config.max_connections,
-		.max_connections_per_user = daemon->config.max_connections_per_user,
-		.administrator_uid = daemon->config.system ? 0 : (int64_t)getuid(),
-		.raw = daemon->raw,
-	};
-	struct fault fault = { 0 };
 
-	if (front_new(&options, &daemon->front, &fault) < 0) {
-		log_about(LOG_ERR, ABOUT(.message = LOG_START_FAILED), "%s", fault.message);
-		daemon->failed = true;
-		queue_stop(daemon->service.queue, /* revoke= */ false, on_stopped, daemon);
-		return;
-	}
 	log_about(LOG_NOTICE, ABOUT(.message = LOG_SERVING), "elluminated %s serves on %s",
 		  ELLU_VERSION, daemon->listener >= 0 ? "the service manager's socket" :
 							daemon->config.socket_path);
@@ -287,6 +275,54 @@ static void on_storage_full(void *userdata, bool full)
 	struct daemon *daemon = userdata;
 
 	queue_storage_full(daemon->service.queue, full);
+}
+
+static struct identity_rules rules_of(const struct config *config)
+{
+	return (struct identity_rules){
+		.administrator_uid = config->system ? 0 : (int64_t)getuid(),
+		.administrator_gid = config->administrator_group,
+	};
+}
+
+static int start_bus(struct daemon *daemon)
+{
+	const struct bus_options options = {
+		.loop = daemon->loop,
+		.service = &daemon->service,
+		.system = daemon->config.system,
+		.rules = rules_of(&daemon->config),
+		.settled = on_bus_settled,
+		.userdata = daemon,
+	};
+
+	return bus_new(&options, &daemon->bus);
+}
+
+static void on_queue_ready(void *userdata)
+{
+	struct daemon *daemon = userdata;
+	const struct front_options options = {
+		.loop = daemon->loop,
+		.service = &daemon->service,
+		.listener = daemon->listener,
+		.socket_path = daemon->config.socket_path,
+		.socket_mode = daemon->config.system ? 0666 : 0600,
+		.max_connections = daemon->config.max_connections,
+		.max_connections_per_user = daemon->config.max_connections_per_user,
+		.rules = rules_of(&daemon->config),
+		.raw = daemon->raw,
+	};
+	struct fault fault = { 0 };
+
+	if (front_new(&options, &daemon->front, &fault) < 0) {
+		log_about(LOG_ERR, ABOUT(.message = LOG_START_FAILED), "%s", fault.message);
+		daemon->failed = true;
+		queue_stop(daemon->service.queue, /* revoke= */ false, on_stopped, daemon);
+		return;
+	}
+	if (daemon->config.no_bus || start_bus(daemon) < 0)
+		on_bus_settled(daemon);
 }
 
 static void on_events_added(void *userdata, int64_t number)
@@ -389,6 +425,7 @@ static int start(struct daemon *daemon, struct fault *fault)
 static void stop(struct daemon *daemon)
 {
 	daemon->front = front_free(daemon->front);
+	daemon->bus = bus_free(daemon->bus);
 	daemon->retention = retention_free(daemon->retention);
 	daemon->service.queue = queue_free(daemon->service.queue);
 	if (daemon->backend_loop) {

@@ -24,6 +24,7 @@ struct front_user;
 struct connection {
 	struct front *front;
 	struct front_user *user;
+	struct identity identity;
 	struct connection *next; // front::connections, the longest idle first
 	struct connection **link;
 	int fd;

@@ -13,6 +13,7 @@
 #include "daemon/front/user.h"
 #include "daemon/log.h"
 
+#define PEER_GROUPS_MAX 1024
 #define ACCEPTS_PER_TURN 64
 #define ACCEPT_PAUSE_SECONDS 1 // when file descriptors have run out
 
@@ -155,14 +156,19 @@ static void introduce(struct front *front, struct front_user *user)
 
 /* ---- Accepting ---- */
 
-static int peer_uid(int fd, int64_t *ret_uid)
+/* Groups beyond the limit are not looked at; root and the user count without them. */
+static int identify_peer(const struct front *front, int fd, struct identity *ret_identity)
 {
 	struct ucred peer;
-	socklen_t size = sizeof(peer);
+	uint32_t groups[PEER_GROUPS_MAX];
+	socklen_t size = sizeof(peer), groups_size = sizeof(groups);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
 		return -errno;
-	*ret_uid = peer.uid;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &groups_size) < 0)
+		groups_size = 0;
+	*ret_identity = identity_of(&front->options.rules, peer.uid, groups,
+				    groups_size / sizeof(groups[0]));
 	return 0;
 }
 
@@ -180,18 +186,21 @@ static void admit(struct front *front, int fd)
 {
 	struct connection *connection;
 	struct front_user *user;
-	int64_t uid = -1;
+	struct identity identity;
 
-	if (peer_uid(fd, &uid) < 0 || !(user = front_user_join(&front->users, uid))) {
+	if (identify_peer(front, fd, &identity) < 0 ||
+	    !(user = front_user_join(&front->users, identity.uid))) {
 		close(fd);
 		return;
 	}
 	if (!has_place(front, user) || connection_new(front, user, fd, &connection) < 0) {
-		log_warning("a connection of user %lld is refused: too many", (long long)uid);
+		log_warning("a connection of user %lld is refused: too many",
+			    (long long)identity.uid);
 		front_user_leave(user);
 		close(fd);
 		return;
 	}
+	connection->identity = identity;
 	link_connection(front, connection);
 	front->n_connections++;
 	front->options.service->n_connections++;

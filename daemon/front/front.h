@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "daemon/api/call.h"
+#include "daemon/front/identity.h"
 #include "proto/message.h"
 
 struct front;
@@ -43,7 +44,7 @@ struct front_options {
 	unsigned socket_mode;
 	int64_t max_connections;
 	int64_t max_connections_per_user;
-	int64_t administrator_uid; // besides root
+	struct identity_rules rules;
 	const struct raw_interface *raw; // or NULL
 };
 

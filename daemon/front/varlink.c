@@ -89,9 +89,9 @@ static void begin_call(struct connection *connection, const struct method *metho
 		return;
 	}
 	call->method = method;
-	call->uid = connection->user->uid;
-	call->all = call->uid == 0;
-	call->administrator = call->all || call->uid == options->administrator_uid;
+	call->uid = connection->identity.uid;
+	call->all = connection->identity.all;
+	call->administrator = connection->identity.administrator;
 	call->more = wire->flags & WIRE_MORE;
 	if (record_decode(method->request, wire->parameters, FROM_CLIENT, "", &call->arena,
 			  &call->request, &fault) < 0) {

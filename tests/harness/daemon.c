@@ -50,7 +50,8 @@ static struct daemon *make(const struct daemon_options *options)
 	daemon->state_dir = options->state_dir ? options->state_dir : dir_path(folder, "state");
 	daemon->socket = dir_path(folder, "socket");
 	daemon->log_path = dir_path(folder, "log");
-	add(daemon->arguments, ARGUMENTS_MAX, "--no-bus");
+	if (!options->bus)
+		add(daemon->arguments, ARGUMENTS_MAX, "--no-bus");
 	add(daemon->arguments, ARGUMENTS_MAX, "--ready-fd=3");
 	add(daemon->arguments, ARGUMENTS_MAX, text("--state-dir=%s", daemon->state_dir));
 	add(daemon->arguments, ARGUMENTS_MAX, text("--socket=%s", daemon->socket));

@@ -12,6 +12,7 @@
 struct daemon_options {
 	const char *path; // NULL: the daemon of this build
 	const char *state_dir; // NULL: a new folder
+	bool bus; // it looks for a message bus: see the environment
 	const char *config; // the text of its configuration file, or NULL
 	const char *const *arguments; // further ones, ends with NULL; or NULL
 	const char *const *environment; // NAME=VALUE, ends with NULL; or NULL

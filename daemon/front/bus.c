@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/front/bus.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/clock.h"
+#include "daemon/front/bus_internal.h"
+#include "daemon/log.h"
+#include "daemon/loop.h"
+
+#define STEPS_PER_TURN 64 // of sd_bus_process(), so that other work of the loop has its turn
+#define RETRY_FIRST_USEC (1 * USEC_PER_SEC)
+#define RETRY_LAST_USEC (60 * USEC_PER_SEC)
+
+static void connect_bus(struct bus *bus);
+
+static void settle(struct bus *bus)
+{
+	if (bus->settled)
+		return;
+	bus->settled = true;
+	event_del(bus->settle);
+	bus->options.settled(bus->options.userdata);
+}
+
+/* ---- sd-bus on our loop ---- */
+
+static void forget_events(struct bus *bus)
+{
+	if (bus->io)
+		event_free(bus->io);
+	bus->io = NULL;
+	bus->io_fd = -1;
+	bus->io_events = 0;
+	event_del(bus->timer);
+	bus->timer_usec = UINT64_MAX;
+}
+
+static void disconnect(struct bus *bus)
+{
+	if (!bus->bus)
+		return;
+	/* libevent must let go of the descriptor before sd-bus closes it. */
+	forget_events(bus);
+	bus_tasks_drop(bus);
+	bus_peers_drop(bus);
+	sd_bus_close(bus->bus);
+	bus->bus = sd_bus_unref(bus->bus);
+	bus->connected = bus->owned = false;
+}
+
+static void connect_later(struct bus *bus)
+{
+	const struct timeval delay = { .tv_sec = (time_t)(bus->retry_usec / USEC_PER_SEC) };
+
+	if (bus->released)
+		return;
+	(void)event_add(bus->again, &delay);
+	if (bus->retry_usec < RETRY_LAST_USEC)
+		bus->retry_usec *= 2;
+}
+
+void bus_fail(struct bus *bus, int error)
+{
+	if (bus->owned)
+		log_warning("the message bus went away: %s; tasks and the socket go on",
+			    strerror(-error));
+	disconnect(bus);
+	settle(bus);
+	connect_later(bus);
+}
+
+static void process(struct bus *bus)
+{
+	int r = 1;
+
+	bus->processing = true;
+	for (int i = 0; r > 0 && i < STEPS_PER_TURN && bus->bus; i++)
+		r = sd_bus_process(bus->bus, NULL);
+	bus->processing = false;
+	if (r < 0)
+		bus_fail(bus, r);
+	else if (bus->held_back && bus_has_room(bus))
+		bus_tasks_resume(bus);
+}
+
+static void on_io(evutil_socket_t fd, short events, void *userdata)
+{
+	struct bus *bus = userdata;
+
+	(void)fd;
+	(void)events;
+	bus->io_events = 0; // not persistent: bus_prepare() adds it again
+	process(bus);
+}
+
+static void on_timer(evutil_socket_t fd, short events, void *userdata)
+{
+	struct bus *bus = userdata;
+
+	(void)fd;
+	(void)events;
+	bus->timer_usec = UINT64_MAX;
+	if (bus->bus)
+		process(bus);
+}
+
+static int prepare_io(struct bus *bus)
+{
+	int fd = sd_bus_get_fd(bus->bus);
+	int events = sd_bus_get_events(bus->bus);
+	short wanted;
+
+	if (fd < 0 || events < 0)
+		return fd < 0 ? fd : events;
+	wanted = (short)((events & POLLIN ? EV_READ : 0) | (events & POLLOUT ? EV_WRITE : 0));
+	if (fd == bus->io_fd && wanted == bus->io_events)
+		return 0;
+	if (bus->io)
+		event_free(bus->io);
+	bus->io = event_new(loop_base(bus->options.loop), fd, wanted, on_io, bus);
+	bus->io_fd = fd;
+	bus->io_events = wanted;
+	if (!bus->io || (wanted && event_add(bus->io, NULL) < 0))
+		return -ENOMEM;
+	return 0;
+}
+
+/* The time is absolute, on the monotonic clock; rounded up, so that it is never early. */
+static int prepare_timer(struct bus *bus)
+{
+	struct timeval timeout = { 0 };
+	int64_t left;
+	uint64_t due;
+	int r = sd_bus_get_timeout(bus->bus, &due);
+
+	if (r < 0 || due == bus->timer_usec)
+		return r;
+	bus->timer_usec = due;
+	if (due == UINT64_MAX)
+		return event_del(bus->timer);
+	left = (int64_t)due - clock_monotonic_usec();
+	if (left > 0) {
+		timeout.tv_sec = (time_t)(left / USEC_PER_SEC);
+		timeout.tv_usec = (suseconds_t)(left % USEC_PER_SEC) + 1;
+	}
+	return event_add(bus->timer, &timeout);
+}
+
+void bus_prepare(struct bus *bus)
+{
+	int r;
+
+	if (!bus || !bus->bus)
+		return;
+	r = prepare_io(bus);
+	if (r >= 0)
+		r = prepare_timer(bus);
+	if (r < 0)
+		bus_fail(bus, r);
+}
+
+/* ---- Sending ---- */
+
+bool bus_has_room(const struct bus *bus)
+{
+	uint64_t n = 0;
+
+	return bus->bus && sd_bus_get_n_queued_write(bus->bus, &n) >= 0 && n < BUS_QUEUE_HIGH;
+}
+
+void bus_send(struct bus *bus, sd_bus_message *message)
+{
+	/* What cannot be sent is not sent: the connection's end shows when it is processed next. */
+	if (message && bus->bus)
+		(void)sd_bus_send(bus->bus, message, NULL);
+	sd_bus_message_unref(message);
+}
+
+/* ---- The name ---- */
+
+static int on_name(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+	struct bus *bus = userdata;
+	uint32_t outcome = 0;
+
+	(void)ret_error;
+	if (sd_bus_message_is_method_error(message, NULL)) {
+		log_warning("the name %s cannot be had on the bus: %s", BUS_NAME,
+			    sd_bus_message_get_error(message)->message);
+	} else if (sd_bus_message_read(message, "u", &outcome) < 0 || outcome != 1) {
+		log_warning("the name %s is another's on the bus", BUS_NAME);
+	} else {
+		bus->owned = true;
+		bus->retry_usec = RETRY_FIRST_USEC;
+		log_info("serves on the %s bus as %s", bus->options.system ? "system" : "session",
+			 BUS_NAME);
+		if (bus_tasks_follow(bus) < 0)
+			log_error("out of memory: no signals are sent on the bus");
+	}
+	settle(bus);
+	return 1;
+}
+
+static int on_connected(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+	struct bus *bus = userdata;
+
+	(void)message;
+	(void)ret_error;
+	bus->connected = true;
+	/* Objects are there before the name is, so that nobody who waits for it misses them. */
+	return sd_bus_request_name_async(bus->bus, NULL, BUS_NAME, 0, on_name, bus);
+}
+
+static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+	(void)ret_error;
+	return bus_peer_take(userdata, message);
+}
+
+/* ---- Connecting ---- */
+
+static const char *default_address(const struct bus *bus, char *buffer, size_t size)
+{
+	const char *address = getenv(bus->options.system ? "DBUS_SYSTEM_BUS_ADDRESS" :
+							   "DBUS_SESSION_BUS_ADDRESS");
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+
+	if (address && address[0])
+		return address;
+	if (bus->options.system)
+		return "unix:path=/run/dbus/system_bus_socket";
+	if (!runtime || runtime[0] != '/')
+		return NULL;
+	snprintf(buffer, size, "unix:path=%s/bus", runtime);
+	return buffer;
+}
+
+static int open_bus(struct bus *bus, const char *address)
+{
+	sd_bus *new = NULL;
+	int r = sd_bus_new(&new);
+
+	bus->bus = new;
+	if (r >= 0)
+		r = sd_bus_set_address(new, address);
+	if (r >= 0)
+		r = sd_bus_set_bus_client(new, 1);
+	/* Without a bus its socket is watched for, so that nothing wakes up in vain. */
+	if (r >= 0)
+		r = sd_bus_set_watch_bind(new, 1);
+	if (r >= 0)
+		r = sd_bus_set_connected_signal(new, 1);
+	if (r >= 0)
+		r = sd_bus_add_fallback(new, NULL, BUS_PATH, on_message, bus);
+	if (r >= 0)
+		r = sd_bus_match_signal_async(new, NULL, "org.freedesktop.DBus.Local", NULL,
+					      "org.freedesktop.DBus.Local", "Connected",
+					      on_connected, NULL, bus);
+	return r < 0 ? r : sd_bus_start(new);
+}
+
+static void connect_bus(struct bus *bus)
+{
+	char buffer[256];
+	const char *address = default_address(bus, buffer, sizeof(buffer));
+	int r;
+
+	if (!address) {
+		settle(bus); // and there never will be one
+		return;
+	}
+	r = open_bus(bus, address);
+	if (r < 0)
+		bus_fail(bus, r);
+	bus_prepare(bus);
+}
+
+static void on_again(evutil_socket_t fd, short events, void *userdata)
+{
+	(void)fd;
+	(void)events;
+	connect_bus(userdata);
+}
+
+static void on_settle(evutil_socket_t fd, short events, void *userdata)
+{
+	(void)fd;
+	(void)events;
+	settle(userdata);
+}
+
+/* ---- Life ---- */
+
+int bus_new(const struct bus_options *options, struct bus **ret_bus)
+{
+	static const struct timeval settle_time = { .tv_sec = BUS_SETTLE_SECONDS };
+	static const struct timeval now = { 0 };
+	struct event_base *base = loop_base(options->loop);
+	struct bus *bus = calloc(1, sizeof(*bus));
+
+	if (!bus)
+		return -ENOMEM;
+	bus->options = *options;
+	bus->io_fd = -1;
+	bus->timer_usec = UINT64_MAX;
+	bus->retry_usec = RETRY_FIRST_USEC;
+	bus->timer = event_new(base, -1, 0, on_timer, bus);
+	bus->again = event_new(base, -1, 0, on_again, bus);
+	bus->settle = event_new(base, -1, 0, on_settle, bus);
+	if (!bus->timer || !bus->again || !bus->settle || event_add(bus->again, &now) < 0 ||
+	    event_add(bus->settle, &settle_time) < 0) {
+		bus_free(bus);
+		return -ENOMEM;
+	}
+	*ret_bus = bus;
+	return 0;
+}
+
+void bus_release(struct bus *bus)
+{
+	if (!bus)
+		return;
+	bus->released = true;
+	event_del(bus->again);
+	event_del(bus->settle);
+	bus->settled = true;
+	if (bus->owned)
+		(void)sd_bus_release_name_async(bus->bus, NULL, BUS_NAME, NULL, NULL);
+}
+
+void bus_close(struct bus *bus)
+{
+	if (!bus || !bus->bus)
+		return;
+	bus_tasks_drop(bus);
+	bus_peers_drop(bus);
+}
+
+struct bus *bus_free(struct bus *bus)
+{
+	if (!bus)
+		return NULL;
+	if (bus->bus && bus->owned)
+		(void)sd_bus_process(bus->bus, NULL); // what waits to be sent, without waiting
+	if (bus->timer)
+		disconnect(bus);
+	if (bus->timer)
+		event_free(bus->timer);
+	if (bus->again)
+		event_free(bus->again);
+	if (bus->settle)
+		event_free(bus->settle);
+	free(bus);
+	return NULL;
+}
+
+int64_t bus_n_peers(const struct bus *bus)
+{
+	return bus ? bus->n_peers : 0;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The D-Bus front: the name org.elluminate.Elluminate1 on the session or the system bus, a manager
+ * object with every method of the table, and an object for each task. It decodes, says who calls,
+ * hands the call to its method and encodes what comes back, as the socket's front does.
+ *
+ * The bus may be absent, hang, go away and come back: the front connects again by itself, exports
+ * everything anew, and nothing else of the daemon notices. It lives on one loop and never waits.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/api/call.h"
+#include "daemon/front/identity.h"
+
+struct bus;
+
+struct bus_options {
+	struct loop *loop;
+	struct service *service;
+	bool system;
+	struct identity_rules rules;
+	/* Called once: the name is owned, or it is known that it cannot be had for now (there is no
+	 * bus, another has the name, or BUS_SETTLE_SECONDS passed). */
+	void (*settled)(void *userdata);
+	void *userdata;
+};
+
+#define BUS_SETTLE_SECONDS 2
+
+int bus_new(const struct bus_options *options, struct bus **ret_bus);
+/* Before the loop sleeps, each turn: what sd-bus waits for may have changed. */
+void bus_prepare(struct bus *bus);
+/* Gives the name back and takes no further call; those under way are answered. */
+void bus_release(struct bus *bus);
+/* Drops every caller. */
+void bus_close(struct bus *bus);
+struct bus *bus_free(struct bus *bus);
+/* Callers that the bus knows and whose calls are under way, or who subscribed. */
+int64_t bus_n_peers(const struct bus *bus);

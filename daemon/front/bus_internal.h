@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the D-Bus front offer each other:
+ *
+ *	bus.c		the connection: connecting, the name, sd-bus on our loop
+ *	bus_peer.c	who calls: credentials, asked once a caller, and what waits for them
+ *	bus_tree.c	paths, interfaces and members; introspection; dispatch
+ *	bus_manager.c	the manager's methods
+ *	bus_call.c	a method of the table, called over the bus; polkit
+ *	bus_task.c	tasks as objects: signals, the object manager
+ *	bus_property.c	what a task's object shows
+ *	bus_value.c	values of the bus as JSON
+ *
+ * A request holds its message; it is answered exactly once, or dropped when its caller is gone.
+ */
+#pragma once
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <systemd/sd-bus.h>
+
+#include "daemon/front/bus.h"
+#include "daemon/front/identity.h"
+#include "proto/method.h"
+
+struct event;
+struct monitor;
+
+#define BUS_NAME "org.elluminate.Elluminate1"
+#define BUS_PATH "/org/elluminate/Elluminate1"
+#define BUS_TASKS_PATH BUS_PATH "/task"
+#define BUS_MANAGER BUS_NAME ".Manager"
+#define BUS_TASK BUS_NAME ".Task"
+#define BUS_ACTION BUS_NAME ".administer" // of polkit
+
+/* A caller has at most so many calls under way; dbus-daemon's own limit on pending replies. */
+#define BUS_REQUESTS_MAX 128
+/* Unsent messages, above which nothing but answers is sent until they are fewer. */
+#define BUS_QUEUE_HIGH 2000
+
+struct bus_peer;
+struct introduction;
+
+struct bus_request {
+	struct bus_request *next; // bus_peer::requests
+	struct bus_request **link;
+	struct bus_peer *peer;
+	sd_bus_message *message;
+	bool waiting; // for the caller's credentials
+	struct call *call; // under way, or NULL; a reference
+	const struct method *method; // of the call
+	json_object *parameters; // of the call
+	void (*answer)(struct bus_request *request, json_object *reply);
+	sd_bus_slot *polkit; // asking
+	bool authorised; // by polkit
+	struct fault fault; // what polkit may lift
+};
+
+struct bus_peer {
+	struct bus_peer *next; // bus::peers
+	struct bus *bus;
+	char *name; // unique
+	struct identity identity;
+	bool known;
+	bool subscribed;
+	sd_bus_slot *asking;
+	struct introduction *introduction; // with the store; or NULL
+	unsigned n_requests;
+	struct bus_request *requests; // in the order they came
+	struct bus_request **tail;
+};
+
+enum property {
+	PROPERTY_STATUS = 1 << 0,
+	PROPERTY_HOLD = 1 << 1,
+	PROPERTY_ERROR = 1 << 2,
+	PROPERTY_PERCENT = 1 << 3,
+	PROPERTY_TOTAL = 1 << 4,
+	PROPERTY_DONE = 1 << 5,
+	PROPERTY_FAILED = 1 << 6,
+	PROPERTY_CONSTANT = 1 << 7, // never changes
+	PROPERTY_ALL = ~0,
+};
+
+#define BUS_TASK_BUCKETS 1024
+
+/* A task that waits or runs, as its object shows it. */
+struct bus_task {
+	struct bus_task *next; // bus::tasks
+	int64_t id;
+	int64_t owner_uid;
+	int64_t experiment_id; // 0: none
+	int64_t created_at;
+	char *name;
+	char kind[32];
+	char status[16];
+	char hold[16]; // empty: none
+	char *error; // or NULL
+	double percent;
+	uint64_t total, done, failed;
+};
+
+struct bus {
+	struct bus_options options;
+	sd_bus *bus; // NULL: not connected
+	struct event *io;
+	short io_events; // of `io`, while it is added
+	int io_fd;
+	struct event *timer; // sd-bus's own timeouts, and turns that are due
+	uint64_t timer_usec; // what it is set to; UINT64_MAX: it is not
+	struct event *again; // connects anew
+	struct event *settle;
+	int64_t retry_usec;
+	bool connected; // hello was answered
+	bool owned;
+	bool settled;
+	bool released;
+	bool processing;
+	sd_bus_slot *vanished; // while there are peers
+	struct bus_peer *peers;
+	int64_t n_peers;
+	struct bus_task *tasks[BUS_TASK_BUCKETS];
+	struct monitor *monitor;
+	bool held_back; // the monitor is paused: the bus does not take our messages
+};
+
+/* ---- bus.c ---- */
+
+/* The connection cannot be used any more: it is closed from the next turn on. */
+void bus_fail(struct bus *bus, int error);
+/* Sends and drops the reference. Answers go out even above BUS_QUEUE_HIGH. */
+void bus_send(struct bus *bus, sd_bus_message *message);
+bool bus_has_room(const struct bus *bus);
+
+/* ---- bus_peer.c ---- */
+
+/* A message came: it is dispatched (bus_tree_dispatch) as soon as its caller is known. */
+int bus_peer_take(struct bus *bus, sd_bus_message *message);
+void bus_peers_drop(struct bus *bus);
+/* The request was answered, or will not be. */
+void bus_request_end(struct bus_request *request);
+bool bus_peer_may_see(const struct bus_peer *peer, int64_t owner_uid);
+
+/* ---- bus_tree.c ---- */
+
+void bus_tree_dispatch(struct bus_request *request);
+/* Sends a method return, which it takes, and ends the request; a negative `r` says that the message
+ * could not be made. */
+void bus_reply(struct bus_request *request, sd_bus_message *reply, int r);
+void bus_reply_error(struct bus_request *request, const char *name, const char *text);
+/* A task's path to its id, 0 when it is none; and back. */
+int64_t bus_task_id(const char *path);
+#define BUS_TASK_PATH_SIZE 64
+const char *bus_task_path(char *buffer, int64_t id);
+
+/* ---- bus_call.c ---- */
+
+/* Calls the method with `parameters`, which it takes. `answer` gets the reply's parameters and
+ * answers the request; errors are answered here. */
+void bus_call(struct bus_request *request, const struct method *method, json_object *parameters,
+	      void (*answer)(struct bus_request *request, json_object *reply));
+void bus_call_fail(struct bus_request *request, const struct fault *fault);
+/* The caller is gone, or the bus is. */
+void bus_call_abandon(struct bus_request *request);
+
+/* ---- bus_manager.c ---- */
+
+void bus_run_experiment(struct bus_request *request);
+void bus_cancel_task(struct bus_request *request);
+void bus_list_tasks(struct bus_request *request);
+void bus_subscribe(struct bus_request *request);
+void bus_unsubscribe(struct bus_request *request);
+void bus_call_method(struct bus_request *request);
+
+/* ---- bus_task.c ---- */
+
+int bus_tasks_follow(struct bus *bus); // the name is owned: from now on signals are sent
+void bus_tasks_drop(struct bus *bus);
+void bus_tasks_resume(struct bus *bus); // messages have been taken
+void bus_get_managed_objects(struct bus_request *request);
+
+/* ---- bus_property.c ---- */
+
+int bus_task_fill(struct bus_task *task, const struct ellu_task *record);
+void bus_task_free(struct bus_task *task);
+/* These answer which properties changed. */
+unsigned bus_task_set_text(char *place, size_t size, const char *text, unsigned property);
+unsigned bus_task_set_error(struct bus_task *task, const struct ellu_error *error);
+unsigned bus_task_set_progress(struct bus_task *task, const struct ellu_progress *progress);
+/* An a{sv} of the properties in `wanted`. */
+int bus_task_append_properties(sd_bus_message *message, const struct bus_task *task,
+			       unsigned wanted);
+/* An a{sa{sv}} of the one interface that tasks have. */
+int bus_task_append_interfaces(sd_bus_message *message, const struct bus_task *task);
+/* The properties of a task's interface, for the introspection. */
+void bus_task_write_properties(FILE *out);
+void bus_get_property(struct bus_request *request);
+void bus_get_all_properties(struct bus_request *request);
+void bus_set_property(struct bus_request *request);
+
+/* ---- bus_value.c ---- */
+
+/* Reads an a{sv} as an object whose members are the entries. 0, or negative with the fault. */
+int bus_read_options(sd_bus_message *message, json_object *object, struct fault *fault);

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* The manager's methods: each is one of the table, with its arguments and answer in the bus's own
+ * types. */
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/front/bus_internal.h"
+#include "proto/generated/interface.h"
+#include "proto/json_check.h"
+#include "proto/limits.h"
+
+static void reply_nothing(struct bus_request *request)
+{
+	sd_bus_message *reply = NULL;
+
+	bus_reply(request, reply, sd_bus_message_new_method_return(request->message, &reply));
+}
+
+/* ---- Subscribe, Unsubscribe ---- */
+
+void bus_subscribe(struct bus_request *request)
+{
+	request->peer->subscribed = true;
+	reply_nothing(request);
+}
+
+void bus_unsubscribe(struct bus_request *request)
+{
+	request->peer->subscribed = false;
+	reply_nothing(request);
+}
+
+/* ---- Call ---- */
+
+static void answer_json(struct bus_request *request, json_object *reply_parameters)
+{
+	sd_bus_message *reply = NULL;
+	const char *text = json_text(reply_parameters, NULL);
+	int r = sd_bus_message_new_method_return(request->message, &reply);
+
+	if (r >= 0)
+		r = text ? sd_bus_message_append(reply, "s", text) : -ENOMEM;
+	bus_reply(request, reply, r);
+}
+
+/* Parses an argument; an empty text is an empty object. */
+static json_object *parse_parameters(struct bus_request *request, const char *text)
+{
+	struct fault fault = { 0 };
+	json_object *json = NULL;
+
+	if (!text[0])
+		return json_object_new_object();
+	if (strlen(text) > MESSAGE_SIZE_MAX)
+		fault_too_large(&fault, MESSAGE_SIZE_MAX, "the argument");
+	else if (json_parse_strict(text, strlen(text), &json, &fault) == 0 &&
+		 !json_object_is_type(json, json_type_object))
+		fault_message(&fault, 0, "expected a JSON object");
+	if (fault.code == 0)
+		return json;
+	json_object_put(json);
+	bus_call_fail(request, &fault);
+	return NULL;
+}
+
+/* By full name, or the name alone. */
+static const struct method *find_method(const char *name)
+{
+	const struct interface_info *main_interface = interfaces[0];
+	const struct method *method = method_find(name);
+
+	if (method)
+		return method->interface == main_interface ? method : NULL;
+	for (size_t i = 0; i < main_interface->n_methods; i++)
+		if (strcmp(main_interface->methods[i].name, name) == 0)
+			return &main_interface->methods[i];
+	return NULL;
+}
+
+void bus_call_method(struct bus_request *request)
+{
+	const char *name = "", *text = "";
+	const struct method *method;
+	struct fault fault = { 0 };
+	json_object *parameters;
+
+	(void)sd_bus_message_read(request->message, "ss", &name, &text);
+	method = find_method(name);
+	if (!method) {
+		fault_set(&fault, ELLU_E_METHOD_NOT_FOUND, "there is no method %s", name);
+		snprintf(fault.field, sizeof(fault.field), "%s", name);
+		bus_call_fail(request, &fault);
+		return;
+	}
+	parameters = parse_parameters(request, text);
+	if (parameters)
+		bus_call(request, method, parameters, answer_json);
+}
+
+/* ---- RunExperiment ---- */
+
+static void answer_task(struct bus_request *request, json_object *reply_parameters)
+{
+	json_object *task = NULL, *id = NULL;
+	sd_bus_message *reply = NULL;
+	char path[BUS_TASK_PATH_SIZE];
+	int r = sd_bus_message_new_method_return(request->message, &reply);
+
+	if (!json_object_object_get_ex(reply_parameters, "task", &task) ||
+	    !json_object_object_get_ex(task, "id", &id))
+		r = -EBADMSG;
+	if (r >= 0)
+		r = sd_bus_message_append(reply, "o",
+					  bus_task_path(path, json_object_get_int64(id)));
+	request->peer->subscribed = true; // who submits wants to know
+	bus_reply(request, reply, r);
+}
+
+void bus_run_experiment(struct bus_request *request)
+{
+	const char *text = "";
+	struct fault fault = { 0 };
+	json_object *parameters;
+
+	(void)sd_bus_message_read(request->message, "s", &text);
+	parameters = parse_parameters(request, text);
+	if (!parameters)
+		return;
+	if (bus_read_options(request->message, parameters, &fault) < 0) {
+		json_object_put(parameters);
+		bus_call_fail(request, &fault);
+		return;
+	}
+	bus_call(request, &interfaces[0]->methods[METHOD_RUN_EXPERIMENT], parameters, answer_task);
+}
+
+/* ---- CancelTask ---- */
+
+static void answer_cancelled(struct bus_request *request, json_object *reply_parameters)
+{
+	(void)reply_parameters;
+	reply_nothing(request);
+}
+
+void bus_cancel_task(struct bus_request *request)
+{
+	json_object *parameters = json_object_new_object();
+	const char *path = "";
+	struct fault fault = { 0 };
+	int64_t id;
+
+	(void)sd_bus_message_read(request->message, "o", &path);
+	id = bus_task_id(path);
+	if (!id) {
+		json_object_put(parameters);
+		fault_invalid(&fault, "task", "the path of a task, %s/ID", BUS_TASKS_PATH);
+		bus_call_fail(request, &fault);
+		return;
+	}
+	json_object_object_add(parameters, "id", json_object_new_int64(id));
+	bus_call(request, &interfaces[0]->methods[METHOD_CANCEL_TASK], parameters,
+		 answer_cancelled);
+}
+
+/* ---- ListTasks ---- */
+
+static void answer_tasks(struct bus_request *request, json_object *reply_parameters)
+{
+	json_object *items = NULL, *id;
+	sd_bus_message *reply = NULL;
+	char path[BUS_TASK_PATH_SIZE];
+	int r = sd_bus_message_new_method_return(request->message, &reply);
+
+	if (r >= 0)
+		r = sd_bus_message_open_container(reply, 'a', "o");
+	(void)json_object_object_get_ex(reply_parameters, "items", &items);
+	for (size_t i = 0; r >= 0 && i < json_object_array_length(items); i++)
+		if (json_object_object_get_ex(json_object_array_get_idx(items, i), "id", &id))
+			r = sd_bus_message_append(reply, "o",
+						  bus_task_path(path, json_object_get_int64(id)));
+	if (r >= 0)
+		r = sd_bus_message_close_container(reply);
+	bus_reply(request, reply, r);
+}
+
+void bus_list_tasks(struct bus_request *request)
+{
+	json_object *parameters = json_object_new_object();
+	struct fault fault = { 0 };
+
+	if (bus_read_options(request->message, parameters, &fault) < 0) {
+		json_object_put(parameters);
+		bus_call_fail(request, &fault);
+		return;
+	}
+	bus_call(request, &interfaces[0]->methods[METHOD_LIST_TASKS], parameters, answer_tasks);
+}

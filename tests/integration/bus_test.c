@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The D-Bus front on a real bus: the manager's methods, tasks as objects, signals, errors; a bus
+ * that is absent, hangs, goes away and comes back.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-bus.h>
+#include <unistd.h>
+
+#include "tests/harness/bus.h"
+#include "tests/harness/suite.h"
+
+#define NAME "org.elluminate.Elluminate1"
+#define PATH "/org/elluminate/Elluminate1"
+#define MANAGER NAME ".Manager"
+#define TASK NAME ".Task"
+
+static struct message_bus *message_bus;
+static struct daemon *server;
+static sd_bus *client;
+
+static void connect_client(void)
+{
+	ck_assert_int_ge(sd_bus_new(&client), 0);
+	ck_assert_int_ge(sd_bus_set_address(client, message_bus_address(message_bus)), 0);
+	ck_assert_int_ge(sd_bus_set_bus_client(client, 1), 0);
+	ck_assert_int_ge(sd_bus_start(client), 0);
+}
+
+static void start_daemon(const char *config)
+{
+	server = daemon_start(&(struct daemon_options) {
+		.bus = true,
+		.config = config,
+		.environment = (const char *[]) { message_bus_variable(message_bus), NULL } });
+}
+
+static void start(void)
+{
+	message_bus = message_bus_start(/* system= */ false);
+	start_daemon(NULL);
+	connect_client();
+}
+
+/* A call that must succeed. */
+static sd_bus_message *call(const char *path, const char *interface, const char *method,
+			    const char *types, ...)
+{
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+	sd_bus_message *message = NULL, *reply = NULL;
+	va_list arguments;
+	int r;
+
+	ck_assert_int_ge(sd_bus_message_new_method_call(client, &message, NAME, path, interface,
+							method), 0);
+	va_start(arguments, types);
+	ck_assert_int_ge(sd_bus_message_appendv(message, types, arguments), 0);
+	va_end(arguments);
+	r = sd_bus_call(client, message, (uint64_t)(WAIT_SECONDS * 1e6), &error, &reply);
+	ck_assert_msg(r >= 0, "%s: %s: %s", method, error.name, error.message);
+	sd_bus_message_unref(message);
+	return reply;
+}
+
+/* A call that must fail with this error. */
+static void refused(const char *name, const char *path, const char *interface, const char *method,
+		    const char *types, ...)
+{
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+	sd_bus_message *message = NULL;
+	va_list arguments;
+
+	ck_assert_int_ge(sd_bus_message_new_method_call(client, &message, NAME, path, interface,
+							method), 0);
+	va_start(arguments, types);
+	ck_assert_int_ge(sd_bus_message_appendv(message, types, arguments), 0);
+	va_end(arguments);
+	ck_assert_int_lt(sd_bus_call(client, message, 0, &error, NULL), 0);
+	ck_assert_str_eq(error.name, name);
+	sd_bus_error_free(&error);
+	sd_bus_message_unref(message);
+}
+
+/* ---- Signals ---- */
+
+struct seen {
+	char path[64];
+	char statuses[256];
+	uint64_t last_sequence;
+	bool in_order;
+	int logs;
+	int properties;
+	int added, removed;
+};
+
+static int on_signal(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+	struct seen *seen = userdata;
+	const char *member = sd_bus_message_get_member(message), *status;
+	uint64_t sequence;
+
+	(void)error;
+	seen->added += strcmp(member, "InterfacesAdded") == 0;
+	seen->removed += strcmp(member, "InterfacesRemoved") == 0;
+	if (seen->path[0] && strcmp(sd_bus_message_get_path(message), seen->path) != 0)
+		return 0;
+	seen->properties += strcmp(member, "PropertiesChanged") == 0;
+	if (strcmp(member, "StatusChanged") == 0) {
+		ck_assert_int_ge(sd_bus_message_read(message, "ts", &sequence, &status), 0);
+		snprintf(seen->statuses + strlen(seen->statuses),
+			 sizeof(seen->statuses) - strlen(seen->statuses), "%s ", status);
+	} else if (strcmp(member, "LogAppended") == 0) {
+		ck_assert_int_ge(sd_bus_message_read(message, "t", &sequence), 0);
+		seen->logs++;
+	} else {
+		return 0;
+	}
+	seen->in_order = seen->in_order && sequence > seen->last_sequence;
+	seen->last_sequence = sequence;
+	return 0;
+}
+
+static void listen_to(struct seen *seen)
+{
+	*seen = (struct seen){ .in_order = true };
+	ck_assert_int_ge(sd_bus_add_match(client, NULL, "type='signal',sender='" NAME "'", on_signal,
+					  seen), 0);
+}
+
+/* Processes until the text is among the statuses, and so many objects were removed. */
+static void await(const struct seen *seen, const char *status, int removed)
+{
+	double deadline = now_seconds() + WAIT_SECONDS;
+
+	while (!strstr(seen->statuses, status) || seen->removed < removed) {
+		int r = sd_bus_process(client, NULL);
+
+		ck_assert_int_ge(r, 0);
+		ck_assert_msg(now_seconds() < deadline, "only: %s", seen->statuses);
+		if (r == 0)
+			ck_assert_int_ge(sd_bus_wait(client, 100000), 0);
+	}
+}
+
+static char *submit(const char *url)
+{
+	char *request = experiment_request(&(struct experiment) { .rows = 20, .n_criteria = 1,
+								  .url = url });
+	sd_bus_message *reply = call(PATH, MANAGER, "RunExperiment", "sa{sv}", request, 1,
+				     "priority", "s", "interactive");
+	const char *path;
+	char *copy;
+
+	ck_assert_int_ge(sd_bus_message_read(reply, "o", &path), 0);
+	copy = text("%s", path);
+	sd_bus_message_unref(reply);
+	free(request);
+	return copy;
+}
+
+START_TEST(run_and_watch)
+{
+	struct seen seen;
+	const char *value;
+	double percent;
+	char *path;
+
+	start();
+	listen_to(&seen);
+	path = submit(NULL);
+	ck_assert(strncmp(path, PATH "/task/", strlen(PATH "/task/")) == 0);
+	await(&seen, "SUCCESS", 1);
+	ck_assert(seen.in_order);
+	ck_assert_int_gt(seen.properties, 0);
+	ck_assert_int_eq(seen.added, 1);
+	/* An object that has gone from the manager's list still answers. */
+	ck_assert_int_ge(sd_bus_get_property_trivial(client, NAME, path, TASK, "PercentComplete",
+						     NULL, 'd', &percent), 0);
+	ck_assert_double_eq(percent, 100);
+	ck_assert_int_ge(sd_bus_get_property_string(client, NAME, path, TASK, "Status", NULL,
+						    (char **)&value), 0);
+	ck_assert_str_eq(value, "SUCCESS");
+}
+END_TEST
+
+START_TEST(list_call_cancel)
+{
+	struct sim *sim = sim_start((const char *[]) { "--hang_rate=1", NULL });
+	struct seen seen;
+	sd_bus_message *reply;
+	const char *first, *json;
+	char *path;
+
+	start();
+	listen_to(&seen);
+	path = submit(sim_url(sim));
+	await(&seen, "STARTED", 0);
+	reply = call(PATH, MANAGER, "ListTasks", "a{sv}", 1, "status", "s", "STARTED");
+	ck_assert_int_ge(sd_bus_message_enter_container(reply, 'a', "o"), 0);
+	ck_assert_int_gt(sd_bus_message_read(reply, "o", &first), 0);
+	ck_assert_str_eq(first, path);
+	sd_bus_message_unref(reply);
+	reply = call(PATH, MANAGER, "Call", "ss", "GetStatus", "{}");
+	ck_assert_int_ge(sd_bus_message_read(reply, "s", &json), 0);
+	ck_assert_ptr_nonnull(strstr(json, "\"uptime_seconds\""));
+	sd_bus_message_unref(reply);
+	reply = call(PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", "");
+	ck_assert_int_ge(sd_bus_message_enter_container(reply, 'a', "{oa{sa{sv}}}"), 0);
+	ck_assert_int_gt(sd_bus_message_enter_container(reply, 'e', "oa{sa{sv}}"), 0);
+	ck_assert_int_gt(sd_bus_message_read(reply, "o", &first), 0);
+	ck_assert_str_eq(first, path);
+	sd_bus_message_unref(reply);
+	sd_bus_message_unref(call(PATH, MANAGER, "CancelTask", "o", path));
+	await(&seen, "REVOKED", 1);
+	sim_stop(sim);
+}
+END_TEST
+
+START_TEST(what_is_wrong)
+{
+	const char *task = PATH "/task/999";
+
+	start();
+	refused("org.elluminate.Error.NotFound", PATH, MANAGER, "CancelTask", "o", task);
+	refused("org.freedesktop.DBus.Error.UnknownObject", PATH "/nothing", MANAGER, "Subscribe", "");
+	refused("org.freedesktop.DBus.Error.UnknownMethod", PATH, MANAGER, "Nothing", "");
+	refused("org.freedesktop.DBus.Error.UnknownInterface", PATH, "a.b.C", "Subscribe", "");
+	refused("org.freedesktop.DBus.Error.InvalidArgs", PATH, MANAGER, "Subscribe", "s", "x");
+	refused("org.freedesktop.DBus.Error.PropertyReadOnly", task,
+		"org.freedesktop.DBus.Properties", "Set", "ssv", TASK, "Status", "s", "SUCCESS");
+	refused("org.freedesktop.DBus.Error.UnknownProperty", task,
+		"org.freedesktop.DBus.Properties", "Get", "ss", TASK, "Nothing");
+	refused("org.elluminate.Error.NotFound", task, "org.freedesktop.DBus.Properties", "GetAll", "s", TASK);
+	ck_assert(daemon_is_well(server));
+}
+END_TEST
+
+/* ---- The bus itself ---- */
+
+static bool has_owner(void)
+{
+	return sd_bus_call_method(client, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+				  "org.freedesktop.DBus", "GetNameOwner", NULL, NULL, "s", NAME) >= 0;
+}
+
+static int on_owner(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+	(void)message;
+	(void)error;
+	*(bool *)userdata = true;
+	return 0;
+}
+
+/* Waits on the bus's own word that the name has an owner. */
+static void await_name(void)
+{
+	bool changed = false;
+
+	ck_assert_int_ge(sd_bus_add_match(client, NULL,
+					  "type='signal',sender='org.freedesktop.DBus',"
+					  "member='NameOwnerChanged',arg0='" NAME "'", on_owner,
+					  &changed), 0);
+	while (!changed && !has_owner()) {
+		int r = sd_bus_process(client, NULL);
+
+		ck_assert_int_ge(r, 0);
+		if (r == 0)
+			ck_assert_int_ge(sd_bus_wait(client, (uint64_t)(WAIT_SECONDS * 1e6)), 0);
+	}
+}
+
+START_TEST(a_bus_that_comes_and_goes)
+{
+	message_bus = message_bus_start(/* system= */ false);
+	message_bus_kill(message_bus);
+	start_daemon(NULL); // it serves although there is no bus
+	ck_assert(daemon_is_well(server));
+	for (int i = 0; i < 3; i++) {
+		message_bus_restart(message_bus);
+		connect_client();
+		await_name();
+		sd_bus_message_unref(call(PATH, MANAGER, "Subscribe", ""));
+		client = sd_bus_unref(client);
+		message_bus_kill(message_bus);
+		ck_assert(daemon_is_well(server));
+	}
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
+START_TEST(a_bus_that_hangs)
+{
+	message_bus = message_bus_start(/* system= */ false);
+	message_bus_hang(message_bus, true);
+	start_daemon(NULL); // READY all the same, after BUS_SETTLE_SECONDS
+	ck_assert(daemon_is_well(server));
+	message_bus_hang(message_bus, false);
+	connect_client();
+	await_name();
+	message_bus_hang(message_bus, true);
+	ck_assert(daemon_is_well(server));
+	ck_assert_int_eq(daemon_stop(server), 0);
+	message_bus_hang(message_bus, false);
+}
+END_TEST
+
+int main(void)
+{
+	if (!message_bus_is_there())
+		return EXIT_SKIPPED;
+	return RUN_SUITE(run_and_watch, list_call_cancel, what_is_wrong, a_bus_that_comes_and_goes,
+			 a_bus_that_hangs);
+}

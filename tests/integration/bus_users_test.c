@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A system's daemon on a bus of type system, with the policy file that is installed: every user
+ * may ask, and learns nothing of another's tasks, neither by a call nor by a signal; nobody else
+ * may own the name. A second user is a process that has become one, so root is needed.
+ */
+#include <errno.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <systemd/sd-bus.h>
+#include <unistd.h>
+
+#include "tests/harness/bus.h"
+#include "tests/harness/suite.h"
+
+#define NAME "org.elluminate.Elluminate1"
+#define PATH "/org/elluminate/Elluminate1"
+#define MANAGER NAME ".Manager"
+#define OTHER_UID 65534
+#define GROUP "games" // of Debian's base system
+
+static struct message_bus *message_bus;
+static struct daemon *server;
+
+static void must(bool condition, const char *what)
+{
+	if (!condition)
+		die("%s", what);
+}
+
+static sd_bus *connect_bus(void)
+{
+	sd_bus *client = NULL;
+
+	must(sd_bus_new(&client) >= 0, "sd_bus_new");
+	must(sd_bus_set_address(client, message_bus_address(message_bus)) >= 0, "address");
+	must(sd_bus_set_bus_client(client, 1) >= 0, "client");
+	must(sd_bus_start(client) >= 0, "start");
+	return client;
+}
+
+static void start(const char *config)
+{
+	message_bus = message_bus_start(/* system= */ true);
+	server = daemon_start(&(struct daemon_options) {
+		.bus = true,
+		.config = config,
+		.arguments = (const char *[]) { "--system", NULL },
+		.environment = (const char *[]) { message_bus_variable(message_bus), NULL } });
+}
+
+/* A text answer of the manager; NULL with the error's name in *ret_error. */
+static const char *ask(sd_bus *client, const char *method, const char *parameters,
+		       const char **ret_error)
+{
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+	sd_bus_message *reply = NULL;
+	const char *answer = NULL;
+
+	if (sd_bus_call_method(client, NAME, PATH, MANAGER, "Call", &error, &reply, "ss", method,
+			       parameters) < 0)
+		*ret_error = text("%s", error.name);
+	else
+		must(sd_bus_message_read(reply, "s", &answer) >= 0, "the answer is a text");
+	return answer;
+}
+
+static int on_any_signal(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+	(void)error;
+	if (sd_bus_message_get_sender(message) &&
+	    strncmp(sd_bus_message_get_path(message), PATH, strlen(PATH)) == 0)
+		++*(int *)userdata;
+	return 0;
+}
+
+static int64_t task_of_root(sd_bus *client)
+{
+	char *request = experiment_request(&(struct experiment) { .rows = 3 });
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+	sd_bus_message *reply = NULL;
+	const char *path;
+	int r = sd_bus_call_method(client, NAME, PATH, MANAGER, "RunExperiment", &error, &reply,
+				   "sa{sv}", request, 0);
+
+	ck_assert_msg(r >= 0, "%s", error.message);
+	ck_assert_int_ge(sd_bus_message_read(reply, "o", &path), 0);
+	free(request);
+	return strtoll(strrchr(path, '/') + 1, NULL, 10);
+}
+
+/* What the other user does, on pipes: says when it listens, is told a task, says how it went. */
+static void be_other(int in, int out, const char *group, bool may_see)
+{
+	const struct group *entry = group ? getgrnam(group) : NULL;
+	const gid_t gid = entry ? entry->gr_gid : OTHER_UID;
+	const char *error = "";
+	const char *answer;
+	sd_bus *client;
+	int signals = 0;
+	int64_t id;
+
+	must(setgroups(1, &gid) == 0 && setgid(OTHER_UID) == 0 && setuid(OTHER_UID) == 0, "setuid");
+	client = connect_bus();
+	must(sd_bus_add_match(client, NULL, "type='signal',interface='" NAME ".Task'", on_any_signal,
+			      &signals) >= 0, "match");
+	must(sd_bus_call_method(client, NAME, PATH, MANAGER, "Subscribe", NULL, NULL, "") >= 0,
+	     "anyone may subscribe");
+	must(sd_bus_request_name(client, NAME, 0) < 0, "the name is the daemon's alone");
+	must(write(out, "L", 1) == 1, "write");
+	must(read(in, &id, sizeof(id)) == sizeof(id), "read");
+	answer = ask(client, "GetTask", text("{\"id\":%lld}", (long long)id), &error);
+	if (may_see)
+		must(answer != NULL, "the group sees everybody's tasks");
+	else
+		must(!answer && strcmp(error, "org.elluminate.Error.NotFound") == 0,
+		     "another's task is not to be found");
+	answer = ask(client, "ListTasks", "{}", &error);
+	must(answer && (strstr(answer, "\"items\":[]") == NULL) == may_see, "the list of tasks");
+	answer = ask(client, "Drain", "{}", &error);
+	if (!may_see)
+		must(!answer && strcmp(error, "org.elluminate.Error.PermissionDenied") == 0,
+		     error);
+	while (sd_bus_process(client, NULL) > 0)
+		;
+	must((signals > 0) == may_see, "signals");
+	exit(EXIT_SUCCESS);
+}
+
+static void with_other(const char *group, bool may_see)
+{
+	sd_bus *client = connect_bus();
+	int to_other[2], from_other[2], status;
+	int64_t id;
+	char byte;
+	pid_t pid;
+
+	ck_assert_int_eq(pipe(to_other) | pipe(from_other), 0);
+	pid = fork();
+	if (pid == 0)
+		be_other(to_other[0], from_other[1], group, may_see);
+	close(from_other[1]);
+	ck_assert_int_eq(read(from_other[0], &byte, 1), 1);
+	id = task_of_root(client);
+	json_object_put(task_await(server, id));
+	ck_assert_int_eq(write(to_other[1], &id, sizeof(id)), sizeof(id));
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	sd_bus_unref(client);
+}
+
+START_TEST(users_are_apart)
+{
+	start(NULL);
+	with_other(NULL, /* may_see= */ false);
+}
+END_TEST
+
+START_TEST(the_group_is_let_through)
+{
+	start("[daemon]\nadministrator_group = " GROUP "\n");
+	with_other(GROUP, /* may_see= */ true);
+}
+END_TEST
+
+int main(void)
+{
+	if (!message_bus_is_there() || geteuid() != 0)
+		return EXIT_SKIPPED;
+	return RUN_SUITE(users_are_apart, the_group_is_let_through);
+}
