@@ -10,7 +10,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
+#include <utmp.h>
 
 #include "tests/harness/dir.h"
 #include "tests/harness/harness.h"
@@ -59,15 +61,22 @@ struct command *command_start_on_terminal(const struct daemon *daemon, int colum
 	char *argv[ARGUMENTS_MAX + 2] = { "elluminate" };
 	struct command *command = make();
 	pid_t parent = getpid();
+	int terminal;
 
 	for (size_t n = 0; arguments[n] && n < ARGUMENTS_MAX; n++)
 		argv[n + 1] = (char *)arguments[n];
-	command->pid = forkpty(&command->fd, NULL, NULL, &size);
+	if (openpty(&command->fd, &terminal, NULL, NULL, &size) < 0)
+		die("openpty: %s", strerror(errno));
+	command->modes_before = command_termios(command);
+	command->pid = fork();
 	if (command->pid < 0)
-		die("forkpty: %s", strerror(errno));
-	if (command->pid > 0)
+		die("fork: %s", strerror(errno));
+	if (command->pid > 0) {
+		close(terminal);
 		return command;
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+	}
+	close(command->fd);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || login_tty(terminal) < 0)
 		_exit(127);
 	(void)putenv((char *)socket);
 	(void)putenv("LC_ALL=C.UTF-8");
@@ -115,6 +124,14 @@ void command_signal(const struct command *command, int signal)
 		die("kill: %s", strerror(errno));
 }
 
+void command_await_stopped(const struct command *command)
+{
+	siginfo_t info;
+
+	if (waitid(P_PID, (id_t)command->pid, &info, WSTOPPED | WNOWAIT) < 0)
+		die("waitid: %s", strerror(errno));
+}
+
 int command_end(struct command *command)
 {
 	double deadline = now_seconds() + WAIT_SECONDS;
@@ -125,6 +142,8 @@ int command_end(struct command *command)
 	status = process_wait(command->pid, WAIT_SECONDS);
 	if (status < 0)
 		die("the command does not end: %s", command->out);
+	if (!command->err_path)
+		command->modes_after = command_termios(command);
 	close(command->fd);
 	if (command->err_path)
 		command->err = file_read(command->err_path, NULL);

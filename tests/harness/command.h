@@ -19,6 +19,8 @@ struct command {
 	size_t seen; // where command_await() goes on
 	const char *err_path; // NULL on a terminal
 	const char *err; // after command_end(); "" on a terminal
+	struct termios modes_before; // of its terminal
+	struct termios modes_after;
 };
 
 /* `arguments` end with NULL. */
@@ -30,6 +32,8 @@ struct command *command_start_on_terminal(const struct daemon *daemon, int colum
 /* Waits until `text` comes after what was awaited before. */
 void command_await(struct command *command, const char *text);
 void command_signal(const struct command *command, int signal);
+/* Waits until a signal has stopped it. */
+void command_await_stopped(const struct command *command);
 /* Its exit status, or 128 + signal. */
 int command_end(struct command *command);
 

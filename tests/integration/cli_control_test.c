@@ -101,6 +101,26 @@ START_TEST(retry_detached)
 }
 END_TEST
 
+START_TEST(prune)
+{
+	const char *id = begin(4);
+	struct command *said;
+	json_object *reply;
+
+	sim_control(sim, "{'content_filter_rate':1,'latency_seconds':0}");
+	COMMAND(server, 0, "task", "cancel", id);
+	COMMAND(server, 10, "task", "retry", id); // every item fails
+	said = COMMAND(server, 0, "task", "logs", "2");
+	ck_assert_str_ne(said->out, "");
+	reply = json_must_parse(COMMAND(server, 0, "task", "prune", "--json")->out);
+	ck_assert_int_eq(at_int(reply, "lines"), 0);
+	said = COMMAND(server, 0, "task", "prune", "--older-than", "0");
+	ASSERT_SAYS(said->out, "lines of the logs of ");
+	said = COMMAND(server, 0, "task", "logs", "2");
+	ck_assert_str_eq(said->out, "");
+}
+END_TEST
+
 START_TEST(drain)
 {
 	const char *id = begin(8);
@@ -156,5 +176,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(lists, cancel_and_retry, retry_detached, drain, run_with_options);
+	return RUN_SUITE(lists, cancel_and_retry, retry_detached, prune, drain, run_with_options);
 }
