@@ -27,7 +27,7 @@ int live_task_add(struct live_tasks *tasks, struct queue *queue, int64_t id,
 	if (!task)
 		return -ENOMEM;
 	task->queue = queue;
-	task->id = task->schedule.age = id;
+	task->id = task->schedule.turn.age = id;
 	arena_init(&task->progress_arena);
 	task->next = *bucket;
 	*bucket = task;

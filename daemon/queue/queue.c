@@ -255,7 +255,7 @@ static int add_pending(struct queue *queue, const struct pending_task *pending)
 		return r;
 	task->status = TASK_PENDING;
 	task->schedule.uid = pending->uid;
-	task->schedule.priority = task_priority_from_name(pending->priority);
+	task->schedule.turn.priority = task_priority_from_name(pending->priority);
 	r = schedule_wait(queue->schedule, &task->schedule);
 	if (r < 0)
 		live_task_remove(&queue->tasks, task);

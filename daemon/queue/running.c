@@ -114,7 +114,7 @@ void running_start(struct live_task *task, const struct ellu_task *record, int64
 		.attempt = attempt,
 		.experiment_id = task->experiment_id,
 		.owner_uid = record->owner_uid,
-		.priority = (int)task->schedule.priority,
+		.priority = (int)task->schedule.turn.priority,
 	};
 	int r;
 

@@ -6,24 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct waiting_list {
-	struct schedule_entry *first;
-	struct schedule_entry **tail;
-};
-
 struct schedule_user {
-	struct schedule_user *next; // schedule::users, a ring
+	struct turns_user turn;
+	TAILQ_ENTRY(schedule_user) of_users; // schedule::users
 	int64_t uid;
 	int64_t n_waiting;
 	int64_t n_admitting; // submissions on their way through the store
 	int64_t n_running; // that need a slot
 	int64_t n_entries; // that wait or run
-	struct waiting_list waiting[_PRIORITY_MAX];
 };
 
 struct schedule {
 	struct queue_limits limits;
-	struct schedule_user *users; // the user served last; its next is served next
+	struct turns turns;
+	TAILQ_HEAD(, schedule_user) users; // who waits, runs or submits
 	int64_t n_waiting;
 	int64_t n_admitting;
 	int64_t n_running; // that need a slot
@@ -50,6 +46,8 @@ int schedule_new(const struct queue_limits *limits, struct schedule **ret_schedu
 
 	if (!schedule)
 		return -ENOMEM;
+	turns_init(&schedule->turns);
+	TAILQ_INIT(&schedule->users);
 	schedule->limits = *limits;
 	*ret_schedule = schedule;
 	return 0;
@@ -62,15 +60,12 @@ void schedule_set_limits(struct schedule *schedule, const struct queue_limits *l
 
 static struct schedule_user *find_user(const struct schedule *schedule, int64_t uid)
 {
-	struct schedule_user *user = schedule->users;
+	struct schedule_user *user;
 
-	if (!user)
-		return NULL;
-	do {
+	TAILQ_FOREACH(user, &schedule->users, of_users) {
 		if (user->uid == uid)
 			return user;
-		user = user->next;
-	} while (user != schedule->users);
+	}
 	return NULL;
 }
 
@@ -83,41 +78,30 @@ static struct schedule_user *get_user(struct schedule *schedule, int64_t uid)
 	user = calloc(1, sizeof(*user));
 	if (!user)
 		return NULL;
+	turns_user_init(&user->turn);
 	user->uid = uid;
-	for (int i = 0; i < _PRIORITY_MAX; i++)
-		user->waiting[i].tail = &user->waiting[i].first;
-	if (schedule->users) {
-		user->next = schedule->users->next;
-		schedule->users->next = user;
-	} else {
-		user->next = user;
-		schedule->users = user;
-	}
+	TAILQ_INSERT_TAIL(&schedule->users, user, of_users);
 	return user;
 }
 
 /* Frees a user with nothing left, so that memory follows who is active. */
 static void put_user(struct schedule *schedule, struct schedule_user *user)
 {
-	struct schedule_user *before = user;
-
 	if (user->n_entries || user->n_admitting)
 		return;
-	while (before->next != user)
-		before = before->next;
-	before->next = user->next;
-	if (schedule->users == user)
-		schedule->users = before == user ? NULL : before;
+	TAILQ_REMOVE(&schedule->users, user, of_users);
 	free(user);
 }
 
 struct schedule *schedule_free(struct schedule *schedule)
 {
+	struct schedule_user *user;
+
 	if (!schedule)
 		return NULL;
-	while (schedule->users) {
-		schedule->users->n_entries = schedule->users->n_admitting = 0;
-		put_user(schedule, schedule->users);
+	while ((user = TAILQ_FIRST(&schedule->users))) {
+		user->n_entries = user->n_admitting = 0;
+		put_user(schedule, user);
 	}
 	free(schedule);
 	return NULL;
@@ -170,16 +154,9 @@ void schedule_unreserve(struct schedule *schedule, int64_t uid, enum task_priori
 
 static void stop_waiting(struct schedule *schedule, struct schedule_entry *entry)
 {
-	struct waiting_list *list = &entry->user->waiting[entry->priority];
-
-	if (!entry->link)
+	if (!entry->turn.user)
 		return;
-	*entry->link = entry->next;
-	if (entry->next)
-		entry->next->link = entry->link;
-	else
-		list->tail = entry->link;
-	entry->link = NULL;
+	turns_leave(&schedule->turns, &entry->turn);
 	entry->user->n_waiting--;
 	schedule->n_waiting--;
 }
@@ -195,40 +172,13 @@ static int join(struct schedule *schedule, struct schedule_entry *entry)
 	return 0;
 }
 
-static struct schedule_entry *entry_before(const struct waiting_list *list,
-					   struct schedule_entry **link)
-{
-	return link == &list->first ? NULL :
-				      (struct schedule_entry *)((char *)link -
-								offsetof(struct schedule_entry, next));
-}
-
-/* Almost always the last place: only what ran already comes back before others. */
-static struct schedule_entry **place_of(struct waiting_list *list, int64_t age)
-{
-	struct schedule_entry **link = list->tail;
-	struct schedule_entry *before;
-
-	while ((before = entry_before(list, link)) && before->age > age)
-		link = before->link;
-	return link;
-}
-
 int schedule_wait(struct schedule *schedule, struct schedule_entry *entry)
 {
-	struct waiting_list *list;
 	int r = join(schedule, entry);
 
 	if (r < 0)
 		return r;
-	list = &entry->user->waiting[entry->priority];
-	entry->link = place_of(list, entry->age);
-	entry->next = *entry->link;
-	*entry->link = entry;
-	if (entry->next)
-		entry->next->link = &entry->next;
-	else
-		list->tail = &entry->next;
+	turns_wait(&schedule->turns, &entry->user->turn, &entry->turn);
 	entry->user->n_waiting++;
 	schedule->n_waiting++;
 	return 0;
@@ -240,9 +190,12 @@ int schedule_run(struct schedule *schedule, struct schedule_entry *entry)
 
 	if (r < 0)
 		return r;
+	/* Without a slot it costs its user no turn. */
+	if (entry->turn.user && entry->turn.priority != PRIORITY_INTERACTIVE)
+		turns_serve(&schedule->turns, &entry->turn, TURNS_ALL);
 	stop_waiting(schedule, entry);
 	entry->running = true;
-	count_running(schedule, entry->user, entry->priority, 1);
+	count_running(schedule, entry->user, entry->turn.priority, 1);
 	return 0;
 }
 
@@ -254,46 +207,35 @@ void schedule_leave(struct schedule *schedule, struct schedule_entry *entry)
 		return;
 	stop_waiting(schedule, entry);
 	if (entry->running)
-		count_running(schedule, user, entry->priority, -1);
+		count_running(schedule, user, entry->turn.priority, -1);
 	entry->running = false;
 	entry->user = NULL;
 	user->n_entries--;
 	put_user(schedule, user);
 }
 
-static bool has_slot(const struct schedule *schedule, const struct schedule_user *user,
-		     enum task_priority priority)
+/* The priorities of which the user may start a task now. */
+static unsigned startable(const struct schedule *schedule, const struct schedule_user *user)
 {
-	if (priority == PRIORITY_INTERACTIVE)
-		return true;
-	return schedule->n_running < schedule->limits.max_running &&
-	       (!user || user->n_running < schedule->limits.max_running_per_user);
-}
+	const struct queue_limits *limits = &schedule->limits;
 
-static struct schedule_entry *user_next(const struct schedule *schedule,
-					const struct schedule_user *user)
-{
-	for (int i = 0; i < _PRIORITY_MAX; i++)
-		if (user->waiting[i].first && has_slot(schedule, user, (enum task_priority)i))
-			return user->waiting[i].first;
-	return NULL;
+	if (schedule->n_running < limits->max_running &&
+	    (!user || user->n_running < limits->max_running_per_user))
+		return TURNS_ALL;
+	return TURNS_INTERACTIVE;
 }
 
 struct schedule_entry *schedule_next(struct schedule *schedule)
 {
-	struct schedule_user *user = schedule->users;
-	struct schedule_entry *entry;
+	struct turns_user *turn;
 
-	if (!schedule->n_waiting)
-		return NULL;
-	do {
-		user = user->next;
-		entry = user_next(schedule, user);
-		if (entry) {
-			schedule->users = user;
-			return entry;
-		}
-	} while (user != schedule->users);
+	TAILQ_FOREACH(turn, &schedule->turns.users, of_turns) {
+		const struct schedule_user *user = (struct schedule_user *)turn; // its first member
+		struct turns_item *item = turns_next(turn, startable(schedule, user));
+
+		if (item)
+			return (struct schedule_entry *)item; // its first member
+	}
 	return NULL;
 }
 
@@ -301,10 +243,10 @@ bool schedule_has_room(struct schedule *schedule, int64_t uid, enum task_priorit
 {
 	struct schedule_user *user = find_user(schedule, uid);
 
-	if (!has_slot(schedule, user, priority))
+	if (!(startable(schedule, user) & 1u << priority))
 		return false;
 	for (int i = 0; user && i <= (int)priority; i++)
-		if (user->waiting[i].first)
+		if (!TAILQ_EMPTY(&user->turn.waiting[i]))
 			return false;
 	return true;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who is next: the one place that decides which waiting task gets a free slot. Users take turns;
- * within a user the higher priority goes first, within a priority the older task. Interactive
- * tasks need no slot.
+ * Which waiting task gets a free slot: tasks take turns as daemon/turns.h says, within a priority
+ * the older one first. Interactive tasks need no slot.
  */
 #pragma once
 
@@ -18,12 +17,9 @@ struct schedule_user;
 
 /* A task's place in the schedule; lies in whatever the caller keeps for a task. */
 struct schedule_entry {
+	struct turns_item turn; // waits or not; its priority is the task's
 	int64_t uid;
-	int64_t age; // the lower, the older
-	enum task_priority priority;
 	struct schedule_user *user; // schedule's own; NULL: neither waits nor runs
-	struct schedule_entry *next; // schedule_user::waiting
-	struct schedule_entry **link; // what points at this entry; NULL: it does not wait
 	bool running;
 };
 

@@ -19,7 +19,7 @@ static int adopt(struct queue *queue, const struct queue_submission *submission)
 	if (r < 0)
 		return r;
 	task->schedule.uid = record->owner_uid;
-	task->schedule.priority = task_priority_from_name(record->priority);
+	task->schedule.turn.priority = task_priority_from_name(record->priority);
 	if (submission->op->ret_attempt)
 		r = schedule_run(queue->schedule, &task->schedule);
 	else

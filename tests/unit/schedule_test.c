@@ -17,7 +17,7 @@ static void start(int64_t max_pending, int64_t per_user, int64_t running, int64_
 
 static struct schedule_entry entry(int64_t uid, enum task_priority priority)
 {
-	return (struct schedule_entry){ .uid = uid, .priority = priority };
+	return (struct schedule_entry){ .uid = uid, .turn.priority = priority };
 }
 
 static void teardown(void)
@@ -70,6 +70,83 @@ START_TEST(priority_goes_before_age)
 	schedule_leave(schedule, &second);
 	ck_assert_ptr_eq(schedule_next(schedule), &batch);
 	ck_assert_int_eq(schedule_n_waiting(schedule), 1);
+}
+END_TEST
+
+/* Normal tasks get four slots where batch tasks get one: neither waits for ever. */
+START_TEST(priorities_share_slots)
+{
+	struct schedule_entry normal[20], batch[20];
+	int n_normal = 0, n_batch = 0;
+
+	start(100, 100, 1, 1);
+	for (int i = 0; i < 20; i++) {
+		batch[i] = entry(1, PRIORITY_BATCH);
+		normal[i] = entry(1, PRIORITY_NORMAL);
+		ck_assert_int_eq(schedule_wait(schedule, &batch[i]), 0);
+		ck_assert_int_eq(schedule_wait(schedule, &normal[i]), 0);
+	}
+	for (int i = 0; i < 10; i++) {
+		struct schedule_entry *next = schedule_next(schedule);
+
+		n_normal += next == &normal[n_normal];
+		n_batch += next == &batch[n_batch];
+		ck_assert_int_eq(schedule_run(schedule, next), 0);
+		ck_assert_ptr_null(schedule_next(schedule));
+		schedule_leave(schedule, next);
+	}
+	ck_assert_int_eq(n_normal, 8);
+	ck_assert_int_eq(n_batch, 2);
+}
+END_TEST
+
+/* Interactive tasks come and go, and cost the user's others nothing. */
+START_TEST(interactive_costs_no_turn)
+{
+	struct schedule_entry normal = entry(1, PRIORITY_NORMAL);
+	struct schedule_entry batch = entry(1, PRIORITY_BATCH);
+	struct schedule_entry mine = entry(1, PRIORITY_NORMAL);
+	struct schedule_entry other = entry(2, PRIORITY_NORMAL);
+	struct schedule_entry interactive;
+
+	start(100, 100, 1, 1);
+	ck_assert_int_eq(schedule_run(schedule, &normal), 0);
+	ck_assert_int_eq(schedule_wait(schedule, &mine), 0);
+	ck_assert_int_eq(schedule_wait(schedule, &batch), 0);
+	ck_assert_int_eq(schedule_wait(schedule, &other), 0);
+	for (int i = 0; i < 50; i++) {
+		interactive = entry(1, PRIORITY_INTERACTIVE);
+		ck_assert_int_eq(schedule_wait(schedule, &interactive), 0);
+		ck_assert_ptr_eq(schedule_next(schedule), &interactive);
+		ck_assert_int_eq(schedule_run(schedule, &interactive), 0);
+		schedule_leave(schedule, &interactive);
+	}
+	schedule_leave(schedule, &normal);
+	ck_assert_ptr_eq(schedule_next(schedule), &mine);
+	ck_assert_int_eq(schedule_run(schedule, &mine), 0);
+	schedule_leave(schedule, &mine);
+	ck_assert_ptr_eq(schedule_next(schedule), &other);
+}
+END_TEST
+
+/* Who was never served is served next, whoever has waited before. */
+START_TEST(newcomer_gets_the_next_slot)
+{
+	struct schedule_entry many[6], last = entry(9, PRIORITY_BATCH);
+
+	start(100, 100, 1, 1);
+	for (int i = 0; i < 6; i++) {
+		many[i] = entry(1 + i % 3, PRIORITY_NORMAL);
+		ck_assert_int_eq(schedule_wait(schedule, &many[i]), 0);
+	}
+	for (int i = 0; i < 3; i++) {
+		struct schedule_entry *next = schedule_next(schedule);
+
+		ck_assert_int_eq(schedule_run(schedule, next), 0);
+		schedule_leave(schedule, next);
+	}
+	ck_assert_int_eq(schedule_wait(schedule, &last), 0);
+	ck_assert_ptr_eq(schedule_next(schedule), &last);
 }
 END_TEST
 
@@ -157,7 +234,7 @@ START_TEST(older_goes_before_younger)
 	start(100, 100, 100, 100);
 	for (int i = 0; i < 4; i++) {
 		entries[i] = entry(1, PRIORITY_NORMAL);
-		entries[i].age = i + 1;
+		entries[i].turn.age = i + 1;
 		ck_assert_int_eq(schedule_wait(schedule, &entries[i]), 0);
 	}
 	ck_assert_int_eq(schedule_run(schedule, &entries[0]), 0);
@@ -213,6 +290,9 @@ int main(void)
 	tcase_add_checked_fixture(cases, NULL, teardown);
 	tcase_add_test(cases, users_take_turns);
 	tcase_add_test(cases, priority_goes_before_age);
+	tcase_add_test(cases, priorities_share_slots);
+	tcase_add_test(cases, interactive_costs_no_turn);
+	tcase_add_test(cases, newcomer_gets_the_next_slot);
 	tcase_add_test(cases, interactive_needs_no_slot);
 	tcase_add_test(cases, one_user_leaves_slots_to_others);
 	tcase_add_test(cases, newcomer_does_not_pass_who_waits);
