@@ -134,6 +134,92 @@ START_TEST(full_in_mid_run)
 }
 END_TEST
 
+/* ---- What a watcher sees ---- */
+
+#define CONNECTIONS 8
+#define FILLINGS 4
+
+/* Reads on until the hold is this one, or none with NULL. */
+static void watch_until(struct wire *watch, const char *hold)
+{
+	json_object *reply;
+	bool found;
+
+	do {
+		reply = wire_next(watch);
+		ck_assert_msg(at_is(reply, "parameters.event.status", "STARTED"), "%s",
+			      json_object_to_json_string(reply));
+		found = hold ? at_is(reply, "parameters.event.hold", hold) :
+			       !at_has(reply, "parameters.event.hold");
+		json_object_put(reply);
+	} while (!found);
+}
+
+static void watch_to_success(struct wire *watch)
+{
+	bool continues = true;
+
+	while (continues) {
+		json_object *reply = wire_next(watch);
+
+		continues = at_has(reply, "continues") && at_bool(reply, "continues");
+		ck_assert_msg(at_is(reply, "parameters.event.status", continues ? "STARTED" : "SUCCESS"),
+			      "%s", json_object_to_json_string(reply));
+		ck_assert(continues || !at_has(reply, "parameters.event.hold"));
+		json_object_put(reply);
+	}
+}
+
+/* What is answered and cannot be recorded is bounded, and nothing more is asked. */
+static void check_held(struct wire *wire, struct sim *sim, int64_t experiment_id)
+{
+	int64_t calls = sim_stat(sim, "calls");
+
+	ck_assert_int_le(calls, experiment_recorded(wire, experiment_id) + 2 * CONNECTIONS);
+	wire_refused(wire, "StorageFull", "CreateCollection", "{'collection':{'name':'X'}}");
+	ck_assert_int_le(sim_stat(sim, "calls"), experiment_recorded(wire, experiment_id) +
+						 2 * CONNECTIONS);
+}
+
+/* Full for a long time, with a little room now and then: each time the watcher sees the hold
+ * begin and end. The daemon looks for room once a second, so that it is full for some seconds. */
+START_TEST(watched_while_full)
+{
+	const char *disk = dir_new();
+	struct daemon *daemon;
+	struct sim *sim;
+	struct wire *wire, *watch;
+	json_object *task;
+	int64_t id, experiment_id, recorded;
+
+	ck_assert(enter_namespace());
+	ck_assert_int_eq(mount("tmpfs", disk, "tmpfs", 0, DISK_SIZE), 0);
+	daemon = daemon_start(&(struct daemon_options) { .state_dir = dir_path(disk, "state") });
+	sim = sim_start((const char *[]) { "--latency_seconds=0.05", NULL });
+	wire = daemon_connect(daemon);
+	watch = daemon_connect(daemon);
+	id = experiment_submit(wire, &(struct experiment) {
+		.rows = ROWS, .n_criteria = 1, .url = sim_url(sim), .max_connections = CONNECTIONS });
+	experiment_id = at_int(task_get(wire, id), "experiment_id");
+	wire_start(watch, "'more':true", "WatchTask", "{'id':%lld,'min_interval_seconds':0.05}",
+		   (long long)id);
+	for (int i = 0; i < FILLINGS; i++) {
+		recorded = experiment_recorded(wire, experiment_id);
+		experiment_await_recorded(wire, id, experiment_id, recorded + 1);
+		fill(disk);
+		watch_until(watch, "storage");
+		check_held(wire, sim, experiment_id);
+		ck_assert_int_eq(unlink(dir_path(disk, "filler")), 0);
+		watch_until(watch, NULL);
+	}
+	watch_to_success(watch);
+	task = task_get(wire, id);
+	check_all(wire, sim, task);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+	ck_assert_int_eq(umount2(disk, MNT_DETACH), 0);
+}
+END_TEST
+
 /* Killed while it is full, and started without room: what is recorded can still be read. */
 START_TEST(killed_while_full)
 {
@@ -201,5 +287,5 @@ int main(void)
 		fputs("a mount namespace of one's own needs root\n", stderr);
 		return EXIT_SKIPPED;
 	}
-	return RUN_SUITE(full_in_mid_run, killed_while_full, little_room);
+	return RUN_SUITE(full_in_mid_run, watched_while_full, killed_while_full, little_room);
 }
