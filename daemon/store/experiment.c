@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "daemon/store/criterion.h"
-#include "daemon/store/page.h"
+#include "daemon/store/resource_list.h"
 #include "daemon/store/resources.h"
 #include "proto/generated/interface.h"
 
@@ -151,46 +151,40 @@ void store_experiment_get(struct store *store, struct experiment_get *op)
 	tx_post(store, &op->request, STORE_POINT, experiment_get_run);
 }
 
+static int load_item(struct tx *tx, int64_t id, const void **ret_item)
+{
+	const struct ellu_experiment *experiment;
+	int r = experiment_load(tx, id, &experiment);
+
+	if (r >= 0)
+		*ret_item = experiment;
+	return r;
+}
+
 static int experiments_list_run(struct tx *tx, struct store_request *request)
 {
+	static const struct resource_list list = {
+		.letter = 'x',
+		.page_sql = RESOURCE_PAGE_SQL("experiments", "1000 + coalesce(length(results), 0)"),
+		.count_sql = RESOURCE_COUNT_SQL("experiments"),
+		.load = load_item,
+	};
 	struct experiments_list *op = (struct experiments_list *)request;
 	struct ellu_list_experiments_reply *reply = TX_RECORD(tx, struct ellu_list_experiments_reply);
-	struct tx_list items = { 0 };
-	int64_t project_id, id = 0, count = 0;
-	struct page page;
-	QUERY q = NULL;
+	struct resource_page page = {
+		.cursor = op->arguments->cursor,
+		.limit = op->arguments->limit,
+		.count = op->arguments->count,
+	};
 	int r;
 
 	if (!reply)
 		return -ENOMEM;
-	r = place_filter(tx, &op->scope, &project_id);
-	if (r >= 0)
-		r = page_begin(tx, 'x', op->arguments->cursor, op->arguments->limit, &page);
-	if (r >= 0)
-		r = db_query(tx->db, &q, "SELECT id, 1000 + coalesce(length(results), 0)"
-					 " FROM experiments WHERE id < ?1 AND (?2 < 0 OR project_id = ?2)"
-					 " ORDER BY id DESC LIMIT ?3", "iii",
-			     page.resumed ? page.major : INT64_MAX, project_id, page_fetch(&page));
-	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
-		const struct ellu_experiment *experiment;
-
-		if (page_full(&page, items.n)) {
-			reply->next_cursor = page_cursor(tx, &page, id, 0);
-			break;
-		}
-		id = column_int(q, 0);
-		page.bytes += (size_t)column_int(q, 1);
-		r = experiment_load(tx, id, &experiment);
-		if (r >= 0)
-			r = tx_append(tx, &items, experiment);
-	}
-	if (r >= 0 && op->arguments->count && *op->arguments->count) {
-		r = db_int(tx->db, &count, "SELECT count(*) FROM experiments"
-					   " WHERE ?1 < 0 OR project_id = ?1", "i", project_id);
-		reply->count = tx_int_value(tx, count);
-	}
-	reply->items = tx_list_items(tx, &items);
-	reply->n_items = items.n;
+	r = resource_list_page(tx, &list, &op->scope, &page);
+	reply->items = page.ret_items;
+	reply->n_items = page.ret_n_items;
+	reply->next_cursor = page.ret_next_cursor;
+	reply->count = page.ret_count;
 	op->ret_reply = reply;
 	return r;
 }

@@ -6,7 +6,7 @@
 
 #include "daemon/store/identity.h"
 #include "daemon/store/llm_config_check.h"
-#include "daemon/store/page.h"
+#include "daemon/store/resource_list.h"
 #include "daemon/store/resources.h"
 #include "daemon/store/store_internal.h"
 #include "proto/generated/interface.h"
@@ -303,51 +303,43 @@ void store_llm_config_get(struct store *store, struct llm_config_get *op)
 	tx_post(store, &op->request, STORE_POINT, llm_config_get_run);
 }
 
+static int load_item(struct tx *tx, int64_t id, const void **ret_item)
+{
+	struct ellu_llm_config *config;
+	int r = llm_config_load(tx, id, &config, NULL);
+
+	if (r >= 0)
+		*ret_item = config;
+	return r;
+}
+
 static int llm_configs_list_run(struct tx *tx, struct store_request *request)
 {
+	static const struct resource_list list = {
+		.letter = 'l',
+		.page_sql = RESOURCE_PAGE_SQL("llm_configs", "length(settings)"),
+		.count_sql = RESOURCE_COUNT_SQL("llm_configs"),
+		.load = load_item,
+	};
 	struct llm_configs_list *op = (struct llm_configs_list *)request;
 	struct ellu_list_llm_configs_reply *reply =
 		TX_RECORD(tx, struct ellu_list_llm_configs_reply);
-	struct tx_list items = { 0 };
-	int64_t project_id, id = 0, count;
-	struct page page;
-	QUERY q = NULL;
+	struct resource_page page = {
+		.cursor = op->arguments->cursor,
+		.limit = op->arguments->limit,
+		.count = op->arguments->count,
+	};
 	int r;
 
 	if (!reply)
 		return -ENOMEM;
-	r = place_filter(tx, &op->scope, &project_id);
-	if (r >= 0)
-		r = page_begin(tx, 'l', op->arguments->cursor, op->arguments->limit, &page);
-	if (r >= 0)
-		r = db_query(tx->db, &q, "SELECT id, length(settings) FROM llm_configs"
-					 " WHERE id < ?1 AND (?2 < 0 OR project_id = ?2)"
-					 " ORDER BY id DESC LIMIT ?3", "iii",
-			     page.resumed ? page.major : INT64_MAX, project_id, page_fetch(&page));
-	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
-		struct ellu_llm_config *config;
-
-		if (page_full(&page, items.n)) {
-			reply->next_cursor = page_cursor(tx, &page, id, 0);
-			break;
-		}
-		id = column_int(q, 0);
-		page.bytes += (size_t)column_int(q, 1);
-		r = llm_config_load(tx, id, &config, NULL);
-		if (r >= 0)
-			r = tx_append(tx, &items, config);
-	}
-	if (r >= 0 && op->arguments->count && *op->arguments->count) {
-		r = db_int(tx->db, &count, "SELECT count(*) FROM llm_configs"
-					   " WHERE ?1 < 0 OR project_id = ?1", "i", project_id);
-		reply->count = tx_int_value(tx, count);
-	}
-	if (r < 0)
-		return r;
-	reply->items = (const struct ellu_llm_config *const *)tx_list_items(tx, &items);
-	reply->n_items = items.n;
+	r = resource_list_page(tx, &list, &op->scope, &page);
+	reply->items = page.ret_items;
+	reply->n_items = page.ret_n_items;
+	reply->next_cursor = page.ret_next_cursor;
+	reply->count = page.ret_count;
 	op->ret_reply = reply;
-	return 0;
+	return r;
 }
 
 void store_llm_configs_list(struct store *store, struct llm_configs_list *op)
