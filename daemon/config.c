@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "daemon/log.h"
+#include "daemon/store/store.h"
 
 /* A value that is one of several words. */
 struct config_word {
@@ -271,8 +272,9 @@ static int fill_socket_path(struct config *config)
 
 static void print_versions(void)
 {
-	printf("elluminated %s\nlibcurl %s\nlibevent %s\n", ELLU_VERSION,
-	       curl_version_info(CURLVERSION_NOW)->version, event_get_version());
+	printf("elluminated %s\nlibcurl %s\nSQLite %s\nlibevent %s\n", ELLU_VERSION,
+	       curl_version_info(CURLVERSION_NOW)->version, store_sqlite_version(),
+	       event_get_version());
 }
 
 static int take_option(struct config *config, int option, struct fault *fault)

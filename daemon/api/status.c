@@ -13,7 +13,7 @@
 #include "daemon/work/work.h"
 #include "proto/generated/handlers.h"
 
-static const struct ellu_versions *versions(struct arena *arena, const char *sqlite)
+static const struct ellu_versions *versions(struct arena *arena)
 {
 	struct ellu_versions *versions = arena_alloc(arena, sizeof(*versions));
 
@@ -22,7 +22,7 @@ static const struct ellu_versions *versions(struct arena *arena, const char *sql
 	*versions = (struct ellu_versions)ELLU_RECORD(struct ellu_versions);
 	versions->daemon = ELLU_VERSION;
 	versions->libcurl = curl_version_info(CURLVERSION_NOW)->version;
-	versions->sqlite = sqlite;
+	versions->sqlite = store_sqlite_version();
 	versions->libevent = event_get_version();
 	return versions;
 }
@@ -83,7 +83,7 @@ static void answer(struct call *call, const struct store_status *op,
 	struct arena *arena = &call->arena;
 	struct ellu_get_status_reply reply = ELLU_RECORD(struct ellu_get_status_reply);
 
-	reply.versions = versions(arena, op->ret_sqlite_version);
+	reply.versions = versions(arena);
 	reply.uptime_seconds =
 		(double)(clock_monotonic_usec() - service->started_usec) / USEC_PER_SEC;
 	reply.queue = queue_status(arena, op, service->queue);

@@ -14,6 +14,11 @@ static int64_t size_of(struct tx *tx, const char *suffix)
 	return path && stat(path, &file) == 0 ? (int64_t)file.st_size : 0;
 }
 
+const char *store_sqlite_version(void)
+{
+	return sqlite3_libversion();
+}
+
 static int status_get_run(struct tx *tx, struct store_request *request)
 {
 	struct store_status *op = (struct store_status *)request;
@@ -34,7 +39,6 @@ static int status_get_run(struct tx *tx, struct store_request *request)
 		(double)atomic_load(&tx->store->stopwatch.slowest_commit_usec) / USEC_PER_SEC;
 	storage->full = atomic_load(&tx->store->full);
 	op->ret_storage = storage;
-	op->ret_sqlite_version = sqlite3_libversion();
 	r = db_int(tx->db, &op->ret_pending, "SELECT count(*) FROM tasks WHERE status = 'PENDING'", "");
 	if (r >= 0)
 		r = db_int(tx->db, &op->ret_started,

@@ -106,10 +106,11 @@ void store_user_ensure(struct store *store, struct user_ensure *op);
 
 /* ---- State of the store itself ---- */
 
+const char *store_sqlite_version(void);
+
 struct store_status {
 	struct store_request request;
 	const struct ellu_storage_status *ret_storage;
-	const char *ret_sqlite_version;
 	int64_t ret_pending;
 	int64_t ret_started;
 };

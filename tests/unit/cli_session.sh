@@ -16,8 +16,9 @@ PATH=$(dirname "$daemon"):$PATH
 
 finish()
 {
-	kill "$(cat "$scratch/state/elluminate/lock")" 2>/dev/null || true
-	sleep 0.2
+	if pid=$(cat "$scratch/state/elluminate/lock" 2>/dev/null) && kill "$pid" 2>/dev/null; then
+		timeout 30 tail --pid="$pid" -s 0.01 -f /dev/null || true
+	fi
 	rm -rf "$scratch"
 }
 trap finish EXIT
@@ -44,6 +45,9 @@ says()
 {
 	grep -q -- "$2" "$1" || fail "no $2 in $1"
 }
+
+"$daemon" --version >out
+says out '^SQLite [0-9.]*$'
 
 cat >good.json <<'END'
 { // a sample
