@@ -469,7 +469,7 @@ static void prepare_process(void)
 	/* One arena a thread would keep many times the memory that is in use. */
 	(void)mallopt(M_ARENA_MAX, 2);
 	/* Requests take and free a few hundred KiB in turn: given back to the kernel each time, a
-	 * third of a submit would be page faults. */
+	 * sixth of a submit would be page faults. */
 	(void)mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
 }
 
