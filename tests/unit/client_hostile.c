@@ -118,7 +118,6 @@ static int answer_and_leave(struct standin *standin, int fd, const char *call)
 START_TEST(a_connection_that_was_closed_is_not_used_again)
 {
 	struct ellu_get_info_request request = ELLU_RECORD(struct ellu_get_info_request);
-	const struct timespec pause = { .tv_nsec = 20000000 };
 	struct standin standin;
 	struct ellu *handle;
 
@@ -126,7 +125,7 @@ START_TEST(a_connection_that_was_closed_is_not_used_again)
 	ck_assert_int_eq(ellu_open(standin.path, ELLU_BLOCKING, &handle), 0);
 	for (int i = 0; i < 5; i++) {
 		ck_assert_int_eq(ellu_get_info(handle, &request, NULL, NULL), 0);
-		nanosleep(&pause, NULL);
+		standin_await_left(&standin);
 	}
 	ck_assert_int_eq(standin.n_connections, 5);
 	standin_stop(&standin);

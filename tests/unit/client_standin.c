@@ -47,6 +47,7 @@ static void *serve(void *userdata)
 		}
 	}
 	shutdown(guest->fd, SHUT_RDWR);
+	sem_post(&guest->standin->left);
 	free(call);
 	return NULL;
 }
@@ -74,6 +75,7 @@ void standin_start(struct standin *standin,
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
 	*standin = (struct standin){ .answer = answer };
+	ck_assert_int_eq(sem_init(&standin->left, 0, 0), 0);
 	snprintf(standin->folder, sizeof(standin->folder), "/tmp/standin-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(standin->folder));
 	snprintf(standin->path, sizeof(standin->path), "%s/socket", standin->folder);
@@ -83,6 +85,12 @@ void standin_start(struct standin *standin,
 	ck_assert_int_eq(bind(standin->listener, (struct sockaddr *) &address, sizeof(address)), 0);
 	ck_assert_int_eq(listen(standin->listener, 100), 0);
 	ck_assert_int_eq(pthread_create(&standin->acceptor, NULL, accept_guests, standin), 0);
+}
+
+void standin_await_left(struct standin *standin)
+{
+	while (sem_wait(&standin->left) < 0)
+		;
 }
 
 void standin_stop(struct standin *standin)

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stddef.h>
 
@@ -27,12 +28,15 @@ struct standin {
 	struct standin_guest guests[STANDIN_GUESTS_MAX];
 	atomic_int n_connections; // ever made
 	atomic_int n_calls;
+	sem_t left; // posted when a connection is closed from this side
 	/* Answers a call with what it sends; negative closes the connection. */
 	int (*answer)(struct standin *standin, int fd, const char *call);
 };
 
 void standin_start(struct standin *standin,
 		   int (*answer)(struct standin *standin, int fd, const char *call));
+/* Waits until one more connection was closed from this side. */
+void standin_await_left(struct standin *standin);
 /* Hangs up on everyone. */
 void standin_stop(struct standin *standin);
 
