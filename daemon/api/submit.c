@@ -6,6 +6,7 @@
 
 #include "daemon/api/follow.h"
 #include "daemon/queue/queue.h"
+#include "daemon/queue/schedule.h"
 
 struct submit {
 	struct queue_submission submission;
@@ -71,7 +72,7 @@ void submit_post(struct call *call, struct task_submit *op, const struct submit_
 	submit->min_interval_seconds = *options->min_interval_seconds;
 	submit->submission.op = op;
 	submit->submission.post = options->post;
-	submit->submission.priority = options->priority;
+	submit->submission.priority = task_priority_from_name(options->priority);
 	submit->submission.done = on_submitted;
 	submit->submission.userdata = submit;
 	queue_submit(call->service->queue, &submit->submission);

@@ -13,6 +13,7 @@
 
 #include "daemon/loop.h"
 #include "daemon/store/tasks.h"
+#include "daemon/turns.h"
 #include "elluminate-types.h"
 
 struct backend;
@@ -69,7 +70,7 @@ bool queue_is_draining(const struct queue *queue);
 struct queue_submission {
 	struct task_submit *op;
 	void (*post)(struct store *store, struct task_submit *op);
-	const char *priority; // that the task will have
+	enum task_priority priority; // that the task will have
 	void (*done)(struct queue_submission *submission);
 	void *userdata;
 	struct queue *queue; // the queue's own

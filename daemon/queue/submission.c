@@ -46,8 +46,7 @@ static void on_submitted(struct store_request *request)
 		made ? task_status_from_name(op->ret_task->status) : _TASK_STATUS_INVALID;
 
 	if (op->start)
-		schedule_unreserve(queue->schedule, op->scope.uid,
-				   task_priority_from_name(submission->priority));
+		schedule_unreserve(queue->schedule, op->scope.uid, submission->priority);
 	if (status == TASK_REJECTED)
 		rejections_add(queue->rejections, op->scope.uid, clock_monotonic_usec());
 	else if (made && !task_status_is_terminal(status) && adopt(queue, submission) < 0)
@@ -77,7 +76,6 @@ static bool refuse_too_many(struct queue *queue, struct task_submit *op)
 void queue_submit(struct queue *queue, struct queue_submission *submission)
 {
 	struct task_submit *op = submission->op;
-	enum task_priority priority = task_priority_from_name(submission->priority);
 	int r;
 
 	submission->queue = queue;
@@ -89,9 +87,9 @@ void queue_submit(struct queue *queue, struct queue_submission *submission)
 	r = schedule_admit(queue->schedule, op->scope.uid);
 	op->queue_full = r == -EAGAIN;
 	op->start = r == 0 && queue_may_start(queue) &&
-		    schedule_has_room(queue->schedule, op->scope.uid, priority);
+		    schedule_has_room(queue->schedule, op->scope.uid, submission->priority);
 	if (op->start)
-		schedule_reserve(queue->schedule, op->scope.uid, priority);
+		schedule_reserve(queue->schedule, op->scope.uid, submission->priority);
 	queue_count_outstanding(queue, 1);
 	submission->post(queue->options.store, op);
 }
