@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * FAILURE and TIMEOUT: what no retry mends ends a task at once and not at its end, what fails item
+ * by item is counted, listed and logged, and time and patience run over restarts of the daemon.
+ */
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/harness/suite.h"
+
+static struct daemon *server;
+static struct sim *sim;
+static struct wire *wire;
+
+static void begin(const char *config, const char *const *settings)
+{
+	server = daemon_start(&(struct daemon_options) { .config = config });
+	sim = sim_start(settings);
+	wire = daemon_connect(server);
+}
+
+static json_object *must_fail(const struct experiment *experiment, const char *code)
+{
+	json_object *task = experiment_run(wire, experiment);
+
+	ck_assert_msg(at_is(task, "status", "FAILURE"), "%s", json_object_to_json_string(task));
+	ck_assert_msg(at_is(task, "error.code", code), "%s", json_object_to_json_string(task));
+	task_must_have_been(server, at_int(task, "id"), "PENDING STARTED FAILURE");
+	ck_assert_str_eq(database_text(server, "SELECT json_extract(error, '$.code') FROM tasks"
+					       " WHERE id = %lld", (long long)at_int(task, "id")), code);
+	return task;
+}
+
+/* Of 200 rows only those in flight were asked for. */
+START_TEST(bad_key)
+{
+	json_object *task;
+
+	begin(NULL, (const char *[]) { "--api_key=sk-right", NULL });
+	task = must_fail(&(struct experiment) {
+		.rows = 200, .url = sim_url(sim), .api_key = "sk-wrong", .max_connections = 4 },
+		"BackendAuthentication");
+	ck_assert_int_eq(at_int(task, "error.status"), 401);
+	ck_assert_int_le(sim_stat(sim, "calls"), 16);
+	ck_assert_int_eq(sim_stat(sim, "answered"), 0);
+	ck_assert_int_eq(experiment_recorded(wire, at_int(task, "experiment_id")), 0);
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
+START_TEST(unknown_model)
+{
+	json_object *task;
+
+	begin(NULL, (const char *[]) { "--model=another", NULL });
+	task = must_fail(&(struct experiment) {
+		.rows = 200, .url = sim_url(sim), .max_connections = 4 }, "BackendRejected");
+	ck_assert_int_eq(at_int(task, "error.status"), 404);
+	ck_assert_int_le(sim_stat(sim, "calls"), 16);
+	ck_assert_int_eq(experiment_recorded(wire, at_int(task, "experiment_id")), 0);
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
+/* The column is there, but one row has nothing in it, and the column no default. */
+START_TEST(row_without_the_variable)
+{
+	json_object *task;
+
+	begin(NULL, NULL);
+	task = must_fail(&(struct experiment) {
+		.url = sim_url(sim), .max_connections = 1,
+		.more = "'collection':{'content':{'name':'C','variables':["
+			"{'topic':'a'},{'subject':'b'},{'topic':'c'}]}}" }, "InvalidParameter");
+	ck_assert_msg(strstr(at_text(task, "error.message"), "topic"), "%s",
+		      json_object_to_json_string(task));
+	ck_assert_int_le(sim_stat(sim, "calls"), 2);
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
+/* Ten items without reaching it are enough, of however many; none of them is recorded. */
+START_TEST(unreachable)
+{
+	json_object *task;
+
+	begin(NULL, NULL);
+	task = must_fail(&(struct experiment) {
+		.rows = 300, .url = "http://127.0.0.1:1/v1", .max_connections = 4,
+		.config = "'max_retries':0" }, "BackendUnavailable");
+	ck_assert_int_eq(experiment_recorded(wire, at_int(task, "experiment_id")), 0);
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
+START_TEST(every_item_failed)
+{
+	json_object *task;
+
+	begin(NULL, (const char *[]) { "--content_filter_rate=1", NULL });
+	task = must_fail(&(struct experiment) {
+		.rows = 30, .n_criteria = 1, .url = sim_url(sim), .max_connections = 4 },
+		"BackendRejected");
+	ck_assert_msg(strstr(at_text(task, "error.message"), "all 30 responses failed"), "%s",
+		      json_object_to_json_string(task));
+	ck_assert_int_eq(at_int(task, "progress.failed"), 30);
+	ck_assert_int_eq(at_int(task, "result.results.failed_responses"), 30);
+	ck_assert_int_eq(database_int(server, "SELECT count(*) FROM responses WHERE error IS NOT NULL"),
+			 30);
+	/* No judge was asked about what there is not. */
+	ck_assert_int_eq(sim_stat(sim, "calls"), 30);
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
+/* Some items fail: SUCCESS; each of them has its error, and a line in the log. */
+START_TEST(some_items_failed)
+{
+	json_object *task, *responses, *lines;
+	int64_t failed, logged = 0;
+
+	begin(NULL, (const char *[]) { "--content_filter_rate=0.3", NULL });
+	task = experiment_run(wire, &(struct experiment) {
+		.rows = 60, .url = sim_url(sim), .max_connections = 4 });
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	ck_assert(!at_has(task, "error"));
+	failed = database_int(server, "SELECT count(*) FROM responses WHERE error IS NOT NULL");
+	ck_assert_int_gt(failed, 0);
+	ck_assert_int_lt(failed, 60);
+	ck_assert_int_eq(at_int(task, "progress.failed"), failed);
+	ck_assert_int_eq(at_int(task, "result.results.failed_responses"), failed);
+	responses = list_all(wire, "ListResponses", "'experiment':{'id':%lld},'failed':true",
+			     (long long)at_int(task, "experiment_id"));
+	ck_assert_int_eq((int64_t)json_object_array_length(responses), failed);
+	for (int64_t i = 0; i < failed; i++)
+		ck_assert_str_eq(at_text(responses, text("%lld.error.code", (long long)i)),
+				 "BackendRejected");
+	lines = list_all(wire, "ListTaskLogs", "'id':%lld", (long long)at_int(task, "id"));
+	for (size_t i = 0; i < json_object_array_length(lines); i++)
+		logged += strncmp(at_text(json_object_array_get_idx(lines, i), "line"), "Row ", 4) == 0;
+	ck_assert_int_eq(logged, failed);
+	task_must_have_been(server, at_int(task, "id"), "PENDING STARTED SUCCESS");
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
+/* ---- Over restarts ---- */
+
+/* Waits until the task has run for so long. */
+static void await_running(int64_t id, double seconds)
+{
+	double deadline = now_seconds() + WAIT_SECONDS;
+
+	while (at_number(task_get(wire, id), "running_seconds") < seconds) {
+		ck_assert_double_lt(now_seconds(), deadline);
+		(void)poll(NULL, 0, 20);
+	}
+}
+
+static int64_t running_usec(int64_t id)
+{
+	return database_int(server, "SELECT running_usec FROM tasks WHERE id = %lld", (long long)id);
+}
+
+/* The end came when both lives together had lasted for the limit. */
+static void must_time_out(int64_t id, int64_t before_usec, int64_t limit_usec, const char *history)
+{
+	json_object *task = task_await_status(server, id, "TIMEOUT");
+
+	ck_assert_str_eq(at_text(task, "error.code"), "Timeout");
+	ck_assert_int_ge(running_usec(id), limit_usec);
+	ck_assert_int_lt(running_usec(id) - before_usec, limit_usec);
+	task_must_have_been(server, id, history);
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+
+START_TEST(time_limit_over_a_stop)
+{
+	int64_t id, before;
+
+	begin("[daemon]\nshutdown_grace_seconds = 0\n", (const char *[]) { "--hang_rate=1", NULL });
+	id = experiment_submit(wire, &(struct experiment) {
+		.rows = 5, .url = sim_url(sim), .more = "'time_limit_seconds':4" });
+	await_running(id, 2);
+	ck_assert_int_eq(daemon_stop(server), 0);
+	before = running_usec(id);
+	ck_assert_int_ge(before, 2000000);
+	daemon_restart(server);
+	must_time_out(id, before, 4000000, "PENDING STARTED PENDING STARTED TIMEOUT");
+}
+END_TEST
+
+/* A kill leaves what the last recording proves. */
+START_TEST(time_limit_over_a_kill)
+{
+	int64_t id, before;
+
+	begin(NULL, (const char *[]) { "--latency_seconds=0.02", NULL });
+	id = experiment_submit(wire, &(struct experiment) {
+		.rows = 900, .url = sim_url(sim), .max_connections = 1,
+		.more = "'time_limit_seconds':4" });
+	await_running(id, 2);
+	daemon_kill(server);
+	daemon_restart(server);
+	before = running_usec(id);
+	ck_assert_int_gt(before, 0);
+	must_time_out(id, before, 4000000, "PENDING STARTED PENDING STARTED TIMEOUT");
+}
+END_TEST
+
+/* A task that keeps taking the daemon down is not taken up for ever. Those beside it that record
+ * something are. */
+START_TEST(keeps_taking_the_daemon_down)
+{
+	json_object *task;
+	int64_t id;
+
+	begin(NULL, (const char *[]) { "--hang_rate=1", NULL });
+	id = experiment_submit(wire, &(struct experiment) {
+		.rows = 5, .url = sim_url(sim), .max_connections = 1 });
+	for (int life = 1; life <= 5; life++) {
+		sim_await(sim, "calls", life);
+		daemon_kill(server);
+		daemon_restart(server);
+	}
+	task = task_await_status(server, id, "FAILURE");
+	ck_assert_str_eq(at_text(task, "error.code"), "Internal");
+	ck_assert_msg(strstr(at_text(task, "error.message"), "5 times in a row"), "%s",
+		      json_object_to_json_string(task));
+	task_must_have_been(server, id, "PENDING STARTED PENDING STARTED PENDING STARTED PENDING STARTED"
+					" PENDING STARTED PENDING FAILURE");
+	ck_assert_int_eq(sim_stat(sim, "calls"), 5);
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_SUITE(bad_key, unknown_model, row_without_the_variable, unreachable,
+			 every_item_failed, some_items_failed, time_limit_over_a_stop,
+			 time_limit_over_a_kill, keeps_taking_the_daemon_down);
+}
