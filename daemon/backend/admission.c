@@ -241,6 +241,41 @@ void admission_ended(struct admission *admission, struct job *job)
 	}
 }
 
+/* Without memory for a lane it keeps its priority. */
+static void job_set_priority(struct admission *admission, struct job *job, int priority)
+{
+	struct lane *old = job->lane, *lane;
+	int before = job->call->priority;
+
+	job->call->priority = priority;
+	lane = lane_get(admission, old->flow, job);
+	if (!lane) {
+		job->call->priority = before;
+		return;
+	}
+	if (job->state == JOB_WAITING) {
+		admission_unqueue(admission, job);
+		job->lane = lane;
+		admission_queue(admission, job, /* first= */ false);
+	} else {
+		job->lane = lane; // where it waits when it is tried again
+	}
+}
+
+void admission_tune(struct admission *admission, struct flow *flow, int priority, int cap)
+{
+	struct lane *lane;
+	struct job *job;
+
+	TAILQ_FOREACH(job, &flow->jobs, of_flow) {
+		job->call->flow_connections = cap;
+		if (job->call->priority != priority)
+			job_set_priority(admission, job, priority);
+	}
+	TAILQ_FOREACH(lane, &flow->lanes, of_flow)
+		lane_update(admission, lane);
+}
+
 void admission_consider(struct admission *admission, struct endpoint *endpoint)
 {
 	if (endpoint->ready || TAILQ_EMPTY(&endpoint->turns.users))

@@ -92,6 +92,9 @@ void admission_queue(struct admission *admission, struct job *job, bool first);
 void admission_unqueue(struct admission *admission, struct job *job);
 void admission_ended(struct admission *admission, struct job *job); // left flight
 
+/* Gives the flow's calls another priority and cap, wherever they are. */
+void admission_tune(struct admission *admission, struct flow *flow, int priority, int cap);
+
 /* Whether the endpoint may have become able to take a call. */
 void admission_consider(struct admission *admission, struct endpoint *endpoint);
 

@@ -258,6 +258,42 @@ int backend_drain_flow(struct backend *backend, int64_t flow)
 	return send_order(backend, flow, on_drain_flow);
 }
 
+struct tune_order {
+	struct message message;
+	struct backend *backend;
+	int64_t flow;
+	int priority;
+	int flow_connections;
+};
+
+static void on_tune_flow(struct message *message)
+{
+	struct tune_order *order = (struct tune_order *)message; // its first member
+	struct admission *admission = &order->backend->admission;
+	struct flow *flow = admission_flow(admission, order->flow);
+
+	if (flow)
+		admission_tune(admission, flow, order->priority, order->flow_connections);
+	free(order);
+}
+
+int backend_tune_flow(struct backend *backend, int64_t flow, int priority, int flow_connections)
+{
+	struct tune_order *order = malloc(sizeof(*order));
+
+	if (!order)
+		return -ENOMEM;
+	*order = (struct tune_order){
+		.message.deliver = on_tune_flow,
+		.backend = backend,
+		.flow = flow,
+		.priority = priority,
+		.flow_connections = flow_connections,
+	};
+	loop_post(backend->loop, &order->message);
+	return 0;
+}
+
 static void on_drain(struct message *message)
 {
 	struct order *order = (struct order *)message; // its first member

@@ -107,6 +107,10 @@ int backend_cancel_flow(struct backend *backend, int64_t flow);
  * more: those that wait come back LLM_CANCELLED, those in flight finish. */
 int backend_drain_flow(struct backend *backend, int64_t flow);
 
+/* Any thread. The calls of the flow that were submitted before and wait go on with this priority
+ * and cap, as if they had been submitted with them. */
+int backend_tune_flow(struct backend *backend, int64_t flow, int priority, int flow_connections);
+
 /* Any thread. From now on no call is issued or retried: those that wait come back LLM_CANCELLED,
  * those in flight finish. */
 int backend_drain(struct backend *backend);

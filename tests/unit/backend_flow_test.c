@@ -216,6 +216,54 @@ START_TEST(drain_of_a_flow)
 }
 END_TEST
 
+START_TEST(cap_of_a_flow_changes)
+{
+	setup_with(20);
+	sim_control("{\"latency_seconds\": 0.05}");
+	for (int i = 0; i < 60; i++) {
+		exchanges[i] = exchange_new(target, "Tell of rivers.", i);
+		exchanges[i]->call.flow = 7;
+		exchanges[i]->call.flow_connections = 3;
+		exchange_submit(exchanges[i]);
+	}
+	wait_for(6);
+	ck_assert_int_eq(sim_stat("max_in_flight"), 3);
+	ck_assert_int_eq(backend_tune_flow(backend, 7, 1, 9), 0);
+	wait_for(24);
+	ck_assert_int_eq(sim_stat("max_in_flight"), 9);
+	ck_assert_int_eq(backend_tune_flow(backend, 7, 1, 2), 0);
+	wait_for(12);
+	sim_control("{\"latency_seconds\": 0.01}");
+	ck_assert_int_le(sim_stat("in_flight"), 2);
+	ck_assert_int_eq(backend_tune_flow(backend, 8, 1, 2), 0); // there is none
+	wait_for(18);
+	ck_assert_int_eq(count(0, 60, LLM_ANSWERED), 60);
+	forget(60);
+	teardown();
+}
+END_TEST
+
+START_TEST(priority_of_a_flow_changes)
+{
+	setup_with(1);
+	sim_control("{\"latency_seconds\": 0.005}");
+	for (int i = 0; i < 60; i++) {
+		exchanges[i] = exchange_new(target, "Tell of rivers.", i);
+		exchanges[i]->call.flow = i < 40 ? 1 : 2;
+		exchanges[i]->call.priority = 2;
+		exchange_submit(exchanges[i]);
+	}
+	wait_for(4);
+	ck_assert_int_eq(backend_tune_flow(backend, 2, 0, 0), 0);
+	wait_for(56);
+	/* From now on 16 of the one for each of the other. */
+	ck_assert_int_lt(last_order(40, 20), 30);
+	ck_assert_int_eq(count(0, 60, LLM_ANSWERED), 60);
+	forget(60);
+	teardown();
+}
+END_TEST
+
 START_TEST(drain_does_not_retry)
 {
 	setup_with(5);
@@ -392,6 +440,7 @@ END_TEST
 int main(void)
 {
 	return RUN_TESTS(max_connections, flow_connections, flows_in_turn, users_in_turn, priorities,
-			 cancel, drain, drain_of_a_flow, drain_does_not_retry, grows, simulated, simulated_faults,
+			 cancel, drain, drain_of_a_flow, cap_of_a_flow_changes,
+			 priority_of_a_flow_changes, drain_does_not_retry, grows, simulated, simulated_faults,
 			 status, global_cap);
 }
