@@ -8,7 +8,7 @@
 /* The running time of a claim that ended with the daemon is what it can be shown to have been:
  * until its last recording, by the clock that no one sets. */
 #define STRANDED                                                                                 \
-	"UPDATE tasks SET status = 'PENDING', hold = NULL, running_usec ="                            \
+	"UPDATE tasks SET status = 'PENDING', running_usec ="                                         \
 	" running_usec + coalesce((SELECT max(recorded_monotonic) FROM experiment_epochs"             \
 	"  WHERE experiment_id = tasks.experiment_id) - claimed_monotonic, 0)"                        \
 	" WHERE id = ?1"

@@ -92,7 +92,7 @@ int task_start(struct tx *tx, int64_t task_id, int64_t *ret_attempt)
 		   " started_at = coalesce(started_at, ?3), claimed_monotonic = ?4, idle_claims ="
 		   " iif(attempts > 0 AND recorded_at_claim = " RECORDED ", idle_claims + 1, 1),"
 		   " recorded_at_claim = " RECORDED " WHERE id = ?1 AND status = 'PENDING'"
-		   " RETURNING attempts",
+		   " AND hold IS NULL RETURNING attempts",
 		   "iiii", task_id, tx->store->instance, tx->now, clock_monotonic_usec());
 	if (r <= 0)
 		return r;
@@ -117,7 +117,7 @@ static int give_up(struct tx *tx, int64_t task_id)
 	r = tx_encode_fault(tx, &fault, &error);
 	if (r >= 0)
 		r = db_run(tx->db, "UPDATE tasks SET status = 'FAILURE', finished_at = ?2, error = ?3"
-				   " WHERE id = ?1 AND status = 'PENDING' AND idle_claims >= ?4"
+				   " WHERE id = ?1 AND status = 'PENDING' AND hold IS NULL AND idle_claims >= ?4"
 				   " AND recorded_at_claim = " RECORDED,
 			   "iisb", task_id, tx->now, error, TASK_CLAIMS_MAX);
 	if (r <= 0)
@@ -158,25 +158,38 @@ static int keep_results(struct tx *tx, int64_t task_id, const struct ellu_task_r
 			      "isi", task_id, results, tx->now);
 }
 
+static int budget_hold(struct tx *tx, int64_t task_id, const char **ret_hold)
+{
+	const struct ellu_task *task;
+	int r = task_load(tx, task_id, &task);
+
+	*ret_hold = r >= 0 && task_is_over_budget(task) ? TASK_HOLD_BUDGET : NULL;
+	return r;
+}
+
 static int task_change_run(struct tx *tx, struct store_request *request)
 {
 	struct task_change *op = (struct task_change *)request;
-	const char *status = task_status_name(op->status), *error, *result;
-	int r;
+	const char *status = task_status_name(op->status), *hold = NULL, *error, *result;
+	int r = 0;
 
 	op->ret_changed = false;
-	r = tx_encode(tx, &ellu_error_type, op->error, &error);
+	if (op->over_budget)
+		r = budget_hold(tx, op->task_id, &hold);
+	if (r >= 0)
+		r = tx_encode(tx, &ellu_error_type, op->error, &error);
 	if (r >= 0)
 		r = tx_encode(tx, &ellu_task_result_type, op->result, &result);
 	if (r >= 0)
-		r = db_run(tx->db, "UPDATE tasks SET status = ?3, hold = NULL,"
+		r = db_run(tx->db, "UPDATE tasks SET status = ?3,"
+				   " hold = iif(?3 = 'PENDING', coalesce(hold, ?8), NULL),"
 				   " finished_at = iif(?3 = 'PENDING', NULL, ?4),"
 				   " idle_claims = idle_claims - (?3 = 'PENDING' AND idle_claims > 0),"
 				   " running_usec = running_usec + ?5, error = ?6, result = ?7"
 				   " WHERE id = ?1 AND (?2 = 0 OR attempts = ?2)"
 				   " AND status IN ('PENDING', 'STARTED') AND status <> ?3",
-			   "iisiiss", op->task_id, op->attempt, status, tx->now, op->running_usec, error,
-			   result);
+			   "iisiisss", op->task_id, op->attempt, status, tx->now, op->running_usec,
+			   error, result, hold);
 	if (r > 0) {
 		op->ret_changed = true;
 		r = task_event_add(tx, op->task_id, status, NULL, NULL);

@@ -21,7 +21,10 @@ int task_event_add(struct tx *tx, int64_t task_id, const char *status, const cha
 /* The last number that was ever given, whether its event is still there or not. */
 int event_number_last(struct db *db, int64_t *ret_number);
 
-/* PENDING to STARTED: 1, 0 when it was not PENDING (any more). */
+/* What was spent has reached its cost_limit. */
+bool task_is_over_budget(const struct ellu_task *task);
+
+/* PENDING without a hold to STARTED: 1, 0 when it was not (any more). */
 int task_start(struct tx *tx, int64_t task_id, int64_t *ret_attempt);
 
 /* What a new task is made of. */

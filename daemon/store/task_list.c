@@ -167,7 +167,7 @@ static int tasks_pending_page_run(struct tx *tx, struct store_request *request)
 		return -ENOMEM;
 	op->ret_tasks = tasks;
 	op->ret_n_tasks = 0;
-	r = db_query(tx->db, &q, "SELECT id, owner_uid, priority FROM tasks"
+	r = db_query(tx->db, &q, "SELECT id, owner_uid, priority, hold FROM tasks"
 				 " WHERE status = 'PENDING' AND id > ?1 ORDER BY id LIMIT ?2",
 		     "ib", op->after_id, PAGE_MAX);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0)
@@ -175,6 +175,7 @@ static int tasks_pending_page_run(struct tx *tx, struct store_request *request)
 			.id = column_int(q, 0),
 			.uid = column_int(q, 1),
 			.priority = tx_text(tx, q, 2),
+			.hold = tx_text(tx, q, 3),
 		};
 	return r;
 }

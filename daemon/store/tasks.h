@@ -46,7 +46,7 @@ void store_task_retry(struct store *store, struct task_submit *submit);
 struct task_claim {
 	struct store_request request;
 	int64_t task_id;
-	bool ret_changed; // false: it was not PENDING any more
+	bool ret_changed; // false: it was not PENDING any more, or is held
 	int64_t ret_attempt;
 	const struct ellu_task *ret_task;
 };
@@ -61,10 +61,42 @@ struct task_change {
 	const struct ellu_error *error; // or NULL
 	const struct ellu_task_result *result; // or NULL; stored at task and experiment
 	int64_t running_usec; // added to what is stored
+	bool over_budget; // with PENDING: hold it, unless its cost_limit has been raised meanwhile
 	bool ret_changed; // false: it was terminal, or another attempt's
 	const struct ellu_task *ret_task; // as it is now
 };
 void store_task_change(struct store *store, struct task_change *op);
+
+/* The holds that lie in a task's row; the others are of the moment. */
+#define TASK_HOLD_USER "user"
+#define TASK_HOLD_BUDGET "budget"
+
+/* Sets or clears the hold `user` of a task that waits or runs; one that is as wanted stays so.
+ * Conflict: it has ended, or is to be resumed and held for its budget. */
+struct task_pause {
+	struct store_request request;
+	int64_t task_id;
+	bool resume;
+	bool ret_changed;
+	const struct ellu_task *ret_task; // as it is now
+};
+void store_task_pause(struct store *store, struct task_pause *op);
+
+/* Changes what is given of a task that waits or runs, and says so in its log. A cost_limit above
+ * what was spent clears the hold `budget`. Conflict: it has ended. */
+struct task_tune {
+	struct store_request request;
+	int64_t task_id;
+	const char *priority; // NULL: stays, here and below
+	const int64_t *max_connections;
+	const int64_t *cost_limit; // nanodollars
+	const char *ret_line; // of its log; NULL: nothing changed
+	int64_t ret_line_sequence;
+	int64_t ret_at; // wall clock, microseconds
+	bool ret_released; // the hold was cleared, under the next sequence
+	const struct ellu_task *ret_task; // as it is now
+};
+void store_task_tune(struct store *store, struct task_tune *op);
 
 /* Appends lines to a task's log; to none that has ended. */
 struct task_log {
@@ -125,6 +157,7 @@ struct pending_task {
 	int64_t id;
 	int64_t uid;
 	const char *priority;
+	const char *hold; // or NULL
 };
 struct tasks_pending_page {
 	struct store_request request;
