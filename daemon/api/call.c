@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/log.h"
+#include "daemon/queue/queue.h"
 #include "daemon/store/tasks.h"
 #include "proto/generated/handlers.h"
 
@@ -202,4 +203,15 @@ int call_with_task(struct call *call, int64_t id,
 	op->task_id = id;
 	store_task_get(call->service->store, op);
 	return 0;
+}
+
+const struct ellu_task *call_overlay_task(struct call *call, const struct ellu_task *task)
+{
+	struct ellu_task *copy = arena_alloc(&call->arena, sizeof(*copy));
+
+	if (!copy)
+		return task;
+	*copy = *task;
+	queue_overlay(call->service->queue, copy);
+	return copy;
 }

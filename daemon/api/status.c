@@ -39,6 +39,7 @@ static const struct ellu_queue_status *queue_status(struct arena *arena,
 	*status = (struct ellu_queue_status)ELLU_RECORD(struct ellu_queue_status);
 	status->pending = op->ret_pending;
 	status->started = op->ret_started;
+	status->on_hold = queue_n_on_hold(queue);
 	status->max_pending = limits->max_pending;
 	status->draining = queue_is_draining(queue);
 	status->max_running = limits->max_running;

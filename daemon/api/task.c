@@ -2,24 +2,9 @@
 /* Methods on tasks. */
 #include "daemon/store/tasks.h"
 
-#include <errno.h>
-#include <stdlib.h>
-
 #include "daemon/api/call.h"
 #include "daemon/api/follow.h"
-#include "daemon/queue/queue.h"
 #include "proto/generated/handlers.h"
-
-static const struct ellu_task *overlaid(struct call *call, const struct ellu_task *task)
-{
-	struct ellu_task *copy = arena_alloc(&call->arena, sizeof(*copy));
-
-	if (!copy)
-		return task;
-	*copy = *task;
-	queue_overlay(call->service->queue, copy);
-	return copy;
-}
 
 /* ---- GetTask ---- */
 
@@ -27,7 +12,7 @@ static void on_task(struct call *call, struct store_request *request)
 {
 	struct ellu_get_task_reply reply = ELLU_RECORD(struct ellu_get_task_reply);
 
-	reply.task = overlaid(call, ((const struct task_get *)request)->ret_task);
+	reply.task = call_overlay_task(call, ((const struct task_get *)request)->ret_task);
 	call_reply(call, &reply);
 }
 
@@ -92,41 +77,4 @@ int api_list_task_logs(struct call *call, const struct ellu_list_task_logs_reque
 	op->arguments = request;
 	store_task_logs_list(call->service->store, op);
 	return 0;
-}
-
-/* ---- CancelTask ---- */
-
-static void on_cancelled(struct queue_cancel *cancel)
-{
-	struct call *call = cancel->userdata;
-	struct ellu_cancel_task_reply reply = ELLU_RECORD(struct ellu_cancel_task_reply);
-
-	if (cancel->op.request.result < 0) {
-		call_fail(call, &cancel->op.request.fault);
-	} else {
-		reply.task = cancel->op.ret_task;
-		call_reply(call, &reply);
-	}
-	store_request_done(&cancel->op.request);
-	free(cancel);
-	call_unref(call);
-}
-
-static void on_cancellable(struct call *call, struct store_request *request)
-{
-	struct queue_cancel *cancel = calloc(1, sizeof(*cancel));
-
-	if (!cancel) {
-		call_fail_errno(call, -ENOMEM);
-		return;
-	}
-	cancel->op.task_id = ((const struct task_get *)request)->task_id;
-	cancel->done = on_cancelled;
-	cancel->userdata = call_ref(call);
-	queue_cancel_task(call->service->queue, cancel);
-}
-
-int api_cancel_task(struct call *call, const struct ellu_cancel_task_request *request)
-{
-	return call_with_task(call, request->id, on_cancellable);
 }

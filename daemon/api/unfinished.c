@@ -19,9 +19,6 @@ static int refuse(struct call *call)
 		return refuse(call);                                                   \
 	}
 
-UNFINISHED(pause_task)
-UNFINISHED(resume_task)
-UNFINISHED(tune_task)
 UNFINISHED(rate_responses)
 UNFINISHED(rate_experiment)
 UNFINISHED(retry_failed)

@@ -67,6 +67,16 @@ void live_tasks_each(struct live_tasks *tasks, void (*visit)(struct live_task *t
 	}
 }
 
+int64_t live_tasks_n_on_hold(const struct live_tasks *tasks)
+{
+	int64_t n = 0;
+
+	for (size_t i = 0; i < LIVE_TASK_BUCKETS; i++)
+		for (const struct live_task *task = tasks->buckets[i]; task; task = task->next)
+			n += task->hold != NULL;
+	return n;
+}
+
 static const struct ellu_epoch_progress *const *copy_epochs(struct arena *arena,
 							     const struct ellu_progress *progress)
 {

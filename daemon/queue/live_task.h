@@ -26,13 +26,15 @@ struct live_task {
 	int64_t attempt;
 	int64_t sequence; // the last one published
 	enum task_status status;
-	const char *hold; // static text, or NULL
-	const char *work_hold; // what its worker says of the moment, or NULL
+	const char *hold; // static text, or NULL, here and below: the one of these that is shown
+	const char *lasting_hold; // what lies in the task's row
+	const char *work_hold; // what its worker says of the moment
 	bool changing; // a change of status is on its way through the store
 	struct schedule_entry schedule;
+	bool left; // the schedule, until the daemon starts again
 	struct work_run *run; // NULL: no worker has it
-	bool given_back; // its worker was told to stop without ending it
-	int64_t run_since_usec; // monotonic; 0: it does not run
+	int64_t run_since_usec; // monotonic; 0: the time that passes is no running time
+	int64_t run_counted_usec; // running time of this claim before that
 	int64_t run_before_usec; // running time of earlier claims
 	int64_t time_limit_usec;
 	struct event *limit_timer;
@@ -55,6 +57,7 @@ struct live_task *live_task_find(struct live_tasks *tasks, int64_t id);
 int live_task_add(struct live_tasks *tasks, struct queue *queue, int64_t id,
 		  struct live_task **ret_task);
 struct live_task *live_task_remove(struct live_tasks *tasks, struct live_task *task);
+int64_t live_tasks_n_on_hold(const struct live_tasks *tasks);
 void live_tasks_each(struct live_tasks *tasks, void (*visit)(struct live_task *task));
 
 /* Keeps a copy of `progress`. */

@@ -111,8 +111,10 @@ static void on_claimed(struct store_request *request)
 			running_retry_later(task, &request->fault);
 		else if (claim->op.ret_changed)
 			running_changed(task, claim->op.ret_task, claim->op.ret_attempt);
+		else if (task_status_is_terminal(task_status_from_name(claim->op.ret_task->status)))
+			running_let_go(task); // its last claim was one too many
 		else
-			running_let_go(task); // cancelled on the way
+			queue_place(queue, task); // held on the way
 	}
 	store_request_done(request);
 	free(claim);
@@ -156,42 +158,20 @@ void queue_claim_next(struct queue *queue)
 
 void queue_leave(struct queue *queue, struct live_task *task)
 {
+	task->left = true;
 	schedule_leave(queue->schedule, &task->schedule);
 }
 
-int queue_wait_again(struct queue *queue, struct live_task *task)
+void queue_place(struct queue *queue, struct live_task *task)
 {
-	schedule_leave(queue->schedule, &task->schedule);
-	return schedule_wait(queue->schedule, &task->schedule);
-}
+	int r;
 
-/* ---- Cancelling ---- */
-
-static void on_cancelled(struct store_request *request)
-{
-	struct queue_cancel *cancel = request->userdata;
-	struct queue *queue = cancel->queue;
-	struct live_task *task = live_task_find(&queue->tasks, cancel->op.task_id);
-
-	if (task && request->result == 0 && cancel->op.ret_changed)
-		running_changed(task, cancel->op.ret_task, 0);
-	cancel->done(cancel);
-	queue_claim_next(queue);
-	queue_count_outstanding(queue, -1);
-}
-
-void queue_cancel_task(struct queue *queue, struct queue_cancel *cancel)
-{
-	struct live_task *task = live_task_find(&queue->tasks, cancel->op.task_id);
-
-	cancel->queue = queue;
-	cancel->op.status = TASK_REVOKED;
-	cancel->op.attempt = 0;
-	if (task)
-		cancel->op.running_usec = running_elapsed(task);
-	store_request_init(&cancel->op.request, queue->options.loop, on_cancelled, cancel);
-	queue_count_outstanding(queue, 1);
-	store_task_change(queue->options.store, &cancel->op);
+	if (task->run || task->changing || task->left)
+		return;
+	r = task->lasting_hold ? schedule_hold(queue->schedule, &task->schedule) :
+				 schedule_wait(queue->schedule, &task->schedule);
+	if (r < 0)
+		log_error("task %" PRId64 ": out of memory; it goes on at the next start", task->id);
 }
 
 /* ---- What only memory knows ---- */
@@ -202,12 +182,12 @@ void queue_overlay(struct queue *queue, struct ellu_task *record)
 
 	if (!task || task_status_is_terminal(task_status_from_name(record->status)))
 		return;
-	if (task->hold)
-		record->hold = task->hold;
+	if (!record->hold)
+		record->hold = queue_moment_hold(task);
 	record->running_seconds += (double)running_elapsed(task) / USEC_PER_SEC;
 }
 
-static const char *moment_hold(const struct live_task *task)
+const char *queue_moment_hold(const struct live_task *task)
 {
 	if (!task->run || task_status_is_terminal(task->status))
 		return NULL;
@@ -216,12 +196,16 @@ static const char *moment_hold(const struct live_task *task)
 
 void live_task_show_hold(struct live_task *task)
 {
-	const char *hold = moment_hold(task);
+	const char *shown = task->hold;
 
-	if (task->hold == hold)
-		return;
-	task->hold = hold;
-	live_task_publish_progress(task);
+	running_set_hold(task);
+	if (task->hold != shown)
+		live_task_publish_progress(task);
+}
+
+int64_t queue_n_on_hold(const struct queue *queue)
+{
+	return live_tasks_n_on_hold(&queue->tasks);
 }
 
 void queue_storage_full(struct queue *queue, bool full)
@@ -256,10 +240,10 @@ static int add_pending(struct queue *queue, const struct pending_task *pending)
 	task->status = TASK_PENDING;
 	task->schedule.uid = pending->uid;
 	task->schedule.turn.priority = task_priority_from_name(pending->priority);
-	r = schedule_wait(queue->schedule, &task->schedule);
-	if (r < 0)
-		live_task_remove(&queue->tasks, task);
-	return r;
+	task->lasting_hold = running_lasting_hold(pending->hold);
+	running_set_hold(task);
+	queue_place(queue, task);
+	return 0;
 }
 
 static void on_pending(struct store_request *request)

@@ -88,6 +88,23 @@ struct queue_cancel {
 };
 void queue_cancel_task(struct queue *queue, struct queue_cancel *cancel);
 
+/* A pause, or the end of one. Answers once it is committed; the same for tuning. */
+struct queue_pause {
+	struct task_pause op;
+	void (*done)(struct queue_pause *pause);
+	void *userdata;
+	struct queue *queue; // the queue's own
+};
+void queue_pause_task(struct queue *queue, struct queue_pause *pause);
+
+struct queue_tune {
+	struct task_tune op;
+	void (*done)(struct queue_tune *tune);
+	void *userdata;
+	struct queue *queue; // the queue's own
+};
+void queue_tune_task(struct queue *queue, struct queue_tune *tune);
+
 /* Adds to a record read from the store what only the queue knows: a hold of the moment. */
 void queue_overlay(struct queue *queue, struct ellu_task *task);
 
@@ -98,6 +115,7 @@ bool queue_is_quiet(const struct queue *queue);
 int64_t queue_n_watchers(const struct queue *queue);
 int64_t queue_n_waiting(const struct queue *queue);
 int64_t queue_n_running(const struct queue *queue);
+int64_t queue_n_on_hold(const struct queue *queue); // tasks with any hold
 const struct queue_limits *queue_get_limits(const struct queue *queue);
 /* Tasks that wait or run beyond lowered limits stay. */
 void queue_set_limits(struct queue *queue, const struct queue_limits *limits);

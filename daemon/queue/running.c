@@ -23,27 +23,28 @@ struct ending {
 	struct queue *queue;
 };
 
-static void end_task(struct live_task *task, enum task_status status,
-		     const struct ellu_error *error, const struct ellu_task_result *result);
+static void end_task(struct live_task *task, const struct work_end *end);
+
+/* ---- Running time and its limit ---- */
 
 int64_t running_elapsed(const struct live_task *task)
 {
-	return task->run ? clock_monotonic_usec() - task->run_since_usec : 0;
+	int64_t ticking = task->run_since_usec ? clock_monotonic_usec() - task->run_since_usec : 0;
+
+	return task->run_counted_usec + ticking;
 }
 
 static void end_with_fault(struct live_task *task, enum task_status status,
 			   const struct fault *fault)
 {
-	const struct ellu_error *error = NULL;
+	struct work_end end = { .status = status };
 	struct arena arena;
 
 	arena_init(&arena);
-	(void)fault_to_error(fault, &arena, &error);
-	end_task(task, status, error, NULL);
+	(void)fault_to_error(fault, &arena, &end.error);
+	end_task(task, &end);
 	arena_done(&arena);
 }
-
-/* ---- The time limit ---- */
 
 static void on_time_limit(evutil_socket_t fd, short events, void *userdata)
 {
@@ -61,7 +62,7 @@ static void on_time_limit(evutil_socket_t fd, short events, void *userdata)
 
 static void arm_time_limit(struct live_task *task)
 {
-	int64_t left = task->time_limit_usec - task->run_before_usec;
+	int64_t left = task->time_limit_usec - task->run_before_usec - task->run_counted_usec;
 	struct timeval timeout;
 
 	if (left < 1)
@@ -73,6 +74,48 @@ static void arm_time_limit(struct live_task *task)
 					      on_time_limit, task);
 	if (!task->limit_timer || event_add(task->limit_timer, &timeout) < 0)
 		task_error(task, "out of memory: its time limit is not watched");
+}
+
+/* Time on hold is no running time, but for what a provider makes the task wait. */
+static void set_clock(struct live_task *task)
+{
+	bool ticks = task->run && task->status == TASK_STARTED &&
+		     (!task->hold || strcmp(task->hold, "provider") == 0);
+
+	if (ticks == (task->run_since_usec != 0))
+		return;
+	if (ticks) {
+		task->run_since_usec = clock_monotonic_usec();
+		arm_time_limit(task);
+	} else {
+		task->run_counted_usec = running_elapsed(task);
+		task->run_since_usec = 0;
+		if (task->limit_timer)
+			event_del(task->limit_timer);
+	}
+}
+
+/* What it counted has been stored. */
+static void reset_clock(struct live_task *task)
+{
+	task->run_counted_usec = task->run_since_usec = 0;
+	if (task->limit_timer)
+		event_del(task->limit_timer);
+}
+
+/* ---- Holds ---- */
+
+const char *running_lasting_hold(const char *hold)
+{
+	if (!hold)
+		return NULL;
+	return strcmp(hold, TASK_HOLD_USER) == 0 ? TASK_HOLD_USER : TASK_HOLD_BUDGET;
+}
+
+void running_set_hold(struct live_task *task)
+{
+	task->hold = task->lasting_hold ? task->lasting_hold : queue_moment_hold(task);
+	set_clock(task);
 }
 
 /* ---- Changes of status ---- */
@@ -102,8 +145,19 @@ void running_adopt(struct live_task *task, const struct ellu_task *record)
 	task->experiment_id = record->experiment_id ? *record->experiment_id : 0;
 	task->time_limit_usec = (int64_t)(record->time_limit_seconds * USEC_PER_SEC);
 	task->run_before_usec = (int64_t)(record->running_seconds * USEC_PER_SEC);
+	task->lasting_hold = running_lasting_hold(record->hold);
+	running_set_hold(task);
 	if (record->progress)
 		live_task_set_progress(task, record->progress);
+}
+
+struct work_tuning running_tuning(const struct ellu_task *record)
+{
+	return (struct work_tuning){
+		.priority = (int)task_priority_from_name(record->priority),
+		.max_connections = record->max_connections ? (int)*record->max_connections : 0,
+		.cost_limit = record->cost_limit ? *record->cost_limit : -1,
+	};
 }
 
 void running_start(struct live_task *task, const struct ellu_task *record, int64_t attempt)
@@ -114,32 +168,29 @@ void running_start(struct live_task *task, const struct ellu_task *record, int64
 		.attempt = attempt,
 		.experiment_id = task->experiment_id,
 		.owner_uid = record->owner_uid,
-		.priority = (int)task->schedule.turn.priority,
+		.tuning = running_tuning(record),
 	};
 	int r;
 
 	task->attempt = attempt;
-	task->given_back = false;
-	task->run_since_usec = clock_monotonic_usec();
 	r = work_start(queue_get_work(task->queue), &work_task, &task->run);
 	if (r < 0) {
 		task_error(task, "it cannot be started: %s", strerror(-r));
-		end_task(task, TASK_PENDING, NULL, NULL);
+		end_task(task, &(struct work_end){ .status = TASK_PENDING });
+		queue_leave(task->queue, task);
 		return;
 	}
 	log_about(LOG_INFO, ABOUT(TASK(task), .message = LOG_TASK_STARTED),
 		  "task %" PRId64 " of user %" PRId64 " started: %s", task->id, record->owner_uid,
 		  record->name);
-	arm_time_limit(task);
+	set_clock(task);
 	queue_halt(task);
 }
 
 void running_give_back(struct live_task *task)
 {
-	if (!task->run)
-		return;
-	task->given_back = true;
-	work_drain(task->run);
+	if (task->run)
+		work_drain(task->run);
 }
 
 void running_revoke(struct live_task *task)
@@ -161,17 +212,9 @@ void running_let_go(struct live_task *task)
 	live_task_remove(queue_tasks(queue), task);
 }
 
-/* PENDING. What could not be started is left to the next start. */
-static void wait_again(struct live_task *task)
-{
-	task->run_since_usec = 0;
-	if (!task->given_back || queue_wait_again(task->queue, task) < 0)
-		queue_leave(task->queue, task);
-	queue_halt(task);
-}
-
 void running_changed(struct live_task *task, const struct ellu_task *record, int64_t attempt)
 {
+	reset_clock(task);
 	running_adopt(task, record);
 	publish_state(task, record);
 	if (task->status == TASK_STARTED) {
@@ -179,18 +222,26 @@ void running_changed(struct live_task *task, const struct ellu_task *record, int
 		return;
 	}
 	if (!task_status_is_terminal(task->status)) {
-		wait_again(task);
+		queue_place(task->queue, task);
+		queue_halt(task);
 		return;
 	}
 	log_about(LOG_INFO, ABOUT(TASK(task), .message = LOG_TASK_ENDED),
 		  "task %" PRId64 " ended: %s%s%s", task->id, record->status,
 		  record->error ? ": " : "", record->error ? record->error->message : "");
-	if (task->limit_timer)
-		event_del(task->limit_timer);
 	if (task->run)
 		work_abort(task->run); // its `finished` lets go
 	else
 		running_let_go(task);
+}
+
+void running_held(struct live_task *task, const struct ellu_task *record)
+{
+	running_adopt(task, record);
+	publish_state(task, record);
+	if (task->lasting_hold)
+		running_give_back(task);
+	queue_place(task->queue, task);
 }
 
 void running_retry_later(struct live_task *task, const struct fault *fault)
@@ -256,8 +307,7 @@ static int copy_outcome(struct ending *ending, const struct ellu_error *error,
 	return r;
 }
 
-static void end_task(struct live_task *task, enum task_status status,
-		     const struct ellu_error *error, const struct ellu_task_result *result)
+static void end_task(struct live_task *task, const struct work_end *end)
 {
 	struct ending *ending = calloc(1, sizeof(*ending));
 	int r = -ENOMEM;
@@ -265,7 +315,7 @@ static void end_task(struct live_task *task, enum task_status status,
 	if (ending) {
 		ending->queue = task->queue;
 		store_request_init(&ending->op.request, queue_loop(task->queue), on_ended, ending);
-		r = copy_outcome(ending, error, result);
+		r = copy_outcome(ending, end->error, end->result);
 	}
 	if (r < 0) {
 		task_error(task, "out of memory; it goes on at the next start");
@@ -276,9 +326,9 @@ static void end_task(struct live_task *task, enum task_status status,
 	task->changing = true;
 	ending->op.task_id = task->id;
 	ending->op.attempt = task->attempt;
-	ending->op.status = status;
-	if (task->run_since_usec)
-		ending->op.running_usec = clock_monotonic_usec() - task->run_since_usec;
+	ending->op.status = end->status;
+	ending->op.over_budget = end->over_budget;
+	ending->op.running_usec = running_elapsed(task);
 	queue_count_outstanding(task->queue, 1);
 	store_task_change(queue_store(task->queue), &ending->op);
 }
@@ -314,26 +364,34 @@ struct log_append {
 	const char *line;
 };
 
+void running_logged(struct live_task *task, int64_t sequence, const char *line, int64_t at,
+		    int64_t number)
+{
+	struct task_news news = { .first_sequence = sequence };
+	struct arena arena;
+
+	arena_init(&arena);
+	news.event = (struct ellu_task_event)ELLU_RECORD(struct ellu_task_event);
+	news.event.task_id = task->id;
+	news.event.sequence = sequence;
+	news.event.status = task_status_name(task->status);
+	news.event.hold = task->hold;
+	news.event.logs_delta = arena_printf(&arena, "%s\n", line);
+	news.event.at = at;
+	news.last_number = number;
+	live_task_publish(task, &news);
+	arena_done(&arena);
+}
+
 static void on_logged(struct store_request *request)
 {
 	struct log_append *append = request->userdata;
 	struct queue *queue = append->queue;
 	struct live_task *task = live_task_find(queue_tasks(queue), append->op.task_id);
 
-	if (task && request->result == 0 && append->op.ret_first_sequence) {
-		struct task_news news = { .first_sequence = append->op.ret_first_sequence };
-
-		news.event = (struct ellu_task_event)ELLU_RECORD(struct ellu_task_event);
-		news.event.task_id = task->id;
-		news.event.sequence = append->op.ret_first_sequence;
-		news.event.status = task_status_name(task->status);
-		news.event.hold = task->hold;
-		news.event.logs_delta =
-			arena_printf(&append->op.request.arena, "%s\n", append->line);
-		news.event.at = append->op.ret_at;
-		news.last_number = request->last_event;
-		live_task_publish(task, &news);
-	}
+	if (task && request->result == 0 && append->op.ret_first_sequence)
+		running_logged(task, append->op.ret_first_sequence, append->line, append->op.ret_at,
+			       request->last_event);
 	store_request_done(request);
 	free(append);
 	queue_count_outstanding(queue, -1);
@@ -372,12 +430,12 @@ static void on_finished(void *userdata, int64_t task_id, const struct work_end *
 	if (!task)
 		return;
 	task->run = NULL;
-	if (task->limit_timer)
-		event_del(task->limit_timer);
+	task->work_hold = NULL;
+	running_set_hold(task);
 	if (task_status_is_terminal(task->status))
 		running_let_go(task);
 	else if (!task->changing)
-		end_task(task, end->status, end->error, end->result);
+		end_task(task, end);
 	queue_claim_next(queue);
 	queue_count_outstanding(queue, 0);
 }

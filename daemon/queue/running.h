@@ -20,6 +20,17 @@ void running_changed(struct live_task *task, const struct ellu_task *record, int
 void running_give_back(struct live_task *task);
 /* Ends it as REVOKED because the daemon stops. */
 void running_revoke(struct live_task *task);
+/* A change of the hold was committed: the same for it. */
+void running_held(struct live_task *task, const struct ellu_task *record);
+/* A line of its log was, as the event of that number. */
+void running_logged(struct live_task *task, int64_t sequence, const char *line, int64_t at,
+		    int64_t number);
+/* What a record says of how a task is to run. */
+struct work_tuning running_tuning(const struct ellu_task *record);
+/* The static text of a hold that lies in a task's row; NULL for NULL. */
+const char *running_lasting_hold(const char *hold);
+/* Decides which hold it has, and so whether its time counts. */
+void running_set_hold(struct live_task *task);
 /* The store could not make the change. */
 void running_retry_later(struct live_task *task, const struct fault *fault);
 /* The task is no longer the queue's: it is terminal, or was never started. */
@@ -30,8 +41,13 @@ int64_t running_elapsed(const struct live_task *task);
 /* ---- The queue's side (queue.c) ---- */
 
 void queue_claim_next(struct queue *queue);
+/* Until the daemon starts again. */
 void queue_leave(struct queue *queue, struct live_task *task);
-int queue_wait_again(struct queue *queue, struct live_task *task);
 void queue_halt(struct live_task *task);
+/* A task that is PENDING takes its place: it waits, or is held. Nothing for one whose run or
+ * change of status is still to end: its end does. */
+void queue_place(struct queue *queue, struct live_task *task);
+/* The hold that only the queue knows of, or NULL. */
+const char *queue_moment_hold(const struct live_task *task);
 /* Counts what is with the store; at zero a stop may complete. */
 void queue_count_outstanding(struct queue *queue, int change);

@@ -11,6 +11,7 @@ struct schedule_user {
 	TAILQ_ENTRY(schedule_user) of_users; // schedule::users
 	int64_t uid;
 	int64_t n_waiting;
+	int64_t n_held;
 	int64_t n_admitting; // submissions on their way through the store
 	int64_t n_running; // that need a slot
 	int64_t n_entries; // that wait or run
@@ -21,6 +22,7 @@ struct schedule {
 	struct turns turns;
 	TAILQ_HEAD(, schedule_user) users; // who waits, runs or submits
 	int64_t n_waiting;
+	int64_t n_held;
 	int64_t n_admitting;
 	int64_t n_running; // that need a slot
 	int64_t n_entries_running;
@@ -115,8 +117,10 @@ int schedule_admit(struct schedule *schedule, int64_t uid)
 		return -ENOMEM;
 	user->n_admitting++;
 	schedule->n_admitting++;
-	if (schedule->n_waiting + schedule->n_admitting > schedule->limits.max_pending ||
-	    user->n_waiting + user->n_admitting > schedule->limits.max_pending_per_user)
+	if (schedule->n_waiting + schedule->n_held + schedule->n_admitting >
+		    schedule->limits.max_pending ||
+	    user->n_waiting + user->n_held + user->n_admitting >
+		    schedule->limits.max_pending_per_user)
 		return -EAGAIN;
 	return 0;
 }
@@ -161,10 +165,25 @@ static void stop_waiting(struct schedule *schedule, struct schedule_entry *entry
 	schedule->n_waiting--;
 }
 
+/* From where it is to nowhere, but still an entry of its user. */
+static void vacate(struct schedule *schedule, struct schedule_entry *entry)
+{
+	stop_waiting(schedule, entry);
+	if (entry->running)
+		count_running(schedule, entry->user, entry->turn.priority, -1);
+	if (entry->held) {
+		schedule->n_held--;
+		entry->user->n_held--;
+	}
+	entry->running = entry->held = false;
+}
+
 static int join(struct schedule *schedule, struct schedule_entry *entry)
 {
-	if (entry->user)
+	if (entry->user) {
+		vacate(schedule, entry);
 		return 0;
+	}
 	entry->user = get_user(schedule, entry->uid);
 	if (!entry->user)
 		return -ENOMEM;
@@ -172,31 +191,63 @@ static int join(struct schedule *schedule, struct schedule_entry *entry)
 	return 0;
 }
 
+static void start_waiting(struct schedule *schedule, struct schedule_entry *entry)
+{
+	turns_wait(&schedule->turns, &entry->user->turn, &entry->turn);
+	entry->user->n_waiting++;
+	schedule->n_waiting++;
+}
+
 int schedule_wait(struct schedule *schedule, struct schedule_entry *entry)
+{
+	int r = join(schedule, entry);
+
+	if (r == 0)
+		start_waiting(schedule, entry);
+	return r;
+}
+
+int schedule_hold(struct schedule *schedule, struct schedule_entry *entry)
 {
 	int r = join(schedule, entry);
 
 	if (r < 0)
 		return r;
-	turns_wait(&schedule->turns, &entry->user->turn, &entry->turn);
-	entry->user->n_waiting++;
-	schedule->n_waiting++;
+	entry->held = true;
+	entry->user->n_held++;
+	schedule->n_held++;
 	return 0;
 }
 
 int schedule_run(struct schedule *schedule, struct schedule_entry *entry)
 {
-	int r = join(schedule, entry);
+	int r;
 
-	if (r < 0)
-		return r;
 	/* Without a slot it costs its user no turn. */
 	if (entry->turn.user && entry->turn.priority != PRIORITY_INTERACTIVE)
 		turns_serve(&schedule->turns, &entry->turn, TURNS_ALL);
-	stop_waiting(schedule, entry);
+	r = join(schedule, entry);
+	if (r < 0)
+		return r;
 	entry->running = true;
 	count_running(schedule, entry->user, entry->turn.priority, 1);
 	return 0;
+}
+
+void schedule_set_priority(struct schedule *schedule, struct schedule_entry *entry,
+			   enum task_priority priority)
+{
+	bool waits = entry->turn.user != NULL;
+
+	if (waits)
+		stop_waiting(schedule, entry);
+	if (entry->running)
+		count_running(schedule, entry->user, entry->turn.priority, -1);
+	entry->turn.priority = priority;
+	if (entry->running)
+		count_running(schedule, entry->user, entry->turn.priority, 1);
+	if (waits)
+		start_waiting(schedule, entry);
 }
 
 void schedule_leave(struct schedule *schedule, struct schedule_entry *entry)
@@ -205,10 +256,7 @@ void schedule_leave(struct schedule *schedule, struct schedule_entry *entry)
 
 	if (!user)
 		return;
-	stop_waiting(schedule, entry);
-	if (entry->running)
-		count_running(schedule, user, entry->turn.priority, -1);
-	entry->running = false;
+	vacate(schedule, entry);
 	entry->user = NULL;
 	user->n_entries--;
 	put_user(schedule, user);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which waiting task gets a free slot: tasks take turns as daemon/turns.h says, within a priority
- * the older one first. Interactive tasks need no slot.
+ * the older one first. Interactive tasks need no slot. A task that is held counts among those that
+ * wait, but has no turn.
  */
 #pragma once
 
@@ -21,6 +22,7 @@ struct schedule_entry {
 	int64_t uid;
 	struct schedule_user *user; // schedule's own; NULL: neither waits nor runs
 	bool running;
+	bool held;
 };
 
 struct schedule;
@@ -39,10 +41,15 @@ void schedule_admitted(struct schedule *schedule, int64_t uid);
 void schedule_reserve(struct schedule *schedule, int64_t uid, enum task_priority priority);
 void schedule_unreserve(struct schedule *schedule, int64_t uid, enum task_priority priority);
 
-/* Joins those who wait, behind what is older. */
+/* Joins those who wait, behind what is older, from wherever it was. */
 int schedule_wait(struct schedule *schedule, struct schedule_entry *entry);
+/* The same without a turn. */
+int schedule_hold(struct schedule *schedule, struct schedule_entry *entry);
 /* Takes a slot, whether it waited or not. */
 int schedule_run(struct schedule *schedule, struct schedule_entry *entry);
+/* Wherever it is, it stays there. */
+void schedule_set_priority(struct schedule *schedule, struct schedule_entry *entry,
+			   enum task_priority priority);
 /* Leaves: it neither waits nor runs. */
 void schedule_leave(struct schedule *schedule, struct schedule_entry *entry);
 
@@ -51,5 +58,5 @@ struct schedule_entry *schedule_next(struct schedule *schedule);
 /* Whether a task that does not wait yet could start at once, with nobody before it. */
 bool schedule_has_room(struct schedule *schedule, int64_t uid, enum task_priority priority);
 
-int64_t schedule_n_waiting(const struct schedule *schedule);
+int64_t schedule_n_waiting(const struct schedule *schedule); // held ones left out
 int64_t schedule_n_running(const struct schedule *schedule);

@@ -75,8 +75,9 @@ static void deliver(struct watch *watch, const struct ellu_task_event *event, bo
 /* The hold of the moment, which the store does not know. */
 static void overlay_hold(struct watch *watch, struct ellu_task_event *event)
 {
-	if (watch->task)
-		event->hold = watch->task->hold;
+	if (watch->task && !event->hold &&
+	    !task_status_is_terminal(task_status_from_name(event->status)))
+		event->hold = queue_moment_hold(watch->task);
 }
 
 /* Delivers a page. The watch may be paused (or freed: `page` keeps the memory) on the way. */

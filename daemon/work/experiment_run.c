@@ -22,8 +22,7 @@ static void cancel_calls(struct experiment_run *run)
 			    run->task.task_id);
 }
 
-/* What waits in the backend comes back; what is in flight finishes. */
-static void drain_calls(struct experiment_run *run)
+void run_drain_calls(struct experiment_run *run)
 {
 	if (run->drained)
 		return;
@@ -67,6 +66,9 @@ void run_stop(struct experiment_run *run, bool cancel)
 static void finish(struct experiment_run *run)
 {
 	run->phase = RUN_ENDED;
+	run->end.over_budget = run->over_budget && run->end.status == TASK_PENDING;
+	if (run->end.over_budget)
+		tuning_log_spent(run);
 	run_log_end(&run->log);
 	if (run->end.status == TASK_FAILURE &&
 	    fault_to_error(&run->fault, &run->arena, &run->end.error) < 0)
@@ -147,6 +149,8 @@ void run_check_end(struct experiment_run *run)
 	if (run->phase == RUN_RUNNING && run->n_outstanding == 0) {
 		if (is_all_done(run))
 			aggregate(run);
+		else if (run->over_budget)
+			run_stop(run, false);
 		else if (find_held(run))
 			run_fail(run, &find_held(run)->call.fault);
 	}
@@ -155,57 +159,6 @@ void run_check_end(struct experiment_run *run)
 }
 
 /* ---- Loading ---- */
-
-static int cap_of(const struct ellu_llm_config *config, int flow_connections)
-{
-	int cap = config && config->max_connections ? (int)*config->max_connections
-						    : BACKEND_CONNECTIONS_GROWN;
-
-	return flow_connections > 0 && flow_connections < cap ? flow_connections : cap;
-}
-
-static void set_flow_connections(struct experiment_run *run)
-{
-	const struct ellu_generation_params *params = run->spec->generation_params;
-	const struct ellu_llm_config *config = run->spec->config;
-
-	if (!params || !params->max_connections)
-		return;
-	run->flow_connections = (int)*params->max_connections;
-	if (config && config->max_connections && *config->max_connections < run->flow_connections)
-		run_log_line(&run->log,
-			     "max_connections %d is lowered to %" PRId64 ", the cap of '%s'",
-			     run->flow_connections, *config->max_connections, config->name);
-}
-
-static bool same_text(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
-static bool same_endpoint(const struct ellu_llm_config *a, const struct ellu_llm_config *b)
-{
-	return a && b && same_text(a->provider, b->provider) &&
-	       same_text(a->llm_base_url, b->llm_base_url) &&
-	       same_text(a->llm_model_name, b->llm_model_name) &&
-	       same_text(a->api_key, b->api_key);
-}
-
-static void set_lanes(struct experiment_run *run)
-{
-	const struct ellu_llm_config *config = run->spec->config;
-	const struct ellu_llm_config *judge = run->spec->judge_config;
-	bool shared = same_endpoint(config, judge);
-	int caps[2] = { cap_of(config, run->flow_connections),
-			cap_of(judge, run->flow_connections) };
-	int cap = caps[0] > caps[1] ? caps[0] : caps[1];
-
-	run->lanes[0].cap = shared ? cap : caps[0];
-	run->lanes[1].cap = caps[1];
-	run->generating = &run->lanes[0];
-	run->judging_lane = &run->lanes[shared ? 0 : 1];
-	run->window = 2 * cap + 16;
-}
 
 static int find_needed(struct experiment_run *run, struct fault *fault)
 {
@@ -234,8 +187,8 @@ static int prepare(struct experiment_run *run, struct fault *fault)
 	if (spec->n_measures > 0 && !judge_knows_version(spec->rating_version))
 		return fault_set(fault, ELLU_E_UNSUPPORTED, "rating_version '%s' is not known",
 				 spec->rating_version);
-	set_flow_connections(run);
-	set_lanes(run);
+	tuning_describe(run);
+	tuning_apply(run);
 	if (!spec->response_column) {
 		r = llm_target_new(spec->config, &run->target, fault);
 		if (r < 0)
@@ -352,7 +305,7 @@ void experiment_run_abort(struct experiment_run *run)
 void experiment_run_drain(struct experiment_run *run)
 {
 	run_stop(run, false);
-	drain_calls(run);
+	run_drain_calls(run);
 	run_check_end(run);
 }
 

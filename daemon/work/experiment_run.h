@@ -38,6 +38,7 @@ struct experiment_run *experiment_run_free(struct experiment_run *run);
 void experiment_run_start(struct experiment_run *run);
 void experiment_run_abort(struct experiment_run *run);
 void experiment_run_drain(struct experiment_run *run);
+void experiment_run_tune(struct experiment_run *run, const struct work_tuning *tuning);
 
 const struct work_end *experiment_run_end(const struct experiment_run *run);
 /* NULL until the run is loaded. */

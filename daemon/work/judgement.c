@@ -178,7 +178,7 @@ static void ask_again(struct judgement *judgement)
 	const struct ellu_message *const *messages;
 	size_t n_messages;
 
-	if (run->phase != RUN_RUNNING)
+	if (run->phase != RUN_RUNNING || run->over_budget)
 		return; // it stays missing
 	if (judge_ask_again(call->messages, call->n_messages, call->text ? call->text : "",
 			    run->spec->detailed, memory(judgement), &messages, &n_messages) < 0) {

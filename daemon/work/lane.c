@@ -106,13 +106,13 @@ void attempt_init(struct attempt *attempt, struct experiment_run *run, struct la
 	call->target = target;
 	call->flow = run->task.task_id;
 	call->user = run->task.owner_uid;
-	call->priority = run->task.priority;
-	call->flow_connections = run->flow_connections;
 }
 
 void attempt_submit(struct attempt *attempt)
 {
 	attempt->call.answered_before = attempt->lane->answered;
+	attempt->call.priority = attempt->run->task.tuning.priority;
+	attempt->call.flow_connections = attempt->run->flow_connections;
 	attempt->lane->handed++;
 	attempt->run->n_outstanding++;
 	backend_submit(attempt->run->host.backend, &attempt->call);

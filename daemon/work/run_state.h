@@ -7,6 +7,7 @@
  *	case.c	one case: render, call, record, have it judged
  *	judgement.c	one criterion of a case: ask, read the verdict, record
  *	lane.c	calls and how they came back
+ *	tuning.c	priority, caps and the cost limit, also while it runs
  *
  * Invariants:
  *  1. `n_outstanding` counts the operations and calls whose answer will come; nothing is freed
@@ -149,6 +150,7 @@ struct experiment_run {
 	bool cancelled; // backend_cancel_flow() was called
 	bool drained; // backend_drain_flow() was called
 	bool held_up; // by the provider: none of its calls can go
+	bool over_budget; // nothing is issued any more
 
 	struct run_load load;
 	const struct run_spec *spec; // NULL until loaded
@@ -193,8 +195,20 @@ void run_fail(struct experiment_run *run, const struct fault *fault);
 void run_fail_oom(struct experiment_run *run);
 /* Ends it as PENDING; `cancel`: aborts what is in flight. */
 void run_stop(struct experiment_run *run, bool cancel);
+/* Has what waits in the backend come back; what is in flight finishes. */
+void run_drain_calls(struct experiment_run *run);
 /* Looks whether the run can go on to its next phase. */
 void run_check_end(struct experiment_run *run);
 void run_changed(struct experiment_run *run);
 /* The answer of a store operation came: counts it, and fails the run over an error. */
 bool run_take_answer(struct experiment_run *run, const struct store_request *request);
+
+/* ---- How it runs (tuning.c) ---- */
+
+/* Sets lanes and window by the caps of configs, request and task. */
+void tuning_apply(struct experiment_run *run);
+/* What there is to say in the log about the limits that the run begins with. */
+void tuning_describe(struct experiment_run *run);
+/* Whether the cost limit allows to issue something. Once it does not, it stays so for the run. */
+bool tuning_allows(struct experiment_run *run);
+void tuning_log_spent(struct experiment_run *run);

@@ -134,10 +134,12 @@ static void issue_cases(struct experiment_run *run)
 
 void window_pump(struct experiment_run *run)
 {
-	if (run->phase == RUN_RUNNING) {
+	if (run->phase == RUN_RUNNING && tuning_allows(run)) {
 		issue_judgements(run);
 		issue_cases(run);
 		issue_judgements(run);
+	} else if (run->phase == RUN_RUNNING) {
+		(void)peek_case(run); // whether anything is missing at all
 	}
 	if (run->phase == RUN_RUNNING)
 		ask_pages(run);

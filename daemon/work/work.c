@@ -191,6 +191,19 @@ void work_drain(struct work_run *run)
 	loop_post(run->worker->loop, &run->drain);
 }
 
+int work_tune(struct work_run *run, const struct work_tuning *tuning)
+{
+	struct work_change *change = malloc(sizeof(*change));
+
+	if (!change)
+		return -ENOMEM;
+	change->message.deliver = worker_take_change;
+	change->run = run;
+	change->tuning = *tuning;
+	loop_post(run->worker->loop, &change->message);
+	return 0;
+}
+
 struct loop *work_loop(const struct work *work, unsigned index)
 {
 	return work->workers[index].loop;

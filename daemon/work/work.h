@@ -22,13 +22,20 @@
 struct work;
 struct work_run; // a running task; valid until its `finished`
 
+/* What can be changed of a task while it runs. */
+struct work_tuning {
+	int priority; // 0 interactive, 1 normal, 2 batch
+	int max_connections; // calls in flight; 0: no cap of its own
+	int64_t cost_limit; // nanodollars; -1: none
+};
+
 struct work_task {
 	int64_t task_id;
 	enum task_kind kind;
 	int64_t attempt;
 	int64_t experiment_id; // 0: none
 	int64_t owner_uid;
-	int priority; // 0 interactive, 1 normal, 2 batch
+	struct work_tuning tuning;
 };
 
 /* How a run ended. */
@@ -36,6 +43,7 @@ struct work_end {
 	enum task_status status; // TASK_SUCCESS or TASK_FAILURE; TASK_PENDING: drained or aborted
 	const struct ellu_error *error; // or NULL
 	const struct ellu_task_result *result; // or NULL
+	bool over_budget; // with TASK_PENDING: its cost limit was reached
 };
 
 struct work_events {
@@ -63,6 +71,9 @@ int work_start(struct work *work, const struct work_task *task, struct work_run 
 void work_abort(struct work_run *run);
 /* Stops issuing; what is in flight is awaited and recorded; ends PENDING. */
 void work_drain(struct work_run *run);
+
+/* Changes how it runs from now on. -ENOMEM. */
+int work_tune(struct work_run *run, const struct work_tuning *tuning);
 
 struct loop *work_loop(const struct work *work, unsigned index);
 unsigned work_n_workers(const struct work *work);

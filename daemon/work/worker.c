@@ -119,6 +119,14 @@ static void on_drain(struct message *message)
 	experiment_run_drain(run->run);
 }
 
+void worker_take_change(struct message *message)
+{
+	struct work_change *change = container_of(message, struct work_change, message);
+
+	experiment_run_tune(change->run->run, &change->tuning);
+	free(change);
+}
+
 static void on_release(struct message *message)
 {
 	worker_run_free(container_of(message, struct work_run, release));

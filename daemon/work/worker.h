@@ -5,7 +5,8 @@
  *
  * The messages of a run and their order, which each mailbox keeps:
  *
- *	home to worker: start, then at most once abort and drain, each `progress` back, release
+ *	home to worker: start, then at most once abort and drain, any number of changes, each
+ *	`progress` back, release
  *	worker to home: progress and log lines, then finished
  *
  * Home posts `release` when it has delivered `finished`; the worker then frees everything.
@@ -39,6 +40,12 @@ struct work_line {
 	struct message message;
 	struct work_run *run;
 	char text[];
+};
+
+struct work_change {
+	struct message message;
+	struct work_run *run;
+	struct work_tuning tuning;
 };
 
 /* How home takes what a worker posts. */
@@ -84,3 +91,5 @@ int worker_run_init(struct work_run *run, const struct worker_events *events);
 void worker_run_free(struct work_run *run);
 /* Delivers a snapshot that home has seen; home sets it and posts the message to the worker. */
 void worker_take_snapshot_back(struct message *message);
+/* Delivers a change and frees it. */
+void worker_take_change(struct message *message);

@@ -150,6 +150,70 @@ START_TEST(newcomer_gets_the_next_slot)
 }
 END_TEST
 
+START_TEST(held_ones_have_no_turn)
+{
+	struct schedule_entry held = entry(1, PRIORITY_NORMAL), waits = entry(1, PRIORITY_NORMAL);
+
+	held.turn.age = 1;
+	waits.turn.age = 2;
+	start(2, 2, 1, 1);
+	ck_assert_int_eq(schedule_run(schedule, &held), 0);
+	ck_assert_int_eq(schedule_wait(schedule, &waits), 0);
+	ck_assert_ptr_null(schedule_next(schedule));
+	/* It gives up its slot, and counts among those that wait. */
+	ck_assert_int_eq(schedule_hold(schedule, &held), 0);
+	ck_assert_int_eq(schedule_n_running(schedule), 0);
+	ck_assert_ptr_eq(schedule_next(schedule), &waits);
+	ck_assert_int_eq(schedule_n_waiting(schedule), 1);
+	ck_assert_int_eq(schedule_admit(schedule, 1), -EAGAIN);
+	schedule_admitted(schedule, 1);
+	/* The older one goes first, although it came back later. */
+	ck_assert_int_eq(schedule_wait(schedule, &held), 0);
+	ck_assert_ptr_eq(schedule_next(schedule), &held);
+	schedule_leave(schedule, &held);
+	ck_assert_ptr_eq(schedule_next(schedule), &waits);
+	ck_assert_int_eq(schedule_admit(schedule, 1), 0);
+	schedule_admitted(schedule, 1);
+	schedule_leave(schedule, &waits);
+	ck_assert_ptr_null(schedule_next(schedule));
+	ck_assert_int_eq(schedule_n_waiting(schedule), 0);
+}
+END_TEST
+
+START_TEST(priorities_change)
+{
+	struct schedule_entry entries[3];
+
+	start(10, 10, 1, 1);
+	for (int i = 0; i < 3; i++) {
+		entries[i] = entry(1, PRIORITY_BATCH);
+		entries[i].turn.age = i;
+		ck_assert_int_eq(schedule_wait(schedule, &entries[i]), 0);
+	}
+	schedule_set_priority(schedule, &entries[2], PRIORITY_NORMAL);
+	ck_assert_ptr_eq(schedule_next(schedule), &entries[2]);
+	schedule_set_priority(schedule, &entries[1], PRIORITY_NORMAL);
+	ck_assert_ptr_eq(schedule_next(schedule), &entries[1]);
+	ck_assert_int_eq(schedule_n_waiting(schedule), 3);
+	/* One that runs takes a slot, or gives it up. */
+	ck_assert_int_eq(schedule_run(schedule, &entries[1]), 0);
+	ck_assert_ptr_null(schedule_next(schedule));
+	schedule_set_priority(schedule, &entries[1], PRIORITY_INTERACTIVE);
+	ck_assert_ptr_nonnull(schedule_next(schedule));
+	schedule_set_priority(schedule, &entries[1], PRIORITY_BATCH);
+	ck_assert_ptr_null(schedule_next(schedule));
+	schedule_leave(schedule, &entries[1]);
+	/* A held one keeps its place, and has the new priority when it waits again. */
+	ck_assert_int_eq(schedule_hold(schedule, &entries[2]), 0);
+	schedule_set_priority(schedule, &entries[2], PRIORITY_BATCH);
+	ck_assert_int_eq(schedule_wait(schedule, &entries[2]), 0);
+	ck_assert_ptr_eq(schedule_next(schedule), &entries[0]);
+	schedule_leave(schedule, &entries[0]);
+	ck_assert_ptr_eq(schedule_next(schedule), &entries[2]);
+	schedule_leave(schedule, &entries[2]);
+}
+END_TEST
+
 START_TEST(interactive_needs_no_slot)
 {
 	struct schedule_entry normal = entry(1, PRIORITY_NORMAL);
@@ -293,6 +357,8 @@ int main(void)
 	tcase_add_test(cases, priorities_share_slots);
 	tcase_add_test(cases, interactive_costs_no_turn);
 	tcase_add_test(cases, newcomer_gets_the_next_slot);
+	tcase_add_test(cases, held_ones_have_no_turn);
+	tcase_add_test(cases, priorities_change);
 	tcase_add_test(cases, interactive_needs_no_slot);
 	tcase_add_test(cases, one_user_leaves_slots_to_others);
 	tcase_add_test(cases, newcomer_does_not_pass_who_waits);

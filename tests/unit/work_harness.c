@@ -8,6 +8,7 @@
 struct harness seen;
 struct work_run *harness_run;
 struct loop *harness_home;
+struct work_tuning harness_tuning;
 
 static struct work *work;
 
@@ -54,6 +55,7 @@ static void on_finished(void *userdata, int64_t task_id, const struct work_end *
 	ck_assert(!seen.finished);
 	seen.finished = true;
 	seen.status = end->status;
+	seen.over_budget = end->over_budget;
 	seen.has_error = end->error != NULL;
 	seen.has_result = end->result != NULL;
 	if (end->error) {
@@ -75,7 +77,8 @@ void harness_run_task(void)
 		.progress = on_progress, .held = on_held, .log = on_log, .finished = on_finished
 	};
 	const struct work_task task = {
-		.task_id = 42, .attempt = 1, .experiment_id = 7, .owner_uid = 1000, .priority = 1
+		.task_id = 42, .attempt = 1, .experiment_id = 7, .owner_uid = 1000,
+		.tuning = harness_tuning
 	};
 	int64_t tasks, cases;
 
@@ -105,6 +108,7 @@ void harness_run_task(void)
 void harness_setup(void)
 {
 	memset(&standin, 0, sizeof(standin));
+	harness_tuning = (struct work_tuning){ .priority = 1, .cost_limit = -1 };
 	standin.n_rows = 100;
 	standin.n_epochs = 1;
 	standin.n_measures = 2;

@@ -15,6 +15,7 @@
 struct harness {
 	bool finished;
 	enum task_status status;
+	bool over_budget;
 	char code[64];
 	char message[1024];
 	char field[64];
@@ -32,6 +33,7 @@ struct harness {
 extern struct harness seen;
 extern struct work_run *harness_run; // the task that runs, for `at_moment`
 extern struct loop *harness_home;
+extern struct work_tuning harness_tuning; // it begins with
 
 /* Set up a test by it: 100 cases by 2 criteria, 8 connections. */
 void harness_setup(void);

@@ -188,7 +188,7 @@ static void start_run(int64_t attempt)
 		.attempt = attempt,
 		.experiment_id = experiment_id,
 		.owner_uid = OWNER,
-		.priority = 1,
+		.tuning = { .priority = 1, .cost_limit = -1 },
 	};
 	int64_t stop_at = seen.stop_at;
 	bool abort = seen.abort;

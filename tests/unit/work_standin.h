@@ -61,6 +61,7 @@ struct standin {
 	const char *response_column; // instead of a template
 	int max_connections; // of the config, 0: none
 	int flow_connections; // of generation_params, 0: none
+	int task_connections; // the task's own cap, 0: none; also set when it is tuned
 	bool judge_apart; // another config judges
 	bool detailed;
 	const char *rating_version; // NULL: "1"
@@ -85,6 +86,7 @@ struct standin {
 	int64_t n_records;
 	int64_t n_results;
 	int64_t n_cancelled;
+	int64_t n_tunes;
 	int in_flight;
 	int in_flight_max;
 	int at_risk; // issued and not committed

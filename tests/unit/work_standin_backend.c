@@ -97,9 +97,17 @@ static void on_answer(evutil_socket_t fd, short events, void *userdata)
 	admit();
 }
 
+/* The cap that a call must say; 0: none. */
+static int flow_cap(void)
+{
+	int cap = standin.flow_connections, own = standin.task_connections;
+
+	return own && (!cap || own < cap) ? own : cap;
+}
+
 static void check_call(const struct llm_call *call)
 {
-	if (call->flow != 42 || call->user != 1000 || call->flow_connections != standin.flow_connections)
+	if (call->flow != 42 || call->user != 1000 || call->flow_connections != flow_cap())
 		standin_wrong("a call of another flow");
 	if (call->target->config != &standin_configs[call->plain && standin.judge_apart])
 		standin_wrong("a call of another config");
@@ -136,8 +144,8 @@ static void admit(void)
 {
 	int cap = standin.max_connections ? standin.max_connections : BACKEND_CONNECTIONS_GROWN;
 
-	if (standin.flow_connections && standin.flow_connections < cap)
-		cap = standin.flow_connections;
+	if (flow_cap() && flow_cap() < cap)
+		cap = flow_cap();
 	while (n_waiting > 0 && standin.in_flight < cap) {
 		struct llm_call *call = waiting[0];
 
@@ -224,6 +232,36 @@ int backend_drain_flow(struct backend *backend, int64_t flow)
 	if (flow != 42)
 		standin_wrong("another flow was drained");
 	return post_new(on_drain_flow);
+}
+
+struct tune {
+	struct message message;
+	int flow_connections;
+};
+
+static void on_tune(struct message *message)
+{
+	struct tune *tune = container_of(message, struct tune, message);
+
+	standin.task_connections = tune->flow_connections;
+	standin.n_tunes++;
+	for (size_t i = 0; i < n_waiting; i++)
+		waiting[i]->flow_connections = tune->flow_connections;
+	free(tune);
+	admit();
+}
+
+int backend_tune_flow(struct backend *backend, int64_t flow, int priority, int flow_connections)
+{
+	struct tune *tune = calloc(1, sizeof(*tune));
+
+	(void)backend;
+	if (flow != 42 || priority != 2)
+		standin_wrong("a flow was tuned wrongly");
+	tune->message.deliver = on_tune;
+	tune->flow_connections = flow_connections;
+	loop_post(standin_loop, &tune->message);
+	return 0;
 }
 
 int backend_drain(struct backend *backend)

@@ -161,6 +161,103 @@ START_TEST(stalled_commits_stop_calls)
 }
 END_TEST
 
+/* ---- Tuning ---- */
+
+static int tuned_to;
+
+static void tune_run(void)
+{
+	const struct work_tuning tuning = { .priority = 2, .max_connections = tuned_to, .cost_limit = -1 };
+
+	/* No call has been made that the backend would have to hear of. */
+	if (standin.moment == STANDIN_AT_LOAD)
+		standin.task_connections = tuned_to;
+	ck_assert_int_eq(work_tune(harness_run, &tuning), 0);
+}
+
+/* Every call from then on says so (the stand-in looks), and nothing is lost or asked twice. */
+START_TEST(tuned_at_any_moment)
+{
+	static const int caps[] = { 1, 3, 0, 200 };
+
+	tuned_to = caps[_i % 4];
+	harness_tuning.max_connections = standin.task_connections = 2;
+	standin.at_moment = tune_run;
+	standin.moment = moments[_i / 4].moment;
+	standin.moment_index = moments[_i / 4].index;
+	harness_run_task();
+	harness_assert_all_recorded();
+	ck_assert_int_eq(standin.n_generations, 100);
+	ck_assert_int_eq(standin.n_judgements, 200);
+	ck_assert_int_le(standin.in_flight_max, tuned_to == 1 ? 2 : tuned_to == 3 ? 3 : 8);
+	ck_assert_int_eq(standin.n_tunes, moments[_i / 4].moment != STANDIN_AT_LOAD);
+}
+END_TEST
+
+/* ---- The cost limit ---- */
+
+static bool has_line(const char *words)
+{
+	for (int i = 0; i < seen.n_lines; i++)
+		if (strstr(seen.lines[i], words))
+			return true;
+	return false;
+}
+
+/* A call is 0.000001 dollars. */
+START_TEST(cost_limit_stops)
+{
+	size_t recorded, ratings, complete;
+
+	harness_tuning.cost_limit = 120000;
+	harness_run_task();
+	ck_assert_int_eq(seen.status, TASK_PENDING);
+	ck_assert(seen.over_budget);
+	recorded = harness_count(&ratings, &complete);
+	ck_assert_uint_ge(recorded + ratings, 120);
+	ck_assert_uint_lt(recorded + ratings, 120 + 2 * 8); // what was in flight, or not committed
+	ck_assert_int_eq(standin.n_generations + standin.n_judgements, (int64_t)(recorded + ratings));
+	ck_assert_int_eq(seen.cost, (int64_t)(recorded + ratings) * 1000);
+	ck_assert(has_line("the cost_limit is $0.00012"));
+
+	harness_tuning.cost_limit = -1;
+	harness_run_task();
+	harness_assert_all_recorded();
+	ck_assert_int_eq(standin.n_generations, 100);
+	ck_assert_int_eq(standin.n_judgements, 200);
+}
+END_TEST
+
+/* Reached by the very last call, it holds nothing up. */
+START_TEST(cost_limit_reached_at_the_end)
+{
+	harness_tuning.cost_limit = 300000;
+	harness_run_task();
+	harness_assert_all_recorded();
+	ck_assert(!seen.over_budget);
+	ck_assert_int_eq(seen.n_lines, 1); // that no price is known
+	ck_assert(has_line("cost_limit has no effect"));
+}
+END_TEST
+
+static void raise_limit(void)
+{
+	const struct work_tuning tuning = { .priority = 2, .cost_limit = 1000000 };
+
+	ck_assert_int_eq(work_tune(harness_run, &tuning), 0);
+}
+
+START_TEST(cost_limit_raised_in_time)
+{
+	harness_tuning.cost_limit = 150000;
+	standin.at_moment = raise_limit;
+	standin.moment = STANDIN_AT_RECORD;
+	standin.moment_index = 60;
+	harness_run_task();
+	harness_assert_all_recorded();
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("");
@@ -171,5 +268,9 @@ int main(void)
 	tcase_add_test(tcase, nothing_is_missing);
 	tcase_add_test(tcase, empty_run);
 	tcase_add_test(tcase, stalled_commits_stop_calls);
+	tcase_add_loop_test(tcase, tuned_at_any_moment, 0, (int)(4 * N_MOMENTS));
+	tcase_add_test(tcase, cost_limit_stops);
+	tcase_add_test(tcase, cost_limit_reached_at_the_end);
+	tcase_add_test(tcase, cost_limit_raised_in_time);
 	return harness_main(tcase);
 }
