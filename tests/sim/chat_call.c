@@ -68,6 +68,7 @@ static void on_abandoned(void *data)
 	struct chat_call *call = data;
 
 	call->simulator->counters.closed_early++;
+	call->simulator->counters.last_closed_usec = monotonic_usec();
 	call_end(call);
 }
 

@@ -161,5 +161,7 @@ void counters_print(const struct counters *counters, struct bytes *out)
 	bytes_printf(out, ", \"mean_latency_seconds\": %.9f",
 		     counters->answered > 0 ?
 			     counters->latency_seconds_sum / (double) counters->answered : 0);
+	bytes_printf(out, ", \"last_closed_early_seconds\": %.6f",
+		     (double) counters->last_closed_usec / 1e6);
 	print_by_status(counters, out);
 }

@@ -33,6 +33,7 @@ struct counters {
 	uint64_t by_status[STATUS_MAX];
 	uint64_t by_fault[_FAULT_MAX];
 	double latency_seconds_sum; /* of the answered */
+	int64_t last_closed_usec;   /* when a call was last closed early; CLOCK_MONOTONIC */
 	struct tally by_key, by_body;
 };
 
