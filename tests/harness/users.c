@@ -2,6 +2,7 @@
 #include "tests/harness/users.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -25,6 +26,19 @@ struct daemon *daemon_start_system(void)
 	if (chmod(folder, 0711) < 0 || chmod(folder_of(folder), 0711) < 0)
 		die("chmod %s: %s", folder, strerror(errno));
 	return daemon;
+}
+
+/* The other side is told of whom the process is when it connects. */
+struct wire *connect_as(const struct daemon *daemon, uid_t uid)
+{
+	struct wire *wire;
+
+	if (setgroups(0, NULL) < 0 || setegid(uid) < 0 || seteuid(uid) < 0)
+		die("user %u cannot be become: %s", (unsigned)uid, strerror(errno));
+	wire = daemon_connect(daemon);
+	if (seteuid(0) < 0 || setegid(0) < 0)
+		die("root cannot be become again: %s", strerror(errno));
+	return wire;
 }
 
 void as_other_user(struct daemon *daemon, void (*run)(struct wire *wire, void *userdata),

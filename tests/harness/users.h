@@ -8,6 +8,8 @@
 
 /* A system daemon whose socket everybody reaches. */
 struct daemon *daemon_start_system(void);
+/* A connection of that user's, in this process. */
+struct wire *connect_as(const struct daemon *daemon, uid_t uid);
 /* Runs it as another user; it reports by ending well or not. */
 void as_other_user(struct daemon *daemon, void (*run)(struct wire *wire, void *userdata),
 		   void *userdata);

@@ -2,26 +2,46 @@
 /*
  * For LD_PRELOAD: looking up a name below hang.invalid takes HANG_SECONDS (30) and fails; all
  * other names go the usual way.
+ *
+ * With HANG_RELEASE_FD it also ends when that descriptor becomes readable or its other end is
+ * closed; on HANG_EVENTS_FD a byte tells of each beginning ('(') and end (')').
  */
 #include <dlfcn.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 #define HANG_SECONDS_DEFAULT 30
 
 static const char suffix[] = ".hang.invalid";
 
+static int fd_of(const char *name)
+{
+	const char *text = getenv(name);
+
+	return text ? atoi(text) : -1;
+}
+
+static void tell(char what)
+{
+	int fd = fd_of("HANG_EVENTS_FD");
+
+	/* Nobody listens, or it is noticed there that nothing comes. */
+	if (fd >= 0 && write(fd, &what, 1) != 1)
+		return;
+}
+
 static void hang(void)
 {
 	const char *text = getenv("HANG_SECONDS");
 	double seconds = text ? strtod(text, NULL) : HANG_SECONDS_DEFAULT;
-	struct timespec rest = { .tv_sec = (time_t) seconds };
+	struct pollfd release = { .fd = fd_of("HANG_RELEASE_FD"), .events = POLLIN };
 
-	rest.tv_nsec = (long) ((seconds - (double) rest.tv_sec) * 1e9);
-	while (nanosleep(&rest, &rest) < 0)
-		continue;
+	tell('(');
+	(void) poll(&release, 1, (int) (seconds * 1e3));
+	tell(')');
 }
 
 __attribute__((visibility("default"))) int getaddrinfo(const char *node, const char *service,

