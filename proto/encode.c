@@ -249,3 +249,50 @@ int record_to_text(const struct record_type *type, const void *record, enum reco
 		*ret_size = size;
 	return 0;
 }
+
+/* ---- Size ---- */
+
+static size_t value_bytes(const struct record_field *field, const void *at)
+{
+	if (field->kind == FIELD_STRING || field->kind == FIELD_OBJECT)
+		return strlen(at);
+	return field->kind == FIELD_STRUCT ? record_text_bytes(field->type, at) : 0;
+}
+
+static size_t items_bytes(const struct record_field *field, const void *items, size_t n)
+{
+	const struct ellu_entry *entries = items;
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < n; i++)
+		bytes += field->container == FIELD_MAP ?
+				 strlen(entries[i].key) + strlen(entries[i].value) :
+				 value_bytes(field, ((const void *const *) items)[i]);
+	return bytes;
+}
+
+size_t record_text_bytes(const struct record_type *type, const void *record)
+{
+	size_t size = *(const size_t *) record, bytes = 0;
+
+	for (size_t i = 0; i < type->n_fields; i++) {
+		const struct record_field *field = &type->fields[i];
+		const void *pointer;
+
+		/* Numbers and the like are as long as they are. */
+		if (field_end(field) > size || (field->kind != FIELD_STRING &&
+						field->kind != FIELD_OBJECT &&
+						field->kind != FIELD_STRUCT))
+			continue;
+		pointer = *(const void *const *) field_value(field, record);
+		if (!pointer)
+			continue;
+		if (field->container == FIELD_SINGLE)
+			bytes += value_bytes(field, pointer);
+		else
+			bytes += items_bytes(field, pointer,
+					     *(const size_t *) ((const char *) record +
+								field->count_offset));
+	}
+	return bytes;
+}

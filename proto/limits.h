@@ -33,6 +33,11 @@
 #define ROWS_MAX 1000
 #define ROWS_BYTES_MAX (4u * 1024 * 1024)
 
+/* All texts of a prompt template; of the criteria of a run; of an LLM config. */
+#define TEMPLATE_BYTES_MAX (1024u * 1024)
+#define CRITERIA_BYTES_MAX (512u * 1024)
+#define CONFIG_BYTES_MAX (256u * 1024)
+
 /* A longer text of a model makes its item fail with TooLarge. */
 #define RESPONSE_TEXT_MAX (2u * 1024 * 1024)
 

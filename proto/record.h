@@ -103,6 +103,9 @@ int record_encode(const struct record_type *type, const void *record, enum recor
 int record_to_text(const struct record_type *type, const void *record, enum record_sink sink,
 		   char **ret_text, size_t *ret_size);
 
+/* How long its texts are, those of all records in it included: what its size may grow with. */
+size_t record_text_bytes(const struct record_type *type, const void *record);
+
 /* A JSON value whose text is `text` as it stands. NULL without memory. */
 json_object *json_raw(const char *text);
 /* A JSON number with the shortest text that reads back the same. NULL without memory or when

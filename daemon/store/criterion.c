@@ -2,25 +2,44 @@
 #include "daemon/store/criterion.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/store/identity.h"
 #include "daemon/store/llm_config.h"
 #include "proto/generated/interface.h"
+#include "proto/limits.h"
 
-/* The texts without repetitions. */
+static int compare_texts(const void *a, const void *b)
+{
+	const char *const *const *x = a, *const *const *y = b;
+	int r = strcmp(**x, **y);
+
+	return r != 0 ? r : (*x > *y) - (*x < *y);
+}
+
+/* The texts without repetitions, in the order of their first appearance. */
 static int distinct(struct tx *tx, const char *const *texts, size_t n_texts, struct tx_list *list)
 {
+	const char *const **sorted = tx_array(tx, n_texts, sizeof(*sorted));
+	bool *repeated = tx_array(tx, n_texts, sizeof(*repeated));
+	size_t bytes = 0;
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < n_texts; i++) {
-		size_t j = 0;
-
-		while (j < list->n && strcmp(list->items[j], texts[i]) != 0)
-			j++;
-		if (j == list->n)
-			r = tx_append(tx, list, texts[i]);
+	if (!sorted || !repeated)
+		return -ENOMEM;
+	for (size_t i = 0; i < n_texts; i++) {
+		sorted[i] = &texts[i];
+		bytes += strlen(texts[i]);
 	}
+	if (bytes > CRITERIA_BYTES_MAX)
+		return fault_too_large(tx->fault, CRITERIA_BYTES_MAX, "criteria");
+	qsort(sorted, n_texts, sizeof(*sorted), compare_texts);
+	for (size_t i = 1; i < n_texts; i++)
+		repeated[sorted[i] - texts] = strcmp(*sorted[i], *sorted[i - 1]) == 0;
+	for (size_t i = 0; r >= 0 && i < n_texts; i++)
+		if (!repeated[i])
+			r = tx_append(tx, list, texts[i]);
 	return r;
 }
 

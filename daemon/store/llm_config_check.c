@@ -8,6 +8,7 @@
 #include "daemon/store/secrets.h"
 #include "proto/generated/interface.h"
 #include "proto/json_check.h"
+#include "proto/limits.h"
 
 struct check {
 	const struct ellu_llm_config *config;
@@ -131,6 +132,8 @@ int llm_config_check(const struct ellu_llm_config *config, const char *path,
 	const struct check check = { config, path, references_forbidden, arena, fault };
 	int r;
 
+	if (record_text_bytes(&ellu_llm_config_type, config) > CONFIG_BYTES_MAX)
+		return fault_too_large(fault, CONFIG_BYTES_MAX, path);
 	if (config->temperature && config->reasoning_effort)
 		return invalid(&check, "temperature", "either temperature or reasoning_effort");
 	r = check_endpoint(&check);

@@ -7,6 +7,7 @@
 #include "daemon/store/identity.h"
 #include "daemon/store/resources.h"
 #include "proto/generated/interface.h"
+#include "proto/limits.h"
 #include "proto/template.h"
 
 int prompt_template_load(struct tx *tx, int64_t id, struct ellu_prompt_template **ret_template)
@@ -97,6 +98,8 @@ static int content_of(struct tx *tx, const struct ellu_prompt_template *template
 	copy.n_placeholders = 0;
 	/* No tools and an empty list of them are the same. */
 	copy.tools = copy.n_tools > 0 ? copy.tools : NULL;
+	if (record_text_bytes(&ellu_prompt_template_type, &copy) > TEMPLATE_BYTES_MAX)
+		return fault_too_large(tx->fault, TEMPLATE_BYTES_MAX, "prompt_template.content");
 	r = tx_encode(tx, &ellu_prompt_template_type, &copy, ret_text);
 	if (r < 0)
 		return r;

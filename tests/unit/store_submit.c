@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Submissions: resolving, conflicts, families of names, idempotency, rejections. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "proto/limits.h"
 #include "tests/unit/store_fixture.h"
 #include "tests/unit/suite.h"
 
@@ -279,6 +281,62 @@ START_TEST(what_the_state_shows_wrong)
 }
 END_TEST
 
+/* A template, criteria or config whose texts take so much; the writer never has to carry more. */
+static int submit_large(const char *part, size_t size, struct experiment_submit *op)
+{
+	static const char request[] =
+		"{\"name\": \"Large %zu\", \"prompt_template\": {\"content\": {\"name\": \"T%zu\","
+		" \"messages\": [{\"role\": \"user\", \"content\": \"%s\"}]}},"
+		" \"collection\": {\"content\": {\"name\": \"C\", \"variables\": [{\"n\": 1}]}},"
+		" \"criteria\": [\"A?\", \"%s\"],"
+		" \"llm_config\": {\"content\": {\"name\": \"L%zu\", \"provider\": \"simulated\","
+		"  \"system_message\": \"%s\"}}}";
+	char *text = malloc(size + 1);
+	bool template = strcmp(part, "template") == 0, criteria = strcmp(part, "criteria") == 0;
+	int r;
+
+	memset(text, 'x', size);
+	text[size] = '\0';
+	r = submit_op(&f, op, request, size, size, template ? text : "x", criteria ? text : "B?", size,
+		      template || criteria ? "x" : text);
+	free(text);
+	return r;
+}
+
+START_TEST(what_is_too_large)
+{
+	struct experiment_submit op = { 0 };
+
+	fixture_open(&f);
+	ck_assert_int_eq(submit_large("template", TEMPLATE_BYTES_MAX - 20, &op), 0);
+	ck_assert_int_eq(submit_large("template", TEMPLATE_BYTES_MAX, &op), ELLU_E_TOO_LARGE);
+	ck_assert_int_eq(op.submit.request.fault.number, TEMPLATE_BYTES_MAX);
+	ck_assert_int_eq(submit_large("criteria", CRITERIA_BYTES_MAX - 2, &op), 0);
+	ck_assert_int_eq(submit_large("criteria", CRITERIA_BYTES_MAX - 1, &op), ELLU_E_TOO_LARGE);
+	ck_assert_int_eq(submit_large("config", CONFIG_BYTES_MAX - 100, &op), 0);
+	ck_assert_int_eq(submit_large("config", CONFIG_BYTES_MAX, &op), ELLU_E_TOO_LARGE);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM experiments"), 3);
+	fixture_close(&f);
+}
+END_TEST
+
+/* The same criterion twice is one. */
+START_TEST(repeated_criteria)
+{
+	const struct ellu_task *task;
+
+	fixture_open(&f);
+	task = submit(&f, "{\"name\": \"X\", \"prompt_template\": {\"content\": {\"name\": \"T\","
+			  " \"messages\": [{\"role\": \"user\", \"content\": \"{{n}}\"}]}},"
+			  " \"collection\": {\"content\": {\"name\": \"C\", \"variables\":"
+			  " [{\"n\": 1}]}}, \"criteria\": [\"B?\", \"A?\", \"B?\", \"C?\", \"A?\"]}");
+	ck_assert_str_eq(task->status, "PENDING");
+	ck_assert_int_eq(look_int(&f, "SELECT group_concat(criterion_str, '') = 'B?A?C?' FROM"
+				      " (SELECT criterion_str FROM criteria ORDER BY position)"), 1);
+	fixture_close(&f);
+}
+END_TEST
+
 START_TEST(again_what_is_missing)
 {
 	struct experiment_submit live = { 0 };
@@ -324,6 +382,8 @@ int main(void)
 	return RUN_TESTS(a_new_experiment, started_in_the_same_transaction, the_same_name_is_a_conflict,
 			 what_differs_is_a_conflict, equal_content_is_used, a_family_of_names,
 			 update_brings_what_exists_to_the_content, idempotency,
-			 what_the_request_shows_wrong, what_the_state_shows_wrong, again_what_is_missing,
+			 what_the_request_shows_wrong, what_the_state_shows_wrong, what_is_too_large,
+			 repeated_criteria,
+			 again_what_is_missing,
 			 others_see_nothing);
 }
