@@ -12,8 +12,7 @@
 #include <unistd.h>
 
 #include "tests/harness/suite.h"
-
-#define OTHER_UID 65534
+#include "tests/harness/users.h"
 
 static struct daemon *server;
 static struct sim *sim;
@@ -161,45 +160,17 @@ END_TEST
 
 /* ---- Who may ---- */
 
-static const char *folder_of(const char *path)
+static void be_refused(struct wire *other, void *userdata)
 {
-	return text("%.*s", (int)(strrchr(path, '/') - path), path);
-}
-
-static void become_other(void)
-{
-	if (setgid(OTHER_UID) < 0 || setuid(OTHER_UID) < 0)
-		die("setuid: %s", strerror(errno));
-}
-
-static void must_end_well(pid_t pid)
-{
-	int status;
-
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "what the other user did failed");
+	(void)userdata;
+	wire_refused(other, "org.varlink.service.PermissionDenied", "Drain", "{}");
+	wire_refused(other, "org.varlink.service.PermissionDenied", "Drain", "{'undo':true}");
 }
 
 START_TEST(of_the_system)
 {
-	const char *folder;
-	pid_t pid;
-
-	server = daemon_start(&(struct daemon_options) {
-		.arguments = (const char *[]) { "--system", NULL } });
-	folder = folder_of(daemon_socket(server));
-	ck_assert_int_eq(chmod(folder, 0711), 0);
-	ck_assert_int_eq(chmod(folder_of(folder), 0711), 0);
-	pid = fork();
-	if (pid == 0) {
-		become_other();
-		wire = daemon_connect(server);
-		json_object_put(wire_refused(wire, "org.varlink.service.PermissionDenied", "Drain", "{}"));
-		json_object_put(wire_refused(wire, "org.varlink.service.PermissionDenied", "Drain",
-					     "{'undo':true}"));
-		_exit(EXIT_SUCCESS);
-	}
-	must_end_well(pid);
+	server = daemon_start_system();
+	as_other_user(server, be_refused, NULL);
 	wire = daemon_connect(server);
 	ck_assert(!is_draining());
 	json_object_put(wire_call(wire, "Drain", "{}"));
@@ -208,17 +179,20 @@ START_TEST(of_the_system)
 }
 END_TEST
 
-/* A user's own daemon: that user may, and still sees only what is in the default project. */
+/* A user's own daemon: that user may. */
 START_TEST(of_a_user)
 {
 	const char *folder = dir_new();
+	int status;
 	pid_t pid;
 
 	ck_assert_int_eq(chown(folder, OTHER_UID, OTHER_UID), 0);
-	ck_assert_int_eq(chmod(folder_of(folder), 0777), 0);
+	/* The daemon's other folder lies beside this one. */
+	ck_assert_int_eq(chmod(text("%.*s", (int)(strrchr(folder, '/') - folder), folder), 0777), 0);
 	pid = fork();
 	if (pid == 0) {
-		become_other();
+		if (setgid(OTHER_UID) < 0 || setuid(OTHER_UID) < 0)
+			die("setuid: %s", strerror(errno));
 		server = daemon_start(&(struct daemon_options) {
 			.state_dir = dir_path(folder, "state") });
 		wire = daemon_connect(server);
@@ -228,7 +202,8 @@ START_TEST(of_a_user)
 		json_object_put(wire_call(wire, "Drain", "{'undo':true}"));
 		_exit(daemon_stop(server));
 	}
-	must_end_well(pid);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "what the other user did failed");
 }
 END_TEST
 

@@ -29,6 +29,7 @@ static void see_nothing(struct wire *wire, void *userdata)
 	wire_refused(wire, "NotFound", "GetTask", "{'id':%lld}", (long long)id);
 	wire_refused(wire, "NotFound", "WatchTask", "{'id':%lld}", (long long)id);
 	wire_refused(wire, "NotFound", "CancelTask", "{'id':%lld}", (long long)id);
+	wire_refused(wire, "NotFound", "RetryTask", "{'id':%lld}", (long long)id);
 	wire_refused(wire, "NotFound", "ListTaskLogs", "{'id':%lld}", (long long)id);
 	for (int by_id = 0; by_id < 2; by_id++) {
 		const char *ref = by_id ? "\"id\":1" : "\"name\":\"Experiment\"";
@@ -63,6 +64,33 @@ static void use_foreign(struct wire *wire, void *userdata)
 	reply = wire_next(wire);
 	must(at_is(reply, "error", "org.elluminate.NotFound"), json_object_to_json_string(reply));
 }
+
+/* What others have logged is not this user's to prune. */
+static void prune(struct wire *wire, void *userdata)
+{
+	json_object *reply = wire_call(wire, "PruneTasks", "{'older_than_seconds':0}");
+
+	(void)userdata;
+	must(at_int(reply, "tasks") == 0 && at_int(reply, "lines") == 0, "nothing is this user's");
+}
+
+START_TEST(each_prunes_his_own)
+{
+	struct sim *sim = sim_start((const char *[]) { "--content_filter_rate=0.5", NULL });
+	struct wire *wire;
+	json_object *task, *lines, *reply;
+
+	server = daemon_start_system();
+	wire = daemon_connect(server);
+	task = experiment_run(wire, &(struct experiment) { .rows = 30, .url = sim_url(sim) });
+	as_other_user(server, prune, NULL);
+	lines = list_all(wire, "ListTaskLogs", "'id':%lld", (long long)at_int(task, "id"));
+	ck_assert_uint_gt(json_object_array_length(lines), 0);
+	reply = wire_call(wire, "PruneTasks", "{'older_than_seconds':0}");
+	ck_assert_int_eq(at_int(reply, "lines"), (int64_t)json_object_array_length(lines));
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
 
 /* References are resolved by the daemon, which may read what the user may not. */
 static void use_references(struct wire *wire, void *userdata)
@@ -124,5 +152,5 @@ int main(void)
 		fputs("a second user is to be had by root only\n", stderr);
 		return EXIT_SKIPPED;
 	}
-	return RUN_SUITE(each_user_has_his_own, private_socket);
+	return RUN_SUITE(each_user_has_his_own, each_prunes_his_own, private_socket);
 }
