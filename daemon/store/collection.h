@@ -30,6 +30,12 @@ int collection_defaults(struct tx *tx, int64_t id, const char **ret_defaults);
 int collection_fill(struct tx *tx, const char *defaults, const char *input_values,
 		    const char **ret_values);
 int collection_has_column(struct tx *tx, int64_t id, const char *name); // 1 or 0
+/* Fills `rejected`, unless it is filled, when that is no column; or when a placeholder of the
+ * text is none. */
+int collection_need_column(struct tx *tx, int64_t id, const char *field, const char *column,
+			   struct fault *rejected);
+int collection_need_placeholders(struct tx *tx, int64_t id, const char *field, const char *text,
+				 struct fault *rejected);
 
 /* Adds the columns of a JSON array of names that do not exist yet. */
 int collection_add_columns(struct tx *tx, struct collection_state *state,

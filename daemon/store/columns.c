@@ -4,6 +4,7 @@
 
 #include "daemon/store/columns.h"
 #include "proto/generated/interface.h"
+#include "proto/template.h"
 
 int collection_has_column(struct tx *tx, int64_t id, const char *name)
 {
@@ -11,6 +12,50 @@ int collection_has_column(struct tx *tx, int64_t id, const char *name)
 
 	return db_int(tx->db, &one, "SELECT 1 FROM collection_columns"
 				    " WHERE collection_id = ?1 AND name = ?2", "is", id, name);
+}
+
+int collection_need_column(struct tx *tx, int64_t id, const char *field, const char *column,
+			   struct fault *rejected)
+{
+	struct collection_state state;
+	int r;
+
+	if (rejected->code)
+		return 0;
+	r = collection_has_column(tx, id, column);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = collection_state(tx, id, &state);
+	if (r < 0)
+		return r;
+	fault_invalid(rejected, field, "only columns of the collection '%s'; '%s' is none of them",
+		      state.name, column);
+	return 0;
+}
+
+struct need {
+	struct tx *tx;
+	int64_t id;
+	const char *field;
+	struct fault *rejected;
+};
+
+static int on_placeholder(void *userdata, const char *name, size_t size)
+{
+	struct need *need = userdata;
+	const char *column = arena_strndup(need->tx->arena, name, size);
+
+	return column ? collection_need_column(need->tx, need->id, need->field, column,
+					       need->rejected) :
+			-ENOMEM;
+}
+
+int collection_need_placeholders(struct tx *tx, int64_t id, const char *field, const char *text,
+				 struct fault *rejected)
+{
+	struct need need = { .tx = tx, .id = id, .field = field, .rejected = rejected };
+
+	return template_scan(text, on_placeholder, &need);
 }
 
 static json_object *default_of(const char *type, const char *value)

@@ -9,6 +9,9 @@
 #include "daemon/store/llm_config.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
+#include "proto/utf8.h"
+
+#define FAMILY_BYTES_MAX 180 // of a name that " criteria #N" goes behind
 
 static int compare_texts(const void *a, const void *b)
 {
@@ -113,6 +116,41 @@ int criterion_set_put(struct tx *tx, const struct place *place, const char *name
 	return notes_add(tx, notes, "criterion set '%s': updated", name);
 }
 
+int criteria_check(struct tx *tx, const char *const *texts, size_t n_texts)
+{
+	for (size_t i = 0; i < n_texts; i++)
+		if (strspn(texts[i], " \t\r\n") == strlen(texts[i]))
+			return fault_invalid(tx->fault, tx_printf(tx, "criteria[%zu]", i), "a question");
+	return 0;
+}
+
+int criterion_set_fit(struct tx *tx, const struct place *place, const char *name,
+		      const char *const *texts, size_t n_texts, int64_t *ret_id)
+{
+	int shown = (int)utf8_cut(name, strlen(name), FAMILY_BYTES_MAX);
+	struct tx_list list = { 0 };
+	struct notes notes = { 0 };
+	const char *set;
+	int r;
+
+	r = distinct(tx, texts, n_texts, &list);
+	for (int number = 1; r >= 0; number++) {
+		set = number == 1 ? tx_printf(tx, "%.*s criteria", shown, name) :
+				    tx_printf(tx, "%.*s criteria #%d", shown, name, number);
+		if (!set)
+			return -ENOMEM;
+		r = resource_find(tx, RESOURCE_CRITERION_SET, place->project_id, set, ret_id);
+		if (r == 0)
+			return criterion_set_put(tx, place, set, texts, n_texts, /* update= */ false,
+						 &notes, ret_id);
+		if (r > 0)
+			r = set_equal(tx, *ret_id, &list);
+		if (r > 0)
+			return 0;
+	}
+	return r;
+}
+
 static int read_measures(struct tx *tx, sqlite3_stmt *q, struct tx_list *measures)
 {
 	int r;
@@ -157,6 +195,17 @@ int experiment_measures(struct tx *tx, int64_t experiment_id, struct tx_list *me
 	r = db_query(tx->db, &q, "SELECT m.id, m.criterion_id, m.text FROM experiment_measures e"
 				 " JOIN measures m ON m.id = e.measure_id"
 				 " WHERE e.experiment_id = ?1 ORDER BY e.position", "i", experiment_id);
+	return r < 0 ? r : read_measures(tx, q, measures);
+}
+
+int rating_run_measures(struct tx *tx, int64_t rating_run_id, struct tx_list *measures)
+{
+	QUERY q = NULL;
+	int r;
+
+	r = db_query(tx->db, &q, "SELECT m.id, m.criterion_id, m.text FROM rating_run_measures n"
+				 " JOIN measures m ON m.id = n.measure_id"
+				 " WHERE n.rating_run_id = ?1 ORDER BY n.position", "i", rating_run_id);
 	return r < 0 ? r : read_measures(tx, q, measures);
 }
 

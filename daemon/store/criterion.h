@@ -12,11 +12,19 @@ int criterion_set_put(struct tx *tx, const struct place *place, const char *name
 		      const char *const *texts, size_t n_texts, bool update, struct notes *notes,
 		      int64_t *ret_id);
 
+/* Inline criteria of a request: none may be blank. */
+int criteria_check(struct tx *tx, const char *const *texts, size_t n_texts);
+/* The first set of NAME criteria, NAME criteria #2, ... that is equal, or a new one. */
+int criterion_set_fit(struct tx *tx, const struct place *place, const char *name,
+		      const char *const *texts, size_t n_texts, int64_t *ret_id);
+
 /* Measures of the set's present criteria, made where they are missing; struct run_measure. */
 int criterion_set_measures(struct tx *tx, int64_t set_id, struct tx_list *measures);
 
 /* The measures that an experiment is pinned to, in order; struct run_measure. */
 int experiment_measures(struct tx *tx, int64_t experiment_id, struct tx_list *measures);
+/* The same of a rating run. */
+int rating_run_measures(struct tx *tx, int64_t rating_run_id, struct tx_list *measures);
 
 /* The judge of that config, mode and version; made when it is missing. */
 int judge_put(struct tx *tx, const struct place *place, const struct ellu_llm_config *config,

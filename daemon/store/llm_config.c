@@ -99,6 +99,16 @@ int llm_config_insert(struct tx *tx, const struct place *place,
 		      "iii", place->project_id, *ret_id, tx->now);
 }
 
+int llm_config_take(struct tx *tx, const struct scope *scope, const struct place *place,
+		    const struct ellu_llm_config_in *in, const char *part, bool update,
+		    struct notes *notes, int64_t *ret_id)
+{
+	if (in->ref)
+		return resource_resolve(tx, RESOURCE_LLM_CONFIG, scope, in->ref, ret_id);
+	return llm_config_put(tx, place, in->content, tx_printf(tx, "%s.content", part), update,
+			      notes, ret_id);
+}
+
 int llm_config_load(struct tx *tx, int64_t id, struct ellu_llm_config **ret_config,
 		    const char **ret_secret)
 {

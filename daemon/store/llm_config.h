@@ -18,6 +18,11 @@ int llm_config_insert(struct tx *tx, const struct place *place,
 int llm_config_put(struct tx *tx, const struct place *place, const struct ellu_llm_config *config,
 		   const char *path, bool update, struct notes *notes, int64_t *ret_id);
 
+/* What a request's `part` names or holds. */
+int llm_config_take(struct tx *tx, const struct scope *scope, const struct place *place,
+		    const struct ellu_llm_config_in *in, const char *part, bool update,
+		    struct notes *notes, int64_t *ret_id);
+
 /* Without its key. *ret_secret (may be NULL) is the name of its file, or NULL. NotFound. */
 int llm_config_load(struct tx *tx, int64_t id, struct ellu_llm_config **ret_config,
 		    const char **ret_secret);

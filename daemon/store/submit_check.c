@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "daemon/store/criterion.h"
 #include "daemon/store/submit.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
@@ -19,9 +20,8 @@ static int check_criteria(struct submission *s)
 
 	if (a->criteria && a->criterion_set)
 		return invalid(s, "criteria", "either criteria or criterion_set");
-	for (size_t i = 0; i < a->n_criteria; i++)
-		if (strspn(a->criteria[i], " \t\r\n") == strlen(a->criteria[i]))
-			return invalid(s, tx_printf(s->tx, "criteria[%zu]", i), "a question");
+	if (criteria_check(s->tx, a->criteria, a->n_criteria) < 0)
+		return s->tx->fault->code;
 	if (a->criteria &&
 	    utf8_length(a->name, strlen(a->name)) > NAME_MAX_CHARS - SUFFIX_CHARS_MAX)
 		return invalid(s, "name", "at most 191 characters when criteria are given, whose set is "

@@ -2,74 +2,56 @@
 #include <errno.h>
 
 #include "daemon/store/criterion.h"
-#include "daemon/store/llm_config.h"
+#include "daemon/store/experiment_identity.h"
 #include "daemon/store/submit.h"
 #include "proto/generated/interface.h"
 
-static int pin_config(struct submission *s, char ret_identity[static IDENTITY_SIZE])
+static int pin_config(struct submission *s)
 {
 	struct ellu_llm_config snapshot;
 
-	ret_identity[0] = '\0';
 	if (!s->config)
 		return 0;
 	snapshot = *s->config;
 	snapshot.api_key = NULL;
-	if (tx_encode(s->tx, &ellu_llm_config_type, &snapshot, &s->config_snapshot) < 0)
-		return -ENOMEM;
-	return llm_config_identity(s->tx, s->config, ret_identity);
+	return tx_encode(s->tx, &ellu_llm_config_type, &snapshot, &s->config_snapshot);
 }
 
-static int pin_identity(struct submission *s, const char *config)
+static int pin_identity(struct submission *s)
 {
 	const struct ellu_run_experiment_request *a = s->arguments;
-	struct ellu_generation_params params;
-	struct identity identity;
-	const char *text = NULL;
-	int r = 0;
+	const struct experiment_parts parts = {
+		.template_id = s->template_id,
+		.collection_id = s->collection.id,
+		.first_sequence = s->collection.first_sequence,
+		.last_sequence = s->collection.last_sequence,
+		.row_limit = a->row_limit ? *a->row_limit : 0,
+		.measures = &s->measures,
+		.judge_id = s->judge_id,
+		.config = s->config,
+		.rating_mode = a->rating_mode,
+		.rating_version = a->rating_version,
+		.n_epochs = *a->n_epochs,
+		.response_column = a->response_column,
+		.generation_params = a->generation_params,
+	};
 
-	if (a->generation_params) {
-		/* How many calls at once does not change what they answer. */
-		params = *a->generation_params;
-		params.max_connections = NULL;
-		r = tx_encode(s->tx, &ellu_generation_params_type, &params, &text);
-	}
-	if (r < 0)
-		return r;
-	identity_init(&identity);
-	identity_int(&identity, s->template_id);
-	identity_int(&identity, s->collection.id);
-	identity_int(&identity, s->collection.first_sequence);
-	identity_int(&identity, s->collection.last_sequence);
-	identity_int(&identity, a->row_limit ? *a->row_limit : 0);
-	identity_int(&identity, (int64_t)s->measures.n);
-	for (size_t i = 0; i < s->measures.n; i++)
-		identity_int(&identity, ((const struct run_measure *)s->measures.items[i])->id);
-	identity_int(&identity, s->judge_id);
-	identity_text(&identity, config);
-	identity_text(&identity, a->rating_mode);
-	identity_text(&identity, a->rating_version);
-	identity_int(&identity, *a->n_epochs);
-	identity_text(&identity, a->response_column);
-	r = identity_json(&identity, text);
-	identity_done(&identity, s->identity);
-	return r;
+	return experiment_parts_identity(s->tx, &parts, s->identity);
 }
 
 int submit_pin(struct submission *s)
 {
 	const struct ellu_run_experiment_request *a = s->arguments;
-	char config[IDENTITY_SIZE];
 	int r;
 
-	r = pin_config(s, config);
+	r = pin_config(s);
 	if (r >= 0)
 		r = tx_encode(s->tx, &ellu_generation_params_type, a->generation_params,
 			      &s->generation_params);
 	if (r >= 0 && s->judge_config)
 		r = judge_put(s->tx, &s->place, s->judge_config, a->rating_mode, a->rating_version,
 			      &s->judge_id);
-	return r < 0 ? r : pin_identity(s, config);
+	return r < 0 ? r : pin_identity(s);
 }
 
 static int insert_row(struct submission *s, const char *name, const char *family,

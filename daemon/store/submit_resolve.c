@@ -8,7 +8,6 @@
 #include "daemon/store/prompt_template.h"
 #include "daemon/store/submit.h"
 #include "daemon/store/task_submit.h"
-#include "proto/template.h"
 
 static int resolve_template(struct submission *s)
 {
@@ -54,10 +53,7 @@ static int resolve_criteria(struct submission *s)
 static int resolve_config(struct submission *s, const struct ellu_llm_config_in *in,
 			  const char *part, int64_t *ret_id)
 {
-	if (in->ref)
-		return resource_resolve(s->tx, RESOURCE_LLM_CONFIG, &s->scope, in->ref, ret_id);
-	return llm_config_put(s->tx, &s->place, in->content, tx_printf(s->tx, "%s.content", part),
-			      s->update, &s->notes, ret_id);
+	return llm_config_take(s->tx, &s->scope, &s->place, in, part, s->update, &s->notes, ret_id);
 }
 
 static int resolve_configs(struct submission *s)
@@ -109,54 +105,25 @@ int submit_resolve(struct submission *s)
 
 /* ---- What the state shows wrong ---- */
 
-static int check_column(struct submission *s, const char *field, const char *name, size_t size)
-{
-	const char *column = arena_strndup(s->tx->arena, name, size);
-	int r;
-
-	if (!column)
-		return -ENOMEM;
-	r = collection_has_column(s->tx, s->collection.id, column);
-	if (r != 0 || s->rejected.code)
-		return r < 0 ? r : 0;
-	fault_invalid(&s->rejected, field, "only columns of the collection '%s'; '%s' is none of them",
-		      s->collection.name, column);
-	return 0;
-}
-
-struct placeholder_check {
-	struct submission *s;
-	const char *field;
-};
-
-static int on_placeholder(void *userdata, const char *name, size_t size)
-{
-	struct placeholder_check *check = userdata;
-
-	return check_column(check->s, check->field, name, size);
-}
-
 static int check_columns(struct submission *s)
 {
 	const char *column = s->arguments->response_column;
+	int64_t id = s->collection.id;
 	int r = 0;
 
 	for (size_t i = 0; s->template && r >= 0 && i < s->template->n_placeholders; i++)
-		r = check_column(s, "prompt_template", s->template->placeholders[i],
-				 strlen(s->template->placeholders[i]));
+		r = collection_need_column(s->tx, id, "prompt_template", s->template->placeholders[i],
+					   &s->rejected);
 	for (size_t i = 0; r >= 0 && i < s->measures.n; i++) {
 		const struct run_measure *measure = s->measures.items[i];
-		struct placeholder_check check = {
-			.s = s,
-			.field = s->arguments->criteria ? tx_printf(s->tx, "criteria[%zu]", i) :
-							  "criterion_set",
-		};
+		const char *field = s->arguments->criteria ? tx_printf(s->tx, "criteria[%zu]", i) :
+							     "criterion_set";
 
-		if (check.field)
-			r = template_scan(measure->text, on_placeholder, &check);
+		r = !field ? -ENOMEM :
+			     collection_need_placeholders(s->tx, id, field, measure->text, &s->rejected);
 	}
 	if (r >= 0 && column)
-		r = check_column(s, "response_column", column, strlen(column));
+		r = collection_need_column(s->tx, id, "response_column", column, &s->rejected);
 	return r;
 }
 

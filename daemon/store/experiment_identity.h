@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* What an experiment is pinned to, as one value: equal for what would bring the same. */
+#pragma once
+
+#include "daemon/store/identity.h"
+#include "daemon/store/tx.h"
+#include "elluminate-types.h"
+
+struct experiment_parts {
+	int64_t template_id; // 0: none, here and below
+	int64_t collection_id;
+	int64_t first_sequence;
+	int64_t last_sequence;
+	int64_t row_limit;
+	const struct tx_list *measures; // struct run_measure
+	int64_t judge_id;
+	const struct ellu_llm_config *config; // or NULL
+	const char *rating_mode;
+	const char *rating_version;
+	int64_t n_epochs;
+	const char *response_column; // or NULL
+	const struct ellu_generation_params *generation_params; // or NULL
+};
+int experiment_parts_identity(struct tx *tx, const struct experiment_parts *parts,
+			      char ret_identity[static IDENTITY_SIZE]);
+
+/* Of what is stored. */
+int experiment_identify(struct tx *tx, int64_t id, char ret_identity[static IDENTITY_SIZE]);
