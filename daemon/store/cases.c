@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "daemon/store/asked.h"
 #include "daemon/store/rows.h"
 #include "daemon/store/runs.h"
 #include "daemon/store/tx.h"
@@ -63,19 +64,26 @@ static int load_decided(struct scan *scan, int64_t response_id, struct run_case 
 		return -ENOMEM;
 	item->decided_measures = decided;
 	r = db_query(tx->db, &q, "SELECT measure_id FROM ratings WHERE response_id = ?1 AND judge_id = ?2"
+				 " AND (error IS NULL OR round >= ?4)"
 				 " AND measure_id IN (SELECT measure_id FROM experiment_measures"
 				 "  WHERE experiment_id = ?3)",
-		     "iii", response_id, scan->op->judge_id, scan->op->experiment_id);
+		     "iiii", response_id, scan->op->judge_id, scan->op->experiment_id,
+		     scan->op->round);
 	while (r >= 0 && item->n_decided < scan->op->n_measures && (r = db_next(tx->db, q)) > 0)
 		decided[item->n_decided++] = column_int(q, 0);
 	return r;
 }
 
-/* (row, values, response, failed, text): one pair; kept when it misses something. */
+/* (row, values, response, failed, text): one pair; kept when it misses something. A response
+ * that is missing again comes as none. */
 static int look_at(struct scan *scan, sqlite3_stmt *q)
 {
 	struct tx *tx = scan->tx;
-	struct run_case item = { .row_id = column_int(q, 0), .epoch = scan->at.epoch };
+	struct run_case item = {
+		.experiment_id = scan->op->experiment_id,
+		.row_id = column_int(q, 0),
+		.epoch = scan->at.epoch,
+	};
 	int r;
 
 	scan->at.row_id = item.row_id;
@@ -105,11 +113,14 @@ static int scan_batch(struct scan *scan, int64_t batch_id)
 	QUERY q = NULL;
 	int r;
 
-	r = db_query(db, &q, "SELECT v.id, v.input_values, r.id, r.error IS NOT NULL, r.response_text"
+	r = db_query(db, &q, "SELECT v.id, v.input_values, r.id, r.error IS NOT NULL,"
+			     " coalesce(r.response_text, r.tool_calls)"
 			     " FROM template_variables v LEFT JOIN responses r"
 			     " ON r.template_variables_id = v.id AND r.experiment_id = ?3 AND r.epoch = ?4"
+			     " AND (r.error IS NULL OR r.round >= ?5)"
 			     " WHERE v.batch_id = ?1 AND v.id > ?2 ORDER BY v.id",
-		     "iiii", batch_id, scan->at.row_id, scan->op->experiment_id, scan->at.epoch);
+		     "iiiii", batch_id, scan->at.row_id, scan->op->experiment_id, scan->at.epoch,
+		     scan->op->round);
 	while (r >= 0) {
 		if (scan->left == 0 || scan->bytes >= PAGE_BYTES_MAX ||
 		    scan->at.row_number == scan->total_cases)
@@ -159,6 +170,8 @@ static int cases_page_run(struct tx *tx, struct store_request *request)
 	struct scan scan = { .tx = tx, .op = op, .at = op->cursor };
 	int r;
 
+	if (op->rating_run_id)
+		return asked_cases(tx, op);
 	scan.left = op->scan < 1 ? 1 : op->scan > PAGE_MAX ? PAGE_MAX : op->scan;
 	scan.cases = tx_array(tx, scan.left, sizeof(*scan.cases));
 	if (!scan.cases)

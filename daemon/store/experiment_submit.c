@@ -22,7 +22,12 @@ struct member {
 	const char *identity;
 	int64_t task_id;
 	const char *task_status;
+	int64_t live_task_id; // of any kind; 0: none
+	const char *live_status;
 };
+
+#define JOIN_LIVE                                                                              \
+	" LEFT JOIN tasks l ON l.experiment_id = e.id AND l.status IN ('PENDING', 'STARTED')"
 
 static int find_member(struct submission *s, struct member *ret_member)
 {
@@ -32,7 +37,8 @@ static int find_member(struct submission *s, struct member *ret_member)
 
 	*ret_member = (struct member){ 0 };
 	r = db_query(s->tx->db, &q, "SELECT e.id, e.name, e.family, e.family_number, e.identity,"
-				    " t.id, t.status FROM experiments e LEFT JOIN tasks t ON t.id = e.task_id"
+				    " t.id, t.status, l.id, l.status FROM experiments e"
+				    " LEFT JOIN tasks t ON t.id = e.task_id" JOIN_LIVE
 				    " WHERE e.id = coalesce((SELECT id FROM experiments WHERE"
 				    "  project_id = ?1 AND family = ?2 ORDER BY family_number DESC LIMIT 1),"
 				    "  (SELECT id FROM experiments WHERE project_id = ?1 AND name = ?2))",
@@ -48,21 +54,22 @@ static int find_member(struct submission *s, struct member *ret_member)
 	ret_member->identity = tx_text(s->tx, q, 4);
 	ret_member->task_id = column_int_or(q, 5, 0);
 	ret_member->task_status = tx_text(s->tx, q, 6);
+	ret_member->live_task_id = column_int_or(q, 7, 0);
+	ret_member->live_status = tx_text(s->tx, q, 8);
 	return s->tx->oom ? -ENOMEM : 0;
 }
 
 static bool is_live(const struct member *member)
 {
-	return member->task_status &&
-	       !task_status_is_terminal(task_status_from_name(member->task_status));
+	return member->live_task_id != 0;
 }
 
 static int conflict(struct submission *s, const struct member *member)
 {
 	if (is_live(member))
 		return fault_conflict(s->tx->fault, "experiment", member->name, member->id,
-				      "its task %" PRId64 " is %s", member->task_id,
-				      member->task_status);
+				      "its task %" PRId64 " is %s", member->live_task_id,
+				      member->live_status);
 	return fault_conflict(s->tx->fault, "experiment", member->name, member->id,
 			      "an experiment of that name exists");
 }
@@ -218,8 +225,8 @@ static int load_member(struct submission *s, struct member *ret_member, int64_t 
 	r = resource_resolve(s->tx, RESOURCE_EXPERIMENT, &s->op->submit.scope, s->arguments->experiment, &id);
 	if (r >= 0)
 		r = db_query(s->tx->db, &q, "SELECT e.name, e.owner_uid, e.project_id, t.id, t.status,"
-					    " e.llm_config_id, j.llm_config_id FROM experiments e"
-					    " LEFT JOIN tasks t ON t.id = e.task_id"
+					    " e.llm_config_id, j.llm_config_id, l.id, l.status"
+					    " FROM experiments e LEFT JOIN tasks t ON t.id = e.task_id" JOIN_LIVE
 					    " LEFT JOIN judges j ON j.id = e.judge_id WHERE e.id = ?1",
 			     "i", id);
 	if (r >= 0)
@@ -231,6 +238,8 @@ static int load_member(struct submission *s, struct member *ret_member, int64_t 
 		.name = tx_text(s->tx, q, 0),
 		.task_id = column_int_or(q, 3, 0),
 		.task_status = tx_text(s->tx, q, 4),
+		.live_task_id = column_int_or(q, 7, 0),
+		.live_status = tx_text(s->tx, q, 8),
 	};
 	s->place.owner_uid = column_int(q, 1);
 	s->place.project_id = column_int(q, 2);

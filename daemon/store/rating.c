@@ -9,14 +9,7 @@
 #include "daemon/store/resources.h"
 #include "proto/generated/interface.h"
 
-#define RATING_SELECT                                                                           \
-	"SELECT g.id, g.response_id, m.criterion_id, m.text, c.label, g.value, g.reasoning,"       \
-	" g.raw_text, g.error, g.attempts, j.name, g.duration_usec, g.input_tokens,"               \
-	" g.output_tokens, g.cost_nanodollars, g.created_at FROM ratings g"                        \
-	" CROSS JOIN measures m ON m.id = g.measure_id CROSS JOIN criteria c"                      \
-	" ON c.id = m.criterion_id CROSS JOIN judges j ON j.id = g.judge_id"
-
-static int read_rating(struct tx *tx, sqlite3_stmt *q, struct ellu_rating **ret_rating)
+int rating_read(struct tx *tx, sqlite3_stmt *q, struct ellu_rating **ret_rating)
 {
 	struct ellu_criterion *criterion = TX_RECORD(tx, struct ellu_criterion);
 	struct ellu_rating *rating = TX_RECORD(tx, struct ellu_rating);
@@ -46,17 +39,26 @@ static int read_rating(struct tx *tx, sqlite3_stmt *q, struct ellu_rating **ret_
 	return tx_decode(tx, &ellu_error_type, column_peek(q, 8), &rating->error);
 }
 
-int ratings_of_response(struct tx *tx, int64_t response_id, int64_t judge_id,
-			struct tx_list *ratings)
+size_t rating_bytes(sqlite3_stmt *q)
+{
+	return 300 + (size_t)sqlite3_column_bytes(q, 3) + (size_t)sqlite3_column_bytes(q, 6) +
+	       (size_t)sqlite3_column_bytes(q, 7);
+}
+
+int ratings_of_response(struct tx *tx, int64_t experiment_id, int64_t response_id,
+			int64_t judge_id, struct tx_list *ratings)
 {
 	struct ellu_rating *rating;
 	QUERY q = NULL;
 	int r;
 
 	r = db_query(tx->db, &q, RATING_SELECT " WHERE g.response_id = ?1 AND g.judge_id = ?2"
-					       " ORDER BY g.id", "ii", response_id, judge_id);
+					       " AND g.measure_id IN (SELECT measure_id FROM"
+					       "  experiment_measures WHERE experiment_id = ?3)"
+					       " ORDER BY g.id",
+		     "iii", response_id, judge_id, experiment_id);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
-		r = read_rating(tx, q, &rating);
+		r = rating_read(tx, q, &rating);
 		if (r >= 0)
 			r = tx_append(tx, ratings, rating);
 	}
@@ -95,12 +97,11 @@ static int ratings_page(struct tx *tx, const struct experiment_pin *pin, struct 
 			reply->next_cursor = page_cursor(tx, page, id, 0);
 			break;
 		}
-		r = read_rating(tx, q, &rating);
+		r = rating_read(tx, q, &rating);
 		if (r < 0)
 			return r;
 		id = rating->id;
-		page->bytes += 300 + (size_t)sqlite3_column_bytes(q, 3) +
-			       (size_t)sqlite3_column_bytes(q, 6) + (size_t)sqlite3_column_bytes(q, 7);
+		page->bytes += rating_bytes(q);
 		r = tx_append(tx, &items, rating);
 	}
 	reply->items = tx_list_items(tx, &items);
@@ -108,30 +109,41 @@ static int ratings_page(struct tx *tx, const struct experiment_pin *pin, struct 
 	return r;
 }
 
-static int ratings_list_run(struct tx *tx, struct store_request *request)
+static int experiment_page(struct tx *tx, struct ratings_list *op, struct page *page,
+			   struct ellu_list_ratings_reply *reply)
 {
-	struct ratings_list *op = (struct ratings_list *)request;
-	struct ellu_list_ratings_reply *reply = TX_RECORD(tx, struct ellu_list_ratings_reply);
 	struct experiment_pin pin;
-	struct page page;
 	int64_t count = 0;
 	int r;
 
-	if (!reply)
-		return -ENOMEM;
-	if (!op->arguments->experiment)
-		return fault_invalid(tx->fault, "experiment", "an experiment");
 	r = experiment_pin(tx, &op->scope, op->arguments->experiment, &pin);
 	if (r >= 0)
-		r = page_begin(tx, 'g', op->arguments->cursor, op->arguments->limit, &page);
-	if (r >= 0)
-		r = ratings_page(tx, &pin, op, &page, reply);
+		r = ratings_page(tx, &pin, op, page, reply);
 	if (r >= 0 && op->arguments->count && *op->arguments->count) {
 		r = db_int(tx->db, &count, "SELECT count(*) FROM ratings WHERE experiment_id = ?1"
 					   " AND (?2 IS NULL OR response_id = ?2)",
 			   "iI", pin.id, op->arguments->response_id);
 		reply->count = tx_int_value(tx, count);
 	}
+	return r;
+}
+
+static int ratings_list_run(struct tx *tx, struct store_request *request)
+{
+	struct ratings_list *op = (struct ratings_list *)request;
+	struct ellu_list_ratings_reply *reply = TX_RECORD(tx, struct ellu_list_ratings_reply);
+	const struct ellu_list_ratings_request *a = op->arguments;
+	struct page page;
+	int r;
+
+	if (!reply)
+		return -ENOMEM;
+	if (!a->experiment == !a->task_id)
+		return fault_invalid(tx->fault, "experiment", "either experiment or task_id");
+	r = page_begin(tx, a->task_id ? 'k' : 'g', a->cursor, a->limit, &page);
+	if (r >= 0)
+		r = a->task_id ? rating_task_page(tx, op, &page, reply) :
+				 experiment_page(tx, op, &page, reply);
 	op->ret_reply = reply;
 	return r;
 }

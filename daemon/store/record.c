@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Recording answers and verdicts: the hot path. One insert and one update of the epoch's
- * counters, in one transaction; what is there already changes nothing.
+ * Recording answers and verdicts: the hot path. One insert and one update of the run's counters,
+ * in one transaction; what is there already changes nothing, unless it became missing again.
  */
 #include "daemon/clock.h"
 #include "daemon/store/runs.h"
@@ -17,6 +17,19 @@ static int response_there(struct tx *tx, struct response_record *op)
 	return r < 0 ? r : 0;
 }
 
+#define ADD_USAGE(table)                                                                       \
+	" attempts = " table ".attempts + excluded.attempts,"                                  \
+	" duration_usec = excluded.duration_usec,"                                             \
+	" input_tokens = coalesce(" table ".input_tokens + excluded.input_tokens,"             \
+	"  " table ".input_tokens, excluded.input_tokens),"                                    \
+	" output_tokens = coalesce(" table ".output_tokens + excluded.output_tokens,"          \
+	"  " table ".output_tokens, excluded.output_tokens),"                                  \
+	" cost_nanodollars = coalesce(" table ".cost_nanodollars + excluded.cost_nanodollars," \
+	"  " table ".cost_nanodollars, excluded.cost_nanodollars),"                            \
+	" error = excluded.error, round = excluded.round, created_at = excluded.created_at"
+#define WHERE_MISSING(table)                                                                   \
+	" WHERE " table ".error IS NOT NULL AND " table ".round < excluded.round RETURNING id"
+
 static int response_record_run(struct tx *tx, struct store_request *request)
 {
 	struct response_record *op = (struct response_record *)request;
@@ -25,22 +38,25 @@ static int response_record_run(struct tx *tx, struct store_request *request)
 
 	r = tx_encode_fault(tx, op->error, &error);
 	if (r >= 0)
-		r = db_run(tx->db,
+		r = db_int(tx->db, &op->ret_response_id,
 			   "INSERT INTO responses (owner_uid, project_id, experiment_id,"
 			   " template_variables_id, epoch, response_text, tool_calls, finish_reason, error,"
 			   " attempts, duration_usec, input_tokens, output_tokens, reasoning_tokens,"
-			   " cost_nanodollars, replaced, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
-			   " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
-			   " ON CONFLICT (template_variables_id, experiment_id, epoch) DO NOTHING",
-			   "iiiiissssiinnnnii", op->owner_uid, op->project_id, op->experiment_id,
+			   " cost_nanodollars, replaced, round, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
+			   " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
+			   " ON CONFLICT (template_variables_id, experiment_id, epoch) DO UPDATE SET"
+			   " response_text = excluded.response_text, tool_calls = excluded.tool_calls,"
+			   " finish_reason = excluded.finish_reason, replaced = excluded.replaced,"
+			   " reasoning_tokens = excluded.reasoning_tokens,"
+			   ADD_USAGE("responses") WHERE_MISSING("responses"),
+			   "iiiiissssiinnnniii", op->owner_uid, op->project_id, op->experiment_id,
 			   op->row_id, op->epoch, op->text, op->tool_calls, op->finish_reason, error,
 			   op->attempts, op->duration_usec, op->input_tokens, op->output_tokens,
-			   op->reasoning_tokens, op->cost_nanodollars, op->replaced, tx->now);
+			   op->reasoning_tokens, op->cost_nanodollars, op->replaced, op->round, tx->now);
 	if (r < 0)
 		return r;
 	if (r == 0)
 		return response_there(tx, op);
-	op->ret_response_id = db_last_id(tx->db);
 	return db_run(tx->db,
 		      "UPDATE experiment_epochs SET generated = generated + 1, rated = rated + ?3,"
 		      " failed = failed + ?4, input_tokens = input_tokens + coalesce(?5, 0),"
@@ -57,34 +73,55 @@ void store_response_record(struct store *store, struct response_record *op)
 	tx_post(store, &op->request, STORE_RECORD, response_record_run);
 }
 
+#define ADD_RATING                                                                             \
+	" ratings = ratings + 1, rated = rated + ?2, input_tokens = input_tokens + coalesce(?3, 0)," \
+	" output_tokens = output_tokens + coalesce(?4, 0), cost_nanodollars ="                 \
+	" iif(?5 IS NULL, cost_nanodollars, coalesce(cost_nanodollars, 0) + ?5),"              \
+	" recorded_monotonic = ?6"
+
+static int count_rating(struct tx *tx, const struct rating_record *op)
+{
+	int64_t now = clock_monotonic_usec();
+	int r;
+
+	if (!op->rating_run_id)
+		return db_run(tx->db, "UPDATE experiment_epochs SET" ADD_RATING
+				      " WHERE experiment_id = ?1 AND epoch = ?7",
+			      "ibnnnii", op->experiment_id, (int)op->complete, op->input_tokens,
+			      op->output_tokens, op->cost_nanodollars, now, op->epoch);
+	r = db_run(tx->db, "UPDATE rating_runs SET" ADD_RATING " WHERE id = ?1", "ibnnni",
+		   op->rating_run_id, (int)op->complete, op->input_tokens, op->output_tokens,
+		   op->cost_nanodollars, now);
+	if (r < 0)
+		return r;
+	/* By the experiment's own judge: its counters do not know of it. */
+	return db_run(tx->db, "UPDATE experiments SET counters_stale = counters_stale + 1"
+			      " WHERE id = ?1 AND judge_id = ?2",
+		      "ii", op->experiment_id, op->judge_id);
+}
+
 static int rating_record_run(struct tx *tx, struct store_request *request)
 {
 	struct rating_record *op = (struct rating_record *)request;
 	const char *error;
+	int64_t id;
 	int r;
 
 	r = tx_encode_fault(tx, op->error, &error);
 	if (r >= 0)
-		r = db_run(tx->db,
+		r = db_int(tx->db, &id,
 			   "INSERT INTO ratings (owner_uid, project_id, experiment_id, response_id,"
 			   " measure_id, judge_id, value, reasoning, raw_text, error, attempts,"
-			   " duration_usec, input_tokens, output_tokens, cost_nanodollars, created_at)"
-			   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
-			   " ON CONFLICT (response_id, measure_id, judge_id) DO NOTHING",
-			   "iiiiiinsssiinnni", op->owner_uid, op->project_id, op->experiment_id,
+			   " duration_usec, input_tokens, output_tokens, cost_nanodollars, round, created_at)"
+			   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
+			   " ?17) ON CONFLICT (response_id, measure_id, judge_id) DO UPDATE SET"
+			   " value = excluded.value, reasoning = excluded.reasoning,"
+			   " raw_text = excluded.raw_text," ADD_USAGE("ratings") WHERE_MISSING("ratings"),
+			   "iiiiiinsssiinnnii", op->owner_uid, op->project_id, op->experiment_id,
 			   op->response_id, op->measure_id, op->judge_id, (int64_t)op->value,
 			   op->reasoning, op->raw_text, error, op->attempts, op->duration_usec,
-			   op->input_tokens, op->output_tokens, op->cost_nanodollars, tx->now);
-	if (r <= 0)
-		return r;
-	return db_run(tx->db,
-		      "UPDATE experiment_epochs SET ratings = ratings + 1, rated = rated + ?3,"
-		      " input_tokens = input_tokens + coalesce(?4, 0),"
-		      " output_tokens = output_tokens + coalesce(?5, 0), cost_nanodollars ="
-		      " iif(?6 IS NULL, cost_nanodollars, coalesce(cost_nanodollars, 0) + ?6),"
-		      " recorded_monotonic = ?7 WHERE experiment_id = ?1 AND epoch = ?2",
-		      "iibnnni", op->experiment_id, op->epoch, (int)op->complete, op->input_tokens,
-		      op->output_tokens, op->cost_nanodollars, clock_monotonic_usec());
+			   op->input_tokens, op->output_tokens, op->cost_nanodollars, op->round, tx->now);
+	return r <= 0 ? r : count_rating(tx, op);
 }
 
 void store_rating_record(struct store *store, struct rating_record *op)

@@ -9,8 +9,11 @@
  * until its last recording, by the clock that no one sets. */
 #define STRANDED                                                                                 \
 	"UPDATE tasks SET status = 'PENDING', running_usec ="                                         \
-	" running_usec + coalesce((SELECT max(recorded_monotonic) FROM experiment_epochs"             \
-	"  WHERE experiment_id = tasks.experiment_id) - claimed_monotonic, 0)"                        \
+	" running_usec + coalesce(iif(rating_run_id IS NULL,"                                         \
+	"  (SELECT max(recorded_monotonic) FROM experiment_epochs"                                    \
+	"   WHERE experiment_id = tasks.experiment_id),"                                              \
+	"  (SELECT recorded_monotonic FROM rating_runs WHERE id = tasks.rating_run_id))"              \
+	"  - claimed_monotonic, 0)"                                                                   \
 	" WHERE id = ?1"
 
 static int recover_tasks(struct tx *tx)

@@ -49,6 +49,7 @@ static int read_tool_calls(struct tx *tx, const char *text, struct ellu_response
 	" AND ((?4 IS NULL AND ?5 IS NULL) OR EXISTS (SELECT 1 FROM ratings g"                     \
 	"  CROSS JOIN measures m ON m.id = g.measure_id WHERE g.response_id = r.id"                \
 	"  AND g.judge_id = ?6 AND (?4 IS NULL OR m.criterion_id = ?4)"                            \
+	"  AND m.id IN (SELECT measure_id FROM experiment_measures WHERE experiment_id = ?1)"      \
 	"  AND (?5 IS NULL OR (g.value >= 0.5) = ?5)))"
 
 static int read_row(struct tx *tx, sqlite3_stmt *q, const char *defaults,
@@ -91,7 +92,7 @@ static int read_response(struct tx *tx, sqlite3_stmt *q, const struct experiment
 	if (r >= 0)
 		r = tx_decode(tx, &ellu_error_type, column_peek(q, 8), &response->error);
 	if (r >= 0)
-		r = ratings_of_response(tx, response->id, pin->judge_id, &ratings);
+		r = ratings_of_response(tx, pin->id, response->id, pin->judge_id, &ratings);
 	response->ratings = tx_list_items(tx, &ratings);
 	response->n_ratings = ratings.n;
 	*ret_response = response;

@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Aggregates of an experiment: one walk over its responses and their ratings by key, cut into
- * short read transactions, so that neither the log nor another scan waits for a large one. What
- * was counted so far lives in the request's arena; formulas are in statistics.c.
+ * Aggregates of a run: one walk over its responses and their ratings by key, cut into short read
+ * transactions, so that neither the log nor another scan waits for a large one. What was counted
+ * so far lives in the request's arena; formulas are in statistics.c.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/clock.h"
+#include "daemon/store/asked.h"
 #include "daemon/store/criterion.h"
 #include "daemon/store/quantity.h"
 #include "daemon/store/runs.h"
 #include "daemon/store/statistics.h"
 #include "proto/generated/interface.h"
 
-/* Responses and ratings that one transaction looks at: a few milliseconds. */
-#define STEP_ROWS 2000
+struct usage {
+	int64_t input_tokens;
+	int64_t output_tokens;
+	int64_t cost; // -1: unknown
+};
 
 struct tally {
 	const struct run_measure *measure;
@@ -28,14 +32,17 @@ struct tally {
 /* results_compute::state */
 struct results {
 	struct tx *tx; // of the present step
-	int64_t experiment_id;
+	int64_t experiment_id; // 0: of several
+	int64_t rating_run_id; // 0: the experiment's own run
+	struct asked asked;
 	int64_t judge_id;
 	struct ellu_experiment_results *out;
 	struct tally *tallies; // in the measures' order
 	struct tally **by_id;
 	size_t n_tallies;
-	int64_t at; // the last response that was counted
+	int64_t at; // the last place that was counted
 	size_t n_looked; // rows in the present step
+	struct usage generation, rating;
 	int64_t successes; // responses without error that every measure says YES to
 	struct quantity durations, inputs, outputs; // of responses without error
 };
@@ -72,16 +79,21 @@ static const struct ellu_proportion *proportion(struct tx *tx, int64_t yes, int6
 
 /* ---- Before the walk ---- */
 
-static int load_experiment(struct results *results)
+static int load_run(struct results *results)
 {
 	struct tx *tx = results->tx;
 	QUERY q = NULL;
 	int r;
 
-	r = db_query(tx->db, &q, "SELECT e.judge_id, coalesce(json_extract(e.config_snapshot,"
-				 " '$.provider') = 'simulated', 0) OR coalesce(j.kind = 'simulated', 0)"
-				 " FROM experiments e LEFT JOIN judges j ON j.id = e.judge_id"
-				 " WHERE e.id = ?1", "i", results->experiment_id);
+	r = db_query(tx->db, &q,
+		     "SELECT coalesce(n.judge_id, e.judge_id), coalesce(n.experiment_id, e.id, 0),"
+		     " coalesce(json_extract(e.config_snapshot, '$.provider') = 'simulated', 0)"
+		     " OR coalesce(j.kind = 'simulated', 0) FROM (SELECT 1)"
+		     " LEFT JOIN rating_runs n ON n.id = ?2"
+		     " LEFT JOIN experiments e ON e.id = iif(?2, n.experiment_id, ?1)"
+		     " LEFT JOIN judges j ON j.id = coalesce(n.judge_id, e.judge_id)"
+		     " WHERE n.id IS NOT NULL OR e.id IS NOT NULL",
+		     "ii", results->experiment_id, results->rating_run_id);
 	if (r >= 0)
 		r = db_next(tx->db, q);
 	if (r < 0)
@@ -89,8 +101,9 @@ static int load_experiment(struct results *results)
 	if (r == 0)
 		return fault_not_found(tx->fault, "experiment", NULL, results->experiment_id);
 	results->judge_id = column_int_or(q, 0, 0);
-	results->out->simulated = column_int(q, 1) != 0;
-	return 0;
+	results->experiment_id = column_int(q, 1);
+	results->out->simulated = column_int(q, 2) != 0;
+	return asked_load(tx, results->experiment_id, results->rating_run_id, &results->asked);
 }
 
 static int compare_tallies(const void *a, const void *b)
@@ -106,7 +119,9 @@ static int load_measures(struct results *results)
 	struct tx_list measures = { 0 };
 	int r;
 
-	r = experiment_measures(tx, results->experiment_id, &measures);
+	r = results->rating_run_id ?
+		    rating_run_measures(tx, results->rating_run_id, &measures) :
+		    experiment_measures(tx, results->experiment_id, &measures);
 	if (r < 0)
 		return r;
 	results->tallies = tx_array(tx, measures.n, sizeof(*results->tallies));
@@ -131,10 +146,12 @@ static int begin(struct tx *tx, struct results_compute *op, struct results **ret
 		return -ENOMEM;
 	results->tx = tx;
 	results->experiment_id = op->experiment_id;
+	results->rating_run_id = op->rating_run_id;
+	results->generation.cost = results->rating.cost = -1;
 	results->out = TX_RECORD(tx, struct ellu_experiment_results);
 	if (!results->out)
 		return -ENOMEM;
-	r = load_experiment(results);
+	r = load_run(results);
 	*ret_results = results;
 	return r < 0 ? r : load_measures(results);
 }
@@ -152,6 +169,14 @@ static struct tally *find_tally(const struct results *results, int64_t measure_i
 	return found ? *found : NULL;
 }
 
+static void add_usage(struct usage *usage, sqlite3_stmt *q, int input, int output, int cost)
+{
+	usage->input_tokens += column_int(q, input);
+	usage->output_tokens += column_int(q, output);
+	if (!column_null(q, cost))
+		usage->cost = (usage->cost < 0 ? 0 : usage->cost) + column_int(q, cost);
+}
+
 /* The response's ratings by the present judge; those of other measures are not this run's. */
 static int count_ratings(struct results *results, int64_t response_id, size_t *ret_yes)
 {
@@ -159,7 +184,8 @@ static int count_ratings(struct results *results, int64_t response_id, size_t *r
 	QUERY q = NULL;
 	int r;
 
-	r = db_query(tx->db, &q, "SELECT measure_id, value FROM ratings"
+	r = db_query(tx->db, &q, "SELECT measure_id, value, input_tokens, output_tokens,"
+				 " cost_nanodollars FROM ratings"
 				 " WHERE response_id = ?1 AND judge_id = ?2",
 		     "ii", response_id, results->judge_id);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
@@ -169,6 +195,7 @@ static int count_ratings(struct results *results, int64_t response_id, size_t *r
 		results->n_looked++;
 		if (!tally)
 			continue;
+		add_usage(&results->rating, q, 2, 3, 4);
 		tally->ratings++;
 		tally->decided += decided;
 		tally->yes += yes;
@@ -185,69 +212,60 @@ static int add_value(struct results *results, struct quantity *quantity, sqlite3
 	return quantity_add(quantity, results->tx->arena, column_int(q, column));
 }
 
-/* (id, failed, duration, input, output) */
 static int count_response(struct results *results, sqlite3_stmt *q)
 {
-	bool failed = column_int(q, 1) != 0;
+	bool failed = column_int(q, ASKED_FAILED) != 0;
 	size_t yes = 0;
 	int r = 0;
 
-	results->at = column_int(q, 0);
 	results->n_looked++;
 	results->out->responses++;
 	results->out->failed_responses += failed;
+	add_usage(&results->generation, q, ASKED_INPUT_TOKENS, ASKED_OUTPUT_TOKENS, ASKED_COST);
 	if (results->n_tallies > 0)
-		r = count_ratings(results, results->at, &yes);
+		r = count_ratings(results, column_int(q, ASKED_RESPONSE), &yes);
 	if (r < 0 || failed)
 		return r;
 	results->successes += yes == results->n_tallies;
-	r = add_value(results, &results->durations, q, 2);
+	r = add_value(results, &results->durations, q, ASKED_DURATION);
 	if (r >= 0)
-		r = add_value(results, &results->inputs, q, 3);
+		r = add_value(results, &results->inputs, q, ASKED_INPUT_TOKENS);
 	if (r >= 0)
-		r = add_value(results, &results->outputs, q, 4);
+		r = add_value(results, &results->outputs, q, ASKED_OUTPUT_TOKENS);
 	return r;
 }
 
 /* 1: there is more. */
 static int step(struct results *results)
 {
-	struct db *db = results->tx->db;
-	QUERY q = NULL;
+	ASKED_WALK walk = { 0 };
 	int r;
 
 	results->n_looked = 0;
-	r = db_query(db, &q, "SELECT id, error IS NOT NULL, duration_usec, input_tokens, output_tokens"
-			     " FROM responses WHERE experiment_id = ?1 AND id > ?2 ORDER BY id",
-		     "ii", results->experiment_id, results->at);
-	while (r >= 0 && (r = db_next(db, q)) > 0) {
-		if (results->n_looked >= STEP_ROWS)
-			return 1;
-		r = count_response(results, q);
-	}
-	return r;
+	r = asked_walk_begin(results->tx, &results->asked, results->at, ASKED_STEP, &walk);
+	while (r >= 0 && results->n_looked < ASKED_STEP && (r = asked_walk_next(&walk)) > 0)
+		r = count_response(results, walk.q);
+	results->at = walk.place;
+	return r < 0 ? r : !walk.end;
 }
 
 /* ---- After it ---- */
 
-static int sum_usage(struct results *results)
+/* What the ratings took, and with `generation` the responses too. */
+static const int64_t *tell_usage(struct results *results, bool generation, int64_t *ret_input,
+				 int64_t *ret_output)
 {
-	struct ellu_experiment_results *out = results->out;
-	struct tx *tx = results->tx;
-	QUERY q = NULL;
-	int r;
+	struct usage sum = results->rating;
 
-	r = db_query(tx->db, &q, "SELECT sum(input_tokens), sum(output_tokens), sum(cost_nanodollars)"
-				 " FROM experiment_epochs WHERE experiment_id = ?1",
-		     "i", results->experiment_id);
-	if (r >= 0)
-		r = db_next(tx->db, q);
-	if (r < 0)
-		return r;
-	out->total_input_tokens = column_int(q, 0);
-	out->total_output_tokens = column_int(q, 1);
-	out->cost = tx_int(tx, q, 2);
-	return 0;
+	if (generation) {
+		sum.input_tokens += results->generation.input_tokens;
+		sum.output_tokens += results->generation.output_tokens;
+		if (results->generation.cost >= 0)
+			sum.cost = (sum.cost < 0 ? 0 : sum.cost) + results->generation.cost;
+	}
+	*ret_input = sum.input_tokens;
+	*ret_output = sum.output_tokens;
+	return sum.cost < 0 ? NULL : tx_int_value(results->tx, sum.cost);
 }
 
 static const struct ellu_spread *spread(struct tx *tx, struct quantity *quantity, double unit)
@@ -302,15 +320,34 @@ static int tell(struct results *results)
 	struct tx *tx = results->tx;
 	int r;
 
-	r = sum_usage(results);
-	if (r >= 0)
-		r = tell_criteria(results);
+	r = tell_criteria(results);
 	if (r < 0)
 		return r;
+	out->cost = tell_usage(results, true, &out->total_input_tokens, &out->total_output_tokens);
 	out->success_rate = proportion(tx, results->successes, out->responses, out->responses);
 	out->duration_seconds = spread(tx, &results->durations, USEC_PER_SEC);
 	out->input_tokens = spread(tx, &results->inputs, 1);
 	out->output_tokens = spread(tx, &results->outputs, 1);
+	return 0;
+}
+
+static int tell_ratings(struct results *results, const struct ellu_rating_results **ret_ratings)
+{
+	struct ellu_rating_results *ratings = TX_RECORD(results->tx, struct ellu_rating_results);
+	const struct ellu_experiment_results *out = results->out;
+
+	if (!ratings)
+		return -ENOMEM;
+	*ret_ratings = ratings;
+	ratings->responses = out->responses;
+	ratings->ratings = out->ratings;
+	ratings->failed_ratings = out->failed_ratings;
+	ratings->mean_all_ratings = out->mean_all_ratings;
+	ratings->criteria = out->criteria;
+	ratings->n_criteria = out->n_criteria;
+	ratings->simulated = out->simulated;
+	ratings->cost = tell_usage(results, false, &ratings->total_input_tokens,
+				   &ratings->total_output_tokens);
 	return 0;
 }
 
@@ -332,7 +369,8 @@ static int results_compute_run(struct tx *tx, struct store_request *request)
 	if (r != 0)
 		return r;
 	op->ret_results = results->out;
-	return tell(results);
+	r = tell(results);
+	return r < 0 || !results->rating_run_id ? r : tell_ratings(results, &op->ret_ratings);
 }
 
 void store_results_compute(struct store *store, struct results_compute *op)

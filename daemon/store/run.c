@@ -50,7 +50,8 @@ static int load_measures(struct tx *tx, struct run_spec *spec)
 	struct run_measure *measures;
 	int r;
 
-	r = experiment_measures(tx, spec->experiment_id, &list);
+	r = spec->rating_run_id ? rating_run_measures(tx, spec->rating_run_id, &list) :
+				  experiment_measures(tx, spec->experiment_id, &list);
 	if (r < 0)
 		return r;
 	measures = tx_array(tx, list.n, sizeof(*measures));
@@ -119,6 +120,8 @@ static int load_spec(struct tx *tx, sqlite3_stmt *q, struct run_spec *spec)
 	spec->detailed = strcmp(column_peek(q, 8), "detailed") == 0;
 	spec->rating_version = tx_text(tx, q, 9);
 	spec->response_column = tx_text(tx, q, 11);
+	spec->round = column_int(q, 13);
+	spec->uncounted = column_int(q, 14) != 0;
 	if (!column_null(q, 2)) {
 		r = prompt_template_load(tx, column_int(q, 2), &template);
 		if (r < 0)
@@ -133,6 +136,53 @@ static int load_spec(struct tx *tx, sqlite3_stmt *q, struct run_spec *spec)
 	return r < 0 ? r : load_epochs(tx, column_int(q, 10), spec);
 }
 
+static void read_counters(sqlite3_stmt *q, struct run_spec *spec)
+{
+	spec->no_epoch = (struct run_epoch){
+		.total = column_int(q, 10),
+		.generated = column_int(q, 10),
+		.rated = column_int(q, 11),
+		.failed = column_int(q, 12),
+	};
+	spec->total_responses = spec->no_epoch.total;
+	spec->input_tokens = column_int(q, 13);
+	spec->output_tokens = column_int(q, 14);
+	spec->cost_nanodollars = column_int_or(q, 15, -1);
+}
+
+static int load_rating(struct tx *tx, int64_t task_id, struct run_spec *spec)
+{
+	QUERY q = NULL;
+	int r;
+
+	r = db_query(tx->db, &q,
+		     "SELECT n.id, coalesce(n.experiment_id, 0), n.adopt, NOT n.counted, n.round,"
+		     " n.owner_uid, n.project_id, n.judge_id, n.rating_mode = 'detailed',"
+		     " n.rating_version, n.total_responses, n.rated, n.failed, n.input_tokens,"
+		     " n.output_tokens, n.cost_nanodollars, j.snapshot, j.llm_config_id"
+		     " FROM tasks t JOIN rating_runs n ON n.id = t.rating_run_id"
+		     " JOIN judges j ON j.id = n.judge_id WHERE t.id = ?1",
+		     "i", task_id);
+	if (r >= 0)
+		r = db_next(tx->db, q);
+	if (r <= 0)
+		return r < 0 ? r : fault_not_found(tx->fault, "rating task", NULL, task_id);
+	spec->rating_run_id = column_int(q, 0);
+	spec->experiment_id = column_int(q, 1);
+	spec->adopt = column_int(q, 2) != 0;
+	spec->uncounted = column_int(q, 3) != 0;
+	spec->round = column_int(q, 4);
+	spec->owner_uid = column_int(q, 5);
+	spec->project_id = column_int(q, 6);
+	spec->judge_id = column_int(q, 7);
+	spec->detailed = column_int(q, 8) != 0;
+	spec->rating_version = tx_text(tx, q, 9);
+	read_counters(q, spec);
+	r = pinned_config(tx, column_peek(q, 16), column_int(q, 17), "rating_llm_config.api_key_ref",
+			  &spec->judge_config);
+	return r < 0 ? r : load_measures(tx, spec);
+}
+
 static int run_load_run(struct tx *tx, struct store_request *request)
 {
 	struct run_load *op = (struct run_load *)request;
@@ -142,11 +192,15 @@ static int run_load_run(struct tx *tx, struct store_request *request)
 
 	if (!spec)
 		return -ENOMEM;
+	op->ret_spec = spec;
+	if (op->rating_task_id)
+		return load_rating(tx, op->rating_task_id, spec);
 	spec->experiment_id = op->experiment_id;
 	r = db_query(tx->db, &q,
 		     "SELECT e.owner_uid, e.project_id, e.prompt_template_id, e.llm_config_id,"
 		     " e.config_snapshot, e.judge_id, j.llm_config_id, j.snapshot, e.rating_mode,"
-		     " e.rating_version, e.n_epochs, e.response_column, e.generation_params"
+		     " e.rating_version, e.n_epochs, e.response_column, e.generation_params,"
+		     " e.retry_round, e.counters_stale"
 		     " FROM experiments e LEFT JOIN judges j ON j.id = e.judge_id WHERE e.id = ?1",
 		     "i", op->experiment_id);
 	if (r >= 0)
@@ -155,7 +209,6 @@ static int run_load_run(struct tx *tx, struct store_request *request)
 		return r;
 	if (r == 0)
 		return fault_not_found(tx->fault, "experiment", NULL, op->experiment_id);
-	op->ret_spec = spec;
 	return load_spec(tx, q, spec);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Operations of a running experiment: what was pinned, which cases miss something, recording
- * answers and verdicts, aggregating them. What is missing is pinned minus recorded.
+ * Operations of a run, an experiment's or one that only rates: what was pinned, which cases miss
+ * something, recording answers and verdicts, aggregating them. What is missing is pinned minus
+ * recorded, where an error of an earlier round does not count as recorded.
  */
 #pragma once
 
@@ -23,9 +24,14 @@ struct run_epoch {
 	int64_t failed; // responses recorded as failed
 };
 
-/* A pinned run: snapshots, with key, limits and URL of the live configs. */
+/* A pinned run: snapshots, with key, limits and URL of the live configs. One that rates has no
+ * template, no config and no epochs: its cases all have their response. */
 struct run_spec {
-	int64_t experiment_id;
+	int64_t experiment_id; // 0: the responses may be of several
+	int64_t rating_run_id; // 0: the experiment's own run
+	bool adopt; // the experiment takes the verdicts over
+	bool uncounted; // the counters are not what is recorded: store_run_count()
+	int64_t round;
 	int64_t owner_uid;
 	int64_t project_id;
 	const struct ellu_prompt_template *prompt_template; // NULL: responses come from a column
@@ -40,6 +46,7 @@ struct run_spec {
 	size_t n_measures;
 	const struct run_epoch *epochs;
 	size_t n_epochs;
+	struct run_epoch no_epoch; // what a run without epochs counts
 	int64_t total_responses;
 	int64_t input_tokens; // recorded so far, ratings' included
 	int64_t output_tokens;
@@ -49,9 +56,19 @@ struct run_spec {
 struct run_load {
 	struct store_request request;
 	int64_t experiment_id;
+	int64_t rating_task_id; // 0: the experiment's own run
 	const struct run_spec *ret_spec;
 };
 void store_run_load(struct store *store, struct run_load *op);
+
+/* Makes the counters say what is recorded, which then moves them on. Needed where a run begins
+ * with what others recorded, or where errors became missing. */
+struct run_count {
+	struct store_request request;
+	const struct run_spec *spec;
+	struct counting *state; // the store's, while it walks
+};
+void store_run_count(struct store *store, struct run_count *op);
 
 /* Where a scan of the cases is; zeroed: at the start. */
 struct case_cursor {
@@ -63,12 +80,14 @@ struct case_cursor {
 
 /* A (row, epoch) that misses its response, or ratings of it. */
 struct run_case {
+	int64_t experiment_id;
+	const struct ellu_prompt_template *prompt_template; // NULL: the run's
 	int64_t row_id;
 	int64_t row_number; // from 1, in the run's order; for people
 	int64_t epoch;
 	const char *input_values; // JSON object; defaults of columns filled in
 	int64_t response_id; // 0: the response is missing
-	const char *response_text; // of the recorded response
+	const char *response_text; // of the recorded response, or its calls of tools
 	const int64_t *decided_measures; // recorded ratings of the current judge
 	size_t n_decided;
 };
@@ -78,6 +97,8 @@ struct run_case {
 struct cases_page {
 	struct store_request request;
 	int64_t experiment_id;
+	int64_t rating_run_id;
+	int64_t round;
 	int64_t judge_id;
 	size_t n_measures;
 	struct case_cursor cursor;
@@ -90,10 +111,12 @@ struct cases_page {
 void store_cases_page(struct store *store, struct cases_page *op);
 
 /* Records a response, with an answer or a final error. The same (experiment, row, epoch) again
- * changes nothing and answers the id of what is there. */
+ * changes nothing and answers the id of what is there, unless that is an error of an earlier
+ * round: it is overwritten, and attempts and usage add up. */
 struct response_record {
 	struct store_request request;
 	int64_t experiment_id;
+	int64_t round;
 	int64_t owner_uid;
 	int64_t project_id;
 	int64_t row_id;
@@ -114,9 +137,12 @@ struct response_record {
 };
 void store_response_record(struct store *store, struct response_record *op);
 
+/* The same rules for a verdict. */
 struct rating_record {
 	struct store_request request;
-	int64_t experiment_id;
+	int64_t experiment_id; // the response's
+	int64_t rating_run_id; // 0: the experiment's own run
+	int64_t round;
 	int64_t owner_uid;
 	int64_t project_id;
 	int64_t epoch;
@@ -136,11 +162,14 @@ struct rating_record {
 };
 void store_rating_record(struct store *store, struct rating_record *op);
 
-/* Aggregates of an experiment's current judge. */
+/* Aggregates of an experiment by its current judge; of a rating run as if its judge and criteria
+ * were the experiment's, and of its ratings alone. */
 struct results_compute {
 	struct store_request request;
 	int64_t experiment_id;
+	int64_t rating_run_id;
 	struct results *state; // the store's, while it walks
 	const struct ellu_experiment_results *ret_results;
+	const struct ellu_rating_results *ret_ratings; // of a rating run
 };
 void store_results_compute(struct store *store, struct results_compute *op);

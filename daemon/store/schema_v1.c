@@ -197,6 +197,8 @@ static const char runs[] =
 	" identity TEXT NOT NULL," // hash of what is pinned
 	" task_id INTEGER REFERENCES tasks," // the latest
 	" results TEXT,"
+	" retry_round INTEGER NOT NULL DEFAULT 0," // errors of an earlier round are missing
+	" counters_stale INTEGER NOT NULL DEFAULT 0," // changes that the epochs' counters lack
 	" created_at INTEGER NOT NULL,"
 	" updated_at INTEGER NOT NULL,"
 	" UNIQUE (project_id, name),"
@@ -250,6 +252,7 @@ static const char runs[] =
 	" reasoning_tokens INTEGER,"
 	" cost_nanodollars INTEGER,"
 	" replaced INTEGER NOT NULL," // invalid sequences in the text, now U+FFFD
+	" round INTEGER NOT NULL DEFAULT 0," // in which it was recorded last
 	" created_at INTEGER NOT NULL,"
 	" UNIQUE (template_variables_id, experiment_id, epoch)"
 	") STRICT;"
@@ -272,11 +275,55 @@ static const char runs[] =
 	" input_tokens INTEGER,"
 	" output_tokens INTEGER,"
 	" cost_nanodollars INTEGER,"
+	" round INTEGER NOT NULL DEFAULT 0,"
 	" created_at INTEGER NOT NULL,"
 	" UNIQUE (response_id, measure_id, judge_id),"
 	" CHECK (value IS NOT NULL OR error IS NOT NULL)"
 	") STRICT;"
-	"CREATE INDEX ratings_by_experiment ON ratings (experiment_id);";
+	"CREATE INDEX ratings_by_experiment ON ratings (experiment_id);"
+
+	/* Responses to be rated: those listed, or those of an experiment that were there when it was
+	 * asked for and that the filter lets through. A round is the id of the task that began it. */
+	"CREATE TABLE rating_runs ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL REFERENCES projects,"
+	" experiment_id INTEGER REFERENCES experiments,"
+	" adopt INTEGER NOT NULL CHECK (adopt IN (0, 1))," // the experiment takes the verdicts over
+	" response_ids TEXT," // JSON array, in the order asked
+	" epoch INTEGER," // the filter, down to filter_value; NULL: any
+	" filter_measure_id INTEGER REFERENCES measures,"
+	" filter_judge_id INTEGER REFERENCES judges,"
+	" filter_value INTEGER CHECK (filter_value IN (0, 1)),"
+	" last_response_id INTEGER NOT NULL,"
+	" last_rating_id INTEGER NOT NULL,"
+	" criterion_set_id INTEGER REFERENCES criterion_sets,"
+	" judge_id INTEGER NOT NULL REFERENCES judges,"
+	" rating_mode TEXT NOT NULL CHECK (rating_mode IN ('fast', 'detailed')),"
+	" rating_version TEXT NOT NULL,"
+	" round INTEGER NOT NULL DEFAULT 0,"
+	" counted INTEGER NOT NULL DEFAULT 0," // the counters below say what was there at first
+	" total_responses INTEGER NOT NULL DEFAULT 0,"
+	" failed INTEGER NOT NULL DEFAULT 0," // responses without an answer to rate
+	" rated INTEGER NOT NULL DEFAULT 0," // responses, failed ones included
+	" ratings INTEGER NOT NULL DEFAULT 0," // recorded by this run, and so are those below
+	" input_tokens INTEGER NOT NULL DEFAULT 0,"
+	" output_tokens INTEGER NOT NULL DEFAULT 0,"
+	" cost_nanodollars INTEGER," // NULL: no price was known
+	" recorded_monotonic INTEGER," // last recording by the present claim; NULL: none yet
+	" created_at INTEGER NOT NULL,"
+	" CHECK ((experiment_id IS NULL) = (response_ids IS NOT NULL)),"
+	" CHECK (NOT adopt OR experiment_id IS NOT NULL)"
+	") STRICT;"
+
+	"CREATE TABLE rating_run_measures ("
+	" rating_run_id INTEGER NOT NULL REFERENCES rating_runs,"
+	" position INTEGER NOT NULL,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL,"
+	" measure_id INTEGER NOT NULL REFERENCES measures,"
+	" PRIMARY KEY (rating_run_id, position)"
+	") STRICT, WITHOUT ROWID;";
 
 static const char tasks[] =
 	"CREATE TABLE tasks ("
@@ -286,6 +333,7 @@ static const char tasks[] =
 	" kind TEXT NOT NULL CHECK (kind IN ('experiment', 'rating')),"
 	" name TEXT NOT NULL,"
 	" experiment_id INTEGER REFERENCES experiments,"
+	" rating_run_id INTEGER REFERENCES rating_runs,"
 	" status TEXT NOT NULL CHECK (status IN"
 	"  ('PENDING', 'STARTED', 'SUCCESS', 'FAILURE', 'TIMEOUT', 'REVOKED', 'REJECTED')),"
 	" hold TEXT CHECK (hold IN ('user', 'storage', 'budget', 'provider')),"
@@ -311,6 +359,8 @@ static const char tasks[] =
 	" request_hash TEXT,"
 	" CHECK ((finished_at IS NULL) = (status IN ('PENDING', 'STARTED'))),"
 	" CHECK (experiment_id IS NOT NULL OR kind = 'rating' OR status = 'REJECTED'),"
+	" CHECK (rating_run_id IS NULL OR kind = 'rating'),"
+	" CHECK (rating_run_id IS NOT NULL OR kind <> 'rating' OR status = 'REJECTED'),"
 	" UNIQUE (owner_uid, idempotency_key)"
 	") STRICT;"
 	"CREATE INDEX tasks_by_project ON tasks (project_id);"

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/clock.h"
+#include "daemon/store/run_settle.h"
 #include "daemon/store/store_internal.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
@@ -59,15 +60,17 @@ int task_insert(struct tx *tx, const struct task_new *task, int64_t *ret_id)
 		r = db_run(tx->db, "INSERT INTO tasks (owner_uid, project_id, name,"
 				   " experiment_id, status, priority, created_at, finished_at,"
 				   " time_limit_usec, retry_of, sequence, error, idempotency_key,"
-				   " request_hash, kind, max_connections, cost_limit_nanodollars)"
+				   " request_hash, kind, max_connections, cost_limit_nanodollars,"
+				   " rating_run_id)"
 				   " VALUES (?1, ?2, ?3, nullif(?4, 0), ?5, ?6, ?7,"
 				   " iif(?5 = 'REJECTED', ?7, NULL), ?8, nullif(?9, 0), 0, ?10, ?11,"
-				   " ?12, ?13, ?14, ?15)",
-			   "iisissiiissssII", task->place.owner_uid, task->place.project_id, task->name,
+				   " ?12, ?13, ?14, ?15, nullif(?16, 0))",
+			   "iisissiiissssIIi", task->place.owner_uid, task->place.project_id, task->name,
 			   task->experiment_id, status, task->priority, tx->now,
 			   (int64_t)(task->time_limit_seconds * USEC_PER_SEC), task->retry_of, error,
 			   task->idempotency_key, task->idempotency_key ? task->request_hash : NULL,
-			   task_kind_name(task->kind), task->max_connections, task->cost_limit);
+			   task_kind_name(task->kind), task->max_connections, task->cost_limit,
+			   task->rating_run_id);
 	if (r < 0)
 		return r;
 	*ret_id = db_last_id(tx->db);
@@ -77,10 +80,11 @@ int task_insert(struct tx *tx, const struct task_new *task, int64_t *ret_id)
 	return r;
 }
 
-/* What an experiment has recorded, in responses and ratings. */
+/* What its run has recorded, in responses and ratings. */
 #define RECORDED                                                                               \
-	"coalesce((SELECT sum(generated + ratings) FROM experiment_epochs"                     \
-	" WHERE experiment_id = tasks.experiment_id), 0)"
+	"iif(rating_run_id IS NULL, coalesce((SELECT sum(generated + ratings)"                 \
+	"  FROM experiment_epochs WHERE experiment_id = tasks.experiment_id), 0),"             \
+	" (SELECT ratings + counted FROM rating_runs WHERE id = tasks.rating_run_id))"
 
 int task_start(struct tx *tx, int64_t task_id, int64_t *ret_attempt)
 {
@@ -99,6 +103,9 @@ int task_start(struct tx *tx, int64_t task_id, int64_t *ret_attempt)
 	r = db_run(tx->db, "UPDATE experiment_epochs SET recorded_monotonic = NULL"
 			   " WHERE recorded_monotonic IS NOT NULL AND experiment_id ="
 			   "  (SELECT experiment_id FROM tasks WHERE id = ?1)", "i", task_id);
+	if (r >= 0)
+		r = db_run(tx->db, "UPDATE rating_runs SET recorded_monotonic = NULL WHERE id ="
+				   " (SELECT rating_run_id FROM tasks WHERE id = ?1)", "i", task_id);
 	if (r < 0)
 		return r;
 	r = task_event_add(tx, task_id, "STARTED", NULL, NULL);
@@ -193,6 +200,8 @@ static int task_change_run(struct tx *tx, struct store_request *request)
 	if (r > 0) {
 		op->ret_changed = true;
 		r = task_event_add(tx, op->task_id, status, NULL, NULL);
+		if (r >= 0 && op->status == TASK_SUCCESS)
+			r = run_settle(tx, op->task_id);
 		if (r >= 0 && op->result && op->result->results)
 			r = keep_results(tx, op->task_id, op->result);
 	}

@@ -12,6 +12,9 @@
 int task_load(struct tx *tx, int64_t id, const struct ellu_task **ret_task); // NotFound
 /* The counters of an experiment as a task's progress. */
 int task_progress(struct tx *tx, int64_t experiment_id, const struct ellu_progress **ret_progress);
+/* The same of a rating run. */
+int rating_run_progress(struct tx *tx, int64_t rating_run_id,
+			const struct ellu_progress **ret_progress);
 
 /* An entry of the history under the next sequence and number, with the hold that the task's row has
  * by now. `line` NULL: a change, to `status` or (NULL: the row's) of the hold. */
@@ -33,6 +36,7 @@ struct task_new {
 	struct place place;
 	const char *name;
 	int64_t experiment_id; // 0: none
+	int64_t rating_run_id; // 0: none
 	const char *priority;
 	double time_limit_seconds;
 	const int64_t *max_connections; // NULL: the config's

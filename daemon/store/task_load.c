@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <string.h>
 
 #include "daemon/clock.h"
 #include "daemon/store/task.h"
@@ -55,11 +56,41 @@ int task_progress(struct tx *tx, int64_t experiment_id, const struct ellu_progre
 	return 0;
 }
 
+int rating_run_progress(struct tx *tx, int64_t rating_run_id,
+			const struct ellu_progress **ret_progress)
+{
+	struct ellu_progress *progress = TX_RECORD(tx, struct ellu_progress);
+	QUERY q = NULL;
+	int r;
+
+	if (!progress)
+		return -ENOMEM;
+	r = db_query(tx->db, &q, "SELECT total_responses, rated, failed, input_tokens, output_tokens,"
+				 " cost_nanodollars FROM rating_runs WHERE id = ?1",
+		     "i", rating_run_id);
+	if (r >= 0)
+		r = db_next(tx->db, q);
+	if (r < 0)
+		return r;
+	progress->total_responses = progress->responses_generated = column_int(q, 0);
+	progress->responses_rated = column_int(q, 1);
+	progress->failed = column_int(q, 2);
+	progress->input_tokens = column_int(q, 3);
+	progress->output_tokens = column_int(q, 4);
+	progress->cost = tx_int(tx, q, 5);
+	progress->epochs = tx_array(tx, 0, sizeof(*progress->epochs));
+	if (progress->total_responses > 0)
+		progress->percent_complete = 100.0 * (double)progress->responses_rated /
+					     (double)progress->total_responses;
+	*ret_progress = progress;
+	return 0;
+}
+
 #define TASK_QUERY                                                                              \
 	"SELECT t.kind, t.name, t.experiment_id, t.status, t.hold, t.priority, p.name,"         \
 	" t.owner_uid, t.created_at, t.started_at, t.finished_at, t.time_limit_usec,"           \
 	" t.running_usec, t.attempts, t.retry_of, t.sequence, t.error, t.result,"               \
-	" t.max_connections, t.cost_limit_nanodollars"                                          \
+	" t.max_connections, t.cost_limit_nanodollars, t.rating_run_id"                                          \
 	" FROM tasks t JOIN projects p ON p.id = t.project_id WHERE t.id = ?1"
 
 static int fill(struct tx *tx, sqlite3_stmt *q, struct ellu_task *task)
@@ -107,7 +138,9 @@ int task_load(struct tx *tx, int64_t id, const struct ellu_task **ret_task)
 		return fault_not_found(tx->fault, "task", NULL, id);
 	task->id = id;
 	r = fill(tx, q, task);
-	if (r >= 0 && task->experiment_id)
+	if (r >= 0 && !column_null(q, 20))
+		r = rating_run_progress(tx, column_int(q, 20), &task->progress);
+	else if (r >= 0 && task->experiment_id && strcmp(task->kind, "experiment") == 0)
 		r = task_progress(tx, *task->experiment_id, &task->progress);
 	*ret_task = task;
 	return r < 0 ? r : 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Going on after a task that ended without success is a new task of the same experiment, and does
- * what is missing there. It belongs to whom the old one belonged to, whoever asks.
+ * Going on after a task that ended without success is a new task of the same run, an experiment's
+ * or one that rates, and does what is missing there. It belongs to whom the old one belonged to,
+ * whoever asks.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -17,7 +18,8 @@ struct retry {
 	struct place place;
 	int64_t live_task_id; // of the experiment; 0: none
 	const char *live_status;
-	int64_t config_id;
+	int64_t rating_run_id; // 0: the experiment's own run
+	int64_t config_id; // 0: none, here and below
 	int64_t judge_config_id;
 	struct fault rejected; // code 0: not
 };
@@ -31,9 +33,10 @@ static int load(struct retry *retry)
 	r = task_load(tx, retry->op->arguments->id, &retry->old);
 	if (r >= 0)
 		r = db_query(tx->db, &q, "SELECT t.owner_uid, t.project_id, l.id, l.status,"
-					 " e.llm_config_id, j.llm_config_id FROM tasks t"
+					 " iif(n.id IS NULL, e.llm_config_id, NULL), j.llm_config_id, n.id"
+					 " FROM tasks t LEFT JOIN rating_runs n ON n.id = t.rating_run_id"
 					 " LEFT JOIN experiments e ON e.id = t.experiment_id"
-					 " LEFT JOIN judges j ON j.id = e.judge_id"
+					 " LEFT JOIN judges j ON j.id = coalesce(n.judge_id, e.judge_id)"
 					 " LEFT JOIN tasks l ON l.experiment_id = t.experiment_id"
 					 "  AND l.status IN ('PENDING', 'STARTED') WHERE t.id = ?1",
 			     "i", retry->op->arguments->id);
@@ -46,6 +49,7 @@ static int load(struct retry *retry)
 	retry->live_status = tx_text(tx, q, 3);
 	retry->config_id = column_int_or(q, 4, 0);
 	retry->judge_config_id = column_int_or(q, 5, 0);
+	retry->rating_run_id = column_int_or(q, 6, 0);
 	return tx->oom ? -ENOMEM : 0;
 }
 
@@ -63,7 +67,8 @@ static int check_old(struct retry *retry)
 		return fault_conflict(fault, "task", old->name, old->id,
 				      "it succeeded; RetryFailed asks again for failed items");
 	case TASK_REJECTED:
-		if (!old->experiment_id)
+		if (task_kind_from_name(old->kind) == TASK_KIND_RATING ? !retry->rating_run_id :
+									 !old->experiment_id)
 			return fault_conflict(fault, "task", old->name, old->id,
 					      "it was rejected before anything was made: submit it "
 					      "again");
@@ -87,6 +92,7 @@ static int insert(struct retry *retry, const char *hash)
 		.place = retry->place,
 		.name = old->name,
 		.experiment_id = old->experiment_id ? *old->experiment_id : 0,
+		.rating_run_id = retry->rating_run_id,
 		.priority = a->priority ? a->priority : old->priority,
 		.time_limit_seconds = a->time_limit_seconds ? *a->time_limit_seconds :
 							      old->time_limit_seconds,

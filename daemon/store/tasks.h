@@ -42,6 +42,25 @@ struct task_retry {
 /* `submit` is that of a struct task_retry. */
 void store_task_retry(struct store *store, struct task_submit *submit);
 
+/* Rates responses, or (the second form) all of an experiment anew. What the request alone shows
+ * wrong, or a response that is not the caller's, is an error; what the state shows wrong stores a
+ * REJECTED task. */
+struct rating_submit {
+	struct task_submit submit;
+	const struct ellu_rate_responses_request *responses; // one of the two
+	const struct ellu_rate_experiment_request *experiment;
+};
+/* `submit` is that of a struct rating_submit. */
+void store_rating_submit(struct store *store, struct task_submit *submit);
+
+/* Errors that the experiment recorded become missing, and a new task does what is. */
+struct failed_retry {
+	struct task_submit submit;
+	const struct ellu_retry_failed_request *arguments;
+};
+/* `submit` is that of a struct failed_retry. */
+void store_failed_retry(struct store *store, struct task_submit *submit);
+
 /* PENDING to STARTED, or to FAILURE after TASK_CLAIMS_MAX claims that recorded nothing. */
 struct task_claim {
 	struct store_request request;

@@ -14,6 +14,16 @@ static struct arena *memory(struct open_case *open_case)
 	return &open_case->record.request.arena;
 }
 
+const char *case_name(const struct open_case *open_case, char text[static CASE_NAME_SIZE])
+{
+	if (open_case->run->spec->rating_run_id)
+		snprintf(text, CASE_NAME_SIZE, "Response %" PRId64, open_case->response_id);
+	else
+		snprintf(text, CASE_NAME_SIZE, "Row %" PRId64 ", epoch %" PRId64,
+			 open_case->row_number, open_case->epoch);
+	return text;
+}
+
 /* ---- Opening and closing ---- */
 
 static void on_recorded(struct store_request *request);
@@ -32,6 +42,7 @@ static struct open_case *case_open(struct experiment_run *run, const struct run_
 		.run = run,
 		.row_id = row->row_id,
 		.row_number = row->row_number,
+		.experiment_id = row->experiment_id,
 		.epoch = row->epoch,
 		.response_id = row->response_id,
 	};
@@ -82,6 +93,7 @@ static void record_response(struct open_case *open_case, const struct fault *err
 	const struct llm_call *call = &open_case->attempt.call;
 
 	record->experiment_id = run->spec->experiment_id;
+	record->round = run->spec->round;
 	record->owner_uid = run->spec->owner_uid;
 	record->project_id = run->spec->project_id;
 	record->row_id = open_case->row_id;
@@ -116,11 +128,11 @@ static void on_failed(struct attempt *attempt)
 	struct open_case *open_case = container_of(attempt, struct open_case, attempt);
 	struct experiment_run *run = attempt->run;
 	const struct fault *fault = &attempt->call.fault;
+	char name[CASE_NAME_SIZE];
 
 	if (run->first_failure.code == 0)
 		run->first_failure = *fault;
-	run_log_failure(&run->log, "Row %" PRId64 ", epoch %" PRId64 ": %s", open_case->row_number,
-			open_case->epoch, fault->message);
+	run_log_failure(&run->log, "%s: %s", case_name(open_case, name), fault->message);
 	record_response(open_case, fault);
 }
 
@@ -245,10 +257,35 @@ static bool read_values(struct open_case *open_case, const char *input_values)
 	return true;
 }
 
-static bool render_request(struct open_case *open_case)
+/* The template may go with the page that it came in. */
+static int keep_roles(struct open_case *open_case, const struct ellu_prompt_template *template)
+{
+	struct ellu_message *kept = arena_array(memory(open_case), template->n_messages,
+						sizeof(*kept));
+	const struct ellu_message **list =
+		arena_array(memory(open_case), template->n_messages, sizeof(*list));
+
+	if (!kept || !list)
+		return -ENOMEM;
+	for (size_t i = 0; i < template->n_messages; i++) {
+		kept[i] = (struct ellu_message)ELLU_RECORD(struct ellu_message);
+		kept[i].role = arena_strdup(memory(open_case), open_case->messages[i]->role);
+		kept[i].content = open_case->messages[i]->content;
+		kept[i].parts = open_case->messages[i]->parts;
+		kept[i].n_parts = open_case->messages[i]->n_parts;
+		if (!kept[i].role)
+			return -ENOMEM;
+		list[i] = &kept[i];
+	}
+	open_case->messages = list;
+	return 0;
+}
+
+static bool render_request(struct open_case *open_case, const struct run_case *row)
 {
 	struct experiment_run *run = open_case->run;
-	const struct ellu_prompt_template *template = run->spec->prompt_template;
+	const struct ellu_prompt_template *template =
+		row->prompt_template ? row->prompt_template : run->spec->prompt_template;
 	struct fault fault = { 0 };
 
 	if (!template)
@@ -256,7 +293,9 @@ static bool render_request(struct open_case *open_case)
 	if (template_render_messages(template->messages, template->n_messages, open_case->values,
 				     memory(open_case), &open_case->messages, &fault) >= 0) {
 		open_case->n_messages = template->n_messages;
-		return true;
+		if (!row->prompt_template || keep_roles(open_case, template) >= 0)
+			return true;
+		fault_oom(&fault);
 	}
 	if (fault.field[0])
 		fail_value(open_case, "placeholder", fault.field);
@@ -265,8 +304,8 @@ static bool render_request(struct open_case *open_case)
 	return false;
 }
 
-/* The same on each retry and in each run of the daemon, and another one for another content:
- * an endpoint may serve several databases whose ids are alike. */
+/* The same on each retry and in each run of the daemon, and another one in another round, and for
+ * another content: an endpoint may serve several databases whose ids are alike. */
 static void make_key(struct open_case *open_case)
 {
 	struct llm_call *call = &open_case->attempt.call;
@@ -279,9 +318,9 @@ static void make_key(struct open_case *open_case)
 			hash = simulated_hash(hash, content, strlen(content));
 	}
 	snprintf(call->idempotency_key, sizeof(call->idempotency_key),
-		 "ellu-%" PRId64 "-%" PRId64 "-%" PRId64 "-g-%08" PRIx32,
-		 open_case->run->spec->experiment_id, open_case->row_id, open_case->epoch,
-		 (uint32_t)hash);
+		 "ellu-%" PRId64 "-%" PRId64 "-%" PRId64 "-g%" PRId64 "-%08" PRIx32,
+		 open_case->experiment_id, open_case->row_id, open_case->epoch,
+		 open_case->run->spec->round, (uint32_t)hash);
 }
 
 static void generate(struct open_case *open_case)
@@ -335,7 +374,7 @@ void case_start(struct experiment_run *run, const struct run_case *row)
 		return;
 	}
 	attempt_init(&open_case->attempt, run, run->generating, run->target);
-	if (!read_values(open_case, row->input_values) || !render_request(open_case))
+	if (!read_values(open_case, row->input_values) || !render_request(open_case, row))
 		return;
 	if (row->response_id) {
 		if (resume_judging(open_case, row) < 0)

@@ -92,24 +92,46 @@ void run_changed(struct experiment_run *run)
 
 /* ---- Aggregating ---- */
 
-static void decide_end(struct experiment_run *run)
+static void fill_result(struct experiment_run *run)
 {
+	const struct run_spec *spec = run->spec;
+
 	run->result = (struct ellu_task_result)ELLU_RECORD(struct ellu_task_result);
+	run->end.result = &run->result;
+	if (spec->rating_run_id && !spec->adopt) {
+		run->result.ratings = run->results.ret_ratings;
+		return;
+	}
 	run->result.experiment_id = &run->task.experiment_id;
 	run->result.results = run->results.ret_results;
-	run->end.result = &run->result;
-	run->end.status = TASK_SUCCESS;
-	if (!progress_all_failed(&run->progress))
-		return;
+}
+
+static void fail_all(struct experiment_run *run, int64_t n, const char *items)
+{
 	run->end.status = TASK_FAILURE;
 	if (run->first_failure.code)
 		fault_set(&run->fault, run->first_failure.code,
-			  "all %" PRId64 " responses failed, the first with: %s",
-			  run->progress.total, run->first_failure.message);
+			  "all %" PRId64 " %s failed, the first with: %s", n, items,
+			  run->first_failure.message);
 	else
-		fault_set(&run->fault, ELLU_E_BACKEND_UNAVAILABLE,
-			  "all %" PRId64 " responses failed", run->progress.total);
+		fault_set(&run->fault, ELLU_E_BACKEND_UNAVAILABLE, "all %" PRId64 " %s failed", n,
+			  items);
 	run->fault.status = run->first_failure.status;
+}
+
+static void decide_end(struct experiment_run *run)
+{
+	const struct ellu_rating_results *ratings = run->results.ret_ratings;
+
+	fill_result(run);
+	run->end.status = TASK_SUCCESS;
+	if (progress_all_failed(&run->progress))
+		fail_all(run, run->progress.total, "responses");
+	else if (ratings && ratings->ratings > 0 && ratings->failed_ratings == ratings->ratings)
+		fail_all(run, ratings->ratings, "ratings");
+	/* What an experiment does not take over is no result of it. */
+	if (run->end.status == TASK_FAILURE && run->spec->adopt)
+		run->end.result = NULL;
 }
 
 static void on_results(struct store_request *request)
@@ -126,7 +148,10 @@ static void on_results(struct store_request *request)
 static void aggregate(struct experiment_run *run)
 {
 	run->phase = RUN_AGGREGATING;
+	progress_complete(&run->progress);
+	run_changed(run);
 	run->results.experiment_id = run->spec->experiment_id;
+	run->results.rating_run_id = run->spec->rating_run_id;
 	store_request_init(&run->results.request, run->host.loop, on_results, run);
 	run->n_outstanding++;
 	store_results_compute(run->host.store, &run->results);
@@ -189,7 +214,7 @@ static int prepare(struct experiment_run *run, struct fault *fault)
 				 spec->rating_version);
 	tuning_describe(run);
 	tuning_apply(run);
-	if (!spec->response_column) {
+	if (spec->config) {
 		r = llm_target_new(spec->config, &run->target, fault);
 		if (r < 0)
 			return r;
@@ -202,21 +227,62 @@ static int prepare(struct experiment_run *run, struct fault *fault)
 	return find_needed(run, fault);
 }
 
+static void load(struct experiment_run *run);
+
+static void on_counted(struct store_request *request)
+{
+	struct experiment_run *run = container_of(request, struct experiment_run, count.request);
+
+	if (run_take_answer(run, request) && run->phase == RUN_LOADING) {
+		store_request_done(&run->load.request);
+		load(run);
+	}
+	run_check_end(run);
+}
+
+static void count(struct experiment_run *run)
+{
+	run->counted = true;
+	run->count.spec = run->load.ret_spec;
+	store_request_init(&run->count.request, run->host.loop, on_counted, run);
+	run->n_outstanding++;
+	store_run_count(run->host.store, &run->count);
+}
+
+static void begin(struct experiment_run *run)
+{
+	struct fault fault = { 0 };
+
+	run->spec = run->load.ret_spec;
+	if (prepare(run, &fault) < 0)
+		run_fail(run, &fault);
+	else
+		run->phase = RUN_RUNNING;
+	if (run->progress.epochs)
+		run_changed(run);
+}
+
 static void on_loaded(struct store_request *request)
 {
 	struct experiment_run *run = container_of(request, struct experiment_run, load.request);
-	struct fault fault = { 0 };
 
-	if (run_take_answer(run, request)) {
-		run->spec = run->load.ret_spec;
-		if (prepare(run, &fault) < 0)
-			run_fail(run, &fault);
-		else if (run->phase == RUN_LOADING)
-			run->phase = RUN_RUNNING;
-		if (run->progress.epochs)
-			run_changed(run);
+	if (run_take_answer(run, request) && run->phase == RUN_LOADING) {
+		if (run->load.ret_spec->uncounted && !run->counted)
+			count(run);
+		else
+			begin(run);
 	}
 	window_pump(run);
+}
+
+static void load(struct experiment_run *run)
+{
+	store_request_init(&run->load.request, run->host.loop, on_loaded, run);
+	run->load.experiment_id = run->task.experiment_id;
+	if (run->task.kind == TASK_KIND_RATING)
+		run->load.rating_task_id = run->task.task_id;
+	run->n_outstanding++;
+	store_run_load(run->host.store, &run->load);
 }
 
 /* ---- Life ---- */
@@ -239,7 +305,6 @@ int experiment_run_new(const struct run_host *host, const struct work_task *task
 	run->scan = RUN_PAGE_SCAN;
 	run->judging_tail = &run->judging;
 	run_log_init(&run->log, events->log, events->userdata);
-	store_request_init(&run->load.request, host->loop, on_loaded, run);
 	*ret_run = run;
 	return 0;
 }
@@ -281,7 +346,10 @@ struct experiment_run *experiment_run_free(struct experiment_run *run)
 		llm_target_unref(run->target);
 	if (run->judge_target)
 		llm_target_unref(run->judge_target);
-	store_request_done(&run->load.request);
+	if (run->count.request.done)
+		store_request_done(&run->count.request);
+	if (run->load.request.done)
+		store_request_done(&run->load.request);
 	progress_done(&run->progress);
 	json_tokener_free(run->tokener);
 	arena_done(&run->arena);
@@ -291,9 +359,7 @@ struct experiment_run *experiment_run_free(struct experiment_run *run)
 
 void experiment_run_start(struct experiment_run *run)
 {
-	run->load.experiment_id = run->task.experiment_id;
-	run->n_outstanding++;
-	store_run_load(run->host.store, &run->load);
+	load(run);
 }
 
 void experiment_run_abort(struct experiment_run *run)

@@ -95,7 +95,9 @@ static void record_rating(struct judgement *judgement, const struct judge_verdic
 	struct open_case *open_case = judgement->open_case;
 	struct rating_record *record = &judgement->record;
 
-	record->experiment_id = run->spec->experiment_id;
+	record->experiment_id = open_case->experiment_id;
+	record->rating_run_id = run->spec->rating_run_id;
+	record->round = run->spec->round;
 	record->owner_uid = run->spec->owner_uid;
 	record->project_id = run->spec->project_id;
 	record->epoch = open_case->epoch;
@@ -134,17 +136,19 @@ static void on_recorded(struct store_request *request)
 
 /* ---- The answer ---- */
 
-static void log_failure(struct judgement *judgement, const char *message)
+static void take_failure(struct judgement *judgement, const struct fault *fault)
 {
+	struct experiment_run *run = judgement->attempt.run;
 	struct open_case *open_case = judgement->open_case;
 	const char *criterion = judgement->measure->text;
 	size_t size = strlen(criterion);
 	size_t shown = utf8_cut(criterion, size, CRITERION_SHOWN);
+	char name[CASE_NAME_SIZE];
 
-	run_log_failure(&judgement->attempt.run->log,
-			"Row %" PRId64 ", epoch %" PRId64 ", criterion '%.*s%s': %s",
-			open_case->row_number, open_case->epoch, (int)shown, criterion,
-			shown < size ? "..." : "", message);
+	if (run->spec->rating_run_id && run->first_failure.code == 0)
+		run->first_failure = *fault;
+	run_log_failure(&run->log, "%s, criterion '%.*s%s': %s", case_name(open_case, name),
+			(int)shown, criterion, shown < size ? "..." : "", fault->message);
 }
 
 static void on_failed(struct attempt *attempt)
@@ -152,7 +156,7 @@ static void on_failed(struct attempt *attempt)
 	struct judgement *judgement = container_of(attempt, struct judgement, attempt);
 
 	add_usage(judgement);
-	log_failure(judgement, attempt->call.fault.message);
+	take_failure(judgement, &attempt->call.fault);
 	record_rating(judgement, NULL, &attempt->call.fault);
 }
 
@@ -164,9 +168,10 @@ static void make_key(struct judgement *judgement)
 	const char *question = call->messages[1]->content;
 
 	snprintf(call->idempotency_key, sizeof(call->idempotency_key),
-		 "ellu-%" PRId64 "-%" PRId64 "-%" PRId64 "-%" PRId64 "-%" PRId64 "%s-%08" PRIx32,
-		 spec->experiment_id, open_case->row_id, open_case->epoch, judgement->measure->id,
-		 spec->judge_id, judgement->asked_again ? "-r" : "",
+		 "ellu-%" PRId64 "-%" PRId64 "-%" PRId64 "-%" PRId64 "-%" PRId64 "-%" PRId64
+		 "%s-%08" PRIx32,
+		 open_case->experiment_id, open_case->row_id, open_case->epoch, judgement->measure->id,
+		 spec->judge_id, spec->round, judgement->asked_again ? "-r" : "",
 		 (uint32_t)simulated_hash(0, question, strlen(question)));
 }
 
@@ -213,7 +218,7 @@ static void on_answered(struct attempt *attempt)
 		fault_set(&call->fault, ELLU_E_BACKEND_REJECTED,
 			  "the judge's answer holds no verdict, asked twice");
 		call->fault.status = 200;
-		log_failure(judgement, call->fault.message);
+		take_failure(judgement, &call->fault);
 		record_rating(judgement, NULL, &call->fault);
 	}
 }

@@ -27,8 +27,8 @@ int progress_init(struct progress *progress, const struct run_spec *spec, int64_
 		.samples[0] = { .at = now_usec },
 		.n_samples = 1,
 	};
-	for (size_t i = 0; i < spec->n_epochs; i++) {
-		const struct run_epoch *epoch = &spec->epochs[i];
+	for (size_t i = 0; i <= spec->n_epochs; i++) {
+		const struct run_epoch *epoch = i < spec->n_epochs ? &spec->epochs[i] : &spec->no_epoch;
 
 		epochs[i] = *epoch;
 		progress->failed += epoch->failed;
@@ -49,7 +49,7 @@ static struct run_epoch *find_epoch(struct progress *progress, int64_t epoch)
 	for (size_t i = 0; i < progress->n_epochs; i++)
 		if (progress->epochs[i].epoch == epoch)
 			return &progress->epochs[i];
-	return &progress->epochs[progress->n_epochs]; // a spare one, shown to nobody
+	return &progress->epochs[progress->n_epochs]; // what belongs to none
 }
 
 void progress_add_response(struct progress *progress, int64_t epoch, bool failed, bool complete,
@@ -91,6 +91,13 @@ void progress_add_usage(struct progress *progress, int64_t input_tokens, int64_t
 	add_known(&progress->input_tokens, input_tokens);
 	add_known(&progress->output_tokens, output_tokens);
 	add_known(&progress->cost_nanodollars, cost_nanodollars);
+}
+
+void progress_complete(struct progress *progress)
+{
+	for (size_t i = 0; i <= progress->n_epochs; i++)
+		progress->epochs[i].rated = progress->epochs[i].generated;
+	progress->units_left = 0;
 }
 
 bool progress_all_failed(const struct progress *progress)
@@ -150,6 +157,8 @@ static int add_epochs(const struct progress *progress, struct arena *arena,
 		snapshot->responses_generated += counts->generated;
 		snapshot->responses_rated += counts->rated;
 	}
+	snapshot->responses_generated += progress->epochs[n].generated;
+	snapshot->responses_rated += progress->epochs[n].rated;
 	snapshot->epochs = list;
 	snapshot->n_epochs = n;
 	return 0;

@@ -25,7 +25,7 @@ struct progress_sample {
 };
 
 struct progress {
-	struct run_epoch *epochs;
+	struct run_epoch *epochs; // and behind them one for what belongs to none
 	size_t n_epochs;
 	int64_t total;
 	int64_t failed;
@@ -51,6 +51,9 @@ void progress_skip(struct progress *progress, size_t n_ratings);
 /* What a recorded call took; -1: unknown. */
 void progress_add_usage(struct progress *progress, int64_t input_tokens, int64_t output_tokens,
 			int64_t cost_nanodollars);
+
+/* Nothing is missing any more, though others may have recorded some of it. */
+void progress_complete(struct progress *progress);
 
 bool progress_all_failed(const struct progress *progress);
 

@@ -33,7 +33,7 @@
 #define RUN_UNREACHABLE_MAX 10 // items that end so, nothing else before: the task fails
 
 enum run_phase {
-	RUN_LOADING,
+	RUN_LOADING, // and counting, where the counters do not say what is recorded
 	RUN_RUNNING,
 	RUN_STOPPING, // nothing new is issued; `end` is decided
 	RUN_AGGREGATING,
@@ -75,6 +75,8 @@ bool lane_has_room(const struct lane *lane);
 
 /* ---- Cases ---- */
 
+#define CASE_NAME_SIZE 64
+
 /* A case from read to recorded. Its memory is the arena of its record's request. */
 struct open_case {
 	struct attempt attempt; // the generation
@@ -84,6 +86,7 @@ struct open_case {
 	int64_t row_number;
 	int64_t epoch;
 	json_object *values;
+	int64_t experiment_id;
 	const struct ellu_message *const *messages; // what was asked; NULL: it is not known
 	size_t n_messages;
 	int64_t response_id; // 0: not committed
@@ -96,6 +99,9 @@ struct open_case {
 	struct open_case *newer; // run::oldest, or run::spare_cases
 	struct open_case *older;
 };
+
+/* What people call it in the log. */
+const char *case_name(const struct open_case *open_case, char text[static CASE_NAME_SIZE]);
 
 /* Opens a case and starts with what it misses. */
 void case_start(struct experiment_run *run, const struct run_case *row);
@@ -153,6 +159,8 @@ struct experiment_run {
 	bool over_budget; // nothing is issued any more
 
 	struct run_load load;
+	struct run_count count;
+	bool counted; // by this run
 	const struct run_spec *spec; // NULL until loaded
 	struct llm_target *target; // NULL with a response column
 	struct llm_target *judge_target; // NULL without criteria
@@ -181,7 +189,7 @@ struct experiment_run {
 
 	struct progress progress;
 	struct run_log log;
-	struct fault first_failure; // of a response
+	struct fault first_failure; // of a response; where there are only ratings, of one of them
 
 	struct results_compute results;
 	struct arena arena; // what `end` points to, and `needed`

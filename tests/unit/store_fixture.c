@@ -225,6 +225,7 @@ int64_t answer(struct fixture *f, const struct run_spec *spec, int64_t row_id, i
 	struct fault fault = { 0 };
 	struct response_record op = {
 		.experiment_id = spec->experiment_id,
+		.round = spec->round,
 		.owner_uid = spec->owner_uid,
 		.project_id = spec->project_id,
 		.row_id = row_id,
@@ -252,6 +253,8 @@ void rate(struct fixture *f, const struct run_spec *spec, int64_t response_id, i
 	struct fault fault = { 0 };
 	struct rating_record op = {
 		.experiment_id = spec->experiment_id,
+		.rating_run_id = spec->rating_run_id,
+		.round = spec->round,
 		.owner_uid = spec->owner_uid,
 		.project_id = spec->project_id,
 		.epoch = epoch,

@@ -111,6 +111,7 @@ static bool add_case(const struct cases_page *op, struct run_case *item, size_t 
 	if (response->recorded && (response->failed || op->n_measures == 0))
 		return false;
 	*item = (struct run_case){
+		.experiment_id = op->experiment_id,
 		.row_id = (int64_t)row + 100,
 		.row_number = (int64_t)row,
 		.epoch = (int64_t)epoch,

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/store/collection.h"
+#include "daemon/store/criterion.h"
+#include "daemon/store/llm_config.h"
+#include "daemon/store/rating_submit.h"
+#include "proto/generated/interface.h"
+
+static int resolve_criteria(struct rating_submission *s)
+{
+	const struct ellu_rate_responses_request *a = &s->a;
+	int r = 0;
+
+	if (a->criteria && a->name)
+		r = criterion_set_put(s->tx, &s->place, tx_printf(s->tx, "%s criteria", a->name),
+				      a->criteria, a->n_criteria, /* update= */ false, &s->notes,
+				      &s->set_id);
+	else if (a->criteria)
+		r = criterion_set_fit(s->tx, &s->place, s->name, a->criteria, a->n_criteria, &s->set_id);
+	else if (a->criterion_set)
+		r = resource_resolve(s->tx, RESOURCE_CRITERION_SET, &s->scope, a->criterion_set,
+				     &s->set_id);
+	else
+		s->set_id = s->origin.set_id;
+	if (r < 0)
+		return r;
+	/* The experiment's own are those that it was judged by, whatever its set holds by now. */
+	r = a->criteria || a->criterion_set ? criterion_set_measures(s->tx, s->set_id, &s->measures) :
+					      experiment_measures(s->tx, s->origin.id, &s->measures);
+	if (r >= 0 && s->measures.n == 0)
+		fault_invalid(&s->rejected, a->criterion_set ? "criterion_set" : "criteria",
+			      "criteria to judge by");
+	return r < 0 ? r : 0;
+}
+
+/* ---- The judge ---- */
+
+/* That of the experiment, else of the project, else what the experiment asked. */
+static int default_judge(struct rating_submission *s)
+{
+	int r;
+
+	s->judge_config_id = s->origin.judge_config_id;
+	if (s->judge_config_id)
+		return 0;
+	r = db_int(s->tx->db, &s->judge_config_id, "SELECT rating_llm_config_id FROM projects"
+						   " WHERE id = ?1", "i", s->place.project_id);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	s->judge_config_id = s->origin.config_id;
+	if (s->judge_config_id)
+		return 0;
+	r = db_int(s->tx->db, &s->judge_config_id, "SELECT default_llm_config_id FROM projects"
+						   " WHERE id = ?1", "i", s->place.project_id);
+	return r < 0 ? r : 0;
+}
+
+/* Simulated verdicts on what another provider answered are nobody's wish, unless asked for. */
+static int check_simulated(struct rating_submission *s, const struct ellu_llm_config *config)
+{
+	int64_t one;
+	int r;
+
+	if (s->a.rating_llm_config || strcmp(config->provider, "simulated") != 0)
+		return 0;
+	r = db_int(s->tx->db, &one,
+		   "SELECT 1 FROM experiments WHERE json_extract(config_snapshot, '$.provider')"
+		   " <> 'simulated' AND (id = ?1 OR id IN (SELECT r.experiment_id FROM json_each(?2) i"
+		   "  CROSS JOIN responses r ON r.id = i.value)) LIMIT 1",
+		   "is", s->origin.id, s->response_ids);
+	if (r > 0)
+		fault_invalid(&s->rejected, "rating_llm_config", "a config to judge with");
+	return r < 0 ? r : 0;
+}
+
+/* The experiment's own judge stays what it was pinned to, whatever its config says by now. */
+static int load_judge(struct rating_submission *s, struct ellu_llm_config **ret_config)
+{
+	int r;
+
+	if (s->a.rating_llm_config || s->judge_config_id != s->origin.judge_config_id)
+		return llm_config_load(s->tx, s->judge_config_id, ret_config, NULL);
+	r = tx_decode(s->tx, &ellu_llm_config_type, s->origin.judge_snapshot, ret_config);
+	if (r >= 0)
+		(*ret_config)->id = &s->judge_config_id;
+	return r;
+}
+
+static int resolve_judge(struct rating_submission *s)
+{
+	const struct ellu_rate_responses_request *a = &s->a;
+	struct ellu_llm_config *config;
+	int r;
+
+	s->judge_field = "rating_llm_config";
+	r = a->rating_llm_config ?
+		    llm_config_take(s->tx, &s->scope, &s->place, a->rating_llm_config, s->judge_field,
+				    /* update= */ false, &s->notes, &s->judge_config_id) :
+		    default_judge(s);
+	if (r < 0)
+		return r;
+	if (!s->judge_config_id) {
+		fault_invalid(&s->rejected, "rating_llm_config", "a config to judge with");
+		return 0;
+	}
+	r = load_judge(s, &config);
+	if (r >= 0)
+		r = check_simulated(s, config);
+	if (r >= 0)
+		r = task_submit_check_key(s->tx, s->judge_config_id, s->judge_field, &s->rejected);
+	if (r < 0 || s->rejected.code)
+		return r;
+	return judge_put(s->tx, &s->place, config, a->rating_mode, a->rating_version, &s->judge_id);
+}
+
+/* ---- Placeholders ---- */
+
+static int check_collection(struct rating_submission *s, int64_t collection_id)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < s->measures.n; i++) {
+		const struct run_measure *measure = s->measures.items[i];
+		const char *field = s->a.criteria ? tx_printf(s->tx, "criteria[%zu]", i) :
+						    "criterion_set";
+
+		r = !field ? -ENOMEM :
+			     collection_need_placeholders(s->tx, collection_id, field, measure->text,
+							  &s->rejected);
+	}
+	return r;
+}
+
+/* Of each collection that the responses are from. */
+static int check_placeholders(struct rating_submission *s)
+{
+	QUERY q = NULL;
+	int r;
+
+	r = db_query(s->tx->db, &q,
+		     "SELECT DISTINCT collection_id FROM experiments WHERE id = ?1 OR id IN"
+		     " (SELECT r.experiment_id FROM json_each(?2) i CROSS JOIN responses r"
+		     "  ON r.id = i.value)", "is", s->origin.id, s->response_ids);
+	while (r >= 0 && !s->rejected.code && (r = db_next(s->tx->db, q)) > 0)
+		r = check_collection(s, column_int(q, 0));
+	return r;
+}
+
+int rating_resolve(struct rating_submission *s)
+{
+	int r;
+
+	r = resolve_criteria(s);
+	if (r >= 0 && !s->rejected.code)
+		r = check_placeholders(s);
+	return r < 0 || s->rejected.code ? r : resolve_judge(s);
+}
