@@ -71,7 +71,7 @@ int api_list_experiments(struct call *call, const struct ellu_list_experiments_r
 	return 0;
 }
 
-/* ---- Responses and ratings ---- */
+/* ---- Responses ---- */
 
 static const struct ellu_message *system_message(struct arena *arena, const char *text)
 {
@@ -144,24 +144,5 @@ int api_list_responses(struct call *call, const struct ellu_list_responses_reque
 	op->scope = call_scope(call, request->project);
 	op->arguments = request;
 	store_responses_list(call->service->store, op);
-	return 0;
-}
-
-static void on_ratings(struct call *call, struct store_request *request)
-{
-	const struct ratings_list *op = (const struct ratings_list *)request;
-
-	call_reply_page(call, op->ret_reply, op->ret_reply->next_cursor);
-}
-
-int api_list_ratings(struct call *call, const struct ellu_list_ratings_request *request)
-{
-	struct ratings_list *op = call_operation(call, sizeof(*op), on_ratings);
-
-	if (!op)
-		return 0;
-	op->scope = call_scope(call, request->project);
-	op->arguments = request;
-	store_ratings_list(call->service->store, op);
 	return 0;
 }

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* Methods on ratings: rate responses or an experiment, ask again for what failed, list verdicts. */
+#include "daemon/api/submit.h"
+#include "daemon/store/resources.h"
+#include "proto/generated/handlers.h"
+
+/* How the request of each such method says that its task is to be followed. */
+#define OPTIONS(request, function)                                                     \
+	&(struct submit_options)                                                       \
+	{                                                                              \
+		.post = (function), .priority = (request)->priority,                   \
+		.detach = (request)->detach,                                           \
+		.cancel_on_disconnect = (request)->cancel_on_disconnect,               \
+		.min_interval_seconds = (request)->min_interval_seconds,               \
+	}
+
+int api_rate_responses(struct call *call, const struct ellu_rate_responses_request *request)
+{
+	struct rating_submit *op = submit_operation(call, sizeof(*op), request->project);
+
+	if (!op)
+		return 0;
+	op->responses = request;
+	submit_post(call, &op->submit, OPTIONS(request, store_rating_submit));
+	return 0;
+}
+
+int api_rate_experiment(struct call *call, const struct ellu_rate_experiment_request *request)
+{
+	struct rating_submit *op = submit_operation(call, sizeof(*op), request->project);
+
+	if (!op)
+		return 0;
+	op->experiment = request;
+	submit_post(call, &op->submit, OPTIONS(request, store_rating_submit));
+	return 0;
+}
+
+int api_retry_failed(struct call *call, const struct ellu_retry_failed_request *request)
+{
+	struct failed_retry *op = submit_operation(call, sizeof(*op), request->project);
+
+	if (!op)
+		return 0;
+	op->arguments = request;
+	submit_post(call, &op->submit, OPTIONS(request, store_failed_retry));
+	return 0;
+}
+
+static void on_ratings(struct call *call, struct store_request *request)
+{
+	const struct ratings_list *op = (const struct ratings_list *)request;
+
+	call_reply_page(call, op->ret_reply, op->ret_reply->next_cursor);
+}
+
+int api_list_ratings(struct call *call, const struct ellu_list_ratings_request *request)
+{
+	struct ratings_list *op = call_operation(call, sizeof(*op), on_ratings);
+
+	if (!op)
+		return 0;
+	op->scope = call_scope(call, request->project);
+	op->arguments = request;
+	store_ratings_list(call->service->store, op);
+	return 0;
+}
