@@ -4,7 +4,6 @@
  * lost or asked for again, nothing is recorded twice, and it ends as if nothing had been.
  * ELLU_TEST_SEED repeats a run.
  */
-#include <poll.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,18 +135,6 @@ static int64_t n_recorded(void)
 	return n;
 }
 
-/* What the dead daemon had sent may still lie in the endpoint's sockets: it counts once the
- * endpoint has read each connection to its end. The one that asks stays. */
-static void await_connections_closed(void)
-{
-	double deadline = now_seconds() + WAIT_SECONDS;
-
-	while (sim_stat(sim, "connections_open") > 1) {
-		ck_assert_msg(now_seconds() < deadline, "connections of a dead daemon stay open");
-		(void)poll(NULL, 0, 1);
-	}
-}
-
 /* A kill costs what the endpoint was asked in that life of the daemon and is not recorded: these
  * calls, and no others, are repeated. */
 START_TEST(killed)
@@ -161,7 +148,7 @@ START_TEST(killed)
 
 		ck_assert_int_gt(await_news(recorded, KILLS - i), recorded);
 		daemon_kill(server);
-		await_connections_closed();
+		sim_await_closed(sim);
 		stats = sim_stats(sim);
 		calls = at_int(stats, "calls");
 		recorded = n_recorded();

@@ -130,6 +130,17 @@ void sim_await(const struct sim *sim, const char *name, int64_t at_least)
 	}
 }
 
+void sim_await_closed(const struct sim *sim)
+{
+	double deadline = now_seconds() + WAIT_SECONDS;
+
+	while (sim_stat(sim, "connections_open") > 1) {
+		if (now_seconds() > deadline)
+			die("connections to the simulated endpoint stay open");
+		(void)poll(NULL, 0, POLL_MILLISECONDS);
+	}
+}
+
 void sim_reset(const struct sim *sim)
 {
 	free(ask(sim, "POST", "/stats/reset", ""));

@@ -21,6 +21,9 @@ json_object *sim_stats(const struct sim *sim);
 int64_t sim_stat(const struct sim *sim, const char *name);
 /* Waits until a figure of /stats is at least so much. */
 void sim_await(const struct sim *sim, const char *name, int64_t at_least);
+/* Waits until only the connection that asks is open: what a dead daemon had sent may still lie in
+ * the endpoint's sockets, and counts once each is read to its end. */
+void sim_await_closed(const struct sim *sim);
 void sim_reset(const struct sim *sim);
 /* Changes settings; `settings` as in quoted(). */
 void sim_control(const struct sim *sim, const char *settings, ...)
