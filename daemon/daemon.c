@@ -212,6 +212,28 @@ static void on_reload(evutil_socket_t number, short events, void *userdata)
 
 /* ---- Leaving when idle ---- */
 
+static bool is_idle(const struct daemon *daemon)
+{
+	return !daemon->service.n_connections && !daemon->service.n_under_way &&
+	       queue_is_idle(daemon->service.queue);
+}
+
+/* The name is given back, and what was sent to it before has arrived: whoever came in the last
+ * moment, over either way in, is served, and the daemon stays. */
+static void on_bus_left(void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	if (daemon->service.stopping)
+		return;
+	if (!is_idle(daemon) || !front_leave(daemon->front)) {
+		bus_stay(daemon->bus);
+		return;
+	}
+	log_info("nothing to do for %lld s: exiting", (long long)daemon->config.idle_exit_seconds);
+	begin_stop(daemon);
+}
+
 static void on_idle_check(evutil_socket_t fd, short events, void *userdata)
 {
 	struct daemon *daemon = userdata;
@@ -221,7 +243,7 @@ static void on_idle_check(evutil_socket_t fd, short events, void *userdata)
 	(void)events;
 	if (daemon->service.stopping)
 		return;
-	if (daemon->service.n_connections || !queue_is_idle(daemon->service.queue)) {
+	if (!is_idle(daemon)) {
 		daemon->idle_since_usec = 0;
 		return;
 	}
@@ -229,8 +251,8 @@ static void on_idle_check(evutil_socket_t fd, short events, void *userdata)
 		daemon->idle_since_usec = now;
 	if (now - daemon->idle_since_usec < daemon->config.idle_exit_seconds * USEC_PER_SEC)
 		return;
-	log_info("nothing to do for %lld s: exiting", (long long)daemon->config.idle_exit_seconds);
-	begin_stop(daemon);
+	daemon->idle_since_usec = 0;
+	bus_leave(daemon->bus, on_bus_left, daemon);
 }
 
 /* ---- Start ---- */

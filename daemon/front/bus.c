@@ -40,6 +40,15 @@ static void forget_events(struct bus *bus)
 	bus->timer_usec = UINT64_MAX;
 }
 
+static void tell_left(struct bus *bus)
+{
+	void (*left)(void *userdata) = bus->left;
+
+	bus->left = NULL;
+	if (left)
+		left(bus->left_userdata);
+}
+
 static void disconnect(struct bus *bus)
 {
 	if (!bus->bus)
@@ -51,6 +60,7 @@ static void disconnect(struct bus *bus)
 	sd_bus_close(bus->bus);
 	bus->bus = sd_bus_unref(bus->bus);
 	bus->connected = bus->owned = false;
+	tell_left(bus);
 }
 
 static void connect_later(struct bus *bus)
@@ -206,6 +216,17 @@ static int on_name(sd_bus_message *message, void *userdata, sd_bus_error *ret_er
 	return 1;
 }
 
+static int on_name_again(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+	uint32_t outcome = 0;
+
+	(void)ret_error;
+	if (sd_bus_message_is_method_error(message, NULL) ||
+	    sd_bus_message_read(message, "u", &outcome) < 0 || outcome != 1)
+		bus_fail(userdata, -EADDRINUSE); // connects anew, and asks again
+	return 1;
+}
+
 static int on_connected(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
 {
 	struct bus *bus = userdata;
@@ -320,6 +341,35 @@ int bus_new(const struct bus_options *options, struct bus **ret_bus)
 	}
 	*ret_bus = bus;
 	return 0;
+}
+
+/* The bus delivers in order: what was sent to the name before is here. */
+static int on_left(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+	(void)message;
+	(void)ret_error;
+	tell_left(userdata);
+	return 1;
+}
+
+void bus_leave(struct bus *bus, void (*left)(void *userdata), void *userdata)
+{
+	if (!bus || !bus->owned) {
+		left(userdata);
+		return;
+	}
+	if (bus->left)
+		return;
+	bus->left = left;
+	bus->left_userdata = userdata;
+	if (sd_bus_release_name_async(bus->bus, NULL, BUS_NAME, on_left, bus) < 0)
+		tell_left(bus);
+}
+
+void bus_stay(struct bus *bus)
+{
+	if (bus && bus->owned)
+		(void)sd_bus_request_name_async(bus->bus, NULL, BUS_NAME, 0, on_name_again, bus);
 }
 
 void bus_release(struct bus *bus)

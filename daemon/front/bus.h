@@ -33,6 +33,10 @@ struct bus_options {
 int bus_new(const struct bus_options *options, struct bus **ret_bus);
 /* Before the loop sleeps, each turn: what sd-bus waits for may have changed. */
 void bus_prepare(struct bus *bus);
+/* Gives the name back for the moment; `left` is called when everything that was sent to it before
+ * has arrived, at once without a bus. bus_stay() takes the name again. */
+void bus_leave(struct bus *bus, void (*left)(void *userdata), void *userdata);
+void bus_stay(struct bus *bus);
 /* Gives the name back and takes no further call; those under way are answered. */
 void bus_release(struct bus *bus);
 /* Drops every caller. */

@@ -117,6 +117,8 @@ struct bus {
 	bool owned;
 	bool settled;
 	bool released;
+	void (*left)(void *userdata); // while the name is being given back
+	void *left_userdata;
 	bool processing;
 	sd_bus_slot *vanished; // while there are peers
 	struct bus_peer *peers;

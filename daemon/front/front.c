@@ -361,6 +361,35 @@ int front_new(const struct front_options *options, struct front **ret_front, str
 	return 0;
 }
 
+/* A socket that was removed cannot be put back, but another can take its place. */
+static void listen_again(struct front *front)
+{
+	event_free(front->acceptable);
+	close(front->listener);
+	front->acceptable = NULL;
+	front->listener = -1;
+	if (open_listener(front) == 0)
+		front->acceptable = event_new(loop_base(front->options.loop), front->listener,
+					      EV_READ | EV_PERSIST, on_acceptable, front);
+	if (!front->acceptable || event_add(front->acceptable, NULL) < 0)
+		log_error("%s cannot be opened again", front->options.socket_path);
+}
+
+bool front_leave(struct front *front)
+{
+	bool own = front->options.listener < 0;
+
+	/* Who has connected by now is in the listener's queue; nobody else gets there. */
+	if (own)
+		(void)unlink(front->options.socket_path);
+	on_acceptable(front->listener, EV_READ, front);
+	if (!front->n_connections)
+		return true;
+	if (own)
+		listen_again(front);
+	return false;
+}
+
 void front_set_limits(struct front *front, int64_t max_connections, int64_t max_connections_per_user)
 {
 	front->options.max_connections = max_connections;

@@ -58,4 +58,7 @@ struct front *front_free(struct front *front);
 
 /* Connections beyond lowered limits stay. */
 void front_set_limits(struct front *front, int64_t max_connections, int64_t max_connections_per_user);
+/* Whether nobody came in the last moment. If somebody did, he is served, and the socket is there
+ * as before. The front has no connection when this is called. */
+bool front_leave(struct front *front);
 void front_stop_listening(struct front *front);

@@ -245,6 +245,28 @@ START_TEST(full_queue)
 }
 END_TEST
 
+/* Somebody comes at the very moment at which it would leave: a daemon that is held up until then
+ * sees both at once. */
+START_TEST(idle_exit_loses_nobody)
+{
+	struct daemon *daemon = daemon_start(&(struct daemon_options) {
+		.arguments = (const char *[]) { "--idle-exit-seconds=1", NULL } });
+	struct wire *first, *second;
+
+	daemon_signal(daemon, SIGSTOP);
+	ck_assert_int_eq(daemon_wait(daemon, 2.5), -1); // its time is over
+	first = daemon_connect(daemon);
+	wire_start(first, "", "GetStatus", "{}");
+	daemon_signal(daemon, SIGCONT);
+	json_object_put(wire_next(first));
+	second = daemon_connect(daemon); // the socket is there as before
+	json_object_put(wire_call(second, "GetStatus", "{}"));
+	wire_close(first);
+	wire_close(second);
+	ck_assert_int_eq(daemon_wait(daemon, WAIT_SECONDS), 0);
+}
+END_TEST
+
 START_TEST(idle_exit)
 {
 	server = daemon_start(&(struct daemon_options) {
@@ -259,5 +281,6 @@ END_TEST
 int main(void)
 {
 	return RUN_SUITE(stop_in_mid_run, second_signal, grace_period, watchers_at_a_stop, cancel,
-			 client_leaves, client_leaves_and_cancels, many_tasks, full_queue, idle_exit);
+			 client_leaves, client_leaves_and_cancels, many_tasks, full_queue, idle_exit,
+			 idle_exit_loses_nobody);
 }
