@@ -61,11 +61,23 @@ int cli_fail_fault(const struct fault *fault)
 	return ellu_error_exit_status(fault->code);
 }
 
+/* How long a daemon that went away may take to come back; nothing is shown meanwhile. */
+#define RECONNECT_SECONDS 10
+
 static const char *address_of(const struct arguments *arguments)
 {
 	if (arguments->socket)
 		return arguments->socket;
 	return arguments->system ? ELLU_SYSTEM_ADDRESS : NULL;
+}
+
+static int open_daemon(const struct cli *cli, unsigned flags, struct ellu **ret_daemon)
+{
+	int r = ellu_open(address_of(&cli->arguments), flags, ret_daemon);
+
+	if (r >= 0)
+		(void) ellu_set_reconnect(*ret_daemon, RECONNECT_SECONDS);
+	return r;
 }
 
 /* Only the user's own daemon, in its own place, is started by the command. */
@@ -86,14 +98,14 @@ int cli_connect(struct cli *cli)
 
 	if (cli->arguments.user && !cli->arguments.socket)
 		unsetenv("ELLUMINATE_SOCKET");
-	r = ellu_open(address, ELLU_BLOCKING, &cli->daemon);
+	r = open_daemon(cli, ELLU_BLOCKING, &cli->daemon);
 	if ((r == -ENOENT || r == -ECONNREFUSED) && may_start(&cli->arguments)) {
 		r = daemon_start(cli, &complaint);
 		if (r < 0) {
 			cli_error("%s", complaint.text);
 			return ellu_error_exit_status(-ECONNREFUSED);
 		}
-		r = ellu_open(address, ELLU_BLOCKING, &cli->daemon);
+		r = open_daemon(cli, ELLU_BLOCKING, &cli->daemon);
 	}
 	if (r >= 0)
 		return 0;
@@ -108,9 +120,22 @@ int cli_connect(struct cli *cli)
 
 int cli_connect_event(struct cli *cli, struct ellu **ret_daemon)
 {
-	int r = ellu_open(address_of(&cli->arguments), ELLU_EVENT, ret_daemon);
+	int r = open_daemon(cli, ELLU_EVENT, ret_daemon);
 
 	return r < 0 ? cli_fail(r, NULL) : 0;
+}
+
+int cli_get_experiment(struct cli *cli, const struct ellu_ref *experiment,
+		       const struct ellu_get_experiment_reply **ret_reply)
+{
+	struct ellu_get_experiment_request request = ELLU_RECORD(struct ellu_get_experiment_request);
+	const struct ellu_error *error;
+	int r;
+
+	request.project = cli->arguments.project;
+	request.experiment = experiment;
+	r = ellu_get_experiment(cli->daemon, &request, ret_reply, &error);
+	return r < 0 ? cli_fail(r, error) : 0;
 }
 
 int cli_print_json(const struct record_type *type, const void *record)

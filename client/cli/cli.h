@@ -101,6 +101,10 @@ __attribute__((format(printf, 1, 2))) void cli_error(const char *format, ...);
 int cli_fail(int code, const struct ellu_error *error);
 int cli_fail_fault(const struct fault *fault);
 
+/* Asks for an experiment. 0, or the exit status; it has said why. */
+int cli_get_experiment(struct cli *cli, const struct ellu_ref *experiment,
+		       const struct ellu_get_experiment_reply **ret_reply);
+
 /* Prints a record as JSON on a line of its own. Returns the exit status. */
 int cli_print_json(const struct record_type *type, const void *record);
 

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client/cli/stored_rows.h"
 #include "client/cli/table.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
@@ -70,50 +71,6 @@ static bool rows_equal(const struct sync *sync, json_object *kept, json_object *
 	return true;
 }
 
-/* The daemon's rows, one by one. */
-struct stored_rows {
-	struct ellu_stream *stream;
-	const struct ellu_list_template_variables_reply *page;
-	size_t next;
-};
-
-static int stored_open(const struct sync *sync, struct stored_rows *stored)
-{
-	struct ellu_list_template_variables_request request =
-		ELLU_RECORD(struct ellu_list_template_variables_request);
-	const int64_t limit = PAGE_MAX;
-
-	*stored = (struct stored_rows){ 0 };
-	request.project = sync->cli->arguments.project;
-	request.collection = &sync->ref;
-	request.limit = &limit;
-	return ellu_list_template_variables_stream(sync->cli->daemon, &request, &stored->stream);
-}
-
-/* 1 with a row to put, 0 at the end. */
-static int stored_next(struct stored_rows *stored, json_object **ret_row,
-		       const struct ellu_error **ret_error)
-{
-	while (!stored->page || stored->next == stored->page->n_items) {
-		const struct ellu_list_template_variables_reply *page;
-		int r = ellu_list_template_variables_next(stored->stream, &page, ret_error);
-
-		if (r <= 0)
-			return r;
-		ellu_free(stored->page);
-		stored->page = page;
-		stored->next = 0;
-	}
-	*ret_row = json_tokener_parse(stored->page->items[stored->next++]->input_values);
-	return *ret_row ? 1 : -EPROTO;
-}
-
-static void stored_close(struct stored_rows *stored)
-{
-	ellu_free(stored->page);
-	ellu_stream_close(stored->stream);
-}
-
 /* Reads all rows that the user keeps, so that a mistake shows before anything is changed. */
 static int compare(struct sync *sync)
 {
@@ -123,14 +80,14 @@ static int compare(struct sync *sync)
 	json_object *row, *other;
 	int kept, r = 1;
 
-	if (sync->stored && (r = stored_open(sync, &stored)) < 0)
+	if (sync->stored && (r = stored_rows_open(sync->cli, &sync->ref, &stored)) < 0)
 		return cli_fail(r, NULL);
 	sync->equal = sync->stored != NULL;
 	r = 1;
 	while ((kept = rows_next(sync->rows, &row, &complaint)) > 0) {
 		sync->n_rows++;
 		if (sync->equal)
-			r = stored_next(&stored, &other, &error);
+			r = stored_rows_next(&stored, &other, &error);
 		if (sync->equal && r > 0) {
 			sync->equal = rows_equal(sync, row, other);
 			json_object_put(other);
@@ -142,13 +99,13 @@ static int compare(struct sync *sync)
 		r = 1;
 	}
 	if (kept == 0 && r > 0 && sync->equal) {
-		r = stored_next(&stored, &other, &error);
+		r = stored_rows_next(&stored, &other, &error);
 		if (r > 0)
 			json_object_put(other);
 		sync->equal = r == 0;
 	}
 	if (sync->stored)
-		stored_close(&stored);
+		stored_rows_close(&stored);
 	if (r < 0)
 		return cli_fail(r, error);
 	if (kept < 0) {

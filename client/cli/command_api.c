@@ -7,26 +7,9 @@
 #include <unistd.h>
 
 #include "client/cli/cli.h"
+#include "client/cli/file_text.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
-
-/* All of standard input; the caller frees it. */
-static int read_input(char **ret_text)
-{
-	char *text = malloc(MESSAGE_SIZE_MAX + 2);
-	size_t size;
-
-	if (!text)
-		return -ENOMEM;
-	size = fread(text, 1, MESSAGE_SIZE_MAX + 1, stdin);
-	if (ferror(stdin) || size > MESSAGE_SIZE_MAX) {
-		free(text);
-		return ferror(stdin) ? -EIO : -EMSGSIZE;
-	}
-	text[size] = '\0';
-	*ret_text = text;
-	return 0;
-}
 
 static void print_reply(const struct ellu_raw_reply *reply)
 {
@@ -80,16 +63,17 @@ int command_api(struct cli *cli)
 	const struct arguments *arguments = &cli->arguments;
 	const char *parameters = arguments->operands[1];
 	char *input = NULL, *method;
+	size_t size;
 	int r, status;
 
 	if (asprintf(&method, "%s%s", strchr(arguments->operands[0], '.') ? "" : "org.elluminate.",
 		     arguments->operands[0]) < 0)
 		return cli_fail(-ENOMEM, NULL);
 	if (parameters && strcmp(parameters, "-") == 0) {
-		r = read_input(&input);
+		r = file_text_read(stdin, MESSAGE_SIZE_MAX, &input, &size);
 		if (r < 0) {
 			free(method);
-			return cli_fail(r, NULL);
+			return cli_fail(r == -EFBIG ? -EMSGSIZE : r, NULL);
 		}
 		parameters = input;
 	}

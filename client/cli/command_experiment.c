@@ -58,21 +58,17 @@ int command_experiment_list(struct cli *cli)
 
 int command_experiment_show(struct cli *cli)
 {
-	struct ellu_get_experiment_request request = ELLU_RECORD(struct ellu_get_experiment_request);
 	const struct ellu_get_experiment_reply *reply;
-	const struct ellu_error *error;
 	struct ellu_ref ref;
 	int64_t id;
-	int r, status = cli_connect(cli);
+	int status = cli_connect(cli);
 
 	if (status != 0)
 		return status;
 	ref = cli_ref(cli->arguments.operands[0], &id);
-	request.project = cli->arguments.project;
-	request.experiment = &ref;
-	r = ellu_get_experiment(cli->daemon, &request, &reply, &error);
-	if (r < 0)
-		return cli_fail(r, error);
+	status = cli_get_experiment(cli, &ref, &reply);
+	if (status != 0)
+		return status;
 	if (cli->arguments.json)
 		status = cli_print_json(&ellu_get_experiment_reply_type, reply);
 	else

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/cli/file_text.h"
 #include "client/cli/json_text.h"
 #include "proto/generated/interface.h"
 
@@ -61,37 +62,17 @@ static const char *place_of(const struct experiment_file *file, const char *path
 static int read_text(struct experiment_file *file, struct complaint *complaint)
 {
 	FILE *in = fopen(file->path, "re");
-	size_t capacity = 0;
+	int r;
 
 	if (!in)
 		return complain(complaint, "%s: %s", file->path, strerror(errno));
-	do {
-		char *text;
-
-		if (file->size + 1 >= capacity) {
-			capacity = capacity ? capacity * 2 : 65536;
-			text = realloc(file->text, capacity);
-			if (!text) {
-				fclose(in);
-				return -ENOMEM;
-			}
-			file->text = text;
-		}
-		file->size += fread(file->text + file->size, 1, capacity - file->size - 1, in);
-	} while (!feof(in) && !ferror(in) && file->size <= FILE_BYTES_MAX);
-	file->text[file->size] = '\0';
-	if (ferror(in)) {
-		int r = complain(complaint, "%s: %s", file->path, strerror(errno));
-
-		fclose(in);
-		return r;
-	}
+	r = file_text_read(in, FILE_BYTES_MAX, &file->text, &file->size);
 	fclose(in);
-	if (file->size > FILE_BYTES_MAX)
+	if (r == -EFBIG)
 		return complain(complaint, "%s: larger than %u bytes; keep the cases in a file of "
 					   "their own",
 				file->path, FILE_BYTES_MAX);
-	return 0;
+	return r < 0 && r != -ENOMEM ? complain(complaint, "%s: %s", file->path, strerror(-r)) : r;
 }
 
 static int parse(struct experiment_file *file, json_object **ret_json, struct complaint *complaint)

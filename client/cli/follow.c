@@ -75,13 +75,11 @@ static void take_event(struct follow *follow, const struct task_reply *reply,
 
 static int cancel(struct follow *follow)
 {
-	struct ellu_cancel_task_request request = ELLU_RECORD(struct ellu_cancel_task_request);
 	const struct ellu_error *error;
 	int r;
 
 	cli_note(follow->cli, "Cancelling; once more to leave at once.");
-	request.id = follow->task_id;
-	r = ellu_cancel_task(follow->cli->daemon, &request, NULL, &error);
+	r = ellu_stream_cancel_task(follow->stream, &error);
 	return r < 0 ? cli_fail(r, error) : 0;
 }
 

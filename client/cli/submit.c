@@ -58,18 +58,14 @@ static bool is_below(const struct arguments *arguments, const struct ellu_experi
 
 static int print_experiment(struct cli *cli, const struct follow *follow)
 {
-	struct ellu_get_experiment_request request = ELLU_RECORD(struct ellu_get_experiment_request);
 	struct ellu_ref ref = ELLU_RECORD(struct ellu_ref);
 	const struct ellu_get_experiment_reply *reply;
-	const struct ellu_error *error;
-	int r, status = 0;
+	int status;
 
 	ref.id = &follow->experiment_id;
-	request.project = cli->arguments.project;
-	request.experiment = &ref;
-	r = ellu_get_experiment(cli->daemon, &request, &reply, &error);
-	if (r < 0)
-		return cli_fail(r, error);
+	status = cli_get_experiment(cli, &ref, &reply);
+	if (status != 0)
+		return status;
 	if (cli->arguments.json)
 		status = cli_print_json(&ellu_get_experiment_reply_type, reply);
 	else if (reply->experiment->results || strcmp(follow->status, "SUCCESS") == 0)
