@@ -59,6 +59,40 @@ START_TEST(lists)
 }
 END_TEST
 
+START_TEST(holds_and_settings)
+{
+	const char *id = begin(8);
+	struct command *said;
+	json_object *task;
+
+	said = COMMAND(server, 0, "task", "pause", id);
+	ASSERT_SAYS(said->out, "on hold: user");
+	said = COMMAND(server, 0, "task", "show", id);
+	ASSERT_SAYS(said->out, "On hold      user");
+	said = COMMAND(server, 0, "status");
+	ASSERT_SAYS(said->out, "1 on hold");
+	said = COMMAND(server, 0, "task", "tune", id, "--priority", "batch", "--max-connections", "2",
+		       "--cost-limit", "1.25");
+	ASSERT_SAYS(said->out, "Priority batch, at most 2 connections, cost limit $1.25.");
+	said = COMMAND(server, 0, "task", "show", id);
+	ASSERT_SAYS(said->out, "Cost limit   $1.25");
+	ASSERT_SAYS(said->out, "Connections  2");
+	task = shown(id);
+	ck_assert_str_eq(at_text(task, "task.priority"), "batch");
+	ck_assert_str_eq(at_text(task, "task.hold"), "user");
+	said = COMMAND(server, 2, "task", "tune", id);
+	ASSERT_SAYS(said->err, "expected --priority");
+	said = COMMAND(server, 0, "task", "resume", id, "--json");
+	ck_assert(!at_has(json_must_parse(said->out), "task.hold"));
+	COMMAND(server, 0, "task", "cancel", id);
+	said = COMMAND(server, 28, "task", "resume", id);
+	ASSERT_SAYS(said->err, "it is REVOKED");
+	COMMAND(server, 27, "task", "pause", "4711");
+	COMMAND(server, 27, "task", "resume", "4711");
+	COMMAND(server, 2, "task", "pause", "first");
+}
+END_TEST
+
 START_TEST(cancel_and_retry)
 {
 	const char *id = begin(8);
@@ -176,5 +210,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(lists, cancel_and_retry, retry_detached, prune, drain, run_with_options);
+	return RUN_SUITE(lists, holds_and_settings, cancel_and_retry, retry_detached, prune, drain, run_with_options);
 }

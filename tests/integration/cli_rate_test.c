@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* The command's ways to rate again: an experiment, some of its responses, any responses. */
+#include <string.h>
+
+#include "tests/harness/command.h"
+#include "tests/harness/suite.h"
+
+static struct daemon *server;
+static struct wire *wire;
+
+#define ASSERT_SAYS(output, wanted) \
+	ck_assert_msg(strstr(output, wanted), "no %s in: %s", wanted, output)
+
+/* Three responses, rated by one criterion. */
+static void begin(void)
+{
+	server = daemon_start(NULL);
+	wire = daemon_connect(server);
+	experiment_run(wire, &(struct experiment) { .name = "Rated", .rows = 3, .n_criteria = 1 });
+}
+
+/* The list that ends the output of --json. */
+static json_object *last_list(const struct command *command)
+{
+	const char *list = strstr(command->out, "{\"items\":[");
+
+	ck_assert_msg(list, "%s", command->out);
+	return json_must_parse(list);
+}
+
+START_TEST(an_experiment)
+{
+	struct command *said;
+	json_object *shown;
+
+	begin();
+	said = COMMAND(server, 0, "rate", "Rated", "--criteria", "Is it short?", "--criteria",
+		       "Is it polite?", "--mode", "detailed");
+	ASSERT_SAYS(said->out, "Rated  (experiment 1, 3 cases)");
+	ASSERT_SAYS(said->out, "Is it polite?");
+	shown = json_must_parse(COMMAND(server, 0, "experiment", "show", "1", "--json")->out);
+	ck_assert_uint_eq(at_count(shown, "experiment.results.criteria"), 2);
+	ck_assert_str_eq(at_text(shown, "experiment.rating_mode"), "detailed");
+	said = COMMAND(server, 0, "rate", "Rated", "--mode", "fast", "--detach", "--json");
+	ck_assert_str_eq(at_text(json_must_parse(said->out), "task.kind"), "rating");
+	said = COMMAND(server, 0, "task", "watch", "3");
+	said = COMMAND(server, 0, "task", "list", "--kind", "rating", "--json");
+	ck_assert_uint_eq(at_count(json_must_parse(said->out), "items"), 2);
+	COMMAND(server, 27, "rate", "Nobody");
+}
+END_TEST
+
+START_TEST(responses_in_the_order_asked)
+{
+	struct command *said;
+	json_object *list;
+
+	begin();
+	said = COMMAND(server, 0, "rate", "--responses", "3,1,2", "--criteria", "Is it short?",
+		       "--criteria", "Is it polite?", "--json");
+	list = last_list(said);
+	ck_assert_uint_eq(at_count(list, "items"), 6);
+	ck_assert_int_eq(at_int(list, "items.0.response_id"), 3);
+	ck_assert_str_eq(at_text(list, "items.0.criterion.criterion_str"), "Is it short?");
+	ck_assert_str_eq(at_text(list, "items.1.criterion.criterion_str"), "Is it polite?");
+	ck_assert_int_eq(at_int(list, "items.2.response_id"), 1);
+	ck_assert_int_eq(at_int(list, "items.5.response_id"), 2);
+	said = COMMAND(server, 0, "rate", "--responses", "2", "--criteria", "Is it short?");
+	ASSERT_SAYS(said->out, "RESPONSE  RATING");
+	ASSERT_SAYS(said->out, "1 responses, 1 ratings");
+	/* The experiment's own results stay. */
+	said = COMMAND(server, 0, "experiment", "show", "Rated");
+	ck_assert_ptr_null(strstr(said->out, "Is it short?"));
+}
+END_TEST
+
+START_TEST(some_of_an_experiment)
+{
+	json_object *listed, *list;
+	const char *where;
+	size_t wanted = 0;
+
+	begin();
+	listed = list_all(wire, "ListRatings", "'experiment':{'name':'Rated'}");
+	for (size_t i = 0; i < json_object_array_length(listed); i++)
+		wanted += at_is(json_object_array_get_idx(listed, i), "rating", "YES");
+	where = text("%lld=YES", (long long)at_int(listed, "0.criterion.id"));
+	list = last_list(COMMAND(server, 0, "rate", "Rated", "--where", where, "--criteria",
+				 "Is it polite?", "--json"));
+	ck_assert_uint_eq(at_count(list, "items"), wanted);
+	list = last_list(COMMAND(server, 0, "rate", "Rated", "--epoch", "1", "--criteria",
+				 "Is it long?", "--json"));
+	ck_assert_uint_eq(at_count(list, "items"), 3);
+	list = last_list(COMMAND(server, 0, "rate", "Rated", "--keep", "--mode", "detailed",
+				 "--json"));
+	ck_assert_uint_eq(at_count(list, "items"), 3);
+	ck_assert(at_has(list, "items.0.reasoning"));
+	/* The experiment itself is as it was. */
+	listed = json_must_parse(COMMAND(server, 0, "experiment", "show", "1", "--json")->out);
+	ck_assert_str_eq(at_text(listed, "experiment.rating_mode"), "fast");
+}
+END_TEST
+
+START_TEST(what_failed)
+{
+	struct sim *sim = sim_start((const char *[]) { "--content_filter_rate=1", NULL });
+	json_object *shown;
+	struct command *said;
+
+	server = daemon_start(NULL);
+	wire = daemon_connect(server);
+	json_object_put(experiment_run(wire, &(struct experiment) {
+		.name = "Failing", .rows = 3, .url = sim_url(sim) }));
+	shown = json_must_parse(COMMAND(server, 0, "experiment", "show", "1", "--json")->out);
+	ck_assert_int_eq(at_int(shown, "experiment.results.failed_responses"), 3);
+	sim_control(sim, "{'content_filter_rate':0}");
+	said = COMMAND(server, 0, "experiment", "retry-failed", "Failing", "--max-connections", "2",
+		       "--json");
+	ASSERT_SAYS(said->out, "\"failed_responses\":0");
+	ck_assert_int_eq(sim_stat(sim, "calls"), 6);
+}
+END_TEST
+
+START_TEST(what_is_wrong)
+{
+	begin();
+	COMMAND(server, 2, "rate");
+	COMMAND(server, 2, "rate", "Rated", "--responses", "1");
+	COMMAND(server, 2, "rate", "--responses", "1,x");
+	COMMAND(server, 2, "rate", "--responses", "1,", "--criteria", "a?");
+	COMMAND(server, 2, "rate", "--responses", "1", "--epoch", "1");
+	COMMAND(server, 2, "rate", "Rated", "--where", "NO");
+	COMMAND(server, 2, "rate", "Rated", "--criteria", "a?", "--set", "b");
+	COMMAND(server, 23, "rate", "Rated", "--mode", "slow");
+	COMMAND(server, 23, "rate", "Rated", "--where", "1=MAYBE");
+	COMMAND(server, 27, "rate", "Rated", "--judge", "nobody");
+	COMMAND(server, 27, "experiment", "retry-failed", "Nobody");
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_SUITE(an_experiment, responses_in_the_order_asked, some_of_an_experiment,
+			 what_failed, what_is_wrong);
+}
