@@ -70,33 +70,63 @@ void call_writable(struct call *call)
 		call->on_writable(call);
 }
 
-static bool send_reply(struct call *call, const void *reply, bool continues)
+static int encode_reply(struct call *call, const void *reply, struct reply **ret_encoded)
 {
 	json_object *parameters = NULL;
-	bool room = true;
+	int r = record_encode(call->method->reply, reply, TO_CLIENT, &parameters);
+
+	if (r < 0)
+		return r;
+	*ret_encoded = reply_new(parameters);
+	return *ret_encoded ? 0 : -ENOMEM;
+}
+
+static bool send_reply(struct call *call, const void *reply, bool continues, struct share *share)
+{
+	const struct record_type *type = call->method->reply;
+	struct reply *encoded = NULL;
+	bool room;
 	int r;
 
 	if (!call->front || call->answered)
 		return true;
-	r = record_encode(call->method->reply, reply, TO_CLIENT, &parameters);
-	if (r < 0) {
-		call_fail_errno(call, r);
-		return true;
+	if (share)
+		encoded = replies_find(share, call->front, type, continues);
+	if (encoded) {
+		reply_ref(encoded);
+	} else {
+		r = encode_reply(call, reply, &encoded);
+		if (r < 0) {
+			call_fail_errno(call, r);
+			return true;
+		}
+		if (share)
+			replies_keep(share, call->front, type, continues, encoded);
 	}
 	call->answered = !continues;
-	room = call->front->reply(call, parameters, continues);
-	json_object_put(parameters);
+	room = call->front->send(call, encoded, continues);
+	reply_unref(encoded);
 	return room;
 }
 
 bool call_continue(struct call *call, const void *reply)
 {
-	return send_reply(call, reply, /* continues= */ true);
+	return send_reply(call, reply, /* continues= */ true, NULL);
 }
 
 void call_reply(struct call *call, const void *reply)
 {
-	(void)send_reply(call, reply, /* continues= */ false);
+	(void)send_reply(call, reply, /* continues= */ false, NULL);
+}
+
+bool call_continue_shared(struct call *call, const void *reply, struct share *share)
+{
+	return send_reply(call, reply, /* continues= */ true, share);
+}
+
+void call_reply_shared(struct call *call, const void *reply, struct share *share)
+{
+	(void)send_reply(call, reply, /* continues= */ false, share);
 }
 
 void call_fail(struct call *call, const struct fault *fault)

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/api/reply.h"
 #include "daemon/store/store.h"
 #include "proto/arena.h"
 #include "proto/fault.h"
@@ -37,8 +38,8 @@ struct service {
 
 /* How the answers leave. */
 struct call_front {
-	/* `parameters` is borrowed. Returns whether more output is welcome right now. */
-	bool (*reply)(struct call *call, json_object *parameters, bool continues);
+	/* `reply` is borrowed. Returns whether more output is welcome right now. */
+	bool (*send)(struct call *call, struct reply *reply, bool continues);
 	void (*fail)(struct call *call, const struct fault *fault);
 };
 
@@ -78,6 +79,9 @@ void call_writable(struct call *call);
 /* One of many replies. False: hold back until on_writable. */
 bool call_continue(struct call *call, const void *reply);
 void call_reply(struct call *call, const void *reply);
+/* The same for a reply that others get too; `share` lies beside what it is made of, or is NULL. */
+bool call_continue_shared(struct call *call, const void *reply, struct share *share);
+void call_reply_shared(struct call *call, const void *reply, struct share *share);
 void call_fail(struct call *call, const struct fault *fault);
 void call_fail_errno(struct call *call, int error); // Internal
 

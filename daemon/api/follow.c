@@ -62,7 +62,8 @@ static void answer_task(struct call *call, int64_t task_id)
 
 /* ---- Events ---- */
 
-static void on_event(void *userdata, const struct ellu_task_event *event, bool terminal)
+static void on_event(void *userdata, const struct ellu_task_event *event, bool terminal,
+		     struct share *share)
 {
 	struct follow *follow = userdata;
 	struct call *call = follow->call;
@@ -77,9 +78,9 @@ static void on_event(void *userdata, const struct ellu_task_event *event, bool t
 	} else if (terminal) {
 		call_ref(call);
 		follow_end(follow);
-		call_reply(call, &reply);
+		call_reply_shared(call, &reply, share);
 		call_unref(call);
-	} else if (!call_continue(call, &reply) && call->data) {
+	} else if (!call_continue_shared(call, &reply, share) && call->data) {
 		watch_pause(follow->watch);
 	}
 }

@@ -108,14 +108,14 @@ static void let_go(struct bus_request *request)
 	call_unref(call);
 }
 
-static bool on_reply(struct call *call, json_object *parameters, bool continues)
+static bool on_send(struct call *call, struct reply *reply, bool continues)
 {
 	struct bus_request *request = call->front_data;
 
 	if (continues)
 		return true; // nobody asked for more
 	let_go(request);
-	request->answer(request, parameters);
+	request->answer(request, reply->parameters);
 	return true;
 }
 
@@ -127,7 +127,7 @@ static void on_fail(struct call *call, const struct fault *fault)
 	bus_call_fail(request, fault);
 }
 
-static const struct call_front bus_front = { .reply = on_reply, .fail = on_fail };
+static const struct call_front bus_front = { .send = on_send, .fail = on_fail };
 
 static bool has_field(const struct record_type *type, const char *name)
 {

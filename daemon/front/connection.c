@@ -86,26 +86,53 @@ static void flush_output(struct connection *connection)
 	}
 }
 
-static void free_text(const void *data, size_t size, void *text)
+static void release(const void *data, size_t size, void *reply)
 {
 	(void)data;
 	(void)size;
-	free(text);
+	reply_unref(reply);
 }
 
-void connection_send(struct connection *connection, char *text, size_t size)
+/* What the socket takes at once needs no buffer. */
+static size_t send_at_once(struct connection *connection, const struct reply *reply)
+{
+	ssize_t sent = send(connection->fd, reply->text, reply->size, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (sent < 0 && errno != EAGAIN && errno != EINTR)
+		connection_kill(connection);
+	return sent < 0 ? 0 : (size_t)sent;
+}
+
+void connection_send(struct connection *connection, struct reply *reply)
 {
 	bool was_empty = !output_size(connection);
+	size_t sent = 0;
 
-	if (connection->dead || connection->closing ||
-	    evbuffer_add_reference(connection->out, text, size, free_text, text) < 0) {
-		free(text);
+	if (connection->dead || connection->closing)
+		return;
+	if (was_empty)
+		sent = send_at_once(connection, reply);
+	if (connection->dead || sent == reply->size)
+		return;
+	if (evbuffer_add_reference(connection->out, reply->text + sent, reply->size - sent, release,
+				   reply_ref(reply)) < 0) {
+		reply_unref(reply);
+		connection_kill(connection); // half a message is nothing to go on from
 		return;
 	}
 	if (was_empty)
-		flush_output(connection);
-	if (output_size(connection) && was_empty)
 		update_events(connection);
+}
+
+void connection_send_text(struct connection *connection, char *text, size_t size)
+{
+	struct reply *reply = reply_new_text(text, size);
+
+	if (reply)
+		connection_send(connection, reply);
+	else
+		connection_kill(connection);
+	reply_unref(reply);
 }
 
 void connection_call_ended(struct connection *connection)

@@ -12,6 +12,7 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 
+#include "daemon/api/reply.h"
 #include "daemon/front/front.h"
 #include "proto/frame.h"
 
@@ -49,8 +50,10 @@ struct connection *connection_free(struct connection *connection);
 void connection_start(struct connection *connection);
 /* It is freed soon; nothing is sent any more. */
 void connection_kill(struct connection *connection);
+/* Takes a reference of its own. */
+void connection_send(struct connection *connection, struct reply *reply);
 /* Takes the text. */
-void connection_send(struct connection *connection, char *text, size_t size);
+void connection_send_text(struct connection *connection, char *text, size_t size);
 /* The call under way has been answered. */
 void connection_call_ended(struct connection *connection);
 bool connection_has_room(const struct connection *connection);

@@ -21,7 +21,7 @@ static void send_fault(struct connection *connection, const struct fault *fault)
 	if (wire_error_encode(fault, &text, &size) < 0)
 		connection_kill(connection);
 	else
-		connection_send(connection, text, size);
+		connection_send_text(connection, text, size);
 }
 
 /* Errors that carry what was asked for. */
@@ -31,18 +31,31 @@ static void name_fault(struct fault *fault, int code, const char *what)
 	snprintf(fault->field, sizeof(fault->field), "%s", what);
 }
 
-static void send_parameters(struct connection *connection, json_object *parameters, bool continues)
+/* Makes the message, unless another connection has. */
+static int make_text(struct reply *reply, bool continues)
 {
-	struct fault fault = { 0 };
 	char *text;
 	size_t size;
 	int r;
 
+	if (reply->text)
+		return 0;
+	r = wire_reply_encode(reply->parameters, continues, &text, &size);
+	if (r == 0)
+		reply_set_text(reply, text, size);
+	return r;
+}
+
+static void send_reply(struct connection *connection, struct reply *reply, bool continues)
+{
+	struct fault fault = { 0 };
+	int r;
+
 	if (connection->oneway)
 		return;
-	r = wire_reply_encode(parameters, continues, &text, &size);
+	r = make_text(reply, continues);
 	if (r == 0) {
-		connection_send(connection, text, size);
+		connection_send(connection, reply);
 		return;
 	}
 	if (r == -EMSGSIZE) {
@@ -53,14 +66,25 @@ static void send_parameters(struct connection *connection, json_object *paramete
 	connection_kill(connection);
 }
 
+static void send_parameters(struct connection *connection, json_object *parameters, bool continues)
+{
+	struct reply *reply = reply_new(json_object_get(parameters));
+
+	if (reply)
+		send_reply(connection, reply, continues);
+	else
+		connection_kill(connection);
+	reply_unref(reply);
+}
+
 /* ---- Methods of the table ---- */
 
-static bool on_reply(struct call *call, json_object *parameters, bool continues)
+static bool on_send(struct call *call, struct reply *reply, bool continues)
 {
 	struct connection *connection = call->front_data;
 	bool room;
 
-	send_parameters(connection, parameters, continues);
+	send_reply(connection, reply, continues);
 	room = connection_has_room(connection);
 	if (!continues)
 		connection_call_ended(connection);
@@ -75,7 +99,7 @@ static void on_fail(struct call *call, const struct fault *fault)
 	connection_call_ended(connection);
 }
 
-static const struct call_front varlink_front = { .reply = on_reply, .fail = on_fail };
+static const struct call_front varlink_front = { .send = on_send, .fail = on_fail };
 
 static void begin_call(struct connection *connection, const struct method *method,
 		       const struct wire_call *wire)
@@ -202,7 +226,7 @@ static void on_raw_fail(struct raw_call *call, const char *name, json_object *pa
 	copy = strdup(json_text(reply, &size));
 	json_object_put(reply);
 	if (copy)
-		connection_send(connection, copy, size + 1);
+		connection_send_text(connection, copy, size + 1);
 	else
 		connection_kill(connection);
 }

@@ -70,8 +70,8 @@ static void tune(struct live_task *task, const struct task_tune *op)
 	const struct ellu_task *record = op->ret_task;
 	const struct work_tuning tuning = running_tuning(record);
 
-	running_logged(task, op->ret_line_sequence, op->ret_line, op->ret_at,
-		       op->request.first_event);
+	log_news_add(task, &(struct log_line){ op->ret_line_sequence, op->request.first_event,
+					       op->ret_at, op->ret_line });
 	schedule_set_priority(task->queue->schedule, &task->schedule,
 			      task_priority_from_name(record->priority));
 	if (op->ret_released)

@@ -40,8 +40,10 @@ struct live_task *live_task_remove(struct live_tasks *tasks, struct live_task *t
 {
 	struct live_task **link = bucket_of(tasks, task->id);
 
+	log_news_flush(task);
 	live_task_detach_watches(task);
 	monitors_forget(task);
+	share_done(&task->progress_share);
 	while (*link != task)
 		link = &(*link)->next;
 	*link = task->next;
@@ -93,11 +95,18 @@ static const struct ellu_epoch_progress *const *copy_epochs(struct arena *arena,
 	return epochs;
 }
 
+void live_task_forget_progress_event(struct live_task *task)
+{
+	share_done(&task->progress_share);
+	task->progress_event.task_id = 0;
+}
+
 void live_task_set_progress(struct live_task *task, const struct ellu_progress *progress)
 {
 	struct arena *arena = &task->progress_arena;
 	struct ellu_progress *copy;
 
+	live_task_forget_progress_event(task);
 	arena_done(arena);
 	arena_init(arena);
 	task->progress = NULL;

@@ -7,9 +7,11 @@
 
 #include <event2/event.h>
 
+#include "daemon/queue/log_news.h"
 #include "daemon/queue/monitor.h"
 #include "daemon/queue/queue.h"
 #include "daemon/queue/schedule.h"
+#include "daemon/share.h"
 #include "proto/arena.h"
 #include "proto/task_kind.h"
 #include "proto/task_status.h"
@@ -40,6 +42,9 @@ struct live_task {
 	struct event *limit_timer;
 	struct arena progress_arena;
 	struct ellu_progress *progress; // NULL: none yet
+	struct ellu_task_event progress_event; // task_id 0: not made yet
+	struct share progress_share; // of `progress_event`
+	struct log_news log;
 	struct live_task *moved_next; // monitors::moved
 	struct live_task **moved_link;
 	int64_t n_moves; // monitors::n_moves when its progress moved last
@@ -77,7 +82,8 @@ void live_task_publish(struct live_task *task, const struct task_news *news);
 /* Progress or a hold of the moment: to each watch at its own pace. */
 void live_task_publish_progress(struct live_task *task);
 /* The progress as an event, as of now. */
-struct ellu_task_event live_task_progress_event(const struct live_task *task);
+const struct ellu_task_event *live_task_progress_event(struct live_task *task);
+void live_task_forget_progress_event(struct live_task *task); // something in it changes
 /* Decides which hold is shown, and publishes it if it is another one. */
 void live_task_show_hold(struct live_task *task);
 /* Takes the watches off a task that goes; they read the rest from the store. */
@@ -87,6 +93,7 @@ void live_task_detach_watches(struct live_task *task);
 
 struct live_tasks *queue_tasks(struct queue *queue);
 struct monitors *queue_monitors(struct queue *queue);
+struct log_lane *queue_log_lane(struct queue *queue);
 struct store *queue_store(struct queue *queue);
 struct loop *queue_loop(struct queue *queue);
 void queue_count_watch(struct queue *queue, int change);

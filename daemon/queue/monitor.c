@@ -246,7 +246,7 @@ static void on_timer(evutil_socket_t fd, short events, void *userdata)
 {
 	struct monitor *monitor = userdata;
 	const struct monitors *monitors = queue_monitors(monitor->queue);
-	const struct live_task *task = monitors->moved;
+	struct live_task *task = monitors->moved;
 
 	(void)fd;
 	(void)events;
@@ -254,12 +254,8 @@ static void on_timer(evutil_socket_t fd, short events, void *userdata)
 	/* Who is behind is told when he has caught up. */
 	for (; monitor->caught_up && task && task->n_moves > monitor->n_moves;
 	     task = task->moved_next) {
-		struct ellu_task_event event;
-
-		if (!may_see(monitor, task) || task->id > monitor->position.known_id)
-			continue;
-		event = live_task_progress_event(task);
-		deliver(monitor, NULL, &event);
+		if (may_see(monitor, task) && task->id <= monitor->position.known_id)
+			deliver(monitor, NULL, live_task_progress_event(task));
 	}
 	if (monitor->caught_up)
 		monitor->n_moves = monitors->n_moves;

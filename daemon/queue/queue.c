@@ -22,6 +22,11 @@ struct monitors *queue_monitors(struct queue *queue)
 	return &queue->monitors;
 }
 
+struct log_lane *queue_log_lane(struct queue *queue)
+{
+	return &queue->log_lane;
+}
+
 struct store *queue_store(struct queue *queue)
 {
 	return queue->options.store;
@@ -326,7 +331,9 @@ int queue_new(const struct queue_options *options, struct queue **ret_queue)
 	if (!queue)
 		return -ENOMEM;
 	queue->options = *options;
-	r = schedule_new(&options->limits, &queue->schedule);
+	r = log_lane_init(&queue->log_lane, options->loop);
+	if (r == 0)
+		r = schedule_new(&options->limits, &queue->schedule);
 	if (r == 0)
 		r = rejections_new(&queue->rejections);
 	if (r == 0)
@@ -351,6 +358,7 @@ struct queue *queue_free(struct queue *queue)
 		return NULL;
 	work_free(queue->work);
 	live_tasks_each(&queue->tasks, remove_task);
+	log_lane_done(&queue->log_lane);
 	rejections_free(queue->rejections);
 	schedule_free(queue->schedule);
 	free(queue);

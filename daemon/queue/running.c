@@ -376,25 +376,6 @@ struct log_append {
 	const char *line;
 };
 
-void running_logged(struct live_task *task, int64_t sequence, const char *line, int64_t at,
-		    int64_t number)
-{
-	struct task_news news = { .first_sequence = sequence };
-	struct arena arena;
-
-	arena_init(&arena);
-	news.event = (struct ellu_task_event)ELLU_RECORD(struct ellu_task_event);
-	news.event.task_id = task->id;
-	news.event.sequence = sequence;
-	news.event.status = task_status_name(task->status);
-	news.event.hold = task->hold;
-	news.event.logs_delta = arena_printf(&arena, "%s\n", line);
-	news.event.at = at;
-	news.last_number = number;
-	live_task_publish(task, &news);
-	arena_done(&arena);
-}
-
 static void on_logged(struct store_request *request)
 {
 	struct log_append *append = request->userdata;
@@ -402,8 +383,11 @@ static void on_logged(struct store_request *request)
 	struct live_task *task = live_task_find(queue_tasks(queue), append->op.task_id);
 
 	if (task && request->result == 0 && append->op.ret_first_sequence)
-		running_logged(task, append->op.ret_first_sequence, append->line, append->op.ret_at,
-			       request->last_event);
+		for (size_t i = 0; i < append->op.n_lines; i++)
+			log_news_add(task, &(struct log_line){
+						   append->op.ret_first_sequence + (int64_t)i,
+						   request->first_event + (int64_t)i,
+						   append->op.ret_at, append->op.ret_lines[i] });
 	store_request_done(request);
 	free(append);
 	queue_count_outstanding(queue, -1);

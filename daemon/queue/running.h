@@ -22,9 +22,6 @@ void running_give_back(struct live_task *task);
 void running_revoke(struct live_task *task);
 /* A change of the hold was committed: the same for it. */
 void running_held(struct live_task *task, const struct ellu_task *record);
-/* A line of its log was, as the event of that number. */
-void running_logged(struct live_task *task, int64_t sequence, const char *line, int64_t at,
-		    int64_t number);
 /* What a record says of how a task is to run. */
 struct work_tuning running_tuning(const struct ellu_task *record);
 /* The static text of a hold that lies in a task's row; NULL for NULL. */

@@ -61,13 +61,14 @@ static void detach(struct watch *watch)
 	watch->task = NULL;
 }
 
-static void deliver(struct watch *watch, const struct ellu_task_event *event, bool terminal)
+static void deliver(struct watch *watch, const struct ellu_task_event *event, bool terminal,
+		    struct share *share)
 {
 	watch->cursor = event->sequence;
 	watch->introduced = true;
 	watch->ended = terminal;
 	watch->sent_usec = clock_monotonic_usec();
-	watch->options.event(watch->options.userdata, event, terminal);
+	watch->options.event(watch->options.userdata, event, terminal, share);
 }
 
 /* ---- Reading what was missed ---- */
@@ -101,7 +102,7 @@ static void deliver_rows(struct watch *watch)
 		terminal = last && task_status_is_terminal(task_status_from_name(event.status));
 		if (last)
 			overlay_hold(watch, &event);
-		deliver(watch, &event, terminal);
+		deliver(watch, &event, terminal, NULL);
 	}
 }
 
@@ -117,7 +118,7 @@ static void deliver_present(struct watch *watch)
 	event.at = clock_wall_usec();
 	event_add_outcome(&event, task);
 	overlay_hold(watch, &event);
-	deliver(watch, &event, task_status_is_terminal(task_status_from_name(task->status)));
+	deliver(watch, &event, task_status_is_terminal(task_status_from_name(task->status)), NULL);
 }
 
 static void take_page(struct watch *watch)
@@ -189,6 +190,7 @@ static void start_reading(struct watch *watch)
 static void on_timer(evutil_socket_t fd, short events, void *userdata)
 {
 	struct watch *watch = userdata;
+	struct live_task *task = watch->task;
 	struct ellu_task_event event;
 
 	(void)fd;
@@ -199,21 +201,28 @@ static void on_timer(evutil_socket_t fd, short events, void *userdata)
 		start_reading(watch);
 		return;
 	}
-	event = live_task_progress_event(watch->task);
-	event.sequence = watch->cursor;
-	deliver(watch, &event, /* terminal= */ false);
+	event = *live_task_progress_event(task);
+	if (event.sequence == watch->cursor) {
+		deliver(watch, &event, /* terminal= */ false, &task->progress_share);
+		return;
+	}
+	event.sequence = watch->cursor; // read from the store before it was published
+	deliver(watch, &event, /* terminal= */ false, NULL);
 }
 
-struct ellu_task_event live_task_progress_event(const struct live_task *task)
+const struct ellu_task_event *live_task_progress_event(struct live_task *task)
 {
-	struct ellu_task_event event = ELLU_RECORD(struct ellu_task_event);
+	struct ellu_task_event *event = &task->progress_event;
 
-	event.task_id = task->id;
-	event.sequence = task->sequence;
-	event.status = task_status_name(task->status);
-	event.hold = task->hold;
-	event.progress = task->progress;
-	event.at = clock_wall_usec();
+	if (event->task_id)
+		return event;
+	*event = (struct ellu_task_event)ELLU_RECORD(struct ellu_task_event);
+	event->task_id = task->id;
+	event->sequence = task->sequence;
+	event->status = task_status_name(task->status);
+	event->hold = task->hold;
+	event->progress = task->progress;
+	event->at = clock_wall_usec();
 	return event;
 }
 
@@ -234,6 +243,7 @@ static void plan_progress(struct watch *watch)
 
 void live_task_publish_progress(struct live_task *task)
 {
+	live_task_forget_progress_event(task);
 	for (struct watch *watch = task->watches; watch; watch = watch->next)
 		if (watch->caught_up && !watch->paused)
 			plan_progress(watch);
@@ -242,8 +252,12 @@ void live_task_publish_progress(struct live_task *task)
 
 void live_task_publish(struct live_task *task, const struct task_news *news)
 {
-	struct watch *watch = task->watches;
+	struct share share = { 0 };
+	struct watch *watch;
 
+	log_news_flush(task);
+	live_task_forget_progress_event(task);
+	watch = task->watches;
 	task->sequence = news->event.sequence;
 	while (watch) {
 		struct watch *next = watch->next; // the callback may free this one
@@ -253,9 +267,10 @@ void live_task_publish(struct live_task *task, const struct task_news *news)
 		else if (watch->cursor + 1 != news->first_sequence)
 			start_reading(watch);
 		else
-			deliver(watch, &news->event, news->terminal);
+			deliver(watch, &news->event, news->terminal, &share);
 		watch = next;
 	}
+	share_done(&share);
 	monitors_publish(queue_monitors(task->queue), task, news);
 }
 

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/share.h"
 #include "elluminate-types.h"
 #include "proto/fault.h"
 
@@ -21,9 +22,11 @@ struct watch_options {
 	int64_t task_id;
 	int64_t after_sequence; // -1: from the present state
 	int64_t min_interval_usec; // between events that only carry progress
-	/* An event; with `terminal` the last one. The event is borrowed for the call. The watch may
-	 * be freed or paused inside. */
-	void (*event)(void *userdata, const struct ellu_task_event *event, bool terminal);
+	/* An event; with `terminal` the last one. The event is borrowed for the call. `share` is for
+	 * all who get the same event; NULL: nobody else does. The watch may be freed or paused
+	 * inside. */
+	void (*event)(void *userdata, const struct ellu_task_event *event, bool terminal,
+		      struct share *share);
 	/* The store failed to tell; nothing follows. */
 	void (*failed)(void *userdata, const struct fault *fault);
 	void *userdata;

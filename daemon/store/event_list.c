@@ -4,7 +4,6 @@
 #include <errno.h>
 
 #include "daemon/store/task.h"
-#include "proto/limits.h"
 
 /* Whole tasks that a page over all tasks may hold. */
 #define EVENTS_TASKS_MAX 100
@@ -21,7 +20,7 @@ static int task_events_page_run(struct tx *tx, struct store_request *request)
 	r = task_load(tx, op->task_id, &op->ret_task);
 	if (r < 0)
 		return r;
-	rows = tx_array(tx, PAGE_MAX, sizeof(*rows));
+	rows = tx_array(tx, EVENTS_PAGE_MAX, sizeof(*rows));
 	if (!rows)
 		return -ENOMEM;
 	op->ret_last_sequence = op->ret_task->sequence;
@@ -29,7 +28,7 @@ static int task_events_page_run(struct tx *tx, struct store_request *request)
 	op->ret_n_rows = 0;
 	r = db_query(tx->db, &q, "SELECT sequence, number, at, status, hold, line FROM task_events"
 				 " WHERE task_id = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3",
-		     "iib", op->task_id, op->after_sequence, PAGE_MAX);
+		     "iib", op->task_id, op->after_sequence, EVENTS_PAGE_MAX);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
 		struct task_event_row *row = &rows[op->ret_n_rows++];
 
@@ -147,7 +146,7 @@ static int read_events(struct tx *tx, struct events_page *op, struct task_event_
 	int n_loaded = 0, r;
 
 	r = db_query(tx->db, &q, op->scope.all ? events_all : events_own, "iib", op->scope.uid,
-		     op->position.number, PAGE_MAX);
+		     op->position.number, EVENTS_PAGE_MAX);
 	while (r >= 0 && n_loaded < EVENTS_TASKS_MAX && (r = db_next(tx->db, q)) > 0) {
 		struct task_event_row *row = &rows[op->ret_n_rows++];
 
@@ -162,14 +161,14 @@ static int read_events(struct tx *tx, struct events_page *op, struct task_event_
 		};
 		r = load_row_task(tx, row, column_int(q, 7), &known_id, &n_loaded);
 	}
-	op->ret_more = n_loaded == EVENTS_TASKS_MAX || op->ret_n_rows == PAGE_MAX;
+	op->ret_more = n_loaded == EVENTS_TASKS_MAX || op->ret_n_rows == EVENTS_PAGE_MAX;
 	return r;
 }
 
 static int events_page_run(struct tx *tx, struct store_request *request)
 {
 	struct events_page *op = (struct events_page *)request;
-	struct task_event_row *rows = tx_array(tx, PAGE_MAX, sizeof(*rows));
+	struct task_event_row *rows = tx_array(tx, EVENTS_PAGE_MAX, sizeof(*rows));
 	int64_t last;
 	int r;
 

@@ -23,7 +23,10 @@ struct task_event_row {
 	const struct ellu_task *task;
 };
 
-/* What came after `after_sequence`, ascending, at most PAGE_MAX entries. */
+/* A page is short: thousands who watch may read one at the same time. */
+#define EVENTS_PAGE_MAX 256
+
+/* What came after `after_sequence`, ascending, at most EVENTS_PAGE_MAX entries. */
 struct task_events_page {
 	struct store_request request;
 	int64_t task_id;

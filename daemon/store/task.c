@@ -226,8 +226,14 @@ static int task_log_run(struct tx *tx, struct store_request *request)
 		   "i", op->task_id);
 	if (r == 0)
 		return 0; // the end came first, and nothing follows it
+	op->ret_lines = tx_array(tx, op->n_lines, sizeof(*op->ret_lines));
+	if (!op->ret_lines)
+		return -ENOMEM;
 	for (size_t i = 0; r >= 0 && i < op->n_lines; i++) {
-		r = task_event_add(tx, op->task_id, NULL, log_text(tx, op->lines[i]), &sequence);
+		op->ret_lines[i] = log_text(tx, op->lines[i]);
+		if (!op->ret_lines[i])
+			return -ENOMEM;
+		r = task_event_add(tx, op->task_id, NULL, op->ret_lines[i], &sequence);
 		if (i == 0)
 			op->ret_first_sequence = sequence;
 	}

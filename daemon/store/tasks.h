@@ -124,6 +124,7 @@ struct task_log {
 	const char *const *lines; // without newlines
 	size_t n_lines;
 	int64_t ret_first_sequence; // 0: nothing was added
+	const char **ret_lines; // as they are stored
 	int64_t ret_at; // wall clock, microseconds
 };
 void store_task_log(struct store *store, struct task_log *op);

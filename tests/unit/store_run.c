@@ -289,6 +289,7 @@ START_TEST(changes_are_guarded)
 	ck_assert_uint_eq(events.ret_n_rows, 7);
 	ck_assert_int_eq(events.ret_last_sequence, 7);
 	ck_assert_int_eq(log.ret_first_sequence, 5);
+	ck_assert_str_eq(log.ret_lines[1], "two");
 	ck_assert_str_eq(events.ret_rows[5].line, "two");
 	ck_assert_int_eq(events.ret_rows[6].status, TASK_REVOKED);
 	ck_assert_ptr_null(events.ret_rows[6].line);

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/api/reply.h"
+
+#include <stdlib.h>
+
+struct kept_reply {
+	struct kept_reply *next;
+	const struct call_front *front;
+	const struct record_type *type;
+	bool continues;
+	struct reply *reply;
+};
+
+static struct reply *make(json_object *parameters, char *text, size_t size)
+{
+	struct reply *reply = calloc(1, sizeof(*reply));
+
+	if (!reply) {
+		json_object_put(parameters);
+		free(text);
+		return NULL;
+	}
+	*reply = (struct reply){ 1, parameters, text, size };
+	return reply;
+}
+
+struct reply *reply_new(json_object *parameters)
+{
+	return make(parameters, NULL, 0);
+}
+
+struct reply *reply_new_text(char *text, size_t size)
+{
+	return make(NULL, text, size);
+}
+
+void reply_set_text(struct reply *reply, char *text, size_t size)
+{
+	reply->text = text;
+	reply->size = size;
+	json_object_put(reply->parameters);
+	reply->parameters = NULL;
+}
+
+struct reply *reply_ref(struct reply *reply)
+{
+	reply->references++;
+	return reply;
+}
+
+struct reply *reply_unref(struct reply *reply)
+{
+	if (!reply || --reply->references)
+		return NULL;
+	json_object_put(reply->parameters);
+	free(reply->text);
+	free(reply);
+	return NULL;
+}
+
+struct reply *replies_find(const struct share *share, const struct call_front *front,
+			   const struct record_type *type, bool continues)
+{
+	for (const struct kept_reply *kept = share->data; kept; kept = kept->next)
+		if (kept->front == front && kept->type == type && kept->continues == continues)
+			return kept->reply;
+	return NULL;
+}
+
+static void drop_all(void *data)
+{
+	struct kept_reply *kept = data;
+
+	while (kept) {
+		struct kept_reply *next = kept->next;
+
+		reply_unref(kept->reply);
+		free(kept);
+		kept = next;
+	}
+}
+
+void replies_keep(struct share *share, const struct call_front *front,
+		  const struct record_type *type, bool continues, struct reply *reply)
+{
+	struct kept_reply *kept = calloc(1, sizeof(*kept));
+
+	if (!kept)
+		return;
+	kept->next = share->data;
+	kept->front = front;
+	kept->type = type;
+	kept->continues = continues;
+	kept->reply = reply_ref(reply);
+	share->data = kept;
+	share->done = drop_all;
+}

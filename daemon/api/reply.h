@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A reply on its way to the front. Calls that get the same reply share one: it is encoded for the
+ * first of them and sent by all.
+ */
+#pragma once
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "daemon/share.h"
+#include "proto/record.h"
+
+struct call_front;
+
+struct reply {
+	unsigned references;
+	json_object *parameters; // NULL: `text` has taken its place
+	char *text; // the whole message as the front sends it; NULL: not made yet
+	size_t size;
+};
+
+/* Takes what it is made of, also when it fails: NULL without memory. */
+struct reply *reply_new(json_object *parameters);
+struct reply *reply_new_text(char *text, size_t size);
+/* The front has made its message, which the reply takes. */
+void reply_set_text(struct reply *reply, char *text, size_t size);
+struct reply *reply_ref(struct reply *reply);
+struct reply *reply_unref(struct reply *reply);
+
+/* What was left in a share for this front, this type and this place in the stream: borrowed, or
+ * NULL. */
+struct reply *replies_find(const struct share *share, const struct call_front *front,
+			   const struct record_type *type, bool continues);
+/* Leaves it there for others. Without memory they encode it again. */
+void replies_keep(struct share *share, const struct call_front *front,
+		  const struct record_type *type, bool continues, struct reply *reply);

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/queue/log_news.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/queue/event_rows.h"
+#include "daemon/queue/live_task.h"
+
+static void on_timer(evutil_socket_t fd, short events, void *userdata)
+{
+	struct log_lane *lane = userdata;
+
+	(void)fd;
+	(void)events;
+	while (lane->first)
+		log_news_flush(lane->first);
+}
+
+int log_lane_init(struct log_lane *lane, struct loop *loop)
+{
+	lane->timer = event_new(loop_base(loop), -1, 0, on_timer, lane);
+	return lane->timer ? 0 : -ENOMEM;
+}
+
+void log_lane_done(struct log_lane *lane)
+{
+	if (lane->timer)
+		event_free(lane->timer);
+}
+
+static void wait_for_turn(struct log_lane *lane, struct live_task *task)
+{
+	struct log_news *news = &task->log;
+
+	if (news->link)
+		return;
+	news->next = lane->first;
+	news->link = &lane->first;
+	if (news->next)
+		news->next->log.link = &news->next;
+	lane->first = task;
+	event_active(lane->timer, EV_TIMEOUT, 0);
+}
+
+static bool goes_with(const struct live_task *task, const struct log_line *line)
+{
+	const struct log_news *news = &task->log;
+
+	return news->last_sequence + 1 == line->sequence && news->last_number + 1 == line->number &&
+	       news->size < EVENT_TEXT_MAX && news->status == task->status &&
+	       news->hold == task->hold;
+}
+
+static int append(struct log_news *news, const char *line)
+{
+	size_t size = strlen(line), capacity = 2 * (news->size + size + 2);
+
+	if (news->capacity < news->size + size + 2) {
+		char *text = realloc(news->text, capacity);
+
+		if (!text)
+			return -ENOMEM;
+		news->text = text;
+		news->capacity = capacity;
+	}
+	stpcpy(stpcpy(news->text + news->size, line), "\n");
+	news->size += size + 1;
+	return 0;
+}
+
+void log_news_add(struct live_task *task, const struct log_line *line)
+{
+	struct log_news *news = &task->log;
+
+	if (news->size && !goes_with(task, line))
+		log_news_flush(task);
+	if (!news->size)
+		news->first_sequence = line->sequence;
+	if (append(news, line->text) < 0)
+		return; // watchers see the gap, and read what is missing
+	news->last_sequence = line->sequence;
+	news->last_number = line->number;
+	news->at = line->at;
+	news->status = task->status;
+	news->hold = task->hold;
+	wait_for_turn(queue_log_lane(task->queue), task);
+}
+
+void log_news_flush(struct live_task *task)
+{
+	struct log_news waiting = task->log;
+	struct task_news news = { .first_sequence = waiting.first_sequence };
+
+	if (!waiting.link)
+		return;
+	*waiting.link = waiting.next;
+	if (waiting.next)
+		waiting.next->log.link = waiting.link;
+	task->log = (struct log_news){ 0 };
+	news.event = (struct ellu_task_event)ELLU_RECORD(struct ellu_task_event);
+	news.event.task_id = task->id;
+	news.event.sequence = waiting.last_sequence;
+	news.event.status = task_status_name(waiting.status);
+	news.event.hold = waiting.hold;
+	news.event.logs_delta = waiting.text;
+	news.event.at = waiting.at;
+	news.last_number = waiting.last_number;
+	live_task_publish(task, &news);
+	free(waiting.text);
+}
+
