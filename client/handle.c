@@ -80,6 +80,7 @@ static struct ellu *handle_new(unsigned mode)
 	TAILQ_INIT(&handle->waiting_short);
 	TAILQ_INIT(&handle->waiting_long);
 	TAILQ_INIT(&handle->running);
+	TAILQ_INIT(&handle->ended);
 	TAILQ_INIT(&handle->ready);
 	TAILQ_INIT(&handle->untold);
 	pthread_mutex_init(&handle->lock, NULL);

@@ -6,7 +6,7 @@
  *
  * Blocking: calls of several threads meet only in the idle list, under its lock. Event: one
  * thread at a time; an operation that has not ended is in exactly one of `waiting_short`,
- * `waiting_long` and `running`. Other threads reach an event handle by handle_post() alone.
+ * `waiting_long` and `running`; one that has is in `ended` until it is freed. Other threads reach an event handle by handle_post() alone.
  *
  * Whatever makes an event handle due (ops_due_usec()) arms its timer, which makes its descriptor
  * ready; so a loop that went to sleep on the descriptor before wakes up.
@@ -61,6 +61,7 @@ struct ellu {
 	struct op_list waiting_short; // for their turn
 	struct op_list waiting_long; // for a connection, at first or again
 	struct op_list running;
+	struct op_list ended; // and not freed yet
 	struct op_list ready; // running ones with replies that were read and not told
 	struct op_list untold; // ended ones whose callback does not know
 	unsigned n_short; // running operations that take turns

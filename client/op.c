@@ -19,6 +19,8 @@ __attribute__((noinline)) static void op_unref(struct ellu_op *op)
 	if (--op->references > 0)
 		return;
 	live_remove(op);
+	if (op->handle && op->state == OP_ENDED)
+		TAILQ_REMOVE(&op->handle->ended, op, link);
 	letter_done(&op->letter);
 	outcome_done(&op->outcome);
 	free(op);
@@ -53,7 +55,7 @@ static void leave_loop(struct ellu_op *op)
 	else
 		TAILQ_REMOVE(&handle->running, op, link);
 	if (op->is_ready)
-		TAILQ_REMOVE(&handle->ready, op, ready_link);
+		TAILQ_REMOVE(&handle->ready, op, news_link);
 	op->is_ready = false;
 	if (op->state == OP_RUNNING) {
 		handle->n_short -= !op->is_long;
@@ -71,7 +73,7 @@ static void be_told_later(struct ellu_op *op)
 		return;
 	op->is_untold = true;
 	op->references++;
-	TAILQ_INSERT_TAIL(&op->handle->untold, op, link);
+	TAILQ_INSERT_TAIL(&op->handle->untold, op, news_link);
 }
 
 static void forget_to_tell(struct ellu_op *op)
@@ -79,7 +81,7 @@ static void forget_to_tell(struct ellu_op *op)
 	if (!op->is_untold)
 		return;
 	op->is_untold = false;
-	TAILQ_REMOVE(&op->handle->untold, op, link);
+	TAILQ_REMOVE(&op->handle->untold, op, news_link);
 	op_unref(op);
 }
 
@@ -96,6 +98,7 @@ static void op_end(struct ellu_op *op, struct outcome outcome)
 	if (is_anything_waiting(handle) && handle->retry_usec == 0)
 		handle->retry_usec = handle_now(); // there may be room for the next one
 	op->state = OP_ENDED;
+	TAILQ_INSERT_TAIL(&handle->ended, op, link);
 	handle->n_ended++;
 	outcome_done(&op->outcome);
 	op->outcome = outcome;
@@ -115,19 +118,15 @@ void ops_abandon(struct ellu *handle)
 				    &handle->running };
 	struct ellu_op *op;
 
-	while ((op = TAILQ_FIRST(&handle->untold))) {
-		op->references++;
-		forget_to_tell(op);
-		op->handle = NULL;
-		op_unref(op);
-	}
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-		while ((op = TAILQ_FIRST(lists[i]))) {
-			op->references++;
+		while ((op = TAILQ_FIRST(lists[i])))
 			op_end(op, cancelled());
-			op->handle = NULL;
-			op_unref(op);
-		}
+	while ((op = TAILQ_FIRST(&handle->untold)))
+		forget_to_tell(op);
+	while ((op = TAILQ_FIRST(&handle->ended))) {
+		TAILQ_REMOVE(&handle->ended, op, link);
+		op->handle = NULL;
+	}
 }
 
 uint64_t ops_due_usec(const struct ellu *handle)
@@ -332,9 +331,9 @@ static void set_ready(struct ellu_op *op, bool is_ready)
 		return;
 	op->is_ready = is_ready;
 	if (is_ready)
-		TAILQ_INSERT_TAIL(&op->handle->ready, op, ready_link);
+		TAILQ_INSERT_TAIL(&op->handle->ready, op, news_link);
 	else
-		TAILQ_REMOVE(&op->handle->ready, op, ready_link);
+		TAILQ_REMOVE(&op->handle->ready, op, news_link);
 }
 
 static void advance(struct ellu_op *op)
@@ -542,9 +541,11 @@ int ellu_op_cancel(struct ellu_op *op)
 		return -EINVAL;
 	if (op->state == OP_ENDED)
 		return 0;
+	op->references++; // of one that was left to the library, this was the last
 	op_end(op, cancelled());
 	be_told_later(op);
 	handle_arm(op->handle);
+	op_unref(op);
 	return 0;
 }
 

@@ -16,15 +16,15 @@ enum op_state {
 	OP_LOST, // in ellu::waiting_long: to be resumed
 	OP_RUNNING, // in ellu::running
 	OP_AWAY, // in ellu::running: a function that runs off the loop
-	OP_ENDED,
+	OP_ENDED, // in ellu::ended
 };
 
 struct off_loop_job;
 
 struct ellu_op {
 	struct ellu *handle; // NULL once that is closed
-	TAILQ_ENTRY(ellu_op) link; // of its state, or ellu::untold
-	TAILQ_ENTRY(ellu_op) ready_link; // ellu::ready
+	TAILQ_ENTRY(ellu_op) link; // of its state
+	TAILQ_ENTRY(ellu_op) news_link; // ellu::ready while it runs, ellu::untold when it has ended
 	enum op_state state;
 	unsigned references;
 	bool is_owned; // the caller has a reference

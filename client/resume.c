@@ -7,6 +7,7 @@
 
 #include "client/elluminate.h"
 #include "proto/generated/interface.h"
+#include "proto/json_build.h"
 #include "proto/message.h"
 
 static const struct record_field *find_field(const struct record_type *type, const char *name)
@@ -79,9 +80,8 @@ static int keep_interval(struct resume *resume)
 
 	if (!parameters)
 		return -ENOMEM;
-	if (interval && json_object_object_add(parameters, "min_interval_seconds",
-					       json_object_get(interval)) < 0) {
-		json_object_put(interval);
+	if (interval &&
+	    json_add_member(parameters, "min_interval_seconds", json_object_get(interval)) < 0) {
 		json_object_put(parameters);
 		return -ENOMEM;
 	}
@@ -134,10 +134,7 @@ bool resume_possible(const struct resume *resume)
 
 static int add(json_object *parameters, const char *name, json_object *value)
 {
-	if (value && json_object_object_add(parameters, name, value) == 0)
-		return 0;
-	json_object_put(value);
-	return -ENOMEM;
+	return value ? json_add_member(parameters, name, value) : -ENOMEM;
 }
 
 /* A shallow copy: the values are shared. */
@@ -148,8 +145,7 @@ static json_object *copy_object(json_object *object)
 	if (!copy)
 		return NULL;
 	json_object_object_foreach(object, name, value)
-		if (json_object_object_add(copy, name, json_object_get(value)) < 0) {
-			json_object_put(value);
+		if (json_add_member(copy, name, json_object_get(value)) < 0) {
 			json_object_put(copy);
 			return NULL;
 		}
@@ -164,11 +160,14 @@ int resume_write(const struct resume *resume, char **ret_text, size_t *ret_size)
 
 	if (r == 0 && resume->task_id != 0 && resume_follows_task(resume)) {
 		method = &elluminate_interface.methods[METHOD_WATCH_TASK];
+		json_object_object_del(parameters, "id");
+		json_object_object_del(parameters, "after_sequence");
 		r = add(parameters, "id", json_object_new_int64(resume->task_id));
 		if (r == 0)
 			r = add(parameters, "after_sequence",
 				json_object_new_int64(resume->sequence));
 	} else if (r == 0 && resume->cursor) {
+		json_object_object_del(parameters, "cursor");
 		r = add(parameters, "cursor", json_object_new_string(resume->cursor));
 	}
 	if (r == 0)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/json_build.h"
 #include "proto/json_keys.h"
 #include "proto/limits.h"
 #include "proto/utf8.h"
@@ -347,32 +348,11 @@ int json_check(const char *text, size_t size, struct json_problem *ret_problem)
 int json_parse_strict(const char *text, size_t size, json_object **ret_json, struct fault *fault)
 {
 	struct json_problem problem;
-	struct json_tokener *tokener;
-	enum json_tokener_error error;
-	json_object *json;
 	int r = json_check(text, size, &problem);
 
 	if (r == -EBADMSG)
 		return fault_message(fault, problem.offset, "%s", problem.reason);
-	if (r < 0 || size >= INT32_MAX)
-		return fault_oom(fault);
-	// json-c counts a level more than the values have
-	tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 2);
-	if (!tokener)
-		return fault_oom(fault);
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	json = json_tokener_parse_ex(tokener, text, (int) size);
-	error = json_tokener_get_error(tokener);
-	if (error == json_tokener_continue) { // a bare number goes on until something ends it
-		json = json_tokener_parse_ex(tokener, "", 1);
-		error = json_tokener_get_error(tokener);
-	}
-	size_t parsed = json_tokener_get_parse_end(tokener);
-	json_tokener_free(tokener);
-	if (error != json_tokener_success)
-		return error == json_tokener_error_size
-			       ? fault_oom(fault)
-			       : fault_message(fault, parsed, "%s", json_tokener_error_desc(error));
-	*ret_json = json;
-	return 0;
+	if (r == 0)
+		r = size < INT32_MAX ? json_build(text, size, ret_json) : -ENOMEM;
+	return r < 0 ? fault_oom(fault) : 0;
 }

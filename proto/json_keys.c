@@ -24,9 +24,9 @@ void json_keys_done(struct json_keys *keys)
 struct cursor {
 	const char *at;
 	const char *end;
-	unsigned char bytes[4]; // of the present character
-	int n;
-	int next;
+	char bytes[4]; // of the present character
+	size_t n;
+	size_t next;
 };
 
 unsigned json_hex4(const char *text)
@@ -41,51 +41,50 @@ unsigned json_hex4(const char *text)
 	return code;
 }
 
-static int encode(uint32_t code, unsigned char *out)
+static size_t encode(uint32_t code, char *out)
 {
 	static const unsigned char marks[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
-	int n = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+	size_t n = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
 
-	for (int i = n - 1; i > 0; i--, code >>= 6)
-		out[i] = (unsigned char) (0x80 | (code & 0x3f));
-	out[0] = (unsigned char) (marks[n] | code);
+	for (size_t i = n - 1; i > 0; i--, code >>= 6)
+		out[i] = (char) (0x80 | (code & 0x3f));
+	out[0] = (char) (marks[n] | code);
 	return n;
 }
 
-static void unescape(struct cursor *cursor)
+size_t json_unescape(const char **at, char *out)
 {
 	static const char letters[] = "bfnrt", controls[] = "\b\f\n\r\t";
-	char c = cursor->at[1];
-	const char *letter = strchr(letters, c);
+	const char *escape = *at;
+	const char *letter = strchr(letters, escape[1]);
 	uint32_t code;
 
-	if (c != 'u') {
-		cursor->bytes[0] = (unsigned char) (letter ? controls[letter - letters] : c);
-		cursor->n = 1;
-		cursor->at += 2;
-		return;
+	if (escape[1] != 'u') {
+		*out = letter ? controls[letter - letters] : escape[1];
+		*at += 2;
+		return 1;
 	}
-	code = json_hex4(cursor->at + 2);
-	cursor->at += 6;
+	code = json_hex4(escape + 2);
+	*at += 6;
 	if (code >= 0xd800 && code <= 0xdbff) {
-		code = 0x10000 + ((code - 0xd800) << 10) + (json_hex4(cursor->at + 2) - 0xdc00);
-		cursor->at += 6;
+		code = 0x10000 + ((code - 0xd800) << 10) + (json_hex4(*at + 2) - 0xdc00);
+		*at += 6;
 	}
-	cursor->n = encode(code, cursor->bytes);
+	return encode(code, out);
 }
 
 /* The next byte of the unescaped key, -1 at its end. */
 static int cursor_next(struct cursor *cursor)
 {
 	if (cursor->next < cursor->n)
-		return cursor->bytes[cursor->next++];
+		return (unsigned char) cursor->bytes[cursor->next++];
 	if (cursor->at == cursor->end)
 		return -1;
 	if (*cursor->at != '\\')
 		return (unsigned char) *cursor->at++;
-	unescape(cursor);
+	cursor->n = json_unescape(&cursor->at, cursor->bytes);
 	cursor->next = 1;
-	return cursor->bytes[0];
+	return (unsigned char) cursor->bytes[0];
 }
 
 static struct cursor cursor_start(const struct json_key *key)

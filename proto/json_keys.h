@@ -35,3 +35,6 @@ bool json_keys_close(struct json_keys *keys, size_t first, size_t *ret_offset);
 
 /* The number of four hexadecimal digits. */
 unsigned json_hex4(const char *text);
+
+/* The text of the valid escape at `*at`, which moves behind it: 1 to 4 bytes. */
+size_t json_unescape(const char **at, char *out);
