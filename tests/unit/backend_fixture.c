@@ -163,8 +163,10 @@ struct llm_target *test_target(const struct ellu_llm_config *config)
 
 static void look(void)
 {
-	if (awaited && awaited())
-		loop_stop(home);
+	if (!awaited || !awaited())
+		return;
+	awaited = NULL; // a loop is stopped once
+	loop_stop(home);
 }
 
 static void on_back(struct llm_call *call)
@@ -257,10 +259,10 @@ double wait_for(int n)
 
 void wait_until(bool (*condition)(void))
 {
+	if (condition())
+		return;
 	awaited = condition;
-	if (!condition())
-		loop_run(home);
-	awaited = NULL;
+	loop_run(home);
 }
 
 static void on_time(evutil_socket_t fd, short events, void *userdata)
