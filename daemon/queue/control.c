@@ -9,6 +9,7 @@
 
 #include "daemon/log.h"
 #include "daemon/queue/queue_state.h"
+#include "daemon/queue/run_clock.h"
 #include "daemon/queue/running.h"
 
 /* ---- Cancelling ---- */
@@ -34,7 +35,7 @@ void queue_cancel_task(struct queue *queue, struct queue_cancel *cancel)
 	cancel->op.status = TASK_REVOKED;
 	cancel->op.attempt = 0;
 	if (task)
-		cancel->op.running_usec = running_elapsed(task);
+		cancel->op.running_usec = run_clock_elapsed(task);
 	store_request_init(&cancel->op.request, queue->options.loop, on_cancelled, cancel);
 	queue_count_outstanding(queue, 1);
 	store_task_change(queue->options.store, &cancel->op);

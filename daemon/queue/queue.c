@@ -9,6 +9,7 @@
 #include "daemon/clock.h"
 #include "daemon/log.h"
 #include "daemon/queue/queue_state.h"
+#include "daemon/queue/run_clock.h"
 #include "daemon/queue/running.h"
 #include "daemon/work/work.h"
 
@@ -189,7 +190,7 @@ void queue_overlay(struct queue *queue, struct ellu_task *record)
 		return;
 	if (!record->hold)
 		record->hold = queue_moment_hold(task);
-	record->running_seconds += (double)running_elapsed(task) / USEC_PER_SEC;
+	record->running_seconds += (double)run_clock_elapsed(task) / USEC_PER_SEC;
 }
 
 const char *queue_moment_hold(const struct live_task *task)

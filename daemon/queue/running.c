@@ -8,6 +8,7 @@
 
 #include "daemon/clock.h"
 #include "daemon/log.h"
+#include "daemon/queue/run_clock.h"
 #include "proto/generated/interface.h"
 #include "proto/record.h"
 
@@ -25,15 +26,6 @@ struct ending {
 
 static void end_task(struct live_task *task, const struct work_end *end);
 
-/* ---- Running time and its limit ---- */
-
-int64_t running_elapsed(const struct live_task *task)
-{
-	int64_t ticking = task->run_since_usec ? clock_monotonic_usec() - task->run_since_usec : 0;
-
-	return task->run_counted_usec + ticking;
-}
-
 static void end_with_fault(struct live_task *task, enum task_status status,
 			   const struct fault *fault)
 {
@@ -46,73 +38,15 @@ static void end_with_fault(struct live_task *task, enum task_status status,
 	arena_done(&arena);
 }
 
-static void arm_time_limit(struct live_task *task);
-
-static int64_t time_left(const struct live_task *task)
+void running_time_is_up(struct live_task *task)
 {
-	return task->time_limit_usec - task->run_before_usec - running_elapsed(task);
-}
-
-static void on_time_limit(evutil_socket_t fd, short events, void *userdata)
-{
-	struct live_task *task = userdata;
 	struct fault fault = { 0 };
 
-	(void)fd;
-	(void)events;
 	if (!task->run || task->changing)
 		return;
-	/* The loop's clock is a coarse one, and may be ahead by its step. */
-	if (time_left(task) > 0) {
-		arm_time_limit(task);
-		return;
-	}
 	fault_set(&fault, ELLU_E_TIMEOUT, "the task ran for its time_limit_seconds, %.3f",
 		  (double)task->time_limit_usec / USEC_PER_SEC);
 	end_with_fault(task, TASK_TIMEOUT, &fault);
-}
-
-static void arm_time_limit(struct live_task *task)
-{
-	int64_t left = time_left(task);
-	struct timeval timeout;
-
-	if (left < 1)
-		left = 1;
-	timeout.tv_sec = left / USEC_PER_SEC;
-	timeout.tv_usec = left % USEC_PER_SEC;
-	if (!task->limit_timer)
-		task->limit_timer = event_new(loop_base(queue_loop(task->queue)), -1, 0,
-					      on_time_limit, task);
-	if (!task->limit_timer || event_add(task->limit_timer, &timeout) < 0)
-		task_error(task, "out of memory: its time limit is not watched");
-}
-
-/* Time on hold is no running time, but for what a provider makes the task wait. */
-static void set_clock(struct live_task *task)
-{
-	bool ticks = task->run && task->status == TASK_STARTED &&
-		     (!task->hold || strcmp(task->hold, "provider") == 0);
-
-	if (ticks == (task->run_since_usec != 0))
-		return;
-	if (ticks) {
-		task->run_since_usec = clock_monotonic_usec();
-		arm_time_limit(task);
-	} else {
-		task->run_counted_usec = running_elapsed(task);
-		task->run_since_usec = 0;
-		if (task->limit_timer)
-			event_del(task->limit_timer);
-	}
-}
-
-/* What it counted has been stored. */
-static void reset_clock(struct live_task *task)
-{
-	task->run_counted_usec = task->run_since_usec = 0;
-	if (task->limit_timer)
-		event_del(task->limit_timer);
 }
 
 /* ---- Holds ---- */
@@ -127,7 +61,7 @@ const char *running_lasting_hold(const char *hold)
 void running_set_hold(struct live_task *task)
 {
 	task->hold = task->lasting_hold ? task->lasting_hold : queue_moment_hold(task);
-	set_clock(task);
+	run_clock_set(task);
 }
 
 /* ---- Changes of status ---- */
@@ -195,7 +129,7 @@ void running_start(struct live_task *task, const struct ellu_task *record, int64
 	log_about(LOG_INFO, ABOUT(TASK(task), .message = LOG_TASK_STARTED),
 		  "task %" PRId64 " of user %" PRId64 " started: %s", task->id, record->owner_uid,
 		  record->name);
-	set_clock(task);
+	run_clock_set(task);
 	queue_halt(task);
 }
 
@@ -226,7 +160,7 @@ void running_let_go(struct live_task *task)
 
 void running_changed(struct live_task *task, const struct ellu_task *record, int64_t attempt)
 {
-	reset_clock(task);
+	run_clock_reset(task);
 	running_adopt(task, record);
 	publish_state(task, record);
 	if (task->status == TASK_STARTED) {
@@ -340,7 +274,7 @@ static void end_task(struct live_task *task, const struct work_end *end)
 	ending->op.attempt = task->attempt;
 	ending->op.status = end->status;
 	ending->op.over_budget = end->over_budget;
-	ending->op.running_usec = running_elapsed(task);
+	ending->op.running_usec = run_clock_elapsed(task);
 	queue_count_outstanding(task->queue, 1);
 	store_task_change(queue_store(task->queue), &ending->op);
 }

@@ -32,8 +32,8 @@ void running_set_hold(struct live_task *task);
 void running_retry_later(struct live_task *task, const struct fault *fault);
 /* The task is no longer the queue's: it is terminal, or was never started. */
 void running_let_go(struct live_task *task);
-/* Running time of the present claim, in microseconds. */
-int64_t running_elapsed(const struct live_task *task);
+/* It ran for its time limit. */
+void running_time_is_up(struct live_task *task);
 
 /* ---- The queue's side (queue.c) ---- */
 
