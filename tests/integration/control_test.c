@@ -576,6 +576,43 @@ START_TEST(held_for_its_budget)
 }
 END_TEST
 
+/* A task that only rates has its own budget, and is controlled the same way. */
+START_TEST(rating_held_for_its_budget)
+{
+	struct sim *sim = sim_start((const char *[]) { "--latency_seconds=0.005", NULL });
+	struct watcher *watcher;
+	int64_t experiment_id, id, calls;
+	double whole;
+
+	begin(NULL);
+	experiment_id = at_int(experiment_run(wire, &(struct experiment) {
+		.rows = 60, .url = sim_url(sim), .max_connections = 4, .config = PRICES }),
+		"experiment_id");
+	whole = cost_of(at_int(at_json(wire_call(wire, "RateExperiment",
+						 "{'experiment':{'id':%lld},'criteria':['Good?']}",
+						 (long long)experiment_id), "task"), "id"));
+	sim_reset(sim);
+	id = at_int(wire_call(wire, "RateExperiment",
+			      "{'experiment':{'id':%lld},'criteria':['Bad?'],'detach':true,%s}",
+			      (long long)experiment_id, members_of(cost_limit(whole / 2))), "task.id");
+	watcher = watch(id);
+	await_state(watcher, "PENDING budget");
+	ck_assert_double_ge(cost_of(id), whole / 2);
+	calls = sim_stat(sim, "calls");
+	ck_assert_int_lt(calls, 45);
+	sim_control(sim, "{'latency_seconds':1}");
+	tune_task(id, cost_limit(2 * whole));
+	sim_await(sim, "calls", calls + 1);
+	pause_task(id);
+	await_state(watcher, "PENDING user");
+	sim_control(sim, "{'latency_seconds':0.005}");
+	resume_task(id);
+	task_await_status(server, id, "SUCCESS");
+	must_be_asked_once(sim, 60);
+	end();
+}
+END_TEST
+
 /* Lowered while it runs; paused on top of it; cancelled. */
 START_TEST(budget_lowered_while_it_runs)
 {
@@ -623,5 +660,6 @@ int main(void)
 	return RUN_SUITE(pause_with_calls_in_flight, resume_during_the_drain, pause_while_it_waits,
 			 paused_over_restarts, cancel_what_is_paused, time_stands_still,
 			 pauses_are_no_idle_claims, tune_max_connections, tune_priority, refusals,
-			 held_for_its_budget, budget_lowered_while_it_runs, no_price_no_limit);
+			 held_for_its_budget, rating_held_for_its_budget,
+			 budget_lowered_while_it_runs, no_price_no_limit);
 }
