@@ -125,8 +125,9 @@ static void on_gone(struct call *call)
 	follow_end(follow);
 }
 
-void follow_task(struct call *call, int64_t task_id, int64_t after_sequence,
-		 bool cancel_on_disconnect, double min_interval_seconds)
+/* NULL: the call was answered with why. */
+static struct watch *follow_new(struct call *call, int64_t task_id, int64_t after_sequence,
+				bool cancel_on_disconnect, double min_interval_seconds)
 {
 	struct follow *follow = calloc(1, sizeof(*follow));
 	struct watch_options options = {
@@ -141,7 +142,7 @@ void follow_task(struct call *call, int64_t task_id, int64_t after_sequence,
 
 	if (!follow) {
 		call_fail_errno(call, -ENOMEM);
-		return;
+		return NULL;
 	}
 	follow->task_id = task_id;
 	follow->cancel_on_disconnect = cancel_on_disconnect;
@@ -149,25 +150,45 @@ void follow_task(struct call *call, int64_t task_id, int64_t after_sequence,
 	if (r < 0) {
 		free(follow);
 		call_fail_errno(call, r);
-		return;
+		return NULL;
 	}
 	follow->call = call_ref(call);
 	call->data = follow;
 	call->on_gone = on_gone;
 	call->on_writable = on_writable;
-	if (!call->front)
-		on_gone(call); // went away while the task was stored
+	if (call->front)
+		return follow->watch;
+	on_gone(call); // went away while the task was stored
+	return NULL;
 }
 
-void follow_submitted(struct call *call, const struct ellu_task *task, bool detach,
+void follow_task(struct call *call, int64_t task_id, int64_t after_sequence,
+		 double min_interval_seconds)
+{
+	struct watch *watch = follow_new(call, task_id, after_sequence,
+					 /* cancel_on_disconnect= */ false, min_interval_seconds);
+
+	if (watch)
+		watch_start(watch);
+}
+
+void follow_submitted(struct call *call, const struct task_submit *op, bool detach,
 		      bool cancel_on_disconnect, double min_interval_seconds)
 {
 	struct follow_reply reply = ELLU_RECORD(struct follow_reply);
 
+	struct watch *watch;
+
 	if (detach) {
-		reply.task = task;
+		reply.task = op->ret_task;
 		call_reply(call, &reply);
 		return;
 	}
-	follow_task(call, task->id, 0, cancel_on_disconnect, min_interval_seconds);
+	watch = follow_new(call, op->ret_task->id, 0, cancel_on_disconnect, min_interval_seconds);
+	if (!watch)
+		return;
+	if (op->ret_n_rows)
+		watch_start_with(watch, op->ret_task, op->ret_rows, op->ret_n_rows);
+	else
+		watch_start(watch);
 }

@@ -7,12 +7,12 @@
 #pragma once
 
 #include "daemon/api/call.h"
-#include "elluminate-types.h"
+#include "daemon/store/tasks.h"
 
 /* Answers a submission that was stored: at once when detached, else by following the task. */
-void follow_submitted(struct call *call, const struct ellu_task *task, bool detach,
+void follow_submitted(struct call *call, const struct task_submit *op, bool detach,
 		      bool cancel_on_disconnect, double min_interval_seconds);
 
 /* `after_sequence` -1: from the present state. */
 void follow_task(struct call *call, int64_t task_id, int64_t after_sequence,
-		 bool cancel_on_disconnect, double min_interval_seconds);
+		 double min_interval_seconds);

@@ -32,7 +32,7 @@ static void on_submitted(struct queue_submission *submission)
 	if (op->request.result < 0)
 		call_fail(submit->call, &op->request.fault);
 	else
-		follow_submitted(submit->call, op->ret_task, submit->detach,
+		follow_submitted(submit->call, op, submit->detach,
 				 submit->cancel_on_disconnect, submit->min_interval_seconds);
 	submit_end(submit);
 }

@@ -50,7 +50,7 @@ static void on_watchable(struct call *call, struct store_request *request)
 
 	(void)request;
 	follow_task(call, watch->id, watch->after_sequence ? *watch->after_sequence : -1,
-		    /* cancel_on_disconnect= */ false, *watch->min_interval_seconds);
+		    *watch->min_interval_seconds);
 }
 
 int api_watch_task(struct call *call, const struct ellu_watch_task_request *request)

@@ -23,7 +23,7 @@ struct watch {
 	bool caught_up; // fed from memory
 	bool reading; // `page` is with the store, or being delivered
 	bool paused;
-	bool freed; // on_page() frees it
+	bool freed; // leave_page() frees it
 	bool ended;
 	int64_t sent_usec; // when something was delivered, monotonic
 	struct event *timer; // progress to tell, or time to look again
@@ -139,6 +139,16 @@ static void take_page(struct watch *watch)
 	watch->caught_up = watch->task && watch->cursor >= last;
 }
 
+static void leave_page(struct watch *watch)
+{
+	store_request_done(&watch->page.request);
+	watch->reading = false;
+	if (watch->freed)
+		free(watch);
+	else if (!watch->paused && !watch->ended && !watch->caught_up)
+		read_on(watch);
+}
+
 static void on_page(struct store_request *request)
 {
 	struct watch *watch = request->userdata;
@@ -150,12 +160,7 @@ static void on_page(struct store_request *request)
 	} else if (!watch->freed) {
 		take_page(watch);
 	}
-	store_request_done(request);
-	watch->reading = false;
-	if (watch->freed)
-		free(watch);
-	else if (!watch->paused && !watch->ended && !watch->caught_up)
-		read_on(watch);
+	leave_page(watch);
 	queue_count_outstanding(queue, -1);
 }
 
@@ -305,9 +310,26 @@ int watch_new(struct queue *queue, const struct watch_options *options, struct w
 	}
 	attach_if_live(watch);
 	queue_count_watch(queue, 1);
-	start_reading(watch);
 	*ret_watch = watch;
 	return 0;
+}
+
+void watch_start(struct watch *watch)
+{
+	start_reading(watch);
+}
+
+void watch_start_with(struct watch *watch, const struct ellu_task *task,
+		      const struct task_event_row *rows, size_t n_rows)
+{
+	watch->reading = true;
+	store_request_init(&watch->page.request, NULL, NULL, NULL);
+	watch->page.ret_task = task;
+	watch->page.ret_last_sequence = task->sequence;
+	watch->page.ret_rows = rows;
+	watch->page.ret_n_rows = n_rows;
+	take_page(watch);
+	leave_page(watch);
 }
 
 struct watch *watch_free(struct watch *watch)
@@ -318,7 +340,7 @@ struct watch *watch_free(struct watch *watch)
 	event_free(watch->timer);
 	queue_count_watch(watch->queue, -1);
 	watch->freed = true;
-	/* While a page is with the store or being delivered, on_page() frees. */
+	/* While a page is with the store or being delivered, leave_page() frees. */
 	if (!watch->reading)
 		free(watch);
 	return NULL;

@@ -16,6 +16,7 @@
 #include "proto/fault.h"
 
 struct queue;
+struct task_event_row;
 struct watch;
 
 struct watch_options {
@@ -32,7 +33,13 @@ struct watch_options {
 	void *userdata;
 };
 
+/* Nothing is delivered before it is started. */
 int watch_new(struct queue *queue, const struct watch_options *options, struct watch **ret_watch);
+void watch_start(struct watch *watch);
+/* The same for a task that was just made and whose whole history is at hand: that is delivered at
+ * once, so that the watch may be gone afterwards. */
+void watch_start_with(struct watch *watch, const struct ellu_task *task,
+		      const struct task_event_row *rows, size_t n_rows);
 struct watch *watch_free(struct watch *watch);
 
 /* The other side reads slowly: nothing is delivered until watch_resume(). */

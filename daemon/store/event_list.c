@@ -10,30 +10,25 @@
 
 /* ---- Of one task ---- */
 
-static int task_events_page_run(struct tx *tx, struct store_request *request)
+int task_events_read(struct tx *tx, const struct ellu_task *task, int64_t after,
+		     const struct task_event_row **ret_rows, size_t *ret_n_rows)
 {
-	struct task_events_page *op = (struct task_events_page *)request;
-	struct task_event_row *rows;
+	int64_t missing = task->sequence - after;
+	size_t room = missing < 0 ? 0 : missing > EVENTS_PAGE_MAX ? EVENTS_PAGE_MAX : (size_t)missing, n = 0;
+	struct task_event_row *rows = tx_array(tx, room, sizeof(*rows));
 	QUERY q = NULL;
 	int r;
 
-	r = task_load(tx, op->task_id, &op->ret_task);
-	if (r < 0)
-		return r;
-	rows = tx_array(tx, EVENTS_PAGE_MAX, sizeof(*rows));
 	if (!rows)
 		return -ENOMEM;
-	op->ret_last_sequence = op->ret_task->sequence;
-	op->ret_rows = rows;
-	op->ret_n_rows = 0;
 	r = db_query(tx->db, &q, "SELECT sequence, number, at, status, hold, line FROM task_events"
 				 " WHERE task_id = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3",
-		     "iib", op->task_id, op->after_sequence, EVENTS_PAGE_MAX);
+		     "iii", task->id, after, (int64_t)room);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
-		struct task_event_row *row = &rows[op->ret_n_rows++];
+		struct task_event_row *row = &rows[n++];
 
 		*row = (struct task_event_row){
-			.task_id = op->task_id,
+			.task_id = task->id,
 			.sequence = column_int(q, 0),
 			.number = column_int(q, 1),
 			.at = column_int(q, 2),
@@ -41,10 +36,24 @@ static int task_events_page_run(struct tx *tx, struct store_request *request)
 			.hold = tx_text(tx, q, 4),
 			.line = tx_text(tx, q, 5),
 		};
-		if (row->sequence == op->ret_last_sequence)
-			row->task = op->ret_task;
+		if (row->sequence == task->sequence)
+			row->task = task;
 	}
+	*ret_rows = rows;
+	*ret_n_rows = n;
 	return r;
+}
+
+static int task_events_page_run(struct tx *tx, struct store_request *request)
+{
+	struct task_events_page *op = (struct task_events_page *)request;
+	int r = task_load(tx, op->task_id, &op->ret_task);
+
+	if (r < 0)
+		return r;
+	op->ret_last_sequence = op->ret_task->sequence;
+	return task_events_read(tx, op->ret_task, op->after_sequence, &op->ret_rows,
+				&op->ret_n_rows);
 }
 
 void store_task_events_page(struct store *store, struct task_events_page *op)

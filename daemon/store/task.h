@@ -21,6 +21,10 @@ int rating_run_progress(struct tx *tx, int64_t rating_run_id,
 int task_event_add(struct tx *tx, int64_t task_id, const char *status, const char *line,
 		   int64_t *ret_sequence);
 
+/* The entries after `after`, at most EVENTS_PAGE_MAX. */
+int task_events_read(struct tx *tx, const struct ellu_task *task, int64_t after,
+		     const struct task_event_row **ret_rows, size_t *ret_n_rows);
+
 /* The last number that was ever given, whether its event is still there or not. */
 int event_number_last(struct db *db, int64_t *ret_number);
 

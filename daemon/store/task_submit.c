@@ -10,6 +10,8 @@ void task_submit_begin(struct task_submit *submit)
 {
 	submit->ret_task = NULL;
 	submit->ret_attempt = 0;
+	submit->ret_rows = NULL;
+	submit->ret_n_rows = 0;
 	submit->ret_existing = false;
 }
 
@@ -110,5 +112,10 @@ int task_submit_insert(struct tx *tx, struct task_submit *submit, const struct t
 			   "iii", task->experiment_id, id, tx->now);
 	if (r >= 0 && !task->rejected && submit->start)
 		r = task_start(tx, id, &submit->ret_attempt);
-	return r < 0 ? r : task_load(tx, id, &submit->ret_task);
+	if (r >= 0)
+		r = task_load(tx, id, &submit->ret_task);
+	if (r >= 0)
+		r = task_events_read(tx, submit->ret_task, 0, &submit->ret_rows,
+				     &submit->ret_n_rows);
+	return r;
 }

@@ -10,6 +10,8 @@
 #include "elluminate-types.h"
 #include "proto/task_status.h"
 
+struct task_event_row;
+
 /* What every operation that makes a task begins with. */
 struct task_submit {
 	struct store_request request;
@@ -18,6 +20,8 @@ struct task_submit {
 	bool start; // a slot is free: claim it in the same transaction
 	const struct ellu_task *ret_task;
 	int64_t ret_attempt; // of the claim, when it was started
+	const struct task_event_row *ret_rows; // the history of a new task
+	size_t ret_n_rows;
 	bool ret_existing; // an earlier task: same idempotency key, or finished and unchanged
 };
 
