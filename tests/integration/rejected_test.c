@@ -68,6 +68,34 @@ START_TEST(states_that_cannot_work)
 }
 END_TEST
 
+/* The key of a rejected submission answers for it, although the same would work by now. */
+START_TEST(idempotency)
+{
+	const char *key = dir_path(dir_new(), "key");
+	struct experiment experiment = { .rows = 3, .config = text("'api_key_ref':'file:%s'", key),
+					 .more = "'idempotency_key':'k'" };
+	json_object *task;
+	int64_t id;
+
+	begin(NULL);
+	experiment.url = sim_url(sim);
+	id = experiment_submit(wire, &experiment);
+	file_write(key, "sk-there-now");
+	task = experiment_run(wire, &experiment);
+	ck_assert_int_eq(at_int(task, "id"), id);
+	ck_assert_str_eq(at_text(task, "status"), "REJECTED");
+	ck_assert_int_eq(daemon_stop(server), 0);
+	daemon_restart(server);
+	wire = daemon_connect(server);
+	ck_assert_int_eq(at_int(experiment_run(wire, &experiment), "id"), id);
+	experiment.name = "Other";
+	json_object_put(wire_refused(wire, "Conflict", "RunExperiment", "%s",
+				     experiment_request(&experiment)));
+	ck_assert_int_eq(database_int(server, "SELECT count(*) FROM tasks"), 1);
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 /* Until as many wait as may; then there is room again when one of them goes. */
 static void fill(const char *config, int n_taken)
 {
@@ -135,5 +163,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(states_that_cannot_work, queue_full_for_the_user, queue_full_in_all, too_many);
+	return RUN_SUITE(states_that_cannot_work, idempotency, queue_full_for_the_user, queue_full_in_all, too_many);
 }

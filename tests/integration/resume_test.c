@@ -35,7 +35,9 @@ START_TEST(run_again)
 	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
 	ck_assert_int_eq(at_int(task, "retry_of"), id);
 	ck_assert_int_eq(experiment_recorded(wire, experiment_id), 120);
-	ck_assert_int_eq(sim_stat(sim, "answered"), 120 - recorded);
+	/* What came in with the cancel was recorded after it: at most what four connections bring. */
+	ck_assert_int_le(sim_stat(sim, "answered"), 120 - recorded);
+	ck_assert_int_ge(sim_stat(sim, "answered"), 120 - recorded - 8);
 	/* Finished: nothing is missing, nothing is asked for. */
 	sim_reset(sim);
 	reply = wire_call(wire, "RunExperiment", "{'experiment':{'name':'Experiment'}}");

@@ -59,7 +59,9 @@ START_TEST(after_a_cancel)
 	ck_assert_str_eq(at_text(task, "priority"), "batch");
 	ck_assert_str_eq(at_text(task, "cost_limit"), "7.25");
 	ck_assert_double_eq_tol(at_number(task, "time_limit_seconds"), 1234.5, 1e-6);
-	ck_assert_int_eq(sim_stat(sim, "answered"), 120 - recorded);
+	/* What came in with the cancel was recorded after it: at most what four connections bring. */
+	ck_assert_int_le(sim_stat(sim, "answered"), 120 - recorded);
+	ck_assert_int_ge(sim_stat(sim, "answered"), 120 - recorded - 8);
 	task_must_have_been(server, id, "PENDING STARTED REVOKED");
 	task_must_have_been(server, at_int(task, "id"), "PENDING STARTED SUCCESS");
 	ck_assert_int_eq(database_int(server, "SELECT count(*) FROM responses"), 60);
