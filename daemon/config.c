@@ -63,6 +63,7 @@ static const struct config_key {
 	KEY("queue", max_running_per_user, 1, 100000, 16),
 	KEY("front", max_connections, 8, 65536, 4096),
 	KEY("front", max_connections_per_user, 4, 65536, 3072),
+	KEY("front", output_stall_seconds, 1, 3600, 60),
 #undef GROUP
 #undef WORD
 #undef KEY

@@ -33,6 +33,7 @@ struct config {
 	int64_t max_running_per_user;
 	int64_t max_connections;
 	int64_t max_connections_per_user;
+	int64_t output_stall_seconds;
 };
 
 enum config_outcome { CONFIG_RUN, CONFIG_EXIT };

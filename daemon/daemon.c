@@ -181,7 +181,8 @@ static void apply(struct daemon *daemon, const struct config *config)
 
 	log_set_level((int)config->log_level);
 	queue_set_limits(daemon->service.queue, &limits);
-	front_set_limits(daemon->front, config->max_connections, config->max_connections_per_user);
+	front_set_limits(daemon->front, config->max_connections, config->max_connections_per_user,
+			 config->output_stall_seconds);
 	daemon->config.shutdown_grace_seconds = config->shutdown_grace_seconds;
 	daemon->config.on_shutdown = config->on_shutdown;
 	retention_set_days(daemon->retention, config->log_retention_days);
@@ -332,6 +333,7 @@ static void on_queue_ready(void *userdata)
 		.socket_mode = daemon->config.system ? 0666 : 0600,
 		.max_connections = daemon->config.max_connections,
 		.max_connections_per_user = daemon->config.max_connections_per_user,
+		.output_stall_seconds = daemon->config.output_stall_seconds,
 		.rules = rules_of(&daemon->config),
 		.raw = daemon->raw,
 	};

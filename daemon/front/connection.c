@@ -45,7 +45,9 @@ static bool wants_input(const struct connection *connection)
 
 static void update_events(struct connection *connection)
 {
-	static const struct timeval stall = { .tv_sec = OUTPUT_STALL_SECONDS };
+	const struct timeval stall = {
+		.tv_sec = front_get_options(connection->front)->output_stall_seconds
+	};
 	int r = 0;
 
 	if (connection->dead)
@@ -224,8 +226,9 @@ static void on_writable(evutil_socket_t fd, short events, void *userdata)
 	(void)fd;
 	if (events & EV_TIMEOUT) {
 		log_about(LOG_NOTICE, ABOUT(.message = LOG_CLIENT_DROPPED),
-			  "a client of user %lld took nothing for %d seconds: dropped",
-			  (long long)connection->user->uid, OUTPUT_STALL_SECONDS);
+			  "a client of user %lld took nothing for %lld seconds: dropped",
+			  (long long)connection->user->uid,
+			  (long long)front_get_options(connection->front)->output_stall_seconds);
 		connection_kill(connection);
 		return;
 	}

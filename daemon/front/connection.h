@@ -18,7 +18,6 @@
 
 #define INPUT_WAITING_MAX 65536 // bytes of calls that wait for their turn
 #define OUTPUT_LOW 262144 // bytes; above it no event, page or call is begun
-#define OUTPUT_STALL_SECONDS 60 // without a byte taken, until the peer is dropped
 
 struct front_user;
 

@@ -390,10 +390,12 @@ bool front_leave(struct front *front)
 	return false;
 }
 
-void front_set_limits(struct front *front, int64_t max_connections, int64_t max_connections_per_user)
+void front_set_limits(struct front *front, int64_t max_connections,
+		      int64_t max_connections_per_user, int64_t output_stall_seconds)
 {
 	front->options.max_connections = max_connections;
 	front->options.max_connections_per_user = max_connections_per_user;
+	front->options.output_stall_seconds = output_stall_seconds;
 }
 
 void front_stop_listening(struct front *front)

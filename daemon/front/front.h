@@ -44,6 +44,7 @@ struct front_options {
 	unsigned socket_mode;
 	int64_t max_connections;
 	int64_t max_connections_per_user;
+	int64_t output_stall_seconds; // without a byte taken, until a peer is dropped
 	struct identity_rules rules;
 	const struct raw_interface *raw; // or NULL
 };
@@ -57,7 +58,8 @@ void front_close(struct front *front);
 struct front *front_free(struct front *front);
 
 /* Connections beyond lowered limits stay. */
-void front_set_limits(struct front *front, int64_t max_connections, int64_t max_connections_per_user);
+void front_set_limits(struct front *front, int64_t max_connections,
+		      int64_t max_connections_per_user, int64_t output_stall_seconds);
 /* Whether nobody came in the last moment. If somebody did, he is served, and the socket is there
  * as before. The front has no connection when this is called. */
 bool front_leave(struct front *front);

@@ -129,6 +129,39 @@ START_TEST(rejected_task)
 }
 END_TEST
 
+/* A pause is told when it comes, and told again as it was to who comes late. */
+START_TEST(holds)
+{
+	struct monitor_trail trail = { 0 };
+	struct trail *late, *task;
+	struct wire *own, *wire;
+	int64_t id;
+
+	begin_with(daemon_start(NULL));
+	sim_control(sim, "{'latency_seconds':0.02}");
+	own = daemon_connect(server);
+	wire = monitor(&trail);
+	id = submit(own, "held");
+	sim_await(sim, "in_flight", 1);
+	wire_call(own, "PauseTask", "{'id':%lld}", (long long)id);
+	while (!(task = monitor_trail_find(&trail, id)) || !strstr(task->states, "(user)"))
+		take(&trail, wire);
+	wire_call(own, "ResumeTask", "{'id':%lld}", (long long)id);
+	take_until_ended(&trail, wire, id);
+	check_ends_with(task->states, " SUCCESS ");
+	late = trail_new(id, 0);
+	wire_start(own, "'more':true", "WatchTask", "{'id':%lld,'after_sequence':0}", (long long)id);
+	while (!trail_has_ended(late)) {
+		json_object *reply = wire_next(own);
+
+		trail_take(late, at_json(reply, "parameters.event"));
+		json_object_put(reply);
+	}
+	check_whole(&trail, id, late->states);
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 START_TEST(refusals)
 {
 	static const char *const cursors[] = {
@@ -336,7 +369,7 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(present_and_new_tasks, rejected_task, refusals, goes_on_behind_each_reply,
+	return RUN_SUITE(present_and_new_tasks, rejected_task, holds, refusals, goes_on_behind_each_reply,
 			 goes_on_over_kills, slow_reader, many_present_tasks, only_what_may_be_seen,
 			 progress_is_coalesced);
 }

@@ -1,21 +1,37 @@
 /* SPDX-License-Identifier: MIT */
-/* A client that takes nothing for so long that the daemon drops it, and says so in its log. */
+/*
+ * Clients that take nothing: the daemon keeps little for them, drops them after a while and says
+ * so in its log. Nobody else notices.
+ */
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/harness/suite.h"
+#include "tests/harness/trail.h"
 
-#define STALL_SECONDS 60
-#define SURPLUS_SECONDS 30
+#define TASKS 24
+#define ROWS 400
 
-START_TEST(dropped)
+static struct daemon *begin(void)
 {
-	struct daemon *daemon = daemon_start(NULL);
+	return daemon_start(&(struct daemon_options) {
+		.config = "[front]\noutput_stall_seconds = 1\n" });
+}
+
+static void await_drop(struct daemon *daemon, struct wire *wire)
+{
+	struct pollfd gone = { .fd = wire_fd(wire), .events = POLLRDHUP };
+
+	ck_assert_int_eq(poll(&gone, 1, (int)(WAIT_SECONDS * 1000)), 1);
+	ck_assert_msg(strstr(daemon_log(daemon), "took nothing"), "%s", daemon_log(daemon));
+}
+
+START_TEST(pages)
+{
+	struct daemon *daemon = begin();
 	struct wire *wire = daemon_connect(daemon), *other = daemon_connect(daemon);
 	char *row = text("%0100000d", 0);
-	struct pollfd gone;
 
 	wire_call(other, "CreateCollection", "{'collection':{'name':'A'}}");
 	for (int i = 0; i < 20; i++)
@@ -23,20 +39,51 @@ START_TEST(dropped)
 			  "{'collection':{'name':'A'},'variables':[{'a':'%s'}]}", row);
 	wire_start(wire, "'more':true", "ListTemplateVariables",
 		   "{'collection':{'name':'A'},'limit':2}");
-	gone = (struct pollfd) { .fd = wire_fd(wire), .events = POLLRDHUP };
-	ck_assert_int_eq(poll(&gone, 1, (STALL_SECONDS + SURPLUS_SECONDS) * 1000), 1);
-	ck_assert_msg(strstr(daemon_log(daemon), "took nothing"), "%s", daemon_log(daemon));
+	await_drop(daemon, wire);
 	/* Who is idle without anything to take stays. */
 	json_object_put(wire_call(other, "GetStatus", "{}"));
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
 
+static struct wire *monitor(struct daemon *daemon)
+{
+	struct wire *wire = daemon_connect(daemon);
+
+	wire_start(wire, "'more':true", "Monitor", "{'min_interval_seconds':0.05}");
+	return wire;
+}
+
+/* Two follow all tasks, and one of them does not read. */
+START_TEST(events)
+{
+	struct sim *sim = sim_start((const char *[]) { "--content_filter_rate=1", NULL });
+	struct daemon *daemon = begin();
+	struct wire *own = daemon_connect(daemon), *slow = monitor(daemon), *wire = monitor(daemon);
+	struct monitor_trail trail = { 0 };
+	int64_t last = 0;
+
+	for (int i = 0; i < TASKS; i++)
+		last = experiment_submit(own, &(struct experiment) {
+			.name = text("task %d", i), .rows = ROWS, .url = sim_url(sim) });
+	for (int64_t id = 1; id <= last; id++) {
+		struct trail *task;
+
+		while (!(task = monitor_trail_find(&trail, id)) || !trail_has_ended(task)) {
+			json_object *reply = wire_next(wire);
+
+			monitor_trail_take(&trail, at_json(reply, "parameters"));
+			json_object_put(reply);
+		}
+		ck_assert_int_eq(task->first, 1);
+		ck_assert_str_eq(task->logs, task_logs(own, id));
+	}
+	await_drop(daemon, slow);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
 int main(void)
 {
-	if (!getenv("ELLU_TEST_ALL")) {
-		fputs("set ELLU_TEST_ALL for what takes more than a minute\n", stderr);
-		return EXIT_SKIPPED;
-	}
-	return RUN_SUITE(dropped);
+	return RUN_SUITE(pages, events);
 }
