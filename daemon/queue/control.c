@@ -21,7 +21,7 @@ static void on_cancelled(struct store_request *request)
 	struct live_task *task = live_task_find(&queue->tasks, cancel->op.task_id);
 
 	if (task && request->result == 0 && cancel->op.ret_changed)
-		running_changed(task, cancel->op.ret_task, 0);
+		running_changed(task, request, cancel->op.ret_task, 0);
 	cancel->done(cancel);
 	queue_claim_next(queue);
 	queue_count_outstanding(queue, -1);
@@ -50,7 +50,7 @@ static void on_paused(struct store_request *request)
 	struct live_task *task = live_task_find(&queue->tasks, pause->op.task_id);
 
 	if (task && request->result == 0 && pause->op.ret_changed)
-		running_held(task, pause->op.ret_task);
+		running_held(task, request, pause->op.ret_task);
 	pause->done(pause);
 	queue_claim_next(queue);
 	queue_count_outstanding(queue, -1);
@@ -76,7 +76,7 @@ static void tune(struct live_task *task, const struct task_tune *op)
 	schedule_set_priority(task->queue->schedule, &task->schedule,
 			      task_priority_from_name(record->priority));
 	if (op->ret_released)
-		running_held(task, record);
+		running_held(task, &op->request, record);
 	if (task->run && work_tune(task->run, &tuning) < 0)
 		log_error("task %" PRId64 ": out of memory: it is tuned when it is started again",
 			  task->id);

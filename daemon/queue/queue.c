@@ -116,7 +116,7 @@ static void on_claimed(struct store_request *request)
 		if (request->result < 0)
 			running_retry_later(task, &request->fault);
 		else if (claim->op.ret_changed)
-			running_changed(task, claim->op.ret_task, claim->op.ret_attempt);
+			running_changed(task, request, claim->op.ret_task, claim->op.ret_attempt);
 		else if (task_status_is_terminal(task_status_from_name(claim->op.ret_task->status)))
 			running_let_go(task); // its last claim was one too many
 		else

@@ -66,9 +66,15 @@ void running_set_hold(struct live_task *task)
 
 /* ---- Changes of status ---- */
 
-static void publish_state(struct live_task *task, const struct ellu_task *record)
+/* `request` is what committed it. */
+static void publish_state(struct live_task *task, const struct store_request *request,
+			  const struct ellu_task *record)
 {
 	struct task_news news = { .first_sequence = record->sequence };
+
+	/* One event, this one: whoever follows all tasks need not read it. */
+	if (request->first_event == request->last_event)
+		news.last_number = request->last_event;
 
 	news.event = (struct ellu_task_event)ELLU_RECORD(struct ellu_task_event);
 	news.event.task_id = task->id;
@@ -158,11 +164,12 @@ void running_let_go(struct live_task *task)
 	live_task_remove(queue_tasks(queue), task);
 }
 
-void running_changed(struct live_task *task, const struct ellu_task *record, int64_t attempt)
+void running_changed(struct live_task *task, const struct store_request *request,
+		     const struct ellu_task *record, int64_t attempt)
 {
 	run_clock_reset(task);
 	running_adopt(task, record);
-	publish_state(task, record);
+	publish_state(task, request, record);
 	if (task->status == TASK_STARTED) {
 		running_start(task, record, attempt);
 		return;
@@ -181,10 +188,11 @@ void running_changed(struct live_task *task, const struct ellu_task *record, int
 		running_let_go(task);
 }
 
-void running_held(struct live_task *task, const struct ellu_task *record)
+void running_held(struct live_task *task, const struct store_request *request,
+		  const struct ellu_task *record)
 {
 	running_adopt(task, record);
-	publish_state(task, record);
+	publish_state(task, request, record);
 	if (task->lasting_hold)
 		running_give_back(task);
 	queue_place(task->queue, task);
@@ -208,7 +216,7 @@ static void on_ended(struct store_request *request)
 		if (request->result < 0)
 			running_retry_later(task, &request->fault);
 		else if (ending->op.ret_changed)
-			running_changed(task, ending->op.ret_task, 0);
+			running_changed(task, request, ending->op.ret_task, 0);
 		else if (!task->run && task_status_is_terminal(task->status))
 			running_let_go(task); // a cancel came first
 	}

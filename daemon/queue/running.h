@@ -15,13 +15,15 @@ void running_adopt(struct live_task *task, const struct ellu_task *record);
 void running_start(struct live_task *task, const struct ellu_task *record, int64_t attempt);
 /* A change of status was committed: publishes it and does what follows from it. `attempt` is
  * that of a claim, else 0. The task may be gone afterwards. */
-void running_changed(struct live_task *task, const struct ellu_task *record, int64_t attempt);
+void running_changed(struct live_task *task, const struct store_request *request,
+		     const struct ellu_task *record, int64_t attempt);
 /* Stops it without ending it: it becomes PENDING and waits for its turn again. */
 void running_give_back(struct live_task *task);
 /* Ends it as REVOKED because the daemon stops. */
 void running_revoke(struct live_task *task);
 /* A change of the hold was committed: the same for it. */
-void running_held(struct live_task *task, const struct ellu_task *record);
+void running_held(struct live_task *task, const struct store_request *request,
+		  const struct ellu_task *record);
 /* What a record says of how a task is to run. */
 struct work_tuning running_tuning(const struct ellu_task *record);
 /* The static text of a hold that lies in a task's row; NULL for NULL. */
