@@ -64,8 +64,10 @@ static void on_finished(void *userdata, int64_t task_id, const struct work_end *
 		snprintf(seen.field, sizeof(seen.field), "%s",
 			 end->error->field ? end->error->field : "");
 	}
-	if (end->result)
+	if (end->result && !standin.rating)
 		ck_assert_int_eq(*end->result->experiment_id, 7);
+	if (end->result)
+		ck_assert((end->result->ratings != NULL) == standin.rating);
 	loop_stop(harness_home);
 }
 
@@ -77,7 +79,8 @@ void harness_run_task(void)
 		.progress = on_progress, .held = on_held, .log = on_log, .finished = on_finished
 	};
 	const struct work_task task = {
-		.task_id = 42, .attempt = 1, .experiment_id = 7, .owner_uid = 1000,
+		.task_id = 42, .attempt = 1,
+		.kind = standin.rating ? TASK_KIND_RATING : TASK_KIND_EXPERIMENT, .experiment_id = 7, .owner_uid = 1000,
 		.tuning = harness_tuning
 	};
 	int64_t tasks, cases;

@@ -45,6 +45,7 @@ struct standin_call {
 enum standin_moment {
 	STANDIN_NEVER,
 	STANDIN_AT_LOAD,
+	STANDIN_AT_COUNT,
 	STANDIN_AT_PAGE,
 	STANDIN_AT_CALL, // the `moment_index`th call was taken
 	STANDIN_AT_RECORD, // the `moment_index`th record came
@@ -59,6 +60,7 @@ struct standin {
 	const char *measures[STANDIN_MEASURES_MAX];
 	const char *template_text; // NULL: "Say {{word}}"
 	const char *response_column; // instead of a template
+	bool rating; // a run that only rates what is recorded; it has to be counted first
 	int max_connections; // of the config, 0: none
 	int flow_connections; // of generation_params, 0: none
 	int task_connections; // the task's own cap, 0: none; also set when it is tuned
@@ -68,6 +70,7 @@ struct standin {
 	int64_t latency_usec;
 	int64_t commit_usec;
 	size_t row_without_word; // from 1; 0: none
+	bool all_ratings_fail; // says what is aggregated
 	int target_error; // of llm_target_new
 	int record_error; // of every record
 	int64_t record_error_after; // records
@@ -84,6 +87,7 @@ struct standin {
 	int64_t n_generations; // issued
 	int64_t n_judgements;
 	int64_t n_records;
+	int64_t n_counts;
 	int64_t n_results;
 	int64_t n_cancelled;
 	int64_t n_tunes;

@@ -15,6 +15,7 @@ static struct ellu_prompt_template prompt_template;
 static struct ellu_generation_params params;
 static int64_t flow_connections;
 static struct run_measure measures[STANDIN_MEASURES_MAX];
+static struct ellu_rating_results rating_results = ELLU_RECORD(struct ellu_rating_results);
 static struct ellu_experiment_results results = ELLU_RECORD(struct ellu_experiment_results);
 
 static void deliver_done(struct message *message)
@@ -85,12 +86,32 @@ static void fill_spec(struct run_spec *spec, struct arena *arena)
 	}
 }
 
+/* Its template comes with each case. */
+static void make_rating(struct run_spec *spec)
+{
+	spec->rating_run_id = 9;
+	spec->uncounted = standin.n_counts == 0;
+	spec->prompt_template = NULL;
+	spec->config = NULL;
+	for (size_t e = 0; e < spec->n_epochs; e++) {
+		spec->no_epoch.total += spec->epochs[e].total;
+		spec->no_epoch.generated += spec->epochs[e].total;
+		spec->no_epoch.rated += spec->epochs[e].rated;
+		spec->no_epoch.failed += spec->epochs[e].failed;
+	}
+	spec->n_epochs = 0;
+}
+
 static void on_load(struct message *message)
 {
 	struct run_load *op = container_of(message, struct run_load, request.message);
 	struct run_spec *spec = arena_alloc(&op->request.arena, sizeof(*spec));
 
 	fill_spec(spec, &op->request.arena);
+	if (standin.rating != (op->rating_task_id == 42))
+		standin_wrong("a run of another kind was loaded");
+	if (standin.rating)
+		make_rating(spec);
 	op->ret_spec = spec;
 	if (!standin_look(STANDIN_AT_LOAD, 0, &op->request))
 		standin_commit(&op->request);
@@ -100,6 +121,23 @@ void store_run_load(struct store *store, struct run_load *op)
 {
 	(void)store;
 	post(&op->request, on_load);
+}
+
+static void on_count(struct message *message)
+{
+	struct run_count *op = container_of(message, struct run_count, request.message);
+
+	if (!op->spec->uncounted)
+		standin_wrong("counted twice");
+	standin.n_counts++;
+	if (!standin_look(STANDIN_AT_COUNT, 0, &op->request))
+		standin_commit(&op->request);
+}
+
+void store_run_count(struct store *store, struct run_count *op)
+{
+	(void)store;
+	post(&op->request, on_count);
 }
 
 static bool add_case(const struct cases_page *op, struct run_case *item, size_t row, size_t epoch,
@@ -112,6 +150,7 @@ static bool add_case(const struct cases_page *op, struct run_case *item, size_t 
 		return false;
 	*item = (struct run_case){
 		.experiment_id = op->experiment_id,
+		.prompt_template = op->rating_run_id ? &prompt_template : NULL,
 		.row_id = (int64_t)row + 100,
 		.row_number = (int64_t)row,
 		.epoch = (int64_t)epoch,
@@ -191,7 +230,8 @@ static int run_rating(struct tx *tx, struct store_request *request)
 		standin_wrong("response %d was rated wrongly", (int)op->response_id);
 	if (response->rated)
 		standin_wrong("response %d was rated after all", (int)op->response_id);
-	if (op->judge_id != 5 || op->experiment_id != 7)
+	if (op->judge_id != 5 || op->experiment_id != 7 ||
+	    op->rating_run_id != (standin.rating ? 9 : 0))
 		standin_wrong("a rating of nobody");
 	rating->recorded = true;
 	rating->failed = op->error != NULL;
@@ -259,6 +299,7 @@ static void on_results(struct message *message)
 
 	standin.n_results++;
 	op->ret_results = &results;
+	op->ret_ratings = standin.rating ? &rating_results : NULL;
 	if (!standin_look(STANDIN_AT_RESULTS, 0, &op->request))
 		standin_commit(&op->request);
 }
@@ -278,6 +319,8 @@ void standin_set_hold(bool hold)
 void standin_reset_store(void)
 {
 	hold_commits = commit_planned = false;
+	rating_results.ratings = standin.all_ratings_fail ? 1 : 0;
+	rating_results.failed_ratings = rating_results.ratings;
 	flow_connections = standin.flow_connections;
 	params = (struct ellu_generation_params)ELLU_RECORD(struct ellu_generation_params);
 	params.max_connections = &flow_connections;
