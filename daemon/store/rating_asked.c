@@ -59,7 +59,7 @@ static int check_filter(struct rating_submission *s)
 	return 0;
 }
 
-int rating_check(struct rating_submission *s)
+static int check(struct rating_submission *s)
 {
 	const struct ellu_rate_responses_request *a = &s->a;
 	int r;
@@ -93,26 +93,58 @@ static int write_ids(struct rating_submission *s)
 	for (size_t i = 0; i < n; i++)
 		used += (size_t)sprintf(text + used, "%c%" PRId64, i ? ',' : '[', s->a.response_ids[i]);
 	text[used] = ']';
-	s->response_ids = text;
+	s->input->response_ids = text;
 	return 0;
 }
 
-static int find_listed(struct rating_submission *s)
+static int look_for_listed(struct rating_submission *s)
 {
 	const struct scope *scope = &s->op->submit.scope;
+	struct rating_input *input = s->input;
 	int64_t missing;
+	QUERY q = NULL;
 	int r;
 
-	r = place_resolve(s->tx, &s->scope, &s->place);
-	if (r >= 0)
-		r = write_ids(s);
+	r = write_ids(s);
 	if (r >= 0)
 		r = db_int(s->tx->db, &missing,
 			   "SELECT i.value FROM json_each(?1) i WHERE NOT EXISTS (SELECT 1 FROM responses r"
 			   " WHERE r.id = i.value AND (r.owner_uid = ?2 OR ?3)) LIMIT 1",
-			   "sib", s->response_ids, scope->uid, (int)scope->all);
+			   "sib", input->response_ids, scope->uid, (int)scope->all);
 	if (r > 0)
 		return fault_not_found(s->tx->fault, "response", NULL, missing);
+	if (r >= 0)
+		r = db_query(s->tx->db, &q, "SELECT json_group_array(DISTINCT r.experiment_id)"
+					    " FROM json_each(?1) i CROSS JOIN responses r ON r.id = i.value",
+			     "s", input->response_ids);
+	if (r >= 0)
+		r = db_next(s->tx->db, q);
+	if (r > 0)
+		input->experiment_ids = tx_text(s->tx, q, 0);
+	return r < 0 ? r : 0;
+}
+
+int rating_look(struct rating_submission *s)
+{
+	int r;
+
+	s->input = tx_alloc(s->tx, sizeof(*s->input));
+	if (!s->input)
+		return -ENOMEM;
+	r = s->op->experiment ? task_submit_hash(&ellu_rate_experiment_request_type,
+						 s->op->experiment, s->input->hash) :
+				task_submit_hash(&ellu_rate_responses_request_type,
+						 s->op->responses, s->input->hash);
+	if (r >= 0)
+		r = check(s);
+	return r < 0 || !s->a.response_ids ? r : look_for_listed(s);
+}
+
+static int find_listed(struct rating_submission *s)
+{
+	int r;
+
+	r = place_resolve(s->tx, &s->scope, &s->place);
 	if (r >= 0)
 		r = db_int(s->tx->db, &s->origin.id, "SELECT experiment_id FROM responses WHERE id = ?1",
 			   "i", s->a.response_ids[0]);

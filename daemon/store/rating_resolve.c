@@ -67,9 +67,8 @@ static int check_simulated(struct rating_submission *s, const struct ellu_llm_co
 		return 0;
 	r = db_int(s->tx->db, &one,
 		   "SELECT 1 FROM experiments WHERE json_extract(config_snapshot, '$.provider')"
-		   " <> 'simulated' AND (id = ?1 OR id IN (SELECT r.experiment_id FROM json_each(?2) i"
-		   "  CROSS JOIN responses r ON r.id = i.value)) LIMIT 1",
-		   "is", s->origin.id, s->response_ids);
+		   " <> 'simulated' AND (id = ?1 OR id IN (SELECT value FROM json_each(?2))) LIMIT 1",
+		   "is", s->origin.id, s->input->experiment_ids);
 	if (r > 0)
 		fault_invalid(&s->rejected, "rating_llm_config", "a config to judge with");
 	return r < 0 ? r : 0;
@@ -140,9 +139,9 @@ static int check_placeholders(struct rating_submission *s)
 	int r;
 
 	r = db_query(s->tx->db, &q,
-		     "SELECT DISTINCT collection_id FROM experiments WHERE id = ?1 OR id IN"
-		     " (SELECT r.experiment_id FROM json_each(?2) i CROSS JOIN responses r"
-		     "  ON r.id = i.value)", "is", s->origin.id, s->response_ids);
+		     "SELECT DISTINCT collection_id FROM experiments"
+		     " WHERE id = ?1 OR id IN (SELECT value FROM json_each(?2))",
+		     "is", s->origin.id, s->input->experiment_ids);
 	while (r >= 0 && !s->rejected.code && (r = db_next(s->tx->db, q)) > 0)
 		r = check_collection(s, column_int(q, 0));
 	return r;

@@ -34,7 +34,7 @@ static int insert_run(struct rating_submission *s, int64_t *ret_id)
 		   " ?7, iif(?7 IS NULL, NULL, ?8), ?9, ?10, coalesce((SELECT max(id) FROM ratings), 0),"
 		   " ?11, ?12, ?13, ?14, ?15, ?16)",
 		   "iiibsIIIIiIissii", s->place.owner_uid, s->place.project_id, s->origin.id,
-		   (int)s->adopt, s->response_ids, a->epoch, known(&s->filter_measure_id),
+		   (int)s->adopt, s->input->response_ids, a->epoch, known(&s->filter_measure_id),
 		   known(&s->origin.judge_id), value, s->last_response_id, known(&s->set_id),
 		   s->judge_id, a->rating_mode, a->rating_version, s->total_responses, s->tx->now);
 	*ret_id = db_last_id(s->tx->db);
@@ -64,7 +64,7 @@ static int insert_task(struct rating_submission *s, int64_t rating_run_id)
 		.cost_limit = a->cost_limit,
 		.retry_of = s->adopt ? s->origin.task_id : 0,
 		.idempotency_key = a->idempotency_key,
-		.request_hash = s->request_hash,
+		.request_hash = s->input->hash,
 		.rejected = s->rejected.code ? &s->rejected : NULL,
 		.log = &s->notes.lines,
 	};
@@ -150,12 +150,10 @@ static int submit(struct rating_submission *s)
 	struct task_submit *submit = &s->op->submit;
 	int r;
 
-	r = rating_check(s);
-	if (r >= 0)
-		r = rating_find_responses(s);
+	r = rating_find_responses(s);
 	if (r >= 0)
 		r = task_submit_find_key(s->tx, submit, s->place.owner_uid, s->a.idempotency_key,
-					 s->request_hash);
+					 s->input->hash);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	set_defaults(s);
@@ -190,7 +188,7 @@ static int rating_submit_run(struct tx *tx, struct store_request *request)
 {
 	struct rating_submit *op = (struct rating_submit *)request;
 	struct rating_submission *s = tx_alloc(tx, sizeof(*s));
-	int r;
+	int r = 0;
 
 	if (!s)
 		return -ENOMEM;
@@ -198,19 +196,27 @@ static int rating_submit_run(struct tx *tx, struct store_request *request)
 	s->op = op;
 	s->scope = (struct scope){ .uid = op->submit.scope.uid,
 				   .project = op->submit.scope.project };
-	task_submit_begin(&op->submit);
-	if (op->experiment) {
+	if (op->experiment)
 		take_experiment(s, op->experiment);
-		r = task_submit_hash(&ellu_rate_experiment_request_type, op->experiment,
-				     s->request_hash);
-	} else {
+	else
 		s->a = *op->responses;
-		r = task_submit_hash(&ellu_rate_responses_request_type, op->responses, s->request_hash);
+	s->input = op->input;
+	if (!s->input)
+		r = rating_look(s);
+	op->input = s->input;
+	if (r < 0 || request->lane != STORE_WRITE) {
+		request->lane = STORE_WRITE;
+		return r;
 	}
-	return r < 0 ? r : submit(s);
+	task_submit_begin(&op->submit);
+	return submit(s);
 }
 
 void store_rating_submit(struct store *store, struct task_submit *submit)
 {
-	tx_post(store, &submit->request, STORE_WRITE, rating_submit_run);
+	struct rating_submit *op = (struct rating_submit *)submit;
+	bool listed = op->responses && op->responses->response_ids;
+
+	op->input = NULL;
+	tx_post(store, &submit->request, listed ? STORE_POINT : STORE_WRITE, rating_submit_run);
 }

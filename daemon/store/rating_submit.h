@@ -10,15 +10,23 @@
 #include "daemon/store/notes.h"
 #include "daemon/store/task_submit.h"
 
+/* What a reader does before the writer gets the request: of a list, each response is looked for.
+ * Responses stay, and stay whose they are. */
+struct rating_input {
+	char hash[IDENTITY_SIZE];
+	const char *response_ids; // JSON array, or NULL
+	const char *experiment_ids; // of these responses; JSON array, or NULL
+};
+
 struct rating_submission {
 	struct tx *tx;
 	struct rating_submit *op;
+	struct rating_input *input;
 	struct ellu_rate_responses_request a; // either method's, absent members NULL
 	bool adopt;
 	struct scope scope; // the submitter's own rows
 	struct place place;
 	struct notes notes;
-	char request_hash[IDENTITY_SIZE];
 	struct fault rejected; // code 0: not
 
 	/* The experiment asked for, or that of the first response. */
@@ -36,7 +44,6 @@ struct rating_submission {
 	} origin;
 
 	const char *name;
-	const char *response_ids; // JSON array, or NULL
 	int64_t filter_measure_id; // 0: none
 	int64_t last_response_id;
 	int64_t total_responses; // as far as it is known
@@ -49,7 +56,7 @@ struct rating_submission {
 };
 
 /* rating_asked.c: which responses. Errors of the request. */
-int rating_check(struct rating_submission *s);
+int rating_look(struct rating_submission *s); // fills `input`
 int rating_find_responses(struct rating_submission *s);
 
 /* rating_resolve.c: by which criteria, by whose judgement. */

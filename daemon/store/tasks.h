@@ -53,6 +53,7 @@ struct rating_submit {
 	struct task_submit submit;
 	const struct ellu_rate_responses_request *responses; // one of the two
 	const struct ellu_rate_experiment_request *experiment;
+	struct rating_input *input; // the store's own: what was read of them
 };
 /* `submit` is that of a struct rating_submit. */
 void store_rating_submit(struct store *store, struct task_submit *submit);

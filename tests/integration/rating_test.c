@@ -357,6 +357,23 @@ START_TEST(killed)
 }
 END_TEST
 
+/* What was answered when a task was cancelled is still recorded; then no worker has it. */
+static void await_idle_workers(void)
+{
+	double deadline = now_seconds() + WAIT_SECONDS;
+	int64_t busy = 1;
+
+	while (busy > 0) {
+		json_object *status = wire_call(wire, "GetStatus", "{}");
+
+		busy = 0;
+		for (size_t i = 0; i < at_count(status, "workers"); i++)
+			busy += at_int(status, text("workers.%zu.tasks", i));
+		json_object_put(status);
+		ck_assert(now_seconds() < deadline);
+	}
+}
+
 /* Cancelled: what was recorded stays, and RetryTask does the rest. */
 START_TEST(cancelled)
 {
@@ -370,6 +387,7 @@ START_TEST(cancelled)
 	await_recorded(id, 10);
 	task = at_json(wire_call(wire, "CancelTask", "{'id':%lld}", (long long)id), "task");
 	ck_assert_str_eq(at_text(task, "status"), "REVOKED");
+	await_idle_workers();
 	n = (int64_t)json_object_array_length(ratings_of(id));
 	ck_assert_int_ge(n, 10);
 	ck_assert_int_lt(n, 60);
