@@ -14,11 +14,14 @@ int task_events_read(struct tx *tx, const struct ellu_task *task, int64_t after,
 		     const struct task_event_row **ret_rows, size_t *ret_n_rows)
 {
 	int64_t missing = task->sequence - after;
-	size_t room = missing < 0 ? 0 : missing > EVENTS_PAGE_MAX ? EVENTS_PAGE_MAX : (size_t)missing, n = 0;
-	struct task_event_row *rows = tx_array(tx, room, sizeof(*rows));
+	struct task_event_row *rows;
+	size_t room = 0, n = 0;
 	QUERY q = NULL;
 	int r;
 
+	if (missing > 0)
+		room = missing > EVENTS_PAGE_MAX ? EVENTS_PAGE_MAX : (size_t)missing;
+	rows = tx_array(tx, room, sizeof(*rows));
 	if (!rows)
 		return -ENOMEM;
 	r = db_query(tx->db, &q, "SELECT sequence, number, at, status, hold, line FROM task_events"
