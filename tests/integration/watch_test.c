@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "tests/harness/suite.h"
+#include "tests/harness/trail.h"
 
 #define ROWS 900
 
@@ -112,6 +113,33 @@ START_TEST(returning_watcher)
 }
 END_TEST
 
+/* After each sequence there is, what followed it and no more. */
+START_TEST(replay_after_each_sequence)
+{
+	int64_t id = begin(), last = at_int(task_await_status(server, id, "SUCCESS"), "sequence");
+	struct wire *wire = daemon_connect(server);
+	char *logs = listed_logs(id);
+
+	ck_assert_int_gt(last, 100);
+	for (int64_t after = 0; after <= last; after++) {
+		struct trail *trail = trail_new(id, after);
+		size_t size;
+
+		watch(wire, id, after);
+		while (!trail_has_ended(trail)) {
+			json_object *reply = wire_next(wire);
+
+			trail_take(trail, at_json(reply, "parameters.event"));
+			json_object_put(reply);
+		}
+		size = strlen(trail->logs);
+		ck_assert_int_eq(trail->last, last);
+		ck_assert_str_eq(trail->logs, logs + strlen(logs) - size);
+	}
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 /* Over restarts of the daemon, too. */
 START_TEST(watcher_over_restarts)
 {
@@ -141,5 +169,6 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(many_watchers, returning_watcher, watcher_over_restarts);
+	return RUN_SUITE(many_watchers, returning_watcher, replay_after_each_sequence,
+			 watcher_over_restarts);
 }

@@ -302,6 +302,13 @@ START_TEST(hot_statements_use_their_indexes)
 	     "responses_by_experiment (experiment_id=? AND rowid>?)");
 	plan("SELECT id FROM tasks WHERE status = 'PENDING' AND id > 5 ORDER BY id",
 	     "tasks_by_status (status=? AND rowid>?)");
+	plan("SELECT task_id FROM task_events WHERE owner_uid = 1 AND number > 5 ORDER BY number",
+	     "task_events_by_owner (owner_uid=? AND number>?)");
+	plan("SELECT task_id FROM task_events WHERE number > 5 ORDER BY number", "(number>?)");
+	plan("SELECT id FROM tasks WHERE finished_at IS NULL AND owner_uid = 1 AND id > 5 AND id <= 7"
+	     " ORDER BY id", "tasks_unfinished (owner_uid=? AND id>? AND id<?)");
+	plan("SELECT id FROM tasks WHERE finished_at IS NOT NULL AND last_event > 5",
+	     "tasks_ended (last_event>?)");
 	plan("SELECT sequence, id FROM row_batches WHERE collection_id = 1 AND sequence >= 2 AND"
 	     " sequence <= 3 ORDER BY sequence LIMIT 1", "(collection_id=? AND sequence>? AND sequence<?)");
 	plan("SELECT v.id, r.id FROM template_variables v LEFT JOIN responses r ON"
