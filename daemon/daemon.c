@@ -39,6 +39,7 @@
 #define EXIT_USAGE 2
 #define IDLE_CHECK_SECONDS 1
 #define STATUS_SECONDS 1
+#define START_EXTENSION_USEC (60 * USEC_PER_SEC)
 
 struct daemon {
 	struct config config;
@@ -61,6 +62,7 @@ struct daemon {
 	struct event *grace;
 	struct event *idle;
 	int64_t idle_since_usec; // monotonic; 0: not idle
+	int64_t extend_usec; // when the start is to be extended next, monotonic
 	int64_t n_running; // as the service manager knows it; -1: it was not told
 	int64_t n_waiting;
 	bool stopped; // no task runs any more
@@ -356,6 +358,18 @@ static void on_events_added(void *userdata, int64_t number)
 	queue_events_added(daemon->service.queue, number);
 }
 
+/* As long as the database gets on, the service manager waits for us. */
+static void on_migrating(void *userdata)
+{
+	struct daemon *daemon = userdata;
+	int64_t now = clock_monotonic_usec();
+
+	if (now < daemon->extend_usec)
+		return;
+	daemon->extend_usec = now + USEC_PER_SEC;
+	manager_extend_start(START_EXTENSION_USEC);
+}
+
 static int start_store(struct daemon *daemon, struct fault *fault)
 {
 	const struct store_options options = {
@@ -363,6 +377,7 @@ static int start_store(struct daemon *daemon, struct fault *fault)
 		.system = daemon->config.system,
 		.reply_to = daemon->loop,
 		.storage_full = on_storage_full,
+		.migrating = on_migrating,
 		.events_added = on_events_added,
 		.userdata = daemon,
 	};

@@ -16,6 +16,7 @@
 
 #define WRITER_CACHE_KIB 2048
 #define READER_CACHE_KIB 1024
+#define MIGRATION_STEPS 1000 // of SQLite's machine
 
 /* The release that mended the last known corruption of logs with several connections. */
 #define SQLITE_WITHOUT_WAL_DEFECT 3051003
@@ -107,6 +108,14 @@ static int make_database_file(const char *path, struct fault *fault)
 	return 0;
 }
 
+static int on_migration(void *userdata)
+{
+	const struct store *store = userdata;
+
+	store->options.migrating(store->options.userdata);
+	return 0; // go on
+}
+
 static int open_database(struct store *store, struct fault *fault)
 {
 	struct db *db = &store->writer.db;
@@ -121,6 +130,8 @@ static int open_database(struct store *store, struct fault *fault)
 	if (r < 0)
 		return fault_set(fault, ELLU_E_INTERNAL, "%s cannot be opened: %s.",
 				 store->database_path, db->trouble_text);
+	if (store->options.migrating)
+		sqlite3_progress_handler(db->handle, MIGRATION_STEPS, on_migration, store);
 	r = schema_migrate(db, store->database_path, fault);
 	if (r < 0)
 		return r;

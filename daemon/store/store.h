@@ -71,6 +71,8 @@ struct store_options {
 	void (*storage_full)(void *userdata, bool full);
 	/* There are events up to `number`; those who added them have been answered. Or NULL. */
 	void (*events_added)(void *userdata, int64_t number);
+	/* Called inside store_open(), often, while it migrates and recovers; or NULL. */
+	void (*migrating)(void *userdata);
 	void *userdata;
 };
 
