@@ -34,6 +34,9 @@ static const char system_policy[] =
 	"<allow receive_type='method_call'/><allow receive_type='method_return'/>"
 	"<allow receive_type='error'/><allow receive_type='signal'/>"
 	"<allow send_destination='org.freedesktop.DBus'/></policy>"
+	/* Tests stand in for polkit. */
+	"<policy user='root'><allow own='org.freedesktop.PolicyKit1'/>"
+	"<allow send_destination='org.freedesktop.PolicyKit1'/></policy>"
 	"<include>" SYSTEMD_FOLDER "/org.elluminate.Elluminate1.conf</include>";
 
 bool message_bus_is_there(void)

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <grp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,9 +168,98 @@ START_TEST(the_group_is_let_through)
 }
 END_TEST
 
+/* ---- polkit ---- */
+
+static int on_check(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+	const char *kind, *key, *name, *action;
+
+	(void)error;
+	must(sd_bus_message_enter_container(message, 'r', "sa{sv}") >= 0 &&
+		     sd_bus_message_read(message, "s", &kind) >= 0 &&
+		     sd_bus_message_enter_container(message, 'a', "{sv}") >= 0 &&
+		     sd_bus_message_enter_container(message, 'e', "sv") > 0 &&
+		     sd_bus_message_read(message, "sv", &key, "s", &name) >= 0 &&
+		     sd_bus_message_exit_container(message) >= 0 &&
+		     sd_bus_message_exit_container(message) >= 0 &&
+		     sd_bus_message_exit_container(message) >= 0 &&
+		     sd_bus_message_read(message, "s", &action) >= 0,
+	     "polkit's arguments");
+	must(strcmp(kind, "system-bus-name") == 0 && name[0] == ':' &&
+		     strcmp(action, NAME ".administer") == 0,
+	     "who asks for what");
+	return sd_bus_reply_method_return(message, "(bba{ss})", *(bool *)userdata, 0, 0);
+}
+
+/* Answers every question with `yes`, until it is killed. */
+static pid_t stand_in_for_polkit(bool yes)
+{
+	int fds[2];
+	char byte;
+	pid_t pid;
+
+	ck_assert_int_eq(pipe(fds), 0);
+	pid = fork();
+	if (pid == 0) {
+		static const sd_bus_vtable table[] = {
+			SD_BUS_VTABLE_START(0),
+			SD_BUS_METHOD("CheckAuthorization", "(sa{sv})sa{ss}us", "(bba{ss})",
+				      on_check, SD_BUS_VTABLE_UNPRIVILEGED),
+			SD_BUS_VTABLE_END,
+		};
+		sd_bus *client = connect_bus();
+
+		must(sd_bus_add_object_vtable(client, NULL, "/org/freedesktop/PolicyKit1/Authority",
+					      "org.freedesktop.PolicyKit1.Authority", table,
+					      &yes) >= 0, "vtable");
+		must(sd_bus_request_name(client, "org.freedesktop.PolicyKit1", 0) > 0, "name");
+		must(write(fds[1], "R", 1) == 1, "write");
+		while (sd_bus_process(client, NULL) >= 0 && sd_bus_wait(client, UINT64_MAX) >= 0)
+			;
+		exit(EXIT_SUCCESS);
+	}
+	ck_assert_int_eq(read(fds[0], &byte, 1), 1);
+	return pid;
+}
+
+/* Another user asks for root's task and to drain the daemon. */
+static void be_authorised(int64_t id, bool yes)
+{
+	const char *error = "";
+	sd_bus *client;
+
+	must(setgid(OTHER_UID) == 0 && setuid(OTHER_UID) == 0, "setuid");
+	client = connect_bus();
+	must((ask(client, "GetTask", text("{\"id\":%lld}", (long long)id), &error) != NULL) == yes,
+	     "the task is seen as polkit says");
+	must((ask(client, "Drain", "{\"undo\":true}", &error) != NULL) == yes,
+	     "the daemon is administered as polkit says");
+	exit(EXIT_SUCCESS);
+}
+
+START_TEST(polkit_decides)
+{
+	int64_t id;
+
+	start(NULL);
+	id = task_of_root(connect_bus());
+	for (int yes = 0; yes < 2; yes++) {
+		pid_t polkit = stand_in_for_polkit(yes), other = fork();
+		int status;
+
+		if (other == 0)
+			be_authorised(id, yes);
+		ck_assert_int_eq(waitpid(other, &status, 0), other);
+		ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+		ck_assert_int_eq(kill(polkit, SIGKILL), 0);
+		ck_assert_int_eq(waitpid(polkit, &status, 0), polkit);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	if (!message_bus_is_there() || geteuid() != 0)
 		return EXIT_SKIPPED;
-	return RUN_SUITE(users_are_apart, the_group_is_let_through);
+	return RUN_SUITE(users_are_apart, the_group_is_let_through, polkit_decides);
 }
