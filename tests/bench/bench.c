@@ -102,3 +102,20 @@ void bench_run_experiment(struct wire *wire, const char *parameters)
 		json_object_put(reply);
 	} while (continues);
 }
+
+void bench_shared_parts(const struct daemon *daemon, const char *name, const char *url,
+			unsigned n_connections, unsigned n_rows)
+{
+	struct wire *wire = daemon_connect(daemon);
+
+	bench_upload_rows(wire, name, n_rows);
+	bench_run_experiment(wire,
+			     quoted("{'name':'%s','prompt_template':{'content':{'name':'%s','messages':["
+				    "{'role':'user','content':'Write a haiku about {{topic}}.'}]}},"
+				    "'collection':{'ref':{'name':'%s'}},'criteria':['Is it a haiku?'],"
+				    "'llm_config':{'content':{'name':'%s','provider':'openai',"
+				    "'llm_model_name':'model','llm_base_url':'%s',"
+				    "'max_connections':%u}},'row_limit':1}",
+				    name, name, name, name, url, n_connections));
+	wire_close(wire);
+}

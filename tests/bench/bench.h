@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "tests/harness/daemon.h"
 #include "tests/harness/wire.h"
 
 enum bench_kind { BENCH_AT_MOST, BENCH_AT_LEAST };
@@ -41,3 +42,8 @@ char *bench_experiment(const char *collection, const char *url, unsigned n_conne
 
 /* Runs an experiment and watches it to its end, which must be SUCCESS. */
 void bench_run_experiment(struct wire *wire, const char *parameters);
+
+/* What many experiments may refer to by `name`: a template, a collection of so many rows and a
+ * config of the endpoint; and a set of one criterion, "NAME criteria". */
+void bench_shared_parts(const struct daemon *daemon, const char *name, const char *url,
+			unsigned n_connections, unsigned n_rows);
