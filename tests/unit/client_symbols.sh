@@ -1,10 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# client_symbols.sh LIBRARY HEADER...: the library exports exactly the functions that the headers
-# declare, all in the version script's node, and the headers compile as C89 and C++98.
+# client_symbols.sh LIBRARY PAGES HEADER...: the library exports exactly the functions that the
+# headers declare, all in the version script's node; the headers compile as C89 and C++98, the
+# adapters' too where their loops are; and each function stands in a man page of the folder PAGES,
+# where there is one. For the forms of a method the first will do.
 set -eu
 library=$1
-shift
+pages=$2
+shift 2
 
 fail()
 {
@@ -33,6 +36,24 @@ if command -v c++ >/dev/null; then
 	# shellcheck disable=SC2086
 	c++ -std=c++98 -Wall -Wextra -Wno-missing-field-initializers -Werror $includes \
 		-fsyntax-only "$(dirname "$0")/client_header.cc"
+	for adapter in libevent:libevent sd-event:libsystemd glib:glib-2.0; do
+		pkg-config --exists "${adapter#*:}" || continue
+		echo "#include <elluminate-${adapter%:*}.h>" >"$scratch/adapter.cc"
+		# shellcheck disable=SC2086,SC2046
+		c++ -Wall -Wextra -Werror $includes $(pkg-config --cflags "${adapter#*:}") \
+			-fsyntax-only "$scratch/adapter.cc"
+	done
 else
 	echo "no C++ compiler: only checked as C"
+fi
+
+if [ -d "$pages" ]; then
+	sed -E 's/\\f([A-Z]|\([A-Z]+|\[[A-Z]*\])/ /g' "$pages"/*.3 >"$scratch/pages"
+	while read -r function; do
+		method=$(echo "$function" | sed -E 's/_(async|stream|next|next_item|stream_async)$//')
+		grep -qx "$method" "$scratch/declared" || method=$function
+		grep -qw -e "$function" -e "$method" "$scratch/pages" || echo "$function"
+	done <"$scratch/declared" >"$scratch/undescribed"
+	[ ! -s "$scratch/undescribed" ] ||
+		fail "in no man page: $(tr '\n' ' ' <"$scratch/undescribed")"
 fi

@@ -8,7 +8,19 @@ if(NOT ELLU_SANITIZE)
 		LIBS elluminate Threads::Threads)
 endif()
 add_test(NAME client_symbols COMMAND ${ELLU_UNIT_DIR}/client_symbols.sh $<TARGET_FILE:elluminate>
+	${PROJECT_SOURCE_DIR}/client/man
 	${PROJECT_SOURCE_DIR}/client/elluminate.h
 	${PROJECT_BINARY_DIR}/proto/generated/elluminate-methods.h
 	${PROJECT_BINARY_DIR}/proto/generated/elluminate-types.h)
 set_tests_properties(client_symbols PROPERTIES LABELS unit TIMEOUT 60)
+# The adapters, each with the loop it is for. GLib's development files may be absent.
+pkg_check_modules(GLIB IMPORTED_TARGET glib-2.0)
+foreach(loop libevent:EVENT sd_event:SYSTEMD glib:GLIB)
+	string(REPLACE ":" ";" loop ${loop})
+	list(GET loop 0 name)
+	list(GET loop 1 package)
+	if(${package}_FOUND)
+		ellu_unit_test(client_loop_${name} SOURCES client_loop_${name}.c client_standin.c
+			LIBS elluminate Threads::Threads PkgConfig::${package})
+	endif()
+endforeach()
