@@ -1,0 +1,21 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# client_grow.sh FILE...: copies interface files into the present folder, where every record that
+# stands on lines of its own, and each reply (task: Task), has one more member, `grown`.
+set -eu
+for file; do
+	awk '
+	function append_comma(line) {
+		if (match(line, /[ \t]*#/))
+			return substr(line, 1, RSTART - 1) "," substr(line, RSTART)
+		return line ","
+	}
+	{ gsub(/-> \(task: Task\)/, "-> (task: Task, grown: ?string)") }
+	/^\)/ && previous !~ /\($/ {
+		print append_comma(previous)
+		previous = "  grown: ?string"
+	}
+	NR > 1 { print previous }
+	{ previous = $0 }
+	END { print previous }' "$file" >"$(basename "$file")"
+done
