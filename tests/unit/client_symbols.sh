@@ -53,7 +53,7 @@ if [ -d "$pages" ]; then
 		method=$(echo "$function" | sed -E 's/_(async|stream|next|next_item|stream_async)$//')
 		grep -qx "$method" "$scratch/declared" || method=$function
 		grep -qw -e "$function" -e "$method" "$scratch/pages" || echo "$function"
-	done <"$scratch/declared" >"$scratch/undescribed"
+	done <"$scratch/names" >"$scratch/undescribed"
 	[ ! -s "$scratch/undescribed" ] ||
 		fail "in no man page: $(tr '\n' ' ' <"$scratch/undescribed")"
 fi
