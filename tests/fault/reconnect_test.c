@@ -161,6 +161,47 @@ static struct ellu_op *submit(struct follower *follower)
 	return op;
 }
 
+/* ---- Monitor ---- */
+
+static int n_monitored;
+
+/* Of all that it tells, what concerns the task. */
+static void on_monitor(struct ellu_op *op, int result, const void *reply,
+		       const struct ellu_error *error, void *userdata)
+{
+	const struct ellu_monitor_reply *monitor = reply;
+	struct follower *follower = userdata;
+
+	(void)op;
+	(void)error;
+	if (result < 0) {
+		follower->result = result;
+		return;
+	}
+	n_monitored++;
+	if (monitor->event && monitor->event->task_id == follower->task_id)
+		take_event(follower, monitor->event);
+}
+
+/* It tells what happens from when it is there: other tasks show when that is. */
+static struct ellu_op *start_monitor(struct follower *follower)
+{
+	struct ellu_monitor_request request = ELLU_RECORD(struct ellu_monitor_request);
+	const double interval = 0.05;
+	struct ellu_op *op;
+
+	request.min_interval_seconds = &interval;
+	ck_assert_int_eq(ellu_monitor_stream_async(follower->handle, &request, on_monitor, follower,
+						   &op),
+			 0);
+	for (int i = 0; n_monitored == 0; i++) {
+		(void)experiment_submit(daemon_connect(server), &(struct experiment) {
+			.rows = 1, .url = sim_url(sim), .name = text("Sign of life %d", i) });
+		ck_assert_int_eq(ellu_op_wait(op, 0.2), 0);
+	}
+	return op;
+}
+
 /* ---- The daemon's end of it ---- */
 
 static void turn_for(struct ellu_op *const *ops, size_t n, double seconds)
@@ -198,17 +239,19 @@ static void begin(void)
 
 START_TEST(killed_under_its_followers)
 {
-	struct follower followers[STREAMS];
-	struct ellu_op *ops[STREAMS / 2];
+	struct follower followers[STREAMS], watchful;
+	struct ellu_op *ops[STREAMS / 2], *monitor;
 	struct ellu *blocking, *event;
 	pthread_t threads[STREAMS / 2];
 	int64_t id;
 
 	begin();
-	id = experiment_submit(daemon_connect(server), &(struct experiment) {
-		.rows = ROWS, .url = sim_url(sim), .max_connections = 8 });
 	ck_assert_int_eq(ellu_open(daemon_socket(server), ELLU_BLOCKING, &blocking), 0);
 	ck_assert_int_eq(ellu_open(daemon_socket(server), ELLU_EVENT, &event), 0);
+	follower_init(&watchful, event, 0);
+	monitor = start_monitor(&watchful);
+	id = watchful.task_id = experiment_submit(daemon_connect(server), &(struct experiment) {
+		.rows = ROWS, .url = sim_url(sim), .max_connections = 8 });
 	for (int i = 0; i < STREAMS; i++)
 		follower_init(&followers[i], i < STREAMS / 2 ? blocking : event, id);
 	for (int i = 0; i < STREAMS / 2; i++) {
@@ -221,6 +264,10 @@ START_TEST(killed_under_its_followers)
 		pthread_join(threads[i], NULL);
 		ellu_op_free(ops[i]);
 	}
+	while (watchful.n_ends == 0)
+		ck_assert_int_eq(ellu_op_wait(monitor, WAIT_SECONDS / 100), 0);
+	ellu_op_free(monitor);
+	check(&watchful);
 	for (int i = 0; i < STREAMS; i++)
 		check(&followers[i]);
 	ellu_close(blocking);
