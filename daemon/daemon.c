@@ -27,18 +27,18 @@
 #include "daemon/config.h"
 #include "daemon/front/bus.h"
 #include "daemon/front/front.h"
+#include "daemon/idle_exit.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
 #include "daemon/manager.h"
 #include "daemon/queue/prune.h"
 #include "daemon/queue/queue.h"
+#include "daemon/status_line.h"
 #include "daemon/store/store.h"
 #include "daemon/watchdog.h"
 #include "daemon/work/work.h"
 
 #define EXIT_USAGE 2
-#define IDLE_CHECK_SECONDS 1
-#define STATUS_SECONDS 1
 #define START_EXTENSION_USEC (60 * USEC_PER_SEC)
 
 struct daemon {
@@ -55,49 +55,16 @@ struct daemon {
 	int listener; // the service manager's, or -1
 	struct front *front;
 	struct bus *bus;
+	struct status_line *status_line;
+	struct idle_exit *idle_exit;
 	struct event *terminate;
 	struct event *interrupt;
 	struct event *reload;
-	struct event *status;
 	struct event *grace;
-	struct event *idle;
-	int64_t idle_since_usec; // monotonic; 0: not idle
 	int64_t extend_usec; // when the start is to be extended next, monotonic
-	int64_t n_running; // as the service manager knows it; -1: it was not told
-	int64_t n_waiting;
 	bool stopped; // no task runs any more
 	bool failed;
 };
-
-/* ---- The line of `systemctl status` ---- */
-
-static void on_status(evutil_socket_t fd, short events, void *userdata)
-{
-	struct daemon *daemon = userdata;
-	struct queue *queue = daemon->service.queue;
-
-	(void)fd;
-	(void)events;
-	if (daemon->service.stopping)
-		return;
-	daemon->n_running = queue_n_running(queue);
-	daemon->n_waiting = queue_n_waiting(queue);
-	manager_status("%" PRId64 " running, %" PRId64 " waiting; %" PRId64 " connections",
-		       daemon->n_running, daemon->n_waiting, daemon->service.n_connections);
-}
-
-/* Soon, so that many changes are one line; and only when there is a change. */
-static void plan_status(struct daemon *daemon)
-{
-	static const struct timeval soon = { .tv_sec = STATUS_SECONDS };
-	struct queue *queue = daemon->service.queue;
-
-	if (!daemon->front || event_pending(daemon->status, EV_TIMEOUT, NULL) ||
-	    (daemon->n_running == queue_n_running(queue) &&
-	     daemon->n_waiting == queue_n_waiting(queue)))
-		return;
-	(void)event_add(daemon->status, &soon);
-}
 
 /* ---- Stop ---- */
 
@@ -108,10 +75,9 @@ static void on_turn(void *userdata)
 	struct daemon *daemon = userdata;
 
 	bus_prepare(daemon->bus);
-	if (!daemon->stopped) {
-		plan_status(daemon);
+	status_line_follow(daemon->status_line);
+	if (!daemon->stopped)
 		return;
-	}
 	front_close(daemon->front);
 	bus_close(daemon->bus);
 	if (!daemon->service.n_under_way && queue_is_quiet(daemon->service.queue))
@@ -142,7 +108,8 @@ static void begin_stop(struct daemon *daemon)
 
 	daemon->service.stopping = true;
 	manager_stopping();
-	front_stop_listening(daemon->front);
+	if (daemon->front)
+		front_stop_listening(daemon->front);
 	bus_release(daemon->bus);
 	backend_drain(daemon->backend);
 	(void)event_add(daemon->grace, &grace);
@@ -213,51 +180,6 @@ static void on_reload(evutil_socket_t number, short events, void *userdata)
 	manager_ready();
 }
 
-/* ---- Leaving when idle ---- */
-
-static bool is_idle(const struct daemon *daemon)
-{
-	return !daemon->service.n_connections && !daemon->service.n_under_way &&
-	       queue_is_idle(daemon->service.queue);
-}
-
-/* The name is given back, and what was sent to it before has arrived: whoever came in the last
- * moment, over either way in, is served, and the daemon stays. */
-static void on_bus_left(void *userdata)
-{
-	struct daemon *daemon = userdata;
-
-	if (daemon->service.stopping)
-		return;
-	if (!is_idle(daemon) || !front_leave(daemon->front)) {
-		bus_stay(daemon->bus);
-		return;
-	}
-	log_info("nothing to do for %lld s: exiting", (long long)daemon->config.idle_exit_seconds);
-	begin_stop(daemon);
-}
-
-static void on_idle_check(evutil_socket_t fd, short events, void *userdata)
-{
-	struct daemon *daemon = userdata;
-	int64_t now = clock_monotonic_usec();
-
-	(void)fd;
-	(void)events;
-	if (daemon->service.stopping)
-		return;
-	if (!is_idle(daemon)) {
-		daemon->idle_since_usec = 0;
-		return;
-	}
-	if (!daemon->idle_since_usec)
-		daemon->idle_since_usec = now;
-	if (now - daemon->idle_since_usec < daemon->config.idle_exit_seconds * USEC_PER_SEC)
-		return;
-	daemon->idle_since_usec = 0;
-	bus_leave(daemon->bus, on_bus_left, daemon);
-}
-
 /* ---- Start ---- */
 
 static int start_watchdog(struct daemon *daemon)
@@ -276,6 +198,25 @@ static int start_watchdog(struct daemon *daemon)
 	return watchdog_new(daemon->loop, period_usec, loops, n, &daemon->watchdog);
 }
 
+static void on_idle(void *userdata)
+{
+	begin_stop(userdata);
+}
+
+static int start_idle_exit(struct daemon *daemon)
+{
+	const struct idle_exit_options options = {
+		.service = &daemon->service,
+		.front = daemon->front,
+		.bus = daemon->bus,
+		.seconds = daemon->config.idle_exit_seconds,
+		.leave = on_idle,
+		.userdata = daemon,
+	};
+
+	return options.seconds ? idle_exit_new(&options, &daemon->idle_exit) : 0;
+}
+
 /* Every way in is open, or known to be shut. */
 static void on_bus_settled(void *userdata)
 {
@@ -288,7 +229,8 @@ static void on_bus_settled(void *userdata)
 		log_error("out of memory: the watchdog is not fed");
 	manager_ready();
 	retention_set_days(daemon->retention, daemon->config.log_retention_days);
-	on_status(-1, 0, daemon);
+	if (status_line_new(&daemon->service, &daemon->status_line) < 0 || start_idle_exit(daemon) < 0)
+		log_error("out of memory: no status line, and no exit when idle");
 	if (daemon->config.ready_fd >= 0) {
 		(void)!write(daemon->config.ready_fd, "READY\n", 6);
 		close(daemon->config.ready_fd);
@@ -341,6 +283,8 @@ static void on_queue_ready(void *userdata)
 	};
 	struct fault fault = { 0 };
 
+	if (daemon->service.stopping)
+		return; // told to stop before it came to serve
 	if (front_new(&options, &daemon->front, &fault) < 0) {
 		log_about(LOG_ERR, ABOUT(.message = LOG_START_FAILED), "%s", fault.message);
 		daemon->failed = true;
@@ -420,21 +364,15 @@ static int start_queue(struct daemon *daemon)
 
 static int start_events(struct daemon *daemon)
 {
-	static const struct timeval check = { .tv_sec = IDLE_CHECK_SECONDS };
 	struct event_base *base = loop_base(daemon->loop);
 
 	daemon->terminate = evsignal_new(base, SIGTERM, on_signal, daemon);
 	daemon->interrupt = evsignal_new(base, SIGINT, on_signal, daemon);
 	daemon->reload = evsignal_new(base, SIGHUP, on_reload, daemon);
-	daemon->status = event_new(base, -1, 0, on_status, daemon);
 	daemon->grace = event_new(base, -1, 0, on_grace_over, daemon);
-	daemon->idle = event_new(base, -1, EV_PERSIST, on_idle_check, daemon);
-	if (!daemon->terminate || !daemon->interrupt || !daemon->reload || !daemon->status ||
-	    !daemon->grace || !daemon->idle || event_add(daemon->terminate, NULL) < 0 ||
-	    event_add(daemon->interrupt, NULL) < 0 || event_add(daemon->reload, NULL) < 0)
-		return -ENOMEM;
-	/* Only a daemon that may leave wakes up to look. */
-	if (daemon->config.idle_exit_seconds && event_add(daemon->idle, &check) < 0)
+	if (!daemon->terminate || !daemon->interrupt || !daemon->reload || !daemon->grace ||
+	    event_add(daemon->terminate, NULL) < 0 || event_add(daemon->interrupt, NULL) < 0 ||
+	    event_add(daemon->reload, NULL) < 0)
 		return -ENOMEM;
 	return 0;
 }
@@ -463,6 +401,8 @@ static int start(struct daemon *daemon, struct fault *fault)
 
 static void stop(struct daemon *daemon)
 {
+	daemon->idle_exit = idle_exit_free(daemon->idle_exit);
+	daemon->status_line = status_line_free(daemon->status_line);
 	daemon->front = front_free(daemon->front);
 	daemon->bus = bus_free(daemon->bus);
 	daemon->retention = retention_free(daemon->retention);
@@ -481,12 +421,8 @@ static void stop(struct daemon *daemon)
 		event_free(daemon->interrupt);
 	if (daemon->reload)
 		event_free(daemon->reload);
-	if (daemon->status)
-		event_free(daemon->status);
 	if (daemon->grace)
 		event_free(daemon->grace);
-	if (daemon->idle)
-		event_free(daemon->idle);
 	loop_free(daemon->loop);
 }
 
