@@ -60,6 +60,7 @@ static void on_reply(struct ellu_op *op, int result, const void *reply,
 		sum += (size_t) ellu_event_is_failure(watch->event);
 		sum += watch->event ? strlen(watch->event->status) : 0;
 		sum += watch->task ? strlen(watch->task->name) : 0;
+		(void) sum;
 	}
 }
 
