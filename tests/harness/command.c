@@ -38,6 +38,12 @@ static const char *socket_variable(const struct daemon *daemon)
 
 struct command *command_start(const struct daemon *daemon, const char *const *arguments)
 {
+	return command_start_program(daemon, ELLUMINATE_PATH, arguments);
+}
+
+struct command *command_start_program(const struct daemon *daemon, const char *path,
+				      const char *const *arguments)
+{
 	const char *environment[] = { socket_variable(daemon), "LC_ALL=C.UTF-8", "TERM=dumb", NULL };
 	struct command *command = make();
 	int ends[2];
@@ -47,7 +53,7 @@ struct command *command_start(const struct daemon *daemon, const char *const *ar
 	command->err_path = dir_path(dir_new(), "err");
 	command->fd = ends[0];
 	command->pid = process_start(&(struct process_options) {
-		.path = ELLUMINATE_PATH, .arguments = arguments, .environment = environment,
+		.path = path, .arguments = arguments, .environment = environment,
 		.output = command->err_path, .stdout_fd = ends[1] });
 	close(ends[1]);
 	return command;

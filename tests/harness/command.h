@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The elluminate command against a daemon of the test: its output is read as it comes, from a
- * pipe or from the terminal that it runs on. It never outlives the test.
+ * The elluminate command, or another client, against a daemon of the test: its output is read as
+ * it comes, from a pipe or from the terminal that it runs on. It never outlives the test.
  */
 #pragma once
 
@@ -25,6 +25,9 @@ struct command {
 
 /* `arguments` end with NULL. */
 struct command *command_start(const struct daemon *daemon, const char *const *arguments);
+/* Another program than elluminate, by its path. */
+struct command *command_start_program(const struct daemon *daemon, const char *path,
+				      const char *const *arguments);
 /* On a terminal of its own, where errors are part of the output. */
 struct command *command_start_on_terminal(const struct daemon *daemon, int columns, int lines,
 					  const char *const *arguments);
