@@ -235,9 +235,10 @@ int call_with_task(struct call *call, int64_t id,
 	return 0;
 }
 
-const struct ellu_task *call_overlay_task(struct call *call, const struct ellu_task *task)
+const struct ellu_task *call_overlay_task(struct call *call, struct arena *arena,
+					  const struct ellu_task *task)
 {
-	struct ellu_task *copy = arena_alloc(&call->arena, sizeof(*copy));
+	struct ellu_task *copy = arena_alloc(arena, sizeof(*copy));
 
 	if (!copy)
 		return task;

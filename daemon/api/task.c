@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Methods on tasks. */
+#include <errno.h>
+
 #include "daemon/store/tasks.h"
 
 #include "daemon/api/call.h"
@@ -12,7 +14,8 @@ static void on_task(struct call *call, struct store_request *request)
 {
 	struct ellu_get_task_reply reply = ELLU_RECORD(struct ellu_get_task_reply);
 
-	reply.task = call_overlay_task(call, ((const struct task_get *)request)->ret_task);
+	reply.task = call_overlay_task(call, &call->arena,
+				       ((const struct task_get *)request)->ret_task);
 	call_reply(call, &reply);
 }
 
@@ -25,9 +28,20 @@ int api_get_task(struct call *call, const struct ellu_get_task_request *request)
 
 static void on_tasks(struct call *call, struct store_request *request)
 {
-	const struct tasks_list *op = (const struct tasks_list *)request;
+	const struct ellu_list_tasks_reply *stored = ((const struct tasks_list *)request)->ret_reply;
+	struct ellu_list_tasks_reply reply = *stored;
+	/* In the page's arena: with `more` there is one call for all pages. */
+	const struct ellu_task **items =
+		arena_alloc(&request->arena, stored->n_items * sizeof(*items));
 
-	call_reply_page(call, op->ret_reply, op->ret_reply->next_cursor);
+	if (!items) {
+		call_fail_errno(call, -ENOMEM);
+		return;
+	}
+	for (size_t i = 0; i < stored->n_items; i++)
+		items[i] = call_overlay_task(call, &request->arena, stored->items[i]);
+	reply.items = items;
+	call_reply_page(call, &reply, reply.next_cursor);
 }
 
 int api_list_tasks(struct call *call, const struct ellu_list_tasks_request *request)

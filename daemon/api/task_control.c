@@ -64,7 +64,7 @@ static void on_paused(struct queue_pause *pause)
 	if (pause->op.request.result < 0) {
 		call_fail(call, &pause->op.request.fault);
 	} else {
-		reply.task = call_overlay_task(call, pause->op.ret_task);
+		reply.task = call_overlay_task(call, &call->arena, pause->op.ret_task);
 		call_reply(call, &reply);
 	}
 	store_request_done(&pause->op.request);
@@ -117,7 +117,7 @@ static void on_tuned(struct queue_tune *tune)
 	if (tune->op.request.result < 0) {
 		call_fail(call, &tune->op.request.fault);
 	} else {
-		reply.task = call_overlay_task(call, tune->op.ret_task);
+		reply.task = call_overlay_task(call, &call->arena, tune->op.ret_task);
 		call_reply(call, &reply);
 	}
 	store_request_done(&tune->op.request);

@@ -63,13 +63,22 @@ static const char *await_end(void)
 
 static void expect_held(void)
 {
-	json_object *task;
+	struct wire *wire = daemon_connect(server);
+	json_object *task, *list;
 
 	ck_assert_str_eq(await_hold("provider"), "STARTED");
-	task = task_get(daemon_connect(server), task_id);
+	task = task_get(wire, task_id);
 	ck_assert_str_eq(at_text(task, "hold"), "provider");
 	ck_assert_str_eq(at_text(task, "status"), "STARTED");
+	list = wire_call(wire, "ListTasks", "{}");
+	ck_assert_int_eq(at_int(list, "items.0.id"), task_id);
+	ck_assert_str_eq(at_text(list, "items.0.hold"), "provider");
+	ck_assert_double_gt(at_number(task, "running_seconds"), 0);
+	ck_assert_double_ge(at_number(list, "items.0.running_seconds"),
+			    at_number(task, "running_seconds"));
+	json_object_put(list);
 	json_object_put(task);
+	wire_close(wire);
 }
 
 /* Each row answered and judged, none of them failed. */
