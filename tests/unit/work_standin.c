@@ -42,8 +42,7 @@ static void on_moment_over(struct message *message)
 	if (moment_request)
 		standin_commit(moment_request);
 	moment_request = NULL;
-	if (standin.moment == STANDIN_AT_RECORD)
-		standin_set_hold(false);
+	standin_set_hold(false);
 }
 
 static void on_moment(struct message *message)
@@ -60,31 +59,12 @@ bool standin_look(enum standin_moment moment, int64_t index, struct store_reques
 	moment_passed = true;
 	moment_request = request;
 	moment_message.deliver = on_moment;
+	standin_set_hold(true); // the run cannot end before its moment is over
 	loop_post(standin.home, &moment_message);
 	return request != NULL;
 }
 
 /* ---- Life ---- */
-
-static void on_hold(struct message *message)
-{
-	free(message);
-	standin_set_hold(true);
-}
-
-static void on_go(struct message *message)
-{
-	free(message);
-	standin_set_hold(false);
-}
-
-void standin_hold_commits(bool hold)
-{
-	struct message *message = calloc(1, sizeof(*message));
-
-	message->deliver = hold ? on_hold : on_go;
-	loop_post(standin_loop, message);
-}
 
 static void fill_config(struct ellu_llm_config *config, const int64_t *id, const char *name)
 {

@@ -76,7 +76,8 @@ struct standin {
 	int64_t record_error_after; // records
 	/* Fills what came back; NULL: answers and says YES. On the stand-in's thread. */
 	void (*answer)(struct llm_call *call, const struct standin_call *info);
-	/* Called once on `home` at that moment; what it answers waits until it returned. */
+	/* Called once on `home` at that moment; what it answers, and every commit, waits until it
+	 * returned. */
 	enum standin_moment moment;
 	int64_t moment_index;
 	void (*at_moment)(void);
@@ -105,8 +106,6 @@ extern struct standin standin;
 void standin_start(void);
 void standin_stop(void);
 
-/* Answers and stalled commits wait from now on, until they are released. Any thread. */
-void standin_hold_commits(bool hold);
 struct store *standin_store(void);
 struct backend *standin_backend(void);
 struct standin_response *standin_response(size_t row, size_t epoch); // from 1

@@ -270,10 +270,7 @@ static void on_record(struct message *message)
 	if (standin.record_error && standin.n_records > standin.record_error_after)
 		request->result = fault_set(&request->fault, standin.record_error, NULL);
 	queued[n_queued++] = request;
-	if (standin.moment == STANDIN_AT_RECORD && standin.n_records == standin.moment_index) {
-		hold_commits = true;
-		standin_look(STANDIN_AT_RECORD, standin.n_records, NULL);
-	}
+	standin_look(STANDIN_AT_RECORD, standin.n_records, NULL);
 	if (!commit_planned)
 		event_base_once(loop_base(standin_loop), -1, EV_TIMEOUT, on_commit_due, NULL, &delay);
 	commit_planned = true;
