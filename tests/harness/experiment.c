@@ -230,6 +230,28 @@ int64_t experiment_await_recorded(struct wire *wire, int64_t task_id, int64_t ex
 	return recorded;
 }
 
+static int64_t tasks_of_workers(struct wire *wire)
+{
+	json_object *reply = wire_call(wire, "GetStatus", "{}"), *workers = at_json(reply, "workers");
+	int64_t n = 0;
+
+	for (size_t i = 0; i < json_object_array_length(workers); i++)
+		n += at_int(json_object_array_get_idx(workers, i), "tasks");
+	json_object_put(reply);
+	return n;
+}
+
+void experiment_await_workers_free(struct wire *wire)
+{
+	double deadline = now_seconds() + WAIT_SECONDS;
+
+	while (tasks_of_workers(wire) > 0) {
+		if (now_seconds() > deadline)
+			die("a worker does not let go of its task");
+		(void)poll(NULL, 0, POLL_MILLISECONDS);
+	}
+}
+
 /* ---- Lists ---- */
 
 json_object *list_all(struct wire *wire, const char *method, const char *parameters, ...)

@@ -44,6 +44,10 @@ int64_t experiment_recorded(struct wire *wire, int64_t experiment_id);
 int64_t experiment_await_recorded(struct wire *wire, int64_t task_id, int64_t experiment_id,
 				  int64_t at_least);
 
+/* Waits until no worker has a task: what a cancelled one still had under way is recorded or gone,
+ * and its place in the queue is free. */
+void experiment_await_workers_free(struct wire *wire);
+
 /* A task's whole log, each line with a newline; free() it. */
 char *task_logs(struct wire *wire, int64_t id);
 
