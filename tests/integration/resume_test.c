@@ -26,6 +26,8 @@ START_TEST(run_again)
 	experiment_await_recorded(wire, id, experiment_id, 20);
 	reply = wire_call(wire, "CancelTask", "{'id':%lld}", (long long)id);
 	ck_assert_str_eq(at_text(reply, "task.status"), "REVOKED");
+	/* It is answered while what came in with the cancel is still being recorded. */
+	experiment_await_workers_free(wire);
 	recorded = experiment_recorded(wire, experiment_id);
 	ck_assert_int_lt(recorded, 120);
 	sim_reset(sim);
@@ -35,9 +37,7 @@ START_TEST(run_again)
 	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
 	ck_assert_int_eq(at_int(task, "retry_of"), id);
 	ck_assert_int_eq(experiment_recorded(wire, experiment_id), 120);
-	/* What came in with the cancel was recorded after it: at most what four connections bring. */
-	ck_assert_int_le(sim_stat(sim, "answered"), 120 - recorded);
-	ck_assert_int_ge(sim_stat(sim, "answered"), 120 - recorded - 8);
+	ck_assert_int_eq(sim_stat(sim, "answered"), 120 - recorded);
 	/* Finished: nothing is missing, nothing is asked for. */
 	sim_reset(sim);
 	reply = wire_call(wire, "RunExperiment", "{'experiment':{'name':'Experiment'}}");
@@ -204,11 +204,11 @@ START_TEST(time_limit)
 	struct wire *wire = daemon_connect(daemon);
 	double start = now_seconds();
 	json_object *task = experiment_run(wire, &(struct experiment) {
-		.rows = 5, .n_criteria = 1, .url = sim_url(sim), .more = "'time_limit_seconds':0.5" });
+		.rows = 5, .n_criteria = 1, .url = sim_url(sim), .more = "'time_limit_seconds':2" });
 
 	ck_assert_str_eq(at_text(task, "status"), "TIMEOUT");
-	ck_assert_double_ge(at_number(task, "running_seconds"), 0.5);
-	ck_assert_double_ge(now_seconds() - start, 0.5);
+	ck_assert_double_ge(at_number(task, "running_seconds"), 2);
+	ck_assert_double_ge(now_seconds() - start, 2);
 	sim_await(sim, "closed_early", 5);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
