@@ -276,7 +276,7 @@ START_TEST(patience_ends)
 
 	begin(ELLU_BLOCKING, answer_events);
 	request.id = 7;
-	ck_assert_int_eq(ellu_set_reconnect(handle, 0.05), 0);
+	ck_assert_int_eq(ellu_set_reconnect(handle, 1), 0);
 	ck_assert_int_eq(ellu_watch_task_stream(handle, &request, &stream), 0);
 	for (int i = 0; i < 2; i++) {
 		ck_assert_int_eq(ellu_watch_task_next(stream, &reply, NULL), 1);
