@@ -141,6 +141,25 @@ eventually as alice sh -c "elluminate --system task show $id | grep -q SUCCESS"
 holds SUCCESS as alice elluminate --system task show 1
 seen "kill -9: restarted, the task went on, state kept"
 
+# ---- Keys by credentials ----
+
+# run_with_key NAME: the status that an experiment ends with, whose key that credential is and whose
+# endpoint is not there.
+run_with_key()
+{
+	elluminate --system api RunExperiment "{\"name\": \"K$1\", \"response_column\": null,
+		\"prompt_template\": {\"content\": {\"name\": \"T\", \"messages\": [{\"role\": \"user\", \"content\": \"Say {{n}}\"}]}},
+		\"collection\": {\"content\": {\"name\": \"K\", \"variables\": [{\"n\": \"1\"}]}},
+		\"llm_config\": {\"content\": {\"name\": \"keyed $1\", \"provider\": \"openai\", \"llm_model_name\": \"m\",
+			\"llm_base_url\": \"http://127.0.0.1:9/v1\", \"max_retries\": 0, \"api_key_ref\": \"credential:$1\"}}}"
+}
+
+printf 'a-key' >/etc/elluminate/credentials/test
+systemctl restart elluminated
+holds FAILURE run_with_key elluminate_test
+holds REJECTED run_with_key elluminate_none
+seen "a key from a credential of the unit"
+
 # ---- The journal ----
 
 journalctl --sync
