@@ -6,7 +6,8 @@
  *
  * Blocking: calls of several threads meet only in the idle list, under its lock. Event: one
  * thread at a time; an operation that has not ended is in exactly one of `waiting_short`,
- * `waiting_long` and `running`; one that has is in `ended` until it is freed. Other threads reach an event handle by handle_post() alone.
+ * `waiting_long` and `running`; one that has is in `ended` until it is freed. Other threads reach
+ * an event handle by handle_post() alone.
  *
  * Whatever makes an event handle due (ops_due_usec()) arms its timer, which makes its descriptor
  * ready; so a loop that went to sleep on the descriptor before wakes up.

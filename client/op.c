@@ -9,12 +9,8 @@
 #include "client/off_loop.h"
 #include "client/result.h"
 
-/* One ellu_process(): then the loop has its turn. A piece of it is far shorter. */
-#define TURN_USEC 1000
-#define REPLIES_PER_PIECE 16
-
 /* Not inline: gcc would take each drop of a pin for the last one, and warn of what follows. */
-__attribute__((noinline)) static void op_unref(struct ellu_op *op)
+__attribute__((noinline)) void op_unref(struct ellu_op *op)
 {
 	if (--op->references > 0)
 		return;
@@ -33,15 +29,14 @@ bool op_is_live(const struct ellu_op *op)
 
 /* ---- Ends ---- */
 
-/* Of an operation that waits. One that has to be resumed waits for no turn. */
-static struct op_list *waiting_list(const struct ellu_op *op)
+struct op_list *op_waiting_list(const struct ellu_op *op)
 {
 	struct ellu *handle = op->handle;
 
 	return op->is_long || op->state == OP_LOST ? &handle->waiting_long : &handle->waiting_short;
 }
 
-static bool is_anything_waiting(const struct ellu *handle)
+bool ops_are_waiting(const struct ellu *handle)
 {
 	return !TAILQ_EMPTY(&handle->waiting_long) || !TAILQ_EMPTY(&handle->waiting_short);
 }
@@ -51,7 +46,7 @@ static void leave_loop(struct ellu_op *op)
 	struct ellu *handle = op->handle;
 
 	if (op->state == OP_WAITING || op->state == OP_LOST)
-		TAILQ_REMOVE(waiting_list(op), op, link);
+		TAILQ_REMOVE(op_waiting_list(op), op, link);
 	else
 		TAILQ_REMOVE(&handle->running, op, link);
 	if (op->is_ready)
@@ -76,7 +71,7 @@ static void be_told_later(struct ellu_op *op)
 	TAILQ_INSERT_TAIL(&op->handle->untold, op, news_link);
 }
 
-static void forget_to_tell(struct ellu_op *op)
+void op_forget_to_tell(struct ellu_op *op)
 {
 	if (!op->is_untold)
 		return;
@@ -85,8 +80,7 @@ static void forget_to_tell(struct ellu_op *op)
 	op_unref(op);
 }
 
-/* Leaves its list and its connection; takes the outcome. The library's reference goes. */
-static void op_end(struct ellu_op *op, struct outcome outcome)
+void op_end(struct ellu_op *op, struct outcome outcome)
 {
 	struct ellu *handle = op->handle;
 
@@ -95,7 +89,7 @@ static void op_end(struct ellu_op *op, struct outcome outcome)
 		return;
 	}
 	leave_loop(op);
-	if (is_anything_waiting(handle) && handle->retry_usec == 0)
+	if (ops_are_waiting(handle) && handle->retry_usec == 0)
 		handle->retry_usec = handle_now(); // there may be room for the next one
 	op->state = OP_ENDED;
 	TAILQ_INSERT_TAIL(&handle->ended, op, link);
@@ -122,7 +116,7 @@ void ops_abandon(struct ellu *handle)
 		while ((op = TAILQ_FIRST(lists[i])))
 			op_end(op, cancelled());
 	while ((op = TAILQ_FIRST(&handle->untold)))
-		forget_to_tell(op);
+		op_forget_to_tell(op);
 	while ((op = TAILQ_FIRST(&handle->ended))) {
 		TAILQ_REMOVE(&handle->ended, op, link);
 		op->handle = NULL;
@@ -133,13 +127,12 @@ uint64_t ops_due_usec(const struct ellu *handle)
 {
 	if (!TAILQ_EMPTY(&handle->untold) || !TAILQ_EMPTY(&handle->ready))
 		return 0;
-	return is_anything_waiting(handle) && handle->retry_usec != 0 ? handle->retry_usec
-								      : UINT64_MAX;
+	return ops_are_waiting(handle) && handle->retry_usec != 0 ? handle->retry_usec : UINT64_MAX;
 }
 
 /* ---- Starts ---- */
 
-static int watch(struct ellu_op *op, int operation)
+int op_watch(struct ellu_op *op, int operation)
 {
 	struct connection *connection = op->exchange.connection;
 	struct epoll_event event = { .data.ptr = op };
@@ -152,8 +145,7 @@ static int watch(struct ellu_op *op, int operation)
 	return epoll_ctl(op->handle->epoll, operation, connection->fd, &event) < 0 ? -errno : 0;
 }
 
-/* From waiting to running. 0 when it has to go on waiting, 1 when it runs. */
-static int op_send(struct ellu_op *op)
+int op_send(struct ellu_op *op)
 {
 	struct ellu *handle = op->handle;
 	int r;
@@ -177,10 +169,10 @@ static int op_send(struct ellu_op *op)
 		if (r < 0)
 			return r;
 	}
-	r = watch(op, EPOLL_CTL_ADD);
+	r = op_watch(op, EPOLL_CTL_ADD);
 	if (r < 0)
 		return r;
-	TAILQ_REMOVE(waiting_list(op), op, link);
+	TAILQ_REMOVE(op_waiting_list(op), op, link);
 	TAILQ_INSERT_TAIL(&handle->running, op, link);
 	handle->n_short += !op->is_long;
 	op->state = OP_RUNNING;
@@ -240,7 +232,7 @@ int op_start(struct ellu *handle, struct letter *letter, bool is_long, ellu_repl
 	op->is_long = is_long;
 	op->letter = *letter;
 	op->follows_task = resume_follows_task(&letter->resume);
-	TAILQ_INSERT_TAIL(waiting_list(op), op, link);
+	TAILQ_INSERT_TAIL(op_waiting_list(op), op, link);
 	r = op_send(op);
 	if (r < 0)
 		op_withdraw(op);
@@ -261,239 +253,6 @@ int op_start_away(struct ellu *handle, ellu_reply_fn *callback, void *userdata,
 	TAILQ_INSERT_TAIL(&handle->running, op, link);
 	*ret_op = op;
 	return 0;
-}
-
-/* ---- Delivery ---- */
-
-/* The operation is pinned by the caller. */
-static void tell(struct ellu_op *op)
-{
-	struct ellu *handle = op->handle;
-	struct outcome outcome = op->outcome;
-
-	if (!op->callback || op->silent)
-		return;
-	op->told = op->state == OP_ENDED;
-	ellu_keep(outcome.reply);
-	ellu_keep(outcome.error);
-	handle->in_callback = true;
-	op->callback(op, outcome.result, outcome.reply, outcome.error, op->userdata);
-	handle->in_callback = false;
-	outcome_done(&outcome);
-}
-
-static int send_cancel(struct ellu_op *op)
-{
-	struct ellu_cancel_task_request request = ELLU_RECORD(struct ellu_cancel_task_request);
-
-	op->cancel_task = false;
-	request.id = op->task_id;
-	return ellu_cancel_task_async(op->handle, &request, NULL, NULL, NULL);
-}
-
-/* Takes the outcome; the operation is pinned by the caller. */
-static void deliver(struct ellu_op *op, struct outcome *outcome)
-{
-	if (op->follows_task)
-		op->task_id = op->exchange.resume.task_id;
-	if (outcome->result != 1) {
-		op_end(op, *outcome);
-	} else {
-		outcome_done(&op->outcome);
-		op->outcome = *outcome;
-		if (op->cancel_task && op->task_id != 0)
-			(void) send_cancel(op);
-	}
-	tell(op);
-}
-
-/* The daemon is gone: the operation waits for its return. */
-static void step_back(struct ellu_op *op)
-{
-	struct ellu *handle = op->handle;
-
-	/* Closing the connection has taken it from the epoll. */
-	TAILQ_REMOVE(&handle->running, op, link);
-	handle->n_short -= !op->is_long;
-	op->state = OP_LOST;
-	TAILQ_INSERT_TAIL(waiting_list(op), op, link);
-	if (handle->retry_usec == 0) {
-		uint64_t now = handle_now();
-
-		handle->retry_usec = handle->backoff.retry_usec > now ? handle->backoff.retry_usec
-								      : now;
-	}
-}
-
-static void set_ready(struct ellu_op *op, bool is_ready)
-{
-	if (is_ready == op->is_ready)
-		return;
-	op->is_ready = is_ready;
-	if (is_ready)
-		TAILQ_INSERT_TAIL(&op->handle->ready, op, news_link);
-	else
-		TAILQ_REMOVE(&op->handle->ready, op, news_link);
-}
-
-static void advance(struct ellu_op *op)
-{
-	struct ellu *handle = op->handle;
-	bool pumped = false;
-	int n = 0;
-
-	op->references++;
-	set_ready(op, false);
-	while (n < REPLIES_PER_PIECE && !handle->closed && op->state == OP_RUNNING) {
-		struct outcome outcome;
-
-		if (exchange_next(&op->exchange, &outcome) > 0) {
-			backoff_reset(&handle->backoff);
-			deliver(op, &outcome);
-			n++;
-		} else if (op->exchange.lost) {
-			step_back(op);
-		} else if (!pumped) {
-			pumped = exchange_pump(&op->exchange) <= 0 || n > 0;
-		} else {
-			break;
-		}
-	}
-	if (!handle->closed && op->state == OP_RUNNING) {
-		set_ready(op, n == REPLIES_PER_PIECE);
-		connection_rest(op->exchange.connection);
-		(void) watch(op, EPOLL_CTL_MOD);
-	}
-	op_unref(op);
-}
-
-/* An operation that cannot be sent any more. */
-static void deliver_failure(struct ellu_op *op, int code)
-{
-	struct outcome outcome = { .result = code };
-
-	op->references++;
-	if (op->state == OP_LOST && !op->exchange.ended)
-		exchange_give_up(&op->exchange, code, &outcome);
-	else
-		outcome.error = result_errno(code, NULL);
-	deliver(op, &outcome);
-	op_unref(op);
-}
-
-/* Sends what waits in the list, in order, as far as there is room. 1: something was done. */
-static int send_list(struct ellu *handle, const struct op_list *list, uint64_t begin)
-{
-	struct ellu_op *op;
-	int n = 0;
-
-	while ((op = TAILQ_FIRST(list))) {
-		int r = op_send(op);
-
-		if (r < 0) {
-			handle->retry_usec = begin; // the callback may have changed the list
-			deliver_failure(op, r);
-			return 1;
-		}
-		if (r == 0)
-			break;
-		n++;
-		if (handle_now() - begin > TURN_USEC) {
-			handle->retry_usec = begin;
-			break;
-		}
-	}
-	return n > 0;
-}
-
-static int send_waiting(struct ellu *handle)
-{
-	uint64_t begin = handle_now();
-	int r;
-
-	handle->retry_usec = 0;
-	r = send_list(handle, &handle->waiting_long, begin);
-	if (!handle->closed && handle->retry_usec == 0)
-		r |= send_list(handle, &handle->waiting_short, begin);
-	return r;
-}
-
-static void tell_next(struct ellu *handle)
-{
-	struct ellu_op *op = TAILQ_FIRST(&handle->untold);
-
-	op->references++;
-	forget_to_tell(op);
-	tell(op);
-	op_unref(op);
-}
-
-static int take_event(struct ellu *handle)
-{
-	struct epoll_event events[2]; // one is the timer
-	int n = epoll_wait(handle->epoll, events, 2, 0);
-
-	if (n < 0)
-		return errno == EINTR ? 1 : -errno;
-	for (int i = 0; i < n; i++)
-		if (events[i].data.ptr) {
-			advance(events[i].data.ptr);
-			return 1;
-		}
-	return 0;
-}
-
-static int process_piece(struct ellu *handle)
-{
-	if (handle_run_post(handle, /* closed= */ false))
-		return 1;
-	if (!TAILQ_EMPTY(&handle->untold)) {
-		tell_next(handle);
-		return 1;
-	}
-	if (is_anything_waiting(handle) && handle->retry_usec != 0 &&
-	    handle->retry_usec <= handle_now() && send_waiting(handle) > 0)
-		return 1;
-	if (!TAILQ_EMPTY(&handle->ready)) {
-		advance(TAILQ_FIRST(&handle->ready));
-		return 1;
-	}
-	return take_event(handle);
-}
-
-int ellu_process(struct ellu *handle)
-{
-	uint64_t begin;
-	int r = handle_check(handle, ELLU_EVENT), done = 0;
-
-	if (r < 0)
-		return r;
-	if (handle->in_callback)
-		return -EDEADLK;
-	atomic_store_explicit(&handle->owner, pthread_self(), memory_order_relaxed);
-	begin = handle_now();
-	handle_ref(handle);
-	do {
-		r = process_piece(handle);
-		done |= r > 0;
-	} while (r > 0 && !handle->closed && handle_now() - begin < TURN_USEC);
-	if (handle->closed)
-		r = -ECANCELED;
-	else
-		handle_arm(handle);
-	handle_unref(handle);
-	return r < 0 ? r : done;
-}
-
-void op_finish(struct ellu_op *op, int result)
-{
-	struct outcome outcome = { .result = result };
-
-	if (result < 0)
-		outcome.error = result_errno(result, NULL);
-	op->references++;
-	deliver(op, &outcome);
-	op_unref(op);
 }
 
 /* ---- The caller's side ---- */
@@ -528,7 +287,7 @@ int ellu_op_set_callback(struct ellu_op *op, ellu_reply_fn *callback, void *user
 	op->userdata = userdata;
 	if (op->state == OP_ENDED && op->handle) {
 		if (!callback)
-			forget_to_tell(op);
+			op_forget_to_tell(op);
 		be_told_later(op);
 		handle_arm(op->handle);
 	}
@@ -554,6 +313,15 @@ int64_t ellu_op_task_id(const struct ellu_op *op)
 	return op_is_live(op) ? op->task_id : 0;
 }
 
+int op_send_cancel(struct ellu_op *op)
+{
+	struct ellu_cancel_task_request request = ELLU_RECORD(struct ellu_cancel_task_request);
+
+	op->cancel_task = false;
+	request.id = op->task_id;
+	return ellu_cancel_task_async(op->handle, &request, NULL, NULL, NULL);
+}
+
 int ellu_op_cancel_task(struct ellu_op *op)
 {
 	if (!op_is_live(op))
@@ -565,7 +333,7 @@ int ellu_op_cancel_task(struct ellu_op *op)
 	if (op->state == OP_ENDED)
 		return 0;
 	if (op->task_id != 0)
-		return send_cancel(op);
+		return op_send_cancel(op);
 	op->cancel_task = true;
 	return 0;
 }
@@ -581,7 +349,7 @@ struct ellu_op *ellu_op_free(struct ellu_op *op)
 	op->silent = true;
 	if (op->state != OP_ENDED)
 		op_end(op, (struct outcome){ .result = -ECANCELED });
-	forget_to_tell(op);
+	op_forget_to_tell(op);
 	live_remove(op);
 	op_leave(op);
 	op_unref(op);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Operations: the asynchronous calls of an event handle. Short ones take turns on a few
- * connections; a long one has its own. Callbacks run from ellu_process() alone, one operation a
- * turn; whatever a callback frees or closes is pinned for as long as it is still needed.
+ * connections; a long one has its own. What comes for them is told by process.c alone; whatever a
+ * callback frees or closes is pinned for as long as it is still needed.
  *
  * One reference is the library's until the operation has ended and its callback knows, one the
  * caller's, and one is held by whoever calls out.
@@ -62,6 +62,22 @@ void op_finish(struct ellu_op *op, int result);
 
 /* The caller's reference goes, and the operation goes on. */
 void op_leave(struct ellu_op *op);
+
+void op_unref(struct ellu_op *op);
+
+/* From waiting to running. 0 when it has to go on waiting, 1 when it runs. */
+int op_send(struct ellu_op *op);
+int op_watch(struct ellu_op *op, int operation); // of epoll_ctl()
+int op_send_cancel(struct ellu_op *op); // of its task
+
+/* Leaves its list and its connection; takes the outcome. The library's reference goes. */
+void op_end(struct ellu_op *op, struct outcome outcome);
+/* Whatever is in ellu::untold leaves it. */
+void op_forget_to_tell(struct ellu_op *op);
+
+/* Of an operation that waits. One that has to be resumed waits for no turn. */
+struct op_list *op_waiting_list(const struct ellu_op *op);
+bool ops_are_waiting(const struct ellu *handle);
 
 /* Is it one that may be used, and of an open handle or ended. */
 bool op_is_live(const struct ellu_op *op);

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A turn of an event handle: what waits is sent, what came is read and told. Callbacks run from
+ * here alone, each with its operation pinned; after any of them the handle may be closed.
+ */
+#include <errno.h>
+#include <sys/epoll.h>
+
+#include "client/op.h"
+#include "client/result.h"
+
+/* One ellu_process(): then the loop has its turn. A piece of it is far shorter. */
+#define TURN_USEC 1000
+#define REPLIES_PER_PIECE 16
+
+/* ---- Delivery ---- */
+
+/* The operation is pinned by the caller. */
+static void tell(struct ellu_op *op)
+{
+	struct ellu *handle = op->handle;
+	struct outcome outcome = op->outcome;
+
+	if (!op->callback || op->silent)
+		return;
+	op->told = op->state == OP_ENDED;
+	ellu_keep(outcome.reply);
+	ellu_keep(outcome.error);
+	handle->in_callback = true;
+	op->callback(op, outcome.result, outcome.reply, outcome.error, op->userdata);
+	handle->in_callback = false;
+	outcome_done(&outcome);
+}
+
+/* Takes the outcome; the operation is pinned by the caller. */
+static void deliver(struct ellu_op *op, struct outcome *outcome)
+{
+	if (op->follows_task)
+		op->task_id = op->exchange.resume.task_id;
+	if (outcome->result != 1) {
+		op_end(op, *outcome);
+	} else {
+		outcome_done(&op->outcome);
+		op->outcome = *outcome;
+		if (op->cancel_task && op->task_id != 0)
+			(void) op_send_cancel(op);
+	}
+	tell(op);
+}
+
+/* The daemon is gone: the operation waits for its return. */
+static void step_back(struct ellu_op *op)
+{
+	struct ellu *handle = op->handle;
+
+	/* Closing the connection has taken it from the epoll. */
+	TAILQ_REMOVE(&handle->running, op, link);
+	handle->n_short -= !op->is_long;
+	op->state = OP_LOST;
+	TAILQ_INSERT_TAIL(op_waiting_list(op), op, link);
+	if (handle->retry_usec == 0) {
+		uint64_t now = handle_now();
+
+		handle->retry_usec = handle->backoff.retry_usec > now ? handle->backoff.retry_usec
+								      : now;
+	}
+}
+
+static void set_ready(struct ellu_op *op, bool is_ready)
+{
+	if (is_ready == op->is_ready)
+		return;
+	op->is_ready = is_ready;
+	if (is_ready)
+		TAILQ_INSERT_TAIL(&op->handle->ready, op, news_link);
+	else
+		TAILQ_REMOVE(&op->handle->ready, op, news_link);
+}
+
+static void advance(struct ellu_op *op)
+{
+	struct ellu *handle = op->handle;
+	bool pumped = false;
+	int n = 0;
+
+	op->references++;
+	set_ready(op, false);
+	while (n < REPLIES_PER_PIECE && !handle->closed && op->state == OP_RUNNING) {
+		struct outcome outcome;
+
+		if (exchange_next(&op->exchange, &outcome) > 0) {
+			backoff_reset(&handle->backoff);
+			deliver(op, &outcome);
+			n++;
+		} else if (op->exchange.lost) {
+			step_back(op);
+		} else if (!pumped) {
+			pumped = exchange_pump(&op->exchange) <= 0 || n > 0;
+		} else {
+			break;
+		}
+	}
+	if (!handle->closed && op->state == OP_RUNNING) {
+		set_ready(op, n == REPLIES_PER_PIECE);
+		connection_rest(op->exchange.connection);
+		(void) op_watch(op, EPOLL_CTL_MOD);
+	}
+	op_unref(op);
+}
+
+/* An operation that cannot be sent any more. */
+static void deliver_failure(struct ellu_op *op, int code)
+{
+	struct outcome outcome = { .result = code };
+
+	op->references++;
+	if (op->state == OP_LOST && !op->exchange.ended)
+		exchange_give_up(&op->exchange, code, &outcome);
+	else
+		outcome.error = result_errno(code, NULL);
+	deliver(op, &outcome);
+	op_unref(op);
+}
+
+void op_finish(struct ellu_op *op, int result)
+{
+	struct outcome outcome = { .result = result };
+
+	if (result < 0)
+		outcome.error = result_errno(result, NULL);
+	op->references++;
+	deliver(op, &outcome);
+	op_unref(op);
+}
+
+/* ---- The turn ---- */
+
+/* Sends what waits in the list, in order, as far as there is room. 1: something was done. */
+static int send_list(struct ellu *handle, const struct op_list *list, uint64_t begin)
+{
+	struct ellu_op *op;
+	int n = 0;
+
+	while ((op = TAILQ_FIRST(list))) {
+		int r = op_send(op);
+
+		if (r < 0) {
+			handle->retry_usec = begin; // the callback may have changed the list
+			deliver_failure(op, r);
+			return 1;
+		}
+		if (r == 0)
+			break;
+		n++;
+		if (handle_now() - begin > TURN_USEC) {
+			handle->retry_usec = begin;
+			break;
+		}
+	}
+	return n > 0;
+}
+
+static int send_waiting(struct ellu *handle)
+{
+	uint64_t begin = handle_now();
+	int r;
+
+	handle->retry_usec = 0;
+	r = send_list(handle, &handle->waiting_long, begin);
+	if (!handle->closed && handle->retry_usec == 0)
+		r |= send_list(handle, &handle->waiting_short, begin);
+	return r;
+}
+
+static void tell_next(struct ellu *handle)
+{
+	struct ellu_op *op = TAILQ_FIRST(&handle->untold);
+
+	op->references++;
+	op_forget_to_tell(op);
+	tell(op);
+	op_unref(op);
+}
+
+static int take_event(struct ellu *handle)
+{
+	struct epoll_event events[2]; // one is the timer
+	int n = epoll_wait(handle->epoll, events, 2, 0);
+
+	if (n < 0)
+		return errno == EINTR ? 1 : -errno;
+	for (int i = 0; i < n; i++)
+		if (events[i].data.ptr) {
+			advance(events[i].data.ptr);
+			return 1;
+		}
+	return 0;
+}
+
+static int process_piece(struct ellu *handle)
+{
+	if (handle_run_post(handle, /* closed= */ false))
+		return 1;
+	if (!TAILQ_EMPTY(&handle->untold)) {
+		tell_next(handle);
+		return 1;
+	}
+	if (ops_are_waiting(handle) && handle->retry_usec != 0 &&
+	    handle->retry_usec <= handle_now() && send_waiting(handle) > 0)
+		return 1;
+	if (!TAILQ_EMPTY(&handle->ready)) {
+		advance(TAILQ_FIRST(&handle->ready));
+		return 1;
+	}
+	return take_event(handle);
+}
+
+int ellu_process(struct ellu *handle)
+{
+	uint64_t begin;
+	int r = handle_check(handle, ELLU_EVENT), done = 0;
+
+	if (r < 0)
+		return r;
+	if (handle->in_callback)
+		return -EDEADLK;
+	atomic_store_explicit(&handle->owner, pthread_self(), memory_order_relaxed);
+	begin = handle_now();
+	handle_ref(handle);
+	do {
+		r = process_piece(handle);
+		done |= r > 0;
+	} while (r > 0 && !handle->closed && handle_now() - begin < TURN_USEC);
+	if (handle->closed)
+		r = -ECANCELED;
+	else
+		handle_arm(handle);
+	handle_unref(handle);
+	return r < 0 ? r : done;
+}
