@@ -5,7 +5,7 @@
 
 #define FIELD(field) offsetof(struct arguments, field)
 
-static const struct option global_options[] = {
+const struct option global_options[] = {
 	{ "socket", "PATH", "the daemon's socket (also: $ELLUMINATE_SOCKET)", OPTION_TEXT,
 	  FIELD(socket) },
 	{ "user", NULL, "your own daemon (default); started when it does not run", OPTION_FLAG,
@@ -19,7 +19,7 @@ static const struct option global_options[] = {
 	{ "help", NULL, "explain the command", OPTION_FLAG, FIELD(help) },
 	{ "version", NULL, "print the version", OPTION_FLAG, FIELD(version) },
 };
-static const size_t n_global_options = sizeof(global_options) / sizeof(global_options[0]);
+const size_t n_global_options = sizeof(global_options) / sizeof(global_options[0]);
 
 /* ---- Finding ---- */
 

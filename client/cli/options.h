@@ -44,6 +44,8 @@ struct command {
 
 extern const struct command commands[];
 extern const size_t n_commands;
+extern const struct option global_options[]; // of all commands
+extern const size_t n_global_options;
 
 /* Fills the arguments. 0, or an exit status after saying what is wrong. `*ret_command` is NULL
  * when none was named. */

@@ -198,17 +198,6 @@ START_TEST(help_knows_every_option)
 }
 END_TEST
 
-/* options.c names the functions of all commands; help and version stand in main.c. */
-int command_help(struct cli *cli)
-{
-	return cli->arguments.help;
-}
-
-int command_version(struct cli *cli)
-{
-	return cli->arguments.version;
-}
-
 int main(void)
 {
 	setlocale(LC_CTYPE, "C.UTF-8");

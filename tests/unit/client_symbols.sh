@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # client_symbols.sh LIBRARY PAGES HEADER...: the library exports exactly the functions that the
 # headers declare, all in the version script's node; the headers compile as C89 and C++98, the
-# adapters' too where their loops are; and each function stands in a man page of the folder PAGES,
-# where there is one. For the forms of a method the first will do.
+# adapters' too where their loops are; each function, and no other, has a man page in the folder
+# PAGES.
 set -eu
 library=$1
 pages=$2
@@ -47,13 +47,16 @@ else
 	echo "no C++ compiler: only checked as C"
 fi
 
-if [ -d "$pages" ]; then
-	sed -E 's/\\f([A-Z]|\([A-Z]+|\[[A-Z]*\])/ /g' "$pages"/*.3 >"$scratch/pages"
-	while read -r function; do
-		method=$(echo "$function" | sed -E 's/_(async|stream|next|next_item|stream_async)$//')
-		grep -qx "$method" "$scratch/declared" || method=$function
-		grep -qw -e "$function" -e "$method" "$scratch/pages" || echo "$function"
-	done <"$scratch/names" >"$scratch/undescribed"
-	[ ! -s "$scratch/undescribed" ] ||
-		fail "in no man page: $(tr '\n' ' ' <"$scratch/undescribed")"
+for link in "$pages"/ellu_*.3; do
+	name=$(basename "$link" .3)
+	page=$(sed -n 's/^\.so man3//p' "$link")
+	grep -q "^\\\\fB.*[ *]$name(" "$pages$page" || fail "$name is not in the page $page"
+	echo "$name"
+done | grep -v -e '_fn$' -e '_attach$' | sort >"$scratch/described"
+diff "$scratch/declared" "$scratch/described" || fail "declared (<) and in man pages (>) differ"
+if command -v groff >/dev/null; then
+	for page in "$pages"/*elluminate*.3; do
+		groff -k -man -ww -z -Tutf8 "$page" 2>"$scratch/said"
+		[ ! -s "$scratch/said" ] || fail "$(cat "$scratch/said")"
+	done
 fi

@@ -8,7 +8,7 @@ if(NOT ELLU_SANITIZE)
 		LIBS elluminate Threads::Threads)
 endif()
 add_test(NAME client_symbols COMMAND ${ELLU_UNIT_DIR}/client_symbols.sh $<TARGET_FILE:elluminate>
-	${PROJECT_SOURCE_DIR}/client/man
+	${PROJECT_BINARY_DIR}/client/man3
 	${PROJECT_SOURCE_DIR}/client/elluminate.h
 	${PROJECT_BINARY_DIR}/proto/generated/elluminate-methods.h
 	${PROJECT_BINARY_DIR}/proto/generated/elluminate-types.h)

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * elluminate-describe man|bash: the man page of the command and its completion in bash, from the
+ * table of commands. Runs when the project is built.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/cli/options.h"
+
+/* ---- The man page ---- */
+
+static const char man_head[] =
+	".\\\" Made from the table of commands.\n"
+	".TH ELLUMINATE 1 \"\" \"elluminated\" \"User Commands\"\n"
+	".SH NAME\n"
+	"elluminate \\- evaluate prompts and models\n"
+	".SH SYNOPSIS\n"
+	".B elluminate\n"
+	".IR COMMAND \" [\" ARGUMENT \"]... [\" OPTION ]...\n"
+	".SH DESCRIPTION\n"
+	"Runs experiments (a prompt over many cases, each answer judged by yes/no questions) with the\n"
+	"daemon\n"
+	".BR elluminated (8),\n"
+	"follows them, and shows what came of them. Your own daemon is started when none runs.\n";
+
+static const char man_tail[] =
+	".SH EXIT STATUS\n"
+	".TP\n"
+	".B 0\n"
+	"success\n"
+	".TP\n"
+	".B 1\n"
+	"the success rate is below\n"
+	".B \\-\\-fail\\-under\n"
+	".TP\n"
+	".B 2\n"
+	"wrong usage\n"
+	".TP\n"
+	".BR 10 \", \" 11 \", \" 12 \", \" 13\n"
+	"the task ended with FAILURE, TIMEOUT, REVOKED, REJECTED\n"
+	".TP\n"
+	".BR 20 \" and up\"\n"
+	"errors; those of the daemon have the numbers that its interface gives them\n"
+	".SH ENVIRONMENT\n"
+	".TP\n"
+	".B ELLUMINATE_SOCKET\n"
+	"the daemon's socket; without it\n"
+	".I elluminate/socket\n"
+	"in\n"
+	".BR XDG_RUNTIME_DIR ,\n"
+	"else\n"
+	".I socket\n"
+	"in\n"
+	".IR $XDG_STATE_HOME/elluminate \" (\" ~/.local/state/elluminate )\n"
+	".TP\n"
+	".B NO_COLOR\n"
+	"no colours when it is set\n"
+	".SH SEE ALSO\n"
+	".BR elluminated (8),\n"
+	".BR elluminated.conf (5),\n"
+	".BR libelluminate (3)\n";
+
+static void put_roff(const char *text, size_t length)
+{
+	if (length > 0 && (*text == '.' || *text == '\''))
+		fputs("\\&", stdout);
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] == '-')
+			fputs("\\-", stdout);
+		else if (text[i] == '\\')
+			fputs("\\e", stdout);
+		else
+			putchar(text[i]);
+	}
+}
+
+static void put_option(const struct option *option)
+{
+	fputs(".TP\n\\fB\\-\\-", stdout);
+	put_roff(option->name, strlen(option->name));
+	fputs("\\fP", stdout);
+	if (option->value)
+		printf(" \\fI%s\\fP", option->value);
+	putchar('\n');
+	put_roff(option->help, strlen(option->help));
+	putchar('\n');
+}
+
+/* Indented lines are examples, the others running text. */
+static void put_details(const char *details)
+{
+	bool in_example = false;
+
+	puts(".PP");
+	for (const char *line = details; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+		size_t length = strcspn(line, "\n");
+		bool is_example = *line == ' ' || (length == 0 && in_example && line[1] == ' ');
+
+		if (is_example != in_example)
+			puts(is_example ? ".EX" : ".EE");
+		in_example = is_example;
+		if (length == 0 && !is_example)
+			fputs(".PP", stdout);
+		else
+			put_roff(line, length);
+		putchar('\n');
+	}
+	if (in_example)
+		puts(".EE");
+}
+
+static void put_command(const struct command *command)
+{
+	printf(".SS elluminate %s %s\n%c%s.\n", command->name, command->operands,
+	       command->summary[0] - 'a' + 'A', command->summary + 1);
+	if (command->details)
+		put_details(command->details);
+	for (const struct option *const *own = command->options; own && *own; own++)
+		put_option(*own);
+}
+
+static void print_man(void)
+{
+	fputs(man_head, stdout);
+	puts(".SH COMMANDS");
+	for (size_t i = 0; i < n_commands; i++)
+		put_command(&commands[i]);
+	puts(".SH OPTIONS OF ALL COMMANDS");
+	for (size_t i = 0; i < n_global_options; i++)
+		put_option(&global_options[i]);
+	fputs(man_tail, stdout);
+}
+
+/* ---- Completion ---- */
+
+/* The words before the cursor that are neither options nor their values name the command. */
+static const char bash_head[] =
+	"# Completion of elluminate in bash. Made from the table of commands.\n"
+	"_elluminate()\n"
+	"{\n"
+	"\tlocal word current=${COMP_WORDS[COMP_CWORD]} command='' own='' i\n"
+	"\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
+	"\t\tword=${COMP_WORDS[i]}\n"
+	"\t\tcase $word in\n"
+	"\t\t";
+
+/* What stands in the place of an option's value is completed as a file. */
+static const char bash_words[] =
+	") ((i++)) ;;\n"
+	"\t\t-*) ;;\n"
+	"\t\t*) command=$command${command:+ }$word ;;\n"
+	"\t\tesac\n"
+	"\tdone\n"
+	"\tif ((i > COMP_CWORD)); then\n"
+	"\t\treturn\n"
+	"\tfi\n"
+	"\tlocal words='' global='";
+
+static const char bash_tail[] =
+	"\tesac\n"
+	"\tif [[ $current == -* ]]; then\n"
+	"\t\tmapfile -t COMPREPLY < <(compgen -W \"$own $global\" -- \"$current\")\n"
+	"\telse\n"
+	"\t\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$current\")\n"
+	"\tfi\n"
+	"}\n"
+	"complete -o default -F _elluminate elluminate\n";
+
+/* Whether a command before that one has an option of that name. */
+static bool is_known(size_t command, const char *name)
+{
+	for (size_t i = 0; i < command; i++)
+		for (const struct option *const *own = commands[i].options; own && *own; own++)
+			if (strcmp((*own)->name, name) == 0)
+				return true;
+	return false;
+}
+
+static void put_options_with_values(void)
+{
+	const char *separator = "";
+
+	for (size_t i = 0; i < n_global_options; i++)
+		if (global_options[i].value) {
+			printf("%s--%s", separator, global_options[i].name);
+			separator = " | ";
+		}
+	for (size_t i = 0; i < n_commands; i++)
+		for (const struct option *const *own = commands[i].options; own && *own; own++)
+			if ((*own)->value && !is_known(i, (*own)->name))
+				printf("%s--%s", separator, (*own)->name);
+}
+
+/* The words that may follow `group`, or those that a command may begin with. */
+static void put_words(const char *group)
+{
+	size_t length = strlen(group);
+
+	for (size_t i = 0; i < n_commands; i++) {
+		const char *name = commands[i].name;
+
+		if (*group ? strncmp(name, group, length) == 0 && name[length] == ' '
+			   : i == 0 || strncmp(name, commands[i - 1].name, strcspn(name, " ") + 1) != 0)
+			printf("%.*s ", (int) strcspn(name + (*group ? length + 1 : 0), " "),
+			       name + (*group ? length + 1 : 0));
+	}
+}
+
+static void put_groups(void)
+{
+	for (size_t i = 0; i < n_commands; i++) {
+		size_t length = strcspn(commands[i].name, " ");
+		char group[32];
+
+		if (!commands[i].name[length] ||
+		    (i > 0 && strncmp(commands[i].name, commands[i - 1].name, length + 1) == 0))
+			continue;
+		snprintf(group, sizeof(group), "%.*s", (int) length, commands[i].name);
+		printf("\t%s) words='", group);
+		put_words(group);
+		puts("' ;;");
+	}
+}
+
+static void print_bash(void)
+{
+	fputs(bash_head, stdout);
+	put_options_with_values();
+	fputs(bash_words, stdout);
+	for (size_t i = 0; i < n_global_options; i++)
+		printf("--%s ", global_options[i].name);
+	fputs("'\n\tcase $command in\n\t'') words='", stdout);
+	put_words("");
+	puts("' ;;");
+	put_groups();
+	for (size_t i = 0; i < n_commands; i++) {
+		if (!commands[i].options)
+			continue;
+		printf("\t'%s'*) own='", commands[i].name);
+		for (const struct option *const *own = commands[i].options; *own; own++)
+			printf("--%s ", (*own)->name);
+		puts("' ;;");
+	}
+	fputs(bash_tail, stdout);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[1], "man") == 0)
+		print_man();
+	else if (argc == 2 && strcmp(argv[1], "bash") == 0)
+		print_bash();
+	else
+		return EXIT_FAILURE;
+	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
