@@ -26,6 +26,7 @@ static int check(struct ellu *handle, unsigned mode, const struct ellu_error **r
 static int run(struct ellu *handle, struct letter *letter, const void **ret,
 	       const struct ellu_error **ret_error)
 {
+	uint64_t deadline = handle_deadline(handle);
 	struct exchange exchange;
 	struct outcome outcome;
 	int r = exchange_begin(&exchange, handle, letter);
@@ -36,7 +37,7 @@ static int run(struct ellu *handle, struct letter *letter, const void **ret,
 			*ret_error = result_errno(r, NULL);
 		return r;
 	}
-	exchange_await(&exchange, &outcome);
+	exchange_await(&exchange, deadline, &outcome);
 	exchange_done(&exchange);
 	if (outcome.result < 0 && ret_error) {
 		*ret_error = outcome.error;
@@ -85,7 +86,7 @@ int ellu_oneway_raw(struct ellu *handle, const char *method, const char *paramet
 	r = exchange_begin(&exchange, handle, &letter);
 	letter_done(&letter);
 	if (r == 0) {
-		r = exchange_flush(&exchange);
+		r = exchange_flush(&exchange, handle_deadline(handle));
 		exchange_done(&exchange);
 	}
 	if (r < 0 && ret_error)

@@ -9,17 +9,29 @@
 #include <time.h>
 #include <unistd.h>
 
-static int connect_socket(int fd, const struct sockaddr_un *address)
+/* The limit holds for connect() alone: after it the socket does not block. */
+static int connect_socket(int fd, const struct sockaddr_un *address, uint64_t patience_usec)
 {
-	while (connect(fd, (const struct sockaddr *) address, sizeof(*address)) < 0)
+	struct timeval limit = { .tv_sec = (time_t) (patience_usec / 1000000),
+				 .tv_usec = (suseconds_t) (patience_usec % 1000000) };
+
+	if (patience_usec != 0 && patience_usec != CONNECTION_NO_LIMIT &&
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0)
+		return -errno;
+	while (connect(fd, (const struct sockaddr *) address, sizeof(*address)) < 0) {
+		if (errno == EAGAIN && patience_usec != 0)
+			return -ETIMEDOUT;
 		if (errno != EINTR)
 			return errno == EISCONN ? 0 : -errno;
+	}
 	return 0;
 }
 
-int connection_open(const struct sockaddr_un *address, bool block, struct connection **ret)
+int connection_open(const struct sockaddr_un *address, uint64_t patience_usec,
+		    struct connection **ret)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
+	bool block = patience_usec != 0;
 	int r;
 
 	if (!connection)
@@ -29,7 +41,7 @@ int connection_open(const struct sockaddr_un *address, bool block, struct connec
 	if (connection->fd < 0)
 		r = -errno;
 	else
-		r = connect_socket(connection->fd, address);
+		r = connect_socket(connection->fd, address, patience_usec);
 	if (r == 0 && block && fcntl(connection->fd, F_SETFL, O_NONBLOCK) < 0)
 		r = -errno;
 	if (r < 0) {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One connection to the daemon, as bytes: a message goes out, messages come in. Nothing here
- * blocks but connection_open() when it is asked to, and connection_wait().
+ * blocks but connection_open() when it may, and connection_wait().
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/un.h>
 
 #include "proto/frame.h"
@@ -23,8 +24,11 @@ struct connection {
 	struct connection *next; // ellu::idle
 };
 
-/* -EAGAIN, when it must not block: the daemon has no room in its queue of connections. */
-int connection_open(const struct sockaddr_un *address, bool block, struct connection **ret);
+/* How long it waits for room in the daemon's queue of connections, in microseconds. 0: not at all;
+ * then -EAGAIN. Else -ETIMEDOUT. */
+#define CONNECTION_NO_LIMIT UINT64_MAX
+int connection_open(const struct sockaddr_un *address, uint64_t patience_usec,
+		    struct connection **ret);
 struct connection *connection_close(struct connection *connection); // accepts NULL, returns NULL
 
 /* False when the daemon has closed an idle connection, or sent something unasked. */

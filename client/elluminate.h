@@ -128,6 +128,15 @@ ELLU_API struct ellu *ellu_close(struct ellu *handle);
  */
 ELLU_API int ellu_set_reconnect(struct ellu *handle, double seconds);
 
+/*
+ * For how long a blocking call may take in all, and each page of a list: without limit unless set,
+ * and with 0. At most a year. A call that takes longer ends with -ETIMEDOUT, and its connection is
+ * closed; it may have been carried out. Streams of events and raw ones wait on:
+ * ellu_stream_wait() has a limit for them. Of an event handle the waiting functions have theirs:
+ * -EOPNOTSUPP.
+ */
+ELLU_API int ellu_set_timeout(struct ellu *handle, double seconds);
+
 /* The path of the socket that `address` stands for, in the forms of ellu_open(); free() it. */
 ELLU_API int ellu_address_path(const char *address, char **ret_path);
 
@@ -215,10 +224,14 @@ ELLU_API int ellu_stream_next(struct ellu_stream *stream, const void **ret_reply
 
 /*
  * Waits until ellu_stream_next() would not block: 1 when it would not, 0 when
- * `timeout_seconds` passed before (negative: no limit). -EINTR: a signal handler ran; the stream
+ * `timeout_seconds` (at most a year) passed before (negative: no limit). -EINTR: a signal handler ran; the stream
  * is as before.
  */
 ELLU_API int ellu_stream_wait(struct ellu_stream *stream, double timeout_seconds);
+
+/* 1 while the daemon is away and the stream, in ellu_stream_wait() and ellu_stream_next(), tries to
+ * reach it again; else 0. */
+ELLU_API int ellu_stream_is_reconnecting(const struct ellu_stream *stream);
 
 /* The task that the stream follows; 0 while that is not known, and when it follows none. */
 ELLU_API int64_t ellu_stream_task_id(const struct ellu_stream *stream);
@@ -296,6 +309,9 @@ ELLU_API int ellu_op_wait_any(struct ellu_op *const *ops, size_t n_ops, double t
  * request said cancel_on_disconnect). 0 also when it has ended before.
  */
 ELLU_API int ellu_op_cancel(struct ellu_op *op);
+
+/* 1 while the daemon is away and the operation waits for its return; else 0. */
+ELLU_API int ellu_op_is_reconnecting(const struct ellu_op *op);
 
 /* The task that the operation (of a function that ends in _stream_async) follows; 0 while that
  * is not known, and when it follows none. */

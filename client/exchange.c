@@ -17,6 +17,7 @@
 #define UNSENT_TEXT                                                                          \
 	"The connection to the daemon was lost before it had the call; it was not carried " \
 	"out."
+#define LATE_TEXT "The daemon did not answer in time; the call may have been carried out."
 #define GONE_TEXT "The daemon went away and did not come back in time."
 
 /* ---- Calls ---- */
@@ -336,10 +337,11 @@ int exchange_reconnect(struct exchange *exchange)
 
 void exchange_give_up(struct exchange *exchange, int code, struct outcome *ret_outcome)
 {
-	if (may_pass(code))
-		fail(exchange, -ECONNRESET, GONE_TEXT, ret_outcome);
-	else
+	if (code == -ENOMEM)
 		fail(exchange, code, NULL, ret_outcome);
+	else /* whatever keeps it from the daemon: the daemon had the call before */
+		fail(exchange, -ECONNRESET, may_pass(code) ? GONE_TEXT : ellu_strerror(code),
+		     ret_outcome);
 }
 
 int exchange_wait(const struct exchange *exchange, long long timeout_usec)
@@ -384,23 +386,38 @@ int exchange_step(struct exchange *exchange, struct outcome *ret_outcome)
 	return 0;
 }
 
-int exchange_flush(struct exchange *exchange)
+long long exchange_left(uint64_t deadline_usec)
+{
+	uint64_t now = handle_now();
+
+	if (deadline_usec == UINT64_MAX)
+		return -1;
+	return now < deadline_usec ? (long long) (deadline_usec - now) : 0;
+}
+
+int exchange_flush(struct exchange *exchange, uint64_t deadline_usec)
 {
 	struct connection *connection = exchange->connection;
 	int r = 0;
 
 	while (r >= 0 && connection->out && !connection->cut) {
-		r = connection_wait(connection, -1);
-		if (r >= 0 || r == -EINTR)
+		r = connection_wait(connection, exchange_left(deadline_usec));
+		if (r == 0)
+			return -ETIMEDOUT;
+		if (r > 0 || r == -EINTR)
 			r = connection_flush(connection);
 	}
 	return r < 0 ? r : connection->cut ? -ENOTCONN : 0;
 }
 
-void exchange_await(struct exchange *exchange, struct outcome *ret_outcome)
+void exchange_await(struct exchange *exchange, uint64_t deadline_usec,
+		    struct outcome *ret_outcome)
 {
 	while (exchange_step(exchange, ret_outcome) == 0)
-		(void) exchange_wait(exchange, -1);
+		if (exchange_wait(exchange, exchange_left(deadline_usec)) == 0) {
+			fail(exchange, -ETIMEDOUT, LATE_TEXT, ret_outcome);
+			return;
+		}
 }
 
 void exchange_done(struct exchange *exchange)

@@ -71,11 +71,15 @@ int exchange_wait(const struct exchange *exchange, long long timeout_usec);
 /* Both steps in one, for blocking handles: 1 with an outcome, 0 when there is reason to wait. */
 int exchange_step(struct exchange *exchange, struct outcome *ret_outcome);
 
-/* Blocks until the call is sent. */
-int exchange_flush(struct exchange *exchange);
+/* Microseconds until then, for exchange_wait(). */
+long long exchange_left(uint64_t deadline_usec);
 
-/* Blocks for the next outcome. */
-void exchange_await(struct exchange *exchange, struct outcome *ret_outcome);
+/* Blocks until the call is sent. */
+int exchange_flush(struct exchange *exchange, uint64_t deadline_usec);
+
+/* Blocks for the next outcome, which is -ETIMEDOUT when none came in time. */
+void exchange_await(struct exchange *exchange, uint64_t deadline_usec,
+		    struct outcome *ret_outcome);
 
 /* Breaks off what has not ended. */
 void exchange_done(struct exchange *exchange);

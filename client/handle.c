@@ -58,7 +58,7 @@ static int connect_once(struct ellu *handle, const char *address)
 	int r = address_resolve(address, &handle->address);
 
 	if (r == 0)
-		r = connection_open(&handle->address, handle->mode == ELLU_BLOCKING, &connection);
+		r = connection_open(&handle->address, 0, &connection);
 	if (r == 0)
 		handle_give_connection(handle, connection);
 	return r == -EAGAIN ? 0 : r; // it is there, and busy
@@ -73,6 +73,7 @@ static struct ellu *handle_new(unsigned mode)
 	handle->mode = mode;
 	atomic_init(&handle->references, 1);
 	atomic_init(&handle->reconnect_usec, HANDLE_RECONNECT_USEC);
+	atomic_init(&handle->timeout_usec, CONNECTION_NO_LIMIT);
 	atomic_init(&handle->owner, pthread_self());
 	handle->epoll = handle->timer = -1;
 	handle->armed_usec = UINT64_MAX;
@@ -145,13 +146,15 @@ struct ellu *ellu_close(struct ellu *handle)
 	live_remove(handle);
 	if (handle->on_close)
 		handle->on_close(handle, handle->on_close_userdata);
-	handle->off_loop = off_loop_stop(handle->off_loop);
+	/* While posts of functions that end still wait for this thread. */
+	ops_abandon(handle);
 	pthread_mutex_lock(&handle->lock);
 	handle->closed = true;
 	pthread_mutex_unlock(&handle->lock);
-	ops_abandon(handle);
 	while (handle_run_post(handle, /* closed= */ true))
 		;
+	/* Those that wait for the loop know by now that nothing comes. */
+	handle->off_loop = off_loop_stop(handle->off_loop);
 	return handle_unref(handle);
 }
 
@@ -163,6 +166,25 @@ int ellu_set_reconnect(struct ellu *handle, double seconds)
 	if (r == 0)
 		atomic_store(&handle->reconnect_usec, usec);
 	return r;
+}
+
+int ellu_set_timeout(struct ellu *handle, double seconds)
+{
+	uint64_t usec;
+	int r = handle_check(handle, ELLU_BLOCKING);
+
+	if (r == 0)
+		r = handle_duration(seconds, &usec);
+	if (r == 0)
+		atomic_store(&handle->timeout_usec, usec > 0 ? usec : CONNECTION_NO_LIMIT);
+	return r;
+}
+
+uint64_t handle_deadline(const struct ellu *handle)
+{
+	uint64_t usec = atomic_load(&handle->timeout_usec);
+
+	return usec == CONNECTION_NO_LIMIT ? UINT64_MAX : handle_now() + usec;
 }
 
 /* ---- Connections ---- */
@@ -180,7 +202,10 @@ int handle_take_connection(struct ellu *handle, struct connection **ret)
 		}
 		pthread_mutex_unlock(&handle->lock);
 		if (!connection)
-			return connection_open(&handle->address, handle->mode == ELLU_BLOCKING, ret);
+			return connection_open(&handle->address,
+					       handle->mode == ELLU_BLOCKING ? handle->timeout_usec
+									     : 0,
+					       ret);
 		if (connection_is_fresh(connection)) {
 			*ret = connection;
 			return 0;

@@ -48,6 +48,7 @@ struct ellu {
 	atomic_uint references; // the caller's, and one of whoever runs callbacks or reads a stream
 	atomic_bool closed;
 	_Atomic uint64_t reconnect_usec; // 0: never
+	_Atomic uint64_t timeout_usec; // of a blocking call; CONNECTION_NO_LIMIT
 	pthread_mutex_t lock; // of the idle list, and of `posts` with the timer
 	struct connection *idle;
 	unsigned n_idle;
@@ -79,6 +80,9 @@ int handle_check(const struct ellu *handle, unsigned mode);
 
 /* Microseconds; -EINVAL for what is no number between 0 and a year. */
 int handle_duration(double seconds, uint64_t *ret_usec);
+
+/* When a blocking call that begins now is too late; UINT64_MAX: never. */
+uint64_t handle_deadline(const struct ellu *handle);
 
 /* An idle connection, else a new one. */
 int handle_take_connection(struct ellu *handle, struct connection **ret);

@@ -2,6 +2,7 @@
 #include "client/off_loop.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "client/op.h"
@@ -64,13 +65,26 @@ static void *run_jobs(void *userdata)
 	return NULL;
 }
 
+/* Signals are the program's: none is handled on a thread that it does not know of. */
+static int start_thread(struct off_loop *off_loop, pthread_t *ret_thread)
+{
+	sigset_t all, before;
+	int r;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = pthread_create(ret_thread, NULL, run_jobs, off_loop);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return r;
+}
+
 /* Under the lock. A thread too few is made up for by those that there are. */
 static int need_thread(struct off_loop *off_loop)
 {
 	int r = 0;
 
 	if (off_loop->n_queued >= off_loop->n_idle && off_loop->n_threads < THREADS_MAX) {
-		r = pthread_create(&off_loop->threads[off_loop->n_threads], NULL, run_jobs, off_loop);
+		r = start_thread(off_loop, &off_loop->threads[off_loop->n_threads]);
 		off_loop->n_threads += r == 0;
 	}
 	return off_loop->n_threads > 0 ? 0 : -r;
@@ -91,8 +105,6 @@ static struct off_loop *off_loop_new(struct ellu *handle)
 
 struct off_loop *off_loop_stop(struct off_loop *off_loop)
 {
-	struct off_loop_job *job;
-
 	if (!off_loop)
 		return NULL;
 	pthread_mutex_lock(&off_loop->lock);
@@ -101,10 +113,6 @@ struct off_loop *off_loop_stop(struct off_loop *off_loop)
 	pthread_mutex_unlock(&off_loop->lock);
 	for (unsigned i = 0; i < off_loop->n_threads; i++)
 		pthread_join(off_loop->threads[i], NULL);
-	while ((job = TAILQ_FIRST(&off_loop->queue))) {
-		TAILQ_REMOVE(&off_loop->queue, job, link);
-		handle_post(off_loop->handle, &job->post);
-	}
 	pthread_mutex_destroy(&off_loop->lock);
 	pthread_cond_destroy(&off_loop->news);
 	free(off_loop);

@@ -15,7 +15,8 @@ struct off_loop;
 
 /* All accept NULL: nothing ran off the loop yet. */
 bool off_loop_is_own_thread(const struct off_loop *off_loop);
-/* Waits for the functions that run; those that wait come back by their posts. Returns NULL. */
+/* After ops_abandon(), which has left out those that wait: waits for the functions that run.
+ * Returns NULL. */
 struct off_loop *off_loop_stop(struct off_loop *off_loop);
 
 /* The operation does not wait any more. */

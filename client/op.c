@@ -308,6 +308,11 @@ int ellu_op_cancel(struct ellu_op *op)
 	return 0;
 }
 
+int ellu_op_is_reconnecting(const struct ellu_op *op)
+{
+	return op_is_live(op) && op->state == OP_LOST;
+}
+
 int64_t ellu_op_task_id(const struct ellu_op *op)
 {
 	return op_is_live(op) ? op->task_id : 0;

@@ -101,36 +101,36 @@ static int check(const struct ellu_stream *stream, const struct ellu_error **ret
 
 /* ---- Replies ---- */
 
-/* Microseconds that are left, for exchange_wait(). */
-static long long left_of(double timeout_seconds, uint64_t deadline)
-{
-	uint64_t now = handle_now();
-
-	if (timeout_seconds < 0)
-		return -1;
-	return now < deadline ? (long long) (deadline - now) : 0;
-}
-
 int ellu_stream_wait(struct ellu_stream *stream, double timeout_seconds)
 {
-	uint64_t deadline = 0, usec;
+	uint64_t deadline = UINT64_MAX, usec;
 	int r = check(stream, NULL);
 
-	if (r == 0 && timeout_seconds >= 0) {
+	if (r == 0 && !(timeout_seconds < 0)) {
 		r = handle_duration(timeout_seconds, &usec);
-		deadline = r == 0 ? handle_now() + usec : 0;
+		if (r == 0)
+			deadline = handle_now() + usec;
 	}
 	while (r == 0 && !stream->has_outcome && !stream->exchange.ended) {
 		if (exchange_step(&stream->exchange, &stream->outcome) > 0) {
 			stream->has_outcome = true;
 			break;
 		}
-		r = exchange_wait(&stream->exchange, left_of(timeout_seconds, deadline));
+		r = exchange_wait(&stream->exchange, exchange_left(deadline));
 		if (r <= 0)
 			return r;
 		r = 0;
 	}
 	return r < 0 ? r : 1;
+}
+
+/* Of a list; that an event is long in coming says nothing. */
+static uint64_t deadline_of(const struct ellu_stream *stream)
+{
+	const struct method *method = stream->exchange.method;
+
+	return method && method->replies == METHOD_REPLIES_PAGES ? handle_deadline(stream->handle)
+								 : UINT64_MAX;
 }
 
 /* 1 with an outcome of the caller's, 0 at the end. */
@@ -142,7 +142,7 @@ static int take_outcome(struct ellu_stream *stream, struct outcome *outcome)
 	} else if (stream->exchange.ended) {
 		return 0;
 	} else {
-		exchange_await(&stream->exchange, outcome);
+		exchange_await(&stream->exchange, deadline_of(stream), outcome);
 	}
 	return 1;
 }
@@ -212,6 +212,11 @@ int stream_next_item(struct ellu_stream *stream, const void **ret_item,
 }
 
 /* ---- Tasks ---- */
+
+int ellu_stream_is_reconnecting(const struct ellu_stream *stream)
+{
+	return live_is(stream, LIVE_STREAM) && stream->exchange.lost;
+}
 
 int64_t ellu_stream_task_id(const struct ellu_stream *stream)
 {

@@ -61,7 +61,7 @@ int cli_fail_fault(const struct fault *fault)
 	return ellu_error_exit_status(fault->code);
 }
 
-/* How long a daemon that went away may take to come back; nothing is shown meanwhile. */
+/* How long a daemon that went away may take to come back. */
 #define RECONNECT_SECONDS 10
 
 static const char *address_of(const struct arguments *arguments)

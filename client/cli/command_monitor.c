@@ -112,7 +112,7 @@ static int run(struct monitor *monitor, struct ellu_stream *stream)
 	int r, status = 0;
 
 	while (status == 0) {
-		r = interrupt_wait(stream);
+		r = interrupt_wait(monitor->cli, stream);
 		if (r == -EINTR)
 			return 0;
 		if (r > 0)

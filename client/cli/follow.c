@@ -115,7 +115,7 @@ static int step(struct follow *follow, struct progress_bar *bar)
 {
 	const struct ellu_error *error = NULL;
 	struct task_reply reply;
-	int r = interrupt_wait(follow->stream);
+	int r = interrupt_wait(follow->cli, follow->stream);
 
 	if (r == -EINTR && interrupt_take()) {
 		r = on_interrupted(follow, bar);

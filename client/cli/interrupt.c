@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
 
 /* How late a Ctrl-C that comes just before the wait is noticed. */
 #define WAIT_SECONDS 0.25
@@ -38,14 +40,28 @@ bool interrupt_take(void)
 	return taken;
 }
 
-int interrupt_wait(struct ellu_stream *stream)
+/* In the place of a progress bar, if there is one. */
+static void say_away(const struct cli *cli)
 {
+	if (!isatty(STDERR_FILENO) || cli->arguments.quiet)
+		return;
+	fputs("\r\033[K", stderr);
+	cli_note(cli, "The daemon went away; waiting for it.");
+}
+
+int interrupt_wait(const struct cli *cli, struct ellu_stream *stream)
+{
+	bool said = false;
 	int r;
 
 	do {
 		if (interrupted)
 			return -EINTR;
 		r = ellu_stream_wait(stream, WAIT_SECONDS);
+		if (r == 0 && !said && ellu_stream_is_reconnecting(stream)) {
+			say_away(cli);
+			said = true;
+		}
 	} while (r == 0 || r == -EINTR);
 	return r;
 }

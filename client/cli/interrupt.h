@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "client/elluminate.h"
+#include "client/cli/cli.h"
 
 void interrupt_catch(void);
 /* Gives Ctrl-C back its usual meaning. */
@@ -16,6 +16,7 @@ void interrupt_release(void);
 /* True once for a Ctrl-C. */
 bool interrupt_take(void);
 
-/* Waits for the next reply of a stream: 1 when it can be had, -EINTR when there was a Ctrl-C
+/* Waits for the next reply of a stream, and says on a terminal when the daemon has gone away
+ * meanwhile: 1 when it can be had, -EINTR when there was a Ctrl-C
  * (interrupt_take() then says so), else a negative error. */
-int interrupt_wait(struct ellu_stream *stream);
+int interrupt_wait(const struct cli *cli, struct ellu_stream *stream);

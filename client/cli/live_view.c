@@ -23,6 +23,7 @@
 
 struct view {
 	struct task_board board;
+	struct ellu_op *op; // of the monitor
 	struct frame frame;
 	char *drawn; // the last frame, or NULL: there is none on the screen
 	size_t drawn_size;
@@ -122,7 +123,7 @@ static size_t add_tasks(struct table *table, const struct task_board *board,
 	return board->n - n;
 }
 
-static void print_head(FILE *out, const struct task_board *board)
+static void print_head(FILE *out, const struct task_board *board, bool away)
 {
 	size_t running = 0, held = 0, waiting = 0;
 
@@ -133,7 +134,11 @@ static void print_head(FILE *out, const struct task_board *board)
 		waiting += !*task->hold && waits(task);
 		running += !*task->hold && !waits(task) && !task->ended;
 	}
-	fprintf(out, "%zu running, %zu waiting, %zu on hold   (q: leave)\n", running, waiting, held);
+	if (away)
+		fputs("The daemon went away; waiting for it.   (q: leave)\n", out);
+	else
+		fprintf(out, "%zu running, %zu waiting, %zu on hold   (q: leave)\n", running, waiting,
+			held);
 }
 
 /* Line by line, none as long as the screen is wide: erasing to its edge would take the last
@@ -168,7 +173,7 @@ void live_view_draw(FILE *out, const struct task_board *board, const struct fram
 	choose_titles(titles, frame->columns);
 	table = table_new(titles);
 	left_out = table ? add_tasks(table, board, frame) : 0;
-	print_head(lines, board);
+	print_head(lines, board, frame->away);
 	if (board->n > 0)
 		table_print_within(table, lines, false, frame->columns - 1);
 	else
@@ -194,6 +199,7 @@ static int redraw(struct view *view)
 	if (!out)
 		return -ENOMEM;
 	screen_size(&view->frame.columns, &view->frame.lines);
+	view->frame.away = ellu_op_is_reconnecting(view->op);
 	live_view_draw(out, &view->board, &view->frame);
 	if (fclose(out) != 0) {
 		free(frame);
@@ -317,8 +323,9 @@ int live_view(struct cli *cli)
 		return status;
 	view.frame.unicode = progress_bar_has_unicode();
 	view.frame.color = cli->color;
-	r = ellu_monitor_stream_async(daemon, &request, on_reply, &view, NULL);
+	r = ellu_monitor_stream_async(daemon, &request, on_reply, &view, &view.op);
 	status = r < 0 ? cli_fail(r, NULL) : show(&view, daemon);
+	ellu_op_free(view.op);
 	ellu_close(daemon);
 	ellu_free(view.error);
 	free(view.drawn);

@@ -22,6 +22,7 @@ struct frame {
 	int lines;
 	bool unicode;
 	bool color;
+	bool away; // the daemon is, and the tasks are those of before
 };
 
 /* The whole picture, with its control sequences. For tests, too. */

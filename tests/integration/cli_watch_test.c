@@ -276,10 +276,30 @@ START_TEST(view_ends_with_its_daemon)
 	watch = view(100, 20);
 	command_await(watch, "First");
 	daemon_kill(server);
+	command_await(watch, "waiting for it");
 	command_await(watch, SCREEN_BACK);
 	ck_assert_int_eq(command_end(watch), 69);
 	assert_modes_are_back(watch);
 	ASSERT_SAYS(strstr(watch->out, SCREEN_BACK), "elluminate: ");
+}
+END_TEST
+
+START_TEST(lines_on_a_terminal_say_that_the_daemon_is_away)
+{
+	struct command *monitor;
+
+	begin();
+	submit("First");
+	monitor = command_start_on_terminal(server, 100, 20,
+					    (const char *[]) { "monitor", NULL });
+	command_await(monitor, "1  First  STARTED");
+	daemon_kill(server);
+	command_await(monitor, "The daemon went away; waiting for it.");
+	daemon_restart(server);
+	submit("Second");
+	command_await(monitor, "2  Second  ");
+	command_signal(monitor, SIGINT);
+	ck_assert_int_eq(command_end(monitor), 0);
 }
 END_TEST
 
@@ -308,5 +328,6 @@ int main(void)
 {
 	return RUN_SUITE(monitor_lines, monitor_goes_on, watch_without_a_terminal,
 			 view_shows_all_tasks, view_survives_resizing, view_ends_by_ctrl_c,
-			 view_ends_by_sigterm, view_ends_with_its_daemon, view_stops_and_goes_on);
+			 view_ends_by_sigterm, view_ends_with_its_daemon,
+			 lines_on_a_terminal_say_that_the_daemon_is_away, view_stops_and_goes_on);
 }

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Blocking calls and streams of the library. */
 #include <errno.h>
+#include <math.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "client/elluminate.h"
@@ -111,6 +115,11 @@ static void on_alarm(int number)
 	(void) number;
 }
 
+static int answer_no_lists(struct standin *guest, int fd, const char *call)
+{
+	return strstr(call, "ListTasks") ? 0 : standin_answer(guest, fd, call);
+}
+
 START_TEST(waiting_for_a_stream)
 {
 	struct itimerval soon = { .it_value = { .tv_usec = 20000 } };
@@ -121,11 +130,64 @@ START_TEST(waiting_for_a_stream)
 	ck_assert_int_eq(ellu_stream_raw(handle, "a.Hang", NULL, &stream), 0);
 	ck_assert_int_eq(ellu_stream_wait(stream, 0), 0);
 	ck_assert_int_eq(ellu_stream_wait(stream, 0.02), 0);
+	ck_assert_int_eq(ellu_stream_wait(stream, NAN), -EINVAL);
 	sigaction(SIGALRM, &action, NULL);
 	setitimer(ITIMER_REAL, &soon, NULL);
 	ck_assert_int_eq(ellu_stream_wait(stream, 10), -EINTR);
 	ellu_stream_close(stream);
 	close_handle(handle);
+}
+END_TEST
+
+/* A daemon that takes calls and does nothing. */
+START_TEST(a_daemon_that_hangs)
+{
+	struct ellu_list_tasks_request list = ELLU_RECORD(struct ellu_list_tasks_request);
+	const struct ellu_error *error;
+	const struct ellu_task *task;
+	struct ellu_stream *stream;
+	struct ellu *handle;
+
+	standin_start(&standin, answer_no_lists);
+	ck_assert_int_eq(ellu_open(standin.path, ELLU_BLOCKING, &handle), 0);
+	ck_assert_int_eq(ellu_set_timeout(handle, 0.02), 0);
+	ck_assert_int_eq(ellu_call_raw(handle, "a.Hang", NULL, NULL, &error), -ETIMEDOUT);
+	ck_assert_str_eq(error->code, "ETIMEDOUT");
+	ck_assert_int_eq(ellu_may_have_happened(-ETIMEDOUT), 1);
+	ellu_free(error);
+	standin_await_left(&standin); // the connection is closed
+	ck_assert_int_eq(ellu_list_tasks_stream(handle, &list, &stream), 0);
+	ck_assert_int_eq(ellu_list_tasks_next_item(stream, &task, NULL), -ETIMEDOUT);
+	ck_assert_int_eq(ellu_list_tasks_next_item(stream, &task, NULL), 0);
+	ellu_stream_close(stream);
+	ck_assert_int_eq(ellu_set_timeout(handle, 0), 0);
+	ck_assert_int_eq(ellu_call_raw(handle, "a.GetInfo", NULL, NULL, NULL), 0);
+	ck_assert_int_eq(ellu_set_timeout(handle, -1), -EINVAL);
+	close_handle(handle);
+}
+END_TEST
+
+/* One that does not even accept: its queue of connections is full. */
+START_TEST(a_daemon_that_does_not_accept)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	char folder[] = "/tmp/full-XXXXXX";
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	struct ellu *handle, *other;
+
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/socket", folder);
+	ck_assert_int_eq(bind(listener, (struct sockaddr *) &address, sizeof(address)), 0);
+	ck_assert_int_eq(listen(listener, 0), 0);
+	ck_assert_int_eq(ellu_open(address.sun_path, ELLU_BLOCKING, &handle), 0);
+	ck_assert_int_eq(ellu_open(address.sun_path, ELLU_BLOCKING, &other), 0);
+	ck_assert_int_eq(ellu_set_timeout(other, 0.02), 0);
+	ck_assert_int_eq(ellu_call_raw(other, "a.B", NULL, NULL, NULL), -ETIMEDOUT);
+	ellu_close(handle);
+	ellu_close(other);
+	close(listener);
+	unlink(address.sun_path);
+	rmdir(folder);
 }
 END_TEST
 
@@ -256,6 +318,7 @@ END_TEST
 int main(void)
 {
 	return RUN_TESTS(a_call_and_its_record, an_error_with_its_details, a_stream_to_its_end,
-			 waiting_for_a_stream, raw_calls, misuse_is_refused, threads_share_a_handle,
+			 waiting_for_a_stream, a_daemon_that_hangs,
+			 a_daemon_that_does_not_accept, raw_calls, misuse_is_refused, threads_share_a_handle,
 			 addresses);
 }

@@ -44,6 +44,7 @@ static void try_handle(struct ellu *handle, int wanted)
 	struct ellu_op *op;
 
 	ck_assert_int_eq(ellu_set_reconnect(handle, 1), -EINVAL);
+	ck_assert_int_eq(ellu_set_timeout(handle, 1), wanted);
 	ck_assert_int_eq(ellu_get_task(handle, &request, NULL, &error), wanted);
 	ck_assert_str_eq(error->code, "EINVAL");
 	ellu_free(error);
@@ -78,6 +79,7 @@ static void try_op(struct ellu_op *op)
 	}
 	ck_assert_int_eq(ellu_op_cancel(op), -EINVAL);
 	ck_assert_int_eq(ellu_op_cancel_task(op), -EINVAL);
+	ck_assert_int_eq(ellu_op_is_reconnecting(op), 0);
 	ck_assert_int_eq(ellu_op_task_id(op), 0);
 	ck_assert_ptr_null(ellu_op_free(op));
 }
@@ -90,6 +92,7 @@ static void try_stream(struct ellu_stream *stream)
 	ck_assert_int_eq(ellu_stream_next(stream, &reply, NULL), -EINVAL);
 	ck_assert_int_eq(ellu_list_tasks_next_item(stream, &item, NULL), -EINVAL);
 	ck_assert_int_eq(ellu_stream_wait(stream, 0), -EINVAL);
+	ck_assert_int_eq(ellu_stream_is_reconnecting(stream), 0);
 	ck_assert_int_eq(ellu_stream_task_id(stream), 0);
 	ck_assert_int_eq(ellu_stream_cancel_task(stream, NULL), -EINVAL);
 	ck_assert_ptr_null(ellu_stream_close(stream));

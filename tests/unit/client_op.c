@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -377,6 +378,33 @@ START_TEST(awaiting_from_other_threads)
 }
 END_TEST
 
+static int off_loop_result;
+
+static int await_for_long(void *userdata)
+{
+	sigset_t mask;
+
+	(void) userdata;
+	pthread_sigmask(SIG_SETMASK, NULL, &mask);
+	ck_assert_int_eq(sigismember(&mask, SIGINT), 1); // left to the program's own threads
+	off_loop_result = ellu_await(handle, start_any, "a.Hang", 1000, NULL, NULL);
+	return 0;
+}
+
+START_TEST(closing_ends_functions_that_wait_for_the_loop)
+{
+	start();
+	ck_assert_int_eq(ellu_run_off_loop(handle, await_for_long, count, NULL, NULL), 0);
+	while (standin.n_calls == 0) {
+		(void) ellu_process(handle);
+		(void) poll(NULL, 0, 1);
+	}
+	stop();
+	ck_assert_int_eq(off_loop_result, -ECANCELED);
+	ck_assert_int_eq(n_told, 0);
+}
+END_TEST
+
 static void *await_forever(void *userdata)
 {
 	(void) userdata;
@@ -406,5 +434,5 @@ int main(void)
 	return RUN_TESTS(waiting_for_many, cancelling, the_descriptor_shows_what_is_due,
 			 a_callback_that_comes_later, gathering, gathering_out_of_time, off_the_loop,
 			 closing_while_functions_run, awaiting_from_other_threads,
-			 closing_ends_those_who_wait);
+			 closing_ends_those_who_wait, closing_ends_functions_that_wait_for_the_loop);
 }
