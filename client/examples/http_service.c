@@ -35,16 +35,8 @@ struct evaluation {
 static void forget(struct evaluation *evaluation)
 {
 	evhttp_connection_set_closecb(evhttp_request_get_connection(evaluation->http), NULL, NULL);
-	ellu_op_free(evaluation->op);
+	ellu_op_free(evaluation->op); /* a callback may free its own, too */
 	free(evaluation);
-}
-
-static void refuse(struct evaluation *evaluation, int status, const char *reason)
-{
-	struct evhttp_request *http = evaluation->http;
-
-	forget(evaluation);
-	evhttp_send_error(http, status, reason);
 }
 
 static void on_gone(struct evhttp_connection *connection, void *userdata)
@@ -53,14 +45,30 @@ static void on_gone(struct evhttp_connection *connection, void *userdata)
 	forget(userdata);
 }
 
+/* Sends what the output buffer holds, and ends the evaluation. */
+static void respond(struct evaluation *evaluation, int status)
+{
+	struct evhttp_request *http = evaluation->http;
+
+	forget(evaluation);
+	evhttp_add_header(evhttp_request_get_output_headers(http), "Content-Type",
+			  "text/plain; charset=utf-8");
+	evhttp_send_reply(http, status, NULL, NULL);
+}
+
+static void refuse(struct evaluation *evaluation, int status, const char *why)
+{
+	evbuffer_add_printf(evhttp_request_get_output_buffer(evaluation->http), "%s\n", why);
+	respond(evaluation, status);
+}
+
 static void on_responses(struct ellu_op *op, int result, const void *reply,
 			 const struct ellu_error *error, void *userdata)
 {
 	const struct ellu_list_responses_reply *answer = reply;
 	struct evaluation *evaluation = userdata;
-	struct evhttp_request *http = evaluation->http;
+	struct evbuffer *output = evhttp_request_get_output_buffer(evaluation->http);
 	const struct ellu_response *response;
-	struct evbuffer *body;
 
 	(void) op;
 	if (result < 0 || answer->n_items == 0 || !answer->items[0]->response_text) {
@@ -68,16 +76,11 @@ static void on_responses(struct ellu_op *op, int result, const void *reply,
 		return;
 	}
 	response = answer->items[0];
-	body = evbuffer_new();
-	evhttp_add_header(evhttp_request_get_output_headers(http), "Content-Type",
-			  "text/plain; charset=utf-8");
-	evbuffer_add_printf(body, "%s\n", response->response_text);
+	evbuffer_add_printf(output, "%s\n", response->response_text);
 	for (size_t i = 0; i < response->n_ratings; i++)
-		evbuffer_add_printf(body, "%s %s\n", response->ratings[i]->criterion->criterion_str,
+		evbuffer_add_printf(output, "%s %s\n", response->ratings[i]->criterion->criterion_str,
 				    response->ratings[i]->rating ? response->ratings[i]->rating : "-");
-	forget(evaluation); /* a callback may free its own operation; `reply` is gone with it */
-	evhttp_send_reply(http, HTTP_OK, NULL, body);
-	evbuffer_free(body);
+	respond(evaluation, HTTP_OK);
 }
 
 static void on_experiment(struct ellu_op *op, int result, const void *reply,
@@ -94,7 +97,8 @@ static void on_experiment(struct ellu_op *op, int result, const void *reply,
 		return;
 	}
 	if (!ellu_task_is_success(answer->task)) {
-		refuse(evaluation, strcmp(answer->task->status, "REJECTED") ? HTTP_INTERNAL : HTTP_BADREQUEST,
+		refuse(evaluation,
+		       strcmp(answer->task->status, "REJECTED") == 0 ? HTTP_BADREQUEST : HTTP_INTERNAL,
 		       answer->task->error ? answer->task->error->message : answer->task->status);
 		return;
 	}
