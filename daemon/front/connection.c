@@ -56,11 +56,12 @@ static void update_events(struct connection *connection)
 		r = event_add(connection->readable, NULL);
 	else
 		event_del(connection->readable);
-	/* Added again after each byte taken, so the time-out counts from there. */
-	if (output_size(connection))
-		r = event_add(connection->writable, &stall) < 0 ? -1 : r;
-	else
+	/* Gone once it has fired, so the time-out counts from the last byte taken; what else the
+	 * client does meanwhile does not put it off. */
+	if (!output_size(connection))
 		event_del(connection->writable);
+	else if (!event_pending(connection->writable, EV_WRITE, NULL))
+		r = event_add(connection->writable, &stall) < 0 ? -1 : r;
 	if (r < 0)
 		connection_kill(connection);
 }

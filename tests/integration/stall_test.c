@@ -46,6 +46,30 @@ START_TEST(pages)
 }
 END_TEST
 
+/* Sends further calls all the time, and takes no answer. */
+START_TEST(talks_on)
+{
+	struct daemon *daemon = begin();
+	struct wire *wire = daemon_connect(daemon), *other = daemon_connect(daemon);
+	struct pollfd gone = { .fd = wire_fd(wire), .events = POLLRDHUP };
+	char *row = text("%0100000d", 0);
+	double deadline = now_seconds() + WAIT_SECONDS;
+
+	wire_call(other, "CreateCollection", "{'collection':{'name':'A'}}");
+	for (int i = 0; i < 20; i++)
+		wire_call(other, "AddTemplateVariables",
+			  "{'collection':{'name':'A'},'variables':[{'a':'%s'}]}", row);
+	wire_start(wire, "'more':true", "ListTemplateVariables",
+		   "{'collection':{'name':'A'},'limit':2}");
+	while (poll(&gone, 1, 100) == 0) {
+		ck_assert_msg(now_seconds() < deadline, "it was not dropped");
+		(void)wire_send(wire, " ", 1);
+	}
+	await_drop(daemon, wire);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
 static struct wire *monitor(struct daemon *daemon)
 {
 	struct wire *wire = daemon_connect(daemon);
@@ -83,5 +107,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(pages, events);
+	return RUN_SUITE(pages, talks_on, events);
 }
