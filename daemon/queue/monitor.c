@@ -74,18 +74,22 @@ static void end(struct monitor *monitor, const struct fault *fault)
 
 /* ---- Reading ---- */
 
+static void show(struct monitor *monitor, const struct ellu_task *stored)
+{
+	struct ellu_task task = *stored;
+
+	queue_overlay(monitor->queue, &task);
+	monitor->position.introduced_id = task.id;
+	deliver(monitor, &task, NULL);
+}
+
 static void take_tasks(struct monitor *monitor)
 {
 	const struct events_tasks_page *page = &monitor->page.tasks;
 
 	monitor->position = page->ret_position;
-	for (size_t i = 0; i < page->ret_n_tasks && !is_idle(monitor); i++) {
-		struct ellu_task task = *page->ret_tasks[i];
-
-		queue_overlay(monitor->queue, &task);
-		monitor->position.introduced_id = task.id;
-		deliver(monitor, &task, NULL);
-	}
+	for (size_t i = 0; i < page->ret_n_tasks && !is_idle(monitor); i++)
+		show(monitor, page->ret_tasks[i]);
 	if (!page->ret_n_tasks)
 		monitor->position.introduced_id = monitor->position.known_id;
 }
@@ -93,8 +97,8 @@ static void take_tasks(struct monitor *monitor)
 static void introduce(struct monitor *monitor, const struct ellu_task *task, int64_t number)
 {
 	monitor->position.number = number - 1;
-	monitor->position.known_id = monitor->position.introduced_id = task->id;
-	deliver(monitor, task, NULL);
+	monitor->position.known_id = task->id;
+	show(monitor, task);
 }
 
 static void take_events(struct monitor *monitor)
@@ -280,7 +284,9 @@ int monitor_new(struct queue *queue, const struct monitor_options *options,
 	monitor->queue = queue;
 	monitor->options = *options;
 	monitor->position = options->position;
-	monitor->n_moves = monitors->n_moves;
+	/* Who goes on knows the tasks as they were: progress, and a hold of the moment, are no
+	 * events to catch up with. */
+	monitor->n_moves = options->position.number < 0 ? monitors->n_moves : 0;
 	monitor->n_pins = 1; // monitor_free()
 	monitor->next = monitors->first;
 	monitor->link = &monitors->first;

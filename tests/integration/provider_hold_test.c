@@ -106,16 +106,52 @@ static json_object *endpoint_status(void)
 	return wire_call(daemon_connect(server), "GetStatus", "{}");
 }
 
+/* The cursor of a Monitor that has just shown the task, without a hold. */
+static const char *monitor_cursor(void)
+{
+	struct wire *wire = daemon_connect(server);
+	const char *cursor;
+	json_object *reply;
+
+	wire_start(wire, "'more':true", "Monitor", "{}");
+	reply = wire_next(wire);
+	ck_assert_int_eq(at_int(reply, "parameters.task.id"), task_id);
+	ck_assert(!at_has(reply, "parameters.task.hold"));
+	cursor = text("%s", at_text(reply, "parameters.cursor"));
+	json_object_put(reply);
+	wire_close(wire);
+	return cursor;
+}
+
+/* Who comes back is told of the hold that began meanwhile. */
+static void expect_monitored(const char *cursor)
+{
+	struct wire *wire = daemon_connect(server);
+	bool told = false;
+
+	wire_start(wire, "'more':true", "Monitor", "{'cursor':'%s'}", cursor);
+	while (!told) {
+		json_object *reply = wire_next(wire);
+
+		told = at_json(reply, "parameters.event") &&
+		       at_is(reply, "parameters.event.hold", "provider");
+		json_object_put(reply);
+	}
+	wire_close(wire);
+}
+
 START_TEST(goes_down)
 {
-	const char *port;
+	const char *port, *cursor;
 	json_object *status;
 
 	begin(NULL);
+	cursor = monitor_cursor();
 	port = text("--port=%s", strrchr(sim_url(sim), ':') + 1);
 	*strchr(strchr(port, '='), '/') = '\0';
 	sim_stop(sim);
 	expect_held();
+	expect_monitored(cursor);
 	status = endpoint_status();
 	ck_assert(!at_is(status, "endpoints.0.breaker", "closed"));
 	json_object_put(status);
