@@ -60,7 +60,7 @@ static void print_event(const struct ellu_monitor_reply *reply, const struct boa
 		print_line(event->at, reply, known->name, line, size);
 		line += size + (line[size] == '\n');
 	}
-	if (!event->logs_delta || event->progress || known->changed)
+	if (!known->past && (!event->logs_delta || event->progress || known->changed))
 		print_state(event->at, reply, known->name, event->status, event->hold, event->progress,
 			    event->error);
 }
@@ -87,7 +87,8 @@ static int print_reply(struct monitor *monitor, const struct ellu_monitor_reply 
 	else
 		print_event(reply, known);
 	fflush(stdout);
-	task_board_expire(&monitor->board, 1); // nothing follows the end of a task
+	if (reply->event && known->ended && reply->event->sequence >= known->sequence)
+		task_board_forget(&monitor->board, known->id);
 	return 0;
 }
 

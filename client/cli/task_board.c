@@ -101,12 +101,30 @@ int task_board_take(struct task_board *board, const struct ellu_monitor_reply *r
 		free(task->name);
 		task->name = name;
 		task->rates = strcmp(shown->kind, "rating") == 0;
+		task->sequence = shown->sequence;
+	}
+	*ret_task = task;
+	task->past = event && (event->sequence < task->sequence ||
+			       (task->ended && event->sequence == task->sequence));
+	if (task->past) {
+		task->changed = false;
+		return 0;
 	}
 	take_progress(task, shown ? shown->progress : event->progress);
 	take_state(task, shown ? shown->status : event->status, shown ? shown->hold : event->hold,
 		   now);
-	*ret_task = task;
 	return 0;
+}
+
+void task_board_forget(struct task_board *board, int64_t id)
+{
+	size_t at = position(board, id);
+
+	if (at == board->n || board->tasks[at].id != id)
+		return;
+	free(board->tasks[at].name);
+	board->n--;
+	memmove(&board->tasks[at], &board->tasks[at + 1], (board->n - at) * sizeof(*board->tasks));
 }
 
 void task_board_expire(struct task_board *board, double before)

@@ -16,6 +16,8 @@ struct board_task {
 	char *name; // a single line
 	char status[16];
 	char hold[16]; // "" without
+	int64_t sequence; // when it was shown
+	bool past; // the last reply was what had led there
 	bool changed; // status or hold, by the last reply
 	bool ended;
 	double ended_at; // seconds, monotonic
@@ -39,6 +41,8 @@ struct task_board {
 int task_board_take(struct task_board *board, const struct ellu_monitor_reply *reply, double now,
 		    struct board_task **ret_task);
 
+/* Nothing follows, once the event of its end was taken. */
+void task_board_forget(struct task_board *board, int64_t id);
 /* Forgets the tasks that ended before then. */
 void task_board_expire(struct task_board *board, double before);
 

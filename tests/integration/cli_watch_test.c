@@ -55,6 +55,15 @@ START_TEST(monitor_lines)
 	sim_control(sim, "{'content_filter_rate':1,'latency_seconds':0}");
 	wire_call(wire, "CancelTask", "{'id':%lld}", (long long)id);
 	command_await(monitor, "1  First  REVOKED");
+	/* Shown as it is, without what led there: and that is a single line of its end. */
+	wire_call(wire, "CreateCollection", "{'collection':{'name':'empty','columns':[{'name':'topic'}]}}");
+	experiment_submit(wire, &(struct experiment) {
+		.name = "Third", .url = sim_url(sim), .more = "'collection':{'ref':{'name':'empty'}}" });
+	submit("Fourth");
+	command_await(monitor, "4  Fourth  ");
+	ASSERT_SAYS(monitor->out, "3  Third  REJECTED");
+	ck_assert_ptr_null(strstr(monitor->out, "3    REJECTED"));
+	ck_assert_ptr_null(strstr(strstr(monitor->out, "Third  REJECTED") + 1, "Third  REJECTED"));
 	command_signal(monitor, SIGINT);
 	ck_assert_int_eq(command_end(monitor), 0);
 	ASSERT_SAYS(monitor->err, "elluminate monitor --cursor ");
