@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Draining: nothing is claimed, what runs goes back to PENDING as at an orderly stop, and the queue
- * goes on taking submissions. The same for a single task that is to stop without ending.
+ * goes on taking submissions.
  */
 #include "daemon/queue/queue_state.h"
 #include "daemon/queue/running.h"

@@ -205,3 +205,21 @@ void identity_done(struct identity *identity, char ret_text[static IDENTITY_SIZE
 	for (int i = 0; i < 8; i++)
 		snprintf(ret_text + 8 * i, 9, "%08x", identity->state[i]);
 }
+
+int identity_json_equal(const char *a, const char *b)
+{
+	char hashes[2][IDENTITY_SIZE];
+	const char *const texts[] = { a, b };
+	int r = 0;
+
+	if (strcmp(a, b) == 0)
+		return 1;
+	for (int i = 0; r >= 0 && i < 2; i++) {
+		struct identity identity;
+
+		identity_init(&identity);
+		r = identity_json(&identity, texts[i]);
+		identity_done(&identity, hashes[i]);
+	}
+	return r < 0 ? r : strcmp(hashes[0], hashes[1]) == 0;
+}

@@ -22,4 +22,6 @@ void identity_init(struct identity *identity);
 void identity_text(struct identity *identity, const char *text); // NULL is a value of its own
 void identity_int(struct identity *identity, int64_t value);
 int identity_json(struct identity *identity, const char *text); // -ENOMEM
+/* Whether two JSON texts are the same by value; -ENOMEM. */
+int identity_json_equal(const char *a, const char *b);
 void identity_done(struct identity *identity, char ret_text[static IDENTITY_SIZE]);

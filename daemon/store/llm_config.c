@@ -46,23 +46,6 @@ int llm_config_identity(struct tx *tx, const struct ellu_llm_config *config,
 	return r;
 }
 
-static int settings_equal(const char *a, const char *b)
-{
-	char hash_a[IDENTITY_SIZE], hash_b[IDENTITY_SIZE];
-	struct identity identity;
-	int r;
-
-	identity_init(&identity);
-	r = identity_json(&identity, a);
-	identity_done(&identity, hash_a);
-	if (r < 0)
-		return r;
-	identity_init(&identity);
-	r = identity_json(&identity, b);
-	identity_done(&identity, hash_b);
-	return r < 0 ? r : strcmp(hash_a, hash_b) == 0;
-}
-
 int llm_config_validate(struct tx *tx, const struct ellu_llm_config *config, const char *path,
 			int64_t uid)
 {
@@ -248,7 +231,7 @@ int llm_config_put(struct tx *tx, const struct place *place, const struct ellu_l
 	if (r >= 0)
 		r = settings_of(tx, config, &settings);
 	if (r >= 0)
-		r = settings_equal(settings, was_settings);
+		r = identity_json_equal(settings, was_settings);
 	if (r > 0)
 		r = key_equal(tx, config, secret);
 	if (r != 0)

@@ -92,25 +92,6 @@ int row_set_read(struct tx *tx, const char *const *rows, size_t n_rows, const ch
 
 /* ---- Comparing ---- */
 
-static int row_equal(const char *a, const char *b)
-{
-	char hash_a[IDENTITY_SIZE], hash_b[IDENTITY_SIZE];
-	struct identity identity;
-	int r;
-
-	if (strcmp(a, b) == 0)
-		return 1;
-	identity_init(&identity);
-	r = identity_json(&identity, a);
-	identity_done(&identity, hash_a);
-	if (r < 0)
-		return r;
-	identity_init(&identity);
-	r = identity_json(&identity, b);
-	identity_done(&identity, hash_b);
-	return r < 0 ? r : strcmp(hash_a, hash_b) == 0;
-}
-
 struct comparison {
 	const struct row_set *set;
 	size_t n;
@@ -126,7 +107,7 @@ static int compare_row(struct row_walk *walk, sqlite3_stmt *q)
 		comparison->equal = false;
 		return 1;
 	}
-	r = row_equal(comparison->set->rows[comparison->n++], column_peek(q, 1));
+	r = identity_json_equal(comparison->set->rows[comparison->n++], column_peek(q, 1));
 	comparison->equal = r > 0;
 	return r < 0 ? r : r == 0;
 }
