@@ -299,12 +299,12 @@ START_TEST(lines_on_a_terminal_say_that_the_daemon_is_away)
 
 	begin();
 	submit("First");
-	monitor = command_start_on_terminal(server, 100, 20,
-					    (const char *[]) { "monitor", NULL });
+	monitor = command_start_on_terminal(server, 100, 20, (const char *[]) { "monitor", NULL });
 	command_await(monitor, "1  First  STARTED");
 	daemon_kill(server);
 	command_await(monitor, "The daemon went away; waiting for it.");
 	daemon_restart(server);
+	wire = daemon_connect(server);
 	submit("Second");
 	command_await(monitor, "2  Second  ");
 	command_signal(monitor, SIGINT);
