@@ -46,10 +46,12 @@ START_TEST(nothing_wakes_it)
 		.bus = true,
 		.environment = (const char *[]) { message_bus_variable(bus), NULL } });
 	const char *status = text("/proc/%d/status", (int)daemon_pid(daemon));
+	double deadline = now_seconds() + WAIT_SECONDS;
 	int64_t before;
 
 	/* What it does after its start, the checkpoint of the database say, comes to an end. */
 	do {
+		ck_assert_double_lt(now_seconds(), deadline);
 		before = wake_ups(daemon);
 		(void)poll(NULL, 0, 2000);
 	} while (wake_ups(daemon) != before);
@@ -67,6 +69,11 @@ END_TEST
 
 int main(void)
 {
+#ifdef __SANITIZE_THREAD__
+	/* The sanitizer has a thread of its own in the daemon that wakes up all the time. */
+	(void)nothing_wakes_it;
+	return EXIT_SKIPPED;
+#endif
 	if (!message_bus_is_there() || !getenv("ELLU_TEST_ALL"))
 		return EXIT_SKIPPED;
 	return RUN_SUITE(nothing_wakes_it);
