@@ -50,6 +50,7 @@ static const struct setting settings[] = {
 	SETTING(fixed_answer, SETTING_TEXT),
 	SETTING(bad_verdict_rate, SETTING_RATE),
 	SETTING(fail_first_n, SETTING_INTEGER),
+	SETTING(faults_after, SETTING_INTEGER),
 	SETTING(faults_until, SETTING_INTEGER),
 	SETTING(refuse_schema, SETTING_BOOL),
 	SETTING(need_max_completion_tokens, SETTING_BOOL),
@@ -296,6 +297,12 @@ void behaviour_print_help(struct bytes *out)
 	}
 }
 
+static bool has_faults(const struct behaviour *behaviour, uint64_t number)
+{
+	return (int64_t) number > behaviour->faults_after &&
+	       (behaviour->faults_until == 0 || (int64_t) number <= behaviour->faults_until);
+}
+
 /* Each call draws once; the rates share the line from 0 to 1 between them, in order. */
 enum fault behaviour_fault(const struct behaviour *behaviour, uint64_t number)
 {
@@ -304,7 +311,7 @@ enum fault behaviour_fault(const struct behaviour *behaviour, uint64_t number)
 
 	if ((int64_t) number <= behaviour->fail_first_n)
 		return FAULT_ERROR_500;
-	if (behaviour->faults_until > 0 && (int64_t) number > behaviour->faults_until)
+	if (!has_faults(behaviour, number))
 		return FAULT_NONE;
 	for (unsigned fault = 0; fault < _FAULT_MAX; fault++) {
 		if (draw < behaviour->fault_rates[fault])
@@ -316,9 +323,7 @@ enum fault behaviour_fault(const struct behaviour *behaviour, uint64_t number)
 
 double behaviour_bad_verdict_rate(const struct behaviour *behaviour, uint64_t number)
 {
-	if (behaviour->faults_until > 0 && (int64_t) number > behaviour->faults_until)
-		return 0;
-	return behaviour->bad_verdict_rate;
+	return has_faults(behaviour, number) ? behaviour->bad_verdict_rate : 0;
 }
 
 int64_t behaviour_latency_usec(const struct behaviour *behaviour, uint64_t number)

@@ -47,6 +47,7 @@ struct behaviour {
 	double fault_rates[_FAULT_MAX];
 	double bad_verdict_rate;
 	int64_t fail_first_n;
+	int64_t faults_after; /* none in the first so many calls */
 	int64_t faults_until; /* 0: for ever */
 	bool refuse_schema;
 	bool need_max_completion_tokens;

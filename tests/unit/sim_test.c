@@ -363,6 +363,16 @@ START_TEST(bad_verdicts_until)
 }
 END_TEST
 
+START_TEST(faults_after)
+{
+	control("{\"error_500_rate\": 1, \"faults_after\": 2, \"faults_until\": 3}");
+	for (int i = 1; i <= 4; i++) {
+		call(PLAIN);
+		ck_assert_int_eq(status(), i == 3 ? 500 : 200);
+	}
+}
+END_TEST
+
 START_TEST(rates_share_the_calls)
 {
 	int n500 = 0, n200 = 0;
@@ -500,6 +510,7 @@ int main(void)
 	tcase_add_test(tcase, half_a_body);
 	tcase_add_test(tcase, slow_header);
 	tcase_add_test(tcase, bad_verdicts_until);
+	tcase_add_test(tcase, faults_after);
 	tcase_add_test(tcase, rates_share_the_calls);
 	tcase_add_test(tcase, rate_limit);
 	tcase_add_test(tcase, concurrency_limit);
