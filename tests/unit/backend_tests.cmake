@@ -6,3 +6,4 @@ foreach(name backend_http_test backend_flow_test backend_hang_test
 endforeach()
 target_sources(backend_hang_test PRIVATE ${PROJECT_SOURCE_DIR}/tests/sim/hang_resolver.c)
 ellu_unit_test(backend_rules_test LIBS daemon)
+ellu_unit_test(simulated_text_test LIBS daemon)

@@ -1,0 +1,1 @@
+ellu_unit_test(loop_test LIBS daemon)
