@@ -150,23 +150,27 @@ static void await_stat(const char *name, int64_t at_least)
 		run_for(0.01);
 }
 
+/* Nothing but the cancel ends these calls within the test's own time limit. How fast it is,
+ * bench/cancel measures. */
 START_TEST(cancel)
 {
-	double start, took;
+	static const int64_t cap = 64;
+	static const double long_seconds = 1000;
+	struct ellu_llm_config config = test_config();
 
-	setup_with(64);
+	backend_fixture_setup();
+	config.max_connections = &cap;
+	config.timeout_seconds = config.first_byte_seconds = config.stall_seconds = &long_seconds;
+	target = test_target(&config);
 	sim_control("{\"hang_rate\": 1}");
 	submit(0, 100, 1);
 	submit(100, 1, 2);
 	await_stat("in_flight", 64);
 	ck_assert_int_eq(sim_stat("in_flight"), 64);
-	start = seconds_now();
 	ck_assert_int_eq(backend_cancel_flow(backend, 1), 0);
 	wait_for(100);
-	took = seconds_now() - start;
 	ck_assert_int_eq(count(0, 100, LLM_CANCELLED), 100);
 	ck_assert(!exchanges[100]->done);
-	ck_assert_double_lt(took, 0.05);
 	await_stat("closed_early", 63); // the other flow may have one of the 64
 	ck_assert_int_eq(backend_cancel_flow(backend, 2), 0);
 	wait_for(1);
@@ -341,11 +345,12 @@ START_TEST(simulated)
 	forget(N_MANY);
 	llm_target_unref(target);
 
+	/* Beyond the test's own time limit: nothing but the cancel ends these. */
 	simulated_with("{\"latency_seconds\": 100}");
 	submit(0, 30, 3);
 	run_for(0.02);
 	ck_assert_int_eq(backend_cancel_flow(backend, 3), 0);
-	ck_assert_double_lt(wait_for(30), 0.05);
+	wait_for(30);
 	ck_assert_int_eq(count(0, 30, LLM_CANCELLED), 30);
 	forget(30);
 	free(first);
