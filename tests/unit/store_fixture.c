@@ -384,3 +384,12 @@ void fixture_await(struct fixture *f, const char *sql, int64_t value)
 		CALL_OK(f, store_user_ensure, &turn);
 	}
 }
+
+const struct ellu_task *submit_grid(struct fixture *f, const char *more)
+{
+	return submit(f, "{\"name\": \"X\", \"n_epochs\": 2, \"prompt_template\": {\"content\": {\"name\":"
+			  " \"T\", \"messages\": [{\"role\": \"user\", \"content\": \"{{n}}\"}]}},"
+			  "\"collection\": {\"content\": {\"name\": \"C\", \"variables\":"
+			  " [{\"n\": 1}, {\"n\": 2}, {\"n\": 3}, {\"n\": 4}]}},"
+			  "\"criteria\": [\"A?\", \"B?\"]%s}", more);
+}

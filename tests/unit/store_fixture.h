@@ -70,6 +70,8 @@ int submit_op(struct fixture *f, struct experiment_submit *op, const char *forma
 	__attribute__((format(printf, 3, 4)));
 const struct ellu_task *submit(struct fixture *f, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* Four rows, two epochs, two criteria; `more` of the request, with its leading comma, or "". */
+const struct ellu_task *submit_grid(struct fixture *f, const char *more);
 int64_t claim(struct fixture *f, int64_t task_id); // the attempt
 void finish(struct fixture *f, int64_t task_id, enum task_status status);
 const struct run_spec *load_run(struct fixture *f, int64_t experiment_id);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Aggregates of many responses: taken in steps, in bounded memory. */
+/* Aggregates: of few responses by hand, of many in steps and in bounded memory. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #define N_RESPONSES 5000
 #define NEARLY(a, b, part) \
 	ck_assert_msg(fabs((a) - (b)) <= fabs(b) * (part), "%.12f is not %.12f", (double)(a), (double)(b))
-#define NEAR(a, b) NEARLY(a, (double)(b), 1e-12)
+#define NEAR(a, b) NEARLY(a, (double)(b), 1e-11)
 
 static struct fixture f;
 
@@ -153,7 +153,105 @@ START_TEST(percentiles)
 }
 END_TEST
 
+/* ---- A few responses, against figures worked out by hand ---- */
+
+/* Epoch 1: rows 1 and 2 YES YES, row 3 YES NO, row 4 failed. Epoch 2: row 1 YES and undecided. */
+static void record_by_hand(const struct run_spec *spec)
+{
+	int64_t id;
+
+	for (int64_t row = 1; row <= 3; row++) {
+		id = answer(&f, spec, row, 1, "text");
+		rate(&f, spec, id, 1, 0, 1, false);
+		rate(&f, spec, id, 1, 1, row < 3, true);
+	}
+	answer(&f, spec, 4, 1, NULL);
+	id = answer(&f, spec, 1, 2, "text");
+	rate(&f, spec, id, 2, 0, 1, false);
+	rate(&f, spec, id, 2, 1, -1, true);
+}
+
+static void check_by_hand(const struct ellu_experiment_results *results)
+{
+	ck_assert_int_eq(results->responses, 5);
+	ck_assert_int_eq(results->failed_responses, 1);
+	ck_assert_int_eq(results->ratings, 8);
+	ck_assert_int_eq(results->failed_ratings, 1);
+	NEAR(*results->mean_all_ratings->yes, 6.0 / 7);
+	NEAR(*results->mean_all_ratings->no, 1.0 / 7);
+	NEAR(*results->success_rate->value, 0.4);
+	NEAR(*results->success_rate->low, 0.117620774233);
+	NEAR(*results->success_rate->high, 0.769275718724);
+	ck_assert_int_eq(results->success_rate->n_total, 5);
+	ck_assert_uint_eq(results->n_criteria, 2);
+	ck_assert_str_eq(results->criteria[0]->criterion, "A?");
+	NEAR(*results->criteria[0]->mean->yes, 1);
+	NEAR(*results->criteria[0]->yes->high, 1);
+	NEAR(*results->criteria[1]->mean->yes, 2.0 / 3);
+	ck_assert_int_eq(results->criteria[1]->failed, 1);
+	ck_assert_int_eq(results->criteria[1]->yes->n_scored, 3);
+	ck_assert_int_eq(results->criteria[1]->yes->n_total, 5);
+	/* Durations without the failed one: 1, 1, 2, 3 ms. */
+	NEAR(*results->duration_seconds->mean, 0.00175);
+	NEAR(*results->duration_seconds->p50, 0.001);
+	NEAR(*results->duration_seconds->p95, 0.003);
+	ck_assert_int_eq(results->total_input_tokens, 58);
+	ck_assert_int_eq(results->total_output_tokens, 116);
+	ck_assert_int_eq(*results->cost, 56);
+	ck_assert(results->simulated);
+}
+
+START_TEST(results_by_hand)
+{
+	struct results_compute op = { 0 };
+
+	fixture_open(&f);
+	op.experiment_id = *submit_grid(&f, "")->experiment_id;
+	record_by_hand(load_run(&f, op.experiment_id));
+	CALL_OK(&f, store_results_compute, &op);
+	check_by_hand(op.ret_results);
+	fixture_close(&f);
+}
+END_TEST
+
+/* They stay with the task and with its experiment. */
+START_TEST(results_are_kept)
+{
+	const struct ellu_task *task;
+	struct results_compute op = { 0 };
+	struct ellu_task_result result = ELLU_RECORD(struct ellu_task_result);
+	struct task_change change = { .status = TASK_SUCCESS, .running_usec = 1500000 };
+	struct experiment_get get = { .scope = own };
+
+	fixture_open(&f);
+	task = submit_grid(&f, "");
+	op.experiment_id = *task->experiment_id;
+	record_by_hand(load_run(&f, op.experiment_id));
+	CALL_OK(&f, store_results_compute, &op);
+	claim(&f, task->id);
+	result.experiment_id = task->experiment_id;
+	result.results = op.ret_results;
+	change.task_id = task->id;
+	change.attempt = 1;
+	change.result = &result;
+	CALL_OK(&f, store_task_change, &change);
+	ck_assert(change.ret_changed);
+	ck_assert_str_eq(change.ret_task->status, "SUCCESS");
+	NEAR(change.ret_task->running_seconds, 1.5);
+	NEAR(*change.ret_task->result->results->success_rate->value, 0.4);
+	ck_assert_int_eq(change.ret_task->progress->responses_rated, 5);
+	NEAR(change.ret_task->progress->percent_complete, 62.5);
+	get.ref = ((const struct ellu_get_experiment_request *)record(
+			   &f, &ellu_get_experiment_request_type, "{\"experiment\": {\"id\": 1}}"))
+			  ->experiment;
+	CALL_OK(&f, store_experiment_get, &get);
+	ck_assert_int_eq(get.ret_experiment->results->ratings, 8);
+	ck_assert_int_eq(*get.ret_experiment->task_id, task->id);
+	fixture_close(&f);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_TESTS(many_responses, others_get_a_turn, percentiles);
+	return RUN_TESTS(results_by_hand, results_are_kept, many_responses, others_get_a_turn, percentiles);
 }

@@ -1,25 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs: what is missing, recording, results against numbers worked out by hand, task changes. */
-#include <math.h>
+/* Runs: what is missing, recording, and changes of their tasks. */
 #include <stdio.h>
 #include <string.h>
 
 #include "tests/unit/store_fixture.h"
 #include "tests/unit/suite.h"
 
-#define NEAR(a, b) ck_assert_msg(fabs((a) - (b)) < 1e-9, "%.12f is not %.12f", (double)(a), (double)(b))
-
 static struct fixture f;
-
-/* Four rows, two epochs, two criteria. */
-static const struct ellu_task *begin(const char *more)
-{
-	return submit(&f, "{\"name\": \"X\", \"n_epochs\": 2, \"prompt_template\": {\"content\": {\"name\":"
-			  " \"T\", \"messages\": [{\"role\": \"user\", \"content\": \"{{n}}\"}]}},"
-			  "\"collection\": {\"content\": {\"name\": \"C\", \"variables\":"
-			  " [{\"n\": 1}, {\"n\": 2}, {\"n\": 3}, {\"n\": 4}]}},"
-			  "\"criteria\": [\"A?\", \"B?\"]%s}", more);
-}
 
 static void page(const struct run_spec *spec, struct case_cursor cursor, size_t scan,
 		 struct cases_page *op)
@@ -42,7 +29,7 @@ START_TEST(missing_is_pinned_minus_recorded)
 	int64_t id;
 
 	fixture_open(&f);
-	task = begin("");
+	task = submit_grid(&f, "");
 	spec = load_run(&f, *task->experiment_id);
 	page(spec, (struct case_cursor){ 0 }, 100, &op);
 	ck_assert_uint_eq(op.ret_n_cases, 8);
@@ -93,7 +80,7 @@ START_TEST(recorded_once)
 	int64_t id;
 
 	fixture_open(&f);
-	task = begin("");
+	task = submit_grid(&f, "");
 	spec = load_run(&f, *task->experiment_id);
 	id = answer(&f, spec, 1, 1, "first");
 	ck_assert_int_eq(answer(&f, spec, 1, 1, "second"), id);
@@ -115,90 +102,12 @@ START_TEST(limits_rows)
 	struct cases_page op;
 
 	fixture_open(&f);
-	task = begin(", \"row_limit\": 3");
+	task = submit_grid(&f, ", \"row_limit\": 3");
 	ck_assert_int_eq(task->progress->total_responses, 6);
 	spec = load_run(&f, *task->experiment_id);
 	page(spec, (struct case_cursor){ 0 }, 100, &op);
 	ck_assert_uint_eq(op.ret_n_cases, 6);
 	ck_assert_int_eq(op.ret_cases[5].row_id, 3);
-	fixture_close(&f);
-}
-END_TEST
-
-/* Epoch 1: rows 1 and 2 YES YES, row 3 YES NO, row 4 failed. Epoch 2: row 1 YES and undecided. */
-START_TEST(results_by_hand)
-{
-	const struct ellu_task *task;
-	const struct run_spec *spec;
-	const struct ellu_experiment_results *results;
-	struct results_compute op = { 0 };
-	struct ellu_task_result result = ELLU_RECORD(struct ellu_task_result);
-	struct task_change change = { .status = TASK_SUCCESS, .running_usec = 1500000 };
-	struct experiment_get get = { .scope = own };
-	int64_t id;
-
-	fixture_open(&f);
-	task = begin("");
-	spec = load_run(&f, *task->experiment_id);
-	for (int64_t row = 1; row <= 3; row++) {
-		id = answer(&f, spec, row, 1, "text");
-		rate(&f, spec, id, 1, 0, 1, false);
-		rate(&f, spec, id, 1, 1, row < 3, true);
-	}
-	answer(&f, spec, 4, 1, NULL);
-	id = answer(&f, spec, 1, 2, "text");
-	rate(&f, spec, id, 2, 0, 1, false);
-	rate(&f, spec, id, 2, 1, -1, true);
-
-	op.experiment_id = *task->experiment_id;
-	CALL_OK(&f, store_results_compute, &op);
-	results = op.ret_results;
-	ck_assert_int_eq(results->responses, 5);
-	ck_assert_int_eq(results->failed_responses, 1);
-	ck_assert_int_eq(results->ratings, 8);
-	ck_assert_int_eq(results->failed_ratings, 1);
-	NEAR(*results->mean_all_ratings->yes, 6.0 / 7);
-	NEAR(*results->mean_all_ratings->no, 1.0 / 7);
-	NEAR(*results->success_rate->value, 0.4);
-	NEAR(*results->success_rate->low, 0.117620774233);
-	NEAR(*results->success_rate->high, 0.769275718724);
-	ck_assert_int_eq(results->success_rate->n_total, 5);
-	ck_assert_uint_eq(results->n_criteria, 2);
-	ck_assert_str_eq(results->criteria[0]->criterion, "A?");
-	NEAR(*results->criteria[0]->mean->yes, 1);
-	NEAR(*results->criteria[0]->yes->high, 1);
-	NEAR(*results->criteria[1]->mean->yes, 2.0 / 3);
-	ck_assert_int_eq(results->criteria[1]->failed, 1);
-	ck_assert_int_eq(results->criteria[1]->yes->n_scored, 3);
-	ck_assert_int_eq(results->criteria[1]->yes->n_total, 5);
-	/* Durations without the failed one: 1, 1, 2, 3 ms. */
-	NEAR(*results->duration_seconds->mean, 0.00175);
-	NEAR(*results->duration_seconds->p50, 0.001);
-	NEAR(*results->duration_seconds->p95, 0.003);
-	ck_assert_int_eq(results->total_input_tokens, 58);
-	ck_assert_int_eq(results->total_output_tokens, 116);
-	ck_assert_int_eq(*results->cost, 56);
-	ck_assert(results->simulated);
-
-	claim(&f, task->id);
-	result.experiment_id = task->experiment_id;
-	result.results = results;
-	change.task_id = task->id;
-	change.attempt = 1;
-	change.result = &result;
-	CALL_OK(&f, store_task_change, &change);
-	ck_assert(change.ret_changed);
-	ck_assert_str_eq(change.ret_task->status, "SUCCESS");
-	NEAR(change.ret_task->running_seconds, 1.5);
-	NEAR(*change.ret_task->result->results->success_rate->value, 0.4);
-	ck_assert_int_eq(change.ret_task->progress->responses_rated, 5);
-	NEAR(change.ret_task->progress->percent_complete, 62.5);
-	get.ref = ((const struct ellu_get_experiment_request *)record(
-			   &f, &ellu_get_experiment_request_type, "{\"experiment\": {\"id\": 1}}"))
-			  ->experiment;
-	CALL_OK(&f, store_experiment_get, &get);
-	ck_assert_int_eq(get.ret_experiment->results->ratings, 8);
-	ck_assert_int_eq(*get.ret_experiment->task_id, task->id);
 	fixture_close(&f);
 }
 END_TEST
@@ -212,7 +121,7 @@ START_TEST(reads_responses_and_ratings)
 	int64_t first, second;
 
 	fixture_open(&f);
-	task = begin("");
+	task = submit_grid(&f, "");
 	spec = load_run(&f, *task->experiment_id);
 	first = answer(&f, spec, 1, 1, "one");
 	rate(&f, spec, first, 1, 0, 1, false);
@@ -269,7 +178,7 @@ START_TEST(changes_are_guarded)
 	const struct ellu_task *task;
 
 	fixture_open(&f);
-	task = begin("");
+	task = submit_grid(&f, "");
 	ck_assert_int_eq(claim(&f, task->id), 1);
 	finish(&f, task->id, TASK_PENDING);
 	ck_assert_int_eq(claim(&f, task->id), 2);
@@ -315,7 +224,7 @@ START_TEST(events_have_one_number_and_the_hold)
 	int64_t last;
 
 	fixture_open(&f);
-	first = begin("");
+	first = submit_grid(&f, "");
 	second = submit(&f, "{\"name\": \"Y\", \"prompt_template\": {\"ref\": {\"name\": \"T\"}},"
 			    " \"collection\": {\"ref\": {\"name\": \"C\"}}}");
 	log.lines = lines;
@@ -362,7 +271,7 @@ START_TEST(idle_claims_end_a_task)
 	const struct ellu_task *task;
 
 	fixture_open(&f);
-	task = begin("");
+	task = submit_grid(&f, "");
 	for (int i = 0; i < 3; i++) {
 		claim(&f, task->id);
 		crash();
@@ -416,7 +325,7 @@ START_TEST(pausing)
 	int64_t sequence;
 
 	fixture_open(&f);
-	task = begin("");
+	task = submit_grid(&f, "");
 	sequence = task->sequence;
 	task = set_paused(task->id, false, true);
 	ck_assert_str_eq(hold_of(task), "user");
@@ -464,7 +373,7 @@ START_TEST(pauses_are_no_crashes)
 	const struct ellu_task *task;
 
 	fixture_open(&f);
-	task = begin("");
+	task = submit_grid(&f, "");
 	for (int i = 0; i < 8; i++) {
 		claim(&f, task->id);
 		set_paused(task->id, false, true);
@@ -489,7 +398,7 @@ START_TEST(tuning)
 	const struct ellu_task *task;
 
 	fixture_open(&f);
-	task = begin("");
+	task = submit_grid(&f, "");
 	op.task_id = task->id;
 	task = tune(&op);
 	ck_assert_str_eq(task->priority, "batch");
@@ -532,7 +441,7 @@ START_TEST(budget)
 	const struct run_spec *spec;
 
 	fixture_open(&f);
-	task = begin(", \"cost_limit\": \"0.000000005\"");
+	task = submit_grid(&f, ", \"cost_limit\": \"0.000000005\"");
 	ck_assert_int_eq(*task->cost_limit, 5);
 	spec = load_run(&f, *task->experiment_id);
 	rate(&f, spec, answer(&f, spec, 1, 1, "something"), 1, 0, 1, false);
@@ -570,7 +479,7 @@ START_TEST(lists_tasks)
 	struct tasks_pending_page pending = { 0 };
 
 	fixture_open(&f);
-	begin("");
+	submit_grid(&f, "");
 	for (int i = 0; i < 5; i++)
 		submit(&f, "{\"name\": \"Y%d\", \"prompt_template\": {\"ref\": {\"name\": \"T\"}},"
 			   " \"collection\": {\"ref\": {\"name\": \"C\"}}}", i);
@@ -598,7 +507,7 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS(missing_is_pinned_minus_recorded, recorded_once, limits_rows, results_by_hand,
+	return RUN_TESTS(missing_is_pinned_minus_recorded, recorded_once, limits_rows,
 			 reads_responses_and_ratings, changes_are_guarded,
 			 events_have_one_number_and_the_hold, idle_claims_end_a_task, pausing,
 			 pauses_are_no_crashes, tuning, budget, lists_tasks);
