@@ -1,39 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A live task in its owner's hand: paused, resumed, tuned and held for its budget, while calls are
- * in flight, while it waits, over restarts and kills. Seen by watchers, by the endpoint and in what
- * was recorded.
+ * A live task in its owner's hand: paused, resumed and tuned, while calls are in flight, while it
+ * waits, over restarts and kills. Seen by watchers, by the endpoint and in what was recorded.
  */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/harness/suite.h"
+#include "tests/integration/control.h"
 
 #define ONE_AT_A_TIME "[queue]\nmax_running = 1\n"
 
 static const char *const hanging[] = { "--hang_rate=1", NULL };
-
-static struct daemon *server;
-static struct wire *wire;
-
-static void begin(const char *config)
-{
-	server = daemon_start(config ? &(struct daemon_options) { .config = config } : NULL);
-	wire = daemon_connect(server);
-}
-
-static void end(void)
-{
-	ck_assert_int_eq(daemon_stop(server), 0);
-}
-
-static void restart(void)
-{
-	daemon_restart(server);
-	wire = daemon_connect(server);
-}
 
 /* Something else that is done meanwhile, without an endpoint. */
 static void run_other(double latency)
@@ -47,159 +26,12 @@ static void run_other(double latency)
 	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
 }
 
-/* ---- Control and what it answers ---- */
-
-/* ' stands for ", as in quoted(). */
-static const char *members_of(const char *parameters)
-{
-	char *members = text("%s", parameters);
-
-	for (char *at = members; (at = strchr(at, '\''));)
-		*at = '"';
-	return members;
-}
-
-static json_object *control(const char *method, int64_t id)
-{
-	json_object *reply = wire_call(wire, method, "{'id':%lld}", (long long)id);
-
-	return at_json(reply, "task");
-}
-
-static void pause_task(int64_t id)
-{
-	ck_assert_str_eq(at_text(control("PauseTask", id), "hold"), "user");
-}
-
-static void resume_task(int64_t id)
-{
-	ck_assert(!at_has(control("ResumeTask", id), "hold"));
-}
-
-static void cancel_task(int64_t id)
-{
-	ck_assert_str_eq(at_text(control("CancelTask", id), "status"), "REVOKED");
-}
-
-static json_object *tune_task(int64_t id, const char *members)
-{
-	json_object *reply = wire_call(wire, "TuneTask", "{'id':%lld,%s}", (long long)id,
-				       members_of(members));
-
-	return at_json(reply, "task");
-}
-
-/* "STATUS" or "STATUS HOLD". */
-static const char *state_of(json_object *record)
-{
-	return at_has(record, "hold") ?
-		       text("%s %s", at_text(record, "status"), at_text(record, "hold")) :
-		       at_text(record, "status");
-}
-
-static void must_conflict(const char *method, int64_t id, const char *members, const char *why)
-{
-	json_object *reply = wire_refused(wire, "Conflict", method, "{'id':%lld%s%s}", (long long)id,
-					  members[0] ? "," : "", members_of(members));
-
-	ck_assert_str_eq(at_text(reply, "parameters.resource_type"), "task");
-	ck_assert_int_eq(at_int(reply, "parameters.resource_id"), id);
-	ck_assert_msg(strstr(at_text(reply, "parameters.reason"), why), "%s",
-		      json_object_to_json_string(reply));
-}
-
-/* ---- What a watcher sees ---- */
-
-struct watcher {
-	struct wire *wire;
-	int64_t sequence;
-	char states[512]; // each that is not the one before, with a comma behind it
-	char state[64];
-};
-
-static struct watcher *watch(int64_t id)
-{
-	struct watcher *watcher = calloc(1, sizeof(*watcher));
-
-	watcher->wire = daemon_connect(server);
-	wire_start(watcher->wire, "'more':true", "WatchTask",
-		   "{'id':%lld,'after_sequence':0,'min_interval_seconds':0.05}", (long long)id);
-	return watcher;
-}
-
-/* False: it was the last. A change of status or hold raises the sequence. */
-static bool read_event(struct watcher *watcher)
-{
-	json_object *reply = wire_next(watcher->wire);
-	json_object *event = at_json(reply, "parameters.event");
-	bool continues = at_has(reply, "continues");
-	const char *state;
-
-	ck_assert_msg(event, "%s", json_object_to_json_string(reply));
-	state = state_of(event);
-	ck_assert_int_ge(at_int(event, "sequence"), watcher->sequence);
-	if (strcmp(state, watcher->state) != 0) {
-		ck_assert_int_gt(at_int(event, "sequence"), watcher->sequence);
-		snprintf(watcher->state, sizeof(watcher->state), "%s", state);
-		strncat(watcher->states, text("%s,", state),
-			sizeof(watcher->states) - strlen(watcher->states) - 1);
-	}
-	watcher->sequence = at_int(event, "sequence");
-	json_object_put(reply);
-	return continues;
-}
-
-static void await_state(struct watcher *watcher, const char *state)
-{
-	while (strcmp(watcher->state, state) != 0)
-		if (!read_event(watcher) && strcmp(watcher->state, state) != 0)
-			die("it ended as %s, without %s", watcher->state, state);
-}
-
-/* All that a watcher was told live, which is what one that comes late is told. */
-static const char *all_states(struct watcher *watcher, int64_t id)
-{
-	struct watcher *late = watch(id);
-
-	while (read_event(watcher))
-		;
-	while (read_event(late))
-		;
-	ck_assert_str_eq(late->states, watcher->states);
-	ck_assert_int_eq(late->sequence, watcher->sequence);
-	return watcher->states;
-}
-
 static void await_task_state(int64_t id, const char *state)
 {
 	struct watcher *watcher = watch(id);
 
 	await_state(watcher, state);
 	wire_close(watcher->wire);
-}
-
-static bool has_log(int64_t id, const char *words)
-{
-	json_object *lines = list_all(wire, "ListTaskLogs", "'id':%lld", (long long)id);
-
-	for (size_t i = 0; i < json_object_array_length(lines); i++)
-		if (strstr(at_text(json_object_array_get_idx(lines, i), "line"), words))
-			return true;
-	return false;
-}
-
-static int64_t n_on_hold(void)
-{
-	return at_int(wire_call(wire, "GetStatus", "{}"), "queue.on_hold");
-}
-
-/* Nothing was asked for that was recorded. */
-static void must_be_asked_once(const struct sim *sim, int64_t n)
-{
-	json_object *stats = sim_stats(sim);
-
-	ck_assert_int_eq(at_int(stats, "calls"), n);
-	ck_assert_int_eq(at_int(stats, "answered"), n);
 }
 
 /* ---- Pausing ---- */
@@ -520,146 +352,9 @@ START_TEST(refusals)
 }
 END_TEST
 
-/* ---- The cost limit ---- */
-
-#define PRICES "'price_input':'3','price_output':'15'"
-
-static double cost_of(int64_t id)
-{
-	return atof(at_text(task_get(wire, id), "progress.cost"));
-}
-
-static const char *cost_limit(double dollars)
-{
-	return text("'cost_limit':'%.9f'", dollars);
-}
-
-START_TEST(held_for_its_budget)
-{
-	struct sim *sim = sim_start((const char *[]) { "--latency_seconds=0.005", NULL });
-	struct experiment experiment = { .name = "A", .rows = 60, .n_criteria = 1, .url = sim_url(sim),
-					 .max_connections = 4, .config = PRICES };
-	struct watcher *watcher;
-	double whole, half;
-	int64_t id;
-
-	begin(NULL);
-	whole = cost_of(at_int(experiment_run(wire, &experiment), "id"));
-	half = whole / 2;
-	ck_assert_double_gt(half, 0);
-	sim_reset(sim);
-	experiment.name = "B";
-	experiment.more = cost_limit(half);
-	id = experiment_submit(wire, &experiment);
-	watcher = watch(id);
-	await_state(watcher, "PENDING budget");
-	/* What was in flight was recorded, and nothing else was begun. */
-	must_be_asked_once(sim, experiment_recorded(wire, at_int(task_get(wire, id), "experiment_id")));
-	ck_assert_double_ge(cost_of(id), half);
-	ck_assert_double_lt(cost_of(id), 0.75 * whole);
-	ck_assert(has_log(id, "the cost_limit is $"));
-	ck_assert_int_eq(n_on_hold(), 1);
-	/* Neither a restart nor ResumeTask lets it go on, nor a limit below what was spent. */
-	ck_assert_int_eq(daemon_stop(server), 0);
-	restart();
-	ck_assert_str_eq(state_of(task_get(wire, id)), "PENDING budget");
-	must_conflict("ResumeTask", id, "", "cost_limit");
-	ck_assert_str_eq(state_of(tune_task(id, cost_limit(half * 1.000001))), "PENDING budget");
-	watcher = watch(id);
-	await_state(watcher, "PENDING budget");
-	ck_assert_str_eq(state_of(tune_task(id, cost_limit(2 * whole))), "PENDING");
-	task_await_status(server, id, "SUCCESS");
-	must_be_asked_once(sim, 120);
-	ck_assert_str_eq(all_states(watcher, id), "PENDING,STARTED,PENDING budget,PENDING,STARTED,"
-						  "SUCCESS,");
-	end();
-}
-END_TEST
-
-/* A task that only rates has its own budget, and is controlled the same way. */
-START_TEST(rating_held_for_its_budget)
-{
-	struct sim *sim = sim_start((const char *[]) { "--latency_seconds=0.005", NULL });
-	struct watcher *watcher;
-	int64_t experiment_id, id, calls;
-	double whole;
-
-	begin(NULL);
-	experiment_id = at_int(experiment_run(wire, &(struct experiment) {
-		.rows = 60, .url = sim_url(sim), .max_connections = 4, .config = PRICES }),
-		"experiment_id");
-	whole = cost_of(at_int(at_json(wire_call(wire, "RateExperiment",
-						 "{'experiment':{'id':%lld},'criteria':['Good?']}",
-						 (long long)experiment_id), "task"), "id"));
-	sim_reset(sim);
-	id = at_int(wire_call(wire, "RateExperiment",
-			      "{'experiment':{'id':%lld},'criteria':['Bad?'],'detach':true,%s}",
-			      (long long)experiment_id, members_of(cost_limit(whole / 2))), "task.id");
-	watcher = watch(id);
-	await_state(watcher, "PENDING budget");
-	ck_assert_double_ge(cost_of(id), whole / 2);
-	calls = sim_stat(sim, "calls");
-	ck_assert_int_lt(calls, 45);
-	sim_control(sim, "{'latency_seconds':1}");
-	tune_task(id, cost_limit(2 * whole));
-	sim_await(sim, "calls", calls + 1);
-	pause_task(id);
-	await_state(watcher, "PENDING user");
-	sim_control(sim, "{'latency_seconds':0.005}");
-	resume_task(id);
-	task_await_status(server, id, "SUCCESS");
-	must_be_asked_once(sim, 60);
-	end();
-}
-END_TEST
-
-/* Lowered while it runs; paused on top of it; cancelled. */
-START_TEST(budget_lowered_while_it_runs)
-{
-	struct sim *sim = sim_start((const char *[]) { "--latency_seconds=0.01", NULL });
-	struct watcher *watcher;
-	int64_t id;
-
-	begin(NULL);
-	id = experiment_submit(wire, &(struct experiment) {
-		.rows = 1000, .n_criteria = 1, .url = sim_url(sim), .max_connections = 2,
-		.config = PRICES });
-	sim_await(sim, "answered", 10);
-	tune_task(id, "'cost_limit':'0.000001'");
-	watcher = watch(id);
-	await_state(watcher, "PENDING budget");
-	ck_assert_str_eq(state_of(control("PauseTask", id)), "PENDING user");
-	/* Resumed, it finds its budget spent at once. */
-	await_state(watcher, "PENDING user");
-	sim_reset(sim);
-	resume_task(id);
-	await_state(watcher, "PENDING budget");
-	ck_assert_int_eq(sim_stat(sim, "calls"), 0);
-	cancel_task(id);
-	ck_assert(!at_has(task_get(wire, id), "hold"));
-	end();
-}
-END_TEST
-
-START_TEST(no_price_no_limit)
-{
-	struct sim *sim = sim_start(NULL);
-	json_object *task;
-
-	begin(NULL);
-	task = experiment_run(wire, &(struct experiment) {
-		.rows = 10, .n_criteria = 1, .url = sim_url(sim), .more = "'cost_limit':'0'" });
-	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
-	ck_assert(has_log(at_int(task, "id"), "cost_limit has no effect"));
-	end();
-}
-END_TEST
-
 int main(void)
 {
 	return RUN_SUITE(pause_with_calls_in_flight, resume_during_the_drain, pause_while_it_waits,
 			 paused_over_restarts, cancel_what_is_paused, time_stands_still,
-			 pauses_are_no_idle_claims, tune_max_connections, tune_priority, refusals,
-			 held_for_its_budget, rating_held_for_its_budget,
-			 budget_lowered_while_it_runs, no_price_no_limit);
+			 pauses_are_no_idle_claims, tune_max_connections, tune_priority, refusals);
 }
