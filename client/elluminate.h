@@ -39,16 +39,24 @@
  *				carried out
  *	-ECONNRESET		the connection was lost later: it may have been carried out, or not
  *	-EPROTO			what came back was no valid answer
- *	-EINVAL			misuse: what was given is NULL, closed, freed or of another kind
+ *	-ETIMEDOUT		it did not come within a limit that the program has set
+ *	-EINVAL			misuse: what was given is NULL, closed, freed or of another kind, or a
+ *				record lacks its size or what it needs
+ *	-EDOM, -EILSEQ		a request holds a number that is not finite, a text that is not UTF-8
  *	-EOPNOTSUPP		the function is of the other mode
  *	-EDEADLK		waiting in a callback
  *	-ECANCELED		the operation was cancelled, or its handle closed
- *	ellu_may_have_happened() tells those apart that leave a doubt.
+ *	-ENOMEM, -EMFILE, ...	what the system said
+ *	ellu_may_have_happened() tells those apart that leave a doubt. Outputs (ret, ret_...) are
+ *	set on success only, but for `ret_error`, which is set to NULL then; on failure it is an error
+ *	to free, or NULL when there was no memory left even for that. `ret_error` may be NULL, and
+ *	so may the output for a call's reply, where it is not wanted.
  *
  * Records
  *	A request starts as ELLU_RECORD(type), so that it can grow in later versions; it and all
  *	it points to belong to the caller and are only read during the call. Replies and errors
- *	that the library returns are freed with ellu_free(), with all they point to.
+ *	that the library returns are freed with ellu_free(), with all they point to. The units of
+ *	their fields are said in elluminate-types.h; times that functions take are seconds.
  *
  * Modes
  *	A handle is opened for blocking use or for event use, and refuses the functions of the
@@ -59,6 +67,7 @@
  *	stream belongs to one thread at a time. An event handle, with all its operations, belongs
  *	to one thread at a time. ellu_close() must be the last use of a handle. Functions that
  *	take no handle, and ellu_free() and ellu_keep(), may be called anywhere; ellu_await() too.
+ *	A handle does not go through fork(): the child opens one of its own.
  *
  * Staying connected
  *	A handle survives restarts of the daemon: each call connects anew where it must. A stream
@@ -195,8 +204,7 @@ struct ellu_raw_reply {
 
 /*
  * Calls a method by its full name (`org.elluminate.GetStatus`) with the text of a JSON object
- * (NULL: an empty one). `ret` and `ret_error` may be NULL. On failure, `*ret_error` is an error
- * to free, or NULL when there is no memory left even for that.
+ * (NULL: an empty one).
  */
 ELLU_API int ellu_call_raw(struct ellu *handle, const char *method, const char *parameters,
 			   const struct ellu_raw_reply **ret,
@@ -217,7 +225,7 @@ ELLU_API int ellu_stream_raw(struct ellu *handle, const char *method, const char
  * after which the stream has ended. Each function ellu_METHOD_stream() has an
  * ellu_METHOD_next(), which is this with the reply's type. Each list has an
  * ellu_METHOD_next_item() as well, which goes through the items of all pages; an item is valid
- * until the next call, and belongs to the stream.
+ * until the next call, and belongs to the stream. Streams are ended with ellu_stream_close().
  */
 ELLU_API int ellu_stream_next(struct ellu_stream *stream, const void **ret_reply,
 			      const struct ellu_error **ret_error);
@@ -353,7 +361,8 @@ typedef int ellu_work_fn(void *userdata);
 /*
  * Runs a function that blocks on a thread of the library, and ends the operation with what it
  * returned; the callback gets no reply, so what the function found out belongs behind `userdata`,
- * which both get. At most 8 run at a time. Threads start on first use and end with ellu_close().
+ * which both get. At most 8 run at a time. Threads start on first use, with all signals blocked,
+ * and end with ellu_close().
  * A function that runs cannot be stopped: ellu_op_cancel() and ellu_op_free() let it end by
  * itself, unseen, one that waits they leave out; so `userdata` must last until the handle is
  * closed, or the operation ended otherwise.
@@ -365,9 +374,9 @@ ELLU_API int ellu_run_off_loop(struct ellu *handle, ellu_work_fn *work, ellu_rep
  * Waits, in blocking code on any thread, for an operation that `start` (with index 0) starts in
  * the thread of the handle's loop, out of ellu_process(). 0 with a reply to free (NULL when
  * the operation has none), else what the operation or `start` failed with. -ETIMEDOUT: the time
- * passed before, and the operation was cancelled. On the thread that runs the handle, where there
- * would be no loop to wait for, it drives the handle as ellu_op_wait() does; in a callback it is
- * -EDEADLK. `timeout_seconds`, `ret_reply` and `ret_error` are as elsewhere.
+ * passed before, and the operation was cancelled. On the thread that last called ellu_process()
+ * (before the first time: that opened the handle), where there would be no loop to wait for, it
+ * drives the handle as ellu_op_wait() does; in a callback it is -EDEADLK. `timeout_seconds`, `ret_reply` and `ret_error` are as elsewhere.
  */
 ELLU_API int ellu_await(struct ellu *handle, ellu_start_fn *start, void *userdata,
 			double timeout_seconds, const void **ret_reply,
@@ -394,7 +403,7 @@ ELLU_API uint64_t ellu_timeout(const struct ellu *handle);
 ELLU_API int ellu_process(struct ellu *handle);
 
 /* Called by ellu_close() before anything else, once: for what watches the descriptor. NULL
- * takes it back. */
+ * takes it back. -EBUSY: there is one already. */
 typedef void ellu_close_fn(struct ellu *handle, void *userdata);
 ELLU_API int ellu_set_close_callback(struct ellu *handle, ellu_close_fn *callback, void *userdata);
 

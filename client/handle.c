@@ -309,6 +309,8 @@ int ellu_set_close_callback(struct ellu *handle, ellu_close_fn *callback, void *
 {
 	int r = handle_check(handle, ELLU_EVENT);
 
+	if (r == 0 && callback && handle->on_close)
+		r = -EBUSY;
 	if (r == 0) {
 		handle->on_close = callback;
 		handle->on_close_userdata = userdata;

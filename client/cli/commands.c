@@ -169,7 +169,10 @@ static const char api_details[] =
 	"standard input.\n"
 	"\n"
 	"  elluminate api GetTask '{\"id\": 42}'\n"
-	"  elluminate api WatchTask '{\"id\": 42}' --more";
+	"  elluminate api WatchTask '{\"id\": 42}' --more\n"
+	"\n"
+	"Unlike `elluminate task watch`, replies of --more end with the connection: nothing is\n"
+	"resumed when the daemon restarts.";
 
 const struct command commands[] = {
 	{ "run", "FILE", 1, 1, "run an experiment file", run_details, run_options, command_run },

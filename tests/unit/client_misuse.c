@@ -129,6 +129,12 @@ START_TEST(what_is_none)
 }
 END_TEST
 
+static void on_close(struct ellu *handle, void *userdata)
+{
+	(void) handle;
+	++*(int *) userdata;
+}
+
 START_TEST(wrong_arguments)
 {
 	struct ellu *handle, *other;
@@ -156,9 +162,12 @@ START_TEST(wrong_arguments)
 	ck_assert_int_eq(ellu_await(handle, NULL, NULL, 0, NULL, &error), -EINVAL);
 	ellu_free(error);
 	ck_assert_int_eq(ellu_run_off_loop(handle, NULL, NULL, NULL, NULL), -EINVAL);
+	ck_assert_int_eq(ellu_set_close_callback(handle, on_close, &n_told), 0);
+	ck_assert_int_eq(ellu_set_close_callback(handle, on_close, NULL), -EBUSY);
 	ellu_op_free(ops[0]);
 	ellu_op_free(ops[1]);
 	ellu_close(handle);
+	ck_assert_int_eq(n_told, 1);
 	ellu_close(other);
 	handle = open_handle(ELLU_BLOCKING);
 	ck_assert_int_eq(ellu_stream_raw(handle, "a.Hang", NULL, NULL), -EINVAL);

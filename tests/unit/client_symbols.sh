@@ -34,7 +34,7 @@ cc -std=c89 -Wall -Wextra -Wstrict-prototypes -Wundef -Werror -Wno-long-long $in
 	-fsyntax-only "$scratch/header.c"
 if command -v c++ >/dev/null; then
 	# shellcheck disable=SC2086
-	c++ -std=c++98 -Wall -Wextra -Wno-missing-field-initializers -Werror $includes \
+	c++ -std=c++98 -Wall -Wextra -Werror $includes \
 		-fsyntax-only "$(dirname "$0")/client_header.cc"
 	for adapter in libevent:libevent sd-event:libsystemd glib:glib-2.0; do
 		pkg-config --exists "${adapter#*:}" || continue
