@@ -135,11 +135,14 @@ seen "stop within the grace period; the task went on at the next start"
 id=$(submit alice 40 0.3)
 eventually as alice sh -c "elluminate --system task show $id | grep -q STARTED"
 before=$(property MainPID)
+socket=$(stat -c %i /run/elluminate/socket)
 kill -KILL "$before"
 eventually sh -c "[ \"\$(systemctl show elluminated -P MainPID)\" != $before ] && systemctl is-active --quiet elluminated"
 eventually as alice sh -c "elluminate --system task show $id | grep -q SUCCESS"
 holds SUCCESS as alice elluminate --system task show 1
-seen "kill -9: restarted, the task went on, state kept"
+systemctl is-active --quiet elluminated.socket || fail "the socket's unit went with the daemon"
+[ "$(stat -c %i /run/elluminate/socket)" = "$socket" ] || fail "the socket is another one"
+seen "kill -9: restarted on the same socket, the task went on, state kept"
 
 # ---- Keys by credentials ----
 

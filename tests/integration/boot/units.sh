@@ -44,3 +44,10 @@ messages=$(grep -c 'MESSAGE(LOG_' "$source/daemon/log_message.h")
 for file in "$tree"/usr/share/dbus-1/*services/*.service; do
 	grep -q '^SystemdService=elluminated.service$' "$file" || fail "$file names another unit"
 done
+
+# Where nothing reads XML, the bus and polkit would be the first to find it broken.
+if [ "${ELLU_TEST_ALL-}" = 1 ] || command -v xmllint >/dev/null 2>&1; then
+	for file in "$tree"/usr/share/polkit-1/actions/*.policy "$tree"/usr/share/dbus-1/system.d/*.conf; do
+		said=$(xmllint --noout --nonet "$file" 2>&1) || fail "$file: $said"
+	done
+fi
