@@ -57,16 +57,22 @@ char *text(const char *format, ...)
 	return result;
 }
 
-char *vquoted(const char *format, va_list arguments)
+char *requoted(const char *json)
 {
-	char *copy = strdup(format);
-	char *result;
+	char *copy = strdup(json);
 
 	if (!copy)
 		die("out of memory");
-	for (char *at = copy; *at; at++)
-		if (*at == '\'')
-			*at = '"';
+	for (char *at = copy; (at = strchr(at, '\''));)
+		*at = '"';
+	return copy;
+}
+
+char *vquoted(const char *format, va_list arguments)
+{
+	char *copy = requoted(format);
+	char *result;
+
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 	result = vtext(copy, arguments);

@@ -28,6 +28,8 @@ char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The same for JSON: in the format itself ' stands for ". */
 char *quoted(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* A copy with " for each '. */
+char *requoted(const char *json);
 char *vquoted(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 
 /* The content of a file with a final NUL; NULL when there is no such file. */

@@ -155,14 +155,9 @@ static void send_call(struct wire *wire, const char *flags, const char *method,
 		      const char *parameters, va_list arguments)
 {
 	char *filled = vquoted(parameters, arguments);
-	char *members = strdup(flags);
+	char *members = requoted(flags);
 	char *message;
 
-	if (!members)
-		die("out of memory");
-	for (char *at = members; *at; at++)
-		if (*at == '\'')
-			*at = '"';
 	if (asprintf(&message, "{\"method\":\"%s%s\",%s%s\"parameters\":%s}",
 		     strchr(method, '.') ? "" : INTERFACE, method, members, members[0] ? "," : "",
 		     filled) < 0)

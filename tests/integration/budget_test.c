@@ -79,7 +79,7 @@ START_TEST(rating_held_for_its_budget)
 	sim_reset(sim);
 	id = at_int(wire_call(wire, "RateExperiment",
 			      "{'experiment':{'id':%lld},'criteria':['Bad?'],'detach':true,%s}",
-			      (long long)experiment_id, members_of(cost_limit(whole / 2))), "task.id");
+			      (long long)experiment_id, requoted(cost_limit(whole / 2))), "task.id");
 	watcher = watch(id);
 	await_state(watcher, "PENDING budget");
 	ck_assert_double_ge(cost_of(id), whole / 2);

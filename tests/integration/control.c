@@ -27,16 +27,6 @@ void restart(void)
 
 /* ---- Control and what it answers ---- */
 
-/* ' stands for ", as in quoted(). */
-const char *members_of(const char *parameters)
-{
-	char *members = text("%s", parameters);
-
-	for (char *at = members; (at = strchr(at, '\''));)
-		*at = '"';
-	return members;
-}
-
 json_object *control(const char *method, int64_t id)
 {
 	json_object *reply = wire_call(wire, method, "{'id':%lld}", (long long)id);
@@ -62,7 +52,7 @@ void cancel_task(int64_t id)
 json_object *tune_task(int64_t id, const char *members)
 {
 	json_object *reply = wire_call(wire, "TuneTask", "{'id':%lld,%s}", (long long)id,
-				       members_of(members));
+				       requoted(members));
 
 	return at_json(reply, "task");
 }
@@ -78,7 +68,7 @@ const char *state_of(json_object *record)
 void must_conflict(const char *method, int64_t id, const char *members, const char *why)
 {
 	json_object *reply = wire_refused(wire, "Conflict", method, "{'id':%lld%s%s}", (long long)id,
-					  members[0] ? "," : "", members_of(members));
+					  members[0] ? "," : "", requoted(members));
 
 	ck_assert_str_eq(at_text(reply, "parameters.resource_type"), "task");
 	ck_assert_int_eq(at_int(reply, "parameters.resource_id"), id);

@@ -26,7 +26,6 @@ void cancel_task(int64_t id);
 /* `members`: of the request, with ' for ", here and below. */
 json_object *tune_task(int64_t id, const char *members);
 void must_conflict(const char *method, int64_t id, const char *members, const char *why);
-const char *members_of(const char *parameters);
 
 /* "STATUS" or "STATUS HOLD", of a task or an event. */
 const char *state_of(json_object *record);

@@ -6,99 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/harness/database.h"
-#include "tests/harness/suite.h"
-
-static struct daemon *server;
-static struct sim *sim;
-static struct wire *wire;
-static int64_t experiment_id;
-
-static void begin(const char *const *settings)
-{
-	server = daemon_start(NULL);
-	sim = sim_start(settings);
-	wire = daemon_connect(server);
-}
-
-/* An experiment that has run, and what the endpoint saw of it forgotten. */
-static json_object *run_first(const struct experiment *experiment)
-{
-	json_object *task = experiment_run(wire, experiment);
-
-	ck_assert_msg(at_is(task, "status", "SUCCESS"), "%s", json_object_to_json_string(task));
-	experiment_id = at_int(task, "experiment_id");
-	sim_reset(sim);
-	return task;
-}
-
-/* JSON with ' for ". */
-static const char *json(const char *parameters)
-{
-	char *copy = text("%s", parameters);
-
-	for (char *at = copy; (at = strchr(at, '\''));)
-		*at = '"';
-	return copy;
-}
-
-static json_object *rate(const char *method, const char *parameters)
-{
-	json_object *reply = wire_call(wire, method, "%s", json(parameters));
-
-	ck_assert_msg(at_has(reply, "task"), "%s", json_object_to_json_string(reply));
-	return at_json(reply, "task");
-}
-
-static json_object *rate_well(const char *method, const char *parameters)
-{
-	json_object *task = rate(method, parameters);
-
-	ck_assert_msg(at_is(task, "status", "SUCCESS"), "%s", json_object_to_json_string(task));
-	ck_assert_str_eq(at_text(task, "kind"), "rating");
-	return task;
-}
+#include "tests/integration/rating.h"
 
 static json_object *ratings_of(int64_t task_id)
 {
 	return list_all(wire, "ListRatings", "'task_id':%lld", (long long)task_id);
-}
-
-static json_object *results_of(void)
-{
-	return at_json(wire_call(wire, "GetExperiment", "{'experiment':{'id':%lld}}",
-				 (long long)experiment_id), "experiment");
-}
-
-static const char *judge_config(const char *name)
-{
-	return text("{'content':{'name':'%s','provider':'openai','llm_model_name':'%s',"
-		    "'llm_base_url':'%s','max_retries':1}}", name, name, sim_url(sim));
-}
-
-/* The epochs' counters say what the rows say. */
-static void counters_must_be_exact(void)
-{
-	ck_assert_int_eq(
-		database_int(server,
-			     "SELECT count(*) FROM experiment_epochs p WHERE p.experiment_id = %lld AND ("
-			     " generated <> (SELECT count(*) FROM responses r WHERE r.experiment_id ="
-			     "  p.experiment_id AND r.epoch = p.epoch)"
-			     " OR failed <> (SELECT count(*) FROM responses r WHERE r.experiment_id ="
-			     "  p.experiment_id AND r.epoch = p.epoch AND r.error IS NOT NULL)"
-			     " OR rated <> generated"
-			     " OR ratings <> (SELECT count(*) FROM ratings g JOIN responses r"
-			     "  ON r.id = g.response_id WHERE r.experiment_id = p.experiment_id"
-			     "  AND r.epoch = p.epoch AND g.judge_id = (SELECT judge_id FROM experiments"
-			     "   WHERE id = p.experiment_id))"
-			     " OR input_tokens <> (SELECT coalesce(sum(input_tokens), 0) FROM (SELECT"
-			     "  input_tokens FROM responses r WHERE r.experiment_id = p.experiment_id AND"
-			     "  r.epoch = p.epoch UNION ALL SELECT g.input_tokens FROM ratings g"
-			     "  JOIN responses r ON r.id = g.response_id WHERE r.experiment_id ="
-			     "  p.experiment_id AND r.epoch = p.epoch AND g.judge_id = (SELECT judge_id"
-			     "   FROM experiments WHERE id = p.experiment_id))))",
-			     (long long)experiment_id),
-		0);
 }
 
 /* ---- Which responses ---- */
@@ -219,7 +131,7 @@ END_TEST
 static void refused(const char *method, const char *parameters, const char *field)
 {
 	json_object *reply = wire_refused(wire, "org.varlink.service.InvalidParameter", method, "%s",
-					  json(parameters));
+					  requoted(parameters));
 
 	ck_assert_msg(at_is(reply, "parameters.parameter", field), "%s: %s", field,
 		      json_object_to_json_string(reply));
@@ -300,36 +212,6 @@ START_TEST(progress_is_seen)
 }
 END_TEST
 
-static int64_t recorded(int64_t task_id)
-{
-	return database_int(server, "SELECT n.ratings FROM rating_runs n JOIN tasks t"
-				    " ON t.rating_run_id = n.id WHERE t.id = %lld", (long long)task_id);
-}
-
-static void await_recorded(int64_t task_id, int64_t at_least)
-{
-	double deadline = now_seconds() + WAIT_SECONDS;
-
-	while (recorded(task_id) < at_least)
-		ck_assert(now_seconds() < deadline);
-}
-
-static int64_t submit_slow(const char *method)
-{
-	json_object *reply;
-
-	reply = wire_call(wire, method, "{'experiment':{'id':%lld},'rating_mode':'detailed',"
-					"'detach':true}", (long long)experiment_id);
-	return at_int(reply, "task.id");
-}
-
-/* kill -9; what the endpoint gets from now on is another daemon's. */
-static void kill_server(void)
-{
-	daemon_kill(server);
-	sim_await_closed(sim);
-}
-
 /* Killed in the middle: no verdict that was recorded is asked for again. */
 START_TEST(killed)
 {
@@ -357,23 +239,6 @@ START_TEST(killed)
 }
 END_TEST
 
-/* What was answered when a task was cancelled is still recorded; then no worker has it. */
-static void await_idle_workers(void)
-{
-	double deadline = now_seconds() + WAIT_SECONDS;
-	int64_t busy = 1;
-
-	while (busy > 0) {
-		json_object *status = wire_call(wire, "GetStatus", "{}");
-
-		busy = 0;
-		for (size_t i = 0; i < at_count(status, "workers"); i++)
-			busy += at_int(status, text("workers.%zu.tasks", i));
-		json_object_put(status);
-		ck_assert(now_seconds() < deadline);
-	}
-}
-
 /* Cancelled: what was recorded stays, and RetryTask does the rest. */
 START_TEST(cancelled)
 {
@@ -387,7 +252,7 @@ START_TEST(cancelled)
 	await_recorded(id, 10);
 	task = at_json(wire_call(wire, "CancelTask", "{'id':%lld}", (long long)id), "task");
 	ck_assert_str_eq(at_text(task, "status"), "REVOKED");
-	await_idle_workers();
+	experiment_await_workers_free(wire);
 	n = (int64_t)json_object_array_length(ratings_of(id));
 	ck_assert_int_ge(n, 10);
 	ck_assert_int_lt(n, 60);
@@ -454,201 +319,8 @@ START_TEST(failed_responses)
 }
 END_TEST
 
-/* ---- An experiment anew ---- */
-
-/* Another judge takes over when, and only when, the task succeeds. */
-START_TEST(rate_experiment)
-{
-	json_object *task, *before, *after;
-	int64_t id;
-
-	begin((const char *[]) { "--latency_seconds=0.01", NULL });
-	run_first(&(struct experiment) { .rows = 40, .n_criteria = 1, .url = sim_url(sim),
-					 .max_connections = 4, .more = "'n_epochs':2" });
-	before = results_of();
-	id = submit_slow("RateExperiment");
-	await_recorded(id, 5);
-	/* One live task an experiment, of whatever kind. */
-	wire_refused(wire, "Conflict", "RunExperiment", "{'experiment':{'id':%lld}}",
-		     (long long)experiment_id);
-	wire_refused(wire, "Conflict", "RateExperiment", "{'experiment':{'id':%lld}}",
-		     (long long)experiment_id);
-	wire_refused(wire, "Conflict", "RetryFailed", "{'experiment':{'id':%lld}}",
-		     (long long)experiment_id);
-	wire_call(wire, "CancelTask", "{'id':%lld}", (long long)id);
-	after = results_of();
-	ck_assert_str_eq(at_text(after, "rating_mode"), "fast");
-	ck_assert_str_eq(json_object_to_json_string(at_json(after, "results")),
-			 json_object_to_json_string(at_json(before, "results")));
-	counters_must_be_exact();
-	/* To the end: judge, criteria, mode and results are the new ones. */
-	sim_reset(sim);
-	task = rate_well("RateExperiment",
-			 text("{'experiment':{'id':%lld},'criteria':['Is it new?','Is it {{topic}}?'],"
-			      "'rating_mode':'detailed','rating_llm_config':%s}",
-			      (long long)experiment_id, judge_config("second")));
-	ck_assert_int_eq(at_int(task, "experiment_id"), experiment_id);
-	ck_assert_int_eq(at_count(task, "result.results.criteria"), 2);
-	ck_assert_int_eq(at_int(task, "result.results.ratings"), 160);
-	ck_assert_int_eq(sim_stat(sim, "calls"), 160);
-	after = results_of();
-	ck_assert_str_eq(at_text(after, "rating_mode"), "detailed");
-	ck_assert_str_eq(at_text(after, "rating_llm_config.name"), "second");
-	ck_assert_str_eq(at_text(after, "criterion_set.criteria.0.criterion_str"), "Is it new?");
-	ck_assert_str_eq(json_object_to_json_string(at_json(after, "results")),
-			 json_object_to_json_string(at_json(task, "result.results")));
-	/* Again: nothing to ask, and going on with the experiment is none either. */
-	sim_reset(sim);
-	rate_well("RateExperiment", text("{'experiment':{'id':%lld}}", (long long)experiment_id));
-	task = at_json(wire_call(wire, "RunExperiment", "{'experiment':{'id':%lld}}",
-				 (long long)experiment_id), "task");
-	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
-	ck_assert_int_eq(sim_stat(sim, "calls"), 0);
-	counters_must_be_exact();
-	ck_assert_int_eq(daemon_stop(server), 0);
-}
-END_TEST
-
-/* The judge fails throughout: the experiment keeps what it had. */
-START_TEST(rate_experiment_fails)
-{
-	json_object *task, *before;
-
-	begin(NULL);
-	run_first(&(struct experiment) { .rows = 4, .n_criteria = 1, .url = sim_url(sim) });
-	before = results_of();
-	sim_control(sim, "{'bad_verdict_rate':1}");
-	task = rate("RateExperiment", text("{'experiment':{'id':%lld},'rating_mode':'detailed'}",
-					   (long long)experiment_id));
-	ck_assert_str_eq(at_text(task, "status"), "FAILURE");
-	ck_assert_str_eq(json_object_to_json_string(results_of()), json_object_to_json_string(before));
-	ck_assert_int_eq(daemon_stop(server), 0);
-}
-END_TEST
-
-/* ---- What failed, again ---- */
-
-START_TEST(retry_failed)
-{
-	int64_t first, failed, failed_ratings, id, left;
-	json_object *task;
-
-	begin((const char *[]) { "--content_filter_rate=0.3", "--latency_seconds=0.01", "--seed=7",
-				 NULL });
-	task = run_first(&(struct experiment) { .rows = 60, .n_criteria = 2, .url = sim_url(sim),
-						.max_connections = 4, .more = "'n_epochs':2" });
-	first = at_int(task, "id");
-	failed = at_int(task, "result.results.failed_responses");
-	failed_ratings = at_int(task, "result.results.failed_ratings");
-	ck_assert_int_gt(failed, 5);
-	ck_assert_int_gt(failed_ratings, 5);
-	sim_control(sim, "{'content_filter_rate':0}");
-	/* Killed on the way, and gone on with. */
-	id = at_int(wire_call(wire, "RetryFailed", "{'experiment':{'id':%lld},'detach':true}",
-			      (long long)experiment_id), "task.id");
-	sim_await(sim, "answered", 10);
-	kill_server();
-	left = database_int(server, "SELECT (SELECT count(*) * 3 FROM responses WHERE error IS NOT NULL)"
-				    " + (SELECT count(*) FROM ratings WHERE error IS NOT NULL)"
-				    " + (SELECT count(*) * 2 FROM responses WHERE error IS NULL)"
-				    " - (SELECT count(*) FROM ratings)");
-	ck_assert_int_gt(left, 0);
-	sim_reset(sim);
-	daemon_restart(server);
-	wire = daemon_connect(server);
-	task = task_await_status(server, id, "SUCCESS");
-	ck_assert_int_eq(at_int(task, "retry_of"), first);
-	ck_assert_int_eq(sim_stat(sim, "answered"), left);
-	ck_assert_int_eq(at_int(task, "result.results.failed_responses"), 0);
-	ck_assert_int_eq(at_int(task, "result.results.failed_ratings"), 0);
-	ck_assert_int_eq(at_int(task, "result.results.ratings"), 240);
-	counters_must_be_exact();
-	/* What was asked again says how often it was tried in all. */
-	ck_assert_int_eq(database_int(server, "SELECT count(*) FROM responses WHERE attempts = 2"), failed);
-	ck_assert_int_eq(database_int(server, "SELECT count(*) FROM ratings WHERE attempts = 2"),
-			 failed_ratings);
-	ck_assert_int_eq(database_int(server, "SELECT max(attempts) FROM responses"), 2);
-	/* Nothing failed: nothing is asked for. */
-	sim_reset(sim);
-	task = at_json(wire_call(wire, "RetryFailed", "{'experiment':{'id':%lld}}",
-				 (long long)experiment_id), "task");
-	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
-	ck_assert_int_eq(at_int(task, "retry_of"), id);
-	ck_assert_int_eq(sim_stat(sim, "calls"), 0);
-	counters_must_be_exact();
-	ck_assert_int_eq(daemon_stop(server), 0);
-}
-END_TEST
-
-/* Fails again: counted as such, and still not lost. */
-START_TEST(retry_fails_again)
-{
-	json_object *task;
-	int64_t failed;
-
-	begin((const char *[]) { "--content_filter_rate=0.5", NULL });
-	task = run_first(&(struct experiment) { .rows = 20, .url = sim_url(sim) });
-	failed = at_int(task, "result.results.failed_responses");
-	ck_assert_int_gt(failed, 0);
-	sim_control(sim, "{'content_filter_rate':1}");
-	task = at_json(wire_call(wire, "RetryFailed", "{'experiment':{'id':%lld}}",
-				 (long long)experiment_id), "task");
-	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
-	ck_assert_int_eq(at_int(task, "result.results.failed_responses"), failed);
-	ck_assert_int_eq(sim_stat(sim, "calls"), failed);
-	counters_must_be_exact();
-	ck_assert_int_eq(daemon_stop(server), 0);
-}
-END_TEST
-
-/* Two that rate the same at once, and the experiment's own run beside them. */
-START_TEST(side_by_side)
-{
-	json_object *task;
-	int64_t id, live;
-
-	begin((const char *[]) { "--latency_seconds=0.02", NULL });
-	live = experiment_submit(wire, &(struct experiment) {
-		.rows = 60, .n_criteria = 2, .url = sim_url(sim), .max_connections = 4 });
-	experiment_id = at_int(task_get(wire, live), "experiment_id");
-	experiment_await_recorded(wire, live, experiment_id, 40);
-	wire_call(wire, "CancelTask", "{'id':%lld}", (long long)live);
-	id = at_int(wire_call(wire, "RateResponses", "{'experiment':{'id':%lld},'detach':true}",
-			      (long long)experiment_id), "task.id");
-	task = at_json(wire_call(wire, "RunExperiment", "{'experiment':{'id':%lld}}",
-				 (long long)experiment_id), "task");
-	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
-	ck_assert_int_eq(at_int(task, "progress.responses_rated"), 60);
-	ck_assert_int_eq(at_int(task, "result.results.ratings"), 120);
-	task_await_status(server, id, "SUCCESS");
-	/* The next run counts what the other recorded. */
-	wire_call(wire, "RunExperiment", "{'experiment':{'id':%lld}}", (long long)experiment_id);
-	counters_must_be_exact();
-	ck_assert_int_eq(daemon_stop(server), 0);
-}
-END_TEST
-
-START_TEST(same_key)
-{
-	const char *request;
-	json_object *one, *two;
-
-	begin(NULL);
-	run_first(&(struct experiment) { .rows = 4, .n_criteria = 1, .url = sim_url(sim) });
-	request = text("{'experiment':{'id':%lld},'rating_mode':'detailed','idempotency_key':'k'}",
-		       (long long)experiment_id);
-	one = rate_well("RateExperiment", request);
-	two = rate_well("RateExperiment", request);
-	ck_assert_int_eq(at_int(one, "id"), at_int(two, "id"));
-	ck_assert_int_eq(sim_stat(sim, "calls"), 4);
-	wire_refused(wire, "Conflict", "RateResponses", "%s", json(request));
-	ck_assert_int_eq(daemon_stop(server), 0);
-}
-END_TEST
-
 int main(void)
 {
 	return RUN_SUITE(by_ids, pages, by_filter, wrong_requests, progress_is_seen, killed, cancelled,
-			 nonsense, failed_responses, rate_experiment, rate_experiment_fails,
-			 retry_failed, retry_fails_again, side_by_side, same_key);
+			 nonsense, failed_responses);
 }

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/integration/rating.h"
+
+struct daemon *server;
+struct sim *sim;
+struct wire *wire;
+int64_t experiment_id;
+
+void begin(const char *const *settings)
+{
+	server = daemon_start(NULL);
+	sim = sim_start(settings);
+	wire = daemon_connect(server);
+}
+
+/* An experiment that has run, and what the endpoint saw of it forgotten. */
+json_object *run_first(const struct experiment *experiment)
+{
+	json_object *task = experiment_run(wire, experiment);
+
+	ck_assert_msg(at_is(task, "status", "SUCCESS"), "%s", json_object_to_json_string(task));
+	experiment_id = at_int(task, "experiment_id");
+	sim_reset(sim);
+	return task;
+}
+
+json_object *rate(const char *method, const char *parameters)
+{
+	json_object *reply = wire_call(wire, method, "%s", requoted(parameters));
+
+	ck_assert_msg(at_has(reply, "task"), "%s", json_object_to_json_string(reply));
+	return at_json(reply, "task");
+}
+
+json_object *rate_well(const char *method, const char *parameters)
+{
+	json_object *task = rate(method, parameters);
+
+	ck_assert_msg(at_is(task, "status", "SUCCESS"), "%s", json_object_to_json_string(task));
+	ck_assert_str_eq(at_text(task, "kind"), "rating");
+	return task;
+}
+
+json_object *results_of(void)
+{
+	return at_json(wire_call(wire, "GetExperiment", "{'experiment':{'id':%lld}}",
+				 (long long)experiment_id), "experiment");
+}
+
+int64_t recorded(int64_t task_id)
+{
+	return database_int(server, "SELECT n.ratings FROM rating_runs n JOIN tasks t"
+				    " ON t.rating_run_id = n.id WHERE t.id = %lld", (long long)task_id);
+}
+
+void await_recorded(int64_t task_id, int64_t at_least)
+{
+	double deadline = now_seconds() + WAIT_SECONDS;
+
+	while (recorded(task_id) < at_least)
+		ck_assert(now_seconds() < deadline);
+}
+
+int64_t submit_slow(const char *method)
+{
+	json_object *reply;
+
+	reply = wire_call(wire, method, "{'experiment':{'id':%lld},'rating_mode':'detailed',"
+					"'detach':true}", (long long)experiment_id);
+	return at_int(reply, "task.id");
+}
+
+/* kill -9; what the endpoint gets from now on is another daemon's. */
+void kill_server(void)
+{
+	daemon_kill(server);
+	sim_await_closed(sim);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A daemon, an endpoint and an experiment whose responses a test has rated.
+ */
+#pragma once
+
+#include "tests/harness/suite.h"
+
+/* Of the test that runs. */
+extern struct daemon *server;
+extern struct sim *sim;
+extern struct wire *wire;
+extern int64_t experiment_id; // set by run_first()
+
+/* `settings` of the endpoint, as for sim_start(). */
+void begin(const char *const *settings);
+/* An experiment that has run, and what the endpoint saw of it forgotten. The task. */
+json_object *run_first(const struct experiment *experiment);
+json_object *results_of(void); // the experiment
+/* kill -9; what the endpoint gets from now on is another daemon's. */
+void kill_server(void);
+
+/* A call that rates: its task at the end; `parameters` with ' for ". */
+json_object *rate(const char *method, const char *parameters);
+/* It must be SUCCESS. */
+json_object *rate_well(const char *method, const char *parameters);
+/* Of the whole experiment, in detailed mode and detached: the task's id. */
+int64_t submit_slow(const char *method);
+int64_t recorded(int64_t task_id); // verdicts of a task
+void await_recorded(int64_t task_id, int64_t at_least);
