@@ -168,7 +168,14 @@ ELLU_API int ellu_error_exit_status(int code);
  * lost or not understood. 0 when it was not carried out, or when the daemon said what it did. */
 ELLU_API int ellu_may_have_happened(int code);
 
-/* ---- Tasks and their events ---- */
+/*
+ * ---- Tasks and their events ----
+ *
+ * A method that runs or follows a task answers in one of two ways: as a stream with an `event` in
+ * each reply, the last of which is complete; else with the ended `task` in its only reply (or, with
+ * `detach`, at once, with the task as it is then). The other of the two is NULL, and the
+ * functions below take NULL as well.
+ */
 
 /* The task has ended: nothing follows this event. NULL is an event that says nothing. */
 ELLU_API int ellu_event_is_complete(const struct ellu_task_event *event);

@@ -98,7 +98,7 @@ static void emit_constraints(FILE *out, const struct idl_field *field)
 	if (units[field->kind])
 		ITEM("%s", units[field->kind]);
 	if (field->has_range)
-		ITEM("%.15g to %.15g", field->low, field->high);
+		ITEM("%.16g to %.16g", field->low, field->high);
 	if (field->has_length && field->container == IDL_SINGLE)
 		ITEM("%ld to %ld characters", field->length_low, field->length_high);
 	else if (field->has_length)
