@@ -18,6 +18,11 @@ static void begin(struct bus_request *request);
 
 /* ---- Errors ---- */
 
+static bool speaks_json(const struct bus_request *request)
+{
+	return strcmp(sd_bus_message_get_member(request->message), "Call") == 0;
+}
+
 static void send_error(struct bus_request *request, const struct fault *fault)
 {
 	const struct error_info *info = error_find(fault->code);
@@ -29,11 +34,13 @@ static void send_error(struct bus_request *request, const struct fault *fault)
 		info = error_find(ELLU_E_INTERNAL);
 	error.name = info->dbus_name;
 	error.message = fault->message;
-	/* The message for people comes first, as convention has it, then the error's parameters. */
+	/* A sentence alone, as convention has it and GIO wants it. Who speaks JSON gets the error's
+	 * parameters behind it. */
 	if (!sd_bus_message_get_expect_reply(request->message) ||
 	    sd_bus_message_new_method_error(request->message, &reply, &error) < 0 ||
 	    fault_parameters(fault, &parameters) < 0 ||
-	    sd_bus_message_append(reply, "s", json_text(parameters, NULL)) < 0)
+	    (speaks_json(request) &&
+	     sd_bus_message_append(reply, "s", json_text(parameters, NULL)) < 0))
 		sd_bus_message_unref(reply);
 	else
 		bus_send(request->peer->bus, reply);

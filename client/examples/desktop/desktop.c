@@ -72,55 +72,37 @@ static char *without_comments(const char *text, GError **error)
 	return result;
 }
 
-static void show_reply(struct desktop *desktop, GDBusMessage *reply)
-{
-	GVariant *body = g_dbus_message_get_body(reply);
-	const char *path;
-
-	if (g_dbus_message_get_message_type(reply) == G_DBUS_MESSAGE_TYPE_ERROR) {
-		const char *sentence = g_dbus_message_get_arg0(reply);
-
-		show_failure(desktop, sentence ? sentence : g_dbus_message_get_error_name(reply));
-	} else if (body && g_variant_is_of_type(body, G_VARIANT_TYPE("(o)"))) {
-		g_variant_get(body, "(&o)", &path);
-		show_message(desktop, "");
-		/* One that was there already may have ended long ago. */
-		if (desktop->list)
-			task_list_ask(desktop->list, path);
-	}
-}
-
 static void on_submitted(GObject *source, GAsyncResult *result, gpointer userdata)
 {
 	struct desktop *desktop = userdata;
 	GError *error = NULL;
-	GDBusMessage *reply = g_dbus_connection_send_message_with_reply_finish(
-		G_DBUS_CONNECTION(source), result, &error);
+	GVariant *reply = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &error);
+	const char *path;
 
 	if (reply) {
-		show_reply(desktop, reply);
-		g_object_unref(reply);
+		g_variant_get(reply, "(&o)", &path);
+		show_message(desktop, "");
+		/* One that was there already may have ended long ago. */
+		if (desktop->list)
+			task_list_ask(desktop->list, path);
+		g_variant_unref(reply);
 	} else {
+		g_dbus_error_strip_remote_error(error); // its name is for programs
 		on_failed(error, desktop);
 		g_error_free(error);
 	}
 	g_application_release(G_APPLICATION(desktop->application));
 }
 
-/* A message of our own, since a GError takes over an error's sentence only when nothing follows it,
- * and the daemon's errors have a second argument. */
 static void send_request(struct desktop *desktop, const char *json)
 {
-	GDBusMessage *message = g_dbus_message_new_method_call(
-		ELLUMINATE_NAME, ELLUMINATE_PATH, ELLUMINATE_MANAGER, "RunExperiment");
-
-	g_dbus_message_set_body(message, g_variant_new("(sa{sv})", json, NULL));
 	/* Held: a submission is answered even when the window is closed meanwhile. */
 	g_application_hold(G_APPLICATION(desktop->application));
-	g_dbus_connection_send_message_with_reply(desktop->connection, message,
-						  G_DBUS_SEND_MESSAGE_FLAGS_NONE, SUBMIT_TIMEOUT_MSEC,
-						  NULL, NULL, on_submitted, desktop);
-	g_object_unref(message);
+	g_dbus_connection_call(desktop->connection, ELLUMINATE_NAME, ELLUMINATE_PATH,
+			       ELLUMINATE_MANAGER, "RunExperiment",
+			       g_variant_new("(sa{sv})", json, NULL), G_VARIANT_TYPE("(o)"),
+			       G_DBUS_CALL_FLAGS_NONE, SUBMIT_TIMEOUT_MSEC, NULL, on_submitted,
+			       desktop);
 }
 
 static void submit(struct desktop *desktop, GFile *file)
