@@ -246,22 +246,6 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret
 
 /* ---- Connecting ---- */
 
-static const char *default_address(const struct bus *bus, char *buffer, size_t size)
-{
-	const char *address = getenv(bus->options.system ? "DBUS_SYSTEM_BUS_ADDRESS" :
-							   "DBUS_SESSION_BUS_ADDRESS");
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
-
-	if (address && address[0])
-		return address;
-	if (bus->options.system)
-		return "unix:path=/run/dbus/system_bus_socket";
-	if (!runtime || runtime[0] != '/')
-		return NULL;
-	snprintf(buffer, size, "unix:path=%s/bus", runtime);
-	return buffer;
-}
-
 static int open_bus(struct bus *bus, const char *address)
 {
 	sd_bus *new = NULL;
@@ -288,8 +272,8 @@ static int open_bus(struct bus *bus, const char *address)
 
 static void connect_bus(struct bus *bus)
 {
-	char buffer[256];
-	const char *address = default_address(bus, buffer, sizeof(buffer));
+	char buffer[BUS_ADDRESS_SIZE];
+	const char *address = bus_address(bus->options.system, buffer);
 	int r;
 
 	if (!address) {

@@ -23,17 +23,11 @@
 
 #include "daemon/front/bus.h"
 #include "daemon/front/identity.h"
+#include "proto/bus_name.h"
 #include "proto/method.h"
 
 struct event;
 struct monitor;
-
-#define BUS_NAME "org.elluminate.Elluminate1"
-#define BUS_PATH "/org/elluminate/Elluminate1"
-#define BUS_TASKS_PATH BUS_PATH "/task"
-#define BUS_MANAGER BUS_NAME ".Manager"
-#define BUS_TASK BUS_NAME ".Task"
-#define BUS_ACTION BUS_NAME ".administer" // of polkit
 
 /* A caller has at most so many calls under way; dbus-daemon's own limit on pending replies. */
 #define BUS_REQUESTS_MAX 128
@@ -152,10 +146,6 @@ void bus_tree_dispatch(struct bus_request *request);
  * could not be made. */
 void bus_reply(struct bus_request *request, sd_bus_message *reply, int r);
 void bus_reply_error(struct bus_request *request, const char *name, const char *text);
-/* A task's path to its id, 0 when it is none; and back. */
-int64_t bus_task_id(const char *path);
-#define BUS_TASK_PATH_SIZE 64
-const char *bus_task_path(char *buffer, int64_t id);
 
 /* ---- bus_call.c ---- */
 

@@ -61,25 +61,6 @@ static const struct member members[] = {
 
 /* ---- Paths ---- */
 
-const char *bus_task_path(char *buffer, int64_t id)
-{
-	snprintf(buffer, BUS_TASK_PATH_SIZE, BUS_TASKS_PATH "/%" PRId64, id);
-	return buffer;
-}
-
-int64_t bus_task_id(const char *path)
-{
-	static const char prefix[] = BUS_TASKS_PATH "/";
-	char again[BUS_TASK_PATH_SIZE];
-	int64_t id;
-
-	if (strncmp(path, prefix, sizeof(prefix) - 1) != 0)
-		return 0;
-	id = strtoll(path + sizeof(prefix) - 1, NULL, 10);
-	/* Each task has one path: no leading zeros, signs or blanks. */
-	return id > 0 && strcmp(bus_task_path(again, id), path) == 0 ? id : 0;
-}
-
 static unsigned place_of(const char *path)
 {
 	if (strcmp(path, BUS_PATH) == 0)
