@@ -48,6 +48,16 @@ static int resolve_default(struct sockaddr_un *address)
 	return -ENOENT;
 }
 
+bool address_is_bus(const char *address, bool *ret_system)
+{
+	if (!address || !*address)
+		address = getenv("ELLUMINATE_SOCKET");
+	if (!address || strncmp(address, "bus:", 4) != 0)
+		return false;
+	*ret_system = strcmp(address, ELLU_SYSTEM_BUS_ADDRESS) == 0;
+	return *ret_system || strcmp(address, ELLU_SESSION_BUS_ADDRESS) == 0;
+}
+
 int address_resolve(const char *address, struct sockaddr_un *ret_address)
 {
 	struct sockaddr_un resolved = { .sun_family = AF_UNIX };

@@ -9,6 +9,82 @@
 #include <time.h>
 #include <unistd.h>
 
+/* ---- A socket ---- */
+
+static int socket_flush(struct connection *connection)
+{
+	while (connection->out && !connection->cut) {
+		ssize_t n = send(connection->fd, connection->out + connection->out_sent,
+				 connection->out_size - connection->out_sent,
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return 0;
+		if (n < 0 && errno != EPIPE && errno != ECONNRESET)
+			return -errno;
+		/* The last words of a daemon that hung up can still be read. */
+		if (n < 0) {
+			connection->cut = true;
+			return 0;
+		}
+		connection->out_sent += (size_t) n;
+		if (connection->out_sent == connection->out_size) {
+			free(connection->out);
+			connection->out = NULL;
+		}
+	}
+	return 0;
+}
+
+static int socket_fill(struct connection *connection)
+{
+	size_t size;
+	char *room;
+	ssize_t n;
+	int r;
+
+	if (connection->ended)
+		return -ECONNRESET;
+	r = frame_reserve(&connection->in, FRAME_READ_SIZE, &room, &size);
+	if (r < 0)
+		return r;
+	do
+		n = recv(connection->fd, room, size, MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	if (n == 0) {
+		connection->ended = true;
+		return -ECONNRESET;
+	}
+	frame_commit(&connection->in, (size_t) n);
+	return 1;
+}
+
+static short socket_events(const struct connection *connection)
+{
+	return connection->out && !connection->cut ? POLLIN | POLLOUT : POLLIN;
+}
+
+static int socket_wait(const struct connection *connection, long long timeout_usec)
+{
+	struct pollfd poll_fd = { .fd = connection->fd, .events = socket_events(connection) };
+	struct timespec timeout = { .tv_sec = (time_t) (timeout_usec / 1000000),
+				    .tv_nsec = (long) (timeout_usec % 1000000) * 1000 };
+	int n = ppoll(&poll_fd, 1, timeout_usec < 0 ? NULL : &timeout, NULL);
+
+	return n < 0 ? -errno : n;
+}
+
+static const struct transport socket_transport = {
+	.flush = socket_flush,
+	.fill = socket_fill,
+	.events = socket_events,
+	.wait = socket_wait,
+};
+
 /* The limit holds for connect() alone: after it the socket does not block. */
 static int connect_socket(int fd, const struct sockaddr_un *address, uint64_t patience_usec)
 {
@@ -36,6 +112,7 @@ int connection_open(const struct sockaddr_un *address, uint64_t patience_usec,
 
 	if (!connection)
 		return -ENOMEM;
+	connection->transport = &socket_transport;
 	frame_init(&connection->in);
 	connection->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (block ? 0 : SOCK_NONBLOCK), 0);
 	if (connection->fd < 0)
@@ -56,12 +133,20 @@ struct connection *connection_close(struct connection *connection)
 {
 	if (!connection)
 		return NULL;
+	if (connection->transport->close)
+		connection->transport->close(connection);
 	if (connection->fd >= 0)
 		close(connection->fd);
 	frame_done(&connection->in);
 	free(connection->out);
 	free(connection);
 	return NULL;
+}
+
+bool connection_is_reusable(const struct connection *connection)
+{
+	return connection->transport == &socket_transport && !connection->out &&
+	       frame_pending(&connection->in) == 0;
 }
 
 bool connection_is_fresh(const struct connection *connection)
@@ -88,58 +173,6 @@ char *connection_take_back(struct connection *connection)
 	return message;
 }
 
-int connection_flush(struct connection *connection)
-{
-	while (connection->out && !connection->cut) {
-		ssize_t n = send(connection->fd, connection->out + connection->out_sent,
-				 connection->out_size - connection->out_sent,
-				 MSG_NOSIGNAL | MSG_DONTWAIT);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN)
-			return 0;
-		if (n < 0 && errno != EPIPE && errno != ECONNRESET)
-			return -errno;
-		/* The last words of a daemon that hung up can still be read. */
-		if (n < 0) {
-			connection->cut = true;
-			return 0;
-		}
-		connection->out_sent += (size_t) n;
-		if (connection->out_sent == connection->out_size) {
-			free(connection->out);
-			connection->out = NULL;
-		}
-	}
-	return 0;
-}
-
-int connection_fill(struct connection *connection)
-{
-	size_t size;
-	char *room;
-	ssize_t n;
-	int r;
-
-	if (connection->ended)
-		return -ECONNRESET;
-	r = frame_reserve(&connection->in, FRAME_READ_SIZE, &room, &size);
-	if (r < 0)
-		return r;
-	do
-		n = recv(connection->fd, room, size, MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return errno == EAGAIN ? 0 : -errno;
-	if (n == 0) {
-		connection->ended = true;
-		return -ECONNRESET;
-	}
-	frame_commit(&connection->in, (size_t) n);
-	return 1;
-}
-
 int connection_next(struct connection *connection, char **ret_message, size_t *ret_size)
 {
 	return frame_next(&connection->in, ret_message, ret_size);
@@ -151,17 +184,22 @@ void connection_rest(struct connection *connection)
 		frame_done(&connection->in);
 }
 
+int connection_flush(struct connection *connection)
+{
+	return connection->transport->flush(connection);
+}
+
+int connection_fill(struct connection *connection)
+{
+	return connection->transport->fill(connection);
+}
+
 short connection_events(const struct connection *connection)
 {
-	return connection->out && !connection->cut ? POLLIN | POLLOUT : POLLIN;
+	return connection->transport->events(connection);
 }
 
 int connection_wait(const struct connection *connection, long long timeout_usec)
 {
-	struct pollfd poll_fd = { .fd = connection->fd, .events = connection_events(connection) };
-	struct timespec timeout = { .tv_sec = (time_t) (timeout_usec / 1000000),
-				    .tv_nsec = (long) (timeout_usec % 1000000) * 1000 };
-	int n = ppoll(&poll_fd, 1, timeout_usec < 0 ? NULL : &timeout, NULL);
-
-	return n < 0 ? -errno : n;
+	return connection->transport->wait(connection, timeout_usec);
 }

@@ -2,6 +2,9 @@
 /*
  * One connection to the daemon, as bytes: a message goes out, messages come in. Nothing here
  * blocks but connection_open() when it may, and connection_wait().
+ *
+ * It is a socket, or a channel of a message bus (client/bus_channel.h): what differs is behind
+ * `transport`.
  */
 #pragma once
 
@@ -12,14 +15,26 @@
 
 #include "proto/frame.h"
 
+struct connection;
+
+struct transport {
+	int (*flush)(struct connection *connection);
+	int (*fill)(struct connection *connection);
+	short (*events)(const struct connection *connection);
+	int (*wait)(const struct connection *connection, long long timeout_usec);
+	void (*close)(struct connection *connection); // what only it knows of; NULL: nothing
+};
+
 struct connection {
-	int fd;
+	const struct transport *transport;
+	int fd; // to poll, for connection_events()
 	struct frame_buffer in;
 	char *out; // what has not been sent, or NULL
 	size_t out_size;
 	size_t out_sent;
 	bool ended; // the daemon closed its side
 	bool cut; // before the message was sent as a whole
+	int reason; // why it ended, where that is known better than by those two; else 0
 	bool reused; // it has carried a call before
 	struct connection *next; // ellu::idle
 };
@@ -31,6 +46,8 @@ int connection_open(const struct sockaddr_un *address, uint64_t patience_usec,
 		    struct connection **ret);
 struct connection *connection_close(struct connection *connection); // accepts NULL, returns NULL
 
+/* May another call follow on it? */
+bool connection_is_reusable(const struct connection *connection);
 /* False when the daemon has closed an idle connection, or sent something unasked. */
 bool connection_is_fresh(const struct connection *connection);
 

@@ -109,13 +109,24 @@ struct ellu_stream; /* a call with many replies, read one by one */
 /* The socket of the machine's daemon, for ellu_open(). */
 #define ELLU_SYSTEM_ADDRESS "unix:/run/elluminate/socket"
 
+/* The message buses, on which the user's own daemon and the machine's are found; they start it
+ * where that is set up. */
+#define ELLU_SESSION_BUS_ADDRESS "bus:session"
+#define ELLU_SYSTEM_BUS_ADDRESS "bus:system"
+
 /*
  * Opens a way to a daemon and connects once, so that a daemon that is not there shows here
  * (-ENOENT, -ECONNREFUSED).
  *
- * `address` is `unix:PATH` or a plain path. NULL is the user's own daemon: what
+ * `address` is `unix:PATH` or a plain path, `bus:session` or `bus:system`. NULL is the user's own
+ * daemon: what
  * $ELLUMINATE_SOCKET says, else `elluminate/socket` in $XDG_RUNTIME_DIR, else `socket` in
  * $XDG_STATE_HOME/elluminate (~/.local/state/elluminate).
+ *
+ * Over D-Bus everything is the same, but: all calls share one connection, on which at most 100 are
+ * under way; an event handle cannot wait for the bus here, so that there a daemon that cannot be had
+ * shows with the first call; `cancel_on_disconnect` and a monitor's cursor are Unsupported, and
+ * a monitor begins anew after a loss; progress comes twice a second at most.
  *
  * -EINVAL: unknown flags or form of address. -ENAMETOOLONG: longer than a socket's path may be.
  */
@@ -146,7 +157,8 @@ ELLU_API int ellu_set_reconnect(struct ellu *handle, double seconds);
  */
 ELLU_API int ellu_set_timeout(struct ellu *handle, double seconds);
 
-/* The path of the socket that `address` stands for, in the forms of ellu_open(); free() it. */
+/* The path of the socket that `address` stands for, in the forms of ellu_open(); free() it. -EINVAL
+ * for a bus, which has none. */
 ELLU_API int ellu_address_path(const char *address, char **ret_path);
 
 /* ---- Results ---- */

@@ -119,7 +119,7 @@ static void end(struct exchange *exchange, bool reusable)
 	exchange->ended = true;
 	exchange->lost = false;
 	exchange->connection = NULL;
-	if (connection && reusable && !connection->out && frame_pending(&connection->in) == 0)
+	if (connection && reusable && connection_is_reusable(connection))
 		handle_give_connection(exchange->handle, connection);
 	else
 		connection_close(connection);
@@ -212,6 +212,8 @@ static bool lose(struct exchange *exchange)
 		return false;
 	if (exchange->give_up_usec == 0)
 		exchange->give_up_usec = handle_now() + patience;
+	else if (handle_now() >= exchange->give_up_usec)
+		return false;
 	exchange->connection = connection_close(exchange->connection);
 	exchange->lost = true;
 	return true;
@@ -260,6 +262,56 @@ static int read_message(struct exchange *exchange, const char *text, size_t size
 	return r;
 }
 
+/* What goes by when the daemon comes back, or has room. */
+static bool may_pass(int code)
+{
+	switch (code) {
+	case -ENOENT:
+	case -ECONNREFUSED:
+	case -ECONNRESET:
+	case -ENOTCONN:
+	case -EPIPE:
+	case -EAGAIN:
+	case -EMFILE:
+	case -ENFILE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+void exchange_give_up(struct exchange *exchange, int code, struct outcome *ret_outcome)
+{
+	if (code == -ENOMEM)
+		fail(exchange, code, NULL, ret_outcome);
+	else /* whatever keeps it from the daemon: the daemon had the call before */
+		fail(exchange, -ECONNRESET, may_pass(code) ? GONE_TEXT : ellu_strerror(code),
+		     ret_outcome);
+}
+
+/* A daemon that could not be reached in the first place is not waited for. */
+static bool may_resume(const struct exchange *exchange)
+{
+	int reason = exchange->connection->reason;
+
+	return reason == 0 || (may_pass(reason) && exchange->give_up_usec != 0);
+}
+
+/* The connection brings nothing any more, and is not replaced. */
+static void end_lost(struct exchange *exchange, struct outcome *outcome)
+{
+	const struct connection *connection = exchange->connection;
+
+	if (connection->reason && may_resume(exchange))
+		exchange_give_up(exchange, connection->reason, outcome);
+	else if (connection->reason)
+		fail(exchange, connection->reason, NULL, outcome);
+	else if (connection->cut)
+		fail(exchange, -ENOTCONN, UNSENT_TEXT, outcome);
+	else
+		fail(exchange, -ECONNRESET, LOST_TEXT, outcome);
+}
+
 int exchange_next(struct exchange *exchange, struct outcome *ret_outcome)
 {
 	struct connection *connection = exchange->connection;
@@ -276,12 +328,10 @@ int exchange_next(struct exchange *exchange, struct outcome *ret_outcome)
 		fail(exchange, -EPROTO, "The daemon sent a message beyond the limit.", ret_outcome);
 	else if (r < 0)
 		fail(exchange, r, NULL, ret_outcome);
-	else if (!connection->ended || lose(exchange))
+	else if (!connection->ended || (may_resume(exchange) && lose(exchange)))
 		return 0;
-	else if (connection->cut)
-		fail(exchange, -ENOTCONN, UNSENT_TEXT, ret_outcome);
 	else
-		fail(exchange, -ECONNRESET, LOST_TEXT, ret_outcome);
+		end_lost(exchange, ret_outcome);
 	return 1;
 }
 
@@ -302,24 +352,6 @@ int exchange_pump(struct exchange *exchange)
 
 /* ---- After a loss ---- */
 
-/* What goes by when the daemon comes back, or has room. */
-static bool may_pass(int code)
-{
-	switch (code) {
-	case -ENOENT:
-	case -ECONNREFUSED:
-	case -ECONNRESET:
-	case -ENOTCONN:
-	case -EPIPE:
-	case -EAGAIN:
-	case -EMFILE:
-	case -ENFILE:
-		return true;
-	default:
-		return false;
-	}
-}
-
 int exchange_reconnect(struct exchange *exchange)
 {
 	struct letter letter = { .text = NULL };
@@ -333,15 +365,6 @@ int exchange_reconnect(struct exchange *exchange)
 		return 1;
 	}
 	return may_pass(r) && handle_now() < exchange->give_up_usec ? 0 : r;
-}
-
-void exchange_give_up(struct exchange *exchange, int code, struct outcome *ret_outcome)
-{
-	if (code == -ENOMEM)
-		fail(exchange, code, NULL, ret_outcome);
-	else /* whatever keeps it from the daemon: the daemon had the call before */
-		fail(exchange, -ECONNRESET, may_pass(code) ? GONE_TEXT : ellu_strerror(code),
-		     ret_outcome);
 }
 
 int exchange_wait(const struct exchange *exchange, long long timeout_usec)

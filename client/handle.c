@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "client/address.h"
+#include "client/bus_channel.h"
 #include "client/live.h"
 #include "client/off_loop.h"
 #include "client/op.h"
@@ -52,11 +53,23 @@ static int open_loop(struct ellu *handle)
 	return epoll_ctl(handle->epoll, EPOLL_CTL_ADD, handle->timer, &event) < 0 ? -errno : 0;
 }
 
+static int connect_bus(struct ellu *handle, bool system)
+{
+	int r = bus_link_new(system, handle->epoll, &handle->bus);
+
+	/* An event handle must not wait: there the first call tells. */
+	return r < 0 || handle->mode == ELLU_EVENT ? r : bus_link_check(handle->bus);
+}
+
 static int connect_once(struct ellu *handle, const char *address)
 {
 	struct connection *connection;
-	int r = address_resolve(address, &handle->address);
+	bool system;
+	int r;
 
+	if (address_is_bus(address, &system))
+		return connect_bus(handle, system);
+	r = address_resolve(address, &handle->address);
 	if (r == 0)
 		r = connection_open(&handle->address, 0, &connection);
 	if (r == 0)
@@ -128,6 +141,7 @@ struct ellu *handle_unref(struct ellu *handle)
 		handle->idle = connection->next;
 		connection_close(connection);
 	}
+	handle->bus = bus_link_free(handle->bus);
 	if (handle->timer >= 0)
 		close(handle->timer);
 	if (handle->epoll >= 0)
@@ -193,6 +207,8 @@ int handle_take_connection(struct ellu *handle, struct connection **ret)
 {
 	struct connection *connection;
 
+	if (handle->bus)
+		return bus_channel_open(handle->bus, ret);
 	for (;;) {
 		pthread_mutex_lock(&handle->lock);
 		connection = handle->idle;
@@ -250,6 +266,8 @@ void handle_arm(struct ellu *handle)
 {
 	uint64_t due = ops_due_usec(handle);
 
+	if (handle->bus)
+		bus_link_watch(handle->bus);
 	pthread_mutex_lock(&handle->lock);
 	set_timer(handle, STAILQ_EMPTY(&handle->posts) ? due : 0);
 	pthread_mutex_unlock(&handle->lock);

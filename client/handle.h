@@ -26,7 +26,7 @@
 #include "client/elluminate.h"
 
 #define HANDLE_IDLE_MAX 4 // connections kept for later calls
-#define HANDLE_SHORT_MAX 4 // connections of an event handle that short calls share
+#define HANDLE_SHORT_MAX 4 // connections of an event handle that short calls share; not of a bus
 #define HANDLE_RETRY_USEC 10000 // before the next try when the daemon's queue is full
 #define HANDLE_RECONNECT_USEC (60 * UINT64_C(1000000)) // unless the caller says otherwise
 #define HANDLE_TIMEOUT_MAX 31536000.0 // seconds: a year
@@ -42,8 +42,11 @@ struct post {
 };
 STAILQ_HEAD(post_list, post);
 
+struct bus_link;
+
 struct ellu {
 	unsigned mode;
+	struct bus_link *bus; // NULL: over the socket
 	struct sockaddr_un address;
 	atomic_uint references; // the caller's, and one of whoever runs callbacks or reads a stream
 	atomic_bool closed;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
+#include "client/bus_link.h"
 #include "client/live.h"
 #include "client/off_loop.h"
 #include "client/result.h"
@@ -125,9 +126,13 @@ void ops_abandon(struct ellu *handle)
 
 uint64_t ops_due_usec(const struct ellu *handle)
 {
+	uint64_t due = handle->bus ? bus_link_due_usec(handle->bus) : UINT64_MAX;
+
 	if (!TAILQ_EMPTY(&handle->untold) || !TAILQ_EMPTY(&handle->ready))
 		return 0;
-	return ops_are_waiting(handle) && handle->retry_usec != 0 ? handle->retry_usec : UINT64_MAX;
+	if (ops_are_waiting(handle) && handle->retry_usec != 0 && handle->retry_usec < due)
+		due = handle->retry_usec;
+	return due;
 }
 
 /* ---- Starts ---- */
@@ -145,16 +150,24 @@ int op_watch(struct ellu_op *op, int operation)
 	return epoll_ctl(op->handle->epoll, operation, connection->fd, &event) < 0 ? -errno : 0;
 }
 
+static bool has_turn(const struct ellu_op *op)
+{
+	unsigned max = op->handle->bus ? BUS_CALLS_MAX : HANDLE_SHORT_MAX;
+
+	return op->state != OP_WAITING || op->is_long || op->handle->n_short < max;
+}
+
 int op_send(struct ellu_op *op)
 {
 	struct ellu *handle = op->handle;
 	int r;
 
-	if (op->state == OP_WAITING && !op->is_long && handle->n_short >= HANDLE_SHORT_MAX)
+	if (!has_turn(op))
 		return 0;
 	if (op->state == OP_LOST) {
 		r = exchange_reconnect(&op->exchange);
-		if (r == 0)
+		/* A daemon that takes calls and hangs up is no better than none: a reply says. */
+		if (r >= 0)
 			backoff_failed(&handle->backoff, handle_now());
 		if (r == 0)
 			handle->retry_usec = handle->backoff.retry_usec;

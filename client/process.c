@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sys/epoll.h>
 
+#include "client/bus_link.h"
 #include "client/op.h"
 #include "client/result.h"
 
@@ -182,6 +183,12 @@ static void tell_next(struct ellu *handle)
 	op_unref(op);
 }
 
+static int process_bus(struct ellu *handle)
+{
+	bus_link_turn(handle->bus);
+	return 1;
+}
+
 static int take_event(struct ellu *handle)
 {
 	struct epoll_event events[2]; // one is the timer
@@ -190,7 +197,9 @@ static int take_event(struct ellu *handle)
 	if (n < 0)
 		return errno == EINTR ? 1 : -errno;
 	for (int i = 0; i < n; i++)
-		if (events[i].data.ptr) {
+		if (handle->bus && events[i].data.ptr == handle->bus) {
+			return process_bus(handle);
+		} else if (events[i].data.ptr) {
 			advance(events[i].data.ptr);
 			return 1;
 		}
@@ -212,6 +221,8 @@ static int process_piece(struct ellu *handle)
 		advance(TAILQ_FIRST(&handle->ready));
 		return 1;
 	}
+	if (handle->bus && bus_link_due_usec(handle->bus) <= handle_now())
+		return process_bus(handle);
 	return take_event(handle);
 }
 

@@ -40,7 +40,8 @@ set_target_properties(elluminate-grown PROPERTIES
 	OUTPUT_NAME elluminate SOVERSION 0 LIBRARY_OUTPUT_DIRECTORY ${grown}/lib)
 target_include_directories(elluminate-grown BEFORE PUBLIC ${grown} ${grown}/proto/generated
 	${PROJECT_SOURCE_DIR}/client)
-target_link_libraries(elluminate-grown PRIVATE PkgConfig::JSONC Threads::Threads m)
+target_link_libraries(elluminate-grown PRIVATE PkgConfig::JSONC PkgConfig::SYSTEMD Threads::Threads
+	m)
 add_dependencies(elluminate-grown grown-generated)
 
 foreach(caller today grown)
