@@ -64,16 +64,19 @@ int cli_fail_fault(const struct fault *fault)
 /* How long a daemon that went away may take to come back. */
 #define RECONNECT_SECONDS 10
 
-static const char *address_of(const struct arguments *arguments)
+const char *cli_address(const struct arguments *arguments)
 {
 	if (arguments->socket)
 		return arguments->socket;
+	if (arguments->bus)
+		return strcmp(arguments->bus, "system") == 0 ? ELLU_SYSTEM_BUS_ADDRESS
+							     : ELLU_SESSION_BUS_ADDRESS;
 	return arguments->system ? ELLU_SYSTEM_ADDRESS : NULL;
 }
 
 static int open_daemon(const struct cli *cli, unsigned flags, struct ellu **ret_daemon)
 {
-	int r = ellu_open(address_of(&cli->arguments), flags, ret_daemon);
+	int r = ellu_open(cli_address(&cli->arguments), flags, ret_daemon);
 
 	if (r >= 0)
 		(void) ellu_set_reconnect(*ret_daemon, RECONNECT_SECONDS);
@@ -85,14 +88,15 @@ static bool may_start(const struct arguments *arguments)
 {
 	const char *socket = getenv("ELLUMINATE_SOCKET");
 
-	return !arguments->no_start && !arguments->socket && !arguments->system &&
+	return !arguments->no_start && !arguments->socket && !arguments->bus && !arguments->system &&
 	       !(socket && *socket && !arguments->user);
 }
 
 int cli_connect(struct cli *cli)
 {
-	const char *address = address_of(&cli->arguments);
+	const char *address = cli_address(&cli->arguments);
 	struct complaint complaint;
+	const char *place;
 	char *path = NULL;
 	int r;
 
@@ -110,10 +114,11 @@ int cli_connect(struct cli *cli)
 	if (r >= 0)
 		return 0;
 	(void) ellu_address_path(address, &path);
+	place = path ? path : address ? address : "the socket's place";
 	if (r == -ENOENT || r == -ECONNREFUSED)
-		cli_error("no daemon answers at %s", path ? path : "the socket's place");
+		cli_error("no daemon answers at %s", place);
 	else
-		cli_error("%s: %s", path ? path : address, ellu_strerror(r));
+		cli_error("%s: %s", place, ellu_strerror(r));
 	free(path);
 	return ellu_error_exit_status(r);
 }

@@ -34,6 +34,7 @@ struct texts {
 /* Everything that can be said on the command line. Numbers are negative, texts NULL when not given. */
 struct arguments {
 	const char *socket;
+	const char *bus; // "session" or "system"
 	const char *project;
 	bool user;
 	bool system;
@@ -84,6 +85,9 @@ struct cli {
 	struct ellu *daemon; // after cli_connect()
 	bool color; // on stdout
 };
+
+/* Where the arguments say that the daemon is, for ellu_open(). */
+const char *cli_address(const struct arguments *arguments);
 
 /* Connects, starting the user's daemon when that is due. 0, or the exit status; it has said why. */
 int cli_connect(struct cli *cli);

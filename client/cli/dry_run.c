@@ -24,11 +24,8 @@ struct dry_run {
 /* A daemon that runs; none is started for this. */
 static bool connect_quietly(struct cli *cli)
 {
-	const char *address = cli->arguments.socket;
-
-	if (!address && cli->arguments.system)
-		address = ELLU_SYSTEM_ADDRESS;
-	return cli->daemon || ellu_open(address, ELLU_BLOCKING, &cli->daemon) == 0;
+	return cli->daemon ||
+	       ellu_open(cli_address(&cli->arguments), ELLU_BLOCKING, &cli->daemon) == 0;
 }
 
 /* The exit status; *ret_reply stays NULL when there is no daemon to ask. */

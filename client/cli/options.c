@@ -11,6 +11,8 @@ const struct option global_options[] = {
 	{ "user", NULL, "your own daemon (default); started when it does not run", OPTION_FLAG,
 	  FIELD(user) },
 	{ "system", NULL, "the machine's daemon", OPTION_FLAG, FIELD(system) },
+	{ "bus", "BUS", "over D-Bus: session is your own daemon, system the machine's", OPTION_TEXT,
+	  FIELD(bus) },
 	{ "project", "NAME", "the project to work in", OPTION_TEXT, FIELD(project) },
 	{ "json", NULL, "print JSON", OPTION_FLAG, FIELD(json) },
 	{ "quiet", NULL, "print results and errors only", OPTION_FLAG, FIELD(quiet) },
@@ -153,6 +155,15 @@ static int check(const struct parser *parser)
 
 	if (arguments->user && arguments->system) {
 		cli_error("--user and --system exclude each other");
+		return usage_error(command);
+	}
+	if (arguments->bus && strcmp(arguments->bus, "session") != 0 &&
+	    strcmp(arguments->bus, "system") != 0) {
+		cli_error("--bus %s: expected session or system", arguments->bus);
+		return usage_error(command);
+	}
+	if (arguments->bus && (arguments->socket || arguments->user || arguments->system)) {
+		cli_error("--bus excludes --socket, --user and --system");
 		return usage_error(command);
 	}
 	if (arguments->help || arguments->version)
