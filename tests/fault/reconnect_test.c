@@ -12,6 +12,7 @@
 
 #include "client/elluminate.h"
 #include "tests/harness/suite.h"
+#include "tests/harness/way.h"
 
 #define ROWS 900
 #define KILLS 20
@@ -234,7 +235,7 @@ static void begin(void)
 	fprintf(stderr, "ELLU_TEST_SEED=%u\n", seed);
 	srandom(seed);
 	sim = sim_start((const char *[]) { "--content_filter_rate=0.7", "--latency_seconds=0.02", NULL });
-	server = daemon_start(NULL);
+	server = way_start(NULL);
 }
 
 START_TEST(killed_under_its_followers)
@@ -246,8 +247,8 @@ START_TEST(killed_under_its_followers)
 	int64_t id;
 
 	begin();
-	ck_assert_int_eq(ellu_open(daemon_socket(server), ELLU_BLOCKING, &blocking), 0);
-	ck_assert_int_eq(ellu_open(daemon_socket(server), ELLU_EVENT, &event), 0);
+	ck_assert_int_eq(ellu_open(way_address(server), ELLU_BLOCKING, &blocking), 0);
+	ck_assert_int_eq(ellu_open(way_address(server), ELLU_EVENT, &event), 0);
 	follower_init(&watchful, event, 0);
 	monitor = start_monitor(&watchful);
 	id = watchful.task_id = experiment_submit(daemon_connect(server), &(struct experiment) {
@@ -278,5 +279,7 @@ END_TEST
 
 int main(void)
 {
+	if (!way_is_there())
+		return EXIT_SKIPPED;
 	return RUN_SUITE(killed_under_its_followers);
 }

@@ -9,6 +9,7 @@
 
 #include "client/elluminate.h"
 #include "tests/harness/suite.h"
+#include "tests/harness/way.h"
 
 #define THREADS 64
 #define ROUNDS 3
@@ -22,13 +23,13 @@ static void begin(unsigned mode)
 {
 	struct wire *wire;
 
-	server = daemon_start(NULL);
+	server = way_start(NULL);
 	wire = daemon_connect(server);
 	task_id = at_int(experiment_run(wire, &(struct experiment) { .rows = ROWS, .n_criteria = 1 }),
 			 "id");
 	experiment_id = at_int(task_get(wire, task_id), "experiment_id");
 	wire_close(wire);
-	ck_assert_int_eq(ellu_open(daemon_socket(server), mode, &handle), 0);
+	ck_assert_int_eq(ellu_open(way_address(server), mode, &handle), 0);
 }
 
 static void finish(void)
@@ -305,6 +306,8 @@ END_TEST
 
 int main(void)
 {
+	if (!way_is_there())
+		return EXIT_SKIPPED;
 	return RUN_SUITE(many_threads_say_what_one_says, gathered_experiments,
 			 a_task_is_cancelled_with_its_operation, a_stream_is_cancelled_and_ends,
 			 a_stream_survives_an_orderly_restart);
