@@ -259,12 +259,12 @@ static void on_submitted(void *userdata, struct bus_answer *answer)
 		lose(channel, r == -ENOTCONN ? 0 : r);
 }
 
-static void on_monitored(void *userdata, const char *member, json_object *value)
+static void on_monitored(void *userdata, json_object *reply)
 {
-	push_member(userdata, member, value, /* continues= */ true);
+	push_reply(userdata, reply, /* continues= */ true);
 }
 
-static int begin_monitor(struct bus_channel *channel)
+static int begin_monitor(struct bus_channel *channel, const struct ellu_monitor_request *request)
 {
 	const struct bus_monitor_options options = {
 		.link = channel->link,
@@ -276,10 +276,12 @@ static int begin_monitor(struct bus_channel *channel)
 		.userdata = channel,
 	};
 	struct fault fault = { 0 };
+	int r = bus_monitor_new(&options, request->cursor, &channel->monitor);
 
-	if (!*bus_json_text(channel->call.parameters, "cursor"))
-		return bus_monitor_new(&options, &channel->monitor);
-	fault_set(&fault, ELLU_E_UNSUPPORTED, "Over D-Bus a monitor has no cursor.");
+	if (r != -ESTALE)
+		return r;
+	fault_set(&fault, ELLU_E_UNSUPPORTED,
+		  "Over D-Bus a monitor's cursor holds on its own connection alone.");
 	push_error(channel, &fault);
 	return 0;
 }
@@ -313,7 +315,7 @@ static int begin_events(struct bus_channel *channel)
 			  &fault) < 0)
 		push_error(channel, &fault);
 	else
-		r = channel->method->id == METHOD_MONITOR ? begin_monitor(channel)
+		r = channel->method->id == METHOD_MONITOR ? begin_monitor(channel, request)
 							  : begin_watch(channel, request);
 	arena_done(&arena);
 	return r;
@@ -459,7 +461,8 @@ static void stop(struct bus_channel *channel)
 	bus_call_abandon(channel->pending);
 	channel->pending = NULL;
 	channel->follow = bus_follow_free(channel->follow);
-	channel->monitor = bus_monitor_free(channel->monitor);
+	channel->monitor = channel->lost ? bus_monitor_park(channel->monitor)
+					 : bus_monitor_free(channel->monitor);
 }
 
 static void on_lost(struct bus_user *user, enum bus_loss loss)
@@ -469,8 +472,8 @@ static void on_lost(struct bus_user *user, enum bus_loss loss)
 
 	if (loss == BUS_LOSS_DAEMON && !channel->follow && !channel->monitor)
 		return;
-	stop(channel);
 	lose(channel, 0);
+	stop(channel);
 }
 
 static void channel_close(struct connection *connection)

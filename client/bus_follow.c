@@ -11,7 +11,6 @@
 #include "client/handle.h"
 #include "proto/limits.h"
 #include "proto/record.h"
-#include "proto/task_status.h"
 #include "proto/time_text.h"
 
 #define DELTA_MAX 65536 // of one event
@@ -29,15 +28,11 @@ struct bus_follow {
 	struct bus_follow_options options;
 	struct bus_call *call; // under way
 	bool dirty; // there is something new
-	bool told; // anything yet
 	bool broken; // something could not be told, or asked
 	bool wants_logs; // the next page of them
 	json_object *task; // the answer to GetTask, while its lines are being read
 	int64_t end; // its sequence
-	int64_t after; // lines up to this were told
-	int64_t sequence; // of what was told last
-	enum task_status status;
-	char hold[16];
+	struct bus_follow_position told;
 	char *progress; // its text, or NULL
 	uint64_t next_usec; // when progress may be told again
 	STAILQ_HEAD(, note) notes;
@@ -120,8 +115,8 @@ static bool tell(struct bus_follow *follow, const struct news *news)
 	if (!written) {
 		follow->broken = true;
 	} else {
-		follow->told = true;
-		follow->sequence = news->sequence;
+		follow->told.told = true;
+		follow->told.sequence = news->sequence;
 		follow->next_usec = handle_now() + follow->options.interval_usec;
 		follow->options.event(follow->options.userdata, event, terminal);
 	}
@@ -131,9 +126,9 @@ static bool tell(struct bus_follow *follow, const struct news *news)
 
 static void set_state(struct bus_follow *follow, enum task_status status, const char *hold)
 {
-	follow->status = status;
-	if (follow->hold != hold)
-		snprintf(follow->hold, sizeof(follow->hold), "%s", hold ? hold : "");
+	follow->told.status = status;
+	if (follow->told.hold != hold)
+		snprintf(follow->told.hold, sizeof(follow->told.hold), "%s", hold ? hold : "");
 }
 
 /* What was noted up to the sequence. The terminal state comes from the task itself. */
@@ -143,7 +138,7 @@ static void tell_notes(struct bus_follow *follow, int64_t sequence)
 
 	while ((note = STAILQ_FIRST(&follow->notes)) && note->sequence <= sequence) {
 		STAILQ_REMOVE_HEAD(&follow->notes, entry);
-		if (note->sequence > follow->sequence && !task_status_is_terminal(note->status)) {
+		if (note->sequence > follow->told.sequence && !task_status_is_terminal(note->status)) {
 			set_state(follow, note->status, note->hold);
 			(void) tell(follow, &(struct news){ .sequence = note->sequence,
 							    .status = note->status,
@@ -171,8 +166,8 @@ static void tell_lines(struct bus_follow *follow, struct lines *lines)
 		follow->broken = true;
 	else
 		(void) tell(follow, &(struct news){ .sequence = lines->sequence,
-						    .status = follow->status,
-						    .hold = follow->hold,
+						    .status = follow->told.status,
+						    .hold = follow->told.hold,
 						    .lines = lines->text,
 						    .at = lines->at });
 	free(lines->text);
@@ -184,7 +179,7 @@ static void add_line(struct bus_follow *follow, struct lines *lines, json_object
 	int64_t sequence = bus_json_int(item, "sequence");
 	struct note *note = STAILQ_FIRST(&follow->notes);
 
-	if (sequence <= follow->after || sequence > follow->end)
+	if (sequence <= follow->told.after || sequence > follow->end)
 		return;
 	if ((note && note->sequence < sequence) ||
 	    (lines->out && (fflush(lines->out), lines->size > DELTA_MAX)))
@@ -197,7 +192,7 @@ static void add_line(struct bus_follow *follow, struct lines *lines, json_object
 		return;
 	}
 	fprintf(lines->out, "%s\n", bus_json_text(item, "line"));
-	lines->sequence = follow->after = sequence;
+	lines->sequence = follow->told.after = sequence;
 	lines->at = bus_json_text(item, "at");
 }
 
@@ -205,8 +200,8 @@ static void add_line(struct bus_follow *follow, struct lines *lines, json_object
 
 static bool state_differs(const struct bus_follow *follow)
 {
-	return task_status_from_name(bus_json_text(follow->task, "status")) != follow->status ||
-	       strcmp(bus_json_text(follow->task, "hold"), follow->hold) != 0;
+	return task_status_from_name(bus_json_text(follow->task, "status")) != follow->told.status ||
+	       strcmp(bus_json_text(follow->task, "hold"), follow->told.hold) != 0;
 }
 
 static bool keep_progress(struct bus_follow *follow)
@@ -229,13 +224,13 @@ static void finish_round(struct bus_follow *follow)
 	bool differs;
 
 	tell_notes(follow, follow->end);
-	follow->after = follow->end;
-	differs = state_differs(follow) || follow->end > follow->sequence || !follow->told;
+	follow->told.after = follow->end;
+	differs = state_differs(follow) || follow->end > follow->told.sequence || !follow->told.told;
 	differs |= keep_progress(follow);
 	set_state(follow, task_status_from_name(bus_json_text(task, "status")),
 		  bus_json_text(task, "hold"));
-	news.status = follow->status;
-	news.hold = follow->hold;
+	news.status = follow->told.status;
+	news.hold = follow->told.hold;
 	if (!follow->broken && task_status_is_terminal(news.status)) {
 		news.at = bus_json_text(task, "finished_at");
 		if (tell(follow, &news))
@@ -271,7 +266,7 @@ static void on_logs(void *userdata, struct bus_answer *answer)
 	for (size_t i = 0; i < json_object_array_length(items); i++)
 		add_line(follow, &lines, json_object_array_get_idx(items, i));
 	tell_lines(follow, &lines);
-	if (!follow->broken && follow->after < follow->end &&
+	if (!follow->broken && follow->told.after < follow->end &&
 	    *bus_json_text(answer->parameters, "next_cursor")) {
 		follow->wants_logs = true;
 		advance(follow);
@@ -283,14 +278,14 @@ static void on_logs(void *userdata, struct bus_answer *answer)
 /* Events of lines are not the last; so they never show a terminal state. */
 static void begin_round(struct bus_follow *follow)
 {
-	if (!follow->told) {
+	if (!follow->told.told) {
 		enum task_status status = task_status_from_name(bus_json_text(follow->task, "status"));
 
 		set_state(follow, task_status_is_terminal(status) ? TASK_STARTED : status, "");
 	}
-	if (follow->after < 0)
-		follow->after = follow->end;
-	if (follow->after < follow->end) {
+	if (follow->told.after < 0)
+		follow->told.after = follow->end;
+	if (follow->told.after < follow->end) {
 		follow->wants_logs = true;
 		advance(follow);
 	} else {
@@ -301,8 +296,8 @@ static void begin_round(struct bus_follow *follow)
 /* The task as it is now stands for all that was before. */
 static void introduce(struct bus_follow *follow)
 {
-	follow->told = true;
-	follow->after = follow->sequence = follow->end;
+	follow->told.told = true;
+	follow->told.after = follow->told.sequence = follow->end;
 	set_state(follow, task_status_from_name(bus_json_text(follow->task, "status")),
 		  bus_json_text(follow->task, "hold"));
 	(void) keep_progress(follow);
@@ -339,7 +334,7 @@ static void on_task(void *userdata, struct bus_answer *answer)
 	}
 	terminal = task_status_is_terminal(status);
 	follow->end = bus_json_int(follow->task, "sequence");
-	if (follow->options.mode == BUS_FOLLOW_INTRODUCE && !follow->told) {
+	if (follow->options.mode == BUS_FOLLOW_INTRODUCE && !follow->told.told) {
 		introduce(follow);
 		show_task(follow, terminal);
 	} else if (follow->options.mode != BUS_FOLLOW_END) {
@@ -362,7 +357,7 @@ static int ask(struct bus_follow *follow)
 	if (follow->wants_logs) {
 		follow->wants_logs = false;
 		snprintf(text, sizeof(text), "{\"id\":%lld,\"after\":%lld,\"limit\":%d}",
-			 (long long) follow->options.task_id, (long long) follow->after, PAGE_MAX);
+			 (long long) follow->options.task_id, (long long) follow->told.after, PAGE_MAX);
 		return bus_link_call(follow->options.link, on_logs, follow, NULL,
 				     "org.elluminate.ListTaskLogs", text, &follow->call);
 	}
@@ -381,6 +376,12 @@ static void advance(struct bus_follow *follow)
 		fail(follow, BUS_ANSWER_LOST);
 }
 
+void bus_follow_get_position(const struct bus_follow *follow,
+			     struct bus_follow_position *ret_position)
+{
+	*ret_position = follow->told;
+}
+
 void bus_follow_resume(struct bus_follow *follow)
 {
 	advance(follow);
@@ -392,7 +393,7 @@ static void take_note(struct bus_follow *follow, const struct bus_signal *signal
 {
 	struct note *note;
 
-	if (follow->options.mode == BUS_FOLLOW_END || signal->sequence <= follow->sequence)
+	if (follow->options.mode == BUS_FOLLOW_END || signal->sequence <= follow->told.sequence)
 		return;
 	note = calloc(1, sizeof(*note)); // without memory, the state is told with the task
 	if (!note)
@@ -412,7 +413,7 @@ static void on_signal(struct bus_listener *listener, const struct bus_signal *si
 		take_note(follow, signal);
 	if (signal->news == BUS_NEWS_STATE || signal->news == BUS_NEWS_REMOVED)
 		follow->dirty = true;
-	else if (signal->news == BUS_NEWS_LOG && !only_end && signal->sequence > follow->after)
+	else if (signal->news == BUS_NEWS_LOG && !only_end && signal->sequence > follow->told.after)
 		follow->dirty = true;
 	else if (signal->news == BUS_NEWS_PROPERTIES && !only_end && !follow->dirty)
 		bus_link_remind(follow->options.link, listener, follow->next_usec + 1);
@@ -441,10 +442,13 @@ int bus_follow_new(const struct bus_follow_options *options, struct bus_follow *
 						  .signal = on_signal,
 						  .due = on_due };
 	follow->options = *options;
-	follow->after = options->after_sequence;
+	follow->told.after = options->after_sequence;
 	follow->dirty = !options->task;
 	STAILQ_INIT(&follow->notes);
-	if (options->task) {
+	if (options->position)
+		follow->told = *options->position;
+	follow->options.position = NULL;
+	if (options->task) { // borrowed for this alone
 		follow->task = options->task;
 		follow->end = bus_json_int(options->task, "sequence");
 		introduce(follow);

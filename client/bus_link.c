@@ -402,6 +402,7 @@ int bus_link_new(bool system, int epoll, struct bus_link **ret_link)
 	TAILQ_INIT(&link->waiting);
 	TAILQ_INIT(&link->pending);
 	TAILQ_INIT(&link->waiters);
+	TAILQ_INIT(&link->parked);
 	r = bus_link_connect(link);
 	if (r < 0) {
 		bus_link_free(link);
@@ -411,97 +412,35 @@ int bus_link_new(bool system, int epoll, struct bus_link **ret_link)
 	return 0;
 }
 
+void bus_link_unpark(struct bus_link *link, struct bus_parked *parked)
+{
+	TAILQ_REMOVE(&link->parked, parked, entry);
+	link->n_parked--;
+}
+
+static void drop_oldest(struct bus_link *link)
+{
+	struct bus_parked *parked = TAILQ_LAST(&link->parked, bus_parked_list);
+
+	bus_link_unpark(link, parked);
+	parked->drop(parked);
+}
+
+void bus_link_park(struct bus_link *link, struct bus_parked *parked)
+{
+	TAILQ_INSERT_HEAD(&link->parked, parked, entry);
+	if (++link->n_parked > BUS_PARKED_MAX)
+		drop_oldest(link);
+}
+
 struct bus_link *bus_link_free(struct bus_link *link)
 {
 	if (!link)
 		return NULL;
 	disconnect(link);
+	while (link->n_parked > 0)
+		drop_oldest(link);
 	pthread_mutex_destroy(&link->lock);
 	free(link);
 	return NULL;
-}
-
-/* ---- Whether the daemon is there ---- */
-
-struct check {
-	struct bus_user user;
-	struct bus_link *link;
-	sd_bus_slot *slot;
-	int result; // -EINPROGRESS: not known yet
-};
-
-static int ask_bus(struct check *check, const char *method, sd_bus_message_handler_t answered,
-		   const char *types, ...)
-{
-	va_list arguments;
-	int r;
-
-	check->slot = sd_bus_slot_unref(check->slot);
-	va_start(arguments, types);
-	r = sd_bus_call_method_asyncv(check->link->bus, &check->slot, "org.freedesktop.DBus",
-				      "/org/freedesktop/DBus", "org.freedesktop.DBus", method,
-				      answered, check, types, arguments);
-	va_end(arguments);
-	return r;
-}
-
-static int on_started(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
-{
-	struct check *check = userdata;
-
-	(void) ret_error;
-	check->result = 0;
-	if (sd_bus_message_is_method_error(message, SD_BUS_ERROR_ACCESS_DENIED))
-		check->result = -EACCES;
-	else if (sd_bus_message_is_method_error(message, NULL))
-		check->result = -ECONNREFUSED;
-	return 1;
-}
-
-/* The bus starts only what it has a file for, even if it runs. */
-static int on_owner_known(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
-{
-	struct check *check = userdata;
-	int r;
-
-	(void) ret_error;
-	if (!sd_bus_message_is_method_error(message, NULL)) {
-		check->result = 0;
-		return 1;
-	}
-	r = ask_bus(check, "StartServiceByName", on_started, "su", BUS_NAME, 0);
-	if (r < 0)
-		check->result = r;
-	return 1;
-}
-
-static void on_lost(struct bus_user *user, enum bus_loss loss)
-{
-	if (loss == BUS_LOSS_BUS)
-		((struct check *) user)->result = -ECONNREFUSED;
-}
-
-int bus_link_check(struct bus_link *link)
-{
-	struct check check = { .user = { .wake_fd = -1, .lost = on_lost },
-			       .link = link,
-			       .result = -EINPROGRESS };
-	int r;
-
-	pthread_mutex_lock(&link->lock);
-	bus_link_join(link, &check.user);
-	r = ask_bus(&check, "GetNameOwner", on_owner_known, "s", BUS_NAME);
-	if (r < 0)
-		check.result = r;
-	while (check.result == -EINPROGRESS) {
-		if (bus_link_process(link) > 0 || check.result != -EINPROGRESS)
-			continue;
-		pthread_mutex_unlock(&link->lock);
-		(void) bus_link_wait(link, &check.user, -1);
-		pthread_mutex_lock(&link->lock);
-	}
-	sd_bus_slot_unref(check.slot);
-	bus_link_leave(link, &check.user);
-	pthread_mutex_unlock(&link->lock);
-	return check.result;
 }

@@ -21,6 +21,7 @@
 #include "client/bus_answer.h"
 
 #define BUS_CALLS_MAX 100
+#define BUS_PARKED_MAX 16
 
 struct bus_link;
 
@@ -62,6 +63,12 @@ struct bus_listener {
 	void (*due)(struct bus_listener *listener);
 };
 
+/* What outlives a loss, to be taken up by name later. */
+struct bus_parked {
+	TAILQ_ENTRY(bus_parked) entry; // bus_link::parked
+	void (*drop)(struct bus_parked *parked);
+};
+
 enum bus_loss {
 	BUS_LOSS_DAEMON, // it left the bus: no signals come any more; calls are answered by the bus
 	BUS_LOSS_BUS, // nothing comes any more
@@ -91,6 +98,9 @@ struct bus_link {
 	LIST_HEAD(, bus_user) users;
 	LIST_HEAD(bus_listener_list, bus_listener) listeners[BUS_LISTENER_BUCKETS + 1]; // last: of all
 	unsigned n_listeners;
+	TAILQ_HEAD(bus_parked_list, bus_parked) parked; // the newest first
+	unsigned n_parked;
+	uint64_t n_monitors; // ever
 	unsigned n_due; // listeners that want to be told the time
 	sd_bus_slot *signals;
 
@@ -131,6 +141,9 @@ int bus_link_listen(struct bus_link *link, struct bus_listener *listener);
 void bus_link_ignore(struct bus_link *link, struct bus_listener *listener);
 /* 0: not any more. Calls listener::due in bus_link_process(). */
 void bus_link_remind(struct bus_link *link, struct bus_listener *listener, uint64_t due_usec);
+
+void bus_link_park(struct bus_link *link, struct bus_parked *parked);
+void bus_link_unpark(struct bus_link *link, struct bus_parked *parked);
 
 uint64_t bus_listeners_due(const struct bus_link *link);
 void bus_listeners_remind(struct bus_link *link);

@@ -125,8 +125,8 @@ struct ellu_stream; /* a call with many replies, read one by one */
  *
  * Over D-Bus everything is the same, but: all calls share one connection, on which at most 100 are
  * under way; an event handle cannot wait for the bus here, so that there a daemon that cannot be had
- * shows with the first call; `cancel_on_disconnect` and a monitor's cursor are Unsupported, and
- * a monitor begins anew after a loss; progress comes twice a second at most.
+ * shows with the first call; `cancel_on_disconnect` is Unsupported, and so is a monitor's cursor on
+ * another handle; progress comes twice a second at most.
  *
  * -EINVAL: unknown flags or form of address. -ENAMETOOLONG: longer than a socket's path may be.
  */

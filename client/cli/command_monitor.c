@@ -143,7 +143,7 @@ int command_monitor(struct cli *cli)
 	status = run(&monitor, stream);
 	interrupt_release();
 	ellu_stream_close(stream);
-	if (monitor.cursor)
+	if (monitor.cursor && !cli->arguments.bus) // there it is of this connection alone
 		cli_note(cli, "Go on from here: elluminate monitor --cursor %s", monitor.cursor);
 	free(monitor.cursor);
 	task_board_done(&monitor.board);

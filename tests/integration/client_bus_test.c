@@ -420,7 +420,7 @@ static void on_monitor(struct ellu_op *op, int result, const void *reply,
 	(void)op;
 	(void)error;
 	ck_assert_int_eq(result, 1);
-	ck_assert_ptr_null(monitor->cursor);
+	ck_assert_ptr_nonnull(monitor->cursor);
 	if (monitor->task) {
 		shown->n_tasks++;
 		shown->task_id = monitor->task->id;
