@@ -87,6 +87,7 @@ struct bus_task {
 	int64_t owner_uid;
 	int64_t experiment_id; // 0: none
 	int64_t created_at;
+	int64_t sequence; // of the last event that was signalled
 	char *name;
 	char kind[32];
 	char status[16];
@@ -168,6 +169,8 @@ void bus_call_method(struct bus_request *request);
 
 /* ---- bus_task.c ---- */
 
+/* A task that was just submitted: whoever asks next for the objects finds it. */
+void bus_task_show(struct bus *bus, const struct ellu_task *record);
 int bus_tasks_follow(struct bus *bus); // the name is owned: from now on signals are sent
 void bus_tasks_drop(struct bus *bus);
 void bus_tasks_resume(struct bus *bus); // messages have been taken

@@ -8,6 +8,7 @@
 #include "proto/generated/interface.h"
 #include "proto/json_check.h"
 #include "proto/limits.h"
+#include "proto/task_status.h"
 
 static void reply_nothing(struct bus_request *request)
 {
@@ -99,6 +100,24 @@ void bus_call_method(struct bus_request *request)
 
 /* ---- RunExperiment ---- */
 
+/* Its object is there before the answer is. */
+static void show_submitted(struct bus *bus, json_object *reply_parameters)
+{
+	const struct record_type *type = interfaces[0]->methods[METHOD_RUN_EXPERIMENT].reply;
+	const struct ellu_run_experiment_reply *reply;
+	struct fault fault = { 0 };
+	struct arena arena;
+	void *record;
+
+	arena_init(&arena);
+	if (record_decode(type, reply_parameters, FROM_DAEMON, "", &arena, &record, &fault) == 0) {
+		reply = record;
+		if (!task_status_is_terminal(task_status_from_name(reply->task->status)))
+			bus_task_show(bus, reply->task);
+	}
+	arena_done(&arena);
+}
+
 static void answer_task(struct bus_request *request, json_object *reply_parameters)
 {
 	json_object *task = NULL, *id = NULL;
@@ -106,6 +125,7 @@ static void answer_task(struct bus_request *request, json_object *reply_paramete
 	char path[BUS_TASK_PATH_SIZE];
 	int r = sd_bus_message_new_method_return(request->message, &reply);
 
+	show_submitted(request->peer->bus, reply_parameters);
 	if (!json_object_object_get_ex(reply_parameters, "task", &task) ||
 	    !json_object_object_get_ex(task, "id", &id))
 		r = -EBADMSG;

@@ -124,7 +124,7 @@ static void remove_task(struct bus *bus, struct bus_task *task)
 	bus_task_free(task);
 }
 
-static void show_task(struct bus *bus, const struct ellu_task *record)
+void bus_task_show(struct bus *bus, const struct ellu_task *record)
 {
 	struct bus_task **bucket = bucket_of(bus, record->id);
 	struct bus_task *task = find_task(bus, record->id);
@@ -146,16 +146,19 @@ static void show_event(struct bus *bus, const struct ellu_task_event *event)
 {
 	struct bus_task *task = find_task(bus, event->task_id);
 	unsigned changed, state;
+	bool news;
 
 	if (!task)
 		return;
+	news = event->sequence > task->sequence; // progress repeats the last
+	task->sequence = event->sequence;
 	state = bus_task_set_text(task->status, sizeof(task->status), event->status, PROPERTY_STATUS);
 	state |= bus_task_set_text(task->hold, sizeof(task->hold), event->hold, PROPERTY_HOLD);
 	state |= bus_task_set_error(task, event->error);
 	changed = state | bus_task_set_progress(task, event->progress);
-	if (event->logs_delta)
+	if (news && event->logs_delta)
 		emit_of_task(bus, task, BUS_TASK, "LogAppended", event, 0);
-	if (state || event->sequence == 1)
+	else if (news || state)
 		emit_of_task(bus, task, BUS_TASK, "StatusChanged", event, 0);
 	if (changed)
 		emit_of_task(bus, task, "org.freedesktop.DBus.Properties", "PropertiesChanged",
@@ -174,7 +177,7 @@ static void on_monitor(void *userdata, const struct ellu_task *task,
 
 	(void)position;
 	if (task)
-		show_task(bus, task);
+		bus_task_show(bus, task);
 	if (event)
 		show_event(bus, event);
 	if (!bus->held_back && !bus_has_room(bus)) {
