@@ -276,6 +276,8 @@ void live_task_publish(struct live_task *task, const struct task_news *news)
 		watch = next;
 	}
 	share_done(&share);
+	if (news->terminal)
+		monitors_forget(task); // its worker may be busy yet, but no progress follows the end
 	monitors_publish(queue_monitors(task->queue), task, news);
 }
 
