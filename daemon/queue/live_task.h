@@ -27,6 +27,7 @@ struct live_task {
 	enum task_kind kind;
 	int64_t attempt;
 	int64_t sequence; // the last one published
+	int64_t sequence_read; // the last one that a monitor had from the store
 	enum task_status status;
 	const char *hold; // static text, or NULL, here and below: the one of these that is shown
 	const char *lasting_hold; // what lies in the task's row

@@ -101,6 +101,15 @@ static void introduce(struct monitor *monitor, const struct ellu_task *task, int
 	show(monitor, task);
 }
 
+/* The store can be read before its answer to who wrote is here. */
+static void note_read(struct monitor *monitor, const struct ellu_task_event *event)
+{
+	struct live_task *task = live_task_find(queue_tasks(monitor->queue), event->task_id);
+
+	if (task && task->sequence_read < event->sequence)
+		task->sequence_read = event->sequence;
+}
+
 static void take_events(struct monitor *monitor)
 {
 	struct events_page *page = &monitor->page.events;
@@ -122,6 +131,7 @@ static void take_events(struct monitor *monitor)
 			return;
 		}
 		monitor->position.number = page->ret_rows[i - 1].number;
+		note_read(monitor, &event);
 		deliver(monitor, NULL, &event);
 	}
 	if (i == page->ret_n_rows)
@@ -251,6 +261,7 @@ static void on_timer(evutil_socket_t fd, short events, void *userdata)
 	struct monitor *monitor = userdata;
 	const struct monitors *monitors = queue_monitors(monitor->queue);
 	struct live_task *task = monitors->moved;
+	bool ahead = false;
 
 	(void)fd;
 	(void)events;
@@ -258,10 +269,17 @@ static void on_timer(evutil_socket_t fd, short events, void *userdata)
 	/* Who is behind is told when he has caught up. */
 	for (; monitor->caught_up && task && task->n_moves > monitor->n_moves;
 	     task = task->moved_next) {
-		if (may_see(monitor, task) && task->id <= monitor->position.known_id)
+		if (!may_see(monitor, task) || task->id > monitor->position.known_id)
+			continue;
+		/* Progress repeats the last sequence: not one before what was told already. */
+		if (task->sequence_read > task->sequence)
+			ahead = true;
+		else
 			deliver(monitor, NULL, live_task_progress_event(task));
 	}
-	if (monitor->caught_up)
+	if (ahead && !is_idle(monitor))
+		plan_progress(monitor);
+	else if (monitor->caught_up)
 		monitor->n_moves = monitors->n_moves;
 	unpin(monitor);
 }

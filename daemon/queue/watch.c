@@ -192,6 +192,21 @@ static void start_reading(struct watch *watch)
 
 /* ---- Being fed ---- */
 
+static void plan_progress(struct watch *watch)
+{
+	int64_t due = watch->sent_usec + watch->options.min_interval_usec;
+	int64_t wait = due - clock_monotonic_usec();
+	struct timeval timeout;
+
+	if (event_pending(watch->timer, EV_TIMEOUT, NULL))
+		return;
+	if (wait < 0)
+		wait = 0;
+	timeout.tv_sec = wait / USEC_PER_SEC;
+	timeout.tv_usec = wait % USEC_PER_SEC;
+	(void)event_add(watch->timer, &timeout);
+}
+
 static void on_timer(evutil_socket_t fd, short events, void *userdata)
 {
 	struct watch *watch = userdata;
@@ -207,12 +222,10 @@ static void on_timer(evutil_socket_t fd, short events, void *userdata)
 		return;
 	}
 	event = *live_task_progress_event(task);
-	if (event.sequence == watch->cursor) {
+	if (event.sequence == watch->cursor)
 		deliver(watch, &event, /* terminal= */ false, &task->progress_share);
-		return;
-	}
-	event.sequence = watch->cursor; // read from the store before it was published
-	deliver(watch, &event, /* terminal= */ false, NULL);
+	else if (task->sequence)
+		plan_progress(watch); // read from the store what memory does not know yet
 }
 
 const struct ellu_task_event *live_task_progress_event(struct live_task *task)
@@ -229,21 +242,6 @@ const struct ellu_task_event *live_task_progress_event(struct live_task *task)
 	event->progress = task->progress;
 	event->at = clock_wall_usec();
 	return event;
-}
-
-static void plan_progress(struct watch *watch)
-{
-	int64_t due = watch->sent_usec + watch->options.min_interval_usec;
-	int64_t wait = due - clock_monotonic_usec();
-	struct timeval timeout;
-
-	if (event_pending(watch->timer, EV_TIMEOUT, NULL))
-		return;
-	if (wait < 0)
-		wait = 0;
-	timeout.tv_sec = wait / USEC_PER_SEC;
-	timeout.tv_usec = wait % USEC_PER_SEC;
-	(void)event_add(watch->timer, &timeout);
 }
 
 void live_task_publish_progress(struct live_task *task)
