@@ -168,6 +168,81 @@ START_TEST(the_group_is_let_through)
 }
 END_TEST
 
+/* ---- Other people's programs ---- */
+
+static char *simulated(const char *name, int seconds)
+{
+	return experiment_request(&(struct experiment) { .rows = 2, .name = name, .more =
+		text("\"llm_config\":{\"content\":{\"name\":\"takes %d\",\"provider\":\"simulated\","
+		     "\"custom\":{\"latency_seconds\":%d}}}", seconds, seconds) });
+}
+
+/* Records what dbus-monitor shows to another user, from when it shows anything. */
+static pid_t start_monitor(const char *record)
+{
+	int fds[2];
+	char byte;
+	pid_t pid;
+
+	ck_assert_int_eq(pipe(fds), 0);
+	pid = fork();
+	if (pid == 0) {
+		must(setgid(OTHER_UID) == 0 && setuid(OTHER_UID) == 0, "setuid");
+		must(dup2(fds[1], STDOUT_FILENO) >= 0, "dup2");
+		execlp("stdbuf", "stdbuf", "-oL", "dbus-monitor", "--address",
+		       message_bus_address(message_bus), "type='signal'", NULL);
+		_exit(EXIT_FAILURE);
+	}
+	close(fds[1]);
+	ck_assert_int_eq(read(fds[0], &byte, 1), 1);
+	if (fork() == 0) { // keeps what comes until the monitor ends
+		FILE *out = fopen(record, "w");
+		char text_read[4096];
+		ssize_t n;
+
+		while (out && (n = read(fds[0], text_read, sizeof(text_read))) > 0)
+			(void)fwrite(text_read, 1, (size_t)n, out);
+		exit(out && fclose(out) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+	}
+	close(fds[0]);
+	return pid;
+}
+
+/* A GIO proxy submits, watches and cancels on the system's bus, while another user's dbus-monitor
+ * records everything that the bus shows it: the proxy is told, the other user learns nothing. */
+START_TEST(a_gio_proxy_and_an_eavesdropper)
+{
+	const char *record = dir_path(dir_new(), "record");
+	char *recorded;
+	pid_t monitor, proxy;
+	int status;
+
+	if (!getenv("ELLU_TEST_ALL"))
+		return; // needs what tests/packages-all installs
+	start(NULL);
+	monitor = start_monitor(record);
+	proxy = fork();
+	if (proxy == 0) {
+		must(putenv((char *)message_bus_variable(message_bus)) == 0, "putenv");
+		execl("/usr/bin/python3", "python3", GIO_CLIENT_PATH, simulated("Quick", 0),
+		      simulated("Slow", 3600), "system", NULL);
+		_exit(EXIT_FAILURE);
+	}
+	ck_assert_int_eq(waitpid(proxy, &status, 0), proxy);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	/* The bus tells everybody that the proxy has gone: all before that has been shown. */
+	ck_assert_int_eq(kill(monitor, SIGTERM), 0);
+	ck_assert_int_ge(waitpid(-1, &status, 0), 0);
+	ck_assert_int_ge(waitpid(-1, &status, 0), 0);
+	recorded = file_read(record, NULL);
+	ck_assert_ptr_nonnull(recorded);
+	ck_assert_ptr_nonnull(strstr(recorded, "NameAcquired"));
+	ck_assert_ptr_null(strstr(recorded, NAME ".Task"));
+	ck_assert_ptr_null(strstr(recorded, PATH));
+	free(recorded);
+}
+END_TEST
+
 /* ---- polkit ---- */
 
 static int on_check(sd_bus_message *message, void *userdata, sd_bus_error *error)
@@ -261,5 +336,6 @@ int main(void)
 {
 	if (!message_bus_is_there() || geteuid() != 0)
 		return EXIT_SKIPPED;
-	return RUN_SUITE(users_are_apart, the_group_is_let_through, polkit_decides);
+	return RUN_SUITE(users_are_apart, the_group_is_let_through, polkit_decides,
+			 a_gio_proxy_and_an_eavesdropper);
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A GIO proxy: submits, watches to the end, cancels. Usage: gio.py REQUEST HANGING-REQUEST"""
+"""A GIO proxy: submits, watches to the end, cancels. Usage: gio.py REQUEST HANGING-REQUEST [system]"""
 import sys
 
 import gi
@@ -9,11 +9,12 @@ from gi.repository import Gio, GLib  # noqa: E402
 
 NAME = "org.elluminate.Elluminate1"
 PATH = "/org/elluminate/Elluminate1"
+BUS = Gio.BusType.SYSTEM if sys.argv[3:] == ["system"] else Gio.BusType.SESSION
 
 
 def proxy(path, interface):
     return Gio.DBusProxy.new_for_bus_sync(
-        Gio.BusType.SESSION, Gio.DBusProxyFlags.NONE, None, NAME, path, interface, None)
+        BUS, Gio.DBusProxyFlags.NONE, None, NAME, path, interface, None)
 
 
 def watch(path, wanted, then=None):
@@ -47,7 +48,7 @@ assert proxy(path, NAME + ".Task").get_cached_property("PercentComplete").unpack
 (path,) = manager.call_sync(
     "RunExperiment", GLib.Variant("(sa{sv})", (sys.argv[2], {})), 0, -1, None).unpack()
 objects = Gio.DBusObjectManagerClient.new_for_bus_sync(
-    Gio.BusType.SESSION, Gio.DBusObjectManagerClientFlags.NONE, NAME, PATH, None, None, None)
+    BUS, Gio.DBusObjectManagerClientFlags.NONE, NAME, PATH, None, None, None)
 assert objects.get_interface(path, NAME + ".Task"), "the object manager knows the task"
 watch(path, "REVOKED",
       lambda: manager.call_sync("CancelTask", GLib.Variant("(o)", (path,)), 0, -1, None))
