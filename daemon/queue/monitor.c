@@ -74,10 +74,20 @@ static void end(struct monitor *monitor, const struct fault *fault)
 
 /* ---- Reading ---- */
 
+/* The store can be read before its answer to who wrote is here. */
+static void note_read(struct monitor *monitor, int64_t task_id, int64_t sequence)
+{
+	struct live_task *task = live_task_find(queue_tasks(monitor->queue), task_id);
+
+	if (task && task->sequence_read < sequence)
+		task->sequence_read = sequence;
+}
+
 static void show(struct monitor *monitor, const struct ellu_task *stored)
 {
 	struct ellu_task task = *stored;
 
+	note_read(monitor, task.id, task.sequence);
 	queue_overlay(monitor->queue, &task);
 	monitor->position.introduced_id = task.id;
 	deliver(monitor, &task, NULL);
@@ -101,15 +111,6 @@ static void introduce(struct monitor *monitor, const struct ellu_task *task, int
 	show(monitor, task);
 }
 
-/* The store can be read before its answer to who wrote is here. */
-static void note_read(struct monitor *monitor, const struct ellu_task_event *event)
-{
-	struct live_task *task = live_task_find(queue_tasks(monitor->queue), event->task_id);
-
-	if (task && task->sequence_read < event->sequence)
-		task->sequence_read = event->sequence;
-}
-
 static void take_events(struct monitor *monitor)
 {
 	struct events_page *page = &monitor->page.events;
@@ -131,7 +132,7 @@ static void take_events(struct monitor *monitor)
 			return;
 		}
 		monitor->position.number = page->ret_rows[i - 1].number;
-		note_read(monitor, &event);
+		note_read(monitor, event.task_id, event.sequence);
 		deliver(monitor, NULL, &event);
 	}
 	if (i == page->ret_n_rows)
