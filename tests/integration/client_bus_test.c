@@ -205,6 +205,7 @@ static void lose_a_call(struct ellu *handle, void (*lose)(void))
 	struct ellu *event = open_handle(ELLU_EVENT);
 	pthread_t thread;
 	void *result;
+	int code;
 
 	ck_assert_int_eq(start_get_status(event, 0, &op, NULL), 0);
 	ck_assert_int_eq(ellu_op_wait(op, WAIT_SECONDS), 1);
@@ -215,8 +216,11 @@ static void lose_a_call(struct ellu *handle, void (*lose)(void))
 	ck_assert_int_eq(pthread_create(&thread, NULL, call_once, handle), 0);
 	lose();
 	ck_assert_int_eq(ellu_op_wait(op, WAIT_SECONDS), 1);
-	ck_assert_int_eq(ellu_op_result(op, NULL, NULL), -ECONNRESET);
-	ck_assert_int_eq(ellu_may_have_happened(-ECONNRESET), 1);
+	/* The bus may see the daemon's end before the call, and then says that it was not passed on:
+	 * which of the two it was, the library must tell. */
+	code = ellu_op_result(op, NULL, NULL);
+	ck_assert(code == -ECONNRESET || code == -ECONNREFUSED);
+	ck_assert_int_eq(ellu_may_have_happened(code), code == -ECONNRESET);
 	pthread_join(thread, &result);
 	/* It may have come too late to be under way. */
 	ck_assert((intptr_t)result == -ECONNRESET || (intptr_t)result == -ECONNREFUSED ||
