@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <time.h>
 
 #include "client/result.h"
@@ -112,13 +113,23 @@ void letter_done(struct letter *letter)
 
 /* ---- Replies ---- */
 
-static void end(struct exchange *exchange, bool reusable)
+/* Takes the connection out, and off the handle's epoll while its descriptor is still its own. */
+static struct connection *take_connection(struct exchange *exchange)
 {
 	struct connection *connection = exchange->connection;
 
+	exchange->connection = NULL;
+	if (connection && exchange->handle->epoll >= 0)
+		(void) epoll_ctl(exchange->handle->epoll, EPOLL_CTL_DEL, connection->fd, NULL);
+	return connection;
+}
+
+static void end(struct exchange *exchange, bool reusable)
+{
+	struct connection *connection = take_connection(exchange);
+
 	exchange->ended = true;
 	exchange->lost = false;
-	exchange->connection = NULL;
 	if (connection && reusable && connection_is_reusable(connection))
 		handle_give_connection(exchange->handle, connection);
 	else
@@ -214,7 +225,7 @@ static bool lose(struct exchange *exchange)
 		exchange->give_up_usec = handle_now() + patience;
 	else if (handle_now() >= exchange->give_up_usec)
 		return false;
-	exchange->connection = connection_close(exchange->connection);
+	connection_close(take_connection(exchange));
 	exchange->lost = true;
 	return true;
 }

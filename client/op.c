@@ -53,10 +53,8 @@ static void leave_loop(struct ellu_op *op)
 	if (op->is_ready)
 		TAILQ_REMOVE(&handle->ready, op, news_link);
 	op->is_ready = false;
-	if (op->state == OP_RUNNING) {
+	if (op->state == OP_RUNNING)
 		handle->n_short -= !op->is_long;
-		(void) epoll_ctl(handle->epoll, EPOLL_CTL_DEL, op->fd, NULL);
-	}
 	if (op->state == OP_AWAY)
 		off_loop_abandon(op);
 	else
@@ -146,7 +144,6 @@ int op_watch(struct ellu_op *op, int operation)
 	if (operation == EPOLL_CTL_MOD && (int) event.events == op->epoll_events)
 		return 0;
 	op->epoll_events = (int) event.events;
-	op->fd = connection->fd;
 	return epoll_ctl(op->handle->epoll, operation, connection->fd, &event) < 0 ? -errno : 0;
 }
 

@@ -39,7 +39,6 @@ struct ellu_op {
 	int64_t task_id; // outlives the exchange
 	bool follows_task;
 	struct off_loop_job *job; // while it is away
-	int fd; // of its connection, which goes its own way when the exchange ends
 	int epoll_events;
 	struct outcome outcome; // the last
 	ellu_reply_fn *callback;
