@@ -22,7 +22,7 @@ struct bus_options {
 	struct service *service;
 	bool system;
 	struct identity_rules rules;
-	/* Called once: the name is owned, or it is known that it cannot be had for now (there is no
+	/* Called once: the name is owned, or it is known that it cannot be had at present (there is no
 	 * bus, another has the name, or BUS_SETTLE_SECONDS passed). */
 	void (*settled)(void *userdata);
 	void *userdata;
