@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "client/address.h"
 
 #include <errno.h>

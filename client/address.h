@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Where the daemon's socket is. */
 #pragma once
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Blocking code waits for an operation that the loop's thread starts for it. What both share is
  * counted: whoever leaves last frees it. The waiting side reads what is under the lock alone; all

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * When to look again for a daemon that went away: at once, then ever more rarely, with jitter so that
  * many clients do not come back in step.

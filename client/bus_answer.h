@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* What came of a call over the bus. */
 #pragma once
 

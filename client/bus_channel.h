@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A connection over D-Bus: it takes one call as Varlink would carry it, makes it over the link, and
  * gives its replies as Varlink would. What has many replies, which no call of D-Bus has, is made of

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Whether the daemon is there: the bus is asked for the name's owner, and else to start one. */
 #include <errno.h>
 #include <stdarg.h>

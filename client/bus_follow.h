@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Follows a task over the bus. Signals only say that there is something new: what it is, is asked for
  * with GetTask and then ListTaskLogs behind the last line that was told. So nothing is missed

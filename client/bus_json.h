@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Members of JSON objects, as the library reads and writes them for the bus. */
 #pragma once
 

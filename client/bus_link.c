@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "client/bus_link.h"
 
 #include <errno.h>

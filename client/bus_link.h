@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A handle's one connection with a message bus, which all of its calls share: the calls of the
  * daemon's manager that are under way, and whoever listens to signals of tasks.

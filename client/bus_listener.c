@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Signals of tasks, and who listens to them. */
 #include <string.h>
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "client/bus_monitor.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Monitor over the bus: first the tasks that wait or run, then every change and log line of any task
  * that signals tell of, each task followed by itself.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "client/call.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* What the functions of elluminate-methods.h are made of: the method and its request. */
 #pragma once
 

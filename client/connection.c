@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "client/connection.h"
 
 #include <errno.h>

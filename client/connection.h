@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * One connection to the daemon, as bytes: a message goes out, messages come in. Nothing here
  * blocks but connection_open() when it may, and connection_wait().

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * An event handle on a GLib main loop:
  *

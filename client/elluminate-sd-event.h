@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * An event handle on an sd-event loop:
  *

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * libelluminate: talk to the elluminate daemon from C and C++.
  *

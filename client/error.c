@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Codes and what they mean; the interface's own come from its table. */
 #include <errno.h>
 #include <string.h>

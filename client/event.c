@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* What events and tasks say, in the words that programs ask in. */
 #include <string.h>
 

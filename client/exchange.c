@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "client/exchange.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * One call on one connection: it is sent, its replies come in, and after the last one the
  * connection goes back to the handle. What the daemon sends is checked here; a connection on

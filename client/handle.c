@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "client/handle.h"
 
 #include <errno.h>

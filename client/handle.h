@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A handle: the daemon's address and the connections that wait for their next call. A
  * connection carries one call at a time, because the daemon answers in order; so each call

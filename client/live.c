@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "client/live.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The handles, operations and streams that there are, so that a pointer which is none of them
  * (closed, freed, of another kind) is refused and never followed. One table for the process,

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "client/off_loop.h"
 
 #include <errno.h>

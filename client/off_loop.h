@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Functions that block, on threads of the library: the threads start on demand and end with the
  * handle. What a function returned comes back to the loop's thread by handle_post().

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "client/op.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Operations: the asynchronous calls of an event handle. Short ones take turns on a few
  * connections; a long one has its own. What comes for them is told by process.c alone; whatever a

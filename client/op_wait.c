@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Waiting for operations where there is no loop: the handle is processed until enough of them have
  * ended. Any of them may be freed by a callback on the way, so none is touched before it is known

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A turn of an event handle: what waits is sent, what came is read and told. Callbacks run from
  * here alone, each with its operation pinned; after any of them the handle may be closed.

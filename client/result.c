@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "client/result.h"
 
 #include <errno.h>

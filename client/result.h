@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * What the library hands to its caller: a record with everything it points to, freed by
  * ellu_free(). Results are counted, so that a reply can be kept beyond a callback; the count may

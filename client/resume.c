@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "client/resume.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * How a call goes on after its connection was lost: what it has told so far, and the call that
  * tells the rest.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Calls with many replies, read one by one. A stream pins its handle. */
 #include <errno.h>
 #include <stdlib.h>

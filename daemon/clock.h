@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* The two clocks. Limits and order use the monotonic one; the wall clock only dates records. */
 #pragma once
 

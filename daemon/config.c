@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/config.h"
 
 #include <curl/curl.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* What the daemon was told: options on its command line over the configuration file over the
  * defaults. The keys are listed once, in config.c. */
 #pragma once

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Start is: store (lock, migrate, recover), backend, queue with its workers, front, READY. Stop
  * is the reverse: no new connection, no claim, no new call; calls in flight finish within the

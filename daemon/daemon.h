@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* The daemon as a whole: its rooms, started in order and stopped in reverse. main() and the test
  * build's main() differ only in the raw interface they pass. */
 #pragma once

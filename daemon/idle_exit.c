@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/idle_exit.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Leaving when there is nothing to do. The name on the bus is given back first and the socket taken
  * away, then both are looked at once more: who came in the last moment is served, and the daemon

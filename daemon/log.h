@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The daemon's log: lines with a level go into a bounded ring, and one thread writes them out
  * (log_sink.h). A full ring drops lines and counts them; no caller ever waits. Any thread may log.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * What the daemon says that an administrator may want to find again or have explained: each has a
  * MESSAGE_ID in the journal, and an entry in systemd/elluminated.catalog that says what happened,

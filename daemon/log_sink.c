@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/log_sink.h"
 
 #include <inttypes.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Where log entries end: the journal, with fields, when standard error is the journal's; else
  * standard error, with level prefixes. Used by the log's own thread alone, since the journal

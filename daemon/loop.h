@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A loop is one thread's event base and its mailbox. Threads share nothing else: whatever one
  * wants of another it posts as a message, and the owner of the loop delivers it there.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The service manager's side of the daemon: the listening socket that it hands over, and what it is
  * told of our state (sd_notify(3)). Without a manager all of it does nothing. Main thread only.

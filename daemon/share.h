@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A place beside something that many are told. Who is told first may leave there what it made of
  * it, so that the next ones need not make it again; who owns the thing empties the place when it

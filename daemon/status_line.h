@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* The line that `systemctl status` shows: how many tasks run and wait. It follows their numbers, a
  * second behind, so that many changes are one line. */
 #pragma once

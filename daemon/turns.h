@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Scarce slots go out in turn, the same way for the slots of tasks and those of calls: to users,
  * the one served longest ago first; within a user to the priorities 16 : 4 : 1; within a priority

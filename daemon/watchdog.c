@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/watchdog.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Whether every thread still answers. Twice in each period of the service manager's watchdog every
  * watched loop gets a message to give back. The manager is told that all is well unless a loop owes

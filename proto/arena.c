@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "proto/arena.h"
 
 #include <stdalign.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A bump allocator: many small pieces that are freed together. All memory comes zeroed and
  * aligned for any type; NULL means that there is none left. A zeroed arena is valid and empty.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "proto/bus_name.h"
 
 #include <inttypes.h>

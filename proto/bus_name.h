@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* What the daemon is called on a message bus, and where the buses are. */
 #pragma once
 

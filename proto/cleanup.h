@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Locals that free themselves: `_cleanup_free_ char *text = NULL;`.
  */

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * JSON to records. The path of the field at hand is kept as text and grows and shrinks with the
  * descent, so that any refusal can name it.

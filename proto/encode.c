@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Records to JSON. Fields beyond a record's own size, which an older program does not have, and
  * absent ones are left out.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "proto/fault.h"
 
 #include <errno.h>

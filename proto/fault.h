@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Why something failed, in full: the code and every detail that an error of the interface can
  * carry. A fault is self-contained and copied by value, so that it crosses threads freely; texts

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "proto/frame.h"
 
 #include <errno.h>

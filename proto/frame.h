@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Messages that end with a NUL byte, cut out of a stream of bytes. The buffer grows on demand,
  * looks at each byte once, and gives memory back after large messages.

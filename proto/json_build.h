@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * JSON trees without json-c's own parser: that one, and adding a member, lose memory or follow
  * NULL when an allocation fails.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "proto/json_check.h"
 
 #include <ctype.h>

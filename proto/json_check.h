@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The strictness that json-c lacks: a scan of a whole text before it is parsed. It refuses what
  * RFC 8259 refuses, and also duplicate keys (compared unescaped), NUL characters, lone

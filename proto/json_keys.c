@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "proto/json_keys.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The keys of the objects that a scan is inside of, on one stack, to find duplicates when an
  * object ends. Equal hashes only cost comparisons, so a chosen collision wins nothing.

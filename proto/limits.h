@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The hard limits that both sides hold. What the interface files say as well (names, pages) is
  * held against them by a unit test.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "proto/message.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The envelope of Varlink: calls and replies as texts, and back. The texts carry their NUL.
  */

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "proto/method.h"
 
 #include <string.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Methods and errors of the interfaces as tables. The tables themselves are generated; see
  * proto/generated/interface.h for the ids and the records.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "proto/money.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Money: a decimal string of US dollars in text, billionths of a dollar (nanodollars) in C.
  */

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "proto/record.h"
 
 #include <json-c/printbuf.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Records of the interface, driven by generated tables: JSON to C structs with validation, and
  * back. Decoded records lie in an arena; everything they point to does as well, or is constant.

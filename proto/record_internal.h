@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * What decode.c and encode.c share about fields.
  */

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "proto/task_kind.h"
 
 #include <stddef.h>

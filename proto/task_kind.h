@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* What a task does. The names are those of the interface. */
 #pragma once
 

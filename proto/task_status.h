@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The states of a task. The names are those of the interface; a unit test holds them together.
  */

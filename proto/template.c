@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * What does not look like a placeholder stays as it is, single braces and `{{two words}}` too.
  *

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Rendering: placeholders `{{name}}`, inner blanks allowed, names of letters, digits, underscore. */
 #pragma once
 

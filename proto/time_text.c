@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Own calendar arithmetic: timegm() and strptime() are not strict, and the latter knows locales.
  */

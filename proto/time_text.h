@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Times: RFC 3339 in text, microseconds since the epoch (UTC) in C. Years 1 to 9999.
  */

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "proto/utf8.h"
 
 #include <errno.h>

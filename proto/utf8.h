@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * UTF-8 as Unicode defines it: no overlong forms, no surrogates, nothing above U+10FFFF.
  */

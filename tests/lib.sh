@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: MIT
 # What the scripts share; sourced from the top of the source tree. A package list is a file like
 # tests/packages.
 # shellcheck shell=sh

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * What the commands share: the arguments, the connection to the daemon, and how they speak.
  * Results go to stdout, all else to stderr. A command returns the exit status.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "client/cli/collection_sync.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Makes a collection of the daemon equal to the rows that the user keeps. Both are read side by
  * side, in constant memory; only when they differ, the rows are uploaded anew, and they become

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* elluminate api METHOD [JSON]. */
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* elluminate task cancel, pause, resume, tune, retry and prune; elluminate drain. */
 #include <stdio.h>
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* elluminate experiment …. */
 #include <stdio.h>
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* elluminate help and elluminate version. */
 #include <stdio.h>
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* elluminate monitor, and elluminate task watch where there is no terminal. */
 #include <errno.h>
 #include <stdio.h>

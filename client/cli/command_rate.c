@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* elluminate rate and elluminate experiment retry-failed. */
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* elluminate run FILE. */
 #include <errno.h>
 #include <limits.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* elluminate task list, show, watch and logs. */
 #include <stdio.h>
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* The table of commands. */
 #include "client/cli/options.h"
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* What is wrong with something that the user gave, as a text to print: what and where. */
 #pragma once
 

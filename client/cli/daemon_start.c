@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "client/cli/daemon_start.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Starting the user's daemon: by the user's service manager where that has the unit, else
  * detached from the terminal. Several commands may try at once; one daemon wins, and all wait

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * elluminate-describe man|bash: the man page of the command and its completion in bash, from the
  * table of commands. Runs when the project is built.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "client/cli/dry_run.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * What a run would do: the first prompts as they would be sent, and how many calls that makes.
  * Nothing is stored and no model is called; a daemon that runs is only asked for what the file

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "client/cli/experiment_file.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * An experiment file: JSON with comments, turned into the request that RunExperiment takes. The
  * records themselves check it, so that the file and the interface cannot disagree; what they

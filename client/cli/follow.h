@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Following a task to its end, from the stream of WatchTask or of the method that started it:
  * progress, log lines, and what Ctrl-C means.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Ctrl-C while a command waits for the daemon: the first is the command's to act on, the second
  * ends the process.

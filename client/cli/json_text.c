@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "client/cli/json_text.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * JSON as people write it: comments are blanked out so that offsets stay what they are in the
  * file, what is wrong is refused with the offset at which it stands, and any field of a good

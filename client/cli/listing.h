@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Listing what the daemon has, page by page: there may be more than fits into memory. As a table
  * a page, as lines, or as JSON.

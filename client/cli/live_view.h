@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A live view of all tasks that wait or run, on the whole terminal: a line a task. Tasks that
  * ended stay a little while.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* What the values of options may look like. */
 #include <errno.h>
 #include <stdlib.h>

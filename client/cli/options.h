@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The command line: one table of commands and their options, from which parsing and all texts
  * of --help come.

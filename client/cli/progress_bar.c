@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "client/cli/progress_bar.h"
 
 #include <langinfo.h>

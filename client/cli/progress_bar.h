@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A live bar on a terminal's last line, with log lines above it; plain lines where there is no
  * terminal. Everything goes to stderr.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "client/cli/results.h"
 
 #include "client/cli/table.h"

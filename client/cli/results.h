@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* An experiment and what came out of it, as tables for people. */
 #pragma once
 

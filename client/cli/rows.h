@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The rows of a collection as the user keeps them: a CSV file with a header, a JSONL file, or an
  * array in the experiment file. They are read one at a time, in constant memory, as often as

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The terminal as a screen to draw on: its alternate buffer, without cursor and echo, and given
  * back as it was. One at a time; signals that would end or stop the process come as events

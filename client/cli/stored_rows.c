@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "client/cli/stored_rows.h"
 
 #include <errno.h>

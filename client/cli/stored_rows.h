@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* The rows of a collection as the daemon has them, one by one and in constant memory. */
 #pragma once
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Starting a task and seeing it through: progress, then what it brought; with --detach only the
  * task.

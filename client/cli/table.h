@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Text for people: aligned columns, numbers, times. Whatever came from elsewhere is printed
  * without control characters, so that no answer of a model can command the terminal.

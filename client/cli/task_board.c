@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "client/cli/task_board.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The tasks that a Monitor stream has shown, as it left them: what `elluminate monitor` names
  * them by and what the live view draws. In the order of their ids; each is there once.

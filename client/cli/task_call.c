@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "client/cli/task_call.h"
 
 int task_call(struct cli *cli, const struct task_method *method, const void *request, int64_t *id,

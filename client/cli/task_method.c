@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "client/cli/task_method.h"
 
 #include "proto/generated/interface.h"

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The methods that answer a task, and those that follow one, in one shape: what their replies
  * hold is the same, only the types differ.

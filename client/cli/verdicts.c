@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "client/cli/verdicts.h"
 
 #include <stdio.h>

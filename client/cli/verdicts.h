@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #pragma once
 
 #include "client/cli/cli.h"

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Ctrl-C cancels the task: no further call is issued, what was recorded stays, and the program
  * leaves when the task is REVOKED.

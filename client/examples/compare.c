@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Three experiments at once, and their comparison: which wording of a prompt does best?
  *

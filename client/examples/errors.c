@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * What can go wrong, and what to do about it.
  *

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * One experiment, blocking: a prompt over three cases, each answer judged by two questions.
  *

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * One experiment, asynchronous: the call returns at once, and a callback gets the answer. The loop
  * is the least that a loop can be; for those of libevent, sd-event and GLib there are adapters.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A small HTTP service: POST a prompt to /evaluate, and get the model's answer with a verdict on
  * it. Any number of requests share one handle and one thread.

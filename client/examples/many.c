@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Twenty experiments, at most five of them at a time.
  *

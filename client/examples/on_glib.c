@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * An application on GLib: an experiment runs while a ticker shows that the main loop stays
  * responsive.

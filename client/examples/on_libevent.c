@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * An application on libevent: an experiment runs while a ticker shows that the loop stays
  * responsive.

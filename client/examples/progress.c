@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A live progress bar from a stream, and what to do at each end that a task can have.
  *

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Batch rating with progress: the responses of an experiment are judged by other questions, and
  * the verdicts read page by page. Nothing is generated again.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "sample.h"
 
 #include <stdio.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The experiment that the other examples run, so that each shows only what it is about:
  * experiment.c says how such a request is put together.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The thread-pool pattern: one blocking handle serves the calls of all threads, at the same time.
  *

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: MIT
 # Makes the library's man pages out of its headers, which are the manual:
 #
 #	awk -v out=FOLDER -f pages.awk elluminate.h elluminate-methods.h elluminate-ADAPTER.h...
@@ -239,7 +238,6 @@ FNR == 1 {
 	sub(/.*\//, "", file)
 	is_open = 0
 	page = ""
-	next
 }
 
 skipping {

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A call of a method, as handlers see it, whichever way it came in. A front makes it, fills in
  * who calls and the decoded request, and hands it to call_dispatch(); the method's handler

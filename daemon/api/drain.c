@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Drain: stops starting tasks while the daemon goes on serving, and starts again. */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Methods on experiments: run, show, list, and what came out of them. */
 #include <errno.h>
 #include <json-c/json.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/api/follow.h"
 
 #include <errno.h>

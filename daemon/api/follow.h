@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Following a task for a call: events while `more` was asked for, else one answer at the end.
  * Every method that starts a task, and WatchTask, answers through here; their replies have the

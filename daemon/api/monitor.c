@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Monitor: every task that the caller may see, as a stream that can be gone on with. */
 #include "daemon/queue/monitor.h"
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Methods on ratings: rate responses or an experiment, ask again for what failed, list verdicts. */
 #include "daemon/api/submit.h"
 #include "daemon/store/resources.h"

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/api/reply.h"
 
 #include <stdlib.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A reply on its way to the front. Calls that get the same reply share one: it is encoded for the
  * first of them and sent by all.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Methods that keep and show what users have: prompt templates, collections, LLM configs. */
 #include "daemon/store/resources.h"
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* GetStatus: how the daemon is, gathered from its rooms. */
 #include <curl/curl.h>
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Submitting a task for a call: every method that starts one fills an operation of the store and
  * answers through here. Its reply has the shape that follow.h asks for.

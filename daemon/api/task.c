@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Methods on tasks. */
 #include <errno.h>
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* CancelTask, PauseTask, ResumeTask, TuneTask. Each reads the task first, so that only who may see
  * it goes on, and answers it as the store's operation left it. */
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* PruneTasks: removes what the caller's ended tasks have logged. */
 #include <errno.h>
 #include <stdlib.h>

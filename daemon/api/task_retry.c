@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* RetryTask: a new task that goes on where an ended one stopped. */
 #include "daemon/api/submit.h"
 #include "proto/generated/handlers.h"

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Who is next. At an endpoint the flows take turns as daemon/turns.h says; between endpoints, the
  * user served longest ago. The last slot of the global cap is kept for interactive calls.

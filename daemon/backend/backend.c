@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The mailbox side and the turn. Messages and events of a turn only note what happened; at its
  * end finished transfers are taken out, their calls go back, and what may go takes the free

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The pooled backend connection: one loop with libcurl's multi handle, through which every LLM
  * call of the daemon goes. It knows nothing of experiments: a call is messages and parameters

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/backend/breaker.h"
 
 #include "daemon/backend/retry.h"

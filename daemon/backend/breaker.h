@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The breaker of an endpoint. It opens when BREAKER_FAILURES calls in a row have failed the way
  * calls do when an endpoint is down: no connection, no answer in time, a server error. Open, it

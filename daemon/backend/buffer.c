@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/backend/buffer.h"
 
 #include <inttypes.h>

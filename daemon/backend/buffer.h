@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A growing piece of text, mostly JSON under construction. Lack of memory sticks: the buffer is
  * then `failed` and further appends do nothing, so a writer checks once, at the end.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * What the files of this folder share: the backend itself and a call's state inside it.
  *

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The one heap of everything on the backend's loop that happens at a time: ends of backoffs and
  * waits, time limits of attempts, simulated latencies. The loop's single timer serves its top.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * What lies between a neutral call and an endpoint's own way to say it. A dialect turns a call
  * into the body of a request, and the body of an answer into the call's results or into an

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Requests in the dialect of OpenAI's chat completions. Nothing is sent that nobody set: many
  * endpoints refuse parameters that they do not know.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Answers and errors in the dialect of OpenAI's chat completions, read leniently: providers
  * leave out what they do not know. Only an answer without any choice is none.

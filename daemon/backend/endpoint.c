@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/backend/endpoint.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * What is known of an endpoint, which is an origin with a key and a model: how many calls it may
  * have in flight, until when it wants to be left alone, which form of request it takes.

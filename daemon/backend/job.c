@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A call's way through the backend: queued, issued, tried again, and back to who asked. Each
  * job_*() leaves the job in one of its places, or gone and its call on the way back.

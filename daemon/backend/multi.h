@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * libcurl's multi handle on a libevent base. Sockets are watched by events; curl's own timer is
  * only remembered, for the loop's one timer to serve. Nothing is reported from inside curl:

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Lines for a task's log: why a call waits or is tried again. */
 #pragma once
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * When an endpoint fails, or wants a long pause: its breaker, and which flows are told that none
  * of their calls can go.

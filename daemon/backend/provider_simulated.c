@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/backend/provider_simulated.h"
 
 #include <stdlib.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The built-in provider `simulated`: answers that follow from the messages and the seed alone,
  * after a settable latency and with settable faults, and without any I/O. Its calls go through

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/backend/retry.h"
 
 #include <curl/curl.h>

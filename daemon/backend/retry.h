@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * What an attempt came to, and what follows from it: classification of errors in one place, and
  * how long to wait. Pure functions of their arguments; the random numbers are the caller's.

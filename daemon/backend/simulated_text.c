@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Deterministic text: one hash over all messages seeds a small generator, which picks sentence
  * patterns and fills their gaps with words of the last message.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The text of a simulated model: short plausible English, or a verdict where a judge prompt
  * asks for one.

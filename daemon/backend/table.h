@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A chained hash table of embedded nodes. It compares hashes only; who looks up walks the equal
  * ones with table_next() and compares the rest. A table that cannot grow gets longer chains.

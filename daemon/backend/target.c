@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/backend/target.h"
 
 #include <ctype.h>

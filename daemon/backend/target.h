@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * An LLM config made ready for calls: everything that is the same for each of them is written
  * out once. Nothing in it changes after llm_target_new(), so any thread may read it while it

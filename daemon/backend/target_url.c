@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/backend/target_url.h"
 
 #include <ctype.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* What a config's base URL is turned into: the address that calls go to, and its origin. */
 #pragma once
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/backend/transfer.h"
 
 #include <curl/curl.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * One attempt over HTTP, on an easy handle from the backend's pool. Handles keep their options
  * from one call to the next; only what differs is set again.

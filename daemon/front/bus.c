@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/front/bus.h"
 
 #include <errno.h>

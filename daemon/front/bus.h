@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The D-Bus front: the name org.elluminate.Elluminate1 on the session or the system bus, a manager
  * object with every method of the table, and an object for each task. It decodes, says who calls,

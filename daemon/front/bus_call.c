@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A method of the table, called over the bus. Everything that follows a task is detached: a D-Bus
  * call has one answer and a time limit, and signals tell the rest.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* The manager's methods: each is one of the table, with its arguments and answer in the bus's own
  * types. */
 #include <errno.h>

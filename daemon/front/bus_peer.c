@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Who calls. dbus-daemon puts no credentials into messages, and asking for them with sd-bus's own
  * helper would wait; so they are asked for with a call of ours, once a unique name, and what the

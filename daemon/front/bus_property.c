@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * What a task's object shows, and asking for it. A task that is asked for is read from the store,
  * so that one which ended long ago answers as well.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Tasks as objects. A monitor of the queue tells of every change; what an object shows is kept for
  * the tasks that wait or run, and read from the store for the others. On a session bus signals are

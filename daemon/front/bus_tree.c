@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Paths, interfaces and members. sd-bus's own tables of properties and objects must answer at
  * once and to everybody alike; ours ask the store and look at who calls. So every message below our

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Values of the bus as JSON: what an a{sv} of options can hold. */
 #include <errno.h>
 #include <string.h>

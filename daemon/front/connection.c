@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/front/connection.h"
 
 #include <errno.h>

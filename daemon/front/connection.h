@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * One connection: bytes in, bytes out, one call at a time, in order. Input is not read while
  * enough of it waits, and no further call begins while output waits, so what a peer can make

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The Varlink front: a listening Unix socket and its connections. It decodes calls, says whose
  * they are, hands them to their methods and sends what they answer; it knows no rule of the

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/front/identity.h"
 
 static bool is_member(const struct identity_rules *rules, const uint32_t *groups, size_t n_groups)

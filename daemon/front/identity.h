@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * What a caller may, by uid and groups, whichever way it came in. Root and a configured group see
  * and control everybody's tasks and administer the daemon; a user's own daemon is administered by

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/front/user.h"
 
 #include <stdlib.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* The Unix users with connections: how many each has, and whether the store knows the user. */
 #pragma once
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* What a message means: the envelope, the service's own interface, and the way to the methods. */
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * What owners want of a live task: cancelled, paused, resumed, tuned. The store decides and commits;
  * what follows from it for the schedule and the worker is done when it has answered, so that a

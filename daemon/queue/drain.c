@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Draining: nothing is claimed, what runs goes back to PENDING as at an orderly stop, and the queue
  * goes on taking submissions.

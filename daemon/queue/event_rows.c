@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/queue/event_rows.h"
 
 #include <string.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Entries of the store's history as the events that watchers get. */
 #pragma once
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A live task: what the queue keeps in memory of a task that waits, runs or is being watched
  * while it does. It goes when the task is terminal and its worker has let go of it.

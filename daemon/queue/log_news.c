@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/queue/log_news.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Log lines of a task that are committed and not told yet. What is committed together is told
  * together: lines gather while a turn of the loop takes the store's answers, and go out as one

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/queue/monitor.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A monitor follows all tasks that one caller may see: first those that wait or run, then every
  * change and log line of any task, each once and in the order of the events' one number.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Pruning the logs of tasks that ended long ago: on demand, and by itself once a day when the
  * configuration says how long they are kept. Both go through the store a chunk at a time.

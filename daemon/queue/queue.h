@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The queue: the life of tasks. It admits what is submitted, claims what may start, hands it to
  * the workers, applies time limits and cancels, and tells watchers of every change. The truth is

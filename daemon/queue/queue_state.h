@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* The queue from inside, for the files that are its parts. */
 #pragma once
 

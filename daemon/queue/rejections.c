@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/queue/rejections.h"
 
 #include <errno.h>

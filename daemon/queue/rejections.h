@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * How often each user was rejected lately. Rejected tasks are stored, so a client that goes on and
  * on would fill the disk: after so many within a minute nothing more is taken from its user until

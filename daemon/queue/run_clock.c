@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/queue/run_clock.h"
 
 #include <inttypes.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The running time of a task's claim, and its time limit. Time on hold is no running time, but for
  * what a provider makes the task wait. It is counted by the monotonic clock, stored when the claim

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* A live task from its claim to its end: the worker's reports, the time limit, the changes of
  * status and what is published of them. */
 #pragma once

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Which waiting task gets a free slot: tasks take turns as daemon/turns.h says, within a priority
  * the older one first. Interactive tasks need no slot. A task that is held counts among those that

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Submissions: a place in the queue is taken before the store is asked, so that what is answered
  * at once cannot overrun a limit; the store's answer turns it into a live task, or gives it back.

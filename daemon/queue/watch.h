@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A watch follows one task for one caller: its present state first, or what came after a
  * sequence; then every change, each log line once and in order, until the terminal state.

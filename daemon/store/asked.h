@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The responses that a rating run is about, in the order asked: those of its list, or those of an
  * experiment that were there when it was submitted and that its filter lets through. Also all of

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The cases of a rating run: responses that are there, of one or of several experiments, with
  * what the judge has not said yet. A response without an answer has nothing to judge.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The scan of a run's (row, epoch) pairs by key: batch sequence and row id, one epoch after the
  * other. Bounded by pairs and by bytes, so that a page is cheap whatever the run's size.

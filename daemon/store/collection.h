@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Collections and their columns. Rows are in rows.h. */
 #pragma once
 

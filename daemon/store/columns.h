@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* The columns of a collection, for what keeps collections. */
 #pragma once
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Counting what a run has recorded, one walk in short transactions and one small write. The
  * counters of an experiment are those of its epochs and hold what its items took over all

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Criteria in sets, the measures that runs judge by, and the judges. */
 #pragma once
 

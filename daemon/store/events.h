@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Reading the histories of tasks: of one by its sequence, or of all that a caller may see by the
  * events' one number. A page is read in one transaction and says how far it saw.

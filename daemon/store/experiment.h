@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Experiments as records. */
 #pragma once
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/store/experiment_identity.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* What an experiment is pinned to, as one value: equal for what would bring the same. */
 #pragma once
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * NAME, NAME #2, ... are a family. Bringing things to a request's content looks at the newest of
  * them: pinned the same, it is answered (finished) or continued; anything else is a new one.

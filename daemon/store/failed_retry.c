@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Asking again for what failed begins a new round of the experiment: from then on an error that
  * was recorded in an earlier one is missing. So nothing has to be cleared, however many there

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * What makes two things the same: a SHA-256 over values that are told apart by kind and length.
  * JSON counts by value: the order of keys and blanks do not matter.

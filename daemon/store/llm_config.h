@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* LLM configs: the record as text, the key in the secrets folder. */
 #pragma once
 

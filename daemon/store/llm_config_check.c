@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/store/llm_config_check.h"
 
 #include <stdio.h>

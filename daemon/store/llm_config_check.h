@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* The rules of an LLM config that go beyond one field. */
 #pragma once
 

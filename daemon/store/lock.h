@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* The state folder and the right to it: one daemon at a time, on a local disk. */
 #pragma once
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* What a submission changed, a line each, for the caller and the task's log. */
 #pragma once
 

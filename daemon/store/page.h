@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Pages of a list: their limit, their size, and the cursor behind the last item. */
 #pragma once
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Projects, and what names are resolved in. */
 #pragma once
 

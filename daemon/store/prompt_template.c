@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/store/prompt_template.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Prompt templates: one row a version, which never changes. */
 #pragma once
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/store/quantity.h"
 
 #include <errno.h>

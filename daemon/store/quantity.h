@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The values of one quantity as they come by: mean and percentiles (by nearest rank) in memory
  * that does not grow with their number. Percentiles are exact for up to QUANTITY_EXACT values

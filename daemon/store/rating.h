@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Ratings as records. */
 #pragma once
 

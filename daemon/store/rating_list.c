@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The ratings of a rating task, response by response and criterion by criterion as it was asked
  * for. A cursor is the place of a response and how many of the criteria it is past there.

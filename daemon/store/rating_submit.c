@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/store/rating_submit.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A submission that rates, on its way through one transaction: check the request, find the
  * responses and the experiment whose habits hold, resolve criteria and judge, pin all of it. What

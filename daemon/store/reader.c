@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Readers run each request in a read transaction of its own, so that all its statements see
  * one state, and the log can be reset soon after. A request that turns out to have something to

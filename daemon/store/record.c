@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Recording answers and verdicts: the hot path. One insert and one update of the run's counters,
  * in one transaction; what is there already changes nothing, unless it became missing again.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* What a start mends: tasks that no daemon runs any more, unfinished uploads, orphaned secrets. */
 #pragma once
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/store/store.h"
 
 void store_request_init(struct store_request *request, struct loop *reply_to,

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/store/resource_list.h"
 
 static int read_page(struct tx *tx, const struct resource_list *list, int64_t project_id,

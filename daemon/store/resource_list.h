@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Lists of resources: the newest first, a project's or everybody's, in pages. */
 #pragma once
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Operations on what users keep: prompt templates, collections and their rows, LLM configs,
  * experiments, responses, ratings. Arguments are the decoded requests of proto/interface; they

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Aggregates of a run: one walk over its responses and their ratings by key, cut into short read
  * transactions, so that neither the log nor another scan waits for a large one. What was counted

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/store/row_set.h"
 
 #include <errno.h>

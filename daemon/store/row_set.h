@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The rows of a request, read once: checked, with the keys they have, and compared with what a
  * collection shows. All of this may take as long as the rows are many, so it is done by a reader

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Rows of collections, in batches that become visible and invisible as a whole. */
 #pragma once
 

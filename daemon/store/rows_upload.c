@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * An upload is a batch without a sequence: its rows come in by many calls and become visible
  * when the last one gives it a sequence. An upload that was swept, or is committed and still

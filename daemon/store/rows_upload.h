@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* The steps of adding rows, shared by what is visible at once and by uploads. */
 #pragma once
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* What a run is pinned to, and which of its cases miss something. */
 #include <errno.h>
 #include <string.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* What the success of a task means for its experiment. */
 #pragma once
 

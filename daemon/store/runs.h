@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Operations of a run, an experiment's or one that only rates: what was pinned, which cases miss
  * something, recording answers and verdicts, aggregating them. What is missing is pinned minus

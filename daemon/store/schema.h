@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The schema, as the migrations that lead to it. `user_version` counts the migrations a file
  * has seen; each runs in one transaction with the raise of that number. Forward only: a file

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The first version of the schema. Every row says whose it is and in which project. Times are
  * microseconds, money is nanodollars, JSON is TEXT. Ids are never used again (AUTOINCREMENT).

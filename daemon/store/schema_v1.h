@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* The first migration: scripts to run in order, NULL at the end. */
 #pragma once
 

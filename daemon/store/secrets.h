@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Keys: one file each in a folder of mode 0700, under a random name. A value is written and
  * synced before the row that names it commits, and removed after the row is gone; what is left

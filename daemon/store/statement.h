@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A connection with its prepared statements. A statement is found by the address of its SQL
  * literal, prepared once and kept; binding, stepping and resetting go through the helpers here,

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Formulas of the aggregates. */
 #pragma once
 

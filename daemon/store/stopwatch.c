@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/store/stopwatch.h"
 
 #include "daemon/clock.h"

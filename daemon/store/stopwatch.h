@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * How long the writer is held: the slowest operation and the slowest commit since the daemon
  * started, and a warning that names an operation beyond its bound. The writer's thread notes;

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The store: all durable state, in SQLite, behind named operations. No SQL and no sqlite3 type
  * leaves this folder.

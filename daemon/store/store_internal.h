@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The store from inside: its threads and what they share. Only the atomics are touched by more
  * than one thread; `writer` belongs to the writer's loop and each reader to its own.

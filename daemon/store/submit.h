@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A submission on its way through one transaction: check the request, resolve its parts, check
  * what the state says, pin the run, insert experiment and task. What the state shows wrong is

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include <string.h>
 
 #include "daemon/store/criterion.h"

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include <errno.h>
 
 #include "daemon/store/rows.h"

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Batches die in two ways. An upload that was not finished in time keeps its row without rows of
  * its own: whoever goes on with it learns that it is gone, and does not commit half of it. A

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Removes rows that nobody can reach any more, a chunk at a time: those of uploads that were never
  * committed, and cleared ones that no experiment is pinned to.

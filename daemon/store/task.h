@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Tasks as rows: reading them whole, and the one way in which their state and log change. */
 #pragma once
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* What its owner wants of a live task: held, let go, tuned. */
 #include <string.h>
 

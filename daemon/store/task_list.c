@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Tasks in pages, and their logs. */
 #include <errno.h>
 #include <string.h>

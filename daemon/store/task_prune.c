@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Removes what tasks that ended long ago have logged, a chunk at a time so that the writer is never
  * held up. Changes of state stay, and with them each task's story.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Going on after a task that ended without success is a new task of the same run, an experiment's
  * or one that rates, and does what is missing there. It belongs to whom the old one belonged to,

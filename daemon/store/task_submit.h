@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * What the submissions of all kinds of tasks share inside their transaction: the idempotency key,
  * the room on the disk, and the task that is accepted, rejected, or there already.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Operations on tasks: submit, claim, finish, events. Every change of status is an UPDATE guarded
  * by the id, the attempt and the statuses it may come from; the changed-row count decides races.

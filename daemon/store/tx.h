@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * What an operation works with: a connection inside a transaction, and the request's arena and
  * fault. Helpers that find no memory raise `oom` and answer NULL; whoever runs the operation

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Group commit. What waits when the loop has a turn to itself runs in one transaction and is
  * answered after its COMMIT. A write runs in a savepoint, so that its failure does not sink its

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * One running experiment: does what is missing of a pinned run, and ends when nothing is.
  *

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/work/judge.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The judge: how a verdict on a response is asked for, and how it is read out of the answer.
  *

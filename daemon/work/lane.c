@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/clock.h"
 #include "daemon/work/run_state.h"
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/work/progress.h"
 
 #include <errno.h>

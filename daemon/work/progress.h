@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * How far a run is: counters that start from what was recorded before, and the time that is
  * left at the recent rate. What earlier runs did tells nothing about the rate.

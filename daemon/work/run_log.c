@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/work/run_log.h"
 
 #include <inttypes.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * What a run writes into its task's log, kept short: failures up to WORK_LOG_LINES_MAX, notices
  * of the backend more and more seldom. What is left out is counted.

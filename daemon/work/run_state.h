@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The state of a running experiment, and what its files offer each other:
  *

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * How much a run may do at once, before whom, and at what cost. What it was tuned to while it
  * runs holds for what is issued from then on, and for what still waits in the backend.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Reading verdicts. Models put the object into fences, talk around it, or leave it out; what they
  * mean is taken only where there is no second reading.

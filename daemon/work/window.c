@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * What is issued next. Verdicts come before new cases, so that cases end in the order they
  * began; and generation calls are handed over only a few more than may be in flight, so that a

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The pool's home side: places tasks, posts what the queue wants of them, and hands on what the
  * workers report. Entered on the home loop only.

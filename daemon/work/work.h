@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The worker pool: loops on which running tasks live as state machines, each task on exactly
  * one. A worker streams missing cases out of the store through a bounded window, has them

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "daemon/work/worker.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Between the pool and the runs. A run has two halves: `struct work_run` is what the home loop
  * holds and posts through; `run` inside of it belongs to the worker.

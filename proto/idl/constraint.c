@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "proto/idl/constraint.h"
 
 #include <ctype.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The annotations in comments: constraints behind a field, keys above a type, method or error.
  * Their form is described at the top of proto/interface/common.varlink.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * elluminate-methods.h and elluminate-methods.c: every method of every interface as functions of
  * the client library, in a blocking and an asynchronous form, and as a stream where `more` brings
@@ -10,7 +9,6 @@
 #include "proto/idl/model.h"
 
 static const char prologue[] =
-	"/* SPDX-License-Identifier: MIT */\n"
 	"/*\n"
 	" * The methods of the daemon as functions. Generated from the interface's definition; include\n"
 	" * elluminate.h, which says what they have in common.\n"
@@ -147,8 +145,7 @@ static void emit_body(FILE *out, const struct idl_interface *interface, size_t i
 
 void emit_client_source(FILE *out, const struct idl_model *model)
 {
-	fputs("/* SPDX-License-Identifier: MIT */\n"
-	      "/* The methods of the daemon as functions. Generated from the interface files. */\n"
+	fputs("/* The methods of the daemon as functions. Generated from the interface files. */\n"
 	      "#include \"client/call.h\"\n"
 	      "#include \"client/elluminate.h\"\n"
 	      "#include \"proto/generated/interface.h\"\n",

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * handlers.h and handlers.c: what the daemon must implement of the first interface. A method
  * without its handler does not link.
@@ -10,7 +9,6 @@ void emit_handlers_header(FILE *out, const struct idl_model *model)
 	const struct idl_interface *interface = &model->interfaces[0];
 
 	fprintf(out,
-		"/* SPDX-License-Identifier: MIT */\n"
 		"/* The handlers of %s. Generated from the interface files. */\n"
 		"#pragma once\n\n#include \"elluminate-types.h\"\n"
 		"#include \"proto/generated/interface.h\"\n\nstruct call;\n\n",
@@ -29,7 +27,6 @@ void emit_handlers_source(FILE *out, const struct idl_model *model)
 	const struct idl_interface *interface = &model->interfaces[0];
 
 	fprintf(out,
-		"/* SPDX-License-Identifier: MIT */\n"
 		"/* The handlers of %s. Generated from the interface files. */\n"
 		"#include \"proto/generated/handlers.h\"\n",
 		interface->name);

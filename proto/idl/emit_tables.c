@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * interface.h and interface.c: the records, methods and errors as tables for proto/record.h and
  * proto/method.h, and the text of each interface.
@@ -11,7 +10,6 @@
 static void emit_file_start(FILE *out, const char *purpose)
 {
 	fprintf(out,
-		"/* SPDX-License-Identifier: MIT */\n"
 		"/* %s Generated from the interface files. */\n",
 		purpose);
 }

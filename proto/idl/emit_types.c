@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * elluminate-types.h: the records as C sees them, in the public interface of the library. It
  * must stay valid C89 but for <stdint.h> and comments, and valid C++.
@@ -8,7 +7,6 @@
 #include "proto/idl/model.h"
 
 static const char prologue[] =
-	"/* SPDX-License-Identifier: MIT */\n"
 	"/*\n"
 	" * The records of the interface org.elluminate. Generated from its definition.\n"
 	" *\n"

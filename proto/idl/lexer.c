@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "proto/idl/lexer.h"
 
 #include <ctype.h>

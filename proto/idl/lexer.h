@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Splits an interface file into words, signs and comments. A comment is a token: the parser
  * decides whether it documents what follows or constrains the field before it.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * elluminate-idl MODE OUT FILE...: writes one generated file from the interface files.
  *

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "proto/idl/memory.h"
 
 #include <stdio.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Memory of a program that runs for a moment: nothing is freed, and lack of memory ends it.
  */

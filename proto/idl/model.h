@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The parsed interface files: what the emitters read. Everything is checked when idl_parse() has
  * returned: names resolve, constraints fit their types, every method has its access and replies,

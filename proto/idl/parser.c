@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Recursive descent over the Varlink interface language, as far as org.elluminate uses it: no
  * anonymous structs, no enumerations, one layer of array or map. What is left out is refused.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "tests/bench/bare_http.h"
 
 #include <curl/curl.h>

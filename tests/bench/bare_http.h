@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* The least that the same calls cost: a libcurl multi handle on epoll, and nothing else. */
 #pragma once
 

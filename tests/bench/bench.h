@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * What benchmarks share: a line for each figure, medians, the processor time of a process, and
  * experiments of many rows.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * From a change of a task's status to its signal in a client, over sd-bus's own ping-pong on the
  * same bus. The moment of the change is that of its event on a socket, which the daemon sends in

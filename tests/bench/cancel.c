@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * How long it takes from sending CancelTask until who watches has seen REVOKED and the endpoint
  * has seen the last of the calls in flight closed: the worst of some rounds. Both processes tell

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * 64 clients that submit at once: how many syncs a durable submit costs, and how near the daemon
  * comes to what its store alone can take in batches of 64. Nothing runs meanwhile but one

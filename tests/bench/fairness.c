@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * What a small interactive task of one user costs while others keep the endpoint busy: a user
  * with a hundred large tasks and one with a batch of a million cases, all over the same few

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A thousand watchers of one running task. Each is told every change and every log line once and
  * in order, else the benchmark dies; what they cost the task, and the daemon's memory, also when

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * What gathering is for: three experiments of five cases at a slow endpoint, one after the other,
  * and all at once from one thread on one event handle.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * How long a client waits, at an idle daemon, from submitting an experiment to seeing it STARTED,
  * over one sync of the same disk, measured in between, and a millisecond.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A thousand experiments of one case and one criterion, submitted and awaited from one thread on
  * one event handle: how near the wall time comes to what the endpoint dictates, what an

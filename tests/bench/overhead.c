@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * What a call costs the daemon with everything on (durable, with events, watched), over what the
  * same bodies cost a bare libcurl multi handle at the same endpoint.

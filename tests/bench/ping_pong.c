@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "tests/bench/ping_pong.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* The least that a round trip costs: two processes, a Unix socket, blocking reads and writes. */
 #pragma once
 

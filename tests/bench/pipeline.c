@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * How near a run comes to what the endpoint's latency and the allowed concurrency dictate: its
  * wall time over as many rounds of calls as there must be, each as long as the endpoint itself

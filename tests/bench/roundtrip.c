@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* A small call's round trip, over that of a bare Unix socket with messages of the same sizes. */
 #include <errno.h>
 #include <sched.h>

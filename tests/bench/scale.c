@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A million cases: the daemon's memory throughout, a case's time at the end over that at the
  * start (the median of the hundredths in each tenth: other work on the machine comes in bursts),

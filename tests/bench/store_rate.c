@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "tests/bench/store_rate.h"
 
 #include <malloc.h>

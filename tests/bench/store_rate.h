@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* What the store alone can take: submits handed to it in batches, without a daemon around it. */
 #pragma once
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * For LD_PRELOAD: counts what the process asks the disk to make durable, into the file that
  * $ELLU_SYNC_COUNTER names (a uint64_t, shared with whoever maps it).

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Many who watch one task, each on a connection of its own, on one thread. What comes is checked
  * as it comes: every change and log line once and in order. They read bytes, not JSON: the time

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Each test answers a value that the next one must be called with: a wrong one is answered with
  * CertificationError, which says what was wanted and what came.

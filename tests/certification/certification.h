@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * org.varlink.certification: the protocol's own test of a server, answered on raw JSON, since
  * its types need what our own interface avoids.

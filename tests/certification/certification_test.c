@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The server before clients that others wrote: the protocol's own certification, and an
  * experiment by a client on the Go library.

@@ -1,5 +1,3 @@
-// SPDX-License-Identifier: MIT
-
 // Runs an experiment on the daemon at the given address and follows it to its end.
 package main
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The client library before a server that others wrote: the protocol's own certification, by the
  * library's calls of any method.

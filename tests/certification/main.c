@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* The daemon, and with it the certification interface. For tests only. */
 #include "daemon/daemon.h"
 #include "tests/certification/certification.h"

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * What a kill must not undo: an accepted submission, a committed upload, running time; and what
  * it must not do for ever: a task that brings the daemon down each time.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A disk that fills up in the middle of a run: the task holds and says why, and goes on when
  * there is room again. The disk is a small tmpfs in a mount namespace of the test's own.

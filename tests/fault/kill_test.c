@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A daemon that is killed again and again in the middle of an experiment: nothing recorded is
  * lost or asked for again, nothing is recorded twice, and it ends as if nothing had been.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Programs that follow a task while the daemon is killed again and again under them: each ends
  * with the whole log, once and in order, and with the task's end. ELLU_TEST_SEED repeats a run.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A daemon that is killed again and again under those who watch it. Each comes back with the last
  * sequence, or the cursor, that it was told, and ends with the complete log, once and in order, as

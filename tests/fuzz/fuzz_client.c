@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * What a hostile server may send to the client library: the first byte chooses the call, the rest
  * is the answer, after which the server hangs up. In an operation and its waiting no thread takes

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Framing and decoding, as either side does it: the bytes run through a frame buffer in slices,
  * and each message as a call with its parameters, as a reply, as an error, and back into text.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The main() of a fuzz target where there is no fuzzer: runs the files of the folders that it is
  * given once, each also cut short at many places.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A message bus of the test's own: Debian's dbus-daemon on a private address. It never outlives the
  * test.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The elluminate command, or another client, against a daemon of the test: its output is read as
  * it comes, from a pipe or from the terminal that it runs on. It never outlives the test.

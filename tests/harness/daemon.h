@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A real daemon on a private folder and socket. It never outlives the test.
  */

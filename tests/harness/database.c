@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "tests/harness/database.h"
 
 #include <sqlite3.h>

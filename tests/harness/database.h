@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A daemon's database, looked at (or tampered with) from beside it. The text of a query is a
  * format.

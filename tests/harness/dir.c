@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "tests/harness/dir.h"
 
 #include <dirent.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Folders for tests: all in one that is made for the program and removed at its end, unless
  * ELLU_TEST_KEEP is set.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Experiments as tests need them: the parameters of RunExperiment with inline rows, and waiting
  * for tasks.

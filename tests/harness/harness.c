@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "tests/harness/harness.h"
 
 #include <stdio.h>

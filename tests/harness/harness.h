@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * What every part of the harness uses. A test has no use for running on when its own tools fail:
  * they end the process with a message instead of returning errors, and what they hand out lives

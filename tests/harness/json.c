@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "tests/harness/json.h"
 
 #include <stdlib.h>

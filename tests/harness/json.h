@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Reading JSON in tests: a path of members and indices leads to a value, as in
  * at_int(reply, "items.0.id"). What must be there and is not ends the test.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A child process that never outlives the test: it is killed when the thread that started it
  * ends, however it ends.

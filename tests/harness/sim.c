@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "tests/harness/sim.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The simulated LLM endpoint as a process of its own. Its settings, and what it counts, are those
  * of tests/sim.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The main() of a test program on libcheck: `int main(void) { return RUN_SUITE(one, another); }`,
  * where each is a START_TEST. Every test runs in a process of its own; what it started ends with

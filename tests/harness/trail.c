@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "tests/harness/trail.h"
 
 #include <stdlib.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * What a watcher has been told. Each event is checked as it is taken: every change and log line
  * comes once and in order, progress repeats the last sequence. What is wrong ends the test.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Several users of one daemon. A second user is a process that has become one: root is needed. */
 #pragma once
 

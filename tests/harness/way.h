@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The way in that a test of the library takes: the socket, or, with ELLU_TEST_WAY=bus, a message
  * bus of its own. So one program tests both.

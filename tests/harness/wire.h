@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A Varlink client on literal bytes: what is sent is exactly what the test wrote, and nothing
  * of the project's own protocol code takes part. Blocking; one thread a connection.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Bytes that are no good message, and clients that behave badly: at most their own connection is
  * closed, with an error that says what and where.

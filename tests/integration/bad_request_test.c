@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Requests that are well-formed and wrong: what the request alone shows is refused and stores
  * nothing, what the state shows ends as a task that says why. Nothing disturbs the daemon.

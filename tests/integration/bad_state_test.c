@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* State folders that a daemon must not, or cannot, serve from: it says why and touches nothing. */
 #include <sched.h>
 #include <sqlite3.h>

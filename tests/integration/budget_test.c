@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The cost limit: a task that has spent it waits with the hold `budget` until it is raised, over
  * restarts too, and asks for nothing meanwhile; where no price is known there is no limit.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * 200 clients of the bus follow a task with a long log, one of them never reads, and the bus is
  * killed and comes back in the middle: every other client ends with the whole log, once and in

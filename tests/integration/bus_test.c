@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The D-Bus front on a real bus: the manager's methods, tasks as objects, signals, errors; a bus
  * that is absent, hangs, goes away and comes back.

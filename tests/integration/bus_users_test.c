@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A system's daemon on a bus of type system, with the policy file that is installed: every user
  * may ask, and learns nothing of another's tasks, neither by a call nor by a signal; nobody else

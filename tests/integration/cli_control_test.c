@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* What the command does with tasks: lists, shows, holds, tunes, cancels, retries and drains them. */
 #include <signal.h>
 #include <stdio.h>

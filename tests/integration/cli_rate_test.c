@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* The command's ways to rate again: an experiment, some of its responses, any responses. */
 #include <string.h>
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* What the command shows of all tasks: as lines, and as a live view on a terminal. */
 #include <signal.h>
 #include <stdio.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The client library over a message bus: what the tests that run over both ways (way.h) do not
  * reach, because it is the bus that is absent, goes away, or limits what may be under way.

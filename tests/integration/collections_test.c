@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Rows of collections: uploads in pieces, what is visible when, paging, and runs that pin them. */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A daemon whose tasks a test holds in its hand: controls them, and follows what a watcher is told.
  */

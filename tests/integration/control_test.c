@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A live task in its owner's hand: paused, resumed and tuned, while calls are in flight, while it
  * waits, over restarts and kills. Seen by watchers, by the endpoint and in what was recorded.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Drain: nothing is started, calls in flight finish and are recorded, what ran waits again; the
  * daemon goes on serving, and afterwards goes on where it was.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Experiments from the request to the results, against the simulated endpoint: every form of the
  * call, what is recorded, what the status says.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * FAILURE and TIMEOUT: what no retry mends ends a task at once and not at its end, what fails item
  * by item is counted, listed and logged, and time and patience run over restarts of the daemon.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* An idle daemon, bus and all: no thread of it wakes up, and it stays small. */
 #include <dirent.h>
 #include <poll.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A planted key: whatever happens with it, it is found nowhere but in the secrets folder and in
  * what the endpoint gets.

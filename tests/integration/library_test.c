@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* The client library before a real daemon. */
 #include <errno.h>
 #include <pthread.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Listings: pages, cursors, counts, and what filters leave out. */
 #include <stdlib.h>
 #include <string.h>

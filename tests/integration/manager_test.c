@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* What the service manager is told, on a notification socket of the test's own. */
 #include <errno.h>
 #include <poll.h>

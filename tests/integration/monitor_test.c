@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Monitor: every task that the caller may see, each change and log line once and in order; also
  * for one who reads late, comes back with his cursor, or lives through a daemon's end.

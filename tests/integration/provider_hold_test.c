@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A provider that goes away in mid-run, or wants a long pause: the task waits, says so, and goes
  * on; no item pays for it.

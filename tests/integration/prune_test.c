@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Pruning: log lines of tasks that ended long ago go, on demand and by retention; changes of state,
  * results, and what lives stay, and who watches or lists finds what is left.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "tests/integration/rating.h"
 
 struct daemon *server;

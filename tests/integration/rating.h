@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A daemon, an endpoint and an experiment whose responses a test has rated.
  */

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Rating as a task of its own: which responses, by what and by whom, in which order the verdicts
  * come, what the endpoint is asked for, and what a kill, a cancel or a judge's nonsense leaves.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * REJECTED: what the state of the daemon shows wrong about a submission. Each is stored as a task
  * with its error, leaves nothing else, and the endpoint never hears of it.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * An experiment rated anew, and what failed asked for again: what it shows before and after, what
  * the endpoint is asked for, and that its counters stay those of its rows.

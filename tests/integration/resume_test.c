@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Running what is there already: an experiment by its name, again, with the same key, changed,
  * and with faults on the way.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * RetryTask: going on after a task that ended, from each end there is; what it inherits, when it
  * is refused, and that nothing recorded is asked for again.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * REVOKED: cancels of tasks in each state they can be in, and a daemon that takes its tasks with
  * it. (Cancels of calls in flight and of streams that are left are in stop_test.)

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Clients that take nothing: the daemon keeps little for them, drops them after a while and says
  * so in its log. Nobody else notices.

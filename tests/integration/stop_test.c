@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Orderly ends: of the daemon in the middle of a run, of a client that leaves, of a task. */
 #include <poll.h>
 #include <signal.h>

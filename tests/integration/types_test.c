@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Every field of every request of the interface, over the socket, with each wrong type of value:
  * InvalidParameter with the field's path, whatever the field. The tables of the contract say

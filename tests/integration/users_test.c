@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * One daemon for several users: each sees and changes only what is theirs, root all. A second
  * user is a process that has become one, so root is needed.

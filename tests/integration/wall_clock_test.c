@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The wall clock jumps by a day, forward and back, while tasks run and wait: no time limit moves,
  * and what is ordered stays in order. Only what is shown as a time follows it.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Those who watch: many at once, early, late, slow and returning. Each sees every log line once
  * and in order, and the same end.

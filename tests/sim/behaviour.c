@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * One table names every setting; the command line, the JSON in both directions and the help all
  * read it. The fault rates follow the table of fault names.

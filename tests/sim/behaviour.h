@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * How the endpoint behaves: the settings, and from them the fault of each call.
  *

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "tests/sim/bytes.h"
 
 #include <stdarg.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A growing buffer, and spans: pieces of memory that belong to someone else.
  *

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The OpenAI dialect of chat completions: requests in, answers, streams and errors out. Knows
  * nothing of sockets and faults.

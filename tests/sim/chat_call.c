@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "tests/sim/chat_call.h"
 
 #include <event2/event.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * One call for a completion, from the request to the last byte of its answer: refusals, the
  * limits, the latency, the fault, the sending.

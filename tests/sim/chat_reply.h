@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The bytes of one call's answer, right or wrong, and how they are to be sent.
  */

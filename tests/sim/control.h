@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The tests' side door: /control, /stats, /stats/reset, /requests.
  */

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "tests/sim/counters.h"
 
 #include <inttypes.h>

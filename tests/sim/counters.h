@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * What was served: the judge of "no answer was asked for twice".
  *

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * For LD_PRELOAD: looking up a name below hang.invalid takes HANG_SECONDS (30) and fails; all
  * other names go the usual way.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A connection ends in one place: conn_kill closes the socket at once and lets the end event
  * run, whose callback frees. So nobody on the stack is left holding a freed connection.

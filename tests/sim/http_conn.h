@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * One connection of a client: reads requests one at a time, and leaves every byte of the answer
  * to the one who answers, so that answers can be wrong in any way.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "tests/sim/http_request.h"
 
 #include <stdint.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * One HTTP/1.1 request, taken apart in place: every span points into the bytes it was parsed
  * from and lives as long as they do.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The listening socket on 127.0.0.1 and the list of its connections.
  */

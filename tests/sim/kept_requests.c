@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "tests/sim/kept_requests.h"
 
 #include <inttypes.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The last calls as they came, for tests that look at what was sent. A ring of raw requests.
  */

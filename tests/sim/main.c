@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * ellu-sim: an LLM endpoint for tests, on 127.0.0.1, that behaves as badly as it is told to.
  *

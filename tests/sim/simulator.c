@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "tests/sim/simulator.h"
 
 #include <event2/event.h>

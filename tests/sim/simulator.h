@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The simulated endpoint: its state, and the way from a request's path to what answers it.
  */

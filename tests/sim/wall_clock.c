@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * For LD_PRELOAD: the wall clock is off by as many seconds as the file WALL_CLOCK says, a 64-bit
  * number that may change at any time. No other clock is touched.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "tests/unit/backend_fixture.h"
 
 #include <check.h>

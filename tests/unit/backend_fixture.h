@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A backend on its own loop, a loop of the test's for what comes back, and a simulated endpoint.
  * One of each per test process.

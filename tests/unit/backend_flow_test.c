@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Who goes when, and how calls are ended: admission, cancelling, draining, the simulated model. */
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Calls whose name lookup hangs are cancelled at once, and hold nobody up. This program is built
  * with the hanging getaddrinfo() inside, which libcurl then finds before the real one; it hangs

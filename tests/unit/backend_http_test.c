@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* The backend against a real, ill-behaved endpoint: errors, retries, waits, limits. */
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* An endpoint that fails, or wants a long pause: its breaker, and what flows are told. */
 #include <stdlib.h>
 #include <string.h>

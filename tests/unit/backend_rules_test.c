@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* The backend's pure parts: request bodies, classes of errors, delays, configs, the heap. */
 #include <stdio.h>
 #include <stdlib.h>

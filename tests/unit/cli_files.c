@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* What the command reads: experiment files, CSV, JSONL. */
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,4 @@
 #!/bin/sh
-# SPDX-License-Identifier: MIT
 # cli_session.sh COMMAND DAEMON: a session with the command as a user has it, daemon started by
 # the command itself: exit statuses, JSON shapes, what Ctrl-C does.
 set -eu

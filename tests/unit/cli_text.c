@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* What the command prints, and how it reads its arguments. */
 #include <locale.h>
 #include <stdio.h>

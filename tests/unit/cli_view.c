@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* The live view's picture, and the board that it is drawn from. */
 #include <locale.h>
 #include <stdio.h>

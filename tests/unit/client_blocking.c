@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Blocking calls and streams of the library. */
 #include <errno.h>
 #include <math.h>

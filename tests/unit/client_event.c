@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Operations of an event handle. */
 #include <errno.h>
 #include <poll.h>

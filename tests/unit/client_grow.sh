@@ -1,5 +1,4 @@
 #!/bin/sh
-# SPDX-License-Identifier: MIT
 # client_grow.sh FILE...: copies interface files into the present folder, where every record that
 # stands on lines of its own, and each reply (task: Task), has one more member, `grown`.
 set -eu

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A caller and a library of different age: built twice, against today's records and (with GROWN)
  * against records with one more member, and run with either library.

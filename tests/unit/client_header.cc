@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* The public headers are C++ as well; this need only compile. */
 #include <elluminate.h>
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* What a daemon sends is not trusted either. */
 #include <errno.h>
 #include <stdlib.h>

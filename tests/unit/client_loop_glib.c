@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* An event handle on a loop of GLib. */
 #include "client/elluminate-glib.h"
 #include "tests/unit/client_loops.h"

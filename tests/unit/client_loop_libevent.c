@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* An event handle on a loop of libevent. */
 #include "client/elluminate-libevent.h"
 #include "tests/unit/client_loops.h"

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* An event handle on a loop of sd-event. */
 #include "client/elluminate-sd-event.h"
 #include "tests/unit/client_loops.h"

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* What the tests of the three adapters share: calls that come back out of a loop of any kind. */
 #pragma once
 

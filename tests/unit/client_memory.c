@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Every allocation in turn fails: an error code, and nothing lost. The allocator stands before the
  * C library's for the whole process; it counts, and fails, for the thread under test alone.

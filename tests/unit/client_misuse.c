@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* NULL, closed, freed and foreign things, and callbacks that pull the ground away. */
 #include <errno.h>
 #include <math.h>

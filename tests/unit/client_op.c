@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* What can be done with operations: wait for many, cancel, gather, and cross to other threads. */
 #include <errno.h>
 #include <poll.h>

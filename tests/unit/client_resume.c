@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* A daemon that goes away in the middle: what goes on, how, and what is said of the rest. */
 #include <errno.h>
 #include <poll.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A daemon's socket with a test behind it: every call that comes in is handed, as text, to the
  * test's function, on a thread of the connection's own.

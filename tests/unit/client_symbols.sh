@@ -1,5 +1,4 @@
 #!/bin/sh
-# SPDX-License-Identifier: MIT
 # client_symbols.sh LIBRARY PAGES HEADER...: the library exports exactly the functions that the
 # headers declare, all in the version script's node; the headers compile as C89 and C++98, the
 # adapters' too where their loops are; each function, and no other, has a man page in the folder

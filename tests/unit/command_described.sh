@@ -1,5 +1,4 @@
 #!/bin/sh
-# SPDX-License-Identifier: MIT
 # command_described.sh COMMAND PAGE COMPLETION: elluminate(1) and the completion in bash know every
 # command and option that the command's own help knows, and no others.
 set -eu

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* The judge: what it is asked, that no answer steers it, and which answers hold a verdict. */
 #include "daemon/work/judge.h"
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* The loop and its mailbox: order, many posters, stop. */
 #include <check.h>
 #include <pthread.h>

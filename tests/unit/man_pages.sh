@@ -1,5 +1,4 @@
 #!/bin/sh
-# SPDX-License-Identifier: MIT
 # The daemon's man pages say what the program has: every option, key, method and property, and no
 # others. Usage: man_pages.sh SOURCE-FOLDER DAEMON
 set -eu

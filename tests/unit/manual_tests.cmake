@@ -5,3 +5,6 @@ add_test(NAME command_described COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/command_d
 	$<TARGET_FILE:elluminate-command> ${PROJECT_BINARY_DIR}/client/cli/elluminate.1
 	${PROJECT_BINARY_DIR}/client/cli/elluminate.bash)
 set_tests_properties(command_described PROPERTIES LABELS unit TIMEOUT 60)
+add_test(NAME no_licence COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/no_licence.sh ${PROJECT_SOURCE_DIR}
+	${PROJECT_BINARY_DIR}/proto/generated)
+set_tests_properties(no_licence PROPERTIES LABELS unit TIMEOUT 30)

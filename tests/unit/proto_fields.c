@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Walks the tables: for every field of every request, however deep, each wrong form must be
  * refused with InvalidParameter and the field's path, and each right one must be taken.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* The generator names the place of what it does not understand. */
 #include <stdio.h>
 #include <stdlib.h>

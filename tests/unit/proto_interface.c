@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* What the interface files say and what C says besides must agree. */
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Envelopes and faults, by literal bytes. */
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Arena, UTF-8, times, money. */
 #include <errno.h>
 #include <stdalign.h>

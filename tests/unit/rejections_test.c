@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* So many rejections in a minute of one user, by a clock of the test's own. */
 #include "daemon/queue/rejections.h"
 #include "tests/unit/suite.h"

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Who is next: turns between users, priorities within one, slots. */
 #include <check.h>
 #include <errno.h>

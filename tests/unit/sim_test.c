@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The simulated endpoint itself, seen over raw sockets: each misbehaviour does what it says, and
  * the counters tell the truth. Tests of the daemon rely on both.

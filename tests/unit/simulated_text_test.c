@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* The simulated model's text: the same for the same input, verdicts where a judge asks. */
 #include "daemon/backend/simulated_text.h"
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "tests/unit/store_fixture.h"
 
 #include "daemon/clock.h"

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A store in a folder of its own under /tmp, and its operations as blocking calls: each posts
  * the request and runs the test's loop until it is answered.

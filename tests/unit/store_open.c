@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Starting: what is refused, what is recovered, modes of files, the schema, hot statements. */
 #include <fcntl.h>
 #include <stdio.h>

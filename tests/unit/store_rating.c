@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Rating runs and rounds in the store: what is asked, what counts as recorded, what is listed. */
 #include <stdio.h>
 #include <string.h>

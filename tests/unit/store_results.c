@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Aggregates: of few responses by hand, of many in steps and in bounded memory. */
 #include <math.h>
 #include <stdio.h>

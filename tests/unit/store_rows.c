@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Collections: columns, uploads, clearing under a pinned run, paging of many rows. */
 #include <stdio.h>
 #include <stdlib.h>

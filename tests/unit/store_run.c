@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Runs: what is missing, recording, and changes of their tasks. */
 #include <stdio.h>
 #include <string.h>

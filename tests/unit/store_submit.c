@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Submissions: resolving, conflicts, families of names, idempotency, rejections. */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Group commit, a full disk, and requests from several threads at once. */
 #include <sched.h>
 #include <stdio.h>

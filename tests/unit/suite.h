@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The main() of a test program: `int main(void) { return RUN_TESTS(one, another); }`, where each
  * is a START_TEST. Every test runs in a process of its own.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Placeholders: what is one, which there are, and what stands in their place. */
 #include "proto/template.h"
 

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Turns: users, the shares of priorities, items. */
 #include <stdlib.h>
 

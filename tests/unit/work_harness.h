@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * One run of a worker pool against the stand-in, on the calling thread until it has finished,
  * and what it said on the way.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Counters, the time that is left, and what a task's log leaves out. */
 #include <check.h>
 #include <stdio.h>

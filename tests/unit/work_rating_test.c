@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Runs that only rate: nothing is generated, whatever stops them, and each ends with its verdicts. */
 #include <string.h>
 #include <unistd.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The worker pool with the daemon's own store and backend, in one process: an experiment on the
  * built-in provider from its submission to its results, at one go and with stops in between.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Runs from start to end, successful ones and all the ways they can fail. */
 #include <stdio.h>
 #include <string.h>

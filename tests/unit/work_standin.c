@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "tests/unit/work_standin.h"
 
 #include <stdarg.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * A store and a backend behind the daemon's headers, for tests of daemon/work: cases and
  * records in arrays, calls that a test's function answers. Both live on one loop of their own.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* What the two halves of the stand-in share. */
 #pragma once
 

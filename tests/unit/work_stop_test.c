@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Runs that are stopped, go on with what is missing, or wait for the store. */
 #include <string.h>
 #include <unistd.h>

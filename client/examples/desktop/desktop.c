@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * elluminate-desktop [--system] [FILE]...: a window that shows what the daemon does, over D-Bus
  * alone, by GIO. Each FILE is submitted: JSON as RunExperiment takes it, comments allowed. The

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "task_list.h"
 
 #include <string.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * The tasks that wait or run, as a GtkListBox that follows the daemon by itself. A task that has
  * ended keeps its row, as one of the last few. While the daemon is away the list is greyed out;

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 #include "task_row.h"
 
 #include <string.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * One task as a row of a GtkListBox: its name, a progress bar, its state, and a button that
  * cancels it. The row belongs to its widget and goes with it.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* The daemon with a fault switch: a call of `org.elluminate.fault.Block` stops the thread that
  * writes the database for ever, as a defect would. */
 #include <string.h>

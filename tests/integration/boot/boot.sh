@@ -1,5 +1,4 @@
 #!/bin/sh
-# SPDX-License-Identifier: MIT
 # Boots a real systemd in a tree of its own, with the project installed there, and runs
 # checks.sh against it. The machine's own root is never booted: everything happens in a mount
 # namespace and a container. Usage: boot.sh BUILD-FOLDER

@@ -1,5 +1,4 @@
 #!/bin/sh
-# SPDX-License-Identifier: MIT
 # What must hold on a booted system: run inside it by boot.sh. Says each thing that it has seen;
 # ends with 1 at the first that is not so.
 set -eu

@@ -1,5 +1,4 @@
 #!/bin/sh
-# SPDX-License-Identifier: MIT
 # What systemd's own tools say of the units, the catalog and the policy, as installed.
 # Usage: units.sh BUILD-FOLDER SOURCE-FOLDER
 set -eu

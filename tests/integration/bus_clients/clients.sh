@@ -1,5 +1,4 @@
 #!/bin/sh
-# SPDX-License-Identifier: MIT
 # busctl, gdbus, a GIO proxy and dbus-python each submit an experiment, watch it to its end, and
 # cancel another, on a session bus of their own. Usage: dbus-run-session -- sh clients.sh DAEMON
 set -eu

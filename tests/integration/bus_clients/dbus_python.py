@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: MIT
 """dbus-python: submits, watches to the end, cancels. Usage: dbus_python.py REQUEST HANGING-REQUEST"""
 import sys
 

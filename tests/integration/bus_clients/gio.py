@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: MIT
 """A GIO proxy: submits, watches to the end, cancels. Usage: gio.py REQUEST HANGING-REQUEST [system]"""
 import sys
 

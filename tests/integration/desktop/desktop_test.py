@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: MIT
 """The desktop example on a screen: it starts without a daemon, shows progress in proportion, survives
 the daemon's end and restart, cancels by its button, notifies.
 Usage: desktop_test.py DAEMON PROGRAM"""

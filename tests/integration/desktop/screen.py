@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: MIT
 """A display of its own, pictures of it, and the rows of the task list found in them.
 
 GTK takes the style sheet below as the user's own, so each part that is looked for has a colour that

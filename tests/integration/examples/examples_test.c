@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Each example of the client library against a real daemon and endpoint: what it prints, and its
  * exit status. With --valgrind as the argument they run under valgrind, which must have nothing

@@ -1,5 +1,3 @@
-// SPDX-License-Identifier: MIT
-
 // Reads interface descriptions with the parser of the Varlink project's Go library. Each
 // argument is FILE=INTERFACE; the file must describe that interface.
 package main

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /* Writes each interface's text, as GetInterfaceDescription answers it, to FOLDER/NAME.varlink. */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT */
 /*
  * Experiments on an endpoint that somebody else wrote: @dwmkerr/mock-llm, from npm's registry.
  * It repeats the message, without a usage; where the message has a quote its answer is broken
