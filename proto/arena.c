@@ -40,6 +40,15 @@ struct arena arena_take(struct arena *arena)
 	return taken;
 }
 
+size_t arena_size(const struct arena *arena)
+{
+	size_t size = 0;
+
+	for (const struct arena_chunk *chunk = arena->chunk; chunk; chunk = chunk->next)
+		size += chunk->size;
+	return size;
+}
+
 /* A piece larger than a chunk gets one of its own, behind the newest, whose rest stays in use. */
 static void *alloc_alone(struct arena *arena, size_t size)
 {

@@ -26,6 +26,7 @@ extern void *(*arena_calloc)(size_t n, size_t size);
 void arena_init(struct arena *arena);
 void arena_done(struct arena *arena); // frees everything; the arena is empty and usable
 struct arena arena_take(struct arena *arena);
+size_t arena_size(const struct arena *arena); // bytes that it holds
 
 void *arena_alloc(struct arena *arena, size_t size);
 void *arena_array(struct arena *arena, size_t n, size_t size); // n may be 0: still not NULL

@@ -37,6 +37,12 @@
 #define CRITERIA_BYTES_MAX (512u * 1024)
 #define CONFIG_BYTES_MAX (256u * 1024)
 
+/* All texts of a prompt template when it is rendered for a row; of a criterion. What takes more is
+ * not made: its item fails with TooLarge. */
+#define RENDERED_BYTES_MAX (4u * 1024 * 1024)
+/* What a judge reads at once: request, response and criterion. */
+#define QUESTION_BYTES_MAX (8u * 1024 * 1024)
+
 /* A longer text of a model makes its item fail with TooLarge. */
 #define RESPONSE_TEXT_MAX (2u * 1024 * 1024)
 

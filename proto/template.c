@@ -8,7 +8,10 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "proto/limits.h"
 
 #define NAME_MAX_BYTES 255
 #define JSON_FLAGS (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
@@ -124,17 +127,32 @@ int template_placeholders(const struct ellu_message *const *messages, size_t n_m
 
 /* ---- Rendering ---- */
 
-/* Counts where `out` is NULL, so that the same code sizes and fills a text. */
+/* Counts where `out` is NULL, so that the same code sizes and fills a text. What is counted ends at
+ * the limit, so that nothing larger is ever filled. */
 struct writer {
 	char *out;
 	size_t size;
+	size_t size_max;
+	char last[NAME_MAX_BYTES + 1]; // placeholder
 };
 
-static void write_bytes(struct writer *writer, const char *bytes, size_t size)
+static int too_large(const struct writer *writer, struct fault *fault)
 {
+	fault_set(fault, ELLU_E_TOO_LARGE, "with the placeholder '%s' the text takes more than %u bytes",
+		  writer->last, RENDERED_BYTES_MAX);
+	fault->number = RENDERED_BYTES_MAX;
+	snprintf(fault->field, sizeof(fault->field), "%s", writer->last);
+	return fault->code;
+}
+
+static int write_bytes(struct writer *writer, const char *bytes, size_t size, struct fault *fault)
+{
+	if (size > writer->size_max - writer->size)
+		return too_large(writer, fault);
 	if (writer->out)
 		memcpy(writer->out + writer->size, bytes, size);
 	writer->size += size;
+	return 0;
 }
 
 /* The text lies in `value` and lives as long as it is not changed. */
@@ -149,43 +167,41 @@ static int value_text(json_object *value, const char **ret_text, size_t *ret_siz
 	return *ret_text ? 0 : -ENOMEM;
 }
 
-static int write_escaped(struct writer *writer, const char *text, size_t text_size)
+static int write_escaped(struct writer *writer, const char *text, size_t text_size,
+			 struct fault *fault)
 {
-	json_object *string = json_object_new_string_len(text, (int)text_size);
+	json_object *string;
 	const char *json = NULL;
 	size_t size;
+	int r;
 
+	if (text_size > writer->size_max - writer->size)
+		return too_large(writer, fault);
+	string = json_object_new_string_len(text, (int)text_size);
 	if (string)
 		json = json_object_to_json_string_length(string, JSON_FLAGS, &size);
-	if (json)
-		write_bytes(writer, json + 1, size - 2);
+	r = json ? write_bytes(writer, json + 1, size - 2, fault) : fault_oom(fault);
 	json_object_put(string);
-	return json ? 0 : -ENOMEM;
+	return r;
 }
 
 static int write_value(struct writer *writer, const struct placeholder *place,
 		       json_object *values, bool escaped, struct fault *fault)
 {
-	char name[NAME_MAX_BYTES + 1];
+	char *name = writer->last;
 	json_object *value = NULL;
 	const char *text;
 	size_t size;
-	int r;
 
-	size = place->name_size < sizeof(name) ? place->name_size : sizeof(name) - 1;
+	size = place->name_size <= NAME_MAX_BYTES ? place->name_size : NAME_MAX_BYTES;
 	memcpy(name, place->name, size);
 	name[size] = '\0';
 	if (place->name_size != size || !json_object_object_get_ex(values, name, &value) || !value)
 		return fault_invalid(fault, name, "a value for this placeholder");
-	r = value_text(value, &text, &size);
-	if (r >= 0 && escaped)
-		r = write_escaped(writer, text, size);
-	if (r < 0)
+	if (value_text(value, &text, &size) < 0)
 		return fault_oom(fault);
-	if (escaped)
-		return 0;
-	write_bytes(writer, text, size);
-	return 0;
+	return escaped ? write_escaped(writer, text, size, fault) :
+			 write_bytes(writer, text, size, fault);
 }
 
 static int write_rendered(struct writer *writer, const char *text, json_object *values,
@@ -196,20 +212,21 @@ static int write_rendered(struct writer *writer, const char *text, json_object *
 	while (next_placeholder(text, &place)) {
 		int r;
 
-		write_bytes(writer, text, (size_t)(place.start - text));
-		r = write_value(writer, &place, values, escaped, fault);
+		r = write_bytes(writer, text, (size_t)(place.start - text), fault);
+		if (r >= 0)
+			r = write_value(writer, &place, values, escaped, fault);
 		if (r < 0)
 			return r;
 		text = place.end;
 	}
-	write_bytes(writer, text, strlen(text) + 1);
-	return 0;
+	return write_bytes(writer, text, strlen(text) + 1, fault);
 }
 
-static int render(const char *text, json_object *values, bool escaped, struct arena *arena,
-		  const char **ret_text, struct fault *fault)
+/* `*left` bytes may still be written. */
+static int render(const char *text, json_object *values, bool escaped, size_t *left,
+		  struct arena *arena, const char **ret_text, struct fault *fault)
 {
-	struct writer writer = { 0 };
+	struct writer writer = { .size_max = *left };
 	int r = write_rendered(&writer, text, values, escaped, fault);
 
 	if (r < 0)
@@ -221,6 +238,7 @@ static int render(const char *text, json_object *values, bool escaped, struct ar
 	r = write_rendered(&writer, text, values, escaped, fault);
 	if (r < 0)
 		return r;
+	*left -= writer.size;
 	*ret_text = writer.out;
 	return 0;
 }
@@ -228,10 +246,12 @@ static int render(const char *text, json_object *values, bool escaped, struct ar
 int template_render(const char *text, json_object *values, struct arena *arena,
 		    const char **ret_text, struct fault *fault)
 {
-	return render(text, values, false, arena, ret_text, fault);
+	size_t left = RENDERED_BYTES_MAX;
+
+	return render(text, values, false, &left, arena, ret_text, fault);
 }
 
-static int render_message(const struct ellu_message *message, json_object *values,
+static int render_message(const struct ellu_message *message, json_object *values, size_t *left,
 			  struct arena *arena, struct ellu_message *ret_message,
 			  struct fault *fault)
 {
@@ -240,14 +260,14 @@ static int render_message(const struct ellu_message *message, json_object *value
 
 	*ret_message = *message;
 	if (message->content)
-		r = render(message->content, values, false, arena, &ret_message->content, fault);
+		r = render(message->content, values, false, left, arena, &ret_message->content, fault);
 	if (r < 0 || message->n_parts == 0)
 		return r;
 	parts = arena_array(arena, message->n_parts, sizeof(*parts));
 	if (!parts)
 		return fault_oom(fault);
 	for (size_t i = 0; r >= 0 && i < message->n_parts; i++)
-		r = render(message->parts[i], values, true, arena, &parts[i], fault);
+		r = render(message->parts[i], values, true, left, arena, &parts[i], fault);
 	ret_message->parts = parts;
 	return r;
 }
@@ -258,11 +278,12 @@ int template_render_messages(const struct ellu_message *const *messages, size_t 
 {
 	const struct ellu_message **list = arena_array(arena, n_messages, sizeof(*list));
 	struct ellu_message *rendered = arena_array(arena, n_messages, sizeof(*rendered));
+	size_t left = RENDERED_BYTES_MAX;
 
 	if (!list || !rendered)
 		return fault_oom(fault);
 	for (size_t i = 0; i < n_messages; i++) {
-		int r = render_message(messages[i], values, arena, &rendered[i], fault);
+		int r = render_message(messages[i], values, &left, arena, &rendered[i], fault);
 
 		if (r < 0)
 			return r;

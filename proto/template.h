@@ -16,7 +16,9 @@ int template_placeholders(const struct ellu_message *const *messages, size_t n_m
 			  struct arena *arena, const char *const **ret_names, size_t *ret_n_names);
 
 /* Fills placeholders from `values`; non-strings are rendered as JSON, extra values ignored. A
- * missing or null value is InvalidParameter with the placeholder's name as the parameter. */
+ * missing or null value is InvalidParameter with the placeholder's name as the parameter. What
+ * takes more than RENDERED_BYTES_MAX, all messages together, is TooLarge before it is made, with
+ * the placeholder that goes beyond as the fault's field. */
 int template_render(const char *text, json_object *values, struct arena *arena,
 		    const char **ret_text, struct fault *fault);
 

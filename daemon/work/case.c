@@ -54,6 +54,17 @@ static struct open_case *case_open(struct experiment_run *run, const struct run_
 	return made;
 }
 
+/* Moves the run's sum to what the case takes now; `values` as text, once they are read. */
+static void weigh(struct open_case *open_case, size_t values)
+{
+	size_t bytes = arena_size(memory(open_case)) + arena_size(&open_case->attempt.call.arena);
+
+	open_case->values_size += values;
+	bytes += open_case->values_size;
+	open_case->run->case_bytes += bytes - open_case->bytes;
+	open_case->bytes = bytes;
+}
+
 static void release(struct open_case *open_case)
 {
 	json_object_put(open_case->values);
@@ -65,6 +76,7 @@ void case_close(struct open_case *open_case)
 {
 	struct experiment_run *run = open_case->run;
 
+	run->case_bytes -= open_case->bytes;
 	release(open_case);
 	if (open_case->newer)
 		open_case->newer->older = open_case->older;
@@ -119,20 +131,31 @@ static void on_answered(struct attempt *attempt)
 	struct open_case *open_case = container_of(attempt, struct open_case, attempt);
 
 	open_case->text = attempt->call.text;
+	weigh(open_case, 0);
 	record_response(open_case, NULL);
 }
 
-static void on_failed(struct attempt *attempt)
+static void fail_case(struct open_case *open_case, const struct fault *fault)
 {
-	struct open_case *open_case = container_of(attempt, struct open_case, attempt);
-	struct experiment_run *run = attempt->run;
-	const struct fault *fault = &attempt->call.fault;
+	struct experiment_run *run = open_case->run;
 	char name[CASE_NAME_SIZE];
 
 	if (run->first_failure.code == 0)
 		run->first_failure = *fault;
 	run_log_failure(&run->log, "%s: %s", case_name(open_case, name), fault->message);
 	record_response(open_case, fault);
+}
+
+static void on_failed(struct attempt *attempt)
+{
+	fail_case(container_of(attempt, struct open_case, attempt), &attempt->call.fault);
+}
+
+/* Recorded without a call: it took nothing. */
+static void set_no_usage(struct llm_call *call)
+{
+	call->input_tokens = call->output_tokens = call->reasoning_tokens = -1;
+	call->cost_nanodollars = -1;
 }
 
 /* ---- Having it judged ---- */
@@ -226,6 +249,23 @@ static void fail_value(const struct open_case *open_case, const char *what, cons
 	run_fail(open_case->run, &fault);
 }
 
+/* The case fails, and the run goes on. What is recorded already is judged without its request. */
+static bool fail_size(struct open_case *open_case, const struct run_case *row,
+		      const struct fault *cause)
+{
+	struct fault *fault = &open_case->attempt.call.fault;
+
+	if (row->response_id)
+		return true;
+	*fault = *cause;
+	snprintf(fault->message, sizeof(fault->message),
+		 "row %" PRId64 ": rendered with the placeholder '%s' the request takes more than %u bytes",
+		 open_case->row_number, cause->field, RENDERED_BYTES_MAX);
+	set_no_usage(&open_case->attempt.call);
+	fail_case(open_case, fault);
+	return false;
+}
+
 static bool has_value(const struct open_case *open_case, const char *name)
 {
 	json_object *value;
@@ -296,6 +336,8 @@ static bool render_request(struct open_case *open_case, const struct run_case *r
 			return true;
 		fault_oom(&fault);
 	}
+	if (fault.code == ELLU_E_TOO_LARGE)
+		return fail_size(open_case, row, &fault);
 	if (fault.field[0])
 		fail_value(open_case, "placeholder", fault.field);
 	else
@@ -359,8 +401,7 @@ static void take_column(struct open_case *open_case)
 				  : json_object_to_json_string_ext(
 					    value, JSON_C_TO_STRING_PLAIN |
 							   JSON_C_TO_STRING_NOSLASHESCAPE);
-	call->input_tokens = call->output_tokens = call->reasoning_tokens = -1;
-	call->cost_nanodollars = -1;
+	set_no_usage(call);
 	record_response(open_case, NULL);
 }
 
@@ -375,6 +416,7 @@ void case_start(struct experiment_run *run, const struct run_case *row)
 	attempt_init(&open_case->attempt, run, run->generating, run->target);
 	if (!read_values(open_case, row->input_values) || !render_request(open_case, row))
 		return;
+	weigh(open_case, strlen(row->input_values));
 	if (row->response_id) {
 		if (resume_judging(open_case, row) < 0)
 			run_fail_oom(run);

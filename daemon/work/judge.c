@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "daemon/backend/simulated_text.h"
+#include "proto/limits.h"
 
 #define CODE_SIZE 17 // 16 hexadecimal digits
 
@@ -212,10 +213,12 @@ int judge_ask(const struct judge_question *question, struct arena *arena,
 	struct ellu_message *made;
 	char code[CODE_SIZE];
 
+	make_code(question, code);
 	if (new_messages(NULL, 0, roles, arena, &list, &made) < 0)
 		return -ENOMEM;
-	make_code(question, code);
 	write_question(&writer, question, code);
+	if (writer.size > QUESTION_BYTES_MAX)
+		return -E2BIG;
 	writer.out = arena_alloc(arena, writer.size);
 	made[0].content = SYSTEM_TEXT;
 	if (!writer.out)

@@ -27,7 +27,8 @@ struct judge_question {
 
 bool judge_knows_version(const char *rating_version);
 
-/* The messages that ask for the verdict; -ENOMEM. */
+/* The messages that ask for the verdict. -E2BIG: they would take more than QUESTION_BYTES_MAX;
+ * -ENOMEM. */
 int judge_ask(const struct judge_question *question, struct arena *arena,
 	      const struct ellu_message *const **ret_messages, size_t *ret_n_messages);
 

@@ -7,6 +7,7 @@
 #include "daemon/backend/simulated_text.h"
 #include "daemon/work/judge.h"
 #include "daemon/work/run_state.h"
+#include "proto/limits.h"
 #include "proto/template.h"
 #include "proto/utf8.h"
 
@@ -39,6 +40,15 @@ static struct judgement *judgement_open(struct open_case *open_case)
 	return made;
 }
 
+/* Moves the run's sum to what the question, and its second one, take now. */
+static void weigh(struct judgement *judgement)
+{
+	size_t bytes = arena_size(memory(judgement));
+
+	judgement->open_case->run->judgement_bytes += bytes - judgement->bytes;
+	judgement->bytes = bytes;
+}
+
 static void release(struct judgement *judgement)
 {
 	arena_done(&judgement->attempt.call.arena);
@@ -49,6 +59,7 @@ static void judgement_close(struct judgement *judgement)
 {
 	struct experiment_run *run = judgement->attempt.run;
 
+	run->judgement_bytes -= judgement->bytes;
 	release(judgement);
 	if (judgement->newer)
 		judgement->newer->older = judgement->older;
@@ -190,6 +201,7 @@ static void ask_again(struct judgement *judgement)
 		return;
 	}
 	arena_done(&call->arena);
+	weigh(judgement);
 	judgement->asked_again = true;
 	call->messages = messages;
 	call->n_messages = n_messages;
@@ -237,10 +249,19 @@ static int make_question(struct judgement *judgement, struct fault *fault)
 	int r = template_render(judgement->measure->text, open_case->values, memory(judgement),
 				&question.criterion, fault);
 
+	if (r == ELLU_E_TOO_LARGE)
+		snprintf(fault->message, sizeof(fault->message),
+			 "row %" PRId64 ": rendered with the placeholder '%s' the criterion takes more "
+			 "than %u bytes", open_case->row_number, fault->field, RENDERED_BYTES_MAX);
 	if (r < 0)
 		return r;
-	if (judge_ask(&question, memory(judgement), &call->messages, &call->n_messages) < 0)
+	r = judge_ask(&question, memory(judgement), &call->messages, &call->n_messages);
+	if (r == -E2BIG)
+		return fault_too_large(fault, QUESTION_BYTES_MAX,
+				       "request, response and criterion, as the judge reads them");
+	if (r < 0)
 		return fault_oom(fault);
+	weigh(judgement);
 	call->plain = true;
 	call->response_format = judge_response_format(question.detailed);
 	make_key(judgement);
@@ -273,8 +294,13 @@ void judgement_start(struct open_case *open_case)
 	judgement->record.input_tokens = -1;
 	judgement->record.output_tokens = -1;
 	judgement->record.cost_nanodollars = -1;
-	if (make_question(judgement, &fault) < 0)
-		run_fail(run, &fault);
-	else
+	if (make_question(judgement, &fault) >= 0) {
 		attempt_submit(&judgement->attempt);
+	} else if (fault.code == ELLU_E_TOO_LARGE) {
+		judgement->attempt.call.fault = fault; // outlives the record
+		take_failure(judgement, &fault);
+		record_rating(judgement, NULL, &judgement->attempt.call.fault);
+	} else {
+		run_fail(run, &fault);
+	}
 }

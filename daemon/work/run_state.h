@@ -13,7 +13,9 @@
  *     that one of them uses, and the run ends only when it is 0.
  *  2. Each function that the store or the backend enters by ends with window_pump(), which alone
  *     issues something new and alone ends the run.
- *  3. Of one lane, calls with the backend plus answers not yet committed are at most twice its
+ *  3. What cases hold, and what questions to judges hold, is at most RUN_BYTES_MAX each and one
+ *     item more.
+ *  4. Of one lane, calls with the backend plus answers not yet committed are at most twice its
  *     cap: that bounds the memory, and what a crash makes us ask again.
  */
 #pragma once
@@ -29,6 +31,7 @@
 
 #define RUN_PAGE_SCAN 256 // (row, epoch) pairs looked at for a page of cases
 #define RUN_PAGE_SCAN_MAX PAGE_MAX // where nothing was missing
+#define RUN_BYTES_MAX (64u * 1024 * 1024)
 #define RUN_UNREACHABLE_MAX 10 // items that end so, nothing else before: the task fails
 
 enum run_phase {
@@ -92,6 +95,8 @@ struct open_case {
 	const char *text; // what is judged
 	bool *decided; // by measure, or NULL: none is
 	size_t next_measure; // to be asked for, or past the last
+	size_t values_size;
+	size_t bytes; // of run::case_bytes
 	size_t n_unposted; // ratings whose record was not handed to the store
 	size_t n_open; // ratings not committed
 	struct open_case *next; // run::judging
@@ -116,6 +121,7 @@ struct judgement {
 	struct open_case *open_case;
 	const struct run_measure *measure;
 	bool asked_again;
+	size_t bytes; // of run::judgement_bytes
 	struct judgement *newer; // run::newest_judgement, or run::spare_judgements
 	struct judgement *older;
 };
@@ -179,6 +185,8 @@ struct experiment_run {
 
 	int64_t n_open; // cases
 	int64_t window; // how many may be open
+	size_t case_bytes; // held by open cases: values, request, answer
+	size_t judgement_bytes; // held by questions to judges
 	struct open_case *newest; // all that are open, linked by `older`
 	struct open_case *spare_cases;
 	struct open_case *judging; // wait to be asked for, in order

@@ -28,7 +28,8 @@ static bool has_measure_left(const struct open_case *open_case)
 
 static void issue_judgements(struct experiment_run *run)
 {
-	while (run->phase == RUN_RUNNING && run->judging && lane_has_room(run->judging_lane)) {
+	while (run->phase == RUN_RUNNING && run->judging && lane_has_room(run->judging_lane) &&
+	       run->judgement_bytes < RUN_BYTES_MAX) {
 		struct open_case *open_case = run->judging;
 
 		judgement_start(open_case);
@@ -123,7 +124,8 @@ static bool may_generate(const struct lane *lane)
 
 static void issue_cases(struct experiment_run *run)
 {
-	while (run->phase == RUN_RUNNING && run->n_open < run->window) {
+	while (run->phase == RUN_RUNNING && run->n_open < run->window &&
+	       run->case_bytes < RUN_BYTES_MAX) {
 		const struct run_case *row = peek_case(run);
 
 		if (!row || (row->response_id == 0 && !may_generate(run->generating)))

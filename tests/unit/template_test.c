@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/limits.h"
+
 static struct arena arena;
 static json_object *values;
 
@@ -183,6 +185,39 @@ START_TEST(messages_and_parts)
 }
 END_TEST
 
+/* All messages together; parts as they are escaped. */
+START_TEST(what_is_too_large)
+{
+	struct ellu_message one = message("{{cell}}{{cell}}"), two = message("{{cell}}{{ topic }}");
+	const struct ellu_message *const list[] = { &one, &two };
+	static const char *const parts[] = { "{\"text\":\"{{topic}}{{cell}}\"}" };
+	const struct ellu_message *const *rendered;
+	size_t size = RENDERED_BYTES_MAX / 3 - 1;
+	struct fault fault = { 0 };
+	char *cell = calloc(1, size + 1);
+
+	memset(cell, '\n', size);
+	json_object_object_add(values, "cell", json_object_new_string(cell));
+	json_object_object_add(values, "topic", json_object_new_string(""));
+	ck_assert_int_eq(template_render_messages(list, 2, values, &arena, &rendered, &fault), 0);
+	ck_assert_uint_eq(strlen(rendered[0]->content), 2 * size);
+
+	json_object_object_add(values, "topic", json_object_new_string("four"));
+	ck_assert_int_eq(template_render_messages(list, 2, values, &arena, &rendered, &fault),
+			 ELLU_E_TOO_LARGE);
+	ck_assert_str_eq(fault.field, "topic");
+	ck_assert_int_eq(fault.number, RENDERED_BYTES_MAX);
+
+	two.content = NULL;
+	two.parts = parts;
+	two.n_parts = 1;
+	ck_assert_int_eq(template_render_messages(list, 2, values, &arena, &rendered, &fault),
+			 ELLU_E_TOO_LARGE);
+	ck_assert_str_eq(fault.field, "cell");
+	free(cell);
+}
+END_TEST
+
 static int allocations_left;
 
 static void *calloc_failing(size_t n, size_t size)
@@ -223,6 +258,7 @@ int main(void)
 	tcase_add_test(tcase, many_names);
 	tcase_add_test(tcase, scan_stops);
 	tcase_add_test(tcase, messages_and_parts);
+	tcase_add_test(tcase, what_is_too_large);
 	tcase_add_test(tcase, lack_of_memory);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);

@@ -1,8 +1,10 @@
 /* Runs from start to end, successful ones and all the ways they can fail. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/clock.h"
+#include "daemon/work/run_state.h"
 #include "tests/unit/work_harness.h"
 
 /* ---- Success ---- */
@@ -90,6 +92,53 @@ START_TEST(own_connections_lowered)
 	ck_assert_int_eq(standin.in_flight_max, 8);
 	ck_assert_int_eq(seen.n_lines, 1);
 	ck_assert_ptr_nonnull(strstr(seen.lines[0], "lowered to 8"));
+}
+END_TEST
+
+#define LARGE (3u * 1024 * 1024)
+
+static char *large_text(const char *end)
+{
+	char *text = malloc(LARGE + strlen(end) + 1);
+
+	memset(text, 'x', LARGE);
+	strcpy(text + LARGE, end);
+	return text;
+}
+
+/* As many as fit are under way, and not as many as there are connections. */
+START_TEST(large_requests)
+{
+	char *text = large_text(" {{word}}");
+
+	standin.template_text = text;
+	standin.n_rows = 40;
+	standin.latency_usec = 500000;
+	standin.max_connections = 64;
+	standin.n_measures = 0;
+	harness_run_task();
+	harness_assert_all_recorded();
+	ck_assert_int_gt(standin.in_flight_max, 8);
+	ck_assert_uint_le(standin.in_flight_max, RUN_BYTES_MAX / LARGE + 1);
+	free(text);
+}
+END_TEST
+
+START_TEST(large_questions)
+{
+	char *text = large_text(" {{word}}?");
+
+	standin.measures[0] = text;
+	standin.n_rows = 40;
+	standin.latency_usec = 500000;
+	standin.response_column = "word";
+	standin.max_connections = 64;
+	standin.n_measures = 1;
+	harness_run_task();
+	harness_assert_all_recorded();
+	ck_assert_int_gt(standin.in_flight_max, 4);
+	ck_assert_uint_le(standin.in_flight_max, RUN_BYTES_MAX / LARGE + 1);
+	free(text);
 }
 END_TEST
 
@@ -357,6 +406,8 @@ int main(void)
 	tcase_add_test(tcase, judge_apart);
 	tcase_add_test(tcase, own_connections);
 	tcase_add_test(tcase, own_connections_lowered);
+	tcase_add_test(tcase, large_requests);
+	tcase_add_test(tcase, large_questions);
 	tcase_add_test(tcase, column_of_the_row);
 	tcase_add_test(tcase, items_fail);
 	tcase_add_test(tcase, all_items_fail);
