@@ -1,4 +1,5 @@
-/* Methods that keep and show what users have: prompt templates, collections, LLM configs. */
+/* Methods that keep and show what users have: prompt templates, collections, LLM configs,
+ * projects. */
 #include "daemon/store/resources.h"
 
 #include "daemon/api/call.h"
@@ -192,5 +193,50 @@ int api_list_llm_configs(struct call *call, const struct ellu_list_llm_configs_r
 	op->scope = call_scope(call, request->project);
 	op->arguments = request;
 	store_llm_configs_list(call->service->store, op);
+	return 0;
+}
+
+/* ---- Project ---- */
+
+static void on_project(struct call *call, struct store_request *request)
+{
+	const struct project_get *op = (const struct project_get *)request;
+	struct ellu_get_project_reply reply = ELLU_RECORD(struct ellu_get_project_reply);
+
+	reply.project = op->ret_project;
+	call_reply(call, &reply);
+}
+
+int api_get_project(struct call *call, const struct ellu_get_project_request *request)
+{
+	struct project_get *op = call_operation(call, sizeof(*op), on_project);
+
+	if (!op)
+		return 0;
+	op->scope = call_scope(call, request->project);
+	store_project_get(call->service->store, op);
+	return 0;
+}
+
+static void on_default_set(struct call *call, struct store_request *request)
+{
+	const struct default_llm_config_set *op = (const struct default_llm_config_set *)request;
+	struct ellu_set_default_llm_config_reply reply =
+		ELLU_RECORD(struct ellu_set_default_llm_config_reply);
+
+	reply.project = op->ret_project;
+	call_reply(call, &reply);
+}
+
+int api_set_default_llm_config(struct call *call,
+			       const struct ellu_set_default_llm_config_request *request)
+{
+	struct default_llm_config_set *op = call_operation(call, sizeof(*op), on_default_set);
+
+	if (!op)
+		return 0;
+	op->scope = call_scope(call, request->project);
+	op->ref = request->llm_config;
+	store_default_llm_config_set(call->service->store, op);
 	return 0;
 }

@@ -54,12 +54,30 @@ static int set_of(struct tx *tx, sqlite3_stmt *q, int id, int name, int64_t expe
 #define EXPERIMENT_QUERY                                                                        \
 	"SELECT e.name, e.description, t.name, t.version, c.name, s.id, s.name, l.name, j.name,"   \
 	" e.rating_mode, e.rating_version, e.n_epochs, e.response_column, e.generation_params,"    \
-	" e.total_cases, e.task_id, e.results, e.created_at, e.updated_at FROM experiments e"      \
+	" e.total_cases, e.task_id, e.results, e.created_at, e.updated_at,"                        \
+	" json_extract(e.config_snapshot, '$.provider'),"                                          \
+	" json_extract(e.config_snapshot, '$.llm_model_name'),"                                    \
+	" json_extract(j.snapshot, '$.provider'), json_extract(j.snapshot, '$.llm_model_name')"    \
+	" FROM experiments e"                                                                      \
 	" JOIN collections c ON c.id = e.collection_id"                                            \
 	" LEFT JOIN prompt_templates t ON t.id = e.prompt_template_id"                             \
 	" LEFT JOIN criterion_sets s ON s.id = e.criterion_set_id"                                 \
 	" LEFT JOIN llm_configs l ON l.id = e.llm_config_id"                                       \
 	" LEFT JOIN judges j ON j.id = e.judge_id WHERE e.id = ?1"
+
+static const struct ellu_model *model_of(struct tx *tx, sqlite3_stmt *q, int provider)
+{
+	struct ellu_model *model;
+
+	if (column_null(q, provider))
+		return NULL;
+	model = TX_RECORD(tx, struct ellu_model);
+	if (!model)
+		return NULL;
+	model->provider = tx_text(tx, q, provider);
+	model->llm_model_name = tx_text(tx, q, provider + 1);
+	return model;
+}
 
 static int fill(struct tx *tx, sqlite3_stmt *q, struct ellu_experiment *experiment)
 {
@@ -71,6 +89,8 @@ static int fill(struct tx *tx, sqlite3_stmt *q, struct ellu_experiment *experime
 	experiment->collection = ref_of(tx, q, 4, -1);
 	experiment->llm_config = ref_of(tx, q, 7, -1);
 	experiment->rating_llm_config = ref_of(tx, q, 8, -1);
+	experiment->model = model_of(tx, q, 19);
+	experiment->rating_model = model_of(tx, q, 21);
 	experiment->rating_mode = tx_text(tx, q, 9);
 	experiment->rating_version = tx_text(tx, q, 10);
 	experiment->n_epochs = column_int(q, 11);

@@ -73,12 +73,7 @@ int llm_config_insert(struct tx *tx, const struct place *place,
 	if (r < 0)
 		return r;
 	*ret_id = db_last_id(tx->db);
-	if (strcmp(config->provider, "simulated") == 0)
-		return 0;
-	return db_run(tx->db, "UPDATE projects SET default_llm_config_id = ?2, updated_at = ?3"
-			      " WHERE id = ?1 AND default_llm_config_id IN"
-			      " (SELECT id FROM llm_configs WHERE provider = 'simulated')",
-		      "iii", place->project_id, *ret_id, tx->now);
+	return 0;
 }
 
 int llm_config_take(struct tx *tx, const struct scope *scope, const struct place *place,

@@ -8,7 +8,7 @@
 int llm_config_validate(struct tx *tx, const struct ellu_llm_config *config, const char *path,
 			int64_t uid);
 
-/* A new one, already validated. The first that is not simulated becomes the project's default. */
+/* A new one, already validated. */
 int llm_config_insert(struct tx *tx, const struct place *place,
 		      const struct ellu_llm_config *config, int64_t *ret_id);
 

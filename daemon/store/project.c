@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "daemon/store/llm_config.h"
+#include "daemon/store/resources.h"
 #include "proto/generated/interface.h"
 
 int place_resolve(struct tx *tx, const struct scope *scope, struct place *ret_place)
@@ -82,6 +83,76 @@ int resource_resolve(struct tx *tx, enum resource resource, const struct scope *
 		return fault_not_found(tx->fault, resources[resource].name, ref->name,
 				       ref->id ? *ref->id : 0);
 	return 0;
+}
+
+static int project_load(struct tx *tx, const struct place *place,
+			const struct ellu_project **ret_project)
+{
+	struct ellu_project *project = TX_RECORD(tx, struct ellu_project);
+	struct ellu_ref *config = TX_RECORD(tx, struct ellu_ref);
+	QUERY q = NULL;
+	int r;
+
+	if (!project || !config)
+		return -ENOMEM;
+	r = db_query(tx->db, &q, "SELECT p.name, p.description, l.name, p.created_at, p.updated_at"
+				 " FROM projects p JOIN llm_configs l ON l.id = p.default_llm_config_id"
+				 " WHERE p.id = ?1", "i", place->project_id);
+	if (r >= 0)
+		r = db_next(tx->db, q);
+	if (r <= 0)
+		return r < 0 ? r : fault_not_found(tx->fault, "project", NULL, place->project_id);
+	config->name = tx_text(tx, q, 2);
+	project->id = place->project_id;
+	project->name = tx_text(tx, q, 0);
+	project->description = tx_text(tx, q, 1);
+	project->owner_uid = place->owner_uid;
+	project->default_llm_config = config;
+	project->created_at = column_int(q, 3);
+	project->updated_at = column_int(q, 4);
+	*ret_project = project;
+	return 0;
+}
+
+static int project_get_run(struct tx *tx, struct store_request *request)
+{
+	struct project_get *op = (struct project_get *)request;
+	struct place place;
+	int r = place_resolve(tx, &op->scope, &place);
+
+	return r < 0 ? r : project_load(tx, &place, &op->ret_project);
+}
+
+void store_project_get(struct store *store, struct project_get *op)
+{
+	tx_post(store, &op->request, STORE_POINT, project_get_run);
+}
+
+static int default_llm_config_set_run(struct tx *tx, struct store_request *request)
+{
+	struct default_llm_config_set *op = (struct default_llm_config_set *)request;
+	struct place place;
+	int64_t id;
+	int r;
+
+	r = place_resolve(tx, &op->scope, &place);
+	if (r >= 0)
+		r = resource_resolve(tx, RESOURCE_LLM_CONFIG, &op->scope, op->ref, &id);
+	if (r >= 0)
+		r = db_run(tx->db, "UPDATE projects SET default_llm_config_id = ?2, updated_at = ?3"
+				   " WHERE id = ?1 AND EXISTS (SELECT 1 FROM llm_configs"
+				   "  WHERE id = ?2 AND project_id = ?1)",
+			   "iii", place.project_id, id, tx->now);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return fault_invalid(tx->fault, "llm_config", "a config of the project's own");
+	return project_load(tx, &place, &op->ret_project);
+}
+
+void store_default_llm_config_set(struct store *store, struct default_llm_config_set *op)
+{
+	tx_post(store, &op->request, STORE_WRITE, default_llm_config_set_run);
 }
 
 static int user_ensure_run(struct tx *tx, struct store_request *request)

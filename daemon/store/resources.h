@@ -79,6 +79,22 @@ struct llm_config_get {
 };
 void store_llm_config_get(struct store *store, struct llm_config_get *op);
 
+struct project_get {
+	struct store_request request;
+	struct scope scope;
+	const struct ellu_project *ret_project;
+};
+void store_project_get(struct store *store, struct project_get *op);
+
+/* A config of another project is refused, also when the scope may see it. */
+struct default_llm_config_set {
+	struct store_request request;
+	struct scope scope;
+	const struct ellu_ref *ref;
+	const struct ellu_project *ret_project;
+};
+void store_default_llm_config_set(struct store *store, struct default_llm_config_set *op);
+
 struct llm_configs_list {
 	struct store_request request;
 	struct scope scope;

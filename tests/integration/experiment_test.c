@@ -288,6 +288,42 @@ START_TEST(simulated_provider)
 }
 END_TEST
 
+/* A config becomes the default by being chosen, not by being made. */
+START_TEST(default_config)
+{
+	struct daemon *daemon = daemon_start(NULL);
+	struct sim *sim = sim_start(NULL);
+	struct wire *wire = daemon_connect(daemon);
+	json_object *task, *reply;
+
+	experiment_run(wire, &(struct experiment) { .name = "real", .rows = 1, .url = sim_url(sim) });
+	ck_assert_int_eq(sim_stat(sim, "calls"), 1);
+	task = experiment_run(wire, &(struct experiment) {
+		.name = "of default", .rows = 3, .n_criteria = 1 });
+	ck_assert(at_bool(task, "result.results.simulated"));
+	ck_assert_int_eq(sim_stat(sim, "calls"), 1);
+	reply = wire_call(wire, "GetExperiment", "{'experiment':{'name':'of default'}}");
+	ck_assert_str_eq(at_text(reply, "experiment.model.provider"), "simulated");
+	ck_assert_str_eq(at_text(reply, "experiment.rating_model.provider"), "simulated");
+	reply = wire_call(wire, "GetProject", "{}");
+	ck_assert_str_eq(at_text(reply, "project.name"), "default");
+	ck_assert_str_eq(at_text(reply, "project.default_llm_config.name"), "simulated");
+
+	reply = wire_refused(wire, "NotFound", "SetDefaultLLMConfig",
+			     "{'llm_config':{'name':'nothing'}}");
+	reply = wire_call(wire, "SetDefaultLLMConfig", "{'llm_config':{'name':'real config'}}");
+	ck_assert_str_eq(at_text(reply, "project.default_llm_config.name"), "real config");
+	task = experiment_run(wire, &(struct experiment) { .name = "chosen", .rows = 3 });
+	ck_assert(!at_bool(task, "result.results.simulated"));
+	ck_assert_int_eq(sim_stat(sim, "calls"), 4);
+	reply = wire_call(wire, "ListExperiments", "{'limit':1}");
+	ck_assert_str_eq(at_text(reply, "items.0.model.provider"), "openai");
+	ck_assert_str_eq(at_text(reply, "items.0.model.llm_model_name"), "m");
+	ck_assert(!at_has(reply, "items.0.rating_model"));
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
 START_TEST(status)
 {
 	struct daemon *daemon = daemon_start(NULL);
@@ -341,6 +377,6 @@ END_TEST
 int main(void)
 {
 	return RUN_SUITE(blocking, detailed_mode, streamed, detached_and_replayed, logs, epochs,
-			 response_column, simulated_provider, status,
+			 response_column, simulated_provider, default_config, status,
 			 bad_verdicts);
 }

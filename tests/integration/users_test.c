@@ -45,6 +45,8 @@ static void see_nothing(struct wire *wire, void *userdata)
 		     "{'collection':{'id':1},'variables':[{'a':'b'}]}");
 	wire_refused(wire, "NotFound", "GetPromptTemplate", "{'prompt_template':{'id':1}}");
 	wire_refused(wire, "NotFound", "GetLLMConfig", "{'llm_config':{'name':'Experiment config'}}");
+	wire_refused(wire, "NotFound", "SetDefaultLLMConfig",
+		     "{'llm_config':{'name':'Experiment config'}}");
 	/* Its own has the same names, and nothing to do with the other. */
 	must(at_is(experiment_run(wire, &(struct experiment) { .rows = 3, .n_criteria = 1 }), "status",
 		   "SUCCESS"), "the other user's own experiment");

@@ -145,6 +145,7 @@ START_TEST(secrets_stay_in_their_folder)
 {
 	struct llm_config_create op = { .scope = own };
 	struct llm_config_get get = { .scope = own };
+	struct default_llm_config_set choose = { .scope = own };
 	struct experiment_submit moved = { 0 };
 	const struct run_spec *spec;
 	const struct ellu_create_llm_config_request *request;
@@ -162,7 +163,9 @@ START_TEST(secrets_stay_in_their_folder)
 	get.ref = record(&f, &ellu_ref_type, "{\"name\": \"real\"}");
 	CALL_OK(&f, store_llm_config_get, &get);
 	ck_assert_ptr_null(get.ret_config->api_key);
-	/* The first real config is what the project runs with. */
+	/* It is what the project runs with once it was chosen. */
+	choose.ref = get.ref;
+	CALL_OK(&f, store_default_llm_config_set, &choose);
 	submit(&f, WHOLE);
 	spec = load_run(&f, 1);
 	ck_assert_str_eq(spec->config->api_key, "sk-planted-key");
@@ -238,7 +241,8 @@ START_TEST(columns_are_the_fields_of_the_interface)
 		{ "criteria", &ellu_criterion_type, { NULL } },
 		{ "criterion_sets", &ellu_criterion_set_type, { "criteria" } },
 		{ "experiments", &ellu_experiment_type,
-		  { "prompt_template", "collection", "criterion_set", "llm_config", "rating_llm_config" } },
+		  { "prompt_template", "collection", "criterion_set", "llm_config", "rating_llm_config",
+		    "model", "rating_model" } },
 		{ "responses", &ellu_response_type,
 		  { "template_variables", "messages", "duration_seconds", "cost", "ratings" } },
 		{ "ratings", &ellu_rating_type,
