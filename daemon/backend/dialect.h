@@ -1,9 +1,7 @@
 /*
- * What lies between a neutral call and an endpoint's own way to say it. A dialect turns a call
- * into the body of a request, and the body of an answer into the call's results or into an
- * attempt that failed; it knows nothing of connections, retries or limits.
- *
- * Called on the backend's loop, but for openai_prepare_target(): any thread.
+ * What lies between a neutral call and a provider's own way to say it. A dialect turns a config
+ * into a target's constant parts, a call into the body of a request, and what came back into an
+ * answer or a refusal; it knows nothing of connections, retries or limits. A provider is one row.
  */
 #pragma once
 
@@ -11,12 +9,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "daemon/backend/answer.h"
 #include "daemon/backend/backend.h"
 #include "daemon/backend/buffer.h"
 #include "daemon/backend/retry.h"
 #include "daemon/backend/target.h"
-
-#define RESPONSE_BODY_MAX (8u * 1024 * 1024) // RESPONSE_TEXT_MAX escaped, and what surrounds it
+#include "daemon/backend/transport.h"
 
 /* What an endpoint and model turned out to want; learnt from its refusals. */
 struct request_form {
@@ -24,24 +22,35 @@ struct request_form {
 	bool max_completion_tokens; // instead of max_tokens
 };
 
-#define OPENAI_PATH "/chat/completions"
+struct dialect {
+	const char *name; // the `provider` of configs
+	const struct transport *transport;
 
-/* Writes out the part of requests that the config alone decides. */
-int openai_prepare_target(struct llm_target *target, const char *extra_body,
-			  struct fault *fault);
+	/* Makes what the config alone decides: settings, headers that authenticate, the constant
+	 * part of requests. Everything lies in the target's arena. Once a target; any thread. */
+	int (*prepare)(struct llm_target *target, const struct ellu_llm_config *config,
+		       struct fault *fault);
 
-/* The body goes behind what the buffer holds; a failure sticks there. */
-void openai_write_request(const struct llm_call *call, const struct request_form *form,
-			  struct buffer *body);
+	/* The rest is for transport_http. */
+	const char *default_base; // where a config has no base URL, or NULL: it must have one
+	const char *path; // of requests, behind the base's own
 
-/* Reads the body of a 2xx: the call's results, or an attempt to be made again. */
-void openai_read_answer(struct llm_call *call, json_tokener *tokener, const char *body,
-			size_t size, struct attempt *attempt);
+	/* Writes a request's body behind what the buffer holds; a failure sticks there. Before the
+	 * first attempt, and again when the form has changed; on the backend's loop, as all below. */
+	void (*request)(const struct llm_call *call, const struct request_form *form,
+			struct buffer *body);
+	/* Reads the whole answer of a 2xx, an object, which it borrows. */
+	void (*whole)(json_object *json, struct answer *answer);
+	/* Reads what an error status came with, of any type or NULL; borrows it, and so does what
+	 * it finds. Codes and types before prose. */
+	void (*refusal)(json_object *json, struct refusal *refusal);
+	/* Whether a refused request should be made in another form, which *form then is; `used` is
+	 * the refused one's. Optional: there is one form only. */
+	bool (*change_form)(const struct llm_call *call, enum error_hint hint,
+			    const struct request_form *used, struct request_form *form);
+};
 
-/* Reads the body of an error: the provider's own words, and what they mean. */
-void openai_read_error(json_tokener *tokener, const char *body, size_t size,
-		       struct attempt *attempt);
+const struct dialect *dialect_find(const char *name); // or NULL
 
-/* True when a refused request should be made in another form, which *form then is. */
-bool openai_change_form(const struct llm_call *call, const struct attempt *attempt,
-			const struct request_form *used, struct request_form *form);
+extern const struct dialect dialect_openai;
+extern const struct dialect dialect_simulated;

@@ -1,6 +1,7 @@
 /*
- * Requests in the dialect of OpenAI's chat completions. Nothing is sent that nobody set: many
- * endpoints refuse parameters that they do not know.
+ * The dialect of OpenAI's chat completions. Nothing is sent that nobody set: many endpoints refuse
+ * parameters that they do not know. Answers are read leniently: providers leave out what they do
+ * not know. Only an answer without any choice is none.
  */
 #include <string.h>
 
@@ -179,13 +180,17 @@ out:
 	return r;
 }
 
-int openai_prepare_target(struct llm_target *target, const char *extra_body, struct fault *fault)
+static int prepare(struct llm_target *target, const struct ellu_llm_config *config,
+		   struct fault *fault)
 {
 	int r = 0;
 
+	if (target->key && !target_has_header(config, "Authorization") &&
+	    target_add_header(target, "Authorization", "Bearer ", target->key) < 0)
+		return fault_oom(fault);
 	target->extra_json = "";
-	if (extra_body)
-		r = prepare_extra_body(target, extra_body, fault);
+	if (config->extra_body)
+		r = prepare_extra_body(target, config->extra_body, fault);
 	for (int i = 0; r >= 0 && i < 2; i++) {
 		struct buffer text = { 0 };
 
@@ -313,8 +318,8 @@ static void put_response_format(const struct llm_call *call, const struct reques
 	buffer_text(body, "}}");
 }
 
-void openai_write_request(const struct llm_call *call, const struct request_form *form,
-			  struct buffer *body)
+static void request(const struct llm_call *call, const struct request_form *form,
+		    struct buffer *body)
 {
 	const struct llm_target *target = call->target;
 
@@ -335,10 +340,10 @@ void openai_write_request(const struct llm_call *call, const struct request_form
 	buffer_text(body, "}");
 }
 
-bool openai_change_form(const struct llm_call *call, const struct attempt *attempt,
+static bool change_form(const struct llm_call *call, enum error_hint hint,
 			const struct request_form *used, struct request_form *form)
 {
-	if (attempt->hint == HINT_MAX_TOKENS) {
+	if (hint == HINT_MAX_TOKENS) {
 		bool sent = call->target->params.max_tokens ||
 			    (!call->plain && call->params && call->params->max_tokens);
 
@@ -347,7 +352,7 @@ bool openai_change_form(const struct llm_call *call, const struct attempt *attem
 		form->max_completion_tokens = !used->max_completion_tokens;
 		return true;
 	}
-	if (attempt->hint != HINT_RESPONSE_FORMAT || !call->response_format ||
+	if (hint != HINT_RESPONSE_FORMAT || !call->response_format ||
 	    call->target->structured_fixed || used->structured_output == STRUCTURED_NONE)
 		return false;
 	/* Another call may have stepped down further meanwhile. */
@@ -355,3 +360,119 @@ bool openai_change_form(const struct llm_call *call, const struct attempt *attem
 		form->structured_output++;
 	return true;
 }
+
+static void read_tool_calls(json_object *tool_calls, struct answer *answer)
+{
+	if (!json_object_is_type(tool_calls, json_type_array))
+		return;
+	for (size_t i = 0; i < json_object_array_length(tool_calls); i++) {
+		json_object *tool_call = json_object_array_get_idx(tool_calls, i);
+		json_object *function = json_member(tool_call, "function");
+
+		answer_tool_call(answer, json_member(tool_call, "id"), json_member(function, "name"),
+				 json_member(function, "arguments"));
+	}
+}
+
+/* A string or a list of parts. */
+static void read_content(json_object *content, struct answer *answer)
+{
+	if (!json_object_is_type(content, json_type_array)) {
+		answer_text(answer, content);
+		return;
+	}
+	answer->has_text = true;
+	for (size_t i = 0; i < json_object_array_length(content); i++)
+		answer_text(answer, json_member(json_object_array_get_idx(content, i), "text"));
+}
+
+static void whole(json_object *json, struct answer *answer)
+{
+	json_object *choices = json_member(json, "choices");
+	json_object *error = json_member(json, "error");
+	json_object *usage = json_member(json, "usage");
+	json_object *choice = NULL, *message;
+
+	if (error) {
+		const char *words = json_object_is_type(error, json_type_string) ?
+					    json_object_get_string(error) :
+					    json_text_member(error, "message");
+
+		answer_unusable(answer,
+				words ? words : "the answer is an error without a message");
+		return;
+	}
+	if (json_object_is_type(choices, json_type_array) && json_object_array_length(choices) > 0)
+		choice = json_object_array_get_idx(choices, 0);
+	message = json_member(choice, "message");
+	if (!message && !json_member(choice, "text")) {
+		answer_unusable(answer, "the answer has no choices");
+		return;
+	}
+	answer_finish_reason(answer, json_member(choice, "finish_reason"));
+	read_content(message ? json_member(message, "content") : json_member(choice, "text"),
+		     answer);
+	answer_refusal(answer, json_member(message, "refusal"));
+	read_tool_calls(json_member(message, "tool_calls"), answer);
+	answer_usage(answer, json_member(usage, "prompt_tokens"),
+		     json_member(usage, "completion_tokens"),
+		     json_member(json_member(usage, "completion_tokens_details"),
+				 "reasoning_tokens"));
+}
+
+static bool names(const char *text, const char *what)
+{
+	return text && strcasestr(text, what);
+}
+
+/* Providers say it in the code, the type, the parameter or only in words. */
+static enum error_hint hint_of(const struct refusal *refusal)
+{
+	static const char *const formats[] = { "response_format", "json_schema", "json_object",
+					       "structured output", "guided_json", "grammar" };
+	const char *code = refusal->code, *message = refusal->message;
+
+	if (names(code, "content_filter") || names(code, "content_policy") ||
+	    names(code, "moderation") || names(code, "context_length"))
+		return HINT_CONTENT;
+	if (refusal->status == 403 && (names(message, "moderation") || names(message, "flagged")))
+		return HINT_CONTENT;
+	if (refusal->status != 400 && refusal->status != 422)
+		return HINT_NONE;
+	if (names(message, max_completion_tokens) || names(refusal->param, max_completion_tokens))
+		return HINT_MAX_TOKENS;
+	for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
+		if (names(refusal->param, formats[i]) || names(message, formats[i]))
+			return HINT_RESPONSE_FORMAT;
+	}
+	return HINT_NONE;
+}
+
+/* `{error: {message, type, code, param}}`, `{error: "…"}` or `{message}`. */
+static void refusal(json_object *json, struct refusal *refusal)
+{
+	json_object *error = json_member(json, "error");
+
+	if (json_object_is_type(error, json_type_object)) {
+		refusal->message = json_text_member(error, "message");
+		refusal->code = json_text_member(error, "code");
+		refusal->type = json_text_member(error, "type");
+		refusal->param = json_text_member(error, "param");
+	} else {
+		refusal->message = error ? json_object_get_string(error) :
+					   json_text_member(json, "message");
+	}
+	refusal->hint = hint_of(refusal);
+}
+
+const struct dialect dialect_openai = {
+	.name = "openai",
+	.transport = &transport_http,
+	.prepare = prepare,
+	.default_base = "https://api.openai.com/v1",
+	.path = "/chat/completions",
+	.request = request,
+	.whole = whole,
+	.refusal = refusal,
+	.change_form = change_form,
+};

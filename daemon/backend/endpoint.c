@@ -90,8 +90,8 @@ static struct origin *origin_get(struct backend *backend, const struct llm_targe
 		free(origin);
 		return NULL;
 	}
-	if (target->provider == PROVIDER_SIMULATED)
-		origin->state = ORIGIN_WARM;
+	origin->connects = target->dialect->transport->connects;
+	origin->state = origin->connects ? ORIGIN_COLD : ORIGIN_WARM;
 	table_add(table, &origin->node, hash);
 	return origin;
 }
@@ -234,8 +234,8 @@ void endpoint_issued(struct endpoint *endpoint)
 	struct origin *origin = endpoint->origin;
 	int64_t now_usec = endpoint->backend->now_usec;
 
-	if (origin->state == ORIGIN_WARM && origin->in_flight == 0 &&
-	    now_usec - origin->used_usec > WARM_USEC && strcmp(origin->name, "simulated:") != 0)
+	if (origin->connects && origin->state == ORIGIN_WARM && origin->in_flight == 0 &&
+	    now_usec - origin->used_usec > WARM_USEC)
 		origin->state = ORIGIN_COLD;
 	if (origin->state == ORIGIN_COLD)
 		origin->state = ORIGIN_PROBING;

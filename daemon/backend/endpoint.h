@@ -31,6 +31,7 @@ enum origin_state {
 struct origin {
 	struct table_node node; // endpoints::origins
 	char *name;
+	bool connects; // calls need a connection
 	enum origin_state state;
 	int in_flight;
 	int64_t used_usec; // when something last ended there

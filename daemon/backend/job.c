@@ -9,8 +9,6 @@
 #include "daemon/backend/core.h"
 #include "daemon/backend/notice.h"
 #include "daemon/backend/outage.h"
-#include "daemon/backend/provider_simulated.h"
-#include "daemon/backend/transfer.h"
 #include "daemon/clock.h"
 #include "proto/limits.h"
 
@@ -133,52 +131,20 @@ static void take_out(struct job *job)
 		deadline_unset(&job->backend->deadlines, &job->deadline);
 		break;
 	case JOB_IN_FLIGHT:
-		if (job->transfer) {
-			leave_flight(job, transfer_abort(job));
-		} else {
-			simulated_abort(job);
-			leave_flight(job, /* connected= */ true);
-		}
+		leave_flight(job, job->call->target->dialect->transport->abort(job));
 		break;
 	}
 }
 
-static void build_body(struct job *job)
-{
-	const struct llm_target *target = job->call->target;
-
-	job->form = job->endpoint->form;
-	if (target->structured_fixed)
-		job->form.structured_output = target->structured_output;
-	buffer_clear(&job->body);
-	openai_write_request(job->call, &job->form, &job->body);
-}
-
 void job_start(struct job *job)
 {
-	struct llm_call *call = job->call;
-
 	job->state = JOB_IN_FLIGHT;
 	job->endpoint->waiting--;
 	job->n_issued++;
 	job->started_usec = job->backend->now_usec;
 	endpoint_issued(job->endpoint);
 	outage_issued(job);
-	if (call->target->provider == PROVIDER_SIMULATED) {
-		simulated_start(job);
-		return;
-	}
-	if (job->body.size == 0)
-		build_body(job);
-	if (job->body.failed) {
-		struct attempt attempt = { .wait_usec = -1 };
-
-		buffer_clear(&job->body);
-		attempt_fail(&attempt, ATTEMPT_RETRY, "out of memory");
-		job_attempted(job, &attempt);
-		return;
-	}
-	transfer_start(job);
+	job->call->target->dialect->transport->start(job);
 }
 
 /* What waits to be asked with the same config would fail the same way: it is not asked. */
@@ -296,8 +262,10 @@ static void wait_out(struct job *job, const struct attempt *attempt)
 /* Whether the refusal was about the form of the request, which is another one now. */
 static bool change_form(struct job *job, const struct attempt *attempt)
 {
-	if (job->n_forms >= FORMS_MAX ||
-	    !openai_change_form(job->call, attempt, &job->form, &job->endpoint->form))
+	const struct dialect *dialect = job->call->target->dialect;
+
+	if (job->n_forms >= FORMS_MAX || !dialect->change_form ||
+	    !dialect->change_form(job->call, attempt->hint, &job->form, &job->endpoint->form))
 		return false;
 	if (is_draining(job)) {
 		job_finish(job, LLM_CANCELLED);

@@ -1,11 +1,14 @@
 #include "daemon/backend/provider_simulated.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/backend/core.h"
 #include "daemon/backend/simulated_text.h"
 #include "daemon/clock.h"
+#include "proto/generated/interface.h"
+#include "proto/record.h"
 
 #define ANSWERS_PER_RUN 64
 #define WAIT_USEC (50 * USEC_PER_MSEC)
@@ -27,7 +30,7 @@ static void on_latency_over(struct deadline *deadline)
 	add_due((struct job *)((char *)deadline - offsetof(struct job, deadline)));
 }
 
-void simulated_start(struct job *job)
+static void start(struct job *job)
 {
 	int64_t latency_usec = job->call->target->simulated.latency_usec;
 
@@ -41,12 +44,18 @@ void simulated_start(struct job *job)
 		     job->backend->now_usec + latency_usec);
 }
 
-void simulated_abort(struct job *job)
+static bool abort_attempt(struct job *job)
 {
 	deadline_unset(&job->backend->deadlines, &job->deadline);
 	if (job->due)
 		remove_due(job);
+	return true;
 }
+
+const struct transport transport_simulated = {
+	.start = start,
+	.abort = abort_attempt,
+};
 
 /* Which attempts fail follows from the call and its attempt's number. */
 static bool make_fault(const struct job *job, struct attempt *attempt)
@@ -133,3 +142,33 @@ void simulated_run(struct backend *backend)
 		job_attempted(job, &attempt);
 	}
 }
+
+static int prepare(struct llm_target *target, const struct ellu_llm_config *config,
+		   struct fault *fault)
+{
+	struct simulated_settings *simulated = &target->simulated;
+	const struct ellu_simulated *settings;
+	void *record;
+	int r;
+
+	target->origin = "simulated:";
+	if (!config->custom)
+		return 0;
+	r = record_from_text(&ellu_simulated_type, config->custom, strlen(config->custom),
+			     FROM_CLIENT, &target->arena, &record, fault);
+	if (r < 0)
+		return r;
+	settings = record;
+	simulated->latency_usec = llround(*settings->latency_seconds * USEC_PER_SEC);
+	simulated->error_rate = *settings->error_rate;
+	simulated->rate_limit_rate = *settings->rate_limit_rate;
+	simulated->bad_verdict_rate = *settings->bad_verdict_rate;
+	simulated->seed = *settings->seed;
+	return 0;
+}
+
+const struct dialect dialect_simulated = {
+	.name = "simulated",
+	.transport = &transport_simulated,
+	.prepare = prepare,
+};

@@ -6,10 +6,6 @@
 #pragma once
 
 struct backend;
-struct job;
-
-void simulated_start(struct job *job);
-void simulated_abort(struct job *job);
 
 /* Answers what is due, a bounded number at once. */
 void simulated_run(struct backend *backend);

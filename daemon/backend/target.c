@@ -29,14 +29,16 @@ static int add_line(struct llm_target *target, char *line)
 	return 0;
 }
 
-static int add_header(struct llm_target *target, const char *name, const char *value)
+int target_add_header(struct llm_target *target, const char *name, const char *prefix,
+		      const char *value)
 {
 	/* curl sends an empty value only in the second form; `Name:` alone removes the header. */
-	return add_line(target, *value ? arena_printf(&target->arena, "%s: %s", name, value) :
-					 arena_printf(&target->arena, "%s;", name));
+	return add_line(target, *prefix || *value ?
+					arena_printf(&target->arena, "%s: %s%s", name, prefix, value) :
+					arena_printf(&target->arena, "%s;", name));
 }
 
-static bool has_header(const struct ellu_llm_config *config, const char *name)
+bool target_has_header(const struct ellu_llm_config *config, const char *name)
 {
 	for (size_t i = 0; i < config->n_extra_headers; i++) {
 		if (strcasecmp(config->extra_headers[i].key, name) == 0)
@@ -77,13 +79,10 @@ static int make_headers(struct llm_target *target, const struct ellu_llm_config 
 			return fault_invalid(fault, "llm_config.api_key",
 					     "a key without blanks and control characters");
 	}
-	if (!has_header(config, "Content-Type"))
-		failed |= add_header(target, "Content-Type", "application/json");
-	if (!has_header(config, "Accept"))
-		failed |= add_header(target, "Accept", "application/json");
-	if (target->key && !has_header(config, "Authorization"))
-		failed |= add_line(target, arena_printf(&target->arena, "Authorization: Bearer %s",
-							target->key));
+	if (!target_has_header(config, "Content-Type"))
+		failed |= target_add_header(target, "Content-Type", "", "application/json");
+	if (!target_has_header(config, "Accept"))
+		failed |= target_add_header(target, "Accept", "", "application/json");
 	for (size_t i = 0; i < config->n_extra_headers; i++) {
 		const struct ellu_entry *header = &config->extra_headers[i];
 
@@ -91,35 +90,11 @@ static int make_headers(struct llm_target *target, const struct ellu_llm_config 
 			return fault_invalid(fault, "llm_config.extra_headers",
 					     "names and values of HTTP headers, none that the daemon "
 					     "sets itself: \"%s\"", header->key);
-		failed |= add_header(target, header->key, header->value);
+		failed |= target_add_header(target, header->key, "", header->value);
 	}
 	/* Without this, curl waits a second for a 100 before it sends a large body. */
 	failed |= add_line(target, arena_strdup(&target->arena, "Expect:"));
 	return failed ? fault_oom(fault) : 0;
-}
-
-static int make_simulated(struct llm_target *target, const struct ellu_llm_config *config,
-			  struct fault *fault)
-{
-	struct simulated_settings *simulated = &target->simulated;
-	const struct ellu_simulated *settings;
-	void *record;
-	int r;
-
-	target->origin = "simulated:";
-	if (!config->custom)
-		return 0;
-	r = record_from_text(&ellu_simulated_type, config->custom, strlen(config->custom),
-			     FROM_CLIENT, &target->arena, &record, fault);
-	if (r < 0)
-		return r;
-	settings = record;
-	simulated->latency_usec = llround(*settings->latency_seconds * USEC_PER_SEC);
-	simulated->error_rate = *settings->error_rate;
-	simulated->rate_limit_rate = *settings->rate_limit_rate;
-	simulated->bad_verdict_rate = *settings->bad_verdict_rate;
-	simulated->seed = *settings->seed;
-	return 0;
 }
 
 static int64_t usec_of(const double *seconds, double fallback)
@@ -197,6 +172,7 @@ static uint64_t identity_of(const struct llm_target *target)
 static int fill(struct llm_target *target, const struct ellu_llm_config *config,
 		struct fault *fault)
 {
+	const struct dialect *dialect = target->dialect;
 	struct arena *arena = &target->arena;
 	int r = 0;
 
@@ -210,16 +186,14 @@ static int fill(struct llm_target *target, const struct ellu_llm_config *config,
 	if (!target->model || !target->key != !config->api_key || !target->proxy != !config->proxy ||
 	    !target->ca_file != !config->ca_file)
 		return fault_oom(fault);
-	if (target->provider == PROVIDER_SIMULATED) {
-		r = make_simulated(target, config, fault);
-	} else {
-		r = target_url(config->llm_base_url, OPENAI_PATH, arena, &target->url,
-			       &target->origin, fault);
+	if (dialect->path) {
+		r = target_url(config->llm_base_url ? config->llm_base_url : dialect->default_base,
+			       dialect->path, arena, &target->url, &target->origin, fault);
 		if (r >= 0)
 			r = make_headers(target, config, fault);
-		if (r >= 0)
-			r = openai_prepare_target(target, config->extra_body, fault);
 	}
+	if (r >= 0)
+		r = dialect->prepare(target, config, fault);
 	if (r >= 0)
 		target->identity = identity_of(target);
 	return r;
@@ -228,9 +202,12 @@ static int fill(struct llm_target *target, const struct ellu_llm_config *config,
 int llm_target_new(const struct ellu_llm_config *config, struct llm_target **ret_target,
 		   struct fault *fault)
 {
+	const struct dialect *dialect = dialect_find(config->provider);
 	struct llm_target *target;
 	int r;
 
+	if (!dialect)
+		return fault_invalid(fault, "llm_config.provider", "a provider that is known");
 	if (config->temperature && config->reasoning_effort)
 		return fault_invalid(fault, "llm_config.temperature",
 				     "temperature or reasoning_effort, not both");
@@ -239,8 +216,7 @@ int llm_target_new(const struct ellu_llm_config *config, struct llm_target **ret
 		return fault_oom(fault);
 	atomic_init(&target->refs, 1);
 	arena_init(&target->arena);
-	if (strcmp(config->provider, "simulated") == 0)
-		target->provider = PROVIDER_SIMULATED;
+	target->dialect = dialect;
 	r = fill(target, config, fault);
 	if (r < 0) {
 		llm_target_unref(target);

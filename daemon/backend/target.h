@@ -13,10 +13,7 @@
 
 #include "daemon/backend/backend.h"
 
-enum llm_provider {
-	PROVIDER_OPENAI,
-	PROVIDER_SIMULATED,
-};
+struct dialect;
 
 /* How an answer of a given form is asked for; a step down is one further. */
 enum structured_output {
@@ -36,7 +33,7 @@ struct simulated_settings {
 struct llm_target {
 	atomic_uint refs;
 	struct arena arena; // holds all texts below
-	enum llm_provider provider;
+	const struct dialect *dialect;
 	const char *origin; // scheme, host and port; "simulated:"
 	const char *model;
 	const char *url;
@@ -65,6 +62,11 @@ struct llm_target {
 	int64_t price_output;
 	struct simulated_settings simulated;
 };
+
+/* For dialects. A header of the target, its value in two parts; whether the config has its own. */
+int target_add_header(struct llm_target *target, const char *name, const char *prefix,
+		      const char *value);
+bool target_has_header(const struct ellu_llm_config *config, const char *name);
 
 /* Overwrites, in place, what the target keeps secret wherever `text` holds it. */
 void target_redact(const struct llm_target *target, char *text);

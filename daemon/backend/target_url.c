@@ -5,8 +5,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define OPENAI_BASE "https://api.openai.com/v1"
-
 static bool has_part(CURLU *url, CURLUPart part)
 {
 	char *text = NULL;
@@ -74,7 +72,7 @@ int target_url(const char *base, const char *path, struct arena *arena, const ch
 
 	if (!url)
 		return fault_oom(fault);
-	if (curl_url_set(url, CURLUPART_URL, base ? base : OPENAI_BASE, 0) != CURLUE_OK ||
+	if (curl_url_set(url, CURLUPART_URL, base, 0) != CURLUE_OK ||
 	    !is_acceptable(url)) {
 		r = fault_invalid(fault, "llm_config.llm_base_url",
 				  "an http or https URL without user, password and fragment");

@@ -4,6 +4,6 @@
 #include "proto/arena.h"
 #include "proto/fault.h"
 
-/* `path` is put behind the base's own path, before its query. A base of NULL is OpenAI's. */
+/* `path` is put behind the base's own path, before its query. */
 int target_url(const char *base, const char *path, struct arena *arena, const char **ret_url,
 	       const char **ret_origin, struct fault *fault);

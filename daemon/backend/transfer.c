@@ -172,6 +172,16 @@ static void transfer_release(struct transfer *transfer)
 	TAILQ_INSERT_HEAD(&backend->pool, transfer, of_list);
 }
 
+static bool abort_attempt(struct job *job)
+{
+	struct transfer *transfer = job->transfer;
+	bool connected = transfer->phase != TRANSFER_CONNECTING;
+
+	multi_remove(job->backend->multi, transfer->easy);
+	transfer_release(transfer);
+	return connected;
+}
+
 static void on_deadline(struct deadline *deadline)
 {
 	struct transfer *transfer =
@@ -197,7 +207,7 @@ static void on_deadline(struct deadline *deadline)
 			     earlier(transfer->total_usec, stalled_usec));
 		return;
 	}
-	attempt.connected = transfer_abort(job);
+	attempt.connected = abort_attempt(job);
 	job_attempted(job, &attempt);
 }
 
@@ -243,10 +253,25 @@ static bool begin(struct transfer *transfer, struct job *job)
 	       multi_add(backend->multi, transfer->easy) >= 0;
 }
 
-void transfer_start(struct job *job)
+static void build_body(struct job *job)
 {
-	struct transfer *transfer = transfer_get(job->backend);
+	const struct llm_target *target = job->call->target;
 
+	job->form = job->endpoint->form;
+	if (target->structured_fixed)
+		job->form.structured_output = target->structured_output;
+	buffer_clear(&job->body);
+	target->dialect->request(job->call, &job->form, &job->body);
+}
+
+static void start(struct job *job)
+{
+	struct attempt attempt = { .wait_usec = -1 };
+	struct transfer *transfer;
+
+	if (job->body.size == 0)
+		build_body(job);
+	transfer = job->body.failed ? NULL : transfer_get(job->backend);
 	if (transfer) {
 		transfer->job = job;
 		job->transfer = transfer;
@@ -254,22 +279,17 @@ void transfer_start(struct job *job)
 			return;
 		transfer_release(transfer);
 	}
-
-	struct attempt attempt = { .wait_usec = -1 };
-
+	if (job->body.failed)
+		buffer_clear(&job->body);
 	attempt_fail(&attempt, ATTEMPT_RETRY, "out of memory");
 	job_attempted(job, &attempt);
 }
 
-bool transfer_abort(struct job *job)
-{
-	struct transfer *transfer = job->transfer;
-	bool connected = transfer->phase != TRANSFER_CONNECTING;
-
-	multi_remove(job->backend->multi, transfer->easy);
-	transfer_release(transfer);
-	return connected;
-}
+const struct transport transport_http = {
+	.connects = true,
+	.start = start,
+	.abort = abort_attempt,
+};
 
 static const char *header(struct transfer *transfer, const char *name)
 {
@@ -287,8 +307,8 @@ static void read_refusal(struct transfer *transfer, struct attempt *attempt)
 	attempt->wait_usec = retry_after_usec(header(transfer, "Retry-After"),
 					      header(transfer, "retry-after-ms"),
 					      clock_wall_usec());
-	openai_read_error(transfer->backend->tokener, transfer->body.data, transfer->body.size,
-			  attempt);
+	refusal_read(transfer->target, transfer->backend->tokener, transfer->body.data,
+		     transfer->body.size, attempt);
 	if (attempt->status < 400 &&
 	    curl_easy_getinfo(transfer->easy, CURLINFO_REDIRECT_URL, &location) == CURLE_OK &&
 	    location) {
@@ -309,9 +329,9 @@ static void read_result(struct transfer *transfer, CURLcode result, struct attem
 		attempt->code = ELLU_E_TOO_LARGE;
 	} else if (result == CURLE_OK && status >= 200 && status < 300) {
 		attempt->status = (int)status;
-		openai_read_answer(job->call, job->backend->tokener,
-				   transfer->body.data ? transfer->body.data : "",
-				   transfer->body.size, attempt);
+		answer_read(job->call, job->backend->tokener,
+			    transfer->body.data ? transfer->body.data : "", transfer->body.size,
+			    attempt);
 	} else if (status >= 400 || (result == CURLE_OK && status > 0)) {
 		/* An error counts even when the connection broke before its end. */
 		attempt->status = (int)status;

@@ -7,17 +7,7 @@
  */
 #pragma once
 
-#include <stdbool.h>
-
 struct backend;
-struct job;
-
-/* The job's attempt begins, or ends at once with job_attempted(). */
-void transfer_start(struct job *job);
-
-/* Ends the attempt without a result; a connection in use is closed. Returns whether there was a
- * connection. */
-bool transfer_abort(struct job *job);
 
 /* Delivers what has finished. */
 void transfer_collect(struct backend *backend);

@@ -129,7 +129,7 @@ static void expect_body(const struct llm_call *call, const struct request_form *
 {
 	struct buffer body = { 0 };
 
-	openai_write_request(call, form, &body);
+	call->target->dialect->request(call, form, &body);
 	ck_assert(!body.failed);
 	buffer_append(&body, "", 1);
 	ck_assert_str_eq(body.data, expected);
@@ -194,7 +194,7 @@ static enum attempt_class read_body(struct llm_call *call, const char *body)
 	struct attempt attempt = { .status = 200 };
 
 	*call = (struct llm_call){ .target = make(&config) };
-	openai_read_answer(call, tokener, body, strlen(body), &attempt);
+	answer_read(call, tokener, body, strlen(body), &attempt);
 	llm_target_unref(call->target);
 	json_tokener_free(tokener);
 	return attempt.class;

@@ -1,0 +1,289 @@
+#include "daemon/backend/answer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/backend/dialect.h"
+#include "daemon/backend/target.h"
+#include "proto/limits.h"
+#include "proto/utf8.h"
+
+#define CHECKED_BODY_BYTES (512u * 1024) // smaller ones cannot hold too many values
+#define EXCERPT_BYTES 200
+
+json_object *json_member(json_object *object, const char *name)
+{
+	json_object *value = NULL;
+
+	if (json_object_is_type(object, json_type_object))
+		json_object_object_get_ex(object, name, &value);
+	return value;
+}
+
+const char *json_text_member(json_object *object, const char *name)
+{
+	json_object *value = json_member(object, name);
+
+	return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
+}
+
+/* json-c spends much more memory on a value than its text takes. */
+static bool has_too_many_values(const char *body, size_t size)
+{
+	size_t n = 0;
+	bool quoted = false;
+
+	if (size < CHECKED_BODY_BYTES)
+		return false;
+	for (size_t i = 0; i < size; i++) {
+		if (body[i] == '"')
+			quoted = !quoted;
+		else if (quoted && body[i] == '\\')
+			i++;
+		else if (!quoted && (body[i] == ',' || body[i] == '[' || body[i] == '{'))
+			n++;
+	}
+	return n > JSON_VALUES_MAX;
+}
+
+/* The one JSON value that the text is, or NULL. */
+static json_object *parse(json_tokener *tokener, const char *body, size_t size)
+{
+	json_object *json;
+
+	if (has_too_many_values(body, size))
+		return NULL;
+	json_tokener_reset(tokener);
+	json = json_tokener_parse_ex(tokener, body, (int)size);
+	if (json_tokener_get_error(tokener) != json_tokener_success) {
+		json_object_put(json);
+		return NULL;
+	}
+	for (size_t i = json_tokener_get_parse_end(tokener); i < size; i++) {
+		if (!strchr(" \t\r\n", body[i])) {
+			json_object_put(json);
+			return NULL;
+		}
+	}
+	return json;
+}
+
+/* The body with all that is no UTF-8 replaced: json-c would pass it on. *ret_copy is freed by
+ * the caller; NULL: the body was clean. */
+static int clean_body(const char **body, size_t *size, char **ret_copy, size_t *ret_replaced)
+{
+	size_t clean_size;
+	int r;
+
+	if (!memchr(*body, 0, *size) && utf8_valid(*body, *size, NULL))
+		return 0;
+	r = utf8_clean(*body, *size, ret_copy, &clean_size, ret_replaced);
+	if (r < 0)
+		return r;
+	*body = *ret_copy;
+	*size = clean_size;
+	return 0;
+}
+
+static void append_text(struct answer *answer, json_object *text)
+{
+	buffer_append(&answer->text, json_object_get_string(text),
+		      (size_t)json_object_get_string_len(text));
+}
+
+void answer_text(struct answer *answer, json_object *text)
+{
+	if (!json_object_is_type(text, json_type_string))
+		return;
+	append_text(answer, text);
+	answer->has_text = true;
+}
+
+void answer_refusal(struct answer *answer, json_object *text)
+{
+	if (answer->text.size > 0 || !json_object_is_type(text, json_type_string))
+		return;
+	append_text(answer, text);
+	answer->has_text = answer->refused = true;
+}
+
+void answer_tool_call(struct answer *answer, json_object *id, json_object *name,
+		      json_object *arguments)
+{
+	struct buffer *out = &answer->tool_calls;
+	char made_up[32] = "call_";
+	struct buffer number = { made_up, 5, sizeof(made_up), false };
+
+	buffer_text(out, answer->n_tool_calls == 0 ? "[{\"id\":" : ",{\"id\":");
+	if (json_object_is_type(id, json_type_string)) {
+		buffer_json(out, json_object_get_string(id));
+	} else {
+		/* Some servers leave the id out; results need one to refer to. */
+		buffer_int(&number, (int64_t)answer->n_tool_calls);
+		made_up[number.size] = '\0';
+		buffer_json(out, made_up);
+	}
+	buffer_text(out, ",\"name\":");
+	buffer_json(out, json_object_is_type(name, json_type_string) ?
+				 json_object_get_string(name) : "");
+	buffer_text(out, ",\"arguments\":");
+	if (json_object_is_type(arguments, json_type_string))
+		buffer_json(out, json_object_get_string(arguments));
+	else
+		buffer_json(out, arguments ? json_object_to_json_string_ext(arguments,
+								JSON_C_TO_STRING_PLAIN) : "{}");
+	buffer_text(out, "}");
+	answer->n_tool_calls++;
+}
+
+void answer_finish_reason(struct answer *answer, json_object *reason)
+{
+	if (json_object_is_type(reason, json_type_string))
+		answer->finish_reason = json_object_get_string(reason);
+}
+
+static int64_t count_of(json_object *value)
+{
+	if (!json_object_is_type(value, json_type_int) &&
+	    !json_object_is_type(value, json_type_double))
+		return -1;
+	return json_object_get_int64(value) < 0 ? -1 : json_object_get_int64(value);
+}
+
+void answer_usage(struct answer *answer, json_object *input, json_object *output,
+		  json_object *reasoning)
+{
+	struct llm_call *call = answer->call;
+
+	call->input_tokens = count_of(input);
+	call->output_tokens = count_of(output);
+	call->reasoning_tokens = count_of(reasoning);
+	call->cost_nanodollars = target_cost(call->target, call->input_tokens,
+					     call->output_tokens);
+}
+
+void answer_unusable(struct answer *answer, const char *words)
+{
+	attempt_fail(answer->attempt, ATTEMPT_RETRY, "%s", words);
+	answer->unusable = true;
+}
+
+/* A decoded string may hold NUL, which JSON writes \u0000. */
+static const char *take_text(struct llm_call *call, const struct buffer *text)
+{
+	size_t clean_size, replaced = 0;
+	const char *copy;
+	char *clean;
+
+	if (text->size == 0 || !memchr(text->data, 0, text->size))
+		return arena_strndup(&call->arena, text->data ? text->data : "", text->size);
+	if (utf8_clean(text->data, text->size, &clean, &clean_size, &replaced) < 0)
+		return NULL;
+	call->replaced += (int64_t)replaced;
+	copy = arena_strndup(&call->arena, clean, clean_size);
+	free(clean);
+	return copy;
+}
+
+/* What was collected becomes the call's. */
+static bool take(struct answer *answer)
+{
+	struct llm_call *call = answer->call;
+	const char *reason = answer->finish_reason;
+
+	if (answer->refused && (!reason || strcmp(reason, "stop") == 0))
+		reason = "refusal";
+	call->finish_reason = arena_strdup(&call->arena, reason);
+	if (answer->n_tool_calls > 0) {
+		buffer_text(&answer->tool_calls, "]");
+		call->tool_calls = answer->tool_calls.failed ? NULL :
+				   arena_strndup(&call->arena, answer->tool_calls.data,
+						 answer->tool_calls.size);
+	}
+	if (answer->has_text || answer->n_tool_calls == 0)
+		call->text = answer->text.failed ? NULL : take_text(call, &answer->text);
+	return !call->finish_reason == !reason &&
+	       !call->tool_calls == (answer->n_tool_calls == 0) &&
+	       (call->text || (!answer->has_text && answer->n_tool_calls > 0));
+}
+
+static void finish(struct answer *answer)
+{
+	struct attempt *attempt = answer->attempt;
+	struct llm_call *call = answer->call;
+
+	if (answer->unusable)
+		return;
+	if (!take(answer)) {
+		attempt_fail(attempt, ATTEMPT_RETRY, "out of memory");
+	} else if (call->text && strlen(call->text) > RESPONSE_TEXT_MAX) {
+		attempt_fail(attempt, ATTEMPT_ITEM, "the answer's text is longer than %u bytes",
+			     RESPONSE_TEXT_MAX);
+		attempt->code = ELLU_E_TOO_LARGE;
+	} else {
+		attempt->class = ATTEMPT_ANSWERED;
+	}
+}
+
+static void forget(struct llm_call *call)
+{
+	arena_done(&call->arena);
+	call->text = call->tool_calls = call->finish_reason = NULL;
+	call->replaced = 0;
+	call->input_tokens = call->output_tokens = call->reasoning_tokens = -1;
+	call->cost_nanodollars = -1;
+}
+
+void answer_read(struct llm_call *call, json_tokener *tokener, const char *body, size_t size,
+		 struct attempt *attempt)
+{
+	struct answer answer = { .call = call, .attempt = attempt };
+	size_t replaced = 0;
+	json_object *json;
+	char *copy = NULL;
+
+	if (clean_body(&body, &size, &copy, &replaced) < 0) {
+		attempt_fail(attempt, ATTEMPT_RETRY, "out of memory");
+		return;
+	}
+	json = parse(tokener, body, size);
+	if (json_object_is_type(json, json_type_object)) {
+		call->replaced = (int64_t)replaced;
+		call->target->dialect->whole(json, &answer);
+		finish(&answer);
+		if (attempt->class != ATTEMPT_ANSWERED)
+			forget(call);
+	} else {
+		attempt_fail(attempt, ATTEMPT_RETRY, "the answer is not a JSON object");
+	}
+	buffer_done(&answer.text);
+	buffer_done(&answer.tool_calls);
+	json_object_put(json);
+	free(copy);
+}
+
+void refusal_read(const struct llm_target *target, json_tokener *tokener, const char *body,
+		  size_t size, struct attempt *attempt)
+{
+	struct refusal refusal = { .status = attempt->status };
+	size_t replaced = 0;
+	char *copy = NULL;
+	json_object *json;
+
+	if (clean_body(&body, &size, &copy, &replaced) < 0)
+		size = 0;
+	json = size > 0 ? parse(tokener, body, size) : NULL;
+	target->dialect->refusal(json, &refusal);
+	attempt->hint = refusal.hint;
+	attempt_classify(attempt);
+	if (refusal.message && *refusal.message)
+		attempt_fail(attempt, attempt->class, "%s", refusal.message);
+	else if (size > 0 && !json && body[0] != '<')
+		attempt_fail(attempt, attempt->class, "%.*s",
+			     (int)utf8_cut(body, size, EXCERPT_BYTES), body);
+	else
+		attempt_fail(attempt, attempt->class, "HTTP status %d", attempt->status);
+	attempt_classify(attempt);
+	json_object_put(json);
+	free(copy);
+}

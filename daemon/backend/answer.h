@@ -1,0 +1,67 @@
+/*
+ * What came back, from a provider's bytes to a call's results. The dialect of the call's target
+ * says where things are; everything else is here, once for all of them: what is no UTF-8 and what
+ * is no JSON, limits, keys that come back, tool calls, counts of tokens.
+ */
+#pragma once
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "daemon/backend/backend.h"
+#include "daemon/backend/buffer.h"
+#include "daemon/backend/retry.h"
+
+#define RESPONSE_BODY_MAX (8u * 1024 * 1024) // RESPONSE_TEXT_MAX escaped, and what surrounds it
+
+/* An answer under construction: a dialect says what is in it, piece by piece. */
+struct answer {
+	struct llm_call *call;
+	struct attempt *attempt;
+	struct buffer text;
+	struct buffer tool_calls; // as a JSON array without its end
+	size_t n_tool_calls;
+	const char *finish_reason; // or NULL
+	bool has_text; // be it empty
+	bool refused;
+	bool unusable; // the attempt has failed
+};
+
+/* More of the text. */
+void answer_text(struct answer *answer, json_object *text);
+/* The model's own refusal, which is the text where there is none. */
+void answer_refusal(struct answer *answer, json_object *text);
+/* `id`, `name` and `arguments` as the provider has them; an id may be missing, and arguments may
+ * be a text of JSON or JSON. */
+void answer_tool_call(struct answer *answer, json_object *id, json_object *name,
+		      json_object *arguments);
+/* Why the text ends; borrowed until the dialect returns. */
+void answer_finish_reason(struct answer *answer, json_object *reason);
+/* Counts of tokens; what is missing is NULL. */
+void answer_usage(struct answer *answer, json_object *input, json_object *output,
+		  json_object *reasoning);
+/* It is none; why, in words of ours or the provider's. The attempt is to be made again. */
+void answer_unusable(struct answer *answer, const char *words);
+
+/* The body of a 2xx: the call's results, or an attempt that failed. */
+void answer_read(struct llm_call *call, json_tokener *tokener, const char *body, size_t size,
+		 struct attempt *attempt);
+
+/* What a dialect finds in an error; strings or NULL. */
+struct refusal {
+	int status;
+	const char *message; // for people
+	const char *code;
+	const char *type;
+	const char *param;
+	enum error_hint hint;
+};
+
+/* The body of an error, whose status the attempt has: its class, and the provider's own words. */
+void refusal_read(const struct llm_target *target, json_tokener *tokener, const char *body,
+		  size_t size, struct attempt *attempt);
+
+/* A member of an object, or NULL; for dialects. */
+json_object *json_member(json_object *object, const char *name);
+const char *json_text_member(json_object *object, const char *name);
