@@ -1,5 +1,7 @@
 #include "daemon/backend/answer.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +11,7 @@
 #include "proto/utf8.h"
 
 #define CHECKED_BODY_BYTES (512u * 1024) // smaller ones cannot hold too many values
-#define EXCERPT_BYTES 200
+#define FINISH_REASON_MAX 64 // bytes
 
 json_object *json_member(json_object *object, const char *name)
 {
@@ -85,26 +87,39 @@ static int clean_body(const char **body, size_t *size, char **ret_copy, size_t *
 	return 0;
 }
 
+/* True for a string; what else is there, but nothing, makes the answer unusable. */
+static bool is_text(struct answer *answer, json_object *value, const char *what)
+{
+	char words[64];
+
+	if (json_object_is_type(value, json_type_string))
+		return true;
+	if (value) {
+		snprintf(words, sizeof(words), "the answer's %s is not a text", what);
+		answer_unusable(answer, words);
+	}
+	return false;
+}
+
 static void append_text(struct answer *answer, json_object *text)
 {
 	buffer_append(&answer->text, json_object_get_string(text),
 		      (size_t)json_object_get_string_len(text));
+	answer->has_text = true;
 }
 
 void answer_text(struct answer *answer, json_object *text)
 {
-	if (!json_object_is_type(text, json_type_string))
-		return;
-	append_text(answer, text);
-	answer->has_text = true;
+	if (is_text(answer, text, "content"))
+		append_text(answer, text);
 }
 
 void answer_refusal(struct answer *answer, json_object *text)
 {
-	if (answer->text.size > 0 || !json_object_is_type(text, json_type_string))
+	if (answer->text.size > 0 || !is_text(answer, text, "refusal"))
 		return;
 	append_text(answer, text);
-	answer->has_text = answer->refused = true;
+	answer->refused = true;
 }
 
 void answer_tool_call(struct answer *answer, json_object *id, json_object *name,
@@ -114,6 +129,10 @@ void answer_tool_call(struct answer *answer, json_object *id, json_object *name,
 	char made_up[32] = "call_";
 	struct buffer number = { made_up, 5, sizeof(made_up), false };
 
+	if (!json_object_is_type(name, json_type_string)) {
+		answer_unusable(answer, "the answer calls a tool without a name");
+		return;
+	}
 	buffer_text(out, answer->n_tool_calls == 0 ? "[{\"id\":" : ",{\"id\":");
 	if (json_object_is_type(id, json_type_string)) {
 		buffer_json(out, json_object_get_string(id));
@@ -124,14 +143,15 @@ void answer_tool_call(struct answer *answer, json_object *id, json_object *name,
 		buffer_json(out, made_up);
 	}
 	buffer_text(out, ",\"name\":");
-	buffer_json(out, json_object_is_type(name, json_type_string) ?
-				 json_object_get_string(name) : "");
+	buffer_json(out, json_object_get_string(name));
 	buffer_text(out, ",\"arguments\":");
 	if (json_object_is_type(arguments, json_type_string))
 		buffer_json(out, json_object_get_string(arguments));
 	else
 		buffer_json(out, arguments ? json_object_to_json_string_ext(arguments,
-								JSON_C_TO_STRING_PLAIN) : "{}");
+								JSON_C_TO_STRING_PLAIN |
+								JSON_C_TO_STRING_NOSLASHESCAPE) :
+					     "{}");
 	buffer_text(out, "}");
 	answer->n_tool_calls++;
 }
@@ -142,29 +162,57 @@ void answer_finish_reason(struct answer *answer, json_object *reason)
 		answer->finish_reason = json_object_get_string(reason);
 }
 
-static int64_t count_of(json_object *value)
+/* -1: unknown, be it that what is said cannot be. */
+static int64_t count_of(struct answer *answer, json_object *value)
 {
-	if (!json_object_is_type(value, json_type_int) &&
-	    !json_object_is_type(value, json_type_double))
-		return -1;
-	return json_object_get_int64(value) < 0 ? -1 : json_object_get_int64(value);
+	double count = json_object_is_type(value, json_type_int) ||
+				       json_object_is_type(value, json_type_double) ?
+			       json_object_get_double(value) : -1;
+
+	if (count >= 0 && count <= (double)ANSWER_TOKENS_MAX && trunc(count) == count)
+		return (int64_t)count;
+	if (value)
+		answer->attempt->odd_usage = true;
+	return -1;
+}
+
+static void add_known(int64_t *sum, int64_t value)
+{
+	if (value >= 0)
+		*sum = (*sum < 0 ? 0 : *sum) + value;
 }
 
 void answer_usage(struct answer *answer, json_object *input, json_object *output,
 		  json_object *reasoning)
 {
 	struct llm_call *call = answer->call;
+	int64_t input_tokens = count_of(answer, input);
+	int64_t output_tokens = count_of(answer, output);
 
-	call->input_tokens = count_of(input);
-	call->output_tokens = count_of(output);
-	call->reasoning_tokens = count_of(reasoning);
-	call->cost_nanodollars = target_cost(call->target, call->input_tokens,
-					     call->output_tokens);
+	/* What an attempt took that is made again was spent all the same. */
+	add_known(&call->input_tokens, input_tokens);
+	add_known(&call->output_tokens, output_tokens);
+	add_known(&call->reasoning_tokens, count_of(answer, reasoning));
+	add_known(&call->cost_nanodollars, target_cost(call->target, input_tokens, output_tokens));
+}
+
+/* What a provider said, as the attempt's end. */
+static void fail_saying(const struct llm_target *target, struct attempt *attempt,
+			enum attempt_class class, const char *words, size_t size)
+{
+	char *copy = strndup(words, size);
+
+	if (copy)
+		target_redact(target, copy, strlen(copy));
+	attempt_fail(attempt, class, "%s", copy ? copy : "out of memory");
+	free(copy);
 }
 
 void answer_unusable(struct answer *answer, const char *words)
 {
-	attempt_fail(answer->attempt, ATTEMPT_RETRY, "%s", words);
+	if (!answer->unusable)
+		fail_saying(answer->call->target, answer->attempt, ATTEMPT_RETRY, words,
+			    strlen(words));
 	answer->unusable = true;
 }
 
@@ -185,53 +233,80 @@ static const char *take_text(struct llm_call *call, const struct buffer *text)
 	return copy;
 }
 
+/* Bounded, and without a key: a provider may put anything there. */
+static const char *take_finish_reason(struct llm_call *call, const char *reason)
+{
+	char *copy = strdup(reason);
+	const char *taken = NULL;
+
+	if (copy) {
+		target_redact(call->target, copy, strlen(copy));
+		taken = arena_strndup(&call->arena, copy,
+				      utf8_cut(copy, strlen(copy), FINISH_REASON_MAX));
+	}
+	free(copy);
+	return taken;
+}
+
 /* What was collected becomes the call's. */
 static bool take(struct answer *answer)
 {
+	struct buffer *text = &answer->text, *tool_calls = &answer->tool_calls;
 	struct llm_call *call = answer->call;
 	const char *reason = answer->finish_reason;
 
+	if (text->failed || tool_calls->failed)
+		return false;
 	if (answer->refused && (!reason || strcmp(reason, "stop") == 0))
 		reason = "refusal";
-	call->finish_reason = arena_strdup(&call->arena, reason);
-	if (answer->n_tool_calls > 0) {
-		buffer_text(&answer->tool_calls, "]");
-		call->tool_calls = answer->tool_calls.failed ? NULL :
-				   arena_strndup(&call->arena, answer->tool_calls.data,
-						 answer->tool_calls.size);
+	if (reason) {
+		call->finish_reason = take_finish_reason(call, reason);
+		if (!call->finish_reason)
+			return false;
 	}
-	if (answer->has_text || answer->n_tool_calls == 0)
-		call->text = answer->text.failed ? NULL : take_text(call, &answer->text);
-	return !call->finish_reason == !reason &&
-	       !call->tool_calls == (answer->n_tool_calls == 0) &&
-	       (call->text || (!answer->has_text && answer->n_tool_calls > 0));
+	if (answer->n_tool_calls > 0) {
+		target_redact_answer(call->target, tool_calls->data, tool_calls->size);
+		call->tool_calls = arena_strndup(&call->arena, tool_calls->data, tool_calls->size);
+		if (!call->tool_calls)
+			return false;
+	}
+	if (answer->has_text || answer->n_tool_calls == 0) {
+		target_redact_answer(call->target, text->data, text->size);
+		call->text = take_text(call, text);
+		if (!call->text)
+			return false;
+	}
+	return true;
 }
 
 static void finish(struct answer *answer)
 {
 	struct attempt *attempt = answer->attempt;
-	struct llm_call *call = answer->call;
 
+	/* A model may have nothing to say, but then it says why it ends. */
+	if (!answer->has_text && answer->n_tool_calls == 0 && !answer->finish_reason)
+		answer_unusable(answer, "the answer has no content");
 	if (answer->unusable)
 		return;
-	if (!take(answer)) {
-		attempt_fail(attempt, ATTEMPT_RETRY, "out of memory");
-	} else if (call->text && strlen(call->text) > RESPONSE_TEXT_MAX) {
+	if (answer->n_tool_calls > 0)
+		buffer_text(&answer->tool_calls, "]");
+	if (answer->text.size + answer->tool_calls.size > RESPONSE_TEXT_MAX) {
 		attempt_fail(attempt, ATTEMPT_ITEM, "the answer's text is longer than %u bytes",
 			     RESPONSE_TEXT_MAX);
 		attempt->code = ELLU_E_TOO_LARGE;
+	} else if (!take(answer)) {
+		attempt_fail(attempt, ATTEMPT_RETRY, "out of memory");
 	} else {
 		attempt->class = ATTEMPT_ANSWERED;
 	}
 }
 
+/* All but what it took. */
 static void forget(struct llm_call *call)
 {
 	arena_done(&call->arena);
 	call->text = call->tool_calls = call->finish_reason = NULL;
 	call->replaced = 0;
-	call->input_tokens = call->output_tokens = call->reasoning_tokens = -1;
-	call->cost_nanodollars = -1;
 }
 
 void answer_read(struct llm_call *call, json_tokener *tokener, const char *body, size_t size,
@@ -277,10 +352,10 @@ void refusal_read(const struct llm_target *target, json_tokener *tokener, const 
 	attempt->hint = refusal.hint;
 	attempt_classify(attempt);
 	if (refusal.message && *refusal.message)
-		attempt_fail(attempt, attempt->class, "%s", refusal.message);
+		fail_saying(target, attempt, attempt->class, refusal.message,
+			    strlen(refusal.message));
 	else if (size > 0 && !json && body[0] != '<')
-		attempt_fail(attempt, attempt->class, "%.*s",
-			     (int)utf8_cut(body, size, EXCERPT_BYTES), body);
+		fail_saying(target, attempt, attempt->class, body, size);
 	else
 		attempt_fail(attempt, attempt->class, "HTTP status %d", attempt->status);
 	attempt_classify(attempt);

@@ -15,6 +15,9 @@
 
 #define RESPONSE_BODY_MAX (8u * 1024 * 1024) // RESPONSE_TEXT_MAX escaped, and what surrounds it
 
+/* Counts of tokens beyond it are no counts. Sums of them, with prices, stay within numbers. */
+#define ANSWER_TOKENS_MAX INT64_C(1000000000)
+
 /* An answer under construction: a dialect says what is in it, piece by piece. */
 struct answer {
 	struct llm_call *call;
@@ -22,13 +25,14 @@ struct answer {
 	struct buffer text;
 	struct buffer tool_calls; // as a JSON array without its end
 	size_t n_tool_calls;
-	const char *finish_reason; // or NULL
+	const char *finish_reason; // or NULL; borrowed
 	bool has_text; // be it empty
 	bool refused;
 	bool unusable; // the attempt has failed
 };
 
-/* More of the text. */
+/* More of the text. Here and below a value of NULL is one that is missing; what is there but of
+ * another type than it can be makes the answer unusable. */
 void answer_text(struct answer *answer, json_object *text);
 /* The model's own refusal, which is the text where there is none. */
 void answer_refusal(struct answer *answer, json_object *text);
@@ -36,9 +40,9 @@ void answer_refusal(struct answer *answer, json_object *text);
  * be a text of JSON or JSON. */
 void answer_tool_call(struct answer *answer, json_object *id, json_object *name,
 		      json_object *arguments);
-/* Why the text ends; borrowed until the dialect returns. */
+/* Why the text ends; a string, or it is not told. */
 void answer_finish_reason(struct answer *answer, json_object *reason);
-/* Counts of tokens; what is missing is NULL. */
+/* Counts of tokens. They count whatever becomes of the answer, so they go first. */
 void answer_usage(struct answer *answer, json_object *input, json_object *output,
 		  json_object *reasoning);
 /* It is none; why, in words of ours or the provider's. The attempt is to be made again. */

@@ -363,8 +363,12 @@ static bool change_form(const struct llm_call *call, enum error_hint hint,
 
 static void read_tool_calls(json_object *tool_calls, struct answer *answer)
 {
-	if (!json_object_is_type(tool_calls, json_type_array))
+	if (!tool_calls)
 		return;
+	if (!json_object_is_type(tool_calls, json_type_array)) {
+		answer_unusable(answer, "the answer's tool_calls are not an array");
+		return;
+	}
 	for (size_t i = 0; i < json_object_array_length(tool_calls); i++) {
 		json_object *tool_call = json_object_array_get_idx(tool_calls, i);
 		json_object *function = json_member(tool_call, "function");
@@ -374,16 +378,41 @@ static void read_tool_calls(json_object *tool_calls, struct answer *answer)
 	}
 }
 
-/* A string or a list of parts. */
+/* A string or a list of parts, of which only those of text have one. */
 static void read_content(json_object *content, struct answer *answer)
 {
 	if (!json_object_is_type(content, json_type_array)) {
 		answer_text(answer, content);
 		return;
 	}
-	answer->has_text = true;
-	for (size_t i = 0; i < json_object_array_length(content); i++)
-		answer_text(answer, json_member(json_object_array_get_idx(content, i), "text"));
+	for (size_t i = 0; i < json_object_array_length(content); i++) {
+		json_object *part = json_object_array_get_idx(content, i);
+
+		if (!json_object_is_type(part, json_type_object))
+			answer_unusable(answer, "a part of the answer's content is not an object");
+		answer_text(answer, json_member(part, "text"));
+	}
+}
+
+static void read_choice(json_object *choice, struct answer *answer)
+{
+	json_object *message = json_member(choice, "message");
+	json_object *text = json_member(choice, "text"); // of servers for completions
+
+	answer_finish_reason(answer, json_member(choice, "finish_reason"));
+	if (!message) {
+		answer_text(answer, text);
+		if (!text)
+			answer_unusable(answer, "the answer has no choices");
+		return;
+	}
+	if (!json_object_is_type(message, json_type_object)) {
+		answer_unusable(answer, "the answer's message is not an object");
+		return;
+	}
+	read_content(json_member(message, "content"), answer);
+	answer_refusal(answer, json_member(message, "refusal"));
+	read_tool_calls(json_member(message, "tool_calls"), answer);
 }
 
 static void whole(json_object *json, struct answer *answer)
@@ -391,8 +420,11 @@ static void whole(json_object *json, struct answer *answer)
 	json_object *choices = json_member(json, "choices");
 	json_object *error = json_member(json, "error");
 	json_object *usage = json_member(json, "usage");
-	json_object *choice = NULL, *message;
 
+	answer_usage(answer, json_member(usage, "prompt_tokens"),
+		     json_member(usage, "completion_tokens"),
+		     json_member(json_member(usage, "completion_tokens_details"),
+				 "reasoning_tokens"));
 	if (error) {
 		const char *words = json_object_is_type(error, json_type_string) ?
 					    json_object_get_string(error) :
@@ -400,24 +432,12 @@ static void whole(json_object *json, struct answer *answer)
 
 		answer_unusable(answer,
 				words ? words : "the answer is an error without a message");
-		return;
-	}
-	if (json_object_is_type(choices, json_type_array) && json_object_array_length(choices) > 0)
-		choice = json_object_array_get_idx(choices, 0);
-	message = json_member(choice, "message");
-	if (!message && !json_member(choice, "text")) {
+	} else if (json_object_is_type(choices, json_type_array) &&
+		   json_object_array_length(choices) > 0) {
+		read_choice(json_object_array_get_idx(choices, 0), answer);
+	} else {
 		answer_unusable(answer, "the answer has no choices");
-		return;
 	}
-	answer_finish_reason(answer, json_member(choice, "finish_reason"));
-	read_content(message ? json_member(message, "content") : json_member(choice, "text"),
-		     answer);
-	answer_refusal(answer, json_member(message, "refusal"));
-	read_tool_calls(json_member(message, "tool_calls"), answer);
-	answer_usage(answer, json_member(usage, "prompt_tokens"),
-		     json_member(usage, "completion_tokens"),
-		     json_member(json_member(usage, "completion_tokens_details"),
-				 "reasoning_tokens"));
 }
 
 static bool names(const char *text, const char *what)

@@ -167,7 +167,6 @@ static void fail(struct job *job, struct attempt *attempt, enum llm_outcome outc
 {
 	struct llm_call *call = job->call;
 
-	target_redact(call->target, attempt->message);
 	if (attempt->code == ELLU_E_TOO_LARGE)
 		fault_too_large(&call->fault, RESPONSE_TEXT_MAX, "the text of an answer");
 	else if (attempt->status == 0)
@@ -293,6 +292,9 @@ void job_attempted(struct job *job, struct attempt *attempt)
 	}
 	if (attempt->hint != HINT_NONE && change_form(job, attempt))
 		return;
+	if (attempt->odd_usage)
+		notice_send(job, "%s: an answer's usage holds no counts of tokens; what it took is "
+			    "unknown", job->endpoint->origin->name);
 	call->attempts++;
 	switch (attempt->class) {
 	case ATTEMPT_ANSWERED:

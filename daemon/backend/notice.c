@@ -39,7 +39,6 @@ __attribute__((format(printf, 3, 0))) static void post(struct notice *notice,
 
 	if (size > LOG_LINE_MAX)
 		notice->line[utf8_cut(notice->line, LOG_LINE_MAX, LOG_LINE_MAX - 3)] = '\0';
-	target_redact(call->target, notice->line);
 	notice->message.deliver = deliver;
 	notice->userdata = call->userdata;
 	loop_post(call->reply_to, &notice->message);

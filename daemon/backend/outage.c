@@ -147,20 +147,16 @@ void outage_left(struct job *job)
 	admission_breaker(&job->backend->admission, job->endpoint);
 }
 
-static void keep_failure(struct endpoint *endpoint, const struct job *job,
-			 const struct attempt *attempt)
+static void keep_failure(struct endpoint *endpoint, const struct attempt *attempt)
 {
 	char *text = endpoint->last_failure;
 	size_t size = sizeof(endpoint->last_failure);
-	char redacted[sizeof(attempt->message)];
 	int n;
 
-	snprintf(redacted, sizeof(redacted), "%s", attempt->message);
-	target_redact(job->call->target, redacted);
 	if (attempt->status > 0)
-		n = snprintf(text, size, "HTTP status %d (%s)", attempt->status, redacted);
+		n = snprintf(text, size, "HTTP status %d (%s)", attempt->status, attempt->message);
 	else
-		n = snprintf(text, size, "%s", redacted);
+		n = snprintf(text, size, "%s", attempt->message);
 	if (n >= (int)size)
 		text[utf8_cut(text, size, size - 1)] = '\0';
 }
@@ -174,7 +170,7 @@ bool outage_failed(struct job *job, const struct attempt *attempt)
 
 	if (!job->lane->answered)
 		return false;
-	keep_failure(endpoint, job, attempt);
+	keep_failure(endpoint, attempt);
 	wait_usec = breaker_failed(&endpoint->breaker, job->probe, backend_random(backend));
 	if (wait_usec > 0) {
 		endpoint->retry.passed = on_wait_over;

@@ -29,6 +29,7 @@ struct attempt {
 	int status; // of HTTP; 0: no answer
 	enum error_hint hint;
 	bool connected; // to the endpoint, at some time
+	bool odd_usage; // the answer has counts of tokens that cannot be
 	int64_t wait_usec; // what the endpoint asked for; -1: did not say
 	char message[900]; // for people; the provider's own words where there are any
 };

@@ -10,10 +10,10 @@
 #include "daemon/backend/simulated_text.h"
 #include "daemon/backend/target_url.h"
 #include "daemon/clock.h"
-#include "proto/generated/interface.h"
-#include "proto/record.h"
+#include "proto/limits.h"
 
 #define SECRET_SIZE_MIN 6 // shorter values would be found everywhere
+#define ANSWER_SECRET_SIZE_MIN 12 // shorter keys are words, such as `lm-studio` for a local server
 
 static int add_line(struct llm_target *target, char *line)
 {
@@ -45,6 +45,39 @@ bool target_has_header(const struct ellu_llm_config *config, const char *name)
 			return true;
 	}
 	return false;
+}
+
+int target_add_secret(struct llm_target *target, char *text, bool is_key)
+{
+	struct target_secret *secret;
+	size_t size = strlen(text);
+
+	if (size < SECRET_SIZE_MIN)
+		return 0;
+	secret = arena_alloc(&target->arena, sizeof(*secret));
+	if (!secret)
+		return -1;
+	*secret = (struct target_secret){ text, size, is_key, target->secrets };
+	target->secrets = secret;
+	return 0;
+}
+
+/* The value of a header of the config's own, and its part behind `Bearer `, `Basic ` and so on. */
+static int add_header_secret(struct llm_target *target, const char *name, char *value)
+{
+	static const char *const names[] = { "auth", "key", "token", "secret", "cookie" };
+	char *last = value ? strrchr(value, ' ') : NULL;
+	bool is_key = false;
+
+	if (!value)
+		return -1;
+	if (strcasecmp(name, "Content-Type") == 0 || strcasecmp(name, "Accept") == 0)
+		return 0;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		is_key = is_key || strcasestr(name, names[i]);
+	if (last && target_add_secret(target, last + 1, is_key) < 0)
+		return -1;
+	return target_add_secret(target, value, is_key);
 }
 
 static bool header_is_valid(const struct ellu_entry *header)
@@ -91,6 +124,8 @@ static int make_headers(struct llm_target *target, const struct ellu_llm_config 
 					     "names and values of HTTP headers, none that the daemon "
 					     "sets itself: \"%s\"", header->key);
 		failed |= target_add_header(target, header->key, "", header->value);
+		failed |= add_header_secret(target, header->key,
+					    arena_strdup(&target->arena, header->value));
 	}
 	/* Without this, curl waits a second for a 100 before it sends a large body. */
 	failed |= add_line(target, arena_strdup(&target->arena, "Expect:"));
@@ -186,6 +221,8 @@ static int fill(struct llm_target *target, const struct ellu_llm_config *config,
 	if (!target->model || !target->key != !config->api_key || !target->proxy != !config->proxy ||
 	    !target->ca_file != !config->ca_file)
 		return fault_oom(fault);
+	if (target->key && target_add_secret(target, target->key, /* is_key= */ true) < 0)
+		return fault_oom(fault);
 	if (dialect->path) {
 		r = target_url(config->llm_base_url ? config->llm_base_url : dialect->default_base,
 			       dialect->path, arena, &target->url, &target->origin, fault);
@@ -242,49 +279,60 @@ struct llm_target *llm_target_unref(struct llm_target *target)
 		if (node->data)
 			explicit_bzero(node->data, strlen(node->data));
 	}
+	for (struct target_secret *secret = target->secrets; secret; secret = secret->next)
+		explicit_bzero(secret->text, secret->size);
 	arena_done(&target->arena);
 	free(target);
 	return NULL;
 }
 
-static void blot_out(char *text, const char *secret)
+static void blot_out(const struct target_secret *secret, char *text, size_t size)
 {
-	size_t size = strlen(secret), text_size = strlen(text);
+	char *end = text + size, *found = text;
 
-	if (size < SECRET_SIZE_MIN)
-		return;
-	for (char *found = strstr(text, secret); found; found = strstr(found + size, secret))
-		memset(found, '*', size);
-	/* A text that was cut may end inside it. */
-	for (size_t n = size - 1; n >= SECRET_SIZE_MIN; n--) {
-		if (n <= text_size && memcmp(text + text_size - n, secret, n) == 0) {
-			memset(text + text_size - n, '*', n);
+	while ((found = memmem(found, (size_t)(end - found), secret->text, secret->size))) {
+		memset(found, '*', secret->size);
+		found += secret->size;
+	}
+}
+
+/* The text may have been cut inside the secret before it came here. */
+static void blot_out_end(const struct target_secret *secret, char *text, size_t size)
+{
+	for (size_t n = secret->size - 1; n >= SECRET_SIZE_MIN; n--) {
+		if (n <= size && memcmp(text + size - n, secret->text, n) == 0) {
+			memset(text + size - n, '*', n);
 			return;
 		}
 	}
 }
 
-void target_redact(const struct llm_target *target, char *text)
+void target_redact(const struct llm_target *target, char *text, size_t size)
 {
-	if (target->key)
-		blot_out(text, target->key);
-	for (const struct curl_slist *node = target->headers; node; node = node->next) {
-		const char *value = strchr(node->data, ':');
+	for (const struct target_secret *secret = target->secrets; secret && size > 0;
+	     secret = secret->next) {
+		blot_out(secret, text, size);
+		blot_out_end(secret, text, size);
+	}
+}
 
-		if (!value || strncasecmp(node->data, "Content-Type:", 13) == 0 ||
-		    strncasecmp(node->data, "Accept:", 7) == 0)
-			continue;
-		value += strspn(value, ": ");
-		if (strncmp(value, "Bearer ", 7) != 0)
-			blot_out(text, value);
+void target_redact_answer(const struct llm_target *target, char *text, size_t size)
+{
+	for (const struct target_secret *secret = target->secrets; secret && size > 0;
+	     secret = secret->next) {
+		if (secret->is_key && secret->size >= ANSWER_SECRET_SIZE_MIN)
+			blot_out(secret, text, size);
 	}
 }
 
 int64_t target_cost(const struct llm_target *target, int64_t input_tokens, int64_t output_tokens)
 {
+	double cost;
+
 	if (target->price_input < 0 || target->price_output < 0 || input_tokens < 0 ||
 	    output_tokens < 0)
 		return -1;
-	return llround(((double)input_tokens * (double)target->price_input +
-			(double)output_tokens * (double)target->price_output) / 1e6);
+	cost = ((double)input_tokens * (double)target->price_input +
+		(double)output_tokens * (double)target->price_output) / 1e6;
+	return cost < (double)INTEGER_MAX ? llround(cost) : INTEGER_MAX;
 }

@@ -30,6 +30,13 @@ struct simulated_settings {
 	int64_t seed;
 };
 
+struct target_secret {
+	char *text;
+	size_t size;
+	bool is_key; // and not some other header's value
+	struct target_secret *next;
+};
+
 struct llm_target {
 	atomic_uint refs;
 	struct arena arena; // holds all texts below
@@ -39,6 +46,7 @@ struct llm_target {
 	const char *url;
 	char *key; // or NULL
 	struct curl_slist *headers; // may hold secrets
+	struct target_secret *secrets;
 	uint64_t identity; // hash of origin, key and model
 	const char *system_message; // or NULL
 
@@ -68,9 +76,14 @@ int target_add_header(struct llm_target *target, const char *name, const char *p
 		      const char *value);
 bool target_has_header(const struct ellu_llm_config *config, const char *name);
 
-/* Overwrites, in place, what the target keeps secret wherever `text` holds it. */
-void target_redact(const struct llm_target *target, char *text);
+/* When the target is made: a text of its arena that is kept secret, and wiped at the end. */
+int target_add_secret(struct llm_target *target, char *text, bool is_key);
 
-/* What the tokens cost, or -1. */
+/* Overwrites, in place, what the target keeps secret wherever a text holds it: before the text is
+ * cut, quoted or stored. In an answer only keys are looked for. */
+void target_redact(const struct llm_target *target, char *text, size_t size);
+void target_redact_answer(const struct llm_target *target, char *text, size_t size);
+
+/* What the tokens cost, at most INTEGER_MAX, or -1. */
 int64_t target_cost(const struct llm_target *target, int64_t input_tokens,
 		    int64_t output_tokens);

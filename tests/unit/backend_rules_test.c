@@ -111,10 +111,10 @@ START_TEST(secrets)
 	config.extra_headers = headers;
 	config.n_extra_headers = 1;
 	target = make(&config);
-	target_redact(target, text);
+	target_redact(target, text, strlen(text));
 	ck_assert_str_eq(text,
 			 "key ********* and again *********; *************; application/json");
-	target_redact(target, cut);
+	target_redact(target, cut, strlen(cut));
 	ck_assert_str_eq(cut, "a message that was cut at ********");
 	config.api_key = "sk-other";
 	other = make(&config);
@@ -186,17 +186,31 @@ START_TEST(requests)
 }
 END_TEST
 
+static bool read_odd_usage;
+
 /* Reads an answer's body into *call, whose arena is to be freed. */
 static enum attempt_class read_body(struct llm_call *call, const char *body)
 {
 	json_tokener *tokener = json_tokener_new_ex(64);
+	static const int64_t price = 1000000;
 	struct ellu_llm_config config = minimal();
 	struct attempt attempt = { .status = 200 };
 
-	*call = (struct llm_call){ .target = make(&config) };
+	config.api_key = "sk-0123456789";
+	config.price_input = &price;
+	config.price_output = &price;
+	*call = (struct llm_call){
+		.target = make(&config),
+		.input_tokens = -1,
+		.output_tokens = -1,
+		.reasoning_tokens = -1,
+		.cost_nanodollars = -1,
+	};
 	answer_read(call, tokener, body, strlen(body), &attempt);
 	llm_target_unref(call->target);
 	json_tokener_free(tokener);
+	read_odd_usage = attempt.odd_usage;
+	ck_assert_ptr_null(strstr(attempt.message, config.api_key));
 	return attempt.class;
 }
 
@@ -241,6 +255,139 @@ START_TEST(answers)
 	ck_assert_int_eq(call.input_tokens, 3);
 	ck_assert_int_eq(call.reasoning_tokens, 2);
 	arena_done(&call.arena);
+}
+END_TEST
+
+/* What is of another shape than an answer's is none, rather than one without a text. */
+START_TEST(shapes)
+{
+	static const char *const broken[] = {
+		"{\"choices\":{}}",
+		"{\"choices\":5}",
+		"{\"choices\":[5]}",
+		"{\"choices\":[[]]}",
+		"{\"choices\":[{\"text\":5}]}",
+		"{\"choices\":[{\"message\":5,\"finish_reason\":\"stop\"}]}",
+		"{\"choices\":[{\"message\":[],\"finish_reason\":\"stop\"}]}",
+		"{\"choices\":[{\"message\":\"x\",\"finish_reason\":\"stop\"}]}",
+		"{\"choices\":[{\"message\":{}}]}",
+		"{\"choices\":[{\"message\":{\"content\":null}}]}",
+		"{\"choices\":[{\"message\":{\"content\":[]}}]}",
+		"{\"choices\":[{\"message\":{\"content\":5},\"finish_reason\":\"stop\"}]}",
+		"{\"choices\":[{\"message\":{\"content\":{}},\"finish_reason\":\"stop\"}]}",
+		"{\"choices\":[{\"message\":{\"content\":true},\"finish_reason\":\"stop\"}]}",
+		"{\"choices\":[{\"message\":{\"content\":[5]},\"finish_reason\":\"stop\"}]}",
+		"{\"choices\":[{\"message\":{\"content\":[{\"text\":5}]},\"finish_reason\":\"stop\"}]}",
+		"{\"choices\":[{\"message\":{\"refusal\":{}},\"finish_reason\":\"stop\"}]}",
+		"{\"choices\":[{\"message\":{\"content\":\"x\",\"tool_calls\":5}}]}",
+		"{\"choices\":[{\"message\":{\"content\":\"x\",\"tool_calls\":[5]}}]}",
+		"{\"choices\":[{\"message\":{\"tool_calls\":[{\"function\":{\"name\":5}}]}}]}",
+		"{\"error\":5}",
+		"{\"error\":{\"message\":\"the key sk-0123456789 is odd\"}}",
+	};
+	static const char *const empty[] = {
+		"{\"choices\":[{\"message\":{\"content\":\"\"}}]}",
+		"{\"choices\":[{\"message\":{\"content\":null},\"finish_reason\":\"length\"}]}",
+		"{\"choices\":[{\"message\":{\"role\":\"assistant\"},\"finish_reason\":\"length\"}]}",
+		"{\"choices\":[{\"text\":\"\"}]}",
+	};
+	struct llm_call call;
+
+	for (size_t i = 0; i < sizeof(broken) / sizeof(*broken); i++)
+		ck_assert_msg(read_body(&call, broken[i]) == ATTEMPT_RETRY, "%s", broken[i]);
+	for (size_t i = 0; i < sizeof(empty) / sizeof(*empty); i++) {
+		ck_assert_msg(read_body(&call, empty[i]) == ATTEMPT_ANSWERED, "%s", empty[i]);
+		ck_assert_str_eq(call.text, "");
+		arena_done(&call.arena);
+	}
+}
+END_TEST
+
+START_TEST(long_finish_reason)
+{
+	const size_t size = 1024 * 1024;
+	char *body = malloc(size + 128);
+	char *end = stpcpy(body, "{\"choices\":[{\"message\":{\"content\":\"x\"},\"finish_reason\":\"");
+	struct llm_call call;
+
+	memset(end, 's', size);
+	strcpy(end + size, "\"}]}");
+	ck_assert_int_eq(read_body(&call, body), ATTEMPT_ANSWERED);
+	ck_assert_uint_eq(strlen(call.finish_reason), 64);
+	arena_done(&call.arena);
+	free(body);
+}
+END_TEST
+
+/* A key that an endpoint says back goes no further. */
+START_TEST(echoed_key)
+{
+	struct llm_call call;
+
+	ck_assert_int_eq(read_body(&call, "{\"choices\":[{\"message\":{\"content\":\"You sent "
+					  "sk-0123456\\u0037\\u00389.\",\"tool_calls\":[{\"id\":\"i\","
+					  "\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"a\\\":"
+					  "\\\"sk-0123456789\\\"}\"}}]},\"finish_reason\":"
+					  "\"sk-0123456789\"}]}"),
+			 ATTEMPT_ANSWERED);
+	ck_assert_str_eq(call.text, "You sent *************.");
+	ck_assert_ptr_null(strstr(call.tool_calls, "sk-0123456789"));
+	ck_assert_str_eq(call.finish_reason, "*************");
+	arena_done(&call.arena);
+}
+END_TEST
+
+START_TEST(usage)
+{
+	static const struct {
+		const char *said;
+		int64_t tokens;
+	} table[] = {
+		{ "0", 0 },
+		{ "12", 12 },
+		{ "12.0", 12 },
+		{ "1000000000", 1000000000 },
+		{ "1000000001", -1 },
+		{ "9007199254740992", -1 },
+		{ "9223372036854775807", -1 },
+		{ "18446744073709551615", -1 },
+		{ "123456789012345678901234567890", -1 },
+		{ "1.5e300", -1 },
+		{ "1e999", -1 },
+		{ "-1", -1 },
+		{ "-9223372036854775808", -1 },
+		{ "1.5", -1 },
+		{ "\"12\"", -1 },
+		{ "true", -1 },
+		{ "{}", -1 },
+		{ "[5]", -1 },
+	};
+	struct llm_call call;
+	char body[256];
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		snprintf(body, sizeof(body),
+			 "{\"choices\":[{\"message\":{\"content\":\"x\"}}],\"usage\":{\"prompt_tokens\":"
+			 "%s,\"completion_tokens\":5}}", table[i].said);
+		ck_assert_int_eq(read_body(&call, body), ATTEMPT_ANSWERED);
+		ck_assert_msg(call.input_tokens == table[i].tokens, "%s: %lld", table[i].said,
+			      (long long)call.input_tokens);
+		ck_assert_int_eq(call.output_tokens, 5);
+		ck_assert_int_eq(call.cost_nanodollars,
+				 table[i].tokens < 0 ? -1 : table[i].tokens + 5);
+		ck_assert_int_eq(read_odd_usage, table[i].tokens < 0);
+		arena_done(&call.arena);
+	}
+	ck_assert_int_eq(read_body(&call, "{\"choices\":[{\"message\":{\"content\":\"x\"}}],\"usage\":"
+					  "{\"prompt_tokens\":null}}"), ATTEMPT_ANSWERED);
+	ck_assert_int_eq(call.input_tokens, -1);
+	ck_assert(!read_odd_usage);
+	arena_done(&call.arena);
+	/* What no use could be made of was spent all the same. */
+	ck_assert_int_eq(read_body(&call, "{\"choices\":[],\"usage\":{\"prompt_tokens\":7,"
+					  "\"completion_tokens\":3}}"), ATTEMPT_RETRY);
+	ck_assert_int_eq(call.input_tokens, 7);
+	ck_assert_int_eq(call.cost_nanodollars, 10);
 }
 END_TEST
 
@@ -344,6 +491,6 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS(targets, bad_configs, secrets, requests, answers, classes, delays,
-			 deadlines);
+	return RUN_TESTS(targets, bad_configs, secrets, requests, answers, shapes, long_finish_reason,
+			 echoed_key, usage, classes, delays, deadlines);
 }
