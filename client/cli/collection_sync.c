@@ -4,16 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "client/cli/stored_rows.h"
 #include "client/cli/table.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
 
-#define TRIES 10 // when others change the same collection meanwhile
-#define TELL_ROWS 100000 // how often an upload says how far it is
+#define TELL_ROWS 50000 // how often an upload says how far it is
 
 struct sync {
 	struct cli *cli;
@@ -23,7 +20,7 @@ struct sync {
 	const struct ellu_collection *stored; // columns and count; NULL: there is none yet
 	int64_t n_rows; // that the user keeps
 	bool equal;
-	int64_t n_stored; // after the upload; more than ours when another command uploads, too
+	int64_t n_stored; // after the upload
 };
 
 /* ---- Comparing ---- */
@@ -146,6 +143,7 @@ static int send_chunk(struct sync *sync, struct chunk *chunk, const char *upload
 	request.n_variables = chunk->n;
 	request.upload_id = upload_id;
 	request.commit = &is_last;
+	request.replace = &is_last;
 	r = ellu_add_template_variables(sync->cli->daemon, &request, &reply, &error);
 	if (r < 0) {
 		cli_error("rows %s to %s of %s:", number_text(first, sent + 1),
@@ -195,19 +193,6 @@ static int send_rows(struct sync *sync, struct chunk *chunk, const char *upload_
 	return send_chunk(sync, chunk, upload_id, /* commit= */ true, sent);
 }
 
-static int clear(struct sync *sync)
-{
-	struct ellu_clear_collection_request request =
-		ELLU_RECORD(struct ellu_clear_collection_request);
-	const struct ellu_error *error;
-	int r;
-
-	request.project = sync->cli->arguments.project;
-	request.collection = &sync->ref;
-	r = ellu_clear_collection(sync->cli->daemon, &request, NULL, &error);
-	return r < 0 ? cli_fail(r, error) : 0;
-}
-
 static int upload(struct sync *sync)
 {
 	struct chunk *chunk = calloc(1, sizeof(*chunk));
@@ -226,10 +211,8 @@ static int upload(struct sync *sync)
 		cli_error("%s", complaint.text);
 		status = EXIT_USAGE;
 	} else {
-		status = sync->stored ? clear(sync) : 0;
-	}
-	if (status == 0)
 		status = send_rows(sync, chunk, upload_id);
+	}
 	chunk_clear(chunk);
 	free(chunk);
 	return status;
@@ -305,10 +288,9 @@ static int bring_rows(struct sync *sync, const struct ellu_collection *wanted)
 	if (status != 0 || sync->equal || (!sync->stored && sync->n_rows == 0))
 		return status;
 	status = upload(sync);
-	if (status != 0 || sync->n_stored != sync->n_rows)
+	if (status != 0)
 		return status;
-	sync->equal = true;
-	number_text(now, sync->n_rows);
+	number_text(now, sync->n_stored);
 	if (!sync->stored)
 		cli_note(sync->cli, "Collection %s: new, %s rows.", sync->name, now);
 	else if (sync->stored->variables_count)
@@ -317,47 +299,27 @@ static int bring_rows(struct sync *sync, const struct ellu_collection *wanted)
 	return 0;
 }
 
-static int sync_once(struct sync *sync, const struct ellu_collection *wanted)
-{
-	const struct ellu_get_collection_reply *reply = NULL;
-	struct complaint complaint;
-	int status = 0, found = get(sync, &reply);
-
-	if (found < 0)
-		return -found;
-	if (rows_rewind(sync->rows, &complaint) < 0) {
-		cli_error("%s", complaint.text);
-		status = EXIT_USAGE;
-	}
-	sync->n_rows = 0;
-	sync->stored = found ? reply->collection : NULL;
-	if (status == 0 && found)
-		status = check_columns(sync, wanted);
-	if (status == 0)
-		status = bring_rows(sync, wanted);
-	sync->stored = NULL;
-	ellu_free(reply);
-	return status;
-}
-
 int collection_sync(struct cli *cli, const struct ellu_collection *collection, struct rows *rows)
 {
 	struct sync sync = { .cli = cli, .name = collection->name, .rows = rows };
-	int status = 0;
+	const struct ellu_get_collection_reply *reply = NULL;
+	struct complaint complaint;
+	int found, status = 0;
 
 	sync.ref = (struct ellu_ref) ELLU_RECORD(struct ellu_ref);
 	sync.ref.name = collection->name;
-	for (int i = 0; status == 0 && !sync.equal && i < TRIES; i++) {
-		struct timespec pause = { .tv_nsec = i ? (long) (getpid() % 20 + 1) * 5000000 : 0 };
-
-		nanosleep(&pause, NULL);
-		status = sync_once(&sync, collection);
-		if (status == 0 && sync.n_rows == 0)
-			break;
+	found = get(&sync, &reply);
+	if (found < 0)
+		return -found;
+	if (rows_rewind(sync.rows, &complaint) < 0) {
+		cli_error("%s", complaint.text);
+		status = EXIT_USAGE;
 	}
-	if (status == 0 && !sync.equal && sync.n_rows > 0) {
-		cli_error("collection %s: others keep changing it", sync.name);
-		status = ellu_error_exit_status(ELLU_E_CONFLICT);
-	}
+	sync.stored = found ? reply->collection : NULL;
+	if (status == 0 && found)
+		status = check_columns(&sync, collection);
+	if (status == 0)
+		status = bring_rows(&sync, collection);
+	ellu_free(reply);
 	return status;
 }

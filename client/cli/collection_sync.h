@@ -1,7 +1,7 @@
 /*
  * Makes a collection of the daemon equal to the rows that the user keeps. Both are read side by
- * side, in constant memory; only when they differ, the rows are uploaded anew, and they become
- * visible all together.
+ * side, in constant memory; only when they differ, the rows are uploaded anew. They take the place
+ * of what was there all together, so that an end in the middle leaves the old ones.
  */
 #pragma once
 

@@ -1,7 +1,8 @@
 /*
  * An upload is a batch without a sequence: its rows come in by many calls and become visible
  * when the last one gives it a sequence. An upload that was swept, or is committed and still
- * visible, keeps its id: going on with it is a conflict, never half an upload.
+ * visible, keeps its id: going on with it is a conflict, never half an upload. What replaces the
+ * rows that were visible does so where it becomes visible itself, in one transaction.
  */
 #include "daemon/store/rows_upload.h"
 
@@ -68,6 +69,13 @@ static int upload_begin(struct tx *tx, const struct collection_state *state, con
 	return 0;
 }
 
+/* Before rows become visible. */
+static int make_place(struct tx *tx, struct collection_state *state,
+		      const struct ellu_add_template_variables_request *arguments)
+{
+	return arguments->replace && *arguments->replace ? rows_clear(tx, state) : 0;
+}
+
 static int upload_commit(struct tx *tx, struct collection_state *state,
 			 const struct upload *upload)
 {
@@ -102,7 +110,17 @@ static int upload_add(struct tx *tx, struct collection_state *state,
 			   upload.new_columns);
 	if (r < 0 || !arguments->commit || !*arguments->commit)
 		return r;
-	return upload_commit(tx, state, &upload);
+	r = make_place(tx, state, arguments);
+	return r < 0 ? r : upload_commit(tx, state, &upload);
+}
+
+static int add_at_once(struct tx *tx, struct collection_state *state,
+		       const struct ellu_add_template_variables_request *arguments,
+		       const struct row_set *set)
+{
+	int r = make_place(tx, state, arguments);
+
+	return r < 0 ? r : rows_append(tx, state, set);
 }
 
 /* Away from the writer, to which the request goes on. */
@@ -135,9 +153,10 @@ static int rows_add_run(struct tx *tx, struct store_request *request)
 		r = collection_state(tx, id, &state);
 	if (r >= 0)
 		r = collection_check_writable(tx, &state);
-	if (r >= 0)
-		r = arguments->upload_id ? upload_add(tx, &state, arguments, op->rows) :
-					   rows_append(tx, &state, op->rows);
+	if (r >= 0 && arguments->upload_id)
+		r = upload_add(tx, &state, arguments, op->rows);
+	else if (r >= 0)
+		r = add_at_once(tx, &state, arguments, op->rows);
 	if (r < 0)
 		return r;
 	reply->added = (int64_t)arguments->n_variables;

@@ -179,6 +179,59 @@ START_TEST(pinned)
 }
 END_TEST
 
+static void replace(struct wire *wire, const char *upload_id, unsigned first, unsigned n)
+{
+	char *rows = upload("A", upload_id, first, n, /* commit= */ true);
+
+	rows[strlen(rows) - 1] = '\0';
+	wire_call(wire, "AddTemplateVariables", "%s,\"replace\":true}", rows);
+}
+
+static int64_t first_n(struct wire *wire)
+{
+	json_object *page = wire_call(wire, "ListTemplateVariables", "{'collection':{'name':'A'},'limit':1}");
+
+	return at_int(page, "items.0.input_values.n");
+}
+
+/* New rows take the place of the old ones where they become visible, not before. */
+START_TEST(replaced)
+{
+	struct daemon *daemon = daemon_start(NULL);
+	struct wire *wire = daemon_connect(daemon), *other = daemon_connect(daemon);
+
+	create(wire, "A");
+	wire_call(wire, "AddTemplateVariables", "%s", upload("A", NULL, 1, 10, false));
+	wire_call(wire, "AddTemplateVariables", "%s", upload("A", "u1", 5000, 20, false));
+	wire_call(other, "AddTemplateVariables", "%s", upload("A", "u2", 7000, 30, false));
+	daemon_kill(daemon);
+	daemon_restart(daemon);
+	wire = daemon_connect(daemon);
+	other = daemon_connect(daemon);
+	ck_assert_int_eq(visible(wire, "A"), 10);
+	ck_assert_int_eq(first_n(wire), 1);
+	/* Two at the same time: the last one's rows, and no other's. */
+	wire_call(wire, "AddTemplateVariables", "%s", upload("A", "u3", 5000, 20, false));
+	wire_call(other, "AddTemplateVariables", "%s", upload("A", "u4", 7000, 30, false));
+	replace(wire, "u3", 5020, 20);
+	ck_assert_int_eq(visible(wire, "A"), 40);
+	ck_assert_int_eq(first_n(wire), 5000);
+	replace(other, "u4", 7030, 1);
+	ck_assert_int_eq(visible(wire, "A"), 31);
+	ck_assert_int_eq(first_n(wire), 7000);
+	/* An upload that was replaced by another is done with. */
+	replace(wire, "u3", 1, 1);
+	ck_assert_int_eq(visible(wire, "A"), 1);
+	wire_call(wire, "AddTemplateVariables",
+		  "{'collection':{'name':'A'},'variables':[{'n':8}],'replace':true}");
+	ck_assert_int_eq(visible(wire, "A"), 1);
+	ck_assert_int_eq(first_n(wire), 8);
+	replace(wire, "u5", 0, 0);
+	ck_assert_int_eq(visible(wire, "A"), 0);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
 START_TEST(columns_and_limits)
 {
 	struct daemon *daemon = daemon_start(NULL);
@@ -217,5 +270,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(parallel_uploads, paging, clear, pinned, columns_and_limits);
+	return RUN_SUITE(parallel_uploads, paging, clear, pinned, replaced, columns_and_limits);
 }
