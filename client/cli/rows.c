@@ -72,19 +72,39 @@ static int line_grow(struct rows *rows)
 	return 0;
 }
 
-/* 1 with a line, its end included, in `line`; 0 at the end of the file. */
+/* A line feed, a carriage return, or both. */
+static bool ends_line(const struct rows *rows, int c)
+{
+	int next;
+
+	if (c != '\r')
+		return c == '\n';
+	next = getc_unlocked(rows->file);
+	if (next != EOF)
+		ungetc(next, rows->file);
+	return next != '\n';
+}
+
+static bool line_is_blank(const struct rows *rows)
+{
+	return strspn(rows->line, " \t\r\n") == rows->line_size;
+}
+
+/* 1 with a line, its end included and a NUL behind it, in `line`; 0 at the end of the file. */
 static int line_read(struct rows *rows, struct complaint *complaint)
 {
-	int c = 0;
+	bool ended = false;
+	int c;
 
 	rows->line_size = 0;
-	while (c != '\n' && (c = getc_unlocked(rows->file)) != EOF) {
+	while (!ended && (c = getc_unlocked(rows->file)) != EOF) {
 		if (rows->line_size + 1 >= rows->line_capacity && line_grow(rows) < 0)
 			return -ENOMEM;
 		if (rows->line_size >= ROWS_BYTES_MAX)
 			return complain(complaint, "%s:%ld: longer than %u bytes", rows->name,
 					rows->line_number + 1, ROWS_BYTES_MAX);
 		rows->line[rows->line_size++] = (char) c;
+		ended = ends_line(rows, c);
 	}
 	if (ferror(rows->file))
 		return complain(complaint, "%s: %s", rows->name, strerror(errno));
@@ -100,6 +120,7 @@ static int line_read(struct rows *rows, struct complaint *complaint)
 		rows->line_size -= 3;
 		memmove(rows->line, rows->line + 3, rows->line_size);
 	}
+	rows->line[rows->line_size] = '\0';
 	return 1;
 }
 
@@ -121,11 +142,19 @@ static void csv_row(int terminator, void *userdata)
 	rows->row_complete = true;
 }
 
+/* Blanks around what stands in a cell belong to it; around a column's name they do not. */
+static int no_blank(unsigned char c)
+{
+	(void) c;
+	return 0;
+}
+
 /* Reads lines until they make a row: quoted cells may hold line breaks. Feeding one line at a
- * time means that never more than one row comes back. */
+ * time means that never more than one row comes back. Lines without a cell are passed over. */
 static int csv_read(struct rows *rows, long *ret_line, struct complaint *complaint)
 {
 	size_t size = 0;
+	bool begun = false;
 	int r;
 
 	cells_clear(&rows->cells);
@@ -141,18 +170,23 @@ static int csv_read(struct rows *rows, long *ret_line, struct complaint *complai
 						rows->name, *ret_line);
 			break;
 		}
+		if (!begun && line_is_blank(rows)) {
+			*ret_line = rows->line_number + 1;
+			continue;
+		}
+		begun = true;
 		size += rows->line_size;
 		if (size > ROWS_BYTES_MAX)
 			return complain(complaint, "%s:%ld: a row of more than %u bytes",
 					rows->name, *ret_line, ROWS_BYTES_MAX);
 		if (csv_parse(&rows->csv, rows->line, rows->line_size, csv_cell, csv_row, rows) !=
 		    rows->line_size)
-			return complain(complaint, "%s:%ld: a stray quotation mark", rows->name,
-					rows->line_number);
+			return complain(complaint, "%s:%ld: a stray quotation mark: a quoted cell "
+						   "begins and ends with one, without blanks around, "
+						   "and doubles those inside",
+					rows->name, rows->line_number);
 		if (rows->out_of_memory)
 			return -ENOMEM;
-		if (!rows->row_complete && rows->cells.n == 0 && strspn(rows->line, "\r\n") > 0)
-			*ret_line = rows->line_number + 1; // an empty line before the row
 	}
 	return rows->row_complete;
 }
@@ -179,6 +213,7 @@ static int csv_header(struct rows *rows, struct complaint *complaint)
 	struct cells empty = rows->header;
 	rows->header = rows->cells;
 	rows->cells = empty;
+	csv_set_space_func(&rows->csv, no_blank);
 	return 0;
 }
 
@@ -219,8 +254,7 @@ static int jsonl_next(struct rows *rows, json_object **ret_row, struct complaint
 		r = line_read(rows, complaint);
 		if (r <= 0)
 			return r;
-		rows->line[rows->line_size] = '\0';
-	} while (strspn(rows->line, " \t\r\n") == rows->line_size);
+	} while (line_is_blank(rows));
 	r = json_text_parse(rows->line, rows->line_size, &row, &offset, &reason);
 	if (r == -EINVAL)
 		return complain(complaint, "%s:%ld:%zu: %s", rows->name, rows->line_number,

@@ -101,7 +101,8 @@ START_TEST(csv)
 			 "{\"a\":\"x,\\\"y\\\"\\nz\",\"b\":\"\"} {\"a\":\"7\"} ");
 	ck_assert_str_eq(ROWS("a.csv", "a,b\n\n1,2,3\n"), "a.csv:3: 3 cells where the header has 2");
 	ck_assert_str_eq(ROWS("a.csv", "a\n\"x\ny"), "a.csv:2: a quoted cell that does not end");
-	ck_assert_str_eq(ROWS("a.csv", "a\nx\"y\n"), "a.csv:2: a stray quotation mark");
+	ck_assert_str_eq(ROWS("a.csv", "a\nx\"y\n"), "a.csv:2: a stray quotation mark: a quoted cell begins and ends with one, without "
+			 "blanks around, and doubles those inside");
 	ck_assert_str_eq(ROWS("a.csv", "a,\n1,2\n"), "a.csv:1: column 2 has no name");
 	ck_assert_str_eq(ROWS("a.csv", "a,a\n"), "a.csv:1: two columns named a");
 	ck_assert_str_eq(ROWS("a.csv", "a\n1\n\xff\n"),
@@ -109,6 +110,32 @@ START_TEST(csv)
 	ck_assert_str_eq(ROWS("a.csv", "a\nx\0y\n"), "a.csv:2: not valid UTF-8 text");
 	ck_assert_str_eq(ROWS("a.csv", ""), "a.csv: no header line");
 	ck_assert_str_eq(ROWS("a.csv", "a\n"), "");
+}
+END_TEST
+
+/* What stands in a cell is what the model gets, blanks included; a name of a column is not. */
+START_TEST(csv_cells_are_kept)
+{
+	ck_assert_str_eq(ROWS("a.csv", " a ,\tb\n  x , y\t\n\" z \",\n"),
+			 "{\"a\":\"  x \",\"b\":\" y\\t\"} {\"a\":\" z \",\"b\":\"\"} ");
+	ck_assert_str_eq(ROWS("a.csv", "a\n  \n x\n\t\n\"  \"\n"), "{\"a\":\" x\"} {\"a\":\"  \"} ");
+	ck_assert_str_eq(ROWS("a.csv", "a\n\"x\n\n  \ny\"\nz\n1,2\n"),
+			 "{\"a\":\"x\\n\\n  \\ny\"} {\"a\":\"z\"} "
+			 "a.csv:7: 2 cells where the header has 1");
+	ck_assert(strstr(ROWS("a.csv", "a,b\nx, \"y\"\n"), "a.csv:2: a stray quotation mark"));
+}
+END_TEST
+
+/* The three ways to end a line, also in one file. */
+START_TEST(line_ends)
+{
+	ck_assert_str_eq(ROWS("a.csv", "a,b\r1,2\r3,4"), "{\"a\":\"1\",\"b\":\"2\"} {\"a\":\"3\",\"b\":\"4\"} ");
+	ck_assert_str_eq(ROWS("a.csv", "a\r\r1\r\n2\n\r3\r"), "{\"a\":\"1\"} {\"a\":\"2\"} {\"a\":\"3\"} ");
+	ck_assert_str_eq(ROWS("a.csv", "a\r\"x\ry\r\nz\"\rw\r1,2"),
+			 "{\"a\":\"x\\ry\\r\\nz\"} {\"a\":\"w\"} a.csv:6: 2 cells where the header has 1");
+	ck_assert_str_eq(ROWS("a.jsonl", "\xef\xbb\xbf{\"a\":1}\r\r{\"a\":2}\r\n{\"a\":\r"),
+			 "{\"a\":1} {\"a\":2} a.jsonl:4:7: the text ends too early");
+	ck_assert_str_eq(ROWS("a.jsonl", "\xef\xbb\xbf\n{\"a\":\"x\\ny\"}\n"), "{\"a\":\"x\\ny\"} ");
 }
 END_TEST
 
@@ -201,7 +228,8 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS(comments_leave_offsets_alone, fields_are_found_again, csv, jsonl,
+	return RUN_TESTS(comments_leave_offsets_alone, fields_are_found_again, csv, csv_cells_are_kept,
+			 line_ends, jsonl,
 			 files_become_requests, mistakes_are_told_with_their_place,
 			 keys_come_from_the_environment);
 }
