@@ -12,6 +12,7 @@
 
 #define CHECKED_BODY_BYTES (512u * 1024) // smaller ones cannot hold too many values
 #define FINISH_REASON_MAX 64 // bytes
+#define EXCERPT_BYTES 200 // of an error that is no JSON
 
 json_object *json_member(json_object *object, const char *name)
 {
@@ -196,14 +197,16 @@ void answer_usage(struct answer *answer, json_object *input, json_object *output
 	add_known(&call->cost_nanodollars, target_cost(call->target, input_tokens, output_tokens));
 }
 
-/* What a provider said, as the attempt's end. */
+/* What a provider said, or the beginning of it, as the attempt's end. */
 static void fail_saying(const struct llm_target *target, struct attempt *attempt,
-			enum attempt_class class, const char *words, size_t size)
+			enum attempt_class class, const char *words, size_t size, size_t max)
 {
 	char *copy = strndup(words, size);
 
-	if (copy)
+	if (copy) {
 		target_redact(target, copy, strlen(copy));
+		copy[utf8_cut(copy, strlen(copy), max)] = '\0';
+	}
 	attempt_fail(attempt, class, "%s", copy ? copy : "out of memory");
 	free(copy);
 }
@@ -212,7 +215,7 @@ void answer_unusable(struct answer *answer, const char *words)
 {
 	if (!answer->unusable)
 		fail_saying(answer->call->target, answer->attempt, ATTEMPT_RETRY, words,
-			    strlen(words));
+			    strlen(words), SIZE_MAX);
 	answer->unusable = true;
 }
 
@@ -353,9 +356,9 @@ void refusal_read(const struct llm_target *target, json_tokener *tokener, const 
 	attempt_classify(attempt);
 	if (refusal.message && *refusal.message)
 		fail_saying(target, attempt, attempt->class, refusal.message,
-			    strlen(refusal.message));
+			    strlen(refusal.message), SIZE_MAX);
 	else if (size > 0 && !json && body[0] != '<')
-		fail_saying(target, attempt, attempt->class, body, size);
+		fail_saying(target, attempt, attempt->class, body, size, EXCERPT_BYTES);
 	else
 		attempt_fail(attempt, attempt->class, "HTTP status %d", attempt->status);
 	attempt_classify(attempt);

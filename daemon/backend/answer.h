@@ -14,6 +14,7 @@
 #include "daemon/backend/retry.h"
 
 #define RESPONSE_BODY_MAX (8u * 1024 * 1024) // RESPONSE_TEXT_MAX escaped, and what surrounds it
+#define REFUSAL_BODY_MAX (256u * 1024) // of an error more is not read
 
 /* Counts of tokens beyond it are no counts. Sums of them, with prices, stay within numbers. */
 #define ANSWER_TOKENS_MAX INT64_C(1000000000)

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/clock.h"
 #include "elluminate-types.h"
@@ -69,6 +70,10 @@ void attempt_fail(struct attempt *attempt, enum attempt_class class, const char 
 	if (size >= (int)sizeof(attempt->message))
 		attempt->message[utf8_cut(attempt->message, sizeof(attempt->message),
 					  sizeof(attempt->message) - 1)] = '\0';
+	/* A header may hold anything. */
+	if (!utf8_valid(attempt->message, strlen(attempt->message), NULL))
+		for (char *c = attempt->message; *c; c++)
+			*c = (unsigned char)*c < 0x80 ? *c : '?';
 }
 
 static int64_t exponential(int64_t base_usec, int64_t max_usec, int64_t n)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "daemon/backend/core.h"
 #include "daemon/backend/multi.h"
@@ -32,6 +33,7 @@ struct transfer {
 	char idempotency_line[sizeof(IDEMPOTENCY_HEADER) + 64];
 	char error[CURL_ERROR_SIZE];
 	struct buffer body; // of the answer
+	size_t body_max;
 	bool too_large;
 	enum transfer_phase phase;
 	struct deadline deadline;
@@ -44,6 +46,15 @@ static int64_t earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/* Of the endpoint's answer; 0: none yet. */
+static int status_of(const struct transfer *transfer)
+{
+	long status = 0;
+
+	(void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	return (int)status;
+}
+
 static size_t on_body(char *data, size_t size, size_t n, void *userdata)
 {
 	struct transfer *transfer = userdata;
@@ -52,11 +63,13 @@ static size_t on_body(char *data, size_t size, size_t n, void *userdata)
 	transfer->byte_usec = clock_monotonic_usec();
 	if (transfer->phase != TRANSFER_ANSWERING) {
 		transfer->phase = TRANSFER_ANSWERING;
+		transfer->body_max = status_of(transfer) < 300 ? RESPONSE_BODY_MAX :
+								 REFUSAL_BODY_MAX;
 		deadline_set(&transfer->backend->deadlines, &transfer->deadline,
 			     earlier(transfer->total_usec,
 				     transfer->byte_usec + target->stall_usec));
 	}
-	if (transfer->body.size + size * n > RESPONSE_BODY_MAX) {
+	if (transfer->body.size + size * n > transfer->body_max) {
 		transfer->too_large = true;
 		return 0;
 	}
@@ -300,48 +313,86 @@ static const char *header(struct transfer *transfer, const char *name)
 		       NULL;
 }
 
+/* What it is sent in, if the body is not the text itself; or NULL. */
+static const char *encoding_of(struct transfer *transfer)
+{
+	const char *encoding = header(transfer, "Content-Encoding");
+
+	return encoding && *encoding && strcasecmp(encoding, "identity") != 0 ? encoding : NULL;
+}
+
+static void read_redirection(struct transfer *transfer, struct attempt *attempt)
+{
+	char *location = NULL, *copy;
+
+	if (curl_easy_getinfo(transfer->easy, CURLINFO_REDIRECT_URL, &location) != CURLE_OK ||
+	    !location)
+		return;
+	copy = strdup(location);
+	if (copy)
+		target_redact(transfer->target, copy, strlen(copy));
+	attempt_fail(attempt, ATTEMPT_CONFIG, "redirected to %.200s, which is not followed",
+		     copy ? copy : "another place");
+	free(copy);
+}
+
 static void read_refusal(struct transfer *transfer, struct attempt *attempt)
 {
-	char *location = NULL;
+	bool readable = !encoding_of(transfer);
 
 	attempt->wait_usec = retry_after_usec(header(transfer, "Retry-After"),
 					      header(transfer, "retry-after-ms"),
 					      clock_wall_usec());
 	refusal_read(transfer->target, transfer->backend->tokener, transfer->body.data,
-		     transfer->body.size, attempt);
-	if (attempt->status < 400 &&
-	    curl_easy_getinfo(transfer->easy, CURLINFO_REDIRECT_URL, &location) == CURLE_OK &&
-	    location) {
-		attempt_fail(attempt, ATTEMPT_CONFIG, "redirected to %.200s, which is not followed",
-			     location);
+		     readable ? transfer->body.size : 0, attempt);
+	if (attempt->status < 400)
+		read_redirection(transfer, attempt);
+}
+
+static void read_answer(struct transfer *transfer, struct attempt *attempt)
+{
+	const char *encoding = encoding_of(transfer);
+
+	if (encoding) {
+		attempt_fail(attempt, ATTEMPT_RETRY, "the answer is compressed (Content-Encoding: "
+			     "%.40s), which was not asked for", encoding);
+		return;
 	}
+	answer_read(transfer->job->call, transfer->backend->tokener,
+		    transfer->body.data ? transfer->body.data : "", transfer->body.size, attempt);
+}
+
+/* No whole answer came. */
+static void read_failure(struct transfer *transfer, CURLcode result, struct attempt *attempt)
+{
+	const char *words = transfer->error[0] ? transfer->error : curl_easy_strerror(result);
+
+	target_redact(transfer->target, transfer->error, strlen(transfer->error));
+	if (result == CURLE_OUT_OF_MEMORY && status_of(transfer) > 0 &&
+	    transfer->phase == TRANSFER_SENT)
+		/* As curl says it. */
+		words = "a header of the answer is too long";
+	attempt_fail(attempt, result == CURLE_SSL_CACERT_BADFILE ? ATTEMPT_CONFIG : ATTEMPT_RETRY,
+		     "%s", words);
 }
 
 static void read_result(struct transfer *transfer, CURLcode result, struct attempt *attempt)
 {
-	struct job *job = transfer->job;
-	long status = 0;
+	int status = status_of(transfer);
 
-	(void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (transfer->too_large) {
+	if (status >= 300) {
+		/* An error counts even when the connection broke before its end. */
+		attempt->status = status;
+		read_refusal(transfer, attempt);
+	} else if (transfer->too_large) {
 		attempt_fail(attempt, ATTEMPT_ITEM, "the answer is longer than %u bytes",
 			     RESPONSE_BODY_MAX);
 		attempt->code = ELLU_E_TOO_LARGE;
-	} else if (result == CURLE_OK && status >= 200 && status < 300) {
-		attempt->status = (int)status;
-		answer_read(job->call, job->backend->tokener,
-			    transfer->body.data ? transfer->body.data : "", transfer->body.size,
-			    attempt);
-	} else if (status >= 400 || (result == CURLE_OK && status > 0)) {
-		/* An error counts even when the connection broke before its end. */
-		attempt->status = (int)status;
-		read_refusal(transfer, attempt);
-	} else if (result == CURLE_SSL_CACERT_BADFILE) {
-		attempt_fail(attempt, ATTEMPT_CONFIG, "%s",
-			     transfer->error[0] ? transfer->error : curl_easy_strerror(result));
+	} else if (result == CURLE_OK && status >= 200) {
+		attempt->status = status;
+		read_answer(transfer, attempt);
 	} else {
-		attempt_fail(attempt, ATTEMPT_RETRY, "%s",
-			     transfer->error[0] ? transfer->error : curl_easy_strerror(result));
+		read_failure(transfer, result, attempt);
 	}
 }
 
