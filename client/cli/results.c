@@ -37,11 +37,9 @@ static void print_criteria(FILE *out, const struct ellu_experiment_results *resu
 {
 	struct table *table = criteria_table(results->criteria, results->n_criteria);
 
-	if (results->n_criteria != 1) {
-		add_proportion(table, results->success_rate);
-		table_text(table, results->n_criteria > 0 ? "all of them (success rate)"
-							  : "answered (success rate)");
-	}
+	add_proportion(table, results->success_rate);
+	table_text(table, results->n_criteria > 0 ? "all of them (success rate)"
+						  : "answered (success rate)");
 	table_print(table, out, color);
 	table_free(table);
 }
@@ -53,6 +51,24 @@ static void print_count(FILE *out, const char *what, int64_t count, int64_t fail
 	fprintf(out, "%s %s", number_text(a, count), what);
 	if (failed > 0)
 		fprintf(out, " (%s failed)", number_text(b, failed));
+}
+
+/* What says nothing of the model, and why. */
+static void print_errors(FILE *out, int64_t undecided, const struct ellu_error_count *const *errors,
+			 size_t n, bool color)
+{
+	const char *on = color ? "\033[31m" : "", *off = color ? "\033[0m" : "";
+	char text[32];
+
+	if (undecided > 0)
+		fprintf(out, "%s%s response%s undecided: not all of their ratings came out.%s\n", on,
+			number_text(text, undecided), undecided == 1 ? " is" : "s are", off);
+	for (size_t i = 0; i < n; i++) {
+		fprintf(out, "%s%s %s%s failed: ", on, number_text(text, errors[i]->count),
+			errors[i]->item, errors[i]->count == 1 ? "" : "s");
+		text_print(out, errors[i]->error->message);
+		fprintf(out, "%s\n", off);
+	}
 }
 
 static void print_spread(FILE *out, const char *name, const struct ellu_spread *spread,
@@ -85,6 +101,7 @@ static void print_results(FILE *out, const struct ellu_experiment_results *resul
 	fputs(", ", out);
 	print_count(out, "ratings", results->ratings, results->failed_ratings);
 	print_use(out, results->total_input_tokens, results->total_output_tokens, results->cost);
+	print_errors(out, results->undecided_responses, results->errors, results->n_errors, color);
 	print_spread(out, "Duration", results->duration_seconds, " s");
 	print_spread(out, "Input tokens", results->input_tokens, "");
 	print_spread(out, "Output tokens", results->output_tokens, "");
@@ -133,4 +150,5 @@ void results_print_ratings(FILE *out, const struct ellu_rating_results *results,
 	fputs(", ", out);
 	print_count(out, "ratings", results->ratings, results->failed_ratings);
 	print_use(out, results->total_input_tokens, results->total_output_tokens, results->cost);
+	print_errors(out, 0, results->errors, results->n_errors, color);
 }

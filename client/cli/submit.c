@@ -70,7 +70,10 @@ static int print_experiment(struct cli *cli, const struct follow *follow)
 	else if (reply->experiment->results || strcmp(follow->status, "SUCCESS") == 0)
 		results_print(stdout, reply->experiment, cli->color);
 	if (status == 0 && is_below(&cli->arguments, reply->experiment)) {
-		cli_note(cli, "The success rate is below %.4g %%.",
+		cli_note(cli, reply->experiment->results &&
+				      reply->experiment->results->success_rate->value
+				      ? "The success rate is below %.4g %%."
+				      : "Nothing was decided: no success rate is at least %.4g %%.",
 			 cli->arguments.fail_under * 100);
 		status = EXIT_BELOW;
 	}

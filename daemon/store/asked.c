@@ -31,7 +31,7 @@ int asked_load(struct tx *tx, int64_t experiment_id, int64_t rating_run_id, stru
 
 #define COLUMNS                                                                                 \
 	" r.epoch, r.error IS NOT NULL, r.round, r.duration_usec, r.input_tokens,"                  \
-	" r.output_tokens, r.cost_nanodollars"
+	" r.output_tokens, r.cost_nanodollars, r.error"
 
 int asked_walk_begin(struct tx *tx, const struct asked *asked, int64_t after, size_t n,
 		     struct asked_walk *walk)

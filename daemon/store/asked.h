@@ -54,6 +54,7 @@ enum asked_column {
 	ASKED_INPUT_TOKENS,
 	ASKED_OUTPUT_TOKENS,
 	ASKED_COST,
+	ASKED_ERROR,
 };
 
 /* store_cases_page() of a rating run. */

@@ -7,6 +7,7 @@
 
 #include "daemon/store/asked.h"
 #include "daemon/store/tx.h"
+#include "proto/usage.h"
 
 struct count {
 	struct run_epoch items;
@@ -47,18 +48,12 @@ static int begin(struct tx *tx, struct run_count *op)
 	return r < 0 ? r : 0;
 }
 
-static void add_known(int64_t *sum, int64_t value)
-{
-	if (value >= 0)
-		*sum = *sum < 0 ? value : *sum + value;
-}
-
 /* From `first` on: tokens in, out, cost. */
 static void add_usage(struct count *count, sqlite3_stmt *q, int first)
 {
-	count->input_tokens += column_int(q, first);
-	count->output_tokens += column_int(q, first + 1);
-	add_known(&count->cost_nanodollars, column_int_or(q, first + 2, -1));
+	usage_add(&count->input_tokens, column_int(q, first));
+	usage_add(&count->output_tokens, column_int(q, first + 1));
+	usage_add(&count->cost_nanodollars, column_int_or(q, first + 2, -1));
 }
 
 static int ratings_query(struct tx *tx, const struct run_spec *spec, int64_t response_id,

@@ -5,6 +5,7 @@
 #include "daemon/clock.h"
 #include "daemon/store/runs.h"
 #include "daemon/store/tx.h"
+#include "proto/usage.h"
 
 static int response_there(struct tx *tx, struct response_record *op)
 {
@@ -16,15 +17,21 @@ static int response_there(struct tx *tx, struct response_record *op)
 	return r < 0 ? r : 0;
 }
 
+/* No more than INTEGER_MAX: two that keep to it can be added. */
+#define BOUNDED(sum) "min(" sum ", 9007199254740992)"
+#define ADD_KNOWN(table, column)                                                               \
+	" " column " = coalesce(" BOUNDED(table "." column " + excluded." column) ", "         \
+	table "." column ", excluded." column "),"
+#define ADD_TO(column, value) " " column " = " BOUNDED(column " + coalesce(" value ", 0)") ","
+#define ADD_COST(value)                                                                        \
+	" cost_nanodollars = iif(" value " IS NULL, cost_nanodollars, "                        \
+	BOUNDED("coalesce(cost_nanodollars, 0) + " value) "),"
+
 #define ADD_USAGE(table)                                                                       \
 	" attempts = " table ".attempts + excluded.attempts,"                                  \
 	" duration_usec = excluded.duration_usec,"                                             \
-	" input_tokens = coalesce(" table ".input_tokens + excluded.input_tokens,"             \
-	"  " table ".input_tokens, excluded.input_tokens),"                                    \
-	" output_tokens = coalesce(" table ".output_tokens + excluded.output_tokens,"          \
-	"  " table ".output_tokens, excluded.output_tokens),"                                  \
-	" cost_nanodollars = coalesce(" table ".cost_nanodollars + excluded.cost_nanodollars," \
-	"  " table ".cost_nanodollars, excluded.cost_nanodollars),"                            \
+	ADD_KNOWN(table, "input_tokens") ADD_KNOWN(table, "output_tokens")                     \
+	ADD_KNOWN(table, "cost_nanodollars")                                                   \
 	" error = excluded.error, round = excluded.round, created_at = excluded.created_at"
 #define WHERE_MISSING(table)                                                                   \
 	" WHERE " table ".error IS NOT NULL AND " table ".round < excluded.round RETURNING id"
@@ -58,9 +65,8 @@ static int response_record_run(struct tx *tx, struct store_request *request)
 		return response_there(tx, op);
 	return db_run(tx->db,
 		      "UPDATE experiment_epochs SET generated = generated + 1, rated = rated + ?3,"
-		      " failed = failed + ?4, input_tokens = input_tokens + coalesce(?5, 0),"
-		      " output_tokens = output_tokens + coalesce(?6, 0), cost_nanodollars ="
-		      " iif(?7 IS NULL, cost_nanodollars, coalesce(cost_nanodollars, 0) + ?7),"
+		      " failed = failed + ?4," ADD_TO("input_tokens", "?5")
+		      ADD_TO("output_tokens", "?6") ADD_COST("?7")
 		      " recorded_monotonic = ?8 WHERE experiment_id = ?1 AND epoch = ?2",
 		      "iibbnnni", op->experiment_id, op->epoch, op->complete || op->error,
 		      op->error != NULL, op->input_tokens, op->output_tokens, op->cost_nanodollars,
@@ -69,13 +75,16 @@ static int response_record_run(struct tx *tx, struct store_request *request)
 
 void store_response_record(struct store *store, struct response_record *op)
 {
+	op->input_tokens = usage_bounded(op->input_tokens);
+	op->output_tokens = usage_bounded(op->output_tokens);
+	op->reasoning_tokens = usage_bounded(op->reasoning_tokens);
+	op->cost_nanodollars = usage_bounded(op->cost_nanodollars);
 	tx_post(store, &op->request, STORE_RECORD, response_record_run);
 }
 
 #define ADD_RATING                                                                             \
-	" ratings = ratings + 1, rated = rated + ?2, input_tokens = input_tokens + coalesce(?3, 0)," \
-	" output_tokens = output_tokens + coalesce(?4, 0), cost_nanodollars ="                 \
-	" iif(?5 IS NULL, cost_nanodollars, coalesce(cost_nanodollars, 0) + ?5),"              \
+	" ratings = ratings + 1, rated = rated + ?2," ADD_TO("input_tokens", "?3")             \
+	ADD_TO("output_tokens", "?4") ADD_COST("?5")                                           \
 	" recorded_monotonic = ?6"
 
 static int count_rating(struct tx *tx, const struct rating_record *op)
@@ -125,5 +134,8 @@ static int rating_record_run(struct tx *tx, struct store_request *request)
 
 void store_rating_record(struct store *store, struct rating_record *op)
 {
+	op->input_tokens = usage_bounded(op->input_tokens);
+	op->output_tokens = usage_bounded(op->output_tokens);
+	op->cost_nanodollars = usage_bounded(op->cost_nanodollars);
 	tx_post(store, &op->request, STORE_RECORD, rating_record_run);
 }

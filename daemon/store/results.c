@@ -10,10 +10,12 @@
 #include "daemon/clock.h"
 #include "daemon/store/asked.h"
 #include "daemon/store/criterion.h"
+#include "daemon/store/error_counts.h"
 #include "daemon/store/quantity.h"
 #include "daemon/store/runs.h"
 #include "daemon/store/statistics.h"
 #include "proto/generated/interface.h"
+#include "proto/usage.h"
 
 struct usage {
 	int64_t input_tokens;
@@ -43,6 +45,8 @@ struct results {
 	size_t n_looked; // rows in the present step
 	struct usage generation, rating;
 	int64_t successes; // responses without error that every measure says YES to
+	int64_t decided; // those, and the ones that a measure says NO to
+	struct error_counts errors;
 	struct quantity durations, inputs, outputs; // of responses without error
 };
 
@@ -57,8 +61,9 @@ static const struct ellu_yes_no *yes_no(struct tx *tx, int64_t yes, int64_t deci
 	return record;
 }
 
-static const struct ellu_proportion *proportion(struct tx *tx, int64_t yes, int64_t n_scored,
-						int64_t n_total)
+/* Of `n` things; absent when none was scored. */
+static const struct ellu_proportion *proportion(struct tx *tx, int64_t yes, int64_t n,
+						int64_t n_scored, int64_t n_total)
 {
 	struct ellu_proportion *record = TX_RECORD(tx, struct ellu_proportion);
 	double low, high;
@@ -68,8 +73,8 @@ static const struct ellu_proportion *proportion(struct tx *tx, int64_t yes, int6
 	record->n_scored = n_scored;
 	record->n_total = n_total;
 	if (n_scored > 0) {
-		wilson_interval(yes, n_scored, &low, &high);
-		record->value = tx_double_value(tx, (double)yes / (double)n_scored);
+		wilson_interval(yes, n, &low, &high);
+		record->value = tx_double_value(tx, (double)yes / (double)n);
 		record->low = tx_double_value(tx, low);
 		record->high = tx_double_value(tx, high);
 	}
@@ -170,21 +175,21 @@ static struct tally *find_tally(const struct results *results, int64_t measure_i
 
 static void add_usage(struct usage *usage, sqlite3_stmt *q, int input, int output, int cost)
 {
-	usage->input_tokens += column_int(q, input);
-	usage->output_tokens += column_int(q, output);
-	if (!column_null(q, cost))
-		usage->cost = (usage->cost < 0 ? 0 : usage->cost) + column_int(q, cost);
+	usage_add(&usage->input_tokens, column_int(q, input));
+	usage_add(&usage->output_tokens, column_int(q, output));
+	usage_add(&usage->cost, column_int_or(q, cost, -1));
 }
 
 /* The response's ratings by the present judge; those of other measures are not this run's. */
-static int count_ratings(struct results *results, int64_t response_id, size_t *ret_yes)
+static int count_ratings(struct results *results, int64_t response_id, size_t *ret_yes,
+			 size_t *ret_no)
 {
 	struct tx *tx = results->tx;
 	QUERY q = NULL;
 	int r;
 
 	r = db_query(tx->db, &q, "SELECT measure_id, value, input_tokens, output_tokens,"
-				 " cost_nanodollars FROM ratings"
+				 " cost_nanodollars, error FROM ratings"
 				 " WHERE response_id = ?1 AND judge_id = ?2",
 		     "ii", response_id, results->judge_id);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
@@ -199,6 +204,8 @@ static int count_ratings(struct results *results, int64_t response_id, size_t *r
 		tally->decided += decided;
 		tally->yes += yes;
 		*ret_yes += yes;
+		*ret_no += decided && !yes;
+		r = error_counts_add(tx, &results->errors, "rating", column_peek(q, 5));
 	}
 	return r;
 }
@@ -214,18 +221,20 @@ static int add_value(struct results *results, struct quantity *quantity, sqlite3
 static int count_response(struct results *results, sqlite3_stmt *q)
 {
 	bool failed = column_int(q, ASKED_FAILED) != 0;
-	size_t yes = 0;
-	int r = 0;
+	size_t yes = 0, no = 0;
+	int r;
 
 	results->n_looked++;
 	results->out->responses++;
 	results->out->failed_responses += failed;
 	add_usage(&results->generation, q, ASKED_INPUT_TOKENS, ASKED_OUTPUT_TOKENS, ASKED_COST);
-	if (results->n_tallies > 0)
-		r = count_ratings(results, column_int(q, ASKED_RESPONSE), &yes);
+	r = error_counts_add(results->tx, &results->errors, "response", column_peek(q, ASKED_ERROR));
+	if (r >= 0 && results->n_tallies > 0)
+		r = count_ratings(results, column_int(q, ASKED_RESPONSE), &yes, &no);
 	if (r < 0 || failed)
 		return r;
 	results->successes += yes == results->n_tallies;
+	results->decided += yes == results->n_tallies || no > 0;
 	r = add_value(results, &results->durations, q, ASKED_DURATION);
 	if (r >= 0)
 		r = add_value(results, &results->inputs, q, ASKED_INPUT_TOKENS);
@@ -257,10 +266,9 @@ static const int64_t *tell_usage(struct results *results, bool generation, int64
 	struct usage sum = results->rating;
 
 	if (generation) {
-		sum.input_tokens += results->generation.input_tokens;
-		sum.output_tokens += results->generation.output_tokens;
-		if (results->generation.cost >= 0)
-			sum.cost = (sum.cost < 0 ? 0 : sum.cost) + results->generation.cost;
+		usage_add(&sum.input_tokens, results->generation.input_tokens);
+		usage_add(&sum.output_tokens, results->generation.output_tokens);
+		usage_add(&sum.cost, results->generation.cost);
 	}
 	*ret_input = sum.input_tokens;
 	*ret_output = sum.output_tokens;
@@ -299,7 +307,8 @@ static int tell_criteria(struct results *results)
 		record->criterion_id = tally->measure->criterion_id;
 		record->criterion = tally->measure->text;
 		record->mean = yes_no(tx, tally->yes, tally->decided);
-		record->yes = proportion(tx, tally->yes, tally->decided, out->responses);
+		record->yes = proportion(tx, tally->yes, tally->decided, tally->decided,
+					 out->responses);
 		record->failed = tally->ratings - tally->decided;
 		out->ratings += tally->ratings;
 		out->failed_ratings += record->failed;
@@ -320,10 +329,15 @@ static int tell(struct results *results)
 	int r;
 
 	r = tell_criteria(results);
+	if (r >= 0)
+		r = error_counts_tell(tx, &results->errors, /* responses= */ true, &out->errors,
+				      &out->n_errors);
 	if (r < 0)
 		return r;
 	out->cost = tell_usage(results, true, &out->total_input_tokens, &out->total_output_tokens);
-	out->success_rate = proportion(tx, results->successes, out->responses, out->responses);
+	out->undecided_responses = out->responses - out->failed_responses - results->decided;
+	out->success_rate = proportion(tx, results->successes, out->responses, results->decided,
+				       out->responses);
 	out->duration_seconds = spread(tx, &results->durations, USEC_PER_SEC);
 	out->input_tokens = spread(tx, &results->inputs, 1);
 	out->output_tokens = spread(tx, &results->outputs, 1);
@@ -347,7 +361,8 @@ static int tell_ratings(struct results *results, const struct ellu_rating_result
 	ratings->simulated = out->simulated;
 	ratings->cost = tell_usage(results, false, &ratings->total_input_tokens,
 				   &ratings->total_output_tokens);
-	return 0;
+	return error_counts_tell(results->tx, &results->errors, /* responses= */ false,
+				 &ratings->errors, &ratings->n_errors);
 }
 
 static int results_compute_run(struct tx *tx, struct store_request *request)

@@ -9,6 +9,7 @@
 #include "daemon/store/runs.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
+#include "proto/usage.h"
 
 /* The snapshot, with what only says how answers are fetched taken from the config of today. */
 static int pinned_config(struct tx *tx, const char *snapshot, int64_t config_id, const char *field,
@@ -86,11 +87,9 @@ static int load_epochs(struct tx *tx, int64_t n_epochs, struct run_spec *spec)
 		epoch->rated = column_int(q, 3);
 		epoch->failed = column_int(q, 4);
 		spec->total_responses += epoch->total;
-		spec->input_tokens += column_int(q, 5);
-		spec->output_tokens += column_int(q, 6);
-		if (!column_null(q, 7))
-			spec->cost_nanodollars = (spec->cost_nanodollars < 0 ? 0 : spec->cost_nanodollars) +
-						 column_int(q, 7);
+		usage_add(&spec->input_tokens, column_int(q, 5));
+		usage_add(&spec->output_tokens, column_int(q, 6));
+		usage_add(&spec->cost_nanodollars, column_int_or(q, 7, -1));
 	}
 	return r;
 }

@@ -4,6 +4,7 @@
 #include "daemon/clock.h"
 #include "daemon/store/task.h"
 #include "proto/generated/interface.h"
+#include "proto/usage.h"
 
 static int epoch_counters(struct tx *tx, sqlite3_stmt *q, struct ellu_progress *sum,
 			  int64_t *cost, struct tx_list *epochs)
@@ -20,10 +21,9 @@ static int epoch_counters(struct tx *tx, sqlite3_stmt *q, struct ellu_progress *
 	sum->responses_generated += epoch->generated;
 	sum->responses_rated += epoch->rated;
 	sum->failed += column_int(q, 4);
-	sum->input_tokens += column_int(q, 5);
-	sum->output_tokens += column_int(q, 6);
-	if (!column_null(q, 7))
-		*cost = (*cost < 0 ? 0 : *cost) + column_int(q, 7);
+	usage_add(&sum->input_tokens, column_int(q, 5));
+	usage_add(&sum->output_tokens, column_int(q, 6));
+	usage_add(cost, column_int_or(q, 7, -1));
 	return tx_append(tx, epochs, epoch);
 }
 

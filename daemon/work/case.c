@@ -140,8 +140,6 @@ static void fail_case(struct open_case *open_case, const struct fault *fault)
 	struct experiment_run *run = open_case->run;
 	char name[CASE_NAME_SIZE];
 
-	if (run->first_failure.code == 0)
-		run->first_failure = *fault;
 	run_log_failure(&run->log, "%s: %s", case_name(open_case, name), fault->message);
 	record_response(open_case, fault);
 }

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,29 +106,36 @@ static void fill_result(struct experiment_run *run)
 	run->result.results = run->results.ret_results;
 }
 
-static void fail_all(struct experiment_run *run, int64_t n, const char *items)
+static void fail_all(struct experiment_run *run, int64_t n, const char *item)
 {
+	const struct ellu_experiment_results *results = run->results.ret_results;
+	struct fault *fault = &run->fault;
+
 	run->end.status = TASK_FAILURE;
-	if (run->first_failure.code)
-		fault_set(&run->fault, run->first_failure.code,
-			  "all %" PRId64 " %s failed, the first with: %s", n, items,
-			  run->first_failure.message);
-	else
-		fault_set(&run->fault, ELLU_E_BACKEND_UNAVAILABLE, "all %" PRId64 " %s failed", n,
-			  items);
-	run->fault.status = run->first_failure.status;
+	fault_set(fault, ELLU_E_BACKEND_UNAVAILABLE, "all %" PRId64 " %ss failed", n, item);
+	for (size_t i = 0; i < results->n_errors; i++) {
+		const struct ellu_error_count *commonest = results->errors[i];
+
+		if (strcmp(commonest->item, item) != 0)
+			continue;
+		fault_from_error(commonest->error, fault);
+		snprintf(fault->message, sizeof(fault->message),
+			 "all %" PRId64 " %ss failed, %" PRId64 " of them with: %s", n, item,
+			 commonest->count, commonest->error->message);
+		return;
+	}
 }
 
 static void decide_end(struct experiment_run *run)
 {
-	const struct ellu_rating_results *ratings = run->results.ret_ratings;
+	const struct ellu_experiment_results *results = run->results.ret_results;
 
 	fill_result(run);
 	run->end.status = TASK_SUCCESS;
 	if (progress_all_failed(&run->progress))
-		fail_all(run, run->progress.total, "responses");
-	else if (ratings && ratings->ratings > 0 && ratings->failed_ratings == ratings->ratings)
-		fail_all(run, ratings->ratings, "ratings");
+		fail_all(run, run->progress.total, "response");
+	else if (results->ratings > 0 && results->failed_ratings == results->ratings)
+		fail_all(run, results->ratings, "rating");
 	/* What an experiment does not take over is no result of it. */
 	if (run->end.status == TASK_FAILURE && run->spec->adopt)
 		run->end.result = NULL;

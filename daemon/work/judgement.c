@@ -9,6 +9,7 @@
 #include "daemon/work/run_state.h"
 #include "proto/limits.h"
 #include "proto/template.h"
+#include "proto/usage.h"
 #include "proto/utf8.h"
 
 #define CRITERION_SHOWN 80 // bytes of it in a log line
@@ -79,12 +80,6 @@ void judgement_free(struct judgement *judgement)
 
 /* ---- Recording ---- */
 
-static void add_known(int64_t *sum, int64_t value)
-{
-	if (value >= 0)
-		*sum = *sum < 0 ? value : *sum + value;
-}
-
 /* What a first answer without a verdict took counts as well. */
 static void add_usage(struct judgement *judgement)
 {
@@ -93,9 +88,9 @@ static void add_usage(struct judgement *judgement)
 
 	record->attempts += call->attempts;
 	record->duration_usec += call->duration_usec;
-	add_known(&record->input_tokens, call->input_tokens);
-	add_known(&record->output_tokens, call->output_tokens);
-	add_known(&record->cost_nanodollars, call->cost_nanodollars);
+	usage_add(&record->input_tokens, call->input_tokens);
+	usage_add(&record->output_tokens, call->output_tokens);
+	usage_add(&record->cost_nanodollars, call->cost_nanodollars);
 }
 
 static void record_rating(struct judgement *judgement, const struct judge_verdict *verdict,
@@ -155,8 +150,6 @@ static void take_failure(struct judgement *judgement, const struct fault *fault)
 	size_t shown = utf8_cut(criterion, size, CRITERION_SHOWN);
 	char name[CASE_NAME_SIZE];
 
-	if (run->spec->rating_run_id && run->first_failure.code == 0)
-		run->first_failure = *fault;
 	run_log_failure(&run->log, "%s, criterion '%.*s%s': %s", case_name(open_case, name),
 			(int)shown, criterion, shown < size ? "..." : "", fault->message);
 }

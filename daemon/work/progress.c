@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/clock.h"
+#include "proto/usage.h"
 
 /* Less than this tells nothing about a rate. */
 #define ETA_AFTER_USEC (USEC_PER_SEC / 4)
@@ -78,18 +79,12 @@ void progress_skip(struct progress *progress, size_t n_ratings)
 	progress->units_left -= (int64_t)n_ratings;
 }
 
-static void add_known(int64_t *sum, int64_t value)
-{
-	if (value >= 0)
-		*sum = *sum < 0 ? value : *sum + value;
-}
-
 void progress_add_usage(struct progress *progress, int64_t input_tokens, int64_t output_tokens,
 			int64_t cost_nanodollars)
 {
-	add_known(&progress->input_tokens, input_tokens);
-	add_known(&progress->output_tokens, output_tokens);
-	add_known(&progress->cost_nanodollars, cost_nanodollars);
+	usage_add(&progress->input_tokens, input_tokens);
+	usage_add(&progress->output_tokens, output_tokens);
+	usage_add(&progress->cost_nanodollars, cost_nanodollars);
 }
 
 void progress_complete(struct progress *progress)

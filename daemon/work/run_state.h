@@ -196,7 +196,6 @@ struct experiment_run {
 
 	struct progress progress;
 	struct run_log log;
-	struct fault first_failure; // of a response; where there are only ratings, of one of them
 
 	struct results_compute results;
 	struct arena arena; // what `end` points to, and `needed`

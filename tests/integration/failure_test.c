@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/harness/command.h"
 #include "tests/harness/suite.h"
 
 static struct daemon *server;
@@ -105,10 +106,71 @@ START_TEST(every_item_failed)
 		      json_object_to_json_string(task));
 	ck_assert_int_eq(at_int(task, "progress.failed"), 30);
 	ck_assert_int_eq(at_int(task, "result.results.failed_responses"), 30);
+	ck_assert(!at_has(task, "result.results.success_rate.value"));
+	ck_assert_int_eq(at_int(task, "result.results.errors.0.count"), 30);
+	ck_assert_str_eq(at_text(task, "result.results.errors.0.item"), "response");
 	ck_assert_int_eq(database_int(server, "SELECT count(*) FROM responses WHERE error IS NOT NULL"),
 			 30);
 	/* No judge was asked about what there is not. */
 	ck_assert_int_eq(sim_stat(sim, "calls"), 30);
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
+static void must_say(const char *out, const char *words)
+{
+	ck_assert_msg(strstr(out, words), "no '%s' in:\n%s", words, out);
+}
+
+/* A judge that never gives a verdict says nothing of the model. */
+START_TEST(every_rating_failed)
+{
+	json_object *task, *results;
+	const char *out;
+
+	begin(NULL, (const char *[]) { "--bad_verdict_rate=1", NULL });
+	task = must_fail(&(struct experiment) {
+		.rows = 30, .n_criteria = 1, .url = sim_url(sim), .max_connections = 4 },
+		"BackendRejected");
+	must_say(at_text(task, "error.message"), "all 30 ratings failed, 30 of them with: the judge");
+	results = at_json(wire_call(wire, "GetExperiment", "{'experiment':{'id':%lld}}",
+				    (long long)at_int(task, "experiment_id")), "experiment.results");
+	ck_assert(!at_has(results, "success_rate.value"));
+	ck_assert(!at_has(results, "success_rate.low"));
+	ck_assert(!at_has(results, "mean_all_ratings.yes"));
+	ck_assert(!at_has(results, "criteria.0.yes.value"));
+	ck_assert_int_eq(at_int(results, "success_rate.n_scored"), 0);
+	ck_assert_int_eq(at_int(results, "undecided_responses"), 30);
+	ck_assert_uint_eq(at_count(results, "errors"), 1);
+	ck_assert_str_eq(at_text(results, "errors.0.item"), "rating");
+	ck_assert_int_eq(at_int(results, "errors.0.count"), 30);
+	ck_assert_str_eq(at_text(results, "errors.0.error.code"), "BackendRejected");
+	out = COMMAND(server, 0, "experiment", "show",
+		      text("%lld", (long long)at_int(task, "experiment_id")))->out;
+	must_say(out, "all of them (success rate)");
+	must_say(out, "30 responses are undecided");
+	must_say(out, "30 ratings failed: the judge");
+	ck_assert_ptr_null(strstr(out, "0.0 %"));
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
+START_TEST(some_ratings_failed)
+{
+	json_object *task, *results;
+	int64_t undecided;
+
+	begin(NULL, (const char *[]) { "--bad_verdict_rate=0.6", NULL });
+	task = experiment_run(wire, &(struct experiment) {
+		.rows = 60, .n_criteria = 1, .url = sim_url(sim), .max_connections = 4 });
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	results = at_json(task, "result.results");
+	undecided = at_int(results, "undecided_responses");
+	ck_assert_int_gt(undecided, 0);
+	ck_assert_int_lt(undecided, 60);
+	ck_assert_int_eq(at_int(results, "failed_ratings"), undecided);
+	ck_assert_int_eq(at_int(results, "success_rate.n_scored"), 60 - undecided);
+	ck_assert_int_eq(at_int(results, "errors.0.count"), undecided);
 	ck_assert_int_eq(daemon_stop(server), 0);
 }
 END_TEST
@@ -237,6 +299,6 @@ END_TEST
 int main(void)
 {
 	return RUN_SUITE(bad_key, unknown_model, row_without_the_variable, unreachable,
-			 every_item_failed, some_items_failed, time_limit_over_a_stop,
+			 every_item_failed, every_rating_failed, some_ratings_failed, some_items_failed, time_limit_over_a_stop,
 			 time_limit_over_a_kill, keeps_taking_the_daemon_down);
 }

@@ -5,6 +5,7 @@
 
 #include "daemon/store/quantity.h"
 #include "daemon/store/store_internal.h"
+#include "proto/limits.h"
 #include "tests/unit/store_fixture.h"
 #include "tests/unit/suite.h"
 
@@ -179,6 +180,10 @@ static void check_by_hand(const struct ellu_experiment_results *results)
 	NEAR(*results->mean_all_ratings->yes, 6.0 / 7);
 	NEAR(*results->mean_all_ratings->no, 1.0 / 7);
 	NEAR(*results->success_rate->value, 0.4);
+	ck_assert_int_eq(results->success_rate->n_scored, 3);
+	ck_assert_int_eq(results->undecided_responses, 1);
+	ck_assert_uint_eq(results->n_errors, 2);
+	ck_assert_int_eq(results->errors[0]->count, 1);
 	NEAR(*results->success_rate->low, 0.117620774233);
 	NEAR(*results->success_rate->high, 0.769275718724);
 	ck_assert_int_eq(results->success_rate->n_total, 5);
@@ -209,6 +214,54 @@ START_TEST(results_by_hand)
 	record_by_hand(load_run(&f, op.experiment_id));
 	CALL_OK(&f, store_results_compute, &op);
 	check_by_hand(op.ret_results);
+	fixture_close(&f);
+}
+END_TEST
+
+static int64_t record_absurd(const struct run_spec *spec, int64_t row, int64_t epoch, int64_t tokens)
+{
+	struct response_record op = {
+		.experiment_id = spec->experiment_id,
+		.owner_uid = spec->owner_uid,
+		.project_id = spec->project_id,
+		.row_id = row,
+		.epoch = epoch,
+		.text = "text",
+		.attempts = 1,
+		.input_tokens = tokens,
+		.output_tokens = tokens,
+		.reasoning_tokens = tokens,
+		.cost_nanodollars = tokens,
+		.complete = true,
+	};
+
+	CALL_OK(&f, store_response_record, &op);
+	return op.ret_response_id;
+}
+
+/* What no endpoint can have taken is recorded all the same, and sums stay what JSON keeps exact. */
+START_TEST(absurd_usage)
+{
+	struct results_compute op = { 0 };
+	const struct run_spec *spec;
+
+	fixture_open(&f);
+	op.experiment_id = *submit_grid(&f, "")->experiment_id;
+	spec = load_run(&f, op.experiment_id);
+	for (int64_t row = 1; row <= 3; row++) {
+		ck_assert_int_gt(record_absurd(spec, row, 1, INT64_MAX), 0);
+		ck_assert_int_gt(record_absurd(spec, row, 2, INTEGER_MAX), 0);
+	}
+	ck_assert_int_gt(record_absurd(spec, 4, 1, INT64_MIN), 0);
+	CALL_OK(&f, store_results_compute, &op);
+	ck_assert_int_eq(op.ret_results->total_input_tokens, INTEGER_MAX);
+	ck_assert_int_eq(op.ret_results->total_output_tokens, INTEGER_MAX);
+	ck_assert_int_eq(*op.ret_results->cost, INTEGER_MAX);
+	ck_assert_int_eq(op.ret_results->input_tokens->n_scored, 6);
+	spec = load_run(&f, op.experiment_id);
+	ck_assert_int_eq(spec->input_tokens, INTEGER_MAX);
+	ck_assert_int_eq(spec->cost_nanodollars, INTEGER_MAX);
+	ck_assert_int_eq(look_int(&f, "SELECT max(input_tokens) FROM experiment_epochs"), INTEGER_MAX);
 	fixture_close(&f);
 }
 END_TEST
@@ -252,5 +305,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS(results_by_hand, results_are_kept, many_responses, others_get_a_turn, percentiles);
+	return RUN_TESTS(results_by_hand, absurd_usage, results_are_kept, many_responses, others_get_a_turn, percentiles);
 }

@@ -117,7 +117,7 @@ START_TEST(every_rating_fails)
 	standin.answer = talk_nonsense;
 	standin.all_ratings_fail = true;
 	harness_run_task();
-	harness_assert_failure("BackendRejected", "ratings failed, the first with: the judge");
+	harness_assert_failure("BackendRejected", "ratings failed, 180 of them with: the judge");
 	ck_assert(seen.has_result);
 	ck_assert(standin_response(1, 1)->ratings[0].has_raw_text);
 	ck_assert_msg(strncmp(seen.lines[0], "Response ", 9) == 0, "%s", seen.lines[0]);

@@ -16,6 +16,10 @@ static int64_t flow_connections;
 static struct run_measure measures[STANDIN_MEASURES_MAX];
 static struct ellu_rating_results rating_results = ELLU_RECORD(struct ellu_rating_results);
 static struct ellu_experiment_results results = ELLU_RECORD(struct ellu_experiment_results);
+static struct ellu_error errors[2]; // of a response, of a rating
+static char error_messages[2][1024];
+static struct ellu_error_count error_counts[2];
+static const struct ellu_error_count *error_list[2];
 
 static void deliver_done(struct message *message)
 {
@@ -195,6 +199,23 @@ void store_cases_page(struct store *store, struct cases_page *op)
 	post(&op->request, on_page);
 }
 
+/* The first error of each kind that was recorded is the commonest. */
+static void keep_error(int item, const struct fault *fault)
+{
+	static const char *const names[] = { "response", "rating" };
+
+	if (!fault || error_counts[item].count++ > 0)
+		return;
+	errors[item] = (struct ellu_error)ELLU_RECORD(struct ellu_error);
+	errors[item].code = "BackendRejected";
+	errors[item].message = error_messages[item];
+	snprintf(error_messages[item], sizeof(error_messages[item]), "%s", fault->message);
+	error_counts[item].item = names[item];
+	error_counts[item].error = &errors[item];
+	error_list[results.n_errors++] = &error_counts[item];
+	results.errors = error_list;
+}
+
 static int run_response(struct tx *tx, struct store_request *request)
 {
 	struct response_record *op = container_of(request, struct response_record, request);
@@ -207,6 +228,7 @@ static int run_response(struct tx *tx, struct store_request *request)
 		standin_wrong("a response of nobody");
 	response->recorded = true;
 	response->failed = op->error != NULL;
+	keep_error(0, op->error);
 	response->rated = op->complete;
 	response->input_tokens = op->input_tokens;
 	response->attempts = op->attempts;
@@ -234,6 +256,7 @@ static int run_rating(struct tx *tx, struct store_request *request)
 		standin_wrong("a rating of nobody");
 	rating->recorded = true;
 	rating->failed = op->error != NULL;
+	keep_error(1, op->error);
 	rating->value = op->value;
 	rating->has_raw_text = op->raw_text != NULL;
 	rating->attempts = op->attempts;
@@ -315,8 +338,9 @@ void standin_set_hold(bool hold)
 void standin_reset_store(void)
 {
 	hold_commits = commit_planned = false;
-	rating_results.ratings = standin.all_ratings_fail ? 1 : 0;
-	rating_results.failed_ratings = rating_results.ratings;
+	results = (struct ellu_experiment_results)ELLU_RECORD(struct ellu_experiment_results);
+	results.ratings = results.failed_ratings = standin.all_ratings_fail ? 1 : 0;
+	memset(error_counts, 0, sizeof(error_counts));
 	flow_connections = standin.flow_connections;
 	params = (struct ellu_generation_params)ELLU_RECORD(struct ellu_generation_params);
 	params.max_connections = &flow_connections;
