@@ -1,6 +1,7 @@
 #include "client/exchange.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -36,6 +37,19 @@ static int set_fault(const struct ellu_error **ret_error, const struct fault *fa
 	return fault->code;
 }
 
+static int set_problem(const struct ellu_error **ret_error, int code,
+		       const struct record_problem *problem)
+{
+	const char *path = problem->path;
+	char text[sizeof(problem->path) + 128];
+
+	if (!ret_error || !problem->reason)
+		return set_error(ret_error, code, NULL);
+	snprintf(text, sizeof(text), "%s: %s", *path ? path : "request", problem->reason);
+	*ret_error = result_bad_field(code, *path ? path : NULL, text);
+	return code;
+}
+
 static int write_envelope(const char *name, json_object *parameters, unsigned flags,
 			  struct letter *letter, const struct ellu_error **ret_error)
 {
@@ -53,20 +67,15 @@ int letter_write(const struct method *method, const void *request, bool more,
 		 struct letter *ret_letter, const struct ellu_error **ret_error)
 {
 	struct letter letter = { .text = NULL };
+	struct record_problem problem;
 	json_object *parameters;
 	int r;
 
-	r = request ? record_encode(method->request, request, TO_DAEMON, &parameters) : -EINVAL;
-	if (r == -EDOM)
-		return set_error(ret_error, r, "The request holds a number that is not finite.");
-	if (r == -EILSEQ)
-		return set_error(ret_error, r, "The request holds a text that is not UTF-8.");
-	if (r == -EINVAL)
-		return set_error(ret_error, r,
-				 "The request lacks its size or something it needs, or an object "
-				 "in it is not the text of a JSON object.");
+	if (!request)
+		return set_error(ret_error, -EINVAL, "There is no request.");
+	r = record_encode_request(method->request, request, &parameters, &problem);
 	if (r < 0)
-		return set_error(ret_error, r, NULL);
+		return set_problem(ret_error, r, &problem);
 	r = write_envelope(method->qualified_name, parameters, more ? WIRE_MORE : 0, &letter,
 			   ret_error);
 	if (r == 0) {

@@ -86,6 +86,11 @@ const struct ellu_error *result_error(const struct fault *fault)
 
 const struct ellu_error *result_errno(int code, const char *message)
 {
+	return result_bad_field(code, NULL, message);
+}
+
+const struct ellu_error *result_bad_field(int code, const char *field, const char *message)
+{
 	struct ellu_error error = ELLU_RECORD(struct ellu_error);
 	struct arena arena;
 
@@ -94,7 +99,8 @@ const struct ellu_error *result_errno(int code, const char *message)
 	if (!error.code)
 		error.code = "EIO";
 	error.message = arena_strdup(&arena, message ? message : ellu_strerror(code));
-	if (!error.message) {
+	error.field = field ? arena_strdup(&arena, field) : NULL;
+	if (!error.message || (field && !error.field)) {
 		arena_done(&arena);
 		return NULL;
 	}

@@ -20,3 +20,5 @@ const struct ellu_error *result_error(const struct fault *fault);
 
 /* An error of the library's own, by errno. `message` NULL: the errno's. */
 const struct ellu_error *result_errno(int code, const char *message);
+/* The same about a field of the request; NULL: none. */
+const struct ellu_error *result_bad_field(int code, const char *field, const char *message);

@@ -11,6 +11,7 @@
 #include "proto/json_check.h"
 #include "proto/limits.h"
 #include "proto/money.h"
+#include "proto/near_name.h"
 #include "proto/record_internal.h"
 #include "proto/time_text.h"
 #include "proto/utf8.h"
@@ -407,11 +408,17 @@ static int refuse_unknown(struct decoder *decoder, const struct record_type *typ
 {
 	json_object_object_foreach(json, key, value)
 	{
+		struct near_name near = NEAR_NAME(key);
+
 		(void) value;
 		if (has_field(type, key))
 			continue;
+		for (size_t i = 0; i < type->n_fields; i++)
+			near_name_show(&near, type->fields[i].name);
 		path_push(decoder, key);
-		return fault_invalid(decoder->fault, decoder->path, "no field of this name");
+		return fault_invalid(decoder->fault, decoder->path, "no field of this name%s%s%s",
+				     near.nearest ? "; did you mean " : "",
+				     near.nearest ? near.nearest : "", near.nearest ? "?" : "");
 	}
 	return 0;
 }

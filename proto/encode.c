@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "proto/cleanup.h"
@@ -13,8 +14,48 @@
 #include "proto/time_text.h"
 #include "proto/utf8.h"
 
-static int encode_record(const struct record_type *type, const void *record,
-			 enum record_sink sink, json_object **ret_json);
+struct encoder {
+	enum record_sink sink;
+	struct record_problem problem;
+};
+
+static int encode_record(struct encoder *encoder, const struct record_type *type,
+			 const void *record, json_object **ret_json);
+
+/* ---- What cannot be encoded ---- */
+
+static int refuse(struct encoder *encoder, int r, const char *reason)
+{
+	encoder->problem.reason = reason;
+	return r;
+}
+
+/* The path is made from its end, on the way back. */
+static int within(struct encoder *encoder, int r, const char *part)
+{
+	struct record_problem *problem = &encoder->problem;
+	size_t rest = strlen(problem->path), size = strlen(part);
+	bool dotted = rest > 0 && problem->path[0] != '[';
+
+	if (r < 0 && size + dotted + rest < sizeof(problem->path)) {
+		memmove(problem->path + size + dotted, problem->path, rest + 1);
+		memcpy(problem->path, part, size);
+		if (dotted)
+			problem->path[size] = '.';
+	}
+	return r;
+}
+
+static int within_item(struct encoder *encoder, int r, size_t index)
+{
+	char part[32];
+
+	if (r < 0) {
+		snprintf(part, sizeof(part), "[%zu]", index);
+		within(encoder, r, part);
+	}
+	return r;
+}
 
 /* ---- Single values ---- */
 
@@ -24,36 +65,38 @@ static int made(json_object *json, json_object **ret_json)
 	return json ? 0 : -ENOMEM;
 }
 
-static int encode_string(const char *text, json_object **ret_json)
+static int encode_string(struct encoder *encoder, const char *text, json_object **ret_json)
 {
 	size_t size = strlen(text);
 
 	if (size >= INT32_MAX || !utf8_valid(text, size, NULL))
-		return -EILSEQ;
+		return refuse(encoder, -EILSEQ, "a text that is not UTF-8");
 	return made(json_object_new_string_len(text, (int) size), ret_json);
 }
 
-static int encode_object(const char *text, enum record_sink sink, json_object **ret_json)
+static int encode_object(struct encoder *encoder, const char *text, json_object **ret_json)
 {
 	struct json_problem problem;
 
-	if (sink == TO_DAEMON) {
+	if (encoder->sink == TO_DAEMON) {
 		int r = json_check(text, strlen(text), &problem);
 
 		if (r == -ENOMEM)
 			return r;
 		if (r < 0 || text[strspn(text, " \t\r\n")] != '{')
-			return -EINVAL;
+			return refuse(encoder, -EINVAL, "not the text of a JSON object");
 	}
 	return made(json_raw(text), ret_json);
 }
 
-static int encode_time(int64_t usec, json_object **ret_json)
+static int encode_time(struct encoder *encoder, int64_t usec, json_object **ret_json)
 {
 	char text[TIME_TEXT_SIZE];
 	int r = time_format(usec, text);
 
-	return r < 0 ? -EDOM : made(json_object_new_string(text), ret_json);
+	if (r < 0)
+		return refuse(encoder, -EDOM, "a time beyond the year 9999");
+	return made(json_object_new_string(text), ret_json);
 }
 
 static int encode_money(int64_t nanodollars, json_object **ret_json)
@@ -65,7 +108,7 @@ static int encode_money(int64_t nanodollars, json_object **ret_json)
 }
 
 /* `at` points to the value: the scalar itself, the string's first byte, the record. */
-static int encode_value(const struct record_field *field, const void *at, enum record_sink sink,
+static int encode_value(struct encoder *encoder, const struct record_field *field, const void *at,
 			json_object **ret_json)
 {
 	switch (field->kind) {
@@ -75,18 +118,18 @@ static int encode_value(const struct record_field *field, const void *at, enum r
 		return made(json_object_new_int64(*(const int64_t *) at), ret_json);
 	case FIELD_FLOAT:
 		if (!isfinite(*(const double *) at))
-			return -EDOM;
+			return refuse(encoder, -EDOM, "a number that is not finite");
 		return made(json_float(*(const double *) at), ret_json);
 	case FIELD_TIME:
-		return encode_time(*(const int64_t *) at, ret_json);
+		return encode_time(encoder, *(const int64_t *) at, ret_json);
 	case FIELD_MONEY:
 		return encode_money(*(const int64_t *) at, ret_json);
 	case FIELD_STRING:
-		return encode_string(at, ret_json);
+		return encode_string(encoder, at, ret_json);
 	case FIELD_OBJECT:
-		return encode_object(at, sink, ret_json);
+		return encode_object(encoder, at, ret_json);
 	case FIELD_STRUCT:
-		return encode_record(field->type, at, sink, ret_json);
+		return encode_record(encoder, field->type, at, ret_json);
 	default:
 		return -EINVAL;
 	}
@@ -100,8 +143,8 @@ static bool is_inline(const struct record_field *field)
 	       field->kind != FIELD_OBJECT && field->kind != FIELD_STRUCT;
 }
 
-static int encode_array(const struct record_field *field, const void *items, size_t n,
-			enum record_sink sink, json_object **ret_json)
+static int encode_array(struct encoder *encoder, const struct record_field *field,
+			const void *items, size_t n, json_object **ret_json)
 {
 	_cleanup_json_ json_object *array = json_object_new_array_ext((int) n);
 
@@ -112,10 +155,11 @@ static int encode_array(const struct record_field *field, const void *items, siz
 					   ? (const void *) ((const int64_t *) items + i)
 					   : ((const void *const *) items)[i];
 		json_object *json = NULL;
-		int r = item ? encode_value(field, item, sink, &json) : -EINVAL;
+		int r = item ? encode_value(encoder, field, item, &json)
+			     : refuse(encoder, -EINVAL, "NULL");
 
 		if (r < 0)
-			return r;
+			return within_item(encoder, r, i);
 		if (json_object_array_add(array, json) < 0) {
 			json_object_put(json);
 			return -ENOMEM;
@@ -125,7 +169,8 @@ static int encode_array(const struct record_field *field, const void *items, siz
 	return 0;
 }
 
-static int encode_map(const struct ellu_entry *entries, size_t n, json_object **ret_json)
+static int encode_map(struct encoder *encoder, const struct ellu_entry *entries, size_t n,
+		      json_object **ret_json)
 {
 	_cleanup_json_ json_object *map = json_object_new_object();
 
@@ -136,12 +181,12 @@ static int encode_map(const struct ellu_entry *entries, size_t n, json_object **
 		int r;
 
 		if (!entries[i].key || !entries[i].value)
-			return -EINVAL;
-		if (!utf8_valid(entries[i].key, strlen(entries[i].key), NULL))
-			return -EILSEQ;
-		r = encode_string(entries[i].value, &json);
+			return within_item(encoder, refuse(encoder, -EINVAL, "NULL"), i);
+		r = utf8_valid(entries[i].key, strlen(entries[i].key), NULL)
+			    ? encode_string(encoder, entries[i].value, &json)
+			    : refuse(encoder, -EILSEQ, "a text that is not UTF-8");
 		if (r < 0)
-			return r;
+			return within_item(encoder, r, i);
 		if (json_object_object_add(map, entries[i].key, json) < 0) {
 			json_object_put(json);
 			return -ENOMEM;
@@ -152,34 +197,34 @@ static int encode_map(const struct ellu_entry *entries, size_t n, json_object **
 }
 
 /* *ret_json stays NULL for a field that is left out. */
-static int encode_field(const struct record_field *field, const void *record,
-			enum record_sink sink, json_object **ret_json)
+static int encode_field(struct encoder *encoder, const struct record_field *field,
+			const void *record, json_object **ret_json)
 {
 	const void *slot = field_value(field, record);
 	bool nullable = field->flags & FIELD_NULLABLE;
 
-	if ((field->flags & FIELD_WRITE_ONLY) && sink != TO_DAEMON)
+	if ((field->flags & FIELD_WRITE_ONLY) && encoder->sink != TO_DAEMON)
 		return 0;
 	if (is_inline(field) && field->container == FIELD_SINGLE)
-		return encode_value(field, slot, sink, ret_json);
+		return encode_value(encoder, field, slot, ret_json);
 
 	const void *pointer = *(const void *const *) slot;
 
 	if (field->container == FIELD_SINGLE) {
 		if (pointer)
-			return encode_value(field, pointer, sink, ret_json);
+			return encode_value(encoder, field, pointer, ret_json);
 		// the daemon says best what it misses
-		return nullable || sink == TO_DAEMON ? 0 : -EINVAL;
+		return nullable || encoder->sink == TO_DAEMON ? 0 : refuse(encoder, -EINVAL, "NULL");
 	}
 
 	size_t n = *(const size_t *) ((const char *) record + field->count_offset);
 
 	if (!pointer && n > 0)
-		return -EINVAL;
+		return refuse(encoder, -EINVAL, "NULL, but its count is not 0");
 	if (!pointer && nullable)
 		return 0;
-	return field->container == FIELD_MAP ? encode_map(pointer, n, ret_json)
-					     : encode_array(field, pointer, n, sink, ret_json);
+	return field->container == FIELD_MAP ? encode_map(encoder, pointer, n, ret_json)
+					     : encode_array(encoder, field, pointer, n, ret_json);
 }
 
 static size_t field_end(const struct record_field *field)
@@ -191,14 +236,14 @@ static size_t field_end(const struct record_field *field)
 	return field->offset + (field->kind == FIELD_BOOL ? sizeof(int) : sizeof(int64_t));
 }
 
-static int encode_record(const struct record_type *type, const void *record,
-			 enum record_sink sink, json_object **ret_json)
+static int encode_record(struct encoder *encoder, const struct record_type *type,
+			 const void *record, json_object **ret_json)
 {
 	_cleanup_json_ json_object *object = json_object_new_object();
 	size_t size = *(const size_t *) record;
 
 	if (size < sizeof(size_t))
-		return -EINVAL;
+		return refuse(encoder, -EINVAL, "a record without its size: begin with ELLU_RECORD()");
 	if (!object)
 		return -ENOMEM;
 	for (size_t i = 0; i < type->n_fields; i++) {
@@ -208,9 +253,9 @@ static int encode_record(const struct record_type *type, const void *record,
 
 		if (field_end(field) > size)
 			continue;
-		r = encode_field(field, record, sink, &json);
+		r = encode_field(encoder, field, record, &json);
 		if (r < 0)
-			return r;
+			return within(encoder, r, field->name);
 		if (json && json_object_object_add_ex(object, field->name, json,
 						      JSON_C_OBJECT_ADD_KEY_IS_NEW |
 							      JSON_C_OBJECT_KEY_IS_CONSTANT) < 0) {
@@ -222,17 +267,29 @@ static int encode_record(const struct record_type *type, const void *record,
 	return 0;
 }
 
+int record_encode_request(const struct record_type *type, const void *record,
+			  json_object **ret_json, struct record_problem *ret_problem)
+{
+	struct encoder encoder = { .sink = TO_DAEMON };
+	int r = encode_record(&encoder, type, record, ret_json);
+
+	*ret_problem = encoder.problem;
+	return r;
+}
+
 int record_encode(const struct record_type *type, const void *record, enum record_sink sink,
 		  json_object **ret_json)
 {
-	return encode_record(type, record, sink, ret_json);
+	struct encoder encoder = { .sink = sink };
+
+	return encode_record(&encoder, type, record, ret_json);
 }
 
 int record_to_text(const struct record_type *type, const void *record, enum record_sink sink,
 		   char **ret_text, size_t *ret_size)
 {
 	_cleanup_json_ json_object *json = NULL;
-	int r = encode_record(type, record, sink, &json);
+	int r = record_encode(type, record, sink, &json);
 	const char *text;
 	size_t size;
 

@@ -33,6 +33,7 @@ struct scan {
 	size_t at;
 	const char *reason;
 	enum state state;
+	size_t comma; // where the last one stands
 	size_t n_values;
 	size_t depth;
 	struct level levels[JSON_DEPTH_MAX];
@@ -216,7 +217,9 @@ static int scan_literal(struct scan *scan)
 			return 0;
 		}
 	}
-	return refuse(scan, scan->at, "unexpected character");
+	return refuse(scan, scan->at,
+		      "a value expected: null, true, false, a number, [, {, or a string in double "
+		      "quotes");
 }
 
 static int open_level(struct scan *scan, char closing)
@@ -300,11 +303,15 @@ static int scan_token(struct scan *scan)
 	switch (scan->state) {
 	case WANT_VALUE_OR_END:
 	case WANT_VALUE:
+		if (at_end && scan->state == WANT_VALUE && closing == ']')
+			return refuse(scan, scan->comma, "trailing comma");
 		if (at_end && scan->state == WANT_VALUE_OR_END)
 			return close_level(scan);
 		return scan_value(scan);
 	case WANT_KEY_OR_END:
 	case WANT_KEY:
+		if (at_end && scan->state == WANT_KEY)
+			return refuse(scan, scan->comma, "trailing comma");
 		if (at_end && scan->state == WANT_KEY_OR_END)
 			return close_level(scan);
 		return scan_key(scan);
@@ -312,8 +319,9 @@ static int scan_token(struct scan *scan)
 		if (at_end)
 			return close_level(scan);
 		if (peek(scan) != ',')
-			return refuse(scan, scan->at, "',' or the end of the container expected");
-		scan->at++;
+			return refuse(scan, scan->at,
+				      closing == '}' ? "',' or '}' expected" : "',' or ']' expected");
+		scan->comma = scan->at++;
 		scan->state = closing == '}' ? WANT_KEY : WANT_VALUE;
 		return 0;
 	case WANT_NOTHING:

@@ -98,6 +98,14 @@ int record_from_text(const struct record_type *type, const char *text, size_t si
  * pointer is NULL, a record has no size, or an object's text is none. -ENOMEM. */
 int record_encode(const struct record_type *type, const void *record, enum record_sink sink,
 		  json_object **ret_json);
+/* What stood in the way of encoding a request. */
+struct record_problem {
+	char path[256]; // of the field; "": the request itself
+	const char *reason; // NULL without memory
+};
+/* The same to the daemon, and says what was wrong where. */
+int record_encode_request(const struct record_type *type, const void *record,
+			  json_object **ret_json, struct record_problem *ret_problem);
 /* The same as text without blanks; free() it. `ret_size` may be NULL. */
 int record_to_text(const struct record_type *type, const void *record, enum record_sink sink,
 		   char **ret_text, size_t *ret_size);

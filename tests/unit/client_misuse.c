@@ -321,8 +321,61 @@ START_TEST(out_of_descriptors)
 }
 END_TEST
 
+/* What a request lacks is told with its field. */
+START_TEST(bad_requests)
+{
+	struct ellu_run_experiment_request request = ELLU_RECORD(struct ellu_run_experiment_request);
+	struct ellu_ref sizeless = { 0 };
+	struct ellu_llm_config config = ELLU_RECORD(struct ellu_llm_config);
+	struct ellu_llm_config_in in = ELLU_RECORD(struct ellu_llm_config_in);
+	const char *const criteria[] = { "Is it short?", NULL, "Is it \xff?" };
+	const double limit = NAN;
+	const struct ellu_error *error;
+	struct ellu *handle;
+
+#define ASSERT_REFUSED(code_, field_, message_)                                                  \
+	do {                                                                                     \
+		ck_assert_int_eq(ellu_run_experiment(handle, &request, NULL, &error), code_);    \
+		ck_assert_str_eq(error->field, field_);                                          \
+		ck_assert_str_eq(error->message, message_);                                      \
+		ellu_free(error);                                                                \
+	} while (0)
+	standin_start(&standin, standin_answer);
+	handle = open_handle(ELLU_BLOCKING);
+	request.experiment = &sizeless;
+	ASSERT_REFUSED(-EINVAL, "experiment",
+		       "experiment: a record without its size: begin with ELLU_RECORD()");
+	request.experiment = NULL;
+	request.n_criteria = 2;
+	ASSERT_REFUSED(-EINVAL, "criteria", "criteria: NULL, but its count is not 0");
+	request.criteria = criteria;
+	ASSERT_REFUSED(-EINVAL, "criteria[1]", "criteria[1]: NULL");
+	request.criteria = criteria + 2;
+	request.n_criteria = 1;
+	ASSERT_REFUSED(-EILSEQ, "criteria[0]", "criteria[0]: a text that is not UTF-8");
+	request.criteria = criteria;
+	config.custom = "[1]";
+	in.content = &config;
+	request.llm_config = &in;
+	ASSERT_REFUSED(-EINVAL, "llm_config.content.custom",
+		       "llm_config.content.custom: not the text of a JSON object");
+	request.llm_config = NULL;
+	request.time_limit_seconds = &limit;
+	ASSERT_REFUSED(-EDOM, "time_limit_seconds",
+		       "time_limit_seconds: a number that is not finite");
+	request.struct_size = 0;
+	ck_assert_int_eq(ellu_run_experiment(handle, &request, NULL, &error), -EINVAL);
+	ck_assert_ptr_null(error->field);
+	ck_assert_str_eq(error->message,
+			 "request: a record without its size: begin with ELLU_RECORD()");
+	ellu_free(error);
+	ellu_close(handle);
+	standin_stop(&standin);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_TESTS(what_is_none, wrong_arguments, a_callback_frees_everything,
+	return RUN_TESTS(what_is_none, wrong_arguments, bad_requests, a_callback_frees_everything,
 			 a_callback_closes_the_handle, out_of_descriptors);
 }

@@ -312,7 +312,7 @@ def refuses(session):
 
     for name, text, complaint in (
             ("wrong.json", '{"name": "Wrong", "n_epochs": 0}', "n_epochs"),
-            ("open.json", '{"name": /* "Wrong"', "unexpected character")):
+            ("open.json", '{"name": /* "Wrong"', "a value expected")):
         session.submit(name, text)
         until(lambda: said(complaint), complaint)
     session.hand_over(os.path.join(session.folder, "nothing.json"))

@@ -1,0 +1,81 @@
+#include "proto/near_name.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define LENGTH_MAX 64
+#define PART_MIN 3 // characters that say something
+#define PART_DISTANCE 100 // beyond every slip
+
+static unsigned least(unsigned a, unsigned b, unsigned c)
+{
+	unsigned ab = a < b ? a : b;
+
+	return ab < c ? ab : c;
+}
+
+/* Characters to add, drop or change. */
+static unsigned edits(const char *a, size_t n, const char *b, size_t m)
+{
+	unsigned row[LENGTH_MAX + 1];
+
+	for (size_t k = 0; k <= m; k++)
+		row[k] = (unsigned) k;
+	for (size_t i = 1; i <= n; i++) {
+		unsigned corner = row[0];
+
+		row[0] = (unsigned) i;
+		for (size_t k = 1; k <= m; k++) {
+			unsigned above = row[k];
+			bool same = tolower((unsigned char) a[i - 1]) == tolower((unsigned char) b[k - 1]);
+
+			row[k] = least(above + 1, row[k - 1] + 1, corner + !same);
+			corner = above;
+		}
+	}
+	return row[m];
+}
+
+static bool is_separator(char c)
+{
+	return c == '_' || c == '-';
+}
+
+/* `part` begins `name`, or is some of its words. */
+static bool is_part(const char *part, size_t length, const char *name)
+{
+	if (length < PART_MIN)
+		return false;
+	if (strncmp(name, part, length) == 0)
+		return true;
+	for (const char *at = name; (at = strstr(at, part)); at++)
+		if (at > name && is_separator(at[-1]) && (!at[length] || is_separator(at[length])))
+			return true;
+	return false;
+}
+
+unsigned near_name_distance(const char *given, const char *name)
+{
+	size_t n = strlen(given), m = strlen(name);
+	unsigned distance;
+
+	if (n > LENGTH_MAX || m > LENGTH_MAX)
+		return NEAR_NAME_NONE;
+	distance = edits(given, n, name, m);
+	if (distance <= n / 4 + (n >= PART_MIN))
+		return distance;
+	if (is_part(given, n, name) || is_part(name, m, given))
+		return PART_DISTANCE + (unsigned) (n > m ? n - m : m - n);
+	return NEAR_NAME_NONE;
+}
+
+void near_name_show(struct near_name *search, const char *name)
+{
+	unsigned distance = near_name_distance(search->given, name);
+
+	if (distance < search->distance) {
+		search->distance = distance;
+		search->nearest = name;
+	}
+}
