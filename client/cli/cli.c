@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "client/cli/daemon_start.h"
+#include "client/cli/experiment_file.h"
 #include "client/cli/table.h"
 #include "proto/limits.h"
 #include "proto/task_status.h"
@@ -54,6 +55,18 @@ int cli_fail(int code, const struct ellu_error *error)
 	return ellu_error_exit_status(code);
 }
 
+int cli_fail_request(const struct cli *cli, int code, const struct ellu_error *error)
+{
+	struct complaint complaint;
+
+	if (!cli->file || !error || !error->field)
+		return cli_fail(code, error);
+	experiment_file_complain(cli->file, error->field, error->message, &complaint);
+	cli_error("%s", complaint.text);
+	ellu_free(error);
+	return ellu_error_exit_status(code);
+}
+
 int cli_fail_fault(const struct fault *fault)
 {
 	cli_error("%s", fault->message);
@@ -71,6 +84,61 @@ const char *cli_address(const struct arguments *arguments)
 		return strcmp(arguments->bus, "system") == 0 ? ELLU_SYSTEM_BUS_ADDRESS
 							     : ELLU_SESSION_BUS_ADDRESS;
 	return arguments->system ? ELLU_SYSTEM_ADDRESS : NULL;
+}
+
+/* As one word of a shell. */
+static void quote(FILE *out, const char *word)
+{
+	if (*word && !word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				       "0123456789_-./:@%+=,#")]) {
+		fputs(word, out);
+		return;
+	}
+	fputc('\'', out);
+	for (; *word; word++)
+		fputs(*word == '\'' ? "'\\''" : (const char[]){ *word, '\0' }, out);
+	fputc('\'', out);
+}
+
+const char *cli_same_daemon(const struct arguments *arguments)
+{
+	static char options[512];
+	FILE *out = fmemopen(options, sizeof(options), "w");
+
+	if (!out)
+		return "";
+	if (arguments->socket) {
+		fputs(" --socket ", out);
+		quote(out, arguments->socket);
+	} else if (arguments->bus) {
+		fprintf(out, " --bus %s", arguments->bus);
+	} else if (arguments->system) {
+		fputs(" --system", out);
+	} else if (arguments->user) {
+		fputs(" --user", out);
+	}
+	fputc('\0', out);
+	fclose(out);
+	return options;
+}
+
+char *cli_command_line(const struct cli *cli, const char *without)
+{
+	char *line = NULL;
+	size_t size;
+	FILE *out = open_memstream(&line, &size);
+
+	if (!out)
+		return NULL;
+	fputs("elluminate", out);
+	for (char **word = cli->argv + 1; *word; word++) {
+		if (strcmp(*word, without) == 0)
+			continue;
+		fputc(' ', out);
+		quote(out, *word);
+	}
+	fclose(out);
+	return line;
 }
 
 static int open_daemon(const struct cli *cli, unsigned flags, struct ellu **ret_daemon)

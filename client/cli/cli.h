@@ -11,6 +11,8 @@
 #include "proto/fault.h"
 #include "proto/record.h"
 
+struct experiment_file;
+
 enum exit_status {
 	EXIT_BELOW = 1, // under --fail-under
 	EXIT_USAGE = 2,
@@ -18,6 +20,7 @@ enum exit_status {
 	EXIT_TASK_TIMEOUT = 11,
 	EXIT_TASK_REVOKED = 12,
 	EXIT_TASK_REJECTED = 13,
+	EXIT_TASK_HELD = 14, // at its cost limit, and nobody looks on
 	EXIT_INTERRUPTED = 130,
 };
 
@@ -83,6 +86,8 @@ struct cli {
 	struct arguments arguments;
 	struct ellu *daemon; // after cli_connect()
 	bool color; // on stdout
+	char **argv;
+	const struct experiment_file *file; // that the request comes from, or NULL
 };
 
 /* Where the arguments say that the daemon is, for ellu_open(). */
@@ -100,8 +105,17 @@ __attribute__((format(printf, 2, 3))) void cli_note(const struct cli *cli, const
 /* A line on stderr: `elluminate: …`. */
 __attribute__((format(printf, 1, 2))) void cli_error(const char *format, ...);
 
+/* What a command that is shown to the user must say to reach the same daemon: " --system", or "".
+ * Valid until the next call. */
+const char *cli_same_daemon(const struct arguments *arguments);
+
+/* The command as it was given, without `without`, for a shell; free() it. NULL without memory. */
+char *cli_command_line(const struct cli *cli, const char *without);
+
 /* Says why a call failed, frees the error, and returns the exit status. */
 int cli_fail(int code, const struct ellu_error *error);
+/* The same of what a file asked for: a field of it is told with its place there. */
+int cli_fail_request(const struct cli *cli, int code, const struct ellu_error *error);
 int cli_fail_fault(const struct fault *fault);
 
 /* Asks for an experiment. 0, or the exit status; it has said why. */

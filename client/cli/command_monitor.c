@@ -143,7 +143,8 @@ int command_monitor(struct cli *cli)
 	interrupt_release();
 	ellu_stream_close(stream);
 	if (monitor.cursor && !cli->arguments.bus) // there it is of this connection alone
-		cli_note(cli, "Go on from here: elluminate monitor --cursor %s", monitor.cursor);
+		cli_note(cli, "Go on from here: elluminate monitor --cursor %s%s", monitor.cursor,
+			 cli_same_daemon(&cli->arguments));
 	free(monitor.cursor);
 	task_board_done(&monitor.board);
 	return status;

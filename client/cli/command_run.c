@@ -1,7 +1,6 @@
 /* elluminate run FILE. */
 #include <errno.h>
-#include <limits.h>
-#include <stdio.h>
+#include <stdlib.h>
 
 #include "client/cli/cli.h"
 #include "client/cli/collection_sync.h"
@@ -92,12 +91,13 @@ static int apply_arguments(struct experiment_file *file, const struct arguments 
 
 static int run(struct cli *cli, const struct ellu_run_experiment_request *request)
 {
-	char again[PATH_MAX + 8];
+	char *again = cli_command_line(cli, "--new");
+	int status = submit(cli, &(struct submission){ .method = &method_run_experiment,
+						       .request = request,
+						       .again = again });
 
-	snprintf(again, sizeof(again), "run %s", cli->arguments.operands[0]);
-	return submit(cli, &(struct submission){ .method = &method_run_experiment,
-						 .request = request,
-						 .again = again });
+	free(again);
+	return status;
 }
 
 /* ---- The command ---- */
@@ -110,6 +110,7 @@ static int run_file(struct cli *cli, struct experiment_file *file)
 	struct arena arena;
 	int status, r;
 
+	cli->file = file;
 	arena_init(&arena);
 	r = experiment_file_request(file, &arena, &request, &collection, &complaint);
 	if (r < 0) {
@@ -130,6 +131,7 @@ static int run_file(struct cli *cli, struct experiment_file *file)
 			status = run(cli, request);
 	}
 	arena_done(&arena);
+	cli->file = NULL;
 	return status;
 }
 

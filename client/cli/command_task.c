@@ -145,17 +145,14 @@ int command_task_show(struct cli *cli)
 static int watch_one(struct cli *cli)
 {
 	struct ellu_watch_task_request request = ELLU_RECORD(struct ellu_watch_task_request);
-	struct follow watch = { .cli = cli, .method = &method_watch_task };
-	int r, status;
+	struct follow watch = { .cli = cli, .method = &method_watch_task, .request = &request };
+	int status;
 
 	if (!cli_parse_id(cli->arguments.operands[0], &request.id))
 		return EXIT_USAGE;
 	status = cli_connect(cli);
 	if (status != 0)
 		return status;
-	r = ellu_watch_task_stream(cli->daemon, &request, &watch.stream);
-	if (r < 0)
-		return cli_fail(r, NULL);
 	status = follow(&watch);
 	if (status == 0) {
 		if (!cli->arguments.json)

@@ -126,7 +126,8 @@ static const char run_details[] =
 	"second Ctrl-C leaves at once. A terminal that is lost leaves the task running.\n"
 	"\n"
 	"Exit status: 0 success, 1 below --fail-under, 10 the task failed, 11 its time limit\n"
-	"passed, 12 it was cancelled, 13 it was refused.";
+	"passed, 12 it was cancelled, 13 it was refused, 14 it is on hold at its cost limit (where\n"
+	"there is no terminal; on one the command waits until the limit is raised).";
 
 static const char rate_details[] =
 	"Rates responses; no answer is generated again.\n"

@@ -33,20 +33,26 @@ static const char *place(const struct experiment_file *file, size_t offset, char
 	return buffer;
 }
 
-/* The same of a field of the request; a parent of it, or the file alone, when it is not there.
- * In the file, `content` and `ref` are left out. */
+/* A field of the request as the file has it, where `content` and `ref` are left out. */
+static const char *path_in_file(const char *field, char *buffer, size_t size)
+{
+	size_t skip = 0, top = strcspn(field, ".[");
+
+	if (strncmp(field + top, ".content", 8) == 0 && strchr(".[", field[top + 8]))
+		skip = 8;
+	else if (strncmp(field + top, ".ref", 4) == 0 && strchr(".[", field[top + 4]))
+		skip = 4;
+	snprintf(buffer, size, "%.*s%s", (int) top, field, field + top + skip);
+	return buffer;
+}
+
+/* Its place; that of a parent, or the file alone, when it is not there. */
 static const char *place_of(const struct experiment_file *file, const char *path, char *buffer,
 			    size_t size)
 {
-	char short_path[256];
-	size_t offset, skip = 0, top = strcspn(path, ".[");
+	size_t offset;
 
-	if (strncmp(path + top, ".content", 8) == 0 && strchr(".[", path[top + 8]))
-		skip = 8;
-	else if (strncmp(path + top, ".ref", 4) == 0 && strchr(".[", path[top + 4]))
-		skip = 4;
-	snprintf(short_path, sizeof(short_path), "%.*s%s", (int) top, path, path + top + skip);
-	if (json_text_locate(file->text, file->size, short_path, &offset))
+	if (json_text_locate(file->text, file->size, path, &offset))
 		return place(file, offset, buffer, size);
 	snprintf(buffer, size, "%s", file->path);
 	return buffer;
@@ -348,16 +354,25 @@ int experiment_file_set_generation(struct experiment_file *file, const char *nam
 	return json_object_object_add(parameters, name, value) < 0 ? -ENOMEM : 0;
 }
 
+void experiment_file_complain(const struct experiment_file *file, const char *field,
+			      const char *message, struct complaint *complaint)
+{
+	size_t length = strlen(field);
+	char where[512], path[256];
+
+	path_in_file(field, path, sizeof(path));
+	if (length > 0 && strncmp(message, field, length) == 0)
+		complain(complaint, "%s: %s%s", place_of(file, path, where, sizeof(where)), path,
+			 message + length);
+	else
+		complain(complaint, "%s: %s",
+			 length > 0 ? place_of(file, path, where, sizeof(where)) : file->path, message);
+}
+
 static int refuse(const struct experiment_file *file, const struct fault *fault,
 		  struct complaint *complaint)
 {
-	char where[512];
-
-	if (fault->field[0])
-		place_of(file, fault->field, where, sizeof(where));
-	else
-		snprintf(where, sizeof(where), "%s", file->path);
-	complain(complaint, "%s: %s", where, fault->message);
+	experiment_file_complain(file, fault->field, fault->message, complaint);
 	return fault->code;
 }
 

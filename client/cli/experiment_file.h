@@ -37,6 +37,11 @@ int experiment_file_set(struct experiment_file *file, const char *name, json_obj
 int experiment_file_set_generation(struct experiment_file *file, const char *name,
 				   json_object *value);
 
+/* What is wrong with a field of the request, as a decoder or the daemon says it, in the words of
+ * the file: with its place there, and without what is no part of it. */
+void experiment_file_complain(const struct experiment_file *file, const char *field,
+			      const char *message, struct complaint *complaint);
+
 /* Checks everything. Negative, with a complaint: the code of the error. */
 int experiment_file_request(const struct experiment_file *file, struct arena *arena,
 			    const struct ellu_run_experiment_request **ret_request,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/cli/interrupt.h"
 #include "client/cli/progress_bar.h"
@@ -72,12 +73,15 @@ static void take_event(struct follow *follow, const struct task_reply *reply,
 
 /* ---- Ctrl-C ---- */
 
+/* As soon as it is known which task that is. 0 to go on, else the exit status. */
 static int cancel(struct follow *follow)
 {
 	const struct ellu_error *error;
 	int r;
 
-	cli_note(follow->cli, "Cancelling; once more to leave at once.");
+	if (follow->cancelled || follow->task_id == 0 || follow->status[0])
+		return 0;
+	follow->cancelled = true;
 	r = ellu_stream_cancel_task(follow->stream, &error);
 	return r < 0 ? cli_fail(r, error) : 0;
 }
@@ -87,26 +91,65 @@ static int on_interrupted(struct follow *follow, struct progress_bar *bar)
 {
 	progress_bar_clear(bar);
 	follow->interrupted = true;
-	if (follow->cancel_on_interrupt && follow->task_id > 0)
+	if (follow->started) {
+		cli_note(follow->cli, "Cancelling; once more to leave at once.");
 		return cancel(follow);
+	}
 	if (follow->task_id > 0)
 		cli_note(follow->cli,
-			 "The task goes on. Follow it again: elluminate task watch %lld",
-			 (long long) follow->task_id);
+			 "The task goes on. Follow it again: elluminate task watch %lld%s",
+			 (long long) follow->task_id, cli_same_daemon(&follow->cli->arguments));
 	return EXIT_INTERRUPTED;
+}
+
+/* ---- The cost limit ---- */
+
+/* A task that is on hold for its budget goes on when somebody raises it. Where nobody looks on, waiting
+ * for that has no end. 0 to go on, else the exit status. */
+static int on_budget(struct follow *follow, struct progress_bar *bar)
+{
+	bool seen = isatty(STDERR_FILENO) || !follow->started;
+
+	if (!follow->told_budget) {
+		progress_bar_clear(bar);
+		cli_error("task %lld is on hold: its cost limit is reached. What was recorded is kept.",
+			  (long long) follow->task_id);
+		fprintf(stderr, "It goes on with a higher one: elluminate task tune %lld --cost-limit "
+				"DOLLARS%s\n",
+			(long long) follow->task_id, cli_same_daemon(&follow->cli->arguments));
+	}
+	follow->told_budget = true;
+	return seen ? 0 : EXIT_TASK_HELD;
 }
 
 /* ---- The loop ---- */
 
 static int lost(const struct follow *follow, int r, const struct ellu_error *error)
 {
-	int status = cli_fail(r, error);
+	int status = cli_fail_request(follow->cli, r, error);
 
 	if (follow->task_id > 0 && (r == -ECONNRESET || r == -EPROTO))
 		cli_note(follow->cli,
-			 "What was recorded is kept. Follow the task: elluminate task watch %lld",
-			 (long long) follow->task_id);
+			 "What was recorded is kept. Follow the task: elluminate task watch %lld%s",
+			 (long long) follow->task_id, cli_same_daemon(&follow->cli->arguments));
 	return status;
+}
+
+/* 0 to go on, else the exit status. */
+static int take(struct follow *follow, const struct task_reply *reply, struct progress_bar *bar)
+{
+	const char *hold = reply->event ? reply->event->hold : reply->task ? reply->task->hold : NULL;
+	int status = 0;
+
+	if (reply->event)
+		take_event(follow, reply, bar);
+	if (reply->task)
+		take_task(follow, reply);
+	if (hold && strcmp(hold, "budget") == 0)
+		status = on_budget(follow, bar);
+	else
+		follow->told_budget = false;
+	return status == 0 && follow->interrupted ? cancel(follow) : status;
 }
 
 /* 1 to go on, 0 at the end of the stream, negative: the exit status. */
@@ -128,12 +171,9 @@ static int step(struct follow *follow, struct progress_bar *bar)
 	}
 	if (r == 0)
 		return 0;
-	if (reply.event)
-		take_event(follow, &reply, bar);
-	if (reply.task)
-		take_task(follow, &reply);
+	r = take(follow, &reply, bar);
 	ellu_free(reply.reply);
-	return 1;
+	return r == 0 ? 1 : -r;
 }
 
 int follow(struct follow *follow)
@@ -144,6 +184,11 @@ int follow(struct follow *follow)
 
 	progress_bar_init(&bar, arguments->quiet || arguments->json, !arguments->no_color);
 	interrupt_catch();
+	r = follow->method->stream(follow->cli->daemon, follow->request, &follow->stream);
+	if (r < 0) {
+		interrupt_release();
+		return cli_fail(r, NULL);
+	}
 	do
 		r = step(follow, &bar);
 	while (r > 0);

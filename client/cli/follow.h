@@ -9,9 +9,9 @@
 
 struct follow {
 	struct cli *cli;
-	struct ellu_stream *stream;
-	const struct task_method *method; // that the stream is of
-	bool cancel_on_interrupt; // else Ctrl-C only leaves
+	const struct task_method *method;
+	const void *request; // of that method
+	bool started; // by that method: Ctrl-C cancels the task, and nobody else minds its cost limit
 
 	int64_t task_id; // 0 until it is known
 	int64_t experiment_id; // 0 until the end says it
@@ -22,6 +22,9 @@ struct follow {
 	const void *kept_progress; // the reply that `progress` lies in
 	const void *kept_result;
 	bool interrupted;
+	bool cancelled; // as Ctrl-C asked
+	bool told_budget; // that the task is on hold for it
+	struct ellu_stream *stream;
 };
 
 /* Until the task ends: 0. Else the exit status, after saying why. */

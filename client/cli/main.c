@@ -9,7 +9,7 @@
 int main(int argc, char **argv)
 {
 	const struct command *command;
-	struct cli cli = { 0 };
+	struct cli cli = { .argv = argv };
 	const char *no_color = getenv("NO_COLOR");
 	int status;
 

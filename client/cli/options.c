@@ -1,6 +1,9 @@
 #include "client/cli/options.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#include "proto/near_name.h"
 
 #define FIELD(field) offsetof(struct arguments, field)
 
@@ -80,6 +83,38 @@ static int usage_error(const struct command *command)
 	return EXIT_USAGE;
 }
 
+static void say_unknown(const char *what, const char *dashes, const struct near_name *near)
+{
+	cli_error("unknown %s %s%s%s%s%s%s", what, dashes, near->given,
+		  near->nearest ? "; did you mean " : "", near->nearest ? dashes : "",
+		  near->nearest ? near->nearest : "", near->nearest ? "?" : "");
+}
+
+static int unknown_option(const struct command *command, const char *word)
+{
+	char name[64];
+	struct near_name near = NEAR_NAME(name);
+
+	snprintf(name, sizeof(name), "%.*s", (int) strcspn(word + 2, "="), word + 2);
+	for (const struct option *const *own = command ? command->options : NULL; own && *own; own++)
+		near_name_show(&near, (*own)->name);
+	for (size_t i = 0; i < n_global_options; i++)
+		near_name_show(&near, global_options[i].name);
+	say_unknown("option", "--", &near);
+	return 0;
+}
+
+static void unknown_command(const char *group, const char *word)
+{
+	char name[64];
+	struct near_name near = NEAR_NAME(name);
+
+	snprintf(name, sizeof(name), "%s%s%s", group ? group : "", group ? " " : "", word);
+	for (size_t i = 0; i < n_commands; i++)
+		near_name_show(&near, commands[i].name);
+	say_unknown("command", "", &near);
+}
+
 /* Returns how many words it took, or 0 after saying what is wrong. */
 static int take_option(struct parser *parser, const char *word, const char *next)
 {
@@ -97,10 +132,8 @@ static int take_option(struct parser *parser, const char *word, const char *next
 		return 0;
 	}
 	option = find_option(parser->command, name, length);
-	if (!option) {
-		cli_error("unknown option %.*s", (int) length + 2, word);
-		return 0;
-	}
+	if (!option)
+		return unknown_option(parser->command, word);
 	if (name[length] == '=')
 		value = name + length + 1;
 	else if (option->value && next) {
@@ -142,8 +175,7 @@ static bool take_word(struct parser *parser, const char *word)
 	parser->command = parser->group ? options_find_command(parser->group, word)
 					: options_find_command(word, NULL);
 	if (!parser->command)
-		cli_error("unknown command %s%s%s", parser->group ? parser->group : "",
-			  parser->group ? " " : "", word);
+		unknown_command(parser->group, word);
 	return parser->command != NULL;
 }
 
@@ -241,7 +273,7 @@ static void print_overview(FILE *out)
 	}
 	fputs("\nOptions of all commands:\n", out);
 	print_global_options(out);
-	fputs("\nExit status: 0 success, 2 wrong usage, 10 to 13 a task that did not succeed, 20 and\n"
+	fputs("\nExit status: 0 success, 2 wrong usage, 10 to 14 a task that did not succeed, 20 and\n"
 	      "up errors. `elluminate COMMAND --help` says more about a command.\n",
 	      out);
 }

@@ -24,7 +24,8 @@ static int print_detached(struct cli *cli, const struct task_method *method,
 	} else {
 		printf("Task %lld, %s\n", (long long) task->id, task->status);
 		if (!task->finished_at)
-			cli_note(cli, "Follow it: elluminate task watch %lld", (long long) task->id);
+			cli_note(cli, "Follow it: elluminate task watch %lld%s", (long long) task->id,
+				 cli_same_daemon(&cli->arguments));
 	}
 	if (status == 0 && strcmp(task->status, "REJECTED") == 0) {
 		cli_error("%s", task->error ? task->error->message : "rejected");
@@ -40,7 +41,7 @@ static int submit_detached(struct cli *cli, const struct submission *submission)
 	int status, r = submission->method->call(cli->daemon, submission->request, &reply, &error);
 
 	if (r < 0)
-		return cli_fail(r, error);
+		return cli_fail_request(cli, r, error);
 	status = print_detached(cli, submission->method, &reply);
 	ellu_free(reply.reply);
 	return status;
@@ -100,22 +101,21 @@ static void tell_end(struct cli *cli, const struct submission *submission,
 	cli_error("task %lld: %s%s%s", (long long) follow->task_id, follow->status,
 		  follow->error ? ": " : "", follow->error ? follow->error : "");
 	if (follow->interrupted && submission->again)
-		cli_note(cli, "What was recorded is kept. Continue: elluminate %s",
+		cli_note(cli, "What was recorded is kept. Continue: %s",
 			 submission->again);
 	else if (follow->interrupted)
-		cli_note(cli, "What was recorded is kept. Continue: elluminate task retry %lld",
-			 (long long) follow->task_id);
+		cli_note(cli, "What was recorded is kept. Continue: elluminate task retry %lld%s",
+			 (long long) follow->task_id, cli_same_daemon(&cli->arguments));
 }
 
 static int submit_attached(struct cli *cli, const struct submission *submission)
 {
-	struct follow run = { .cli = cli, .method = submission->method, .cancel_on_interrupt = true };
-	int status, outcome;
-	int r = run.method->stream(cli->daemon, submission->request, &run.stream);
+	struct follow run = { .cli = cli,
+			      .method = submission->method,
+			      .request = submission->request,
+			      .started = true };
+	int outcome, status = follow(&run);
 
-	if (r < 0)
-		return cli_fail(r, NULL);
-	status = follow(&run);
 	if (status == 0) {
 		status = cli_task_exit_status(run.status);
 		tell_end(cli, submission, &run);

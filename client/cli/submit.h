@@ -11,7 +11,7 @@ struct submission {
 	const struct task_method *method;
 	const void *request; // of that method; says `detach` as the arguments do
 	bool verdicts; // it brings verdicts of its own, not an experiment's results
-	const char *again; // the command that goes on after Ctrl-C; NULL: a retry of the task
+	const char *again; // the command line that goes on after Ctrl-C; NULL: a retry of the task
 };
 
 /* Connected. Returns the exit status. */

@@ -1,7 +1,10 @@
 /* What `elluminate run` does with a file and its rows. */
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/harness/command.h"
 #include "tests/harness/suite.h"
@@ -93,7 +96,100 @@ START_TEST(two_uploads_at_once)
 }
 END_TEST
 
+/* ---- Its end ---- */
+
+static const char *const some_rows = ",\"collection\":{\"name\":\"C\",\"file\":\"some.csv\"}";
+
+/* The answers cost a dollar and more each; the limit is one. */
+START_TEST(held_for_its_budget)
+{
+	struct sim *sim = sim_start(NULL);
+	struct command *run;
+	const char *file;
+
+	begin();
+	make_rows("some", 20);
+	file = make_file("e.json", text("%s,\"llm_config\":{\"name\":\"priced\",\"provider\":\"openai\","
+					"\"llm_model_name\":\"m\",\"llm_base_url\":\"%s\",\"max_connections\":1,"
+					"\"price_input\":\"1000000\",\"price_output\":\"1000000\"}",
+					some_rows, sim_url(sim)));
+	run = COMMAND(server, 14, "run", file, "--cost-limit", "1");
+	ASSERT_SAYS(run->err, "task 1 is on hold: its cost limit is reached");
+	ASSERT_SAYS(run->err, "elluminate task tune 1 --cost-limit DOLLARS\n");
+	ck_assert_str_eq(at_text(task_get(wire, 1), "hold"), "budget");
+	/* On a terminal somebody may raise it. */
+	COMMAND(server, 0, "task", "cancel", "1");
+	run = command_start_on_terminal(server, 80, 24, (const char *[]) {
+		"run", file, "--cost-limit", "1", "--new", "--socket", daemon_socket(server), NULL });
+	command_await(run, text("elluminate task tune 2 --cost-limit DOLLARS --socket %s", daemon_socket(server)));
+	COMMAND(server, 0, "task", "tune", "2", "--cost-limit", "1000000000");
+	ck_assert_int_eq(command_end(run), 0);
+}
+END_TEST
+
+/* Whether the command, and no longer the test's fork of it, has a handler for the signal. */
+static bool catches(const struct command *command, int signal)
+{
+	char path[64], line[256];
+	unsigned long long caught = 0;
+	FILE *status;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)command->pid);
+	n = readlink(path, line, sizeof(line));
+	if (n < 10 || memcmp(line + n - 10, "elluminate", 10) != 0)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)command->pid);
+	status = fopen(path, "re");
+	ck_assert_ptr_nonnull(status);
+	while (fgets(line, sizeof(line), status))
+		if (strncmp(line, "SigCgt:", 7) == 0)
+			caught = strtoull(line + 7, NULL, 16);
+	fclose(status);
+	return caught >> (signal - 1) & 1;
+}
+
+START_TEST(interrupted_before_the_first_event)
+{
+	struct command *run;
+
+	begin();
+	make_rows("some", 3);
+	COMMAND(server, 0, "run", make_file("first.json", some_rows));
+	daemon_signal(server, SIGSTOP);
+	run = command_start_on_terminal(server, 80, 24, (const char *[]) {
+		"run", make_file("e.json", ",\"collection\":\"C\""), "--new", NULL });
+	while (!catches(run, SIGINT))
+		sched_yield();
+	command_signal(run, SIGINT);
+	command_await(run, "once more to leave at once");
+	daemon_signal(server, SIGCONT);
+	/* It may have ended before it could be cancelled. */
+	if (command_end(run) == 12)
+		ck_assert_str_eq(at_text(task_get(wire, 2), "status"), "REVOKED");
+	else
+		ck_assert_str_eq(at_text(task_get(wire, 2), "status"), "SUCCESS");
+}
+END_TEST
+
+START_TEST(hints_lead_to_the_same_daemon)
+{
+	struct command *run;
+	const char *file, *socket;
+
+	begin();
+	socket = daemon_socket(server);
+	make_rows("some", 2);
+	file = make_file("it's.json", some_rows);
+	run = COMMAND(server, 0, "run", file, "--detach", "--socket", socket);
+	ASSERT_SAYS(run->err, text("elluminate task watch 1 --socket %s\n", socket));
+	run = COMMAND(server, 0, "run", file, "--detach", "--new");
+	ASSERT_SAYS(run->err, "elluminate task watch 2\n");
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(interrupted_upload_leaves_the_old_rows, two_uploads_at_once);
+	return RUN_SUITE(interrupted_upload_leaves_the_old_rows, two_uploads_at_once, held_for_its_budget,
+			 interrupted_before_the_first_event, hints_lead_to_the_same_daemon);
 }

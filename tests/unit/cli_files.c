@@ -145,7 +145,7 @@ START_TEST(jsonl)
 			 "{\"a\":1.50} {\"b\":[null]} ");
 	ck_assert_str_eq(ROWS("a.ndjson", "{\"a\":1}\n[1]\n"),
 			 "{\"a\":1} a.ndjson:2: expected a JSON object");
-	ck_assert(strstr(ROWS("a.jsonl", "{\"a\":1,}\n"), "a.jsonl:1:8: "));
+	ck_assert(strstr(ROWS("a.jsonl", "{\"a\":1,}\n"), "a.jsonl:1:7: trailing comma"));
 	ck_assert(strstr(ROWS("a.jsonl", "{\"a\":NaN}\n"), "a.jsonl:1:6: "));
 	ck_assert(strstr(ROWS("a.jsonl", "{\"a\":1,\"a\":2}\n"), "duplicate"));
 	ck_assert(strstr(ROWS("a.txt", "x"), "expected a name that ends in .csv or .jsonl"));
@@ -195,7 +195,7 @@ START_TEST(mistakes_are_told_with_their_place)
 {
 	ck_assert(strstr(load("{\n  \"colour\": 1 }"), "e.json:2:3: colour: expected"));
 	ck_assert(strstr(load("{\"llm_config\": {\"name\": \"l\", \"provider\": \"x\"}}"),
-			 "e.json:1:30: llm_config.content.provider: expected one of"));
+			 "e.json:1:30: llm_config.provider: expected one of"));
 	ck_assert(strstr(load("{\"prompt_template\": 7}"), "e.json:1:2: prompt_template: "));
 	ck_assert(strstr(load("{\"collection\": {\"name\":\"c\",\"columns\":[{\"name\":\"\"}],"
 			      "\"variables\":[]}}"),
@@ -203,7 +203,20 @@ START_TEST(mistakes_are_told_with_their_place)
 	ck_assert(strstr(load("{\"collection\": {\"name\":\"c\",\"read_only\":true}}"),
 			 "e.json:1:2: collection: expected `variables`"));
 	ck_assert(strstr(load("{\"detach\": true}"), "e.json:1:2: detach: does not belong"));
-	ck_assert(strstr(load("{\"a\": 1,}"), "e.json:1:9: "));
+	ck_assert_str_eq(load("{\n \"llm_config\": {\"name\": \"l\", \"provider\": \"openai\",\n"
+			      "  \"model\": \"m\"}}"),
+			 "e.json:3:3: llm_config.model: expected no field of this name; did you mean "
+			 "llm_model_name?");
+	ck_assert_str_eq(load("{\"llm_config\": {\"name\": \"l\", \"temprature\": 1, \"provider\": "
+			      "\"openai\"}}"),
+			 "e.json:1:30: llm_config.temprature: expected no field of this name; did you "
+			 "mean temperature?");
+	ck_assert_str_eq(load("{\"colour\": 1}"), "e.json:1:2: colour: expected no field of this name");
+	ck_assert_str_eq(load("{\"a\": 1,\n}"), "e.json:1:8: trailing comma");
+	ck_assert_str_eq(load("{\"a\": [1,\n  2, ]}"), "e.json:2:4: trailing comma");
+	ck_assert_str_eq(load("{\"a\": 'x'}"),
+			 "e.json:1:7: a value expected: null, true, false, a number, [, {, or a string "
+			 "in double quotes");
 	ck_assert(strstr(load("7"), "e.json:1:1: expected an object"));
 }
 END_TEST

@@ -105,7 +105,7 @@ START_TEST(refusals)
 	expect(&ellu_get_task_request_type, "{\"id\":3.0}",
 	       "id: expected an integer, 1 to 9007199254740991");
 	expect(&ellu_get_task_request_type, "{\"id\":1,\"ids\":1}",
-	       "ids: expected no field of this name");
+	       "ids: expected no field of this name; did you mean id?");
 	expect(&ellu_run_experiment_request_type,
 	       "{\"generation_params\":{\"temperature\":2.5}}",
 	       "generation_params.temperature: expected 0 to 2");
