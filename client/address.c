@@ -26,7 +26,7 @@ __attribute__((format(printf, 2, 3))) static int set_path(struct sockaddr_un *ad
 /* As the XDG base directories want it, what is not absolute counts as unset. */
 static const char *absolute_from_environment(const char *name)
 {
-	const char *value = getenv(name);
+	const char *value = secure_getenv(name);
 
 	return value && *value == '/' ? value : NULL;
 }
@@ -50,7 +50,7 @@ static int resolve_default(struct sockaddr_un *address)
 bool address_is_bus(const char *address, bool *ret_system)
 {
 	if (!address || !*address)
-		address = getenv("ELLUMINATE_SOCKET");
+		address = secure_getenv("ELLUMINATE_SOCKET");
 	if (!address || strncmp(address, "bus:", 4) != 0)
 		return false;
 	*ret_system = strcmp(address, ELLU_SYSTEM_BUS_ADDRESS) == 0;
@@ -63,7 +63,7 @@ int address_resolve(const char *address, struct sockaddr_un *ret_address)
 	int r;
 
 	if (!address || !*address)
-		address = getenv("ELLUMINATE_SOCKET");
+		address = secure_getenv("ELLUMINATE_SOCKET");
 	if (!address || !*address)
 		r = resolve_default(&resolved);
 	else if (strncmp(address, "unix:", 5) == 0)

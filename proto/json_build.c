@@ -2,6 +2,8 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <locale.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +66,27 @@ static int build_string(struct build *build, json_object **ret_json)
 
 /* ---- Numbers and words ---- */
 
+static pthread_once_t locale_once = PTHREAD_ONCE_INIT;
+static locale_t c_locale;
+
+static void make_locale(void)
+{
+	c_locale = newlocale(LC_NUMERIC_MASK, "C", NULL);
+}
+
+__attribute__((destructor)) static void free_locale(void)
+{
+	if (c_locale)
+		freelocale(c_locale);
+}
+
+/* JSON's decimal point is a dot, whatever the program's locale has; NULL without memory. */
+static locale_t number_locale(void)
+{
+	pthread_once(&locale_once, make_locale);
+	return c_locale;
+}
+
 static int build_number(struct build *build, json_object **ret_json)
 {
 	size_t length = 0, left = (size_t) (build->end - build->at);
@@ -79,8 +102,11 @@ static int build_number(struct build *build, json_object **ret_json)
 	if (!text)
 		return -ENOMEM;
 	build->at += length;
-	*ret_json = whole ? json_object_new_int64(strtoll(text, NULL, 10))
-			  : json_object_new_double_s(strtod(text, NULL), text);
+	*ret_json = NULL;
+	if (whole)
+		*ret_json = json_object_new_int64(strtoll(text, NULL, 10));
+	else if (number_locale())
+		*ret_json = json_object_new_double_s(strtod_l(text, NULL, number_locale()), text);
 	free(text);
 	return *ret_json ? 0 : -ENOMEM;
 }
