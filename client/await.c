@@ -17,6 +17,8 @@ struct await {
 	pthread_mutex_t lock;
 	pthread_cond_t news;
 	unsigned references; // under the lock
+	bool starting; // `start` runs, with the waiting side's userdata
+	bool left; // the waiting side has gone: its userdata is not to be used
 	bool done;
 	int result;
 	const void *reply;
@@ -66,11 +68,29 @@ static void on_end(struct ellu_op *op, void *userdata)
 	op->on_end = NULL;
 }
 
+/* -ECANCELED when it is too late: what `userdata` points to may lie in a function that returned. */
+static int call_start(struct await *await, struct ellu *handle, struct ellu_op **ret_op)
+{
+	int r;
+
+	pthread_mutex_lock(&await->lock);
+	await->starting = !await->left;
+	pthread_mutex_unlock(&await->lock);
+	if (!await->starting)
+		return -ECANCELED;
+	r = await->start(handle, 0, ret_op, await->userdata);
+	pthread_mutex_lock(&await->lock);
+	await->starting = false;
+	pthread_cond_signal(&await->news);
+	pthread_mutex_unlock(&await->lock);
+	return r;
+}
+
 static void begin(struct post *post, struct ellu *handle, bool closed)
 {
 	struct await *await = (struct await *) ((char *) post - offsetof(struct await, begin));
 	struct ellu_op *op = NULL;
-	int r = closed ? -ECANCELED : await->start(handle, 0, &op, await->userdata);
+	int r = closed ? -ECANCELED : call_start(await, handle, &op);
 
 	if (r < 0 || !op_is_live(op)) {
 		finish(await, r < 0 ? r : 0, NULL, NULL);
@@ -128,6 +148,9 @@ static bool wait_done(struct await *await, uint64_t deadline_usec)
 	pthread_mutex_lock(&await->lock);
 	while (!await->done && r == 0)
 		r = pthread_cond_timedwait(&await->news, &await->lock, &deadline);
+	while (await->starting)
+		pthread_cond_wait(&await->news, &await->lock);
+	await->left = true;
 	if (!await->done)
 		await->references++; // of `cancel`
 	done = await->done;
@@ -148,29 +171,6 @@ static int answer(int result, const void *reply, const struct ellu_error *error,
 	return result;
 }
 
-/* On the loop's own thread. */
-static int drive(struct ellu *handle, ellu_start_fn *start, void *userdata, double timeout_seconds,
-		 const void **ret_reply, const struct ellu_error **ret_error)
-{
-	const struct ellu_error *error = NULL;
-	const void *reply = NULL;
-	struct ellu_op *op = NULL;
-	int r = start(handle, 0, &op, userdata);
-
-	if (r < 0)
-		return answer(r, NULL, NULL, ret_reply, ret_error);
-	if (!op)
-		return answer(0, NULL, NULL, ret_reply, ret_error);
-	r = ellu_op_wait(op, timeout_seconds);
-	if (r == 0)
-		r = -ETIMEDOUT;
-	else if (r > 0)
-		r = ellu_op_result(op, &reply, &error);
-	r = answer(r, reply, error, ret_reply, ret_error);
-	ellu_op_free(op);
-	return r;
-}
-
 int ellu_await(struct ellu *handle, ellu_start_fn *start, void *userdata, double timeout_seconds,
 	       const void **ret_reply, const struct ellu_error **ret_error)
 {
@@ -184,11 +184,8 @@ int ellu_await(struct ellu *handle, ellu_start_fn *start, void *userdata, double
 		*ret_error = NULL;
 	if (r == 0 && (!start || handle_duration(timeout_seconds, &usec) < 0))
 		r = -EINVAL;
-	if (r == 0 && pthread_equal(atomic_load(&handle->owner), pthread_self())) {
-		if (!handle->in_callback)
-			return drive(handle, start, userdata, timeout_seconds, ret_reply, ret_error);
+	if (r == 0 && handle_is_processing(handle))
 		r = -EDEADLK;
-	}
 	await = r == 0 ? await_new(start, userdata) : NULL;
 	if (r < 0 || !await)
 		return answer(r < 0 ? r : -ENOMEM, NULL, NULL, ret_reply, ret_error);

@@ -462,6 +462,7 @@ static void stop(struct bus_channel *channel)
 	channel->follow = bus_follow_free(channel->follow);
 	channel->monitor = channel->lost ? bus_monitor_park(channel->monitor)
 					 : bus_monitor_free(channel->monitor);
+	bus_link_forget(channel->link, &channel->sent); // a call without an answer
 }
 
 static void on_lost(struct bus_user *user, enum bus_loss loss)

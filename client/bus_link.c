@@ -173,6 +173,17 @@ void bus_call_abandon(struct bus_call *call)
 	call_free(call);
 }
 
+void bus_link_forget(struct bus_link *link, const bool *sent)
+{
+	struct bus_call *call = TAILQ_FIRST(&link->waiting), *next;
+
+	for (; call; call = next) {
+		next = TAILQ_NEXT(call, entry);
+		if (call->sent == sent)
+			bus_call_abandon(call);
+	}
+}
+
 bool bus_link_is_flushed(const struct bus_link *link)
 {
 	uint64_t n = 0;
@@ -184,7 +195,7 @@ bool bus_link_is_flushed(const struct bus_link *link)
 
 static void stop_watching(struct bus_link *link)
 {
-	if (link->watched_fd >= 0)
+	if (link->watched_fd >= 0 && link->pid == getpid())
 		(void) epoll_ctl(link->epoll, EPOLL_CTL_DEL, link->watched_fd, NULL);
 	link->watched_fd = -1;
 }
@@ -395,6 +406,7 @@ int bus_link_new(bool system, int epoll, struct bus_link **ret_link)
 	if (!link)
 		return -ENOMEM;
 	link->system = system;
+	link->pid = getpid();
 	link->epoll = epoll;
 	link->watched_fd = -1;
 	pthread_mutex_init(&link->lock, NULL);

@@ -20,7 +20,7 @@
 #include "client/bus_answer.h"
 
 #define BUS_CALLS_MAX 100
-#define BUS_PARKED_MAX 16
+#define BUS_PARKED_MAX 4096 // as many streams as a daemon serves at most
 
 struct bus_link;
 
@@ -85,6 +85,7 @@ struct bus_user {
 
 struct bus_link {
 	bool system;
+	pid_t pid; // that made it
 	pthread_mutex_t lock;
 	sd_bus *bus; // NULL: not connected
 	int epoll; // of an event handle, else -1
@@ -134,6 +135,8 @@ int bus_link_call(struct bus_link *link, void (*answered)(void *userdata, struct
  * daemon that is not there is not started for it with `idle`. */
 int bus_link_tell(struct bus_link *link, bool *sent, bool idle, const char *method,
 		  const char *json);
+/* Whoever `sent` belongs to goes: what waits with it is not sent any more. */
+void bus_link_forget(struct bus_link *link, const bool *sent);
 void bus_call_abandon(struct bus_call *call); // accepts NULL
 
 int bus_link_listen(struct bus_link *link, struct bus_listener *listener);

@@ -98,7 +98,8 @@ int ellu_oneway_raw(struct ellu *handle, const char *method, const char *paramet
 int call_async(struct ellu *handle, const struct method *method, const void *request, bool more,
 	       ellu_reply_fn *callback, void *userdata, struct ellu_op **ret_op)
 {
-	bool is_long = more || method->replies == METHOD_REPLIES_EVENTS;
+	bool is_long = more || method->replies == METHOD_REPLIES_EVENTS ||
+		       method->replies == METHOD_REPLIES_LATE;
 	int r = handle_check(handle, ELLU_EVENT);
 	struct letter letter;
 

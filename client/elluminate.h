@@ -134,7 +134,8 @@ ELLU_API int ellu_open(const char *address, unsigned flags, struct ellu **ret);
 /*
  * Closes the handle; outstanding operations end with -ECANCELED and without their callback. May
  * be called inside a callback. Waits for functions that run off the loop; inside one of them it
- * closes nothing and returns the handle. Accepts NULL; returns NULL. What ellu_free() frees,
+ * closes nothing and returns the handle. In a child after fork() it frees the child's copy and leaves
+ * the parent's handle as it is; everything else is -ECHILD there. Accepts NULL; returns NULL. What ellu_free() frees,
  * streams and operations stay valid until they are freed themselves; of a stream nothing more
  * comes.
  */
@@ -319,10 +320,10 @@ ELLU_API int ellu_op_set_callback(struct ellu_op *op, ellu_reply_fn *callback, v
 /*
  * Waiting drives the handle where there is no loop: callbacks of any operation run meanwhile.
  * `timeout_seconds` is at least 0 and at most a year. -EDEADLK inside a callback. In arrays,
- * entries that are NULL count as ended; all others must be of one handle.
+ * entries that are NULL are passed over; all others must be of one handle.
  *
  * 1 when the operation (all, one of them) has ended, 0 when the time passed before.
- * ellu_op_wait_any() says which: its index, or -ETIMEDOUT. ellu_op_wait() is -ECANCELED when the
+ * ellu_op_wait_any() says which: its index, -ETIMEDOUT, or -ENOENT when there is none. ellu_op_wait() is -ECANCELED when the
  * operation was cancelled or its handle closed.
  */
 ELLU_API int ellu_op_wait(struct ellu_op *op, double timeout_seconds);
@@ -366,7 +367,8 @@ typedef int ellu_start_fn(struct ellu *handle, size_t index, struct ellu_op **re
  * time passed before, negative what `start` failed with, after which no further one is started.
  *
  * `ret_ops` is an array of `n`: the operations in order, each to be freed with ellu_op_free(),
- * NULL where none was started. It is filled in any case but -EINVAL, -EOPNOTSUPP and -EDEADLK.
+ * NULL where none was started. It is filled in any case but -EINVAL, -EOPNOTSUPP, -EDEADLK and
+ * -ENOMEM.
  */
 ELLU_API int ellu_gather(struct ellu *handle, size_t n, size_t limit, ellu_start_fn *start,
 			 void *userdata, double timeout_seconds, struct ellu_op **ret_ops);
@@ -392,9 +394,9 @@ ELLU_API int ellu_run_off_loop(struct ellu *handle, ellu_work_fn *work, ellu_rep
  * Waits, in blocking code on any thread, for an operation that `start` (with index 0) starts in
  * the thread of the handle's loop, out of ellu_process(). 0 with a reply to free (NULL when
  * the operation has none), else what the operation or `start` failed with. -ETIMEDOUT: the time
- * passed before, and the operation was cancelled. On the thread that last called ellu_process()
- * (before the first time: that opened the handle), where there would be no loop to wait for, it
- * drives the handle as ellu_op_wait() does; in a callback it is -EDEADLK. `timeout_seconds`, `ret_reply` and `ret_error` are as elsewhere.
+ * passed before; the operation was cancelled, or `start` is not called any more. Not for the
+ * thread of the loop itself, which ellu_op_wait() drives: out of ellu_process() it is -EDEADLK, and
+ * else it waits in vain. `timeout_seconds`, `ret_reply` and `ret_error` are as elsewhere.
  */
 ELLU_API int ellu_await(struct ellu *handle, ellu_start_fn *start, void *userdata,
 			double timeout_seconds, const void **ret_reply,

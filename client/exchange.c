@@ -127,7 +127,7 @@ static struct connection *take_connection(struct exchange *exchange)
 	struct connection *connection = exchange->connection;
 
 	exchange->connection = NULL;
-	if (connection && exchange->handle->epoll >= 0)
+	if (connection && exchange->handle->epoll >= 0 && !handle_is_forked(exchange->handle))
 		(void) epoll_ctl(exchange->handle->epoll, EPOLL_CTL_DEL, connection->fd, NULL);
 	return connection;
 }
@@ -233,6 +233,7 @@ static bool lose(struct exchange *exchange)
 		exchange->give_up_usec = handle_now() + patience;
 	else if (handle_now() >= exchange->give_up_usec)
 		return false;
+	exchange->received |= !exchange->connection->cut;
 	connection_close(take_connection(exchange));
 	exchange->lost = true;
 	return true;
@@ -325,7 +326,7 @@ static void end_lost(struct exchange *exchange, struct outcome *outcome)
 		exchange_give_up(exchange, connection->reason, outcome);
 	else if (connection->reason)
 		fail(exchange, connection->reason, NULL, outcome);
-	else if (connection->cut)
+	else if (connection->cut && !exchange->received)
 		fail(exchange, -ENOTCONN, UNSENT_TEXT, outcome);
 	else
 		fail(exchange, -ECONNRESET, LOST_TEXT, outcome);

@@ -20,6 +20,7 @@ struct exchange {
 	bool more;
 	bool ended;
 	bool lost; // and not ended
+	bool received; // the daemon had the call, on a connection before this one
 	struct connection *connection; // until it has ended; NULL while it is lost
 	struct resume resume;
 	uint64_t give_up_usec; // when a loss is final; 0: nothing was lost since the last reply

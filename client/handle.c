@@ -22,10 +22,17 @@ uint64_t handle_now(void)
 	return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
 }
 
+bool handle_is_forked(const struct ellu *handle)
+{
+	return handle->pid != getpid();
+}
+
 int handle_check(const struct ellu *handle, unsigned mode)
 {
 	if (!live_is(handle, LIVE_HANDLE))
 		return -EINVAL;
+	if (handle_is_forked(handle))
+		return -ECHILD;
 	return handle->mode == mode ? 0 : -EOPNOTSUPP;
 }
 
@@ -83,10 +90,10 @@ static struct ellu *handle_new(unsigned mode)
 	if (!handle)
 		return NULL;
 	handle->mode = mode;
+	handle->pid = getpid();
 	atomic_init(&handle->references, 1);
 	atomic_init(&handle->reconnect_usec, HANDLE_RECONNECT_USEC);
 	atomic_init(&handle->timeout_usec, CONNECTION_NO_LIMIT);
-	atomic_init(&handle->owner, pthread_self());
 	handle->epoll = handle->timer = -1;
 	handle->armed_usec = UINT64_MAX;
 	STAILQ_INIT(&handle->posts);
@@ -157,7 +164,8 @@ struct ellu *ellu_close(struct ellu *handle)
 	if (off_loop_is_own_thread(handle->off_loop))
 		return handle;
 	live_remove(handle);
-	if (handle->on_close)
+	/* What watches the descriptor in a child does so through the parent's, too. */
+	if (handle->on_close && !handle_is_forked(handle))
 		handle->on_close(handle, handle->on_close_userdata);
 	/* While posts of functions that end still wait for this thread. */
 	ops_abandon(handle);
@@ -251,7 +259,7 @@ static void set_timer(struct ellu *handle, uint64_t usec)
 {
 	struct itimerspec time = { .it_value = { .tv_nsec = 0 } };
 
-	if (usec == handle->armed_usec)
+	if (usec == handle->armed_usec || handle_is_forked(handle))
 		return;
 	handle->armed_usec = usec;
 	if (usec != UINT64_MAX) {

@@ -45,6 +45,7 @@ struct bus_link;
 
 struct ellu {
 	unsigned mode;
+	pid_t pid; // of the process that opened it
 	struct bus_link *bus; // NULL: over the socket
 	struct sockaddr_un address;
 	atomic_uint references; // the caller's, and one of whoever runs callbacks or reads a stream
@@ -60,8 +61,6 @@ struct ellu {
 	int timer;
 	uint64_t armed_usec; // what the timer is set to, UINT64_MAX: off
 	struct post_list posts;
-	_Atomic pthread_t owner; // the thread that runs the loop
-	bool in_callback;
 	struct op_list waiting_short; // for their turn
 	struct op_list waiting_long; // for a connection, at first or again
 	struct op_list running;
@@ -76,6 +75,9 @@ struct ellu {
 	ellu_close_fn *on_close;
 	void *on_close_userdata;
 };
+
+/* In a child after fork(): epoll, timer and connections are the parent's, and are left alone. */
+bool handle_is_forked(const struct ellu *handle);
 
 /* 0, or why a call in `mode` cannot start here. */
 int handle_check(const struct ellu *handle, unsigned mode);
@@ -100,5 +102,8 @@ void handle_post(struct ellu *handle, struct post *post);
 bool handle_run_post(struct ellu *handle, bool closed);
 /* After a change of what is due. */
 void handle_arm(struct ellu *handle);
+
+/* Whether this thread is inside of ellu_process() for the handle. */
+bool handle_is_processing(const struct ellu *handle);
 
 uint64_t handle_now(void); // CLOCK_MONOTONIC, microseconds

@@ -106,6 +106,11 @@ struct off_loop *off_loop_stop(struct off_loop *off_loop)
 {
 	if (!off_loop)
 		return NULL;
+	/* The threads are the parent's; one of them may have held the lock. */
+	if (handle_is_forked(off_loop->handle)) {
+		free(off_loop);
+		return NULL;
+	}
 	pthread_mutex_lock(&off_loop->lock);
 	off_loop->stopping = true;
 	pthread_cond_broadcast(&off_loop->news);

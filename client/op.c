@@ -143,6 +143,8 @@ int op_watch(struct ellu_op *op, int operation)
 	if (operation == EPOLL_CTL_MOD && (int) event.events == op->epoll_events)
 		return 0;
 	op->epoll_events = (int) event.events;
+	if (handle_is_forked(op->handle))
+		return 0;
 	return epoll_ctl(op->handle->epoll, operation, connection->fd, &event) < 0 ? -errno : 0;
 }
 

@@ -10,7 +10,6 @@
 #include "client/live.h"
 #include "client/op.h"
 
-/* The array is the caller's, who may well free entries of it in callbacks: those have ended. */
 static bool has_ended(const struct ellu_op *op)
 {
 	return !op_is_live(op) || op->state == OP_ENDED;
@@ -47,51 +46,77 @@ static int turn(struct ellu *handle, uint64_t deadline_usec)
 	return r < 0 ? r : 1;
 }
 
-/* What all of them have in common; NULL when none is outstanding. */
-static int find_handle(struct ellu_op *const *ops, size_t n_ops, struct ellu **ret_handle)
-{
-	struct ellu *handle = NULL;
+/* The operations that are waited for. A callback may free any of them, and what is freed has ended:
+ * the memory stays until the end, so that no operation that begins meanwhile is taken for it. */
+struct waited {
+	struct ellu_op **ops; // a copy, NULL where the caller's entry is
+	size_t n;
+	struct ellu *handle; // of those that have not ended; NULL: all have
+};
 
-	for (size_t i = 0; i < n_ops; i++) {
-		if (!ops[i])
-			continue;
-		if (!op_is_live(ops[i]))
+static struct ellu_op *pin(struct ellu_op *op)
+{
+	if (!op_is_live(op))
+		return NULL;
+	op->references++;
+	return op;
+}
+
+static void waited_done(struct waited *waited)
+{
+	for (size_t i = 0; i < waited->n; i++)
+		if (waited->ops[i])
+			op_unref(waited->ops[i]);
+	free(waited->ops);
+}
+
+/* 0, or -EINVAL: it is no operation, or of another handle than those before. */
+static int waited_add(struct waited *waited, struct ellu_op *op)
+{
+	if (!op_is_live(op))
+		return -EINVAL;
+	if (op->state != OP_ENDED) {
+		if (waited->handle && op->handle != waited->handle)
 			return -EINVAL;
-		if (ops[i]->state == OP_ENDED)
-			continue;
-		if (handle && ops[i]->handle != handle)
-			return -EINVAL;
-		handle = ops[i]->handle;
+		waited->handle = op->handle;
 	}
-	*ret_handle = handle;
+	waited->ops[waited->n - 1] = pin(op);
 	return 0;
 }
 
-static int check(struct ellu_op *const *ops, size_t n_ops, double timeout_seconds,
-		 struct ellu **ret_handle)
+static int waited_init(struct waited *waited, struct ellu_op *const *ops, size_t n_ops,
+		       double timeout_seconds)
 {
 	uint64_t usec;
+	int r = 0;
 
+	*waited = (struct waited){ .ops = NULL };
 	if ((!ops && n_ops > 0) || handle_duration(timeout_seconds, &usec) < 0)
 		return -EINVAL;
-	return find_handle(ops, n_ops, ret_handle);
+	waited->ops = calloc(n_ops ? n_ops : 1, sizeof(struct ellu_op *));
+	if (!waited->ops)
+		return -ENOMEM;
+	while (r == 0 && waited->n < n_ops) {
+		waited->n++;
+		if (ops[waited->n - 1])
+			r = waited_add(waited, ops[waited->n - 1]);
+	}
+	if (r < 0)
+		waited_done(waited);
+	return r;
 }
 
-int ellu_op_wait_all(struct ellu_op *const *ops, size_t n_ops, double timeout_seconds)
+static int wait_all(const struct waited *waited, uint64_t deadline)
 {
-	uint64_t deadline = deadline_of(timeout_seconds);
-	struct ellu *handle;
 	size_t n_ended = 0;
-	int r = check(ops, n_ops, timeout_seconds, &handle);
+	int r;
 
-	if (r < 0)
-		return r;
 	for (;;) {
-		while (n_ended < n_ops && has_ended(ops[n_ended]))
+		while (n_ended < waited->n && has_ended(waited->ops[n_ended]))
 			n_ended++;
-		if (n_ended == n_ops)
+		if (n_ended == waited->n)
 			return 1;
-		r = turn(handle, deadline);
+		r = turn(waited->handle, deadline);
 		if (r == -ECANCELED)
 			return 1; // all have ended with it
 		if (r <= 0)
@@ -99,33 +124,62 @@ int ellu_op_wait_all(struct ellu_op *const *ops, size_t n_ops, double timeout_se
 	}
 }
 
-static int find_ended(struct ellu_op *const *ops, size_t n_ops)
+int ellu_op_wait_all(struct ellu_op *const *ops, size_t n_ops, double timeout_seconds)
 {
-	for (size_t i = 0; i < n_ops; i++)
-		if (has_ended(ops[i]))
+	uint64_t deadline = deadline_of(timeout_seconds);
+	struct waited waited;
+	int r = waited_init(&waited, ops, n_ops, timeout_seconds);
+
+	if (r < 0)
+		return r;
+	r = wait_all(&waited, deadline);
+	waited_done(&waited);
+	return r;
+}
+
+/* -ETIMEDOUT: none has. -ENOENT: there is none that could. */
+static int find_ended(const struct waited *waited)
+{
+	int r = -ENOENT;
+
+	for (size_t i = 0; i < waited->n; i++) {
+		if (!waited->ops[i])
+			continue;
+		if (has_ended(waited->ops[i]))
 			return (int) i;
-	return -ETIMEDOUT;
+		r = -ETIMEDOUT;
+	}
+	return r;
+}
+
+static int wait_any(const struct waited *waited, uint64_t deadline)
+{
+	int found = find_ended(waited), r;
+	uint64_t n_ended;
+
+	while (found == -ETIMEDOUT) {
+		n_ended = waited->handle->n_ended;
+		r = turn(waited->handle, deadline);
+		if (r == 0)
+			return -ETIMEDOUT;
+		if (r < 0 && r != -ECANCELED)
+			return r;
+		if (r == -ECANCELED || waited->handle->n_ended != n_ended)
+			found = find_ended(waited);
+	}
+	return found;
 }
 
 int ellu_op_wait_any(struct ellu_op *const *ops, size_t n_ops, double timeout_seconds)
 {
-	uint64_t deadline = deadline_of(timeout_seconds), n_ended;
-	struct ellu *handle;
-	int r = check(ops, n_ops, timeout_seconds, &handle);
+	uint64_t deadline = deadline_of(timeout_seconds);
+	struct waited waited;
+	int r = waited_init(&waited, ops, n_ops, timeout_seconds);
 
-	if (r < 0 || n_ops == 0)
-		return r < 0 ? r : -EINVAL;
-	r = find_ended(ops, n_ops);
-	while (r == -ETIMEDOUT) {
-		n_ended = handle->n_ended;
-		r = turn(handle, deadline);
-		if (r == 0)
-			return -ETIMEDOUT;
-		if (r == -ECANCELED || (r > 0 && handle->n_ended != n_ended))
-			r = find_ended(ops, n_ops);
-		else if (r > 0)
-			r = -ETIMEDOUT;
-	}
+	if (r < 0)
+		return r;
+	r = wait_any(&waited, deadline);
+	waited_done(&waited);
 	return r;
 }
 
@@ -142,7 +196,8 @@ int ellu_op_wait(struct ellu_op *op, double timeout_seconds)
 
 struct gather {
 	struct ellu *handle;
-	struct ellu_op **ops;
+	struct ellu_op **ops; // the caller's
+	struct ellu_op **pinned; // as waited::ops
 	size_t n;
 	size_t limit;
 	size_t n_started;
@@ -162,7 +217,7 @@ static int start_more(struct gather *gather)
 			*op = NULL;
 			return r;
 		}
-		gather->n_started++;
+		gather->pinned[gather->n_started++] = pin(*op);
 		gather->n_outstanding += !has_ended(*op);
 	}
 	return 0;
@@ -175,7 +230,7 @@ static void count(struct gather *gather)
 	gather->n_ended_seen = gather->handle->n_ended;
 	gather->n_outstanding = 0;
 	for (size_t i = 0; i < gather->n_started; i++)
-		gather->n_outstanding += !has_ended(gather->ops[i]);
+		gather->n_outstanding += !has_ended(gather->pinned[i]);
 }
 
 static int gather_all(struct gather *gather, uint64_t deadline)
@@ -208,14 +263,18 @@ int ellu_gather(struct ellu *handle, size_t n, size_t limit, ellu_start_fn *star
 
 	if (r == 0 && (!start || (!ret_ops && n > 0) || handle_duration(timeout_seconds, &usec) < 0))
 		r = -EINVAL;
-	if (r == 0 && handle->in_callback)
+	if (r == 0 && handle_is_processing(handle))
 		r = -EDEADLK;
 	if (r < 0)
 		return r;
+	gather.pinned = calloc(n ? n : 1, sizeof(struct ellu_op *));
+	if (!gather.pinned)
+		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
 		ret_ops[i] = NULL;
 	handle_ref(handle); // a callback may close it
 	r = gather_all(&gather, deadline_of(timeout_seconds));
 	handle_unref(handle);
+	waited_done(&(struct waited){ .ops = gather.pinned, .n = gather.n_started });
 	return r;
 }

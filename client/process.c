@@ -18,7 +18,6 @@
 /* The operation is pinned by the caller. */
 static void tell(struct ellu_op *op)
 {
-	struct ellu *handle = op->handle;
 	struct outcome outcome = op->outcome;
 
 	if (!op->callback || op->silent)
@@ -26,9 +25,7 @@ static void tell(struct ellu_op *op)
 	op->told = op->state == OP_ENDED;
 	ellu_keep(outcome.reply);
 	ellu_keep(outcome.error);
-	handle->in_callback = true;
 	op->callback(op, outcome.result, outcome.reply, outcome.error, op->userdata);
-	handle->in_callback = false;
 	outcome_done(&outcome);
 }
 
@@ -225,22 +222,48 @@ static int process_piece(struct ellu *handle)
 	return take_event(handle);
 }
 
+/* Of this thread, the innermost first: a callback may process another handle. */
+struct processing {
+	const struct ellu *handle;
+	const struct processing *outer;
+};
+static _Thread_local const struct processing *current;
+
+bool handle_is_processing(const struct ellu *handle)
+{
+	const struct processing *processing = current;
+
+	while (processing && processing->handle != handle)
+		processing = processing->outer;
+	return processing;
+}
+
+static int process_turn(struct ellu *handle, bool *ret_done)
+{
+	uint64_t begin = handle_now();
+	int r;
+
+	do {
+		r = process_piece(handle);
+		*ret_done |= r > 0;
+	} while (r > 0 && !handle->closed && handle_now() - begin < TURN_USEC);
+	return r;
+}
+
 int ellu_process(struct ellu *handle)
 {
-	uint64_t begin;
-	int r = handle_check(handle, ELLU_EVENT), done = 0;
+	const struct processing processing = { .handle = handle, .outer = current };
+	bool done = false;
+	int r = handle_check(handle, ELLU_EVENT);
 
 	if (r < 0)
 		return r;
-	if (handle->in_callback)
+	if (handle_is_processing(handle))
 		return -EDEADLK;
-	atomic_store_explicit(&handle->owner, pthread_self(), memory_order_relaxed);
-	begin = handle_now();
 	handle_ref(handle);
-	do {
-		r = process_piece(handle);
-		done |= r > 0;
-	} while (r > 0 && !handle->closed && handle_now() - begin < TURN_USEC);
+	current = &processing;
+	r = process_turn(handle, &done);
+	current = processing.outer;
 	if (handle->closed)
 		r = -ECANCELED;
 	else

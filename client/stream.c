@@ -91,6 +91,8 @@ static int check(const struct ellu_stream *stream, const struct ellu_error **ret
 
 	if (!live_is(stream, LIVE_STREAM))
 		r = -EINVAL;
+	else if (handle_is_forked(stream->handle))
+		r = -ECHILD;
 	else if (stream->handle->closed)
 		r = -ECANCELED;
 	if (ret_error)

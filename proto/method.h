@@ -17,6 +17,7 @@ enum method_access {
 
 enum method_replies {
 	METHOD_REPLIES_ONE,
+	METHOD_REPLIES_LATE, // one, when what was asked for has come about
 	METHOD_REPLIES_PAGES, // with `more`: all pages
 	METHOD_REPLIES_EVENTS, // with `more`: events, the terminal one last
 };

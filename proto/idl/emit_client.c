@@ -48,7 +48,8 @@ static bool has_form(const struct idl_method *method, enum form form)
 {
 	if (form == FORM_NEXT_ITEM)
 		return strcmp(method->replies, "pages") == 0;
-	return form <= FORM_ASYNC || strcmp(method->replies, "one") != 0;
+	return form <= FORM_ASYNC || (strcmp(method->replies, "pages") == 0 ||
+					 strcmp(method->replies, "events") == 0);
 }
 
 /* What a list lists. */

@@ -77,7 +77,7 @@ struct idl_method {
 	char *upper; // GET_TASK
 	char *doc;
 	char *access; // anyone, own, administrator
-	char *replies; // one, pages, events
+	char *replies; // one, late, pages, events
 	struct idl_record request;
 	struct idl_record reply;
 };

@@ -211,7 +211,7 @@ static char *choice(const struct parser *parser, const char *key, char *value,
 static void parse_method(struct parser *parser)
 {
 	static const char *const accesses[] = { "anyone", "own", "administrator", NULL };
-	static const char *const replies[] = { "one", "pages", "events", NULL };
+	static const char *const replies[] = { "one", "late", "pages", "events", NULL };
 	struct idl_interface *interface = parser->interface;
 	struct idl_method *method = APPEND(interface->methods, interface->n_methods);
 

@@ -15,6 +15,8 @@
 #include "tests/harness/suite.h"
 
 #define CALLS 200 // dbus-daemon's own limit is 128 a connection
+#define BUS_CALLS 100 // that the library keeps under way
+#define MONITORS 40
 #define ROWS 300
 
 static struct message_bus *message_bus;
@@ -165,6 +167,11 @@ END_TEST
 
 /* ---- Many calls ---- */
 
+static void *call_once(void *userdata)
+{
+	return (void *)(intptr_t)get_task(userdata, 1, NULL);
+}
+
 /* None is answered before all were sent, or wait here. */
 START_TEST(more_calls_than_the_bus_allows)
 {
@@ -190,12 +197,35 @@ START_TEST(more_calls_than_the_bus_allows)
 }
 END_TEST
 
-/* ---- Losses ---- */
-
-static void *call_once(void *userdata)
+/* Those that wait for their answer hold back a call without one; when its time is over, what was to
+ * be told of it is gone. */
+START_TEST(a_oneway_that_waits_too_long)
 {
-	return (void *)(intptr_t)get_task(userdata, 1, NULL);
+	pthread_t threads[BUS_CALLS];
+	struct ellu *handle;
+	int r = 0;
+
+	start(/* system= */ false);
+	handle = open_handle(ELLU_BLOCKING);
+	ck_assert_int_eq(get_task(handle, 1, NULL), ELLU_E_NOT_FOUND);
+	daemon_signal(server, SIGSTOP);
+	for (int i = 0; i < BUS_CALLS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, call_once, handle), 0);
+	ck_assert_int_eq(ellu_set_timeout(handle, 0.05), 0);
+	/* Not all may be under way yet. */
+	for (int i = 0; i < 1000 && r == 0; i++)
+		r = ellu_oneway_raw(handle, "org.elluminate.GetStatus", NULL, NULL);
+	ck_assert_int_eq(r, -ETIMEDOUT);
+	daemon_signal(server, SIGCONT);
+	for (int i = 0; i < BUS_CALLS; i++)
+		pthread_join(threads[i], NULL);
+	ck_assert_int_eq(ellu_set_timeout(handle, WAIT_SECONDS), 0);
+	ck_assert_int_eq(get_task(handle, 1, NULL), ELLU_E_NOT_FOUND);
+	ellu_close(handle);
 }
+END_TEST
+
+/* ---- Losses ---- */
 
 /* A call is under way when what is between it and its answer goes. */
 static void lose_a_call(struct ellu *handle, void (*lose)(void))
@@ -462,6 +492,50 @@ START_TEST(a_monitor_shows_a_task_to_its_end)
 }
 END_TEST
 
+START_TEST(many_monitors_survive_a_restart)
+{
+	struct ellu_monitor_request request = ELLU_RECORD(struct ellu_monitor_request);
+	struct shown shown[MONITORS] = { { .n_tasks = 0 } };
+	double deadline = now_seconds() + WAIT_SECONDS;
+	struct ellu_op *ops[MONITORS];
+	struct ellu *handle;
+	int n_seen = 0, n_ended = 0;
+
+	start(/* system= */ false);
+	handle = open_handle(ELLU_EVENT);
+	for (int i = 0; i < MONITORS; i++) {
+		seen_init(&shown[i].seen);
+		ck_assert_int_eq(ellu_monitor_stream_async(handle, &request, on_monitor, &shown[i],
+							   &ops[i]),
+				 0);
+	}
+	(void)submit_logging(0.02);
+	while (n_seen < MONITORS) {
+		ck_assert_int_eq(ellu_op_wait(ops[0], 0.02), 0);
+		ck_assert(now_seconds() < deadline);
+		n_seen = 0;
+		for (int i = 0; i < MONITORS; i++)
+			n_seen += shown[i].n_tasks;
+	}
+	daemon_kill(server);
+	daemon_restart(server);
+	while (n_ended < MONITORS) {
+		ck_assert_int_eq(ellu_op_wait(ops[0], 0.02), 0);
+		ck_assert(now_seconds() < deadline);
+		n_ended = 0;
+		for (int i = 0; i < MONITORS; i++)
+			n_ended += shown[i].seen.n_ends;
+	}
+	for (int i = 0; i < MONITORS; i++) {
+		ck_assert_int_eq(shown[i].n_tasks, 1);
+		seen_check(&shown[i].seen, shown[i].task_id);
+		ellu_op_free(ops[i]);
+	}
+	ellu_close(handle);
+	sim_stop(sim);
+}
+END_TEST
+
 /* ---- The command ---- */
 
 START_TEST(the_command_over_the_bus)
@@ -488,7 +562,9 @@ int main(void)
 	if (!message_bus_is_there())
 		return EXIT_SKIPPED;
 	return RUN_SUITE(nobody_is_there, errors_are_those_of_the_socket, what_a_bus_cannot_do,
-			 more_calls_than_the_bus_allows, calls_that_are_lost,
+			 more_calls_than_the_bus_allows, a_oneway_that_waits_too_long,
+			 calls_that_are_lost,
 			 streams_survive_the_bus, a_stream_on_the_system_bus,
-			 a_monitor_shows_a_task_to_its_end, the_command_over_the_bus);
+			 a_monitor_shows_a_task_to_its_end,
+			 many_monitors_survive_a_restart, the_command_over_the_bus);
 }

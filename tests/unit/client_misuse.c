@@ -150,7 +150,8 @@ START_TEST(wrong_arguments)
 	ck_assert_int_eq(ellu_op_wait_all(ops, 2, 0), -EINVAL); // of two handles
 	ck_assert_int_eq(ellu_op_wait_any(ops, 2, 0), -EINVAL);
 	ck_assert_int_eq(ellu_op_wait_all(NULL, 1, 0), -EINVAL);
-	ck_assert_int_eq(ellu_op_wait_any(NULL, 0, 0), -EINVAL);
+	ck_assert_int_eq(ellu_op_wait_any(NULL, 1, 0), -EINVAL);
+	ck_assert_int_eq(ellu_op_wait_any(NULL, 0, 0), -ENOENT);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		ck_assert_int_eq(ellu_op_wait(ops[0], bad[i]), -EINVAL);
 		ck_assert_int_eq(ellu_gather(handle, 1, 1, start_none, NULL, bad[i], ops), -EINVAL);

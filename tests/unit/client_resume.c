@@ -116,6 +116,40 @@ static void check_watch_calls(const char *first)
 	}
 }
 
+/* Reads the whole call, and hangs up. */
+static int hang_up(struct standin *guest, int fd, const char *call)
+{
+	(void) guest;
+	(void) fd;
+	(void) note_call(call);
+	return -1;
+}
+
+/* The daemon had the call; that it could not be handed over again does not undo it. */
+START_TEST(a_call_that_arrived_is_never_said_not_to_have_been_carried_out)
+{
+	struct ellu_run_experiment_request request = ELLU_RECORD(struct ellu_run_experiment_request);
+	const struct ellu_error *error;
+	char *description = malloc(900000);
+
+	memset(description, 'd', 899999); // more than a socket holds
+	description[899999] = '\0';
+	begin(ELLU_BLOCKING, hang_up);
+	standin.deaf_from = 2;
+	ck_assert_int_eq(ellu_set_reconnect(handle, 0.2), 0);
+	request.name = "n";
+	request.description = description;
+	request.idempotency_key = "k";
+	ck_assert_int_eq(ellu_run_experiment(handle, &request, NULL, &error), -ECONNRESET);
+	ck_assert_int_eq(n_seen, 1);
+	ck_assert_int_ge(standin.n_connections, 2);
+	ck_assert_int_eq(ellu_may_have_happened(-ECONNRESET), 1);
+	ellu_free(error);
+	free(description);
+	finish();
+}
+END_TEST
+
 /* ---- Streams ---- */
 
 START_TEST(a_run_goes_on_as_its_task)
@@ -361,7 +395,8 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS(a_run_goes_on_as_its_task, the_same_by_callbacks,
+	return RUN_TESTS(a_call_that_arrived_is_never_said_not_to_have_been_carried_out,
+			 a_run_goes_on_as_its_task, the_same_by_callbacks,
 			 a_list_goes_on_with_the_next_page, a_monitor_goes_on_behind_its_cursor,
 			 a_key_makes_a_repetition_safe, what_was_not_sent_is_told_apart, patience_ends,
 			 no_patience_at_all, cancelling_the_task_of_a_stream);

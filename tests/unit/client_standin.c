@@ -36,6 +36,8 @@ static void *serve(void *userdata)
 	ssize_t n;
 	int r = 0;
 
+	if (guest->is_deaf)
+		r = -1;
 	while (r >= 0 && (n = recv(guest->fd, call + size, room - size, 0)) > 0) {
 		size += (size_t) n;
 		while (r >= 0 && (end = memchr(call, 0, size))) {
@@ -62,6 +64,7 @@ static void *accept_guests(void *userdata)
 
 		*guest = (struct standin_guest){ .standin = standin, .fd = fd };
 		standin->n_connections++; // counted before the first answer can be seen
+		guest->is_deaf = standin->deaf_from && standin->n_connections >= standin->deaf_from;
 		if (pthread_create(&guest->thread, NULL, serve, guest) != 0)
 			abort();
 	}

@@ -17,6 +17,7 @@ struct standin_guest {
 	struct standin *standin;
 	pthread_t thread;
 	int fd;
+	int is_deaf;
 };
 
 struct standin {
@@ -26,6 +27,7 @@ struct standin {
 	pthread_t acceptor;
 	struct standin_guest guests[STANDIN_GUESTS_MAX];
 	atomic_int n_connections; // ever made
+	atomic_int deaf_from; // from this connection on (the first is 1) it hangs up unread; 0: none
 	atomic_int n_calls;
 	sem_t left; // posted when a connection is closed from this side
 	/* Answers a call with what it sends; negative closes the connection. */
