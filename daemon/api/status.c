@@ -133,6 +133,8 @@ static void on_store(struct store_request *request)
 	gathering->backend.reply_to = call->service->loop;
 	gathering->backend.done = on_backend;
 	gathering->backend.userdata = gathering;
+	gathering->backend.user = call->uid;
+	gathering->backend.all = call->administrator || call->all;
 	backend_status_get(call->service->backend, &gathering->backend);
 }
 

@@ -37,18 +37,46 @@ static void issue(struct backend *backend)
 		job_start(job);
 }
 
-static bool multi_is_due(const struct backend *backend)
+/* When curl wants to run next, for any of the pools. */
+static int64_t multis_due_usec(const struct backend *backend)
 {
-	return backend->multi && multi_due_usec(backend->multi) <= backend->now_usec;
+	int64_t due_usec = DEADLINE_NEVER;
+	const struct pool *pool;
+
+	TAILQ_FOREACH(pool, &backend->pools, of_all) {
+		if (pool->multi && multi_due_usec(pool->multi) < due_usec)
+			due_usec = multi_due_usec(pool->multi);
+	}
+	return due_usec;
+}
+
+static void kick_multis(struct backend *backend)
+{
+	struct pool *pool;
+
+	TAILQ_FOREACH(pool, &backend->pools, of_all) {
+		if (pool->multi && multi_due_usec(pool->multi) <= backend->now_usec)
+			multi_kick(pool->multi);
+	}
+}
+
+static void settle_multis(struct backend *backend)
+{
+	struct pool *pool;
+
+	TAILQ_FOREACH(pool, &backend->pools, of_all) {
+		if (pool->multi)
+			multi_settle(pool->multi);
+	}
 }
 
 static void set_timer(struct backend *backend)
 {
-	int64_t usec = deadlines_next(&backend->deadlines);
+	int64_t usec = deadlines_next(&backend->deadlines), multis_usec = multis_due_usec(backend);
 	struct timeval after;
 
-	if (backend->multi && multi_due_usec(backend->multi) < usec)
-		usec = multi_due_usec(backend->multi);
+	if (multis_usec < usec)
+		usec = multis_usec;
 	if (!TAILQ_EMPTY(&backend->simulated_due))
 		usec = 0;
 	/* One that fires too early does no harm, and setting it for each call would. */
@@ -79,14 +107,13 @@ static void on_turn(void *userdata)
 		deadlines_run(&backend->deadlines, backend->now_usec);
 		simulated_run(backend);
 		issue(backend);
-		if (TAILQ_EMPTY(&backend->simulated_due) && !multi_is_due(backend))
+		if (TAILQ_EMPTY(&backend->simulated_due) &&
+		    multis_due_usec(backend) > backend->now_usec)
 			break;
-		if (multi_is_due(backend))
-			multi_kick(backend->multi);
+		kick_multis(backend);
 	}
 	outage_tell(backend);
-	if (backend->multi)
-		multi_settle(backend->multi);
+	settle_multis(backend);
 	set_timer(backend);
 }
 
@@ -100,15 +127,6 @@ static void on_timer(evutil_socket_t fd, short events, void *userdata)
 	backend->timer_usec = DEADLINE_NEVER;
 }
 
-static void on_idle(struct deadline *deadline)
-{
-	struct backend *backend =
-		(struct backend *)((char *)deadline - offsetof(struct backend, idle));
-
-	if (backend->admission.in_flight == 0)
-		transfer_forget(backend);
-}
-
 int backend_global_init(void)
 {
 	return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : -EIO;
@@ -116,15 +134,13 @@ int backend_global_init(void)
 
 static int backend_init(struct backend *backend)
 {
-	if (deadlines_reserve(&backend->deadlines, 1) < 0 ||
-	    endpoints_init(&backend->endpoints) < 0 || admission_init(&backend->admission) < 0)
+	if (endpoints_init(&backend->endpoints) < 0 || admission_init(&backend->admission) < 0)
 		return -ENOMEM;
 	backend->tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
 	backend->timer = evtimer_new(loop_base(backend->loop), on_timer, backend);
 	if (!backend->tokener || !backend->timer)
 		return -ENOMEM;
 	backend->timer_usec = DEADLINE_NEVER;
-	backend->idle.passed = on_idle;
 	backend->now_usec = clock_monotonic_usec();
 	/* Only jitter depends on it. */
 	if (getrandom(&backend->random, sizeof(backend->random), GRND_NONBLOCK) < 0)
@@ -139,8 +155,7 @@ int backend_new(struct loop *loop, struct backend **ret_backend)
 	if (!backend)
 		return -ENOMEM;
 	backend->loop = loop;
-	TAILQ_INIT(&backend->pool);
-	TAILQ_INIT(&backend->busy);
+	TAILQ_INIT(&backend->pools);
 	TAILQ_INIT(&backend->simulated_due);
 	TAILQ_INIT(&backend->looks);
 	if (backend_init(backend) < 0) {
@@ -157,8 +172,7 @@ struct backend *backend_free(struct backend *backend)
 	if (!backend)
 		return NULL;
 	loop_on_turn(backend->loop, NULL, NULL);
-	transfer_forget(backend);
-	endpoints_done(backend);
+	endpoints_done(backend); // and the pools with them
 	admission_done(&backend->admission);
 	deadlines_done(&backend->deadlines);
 	if (backend->timer)
@@ -329,7 +343,7 @@ static const struct ellu_endpoint_status *status_of(const struct endpoint *endpo
 	*status = (struct ellu_endpoint_status){
 		.struct_size = sizeof(*status),
 		.origin = arena_strdup(arena, endpoint->origin->name),
-		.llm_model_name = arena_strdup(arena, endpoint->model),
+		.llm_model_name = arena_strdup(arena, endpoint->target->model),
 		.in_flight = endpoint->in_flight,
 		.waiting = endpoint->waiting,
 		.working_concurrency = endpoint_limit(endpoint),
@@ -376,6 +390,9 @@ static void on_status(struct message *message)
 	TAILQ_FOREACH(endpoint, &endpoints->all, of_all) {
 		if (!list)
 			break;
+		if (!status->all && !endpoint_is_shared(endpoint) &&
+		    endpoint->origin->pool->user != status->user)
+			continue;
 		list[status->n_endpoints] = status_of(endpoint, &status->arena);
 		if (!list[status->n_endpoints])
 			break;

@@ -114,12 +114,14 @@ int backend_tune_flow(struct backend *backend, int64_t flow, int priority, int f
  * those in flight finish. */
 int backend_drain(struct backend *backend);
 
-/* A snapshot of the endpoints, for GetStatus. */
+/* A snapshot of the endpoints, for GetStatus: the user's own and those that are shared, or all. */
 struct backend_status {
 	struct message message;
 	struct loop *reply_to;
 	void (*done)(struct backend_status *status);
 	void *userdata;
+	int64_t user;
+	bool all;
 	struct arena arena;
 	const struct ellu_endpoint_status *const *endpoints;
 	size_t n_endpoints;

@@ -18,14 +18,10 @@
 #include "daemon/backend/deadline.h"
 #include "daemon/backend/dialect.h"
 #include "daemon/backend/endpoint.h"
+#include "daemon/backend/pool.h"
 #include "daemon/backend/retry.h"
 
 struct event;
-struct multi;
-struct transfer;
-TAILQ_HEAD(transfers, transfer);
-
-#define BACKEND_IDLE_USEC INT64_C(120000000) // then the peers have closed the connections, too
 
 enum job_state {
 	JOB_WAITING,
@@ -64,10 +60,7 @@ struct backend {
 	int n_outages; // endpoints whose breaker is not closed, and long pauses
 	struct flows looks; // whether they are held is to be looked at
 	bool draining;
-	struct multi *multi; // made on first use
-	struct transfers pool; // idle easy handles
-	struct transfers busy;
-	struct deadline idle; // when nothing has been in flight for so long, memory goes back
+	struct pools pools;
 	struct jobs simulated_due;
 	json_tokener *tokener;
 	uint64_t random;

@@ -2,11 +2,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "daemon/backend/core.h"
 #include "daemon/backend/outage.h"
-#include "daemon/backend/simulated_text.h"
 #include "daemon/clock.h"
 
 #define WARM_USEC (60 * USEC_PER_SEC) // so long a host stays warm unused
@@ -23,6 +21,19 @@ int endpoints_init(struct endpoints *endpoints)
 	return 0;
 }
 
+static void origin_release(struct backend *backend, struct origin *origin)
+{
+	struct pool *pool = origin->pool;
+
+	if (origin->n_endpoints > 0)
+		return;
+	table_remove(&backend->endpoints.origins, &origin->node);
+	llm_target_unref(origin->target);
+	free(origin);
+	pool->n_origins--;
+	pool_release(pool);
+}
+
 static void endpoint_free(struct endpoint *endpoint)
 {
 	struct backend *backend = endpoint->backend;
@@ -33,15 +44,15 @@ static void endpoint_free(struct endpoint *endpoint)
 	deadline_unset(&backend->deadlines, &endpoint->resume);
 	deadline_unset(&backend->deadlines, &endpoint->retry);
 	deadlines_release(&backend->deadlines, ENDPOINT_DEADLINES);
+	backend->n_outages -= endpoint->long_pause;
+	backend->n_outages -= endpoint->breaker.state != BREAKER_CLOSED;
 	TAILQ_REMOVE(&backend->endpoints.all, endpoint, of_all);
 	table_remove(&backend->endpoints.table, &endpoint->node);
-	if (--origin->n_endpoints == 0) {
-		table_remove(&backend->endpoints.origins, &origin->node);
-		free(origin->name);
-		free(origin);
-	}
-	free(endpoint->model);
+	llm_target_unref(endpoint->target);
 	free(endpoint);
+	origin->pool->n_endpoints--;
+	origin->n_endpoints--;
+	origin_release(backend, origin);
 }
 
 void endpoints_done(struct backend *backend)
@@ -54,44 +65,55 @@ void endpoints_done(struct backend *backend)
 	table_done(&endpoints->origins);
 }
 
-static void forget_oldest(struct endpoints *endpoints)
+static bool is_idle(const struct endpoint *endpoint)
+{
+	return TAILQ_EMPTY(&endpoint->guests) && endpoint->in_flight == 0 &&
+	       endpoint->waiting == 0;
+}
+
+static bool is_well(const struct endpoint *endpoint)
+{
+	return !endpoint->resume.place && endpoint->breaker.state == BREAKER_CLOSED;
+}
+
+/* The user's own: what others have learnt is theirs. */
+static void forget_oldest(struct endpoints *endpoints, const struct pool *pool)
 {
 	struct endpoint *endpoint;
 
-	if (endpoints->table.n < ENDPOINTS_KEPT)
+	if (pool->n_endpoints < ENDPOINTS_KEPT)
 		return;
 	TAILQ_FOREACH(endpoint, &endpoints->all, of_all) {
-		if (TAILQ_EMPTY(&endpoint->guests) && endpoint->in_flight == 0 &&
-		    endpoint->waiting == 0 && !endpoint->resume.place &&
-		    endpoint->breaker.state == BREAKER_CLOSED) {
+		if (endpoint->origin->pool == pool && is_idle(endpoint) &&
+		    (is_well(endpoint) || pool->n_endpoints >= ENDPOINTS_UNWELL_KEPT)) {
 			endpoint_free(endpoint);
 			return;
 		}
 	}
 }
 
-static struct origin *origin_get(struct backend *backend, const struct llm_target *target)
+static struct origin *origin_get(struct backend *backend, struct llm_target *target,
+				 struct pool *pool)
 {
 	struct table *table = &backend->endpoints.origins;
-	uint64_t hash = simulated_hash(0, target->origin, strlen(target->origin));
+	uint64_t hash = target->path ^ table_hash((uint64_t)pool->user);
 	struct table_node *node;
 	struct origin *origin;
 
 	for (node = table_first(table, hash); node; node = table_next(node)) {
 		origin = (struct origin *)node; // its first member
-		if (strcmp(origin->name, target->origin) == 0)
+		if (origin->pool == pool && target_same_path(origin->target, target))
 			return origin;
 	}
 	origin = calloc(1, sizeof(*origin));
 	if (!origin)
 		return NULL;
-	origin->name = strdup(target->origin);
-	if (!origin->name) {
-		free(origin);
-		return NULL;
-	}
+	origin->pool = pool;
+	origin->target = llm_target_ref(target);
+	origin->name = target->origin;
 	origin->connects = target->dialect->transport->connects;
 	origin->state = origin->connects ? ORIGIN_COLD : ORIGIN_WARM;
+	pool->n_origins++;
 	table_add(table, &origin->node, hash);
 	return origin;
 }
@@ -105,7 +127,8 @@ static void on_resume(struct deadline *deadline)
 	admission_consider(&endpoint->backend->admission, endpoint);
 }
 
-static struct endpoint *endpoint_new(struct backend *backend, const struct llm_target *target)
+static struct endpoint *endpoint_new(struct backend *backend, struct llm_target *target,
+				     struct pool *pool)
 {
 	struct endpoint *endpoint = calloc(1, sizeof(*endpoint));
 	struct origin *origin;
@@ -114,45 +137,73 @@ static struct endpoint *endpoint_new(struct backend *backend, const struct llm_t
 		free(endpoint);
 		return NULL;
 	}
-	endpoint->model = strdup(target->model);
-	origin = endpoint->model ? origin_get(backend, target) : NULL;
+	origin = origin_get(backend, target, pool);
 	if (!origin) {
 		deadlines_release(&backend->deadlines, ENDPOINT_DEADLINES);
-		free(endpoint->model);
 		free(endpoint);
 		return NULL;
 	}
 	origin->n_endpoints++;
+	pool->n_endpoints++;
 	endpoint->origin = origin;
 	endpoint->backend = backend;
-	endpoint->identity = target->identity;
+	endpoint->target = llm_target_ref(target);
 	endpoint->resume.passed = on_resume;
 	endpoint->working = BACKEND_CONNECTIONS_START;
 	turns_init(&endpoint->turns);
 	TAILQ_INIT(&endpoint->guests);
 	TAILQ_INSERT_TAIL(&backend->endpoints.all, endpoint, of_all);
-	table_add(&backend->endpoints.table, &endpoint->node, target->identity);
 	return endpoint;
 }
 
-int endpoint_get(struct backend *backend, const struct llm_target *target,
+static struct endpoint *find(const struct endpoints *endpoints, const struct llm_target *target,
+			     int64_t owner, uint64_t hash)
+{
+	struct table_node *node;
+
+	for (node = table_first(&endpoints->table, hash); node; node = table_next(node)) {
+		struct endpoint *endpoint = (struct endpoint *)node; // its first member
+
+		if (endpoint->origin->pool->user == owner && target_same(endpoint->target, target))
+			return endpoint;
+	}
+	return NULL;
+}
+
+int endpoint_get(struct backend *backend, struct llm_target *target, int64_t user,
 		 struct endpoint **ret_endpoint)
 {
 	struct endpoints *endpoints = &backend->endpoints;
-	struct table_node *node = table_first(&endpoints->table, target->identity);
-	struct endpoint *endpoint = (struct endpoint *)node; // its first member
+	int64_t owner = pool_owner(target, user);
+	uint64_t hash = target->identity ^ table_hash((uint64_t)owner);
+	struct endpoint *endpoint = find(endpoints, target, owner, hash);
 
 	if (!endpoint) {
-		forget_oldest(endpoints);
-		endpoint = endpoint_new(backend, target);
-		if (!endpoint)
+		struct pool *pool = pool_get(backend, owner);
+
+		if (!pool)
 			return -ENOMEM;
+		/* It must not go with the endpoint that makes room. */
+		pool->n_origins++;
+		forget_oldest(endpoints, pool);
+		endpoint = endpoint_new(backend, target, pool);
+		pool->n_origins--;
+		if (!endpoint) {
+			pool_release(pool);
+			return -ENOMEM;
+		}
+		table_add(&endpoints->table, &endpoint->node, hash);
 	} else if (endpoint != TAILQ_LAST(&endpoints->all, endpoint_list)) {
 		TAILQ_REMOVE(&endpoints->all, endpoint, of_all);
 		TAILQ_INSERT_TAIL(&endpoints->all, endpoint, of_all);
 	}
 	*ret_endpoint = endpoint;
 	return 0;
+}
+
+bool endpoint_is_shared(const struct endpoint *endpoint)
+{
+	return endpoint->origin->pool->user == POOL_SHARED;
 }
 
 /* The cap changed: what was never shrunk starts where a new endpoint would. */

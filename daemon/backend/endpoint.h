@@ -1,6 +1,8 @@
 /*
- * What is known of an endpoint, which is an origin with a key and a model: how many calls it may
- * have in flight, until when it wants to be left alone, which form of request it takes.
+ * What is known of an endpoint, which is an origin, as one user reaches it, with a key and a
+ * model: how many calls it may have in flight, until when it wants to be left alone, which form of
+ * request it takes. Nothing of it is known to another user, but where a config is shared: such an
+ * endpoint is one for all.
  *
  * The working concurrency starts at the cap, or at BACKEND_CONNECTIONS_START without one. A 429
  * halves it, once for all calls that were already under way; a window of successes adds one; a
@@ -20,7 +22,8 @@
 #include "daemon/backend/table.h"
 #include "daemon/turns.h"
 
-#define ENDPOINTS_KEPT 256 // more are forgotten when they have nothing to do, oldest first
+#define ENDPOINTS_KEPT 64 // of a user; more are forgotten when they have nothing to do
+#define ENDPOINTS_UNWELL_KEPT 256 // more even when they fail or want to be left alone
 
 enum origin_state {
 	ORIGIN_COLD, // one call goes first
@@ -30,7 +33,9 @@ enum origin_state {
 
 struct origin {
 	struct table_node node; // endpoints::origins
-	char *name;
+	struct pool *pool; // whose it is
+	struct llm_target *target; // the first one's: how it is reached; a reference
+	const char *name; // the target's
 	bool connects; // calls need a connection
 	enum origin_state state;
 	int in_flight;
@@ -49,8 +54,7 @@ struct endpoint {
 	TAILQ_ENTRY(endpoint) of_ready; // admission::ready
 	struct backend *backend;
 	struct origin *origin;
-	char *model;
-	uint64_t identity;
+	struct llm_target *target; // the first one's: what it is; a reference
 
 	bool ready; // is in admission::ready
 	struct turns turns; // users with calls that could go
@@ -90,8 +94,11 @@ struct endpoints {
 
 int endpoints_init(struct endpoints *endpoints);
 void endpoints_done(struct backend *backend);
-int endpoint_get(struct backend *backend, const struct llm_target *target,
+/* Where the user's calls with the target go. -ENOMEM. */
+int endpoint_get(struct backend *backend, struct llm_target *target, int64_t user,
 		 struct endpoint **ret_endpoint);
+/* Whether it is one for all users. */
+bool endpoint_is_shared(const struct endpoint *endpoint);
 
 /* A call of the target comes and goes. */
 void endpoint_enter(struct endpoint *endpoint, const struct llm_target *target);

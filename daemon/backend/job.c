@@ -68,7 +68,7 @@ int job_new(struct backend *backend, struct llm_call *call, struct job **ret_job
 	job->call = call;
 	call->priority = call->priority < 0 ? 0 :
 			 call->priority >= _PRIORITY_MAX ? _PRIORITY_MAX - 1 : call->priority;
-	if (endpoint_get(backend, call->target, &job->endpoint) < 0 ||
+	if (endpoint_get(backend, call->target, call->user, &job->endpoint) < 0 ||
 	    admission_enter(&backend->admission, job) < 0) {
 		job_free(job);
 		return -ENOMEM;
@@ -98,16 +98,11 @@ static void job_finish(struct job *job, enum llm_outcome outcome)
 
 static void leave_flight(struct job *job, bool connected)
 {
-	struct backend *backend = job->backend;
-
-	admission_ended(&backend->admission, job);
+	admission_ended(&job->backend->admission, job);
 	endpoint_ended(job->endpoint);
 	outage_left(job);
 	if (!connected)
 		endpoint_not_connected(job->endpoint);
-	if (backend->admission.in_flight == 0)
-		deadline_set(&backend->deadlines, &backend->idle,
-			     backend->now_usec + BACKEND_IDLE_USEC);
 }
 
 static void wait_again(struct job *job, bool first)

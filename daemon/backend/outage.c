@@ -153,7 +153,10 @@ static void keep_failure(struct endpoint *endpoint, const struct attempt *attemp
 	size_t size = sizeof(endpoint->last_failure);
 	int n;
 
-	if (attempt->status > 0)
+	/* What the provider said to one user is not for the others. */
+	if (endpoint_is_shared(endpoint) && attempt->status > 0)
+		n = snprintf(text, size, "HTTP status %d", attempt->status);
+	else if (attempt->status > 0)
 		n = snprintf(text, size, "HTTP status %d (%s)", attempt->status, attempt->message);
 	else
 		n = snprintf(text, size, "%s", attempt->message);

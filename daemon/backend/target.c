@@ -183,6 +183,7 @@ static void take_limits(struct llm_target *target, const struct ellu_llm_config 
 			target->structured_fixed = true;
 		}
 	}
+	target->shared = config->shared && *config->shared;
 	target->max_connections = config->max_connections ? (int)*config->max_connections : 0;
 	target->max_retries = config->max_retries ? (int)*config->max_retries : 5;
 	target->timeout_usec = usec_of(config->timeout_seconds, 600);
@@ -193,15 +194,58 @@ static void take_limits(struct llm_target *target, const struct ellu_llm_config 
 	target->price_output = config->price_output ? *config->price_output : -1;
 }
 
-static uint64_t identity_of(const struct llm_target *target)
+/* Of a URL, where a key may stand; or NULL. */
+static const char *query_of(const struct llm_target *target)
 {
-	uint64_t hash = simulated_hash(0, target->origin, strlen(target->origin));
+	return target->url ? strchr(target->url, '?') : NULL;
+}
 
-	hash = simulated_hash(hash, target->model, strlen(target->model));
+/* Ends included, so that texts cannot be shifted against each other. */
+static uint64_t add_to_hash(uint64_t hash, const char *text)
+{
+	return simulated_hash(hash, text ? text : "", text ? strlen(text) + 1 : 0);
+}
+
+static void set_identity(struct llm_target *target)
+{
+	uint64_t hash = add_to_hash(0, target->origin);
+
+	hash = add_to_hash(hash, target->proxy);
+	hash = add_to_hash(hash, target->ca_file);
+	target->path = hash;
+	hash = add_to_hash(hash, target->model);
+	hash = add_to_hash(hash, query_of(target));
 	/* All headers: a key may stand in one of the config's own. */
 	for (struct curl_slist *node = target->headers; node; node = node->next)
-		hash = simulated_hash(hash, node->data, strlen(node->data));
-	return hash;
+		hash = add_to_hash(hash, node->data);
+	target->identity = hash;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+bool target_same_path(const struct llm_target *a, const struct llm_target *b)
+{
+	return a == b || (a->path == b->path && same_text(a->origin, b->origin) &&
+			  same_text(a->proxy, b->proxy) && same_text(a->ca_file, b->ca_file));
+}
+
+bool target_same(const struct llm_target *a, const struct llm_target *b)
+{
+	const struct curl_slist *left = a->headers, *right = b->headers;
+
+	if (a == b)
+		return true;
+	if (a->identity != b->identity || !target_same_path(a, b) ||
+	    !same_text(a->model, b->model) || !same_text(query_of(a), query_of(b)))
+		return false;
+	while (left && right && strcmp(left->data, right->data) == 0) {
+		left = left->next;
+		right = right->next;
+	}
+	return !left && !right;
 }
 
 static int fill(struct llm_target *target, const struct ellu_llm_config *config,
@@ -232,7 +276,7 @@ static int fill(struct llm_target *target, const struct ellu_llm_config *config,
 	if (r >= 0)
 		r = dialect->prepare(target, config, fault);
 	if (r >= 0)
-		target->identity = identity_of(target);
+		set_identity(target);
 	return r;
 }
 

@@ -47,7 +47,9 @@ struct llm_target {
 	char *key; // or NULL
 	struct curl_slist *headers; // may hold secrets
 	struct target_secret *secrets;
-	uint64_t identity; // hash of origin, key and model
+	uint64_t path; // hash of what target_same_path() compares
+	uint64_t identity; // hash of what target_same() compares
+	bool shared; // an administrator lets all users have one endpoint of it
 	const char *system_message; // or NULL
 
 	struct ellu_generation_params params;
@@ -70,6 +72,11 @@ struct llm_target {
 	int64_t price_output;
 	struct simulated_settings simulated;
 };
+
+/* Whether calls go the same way: origin, proxy and CA are the same. */
+bool target_same_path(const struct llm_target *a, const struct llm_target *b);
+/* And to the same endpoint: so are the key, wherever it stands, and the model. */
+bool target_same(const struct llm_target *a, const struct llm_target *b);
 
 /* For dialects. A header of the target, its value in two parts; whether the config has its own. */
 int target_add_header(struct llm_target *target, const char *name, const char *prefix,

@@ -24,7 +24,8 @@ enum transfer_phase {
 };
 
 struct transfer {
-	TAILQ_ENTRY(transfer) of_list; // backend::pool or backend::busy
+	TAILQ_ENTRY(transfer) of_list; // pool::spare or pool::busy
+	struct pool *pool;
 	CURL *easy;
 	struct backend *backend;
 	struct job *job; // while busy
@@ -101,7 +102,7 @@ static int on_connected(void *userdata, char *address, char *local, int port, in
 
 static bool set_constant_options(struct transfer *transfer)
 {
-	return multi_prepare(transfer->backend->multi, transfer->easy) &&
+	return multi_prepare(transfer->pool->multi, transfer->easy) &&
 	       SET(CURLOPT_PRIVATE, transfer) && SET(CURLOPT_ERRORBUFFER, transfer->error) &&
 	       SET(CURLOPT_WRITEFUNCTION, on_body) && SET(CURLOPT_WRITEDATA, transfer) &&
 	       SET(CURLOPT_PREREQFUNCTION, on_connected) && SET(CURLOPT_PREREQDATA, transfer) &&
@@ -175,14 +176,16 @@ static struct transfer *transfer_free(struct transfer *transfer)
 
 static void transfer_release(struct transfer *transfer)
 {
-	struct backend *backend = transfer->backend;
+	struct pool *pool = transfer->pool;
 
-	deadline_unset(&backend->deadlines, &transfer->deadline);
+	deadline_unset(&transfer->backend->deadlines, &transfer->deadline);
 	transfer->job->transfer = NULL;
 	transfer->job = NULL;
 	buffer_clear(&transfer->body);
-	TAILQ_REMOVE(&backend->busy, transfer, of_list);
-	TAILQ_INSERT_HEAD(&backend->pool, transfer, of_list);
+	TAILQ_REMOVE(&pool->busy, transfer, of_list);
+	TAILQ_INSERT_HEAD(&pool->spare, transfer, of_list);
+	if (TAILQ_EMPTY(&pool->busy))
+		pool_rest(pool);
 }
 
 static bool abort_attempt(struct job *job)
@@ -190,7 +193,7 @@ static bool abort_attempt(struct job *job)
 	struct transfer *transfer = job->transfer;
 	bool connected = transfer->phase != TRANSFER_CONNECTING;
 
-	multi_remove(job->backend->multi, transfer->easy);
+	multi_remove(transfer->pool->multi, transfer->easy);
 	transfer_release(transfer);
 	return connected;
 }
@@ -225,15 +228,16 @@ static void on_deadline(struct deadline *deadline)
 }
 
 /* From the pool, or a new one; busy. */
-static struct transfer *transfer_get(struct backend *backend)
+static struct transfer *transfer_get(struct pool *pool)
 {
-	struct transfer *transfer = TAILQ_FIRST(&backend->pool);
+	struct transfer *transfer = TAILQ_FIRST(&pool->spare);
+	struct backend *backend = pool->backend;
 
-	if (!backend->multi && multi_new(loop_base(backend->loop), BACKEND_CONNECTIONS_MAX,
-					 &backend->multi) < 0)
+	if (!pool->multi && multi_new(loop_base(backend->loop), BACKEND_CONNECTIONS_MAX,
+				      &pool->multi) < 0)
 		return NULL;
 	if (transfer) {
-		TAILQ_REMOVE(&backend->pool, transfer, of_list);
+		TAILQ_REMOVE(&pool->spare, transfer, of_list);
 	} else {
 		transfer = calloc(1, sizeof(*transfer));
 		if (!transfer || deadlines_reserve(&backend->deadlines, 1) < 0) {
@@ -241,6 +245,7 @@ static struct transfer *transfer_get(struct backend *backend)
 			return NULL;
 		}
 		transfer->backend = backend;
+		transfer->pool = pool;
 		transfer->deadline.passed = on_deadline;
 		transfer->easy = curl_easy_init();
 		if (!transfer->easy || !set_constant_options(transfer)) {
@@ -248,7 +253,7 @@ static struct transfer *transfer_get(struct backend *backend)
 			return NULL;
 		}
 	}
-	TAILQ_INSERT_TAIL(&backend->busy, transfer, of_list);
+	TAILQ_INSERT_TAIL(&pool->busy, transfer, of_list);
 	return transfer;
 }
 
@@ -263,7 +268,7 @@ static bool begin(struct transfer *transfer, struct job *job)
 	transfer->byte_usec = backend->now_usec;
 	deadline_set(&backend->deadlines, &transfer->deadline, transfer->total_usec);
 	return set_target(transfer, job->call->target) && set_request(transfer, job) &&
-	       multi_add(backend->multi, transfer->easy) >= 0;
+	       multi_add(transfer->pool->multi, transfer->easy) >= 0;
 }
 
 static void build_body(struct job *job)
@@ -284,7 +289,7 @@ static void start(struct job *job)
 
 	if (job->body.size == 0)
 		build_body(job);
-	transfer = job->body.failed ? NULL : transfer_get(job->backend);
+	transfer = job->body.failed ? NULL : transfer_get(job->endpoint->origin->pool);
 	if (transfer) {
 		transfer->job = job;
 		job->transfer = transfer;
@@ -413,31 +418,42 @@ static void on_done(void *userdata, CURL *easy, CURLcode result)
 
 void transfer_collect(struct backend *backend)
 {
-	if (backend->multi)
-		multi_drain(backend->multi, on_done, backend);
+	struct pool *pool;
+
+	TAILQ_FOREACH(pool, &backend->pools, of_all) {
+		if (pool->multi)
+			multi_drain(pool->multi, on_done, backend);
+	}
+}
+
+static void repair(struct pool *pool)
+{
+	struct transfer *transfer;
+
+	log_warning("libcurl gave up on its connections; calls in flight are issued again");
+	while ((transfer = TAILQ_FIRST(&pool->busy)))
+		job_put_back(transfer->job);
+	transfer_forget(pool);
 }
 
 void transfer_repair(struct backend *backend)
 {
-	struct transfer *transfer;
+	struct pool *pool;
 
-	if (!backend->multi || !multi_is_broken(backend->multi))
-		return;
-	log_warning("libcurl gave up on its connections; %d calls are issued again",
-		    backend->admission.in_flight);
-	while ((transfer = TAILQ_FIRST(&backend->busy)))
-		job_put_back(transfer->job);
-	transfer_forget(backend);
+	TAILQ_FOREACH(pool, &backend->pools, of_all) {
+		if (pool->multi && multi_is_broken(pool->multi))
+			repair(pool);
+	}
 }
 
-void transfer_forget(struct backend *backend)
+void transfer_forget(struct pool *pool)
 {
 	struct transfer *transfer;
 
 	/* Easy handles refer to the multi handle by their options. */
-	while ((transfer = TAILQ_FIRST(&backend->pool))) {
-		TAILQ_REMOVE(&backend->pool, transfer, of_list);
+	while ((transfer = TAILQ_FIRST(&pool->spare))) {
+		TAILQ_REMOVE(&pool->spare, transfer, of_list);
 		transfer_free(transfer);
 	}
-	backend->multi = multi_free(backend->multi);
+	pool->multi = multi_free(pool->multi);
 }

@@ -135,6 +135,9 @@ int llm_config_check(const struct ellu_llm_config *config, const char *path,
 		return fault_too_large(fault, CONFIG_BYTES_MAX, path);
 	if (config->temperature && config->reasoning_effort)
 		return invalid(&check, "temperature", "either temperature or reasoning_effort");
+	if (config->shared && *config->shared && references_forbidden)
+		return fault_set(fault, ELLU_E_PERMISSION_DENIED,
+				 "Only administrators may share a config's endpoint.");
 	r = check_endpoint(&check);
 	if (r >= 0)
 		r = check_key(&check);

@@ -131,6 +131,38 @@ START_TEST(each_user_has_his_own)
 }
 END_TEST
 
+/* Where others ask, and how that goes, is nobody's business; nor may anybody share what is his. */
+static void see_no_endpoint(struct wire *wire, void *userdata)
+{
+	json_object *reply = wire_call(wire, "GetStatus", "{}");
+
+	(void)userdata;
+	must(at_count(reply, "endpoints") == 0, "another's endpoint is shown");
+	wire_refused(wire, "org.varlink.service.PermissionDenied", "CreateLLMConfig",
+		     "{'llm_config':{'name':'s','provider':'openai','llm_model_name':'m',"
+		     "'llm_base_url':'http://127.0.0.1:9/v1','shared':true}}");
+}
+
+START_TEST(each_sees_his_own_endpoints)
+{
+	struct sim *sim = sim_start((const char *[]) { "--hang_rate=1", NULL });
+	struct wire *wire;
+	int64_t id;
+
+	server = daemon_start_system();
+	wire = daemon_connect(server);
+	id = experiment_submit(wire, &(struct experiment) { .rows = 5, .url = sim_url(sim) });
+	sim_await(sim, "in_flight", 1);
+	ck_assert_uint_eq(at_count(wire_call(wire, "GetStatus", "{}"), "endpoints"), 1);
+	as_other_user(server, see_no_endpoint, NULL);
+	wire_call(wire, "CreateLLMConfig",
+		  "{'llm_config':{'name':'s','provider':'openai','llm_model_name':'m',"
+		  "'llm_base_url':'http://127.0.0.1:9/v1','shared':true}}");
+	wire_call(wire, "CancelTask", "{'id':%lld}", (long long)id);
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 /* A user's own daemon serves nobody else. */
 START_TEST(private_socket)
 {
@@ -153,5 +185,6 @@ int main(void)
 		fputs("a second user is to be had by root only\n", stderr);
 		return EXIT_SKIPPED;
 	}
-	return RUN_SUITE(each_user_has_his_own, each_prunes_his_own, private_socket);
+	return RUN_SUITE(each_user_has_his_own, each_prunes_his_own, each_sees_his_own_endpoints,
+			 private_socket);
 }

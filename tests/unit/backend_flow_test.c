@@ -384,7 +384,7 @@ static void on_status(struct backend_status *status)
 
 START_TEST(status)
 {
-	struct backend_status asked = { 0 };
+	struct backend_status asked = { .user = 1 };
 	const struct ellu_endpoint_status *endpoint;
 
 	setup_with(4);

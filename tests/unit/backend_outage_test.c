@@ -202,7 +202,8 @@ static void on_status(struct backend_status *status)
 /* Of the only endpoint; `ret_wait` is negative when there is none. */
 static char *breaker_now(double *ret_wait)
 {
-	struct backend_status asked = { .reply_to = exchanges[0]->call.reply_to, .done = on_status };
+	struct backend_status asked = { .reply_to = exchanges[0]->call.reply_to,
+					.done = on_status, .user = 1 };
 	const struct ellu_endpoint_status *endpoint;
 	char *name;
 
