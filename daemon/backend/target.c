@@ -1,6 +1,8 @@
 #include "daemon/backend/target.h"
 
 #include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +12,10 @@
 #include "daemon/backend/simulated_text.h"
 #include "daemon/backend/target_url.h"
 #include "daemon/clock.h"
+#include "daemon/small_file.h"
 #include "proto/limits.h"
 
+#define CA_FILE_MAX (1024u * 1024) // the system's own has a quarter of that
 #define SECRET_SIZE_MIN 6 // shorter values would be found everywhere
 #define ANSWER_SECRET_SIZE_MIN 12 // shorter keys are words, such as `lm-studio` for a local server
 
@@ -248,6 +252,28 @@ bool target_same(const struct llm_target *a, const struct llm_target *b)
 	return !left && !right;
 }
 
+/* Read here and not by curl, on whose loop everybody's calls are. */
+static int read_ca_file(struct llm_target *target, struct fault *fault)
+{
+	size_t size;
+	char *text;
+	int r;
+
+	r = small_file_read(AT_FDCWD, target->ca_file, CA_FILE_MAX, &target->arena, &text, &size);
+	if (r == -ENOMEM)
+		return fault_oom(fault);
+	if (r < 0)
+		return fault_invalid(fault, "llm_config.ca_file",
+				     "a regular file of at most %u bytes that can be read; %s: %s",
+				     CA_FILE_MAX, target->ca_file, strerror(-r));
+	if (!strstr(text, "-----BEGIN "))
+		return fault_invalid(fault, "llm_config.ca_file",
+				     "a file of certificates in PEM form, which %s is not",
+				     target->ca_file);
+	target->ca = (struct curl_blob){ text, size, CURL_BLOB_NOCOPY };
+	return 0;
+}
+
 static int fill(struct llm_target *target, const struct ellu_llm_config *config,
 		struct fault *fault)
 {
@@ -272,6 +298,8 @@ static int fill(struct llm_target *target, const struct ellu_llm_config *config,
 			       dialect->path, arena, &target->url, &target->origin, fault);
 		if (r >= 0)
 			r = make_headers(target, config, fault);
+		if (r >= 0 && target->ca_file)
+			r = read_ca_file(target, fault);
 	}
 	if (r >= 0)
 		r = dialect->prepare(target, config, fault);

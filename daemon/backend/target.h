@@ -68,6 +68,7 @@ struct llm_target {
 	int64_t stall_usec;
 	const char *proxy; // or NULL
 	const char *ca_file; // or NULL
+	struct curl_blob ca; // what it held
 	int64_t price_input; // nanodollars for a million tokens, -1: unknown
 	int64_t price_output;
 	struct simulated_settings simulated;

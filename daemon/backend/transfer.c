@@ -135,7 +135,7 @@ static bool set_target(struct transfer *transfer, struct llm_target *target)
 	transfer->target = llm_target_unref(transfer->target);
 	if (!SET(CURLOPT_URL, target->url) ||
 	    !SET(CURLOPT_PROXY, target->proxy ? target->proxy : "") ||
-	    (target->ca_file && !SET(CURLOPT_CAINFO, target->ca_file)) ||
+	    (target->ca_file && !SET(CURLOPT_CAINFO_BLOB, &target->ca)) ||
 	    !SET(CURLOPT_PIPEWAIT, https ? 1L : 0L) ||
 	    !SET(CURLOPT_CONNECTTIMEOUT_MS, (long)((target->connect_usec + 999) / 1000)))
 		return false;

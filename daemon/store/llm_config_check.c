@@ -1,6 +1,7 @@
 #include "daemon/store/llm_config_check.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -8,6 +9,9 @@
 #include "proto/generated/interface.h"
 #include "proto/json_check.h"
 #include "proto/limits.h"
+
+#define HOST_LETTERS                                                                               \
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
 
 struct check {
 	const struct ellu_llm_config *config;
@@ -63,7 +67,58 @@ static int check_endpoint(const struct check *check)
 		return invalid(check, "llm_base_url", "a URL that starts with http:// or https://");
 	if (url && check_url(check, "llm_base_url", url) < 0)
 		return check->fault->code;
-	return config->proxy ? check_url(check, "proxy", config->proxy) : 0;
+	return 0;
+}
+
+/* Strict, so that no part of it can mean anything else to libcurl: a path behind a SOCKS proxy
+ * `localhost` would be a Unix socket's. */
+static int check_proxy(const struct check *check)
+{
+	static const char *const schemes[] = { "http://", "https://", "socks5://", "socks5h://" };
+	const char *host = NULL, *proxy = check->config->proxy;
+	long port = 1; // some
+	size_t size;
+
+	if (!proxy)
+		return 0;
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(*schemes); i++)
+		if (strncasecmp(proxy, schemes[i], strlen(schemes[i])) == 0)
+			host = proxy + strlen(schemes[i]);
+	if (!host)
+		return invalid(check, "proxy", "an http, https, socks5 or socks5h URL, as in "
+			       "http://HOST:PORT");
+	if (*host == '[')
+		size = 1 + strspn(host + 1, "0123456789abcdefABCDEF:.") + 1;
+	else
+		size = strspn(host, HOST_LETTERS);
+	if (size == 0 || (*host == '[' && (size < 4 || host[size - 1] != ']')))
+		return invalid(check, "proxy", "a URL with a host, as in http://HOST:PORT");
+	host += size;
+	if (*host == ':') {
+		size = strspn(host + 1, "0123456789");
+		port = size > 0 && size < 6 ? strtol(host + 1, NULL, 10) : 0;
+		host += 1 + size;
+	}
+	if (port < 1 || port > 65535)
+		return invalid(check, "proxy", "a port from 1 to 65535");
+	if (strcmp(host, "") != 0 && strcmp(host, "/") != 0)
+		return invalid(check, "proxy", "nothing but scheme, host and port: no user, no path");
+	return 0;
+}
+
+static int check_ca_file(const struct check *check)
+{
+	const char *ca_file = check->config->ca_file;
+
+	if (!ca_file)
+		return 0;
+	if (*ca_file != '/')
+		return invalid(check, "ca_file", "an absolute path");
+	if (check->references_forbidden)
+		return fault_set(check->fault, ELLU_E_PERMISSION_DENIED,
+				 "Only administrators may name files to the system's daemon, as "
+				 "%s.ca_file does.", check->path);
+	return 0;
 }
 
 static int check_key(const struct check *check)
@@ -139,6 +194,10 @@ int llm_config_check(const struct ellu_llm_config *config, const char *path,
 		return fault_set(fault, ELLU_E_PERMISSION_DENIED,
 				 "Only administrators may share a config's endpoint.");
 	r = check_endpoint(&check);
+	if (r >= 0)
+		r = check_proxy(&check);
+	if (r >= 0)
+		r = check_ca_file(&check);
 	if (r >= 0)
 		r = check_key(&check);
 	if (r >= 0)

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/small_file.h"
+
 int secrets_open(const char *state_dir, struct secrets *secrets)
 {
 	char path[4096];
@@ -95,31 +97,16 @@ int secrets_forget(struct secret_changes *changes, const char *name)
 
 static int read_text(int folder_fd, const char *path, struct arena *arena, const char **ret_value)
 {
-	char buffer[SECRET_SIZE_MAX + 1];
-	size_t size = 0;
-	ssize_t n;
-	int fd;
+	size_t size;
+	char *text;
+	int r = small_file_read(folder_fd, path, SECRET_SIZE_MAX, arena, &text, &size);
 
-	/* Not a FIFO that blocks for ever, should a reference name one. */
-	fd = openat(folder_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return -errno;
-	do {
-		n = read(fd, buffer + size, sizeof(buffer) - size);
-		if (n > 0)
-			size += (size_t)n;
-	} while ((n > 0 && size < sizeof(buffer)) || (n < 0 && errno == EINTR));
-	n = n < 0 ? -errno : 0;
-	close(fd);
-	if (n < 0)
-		return (int)n;
-	if (size > SECRET_SIZE_MAX)
-		return -EFBIG;
-	while (size > 0 && (buffer[size - 1] == '\n' || buffer[size - 1] == '\r'))
-		size--;
-	*ret_value = arena_strndup(arena, buffer, size);
-	explicit_bzero(buffer, sizeof(buffer));
-	return *ret_value ? 0 : -ENOMEM;
+	if (r < 0)
+		return r;
+	while (size > 0 && (text[size - 1] == '\n' || text[size - 1] == '\r'))
+		text[--size] = '\0';
+	*ret_value = text;
+	return 0;
 }
 
 int secrets_read(const struct secrets *secrets, const char *name, struct arena *arena,

@@ -103,6 +103,9 @@ static void use_references(struct wire *wire, void *userdata)
 		wire_refused(wire, "org.varlink.service.PermissionDenied", "CreateLLMConfig",
 			     "{'llm_config':{'name':'r','provider':'openai','llm_model_name':'m',"
 			     "'llm_base_url':'http://127.0.0.1:9/v1','api_key_ref':'%s'}}", refs[i]);
+	wire_refused(wire, "org.varlink.service.PermissionDenied", "CreateLLMConfig",
+		     "{'llm_config':{'name':'r','provider':'openai','llm_model_name':'m',"
+		     "'llm_base_url':'https://127.0.0.1:9/v1','ca_file':'/etc/ssl/private/key'}}");
 }
 
 START_TEST(each_user_has_his_own)

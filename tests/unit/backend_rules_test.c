@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "daemon/backend/deadline.h"
 #include "daemon/backend/dialect.h"
@@ -96,6 +98,43 @@ START_TEST(bad_configs)
 	config.temperature = &temperature;
 	config.reasoning_effort = "low";
 	refused(&config, "llm_config.temperature");
+}
+END_TEST
+
+/* What a config names is read when its target is made, and then only if it is a file. */
+START_TEST(ca_files)
+{
+	char folder[] = "/tmp/ellu-ca-XXXXXX", path[64];
+	struct ellu_llm_config config = minimal();
+	struct llm_target *target;
+	FILE *file;
+
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/ca", folder);
+	config.ca_file = path;
+	refused(&config, "llm_config.ca_file"); // there is none
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	refused(&config, "llm_config.ca_file");
+	ck_assert_int_eq(unlink(path), 0);
+	config.ca_file = "/dev/zero";
+	refused(&config, "llm_config.ca_file");
+	config.ca_file = folder;
+	refused(&config, "llm_config.ca_file");
+	config.ca_file = "/proc/self/status"; // no size, and no certificates
+	refused(&config, "llm_config.ca_file");
+	config.ca_file = path;
+	file = fopen(path, "w");
+	fputs("-----BEGIN CERTIFICATE-----\n", file);
+	fclose(file);
+	target = make(&config);
+	ck_assert_uint_eq(target->ca.len, 28);
+	ck_assert_int_eq(truncate(path, 1024 * 1024), 0);
+	llm_target_unref(target);
+	llm_target_unref(make(&config));
+	ck_assert_int_eq(truncate(path, 1024 * 1024 + 1), 0);
+	refused(&config, "llm_config.ca_file");
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(rmdir(folder), 0);
 }
 END_TEST
 
@@ -491,6 +530,6 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS(targets, bad_configs, secrets, requests, answers, shapes, long_finish_reason,
+	return RUN_TESTS(targets, bad_configs, ca_files, secrets, requests, answers, shapes, long_finish_reason,
 			 echoed_key, usage, classes, delays, deadlines);
 }

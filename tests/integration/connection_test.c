@@ -1,0 +1,88 @@
+/*
+ * Files and proxies that configs name: what could hang or mislead the daemon is refused, and says
+ * the field.
+ */
+#include <string.h>
+#include <sys/stat.h>
+
+#include "tests/harness/suite.h"
+
+static struct daemon *server;
+static struct wire *wire;
+
+static void begin(void)
+{
+	server = daemon_start(NULL);
+	wire = daemon_connect(server);
+}
+
+static void end(void)
+{
+	ck_assert(daemon_is_well(server));
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+
+/* Nobody ever writes into the FIFO: who waits for it waits for ever. */
+START_TEST(fifo)
+{
+	struct sim *sim = sim_start(NULL);
+	char *path = text("%s/ca", dir_new());
+	json_object *task;
+
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	begin();
+	task = experiment_run(wire, &(struct experiment) {
+		.name = "fifo", .rows = 2, .url = "https://127.0.0.1:9/v1",
+		.config = text("'ca_file':'%s'", path) });
+	ck_assert_msg(at_is(task, "status", "FAILURE"), "%s", json_object_to_json_string(task));
+	ck_assert_str_eq(at_text(task, "error.field"), "llm_config.ca_file");
+	ck_assert_ptr_nonnull(strstr(at_text(task, "error.message"), path));
+	task = experiment_run(wire, &(struct experiment) {
+		.name = "other", .rows = 2, .url = sim_url(sim) });
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	end();
+}
+END_TEST
+
+static void refused(const char *field, const char *value)
+{
+	json_object *reply = wire_refused(wire, "org.varlink.service.InvalidParameter",
+					  "CreateLLMConfig",
+					  "{'llm_config':{'name':'r','provider':'openai',"
+					  "'llm_model_name':'m','llm_base_url':'http://127.0.0.1:9/v1',"
+					  "'%s':'%s'}}", field, value);
+
+	ck_assert_msg(at_is(reply, "parameters.parameter", text("llm_config.%s", field)), "%s: %s",
+		      value, json_object_to_json_string(reply));
+}
+
+START_TEST(proxies)
+{
+	static const char *const bad[] = {
+		"socks5h://localhost/run/socket", "socks5://localhost/run/socket", "unix:///run/socket",
+		"socks4://host:1", "file:///etc/passwd", "host:8080", "http://", "http://:8080",
+		"http://user:pw@host", "http://host:0", "http://host:65536", "http://host:x",
+		"http://host:", "http://host/path", "http://host?q", "http://host#f", "http://[::1",
+		"http://[]:1", "http://a b", "http://h%2frun", "http://h\\\\x", "ftp://host",
+	};
+	static const char *const good[] = {
+		"http://proxy:3128", "https://proxy.example/", "socks5://127.0.0.1:1080",
+		"socks5h://[::1]:1080", "HTTP://Proxy_1",
+	};
+
+	begin();
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		refused("proxy", bad[i]);
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
+		wire_call(wire, "CreateLLMConfig",
+			  "{'llm_config':{'name':'c%zu','provider':'openai','llm_model_name':'m',"
+			  "'llm_base_url':'http://127.0.0.1:9/v1','proxy':'%s'}}", i, good[i]);
+	refused("ca_file", "ca.pem");
+	end();
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_SUITE(fifo, proxies);
+}
