@@ -14,7 +14,8 @@ int collection_state(struct tx *tx, int64_t id, struct collection_state *ret_sta
 	int r;
 
 	r = db_query(tx->db, &q, "SELECT owner_uid, project_id, name, first_sequence, last_sequence,"
-				 " variables_count, read_only FROM collections WHERE id = ?1", "i", id);
+				 " variables_count, read_only, rows_identity FROM collections"
+				 " WHERE id = ?1", "i", id);
 	if (r >= 0)
 		r = db_next(tx->db, q);
 	if (r < 0)
@@ -30,6 +31,7 @@ int collection_state(struct tx *tx, int64_t id, struct collection_state *ret_sta
 		.last_sequence = column_int(q, 4),
 		.variables_count = column_int(q, 5),
 		.read_only = column_int(q, 6) != 0,
+		.rows_identity = tx_text(tx, q, 7),
 		.next_position = -1,
 	};
 	return 0;

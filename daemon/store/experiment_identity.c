@@ -28,13 +28,14 @@ int experiment_parts_identity(struct tx *tx, const struct experiment_parts *part
 	identity_init(&identity);
 	identity_int(&identity, parts->template_id);
 	identity_int(&identity, parts->collection_id);
-	identity_int(&identity, parts->first_sequence);
-	identity_int(&identity, parts->last_sequence);
+	identity_text(&identity, parts->rows_identity);
+	identity_text(&identity, parts->column_defaults);
 	identity_int(&identity, parts->row_limit);
 	identity_int(&identity, (int64_t)parts->measures->n);
 	for (size_t i = 0; i < parts->measures->n; i++)
 		identity_int(&identity, ((const struct run_measure *)parts->measures->items[i])->id);
 	identity_int(&identity, parts->judge_id);
+	identity_int(&identity, parts->config_id);
 	identity_text(&identity, config);
 	identity_text(&identity, parts->rating_mode);
 	identity_text(&identity, parts->rating_version);
@@ -54,9 +55,9 @@ int experiment_identify(struct tx *tx, int64_t id, char ret_identity[static IDEN
 	QUERY q = NULL;
 	int r;
 
-	r = db_query(tx->db, &q, "SELECT prompt_template_id, collection_id, first_sequence, last_sequence,"
-				 " row_limit, judge_id, rating_mode, rating_version, n_epochs,"
-				 " response_column, config_snapshot, generation_params"
+	r = db_query(tx->db, &q, "SELECT prompt_template_id, collection_id, rows_identity,"
+				 " column_defaults, row_limit, judge_id, rating_mode, rating_version, n_epochs,"
+				 " response_column, config_snapshot, generation_params, llm_config_id"
 				 " FROM experiments WHERE id = ?1", "i", id);
 	if (r >= 0)
 		r = db_next(tx->db, q);
@@ -64,14 +65,15 @@ int experiment_identify(struct tx *tx, int64_t id, char ret_identity[static IDEN
 		return r < 0 ? r : fault_not_found(tx->fault, "experiment", NULL, id);
 	parts.template_id = column_int_or(q, 0, 0);
 	parts.collection_id = column_int(q, 1);
-	parts.first_sequence = column_int(q, 2);
-	parts.last_sequence = column_int(q, 3);
+	parts.rows_identity = tx_text(tx, q, 2);
+	parts.column_defaults = tx_text(tx, q, 3);
 	parts.row_limit = column_int_or(q, 4, 0);
 	parts.judge_id = column_int_or(q, 5, 0);
 	parts.rating_mode = tx_text(tx, q, 6);
 	parts.rating_version = tx_text(tx, q, 7);
 	parts.n_epochs = column_int(q, 8);
 	parts.response_column = tx_text(tx, q, 9);
+	parts.config_id = column_int_or(q, 12, 0);
 	r = tx_decode(tx, &ellu_llm_config_type, column_peek(q, 10), &config);
 	if (r >= 0)
 		r = tx_decode(tx, &ellu_generation_params_type, column_peek(q, 11), &params);

@@ -8,11 +8,12 @@
 struct experiment_parts {
 	int64_t template_id; // 0: none, here and below
 	int64_t collection_id;
-	int64_t first_sequence;
-	int64_t last_sequence;
+	const char *rows_identity;
+	const char *column_defaults; // or NULL
 	int64_t row_limit;
 	const struct tx_list *measures; // struct run_measure
 	int64_t judge_id;
+	int64_t config_id; // another one may lead to another account
 	const struct ellu_llm_config *config; // or NULL
 	const char *rating_mode;
 	const char *rating_version;

@@ -1,6 +1,6 @@
 /*
- * NAME, NAME #2, ... are a family. Bringing things to a request's content looks at the newest of
- * them: pinned the same, it is answered (finished) or continued; anything else is a new one.
+ * NAME, NAME #2, ... are a family. Bringing things to a request's content looks for the one of them
+ * that is pinned the same: it is answered (finished) or continued; anything else is a new one.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -18,7 +18,6 @@ struct member {
 	const char *name;
 	const char *family;
 	int64_t family_number;
-	const char *identity;
 	int64_t task_id;
 	const char *task_status;
 	int64_t live_task_id; // of any kind; 0: none
@@ -28,34 +27,55 @@ struct member {
 #define JOIN_LIVE                                                                              \
 	" LEFT JOIN tasks l ON l.experiment_id = e.id AND l.status IN ('PENDING', 'STARTED')"
 
-static int find_member(struct submission *s, struct member *ret_member)
+static int read_member(struct submission *s, sqlite3_stmt *q, struct member *ret_member)
 {
-	const char *name = s->arguments->name;
-	QUERY q = NULL;
-	int r;
+	int r = db_next(s->tx->db, q);
 
 	*ret_member = (struct member){ 0 };
-	r = db_query(s->tx->db, &q, "SELECT e.id, e.name, e.family, e.family_number, e.identity,"
-				    " t.id, t.status, l.id, l.status FROM experiments e"
-				    " LEFT JOIN tasks t ON t.id = e.task_id" JOIN_LIVE
-				    " WHERE e.id = coalesce((SELECT id FROM experiments WHERE"
-				    "  project_id = ?1 AND family = ?2 ORDER BY family_number DESC LIMIT 1),"
-				    "  (SELECT id FROM experiments WHERE project_id = ?1 AND name = ?2))",
-		     "is", s->place.project_id, name);
-	if (r >= 0)
-		r = db_next(s->tx->db, q);
 	if (r <= 0)
 		return r;
 	ret_member->id = column_int(q, 0);
 	ret_member->name = tx_text(s->tx, q, 1);
 	ret_member->family = tx_text(s->tx, q, 2);
 	ret_member->family_number = column_int(q, 3);
-	ret_member->identity = tx_text(s->tx, q, 4);
-	ret_member->task_id = column_int_or(q, 5, 0);
-	ret_member->task_status = tx_text(s->tx, q, 6);
-	ret_member->live_task_id = column_int_or(q, 7, 0);
-	ret_member->live_status = tx_text(s->tx, q, 8);
+	ret_member->task_id = column_int_or(q, 4, 0);
+	ret_member->task_status = tx_text(s->tx, q, 5);
+	ret_member->live_task_id = column_int_or(q, 6, 0);
+	ret_member->live_status = tx_text(s->tx, q, 7);
 	return s->tx->oom ? -ENOMEM : 0;
+}
+
+#define MEMBER                                                                                 \
+	"SELECT e.id, e.name, e.family, e.family_number, t.id, t.status, l.id, l.status"       \
+	" FROM experiments e LEFT JOIN tasks t ON t.id = e.task_id" JOIN_LIVE
+
+static int find_newest(struct submission *s, struct member *ret_member)
+{
+	QUERY q = NULL;
+	int r;
+
+	r = db_query(s->tx->db, &q, MEMBER
+		     " WHERE e.id = coalesce((SELECT id FROM experiments WHERE"
+		     "  project_id = ?1 AND family = ?2 ORDER BY family_number DESC LIMIT 1),"
+		     "  (SELECT id FROM experiments WHERE project_id = ?1 AND name = ?2))",
+		     "is", s->place.project_id, s->arguments->name);
+	return r < 0 ? r : read_member(s, q, ret_member);
+}
+
+/* The newest of those that would bring the same. */
+static int find_same(struct submission *s, struct member *ret_member)
+{
+	QUERY q = NULL;
+	int r;
+
+	*ret_member = (struct member){ 0 };
+	if (*s->arguments->run_afresh)
+		return 0;
+	r = db_query(s->tx->db, &q, MEMBER
+		     " WHERE e.id = (SELECT id FROM experiments WHERE project_id = ?1 AND family = ?2"
+		     "  AND identity = ?3 ORDER BY family_number DESC LIMIT 1)",
+		     "iss", s->place.project_id, s->arguments->name, s->identity);
+	return r < 0 ? r : read_member(s, q, ret_member);
 }
 
 static bool is_live(const struct member *member)
@@ -157,17 +177,19 @@ static int create(struct submission *s, const struct member *newest)
 /* Experiment and task from resolved and pinned parts. 1: rejected after all. */
 static int choose(struct submission *s, const struct member *newest)
 {
-	bool same = newest->id && !*s->arguments->run_afresh &&
-		    strcmp(newest->identity, s->identity) == 0;
+	struct member same;
+	int r = find_same(s, &same);
 
-	if (same && is_live(newest))
-		return conflict(s, newest);
-	if (same && newest->task_status && strcmp(newest->task_status, "SUCCESS") == 0)
-		return task_submit_existing(s->tx, &s->op->submit, newest->task_id);
+	if (r < 0)
+		return r;
+	if (is_live(&same))
+		return conflict(s, &same);
+	if (same.task_status && strcmp(same.task_status, "SUCCESS") == 0)
+		return task_submit_existing(s->tx, &s->op->submit, same.task_id);
 	check_queue(s);
 	if (s->rejected.code)
 		return 1;
-	return same ? insert(s, newest->id, newest->name, newest->task_id) : create(s, newest);
+	return same.id ? insert(s, same.id, same.name, same.task_id) : create(s, newest);
 }
 
 static int resolve_and_choose(struct submission *s, const struct member *newest)
@@ -196,7 +218,7 @@ static int submit_parts(struct submission *s)
 	if (r >= 0)
 		r = submit_check_parts(s);
 	if (r >= 0)
-		r = find_member(s, &newest);
+		r = find_newest(s, &newest);
 	if (r < 0)
 		return r;
 	if (newest.id && !s->update && !*s->arguments->run_afresh)

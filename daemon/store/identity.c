@@ -175,6 +175,11 @@ static int add_json(struct identity *identity, json_object *json)
 	return 0;
 }
 
+int identity_value(struct identity *identity, json_object *json)
+{
+	return add_json(identity, json);
+}
+
 int identity_json(struct identity *identity, const char *text)
 {
 	json_object *json;
@@ -203,6 +208,24 @@ void identity_done(struct identity *identity, char ret_text[static IDENTITY_SIZE
 	add(identity, size, sizeof(size));
 	for (int i = 0; i < 8; i++)
 		snprintf(ret_text + 8 * i, 9, "%08x", identity->state[i]);
+}
+
+void identity_chain(const char *before, const char *next, char ret_text[static IDENTITY_SIZE])
+{
+	struct identity identity;
+
+	identity_init(&identity);
+	identity_text(&identity, before);
+	identity_text(&identity, next);
+	identity_done(&identity, ret_text);
+}
+
+int64_t identity_hash(const char *text)
+{
+	char digits[17];
+
+	snprintf(digits, sizeof(digits), "%.16s", text);
+	return (int64_t)strtoull(digits, NULL, 16);
 }
 
 int identity_json_equal(const char *a, const char *b)

@@ -31,7 +31,7 @@ int llm_config_identity(struct tx *tx, const struct ellu_llm_config *config,
 
 	copy.name = "-";
 	copy.description = NULL;
-	copy.llm_base_url = copy.api_key_ref = copy.proxy = copy.ca_file = NULL;
+	copy.api_key_ref = copy.proxy = copy.ca_file = NULL;
 	copy.max_connections = NULL;
 	copy.shared = NULL;
 	copy.max_retries = NULL;

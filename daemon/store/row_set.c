@@ -24,6 +24,8 @@ struct reading {
 	const char *path;
 	json_object *seen; // its keys
 	struct tx_list keys;
+	int64_t *hashes;
+	struct identity identity;
 };
 
 static int add_key(struct reading *reading, const char *key, size_t i)
@@ -44,6 +46,20 @@ static int add_key(struct reading *reading, const char *key, size_t i)
 	return tx_append(tx, &reading->keys, tx_strdup(tx, key));
 }
 
+static int identify(struct reading *reading, json_object *row, size_t i)
+{
+	char text[IDENTITY_SIZE];
+	struct identity identity;
+	int r;
+
+	identity_init(&identity);
+	r = identity_value(&identity, row);
+	identity_done(&identity, text);
+	identity_text(&reading->identity, text);
+	reading->hashes[i] = identity_hash(text);
+	return r;
+}
+
 static int read_row(struct reading *reading, const char *row, size_t i)
 {
 	struct tx *tx = reading->tx;
@@ -61,6 +77,8 @@ static int read_row(struct reading *reading, const char *row, size_t i)
 				break;
 		}
 	}
+	if (r >= 0)
+		r = identify(reading, json, i);
 	json_object_put(json);
 	return r;
 }
@@ -70,8 +88,11 @@ int row_set_read(struct tx *tx, const char *const *rows, size_t n_rows, const ch
 {
 	struct reading reading = { .tx = tx, .path = path, .seen = json_object_new_object() };
 	size_t bytes = 0;
-	int r = reading.seen ? 0 : -ENOMEM;
+	int r;
 
+	identity_init(&reading.identity);
+	reading.hashes = tx_array(tx, n_rows, sizeof(*reading.hashes));
+	r = reading.seen && reading.hashes ? 0 : -ENOMEM;
 	for (size_t i = 0; i < n_rows && r >= 0; i++) {
 		bytes += strlen(rows[i]);
 		r = bytes > ROWS_BYTES_MAX ? fault_too_large(tx->fault, ROWS_BYTES_MAX, path) :
@@ -85,7 +106,9 @@ int row_set_read(struct tx *tx, const char *const *rows, size_t n_rows, const ch
 		.n_rows = n_rows,
 		.keys = (const char *const *)reading.keys.items,
 		.n_keys = reading.keys.n,
+		.hashes = reading.hashes,
 	};
+	identity_done(&reading.identity, ret_set->identity);
 	return 0;
 }
 

@@ -6,12 +6,15 @@
 #pragma once
 
 #include "daemon/store/collection.h"
+#include "daemon/store/identity.h"
 
 struct row_set {
 	const char *const *rows; // JSON objects
 	size_t n_rows;
 	const char *const *keys; // all that rows have, in the order of their first appearance
 	size_t n_keys;
+	int64_t *hashes; // by row
+	char identity[IDENTITY_SIZE]; // of all rows, in their order
 	struct row_comparison {
 		int64_t collection_id; // 0: none yet
 		int64_t first_sequence;

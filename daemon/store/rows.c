@@ -40,19 +40,25 @@ int rows_insert(struct tx *tx, const struct collection_state *state, int64_t bat
 
 	for (size_t i = 0; r >= 0 && i < set->n_rows; i++)
 		r = db_run(tx->db, "INSERT INTO template_variables (owner_uid, project_id, batch_id,"
-				   " input_values, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-			   "iiisi", state->owner_uid, state->project_id, batch_id, set->rows[i],
-			   tx->now);
+				   " input_values, hash, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+			   "iiisii", state->owner_uid, state->project_id, batch_id, set->rows[i],
+			   set->hashes[i], tx->now);
 	return r < 0 ? r : 0;
 }
 
-int rows_publish(struct tx *tx, struct collection_state *state, int64_t added)
+int rows_publish(struct tx *tx, struct collection_state *state, int64_t added,
+		 const char *identity)
 {
+	char chained[IDENTITY_SIZE];
+
+	identity_chain(state->rows_identity, identity, chained);
+	state->rows_identity = tx_strdup(tx, chained);
 	state->last_sequence++;
 	state->variables_count += added;
 	return db_run(tx->db, "UPDATE collections SET last_sequence = ?2, variables_count = ?3,"
-			      " updated_at = ?4 WHERE id = ?1",
-		      "iiii", state->id, state->last_sequence, state->variables_count, tx->now);
+			      " updated_at = ?4, rows_identity = ?5 WHERE id = ?1",
+		      "iiiis", state->id, state->last_sequence, state->variables_count, tx->now,
+		      state->rows_identity);
 }
 
 int rows_append(struct tx *tx, struct collection_state *state, const struct row_set *set)
@@ -72,16 +78,17 @@ int rows_append(struct tx *tx, struct collection_state *state, const struct row_
 			   state->last_sequence + 1, (int64_t)set->n_rows, tx->now);
 	if (r >= 0)
 		r = rows_insert(tx, state, db_last_id(tx->db), set);
-	return r < 0 ? r : rows_publish(tx, state, (int64_t)set->n_rows);
+	return r < 0 ? r : rows_publish(tx, state, (int64_t)set->n_rows, set->identity);
 }
 
 int rows_clear(struct tx *tx, struct collection_state *state)
 {
 	state->first_sequence = state->last_sequence;
 	state->variables_count = 0;
+	state->rows_identity = "";
 	writer_sweep_in(&tx->store->writer, 0);
 	return db_run(tx->db, "UPDATE collections SET first_sequence = last_sequence,"
-			      " variables_count = 0, updated_at = ?2 WHERE id = ?1",
+			      " variables_count = 0, rows_identity = '', updated_at = ?2 WHERE id = ?1",
 		      "ii", state->id, tx->now);
 }
 

@@ -16,6 +16,7 @@ struct upload {
 	int64_t batch_id;
 	int64_t row_count;
 	const char *new_columns;
+	const char *identity; // of its rows
 };
 
 /* 1: open, 0: there is none. */
@@ -27,7 +28,7 @@ static int upload_find(struct tx *tx, const struct collection_state *state, cons
 	QUERY q = NULL;
 	int r;
 
-	r = db_query(tx->db, &q, "SELECT id, row_count, new_columns, sequence, dead FROM row_batches"
+	r = db_query(tx->db, &q, "SELECT id, row_count, new_columns, sequence, dead, identity FROM row_batches"
 				 " WHERE collection_id = ?1 AND upload_id = ?2", "is", state->id,
 		     upload_id);
 	if (r >= 0)
@@ -37,6 +38,7 @@ static int upload_find(struct tx *tx, const struct collection_state *state, cons
 	ret_upload->batch_id = column_int(q, 0);
 	ret_upload->row_count = column_int(q, 1);
 	ret_upload->new_columns = tx_text(tx, q, 2);
+	ret_upload->identity = tx_text(tx, q, 5);
 	sequence = column_int_or(q, 3, 0);
 	dead = column_int(q, 4) != 0;
 	if (dead)
@@ -85,13 +87,14 @@ static int upload_commit(struct tx *tx, struct collection_state *state,
 		   "ii", upload->batch_id, state->last_sequence + 1);
 	if (r >= 0)
 		r = collection_add_columns(tx, state, upload->new_columns);
-	return r < 0 ? r : rows_publish(tx, state, upload->row_count);
+	return r < 0 ? r : rows_publish(tx, state, upload->row_count, upload->identity);
 }
 
 static int upload_add(struct tx *tx, struct collection_state *state,
 		      const struct ellu_add_template_variables_request *arguments,
 		      const struct row_set *set)
 {
+	char identity[IDENTITY_SIZE];
 	struct upload upload;
 	int r;
 
@@ -104,10 +107,13 @@ static int upload_add(struct tx *tx, struct collection_state *state,
 	if (r >= 0)
 		r = rows_insert(tx, state, upload.batch_id, set);
 	upload.row_count += (int64_t)set->n_rows;
-	if (r >= 0)
-		r = db_run(tx->db, "UPDATE row_batches SET row_count = ?2, new_columns = ?3"
-				   " WHERE id = ?1", "iis", upload.batch_id, upload.row_count,
-			   upload.new_columns);
+	if (r >= 0) {
+		identity_chain(upload.identity, set->identity, identity);
+		upload.identity = identity;
+		r = db_run(tx->db, "UPDATE row_batches SET row_count = ?2, new_columns = ?3,"
+				   " identity = ?4 WHERE id = ?1", "iiss", upload.batch_id,
+			   upload.row_count, upload.new_columns, upload.identity);
+	}
 	if (r < 0 || !arguments->commit || !*arguments->commit)
 		return r;
 	r = make_place(tx, state, arguments);

@@ -9,4 +9,5 @@ int rows_new_columns(struct tx *tx, int64_t collection_id, const char *known,
 int rows_insert(struct tx *tx, const struct collection_state *state, int64_t batch_id,
 		const struct row_set *set);
 /* Gives the collection its next sequence, with so many rows more. */
-int rows_publish(struct tx *tx, struct collection_state *state, int64_t added);
+int rows_publish(struct tx *tx, struct collection_state *state, int64_t added,
+		 const char *identity);

@@ -56,6 +56,7 @@ static const char resources[] =
 	" last_sequence INTEGER NOT NULL DEFAULT 0 CHECK (last_sequence >= first_sequence),"
 	" swept_sequence INTEGER NOT NULL DEFAULT 0," // cleared batches up to it were looked at
 	" variables_count INTEGER NOT NULL DEFAULT 0 CHECK (variables_count >= 0),"
+	" rows_identity TEXT NOT NULL DEFAULT ''," // hash of the visible rows, by value
 	" created_at INTEGER NOT NULL,"
 	" updated_at INTEGER NOT NULL,"
 	" UNIQUE (project_id, name)"
@@ -84,6 +85,7 @@ static const char resources[] =
 	" sequence INTEGER," // NULL until the upload is committed
 	" row_count INTEGER NOT NULL CHECK (row_count >= 0),"
 	" new_columns TEXT," // JSON array: columns that the commit will add
+	" identity TEXT," // hash of the rows of an upload, by value
 	" dead INTEGER NOT NULL DEFAULT 0 CHECK (dead IN (0, 1) AND (NOT dead OR sequence IS NULL)),"
 	" created_at INTEGER NOT NULL,"
 	" UNIQUE (collection_id, upload_id),"
@@ -98,6 +100,7 @@ static const char resources[] =
 	" project_id INTEGER NOT NULL,"
 	" batch_id INTEGER NOT NULL REFERENCES row_batches,"
 	" input_values TEXT NOT NULL,"
+	" hash INTEGER NOT NULL," // of it, by value
 	" created_at INTEGER NOT NULL"
 	") STRICT;"
 	"CREATE INDEX template_variables_by_batch ON template_variables (batch_id);"
@@ -194,6 +197,7 @@ static const char runs[] =
 	" response_column TEXT,"
 	" generation_params TEXT,"
 	" identity TEXT NOT NULL," // hash of what is pinned
+	" rows_identity TEXT NOT NULL,"
 	" task_id INTEGER REFERENCES tasks," // the latest
 	" results TEXT,"
 	" retry_round INTEGER NOT NULL DEFAULT 0," // errors of an earlier round are missing
@@ -204,6 +208,7 @@ static const char runs[] =
 	" UNIQUE (project_id, family, family_number),"
 	" CHECK (prompt_template_id IS NOT NULL OR response_column IS NOT NULL)"
 	") STRICT;"
+	"CREATE INDEX experiments_by_identity ON experiments (project_id, family, identity);"
 	"CREATE INDEX experiments_by_rows ON experiments (collection_id, last_sequence);"
 
 	"CREATE TABLE experiment_measures ("

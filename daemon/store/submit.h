@@ -45,6 +45,7 @@ struct submission {
 	int64_t total_cases;
 	int64_t judge_id;
 	const char *config_snapshot;
+	const char *column_defaults; // NULL: no column has one
 	const char *generation_params;
 	char identity[IDENTITY_SIZE];
 };

@@ -22,11 +22,12 @@ static int pin_identity(struct submission *s)
 	const struct experiment_parts parts = {
 		.template_id = s->template_id,
 		.collection_id = s->collection.id,
-		.first_sequence = s->collection.first_sequence,
-		.last_sequence = s->collection.last_sequence,
+		.rows_identity = s->collection.rows_identity,
+		.column_defaults = s->column_defaults,
 		.row_limit = a->row_limit ? *a->row_limit : 0,
 		.measures = &s->measures,
 		.judge_id = s->judge_id,
+		.config_id = s->config_id,
 		.config = s->config,
 		.rating_mode = a->rating_mode,
 		.rating_version = a->rating_version,
@@ -50,11 +51,13 @@ int submit_pin(struct submission *s)
 	if (r >= 0 && s->judge_config)
 		r = judge_put(s->tx, &s->place, s->judge_config, a->rating_mode, a->rating_version,
 			      &s->judge_id);
+	if (r >= 0)
+		r = collection_defaults(s->tx, s->collection.id, &s->column_defaults);
 	return r < 0 ? r : pin_identity(s);
 }
 
 static int insert_row(struct submission *s, const char *name, const char *family,
-		      int64_t family_number, const char *defaults)
+		      int64_t family_number)
 {
 	const struct ellu_run_experiment_request *a = s->arguments;
 
@@ -63,16 +66,18 @@ static int insert_row(struct submission *s, const char *name, const char *family
 		      " description, prompt_template_id, collection_id, first_sequence, last_sequence,"
 		      " row_limit, total_cases, column_defaults, criterion_set_id, llm_config_id,"
 		      " config_snapshot, judge_id, rating_mode, rating_version, n_epochs,"
-		      " response_column, generation_params, identity, created_at, updated_at)"
+		      " response_column, generation_params, identity, rows_identity, created_at,"
+		      " updated_at)"
 		      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, nullif(?7, 0), ?8, ?9, ?10, ?11, ?12, ?13,"
 		      " nullif(?14, 0), nullif(?15, 0), ?16, nullif(?17, 0), ?18, ?19, ?20, ?21, ?22,"
-		      " ?23, ?24, ?24)",
-		      "iissisiiiiIisiisississsi", s->place.owner_uid, s->place.project_id, name,
+		      " ?23, ?24, ?25, ?25)",
+		      "iissisiiiiIisiisississssi", s->place.owner_uid, s->place.project_id, name,
 		      family, family_number, a->description, s->template_id, s->collection.id,
 		      s->collection.first_sequence, s->collection.last_sequence, a->row_limit,
-		      s->total_cases, defaults, s->set_id, s->config_id, s->config_snapshot,
+		      s->total_cases, s->column_defaults, s->set_id, s->config_id, s->config_snapshot,
 		      s->judge_id, a->rating_mode, a->rating_version, *a->n_epochs,
-		      a->response_column, s->generation_params, s->identity, s->tx->now);
+		      a->response_column, s->generation_params, s->identity,
+		      s->collection.rows_identity, s->tx->now);
 }
 
 static int insert_parts(struct submission *s, int64_t id)
@@ -97,12 +102,8 @@ static int insert_parts(struct submission *s, int64_t id)
 int submit_insert_experiment(struct submission *s, const char *name, const char *family,
 			     int64_t family_number, int64_t *ret_id)
 {
-	const char *defaults;
-	int r;
+	int r = insert_row(s, name, family, family_number);
 
-	r = collection_defaults(s->tx, s->collection.id, &defaults);
-	if (r >= 0)
-		r = insert_row(s, name, family, family_number, defaults);
 	if (r < 0)
 		return r;
 	*ret_id = db_last_id(s->tx->db);

@@ -91,6 +91,70 @@ START_TEST(existing_name)
 }
 END_TEST
 
+/* Another server is another experiment, even under the same config's name; and so is another
+ * config, even if it says the same. Going back finds what was there. */
+START_TEST(another_endpoint)
+{
+	struct daemon *daemon = daemon_start(NULL);
+	struct sim *first = sim_start(NULL), *second = sim_start(NULL);
+	struct wire *wire = daemon_connect(daemon);
+	struct experiment experiment = { .rows = 5, .n_criteria = 1, .url = sim_url(first),
+					 .more = "'update_existing':true" };
+	json_object *task = experiment_run(wire, &experiment);
+	int64_t id = at_int(task, "experiment_id");
+
+	experiment.url = sim_url(second);
+	task = experiment_run(wire, &experiment);
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	ck_assert_int_ne(at_int(task, "experiment_id"), id);
+	ck_assert_int_eq(sim_stat(second, "calls"), 10);
+
+	sim_reset(first);
+	experiment.url = sim_url(first);
+	task = experiment_run(wire, &experiment);
+	ck_assert_int_eq(at_int(task, "experiment_id"), id);
+	ck_assert_int_eq(sim_stat(first, "calls"), 0);
+
+	experiment.url = NULL;
+	experiment.more = text("'update_existing':true,'llm_config':{'content':{'name':'Other',"
+			       "'provider':'openai','llm_model_name':'m','llm_base_url':'%s'}}",
+			       sim_url(first));
+	task = experiment_run(wire, &experiment);
+	ck_assert_int_ne(at_int(task, "experiment_id"), id);
+	ck_assert_int_eq(sim_stat(first, "calls"), 10);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+/* Any of the earlier ones, and not the newest alone: by the content of its rows too. */
+START_TEST(an_earlier_one)
+{
+	struct daemon *daemon = daemon_start(NULL);
+	struct sim *sim = sim_start(NULL);
+	struct wire *wire = daemon_connect(daemon);
+	struct experiment experiment = { .rows = 5, .n_criteria = 1, .url = sim_url(sim),
+					 .more = "'update_existing':true" };
+	int64_t first = at_int(experiment_run(wire, &experiment), "experiment_id"), second;
+	json_object *task;
+
+	experiment.rows = 4;
+	second = at_int(experiment_run(wire, &experiment), "experiment_id");
+	ck_assert_int_ne(first, second);
+	sim_reset(sim);
+	experiment.rows = 5;
+	task = experiment_run(wire, &experiment);
+	ck_assert_int_eq(at_int(task, "experiment_id"), first);
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	experiment.rows = 4;
+	ck_assert_int_eq(at_int(experiment_run(wire, &experiment), "experiment_id"), second);
+	experiment.n_criteria = 2;
+	ck_assert_int_gt(at_int(experiment_run(wire, &experiment), "experiment_id"), second);
+	experiment.n_criteria = 1;
+	ck_assert_int_eq(at_int(experiment_run(wire, &experiment), "experiment_id"), second);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
 START_TEST(second_run_conflicts)
 {
 	struct daemon *daemon = daemon_start(NULL);
@@ -215,6 +279,6 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(run_again, existing_name, second_run_conflicts, idempotency, every_fault,
+	return RUN_SUITE(run_again, existing_name, another_endpoint, an_earlier_one, second_run_conflicts, idempotency, every_fault,
 			 rate_limited, time_limit);
 }
