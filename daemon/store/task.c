@@ -49,6 +49,14 @@ static const char *log_text(struct tx *tx, const char *line)
 	return text;
 }
 
+/* A full queue says nothing of the request: its key is free for another try. */
+static const char *key_of(const struct task_new *task)
+{
+	bool full = task->rejected && task->rejected->code == ELLU_E_QUEUE_FULL;
+
+	return full ? NULL : task->idempotency_key;
+}
+
 int task_insert(struct tx *tx, const struct task_new *task, int64_t *ret_id)
 {
 	const char *status = task->rejected ? "REJECTED" : "PENDING", *error;
@@ -67,7 +75,7 @@ int task_insert(struct tx *tx, const struct task_new *task, int64_t *ret_id)
 			   "iisissiiissssIIi", task->place.owner_uid, task->place.project_id, task->name,
 			   task->experiment_id, status, task->priority, tx->now,
 			   (int64_t)(task->time_limit_seconds * USEC_PER_SEC), task->retry_of, error,
-			   task->idempotency_key, task->idempotency_key ? task->request_hash : NULL,
+			   key_of(task), key_of(task) ? task->request_hash : NULL,
 			   task_kind_name(task->kind), task->max_connections, task->cost_limit,
 			   task->rating_run_id);
 	if (r < 0)

@@ -136,6 +136,39 @@ START_TEST(queue_full_in_all)
 }
 END_TEST
 
+/* It said nothing of the request, so the key is free for another try. */
+START_TEST(key_after_a_full_queue)
+{
+	struct experiment experiment = { .name = "keyed", .rows = 5,
+					 .more = "'idempotency_key':'k'" };
+	int64_t running[2], rejected, id;
+	json_object *task;
+
+	begin("[queue]\nmax_running = 1\nmax_pending_per_user = 1\n");
+	experiment.url = sim_url(sim);
+	for (int i = 0; i < 2; i++)
+		running[i] = experiment_submit(wire, &(struct experiment) {
+			.name = text("E%d", i), .rows = 5, .url = sim_url(sim), .max_connections = 1 });
+	task = experiment_run(wire, &experiment);
+	ck_assert_str_eq(at_text(task, "error.code"), "QueueFull");
+	rejected = at_int(task, "id");
+	for (int i = 0; i < 2; i++)
+		json_object_put(wire_call(wire, "CancelTask", "{'id':%lld}", (long long)running[i]));
+	experiment_await_workers_free(wire);
+	sim_control(sim, "{'hang_rate':0}");
+	task = experiment_run(wire, &experiment);
+	ck_assert_msg(at_is(task, "status", "SUCCESS"), "%s", json_object_to_json_string(task));
+	id = at_int(task, "id");
+	ck_assert_int_ne(id, rejected);
+	/* From now on it answers for that. */
+	ck_assert_int_eq(at_int(experiment_run(wire, &experiment), "id"), id);
+	task = at_json(wire_call(wire, "RetryTask", "{'id':%lld,'idempotency_key':'retried'}",
+				 (long long)running[0]), "task");
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 /* A client that goes on and on does not fill the disk. */
 START_TEST(too_many)
 {
@@ -162,5 +195,6 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(states_that_cannot_work, idempotency, queue_full_for_the_user, queue_full_in_all, too_many);
+	return RUN_SUITE(states_that_cannot_work, idempotency, key_after_a_full_queue,
+			 queue_full_for_the_user, queue_full_in_all, too_many);
 }
