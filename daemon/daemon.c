@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -434,8 +435,10 @@ static void prepare_process(void)
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	umask(077);
-	/* A core would hold keys. */
+	/* A core would hold keys; one that goes through a pipe ignores the limit. Nor may another
+	 * process of the same user look at the memory. */
 	(void)setrlimit(RLIMIT_CORE, &none);
+	(void)prctl(PR_SET_DUMPABLE, 0);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &files);

@@ -62,7 +62,7 @@ static json_object *default_of(const char *type, const char *value)
 	json_object *json = NULL;
 
 	/* A default is text; where the column holds JSON it stands for what it says. */
-	if (strcmp(type, "json") == 0 || strcmp(type, "conversation") == 0)
+	if (strcmp(type, "json") == 0)
 		json = tx_parse(value);
 	return json ? json : json_object_new_string(value);
 }
@@ -203,12 +203,10 @@ int collection_columns(struct tx *tx, int64_t id, struct tx_list *columns)
 	return r < 0 ? r : 0;
 }
 
-/* Two columns of one name, or two that each hold a whole prompt. */
+/* Two columns of one name. */
 int collection_check_columns(struct tx *tx, const struct ellu_collection *content,
 			     const char *path)
 {
-	const char *whole = NULL;
-
 	for (size_t i = 0; i < content->n_columns; i++) {
 		const struct ellu_column *column = content->columns[i];
 
@@ -217,12 +215,6 @@ int collection_check_columns(struct tx *tx, const struct ellu_collection *conten
 				return fault_invalid(tx->fault,
 						     tx_printf(tx, "%s.columns[%zu].name", path, i),
 						     "a name that no other column has");
-		if (strcmp(column->type, "conversation") != 0 && strcmp(column->type, "raw_input") != 0)
-			continue;
-		if (whole)
-			return fault_invalid(tx->fault, tx_printf(tx, "%s.columns[%zu].type", path, i),
-					     "at most one conversation or raw_input column");
-		whole = column->name;
 	}
 	return 0;
 }

@@ -286,9 +286,9 @@ static int submit_again(struct submission *s)
 		return conflict(s, &member);
 	r = task_submit_check_room(s->tx);
 	if (r >= 0)
-		r = submit_check_key(s, config_id, "llm_config");
+		r = submit_check_config(s, config_id, "llm_config");
 	if (r >= 0)
-		r = submit_check_key(s, judge_config_id, "rating_llm_config");
+		r = submit_check_config(s, judge_config_id, "rating_llm_config");
 	if (r < 0)
 		return r;
 	check_queue(s);

@@ -122,9 +122,11 @@ static int failed_retry_run(struct tx *tx, struct store_request *request)
 				      failed.live_status);
 	r = task_submit_check_room(tx);
 	if (r >= 0)
-		r = task_submit_check_key(tx, failed.config_id, "llm_config", &rejected);
+		r = task_submit_check_config(tx, &op->submit.scope, failed.config_id, "llm_config",
+					     op->arguments->cost_limit, &rejected);
 	if (r >= 0)
-		r = task_submit_check_key(tx, failed.judge_config_id, "rating_llm_config", &rejected);
+		r = task_submit_check_config(tx, &op->submit.scope, failed.judge_config_id,
+					     "rating_llm_config", op->arguments->cost_limit, &rejected);
 	if (r >= 0 && op->submit.queue_full && !rejected.code)
 		fault_set(&rejected, ELLU_E_QUEUE_FULL, NULL);
 	return r < 0 ? r : submit(tx, op, &failed, hash, &rejected);

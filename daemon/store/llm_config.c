@@ -34,6 +34,7 @@ int llm_config_identity(struct tx *tx, const struct ellu_llm_config *config,
 	copy.api_key_ref = copy.proxy = copy.ca_file = NULL;
 	copy.max_connections = NULL;
 	copy.shared = NULL;
+	copy.price_input = copy.price_output = NULL;
 	copy.max_retries = NULL;
 	copy.timeout_seconds = copy.connect_seconds = NULL;
 	copy.first_byte_seconds = copy.stall_seconds = NULL;
@@ -128,6 +129,12 @@ int llm_config_load_key(struct tx *tx, int64_t id, const char *field,
 		return r;
 	if (secret) {
 		r = secrets_read(&tx->store->secrets, secret, tx->arena, &(*ret_config)->api_key);
+		if (r == -ENOENT)
+			tx->missing_secret = secret;
+		if (r == -ENODATA)
+			return fault_invalid(tx->fault, field, "a key that is not empty, as the file of "
+					     "that of '%s' is: give the key again",
+					     (*ret_config)->name);
 		if (r < 0 && r != -ENOMEM)
 			return fault_invalid(tx->fault, field, "a config whose key is still stored; "
 					     "that of '%s' is gone", (*ret_config)->name);

@@ -60,8 +60,11 @@ static int check_endpoint(const struct check *check)
 {
 	const struct ellu_llm_config *config = check->config;
 	const char *url = config->llm_base_url;
+	bool simulated = strcmp(config->provider, "simulated") == 0;
 
-	if (!url && strcmp(config->provider, "simulated") != 0)
+	if (!simulated && strcmp(config->llm_model_name, "simulated") == 0)
+		return invalid(check, "llm_model_name", "the name of a model");
+	if (!url && !simulated)
 		return invalid(check, "llm_base_url", "the URL of the endpoint");
 	if (url && strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0)
 		return invalid(check, "llm_base_url", "a URL that starts with http:// or https://");

@@ -59,6 +59,27 @@ static int make_folders(const char *state_dir)
 	return access(state_dir, F_OK) == 0 ? 0 : r;
 }
 
+/* Whoever could write there could put another database in the place of ours. */
+static int check_closed(const char *state_dir, struct fault *fault)
+{
+	struct stat status;
+
+	if (stat(state_dir, &status) < 0)
+		return fault_set(fault, ELLU_E_INTERNAL, "The state folder %s cannot be examined: %s.",
+				 state_dir, strerror(errno));
+	if (!S_ISDIR(status.st_mode))
+		return 0; // said when the lock is opened
+	if (status.st_uid != geteuid() && geteuid() != 0)
+		return fault_set(fault, ELLU_E_PERMISSION_DENIED,
+				 "The state folder %s belongs to another user.", state_dir);
+	if (status.st_mode & (S_IRWXG | S_IRWXO))
+		return fault_set(fault, ELLU_E_PERMISSION_DENIED,
+				 "The state folder %s is open to others (mode %03o): it holds keys and "
+				 "answers. Close it with `chmod 700 %s`.", state_dir,
+				 (unsigned)status.st_mode & 0777, state_dir);
+	return 0;
+}
+
 static int held_by(int fd, const char *state_dir, struct fault *fault)
 {
 	char pid[32] = "";
@@ -81,7 +102,9 @@ int lock_state_dir(const char *state_dir, int *ret_fd, struct fault *fault)
 	if (r < 0)
 		return fault_set(fault, ELLU_E_PERMISSION_DENIED,
 				 "The state folder %s cannot be made: %s.", state_dir, strerror(-r));
-	r = check_file_system(state_dir, fault);
+	r = check_closed(state_dir, fault);
+	if (r >= 0)
+		r = check_file_system(state_dir, fault);
 	if (r < 0)
 		return r;
 	if (snprintf(path, sizeof(path), "%s/lock", state_dir) >= (int)sizeof(path))

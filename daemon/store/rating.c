@@ -19,29 +19,28 @@ int rating_read(struct tx *tx, sqlite3_stmt *q, struct ellu_rating **ret_rating)
 	rating->response_id = column_int(q, 1);
 	criterion->id = column_int(q, 2);
 	criterion->criterion_str = tx_text(tx, q, 3);
-	criterion->label = tx_text(tx, q, 4);
 	rating->criterion = criterion;
-	if (!column_null(q, 5)) {
-		rating->rating = column_double(q, 5) >= 0.5 ? "YES" : "NO";
-		rating->score = tx_double_value(tx, column_double(q, 5));
+	if (!column_null(q, 4)) {
+		rating->rating = column_double(q, 4) >= 0.5 ? "YES" : "NO";
+		rating->score = tx_double_value(tx, column_double(q, 4));
 	}
-	rating->reasoning = tx_text(tx, q, 6);
-	rating->raw_text = tx_text(tx, q, 7);
-	rating->attempts = column_int(q, 9);
-	rating->judge = tx_text(tx, q, 10);
-	rating->duration_seconds = (double)column_int(q, 11) / USEC_PER_SEC;
-	rating->input_tokens = tx_int(tx, q, 12);
-	rating->output_tokens = tx_int(tx, q, 13);
-	rating->cost = tx_int(tx, q, 14);
-	rating->created_at = column_int(q, 15);
+	rating->reasoning = tx_text(tx, q, 5);
+	rating->raw_text = tx_text(tx, q, 6);
+	rating->attempts = column_int(q, 8);
+	rating->judge = tx_text(tx, q, 9);
+	rating->duration_seconds = (double)column_int(q, 10) / USEC_PER_SEC;
+	rating->input_tokens = tx_int(tx, q, 11);
+	rating->output_tokens = tx_int(tx, q, 12);
+	rating->cost = tx_int(tx, q, 13);
+	rating->created_at = column_int(q, 14);
 	*ret_rating = rating;
-	return tx_decode(tx, &ellu_error_type, column_peek(q, 8), &rating->error);
+	return tx_decode(tx, &ellu_error_type, column_peek(q, 7), &rating->error);
 }
 
 size_t rating_bytes(sqlite3_stmt *q)
 {
-	return 300 + (size_t)sqlite3_column_bytes(q, 3) + (size_t)sqlite3_column_bytes(q, 6) +
-	       (size_t)sqlite3_column_bytes(q, 7);
+	return 300 + (size_t)sqlite3_column_bytes(q, 3) + (size_t)sqlite3_column_bytes(q, 5) +
+	       (size_t)sqlite3_column_bytes(q, 6);
 }
 
 int ratings_of_response(struct tx *tx, int64_t experiment_id, int64_t response_id,

@@ -6,11 +6,10 @@
 #include "elluminate-types.h"
 
 #define RATING_SELECT                                                                           \
-	"SELECT g.id, g.response_id, m.criterion_id, m.text, c.label, g.value, g.reasoning,"       \
+	"SELECT g.id, g.response_id, m.criterion_id, m.text, g.value, g.reasoning,"                \
 	" g.raw_text, g.error, g.attempts, j.name, g.duration_usec, g.input_tokens,"               \
 	" g.output_tokens, g.cost_nanodollars, g.created_at FROM ratings g"                        \
-	" CROSS JOIN measures m ON m.id = g.measure_id CROSS JOIN criteria c"                      \
-	" ON c.id = m.criterion_id CROSS JOIN judges j ON j.id = g.judge_id"
+	" CROSS JOIN measures m ON m.id = g.measure_id CROSS JOIN judges j ON j.id = g.judge_id"
 
 /* Reads a row of it. */
 int rating_read(struct tx *tx, sqlite3_stmt *q, struct ellu_rating **ret_rating);

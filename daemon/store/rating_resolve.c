@@ -36,14 +36,17 @@ static int resolve_criteria(struct rating_submission *s)
 
 /* ---- The judge ---- */
 
-/* That of the experiment, else of the project, else what the experiment asked. */
+/* That of the experiment, unless it is an administrator's, else of the project, else what the
+ * experiment asked. */
 static int default_judge(struct rating_submission *s)
 {
 	int r;
 
-	s->judge_config_id = s->origin.judge_config_id;
-	if (s->judge_config_id)
-		return 0;
+	r = db_int(s->tx->db, &s->judge_config_id, "SELECT id FROM llm_configs WHERE id = ?1"
+						   " AND (owner_uid = ?2 OR owner_uid = ?3)",
+		   "iii", s->origin.judge_config_id, s->place.owner_uid, s->scope.uid);
+	if (r != 0)
+		return r < 0 ? r : 0;
 	r = db_int(s->tx->db, &s->judge_config_id, "SELECT rating_llm_config_id FROM projects"
 						   " WHERE id = ?1", "i", s->place.project_id);
 	if (r != 0)
@@ -86,17 +89,24 @@ static int load_judge(struct rating_submission *s, struct ellu_llm_config **ret_
 	return r;
 }
 
+/* A config that is brought is the submitter's, whosever experiment it is. */
+static int take_judge(struct rating_submission *s)
+{
+	struct place place;
+	int r = place_resolve(s->tx, &s->scope, &place);
+
+	return r < 0 ? r : llm_config_take(s->tx, &s->scope, &place, s->a.rating_llm_config,
+					   s->judge_field, /* update= */ false, &s->notes,
+					   &s->judge_config_id);
+}
+
 static int resolve_judge(struct rating_submission *s)
 {
-	const struct ellu_rate_responses_request *a = &s->a;
 	struct ellu_llm_config *config;
 	int r;
 
 	s->judge_field = "rating_llm_config";
-	r = a->rating_llm_config ?
-		    llm_config_take(s->tx, &s->scope, &s->place, a->rating_llm_config, s->judge_field,
-				    /* update= */ false, &s->notes, &s->judge_config_id) :
-		    default_judge(s);
+	r = s->a.rating_llm_config ? take_judge(s) : default_judge(s);
 	if (r < 0)
 		return r;
 	if (!s->judge_config_id) {
@@ -107,10 +117,12 @@ static int resolve_judge(struct rating_submission *s)
 	if (r >= 0)
 		r = check_simulated(s, config);
 	if (r >= 0)
-		r = task_submit_check_key(s->tx, s->judge_config_id, s->judge_field, &s->rejected);
+		r = task_submit_check_config(s->tx, &s->op->submit.scope, s->judge_config_id,
+					     s->judge_field, s->a.cost_limit, &s->rejected);
 	if (r < 0 || s->rejected.code)
 		return r;
-	return judge_put(s->tx, &s->place, config, a->rating_mode, a->rating_version, &s->judge_id);
+	return judge_put(s->tx, &s->place, config, s->a.rating_mode, s->a.rating_version,
+			 &s->judge_id);
 }
 
 /* ---- Placeholders ---- */

@@ -35,6 +35,8 @@ static int pinned_config(struct tx *tx, const char *snapshot, int64_t config_id,
 	pinned->has_api_key = live->has_api_key;
 	pinned->proxy = live->proxy;
 	pinned->ca_file = live->ca_file;
+	pinned->price_input = live->price_input;
+	pinned->price_output = live->price_output;
 	pinned->max_connections = live->max_connections;
 	pinned->max_retries = live->max_retries;
 	pinned->timeout_seconds = live->timeout_seconds;
@@ -181,9 +183,8 @@ static int load_rating(struct tx *tx, int64_t task_id, struct run_spec *spec)
 	return r < 0 ? r : load_measures(tx, spec);
 }
 
-static int run_load_run(struct tx *tx, struct store_request *request)
+static int load_run(struct tx *tx, struct run_load *op)
 {
-	struct run_load *op = (struct run_load *)request;
 	struct run_spec *spec = tx_alloc(tx, sizeof(*spec));
 	QUERY q = NULL;
 	int r;
@@ -210,7 +211,23 @@ static int run_load_run(struct tx *tx, struct store_request *request)
 	return load_spec(tx, q, spec);
 }
 
+/* A key replaced between the reading of its row and that of its file is looked for again: the
+ * row of a later transaction names the file that is there. */
+static int run_load_run(struct tx *tx, struct store_request *request)
+{
+	struct run_load *op = (struct run_load *)request;
+	int r = load_run(tx, op);
+
+	if (r >= 0 || !tx->missing_secret ||
+	    (op->missing_secret && strcmp(op->missing_secret, tx->missing_secret) == 0))
+		return r;
+	op->missing_secret = tx->missing_secret;
+	request->again = true;
+	return 0;
+}
+
 void store_run_load(struct store *store, struct run_load *op)
 {
+	op->missing_secret = NULL;
 	tx_post(store, &op->request, STORE_POINT, run_load_run);
 }

@@ -57,6 +57,7 @@ struct run_load {
 	int64_t experiment_id;
 	int64_t rating_task_id; // 0: the experiment's own run
 	const struct run_spec *ret_spec;
+	const char *missing_secret; // the store's own
 };
 void store_run_load(struct store *store, struct run_load *op);
 

@@ -106,7 +106,7 @@ static int read_text(int folder_fd, const char *path, struct arena *arena, const
 	while (size > 0 && (text[size - 1] == '\n' || text[size - 1] == '\r'))
 		text[--size] = '\0';
 	*ret_value = text;
-	return 0;
+	return size > 0 ? 0 : -ENODATA;
 }
 
 int secrets_read(const struct secrets *secrets, const char *name, struct arena *arena,
@@ -186,7 +186,7 @@ static int resolve(const char *reference, struct arena *arena, const char **ret_
 		if (!value)
 			return -ENOENT;
 		*ret_value = arena_strdup(arena, value);
-		return *ret_value ? 0 : -ENOMEM;
+		return !*ret_value ? -ENOMEM : **ret_value ? 0 : -ENODATA;
 	}
 	if (strncmp(reference, "file:/", 6) == 0)
 		return read_text(AT_FDCWD, reference + 5, arena, ret_value);
@@ -204,6 +204,8 @@ int secret_resolve(const char *reference, const char *field, struct arena *arena
 		return fault_oom(fault);
 	if (r == -ENOENT)
 		return fault_invalid(fault, field, "a key that exists; there is none at %s", reference);
+	if (r == -ENODATA)
+		return fault_invalid(fault, field, "a key that is not empty, as %s is", reference);
 	if (r < 0)
 		return fault_invalid(fault, field, "a key that can be read; at %s: %s", reference,
 				     strerror(-r));

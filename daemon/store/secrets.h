@@ -37,6 +37,7 @@ void secrets_close(struct secrets *secrets);
 int secrets_store(struct secrets *secrets, struct secret_changes *changes, const char *value,
 		  char ret_name[static SECRET_NAME_SIZE]);
 int secrets_forget(struct secret_changes *changes, const char *name);
+/* -ENOENT, or -ENODATA when it is empty. */
 int secrets_read(const struct secrets *secrets, const char *name, struct arena *arena,
 		 const char **ret_value);
 

@@ -62,8 +62,8 @@ int submit_check_again(struct submission *s);
 /* submit_resolve.c: ids and records of the parts; then what the state shows wrong about them. */
 int submit_resolve(struct submission *s);
 int submit_check_state(struct submission *s);
-/* The key of a config can be had; else the submission is rejected. */
-int submit_check_key(struct submission *s, int64_t config_id, const char *part);
+/* A config can be spent; else the submission is rejected. */
+int submit_check_config(struct submission *s, int64_t config_id, const char *part);
 
 /* submit_pin.c */
 int submit_pin(struct submission *s);

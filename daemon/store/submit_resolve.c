@@ -126,9 +126,10 @@ static int check_columns(struct submission *s)
 	return r;
 }
 
-int submit_check_key(struct submission *s, int64_t config_id, const char *part)
+int submit_check_config(struct submission *s, int64_t config_id, const char *part)
 {
-	return task_submit_check_key(s->tx, config_id, part, &s->rejected);
+	return task_submit_check_config(s->tx, &s->op->submit.scope, config_id, part,
+					s->arguments->cost_limit, &s->rejected);
 }
 
 int submit_check_state(struct submission *s)
@@ -150,8 +151,8 @@ int submit_check_state(struct submission *s)
 		return 0;
 	r = check_columns(s);
 	if (r >= 0)
-		r = submit_check_key(s, s->config_id, "llm_config");
+		r = submit_check_config(s, s->config_id, "llm_config");
 	if (r >= 0)
-		r = submit_check_key(s, s->judge_config_id, s->judge_field);
+		r = submit_check_config(s, s->judge_config_id, s->judge_field);
 	return r;
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "daemon/store/task.h"
+#include "daemon/store/task_submit.h"
 #include "proto/money.h"
 
 /* A task that has not ended. Conflict. */
@@ -112,6 +113,30 @@ static int store_tuning(struct tx *tx, struct task_tune *op)
 	return r < 0 ? r : task_load(tx, op->task_id, &op->ret_task);
 }
 
+/* The configs that a task spends, as TuneTask finds them. */
+static int check_limit(struct tx *tx, int64_t task_id)
+{
+	struct fault refused = { 0 };
+	QUERY q = NULL;
+	int r;
+
+	r = db_query(tx->db, &q, "SELECT iif(n.id IS NULL, e.llm_config_id, NULL), j.llm_config_id"
+				 " FROM tasks t LEFT JOIN rating_runs n ON n.id = t.rating_run_id"
+				 " LEFT JOIN experiments e ON e.id = t.experiment_id"
+				 " LEFT JOIN judges j ON j.id = coalesce(n.judge_id, e.judge_id)"
+				 " WHERE t.id = ?1", "i", task_id);
+	if (r >= 0)
+		r = db_next(tx->db, q);
+	if (r > 0)
+		r = task_submit_check_prices(tx, column_int_or(q, 0, 0), &refused);
+	if (r >= 0)
+		r = task_submit_check_prices(tx, column_int_or(q, 1, 0), &refused);
+	if (r < 0 || !refused.code)
+		return r;
+	*tx->fault = refused;
+	return refused.code;
+}
+
 static int task_tune_run(struct tx *tx, struct store_request *request)
 {
 	struct task_tune *op = (struct task_tune *)request;
@@ -126,6 +151,9 @@ static int task_tune_run(struct tx *tx, struct store_request *request)
 	op->ret_line = describe(tx, op, op->ret_task);
 	if (!op->ret_line || tx->oom)
 		return 0; // as it is
+	r = op->cost_limit ? check_limit(tx, op->task_id) : 0;
+	if (r < 0)
+		return r;
 	r = store_tuning(tx, op);
 	if (r < 0)
 		return r;

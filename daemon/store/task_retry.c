@@ -110,6 +110,7 @@ static int task_retry_run(struct tx *tx, struct store_request *request)
 {
 	struct task_retry *op = (struct task_retry *)request;
 	struct retry *retry = tx_alloc(tx, sizeof(*retry));
+	const int64_t *cost_limit;
 	char hash[IDENTITY_SIZE];
 	int r;
 
@@ -129,13 +130,15 @@ static int task_retry_run(struct tx *tx, struct store_request *request)
 	if (r != 0)
 		return r < 0 ? r : 0;
 	r = check_old(retry);
+	cost_limit = op->arguments->cost_limit ? op->arguments->cost_limit : retry->old->cost_limit;
 	if (r >= 0)
 		r = task_submit_check_room(tx);
 	if (r >= 0)
-		r = task_submit_check_key(tx, retry->config_id, "llm_config", &retry->rejected);
+		r = task_submit_check_config(tx, &op->submit.scope, retry->config_id, "llm_config",
+					     cost_limit, &retry->rejected);
 	if (r >= 0)
-		r = task_submit_check_key(tx, retry->judge_config_id, "rating_llm_config",
-					  &retry->rejected);
+		r = task_submit_check_config(tx, &op->submit.scope, retry->judge_config_id,
+					     "rating_llm_config", cost_limit, &retry->rejected);
 	if (r < 0)
 		return r;
 	if (op->submit.queue_full && !retry->rejected.code)

@@ -1,6 +1,7 @@
 #include "daemon/store/task_submit.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "daemon/store/llm_config.h"
 #include "daemon/store/store_internal.h"
@@ -80,8 +81,51 @@ int task_submit_check_room(struct tx *tx)
 	return 0;
 }
 
-int task_submit_check_key(struct tx *tx, int64_t config_id, const char *part,
-			  struct fault *rejected)
+/* A limit that nothing can be held against would be none. */
+static void check_prices(const struct ellu_llm_config *config, struct fault *rejected)
+{
+	const char *missing = !config->price_input && !config->price_output ?
+				      "price_input and price_output" :
+			      !config->price_input ? "price_input" :
+						     "price_output";
+
+	if ((config->price_input && config->price_output) ||
+	    strcmp(config->provider, "simulated") == 0)
+		return;
+	fault_invalid(rejected, "cost_limit", "no limit, since what '%s' costs is not known: its "
+		      "config has no %s", config->name, missing);
+}
+
+int task_submit_check_prices(struct tx *tx, int64_t config_id, struct fault *rejected)
+{
+	struct ellu_llm_config *config;
+	int r;
+
+	if (!config_id || rejected->code)
+		return 0;
+	r = llm_config_load(tx, config_id, &config, NULL);
+	if (r >= 0)
+		check_prices(config, rejected);
+	return r < 0 ? r : 0;
+}
+
+/* What an administrator once judged with by a config of his own is not the owner's to spend. */
+static int check_owner(struct tx *tx, const struct scope *scope, int64_t config_id,
+		       const char *part, struct fault *rejected)
+{
+	int64_t one;
+	int r;
+
+	r = scope->all ? 1 : db_int(tx->db, &one, "SELECT 1 FROM llm_configs WHERE id = ?1"
+						  " AND owner_uid = ?2", "ii", config_id, scope->uid);
+	if (r == 0)
+		fault_invalid(rejected, part, "a config of one's own; this one is another user's: rate "
+			      "again with `rating_llm_config`");
+	return r < 0 ? r : 0;
+}
+
+int task_submit_check_config(struct tx *tx, const struct scope *scope, int64_t config_id,
+			     const char *part, const int64_t *cost_limit, struct fault *rejected)
 {
 	struct ellu_llm_config *config;
 	struct fault *fault = tx->fault;
@@ -89,6 +133,9 @@ int task_submit_check_key(struct tx *tx, int64_t config_id, const char *part,
 
 	if (!config_id || rejected->code)
 		return 0;
+	r = check_owner(tx, scope, config_id, part, rejected);
+	if (r < 0 || rejected->code)
+		return r;
 	/* What cannot be had now rejects the submission and is no error of the request. */
 	tx->fault = rejected;
 	r = llm_config_load_key(tx, config_id, tx_printf(tx, "%s.api_key_ref", part), &config);
@@ -97,7 +144,7 @@ int task_submit_check_key(struct tx *tx, int64_t config_id, const char *part,
 		*fault = *rejected;
 		return r;
 	}
-	return 0;
+	return cost_limit ? task_submit_check_prices(tx, config_id, rejected) : 0;
 }
 
 int task_submit_insert(struct tx *tx, struct task_submit *submit, const struct task_new *task)

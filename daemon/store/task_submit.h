@@ -21,9 +21,12 @@ int task_submit_find_key(struct tx *tx, struct task_submit *submit, int64_t owne
 /* StorageFull below what must stay free. */
 int task_submit_check_room(struct tx *tx);
 
-/* Fills `rejected` when the key of a config cannot be had; an id of 0 has none. */
-int task_submit_check_key(struct tx *tx, int64_t config_id, const char *part,
-			  struct fault *rejected);
+/* Fills `rejected` when `scope` may not spend a config, when its key cannot be had, or when
+ * `cost_limit` (may be NULL) is set and what it costs is not known. An id of 0: there is none. */
+int task_submit_check_config(struct tx *tx, const struct scope *scope, int64_t config_id,
+			     const char *part, const int64_t *cost_limit, struct fault *rejected);
+/* The last of these alone. */
+int task_submit_check_prices(struct tx *tx, int64_t config_id, struct fault *rejected);
 
 /* Answers a task that is there already. */
 int task_submit_existing(struct tx *tx, struct task_submit *submit, int64_t task_id);

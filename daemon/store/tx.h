@@ -21,6 +21,7 @@ struct tx {
 	int64_t first_event; // numbers of what it added to histories; 0: nothing
 	int64_t last_event;
 	bool oom;
+	const char *missing_secret; // the row named it, its file was gone
 };
 
 /* Posts the request to the threads of its lane, under the name of the function that runs it. */

@@ -17,7 +17,7 @@
 #include "tests/harness/suite.h"
 
 #define ROWS 400
-#define DISK_SIZE "size=160m" // more than a submission wants to see free
+#define DISK_SIZE "mode=0700,size=160m" // more than a submission wants to see free
 
 static bool enter_namespace(void)
 {

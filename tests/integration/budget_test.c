@@ -125,16 +125,48 @@ START_TEST(budget_lowered_while_it_runs)
 }
 END_TEST
 
+/* A limit that nothing could be held against is refused, whoever would be asked. */
 START_TEST(no_price_no_limit)
 {
+	static const char prices[] = "'price_input':'1','price_output':'2'";
 	struct sim *sim = sim_start(NULL);
-	json_object *task;
+	json_object *task, *reply;
+	int64_t id;
 
 	begin(NULL);
 	task = experiment_run(wire, &(struct experiment) {
-		.rows = 10, .n_criteria = 1, .url = sim_url(sim), .more = "'cost_limit':'0'" });
+		.name = "none", .rows = 3, .url = sim_url(sim), .more = "'cost_limit':'1'" });
+	ck_assert_str_eq(at_text(task, "status"), "REJECTED");
+	ck_assert_str_eq(at_text(task, "error.field"), "cost_limit");
+	ck_assert_ptr_nonnull(strstr(at_text(task, "error.message"), "price_input and price_output"));
+	task = experiment_run(wire, &(struct experiment) {
+		.name = "half", .rows = 3, .url = sim_url(sim), .config = "'price_input':'1'",
+		.more = "'cost_limit':'1'" });
+	ck_assert_ptr_nonnull(strstr(at_text(task, "error.message"), "'half config'"));
+	ck_assert_ptr_nonnull(strstr(at_text(task, "error.message"), "no price_output"));
+	/* The judge's as well. */
+	task = experiment_run(wire, &(struct experiment) {
+		.name = "judged", .rows = 3, .n_criteria = 1, .url = sim_url(sim), .config = prices,
+		.more = text("'cost_limit':'1','rating_llm_config':{'content':{'name':'judge',"
+			     "'provider':'openai','llm_model_name':'m','llm_base_url':'%s'}}",
+			     sim_url(sim)) });
+	ck_assert_str_eq(at_text(task, "error.field"), "cost_limit");
+	ck_assert_ptr_nonnull(strstr(at_text(task, "error.message"), "'judge'"));
+	ck_assert_int_eq(sim_stat(sim, "calls"), 0);
+	/* What costs nothing has no need of prices. */
+	task = experiment_run(wire, &(struct experiment) {
+		.name = "free", .rows = 3, .n_criteria = 1, .more = "'cost_limit':'1'" });
 	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
-	ck_assert(has_log(at_int(task, "id"), "cost_limit has no effect"));
+	/* Nor is one set later. */
+	sim = sim_start((const char *[]) { "--hang_rate=1", NULL });
+	id = experiment_submit(wire, &(struct experiment) {
+		.name = "later", .rows = 3, .url = sim_url(sim) });
+	reply = wire_refused(wire, "org.varlink.service.InvalidParameter", "TuneTask",
+			     "{'id':%lld,'cost_limit':'1'}", (long long)id);
+	ck_assert_str_eq(at_text(reply, "parameters.parameter"), "cost_limit");
+	cancel_task(id);
+	reply = wire_call(wire, "RetryTask", "{'id':%lld,'cost_limit':'1'}", (long long)id);
+	ck_assert_str_eq(at_text(reply, "task.error.field"), "cost_limit");
 	end();
 }
 END_TEST

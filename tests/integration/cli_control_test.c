@@ -19,7 +19,8 @@ static const char *begin(unsigned rows)
 	sim = sim_start((const char *[]) { "--latency_seconds=3600", NULL });
 	wire = daemon_connect(server);
 	id = experiment_submit(wire, &(struct experiment) {
-		.name = "Control", .rows = rows, .url = sim_url(sim), .max_connections = 4 });
+		.name = "Control", .rows = rows, .url = sim_url(sim), .max_connections = 4,
+		.config = "'price_input':'1','price_output':'1'" });
 	sim_await(sim, "in_flight", 4);
 	return text("%lld", (long long)id);
 }

@@ -263,7 +263,8 @@ START_TEST(tune_max_connections)
 
 	begin(NULL);
 	id = experiment_submit(wire, &(struct experiment) {
-		.rows = 1000, .n_criteria = 1, .url = sim_url(sim), .max_connections = 16 });
+		.rows = 1000, .n_criteria = 1, .url = sim_url(sim), .max_connections = 16,
+		.config = "'price_input':'1','price_output':'1'" });
 	sim_await(sim, "max_in_flight", 10);
 	task = tune_task(id, "'max_connections':2");
 	ck_assert_int_eq(at_int(task, "max_connections"), 2);

@@ -45,6 +45,7 @@ START_TEST(after_a_cancel)
 	begin(NULL, (const char *[]) { "--latency_seconds=0.02", NULL });
 	id = experiment_submit(wire, &(struct experiment) {
 		.rows = 60, .n_criteria = 1, .url = sim_url(sim), .max_connections = 4,
+		.config = "'price_input':'1','price_output':'1'",
 		.more = "'priority':'batch','time_limit_seconds':1234.5,'cost_limit':'7.25'" });
 	task = task_get(wire, id);
 	experiment_await_recorded(wire, id, at_int(task, "experiment_id"), 20);
@@ -76,7 +77,8 @@ START_TEST(after_a_failure)
 
 	begin(NULL, (const char *[]) { "--api_key=sk-right", NULL });
 	task = experiment_run(wire, &(struct experiment) {
-		.rows = 6, .n_criteria = 1, .url = sim_url(sim), .api_key = "sk-wrong" });
+		.rows = 6, .n_criteria = 1, .url = sim_url(sim), .api_key = "sk-wrong",
+		.config = "'price_input':'1','price_output':'1'" });
 	ck_assert_str_eq(at_text(task, "status"), "FAILURE");
 	ck_assert_str_eq(at_text(task, "error.code"), "BackendAuthentication");
 	sim_control(sim, "{'api_key':'sk-wrong'}");

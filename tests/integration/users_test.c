@@ -166,6 +166,61 @@ START_TEST(each_sees_his_own_endpoints)
 }
 END_TEST
 
+/* ---- An administrator's config ---- */
+
+static void run_judged(struct wire *wire, void *userdata)
+{
+	json_object *task = experiment_run(wire, &(struct experiment) {
+		.rows = 3, .n_criteria = 1, .url = userdata });
+
+	must(at_is(task, "status", "SUCCESS"), json_object_to_json_string(task));
+}
+
+/* Once an administrator has judged it by a config of his own. */
+static void go_on_judging(struct wire *wire, void *userdata)
+{
+	json_object *reply;
+
+	(void)userdata;
+	must(json_object_array_length(list_all(wire, "ListLLMConfigs", "%s", "")) == 2,
+	     "no config was made in the owner's project");
+	reply = wire_call(wire, "RunExperiment", "{'experiment':{'id':1}}");
+	must(at_is(reply, "task.status", "REJECTED"), json_object_to_json_string(reply));
+	must(at_is(reply, "task.error.field", "rating_llm_config"),
+	     json_object_to_json_string(reply));
+	reply = wire_call(wire, "RateExperiment",
+			  "{'experiment':{'id':1},'criteria':['Is it new?']}");
+	must(at_is(reply, "task.status", "SUCCESS"), json_object_to_json_string(reply));
+	reply = wire_call(wire, "GetExperiment", "{'experiment':{'id':1}}");
+	must(at_is(reply, "experiment.rating_llm_config.name", "Experiment config"),
+	     json_object_to_json_string(reply));
+}
+
+START_TEST(an_administrators_config_stays_his)
+{
+	struct sim *sim = sim_start(NULL), *his = sim_start(NULL);
+	struct wire *wire;
+	json_object *reply;
+
+	server = daemon_start_system();
+	wire = daemon_connect(server);
+	as_other_user(server, run_judged, (void *)sim_url(sim));
+	reply = wire_call(wire, "RateExperiment",
+			  "{'experiment':{'id':1},'rating_llm_config':{'content':{'name':'his',"
+			  "'provider':'openai','llm_model_name':'m','llm_base_url':'%s'}}}",
+			  sim_url(his));
+	ck_assert_msg(at_is(reply, "task.status", "SUCCESS"), "%s", json_object_to_json_string(reply));
+	ck_assert_int_eq(sim_stat(his, "calls"), 3);
+	as_other_user(server, go_on_judging, NULL);
+	ck_assert_int_eq(sim_stat(his, "calls"), 3);
+	ck_assert_int_eq(sim_stat(sim, "calls"), 3 + 3 + 3);
+	/* Nor can another's become what answers his own requests. */
+	reply = wire_refused(wire, "org.varlink.service.InvalidParameter", "SetDefaultLLMConfig",
+			     "{'llm_config':{'id':2}}");
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 /* A user's own daemon serves nobody else. */
 START_TEST(private_socket)
 {
@@ -189,5 +244,5 @@ int main(void)
 		return EXIT_SKIPPED;
 	}
 	return RUN_SUITE(each_user_has_his_own, each_prunes_his_own, each_sees_his_own_endpoints,
-			 private_socket);
+			 an_administrators_config_stays_his, private_socket);
 }

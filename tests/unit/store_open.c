@@ -1,9 +1,13 @@
 /* Starting: what is refused, what is recovered, modes of files, the schema, hot statements. */
+#include <dirent.h>
 #include <fcntl.h>
+#include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "daemon/store/schema.h"
@@ -155,7 +159,7 @@ START_TEST(secrets_stay_in_their_folder)
 	fixture_open(&f);
 	request = record(&f, &ellu_create_llm_config_request_type,
 			 "{\"llm_config\": {\"name\": \"real\", \"provider\": \"openai\","
-			 " \"llm_base_url\": \"http://127.0.0.1:9/v1\", \"api_key\": \"sk-planted-key\"}}");
+			 " \"llm_model_name\": \"m\", \"llm_base_url\": \"http://127.0.0.1:9/v1\", \"api_key\": \"sk-planted-key\"}}");
 	op.config = request->llm_config;
 	CALL_OK(&f, store_llm_config_create, &op);
 	ck_assert_ptr_null(op.ret_config->api_key);
@@ -173,13 +177,14 @@ START_TEST(secrets_stay_in_their_folder)
 	ck_assert_int_eq(submit_op(&f, &moved,
 				   "{\"name\": \"Y\", \"update_existing\": true, \"llm_config\":"
 				   " {\"content\": {\"name\": \"real\", \"provider\": \"openai\","
-				   " \"llm_base_url\": \"http://evil/v1\"}}, \"prompt_template\": {\"ref\":"
+				   " \"llm_model_name\": \"m\", \"llm_base_url\": \"http://evil/v1\"}}, \"prompt_template\": {\"ref\":"
 				   " {\"name\": \"T\"}}, \"collection\": {\"ref\": {\"name\": \"C\"}}}"),
 			 ELLU_E_INVALID_PARAMETER);
 	ck_assert_str_eq(moved.submit.request.fault.field, "llm_config.content.api_key");
 	/* With the key again it moves, and the old key is gone from the folder. */
 	submit(&f, "{\"name\": \"Y\", \"update_existing\": true, \"llm_config\": {\"content\": {\"name\":"
-		   " \"real\", \"provider\": \"openai\", \"llm_base_url\": \"http://other/v1\","
+		   " \"real\", \"provider\": \"openai\", \"llm_model_name\": \"m\","
+		   " \"llm_base_url\": \"http://other/v1\","
 		   " \"api_key\": \"sk-second-key\"}}, \"prompt_template\": {\"ref\": {\"name\": \"T\"}},"
 		   " \"collection\": {\"ref\": {\"name\": \"C\"}}}");
 	ck_assert_str_eq(load_run(&f, 1)->config->api_key, "sk-second-key");
@@ -191,6 +196,135 @@ START_TEST(secrets_stay_in_their_folder)
 	fixture_start(&f);
 	ck_assert_int_lt(stat(path, &folder), 0);
 	ck_assert_str_eq(load_run(&f, 1)->config->api_key, "sk-second-key");
+	fixture_close(&f);
+}
+END_TEST
+
+/* ---- A key replaced while a run loads it ---- */
+
+static const char *joined(const char *folder, const char *name)
+{
+	static char path[600];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	return path;
+}
+
+static struct {
+	atomic_bool armed;
+	sem_t reached; // the row is read, the file not yet
+	sem_t replaced;
+} gap;
+
+/* In place of the C library's: stops before the first file of a key that is read. */
+int openat(int folder_fd, const char *path, int flags, ...)
+{
+	bool armed = true;
+	va_list arguments;
+	mode_t mode;
+
+	va_start(arguments, flags);
+	mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
+	va_end(arguments);
+	if (!(flags & (O_CREAT | O_DIRECTORY)) && folder_fd != AT_FDCWD &&
+	    atomic_compare_exchange_strong(&gap.armed, &armed, false)) {
+		sem_post(&gap.reached);
+		while (sem_wait(&gap.replaced) < 0)
+			;
+	}
+	return (int)syscall(SYS_openat, folder_fd, path, flags, mode);
+}
+
+#define KEYED                                                                                   \
+	"{\"name\": \"Z\", \"llm_config\": {\"content\": {\"name\": \"real\", \"provider\":"  \
+	" \"openai\", \"llm_model_name\": \"m\", \"llm_base_url\": \"http://127.0.0.1:9/v1\","  \
+	" \"api_key\": \"sk-first-key\"}}, \"prompt_template\": {\"ref\": {\"name\": \"T\"}},"   \
+	" \"collection\": {\"ref\": {\"name\": \"C\"}}}"
+
+static void write_text(const char *path, const char *content)
+{
+	FILE *file = fopen(path, "w");
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_ge(fputs(content, file), 0);
+	ck_assert_int_eq(fclose(file), 0);
+}
+
+static bool is_key(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+/* What a commit of the writer leaves: the row names another file, and the old one is gone. */
+static void replace_key(DIR *folder, const char *path)
+{
+	static const char name[] = "00112233445566778899aabbccddeeff";
+	struct dirent *entry;
+	char old[300] = "";
+
+	while ((entry = readdir(folder)))
+		if (is_key(entry))
+			snprintf(old, sizeof(old), "%s", entry->d_name);
+	write_text(joined(path, name), "sk-second-key");
+	look_run(&f, "UPDATE llm_configs SET secret = '00112233445566778899aabbccddeeff'"
+		     " WHERE secret IS NOT NULL");
+	ck_assert_int_eq(unlink(joined(path, old)), 0);
+}
+
+START_TEST(a_key_is_replaced_while_a_run_loads)
+{
+	struct run_load load = { 0 }, gone = { 0 };
+	char path[300];
+	DIR *folder;
+	struct dirent *entry;
+
+	fixture_open(&f);
+	sem_init(&gap.reached, 0, 0);
+	sem_init(&gap.replaced, 0, 0);
+	submit(&f, WHOLE);
+	submit(&f, KEYED);
+	load.experiment_id = gone.experiment_id = 2;
+	atomic_store(&gap.armed, true);
+	fixture_begin(&f, &load.request);
+	store_run_load(f.store, &load);
+	while (sem_wait(&gap.reached) < 0)
+		;
+	path_of(path, "secrets");
+	folder = opendir(path);
+	replace_key(folder, path);
+	sem_post(&gap.replaced);
+	fixture_wait_all(&f);
+	ck_assert_msg(load.request.result == 0, "%s", load.request.fault.message);
+	ck_assert_str_eq(load.ret_spec->config->api_key, "sk-second-key");
+	/* One that is really gone is an error, and so is an empty one. */
+	rewinddir(folder);
+	while ((entry = readdir(folder)))
+		if (is_key(entry))
+			ck_assert_int_eq(truncate(joined(path, entry->d_name), 0), 0);
+	ck_assert_int_eq(CALL(&f, store_run_load, &gone), ELLU_E_INVALID_PARAMETER);
+	ck_assert_ptr_nonnull(strstr(gone.request.fault.message, "not empty"));
+	rewinddir(folder);
+	while ((entry = readdir(folder)))
+		if (is_key(entry))
+			ck_assert_int_eq(unlink(joined(path, entry->d_name)), 0);
+	closedir(folder);
+	ck_assert_int_eq(CALL(&f, store_run_load, &gone), ELLU_E_INVALID_PARAMETER);
+	ck_assert_ptr_nonnull(strstr(gone.request.fault.message, "is gone"));
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(a_folder_open_to_others_is_refused)
+{
+	struct fault fault = { 0 };
+
+	fixture_open(&f);
+	fixture_stop(&f);
+	ck_assert_int_eq(chmod(f.dir, 0755), 0);
+	ck_assert_int_lt(fixture_try_start(&f, false, &fault), 0);
+	ck_assert_ptr_nonnull(strstr(fault.message, "is open to others (mode 755)"));
+	ck_assert_int_eq(chmod(f.dir, 0700), 0);
+	fixture_start(&f);
 	fixture_close(&f);
 }
 END_TEST
@@ -207,7 +341,8 @@ START_TEST(references_are_for_administrators)
 	ck_assert_int_eq(fixture_try_start(&f, true, &fault), 0);
 	op.config = ((const struct ellu_create_llm_config_request *)record(
 			     &f, &ellu_create_llm_config_request_type,
-			     "{\"llm_config\": {\"name\": \"r\", \"provider\": \"openai\", \"llm_base_url\":"
+			     "{\"llm_config\": {\"name\": \"r\", \"provider\": \"openai\","
+			     " \"llm_model_name\": \"m\", \"llm_base_url\":"
 			     " \"http://h/v1\", \"api_key_ref\": \"env:ELLU_TEST_KEY\"}}"))->llm_config;
 	ck_assert_int_eq(CALL(&f, store_llm_config_create, &op), ELLU_E_PERMISSION_DENIED);
 	CALL_OK(&f, store_user_ensure, &root);
@@ -327,6 +462,7 @@ int main(void)
 	return RUN_TESTS(a_newer_version_is_refused_untouched, what_is_no_database_of_ours,
 			 one_daemon_a_folder, a_folder_that_cannot_be_written, nobody_else_reads,
 			 a_start_takes_over, secrets_stay_in_their_folder,
+			 a_key_is_replaced_while_a_run_loads, a_folder_open_to_others_is_refused,
 			 references_are_for_administrators, columns_are_the_fields_of_the_interface,
 			 hot_statements_use_their_indexes);
 }

@@ -209,7 +209,10 @@ START_TEST(what_the_request_shows_wrong)
 		{ "{\"experiment\": {\"id\": 1}, \"name\": \"X\"}", ELLU_E_INVALID_PARAMETER, "name" },
 		{ "{\"experiment\": {\"id\": 1}}", ELLU_E_NOT_FOUND, "" },
 		{ "{\"name\": \"X\", \"llm_config\": {\"content\": {\"name\": \"c\", \"provider\":"
-		  " \"openai\"}}, " PARTS "}", ELLU_E_INVALID_PARAMETER,
+		  " \"openai\", \"llm_base_url\": \"http://h/v1\"}}, " PARTS "}",
+		  ELLU_E_INVALID_PARAMETER, "llm_config.content.llm_model_name" },
+		{ "{\"name\": \"X\", \"llm_config\": {\"content\": {\"name\": \"c\", \"provider\":"
+		  " \"openai\", \"llm_model_name\": \"m\"}}, " PARTS "}", ELLU_E_INVALID_PARAMETER,
 		  "llm_config.content.llm_base_url" },
 		{ "{\"name\": \"X\", \"llm_config\": {\"ref\": {\"name\": \"none\"}}, " PARTS "}",
 		  ELLU_E_NOT_FOUND, "" },
@@ -252,7 +255,7 @@ START_TEST(what_the_state_shows_wrong)
 		  " \"response_column\": \"other\"", "response_column" },
 		{ "\"collection\": {\"content\": {\"name\": \"C\", \"variables\": [{\"topic\": 1}]}},"
 		  " \"llm_config\": {\"content\": {\"name\": \"c\", \"provider\": \"openai\","
-		  " \"llm_base_url\": \"http://127.0.0.1:1/v1\", \"api_key_ref\": \"env:ELLU_NONE\"}}",
+		  " \"llm_model_name\": \"m\", \"llm_base_url\": \"http://127.0.0.1:1/v1\", \"api_key_ref\": \"env:ELLU_NONE\"}}",
 		  "llm_config.api_key_ref" },
 	};
 	struct experiment_submit full = { .submit.queue_full = true };

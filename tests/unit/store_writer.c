@@ -210,7 +210,7 @@ START_TEST(a_small_disk)
 
 	fixture_open(&f);
 	fixture_stop(&f);
-	if (!mount_disk("size=8m")) {
+	if (!mount_disk("mode=0700,size=8m")) {
 		fixture_close(&f);
 		return;
 	}
@@ -234,7 +234,7 @@ START_TEST(a_real_disk_that_fills)
 
 	fixture_open(&f);
 	fixture_stop(&f);
-	if (!mount_disk("size=4m")) {
+	if (!mount_disk("mode=0700,size=4m")) {
 		free(text);
 		fixture_close(&f);
 		return;
