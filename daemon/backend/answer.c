@@ -8,6 +8,7 @@
 #include "daemon/backend/dialect.h"
 #include "daemon/backend/target.h"
 #include "proto/limits.h"
+#include "proto/usage.h"
 #include "proto/utf8.h"
 
 #define CHECKED_BODY_BYTES (512u * 1024) // smaller ones cannot hold too many values
@@ -177,12 +178,6 @@ static int64_t count_of(struct answer *answer, json_object *value)
 	return -1;
 }
 
-static void add_known(int64_t *sum, int64_t value)
-{
-	if (value >= 0)
-		*sum = (*sum < 0 ? 0 : *sum) + value;
-}
-
 void answer_usage(struct answer *answer, json_object *input, json_object *output,
 		  json_object *reasoning)
 {
@@ -191,10 +186,10 @@ void answer_usage(struct answer *answer, json_object *input, json_object *output
 	int64_t output_tokens = count_of(answer, output);
 
 	/* What an attempt took that is made again was spent all the same. */
-	add_known(&call->input_tokens, input_tokens);
-	add_known(&call->output_tokens, output_tokens);
-	add_known(&call->reasoning_tokens, count_of(answer, reasoning));
-	add_known(&call->cost_nanodollars, target_cost(call->target, input_tokens, output_tokens));
+	usage_add(&call->input_tokens, input_tokens);
+	usage_add(&call->output_tokens, output_tokens);
+	usage_add(&call->reasoning_tokens, count_of(answer, reasoning));
+	usage_add(&call->cost_nanodollars, target_cost(call->target, input_tokens, output_tokens));
 }
 
 /* What a provider said, or the beginning of it, as the attempt's end. */

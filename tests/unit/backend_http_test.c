@@ -261,6 +261,9 @@ START_TEST(too_long_an_answer)
 	ck_assert_int_eq(exchange->call.outcome, LLM_ITEM_FAILED);
 	ck_assert_int_eq(exchange->call.fault.code, ELLU_E_TOO_LARGE);
 	ck_assert_int_eq(exchange->call.attempts, 1);
+	/* It was made and paid for. */
+	ck_assert_int_gt(exchange->call.input_tokens, 0);
+	ck_assert_int_gt(exchange->call.output_tokens, 0);
 	exchange_free(exchange);
 	free(control);
 	backend_fixture_teardown();
