@@ -196,7 +196,7 @@ void answer_usage(struct answer *answer, json_object *input, json_object *output
 static void fail_saying(const struct llm_target *target, struct attempt *attempt,
 			enum attempt_class class, const char *words, size_t size, size_t max)
 {
-	char *copy = strndup(words, size);
+	char *copy = size > 0 ? strndup(words, size) : strdup("an error without a message");
 
 	if (copy) {
 		target_redact(target, copy, strlen(copy));

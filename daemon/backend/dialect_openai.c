@@ -430,8 +430,7 @@ static void whole(json_object *json, struct answer *answer)
 					    json_object_get_string(error) :
 					    json_text_member(error, "message");
 
-		answer_unusable(answer,
-				words ? words : "the answer is an error without a message");
+		answer_unusable(answer, words ? words : "");
 	} else if (json_object_is_type(choices, json_type_array) &&
 		   json_object_array_length(choices) > 0) {
 		read_choice(json_object_array_get_idx(choices, 0), answer);

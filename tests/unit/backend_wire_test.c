@@ -240,7 +240,28 @@ START_TEST(proxies)
 }
 END_TEST
 
+/* Counts that cannot be are unknown, and the log says so. */
+START_TEST(odd_usage)
+{
+	static const struct raw_reply reply = {
+		.bytes = OK_HEAD "\r\n{\"choices\":[{\"message\":{\"content\":\"Hello.\"}}],\"usage\":"
+			 "{\"prompt_tokens\":9223372036854775807,\"completion_tokens\":1.5e300}}" };
+	struct exchange *exchange;
+
+	setup();
+	exchange = ask(&reply);
+	ck_assert_int_eq(exchange->call.outcome, LLM_ANSWERED);
+	ck_assert_int_eq(exchange->call.input_tokens, -1);
+	ck_assert_int_eq(exchange->call.output_tokens, -1);
+	ck_assert_int_eq(exchange->n_notices, 1);
+	ck_assert_ptr_nonnull(strstr(exchange->notice, "usage"));
+	exchange_free(exchange);
+	teardown();
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_TESTS(good, broken_answers, long_headers, endless, echoed_keys, proxies);
+	return RUN_TESTS(good, broken_answers, long_headers, endless, echoed_keys, proxies,
+			 odd_usage);
 }
