@@ -214,6 +214,15 @@ int wire_reply_encode(json_object *parameters, bool continues, char **ret_text, 
 			       ret_size);
 }
 
+size_t wire_reply_close(char *text, size_t size, bool continues)
+{
+	const char *tail = continues ? ",\"continues\":true}" : "}";
+	size_t tail_size = strlen(tail) + 1;
+
+	memcpy(text + size, tail, tail_size);
+	return size + tail_size;
+}
+
 int wire_error_encode(const struct fault *fault, char **ret_text, size_t *ret_size)
 {
 	_cleanup_json_ json_object *parameters = NULL;

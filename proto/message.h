@@ -44,4 +44,12 @@ int wire_call_encode(const char *method, json_object *parameters, unsigned flags
 		     size_t *ret_size);
 int wire_reply_encode(json_object *parameters, bool continues, char **ret_text,
 		      size_t *ret_size);
+
+/* A reply that is written in place: the head, the text of its parameters, and, once it is known
+ * whether another reply follows, the tail. There is room for WIRE_REPLY_TAIL_MAX bytes behind the
+ * parameters. Returns the size with the final NUL. */
+#define WIRE_REPLY_HEAD "{\"parameters\":"
+#define WIRE_REPLY_TAIL_MAX 24
+size_t wire_reply_close(char *text, size_t size, bool continues);
+
 int wire_error_encode(const struct fault *fault, char **ret_text, size_t *ret_size);

@@ -163,23 +163,33 @@ static void next_page(struct call *call)
 	call_dispatch(call);
 }
 
-void call_reply_page(struct call *call, const void *reply, const char *next_cursor)
+void call_reply_page(struct call *call, struct store_request *request)
 {
 	const struct record_field *field = cursor_field(call);
+	bool continues = call->more && request->next_cursor && field;
+	struct reply *reply;
 	char *cursor;
+	bool room;
 
-	if (!call->more || !next_cursor || !field) {
-		call_reply(call, reply);
+	if (!call->front || call->answered)
 		return;
+	reply = reply_new_open(request->page, request->page_size);
+	request->page = NULL;
+	if (continues) {
+		cursor = arena_strdup(&call->arena, request->next_cursor);
+		if (!cursor)
+			reply = reply_unref(reply);
+		memcpy((char *)call->request + field->offset, &cursor, sizeof(cursor));
+		call->on_writable = next_page;
 	}
-	cursor = arena_strdup(&call->arena, next_cursor);
-	if (!cursor) {
+	if (!reply) {
 		call_fail_errno(call, -ENOMEM);
 		return;
 	}
-	memcpy((char *)call->request + field->offset, &cursor, sizeof(cursor));
-	call->on_writable = next_page;
-	if (call_continue(call, reply) && call->front)
+	call->answered = !continues;
+	room = call->front->send(call, reply, continues);
+	reply_unref(reply);
+	if (continues && room && call->front)
 		next_page(call);
 }
 

@@ -84,9 +84,9 @@ void call_reply_shared(struct call *call, const void *reply, struct share *share
 void call_fail(struct call *call, const struct fault *fault);
 void call_fail_errno(struct call *call, int error); // Internal
 
-/* A page of a list. With `more` and a further page, the method runs again for that page as
- * soon as output is low; `reply` and `next_cursor` are borrowed for the call. */
-void call_reply_page(struct call *call, const void *reply, const char *next_cursor);
+/* The page of a list, which the request loses: fits call_operation(). With `more` and a further
+ * page, the method runs again for that page as soon as output is low. */
+void call_reply_page(struct call *call, struct store_request *request);
 
 /* Whose rows the call may see. */
 struct scope call_scope(const struct call *call, const char *project);

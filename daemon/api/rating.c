@@ -46,16 +46,9 @@ int api_retry_failed(struct call *call, const struct ellu_retry_failed_request *
 	return 0;
 }
 
-static void on_ratings(struct call *call, struct store_request *request)
-{
-	const struct ratings_list *op = (const struct ratings_list *)request;
-
-	call_reply_page(call, op->ret_reply, op->ret_reply->next_cursor);
-}
-
 int api_list_ratings(struct call *call, const struct ellu_list_ratings_request *request)
 {
-	struct ratings_list *op = call_operation(call, sizeof(*op), on_ratings);
+	struct ratings_list *op = call_operation(call, sizeof(*op), call_reply_page);
 
 	if (!op)
 		return 0;

@@ -1,6 +1,9 @@
 #include "daemon/api/reply.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#include "proto/message.h"
 
 struct kept_reply {
 	struct kept_reply *next;
@@ -19,7 +22,12 @@ static struct reply *make(json_object *parameters, char *text, size_t size)
 		free(text);
 		return NULL;
 	}
-	*reply = (struct reply){ 1, parameters, text, size };
+	*reply = (struct reply){
+		.references = 1,
+		.parameters = parameters,
+		.text = text,
+		.size = size,
+	};
 	return reply;
 }
 
@@ -31,6 +39,38 @@ struct reply *reply_new(json_object *parameters)
 struct reply *reply_new_text(char *text, size_t size)
 {
 	return make(NULL, text, size);
+}
+
+struct reply *reply_new_open(char *text, size_t size)
+{
+	struct reply *reply = make(NULL, text, size);
+
+	if (reply)
+		reply->open = true;
+	return reply;
+}
+
+void reply_close(struct reply *reply, bool continues)
+{
+	if (reply->open)
+		reply->size = wire_reply_close(reply->text, reply->size, continues);
+	reply->open = false;
+}
+
+json_object *reply_parameters(const struct reply *reply)
+{
+	size_t head = strlen(WIRE_REPLY_HEAD);
+	json_object *parameters;
+	char *text;
+
+	if (!reply->open)
+		return json_object_get(reply->parameters);
+	text = strndup(reply->text + head, reply->size - head);
+	if (!text)
+		return NULL;
+	parameters = json_raw(text);
+	free(text);
+	return parameters;
 }
 
 void reply_set_text(struct reply *reply, char *text, size_t size)

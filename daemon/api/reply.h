@@ -18,11 +18,18 @@ struct reply {
 	json_object *parameters; // NULL: `text` has taken its place
 	char *text; // the whole message as the front sends it; NULL: not made yet
 	size_t size;
+	bool open; // `text` begins with WIRE_REPLY_HEAD and lacks its tail
 };
 
 /* Takes what it is made of, also when it fails: NULL without memory. */
 struct reply *reply_new(json_object *parameters);
 struct reply *reply_new_text(char *text, size_t size);
+/* A message that was written in place, up to its tail. */
+struct reply *reply_new_open(char *text, size_t size);
+/* Whoever sends the text as it is closes it. */
+void reply_close(struct reply *reply, bool continues);
+/* The parameters, of whichever kind the reply is; the caller's. NULL without memory. */
+json_object *reply_parameters(const struct reply *reply);
 /* The front has made its message, which the reply takes. */
 void reply_set_text(struct reply *reply, char *text, size_t size);
 struct reply *reply_ref(struct reply *reply);

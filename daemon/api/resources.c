@@ -113,17 +113,10 @@ int api_add_template_variables(struct call *call,
 	return 0;
 }
 
-static void on_rows(struct call *call, struct store_request *request)
-{
-	const struct rows_list *op = (const struct rows_list *)request;
-
-	call_reply_page(call, op->ret_reply, op->ret_reply->next_cursor);
-}
-
 int api_list_template_variables(struct call *call,
 				const struct ellu_list_template_variables_request *request)
 {
-	struct rows_list *op = call_operation(call, sizeof(*op), on_rows);
+	struct rows_list *op = call_operation(call, sizeof(*op), call_reply_page);
 
 	if (!op)
 		return 0;
@@ -177,16 +170,9 @@ int api_get_llm_config(struct call *call, const struct ellu_get_llm_config_reque
 	return 0;
 }
 
-static void on_configs(struct call *call, struct store_request *request)
-{
-	const struct llm_configs_list *op = (const struct llm_configs_list *)request;
-
-	call_reply_page(call, op->ret_reply, op->ret_reply->next_cursor);
-}
-
 int api_list_llm_configs(struct call *call, const struct ellu_list_llm_configs_request *request)
 {
-	struct llm_configs_list *op = call_operation(call, sizeof(*op), on_configs);
+	struct llm_configs_list *op = call_operation(call, sizeof(*op), call_reply_page);
 
 	if (!op)
 		return 0;

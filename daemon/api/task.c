@@ -1,11 +1,16 @@
 /* Methods on tasks. */
-#include <errno.h>
-
 #include "daemon/store/tasks.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "daemon/api/call.h"
 #include "daemon/api/follow.h"
+#include "daemon/queue/queue.h"
 #include "proto/generated/handlers.h"
+#include "proto/generated/interface.h"
+#include "proto/message.h"
 
 /* ---- GetTask ---- */
 
@@ -25,22 +30,55 @@ int api_get_task(struct call *call, const struct ellu_get_task_request *request)
 
 /* ---- ListTasks ---- */
 
+/* What memory knows of a task that is not over takes the place of what was read. NULL when that is
+ * the same, and without memory, when the page may as well stay. */
+static char *overlay(struct call *call, const struct listed_task *listed, size_t *ret_size)
+{
+	struct ellu_task task = *listed->task;
+	char *text = NULL;
+
+	queue_overlay(call->service->queue, &task);
+	if (task.hold == listed->task->hold && task.running_seconds == listed->task->running_seconds)
+		return NULL;
+	(void)record_to_text(&ellu_task_type, &task, TO_CLIENT, &text, ret_size);
+	return text;
+}
+
+static bool replace(struct store_request *request, const struct listed_task *listed,
+		    ptrdiff_t shift, const char *text, size_t size)
+{
+	size_t start = (size_t)((ptrdiff_t)listed->start + shift), end = start + listed->size;
+	size_t rest = request->page_size - end;
+
+	if (size > listed->size) {
+		char *page = realloc(request->page, request->page_size + size - listed->size +
+							    WIRE_REPLY_TAIL_MAX);
+
+		if (!page)
+			return false;
+		request->page = page;
+	}
+	memmove(request->page + start + size, request->page + end, rest);
+	memcpy(request->page + start, text, size);
+	request->page_size = start + size + rest;
+	return true;
+}
+
 static void on_tasks(struct call *call, struct store_request *request)
 {
-	const struct ellu_list_tasks_reply *stored = ((const struct tasks_list *)request)->ret_reply;
-	struct ellu_list_tasks_reply reply = *stored;
-	/* In the page's arena: with `more` there is one call for all pages. */
-	const struct ellu_task **items =
-		arena_alloc(&request->arena, stored->n_items * sizeof(*items));
+	const struct tasks_list *op = (const struct tasks_list *)request;
+	ptrdiff_t shift = 0;
 
-	if (!items) {
-		call_fail_errno(call, -ENOMEM);
-		return;
+	for (size_t i = 0; i < op->ret_n_unfinished; i++) {
+		const struct listed_task *listed = op->ret_unfinished[i];
+		size_t size;
+		char *text = overlay(call, listed, &size);
+
+		if (text && replace(request, listed, shift, text, size))
+			shift += (ptrdiff_t)size - (ptrdiff_t)listed->size;
+		free(text);
 	}
-	for (size_t i = 0; i < stored->n_items; i++)
-		items[i] = call_overlay_task(call, &request->arena, stored->items[i]);
-	reply.items = items;
-	call_reply_page(call, &reply, reply.next_cursor);
+	call_reply_page(call, request);
 }
 
 int api_list_tasks(struct call *call, const struct ellu_list_tasks_request *request)
@@ -73,16 +111,9 @@ int api_watch_task(struct call *call, const struct ellu_watch_task_request *requ
 
 /* ---- ListTaskLogs ---- */
 
-static void on_logs(struct call *call, struct store_request *request)
-{
-	const struct task_logs_list *op = (const struct task_logs_list *)request;
-
-	call_reply_page(call, op->ret_reply, op->ret_reply->next_cursor);
-}
-
 int api_list_task_logs(struct call *call, const struct ellu_list_task_logs_request *request)
 {
-	struct task_logs_list *op = call_operation(call, sizeof(*op), on_logs);
+	struct task_logs_list *op = call_operation(call, sizeof(*op), call_reply_page);
 
 	if (!op)
 		return 0;

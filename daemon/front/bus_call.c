@@ -117,11 +117,14 @@ static void let_go(struct bus_request *request)
 static bool on_send(struct call *call, struct reply *reply, bool continues)
 {
 	struct bus_request *request = call->front_data;
+	json_object *parameters;
 
 	if (continues)
 		return true; // nobody asked for more
+	parameters = reply_parameters(reply);
 	let_go(request);
-	request->answer(request, reply->parameters);
+	request->answer(request, parameters);
+	json_object_put(parameters);
 	return true;
 }
 

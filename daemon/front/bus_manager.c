@@ -185,20 +185,23 @@ void bus_cancel_task(struct bus_request *request)
 
 static void answer_tasks(struct bus_request *request, json_object *reply_parameters)
 {
-	json_object *items = NULL, *id;
+	const char *page = json_text(reply_parameters, NULL);
+	json_object *parsed = page ? json_tokener_parse(page) : NULL, *items = NULL, *id;
 	sd_bus_message *reply = NULL;
 	char path[BUS_TASK_PATH_SIZE];
 	int r = sd_bus_message_new_method_return(request->message, &reply);
 
 	if (r >= 0)
 		r = sd_bus_message_open_container(reply, 'a', "o");
-	(void)json_object_object_get_ex(reply_parameters, "items", &items);
+	if (r >= 0 && !json_object_object_get_ex(parsed, "items", &items))
+		r = -ENOMEM;
 	for (size_t i = 0; r >= 0 && i < json_object_array_length(items); i++)
 		if (json_object_object_get_ex(json_object_array_get_idx(items, i), "id", &id))
 			r = sd_bus_message_append(reply, "o",
 						  bus_task_path(path, json_object_get_int64(id)));
 	if (r >= 0)
 		r = sd_bus_message_close_container(reply);
+	json_object_put(parsed);
 	bus_reply(request, reply, r);
 }
 

@@ -37,6 +37,7 @@ static int make_text(struct reply *reply, bool continues)
 	size_t size;
 	int r;
 
+	reply_close(reply, continues);
 	if (reply->text)
 		return 0;
 	r = wire_reply_encode(reply->parameters, continues, &text, &size);

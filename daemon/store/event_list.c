@@ -2,7 +2,9 @@
 
 #include <errno.h>
 
+#include "daemon/store/page.h"
 #include "daemon/store/task.h"
+#include "proto/generated/interface.h"
 
 /* Whole tasks that a page over all tasks may hold. */
 #define EVENTS_TASKS_MAX 100
@@ -79,52 +81,99 @@ static int check_position(struct tx *tx, const struct events_position *position,
 	return fault_invalid(tx->fault, "cursor", "a cursor that this daemon gave");
 }
 
-/* What was not over at number ?4: what is not over now, and what had an event since then. */
-#define TO_SHOW(unfinished, ended)                                                              \
-	"SELECT id FROM tasks INDEXED BY tasks_unfinished WHERE " unfinished                    \
-	" finished_at IS NULL AND id > ?2 AND id <= ?3"                                         \
-	" UNION SELECT id FROM tasks INDEXED BY tasks_ended WHERE " ended                       \
-	" finished_at IS NOT NULL AND last_event > ?4 AND id > ?2 AND id <= ?3"                 \
-	" ORDER BY id LIMIT ?5"
+/* Tasks that were not over at number ?4: those that are not over now, and those that had an event
+ * since then. The second column says which; an ended one that is passed counts as looked at. */
+#define UNFINISHED(whose)                                                                       \
+	"SELECT id, 1 FROM tasks INDEXED BY " whose                                             \
+	" AND finished_at IS NULL AND id > ?2 AND id <= ?3 AND ?4 = ?4"
 
-static const char to_show_all[] = TO_SHOW("?1 = ?1 AND", "");
-static const char to_show_own[] = TO_SHOW("owner_uid = ?1 AND", "owner_uid = ?1 AND");
+static const char unfinished_own[] =
+	UNFINISHED("tasks_unfinished WHERE owner_uid = ?1") " ORDER BY id LIMIT ?5";
+static const char unfinished_all[] =
+	UNFINISHED("tasks_unfinished_by_id WHERE ?1 = ?1") " ORDER BY id LIMIT ?5";
+static const char to_show_own[] =
+	UNFINISHED("tasks_unfinished WHERE owner_uid = ?1")
+	" UNION ALL SELECT id, last_event > ?4 FROM tasks INDEXED BY tasks_ended"
+	" WHERE owner_uid = ?1 AND finished_at IS NOT NULL AND id > ?2 AND id <= ?3"
+	" ORDER BY 1 LIMIT ?5";
+static const char to_show_all[] =
+	"SELECT id, finished_at IS NULL OR last_event > ?4 FROM tasks"
+	" WHERE ?1 = ?1 AND id > ?2 AND id <= ?3 ORDER BY id LIMIT ?5";
+
+/* Where nothing has happened since, there is none of the second kind. */
+static const char *to_show(const struct events_tasks_page *op)
+{
+	if (op->last_number == op->ret_position.number)
+		return op->scope.all ? unfinished_all : unfinished_own;
+	return op->scope.all ? to_show_all : to_show_own;
+}
+
+static int begin_showing(struct tx *tx, struct events_tasks_page *op)
+{
+	struct events_position *position = &op->ret_position;
+	struct tx_list *tasks = tx_alloc(tx, sizeof(*tasks));
+	int r;
+
+	if (!tasks)
+		return -ENOMEM;
+	*tasks = (struct tx_list){ 0 };
+	op->request.state = tasks;
+	op->looked_id = op->position.introduced_id;
+	*position = op->position;
+	r = event_number_last(tx->db, &op->last_number);
+	if (r >= 0 && position->number < 0) {
+		*position = (struct events_position){ .number = op->last_number };
+		op->looked_id = 0;
+		r = db_int(tx->db, &position->known_id, "SELECT max(id) FROM tasks", "");
+	}
+	return r < 0 ? r : check_position(tx, position, op->last_number);
+}
+
+/* 1: there is more to look at. */
+static int show_step(struct tx *tx, struct events_tasks_page *op, struct tx_list *tasks)
+{
+	const struct events_position *position = &op->ret_position;
+	const struct ellu_task *task;
+	int n_looks = 0, r;
+	QUERY q = NULL;
+
+	r = db_query(tx->db, &q, to_show(op), "iiiib", op->scope.uid,
+		     op->looked_id, position->known_id, position->number, LOOKS_MAX);
+	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
+		n_looks++;
+		op->looked_id = column_int(q, 0);
+		if (!column_int(q, 1))
+			continue;
+		r = task_load(tx, op->looked_id, &task);
+		if (r >= 0)
+			r = tx_append(tx, tasks, task);
+		if (r < 0)
+			return r;
+		op->shown_bytes += record_text_bytes(&ellu_task_type, task);
+		if (tasks->n == EVENTS_TASKS_MAX || op->shown_bytes >= PAGE_BYTES_MAX)
+			return 0;
+	}
+	return r < 0 ? r : n_looks == LOOKS_MAX;
+}
 
 static int events_tasks_page_run(struct tx *tx, struct store_request *request)
 {
 	struct events_tasks_page *op = (struct events_tasks_page *)request;
-	struct events_position *position = &op->ret_position;
-	struct tx_list tasks = { 0 };
-	int64_t last;
-	QUERY q = NULL;
-	int r;
+	int r = request->state ? 0 : begin_showing(tx, op);
+	struct tx_list *tasks = request->state;
 
-	*position = op->position;
-	r = event_number_last(tx->db, &last);
-	if (r >= 0 && position->number < 0) {
-		*position = (struct events_position){ .number = last };
-		r = db_int(tx->db, &position->known_id, "SELECT max(id) FROM tasks", "");
-	}
 	if (r >= 0)
-		r = check_position(tx, position, last);
-	if (r >= 0)
-		r = db_query(tx->db, &q, op->scope.all ? to_show_all : to_show_own, "iiiib",
-			     op->scope.uid, position->introduced_id, position->known_id,
-			     position->number, EVENTS_TASKS_MAX);
-	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
-		const struct ellu_task *task;
-
-		r = task_load(tx, column_int(q, 0), &task);
-		if (r >= 0)
-			r = tx_append(tx, &tasks, task);
-	}
-	op->ret_tasks = tx_list_items(tx, &tasks);
-	op->ret_n_tasks = tasks.n;
-	return r;
+		r = show_step(tx, op, tasks);
+	if (r != 0)
+		return r < 0 ? r : list_again(request);
+	op->ret_tasks = tx_list_items(tx, tasks);
+	op->ret_n_tasks = tasks->n;
+	return 0;
 }
 
 void store_events_tasks_page(struct store *store, struct events_tasks_page *op)
 {
+	op->shown_bytes = 0;
 	tx_post(store, &op->request, STORE_POINT, events_tasks_page_run);
 }
 
@@ -153,12 +202,13 @@ static int load_row_task(struct tx *tx, struct task_event_row *row, int64_t last
 static int read_events(struct tx *tx, struct events_page *op, struct task_event_row *rows)
 {
 	int64_t known_id = op->position.known_id;
+	size_t bytes = 0;
 	QUERY q = NULL;
 	int n_loaded = 0, r;
 
 	r = db_query(tx->db, &q, op->scope.all ? events_all : events_own, "iib", op->scope.uid,
 		     op->position.number, EVENTS_PAGE_MAX);
-	while (r >= 0 && n_loaded < EVENTS_TASKS_MAX && (r = db_next(tx->db, q)) > 0) {
+	while (r >= 0 && n_loaded < EVENTS_TASKS_MAX && bytes < PAGE_BYTES_MAX && (r = db_next(tx->db, q)) > 0) {
 		struct task_event_row *row = &rows[op->ret_n_rows++];
 
 		*row = (struct task_event_row){
@@ -171,8 +221,11 @@ static int read_events(struct tx *tx, struct events_page *op, struct task_event_
 			.line = tx_text(tx, q, 6),
 		};
 		r = load_row_task(tx, row, column_int(q, 7), &known_id, &n_loaded);
+		if (r >= 0 && row->task)
+			bytes += record_text_bytes(&ellu_task_type, row->task);
 	}
-	op->ret_more = n_loaded == EVENTS_TASKS_MAX || op->ret_n_rows == EVENTS_PAGE_MAX;
+	op->ret_more = n_loaded == EVENTS_TASKS_MAX || bytes >= PAGE_BYTES_MAX ||
+		       op->ret_n_rows == EVENTS_PAGE_MAX;
 	return r;
 }
 

@@ -57,6 +57,9 @@ struct events_tasks_page {
 	const struct ellu_task *const *ret_tasks;
 	size_t ret_n_tasks;
 	struct events_position ret_position; // before the first of them
+	int64_t last_number; // the store's own, and so are the next
+	int64_t looked_id;
+	size_t shown_bytes;
 };
 void store_events_tasks_page(struct store *store, struct events_tasks_page *op);
 

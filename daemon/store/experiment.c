@@ -140,7 +140,8 @@ int experiment_pin(struct tx *tx, const struct scope *scope, const struct ellu_r
 	r = resource_resolve(tx, RESOURCE_EXPERIMENT, scope, ref, &id);
 	if (r >= 0)
 		r = db_query(tx->db, &q, "SELECT judge_id, prompt_template_id, column_defaults,"
-					 " config_snapshot FROM experiments WHERE id = ?1", "i", id);
+					 " config_snapshot, collection_id, first_sequence, last_sequence,"
+					 " total_cases FROM experiments WHERE id = ?1", "i", id);
 	if (r >= 0)
 		r = db_next(tx->db, q);
 	if (r < 0)
@@ -151,6 +152,10 @@ int experiment_pin(struct tx *tx, const struct scope *scope, const struct ellu_r
 		.prompt_template_id = column_int_or(q, 1, 0),
 		.column_defaults = tx_text(tx, q, 2),
 		.config_snapshot = tx_text(tx, q, 3),
+		.collection_id = column_int(q, 4),
+		.first_sequence = column_int(q, 5),
+		.last_sequence = column_int(q, 6),
+		.total_cases = column_int(q, 7),
 	};
 	return 0;
 }
@@ -184,28 +189,14 @@ static int experiments_list_run(struct tx *tx, struct store_request *request)
 {
 	static const struct resource_list list = {
 		.letter = 'x',
-		.page_sql = RESOURCE_PAGE_SQL("experiments", "1000 + coalesce(length(results), 0)"),
-		.count_sql = RESOURCE_COUNT_SQL("experiments"),
+		.name = "experiment",
+		.type = &ellu_experiment_type,
+		RESOURCE_STATEMENTS("experiments"),
 		.load = load_item,
 	};
 	struct experiments_list *op = (struct experiments_list *)request;
-	struct ellu_list_experiments_reply *reply = TX_RECORD(tx, struct ellu_list_experiments_reply);
-	struct resource_page page = {
-		.cursor = op->arguments->cursor,
-		.limit = op->arguments->limit,
-		.count = op->arguments->count,
-	};
-	int r;
 
-	if (!reply)
-		return -ENOMEM;
-	r = resource_list_page(tx, &list, &op->scope, &page);
-	reply->items = page.ret_items;
-	reply->n_items = page.ret_n_items;
-	reply->next_cursor = page.ret_next_cursor;
-	reply->count = page.ret_count;
-	op->ret_reply = reply;
-	return r;
+	return resource_list_run(tx, request, &list, &op->scope, LIST_ARGUMENTS(op->arguments));
 }
 
 void store_experiments_list(struct store *store, struct experiments_list *op)

@@ -10,6 +10,10 @@ struct experiment_pin {
 	int64_t id;
 	int64_t judge_id; // 0: none
 	int64_t prompt_template_id; // 0: none
+	int64_t collection_id;
+	int64_t first_sequence; // the rows are in batches above this ...
+	int64_t last_sequence; // ... up to this
+	int64_t total_cases; // and they are so many
 	const char *column_defaults;
 	const char *config_snapshot;
 };

@@ -312,29 +312,14 @@ static int llm_configs_list_run(struct tx *tx, struct store_request *request)
 {
 	static const struct resource_list list = {
 		.letter = 'l',
-		.page_sql = RESOURCE_PAGE_SQL("llm_configs", "length(settings)"),
-		.count_sql = RESOURCE_COUNT_SQL("llm_configs"),
+		.name = "llm_config",
+		.type = &ellu_llm_config_type,
+		RESOURCE_STATEMENTS("llm_configs"),
 		.load = load_item,
 	};
 	struct llm_configs_list *op = (struct llm_configs_list *)request;
-	struct ellu_list_llm_configs_reply *reply =
-		TX_RECORD(tx, struct ellu_list_llm_configs_reply);
-	struct resource_page page = {
-		.cursor = op->arguments->cursor,
-		.limit = op->arguments->limit,
-		.count = op->arguments->count,
-	};
-	int r;
 
-	if (!reply)
-		return -ENOMEM;
-	r = resource_list_page(tx, &list, &op->scope, &page);
-	reply->items = page.ret_items;
-	reply->n_items = page.ret_n_items;
-	reply->next_cursor = page.ret_next_cursor;
-	reply->count = page.ret_count;
-	op->ret_reply = reply;
-	return r;
+	return resource_list_run(tx, request, &list, &op->scope, LIST_ARGUMENTS(op->arguments));
 }
 
 void store_llm_configs_list(struct store *store, struct llm_configs_list *op)

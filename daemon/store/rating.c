@@ -1,14 +1,14 @@
 #include "daemon/store/rating.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 #include "daemon/clock.h"
-#include "daemon/store/experiment.h"
-#include "daemon/store/page.h"
 #include "daemon/store/resources.h"
+#include "daemon/store/response_walk.h"
 #include "proto/generated/interface.h"
 
-int rating_read(struct tx *tx, sqlite3_stmt *q, struct ellu_rating **ret_rating)
+int rating_read(struct tx *tx, sqlite3_stmt *q, bool lean, struct ellu_rating **ret_rating)
 {
 	struct ellu_criterion *criterion = TX_RECORD(tx, struct ellu_criterion);
 	struct ellu_rating *rating = TX_RECORD(tx, struct ellu_rating);
@@ -24,8 +24,10 @@ int rating_read(struct tx *tx, sqlite3_stmt *q, struct ellu_rating **ret_rating)
 		rating->rating = column_double(q, 4) >= 0.5 ? "YES" : "NO";
 		rating->score = tx_double_value(tx, column_double(q, 4));
 	}
-	rating->reasoning = tx_text(tx, q, 5);
-	rating->raw_text = tx_text(tx, q, 6);
+	if (!lean) {
+		rating->reasoning = tx_text(tx, q, 5);
+		rating->raw_text = tx_text(tx, q, 6);
+	}
 	rating->attempts = column_int(q, 8);
 	rating->judge = tx_text(tx, q, 9);
 	rating->duration_seconds = (double)column_int(q, 10) / USEC_PER_SEC;
@@ -37,118 +39,254 @@ int rating_read(struct tx *tx, sqlite3_stmt *q, struct ellu_rating **ret_rating)
 	return tx_decode(tx, &ellu_error_type, column_peek(q, 7), &rating->error);
 }
 
-size_t rating_bytes(sqlite3_stmt *q)
+int rating_list(struct tx *tx, struct page *page, struct ellu_rating *rating)
 {
-	return 300 + (size_t)sqlite3_column_bytes(q, 3) + (size_t)sqlite3_column_bytes(q, 5) +
-	       (size_t)sqlite3_column_bytes(q, 6);
+	int r = page_try(tx, page, &ellu_rating_type, rating);
+
+	if (r != -E2BIG)
+		return r;
+	rating->raw_text = NULL;
+	rating->left_out = page_left_out(tx, "raw_text", "rating", rating->id);
+	return page_add(tx, page, &ellu_rating_type, rating, "rating", rating->id);
+}
+
+static int read_ratings(struct tx *tx, sqlite3_stmt *q, bool lean, struct tx_list *ratings)
+{
+	size_t bytes = 0;
+	int r;
+
+	while ((r = db_next(tx->db, q)) > 0) {
+		struct ellu_rating *rating;
+
+		bytes += (size_t)sqlite3_column_bytes(q, 5) + (size_t)sqlite3_column_bytes(q, 6);
+		if (!lean && bytes > MESSAGE_SIZE_MAX)
+			return -E2BIG;
+		r = rating_read(tx, q, lean, &rating);
+		if (r >= 0)
+			r = tx_append(tx, ratings, rating);
+		if (r < 0)
+			break;
+	}
+	return r;
+}
+
+static int query_ratings(struct tx *tx, int64_t experiment_id, int64_t response_id,
+			 int64_t judge_id, sqlite3_stmt **ret_statement)
+{
+	return db_query(tx->db, ret_statement,
+			RATING_COLUMNS " experiment_measures n CROSS JOIN ratings g"
+				       " ON g.response_id = ?2 AND g.measure_id = n.measure_id" RATING_JOINS
+				       " WHERE n.experiment_id = ?1 AND g.judge_id = ?3 ORDER BY n.position",
+			"iii", experiment_id, response_id, judge_id);
 }
 
 int ratings_of_response(struct tx *tx, int64_t experiment_id, int64_t response_id,
-			int64_t judge_id, struct tx_list *ratings)
+			int64_t judge_id, struct tx_list *ratings, bool *ret_lean)
 {
+	QUERY q = NULL;
+	int r;
+
+	*ret_lean = false;
+	r = query_ratings(tx, experiment_id, response_id, judge_id, &q);
+	if (r >= 0)
+		r = read_ratings(tx, q, /* lean= */ false, ratings);
+	if (r != -E2BIG)
+		return r;
+	*ret_lean = true;
+	*ratings = (struct tx_list){ 0 };
+	statement_reset(&q);
+	r = query_ratings(tx, experiment_id, response_id, judge_id, &q);
+	return r < 0 ? r : read_ratings(tx, q, /* lean= */ true, ratings);
+}
+
+/* ---- Lists of an experiment's ---- */
+
+struct listing {
+	struct tx *tx;
+	struct experiment_pin pin;
+	struct page page;
+	bool paged;
+	struct response_place at;
+	int64_t last_id; // of what is in the page, or was in the one before
+	int64_t last_row_number;
+	int64_t skip_to; // a rating that the page before ended with, and goes on behind; 0: none
+	bool has_response; // the one that was named is the experiment's
+	struct count count;
+};
+
+/* In the order of the criteria, each by all judges; then what others have asked. */
+static const char by_criteria[] =
+	RATING_COLUMNS " experiment_measures n CROSS JOIN ratings g ON g.response_id = ?2"
+		       " AND g.measure_id = n.measure_id" RATING_JOINS
+		       " WHERE n.experiment_id = ?1 ORDER BY n.position, g.judge_id";
+static const char by_others[] =
+	RATING_SELECT " WHERE g.response_id = ?2 AND NOT EXISTS (SELECT 1 FROM experiment_measures n"
+		      "  WHERE n.experiment_id = ?1 AND n.measure_id = g.measure_id)"
+		      " ORDER BY g.measure_id, g.judge_id";
+
+/* 1: the page is full. */
+static int list_some(struct listing *listing, const char *sql, int64_t response_id,
+		     int64_t row_number)
+{
+	struct tx *tx = listing->tx;
 	struct ellu_rating *rating;
 	QUERY q = NULL;
 	int r;
 
-	r = db_query(tx->db, &q, RATING_SELECT " WHERE g.response_id = ?1 AND g.judge_id = ?2"
-					       " AND g.measure_id IN (SELECT measure_id FROM"
-					       "  experiment_measures WHERE experiment_id = ?3)"
-					       " ORDER BY g.id",
-		     "iii", response_id, judge_id, experiment_id);
+	r = db_query(tx->db, &q, sql, "ii", listing->pin.id, response_id);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
-		r = rating_read(tx, q, &rating);
-		if (r >= 0)
-			r = tx_append(tx, ratings, rating);
-	}
-	return r;
-}
-
-/* Either way by an index that has the ids in order. */
-static int ratings_query(struct tx *tx, const struct experiment_pin *pin,
-			 const int64_t *response_id, int64_t after, int64_t limit,
-			 sqlite3_stmt **ret_statement)
-{
-	if (response_id)
-		return db_query(tx->db, ret_statement,
-				RATING_SELECT " WHERE g.response_id = ?2 AND g.experiment_id = ?1"
-					      " AND g.id > ?3 ORDER BY g.id LIMIT ?4",
-				"iiii", pin->id, *response_id, after, limit);
-	return db_query(tx->db, ret_statement,
-			RATING_SELECT " WHERE g.experiment_id = ?1 AND g.id > ?2"
-				      " ORDER BY g.id LIMIT ?3",
-			"iii", pin->id, after, limit);
-}
-
-static int ratings_page(struct tx *tx, const struct experiment_pin *pin, struct ratings_list *op,
-			struct page *page, struct ellu_list_ratings_reply *reply)
-{
-	int64_t id = page->resumed ? page->major : 0;
-	struct tx_list items = { 0 };
-	QUERY q = NULL;
-	int r;
-
-	r = ratings_query(tx, pin, op->arguments->response_id, id, page_fetch(page), &q);
-	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
-		struct ellu_rating *rating;
-
-		if (page_full(page, items.n)) {
-			reply->next_cursor = page_cursor(tx, page, id, 0);
-			break;
+		if (listing->skip_to) {
+			if (listing->skip_to == column_int(q, 0))
+				listing->skip_to = 0;
+			continue;
 		}
-		r = rating_read(tx, q, &rating);
-		if (r < 0)
-			return r;
-		id = rating->id;
-		page->bytes += rating_bytes(q);
-		r = tx_append(tx, &items, rating);
+		if (page_full(&listing->page))
+			return 1;
+		r = rating_read(tx, q, /* lean= */ false, &rating);
+		if (r >= 0)
+			r = rating_list(tx, &listing->page, rating);
+		if (r <= 0)
+			return r < 0 ? r : 1;
+		listing->last_id = rating->id;
+		listing->last_row_number = row_number;
 	}
-	reply->items = tx_list_items(tx, &items);
-	reply->n_items = items.n;
 	return r;
 }
 
-static int experiment_page(struct tx *tx, struct ratings_list *op, struct page *page,
-			   struct ellu_list_ratings_reply *reply)
+static int list_response(struct listing *listing, int64_t response_id, int64_t row_number)
 {
-	struct experiment_pin pin;
-	int64_t count = 0;
 	int r;
 
-	r = experiment_pin(tx, &op->scope, op->arguments->experiment, &pin);
-	if (r >= 0)
-		r = ratings_page(tx, &pin, op, page, reply);
-	if (r >= 0 && op->arguments->count && *op->arguments->count) {
-		r = db_int(tx->db, &count, "SELECT count(*) FROM ratings WHERE experiment_id = ?1"
-					   " AND (?2 IS NULL OR response_id = ?2)",
-			   "iI", pin.id, op->arguments->response_id);
-		reply->count = tx_int_value(tx, count);
-	}
+	r = list_some(listing, by_criteria, response_id, row_number);
+	if (r == 0)
+		r = list_some(listing, by_others, response_id, row_number);
+	listing->skip_to = 0;
 	return r;
+}
+
+static int on_response(struct response_walk *walk, int64_t response_id)
+{
+	return list_response(walk->userdata, response_id, walk->at.row_number);
+}
+
+/* 1: there is more to look at. */
+static int list_all(struct listing *listing)
+{
+	struct response_walk walk = {
+		.tx = listing->tx,
+		.pin = &listing->pin,
+		.at = listing->at,
+		.found = on_response,
+		.userdata = listing,
+	};
+	int r = response_walk_step(&walk);
+
+	listing->at = walk.at;
+	if (r == RESPONSE_WALK_STOPPED)
+		return page_continues(listing->tx, &listing->page, listing->last_id,
+				      listing->last_row_number);
+	return r < 0 ? r : r == RESPONSE_WALK_MORE;
+}
+
+static int list_one(struct listing *listing, int64_t response_id)
+{
+	int64_t one;
+	int r;
+
+	r = db_int(listing->tx->db, &one, "SELECT 1 FROM responses WHERE id = ?1 AND experiment_id = ?2",
+		   "ii", response_id, listing->pin.id);
+	listing->has_response = r > 0;
+	if (r > 0)
+		r = list_response(listing, response_id, /* row_number= */ 0);
+	return r > 0 ? page_continues(listing->tx, &listing->page, listing->last_id, 0) : r;
+}
+
+/* The response where the last page ended may have more. */
+static int resume(struct listing *listing)
+{
+	int64_t response_id = 0;
+	int r;
+
+	r = db_int(listing->tx->db, &response_id, "SELECT response_id FROM ratings WHERE id = ?1", "i",
+		   listing->page.major);
+	if (r >= 0)
+		r = response_place_read(listing->tx, &listing->pin, response_id, listing->page.minor,
+					&listing->at);
+	listing->at.epoch--;
+	listing->skip_to = listing->page.major;
+	return r;
+}
+
+static int begin(struct tx *tx, struct ratings_list *op)
+{
+	const struct ellu_list_ratings_request *a = op->arguments;
+	struct listing *listing = tx_alloc(tx, sizeof(*listing));
+	int r;
+
+	if (!listing)
+		return -ENOMEM;
+	*listing = (struct listing){ .tx = tx };
+	op->request.state = listing;
+	r = experiment_pin(tx, &op->scope, a->experiment, &listing->pin);
+	if (r >= 0)
+		r = page_begin(tx, &op->request, 'g', a->cursor, a->limit, &listing->page);
+	if (r >= 0 && listing->page.resumed)
+		r = resume(listing);
+	return r;
+}
+
+/* 1: there is more to count. */
+static int count(struct listing *listing, const int64_t *response_id)
+{
+	int r;
+
+	if (response_id) {
+		r = !listing->has_response ? 0 :
+			    db_int(listing->tx->db, &listing->count.n,
+				   "SELECT count(*) FROM ratings WHERE response_id = ?1", "i", *response_id);
+		return r < 0 ? r : 0;
+	}
+	return count_step(listing->tx,
+			  "SELECT count(*), max(id), count(*) FROM (SELECT id FROM ratings"
+			  " WHERE experiment_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3)",
+			  listing->pin.id, &listing->count);
+}
+
+static int experiment_list(struct tx *tx, struct ratings_list *op)
+{
+	const struct ellu_list_ratings_request *a = op->arguments;
+	bool counted = a->count && *a->count;
+	struct listing *listing;
+	int r = op->request.state ? 0 : begin(tx, op);
+
+	if (r < 0)
+		return r;
+	listing = op->request.state;
+	listing->tx = tx;
+	if (!listing->paged) {
+		r = a->response_id ? list_one(listing, *a->response_id) : list_all(listing);
+		listing->paged = r == 0;
+		if (r == 0 && !counted)
+			return page_end(tx, &listing->page, NULL);
+	} else {
+		r = count(listing, a->response_id);
+		if (r == 0)
+			return page_end(tx, &listing->page, &listing->count.n);
+	}
+	return r < 0 ? r : list_again(&op->request);
 }
 
 static int ratings_list_run(struct tx *tx, struct store_request *request)
 {
 	struct ratings_list *op = (struct ratings_list *)request;
-	struct ellu_list_ratings_reply *reply = TX_RECORD(tx, struct ellu_list_ratings_reply);
 	const struct ellu_list_ratings_request *a = op->arguments;
-	struct page page;
-	int r;
 
-	if (!reply)
-		return -ENOMEM;
 	if (!a->experiment == !a->task_id)
 		return fault_invalid(tx->fault, "experiment", "either experiment or task_id");
-	r = page_begin(tx, a->task_id ? 'k' : 'g', a->cursor, a->limit, &page);
-	if (r >= 0)
-		r = a->task_id ? rating_task_page(tx, op, &page, reply) :
-				 experiment_page(tx, op, &page, reply);
-	op->ret_reply = reply;
-	return r;
+	return a->task_id ? rating_task_list(tx, op) : experiment_list(tx, op);
 }
 
 void store_ratings_list(struct store *store, struct ratings_list *op)
 {
-	bool counted = op->arguments->count && *op->arguments->count;
-
-	tx_post(store, &op->request, counted ? STORE_SCAN : STORE_POINT, ratings_list_run);
+	tx_post(store, &op->request, STORE_POINT, ratings_list_run);
 }

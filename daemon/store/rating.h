@@ -5,24 +5,25 @@
 #include "daemon/store/tx.h"
 #include "elluminate-types.h"
 
-#define RATING_SELECT                                                                           \
-	"SELECT g.id, g.response_id, m.criterion_id, m.text, g.value, g.reasoning,"                \
+#define RATING_COLUMNS                                                                          \
+	"SELECT g.id, g.response_id, m.criterion_id, m.text, g.value, g.reasoning,"       \
 	" g.raw_text, g.error, g.attempts, j.name, g.duration_usec, g.input_tokens,"               \
-	" g.output_tokens, g.cost_nanodollars, g.created_at FROM ratings g"                        \
+	" g.output_tokens, g.cost_nanodollars, g.created_at FROM"
+#define RATING_JOINS                                                                            \
 	" CROSS JOIN measures m ON m.id = g.measure_id CROSS JOIN judges j ON j.id = g.judge_id"
+#define RATING_SELECT RATING_COLUMNS " ratings g" RATING_JOINS
 
-/* Reads a row of it. */
-int rating_read(struct tx *tx, sqlite3_stmt *q, struct ellu_rating **ret_rating);
-/* What that row takes in a page, in bytes. */
-size_t rating_bytes(sqlite3_stmt *q);
+/* Reads a row of it; `lean`: without what the model said. */
+int rating_read(struct tx *tx, sqlite3_stmt *q, bool lean, struct ellu_rating **ret_rating);
+/* Puts it into the page; 0: the page is full. What no message could hold is left out. */
+int rating_list(struct tx *tx, struct page *page, struct ellu_rating *rating);
 
-/* The ratings of one response by its experiment's criteria and that judge, in the order of their
- * ids; struct ellu_rating. */
+/* The ratings of one response by its experiment's criteria, in their order, and that judge;
+ * struct ellu_rating. *ret_lean: they are too long for a message, and are without what the model
+ * said. */
 int ratings_of_response(struct tx *tx, int64_t experiment_id, int64_t response_id,
-			int64_t judge_id, struct tx_list *ratings);
+			int64_t judge_id, struct tx_list *ratings, bool *ret_lean);
 
 struct ratings_list;
-/* A page of a rating task's, in the order asked. Some of its responses may have none yet, so that
- * a page may be empty and not the last. */
-int rating_task_page(struct tx *tx, struct ratings_list *op, struct page *page,
-		     struct ellu_list_ratings_reply *reply);
+/* ListRatings of a rating task, in the order asked. */
+int rating_task_list(struct tx *tx, struct ratings_list *op);

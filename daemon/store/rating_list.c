@@ -10,9 +10,6 @@
 #include "daemon/store/resources.h"
 #include "daemon/store/task.h"
 
-/* Ratings that one page looks for: some milliseconds. */
-#define LOOKS_MAX 10000
-
 struct listing {
 	struct tx *tx;
 	const int64_t *response_id; // this one only, or NULL
@@ -20,11 +17,13 @@ struct listing {
 	int64_t judge_id;
 	struct asked asked;
 	struct tx_list measures;
-	struct page *page;
+	struct page page;
+	bool paged;
 	int64_t place; // behind which criterion of which response it stands
 	int64_t n_past;
-	size_t n_looks;
-	struct tx_list items;
+	size_t n_looks; // in this transaction
+	int64_t counted_place; // behind which response the count is
+	int64_t count;
 };
 
 static int load(struct listing *listing, struct ratings_list *op)
@@ -67,11 +66,7 @@ static void narrow(struct listing *listing)
 		listing->place = *id - 1;
 }
 
-static bool is_full(const struct listing *listing)
-{
-	return page_full(listing->page, listing->items.n) || listing->n_looks >= LOOKS_MAX;
-}
-
+/* 1: the page is full. */
 static int look(struct listing *listing, int64_t response_id, const struct run_measure *measure)
 {
 	struct tx *tx = listing->tx;
@@ -79,6 +74,8 @@ static int look(struct listing *listing, int64_t response_id, const struct run_m
 	QUERY q = NULL;
 	int r;
 
+	if (page_full(&listing->page))
+		return 1;
 	listing->n_looks++;
 	r = db_query(tx->db, &q, RATING_SELECT " WHERE g.response_id = ?1 AND g.measure_id = ?2"
 					       " AND g.judge_id = ?3",
@@ -87,110 +84,131 @@ static int look(struct listing *listing, int64_t response_id, const struct run_m
 		r = db_next(tx->db, q);
 	if (r <= 0)
 		return r;
-	listing->page->bytes += rating_bytes(q);
-	r = rating_read(tx, q, &rating);
-	return r < 0 ? r : tx_append(tx, &listing->items, rating);
+	r = rating_read(tx, q, /* lean= */ false, &rating);
+	if (r >= 0)
+		r = rating_list(tx, &listing->page, rating);
+	return r < 0 ? r : r == 0;
 }
 
-/* 1: the page is full. */
+/* 1: the page is full, or this transaction has looked at enough. */
 static int list_response(struct listing *listing, const struct asked_walk *walk)
 {
 	int64_t id = column_int(walk->q, ASKED_RESPONSE);
-	int r = 0;
+	int r;
 
 	if (walk->place != listing->place) {
-		if (is_full(listing))
+		if (page_full(&listing->page) || listing->n_looks >= LOOKS_MAX)
 			return 1;
 		listing->n_past = 0;
 	}
 	listing->place = walk->place;
 	if (listing->response_id && *listing->response_id != id) {
 		listing->n_past = (int64_t)listing->measures.n;
-		listing->n_looks++;
 		return 0;
 	}
-	for (; r >= 0 && listing->n_past < (int64_t)listing->measures.n; listing->n_past++) {
-		if (is_full(listing))
+	for (; listing->n_past < (int64_t)listing->measures.n; listing->n_past++) {
+		if (listing->n_looks >= LOOKS_MAX)
 			return 1;
 		r = look(listing, id, listing->measures.items[listing->n_past]);
+		if (r != 0)
+			return r;
 	}
-	return r;
+	return 0;
 }
 
-static int walk_on(struct listing *listing, bool *ret_end)
+/* 1: there is more to look at. */
+static int list_step(struct listing *listing)
 {
-	/* The response where the last page ended may have more. */
+	/* The response where the last step ended may have more. */
 	int64_t after = listing->n_past > 0 ? listing->place - 1 : listing->place;
 	ASKED_WALK walk = { 0 };
 	int r;
 
-	*ret_end = false;
+	listing->n_looks = 0;
 	r = asked_walk_begin(listing->tx, &listing->asked, after, ASKED_STEP, &walk);
 	while (r >= 0 && (r = asked_walk_next(&walk)) > 0) {
 		r = list_response(listing, &walk);
-		if (r != 0)
-			return r < 0 ? r : 0;
+		if (r < 0)
+			return r;
+		if (r > 0)
+			return listing->n_looks >= LOOKS_MAX && !page_full(&listing->page) ?
+				       1 :
+				       page_continues(listing->tx, &listing->page, listing->place,
+						      listing->n_past);
 	}
-	*ret_end = walk.end;
 	/* Places that the filter left out are passed as well. */
 	if (walk.place != listing->place) {
 		listing->place = walk.place;
 		listing->n_past = 0;
 	}
-	return r;
+	return r < 0 ? r : !walk.end;
 }
 
-static int count_all(struct listing *listing, const int64_t **ret_count)
+/* 1: there is more to count. */
+static int count_some(struct listing *listing)
 {
 	struct tx *tx = listing->tx;
-	int64_t after = 0, sum = 0, n;
-	bool end = false;
-	int r = 0;
+	ASKED_WALK walk = { 0 };
+	int64_t n;
+	int r;
 
-	while (r >= 0 && !end) {
-		ASKED_WALK walk = { 0 };
-
-		r = asked_walk_begin(tx, &listing->asked, after, ASKED_STEP, &walk);
-		while (r >= 0 && (r = asked_walk_next(&walk)) > 0) {
-			r = db_int(tx->db, &n, "SELECT count(*) FROM rating_run_measures m CROSS JOIN"
-					       " ratings g ON g.response_id = ?2 AND g.measure_id ="
-					       " m.measure_id AND g.judge_id = ?3 WHERE m.rating_run_id = ?1",
-				   "iii", listing->rating_run_id, column_int(walk.q, ASKED_RESPONSE),
-				   listing->judge_id);
-			if (!listing->response_id ||
-			    *listing->response_id == column_int(walk.q, ASKED_RESPONSE))
-				sum += n;
-		}
-		after = walk.place;
-		end = walk.end;
+	r = asked_walk_begin(tx, &listing->asked, listing->counted_place, ASKED_STEP, &walk);
+	while (r >= 0 && (r = asked_walk_next(&walk)) > 0) {
+		if (listing->response_id &&
+		    *listing->response_id != column_int(walk.q, ASKED_RESPONSE))
+			continue;
+		r = db_int(tx->db, &n, "SELECT count(*) FROM rating_run_measures m CROSS JOIN"
+				       " ratings g ON g.response_id = ?2 AND g.measure_id ="
+				       " m.measure_id AND g.judge_id = ?3 WHERE m.rating_run_id = ?1",
+			   "iii", listing->rating_run_id, column_int(walk.q, ASKED_RESPONSE),
+			   listing->judge_id);
+		listing->count += n;
 	}
-	*ret_count = tx_int_value(tx, sum);
+	listing->counted_place = walk.place;
+	return r < 0 ? r : !walk.end;
+}
+
+static int begin(struct tx *tx, struct ratings_list *op)
+{
+	const struct ellu_list_ratings_request *a = op->arguments;
+	struct listing *listing = tx_alloc(tx, sizeof(*listing));
+	int r;
+
+	if (!listing)
+		return -ENOMEM;
+	*listing = (struct listing){ .tx = tx, .response_id = a->response_id };
+	op->request.state = listing;
+	r = page_begin(tx, &op->request, 'k', a->cursor, a->limit, &listing->page);
+	listing->place = listing->page.major;
+	listing->n_past = listing->page.minor;
+	if (r >= 0)
+		r = load(listing, op);
+	narrow(listing);
 	return r;
 }
 
-int rating_task_page(struct tx *tx, struct ratings_list *op, struct page *page,
-		     struct ellu_list_ratings_reply *reply)
+int rating_task_list(struct tx *tx, struct ratings_list *op)
 {
 	const struct ellu_list_ratings_request *a = op->arguments;
-	struct listing listing = {
-		.tx = tx,
-		.response_id = a->response_id,
-		.page = page,
-		.place = page->major,
-		.n_past = page->minor,
-	};
-	bool end = true;
-	int r;
+	bool counted = a->count && *a->count;
+	struct listing *listing;
+	int r = op->request.state ? 0 : begin(tx, op);
 
-	r = load(&listing, op);
-	if (r >= 0 && a->count && *a->count)
-		r = count_all(&listing, &reply->count);
-	narrow(&listing);
-	if (r >= 0 && listing.rating_run_id)
-		r = walk_on(&listing, &end);
-	if (!end)
-		reply->next_cursor = page_cursor(tx, page, listing.place, listing.n_past);
-	reply->items = tx_list_items(tx, &listing.items);
-	reply->n_items = listing.items.n;
-	return r;
+	if (r < 0)
+		return r;
+	listing = op->request.state;
+	listing->tx = tx;
+	if (!listing->rating_run_id)
+		return page_end(tx, &listing->page, counted ? &listing->count : NULL);
+	if (!listing->paged) {
+		r = list_step(listing);
+		listing->paged = r == 0;
+		if (r == 0 && !counted)
+			return page_end(tx, &listing->page, NULL);
+	} else {
+		r = count_some(listing);
+		if (r == 0)
+			return page_end(tx, &listing->page, &listing->count);
+	}
+	return r < 0 ? r : list_again(&op->request);
 }

@@ -13,6 +13,7 @@ int reader_init(struct reader *reader, struct store *store, const char *name, in
 
 	reader->store = store;
 	r = db_open(store->database_path, /* writable= */ false, cache_kib, &reader->db);
+	db_check(&reader->db, store->options.check_statements);
 	if (r >= 0)
 		r = loop_new(name, &reader->loop);
 	if (r >= 0)

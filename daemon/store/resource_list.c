@@ -1,48 +1,74 @@
 #include "daemon/store/resource_list.h"
 
-static int read_page(struct tx *tx, const struct resource_list *list, int64_t project_id,
-		     struct page *page, struct tx_list *items, const char **ret_next_cursor)
+#include <errno.h>
+
+struct listing {
+	int64_t project_id; // -1: everybody's
+	struct page page;
+	struct count count;
+};
+
+static int read_page(struct tx *tx, const struct resource_list *list, struct listing *listing)
 {
-	int64_t id = 0;
+	struct page *page = &listing->page;
+	int64_t id = page->resumed ? page->major : INT64_MAX, last = id;
 	QUERY q = NULL;
 	int r;
 
-	r = db_query(tx->db, &q, list->page_sql, "iii", page->resumed ? page->major : INT64_MAX,
-		     project_id, page_fetch(page));
+	r = db_query(tx->db, &q, listing->project_id < 0 ? list->page_all : list->page_own, "iii", id,
+		     listing->project_id, (int64_t)page->limit + 1);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
 		const void *item;
 
-		if (page_full(page, items->n)) {
-			*ret_next_cursor = page_cursor(tx, page, id, 0);
-			break;
-		}
 		id = column_int(q, 0);
-		page->bytes += (size_t)column_int(q, 1);
+		if (page_full(page))
+			return page_continues(tx, page, last, 0);
 		r = list->load(tx, id, &item);
 		if (r >= 0)
-			r = tx_append(tx, items, item);
+			r = page_add(tx, page, list->type, item, list->name, id);
+		if (r == 0)
+			return page_continues(tx, page, last, 0);
+		last = id;
 	}
 	return r;
 }
 
-int resource_list_page(struct tx *tx, const struct resource_list *list, const struct scope *scope,
-		       struct resource_page *page)
+static int begin(struct tx *tx, struct store_request *request, const struct resource_list *list,
+		 const struct scope *scope, struct list_arguments arguments)
 {
-	int64_t project_id, count = 0;
-	struct tx_list items = { 0 };
-	struct page place;
+	struct listing *listing = tx_alloc(tx, sizeof(*listing));
 	int r;
 
-	r = place_filter(tx, scope, &project_id);
+	if (!listing)
+		return -ENOMEM;
+	listing->count = (struct count){ 0 };
+	r = place_filter(tx, scope, &listing->project_id);
 	if (r >= 0)
-		r = page_begin(tx, list->letter, page->cursor, page->limit, &place);
+		r = page_begin(tx, request, list->letter, arguments.cursor, arguments.limit,
+			       &listing->page);
 	if (r >= 0)
-		r = read_page(tx, list, project_id, &place, &items, &page->ret_next_cursor);
-	if (r >= 0 && page->count && *page->count) {
-		r = db_int(tx->db, &count, list->count_sql, "i", project_id);
-		page->ret_count = tx_int_value(tx, count);
-	}
-	page->ret_items = tx_list_items(tx, &items);
-	page->ret_n_items = items.n;
-	return r < 0 ? r : 0;
+		r = read_page(tx, list, listing);
+	request->state = listing;
+	return r;
+}
+
+int resource_list_run(struct tx *tx, struct store_request *request,
+		      const struct resource_list *list, const struct scope *scope,
+		      struct list_arguments arguments)
+{
+	struct listing *listing;
+	int r = 0;
+
+	if (!request->state)
+		r = begin(tx, request, list, scope, arguments);
+	if (r < 0)
+		return r;
+	listing = request->state;
+	if (!arguments.count || !*arguments.count)
+		return page_end(tx, &listing->page, NULL);
+	r = count_step(tx, listing->project_id < 0 ? list->count_all : list->count_own,
+		       listing->project_id, &listing->count);
+	if (r != 0)
+		return r < 0 ? r : list_again(request);
+	return page_end(tx, &listing->page, &listing->count.n);
 }

@@ -6,28 +6,34 @@
 
 struct resource_list {
 	char letter; // of its cursors
-	const char *page_sql;
-	const char *count_sql;
+	const char *name; // of an item
+	const struct record_type *type;
+	/* Statements for a project's and for everybody's: ?1 before what, ?2 whose, ?3 how many. */
+	const char *page_own;
+	const char *page_all;
+	const char *count_own; // as count_step() wants them
+	const char *count_all;
 	int (*load)(struct tx *tx, int64_t id, const void **ret_item);
 };
 
-/* The statements for a table; `bytes` is roughly what an item takes. */
-#define RESOURCE_PAGE_SQL(table, bytes)                                                         \
-	"SELECT id, " bytes " FROM " table " WHERE id < ?1 AND (?2 < 0 OR project_id = ?2)"     \
-	" ORDER BY id DESC LIMIT ?3"
-#define RESOURCE_COUNT_SQL(table) \
-	"SELECT count(*) FROM " table " WHERE ?1 < 0 OR project_id = ?1"
+/* Needs an index on project_id. */
+#define RESOURCE_STATEMENTS(table)                                                              \
+	.page_own = "SELECT id FROM " table " WHERE project_id = ?2 AND id < ?1"                \
+		    " ORDER BY id DESC LIMIT ?3",                                               \
+	.page_all = "SELECT id FROM " table " WHERE id < ?1 AND ?2 = ?2 ORDER BY id DESC LIMIT ?3", \
+	.count_own = "SELECT count(*), max(id), count(*) FROM (SELECT id FROM " table           \
+		     " WHERE project_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3)",                \
+	.count_all = "SELECT count(*), max(id), count(*) FROM (SELECT id FROM " table           \
+		     " WHERE ?1 = ?1 AND id > ?2 ORDER BY id LIMIT ?3)"
 
-/* What every request for a list says, and what every reply has. */
-struct resource_page {
+/* What every request for a list says. */
+struct list_arguments {
 	const char *cursor;
 	const int64_t *limit;
 	const int *count;
-	const void *ret_items;
-	size_t ret_n_items;
-	const char *ret_next_cursor;
-	const int64_t *ret_count;
 };
+#define LIST_ARGUMENTS(a) ((struct list_arguments){ (a)->cursor, (a)->limit, (a)->count })
 
-int resource_list_page(struct tx *tx, const struct resource_list *list, const struct scope *scope,
-		       struct resource_page *page);
+int resource_list_run(struct tx *tx, struct store_request *request,
+		      const struct resource_list *list, const struct scope *scope,
+		      struct list_arguments arguments);

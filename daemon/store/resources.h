@@ -8,8 +8,9 @@
 #include "daemon/store/store.h"
 #include "elluminate-types.h"
 
-/* Every page: `cursor` opaque (an unknown one is InvalidParameter), newest first for resources,
- * ascending for rows, responses, ratings and log lines; at most `limit` items or PAGE_BYTES_MAX. */
+/* Every page comes encoded (store_request::page): `cursor` opaque (an unknown one is
+ * InvalidParameter), newest first for resources, in their order for rows, responses, ratings and log
+ * lines; at most `limit` items or PAGE_BYTES_MAX on the wire. */
 
 struct prompt_template_get {
 	struct store_request request;
@@ -59,7 +60,6 @@ struct rows_list {
 	struct store_request request;
 	struct scope scope;
 	const struct ellu_list_template_variables_request *arguments;
-	const struct ellu_list_template_variables_reply *ret_reply;
 };
 void store_rows_list(struct store *store, struct rows_list *op);
 
@@ -99,7 +99,6 @@ struct llm_configs_list {
 	struct store_request request;
 	struct scope scope;
 	const struct ellu_list_llm_configs_request *arguments;
-	const struct ellu_list_llm_configs_reply *ret_reply;
 };
 void store_llm_configs_list(struct store *store, struct llm_configs_list *op);
 
@@ -115,20 +114,13 @@ struct experiments_list {
 	struct store_request request;
 	struct scope scope;
 	const struct ellu_list_experiments_request *arguments;
-	const struct ellu_list_experiments_reply *ret_reply;
 };
 void store_experiments_list(struct store *store, struct experiments_list *op);
 
-/* `messages` of each response are left out: the caller renders them from what `ret_template`
- * and the rows say. */
 struct responses_list {
 	struct store_request request;
 	struct scope scope;
 	const struct ellu_list_responses_request *arguments;
-	struct ellu_list_responses_reply *ret_reply;
-	struct ellu_response **ret_items; // the same items, writable
-	const struct ellu_prompt_template *ret_template; // NULL: the run has none
-	const char *ret_system_message; // of the pinned config, or NULL
 };
 void store_responses_list(struct store *store, struct responses_list *op);
 
@@ -136,6 +128,5 @@ struct ratings_list {
 	struct store_request request;
 	struct scope scope;
 	const struct ellu_list_ratings_request *arguments;
-	const struct ellu_list_ratings_reply *ret_reply;
 };
 void store_ratings_list(struct store *store, struct ratings_list *op);

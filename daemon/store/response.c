@@ -4,11 +4,12 @@
 #include "daemon/clock.h"
 #include "daemon/store/collection.h"
 #include "daemon/store/experiment.h"
-#include "daemon/store/page.h"
 #include "daemon/store/prompt_template.h"
 #include "daemon/store/rating.h"
 #include "daemon/store/resources.h"
+#include "daemon/store/response_walk.h"
 #include "proto/generated/interface.h"
+#include "proto/template.h"
 
 static int read_tool_calls(struct tx *tx, const char *text, struct ellu_response *response)
 {
@@ -39,17 +40,8 @@ static int read_tool_calls(struct tx *tx, const char *text, struct ellu_response
 	"SELECT r.id, r.template_variables_id, v.input_values, v.created_at, r.response_text,"     \
 	" r.tool_calls, r.finish_reason, r.epoch, r.error, r.attempts, r.duration_usec,"           \
 	" r.input_tokens, r.output_tokens, r.reasoning_tokens, r.cost_nanodollars, r.created_at"   \
-	" FROM responses r CROSS JOIN template_variables v ON v.id = r.template_variables_id"
-
-/* ?1 experiment, ?2 epoch, ?3 failed, ?4 criterion, ?5 value, ?6 judge. */
-#define RESPONSE_FILTER                                                                         \
-	" WHERE r.experiment_id = ?1 AND (?2 IS NULL OR r.epoch = ?2)"                             \
-	" AND (?3 IS NULL OR (r.error IS NOT NULL) = ?3)"                                          \
-	" AND ((?4 IS NULL AND ?5 IS NULL) OR EXISTS (SELECT 1 FROM ratings g"                     \
-	"  CROSS JOIN measures m ON m.id = g.measure_id WHERE g.response_id = r.id"                \
-	"  AND g.judge_id = ?6 AND (?4 IS NULL OR m.criterion_id = ?4)"                            \
-	"  AND m.id IN (SELECT measure_id FROM experiment_measures WHERE experiment_id = ?1)"      \
-	"  AND (?5 IS NULL OR (g.value >= 0.5) = ?5)))"
+	" FROM responses r CROSS JOIN template_variables v ON v.id = r.template_variables_id"      \
+	" WHERE r.id = ?1"
 
 static int read_row(struct tx *tx, sqlite3_stmt *q, const char *defaults,
 		    const struct ellu_template_variables **ret_row)
@@ -67,6 +59,7 @@ static int read_row(struct tx *tx, sqlite3_stmt *q, const char *defaults,
 static int read_response(struct tx *tx, sqlite3_stmt *q, const struct experiment_pin *pin,
 			 struct ellu_response **ret_response)
 {
+	bool lean = false;
 	struct ellu_response *response = TX_RECORD(tx, struct ellu_response);
 	struct tx_list ratings = { 0 };
 	int r;
@@ -91,42 +84,188 @@ static int read_response(struct tx *tx, sqlite3_stmt *q, const struct experiment
 	if (r >= 0)
 		r = tx_decode(tx, &ellu_error_type, column_peek(q, 8), &response->error);
 	if (r >= 0)
-		r = ratings_of_response(tx, pin->id, response->id, pin->judge_id, &ratings);
+		r = ratings_of_response(tx, pin->id, response->id, pin->judge_id, &ratings, &lean);
+	if (lean)
+		response->left_out = page_left_out(tx, "ratings' texts", "response", response->id);
 	response->ratings = tx_list_items(tx, &ratings);
 	response->n_ratings = ratings.n;
 	*ret_response = response;
 	return r;
 }
 
-/* Ratings may be long; their length counts in the page. */
-static size_t bytes_of(const struct ellu_response *response)
-{
-	size_t bytes = 400 + strlen(response->template_variables->input_values);
+/* ---- Messages ---- */
 
-	if (response->response_text)
-		bytes += strlen(response->response_text);
-	for (size_t i = 0; i < response->n_ratings; i++) {
-		const struct ellu_rating *rating = response->ratings[i];
-
-		bytes += 300 + strlen(rating->criterion->criterion_str);
-		bytes += rating->reasoning ? strlen(rating->reasoning) : 0;
-		bytes += rating->raw_text ? strlen(rating->raw_text) : 0;
-	}
-	return bytes;
-}
-
-struct filter {
-	const int64_t *epoch;
-	const int64_t *failed;
-	const int64_t *criterion_id;
-	const int64_t *value;
+/* What the messages of the responses are rendered from. */
+struct prompt {
+	const struct ellu_prompt_template *template; // NULL: the run has none
+	const char *system_message; // of the pinned config, or NULL
 };
 
-static int filter_of(struct tx *tx, const struct ellu_list_responses_request *arguments,
-		     struct filter *filter)
+static int load_prompt(struct tx *tx, const struct experiment_pin *pin, struct prompt *ret_prompt)
 {
-	*filter = (struct filter){ .epoch = arguments->epoch,
-				   .criterion_id = arguments->criterion_id };
+	struct ellu_prompt_template *template = NULL;
+	struct ellu_llm_config *config;
+	int r = 0;
+
+	*ret_prompt = (struct prompt){ 0 };
+	if (pin->prompt_template_id)
+		r = prompt_template_load(tx, pin->prompt_template_id, &template);
+	ret_prompt->template = template;
+	if (r < 0 || !pin->config_snapshot)
+		return r;
+	r = tx_decode(tx, &ellu_llm_config_type, pin->config_snapshot, &config);
+	if (r >= 0)
+		ret_prompt->system_message = config->system_message;
+	return r;
+}
+
+static const struct ellu_message *system_message(struct tx *tx, const char *text)
+{
+	struct ellu_message *message = TX_RECORD(tx, struct ellu_message);
+
+	if (!message)
+		return NULL;
+	message->role = "system";
+	message->content = text;
+	return message;
+}
+
+/* The messages that were sent are rendered from what was pinned, not stored twice. A row that
+ * cannot be rendered was never sent: its response has no messages. */
+static int render_messages(struct tx *tx, const struct prompt *prompt,
+			   struct ellu_response *response)
+{
+	const struct ellu_prompt_template *template = prompt->template;
+	const struct ellu_message *const *rendered = NULL;
+	const struct ellu_message **messages;
+	struct fault fault;
+	json_object *values;
+	size_t n = 0;
+	int r;
+
+	if (!template)
+		return 0;
+	messages = tx_array(tx, template->n_messages + 1, sizeof(*messages));
+	values = tx_parse(response->template_variables->input_values);
+	if (!messages || !values) {
+		json_object_put(values);
+		return -ENOMEM;
+	}
+	r = template_render_messages(template->messages, template->n_messages, values, tx->arena,
+				     &rendered, &fault);
+	json_object_put(values);
+	if (r < 0)
+		return fault.code == ELLU_E_INTERNAL ? -ENOMEM : 0;
+	if (prompt->system_message)
+		messages[n++] = system_message(tx, prompt->system_message);
+	for (size_t i = 0; i < template->n_messages; i++)
+		messages[n++] = rendered[i];
+	response->messages = messages;
+	response->n_messages = n;
+	return tx->oom ? -ENOMEM : 0;
+}
+
+/* ---- Lists ---- */
+
+/* The page is read first, and then all are counted, if that was asked for. */
+struct listing {
+	struct tx *tx;
+	struct page page;
+	bool paged;
+	struct experiment_pin pin;
+	struct response_filter filter;
+	struct prompt prompt;
+	bool by_arrival;
+	struct response_place at;
+	struct response_place last; // in the page
+	int64_t count;
+};
+
+/* Bit by bit, until a message holds what is left. */
+static int list_smaller(struct listing *listing, struct ellu_response *response)
+{
+	struct tx *tx = listing->tx;
+	int r = -E2BIG;
+
+	if (response->n_messages > 0) {
+		response->n_messages = 0;
+		response->left_out = page_left_out(tx, "messages", "response", response->id);
+		r = page_try(tx, &listing->page, &ellu_response_type, response);
+	}
+	if (r == -E2BIG && response->n_ratings > 0) {
+		response->n_ratings = 0;
+		response->left_out =
+			page_left_out(tx, "messages and ratings", "response", response->id);
+		r = page_try(tx, &listing->page, &ellu_response_type, response);
+	}
+	if (r != -E2BIG)
+		return r;
+	response->response_text = NULL;
+	response->tool_calls = NULL;
+	response->n_tool_calls = 0;
+	response->left_out = page_left_out(tx, "messages, ratings and text", "response", response->id);
+	return page_add(tx, &listing->page, &ellu_response_type, response, "response", response->id);
+}
+
+/* 1: the page is full. */
+static int list_response(struct response_walk *walk, int64_t response_id)
+{
+	struct listing *listing = walk->userdata;
+	struct ellu_response *response = NULL;
+	struct tx *tx = walk->tx;
+	QUERY q = NULL;
+	int r;
+
+	if (listing->paged) {
+		listing->count++;
+		return 0;
+	}
+	if (page_full(&listing->page))
+		return 1;
+	r = db_query(tx->db, &q, RESPONSE_SELECT, "i", response_id);
+	if (r >= 0)
+		r = db_next(tx->db, q);
+	if (r >= 0)
+		r = read_response(tx, q, &listing->pin, &response);
+	if (r >= 0)
+		r = render_messages(tx, &listing->prompt, response);
+	if (r >= 0)
+		r = page_try(tx, &listing->page, &ellu_response_type, response);
+	if (r == -E2BIG)
+		r = list_smaller(listing, response);
+	if (r <= 0)
+		return r < 0 ? r : 1;
+	listing->last = walk->at;
+	listing->last.id = response_id;
+	return 0;
+}
+
+/* A count takes them as they lie. 1: there is more to look at. */
+static int list_step(struct listing *listing)
+{
+	struct response_walk walk = {
+		.tx = listing->tx,
+		.pin = &listing->pin,
+		.filter = &listing->filter,
+		.by_arrival = listing->by_arrival || listing->paged,
+		.at = listing->at,
+		.found = list_response,
+		.userdata = listing,
+	};
+	int r = response_walk_step(&walk);
+
+	listing->at = walk.at;
+	if (r == RESPONSE_WALK_STOPPED)
+		return page_continues(listing->tx, &listing->page, listing->last.id,
+				      listing->last.row_number);
+	return r < 0 ? r : r == RESPONSE_WALK_MORE;
+}
+
+static int filter_of(struct tx *tx, const struct ellu_list_responses_request *arguments,
+		     struct response_filter *filter)
+{
+	*filter = (struct response_filter){ .epoch = arguments->epoch,
+					    .criterion_id = arguments->criterion_id };
 	if (arguments->failed)
 		filter->failed = tx_int_value(tx, *arguments->failed != 0);
 	if (arguments->rating)
@@ -134,83 +273,60 @@ static int filter_of(struct tx *tx, const struct ellu_list_responses_request *ar
 	return tx->oom ? -ENOMEM : 0;
 }
 
-static int responses_page(struct tx *tx, struct responses_list *op, const struct filter *filter,
-			  const struct experiment_pin *pin, struct page *page)
+static int resume(struct listing *listing)
 {
-	int64_t id = page->resumed ? page->major : 0;
-	struct tx_list items = { 0 };
-	QUERY q = NULL;
-	int r;
-
-	r = db_query(tx->db, &q, RESPONSE_SELECT RESPONSE_FILTER " AND r.id > ?7 ORDER BY r.id LIMIT ?8",
-		     "iIIIIiii", pin->id, filter->epoch, filter->failed, filter->criterion_id,
-		     filter->value, pin->judge_id, id, page_fetch(page));
-	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
-		struct ellu_response *response;
-
-		if (page_full(page, items.n)) {
-			op->ret_reply->next_cursor = page_cursor(tx, page, id, 0);
-			break;
-		}
-		r = read_response(tx, q, pin, &response);
-		if (r < 0 || tx->oom)
-			return r < 0 ? r : -ENOMEM;
-		id = response->id;
-		page->bytes += bytes_of(response);
-		r = tx_append(tx, &items, response);
-	}
-	op->ret_items = (struct ellu_response **)tx_list_items(tx, &items);
-	op->ret_reply->items = (const struct ellu_response *const *)op->ret_items;
-	op->ret_reply->n_items = items.n;
-	return r;
+	if (!listing->by_arrival)
+		return response_place_read(listing->tx, &listing->pin, listing->page.major,
+					   listing->page.minor, &listing->at);
+	listing->at.id = listing->page.major;
+	return 0;
 }
 
-/* What the messages of the responses are rendered from. */
-static int load_prompt(struct tx *tx, struct responses_list *op, const struct experiment_pin *pin)
+static int begin(struct tx *tx, struct responses_list *op)
 {
-	struct ellu_prompt_template *template = NULL;
-	struct ellu_llm_config *config;
-	int r = 0;
+	const struct ellu_list_responses_request *a = op->arguments;
+	struct listing *listing = tx_alloc(tx, sizeof(*listing));
+	int r;
 
-	op->ret_system_message = NULL;
-	if (pin->prompt_template_id)
-		r = prompt_template_load(tx, pin->prompt_template_id, &template);
-	op->ret_template = template;
-	if (r < 0 || !pin->config_snapshot)
-		return r;
-	r = tx_decode(tx, &ellu_llm_config_type, pin->config_snapshot, &config);
+	if (!listing)
+		return -ENOMEM;
+	*listing = (struct listing){ .tx = tx };
+	op->request.state = listing;
+	listing->by_arrival = a->order && strcmp(a->order, "arrival") == 0;
+	r = experiment_pin(tx, &op->scope, a->experiment, &listing->pin);
 	if (r >= 0)
-		op->ret_system_message = config->system_message;
+		r = page_begin(tx, &op->request, listing->by_arrival ? 'a' : 'r', a->cursor, a->limit,
+			       &listing->page);
+	if (r >= 0)
+		r = filter_of(tx, a, &listing->filter);
+	if (r >= 0)
+		r = load_prompt(tx, &listing->pin, &listing->prompt);
+	if (r >= 0 && listing->page.resumed)
+		r = resume(listing);
 	return r;
 }
 
 static int responses_list_run(struct tx *tx, struct store_request *request)
 {
 	struct responses_list *op = (struct responses_list *)request;
-	const struct ellu_list_responses_request *arguments = op->arguments;
-	struct experiment_pin pin;
-	struct filter filter;
-	struct page page;
-	int64_t count = 0;
-	int r;
+	bool counted = op->arguments->count && *op->arguments->count;
+	struct listing *listing;
+	int r = request->state ? 0 : begin(tx, op);
 
-	op->ret_reply = TX_RECORD(tx, struct ellu_list_responses_reply);
-	if (!op->ret_reply)
-		return -ENOMEM;
-	r = experiment_pin(tx, &op->scope, arguments->experiment, &pin);
-	if (r >= 0)
-		r = page_begin(tx, 'r', arguments->cursor, arguments->limit, &page);
-	if (r >= 0)
-		r = filter_of(tx, arguments, &filter);
-	if (r >= 0)
-		r = responses_page(tx, op, &filter, &pin, &page);
-	if (r >= 0 && arguments->count && *arguments->count) {
-		r = db_int(tx->db, &count, "SELECT count(*) FROM responses r" RESPONSE_FILTER, "iIIIIi",
-			   pin.id, filter.epoch, filter.failed, filter.criterion_id, filter.value,
-			   pin.judge_id);
-		op->ret_reply->count = tx_int_value(tx, count);
+	if (r < 0)
+		return r;
+	listing = request->state;
+	listing->tx = tx;
+	r = list_step(listing);
+	if (r < 0)
+		return r;
+	if (r == 0 && counted && !listing->paged) {
+		listing->paged = true;
+		listing->at = (struct response_place){ 0 };
+		r = 1;
 	}
-	return r < 0 ? r : load_prompt(tx, op, &pin);
+	return r > 0 ? list_again(request) :
+		       page_end(tx, &listing->page, counted ? &listing->count : NULL);
 }
 
 void store_responses_list(struct store *store, struct responses_list *op)

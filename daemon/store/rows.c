@@ -7,6 +7,7 @@
 #include "daemon/store/resources.h"
 #include "daemon/store/rows_upload.h"
 #include "daemon/store/store_internal.h"
+#include "proto/generated/interface.h"
 
 int rows_new_columns(struct tx *tx, int64_t collection_id, const char *known,
 		     const struct row_set *set, const char **ret_names)
@@ -148,21 +149,19 @@ int row_walk(struct row_walk *walk)
 
 struct listing {
 	struct page page;
-	struct tx_list items;
 	const char *defaults;
-	const char *next_cursor;
 };
 
 static int list_row(struct row_walk *walk, sqlite3_stmt *q)
 {
 	struct listing *listing = walk->userdata;
-	struct tx *tx = walk->tx;
 	struct ellu_template_variables *row;
+	struct tx *tx = walk->tx;
 	int r;
 
-	if (page_full(&listing->page, listing->items.n)) {
-		listing->next_cursor = page_cursor(tx, &listing->page, walk->sequence, walk->row_id);
-		return 1;
+	if (page_full(&listing->page)) {
+		r = page_continues(tx, &listing->page, walk->sequence, walk->row_id);
+		return r < 0 ? r : 1;
 	}
 	row = TX_RECORD(tx, struct ellu_template_variables);
 	if (!row)
@@ -170,10 +169,13 @@ static int list_row(struct row_walk *walk, sqlite3_stmt *q)
 	row->id = column_int(q, 0);
 	row->created_at = column_int(q, 2);
 	r = collection_fill(tx, listing->defaults, tx_text(tx, q, 1), &row->input_values);
-	if (r < 0 || !row->input_values)
-		return r < 0 ? r : -ENOMEM;
-	listing->page.bytes += strlen(row->input_values);
-	return tx_append(tx, &listing->items, row);
+	if (r >= 0)
+		r = page_add(tx, &listing->page, &ellu_template_variables_type, row, "row", row->id);
+	if (r == 0)
+		r = page_continues(tx, &listing->page, walk->sequence, walk->row_id);
+	else
+		return r < 0 ? r : 0;
+	return r < 0 ? r : 1;
 }
 
 static int rows_page(struct tx *tx, const struct collection_state *state, struct listing *listing)
@@ -200,31 +202,20 @@ static int rows_list_run(struct tx *tx, struct store_request *request)
 {
 	struct rows_list *op = (struct rows_list *)request;
 	const struct ellu_list_template_variables_request *arguments = op->arguments;
-	struct ellu_list_template_variables_reply *reply =
-		TX_RECORD(tx, struct ellu_list_template_variables_reply);
+	bool counted = arguments->count && *arguments->count;
 	struct listing listing = { 0 };
 	struct collection_state state;
 	int64_t id;
 	int r;
 
-	if (!reply)
-		return -ENOMEM;
 	r = resource_resolve(tx, RESOURCE_COLLECTION, &op->scope, arguments->collection, &id);
 	if (r >= 0)
 		r = collection_state(tx, id, &state);
 	if (r >= 0)
-		r = page_begin(tx, 'v', arguments->cursor, arguments->limit, &listing.page);
+		r = page_begin(tx, request, 'v', arguments->cursor, arguments->limit, &listing.page);
 	if (r >= 0)
 		r = rows_page(tx, &state, &listing);
-	if (r < 0)
-		return r;
-	reply->items = tx_list_items(tx, &listing.items);
-	reply->n_items = listing.items.n;
-	reply->next_cursor = listing.next_cursor;
-	if (arguments->count && *arguments->count)
-		reply->count = tx_int_value(tx, state.variables_count);
-	op->ret_reply = reply;
-	return 0;
+	return r < 0 ? r : page_end(tx, &listing.page, counted ? &state.variables_count : NULL);
 }
 
 void store_rows_list(struct store *store, struct rows_list *op)

@@ -72,7 +72,8 @@ static const char resources[] =
 	" type TEXT NOT NULL CHECK (type IN ('text', 'json')),"
 	" default_value TEXT,"
 	" position INTEGER NOT NULL CHECK (position >= 0),"
-	" UNIQUE (collection_id, name)"
+	" UNIQUE (collection_id, name),"
+	" UNIQUE (collection_id, position)"
 	") STRICT;"
 
 	"CREATE TABLE row_batches ("
@@ -124,6 +125,8 @@ static const char resources[] =
 	" created_at INTEGER NOT NULL,"
 	" UNIQUE (criterion_set_id, criterion_str)"
 	") STRICT;"
+	"CREATE INDEX criteria_by_position ON criteria (criterion_set_id, position)"
+	" WHERE position IS NOT NULL;"
 
 	/* `settings` is the record without id, times and key; `secret` names a file. */
 	"CREATE TABLE llm_configs ("
@@ -139,6 +142,7 @@ static const char resources[] =
 	" updated_at INTEGER NOT NULL,"
 	" UNIQUE (project_id, name)"
 	") STRICT;"
+	"CREATE INDEX llm_configs_by_project ON llm_configs (project_id);"
 	"CREATE INDEX llm_configs_by_secret ON llm_configs (secret) WHERE secret IS NOT NULL;";
 
 static const char runs[] =
@@ -207,6 +211,7 @@ static const char runs[] =
 	" CHECK (prompt_template_id IS NOT NULL OR response_column IS NOT NULL)"
 	") STRICT;"
 	"CREATE INDEX experiments_by_identity ON experiments (project_id, family, identity);"
+	"CREATE INDEX experiments_by_project ON experiments (project_id);"
 	"CREATE INDEX experiments_by_rows ON experiments (collection_id, last_sequence);"
 
 	"CREATE TABLE experiment_measures ("
@@ -215,7 +220,8 @@ static const char runs[] =
 	" owner_uid INTEGER NOT NULL,"
 	" project_id INTEGER NOT NULL,"
 	" measure_id INTEGER NOT NULL REFERENCES measures,"
-	" PRIMARY KEY (experiment_id, position)"
+	" PRIMARY KEY (experiment_id, position),"
+	" UNIQUE (experiment_id, measure_id)"
 	") STRICT, WITHOUT ROWID;"
 
 	/* Counters, moved in the transaction that records what they count. */
@@ -366,9 +372,13 @@ static const char tasks[] =
 	" UNIQUE (owner_uid, idempotency_key)"
 	") STRICT;"
 	"CREATE INDEX tasks_by_project ON tasks (project_id);"
+	"CREATE INDEX tasks_by_project_status ON tasks (project_id, status);"
 	"CREATE INDEX tasks_by_status ON tasks (status);"
 	"CREATE INDEX tasks_unfinished ON tasks (owner_uid, id) WHERE finished_at IS NULL;"
-	"CREATE INDEX tasks_ended ON tasks (last_event) WHERE finished_at IS NOT NULL;"
+	"CREATE INDEX tasks_unfinished_by_id ON tasks (id) WHERE finished_at IS NULL;"
+	/* Walked by id: whether somebody has seen how it ended, and for how long it is over. */
+	"CREATE INDEX tasks_ended ON tasks (owner_uid, id, last_event, finished_at)"
+	" WHERE finished_at IS NOT NULL;"
 	/* At most one live task an experiment. */
 	"CREATE UNIQUE INDEX tasks_live ON tasks (experiment_id)"
 	" WHERE status IN ('PENDING', 'STARTED');"

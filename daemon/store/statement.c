@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/loop.h"
+#include "daemon/store/statement_check.h"
 
 #define BUSY_TIMEOUT_MSEC 5000
 #define PROGRESS_STEPS 1000000 // of SQLite's machine; some milliseconds
@@ -83,6 +84,14 @@ static int on_progress(void *userdata)
 	return 0; // go on
 }
 
+void db_check(struct db *db, bool check)
+{
+#ifndef NDEBUG
+	check = true;
+#endif
+	db->checked = check;
+}
+
 void db_count_turns(struct db *db, struct loop *loop)
 {
 	sqlite3_progress_handler(db->handle, PROGRESS_STEPS, on_progress, loop);
@@ -119,6 +128,8 @@ static int prepare(struct db *db, const char *sql, sqlite3_stmt **ret_statement)
 		if (code != SQLITE_OK)
 			return db_failed(db, code);
 		slot->sql = sql;
+		if (db->checked)
+			statement_check(db->handle, sql);
 	}
 	assert(!sqlite3_stmt_busy(slot->statement));
 	*ret_statement = slot->statement;
@@ -240,6 +251,17 @@ int db_script(struct db *db, const char *sql)
 	int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
 
 	return code == SQLITE_OK ? 0 : db_failed(db, code);
+}
+
+int64_t db_steps(struct db *db)
+{
+	int64_t steps = 0;
+
+	for (size_t i = 0; i < DB_STATEMENTS_MAX; i++)
+		if (db->slots[i].statement)
+			steps += sqlite3_stmt_status(db->slots[i].statement, SQLITE_STMTSTATUS_VM_STEP,
+						     /* reset= */ 1);
+	return steps;
 }
 
 int64_t db_last_id(struct db *db)

@@ -34,6 +34,7 @@ struct db_slot {
 
 struct db {
 	sqlite3 *handle;
+	bool checked; // no statement may walk a table or sort: see statement_check.h
 	struct db_slot slots[DB_STATEMENTS_MAX];
 	enum db_trouble trouble; // the worst since it was last cleared
 	char trouble_text[256];
@@ -42,6 +43,9 @@ struct db {
 /* `cache_kib` bounds the page cache of this connection. */
 int db_open(const char *path, bool writable, int cache_kib, struct db *db);
 void db_close(struct db *db);
+
+/* Whether statements are checked; in debug builds they always are. */
+void db_check(struct db *db, bool check);
 
 /* A long statement counts turns of the loop whose thread runs it. */
 void db_count_turns(struct db *db, struct loop *loop);
@@ -59,6 +63,9 @@ int db_int(struct db *db, int64_t *ret_value, const char *sql, const char *forma
 int db_script(struct db *db, const char *sql);
 
 int64_t db_last_id(struct db *db);
+
+/* What all statements have cost since it was last asked, in steps of SQLite's machine. */
+int64_t db_steps(struct db *db);
 
 /* Notes what went wrong with the connection and answers the errno for it. */
 int db_failed(struct db *db, int code);

@@ -124,6 +124,7 @@ static int open_database(struct store *store, struct fault *fault)
 	if (r < 0)
 		return r;
 	r = db_open(store->database_path, /* writable= */ true, WRITER_CACHE_KIB, db);
+	db_check(db, store->options.check_statements);
 	if (r < 0 && db->trouble == DB_DAMAGED)
 		return store_damaged_fault(store, fault);
 	if (r < 0)

@@ -40,6 +40,8 @@ struct store_request {
 	enum store_lane lane; // set by the operation
 	bool again; // set by the operation: it goes on in another transaction, behind what waits
 	bool patient; // set by the operation: a write that waits while the disk is full
+	void *state; // the operation's own, in the arena, while it goes on; NULL at first
+	int64_t steps; // of SQLite's machine, where statements are checked
 	struct store_request *next; // writer::waiting, writer::batch
 
 	struct loop *reply_to; // filled by the caller
@@ -53,6 +55,12 @@ struct store_request {
 	int64_t first_event;
 	int64_t last_event;
 	struct arena arena; // the answer; the caller may put its arguments there too
+
+	/* Of a list: the page, encoded where it was read. The front's reply begins with it as it is
+	 * (WIRE_REPLY_HEAD); who wants it takes it. */
+	char *page;
+	size_t page_size;
+	const char *next_cursor; // NULL: it is the last
 };
 
 /* Whose rows an operation may see. */
@@ -65,6 +73,7 @@ struct scope {
 struct store_options {
 	const char *state_dir; // made with mode 0700 when missing
 	bool system; // a system daemon: references to keys are for administrators
+	bool check_statements; // in any build: see statement_check.h
 	struct loop *reply_to; // whose thread the callbacks are on
 	/* The disk got full, or there is room again. */
 	void (*storage_full)(void *userdata, bool full);

@@ -4,85 +4,137 @@
 
 #include "daemon/store/page.h"
 #include "daemon/store/task.h"
+#include "proto/generated/interface.h"
 
-/* Each combination of what narrows the list most has its own index. */
-#define FILTER                                                                                  \
-	" AND (?2 < 0 OR project_id = ?2) AND (?3 IS NULL OR status = ?3)"                      \
-	" AND (?4 IS NULL OR kind = ?4) AND (?5 IS NULL OR created_at >= ?5)"
-#define NEWEST " ORDER BY id DESC LIMIT ?6"
+/* ---- Tasks ---- */
 
-static const struct list_query {
-	const char *page;
-	const char *count;
-} list_all = {
-	"SELECT id, 500 + coalesce(length(result), 0) FROM tasks WHERE id < ?1" FILTER NEWEST,
-	"SELECT count(*) FROM tasks WHERE id < ?1" FILTER,
-}, list_by_project = {
-	"SELECT id, 500 + coalesce(length(result), 0) FROM tasks INDEXED BY tasks_by_project"
-	" WHERE project_id = ?2 AND id < ?1" FILTER NEWEST,
-	"SELECT count(*) FROM tasks INDEXED BY tasks_by_project WHERE project_id = ?2 AND id < ?1"
-	FILTER,
-}, list_by_status = {
-	"SELECT id, 500 + coalesce(length(result), 0) FROM tasks INDEXED BY tasks_by_status"
-	" WHERE status = ?3 AND id < ?1" FILTER NEWEST,
-	"SELECT count(*) FROM tasks INDEXED BY tasks_by_status WHERE status = ?3 AND id < ?1" FILTER,
+/* Whether the rest of the filter lets a task through. Whose it is and its status have indexes. */
+#define LIST(indexed)                                                                           \
+	"SELECT id, (?4 IS NULL OR kind = ?4) AND (?5 IS NULL OR created_at >= ?5)"             \
+	" FROM tasks " indexed " AND id < ?1 ORDER BY id DESC LIMIT ?6"
+
+static const char list_all[] = LIST("WHERE ?2 = ?2 AND ?3 IS NULL");
+static const char list_all_by_status[] =
+	LIST("INDEXED BY tasks_by_status WHERE ?2 = ?2 AND status = ?3");
+static const char list_own[] =
+	LIST("INDEXED BY tasks_by_project WHERE project_id = ?2 AND ?3 IS NULL");
+static const char list_own_by_status[] =
+	LIST("INDEXED BY tasks_by_project_status WHERE project_id = ?2 AND status = ?3");
+
+/* The page is read first, and then all tasks are counted, if that was asked for. */
+struct listing {
+	struct page page;
+	bool paged;
+	int64_t project_id; // -1: everybody's
+	int64_t before; // what comes next
+	int64_t last; // in the page
+	int64_t count;
+	struct tx_list unfinished;
 };
 
-static int tasks_page(struct tx *tx, const struct list_query *query, struct tasks_list *op,
-		      int64_t project_id, struct page *page, struct ellu_list_tasks_reply *reply)
+static const char *list_statement(const struct listing *listing,
+				  const struct ellu_list_tasks_request *arguments)
+{
+	if (listing->project_id < 0)
+		return arguments->status ? list_all_by_status : list_all;
+	return arguments->status ? list_own_by_status : list_own;
+}
+
+static int list_begin(struct tx *tx, struct tasks_list *op)
 {
 	const struct ellu_list_tasks_request *arguments = op->arguments;
-	struct tx_list items = { 0 };
-	QUERY q = NULL;
-	int64_t id = page->resumed ? page->major : INT64_MAX;
+	struct listing *listing = tx_alloc(tx, sizeof(*listing));
 	int r;
 
-	r = db_query(tx->db, &q, query->page, "iissIi", id, project_id, arguments->status,
-		     arguments->kind, arguments->since, page_fetch(page));
-	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
-		const struct ellu_task *task;
-
-		if (page_full(page, items.n)) {
-			reply->next_cursor = page_cursor(tx, page, id, 0);
-			break;
-		}
-		id = column_int(q, 0);
-		page->bytes += (size_t)column_int(q, 1);
-		r = task_load(tx, id, &task);
-		if (r >= 0)
-			r = tx_append(tx, &items, task);
-	}
-	reply->items = tx_list_items(tx, &items);
-	reply->n_items = items.n;
+	if (!listing)
+		return -ENOMEM;
+	*listing = (struct listing){ 0 };
+	r = place_filter(tx, &op->scope, &listing->project_id);
+	if (r >= 0)
+		r = page_begin(tx, &op->request, 't', arguments->cursor, arguments->limit,
+			       &listing->page);
+	listing->before = listing->page.resumed ? listing->page.major : INT64_MAX;
+	listing->last = listing->before;
+	op->request.state = listing;
 	return r;
+}
+
+/* 0: the page is full. */
+static int list_task(struct tx *tx, struct listing *listing, int64_t id)
+{
+	struct store_request *request = listing->page.request;
+	size_t start = request->page_size + (listing->page.n_items > 0);
+	const struct ellu_task *task;
+	struct listed_task *place;
+	int r;
+
+	if (page_full(&listing->page))
+		return 0;
+	r = task_load(tx, id, &task);
+	if (r >= 0)
+		r = page_add(tx, &listing->page, &ellu_task_type, task, "task", id);
+	if (r <= 0)
+		return r;
+	listing->last = id;
+	if (task->finished_at)
+		return 1;
+	place = tx_alloc(tx, sizeof(*place));
+	if (!place)
+		return -ENOMEM;
+	*place = (struct listed_task){ task, start, request->page_size - start };
+	r = tx_append(tx, &listing->unfinished, place);
+	return r < 0 ? r : 1;
+}
+
+/* 1: there is more to look at. */
+static int list_step(struct tx *tx, struct listing *listing,
+		     const struct ellu_list_tasks_request *arguments)
+{
+	int n_looks = 0, r;
+	QUERY q = NULL;
+
+	r = db_query(tx->db, &q, list_statement(listing, arguments), "iissIb", listing->before,
+		     listing->project_id, arguments->status, arguments->kind, arguments->since,
+		     LOOKS_MAX);
+	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
+		n_looks++;
+		listing->before = column_int(q, 0);
+		if (!column_int(q, 1))
+			continue;
+		if (listing->paged) {
+			listing->count++;
+			continue;
+		}
+		r = list_task(tx, listing, listing->before);
+		if (r == 0)
+			return page_continues(tx, &listing->page, listing->last, 0);
+	}
+	return r < 0 ? r : n_looks == LOOKS_MAX;
 }
 
 static int tasks_list_run(struct tx *tx, struct store_request *request)
 {
 	struct tasks_list *op = (struct tasks_list *)request;
 	const struct ellu_list_tasks_request *arguments = op->arguments;
-	struct ellu_list_tasks_reply *reply = TX_RECORD(tx, struct ellu_list_tasks_reply);
-	const struct list_query *query;
-	int64_t project_id, count = 0;
-	struct page page;
-	int r;
+	bool counted = arguments->count && *arguments->count;
+	struct listing *listing;
+	int r = request->state ? 0 : list_begin(tx, op);
 
-	if (!reply)
-		return -ENOMEM;
-	r = place_filter(tx, &op->scope, &project_id);
+	listing = request->state;
 	if (r >= 0)
-		r = page_begin(tx, 't', arguments->cursor, arguments->limit, &page);
+		r = list_step(tx, listing, arguments);
 	if (r < 0)
 		return r;
-	query = arguments->status ? &list_by_status : project_id >= 0 ? &list_by_project : &list_all;
-	r = tasks_page(tx, query, op, project_id, &page, reply);
-	if (r >= 0 && arguments->count && *arguments->count) {
-		r = db_int(tx->db, &count, query->count, "iissI", INT64_MAX, project_id,
-			   arguments->status, arguments->kind, arguments->since);
-		reply->count = tx_int_value(tx, count);
+	if (r == 0 && counted && !listing->paged) {
+		listing->paged = true;
+		listing->before = INT64_MAX;
+		r = 1;
 	}
-	op->ret_reply = reply;
-	return r;
+	if (r > 0)
+		return list_again(request);
+	op->ret_unfinished = (const struct listed_task *const *)listing->unfinished.items;
+	op->ret_n_unfinished = listing->unfinished.n;
+	return page_end(tx, &listing->page, counted ? &listing->count : NULL);
 }
 
 void store_tasks_list(struct store *store, struct tasks_list *op)
@@ -90,37 +142,56 @@ void store_tasks_list(struct store *store, struct tasks_list *op)
 	tx_post(store, &op->request, STORE_POINT, tasks_list_run);
 }
 
-static int task_logs_page(struct tx *tx, struct task_logs_list *op, struct page *page,
-			  struct ellu_list_task_logs_reply *reply)
+/* ---- Logs ---- */
+
+struct log_listing {
+	struct page page;
+	struct count count;
+};
+
+static int read_logs(struct tx *tx, const struct ellu_list_task_logs_request *arguments,
+		     struct page *page)
 {
-	const struct ellu_list_task_logs_request *arguments = op->arguments;
 	int64_t after = page->resumed ? page->major : arguments->after ? *arguments->after : 0;
-	struct tx_list items = { 0 };
 	QUERY q = NULL;
 	int r;
 
 	r = db_query(tx->db, &q, "SELECT sequence, at, line FROM task_events"
 				 " WHERE task_id = ?1 AND sequence > ?2 AND line IS NOT NULL"
 				 " ORDER BY sequence LIMIT ?3", "iii", arguments->id, after,
-		     page_fetch(page));
+		     (int64_t)page->limit + 1);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
-		struct ellu_task_log *line;
+		struct ellu_task_log *line = TX_RECORD(tx, struct ellu_task_log);
 
-		if (page_full(page, items.n)) {
-			reply->next_cursor = page_cursor(tx, page, after, 0);
-			break;
-		}
-		line = TX_RECORD(tx, struct ellu_task_log);
 		if (!line)
 			return -ENOMEM;
-		after = line->sequence = column_int(q, 0);
+		line->sequence = column_int(q, 0);
 		line->at = column_int(q, 1);
 		line->line = tx_text(tx, q, 2);
-		page->bytes += (size_t)sqlite3_column_bytes(q, 2);
-		r = tx_append(tx, &items, line);
+		r = page_add(tx, page, &ellu_task_log_type, line, "log line", line->sequence);
+		if (r == 0)
+			return page_continues(tx, page, after, 0);
+		after = line->sequence;
 	}
-	reply->items = tx_list_items(tx, &items);
-	reply->n_items = items.n;
+	return r;
+}
+
+static int logs_begin(struct tx *tx, struct task_logs_list *op)
+{
+	const struct ellu_list_task_logs_request *arguments = op->arguments;
+	struct log_listing *listing = tx_alloc(tx, sizeof(*listing));
+	int r;
+
+	if (!listing)
+		return -ENOMEM;
+	listing->count = (struct count){ .after = arguments->after ? *arguments->after : 0 };
+	r = task_check_scope(tx, &op->scope, arguments->id);
+	if (r >= 0)
+		r = page_begin(tx, &op->request, 'e', arguments->cursor, arguments->limit,
+			       &listing->page);
+	if (r >= 0)
+		r = read_logs(tx, arguments, &listing->page);
+	op->request.state = listing;
 	return r;
 }
 
@@ -128,32 +199,28 @@ static int task_logs_list_run(struct tx *tx, struct store_request *request)
 {
 	struct task_logs_list *op = (struct task_logs_list *)request;
 	const struct ellu_list_task_logs_request *arguments = op->arguments;
-	struct ellu_list_task_logs_reply *reply = TX_RECORD(tx, struct ellu_list_task_logs_reply);
-	struct page page;
-	int64_t count = 0;
-	int r;
+	struct log_listing *listing;
+	int r = request->state ? 0 : logs_begin(tx, op);
 
-	if (!reply)
-		return -ENOMEM;
-	r = task_check_scope(tx, &op->scope, arguments->id);
-	if (r >= 0)
-		r = page_begin(tx, 'e', arguments->cursor, arguments->limit, &page);
-	if (r >= 0)
-		r = task_logs_page(tx, op, &page, reply);
-	if (r >= 0 && arguments->count && *arguments->count) {
-		r = db_int(tx->db, &count, "SELECT count(*) FROM task_events"
-					   " WHERE task_id = ?1 AND sequence > ?2 AND line IS NOT NULL",
-			   "ii", arguments->id, arguments->after ? *arguments->after : INT64_C(0));
-		reply->count = tx_int_value(tx, count);
-	}
-	op->ret_reply = reply;
-	return r;
+	if (r < 0)
+		return r;
+	listing = request->state;
+	if (!arguments->count || !*arguments->count)
+		return page_end(tx, &listing->page, NULL);
+	r = count_step(tx, "SELECT count(line), max(sequence), count(*) FROM (SELECT line, sequence"
+			   " FROM task_events WHERE task_id = ?1 AND sequence > ?2 ORDER BY sequence"
+			   " LIMIT ?3)", arguments->id, &listing->count);
+	if (r != 0)
+		return r < 0 ? r : list_again(request);
+	return page_end(tx, &listing->page, &listing->count.n);
 }
 
 void store_task_logs_list(struct store *store, struct task_logs_list *op)
 {
 	tx_post(store, &op->request, STORE_POINT, task_logs_list_run);
 }
+
+/* ---- Of the queue ---- */
 
 static int tasks_pending_page_run(struct tx *tx, struct store_request *request)
 {

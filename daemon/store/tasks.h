@@ -136,8 +136,10 @@ void store_task_log(struct store *store, struct task_log *op);
 /* Where pruning is; zeroed: at the start. */
 struct prune_cursor {
 	int64_t after_id; // tasks up to it are done
-	bool partly; // the next one has lost lines already
+	int64_t partly_id; // a task behind it that has lost lines already; 0: none
 };
+
+#define PRUNE_TASKS_MAX 200 // that one chunk is about
 
 /* Removes log lines of tasks that ended before a moment: a chunk of them behind the cursor. */
 struct tasks_prune {
@@ -149,6 +151,10 @@ struct tasks_prune {
 	int64_t ret_tasks; // that lost lines, and are not counted yet
 	int64_t ret_lines;
 	bool ret_end;
+	int64_t ids[PRUNE_TASKS_MAX]; // the store's own, and so are the others
+	int n_ids;
+	int64_t looked_id;
+	bool found_all;
 };
 void store_tasks_prune(struct store *store, struct tasks_prune *op);
 
@@ -160,11 +166,18 @@ struct task_get {
 };
 void store_task_get(struct store *store, struct task_get *op);
 
+/* A task that is not over, and where it is in the text of the page: memory may know more of it. */
+struct listed_task {
+	const struct ellu_task *task;
+	size_t start;
+	size_t size;
+};
 struct tasks_list {
 	struct store_request request;
 	struct scope scope;
 	const struct ellu_list_tasks_request *arguments;
-	const struct ellu_list_tasks_reply *ret_reply;
+	const struct listed_task *const *ret_unfinished; // of the page
+	size_t ret_n_unfinished;
 };
 void store_tasks_list(struct store *store, struct tasks_list *op);
 
@@ -172,7 +185,6 @@ struct task_logs_list {
 	struct store_request request;
 	struct scope scope;
 	const struct ellu_list_task_logs_request *arguments;
-	const struct ellu_list_task_logs_reply *ret_reply;
 };
 void store_task_logs_list(struct store *store, struct task_logs_list *op);
 

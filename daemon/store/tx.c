@@ -66,6 +66,8 @@ int tx_run(struct store *store, struct db *db, int64_t now, struct store_request
 	request->fault.code = 0;
 	request->again = false;
 	r = request->run(&tx, request);
+	if (db->checked)
+		request->steps += db_steps(db);
 	request->first_event = r < 0 ? 0 : tx.first_event;
 	request->last_event = r < 0 ? 0 : tx.last_event;
 	return r >= 0 && tx.oom ? -ENOMEM : r;

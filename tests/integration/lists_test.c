@@ -21,25 +21,22 @@ static json_object *run_failing(void)
 	return task;
 }
 
-/* Pages of seven: each item once, in the order of ids. */
-START_TEST(pages)
+/* Pages of seven: each item once, in the order of the rows; or of the answers, if asked for. */
+static void walk_pages(long long experiment_id, const char *order, const char *key)
 {
-	long long experiment_id = at_int(run_failing(), "experiment_id");
-	json_object *all = list_all(wire, "ListResponses", "'experiment':{'id':%lld}", experiment_id);
 	const char *next = "\"count\":true";
 	int64_t before = 0;
 	size_t n = 0;
 
-	ck_assert_uint_eq(json_object_array_length(all), 33);
 	while (next) {
 		json_object *page = wire_call(wire, "ListResponses",
-					      "{'experiment':{'id':%lld},'limit':7,%s}", experiment_id,
+					      "{'experiment':{'id':%lld},'limit':7%s,%s}", experiment_id, order,
 					      next);
 
 		if (n == 0)
 			ck_assert_int_eq(at_int(page, "count"), 33);
 		for (size_t i = 0; i < at_count(page, "items"); i++, n++) {
-			int64_t id = at_int(page, text("items.%zu.id", i));
+			int64_t id = at_int(page, text("items.%zu.%s", i, key));
 
 			ck_assert_int_gt(id, before);
 			before = id;
@@ -48,8 +45,20 @@ START_TEST(pages)
 			       quoted("'cursor':'%s'", at_text(page, "next_cursor")) : NULL;
 	}
 	ck_assert_uint_eq(n, 33);
+}
+
+START_TEST(pages)
+{
+	long long experiment_id = at_int(run_failing(), "experiment_id");
+	json_object *all = list_all(wire, "ListResponses", "'experiment':{'id':%lld}", experiment_id);
+
+	ck_assert_uint_eq(json_object_array_length(all), 33);
+	walk_pages(experiment_id, "", "template_variables.id");
+	walk_pages(experiment_id, ",\"order\":\"arrival\"", "id");
 	wire_refused(wire, "org.varlink.service.InvalidParameter", "ListResponses",
 		     "{'experiment':{'id':%lld},'cursor':'no cursor'}", experiment_id);
+	wire_refused(wire, "org.varlink.service.InvalidParameter", "ListResponses",
+		     "{'experiment':{'id':%lld},'cursor':'r99999.1'}", experiment_id);
 	ck_assert_int_eq(daemon_stop(server), 0);
 }
 END_TEST
@@ -90,6 +99,36 @@ START_TEST(filters)
 }
 END_TEST
 
+/* A prompt of 200 KiB is ordinary; a hundred of them, rendered, are more than a message. */
+START_TEST(long_prompts)
+{
+	char *words = calloc(1, 200 * 1024 + 1);
+	const char *next = "";
+	size_t n = 0;
+
+	memset(words, 'w', 200 * 1024);
+	server = daemon_start(NULL);
+	wire = daemon_connect(server);
+	experiment_run(wire, &(struct experiment) {
+		.rows = 100,
+		.more = quoted("'prompt_template':{'content':{'name':'Long','messages':[{'role':'user',"
+			       "'content':'%s'}]}}", words) });
+	while (next) {
+		json_object *page = wire_call(wire, "ListResponses",
+					      "{'experiment':{'name':'Experiment'}%s}", next);
+
+		for (size_t i = 0; i < at_count(page, "items"); i++, n++)
+			ck_assert_uint_eq(strlen(at_text(page, text("items.%zu.messages.0.content", i))),
+					  200 * 1024);
+		next = at_has(page, "next_cursor") ?
+			       quoted(",'cursor':'%s'", at_text(page, "next_cursor")) : NULL;
+	}
+	ck_assert_uint_eq(n, 100);
+	ck_assert_int_eq(daemon_stop(server), 0);
+	free(words);
+}
+END_TEST
+
 /* What ListTasks leaves out. */
 START_TEST(task_filters)
 {
@@ -127,5 +166,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(pages, filters, task_filters);
+	return RUN_SUITE(pages, filters, long_prompts, task_filters);
 }

@@ -1,6 +1,7 @@
 #include "tests/unit/store_fixture.h"
 
 #include "daemon/clock.h"
+#include "proto/message.h"
 
 #include <dirent.h>
 #include <stdarg.h>
@@ -25,6 +26,7 @@ int fixture_try_start(struct fixture *f, bool system, struct fault *fault)
 	struct store_options options = {
 		.state_dir = f->dir,
 		.system = system,
+		.check_statements = true,
 		.reply_to = f->loop,
 		.storage_full = on_full,
 		.userdata = f,
@@ -121,6 +123,13 @@ void fixture_init(struct fixture *f, struct store_request *request)
 
 static void keep_answer(struct fixture *f, struct store_request *request)
 {
+	char *page = request->page;
+
+	if (page) {
+		request->page = arena_strndup(&request->arena, page, request->page_size);
+		ck_assert_ptr_nonnull(request->page);
+		free(page);
+	}
 	f->answers = realloc(f->answers, (f->n_answers + 1) * sizeof(*f->answers));
 	ck_assert_ptr_nonnull(f->answers);
 	f->answers[f->n_answers++] = arena_take(&request->arena);
@@ -131,6 +140,20 @@ int fixture_wait(struct fixture *f, struct store_request *request)
 	ck_assert_int_eq(loop_run(f->loop), 0);
 	keep_answer(f, request);
 	return request->result;
+}
+
+const void *page_of(struct fixture *f, const struct store_request *request,
+		    const struct record_type *type)
+{
+	size_t head = strlen(WIRE_REPLY_HEAD);
+	struct fault fault;
+	void *reply;
+
+	ck_assert_int_eq(strncmp(request->page, WIRE_REPLY_HEAD, head), 0);
+	ck_assert_msg(record_from_text(type, request->page + head, request->page_size - head,
+				       FROM_DAEMON, &f->arena, &reply, &fault) == 0, "%s: %s",
+		      request->page, fault.message);
+	return reply;
 }
 
 static void on_one_done(struct store_request *request)

@@ -58,6 +58,10 @@ int fixture_wait(struct fixture *f, struct store_request *request);
 		ck_assert_msg(result_ == 0, "%s: %s", #function, (op)->request.fault.message);  \
 	} while (0)
 
+/* The reply that a list's page is. */
+const void *page_of(struct fixture *f, const struct store_request *request,
+		    const struct record_type *type);
+
 /* Several at once: begin each, post it, then wait for all. */
 void fixture_begin(struct fixture *f, struct store_request *request);
 void fixture_wait_all(struct fixture *f);

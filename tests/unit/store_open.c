@@ -379,9 +379,9 @@ START_TEST(columns_are_the_fields_of_the_interface)
 		  { "prompt_template", "collection", "criterion_set", "llm_config", "rating_llm_config",
 		    "model", "rating_model" } },
 		{ "responses", &ellu_response_type,
-		  { "template_variables", "messages", "duration_seconds", "cost", "ratings" } },
+		  { "template_variables", "messages", "duration_seconds", "cost", "ratings", "left_out" } },
 		{ "ratings", &ellu_rating_type,
-		  { "criterion", "rating", "score", "judge", "duration_seconds", "cost" } },
+		  { "criterion", "rating", "score", "judge", "duration_seconds", "cost", "left_out" } },
 		{ "task_events", &ellu_task_log_type, { NULL } },
 	};
 	char sql[200];
@@ -408,61 +408,11 @@ START_TEST(columns_are_the_fields_of_the_interface)
 }
 END_TEST
 
-static void plan(const char *sql, const char *wanted)
-{
-	sqlite3 *db = look(&f);
-	sqlite3_stmt *statement;
-	char text[300], all[2000] = "";
-
-	snprintf(text, sizeof(text), "EXPLAIN QUERY PLAN %s", sql);
-	ck_assert_msg(sqlite3_prepare_v2(db, text, -1, &statement, NULL) == SQLITE_OK, "%s",
-		      sqlite3_errmsg(db));
-	while (sqlite3_step(statement) == SQLITE_ROW) {
-		strcat(all, (const char *)sqlite3_column_text(statement, 3));
-		strcat(all, "; ");
-	}
-	sqlite3_finalize(statement);
-	sqlite3_close(db);
-	ck_assert_msg(strstr(all, wanted), "%s: %s", sql, all);
-	ck_assert_msg(!strstr(all, "SCAN") && !strstr(all, "TEMP B-TREE"), "%s: %s", sql, all);
-}
-
-START_TEST(hot_statements_use_their_indexes)
-{
-	fixture_open(&f);
-	plan("SELECT id FROM responses WHERE template_variables_id = 1 AND experiment_id = 1 AND epoch = 1",
-	     "COVERING INDEX sqlite_autoindex_responses_1");
-	plan("SELECT measure_id FROM ratings WHERE response_id = 1 AND judge_id = 1",
-	     "COVERING INDEX sqlite_autoindex_ratings_1");
-	plan("UPDATE experiment_epochs SET generated = 1 WHERE experiment_id = 1 AND epoch = 1",
-	     "PRIMARY KEY (experiment_id=? AND epoch=?)");
-	plan("SELECT id FROM responses WHERE experiment_id = 1 AND id > 7 ORDER BY id",
-	     "responses_by_experiment (experiment_id=? AND rowid>?)");
-	plan("SELECT id FROM tasks WHERE status = 'PENDING' AND id > 5 ORDER BY id",
-	     "tasks_by_status (status=? AND rowid>?)");
-	plan("SELECT task_id FROM task_events WHERE owner_uid = 1 AND number > 5 ORDER BY number",
-	     "task_events_by_owner (owner_uid=? AND number>?)");
-	plan("SELECT task_id FROM task_events WHERE number > 5 ORDER BY number", "(number>?)");
-	plan("SELECT id FROM tasks WHERE finished_at IS NULL AND owner_uid = 1 AND id > 5 AND id <= 7"
-	     " ORDER BY id", "tasks_unfinished (owner_uid=? AND id>? AND id<?)");
-	plan("SELECT id FROM tasks WHERE finished_at IS NOT NULL AND last_event > 5",
-	     "tasks_ended (last_event>?)");
-	plan("SELECT sequence, id FROM row_batches WHERE collection_id = 1 AND sequence >= 2 AND"
-	     " sequence <= 3 ORDER BY sequence LIMIT 1", "(collection_id=? AND sequence>? AND sequence<?)");
-	plan("SELECT v.id, r.id FROM template_variables v LEFT JOIN responses r ON"
-	     " r.template_variables_id = v.id AND r.experiment_id = 1 AND r.epoch = 1"
-	     " WHERE v.batch_id = 1 AND v.id > 5 ORDER BY v.id",
-	     "template_variables_by_batch (batch_id=? AND rowid>?)");
-	fixture_close(&f);
-}
-END_TEST
-
 int main(void)
 {
 	return RUN_TESTS(a_newer_version_is_refused_untouched, what_is_no_database_of_ours,
 			 one_daemon_a_folder, a_folder_that_cannot_be_written, nobody_else_reads,
 			 a_start_takes_over, secrets_stay_in_their_folder,
 			 a_key_is_replaced_while_a_run_loads, a_folder_open_to_others_is_refused,
-			 references_are_for_administrators, columns_are_the_fields_of_the_interface,
-			 hot_statements_use_their_indexes);
+			 references_are_for_administrators, columns_are_the_fields_of_the_interface);
 }

@@ -33,7 +33,7 @@ static const struct ellu_list_template_variables_reply *list(const char *rest)
 	op.arguments = record(&f, &ellu_list_template_variables_request_type,
 			      "{\"collection\": {\"name\": \"C\"}%s}", rest);
 	CALL_OK(&f, store_rows_list, &op);
-	return op.ret_reply;
+	return page_of(&f, &op.request, &ellu_list_template_variables_reply_type);
 }
 
 static const struct ellu_ref *ref_of(const char *name)

@@ -117,6 +117,8 @@ START_TEST(reads_responses_and_ratings)
 	const struct run_spec *spec;
 	struct responses_list responses = { .scope = own }, filtered = { .scope = own };
 	struct ratings_list ratings = { .scope = own };
+	const struct ellu_list_responses_reply *page;
+	const struct ellu_list_ratings_reply *rated;
 	int64_t first, second;
 
 	fixture_open(&f);
@@ -129,37 +131,41 @@ START_TEST(reads_responses_and_ratings)
 	responses.arguments = record(&f, &ellu_list_responses_request_type,
 				     "{\"experiment\": {\"name\": \"X\"}, \"limit\": 1, \"count\": true}");
 	CALL_OK(&f, store_responses_list, &responses);
-	ck_assert_uint_eq(responses.ret_reply->n_items, 1);
-	ck_assert_int_eq(*responses.ret_reply->count, 2);
-	ck_assert_str_eq(responses.ret_items[0]->response_text, "one");
-	ck_assert_str_eq(responses.ret_items[0]->template_variables->input_values, "{\"n\":1}");
-	ck_assert_uint_eq(responses.ret_items[0]->n_ratings, 2);
-	ck_assert_str_eq(responses.ret_items[0]->ratings[0]->rating, "YES");
-	ck_assert_ptr_null(responses.ret_items[0]->ratings[1]->rating);
-	ck_assert_str_eq(responses.ret_items[0]->ratings[1]->error->code, "BackendRejected");
-	ck_assert_str_eq(responses.ret_template->messages[0]->content, "{{n}}");
+	page = page_of(&f, &responses.request, &ellu_list_responses_reply_type);
+	ck_assert_uint_eq(page->n_items, 1);
+	ck_assert_int_eq(*page->count, 2);
+	ck_assert_str_eq(page->items[0]->response_text, "one");
+	ck_assert_str_eq(page->items[0]->template_variables->input_values, "{\"n\":1}");
+	ck_assert_uint_eq(page->items[0]->n_ratings, 2);
+	ck_assert_str_eq(page->items[0]->ratings[0]->rating, "YES");
+	ck_assert_ptr_null(page->items[0]->ratings[1]->rating);
+	ck_assert_str_eq(page->items[0]->ratings[1]->error->code, "BackendRejected");
+	ck_assert_str_eq(page->items[0]->messages[0]->content, "1");
 	responses.arguments = record(&f, &ellu_list_responses_request_type,
 				     "{\"experiment\": {\"name\": \"X\"}, \"cursor\": \"%s\"}",
-				     responses.ret_reply->next_cursor);
+				     page->next_cursor);
 	CALL_OK(&f, store_responses_list, &responses);
-	ck_assert_uint_eq(responses.ret_reply->n_items, 1);
-	ck_assert_int_eq(responses.ret_items[0]->id, second);
-	ck_assert_str_eq(responses.ret_items[0]->error->code, "BackendUnavailable");
-	ck_assert_ptr_null(responses.ret_reply->next_cursor);
+	page = page_of(&f, &responses.request, &ellu_list_responses_reply_type);
+	ck_assert_uint_eq(page->n_items, 1);
+	ck_assert_int_eq(page->items[0]->id, second);
+	ck_assert_str_eq(page->items[0]->error->code, "BackendUnavailable");
+	ck_assert_ptr_null(page->next_cursor);
 	filtered.arguments = record(&f, &ellu_list_responses_request_type,
 				    "{\"experiment\": {\"name\": \"X\"}, \"failed\": false,"
 				    " \"criterion_id\": %d, \"rating\": \"YES\"}",
 				    (int)spec->measures[0].criterion_id);
 	CALL_OK(&f, store_responses_list, &filtered);
-	ck_assert_uint_eq(filtered.ret_reply->n_items, 1);
+	page = page_of(&f, &filtered.request, &ellu_list_responses_reply_type);
+	ck_assert_uint_eq(page->n_items, 1);
 	ratings.arguments = record(&f, &ellu_list_ratings_request_type,
 				   "{\"experiment\": {\"id\": 1}, \"response_id\": %d, \"count\": true}",
 				   (int)first);
 	CALL_OK(&f, store_ratings_list, &ratings);
-	ck_assert_uint_eq(ratings.ret_reply->n_items, 2);
-	ck_assert_int_eq(*ratings.ret_reply->count, 2);
-	ck_assert_str_eq(ratings.ret_reply->items[0]->criterion->criterion_str, "A?");
-	ck_assert_str_eq(ratings.ret_reply->items[0]->judge, "simulated");
+	rated = page_of(&f, &ratings.request, &ellu_list_ratings_reply_type);
+	ck_assert_uint_eq(rated->n_items, 2);
+	ck_assert_int_eq(*rated->count, 2);
+	ck_assert_str_eq(rated->items[0]->criterion->criterion_str, "A?");
+	ck_assert_str_eq(rated->items[0]->judge, "simulated");
 	ratings.arguments = record(&f, &ellu_list_ratings_request_type,
 				   "{\"experiment\": {\"id\": 1}, \"cursor\": \"r1.0\"}");
 	ck_assert_int_eq(CALL(&f, store_ratings_list, &ratings), ELLU_E_INVALID_PARAMETER);
@@ -476,6 +482,7 @@ START_TEST(lists_tasks)
 {
 	struct tasks_list all = { .scope = { .uid = 0, .all = true } }, mine = { .scope = own };
 	struct tasks_pending_page pending = { 0 };
+	const struct ellu_list_tasks_reply *page;
 
 	fixture_open(&f);
 	submit_grid(&f, "");
@@ -485,18 +492,21 @@ START_TEST(lists_tasks)
 	finish(&f, 3, TASK_REVOKED);
 	mine.arguments = record(&f, &ellu_list_tasks_request_type, "{\"limit\": 2, \"count\": true}");
 	CALL_OK(&f, store_tasks_list, &mine);
-	ck_assert_uint_eq(mine.ret_reply->n_items, 2);
-	ck_assert_int_eq(mine.ret_reply->items[0]->id, 6);
-	ck_assert_int_eq(*mine.ret_reply->count, 6);
+	page = page_of(&f, &mine.request, &ellu_list_tasks_reply_type);
+	ck_assert_uint_eq(page->n_items, 2);
+	ck_assert_int_eq(page->items[0]->id, 6);
+	ck_assert_int_eq(*page->count, 6);
 	mine.arguments = record(&f, &ellu_list_tasks_request_type, "{\"cursor\": \"%s\"}",
-				mine.ret_reply->next_cursor);
+				page->next_cursor);
 	CALL_OK(&f, store_tasks_list, &mine);
-	ck_assert_uint_eq(mine.ret_reply->n_items, 4);
-	ck_assert_ptr_null(mine.ret_reply->next_cursor);
+	page = page_of(&f, &mine.request, &ellu_list_tasks_reply_type);
+	ck_assert_uint_eq(page->n_items, 4);
+	ck_assert_ptr_null(page->next_cursor);
 	all.arguments = record(&f, &ellu_list_tasks_request_type, "{\"status\": \"REVOKED\"}");
 	CALL_OK(&f, store_tasks_list, &all);
-	ck_assert_uint_eq(all.ret_reply->n_items, 1);
-	ck_assert_int_eq(all.ret_reply->items[0]->id, 3);
+	page = page_of(&f, &all.request, &ellu_list_tasks_reply_type);
+	ck_assert_uint_eq(page->n_items, 1);
+	ck_assert_int_eq(page->items[0]->id, 3);
 	CALL_OK(&f, store_tasks_pending_page, &pending);
 	ck_assert_uint_eq(pending.ret_n_tasks, 5);
 	ck_assert_str_eq(pending.ret_tasks[0].priority, "normal");

@@ -150,6 +150,7 @@ START_TEST(update_brings_what_exists_to_the_content)
 {
 	struct experiment_submit op = { 0 };
 	struct task_logs_list logs = { .scope = own };
+	const struct ellu_list_task_logs_reply *page;
 
 	fixture_open(&f);
 	submit(&f, UPDATE);
@@ -167,8 +168,9 @@ START_TEST(update_brings_what_exists_to_the_content)
 	logs.arguments = record(&f, &ellu_list_task_logs_request_type, "{\"id\": %d}",
 				(int)op.submit.ret_task->id);
 	CALL_OK(&f, store_task_logs_list, &logs);
-	ck_assert_uint_eq(logs.ret_reply->n_items, 4);
-	ck_assert_str_eq(logs.ret_reply->items[0]->line, op.ret_notes[0]);
+	page = page_of(&f, &logs.request, &ellu_list_task_logs_reply_type);
+	ck_assert_uint_eq(page->n_items, 4);
+	ck_assert_str_eq(page->items[0]->line, op.ret_notes[0]);
 	/* The first run keeps what it was pinned to. */
 	ck_assert_int_eq(load_run(&f, 1)->total_responses, 3);
 	ck_assert_str_eq(load_run(&f, 1)->measures[0].text, "Is it short?");
