@@ -119,7 +119,7 @@ static int call_new(struct bus_link *link, bool *sent, const char *method, const
 	call->link = link;
 	call->sent = sent;
 	r = sd_bus_message_new_method_call(link->bus, &call->message, BUS_NAME, BUS_PATH,
-					   BUS_MANAGER, json ? "Call" : method);
+					   BUS_MANAGER, json ? "CallDetailed" : method);
 	if (r >= 0 && json)
 		r = sd_bus_message_append(call->message, "ss", method, json);
 	if (r < 0) {

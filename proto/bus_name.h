@@ -12,6 +12,11 @@
 #define BUS_TASK BUS_NAME ".Task"
 #define BUS_ACTION BUS_NAME ".administer" // of polkit
 
+/* Before what introspection answers. */
+#define BUS_DOCTYPE                                                                          \
+	"<!DOCTYPE node PUBLIC \"-//freedesktop//DTD D-BUS Object Introspection 1.0//EN\"\n" \
+	" \"http://www.freedesktop.org/standards/dbus/1.0/introspect.dtd\">\n"
+
 /* A task's path to its id, 0 when it is none; and back. */
 int64_t bus_task_id(const char *path);
 #define BUS_TASK_PATH_SIZE 64

@@ -229,9 +229,12 @@ static int on_name_again(sd_bus_message *message, void *userdata, sd_bus_error *
 static int on_connected(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
 {
 	struct bus *bus = userdata;
+	int r = bus_polkit_follow(bus);
 
 	(void)message;
 	(void)ret_error;
+	if (r < 0)
+		return r;
 	bus->connected = true;
 	/* Objects are there before the name is, so that nobody who waits for it misses them. */
 	return sd_bus_request_name_async(bus->bus, NULL, BUS_NAME, 0, on_name, bus);
@@ -391,9 +394,4 @@ struct bus *bus_free(struct bus *bus)
 		event_free(bus->settle);
 	free(bus);
 	return NULL;
-}
-
-int64_t bus_n_peers(const struct bus *bus)
-{
-	return bus ? bus->n_peers : 0;
 }

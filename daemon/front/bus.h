@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "daemon/api/call.h"
 #include "daemon/front/identity.h"
@@ -41,5 +42,5 @@ void bus_release(struct bus *bus);
 /* Drops every caller. */
 void bus_close(struct bus *bus);
 struct bus *bus_free(struct bus *bus);
-/* Callers that the bus knows and whose calls are under way, or who subscribed. */
-int64_t bus_n_peers(const struct bus *bus);
+/* What introspection says of one of the interfaces. */
+void bus_write_interface(FILE *out, const char *name);

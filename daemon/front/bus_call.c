@@ -1,9 +1,6 @@
 /*
  * A method of the table, called over the bus. Everything that follows a task is detached: a D-Bus
  * call has one answer and a time limit, and signals tell the rest.
- *
- * On the system bus a caller who may not see a task, or may not administer, can be let through by
- * polkit: it is asked only then, and the call is made once more.
  */
 #include <errno.h>
 #include <string.h>
@@ -11,15 +8,13 @@
 #include "daemon/front/bus_internal.h"
 #include "proto/message.h"
 
-#define POLKIT_ALLOW_INTERACTION 1u
-
 static void begin(struct bus_request *request);
 
 /* ---- Errors ---- */
 
-static bool speaks_json(const struct bus_request *request)
+static bool wants_details(const struct bus_request *request)
 {
-	return strcmp(sd_bus_message_get_member(request->message), "Call") == 0;
+	return strcmp(sd_bus_message_get_member(request->message), "CallDetailed") == 0;
 }
 
 static void send_error(struct bus_request *request, const struct fault *fault)
@@ -33,12 +28,12 @@ static void send_error(struct bus_request *request, const struct fault *fault)
 		info = error_find(ELLU_E_INTERNAL);
 	error.name = info->dbus_name;
 	error.message = fault->message;
-	/* A sentence alone, as convention has it and GIO wants it. Who speaks JSON gets the error's
+	/* A sentence alone: GIO shows none that anything follows. Who asks for them gets the error's
 	 * parameters behind it. */
 	if (!sd_bus_message_get_expect_reply(request->message) ||
 	    sd_bus_message_new_method_error(request->message, &reply, &error) < 0 ||
 	    fault_parameters(fault, &parameters) < 0 ||
-	    (speaks_json(request) &&
+	    (wants_details(request) &&
 	     sd_bus_message_append(reply, "s", json_text(parameters, NULL)) < 0))
 		sd_bus_message_unref(reply);
 	else
@@ -46,59 +41,21 @@ static void send_error(struct bus_request *request, const struct fault *fault)
 	json_object_put(parameters);
 }
 
-/* ---- polkit ---- */
-
-static int on_polkit(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
-{
-	struct bus_request *request = userdata;
-	int authorised = 0;
-
-	(void)ret_error;
-	request->polkit = sd_bus_slot_unref(request->polkit);
-	if (!sd_bus_message_is_method_error(message, NULL) &&
-	    sd_bus_message_enter_container(message, 'r', "bba{ss}") >= 0)
-		(void)sd_bus_message_read(message, "b", &authorised);
-	if (authorised) {
-		request->authorised = true;
-		begin(request);
-	} else {
-		send_error(request, &request->fault);
-		bus_request_end(request);
-	}
-	return 1;
-}
-
-/* Whether the error is one that an administrator would not have got, perhaps. */
-static bool is_liftable(const struct bus_request *request, const struct fault *fault)
-{
-	if (!request->peer->bus->options.system || request->peer->identity.all ||
-	    request->authorised || !request->method)
-		return false;
-	if (request->method->access == METHOD_ACCESS_ADMINISTRATOR)
-		return fault->code == ELLU_E_PERMISSION_DENIED;
-	return fault->code == ELLU_E_NOT_FOUND && strcmp(fault->resource_type, "task") == 0;
-}
-
-static int ask_polkit(struct bus_request *request)
-{
-	int interactive = sd_bus_message_get_allow_interactive_authorization(request->message);
-
-	return sd_bus_call_method_async(
-		request->peer->bus->bus, &request->polkit, "org.freedesktop.PolicyKit1",
-		"/org/freedesktop/PolicyKit1/Authority", "org.freedesktop.PolicyKit1.Authority",
-		"CheckAuthorization", on_polkit, request, "(sa{sv})sa{ss}us", "system-bus-name", 1,
-		"name", "s", request->peer->name, BUS_ACTION, 0,
-		interactive > 0 ? POLKIT_ALLOW_INTERACTION : 0, "");
-}
-
 void bus_call_fail(struct bus_request *request, const struct fault *fault)
 {
-	if (is_liftable(request, fault)) {
-		request->fault = *fault;
-		if (ask_polkit(request) >= 0)
-			return;
-	}
+	if (bus_polkit_ask_request(request, fault))
+		return;
 	send_error(request, fault);
+	bus_request_end(request);
+}
+
+void bus_call_again(struct bus_request *request)
+{
+	if (request->authorised) {
+		begin(request);
+		return;
+	}
+	send_error(request, &request->fault);
 	bus_request_end(request);
 }
 
@@ -159,8 +116,8 @@ static void begin(struct bus_request *request)
 	}
 	call->method = request->method;
 	call->uid = peer->identity.uid;
-	call->all = peer->identity.all || request->authorised;
-	call->administrator = peer->identity.administrator || request->authorised;
+	call->all = bus_peer_sees_all(peer) || request->authorised;
+	call->administrator = peer->identity.administrator || call->all;
 	if (record_decode(call->method->request, request->parameters, FROM_CLIENT, "", &call->arena,
 			  &call->request, &fault) < 0) {
 		call_unref(call);

@@ -5,7 +5,8 @@
  *	bus_peer.c	who calls: credentials, asked once a caller, and what waits for them
  *	bus_tree.c	paths, interfaces and members; introspection; dispatch
  *	bus_manager.c	the manager's methods
- *	bus_call.c	a method of the table, called over the bus; polkit
+ *	bus_call.c	a method of the table, called over the bus
+ *	bus_polkit.c	polkit: who else may administer
  *	bus_task.c	tasks as objects: signals, the object manager
  *	bus_property.c	what a task's object shows
  *	bus_value.c	values of the bus as JSON
@@ -57,8 +58,13 @@ struct bus_peer {
 	char *name; // unique
 	struct identity identity;
 	bool known;
-	bool subscribed;
-	sd_bus_slot *asking;
+	bool lifted; // polkit lets it administer
+	bool stale; // polkit may say otherwise by now
+	bool subscribed; // is sent signals, on the system's bus
+	bool stays; // asked for them itself
+	bool held; // counted as a connection
+	sd_bus_slot *asking; // for its credentials
+	sd_bus_slot *polkit; // asking
 	struct introduction *introduction; // with the store; or NULL
 	unsigned n_requests;
 	struct bus_request *requests; // in the order they came
@@ -83,10 +89,11 @@ enum property {
 struct bus_task {
 	struct bus_task *next; // bus::tasks
 	int64_t id;
-	int64_t owner_uid;
+	uint32_t owner_uid;
 	int64_t experiment_id; // 0: none
 	int64_t created_at;
 	int64_t sequence; // of the last event that was signalled
+	int64_t shown; // of the last event in what its object showed first
 	char *name;
 	char kind[32];
 	char status[16];
@@ -116,7 +123,6 @@ struct bus {
 	bool processing;
 	sd_bus_slot *vanished; // while there are peers
 	struct bus_peer *peers;
-	int64_t n_peers;
 	struct bus_task *tasks[BUS_TASK_BUCKETS];
 	struct monitor *monitor;
 	bool held_back; // the monitor is paused: the bus does not take our messages
@@ -137,7 +143,12 @@ int bus_peer_take(struct bus *bus, sd_bus_message *message);
 void bus_peers_drop(struct bus *bus);
 /* The request was answered, or will not be. */
 void bus_request_end(struct bus_request *request);
+/* It is known what the caller may: its calls that wait are dispatched. */
+void bus_peer_serve(struct bus_peer *peer);
+bool bus_peer_sees_all(const struct bus_peer *peer);
 bool bus_peer_may_see(const struct bus_peer *peer, int64_t owner_uid);
+/* It is sent signals from now on, or no longer. Who `stays` keeps an idle daemon up. */
+void bus_peer_subscribe(struct bus_peer *peer, bool subscribed, bool stays);
 
 /* ---- bus_tree.c ---- */
 
@@ -154,8 +165,18 @@ void bus_reply_error(struct bus_request *request, const char *name, const char *
 void bus_call(struct bus_request *request, const struct method *method, json_object *parameters,
 	      void (*answer)(struct bus_request *request, json_object *reply));
 void bus_call_fail(struct bus_request *request, const struct fault *fault);
+/* polkit has answered: the call is made once more, or its fault is told. */
+void bus_call_again(struct bus_request *request);
 /* The caller is gone, or the bus is. */
 void bus_call_abandon(struct bus_request *request);
+
+/* ---- bus_polkit.c ---- */
+
+int bus_polkit_follow(struct bus *bus); // its word that something has changed
+/* These are false when polkit is not asked. Else it is, and bus_peer_serve() or bus_call_again() is
+ * called when it has answered. */
+bool bus_polkit_ask_peer(struct bus_peer *peer);
+bool bus_polkit_ask_request(struct bus_request *request, const struct fault *fault);
 
 /* ---- bus_manager.c ---- */
 
@@ -165,6 +186,8 @@ void bus_list_tasks(struct bus_request *request);
 void bus_subscribe(struct bus_request *request);
 void bus_unsubscribe(struct bus_request *request);
 void bus_call_method(struct bus_request *request);
+void bus_steer_task(struct bus_request *request); // of the task's own object
+void bus_retry_task(struct bus_request *request);
 
 /* ---- bus_task.c ---- */
 
@@ -188,8 +211,8 @@ int bus_task_append_properties(sd_bus_message *message, const struct bus_task *t
 			       unsigned wanted);
 /* An a{sa{sv}} of the one interface that tasks have. */
 int bus_task_append_interfaces(sd_bus_message *message, const struct bus_task *task);
-/* The properties of a task's interface, for the introspection. */
-void bus_task_write_properties(FILE *out);
+/* The properties of an interface, for the introspection. */
+void bus_write_properties(FILE *out, const char *interface);
 void bus_get_property(struct bus_request *request);
 void bus_get_all_properties(struct bus_request *request);
 void bus_set_property(struct bus_request *request);

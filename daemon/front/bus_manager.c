@@ -20,13 +20,13 @@ static void reply_nothing(struct bus_request *request)
 
 void bus_subscribe(struct bus_request *request)
 {
-	request->peer->subscribed = true;
+	bus_peer_subscribe(request->peer, true, /* stays= */ true);
 	reply_nothing(request);
 }
 
 void bus_unsubscribe(struct bus_request *request)
 {
-	request->peer->subscribed = false;
+	bus_peer_subscribe(request->peer, false, false);
 	reply_nothing(request);
 }
 
@@ -99,39 +99,38 @@ void bus_call_method(struct bus_request *request)
 
 /* ---- RunExperiment ---- */
 
-/* Its object is there before the answer is. */
-static void show_submitted(struct bus *bus, json_object *reply_parameters)
+/* The task of a reply; NULL without memory. */
+static const struct ellu_task *read_task(json_object *reply_parameters, struct arena *arena)
 {
-	const struct record_type *type = interfaces[0]->methods[METHOD_RUN_EXPERIMENT].reply;
-	const struct ellu_run_experiment_reply *reply;
+	json_object *task = NULL;
 	struct fault fault = { 0 };
-	struct arena arena;
 	void *record;
 
-	arena_init(&arena);
-	if (record_decode(type, reply_parameters, FROM_DAEMON, "", &arena, &record, &fault) == 0) {
-		reply = record;
-		if (!task_status_is_terminal(task_status_from_name(reply->task->status)))
-			bus_task_show(bus, reply->task);
-	}
-	arena_done(&arena);
+	(void)json_object_object_get_ex(reply_parameters, "task", &task);
+	return record_decode(&ellu_task_type, task, FROM_DAEMON, "", arena, &record, &fault) == 0 ?
+		       record :
+		       NULL;
 }
 
+/* Its object is there before the answer is. Who submits wants to know. */
 static void answer_task(struct bus_request *request, json_object *reply_parameters)
 {
-	json_object *task = NULL, *id = NULL;
+	struct bus_peer *peer = request->peer;
 	sd_bus_message *reply = NULL;
 	char path[BUS_TASK_PATH_SIZE];
-	int r = sd_bus_message_new_method_return(request->message, &reply);
+	const struct ellu_task *task;
+	struct arena arena;
+	int r;
 
-	show_submitted(request->peer->bus, reply_parameters);
-	if (!json_object_object_get_ex(reply_parameters, "task", &task) ||
-	    !json_object_object_get_ex(task, "id", &id))
-		r = -EBADMSG;
+	arena_init(&arena);
+	task = read_task(reply_parameters, &arena);
+	r = task ? sd_bus_message_new_method_return(request->message, &reply) : -ENOMEM;
+	if (task && !task_status_is_terminal(task_status_from_name(task->status)))
+		bus_task_show(peer->bus, task);
 	if (r >= 0)
-		r = sd_bus_message_append(reply, "o",
-					  bus_task_path(path, json_object_get_int64(id)));
-	request->peer->subscribed = true; // who submits wants to know
+		r = sd_bus_message_append(reply, "o", bus_task_path(path, task->id));
+	arena_done(&arena);
+	bus_peer_subscribe(peer, true, peer->stays);
 	bus_reply(request, reply, r);
 }
 
@@ -153,9 +152,9 @@ void bus_run_experiment(struct bus_request *request)
 	bus_call(request, &interfaces[0]->methods[METHOD_RUN_EXPERIMENT], parameters, answer_task);
 }
 
-/* ---- CancelTask ---- */
+/* ---- CancelTask, and what a task's object is told ---- */
 
-static void answer_cancelled(struct bus_request *request, json_object *reply_parameters)
+static void answer_nothing(struct bus_request *request, json_object *reply_parameters)
 {
 	(void)reply_parameters;
 	reply_nothing(request);
@@ -178,7 +177,33 @@ void bus_cancel_task(struct bus_request *request)
 	}
 	json_object_object_add(parameters, "id", json_object_new_int64(id));
 	bus_call(request, &interfaces[0]->methods[METHOD_CANCEL_TASK], parameters,
-		 answer_cancelled);
+		 answer_nothing);
+}
+
+static void call_of_task(struct bus_request *request, enum method_id method,
+			 void (*answer)(struct bus_request *request, json_object *reply))
+{
+	json_object *parameters = json_object_new_object();
+	int64_t id = bus_task_id(sd_bus_message_get_path(request->message));
+
+	json_object_object_add(parameters, "id", json_object_new_int64(id));
+	bus_call(request, &interfaces[0]->methods[method], parameters, answer);
+}
+
+void bus_steer_task(struct bus_request *request)
+{
+	const char *name = sd_bus_message_get_member(request->message);
+
+	call_of_task(request,
+		     strcmp(name, "Cancel") == 0 ? METHOD_CANCEL_TASK :
+		     strcmp(name, "Pause") == 0	 ? METHOD_PAUSE_TASK :
+						   METHOD_RESUME_TASK,
+		     answer_nothing);
+}
+
+void bus_retry_task(struct bus_request *request)
+{
+	call_of_task(request, METHOD_RETRY_TASK, answer_task);
 }
 
 /* ---- ListTasks ---- */

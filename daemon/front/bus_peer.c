@@ -22,9 +22,34 @@ struct introduction {
 	struct bus_peer *peer; // NULL: gone meanwhile
 };
 
+bool bus_peer_sees_all(const struct bus_peer *peer)
+{
+	return peer->identity.all || peer->lifted;
+}
+
 bool bus_peer_may_see(const struct bus_peer *peer, int64_t owner_uid)
 {
-	return peer->known && (peer->identity.all || peer->identity.uid == owner_uid);
+	return peer->known && (bus_peer_sees_all(peer) || peer->identity.uid == owner_uid);
+}
+
+/* A caller counts as a connection while it waits for an answer, or for signals that it asked for;
+ * that it called once keeps no idle daemon up. */
+static void update_held(struct bus_peer *peer)
+{
+	bool held = peer->n_requests > 0 || peer->stays;
+
+	if (held == peer->held)
+		return;
+	peer->held = held;
+	peer->bus->options.service->n_connections += held ? 1 : -1;
+}
+
+/* On a session's bus signals go to all. */
+void bus_peer_subscribe(struct bus_peer *peer, bool subscribed, bool stays)
+{
+	peer->subscribed = subscribed && peer->bus->options.system;
+	peer->stays = peer->subscribed && stays;
+	update_held(peer);
 }
 
 /* ---- Requests ---- */
@@ -42,6 +67,7 @@ static int request_new(struct bus_peer *peer, sd_bus_message *message,
 	*peer->tail = request;
 	peer->tail = &request->next;
 	peer->n_requests++;
+	update_held(peer);
 	*ret_request = request;
 	return 0;
 }
@@ -61,6 +87,7 @@ void bus_request_end(struct bus_request *request)
 	json_object_put(request->parameters);
 	call_unref(request->call);
 	free(request);
+	update_held(peer);
 }
 
 /* ---- Peers ---- */
@@ -88,9 +115,9 @@ static void drop_peer(struct bus_peer *peer)
 	while (*link != peer)
 		link = &(*link)->next;
 	*link = peer->next;
-	bus->n_peers--;
-	bus->options.service->n_connections--;
+	bus_peer_subscribe(peer, false, false);
 	sd_bus_slot_unref(peer->asking);
+	sd_bus_slot_unref(peer->polkit);
 	free(peer->name);
 	free(peer);
 	if (!bus->peers)
@@ -128,10 +155,11 @@ static void refuse_all(struct bus_peer *peer)
 		bus_call_fail(peer->requests, &fault);
 }
 
-static void serve_waiting(struct bus_peer *peer)
+void bus_peer_serve(struct bus_peer *peer)
 {
 	struct bus_request *request = peer->requests;
 
+	peer->known = true;
 	while (request) {
 		struct bus_request *next = request->next; // the dispatch may end this one
 
@@ -155,8 +183,8 @@ static void on_introduced(struct store_request *store_request)
 	/* Even so calls are served: each says itself what the store cannot do. */
 	if (peer) {
 		peer->introduction = NULL;
-		peer->known = true;
-		serve_waiting(peer);
+		if (!bus_polkit_ask_peer(peer))
+			bus_peer_serve(peer);
 	}
 	store_request_done(store_request);
 	free(introduction);
@@ -260,8 +288,6 @@ static int peer_new(struct bus *bus, const char *name, struct bus_peer **ret_pee
 	peer->tail = &peer->requests;
 	peer->next = bus->peers;
 	bus->peers = peer;
-	bus->n_peers++;
-	bus->options.service->n_connections++;
 	if (!bus->vanished)
 		r = sd_bus_add_match_async(bus->bus, &bus->vanished, VANISHED, on_vanished, NULL,
 					   bus);
@@ -302,8 +328,10 @@ int bus_peer_take(struct bus *bus, sd_bus_message *message)
 	r = request_new(peer, message, &request);
 	if (r < 0)
 		return r;
-	request->waiting = !peer->known;
-	if (peer->known)
+	if (peer->stale && !peer->polkit)
+		(void)bus_polkit_ask_peer(peer);
+	request->waiting = !peer->known || peer->polkit;
+	if (!request->waiting)
 		bus_tree_dispatch(request);
 	return 1;
 }

@@ -13,15 +13,17 @@
 
 
 static const struct property_info {
+	const char *interface;
 	const char *name;
 	const char *signature;
 	enum property id;
-	size_t offset;
+	size_t offset; // in a task
 } properties[] = {
-#define PROPERTY(name, signature, id, field) { name, signature, id, offsetof(struct bus_task, field) }
+#define PROPERTY(name, signature, id, field) \
+	{ BUS_TASK, name, signature, id, offsetof(struct bus_task, field) }
 	PROPERTY("Name", "s", PROPERTY_CONSTANT, name),
 	PROPERTY("Kind", "s", PROPERTY_CONSTANT, kind),
-	PROPERTY("Owner", "x", PROPERTY_CONSTANT, owner_uid),
+	PROPERTY("Owner", "u", PROPERTY_CONSTANT, owner_uid),
 	PROPERTY("ExperimentId", "x", PROPERTY_CONSTANT, experiment_id),
 	PROPERTY("CreatedAt", "x", PROPERTY_CONSTANT, created_at),
 	PROPERTY("Status", "s", PROPERTY_STATUS, status),
@@ -32,12 +34,15 @@ static const struct property_info {
 	PROPERTY("Done", "t", PROPERTY_DONE, done),
 	PROPERTY("Failed", "t", PROPERTY_FAILED, failed),
 #undef PROPERTY
+	{ BUS_MANAGER, "Version", "s", PROPERTY_CONSTANT, 0 },
 };
 #define N_PROPERTIES (sizeof(properties) / sizeof(properties[0]))
 
-void bus_task_write_properties(FILE *out)
+void bus_write_properties(FILE *out, const char *interface)
 {
 	for (size_t i = 0; i < N_PROPERTIES; i++) {
+		if (strcmp(properties[i].interface, interface) != 0)
+			continue;
 		fprintf(out, "  <property type=\"%s\" name=\"%s\" access=\"read\"",
 			properties[i].signature, properties[i].name);
 		if (properties[i].id == PROPERTY_CONSTANT)
@@ -53,10 +58,10 @@ void bus_task_write_properties(FILE *out)
 static int append_value(sd_bus_message *message, const struct property_info *property,
 			const struct bus_task *task)
 {
-	const void *value = (const char *)task + property->offset;
+	const void *value = task ? (const char *)task + property->offset : ELLU_VERSION;
 
 	/* Texts are arrays or pointers: what is bound is the text. */
-	if (property->signature[0] == 's' &&
+	if (task && property->signature[0] == 's' &&
 	    (property->id == PROPERTY_ERROR || property->offset == offsetof(struct bus_task, name)))
 		value = *(char *const *)value ? *(char *const *)value : "";
 	return sd_bus_message_append_basic(message, property->signature[0], value);
@@ -72,13 +77,14 @@ static int append_variant(sd_bus_message *message, const struct property_info *p
 	return r < 0 ? r : sd_bus_message_close_container(message);
 }
 
-/* An a{sv} of the properties in `wanted`. */
-int bus_task_append_properties(sd_bus_message *message, const struct bus_task *task, unsigned wanted)
+/* Of the task, or of the manager: NULL. */
+static int append_properties(sd_bus_message *message, const struct bus_task *task, unsigned wanted)
 {
+	const char *interface = task ? BUS_TASK : BUS_MANAGER;
 	int r = sd_bus_message_open_container(message, 'a', "{sv}");
 
 	for (size_t i = 0; r >= 0 && i < N_PROPERTIES; i++) {
-		if (!(properties[i].id & wanted))
+		if (!(properties[i].id & wanted) || strcmp(properties[i].interface, interface) != 0)
 			continue;
 		r = sd_bus_message_open_container(message, 'e', "sv");
 		if (r >= 0)
@@ -89,6 +95,12 @@ int bus_task_append_properties(sd_bus_message *message, const struct bus_task *t
 			r = sd_bus_message_close_container(message);
 	}
 	return r < 0 ? r : sd_bus_message_close_container(message);
+}
+
+int bus_task_append_properties(sd_bus_message *message, const struct bus_task *task,
+			       unsigned wanted)
+{
+	return append_properties(message, task, wanted);
 }
 
 /* An a{sa{sv}} of the one interface that tasks have. */
@@ -154,7 +166,8 @@ unsigned bus_task_set_error(struct bus_task *task, const struct ellu_error *erro
 int bus_task_fill(struct bus_task *task, const struct ellu_task *record)
 {
 	task->id = record->id;
-	task->owner_uid = record->owner_uid;
+	task->owner_uid = (uint32_t)record->owner_uid;
+	task->shown = record->sequence;
 	task->experiment_id = record->experiment_id ? *record->experiment_id : 0;
 	task->created_at = record->created_at;
 	task->name = strdup(record->name);
@@ -205,6 +218,17 @@ static void with_task(struct bus_request *request,
 	bus_call(request, &interfaces[0]->methods[METHOD_GET_TASK], parameters, answer);
 }
 
+static bool is_manager(sd_bus_message *message)
+{
+	return strcmp(sd_bus_message_get_path(message), BUS_PATH) == 0;
+}
+
+/* Whether the object has the interface, as far as it has properties. */
+static bool has_interface(sd_bus_message *message, const char *interface)
+{
+	return strcmp(interface, is_manager(message) ? BUS_MANAGER : BUS_TASK) == 0;
+}
+
 /* Reads the arguments that the dispatch has checked the types of. */
 static const struct property_info *asked_for(sd_bus_message *message)
 {
@@ -212,51 +236,79 @@ static const struct property_info *asked_for(sd_bus_message *message)
 
 	(void)sd_bus_message_rewind(message, 1);
 	(void)sd_bus_message_read(message, "ss", &interface, &name);
-	for (size_t i = 0; strcmp(interface, BUS_TASK) == 0 && i < N_PROPERTIES; i++)
-		if (strcmp(properties[i].name, name) == 0)
+	for (size_t i = 0; has_interface(message, interface) && i < N_PROPERTIES; i++)
+		if (strcmp(properties[i].interface, interface) == 0 &&
+		    strcmp(properties[i].name, name) == 0)
 			return &properties[i];
 	return NULL;
 }
 
-static void answer_property(struct bus_request *request, json_object *reply_parameters)
+static void reply_property(struct bus_request *request, const struct bus_task *task)
 {
-	const struct property_info *property = asked_for(request->message);
-	struct bus_task *task = read_task(reply_parameters);
 	sd_bus_message *reply = NULL;
-	int r = task ? sd_bus_message_new_method_return(request->message, &reply) : -ENOMEM;
+	int r = sd_bus_message_new_method_return(request->message, &reply);
 
 	if (r >= 0)
-		r = append_variant(reply, property, task);
-	if (task)
-		bus_task_free(task);
+		r = append_variant(reply, asked_for(request->message), task);
 	bus_reply(request, reply, r);
 }
 
-void bus_get_property(struct bus_request *request)
+static void reply_properties(struct bus_request *request, const struct bus_task *task)
 {
-	if (asked_for(request->message))
-		with_task(request, answer_property);
-	else
-		bus_reply_error(request, SD_BUS_ERROR_UNKNOWN_PROPERTY,
-				"There is no such property.");
+	sd_bus_message *reply = NULL;
+	int r = sd_bus_message_new_method_return(request->message, &reply);
+
+	if (r >= 0)
+		r = append_properties(reply, task, (unsigned)PROPERTY_ALL);
+	bus_reply(request, reply, r);
+}
+
+static void answer_from(struct bus_request *request, json_object *reply_parameters,
+			void (*reply)(struct bus_request *request, const struct bus_task *task))
+{
+	struct bus_task *task = read_task(reply_parameters);
+
+	if (!task) {
+		bus_reply(request, NULL, -ENOMEM);
+		return;
+	}
+	reply(request, task);
+	bus_task_free(task);
+}
+
+static void answer_property(struct bus_request *request, json_object *reply_parameters)
+{
+	answer_from(request, reply_parameters, reply_property);
 }
 
 static void answer_properties(struct bus_request *request, json_object *reply_parameters)
 {
-	struct bus_task *task = read_task(reply_parameters);
-	sd_bus_message *reply = NULL;
-	int r = task ? sd_bus_message_new_method_return(request->message, &reply) : -ENOMEM;
+	answer_from(request, reply_parameters, reply_properties);
+}
 
-	if (r >= 0)
-		r = bus_task_append_properties(reply, task, (unsigned)PROPERTY_ALL);
-	if (task)
-		bus_task_free(task);
-	bus_reply(request, reply, r);
+void bus_get_property(struct bus_request *request)
+{
+	if (!asked_for(request->message))
+		bus_reply_error(request, SD_BUS_ERROR_UNKNOWN_PROPERTY,
+				"There is no such property.");
+	else if (is_manager(request->message))
+		reply_property(request, NULL);
+	else
+		with_task(request, answer_property);
 }
 
 void bus_get_all_properties(struct bus_request *request)
 {
-	with_task(request, answer_properties);
+	const char *interface = "";
+
+	(void)sd_bus_message_read(request->message, "s", &interface);
+	if (interface[0] && !has_interface(request->message, interface))
+		bus_reply_error(request, SD_BUS_ERROR_UNKNOWN_INTERFACE,
+				"The object has no such interface with properties.");
+	else if (is_manager(request->message))
+		reply_properties(request, NULL);
+	else
+		with_task(request, answer_properties);
 }
 
 void bus_set_property(struct bus_request *request)

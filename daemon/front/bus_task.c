@@ -151,6 +151,12 @@ static void show_event(struct bus *bus, const struct ellu_task_event *event)
 		return;
 	news = event->sequence > task->sequence; // progress repeats the last
 	task->sequence = event->sequence;
+	if (event->sequence < task->shown) {
+		/* It was shown as it was later: lines are news, states are not. */
+		if (news && event->logs_delta)
+			emit_of_task(bus, task, BUS_TASK, "LogAppended", event, 0);
+		return;
+	}
 	state = bus_task_set_text(task->status, sizeof(task->status), event->status, PROPERTY_STATUS);
 	state |= bus_task_set_text(task->hold, sizeof(task->hold), event->hold, PROPERTY_HOLD);
 	state |= bus_task_set_error(task, event->error);

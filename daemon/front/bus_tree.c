@@ -18,6 +18,7 @@ enum place {
 	AT_MANAGER = 1 << 0,
 	AT_TASKS = 1 << 1, // the folder of the tasks
 	AT_TASK = 1 << 2,
+	AT_OBJECTS = AT_MANAGER | AT_TASK,
 	AT_ALL = AT_MANAGER | AT_TASKS | AT_TASK,
 };
 
@@ -42,17 +43,22 @@ static const struct member members[] = {
 	{ AT_MANAGER, BUS_MANAGER, "Subscribe", "", "", bus_subscribe },
 	{ AT_MANAGER, BUS_MANAGER, "Unsubscribe", "", "", bus_unsubscribe },
 	{ AT_MANAGER, BUS_MANAGER, "Call", "s method s json", "s json", bus_call_method },
+	{ AT_MANAGER, BUS_MANAGER, "CallDetailed", "s method s json", "s json", bus_call_method },
 	{ AT_MANAGER, OBJECT_MANAGER, "GetManagedObjects", "", "a{oa{sa{sv}}} objects",
 	  bus_get_managed_objects },
 	{ AT_MANAGER, OBJECT_MANAGER, "InterfacesAdded", "", "o object a{sa{sv}} interfaces", NULL },
 	{ AT_MANAGER, OBJECT_MANAGER, "InterfacesRemoved", "", "o object as interfaces", NULL },
+	{ AT_TASK, BUS_TASK, "Cancel", "", "", bus_steer_task },
+	{ AT_TASK, BUS_TASK, "Pause", "", "", bus_steer_task },
+	{ AT_TASK, BUS_TASK, "Resume", "", "", bus_steer_task },
+	{ AT_TASK, BUS_TASK, "Retry", "", "o task", bus_retry_task },
 	{ AT_TASK, BUS_TASK, "StatusChanged", "", "t sequence s status s hold s error", NULL },
 	{ AT_TASK, BUS_TASK, "LogAppended", "", "t sequence s lines", NULL },
-	{ AT_TASK, PROPERTIES, "Get", "s interface s property", "v value", bus_get_property },
-	{ AT_TASK, PROPERTIES, "GetAll", "s interface", "a{sv} properties",
+	{ AT_OBJECTS, PROPERTIES, "Get", "s interface s property", "v value", bus_get_property },
+	{ AT_OBJECTS, PROPERTIES, "GetAll", "s interface", "a{sv} properties",
 	  bus_get_all_properties },
-	{ AT_TASK, PROPERTIES, "Set", "s interface s property v value", "", bus_set_property },
-	{ AT_TASK, PROPERTIES, "PropertiesChanged", "",
+	{ AT_OBJECTS, PROPERTIES, "Set", "s interface s property v value", "", bus_set_property },
+	{ AT_OBJECTS, PROPERTIES, "PropertiesChanged", "",
 	  "s interface a{sv} changed as invalidated", NULL },
 	{ AT_ALL, INTROSPECTABLE, "Introspect", "", "s xml", introspect },
 };
@@ -95,23 +101,26 @@ static void write_member(FILE *out, const struct member *member)
 	fprintf(out, "  </%s>\n", kind);
 }
 
+void bus_write_interface(FILE *out, const char *name)
+{
+	fprintf(out, " <interface name=\"%s\">\n", name);
+	bus_write_properties(out, name);
+	for (size_t i = 0; i < N_MEMBERS; i++)
+		if (strcmp(members[i].interface, name) == 0)
+			write_member(out, &members[i]);
+	fputs(" </interface>\n", out);
+}
+
 static void write_interfaces(FILE *out, unsigned place)
 {
-	const char *open = NULL;
+	const char *last = "";
 
 	for (size_t i = 0; i < N_MEMBERS; i++) {
-		if (!(members[i].places & place))
+		if (!(members[i].places & place) || strcmp(last, members[i].interface) == 0)
 			continue;
-		if (!open || strcmp(open, members[i].interface) != 0) {
-			fprintf(out, "%s <interface name=\"%s\">\n", open ? " </interface>\n" : "",
-				members[i].interface);
-			if (strcmp(members[i].interface, BUS_TASK) == 0)
-				bus_task_write_properties(out);
-		}
-		open = members[i].interface;
-		write_member(out, &members[i]);
+		last = members[i].interface;
+		bus_write_interface(out, last);
 	}
-	fputs(open ? " </interface>\n" : "", out);
 }
 
 /* The tasks that wait or run and that the caller may see. */
@@ -131,8 +140,7 @@ static char *describe(const struct bus_request *request, unsigned place)
 
 	if (!out)
 		return NULL;
-	fputs("<!DOCTYPE node PUBLIC \"-//freedesktop//DTD D-BUS Object Introspection 1.0//EN\"\n"
-	      " \"http://www.freedesktop.org/standards/dbus/1.0/introspect.dtd\">\n<node>\n", out);
+	fputs(BUS_DOCTYPE "<node>\n", out);
 	fputs(" <interface name=\"org.freedesktop.DBus.Peer\">\n"
 	      "  <method name=\"Ping\"/>\n"
 	      "  <method name=\"GetMachineId\">\n"

@@ -143,10 +143,10 @@ static void await(const struct seen *seen, const char *status, int removed)
 	}
 }
 
-static char *submit(const char *url)
+static char *submit_named(const char *name, const char *url)
 {
 	char *request = experiment_request(&(struct experiment) { .rows = 20, .n_criteria = 1,
-								  .url = url });
+								  .name = name, .url = url });
 	sd_bus_message *reply = call(PATH, MANAGER, "RunExperiment", "sa{sv}", request, 1,
 				     "priority", "s", "interactive");
 	const char *path;
@@ -157,6 +157,11 @@ static char *submit(const char *url)
 	sd_bus_message_unref(reply);
 	free(request);
 	return copy;
+}
+
+static char *submit(const char *url)
+{
+	return submit_named(NULL, url);
 }
 
 START_TEST(run_and_watch)
@@ -236,6 +241,191 @@ START_TEST(what_is_wrong)
 }
 END_TEST
 
+/* ---- What GIO and others expect ---- */
+
+static int on_error(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+	(void)error;
+	ck_assert_int_eq(sd_bus_message_is_method_error(message, "org.elluminate.Error.NotFound"), 1);
+	ck_assert_str_eq(sd_bus_message_get_error(message)->message, "no task with the id 999");
+	*(const char **)userdata = text("%s", sd_bus_message_get_signature(message, true));
+	return 0;
+}
+
+static const char *error_signature(const char *method)
+{
+	const char *signature = NULL;
+
+	ck_assert_int_ge(sd_bus_call_method_async(client, NULL, NAME, PATH, MANAGER, method, on_error,
+						  &signature, "ss", "GetTask", "{\"id\":999}"), 0);
+	while (!signature) {
+		int r = sd_bus_process(client, NULL);
+
+		ck_assert_int_ge(r, 0);
+		if (r == 0)
+			ck_assert_int_gt(sd_bus_wait(client, (uint64_t)(WAIT_SECONDS * 1e6)), 0);
+	}
+	return signature;
+}
+
+/* GIO shows an error's sentence only when nothing follows it. */
+START_TEST(errors_of_call)
+{
+	start();
+	ck_assert_str_eq(error_signature("Call"), "s");
+	ck_assert_str_eq(error_signature("CallDetailed"), "ss");
+}
+END_TEST
+
+/* Every proxy asks for the properties of what it stands for. */
+START_TEST(properties_of_the_manager)
+{
+	sd_bus_message *reply;
+	const char *name, *version;
+
+	start();
+	reply = call(PATH, "org.freedesktop.DBus.Properties", "GetAll", "s", MANAGER);
+	ck_assert_int_gt(sd_bus_message_enter_container(reply, 'a', "{sv}"), 0);
+	ck_assert_int_gt(sd_bus_message_read(reply, "{sv}", &name, "s", &version), 0);
+	ck_assert_str_eq(name, "Version");
+	ck_assert_str_eq(version, ELLU_VERSION);
+	ck_assert_int_eq(sd_bus_message_at_end(reply, false), 1);
+	sd_bus_message_unref(reply);
+	reply = call(PATH, "org.freedesktop.DBus.Properties", "Get", "ss", MANAGER, "Version");
+	ck_assert_int_gt(sd_bus_message_read(reply, "v", "s", &version), 0);
+	sd_bus_message_unref(reply);
+	refused("org.freedesktop.DBus.Error.UnknownProperty", PATH,
+		"org.freedesktop.DBus.Properties", "Get", "ss", TASK, "Version");
+	refused("org.freedesktop.DBus.Error.UnknownInterface", PATH,
+		"org.freedesktop.DBus.Properties", "GetAll", "s", TASK);
+	refused("org.freedesktop.DBus.Error.PropertyReadOnly", PATH,
+		"org.freedesktop.DBus.Properties", "Set", "ssv", MANAGER, "Version", "s", "2");
+}
+END_TEST
+
+static const char *text_property(const char *path, const char *name)
+{
+	char *value = NULL;
+
+	ck_assert_int_ge(sd_bus_get_property_string(client, NAME, path, TASK, name, NULL, &value), 0);
+	return value;
+}
+
+START_TEST(a_task_is_steered)
+{
+	struct sim *sim = sim_start((const char *[]) { "--hang_rate=1", NULL });
+	struct seen seen;
+	sd_bus_message *reply;
+	const char *again;
+	uint32_t owner;
+	char *path;
+
+	start();
+	listen_to(&seen);
+	path = submit(sim_url(sim));
+	ck_assert_int_ge(sd_bus_get_property_trivial(client, NAME, path, TASK, "Owner", NULL, 'u',
+						     &owner), 0);
+	ck_assert_uint_eq(owner, getuid());
+	sd_bus_message_unref(call(path, TASK, "Pause", ""));
+	ck_assert_str_eq(text_property(path, "Hold"), "user");
+	sd_bus_message_unref(call(path, TASK, "Resume", ""));
+	ck_assert_str_eq(text_property(path, "Hold"), "");
+	refused("org.elluminate.Error.Conflict", path, TASK, "Retry", "");
+	sd_bus_message_unref(call(path, TASK, "Cancel", ""));
+	await(&seen, "REVOKED", 1);
+	refused("org.elluminate.Error.Conflict", path, TASK, "Pause", "");
+	reply = call(path, TASK, "Retry", "");
+	ck_assert_int_gt(sd_bus_message_read(reply, "o", &again), 0);
+	ck_assert_str_ne(again, path);
+	sd_bus_message_unref(call(again, TASK, "Cancel", ""));
+	refused("org.elluminate.Error.NotFound", PATH "/task/999", TASK, "Cancel", "");
+	sim_stop(sim);
+}
+END_TEST
+
+/* How far a task has come, by its status. */
+static int rank_of(const char *status)
+{
+	return strcmp(status, "PENDING") == 0 ? 0 : strcmp(status, "STARTED") == 0 ? 1 : 2;
+}
+
+#define SUBMISSIONS 40
+
+struct ranks {
+	int of[SUBMISSIONS + 8]; // by the task's id; -1: it was not shown yet
+	int ended;
+};
+
+static void tell_rank(struct ranks *ranks, const char *path, const char *status)
+{
+	long id = strtol(strrchr(path, '/') + 1, NULL, 10);
+
+	ck_assert_msg(rank_of(status) >= ranks->of[id], "%s after a later state of %s", status, path);
+	ranks->of[id] = rank_of(status);
+	ranks->ended += rank_of(status) == 2;
+}
+
+static int on_state(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+	const char *member = sd_bus_message_get_member(message), *path, *name, *status;
+
+	(void)error;
+	if (strcmp(member, "StatusChanged") == 0) {
+		ck_assert_int_gt(sd_bus_message_read(message, "t", NULL), 0);
+		ck_assert_int_gt(sd_bus_message_read(message, "s", &status), 0);
+		tell_rank(userdata, sd_bus_message_get_path(message), status);
+	} else if (strcmp(member, "InterfacesAdded") == 0) {
+		ck_assert_int_gt(sd_bus_message_read(message, "o", &path), 0);
+		ck_assert_int_gt(sd_bus_message_enter_container(message, 'a', "{sa{sv}}"), 0);
+		ck_assert_int_gt(sd_bus_message_enter_container(message, 'e', "sa{sv}"), 0);
+		ck_assert_int_gt(sd_bus_message_read(message, "s", &name), 0);
+		ck_assert_int_gt(sd_bus_message_enter_container(message, 'a', "{sv}"), 0);
+		while (sd_bus_message_enter_container(message, 'e', "sv") > 0) {
+			ck_assert_int_gt(sd_bus_message_read(message, "s", &name), 0);
+			if (strcmp(name, "Status") == 0) {
+				ck_assert_int_gt(sd_bus_message_read(message, "v", "s", &status), 0);
+				tell_rank(userdata, path, status);
+			} else {
+				ck_assert_int_ge(sd_bus_message_skip(message, "v"), 0);
+			}
+			ck_assert_int_ge(sd_bus_message_exit_container(message), 0);
+		}
+	}
+	return 0;
+}
+
+START_TEST(states_only_go_forward)
+{
+	struct ranks ranks = { .ended = 0 };
+
+	memset(ranks.of, -1, sizeof(ranks.of));
+	start();
+	ck_assert_int_ge(sd_bus_add_match(client, NULL, "type='signal',sender='" NAME "'", on_state,
+					  &ranks), 0);
+	for (int i = 0; i < SUBMISSIONS; i++)
+		(void)submit_named(text("Number %d", i), NULL);
+	while (ranks.ended < SUBMISSIONS) {
+		int r = sd_bus_process(client, NULL);
+
+		ck_assert_int_ge(r, 0);
+		if (r == 0)
+			ck_assert_int_gt(sd_bus_wait(client, (uint64_t)(WAIT_SECONDS * 1e6)), 0);
+	}
+}
+END_TEST
+
+/* Who called once, and is still on the bus, is no reason to stay. */
+START_TEST(a_caller_keeps_no_idle_daemon_up)
+{
+	message_bus = message_bus_start(/* system= */ false);
+	start_daemon("[daemon]\nidle_exit_seconds = 1\n");
+	connect_client();
+	sd_bus_message_unref(call(PATH, MANAGER, "Subscribe", ""));
+	sd_bus_message_unref(call(PATH, MANAGER, "Call", "ss", "GetStatus", "{}"));
+	ck_assert_int_eq(daemon_wait(server, WAIT_SECONDS), 0);
+}
+END_TEST
+
 /* ---- The bus itself ---- */
 
 static bool has_owner(void)
@@ -309,6 +499,8 @@ int main(void)
 {
 	if (!message_bus_is_there())
 		return EXIT_SKIPPED;
-	return RUN_SUITE(run_and_watch, list_call_cancel, what_is_wrong, a_bus_that_comes_and_goes,
+	return RUN_SUITE(run_and_watch, list_call_cancel, what_is_wrong, errors_of_call,
+			 properties_of_the_manager, a_task_is_steered, states_only_go_forward,
+			 a_caller_keeps_no_idle_daemon_up, a_bus_that_comes_and_goes,
 			 a_bus_that_hangs);
 }

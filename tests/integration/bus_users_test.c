@@ -244,9 +244,37 @@ END_TEST
 
 /* ---- polkit ---- */
 
+/* What the stand-in for polkit answers. */
+enum verdict {
+	NO,
+	YES,
+	YES_TO_A_TASK, // when it is told that the call is GetTask of task 1, and only then
+};
+
+/* The details: what is asked, and the sentence that a dialogue shows. */
+static bool is_of_a_task(sd_bus_message *message)
+{
+	const char *key, *value, *method = "", *resource = "", *sentence = "";
+
+	must(sd_bus_message_enter_container(message, 'a', "{ss}") >= 0, "details");
+	while (sd_bus_message_read(message, "{ss}", &key, &value) > 0) {
+		if (strcmp(key, "method") == 0)
+			method = value;
+		else if (strcmp(key, "resource") == 0)
+			resource = value;
+		else if (strcmp(key, "polkit.message") == 0)
+			sentence = value;
+	}
+	must(!method[0] == !sentence[0], "a call has a sentence");
+	must(!sentence[0] || strstr(sentence, "$(method)"), "the sentence says which");
+	return strcmp(method, "GetTask") == 0 && strcmp(resource, "task 1") == 0;
+}
+
 static int on_check(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
 	const char *kind, *key, *name, *action;
+	const enum verdict *verdict = userdata;
+	bool of_a_task;
 
 	(void)error;
 	must(sd_bus_message_enter_container(message, 'r', "sa{sv}") >= 0 &&
@@ -262,11 +290,14 @@ static int on_check(sd_bus_message *message, void *userdata, sd_bus_error *error
 	must(strcmp(kind, "system-bus-name") == 0 && name[0] == ':' &&
 		     strcmp(action, NAME ".administer") == 0,
 	     "who asks for what");
-	return sd_bus_reply_method_return(message, "(bba{ss})", *(bool *)userdata, 0, 0);
+	of_a_task = is_of_a_task(message);
+	return sd_bus_reply_method_return(message, "(bba{ss})",
+					  *verdict == YES || (*verdict == YES_TO_A_TASK && of_a_task),
+					  0, 0);
 }
 
-/* Answers every question with `yes`, until it is killed. */
-static pid_t stand_in_for_polkit(bool yes)
+/* Says that something has changed, then answers every question, until it is killed. */
+static pid_t stand_in_for_polkit(enum verdict verdict)
 {
 	int fds[2];
 	char byte;
@@ -279,14 +310,20 @@ static pid_t stand_in_for_polkit(bool yes)
 			SD_BUS_VTABLE_START(0),
 			SD_BUS_METHOD("CheckAuthorization", "(sa{sv})sa{ss}us", "(bba{ss})",
 				      on_check, SD_BUS_VTABLE_UNPRIVILEGED),
+			SD_BUS_SIGNAL("Changed", "", 0),
 			SD_BUS_VTABLE_END,
 		};
+		static const char path[] = "/org/freedesktop/PolicyKit1/Authority";
+		static const char authority[] = "org.freedesktop.PolicyKit1.Authority";
 		sd_bus *client = connect_bus();
 
-		must(sd_bus_add_object_vtable(client, NULL, "/org/freedesktop/PolicyKit1/Authority",
-					      "org.freedesktop.PolicyKit1.Authority", table,
-					      &yes) >= 0, "vtable");
+		must(sd_bus_add_object_vtable(client, NULL, path, authority, table, &verdict) >= 0,
+		     "vtable");
 		must(sd_bus_request_name(client, "org.freedesktop.PolicyKit1", 0) > 0, "name");
+		must(sd_bus_emit_signal(client, path, authority, "Changed", "") >= 0, "Changed");
+		/* The bus has passed it on before it answers this. */
+		must(sd_bus_call_method(client, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+					"org.freedesktop.DBus", "GetId", NULL, NULL, "") >= 0, "GetId");
 		must(write(fds[1], "R", 1) == 1, "write");
 		while (sd_bus_process(client, NULL) >= 0 && sd_bus_wait(client, UINT64_MAX) >= 0)
 			;
@@ -296,38 +333,118 @@ static pid_t stand_in_for_polkit(bool yes)
 	return pid;
 }
 
-/* Another user asks for root's task and to drain the daemon. */
-static void be_authorised(int64_t id, bool yes)
+static void end_stand_in(pid_t polkit)
+{
+	int status;
+
+	ck_assert_int_eq(kill(polkit, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(polkit, &status, 0), polkit);
+}
+
+static bool lists(sd_bus *client, const char *method)
 {
 	const char *error = "";
+	const char *answer = ask(client, method, "{}", &error);
+
+	must(answer != NULL, method);
+	return strstr(answer, "\"items\":[]") == NULL;
+}
+
+static bool has_objects(sd_bus *client)
+{
+	sd_bus_message *reply = NULL;
+	bool any;
+
+	must(sd_bus_call_method(client, NAME, PATH, "org.freedesktop.DBus.ObjectManager",
+				"GetManagedObjects", NULL, &reply, "") >= 0, "GetManagedObjects");
+	must(sd_bus_message_enter_container(reply, 'a', "{oa{sa{sv}}}") >= 0, "objects");
+	any = sd_bus_message_at_end(reply, false) == 0;
+	sd_bus_message_unref(reply);
+	return any;
+}
+
+/* Another user asks for what is root's, and to drain the daemon. */
+static void be_authorised(int64_t id, enum verdict verdict)
+{
+	const char *error = "";
+	const char *task = text("{\"id\":%lld}", (long long)id);
 	sd_bus *client;
 
 	must(setgid(OTHER_UID) == 0 && setuid(OTHER_UID) == 0, "setuid");
 	client = connect_bus();
-	must((ask(client, "GetTask", text("{\"id\":%lld}", (long long)id), &error) != NULL) == yes,
+	must((ask(client, "GetTask", task, &error) != NULL) == (verdict != NO),
 	     "the task is seen as polkit says");
-	must((ask(client, "Drain", "{\"undo\":true}", &error) != NULL) == yes,
+	must((ask(client, "Drain", "{\"undo\":true}", &error) != NULL) == (verdict == YES),
 	     "the daemon is administered as polkit says");
+	must(lists(client, "ListTasks") == (verdict == YES) &&
+		     lists(client, "ListExperiments") == (verdict == YES) &&
+		     has_objects(client) == (verdict == YES),
+	     "lists and objects are those of whom polkit lets administer");
+	must((ask(client, "CancelTask", task, &error) != NULL) == (verdict == YES),
+	     "the task is steered as polkit says");
 	exit(EXIT_SUCCESS);
 }
 
 START_TEST(polkit_decides)
 {
-	int64_t id;
+	static const enum verdict verdicts[] = { NO, YES_TO_A_TASK, YES };
+	sd_bus *client;
+	const char *path;
+	sd_bus_message *reply = NULL;
 
 	start(NULL);
-	id = task_of_root(connect_bus());
-	for (int yes = 0; yes < 2; yes++) {
-		pid_t polkit = stand_in_for_polkit(yes), other = fork();
+	client = connect_bus();
+	ck_assert_int_ge(sd_bus_call_method(client, NAME, PATH, MANAGER, "RunExperiment", NULL, &reply,
+					    "sa{sv}", simulated("Slow", 3600), 0), 0);
+	ck_assert_int_ge(sd_bus_message_read(reply, "o", &path), 0);
+	ck_assert_str_eq(path, PATH "/task/1");
+	for (size_t i = 0; i < 3; i++) {
+		pid_t polkit = stand_in_for_polkit(verdicts[i]), other = fork();
 		int status;
 
 		if (other == 0)
-			be_authorised(id, yes);
+			be_authorised(1, verdicts[i]);
 		ck_assert_int_eq(waitpid(other, &status, 0), other);
 		ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-		ck_assert_int_eq(kill(polkit, SIGKILL), 0);
-		ck_assert_int_eq(waitpid(polkit, &status, 0), polkit);
+		end_stand_in(polkit);
 	}
+}
+END_TEST
+
+/* A caller is what polkit says at present. */
+START_TEST(polkit_changes_its_mind)
+{
+	int to_other[2], from_other[2], status;
+	pid_t other, polkit;
+	char byte;
+
+	start(NULL);
+	(void)task_of_root(connect_bus());
+	ck_assert_int_eq(pipe(to_other) | pipe(from_other), 0);
+	other = fork();
+	if (other == 0) {
+		sd_bus *client;
+
+		must(setgid(OTHER_UID) == 0 && setuid(OTHER_UID) == 0, "setuid");
+		client = connect_bus();
+		for (int i = 0; i < 3; i++) {
+			must(lists(client, "ListTasks") == (i == 1), "the list as polkit says now");
+			must(write(from_other[1], "L", 1) == 1, "write");
+			must(read(to_other[0], &byte, 1) == 1, "read");
+		}
+		exit(EXIT_SUCCESS);
+	}
+	close(from_other[1]);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(read(from_other[0], &byte, 1), 1);
+		if (i > 0)
+			end_stand_in(polkit);
+		polkit = stand_in_for_polkit(i == 0 ? YES : NO);
+		ck_assert_int_eq(write(to_other[1], "G", 1), 1);
+	}
+	ck_assert_int_eq(waitpid(other, &status, 0), other);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	end_stand_in(polkit);
 }
 END_TEST
 
@@ -336,5 +453,5 @@ int main(void)
 	if (!message_bus_is_there() || geteuid() != 0)
 		return EXIT_SKIPPED;
 	return RUN_SUITE(users_are_apart, the_group_is_let_through, polkit_decides,
-			 a_gio_proxy_and_an_eavesdropper);
+			 polkit_changes_its_mind, a_gio_proxy_and_an_eavesdropper);
 }

@@ -115,6 +115,32 @@ holds SUCCESS as carol busctl call $name $path $manager Call ss GetTask "{\"id\"
 as bob elluminate --system task show "$id" >/dev/null 2>&1 && fail "another user sees the task"
 seen "the configured group let through"
 
+# ---- polkit ----
+
+# As GNOME's or KDE's agent would, a rule lets bob through.
+administers()
+{
+	as bob busctl call $name $path $manager Call ss "$1" "$2"
+}
+holds 'no task with the id' administers GetTask "{\"id\":$id}"
+holds 'Drain is for administrators' administers Drain '{}'
+mkdir -p /etc/polkit-1/rules.d
+cat >/etc/polkit-1/rules.d/10-test.rules <<'RULE'
+polkit.addRule(function(action, subject) {
+	if (action.id == "org.elluminate.Elluminate1.administer" && subject.user == "bob")
+		return polkit.Result.YES;
+});
+RULE
+systemctl restart polkit
+holds SUCCESS administers GetTask "{\"id\":$id}"
+holds "\\\"id\\\":$id" administers ListTasks '{}'
+holds '\"name\":\"E' administers ListExperiments '{}'
+holds '{}' administers Drain '{"undo": true}'
+rm /etc/polkit-1/rules.d/10-test.rules
+systemctl restart polkit
+holds 'no task with the id' administers GetTask "{\"id\":$id}"
+seen "polkit lets through whom its rules name, to everything"
+
 # ---- Reload ----
 
 printf '[daemon]\nadministrator_group = staff\n[queue]\nmax_pending = 77\n' >/etc/elluminate/elluminated.conf

@@ -44,9 +44,17 @@ for file in "$tree"/usr/share/dbus-1/*services/*.service; do
 	grep -q '^SystemdService=elluminated.service$' "$file" || fail "$file names another unit"
 done
 
+for interface in Manager:RunExperiment Task:Retry; do
+	file=$tree/usr/share/dbus-1/interfaces/org.elluminate.Elluminate1.${interface%:*}.xml
+	grep -q "<method name=\"${interface#*:}\">" "$file" || fail "$file lacks ${interface#*:}"
+done
+grep -q '>unix-user:elluminate<' "$tree"/usr/share/polkit-1/actions/*.policy ||
+	fail "polkit would not answer the service's user"
+
 # Where nothing reads XML, the bus and polkit would be the first to find it broken.
 if [ "${ELLU_TEST_ALL-}" = 1 ] || command -v xmllint >/dev/null 2>&1; then
-	for file in "$tree"/usr/share/polkit-1/actions/*.policy "$tree"/usr/share/dbus-1/system.d/*.conf; do
+	for file in "$tree"/usr/share/polkit-1/actions/*.policy "$tree"/usr/share/dbus-1/system.d/*.conf \
+		"$tree"/usr/share/dbus-1/interfaces/*.xml; do
 		said=$(xmllint --noout --nonet "$file" 2>&1) || fail "$file: $said"
 	done
 fi

@@ -39,6 +39,12 @@ def watch(path, wanted, then=None):
 
 
 manager = proxy(PATH, NAME + ".Manager")
+assert manager.get_cached_property("Version"), "the manager has properties"
+try:
+    manager.call_sync("Call", GLib.Variant("(ss)", ("GetTask", '{"id": 999}')), 0, -1, None)
+    raise AssertionError("a task that is not there")
+except GLib.Error as error:
+    assert error.message.endswith("NotFound: no task with the id 999"), error.message
 (path,) = manager.call_sync(
     "RunExperiment", GLib.Variant("(sa{sv})", (sys.argv[1], {})), 0, -1, None).unpack()
 task = watch(path, "SUCCESS")
