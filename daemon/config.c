@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/backend/backend.h"
 #include "daemon/log.h"
 #include "daemon/store/store.h"
 
@@ -60,6 +61,10 @@ static const struct config_key {
 	KEY("queue", max_pending_per_user, 1, 1000000, 5000),
 	KEY("queue", max_running, 1, 100000, 64),
 	KEY("queue", max_running_per_user, 1, 100000, 16),
+	KEY("queue", max_interactive, 1, 100000, 64),
+	KEY("queue", max_interactive_per_user, 1, 100000, 16),
+	KEY("queue", max_calls, 2, 4096, BACKEND_CALLS_MAX),
+	KEY("queue", max_calls_per_user, 1, 4096, BACKEND_CALLS_PER_USER_MAX),
 	KEY("front", max_connections, 8, 65536, 4096),
 	KEY("front", max_connections_per_user, 4, 65536, 3072),
 	KEY("front", output_stall_seconds, 1, 3600, 60),

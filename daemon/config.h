@@ -30,6 +30,10 @@ struct config {
 	int64_t max_pending_per_user;
 	int64_t max_running;
 	int64_t max_running_per_user;
+	int64_t max_interactive;
+	int64_t max_interactive_per_user;
+	int64_t max_calls;
+	int64_t max_calls_per_user;
 	int64_t max_connections;
 	int64_t max_connections_per_user;
 	int64_t output_stall_seconds;

@@ -140,7 +140,14 @@ static struct queue_limits limits_of(const struct config *config)
 		.max_pending_per_user = config->max_pending_per_user,
 		.max_running = config->max_running,
 		.max_running_per_user = config->max_running_per_user,
+		.max_interactive = config->max_interactive,
+		.max_interactive_per_user = config->max_interactive_per_user,
 	};
+}
+
+static int limit_calls(struct daemon *daemon, const struct config *config)
+{
+	return backend_set_limits(daemon->backend, config->max_calls, config->max_calls_per_user);
 }
 
 /* Takes over what can change while the daemon runs: the level of the log, and limits. */
@@ -150,6 +157,8 @@ static void apply(struct daemon *daemon, const struct config *config)
 
 	log_set_level((int)config->log_level);
 	queue_set_limits(daemon->service.queue, &limits);
+	if (limit_calls(daemon, config) < 0)
+		log_warning("out of memory: the limits of calls stay as they were");
 	front_set_limits(daemon->front, config->max_connections, config->max_connections_per_user,
 			 config->output_stall_seconds);
 	daemon->config.shutdown_grace_seconds = config->shutdown_grace_seconds;
@@ -337,6 +346,8 @@ static int start_backend(struct daemon *daemon)
 		r = loop_new("backend", &daemon->backend_loop);
 	if (r == 0)
 		r = backend_new(daemon->backend_loop, &daemon->backend);
+	if (r == 0)
+		r = limit_calls(daemon, &daemon->config);
 	daemon->service.backend = daemon->backend;
 	return r < 0 ? r : loop_start(daemon->backend_loop);
 }

@@ -8,6 +8,8 @@
 int admission_init(struct admission *admission)
 {
 	TAILQ_INIT(&admission->ready);
+	admission->slots.total = BACKEND_CALLS_MAX;
+	admission->slots.limit = BACKEND_CALLS_PER_USER_MAX;
 	if (table_init(&admission->users) < 0 || table_init(&admission->flows) < 0)
 		return -ENOMEM;
 	return 0;
@@ -232,7 +234,7 @@ void admission_ended(struct admission *admission, struct job *job)
 {
 	struct lane *lane;
 
-	admission->in_flight--;
+	fair_give(&admission->slots, &job->lane->guest->user->in_flight);
 	job->lane->flow->in_flight--;
 	TAILQ_FOREACH(lane, &job->lane->flow->lanes, of_flow) {
 		if (lane->state == LANE_PARKED)
@@ -283,14 +285,19 @@ void admission_consider(struct admission *admission, struct endpoint *endpoint)
 	TAILQ_INSERT_TAIL(&admission->ready, endpoint, of_ready);
 }
 
-/* What is next at the endpoint, of the priorities allowed. */
-static struct turns_item *next_item(const struct endpoint *endpoint, unsigned allowed)
+/* What is next at the endpoint, of the priorities allowed and of users who may have a slot. */
+static struct turns_item *next_item(const struct admission *admission,
+				    const struct endpoint *endpoint, unsigned allowed)
 {
-	const struct turns_user *user;
+	const struct turns_user *turn;
 	struct turns_item *item;
 
-	TAILQ_FOREACH(user, &endpoint->turns.users, of_turns) {
-		item = turns_next(user, allowed);
+	TAILQ_FOREACH(turn, &endpoint->turns.users, of_turns) {
+		const struct guest *guest = (const struct guest *)turn; // its first member
+
+		if (!fair_allows(&admission->slots, guest->user->in_flight))
+			continue;
+		item = turns_next(turn, allowed);
 		if (item)
 			return item;
 	}
@@ -312,7 +319,7 @@ static struct lane *choose_lane(struct admission *admission, unsigned allowed)
 			endpoint->ready = false;
 			continue;
 		}
-		lane = (struct lane *)next_item(endpoint, allowed); // its first member
+		lane = (struct lane *)next_item(admission, endpoint, allowed); // its first member
 		if (lane && (!best || lane->guest->user->served < best->guest->user->served))
 			best = lane;
 	}
@@ -321,13 +328,13 @@ static struct lane *choose_lane(struct admission *admission, unsigned allowed)
 
 struct job *admission_next(struct admission *admission)
 {
-	bool last_slot = admission->in_flight == BACKEND_CONNECTIONS_MAX - 1;
+	bool last_slot = admission->slots.used == admission->slots.total - 1;
 	unsigned allowed = last_slot ? TURNS_INTERACTIVE : TURNS_ALL;
 	struct endpoint *endpoint;
 	struct lane *lane;
 	struct job *job;
 
-	if (admission->in_flight >= BACKEND_CONNECTIONS_MAX || TAILQ_EMPTY(&admission->ready))
+	if (admission->slots.used >= admission->slots.total || TAILQ_EMPTY(&admission->ready))
 		return NULL;
 	lane = choose_lane(admission, allowed);
 	if (!lane)
@@ -340,7 +347,7 @@ struct job *admission_next(struct admission *admission)
 	TAILQ_INSERT_TAIL(&admission->ready, endpoint, of_ready);
 
 	TAILQ_REMOVE(&lane->jobs, job, of_lane);
-	admission->in_flight++;
+	fair_take(&admission->slots, &lane->guest->user->in_flight);
 	lane->flow->in_flight++;
 	/* All of the flow's lanes: it may have reached its own cap. */
 	TAILQ_FOREACH(lane, &job->lane->flow->lanes, of_flow)

@@ -1,6 +1,7 @@
 /*
  * Who is next. At an endpoint the flows take turns as daemon/turns.h says; between endpoints, the
- * user served longest ago. The last slot of the global cap is kept for interactive calls.
+ * user served longest ago. The last slot of the global cap is kept for interactive calls, and a
+ * user has no more of it than daemon/fair.h allows.
  *
  * A lane is a flow's calls of one priority at one endpoint. It takes its turns while it has a call
  * that could go, and is parked while its flow's own cap or the endpoint's breaker forbids it. An
@@ -17,6 +18,7 @@
 #include "daemon/backend/backend.h"
 #include "daemon/backend/endpoint.h"
 #include "daemon/backend/table.h"
+#include "daemon/fair.h"
 #include "daemon/turns.h"
 
 struct job;
@@ -28,6 +30,7 @@ struct user {
 	struct table_node node; // admission::users
 	int64_t id;
 	uint64_t served; // when, counted in admissions
+	int64_t in_flight;
 	unsigned n_guests;
 };
 
@@ -76,7 +79,7 @@ struct admission {
 	struct table users;
 	struct table flows;
 	struct endpoint_list ready;
-	int in_flight;
+	struct fair slots; // of the global cap
 	uint64_t served;
 };
 

@@ -307,6 +307,40 @@ int backend_tune_flow(struct backend *backend, int64_t flow, int priority, int f
 	return 0;
 }
 
+struct limits_order {
+	struct message message;
+	struct backend *backend;
+	int64_t max_calls;
+	int64_t max_calls_per_user;
+};
+
+static void on_limits(struct message *message)
+{
+	struct limits_order *order = (struct limits_order *)message; // its first member
+	struct fair *slots = &order->backend->admission.slots;
+
+	/* The turn's end issues what may go now. */
+	slots->total = order->max_calls;
+	slots->limit = order->max_calls_per_user;
+	free(order);
+}
+
+int backend_set_limits(struct backend *backend, int64_t max_calls, int64_t max_calls_per_user)
+{
+	struct limits_order *order = malloc(sizeof(*order));
+
+	if (!order)
+		return -ENOMEM;
+	*order = (struct limits_order){
+		.message.deliver = on_limits,
+		.backend = backend,
+		.max_calls = max_calls,
+		.max_calls_per_user = max_calls_per_user,
+	};
+	loop_post(backend->loop, &order->message);
+	return 0;
+}
+
 static void on_drain(struct message *message)
 {
 	struct order *order = (struct order *)message; // its first member

@@ -5,8 +5,8 @@
  *
  * A call is handed over with backend_submit() and comes back on `reply_to`'s thread through
  * `done`, exactly once, also after a cancel. In between it belongs to the backend. A call is
- * admitted only when its endpoint's working concurrency, its config's cap, its flow's cap and the
- * global cap all allow it at that instant; what waits holds nothing.
+ * admitted only when its endpoint's working concurrency, its config's cap, its flow's cap, its
+ * user's share and the global cap all allow it at that instant; what waits holds nothing.
  */
 #pragma once
 
@@ -20,7 +20,9 @@
 
 struct backend;
 
-#define BACKEND_CONNECTIONS_MAX 256 // calls in flight in all
+#define BACKEND_CALLS_MAX 512 // in flight in all, unless it is set otherwise
+#define BACKEND_CALLS_PER_USER_MAX 256 // and of one user, who leaves some to others
+#define BACKEND_CONNECTIONS_MAX 256 // what a config may set as its cap
 #define BACKEND_CONNECTIONS_START 10 // working concurrency where a config sets no cap
 #define BACKEND_CONNECTIONS_GROWN 64 // and what it may grow to
 
@@ -109,6 +111,9 @@ int backend_drain_flow(struct backend *backend, int64_t flow);
 /* Any thread. The calls of the flow that were submitted before and wait go on with this priority
  * and cap, as if they had been submitted with them. */
 int backend_tune_flow(struct backend *backend, int64_t flow, int priority, int flow_connections);
+
+/* Any thread. How many calls may be in flight, in all and of one user; what is beyond stays. */
+int backend_set_limits(struct backend *backend, int64_t max_calls, int64_t max_calls_per_user);
 
 /* Any thread. From now on no call is issued or retried: those that wait come back LLM_CANCELLED,
  * those in flight finish. */

@@ -22,8 +22,10 @@ struct work;
 struct queue_limits {
 	int64_t max_pending;
 	int64_t max_pending_per_user;
-	int64_t max_running; // interactive tasks are not counted, here and below
+	int64_t max_running; // interactive tasks are counted apart, here and below
 	int64_t max_running_per_user;
+	int64_t max_interactive;
+	int64_t max_interactive_per_user;
 };
 
 struct queue_options {

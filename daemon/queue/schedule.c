@@ -5,26 +5,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/fair.h"
+
+/* Slots are of two kinds. */
+enum slot {
+	SLOT_COMMON,
+	SLOT_INTERACTIVE,
+	_SLOT_MAX,
+};
+
 struct schedule_user {
 	struct turns_user turn;
 	TAILQ_ENTRY(schedule_user) of_users; // schedule::users
 	int64_t uid;
-	int64_t n_waiting;
-	int64_t n_held;
 	int64_t n_admitting; // submissions on their way through the store
-	int64_t n_running; // that need a slot
+	int64_t n_places; // that wait, are held or are being admitted
+	int64_t n_running[_SLOT_MAX];
 	int64_t n_entries; // that wait or run
 };
 
 struct schedule {
-	struct queue_limits limits;
 	struct turns turns;
 	TAILQ_HEAD(, schedule_user) users; // who waits, runs or submits
 	int64_t n_waiting;
-	int64_t n_held;
-	int64_t n_admitting;
-	int64_t n_running; // that need a slot
-	int64_t n_entries_running;
+	struct fair places; // to wait
+	struct fair slots[_SLOT_MAX];
 };
 
 static const char *const priority_names[_PRIORITY_MAX] = {
@@ -49,14 +54,19 @@ int schedule_new(const struct queue_limits *limits, struct schedule **ret_schedu
 		return -ENOMEM;
 	turns_init(&schedule->turns);
 	TAILQ_INIT(&schedule->users);
-	schedule->limits = *limits;
+	schedule_set_limits(schedule, limits);
 	*ret_schedule = schedule;
 	return 0;
 }
 
 void schedule_set_limits(struct schedule *schedule, const struct queue_limits *limits)
 {
-	schedule->limits = *limits;
+	schedule->places.total = limits->max_pending;
+	schedule->places.limit = limits->max_pending_per_user;
+	schedule->slots[SLOT_COMMON].total = limits->max_running;
+	schedule->slots[SLOT_COMMON].limit = limits->max_running_per_user;
+	schedule->slots[SLOT_INTERACTIVE].total = limits->max_interactive;
+	schedule->slots[SLOT_INTERACTIVE].limit = limits->max_interactive_per_user;
 }
 
 static struct schedule_user *find_user(const struct schedule *schedule, int64_t uid)
@@ -111,17 +121,14 @@ struct schedule *schedule_free(struct schedule *schedule)
 int schedule_admit(struct schedule *schedule, int64_t uid)
 {
 	struct schedule_user *user = get_user(schedule, uid);
+	bool allowed;
 
 	if (!user)
 		return -ENOMEM;
+	allowed = fair_allows(&schedule->places, user->n_places);
 	user->n_admitting++;
-	schedule->n_admitting++;
-	if (schedule->n_waiting + schedule->n_held + schedule->n_admitting >
-		    schedule->limits.max_pending ||
-	    user->n_waiting + user->n_held + user->n_admitting >
-		    schedule->limits.max_pending_per_user)
-		return -EAGAIN;
-	return 0;
+	fair_take(&schedule->places, &user->n_places);
+	return allowed ? 0 : -EAGAIN;
 }
 
 void schedule_admitted(struct schedule *schedule, int64_t uid)
@@ -131,28 +138,39 @@ void schedule_admitted(struct schedule *schedule, int64_t uid)
 	if (!user)
 		return;
 	user->n_admitting--;
-	schedule->n_admitting--;
+	fair_give(&schedule->places, &user->n_places);
 	put_user(schedule, user);
 }
 
-static void count_running(struct schedule *schedule, struct schedule_user *user,
-			  enum task_priority priority, int change)
+static enum slot slot_of(enum task_priority priority)
 {
-	schedule->n_entries_running += change;
-	if (priority == PRIORITY_INTERACTIVE)
-		return;
-	user->n_running += change;
-	schedule->n_running += change;
+	return priority == PRIORITY_INTERACTIVE ? SLOT_INTERACTIVE : SLOT_COMMON;
+}
+
+static void take_slot(struct schedule *schedule, struct schedule_user *user,
+		      enum task_priority priority)
+{
+	enum slot slot = slot_of(priority);
+
+	fair_take(&schedule->slots[slot], &user->n_running[slot]);
+}
+
+static void give_slot(struct schedule *schedule, struct schedule_user *user,
+		      enum task_priority priority)
+{
+	enum slot slot = slot_of(priority);
+
+	fair_give(&schedule->slots[slot], &user->n_running[slot]);
 }
 
 void schedule_reserve(struct schedule *schedule, int64_t uid, enum task_priority priority)
 {
-	count_running(schedule, find_user(schedule, uid), priority, 1);
+	take_slot(schedule, find_user(schedule, uid), priority);
 }
 
 void schedule_unreserve(struct schedule *schedule, int64_t uid, enum task_priority priority)
 {
-	count_running(schedule, find_user(schedule, uid), priority, -1);
+	give_slot(schedule, find_user(schedule, uid), priority);
 }
 
 static void stop_waiting(struct schedule *schedule, struct schedule_entry *entry)
@@ -160,7 +178,7 @@ static void stop_waiting(struct schedule *schedule, struct schedule_entry *entry
 	if (!entry->turn.user)
 		return;
 	turns_leave(&schedule->turns, &entry->turn);
-	entry->user->n_waiting--;
+	fair_give(&schedule->places, &entry->user->n_places);
 	schedule->n_waiting--;
 }
 
@@ -169,11 +187,9 @@ static void vacate(struct schedule *schedule, struct schedule_entry *entry)
 {
 	stop_waiting(schedule, entry);
 	if (entry->running)
-		count_running(schedule, entry->user, entry->turn.priority, -1);
-	if (entry->held) {
-		schedule->n_held--;
-		entry->user->n_held--;
-	}
+		give_slot(schedule, entry->user, entry->turn.priority);
+	if (entry->held)
+		fair_give(&schedule->places, &entry->user->n_places);
 	entry->running = entry->held = false;
 }
 
@@ -193,7 +209,7 @@ static int join(struct schedule *schedule, struct schedule_entry *entry)
 static void start_waiting(struct schedule *schedule, struct schedule_entry *entry)
 {
 	turns_wait(&schedule->turns, &entry->user->turn, &entry->turn);
-	entry->user->n_waiting++;
+	fair_take(&schedule->places, &entry->user->n_places);
 	schedule->n_waiting++;
 }
 
@@ -213,8 +229,7 @@ int schedule_hold(struct schedule *schedule, struct schedule_entry *entry)
 	if (r < 0)
 		return r;
 	entry->held = true;
-	entry->user->n_held++;
-	schedule->n_held++;
+	fair_take(&schedule->places, &entry->user->n_places);
 	return 0;
 }
 
@@ -222,14 +237,14 @@ int schedule_run(struct schedule *schedule, struct schedule_entry *entry)
 {
 	int r;
 
-	/* Without a slot it costs its user no turn. */
+	/* A slot that only interactive tasks could have had costs its user no turn. */
 	if (entry->turn.user && entry->turn.priority != PRIORITY_INTERACTIVE)
 		turns_serve(&schedule->turns, &entry->turn, TURNS_ALL);
 	r = join(schedule, entry);
 	if (r < 0)
 		return r;
 	entry->running = true;
-	count_running(schedule, entry->user, entry->turn.priority, 1);
+	take_slot(schedule, entry->user, entry->turn.priority);
 	return 0;
 }
 
@@ -241,10 +256,10 @@ void schedule_set_priority(struct schedule *schedule, struct schedule_entry *ent
 	if (waits)
 		stop_waiting(schedule, entry);
 	if (entry->running)
-		count_running(schedule, entry->user, entry->turn.priority, -1);
+		give_slot(schedule, entry->user, entry->turn.priority);
 	entry->turn.priority = priority;
 	if (entry->running)
-		count_running(schedule, entry->user, entry->turn.priority, 1);
+		take_slot(schedule, entry->user, entry->turn.priority);
 	if (waits)
 		start_waiting(schedule, entry);
 }
@@ -264,12 +279,14 @@ void schedule_leave(struct schedule *schedule, struct schedule_entry *entry)
 /* The priorities of which the user may start a task now. */
 static unsigned startable(const struct schedule *schedule, const struct schedule_user *user)
 {
-	const struct queue_limits *limits = &schedule->limits;
+	unsigned allowed = 0;
 
-	if (schedule->n_running < limits->max_running &&
-	    (!user || user->n_running < limits->max_running_per_user))
-		return TURNS_ALL;
-	return TURNS_INTERACTIVE;
+	if (fair_allows(&schedule->slots[SLOT_COMMON], user ? user->n_running[SLOT_COMMON] : 0))
+		allowed |= TURNS_ALL & ~TURNS_INTERACTIVE;
+	if (fair_allows(&schedule->slots[SLOT_INTERACTIVE],
+			user ? user->n_running[SLOT_INTERACTIVE] : 0))
+		allowed |= TURNS_INTERACTIVE;
+	return allowed;
 }
 
 struct schedule_entry *schedule_next(struct schedule *schedule)
@@ -305,5 +322,5 @@ int64_t schedule_n_waiting(const struct schedule *schedule)
 
 int64_t schedule_n_running(const struct schedule *schedule)
 {
-	return schedule->n_entries_running;
+	return schedule->slots[SLOT_COMMON].used + schedule->slots[SLOT_INTERACTIVE].used;
 }

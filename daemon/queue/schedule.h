@@ -1,7 +1,8 @@
 /*
  * Which waiting task gets a free slot: tasks take turns as daemon/turns.h says, within a priority
- * the older one first. Interactive tasks need no slot. A task that is held counts among those that
- * wait, but has no turn.
+ * the older one first. Interactive tasks have slots of their own. Of slots, and of places to wait,
+ * a user gets a share as daemon/fair.h says. A task that is held counts among those that wait, but
+ * has no turn.
  */
 #pragma once
 

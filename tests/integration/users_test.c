@@ -221,6 +221,64 @@ START_TEST(an_administrators_config_stays_his)
 }
 END_TEST
 
+#define N_TARPITS 5
+#define TARPIT_CALLS 64
+
+/* One user has as many calls in flight as he may, for a day; another's task is as fast as ever. */
+START_TEST(tarpit_calls_starve_nobody)
+{
+	struct sim *tarpit = sim_start((const char *[]) { "--hang_rate=1", NULL });
+	struct sim *sim = sim_start(NULL);
+	struct wire *wire, *other;
+	int64_t ids[N_TARPITS];
+
+	server = daemon_start_system();
+	other = connect_as(server, OTHER_UID);
+	for (int i = 0; i < N_TARPITS; i++) {
+		const char *name = text("tarpit-%d", i);
+
+		ids[i] = experiment_submit(other, &(struct experiment) {
+			.name = name, .rows = TARPIT_CALLS, .url = sim_url(tarpit), .api_key = name,
+			.config = text("'max_connections':%d,'timeout_seconds':86400,"
+				       "'first_byte_seconds':86400", TARPIT_CALLS) });
+	}
+	sim_await(tarpit, "in_flight", 256);
+	ck_assert_int_eq(sim_stat(tarpit, "in_flight"), 256);
+	wire = daemon_connect(server);
+	experiment_run(wire, &(struct experiment) { .rows = 100, .n_criteria = 1,
+						    .url = sim_url(sim) });
+	ck_assert_int_eq(sim_stat(tarpit, "in_flight"), 256);
+	for (int i = 0; i < N_TARPITS; i++)
+		wire_call(other, "CancelTask", "{'id':%lld}", (long long)ids[i]);
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
+/* Interactive tasks start before all others, but of one user no more than he may have. */
+START_TEST(interactive_tasks_are_limited)
+{
+	struct sim *sim = sim_start((const char *[]) { "--hang_rate=1", NULL });
+	struct wire *wire;
+	json_object *reply;
+
+	server = daemon_start(&(struct daemon_options) {
+		.config = "[daemon]\nshutdown_grace_seconds = 0\n"
+			  "[queue]\nmax_interactive_per_user = 2\nmax_pending_per_user = 3\n" });
+	wire = daemon_connect(server);
+	for (int i = 0; i < 6; i++) {
+		int64_t id = experiment_submit(wire, &(struct experiment) {
+			.name = text("interactive %d", i), .rows = 1, .url = sim_url(sim),
+			.more = "'priority':'interactive'" });
+
+		reply = task_get(wire, id);
+		ck_assert_str_eq(at_text(reply, "status"),
+				 i < 2 ? "STARTED" : i < 5 ? "PENDING" : "REJECTED");
+	}
+	ck_assert_str_eq(at_text(reply, "error.code"), "QueueFull");
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 /* A user's own daemon serves nobody else. */
 START_TEST(private_socket)
 {
@@ -244,5 +302,6 @@ int main(void)
 		return EXIT_SKIPPED;
 	}
 	return RUN_SUITE(each_user_has_his_own, each_prunes_his_own, each_sees_his_own_endpoints,
-			 an_administrators_config_stays_his, private_socket);
+			 an_administrators_config_stays_his, tarpit_calls_starve_nobody,
+			 interactive_tasks_are_limited, private_socket);
 }

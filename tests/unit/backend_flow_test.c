@@ -421,6 +421,7 @@ START_TEST(global_cap)
 	struct ellu_llm_config config = test_config();
 
 	backend_fixture_setup();
+	ck_assert_int_eq(backend_set_limits(backend, 256, 256), 0);
 	config.provider = "simulated";
 	config.custom = "{\"latency_seconds\": 0.5}";
 	config.max_connections = &cap;

@@ -10,7 +10,7 @@
 #include "tests/unit/backend_fixture.h"
 #include "tests/unit/suite.h"
 
-#define N_CALLS 64
+#define N_CALLS 1600
 
 static struct exchange *exchanges[N_CALLS];
 static int n_exchanges;
@@ -385,10 +385,60 @@ START_TEST(many_endpoints_of_one_user)
 }
 END_TEST
 
+static int64_t n_in_flight(int64_t user)
+{
+	struct backend_status status = status_of(user, false);
+	int64_t n = 0;
+
+	for (size_t i = 0; i < status.n_endpoints; i++)
+		n += status.endpoints[i]->in_flight;
+	arena_done(&status.arena);
+	return n;
+}
+
+/* Calls that nothing but a cancel ends, over several endpoints, so that no other cap is met. */
+START_TEST(each_gets_a_share)
+{
+	static const char *const models[] = { "a", "b", "c", "d", "e" };
+	static const int64_t cap = 64;
+	struct llm_target *targets[5];
+	static const int64_t shares[] = { 256, 256 / 3, 171 / 4, 129 / 5, 104 / 6 };
+
+	setup();
+	config.provider = "simulated";
+	config.llm_base_url = NULL;
+	config.custom = "{\"latency_seconds\": 3600}";
+	config.max_connections = &cap;
+	for (int i = 0; i < 5; i++) {
+		config.llm_model_name = models[i];
+		targets[i] = test_target(&config);
+	}
+	for (int64_t user = 1; user <= 5; user++) {
+		int64_t n;
+
+		for (int i = 0; i < 300; i++)
+			submit_as(user, targets[i % 5]);
+		/* The first answer says that all are there, the second what became of them. */
+		(void)n_in_flight(user);
+		n = n_in_flight(user);
+		ck_assert_int_eq(n, shares[user - 1]);
+	}
+	ck_assert_int_eq(n_in_flight(1), 256);
+	/* When the first gives his back, it goes to the others. */
+	end_flow(1, 300);
+	ck_assert_int_gt(n_in_flight(5), shares[4]);
+	for (int64_t user = 2; user <= 5; user++)
+		end_flow(user, 300);
+	for (int i = 0; i < 5; i++)
+		llm_target_unref(targets[i]);
+	teardown();
+}
+END_TEST
+
 int main(void)
 {
 	return RUN_TESTS(a_cap_holds_for_its_user, a_pause_is_its_users, shared_is_one_for_all,
 			 words_stay_with_their_user, the_form_of_an_answer_is_its_users,
 			 connections_are_their_users, a_silent_proxy_holds_up_nobody_else,
-			 equal_hashes_are_not_enough, many_endpoints_of_one_user);
+			 equal_hashes_are_not_enough, many_endpoints_of_one_user, each_gets_a_share);
 }

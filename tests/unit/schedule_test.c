@@ -9,7 +9,14 @@ static struct schedule *schedule;
 
 static void start(int64_t max_pending, int64_t per_user, int64_t running, int64_t running_per_user)
 {
-	const struct queue_limits limits = { max_pending, per_user, running, running_per_user };
+	const struct queue_limits limits = {
+		.max_pending = max_pending,
+		.max_pending_per_user = per_user,
+		.max_running = running,
+		.max_running_per_user = running_per_user,
+		.max_interactive = 6,
+		.max_interactive_per_user = 2,
+	};
 
 	ck_assert_int_eq(schedule_new(&limits, &schedule), 0);
 }
@@ -213,7 +220,7 @@ START_TEST(priorities_change)
 }
 END_TEST
 
-START_TEST(interactive_needs_no_slot)
+START_TEST(interactive_has_its_own_slots)
 {
 	struct schedule_entry normal = entry(1, PRIORITY_NORMAL);
 	struct schedule_entry waits = entry(1, PRIORITY_NORMAL);
@@ -232,6 +239,56 @@ START_TEST(interactive_needs_no_slot)
 	ck_assert_int_eq(schedule_n_running(schedule), 2);
 	schedule_leave(schedule, &normal);
 	ck_assert_ptr_eq(schedule_next(schedule), &waits);
+}
+END_TEST
+
+/* Beyond his own, a user's interactive tasks wait like any other, and others still find a slot. */
+START_TEST(interactive_is_limited)
+{
+	struct schedule_entry mine[3], others[4];
+
+	start(3, 3, 10, 10);
+	for (int i = 0; i < 3; i++) {
+		mine[i] = entry(1, PRIORITY_INTERACTIVE);
+		mine[i].turn.age = i;
+		ck_assert_int_eq(schedule_wait(schedule, &mine[i]), 0);
+	}
+	ck_assert_int_eq(schedule_admit(schedule, 1), -EAGAIN);
+	schedule_admitted(schedule, 1);
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(schedule_run(schedule, schedule_next(schedule)), 0);
+	ck_assert_ptr_null(schedule_next(schedule));
+	ck_assert(!schedule_has_room(schedule, 1, PRIORITY_INTERACTIVE));
+	for (int i = 0; i < 4; i++) {
+		ck_assert(schedule_has_room(schedule, 2 + i, PRIORITY_INTERACTIVE));
+		others[i] = entry(2 + i, PRIORITY_INTERACTIVE);
+		ck_assert_int_eq(schedule_run(schedule, &others[i]), 0);
+	}
+	ck_assert(!schedule_has_room(schedule, 6, PRIORITY_INTERACTIVE));
+	for (int i = 0; i < 4; i++)
+		schedule_leave(schedule, &others[i]);
+	schedule_leave(schedule, &mine[0]);
+	ck_assert_ptr_eq(schedule_next(schedule), &mine[2]);
+}
+END_TEST
+
+/* Two users who take all they can leave places to a third. */
+START_TEST(places_to_wait_are_shared)
+{
+	int64_t n[4] = { 0 };
+
+	start(100, 60, 1, 1);
+	for (int64_t uid = 1; uid < 4; uid++) {
+		while (schedule_admit(schedule, uid) == 0)
+			n[uid]++;
+		schedule_admitted(schedule, uid);
+	}
+	ck_assert_int_eq(n[1], 60);
+	ck_assert_int_gt(n[2], 10);
+	ck_assert_int_gt(n[3], 5);
+	for (int64_t uid = 1; uid < 4; uid++)
+		while (n[uid]-- > 0)
+			schedule_admitted(schedule, uid);
 }
 END_TEST
 
@@ -358,7 +415,9 @@ int main(void)
 	tcase_add_test(cases, newcomer_gets_the_next_slot);
 	tcase_add_test(cases, held_ones_have_no_turn);
 	tcase_add_test(cases, priorities_change);
-	tcase_add_test(cases, interactive_needs_no_slot);
+	tcase_add_test(cases, interactive_has_its_own_slots);
+	tcase_add_test(cases, interactive_is_limited);
+	tcase_add_test(cases, places_to_wait_are_shared);
 	tcase_add_test(cases, one_user_leaves_slots_to_others);
 	tcase_add_test(cases, newcomer_does_not_pass_who_waits);
 	tcase_add_test(cases, admission_counts_what_is_on_its_way);
