@@ -84,6 +84,7 @@ static const struct option options[] = {
 	{ "log-level", required_argument, NULL, 'l' },
 	{ "idle-exit-seconds", required_argument, NULL, 'i' },
 	{ "ready-fd", required_argument, NULL, 'r' },
+	{ "check", no_argument, NULL, 'C' },
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -101,6 +102,7 @@ static const char help_text[] =
 	"  --log-level LEVEL         error, warning, notice, info (the default) or debug\n"
 	"  --idle-exit-seconds N     exit after N seconds without a connection or a task\n"
 	"  --ready-fd FD             write READY to FD and close it once the daemon serves\n"
+	"  --check                   check the configuration and exit\n"
 	"  --version                 print the versions and exit\n"
 	"  --help                    print this and exit\n\n"
 	"Files, for a user:  $XDG_STATE_HOME/elluminate, $XDG_RUNTIME_DIR/elluminate/socket,\n"
@@ -124,6 +126,9 @@ static int parse_number(const char *text, int64_t low, int64_t high, int64_t *re
 struct file_context {
 	struct config *config;
 	struct fault *fault;
+	FILE *file;
+	int line;
+	int fault_line;
 };
 
 /* "expected a, b or c" */
@@ -194,6 +199,9 @@ static int on_file_key(void *userdata, const char *section, const char *name, co
 	const struct config_key *key = find_key(section, name);
 	char where[128];
 
+	if (context->fault->code)
+		return 0; // the first mistake is the one that is told
+	context->fault_line = context->line;
 	snprintf(where, sizeof(where), "[%s] %s", section, name);
 	if (key)
 		return set_key(key, context->config, where, value, context->fault) == 0;
@@ -201,21 +209,33 @@ static int on_file_key(void *userdata, const char *section, const char *name, co
 	return 0;
 }
 
+static char *read_line(char *text, int size, void *userdata)
+{
+	struct file_context *context = userdata;
+
+	context->line++;
+	return fgets(text, size, context->file);
+}
+
 static int read_file(struct config *config, const char *path, bool required, struct fault *fault)
 {
-	struct file_context context = { config, fault };
+	struct file_context context = { .config = config, .fault = fault };
 	char message[sizeof(fault->message)];
 	int r;
 
-	if (access(path, R_OK) < 0) {
-		if (!required)
+	context.file = fopen(path, "re");
+	if (!context.file) {
+		if ((errno == ENOENT || errno == ENOTDIR) && !required)
 			return 0;
 		return fault_set(fault, -errno, "%s: %s", path, strerror(errno));
 	}
-	r = ini_parse(path, on_file_key, &context);
+	r = ini_parse_stream(read_line, &context, on_file_key, &context);
+	fclose(context.file);
 	if (r == 0)
 		return 0;
-	snprintf(message, sizeof(message), "%s", fault->code ? fault->message : "cannot be parsed");
+	/* libinih goes on behind a line that it cannot parse, and answers the first of all. */
+	snprintf(message, sizeof(message), "%s",
+		 fault->code && context.fault_line == r ? fault->message : "cannot be parsed");
 	fault_set(fault, -EINVAL, "%s:%d: %s", path, r, message);
 	return -EINVAL;
 }
@@ -299,6 +319,9 @@ static int take_option(struct config *config, int option, struct fault *fault)
 		return join(&config->config_path, optarg, "", "");
 	case 'b':
 		config->no_bus = true;
+		return 0;
+	case 'C':
+		config->check = true;
 		return 0;
 	case 'l':
 		return set_key(find_key(NULL, "log_level"), config, "--log-level", optarg, fault);

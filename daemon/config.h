@@ -14,6 +14,7 @@ struct config {
 	/* The command line. */
 	bool system;
 	bool no_bus;
+	bool check; // nothing else is to be done
 	char *state_dir;
 	char *socket_path;
 	char *config_path; // NULL: the usual places

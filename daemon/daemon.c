@@ -182,7 +182,7 @@ static void on_reload(evutil_socket_t number, short events, void *userdata)
 		log_about(LOG_NOTICE, ABOUT(.message = LOG_RELOADED),
 			  "the configuration was read again");
 	} else {
-		log_about(LOG_ERR, ABOUT(.message = LOG_RELOADED),
+		log_about(LOG_ERR, ABOUT(.message = LOG_RELOAD_REFUSED),
 			  "the configuration stays as it was: %s", fault.message);
 	}
 	config_done(&config);
@@ -461,6 +461,20 @@ static void prepare_process(void)
 	(void)mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
 }
 
+/* A mistake in the command line or in the configuration file. */
+static int refuse_configuration(const struct config *config, const struct fault *fault)
+{
+	if (!log_goes_to_journal()) {
+		fprintf(stderr, "elluminated: %s\n", fault->message);
+	} else if (log_start(LOG_ERR) == 0) {
+		log_about(LOG_ERR,
+			  ABOUT(.message = config->check ? LOG_RELOAD_REFUSED : LOG_START_FAILED),
+			  "%s", fault->message);
+		log_stop();
+	}
+	return EXIT_USAGE;
+}
+
 int daemon_main(int argc, char **argv, const struct raw_interface *raw)
 {
 	struct daemon daemon = { .raw = raw, .argc = argc, .argv = argv, .listener = -1 };
@@ -469,12 +483,10 @@ int daemon_main(int argc, char **argv, const struct raw_interface *raw)
 
 	prepare_process();
 	r = config_load(&daemon.config, argc, argv, &fault);
-	if (r == CONFIG_EXIT)
-		return EXIT_SUCCESS;
-	if (r < 0) {
-		fprintf(stderr, "elluminated: %s\n", fault.message);
+	if (r != CONFIG_RUN || daemon.config.check) {
+		r = r < 0 ? refuse_configuration(&daemon.config, &fault) : EXIT_SUCCESS;
 		config_done(&daemon.config);
-		return EXIT_USAGE;
+		return r;
 	}
 	if (log_start((int)daemon.config.log_level) < 0)
 		return EXIT_FAILURE;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/clock.h"
 #include "daemon/log_sink.h"
 
 #define LOG_RING_LINES 1024
@@ -31,7 +32,8 @@ static struct {
 static void report_dropped(uint64_t *reported)
 {
 	uint64_t dropped = log_dropped();
-	struct log_entry entry = { .level = LOG_WARNING, .message = LOG_LINES_DROPPED };
+	struct log_entry entry = { .level = LOG_WARNING, .usec = clock_wall_usec(),
+				   .message = LOG_LINES_DROPPED };
 
 	if (dropped == *reported)
 		return;
@@ -64,6 +66,12 @@ static void *log_thread(void *userdata)
 	}
 	pthread_mutex_unlock(&logger.lock);
 	return NULL;
+}
+
+bool log_goes_to_journal(void)
+{
+	log_sink_open();
+	return log_sink_is_journal();
 }
 
 int log_start(int max_level)
@@ -125,7 +133,7 @@ static void put(const struct log_entry *entry)
 
 void log_about(int level, const struct log_subject *subject, const char *format, ...)
 {
-	struct log_entry entry = { .level = level };
+	struct log_entry entry = { .level = level, .usec = clock_wall_usec() };
 	va_list arguments;
 
 	if (level > atomic_load(&logger.max_level))

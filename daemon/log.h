@@ -5,11 +5,14 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <syslog.h>
 
 #include "daemon/log_message.h"
 
+/* Before log_start(). */
+bool log_goes_to_journal(void);
 int log_start(int max_level);
 void log_stop(void); // writes out what waits
 void log_set_level(int max_level);

@@ -9,6 +9,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "proto/time_text.h"
+
 /* The locations of this file say nothing to an administrator. */
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
@@ -17,6 +19,7 @@
 #define FIELD_BYTES 256
 
 static bool to_journal;
+static bool to_file; // nobody but us says when a line was written
 
 static const char *const message_ids[] = {
 #define MESSAGE(name, id) [name] = id,
@@ -37,9 +40,16 @@ void log_sink_open(void)
 	unsigned long long device, inode;
 	struct stat status;
 
+	if (fstat(STDERR_FILENO, &status) < 0)
+		return;
 	to_journal = stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
-		     fstat(STDERR_FILENO, &status) == 0 && status.st_dev == device &&
-		     status.st_ino == inode;
+		     status.st_dev == device && status.st_ino == inode;
+	to_file = S_ISREG(status.st_mode);
+}
+
+bool log_sink_is_journal(void)
+{
+	return to_journal;
 }
 
 struct fields {
@@ -81,9 +91,13 @@ static int write_journal(const struct log_entry *entry)
 
 static void write_stderr(const struct log_entry *entry)
 {
-	char line[LOG_LINE_BYTES + 8];
-	int size = snprintf(line, sizeof(line), "<%d>%s\n", entry->level, entry->text);
+	char line[LOG_LINE_BYTES + TIME_TEXT_SIZE + 8], time[TIME_TEXT_SIZE] = "";
+	int size;
 
+	if (to_file)
+		(void)time_format(entry->usec, time);
+	size = snprintf(line, sizeof(line), "<%d>%s%s%s\n", entry->level, time, to_file ? " " : "",
+			entry->text);
 	(void)!write(STDERR_FILENO, line, (size_t)size);
 }
 

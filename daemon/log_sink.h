@@ -1,10 +1,11 @@
 /*
  * Where log entries end: the journal, with fields, when standard error is the journal's; else
- * standard error, with level prefixes. Used by the log's own thread alone, since the journal
+ * standard error, with level prefixes, and times where that is a file. Used by the log's own thread alone, since the journal
  * blocks its clients when it stalls.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "daemon/log_message.h"
@@ -14,6 +15,7 @@
 
 struct log_entry {
 	int level;
+	int64_t usec; // by the wall clock
 	enum log_message message;
 	int64_t task; // 0: none; also below
 	int64_t experiment;
@@ -22,4 +24,5 @@ struct log_entry {
 };
 
 void log_sink_open(void);
+bool log_sink_is_journal(void);
 void log_sink_write(const struct log_entry *entry);

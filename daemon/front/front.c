@@ -262,9 +262,10 @@ static int make_folder(const char *socket_path, unsigned mode)
 	if (!slash || slash == folder)
 		return 0;
 	*slash = '\0';
-	if (mkdir(folder, mode) < 0 && errno != EEXIST)
-		return -errno;
-	return 0;
+	if (mkdir(folder, mode) < 0)
+		return errno == EEXIST ? 0 : -errno;
+	/* The process's umask would shut everybody else out. */
+	return chmod(folder, mode) < 0 ? -errno : 0;
 }
 
 static int remove_dead_socket(const struct sockaddr_un *address)

@@ -1,6 +1,7 @@
 #!/bin/sh
 # What must hold on a booted system: run inside it by boot.sh. Says each thing that it has seen;
-# ends with 1 at the first that is not so.
+# ends with 1 at the first that is not so. Usage: checks.sh running|again: on the system where the
+# README was just followed, or after it was booted again.
 set -eu
 
 name=org.elluminate.Elluminate1
@@ -73,19 +74,36 @@ submit()
 		tr -d ' \n' | sed 's/.*"task":{"id":\([0-9]*\).*/\1/'
 }
 
-# More starts in a few seconds than an administrator would make.
-mkdir -p /run/systemd/system/elluminated.service.d
-printf '[Unit]\nStartLimitIntervalSec=0\n' >/run/systemd/system/elluminated.service.d/starts.conf
-systemctl daemon-reload
 eventually systemctl is-system-running --quiet
-systemctl enable --quiet --now elluminated.socket || fail "the socket cannot be enabled"
-is ActiveState inactive || fail "the service runs before anybody has called"
+
+# ---- After a reboot ----
+
+if [ "$1" = again ]; then
+	eventually is ActiveState active
+	id=$(cat /var/lib/elluminate-check)
+	# Nobody calls: the status line says that nothing runs any more.
+	eventually sh -c 'systemctl show elluminated -P StatusText | grep -q "0 running, 0 waiting"'
+	holds SUCCESS elluminate --system task show "$id"
+	seen "after a reboot the task went on by itself"
+	exit 0
+fi
+
+# ---- As the README leaves it ----
+
+is ActiveState active || fail "the service does not run"
+systemctl is-active --quiet elluminated.socket || fail "the socket does not listen"
+holds uptime as alice elluminate --system api GetStatus
+is User elluminate || fail "the service runs as another user"
+for setting in MemoryMax TasksMax; do
+	[ "$(property $setting)" != infinity ] || fail "$setting is not set"
+done
+seen "the README's commands on a running system"
 
 # ---- Activation, READY, STATUS ----
 
+systemctl stop elluminated.service
 holds uptime as alice elluminate --system api GetStatus
 is ActiveState active || fail "a call on the socket did not start the service"
-is User elluminate || fail "the service runs as another user"
 seen "socket activation"
 eventually sh -c 'systemctl show elluminated -P StatusText | grep -q "0 running, 0 waiting"'
 seen "READY and a status line"
@@ -96,6 +114,43 @@ seen "bus activation"
 systemctl start elluminated.socket 2>/dev/null || true
 systemctl restart elluminated.service
 [ -S /run/elluminate/socket ] || fail "the socket's path went with the service"
+
+# ---- Without tmpfiles ----
+
+# The folder of credentials is not there, as before systemd-tmpfiles has run.
+systemctl stop elluminated.socket elluminated.service
+rmdir /etc/elluminate/credentials
+systemctl start elluminated.service || fail "the service needs a folder of credentials"
+is_folder()
+{
+	[ "$(stat -c '%a %U' "$1")" = "$2" ] || fail "$1 is $(stat -c '%a %U' "$1"), not $2"
+}
+is_folder /etc/elluminate/credentials '700 root'
+is_folder /run/elluminate '755 elluminate'
+seen "a start without the folders that tmpfiles makes"
+
+# ---- A mistake in the configuration ----
+
+printf '[queue]\n\nmax_pendng = 77\n' >/etc/elluminate/elluminated.conf
+mistake='/etc/elluminate/elluminated.conf:3: [queue] max_pendng: no such key'
+systemctl reload elluminated 2>/dev/null && fail "a mistake does not fail the reload"
+is ActiveState active || fail "a refused reload ends the service"
+journalctl --sync
+holds "$mistake" journalctl --no-pager -o cat -u elluminated -p err -n 5
+holds 'The configuration was not taken over' journalctl --no-pager -x -u elluminated -p err -n 5
+seen "a refused reload fails, and says file, line and key"
+for _ in 1 2 3 4 5 6 7; do
+	systemctl restart elluminated 2>/dev/null && fail "the daemon starts with a mistake"
+done
+as bob elluminate --system api GetStatus >/tmp/answer 2>&1 &
+client=$!
+eventually sh -c '[ "$(systemctl show elluminated -P NRestarts)" -ge 1 ]'
+systemctl is-active --quiet elluminated.socket || fail "the socket went with the service"
+holds "$mistake" journalctl --no-pager -o cat -u elluminated -p err -n 5
+kill -0 $client 2>/dev/null || fail "the client did not wait: $(cat /tmp/answer)"
+rm /etc/elluminate/elluminated.conf
+wait $client || fail "the client was not served: $(cat /tmp/answer)"
+seen "seven failed starts: the socket stays, the client is served once it is mended"
 
 # ---- Users ----
 
@@ -201,6 +256,7 @@ seen "the journal by task, and its catalog"
 
 # ---- Watchdog ----
 
+mkdir -p /run/systemd/system/elluminated.service.d
 printf '[Service]\nExecStart=\nExecStart=/usr/bin/elluminated-blocking --system\nWatchdogSec=2\n' \
 	>/run/systemd/system/elluminated.service.d/blocking.conf
 systemctl daemon-reload
@@ -212,3 +268,12 @@ eventually sh -c "[ \"\$(systemctl show elluminated -P NRestarts)\" -ge 1 ] && s
 holds watchdog journalctl --no-pager -u elluminated -n 50
 holds SUCCESS as alice elluminate --system task show 1
 seen "a blocked thread: restarted by the watchdog"
+
+# ---- A task for the next boot ----
+
+rm /run/systemd/system/elluminated.service.d/blocking.conf
+systemctl daemon-reload
+systemctl restart elluminated
+id=$(submit alice 40 0.3)
+eventually as alice sh -c "elluminate --system task show $id | grep -q STARTED"
+echo "$id" >/var/lib/elluminate-check
