@@ -61,6 +61,7 @@ void lexer_next(struct lexer *lexer)
 	size_t length;
 
 	skip_blanks(lexer);
+	token->start = lexer->at;
 	token->line = lexer->line;
 	token->first_on_line = !lexer->line_has_token;
 	lexer->line_has_token = true;

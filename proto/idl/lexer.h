@@ -17,6 +17,7 @@ enum token_kind {
 struct token {
 	enum token_kind kind;
 	char *text;
+	const char *start; // in the file's text
 	int line;
 	bool first_on_line;
 };

@@ -39,6 +39,7 @@ struct idl_field {
 	char *doc; // comment lines above the field joined by '\n'; "" without
 	const char *file;
 	int line;
+	const char *start; // in the file's text
 	enum idl_kind kind;
 	enum idl_container container;
 	bool nullable;
@@ -95,7 +96,7 @@ struct idl_interface {
 	char *name; // org.elluminate
 	char *snake; // elluminate: the last part of the name
 	char *upper;
-	char *text; // the source, files joined, as it is printed
+	char *text; // as it is printed: the files joined, each constraint above its field
 	struct idl_type *types;
 	size_t n_types;
 	struct idl_method *methods;

@@ -16,6 +16,8 @@ struct parser {
 	struct idl_model *model;
 	struct idl_interface *interface;
 	struct idl_notes notes; // comments just read, for the next member
+	const char *text; // of the file
+	const char *unprinted; // of it
 };
 
 #define APPEND(items, n) \
@@ -138,6 +140,7 @@ static void parse_field(struct parser *parser, struct idl_record *record)
 	field->doc = doc;
 	field->file = lexer->file;
 	field->line = lexer->token.line;
+	field->start = lexer->token.start;
 	field->name = lexer_word(lexer, "a field");
 	check_field_name(field);
 	for (size_t i = 0; i + 1 < record->n_fields; i++)
@@ -146,6 +149,45 @@ static void parse_field(struct parser *parser, struct idl_record *record)
 				field->name);
 	lexer_take(lexer, ":");
 	parse_type(lexer, field);
+}
+
+/* ---- The printed text ---- */
+
+static void print(struct parser *parser, const char *text, size_t length)
+{
+	char **printed = &parser->interface->text;
+	size_t size = strlen(*printed);
+
+	*printed = memory_grow(*printed, size + length, 1);
+	memcpy(*printed + size, text, length);
+	(*printed)[size + length] = '\0';
+}
+
+/* Up to `end`, without the blanks before it. */
+static void print_up_to(struct parser *parser, const char *end)
+{
+	size_t length = (size_t) (end - parser->unprinted);
+
+	if (parser->unprinted == parser->text && parser->interface->text[0])
+		print(parser, "\n", 1); // between two files
+	while (length > 0 && isspace((unsigned char) parser->unprinted[length - 1]))
+		length--;
+	print(parser, parser->unprinted, length);
+	parser->unprinted = end;
+}
+
+/* A constraint stands behind its field, where it reads best; it is printed above it, since the
+ * language has no place for a comment between the last field and its `)`. */
+static void print_constraint_above(struct parser *parser, const char *field)
+{
+	const struct token *comment = &parser->lexer.token;
+
+	print_up_to(parser, field);
+	print(parser, "\n  # ", 5);
+	print(parser, comment->text, strlen(comment->text));
+	print(parser, "\n  ", 3);
+	print_up_to(parser, comment->start);
+	parser->unprinted += strcspn(parser->unprinted, "\n");
 }
 
 static void parse_record(struct parser *parser, struct idl_record *record)
@@ -166,6 +208,7 @@ static void parse_record(struct parser *parser, struct idl_record *record)
 			lexer_next(lexer);
 		if (lexer->token.kind == TOKEN_COMMENT && !lexer->token.first_on_line) {
 			constraint_parse(field, lexer->token.text);
+			print_constraint_above(parser, field->start);
 			lexer_next(lexer);
 		}
 		constraint_check(field);
@@ -303,6 +346,7 @@ static void parse_file(struct parser *parser, const char *path)
 	char *text = read_file(path);
 
 	lexer_init(lexer, path, text);
+	parser->text = parser->unprinted = text;
 	for (read_notes(parser); lexer->token.kind != TOKEN_END; read_notes(parser)) {
 		size_t i = 0, n = sizeof(members) / sizeof(members[0]);
 		int line = lexer->token.line;
@@ -316,7 +360,8 @@ static void parse_file(struct parser *parser, const char *path)
 	}
 	if (!parser->interface)
 		idl_die(path, 1, "the first file has no 'interface'");
-	parser->interface->text = memory_join(parser->interface->text, text);
+	print_up_to(parser, text + strlen(text));
+	print(parser, "\n", 1);
 }
 
 static void resolve_record(const struct idl_interface *interface, struct idl_record *record)
