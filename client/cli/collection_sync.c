@@ -277,14 +277,35 @@ static int get(struct sync *sync, const struct ellu_get_collection_reply **ret_r
 	return r < 0 ? -cli_fail(r, error) : 1;
 }
 
-/* Compares and, when need be, uploads. */
+/* What is stored, if anything, and whether it is what the user keeps; free the reply. */
+static int look(struct sync *sync, const struct ellu_collection *wanted,
+		const struct ellu_get_collection_reply **ret_reply)
+{
+	const struct ellu_get_collection_reply *reply = NULL;
+	struct complaint complaint;
+	int found, status = 0;
+
+	sync->ref = (struct ellu_ref) ELLU_RECORD(struct ellu_ref);
+	sync->ref.name = wanted->name;
+	found = get(sync, &reply);
+	if (found < 0)
+		return -found;
+	*ret_reply = reply;
+	sync->stored = found ? reply->collection : NULL;
+	if (rows_rewind(sync->rows, &complaint) < 0) {
+		cli_error("%s", complaint.text);
+		status = EXIT_USAGE;
+	}
+	if (status == 0 && found)
+		status = check_columns(sync, wanted);
+	return status == 0 ? compare(sync) : status;
+}
+
 static int bring_rows(struct sync *sync, const struct ellu_collection *wanted)
 {
 	char now[32], before[32];
-	int status = compare(sync);
+	int status = sync->stored ? 0 : create(sync, wanted);
 
-	if (status == 0 && !sync->stored)
-		status = create(sync, wanted);
 	if (status != 0 || sync->equal || (!sync->stored && sync->n_rows == 0))
 		return status;
 	status = upload(sync);
@@ -303,23 +324,23 @@ int collection_sync(struct cli *cli, const struct ellu_collection *collection, s
 {
 	struct sync sync = { .cli = cli, .name = collection->name, .rows = rows };
 	const struct ellu_get_collection_reply *reply = NULL;
-	struct complaint complaint;
-	int found, status = 0;
+	int status = look(&sync, collection, &reply);
 
-	sync.ref = (struct ellu_ref) ELLU_RECORD(struct ellu_ref);
-	sync.ref.name = collection->name;
-	found = get(&sync, &reply);
-	if (found < 0)
-		return -found;
-	if (rows_rewind(sync.rows, &complaint) < 0) {
-		cli_error("%s", complaint.text);
-		status = EXIT_USAGE;
-	}
-	sync.stored = found ? reply->collection : NULL;
-	if (status == 0 && found)
-		status = check_columns(&sync, collection);
 	if (status == 0)
 		status = bring_rows(&sync, collection);
+	ellu_free(reply);
+	return status;
+}
+
+int collection_compare(struct cli *cli, const struct ellu_collection *collection, struct rows *rows,
+		       bool *ret_equal, int64_t *ret_n_rows)
+{
+	struct sync sync = { .cli = cli, .name = collection->name, .rows = rows };
+	const struct ellu_get_collection_reply *reply = NULL;
+	int status = look(&sync, collection, &reply);
+
+	*ret_equal = sync.equal;
+	*ret_n_rows = sync.n_rows;
 	ellu_free(reply);
 	return status;
 }

@@ -10,3 +10,8 @@
 
 /* 0, or the exit status; it has said what was wrong, or what it changed. */
 int collection_sync(struct cli *cli, const struct ellu_collection *collection, struct rows *rows);
+
+/* The same without changing anything: whether the collection is there and has these rows, and how
+ * many they are. Leaves the rows at their end. */
+int collection_compare(struct cli *cli, const struct ellu_collection *collection, struct rows *rows,
+		       bool *ret_equal, int64_t *ret_n_rows);

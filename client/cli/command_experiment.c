@@ -16,7 +16,7 @@ static void add_experiment(struct table *table, const void *item)
 {
 	const struct ellu_experiment *experiment = item;
 	const struct ellu_experiment_results *results = experiment->results;
-	char cases[32];
+	char cases[32], model[600];
 
 	table_printf(table, "%lld", (long long) experiment->id);
 	table_text(table, number_text(cases, experiment->total_cases));
@@ -24,6 +24,7 @@ static void add_experiment(struct table *table, const void *item)
 		table_printf(table, "%.1f %%", *results->success_rate->value * 100);
 	else
 		table_text(table, "-");
+	table_text(table, experiment->model ? model_text(experiment->model, model, sizeof(model)) : "-");
 	table_time(table, experiment->created_at);
 	table_printf(table, "%s%s", experiment->name,
 		     results && results->simulated ? " (simulated)" : "");
@@ -31,7 +32,8 @@ static void add_experiment(struct table *table, const void *item)
 
 int command_experiment_list(struct cli *cli)
 {
-	static const char *const titles[] = { ">ID", ">CASES", ">SUCCESS", "CREATED", "NAME", NULL };
+	static const char *const titles[] = { ">ID",     ">CASES", ">SUCCESS", "MODEL",
+					      "CREATED", "NAME",   NULL };
 	static const struct listing listing = { .type = &ellu_experiment_type,
 						.titles = titles,
 						.add = add_experiment,

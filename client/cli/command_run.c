@@ -122,7 +122,7 @@ static int run_file(struct cli *cli, struct experiment_file *file)
 		if (file->notes[i][0])
 			cli_note(cli, "%s", file->notes[i]);
 	if (cli->arguments.dry_run) {
-		status = dry_run(cli, request, file->rows);
+		status = dry_run(cli, file, request, collection);
 	} else {
 		status = cli_connect(cli);
 		if (status == 0 && collection)

@@ -6,7 +6,7 @@
 static const struct option detach = { "detach", NULL, "submit, print the task, and leave",
 				      OPTION_FLAG, FIELD(detach) };
 static const struct option dry_run = { "dry-run", NULL,
-				       "check the file, show the first prompts, run nothing",
+				       "have the daemon check it, show prompts and calls, run nothing",
 				       OPTION_FLAG, FIELD(dry_run) };
 static const struct option run_afresh = { "new", NULL,
 					  "run a new experiment even if nothing has changed",
@@ -120,7 +120,7 @@ static const char run_details[] =
 	"A string in place of a template, collection or config names one that exists. Instead of\n"
 	"`variables`, `\"file\": \"topics.csv\"` (or .jsonl) reads the cases from a file beside this\n"
 	"one. `\"api_key\": \"$NAME\"` takes the key from your environment. Without `llm_config`\n"
-	"the project's default answers: at first the simulated model.\n"
+	"the built-in simulated model answers, unless `elluminate llm default` chose another.\n"
 	"\n"
 	"Ctrl-C cancels the task and keeps what was recorded; the same command continues it. A\n"
 	"second Ctrl-C leaves at once. A terminal that is lost leaves the task running.\n"
@@ -205,6 +205,13 @@ const struct command commands[] = {
 	  responses_options, command_experiment_responses },
 	{ "experiment retry-failed", "ID|NAME", 1, 1, "ask again for what ended with an error", NULL,
 	  retry_failed_options, command_experiment_retry_failed },
+	{ "llm list", "", 0, 0, "list the configs that answer and judge, newest first", NULL,
+	  experiment_list_options, command_llm_list },
+	{ "llm show", "ID|NAME", 1, 1, "show a config, without its key", NULL, NULL,
+	  command_llm_show },
+	{ "llm default", "[ID|NAME]", 0, 1, "say, or choose, which config answers where none is named",
+	  "It is the built-in simulated model until another is chosen: making a config, or naming it\n"
+	  "in a file, never chooses it. Each project has its own.", NULL, command_llm_default },
 	{ "monitor", "", 0, 0, "print every change of any task", monitor_details, monitor_options,
 	  command_monitor },
 	{ "api", "METHOD [JSON]", 1, 2, "call any method of the daemon", api_details, api_options,

@@ -1,12 +1,13 @@
 /*
- * What a run would do: the first prompts as they would be sent, and how many calls that makes.
- * Nothing is stored and no model is called; a daemon that runs is only asked for what the file
- * refers to.
+ * What `run --dry-run` says: what the daemon would do with the file, by the daemon's own checks,
+ * and whether every case can be rendered.
  */
 #pragma once
 
 #include "client/cli/cli.h"
-#include "client/cli/rows.h"
+#include "client/cli/experiment_file.h"
 
-/* `rows` is NULL when the file refers to a collection. Returns the exit status. */
-int dry_run(struct cli *cli, const struct ellu_run_experiment_request *request, struct rows *rows);
+/* `collection` as experiment_file_request() gave it. Returns the exit status. */
+int dry_run(struct cli *cli, struct experiment_file *file,
+	    const struct ellu_run_experiment_request *request,
+	    const struct ellu_collection *collection);

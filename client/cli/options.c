@@ -104,6 +104,22 @@ static int unknown_option(const struct command *command, const char *word)
 	return 0;
 }
 
+/* As long as one word was said, it is the first of two. */
+static void show_command(struct near_name *near, const struct command *command, bool only_first)
+{
+	char word[64];
+	unsigned distance;
+
+	snprintf(word, sizeof(word), "%.*s",
+		 (int) (only_first ? strcspn(command->name, " ") : strlen(command->name)),
+		 command->name);
+	distance = near_name_distance(near->given, word);
+	if (distance < near->distance) {
+		near->distance = distance;
+		near->nearest = command->name;
+	}
+}
+
 static void unknown_command(const char *group, const char *word)
 {
 	char name[64];
@@ -111,7 +127,7 @@ static void unknown_command(const char *group, const char *word)
 
 	snprintf(name, sizeof(name), "%s%s%s", group ? group : "", group ? " " : "", word);
 	for (size_t i = 0; i < n_commands; i++)
-		near_name_show(&near, commands[i].name);
+		show_command(&near, &commands[i], /* only_first= */ !group);
 	say_unknown("command", "", &near);
 }
 

@@ -1,5 +1,7 @@
 #include "client/cli/results.h"
 
+#include <string.h>
+
 #include "client/cli/table.h"
 #include "proto/money.h"
 
@@ -114,6 +116,39 @@ static void print_simulated(FILE *out, bool color)
 		color ? "\033[33m" : "", color ? "\033[0m" : "");
 }
 
+/* "openai llama-3.2"; the simulated one has nothing to add to that. */
+const char *model_text(const struct ellu_model *model, char *buffer, size_t size)
+{
+	bool named = strcmp(model->provider, model->llm_model_name) != 0;
+
+	snprintf(buffer, size, "%s%s%s", model->provider, named ? " " : "",
+		 named ? model->llm_model_name : "");
+	return buffer;
+}
+
+static void print_model(FILE *out, const char *what, const struct ellu_model *model,
+			const struct ellu_ref *config)
+{
+	char text[600];
+
+	if (!model)
+		return;
+	fprintf(out, "%-14s ", what);
+	text_print(out, model_text(model, text, sizeof(text)));
+	if (config && config->name) {
+		fputs(" (config ", out);
+		text_print(out, config->name);
+		fputc(')', out);
+	}
+	fputc('\n', out);
+}
+
+void results_print_models(FILE *out, const struct ellu_experiment *experiment)
+{
+	print_model(out, "Answered by", experiment->model, experiment->llm_config);
+	print_model(out, "Judged by", experiment->rating_model, experiment->rating_llm_config);
+}
+
 void results_print(FILE *out, const struct ellu_experiment *experiment, bool color)
 {
 	bool simulated = experiment->results && experiment->results->simulated;
@@ -127,6 +162,7 @@ void results_print(FILE *out, const struct ellu_experiment *experiment, bool col
 	if (experiment->n_epochs > 1)
 		fprintf(out, ", %s epochs", number_text(epochs, experiment->n_epochs));
 	fputs(")\n", out);
+	results_print_models(out, experiment);
 	if (simulated)
 		print_simulated(out, color);
 	fputc('\n', out);

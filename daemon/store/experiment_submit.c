@@ -171,6 +171,7 @@ static int create(struct submission *s, const struct member *newest)
 	}
 	if (r >= 0)
 		r = submit_insert_experiment(s, name, s->arguments->name, number, &id);
+	s->is_new = true;
 	return r < 0 ? r : insert(s, id, name, /* retry_of= */ 0);
 }
 
@@ -343,7 +344,7 @@ static int experiment_submit_run(struct tx *tx, struct store_request *request)
 				   .project = op->submit.scope.project };
 	s->update = arguments.update_existing && *arguments.update_existing;
 	task_submit_begin(&op->submit);
-	r = submit(s);
+	r = op->plan_only ? submit_plan(s, submit) : submit(s);
 	if (r < 0)
 		return r;
 	op->ret_notes = tx_list_items(tx, &s->notes.lines);
@@ -351,12 +352,22 @@ static int experiment_submit_run(struct tx *tx, struct store_request *request)
 	return 0;
 }
 
-void store_experiment_submit(struct store *store, struct task_submit *submit)
+static void post(struct store *store, struct experiment_submit *op, bool plan_only)
 {
-	struct experiment_submit *op = (struct experiment_submit *)submit;
 	const struct ellu_collection_in *collection = op->arguments->collection;
 	bool reads = collection && collection->content && collection->content->n_variables > 0;
 
 	op->input = NULL;
-	tx_post(store, &submit->request, reads ? STORE_SCAN : STORE_WRITE, experiment_submit_run);
+	op->plan_only = plan_only;
+	tx_post(store, &op->submit.request, reads ? STORE_SCAN : STORE_WRITE, experiment_submit_run);
+}
+
+void store_experiment_submit(struct store *store, struct task_submit *submit)
+{
+	post(store, (struct experiment_submit *)submit, /* plan_only= */ false);
+}
+
+void store_experiment_plan(struct store *store, struct experiment_submit *op)
+{
+	post(store, op, /* plan_only= */ true);
 }

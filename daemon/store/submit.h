@@ -48,6 +48,7 @@ struct submission {
 	const char *column_defaults; // NULL: no column has one
 	const char *generation_params;
 	char identity[IDENTITY_SIZE];
+	bool is_new; // the experiment was not there before
 };
 
 /* submit_read.c */
@@ -69,3 +70,6 @@ int submit_check_config(struct submission *s, int64_t config_id, const char *par
 int submit_pin(struct submission *s);
 int submit_insert_experiment(struct submission *s, const char *name, const char *family,
 			     int64_t family_number, int64_t *ret_id);
+
+/* submit_plan.c: what `submit` would do; it is taken back. */
+int submit_plan(struct submission *s, int (*submit)(struct submission *s));

@@ -33,9 +33,13 @@ struct experiment_submit {
 	struct submit_input *input; // the store's own: what was read of them
 	const char *const *ret_notes; // what the submission changed, a line each; also the task's
 	size_t ret_n_notes; // first log lines
+	bool plan_only;
+	const struct ellu_experiment_plan *ret_plan;
 };
 /* `submit` is that of a struct experiment_submit. */
 void store_experiment_submit(struct store *store, struct task_submit *submit);
+/* Checks and says what it would do, and stores nothing; what the state shows wrong is an error. */
+void store_experiment_plan(struct store *store, struct experiment_submit *op);
 
 /* A new task that does what an ended one left undone. */
 struct task_retry {

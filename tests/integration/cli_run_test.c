@@ -96,6 +96,90 @@ START_TEST(two_uploads_at_once)
 }
 END_TEST
 
+/* ---- Dry runs ---- */
+
+static void refused_dry(int status, const char *file, const char *wanted)
+{
+	struct command *run = COMMAND(server, status, "run", file, "--dry-run");
+
+	ASSERT_SAYS(run->err, wanted);
+}
+
+static bool is_secret(const char *path, void *found)
+{
+	if (strstr(path, "/secrets/"))
+		*(bool *)found = true;
+	return true;
+}
+
+START_TEST(dry_run_asks_the_daemon)
+{
+	const char *file, *config = ",\"llm_config\":{\"name\":\"L\",\"provider\":\"simulated\","
+				    "\"api_key\":\"of nobody\"}";
+	bool kept_key = false;
+	struct command *run;
+
+	begin();
+	make_rows("some", 2500);
+	file = make_file("e.json", text("%s%s,\"criteria\":[\"Is it {{topic}}?\"],\"n_epochs\":2",
+					",\"collection\":{\"name\":\"C\",\"file\":\"some.csv\"}", config));
+	run = COMMAND(server, 0, "run", file, "--dry-run");
+	ASSERT_SAYS(run->out, "user: About some 2.\n---\nNew: E\n");
+	ASSERT_SAYS(run->out, "2,500 cases: 10,000 calls (5,000 to answer, 5,000 to judge).");
+	run = COMMAND(server, 0, "run", file, "--dry-run", "--limit", "7", "--epochs", "1");
+	ASSERT_SAYS(run->out, "7 cases: 14 calls");
+	/* It left nothing. */
+	ck_assert_uint_eq(json_object_array_length(list_all(wire, "ListExperiments", "'count':true")), 0);
+	ck_assert_uint_eq(json_object_array_length(list_all(wire, "ListTasks", "'kind':'experiment'")), 0);
+	ck_assert_uint_eq(json_object_array_length(list_all(wire, "ListLLMConfigs", "'count':true")), 1);
+	wire_refused(wire, "NotFound", "GetCollection", "{'collection':{'name':'C'}}");
+	wire_refused(wire, "NotFound", "GetPromptTemplate", "{'prompt_template':{'name':'T'}}");
+	dir_each_file(daemon_state_dir(server), is_secret, &kept_key);
+	ck_assert(!kept_key);
+	/* What a run would meet. */
+	refused_dry(27, make_file("e.json", ",\"collection\":\"nothing\""), "no collection named 'nothing'");
+	refused_dry(23, make_file("e.json", text("%s,\"criteria\":[\"Is it {{nope}}?\"]",
+						 ",\"collection\":{\"name\":\"C\",\"file\":\"some.csv\"}")),
+		    "criteria[0]: expected");
+	refused_dry(23, make_file("e.json", ",\"collection\":{\"name\":\"C\",\"variables\":[{\"topic\":1},"
+					    "{\"topic\":null}]}"),
+		    "case 2: topic");
+	refused_dry(23, make_file("e.json", text("%s,\"llm_config\":{\"name\":\"L\",\"provider\":\"openai\","
+						 "\"llm_model_name\":\"m\",\"llm_base_url\":\"ftp://x\"}",
+						 ",\"collection\":{\"name\":\"C\",\"file\":\"some.csv\"}")),
+		    text("%s:1:", dir_path(folder, "e.json")));
+	/* A column's default fills what a row lacks. */
+	COMMAND(server, 0, "run", make_file("e.json", ",\"collection\":{\"name\":\"C\",\"columns\":[{\"name\":"
+						      "\"topic\",\"default_value\":\"rain\"}],\"variables\":[{}]}"),
+		"--dry-run");
+}
+END_TEST
+
+START_TEST(dry_run_of_what_is_there)
+{
+	json_object *plan;
+	const char *file;
+
+	begin();
+	make_rows("some", 5);
+	file = make_file("e.json", ",\"collection\":{\"name\":\"C\",\"file\":\"some.csv\"}");
+	COMMAND(server, 0, "run", file);
+	plan = json_must_parse(COMMAND(server, 0, "run", file, "--dry-run", "--json")->out);
+	ck_assert(at_is(plan, "name", "E"));
+	ck_assert_int_eq(at_int(plan, "generation_calls"), 0);
+	file = make_file("e.json", ",\"collection\":\"C\",\"n_epochs\":3");
+	plan = json_must_parse(COMMAND(server, 0, "run", file, "--dry-run", "--json")->out);
+	ck_assert(at_is(plan, "name", "E #2"));
+	ck_assert_int_eq(at_int(plan, "cases"), 5);
+	ASSERT_SAYS(COMMAND(server, 0, "run", file, "--dry-run")->out, "--- case 1\nuser: About some 0.\n---\n");
+	plan = wire_call(wire, "PlanExperiment", "{'run':{'experiment':{'name':'E'}}}");
+	ck_assert(!json_object_get_boolean(at_json(plan, "plan.is_new")));
+	plan = wire_refused(wire, "org.varlink.service.InvalidParameter", "PlanExperiment",
+			    "{'run':{'name':'E','n_epoch':3}}");
+	ck_assert_str_eq(at_text(plan, "parameters.parameter"), "n_epoch");
+}
+END_TEST
+
 /* ---- Its end ---- */
 
 static const char *const some_rows = ",\"collection\":{\"name\":\"C\",\"file\":\"some.csv\"}";
@@ -190,6 +274,7 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(interrupted_upload_leaves_the_old_rows, two_uploads_at_once, held_for_its_budget,
+	return RUN_SUITE(interrupted_upload_leaves_the_old_rows, two_uploads_at_once, dry_run_asks_the_daemon,
+			 dry_run_of_what_is_there, held_for_its_budget,
 			 interrupted_before_the_first_event, hints_lead_to_the_same_daemon);
 }

@@ -60,10 +60,7 @@ printf 'topic\ncoffee\nrain\ntea\n' >topics.csv
 # Without a daemon
 expect 69 --no-start status
 says err 'no daemon answers at'
-expect 0 run good.json --dry-run
-says out 'user: About coffee.'
-says out '3 cases: 9 calls'
-[ ! -e state ] || fail "a dry run made the state folder"
+expect 69 run good.json --dry-run --no-start
 
 # Several commands at once start one daemon
 for i in 1 2 3 4; do
@@ -73,6 +70,17 @@ wait
 for i in 1 2 3 4; do
 	says "status$i" '^Daemon     elluminated'
 done
+
+expect 0 run good.json --dry-run
+says out 'user: About coffee.'
+says out 'New: Sample'
+says out 'Answered by    simulated'
+says out '3 cases: 9 calls'
+for what in task experiment; do
+	expect 0 $what list --json
+	says out '^{"items":\[\]}$'
+done
+expect 27 api GetCollection '{"collection":{"name":"Topics"}}'
 
 expect 0 run good.json
 says err 'Collection Topics: new, 3 rows.'
@@ -90,6 +98,7 @@ says out 'Sample #2'
 expect 0 run good.json --detach --json
 says out '^{"task":{"id":'
 expect 0 experiment show Sample
+says out 'Answered by    simulated'
 expect 0 experiment responses 1
 expect 0 experiment responses 1 --json
 expect 0 experiment list
@@ -102,7 +111,28 @@ expect 0 status --json
 expect 0 api org.varlink.service.GetInfo
 expect 0 api WatchTask '{"id":1}' --more
 
+# Which config answers
+printf '{"llm_config":{"name":"other","provider":"simulated","llm_model_name":"second"}}' >other.json
+expect 0 api CreateLLMConfig "$(cat other.json)"
+expect 0 llm default
+says out '^simulated$'
+expect 0 run good.json --dry-run --json
+says out '"finished":true,.*"model":{"provider":"simulated","llm_model_name":"simulated"}'
+expect 0 llm default other
+expect 0 llm list
+says out '2  default  simulated  second .* other$'
+expect 0 llm show other
+says out '^Model *second$'
+expect 0 run good.json --dry-run --json
+says out '"is_new":true,.*"model":{"provider":"simulated","llm_model_name":"second"}'
+expect 0 llm default simulated
+expect 27 llm default nobody
+
 # What is wrong
+expect 2 tsak list
+says err 'did you mean task list?'
+expect 2 run good.json --dryrun
+says err 'did you mean --dry-run?'
 expect 27 task show 4711
 expect 23 api GetTask '{"id":0}'
 says err 'id: expected'
