@@ -246,11 +246,11 @@ static void on_bus_settled(void *userdata)
 	}
 }
 
-static void on_storage_full(void *userdata, bool full)
+static void on_trouble(void *userdata, enum store_trouble trouble)
 {
 	struct daemon *daemon = userdata;
 
-	queue_storage_full(daemon->service.queue, full);
+	queue_storage_trouble(daemon->service.queue, trouble);
 }
 
 static struct identity_rules rules_of(const struct config *config)
@@ -329,7 +329,7 @@ static int start_store(struct daemon *daemon, struct fault *fault)
 		.state_dir = daemon->config.state_dir,
 		.system = daemon->config.system,
 		.reply_to = daemon->loop,
-		.storage_full = on_storage_full,
+		.trouble = on_trouble,
 		.migrating = on_migrating,
 		.events_added = on_events_added,
 		.userdata = daemon,

@@ -33,6 +33,7 @@ void queue_cancel_task(struct queue *queue, struct queue_cancel *cancel)
 	cancel->queue = queue;
 	cancel->op.status = TASK_REVOKED;
 	cancel->op.attempt = 0;
+	cancel->op.asked = true;
 	if (task)
 		cancel->op.running_usec = run_clock_elapsed(task);
 	store_request_init(&cancel->op.request, queue->options.loop, on_cancelled, cancel);

@@ -7,6 +7,7 @@
 
 #include "daemon/queue/event_rows.h"
 #include "daemon/queue/live_task.h"
+#include "daemon/queue/running.h"
 
 static void on_timer(evutil_socket_t fd, short events, void *userdata)
 {
@@ -104,6 +105,7 @@ void log_news_flush(struct live_task *task)
 	news.event.sequence = waiting.last_sequence;
 	news.event.status = task_status_name(waiting.status);
 	news.event.hold = waiting.hold;
+	news.event.hold_reason = queue_hold_reason(task, waiting.hold);
 	news.event.logs_delta = waiting.text;
 	news.event.at = waiting.at;
 	news.last_number = waiting.last_number;

@@ -189,14 +189,25 @@ void queue_overlay(struct queue *queue, struct ellu_task *record)
 		return;
 	if (!record->hold)
 		record->hold = queue_moment_hold(task);
+	record->hold_reason = queue_hold_reason(task, record->hold);
 	record->running_seconds += (double)run_clock_elapsed(task) / USEC_PER_SEC;
 }
 
+static const char storage_hold[] = "storage";
+
 const char *queue_moment_hold(const struct live_task *task)
 {
-	if (!task->run || task_status_is_terminal(task->status))
+	if (task_status_is_terminal(task->status))
 		return NULL;
-	return task->queue->storage_full ? "storage" : task->work_hold;
+	/* Also one whose run gave up: only the store can say so. */
+	if (task->queue->trouble && (task->run || task->status == TASK_STARTED))
+		return storage_hold;
+	return task->run ? task->work_hold : NULL;
+}
+
+const char *queue_hold_reason(const struct live_task *task, const char *hold)
+{
+	return hold == storage_hold ? store_trouble_text(task->queue->trouble) : NULL;
 }
 
 void live_task_show_hold(struct live_task *task)
@@ -213,16 +224,22 @@ int64_t queue_n_on_hold(const struct queue *queue)
 	return live_tasks_n_on_hold(&queue->tasks);
 }
 
-void queue_storage_full(struct queue *queue, bool full)
+static void show_trouble(struct live_task *task)
 {
-	queue->storage_full = full;
-	if (full)
+	running_set_hold(task);
+	live_task_publish_progress(task);
+}
+
+void queue_storage_trouble(struct queue *queue, enum store_trouble trouble)
+{
+	queue->trouble = trouble;
+	if (trouble)
 		log_about(LOG_ERR, ABOUT(.message = LOG_STORAGE_FULL),
-			  "the disk is full: running tasks are on hold until there is room");
+			  "running tasks are on hold: %s", store_trouble_text(trouble));
 	else
 		log_about(LOG_NOTICE, ABOUT(.message = LOG_STORAGE_ROOM),
-			  "there is room on the disk again: tasks go on");
-	live_tasks_each(&queue->tasks, live_task_show_hold);
+			  "the database is written again: tasks go on");
+	live_tasks_each(&queue->tasks, show_trouble);
 	queue_claim_next(queue);
 }
 
@@ -317,6 +334,7 @@ void queue_stop(struct queue *queue, bool revoke, void (*stopped)(void *userdata
 
 void queue_hurry(struct queue *queue)
 {
+	store_hurry(queue->options.store);
 	live_tasks_each(&queue->tasks, abort_task);
 }
 

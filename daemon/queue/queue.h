@@ -47,11 +47,11 @@ void queue_start(struct queue *queue, void (*ready)(void *userdata), void *userd
  * `revoke` aborts the calls and ends all that waits and runs as REVOKED. `stopped` is called when
  * nothing runs any more. */
 void queue_stop(struct queue *queue, bool revoke, void (*stopped)(void *userdata), void *userdata);
-/* During a stop: aborts the calls that are still in flight. */
+/* During a stop: aborts the calls that are still in flight, and waits no more for the store. */
 void queue_hurry(struct queue *queue);
 
-/* What the store says about the disk; running tasks show the hold `storage`. */
-void queue_storage_full(struct queue *queue, bool full);
+/* What keeps the store from writing; running tasks show the hold `storage`. */
+void queue_storage_trouble(struct queue *queue, enum store_trouble trouble);
 /* What the store says about tasks' histories: there are events up to this number. */
 void queue_events_added(struct queue *queue, int64_t number);
 

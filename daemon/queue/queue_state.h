@@ -15,7 +15,7 @@ struct queue {
 	struct work *work;
 	int64_t n_watches;
 	int64_t n_outstanding; // operations with the store that end in a callback here
-	bool storage_full;
+	enum store_trouble trouble;
 	bool stopping;
 	bool revoking; // and the stop revokes what waits and runs
 	bool draining;
@@ -30,7 +30,7 @@ struct queue {
 /* Whether a task may be claimed at all. */
 static inline bool queue_may_start(const struct queue *queue)
 {
-	return !queue->stopping && !queue->draining && !queue->storage_full;
+	return !queue->stopping && !queue->draining && !queue->trouble;
 }
 
 /* drain.c: answers those who wait for the end of what runs. */

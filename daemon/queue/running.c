@@ -80,6 +80,7 @@ static void publish_state(struct live_task *task, const struct store_request *re
 	news.event.sequence = record->sequence;
 	news.event.status = record->status;
 	news.event.hold = task_status_is_terminal(task->status) ? NULL : task->hold;
+	news.event.hold_reason = queue_hold_reason(task, news.event.hold);
 	news.event.progress = record->progress;
 	news.event.error = record->error;
 	news.event.result = record->result;

@@ -47,5 +47,7 @@ void queue_halt(struct live_task *task);
 void queue_place(struct queue *queue, struct live_task *task);
 /* The hold that only the queue knows of, or NULL. */
 const char *queue_moment_hold(const struct live_task *task);
+/* A sentence on that hold, or NULL. */
+const char *queue_hold_reason(const struct live_task *task, const char *hold);
 /* Counts what is with the store; at zero a stop may complete. */
 void queue_count_outstanding(struct queue *queue, int change);

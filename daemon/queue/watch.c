@@ -78,6 +78,8 @@ static void overlay_hold(struct watch *watch, struct ellu_task_event *event)
 	if (watch->task && !event->hold &&
 	    !task_status_is_terminal(task_status_from_name(event->status)))
 		event->hold = queue_moment_hold(watch->task);
+	if (watch->task)
+		event->hold_reason = queue_hold_reason(watch->task, event->hold);
 }
 
 /* Delivers a page. The watch may be paused (or freed: `page` keeps the memory) on the way. */
@@ -238,6 +240,7 @@ const struct ellu_task_event *live_task_progress_event(struct live_task *task)
 	event->sequence = task->sequence;
 	event->status = task_status_name(task->status);
 	event->hold = task->hold;
+	event->hold_reason = queue_hold_reason(task, task->hold);
 	event->progress = task->progress;
 	event->at = clock_wall_usec();
 	return event;

@@ -196,5 +196,6 @@ static int cases_page_run(struct tx *tx, struct store_request *request)
 
 void store_cases_page(struct store *store, struct cases_page *op)
 {
+	op->request.patient = true;
 	tx_post(store, &op->request, STORE_POINT, cases_page_run);
 }

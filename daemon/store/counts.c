@@ -176,14 +176,15 @@ static int run_count_run(struct tx *tx, struct store_request *request)
 
 	if (r >= 0)
 		r = step(tx, op);
-	if (r < 0)
+	if (r < 0) {
+		op->state = NULL; // counted in half: from the beginning, when it is tried again
 		return r;
+	}
 	if (r > 0) {
 		request->again = true;
 		return 0;
 	}
 	request->lane = STORE_WRITE;
-	request->patient = true;
 	request->run = keep;
 	return 0;
 }
@@ -191,5 +192,6 @@ static int run_count_run(struct tx *tx, struct store_request *request)
 void store_run_count(struct store *store, struct run_count *op)
 {
 	op->state = NULL;
+	op->request.patient = true;
 	tx_post(store, &op->request, STORE_SCAN, run_count_run);
 }

@@ -2,20 +2,60 @@
  * Readers run each request in a read transaction of its own, so that all its statements see
  * one state, and the log can be reset soon after. A request that turns out to have something to
  * write changes its lane, and moves on to the writer; one that has more to read than a short
- * transaction may asks for another turn.
+ * transaction may asks for another turn. A patient one that met trouble which may go by is run
+ * again after a while.
  */
+#include <errno.h>
+#include <event2/event.h>
+
 #include "daemon/clock.h"
+#include "daemon/log.h"
 #include "daemon/store/store_internal.h"
+
+static void on_retry(evutil_socket_t fd, short events, void *userdata)
+{
+	struct reader *reader = userdata;
+	struct store_request *request = reader->first;
+
+	(void)fd;
+	(void)events;
+	reader->first = NULL;
+	reader->tail = &reader->first;
+	while (request) {
+		struct store_request *next = request->next;
+
+		reader_run(reader, request);
+		request = next;
+	}
+}
+
+static void wait_for_retry(struct reader *reader, struct store_request *request)
+{
+	const struct timeval in = { .tv_sec = STORE_RETRY_USEC / USEC_PER_SEC };
+
+	if (!reader->first)
+		log_warning("store: %s has to wait: %s", request->name,
+			    reader->db.trouble_text[0] ? reader->db.trouble_text : "no memory");
+	request->next = NULL;
+	*reader->tail = request;
+	reader->tail = &request->next;
+	(void)event_add(reader->retry, &in);
+}
 
 int reader_init(struct reader *reader, struct store *store, const char *name, int cache_kib)
 {
 	int r;
 
 	reader->store = store;
+	reader->tail = &reader->first;
 	r = db_open(store->database_path, /* writable= */ false, cache_kib, &reader->db);
 	db_check(&reader->db, store->options.check_statements);
 	if (r >= 0)
 		r = loop_new(name, &reader->loop);
+	if (r >= 0)
+		reader->retry = evtimer_new(loop_base(reader->loop), on_retry, reader);
+	if (r >= 0 && !reader->retry)
+		r = -ENOMEM;
 	if (r >= 0)
 		db_count_turns(&reader->db, reader->loop);
 	return r;
@@ -23,24 +63,42 @@ int reader_init(struct reader *reader, struct store *store, const char *name, in
 
 void reader_done(struct reader *reader)
 {
+	if (reader->retry)
+		event_free(reader->retry);
 	reader->loop = loop_free(reader->loop);
 	db_close(&reader->db);
+}
+
+/* A sort that finds no room, too: the disk is none of this request's business. */
+static bool may_go_by(const struct reader *reader, const struct store_request *request, int r)
+{
+	enum db_trouble trouble = reader->db.trouble;
+
+	return request->patient && !atomic_load(&reader->store->hurried) &&
+	       (trouble == DB_BUSY || trouble == DB_FULL || (r == -ENOMEM && trouble == DB_FINE));
 }
 
 void reader_run(struct reader *reader, struct store_request *request)
 {
 	struct db *db = &reader->db;
+	bool wait;
 	int r;
 
 	r = db_run(db, "BEGIN", "");
 	if (r >= 0)
 		r = tx_run(reader->store, db, clock_wall_usec(), request);
-	tx_result(request, db, r);
+	wait = r < 0 && may_go_by(reader, request, r);
+	if (wait)
+		wait_for_retry(reader, request);
+	else
+		tx_result(request, db, r);
 	if (db->trouble == DB_DAMAGED)
 		store_set_damaged(reader->store, db);
 	if (!sqlite3_get_autocommit(db->handle))
 		(void)db_run(db, "COMMIT", "");
 	db_forgive(db);
+	if (wait)
+		return;
 	if (request->result == 0 && (request->lane == STORE_WRITE || request->again))
 		tx_post_as(reader->store, request, request->lane, request->run, request->name);
 	else

@@ -380,6 +380,8 @@ static int results_compute_run(struct tx *tx, struct store_request *request)
 	r = step(results);
 	if (r > 0)
 		request->again = true;
+	if (r < 0)
+		op->state = NULL; // counted in half: from the beginning, when it is tried again
 	if (r != 0)
 		return r;
 	op->ret_results = results->out;
@@ -390,5 +392,6 @@ static int results_compute_run(struct tx *tx, struct store_request *request)
 void store_results_compute(struct store *store, struct results_compute *op)
 {
 	op->state = NULL;
+	op->request.patient = true;
 	tx_post(store, &op->request, STORE_SCAN, results_compute_run);
 }

@@ -229,5 +229,6 @@ static int run_load_run(struct tx *tx, struct store_request *request)
 void store_run_load(struct store *store, struct run_load *op)
 {
 	op->missing_secret = NULL;
+	op->request.patient = true;
 	tx_post(store, &op->request, STORE_POINT, run_load_run);
 }

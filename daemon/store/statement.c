@@ -15,11 +15,16 @@
 static enum db_trouble trouble_of(struct db *db, int code)
 {
 	switch (code & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+	case SQLITE_PROTOCOL:
+	case SQLITE_NOMEM:
+		return DB_BUSY;
 	case SQLITE_FULL:
 		return DB_FULL;
 	case SQLITE_IOERR:
-		if (code == SQLITE_IOERR_NOMEM)
-			return DB_DEFECT;
+		if (code == SQLITE_IOERR_NOMEM || code == SQLITE_IOERR_BLOCKED)
+			return DB_BUSY;
 		if (sqlite3_system_errno(db->handle) == ENOSPC ||
 		    sqlite3_system_errno(db->handle) == EDQUOT)
 			return DB_FULL;

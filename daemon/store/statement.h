@@ -8,7 +8,7 @@
  * which a negative value means NULL. Texts are not copied: they must live until the reset.
  *
  * A connection belongs to one thread. Failures of SQLite itself come back as -EIO (-ENOSPC when
- * the disk is full) and are remembered in `trouble`; a broken UNIQUE constraint is -EEXIST.
+ * the disk is full, -ENOMEM without memory) and are remembered in `trouble`; a broken UNIQUE constraint is -EEXIST.
  */
 #pragma once
 
@@ -21,6 +21,7 @@ struct loop;
 enum db_trouble {
 	DB_FINE,
 	DB_DEFECT, // a statement or constraint of ours is wrong
+	DB_BUSY, // no memory, or another program has the file: it may go by
 	DB_FULL, // no room on the disk
 	DB_DAMAGED, // the file cannot be trusted any more
 };

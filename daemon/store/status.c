@@ -36,7 +36,8 @@ static int status_get_run(struct tx *tx, struct store_request *request)
 		(double)atomic_load(&tx->store->stopwatch.slowest_usec) / USEC_PER_SEC;
 	storage->slowest_commit_seconds =
 		(double)atomic_load(&tx->store->stopwatch.slowest_commit_usec) / USEC_PER_SEC;
-	storage->full = atomic_load(&tx->store->full);
+	storage->full = atomic_load(&tx->store->trouble) == STORE_FULL;
+	storage->trouble = store_trouble_text(atomic_load(&tx->store->trouble));
 	op->ret_storage = storage;
 	r = db_int(tx->db, &op->ret_pending, "SELECT count(*) FROM tasks WHERE status = 'PENDING'", "");
 	if (r >= 0)

@@ -44,35 +44,72 @@ int store_damaged_fault(struct store *store, struct fault *fault)
 	return r;
 }
 
-void store_set_damaged(struct store *store, const struct db *db)
+const char *store_trouble_text(enum store_trouble trouble)
 {
-	if (!atomic_exchange(&store->damaged, true))
-		log_about(LOG_ERR, ABOUT(.message = LOG_STORAGE_DAMAGED),
-			  "store: %s cannot be trusted any more and is only read from now on: %s",
-			  store->database_path, db->trouble_text);
+	switch (trouble) {
+	case STORE_BUSY:
+		return "The database cannot be written just now (no memory, or another program has "
+		       "it); it is tried again.";
+	case STORE_FULL:
+		return "The disk is full; what waits goes on when there is room.";
+	case STORE_DAMAGED:
+		return "The database is damaged, or its disk fails; it is only read from now on.";
+	default:
+		return NULL;
+	}
 }
 
-static void on_full_notice(struct message *message)
+static void on_trouble_notice(struct message *message)
 {
-	struct full_notice *notice = (struct full_notice *)message;
+	struct trouble_notice *notice = (struct trouble_notice *)message;
 	struct store *store =
-		(struct store *)((char *)notice - offsetof(struct store, full_notice));
-	bool full;
+		(struct store *)((char *)notice - offsetof(struct store, trouble_notice));
+	enum store_trouble trouble;
 
 	/* Before the state is read: a change after this posts again. */
 	atomic_store(&notice->posted, false);
-	full = atomic_load(&store->full);
-	if (full == notice->reported)
+	trouble = atomic_load(&store->trouble);
+	if (trouble == notice->reported)
 		return;
-	notice->reported = full;
-	store->options.storage_full(store->options.userdata, full);
+	notice->reported = trouble;
+	store->options.trouble(store->options.userdata, trouble);
 }
 
-void store_set_full(struct store *store, bool full)
+static void tell_trouble(struct store *store)
 {
-	atomic_store(&store->full, full);
-	if (store->options.storage_full && !atomic_exchange(&store->full_notice.posted, true))
-		loop_post(store->options.reply_to, &store->full_notice.message);
+	if (store->options.trouble && !atomic_exchange(&store->trouble_notice.posted, true))
+		loop_post(store->options.reply_to, &store->trouble_notice.message);
+}
+
+void store_set_trouble(struct store *store, enum store_trouble trouble)
+{
+	enum store_trouble before = atomic_load(&store->trouble);
+
+	while (before != STORE_DAMAGED && before != trouble)
+		if (atomic_compare_exchange_weak(&store->trouble, &before, trouble)) {
+			tell_trouble(store);
+			return;
+		}
+}
+
+bool store_is_damaged(const struct store *store)
+{
+	return atomic_load(&store->trouble) == STORE_DAMAGED;
+}
+
+void store_set_damaged(struct store *store, const struct db *db)
+{
+	if (atomic_exchange(&store->trouble, STORE_DAMAGED) == STORE_DAMAGED)
+		return;
+	log_about(LOG_ERR, ABOUT(.message = LOG_STORAGE_DAMAGED),
+		  "store: %s cannot be trusted any more and is only read from now on: %s",
+		  store->database_path, db->trouble_text);
+	tell_trouble(store);
+}
+
+void store_hurry(struct store *store)
+{
+	atomic_store(&store->hurried, true);
 }
 
 static void on_event_notice(struct message *message)
@@ -179,7 +216,7 @@ int store_open(const struct store_options *options, struct store **ret_store, st
 	store->writer.store = store;
 	store->lock_fd = -1;
 	store->secrets.folder_fd = -1;
-	store->full_notice.message.deliver = on_full_notice;
+	store->trouble_notice.message.deliver = on_trouble_notice;
 	store->event_notice.message.deliver = on_event_notice;
 	if (sqlite3_libversion_number() < SQLITE_WITHOUT_WAL_DEFECT)
 		log_debug("store: SQLite %s; only one connection writes and checkpoints",

@@ -26,7 +26,7 @@ struct store_request;
 struct tx; // what an operation works with; known to the store alone
 
 enum store_lane {
-	STORE_RECORD, // writer; may wait up to 2 ms for company; retried while the disk is full
+	STORE_RECORD, // writer; may wait up to 2 ms for company; patient
 	STORE_WRITE, // writer; never waits
 	STORE_POINT, // reader for points and pages
 	STORE_SCAN, // reader for long scans
@@ -39,7 +39,7 @@ struct store_request {
 	const char *name; // of the operation, for the log; set by it
 	enum store_lane lane; // set by the operation
 	bool again; // set by the operation: it goes on in another transaction, behind what waits
-	bool patient; // set by the operation: a write that waits while the disk is full
+	bool patient; // set by the operation: it waits while the store is busy, or the disk full
 	void *state; // the operation's own, in the arena, while it goes on; NULL at first
 	int64_t steps; // of SQLite's machine, where statements are checked
 	struct store_request *next; // writer::waiting, writer::batch
@@ -63,6 +63,17 @@ struct store_request {
 	const char *next_cursor; // NULL: it is the last
 };
 
+/* What keeps the store from writing. */
+enum store_trouble {
+	STORE_FINE,
+	STORE_BUSY, // no memory, or another program has the file; tried again by itself
+	STORE_FULL, // no room on the disk; the same
+	STORE_DAMAGED, // the file cannot be trusted any more, and is only read
+};
+
+/* A sentence for people; NULL for STORE_FINE. */
+const char *store_trouble_text(enum store_trouble trouble);
+
 /* Whose rows an operation may see. */
 struct scope {
 	int64_t uid;
@@ -75,8 +86,8 @@ struct store_options {
 	bool system; // a system daemon: references to keys are for administrators
 	bool check_statements; // in any build: see statement_check.h
 	struct loop *reply_to; // whose thread the callbacks are on
-	/* The disk got full, or there is room again. */
-	void (*storage_full)(void *userdata, bool full);
+	/* Something keeps the store from writing, or nothing does any more. */
+	void (*trouble)(void *userdata, enum store_trouble trouble);
 	/* There are events up to `number`; those who added them have been answered. Or NULL. */
 	void (*events_added)(void *userdata, int64_t number);
 	/* Called inside store_open(), often, while it migrates and recovers; or NULL. */
@@ -92,6 +103,10 @@ int store_open(const struct store_options *options, struct store **ret_store, st
 /* Answers what waits, then checkpoints and closes. Nothing may be posted after it. The loops
  * that get the answers must still run or have nothing outstanding. */
 struct store *store_close(struct store *store);
+
+/* From now on nothing waits for the store's trouble to go by: what is patient is refused, too. For
+ * a stop whose time is over. */
+void store_hurry(struct store *store);
 
 /* The threads of the store, for the watchdog. Returns how many; at most STORE_LOOPS. */
 #define STORE_LOOPS 3

@@ -20,7 +20,7 @@ struct event;
 /* Recordings wait for company until there are so many of them, or for so long. */
 #define WRITER_COMPANY_MAX 64
 #define WRITER_COMPANY_USEC 2000
-#define WRITER_RETRY_USEC 1000000 // while the disk is full
+#define STORE_RETRY_USEC 1000000 // while the store is busy, or the disk full
 #define WRITER_IDLE_USEC 500000 // quiet for so long: checkpoint
 #define WRITER_WAL_PAGES_MAX 1024 // checkpoint at once beyond these 4 MiB
 
@@ -36,7 +36,7 @@ struct writer {
 	size_t n_waiting;
 	bool urgent; // one of them is a STORE_WRITE
 	bool due; // they have waited long enough
-	bool full; // the disk was full at the last attempt
+	enum store_trouble trouble; // of the last attempt: STORE_FINE, STORE_BUSY or STORE_FULL
 	bool retry_due;
 	int wal_pages; // since the last complete checkpoint
 	int wal_pages_seen; // when the idle timer last looked
@@ -59,17 +59,20 @@ struct reader {
 	struct store *store;
 	struct loop *loop;
 	struct db db;
+	struct store_request *first; // patient ones that met trouble, in the order posted
+	struct store_request **tail;
+	struct event *retry;
 };
 
 int reader_init(struct reader *reader, struct store *store, const char *name, int cache_kib);
 void reader_done(struct reader *reader);
 void reader_run(struct reader *reader, struct store_request *request);
 
-/* Tells the owner of the store whether the disk is full; the newest state wins. */
-struct full_notice {
+/* Tells the owner of the store what is the matter with it; the newest state wins. */
+struct trouble_notice {
 	struct message message;
 	atomic_bool posted;
-	bool reported; // on the owner's thread
+	enum store_trouble reported; // on the owner's thread
 };
 
 /* Tells the owner of the store how far events go. */
@@ -87,10 +90,10 @@ struct store {
 	int64_t instance;
 	struct writer writer;
 	struct reader readers[2]; // points and pages; long scans
-	struct full_notice full_notice;
+	struct trouble_notice trouble_notice;
 	struct event_notice event_notice;
-	atomic_bool full;
-	atomic_bool damaged;
+	_Atomic enum store_trouble trouble;
+	atomic_bool hurried;
 	atomic_int_fast64_t commits;
 	atomic_int_fast64_t operations;
 	struct stopwatch stopwatch; // of the writer
@@ -99,7 +102,9 @@ struct store {
 int store_damaged_fault(struct store *store, struct fault *fault);
 /* From the connection's thread that saw it: nothing is written any more. */
 void store_set_damaged(struct store *store, const struct db *db);
-void store_set_full(struct store *store, bool full);
+/* From the writer's thread: how its last attempt went. Damage stays. */
+void store_set_trouble(struct store *store, enum store_trouble trouble);
+bool store_is_damaged(const struct store *store);
 /* After the commit, and the answers to those who added them. */
 void store_tell_events(struct store *store, int64_t number);
 int64_t store_free_bytes(const struct store *store); // -1 when it cannot be had

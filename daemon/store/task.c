@@ -217,7 +217,7 @@ static int task_change_run(struct tx *tx, struct store_request *request)
 
 void store_task_change(struct store *store, struct task_change *op)
 {
-	op->request.patient = true;
+	op->request.patient = !op->asked;
 	tx_post(store, &op->request, STORE_WRITE, task_change_run);
 }
 

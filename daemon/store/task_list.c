@@ -248,5 +248,6 @@ static int tasks_pending_page_run(struct tx *tx, struct store_request *request)
 
 void store_tasks_pending_page(struct store *store, struct tasks_pending_page *op)
 {
+	op->request.patient = true;
 	tx_post(store, &op->request, STORE_POINT, tasks_pending_page_run);
 }

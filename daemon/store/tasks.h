@@ -88,6 +88,7 @@ struct task_change {
 	const struct ellu_error *error; // or NULL
 	const struct ellu_task_result *result; // or NULL; stored at task and experiment
 	int64_t running_usec; // added to what is stored
+	bool asked; // by somebody who is told when the store cannot write, and does not wait
 	bool over_budget; // with PENDING: hold it, unless its cost_limit has been raised meanwhile
 	bool ret_changed; // false: it was terminal, or another attempt's
 	const struct ellu_task *ret_task; // as it is now
@@ -198,6 +199,7 @@ struct pending_task {
 	int64_t uid;
 	const char *priority;
 	const char *hold; // or NULL
+	bool suspect; // the daemon went down more than once while it and others ran
 };
 struct tasks_pending_page {
 	struct store_request request;

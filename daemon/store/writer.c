@@ -4,8 +4,8 @@
  * neighbours; a recording needs none: its first statement changes nothing when it fails, and the
  * ones after it fail only together with the connection.
  *
- * While the disk is full, patient requests stay queued and are tried again every second;
- * everything else is refused. Once the file is damaged, nothing is written any more.
+ * While the disk is full or the database busy, patient requests stay queued and are tried again
+ * every second; everything else is refused. Once the file is damaged, nothing is written any more.
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -63,16 +63,24 @@ static void reply_all(struct store *store, struct store_request *batch)
 
 static void refuse(struct writer *writer, struct store_request *request)
 {
-	if (atomic_load(&writer->store->damaged))
-		request->result = store_damaged_fault(writer->store, &request->fault);
+	struct fault *fault = &request->fault;
+
+	if (store_is_damaged(writer->store))
+		request->result = store_damaged_fault(writer->store, fault);
+	else if (writer->trouble == STORE_BUSY)
+		request->result = fault_set(fault, ELLU_E_INTERNAL, "%s",
+					    store_trouble_text(STORE_BUSY));
 	else
-		request->result = fault_set(&request->fault, ELLU_E_STORAGE_FULL, NULL);
+		request->result = fault_set(fault, ELLU_E_STORAGE_FULL, NULL);
 	tx_reply(request);
 }
 
-/* A batch that came to nothing: patient requests go back to the head of the queue, in order. */
-static void batch_failed(struct writer *writer, struct store_request *batch, bool keep_patient)
+/* A batch that came to nothing: patient requests go back to the head of the queue, in order, unless
+ * there is nothing to wait for. */
+static void batch_failed(struct writer *writer, struct store_request *batch)
 {
+	bool keep_patient = !store_is_damaged(writer->store) &&
+			    !atomic_load(&writer->store->hurried);
 	struct store_request *kept = NULL, **tail = &kept;
 
 	while (batch) {
@@ -103,18 +111,21 @@ static void roll_back(struct writer *writer)
 	secrets_rollback(&writer->store->secrets, &writer->secrets, 0);
 }
 
-static void set_full(struct writer *writer, bool full)
+static void set_trouble(struct writer *writer, enum store_trouble trouble)
 {
-	if (full)
-		arm(writer->retry, WRITER_RETRY_USEC);
-	if (writer->full == full)
+	if (trouble != STORE_FINE)
+		arm(writer->retry, STORE_RETRY_USEC);
+	if (writer->trouble == trouble)
 		return;
-	writer->full = full;
-	store_set_full(writer->store, full);
-	if (full)
+	writer->trouble = trouble;
+	store_set_trouble(writer->store, trouble);
+	if (trouble == STORE_FULL)
 		log_warning("store: the disk is full; what runs waits, nothing new is accepted");
+	else if (trouble == STORE_BUSY)
+		log_warning("store: the database cannot be written for now: %s",
+			    writer->db.trouble_text);
 	else
-		log_notice("store: there is room on the disk again");
+		log_notice("store: the database is written again");
 }
 
 /* After an error of the connection itself. */
@@ -123,12 +134,12 @@ static void batch_aborted(struct writer *writer, struct store_request *batch)
 	enum db_trouble trouble = writer->db.trouble;
 
 	roll_back(writer);
-	if (trouble == DB_FULL) {
-		set_full(writer, true);
-		batch_failed(writer, batch, /* keep_patient= */ true);
+	if (trouble == DB_FULL || trouble == DB_BUSY) {
+		set_trouble(writer, trouble == DB_FULL ? STORE_FULL : STORE_BUSY);
+		batch_failed(writer, batch);
 	} else if (trouble == DB_DAMAGED) {
 		store_set_damaged(writer->store, &writer->db);
-		batch_failed(writer, batch, /* keep_patient= */ false);
+		batch_failed(writer, batch);
 	} else {
 		for (struct store_request *request = batch; request; request = request->next)
 			tx_result(request, &writer->db, -EIO);
@@ -148,7 +159,11 @@ static int run_one(struct writer *writer, struct store_request *request, int64_t
 	if (guarded && db_run(db, "SAVEPOINT operation", "") < 0)
 		return -EIO;
 	r = tx_run(writer->store, db, now, request);
-	if (db->trouble >= DB_FULL || sqlite3_get_autocommit(db->handle))
+	/* What has no savepoint may be done in half. */
+	if (r == -ENOMEM && request->patient && db->trouble < DB_BUSY)
+		(void)db_failed(db, SQLITE_NOMEM);
+	if (db->trouble >= DB_FULL || (db->trouble == DB_BUSY && request->patient) ||
+	    sqlite3_get_autocommit(db->handle))
 		return -EIO;
 	tx_result(request, db, r);
 	db_forgive(db);
@@ -207,7 +222,7 @@ static void run_batch(struct writer *writer)
 		return;
 	}
 	if (batch)
-		set_full(writer, false);
+		set_trouble(writer, STORE_FINE);
 	reply_all(writer->store, batch);
 }
 
@@ -247,10 +262,10 @@ static void refuse_impatient(struct writer *writer)
 	writer->first = NULL;
 	writer->tail = &writer->first;
 	writer->n_waiting = 0;
-	batch_failed(writer, all, !atomic_load(&writer->store->damaged));
+	batch_failed(writer, all);
 }
 
-/* While the disk is full: a tiny write when nothing waits that could show whether it still is. */
+/* In trouble: a tiny write when nothing waits that could show whether it still is. */
 static bool probe(struct writer *writer)
 {
 	if (db_run(&writer->db, "BEGIN IMMEDIATE", "") >= 0 &&
@@ -265,17 +280,17 @@ static void on_turn(void *userdata)
 {
 	struct writer *writer = userdata;
 
-	if (atomic_load(&writer->store->damaged) || (writer->full && !writer->retry_due)) {
+	if (store_is_damaged(writer->store) || (writer->trouble && !writer->retry_due)) {
 		refuse_impatient(writer);
 		return;
 	}
-	if (writer->full) {
+	if (writer->trouble) {
 		writer->retry_due = false;
 		if (!probe(writer))
 			return;
 		/* What waits needs more room than the probe: its own commit decides. */
 		if (!writer->first)
-			set_full(writer, false);
+			set_trouble(writer, STORE_FINE);
 	}
 	if (!writer->first)
 		return;
@@ -288,7 +303,7 @@ static void on_turn(void *userdata)
 	run_batch(writer);
 	/* What is left had its wait already; another turn comes at once. */
 	writer->urgent = writer->due = writer->first != NULL;
-	if (writer->first && !writer->full)
+	if (writer->first && !writer->trouble)
 		event_active(writer->company, EV_TIMEOUT, 0);
 	if (writer->wal_pages >= WRITER_WAL_PAGES_MAX)
 		checkpoint(writer);
@@ -320,7 +335,7 @@ static void on_idle(evutil_socket_t fd, short events, void *userdata)
 
 	(void)fd;
 	(void)events;
-	if (atomic_load(&writer->store->damaged))
+	if (store_is_damaged(writer->store))
 		return;
 	/* Quiet means that nothing was written since the last look. */
 	if (writer->wal_pages == writer->wal_pages_seen)
@@ -349,10 +364,10 @@ static void on_sweep(evutil_socket_t fd, short events, void *userdata)
 
 	(void)fd;
 	(void)events;
-	if (atomic_load(&writer->store->damaged))
+	if (store_is_damaged(writer->store))
 		return;
-	if (writer->full) {
-		writer_sweep_in(writer, WRITER_RETRY_USEC);
+	if (writer->trouble) {
+		writer_sweep_in(writer, STORE_RETRY_USEC);
 		return;
 	}
 	r = db_run(&writer->db, "BEGIN IMMEDIATE", "");
@@ -361,7 +376,7 @@ static void on_sweep(evutil_socket_t fd, short events, void *userdata)
 	(void)stopwatch_operation(&writer->store->stopwatch, "sweep", begun);
 	if (r < 0 || commit(writer) < 0) {
 		batch_aborted(writer, NULL);
-		writer_sweep_in(writer, WRITER_RETRY_USEC);
+		writer_sweep_in(writer, STORE_RETRY_USEC);
 		return;
 	}
 	if (next >= 0)
@@ -397,7 +412,7 @@ void writer_done(struct writer *writer)
 	struct event *timers[] = { writer->company, writer->retry, writer->idle, writer->sweep };
 	bool started = writer->loop != NULL;
 
-	while (writer->first && !atomic_load(&writer->store->damaged) && !writer->full)
+	while (writer->first && !store_is_damaged(writer->store) && !writer->trouble)
 		run_batch(writer);
 	while (writer->first)
 		refuse(writer, pop(writer));
@@ -406,7 +421,7 @@ void writer_done(struct writer *writer)
 			event_free(timers[i]);
 	writer->loop = loop_free(writer->loop);
 	/* A file that was refused at the start stays as it is. */
-	if (started && !atomic_load(&writer->store->damaged))
+	if (started && !store_is_damaged(writer->store))
 		(void)sqlite3_wal_checkpoint_v2(writer->db.handle, NULL, SQLITE_CHECKPOINT_TRUNCATE,
 						NULL, NULL);
 	db_close(&writer->db);

@@ -63,6 +63,15 @@ void run_stop(struct experiment_run *run, bool cancel)
 		cancel_calls(run);
 }
 
+static void give_back(struct experiment_run *run)
+{
+	if (run->phase != RUN_STOPPING && run->phase != RUN_ENDED) {
+		run->phase = RUN_STOPPING;
+		run->end.status = TASK_PENDING;
+	}
+	cancel_calls(run);
+}
+
 static void finish(struct experiment_run *run)
 {
 	run->phase = RUN_ENDED;
@@ -81,7 +90,11 @@ bool run_take_answer(struct experiment_run *run, const struct store_request *req
 	run->n_outstanding--;
 	if (request->result >= 0)
 		return true;
-	run_fail(run, &request->fault);
+	/* No fault of the run's: it goes on when the store can be written again. */
+	if (request->result == ELLU_E_STORAGE_DAMAGED || request->result == ELLU_E_STORAGE_FULL)
+		give_back(run);
+	else
+		run_fail(run, &request->fault);
 	return false;
 }
 

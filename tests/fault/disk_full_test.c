@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -275,6 +276,100 @@ START_TEST(little_room)
 }
 END_TEST
 
+/* ---- Stopped while it is full ---- */
+
+static struct daemon *stopped_daemon;
+
+/* A daemon with a full disk and a task that holds for it. */
+static int64_t hold_on_full_disk(const char *disk, const char *config)
+{
+	struct sim *sim = sim_start((const char *[]) { "--latency_seconds=0.02", NULL });
+	struct wire *wire;
+	int64_t id;
+
+	ck_assert(enter_namespace());
+	ck_assert_int_eq(mount("tmpfs", disk, "tmpfs", 0, DISK_SIZE), 0);
+	stopped_daemon = daemon_start(&(struct daemon_options) {
+		.state_dir = dir_path(disk, "state"), .config = config });
+	wire = daemon_connect(stopped_daemon);
+	id = experiment_submit(wire, &(struct experiment) {
+		.rows = ROWS, .n_criteria = 1, .url = sim_url(sim), .max_connections = 8 });
+	experiment_await_recorded(wire, id, at_int(task_get(wire, id), "experiment_id"), 40);
+	fill(disk);
+	await_hold(wire, id);
+	return id;
+}
+
+static void goes_on_after(const char *disk, int64_t id)
+{
+	struct wire *wire;
+
+	ck_assert_int_eq(unlink(dir_path(disk, "filler")), 0);
+	daemon_restart(stopped_daemon);
+	wire = daemon_connect(stopped_daemon);
+	json_object_put(task_await_status(stopped_daemon, id, "SUCCESS"));
+	ck_assert_int_eq(experiment_recorded(wire, at_int(task_get(wire, id), "experiment_id")),
+			 2 * ROWS);
+	ck_assert_int_eq(daemon_stop(stopped_daemon), 0);
+	ck_assert_int_eq(umount2(disk, MNT_DETACH), 0);
+}
+
+/* It ends when its grace period is over, though nothing of what it still has can be recorded. */
+START_TEST(stopped_while_full)
+{
+	const char *disk = dir_new();
+	int64_t id = hold_on_full_disk(disk, "[daemon]\nshutdown_grace_seconds = 1\n");
+
+	daemon_signal(stopped_daemon, SIGTERM);
+	ck_assert_int_eq(daemon_wait(stopped_daemon, WAIT_SECONDS), 0);
+	goes_on_after(disk, id);
+}
+END_TEST
+
+START_TEST(revoking_while_full)
+{
+	const char *disk = dir_new();
+	int64_t id = hold_on_full_disk(
+		disk, "[daemon]\nshutdown_grace_seconds = 1\non_shutdown = revoke\n");
+
+	daemon_signal(stopped_daemon, SIGTERM);
+	ck_assert_int_eq(daemon_wait(stopped_daemon, WAIT_SECONDS), 0);
+	goes_on_after(disk, id);
+}
+END_TEST
+
+START_TEST(hurried_while_full)
+{
+	const char *disk = dir_new();
+	int64_t id = hold_on_full_disk(disk, "[daemon]\nshutdown_grace_seconds = 3600\n");
+
+	daemon_signal(stopped_daemon, SIGTERM);
+	while (!strstr(daemon_log(stopped_daemon), "stopping on")) // two signals may become one
+		(void)poll(NULL, 0, 10);
+	daemon_signal(stopped_daemon, SIGTERM);
+	ck_assert_int_eq(daemon_wait(stopped_daemon, WAIT_SECONDS), 0);
+	goes_on_after(disk, id);
+}
+END_TEST
+
+/* Whoever wants a task changed is told at once that it can't be, and the task goes on. */
+START_TEST(changes_while_full)
+{
+	static const char *const methods[] = { "CancelTask", "PauseTask" };
+	const char *disk = dir_new();
+	int64_t id = hold_on_full_disk(disk, NULL);
+	struct wire *wire = daemon_connect(stopped_daemon);
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		wire_refused(wire, "StorageFull", methods[i], "{'id':%lld}", (long long)id);
+	wire_refused(wire, "StorageFull", "TuneTask", "{'id':%lld,'priority':'batch'}", (long long)id);
+	ck_assert_int_eq(unlink(dir_path(disk, "filler")), 0);
+	json_object_put(task_await_status(stopped_daemon, id, "SUCCESS"));
+	ck_assert_int_eq(daemon_stop(stopped_daemon), 0);
+	ck_assert_int_eq(umount2(disk, MNT_DETACH), 0);
+}
+END_TEST
+
 int main(void)
 {
 	pid_t pid = fork();
@@ -286,5 +381,6 @@ int main(void)
 		fputs("a mount namespace of one's own needs root\n", stderr);
 		return EXIT_SKIPPED;
 	}
-	return RUN_SUITE(full_in_mid_run, watched_while_full, killed_while_full, little_room);
+	return RUN_SUITE(full_in_mid_run, watched_while_full, killed_while_full, little_room, stopped_while_full,
+			 revoking_while_full, hurried_while_full, changes_while_full);
 }

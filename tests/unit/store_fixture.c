@@ -13,12 +13,12 @@
 
 const struct scope own = { .uid = UID };
 
-static void on_full(void *userdata, bool full)
+static void on_trouble(void *userdata, enum store_trouble trouble)
 {
 	struct fixture *f = userdata;
 
-	f->full_reports++;
-	f->full = full;
+	f->trouble_reports++;
+	f->trouble = trouble;
 }
 
 int fixture_try_start(struct fixture *f, bool system, struct fault *fault)
@@ -28,7 +28,7 @@ int fixture_try_start(struct fixture *f, bool system, struct fault *fault)
 		.system = system,
 		.check_statements = true,
 		.reply_to = f->loop,
-		.storage_full = on_full,
+		.trouble = on_trouble,
 		.userdata = f,
 	};
 

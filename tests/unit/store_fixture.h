@@ -31,8 +31,8 @@ struct fixture {
 	int n_begun; // requests of fixture_begin() that are not answered
 	struct store_request *ended[FIXTURE_BEGUN_MAX]; // the others, in the order of the answers
 	int n_ended;
-	int full_reports; // calls of storage_full
-	bool full;
+	int trouble_reports; // calls of store_options::trouble
+	enum store_trouble trouble;
 };
 
 void fixture_open(struct fixture *f); // with the user UID

@@ -64,10 +64,10 @@ static void await(struct store_request *request)
 	ck_assert_msg(request->result >= 0, "%s", request->fault.message);
 }
 
-static void on_storage_full(void *userdata, bool full)
+static void on_trouble(void *userdata, enum store_trouble trouble)
 {
 	(void)userdata;
-	ck_assert(!full);
+	ck_assert_int_eq(trouble, STORE_FINE);
 }
 
 static void on_progress(void *userdata, int64_t id, const struct ellu_progress *progress)
@@ -127,7 +127,7 @@ static void daemon_start(void)
 	const struct work_events events = {
 		.progress = on_progress, .held = on_held, .log = on_log, .finished = on_finished
 	};
-	struct store_options options = { .state_dir = state_dir, .storage_full = on_storage_full };
+	struct store_options options = { .state_dir = state_dir, .trouble = on_trouble };
 	struct fault fault;
 
 	ck_assert_int_eq(loop_new("home", &home), 0);

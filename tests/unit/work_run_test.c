@@ -352,10 +352,21 @@ END_TEST
 
 START_TEST(store_fails)
 {
-	standin.record_error = ELLU_E_STORAGE_DAMAGED;
+	standin.record_error = ELLU_E_INTERNAL;
 	standin.record_error_after = 30;
 	harness_run_task();
-	harness_assert_failure("StorageDamaged", "");
+	harness_assert_failure("Internal", "");
+	ck_assert_int_lt(standin.n_generations, 60);
+}
+END_TEST
+
+/* What cannot be recorded because of the disk is no fault of the run's: the task goes on later. */
+START_TEST(store_cannot_write)
+{
+	standin.record_error = _i ? ELLU_E_STORAGE_FULL : ELLU_E_STORAGE_DAMAGED;
+	standin.record_error_after = 30;
+	harness_run_task();
+	ck_assert_int_eq(seen.status, TASK_PENDING);
 	ck_assert_int_lt(standin.n_generations, 60);
 }
 END_TEST
@@ -419,6 +430,7 @@ int main(void)
 	tcase_add_loop_test(tcase, row_lacks_a_value, 0, 3);
 	tcase_add_test(tcase, criteria_are_filled_from_the_row);
 	tcase_add_test(tcase, store_fails);
+	tcase_add_loop_test(tcase, store_cannot_write, 0, 2);
 	tcase_add_loop_test(tcase, judge_is_asked_again, 0, 2);
 	return harness_main(tcase);
 }
