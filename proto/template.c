@@ -73,6 +73,7 @@ int template_scan(const char *text, int (*found)(void *userdata, const char *nam
 
 struct names {
 	struct arena *arena;
+	json_object *seen;
 	const char **items;
 	size_t n;
 	size_t room;
@@ -81,11 +82,16 @@ struct names {
 static int add_name(void *userdata, const char *name, size_t size)
 {
 	struct names *names = userdata;
-	char *copy;
+	char *copy = arena_alloc(names->arena, size + 1);
 
-	for (size_t i = 0; i < names->n; i++)
-		if (strncmp(names->items[i], name, size) == 0 && !names->items[i][size])
-			return 0;
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, name, size);
+	copy[size] = '\0';
+	if (json_object_object_get_ex(names->seen, copy, NULL))
+		return 0;
+	if (json_object_object_add(names->seen, copy, NULL) < 0)
+		return -ENOMEM;
 	if (names->n == names->room) {
 		size_t room = names->room ? names->room * 2 : 8;
 		const char **items = arena_array(names->arena, room, sizeof(*items));
@@ -97,11 +103,6 @@ static int add_name(void *userdata, const char *name, size_t size)
 		names->items = items;
 		names->room = room;
 	}
-	copy = arena_alloc(names->arena, size + 1);
-	if (!copy)
-		return -ENOMEM;
-	memcpy(copy, name, size);
-	copy[size] = '\0';
 	names->items[names->n++] = copy;
 	return 0;
 }
@@ -109,8 +110,8 @@ static int add_name(void *userdata, const char *name, size_t size)
 int template_placeholders(const struct ellu_message *const *messages, size_t n_messages,
 			  struct arena *arena, const char *const **ret_names, size_t *ret_n_names)
 {
-	struct names names = { .arena = arena };
-	int r = 0;
+	struct names names = { .arena = arena, .seen = json_object_new_object() };
+	int r = names.seen ? 0 : -ENOMEM;
 
 	for (size_t i = 0; r >= 0 && i < n_messages; i++) {
 		if (messages[i]->content)
@@ -118,6 +119,7 @@ int template_placeholders(const struct ellu_message *const *messages, size_t n_m
 		for (size_t k = 0; r >= 0 && k < messages[i]->n_parts; k++)
 			r = template_scan(messages[i]->parts[k], add_name, &names);
 	}
+	json_object_put(names.seen);
 	if (r < 0)
 		return r;
 	*ret_names = names.items;

@@ -30,12 +30,28 @@ int collection_defaults(struct tx *tx, int64_t id, const char **ret_defaults);
 int collection_fill(struct tx *tx, const char *defaults, const char *input_values,
 		    const char **ret_values);
 int collection_has_column(struct tx *tx, int64_t id, const char *name); // 1 or 0
-/* Fills `rejected`, unless it is filled, when that is no column; or when a placeholder of the
- * text is none. */
+/* Fills `rejected`, unless it is filled, when that is no column. */
 int collection_need_column(struct tx *tx, int64_t id, const char *field, const char *column,
 			   struct fault *rejected);
-int collection_need_placeholders(struct tx *tx, int64_t id, const char *field, const char *text,
-				 struct fault *rejected);
+
+/* The distinct placeholders of texts, and which text has each first. */
+struct placeholders {
+	const char *names; // JSON array
+	size_t *texts;
+	size_t n;
+};
+int placeholders_of(struct tx *tx, const char *const *texts, size_t n_texts,
+		    struct placeholders *ret_placeholders);
+int placeholders_named(struct tx *tx, const char *const *names, size_t n_names,
+		       struct placeholders *ret_placeholders); // these very ones
+/* Fills `rejected`, unless it is filled, when one of them is no column: of `field`, or of its
+ * item of the text's number. */
+int collection_need(struct tx *tx, int64_t id, const struct placeholders *needed,
+		    const char *field, bool numbered, struct fault *rejected);
+/* The same of some in a JSON array of collections: `n` of them, from the first on. */
+int collections_need(struct tx *tx, const char *collection_ids, int64_t first, int64_t n,
+		     const struct placeholders *needed, const char *field, bool numbered,
+		     struct fault *rejected);
 
 /* Adds the columns of a JSON array of names that do not exist yet. */
 int collection_add_columns(struct tx *tx, struct collection_state *state,

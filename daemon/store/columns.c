@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "daemon/store/columns.h"
@@ -32,29 +33,124 @@ int collection_need_column(struct tx *tx, int64_t id, const char *field, const c
 	return 0;
 }
 
-struct need {
+struct collecting {
 	struct tx *tx;
-	int64_t id;
-	const char *field;
-	struct fault *rejected;
+	json_object *seen;
+	json_object *names;
+	size_t text;
+	struct placeholders *found;
+	size_t room;
 };
+
+static int add_placeholder(struct collecting *collecting, const char *name)
+{
+	struct placeholders *found = collecting->found;
+
+	if (json_object_object_get_ex(collecting->seen, name, NULL))
+		return 0;
+	if (json_object_object_add(collecting->seen, name, NULL) < 0 ||
+	    json_object_array_add(collecting->names, json_object_new_string(name)) < 0)
+		return -ENOMEM;
+	if (found->n == collecting->room) {
+		size_t room = collecting->room ? collecting->room * 2 : 16;
+		size_t *texts = tx_array(collecting->tx, room, sizeof(*texts));
+
+		if (!texts)
+			return -ENOMEM;
+		if (found->n > 0)
+			memcpy(texts, found->texts, found->n * sizeof(*texts));
+		found->texts = texts;
+		collecting->room = room;
+	}
+	found->texts[found->n++] = collecting->text;
+	return 0;
+}
 
 static int on_placeholder(void *userdata, const char *name, size_t size)
 {
-	struct need *need = userdata;
-	const char *column = arena_strndup(need->tx->arena, name, size);
+	struct collecting *collecting = userdata;
+	const char *copy = arena_strndup(collecting->tx->arena, name, size);
 
-	return column ? collection_need_column(need->tx, need->id, need->field, column,
-					       need->rejected) :
-			-ENOMEM;
+	return copy ? add_placeholder(collecting, copy) : -ENOMEM;
 }
 
-int collection_need_placeholders(struct tx *tx, int64_t id, const char *field, const char *text,
-				 struct fault *rejected)
+static int collect(struct collecting *collecting, const char *const *texts, size_t n_texts,
+		   bool names)
 {
-	struct need need = { .tx = tx, .id = id, .field = field, .rejected = rejected };
+	int r = 0;
 
-	return template_scan(text, on_placeholder, &need);
+	collecting->seen = json_object_new_object();
+	collecting->names = json_object_new_array();
+	if (!collecting->seen || !collecting->names)
+		r = -ENOMEM;
+	*collecting->found = (struct placeholders){ 0 };
+	for (; r >= 0 && collecting->text < n_texts; collecting->text++)
+		r = names ? add_placeholder(collecting, texts[collecting->text]) :
+			    template_scan(texts[collecting->text], on_placeholder, collecting);
+	if (r >= 0)
+		collecting->found->names = tx_strdup(collecting->tx, json_text(collecting->names, NULL));
+	json_object_put(collecting->seen);
+	json_object_put(collecting->names);
+	return r < 0 ? r : collecting->tx->oom ? -ENOMEM : 0;
+}
+
+int placeholders_of(struct tx *tx, const char *const *texts, size_t n_texts,
+		    struct placeholders *ret_placeholders)
+{
+	struct collecting collecting = { .tx = tx, .found = ret_placeholders };
+
+	return collect(&collecting, texts, n_texts, /* names= */ false);
+}
+
+int placeholders_named(struct tx *tx, const char *const *names, size_t n_names,
+		       struct placeholders *ret_placeholders)
+{
+	struct collecting collecting = { .tx = tx, .found = ret_placeholders };
+
+	return collect(&collecting, names, n_names, /* names= */ true);
+}
+
+int collections_need(struct tx *tx, const char *collection_ids, int64_t first, int64_t n,
+		     const struct placeholders *needed, const char *field, bool numbered,
+		     struct fault *rejected)
+{
+	struct collection_state state;
+	const char *path = field;
+	QUERY q = NULL;
+	int r;
+
+	if (needed->n == 0)
+		return 0;
+	/* A collection has few columns: where there are more placeholders, the search ends soon. */
+	r = db_query(tx->db, &q, "SELECT i.value, n.key, n.value FROM json_each(?1) i"
+				 " CROSS JOIN json_each(?2) n WHERE i.key >= ?3 AND i.key < ?4"
+				 " AND NOT EXISTS (SELECT 1 FROM collection_columns c"
+				 "  WHERE c.collection_id = i.value AND c.name = n.value) LIMIT 1",
+		     "ssii", collection_ids, needed->names, first, first + n);
+	if (r >= 0)
+		r = db_next(tx->db, q);
+	if (r <= 0)
+		return r;
+	r = collection_state(tx, column_int(q, 0), &state);
+	if (r < 0)
+		return r;
+	if (numbered)
+		path = tx_printf(tx, "%s[%zu]", field, needed->texts[column_int(q, 1)]);
+	if (!path)
+		return -ENOMEM;
+	fault_invalid(rejected, path, "only columns of the collection '%s'; '%s' is none of them",
+		      state.name, column_peek(q, 2));
+	return 0;
+}
+
+int collection_need(struct tx *tx, int64_t id, const struct placeholders *needed,
+		    const char *field, bool numbered, struct fault *rejected)
+{
+	const char *ids = tx_printf(tx, "[%" PRId64 "]", id);
+
+	if (rejected->code)
+		return 0;
+	return ids ? collections_need(tx, ids, 0, 1, needed, field, numbered, rejected) : -ENOMEM;
 }
 
 static json_object *default_of(const char *type, const char *value)

@@ -1,6 +1,8 @@
 #include "daemon/store/criterion.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,21 +47,31 @@ static int distinct(struct tx *tx, const char *const *texts, size_t n_texts, str
 	return r;
 }
 
-static int set_equal(struct tx *tx, int64_t id, const struct tx_list *texts)
+static void set_identity(const struct tx_list *texts, char ret_identity[static IDENTITY_SIZE])
 {
-	size_t n = 0;
-	QUERY q = NULL;
-	int r;
+	struct identity identity;
 
-	r = db_query(tx->db, &q, "SELECT criterion_str FROM criteria"
-				 " WHERE criterion_set_id = ?1 AND position IS NOT NULL"
-				 " ORDER BY position", "i", id);
-	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
-		if (n == texts->n || strcmp(texts->items[n], column_peek(q, 0)) != 0)
-			return 0;
-		n++;
-	}
-	return r < 0 ? r : n == texts->n;
+	identity_init(&identity);
+	for (size_t i = 0; i < texts->n; i++)
+		identity_text(&identity, texts->items[i]);
+	identity_done(&identity, ret_identity);
+}
+
+/* NAME #N is number N of NAME's family; any other name begins one. */
+static int family_of(struct tx *tx, const char *name, const char **ret_family, int64_t *ret_number)
+{
+	const char *mark = strrchr(name, '#');
+	int64_t number = 0;
+	int end = -1;
+
+	*ret_family = name;
+	*ret_number = 1;
+	if (!mark || mark - name < 2 || mark[-1] != ' ' || mark[1] < '1' || mark[1] > '9' ||
+	    sscanf(mark + 1, "%18" SCNd64 "%n", &number, &end) != 1 || mark[1 + end] || number < 2)
+		return 0;
+	*ret_family = tx_printf(tx, "%.*s", (int)(mark - 1 - name), name);
+	*ret_number = number;
+	return *ret_family ? 0 : -ENOMEM;
 }
 
 static int set_fill(struct tx *tx, const struct place *place, int64_t id,
@@ -79,40 +91,63 @@ static int set_fill(struct tx *tx, const struct place *place, int64_t id,
 	return r < 0 ? r : 0;
 }
 
+static int set_insert(struct tx *tx, const struct place *place, const char *name,
+		      const char *identity, int64_t *ret_id)
+{
+	const char *family;
+	int64_t number;
+	int r;
+
+	r = family_of(tx, name, &family, &number);
+	if (r >= 0)
+		r = db_run(tx->db, "INSERT INTO criterion_sets (owner_uid, project_id, name, family,"
+				   " family_number, identity, created_at, updated_at)"
+				   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)",
+			   "iissisi", place->owner_uid, place->project_id, name, family, number,
+			   identity, tx->now);
+	*ret_id = db_last_id(tx->db);
+	return r;
+}
+
+/* Brings the set of that name to the texts, or makes it. */
+static int set_bring(struct tx *tx, const struct place *place, const char *name,
+		     const struct tx_list *texts, bool update, struct notes *notes, int64_t *ret_id)
+{
+	char identity[IDENTITY_SIZE];
+	int64_t same = 0;
+	int r;
+
+	set_identity(texts, identity);
+	r = resource_find(tx, RESOURCE_CRITERION_SET, place->project_id, name, ret_id);
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		r = set_insert(tx, place, name, identity, ret_id);
+		return r < 0 ? r : set_fill(tx, place, *ret_id, texts);
+	}
+	r = db_int(tx->db, &same, "SELECT identity = ?2 FROM criterion_sets WHERE id = ?1", "is",
+		   *ret_id, (const char *)identity);
+	if (r < 0 || same)
+		return r < 0 ? r : 0;
+	if (!update)
+		return fault_conflict(tx->fault, "criterion_set", name, *ret_id,
+				      "a criterion set of that name exists and differs");
+	r = db_run(tx->db, "UPDATE criterion_sets SET updated_at = ?2, identity = ?3 WHERE id = ?1",
+		   "iis", *ret_id, tx->now, (const char *)identity);
+	if (r >= 0)
+		r = set_fill(tx, place, *ret_id, texts);
+	return r < 0 ? r : notes_add(tx, notes, "criterion set '%s': updated", name);
+}
+
 int criterion_set_put(struct tx *tx, const struct place *place, const char *name,
 		      const char *const *texts, size_t n_texts, bool update, struct notes *notes,
 		      int64_t *ret_id)
 {
 	struct tx_list list = { 0 };
-	bool is_new;
 	int r;
 
 	r = distinct(tx, texts, n_texts, &list);
-	if (r >= 0)
-		r = resource_find(tx, RESOURCE_CRITERION_SET, place->project_id, name, ret_id);
-	if (r < 0)
-		return r;
-	is_new = r == 0;
-	if (is_new) {
-		r = db_run(tx->db, "INSERT INTO criterion_sets (owner_uid, project_id, name, created_at,"
-				   " updated_at) VALUES (?1, ?2, ?3, ?4, ?4)",
-			   "iisi", place->owner_uid, place->project_id, name, tx->now);
-		*ret_id = db_last_id(tx->db);
-	} else {
-		r = set_equal(tx, *ret_id, &list);
-		if (r != 0)
-			return r < 0 ? r : 0;
-		if (!update)
-			return fault_conflict(tx->fault, "criterion_set", name, *ret_id,
-					      "a criterion set of that name exists and differs");
-		r = db_run(tx->db, "UPDATE criterion_sets SET updated_at = ?2 WHERE id = ?1", "ii",
-			   *ret_id, tx->now);
-	}
-	if (r >= 0)
-		r = set_fill(tx, place, *ret_id, &list);
-	if (r < 0 || is_new)
-		return r;
-	return notes_add(tx, notes, "criterion set '%s': updated", name);
+	return r < 0 ? r : set_bring(tx, place, name, &list, update, notes, ret_id);
 }
 
 int criteria_check(struct tx *tx, const char *const *texts, size_t n_texts)
@@ -127,27 +162,30 @@ int criterion_set_fit(struct tx *tx, const struct place *place, const char *name
 		      const char *const *texts, size_t n_texts, int64_t *ret_id)
 {
 	int shown = (int)utf8_cut(name, strlen(name), FAMILY_BYTES_MAX);
+	const char *family = tx_printf(tx, "%.*s criteria", shown, name), *set = family;
+	char identity[IDENTITY_SIZE];
 	struct tx_list list = { 0 };
-	struct notes notes = { 0 };
-	const char *set;
+	int64_t newest = 0;
 	int r;
 
-	r = distinct(tx, texts, n_texts, &list);
-	for (int number = 1; r >= 0; number++) {
-		set = number == 1 ? tx_printf(tx, "%.*s criteria", shown, name) :
-				    tx_printf(tx, "%.*s criteria #%d", shown, name, number);
-		if (!set)
-			return -ENOMEM;
-		r = resource_find(tx, RESOURCE_CRITERION_SET, place->project_id, set, ret_id);
-		if (r == 0)
-			return criterion_set_put(tx, place, set, texts, n_texts, /* update= */ false,
-						 &notes, ret_id);
-		if (r > 0)
-			r = set_equal(tx, *ret_id, &list);
-		if (r > 0)
-			return 0;
-	}
-	return r;
+	r = family ? distinct(tx, texts, n_texts, &list) : -ENOMEM;
+	if (r < 0)
+		return r;
+	set_identity(&list, identity);
+	r = db_int(tx->db, ret_id, "SELECT id FROM criterion_sets WHERE project_id = ?1 AND family = ?2"
+				   " AND identity = ?3 ORDER BY family_number LIMIT 1",
+		   "iss", place->project_id, family, (const char *)identity);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = db_int(tx->db, &newest, "SELECT max(family_number) FROM criterion_sets"
+				    " WHERE project_id = ?1 AND family = ?2", "is", place->project_id,
+		   family);
+	if (r > 0)
+		set = tx_printf(tx, "%s #%" PRId64, family, newest + 1);
+	if (r < 0 || !set)
+		return r < 0 ? r : -ENOMEM;
+	r = set_insert(tx, place, set, identity, ret_id);
+	return r < 0 ? r : set_fill(tx, place, *ret_id, &list);
 }
 
 static int read_measures(struct tx *tx, sqlite3_stmt *q, struct tx_list *measures)
@@ -184,6 +222,18 @@ int criterion_set_measures(struct tx *tx, int64_t set_id, struct tx_list *measur
 					 " WHERE c.criterion_set_id = ?1 AND c.position IS NOT NULL"
 					 " ORDER BY c.position", "i", set_id);
 	return r < 0 ? r : read_measures(tx, q, measures);
+}
+
+int measures_texts(struct tx *tx, const struct tx_list *measures, const char *const **ret_texts)
+{
+	const char **texts = tx_array(tx, measures->n, sizeof(*texts));
+
+	if (!texts)
+		return -ENOMEM;
+	for (size_t i = 0; i < measures->n; i++)
+		texts[i] = ((const struct run_measure *)measures->items[i])->text;
+	*ret_texts = texts;
+	return 0;
 }
 
 int experiment_measures(struct tx *tx, int64_t experiment_id, struct tx_list *measures)

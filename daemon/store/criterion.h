@@ -13,12 +13,15 @@ int criterion_set_put(struct tx *tx, const struct place *place, const char *name
 
 /* Inline criteria of a request: none may be blank. */
 int criteria_check(struct tx *tx, const char *const *texts, size_t n_texts);
-/* The first set of NAME criteria, NAME criteria #2, ... that is equal, or a new one. */
+/* Of NAME criteria, NAME criteria #2, ... the one that is equal, or a new one. */
 int criterion_set_fit(struct tx *tx, const struct place *place, const char *name,
 		      const char *const *texts, size_t n_texts, int64_t *ret_id);
 
 /* Measures of the set's present criteria, made where they are missing; struct run_measure. */
 int criterion_set_measures(struct tx *tx, int64_t set_id, struct tx_list *measures);
+
+/* Their texts, in that order. */
+int measures_texts(struct tx *tx, const struct tx_list *measures, const char *const **ret_texts);
 
 /* The measures that an experiment is pinned to, in order; struct run_measure. */
 int experiment_measures(struct tx *tx, int64_t experiment_id, struct tx_list *measures);

@@ -10,6 +10,8 @@
 #include "proto/limits.h"
 #include "proto/utf8.h"
 
+/* Collections whose columns one transaction looks for; each has up to COLUMNS_MAX. */
+#define COLLECTIONS_STEP 10
 #define SET_NAME_CHARS_MAX (NAME_MAX_CHARS - 9) // " criteria"
 
 static int invalid(struct rating_submission *s, const char *field, const char *expected)
@@ -96,6 +98,24 @@ static int write_ids(struct rating_submission *s)
 	return 0;
 }
 
+static int look_for_collections(struct rating_submission *s)
+{
+	QUERY q = NULL;
+	int r;
+
+	r = db_query(s->tx->db, &q, "SELECT json_group_array(DISTINCT e.collection_id),"
+				    " count(DISTINCT e.collection_id) FROM json_each(?1) i"
+				    " CROSS JOIN experiments e ON e.id = i.value", "s",
+		     s->input->experiment_ids);
+	if (r >= 0)
+		r = db_next(s->tx->db, q);
+	if (r <= 0)
+		return r;
+	s->input->collection_ids = tx_text(s->tx, q, 0);
+	s->input->n_collections = column_int(q, 1);
+	return 0;
+}
+
 static int look_for_listed(struct rating_submission *s)
 {
 	const struct scope *scope = &s->op->submit.scope;
@@ -120,7 +140,48 @@ static int look_for_listed(struct rating_submission *s)
 		r = db_next(s->tx->db, q);
 	if (r > 0)
 		input->experiment_ids = tx_text(s->tx, q, 0);
-	return r < 0 ? r : 0;
+	return r < 0 ? r : look_for_collections(s);
+}
+
+/* The criteria's texts, if they can be had; what is wrong with them is said later. */
+static int criteria_texts(struct rating_submission *s, struct tx_list *texts)
+{
+	int64_t set_id;
+	QUERY q = NULL;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < s->a.n_criteria; i++)
+		r = tx_append(s->tx, texts, s->a.criteria[i]);
+	if (r < 0 || s->a.criteria)
+		return r;
+	r = resource_resolve(s->tx, RESOURCE_CRITERION_SET, &s->scope, s->a.criterion_set, &set_id);
+	if (r < 0)
+		return r == ELLU_E_NOT_FOUND ? 0 : r;
+	r = db_query(s->tx->db, &q, "SELECT criterion_str FROM criteria WHERE criterion_set_id = ?1"
+				    " AND position IS NOT NULL ORDER BY position", "i", set_id);
+	while (r >= 0 && (r = db_next(s->tx->db, q)) > 0)
+		r = tx_append(s->tx, texts, tx_text(s->tx, q, 0));
+	return r < 0 ? r : s->tx->oom ? -ENOMEM : 0;
+}
+
+int rating_check_listed(struct rating_submission *s)
+{
+	struct rating_input *input = s->input;
+	struct tx_list texts = { 0 };
+	int r = 0;
+
+	if (!input->needed.names) {
+		r = criteria_texts(s, &texts);
+		if (r >= 0)
+			r = placeholders_of(s->tx, (const char *const *)texts.items, texts.n,
+					    &input->needed);
+	}
+	if (r >= 0)
+		r = collections_need(s->tx, input->collection_ids, input->n_checked, COLLECTIONS_STEP,
+				     &input->needed, s->a.criteria ? "criteria" : "criterion_set",
+				     s->a.criteria != NULL, &input->rejected);
+	input->n_checked += COLLECTIONS_STEP;
+	return r < 0 ? r : !input->rejected.code && input->n_checked < input->n_collections;
 }
 
 int rating_look(struct rating_submission *s)

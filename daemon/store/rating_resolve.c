@@ -127,35 +127,27 @@ static int resolve_judge(struct rating_submission *s)
 
 /* ---- Placeholders ---- */
 
-static int check_collection(struct rating_submission *s, int64_t collection_id)
-{
-	int r = 0;
-
-	for (size_t i = 0; r >= 0 && i < s->measures.n; i++) {
-		const struct run_measure *measure = s->measures.items[i];
-		const char *field = s->a.criteria ? tx_printf(s->tx, "criteria[%zu]", i) :
-						    "criterion_set";
-
-		r = !field ? -ENOMEM :
-			     collection_need_placeholders(s->tx, collection_id, field, measure->text,
-							  &s->rejected);
-	}
-	return r;
-}
-
-/* Of each collection that the responses are from. */
+/* Of the one collection; those of listed responses a reader has looked at. */
 static int check_placeholders(struct rating_submission *s)
 {
-	QUERY q = NULL;
+	struct placeholders needed;
+	const char *const *texts;
+	int64_t collection_id = 0;
 	int r;
 
-	r = db_query(s->tx->db, &q,
-		     "SELECT DISTINCT collection_id FROM experiments"
-		     " WHERE id = ?1 OR id IN (SELECT value FROM json_each(?2))",
-		     "is", s->origin.id, s->input->experiment_ids);
-	while (r >= 0 && !s->rejected.code && (r = db_next(s->tx->db, q)) > 0)
-		r = check_collection(s, column_int(q, 0));
-	return r;
+	if (s->a.response_ids) {
+		s->rejected = s->input->rejected;
+		return 0;
+	}
+	r = db_int(s->tx->db, &collection_id, "SELECT collection_id FROM experiments WHERE id = ?1",
+		   "i", s->origin.id);
+	if (r >= 0)
+		r = measures_texts(s->tx, &s->measures, &texts);
+	if (r >= 0)
+		r = placeholders_of(s->tx, texts, s->measures.n, &needed);
+	return r < 0 ? r : collection_need(s->tx, collection_id, &needed,
+					   s->a.criteria ? "criteria" : "criterion_set",
+					   s->a.criteria != NULL, &s->rejected);
 }
 
 int rating_resolve(struct rating_submission *s)

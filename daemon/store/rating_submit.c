@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/store/criterion.h"
+#include "daemon/store/page.h"
 #include "daemon/store/store_internal.h"
 #include "proto/generated/interface.h"
 
@@ -203,6 +204,10 @@ static int rating_submit_run(struct tx *tx, struct store_request *request)
 	if (!s->input)
 		r = rating_look(s);
 	op->input = s->input;
+	if (r >= 0 && request->lane != STORE_WRITE)
+		r = rating_check_listed(s);
+	if (r > 0)
+		return list_again(request);
 	if (r < 0 || request->lane != STORE_WRITE) {
 		request->lane = STORE_WRITE;
 		return r;

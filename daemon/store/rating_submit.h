@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "daemon/store/collection.h"
 #include "daemon/store/notes.h"
 #include "daemon/store/task_submit.h"
 
@@ -15,6 +16,11 @@ struct rating_input {
 	char hash[IDENTITY_SIZE];
 	const char *response_ids; // JSON array, or NULL
 	const char *experiment_ids; // of these responses; JSON array, or NULL
+	const char *collection_ids; // of those
+	int64_t n_collections;
+	int64_t n_checked; // of the collections
+	struct placeholders needed; // by the criteria; each collection must have them
+	struct fault rejected; // code 0: they have
 };
 
 struct rating_submission {
@@ -56,6 +62,7 @@ struct rating_submission {
 
 /* rating_asked.c: which responses. Errors of the request. */
 int rating_look(struct rating_submission *s); // fills `input`
+int rating_check_listed(struct rating_submission *s); // the same; 1: there is more to look at
 int rating_find_responses(struct rating_submission *s);
 
 /* rating_resolve.c: by which criteria, by whose judgement. */

@@ -110,10 +110,16 @@ static const char resources[] =
 	" owner_uid INTEGER NOT NULL,"
 	" project_id INTEGER NOT NULL REFERENCES projects,"
 	" name TEXT NOT NULL,"
+	" family TEXT NOT NULL," // NAME of NAME, NAME #2, ...
+	" family_number INTEGER NOT NULL CHECK (family_number >= 1),"
+	" identity TEXT NOT NULL," // hash of the texts in it
 	" created_at INTEGER NOT NULL,"
 	" updated_at INTEGER NOT NULL,"
-	" UNIQUE (project_id, name)"
+	" UNIQUE (project_id, name),"
+	" UNIQUE (project_id, family, family_number)"
 	") STRICT;"
+	"CREATE INDEX criterion_sets_by_identity ON"
+	" criterion_sets (project_id, family, identity, family_number);"
 
 	"CREATE TABLE criteria ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"

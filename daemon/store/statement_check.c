@@ -19,7 +19,6 @@ static const struct excuse {
 	{ "SCAN collections USING INDEX collections_cleared", NULL, "the same, and takes the first" },
 	{ "SCAN ", "INSERT INTO measures", "for foreign keys that are violated; none ever is" },
 	{ "USE TEMP B-TREE", "SELECT json_group_array(DISTINCT", "as many as the request names" },
-	{ "USE TEMP B-TREE", "SELECT DISTINCT collection_id", "as many as the request names" },
 };
 
 static bool begins(const char *text, const char *with)

@@ -104,25 +104,37 @@ int submit_resolve(struct submission *s)
 
 /* ---- What the state shows wrong ---- */
 
+/* Of the criteria, and before them of the template. */
+static int check_placeholders(struct submission *s)
+{
+	const char *field = s->arguments->criteria ? "criteria" : "criterion_set";
+	struct placeholders needed;
+	const char *const *texts;
+	int r = 0;
+
+	if (s->template) {
+		r = placeholders_named(s->tx, s->template->placeholders,
+				       s->template->n_placeholders, &needed);
+		if (r >= 0)
+			r = collection_need(s->tx, s->collection.id, &needed, "prompt_template",
+					    /* numbered= */ false, &s->rejected);
+	}
+	if (r >= 0)
+		r = measures_texts(s->tx, &s->measures, &texts);
+	if (r >= 0)
+		r = placeholders_of(s->tx, texts, s->measures.n, &needed);
+	return r < 0 ? r : collection_need(s->tx, s->collection.id, &needed, field,
+					   s->arguments->criteria != NULL, &s->rejected);
+}
+
 static int check_columns(struct submission *s)
 {
 	const char *column = s->arguments->response_column;
-	int64_t id = s->collection.id;
-	int r = 0;
+	int r = check_placeholders(s);
 
-	for (size_t i = 0; s->template && r >= 0 && i < s->template->n_placeholders; i++)
-		r = collection_need_column(s->tx, id, "prompt_template", s->template->placeholders[i],
-					   &s->rejected);
-	for (size_t i = 0; r >= 0 && i < s->measures.n; i++) {
-		const struct run_measure *measure = s->measures.items[i];
-		const char *field = s->arguments->criteria ? tx_printf(s->tx, "criteria[%zu]", i) :
-							     "criterion_set";
-
-		r = !field ? -ENOMEM :
-			     collection_need_placeholders(s->tx, id, field, measure->text, &s->rejected);
-	}
 	if (r >= 0 && column)
-		r = collection_need_column(s->tx, id, "response_column", column, &s->rejected);
+		r = collection_need_column(s->tx, s->collection.id, "response_column", column,
+					   &s->rejected);
 	return r;
 }
 

@@ -225,20 +225,20 @@ END_TEST
 /* ---- Neighbours ---- */
 
 /* What UID keeps: far more than a page, or one step of a count, looks at. */
-#define N_OTHERS 50000
+#define N_OTHERS 20000
 static const char others[] =
 	"BEGIN;"
-	"WITH RECURSIVE each (k) AS (SELECT 2 UNION ALL SELECT k + 1 FROM each WHERE k < 50000)"
+	"WITH RECURSIVE each (k) AS (SELECT 2 UNION ALL SELECT k + 1 FROM each WHERE k < 20000)"
 	" INSERT INTO experiments (owner_uid, project_id, name, family, family_number, collection_id,"
 	"  first_sequence, last_sequence, total_cases, rating_mode, rating_version, n_epochs,"
 	"  response_column, identity, rows_identity, created_at, updated_at) SELECT owner_uid, project_id, 'N' || k,"
 	"  'N' || k, 1, collection_id, 0, 1, 1, 'fast', '1', 1, 'n', '', '', 0, 0 FROM each"
 	"  CROSS JOIN experiments e ON e.id = 1;"
-	"WITH RECURSIVE each (k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM each WHERE k < 50000)"
+	"WITH RECURSIVE each (k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM each WHERE k < 20000)"
 	" INSERT INTO llm_configs (owner_uid, project_id, name, provider, llm_model_name, settings,"
 	"  created_at, updated_at) SELECT owner_uid, project_id, 'N' || k, provider, llm_model_name,"
 	"  settings, 0, 0 FROM each CROSS JOIN llm_configs c ON c.id = 1;"
-	"WITH RECURSIVE each (k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM each WHERE k < 50000)"
+	"WITH RECURSIVE each (k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM each WHERE k < 20000)"
 	" INSERT INTO tasks (owner_uid, project_id, kind, name, experiment_id, status, priority,"
 	"  created_at, finished_at, time_limit_usec, sequence, last_event) SELECT owner_uid, project_id,"
 	"  kind, name, experiment_id, 'SUCCESS', priority, 0, 1, 1, 1, 1000 + k FROM each"

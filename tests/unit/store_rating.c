@@ -267,7 +267,78 @@ START_TEST(counters_go_stale)
 }
 END_TEST
 
+/* What it takes to ask the same response by these criteria. */
+static int64_t cost_of(const char *first, const char *second)
+{
+	char json[4000];
+	struct rating_submit op = { .submit.scope = own };
+
+	snprintf(json, sizeof(json), "{\"response_ids\": [1], \"criteria\": [\"%s\", \"%s\"]}", first,
+		 second);
+	op.responses = record(&f, &ellu_rate_responses_request_type, "%s", json);
+	fixture_init(&f, &op.submit.request);
+	store_rating_submit(f.store, &op.submit);
+	ck_assert_int_eq(fixture_wait(&f, &op.submit.request), 0);
+	ck_assert_str_eq(op.submit.ret_task->status, "PENDING");
+	return op.submit.request.steps;
+}
+
+/* Neither how many sets there are already nor how often a placeholder is said makes a submission
+ * longer. */
+START_TEST(criteria_cost_what_they_are)
+{
+	char text[20], many[1500] = "";
+	int64_t costs[40], said;
+
+	begin();
+	answer_some();
+	for (int i = 0; i < 40; i++) {
+		snprintf(text, sizeof(text), "Is it %d?", 10 + i);
+		costs[i] = cost_of(text, "{{n}}");
+	}
+	ck_assert_int_eq(costs[39], costs[10]);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM criterion_sets WHERE name ="
+				      " 'Ratings criteria' OR name = family || ' #' || family_number"), 40);
+	/* An equal set is taken, wherever it is among them. */
+	(void)cost_of("Is it 30?", "{{n}}");
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM criterion_sets"), 41);
+	ck_assert_int_eq(look_int(&f, "SELECT count(DISTINCT criterion_set_id) FROM rating_runs"), 40);
+	for (int i = 0; i < 200; i++)
+		strcat(many, "{{n}} ");
+	(void)cost_of("Again?", "{{n}} {{n}}");
+	said = cost_of("And again?", "{{n}} {{n}}");
+	ck_assert_int_eq(cost_of("And once more?", many), said);
+	fixture_close(&f);
+}
+END_TEST
+
+/* Each collection that listed responses are from has the columns, or it is said which lacks one. */
+START_TEST(columns_of_every_collection)
+{
+	const struct ellu_task *task;
+	char json[100];
+
+	begin();
+	answer_some();
+	task = submit(&f, "{\"name\": \"Z\", \"prompt_template\": {\"content\": {\"name\": \"Q\","
+			  " \"messages\": [{\"role\": \"user\", \"content\": \"{{m}}\"}]}}, \"collection\":"
+			  " {\"content\": {\"name\": \"D\", \"variables\": [{\"m\": 1}]}}}");
+	(void)answer(&f, load_run(&f, *task->experiment_id),
+		     look_int(&f, "SELECT max(id) FROM template_variables"), 1, "text");
+	snprintf(json, sizeof(json), "{\"response_ids\": [1, %d], \"criteria\": [\"Good?\", \"{{n}}?\"]}",
+		 (int)look_int(&f, "SELECT max(id) FROM responses"));
+	task = ask(json);
+	ck_assert_str_eq(task->status, "REJECTED");
+	ck_assert_str_eq(task->error->field, "criteria[1]");
+	ck_assert_ptr_nonnull(strstr(task->error->message, "'D'; 'n' is none"));
+	task = ask("{\"response_ids\": [1, 2], \"criteria\": [\"Good?\", \"{{n}}?\"]}");
+	ck_assert_str_eq(task->status, "PENDING");
+	fixture_close(&f);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_TESTS(a_list_in_its_order, a_filter_is_pinned, rounds, counters_go_stale);
+	return RUN_TESTS(a_list_in_its_order, a_filter_is_pinned, rounds, counters_go_stale,
+			 criteria_cost_what_they_are, columns_of_every_collection);
 }
