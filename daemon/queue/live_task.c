@@ -100,11 +100,20 @@ void live_task_forget_progress_event(struct live_task *task)
 	task->progress_event.task_id = 0;
 }
 
+static bool is_behind(const struct ellu_progress *progress, const struct ellu_progress *kept)
+{
+	return progress->percent_complete < kept->percent_complete ||
+	       progress->responses_generated < kept->responses_generated ||
+	       progress->responses_rated < kept->responses_rated;
+}
+
 void live_task_set_progress(struct live_task *task, const struct ellu_progress *progress)
 {
 	struct arena *arena = &task->progress_arena;
 	struct ellu_progress *copy;
 
+	if (task->progress && (progress == task->progress || is_behind(progress, task->progress)))
+		return;
 	live_task_forget_progress_event(task);
 	arena_done(arena);
 	arena_init(arena);

@@ -74,19 +74,22 @@ static void end(struct monitor *monitor, const struct fault *fault)
 /* ---- Reading ---- */
 
 /* The store can be read before its answer to who wrote is here. */
-static void note_read(struct monitor *monitor, int64_t task_id, int64_t sequence)
+static void note_read(struct monitor *monitor, int64_t task_id, int64_t sequence,
+		      const struct ellu_progress *progress)
 {
 	struct live_task *task = live_task_find(queue_tasks(monitor->queue), task_id);
 
 	if (task && task->sequence_read < sequence)
 		task->sequence_read = sequence;
+	if (task && progress)
+		live_task_set_progress(task, progress);
 }
 
 static void show(struct monitor *monitor, const struct ellu_task *stored)
 {
 	struct ellu_task task = *stored;
 
-	note_read(monitor, task.id, task.sequence);
+	note_read(monitor, task.id, task.sequence, task.progress);
 	queue_overlay(monitor->queue, &task);
 	monitor->position.introduced_id = task.id;
 	deliver(monitor, &task, NULL);
@@ -131,7 +134,7 @@ static void take_events(struct monitor *monitor)
 			return;
 		}
 		monitor->position.number = page->ret_rows[i - 1].number;
-		note_read(monitor, event.task_id, event.sequence);
+		note_read(monitor, event.task_id, event.sequence, event.progress);
 		deliver(monitor, NULL, &event);
 	}
 	if (i == page->ret_n_rows)

@@ -67,6 +67,8 @@ static void deliver(struct watch *watch, const struct ellu_task_event *event, bo
 	watch->introduced = true;
 	watch->ended = terminal;
 	watch->sent_usec = clock_monotonic_usec();
+	if (watch->task && event->progress)
+		live_task_set_progress(watch->task, event->progress);
 	watch->options.event(watch->options.userdata, event, terminal, share);
 }
 

@@ -132,11 +132,13 @@ static int step(struct tx *tx, struct run_count *op)
 
 static int keep_run(struct tx *tx, const struct run_count *op)
 {
-	const struct run_epoch *items = &op->state->counts[0].items;
+	const struct count *count = &op->state->counts[0];
+	const struct run_epoch *items = &count->items;
 
 	return db_run(tx->db, "UPDATE rating_runs SET counted = 1, total_responses = ?2, failed = ?3,"
-			      " rated = ?4 WHERE id = ?1",
-		      "iiii", op->spec->rating_run_id, items->total, items->failed, items->rated);
+			      " rated = ?4, ratings_before = max(?5 - ratings, 0) WHERE id = ?1",
+		      "iiiii", op->spec->rating_run_id, items->total, items->failed, items->rated,
+		      count->ratings);
 }
 
 static int keep_epochs(struct tx *tx, const struct run_count *op)

@@ -48,13 +48,14 @@ static int load(struct tx *tx, const struct failed_retry *op, struct failed *fai
 	return tx->oom ? -ENOMEM : 0;
 }
 
-/* Failed responses are missing at once; which ratings are is counted when the task begins. */
+/* Failed responses are missing at once; which ratings are is counted when the task begins, and until
+ * then none is told of. */
 static int begin_round(struct tx *tx, const struct failed *failed)
 {
 	int r;
 
 	r = db_run(tx->db, "UPDATE experiment_epochs SET generated = generated - failed,"
-			   " rated = max(rated - failed, 0), failed = 0 WHERE experiment_id = ?1",
+			   " rated = 0, ratings = 0, failed = 0 WHERE experiment_id = ?1",
 		   "i", failed->experiment_id);
 	if (r >= 0)
 		r = db_run(tx->db, "UPDATE experiments SET counters_stale = counters_stale + 1"

@@ -77,7 +77,7 @@ static int load_epochs(struct tx *tx, int64_t n_epochs, struct run_spec *spec)
 	spec->epochs = epochs;
 	spec->cost_nanodollars = -1;
 	r = db_query(tx->db, &q, "SELECT epoch, total, generated, rated, failed, input_tokens,"
-				 " output_tokens, cost_nanodollars FROM experiment_epochs"
+				 " output_tokens, cost_nanodollars, ratings FROM experiment_epochs"
 				 " WHERE experiment_id = ?1 ORDER BY epoch LIMIT ?2",
 		     "ii", spec->experiment_id, n_epochs);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
@@ -88,6 +88,7 @@ static int load_epochs(struct tx *tx, int64_t n_epochs, struct run_spec *spec)
 		epoch->generated = column_int(q, 2);
 		epoch->rated = column_int(q, 3);
 		epoch->failed = column_int(q, 4);
+		epoch->ratings = column_int(q, 8);
 		spec->total_responses += epoch->total;
 		usage_add(&spec->input_tokens, column_int(q, 5));
 		usage_add(&spec->output_tokens, column_int(q, 6));
@@ -143,6 +144,7 @@ static void read_counters(sqlite3_stmt *q, struct run_spec *spec)
 		.generated = column_int(q, 10),
 		.rated = column_int(q, 11),
 		.failed = column_int(q, 12),
+		.ratings = column_int(q, 18),
 	};
 	spec->total_responses = spec->no_epoch.total;
 	spec->input_tokens = column_int(q, 13);
@@ -159,7 +161,8 @@ static int load_rating(struct tx *tx, int64_t task_id, struct run_spec *spec)
 		     "SELECT n.id, coalesce(n.experiment_id, 0), n.adopt, NOT n.counted, n.round,"
 		     " n.owner_uid, n.project_id, n.judge_id, n.rating_mode = 'detailed',"
 		     " n.rating_version, n.total_responses, n.rated, n.failed, n.input_tokens,"
-		     " n.output_tokens, n.cost_nanodollars, j.snapshot, j.llm_config_id"
+		     " n.output_tokens, n.cost_nanodollars, j.snapshot, j.llm_config_id,"
+		     " n.ratings + n.ratings_before"
 		     " FROM tasks t JOIN rating_runs n ON n.id = t.rating_run_id"
 		     " JOIN judges j ON j.id = n.judge_id WHERE t.id = ?1",
 		     "i", task_id);

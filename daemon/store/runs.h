@@ -21,7 +21,35 @@ struct run_epoch {
 	int64_t generated; // responses recorded, failed ones included
 	int64_t rated; // responses with every criterion decided or failed
 	int64_t failed; // responses recorded as failed
+	int64_t ratings; // recorded, failed ones included
 };
+
+/* Answers and verdicts that are due, and how many of them there are. A response that failed has no
+ * ratings to wait for; those that are rated alone were there before. */
+struct run_units {
+	int64_t due;
+	int64_t recorded;
+};
+static inline struct run_units run_epoch_units(const struct run_epoch *epoch,
+					       int64_t n_measures, bool rating)
+{
+	struct run_units units = { .due = epoch->total * n_measures };
+
+	units.recorded = epoch->ratings + epoch->failed * n_measures;
+	if (!rating) {
+		units.due += epoch->total;
+		units.recorded += epoch->generated;
+	}
+	/* Others may have rated what this run is done with. */
+	if (epoch->rated >= epoch->total || units.recorded > units.due)
+		units.recorded = units.due;
+	return units;
+}
+
+static inline double run_units_percent(struct run_units units)
+{
+	return units.due > 0 ? 100.0 * (double)units.recorded / (double)units.due : 100.0;
+}
 
 /* A pinned run: snapshots, with key, limits and URL of the live configs. One that rates has no
  * template, no config and no epochs: its cases all have their response. */

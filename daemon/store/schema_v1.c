@@ -320,6 +320,7 @@ static const char runs[] =
 	" total_responses INTEGER NOT NULL DEFAULT 0,"
 	" failed INTEGER NOT NULL DEFAULT 0," // responses without an answer to rate
 	" rated INTEGER NOT NULL DEFAULT 0," // responses, failed ones included
+	" ratings_before INTEGER NOT NULL DEFAULT 0," // of these responses, when it was counted
 	" ratings INTEGER NOT NULL DEFAULT 0," // recorded by this run, and so are those below
 	" input_tokens INTEGER NOT NULL DEFAULT 0,"
 	" output_tokens INTEGER NOT NULL DEFAULT 0,"

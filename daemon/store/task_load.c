@@ -2,56 +2,74 @@
 #include <string.h>
 
 #include "daemon/clock.h"
+#include "daemon/store/runs.h"
 #include "daemon/store/task.h"
 #include "proto/generated/interface.h"
 #include "proto/usage.h"
 
-static int epoch_counters(struct tx *tx, sqlite3_stmt *q, struct ellu_progress *sum,
-			  int64_t *cost, struct tx_list *epochs)
-{
-	struct ellu_epoch_progress *epoch = TX_RECORD(tx, struct ellu_epoch_progress);
+struct progress_sum {
+	struct ellu_progress *progress;
+	struct tx_list epochs;
+	int64_t n_measures;
+	int64_t cost; // -1: unknown
+	struct run_units units;
+};
 
-	if (!epoch)
+static int epoch_counters(struct tx *tx, sqlite3_stmt *q, struct progress_sum *sum)
+{
+	struct ellu_epoch_progress *told = TX_RECORD(tx, struct ellu_epoch_progress);
+	const struct run_epoch epoch = {
+		.epoch = column_int(q, 0),
+		.total = column_int(q, 1),
+		.generated = column_int(q, 2),
+		.rated = column_int(q, 3),
+		.failed = column_int(q, 4),
+		.ratings = column_int(q, 8),
+	};
+	struct run_units units = run_epoch_units(&epoch, sum->n_measures, /* rating= */ false);
+
+	if (!told)
 		return -ENOMEM;
-	epoch->epoch = column_int(q, 0);
-	epoch->total = column_int(q, 1);
-	epoch->generated = column_int(q, 2);
-	epoch->rated = column_int(q, 3);
-	sum->total_responses += epoch->total;
-	sum->responses_generated += epoch->generated;
-	sum->responses_rated += epoch->rated;
-	sum->failed += column_int(q, 4);
-	usage_add(&sum->input_tokens, column_int(q, 5));
-	usage_add(&sum->output_tokens, column_int(q, 6));
-	usage_add(cost, column_int_or(q, 7, -1));
-	return tx_append(tx, epochs, epoch);
+	told->epoch = epoch.epoch;
+	told->total = epoch.total;
+	told->generated = epoch.generated;
+	told->rated = epoch.rated;
+	sum->progress->total_responses += epoch.total;
+	sum->progress->responses_generated += epoch.generated;
+	sum->progress->responses_rated += epoch.rated;
+	sum->progress->failed += epoch.failed;
+	usage_add(&sum->progress->input_tokens, column_int(q, 5));
+	usage_add(&sum->progress->output_tokens, column_int(q, 6));
+	usage_add(&sum->cost, column_int_or(q, 7, -1));
+	sum->units.due += units.due;
+	sum->units.recorded += units.recorded;
+	return tx_append(tx, &sum->epochs, told);
 }
 
 int task_progress(struct tx *tx, int64_t experiment_id, const struct ellu_progress **ret_progress)
 {
-	struct ellu_progress *sum = TX_RECORD(tx, struct ellu_progress);
-	struct tx_list epochs = { 0 };
-	int64_t cost = -1;
+	struct progress_sum sum = { .progress = TX_RECORD(tx, struct ellu_progress), .cost = -1 };
 	QUERY q = NULL;
 	int r;
 
-	if (!sum)
+	if (!sum.progress)
 		return -ENOMEM;
-	r = db_query(tx->db, &q, "SELECT epoch, total, generated, rated, failed, input_tokens,"
-				 " output_tokens, cost_nanodollars FROM experiment_epochs"
-				 " WHERE experiment_id = ?1 ORDER BY epoch", "i", experiment_id);
+	r = db_int(tx->db, &sum.n_measures, "SELECT count(*) FROM experiment_measures"
+					    " WHERE experiment_id = ?1", "i", experiment_id);
+	if (r >= 0)
+		r = db_query(tx->db, &q, "SELECT epoch, total, generated, rated, failed, input_tokens,"
+					 " output_tokens, cost_nanodollars, ratings FROM experiment_epochs"
+					 " WHERE experiment_id = ?1 ORDER BY epoch", "i", experiment_id);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0)
-		r = epoch_counters(tx, q, sum, &cost, &epochs);
+		r = epoch_counters(tx, q, &sum);
 	if (r < 0)
 		return r;
-	sum->epochs = tx_list_items(tx, &epochs);
-	sum->n_epochs = epochs.n;
-	if (cost >= 0)
-		sum->cost = tx_int_value(tx, cost);
-	if (sum->total_responses > 0)
-		sum->percent_complete =
-			100.0 * (double)sum->responses_rated / (double)sum->total_responses;
-	*ret_progress = sum;
+	sum.progress->epochs = tx_list_items(tx, &sum.epochs);
+	sum.progress->n_epochs = sum.epochs.n;
+	if (sum.cost >= 0)
+		sum.progress->cost = tx_int_value(tx, sum.cost);
+	sum.progress->percent_complete = run_units_percent(sum.units);
+	*ret_progress = sum.progress;
 	return 0;
 }
 
@@ -59,28 +77,34 @@ int rating_run_progress(struct tx *tx, int64_t rating_run_id,
 			const struct ellu_progress **ret_progress)
 {
 	struct ellu_progress *progress = TX_RECORD(tx, struct ellu_progress);
+	struct run_epoch counts = { 0 };
 	QUERY q = NULL;
 	int r;
 
 	if (!progress)
 		return -ENOMEM;
 	r = db_query(tx->db, &q, "SELECT total_responses, rated, failed, input_tokens, output_tokens,"
-				 " cost_nanodollars FROM rating_runs WHERE id = ?1",
-		     "i", rating_run_id);
+				 " cost_nanodollars, ratings + ratings_before, counted, (SELECT count(*)"
+				 "  FROM rating_run_measures WHERE rating_run_id = ?1)"
+				 " FROM rating_runs WHERE id = ?1", "i", rating_run_id);
 	if (r >= 0)
 		r = db_next(tx->db, q);
 	if (r < 0)
 		return r;
-	progress->total_responses = progress->responses_generated = column_int(q, 0);
-	progress->responses_rated = column_int(q, 1);
-	progress->failed = column_int(q, 2);
+	counts.total = counts.generated = column_int(q, 0);
+	counts.rated = column_int(q, 1);
+	counts.failed = column_int(q, 2);
+	counts.ratings = column_int(q, 6);
+	progress->total_responses = progress->responses_generated = counts.total;
+	progress->responses_rated = counts.rated;
+	progress->failed = counts.failed;
 	progress->input_tokens = column_int(q, 3);
 	progress->output_tokens = column_int(q, 4);
 	progress->cost = tx_int(tx, q, 5);
 	progress->epochs = tx_array(tx, 0, sizeof(*progress->epochs));
-	if (progress->total_responses > 0)
-		progress->percent_complete = 100.0 * (double)progress->responses_rated /
-					     (double)progress->total_responses;
+	if (column_int(q, 7))
+		progress->percent_complete = run_units_percent(
+			run_epoch_units(&counts, column_int(q, 8), /* rating= */ true));
 	*ret_progress = progress;
 	return 0;
 }

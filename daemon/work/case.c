@@ -227,7 +227,6 @@ static int resume_judging(struct open_case *open_case, const struct run_case *ro
 	open_case->n_open = run->spec->n_measures;
 	if (mark_decided(open_case, row) < 0)
 		return -ENOMEM;
-	progress_skip(&run->progress, run->spec->n_measures - open_case->n_open);
 	if (open_case->n_open == 0)
 		case_close(open_case);
 	else

@@ -13,7 +13,6 @@
 int progress_init(struct progress *progress, const struct run_spec *spec, int64_t now_usec)
 {
 	struct run_epoch *epochs = calloc(spec->n_epochs + 1, sizeof(*epochs));
-	int64_t n_measures = (int64_t)spec->n_measures;
 
 	if (!epochs)
 		return -ENOMEM;
@@ -29,11 +28,13 @@ int progress_init(struct progress *progress, const struct run_spec *spec, int64_
 	};
 	for (size_t i = 0; i <= spec->n_epochs; i++) {
 		const struct run_epoch *epoch = i < spec->n_epochs ? &spec->epochs[i] : &spec->no_epoch;
+		struct run_units units = run_epoch_units(epoch, (int64_t)spec->n_measures,
+							 spec->rating_run_id != 0);
 
 		epochs[i] = *epoch;
 		progress->failed += epoch->failed;
-		progress->units_left += epoch->total - epoch->generated;
-		progress->units_left += (epoch->total - epoch->rated) * n_measures;
+		progress->units_due += units.due;
+		progress->units_left += units.due - units.recorded;
 	}
 	return 0;
 }
@@ -64,7 +65,7 @@ void progress_add_response(struct progress *progress, int64_t epoch, bool failed
 	progress->units_done++;
 	progress->units_left--;
 	if (complete)
-		progress_skip(progress, n_ratings);
+		progress->units_left -= (int64_t)n_ratings;
 }
 
 void progress_add_rating(struct progress *progress, int64_t epoch, bool complete)
@@ -72,11 +73,6 @@ void progress_add_rating(struct progress *progress, int64_t epoch, bool complete
 	find_epoch(progress, epoch)->rated += complete;
 	progress->units_done++;
 	progress->units_left--;
-}
-
-void progress_skip(struct progress *progress, size_t n_ratings)
-{
-	progress->units_left -= (int64_t)n_ratings;
 }
 
 void progress_add_usage(struct progress *progress, int64_t input_tokens, int64_t output_tokens,
@@ -130,6 +126,13 @@ static const double *estimate(struct progress *progress, int64_t now_usec, struc
 
 /* ---- Snapshots ---- */
 
+static double percent(const struct progress *progress)
+{
+	int64_t left = progress->units_left > 0 ? progress->units_left : 0;
+
+	return run_units_percent((struct run_units){ progress->units_due, progress->units_due - left });
+}
+
 static int add_epochs(const struct progress *progress, struct arena *arena,
 		      struct ellu_progress *snapshot)
 {
@@ -170,9 +173,7 @@ int progress_snapshot(struct progress *progress, int64_t now_usec, struct arena 
 		return -ENOMEM;
 	snapshot->total_responses = progress->total;
 	snapshot->failed = progress->failed;
-	snapshot->percent_complete = progress->total > 0 ? 100.0 * (double)snapshot->responses_rated /
-								   (double)progress->total
-							 : 100.0;
+	snapshot->percent_complete = percent(progress);
 	snapshot->input_tokens = progress->input_tokens;
 	snapshot->output_tokens = progress->output_tokens;
 	if (progress->cost_nanodollars >= 0)

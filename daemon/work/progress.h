@@ -31,6 +31,7 @@ struct progress {
 	int64_t input_tokens;
 	int64_t output_tokens;
 	int64_t cost_nanodollars; // -1: unknown
+	int64_t units_due;
 	int64_t units_left;
 	int64_t units_done; // by this run
 	struct progress_sample samples[PROGRESS_SAMPLES]; // a ring
@@ -45,8 +46,6 @@ void progress_add_response(struct progress *progress, int64_t epoch, bool failed
 			   size_t n_ratings);
 /* A rating was recorded; `complete`: the last one of its response. */
 void progress_add_rating(struct progress *progress, int64_t epoch, bool complete);
-/* Ratings that turned out to be recorded already. */
-void progress_skip(struct progress *progress, size_t n_ratings);
 /* What a recorded call took; -1: unknown. */
 void progress_add_usage(struct progress *progress, int64_t input_tokens, int64_t output_tokens,
 			int64_t cost_nanodollars);

@@ -166,8 +166,75 @@ START_TEST(watcher_over_restarts)
 }
 END_TEST
 
+/* All answers are there and no verdict: half of what is due. */
+START_TEST(answers_and_verdicts_count)
+{
+	struct sim *judge = sim_start((const char *[]) { "--hang_rate=1", NULL });
+	struct wire *wire;
+	json_object *task;
+	int64_t id;
+
+	server = daemon_start(NULL);
+	sim = sim_start(NULL);
+	wire = daemon_connect(server);
+	id = experiment_submit(wire, &(struct experiment) {
+		.rows = 9, .n_criteria = 1, .url = sim_url(sim),
+		.more = text("'rating_llm_config':{'content':{'name':'J','provider':'openai',"
+			     "'llm_model_name':'m','llm_base_url':'%s'}}", sim_url(judge)) });
+	task = task_get(wire, id);
+	experiment_await_recorded(wire, id, at_int(task, "experiment_id"), 9);
+	task = task_get(wire, id);
+	ck_assert_int_eq(at_int(task, "progress.responses_rated"), 0);
+	ck_assert_double_eq_tol(at_number(task, "progress.percent_complete"), 50, 1e-9);
+	json_object_put(wire_call(wire, "CancelTask", "{'id':%lld}", (long long)id));
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
+#define WATCHES 24
+
+/* Who begins to watch reads the store, which is ahead of what the worker told on its way. */
+START_TEST(progress_never_falls)
+{
+	struct wire *wire, *watches[WATCHES];
+	int64_t id, experiment_id;
+
+	server = daemon_start(NULL);
+	sim = sim_start((const char *[]) { "--latency_seconds=0.005", NULL });
+	wire = daemon_connect(server);
+	id = experiment_submit(wire, &(struct experiment) {
+		.rows = 300, .n_criteria = 1, .url = sim_url(sim), .max_connections = 16 });
+	experiment_id = at_int(task_get(wire, id), "experiment_id");
+	for (int i = 0; i < WATCHES; i++) {
+		experiment_await_recorded(wire, id, experiment_id, 20 * i);
+		watches[i] = daemon_connect(server);
+		wire_start(watches[i], "'more':true", "WatchTask",
+			   "{'id':%lld,'min_interval_seconds':0.05}", (long long)id);
+	}
+	for (int i = 0; i < WATCHES; i++) {
+		double percent = 0, generated = 0;
+		json_object *reply;
+
+		do {
+			reply = wire_next(watches[i]);
+			if (!at_has(reply, "parameters.event.progress"))
+				continue;
+			ck_assert_double_ge(at_number(reply, "parameters.event.progress.percent_complete"),
+					    percent);
+			ck_assert_double_ge(
+				at_number(reply, "parameters.event.progress.responses_generated"), generated);
+			percent = at_number(reply, "parameters.event.progress.percent_complete");
+			generated = at_number(reply, "parameters.event.progress.responses_generated");
+		} while (at_has(reply, "continues"));
+		ck_assert_double_eq_tol(percent, 100, 1e-9);
+	}
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(many_watchers, returning_watcher, replay_after_each_sequence,
+	return RUN_SUITE(answers_and_verdicts_count, progress_never_falls,
+			 many_watchers, returning_watcher, replay_after_each_sequence,
 			 watcher_over_restarts);
 }

@@ -14,7 +14,7 @@ static struct arena arena;
 static struct progress progress;
 
 static struct run_epoch epochs[2] = {
-	{ .epoch = 1, .total = 100, .generated = 100, .rated = 90, .failed = 3 },
+	{ .epoch = 1, .total = 100, .generated = 100, .rated = 90, .failed = 3, .ratings = 174 },
 	{ .epoch = 2, .total = 100 },
 };
 static struct run_spec spec = {
@@ -56,7 +56,7 @@ START_TEST(starts_from_what_is_recorded)
 	ck_assert_int_eq(taken->responses_rated, 90);
 	ck_assert_int_eq(taken->total_responses, 200);
 	ck_assert_int_eq(taken->failed, 3);
-	ck_assert(taken->percent_complete == 45.0);
+	ck_assert(taken->percent_complete == 100.0 * (100 + 174 + 2 * 3) / 600);
 	ck_assert_uint_eq(taken->n_epochs, 2);
 	ck_assert_int_eq(taken->epochs[0]->rated, 90);
 	ck_assert_int_eq(taken->epochs[1]->epoch, 2);
@@ -92,7 +92,9 @@ START_TEST(time_left)
 	const struct ellu_progress *taken;
 
 	/* 10 cases a second, 3 units each: 300 units of epoch 2 and 20 ratings of epoch 1. */
-	progress_skip(&progress, 20);
+	for (int i = 0; i < 20; i++)
+		progress_add_rating(&progress, 1, i % 2);
+	progress.units_done = 0; // that was long ago
 	for (int second = 0; second < 5; second++) {
 		for (int i = 0; i < 10; i++) {
 			progress_add_response(&progress, 2, false, false, 2);
@@ -112,6 +114,52 @@ START_TEST(time_left)
 		progress_add_rating(&progress, 2, false);
 	taken = snapshot(31 * SECOND);
 	ck_assert(*taken->eta_seconds == 0);
+}
+END_TEST
+
+/* Each answer and each verdict moves it, and nothing moves it back. */
+START_TEST(percent_moves_evenly)
+{
+	double percent = snapshot(0)->percent_complete;
+
+	for (int i = 0; i < 100; i++) {
+		double before = percent;
+
+		progress_add_response(&progress, 2, i == 50, i == 50, 2);
+		percent = snapshot(SECOND)->percent_complete;
+		ck_assert(percent > before);
+	}
+	ck_assert(percent > 45 && percent < 100);
+	for (int i = 0; i < 2 * 99 + 20; i++) {
+		double before = percent;
+
+		progress_add_rating(&progress, 2, i % 2);
+		percent = snapshot(SECOND)->percent_complete;
+		ck_assert(percent > before);
+	}
+	ck_assert(percent == 100);
+	/* What others rated meanwhile is skipped, and more than all is not told. */
+	progress_add_rating(&progress, 2, false);
+	progress_complete(&progress);
+	ck_assert(snapshot(SECOND)->percent_complete == 100);
+}
+END_TEST
+
+/* Ratings alone: the answers were there, and are no progress. */
+START_TEST(percent_of_ratings)
+{
+	struct run_spec rating = {
+		.rating_run_id = 9,
+		.n_measures = 2,
+		.no_epoch = { .total = 10, .generated = 10, .failed = 2, .rated = 2, .ratings = 4 },
+		.total_responses = 10,
+	};
+
+	progress_done(&progress);
+	ck_assert_int_eq(progress_init(&progress, &rating, 0), 0);
+	ck_assert(snapshot(SECOND)->percent_complete == 40);
+	progress_add_rating(&progress, 1, true);
+	ck_assert(snapshot(SECOND)->percent_complete == 45);
 }
 END_TEST
 
@@ -206,6 +254,8 @@ int main(void)
 	tcase_add_test(tcase, starts_from_what_is_recorded);
 	tcase_add_test(tcase, counts);
 	tcase_add_test(tcase, time_left);
+	tcase_add_test(tcase, percent_moves_evenly);
+	tcase_add_test(tcase, percent_of_ratings);
 	tcase_add_test(tcase, nothing_at_all);
 	tcase_add_test(tcase, failures_are_limited);
 	tcase_add_test(tcase, notices_get_seldom);

@@ -85,6 +85,8 @@ static void fill_spec(struct run_spec *spec, struct arena *arena)
 			epochs[e].generated += response->recorded;
 			epochs[e].rated += response->rated;
 			epochs[e].failed += response->failed;
+			for (size_t m = 0; m < standin.n_measures; m++)
+				epochs[e].ratings += response->ratings[m].recorded;
 		}
 	}
 }
@@ -101,6 +103,7 @@ static void make_rating(struct run_spec *spec)
 		spec->no_epoch.generated += spec->epochs[e].total;
 		spec->no_epoch.rated += spec->epochs[e].rated;
 		spec->no_epoch.failed += spec->epochs[e].failed;
+		spec->no_epoch.ratings += spec->epochs[e].ratings;
 	}
 	spec->n_epochs = 0;
 }
