@@ -158,12 +158,35 @@ static void fail_alike(struct job *failed)
 	}
 }
 
+/* Whether the path names a version of the interface, as in /v1 or /v1beta. */
+static bool names_version(const char *url, size_t size)
+{
+	for (size_t i = 0; i + 2 < size; i++)
+		if (url[i] == '/' && url[i + 1] == 'v' && url[i + 2] >= '0' && url[i + 2] <= '9')
+			return true;
+	return false;
+}
+
+/* Nothing is there: mostly the base URL is wrong. Its query may hold a key. */
+static void fail_not_found(struct job *job, const struct attempt *attempt)
+{
+	const struct llm_target *target = job->call->target;
+	size_t size = strcspn(target->url, "?");
+	const char *advice = names_version(target->url, size) ?
+				     "" : " (most servers want /v1 at the end of llm_base_url)";
+
+	fault_set(&job->call->fault, attempt->code, "%d from %.*s: %s%s", attempt->status, (int)size,
+		  target->url, attempt->message, advice);
+}
+
 static void fail(struct job *job, struct attempt *attempt, enum llm_outcome outcome)
 {
 	struct llm_call *call = job->call;
 
 	if (attempt->code == ELLU_E_TOO_LARGE)
 		fault_too_large(&call->fault, RESPONSE_TEXT_MAX, "the text of an answer");
+	else if (attempt->status == 404 || attempt->status == 405)
+		fail_not_found(job, attempt);
 	else if (attempt->status == 0)
 		fault_set(&call->fault, attempt->code, "%s: %s", job->endpoint->origin->name,
 			  attempt->message);

@@ -32,6 +32,11 @@ static json_object *must_fail(const struct experiment *experiment, const char *c
 	return task;
 }
 
+static void must_say(const char *out, const char *words)
+{
+	ck_assert_msg(strstr(out, words), "no '%s' in:\n%s", words, out);
+}
+
 /* Of 200 rows only those in flight were asked for. */
 START_TEST(bad_key)
 {
@@ -59,6 +64,28 @@ START_TEST(unknown_model)
 	ck_assert_int_eq(at_int(task, "error.status"), 404);
 	ck_assert_int_le(sim_stat(sim, "calls"), 16);
 	ck_assert_int_eq(experiment_recorded(wire, at_int(task, "experiment_id")), 0);
+	must_say(at_text(task, "error.message"), text("404 from %s/chat/completions: ", sim_url(sim)));
+	ck_assert_ptr_null(strstr(at_text(task, "error.message"), "most servers"));
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
+/* The base URL without its /v1: it says where nothing was, and nothing that may be a key. */
+START_TEST(nothing_there)
+{
+	const char *message, *url;
+	json_object *task;
+
+	begin(NULL, NULL);
+	url = text("%.*s", (int)(strlen(sim_url(sim)) - strlen("/v1")), sim_url(sim));
+	task = must_fail(&(struct experiment) {
+		.rows = 5, .url = text("%s?api-version=secret", url), .max_connections = 1 },
+		"BackendRejected");
+	message = at_text(task, "error.message");
+	ck_assert_int_eq(at_int(task, "error.status"), 404);
+	must_say(message, text("404 from %s/chat/completions: ", url));
+	must_say(message, "/v1 at the end of llm_base_url");
+	ck_assert_ptr_null(strstr(message, "secret"));
 	ck_assert_int_eq(daemon_stop(server), 0);
 }
 END_TEST
@@ -116,11 +143,6 @@ START_TEST(every_item_failed)
 	ck_assert_int_eq(daemon_stop(server), 0);
 }
 END_TEST
-
-static void must_say(const char *out, const char *words)
-{
-	ck_assert_msg(strstr(out, words), "no '%s' in:\n%s", words, out);
-}
 
 /* A judge that never gives a verdict says nothing of the model. */
 START_TEST(every_rating_failed)
@@ -298,7 +320,7 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(bad_key, unknown_model, row_without_the_variable, unreachable,
-			 every_item_failed, every_rating_failed, some_ratings_failed, some_items_failed, time_limit_over_a_stop,
-			 time_limit_over_a_kill, keeps_taking_the_daemon_down);
+	return RUN_SUITE(bad_key, unknown_model, nothing_there, row_without_the_variable, unreachable,
+			 every_item_failed, every_rating_failed, some_ratings_failed,
+			 some_items_failed, time_limit_over_a_stop, time_limit_over_a_kill, keeps_taking_the_daemon_down);
 }
