@@ -54,8 +54,10 @@ bool target_has_header(const struct ellu_llm_config *config, const char *name)
 int target_add_secret(struct llm_target *target, char *text, bool is_key)
 {
 	struct target_secret *secret;
-	size_t size = strlen(text);
+	size_t size = text ? strlen(text) : 0;
 
+	if (!text)
+		return -1;
 	if (size < SECRET_SIZE_MIN)
 		return 0;
 	secret = arena_alloc(&target->arena, sizeof(*secret));
@@ -66,22 +68,94 @@ int target_add_secret(struct llm_target *target, char *text, bool is_key)
 	return 0;
 }
 
+/* Of a header, a member of the body, a parameter of the URL. */
+static bool names_key(const char *name)
+{
+	static const char *const names[] = { "auth", "key", "token", "secret", "cookie", "password" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strcasestr(name, names[i]))
+			return true;
+	return false;
+}
+
 /* The value of a header of the config's own, and its part behind `Bearer `, `Basic ` and so on. */
 static int add_header_secret(struct llm_target *target, const char *name, char *value)
 {
-	static const char *const names[] = { "auth", "key", "token", "secret", "cookie" };
 	char *last = value ? strrchr(value, ' ') : NULL;
-	bool is_key = false;
+	bool is_key = names_key(name);
 
 	if (!value)
 		return -1;
 	if (strcasecmp(name, "Content-Type") == 0 || strcasecmp(name, "Accept") == 0)
 		return 0;
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		is_key = is_key || strcasestr(name, names[i]);
 	if (last && target_add_secret(target, last + 1, is_key) < 0)
 		return -1;
 	return target_add_secret(target, value, is_key);
+}
+
+/* Each parameter of the URL as it stands, and decoded. */
+static int add_query_secrets(struct llm_target *target, const char *query)
+{
+	for (size_t size; *query; query += size + (query[size] != '\0')) {
+		char *name = arena_strndup(&target->arena, query, size = strcspn(query, "&#"));
+		char *value = name ? strchr(name, '=') : NULL, *plain;
+		int n = 0;
+
+		if (!name)
+			return -1;
+		if (!value)
+			continue;
+		*value++ = '\0';
+		plain = curl_easy_unescape(NULL, value, 0, &n);
+		if (!plain || target_add_secret(target, value, names_key(name)) < 0 ||
+		    target_add_secret(target, arena_strndup(&target->arena, plain, (size_t)n),
+				      names_key(name)) < 0) {
+			curl_free(plain);
+			return -1;
+		}
+		curl_free(plain);
+	}
+	return 0;
+}
+
+/* All texts in it. `name` is that of the innermost member. */
+static int add_body_secrets(struct llm_target *target, const char *name, json_object *json)
+{
+	int r = 0;
+
+	if (json_object_is_type(json, json_type_string))
+		return target_add_secret(target, arena_strdup(&target->arena,
+							      json_object_get_string(json)),
+					 names_key(name));
+	if (json_object_is_type(json, json_type_array))
+		for (size_t i = 0; r == 0 && i < json_object_array_length(json); i++)
+			r = add_body_secrets(target, name, json_object_array_get_idx(json, i));
+	if (json_object_is_type(json, json_type_object)) {
+		json_object_object_foreach(json, key, value)
+		{
+			if (r == 0)
+				r = add_body_secrets(target, key, value);
+		}
+	}
+	return r;
+}
+
+static int add_secrets(struct llm_target *target, const struct ellu_llm_config *config,
+		       struct fault *fault)
+{
+	const char *query = config->llm_base_url ? strchr(config->llm_base_url, '?') : NULL;
+	json_object *body = config->extra_body ? json_tokener_parse(config->extra_body) : NULL;
+	int r = 0;
+
+	if (target->key)
+		r = target_add_secret(target, target->key, /* is_key= */ true);
+	if (r == 0 && query)
+		r = add_query_secrets(target, query + 1);
+	if (r == 0)
+		r = add_body_secrets(target, "", body);
+	json_object_put(body);
+	return r < 0 ? fault_oom(fault) : 0;
 }
 
 static bool header_is_valid(const struct ellu_entry *header)
@@ -291,8 +365,9 @@ static int fill(struct llm_target *target, const struct ellu_llm_config *config,
 	if (!target->model || !target->key != !config->api_key || !target->proxy != !config->proxy ||
 	    !target->ca_file != !config->ca_file)
 		return fault_oom(fault);
-	if (target->key && target_add_secret(target, target->key, /* is_key= */ true) < 0)
-		return fault_oom(fault);
+	r = add_secrets(target, config, fault);
+	if (r < 0)
+		return r;
 	if (dialect->path) {
 		r = target_url(config->llm_base_url ? config->llm_base_url : dialect->default_base,
 			       dialect->path, arena, &target->url, &target->origin, fault);

@@ -5,6 +5,7 @@
 #include "daemon/store/collection.h"
 #include "daemon/store/criterion.h"
 #include "daemon/store/llm_config.h"
+#include "daemon/store/llm_config_secret.h"
 #include "daemon/store/prompt_template.h"
 #include "daemon/store/runs.h"
 #include "proto/generated/interface.h"
@@ -29,6 +30,13 @@ static int pinned_config(struct tx *tx, const char *snapshot, int64_t config_id,
 		return fault_invalid(tx->fault, field, "a config of the provider '%s' that the run is "
 				     "pinned to; '%s' is '%s' now", pinned->provider, live->name,
 				     live->provider);
+	if (!config_fingerprints_equal(pinned, live, SECRET_OF_BODY))
+		return fault_invalid(tx->fault, field, "a config with the extra_body that the run is "
+				     "pinned to; that of '%s' has changed since: run it afresh",
+				     live->name);
+	pinned->extra_headers = live->extra_headers;
+	pinned->n_extra_headers = live->n_extra_headers;
+	pinned->extra_body = live->extra_body;
 	pinned->llm_base_url = live->llm_base_url;
 	pinned->api_key = live->api_key;
 	pinned->api_key_ref = live->api_key_ref;

@@ -12,19 +12,7 @@
 
 #include "daemon/small_file.h"
 
-int secrets_open(const char *state_dir, struct secrets *secrets)
-{
-	char path[4096];
-
-	if (snprintf(path, sizeof(path), "%s/secrets", state_dir) >= (int)sizeof(path))
-		return -ENAMETOOLONG;
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return -errno;
-	secrets->folder_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (secrets->folder_fd < 0)
-		return -errno;
-	return fchmod(secrets->folder_fd, 0700) < 0 ? -errno : 0;
-}
+#define SALT_NAME ".salt" // no file of a key: these are swept
 
 void secrets_close(struct secrets *secrets)
 {
@@ -66,6 +54,63 @@ static int write_all(int fd, const char *data, size_t size)
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
+static void random_name(char ret_name[static SECRET_NAME_SIZE], const unsigned char *random)
+{
+	for (size_t i = 0; i < SECRET_NAME_SIZE / 2; i++)
+		snprintf(ret_name + 2 * i, 3, "%02x", random[i]);
+}
+
+static int read_salt(struct secrets *secrets)
+{
+	int fd = openat(secrets->folder_fd, SALT_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = read(fd, secrets->salt, SECRETS_SALT_SIZE - 1);
+	close(fd);
+	return n < 0 ? -errno : n == SECRETS_SALT_SIZE - 1 ? 0 : -EBADMSG;
+}
+
+/* Whole, or not there. */
+static int make_salt(struct secrets *secrets)
+{
+	unsigned char random[SECRET_NAME_SIZE / 2];
+	int fd, r;
+
+	if (getrandom(random, sizeof(random), 0) != sizeof(random))
+		return -EIO;
+	random_name(secrets->salt, random);
+	fd = openat(secrets->folder_fd, SALT_NAME ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+		    0600);
+	if (fd < 0)
+		return -errno;
+	r = write_all(fd, secrets->salt, SECRETS_SALT_SIZE - 1);
+	close(fd);
+	if (r == 0 && (renameat(secrets->folder_fd, SALT_NAME ".new", secrets->folder_fd, SALT_NAME) < 0 ||
+		       fsync(secrets->folder_fd) < 0))
+		r = -errno;
+	return r;
+}
+
+int secrets_open(const char *state_dir, struct secrets *secrets)
+{
+	char path[4096];
+	int r;
+
+	if (snprintf(path, sizeof(path), "%s/secrets", state_dir) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	secrets->folder_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (secrets->folder_fd < 0)
+		return -errno;
+	if (fchmod(secrets->folder_fd, 0700) < 0)
+		return -errno;
+	r = read_salt(secrets);
+	return r == -ENOENT ? make_salt(secrets) : r;
+}
+
 int secrets_store(struct secrets *secrets, struct secret_changes *changes, const char *value,
 		  char ret_name[static SECRET_NAME_SIZE])
 {
@@ -74,8 +119,7 @@ int secrets_store(struct secrets *secrets, struct secret_changes *changes, const
 
 	if (getrandom(random, sizeof(random), 0) != sizeof(random))
 		return -EIO;
-	for (size_t i = 0; i < sizeof(random); i++)
-		snprintf(ret_name + 2 * i, 3, "%02x", random[i]);
+	random_name(ret_name, random);
 	fd = openat(secrets->folder_fd, ret_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
@@ -95,11 +139,12 @@ int secrets_forget(struct secret_changes *changes, const char *name)
 	return name ? changes_add(changes, name, /* created= */ false) : 0;
 }
 
-static int read_text(int folder_fd, const char *path, struct arena *arena, const char **ret_value)
+static int read_text(int folder_fd, const char *path, size_t max, struct arena *arena,
+		     const char **ret_value)
 {
 	size_t size;
 	char *text;
-	int r = small_file_read(folder_fd, path, SECRET_SIZE_MAX, arena, &text, &size);
+	int r = small_file_read(folder_fd, path, max, arena, &text, &size);
 
 	if (r < 0)
 		return r;
@@ -112,7 +157,7 @@ static int read_text(int folder_fd, const char *path, struct arena *arena, const
 int secrets_read(const struct secrets *secrets, const char *name, struct arena *arena,
 		 const char **ret_value)
 {
-	return read_text(secrets->folder_fd, name, arena, ret_value);
+	return read_text(secrets->folder_fd, name, SECRET_OWN_SIZE_MAX, arena, ret_value);
 }
 
 void secrets_rollback(struct secrets *secrets, struct secret_changes *changes, size_t keep)
@@ -172,7 +217,7 @@ static int resolve_credential(const char *name, struct arena *arena, const char 
 	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	r = read_text(fd, name, arena, ret_value);
+	r = read_text(fd, name, SECRET_SIZE_MAX, arena, ret_value);
 	close(fd);
 	return r;
 }
@@ -189,7 +234,7 @@ static int resolve(const char *reference, struct arena *arena, const char **ret_
 		return !*ret_value ? -ENOMEM : **ret_value ? 0 : -ENODATA;
 	}
 	if (strncmp(reference, "file:/", 6) == 0)
-		return read_text(AT_FDCWD, reference + 5, arena, ret_value);
+		return read_text(AT_FDCWD, reference + 5, SECRET_SIZE_MAX, arena, ret_value);
 	if (strncmp(reference, "credential:", 11) == 0)
 		return resolve_credential(reference + 11, arena, ret_value);
 	return -EINVAL;

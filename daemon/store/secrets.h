@@ -11,12 +11,17 @@
 
 #include "proto/arena.h"
 #include "proto/fault.h"
+#include "proto/limits.h"
 
 #define SECRET_NAME_SIZE 33 // 32 hexadecimal digits and the NUL
 #define SECRET_SIZE_MAX 65536 // of a file that a reference names
+#define SECRET_OWN_SIZE_MAX (8 * CONFIG_BYTES_MAX) // of a file of ours: JSON of a config's texts
+
+#define SECRETS_SALT_SIZE 33
 
 struct secrets {
 	int folder_fd;
+	char salt[SECRETS_SALT_SIZE]; // random, of this folder alone; it lies in it
 };
 
 struct secret_change {

@@ -1,6 +1,6 @@
 /*
- * A planted key: whatever happens with it, it is found nowhere but in the secrets folder and in
- * what the endpoint gets.
+ * Planted keys, wherever a config may have one: whatever happens with them, they are found nowhere
+ * but in the secrets folder and in what the endpoint gets. Every method of the interface is asked.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -20,6 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "proto/generated/interface.h"
+#include "proto/method.h"
 #include "tests/harness/suite.h"
 #include "tests/harness/users.h"
 
@@ -53,18 +55,30 @@ static json_object *ask(struct wire *wire, const char *flags, const char *method
 	return reply;
 }
 
-/* ---- An endpoint whose errors repeat the key ---- */
+/* ---- Four keys, one for each place ---- */
 
-/* Answers one request with the status that its path begins with. */
-static void echo_one(int fd)
+enum place { BY_KEY, BY_HEADER, BY_BODY, BY_QUERY, _PLACE_MAX };
+
+static char *keys[_PLACE_MAX];
+
+/* The members of a config that has them all; `path` of the endpoint begins with its status. */
+static char *keyed_members(const char *url)
 {
-	char request[65536], reply[4096], authorization[512] = "";
-	size_t size = 0, wanted = sizeof(request);
+	return text("\"provider\":\"openai\",\"llm_model_name\":\"m\",\"llm_base_url\":\"%s?key=%s\","
+		    "\"api_key\":\"%s\",\"extra_headers\":{\"X-Secret\":\"%s\"},\"max_retries\":1,"
+		    "\"extra_body\":{\"user\":{\"token\":\"%s\"}}",
+		    url, keys[BY_QUERY], keys[BY_KEY], keys[BY_HEADER], keys[BY_BODY]);
+}
+
+/* ---- An endpoint that repeats every key that it gets ---- */
+
+static size_t read_request(int fd, char *request, size_t size_max)
+{
+	size_t size = 0, wanted = size_max;
 	const char *head_end, *header;
 	ssize_t n;
-	int status = 0;
 
-	while (size < wanted && (n = read(fd, request + size, sizeof(request) - 1 - size)) > 0) {
+	while (size < wanted && (n = read(fd, request + size, size_max - 1 - size)) > 0) {
 		size += (size_t)n;
 		request[size] = '\0';
 		head_end = strstr(request, "\r\n\r\n");
@@ -72,14 +86,26 @@ static void echo_one(int fd)
 		if (head_end && header)
 			wanted = (size_t)(head_end + 4 - request) + strtoul(header + 15, NULL, 10);
 	}
-	header = strcasestr(request, "Authorization: Bearer ");
-	if (sscanf(request, "POST /%d/", &status) != 1 || !header ||
-	    sscanf(header + 22, "%511[^\r]", authorization) != 1)
+	return size;
+}
+
+/* Answers one request with the status that its path begins with. */
+static void echo_one(int fd)
+{
+	char request[65536] = "", said[4096] = "", reply[8192];
+	unsigned n = 0;
+	int status = 0;
+
+	(void)read_request(fd, request, sizeof(request));
+	if (sscanf(request, "POST /%d/", &status) != 1)
 		return;
+	for (const char *at = request; (at = strstr(at, "sk-")); at += 3)
+		n++, sprintf(said + strlen(said), " %.35s", at);
 	snprintf(reply, sizeof(reply),
 		 "HTTP/1.1 %d Some\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
-		 "{\"error\":{\"message\":\"Incorrect API key provided: %s. So %s it is.\"}}",
-		 status, authorization, authorization);
+		 "{\"%s\":%s{\"message\":%s\"Incorrect API keys, %u of them:%s. So %s it is.\"}%s}",
+		 status, status == 200 ? "choices" : "error", status == 200 ? "[" : "",
+		 status == 200 ? "{\"content\":" : "", n, said, said, status == 200 ? "}]" : "");
 	(void)!write(fd, reply, strlen(reply));
 }
 
@@ -107,31 +133,106 @@ static const char *start_echo(void)
 	return text("http://127.0.0.1:%u", ntohs(address.sin_port));
 }
 
+/* How each method is called: `$T` is every task's id, `$E` every experiment's, `$t` and `$e` the
+ * first one's. */
+static const struct {
+	const char *method;
+	const char *parameters;
+} calls[] = {
+	{ "GetPromptTemplate", "{'prompt_template':{'name':'one prompt'}}" },
+	{ "CreateCollection", "{'collection':{'name':'C'}}" },
+	{ "GetCollection", "{'collection':{'name':'one rows'}}" },
+	{ "AddTemplateVariables", "{'collection':{'name':'C'},'variables':[{'a':'b'}]}" },
+	{ "ClearCollection", "{'collection':{'name':'C'}}" },
+	{ "ListTemplateVariables", "{'collection':{'name':'one rows'}}" },
+	{ "CreateLLMConfig", "{'llm_config':{'name':'keyed','provider':'simulated'}}" },
+	{ "GetLLMConfig", "{'llm_config':{'name':'keyed'}}" },
+	{ "ListLLMConfigs", "{}" },
+	{ "GetProject", "{}" },
+	{ "SetDefaultLLMConfig", "{'llm_config':{'name':'keyed'}}" },
+	{ "RunExperiment", "{'experiment':{'id':$e}}" },
+	{ "GetExperiment", "{'experiment':{'id':$E}}" },
+	{ "ListExperiments", "{}" },
+	{ "ListResponses", "{'experiment':{'id':$E}}" },
+	{ "RateResponses", "{'experiment':{'id':$e},'criteria':['Is it good?']}" },
+	{ "RateExperiment", "{'experiment':{'id':$e},'criteria':['Is it good?']}" },
+	{ "RetryFailed", "{'experiment':{'id':$e}}" },
+	{ "ListRatings", "{'experiment':{'id':$E}}" },
+	{ "GetTask", "{'id':$T}" },
+	{ "ListTasks", "{}" },
+	{ "WatchTask", "{'id':$T,'after_sequence':0}" },
+	{ "ListTaskLogs", "{'id':$T}" },
+	{ "CancelTask", "{'id':$t}" },
+	{ "PauseTask", "{'id':$t}" },
+	{ "ResumeTask", "{'id':$t}" },
+	{ "TuneTask", "{'id':$t,'priority':'batch'}" },
+	{ "RetryTask", "{'id':$t}" },
+	{ "PruneTasks", "{'older_than_seconds':86400}" },
+	{ "GetStatus", "{}" },
+	{ "Monitor", NULL }, // read all the time: see watch_all()
+	{ "Drain", "{'undo':true}" },
+};
+
+static const char *parameters_of(const char *method)
+{
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
+		if (strcmp(calls[i].method, method) == 0)
+			return calls[i].parameters ? calls[i].parameters : "";
+	ck_abort_msg("how %s is called is not said", method);
+	return NULL;
+}
+
+static void ask_for(struct wire *wire, const struct method *method, const char *parameters,
+		    const char *ids, json_object *items)
+{
+	const char *flags = method->replies == METHOD_REPLIES_ONE ||
+			    method->replies == METHOD_REPLIES_LATE ? "" : "'more':true";
+	const char *all = strchr(ids, parameters[strcspn(parameters, "$") + 1]);
+	size_t n = all == ids ? json_object_array_length(items) : 1;
+
+	/* The newest come first. */
+	for (size_t i = 0; i < n; i++) {
+		size_t at = json_object_array_length(items) - 1 - i, head = strcspn(parameters, "$");
+
+		ask(wire, flags, method->name,
+		    requoted(text("%.*s%lld%s", (int)head, parameters,
+				  (long long)at_int(json_object_array_get_idx(items, at), "id"),
+				  parameters + head + 2)));
+	}
+}
+
 static void ask_everything(struct wire *wire)
 {
-	static const char *const lists[] = { "ListTasks", "ListExperiments", "ListLLMConfigs" };
-	json_object *tasks;
+	json_object *tasks = list_all(wire, "ListTasks", "%s", "");
+	json_object *experiments = list_all(wire, "ListExperiments", "%s", "");
 
-	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++)
-		ask(wire, "'more':true", lists[i], "{}");
-	ask(wire, "", "GetStatus", "{}");
-	tasks = list_all(wire, "ListTasks", "%s", "");
-	for (size_t i = 0; i < json_object_array_length(tasks); i++) {
-		json_object *task = json_object_array_get_idx(tasks, i);
-		char *id = text("{\"id\":%lld}", (long long)at_int(task, "id"));
-		char *experiment;
+	for (size_t i = 0; i < interfaces[0]->n_methods; i++) {
+		const struct method *method = &interfaces[0]->methods[i];
+		const char *parameters = parameters_of(method->name);
 
-		ask(wire, "", "GetTask", id);
-		ask(wire, "'more':true", "WatchTask",
-		    text("{\"id\":%lld,\"after_sequence\":0}", (long long)at_int(task, "id")));
-		ask(wire, "'more':true", "ListTaskLogs", id);
-		if (!at_has(task, "experiment_id"))
-			continue;
-		experiment = text("{\"experiment\":{\"id\":%lld}}",
-				  (long long)at_int(task, "experiment_id"));
-		ask(wire, "", "GetExperiment", experiment);
-		ask(wire, "'more':true", "ListResponses", experiment);
-		ask(wire, "'more':true", "ListRatings", experiment);
+		if (strpbrk(parameters, "$") && strstr(parameters, "experiment"))
+			ask_for(wire, method, parameters, "Ee", experiments);
+		else if (strpbrk(parameters, "$"))
+			ask_for(wire, method, parameters, "Tt", tasks);
+		else if (*parameters)
+			ask(wire, method->replies == METHOD_REPLIES_PAGES ? "'more':true" : "",
+			    method->name, requoted(parameters));
+	}
+}
+
+/* Reads a Monitor up to the end of that task. */
+static void watch_all(struct wire *monitor, int64_t last_task)
+{
+	json_object *reply;
+	bool ended = false;
+
+	while (!ended) {
+		reply = wire_next(monitor);
+		answers = text("%s\n%s", answers, json_object_to_json_string(reply));
+		ended = at_has(reply, "parameters.event") &&
+			at_int(reply, "parameters.event.task_id") == last_task &&
+			at_is(reply, "parameters.event.status", "SUCCESS");
+		json_object_put(reply);
 	}
 }
 
@@ -152,7 +253,7 @@ static bool look(const char *path, void *userdata)
 	return true;
 }
 
-static void look_everywhere(const struct daemon *daemon, const char *key)
+static void look_for(const struct daemon *daemon, const char *key)
 {
 	struct stat status;
 	size_t size;
@@ -171,61 +272,176 @@ static void look_everywhere(const struct daemon *daemon, const char *key)
 	ck_assert_uint_gt(n_found, 0);
 }
 
-START_TEST(key_stays_secret)
+static void look_everywhere(const struct daemon *daemon)
+{
+	for (int i = 0; i < _PLACE_MAX; i++)
+		look_for(daemon, keys[i]);
+}
+
+static void look_in_files(const struct daemon *daemon)
+{
+	for (int i = 0; i < _PLACE_MAX; i++)
+		dir_each_file(daemon_state_dir(daemon), look, keys[i]);
+}
+
+static json_object *run(struct wire *wire, const char *name, unsigned rows, const char *config)
+{
+	return ask(wire, "'more':true", "RunExperiment", experiment_request(&(struct experiment) {
+		.name = name, .rows = rows, .n_criteria = 1, .more = text("'llm_config':{%s}", config) }));
+}
+
+/* By a config of its own, inline, and refused. */
+static void make_configs(struct wire *wire, const char *url)
+{
+	char *members = keyed_members(url);
+	json_object *reply;
+
+	reply = ask(wire, "", "CreateLLMConfig",
+		    text("{\"llm_config\":{\"name\":\"keyed\",%s}}", members));
+	ck_assert(at_bool(reply, "parameters.llm_config.has_api_key"));
+	ck_assert(!at_has(reply, "parameters.llm_config.api_key"));
+	ck_assert(!at_has(reply, "parameters.llm_config.extra_headers"));
+	ck_assert(!at_has(reply, "parameters.llm_config.extra_body"));
+	ck_assert_str_eq(at_text(reply, "parameters.llm_config.llm_base_url"), url);
+	reply = at_json(reply, "parameters.llm_config.fingerprints");
+	ck_assert_int_eq(json_object_object_length(reply), 4);
+	ck_assert(json_object_object_get_ex(reply, "extra_headers.X-Secret", NULL));
+	ck_assert(json_object_object_get_ex(reply, "extra_body.user", NULL));
+	ask(wire, "", "CreateLLMConfig", text("{\"llm_config\":{\"name\":\"keyed\",%s}}", members));
+	for (int i = 0; i < _PLACE_MAX; i++)
+		ask(wire, "", "CreateLLMConfig",
+		    quoted("{'llm_config':{'name':'bad','provider':'%s','api_key':'%s'}}", keys[i],
+			   keys[i]));
+}
+
+/* Whatever the endpoint says, it says it with the keys. */
+static void run_all(struct wire *wire, const char *echo)
+{
+	static const int statuses[] = { 400, 401, 403, 404, 422, 500, 503 };
+	json_object *reply;
+
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(*statuses); i++) {
+		char *members = keyed_members(text("%s/%d", echo, statuses[i]));
+
+		reply = run(wire, text("echo %d", statuses[i]), 3,
+			    text("\"content\":{\"name\":\"echo %d\",%s}", statuses[i], members));
+		ck_assert_str_eq(at_text(reply, "parameters.event.status"), "FAILURE");
+		ck_assert_ptr_nonnull(strstr(at_text(reply, "parameters.event.error.message"),
+					     "4 of them"));
+	}
+}
+
+/* The responses of an experiment say how many keys the endpoint got. */
+static void must_have_used_all(struct wire *wire, const char *name)
+{
+	json_object *items = list_all(wire, "ListResponses", "'experiment':{'name':'%s'}", name);
+
+	ck_assert_uint_gt(json_object_array_length(items), 0);
+	for (size_t i = 0; i < json_object_array_length(items); i++)
+		ck_assert_ptr_nonnull(strstr(at_text(json_object_array_get_idx(items, i),
+						     "response_text"), "4 of them: ****"));
+}
+
+START_TEST(keys_stay_secret)
 {
 	struct daemon *daemon = daemon_start(&(struct daemon_options) {
 		.arguments = (const char *[]) { "--log-level=debug", NULL } });
-	struct wire *wire = daemon_connect(daemon);
-	char *key = random_key();
-	struct sim *sim = sim_start((const char *[]) {
-		text("--api_key=%s", key), "--content_filter_rate=0.2", "--error_500_rate=0.2", NULL });
-	static const int statuses[] = { 400, 401, 403, 404, 422, 500, 503 };
+	struct wire *wire = daemon_connect(daemon), *monitor = daemon_connect(daemon);
 	const char *echo = start_echo();
 	json_object *reply;
 
+	for (int i = 0; i < _PLACE_MAX; i++)
+		keys[i] = random_key();
 	answers = text("%s", "");
-	/* By a config of its own, inline, and refused. */
-	reply = ask(wire, "", "CreateLLMConfig",
-		    quoted("{'llm_config':{'name':'keyed','provider':'openai','llm_model_name':'m',"
-			   "'llm_base_url':'%s','api_key':'%s'}}", sim_url(sim), key));
-	ck_assert(at_bool(reply, "parameters.llm_config.has_api_key"));
-	ck_assert(!at_has(reply, "parameters.llm_config.api_key"));
-	ask(wire, "", "CreateLLMConfig",
-	    quoted("{'llm_config':{'name':'keyed','provider':'openai','llm_model_name':'m2',"
-		   "'llm_base_url':'%s','api_key':'%s'}}", sim_url(sim), key));
-	ask(wire, "", "CreateLLMConfig",
-	    quoted("{'llm_config':{'name':'bad','provider':'%s','api_key':'%s'}}", key, key));
-	ask(wire, "", "GetLLMConfig", quoted("{'llm_config':{'name':'keyed'}}"));
-	reply = ask(wire, "'more':true", "RunExperiment", experiment_request(&(struct experiment) {
-		.name = "one", .rows = 20, .n_criteria = 1,
-		.more = "'llm_config':{'ref':{'name':'keyed'}}" }));
-	ck_assert_str_eq(at_text(reply, "parameters.event.status"), "SUCCESS");
-	reply = ask(wire, "'more':true", "RunExperiment", experiment_request(&(struct experiment) {
-		.name = "two", .rows = 20, .n_criteria = 1, .url = sim_url(sim), .api_key = key }));
-	ck_assert_str_eq(at_text(reply, "parameters.event.status"), "SUCCESS");
-	for (size_t i = 0; i < sizeof(statuses) / sizeof(*statuses); i++) {
-		reply = ask(wire, "'more':true", "RunExperiment", experiment_request(&(struct experiment) {
-			.name = text("echo %d", statuses[i]), .rows = 3, .api_key = key,
-			.url = text("%s/%d", echo, statuses[i]), .config = "'max_retries':1" }));
-		ck_assert_str_eq(at_text(reply, "parameters.event.status"), "FAILURE");
-		ck_assert_ptr_nonnull(strstr(at_text(reply, "parameters.event.error.message"),
-					     "Incorrect API key"));
-	}
+	wire_start(monitor, "'more':true", "Monitor", "{}");
+	make_configs(wire, text("%s/200", echo));
+	run(wire, "one", 20, "'ref':{'name':'keyed'}");
+	must_have_used_all(wire, "one");
+	run_all(wire, echo);
 	ask_everything(wire);
-	look_everywhere(daemon, key);
+	look_everywhere(daemon);
 
 	/* In the write-ahead log and elsewhere, too, after a crash and a recovery. */
+	reply = ask(wire, "", "RunExperiment", experiment_request(&(struct experiment) {
+		.name = "last", .rows = 1 }));
+	watch_all(monitor, at_int(reply, "parameters.task.id"));
 	daemon_kill(daemon);
-	dir_each_file(daemon_state_dir(daemon), look, key);
+	look_in_files(daemon);
 	daemon_restart(daemon);
 	wire = daemon_connect(daemon);
-	reply = ask(wire, "", "RunExperiment", experiment_request(&(struct experiment) {
-		.name = "four", .rows = 5, .more = "'llm_config':{'ref':{'name':'keyed'}}" }));
-	ck_assert_str_eq(at_text(reply, "parameters.task.status"), "SUCCESS");
+	run(wire, "four", 5, "'ref':{'name':'keyed'}");
+	must_have_used_all(wire, "four");
 	ask_everything(wire);
-	look_everywhere(daemon, key);
+	look_everywhere(daemon);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
-	dir_each_file(daemon_state_dir(daemon), look, key);
+	look_in_files(daemon);
+}
+END_TEST
+
+/* What moves a config asks for its key again; what does not, keeps it. */
+START_TEST(moving_asks_for_the_key)
+{
+	static const struct {
+		const char *members;
+		bool kept;
+	} cases[] = {
+		{ "'max_connections':3", true },
+		{ "'extra_body':{'top':1}", true },
+		{ "'extra_headers':{'X-Other':'1'}", false },
+		{ "'proxy':'http://127.0.0.1:9'", false },
+		{ "'ca_file':'/dev/null'", false },
+		{ NULL, false }, // another query of the URL
+	};
+	struct daemon *daemon = daemon_start(NULL);
+	struct wire *wire = daemon_connect(daemon);
+	char *key = random_key();
+	struct sim *sim = sim_start((const char *[]) { text("--api_key=%s", key), NULL });
+	json_object *reply;
+
+	experiment_run(wire, &(struct experiment) {
+		.name = "E", .rows = 1, .url = sim_url(sim), .api_key = key });
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const char *members = cases[i].members;
+
+		wire_start(wire, "", "RunExperiment", "%s", experiment_request(&(struct experiment) {
+			.name = "E", .rows = 1,
+			.more = text("'update_existing':true,'run_afresh':true,'llm_config':{'content':{"
+				     "'name':'E config','provider':'openai','llm_model_name':'m','llm_base_url':"
+				     "'%s%s'%s%s}}", sim_url(sim), members ? "" : "?other=1",
+				     members ? "," : "", members ? members : "") }));
+		reply = wire_next(wire);
+		if (cases[i].kept)
+			ck_assert_msg(at_is(reply, "parameters.task.status", "SUCCESS"), "%s",
+				      json_object_to_json_string(reply));
+		else
+			ck_assert_msg(at_is(reply, "parameters.parameter", "llm_config.content.api_key"),
+				      "%zu: %s", i, json_object_to_json_string(reply));
+	}
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+/* Said when the config is made, and not again. */
+START_TEST(a_key_in_plain_sight)
+{
+	static const char said[] = "goes unencrypted over http";
+	struct daemon *daemon = daemon_start(NULL);
+	struct wire *wire = daemon_connect(daemon);
+	json_object *task = NULL;
+
+	for (int i = 0; i < 2; i++)
+		task = experiment_run(wire, &(struct experiment) {
+			.name = "far", .rows = 1, .url = "http://far.invalid/v1", .api_key = "sk-far",
+			.config = "'max_retries':0",
+			.more = "'update_existing':true,'run_afresh':true" });
+	experiment_run(wire, &(struct experiment) {
+		.name = "near", .rows = 1, .url = "http://[::1]:9/v1", .api_key = "sk-near",
+		.config = "'max_retries':0" });
+	ck_assert_ptr_null(strstr(task_logs(wire, at_int(task, "id")), said));
+	ck_assert_ptr_nonnull(strstr(task_logs(wire, 1), said));
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+	ck_assert_ptr_nonnull(strstr(daemon_log(daemon), said));
+	ck_assert_ptr_null(strstr(strstr(daemon_log(daemon), said) + 1, said));
 }
 END_TEST
 
@@ -250,7 +466,7 @@ START_TEST(references)
 		ck_assert_msg(at_is(reply, "parameters.task.status", "SUCCESS"), "%s",
 			      json_object_to_json_string(reply));
 	}
-	ask_everything(wire);
+	ask(wire, "'more':true", "ListLLMConfigs", "{}");
 	ck_assert(!strstr(answers, key));
 	ck_assert(!strstr(daemon_log(daemon), key));
 	secrets_dir = "none";
@@ -367,5 +583,6 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(key_stays_secret, references, memory_is_out_of_reach, no_core);
+	return RUN_SUITE(keys_stay_secret, moving_asks_for_the_key, a_key_in_plain_sight, references,
+			 memory_is_out_of_reach, no_core);
 }

@@ -143,6 +143,8 @@ START_TEST(secrets)
 	static const struct ellu_entry headers[] = { { "api-key", "header-secret" } };
 	char text[] = "key sk-123456 and again sk-123456; header-secret; application/json";
 	char cut[] = "a message that was cut at sk-12345";
+	char places[] = "?key=query%2Fsecret is query/secret; body-secret; n=3";
+	char answer[] = "query/secret, body-secret, ordinary words";
 	struct ellu_llm_config config = minimal();
 	struct llm_target *target, *other;
 
@@ -155,6 +157,14 @@ START_TEST(secrets)
 			 "key ********* and again *********; *************; application/json");
 	target_redact(target, cut, strlen(cut));
 	ck_assert_str_eq(cut, "a message that was cut at ********");
+	config.llm_base_url = "http://h/v1?n=3&key=query%2Fsecret";
+	config.extra_body = "{\"style\": \"ordinary words\", \"a\": [{\"token\": \"body-secret\"}]}";
+	other = make(&config);
+	target_redact(other, places, strlen(places));
+	ck_assert_str_eq(places, "?key=************** is ************; ***********; n=3");
+	target_redact_answer(other, answer, strlen(answer));
+	ck_assert_str_eq(answer, "************, body-secret, ordinary words");
+	llm_target_unref(other);
 	config.api_key = "sk-other";
 	other = make(&config);
 	ck_assert_uint_ne(target->identity, other->identity);

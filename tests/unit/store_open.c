@@ -265,7 +265,8 @@ static void replace_key(DIR *folder, const char *path)
 	while ((entry = readdir(folder)))
 		if (is_key(entry))
 			snprintf(old, sizeof(old), "%s", entry->d_name);
-	write_text(joined(path, name), "sk-second-key");
+	write_text(joined(path, name), "{\"name\": \"-\", \"provider\": \"openai\","
+				       " \"api_key\": \"sk-second-key\"}");
 	look_run(&f, "UPDATE llm_configs SET secret = '00112233445566778899aabbccddeeff'"
 		     " WHERE secret IS NOT NULL");
 	ck_assert_int_eq(unlink(joined(path, old)), 0);
@@ -302,7 +303,7 @@ START_TEST(a_key_is_replaced_while_a_run_loads)
 		if (is_key(entry))
 			ck_assert_int_eq(truncate(joined(path, entry->d_name), 0), 0);
 	ck_assert_int_eq(CALL(&f, store_run_load, &gone), ELLU_E_INVALID_PARAMETER);
-	ck_assert_ptr_nonnull(strstr(gone.request.fault.message, "not empty"));
+	ck_assert_ptr_nonnull(strstr(gone.request.fault.message, "is empty"));
 	rewinddir(folder);
 	while ((entry = readdir(folder)))
 		if (is_key(entry))
