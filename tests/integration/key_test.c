@@ -151,6 +151,7 @@ static const struct {
 	{ "GetProject", "{}" },
 	{ "SetDefaultLLMConfig", "{'llm_config':{'name':'keyed'}}" },
 	{ "RunExperiment", "{'experiment':{'id':$e}}" },
+	{ "PlanExperiment", "{'run':{'experiment':{'id':$e}}}" },
 	{ "GetExperiment", "{'experiment':{'id':$E}}" },
 	{ "ListExperiments", "{}" },
 	{ "ListResponses", "{'experiment':{'id':$E}}" },
