@@ -27,6 +27,7 @@
 #include "daemon/config.h"
 #include "daemon/front/bus.h"
 #include "daemon/front/front.h"
+#include "daemon/handover.h"
 #include "daemon/idle_exit.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
@@ -60,8 +61,10 @@ struct daemon {
 	struct event *terminate;
 	struct event *interrupt;
 	struct event *reload;
+	struct event *hand_over;
 	struct event *grace;
 	int64_t extend_usec; // when the start is to be extended next, monotonic
+	bool awaited; // by clients of who started us
 	bool stopped; // no task runs any more
 	bool failed;
 };
@@ -102,7 +105,7 @@ static void on_grace_over(evutil_socket_t fd, short events, void *userdata)
 	queue_hurry(daemon->service.queue);
 }
 
-static void begin_stop(struct daemon *daemon)
+static void begin_stop(struct daemon *daemon, bool revoke)
 {
 	const struct timeval grace = { .tv_sec = daemon->config.shutdown_grace_seconds };
 
@@ -113,8 +116,7 @@ static void begin_stop(struct daemon *daemon)
 	bus_release(daemon->bus);
 	backend_drain(daemon->backend);
 	(void)event_add(daemon->grace, &grace);
-	queue_stop(daemon->service.queue, daemon->config.on_shutdown == SHUTDOWN_REVOKE, on_stopped,
-		   daemon);
+	queue_stop(daemon->service.queue, revoke, on_stopped, daemon);
 }
 
 static void on_signal(evutil_socket_t number, short events, void *userdata)
@@ -128,7 +130,23 @@ static void on_signal(evutil_socket_t number, short events, void *userdata)
 	}
 	log_about(LOG_NOTICE, ABOUT(.message = LOG_STOPPING), "stopping on %s",
 		  strsignal((int)number));
-	begin_stop(daemon);
+	begin_stop(daemon, daemon->config.on_shutdown == SHUTDOWN_REVOKE);
+}
+
+/* Another daemon waits for the state folder, and goes on with the tasks. */
+static void on_hand_over(evutil_socket_t number, short events, void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	(void)number;
+	(void)events;
+	if (daemon->service.stopping) {
+		queue_hurry(daemon->service.queue);
+		return;
+	}
+	log_about(LOG_NOTICE, ABOUT(.message = LOG_STOPPING),
+		  "stopping: another daemon goes on with the state folder");
+	begin_stop(daemon, /* revoke= */ false);
 }
 
 /* ---- Reload ---- */
@@ -209,7 +227,7 @@ static int start_watchdog(struct daemon *daemon)
 
 static void on_idle(void *userdata)
 {
-	begin_stop(userdata);
+	begin_stop(userdata, /* revoke= */ false);
 }
 
 static int start_idle_exit(struct daemon *daemon)
@@ -236,6 +254,8 @@ static void on_bus_settled(void *userdata)
 							daemon->config.socket_path);
 	if (start_watchdog(daemon) < 0)
 		log_error("out of memory: the watchdog is not fed");
+	if (!daemon->awaited && !daemon->config.system)
+		handover_offer(daemon->config.state_dir, daemon->config.socket_path);
 	manager_ready();
 	retention_set_days(daemon->retention, daemon->config.log_retention_days);
 	if (status_line_new(&daemon->service, &daemon->status_line) < 0 || start_idle_exit(daemon) < 0)
@@ -335,6 +355,11 @@ static int start_store(struct daemon *daemon, struct fault *fault)
 		.userdata = daemon,
 	};
 
+	int r = store_open(&options, &daemon->service.store, fault);
+
+	if (r != ELLU_E_CONFLICT || daemon->config.system ||
+	    handover_take(daemon->config.state_dir, daemon->awaited, fault) < 0)
+		return r;
 	return store_open(&options, &daemon->service.store, fault);
 }
 
@@ -380,8 +405,10 @@ static int start_events(struct daemon *daemon)
 	daemon->terminate = evsignal_new(base, SIGTERM, on_signal, daemon);
 	daemon->interrupt = evsignal_new(base, SIGINT, on_signal, daemon);
 	daemon->reload = evsignal_new(base, SIGHUP, on_reload, daemon);
+	daemon->hand_over = evsignal_new(base, HANDOVER_SIGNAL, on_hand_over, daemon);
 	daemon->grace = event_new(base, -1, 0, on_grace_over, daemon);
 	if (!daemon->terminate || !daemon->interrupt || !daemon->reload || !daemon->grace ||
+	    !daemon->hand_over || event_add(daemon->hand_over, NULL) < 0 ||
 	    event_add(daemon->terminate, NULL) < 0 || event_add(daemon->interrupt, NULL) < 0 ||
 	    event_add(daemon->reload, NULL) < 0)
 		return -ENOMEM;
@@ -432,6 +459,8 @@ static void stop(struct daemon *daemon)
 		event_free(daemon->interrupt);
 	if (daemon->reload)
 		event_free(daemon->reload);
+	if (daemon->hand_over)
+		event_free(daemon->hand_over);
 	if (daemon->grace)
 		event_free(daemon->grace);
 	loop_free(daemon->loop);
@@ -477,7 +506,9 @@ static int refuse_configuration(const struct config *config, const struct fault 
 
 int daemon_main(int argc, char **argv, const struct raw_interface *raw)
 {
-	struct daemon daemon = { .raw = raw, .argc = argc, .argv = argv, .listener = -1 };
+	struct daemon daemon = {
+		.raw = raw, .argc = argc, .argv = argv, .listener = -1, .awaited = handover_is_awaited(),
+	};
 	struct fault fault = { 0 };
 	int r;
 

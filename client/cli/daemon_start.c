@@ -75,7 +75,18 @@ static bool find_beside(const char *relative, char path[static PATH_MAX])
 	return realpath(joined, path) && is_program(path);
 }
 
-/* The log's last line without its level, or "". */
+/* Behind "<3>2026-01-31T12:00:00.000Z ". */
+static const char *sentence_of(const char *line)
+{
+	const char *space;
+
+	if (line[0] == '<' && line[1] && line[2] == '>')
+		line += 3;
+	space = strchr(line, ' ');
+	return space && space > line && space[-1] == 'Z' ? space + 1 : line;
+}
+
+/* The log's last sentence, or "". */
 static void last_line(const char *log, char *ret_line, size_t size)
 {
 	char *line = NULL;
@@ -84,8 +95,7 @@ static void last_line(const char *log, char *ret_line, size_t size)
 
 	*ret_line = '\0';
 	while (in && getline(&line, &capacity, in) > 0)
-		snprintf(ret_line, size, "%.*s", (int) strcspn(line, "\n"),
-			 line + (line[0] == '<' && line[1] && line[2] == '>' ? 3 : 0));
+		snprintf(ret_line, size, "%s", sentence_of(line));
 	ret_line[strcspn(ret_line, "\n")] = '\0';
 	free(line);
 	if (in)
@@ -151,6 +161,10 @@ static bool start_unit(void)
 
 /* ---- Detached ---- */
 
+/* What this process may have from who started it; the daemon is nobody's but ours. */
+static const char *const starters[] = { "NOTIFY_SOCKET", "LISTEN_FDS", "DBUS_STARTER_ADDRESS",
+					"DBUS_STARTER_BUS_TYPE" };
+
 /* In the child: becomes the daemon, or exits. Of what the command has open, the daemon only
  * inherits the log and the pipe. */
 static void become_daemon(const char *program, int log_fd, int ready_fd)
@@ -167,6 +181,8 @@ static void become_daemon(const char *program, int log_fd, int ready_fd)
 	    fcntl(READY_FD, F_SETFD, 0) < 0 || chdir("/") < 0)
 		_exit(EXIT_FAILURE);
 	(void) close_range(READY_FD + 1, ~0u, 0);
+	for (size_t i = 0; i < sizeof(starters) / sizeof(starters[0]); i++)
+		(void) unsetenv(starters[i]);
 	execl(program, program, "--user", "--ready-fd", READY_FD_TEXT, "--idle-exit-seconds",
 	      IDLE_EXIT_SECONDS, (char *) NULL);
 	_exit(EXIT_FAILURE);

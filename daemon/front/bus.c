@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/clock.h"
 #include "daemon/front/bus_internal.h"
@@ -272,6 +274,19 @@ static int open_bus(struct bus *bus, const char *address)
 	return r < 0 ? r : sd_bus_start(new);
 }
 
+/* Nobody waits for a bus whose socket is not there yet; it is joined when it is. */
+static bool is_absent(const char *address)
+{
+	static const char prefix[] = "unix:path=";
+	char path[BUS_ADDRESS_SIZE];
+
+	if (strncmp(address, prefix, sizeof(prefix) - 1) != 0)
+		return false;
+	snprintf(path, sizeof(path), "%s", address + sizeof(prefix) - 1);
+	path[strcspn(path, ",;")] = '\0';
+	return access(path, F_OK) < 0;
+}
+
 static void connect_bus(struct bus *bus)
 {
 	char buffer[BUS_ADDRESS_SIZE];
@@ -279,12 +294,15 @@ static void connect_bus(struct bus *bus)
 	int r;
 
 	if (!address) {
-		settle(bus); // and there never will be one
-		return;
+		/* We were started outside of any session: the user's next one has its bus here. */
+		snprintf(buffer, sizeof(buffer), "unix:path=/run/user/%u/bus", (unsigned)getuid());
+		address = buffer;
 	}
 	r = open_bus(bus, address);
 	if (r < 0)
 		bus_fail(bus, r);
+	else if (is_absent(address))
+		settle(bus);
 	bus_prepare(bus);
 }
 

@@ -2,9 +2,12 @@
  * The D-Bus front on a real bus: the manager's methods, tasks as objects, signals, errors; a bus
  * that is absent, hangs, goes away and comes back.
  */
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <systemd/sd-bus.h>
 #include <unistd.h>
 
@@ -495,6 +498,28 @@ START_TEST(a_bus_that_hangs)
 }
 END_TEST
 
+/* A daemon that was started outside of any session joins the bus of the user's next one. */
+START_TEST(a_bus_where_the_next_session_has_it)
+{
+	const char *folder = text("/run/user/%u", (unsigned)getuid());
+
+	/* /run is the test's own. */
+	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0)
+		return;
+	ck_assert_int_eq(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	ck_assert_int_eq(mount("none", "/run", "tmpfs", 0, NULL), 0);
+	message_bus = message_bus_start(/* system= */ false);
+	server = daemon_start(&(struct daemon_options) { .bus = true, .environment = (const char *[]) {
+		"XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", NULL } });
+	connect_client();
+	ck_assert(!has_owner());
+	ck_assert_int_eq(mkdir("/run/user", 0755) | mkdir(folder, 0700), 0);
+	ck_assert_int_eq(symlink(strchr(message_bus_address(message_bus), '=') + 1,
+				 text("%s/bus", folder)), 0);
+	await_name();
+}
+END_TEST
+
 int main(void)
 {
 	if (!message_bus_is_there())
@@ -502,5 +527,5 @@ int main(void)
 	return RUN_SUITE(run_and_watch, list_call_cancel, what_is_wrong, errors_of_call,
 			 properties_of_the_manager, a_task_is_steered, states_only_go_forward,
 			 a_caller_keeps_no_idle_daemon_up, a_bus_that_comes_and_goes,
-			 a_bus_that_hangs);
+			 a_bus_that_hangs, a_bus_where_the_next_session_has_it);
 }

@@ -102,7 +102,99 @@ START_TEST(a_log_has_times)
 }
 END_TEST
 
+/* ---- Two daemons on one state folder ---- */
+
+/* As the bus starts one. */
+#define AWAITED (const char *[]) { "DBUS_STARTER_ADDRESS=unix:path=/nowhere", NULL }
+
+/* With a task that runs for ever, and that an orderly stop would revoke. */
+static struct daemon *start_holder(struct sim *sim, int64_t *ret_task)
+{
+	struct daemon *holder = daemon_start(&(struct daemon_options) {
+		.config = "[daemon]\non_shutdown = revoke\nshutdown_grace_seconds = 0\n" });
+	struct wire *wire = daemon_connect(holder);
+
+	*ret_task = experiment_submit(wire, &(struct experiment) { .rows = 2, .url = sim_url(sim) });
+	wire_close(wire);
+	return holder;
+}
+
+static void goes_on(struct daemon *holder, const struct daemon_options *options, int64_t task)
+{
+	struct daemon *other = daemon_start(options);
+	struct wire *wire = daemon_connect(other);
+	json_object *reply = wire_call(wire, "GetTask", "{'id':%lld}", (long long)task);
+
+	ck_assert_int_eq(daemon_wait(holder, WAIT_SECONDS), 0);
+	ck_assert_ptr_nonnull(strstr(daemon_log(holder), "another daemon goes on"));
+	/* Not REVOKED, as a stop of its own would have made it. */
+	ck_assert_ptr_nonnull(strstr("PENDING STARTED", at_text(reply, "task.status")));
+	json_object_put(wire_call(wire, "CancelTask", "{'id':%lld}", (long long)task));
+	ck_assert_int_eq(daemon_stop(other), 0);
+}
+
+/* One that a command started leaves to the one that the bus starts. */
+START_TEST(a_daemon_hands_over)
+{
+	struct sim *sim = sim_start((const char *[]) { "--hang_rate=1", NULL });
+	int64_t task;
+	struct daemon *holder = start_holder(sim, &task);
+
+	goes_on(holder, &(struct daemon_options) { .state_dir = daemon_state_dir(holder),
+						   .environment = AWAITED }, task);
+	sim_stop(sim);
+}
+END_TEST
+
+/* The session has ended, and took the socket away: nobody can reach it any more. */
+START_TEST(one_that_was_left_behind_hands_over)
+{
+	struct sim *sim = sim_start((const char *[]) { "--hang_rate=1", NULL });
+	int64_t task;
+	struct daemon *holder = start_holder(sim, &task);
+
+	ck_assert_int_eq(unlink(daemon_socket(holder)), 0);
+	goes_on(holder, &(struct daemon_options) { .state_dir = daemon_state_dir(holder) }, task);
+	sim_stop(sim);
+}
+END_TEST
+
+static const char *refused(const char *state_dir, const char *const *environment)
+{
+	struct daemon *other;
+
+	ck_assert_int_eq(daemon_start_failing(&(struct daemon_options) {
+		.state_dir = state_dir, .environment = environment }, &other), EXIT_FAILURE);
+	return daemon_log(other);
+}
+
+START_TEST(one_in_use_stays)
+{
+	struct daemon *holder = daemon_start(NULL);
+	const char *said = refused(daemon_state_dir(holder), NULL);
+
+	ck_assert_msg(strstr(said, text("another daemon (process %d) holds the state folder %s and "
+					"serves on %s", (int)daemon_pid(holder),
+					daemon_state_dir(holder), daemon_socket(holder))), "%s", said);
+	ck_assert(daemon_is_well(holder));
+}
+END_TEST
+
+/* Two that others wait for do not drive each other out. */
+START_TEST(one_that_is_awaited_stays)
+{
+	struct daemon *holder = daemon_start(&(struct daemon_options) { .environment = AWAITED });
+	const char *said = refused(daemon_state_dir(holder), AWAITED);
+
+	ck_assert_msg(strstr(said, text("another daemon holds the state folder %s (process %d)",
+					daemon_state_dir(holder), (int)daemon_pid(holder))), "%s", said);
+	ck_assert(daemon_is_well(holder));
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(a_configuration_is_checked, the_socket_can_be_reached, a_log_has_times);
+	return RUN_SUITE(a_configuration_is_checked, the_socket_can_be_reached, a_log_has_times,
+			 a_daemon_hands_over, one_that_was_left_behind_hands_over, one_in_use_stays,
+			 one_that_is_awaited_stays);
 }
