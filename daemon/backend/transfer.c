@@ -373,10 +373,12 @@ static void read_failure(struct transfer *transfer, CURLcode result, struct atte
 	const char *words = transfer->error[0] ? transfer->error : curl_easy_strerror(result);
 
 	target_redact(transfer->target, transfer->error, strlen(transfer->error));
+	/* So curl says it. */
 	if (result == CURLE_OUT_OF_MEMORY && status_of(transfer) > 0 &&
-	    transfer->phase == TRANSFER_SENT)
-		/* As curl says it. */
+	    transfer->phase == TRANSFER_SENT) {
 		words = "a header of the answer is too long";
+		attempt->status = status_of(transfer);
+	}
 	attempt_fail(attempt, result == CURLE_SSL_CACERT_BADFILE ? ATTEMPT_CONFIG : ATTEMPT_RETRY,
 		     "%s", words);
 }
@@ -393,6 +395,7 @@ static void read_result(struct transfer *transfer, CURLcode result, struct attem
 		attempt_fail(attempt, ATTEMPT_ITEM, "the answer is longer than %u bytes",
 			     RESPONSE_BODY_MAX);
 		attempt->code = ELLU_E_TOO_LARGE;
+		attempt->status = status;
 	} else if (result == CURLE_OK && status >= 200) {
 		attempt->status = status;
 		read_answer(transfer, attempt);

@@ -63,18 +63,22 @@ static void send_reply(const struct raw_reply *reply, int fd)
 static void *serve(void *userdata)
 {
 	struct raw_server *server = userdata;
+	const struct raw_reply *reply;
 	int fd;
 
 	while ((fd = accept(server->fd, NULL, NULL)) >= 0) {
 		const struct linger at_once = { .l_onoff = 1 };
 		char byte;
 
-		if (read_request(server, fd)) {
-			server->n_requests++;
-			send_reply(server->reply, fd);
-			if (server->reply->end == RAW_RESET)
+		pthread_mutex_lock(&server->lock);
+		reply = read_request(server, fd) ? server->reply : NULL;
+		server->n_requests += reply != NULL;
+		pthread_mutex_unlock(&server->lock);
+		if (reply) {
+			send_reply(reply, fd);
+			if (reply->end == RAW_RESET)
 				setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-			if (server->reply->end == RAW_HOLD)
+			if (reply->end == RAW_HOLD)
 				while (recv(fd, &byte, 1, 0) > 0)
 					;
 		}
@@ -89,6 +93,7 @@ void raw_server_start(struct raw_server *server, const struct raw_reply *reply)
 				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t size = sizeof(address);
 
+	pthread_mutex_init(&server->lock, NULL);
 	server->reply = reply;
 	server->n_requests = 0;
 	server->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -100,9 +105,26 @@ void raw_server_start(struct raw_server *server, const struct raw_reply *reply)
 	ck_assert_int_eq(pthread_create(&server->thread, NULL, serve, server), 0);
 }
 
+void raw_server_say(struct raw_server *server, const struct raw_reply *reply)
+{
+	pthread_mutex_lock(&server->lock);
+	server->reply = reply;
+	pthread_mutex_unlock(&server->lock);
+}
+
+const char *raw_server_heard(struct raw_server *server, int *ret_n)
+{
+	pthread_mutex_lock(&server->lock);
+	if (ret_n)
+		*ret_n = server->n_requests;
+	pthread_mutex_unlock(&server->lock);
+	return server->request;
+}
+
 void raw_server_stop(struct raw_server *server)
 {
 	shutdown(server->fd, SHUT_RDWR);
 	pthread_join(server->thread, NULL);
 	close(server->fd);
+	pthread_mutex_destroy(&server->lock);
 }

@@ -27,10 +27,14 @@ struct raw_server {
 	char url[64]; // http://127.0.0.1:PORT/v1
 	int fd;
 	pthread_t thread;
-	const struct raw_reply *reply; // changed while no call is under way
+	pthread_mutex_t lock; // of what is below
+	const struct raw_reply *reply;
 	char request[65536]; // the last one's head and body
 	int n_requests;
 };
 
 void raw_server_start(struct raw_server *server, const struct raw_reply *reply);
+void raw_server_say(struct raw_server *server, const struct raw_reply *reply); // from now on
+/* The last request, until the next; how many there were. */
+const char *raw_server_heard(struct raw_server *server, int *ret_n);
 void raw_server_stop(struct raw_server *server);
