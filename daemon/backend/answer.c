@@ -158,10 +158,9 @@ void answer_tool_call(struct answer *answer, json_object *id, json_object *name,
 	answer->n_tool_calls++;
 }
 
-void answer_finish_reason(struct answer *answer, json_object *reason)
+void answer_finish_reason(struct answer *answer, const char *reason)
 {
-	if (json_object_is_type(reason, json_type_string))
-		answer->finish_reason = json_object_get_string(reason);
+	answer->finish_reason = reason;
 }
 
 /* -1: unknown, be it that what is said cannot be. */

@@ -4,6 +4,7 @@
 
 static const struct dialect *const dialects[] = {
 	&dialect_openai,
+	&dialect_anthropic,
 	&dialect_simulated,
 };
 

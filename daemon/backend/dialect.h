@@ -34,6 +34,8 @@ struct dialect {
 	/* The rest is for transport_http. */
 	const char *default_base; // where a config has no base URL, or NULL: it must have one
 	const char *path; // of requests, behind the base's own
+	const char *const *fields; // of requests, those that extra_body may replace; at most 64
+	size_t n_fields;
 
 	/* Writes a request's body behind what the buffer holds; a failure sticks there. Before the
 	 * first attempt, and again when the form has changed; on the backend's loop, as all below. */
@@ -52,5 +54,6 @@ struct dialect {
 
 const struct dialect *dialect_find(const char *name); // or NULL
 
+extern const struct dialect dialect_anthropic;
 extern const struct dialect dialect_openai;
 extern const struct dialect dialect_simulated;

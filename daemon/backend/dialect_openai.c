@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "daemon/backend/dialect.h"
+#include "daemon/backend/request.h"
 
 /* Fields that extra_body may replace; a bit each in llm_target::extra_fields. */
 enum field {
 	FIELD_MODEL,
 	FIELD_MAX_TOKENS,
+	FIELD_MAX_COMPLETION_TOKENS,
 	FIELD_TOP_P,
 	FIELD_TEMPERATURE,
 	FIELD_TOP_K,
@@ -30,6 +32,7 @@ enum field {
 static const char *const field_names[_FIELD_MAX] = {
 	[FIELD_MODEL] = "model",
 	[FIELD_MAX_TOKENS] = "max_tokens",
+	[FIELD_MAX_COMPLETION_TOKENS] = "max_completion_tokens", // instead of it
 	[FIELD_TOP_P] = "top_p",
 	[FIELD_TEMPERATURE] = "temperature",
 	[FIELD_TOP_K] = "top_k",
@@ -45,152 +48,36 @@ static const char *const field_names[_FIELD_MAX] = {
 	[FIELD_RESPONSE_FORMAT] = "response_format",
 };
 
-static const char max_completion_tokens[] = "max_completion_tokens";
-
-/* Begins the field, unless extra_body has it. */
-static bool begin(const struct llm_target *target, enum field field, struct buffer *body)
-{
-	if (target->extra_fields & (UINT64_C(1) << field))
-		return false;
-	buffer_member(body, field_names[field]);
-	return true;
-}
-
-static void put_int(const struct llm_target *target, enum field field, const int64_t *value,
-		    struct buffer *body)
-{
-	if (value && begin(target, field, body))
-		buffer_int(body, *value);
-}
-
-static void put_float(const struct llm_target *target, enum field field, const double *value,
-		      struct buffer *body)
-{
-	if (value && begin(target, field, body))
-		buffer_float(body, *value);
-}
-
-static void put_text(const struct llm_target *target, enum field field, const char *value,
-		     struct buffer *body)
-{
-	if (value && begin(target, field, body))
-		buffer_json(body, value);
-}
-
 static void put_params(const struct llm_target *target,
 		       const struct ellu_generation_params *params, bool completion_tokens,
 		       struct buffer *body)
 {
-	if (params->max_tokens && !(target->extra_fields & (UINT64_C(1) << FIELD_MAX_TOKENS))) {
-		buffer_member(body, completion_tokens ? max_completion_tokens :
-							field_names[FIELD_MAX_TOKENS]);
-		buffer_int(body, *params->max_tokens);
-	}
-	put_float(target, FIELD_TOP_P, params->top_p, body);
-	put_float(target, FIELD_TEMPERATURE, params->temperature, body);
-	put_int(target, FIELD_TOP_K, params->top_k, body);
-	put_float(target, FIELD_FREQUENCY_PENALTY, params->frequency_penalty, body);
-	put_float(target, FIELD_PRESENCE_PENALTY, params->presence_penalty, body);
-	put_int(target, FIELD_SEED, params->seed, body);
-	if (params->stop && begin(target, FIELD_STOP, body)) {
-		for (size_t i = 0; i < params->n_stop; i++) {
-			buffer_text(body, i == 0 ? "[" : ",");
-			buffer_json(body, params->stop[i]);
-		}
-		buffer_text(body, params->n_stop == 0 ? "[]" : "]");
-	}
-	put_text(target, FIELD_REASONING_EFFORT, params->reasoning_effort, body);
-	put_text(target, FIELD_VERBOSITY, params->verbosity, body);
-	if (params->logprobs && begin(target, FIELD_LOGPROBS, body))
+	if (!request_replaced(target, FIELD_MAX_TOKENS) &&
+	    !request_replaced(target, FIELD_MAX_COMPLETION_TOKENS))
+		request_int(target, completion_tokens ? FIELD_MAX_COMPLETION_TOKENS :
+							FIELD_MAX_TOKENS, params->max_tokens, body);
+	request_float(target, FIELD_TOP_P, params->top_p, body);
+	request_float(target, FIELD_TEMPERATURE, params->temperature, body);
+	request_int(target, FIELD_TOP_K, params->top_k, body);
+	request_float(target, FIELD_FREQUENCY_PENALTY, params->frequency_penalty, body);
+	request_float(target, FIELD_PRESENCE_PENALTY, params->presence_penalty, body);
+	request_int(target, FIELD_SEED, params->seed, body);
+	request_texts(target, FIELD_STOP, params->stop, params->n_stop, body);
+	request_text(target, FIELD_REASONING_EFFORT, params->reasoning_effort, body);
+	request_text(target, FIELD_VERBOSITY, params->verbosity, body);
+	if (params->logprobs && request_begin(target, FIELD_LOGPROBS, body))
 		buffer_text(body, *params->logprobs ? "true" : "false");
-}
-
-/* The run's parameters before the config's, one by one. */
-static void merge_params(const struct ellu_generation_params *own,
-			 const struct ellu_generation_params *over,
-			 struct ellu_generation_params *ret_params)
-{
-	*ret_params = *own;
-	/* These two exclude each other, so that setting one unsets the other. */
-	if (over->temperature)
-		ret_params->reasoning_effort = NULL;
-	if (over->reasoning_effort)
-		ret_params->temperature = NULL;
-#define OVERRULE(field) \
-	ret_params->field = over->field ? over->field : ret_params->field
-	OVERRULE(max_tokens);
-	OVERRULE(top_p);
-	OVERRULE(temperature);
-	OVERRULE(top_k);
-	OVERRULE(frequency_penalty);
-	OVERRULE(presence_penalty);
-	OVERRULE(seed);
-	OVERRULE(reasoning_effort);
-	OVERRULE(verbosity);
-	OVERRULE(logprobs);
-#undef OVERRULE
-	if (over->stop) {
-		ret_params->stop = over->stop;
-		ret_params->n_stop = over->n_stop;
-	}
-}
-
-static void note_extra_field(struct llm_target *target, const char *name)
-{
-	for (unsigned i = 0; i < _FIELD_MAX; i++) {
-		if (strcmp(name, field_names[i]) == 0)
-			target->extra_fields |= UINT64_C(1) << i;
-	}
-	if (strcmp(name, max_completion_tokens) == 0)
-		target->extra_fields |= UINT64_C(1) << FIELD_MAX_TOKENS;
-}
-
-static int prepare_extra_body(struct llm_target *target, const char *extra_body,
-			      struct fault *fault)
-{
-	struct buffer text = { 0 };
-	json_object *json = json_tokener_parse(extra_body);
-	int r = 0;
-
-	if (!json_object_is_type(json, json_type_object)) {
-		r = fault_invalid(fault, "llm_config.extra_body", "an object");
-		goto out;
-	}
-	json_object_object_foreach(json, name, value)
-	{
-		if (strcmp(name, "messages") == 0 || strcmp(name, "stream") == 0 ||
-		    strcmp(name, "n") == 0) {
-			r = fault_invalid(fault, "llm_config.extra_body",
-					  "no messages, stream or n: the daemon sets these");
-			goto out;
-		}
-		note_extra_field(target, name);
-		buffer_text(&text, ",");
-		buffer_json(&text, name);
-		buffer_text(&text, ":");
-		buffer_text(&text, json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN |
-						     JSON_C_TO_STRING_NOSLASHESCAPE));
-	}
-	target->extra_json = arena_strndup(&target->arena, text.data ? text.data : "", text.size);
-	if (!target->extra_json || text.failed)
-		r = fault_oom(fault);
-out:
-	json_object_put(json);
-	buffer_done(&text);
-	return r;
 }
 
 static int prepare(struct llm_target *target, const struct ellu_llm_config *config,
 		   struct fault *fault)
 {
-	int r = 0;
+	int r;
 
 	if (target->key && !target_has_header(config, "Authorization") &&
 	    target_add_header(target, "Authorization", "Bearer ", target->key) < 0)
 		return fault_oom(fault);
-	target->extra_json = "";
-	if (config->extra_body)
-		r = prepare_extra_body(target, config->extra_body, fault);
+	r = request_take_extra(target, config->extra_body, fault);
 	for (int i = 0; r >= 0 && i < 2; i++) {
 		struct buffer text = { 0 };
 
@@ -252,12 +139,11 @@ static void put_message(const struct ellu_message *message, struct buffer *body)
 
 static void put_messages(const struct llm_call *call, struct buffer *body)
 {
-	const char *system_message = call->system_message ? call->system_message :
-							    call->target->system_message;
+	const char *system_message = request_system(call);
 
 	buffer_member(body, "messages");
 	buffer_text(body, "[");
-	if (system_message && !call->plain) {
+	if (system_message) {
 		buffer_text(body, "{\"role\":\"system\",\"content\":");
 		buffer_json(body, system_message);
 		buffer_text(body, call->n_messages > 0 ? "}," : "}");
@@ -272,7 +158,7 @@ static void put_messages(const struct llm_call *call, struct buffer *body)
 
 static void put_tools(const struct llm_call *call, struct buffer *body)
 {
-	if (call->n_tools > 0 && begin(call->target, FIELD_TOOLS, body)) {
+	if (call->n_tools > 0 && request_begin(call->target, FIELD_TOOLS, body)) {
 		for (size_t i = 0; i < call->n_tools; i++) {
 			const struct ellu_tool *tool = call->tools[i];
 
@@ -291,7 +177,7 @@ static void put_tools(const struct llm_call *call, struct buffer *body)
 		}
 		buffer_text(body, "]");
 	}
-	if (!call->tool_choice || !begin(call->target, FIELD_TOOL_CHOICE, body))
+	if (!call->tool_choice || !request_begin(call->target, FIELD_TOOL_CHOICE, body))
 		return;
 	if (strcmp(call->tool_choice, "auto") == 0 || strcmp(call->tool_choice, "none") == 0 ||
 	    strcmp(call->tool_choice, "required") == 0) {
@@ -307,7 +193,7 @@ static void put_response_format(const struct llm_call *call, const struct reques
 				struct buffer *body)
 {
 	if (!call->response_format || form->structured_output == STRUCTURED_NONE ||
-	    !begin(call->target, FIELD_RESPONSE_FORMAT, body))
+	    !request_begin(call->target, FIELD_RESPONSE_FORMAT, body))
 		return;
 	if (form->structured_output == STRUCTURED_JSON_OBJECT) {
 		buffer_text(body, "{\"type\":\"json_object\"}");
@@ -324,12 +210,11 @@ static void request(const struct llm_call *call, const struct request_form *form
 	const struct llm_target *target = call->target;
 
 	buffer_text(body, "{");
-	put_text(target, FIELD_MODEL, target->model, body);
+	request_text(target, FIELD_MODEL, target->model, body);
 	put_messages(call, body);
 	if (call->params && !call->plain) {
-		struct ellu_generation_params params;
+		const struct ellu_generation_params params = request_params(call);
 
-		merge_params(&target->params, call->params, &params);
 		put_params(target, &params, form->max_completion_tokens, body);
 	} else {
 		buffer_text(body, target->params_json[form->max_completion_tokens]);
@@ -399,7 +284,7 @@ static void read_choice(json_object *choice, struct answer *answer)
 	json_object *message = json_member(choice, "message");
 	json_object *text = json_member(choice, "text"); // of servers for completions
 
-	answer_finish_reason(answer, json_member(choice, "finish_reason"));
+	answer_finish_reason(answer, json_text_member(choice, "finish_reason"));
 	if (!message) {
 		answer_text(answer, text);
 		if (!text)
@@ -458,7 +343,8 @@ static enum error_hint hint_of(const struct refusal *refusal)
 		return HINT_CONTENT;
 	if (refusal->status != 400 && refusal->status != 422)
 		return HINT_NONE;
-	if (names(message, max_completion_tokens) || names(refusal->param, max_completion_tokens))
+	if (names(message, field_names[FIELD_MAX_COMPLETION_TOKENS]) ||
+	    names(refusal->param, field_names[FIELD_MAX_COMPLETION_TOKENS]))
 		return HINT_MAX_TOKENS;
 	for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
 		if (names(refusal->param, formats[i]) || names(message, formats[i]))
@@ -487,6 +373,8 @@ static void refusal(json_object *json, struct refusal *refusal)
 const struct dialect dialect_openai = {
 	.name = "openai",
 	.transport = &transport_http,
+	.fields = field_names,
+	.n_fields = _FIELD_MAX,
 	.prepare = prepare,
 	.default_base = "https://api.openai.com/v1",
 	.path = "/chat/completions",

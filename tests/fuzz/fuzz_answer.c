@@ -102,7 +102,7 @@ static void try_refusal(const struct llm_target *target, int status, json_tokene
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const int statuses[] = { 200, 400, 401, 403, 404, 422, 429, 500, 503, 302 };
-	static const char *const providers[] = { "openai" };
+	static const char *const providers[] = { "openai", "anthropic" };
 	static struct llm_target *targets[sizeof(providers) / sizeof(*providers)];
 	static json_tokener *tokener;
 	struct llm_target *target;

@@ -36,14 +36,9 @@ static void add_content(struct chat_request *request, const char *text)
 	request->contents[request->n_contents++] = text;
 }
 
-static bool add_message(struct chat_request *request, struct json_object *message)
+/* A text, or parts of which some are texts. */
+static bool add_text(struct chat_request *request, struct json_object *content)
 {
-	struct json_object *content;
-
-	if (!json_object_is_type(message, json_type_object) || !text_member(message, "role"))
-		return false;
-	if (!json_object_object_get_ex(message, "content", &content) || !content)
-		return true;
 	if (json_object_is_type(content, json_type_string)) {
 		add_content(request, json_object_get_string(content));
 		return true;
@@ -57,6 +52,52 @@ static bool add_message(struct chat_request *request, struct json_object *messag
 		if (text)
 			add_content(request, text);
 	}
+	return true;
+}
+
+static bool add_message(struct chat_request *request, struct json_object *message)
+{
+	const char *role = text_member(message, "role");
+	struct json_object *content;
+
+	if (!json_object_is_type(message, json_type_object) || !role)
+		return false;
+	if (request->dialect == CHAT_ANTHROPIC && strcmp(role, "user") != 0 &&
+	    strcmp(role, "assistant") != 0)
+		return false;
+	if (!json_object_object_get_ex(message, "content", &content) || !content)
+		return true;
+	return add_text(request, content);
+}
+
+/* {output_config: {format: {type: json_schema, schema}}} */
+static void read_output_config(struct chat_request *request)
+{
+	struct json_object *format;
+
+	if (json_object_object_get_ex(request->json, "output_config", &format) &&
+	    json_object_object_get_ex(format, "format", &format)) {
+		request->format = CHAT_JSON_SCHEMA;
+		json_object_object_get_ex(format, "schema", &request->schema);
+	}
+}
+
+/* The system message stands apart, as a text or as blocks; an answer must be limited. */
+static bool read_anthropic(struct chat_request *request, struct bytes *error)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(request->json, "max_tokens", &value) ||
+	    !json_object_is_type(value, json_type_int)) {
+		bytes_text(error, "max_tokens: Field required");
+		return false;
+	}
+	if (json_object_object_get_ex(request->json, "system", &value) &&
+	    !add_text(request, value)) {
+		bytes_text(error, "system: Input should be a valid string or list");
+		return false;
+	}
+	read_output_config(request);
 	return true;
 }
 
@@ -93,11 +134,15 @@ static bool read_members(struct chat_request *request, struct bytes *error)
 		bytes_text(error, "'messages' must be a non-empty array");
 		return false;
 	}
+	if (request->dialect == CHAT_ANTHROPIC && !read_anthropic(request, error))
+		return false;
 	for (size_t i = 0; i < json_object_array_length(messages); i++)
 		if (!add_message(request, json_object_array_get_idx(messages, i))) {
 			bytes_printf(error, "'messages[%zu]' is not a message", i);
 			return false;
 		}
+	if (request->dialect == CHAT_ANTHROPIC)
+		return true;
 	request->stream = true_member(request->json, "stream");
 	request->include_usage =
 		json_object_object_get_ex(request->json, "stream_options", &options) &&
@@ -107,10 +152,11 @@ static bool read_members(struct chat_request *request, struct bytes *error)
 	return true;
 }
 
-bool chat_request_parse(struct span body, struct chat_request *ret_request, struct bytes *error)
+bool chat_request_parse(struct span body, enum chat_dialect dialect,
+			struct chat_request *ret_request, struct bytes *error)
 {
 	struct json_tokener *tokener = must_have(json_tokener_new_ex(DEPTH_MAX));
-	struct chat_request request = { 0 };
+	struct chat_request request = { .dialect = dialect };
 
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
 	request.json = json_tokener_parse_ex(tokener, body.data ? body.data : "", (int) body.size);
@@ -151,8 +197,40 @@ static void write_usage(struct bytes *out, const struct chat_answer *answer)
 		     answer->input_tokens + answer->output_tokens);
 }
 
+static void write_anthropic_answer(struct bytes *out, const struct chat_answer *answer)
+{
+	bool stopped = strcmp(answer->finish_reason, "stop") == 0;
+
+	bytes_printf(out, "{\"id\":\"msg_%016" PRIx64 "\",\"type\":\"message\",\"role\":\"assistant\","
+		     "\"model\":", answer->number);
+	bytes_json(out, span_of(answer->model));
+	bytes_text(out, ",\"content\":[{\"type\":\"text\",\"text\":");
+	bytes_json(out, answer->text);
+	bytes_printf(out, "}],\"stop_reason\":\"%s\",\"stop_sequence\":null,\"usage\":{"
+		     "\"input_tokens\":%" PRIi64 ",\"output_tokens\":%" PRIi64 "}}",
+		     stopped ? "end_turn" : "max_tokens", answer->input_tokens,
+		     answer->output_tokens);
+}
+
+void chat_write_anthropic_error(struct bytes *out, const char *message, int status)
+{
+	const char *type = status == 401 ? "authentication_error" :
+			   status == 404 ? "not_found_error" :
+			   status == 429 ? "rate_limit_error" :
+			   status == 503 ? "overloaded_error" :
+			   status >= 500 ? "api_error" : "invalid_request_error";
+
+	bytes_printf(out, "{\"type\":\"error\",\"error\":{\"type\":\"%s\",\"message\":", type);
+	bytes_json(out, span_of(message));
+	bytes_text(out, "},\"request_id\":\"req_simulated\"}");
+}
+
 void chat_write_answer(struct bytes *out, const struct chat_answer *answer)
 {
+	if (answer->dialect == CHAT_ANTHROPIC) {
+		write_anthropic_answer(out, answer);
+		return;
+	}
 	write_opening(out, answer, "chat.completion");
 	bytes_text(out, ",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":");
 	bytes_json(out, answer->text);

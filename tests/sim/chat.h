@@ -1,6 +1,6 @@
 /*
- * The OpenAI dialect of chat completions: requests in, answers, streams and errors out. Knows
- * nothing of sockets and faults.
+ * The OpenAI dialect of chat completions, and Anthropic's of messages: requests in, answers,
+ * streams (of the first) and errors out. Knows nothing of sockets and faults.
  */
 #pragma once
 
@@ -11,9 +11,12 @@
 
 struct json_object;
 
+enum chat_dialect { CHAT_OPENAI, CHAT_ANTHROPIC };
+
 enum chat_format { CHAT_TEXT, CHAT_JSON_OBJECT, CHAT_JSON_SCHEMA };
 
 struct chat_request {
+	enum chat_dialect dialect;
 	struct json_object *json; /* owns what the pointers below point to */
 	const char *model;
 	const char **contents; /* the texts of all messages, in order */
@@ -25,6 +28,7 @@ struct chat_request {
 };
 
 struct chat_answer {
+	enum chat_dialect dialect;
 	uint64_t number;
 	const char *model;
 	struct span text;
@@ -33,11 +37,14 @@ struct chat_answer {
 };
 
 /* Returns false with a message when the body is no such request. */
-bool chat_request_parse(struct span body, struct chat_request *ret_request, struct bytes *error);
+bool chat_request_parse(struct span body, enum chat_dialect dialect,
+			struct chat_request *ret_request, struct bytes *error);
 void chat_request_done(struct chat_request *request);
 
 void chat_write_answer(struct bytes *out, const struct chat_answer *answer);
 void chat_write_error(struct bytes *out, const char *message, const char *type, const char *code);
+/* The same as the other dialect has it: of the status, and without a code. */
+void chat_write_anthropic_error(struct bytes *out, const char *message, int status);
 
 /* Server-sent events, each in a chunk of its own. */
 void chat_write_stream(struct bytes *out, const struct chat_answer *answer, bool include_usage);

@@ -175,7 +175,7 @@ bool chat_call_authorised(const struct simulator *simulator, const struct http_r
 	const char *key = simulator->behaviour.api_key;
 	struct span given = http_request_header(request, "Authorization");
 
-	if (!key)
+	if (!key || span_is(http_request_header(request, "x-api-key"), key))
 		return true;
 	if (given.size < sizeof(scheme) || strncasecmp(given.data, scheme, sizeof(scheme) - 1) != 0)
 		return false;
@@ -215,6 +215,12 @@ static bool refused(struct chat_call *call, const struct http_request *request,
 		chat_reply_refuse(reply, behaviour, CHAT_REFUSAL_KEY, NULL);
 		return true;
 	}
+	if (reply->dialect == CHAT_ANTHROPIC &&
+	    !http_request_header(request, "anthropic-version").data) {
+		chat_reply_refuse(reply, behaviour, CHAT_REFUSAL_REQUEST,
+				  "anthropic-version: header is required");
+		return true;
+	}
 	if (!chat_reply_accepts(reply, behaviour, request->body, ret_chat))
 		return true;
 	if (!within_rate(simulator, call->received_usec)) {
@@ -229,13 +235,15 @@ static bool refused(struct chat_call *call, const struct http_request *request,
 }
 
 static struct chat_call *call_new(struct simulator *simulator, struct http_conn *conn,
-				  const struct http_request *request, int64_t received_usec)
+				  const struct http_request *request, enum chat_dialect dialect,
+				  int64_t received_usec)
 {
 	struct chat_call *call = must_have(calloc(1, sizeof(*call)));
 	struct span key = http_request_header(request, "Idempotency-Key");
 
 	call->simulator = simulator;
 	call->conn = conn;
+	call->reply.dialect = dialect;
 	call->received_usec = received_usec;
 	call->identity = (struct call_identity) {
 		.has_key = key.data != NULL,
@@ -252,9 +260,10 @@ static struct chat_call *call_new(struct simulator *simulator, struct http_conn 
 }
 
 void chat_call_start(struct simulator *simulator, struct http_conn *conn,
-		     const struct http_request *request, int64_t received_usec)
+		     const struct http_request *request, enum chat_dialect dialect,
+		     int64_t received_usec)
 {
-	struct chat_call *call = call_new(simulator, conn, request, received_usec);
+	struct chat_call *call = call_new(simulator, conn, request, dialect, received_usec);
 	struct chat_request chat = { 0 };
 	enum fault fault;
 

@@ -10,12 +10,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "tests/sim/chat.h"
+
 struct http_conn;
 struct http_request;
 struct simulator;
 
 void chat_call_start(struct simulator *simulator, struct http_conn *conn,
-		     const struct http_request *request, int64_t received_usec);
+		     const struct http_request *request, enum chat_dialect dialect,
+		     int64_t received_usec);
+/* By either dialect's header. */
 bool chat_call_authorised(const struct simulator *simulator, const struct http_request *request);
 
 void chat_calls_init(struct simulator *simulator);

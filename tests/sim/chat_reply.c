@@ -64,8 +64,14 @@ void chat_reply_refuse(struct chat_reply *reply, const struct behaviour *behavio
 	double retry_after_seconds = refusals[refusal].retry_after ? behaviour->retry_after_seconds : 0;
 	struct bytes body = { 0 }, headers = { 0 };
 
-	chat_write_error(&body, message ? message : refusals[refusal].message,
-			 refusals[refusal].type, refusals[refusal].code);
+	if (!message)
+		message = reply->dialect == CHAT_ANTHROPIC && refusal == CHAT_REFUSAL_SCHEMA ?
+				  "output_config.format: not supported by this model" :
+				  refusals[refusal].message;
+	if (reply->dialect == CHAT_ANTHROPIC)
+		chat_write_anthropic_error(&body, message, refusals[refusal].status);
+	else
+		chat_write_error(&body, message, refusals[refusal].type, refusals[refusal].code);
 	/* The standard header knows whole seconds only; the other is what OpenAI adds. */
 	if (retry_after_seconds > 0)
 		bytes_printf(&headers, "Retry-After: %.0f\r\n", ceil(retry_after_seconds));
@@ -82,7 +88,7 @@ bool chat_reply_accepts(struct chat_reply *reply, const struct behaviour *behavi
 			struct span body, struct chat_request *ret_chat)
 {
 	struct bytes error = { 0 };
-	bool ok = chat_request_parse(body, ret_chat, &error);
+	bool ok = chat_request_parse(body, reply->dialect, ret_chat, &error);
 
 	if (!ok) {
 		bytes_append(&error, "", 1);
@@ -128,7 +134,7 @@ static void make_body(const struct behaviour *behaviour, const struct chat_reque
 		      uint64_t number, enum fault fault, struct bytes *out)
 {
 	static const char garbage[] = " \xff\xfe\xc3(\0\xed\xa0\x80 end";
-	struct chat_answer answer = { number, chat->model, { 0 }, "stop", 0, 0 };
+	struct chat_answer answer = { chat->dialect, number, chat->model, { 0 }, "stop", 0, 0 };
 	struct bytes text = { 0 };
 
 	if (fault == FAULT_WRONG_JSON) {

@@ -20,6 +20,7 @@ enum chat_play {
 };
 
 struct chat_reply {
+	enum chat_dialect dialect;
 	struct bytes out;
 	size_t head_size;
 	int status;   /* 0: the client will not see a whole answer */

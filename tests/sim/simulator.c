@@ -38,9 +38,12 @@ static void on_request(struct http_conn *conn, const struct http_request *reques
 {
 	struct simulator *simulator = userdata;
 
-	if (span_is(request->path, "/v1/chat/completions")) {
+	bool messages = span_is(request->path, "/v1/messages");
+
+	if (messages || span_is(request->path, "/v1/chat/completions")) {
 		if (span_is(request->method, "POST"))
-			chat_call_start(simulator, conn, request, received_usec);
+			chat_call_start(simulator, conn, request,
+					messages ? CHAT_ANTHROPIC : CHAT_OPENAI, received_usec);
 		else
 			respond_error(conn, 405, "Only POST requests are accepted.", NULL);
 	} else if (span_is(request->path, "/v1/models")) {

@@ -11,6 +11,11 @@
 
 #define LINE_MAX_KEPT 512
 
+#ifndef TEST_PROVIDER
+#define TEST_PROVIDER "openai" // whose dialect the endpoint is asked in
+#endif
+#define TEST_IS_OPENAI (strcmp(TEST_PROVIDER, "openai") == 0)
+
 /* A call of one user message, with room for what it refers to. */
 struct exchange {
 	struct llm_call call;

@@ -235,7 +235,80 @@ START_TEST(requests)
 }
 END_TEST
 
+/* The same question as Anthropic's API wants it. */
+START_TEST(anthropic_requests)
+{
+	static const struct ellu_message system = { sizeof(system), .role = "system",
+						    .content = "Also this." };
+	static const struct ellu_message question = { sizeof(question), .role = "user",
+						      .content = "a \"b\"" };
+	static const struct ellu_tool_call made = { sizeof(made), .id = "i", .name = "t",
+						    .arguments = "{\"x\": 1}" };
+	static const struct ellu_tool_call odd = { sizeof(odd), .id = "j", .name = "t",
+						   .arguments = "x}" };
+	static const struct ellu_tool_call *const calls[] = { &made, &odd };
+	static const struct ellu_message answer = { sizeof(answer), .role = "assistant",
+						    .content = "", .tool_calls = calls,
+						    .n_tool_calls = 2 };
+	static const char *const parts[] = { "{\"type\":\"text\",\"text\":\"7\"}" };
+	static const struct ellu_message result = { sizeof(result), .role = "tool",
+						    .tool_call_id = "i", .parts = parts,
+						    .n_parts = 1 };
+	static const struct ellu_message *const messages[] = { &system, &question, &answer,
+							       &result };
+	static const struct ellu_tool tool = { sizeof(tool), .name = "t",
+					       .parameters = "{\"type\":\"object\"}" };
+	static const struct ellu_tool *const tools[] = { &tool };
+	static const char *const stop[] = { "x" };
+	const int64_t max_tokens = 9, seed = 5, top_k = 3;
+	struct ellu_generation_params params = ELLU_RECORD(struct ellu_generation_params);
+	struct request_form form = { STRUCTURED_JSON_SCHEMA, false };
+	struct ellu_llm_config config = minimal();
+	struct llm_call call = { .messages = messages, .n_messages = 4 };
+
+	config.provider = "anthropic";
+	config.llm_base_url = "http://host:81/";
+	config.system_message = "S";
+	config.top_k = &top_k;
+	config.extra_body = "{\"thinking\": {\"type\": \"disabled\"}, \"stop_sequences\": []}";
+	call.target = make(&config);
+	ck_assert_str_eq(call.target->url, "http://host:81/v1/messages");
+	call.plain = true;
+#define ANTHROPIC_MESSAGES                                                                         \
+	"\"messages\":[{\"role\":\"user\",\"content\":\"a \\\"b\\\"\"},{\"role\":\"assistant\","         \
+	"\"content\":[{\"type\":\"tool_use\",\"id\":\"i\",\"name\":\"t\",\"input\":{\"x\":1}},"          \
+	"{\"type\":\"tool_use\",\"id\":\"j\",\"name\":\"t\",\"input\":{\"arguments\":\"x}\"}}]},"        \
+	"{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"i\","             \
+	"\"content\":[{\"type\":\"text\",\"text\":\"7\"}]}]}]"
+#define ANTHROPIC_EXTRA ",\"thinking\":{\"type\":\"disabled\"},\"stop_sequences\":[]}"
+	expect_body(&call, &form,
+		    "{\"model\":\"m\",\"system\":[{\"type\":\"text\",\"text\":\"Also this.\"}],"
+		    ANTHROPIC_MESSAGES ",\"max_tokens\":4096,\"top_k\":3" ANTHROPIC_EXTRA);
+	call.plain = false;
+	params.max_tokens = &max_tokens;
+	params.seed = &seed;
+	params.stop = stop;
+	params.n_stop = 1;
+	call.params = &params;
+	call.tools = tools;
+	call.n_tools = 1;
+	call.tool_choice = "required";
+	call.response_format = "{}";
+	expect_body(&call, &form,
+		    "{\"model\":\"m\",\"system\":[{\"type\":\"text\",\"text\":\"S\"},"
+		    "{\"type\":\"text\",\"text\":\"Also this.\"}]," ANTHROPIC_MESSAGES
+		    ",\"max_tokens\":9,\"top_k\":3,\"seed\":5,\"tools\":[{\"name\":\"t\","
+		    "\"input_schema\":{\"type\":\"object\"}}],\"tool_choice\":{\"type\":\"any\"},"
+		    "\"output_config\":{\"format\":{\"type\":\"json_schema\",\"schema\":{}}}"
+		    ANTHROPIC_EXTRA);
+	llm_target_unref(call.target);
+	config.seed = &seed;
+	refused(&config, "llm_config.seed");
+}
+END_TEST
+
 static bool read_odd_usage;
+static const char *read_provider = "openai";
 
 /* Reads an answer's body into *call, whose arena is to be freed. */
 static enum attempt_class read_body(struct llm_call *call, const char *body)
@@ -245,6 +318,7 @@ static enum attempt_class read_body(struct llm_call *call, const char *body)
 	struct ellu_llm_config config = minimal();
 	struct attempt attempt = { .status = 200 };
 
+	config.provider = read_provider;
 	config.api_key = "sk-0123456789";
 	config.price_input = &price;
 	config.price_output = &price;
@@ -349,6 +423,43 @@ START_TEST(shapes)
 		ck_assert_str_eq(call.text, "");
 		arena_done(&call.arena);
 	}
+}
+END_TEST
+
+START_TEST(anthropic_answers)
+{
+	static const char *const broken[] = {
+		"{}", "{\"content\":5}", "{\"content\":\"x\"}", "{\"content\":[5]}",
+		"{\"content\":[{}]}", "{\"content\":[]}", "{\"content\":[{\"type\":5}]}",
+		"{\"content\":[{\"type\":\"text\",\"text\":5}],\"stop_reason\":\"end_turn\"}",
+		"{\"content\":[{\"type\":\"tool_use\"}],\"stop_reason\":\"end_turn\"}",
+		"{\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"sk-0123456789\"}}",
+		"{\"type\":\"error\",\"error\":5}",
+	};
+	struct llm_call call;
+
+	read_provider = "anthropic";
+	for (size_t i = 0; i < sizeof(broken) / sizeof(*broken); i++)
+		ck_assert_msg(read_body(&call, broken[i]) == ATTEMPT_RETRY, "%s", broken[i]);
+	ck_assert_int_eq(read_body(&call, "{\"content\":[{\"type\":\"thinking\",\"thinking\":\"hm\"},"
+					  "{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"text\",\"text\":"
+					  "\"b sk-0123456789\"},{\"type\":\"tool_use\",\"id\":\"i\",\"name\":"
+					  "\"f\",\"input\":{\"a\":1}}],\"stop_reason\":\"tool_use\",\"usage\":"
+					  "{\"input_tokens\":7,\"output_tokens\":2}}"),
+			 ATTEMPT_ANSWERED);
+	ck_assert_str_eq(call.text, "ab *************");
+	ck_assert_str_eq(call.tool_calls, "[{\"id\":\"i\",\"name\":\"f\",\"arguments\":"
+					  "\"{\\\"a\\\":1}\"}]");
+	ck_assert_str_eq(call.finish_reason, "tool_calls");
+	ck_assert_int_eq(call.input_tokens, 7);
+	ck_assert_int_eq(call.output_tokens, 2);
+	arena_done(&call.arena);
+	ck_assert_int_eq(read_body(&call, "{\"content\":[],\"stop_reason\":\"max_tokens\"}"),
+			 ATTEMPT_ANSWERED);
+	ck_assert_str_eq(call.text, "");
+	ck_assert_str_eq(call.finish_reason, "length");
+	arena_done(&call.arena);
+	read_provider = "openai";
 }
 END_TEST
 
@@ -540,6 +651,7 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS(targets, bad_configs, ca_files, secrets, requests, answers, shapes, long_finish_reason,
-			 echoed_key, usage, classes, delays, deadlines);
+	return RUN_TESTS(targets, bad_configs, ca_files, secrets, requests, anthropic_requests,
+			 answers, anthropic_answers, shapes, long_finish_reason, echoed_key, usage,
+			 classes, delays, deadlines);
 }

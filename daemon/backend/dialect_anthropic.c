@@ -1,0 +1,406 @@
+/*
+ * The dialect of Anthropic's Messages API. It has its own way to say things where OpenAI's has
+ * another: the system message and those of role `system` stand apart, calls of tools and their
+ * results are blocks of a message's content, and a request must limit its answer.
+ */
+#include <string.h>
+
+#include "daemon/backend/dialect.h"
+#include "daemon/backend/request.h"
+
+#define API_VERSION "2023-06-01"
+#define MAX_TOKENS 4096 // where nobody says; every model allows as much
+
+enum field {
+	FIELD_MODEL,
+	FIELD_MAX_TOKENS,
+	FIELD_SYSTEM,
+	FIELD_TEMPERATURE,
+	FIELD_TOP_P,
+	FIELD_TOP_K,
+	FIELD_STOP,
+	FIELD_TOOLS,
+	FIELD_TOOL_CHOICE,
+	FIELD_OUTPUT_CONFIG,
+	/* These it does not have: it says so itself when a run asks for one. */
+	FIELD_FREQUENCY_PENALTY,
+	FIELD_PRESENCE_PENALTY,
+	FIELD_SEED,
+	FIELD_REASONING_EFFORT,
+	FIELD_VERBOSITY,
+	FIELD_LOGPROBS,
+	_FIELD_MAX,
+};
+
+static const char *const field_names[_FIELD_MAX] = {
+	[FIELD_MODEL] = "model",
+	[FIELD_MAX_TOKENS] = "max_tokens",
+	[FIELD_SYSTEM] = "system",
+	[FIELD_TEMPERATURE] = "temperature",
+	[FIELD_TOP_P] = "top_p",
+	[FIELD_TOP_K] = "top_k",
+	[FIELD_STOP] = "stop_sequences",
+	[FIELD_TOOLS] = "tools",
+	[FIELD_TOOL_CHOICE] = "tool_choice",
+	[FIELD_OUTPUT_CONFIG] = "output_config",
+	[FIELD_FREQUENCY_PENALTY] = "frequency_penalty",
+	[FIELD_PRESENCE_PENALTY] = "presence_penalty",
+	[FIELD_SEED] = "seed",
+	[FIELD_REASONING_EFFORT] = "reasoning_effort",
+	[FIELD_VERBOSITY] = "verbosity",
+	[FIELD_LOGPROBS] = "logprobs",
+};
+
+static int refuse_unknown(const struct ellu_llm_config *config, struct fault *fault)
+{
+	const struct {
+		const char *field;
+		bool set;
+	} unknown[] = {
+		{ "llm_config.frequency_penalty", config->frequency_penalty },
+		{ "llm_config.presence_penalty", config->presence_penalty },
+		{ "llm_config.seed", config->seed },
+		{ "llm_config.reasoning_effort", config->reasoning_effort },
+		{ "llm_config.verbosity", config->verbosity },
+		{ "llm_config.logprobs", config->logprobs },
+		{ "llm_config.structured_output", config->structured_output &&
+				strcmp(config->structured_output, "json_object") == 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(*unknown); i++) {
+		if (unknown[i].set)
+			return fault_invalid(fault, unknown[i].field,
+					     "nothing that the provider anthropic does not have");
+	}
+	return 0;
+}
+
+static int prepare(struct llm_target *target, const struct ellu_llm_config *config,
+		   struct fault *fault)
+{
+	int r = refuse_unknown(config, fault);
+
+	if (r < 0)
+		return r;
+	if (target->key && !target_has_header(config, "x-api-key") &&
+	    target_add_header(target, "x-api-key", "", target->key) < 0)
+		return fault_oom(fault);
+	if (!target_has_header(config, "anthropic-version") &&
+	    target_add_header(target, "anthropic-version", "", API_VERSION) < 0)
+		return fault_oom(fault);
+	return request_take_extra(target, config->extra_body, fault);
+}
+
+static bool is_system(const struct ellu_message *message)
+{
+	return strcmp(message->role, "system") == 0 || strcmp(message->role, "developer") == 0;
+}
+
+/* A text as a block of a content. */
+static void put_text_block(const char *text, struct buffer *body)
+{
+	buffer_text(body, "{\"type\":\"text\",\"text\":");
+	buffer_json(body, text);
+	buffer_text(body, "}");
+}
+
+/* What a message says, as blocks; its parts are the blocks of text that they are. Returns how many
+ * it has put behind `n` others. */
+static size_t put_blocks(const struct ellu_message *message, size_t n, struct buffer *body)
+{
+	if (!message->parts) {
+		/* An empty block is refused. */
+		if (!message->content || !*message->content)
+			return n;
+		buffer_text(body, n > 0 ? "," : "");
+		put_text_block(message->content, body);
+		return n + 1;
+	}
+	for (size_t i = 0; i < message->n_parts; i++, n++) {
+		buffer_text(body, n > 0 ? "," : "");
+		buffer_text(body, message->parts[i]);
+	}
+	return n;
+}
+
+static void put_system(const struct llm_call *call, struct buffer *body)
+{
+	const char *system_message = request_system(call);
+	bool has = system_message && *system_message;
+	size_t n = 0;
+
+	for (size_t i = 0; i < call->n_messages && !has; i++)
+		has = is_system(call->messages[i]);
+	if (!has || !request_begin(call->target, FIELD_SYSTEM, body))
+		return;
+	buffer_text(body, "[");
+	if (system_message && *system_message) {
+		put_text_block(system_message, body);
+		n++;
+	}
+	for (size_t i = 0; i < call->n_messages; i++) {
+		if (is_system(call->messages[i]))
+			n = put_blocks(call->messages[i], n, body);
+	}
+	buffer_text(body, "]");
+}
+
+/* Arguments are a text that should be a JSON object, and here have to be one. */
+static void put_input(const char *arguments, struct buffer *body)
+{
+	json_object *json = json_tokener_parse(arguments);
+
+	if (json_object_is_type(json, json_type_object)) {
+		buffer_text(body, json_object_to_json_string_ext(json,
+								 JSON_C_TO_STRING_PLAIN |
+								 JSON_C_TO_STRING_NOSLASHESCAPE));
+	} else {
+		buffer_text(body, "{\"arguments\":");
+		buffer_json(body, arguments);
+		buffer_text(body, "}");
+	}
+	json_object_put(json);
+}
+
+static void put_content(const struct ellu_message *message, struct buffer *body)
+{
+	size_t n;
+
+	if (!message->parts && !message->tool_calls) {
+		buffer_json(body, message->content ? message->content : "");
+		return;
+	}
+	buffer_text(body, "[");
+	n = put_blocks(message, 0, body);
+	for (size_t i = 0; i < message->n_tool_calls; i++, n++) {
+		const struct ellu_tool_call *tool_call = message->tool_calls[i];
+
+		buffer_text(body, n > 0 ? ",{\"type\":\"tool_use\",\"id\":" :
+					  "{\"type\":\"tool_use\",\"id\":");
+		buffer_json(body, tool_call->id);
+		buffer_text(body, ",\"name\":");
+		buffer_json(body, tool_call->name);
+		buffer_text(body, ",\"input\":");
+		put_input(tool_call->arguments, body);
+		buffer_text(body, "}");
+	}
+	buffer_text(body, "]");
+}
+
+static void put_message(const struct ellu_message *message, struct buffer *body)
+{
+	if (strcmp(message->role, "tool") == 0) {
+		buffer_text(body, "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\","
+				  "\"tool_use_id\":");
+		buffer_json(body, message->tool_call_id ? message->tool_call_id : "");
+		buffer_text(body, ",\"content\":");
+		put_content(message, body);
+		buffer_text(body, "}]}");
+		return;
+	}
+	buffer_text(body, "{\"role\":");
+	buffer_json(body, message->role);
+	buffer_text(body, ",\"content\":");
+	put_content(message, body);
+	buffer_text(body, "}");
+}
+
+static void put_messages(const struct llm_call *call, struct buffer *body)
+{
+	size_t n = 0;
+
+	buffer_member(body, "messages");
+	buffer_text(body, "[");
+	for (size_t i = 0; i < call->n_messages; i++) {
+		if (is_system(call->messages[i]))
+			continue;
+		if (n++ > 0)
+			buffer_text(body, ",");
+		put_message(call->messages[i], body);
+	}
+	buffer_text(body, "]");
+}
+
+static void put_params(const struct llm_call *call, struct buffer *body)
+{
+	const struct ellu_generation_params params = request_params(call);
+	const struct llm_target *target = call->target;
+	const int64_t max_tokens = params.max_tokens ? *params.max_tokens : MAX_TOKENS;
+
+	request_int(target, FIELD_MAX_TOKENS, &max_tokens, body);
+	request_float(target, FIELD_TEMPERATURE, params.temperature, body);
+	request_float(target, FIELD_TOP_P, params.top_p, body);
+	request_int(target, FIELD_TOP_K, params.top_k, body);
+	request_texts(target, FIELD_STOP, params.stop, params.n_stop, body);
+	request_float(target, FIELD_FREQUENCY_PENALTY, params.frequency_penalty, body);
+	request_float(target, FIELD_PRESENCE_PENALTY, params.presence_penalty, body);
+	request_int(target, FIELD_SEED, params.seed, body);
+	request_text(target, FIELD_REASONING_EFFORT, params.reasoning_effort, body);
+	request_text(target, FIELD_VERBOSITY, params.verbosity, body);
+	if (params.logprobs && request_begin(target, FIELD_LOGPROBS, body))
+		buffer_text(body, *params.logprobs ? "true" : "false");
+}
+
+static void put_tools(const struct llm_call *call, struct buffer *body)
+{
+	const char *choice = call->tool_choice;
+
+	if (call->n_tools > 0 && request_begin(call->target, FIELD_TOOLS, body)) {
+		for (size_t i = 0; i < call->n_tools; i++) {
+			const struct ellu_tool *tool = call->tools[i];
+
+			buffer_text(body, i == 0 ? "[{\"name\":" : ",{\"name\":");
+			buffer_json(body, tool->name);
+			if (tool->description) {
+				buffer_text(body, ",\"description\":");
+				buffer_json(body, tool->description);
+			}
+			buffer_text(body, ",\"input_schema\":");
+			buffer_text(body, tool->parameters ? tool->parameters :
+							     "{\"type\":\"object\"}");
+			buffer_text(body, "}");
+		}
+		buffer_text(body, "]");
+	}
+	if (!choice || !request_begin(call->target, FIELD_TOOL_CHOICE, body))
+		return;
+	buffer_text(body, "{\"type\":");
+	if (strcmp(choice, "auto") == 0 || strcmp(choice, "none") == 0) {
+		buffer_json(body, choice);
+	} else if (strcmp(choice, "required") == 0) {
+		buffer_text(body, "\"any\"");
+	} else {
+		buffer_text(body, "\"tool\",\"name\":");
+		buffer_json(body, choice);
+	}
+	buffer_text(body, "}");
+}
+
+static void request(const struct llm_call *call, const struct request_form *form,
+		    struct buffer *body)
+{
+	const struct llm_target *target = call->target;
+
+	buffer_text(body, "{");
+	request_text(target, FIELD_MODEL, target->model, body);
+	put_system(call, body);
+	put_messages(call, body);
+	put_params(call, body);
+	put_tools(call, body);
+	if (call->response_format && form->structured_output == STRUCTURED_JSON_SCHEMA &&
+	    request_begin(target, FIELD_OUTPUT_CONFIG, body)) {
+		buffer_text(body, "{\"format\":{\"type\":\"json_schema\",\"schema\":");
+		buffer_text(body, call->response_format);
+		buffer_text(body, "}}");
+	}
+	buffer_text(body, target->extra_json);
+	buffer_text(body, "}");
+}
+
+/* There is nothing between a schema and the mere request in the prompt. */
+static bool change_form(const struct llm_call *call, enum error_hint hint,
+			const struct request_form *used, struct request_form *form)
+{
+	if (hint != HINT_RESPONSE_FORMAT || !call->response_format ||
+	    call->target->structured_fixed || used->structured_output != STRUCTURED_JSON_SCHEMA)
+		return false;
+	form->structured_output = STRUCTURED_NONE;
+	return true;
+}
+
+static bool is_text(const char *text, const char *what)
+{
+	return text && strcmp(text, what) == 0;
+}
+
+/* In the words that all dialects share, where there is one. */
+static const char *finish_reason_of(const char *stop_reason)
+{
+	static const struct {
+		const char *theirs, *ours;
+	} reasons[] = {
+		{ "end_turn", "stop" },
+		{ "stop_sequence", "stop" },
+		{ "max_tokens", "length" },
+		{ "model_context_window_exceeded", "length" },
+		{ "tool_use", "tool_calls" },
+	};
+
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++) {
+		if (is_text(stop_reason, reasons[i].theirs))
+			return reasons[i].ours;
+	}
+	return stop_reason;
+}
+
+static void read_block(json_object *block, struct answer *answer)
+{
+	const char *type = json_text_member(block, "type");
+
+	if (!type)
+		answer_unusable(answer, "a block of the answer's content has no type");
+	else if (strcmp(type, "tool_use") == 0)
+		answer_tool_call(answer, json_member(block, "id"), json_member(block, "name"),
+				 json_member(block, "input"));
+	else if (strcmp(type, "text") == 0)
+		answer_text(answer, json_member(block, "text"));
+}
+
+static void whole(json_object *json, struct answer *answer)
+{
+	json_object *content = json_member(json, "content");
+	json_object *usage = json_member(json, "usage");
+	const char *words;
+
+	answer_usage(answer, json_member(usage, "input_tokens"),
+		     json_member(usage, "output_tokens"), NULL);
+	if (json_member(json, "error")) {
+		words = json_text_member(json_member(json, "error"), "message");
+		answer_unusable(answer, words ? words : "");
+		return;
+	}
+	if (!json_object_is_type(content, json_type_array)) {
+		answer_unusable(answer, "the answer's content is not an array");
+		return;
+	}
+	answer_finish_reason(answer, finish_reason_of(json_text_member(json, "stop_reason")));
+	for (size_t i = 0; i < json_object_array_length(content); i++)
+		read_block(json_object_array_get_idx(content, i), answer);
+}
+
+static enum error_hint hint_of(const struct refusal *refusal)
+{
+	static const char *const formats[] = { "output_config", "output_format", "json_schema" };
+
+	if (refusal->status != 400 || !refusal->message)
+		return HINT_NONE;
+	for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
+		if (strcasestr(refusal->message, formats[i]))
+			return HINT_RESPONSE_FORMAT;
+	}
+	return HINT_NONE;
+}
+
+/* `{type: error, error: {type, message}}`. */
+static void refusal(json_object *json, struct refusal *refusal)
+{
+	json_object *error = json_member(json, "error");
+
+	refusal->message = json_text_member(error, "message");
+	refusal->type = json_text_member(error, "type");
+	refusal->hint = hint_of(refusal);
+}
+
+const struct dialect dialect_anthropic = {
+	.name = "anthropic",
+	.transport = &transport_http,
+	.fields = field_names,
+	.n_fields = _FIELD_MAX,
+	.prepare = prepare,
+	.default_base = "https://api.anthropic.com",
+	.path = "/v1/messages",
+	.request = request,
+	.whole = whole,
+	.refusal = refusal,
+	.change_form = change_form,
+};

@@ -1,0 +1,34 @@
+/*
+ * What dialects share in writing a request's body: fields that a config's extra_body replaces are
+ * left out, and the parameters of a run go before those of the config.
+ */
+#pragma once
+
+#include "daemon/backend/backend.h"
+#include "daemon/backend/buffer.h"
+#include "daemon/backend/target.h"
+
+/* Takes the members of extra_body (NULL: none) over into the target, when it is made. */
+int request_take_extra(struct llm_target *target, const char *extra_body, struct fault *fault);
+
+/* Whether the target's extra_body has the field, which is one of its dialect's. */
+bool request_replaced(const struct llm_target *target, unsigned field);
+
+/* Begins the field, unless extra_body has it. */
+bool request_begin(const struct llm_target *target, unsigned field, struct buffer *body);
+
+/* The same with its value, if there is one. */
+void request_int(const struct llm_target *target, unsigned field, const int64_t *value,
+		 struct buffer *body);
+void request_float(const struct llm_target *target, unsigned field, const double *value,
+		   struct buffer *body);
+void request_text(const struct llm_target *target, unsigned field, const char *value,
+		  struct buffer *body);
+void request_texts(const struct llm_target *target, unsigned field, const char *const *values,
+		   size_t n, struct buffer *body); // values NULL: none
+
+/* What the call is asked with, one by one: the run's before the config's. */
+struct ellu_generation_params request_params(const struct llm_call *call);
+
+/* The system message that goes before the call's messages, or NULL. */
+const char *request_system(const struct llm_call *call);
