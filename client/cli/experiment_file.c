@@ -12,8 +12,6 @@
 #include "proto/generated/interface.h"
 
 #define FILE_BYTES_MAX (256u << 20)
-#define OPENAI_URL "https://api.openai.com/"
-#define OPENAI_KEY "OPENAI_API_KEY"
 
 /* What the command itself decides; a file that says it would be ignored or would surprise. */
 static const char *const reserved[] = {
@@ -180,21 +178,32 @@ static int key_from_environment(struct experiment_file *file, const char *field,
 											    : 0;
 }
 
+static const struct {
+	const char *provider, *url, *variable;
+} usual[] = {
+	{ "openai", "https://api.openai.com", "OPENAI_API_KEY" },
+	{ "anthropic", "https://api.anthropic.com", "ANTHROPIC_API_KEY" },
+};
+
 /* The provider's usual variable, but only towards the provider itself. */
 static int usual_key(struct experiment_file *file, const char *field, unsigned index,
 		     json_object *config)
 {
 	const char *provider = json_object_get_string(json_object_object_get(config, "provider"));
 	const char *url = json_object_get_string(json_object_object_get(config, "llm_base_url"));
-	const char *value = getenv(OPENAI_KEY);
+	const char *value = NULL, *variable = NULL;
 
-	if (!provider || strcmp(provider, "openai") != 0 || !value || !*value ||
-	    json_object_object_get(config, "api_key") ||
-	    json_object_object_get(config, "api_key_ref") || !url ||
-	    strncmp(url, OPENAI_URL, strlen(OPENAI_URL)) != 0)
+	for (size_t i = 0; provider && url && i < sizeof(usual) / sizeof(*usual); i++)
+		if (strcmp(provider, usual[i].provider) == 0 &&
+		    strncmp(url, usual[i].url, strlen(usual[i].url)) == 0 &&
+		    strchr("/", url[strlen(usual[i].url)]))
+			variable = usual[i].variable;
+	value = variable ? getenv(variable) : NULL;
+	if (!value || !*value || json_object_object_get(config, "api_key") ||
+	    json_object_object_get(config, "api_key_ref"))
 		return 0;
 	snprintf(file->notes[index], sizeof(file->notes[index]),
-		 "Using the key in $" OPENAI_KEY " for %s.", field);
+		 "Using the key in $%s for %s.", variable, field);
 	return json_object_object_add(config, "api_key", json_object_new_string(value)) < 0 ? -ENOMEM
 											    : 0;
 }

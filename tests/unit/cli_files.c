@@ -229,6 +229,9 @@ START_TEST(keys_come_from_the_environment)
 	const char *other = "{\"llm_config\":{\"name\":\"l\",\"provider\":\"openai\","
 			    "\"llm_base_url\":\"https://api.openai.com.evil.example/v1\"}}";
 
+	const char *anthropic = "{\"llm_config\":{\"name\":\"l\",\"provider\":\"anthropic\","
+				"\"llm_base_url\":\"https://api.anthropic.com\"}}";
+
 	unsetenv("K");
 	setenv("OPENAI_API_KEY", "usual", 1);
 	ck_assert(strstr(load(file), "e.json:1:47: llm_config.api_key: the environment has no"));
@@ -236,6 +239,9 @@ START_TEST(keys_come_from_the_environment)
 	ck_assert(strstr(load(file), "\"api_key\":\"secret\""));
 	ck_assert(strstr(load(own), "\"api_key\":\"usual\""));
 	ck_assert(!strstr(load(other), "usual"));
+	setenv("ANTHROPIC_API_KEY", "another", 1);
+	ck_assert(strstr(load(anthropic), "\"api_key\":\"another\""));
+	ck_assert(strstr(load(own), "\"api_key\":\"usual\""));
 }
 END_TEST
 

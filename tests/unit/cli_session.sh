@@ -7,7 +7,7 @@ daemon=$2
 scratch=$(mktemp -d)
 mkdir -m 700 "$scratch/run" "$scratch/bin"
 ln -s "$command" "$scratch/bin/elluminate"
-unset ELLUMINATE_SOCKET OPENAI_API_KEY
+unset ELLUMINATE_SOCKET OPENAI_API_KEY ANTHROPIC_API_KEY
 export XDG_RUNTIME_DIR="$scratch/run" XDG_STATE_HOME="$scratch/state" HOME="$scratch"
 export XDG_CONFIG_HOME="$scratch/config" LC_ALL=C.UTF-8
 # The command looks beside itself, in PATH, and where a build leaves the daemon.

@@ -1,0 +1,50 @@
+/* An experiment with its judgements, in the dialect of each provider there is. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/harness/suite.h"
+
+#define KEY "sk-ant-0123456789abcdef"
+
+/* Answers and verdicts come, under the key that the provider wants, and no call is lost. */
+START_TEST(anthropic)
+{
+	struct sim *sim = sim_start((const char *[]) {
+		"--api_key=" KEY, "--refuse_schema=true", "--error_503_rate=0.1",
+		"--truncated_json_rate=0.1", "--fixed_answer=The key was " KEY ".", NULL });
+	struct daemon *daemon = daemon_start(NULL);
+	struct wire *wire = daemon_connect(daemon);
+	char *url = strdup(sim_url(sim));
+	json_object *task, *items, *reply;
+
+	*strstr(url, "/v1") = '\0';
+	task = experiment_run(wire, &(struct experiment) {
+		.rows = 10, .n_criteria = 2,
+		.more = text("'llm_config':{'content':{'name':'c','provider':'anthropic',"
+			     "'llm_model_name':'m','llm_base_url':'%s','api_key':'" KEY "',"
+			     "'max_connections':4,'max_retries':20,'system_message':'Be brief.',"
+			     "'price_input':'1','price_output':'2'}}", url) });
+	ck_assert_msg(at_is(task, "status", "SUCCESS"), "%s", json_object_to_json_string(task));
+	items = list_all(wire, "ListResponses", "'experiment':{'id':%lld}",
+			 (long long)at_int(task, "experiment_id"));
+	ck_assert_uint_eq(json_object_array_length(items), 10);
+	for (size_t i = 0; i < 10; i++) {
+		json_object *item = json_object_array_get_idx(items, i);
+
+		ck_assert_str_eq(at_text(item, "response_text"),
+				 "The key was ***********************.");
+		ck_assert_str_eq(at_text(item, "finish_reason"), "stop");
+		ck_assert_int_gt(at_int(item, "input_tokens"), 0);
+		ck_assert_uint_eq(at_count(item, "ratings"), 2);
+	}
+	reply = wire_call(wire, "GetLLMConfig", "{'llm_config':{'name':'c'}}");
+	ck_assert_str_eq(at_text(reply, "llm_config.provider"), "anthropic");
+	ck_assert_int_eq(sim_stat(sim, "distinct_keys"), 30);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_SUITE(anthropic);
+}
