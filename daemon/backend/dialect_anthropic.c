@@ -374,6 +374,8 @@ static enum error_hint hint_of(const struct refusal *refusal)
 
 	if (refusal->status != 400 || !refusal->message)
 		return HINT_NONE;
+	if (strcasestr(refusal->message, "credit balance is too low"))
+		return HINT_QUOTA;
 	for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
 		if (strcasestr(refusal->message, formats[i]))
 			return HINT_RESPONSE_FORMAT;

@@ -329,28 +329,52 @@ static bool names(const char *text, const char *what)
 	return text && strcasestr(text, what);
 }
 
-/* Providers say it in the code, the type, the parameter or only in words. */
-static enum error_hint hint_of(const struct refusal *refusal)
+static bool names_any(const char *text, const char *const *words)
+{
+	while (*words && !names(text, *words))
+		words++;
+	return *words != NULL;
+}
+
+/* What a parameter was refused for. */
+static enum error_hint hint_of_param(const char *text, const struct refusal *refusal)
 {
 	static const char *const formats[] = { "response_format", "json_schema", "json_object",
-					       "structured output", "guided_json", "grammar" };
-	const char *code = refusal->code, *message = refusal->message;
+					       "structured output", "guided_json", "grammar", NULL };
 
-	if (names(code, "content_filter") || names(code, "content_policy") ||
-	    names(code, "moderation") || names(code, "context_length"))
+	/* Its value may be wrong as well, and then its other name is no better. */
+	if (names(text, field_names[FIELD_MAX_COMPLETION_TOKENS]) ||
+	    strcmp(text, field_names[FIELD_MAX_TOKENS]) == 0)
+		return refusal->code ? (names(refusal->code, "unsupported") ? HINT_MAX_TOKENS :
+									       HINT_NONE) :
+		       names(refusal->message, field_names[FIELD_MAX_COMPLETION_TOKENS]) ?
+				       HINT_MAX_TOKENS : HINT_NONE;
+	return names_any(text, formats) ? HINT_RESPONSE_FORMAT : HINT_NONE;
+}
+
+/* Providers say it in the code, the type or the parameter; in words alone only where there is
+ * neither, since words may be those of the prompt. */
+static enum error_hint hint_of(const struct refusal *refusal)
+{
+	static const char *const contents[] = { "content_filter", "content_policy", "moderation",
+						"context_length", NULL };
+	static const char *const moderated[] = { "moderation", "flagged", NULL };
+	static const char *const quotas[] = { "insufficient_quota", "billing", NULL };
+
+	if (names_any(refusal->code, contents))
 		return HINT_CONTENT;
-	if (refusal->status == 403 && (names(message, "moderation") || names(message, "flagged")))
+	if (names_any(refusal->code, quotas) || names_any(refusal->type, quotas))
+		return HINT_QUOTA;
+	/* More than a whole minute's budget: it would never go. */
+	if (refusal->status == 429 && names(refusal->message, "request too large"))
+		return HINT_CONTENT;
+	if (refusal->status == 403 && names_any(refusal->message, moderated))
 		return HINT_CONTENT;
 	if (refusal->status != 400 && refusal->status != 422)
 		return HINT_NONE;
-	if (names(message, field_names[FIELD_MAX_COMPLETION_TOKENS]) ||
-	    names(refusal->param, field_names[FIELD_MAX_COMPLETION_TOKENS]))
-		return HINT_MAX_TOKENS;
-	for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
-		if (names(refusal->param, formats[i]) || names(message, formats[i]))
-			return HINT_RESPONSE_FORMAT;
-	}
-	return HINT_NONE;
+	if (refusal->param && *refusal->param)
+		return hint_of_param(refusal->param, refusal);
+	return refusal->message ? hint_of_param(refusal->message, refusal) : HINT_NONE;
 }
 
 /* `{error: {message, type, code, param}}`, `{error: "…"}` or `{message}`. */

@@ -20,6 +20,14 @@ static void decide(struct attempt *attempt, enum attempt_class class, int code)
 
 void attempt_classify(struct attempt *attempt)
 {
+	if (attempt->hint == HINT_QUOTA) {
+		decide(attempt, ATTEMPT_CONFIG, ELLU_E_BACKEND_REJECTED);
+		return;
+	}
+	if (attempt->status == 429 && attempt->hint == HINT_CONTENT) {
+		decide(attempt, ATTEMPT_ITEM, ELLU_E_BACKEND_REJECTED);
+		return;
+	}
 	switch (attempt->status) {
 	case 429:
 	case 529:

@@ -551,6 +551,74 @@ START_TEST(usage)
 }
 END_TEST
 
+/* What is wrong is told by codes, types and parameters; by words only where these are missing. */
+START_TEST(refusals)
+{
+	static const struct {
+		const char *provider;
+		int status;
+		const char *body;
+		enum error_hint hint;
+		enum attempt_class class;
+	} table[] = {
+		{ "openai", 429, "{\"error\":{\"message\":\"You exceeded your current quota\",\"type\":"
+				 "\"insufficient_quota\",\"param\":null,\"code\":\"insufficient_quota\"}}",
+		  HINT_QUOTA, ATTEMPT_CONFIG },
+		{ "openai", 429, "{\"error\":{\"message\":\"x\",\"code\":\"billing_hard_limit_reached\"}}",
+		  HINT_QUOTA, ATTEMPT_CONFIG },
+		{ "openai", 429, "{\"error\":{\"message\":\"Request too large for gpt-4o on tokens per min "
+				 "(TPM): Limit 30000, Requested 90000.\",\"type\":\"tokens\",\"code\":"
+				 "\"rate_limit_exceeded\"}}", HINT_CONTENT, ATTEMPT_ITEM },
+		{ "openai", 429, "{\"error\":{\"message\":\"Rate limit reached on tokens per min (TPM)\","
+				 "\"type\":\"tokens\",\"code\":\"rate_limit_exceeded\"}}",
+		  HINT_NONE, ATTEMPT_WAIT },
+		{ "openai", 400, "{\"error\":{\"message\":\"'max_tokens' is not supported. Use "
+				 "'max_completion_tokens'.\",\"param\":\"max_tokens\",\"code\":"
+				 "\"unsupported_parameter\"}}", HINT_MAX_TOKENS, ATTEMPT_ITEM },
+		{ "openai", 400, "{\"error\":{\"message\":\"max_completion_tokens is too large\",\"param\":"
+				 "\"max_completion_tokens\",\"code\":\"invalid_value\"}}",
+		  HINT_NONE, ATTEMPT_ITEM },
+		{ "openai", 400, "{\"error\":{\"message\":\"Use max_completion_tokens.\"}}",
+		  HINT_MAX_TOKENS, ATTEMPT_ITEM },
+		{ "openai", 400, "{\"error\":{\"message\":\"not supported\",\"param\":\"response_format\"}}",
+		  HINT_RESPONSE_FORMAT, ATTEMPT_ITEM },
+		{ "openai", 400, "{\"error\":{\"message\":\"response_format is unknown\",\"param\":\"\"}}",
+		  HINT_RESPONSE_FORMAT, ATTEMPT_ITEM },
+		{ "openai", 400, "{\"error\":{\"message\":\"Invalid text about grammar and json_schema\","
+				 "\"param\":\"messages[0].content\"}}", HINT_NONE, ATTEMPT_ITEM },
+		{ "openai", 400, "{\"error\":{\"message\":\"x\",\"code\":\"context_length_exceeded\"}}",
+		  HINT_CONTENT, ATTEMPT_ITEM },
+		{ "openai", 403, "{\"error\":{\"message\":\"Flagged.\"}}", HINT_CONTENT, ATTEMPT_ITEM },
+		{ "openai", 403, "{\"error\":{\"message\":\"No.\"}}", HINT_NONE, ATTEMPT_CONFIG },
+		{ "anthropic", 400, "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\","
+				    "\"message\":\"Your credit balance is too low to access the API.\"}}",
+		  HINT_QUOTA, ATTEMPT_CONFIG },
+		{ "anthropic", 400, "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\","
+				    "\"message\":\"output_config.format.schema: no\"}}",
+		  HINT_RESPONSE_FORMAT, ATTEMPT_ITEM },
+		{ "anthropic", 529, "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\","
+				    "\"message\":\"Overloaded\"}}", HINT_NONE, ATTEMPT_WAIT },
+		{ "anthropic", 400, "[]", HINT_NONE, ATTEMPT_ITEM },
+	};
+	json_tokener *tokener = json_tokener_new_ex(64);
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		struct attempt attempt = { .status = table[i].status, .wait_usec = -1 };
+		struct ellu_llm_config config = minimal();
+		struct llm_target *target;
+
+		config.provider = table[i].provider;
+		target = make(&config);
+		refusal_read(target, tokener, table[i].body, strlen(table[i].body), &attempt);
+		ck_assert_msg(attempt.hint == table[i].hint && attempt.class == table[i].class,
+			      "%s: hint %d, class %d", table[i].body, attempt.hint, attempt.class);
+		ck_assert(attempt.message[0]);
+		llm_target_unref(target);
+	}
+	json_tokener_free(tokener);
+}
+END_TEST
+
 START_TEST(classes)
 {
 	static const struct {
@@ -653,5 +721,5 @@ int main(void)
 {
 	return RUN_TESTS(targets, bad_configs, ca_files, secrets, requests, anthropic_requests,
 			 answers, anthropic_answers, shapes, long_finish_reason, echoed_key, usage,
-			 classes, delays, deadlines);
+			 refusals, classes, delays, deadlines);
 }

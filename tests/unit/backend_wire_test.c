@@ -245,6 +245,23 @@ START_TEST(proxies)
 }
 END_TEST
 
+/* A 429 that waiting does not end is none to wait for. */
+START_TEST(hopeless_limits)
+{
+	static const struct raw_reply quota = {
+		.bytes = "HTTP/1.1 429 No\r\nRetry-After: 60\r\n\r\n{\"error\":{\"message\":\"You exceeded "
+			 "your current quota.\",\"code\":\"insufficient_quota\"}}" };
+	static const struct raw_reply large = {
+		.bytes = "HTTP/1.1 429 No\r\nRetry-After: 60\r\n\r\n{\"error\":{\"message\":\"Request too "
+			 "large on tokens per min (TPM).\",\"code\":\"rate_limit_exceeded\"}}" };
+
+	setup();
+	expect_failure(&quota, LLM_CONFIG_FAILED, 429, "current quota");
+	expect_failure(&large, LLM_ITEM_FAILED, 429, "Request too large");
+	teardown();
+}
+END_TEST
+
 /* Counts that cannot be are unknown, and the log says so. */
 START_TEST(odd_usage)
 {
@@ -268,5 +285,5 @@ END_TEST
 int main(void)
 {
 	return RUN_TESTS(good, broken_answers, long_headers, endless, echoed_keys, proxies,
-			 odd_usage);
+			 hopeless_limits, odd_usage);
 }
