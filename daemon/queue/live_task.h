@@ -34,6 +34,7 @@ struct live_task {
 	bool changing; // a change of status is on its way through the store
 	struct schedule_entry schedule;
 	bool left; // the schedule, until the daemon starts again
+	bool suspect; // of bringing the daemon down: it is tried by itself first
 	struct work_run *run; // NULL: no worker has it
 	int64_t run_since_usec; // monotonic; 0: the time that passes is no running time
 	int64_t run_counted_usec; // running time of this claim before that

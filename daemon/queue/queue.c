@@ -142,6 +142,9 @@ static int claim_task(struct queue *queue, struct live_task *task)
 	claim->queue = queue;
 	task->changing = true;
 	claim->op.task_id = task->id;
+	claim->op.trial = task->suspect;
+	if (task->suspect)
+		trial_begin(task);
 	store_request_init(&claim->op.request, queue->options.loop, on_claimed, claim);
 	queue_count_outstanding(queue, 1);
 	store_task_claim(queue->options.store, &claim->op);
@@ -151,7 +154,11 @@ static int claim_task(struct queue *queue, struct live_task *task)
 void queue_claim_next(struct queue *queue)
 {
 	struct schedule_entry *entry;
+	struct live_task *suspect;
 
+	suspect = queue_is_open(queue) ? trial_next(queue) : NULL;
+	if (suspect && claim_task(queue, suspect) < 0)
+		return;
 	while (queue_may_start(queue) && (entry = schedule_next(queue->schedule))) {
 		struct live_task *task =
 			(struct live_task *)((char *)entry - offsetof(struct live_task, schedule));
@@ -164,6 +171,7 @@ void queue_claim_next(struct queue *queue)
 void queue_leave(struct queue *queue, struct live_task *task)
 {
 	task->left = true;
+	trial_end(task);
 	schedule_leave(queue->schedule, &task->schedule);
 }
 
@@ -173,6 +181,8 @@ void queue_place(struct queue *queue, struct live_task *task)
 
 	if (task->run || task->changing || task->left)
 		return;
+	trial_end(task);
+	queue->trial.wanted = queue->trial.wanted || task->suspect;
 	r = task->lasting_hold ? schedule_hold(queue->schedule, &task->schedule) :
 				 schedule_wait(queue->schedule, &task->schedule);
 	if (r < 0)
@@ -263,6 +273,7 @@ static int add_pending(struct queue *queue, const struct pending_task *pending)
 	task->schedule.uid = pending->uid;
 	task->schedule.turn.priority = task_priority_from_name(pending->priority);
 	task->lasting_hold = running_lasting_hold(pending->hold);
+	task->suspect = pending->suspect;
 	running_set_hold(task);
 	queue_place(queue, task);
 	return 0;
@@ -353,6 +364,8 @@ int queue_new(const struct queue_options *options, struct queue **ret_queue)
 	if (r == 0)
 		r = schedule_new(&options->limits, &queue->schedule);
 	if (r == 0)
+		r = trial_init(queue);
+	if (r == 0)
 		r = rejections_new(&queue->rejections);
 	if (r == 0)
 		r = work_new(options->n_workers, options->loop, options->store, options->backend,
@@ -377,6 +390,7 @@ struct queue *queue_free(struct queue *queue)
 	work_free(queue->work);
 	live_tasks_each(&queue->tasks, remove_task);
 	log_lane_done(&queue->log_lane);
+	trial_done(&queue->trial);
 	rejections_free(queue->rejections);
 	schedule_free(queue->schedule);
 	free(queue);

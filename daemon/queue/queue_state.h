@@ -5,6 +5,7 @@
 #include "daemon/queue/queue.h"
 #include "daemon/queue/rejections.h"
 #include "daemon/queue/schedule.h"
+#include "daemon/queue/trial.h"
 
 struct queue {
 	struct queue_options options;
@@ -19,6 +20,7 @@ struct queue {
 	bool stopping;
 	bool revoking; // and the stop revokes what waits and runs
 	bool draining;
+	struct trial trial;
 	struct queue_drain *drains; // wait until nothing runs
 	struct rejections *rejections;
 	void (*ready)(void *userdata);
@@ -27,10 +29,15 @@ struct queue {
 	struct tasks_pending_page page;
 };
 
-/* Whether a task may be claimed at all. */
-static inline bool queue_may_start(const struct queue *queue)
+static inline bool queue_is_open(const struct queue *queue)
 {
 	return !queue->stopping && !queue->draining && !queue->trouble;
+}
+
+/* Whether a task may be claimed at all, but for one that is tried. */
+static inline bool queue_may_start(const struct queue *queue)
+{
+	return queue_is_open(queue) && !trial_is_on(&queue->trial);
 }
 
 /* drain.c: answers those who wait for the end of what runs. */

@@ -1,38 +1,72 @@
 #include "daemon/store/recover.h"
 
+#include <inttypes.h>
+
 #include "daemon/clock.h"
 #include "daemon/log.h"
 #include "daemon/store/task.h"
 
 /* The running time of a claim that ended with the daemon is what it can be shown to have been:
- * until its last recording, by the clock that no one sets. */
+ * until its last recording, by the clock that no one sets.
+ *
+ * Whoever ran beside others is not to blame for the daemon's end, unless it was being tried; the
+ * claim does not count against it, and from the second time on it is tried by itself. */
 #define STRANDED                                                                                 \
 	"UPDATE tasks SET status = 'PENDING', running_usec ="                                         \
 	" running_usec + coalesce(iif(rating_run_id IS NULL,"                                         \
 	"  (SELECT max(recorded_monotonic) FROM experiment_epochs"                                    \
 	"   WHERE experiment_id = tasks.experiment_id),"                                              \
 	"  (SELECT recorded_monotonic FROM rating_runs WHERE id = tasks.rating_run_id))"              \
-	"  - claimed_monotonic, 0)"                                                                   \
+	"  - claimed_monotonic, 0),"                                                                  \
+	" idle_claims = idle_claims - (?2 AND suspect >= 0 AND idle_claims > 0),"                     \
+	" suspect = CASE WHEN recorded_at_claim < " TASK_RECORDED " THEN 0 WHEN suspect < 0 THEN ?4"  \
+	"  WHEN ?3 THEN suspect ELSE suspect + 1 END"                                                 \
 	" WHERE id = ?1"
+
+/* What ran when the daemon went down. */
+struct stranded {
+	int64_t n;
+	int64_t tried; // the task that was being tried by itself; 0: none
+};
+
+static int find_stranded(struct tx *tx, struct stranded *stranded)
+{
+	int r = db_int(tx->db, &stranded->n, "SELECT count(*) FROM tasks WHERE status = 'STARTED'", "");
+
+	if (r >= 0)
+		r = db_int(tx->db, &stranded->tried,
+			   "SELECT id FROM tasks WHERE status = 'STARTED' AND suspect < 0", "");
+	return r;
+}
+
+static int tell_of_trial(struct tx *tx, int64_t id)
+{
+	log_about(LOG_WARNING, ABOUT(.task = id),
+		  "store: the daemon went down while it tried task %" PRId64 " by itself", id);
+	return task_event_add(tx, id, NULL,
+			      "The daemon went down while this task was tried by itself.", NULL);
+}
 
 static int recover_tasks(struct tx *tx)
 {
+	struct stranded stranded = { 0 };
+	int r = find_stranded(tx, &stranded);
 	int64_t id;
-	int r, n = 0;
 
-	while ((r = db_int(tx->db, &id, "SELECT id FROM tasks WHERE status = 'STARTED' LIMIT 1",
+	while (r >= 0 &&
+	       (r = db_int(tx->db, &id, "SELECT id FROM tasks WHERE status = 'STARTED' LIMIT 1",
 			   "")) > 0) {
-		r = db_run(tx->db, STRANDED, "i", id);
+		r = db_run(tx->db, STRANDED, "ibbb", id, stranded.n > 1,
+			   stranded.n == 1 || stranded.tried, TASK_DEATHS_MAX);
 		if (r >= 0)
 			r = task_event_add(tx, id, "PENDING", NULL, NULL);
-		if (r < 0)
-			return r;
-		n++;
+		if (r >= 0 && id == stranded.tried)
+			r = tell_of_trial(tx, id);
 	}
-	if (n > 0)
+	if (r >= 0 && stranded.n > 0)
 		log_about(LOG_NOTICE, ABOUT(.message = LOG_TASKS_RECOVERED),
-			  "store: %d task%s ran when the daemon ended and will go on", n,
-			  n == 1 ? "" : "s");
+			  "store: %" PRId64 " task%s ran when the daemon ended and will go on",
+			  stranded.n, stranded.n == 1 ? "" : "s");
 	return r;
 }
 

@@ -362,6 +362,8 @@ static const char tasks[] =
 	" attempts INTEGER NOT NULL DEFAULT 0,"
 	" instance INTEGER," // of the daemon that claimed it last
 	" idle_claims INTEGER NOT NULL DEFAULT 0," // in a row that recorded nothing
+	" suspect INTEGER NOT NULL DEFAULT 0," // times that the daemon went down while it ran beside
+	// others and recorded nothing, in a row; -1: it is tried by itself
 	" recorded_at_claim INTEGER NOT NULL DEFAULT 0,"
 	" retry_of INTEGER REFERENCES tasks,"
 	" sequence INTEGER NOT NULL,"

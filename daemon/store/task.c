@@ -87,12 +87,6 @@ int task_insert(struct tx *tx, const struct task_new *task, int64_t *ret_id)
 	return r;
 }
 
-/* What its run has recorded, in responses and ratings. */
-#define RECORDED                                                                               \
-	"iif(rating_run_id IS NULL, coalesce((SELECT sum(generated + ratings)"                 \
-	"  FROM experiment_epochs WHERE experiment_id = tasks.experiment_id), 0),"             \
-	" (SELECT ratings + counted FROM rating_runs WHERE id = tasks.rating_run_id))"
-
 int task_start(struct tx *tx, int64_t task_id, int64_t *ret_attempt)
 {
 	int r;
@@ -101,8 +95,8 @@ int task_start(struct tx *tx, int64_t task_id, int64_t *ret_attempt)
 	r = db_int(tx->db, ret_attempt,
 		   "UPDATE tasks SET status = 'STARTED', attempts = attempts + 1, instance = ?2,"
 		   " started_at = coalesce(started_at, ?3), claimed_monotonic = ?4, idle_claims ="
-		   " iif(attempts > 0 AND recorded_at_claim = " RECORDED ", idle_claims + 1, 1),"
-		   " recorded_at_claim = " RECORDED " WHERE id = ?1 AND status = 'PENDING'"
+		   " iif(attempts > 0 AND recorded_at_claim = " TASK_RECORDED ", idle_claims + 1, 1),"
+		   " recorded_at_claim = " TASK_RECORDED " WHERE id = ?1 AND status = 'PENDING'"
 		   " AND hold IS NULL RETURNING attempts",
 		   "iiii", task_id, tx->store->instance, tx->now, clock_monotonic_usec());
 	if (r <= 0)
@@ -132,7 +126,7 @@ static int give_up(struct tx *tx, int64_t task_id)
 	if (r >= 0)
 		r = db_run(tx->db, "UPDATE tasks SET status = 'FAILURE', finished_at = ?2, error = ?3"
 				   " WHERE id = ?1 AND status = 'PENDING' AND hold IS NULL AND idle_claims >= ?4"
-				   " AND recorded_at_claim = " RECORDED,
+				   " AND recorded_at_claim = " TASK_RECORDED,
 			   "iisb", task_id, tx->now, error, TASK_CLAIMS_MAX);
 	if (r <= 0)
 		return r;
@@ -151,7 +145,21 @@ static int task_claim_run(struct tx *tx, struct store_request *request)
 		r = task_start(tx, op->task_id, &op->ret_attempt);
 		op->ret_changed = r > 0;
 	}
+	if (r > 0 && op->ret_changed && op->trial)
+		r = db_run(tx->db, "UPDATE tasks SET suspect = -1 WHERE id = ?1", "i", op->task_id);
 	return r < 0 ? r : task_load(tx, op->task_id, &op->ret_task);
+}
+
+static int task_acquit_run(struct tx *tx, struct store_request *request)
+{
+	const struct task_acquit *op = (const struct task_acquit *)request;
+
+	return db_run(tx->db, "UPDATE tasks SET suspect = 0 WHERE id = ?1", "i", op->task_id);
+}
+
+void store_task_acquit(struct store *store, struct task_acquit *op)
+{
+	tx_post(store, &op->request, STORE_WRITE, task_acquit_run);
 }
 
 void store_task_claim(struct store *store, struct task_claim *op)
@@ -199,6 +207,7 @@ static int task_change_run(struct tx *tx, struct store_request *request)
 				   " hold = iif(?3 = 'PENDING', coalesce(hold, ?8), NULL),"
 				   " finished_at = iif(?3 = 'PENDING', NULL, ?4),"
 				   " idle_claims = idle_claims - (?3 = 'PENDING' AND idle_claims > 0),"
+				   " suspect = 0,"
 				   " running_usec = running_usec + ?5, error = ?6, result = ?7"
 				   " WHERE id = ?1 AND (?2 = 0 OR attempts = ?2)"
 				   " AND status IN ('PENDING', 'STARTED') AND status <> ?3",

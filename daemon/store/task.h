@@ -7,6 +7,14 @@
 
 /* So many claims in a row that recorded nothing end a task. */
 #define TASK_CLAIMS_MAX 5
+/* So many times the daemon may go down while a task runs beside others, before it is tried alone. */
+#define TASK_DEATHS_MAX 2
+
+/* What its run has recorded, in responses and ratings. */
+#define TASK_RECORDED                                                                          \
+	"iif(rating_run_id IS NULL, coalesce((SELECT sum(generated + ratings)"                 \
+	"  FROM experiment_epochs WHERE experiment_id = tasks.experiment_id), 0),"             \
+	" (SELECT ratings + counted FROM rating_runs WHERE id = tasks.rating_run_id))"
 
 int task_load(struct tx *tx, int64_t id, const struct ellu_task **ret_task); // NotFound
 /* The counters of an experiment as a task's progress. */

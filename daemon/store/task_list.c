@@ -233,15 +233,16 @@ static int tasks_pending_page_run(struct tx *tx, struct store_request *request)
 		return -ENOMEM;
 	op->ret_tasks = tasks;
 	op->ret_n_tasks = 0;
-	r = db_query(tx->db, &q, "SELECT id, owner_uid, priority, hold FROM tasks"
+	r = db_query(tx->db, &q, "SELECT id, owner_uid, priority, hold, suspect >= ?3 FROM tasks"
 				 " WHERE status = 'PENDING' AND id > ?1 ORDER BY id LIMIT ?2",
-		     "ib", op->after_id, PAGE_MAX);
+		     "ibb", op->after_id, PAGE_MAX, TASK_DEATHS_MAX);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0)
 		tasks[op->ret_n_tasks++] = (struct pending_task){
 			.id = column_int(q, 0),
 			.uid = column_int(q, 1),
 			.priority = tx_text(tx, q, 2),
 			.hold = tx_text(tx, q, 3),
+			.suspect = column_int(q, 4) != 0,
 		};
 	return r;
 }

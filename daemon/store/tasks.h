@@ -73,11 +73,19 @@ void store_failed_retry(struct store *store, struct task_submit *submit);
 struct task_claim {
 	struct store_request request;
 	int64_t task_id;
+	bool trial; // by itself: if the daemon goes down now, it was this task
 	bool ret_changed; // false: it was not PENDING any more, or is held
 	int64_t ret_attempt;
 	const struct ellu_task *ret_task;
 };
 void store_task_claim(struct store *store, struct task_claim *op);
+
+/* Its trial is over, and the daemon is still there. */
+struct task_acquit {
+	struct store_request request;
+	int64_t task_id;
+};
+void store_task_acquit(struct store *store, struct task_acquit *op);
 
 /* From PENDING or STARTED to `status`: a terminal one, or PENDING when the daemon stops. */
 struct task_change {
@@ -199,7 +207,7 @@ struct pending_task {
 	int64_t uid;
 	const char *priority;
 	const char *hold; // or NULL
-	bool suspect; // the daemon went down more than once while it and others ran
+	bool suspect; // to be tried by itself: see queue/trial.h
 };
 struct tasks_pending_page {
 	struct store_request request;

@@ -137,6 +137,59 @@ START_TEST(claimed_in_vain)
 }
 END_TEST
 
+#define TASKS 4
+#define GUILTY 1
+
+/* Waits until the task runs. False: it has ended. */
+static bool await_started(int64_t id)
+{
+	struct wire *watch = daemon_connect(server);
+	bool started = false, ended = false;
+
+	wire_start(watch, "'more':true", "WatchTask", "{'id':%lld}", (long long)id);
+	while (!started && !ended) {
+		json_object *reply = wire_next(watch);
+
+		started = at_is(reply, "parameters.event.status", "STARTED");
+		ended = !started && !at_is(reply, "parameters.event.status", "PENDING");
+		json_object_put(reply);
+	}
+	wire_close(watch);
+	return started;
+}
+
+/* The daemon goes down as often as one of the tasks is started, whatever runs beside it: that one
+ * ends, in the end, and the others go on. */
+START_TEST(only_the_one_at_fault_ends)
+{
+	struct sim *sim = sim_start((const char *[]) { "--hang_rate=1", NULL });
+	int64_t ids[TASKS];
+	json_object *task;
+	int deaths = 0;
+	char *log;
+
+	server = daemon_start(NULL);
+	for (int i = 0; i < TASKS; i++)
+		ids[i] = experiment_submit(daemon_connect(server), &(struct experiment) {
+			.name = text("E%d", i), .rows = 2, .url = sim_url(sim), .max_connections = 1 });
+	while (await_started(ids[GUILTY])) {
+		daemon_kill(server);
+		deaths++;
+		ck_assert_int_le(deaths, 7); // two among others, five by itself
+		daemon_restart(server);
+	}
+	ck_assert_int_eq(deaths, 7);
+	task = task_await_status(server, ids[GUILTY], "FAILURE");
+	log = task_logs(daemon_connect(server), ids[GUILTY]);
+	ck_assert_msg(strstr(log, "tried by itself"), "%s", log);
+	json_object_put(task);
+	for (int i = 0; i < TASKS; i++)
+		if (i != GUILTY)
+			ck_assert(await_started(ids[i]));
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 /* Running time is counted over restarts. */
 START_TEST(time_limit_goes_on)
 {
@@ -226,6 +279,7 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(accepted_is_durable, commit_is_durable, claimed_in_vain, time_limit_goes_on,
+	return RUN_SUITE(accepted_is_durable, commit_is_durable, claimed_in_vain,
+			 only_the_one_at_fault_ends, time_limit_goes_on,
 			 killed_among_faults);
 }

@@ -1,0 +1,37 @@
+/*
+ * Trials: when the daemon went down more than once while several tasks ran, each of them is
+ * started by itself, one after the other, before anything else is. The one that brings the daemon
+ * down again is found out; one that ran for a while without that is suspect no more.
+ *
+ * What a task is suspected of lies in its row, so that it outlives the daemon (store/recover.c).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct live_task;
+struct queue;
+
+#define TRIAL_USEC INT64_C(5000000)
+
+struct trial {
+	struct event *timer;
+	int64_t task_id; // of the task that is tried; 0: none
+	bool wanted; // a suspect may wait for its trial
+};
+
+int trial_init(struct queue *queue);
+void trial_done(struct trial *trial);
+
+/* The suspect that is to be started now, by itself; NULL: there is none. */
+struct live_task *trial_next(struct queue *queue);
+void trial_begin(struct live_task *task);
+/* The task does not run any more. */
+void trial_end(struct live_task *task);
+
+/* Whether nothing else may start. */
+static inline bool trial_is_on(const struct trial *trial)
+{
+	return trial->wanted || trial->task_id != 0;
+}
