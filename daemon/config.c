@@ -67,6 +67,17 @@ static const struct config_key {
 	KEY("queue", max_calls_per_user, 1, 4096, BACKEND_CALLS_PER_USER_MAX),
 	KEY("front", max_connections, 8, 65536, 4096),
 	KEY("front", max_connections_per_user, 4, 65536, 3072),
+	KEY("front", max_requests, 8, 1000000, 8192),
+	KEY("front", max_requests_per_user, 4, 1000000, 4096),
+	KEY("front", max_watches, 4, 1000000, 4096),
+	KEY("front", max_watches_per_user, 1, 1000000, 2048),
+	KEY("front", max_large_messages, 2, 1024, 8),
+	KEY("front", max_large_messages_per_user, 1, 1024, 2),
+	KEY("front", max_input_mib, 1, 65536, 64),
+	KEY("front", max_input_mib_per_user, 1, 65536, 16),
+	KEY("front", max_output_mib, 16, 65536, 128),
+	KEY("front", max_output_mib_per_user, 8, 65536, 32),
+	KEY("front", message_seconds, 1, 3600, 30),
 	KEY("front", output_stall_seconds, 1, 3600, 60),
 #undef GROUP
 #undef WORD

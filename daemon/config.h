@@ -37,6 +37,17 @@ struct config {
 	int64_t max_calls_per_user;
 	int64_t max_connections;
 	int64_t max_connections_per_user;
+	int64_t max_requests;
+	int64_t max_requests_per_user;
+	int64_t max_watches;
+	int64_t max_watches_per_user;
+	int64_t max_large_messages;
+	int64_t max_large_messages_per_user;
+	int64_t max_input_mib;
+	int64_t max_input_mib_per_user;
+	int64_t max_output_mib;
+	int64_t max_output_mib_per_user;
+	int64_t message_seconds;
 	int64_t output_stall_seconds;
 };
 

@@ -168,17 +168,35 @@ static int limit_calls(struct daemon *daemon, const struct config *config)
 	return backend_set_limits(daemon->backend, config->max_calls, config->max_calls_per_user);
 }
 
+static struct user_limits user_limits_of(const struct config *config)
+{
+	const int64_t mib = 1024 * 1024;
+
+	return (struct user_limits){ .slots = {
+		[USER_CONNECTIONS] = { config->max_connections, config->max_connections_per_user },
+		[USER_REQUESTS] = { config->max_requests, config->max_requests_per_user },
+		[USER_WATCHES] = { config->max_watches, config->max_watches_per_user },
+		[USER_LARGE_MESSAGES] = { config->max_large_messages,
+					  config->max_large_messages_per_user },
+		[USER_INPUT] = { config->max_input_mib * mib,
+				 config->max_input_mib_per_user * mib },
+		[USER_OUTPUT] = { config->max_output_mib * mib,
+				  config->max_output_mib_per_user * mib },
+	} };
+}
+
 /* Takes over what can change while the daemon runs: the level of the log, and limits. */
 static void apply(struct daemon *daemon, const struct config *config)
 {
 	const struct queue_limits limits = limits_of(config);
+	const struct user_limits user_limits = user_limits_of(config);
 
 	log_set_level((int)config->log_level);
 	queue_set_limits(daemon->service.queue, &limits);
 	if (limit_calls(daemon, config) < 0)
 		log_warning("out of memory: the limits of calls stay as they were");
-	front_set_limits(daemon->front, config->max_connections, config->max_connections_per_user,
-			 config->output_stall_seconds);
+	users_set_limits(daemon->service.users, &user_limits);
+	front_set_times(daemon->front, config->output_stall_seconds, config->message_seconds);
 	daemon->config.shutdown_grace_seconds = config->shutdown_grace_seconds;
 	daemon->config.on_shutdown = config->on_shutdown;
 	retention_set_days(daemon->retention, config->log_retention_days);
@@ -220,6 +238,8 @@ static int start_watchdog(struct daemon *daemon)
 		return 0;
 	n = store_loops(daemon->service.store, loops);
 	loops[n++] = daemon->backend_loop;
+	if (daemon->front)
+		loops[n++] = front_decoder_loop(daemon->front);
 	for (unsigned i = 0; i < work_n_workers(work) && n < WATCHDOG_LOOPS_MAX; i++)
 		loops[n++] = work_loop(work, i);
 	return watchdog_new(daemon->loop, period_usec, loops, n, &daemon->watchdog);
@@ -273,9 +293,9 @@ static void on_trouble(void *userdata, enum store_trouble trouble)
 	queue_storage_trouble(daemon->service.queue, trouble);
 }
 
-static struct identity_rules rules_of(const struct config *config)
+static struct principal_rules rules_of(const struct config *config)
 {
-	return (struct identity_rules){
+	return (struct principal_rules){
 		.administrator_uid = config->system ? 0 : (int64_t)getuid(),
 		.administrator_gid = config->administrator_group,
 	};
@@ -304,8 +324,7 @@ static void on_queue_ready(void *userdata)
 		.listener = daemon->listener,
 		.socket_path = daemon->config.socket_path,
 		.socket_mode = daemon->config.system ? 0666 : 0600,
-		.max_connections = daemon->config.max_connections,
-		.max_connections_per_user = daemon->config.max_connections_per_user,
+		.message_seconds = daemon->config.message_seconds,
 		.output_stall_seconds = daemon->config.output_stall_seconds,
 		.rules = rules_of(&daemon->config),
 		.raw = daemon->raw,
@@ -398,6 +417,13 @@ static int start_queue(struct daemon *daemon)
 	return r;
 }
 
+static int start_users(struct daemon *daemon)
+{
+	const struct user_limits limits = user_limits_of(&daemon->config);
+
+	return users_new(&daemon->service, &limits, &daemon->service.users);
+}
+
 static int start_events(struct daemon *daemon)
 {
 	struct event_base *base = loop_base(daemon->loop);
@@ -421,10 +447,12 @@ static int start(struct daemon *daemon, struct fault *fault)
 
 	if (r == 0)
 		r = start_events(daemon);
+	daemon->service.loop = daemon->loop;
+	if (r == 0)
+		r = start_users(daemon);
 	if (r < 0)
 		return fault_set(fault, ELLU_E_INTERNAL, "cannot start: %s", strerror(-r));
 	loop_on_turn(daemon->loop, on_turn, daemon);
-	daemon->service.loop = daemon->loop;
 	daemon->service.started_usec = clock_monotonic_usec();
 	r = start_store(daemon, fault);
 	if (r < 0)
@@ -451,6 +479,7 @@ static void stop(struct daemon *daemon)
 	}
 	backend_free(daemon->backend);
 	store_close(daemon->service.store);
+	users_free(daemon->service.users);
 	watchdog_free(daemon->watchdog);
 	loop_free(daemon->backend_loop);
 	if (daemon->terminate)

@@ -11,6 +11,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "daemon/clock.h"
+
+/* So long are messages delivered in one turn; then timers and descriptors have theirs. */
+#define MAIL_USEC 500
+
 /* The one lock of the daemon guards this list and nothing else. */
 struct mailbox {
 	pthread_mutex_t lock;
@@ -24,6 +29,7 @@ struct loop {
 	struct mailbox mailbox;
 	struct event_base *base;
 	struct event *mail; // mailbox::fd is readable
+	struct message *taken; // out of the mailbox, and not delivered yet
 	void (*hook)(void *userdata);
 	void *hook_userdata;
 	pthread_t thread;
@@ -84,17 +90,21 @@ static struct message *mailbox_take(struct mailbox *box)
 static void on_mail(evutil_socket_t fd, short events, void *userdata)
 {
 	struct loop *loop = userdata;
-	struct message *message = mailbox_take(&loop->mailbox);
+	int64_t end = clock_monotonic_usec() + MAIL_USEC;
 
-	(void)fd;
 	(void)events;
-	while (message) {
+	if (!loop->taken)
+		loop->taken = mailbox_take(&loop->mailbox);
+	/* Whoever stops the loop wants what was posted before to be delivered. */
+	while (loop->taken && (clock_monotonic_usec() < end || loop->stopping)) {
 		/* Delivering hands the message back, and its owner may free it. */
-		struct message *next = message->next;
+		struct message *message = loop->taken;
 
+		loop->taken = message->next;
 		message->deliver(message);
-		message = next;
 	}
+	if (loop->taken)
+		(void)eventfd_write(fd, 1);
 }
 
 static void on_stop(struct message *message)

@@ -9,6 +9,8 @@
 #include "daemon/store/tasks.h"
 #include "proto/generated/handlers.h"
 
+#define RETRY_AFTER_SECONDS 1 // when the caller's own calls are in the way
+
 struct call *call_new(struct service *service)
 {
 	struct call *call = calloc(1, sizeof(*call));
@@ -33,9 +35,35 @@ struct call *call_unref(struct call *call)
 	if (!call || --call->references)
 		return NULL;
 	call->service->n_under_way--;
-	arena_done(&call->arena);
+	call_forget_request(call);
+	user_give_back(&call->watch);
 	free(call);
 	return NULL;
+}
+
+void call_forget_request(struct call *call)
+{
+	call->request = NULL;
+	arena_done(&call->arena);
+	arena_init(&call->arena);
+	user_give_back(&call->input);
+}
+
+/* A call that follows a task stays, unless its caller wants to go on at once. */
+static bool stays(const struct call *call)
+{
+	const struct record_type *type = call->method->request;
+
+	if (call->method->replies != METHOD_REPLIES_EVENTS)
+		return false;
+	for (size_t i = 0; i < type->n_fields; i++)
+		if (strcmp(type->fields[i].name, "detach") == 0) {
+			const int *detach = *(const int *const *)((const char *)call->request +
+								  type->fields[i].offset);
+
+			return !detach || !*detach;
+		}
+	return true;
 }
 
 void call_dispatch(struct call *call)
@@ -43,10 +71,15 @@ void call_dispatch(struct call *call)
 	struct fault fault = { 0 };
 	int r;
 
-	if (call->method->access == METHOD_ACCESS_ADMINISTRATOR && !call->administrator) {
+	if (call->method->access == METHOD_ACCESS_ADMINISTRATOR &&
+	    !(call->principal.scopes & PRINCIPAL_ADMINISTERS)) {
 		fault_set(&fault, ELLU_E_PERMISSION_DENIED, "%s is for administrators.",
 			  call->method->name);
 		call_fail(call, &fault);
+		return;
+	}
+	if (stays(call) && !user_take(&call->watch, call->principal.user, USER_WATCHES, 1)) {
+		call_fail_limit(call, USER_WATCHES);
 		return;
 	}
 	call_ref(call);
@@ -145,6 +178,17 @@ void call_fail_errno(struct call *call, int error)
 	call_fail(call, &fault);
 }
 
+void call_fail_limit(struct call *call, enum user_slot slot)
+{
+	struct fault fault = { 0 };
+	char numbers[256];
+
+	user_describe(call->principal.user, slot, numbers, sizeof(numbers));
+	fault_set(&fault, ELLU_E_TOO_MANY_REQUESTS, "%s", numbers);
+	fault.retry_after_seconds = RETRY_AFTER_SECONDS;
+	call_fail(call, &fault);
+}
+
 /* ---- Pages ---- */
 
 static const struct record_field *cursor_field(const struct call *call)
@@ -198,8 +242,8 @@ void call_reply_page(struct call *call, struct store_request *request)
 struct scope call_scope(const struct call *call, const char *project)
 {
 	return (struct scope){
-		.uid = call->uid,
-		.all = call->all,
+		.uid = call->principal.uid,
+		.all = call->principal.scopes & PRINCIPAL_SEES_ALL,
 		.project = project,
 	};
 }

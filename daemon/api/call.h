@@ -13,7 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/api/principal.h"
 #include "daemon/api/reply.h"
+#include "daemon/api/user.h"
 #include "daemon/store/store.h"
 #include "proto/arena.h"
 #include "proto/fault.h"
@@ -29,6 +31,7 @@ struct service {
 	struct queue *queue;
 	struct backend *backend;
 	struct loop *loop;
+	struct users *users;
 	int64_t started_usec; // monotonic
 	bool stopping; // submissions are refused
 	int64_t n_under_way; // calls, and what else waits for the store
@@ -48,13 +51,13 @@ struct call {
 	void *front_data;
 	struct service *service;
 	const struct method *method;
-	int64_t uid;
-	bool administrator; // may call what is for administrators
-	bool all; // sees everybody's rows: root
+	struct principal principal;
 	bool more; // many replies are welcome
 	bool answered;
 	struct arena arena;
 	void *request; // the decoded record, in the arena
+	struct user_charge input; // what the request takes, of USER_INPUT or USER_LARGE_MESSAGES
+	struct user_charge watch;
 
 	/* The handler's own. */
 	void (*on_gone)(struct call *call); // the caller went away; or NULL
@@ -70,6 +73,8 @@ struct call *call_unref(struct call *call);
 
 /* The generated table's entry for the method runs. */
 void call_dispatch(struct call *call);
+/* A call that goes on for long has no more use for its request, nor for the arena. */
+void call_forget_request(struct call *call);
 /* The front: the caller is gone. */
 void call_abandon(struct call *call);
 /* The front: output is low again. */
@@ -83,6 +88,8 @@ bool call_continue_shared(struct call *call, const void *reply, struct share *sh
 void call_reply_shared(struct call *call, const void *reply, struct share *share);
 void call_fail(struct call *call, const struct fault *fault);
 void call_fail_errno(struct call *call, int error); // Internal
+/* TooManyRequests, for what the caller's user holds. */
+void call_fail_limit(struct call *call, enum user_slot slot);
 
 /* The page of a list, which the request loses: fits call_operation(). With `more` and a further
  * page, the method runs again for that page as soon as output is low. */

@@ -133,8 +133,8 @@ static void on_store(struct store_request *request)
 	gathering->backend.reply_to = call->service->loop;
 	gathering->backend.done = on_backend;
 	gathering->backend.userdata = gathering;
-	gathering->backend.user = call->uid;
-	gathering->backend.all = call->administrator || call->all;
+	gathering->backend.user = call->principal.uid;
+	gathering->backend.all = call->principal.scopes != 0;
 	backend_status_get(call->service->backend, &gathering->backend);
 }
 

@@ -19,6 +19,7 @@ static void submit_end(struct submit *submit)
 {
 	store_request_done(&submit->submission.op->request);
 	free(submit->submission.op);
+	call_forget_request(submit->call); // whoever follows the task may do so for days
 	call_unref(submit->call);
 	free(submit);
 }

@@ -18,6 +18,7 @@
 #define RETRY_LAST_USEC (60 * USEC_PER_SEC)
 
 static void connect_bus(struct bus *bus);
+static void give_sent_back(struct bus *bus);
 
 static void settle(struct bus *bus)
 {
@@ -61,6 +62,7 @@ static void disconnect(struct bus *bus)
 	sd_bus_close(bus->bus);
 	bus->bus = sd_bus_unref(bus->bus);
 	bus->connected = bus->owned = false;
+	give_sent_back(bus);
 	tell_left(bus);
 }
 
@@ -168,6 +170,7 @@ void bus_prepare(struct bus *bus)
 
 	if (!bus || !bus->bus)
 		return;
+	give_sent_back(bus);
 	r = prepare_io(bus);
 	if (r >= 0)
 		r = prepare_timer(bus);
@@ -190,6 +193,43 @@ void bus_send(struct bus *bus, sd_bus_message *message)
 	if (message && bus->bus)
 		(void)sd_bus_send(bus->bus, message, NULL);
 	sd_bus_message_unref(message);
+}
+
+struct bus_unsent {
+	struct bus_unsent *next; // bus::unsent
+	struct user_charge charge;
+};
+
+static void give_sent_back(struct bus *bus)
+{
+	uint64_t n = 0;
+
+	if (!bus->unsent ||
+	    (bus->bus && sd_bus_get_n_queued_write(bus->bus, &n) >= 0 && n > 0))
+		return;
+	while (bus->unsent) {
+		struct bus_unsent *unsent = bus->unsent;
+
+		bus->unsent = unsent->next;
+		user_give_back(&unsent->charge);
+		free(unsent);
+	}
+}
+
+void bus_keep_until_sent(struct bus *bus, struct user_charge *charge)
+{
+	struct bus_unsent *unsent = NULL;
+	uint64_t n = 0;
+
+	if (charge->amount && bus->bus && sd_bus_get_n_queued_write(bus->bus, &n) >= 0 && n > 0)
+		unsent = calloc(1, sizeof(*unsent));
+	if (!unsent) {
+		user_give_back(charge);
+		return;
+	}
+	user_move(charge, &unsent->charge);
+	unsent->next = bus->unsent;
+	bus->unsent = unsent;
 }
 
 /* ---- The name ---- */

@@ -13,7 +13,7 @@
 #include <stdio.h>
 
 #include "daemon/api/call.h"
-#include "daemon/front/identity.h"
+#include "daemon/api/principal.h"
 
 struct bus;
 
@@ -21,7 +21,7 @@ struct bus_options {
 	struct loop *loop;
 	struct service *service;
 	bool system;
-	struct identity_rules rules;
+	struct principal_rules rules;
 	/* Called once: the name is owned, or it is known that it cannot be had at present (there is no
 	 * bus, another has the name, or BUS_SETTLE_SECONDS passed). */
 	void (*settled)(void *userdata);

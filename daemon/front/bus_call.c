@@ -3,10 +3,15 @@
  * call has one answer and a time limit, and signals tell the rest.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "daemon/front/bus_internal.h"
+#include "proto/limits.h"
 #include "proto/message.h"
+
+/* What a reply is thought to take before it is made. */
+#define REPLY_BYTES 4096
 
 static void begin(struct bus_request *request);
 
@@ -103,21 +108,43 @@ static bool has_field(const struct record_type *type, const char *name)
 	return false;
 }
 
+/* Whether there is room for the reply; if not, bus_call_wake() tries again. */
+static bool expect_reply(struct bus_request *request)
+{
+	struct user *user = request->peer->principal.user;
+	bool is_page = request->method->replies == METHOD_REPLIES_PAGES;
+
+	if (request->expected.amount ||
+	    user_take(&request->expected, user, USER_OUTPUT,
+		      is_page ? PAGE_BYTES_MAX : REPLY_BYTES))
+		return true;
+	user_wait_for_slot(user, USER_OUTPUT, &request->waiter);
+	return false;
+}
+
+void bus_call_wake(struct user_waiter *waiter)
+{
+	begin((struct bus_request *)((char *)waiter - offsetof(struct bus_request, waiter)));
+}
+
 static void begin(struct bus_request *request)
 {
 	struct bus_peer *peer = request->peer;
 	struct fault fault = { 0 };
-	struct call *call = call_new(peer->bus->options.service);
+	struct call *call;
 
+	if (!expect_reply(request))
+		return;
+	call = call_new(peer->bus->options.service);
 	if (!call) {
 		fault_oom(&fault);
 		bus_call_fail(request, &fault);
 		return;
 	}
 	call->method = request->method;
-	call->uid = peer->identity.uid;
-	call->all = bus_peer_sees_all(peer) || request->authorised;
-	call->administrator = peer->identity.administrator || call->all;
+	call->principal = peer->principal;
+	if (bus_peer_sees_all(peer) || request->authorised)
+		call->principal.scopes |= PRINCIPAL_SEES_ALL | PRINCIPAL_ADMINISTERS;
 	if (record_decode(call->method->request, request->parameters, FROM_CLIENT, "", &call->arena,
 			  &call->request, &fault) < 0) {
 		call_unref(call);

@@ -21,8 +21,9 @@
 #include <stdio.h>
 #include <systemd/sd-bus.h>
 
+#include "daemon/api/principal.h"
+#include "daemon/api/user.h"
 #include "daemon/front/bus.h"
-#include "daemon/front/identity.h"
 #include "proto/bus_name.h"
 #include "proto/method.h"
 
@@ -31,18 +32,27 @@ struct monitor;
 
 /* A caller has at most so many calls under way; dbus-daemon's own limit on pending replies. */
 #define BUS_REQUESTS_MAX 128
+/* Entries of a dictionary of options, and items of an array in it. */
+#define BUS_OPTIONS_MAX 64
+#define BUS_ITEMS_MAX 1000
 /* Unsent messages, above which nothing but answers is sent until they are fewer. */
 #define BUS_QUEUE_HIGH 2000
 
+struct bus_member;
 struct bus_peer;
-struct introduction;
+struct bus_unsent;
 
 struct bus_request {
 	struct bus_request *next; // bus_peer::requests
 	struct bus_request **link;
 	struct bus_peer *peer;
 	sd_bus_message *message;
+	const struct bus_member *member; // that it calls
 	bool waiting; // for the caller's credentials
+	struct user_charge calls;
+	struct user_charge input; // the message
+	struct user_charge expected; // of USER_OUTPUT
+	struct user_waiter waiter; // for room for the reply
 	struct call *call; // under way, or NULL; a reference
 	const struct method *method; // of the call
 	json_object *parameters; // of the call
@@ -56,7 +66,7 @@ struct bus_peer {
 	struct bus_peer *next; // bus::peers
 	struct bus *bus;
 	char *name; // unique
-	struct identity identity;
+	struct principal principal; // its user is USER_UNKNOWN's while the bus is being asked
 	bool known;
 	bool lifted; // polkit lets it administer
 	bool stale; // polkit may say otherwise by now
@@ -65,7 +75,8 @@ struct bus_peer {
 	bool held; // counted as a connection
 	sd_bus_slot *asking; // for its credentials
 	sd_bus_slot *polkit; // asking
-	struct introduction *introduction; // with the store; or NULL
+	struct user_charge place;
+	struct user_waiter waiter; // until the store knows the user
 	unsigned n_requests;
 	struct bus_request *requests; // in the order they came
 	struct bus_request **tail;
@@ -124,6 +135,7 @@ struct bus {
 	sd_bus_slot *vanished; // while there are peers
 	struct bus_peer *peers;
 	struct bus_task *tasks[BUS_TASK_BUCKETS];
+	struct bus_unsent *unsent; // what answers take until the bus has taken them
 	struct monitor *monitor;
 	bool held_back; // the monitor is paused: the bus does not take our messages
 };
@@ -135,6 +147,8 @@ void bus_fail(struct bus *bus, int error);
 /* Sends and drops the reference. Answers go out even above BUS_QUEUE_HIGH. */
 void bus_send(struct bus *bus, sd_bus_message *message);
 bool bus_has_room(const struct bus *bus);
+/* The charge is given back once everything that waits now has been sent. */
+void bus_keep_until_sent(struct bus *bus, struct user_charge *charge);
 
 /* ---- bus_peer.c ---- */
 
@@ -152,6 +166,9 @@ void bus_peer_subscribe(struct bus_peer *peer, bool subscribed, bool stays);
 
 /* ---- bus_tree.c ---- */
 
+/* What a message calls. NULL: the fault says why it is nothing, `ret_error` under which name. */
+const struct bus_member *bus_tree_find(sd_bus_message *message, const char **ret_error,
+				       const char **ret_text);
 void bus_tree_dispatch(struct bus_request *request);
 /* Sends a method return, which it takes, and ends the request; a negative `r` says that the message
  * could not be made. */
@@ -164,6 +181,7 @@ void bus_reply_error(struct bus_request *request, const char *name, const char *
  * answers the request; errors are answered here. */
 void bus_call(struct bus_request *request, const struct method *method, json_object *parameters,
 	      void (*answer)(struct bus_request *request, json_object *reply));
+void bus_call_wake(struct user_waiter *waiter);
 void bus_call_fail(struct bus_request *request, const struct fault *fault);
 /* polkit has answered: the call is made once more, or its fault is told. */
 void bus_call_again(struct bus_request *request);
@@ -218,6 +236,10 @@ void bus_get_all_properties(struct bus_request *request);
 void bus_set_property(struct bus_request *request);
 
 /* ---- bus_value.c ---- */
+
+/* Bytes of all arguments, of which options hold only what they can have. 0, or negative with the
+ * fault. The message is read from its beginning afterwards. */
+int bus_measure(sd_bus_message *message, int64_t *ret_bytes, struct fault *fault);
 
 /* Reads an a{sv} as an object whose members are the entries. 0, or negative with the fault. */
 int bus_read_options(sd_bus_message *message, json_object *object, struct fault *fault);

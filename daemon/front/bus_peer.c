@@ -5,6 +5,7 @@
  * until the bus says that it is gone.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,21 +16,14 @@
 	"type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus'," \
 	"member='NameOwnerChanged',arg2=''"
 
-/* A caller's user is made known to the store. */
-struct introduction {
-	struct user_ensure op;
-	struct service *service;
-	struct bus_peer *peer; // NULL: gone meanwhile
-};
-
 bool bus_peer_sees_all(const struct bus_peer *peer)
 {
-	return peer->identity.all || peer->lifted;
+	return (peer->principal.scopes & PRINCIPAL_SEES_ALL) || peer->lifted;
 }
 
 bool bus_peer_may_see(const struct bus_peer *peer, int64_t owner_uid)
 {
-	return peer->known && (bus_peer_sees_all(peer) || peer->identity.uid == owner_uid);
+	return peer->known && (bus_peer_sees_all(peer) || peer->principal.uid == owner_uid);
 }
 
 /* A caller counts as a connection while it waits for an answer, or for signals that it asked for;
@@ -54,8 +48,31 @@ void bus_peer_subscribe(struct bus_peer *peer, bool subscribed, bool stays)
 
 /* ---- Requests ---- */
 
+/* What the request takes is its user's; the sentence of a refusal is in the fault. */
+static bool charge(struct bus_request *request, int64_t bytes, struct fault *fault)
+{
+	struct user *user = request->peer->principal.user;
+	enum user_slot slot = USER_REQUESTS;
+	char numbers[256];
+
+	if (user_take(&request->calls, user, USER_REQUESTS, 1)) {
+		slot = USER_INPUT;
+		/* A large message is alone of its kind, whatever it takes. */
+		if (!user->held[USER_INPUT]) {
+			user_hold(&request->input, user, USER_INPUT, bytes);
+			return true;
+		}
+		if (user_take(&request->input, user, USER_INPUT, bytes))
+			return true;
+	}
+	user_describe(user, slot, numbers, sizeof(numbers));
+	fault->retry_after_seconds = 1;
+	fault_set(fault, ELLU_E_TOO_MANY_REQUESTS, "%s", numbers);
+	return false;
+}
+
 static int request_new(struct bus_peer *peer, sd_bus_message *message,
-		       struct bus_request **ret_request)
+		       const struct bus_member *member, struct bus_request **ret_request)
 {
 	struct bus_request *request = calloc(1, sizeof(*request));
 
@@ -63,6 +80,8 @@ static int request_new(struct bus_peer *peer, sd_bus_message *message,
 		return -ENOMEM;
 	request->peer = peer;
 	request->message = sd_bus_message_ref(message);
+	request->member = member;
+	request->waiter.wake = bus_call_wake;
 	request->link = peer->tail;
 	*peer->tail = request;
 	peer->tail = &request->next;
@@ -82,6 +101,10 @@ void bus_request_end(struct bus_request *request)
 	else
 		peer->tail = request->link;
 	peer->n_requests--;
+	user_stop_waiting(&request->waiter);
+	user_give_back(&request->calls);
+	user_give_back(&request->input);
+	bus_keep_until_sent(peer->bus, &request->expected);
 	sd_bus_slot_unref(request->polkit);
 	sd_bus_message_unref(request->message);
 	json_object_put(request->parameters);
@@ -110,8 +133,8 @@ static void drop_peer(struct bus_peer *peer)
 		bus_call_abandon(peer->requests);
 		bus_request_end(peer->requests);
 	}
-	if (peer->introduction)
-		peer->introduction->peer = NULL;
+	user_stop_waiting(&peer->waiter);
+	user_give_back(&peer->place);
 	while (*link != peer)
 		link = &(*link)->next;
 	*link = peer->next;
@@ -146,13 +169,23 @@ static int on_vanished(sd_bus_message *message, void *userdata, sd_bus_error *re
 
 /* ---- Credentials ---- */
 
-static void refuse_all(struct bus_peer *peer)
+static void refuse_all(struct bus_peer *peer, int error)
 {
 	struct fault fault = { 0 };
 
-	fault_set(&fault, ELLU_E_UNAUTHENTICATED, NULL);
+	fault_set(&fault, error, NULL);
 	while (peer->requests)
 		bus_call_fail(peer->requests, &fault);
+}
+
+/* From now on its user pays for the request. */
+static bool recharge(struct bus_request *request, struct fault *fault)
+{
+	int64_t bytes = request->input.amount;
+
+	user_give_back(&request->calls);
+	user_give_back(&request->input);
+	return charge(request, bytes, fault);
 }
 
 void bus_peer_serve(struct bus_peer *peer)
@@ -162,49 +195,26 @@ void bus_peer_serve(struct bus_peer *peer)
 	peer->known = true;
 	while (request) {
 		struct bus_request *next = request->next; // the dispatch may end this one
+		struct fault fault = { 0 };
 
 		if (request->waiting) {
 			request->waiting = false;
-			bus_tree_dispatch(request);
+			if (recharge(request, &fault))
+				bus_tree_dispatch(request);
+			else
+				bus_call_fail(request, &fault);
 		}
 		request = next;
 	}
 }
 
-static void on_introduced(struct store_request *store_request)
+static void on_introduced(struct user_waiter *waiter)
 {
-	struct introduction *introduction = store_request->userdata;
-	struct bus_peer *peer = introduction->peer;
+	struct bus_peer *peer =
+		(struct bus_peer *)((char *)waiter - offsetof(struct bus_peer, waiter));
 
-	introduction->service->n_under_way--;
-	if (store_request->result < 0)
-		log_error("user %lld cannot be added: %s", (long long)introduction->op.uid,
-			  store_request->fault.message);
-	/* Even so calls are served: each says itself what the store cannot do. */
-	if (peer) {
-		peer->introduction = NULL;
-		if (!bus_polkit_ask_peer(peer))
-			bus_peer_serve(peer);
-	}
-	store_request_done(store_request);
-	free(introduction);
-}
-
-static int introduce(struct bus_peer *peer)
-{
-	struct service *service = peer->bus->options.service;
-	struct introduction *introduction = calloc(1, sizeof(*introduction));
-
-	if (!introduction)
-		return -ENOMEM;
-	introduction->service = service;
-	introduction->peer = peer;
-	introduction->op.uid = peer->identity.uid;
-	peer->introduction = introduction;
-	service->n_under_way++;
-	store_request_init(&introduction->op.request, service->loop, on_introduced, introduction);
-	store_user_ensure(service->store, &introduction->op);
-	return 0;
+	if (!bus_polkit_ask_peer(peer))
+		bus_peer_serve(peer);
 }
 
 struct credentials {
@@ -257,34 +267,48 @@ static int read_credentials(sd_bus_message *message, struct credentials *credent
 static int on_credentials(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
 {
 	struct bus_peer *peer = userdata;
+	struct users *users = peer->bus->options.service->users;
 	struct credentials credentials;
+	struct user *user = NULL;
+	int error = 0;
 
 	(void)ret_error;
 	peer->asking = sd_bus_slot_unref(peer->asking);
-	if (read_credentials(message, &credentials) < 0) {
-		refuse_all(peer);
+	if (read_credentials(message, &credentials) < 0)
+		error = ELLU_E_UNAUTHENTICATED;
+	else if (!(user = user_of(users, credentials.uid)))
+		error = ELLU_E_INTERNAL;
+	else if (!user_take(&peer->place, user, USER_CONNECTIONS, 1))
+		error = ELLU_E_TOO_MANY_REQUESTS;
+	if (error) {
+		refuse_all(peer, error);
 		drop_peer(peer);
 		return 1;
 	}
-	peer->identity = identity_of(&peer->bus->options.rules, credentials.uid, credentials.groups,
-				     credentials.n_groups);
-	if (introduce(peer) < 0) {
-		refuse_all(peer);
-		drop_peer(peer);
-	}
+	peer->principal = (struct principal){
+		.user = user,
+		.uid = credentials.uid,
+		.scopes = principal_scopes(&peer->bus->options.rules, credentials.uid,
+					   credentials.groups, credentials.n_groups),
+		.way = PRINCIPAL_BUS,
+	};
+	user_introduce(user, &peer->waiter);
 	return 1;
 }
 
 static int peer_new(struct bus *bus, const char *name, struct bus_peer **ret_peer)
 {
 	struct bus_peer *peer = calloc(1, sizeof(*peer));
+	struct user *unknown = user_of(bus->options.service->users, USER_UNKNOWN);
 	int r = 0;
 
-	if (!peer || !(peer->name = strdup(name))) {
+	if (!peer || !unknown || !(peer->name = strdup(name))) {
 		free(peer);
 		return -ENOMEM;
 	}
 	peer->bus = bus;
+	peer->principal = (struct principal){ .user = unknown, .uid = USER_UNKNOWN };
+	peer->waiter.wake = on_introduced;
 	peer->tail = &peer->requests;
 	peer->next = bus->peers;
 	bus->peers = peer;
@@ -304,34 +328,60 @@ static int peer_new(struct bus *bus, const char *name, struct bus_peer **ret_pee
 	return 0;
 }
 
-int bus_peer_take(struct bus *bus, sd_bus_message *message)
+static int refuse(sd_bus_message *message, const struct fault *fault)
+{
+	const struct error_info *info = error_find(fault->code);
+
+	return sd_bus_reply_method_errorf(message, info ? info->dbus_name : SD_BUS_ERROR_FAILED,
+					  "%s", fault->message);
+}
+
+static int take(struct bus *bus, sd_bus_message *message, const struct bus_member *member,
+		int64_t bytes)
 {
 	const char *name = sd_bus_message_get_sender(message);
+	struct bus_peer *peer = find_peer(bus, name);
 	struct bus_request *request;
-	struct bus_peer *peer;
-	uint8_t type;
-	int r;
+	struct fault fault = { 0 };
+	int r = peer ? 0 : peer_new(bus, name, &peer);
 
-	if (!name || sd_bus_message_get_type(message, &type) < 0 ||
-	    type != SD_BUS_MESSAGE_METHOD_CALL)
-		return 0;
-	peer = find_peer(bus, name);
-	if (!peer) {
-		r = peer_new(bus, name, &peer);
-		if (r < 0)
-			return r;
-	}
+	if (r < 0)
+		return r;
 	if (peer->n_requests >= BUS_REQUESTS_MAX)
 		return sd_bus_reply_method_errorf(message, SD_BUS_ERROR_LIMITS_EXCEEDED,
 						  "%d calls are under way already",
 						  BUS_REQUESTS_MAX);
-	r = request_new(peer, message, &request);
+	r = request_new(peer, message, member, &request);
 	if (r < 0)
 		return r;
+	if (!charge(request, bytes, &fault)) {
+		bus_call_fail(request, &fault);
+		return 1;
+	}
 	if (peer->stale && !peer->polkit)
 		(void)bus_polkit_ask_peer(peer);
 	request->waiting = !peer->known || peer->polkit;
 	if (!request->waiting)
 		bus_tree_dispatch(request);
 	return 1;
+}
+
+/* What does not fit the interface is answered at once, and nothing of it is kept. */
+int bus_peer_take(struct bus *bus, sd_bus_message *message)
+{
+	const struct bus_member *member;
+	const char *error, *text;
+	struct fault fault = { 0 };
+	int64_t bytes = 0;
+	uint8_t type;
+
+	if (!sd_bus_message_get_sender(message) || sd_bus_message_get_type(message, &type) < 0 ||
+	    type != SD_BUS_MESSAGE_METHOD_CALL)
+		return 0;
+	member = bus_tree_find(message, &error, &text);
+	if (!member)
+		return sd_bus_reply_method_errorf(message, error, "%s", text);
+	if (bus_measure(message, &bytes, &fault) < 0)
+		return refuse(message, &fault);
+	return take(bus, message, member, bytes);
 }

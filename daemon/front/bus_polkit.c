@@ -93,7 +93,7 @@ bool bus_polkit_ask_peer(struct bus_peer *peer)
 	const struct question question = { .peer = peer };
 
 	peer->stale = false;
-	return peer->bus->options.system && !peer->identity.all &&
+	return peer->bus->options.system && !(peer->principal.scopes & PRINCIPAL_SEES_ALL) &&
 	       ask(&question, &peer->polkit, on_peer_answer, peer) >= 0;
 }
 

@@ -23,7 +23,7 @@ enum place {
 };
 
 /* `in` and `out`: pairs of a signature and a name, "s json a{sv} options". */
-struct member {
+struct bus_member {
 	unsigned places; // enum place
 	const char *interface;
 	const char *name;
@@ -35,7 +35,7 @@ struct member {
 static void introspect(struct bus_request *request);
 
 /* Those of one interface lie together. */
-static const struct member members[] = {
+static const struct bus_member members[] = {
 	{ AT_MANAGER, BUS_MANAGER, "RunExperiment", "s json a{sv} options", "o task",
 	  bus_run_experiment },
 	{ AT_MANAGER, BUS_MANAGER, "CancelTask", "o task", "", bus_cancel_task },
@@ -91,7 +91,7 @@ static void write_arguments(FILE *out, const char *arguments, const char *direct
 	}
 }
 
-static void write_member(FILE *out, const struct member *member)
+static void write_member(FILE *out, const struct bus_member *member)
 {
 	const char *kind = member->serve ? "method" : "signal";
 
@@ -218,16 +218,16 @@ static bool has_signature(sd_bus_message *message, const char *arguments)
 	return sd_bus_message_has_signature(message, signature) > 0;
 }
 
-void bus_tree_dispatch(struct bus_request *request)
+const struct bus_member *bus_tree_find(sd_bus_message *message, const char **ret_error,
+				       const char **ret_text)
 {
-	sd_bus_message *message = request->message;
 	const char *interface = sd_bus_message_get_interface(message);
 	const char *name = sd_bus_message_get_member(message);
 	unsigned place = place_of(sd_bus_message_get_path(message));
 	bool known = false;
 
 	for (size_t i = 0; place && i < N_MEMBERS; i++) {
-		const struct member *member = &members[i];
+		const struct bus_member *member = &members[i];
 
 		if (!member->serve || !(member->places & place) ||
 		    (interface && strcmp(interface, member->interface) != 0))
@@ -236,17 +236,21 @@ void bus_tree_dispatch(struct bus_request *request)
 		if (strcmp(name, member->name) != 0)
 			continue;
 		if (has_signature(message, member->in))
-			member->serve(request);
-		else
-			bus_reply_error(request, SD_BUS_ERROR_INVALID_ARGS,
-					"The arguments are not of the types that the method takes.");
-		return;
+			return member;
+		*ret_error = SD_BUS_ERROR_INVALID_ARGS;
+		*ret_text = "The arguments are not of the types that the method takes.";
+		return NULL;
 	}
-	if (!place)
-		bus_reply_error(request, SD_BUS_ERROR_UNKNOWN_OBJECT, "There is no such object.");
-	else if (interface && !known)
-		bus_reply_error(request, SD_BUS_ERROR_UNKNOWN_INTERFACE,
-				"The object has no such interface.");
-	else
-		bus_reply_error(request, SD_BUS_ERROR_UNKNOWN_METHOD, "There is no such method.");
+	*ret_error = !place		  ? SD_BUS_ERROR_UNKNOWN_OBJECT :
+		     interface && !known ? SD_BUS_ERROR_UNKNOWN_INTERFACE :
+					   SD_BUS_ERROR_UNKNOWN_METHOD;
+	*ret_text = !place		 ? "There is no such object." :
+		    interface && !known ? "The object has no such interface." :
+					  "There is no such method.";
+	return NULL;
+}
+
+void bus_tree_dispatch(struct bus_request *request)
+{
+	request->member->serve(request);
 }

@@ -1,27 +1,87 @@
 #include "daemon/front/connection.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/front/user.h"
+#include "daemon/clock.h"
 #include "daemon/log.h"
 
 #define READ_SIZE 8192
+/* What a reply is thought to take before it is made; a page never takes more than it may. */
+#define REPLY_BYTES 4096
+/* Room that pages leave for other replies. */
+#define PAGES_LEAVE (4 * 1024 * 1024)
+
+/* A message in the decoder's hands. It outlives its connection. */
+struct connection_decoding {
+	struct decoding decoding;
+	struct connection *connection; // NULL: gone, and what it had is here
+	struct service *service;
+	struct frame_buffer in;
+	struct user_charge input;
+};
 
 static void advance(struct connection *connection);
+
+static struct user *user_of_connection(const struct connection *connection)
+{
+	return connection->principal.user;
+}
+
+/* ---- Room for output ---- */
 
 static size_t output_size(const struct connection *connection)
 {
 	return evbuffer_get_length(connection->out);
 }
 
-bool connection_has_room(const struct connection *connection)
+static bool is_output_low(const struct connection *connection)
 {
 	return !connection->dead && output_size(connection) < OUTPUT_LOW;
 }
+
+static void charge_output(struct connection *connection)
+{
+	user_hold(&connection->output, user_of_connection(connection), USER_OUTPUT,
+		  (int64_t)output_size(connection));
+}
+
+/* Before a reply is asked for, so that what nobody reads is not made. A list that has begun goes
+ * before those that have not. */
+static bool expect_reply(struct connection *connection, const struct method *method, bool begins)
+{
+	struct user_charge *expected = &connection->expected;
+	struct user *user = user_of_connection(connection);
+	bool is_page = method && method->replies == METHOD_REPLIES_PAGES;
+
+	if (expected->amount)
+		return true;
+	if (!user_take(expected, user, USER_OUTPUT,
+		       !is_page ? REPLY_BYTES :
+		       begins	? PAGE_BYTES_MAX + PAGES_LEAVE :
+				  PAGE_BYTES_MAX)) {
+		user_wait_for_slot(user, USER_OUTPUT, &connection->waiter);
+		return false;
+	}
+	if (is_page)
+		user_hold(expected, user, USER_OUTPUT, PAGE_BYTES_MAX);
+	return true;
+}
+
+bool connection_has_room(struct connection *connection)
+{
+	/* The page has come; the next one is asked for anew. */
+	if (connection->call && connection->call->method->replies == METHOD_REPLIES_PAGES)
+		user_give_back(&connection->expected);
+	return is_output_low(connection) && connection->call &&
+	       expect_reply(connection, connection->call->method, /* begins= */ false);
+}
+
+/* ---- Events ---- */
 
 void connection_kill(struct connection *connection)
 {
@@ -33,13 +93,26 @@ void connection_kill(struct connection *connection)
 
 static bool wants_input(const struct connection *connection)
 {
-	size_t waiting = connection->in.end - connection->in.start;
-
-	if (!connection->started || connection->input_ended || connection->closing)
+	if (!connection->started || connection->input_ended || connection->closing ||
+	    connection->unread || connection->decoding || connection->held)
 		return false;
 	if (connection->call)
-		return waiting < INPUT_WAITING_MAX;
-	return connection_has_room(connection);
+		return frame_pending(&connection->in) < INPUT_FREE;
+	return is_output_low(connection) && !connection->waiter.list;
+}
+
+/* A message that has begun must end in time, the daemon's own delays left out. */
+static int watch_message(struct connection *connection, bool reads)
+{
+	const struct timeval time = {
+		.tv_sec = front_get_options(connection->front)->message_seconds
+	};
+
+	if (!reads || connection->call || !frame_pending(&connection->in))
+		return event_del(connection->late);
+	return event_pending(connection->late, EV_TIMEOUT, NULL) ?
+		       0 :
+		       event_add(connection->late, &time);
 }
 
 static void update_events(struct connection *connection)
@@ -47,14 +120,14 @@ static void update_events(struct connection *connection)
 	const struct timeval stall = {
 		.tv_sec = front_get_options(connection->front)->output_stall_seconds
 	};
-	int r = 0;
+	bool reads = wants_input(connection);
+	int r;
 
 	if (connection->dead)
 		return;
-	if (wants_input(connection))
-		r = event_add(connection->readable, NULL);
-	else
-		event_del(connection->readable);
+	r = reads ? event_add(connection->readable, NULL) : event_del(connection->readable);
+	if (watch_message(connection, reads) < 0)
+		r = -1;
 	/* Gone once it has fired, so the time-out counts from the last byte taken; what else the
 	 * client does meanwhile does not put it off. */
 	if (!output_size(connection))
@@ -64,6 +137,8 @@ static void update_events(struct connection *connection)
 	if (r < 0)
 		connection_kill(connection);
 }
+
+/* ---- Output ---- */
 
 static void flush_output(struct connection *connection)
 {
@@ -85,6 +160,7 @@ static void flush_output(struct connection *connection)
 			return;
 		}
 		evbuffer_drain(connection->out, (size_t)sent);
+		charge_output(connection);
 	}
 }
 
@@ -122,6 +198,7 @@ void connection_send(struct connection *connection, struct reply *reply)
 		connection_kill(connection); // half a message is nothing to go on from
 		return;
 	}
+	charge_output(connection);
 	if (was_empty)
 		update_events(connection);
 }
@@ -137,6 +214,8 @@ void connection_send_text(struct connection *connection, char *text, size_t size
 	reply_unref(reply);
 }
 
+/* ---- Calls ---- */
+
 void connection_call_ended(struct connection *connection)
 {
 	struct call *call = connection->call;
@@ -144,11 +223,153 @@ void connection_call_ended(struct connection *connection)
 	if (!call)
 		return;
 	connection->call = NULL;
+	user_give_back(&connection->calls);
+	user_give_back(&connection->expected);
+	/* What the call waited for is of no use any more. */
+	user_stop_waiting(&connection->waiter);
+	if (connection->unread && !connection->dead)
+		user_wait_for_turn(user_of_connection(connection), &connection->waiter);
 	call->front = NULL;
 	call_unref(call);
 	if (!connection->advancing && !connection->dead)
 		advance(connection);
 }
+
+static void serve(struct connection *connection, struct decoded *decoded)
+{
+	if (!expect_reply(connection, decoded->method, /* begins= */ true)) {
+		connection->held = malloc(sizeof(*decoded));
+		if (connection->held) {
+			*connection->held = *decoded;
+			return;
+		}
+		connection_kill(connection);
+	} else {
+		varlink_serve(connection, decoded);
+	}
+	decoded_done(decoded);
+	if (!connection->call)
+		user_give_back(&connection->expected);
+}
+
+static void on_decoded(struct decoding *base)
+{
+	struct connection_decoding *decoding = (struct connection_decoding *)base;
+	struct connection *connection = decoding->connection;
+
+	decoding->service->n_under_way--;
+	if (connection && !connection->dead) {
+		connection->decoding = NULL;
+		serve(connection, &base->decoded);
+		advance(connection);
+	} else {
+		if (connection)
+			connection->decoding = NULL;
+		decoded_done(&base->decoded);
+	}
+	frame_done(&decoding->in);
+	user_give_back(&decoding->input);
+	free(decoding);
+}
+
+static void decode_elsewhere(struct connection *connection, const char *text, size_t size)
+{
+	struct connection_decoding *decoding = calloc(1, sizeof(*decoding));
+
+	if (!decoding) {
+		connection_kill(connection);
+		return;
+	}
+	decoding->connection = connection;
+	decoding->service = front_get_options(connection->front)->service;
+	decoding->service->n_under_way++;
+	frame_init(&decoding->in);
+	decoding->decoding.text = text;
+	decoding->decoding.size = size;
+	decoding->decoding.done = on_decoded;
+	connection->decoding = decoding;
+	decoder_post(front_get_decoder(connection->front), &decoding->decoding);
+}
+
+static void take_message(struct connection *connection, const char *text, size_t size)
+{
+	struct decoded decoded;
+
+	front_touch(connection);
+	if (size >= INPUT_FREE && connection->input.slot != USER_LARGE_MESSAGES)
+		user_hold(&connection->input, user_of_connection(connection), USER_INPUT,
+			  (int64_t)size);
+	if (size > DECODE_HERE_MAX) {
+		decode_elsewhere(connection, text, size);
+		return;
+	}
+	decode_call(text, size, &decoded);
+	serve(connection, &decoded);
+}
+
+static void refuse_and_close(struct connection *connection, const struct fault *fault)
+{
+	connection->oneway = false;
+	varlink_fail(connection, fault);
+	connection->closing = true;
+}
+
+static bool may_begin(const struct connection *connection)
+{
+	return !connection->call && !connection->decoding && !connection->held &&
+	       !connection->closing && !connection->waiter.list && is_output_low(connection);
+}
+
+/* Begins the next call that waits. 0: there is none. */
+static int begin_next(struct connection *connection)
+{
+	struct user *user = user_of_connection(connection);
+	int64_t began = clock_monotonic_usec();
+	struct fault fault = { 0 };
+	char *message;
+	size_t size;
+	int r;
+
+	if (frame_pending(&connection->in) && !user_has_turn(user)) {
+		user_wait_for_turn(user, &connection->waiter);
+		return 1;
+	}
+	r = frame_next(&connection->in, &message, &size);
+	if (r > 0) {
+		take_message(connection, message, size);
+	} else if (r < 0) {
+		fault_message(&fault, MESSAGE_SIZE_MAX, "a message is at most %u bytes",
+			      MESSAGE_SIZE_MAX);
+		refuse_and_close(connection, &fault);
+	}
+	user_worked(user, began);
+	return r;
+}
+
+/* Begins the calls that wait, as far as there is room for what they take. */
+static void advance(struct connection *connection)
+{
+	int r = 1;
+
+	connection->advancing = true;
+	while (r > 0 && may_begin(connection))
+		r = begin_next(connection);
+	connection->advancing = false;
+	if (connection->input_ended && !connection->call && r == 0)
+		connection->closing = true;
+	if (connection->closing && !output_size(connection))
+		connection_kill(connection);
+	/* Thousands of idle connections keep no buffers. */
+	if (connection->in.start == connection->in.end && !connection->dead &&
+	    !connection->decoding)
+		frame_done(&connection->in);
+	if (!connection->decoding && !connection->held &&
+	    frame_pending(&connection->in) < INPUT_FREE)
+		user_give_back(&connection->input);
+	update_events(connection);
+}
+
+/* ---- Input ---- */
 
 /* Whose caller is gone is told so; a call that follows a task would otherwise never end. */
 static void end_of_input(struct connection *connection)
@@ -159,75 +380,104 @@ static void end_of_input(struct connection *connection)
 	if (!call || call->method->replies != METHOD_REPLIES_EVENTS)
 		return;
 	connection->call = NULL;
+	user_give_back(&connection->calls);
+	user_give_back(&connection->expected);
 	call_abandon(call);
 	call_unref(call);
 }
 
-/* Begins the calls that wait, as far as answers have room. */
-static void advance(struct connection *connection)
+/* Whether the message that has begun may grow. */
+static bool has_input_room(struct connection *connection)
 {
-	char *message;
-	size_t size;
-	int r = 1;
+	struct user *user = user_of_connection(connection);
+	size_t pending = frame_pending(&connection->in);
+	struct user_charge *input = &connection->input, large = { 0 };
+	enum user_slot slot = USER_INPUT;
 
-	connection->advancing = true;
-	while (r > 0 && !connection->call && !connection->closing &&
-	       connection_has_room(connection)) {
-		r = frame_next(&connection->in, &message, &size);
-		if (r > 0) {
-			front_touch(connection);
-			varlink_dispatch(connection, message, size);
-		} else if (r < 0) {
-			/* Too large a message: says so, and closes. */
-			varlink_dispatch(connection, NULL, 0);
+	if (connection->call || pending < INPUT_FREE ||
+	    (input->amount && input->slot == USER_LARGE_MESSAGES))
+		return true;
+	if (pending < INPUT_MEDIUM) {
+		if (user_take(input, user, USER_INPUT, INPUT_MEDIUM))
+			return true;
+	} else {
+		slot = USER_LARGE_MESSAGES;
+		if (user_take(&large, user, slot, 1)) {
+			user_move(&large, input);
+			return true;
 		}
 	}
-	connection->advancing = false;
-	if (connection->input_ended && !connection->call && r == 0)
-		connection->closing = true;
-	if (connection->closing && !output_size(connection))
+	user_wait_for_slot(user, slot, &connection->waiter);
+	return false;
+}
+
+static void read_input(struct connection *connection)
+{
+	size_t room, want = frame_pending(&connection->in) < INPUT_FREE ? READ_SIZE :
+									   FRAME_READ_SIZE;
+	char *data;
+	ssize_t n;
+
+	connection->unread = !has_input_room(connection);
+	if (connection->unread)
+		return;
+	if (frame_reserve(&connection->in, want, &data, &room) < 0) {
 		connection_kill(connection);
-	/* Thousands of idle connections keep no buffers. */
-	if (connection->in.start == connection->in.end && !connection->dead)
-		frame_done(&connection->in);
-	update_events(connection);
+		return;
+	}
+	n = recv(connection->fd, data, room < want ? room : want, MSG_DONTWAIT);
+	if (n == 0)
+		end_of_input(connection);
+	else if (n > 0)
+		frame_commit(&connection->in, (size_t)n);
+	else if (errno != EAGAIN && errno != EINTR)
+		connection_kill(connection);
 }
 
 static void on_readable(evutil_socket_t fd, short events, void *userdata)
 {
 	struct connection *connection = userdata;
-	size_t room, want = frame_pending(&connection->in) ? FRAME_READ_SIZE : READ_SIZE;
-	char *data;
-	ssize_t n;
+	struct user *user = user_of_connection(connection);
+	int64_t began = clock_monotonic_usec();
 
+	(void)fd;
 	(void)events;
-	if (frame_reserve(&connection->in, want, &data, &room) < 0) {
-		connection_kill(connection);
+	/* Who waits for his turn already is first. */
+	if (user->turn.first || !user_has_turn(user)) {
+		connection->unread = true;
+		user_wait_for_turn(user, &connection->waiter);
+		update_events(connection);
 		return;
 	}
-	n = recv(fd, data, room, MSG_DONTWAIT);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n < 0) {
-		connection_kill(connection);
-		return;
-	}
-	if (n == 0)
-		end_of_input(connection);
-	else
-		frame_commit(&connection->in, (size_t)n);
+	read_input(connection);
+	user_worked(user, began);
+	if (!connection->dead)
+		advance(connection);
+}
+
+static void on_late(evutil_socket_t fd, short events, void *userdata)
+{
+	struct connection *connection = userdata;
+	struct fault fault = { 0 };
+
+	(void)fd;
+	(void)events;
+	fault_set(&fault, ELLU_E_TIMEOUT, "a message must have ended %lld seconds after it began",
+		  (long long)front_get_options(connection->front)->message_seconds);
+	refuse_and_close(connection, &fault);
 	advance(connection);
 }
 
 static void on_writable(evutil_socket_t fd, short events, void *userdata)
 {
 	struct connection *connection = userdata;
+	int64_t began = clock_monotonic_usec();
 
 	(void)fd;
 	if (events & EV_TIMEOUT) {
 		log_about(LOG_NOTICE, ABOUT(.message = LOG_CLIENT_DROPPED),
 			  "a client of user %lld took nothing for %lld seconds: dropped",
-			  (long long)connection->user->uid,
+			  (long long)connection->principal.uid,
 			  (long long)front_get_options(connection->front)->output_stall_seconds);
 		connection_kill(connection);
 		return;
@@ -237,17 +487,38 @@ static void on_writable(evutil_socket_t fd, short events, void *userdata)
 		return;
 	if (connection->call && connection_has_room(connection))
 		call_writable(connection->call);
+	user_worked(user_of_connection(connection), began);
 	if (!connection->dead)
 		advance(connection);
 }
 
-void connection_start(struct connection *connection)
+/* There is something of what it was short of, or its user's turn has come. */
+static void on_wake(struct user_waiter *waiter)
 {
+	struct connection *connection =
+		(struct connection *)((char *)waiter - offsetof(struct connection, waiter));
+	struct decoded held;
+
+	if (connection->dead)
+		return;
 	connection->started = true;
-	update_events(connection);
+	if (connection->held) {
+		held = *connection->held;
+		free(connection->held);
+		connection->held = NULL;
+		serve(connection, &held);
+	} else if (connection->call && connection_has_room(connection)) {
+		call_writable(connection->call);
+	}
+	if (connection->unread && !connection->dead && !connection->waiter.list)
+		read_input(connection);
+	if (!connection->dead)
+		advance(connection);
 }
 
-int connection_new(struct front *front, struct front_user *user, int fd,
+/* ---- Life ---- */
+
+int connection_new(struct front *front, const struct principal *principal, int fd,
 		   struct connection **ret_connection)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
@@ -256,13 +527,16 @@ int connection_new(struct front *front, struct front_user *user, int fd,
 	if (!connection)
 		return -ENOMEM;
 	connection->front = front;
-	connection->user = user;
+	connection->principal = *principal;
+	connection->waiter.wake = on_wake;
 	connection->fd = -1;
 	frame_init(&connection->in);
 	connection->out = evbuffer_new();
 	connection->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, connection);
 	connection->writable = event_new(base, fd, EV_WRITE, on_writable, connection);
-	if (!connection->out || !connection->readable || !connection->writable) {
+	connection->late = event_new(base, -1, 0, on_late, connection);
+	if (!connection->out || !connection->readable || !connection->writable ||
+	    !connection->late) {
 		connection_free(connection);
 		return -ENOMEM;
 	}
@@ -271,11 +545,34 @@ int connection_new(struct front *front, struct front_user *user, int fd,
 	return 0;
 }
 
+/* What the decoder is at stays until it is done. */
+static void leave_decoder(struct connection *connection)
+{
+	struct connection_decoding *decoding = connection->decoding;
+
+	if (!decoding)
+		return;
+	decoding->connection = NULL;
+	decoding->in = connection->in;
+	frame_init(&connection->in);
+	user_move(&connection->input, &decoding->input);
+}
+
+static void give_all_back(struct connection *connection)
+{
+	user_give_back(&connection->place);
+	user_give_back(&connection->calls);
+	user_give_back(&connection->input);
+	user_give_back(&connection->output);
+	user_give_back(&connection->expected);
+}
+
 struct connection *connection_free(struct connection *connection)
 {
 	if (!connection)
 		return NULL;
 	connection->dead = true;
+	user_stop_waiting(&connection->waiter);
 	if (connection->call) {
 		struct call *call = connection->call;
 
@@ -283,13 +580,20 @@ struct connection *connection_free(struct connection *connection)
 		call_abandon(call);
 		call_unref(call);
 	}
+	leave_decoder(connection);
+	if (connection->held)
+		decoded_done(connection->held);
+	free(connection->held);
 	if (connection->readable)
 		event_free(connection->readable);
 	if (connection->writable)
 		event_free(connection->writable);
+	if (connection->late)
+		event_free(connection->late);
 	if (connection->out)
 		evbuffer_free(connection->out);
 	frame_done(&connection->in);
+	give_all_back(connection);
 	if (connection->fd >= 0)
 		close(connection->fd);
 	free(connection);

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/front/connection.h"
-#include "daemon/front/user.h"
+#include "daemon/front/decoder.h"
 #include "daemon/log.h"
 
 #define PEER_GROUPS_MAX 1024
@@ -18,7 +18,7 @@
 
 struct front {
 	struct front_options options;
-	struct front_users users;
+	struct decoder *decoder;
 	struct connection *connections; // the longest unused first
 	struct connection **tail;
 	int64_t n_connections;
@@ -36,6 +36,16 @@ struct loop *front_loop(const struct front *front)
 const struct front_options *front_get_options(const struct front *front)
 {
 	return &front->options;
+}
+
+struct decoder *front_get_decoder(const struct front *front)
+{
+	return front->decoder;
+}
+
+struct loop *front_decoder_loop(const struct front *front)
+{
+	return decoder_loop(front->decoder);
 }
 
 /* ---- The connections ---- */
@@ -71,7 +81,6 @@ void front_reap_soon(struct front *front)
 static void remove_connection(struct front *front, struct connection *connection)
 {
 	unlink_connection(front, connection);
-	front_user_leave(connection->user);
 	connection_free(connection);
 	front->n_connections--;
 	front->options.service->n_connections--;
@@ -94,119 +103,102 @@ static void on_reap(evutil_socket_t fd, short events, void *userdata)
 }
 
 /* The longest unused connection without a call, of the user or of anyone, makes room. */
-static bool make_room(struct front *front, const struct front_user *user)
+static bool make_room(struct front *front, const struct user *user)
 {
 	for (struct connection *each = front->connections; each; each = each->next) {
-		if (each->call || each->dead || (user && each->user != user))
+		if (each->call || each->decoding || each->held || each->dead ||
+		    (user && each->principal.user != user))
 			continue;
 		log_notice("too many connections: an idle one of user %lld is closed",
-			   (long long)each->user->uid);
+			   (long long)each->principal.uid);
+		user_give_back(&each->place);
 		connection_kill(each);
 		return true;
 	}
 	return false;
 }
 
-/* ---- A user's first connection ---- */
-
-struct introduction {
-	struct user_ensure op;
-	struct front *front;
-	struct front_user *user;
-};
-
-static void on_user_known(struct store_request *request)
-{
-	struct introduction *introduction = request->userdata;
-	struct front *front = introduction->front;
-	struct front_user *user = introduction->user;
-
-	front->options.service->n_under_way--;
-	user->asking = false;
-	user->known = request->result == 0;
-	if (request->result < 0)
-		log_error("user %lld cannot be added: %s", (long long)user->uid,
-			  request->fault.message);
-	/* Even so calls are served: each says itself what the store cannot do. */
-	for (struct connection *each = front->connections; each; each = each->next)
-		if (each->user == user && !each->started && !each->dead)
-			connection_start(each);
-	store_request_done(request);
-	free(introduction);
-}
-
-static void introduce(struct front *front, struct front_user *user)
-{
-	struct introduction *introduction = calloc(1, sizeof(*introduction));
-
-	if (!introduction) {
-		log_error("out of memory: user %lld is not served", (long long)user->uid);
-		return;
-	}
-	introduction->front = front;
-	introduction->user = user;
-	introduction->op.uid = user->uid;
-	user->asking = true;
-	front->options.service->n_under_way++;
-	store_request_init(&introduction->op.request, front->options.loop, on_user_known,
-			   introduction);
-	store_user_ensure(front->options.service->store, &introduction->op);
-}
-
 /* ---- Accepting ---- */
 
 /* Groups beyond the limit are not looked at; root and the user count without them. */
-static int identify_peer(const struct front *front, int fd, struct identity *ret_identity)
+static int identify_peer(const struct front *front, int fd, struct principal *ret_principal)
 {
 	struct ucred peer;
 	uint32_t groups[PEER_GROUPS_MAX];
 	socklen_t size = sizeof(peer), groups_size = sizeof(groups);
+	struct user *user;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
 		return -errno;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &groups_size) < 0)
 		groups_size = 0;
-	*ret_identity = identity_of(&front->options.rules, peer.uid, groups,
-				    groups_size / sizeof(groups[0]));
+	user = user_of(front->options.service->users, peer.uid);
+	if (!user)
+		return -ENOMEM;
+	*ret_principal = (struct principal){
+		.user = user,
+		.uid = peer.uid,
+		.scopes = principal_scopes(&front->options.rules, peer.uid, groups,
+					   groups_size / sizeof(groups[0])),
+		.way = PRINCIPAL_SOCKET,
+	};
 	return 0;
 }
 
-static bool has_place(struct front *front, const struct front_user *user)
+/* A user's own idle connection makes room for his next one; a newcomer's, anybody's. */
+static bool take_place(struct front *front, struct user *user, struct user_charge *place)
 {
-	if (user->n_connections > front->options.max_connections_per_user)
-		return make_room(front, user);
-	if (front->n_connections >= front->options.max_connections)
-		return make_room(front, NULL);
+	if (user_take(place, user, USER_CONNECTIONS, 1))
+		return true;
+	if (!make_room(front, user->held[USER_CONNECTIONS] ? user : NULL))
+		return false;
+	user_hold(place, user, USER_CONNECTIONS, 1);
 	return true;
+}
+
+/* Tells why, to who reads before he goes. */
+static void refuse(int fd, const struct user *user)
+{
+	struct fault fault = { 0 };
+	char numbers[256], *text;
+	size_t size;
+
+	user_describe(user, USER_CONNECTIONS, numbers, sizeof(numbers));
+	log_warning("a connection is refused: %s", numbers);
+	fault_set(&fault, ELLU_E_TOO_MANY_REQUESTS, "%s", numbers);
+	fault.retry_after_seconds = ACCEPT_PAUSE_SECONDS;
+	if (wire_error_encode(&fault, &text, &size) == 0) {
+		(void)!send(fd, text, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+		free(text);
+	}
+	close(fd);
 }
 
 /* Takes the descriptor. */
 static void admit(struct front *front, int fd)
 {
 	struct connection *connection;
-	struct front_user *user;
-	struct identity identity;
+	struct user_charge place = { 0 };
+	struct principal principal;
 
-	if (identify_peer(front, fd, &identity) < 0 ||
-	    !(user = front_user_join(&front->users, identity.uid))) {
+	if (identify_peer(front, fd, &principal) < 0) {
 		close(fd);
 		return;
 	}
-	if (!has_place(front, user) || connection_new(front, user, fd, &connection) < 0) {
-		log_warning("a connection of user %lld is refused: too many",
-			    (long long)identity.uid);
-		front_user_leave(user);
+	if (!take_place(front, principal.user, &place)) {
+		refuse(fd, principal.user);
+		return;
+	}
+	if (connection_new(front, &principal, fd, &connection) < 0) {
+		user_give_back(&place);
 		close(fd);
 		return;
 	}
-	connection->identity = identity;
+	user_move(&place, &connection->place);
 	link_connection(front, connection);
 	front->n_connections++;
 	front->options.service->n_connections++;
-	if (user->known)
-		connection_start(connection);
-	else if (!user->asking)
-		introduce(front, user);
+	user_introduce(principal.user, &connection->waiter);
 }
 
 static void pause_accepting(struct front *front)
@@ -352,6 +344,8 @@ int front_new(const struct front_options *options, struct front **ret_front, str
 	}
 	if (r == 0)
 		r = make_events(front);
+	if (r == 0)
+		r = decoder_new(options->loop, &front->decoder);
 	if (r < 0) {
 		front_free(front);
 		return fault_set(fault, ELLU_E_INTERNAL, "%s: %s", options->socket_path,
@@ -390,12 +384,10 @@ bool front_leave(struct front *front)
 	return false;
 }
 
-void front_set_limits(struct front *front, int64_t max_connections,
-		      int64_t max_connections_per_user, int64_t output_stall_seconds)
+void front_set_times(struct front *front, int64_t output_stall_seconds, int64_t message_seconds)
 {
-	front->options.max_connections = max_connections;
-	front->options.max_connections_per_user = max_connections_per_user;
 	front->options.output_stall_seconds = output_stall_seconds;
+	front->options.message_seconds = message_seconds;
 }
 
 void front_stop_listening(struct front *front)
@@ -428,7 +420,7 @@ struct front *front_free(struct front *front)
 		event_free(front->accept_again);
 	if (front->reaper)
 		event_free(front->reaper);
-	front_users_done(&front->users);
+	decoder_free(front->decoder);
 	free(front);
 	return NULL;
 }

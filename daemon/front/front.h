@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "daemon/api/call.h"
-#include "daemon/front/identity.h"
+#include "daemon/api/principal.h"
 #include "proto/message.h"
 
 struct front;
@@ -41,10 +41,9 @@ struct front_options {
 	int listener; // handed over by the service manager and taken; -1: bind socket_path
 	const char *socket_path;
 	unsigned socket_mode;
-	int64_t max_connections;
-	int64_t max_connections_per_user;
 	int64_t output_stall_seconds; // without a byte taken, until a peer is dropped
-	struct identity_rules rules;
+	int64_t message_seconds; // from a message's first byte to its end
+	struct principal_rules rules;
 	const struct raw_interface *raw; // or NULL
 };
 
@@ -56,9 +55,9 @@ void front_close(struct front *front);
 /* The same, and removes the socket. */
 struct front *front_free(struct front *front);
 
-/* Connections beyond lowered limits stay. */
-void front_set_limits(struct front *front, int64_t max_connections,
-		      int64_t max_connections_per_user, int64_t output_stall_seconds);
+void front_set_times(struct front *front, int64_t output_stall_seconds, int64_t message_seconds);
+/* The thread that decodes large messages. */
+struct loop *front_decoder_loop(const struct front *front);
 /* Whether nobody came in the last moment. If somebody did, he is served, and the socket is there
  * as before. The front has no connection when this is called. */
 bool front_leave(struct front *front);

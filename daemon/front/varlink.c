@@ -5,12 +5,11 @@
 #include <string.h>
 
 #include "daemon/front/connection.h"
-#include "daemon/front/user.h"
 #include "daemon/log.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
 
-static void send_fault(struct connection *connection, const struct fault *fault)
+void varlink_fail(struct connection *connection, const struct fault *fault)
 {
 	char *text;
 	size_t size;
@@ -60,7 +59,7 @@ static void send_reply(struct connection *connection, struct reply *reply, bool 
 	}
 	if (r == -EMSGSIZE) {
 		fault_too_large(&fault, MESSAGE_SIZE_MAX, "the reply");
-		send_fault(connection, &fault);
+		varlink_fail(connection, &fault);
 		return;
 	}
 	connection_kill(connection);
@@ -82,51 +81,47 @@ static void send_parameters(struct connection *connection, json_object *paramete
 static bool on_send(struct call *call, struct reply *reply, bool continues)
 {
 	struct connection *connection = call->front_data;
-	bool room;
 
 	send_reply(connection, reply, continues);
-	room = connection_has_room(connection);
-	if (!continues)
-		connection_call_ended(connection);
-	return room;
+	if (continues)
+		return connection_has_room(connection);
+	connection_call_ended(connection);
+	return true;
 }
 
 static void on_fail(struct call *call, const struct fault *fault)
 {
 	struct connection *connection = call->front_data;
 
-	send_fault(connection, fault);
+	varlink_fail(connection, fault);
 	connection_call_ended(connection);
 }
 
 static const struct call_front varlink_front = { .send = on_send, .fail = on_fail };
 
-static void begin_call(struct connection *connection, const struct method *method,
-		       const struct wire_call *wire)
+/* Takes the request. */
+static void begin_call(struct connection *connection, struct decoded *decoded)
 {
-	const struct front_options *options = front_get_options(connection->front);
-	struct fault fault = { 0 };
-	struct call *call = call_new(options->service);
+	struct user *user = connection->principal.user;
+	struct call *call = call_new(front_get_options(connection->front)->service);
 
 	if (!call) {
 		connection_kill(connection);
 		return;
 	}
-	call->method = method;
-	call->uid = connection->identity.uid;
-	call->all = connection->identity.all;
-	call->administrator = connection->identity.administrator;
-	call->more = wire->flags & WIRE_MORE;
-	if (record_decode(method->request, wire->parameters, FROM_CLIENT, "", &call->arena,
-			  &call->request, &fault) < 0) {
-		send_fault(connection, &fault);
-		call_unref(call);
-		return;
-	}
+	call->method = decoded->method;
+	call->principal = connection->principal;
+	call->more = decoded->flags & WIRE_MORE;
+	call->arena = arena_take(&decoded->arena);
+	call->request = decoded->request;
 	call->front = &varlink_front;
 	call->front_data = connection;
+	user_move(&connection->input, &call->input);
 	connection->call = call;
-	call_dispatch(call);
+	if (user_take(&connection->calls, user, USER_REQUESTS, 1))
+		call_dispatch(call);
+	else
+		call_fail_limit(call, USER_REQUESTS);
 }
 
 /* ---- org.varlink.service ---- */
@@ -162,44 +157,33 @@ static void get_info(struct connection *connection, const struct method *method)
 	reply_record(connection, method, &reply);
 }
 
-static void get_description(struct connection *connection, const struct method *method,
-			    const struct wire_call *wire)
+static void get_description(struct connection *connection, const struct decoded *decoded)
 {
 	const struct raw_interface *raw = front_get_options(connection->front)->raw;
-	const struct ellu_get_interface_description_request *request;
+	const struct ellu_get_interface_description_request *request = decoded->request;
 	struct ellu_get_interface_description_reply reply =
 		ELLU_RECORD(struct ellu_get_interface_description_reply);
-	const struct interface_info *interface;
+	const struct interface_info *interface = interface_find(request->interface);
 	struct fault fault = { 0 };
-	struct arena arena;
-	void *record;
 
-	arena_init(&arena);
-	if (record_decode(method->request, wire->parameters, FROM_CLIENT, "", &arena, &record,
-			  &fault) == 0) {
-		request = record;
-		interface = interface_find(request->interface);
-		if (interface)
-			reply.description = interface->text;
-		else if (raw && strcmp(raw->name, request->interface) == 0)
-			reply.description = raw->description;
-		else
-			name_fault(&fault, ELLU_E_INTERFACE_NOT_FOUND, request->interface);
-	}
-	if (fault.code)
-		send_fault(connection, &fault);
+	if (interface)
+		reply.description = interface->text;
+	else if (raw && strcmp(raw->name, request->interface) == 0)
+		reply.description = raw->description;
 	else
-		reply_record(connection, method, &reply);
-	arena_done(&arena);
+		name_fault(&fault, ELLU_E_INTERFACE_NOT_FOUND, request->interface);
+	if (fault.code)
+		varlink_fail(connection, &fault);
+	else
+		reply_record(connection, decoded->method, &reply);
 }
 
-static void serve_service(struct connection *connection, const struct method *method,
-			  const struct wire_call *wire)
+static void serve_service(struct connection *connection, const struct decoded *decoded)
 {
-	if (method->id == SERVICE_METHOD_GET_INFO)
-		get_info(connection, method);
+	if (decoded->method->id == SERVICE_METHOD_GET_INFO)
+		get_info(connection, decoded->method);
 	else
-		get_description(connection, method, wire);
+		get_description(connection, decoded);
 }
 
 /* ---- Raw interfaces ---- */
@@ -264,43 +248,26 @@ static void refuse_method(struct connection *connection, const char *qualified)
 		name_fault(&fault, ELLU_E_METHOD_NOT_FOUND, qualified);
 	else
 		name_fault(&fault, ELLU_E_INTERFACE_NOT_FOUND, interface);
-	send_fault(connection, &fault);
+	varlink_fail(connection, &fault);
 }
 
-static void serve(struct connection *connection, const struct wire_call *wire)
+void varlink_serve(struct connection *connection, struct decoded *decoded)
 {
-	const struct method *method = method_find(wire->method);
+	const struct method *method = decoded->method;
+	struct fault *fault = &decoded->fault;
 
-	if (wire->flags & WIRE_UPGRADE) {
-		struct fault fault = { 0 };
-
-		fault_set(&fault, ELLU_E_UNSUPPORTED, "connections cannot be upgraded");
-		send_fault(connection, &fault);
-	} else if (method && method->interface == &service_interface) {
-		serve_service(connection, method, wire);
-	} else if (method) {
-		begin_call(connection, method, wire);
-	} else if (!serve_raw(connection, wire)) {
-		refuse_method(connection, wire->method);
-	}
-}
-
-void varlink_dispatch(struct connection *connection, const char *text, size_t size)
-{
-	struct fault fault = { 0 };
-	struct wire_call wire;
-
-	connection->oneway = false;
-	if (!text) {
-		fault_message(&fault, MESSAGE_SIZE_MAX, "a message is at most %u bytes",
-			      MESSAGE_SIZE_MAX);
-	} else if (wire_call_decode(text, size, &wire, &fault) == 0) {
-		connection->oneway = wire.flags & WIRE_ONEWAY;
-		serve(connection, &wire);
-		wire_call_done(&wire);
-		return;
-	}
+	connection->oneway = decoded->flags & WIRE_ONEWAY;
+	if (decoded->flags & WIRE_UPGRADE)
+		fault_set(fault, ELLU_E_UNSUPPORTED, "connections cannot be upgraded");
+	if (fault->code)
+		varlink_fail(connection, fault);
+	else if (method && method->interface == &service_interface)
+		serve_service(connection, decoded);
+	else if (method)
+		begin_call(connection, decoded);
+	else if (!serve_raw(connection, &decoded->wire))
+		refuse_method(connection, decoded->wire.method);
 	/* What does not parse has no known end: nothing after it can be trusted. */
-	send_fault(connection, &fault);
-	connection->closing = true;
+	if (decoded->is_broken)
+		connection->closing = true;
 }

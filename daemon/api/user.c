@@ -1,0 +1,393 @@
+#include "daemon/api/user.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/api/call.h"
+#include "daemon/clock.h"
+#include "daemon/log.h"
+#include "daemon/loop.h"
+#include "proto/limits.h"
+
+/* A user's part of a turn of the loop. A piece of work that has begun is finished. */
+#define TURN_USEC 200
+/* Waiters for a slot that go away empty-handed, until the others wait for more to be given back. */
+#define VAIN_WAKES_MAX 16
+
+struct users {
+	struct service *service;
+	struct user_limits limits;
+	struct user *first;
+	int64_t held[_USER_SLOT_MAX];
+	int64_t n_holders[_USER_SLOT_MAX];
+	struct event *turn; // there are waiters to wake
+	bool planned;
+};
+
+/* What one user may have as long as there is any, whatever the share. */
+static const int64_t least[_USER_SLOT_MAX] = {
+	[USER_CONNECTIONS] = 1,
+	[USER_REQUESTS] = 1,
+	[USER_WATCHES] = 1,
+	[USER_LARGE_MESSAGES] = 1,
+	[USER_OUTPUT] = PAGE_BYTES_MAX,
+};
+
+static const char *const slot_names[_USER_SLOT_MAX] = {
+	[USER_CONNECTIONS] = "connections",
+	[USER_REQUESTS] = "requests",
+	[USER_WATCHES] = "watches",
+	[USER_LARGE_MESSAGES] = "large messages",
+	[USER_INPUT] = "bytes of input",
+	[USER_OUTPUT] = "bytes of output",
+};
+
+/* ---- Waiters ---- */
+
+static void waiters_init(struct user_waiters *waiters)
+{
+	*waiters = (struct user_waiters){ .tail = &waiters->first };
+}
+
+static void waiters_add(struct user_waiters *waiters, struct user_waiter *waiter)
+{
+	struct user_waiter **link = waiters->cursor ? waiters->cursor : waiters->tail;
+
+	waiter->list = waiters;
+	waiter->next = *link;
+	waiter->link = link;
+	*link = waiter;
+	if (waiter->next)
+		waiter->next->link = &waiter->next;
+	else
+		waiters->tail = &waiter->next;
+	waiters->n++;
+}
+
+void user_stop_waiting(struct user_waiter *waiter)
+{
+	struct user_waiters *waiters = waiter->list;
+
+	if (!waiters)
+		return;
+	*waiter->link = waiter->next;
+	if (waiter->next)
+		waiter->next->link = waiter->link;
+	else
+		waiters->tail = waiter->link;
+	if (waiters->cursor == &waiter->next)
+		waiters->cursor = waiter->link;
+	waiters->n--;
+	waiter->list = NULL;
+}
+
+/* The waiter may be gone afterwards, or wait again. */
+static void wake(struct user_waiter *waiter)
+{
+	user_stop_waiting(waiter);
+	waiter->wake(waiter);
+}
+
+/* ---- Turns ---- */
+
+static void plan_turn(struct users *users)
+{
+	static const struct timeval next_turn = { 0 };
+
+	if (!users->planned && event_add(users->turn, &next_turn) == 0)
+		users->planned = true;
+}
+
+bool user_has_turn(struct user *user)
+{
+	uint64_t now = loop_turns(user->users->service->loop);
+
+	if (user->turn_number != now) {
+		user->turn_number = now;
+		user->worked_usec = 0;
+	}
+	return user->worked_usec < TURN_USEC;
+}
+
+void user_worked(struct user *user, int64_t since_usec)
+{
+	user->worked_usec += clock_monotonic_usec() - since_usec;
+}
+
+/* Something of the slot was given back: wakes who is short of it, as far as that goes. */
+static void relieve(struct user *user, enum user_slot slot)
+{
+	struct user_waiters *waiters = &user->short_of[slot];
+	int in_vain = 0;
+
+	user->relieved &= ~(1u << slot);
+	waiters->cursor = &waiters->first;
+	while (*waiters->cursor && in_vain < VAIN_WAKES_MAX) {
+		int64_t began = clock_monotonic_usec(), before = waiters->n;
+
+		if (!user_has_turn(user)) {
+			user->relieved |= 1u << slot; // goes on in the next one
+			break;
+		}
+		wake(*waiters->cursor);
+		user_worked(user, began);
+		if (waiters->n < before)
+			continue;
+		in_vain++;
+		if (*waiters->cursor)
+			waiters->cursor = &(*waiters->cursor)->next;
+	}
+	waiters->cursor = NULL;
+}
+
+static void serve(struct user *user)
+{
+	for (enum user_slot slot = 0; slot < _USER_SLOT_MAX; slot++)
+		if (user->relieved & (1u << slot))
+			relieve(user, slot);
+	while (user->turn.first && user_has_turn(user)) {
+		int64_t began = clock_monotonic_usec();
+
+		wake(user->turn.first);
+		user_worked(user, began);
+	}
+}
+
+static void on_turn(evutil_socket_t fd, short events, void *userdata)
+{
+	struct users *users = userdata;
+	bool again = false;
+
+	(void)fd;
+	(void)events;
+	users->planned = false;
+	for (struct user *user = users->first; user; user = user->next) {
+		serve(user);
+		again |= user->turn.first || user->relieved;
+	}
+	if (again)
+		plan_turn(users);
+}
+
+void user_wait_for_turn(struct user *user, struct user_waiter *waiter)
+{
+	if (waiter->list)
+		return;
+	waiters_add(&user->turn, waiter);
+	plan_turn(user->users);
+}
+
+void user_wait_for_slot(struct user *user, enum user_slot slot, struct user_waiter *waiter)
+{
+	if (!waiter->list)
+		waiters_add(&user->short_of[slot], waiter);
+}
+
+/* ---- Slots ---- */
+
+static void account(struct user_charge *charge, int64_t amount)
+{
+	struct user *user = charge->user;
+	enum user_slot slot = charge->slot;
+	struct users *users = user->users;
+	int64_t more = amount - charge->amount;
+	bool held_some = user->held[slot] > 0;
+
+	user->held[slot] += more;
+	users->held[slot] += more;
+	users->n_holders[slot] += (user->held[slot] > 0) - held_some;
+	charge->amount = amount;
+	if (more >= 0)
+		return;
+	for (struct user *each = users->first; each; each = each->next)
+		if (each->short_of[slot].first) {
+			each->relieved |= 1u << slot;
+			plan_turn(users);
+		}
+}
+
+/* With n users who hold some, the asker among them, 3 / (3n + 1) of what the others leave: a user
+ * alone may have three quarters. */
+static int64_t share_of(const struct user *user, enum user_slot slot)
+{
+	const struct users *users = user->users;
+	const struct user_limit *limit = &users->limits.slots[slot];
+	int64_t left = limit->total - users->held[slot] + user->held[slot];
+	int64_t n = users->n_holders[slot] + !user->held[slot];
+	int64_t share = left > 0 ? left * 3 / (3 * n + 1) : 0;
+
+	if (share < least[slot])
+		share = left < least[slot] ? left : least[slot];
+	return share < limit->per_user ? share : limit->per_user;
+}
+
+void user_describe(const struct user *user, enum user_slot slot, char *ret_text, unsigned size)
+{
+	(void)snprintf(ret_text, size, "user %lld has %lld of at most %lld %s",
+		       (long long)user->uid, (long long)user->held[slot],
+		       (long long)share_of(user, slot), slot_names[slot]);
+}
+
+static void log_refusal(struct user *user, enum user_slot slot)
+{
+	const struct users *users = user->users;
+	char numbers[256];
+
+	if (user->refused & (1u << slot))
+		return;
+	user->refused |= 1u << slot;
+	user_describe(user, slot, numbers, sizeof(numbers));
+	log_about(LOG_NOTICE, ABOUT(.message = LOG_USER_LIMIT),
+		  "%s: a limit is reached; all %lld users have %lld of %lld", numbers,
+		  (long long)users->n_holders[slot], (long long)users->held[slot],
+		  (long long)users->limits.slots[slot].total);
+}
+
+bool user_take(struct user_charge *charge, struct user *user, enum user_slot slot, int64_t amount)
+{
+	if (amount > charge->amount &&
+	    user->held[slot] + amount - charge->amount > share_of(user, slot)) {
+		log_refusal(user, slot);
+		return false;
+	}
+	user_hold(charge, user, slot, amount);
+	return true;
+}
+
+void user_hold(struct user_charge *charge, struct user *user, enum user_slot slot, int64_t amount)
+{
+	assert(!charge->amount || (charge->user == user && charge->slot == slot));
+	charge->user = user;
+	charge->slot = slot;
+	if (amount != charge->amount)
+		account(charge, amount);
+}
+
+void user_give_back(struct user_charge *charge)
+{
+	if (charge->amount)
+		account(charge, 0);
+}
+
+void user_move(struct user_charge *from, struct user_charge *to)
+{
+	user_give_back(to);
+	*to = *from;
+	*from = (struct user_charge){ 0 };
+}
+
+/* ---- Introduction ---- */
+
+struct user_introduction {
+	struct user_ensure op;
+	struct user *user;
+};
+
+static void on_introduced(struct store_request *request)
+{
+	struct user_introduction *introduction = request->userdata;
+	struct user *user = introduction->user;
+
+	user->users->service->n_under_way--;
+	user->introduction = NULL;
+	/* Even when it failed calls are served: each says itself what the store cannot do. */
+	user->is_known = request->result == 0;
+	if (request->result < 0)
+		log_error("user %lld cannot be added: %s", (long long)user->uid,
+			  request->fault.message);
+	for (int64_t n = user->strangers.n; n > 0 && user->strangers.first; n--)
+		wake(user->strangers.first);
+	store_request_done(request);
+	free(introduction);
+}
+
+void user_introduce(struct user *user, struct user_waiter *waiter)
+{
+	struct service *service = user->users->service;
+	struct user_introduction *introduction;
+
+	if (user->is_known) {
+		waiter->wake(waiter);
+		return;
+	}
+	waiters_add(&user->strangers, waiter);
+	if (user->introduction)
+		return;
+	introduction = calloc(1, sizeof(*introduction));
+	if (!introduction) {
+		log_error("out of memory: user %lld is not served", (long long)user->uid);
+		return;
+	}
+	introduction->user = user;
+	introduction->op.uid = user->uid;
+	user->introduction = introduction;
+	service->n_under_way++;
+	store_request_init(&introduction->op.request, service->loop, on_introduced, introduction);
+	store_user_ensure(service->store, &introduction->op);
+}
+
+/* ---- Life ---- */
+
+struct user *user_of(struct users *users, int64_t uid)
+{
+	struct user *user = users->first;
+
+	while (user && user->uid != uid)
+		user = user->next;
+	if (user)
+		return user;
+	user = calloc(1, sizeof(*user));
+	if (!user)
+		return NULL;
+	user->users = users;
+	user->uid = uid;
+	waiters_init(&user->strangers);
+	waiters_init(&user->turn);
+	for (enum user_slot slot = 0; slot < _USER_SLOT_MAX; slot++)
+		waiters_init(&user->short_of[slot]);
+	user->next = users->first;
+	users->first = user;
+	return user;
+}
+
+void users_set_limits(struct users *users, const struct user_limits *limits)
+{
+	users->limits = *limits;
+}
+
+int users_new(struct service *service, const struct user_limits *limits, struct users **ret_users)
+{
+	struct users *users = calloc(1, sizeof(*users));
+
+	if (!users)
+		return -ENOMEM;
+	users->service = service;
+	users->limits = *limits;
+	users->turn = event_new(loop_base(service->loop), -1, 0, on_turn, users);
+	if (!users->turn) {
+		free(users);
+		return -ENOMEM;
+	}
+	*ret_users = users;
+	return 0;
+}
+
+struct users *users_free(struct users *users)
+{
+	if (!users)
+		return NULL;
+	for (enum user_slot slot = 0; slot < _USER_SLOT_MAX; slot++)
+		assert(users->held[slot] == 0);
+	while (users->first) {
+		struct user *user = users->first;
+
+		users->first = user->next;
+		free(user);
+	}
+	event_free(users->turn);
+	free(users);
+	return NULL;
+}
