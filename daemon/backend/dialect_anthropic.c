@@ -22,7 +22,7 @@ enum field {
 	FIELD_TOOLS,
 	FIELD_TOOL_CHOICE,
 	FIELD_OUTPUT_CONFIG,
-	/* These it does not have: it says so itself when a run asks for one. */
+	/* These it does not have: configs may not set them, and a run that does is told so by it. */
 	FIELD_FREQUENCY_PENALTY,
 	FIELD_PRESENCE_PENALTY,
 	FIELD_SEED,
@@ -51,37 +51,9 @@ static const char *const field_names[_FIELD_MAX] = {
 	[FIELD_LOGPROBS] = "logprobs",
 };
 
-static int refuse_unknown(const struct ellu_llm_config *config, struct fault *fault)
-{
-	const struct {
-		const char *field;
-		bool set;
-	} unknown[] = {
-		{ "llm_config.frequency_penalty", config->frequency_penalty },
-		{ "llm_config.presence_penalty", config->presence_penalty },
-		{ "llm_config.seed", config->seed },
-		{ "llm_config.reasoning_effort", config->reasoning_effort },
-		{ "llm_config.verbosity", config->verbosity },
-		{ "llm_config.logprobs", config->logprobs },
-		{ "llm_config.structured_output", config->structured_output &&
-				strcmp(config->structured_output, "json_object") == 0 },
-	};
-
-	for (size_t i = 0; i < sizeof(unknown) / sizeof(*unknown); i++) {
-		if (unknown[i].set)
-			return fault_invalid(fault, unknown[i].field,
-					     "nothing that the provider anthropic does not have");
-	}
-	return 0;
-}
-
 static int prepare(struct llm_target *target, const struct ellu_llm_config *config,
 		   struct fault *fault)
 {
-	int r = refuse_unknown(config, fault);
-
-	if (r < 0)
-		return r;
 	if (target->key && !target_has_header(config, "x-api-key") &&
 	    target_add_header(target, "x-api-key", "", target->key) < 0)
 		return fault_oom(fault);

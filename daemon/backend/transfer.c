@@ -15,6 +15,11 @@
 #define CONNECTION_AGE_SECONDS 118L // peers close idle connections; curl looks before reuse
 #define KEEPALIVE_SECONDS 30L
 #define UPLOAD_BUFFER_BYTES 16384L
+#if LIBCURL_VERSION_NUM >= 0x080600
+#define HEADER_TOO_LONG CURLE_TOO_LARGE
+#else
+#define HEADER_TOO_LONG CURLE_OUT_OF_MEMORY // as it is told before
+#endif
 #define IDEMPOTENCY_HEADER "Idempotency-Key: "
 
 enum transfer_phase {
@@ -373,8 +378,7 @@ static void read_failure(struct transfer *transfer, CURLcode result, struct atte
 	const char *words = transfer->error[0] ? transfer->error : curl_easy_strerror(result);
 
 	target_redact(transfer->target, transfer->error, strlen(transfer->error));
-	/* So curl says it. */
-	if (result == CURLE_OUT_OF_MEMORY && status_of(transfer) > 0 &&
+	if (result == HEADER_TOO_LONG && status_of(transfer) > 0 &&
 	    transfer->phase == TRANSFER_SENT) {
 		words = "a header of the answer is too long";
 		attempt->status = status_of(transfer);

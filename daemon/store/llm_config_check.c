@@ -161,6 +161,33 @@ static int check_headers(const struct check *check)
 	return 0;
 }
 
+/* What a config says and nobody would hear. */
+static int check_anthropic(const struct check *check)
+{
+	const struct ellu_llm_config *config = check->config;
+	const char *form = config->structured_output;
+	const struct {
+		const char *field;
+		bool set;
+	} unknown[] = {
+		{ "frequency_penalty", config->frequency_penalty },
+		{ "presence_penalty", config->presence_penalty },
+		{ "seed", config->seed },
+		{ "reasoning_effort", config->reasoning_effort },
+		{ "verbosity", config->verbosity },
+		{ "logprobs", config->logprobs },
+		{ "structured_output", form && strcmp(form, "json_object") == 0 },
+	};
+
+	if (strcmp(config->provider, "anthropic") != 0)
+		return 0;
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(*unknown); i++)
+		if (unknown[i].set)
+			return invalid(check, unknown[i].field,
+				       "nothing that the provider anthropic does not have");
+	return 0;
+}
+
 static int check_custom(const struct check *check)
 {
 	const struct ellu_llm_config *config = check->config;
@@ -205,6 +232,8 @@ int llm_config_check(const struct ellu_llm_config *config, const char *path,
 		r = check_key(&check);
 	if (r >= 0)
 		r = check_headers(&check);
+	if (r >= 0)
+		r = check_anthropic(&check);
 	if (r >= 0)
 		r = check_custom(&check);
 	return r;

@@ -37,6 +37,10 @@ START_TEST(anthropic)
 		ck_assert_int_gt(at_int(item, "input_tokens"), 0);
 		ck_assert_uint_eq(at_count(item, "ratings"), 2);
 	}
+	reply = wire_refused(wire, "org.varlink.service.InvalidParameter", "CreateLLMConfig",
+			     "{'llm_config':{'name':'d','provider':'anthropic','llm_model_name':'m',"
+			     "'llm_base_url':'%s','seed':1}}", url);
+	ck_assert_str_eq(at_text(reply, "parameters.parameter"), "llm_config.seed");
 	reply = wire_call(wire, "GetLLMConfig", "{'llm_config':{'name':'c'}}");
 	ck_assert_str_eq(at_text(reply, "llm_config.provider"), "anthropic");
 	ck_assert_int_eq(sim_stat(sim, "distinct_keys"), 30);

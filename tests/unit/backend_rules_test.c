@@ -302,8 +302,6 @@ START_TEST(anthropic_requests)
 		    "\"output_config\":{\"format\":{\"type\":\"json_schema\",\"schema\":{}}}"
 		    ANTHROPIC_EXTRA);
 	llm_target_unref(call.target);
-	config.seed = &seed;
-	refused(&config, "llm_config.seed");
 }
 END_TEST
 
