@@ -151,7 +151,7 @@ static int prepare(struct llm_target *target, const struct ellu_llm_config *conf
 	void *record;
 	int r;
 
-	target->origin = "simulated:";
+	target->origin = "simulated";
 	if (!config->custom)
 		return 0;
 	r = record_from_text(&ellu_simulated_type, config->custom, strlen(config->custom),

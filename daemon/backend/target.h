@@ -41,7 +41,7 @@ struct llm_target {
 	atomic_uint refs;
 	struct arena arena; // holds all texts below
 	const struct dialect *dialect;
-	const char *origin; // scheme, host and port; "simulated:"
+	const char *origin; // scheme, host and port; "simulated"
 	const char *model;
 	const char *url;
 	char *key; // or NULL
