@@ -25,6 +25,7 @@
 #include "daemon/backend/backend.h"
 #include "daemon/clock.h"
 #include "daemon/config.h"
+#include "daemon/file_share.h"
 #include "daemon/front/bus.h"
 #include "daemon/front/front.h"
 #include "daemon/handover.h"
@@ -163,6 +164,13 @@ static struct queue_limits limits_of(const struct config *config)
 	};
 }
 
+static int64_t connections_of(const struct config *config)
+{
+	int64_t n = file_share();
+
+	return n < config->max_connections ? n : config->max_connections;
+}
+
 static int limit_calls(struct daemon *daemon, const struct config *config)
 {
 	return backend_set_limits(daemon->backend, config->max_calls, config->max_calls_per_user);
@@ -173,7 +181,7 @@ static struct user_limits user_limits_of(const struct config *config)
 	const int64_t mib = 1024 * 1024;
 
 	return (struct user_limits){ .slots = {
-		[USER_CONNECTIONS] = { config->max_connections, config->max_connections_per_user },
+		[USER_CONNECTIONS] = { connections_of(config), config->max_connections_per_user },
 		[USER_REQUESTS] = { config->max_requests, config->max_requests_per_user },
 		[USER_WATCHES] = { config->max_watches, config->max_watches_per_user },
 		[USER_LARGE_MESSAGES] = { config->max_large_messages,

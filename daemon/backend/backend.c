@@ -33,7 +33,7 @@ static void issue(struct backend *backend)
 
 	if (backend->draining)
 		return;
-	while ((job = admission_next(&backend->admission)))
+	while (descriptors_allow_call(backend) && (job = admission_next(&backend->admission)))
 		job_start(job);
 }
 
@@ -104,6 +104,7 @@ static void on_turn(void *userdata)
 		backend->now_usec = clock_monotonic_usec();
 		transfer_collect(backend);
 		transfer_repair(backend);
+		descriptors_give_way(backend);
 		deadlines_run(&backend->deadlines, backend->now_usec);
 		simulated_run(backend);
 		issue(backend);
@@ -134,7 +135,7 @@ int backend_global_init(void)
 
 static int backend_init(struct backend *backend)
 {
-	if (endpoints_init(&backend->endpoints) < 0 || admission_init(&backend->admission) < 0)
+	if (descriptors_init(backend) < 0 || endpoints_init(&backend->endpoints) < 0 || admission_init(&backend->admission) < 0)
 		return -ENOMEM;
 	backend->tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
 	backend->timer = evtimer_new(loop_base(backend->loop), on_timer, backend);
@@ -174,6 +175,7 @@ struct backend *backend_free(struct backend *backend)
 	loop_on_turn(backend->loop, NULL, NULL);
 	endpoints_done(backend); // and the pools with them
 	admission_done(&backend->admission);
+	descriptors_done(backend);
 	deadlines_done(&backend->deadlines);
 	if (backend->timer)
 		event_free(backend->timer);

@@ -16,6 +16,7 @@
 #include "daemon/backend/backend.h"
 #include "daemon/backend/buffer.h"
 #include "daemon/backend/deadline.h"
+#include "daemon/backend/descriptors.h"
 #include "daemon/backend/dialect.h"
 #include "daemon/backend/endpoint.h"
 #include "daemon/backend/pool.h"
@@ -61,6 +62,7 @@ struct backend {
 	struct flows looks; // whether they are held is to be looked at
 	bool draining;
 	struct pools pools;
+	struct descriptors descriptors;
 	struct jobs simulated_due;
 	json_tokener *tokener;
 	uint64_t random;
@@ -77,5 +79,7 @@ void job_attempted(struct job *job, struct attempt *attempt);
 void job_cancel(struct job *job);
 /* Takes it out of flight to wait once more, as if it had never been issued. */
 void job_put_back(struct job *job);
+/* Its attempt is over, for lack of file descriptors: it waits as if it had never been issued. */
+void job_short_of_descriptors(struct job *job);
 /* For a call that never became a job. */
 void call_refuse(struct llm_call *call, enum llm_outcome outcome);

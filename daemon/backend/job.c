@@ -99,6 +99,7 @@ static void job_finish(struct job *job, enum llm_outcome outcome)
 static void leave_flight(struct job *job, bool connected)
 {
 	admission_ended(&job->backend->admission, job);
+	descriptors_freed(&job->backend->descriptors);
 	endpoint_ended(job->endpoint);
 	outage_left(job);
 	if (!connected)
@@ -339,6 +340,16 @@ void job_cancel(struct job *job)
 {
 	take_out(job);
 	job_finish(job, LLM_CANCELLED);
+}
+
+void job_short_of_descriptors(struct job *job)
+{
+	leave_flight(job, /* connected= */ false);
+	descriptors_short(job);
+	if (is_draining(job))
+		job_finish(job, LLM_CANCELLED);
+	else
+		wait_again(job, /* first= */ true);
 }
 
 void job_put_back(struct job *job)

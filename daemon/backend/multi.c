@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/backend/deadline.h"
+#include "daemon/backend/descriptors.h"
 #include "daemon/clock.h"
 
 /* A socket that curl wants watched. */
@@ -27,6 +28,7 @@ TAILQ_HEAD(watches, watch);
 struct multi {
 	CURLM *curl;
 	struct event_base *base;
+	struct descriptors *descriptors; // of the backend
 	int64_t due_usec;
 	bool broken;
 	struct watch **watches; // by file descriptor
@@ -161,15 +163,22 @@ static int timer_callback(CURLM *curl, long timeout_ms, void *userdata)
 static curl_socket_t open_socket(void *userdata, curlsocktype purpose,
 				 struct curl_sockaddr *address)
 {
-	struct multi *multi = userdata;
+	struct multi_sockets *sockets = userdata;
+	struct multi *multi = sockets->multi;
 	struct watch *watch;
 	int fd;
 
 	(void)purpose;
+	if (!descriptors_allow_socket(multi->descriptors)) {
+		sockets->refused = true;
+		return CURL_SOCKET_BAD;
+	}
 	fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
 		    address->protocol);
-	if (fd < 0)
+	if (fd < 0) {
+		sockets->refused = sockets->refused || errno == EMFILE || errno == ENFILE;
 		return CURL_SOCKET_BAD;
+	}
 	/* Made here, where lack of memory fails one connection and not the whole handle. */
 	watch = watch_get(multi, fd);
 	if (!watch) {
@@ -177,6 +186,7 @@ static curl_socket_t open_socket(void *userdata, curlsocktype purpose,
 		return CURL_SOCKET_BAD;
 	}
 	watch->ours = true;
+	multi->descriptors->n_sockets++;
 	return fd;
 }
 
@@ -188,10 +198,12 @@ static int close_socket(void *userdata, curl_socket_t fd)
 	/* Before the number can be given to another file. */
 	if (watch)
 		watch_free(watch);
+	multi->descriptors->n_sockets--;
 	return close(fd);
 }
 
-int multi_new(struct event_base *base, int max_connections, struct multi **ret_multi)
+int multi_new(struct event_base *base, int max_connections, struct descriptors *descriptors,
+	      struct multi **ret_multi)
 {
 	struct multi *multi = calloc(1, sizeof(*multi));
 
@@ -199,6 +211,7 @@ int multi_new(struct event_base *base, int max_connections, struct multi **ret_m
 		return -ENOMEM;
 	TAILQ_INIT(&multi->slack);
 	multi->base = base;
+	multi->descriptors = descriptors;
 	multi->due_usec = DEADLINE_NEVER;
 	multi->curl = curl_multi_init();
 	if (!multi->curl) {
@@ -209,7 +222,7 @@ int multi_new(struct event_base *base, int max_connections, struct multi **ret_m
 	(void)curl_multi_setopt(multi->curl, CURLMOPT_SOCKETDATA, multi);
 	(void)curl_multi_setopt(multi->curl, CURLMOPT_TIMERFUNCTION, timer_callback);
 	(void)curl_multi_setopt(multi->curl, CURLMOPT_TIMERDATA, multi);
-	(void)curl_multi_setopt(multi->curl, CURLMOPT_MAXCONNECTS, (long)max_connections);
+	multi_keep(multi, max_connections);
 	*ret_multi = multi;
 	return 0;
 }
@@ -229,10 +242,11 @@ struct multi *multi_free(struct multi *multi)
 	return NULL;
 }
 
-bool multi_prepare(struct multi *multi, CURL *easy)
+bool multi_prepare(struct multi_sockets *sockets, struct multi *multi, CURL *easy)
 {
+	sockets->multi = multi;
 	return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, multi) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, sockets) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, multi) == CURLE_OK;
 }
@@ -252,6 +266,11 @@ int multi_add(struct multi *multi, CURL *easy)
 void multi_remove(struct multi *multi, CURL *easy)
 {
 	(void)curl_multi_remove_handle(multi->curl, easy);
+}
+
+void multi_keep(struct multi *multi, int max_connections)
+{
+	(void)curl_multi_setopt(multi->curl, CURLMOPT_MAXCONNECTS, (long)max_connections);
 }
 
 int64_t multi_due_usec(const struct multi *multi)

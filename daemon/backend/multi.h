@@ -12,17 +12,28 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct descriptors;
 struct event_base;
 struct multi;
 
-int multi_new(struct event_base *base, int max_connections, struct multi **ret_multi);
+int multi_new(struct event_base *base, int max_connections, struct descriptors *descriptors,
+	      struct multi **ret_multi);
 /* Its easy handles have been removed. Closes all connections. */
 struct multi *multi_free(struct multi *multi);
 
+/* How an easy handle gets its sockets; outlives what it does with the multi handle. */
+struct multi_sockets {
+	struct multi *multi;
+	bool refused; // one, for lack of file descriptors
+};
+
 /* Options that each easy handle must have before it is added. */
-bool multi_prepare(struct multi *multi, CURL *easy);
+bool multi_prepare(struct multi_sockets *sockets, struct multi *multi, CURL *easy);
 int multi_add(struct multi *multi, CURL *easy); // -ENOMEM, -EIO
 void multi_remove(struct multi *multi, CURL *easy); // closes its connection if it was in use
+
+/* When a connection is let go, and there are more, the one idle for longest is closed. */
+void multi_keep(struct multi *multi, int max_connections);
 
 /* When curl wants multi_kick(), or DEADLINE_NEVER. */
 int64_t multi_due_usec(const struct multi *multi);

@@ -10,7 +10,7 @@ static void on_idle(struct deadline *deadline)
 {
 	struct pool *pool = (struct pool *)((char *)deadline - offsetof(struct pool, idle));
 
-	if (TAILQ_EMPTY(&pool->busy))
+	if (pool->n_busy == 0)
 		transfer_forget(pool);
 }
 

@@ -28,6 +28,7 @@ struct pool {
 	struct multi *multi; // made on first use
 	struct transfers spare; // idle easy handles
 	struct transfers busy;
+	int n_busy;
 	struct deadline idle; // when nothing has been in flight for so long, memory goes back
 };
 TAILQ_HEAD(pools, pool);

@@ -31,6 +31,7 @@ enum transfer_phase {
 struct transfer {
 	TAILQ_ENTRY(transfer) of_list; // pool::spare or pool::busy
 	struct pool *pool;
+	struct multi_sockets sockets;
 	CURL *easy;
 	struct backend *backend;
 	struct job *job; // while busy
@@ -107,7 +108,7 @@ static int on_connected(void *userdata, char *address, char *local, int port, in
 
 static bool set_constant_options(struct transfer *transfer)
 {
-	return multi_prepare(transfer->pool->multi, transfer->easy) &&
+	return multi_prepare(&transfer->sockets, transfer->pool->multi, transfer->easy) &&
 	       SET(CURLOPT_PRIVATE, transfer) && SET(CURLOPT_ERRORBUFFER, transfer->error) &&
 	       SET(CURLOPT_WRITEFUNCTION, on_body) && SET(CURLOPT_WRITEDATA, transfer) &&
 	       SET(CURLOPT_PREREQFUNCTION, on_connected) && SET(CURLOPT_PREREQDATA, transfer) &&
@@ -189,7 +190,7 @@ static void transfer_release(struct transfer *transfer)
 	buffer_clear(&transfer->body);
 	TAILQ_REMOVE(&pool->busy, transfer, of_list);
 	TAILQ_INSERT_HEAD(&pool->spare, transfer, of_list);
-	if (TAILQ_EMPTY(&pool->busy))
+	if (--pool->n_busy == 0)
 		pool_rest(pool);
 }
 
@@ -239,7 +240,7 @@ static struct transfer *transfer_get(struct pool *pool)
 	struct backend *backend = pool->backend;
 
 	if (!pool->multi && multi_new(loop_base(backend->loop), BACKEND_CONNECTIONS_MAX,
-				      &pool->multi) < 0)
+				      &backend->descriptors, &pool->multi) < 0)
 		return NULL;
 	if (transfer) {
 		TAILQ_REMOVE(&pool->spare, transfer, of_list);
@@ -259,6 +260,7 @@ static struct transfer *transfer_get(struct pool *pool)
 		}
 	}
 	TAILQ_INSERT_TAIL(&pool->busy, transfer, of_list);
+	pool->n_busy++;
 	return transfer;
 }
 
@@ -267,7 +269,7 @@ static bool begin(struct transfer *transfer, struct job *job)
 	struct backend *backend = transfer->backend;
 
 	transfer->error[0] = '\0';
-	transfer->too_large = false;
+	transfer->too_large = transfer->sockets.refused = false;
 	transfer->phase = TRANSFER_CONNECTING;
 	transfer->total_usec = backend->now_usec + job->call->target->timeout_usec;
 	transfer->byte_usec = backend->now_usec;
@@ -302,8 +304,12 @@ static void start(struct job *job)
 			return;
 		transfer_release(transfer);
 	}
-	if (job->body.failed)
+	if (job->body.failed) {
 		buffer_clear(&job->body);
+	} else if (descriptors_are_out()) {
+		job_short_of_descriptors(job);
+		return;
+	}
 	attempt_fail(&attempt, ATTEMPT_RETRY, "out of memory");
 	job_attempted(job, &attempt);
 }
@@ -418,6 +424,12 @@ static void on_done(void *userdata, CURL *easy, CURLcode result)
 	(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer);
 	job = transfer->job;
 	attempt.connected = transfer->phase != TRANSFER_CONNECTING;
+	if (result != CURLE_OK && !attempt.connected &&
+	    (transfer->sockets.refused || descriptors_are_out())) {
+		transfer_release(transfer);
+		job_short_of_descriptors(job);
+		return;
+	}
 	read_result(transfer, result, &attempt);
 	transfer_release(transfer);
 	job_attempted(job, &attempt);

@@ -1,4 +1,5 @@
 foreach(name backend_http_test backend_flow_test backend_hang_test backend_users_test
+	backend_descriptors_test
 	backend_outage_test backend_wire_test)
 	ellu_unit_test(${name} SOURCES ${name}.c backend_fixture.c LIBS daemon)
 	target_compile_definitions(${name} PRIVATE ELLU_SIM_PATH="$<TARGET_FILE:ellu-sim>")

@@ -1,0 +1,44 @@
+/*
+ * When file descriptors run out, it is this process that has too few, and no endpoint that fails:
+ * calls wait and no attempt is used up. Connections to endpoints take no more than their share
+ * (daemon/file_share.h), so that clients find some.
+ *
+ * At a shortage idle connections give way, and no more calls go at once than went before it; while
+ * none is met again, the number grows back. Nothing is issued until a call has left flight or some
+ * time has passed, so that a shortage is never asked about in a loop.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/backend/deadline.h"
+
+struct backend;
+struct job;
+
+struct descriptors {
+	int n_sockets; // that lead to endpoints
+	int max_sockets;
+	bool waits; // nothing is issued
+	bool give_way; // idle connections, when curl is not at work
+	int64_t ceiling; // calls in flight at most; 0: no shortage was met lately
+	int64_t n_short; // in a row
+	struct deadline retry;
+};
+
+int descriptors_init(struct backend *backend); // -ENOMEM
+void descriptors_done(struct backend *backend);
+
+/* Whether one more may be opened for a connection. */
+bool descriptors_allow_socket(const struct descriptors *descriptors);
+/* Whether the process cannot open anything at this moment. */
+bool descriptors_are_out(void);
+
+/* The job's attempt, which is over, met a shortage. */
+void descriptors_short(struct job *job);
+/* At a turn's end: idle connections give way, if there was a shortage. */
+void descriptors_give_way(struct backend *backend);
+/* A call has left flight. */
+void descriptors_freed(struct descriptors *descriptors);
+bool descriptors_allow_call(const struct backend *backend);
