@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "daemon/backend/dialect.h"
+#include "proto/json_check.h"
 
 bool request_replaced(const struct llm_target *target, unsigned field)
 {
@@ -110,30 +111,19 @@ int request_take_extra(struct llm_target *target, const char *extra_body, struct
 {
 	struct buffer text = { 0 };
 	json_object *json;
-	int r = 0;
+	int r;
 
 	target->extra_json = "";
 	if (!extra_body)
 		return 0;
-	json = json_tokener_parse(extra_body);
-	if (!json_object_is_type(json, json_type_object)) {
-		r = fault_invalid(fault, "llm_config.extra_body", "an object");
-		goto out;
-	}
+	r = json_parse_strict(extra_body, strlen(extra_body), &json, fault);
+	if (r < 0)
+		return r;
 	json_object_object_foreach(json, name, value)
-	{
-		if (strcmp(name, "messages") == 0 || strcmp(name, "stream") == 0 ||
-		    strcmp(name, "n") == 0) {
-			r = fault_invalid(fault, "llm_config.extra_body",
-					  "no messages, stream or n: the daemon sets these");
-			goto out;
-		}
 		take_member(target, name, value, &text);
-	}
 	target->extra_json = arena_strndup(&target->arena, text.data ? text.data : "", text.size);
 	if (!target->extra_json || text.failed)
 		r = fault_oom(fault);
-out:
 	json_object_put(json);
 	buffer_done(&text);
 	return r;

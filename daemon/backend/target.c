@@ -1,6 +1,5 @@
 #include "daemon/backend/target.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -13,7 +12,9 @@
 #include "daemon/backend/target_url.h"
 #include "daemon/clock.h"
 #include "daemon/small_file.h"
+#include "proto/json_check.h"
 #include "proto/limits.h"
+#include "proto/llm_config_rules.h"
 
 #define CA_FILE_MAX (1024u * 1024) // the system's own has a quarter of that
 #define SECRET_SIZE_MIN 6 // shorter values would be found everywhere
@@ -145,9 +146,14 @@ static int add_secrets(struct llm_target *target, const struct ellu_llm_config *
 		       struct fault *fault)
 {
 	const char *query = config->llm_base_url ? strchr(config->llm_base_url, '?') : NULL;
-	json_object *body = config->extra_body ? json_tokener_parse(config->extra_body) : NULL;
+	json_object *body = NULL;
 	int r = 0;
 
+	if (config->extra_body) {
+		r = json_parse_strict(config->extra_body, strlen(config->extra_body), &body, fault);
+		if (r < 0)
+			return r;
+	}
 	if (target->key)
 		r = target_add_secret(target, target->key, /* is_key= */ true);
 	if (r == 0 && query)
@@ -158,38 +164,11 @@ static int add_secrets(struct llm_target *target, const struct ellu_llm_config *
 	return r < 0 ? fault_oom(fault) : 0;
 }
 
-static bool header_is_valid(const struct ellu_entry *header)
-{
-	static const char *const ours[] = { "Content-Length", "Transfer-Encoding", "Connection",
-					    "Idempotency-Key", "Expect" };
-
-	if (!*header->key)
-		return false;
-	for (const char *c = header->key; *c; c++) {
-		if (!isalnum((unsigned char)*c) && !strchr("!#$%&'*+-.^_`|~", *c))
-			return false;
-	}
-	for (const char *c = header->value; *c; c++) {
-		if ((unsigned char)*c < ' ' && *c != '\t')
-			return false;
-	}
-	for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++) {
-		if (strcasecmp(header->key, ours[i]) == 0)
-			return false;
-	}
-	return true;
-}
-
 static int make_headers(struct llm_target *target, const struct ellu_llm_config *config,
 			struct fault *fault)
 {
 	int failed = 0;
 
-	for (const char *c = target->key; c && *c; c++) {
-		if ((unsigned char)*c <= ' ' || *c == 0x7f)
-			return fault_invalid(fault, "llm_config.api_key",
-					     "a key without blanks and control characters");
-	}
 	if (!target_has_header(config, "Content-Type"))
 		failed |= target_add_header(target, "Content-Type", "", "application/json");
 	if (!target_has_header(config, "Accept"))
@@ -197,10 +176,6 @@ static int make_headers(struct llm_target *target, const struct ellu_llm_config 
 	for (size_t i = 0; i < config->n_extra_headers; i++) {
 		const struct ellu_entry *header = &config->extra_headers[i];
 
-		if (!header_is_valid(header))
-			return fault_invalid(fault, "llm_config.extra_headers",
-					     "names and values of HTTP headers, none that the daemon "
-					     "sets itself: \"%s\"", header->key);
 		failed |= target_add_header(target, header->key, "", header->value);
 		failed |= add_header_secret(target, header->key,
 					    arena_strdup(&target->arena, header->value));
@@ -392,9 +367,9 @@ int llm_target_new(const struct ellu_llm_config *config, struct llm_target **ret
 
 	if (!dialect)
 		return fault_invalid(fault, "llm_config.provider", "a provider that is known");
-	if (config->temperature && config->reasoning_effort)
-		return fault_invalid(fault, "llm_config.temperature",
-				     "temperature or reasoning_effort, not both");
+	r = llm_config_check_request(config, "llm_config", fault);
+	if (r < 0)
+		return r;
 	target = calloc(1, sizeof(*target));
 	if (!target)
 		return fault_oom(fault);

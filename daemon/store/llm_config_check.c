@@ -5,10 +5,10 @@
 #include <string.h>
 #include <strings.h>
 
-#include "daemon/store/secrets.h"
 #include "proto/generated/interface.h"
 #include "proto/json_check.h"
 #include "proto/limits.h"
+#include "proto/llm_config_rules.h"
 
 #define HOST_LETTERS                                                                               \
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
@@ -129,8 +129,6 @@ static int check_key(const struct check *check)
 	const struct ellu_llm_config *config = check->config;
 	const char *reference = config->api_key_ref;
 
-	if (config->api_key && !secret_is_clean(config->api_key))
-		return invalid(check, "api_key", "a key without control characters");
 	if (!reference)
 		return 0;
 	if (config->api_key)
@@ -141,23 +139,6 @@ static int check_key(const struct check *check)
 	if (check->references_forbidden)
 		return fault_set(check->fault, ELLU_E_PERMISSION_DENIED,
 				 "Only administrators may refer to keys of the system's daemon.");
-	return 0;
-}
-
-static int check_headers(const struct check *check)
-{
-	const struct ellu_llm_config *config = check->config;
-
-	for (size_t i = 0; i < config->n_extra_headers; i++) {
-		const char *key = config->extra_headers[i].key;
-
-		if (!*key || !is_printable(key) || strpbrk(key, "()<>@,;:\\\"/[]?={}"))
-			return invalid(check, "extra_headers", "names of headers as HTTP has them");
-		for (const char *at = config->extra_headers[i].value; *at; at++)
-			if (((unsigned char)*at < 0x20 && *at != '\t') || *at == 0x7f)
-				return invalid(check, "extra_headers",
-					       "values without control characters");
-	}
 	return 0;
 }
 
@@ -218,8 +199,6 @@ int llm_config_check(const struct ellu_llm_config *config, const char *path,
 
 	if (record_text_bytes(&ellu_llm_config_type, config) > CONFIG_BYTES_MAX)
 		return fault_too_large(fault, CONFIG_BYTES_MAX, path);
-	if (config->temperature && config->reasoning_effort)
-		return invalid(&check, "temperature", "either temperature or reasoning_effort");
 	if (config->shared && *config->shared && references_forbidden)
 		return fault_set(fault, ELLU_E_PERMISSION_DENIED,
 				 "Only administrators may share a config's endpoint.");
@@ -231,7 +210,7 @@ int llm_config_check(const struct ellu_llm_config *config, const char *path,
 	if (r >= 0)
 		r = check_key(&check);
 	if (r >= 0)
-		r = check_headers(&check);
+		r = llm_config_check_request(config, path, fault);
 	if (r >= 0)
 		r = check_anthropic(&check);
 	if (r >= 0)

@@ -110,7 +110,7 @@ static bool has_key(const char *path, void *found)
 	size_t size;
 	char *content = file_read(path, &size);
 
-	*(bool *)found |= content && memmem(content, size, "of nobody", 9);
+	*(bool *)found |= content && memmem(content, size, "of-nobody", 9);
 	free(content);
 	return true;
 }
@@ -118,7 +118,7 @@ static bool has_key(const char *path, void *found)
 START_TEST(dry_run_asks_the_daemon)
 {
 	const char *file, *config = ",\"llm_config\":{\"name\":\"L\",\"provider\":\"simulated\","
-				    "\"api_key\":\"of nobody\"}";
+				    "\"api_key\":\"of-nobody\"}";
 	bool kept_key = false;
 	struct command *run;
 

@@ -216,6 +216,12 @@ START_TEST(what_the_request_shows_wrong)
 		{ "{\"name\": \"X\", \"llm_config\": {\"content\": {\"name\": \"c\", \"provider\":"
 		  " \"openai\", \"llm_model_name\": \"m\"}}, " PARTS "}", ELLU_E_INVALID_PARAMETER,
 		  "llm_config.content.llm_base_url" },
+		{ "{\"name\": \"X\", \"llm_config\": {\"content\": {\"name\": \"c\", \"provider\":"
+		  " \"simulated\", \"extra_headers\": {\"Content-Length\": \"1\"}}}, " PARTS "}",
+		  ELLU_E_INVALID_PARAMETER, "llm_config.content.extra_headers" },
+		{ "{\"name\": \"X\", \"llm_config\": {\"content\": {\"name\": \"c\", \"provider\":"
+		  " \"simulated\", \"extra_body\": {\"stream\": true}}}, " PARTS "}",
+		  ELLU_E_INVALID_PARAMETER, "llm_config.content.extra_body" },
 		{ "{\"name\": \"X\", \"llm_config\": {\"ref\": {\"name\": \"none\"}}, " PARTS "}",
 		  ELLU_E_NOT_FOUND, "" },
 		{ "{\"name\": \"X\", \"prompt_template\": {\"ref\": {\"name\": \"none\"}}, \"collection\":"
