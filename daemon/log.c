@@ -8,25 +8,30 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "daemon/clock.h"
 #include "daemon/log_sink.h"
 
 #define LOG_RING_LINES 1024
+#define LOG_STOP_SECONDS 2 // for what waits to be written
 
 /* The ring is the log's mailbox: this lock guards it and is never held while writing. */
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t filled;
+	pthread_cond_t finished;
 	pthread_t thread;
 	struct log_entry ring[LOG_RING_LINES];
 	unsigned first;
 	unsigned count;
 	bool running;
 	bool stopping;
+	bool ended; // the thread
 	atomic_int max_level;
 	atomic_uint_fast64_t dropped;
-} logger = { .lock = PTHREAD_MUTEX_INITIALIZER, .filled = PTHREAD_COND_INITIALIZER };
+} logger = { .lock = PTHREAD_MUTEX_INITIALIZER, .filled = PTHREAD_COND_INITIALIZER,
+	     .finished = PTHREAD_COND_INITIALIZER };
 
 /* Said once there is room again, so that a storm shows as what it was. */
 static void report_dropped(uint64_t *reported)
@@ -64,6 +69,8 @@ static void *log_thread(void *userdata)
 		report_dropped(&reported);
 		pthread_mutex_lock(&logger.lock);
 	}
+	logger.ended = true;
+	pthread_cond_signal(&logger.finished);
 	pthread_mutex_unlock(&logger.lock);
 	return NULL;
 }
@@ -80,6 +87,7 @@ int log_start(int max_level)
 	int r;
 
 	log_sink_open();
+	logger.stopping = logger.ended = false;
 	atomic_store(&logger.max_level, max_level);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -89,16 +97,36 @@ int log_start(int max_level)
 	return -r;
 }
 
+/* Whether the thread has ended in time. */
+static bool await_end(void)
+{
+	struct timespec deadline;
+	int r = 0;
+
+	clock_gettime(CLOCK_REALTIME, &deadline);
+	deadline.tv_sec += LOG_STOP_SECONDS;
+	while (!logger.ended && r == 0)
+		r = pthread_cond_timedwait(&logger.finished, &logger.lock, &deadline);
+	return logger.ended;
+}
+
 void log_stop(void)
 {
+	bool ended;
+
 	if (!logger.running)
 		return;
 	pthread_mutex_lock(&logger.lock);
 	logger.stopping = true;
 	pthread_cond_signal(&logger.filled);
+	ended = await_end();
 	pthread_mutex_unlock(&logger.lock);
-	pthread_join(logger.thread, NULL);
-	logger.running = logger.stopping = false;
+	/* A journal that has stalled keeps a thread, but no process. */
+	if (ended)
+		pthread_join(logger.thread, NULL);
+	else
+		pthread_detach(logger.thread);
+	logger.running = false;
 }
 
 void log_set_level(int max_level)

@@ -14,7 +14,7 @@
 /* Before log_start(). */
 bool log_goes_to_journal(void);
 int log_start(int max_level);
-void log_stop(void); // writes out what waits
+void log_stop(void); // writes out what waits, unless the journal has stalled
 void log_set_level(int max_level);
 uint64_t log_dropped(void);
 

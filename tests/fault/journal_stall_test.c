@@ -1,0 +1,203 @@
+/*
+ * A journal that takes no more lines: a real systemd-journald, in a mount namespace of the test's
+ * own, stopped by SIGSTOP. Log lines are dropped and counted; runs, other clients and an orderly
+ * stop do not notice.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "tests/harness/process.h"
+#include "tests/harness/suite.h"
+
+#define JOURNALD "/lib/systemd/systemd-journald"
+/* More than the log's ring and the journal's socket take. */
+#define LINES 4000
+#define OPEN 64 // at a time
+
+struct logged {
+	pid_t pid;
+	const char *socket;
+};
+
+static void enter_namespace(void)
+{
+	ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
+	ck_assert_int_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	ck_assert_int_eq(mount("none", "/run", "tmpfs", 0, NULL), 0);
+	ck_assert_int_eq(mkdir("/run/systemd", 0755) | mkdir("/run/systemd/journal", 0755) |
+			 mkdir("/run/log", 0755) | mkdir("/run/log/journal", 0755), 0);
+}
+
+/* READY=1 says that its sockets are there. */
+static pid_t start_journald(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct pollfd notified = { .events = POLLIN };
+	const char *path = dir_path(dir_new(), "notify");
+	char said[512] = "";
+	pid_t pid;
+
+	notified.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	ck_assert_int_eq(bind(notified.fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	pid = process_start(&(const struct process_options) {
+		.path = JOURNALD, .output = dir_path(dir_new(), "journald"),
+		.environment = (const char *[]) { text("NOTIFY_SOCKET=%s", path), NULL } });
+	while (!strstr(said, "READY=1")) {
+		ssize_t n;
+
+		ck_assert_int_eq(poll(&notified, 1, (int)(WAIT_SECONDS * 1000)), 1);
+		n = recv(notified.fd, said, sizeof(said) - 1, 0);
+		ck_assert_int_gt(n, 0);
+		said[n] = '\0';
+	}
+	close(notified.fd);
+	return pid;
+}
+
+/* A daemon whose standard error is the journal's, as far as it can tell. */
+static struct logged start_logged(void)
+{
+	const char *folder = dir_new(), *output = dir_path(folder, "stderr");
+	struct logged daemon = { .socket = dir_path(folder, "socket") };
+	struct stat status;
+	char word[8] = "";
+	int fds[2];
+
+	file_write(output, "");
+	file_write(dir_path(folder, "conf"), "[front]\nmax_connections_per_user = 8\n");
+	ck_assert_int_eq(stat(output, &status), 0);
+	ck_assert_int_eq(pipe(fds), 0);
+	daemon.pid = process_start(&(const struct process_options) {
+		.path = ELLUMINATED_PATH, .output = output, .ready_fd = fds[1],
+		.arguments = (const char *[]) {
+			"--no-bus", "--ready-fd=3", text("--state-dir=%s/state", folder),
+			text("--socket=%s", daemon.socket), text("--config=%s/conf", folder), NULL },
+		.environment = (const char *[]) {
+			text("JOURNAL_STREAM=%llu:%llu", (unsigned long long)status.st_dev,
+			     (unsigned long long)status.st_ino), NULL } });
+	close(fds[1]);
+	ck_assert_int_gt(read(fds[0], word, sizeof(word)), 0);
+	close(fds[0]);
+	return daemon;
+}
+
+/* Whether the journal has a line with the text. */
+static bool has_line(const char *wanted)
+{
+	char line[1024];
+	bool found = false;
+	FILE *journal;
+
+	ck_assert_int_eq(system("journalctl --sync"), 0);
+	journal = popen("journalctl --no-pager -o cat --file '/run/log/journal/*/*.journal'", "re");
+	ck_assert_ptr_nonnull(journal);
+	while (fgets(line, sizeof(line), journal))
+		found = found || strstr(line, wanted);
+	ck_assert_int_eq(pclose(journal), 0);
+	return found;
+}
+
+/* False: it was closed, to make room for another. */
+static bool is_served(struct wire *wire)
+{
+	const char *said;
+	enum wire_outcome outcome = WIRE_CLOSED;
+
+	if (wire_send_text(wire, "{\"method\":\"org.varlink.service.GetInfo\"}"))
+		outcome = wire_receive(wire, WAIT_SECONDS, &said);
+	ck_assert_int_ne(outcome, WIRE_SILENT);
+	return outcome == WIRE_MESSAGE;
+}
+
+/* Each connection beyond the limit closes an idle one, and says so. */
+static void make_lines(const struct logged *daemon)
+{
+	struct wire *open[OPEN] = { NULL };
+
+	for (int i = 0; i < LINES; i++) {
+		struct wire **wire = &open[i % OPEN];
+
+		if (*wire)
+			wire_close(*wire);
+		*wire = wire_try_open(daemon->socket);
+		ck_assert_msg(*wire != NULL, "connection %d: %s", i, strerror(errno));
+		if (i % 8 == 7) // before the next are made
+			(void)is_served(*wire);
+	}
+	for (int i = 0; i < OPEN; i++)
+		wire_close(open[i]);
+}
+
+static void runs(const struct logged *daemon, const char *name)
+{
+	struct wire *wire = wire_try_open(daemon->socket);
+	json_object *task;
+
+	/* Connections that have just been left may still count. */
+	while (wire && !is_served(wire)) {
+		wire_close(wire);
+		wire = wire_try_open(daemon->socket);
+	}
+	ck_assert_ptr_nonnull(wire);
+	task = experiment_run(wire, &(struct experiment) { .rows = 20, .n_criteria = 1, .name = name });
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	json_object_put(task);
+	wire_close(wire);
+}
+
+START_TEST(a_stall)
+{
+	struct logged daemon;
+	pid_t journald;
+
+	enter_namespace();
+	journald = start_journald();
+	daemon = start_logged();
+	runs(&daemon, "Before");
+	ck_assert(has_line("serves on"));
+	ck_assert_int_eq(kill(journald, SIGSTOP), 0);
+	make_lines(&daemon);
+	runs(&daemon, "Meanwhile");
+	ck_assert_int_eq(kill(journald, SIGCONT), 0);
+	/* The next lines find room, and what was dropped is told behind them. */
+	runs(&daemon, "After");
+	ck_assert_int_eq(kill(daemon.pid, SIGTERM), 0);
+	ck_assert_int_eq(process_wait(daemon.pid, WAIT_SECONDS), 0);
+	ck_assert(has_line("log lines were dropped"));
+	ck_assert(has_line("stopping on Terminated"));
+}
+END_TEST
+
+START_TEST(a_stop_during_a_stall)
+{
+	struct logged daemon;
+	pid_t journald;
+
+	enter_namespace();
+	journald = start_journald();
+	daemon = start_logged();
+	runs(&daemon, "Before");
+	ck_assert_int_eq(kill(journald, SIGSTOP), 0);
+	make_lines(&daemon);
+	ck_assert_int_eq(kill(daemon.pid, SIGTERM), 0);
+	ck_assert_int_eq(process_wait(daemon.pid, WAIT_SECONDS), 0);
+}
+END_TEST
+
+int main(void)
+{
+	if (geteuid() != 0 || access(JOURNALD, X_OK) < 0)
+		return EXIT_SKIPPED;
+	return RUN_SUITE(a_stall, a_stop_during_a_stall);
+}
