@@ -110,16 +110,26 @@ void db_close(struct db *db)
 	memset(db, 0, sizeof(*db));
 }
 
+/* NULL: there are more statements than slots. */
 static struct db_slot *slot_of(struct db *db, const char *sql)
 {
-	size_t i = ((uintptr_t)sql >> 3) * 0x9e3779b1u;
+	size_t first = ((uintptr_t)sql >> 3) * 0x9e3779b1u;
 
-	for (;; i++) {
-		struct db_slot *slot = &db->slots[i % DB_STATEMENTS_MAX];
+	for (size_t i = 0; i < DB_STATEMENTS_MAX; i++) {
+		struct db_slot *slot = &db->slots[(first + i) % DB_STATEMENTS_MAX];
 
 		if (slot->sql == sql || !slot->sql)
 			return slot;
 	}
+	return NULL;
+}
+
+static int no_slot(struct db *db)
+{
+	db->trouble = db->trouble > DB_DEFECT ? db->trouble : DB_DEFECT;
+	snprintf(db->trouble_text, sizeof(db->trouble_text), "more than %d different statements",
+		 DB_STATEMENTS_MAX);
+	return -EIO;
 }
 
 static int prepare(struct db *db, const char *sql, sqlite3_stmt **ret_statement)
@@ -127,6 +137,8 @@ static int prepare(struct db *db, const char *sql, sqlite3_stmt **ret_statement)
 	struct db_slot *slot = slot_of(db, sql);
 	int code;
 
+	if (!slot)
+		return no_slot(db);
 	if (!slot->statement) {
 		code = sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT,
 					  &slot->statement, NULL);

@@ -1,6 +1,8 @@
 /* Starting: what is refused, what is recovered, modes of files, the schema, hot statements. */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -8,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/store/schema.h"
@@ -410,11 +413,66 @@ START_TEST(columns_are_the_fields_of_the_interface)
 }
 END_TEST
 
+/* One statement too many is an error of its own; those that are there stay. */
+START_TEST(statements_have_slots)
+{
+	static char texts[DB_STATEMENTS_MAX + 1][16]; // each a text of its own
+	int64_t value = 0;
+	struct db db;
+
+	ck_assert_int_eq(db_open(":memory:", /* writable= */ true, 64, &db), 0);
+	for (int i = 0; i < DB_STATEMENTS_MAX; i++) {
+		snprintf(texts[i], sizeof(texts[i]), "SELECT %d", i);
+		ck_assert_int_eq(db_int(&db, &value, texts[i], ""), 1);
+		ck_assert_int_eq(value, i);
+	}
+	snprintf(texts[DB_STATEMENTS_MAX], sizeof(texts[0]), "SELECT -1");
+	ck_assert_int_eq(db_int(&db, &value, texts[DB_STATEMENTS_MAX], ""), -EIO);
+	ck_assert_ptr_nonnull(strstr(db.trouble_text, "different statements"));
+	ck_assert_int_eq(db_int(&db, &value, texts[7], ""), 1);
+	ck_assert_int_eq(value, 7);
+	db_close(&db);
+}
+END_TEST
+
+static bool is_let_through(const char *sql)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct db db;
+
+		(void)close(STDERR_FILENO);
+		if (db_open(":memory:", /* writable= */ true, 64, &db) < 0 ||
+		    db_script(&db, "CREATE TABLE t (k INTEGER PRIMARY KEY, a INTEGER)") < 0)
+			_exit(1);
+		db_check(&db, true);
+		_exit(db_run(&db, sql, "") < 0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFSIGNALED(status) ? WTERMSIG(status) == SIGABRT : WEXITSTATUS(status) == 0);
+	return !WIFSIGNALED(status);
+}
+
+/* What guards the tests: a statement that walks or sorts does not get past its preparation. */
+START_TEST(statements_are_checked)
+{
+	ck_assert(is_let_through("DELETE FROM t WHERE k = 1"));
+	ck_assert(is_let_through("SELECT a FROM t WHERE k > 1 ORDER BY k"));
+	ck_assert(!is_let_through("DELETE FROM t WHERE a = 1"));
+	ck_assert(!is_let_through("SELECT count(*) FROM t"));
+	ck_assert(!is_let_through("SELECT a FROM t WHERE k > 1 ORDER BY a"));
+	ck_assert(!is_let_through("SELECT t.a FROM t JOIN t u ON u.a = t.a WHERE t.k = 1"));
+}
+END_TEST
+
 int main(void)
 {
 	return RUN_TESTS(a_newer_version_is_refused_untouched, what_is_no_database_of_ours,
 			 one_daemon_a_folder, a_folder_that_cannot_be_written, nobody_else_reads,
 			 a_start_takes_over, secrets_stay_in_their_folder,
 			 a_key_is_replaced_while_a_run_loads, a_folder_open_to_others_is_refused,
-			 references_are_for_administrators, columns_are_the_fields_of_the_interface);
+			 references_are_for_administrators, columns_are_the_fields_of_the_interface,
+			 statements_have_slots, statements_are_checked);
 }
