@@ -271,6 +271,7 @@ void *call_operation(struct call *call, size_t size,
 		return NULL;
 	}
 	store_request_init(request, call->service->loop, on_operation, call_ref(call));
+	request->uid = call->principal.uid;
 	call->on_stored = stored;
 	return request;
 }

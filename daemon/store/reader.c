@@ -2,15 +2,66 @@
  * Readers run each request in a read transaction of its own, so that all its statements see
  * one state, and the log can be reset soon after. A request that turns out to have something to
  * write changes its lane, and moves on to the writer; one that has more to read than a short
- * transaction may asks for another turn. A patient one that met trouble which may go by is run
+ * transaction may asks for another turn. Users have turns, so that one who asks for many large
+ * pages makes another wait for one of them at most. A patient one that met trouble which may go by is run
  * again after a while.
  */
 #include <errno.h>
 #include <event2/event.h>
+#include <stddef.h>
 
 #include "daemon/clock.h"
 #include "daemon/log.h"
 #include "daemon/store/store_internal.h"
+
+static void reader_run(struct reader *reader, struct store_request *request);
+
+/* ---- Turns ---- */
+
+static struct store_request *next_request(struct reader *reader)
+{
+	struct reader_queue *queue;
+	struct store_request *request;
+
+	do {
+		reader->queue = (reader->queue + 1) % READER_QUEUES;
+		queue = &reader->queues[reader->queue];
+	} while (!queue->first);
+	request = queue->first;
+	queue->first = request->next;
+	if (!queue->first)
+		queue->tail = &queue->first;
+	reader->n_queued--;
+	return request;
+}
+
+static void on_turn(struct message *message)
+{
+	struct reader *reader =
+		(struct reader *)((char *)message - offsetof(struct reader, turn));
+
+	reader_run(reader, next_request(reader));
+	reader->turning = reader->n_queued > 0;
+	if (reader->turning)
+		loop_post(reader->loop, &reader->turn);
+}
+
+void reader_take(struct reader *reader, struct store_request *request)
+{
+	unsigned n = request->uid < 0 ? 0 : 1 + (unsigned)(request->uid % (READER_QUEUES - 1));
+	struct reader_queue *queue = &reader->queues[n];
+
+	request->next = NULL;
+	*queue->tail = request;
+	queue->tail = &request->next;
+	reader->n_queued++;
+	if (reader->turning || reader->ending)
+		return;
+	reader->turning = true;
+	loop_post(reader->loop, &reader->turn);
+}
+
+/* ---- Trouble that may go by ---- */
 
 static void on_retry(evutil_socket_t fd, short events, void *userdata)
 {
@@ -48,6 +99,9 @@ int reader_init(struct reader *reader, struct store *store, const char *name, in
 
 	reader->store = store;
 	reader->tail = &reader->first;
+	reader->turn.deliver = on_turn;
+	for (size_t i = 0; i < READER_QUEUES; i++)
+		reader->queues[i].tail = &reader->queues[i].first;
 	r = db_open(store->database_path, /* writable= */ false, cache_kib, &reader->db);
 	db_check(&reader->db, store->options.check_statements);
 	if (r >= 0)
@@ -63,6 +117,9 @@ int reader_init(struct reader *reader, struct store *store, const char *name, in
 
 void reader_done(struct reader *reader)
 {
+	reader->ending = true;
+	while (reader->n_queued > 0)
+		reader_run(reader, next_request(reader));
 	if (reader->retry)
 		event_free(reader->retry);
 	reader->loop = loop_free(reader->loop);
@@ -78,7 +135,7 @@ static bool may_go_by(const struct reader *reader, const struct store_request *r
 	       (trouble == DB_BUSY || trouble == DB_FULL || (r == -ENOMEM && trouble == DB_FINE));
 }
 
-void reader_run(struct reader *reader, struct store_request *request)
+static void reader_run(struct reader *reader, struct store_request *request)
 {
 	struct db *db = &reader->db;
 	bool wait;
@@ -99,7 +156,9 @@ void reader_run(struct reader *reader, struct store_request *request)
 	db_forgive(db);
 	if (wait)
 		return;
-	if (request->result == 0 && (request->lane == STORE_WRITE || request->again))
+	if (request->result == 0 && request->again && reader->ending)
+		reader_take(reader, request);
+	else if (request->result == 0 && (request->lane == STORE_WRITE || request->again))
 		tx_post_as(reader->store, request, request->lane, request->run, request->name);
 	else
 		tx_reply(request);

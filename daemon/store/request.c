@@ -10,6 +10,7 @@ void store_request_init(struct store_request *request, struct loop *reply_to,
 	request->again = false;
 	request->patient = false;
 	request->state = NULL;
+	request->uid = -1;
 	request->steps = 0;
 	request->next = NULL;
 	request->reply_to = reply_to;

@@ -9,8 +9,9 @@
  *
  * Threads: one writer (the only connection that writes or checkpoints; group commit: all that
  * wait run in one transaction, a savepoint each, and are answered after the COMMIT), one reader
- * for points and pages, one for long scans. Operations of one lane run in the order posted; a
- * scan is cut into short transactions, and others get their turn in between.
+ * for points and pages, one for long scans. Operations of one lane run in the order posted,
+ * those of a reader in that of their user: it gives one user after the other a turn. A scan is cut
+ * into short transactions, and others get their turn in between.
  */
 #pragma once
 
@@ -42,8 +43,9 @@ struct store_request {
 	bool patient; // set by the operation: it waits while the store is busy, or the disk full
 	void *state; // the operation's own, in the arena, while it goes on; NULL at first
 	int64_t steps; // of SQLite's machine, where statements are checked
-	struct store_request *next; // writer::waiting, writer::batch
+	struct store_request *next; // writer::waiting, writer::batch, reader_queue::first
 
+	int64_t uid; // whose it is, filled by the caller: readers give users turns; -1: the daemon's
 	struct loop *reply_to; // filled by the caller
 	void (*done)(struct store_request *request); // filled by the caller
 	void *userdata; // the caller's own

@@ -55,10 +55,22 @@ void writer_take(struct writer *writer, struct store_request *request);
 /* Sweeps in `usec`; only the earliest of several wishes counts. */
 void writer_sweep_in(struct writer *writer, int64_t usec);
 
+/* Users by the number of their queue; the first is the daemon's own. */
+#define READER_QUEUES 64
+
 struct reader {
 	struct store *store;
 	struct loop *loop;
 	struct db db;
+	struct reader_queue {
+		struct store_request *first; // in the order posted
+		struct store_request **tail;
+	} queues[READER_QUEUES];
+	unsigned queue; // whose turn it was last
+	size_t n_queued;
+	struct message turn; // posted while there is something in a queue
+	bool turning;
+	bool ending; // its loop has ended
 	struct store_request *first; // patient ones that met trouble, in the order posted
 	struct store_request **tail;
 	struct event *retry;
@@ -66,7 +78,7 @@ struct reader {
 
 int reader_init(struct reader *reader, struct store *store, const char *name, int cache_kib);
 void reader_done(struct reader *reader);
-void reader_run(struct reader *reader, struct store_request *request);
+void reader_take(struct reader *reader, struct store_request *request);
 
 /* Tells the owner of the store what is the matter with it; the newest state wins. */
 struct trouble_notice {

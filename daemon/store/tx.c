@@ -25,7 +25,7 @@ static void on_reader(struct message *message)
 {
 	struct store_request *request = request_of(message);
 
-	reader_run(&request->store->readers[request->lane == STORE_SCAN], request);
+	reader_take(&request->store->readers[request->lane == STORE_SCAN], request);
 }
 
 static void on_reply(struct message *message)

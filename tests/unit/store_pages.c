@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/store/store_internal.h"
 #include "proto/limits.h"
 #include "tests/unit/suite.h"
 
@@ -328,9 +329,40 @@ START_TEST(what_others_keep_costs_nothing)
 }
 END_TEST
 
+/* Who asks for many pages makes another wait for one of them. */
+START_TEST(users_have_turns)
+{
+	struct responses_list pages[3];
+	struct user_ensure other = { .uid = UID + 1 };
+	struct hold hold;
+
+	fixture_open(&f);
+	submit_grid(&f, "");
+	CALL_OK(&f, store_user_ensure, &other);
+	hold_begin(&hold, f.store->readers[0].loop);
+	for (int i = 0; i < 3; i++) {
+		pages[i] = (struct responses_list){ .scope = own };
+		pages[i].arguments = record(&f, &ellu_list_responses_request_type,
+					    "{\"experiment\": {\"name\": \"X\"}}");
+		fixture_begin(&f, &pages[i].request);
+		pages[i].request.uid = UID;
+		store_responses_list(f.store, &pages[i]);
+	}
+	fixture_begin(&f, &other.request);
+	other.request.uid = UID + 1;
+	store_user_ensure(f.store, &other);
+	hold_end(&hold);
+	fixture_wait_all(&f);
+	/* The first of either comes before the second of anybody. */
+	ck_assert(f.ended[0] == &other.request || f.ended[1] == &other.request);
+	ck_assert_ptr_eq(f.ended[3], &pages[2].request);
+	fixture_close(&f);
+}
+END_TEST
+
 int main(void)
 {
 	return RUN_TESTS(rendered_messages_end_pages, an_item_that_no_message_holds,
 			 tasks_and_experiments_end_pages, in_the_order_of_rows_epochs_and_criteria,
-			 what_others_keep_costs_nothing);
+			 what_others_keep_costs_nothing, users_have_turns);
 }
