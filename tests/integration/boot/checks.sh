@@ -97,6 +97,11 @@ is User elluminate || fail "the service runs as another user"
 for setting in MemoryMax TasksMax; do
 	[ "$(property $setting)" != infinity ] || fail "$setting is not set"
 done
+# What a thread asks of the system is not filtered away.
+for task in /proc/"$(property MainPID)"/task/*; do
+	[ "$(cat "$task/comm")" != decoder ] || nice=$(cut -d ' ' -f 19 "$task/stat")
+done
+[ "${nice-0}" -gt 0 ] || fail "the thread that reads large messages is not nice: ${nice-}"
 seen "the README's commands on a running system"
 
 # ---- Activation, READY, STATUS ----

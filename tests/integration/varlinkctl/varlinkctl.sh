@@ -49,7 +49,8 @@ holds()
 	echo "seen: varlinkctl $1: $text"
 }
 
-mkdir "$folder/state" "$folder/texts"
+mkdir -m 0700 "$folder/state"
+mkdir "$folder/texts"
 mkfifo "$folder/ready"
 "$daemon" --state-dir "$folder/state" --socket "$folder/socket" --no-bus --ready-fd 3 \
 	3>"$folder/ready" 2>"$folder/daemon.log" &
