@@ -14,7 +14,7 @@
 #include "daemon/clock.h"
 
 /* So long are messages delivered in one turn; then timers and descriptors have theirs. */
-#define MAIL_USEC 500
+#define MAIL_USEC 200
 
 /* The one lock of the daemon guards this list and nothing else. */
 struct mailbox {

@@ -30,7 +30,7 @@ static void move_pending(struct frame_buffer *buffer, char *data, size_t size)
 {
 	size_t pending = frame_pending(buffer);
 
-	if (pending > 0)
+	if (pending > 0 && data != buffer->data + buffer->start)
 		memmove(data, buffer->data + buffer->start, pending);
 	if (data != buffer->data)
 		free(buffer->data);
@@ -59,10 +59,13 @@ int frame_reserve(struct frame_buffer *buffer, size_t want, char **ret_room, siz
 			if (size > MESSAGE_SIZE_MAX + 1 + want && MESSAGE_SIZE_MAX + 1 + want >= least)
 				size = MESSAGE_SIZE_MAX + 1 + want;
 
-			char *data = malloc(size);
+			/* What begins with the buffer grows without being copied, if it is large. */
+			char *data = buffer->start ? malloc(size) : realloc(buffer->data, size);
 
 			if (!data)
 				return -ENOMEM;
+			if (buffer->start == 0)
+				buffer->data = data;
 			move_pending(buffer, data, size);
 		}
 	}
