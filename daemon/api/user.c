@@ -13,7 +13,7 @@
 #include "proto/limits.h"
 
 /* A user's part of a turn of the loop. A piece of work that has begun is finished. */
-#define TURN_USEC 50
+#define TURN_USEC 25
 /* Waiters for a slot that go away empty-handed, until the others wait for more to be given back. */
 #define VAIN_WAKES_MAX 16
 

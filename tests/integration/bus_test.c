@@ -463,6 +463,113 @@ static void await_name(void)
 	}
 }
 
+/* A ListTasks whose one option is an array that something appends. */
+static void refused_array(const char *contents, int (*append)(sd_bus_message *message))
+{
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+	sd_bus_message *message = NULL;
+	char type[8];
+
+	snprintf(type, sizeof(type), "a%s", contents);
+	ck_assert_int_ge(sd_bus_message_new_method_call(client, &message, NAME, PATH, MANAGER,
+							"ListTasks"), 0);
+	ck_assert_int_ge(sd_bus_message_open_container(message, 'a', "{sv}"), 0);
+	ck_assert_int_ge(sd_bus_message_open_container(message, 'e', "sv"), 0);
+	ck_assert_int_ge(sd_bus_message_append(message, "s", "status"), 0);
+	ck_assert_int_ge(sd_bus_message_open_container(message, 'v', type), 0);
+	ck_assert_int_ge(append(message), 0);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_ge(sd_bus_message_close_container(message), 0);
+	ck_assert_int_lt(sd_bus_call(client, message, 0, &error, NULL), 0);
+	ck_assert_str_eq(error.name, "org.elluminate.Error.InvalidParameter");
+	ck_assert_msg(strstr(error.message, "status"), "%s", error.message);
+	sd_bus_error_free(&error);
+	sd_bus_message_unref(message);
+}
+
+static int many_bytes(sd_bus_message *message)
+{
+	void *place;
+	int r = sd_bus_message_append_array_space(message, 'y', 24u << 20, &place);
+
+	if (r >= 0)
+		memset(place, 1, 24u << 20);
+	return r;
+}
+
+static int many_texts(sd_bus_message *message)
+{
+	int r = sd_bus_message_open_container(message, 'a', "s");
+
+	for (int i = 0; i < 100000 && r >= 0; i++)
+		r = sd_bus_message_append(message, "s", "x");
+	return r < 0 ? r : sd_bus_message_close_container(message);
+}
+
+static int64_t peak_mib(void)
+{
+	const char *line = strstr(file_read(text("/proc/%d/status", (int)daemon_pid(server)), NULL),
+				  "VmHWM:");
+
+	ck_assert_ptr_nonnull(line);
+	return atoll(line + strlen("VmHWM:")) / 1024;
+}
+
+/* What the interface has no use for is refused before anything is made of it. */
+START_TEST(arrays)
+{
+	int64_t before;
+
+	start();
+	sd_bus_message_unref(call(PATH, MANAGER, "Subscribe", ""));
+	before = peak_mib();
+	refused_array("y", many_bytes);
+	refused_array("s", many_texts);
+	/* The message itself, in sd-bus's hands, and no more. */
+	ck_assert_int_lt(peak_mib() - before, 128);
+	ck_assert(daemon_is_well(server));
+}
+END_TEST
+
+static int ignore(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+	(void)message;
+	(void)userdata;
+	(void)error;
+	return 0;
+}
+
+/* A user's requests are counted over the bus and the socket together. */
+START_TEST(one_user_over_both_ways)
+{
+	struct sim *sim = sim_start((const char *[]) { "--hang_rate=1", NULL });
+	struct wire *wire;
+	char parameters[64];
+
+	message_bus = message_bus_start(/* system= */ false);
+	start_daemon("[front]\nmax_requests_per_user = 4\n");
+	connect_client();
+	wire = daemon_connect(server);
+	snprintf(parameters, sizeof(parameters), "{\"id\":%lld}",
+		 (long long)experiment_submit(wire, &(struct experiment) { .rows = 1,
+									  .url = sim_url(sim) }));
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_ge(sd_bus_call_method_async(client, NULL, NAME, PATH, MANAGER, "Call",
+							  ignore, NULL, "ss", "WatchTask",
+							  parameters), 0);
+	refused("org.elluminate.Error.TooManyRequests", PATH, MANAGER, "Call", "ss", "GetStatus",
+		"{}");
+	wire_refused(wire, "TooManyRequests", "GetStatus", "{}");
+	client = sd_bus_flush_close_unref(client);
+	/* What it held is given back when it goes. */
+	for (json_object *reply = NULL; !reply || at_has(reply, "error");) {
+		wire_start(wire, "", "GetStatus", "{}");
+		reply = wire_next(wire);
+	}
+	daemon_kill(server);
+}
+END_TEST
+
 START_TEST(a_bus_that_comes_and_goes)
 {
 	message_bus = message_bus_start(/* system= */ false);
@@ -524,7 +631,8 @@ int main(void)
 {
 	if (!message_bus_is_there())
 		return EXIT_SKIPPED;
-	return RUN_SUITE(run_and_watch, list_call_cancel, what_is_wrong, errors_of_call,
+	return RUN_SUITE(run_and_watch, list_call_cancel, what_is_wrong, arrays,
+			 one_user_over_both_ways, errors_of_call,
 			 properties_of_the_manager, a_task_is_steered, states_only_go_forward,
 			 a_caller_keeps_no_idle_daemon_up, a_bus_that_comes_and_goes,
 			 a_bus_that_hangs, a_bus_where_the_next_session_has_it);
