@@ -259,6 +259,9 @@ static void print_plan(const struct dry_run *run)
 {
 	const struct ellu_experiment_plan *plan = run->plan;
 	struct calls calls = count_calls(run);
+	/* Earlier runs of the name may have some of the answers. */
+	bool some_may_be_there = plan->is_new && run->request->name &&
+				 strcmp(plan->experiment->name, run->request->name) != 0;
 	char cases[32], total[32], answers[32], judgements[32];
 
 	if (run->cli->arguments.json) {
@@ -274,9 +277,9 @@ static void print_plan(const struct dry_run *run)
 		text_print(stdout, plan->notes[i]);
 		putchar('\n');
 	}
-	printf("%s case%s: %s calls (%s to answer, %s to judge). Nothing was run.\n",
+	printf("%s case%s: %s%s calls (%s to answer, %s to judge). Nothing was run.\n",
 	       number_text(cases, calls.cases), calls.cases == 1 ? "" : "s",
-	       number_text(total, calls.answers + calls.judgements),
+	       some_may_be_there ? "at most " : "", number_text(total, calls.answers + calls.judgements),
 	       number_text(answers, calls.answers), number_text(judgements, calls.judgements));
 }
 

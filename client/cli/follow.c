@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/cli/experiment_file.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/progress_bar.h"
 #include "proto/generated/interface.h"
@@ -15,9 +16,15 @@
 
 static void keep_end(struct follow *follow, const char *status, const struct ellu_error *error)
 {
+	const struct experiment_file *file = follow->cli->file;
+	struct complaint complaint;
+
 	snprintf(follow->status, sizeof(follow->status), "%s", status);
-	if (error && !follow->error)
-		follow->error = strdup(error->message);
+	if (!error || follow->error)
+		return;
+	if (file && error->field)
+		experiment_file_complain(file, error->field, error->message, &complaint);
+	follow->error = strdup(file && error->field ? complaint.text : error->message);
 }
 
 /* `*kept` becomes the reply, so that what lies in it stays. */

@@ -195,6 +195,19 @@ static bool take_word(struct parser *parser, const char *word)
 	return parser->command != NULL;
 }
 
+static void say_incomplete(const char *group)
+{
+	size_t length = strlen(group), at = 0;
+	char words[256] = "";
+
+	for (size_t i = 0; i < n_commands; i++)
+		if (strncmp(commands[i].name, group, length) == 0 && commands[i].name[length] == ' ' &&
+		    at < sizeof(words))
+			at += (size_t) snprintf(words + at, sizeof(words) - at, "%s%s",
+						at > 0 ? ", " : "", commands[i].name + length + 1);
+	cli_error("%s what? %s", group, words);
+}
+
 static int check(const struct parser *parser)
 {
 	const struct arguments *arguments = parser->arguments;
@@ -216,7 +229,7 @@ static int check(const struct parser *parser)
 	if (arguments->help || arguments->version)
 		return 0;
 	if (parser->group && !command) {
-		cli_error("%s what?", parser->group);
+		say_incomplete(parser->group);
 		return usage_error(NULL);
 	}
 	if (command && arguments->n_operands < command->operands_min) {

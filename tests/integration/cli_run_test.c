@@ -174,6 +174,7 @@ START_TEST(dry_run_of_what_is_there)
 	plan = json_must_parse(COMMAND(server, 0, "run", file, "--dry-run", "--json")->out);
 	ck_assert(at_is(plan, "name", "E #2"));
 	ck_assert_int_eq(at_int(plan, "cases"), 5);
+	ASSERT_SAYS(COMMAND(server, 0, "run", file, "--dry-run")->out, "5 cases: at most 15 calls");
 	ASSERT_SAYS(COMMAND(server, 0, "run", file, "--dry-run")->out, "--- case 1\nuser: About some 0.\n---\n");
 	plan = wire_call(wire, "PlanExperiment", "{'run':{'experiment':{'name':'E'}}}");
 	ck_assert(!json_object_get_boolean(at_json(plan, "plan.is_new")));

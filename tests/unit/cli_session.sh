@@ -131,6 +131,8 @@ expect 27 llm default nobody
 # What is wrong
 expect 2 tsak list
 says err 'did you mean task list?'
+expect 2 task
+says err 'task what? list, show, '
 expect 2 run good.json --dryrun
 says err 'did you mean --dry-run?'
 expect 27 task show 4711
@@ -145,6 +147,7 @@ expect 23 run bad.json
 says err 'bad.json:1:13: colour: expected'
 printf '{"name":"x","collection":{"name":"none","variables":[]},"prompt_template":"Sample"}' >bad.json
 expect 13 run bad.json
+says err 'REJECTED: bad.json:1:13: collection: expected'
 expect 13 run bad.json --detach
 sed 's|"criteria"|"llm_config": {"name":"dead","provider":"openai","llm_model_name":"m",\
   "llm_base_url":"http://127.0.0.1:9/v1","max_retries":0}, "criteria"|; s/"Sample"/"Dead"/g' \
