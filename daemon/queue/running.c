@@ -270,6 +270,14 @@ static void end_task(struct live_task *task, const struct work_end *end)
 		ending->queue = task->queue;
 		store_request_init(&ending->op.request, queue_loop(task->queue), on_ended, ending);
 		r = copy_outcome(ending, end->error, end->result);
+		/* It has ended all the same. */
+		if (r < 0) {
+			task_error(task, "what it brought cannot be told: %s",
+				   r == -ENOMEM ? "out of memory" : "it is not what the interface has");
+			ending->op.error = NULL;
+			ending->op.result = NULL;
+			r = 0;
+		}
 	}
 	if (r < 0) {
 		task_error(task, "out of memory; it goes on at the next start");

@@ -2,7 +2,10 @@
  * Recording answers and verdicts: the hot path. One insert and one update of the run's counters,
  * in one transaction; what is there already changes nothing, unless it became missing again.
  */
+#include <errno.h>
+
 #include "daemon/clock.h"
+#include "daemon/log.h"
 #include "daemon/store/runs.h"
 #include "daemon/store/tx.h"
 #include "proto/usage.h"
@@ -36,9 +39,17 @@ static int response_there(struct tx *tx, struct response_record *op)
 #define WHERE_MISSING(table)                                                                   \
 	" WHERE " table ".error IS NOT NULL AND " table ".round < excluded.round RETURNING id"
 
-static int response_record_run(struct tx *tx, struct store_request *request)
+/* No item ends a run: what does not fit is recorded as what it is. */
+static void note_unfit(struct tx *tx, const char *item, struct fault *ret_fault)
 {
-	struct response_record *op = (struct response_record *)request;
+	log_error("store: %s cannot be recorded: %s", item, tx->db->trouble_text);
+	db_forgive(tx->db);
+	fault_set(ret_fault, ELLU_E_INTERNAL, "%s could not be recorded; the daemon's log says why",
+		  item);
+}
+
+static int insert_response(struct tx *tx, struct response_record *op)
+{
 	const char *error;
 	int r;
 
@@ -59,6 +70,26 @@ static int response_record_run(struct tx *tx, struct store_request *request)
 			   op->row_id, op->epoch, op->text, op->tool_calls, op->finish_reason, error,
 			   op->attempts, op->duration_usec, op->input_tokens, op->output_tokens,
 			   op->reasoning_tokens, op->cost_nanodollars, op->replaced, op->round, tx->now);
+	return r;
+}
+
+static int insert_unfit_response(struct tx *tx, struct response_record *op)
+{
+	note_unfit(tx, "the answer", &op->ret_unfit);
+	op->error = &op->ret_unfit;
+	op->text = op->tool_calls = op->finish_reason = NULL;
+	op->replaced = 0;
+	op->complete = true;
+	return insert_response(tx, op);
+}
+
+static int response_record_run(struct tx *tx, struct store_request *request)
+{
+	struct response_record *op = (struct response_record *)request;
+	int r = insert_response(tx, op);
+
+	if (r == -EDOM && !op->error)
+		r = insert_unfit_response(tx, op);
 	if (r < 0)
 		return r;
 	if (r == 0)
@@ -108,9 +139,8 @@ static int count_rating(struct tx *tx, const struct rating_record *op)
 		      "ii", op->experiment_id, op->judge_id);
 }
 
-static int rating_record_run(struct tx *tx, struct store_request *request)
+static int insert_rating(struct tx *tx, struct rating_record *op)
 {
-	struct rating_record *op = (struct rating_record *)request;
 	const char *error;
 	int64_t id;
 	int r;
@@ -129,6 +159,25 @@ static int rating_record_run(struct tx *tx, struct store_request *request)
 			   op->response_id, op->measure_id, op->judge_id, (int64_t)op->value,
 			   op->reasoning, op->raw_text, error, op->attempts, op->duration_usec,
 			   op->input_tokens, op->output_tokens, op->cost_nanodollars, op->round, tx->now);
+	return r;
+}
+
+static int insert_unfit_rating(struct tx *tx, struct rating_record *op)
+{
+	note_unfit(tx, "the verdict", &op->ret_unfit);
+	op->error = &op->ret_unfit;
+	op->value = -1;
+	op->reasoning = op->raw_text = NULL;
+	return insert_rating(tx, op);
+}
+
+static int rating_record_run(struct tx *tx, struct store_request *request)
+{
+	struct rating_record *op = (struct rating_record *)request;
+	int r = insert_rating(tx, op);
+
+	if (r == -EDOM && !op->error)
+		r = insert_unfit_rating(tx, op);
 	return r <= 0 ? r : count_rating(tx, op);
 }
 

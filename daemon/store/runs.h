@@ -140,7 +140,8 @@ void store_cases_page(struct store *store, struct cases_page *op);
 
 /* Records a response, with an answer or a final error. The same (experiment, row, epoch) again
  * changes nothing and answers the id of what is there, unless that is an error of an earlier
- * round: it is overwritten, and attempts and usage add up. */
+ * round: it is overwritten, and attempts and usage add up. An answer that does not fit its columns is
+ * recorded as an error, which `error` and `complete` then say. */
 struct response_record {
 	struct store_request request;
 	int64_t experiment_id;
@@ -162,6 +163,7 @@ struct response_record {
 	int64_t replaced; // invalid sequences replaced by U+FFFD
 	bool complete; // no rating will follow: it counts as rated
 	int64_t ret_response_id;
+	struct fault ret_unfit; // code 0: not
 };
 void store_response_record(struct store *store, struct response_record *op);
 
@@ -187,6 +189,7 @@ struct rating_record {
 	int64_t output_tokens;
 	int64_t cost_nanodollars;
 	bool complete; // the last criterion of its response: that counts as rated
+	struct fault ret_unfit;
 };
 void store_rating_record(struct store *store, struct rating_record *op);
 

@@ -51,6 +51,8 @@ int db_failed(struct db *db, int code)
 	}
 	if (trouble == DB_FULL)
 		return -ENOSPC;
+	if ((code & 0xff) == SQLITE_CONSTRAINT || (code & 0xff) == SQLITE_TOOBIG)
+		return -EDOM;
 	return (code & 0xff) == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM ? -ENOMEM : -EIO;
 }
 

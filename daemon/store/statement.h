@@ -8,7 +8,8 @@
  * which a negative value means NULL. Texts are not copied: they must live until the reset.
  *
  * A connection belongs to one thread. Failures of SQLite itself come back as -EIO (-ENOSPC when
- * the disk is full, -ENOMEM without memory) and are remembered in `trouble`; a broken UNIQUE constraint is -EEXIST.
+ * the disk is full, -ENOMEM without memory) and are remembered in `trouble`; a broken UNIQUE
+ * constraint is -EEXIST, another one, or a value that is too big, -EDOM.
  */
 #pragma once
 

@@ -135,12 +135,16 @@ static void on_answered(struct attempt *attempt)
 	record_response(open_case, NULL);
 }
 
-static void fail_case(struct open_case *open_case, const struct fault *fault)
+static void log_failure(struct open_case *open_case, const struct fault *fault)
 {
-	struct experiment_run *run = open_case->run;
 	char name[CASE_NAME_SIZE];
 
-	run_log_failure(&run->log, "%s: %s", case_name(open_case, name), fault->message);
+	run_log_failure(&open_case->run->log, "%s: %s", case_name(open_case, name), fault->message);
+}
+
+static void fail_case(struct open_case *open_case, const struct fault *fault)
+{
+	log_failure(open_case, fault);
 	record_response(open_case, fault);
 }
 
@@ -200,6 +204,8 @@ static void on_recorded(struct store_request *request)
 	open_case->attempt.lane->uncommitted--;
 	if (run_take_answer(run, request)) {
 		open_case->response_id = record->ret_response_id;
+		if (record->ret_unfit.code)
+			log_failure(open_case, &record->ret_unfit);
 		progress_add_response(&run->progress, open_case->epoch, record->error != NULL,
 				      record->complete, run->spec->n_measures);
 		progress_add_usage(&run->progress, record->input_tokens, record->output_tokens,

@@ -20,6 +20,7 @@ static struct arena *memory(struct judgement *judgement)
 }
 
 static void on_recorded(struct store_request *request);
+static void take_failure(struct judgement *judgement, const struct fault *fault);
 
 static struct judgement *judgement_open(struct open_case *open_case)
 {
@@ -128,6 +129,8 @@ static void on_recorded(struct store_request *request)
 
 	judgement->attempt.lane->uncommitted--;
 	if (run_take_answer(run, request)) {
+		if (record->ret_unfit.code)
+			take_failure(judgement, &record->ret_unfit);
 		progress_add_rating(&run->progress, record->epoch, record->complete);
 		progress_add_usage(&run->progress, record->input_tokens, record->output_tokens,
 				   record->cost_nanodollars);

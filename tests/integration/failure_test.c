@@ -197,6 +197,31 @@ START_TEST(some_ratings_failed)
 }
 END_TEST
 
+/* What cannot be kept fails for itself: no error of one item ends the run, or leaves it as it is. */
+START_TEST(items_that_do_not_fit)
+{
+	json_object *task;
+
+	begin(NULL, NULL);
+	database_run(server, "CREATE TRIGGER unfit_response BEFORE INSERT ON responses"
+			     " WHEN NEW.error IS NULL AND NEW.template_variables_id IN (3, 5)"
+			     " BEGIN SELECT RAISE(ABORT, 'unfit'); END");
+	database_run(server, "CREATE TRIGGER unfit_rating BEFORE INSERT ON ratings WHEN NEW.error IS NULL"
+			     " AND (SELECT template_variables_id FROM responses WHERE id = NEW.response_id) = 7"
+			     " BEGIN SELECT RAISE(ABORT, 'unfit'); END");
+	task = experiment_run(wire, &(struct experiment) {
+		.rows = 10, .n_criteria = 2, .url = sim_url(sim), .max_connections = 4 });
+	ck_assert_msg(at_is(task, "status", "SUCCESS"), "%s", json_object_to_json_string(task));
+	ck_assert_int_eq(at_int(task, "result.results.responses"), 10);
+	ck_assert_int_eq(at_int(task, "result.results.failed_responses"), 2);
+	ck_assert_int_eq(at_int(task, "result.results.ratings"), 16);
+	ck_assert_int_eq(at_int(task, "result.results.failed_ratings"), 2);
+	ck_assert_int_eq(at_int(task, "result.results.undecided_responses"), 1);
+	must_say(task_logs(wire, at_int(task, "id")), "Row 3, epoch 1: the answer could not be recorded");
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 /* Some items fail: SUCCESS; each of them has its error, and a line in the log. */
 START_TEST(some_items_failed)
 {
@@ -322,5 +347,6 @@ int main(void)
 {
 	return RUN_SUITE(bad_key, unknown_model, nothing_there, row_without_the_variable, unreachable,
 			 every_item_failed, every_rating_failed, some_ratings_failed,
-			 some_items_failed, time_limit_over_a_stop, time_limit_over_a_kill, keeps_taking_the_daemon_down);
+			 items_that_do_not_fit, some_items_failed, time_limit_over_a_stop,
+			 time_limit_over_a_kill, keeps_taking_the_daemon_down);
 }
