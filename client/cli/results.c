@@ -165,6 +165,12 @@ void results_print(FILE *out, const struct ellu_experiment *experiment, bool col
 	results_print_models(out, experiment);
 	if (simulated)
 		print_simulated(out, color);
+	if (experiment->taken_over_responses > 0)
+		fprintf(out, "%s answer%s and %s verdict%s taken over from earlier runs.\n",
+			number_text(cases, experiment->taken_over_responses),
+			experiment->taken_over_responses == 1 ? "" : "s",
+			number_text(epochs, experiment->taken_over_ratings),
+			experiment->taken_over_ratings == 1 ? "" : "s");
 	fputc('\n', out);
 	if (experiment->results)
 		print_results(out, experiment->results, color);

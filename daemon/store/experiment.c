@@ -57,7 +57,8 @@ static int set_of(struct tx *tx, sqlite3_stmt *q, int id, int name, int64_t expe
 	" e.total_cases, e.task_id, e.results, e.created_at, e.updated_at,"                        \
 	" json_extract(e.config_snapshot, '$.provider'),"                                          \
 	" json_extract(e.config_snapshot, '$.llm_model_name'),"                                    \
-	" json_extract(j.snapshot, '$.provider'), json_extract(j.snapshot, '$.llm_model_name')"    \
+	" json_extract(j.snapshot, '$.provider'), json_extract(j.snapshot, '$.llm_model_name'),"   \
+	" e.taken_over_responses, e.taken_over_ratings"                                            \
 	" FROM experiments e"                                                                      \
 	" JOIN collections c ON c.id = e.collection_id"                                            \
 	" LEFT JOIN prompt_templates t ON t.id = e.prompt_template_id"                             \
@@ -99,6 +100,8 @@ static int fill(struct tx *tx, sqlite3_stmt *q, struct ellu_experiment *experime
 	experiment->task_id = tx_int(tx, q, 15);
 	experiment->created_at = column_int(q, 17);
 	experiment->updated_at = column_int(q, 18);
+	experiment->taken_over_responses = column_int(q, 23);
+	experiment->taken_over_ratings = column_int(q, 24);
 	if (!column_null(q, 5))
 		r = set_of(tx, q, 5, 6, experiment->id, &experiment->criterion_set);
 	if (r >= 0)

@@ -6,8 +6,8 @@
 #include "daemon/store/llm_config.h"
 #include "proto/generated/interface.h"
 
-int experiment_parts_identity(struct tx *tx, const struct experiment_parts *parts,
-			      char ret_identity[static IDENTITY_SIZE])
+int experiment_answer_identity(struct tx *tx, const struct experiment_parts *parts,
+			       char ret_identity[static IDENTITY_SIZE])
 {
 	struct ellu_generation_params params;
 	char config[IDENTITY_SIZE] = "";
@@ -27,23 +27,38 @@ int experiment_parts_identity(struct tx *tx, const struct experiment_parts *part
 		return r;
 	identity_init(&identity);
 	identity_int(&identity, parts->template_id);
+	identity_text(&identity, parts->column_defaults);
+	identity_int(&identity, parts->config_id);
+	identity_text(&identity, config);
+	identity_text(&identity, parts->response_column);
+	r = identity_json(&identity, text);
+	identity_done(&identity, ret_identity);
+	return r;
+}
+
+int experiment_parts_identity(struct tx *tx, const struct experiment_parts *parts,
+			      char ret_identity[static IDENTITY_SIZE])
+{
+	char answer[IDENTITY_SIZE];
+	struct identity identity;
+	int r = experiment_answer_identity(tx, parts, answer);
+
+	if (r < 0)
+		return r;
+	identity_init(&identity);
+	identity_text(&identity, answer);
 	identity_int(&identity, parts->collection_id);
 	identity_text(&identity, parts->rows_identity);
-	identity_text(&identity, parts->column_defaults);
 	identity_int(&identity, parts->row_limit);
 	identity_int(&identity, (int64_t)parts->measures->n);
 	for (size_t i = 0; i < parts->measures->n; i++)
 		identity_int(&identity, ((const struct run_measure *)parts->measures->items[i])->id);
 	identity_int(&identity, parts->judge_id);
-	identity_int(&identity, parts->config_id);
-	identity_text(&identity, config);
 	identity_text(&identity, parts->rating_mode);
 	identity_text(&identity, parts->rating_version);
 	identity_int(&identity, parts->n_epochs);
-	identity_text(&identity, parts->response_column);
-	r = identity_json(&identity, text);
 	identity_done(&identity, ret_identity);
-	return r;
+	return 0;
 }
 
 int experiment_identify(struct tx *tx, int64_t id, char ret_identity[static IDENTITY_SIZE])

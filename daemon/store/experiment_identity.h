@@ -21,6 +21,9 @@ struct experiment_parts {
 	const char *response_column; // or NULL
 	const struct ellu_generation_params *generation_params; // or NULL
 };
+/* Of what, with a row and an epoch, decides an answer. */
+int experiment_answer_identity(struct tx *tx, const struct experiment_parts *parts,
+			       char ret_identity[static IDENTITY_SIZE]);
 int experiment_parts_identity(struct tx *tx, const struct experiment_parts *parts,
 			      char ret_identity[static IDENTITY_SIZE]);
 

@@ -157,6 +157,18 @@ static int next_name(struct submission *s, const struct member *newest, const ch
 	return r;
 }
 
+static int find_source(struct submission *s)
+{
+	int r = 0;
+
+	if (!*s->arguments->run_afresh)
+		r = db_int(s->tx->db, &s->source_id,
+			   "SELECT id FROM experiments WHERE project_id = ?1 AND family = ?2"
+			   " AND answer_identity = ?3 ORDER BY family_number DESC LIMIT 1", "iss",
+			   s->place.project_id, s->arguments->name, s->answer_identity);
+	return r < 0 ? r : 0;
+}
+
 static int create(struct submission *s, const struct member *newest)
 {
 	const char *name = s->arguments->name;
@@ -165,6 +177,8 @@ static int create(struct submission *s, const struct member *newest)
 
 	if (newest->id) {
 		r = next_name(s, newest, &name, &number);
+		if (r >= 0)
+			r = find_source(s);
 		if (r >= 0)
 			r = notes_add(s->tx, &s->notes, "experiment '%s' is new: '%s'",
 				      s->arguments->name, name);

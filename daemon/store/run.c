@@ -131,6 +131,9 @@ static int load_spec(struct tx *tx, sqlite3_stmt *q, struct run_spec *spec)
 	spec->response_column = tx_text(tx, q, 11);
 	spec->round = column_int(q, 13);
 	spec->uncounted = column_int(q, 14) != 0;
+	spec->takes_over = column_int(q, 15) != 0;
+	spec->taken_over_responses = column_int(q, 16);
+	spec->taken_over_ratings = column_int(q, 17);
 	if (!column_null(q, 2)) {
 		r = prompt_template_load(tx, column_int(q, 2), &template);
 		if (r < 0)
@@ -210,7 +213,8 @@ static int load_run(struct tx *tx, struct run_load *op)
 		     "SELECT e.owner_uid, e.project_id, e.prompt_template_id, e.llm_config_id,"
 		     " e.config_snapshot, e.judge_id, j.llm_config_id, j.snapshot, e.rating_mode,"
 		     " e.rating_version, e.n_epochs, e.response_column, e.generation_params,"
-		     " e.retry_round, e.counters_stale"
+		     " e.retry_round, e.counters_stale, e.source_experiment_id IS NOT NULL,"
+		     " e.taken_over_responses, e.taken_over_ratings"
 		     " FROM experiments e LEFT JOIN judges j ON j.id = e.judge_id WHERE e.id = ?1",
 		     "i", op->experiment_id);
 	if (r >= 0)

@@ -58,6 +58,9 @@ struct run_spec {
 	int64_t rating_run_id; // 0: the experiment's own run
 	bool adopt; // the experiment takes the verdicts over
 	bool uncounted; // the counters are not what is recorded: store_run_count()
+	bool takes_over; // earlier ones may have answers for it: store_run_take_over()
+	int64_t taken_over_responses; // from them
+	int64_t taken_over_ratings;
 	int64_t round;
 	int64_t owner_uid;
 	int64_t project_id;
@@ -105,6 +108,16 @@ struct case_cursor {
 	int64_t row_id;
 	int64_t row_number; // rows of this epoch passed
 };
+
+/* Copies what earlier experiments have over equal inputs, a step at a time until `ret_end`. */
+struct run_take_over {
+	struct store_request request;
+	int64_t experiment_id;
+	struct case_cursor cursor; // the store's, from one step to the next; zeroed at first
+	int64_t n_sources; // the same
+	bool ret_end;
+};
+void store_run_take_over(struct store *store, struct run_take_over *op);
 
 /* A (row, epoch) that misses its response, or ratings of it. */
 struct run_case {

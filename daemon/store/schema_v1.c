@@ -104,6 +104,7 @@ static const char resources[] =
 	" created_at INTEGER NOT NULL"
 	") STRICT;"
 	"CREATE INDEX template_variables_by_batch ON template_variables (batch_id);"
+	"CREATE INDEX template_variables_by_hash ON template_variables (project_id, hash);"
 
 	"CREATE TABLE criterion_sets ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -206,6 +207,10 @@ static const char runs[] =
 	" generation_params TEXT,"
 	" identity TEXT NOT NULL," // hash of what is pinned
 	" rows_identity TEXT NOT NULL,"
+	" answer_identity TEXT NOT NULL," // hash of what, with the row, decides an answer
+	" source_experiment_id INTEGER," // an earlier one, whose answers are still to be taken over
+	" taken_over_responses INTEGER NOT NULL DEFAULT 0,"
+	" taken_over_ratings INTEGER NOT NULL DEFAULT 0,"
 	" task_id INTEGER REFERENCES tasks," // the latest
 	" results TEXT,"
 	" retry_round INTEGER NOT NULL DEFAULT 0," // errors of an earlier round are missing
@@ -267,9 +272,11 @@ static const char runs[] =
 	" cost_nanodollars INTEGER,"
 	" replaced INTEGER NOT NULL," // invalid sequences in the text, now U+FFFD
 	" round INTEGER NOT NULL DEFAULT 0," // in which it was recorded last
+	" taken_from INTEGER," // the response of an earlier experiment that this one is
 	" created_at INTEGER NOT NULL,"
 	" UNIQUE (template_variables_id, experiment_id, epoch)"
 	") STRICT;"
+	"CREATE INDEX responses_taken ON responses (taken_from) WHERE taken_from IS NOT NULL;"
 	"CREATE INDEX responses_by_experiment ON responses (experiment_id);"
 
 	"CREATE TABLE ratings ("

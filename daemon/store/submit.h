@@ -49,6 +49,8 @@ struct submission {
 	const char *generation_params;
 	char identity[IDENTITY_SIZE];
 	bool is_new; // the experiment was not there before
+	char answer_identity[IDENTITY_SIZE];
+	int64_t source_id; // the newest that was asked the same; 0: none
 };
 
 /* submit_read.c */

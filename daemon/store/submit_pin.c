@@ -35,8 +35,9 @@ static int pin_identity(struct submission *s)
 		.response_column = a->response_column,
 		.generation_params = a->generation_params,
 	};
+	int r = experiment_answer_identity(s->tx, &parts, s->answer_identity);
 
-	return experiment_parts_identity(s->tx, &parts, s->identity);
+	return r < 0 ? r : experiment_parts_identity(s->tx, &parts, s->identity);
 }
 
 int submit_pin(struct submission *s)
@@ -67,17 +68,17 @@ static int insert_row(struct submission *s, const char *name, const char *family
 		      " row_limit, total_cases, column_defaults, criterion_set_id, llm_config_id,"
 		      " config_snapshot, judge_id, rating_mode, rating_version, n_epochs,"
 		      " response_column, generation_params, identity, rows_identity, created_at,"
-		      " updated_at)"
+		      " updated_at, answer_identity, source_experiment_id)"
 		      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, nullif(?7, 0), ?8, ?9, ?10, ?11, ?12, ?13,"
 		      " nullif(?14, 0), nullif(?15, 0), ?16, nullif(?17, 0), ?18, ?19, ?20, ?21, ?22,"
-		      " ?23, ?24, ?25, ?25)",
-		      "iissisiiiiIisiisississssi", s->place.owner_uid, s->place.project_id, name,
+		      " ?23, ?24, ?25, ?25, ?26, nullif(?27, 0))",
+		      "iissisiiiiIisiisississssisi", s->place.owner_uid, s->place.project_id, name,
 		      family, family_number, a->description, s->template_id, s->collection.id,
 		      s->collection.first_sequence, s->collection.last_sequence, a->row_limit,
 		      s->total_cases, s->column_defaults, s->set_id, s->config_id, s->config_snapshot,
 		      s->judge_id, a->rating_mode, a->rating_version, *a->n_epochs,
 		      a->response_column, s->generation_params, s->identity,
-		      s->collection.rows_identity, s->tx->now);
+		      s->collection.rows_identity, s->tx->now, s->answer_identity, s->source_id);
 }
 
 static int insert_parts(struct submission *s, int64_t id)

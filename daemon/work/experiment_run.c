@@ -232,6 +232,10 @@ static int prepare(struct experiment_run *run, struct fault *fault)
 	if (spec->n_measures > 0 && !judge_knows_version(spec->rating_version))
 		return fault_set(fault, ELLU_E_UNSUPPORTED, "rating_version '%s' is not known",
 				 spec->rating_version);
+	if (spec->taken_over_responses > 0)
+		run_log_line(&run->log, "%" PRId64 " answers and %" PRId64 " verdicts are taken over from "
+			     "earlier runs: nothing is asked for them", spec->taken_over_responses,
+			     spec->taken_over_ratings);
 	tuning_describe(run);
 	tuning_apply(run);
 	if (spec->config) {
@@ -248,6 +252,33 @@ static int prepare(struct experiment_run *run, struct fault *fault)
 }
 
 static void load(struct experiment_run *run);
+
+static void take_over(struct experiment_run *run);
+
+static void on_taken(struct store_request *request)
+{
+	struct experiment_run *run = container_of(request, struct experiment_run, taking.request);
+
+	if (run_take_answer(run, request) && run->phase == RUN_LOADING) {
+		if (run->taking.ret_end) {
+			store_request_done(&run->load.request);
+			load(run);
+		} else {
+			take_over(run);
+		}
+	}
+	run_check_end(run);
+}
+
+static void take_over(struct experiment_run *run)
+{
+	if (run->taking.request.done)
+		store_request_done(&run->taking.request);
+	store_request_init(&run->taking.request, run->host.loop, on_taken, run);
+	run->taking.experiment_id = run->load.ret_spec->experiment_id;
+	run->n_outstanding++;
+	store_run_take_over(run->host.store, &run->taking);
+}
 
 static void on_counted(struct store_request *request)
 {
@@ -287,7 +318,9 @@ static void on_loaded(struct store_request *request)
 	struct experiment_run *run = container_of(request, struct experiment_run, load.request);
 
 	if (run_take_answer(run, request) && run->phase == RUN_LOADING) {
-		if (run->load.ret_spec->uncounted && !run->counted)
+		if (run->load.ret_spec->takes_over)
+			take_over(run);
+		else if (run->load.ret_spec->uncounted && !run->counted)
 			count(run);
 		else
 			begin(run);
@@ -368,6 +401,8 @@ struct experiment_run *experiment_run_free(struct experiment_run *run)
 		llm_target_unref(run->judge_target);
 	if (run->count.request.done)
 		store_request_done(&run->count.request);
+	if (run->taking.request.done)
+		store_request_done(&run->taking.request);
 	if (run->load.request.done)
 		store_request_done(&run->load.request);
 	progress_done(&run->progress);

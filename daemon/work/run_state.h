@@ -164,6 +164,7 @@ struct experiment_run {
 	bool over_budget; // nothing is issued any more
 
 	struct run_load load;
+	struct run_take_over taking;
 	struct run_count count;
 	bool counted; // by this run
 	const struct run_spec *spec; // NULL until loaded

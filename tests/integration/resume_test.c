@@ -155,6 +155,88 @@ START_TEST(an_earlier_one)
 }
 END_TEST
 
+static json_object *experiment_of(struct wire *wire, json_object *task)
+{
+	return at_json(wire_call(wire, "GetExperiment", "{'experiment':{'id':%lld}}",
+				 (long long)at_int(task, "experiment_id")), "experiment");
+}
+
+/* Only what is new is asked for: the row and criterion that were added. */
+START_TEST(taken_over)
+{
+	struct daemon *daemon = daemon_start(NULL);
+	struct sim *sim = sim_start(NULL);
+	struct wire *wire = daemon_connect(daemon);
+	struct experiment experiment = { .rows = 5, .n_criteria = 1, .url = sim_url(sim),
+					 .more = "'update_existing':true" };
+	json_object *task = experiment_run(wire, &experiment), *shown;
+
+	sim_reset(sim);
+	experiment.rows = 6;
+	experiment.n_criteria = 2;
+	task = experiment_run(wire, &experiment);
+	ck_assert_msg(at_is(task, "status", "SUCCESS"), "%s", json_object_to_json_string(task));
+	ck_assert_int_eq(sim_stat(sim, "calls"), 1 + 5 + 2);
+	shown = experiment_of(wire, task);
+	ck_assert_str_eq(at_text(shown, "name"), "Experiment #2");
+	ck_assert_int_eq(at_int(shown, "taken_over_responses"), 5);
+	ck_assert_int_eq(at_int(shown, "taken_over_ratings"), 5);
+	ck_assert_int_eq(at_int(shown, "results.responses"), 6);
+	ck_assert_int_eq(at_int(shown, "results.ratings"), 12);
+	ck_assert_int_eq(database_int(daemon, "SELECT count(*) FROM responses n JOIN responses r ON"
+					      " r.id = n.taken_from AND r.response_text = n.response_text"), 5);
+	ck_assert(strstr(task_logs(wire, at_int(task, "id")), "5 answers and 5 verdicts are taken over"));
+	ck_assert_int_eq(at_int(task_get(wire, at_int(task, "id")), "progress.responses_rated"), 6);
+
+	/* Of all that went before, and not of the newest alone. */
+	experiment.rows = 2;
+	ck_assert_int_eq(at_int(experiment_of(wire, experiment_run(wire, &experiment)),
+				"taken_over_responses"), 2);
+	sim_reset(sim);
+	experiment.rows = 6;
+	experiment.n_criteria = 1;
+	shown = experiment_of(wire, experiment_run(wire, &experiment));
+	ck_assert_int_eq(at_int(shown, "taken_over_responses"), 6);
+	ck_assert_int_eq(at_int(shown, "taken_over_ratings"), 6);
+	ck_assert_int_eq(sim_stat(sim, "calls"), 0);
+
+	/* Another prompt is asked for anew, and so is what is wanted afresh. */
+	experiment.more = "'update_existing':true,'run_afresh':true";
+	shown = experiment_of(wire, experiment_run(wire, &experiment));
+	ck_assert_int_eq(at_int(shown, "taken_over_responses"), 0);
+	ck_assert_int_eq(sim_stat(sim, "calls"), 12);
+	experiment.more = "'update_existing':true,'prompt_template':{'content':{'name':'Experiment prompt',"
+			  "'messages':[{'role':'user','content':'Sing of {{topic}}.'}]}}";
+	shown = experiment_of(wire, experiment_run(wire, &experiment));
+	ck_assert_int_eq(at_int(shown, "taken_over_responses"), 0);
+	ck_assert_int_eq(sim_stat(sim, "calls"), 24);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+/* A row that is there three times keeps three answers. */
+START_TEST(taken_over_once)
+{
+	struct daemon *daemon = daemon_start(NULL);
+	struct sim *sim = sim_start(NULL);
+	struct wire *wire = daemon_connect(daemon);
+	struct experiment experiment = { .url = sim_url(sim) };
+	json_object *shown;
+
+	experiment.more = "'update_existing':true,'collection':{'content':{'name':'C','variables':["
+			  "{'topic':'a'},{'topic':'a'},{'topic':'b'}]}}";
+	json_object_put(experiment_run(wire, &experiment));
+	sim_reset(sim);
+	experiment.more = "'update_existing':true,'n_epochs':2,'collection':{'content':{'name':'C',"
+			  "'variables':[{'topic':'c'},{'topic':'a'},{'topic':'a'},{'topic':'a'}]}}";
+	shown = experiment_of(wire, experiment_run(wire, &experiment));
+	ck_assert_int_eq(at_int(shown, "taken_over_responses"), 2);
+	ck_assert_int_eq(sim_stat(sim, "calls"), 8 - 2);
+	ck_assert_int_eq(database_int(daemon, "SELECT count(DISTINCT taken_from) FROM responses"), 2);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
 START_TEST(second_run_conflicts)
 {
 	struct daemon *daemon = daemon_start(NULL);
@@ -279,6 +361,7 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(run_again, existing_name, another_endpoint, an_earlier_one, second_run_conflicts, idempotency, every_fault,
+	return RUN_SUITE(run_again, existing_name, another_endpoint, an_earlier_one, taken_over,
+			 taken_over_once, second_run_conflicts, idempotency, every_fault,
 			 rate_limited, time_limit);
 }

@@ -326,6 +326,13 @@ static void on_results(struct message *message)
 		standin_commit(&op->request);
 }
 
+void store_run_take_over(struct store *store, struct run_take_over *op)
+{
+	(void)store;
+	(void)op;
+	standin_wrong("there is nothing to take over");
+}
+
 void store_results_compute(struct store *store, struct results_compute *op)
 {
 	(void)store;
