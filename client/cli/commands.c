@@ -102,8 +102,9 @@ static const struct option *const api_options[] = { &more, NULL };
 
 static const char run_details[] =
 	"FILE is JSON with comments (// and /* */). It is the truth: running it again brings\n"
-	"template, collection and configs to what it says, continues what is unfinished, and\n"
-	"prints the results of what is finished and unchanged without calling the model.\n"
+	"template, collection and configs to what it says, continues what is unfinished, asks\n"
+	"only for what is new, and prints the results of what is finished and unchanged\n"
+	"without calling the model.\n"
 	"\n"
 	"  {\n"
 	"    \"name\": \"Haiku quality\",\n"
