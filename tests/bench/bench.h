@@ -35,8 +35,10 @@ static inline uint64_t bench_rounds(uint64_t a, uint64_t b)
 /* A collection of rows {"topic": "topic N", "number": N}, uploaded in one go. */
 void bench_upload_rows(struct wire *wire, const char *collection, unsigned n_rows);
 
-/* Parameters of RunExperiment: a haiku for each row of the collection, judged by two criteria, at
- * the endpoint by so many connections. */
+#define BENCH_CRITERIA 2
+
+/* Parameters of RunExperiment: a haiku for each row of the collection, judged by BENCH_CRITERIA
+ * criteria, at the endpoint by so many connections. */
 char *bench_experiment(const char *collection, const char *url, unsigned n_connections);
 
 /* Runs an experiment and watches it to its end, which must be SUCCESS. */

@@ -1,7 +1,8 @@
 /*
  * How near a run comes to what the endpoint's latency and the allowed concurrency dictate: its
  * wall time over as many rounds of calls as there must be, each as long as the endpoint itself
- * measured a call.
+ * measured a call. A run with other calls than those, or an endpoint that was not as slow as it was
+ * to be, measures nothing.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -14,6 +15,9 @@
 
 #define N_CASES 2000
 #define N_CONNECTIONS 64
+#define N_CALLS (N_CASES * (1 + BENCH_CRITERIA))
+#define LATENCY_SECONDS 0.05
+#define LATENCY_SECONDS_MAX 0.06 // as the endpoint measured it
 #define BOUND 1.05
 
 int main(void)
@@ -36,6 +40,9 @@ int main(void)
 	stats = sim_stats(sim);
 	n_calls = (uint64_t)at_int(stats, "calls");
 	latency = at_number(stats, "mean_latency_seconds");
+	if (n_calls != N_CALLS || latency < LATENCY_SECONDS || latency > LATENCY_SECONDS_MAX)
+		die("%" PRIu64 " calls of %d, of %.2f ms: this is no measurement", n_calls, N_CALLS,
+		    latency * 1e3);
 	ideal = (double)bench_rounds(n_calls, N_CONNECTIONS) * latency;
 	ok = bench_figure("pipeline", wall / ideal, BENCH_AT_MOST, BOUND,
 			  "%.3f s for %" PRIu64 " calls of %.2f ms, ideal %.3f s", wall, n_calls,
