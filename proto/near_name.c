@@ -57,7 +57,7 @@ static bool is_part(const char *part, size_t length, const char *name)
 
 unsigned near_name_distance(const char *given, const char *name)
 {
-	size_t n = strlen(given), m = strlen(name);
+	size_t n = strnlen(given, LENGTH_MAX + 1), m = strnlen(name, LENGTH_MAX + 1);
 	unsigned distance;
 
 	if (n > LENGTH_MAX || m > LENGTH_MAX)

@@ -344,6 +344,8 @@ static int experiment_submit_run(struct tx *tx, struct store_request *request)
 	arguments.run_afresh = arguments.run_afresh ? arguments.run_afresh : &no;
 	if (!arguments.time_limit_seconds)
 		arguments.time_limit_seconds = &time_limit;
+	if (op->plan_only)
+		arguments.idempotency_key = NULL; // what an earlier request came to is no plan
 	if (!op->input)
 		r = submit_read(tx, &op->submit.scope, &arguments, &op->input);
 	if (r < 0 || request->lane != STORE_WRITE) {

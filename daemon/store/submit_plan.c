@@ -74,6 +74,11 @@ static int render(struct submission *s, struct ellu_experiment_plan *plan)
 
 /* ---- The calls ---- */
 
+static int64_t at_least_0(int64_t n)
+{
+	return n > 0 ? n : 0;
+}
+
 /* What is missing of it; nothing is, of a finished one. */
 static int count_calls(struct submission *s, struct ellu_experiment_plan *plan)
 {
@@ -97,8 +102,8 @@ static int count_calls(struct submission *s, struct ellu_experiment_plan *plan)
 	failed = column_int_or(q, 1, 0);
 	ratings = column_int_or(q, 2, 0);
 	if (!experiment->response_column)
-		plan->generation_calls = pairs - generated;
-	plan->judge_calls = (pairs - failed) * n_criteria - ratings;
+		plan->generation_calls = at_least_0(pairs - generated);
+	plan->judge_calls = at_least_0((pairs - failed) * n_criteria - ratings);
 	return 0;
 }
 

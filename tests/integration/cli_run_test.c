@@ -178,6 +178,18 @@ START_TEST(dry_run_of_what_is_there)
 	ASSERT_SAYS(COMMAND(server, 0, "run", file, "--dry-run")->out, "--- case 1\nuser: About some 0.\n---\n");
 	plan = wire_call(wire, "PlanExperiment", "{'run':{'experiment':{'name':'E'}}}");
 	ck_assert(!json_object_get_boolean(at_json(plan, "plan.is_new")));
+	/* A key that an earlier request was refused under. */
+	wire_call(wire, "CreateCollection", "{'collection':{'name':'empty'}}");
+	for (int i = 0; i < 2; i++) {
+		const char *run = "'name':'R','idempotency_key':'k','detach':true,"
+				  "'prompt_template':{'ref':{'name':'T'}},'collection':{'ref':{'name':'empty'}}";
+
+		if (i == 0)
+			wire_call(wire, "RunExperiment", "{%s}", requoted(run));
+		else
+			wire_refused(wire, "org.varlink.service.InvalidParameter", "PlanExperiment",
+				     "{'run':{%s}}", requoted(run));
+	}
 	plan = wire_refused(wire, "org.varlink.service.InvalidParameter", "PlanExperiment",
 			    "{'run':{'name':'E','n_epoch':3}}");
 	ck_assert_str_eq(at_text(plan, "parameters.parameter"), "n_epoch");
