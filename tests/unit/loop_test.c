@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "daemon/clock.h"
 #include "daemon/loop.h"
 
 #define POSTERS 4
@@ -93,6 +94,41 @@ START_TEST(what_was_posted_before_a_stop_is_delivered)
 }
 END_TEST
 
+struct slow {
+	struct message message;
+	int64_t turn; // of the loop, when it was delivered
+};
+
+static void on_slow(struct message *message)
+{
+	struct slow *slow = (struct slow *)message;
+	int64_t until = clock_monotonic_usec() + 2 * USEC_PER_MSEC;
+
+	slow->turn = turns;
+	while (clock_monotonic_usec() < until)
+		;
+	if (++delivered == 3)
+		loop_stop(loop);
+}
+
+/* Much mail does not keep the loop from its other events. */
+START_TEST(a_turn_delivers_a_part_of_the_mail)
+{
+	struct slow slow[3];
+
+	ck_assert_int_eq(loop_new("test", &loop), 0);
+	loop_on_turn(loop, count_turn, &turns);
+	for (int i = 0; i < 3; i++) {
+		slow[i].message.deliver = on_slow;
+		loop_post(loop, &slow[i].message);
+	}
+	ck_assert_int_eq(loop_run(loop), 0);
+	ck_assert_int_lt(slow[0].turn, slow[1].turn);
+	ck_assert_int_lt(slow[1].turn, slow[2].turn);
+	loop_free(loop);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("loop");
@@ -102,6 +138,7 @@ int main(void)
 
 	tcase_add_test(cases, each_poster_is_delivered_in_order);
 	tcase_add_test(cases, what_was_posted_before_a_stop_is_delivered);
+	tcase_add_test(cases, a_turn_delivers_a_part_of_the_mail);
 	suite_add_tcase(suite, cases);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -1,0 +1,183 @@
+/* What users may hold: limits, shares of what is left, and who is woken when something is given
+ * back. */
+#include <stdlib.h>
+
+#include "daemon/api/call.h"
+#include "daemon/clock.h"
+#include "daemon/loop.h"
+#include "tests/unit/suite.h"
+
+#define TOTAL 64
+#define PER_USER 48
+#define USERS 8
+
+static struct service service;
+static struct user_charge charges[USERS][TOTAL];
+
+static void begin(int64_t total, int64_t per_user)
+{
+	const struct user_limits limits = { .slots = { [USER_WATCHES] = { total, per_user } } };
+
+	ck_assert_int_eq(loop_new("test", &service.loop), 0);
+	ck_assert_int_eq(users_new(&service, &limits, &service.users), 0);
+}
+
+static void end(void)
+{
+	users_free(service.users);
+	loop_free(service.loop);
+}
+
+/* As much as the user gets, one by one. */
+static int take_all(int64_t uid, struct user_charge *ret_charges)
+{
+	int n = 0;
+
+	while (n < TOTAL && user_take(&ret_charges[n], user_of(service.users, uid), USER_WATCHES, 1))
+		n++;
+	return n;
+}
+
+static void give_all_back(void)
+{
+	for (int i = 0; i < USERS; i++)
+		for (int j = 0; j < TOTAL; j++)
+			user_give_back(&charges[i][j]);
+}
+
+START_TEST(who_comes_late_finds_some)
+{
+	int taken = 0, last = TOTAL;
+
+	begin(TOTAL, TOTAL);
+	for (int i = 0; i < USERS; i++) {
+		int n = take_all(1000 + i, charges[i]);
+
+		ck_assert_int_ge(n, 1);
+		ck_assert_int_le(n, last);
+		taken += n;
+		last = n;
+	}
+	/* Alone, three quarters; and never more than there is. */
+	ck_assert_int_eq(user_of(service.users, 1000)->held[USER_WATCHES], TOTAL * 3 / 4);
+	ck_assert_int_le(taken, TOTAL);
+	give_all_back();
+	ck_assert_int_eq(take_all(1001, charges[1]), TOTAL * 3 / 4);
+	give_all_back();
+	end();
+}
+END_TEST
+
+START_TEST(a_charge_grows_and_shrinks)
+{
+	struct user_charge charge = { 0 }, other = { 0 };
+	struct user *user;
+
+	begin(TOTAL, 10);
+	user = user_of(service.users, 1000);
+	ck_assert(user_take(&charge, user, USER_WATCHES, 8));
+	ck_assert(!user_take(&charge, user, USER_WATCHES, 11));
+	ck_assert_int_eq(charge.amount, 8);
+	ck_assert(user_take(&charge, user, USER_WATCHES, 3));
+	ck_assert(user_take(&other, user, USER_WATCHES, 7));
+	ck_assert(!user_take(&other, user, USER_WATCHES, 8));
+	/* What is there already is held whatever the limit, and counts. */
+	user_hold(&charge, user, USER_WATCHES, 20);
+	ck_assert_int_eq(user->held[USER_WATCHES], 27);
+	user_move(&charge, &other);
+	ck_assert_int_eq(user->held[USER_WATCHES], 20);
+	user_give_back(&charge);
+	user_give_back(&other);
+	user_give_back(&other);
+	ck_assert_int_eq(user->held[USER_WATCHES], 0);
+	end();
+}
+END_TEST
+
+struct waiting {
+	struct user_waiter waiter;
+	struct user_charge charge;
+	int64_t wants;
+	int64_t uid;
+	int number;
+};
+
+static int woken[8];
+static int n_woken;
+
+static void on_wake(struct user_waiter *waiter)
+{
+	struct waiting *waiting = (struct waiting *)waiter;
+	struct user *user = user_of(service.users, waiting->uid);
+
+	if (user_take(&waiting->charge, user, USER_WATCHES, waiting->wants))
+		woken[n_woken++] = waiting->number;
+	else
+		user_wait_for_slot(user, USER_WATCHES, waiter);
+	if (n_woken == 3)
+		loop_stop(service.loop);
+}
+
+/* In the order they came, but who asks for too much is not in the others' way. */
+START_TEST(who_is_short_is_woken)
+{
+	struct user_charge charge = { 0 };
+	struct waiting waiting[4];
+	struct user *user;
+
+	begin(TOTAL, 10);
+	user = user_of(service.users, 1000);
+	ck_assert(user_take(&charge, user, USER_WATCHES, 10));
+	for (int i = 0; i < 4; i++) {
+		waiting[i] = (struct waiting){ .waiter.wake = on_wake, .uid = 1000, .number = i,
+					       .wants = i == 1 ? 11 : 2 };
+		user_wait_for_slot(user, USER_WATCHES, &waiting[i].waiter);
+	}
+	user_give_back(&charge);
+	ck_assert_int_eq(loop_run(service.loop), 0);
+	ck_assert_int_eq(woken[0], 0);
+	ck_assert_int_eq(woken[1], 2);
+	ck_assert_int_eq(woken[2], 3);
+	ck_assert_ptr_nonnull(waiting[1].waiter.list);
+	user_stop_waiting(&waiting[1].waiter);
+	for (int i = 0; i < 4; i++)
+		user_give_back(&waiting[i].charge);
+	end();
+}
+END_TEST
+
+static void on_turn_come(struct user_waiter *waiter)
+{
+	struct waiting *waiting = (struct waiting *)waiter;
+	int64_t until = clock_monotonic_usec() + 2000;
+
+	woken[n_woken++] = waiting->number;
+	while (clock_monotonic_usec() < until)
+		; // more than a user's part of a turn
+	if (n_woken == 3)
+		loop_stop(service.loop);
+}
+
+/* A user with much to do has one piece of it done before the next user's turn. */
+START_TEST(turns_go_around)
+{
+	struct waiting waiting[3] = {
+		{ .waiter.wake = on_turn_come, .number = 0, .uid = 1000 },
+		{ .waiter.wake = on_turn_come, .number = 1, .uid = 1000 },
+		{ .waiter.wake = on_turn_come, .number = 2, .uid = 1001 },
+	};
+
+	begin(TOTAL, PER_USER);
+	for (int i = 0; i < 3; i++)
+		user_wait_for_turn(user_of(service.users, waiting[i].uid), &waiting[i].waiter);
+	ck_assert_int_eq(loop_run(service.loop), 0);
+	ck_assert_int_eq(woken[2], 1);
+	end();
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_TESTS(who_comes_late_finds_some, a_charge_grows_and_shrinks,
+			 who_is_short_is_woken, turns_go_around);
+}
