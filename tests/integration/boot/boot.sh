@@ -25,21 +25,22 @@ if [ "${3-}" != inside ]; then
 fi
 
 tree=$build/boot-tree
+packages=systemd,systemd-sysv,dbus,polkitd,libcurl4,libsqlite3-0,libevent-2.1-7,libevent-pthreads-2.1-7,libjson-c5,libinih1,libcsv3
 fill_tree()
 {
 	rm -rf "$tree" "$tree.log"
-	mmdebstrap --variant=minbase --include=systemd,systemd-sysv,dbus,polkitd,libcurl4,libsqlite3-0,libevent-2.1-7,libevent-pthreads-2.1-7,libjson-c5,libinih1,libcsv3 \
-		bookworm "$tree" >"$tree.log" 2>&1 || {
+	mmdebstrap --variant=minbase --include="$packages" bookworm "$tree" \
+		>"$tree.log" 2>&1 || {
 		tail -n 20 "$tree.log" >&2
 		fail "the tree cannot be filled"
 	}
 	chroot "$tree" useradd --create-home alice
 	chroot "$tree" useradd --create-home bob
 	chroot "$tree" useradd --create-home --groups staff carol
-	touch "$tree/filled"
+	echo "$packages" >"$tree/filled"
 }
 
-[ -e "$tree/filled" ] || fill_tree
+[ "$(cat "$tree/filled" 2>/dev/null)" = "$packages" ] || fill_tree
 
 mount --make-rprivate /
 umount -l /sys/fs/cgroup 2>/dev/null || true
