@@ -207,7 +207,7 @@ void backend_submit(struct backend *backend, struct llm_call *call)
 struct order {
 	struct message message;
 	struct backend *backend;
-	int64_t flow;
+	int64_t flow; // or a user
 };
 
 static int send_order(struct backend *backend, int64_t flow, void (*deliver)(struct message *))
@@ -307,6 +307,24 @@ int backend_tune_flow(struct backend *backend, int64_t flow, int priority, int f
 	};
 	loop_post(backend->loop, &order->message);
 	return 0;
+}
+
+static void on_lift(struct message *message)
+{
+	struct order *order = (struct order *)message; // its first member
+	struct backend *backend = order->backend;
+	struct endpoint *endpoint;
+
+	TAILQ_FOREACH(endpoint, &backend->endpoints.all, of_all) {
+		if (endpoint->origin->pool->user == order->flow)
+			endpoint_resume(endpoint);
+	}
+	free(order);
+}
+
+int backend_lift_pauses(struct backend *backend, int64_t user)
+{
+	return send_order(backend, user, on_lift);
 }
 
 struct limits_order {

@@ -112,6 +112,10 @@ int backend_drain_flow(struct backend *backend, int64_t flow);
  * and cap, as if they had been submitted with them. */
 int backend_tune_flow(struct backend *backend, int64_t flow, int priority, int flow_connections);
 
+/* Any thread. The pauses that the user's own endpoints asked for end now; -ENOMEM. One that is
+ * shared is not the user's to hurry. */
+int backend_lift_pauses(struct backend *backend, int64_t user);
+
 /* Any thread. How many calls may be in flight, in all and of one user; what is beyond stays. */
 int backend_set_limits(struct backend *backend, int64_t max_calls, int64_t max_calls_per_user);
 

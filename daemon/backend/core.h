@@ -47,6 +47,8 @@ struct job {
 	unsigned n_forms; // changes of the form
 	bool due; // is in backend::simulated_due
 	bool probe; // its attempt is the breaker's probe
+	bool head; // its attempt is the first after a pause that the endpoint asked for
+	int n_refused; // as such
 	bool drained; // finishes what is in flight, and is not issued again
 };
 

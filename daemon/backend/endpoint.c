@@ -123,8 +123,17 @@ static void on_resume(struct deadline *deadline)
 	struct endpoint *endpoint =
 		(struct endpoint *)((char *)deadline - offsetof(struct endpoint, resume));
 
+	endpoint->resumed = true;
 	outage_pause(endpoint, false);
 	admission_consider(&endpoint->backend->admission, endpoint);
+}
+
+void endpoint_resume(struct endpoint *endpoint)
+{
+	if (!endpoint->resume.place)
+		return;
+	deadline_unset(&endpoint->backend->deadlines, &endpoint->resume);
+	on_resume(&endpoint->resume);
 }
 
 static struct endpoint *endpoint_new(struct backend *backend, struct llm_target *target,
@@ -411,6 +420,8 @@ int64_t endpoint_wait(struct endpoint *endpoint, int64_t wait_usec, int64_t star
 		if (endpoint->resume.place)
 			return endpoint->resume.usec - backend->now_usec;
 		wait_usec = retry_wait_usec(++endpoint->wait_streak, backend_random(backend));
+	} else {
+		wait_usec = retry_floor_usec(wait_usec, backend_random(backend));
 	}
 	if (!endpoint->resume.place || endpoint->resume.usec < backend->now_usec + wait_usec)
 		deadline_set(&backend->deadlines, &endpoint->resume,

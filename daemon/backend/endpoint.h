@@ -19,6 +19,7 @@
 #include "daemon/backend/breaker.h"
 #include "daemon/backend/deadline.h"
 #include "daemon/backend/dialect.h"
+#include "daemon/backend/retry.h"
 #include "daemon/backend/table.h"
 #include "daemon/turns.h"
 
@@ -76,6 +77,8 @@ struct endpoint {
 
 	struct deadline resume; // end of a wait
 	int64_t wait_streak;
+	bool resumed; // the next call is the first after a pause
+	struct heads heads;
 	bool long_pause; // that wait is one that holds flows
 	struct breaker breaker;
 	struct deadline retry; // end of the breaker's wait
@@ -107,6 +110,8 @@ void endpoint_leave(struct endpoint *endpoint, const struct llm_target *target);
 /* Whether one more call may be issued now. */
 bool endpoint_has_room(const struct endpoint *endpoint);
 int endpoint_limit(const struct endpoint *endpoint);
+/* Ends a wait that it asked for. */
+void endpoint_resume(struct endpoint *endpoint);
 /* Until calls may go again; 0: they may. */
 int64_t endpoint_wait_left(const struct endpoint *endpoint, int64_t now_usec);
 

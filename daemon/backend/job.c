@@ -3,6 +3,7 @@
  * job_*() leaves the job in one of its places, or gone and its call on the way back.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,6 +139,8 @@ void job_start(struct job *job)
 	job->endpoint->waiting--;
 	job->n_issued++;
 	job->started_usec = job->backend->now_usec;
+	job->head = job->endpoint->resumed;
+	job->endpoint->resumed = false;
 	endpoint_issued(job->endpoint);
 	outage_issued(job);
 	job->call->target->dialect->transport->start(job);
@@ -262,7 +265,21 @@ static void try_again(struct job *job, struct attempt *attempt)
 		back_off(job, attempt);
 }
 
-static void wait_out(struct job *job, const struct attempt *attempt)
+/* Whether it is refused, and others are not. */
+static bool is_never_let_through(struct job *job, struct attempt *attempt)
+{
+	char words[sizeof(attempt->message)];
+
+	if (!job->head || attempt->status != 429 ||
+	    !heads_beyond_chance(&job->endpoint->heads, ++job->n_refused))
+		return false;
+	snprintf(words, sizeof(words), "%s", attempt->message);
+	attempt_fail(attempt, ATTEMPT_ITEM, "refused %d times while others were answered: %s",
+		     job->n_refused, words);
+	return true;
+}
+
+static void wait_out(struct job *job, struct attempt *attempt)
 {
 	int64_t wait_usec = endpoint_wait(job->endpoint, attempt->wait_usec, job->started_usec,
 					  /* shrink= */ attempt->status == 429);
@@ -271,10 +288,17 @@ static void wait_out(struct job *job, const struct attempt *attempt)
 		job_finish(job, LLM_CANCELLED);
 		return;
 	}
+	if (is_never_let_through(job, attempt)) {
+		job->call->attempts++;
+		job->endpoint->errors++;
+		fail(job, attempt, LLM_ITEM_FAILED);
+		return;
+	}
 	notice_send(job, "%s: HTTP status %d (%s); nothing is issued there for %.1f s",
 		    job->endpoint->origin->name, attempt->status, attempt->message,
 		    (double)wait_usec / USEC_PER_SEC);
-	wait_again(job, /* first= */ true);
+	/* One that was refused although it went first lets others try. */
+	wait_again(job, /* first= */ !job->head);
 }
 
 /* Whether the refusal was about the form of the request, which is another one now. */
@@ -305,6 +329,8 @@ void job_attempted(struct job *job, struct attempt *attempt)
 	leave_flight(job, attempt->connected);
 	if (!is_outage(attempt))
 		outage_answered(job);
+	if (job->head && attempt->status > 0)
+		heads_note(&job->endpoint->heads, attempt->status == 429);
 	if (attempt->class == ATTEMPT_WAIT) {
 		wait_out(job, attempt);
 		return;

@@ -12,6 +12,8 @@
 #include "elluminate-types.h"
 #include "proto/utf8.h"
 
+#define HEADS_MAX 256
+
 static void decide(struct attempt *attempt, enum attempt_class class, int code)
 {
 	attempt->class = class;
@@ -107,6 +109,36 @@ int64_t retry_grown_usec(int64_t base_usec, int64_t max_usec, int64_t n, double 
 int64_t retry_wait_usec(int64_t n, double random)
 {
 	return retry_grown_usec(WAIT_BASE_USEC, WAIT_MAX_USEC, n, random);
+}
+
+int64_t retry_floor_usec(int64_t wait_usec, double random)
+{
+	int64_t floor_usec = retry_grown_usec(RETRY_BASE_USEC, RETRY_BASE_USEC, 1, random);
+
+	return wait_usec > floor_usec ? wait_usec : floor_usec;
+}
+
+void heads_note(struct heads *heads, bool refused)
+{
+	/* What was long ago says less. */
+	if (heads->n >= HEADS_MAX) {
+		heads->n /= 2;
+		heads->n_refused /= 2;
+	}
+	heads->n++;
+	heads->n_refused += refused;
+}
+
+bool heads_beyond_chance(const struct heads *heads, int n)
+{
+	int n_others = heads->n - n, n_refused = heads->n_refused - n;
+	double refused;
+
+	if (n < REFUSALS_MIN || n_others <= 0)
+		return false;
+	/* Estimated cautiously where little is known. */
+	refused = (n_refused > 0 ? n_refused + 1.0 : 1.0) / (n_others + 2.0);
+	return n * log(refused) < log(1e-6);
 }
 
 static bool parse_number(const char *text, double *ret_value)

@@ -51,6 +51,9 @@ static void on_paused(struct store_request *request)
 
 	if (task && request->result == 0 && pause->op.ret_changed)
 		running_held(task, request, pause->op.ret_task);
+	/* Whoever resumes does not want to wait out what an endpoint once asked for. */
+	if (request->result == 0 && pause->op.resume)
+		(void)backend_lift_pauses(queue->options.backend, pause->op.ret_task->owner_uid);
 	pause->done(pause);
 	queue_claim_next(queue);
 	queue_count_outstanding(queue, -1);

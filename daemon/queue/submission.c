@@ -51,6 +51,8 @@ static void on_submitted(struct store_request *request)
 	else if (made && !task_status_is_terminal(status) && adopt(queue, submission) < 0)
 		log_error("task %" PRId64 ": out of memory; it runs at the next start",
 			  op->ret_task->id);
+	if (made && op->ret_task->retry_of)
+		(void)backend_lift_pauses(queue->options.backend, op->ret_task->owner_uid);
 	schedule_admitted(queue->schedule, op->scope.uid);
 	submission->done(submission);
 	queue_claim_next(queue);

@@ -225,7 +225,23 @@ START_TEST(time_limit)
 }
 END_TEST
 
+/* A pause of a day, asked for once: whoever resumes the task has it over. */
+START_TEST(a_pause_is_lifted)
+{
+	struct wire *wire;
+
+	begin(NULL);
+	sim_control(sim, "{'error_503_rate':1,'retry_after_seconds':80000}");
+	await_hold("provider");
+	sim_control(sim, "{'error_503_rate':0}");
+	wire = daemon_connect(server);
+	wire_call(wire, "ResumeTask", "{'id':%lld}", (long long)task_id);
+	ck_assert_str_eq(await_end(), "SUCCESS");
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(goes_down, server_errors, long_retry_after, cancelled, time_limit);
+	return RUN_SUITE(goes_down, server_errors, long_retry_after, a_pause_is_lifted, cancelled, time_limit);
 }

@@ -47,6 +47,7 @@ static const struct setting settings[] = {
 	SETTING(api_key, SETTING_TEXT),
 	SETTING(model, SETTING_TEXT),
 	SETTING(fixed_answer, SETTING_TEXT),
+	SETTING(refused_text, SETTING_TEXT),
 	SETTING(bad_verdict_rate, SETTING_RATE),
 	SETTING(fail_first_n, SETTING_INTEGER),
 	SETTING(faults_after, SETTING_INTEGER),
@@ -101,6 +102,7 @@ void behaviour_done(struct behaviour *behaviour)
 	free(behaviour->api_key);
 	free(behaviour->model);
 	free(behaviour->fixed_answer);
+	free(behaviour->refused_text);
 }
 
 static bool same_name(struct span given, const char *name, size_t size)

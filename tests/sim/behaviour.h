@@ -43,6 +43,7 @@ struct behaviour {
 	char *api_key;              /* NULL: none needed */
 	char *model;                /* NULL: any */
 	char *fixed_answer;         /* NULL: generated text */
+	char *refused_text;         /* a call that holds it gets 429, always; NULL: none */
 	double fault_rates[_FAULT_MAX];
 	double bad_verdict_rate;
 	int64_t fail_first_n;

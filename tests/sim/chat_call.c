@@ -223,6 +223,12 @@ static bool refused(struct chat_call *call, const struct http_request *request,
 	}
 	if (!chat_reply_accepts(reply, behaviour, request->body, ret_chat))
 		return true;
+	if (behaviour->refused_text &&
+	    memmem(request->body.data, request->body.size, behaviour->refused_text,
+		   strlen(behaviour->refused_text))) {
+		chat_reply_refuse(reply, behaviour, CHAT_REFUSAL_RATE, NULL);
+		return true;
+	}
 	if (!within_rate(simulator, call->received_usec)) {
 		chat_reply_refuse(reply, behaviour, CHAT_REFUSAL_RATE, NULL);
 		return true;

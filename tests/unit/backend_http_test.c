@@ -364,9 +364,45 @@ START_TEST(structured_output)
 }
 END_TEST
 
+#define N_OTHERS 30
+
+/* It ends, alone, where every other call goes through; and no wait is shorter than a step. */
+START_TEST(one_never_let_through)
+{
+	static const int64_t cap = 4;
+	struct ellu_llm_config config = test_config();
+	struct exchange *others[N_OTHERS], *refused;
+	struct llm_target *target;
+
+	backend_fixture_setup();
+	config.max_connections = &cap;
+	target = test_target(&config);
+	sim_control("{\"refused_text\": \"the sea\", \"retry_after_seconds\": 0.001}");
+	refused = exchange_new(target, "Tell of the sea.", N_OTHERS);
+	exchange_submit(refused);
+	for (int i = 0; i < N_OTHERS; i++) {
+		others[i] = exchange_new(target, "Tell of rivers.", i);
+		exchange_submit(others[i]);
+	}
+	wait_for(N_OTHERS + 1);
+	for (int i = 0; i < N_OTHERS; i++) {
+		ck_assert_int_eq(others[i]->call.outcome, LLM_ANSWERED);
+		exchange_free(others[i]);
+	}
+	ck_assert_int_eq(refused->call.outcome, LLM_ITEM_FAILED);
+	ck_assert_int_eq(refused->call.fault.code, ELLU_E_BACKEND_REJECTED);
+	ck_assert_ptr_nonnull(strstr(refused->call.fault.message, "while others were answered"));
+	ck_assert_int_eq(refused->call.fault.status, 429);
+	ck_assert_int_le(sim_stat("calls"), N_OTHERS + 40);
+	exchange_free(refused);
+	llm_target_unref(target);
+	backend_fixture_teardown();
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_TESTS(answers, retries, gives_up, time_limits, wrong_key, unknown_model,
+	return RUN_TESTS(one_never_let_through, answers, retries, gives_up, time_limits, wrong_key, unknown_model,
 			 refused_items, odd_answers, too_long_an_answer, waits, refusing_port,
 			 structured_output);
 }

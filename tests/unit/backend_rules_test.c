@@ -715,9 +715,44 @@ START_TEST(deadlines)
 }
 END_TEST
 
+START_TEST(waits_have_a_floor)
+{
+	ck_assert_int_eq(retry_floor_usec(0, 0), RETRY_BASE_USEC / 2);
+	ck_assert_int_gt(retry_floor_usec(0, 0.999), RETRY_BASE_USEC / 2);
+	ck_assert_int_le(retry_floor_usec(0, 0.999), RETRY_BASE_USEC);
+	ck_assert_int_eq(retry_floor_usec(5000000, 0.5), 5000000);
+}
+END_TEST
+
+/* `n_refused` of `n` others were refused: how often may one be before it is no chance any more. */
+static int refusals_until_beyond_chance(int n_others, int n_refused)
+{
+	struct heads heads = { 0 };
+
+	for (int i = 0; i < n_others; i++)
+		heads_note(&heads, i < n_refused);
+	for (int n = 1; n < 200; n++) {
+		heads_note(&heads, true);
+		if (heads_beyond_chance(&heads, n))
+			return n;
+	}
+	return 0;
+}
+
+START_TEST(refused_beyond_chance)
+{
+	ck_assert_int_eq(refusals_until_beyond_chance(0, 0), 0);
+	ck_assert_int_eq(refusals_until_beyond_chance(50, 50), 0);
+	ck_assert_int_eq(refusals_until_beyond_chance(50, 0), REFUSALS_MIN);
+	ck_assert_int_ge(refusals_until_beyond_chance(50, 25), 19);
+	ck_assert_int_ge(refusals_until_beyond_chance(50, 45), 100);
+	ck_assert_int_ge(refusals_until_beyond_chance(1, 0), 12);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_TESTS(targets, bad_configs, ca_files, secrets, requests, anthropic_requests,
+	return RUN_TESTS(waits_have_a_floor, refused_beyond_chance, targets, bad_configs, ca_files, secrets, requests, anthropic_requests,
 			 answers, anthropic_answers, shapes, long_finish_reason, echoed_key, usage,
 			 refusals, classes, delays, deadlines);
 }

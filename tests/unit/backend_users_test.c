@@ -149,6 +149,24 @@ START_TEST(a_pause_is_its_users)
 }
 END_TEST
 
+START_TEST(a_pause_is_lifted_by_its_user)
+{
+	struct llm_target *target;
+
+	setup();
+	target = test_target(&config);
+	pause_for_an_hour(1, target);
+	ck_assert_int_eq(backend_lift_pauses(backend, 2), 0);
+	(void)status_of(1, false);
+	ck_assert(exchanges[1]->held);
+	ck_assert_int_eq(backend_lift_pauses(backend, 1), 0);
+	wait_for(1);
+	ck_assert_int_eq(exchanges[1]->call.outcome, LLM_ANSWERED);
+	llm_target_unref(target);
+	teardown();
+}
+END_TEST
+
 START_TEST(shared_is_one_for_all)
 {
 	static const int shared = 1;
@@ -437,7 +455,7 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS(a_cap_holds_for_its_user, a_pause_is_its_users, shared_is_one_for_all,
+	return RUN_TESTS(a_cap_holds_for_its_user, a_pause_is_its_users, a_pause_is_lifted_by_its_user, shared_is_one_for_all,
 			 words_stay_with_their_user, the_form_of_an_answer_is_its_users,
 			 connections_are_their_users, a_silent_proxy_holds_up_nobody_else,
 			 equal_hashes_are_not_enough, many_endpoints_of_one_user, each_gets_a_share);
