@@ -70,18 +70,18 @@ static void prepare(struct run *run, struct submit *submit, const char *paramete
 	op->arguments = record;
 }
 
-static void on_storage_full(void *userdata, bool full)
+static void on_trouble(void *userdata, enum store_trouble trouble)
 {
 	(void)userdata;
-	if (full)
-		die("the disk is full");
+	if (trouble != STORE_FINE)
+		die("%s", store_trouble_text(trouble));
 }
 
 double store_rate_measure(const struct store_rate *rate)
 {
 	struct run run = { .rate = rate };
 	struct store_options options = { .state_dir = rate->state_dir,
-					 .storage_full = on_storage_full };
+					 .trouble = on_trouble };
 	struct user_ensure user = { .uid = getuid() };
 	struct fault fault;
 	double seconds;
