@@ -139,21 +139,34 @@ static void make_lines(const struct logged *daemon)
 		wire_close(open[i]);
 }
 
-static void runs(const struct logged *daemon, const char *name)
+/* The reply, or NULL when the connection was closed to make room: those that were left just before
+ * may still count. */
+static const char *try_to_run(const struct logged *daemon, const char *name)
 {
 	struct wire *wire = wire_try_open(daemon->socket);
-	json_object *task;
+	char *request = experiment_request(&(struct experiment) { .rows = 20, .n_criteria = 1,
+								  .name = name });
+	const char *reply = NULL;
+	enum wire_outcome outcome = WIRE_CLOSED;
 
-	/* Connections that have just been left may still count. */
-	while (wire && !is_served(wire)) {
-		wire_close(wire);
-		wire = wire_try_open(daemon->socket);
-	}
 	ck_assert_ptr_nonnull(wire);
-	task = experiment_run(wire, &(struct experiment) { .rows = 20, .n_criteria = 1, .name = name });
-	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
-	json_object_put(task);
+	if (wire_send_text(wire, text("{\"method\":\"org.elluminate.RunExperiment\",\"parameters\":%s}",
+				      request)))
+		outcome = wire_receive(wire, WAIT_SECONDS, &reply);
+	ck_assert_int_ne(outcome, WIRE_SILENT);
+	reply = outcome == WIRE_MESSAGE ? text("%s", reply) : NULL;
+	free(request);
 	wire_close(wire);
+	return reply;
+}
+
+static void runs(const struct logged *daemon, const char *name)
+{
+	const char *reply = NULL;
+
+	for (int i = 0; !reply; i++)
+		reply = try_to_run(daemon, text("%s %d", name, i));
+	ck_assert_msg(strstr(reply, "\"SUCCESS\""), "%s", reply);
 }
 
 START_TEST(a_stall)
