@@ -2,7 +2,8 @@
  * A million cases: the daemon's memory throughout, a case's time at the end over that at the
  * start (the median of the hundredths in each tenth: other work on the machine comes in bursts),
  * how long a start takes (after kills in mid-run and at the end, and after an orderly
- * stop), the longest stay in the writer, and what a case takes on the disk.
+ * stop), the longest stay in the writer, and what a case takes on the disk. Then the same of fewer
+ * cases at an endpoint that is reached over HTTP, judged by two criteria.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,10 +16,11 @@
 #include "tests/harness/dir.h"
 #include "tests/harness/harness.h"
 #include "tests/harness/json.h"
+#include "tests/harness/sim.h"
 
 #define N_CASES 1000000
+#define N_HTTP_CASES 100000
 #define N_SLICES 100
-#define SLICE (N_CASES / N_SLICES)
 #define N_COMPARED 10 // slices at either end
 #define N_STARTS 5
 #define SAMPLE_SECONDS 0.1
@@ -27,8 +29,8 @@
 #define READY_SECONDS_MAX 0.1
 #define OPERATION_SECONDS_MAX 0.05
 
-/* Where in the run the daemon is killed: between the first tenth and the last. */
-static const int64_t kills[] = { 30 * SLICE, 50 * SLICE, 70 * SLICE };
+/* At how many slices the daemon is killed: between the first tenth and the last. */
+static const int64_t kills[] = { 30, 50, 70 };
 #define N_KILLS (sizeof(kills) / sizeof(kills[0]))
 
 struct mark {
@@ -37,6 +39,10 @@ struct mark {
 };
 
 struct scale {
+	const char *name; // of the figures
+	int64_t n_cases;
+	int64_t slice; // cases
+	struct sim *sim; // NULL: the simulated provider, and no criteria
 	struct daemon *daemon;
 	struct wire *wire;
 	int64_t task_id;
@@ -157,8 +163,9 @@ static void take_progress(struct scale *scale, int64_t done)
 {
 	struct mark now = mark(scale);
 
-	for (int64_t at = scale->done / SLICE + 1; at * SLICE <= done; at++)
-		scale->slices[at] = between(scale->last, scale->done, now, done, at * SLICE);
+	for (int64_t at = scale->done / scale->slice + 1; at * scale->slice <= done; at++)
+		scale->slices[at] =
+			between(scale->last, scale->done, now, done, at * scale->slice);
 	scale->done = done;
 	scale->last = now;
 }
@@ -176,7 +183,9 @@ static bool take_event(struct scale *scale, const char *message)
 	bool ended = !at_has(reply, "continues") || !at_bool(reply, "continues");
 
 	if (at_has(reply, "parameters.event.progress"))
-		take_progress(scale, at_int(reply, "parameters.event.progress.responses_generated"));
+		take_progress(scale, at_int(reply, scale->sim ?
+					    "parameters.event.progress.responses_rated" :
+					    "parameters.event.progress.responses_generated"));
 	if (ended && !at_is(reply, "parameters.event.status", "SUCCESS"))
 		die("the experiment ended: %s", message);
 	json_object_put(reply);
@@ -201,7 +210,7 @@ static void run(struct scale *scale)
 			die("the daemon is gone: %s", daemon_log(scale->daemon));
 		if (outcome == WIRE_MESSAGE)
 			ended = take_event(scale, message);
-		if (!ended && scale->n_kills < N_KILLS && scale->done >= kills[scale->n_kills]) {
+		if (!ended && scale->n_kills < N_KILLS && scale->done >= kills[scale->n_kills] * scale->slice) {
 			scale->n_kills++;
 			kill_and_start(scale);
 			scale->last = mark(scale);
@@ -218,8 +227,13 @@ static void submit(struct scale *scale)
 		scale->wire, "RunExperiment",
 		"{'name':'Scale','detach':true,'prompt_template':{'content':{'name':'Scale',"
 		"'messages':[{'role':'user','content':'Write about {{topic}}.'}]}},"
-		"'collection':{'ref':{'name':'Scale'}},'llm_config':{'content':{'name':'fast',"
-		"'provider':'simulated','max_connections':64,'custom':{'latency_seconds':0}}}}");
+		"'collection':{'ref':{'name':'Scale'}},%s}",
+		scale->sim ? quoted("'criteria':['Is it long?','Is it about {{topic}}?'],"
+				    "'llm_config':{'content':{'name':'fast','provider':'openai',"
+				    "'llm_model_name':'m','max_connections':64,"
+				    "'llm_base_url':'%s'}}", sim_url(scale->sim)) :
+			     quoted("'llm_config':{'content':{'name':'fast','provider':'simulated',"
+				    "'max_connections':64,'custom':{'latency_seconds':0}}}"));
 
 	scale->task_id = at_int(reply, "task.id");
 	json_object_put(reply);
@@ -245,8 +259,8 @@ static struct mark per_case(const struct scale *scale, size_t from)
 	for (size_t i = 0; i < N_COMPARED; i++) {
 		const struct mark *a = &scale->slices[from + i], *b = a + 1;
 
-		seconds[i] = (b->seconds - a->seconds) / SLICE;
-		cpu_seconds[i] = (b->cpu_seconds - a->cpu_seconds) / SLICE;
+		seconds[i] = (b->seconds - a->seconds) / (double)scale->slice;
+		cpu_seconds[i] = (b->cpu_seconds - a->cpu_seconds) / (double)scale->slice;
 	}
 	return (struct mark){ bench_median(seconds, N_COMPARED),
 			      bench_median(cpu_seconds, N_COMPARED) };
@@ -258,10 +272,10 @@ static bool memory_and_time(struct scale *scale)
 	struct mark last = per_case(scale, N_SLICES - N_COMPARED);
 	bool ok;
 
-	ok = bench_figure("scale memory", scale->hwm_mib, BENCH_AT_MOST, MEMORY_MIB_MAX,
+	ok = bench_figure(text("%s memory", scale->name), scale->hwm_mib, BENCH_AT_MOST, MEMORY_MIB_MAX,
 			  "MiB resident at most, upload included; %.1f MiB seen by sampling",
 			  scale->rss_mib);
-	ok &= bench_figure("scale slowdown", last.seconds / first.seconds, BENCH_AT_MOST,
+	ok &= bench_figure(text("%s slowdown", scale->name), last.seconds / first.seconds, BENCH_AT_MOST,
 			   SLOWDOWN_MAX,
 			   "%.1f us a case in the first tenth, %.1f us in the last; %.1f and %.1f us "
 			   "of processor time; results took %.2f s",
@@ -275,25 +289,26 @@ static bool starts(struct scale *scale)
 {
 	bool ok;
 
-	ok = bench_figure("scale ready", scale->ready_stopped, BENCH_AT_MOST, READY_SECONDS_MAX,
+	ok = bench_figure(text("%s ready", scale->name), scale->ready_stopped, BENCH_AT_MOST, READY_SECONDS_MAX,
 			  "seconds from start to ready, worst of %d; with an empty database %.3f",
 			  N_STARTS, scale->ready_fresh);
-	ok &= bench_figure("scale ready killed", scale->ready_killed, BENCH_AT_MOST,
+	ok &= bench_figure(text("%s ready killed", scale->name), scale->ready_killed, BENCH_AT_MOST,
 			   READY_SECONDS_MAX, "seconds, worst of %zu kills, %zu of them in mid-run",
 			   N_KILLS + N_STARTS, N_KILLS);
 	return ok;
 }
 
-int main(void)
+static bool measure(const char *name, int64_t n_cases, struct sim *sim)
 {
-	struct scale scale = { .daemon = daemon_start(NULL) };
+	struct scale scale = { .name = name, .n_cases = n_cases, .slice = n_cases / N_SLICES,
+			       .sim = sim, .daemon = daemon_start(NULL) };
 	int64_t rows_bytes;
 	bool ok;
 
 	scale.wire = daemon_connect(scale.daemon);
 	stop_and_start(&scale);
 	scale.ready_fresh = scale.ready_stopped;
-	bench_upload_rows(scale.wire, "Scale", N_CASES);
+	bench_upload_rows(scale.wire, "Scale", (unsigned)n_cases);
 	sample(&scale);
 	note_operation(&scale);
 	stop_and_start(&scale);
@@ -307,14 +322,23 @@ int main(void)
 		stop_and_start(&scale);
 	}
 	ok &= starts(&scale);
-	ok &= bench_figure("scale operation", scale.operation, BENCH_AT_MOST,
+	ok &= bench_figure(text("%s operation", name), scale.operation, BENCH_AT_MOST,
 			   OPERATION_SECONDS_MAX, "seconds, the longest operation: %s; the longest "
 			   "commit or checkpoint %.3f", scale.operation_name, scale.commit);
 	wire_close(scale.wire);
 	if (daemon_stop(scale.daemon) != 0)
 		die("the daemon did not stop well: %s", daemon_log(scale.daemon));
 	printf("%-18s %" PRId64 " bytes of database a case, %" PRId64 " of them its row; SQLite's log "
-	       "took %.1f MiB at most\n", "scale disk", database_bytes(&scale) / N_CASES,
-	       rows_bytes / N_CASES, scale.log_mib);
+	       "took %.1f MiB at most\n", text("%s disk", name), database_bytes(&scale) / n_cases,
+	       rows_bytes / n_cases, scale.log_mib);
+	return ok;
+}
+
+int main(void)
+{
+	bool ok = measure("scale", N_CASES, NULL);
+
+	ok &= measure("scale http", N_HTTP_CASES,
+		      sim_start((const char *[]) { "--latency_seconds=0", NULL }));
 	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
