@@ -221,7 +221,6 @@ static const char runs[] =
 	" UNIQUE (project_id, family, family_number),"
 	" CHECK (prompt_template_id IS NOT NULL OR response_column IS NOT NULL)"
 	") STRICT;"
-	"CREATE INDEX experiments_by_identity ON experiments (project_id, family, identity);"
 	"CREATE INDEX experiments_by_project ON experiments (project_id);"
 	"CREATE INDEX experiments_by_rows ON experiments (collection_id, last_sequence);"
 
