@@ -1,8 +1,8 @@
 /*
  * What a small interactive task of one user costs while others keep the endpoint busy: a user
- * with a hundred large tasks and one with a batch of a million cases, all over the same few
- * connections. Each of its two stages, answers and verdicts, may wait for the next slot, which
- * is free within the endpoint's latency. The median of some rounds over what is allowed.
+ * with a hundred large tasks and one with a batch of a million cases, each over as few connections
+ * of their own. Each of its two stages, answers and verdicts, may wait for the next slot, which is
+ * free within the endpoint's latency. The median of some rounds over what is allowed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,7 +117,8 @@ int main(void)
 	median = bench_median(busy, N_ROUNDS);
 	stats = sim_stats(sim);
 	latency = at_number(stats, "mean_latency_seconds");
-	if (at_int(stats, "max_in_flight") != N_CONNECTIONS)
+	/* Of the two who are busy. */
+	if (at_int(stats, "max_in_flight") < 2 * N_CONNECTIONS)
 		die("the endpoint was not busy: %s", json_object_to_json_string(stats));
 	ok = bench_figure("fairness", median / (alone + N_STAGES * latency), BENCH_AT_MOST, 1.0,
 			  "%.1f ms beside %d tasks and a batch of %d cases, the worst of %d rounds "
