@@ -24,6 +24,7 @@ static void end(void)
 	ck_assert_int_eq(daemon_stop(server), 0);
 }
 
+/* A sanitizer keeps what was freed. */
 static int64_t resident_bytes(void)
 {
 	char *status = file_read(text("/proc/%d/status", (int)daemon_pid(server)), NULL);
@@ -63,7 +64,8 @@ START_TEST(half_messages_in_all)
 	}
 	/* Two large ones, a MiB of others, and what the kernel keeps for sockets. */
 	ck_assert_int_lt(taken, 2 * 15 * MIB + 32 * MIB);
-	ck_assert_int_lt(resident_bytes(), 128 * MIB);
+	if (!SLOW_BUILD)
+		ck_assert_int_lt(resident_bytes(), 128 * MIB);
 	ck_assert(daemon_is_well(server));
 	/* One that goes makes room for one that waits. */
 	wire_close(wires[0]);
@@ -240,7 +242,8 @@ START_TEST(replies)
 	/* Small replies have room beside pages. */
 	for (int i = 0; i < 20; i++)
 		json_object_put(wire_call(own, "GetStatus", "{}"));
-	ck_assert_int_lt(resident_bytes() - before, 100 * MIB);
+	if (!SLOW_BUILD)
+		ck_assert_int_lt(resident_bytes() - before, 100 * MIB);
 	read_all(wires);
 	end();
 }
