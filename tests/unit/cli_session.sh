@@ -15,7 +15,7 @@ PATH=$(dirname "$daemon"):$PATH
 
 finish()
 {
-	if pid=$(cat "$scratch/state/elluminate/lock" 2>/dev/null) && kill "$pid" 2>/dev/null; then
+	if pid=$(head -n 1 "$scratch/state/elluminate/lock" 2>/dev/null) && kill "$pid" 2>/dev/null; then
 		timeout 30 tail --pid="$pid" -s 0.01 -f /dev/null || true
 	fi
 	rm -rf "$scratch"
