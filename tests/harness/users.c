@@ -17,8 +17,13 @@ static const char *folder_of(const char *path)
 
 struct daemon *daemon_start_system(void)
 {
+	return daemon_start_system_with(NULL);
+}
+
+struct daemon *daemon_start_system_with(const char *config)
+{
 	struct daemon *daemon = daemon_start(&(struct daemon_options) {
-		.arguments = (const char *[]) { "--system", NULL } });
+		.config = config, .arguments = (const char *[]) { "--system", NULL } });
 	const char *folder = folder_of(daemon_socket(daemon));
 
 	/* The way to the socket is free for all, as it is in /run. */

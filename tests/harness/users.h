@@ -7,6 +7,8 @@
 
 /* A system daemon whose socket everybody reaches. */
 struct daemon *daemon_start_system(void);
+/* The same with the text of a configuration file. */
+struct daemon *daemon_start_system_with(const char *config);
 /* A connection of that user's, in this process. */
 struct wire *connect_as(const struct daemon *daemon, uid_t uid);
 /* Runs it as another user; it reports by ending well or not. */
