@@ -1,7 +1,7 @@
 /*
  * A thousand watchers of one running task. Each is told every change and every log line once and
- * in order, else the benchmark dies; what they cost the task, and the daemon's memory, also when
- * a thousand come late all at once.
+ * in order, else the benchmark dies; what they cost in processor time over the task alone, and the
+ * daemon's memory, also when a thousand come late all at once.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@
 #define N_CONNECTIONS 16
 #define N_LINES_MIN 100
 #define MEMORY_BOUND_MIB 64
-#define TIME_BOUND 1.5
+#define CPU_BOUND 3.0
 
 static double peak_mib(pid_t pid)
 {
@@ -120,11 +120,12 @@ int main(void)
 	late = now_seconds() - late;
 	(void)check(watchers, &expected);
 	late_peak = peak_mib(daemon_pid(daemon));
-	ok = bench_figure("fanout time", watched / alone, BENCH_AT_MOST, TIME_BOUND,
-			  "%.2f s with %d watchers, %.2f s without; each was told %lld changes, %lld log"
-			  " lines, %.1f times progress; daemon's processor time %.2f s, %.2f s",
-			  watched, N_WATCHERS, alone, (long long)expected.n_changes,
-			  (long long)expected.n_lines, n_progress, cpu, cpu_alone);
+	ok = bench_figure("fanout", cpu / cpu_alone, BENCH_AT_MOST, CPU_BOUND,
+			  "%.2f s of the daemon's processor time with %d watchers, %.2f s without; each "
+			  "was told %lld changes, %lld log lines, %.1f times progress; the run took "
+			  "%.2f s, %.2f s",
+			  cpu, N_WATCHERS, cpu_alone, (long long)expected.n_changes,
+			  (long long)expected.n_lines, n_progress, watched, alone);
 	ok &= bench_figure("fanout memory", late_peak, BENCH_AT_MOST, MEMORY_BOUND_MIB,
 			   "MiB at the peak: %.1f while the task ran, then as many watchers again who"
 			   " came late and were told all of it in %.2f s", peak, late);
