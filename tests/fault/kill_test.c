@@ -3,7 +3,6 @@
  * lost or asked for again, nothing is recorded twice, and it ends as if nothing had been.
  * ELLU_TEST_SEED repeats a run.
  */
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,38 +101,6 @@ static void finish(void)
 	ck_assert_int_eq(daemon_stop(server), 0);
 }
 
-static void copy_file(const char *from, const char *to)
-{
-	size_t size;
-	char *content = file_read(from, &size);
-	FILE *out = fopen(to, "we");
-
-	ck_assert(content && out && fwrite(content, 1, size, out) == size && fclose(out) == 0);
-	free(content);
-}
-
-/* Items that the database of a dead daemon holds; read from a copy. */
-static int64_t n_recorded(void)
-{
-	const char *copy = dir_new();
-	sqlite3_stmt *statement;
-	sqlite3 *db;
-	int64_t n;
-
-	copy_file(dir_path(daemon_state_dir(server), "elluminate.db"), dir_path(copy, "db"));
-	copy_file(dir_path(daemon_state_dir(server), "elluminate.db-wal"), dir_path(copy, "db-wal"));
-	ck_assert_int_eq(sqlite3_open(dir_path(copy, "db"), &db), SQLITE_OK);
-	ck_assert_int_eq(sqlite3_prepare_v2(db, "SELECT (SELECT count(*) FROM responses) +"
-						" (SELECT count(*) FROM ratings)", -1, &statement, NULL),
-			 SQLITE_OK);
-	ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
-	n = sqlite3_column_int64(statement, 0);
-	sqlite3_finalize(statement);
-	sqlite3_close(db);
-	dir_remove(copy);
-	return n;
-}
-
 /* However late the kill comes, the daemon's next life leaves something to each of the `n_left`
  * lives after it: the endpoint does not answer what would be theirs. */
 static void leave_to_later(int64_t calls, int64_t recorded, int n_left)
@@ -159,7 +126,8 @@ START_TEST(killed)
 		sim_await_closed(sim);
 		stats = sim_stats(sim);
 		calls = at_int(stats, "calls");
-		recorded = n_recorded();
+		recorded = database_copy_int(server, "SELECT (SELECT count(*) FROM responses) +"
+						     " (SELECT count(*) FROM ratings)");
 		cost = (calls - calls_before) - (recorded - recorded_before);
 		ck_assert_msg(cost <= 2 * CONNECTIONS, "kill %d cost %lld calls", i, (long long)cost);
 		ck_assert_int_le(at_int(stats, "repeated_by_key"), lost);

@@ -30,9 +30,9 @@ static char *make_sql(const char *format, va_list arguments)
 	return sql;
 }
 
-static char *first_text(const struct daemon *daemon, const char *sql)
+/* Closes the database. */
+static char *first_text(sqlite3 *db, const char *sql)
 {
-	sqlite3 *db = open_beside(daemon);
 	sqlite3_stmt *statement;
 	const char *found;
 	char *copy;
@@ -55,7 +55,7 @@ char *database_text(const struct daemon *daemon, const char *sql, ...)
 	va_start(arguments, sql);
 	made = make_sql(sql, arguments);
 	va_end(arguments);
-	found = first_text(daemon, made);
+	found = first_text(open_beside(daemon), made);
 	free(made);
 	return found;
 }
@@ -69,7 +69,7 @@ int64_t database_int(const struct daemon *daemon, const char *sql, ...)
 	va_start(arguments, sql);
 	made = make_sql(sql, arguments);
 	va_end(arguments);
-	found = first_text(daemon, made);
+	found = first_text(open_beside(daemon), made);
 	value = strtoll(found, NULL, 10);
 	free(found);
 	free(made);
@@ -89,4 +89,43 @@ void database_run(const struct daemon *daemon, const char *sql, ...)
 		die("%s: %s", made, sqlite3_errmsg(db));
 	sqlite3_close(db);
 	free(made);
+}
+
+static void copy_file(const char *from_dir, const char *to_dir, const char *name)
+{
+	size_t size;
+	char *content = file_read(dir_path(from_dir, name), &size);
+	FILE *out;
+
+	if (!content)
+		return;
+	out = fopen(dir_path(to_dir, name), "we");
+	if (!out || fwrite(content, 1, size, out) != size || fclose(out) != 0)
+		die("%s cannot be copied to %s", name, to_dir);
+	free(content);
+}
+
+sqlite3 *database_copy(const char *state_dir)
+{
+	const char *copy = dir_new();
+	sqlite3 *db;
+
+	copy_file(state_dir, copy, "elluminate.db");
+	copy_file(state_dir, copy, "elluminate.db-wal");
+	copy_file(state_dir, copy, "elluminate.db-journal");
+	if (sqlite3_open(dir_path(copy, "elluminate.db"), &db) != SQLITE_OK ||
+	    sqlite3_exec(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL) != SQLITE_OK)
+		die("the database cannot be opened: %s", sqlite3_errmsg(db));
+	/* It is open, and its log read. */
+	dir_remove(copy);
+	return db;
+}
+
+int64_t database_copy_int(const struct daemon *daemon, const char *sql)
+{
+	char *found = first_text(database_copy(daemon_state_dir(daemon)), sql);
+	int64_t value = strtoll(found, NULL, 10);
+
+	free(found);
+	return value;
 }
