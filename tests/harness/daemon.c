@@ -45,7 +45,7 @@ static struct daemon *make(const struct daemon_options *options)
 		die("out of memory");
 	if (!options)
 		options = &defaults;
-	daemon->path = options->path ? options->path : ELLUMINATED_PATH;
+	daemon->path = options->path ? options->path : daemon_program();
 	daemon->state_dir = options->state_dir ? options->state_dir : dir_path(folder, "state");
 	daemon->socket = dir_path(folder, "socket");
 	daemon->log_path = dir_path(folder, "log");
@@ -165,6 +165,11 @@ const char *daemon_socket(const struct daemon *daemon)
 const char *daemon_state_dir(const struct daemon *daemon)
 {
 	return daemon->state_dir;
+}
+
+const char *daemon_program(void)
+{
+	return ELLUMINATED_PATH;
 }
 
 const char *daemon_log_path(const struct daemon *daemon)

@@ -19,6 +19,9 @@ struct daemon_options {
 
 struct daemon;
 
+/* The daemon of this build. */
+const char *daemon_program(void);
+
 /* Starts it and waits until it serves. NULL: the defaults. */
 struct daemon *daemon_start(const struct daemon_options *options);
 /* Starts it; it must not come to serve. Its exit status; what it said is in daemon_log(). */

@@ -87,7 +87,13 @@ struct watcher *watch(int64_t id)
 	return watcher;
 }
 
-/* False: it was the last. A change of status or hold raises the sequence. */
+/* Holds of the moment come and go without a change of the task's row. */
+static bool is_of_the_moment(const char *state)
+{
+	return strstr(state, " provider") || strstr(state, " storage");
+}
+
+/* False: it was the last. A change of status, or of a hold that lasts, raises the sequence. */
 static bool read_event(struct watcher *watcher)
 {
 	json_object *reply = wire_next(watcher->wire);
@@ -99,7 +105,8 @@ static bool read_event(struct watcher *watcher)
 	state = state_of(event);
 	ck_assert_int_ge(at_int(event, "sequence"), watcher->sequence);
 	if (strcmp(state, watcher->state) != 0) {
-		ck_assert_int_gt(at_int(event, "sequence"), watcher->sequence);
+		if (!is_of_the_moment(state) && !is_of_the_moment(watcher->state))
+			ck_assert_int_gt(at_int(event, "sequence"), watcher->sequence);
 		snprintf(watcher->state, sizeof(watcher->state), "%s", state);
 		strncat(watcher->states, text("%s,", state),
 			sizeof(watcher->states) - strlen(watcher->states) - 1);
