@@ -101,14 +101,17 @@ static bool wants_input(const struct connection *connection)
 	return is_output_low(connection) && !connection->waiter.list;
 }
 
-/* A message that has begun must end in time, the daemon's own delays left out. */
+/* A message that has begun must end in time. What it waits for a slot is left out; the turns that
+ * its user waits for are not, or each byte could begin the time anew. */
 static int watch_message(struct connection *connection, bool reads)
 {
 	const struct timeval time = {
 		.tv_sec = front_get_options(connection->front)->message_seconds
 	};
+	bool waits_for_turn = connection->waiter.list == &user_of_connection(connection)->turn;
 
-	if (!reads || connection->call || !frame_pending(&connection->in))
+	if (connection->call || connection->decoding || connection->held ||
+	    !frame_pending(&connection->in) || (!reads && !waits_for_turn))
 		return event_del(connection->late);
 	return event_pending(connection->late, EV_TIMEOUT, NULL) ?
 		       0 :
