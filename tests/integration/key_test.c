@@ -92,7 +92,7 @@ static size_t read_request(int fd, char *request, size_t size_max)
 /* Answers one request with the status that its path begins with. */
 static void echo_one(int fd)
 {
-	char request[65536] = "", said[4096] = "", reply[8192];
+	char request[65536] = "", said[4096] = "", reply[16384];
 	unsigned n = 0;
 	int status = 0;
 
