@@ -79,7 +79,7 @@ static int clean_body(const char **body, size_t *size, char **ret_copy, size_t *
 	size_t clean_size;
 	int r;
 
-	if (!memchr(*body, 0, *size) && utf8_valid(*body, *size, NULL))
+	if (*size == 0 || (!memchr(*body, 0, *size) && utf8_valid(*body, *size, NULL)))
 		return 0;
 	r = utf8_clean(*body, *size, ret_copy, &clean_size, ret_replaced);
 	if (r < 0)

@@ -151,13 +151,15 @@ END_TEST
 
 START_TEST(a_pause_is_lifted_by_its_user)
 {
+	struct backend_status status;
 	struct llm_target *target;
 
 	setup();
 	target = test_target(&config);
 	pause_for_an_hour(1, target);
 	ck_assert_int_eq(backend_lift_pauses(backend, 2), 0);
-	(void)status_of(1, false);
+	status = status_of(1, false);
+	arena_done(&status.arena);
 	ck_assert(exchanges[1]->held);
 	ck_assert_int_eq(backend_lift_pauses(backend, 1), 0);
 	wait_for(1);
