@@ -175,7 +175,6 @@ void follow_submitted(struct call *call, const struct task_submit *op, bool deta
 		      bool cancel_on_disconnect, double min_interval_seconds)
 {
 	struct follow_reply reply = ELLU_RECORD(struct follow_reply);
-
 	struct watch *watch;
 
 	if (detach) {
@@ -183,7 +182,9 @@ void follow_submitted(struct call *call, const struct task_submit *op, bool deta
 		call_reply(call, &reply);
 		return;
 	}
-	watch = follow_new(call, op->ret_task->id, 0, cancel_on_disconnect, min_interval_seconds);
+	/* What an earlier run of it logged is no news of this one. */
+	watch = follow_new(call, op->ret_task->id, op->ret_finished ? -1 : 0, cancel_on_disconnect,
+			   min_interval_seconds);
 	if (!watch)
 		return;
 	if (op->ret_n_rows)

@@ -199,8 +199,10 @@ static int choose(struct submission *s, const struct member *newest)
 		return r;
 	if (is_live(&same))
 		return conflict(s, &same);
-	if (same.task_status && strcmp(same.task_status, "SUCCESS") == 0)
+	if (same.task_status && strcmp(same.task_status, "SUCCESS") == 0) {
+		s->op->submit.ret_finished = true;
 		return task_submit_existing(s->tx, &s->op->submit, same.task_id);
+	}
 	check_queue(s);
 	if (s->rejected.code)
 		return 1;

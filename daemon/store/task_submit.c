@@ -13,6 +13,7 @@ void task_submit_begin(struct task_submit *submit)
 	submit->ret_rows = NULL;
 	submit->ret_n_rows = 0;
 	submit->ret_existing = false;
+	submit->ret_finished = false;
 }
 
 int task_submit_hash(const struct record_type *type, const void *request,

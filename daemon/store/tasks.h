@@ -22,6 +22,7 @@ struct task_submit {
 	const struct task_event_row *ret_rows; // the history of a new task
 	size_t ret_n_rows;
 	bool ret_existing; // an earlier task: same idempotency key, or finished and unchanged
+	bool ret_finished; // of these the latter: its history is that of another request
 };
 
 /* Resolves the parts, pins the run and stores experiment and task in one transaction. What the
