@@ -200,6 +200,9 @@ static int csv_header(struct rows *rows, struct complaint *complaint)
 		return r;
 	if (r == 0)
 		return complain(complaint, "%s: no header line", rows->name);
+	if (rows->cells.n == 1 && strpbrk(rows->cells.items[0], ";\t"))
+		return complain(complaint, "%s:%ld: expected commas between the cells, not %s", rows->name,
+				line, strchr(rows->cells.items[0], ';') ? "semicolons" : "tabs");
 	for (size_t i = 0; i < rows->cells.n; i++) {
 		if (!*rows->cells.items[i])
 			return complain(complaint, "%s:%ld: column %zu has no name", rows->name,

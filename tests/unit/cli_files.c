@@ -105,6 +105,10 @@ START_TEST(csv)
 			 "blanks around, and doubles those inside");
 	ck_assert_str_eq(ROWS("a.csv", "a,\n1,2\n"), "a.csv:1: column 2 has no name");
 	ck_assert_str_eq(ROWS("a.csv", "a,a\n"), "a.csv:1: two columns named a");
+	ck_assert_str_eq(ROWS("a.csv", "a;b\n1;2\n"),
+			 "a.csv:1: expected commas between the cells, not semicolons");
+	ck_assert_str_eq(ROWS("a.csv", "\na\tb\n"), "a.csv:2: expected commas between the cells, not tabs");
+	ck_assert_str_eq(ROWS("a.csv", "a\n1;2\n"), "{\"a\":\"1;2\"} ");
 	ck_assert_str_eq(ROWS("a.csv", "a\n1\n\xff\n"),
 			 "{\"a\":\"1\"} a.csv:3: not valid UTF-8 text");
 	ck_assert_str_eq(ROWS("a.csv", "a\nx\0y\n"), "a.csv:2: not valid UTF-8 text");
