@@ -277,9 +277,10 @@ static void print_plan(const struct dry_run *run)
 		text_print(stdout, plan->notes[i]);
 		putchar('\n');
 	}
-	printf("%s case%s: %s%s calls (%s to answer, %s to judge). Nothing was run.\n",
+	printf("%s case%s: %s%s call%s (%s to answer, %s to judge). Nothing was run.\n",
 	       number_text(cases, calls.cases), calls.cases == 1 ? "" : "s",
 	       some_may_be_there ? "at most " : "", number_text(total, calls.answers + calls.judgements),
+	       calls.answers + calls.judgements == 1 ? "" : "s",
 	       number_text(answers, calls.answers), number_text(judgements, calls.judgements));
 }
 

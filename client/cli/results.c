@@ -109,11 +109,28 @@ static void print_results(FILE *out, const struct ellu_experiment_results *resul
 	print_spread(out, "Output tokens", results->output_tokens, "");
 }
 
-static void print_simulated(FILE *out, bool color)
+static void print_simulated(FILE *out, const char *what, bool color)
 {
-	fprintf(out, "%sSimulated: these answers come from the built-in simulated model, not from a "
-		     "real one.%s\n",
-		color ? "\033[33m" : "", color ? "\033[0m" : "");
+	fprintf(out, "%sSimulated: %s come from the built-in simulated model, not from a real one.%s\n",
+		color ? "\033[33m" : "", what, color ? "\033[0m" : "");
+}
+
+static bool is_simulated(const struct ellu_model *model)
+{
+	return model && strcmp(model->provider, "simulated") == 0;
+}
+
+static void print_what_is_simulated(FILE *out, const struct ellu_experiment *experiment, bool color)
+{
+	bool answers = is_simulated(experiment->model);
+	bool verdicts = is_simulated(experiment->rating_model) && experiment->results->ratings > 0;
+
+	if (experiment->results->simulated)
+		print_simulated(out,
+				answers && verdicts ? "these answers and verdicts"
+				: verdicts	    ? "these verdicts"
+						    : "these answers",
+				color);
 }
 
 /* "openai llama-3.2"; the simulated one has nothing to add to that. */
@@ -151,7 +168,6 @@ void results_print_models(FILE *out, const struct ellu_experiment *experiment)
 
 void results_print(FILE *out, const struct ellu_experiment *experiment, bool color)
 {
-	bool simulated = experiment->results && experiment->results->simulated;
 	char cases[32], epochs[32];
 
 	fputs(color ? "\033[1m" : "", out);
@@ -163,8 +179,8 @@ void results_print(FILE *out, const struct ellu_experiment *experiment, bool col
 		fprintf(out, ", %s epochs", number_text(epochs, experiment->n_epochs));
 	fputs(")\n", out);
 	results_print_models(out, experiment);
-	if (simulated)
-		print_simulated(out, color);
+	if (experiment->results)
+		print_what_is_simulated(out, experiment, color);
 	if (experiment->taken_over_responses > 0)
 		fprintf(out, "%s answer%s and %s verdict%s taken over from earlier runs.\n",
 			number_text(cases, experiment->taken_over_responses),
@@ -184,7 +200,7 @@ void results_print_ratings(FILE *out, const struct ellu_rating_results *results,
 
 	fputc('\n', out);
 	if (results->simulated)
-		print_simulated(out, color);
+		print_simulated(out, "these verdicts, or the answers,", color);
 	table_print(table, out, color);
 	table_free(table);
 	fputc('\n', out);

@@ -56,6 +56,15 @@ static bool is_below(const struct arguments *arguments, const struct ellu_experi
 	return arguments->fail_under >= 0 && (!rate || *rate < arguments->fail_under);
 }
 
+static void tell_failed(struct cli *cli, const struct ellu_experiment *experiment)
+{
+	const struct ellu_experiment_results *results = experiment->results;
+
+	if (results && results->failed_responses + results->failed_ratings > 0)
+		cli_note(cli, "Ask again for what failed: elluminate experiment retry-failed %lld%s",
+			 (long long) experiment->id, cli_same_daemon(&cli->arguments));
+}
+
 static int print_experiment(struct cli *cli, const struct follow *follow)
 {
 	struct ellu_ref ref = ELLU_RECORD(struct ellu_ref);
@@ -70,6 +79,7 @@ static int print_experiment(struct cli *cli, const struct follow *follow)
 		status = cli_print_json(&ellu_get_experiment_reply_type, reply);
 	else if (reply->experiment->results || strcmp(follow->status, "SUCCESS") == 0)
 		results_print(stdout, reply->experiment, cli->color);
+	tell_failed(cli, reply->experiment);
 	if (status == 0 && is_below(&cli->arguments, reply->experiment)) {
 		cli_note(cli, reply->experiment->results &&
 				      reply->experiment->results->success_rate->value

@@ -224,6 +224,11 @@ START_TEST(held_for_its_budget)
 	command_await(run, text("elluminate task tune 2 --cost-limit DOLLARS --socket %s", daemon_socket(server)));
 	COMMAND(server, 0, "task", "tune", "2", "--cost-limit", "1000000000");
 	ck_assert_int_eq(command_end(run), 0);
+	/* It is finished: what held it up then is no news. */
+	run = COMMAND(server, 0, "run", file, "--cost-limit", "1");
+	ck_assert_ptr_null(strstr(run->err, "on hold"));
+	ck_assert_ptr_null(strstr(run->err, "tuned"));
+	ASSERT_SAYS(run->out, "20 responses");
 }
 END_TEST
 
@@ -288,9 +293,49 @@ START_TEST(hints_lead_to_the_same_daemon)
 }
 END_TEST
 
+START_TEST(says_what_is_simulated)
+{
+	const char *real, *file;
+
+	begin();
+	make_rows("some", 2);
+	real = text("%s,\"llm_config\":{\"name\":\"real\",\"provider\":\"openai\",\"llm_model_name\":\"m\","
+		    "\"llm_base_url\":\"%s\"}", some_rows, sim_url(sim_start(NULL)));
+	file = make_file("real.json", text("%s,\"criteria\":[\"Is it?\"]", real));
+	ck_assert_ptr_null(strstr(COMMAND(server, 0, "run", file)->out, "Simulated"));
+	ASSERT_SAYS(COMMAND(server, 0, "run", file, "--judge", "simulated")->out,
+		    "Simulated: these verdicts come from");
+	file = make_file("e.json", text("%s,\"criteria\":[\"Is it?\"]", some_rows));
+	ASSERT_SAYS(COMMAND(server, 0, "run", file)->out, "Simulated: these answers and verdicts come from");
+	ASSERT_SAYS(COMMAND(server, 0, "run", file, "--judge", "real")->out,
+		    "Simulated: these answers come from");
+	ASSERT_SAYS(COMMAND(server, 0, "run", make_file("e.json", some_rows))->out,
+		    "Simulated: these answers come from");
+}
+END_TEST
+
+START_TEST(what_failed_can_be_asked_again)
+{
+	struct sim *sim = sim_start((const char *[]) { "--content_filter_rate=1", NULL });
+	struct command *run;
+
+	begin();
+	make_rows("some", 2);
+	run = COMMAND(server, 10, "run",
+		      make_file("e.json", text("%s,\"llm_config\":{\"name\":\"L\",\"provider\":\"openai\","
+					       "\"llm_model_name\":\"m\",\"llm_base_url\":\"%s\"}",
+					       some_rows, sim_url(sim))));
+	ASSERT_SAYS(run->err, "Ask again for what failed: elluminate experiment retry-failed 1\n");
+	sim_control(sim, "{'content_filter_rate':0}");
+	run = COMMAND(server, 0, "experiment", "retry-failed", "1");
+	ck_assert_ptr_null(strstr(run->err, "Ask again"));
+}
+END_TEST
+
 int main(void)
 {
 	return RUN_SUITE(interrupted_upload_leaves_the_old_rows, two_uploads_at_once, dry_run_asks_the_daemon,
 			 dry_run_of_what_is_there, held_for_its_budget,
-			 interrupted_before_the_first_event, hints_lead_to_the_same_daemon);
+			 interrupted_before_the_first_event, hints_lead_to_the_same_daemon,
+			 says_what_is_simulated, what_failed_can_be_asked_again);
 }
