@@ -161,6 +161,16 @@ int page_end(struct tx *tx, struct page *page, const int64_t *count)
 	return append_text(page, text);
 }
 
+int page_step(struct tx *tx, struct page *page, int r, const int64_t *count)
+{
+	if (r < 0)
+		return r;
+	if (r == 0 && (page->listed || !count))
+		return page_end(tx, page, count);
+	page->listed = page->listed || r == 0;
+	return list_again(page->request);
+}
+
 int count_step(struct tx *tx, const char *sql, int64_t key, struct count *count)
 {
 	QUERY q = NULL;

@@ -24,6 +24,7 @@ struct page {
 	int64_t minor;
 	size_t limit;
 	size_t n_items;
+	bool listed; // it is as it will be; a count may go on
 };
 
 int page_begin(struct tx *tx, struct store_request *request, char list, const char *cursor,
@@ -46,6 +47,9 @@ const struct ellu_error *page_left_out(struct tx *tx, const char *field, const c
 int page_continues(struct tx *tx, struct page *page, int64_t major, int64_t minor);
 /* Writes what follows the items. `count`: of all items, or NULL. */
 int page_end(struct tx *tx, struct page *page, const int64_t *count);
+/* After a step of the page or, once that is `listed`, of the count; `r` is 1 when there is more of
+ * either. The request goes on in another transaction, or the page ends. */
+int page_step(struct tx *tx, struct page *page, int r, const int64_t *count);
 
 /* A count, a step a transaction. The statement has the parameters (key, behind what, how many to
  * look at) and answers (how many count, the last looked at, how many were looked at). */

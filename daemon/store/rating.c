@@ -105,7 +105,6 @@ struct listing {
 	struct tx *tx;
 	struct experiment_pin pin;
 	struct page page;
-	bool paged;
 	struct response_place at;
 	int64_t last_id; // of what is in the page, or was in the one before
 	int64_t last_row_number;
@@ -263,17 +262,11 @@ static int experiment_list(struct tx *tx, struct ratings_list *op)
 		return r;
 	listing = op->request.state;
 	listing->tx = tx;
-	if (!listing->paged) {
-		r = a->response_id ? list_one(listing, *a->response_id) : list_all(listing);
-		listing->paged = r == 0;
-		if (r == 0 && !counted)
-			return page_end(tx, &listing->page, NULL);
-	} else {
+	if (listing->page.listed)
 		r = count(listing, a->response_id);
-		if (r == 0)
-			return page_end(tx, &listing->page, &listing->count.n);
-	}
-	return r < 0 ? r : list_again(&op->request);
+	else
+		r = a->response_id ? list_one(listing, *a->response_id) : list_all(listing);
+	return page_step(tx, &listing->page, r, counted ? &listing->count.n : NULL);
 }
 
 static int ratings_list_run(struct tx *tx, struct store_request *request)

@@ -18,7 +18,6 @@ struct listing {
 	struct asked asked;
 	struct tx_list measures;
 	struct page page;
-	bool paged;
 	int64_t place; // behind which criterion of which response it stands
 	int64_t n_past;
 	size_t n_looks; // in this transaction
@@ -200,15 +199,6 @@ int rating_task_list(struct tx *tx, struct ratings_list *op)
 	listing->tx = tx;
 	if (!listing->rating_run_id)
 		return page_end(tx, &listing->page, counted ? &listing->count : NULL);
-	if (!listing->paged) {
-		r = list_step(listing);
-		listing->paged = r == 0;
-		if (r == 0 && !counted)
-			return page_end(tx, &listing->page, NULL);
-	} else {
-		r = count_some(listing);
-		if (r == 0)
-			return page_end(tx, &listing->page, &listing->count);
-	}
-	return r < 0 ? r : list_again(&op->request);
+	r = listing->page.listed ? count_some(listing) : list_step(listing);
+	return page_step(tx, &listing->page, r, counted ? &listing->count : NULL);
 }

@@ -171,7 +171,6 @@ static int render_messages(struct tx *tx, const struct prompt *prompt,
 struct listing {
 	struct tx *tx;
 	struct page page;
-	bool paged;
 	struct experiment_pin pin;
 	struct response_filter filter;
 	struct prompt prompt;
@@ -216,7 +215,7 @@ static int list_response(struct response_walk *walk, int64_t response_id)
 	QUERY q = NULL;
 	int r;
 
-	if (listing->paged) {
+	if (listing->page.listed) {
 		listing->count++;
 		return 0;
 	}
@@ -247,7 +246,7 @@ static int list_step(struct listing *listing)
 		.tx = listing->tx,
 		.pin = &listing->pin,
 		.filter = &listing->filter,
-		.by_arrival = listing->by_arrival || listing->paged,
+		.by_arrival = listing->by_arrival || listing->page.listed,
 		.at = listing->at,
 		.found = list_response,
 		.userdata = listing,
@@ -318,15 +317,9 @@ static int responses_list_run(struct tx *tx, struct store_request *request)
 	listing = request->state;
 	listing->tx = tx;
 	r = list_step(listing);
-	if (r < 0)
-		return r;
-	if (r == 0 && counted && !listing->paged) {
-		listing->paged = true;
-		listing->at = (struct response_place){ 0 };
-		r = 1;
-	}
-	return r > 0 ? list_again(request) :
-		       page_end(tx, &listing->page, counted ? &listing->count : NULL);
+	if (r == 0 && !listing->page.listed)
+		listing->at = (struct response_place){ 0 }; // a count begins anew
+	return page_step(tx, &listing->page, r, counted ? &listing->count : NULL);
 }
 
 void store_responses_list(struct store *store, struct responses_list *op)

@@ -159,10 +159,6 @@ static int list_row(struct row_walk *walk, sqlite3_stmt *q)
 	struct tx *tx = walk->tx;
 	int r;
 
-	if (page_full(&listing->page)) {
-		r = page_continues(tx, &listing->page, walk->sequence, walk->row_id);
-		return r < 0 ? r : 1;
-	}
 	row = TX_RECORD(tx, struct ellu_template_variables);
 	if (!row)
 		return -ENOMEM;
@@ -171,10 +167,9 @@ static int list_row(struct row_walk *walk, sqlite3_stmt *q)
 	r = collection_fill(tx, listing->defaults, tx_text(tx, q, 1), &row->input_values);
 	if (r >= 0)
 		r = page_add(tx, &listing->page, &ellu_template_variables_type, row, "row", row->id);
-	if (r == 0)
-		r = page_continues(tx, &listing->page, walk->sequence, walk->row_id);
-	else
+	if (r != 0)
 		return r < 0 ? r : 0;
+	r = page_continues(tx, &listing->page, walk->sequence, walk->row_id);
 	return r < 0 ? r : 1;
 }
 

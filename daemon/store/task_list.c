@@ -24,7 +24,6 @@ static const char list_own_by_status[] =
 /* The page is read first, and then all tasks are counted, if that was asked for. */
 struct listing {
 	struct page page;
-	bool paged;
 	int64_t project_id; // -1: everybody's
 	int64_t before; // what comes next
 	int64_t last; // in the page
@@ -101,7 +100,7 @@ static int list_step(struct tx *tx, struct listing *listing,
 		listing->before = column_int(q, 0);
 		if (!column_int(q, 1))
 			continue;
-		if (listing->paged) {
+		if (listing->page.listed) {
 			listing->count++;
 			continue;
 		}
@@ -125,16 +124,11 @@ static int tasks_list_run(struct tx *tx, struct store_request *request)
 		r = list_step(tx, listing, arguments);
 	if (r < 0)
 		return r;
-	if (r == 0 && counted && !listing->paged) {
-		listing->paged = true;
-		listing->before = INT64_MAX;
-		r = 1;
-	}
-	if (r > 0)
-		return list_again(request);
+	if (r == 0 && !listing->page.listed)
+		listing->before = INT64_MAX; // a count begins anew
 	op->ret_unfinished = (const struct listed_task *const *)listing->unfinished.items;
 	op->ret_n_unfinished = listing->unfinished.n;
-	return page_end(tx, &listing->page, counted ? &listing->count : NULL);
+	return page_step(tx, &listing->page, r, counted ? &listing->count : NULL);
 }
 
 void store_tasks_list(struct store *store, struct tasks_list *op)
