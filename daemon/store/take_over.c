@@ -9,11 +9,13 @@
  */
 #include <errno.h>
 
+#include "daemon/store/identity.h"
 #include "daemon/store/rows.h"
 #include "daemon/store/runs.h"
 #include "daemon/store/tx.h"
 
-#define STEP 400 // pairs of row and epoch that one transaction looks at
+#define STEP 400 // pairs of row and epoch, and rows alike, that one transaction looks at
+#define ALIKE_MAX 1000 // rows of one hash that are looked at for one row
 #define SOURCES_MAX 4 // earlier experiments, the newest first
 
 struct taking {
@@ -58,7 +60,47 @@ static int load_taking(struct taking *taking)
 	return 0;
 }
 
-/* The source's answer for the same row, else for one of the same values that nobody has taken. */
+static int same_values(struct tx *tx, int64_t row_id, int64_t other_row_id)
+{
+	QUERY q = NULL;
+	int r;
+
+	r = db_query(tx->db, &q, "SELECT a.input_values, b.input_values FROM template_variables a"
+				 " CROSS JOIN template_variables b WHERE a.id = ?1 AND b.id = ?2",
+		     "ii", row_id, other_row_id);
+	if (r >= 0)
+		r = db_next(tx->db, q);
+	return r <= 0 ? r : identity_json_equal(column_peek(q, 0), column_peek(q, 1));
+}
+
+/* The source's answer for a row of the same values that nobody has taken. */
+static int find_alike(struct taking *taking, int64_t row_id, int64_t hash, int64_t epoch,
+		      int64_t *ret_id)
+{
+	struct tx *tx = taking->tx;
+	QUERY q = NULL;
+	int r;
+
+	r = db_query(tx->db, &q,
+		     "SELECT v.id, r.id, EXISTS (SELECT 1 FROM responses n WHERE n.taken_from = r.id"
+		     "  AND n.experiment_id = ?5) FROM template_variables v LEFT JOIN responses r"
+		     " ON r.template_variables_id = v.id AND r.experiment_id = ?3 AND r.epoch = ?4"
+		     " AND r.error IS NULL WHERE v.project_id = ?1 AND v.hash = ?2"
+		     " ORDER BY v.id DESC LIMIT ?6",
+		     "iiiiib", taking->project_id, hash, taking->source_id, epoch,
+		     taking->op->experiment_id, ALIKE_MAX);
+	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
+		taking->n_looked++;
+		if (column_null(q, 1) || column_int(q, 2))
+			continue;
+		*ret_id = column_int(q, 1);
+		r = same_values(tx, row_id, column_int(q, 0));
+		if (r > 0)
+			return r;
+	}
+	return r;
+}
+
 static int find_answer(struct taking *taking, int64_t row_id, int64_t hash, int64_t epoch,
 		       int64_t *ret_id)
 {
@@ -67,16 +109,7 @@ static int find_answer(struct taking *taking, int64_t row_id, int64_t hash, int6
 	r = db_int(taking->tx->db, ret_id,
 		   "SELECT id FROM responses WHERE template_variables_id = ?1 AND experiment_id = ?2"
 		   " AND epoch = ?3 AND error IS NULL", "iii", row_id, taking->source_id, epoch);
-	if (r != 0)
-		return r;
-	return db_int(taking->tx->db, ret_id,
-		      "SELECT r.id FROM template_variables v CROSS JOIN responses r"
-		      " ON r.template_variables_id = v.id AND r.experiment_id = ?3 AND r.epoch = ?4"
-		      " WHERE v.project_id = ?1 AND v.hash = ?2 AND r.error IS NULL"
-		      " AND NOT EXISTS (SELECT 1 FROM responses n WHERE n.taken_from = r.id"
-		      "  AND n.experiment_id = ?5) LIMIT 1",
-		      "iiiii", taking->project_id, hash, taking->source_id, epoch,
-		      taking->op->experiment_id);
+	return r != 0 ? r : find_alike(taking, row_id, hash, epoch, ret_id);
 }
 
 /* What it took was paid for then: its cost is none of this run's. */

@@ -514,9 +514,82 @@ START_TEST(lists_tasks)
 }
 END_TEST
 
+/* ---- Taking over ---- */
+
+/* An experiment of the name X over these rows, brought to them if it is there. */
+static const struct ellu_task *submit_rows(const char *rows)
+{
+	return submit(&f, "{\"name\": \"X\", \"update_existing\": true, \"prompt_template\": {\"content\":"
+			  " {\"name\": \"T\", \"messages\": [{\"role\": \"user\", \"content\": \"{{n}}\"}]}},"
+			  "\"collection\": {\"content\": {\"name\": \"C\", \"variables\": [%s]}}}", rows);
+}
+
+/* To its end; answers what the costliest step took. */
+static int64_t take_over(int64_t experiment_id)
+{
+	struct run_take_over op = { .experiment_id = experiment_id };
+	int64_t most = 0;
+
+	do {
+		CALL_OK(&f, store_run_take_over, &op);
+		most = op.request.steps > most ? op.request.steps : most;
+	} while (!op.ret_end);
+	return most;
+}
+
+/* Rows count by value: that they share a hash does not make them equal. */
+START_TEST(takes_over_what_is_equal)
+{
+	const struct ellu_task *task;
+	const struct run_spec *spec;
+
+	fixture_open(&f);
+	task = submit_rows("{\"n\": 1, \"m\": 0}, {\"n\": 2, \"m\": 0}, {\"n\": 3, \"m\": 0}");
+	spec = load_run(&f, *task->experiment_id);
+	answer(&f, spec, 1, 1, "one");
+	answer(&f, spec, 2, 1, "two");
+	answer(&f, spec, 3, 1, "three");
+	claim(&f, task->id);
+	finish(&f, task->id, TASK_SUCCESS);
+	task = submit_rows("{\"m\": 0, \"n\": 2}, {\"n\": 4, \"m\": 0}");
+	fixture_stop(&f);
+	look_run(&f, "UPDATE template_variables SET hash = 7");
+	fixture_start(&f);
+	take_over(*task->experiment_id);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM responses WHERE taken_from > 0"), 1);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM responses WHERE taken_from = 2"
+				      " AND response_text = 'two' AND template_variables_id = 4"), 1);
+	fixture_close(&f);
+}
+END_TEST
+
+/* However many rows are the same, a step holds the writer no longer. */
+START_TEST(takes_over_in_steps)
+{
+	const struct ellu_task *task;
+
+	fixture_open(&f);
+	task = submit_rows("{\"n\": 1}");
+	claim(&f, task->id);
+	finish(&f, task->id, TASK_SUCCESS);
+	task = submit_rows("{\"n\": 1}, {\"n\": 2}");
+	fixture_stop(&f);
+	look_run(&f, "WITH RECURSIVE k(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM k WHERE i < 20000)"
+		     " INSERT INTO template_variables (owner_uid, project_id, batch_id, input_values,"
+		     "  hash, created_at) SELECT v.owner_uid, v.project_id, v.batch_id, v.input_values,"
+		     "  v.hash, v.created_at FROM template_variables v, k WHERE v.id = 1;"
+		     "UPDATE template_variables SET hash = (SELECT hash FROM template_variables"
+		     " WHERE id = 1)");
+	fixture_start(&f);
+	ck_assert_int_lt(take_over(*task->experiment_id), 100000);
+	fixture_close(&f);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_TESTS(missing_is_pinned_minus_recorded, recorded_once, limits_rows,
+	return RUN_TESTS(missing_is_pinned_minus_recorded, takes_over_what_is_equal,
+			 takes_over_in_steps, recorded_once, limits_rows,
 			 reads_responses_and_ratings, changes_are_guarded,
 			 events_have_one_number_and_the_hold, idle_claims_end_a_task, pausing,
 			 pauses_are_no_crashes, tuning, budget, lists_tasks);
