@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 const struct scope own = { .uid = UID };
+#define BUSY_MSEC 60000 // the store may have the file for itself for a moment
 
 static void on_trouble(void *userdata, enum store_trouble trouble)
 {
@@ -305,6 +306,7 @@ sqlite3 *look(struct fixture *f)
 
 	snprintf(path, sizeof(path), "%s/elluminate.db", f->dir);
 	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	(void)sqlite3_busy_timeout(db, BUSY_MSEC);
 	return db;
 }
 
