@@ -74,7 +74,8 @@ static bool is_plain(const struct ellu_llm_config *config)
 	const char *host = config->llm_base_url;
 
 	if (!host || strncasecmp(host, "http://", 7) != 0 ||
-	    (!config->api_key && !config->api_key_ref && !config->n_extra_headers))
+	    (!config->api_key && !config->api_key_ref && !config->n_extra_headers &&
+	     !strchr(host, '?')))
 		return false;
 	host += 7;
 	return !is_loopback(host, *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/?#"));
@@ -317,7 +318,7 @@ int llm_config_put(struct tx *tx, const struct place *place, const struct ellu_l
 	r = apply(tx, &update, path);
 	if (r >= 0)
 		r = notes_add(tx, notes, "llm config '%s': updated", config->name);
-	return r < 0 ? r : note_plain(tx, notes, config);
+	return r < 0 ? r : note_plain(tx, notes, &update.config);
 }
 
 static int llm_config_create_run(struct tx *tx, struct store_request *request)
