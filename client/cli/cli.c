@@ -67,12 +67,6 @@ int cli_fail_request(const struct cli *cli, int code, const struct ellu_error *e
 	return ellu_error_exit_status(code);
 }
 
-int cli_fail_fault(const struct fault *fault)
-{
-	cli_error("%s", fault->message);
-	return ellu_error_exit_status(fault->code);
-}
-
 /* How long a daemon that went away may take to come back. */
 #define RECONNECT_SECONDS 10
 

@@ -116,7 +116,6 @@ char *cli_command_line(const struct cli *cli, const char *without);
 int cli_fail(int code, const struct ellu_error *error);
 /* The same of what a file asked for: a field of it is told with its place there. */
 int cli_fail_request(const struct cli *cli, int code, const struct ellu_error *error);
-int cli_fail_fault(const struct fault *fault);
 
 /* Asks for an experiment. 0, or the exit status; it has said why. */
 int cli_get_experiment(struct cli *cli, const struct ellu_ref *experiment,

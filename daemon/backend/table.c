@@ -91,12 +91,3 @@ struct table_node *table_next(const struct table_node *node)
 	while (node && node->hash != hash);
 	return (struct table_node *)node;
 }
-
-struct table_node *table_any(const struct table *table)
-{
-	for (size_t i = 0; table->n > 0 && i < table->n_buckets; i++) {
-		if (table->buckets[i])
-			return table->buckets[i];
-	}
-	return NULL;
-}

@@ -25,9 +25,6 @@ void table_remove(struct table *table, struct table_node *node);
 struct table_node *table_first(const struct table *table, uint64_t hash);
 struct table_node *table_next(const struct table_node *node);
 
-/* Any node, to empty the table; NULL when there is none. */
-struct table_node *table_any(const struct table *table);
-
 /* Spreads a number; no defence against chosen ones. */
 static inline uint64_t table_hash(uint64_t number)
 {

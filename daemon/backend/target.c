@@ -52,7 +52,9 @@ bool target_has_header(const struct ellu_llm_config *config, const char *name)
 	return false;
 }
 
-int target_add_secret(struct llm_target *target, char *text, bool is_key)
+/* A text of the target's arena that is kept secret, and wiped at the end. -1 without
+ * memory: `text` may be NULL for it. */
+static int add_secret(struct llm_target *target, char *text, bool is_key)
 {
 	struct target_secret *secret;
 	size_t size = text ? strlen(text) : 0;
@@ -90,9 +92,9 @@ static int add_header_secret(struct llm_target *target, const char *name, char *
 		return -1;
 	if (strcasecmp(name, "Content-Type") == 0 || strcasecmp(name, "Accept") == 0)
 		return 0;
-	if (last && target_add_secret(target, last + 1, is_key) < 0)
+	if (last && add_secret(target, last + 1, is_key) < 0)
 		return -1;
-	return target_add_secret(target, value, is_key);
+	return add_secret(target, value, is_key);
 }
 
 /* Each parameter of the URL as it stands, and decoded. */
@@ -109,8 +111,8 @@ static int add_query_secrets(struct llm_target *target, const char *query)
 			continue;
 		*value++ = '\0';
 		plain = curl_easy_unescape(NULL, value, 0, &n);
-		if (!plain || target_add_secret(target, value, names_key(name)) < 0 ||
-		    target_add_secret(target, arena_strndup(&target->arena, plain, (size_t)n),
+		if (!plain || add_secret(target, value, names_key(name)) < 0 ||
+		    add_secret(target, arena_strndup(&target->arena, plain, (size_t)n),
 				      names_key(name)) < 0) {
 			curl_free(plain);
 			return -1;
@@ -126,7 +128,7 @@ static int add_body_secrets(struct llm_target *target, const char *name, json_ob
 	int r = 0;
 
 	if (json_object_is_type(json, json_type_string))
-		return target_add_secret(target, arena_strdup(&target->arena,
+		return add_secret(target, arena_strdup(&target->arena,
 							      json_object_get_string(json)),
 					 names_key(name));
 	if (json_object_is_type(json, json_type_array))
@@ -155,7 +157,7 @@ static int add_secrets(struct llm_target *target, const struct ellu_llm_config *
 			return r;
 	}
 	if (target->key)
-		r = target_add_secret(target, target->key, /* is_key= */ true);
+		r = add_secret(target, target->key, /* is_key= */ true);
 	if (r == 0 && query)
 		r = add_query_secrets(target, query + 1);
 	if (r == 0)

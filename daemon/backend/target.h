@@ -84,9 +84,6 @@ int target_add_header(struct llm_target *target, const char *name, const char *p
 		      const char *value);
 bool target_has_header(const struct ellu_llm_config *config, const char *name);
 
-/* When the target is made: a text of its arena that is kept secret, and wiped at the end. */
-int target_add_secret(struct llm_target *target, char *text, bool is_key);
-
 /* Overwrites, in place, what the target keeps secret wherever a text holds it: before the text is
  * cut, quoted or stored. In an answer only keys are looked for. */
 void target_redact(const struct llm_target *target, char *text, size_t size);
