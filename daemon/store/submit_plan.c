@@ -23,7 +23,7 @@ static int first_row(struct row_walk *walk, sqlite3_stmt *q)
 
 static int read_first_row(struct submission *s, json_object **ret_values)
 {
-	const char *defaults, *text = NULL;
+	const char *text = NULL;
 	struct row_walk walk = {
 		.tx = s->tx,
 		.state = &s->collection,
@@ -35,9 +35,7 @@ static int read_first_row(struct submission *s, json_object **ret_values)
 
 	r = row_walk(&walk);
 	if (r >= 0)
-		r = collection_defaults(s->tx, s->collection.id, &defaults);
-	if (r >= 0)
-		r = text ? collection_fill(s->tx, defaults, text, &text) : -ENOMEM;
+		r = text ? collection_fill(s->tx, s->column_defaults, text, &text) : -ENOMEM;
 	if (r < 0)
 		return r;
 	*ret_values = text ? tx_parse(text) : NULL;
