@@ -34,15 +34,16 @@ static int64_t resident_bytes(void)
 	return atoll(line + strlen("VmHWM:")) * 1024;
 }
 
-/* Sends until the daemon has not taken a byte for a while, and answers how much it took. */
-static int64_t send_what_is_taken(struct wire *wire, int64_t size)
+/* Sends until the daemon has not taken a byte for so long, and answers how much it took. */
+static int64_t send_what_is_taken(struct wire *wire, int64_t size, double patience_seconds)
 {
 	static char bytes[65536];
 	struct pollfd writable = { .fd = wire_fd(wire), .events = POLLOUT };
 	int64_t sent = 0;
 
 	memset(bytes, ' ', sizeof(bytes));
-	while (sent < size && poll(&writable, 1, 100) == 1 && !(writable.revents & POLLHUP)) {
+	while (sent < size && poll(&writable, 1, (int)(patience_seconds * 1000)) == 1 &&
+	       !(writable.revents & POLLHUP)) {
 		ssize_t n = send(wire_fd(wire), bytes, sizeof(bytes), MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n < 0)
@@ -60,7 +61,7 @@ START_TEST(half_messages_in_all)
 	begin("max_large_messages_per_user = 2\nmax_input_mib_per_user = 1");
 	for (int i = 0; i < 32; i++) {
 		wires[i] = daemon_connect(server);
-		taken += send_what_is_taken(wires[i], 15 * MIB);
+		taken += send_what_is_taken(wires[i], 15 * MIB, 0.1);
 	}
 	/* Two large ones, a MiB of others, and what the kernel keeps for sockets. */
 	ck_assert_int_lt(taken, 2 * 15 * MIB + 32 * MIB);
@@ -69,7 +70,7 @@ START_TEST(half_messages_in_all)
 	ck_assert(daemon_is_well(server));
 	/* One that goes makes room for one that waits. */
 	wire_close(wires[0]);
-	ck_assert_int_gt(send_what_is_taken(wires[2], 4 * MIB), 2 * MIB);
+	ck_assert_int_gt(send_what_is_taken(wires[2], 4 * MIB, WAIT_SECONDS), 2 * MIB);
 	end();
 }
 END_TEST
