@@ -134,10 +134,10 @@ ELLU_API int ellu_open(const char *address, unsigned flags, struct ellu **ret);
 /*
  * Closes the handle; outstanding operations end with -ECANCELED and without their callback. May
  * be called inside a callback. Waits for functions that run off the loop; inside one of them it
- * closes nothing and returns the handle. In a child after fork() it frees the child's copy and leaves
- * the parent's handle as it is; everything else is -ECHILD there. Accepts NULL; returns NULL. What ellu_free() frees,
- * streams and operations stay valid until they are freed themselves; of a stream nothing more
- * comes.
+ * closes nothing and returns the handle. In a child after fork() it frees the child's copy and
+ * leaves the parent's handle as it is; everything else is -ECHILD there. Accepts NULL; returns
+ * NULL. What ellu_free() frees, streams and operations stay valid until they are freed themselves;
+ * of a stream nothing more comes.
  */
 ELLU_API struct ellu *ellu_close(struct ellu *handle);
 
@@ -323,8 +323,8 @@ ELLU_API int ellu_op_set_callback(struct ellu_op *op, ellu_reply_fn *callback, v
  * entries that are NULL are passed over; all others must be of one handle.
  *
  * 1 when the operation (all, one of them) has ended, 0 when the time passed before.
- * ellu_op_wait_any() says which: its index, -ETIMEDOUT, or -ENOENT when there is none. ellu_op_wait() is -ECANCELED when the
- * operation was cancelled or its handle closed.
+ * ellu_op_wait_any() says which: its index, -ETIMEDOUT, or -ENOENT when there is none.
+ * ellu_op_wait() is -ECANCELED when the operation was cancelled or its handle closed.
  */
 ELLU_API int ellu_op_wait(struct ellu_op *op, double timeout_seconds);
 ELLU_API int ellu_op_wait_all(struct ellu_op *const *ops, size_t n_ops, double timeout_seconds);

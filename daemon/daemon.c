@@ -381,7 +381,6 @@ static int start_store(struct daemon *daemon, struct fault *fault)
 		.events_added = on_events_added,
 		.userdata = daemon,
 	};
-
 	int r = store_open(&options, &daemon->service.store, fault);
 
 	if (r != ELLU_E_CONFLICT || daemon->config.system ||
@@ -544,7 +543,11 @@ static int refuse_configuration(const struct config *config, const struct fault 
 int daemon_main(int argc, char **argv, const struct raw_interface *raw)
 {
 	struct daemon daemon = {
-		.raw = raw, .argc = argc, .argv = argv, .listener = -1, .awaited = handover_is_awaited(),
+		.raw = raw,
+		.argc = argc,
+		.argv = argv,
+		.listener = -1,
+		.awaited = handover_is_awaited(),
 	};
 	struct fault fault = { 0 };
 	int r;

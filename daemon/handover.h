@@ -1,8 +1,8 @@
 /*
- * Two daemons of one user on one state folder. One that a command started serves whoever comes, until
- * the service manager or the bus starts another, which their clients wait for; or until its session
- * ends and takes its socket away. So it says in the lock file that it leaves when it is asked; the
- * other asks, waits, and goes on with its tasks.
+ * Two daemons of one user on one state folder. One that a command started serves whoever comes,
+ * until the service manager or the bus starts another, which their clients wait for; or until its
+ * session ends and takes its socket away. So it says in the lock file that it leaves when it is
+ * asked; the other asks, waits, and goes on with its tasks.
  */
 #pragma once
 

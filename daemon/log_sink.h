@@ -1,7 +1,7 @@
 /*
  * Where log entries end: the journal, with fields, when standard error is the journal's; else
- * standard error, with level prefixes, and times where that is a file. Used by the log's own thread alone, since the journal
- * blocks its clients when it stalls.
+ * standard error, with level prefixes, and times where that is a file. Used by the log's own thread
+ * alone, since the journal blocks its clients when it stalls.
  */
 #pragma once
 

@@ -26,7 +26,8 @@ int64_t bus_task_id(const char *path)
 
 const char *bus_address(bool system, char buffer[static BUS_ADDRESS_SIZE])
 {
-	const char *address = secure_getenv(system ? "DBUS_SYSTEM_BUS_ADDRESS" : "DBUS_SESSION_BUS_ADDRESS");
+	const char *address = secure_getenv(system ? "DBUS_SYSTEM_BUS_ADDRESS" :
+						     "DBUS_SESSION_BUS_ADDRESS");
 	const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
 
 	if (address && address[0])

@@ -111,8 +111,8 @@ static int on_interrupted(struct follow *follow, struct progress_bar *bar)
 
 /* ---- The cost limit ---- */
 
-/* A task that is on hold for its budget goes on when somebody raises it. Where nobody looks on, waiting
- * for that has no end. 0 to go on, else the exit status. */
+/* A task that is on hold for its budget goes on when somebody raises it. Where nobody looks on,
+ * waiting for that has no end. 0 to go on, else the exit status. */
 static int on_budget(struct follow *follow, struct progress_bar *bar)
 {
 	bool seen = isatty(STDERR_FILENO) || !follow->started;

@@ -11,7 +11,7 @@ struct follow {
 	struct cli *cli;
 	const struct task_method *method;
 	const void *request; // of that method
-	bool started; // by that method: Ctrl-C cancels the task, and nobody else minds its cost limit
+	bool started; // by that method: Ctrl-C cancels the task, nobody else minds its cost limit
 
 	int64_t task_id; // 0 until it is known
 	int64_t experiment_id; // 0 until the end says it

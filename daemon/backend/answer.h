@@ -41,7 +41,8 @@ void answer_refusal(struct answer *answer, json_object *text);
  * be a text of JSON or JSON. */
 void answer_tool_call(struct answer *answer, json_object *id, json_object *name,
 		      json_object *arguments);
-/* Why the text ends, or NULL: `stop`, `length`, `tool_calls`, `refusal`, or the provider's own word. */
+/* Why the text ends, or NULL: `stop`, `length`, `tool_calls`, `refusal`, or the provider's own
+ * word. */
 void answer_finish_reason(struct answer *answer, const char *reason);
 /* Counts of tokens. They count whatever becomes of the answer, so they go first. */
 void answer_usage(struct answer *answer, json_object *input, json_object *output,

@@ -135,7 +135,8 @@ int backend_global_init(void)
 
 static int backend_init(struct backend *backend)
 {
-	if (descriptors_init(backend) < 0 || endpoints_init(&backend->endpoints) < 0 || admission_init(&backend->admission) < 0)
+	if (descriptors_init(backend) < 0 || endpoints_init(&backend->endpoints) < 0 ||
+	    admission_init(&backend->admission) < 0)
 		return -ENOMEM;
 	backend->tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
 	backend->timer = evtimer_new(loop_base(backend->loop), on_timer, backend);

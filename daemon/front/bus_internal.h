@@ -166,7 +166,7 @@ void bus_peer_subscribe(struct bus_peer *peer, bool subscribed, bool stays);
 
 /* ---- bus_tree.c ---- */
 
-/* What a message calls. NULL: the fault says why it is nothing, `ret_error` under which name. */
+/* What a message calls. NULL: nothing; the name of the error, and its sentence. */
 const struct bus_member *bus_tree_find(sd_bus_message *message, const char **ret_error,
 				       const char **ret_text);
 void bus_tree_dispatch(struct bus_request *request);

@@ -66,8 +66,8 @@ struct live_task *live_task_remove(struct live_tasks *tasks, struct live_task *t
 int64_t live_tasks_n_on_hold(const struct live_tasks *tasks);
 void live_tasks_each(struct live_tasks *tasks, void (*visit)(struct live_task *task));
 
-/* Keeps a copy of `progress`, unless what is kept is ahead of it: what was read from the store may be
- * ahead of what a worker told on its way, and what was told once never falls. */
+/* Keeps a copy of `progress`, unless what is kept is ahead of it: what was read from the store may
+ * be ahead of what a worker told on its way, and what was told once never falls. */
 void live_task_set_progress(struct live_task *task, const struct ellu_progress *progress);
 
 /* ---- What watches are told (watch.c) ---- */

@@ -14,7 +14,7 @@ struct collection_state {
 	int64_t first_sequence; // visible: batches above this ...
 	int64_t last_sequence; // ... up to this
 	int64_t variables_count;
-	const char *rows_identity; // of all that are visible; the same rows uploaded again have the same
+	const char *rows_identity; // of all that are visible, by value
 	bool read_only;
 	int64_t next_position; // of a new column; -1: not looked up
 };

@@ -20,7 +20,8 @@ struct error_counts {
 	size_t n;
 };
 
-/* `error` is a stored ellu_error; NULL: there is none. Messages that differ in numbers are alike. */
+/* `error` is a stored ellu_error; NULL: there is none. Messages that differ in numbers are
+ * alike. */
 int error_counts_add(struct tx *tx, struct error_counts *counts, const char *item,
 		     const char *error);
 /* The commonest first. */

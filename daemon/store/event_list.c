@@ -208,7 +208,8 @@ static int read_events(struct tx *tx, struct events_page *op, struct task_event_
 
 	r = db_query(tx->db, &q, op->scope.all ? events_all : events_own, "iib", op->scope.uid,
 		     op->position.number, EVENTS_PAGE_MAX);
-	while (r >= 0 && n_loaded < EVENTS_TASKS_MAX && bytes < PAGE_BYTES_MAX && (r = db_next(tx->db, q)) > 0) {
+	while (r >= 0 && n_loaded < EVENTS_TASKS_MAX && bytes < PAGE_BYTES_MAX &&
+	       (r = db_next(tx->db, q)) > 0) {
 		struct task_event_row *row = &rows[op->ret_n_rows++];
 
 		*row = (struct task_event_row){

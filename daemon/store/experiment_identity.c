@@ -71,8 +71,9 @@ int experiment_identify(struct tx *tx, int64_t id, char ret_identity[static IDEN
 	int r;
 
 	r = db_query(tx->db, &q, "SELECT prompt_template_id, collection_id, rows_identity,"
-				 " column_defaults, row_limit, judge_id, rating_mode, rating_version, n_epochs,"
-				 " response_column, config_snapshot, generation_params, llm_config_id"
+				 " column_defaults, row_limit, judge_id, rating_mode, rating_version,"
+				 " n_epochs, response_column, config_snapshot, generation_params,"
+				 " llm_config_id"
 				 " FROM experiments WHERE id = ?1", "i", id);
 	if (r >= 0)
 		r = db_next(tx->db, q);

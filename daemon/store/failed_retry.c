@@ -48,8 +48,8 @@ static int load(struct tx *tx, const struct failed_retry *op, struct failed *fai
 	return tx->oom ? -ENOMEM : 0;
 }
 
-/* Failed responses are missing at once; which ratings are is counted when the task begins, and until
- * then none is told of. */
+/* Failed responses are missing at once; which ratings are is counted when the task begins, and
+ * until then none is told of. */
 static int begin_round(struct tx *tx, const struct failed *failed)
 {
 	int r;

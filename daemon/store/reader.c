@@ -3,8 +3,8 @@
  * one state, and the log can be reset soon after. A request that turns out to have something to
  * write changes its lane, and moves on to the writer; one that has more to read than a short
  * transaction may asks for another turn. Users have turns, so that one who asks for many large
- * pages makes another wait for one of them at most. A patient one that met trouble which may go by is run
- * again after a while.
+ * pages makes another wait for one of them at most. A patient request that met trouble which may
+ * go by is run again after a while.
  */
 #include <errno.h>
 #include <event2/event.h>

@@ -28,9 +28,9 @@ static int upload_find(struct tx *tx, const struct collection_state *state, cons
 	QUERY q = NULL;
 	int r;
 
-	r = db_query(tx->db, &q, "SELECT id, row_count, new_columns, sequence, dead, identity FROM row_batches"
-				 " WHERE collection_id = ?1 AND upload_id = ?2", "is", state->id,
-		     upload_id);
+	r = db_query(tx->db, &q, "SELECT id, row_count, new_columns, sequence, dead, identity"
+				 " FROM row_batches WHERE collection_id = ?1 AND upload_id = ?2",
+		     "is", state->id, upload_id);
 	if (r >= 0)
 		r = db_next(tx->db, q);
 	if (r <= 0)

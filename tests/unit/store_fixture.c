@@ -11,8 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const struct scope own = { .uid = UID };
 #define BUSY_MSEC 60000 // the store may have the file for itself for a moment
+
+const struct scope own = { .uid = UID };
 
 static void on_trouble(void *userdata, enum store_trouble trouble)
 {
