@@ -581,12 +581,12 @@ START_TEST(no_core)
 	(void)prlimit(pid, RLIMIT_CORE, &unlimited, NULL);
 	ck_assert_int_eq(chdir(daemon_state_dir(daemon)), 0);
 	ck_assert_ptr_nonnull(getcwd(folder, sizeof(folder)));
-	daemon_signal(daemon, SIGSEGV);
+	daemon_signal(daemon, SIGABRT);
 	ck_assert_int_eq(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
-	ck_assert_int_eq(info.si_status, SIGSEGV);
+	ck_assert_int_eq(info.si_status, SIGABRT);
 	ck_assert_int_eq(info.si_code, CLD_KILLED); // else CLD_DUMPED
 	dir_each_file(folder, is_no_core, NULL);
-	ck_assert_int_eq(daemon_wait(daemon, WAIT_SECONDS), 128 + SIGSEGV);
+	ck_assert_int_eq(daemon_wait(daemon, WAIT_SECONDS), 128 + SIGABRT);
 }
 END_TEST
 
