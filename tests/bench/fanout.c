@@ -24,14 +24,9 @@
 #define MEMORY_BOUND_MIB 64
 #define CPU_BOUND 3.0
 
-static double peak_mib(pid_t pid)
+static double peak_mib(const struct daemon *daemon)
 {
-	char *status = file_read(text("/proc/%d/status", (int)pid), NULL);
-	const char *line = status ? strstr(status, "VmHWM:") : NULL;
-
-	if (!line)
-		die("/proc/%d/status says no VmHWM", (int)pid);
-	return strtod(line + strlen("VmHWM:"), NULL) / 1024;
+	return (double)daemon_memory_kib(daemon, "VmHWM") / 1024;
 }
 
 static int64_t begin(struct daemon *daemon, const struct sim *sim, const char *name)
@@ -109,7 +104,7 @@ int main(void)
 	watchers_wait(watchers);
 	watched = running_seconds(daemon, id);
 	cpu = bench_cpu_seconds(daemon_pid(daemon)) - cpu_alone;
-	peak = peak_mib(daemon_pid(daemon));
+	peak = peak_mib(daemon);
 	expected = expected_tally(daemon, id);
 	if (expected.n_lines < N_LINES_MIN)
 		die("%lld lines are too few to measure", (long long)expected.n_lines);
@@ -119,7 +114,7 @@ int main(void)
 	watchers_wait(watchers);
 	late = now_seconds() - late;
 	(void)check(watchers, &expected);
-	late_peak = peak_mib(daemon_pid(daemon));
+	late_peak = peak_mib(daemon);
 	ok = bench_figure("fanout", cpu / cpu_alone, BENCH_AT_MOST, CPU_BOUND,
 			  "%.2f s of the daemon's processor time with %d watchers, %.2f s without; each "
 			  "was told %lld changes, %lld log lines, %.1f times progress; the run took "

@@ -214,14 +214,6 @@ static struct measured measure(int fd)
 	return (struct measured) { (double)n / (now_seconds() - began), trips[n - 1 - n / 100] };
 }
 
-static double peak_mib(void)
-{
-	char *status = file_read(text("/proc/%d/status", (int)daemon_pid(server)), NULL);
-	const char *line = status ? strstr(status, "VmHWM:") : NULL;
-
-	return line ? strtod(line + strlen("VmHWM:"), NULL) / 1024 : 0;
-}
-
 static void forget_peak(void)
 {
 	file_write(text("/proc/%d/clear_refs", (int)daemon_pid(server)), "5");
@@ -256,7 +248,8 @@ static bool beside(const struct attack *attack, int fd, int echo)
 	ok &= bench_figure(text("neighbours %s echo", attack->name), with.wait / bare.wait,
 			   BENCH_AT_MOST, ECHO_BOUND, "%.0f us, a bare echo beside it %.0f us",
 			   with.wait * 1e6, bare.wait * 1e6);
-	ok &= bench_figure(text("neighbours %s MiB", attack->name), peak_mib(), BENCH_AT_MOST,
+	ok &= bench_figure(text("neighbours %s MiB", attack->name),
+			   (double)daemon_memory_kib(server, "VmHWM") / 1024, BENCH_AT_MOST,
 			   RESIDENT_BOUND, "resident at the peak");
 	return ok;
 }

@@ -62,29 +62,20 @@ struct scale {
 
 /* ---- Memory ---- */
 
-static double status_mib(const char *status, const char *name)
+static void keep_highest(const struct scale *scale, const char *name, double *highest)
 {
-	const char *at = strstr(status, name);
+	double mib = (double)daemon_memory_kib(scale->daemon, name) / 1024;
 
-	return at ? strtod(at + strlen(name), NULL) / 1024 : 0;
+	if (mib > *highest)
+		*highest = mib;
 }
 
 static void sample(struct scale *scale)
 {
-	const char *path = text("/proc/%d/status", (int)daemon_pid(scale->daemon));
-	char *status = file_read(path, NULL);
 	struct stat log;
-	double rss;
 
-	if (!status)
-		die("%s cannot be read", path);
-	rss = status_mib(status, "VmRSS:");
-	if (rss > scale->rss_mib)
-		scale->rss_mib = rss;
-	rss = status_mib(status, "VmHWM:");
-	if (rss > scale->hwm_mib)
-		scale->hwm_mib = rss;
-	free(status);
+	keep_highest(scale, "VmRSS", &scale->rss_mib);
+	keep_highest(scale, "VmHWM", &scale->hwm_mib);
 	if (stat(dir_path(daemon_state_dir(scale->daemon), "elluminate.db-wal"), &log) == 0 &&
 	    (double)log.st_size / 1048576 > scale->log_mib)
 		scale->log_mib = (double)log.st_size / 1048576;

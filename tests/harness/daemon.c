@@ -157,6 +157,20 @@ pid_t daemon_pid(const struct daemon *daemon)
 	return daemon->pid;
 }
 
+int64_t daemon_memory_kib(const struct daemon *daemon, const char *name)
+{
+	char *status = file_read(text("/proc/%d/status", (int)daemon->pid), NULL);
+	const char *field = text("\n%s:", name);
+	const char *at = status ? strstr(status, field) : NULL;
+	int64_t kib;
+
+	if (!at)
+		die("/proc/%d/status says no %s", (int)daemon->pid, name);
+	kib = strtoll(at + strlen(field), NULL, 10);
+	free(status);
+	return kib;
+}
+
 const char *daemon_socket(const struct daemon *daemon)
 {
 	return daemon->socket;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "tests/harness/wire.h"
@@ -38,6 +39,8 @@ void daemon_signal(struct daemon *daemon, int signal);
 int daemon_wait(struct daemon *daemon, double seconds);
 
 pid_t daemon_pid(const struct daemon *daemon);
+/* What /proc says of its memory: VmRSS now, VmHWM at the most so far, ... */
+int64_t daemon_memory_kib(const struct daemon *daemon, const char *name);
 const char *daemon_socket(const struct daemon *daemon);
 const char *daemon_state_dir(const struct daemon *daemon);
 const char *daemon_log_path(const struct daemon *daemon);

@@ -506,15 +506,6 @@ static int many_texts(sd_bus_message *message)
 	return r < 0 ? r : sd_bus_message_close_container(message);
 }
 
-static int64_t peak_mib(void)
-{
-	const char *line = strstr(file_read(text("/proc/%d/status", (int)daemon_pid(server)), NULL),
-				  "VmHWM:");
-
-	ck_assert_ptr_nonnull(line);
-	return atoll(line + strlen("VmHWM:")) / 1024;
-}
-
 /* What the interface has no use for is refused before anything is made of it. */
 START_TEST(arrays)
 {
@@ -522,12 +513,12 @@ START_TEST(arrays)
 
 	start();
 	sd_bus_message_unref(call(PATH, MANAGER, "Subscribe", ""));
-	before = peak_mib();
+	before = daemon_memory_kib(server, "VmHWM");
 	refused_array("y", many_bytes);
 	refused_array("s", many_texts);
 	/* The message itself, in sd-bus's hands, and no more. */
 	if (!SLOW_BUILD)
-		ck_assert_int_lt(peak_mib() - before, 128);
+		ck_assert_int_lt(daemon_memory_kib(server, "VmHWM") - before, 128 * 1024);
 	ck_assert(daemon_is_well(server));
 }
 END_TEST

@@ -24,16 +24,6 @@ static void end(void)
 	ck_assert_int_eq(daemon_stop(server), 0);
 }
 
-/* A sanitizer keeps what was freed. */
-static int64_t resident_bytes(void)
-{
-	char *status = file_read(text("/proc/%d/status", (int)daemon_pid(server)), NULL);
-	const char *line = status ? strstr(status, "VmHWM:") : NULL;
-
-	ck_assert_ptr_nonnull(line);
-	return atoll(line + strlen("VmHWM:")) * 1024;
-}
-
 /* Sends until the daemon has not taken a byte for so long, and answers how much it took. */
 static int64_t send_what_is_taken(struct wire *wire, int64_t size, double patience_seconds)
 {
@@ -65,8 +55,8 @@ START_TEST(half_messages_in_all)
 	}
 	/* Two large ones, a MiB of others, and what the kernel keeps for sockets. */
 	ck_assert_int_lt(taken, 2 * 15 * MIB + 32 * MIB);
-	if (!SLOW_BUILD)
-		ck_assert_int_lt(resident_bytes(), 128 * MIB);
+	if (!SLOW_BUILD) // a sanitizer keeps what was freed
+		ck_assert_int_lt(daemon_memory_kib(server, "VmHWM"), 128 * 1024);
 	ck_assert(daemon_is_well(server));
 	/* One that goes makes room for one that waits. */
 	wire_close(wires[0]);
@@ -234,7 +224,7 @@ START_TEST(replies)
 		json_object_put(wire_call(own, "AddTemplateVariables",
 					  "{'collection':{'name':'A'},'variables':[{'a':'%s'}]}",
 					  row));
-	before = resident_bytes();
+	before = daemon_memory_kib(server, "VmHWM");
 	for (int i = 0; i < LISTS; i++) {
 		wires[i] = daemon_connect(server);
 		wire_start(wires[i], "'more':true", "ListTemplateVariables",
@@ -244,7 +234,7 @@ START_TEST(replies)
 	for (int i = 0; i < 20; i++)
 		json_object_put(wire_call(own, "GetStatus", "{}"));
 	if (!SLOW_BUILD)
-		ck_assert_int_lt(resident_bytes() - before, 100 * MIB);
+		ck_assert_int_lt(daemon_memory_kib(server, "VmHWM") - before, 100 * 1024);
 	read_all(wires);
 	end();
 }

@@ -15,16 +15,6 @@
 static struct daemon *server;
 static struct wire *wire;
 
-static int64_t resident_peak_kib(void)
-{
-	char *status = file_read(text("/proc/%d/status", (int)daemon_pid(server)), NULL);
-	const char *line = strstr(status, "VmHWM:");
-	int64_t kib = line ? atoll(line + strlen("VmHWM:")) : -1;
-
-	free(status);
-	return kib;
-}
-
 static char *repeated(const char *piece, size_t n)
 {
 	size_t size = strlen(piece);
@@ -98,7 +88,7 @@ START_TEST(a_request)
 	ck_assert_ptr_nonnull(strstr(at_text(response, "error.message"), "'big'"));
 	ck_assert_uint_eq(at_count(response, "messages"), 0);
 	ck_assert_ptr_nonnull(strstr(task_logs(wire, at_int(task, "id")), "'big'"));
-	ck_assert_int_lt(resident_peak_kib(), RESIDENT_MAX_KIB);
+	ck_assert_int_lt(daemon_memory_kib(server, "VmHWM"), RESIDENT_MAX_KIB);
 	free(template);
 	ck_assert_int_eq(daemon_stop(server), 0);
 }
@@ -123,7 +113,7 @@ START_TEST(a_criterion)
 	ck_assert_ptr_nonnull(strstr(at_text(rating, "error.message"), "row 2"));
 	rating = rating_of(response_of(task, "a"), criterion);
 	ck_assert(!at_has(rating, "error"));
-	ck_assert_int_lt(resident_peak_kib(), RESIDENT_MAX_KIB);
+	ck_assert_int_lt(daemon_memory_kib(server, "VmHWM"), RESIDENT_MAX_KIB);
 	free(criterion);
 	ck_assert_int_eq(daemon_stop(server), 0);
 }
