@@ -27,11 +27,6 @@ struct connection_decoding {
 
 static void advance(struct connection *connection);
 
-static struct user *user_of_connection(const struct connection *connection)
-{
-	return connection->principal.user;
-}
-
 /* ---- Room for output ---- */
 
 static size_t output_size(const struct connection *connection)
@@ -46,7 +41,7 @@ static bool is_output_low(const struct connection *connection)
 
 static void charge_output(struct connection *connection)
 {
-	user_hold(&connection->output, user_of_connection(connection), USER_OUTPUT,
+	user_hold(&connection->output, connection->principal.user, USER_OUTPUT,
 		  (int64_t)output_size(connection));
 }
 
@@ -55,7 +50,7 @@ static void charge_output(struct connection *connection)
 static bool expect_reply(struct connection *connection, const struct method *method, bool begins)
 {
 	struct user_charge *expected = &connection->expected;
-	struct user *user = user_of_connection(connection);
+	struct user *user = connection->principal.user;
 	bool is_page = method && method->replies == METHOD_REPLIES_PAGES;
 
 	if (expected->amount)
@@ -108,7 +103,7 @@ static int watch_message(struct connection *connection, bool reads)
 	const struct timeval time = {
 		.tv_sec = front_get_options(connection->front)->message_seconds
 	};
-	bool waits_for_turn = connection->waiter.list == &user_of_connection(connection)->turn;
+	bool waits_for_turn = connection->waiter.list == &connection->principal.user->turn;
 
 	if (connection->call || connection->decoding || connection->held ||
 	    !frame_pending(&connection->in) || (!reads && !waits_for_turn))
@@ -231,7 +226,7 @@ void connection_call_ended(struct connection *connection)
 	/* What the call waited for is of no use any more. */
 	user_stop_waiting(&connection->waiter);
 	if (connection->unread && !connection->dead)
-		user_wait_for_turn(user_of_connection(connection), &connection->waiter);
+		user_wait_for_turn(connection->principal.user, &connection->waiter);
 	call->front = NULL;
 	call_unref(call);
 	if (!connection->advancing && !connection->dead)
@@ -300,7 +295,7 @@ static void take_message(struct connection *connection, const char *text, size_t
 
 	front_touch(connection);
 	if (size >= INPUT_FREE && connection->input.slot != USER_LARGE_MESSAGES)
-		user_hold(&connection->input, user_of_connection(connection), USER_INPUT,
+		user_hold(&connection->input, connection->principal.user, USER_INPUT,
 			  (int64_t)size);
 	if (size > DECODE_HERE_MAX) {
 		decode_elsewhere(connection, text, size);
@@ -326,7 +321,7 @@ static bool may_begin(const struct connection *connection)
 /* Begins the next call that waits. 0: there is none. */
 static int begin_next(struct connection *connection)
 {
-	struct user *user = user_of_connection(connection);
+	struct user *user = connection->principal.user;
 	int64_t began = clock_monotonic_usec();
 	struct fault fault = { 0 };
 	char *message;
@@ -392,7 +387,7 @@ static void end_of_input(struct connection *connection)
 /* Whether the message that has begun may grow. */
 static bool has_input_room(struct connection *connection)
 {
-	struct user *user = user_of_connection(connection);
+	struct user *user = connection->principal.user;
 	size_t pending = frame_pending(&connection->in);
 	struct user_charge *input = &connection->input, large = { 0 };
 	enum user_slot slot = USER_INPUT;
@@ -440,7 +435,7 @@ static void read_input(struct connection *connection)
 static void on_readable(evutil_socket_t fd, short events, void *userdata)
 {
 	struct connection *connection = userdata;
-	struct user *user = user_of_connection(connection);
+	struct user *user = connection->principal.user;
 	int64_t began = clock_monotonic_usec();
 
 	(void)fd;
@@ -490,7 +485,7 @@ static void on_writable(evutil_socket_t fd, short events, void *userdata)
 		return;
 	if (connection->call && connection_has_room(connection))
 		call_writable(connection->call);
-	user_worked(user_of_connection(connection), began);
+	user_worked(connection->principal.user, began);
 	if (!connection->dead)
 		advance(connection);
 }
