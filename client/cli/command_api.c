@@ -7,6 +7,7 @@
 
 #include "client/cli/cli.h"
 #include "client/cli/file_text.h"
+#include "client/cli/json_text.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
 
@@ -57,6 +58,23 @@ static int call_once(struct cli *cli, const char *method, const char *parameters
 	return 0;
 }
 
+/* What is no JSON is told with its place, which the daemon knows of the whole message only. */
+static bool is_json(const char *text)
+{
+	json_object *json = NULL;
+	int line, column, r;
+	const char *reason;
+	size_t offset;
+
+	r = json_text_parse(text, strlen(text), &json, &offset, &reason);
+	json_object_put(json);
+	if (r != -EINVAL)
+		return true;
+	json_text_position(text, offset, &line, &column);
+	cli_error("JSON:%d:%d: %s", line, column, reason);
+	return false;
+}
+
 int command_api(struct cli *cli)
 {
 	const struct arguments *arguments = &cli->arguments;
@@ -76,7 +94,8 @@ int command_api(struct cli *cli)
 		}
 		parameters = input;
 	}
-	status = cli_connect(cli);
+	status = parameters && !is_json(parameters) ? ellu_error_exit_status(ELLU_E_INVALID_MESSAGE)
+						    : cli_connect(cli);
 	if (status == 0)
 		status = arguments->more ? call_many(cli, method, parameters)
 					 : call_once(cli, method, parameters);

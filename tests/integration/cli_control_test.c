@@ -208,7 +208,24 @@ START_TEST(run_with_options)
 }
 END_TEST
 
+START_TEST(calls_by_name)
+{
+	struct command *said;
+
+	server = daemon_start(NULL);
+	said = COMMAND(server, 0, "api", "ListTasks", "{\"limit\":1}");
+	ck_assert_str_eq(said->out, "{\"items\":[]}\n");
+	said = COMMAND(server, 26, "api", "GetTask", "{\n id: 1}");
+	ASSERT_SAYS(said->err, "JSON:2:2: key in double quotes expected");
+	said = COMMAND(server, 23, "api", "GetTask", "{\"idd\":1}");
+	ASSERT_SAYS(said->err, "idd: expected no field of this name; did you mean id?");
+	COMMAND(server, 23, "api", "GetTask");
+	COMMAND(server, 21, "api", "GetTasks", "{}");
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(lists, holds_and_settings, cancel_and_retry, retry_detached, prune, drain, run_with_options);
+	return RUN_SUITE(lists, holds_and_settings, cancel_and_retry, retry_detached, prune, drain, run_with_options,
+			 calls_by_name);
 }
