@@ -1,6 +1,7 @@
 #include "daemon/store/experiment_identity.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "daemon/store/criterion.h"
 #include "daemon/store/llm_config.h"
@@ -20,6 +21,8 @@ int experiment_answer_identity(struct tx *tx, const struct experiment_parts *par
 		params = *parts->generation_params;
 		params.max_connections = NULL;
 		r = tx_encode(tx, &ellu_generation_params_type, &params, &text);
+		if (r >= 0 && strcmp(text, "{}") == 0)
+			text = NULL; // as without any
 	}
 	if (r >= 0 && parts->config)
 		r = llm_config_identity(tx, parts->config, config);

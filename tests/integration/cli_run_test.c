@@ -293,6 +293,22 @@ START_TEST(hints_lead_to_the_same_daemon)
 }
 END_TEST
 
+/* What does not change the answers makes no new experiment. */
+START_TEST(run_again_otherwise)
+{
+	const char *file;
+
+	begin();
+	make_rows("some", 2);
+	file = make_file("e.json", some_rows);
+	COMMAND(server, 0, "run", file);
+	ASSERT_SAYS(COMMAND(server, 0, "run", file, "--max-connections", "2")->out, "E  (experiment 1,");
+	ASSERT_SAYS(COMMAND(server, 0, "run", file, "--priority", "batch")->out, "E  (experiment 1,");
+	ASSERT_SAYS(COMMAND(server, 0, "run", file, "--time-limit", "1h")->out, "E  (experiment 1,");
+	ASSERT_SAYS(COMMAND(server, 0, "run", file, "--epochs", "2")->out, "E #2  (experiment 2,");
+}
+END_TEST
+
 START_TEST(says_what_is_simulated)
 {
 	const char *real, *file;
@@ -337,5 +353,5 @@ int main(void)
 	return RUN_SUITE(interrupted_upload_leaves_the_old_rows, two_uploads_at_once, dry_run_asks_the_daemon,
 			 dry_run_of_what_is_there, held_for_its_budget,
 			 interrupted_before_the_first_event, hints_lead_to_the_same_daemon,
-			 says_what_is_simulated, what_failed_can_be_asked_again);
+			 run_again_otherwise, says_what_is_simulated, what_failed_can_be_asked_again);
 }
