@@ -261,7 +261,8 @@ static int take_key(struct tx *tx, struct update *update, const char *path)
 	    !config_fingerprints_equal(was, public, SECRET_OF_HEADERS) ||
 	    !config_fingerprints_equal(was, public, SECRET_OF_URL))
 		return fault_invalid(tx->fault, field, "the key again, since base URL, provider, headers, "
-				     "proxy or ca_file change");
+				     "proxy or ca_file change; a config that needs none takes "
+				     "another name");
 	r = unseal(tx, update->was_secret, field, &old);
 	if (r < 0)
 		return r;
