@@ -132,9 +132,13 @@ static void fail_all(struct experiment_run *run, int64_t n, const char *item)
 		if (strcmp(commonest->item, item) != 0)
 			continue;
 		fault_from_error(commonest->error, fault);
-		snprintf(fault->message, sizeof(fault->message),
-			 "all %" PRId64 " %ss failed, %" PRId64 " of them with: %s", n, item,
-			 commonest->count, commonest->error->message);
+		if (commonest->count == n)
+			snprintf(fault->message, sizeof(fault->message), "all %" PRId64 " %ss failed: %s", n,
+				 item, commonest->error->message);
+		else
+			snprintf(fault->message, sizeof(fault->message),
+				 "all %" PRId64 " %ss failed, %" PRId64 " of them with: %s", n, item,
+				 commonest->count, commonest->error->message);
 		return;
 	}
 }

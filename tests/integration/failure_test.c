@@ -154,7 +154,7 @@ START_TEST(every_rating_failed)
 	task = must_fail(&(struct experiment) {
 		.rows = 30, .n_criteria = 1, .url = sim_url(sim), .max_connections = 4 },
 		"BackendRejected");
-	must_say(at_text(task, "error.message"), "all 30 ratings failed, 30 of them with: the judge");
+	must_say(at_text(task, "error.message"), "all 30 ratings failed: the judge");
 	results = at_json(wire_call(wire, "GetExperiment", "{'experiment':{'id':%lld}}",
 				    (long long)at_int(task, "experiment_id")), "experiment.results");
 	ck_assert(!at_has(results, "success_rate.value"));
