@@ -15,26 +15,34 @@ static unsigned least(unsigned a, unsigned b, unsigned c)
 	return ab < c ? ab : c;
 }
 
-/* Characters to add, drop or change. */
+static bool same(char a, char b)
+{
+	return tolower((unsigned char) a) == tolower((unsigned char) b);
+}
+
+/* Characters to add, drop or change, and neighbours to swap. */
 static unsigned edits(const char *a, size_t n, const char *b, size_t m)
 {
-	unsigned row[LENGTH_MAX + 1];
+	unsigned rows[3][LENGTH_MAX + 1] = { { 0 } };
+	unsigned *row = rows[0], *above = rows[1], *before = rows[2];
 
 	for (size_t k = 0; k <= m; k++)
-		row[k] = (unsigned) k;
+		above[k] = (unsigned) k;
 	for (size_t i = 1; i <= n; i++) {
-		unsigned corner = row[0];
+		unsigned *last = before;
 
 		row[0] = (unsigned) i;
 		for (size_t k = 1; k <= m; k++) {
-			unsigned above = row[k];
-			bool same = tolower((unsigned char) a[i - 1]) == tolower((unsigned char) b[k - 1]);
-
-			row[k] = least(above + 1, row[k - 1] + 1, corner + !same);
-			corner = above;
+			row[k] = least(above[k] + 1, row[k - 1] + 1,
+				       above[k - 1] + !same(a[i - 1], b[k - 1]));
+			if (i > 1 && k > 1 && same(a[i - 1], b[k - 2]) && same(a[i - 2], b[k - 1]))
+				row[k] = least(row[k], before[k - 2] + 1, UINT_MAX);
 		}
+		before = above;
+		above = row;
+		row = last;
 	}
-	return row[m];
+	return above[m];
 }
 
 static bool is_separator(char c)

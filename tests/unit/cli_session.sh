@@ -135,6 +135,8 @@ expect 2 task
 says err 'task what? list, show, '
 expect 2 run good.json --dryrun
 says err 'did you mean --dry-run?'
+expect 2 rnu good.json
+says err 'did you mean run?'
 expect 27 task show 4711
 expect 23 api GetTask '{"id":0}'
 says err 'id: expected'
