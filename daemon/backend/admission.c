@@ -10,6 +10,8 @@ int admission_init(struct admission *admission)
 	TAILQ_INIT(&admission->ready);
 	admission->slots.total = BACKEND_CALLS_MAX;
 	admission->slots.limit = BACKEND_CALLS_PER_USER_MAX;
+	admission->long_answers.total = BACKEND_LONG_ANSWERS_MAX;
+	admission->long_answers.limit = BACKEND_LONG_ANSWERS_PER_USER_MAX;
 	if (table_init(&admission->users) < 0 || table_init(&admission->flows) < 0)
 		return -ENOMEM;
 	return 0;

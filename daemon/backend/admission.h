@@ -1,7 +1,8 @@
 /*
  * Who is next. At an endpoint the flows take turns as daemon/turns.h says; between endpoints, the
  * user served longest ago. The last slot of the global cap is kept for interactive calls, and a
- * user has no more of it than daemon/fair.h allows.
+ * user has no more of it than daemon/fair.h allows. Nor has he more of the few long answers that
+ * are read at a time.
  *
  * A lane is a flow's calls of one priority at one endpoint. It takes its turns while it has a call
  * that could go, and is parked while its flow's own cap or the endpoint's breaker forbids it. An
@@ -31,6 +32,8 @@ struct user {
 	int64_t id;
 	uint64_t served; // when, counted in admissions
 	int64_t in_flight;
+	int64_t long_answers; // of those in flight
+	int64_t rests_until_usec; // no further one is read
 	unsigned n_guests;
 };
 
@@ -80,6 +83,7 @@ struct admission {
 	struct table flows;
 	struct endpoint_list ready;
 	struct fair slots; // of the global cap
+	struct fair long_answers; // that may be read
 	uint64_t served;
 };
 

@@ -11,7 +11,8 @@
 #include "proto/usage.h"
 #include "proto/utf8.h"
 
-#define CHECKED_BODY_BYTES (512u * 1024) // smaller ones cannot hold too many values
+#define CHECKED_BODY_BYTES (512u * 1024)
+#define ANSWER_VALUES_MAX (CHECKED_BODY_BYTES / 2) // smaller bodies cannot hold as many
 #define FINISH_REASON_MAX 64 // bytes
 #define EXCERPT_BYTES 200 // of an error that is no JSON
 
@@ -31,7 +32,7 @@ const char *json_text_member(json_object *object, const char *name)
 	return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
 }
 
-/* json-c spends much more memory on a value than its text takes. */
+/* json-c spends much more memory on a value than its text takes, and time. */
 static bool has_too_many_values(const char *body, size_t size)
 {
 	size_t n = 0;
@@ -47,7 +48,7 @@ static bool has_too_many_values(const char *body, size_t size)
 		else if (!quoted && (body[i] == ',' || body[i] == '[' || body[i] == '{'))
 			n++;
 	}
-	return n > JSON_VALUES_MAX;
+	return n > ANSWER_VALUES_MAX;
 }
 
 /* The one JSON value that the text is, or NULL. */

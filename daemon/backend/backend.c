@@ -21,6 +21,7 @@
 #include "proto/limits.h"
 
 #define ROUNDS_MAX 16 // of a turn, before other events get theirs
+#define TURN_USEC 5000 // the same
 
 double backend_random(struct backend *backend)
 {
@@ -77,7 +78,7 @@ static void set_timer(struct backend *backend)
 
 	if (multis_usec < usec)
 		usec = multis_usec;
-	if (!TAILQ_EMPTY(&backend->simulated_due))
+	if (!TAILQ_EMPTY(&backend->simulated_due) || backend->uncollected)
 		usec = 0;
 	/* One that fires too early does no harm, and setting it for each call would. */
 	if (usec >= backend->timer_usec && usec != DEADLINE_NEVER)
@@ -99,6 +100,7 @@ static void set_timer(struct backend *backend)
 static void on_turn(void *userdata)
 {
 	struct backend *backend = userdata;
+	int64_t began_usec = clock_monotonic_usec();
 
 	for (int round = 0; round < ROUNDS_MAX; round++) {
 		backend->now_usec = clock_monotonic_usec();
@@ -106,8 +108,11 @@ static void on_turn(void *userdata)
 		transfer_repair(backend);
 		descriptors_give_way(backend);
 		deadlines_run(&backend->deadlines, backend->now_usec);
+		transfer_read_on(backend);
 		simulated_run(backend);
 		issue(backend);
+		if (clock_monotonic_usec() - began_usec > TURN_USEC)
+			break;
 		if (TAILQ_EMPTY(&backend->simulated_due) &&
 		    multis_due_usec(backend) > backend->now_usec)
 			break;
@@ -138,6 +143,8 @@ static int backend_init(struct backend *backend)
 	if (descriptors_init(backend) < 0 || endpoints_init(&backend->endpoints) < 0 ||
 	    admission_init(&backend->admission) < 0)
 		return -ENOMEM;
+	if (deadlines_reserve(&backend->deadlines, 1) < 0)
+		return -ENOMEM;
 	backend->tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
 	backend->timer = evtimer_new(loop_base(backend->loop), on_timer, backend);
 	if (!backend->tokener || !backend->timer)
@@ -158,6 +165,7 @@ int backend_new(struct loop *loop, struct backend **ret_backend)
 		return -ENOMEM;
 	backend->loop = loop;
 	TAILQ_INIT(&backend->pools);
+	TAILQ_INIT(&backend->unread);
 	TAILQ_INIT(&backend->simulated_due);
 	TAILQ_INIT(&backend->looks);
 	if (backend_init(backend) < 0) {

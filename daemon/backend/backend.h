@@ -22,6 +22,10 @@ struct backend;
 
 #define BACKEND_CALLS_MAX 512 // in flight in all, unless it is set otherwise
 #define BACKEND_CALLS_PER_USER_MAX 256 // and of one user, who leaves some to others
+/* An answer that grows beyond so many bytes waits, unread, until it is one of at most so many. */
+#define BACKEND_ANSWER_BYTES (32u * 1024)
+#define BACKEND_LONG_ANSWERS_MAX 16
+#define BACKEND_LONG_ANSWERS_PER_USER_MAX 8
 #define BACKEND_CONNECTIONS_MAX 256 // what a config may set as its cap
 #define BACKEND_CONNECTIONS_START 10 // working concurrency where a config sets no cap
 #define BACKEND_CONNECTIONS_GROWN 64 // and what it may grow to

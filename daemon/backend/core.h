@@ -64,6 +64,10 @@ struct backend {
 	struct flows looks; // whether they are held is to be looked at
 	bool draining;
 	struct pools pools;
+	bool uncollected; // transfers have finished that had no turn yet
+	struct transfers unread; // long answers that wait until others have been read
+	bool read_on; // one of them may be next
+	struct deadline rested; // sets it
 	struct descriptors descriptors;
 	struct jobs simulated_due;
 	json_tokener *tokener;

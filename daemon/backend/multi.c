@@ -285,11 +285,11 @@ void multi_kick(struct multi *multi)
 	act(multi, CURL_SOCKET_TIMEOUT, 0);
 }
 
-void multi_drain(struct multi *multi, void (*done)(void *userdata, CURL *easy, CURLcode result),
-		 void *userdata)
+bool multi_drain(struct multi *multi, int64_t until_usec,
+		 void (*done)(void *userdata, CURL *easy, CURLcode result), void *userdata)
 {
 	CURLMsg *message;
-	int left;
+	int left = 0;
 
 	while ((message = curl_multi_info_read(multi->curl, &left))) {
 		/* The message dies with the removal. */
@@ -300,7 +300,10 @@ void multi_drain(struct multi *multi, void (*done)(void *userdata, CURL *easy, C
 			continue;
 		multi_remove(multi, easy);
 		done(userdata, easy, result);
+		if (left > 0 && clock_monotonic_usec() >= until_usec)
+			return true;
 	}
+	return false;
 }
 
 void multi_settle(struct multi *multi)

@@ -39,9 +39,10 @@ void multi_keep(struct multi *multi, int max_connections);
 int64_t multi_due_usec(const struct multi *multi);
 void multi_kick(struct multi *multi);
 
-/* Hands over each finished transfer, removed from the multi handle. */
-void multi_drain(struct multi *multi, void (*done)(void *userdata, CURL *easy, CURLcode result),
-		 void *userdata);
+/* Hands over each finished transfer, removed from the multi handle, until that time at least one.
+ * True: there are more. */
+bool multi_drain(struct multi *multi, int64_t until_usec,
+		 void (*done)(void *userdata, CURL *easy, CURLcode result), void *userdata);
 void multi_settle(struct multi *multi);
 
 /* curl gave up on the whole handle: put back what is under way and make another. */

@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -20,6 +21,8 @@
 #else
 #define HEADER_TOO_LONG CURLE_OUT_OF_MEMORY // as it is told before
 #endif
+#define LONG_RESTS 3 // times as long as a long answer took
+#define COLLECT_USEC 2000 // of a pool, before the others get their turn
 #define IDEMPOTENCY_HEADER "Idempotency-Key: "
 
 enum transfer_phase {
@@ -30,6 +33,7 @@ enum transfer_phase {
 
 struct transfer {
 	TAILQ_ENTRY(transfer) of_list; // pool::spare or pool::busy
+	TAILQ_ENTRY(transfer) of_unread; // backend::unread
 	struct pool *pool;
 	struct multi_sockets sockets;
 	CURL *easy;
@@ -42,6 +46,8 @@ struct transfer {
 	struct buffer body; // of the answer
 	size_t body_max;
 	bool too_large;
+	bool is_long; // counts in admission::long_answers
+	bool unread; // is in backend::unread
 	enum transfer_phase phase;
 	struct deadline deadline;
 	int64_t total_usec; // when all time is up
@@ -62,6 +68,76 @@ static int status_of(const struct transfer *transfer)
 	return (int)status;
 }
 
+/* ---- Long answers ---- */
+
+static void on_rested(struct deadline *deadline)
+{
+	struct backend *backend =
+		(struct backend *)((char *)deadline - offsetof(struct backend, rested));
+
+	backend->read_on = true;
+}
+
+static bool begin_long(struct transfer *transfer)
+{
+	struct backend *backend = transfer->backend;
+	struct fair *fair = &backend->admission.long_answers;
+	struct user *user = transfer->job->lane->guest->user;
+	struct deadline *rested = &backend->rested;
+
+	if (transfer->is_long)
+		return true;
+	if (user->rests_until_usec > backend->now_usec) {
+		rested->passed = on_rested;
+		if (!rested->place || user->rests_until_usec < rested->usec)
+			deadline_set(&backend->deadlines, rested, user->rests_until_usec);
+		return false;
+	}
+	if (!fair_allows(fair, user->long_answers))
+		return false;
+	fair_take(fair, &user->long_answers);
+	transfer->is_long = true;
+	return true;
+}
+
+static void leave_unread(struct transfer *transfer)
+{
+	if (transfer->unread)
+		return;
+	transfer->unread = true;
+	TAILQ_INSERT_TAIL(&transfer->backend->unread, transfer, of_unread);
+}
+
+/* For what is long a user has a part of the loop's time only. */
+static void rest(struct transfer *transfer, int64_t began_usec)
+{
+	struct user *user = transfer->job->lane->guest->user;
+	int64_t now_usec = clock_monotonic_usec();
+
+	if (!transfer->is_long)
+		return;
+	if (user->rests_until_usec < now_usec)
+		user->rests_until_usec = now_usec;
+	user->rests_until_usec += (now_usec - began_usec) * LONG_RESTS;
+}
+
+/* The transfer is over, wherever it was. */
+static void end_long(struct transfer *transfer)
+{
+	struct backend *backend = transfer->backend;
+
+	if (transfer->unread)
+		TAILQ_REMOVE(&backend->unread, transfer, of_unread);
+	if (transfer->is_long) {
+		fair_give(&backend->admission.long_answers,
+			  &transfer->job->lane->guest->user->long_answers);
+		backend->read_on = true;
+	}
+	transfer->unread = transfer->is_long = false;
+}
+
+/* ---- What curl calls ---- */
+
 static size_t on_body(char *data, size_t size, size_t n, void *userdata)
 {
 	struct transfer *transfer = userdata;
@@ -79,6 +155,10 @@ static size_t on_body(char *data, size_t size, size_t n, void *userdata)
 	if (transfer->body.size + size * n > transfer->body_max) {
 		transfer->too_large = true;
 		return 0;
+	}
+	if (transfer->body.size + size * n > BACKEND_ANSWER_BYTES && !begin_long(transfer)) {
+		leave_unread(transfer);
+		return CURL_WRITEFUNC_PAUSE;
 	}
 	buffer_append(&transfer->body, data, size * n);
 	return transfer->body.failed ? 0 : size * n;
@@ -185,6 +265,7 @@ static void transfer_release(struct transfer *transfer)
 	struct pool *pool = transfer->pool;
 
 	deadline_unset(&transfer->backend->deadlines, &transfer->deadline);
+	end_long(transfer);
 	transfer->job->transfer = NULL;
 	transfer->job = NULL;
 	buffer_clear(&transfer->body);
@@ -210,7 +291,9 @@ static void on_deadline(struct deadline *deadline)
 		(struct transfer *)((char *)deadline - offsetof(struct transfer, deadline));
 	struct backend *backend = transfer->backend;
 	const struct llm_target *target = transfer->target;
-	int64_t stalled_usec = transfer->byte_usec + target->stall_usec;
+	/* It is not the endpoint's fault that nothing is read. */
+	int64_t stalled_usec = transfer->unread ? DEADLINE_NEVER :
+						  transfer->byte_usec + target->stall_usec;
 	struct job *job = transfer->job;
 	struct attempt attempt = { .wait_usec = -1 };
 
@@ -419,6 +502,7 @@ static void on_done(void *userdata, CURL *easy, CURLcode result)
 	struct attempt attempt = { .wait_usec = -1 };
 	struct transfer *transfer;
 	struct job *job;
+	int64_t began_usec;
 
 	(void)userdata;
 	(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer);
@@ -430,18 +514,53 @@ static void on_done(void *userdata, CURL *easy, CURLcode result)
 		job_short_of_descriptors(job);
 		return;
 	}
+	began_usec = clock_monotonic_usec();
 	read_result(transfer, result, &attempt);
+	rest(transfer, began_usec);
 	transfer_release(transfer);
 	job_attempted(job, &attempt);
+}
+
+static void read_on(struct transfer *transfer)
+{
+	struct backend *backend = transfer->backend;
+
+	TAILQ_REMOVE(&backend->unread, transfer, of_unread);
+	transfer->unread = false;
+	transfer->byte_usec = backend->now_usec;
+	deadline_set(&backend->deadlines, &transfer->deadline,
+		     earlier(transfer->total_usec,
+			     transfer->byte_usec + transfer->target->stall_usec));
+	if (curl_easy_pause(transfer->easy, CURLPAUSE_CONT) == CURLE_OK)
+		return;
+	/* What curl had of it already cannot be taken, and it would not tell again. */
+	multi_remove(transfer->pool->multi, transfer->easy);
+	on_done(NULL, transfer->easy, CURLE_WRITE_ERROR);
+}
+
+void transfer_read_on(struct backend *backend)
+{
+	struct transfer *transfer, *next;
+
+	if (!backend->read_on)
+		return;
+	backend->read_on = false;
+	for (transfer = TAILQ_FIRST(&backend->unread); transfer; transfer = next) {
+		next = TAILQ_NEXT(transfer, of_unread);
+		if (begin_long(transfer))
+			read_on(transfer);
+	}
 }
 
 void transfer_collect(struct backend *backend)
 {
 	struct pool *pool;
 
+	backend->uncollected = false;
 	TAILQ_FOREACH(pool, &backend->pools, of_all) {
-		if (pool->multi)
-			multi_drain(pool->multi, on_done, backend);
+		if (pool->multi &&
+		    multi_drain(pool->multi, clock_monotonic_usec() + COLLECT_USEC, on_done, backend))
+			backend->uncollected = true;
 	}
 }
 

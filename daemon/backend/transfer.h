@@ -4,6 +4,9 @@
  *
  * Time limits beyond curl's own for connecting are the backend's deadlines: for the first byte
  * from when the request goes out, for a stall from the last byte, and for all of it.
+ *
+ * An answer that turns out to be long waits where it is until it is one of the few that are held
+ * at a time, and until its user has rested from what his last ones took of the loop's time.
  */
 #pragma once
 
@@ -12,6 +15,9 @@ struct pool;
 
 /* Delivers what has finished. */
 void transfer_collect(struct backend *backend);
+
+/* Goes on with long answers, as far as they may be read now. */
+void transfer_read_on(struct backend *backend);
 
 /* Makes another multi handle where curl gave up on one. */
 void transfer_repair(struct backend *backend);

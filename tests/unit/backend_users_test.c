@@ -1,5 +1,8 @@
 /* Several users at one origin: what one does there, and what becomes of it, is not the other's. */
 #include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -455,10 +458,128 @@ START_TEST(each_gets_a_share)
 }
 END_TEST
 
+/* ---- Long answers ---- */
+
+#define N_LONG 24
+#define LONG_BYTES (4 * 1024 * 1024)
+#define LONG_READ (1024 * 1024) // more than sockets keep
+
+/* Answers each connection, as far as that is taken, with bytes that have no end. */
+static struct endless {
+	pthread_t thread;
+	int fd;
+	char url[64];
+	atomic_int n_begun; // connections of which something was taken
+	atomic_int n_read; // of which much was
+} endless;
+
+static const char endless_head[] = "HTTP/1.1 200 OK\r\nContent-Length: 8000000\r\n\r\n";
+
+static void endless_send(struct pollfd *client, int64_t *sent)
+{
+	static char bytes[16384];
+	ssize_t n;
+
+	if (client->revents & POLLIN)
+		(void)!recv(client->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+	memset(bytes, ' ', sizeof(bytes));
+	if (*sent == 0)
+		memcpy(bytes, endless_head, strlen(endless_head));
+	n = send(client->fd, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n <= 0)
+		return;
+	endless.n_begun += *sent == 0;
+	endless.n_read += *sent < LONG_READ && *sent + n >= LONG_READ;
+	*sent += n;
+	client->events = *sent < LONG_BYTES ? POLLOUT : 0;
+}
+
+static void *endless_run(void *unused)
+{
+	struct pollfd fds[N_LONG + 1] = { { .fd = endless.fd, .events = POLLIN } };
+	int64_t sent[N_LONG + 1] = { 0 };
+	nfds_t n = 1;
+
+	(void)unused;
+	while (poll(fds, n, -1) > 0 && !(fds[0].revents & POLLHUP)) {
+		for (nfds_t i = 1; i < n; i++)
+			if (fds[i].events && fds[i].revents)
+				endless_send(&fds[i], &sent[i]);
+		if (fds[0].revents && n <= N_LONG) {
+			fds[n].events = POLLIN;
+			fds[n++].fd = accept(fds[0].fd, NULL, NULL);
+		}
+	}
+	for (nfds_t i = 1; i < n; i++)
+		close(fds[i].fd);
+	return NULL;
+}
+
+static void endless_start(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(address);
+	int small = 65536;
+
+	endless.fd = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(setsockopt(endless.fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+	ck_assert_int_eq(bind(endless.fd, (struct sockaddr *)&address, size), 0);
+	ck_assert_int_eq(listen(endless.fd, N_LONG), 0);
+	ck_assert_int_eq(getsockname(endless.fd, (struct sockaddr *)&address, &size), 0);
+	snprintf(endless.url, sizeof(endless.url), "http://127.0.0.1:%d/v1", ntohs(address.sin_port));
+	ck_assert_int_eq(pthread_create(&endless.thread, NULL, endless_run, NULL), 0);
+}
+
+static void endless_stop(void)
+{
+	shutdown(endless.fd, SHUT_RDWR);
+	pthread_join(endless.thread, NULL);
+	close(endless.fd);
+}
+
+/* What a user is sent is held for a few calls only; another user's long answers come in between. */
+START_TEST(long_answers_are_few)
+{
+	static const int64_t cap = N_LONG;
+	struct llm_target *target, *other;
+	char *answer;
+
+	setup();
+	endless_start();
+	config.max_connections = &cap;
+	other = test_target(&config);
+	config.llm_base_url = endless.url;
+	config.stall_seconds = config.timeout_seconds;
+	target = test_target(&config);
+	for (int i = 0; i < N_LONG; i++)
+		submit_as(1, target);
+	while (endless.n_begun < N_LONG || endless.n_read < BACKEND_LONG_ANSWERS_PER_USER_MAX)
+		run_for(0.01);
+	answer = malloc(64 + 600000);
+	ck_assert_ptr_nonnull(answer);
+	sprintf(answer, "{\"fixed_answer\": \"%0600000d\"}", 1);
+	sim_control(answer);
+	submit_as(2, other);
+	wait_for(1);
+	ck_assert_int_eq(exchanges[N_LONG]->call.outcome, LLM_ANSWERED);
+	ck_assert_uint_eq(strlen(exchanges[N_LONG]->call.text), 600000);
+	ck_assert_int_eq(endless.n_read, BACKEND_LONG_ANSWERS_PER_USER_MAX);
+	/* Those that wait go with the others. */
+	end_flow(1, N_LONG);
+	free(answer);
+	llm_target_unref(target);
+	llm_target_unref(other);
+	endless_stop();
+	teardown();
+}
+END_TEST
+
 int main(void)
 {
 	return RUN_TESTS(a_cap_holds_for_its_user, a_pause_is_its_users, a_pause_is_lifted_by_its_user, shared_is_one_for_all,
 			 words_stay_with_their_user, the_form_of_an_answer_is_its_users,
 			 connections_are_their_users, a_silent_proxy_holds_up_nobody_else,
-			 equal_hashes_are_not_enough, many_endpoints_of_one_user, each_gets_a_share);
+			 equal_hashes_are_not_enough, many_endpoints_of_one_user, each_gets_a_share,
+			 long_answers_are_few);
 }
