@@ -204,5 +204,5 @@ static int experiments_list_run(struct tx *tx, struct store_request *request)
 
 void store_experiments_list(struct store *store, struct experiments_list *op)
 {
-	tx_post(store, &op->request, STORE_POINT, experiments_list_run);
+	tx_post(store, &op->request, STORE_SCAN, experiments_list_run);
 }

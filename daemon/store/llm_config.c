@@ -399,5 +399,5 @@ static int llm_configs_list_run(struct tx *tx, struct store_request *request)
 
 void store_llm_configs_list(struct store *store, struct llm_configs_list *op)
 {
-	tx_post(store, &op->request, STORE_POINT, llm_configs_list_run);
+	tx_post(store, &op->request, STORE_SCAN, llm_configs_list_run);
 }

@@ -281,5 +281,5 @@ static int ratings_list_run(struct tx *tx, struct store_request *request)
 
 void store_ratings_list(struct store *store, struct ratings_list *op)
 {
-	tx_post(store, &op->request, STORE_POINT, ratings_list_run);
+	tx_post(store, &op->request, STORE_SCAN, ratings_list_run);
 }

@@ -16,6 +16,11 @@
 
 static void reader_run(struct reader *reader, struct store_request *request);
 
+unsigned store_queue_of(const struct store_request *request)
+{
+	return request->uid < 0 ? 0 : 1 + (unsigned)(request->uid % (STORE_QUEUES - 1));
+}
+
 /* ---- Turns ---- */
 
 static struct store_request *next_request(struct reader *reader)
@@ -24,7 +29,7 @@ static struct store_request *next_request(struct reader *reader)
 	struct store_request *request;
 
 	do {
-		reader->queue = (reader->queue + 1) % READER_QUEUES;
+		reader->queue = (reader->queue + 1) % STORE_QUEUES;
 		queue = &reader->queues[reader->queue];
 	} while (!queue->first);
 	request = queue->first;
@@ -48,8 +53,7 @@ static void on_turn(struct message *message)
 
 void reader_take(struct reader *reader, struct store_request *request)
 {
-	unsigned n = request->uid < 0 ? 0 : 1 + (unsigned)(request->uid % (READER_QUEUES - 1));
-	struct reader_queue *queue = &reader->queues[n];
+	struct reader_queue *queue = &reader->queues[store_queue_of(request)];
 
 	request->next = NULL;
 	*queue->tail = request;
@@ -100,7 +104,7 @@ int reader_init(struct reader *reader, struct store *store, const char *name, in
 	reader->store = store;
 	reader->tail = &reader->first;
 	reader->turn.deliver = on_turn;
-	for (size_t i = 0; i < READER_QUEUES; i++)
+	for (size_t i = 0; i < STORE_QUEUES; i++)
 		reader->queues[i].tail = &reader->queues[i].first;
 	r = db_open(store->database_path, /* writable= */ false, cache_kib, &reader->db);
 	db_check(&reader->db, store->options.check_statements);

@@ -324,9 +324,5 @@ static int responses_list_run(struct tx *tx, struct store_request *request)
 
 void store_responses_list(struct store *store, struct responses_list *op)
 {
-	const struct ellu_list_responses_request *a = op->arguments;
-	/* These may look at every response of a large experiment. */
-	bool scans = a->epoch || a->failed || a->criterion_id || a->rating || (a->count && *a->count);
-
-	tx_post(store, &op->request, scans ? STORE_SCAN : STORE_POINT, responses_list_run);
+	tx_post(store, &op->request, STORE_SCAN, responses_list_run);
 }

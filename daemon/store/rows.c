@@ -215,5 +215,5 @@ static int rows_list_run(struct tx *tx, struct store_request *request)
 
 void store_rows_list(struct store *store, struct rows_list *op)
 {
-	tx_post(store, &op->request, STORE_POINT, rows_list_run);
+	tx_post(store, &op->request, STORE_SCAN, rows_list_run);
 }

@@ -9,9 +9,9 @@
  *
  * Threads: one writer (the only connection that writes or checkpoints; group commit: all that
  * wait run in one transaction, a savepoint each, and are answered after the COMMIT), one reader
- * for points and pages, one for long scans. Operations of one lane run in the order posted,
- * those of a reader in that of their user: it gives one user after the other a turn. A scan is cut
- * into short transactions, and others get their turn in between.
+ * for points, one for lists and long scans. Operations of one lane run in the order posted, those
+ * of callers in that of their user: users have turns, at the writer by the time that they take. A
+ * scan is cut into short transactions, and others get their turn in between.
  */
 #pragma once
 
@@ -29,8 +29,8 @@ struct tx; // what an operation works with; known to the store alone
 enum store_lane {
 	STORE_RECORD, // writer; may wait up to 2 ms for company; patient
 	STORE_WRITE, // writer; never waits
-	STORE_POINT, // reader for points and pages
-	STORE_SCAN, // reader for long scans
+	STORE_POINT, // reader for points
+	STORE_SCAN, // reader for lists and long scans
 };
 
 struct store_request {
@@ -45,7 +45,7 @@ struct store_request {
 	int64_t steps; // of SQLite's machine, where statements are checked
 	struct store_request *next; // writer::waiting, writer::batch, reader_queue::first
 
-	int64_t uid; // whose it is, filled by the caller: readers give users turns; -1: the daemon's
+	int64_t uid; // whose it is, filled by the caller: users have turns; -1: the daemon's
 	struct loop *reply_to; // filled by the caller
 	void (*done)(struct store_request *request); // filled by the caller
 	void *userdata; // the caller's own

@@ -27,13 +27,22 @@ struct event;
 /* Below this much free disk nothing new is accepted; what runs may use it up. */
 #define STORE_FREE_BYTES_MIN INT64_C(67108864)
 
+/* Users by the number of their queue; the first is the daemon's own. */
+#define STORE_QUEUES 64
+unsigned store_queue_of(const struct store_request *request);
+
 struct writer {
 	struct store *store;
 	struct loop *loop;
 	struct db db;
-	struct store_request *first; // waiting, in the order posted
-	struct store_request **tail;
-	size_t n_waiting;
+	struct store_request *put_back; // goes first, in order
+	struct writer_queue {
+		struct store_request *first; // in the order posted
+		struct store_request **tail;
+		int64_t used_usec; // of the writer's time
+	} queues[STORE_QUEUES];
+	int64_t used_usec; // of the queue that was served last
+	size_t n_waiting; // in all
 	bool urgent; // one of them is a STORE_WRITE
 	bool due; // they have waited long enough
 	enum store_trouble trouble; // of the last attempt: STORE_FINE, STORE_BUSY or STORE_FULL
@@ -55,9 +64,6 @@ void writer_take(struct writer *writer, struct store_request *request);
 /* Sweeps in `usec`; only the earliest of several wishes counts. */
 void writer_sweep_in(struct writer *writer, int64_t usec);
 
-/* Users by the number of their queue; the first is the daemon's own. */
-#define READER_QUEUES 64
-
 struct reader {
 	struct store *store;
 	struct loop *loop;
@@ -65,7 +71,7 @@ struct reader {
 	struct reader_queue {
 		struct store_request *first; // in the order posted
 		struct store_request **tail;
-	} queues[READER_QUEUES];
+	} queues[STORE_QUEUES];
 	unsigned queue; // whose turn it was last
 	size_t n_queued;
 	struct message turn; // posted while there is something in a queue

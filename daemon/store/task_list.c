@@ -133,7 +133,7 @@ static int tasks_list_run(struct tx *tx, struct store_request *request)
 
 void store_tasks_list(struct store *store, struct tasks_list *op)
 {
-	tx_post(store, &op->request, STORE_POINT, tasks_list_run);
+	tx_post(store, &op->request, STORE_SCAN, tasks_list_run);
 }
 
 /* ---- Logs ---- */
@@ -211,7 +211,7 @@ static int task_logs_list_run(struct tx *tx, struct store_request *request)
 
 void store_task_logs_list(struct store *store, struct task_logs_list *op)
 {
-	tx_post(store, &op->request, STORE_POINT, task_logs_list_run);
+	tx_post(store, &op->request, STORE_SCAN, task_logs_list_run);
 }
 
 /* ---- Of the queue ---- */

@@ -1,4 +1,8 @@
 /*
+ * Users have turns by the time that the writer spends on them: what waits is taken from whoever
+ * has had least of it, and what the daemon itself has to write counts as one user's. So many uploads
+ * of one user hold up nobody's answers.
+ *
  * Group commit. What waits when the loop has a turn to itself runs in one transaction and is
  * answered after its COMMIT. A write runs in a savepoint, so that its failure does not sink its
  * neighbours; a recording needs none: its first statement changes nothing when it fails, and the
@@ -24,22 +28,56 @@ static void arm(struct event *timer, int64_t usec)
 	(void)event_add(timer, &in);
 }
 
+static struct writer_queue *queue_of(struct writer *writer, const struct store_request *request)
+{
+	return &writer->queues[store_queue_of(request)];
+}
+
+/* Of those in which something waits; there is one. */
+static struct writer_queue *next_queue(struct writer *writer)
+{
+	struct writer_queue *best = NULL;
+
+	for (size_t i = 0; i < STORE_QUEUES; i++) {
+		struct writer_queue *queue = &writer->queues[i];
+
+		if (queue->first && (!best || queue->used_usec < best->used_usec))
+			best = queue;
+	}
+	writer->used_usec = best->used_usec;
+	return best;
+}
+
+/* The next one; there is one. */
 static struct store_request *pop(struct writer *writer)
 {
-	struct store_request *request = writer->first;
+	struct store_request *request = writer->put_back;
+	struct writer_queue *queue;
 
-	writer->first = request->next;
-	if (!writer->first)
-		writer->tail = &writer->first;
 	writer->n_waiting--;
+	if (request) {
+		writer->put_back = request->next;
+	} else {
+		queue = next_queue(writer);
+		request = queue->first;
+		queue->first = request->next;
+		if (!queue->first)
+			queue->tail = &queue->first;
+	}
+	request->next = NULL;
 	return request;
 }
 
+/* Who had nothing waiting has saved up nothing. */
 void writer_take(struct writer *writer, struct store_request *request)
 {
+	struct writer_queue *queue = queue_of(writer, request);
+
+	if (!queue->first && queue->used_usec < writer->used_usec)
+		queue->used_usec = writer->used_usec;
 	request->next = NULL;
-	*writer->tail = request;
-	writer->tail = &request->next;
+	*queue->tail = request;
+	queue->tail = &request->next;
 	writer->n_waiting++;
 	writer->urgent = writer->urgent || request->lane == STORE_WRITE;
 }
@@ -75,7 +113,7 @@ static void refuse(struct writer *writer, struct store_request *request)
 	tx_reply(request);
 }
 
-/* A batch that came to nothing: patient requests go back to the head of the queue, in order, unless
+/* A batch that came to nothing: patient requests go back, before all others and in order, unless
  * there is nothing to wait for. */
 static void batch_failed(struct writer *writer, struct store_request *batch)
 {
@@ -95,12 +133,8 @@ static void batch_failed(struct writer *writer, struct store_request *batch)
 			refuse(writer, request);
 		}
 	}
-	*tail = writer->first;
-	if (!writer->first)
-		writer->tail = tail;
-	writer->first = kept ? kept : writer->first;
-	if (!writer->first)
-		writer->tail = &writer->first;
+	*tail = writer->put_back;
+	writer->put_back = kept;
 }
 
 static void roll_back(struct writer *writer)
@@ -199,25 +233,24 @@ static void run_batch(struct writer *writer)
 	int r;
 
 	r = db_run(&writer->db, "BEGIN IMMEDIATE", "");
-	while (r >= 0 && writer->first && n++ < WRITER_BATCH_MAX &&
+	while (r >= 0 && writer->n_waiting > 0 && n++ < WRITER_BATCH_MAX &&
 	       after - started <= WRITER_BATCH_USEC) {
 		struct store_request *request = pop(writer);
+		struct writer_queue *queue = queue_of(writer, request);
 
-		request->next = NULL;
 		*tail = request;
 		tail = &request->next;
 		before = after;
 		r = run_one(writer, request, now);
 		after = stopwatch_operation(watch, request->name, before);
+		queue->used_usec += after - before;
 	}
 	if (r >= 0)
 		r = commit(writer);
 	if (r < 0) {
 		/* BEGIN has popped nothing: take one, so that trouble without end is refused. */
-		if (!batch && writer->first) {
+		if (!batch && writer->n_waiting > 0)
 			batch = pop(writer);
-			batch->next = NULL;
-		}
 		batch_aborted(writer, batch);
 		return;
 	}
@@ -257,11 +290,12 @@ static int on_wal(void *userdata, sqlite3 *handle, const char *name, int pages)
 
 static void refuse_impatient(struct writer *writer)
 {
-	struct store_request *all = writer->first;
+	struct store_request *all = NULL, **tail = &all;
 
-	writer->first = NULL;
-	writer->tail = &writer->first;
-	writer->n_waiting = 0;
+	while (writer->n_waiting > 0) {
+		*tail = pop(writer);
+		tail = &(*tail)->next;
+	}
 	batch_failed(writer, all);
 }
 
@@ -289,10 +323,10 @@ static void on_turn(void *userdata)
 		if (!probe(writer))
 			return;
 		/* What waits needs more room than the probe: its own commit decides. */
-		if (!writer->first)
+		if (writer->n_waiting == 0)
 			set_trouble(writer, STORE_FINE);
 	}
-	if (!writer->first)
+	if (writer->n_waiting == 0)
 		return;
 	if (!writer->urgent && !writer->due && writer->n_waiting < WRITER_COMPANY_MAX) {
 		if (!evtimer_pending(writer->company, NULL))
@@ -302,8 +336,8 @@ static void on_turn(void *userdata)
 	evtimer_del(writer->company);
 	run_batch(writer);
 	/* What is left had its wait already; another turn comes at once. */
-	writer->urgent = writer->due = writer->first != NULL;
-	if (writer->first && !writer->trouble)
+	writer->urgent = writer->due = writer->n_waiting > 0;
+	if (writer->n_waiting > 0 && !writer->trouble)
 		event_active(writer->company, EV_TIMEOUT, 0);
 	if (writer->wal_pages >= WRITER_WAL_PAGES_MAX)
 		checkpoint(writer);
@@ -389,7 +423,8 @@ int writer_init(struct writer *writer)
 	struct event_base *base;
 	int r;
 
-	writer->tail = &writer->first;
+	for (size_t i = 0; i < STORE_QUEUES; i++)
+		writer->queues[i].tail = &writer->queues[i].first;
 	r = loop_new("store-writer", &writer->loop);
 	if (r < 0)
 		return r;
@@ -412,9 +447,9 @@ void writer_done(struct writer *writer)
 	struct event *timers[] = { writer->company, writer->retry, writer->idle, writer->sweep };
 	bool started = writer->loop != NULL;
 
-	while (writer->first && !store_is_damaged(writer->store) && !writer->trouble)
+	while (writer->n_waiting > 0 && !store_is_damaged(writer->store) && !writer->trouble)
 		run_batch(writer);
-	while (writer->first)
+	while (writer->n_waiting > 0)
 		refuse(writer, pop(writer));
 	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
 		if (timers[i])

@@ -355,8 +355,47 @@ START_TEST(many_loops)
 }
 END_TEST
 
+static size_t left_behind;
+
+static void on_late_done(struct store_request *request)
+{
+	left_behind = outstanding;
+	on_done(request);
+}
+
+/* Many requests of one user, then one of another's: that one does not wait for them all. */
+START_TEST(users_have_turns)
+{
+	enum { N = 3000 };
+	struct llm_config_create *ops = calloc(N + 1, sizeof(*ops));
+
+	fixture_open(&f);
+	for (int i = 0; i <= N; i++) {
+		ops[i].scope = own;
+		ops[i].config = ((const struct ellu_create_llm_config_request *)record(
+					 &f, &ellu_create_llm_config_request_type,
+					 "{\"llm_config\": {\"name\": \"c%d\", \"provider\": \"simulated\"}}",
+					 i))->llm_config;
+		later(&ops[i].request);
+		ops[i].request.uid = i < N ? 1000 : 1001;
+	}
+	ops[N].request.done = on_late_done;
+	for (int i = 0; i <= N; i++)
+		store_llm_config_create(f.store, &ops[i]);
+	ck_assert_int_eq(loop_run(f.loop), 0);
+	ck_assert_uint_gt(left_behind, N / 10);
+	for (int i = 0; i <= N; i++) {
+		ck_assert_int_eq(ops[i].request.result, 0);
+		store_request_done(&ops[i].request);
+	}
+	free(ops);
+	fixture_close(&f);
+}
+END_TEST
+
 int main(void)
 {
 	return RUN_TESTS(failures_stand_alone, recordings_wait_for_company, a_full_disk_is_waited_out,
-			 a_damaged_file_is_only_read, a_small_disk, a_real_disk_that_fills, many_loops);
+			 a_damaged_file_is_only_read, a_small_disk, a_real_disk_that_fills, many_loops,
+			 users_have_turns);
 }
