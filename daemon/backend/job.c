@@ -171,16 +171,30 @@ static bool names_version(const char *url, size_t size)
 	return false;
 }
 
-/* Nothing is there: mostly the base URL is wrong. Its query may hold a key. */
-static void fail_not_found(struct job *job, const struct attempt *attempt)
+static const char *advice(const struct llm_target *target, const struct attempt *attempt, size_t size)
+{
+	if (attempt->code == ELLU_E_BACKEND_AUTHENTICATION)
+		return target->key ? "" : " (the config has no api_key)";
+	if (names_version(target->url, size))
+		return "";
+	return " (most servers want /v1 at the end of llm_base_url)";
+}
+
+/* Nothing is there, or it is not for us: mostly the base URL or the key is wrong. Says where that
+ * was; the URL's query may hold a key. */
+static void fail_with_place(struct job *job, const struct attempt *attempt)
 {
 	const struct llm_target *target = job->call->target;
 	size_t size = strcspn(target->url, "?");
-	const char *advice = names_version(target->url, size) ?
-				     "" : " (most servers want /v1 at the end of llm_base_url)";
 
 	fault_set(&job->call->fault, attempt->code, "%d from %.*s: %s%s", attempt->status, (int)size,
-		  target->url, attempt->message, advice);
+		  target->url, attempt->message, advice(target, attempt, size));
+}
+
+static bool needs_place(const struct attempt *attempt)
+{
+	return attempt->code == ELLU_E_BACKEND_AUTHENTICATION || attempt->status == 404 ||
+	       attempt->status == 405;
 }
 
 static void fail(struct job *job, struct attempt *attempt, enum llm_outcome outcome)
@@ -189,8 +203,8 @@ static void fail(struct job *job, struct attempt *attempt, enum llm_outcome outc
 
 	if (attempt->code == ELLU_E_TOO_LARGE)
 		fault_too_large(&call->fault, RESPONSE_TEXT_MAX, "the text of an answer");
-	else if (attempt->status == 404 || attempt->status == 405)
-		fail_not_found(job, attempt);
+	else if (needs_place(attempt))
+		fail_with_place(job, attempt);
 	else if (attempt->status == 0)
 		fault_set(&call->fault, attempt->code, "%s: %s", job->endpoint->origin->name,
 			  attempt->message);

@@ -47,9 +47,13 @@ START_TEST(bad_key)
 		.rows = 200, .url = sim_url(sim), .api_key = "sk-wrong", .max_connections = 4 },
 		"BackendAuthentication");
 	ck_assert_int_eq(at_int(task, "error.status"), 401);
+	must_say(at_text(task, "error.message"), text("401 from %s/chat/completions: ", sim_url(sim)));
 	ck_assert_int_le(sim_stat(sim, "calls"), 16);
 	ck_assert_int_eq(sim_stat(sim, "answered"), 0);
 	ck_assert_int_eq(experiment_recorded(wire, at_int(task, "experiment_id")), 0);
+	task = must_fail(&(struct experiment) { .name = "keyless", .rows = 5, .url = sim_url(sim),
+						.max_connections = 1 }, "BackendAuthentication");
+	must_say(at_text(task, "error.message"), "(the config has no api_key)");
 	ck_assert_int_eq(daemon_stop(server), 0);
 }
 END_TEST
