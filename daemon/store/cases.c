@@ -11,6 +11,9 @@
 #include "daemon/store/tx.h"
 #include "proto/limits.h"
 
+/* A run has two pages, and users have many runs. */
+#define CASES_BYTES_MAX (1024u * 1024)
+
 struct scan {
 	struct tx *tx;
 	struct cases_page *op;
@@ -121,7 +124,7 @@ static int scan_batch(struct scan *scan, int64_t batch_id)
 		     "iiiii", batch_id, scan->at.row_id, scan->op->experiment_id, scan->at.epoch,
 		     scan->op->round);
 	while (r >= 0) {
-		if (scan->left == 0 || scan->bytes >= PAGE_BYTES_MAX ||
+		if (scan->left == 0 || scan->bytes >= CASES_BYTES_MAX ||
 		    scan->at.row_number == scan->total_cases)
 			return 1;
 		r = db_next(db, q);
@@ -180,7 +183,7 @@ static int cases_page_run(struct tx *tx, struct store_request *request)
 		return r;
 	if (scan.at.epoch == 0)
 		next_epoch(&scan);
-	while (scan.at.epoch <= scan.n_epochs && scan.left > 0 && scan.bytes < PAGE_BYTES_MAX) {
+	while (scan.at.epoch <= scan.n_epochs && scan.left > 0 && scan.bytes < CASES_BYTES_MAX) {
 		r = scan_epoch(&scan);
 		if (r < 0)
 			return r;

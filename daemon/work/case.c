@@ -61,7 +61,7 @@ static void weigh(struct open_case *open_case, size_t values)
 
 	open_case->values_size += values;
 	bytes += open_case->values_size;
-	open_case->run->case_bytes += bytes - open_case->bytes;
+	run_weigh(open_case->run, &open_case->run->case_bytes, open_case->bytes, bytes);
 	open_case->bytes = bytes;
 }
 
@@ -76,7 +76,7 @@ void case_close(struct open_case *open_case)
 {
 	struct experiment_run *run = open_case->run;
 
-	run->case_bytes -= open_case->bytes;
+	run_weigh(run, &run->case_bytes, open_case->bytes, 0);
 	release(open_case);
 	if (open_case->newer)
 		open_case->newer->older = open_case->older;

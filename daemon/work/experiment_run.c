@@ -75,6 +75,9 @@ static void give_back(struct experiment_run *run)
 static void finish(struct experiment_run *run)
 {
 	run->phase = RUN_ENDED;
+	/* What it still has is freed with it. */
+	run_weigh(run, &run->case_bytes, run->case_bytes, 0);
+	run_weigh(run, &run->judgement_bytes, run->judgement_bytes, 0);
 	run->end.over_budget = run->over_budget && run->end.status == TASK_PENDING;
 	if (run->end.over_budget)
 		tuning_log_spent(run);

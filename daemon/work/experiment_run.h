@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "daemon/backend/backend.h"
 #include "daemon/loop.h"
 #include "daemon/store/store.h"
@@ -19,6 +21,7 @@ struct run_host {
 	struct loop *loop;
 	struct store *store;
 	struct backend *backend;
+	atomic_llong *user_bytes; // what all runs of the run's user hold; or NULL
 };
 
 struct run_events {

@@ -46,8 +46,9 @@ static struct judgement *judgement_open(struct open_case *open_case)
 static void weigh(struct judgement *judgement)
 {
 	size_t bytes = arena_size(memory(judgement));
+	struct experiment_run *run = judgement->open_case->run;
 
-	judgement->open_case->run->judgement_bytes += bytes - judgement->bytes;
+	run_weigh(run, &run->judgement_bytes, judgement->bytes, bytes);
 	judgement->bytes = bytes;
 }
 
@@ -61,7 +62,7 @@ static void judgement_close(struct judgement *judgement)
 {
 	struct experiment_run *run = judgement->attempt.run;
 
-	run->judgement_bytes -= judgement->bytes;
+	run_weigh(run, &run->judgement_bytes, judgement->bytes, 0);
 	release(judgement);
 	if (judgement->newer)
 		judgement->newer->older = judgement->older;

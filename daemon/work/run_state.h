@@ -13,8 +13,8 @@
  *     that one of them uses, and the run ends only when it is 0.
  *  2. Each function that the store or the backend enters by ends with window_pump(), which alone
  *     issues something new and alone ends the run.
- *  3. What cases hold, and what questions to judges hold, is at most RUN_BYTES_MAX each and one
- *     item more.
+ *  3. What cases and questions to judges hold is at most RUN_BYTES_MAX for all runs of a user
+ *     together, and for each of them one case and one question more.
  *  4. Of one lane, calls with the backend plus answers not yet committed are at most twice its
  *     cap: that bounds the memory, and what a crash makes us ask again.
  */
@@ -31,7 +31,7 @@
 
 #define RUN_PAGE_SCAN 256 // (row, epoch) pairs looked at for a page of cases
 #define RUN_PAGE_SCAN_MAX PAGE_MAX // where nothing was missing
-#define RUN_BYTES_MAX (64u * 1024 * 1024)
+#define RUN_BYTES_MAX (32u * 1024 * 1024)
 #define RUN_UNREACHABLE_MAX 10 // items that end so, nothing else before: the task fails
 
 enum run_phase {
@@ -205,6 +205,10 @@ struct experiment_run {
 	struct ellu_task_result result;
 };
 
+/* One of the run's sums, and its user's, change by what something took before and takes now. */
+void run_weigh(struct experiment_run *run, size_t *sum, size_t before, size_t now);
+/* Whether something more may be held beside what the sum says. */
+bool run_may_hold(const struct experiment_run *run, size_t sum);
 /* Ends the run as FAILURE once nothing is outstanding. The first one counts. */
 void run_fail(struct experiment_run *run, const struct fault *fault);
 void run_fail_oom(struct experiment_run *run);

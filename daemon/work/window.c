@@ -5,6 +5,26 @@
  */
 #include "daemon/work/run_state.h"
 
+/* ---- Memory ---- */
+
+void run_weigh(struct experiment_run *run, size_t *sum, size_t before, size_t now)
+{
+	*sum += now - before;
+	if (run->host.user_bytes)
+		atomic_fetch_add_explicit(run->host.user_bytes, (long long)now - (long long)before,
+					  memory_order_relaxed);
+}
+
+/* A run that holds nothing may always go on: nobody would wake it. */
+bool run_may_hold(const struct experiment_run *run, size_t sum)
+{
+	if (sum == 0)
+		return true;
+	if (!run->host.user_bytes)
+		return sum < RUN_BYTES_MAX;
+	return atomic_load_explicit(run->host.user_bytes, memory_order_relaxed) < RUN_BYTES_MAX;
+}
+
 /* ---- Verdicts ---- */
 
 void window_add_judging(struct experiment_run *run, struct open_case *open_case)
@@ -29,7 +49,7 @@ static bool has_measure_left(const struct open_case *open_case)
 static void issue_judgements(struct experiment_run *run)
 {
 	while (run->phase == RUN_RUNNING && run->judging && lane_has_room(run->judging_lane) &&
-	       run->judgement_bytes < RUN_BYTES_MAX) {
+	       run_may_hold(run, run->judgement_bytes)) {
 		struct open_case *open_case = run->judging;
 
 		judgement_start(open_case);
@@ -125,7 +145,7 @@ static bool may_generate(const struct lane *lane)
 static void issue_cases(struct experiment_run *run)
 {
 	while (run->phase == RUN_RUNNING && run->n_open < run->window &&
-	       run->case_bytes < RUN_BYTES_MAX) {
+	       run_may_hold(run, run->case_bytes)) {
 		const struct run_case *row = peek_case(run);
 
 		if (!row || (row->response_id == 0 && !may_generate(run->generating)))

@@ -16,6 +16,7 @@ struct work {
 	struct loop *home;
 	struct work_events events;
 	struct worker_events worker_events;
+	struct work_user *users;
 	unsigned n_workers;
 	struct worker workers[];
 };
@@ -61,6 +62,38 @@ static void on_log(struct message *message)
 	free(line);
 }
 
+/* ---- Users ---- */
+
+static struct work_user *join_user(struct work *work, int64_t uid)
+{
+	struct work_user *user = work->users;
+
+	while (user && user->uid != uid)
+		user = user->next;
+	if (!user) {
+		user = calloc(1, sizeof(*user));
+		if (!user)
+			return NULL;
+		user->uid = uid;
+		user->next = work->users;
+		work->users = user;
+	}
+	user->n_runs++;
+	return user;
+}
+
+static void leave_user(struct work *work, struct work_user *user)
+{
+	struct work_user **link = &work->users;
+
+	if (--user->n_runs > 0)
+		return;
+	while (*link != user)
+		link = &(*link)->next;
+	*link = user->next;
+	free(user);
+}
+
 static void on_finished(struct message *message)
 {
 	struct work_run *run = container_of(message, struct work_run, finished);
@@ -69,6 +102,7 @@ static void on_finished(struct message *message)
 	set_cases(run, 0);
 	set_held_up(run, false);
 	run->worker->n_tasks--;
+	leave_user(run->work, run->user); // the worker's half has ended
 	if (run->last.progress)
 		events->progress(events->userdata, run->task.task_id, run->last.progress);
 	events->finished(events->userdata, run->task.task_id, run->end);
@@ -163,8 +197,14 @@ int work_start(struct work *work, const struct work_task *task, struct work_run 
 	run->work = work;
 	run->worker = least_loaded(work);
 	run->task = *task;
+	run->user = join_user(work, task->owner_uid);
+	if (!run->user) {
+		free(run);
+		return -ENOMEM;
+	}
 	r = worker_run_init(run, &work->worker_events);
 	if (r < 0) {
+		leave_user(work, run->user);
 		worker_run_free(run);
 		return r;
 	}

@@ -133,6 +133,7 @@ static void on_release(struct message *message)
 
 int worker_run_init(struct work_run *run, const struct worker_events *events)
 {
+	struct run_host host = run->worker->host;
 	const struct run_events run_events = {
 		.changed = on_changed,
 		.log = on_log,
@@ -151,7 +152,8 @@ int worker_run_init(struct work_run *run, const struct worker_events *events)
 	run->timer = evtimer_new(loop_base(run->worker->loop), on_timer, run);
 	if (!run->timer)
 		return -ENOMEM;
-	return experiment_run_new(&run->worker->host, &run->task, &run_events, &run->run);
+	host.user_bytes = &run->user->bytes;
+	return experiment_run_new(&host, &run->task, &run_events, &run->run);
 }
 
 void worker_run_free(struct work_run *run)

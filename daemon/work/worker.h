@@ -54,8 +54,17 @@ struct worker_events {
 	void (*finished)(struct message *message); // work_run::finished
 };
 
+/* What the running tasks of a user have in common; home's but for `bytes`. */
+struct work_user {
+	struct work_user *next; // work::users
+	int64_t uid;
+	int64_t n_runs; // goes with the last
+	atomic_llong bytes; // run_host::user_bytes
+};
+
 struct work_run {
 	struct work *work;
+	struct work_user *user;
 	struct worker *worker;
 	struct work_task task;
 	const struct worker_events *events;

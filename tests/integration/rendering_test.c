@@ -119,7 +119,53 @@ START_TEST(a_criterion)
 }
 END_TEST
 
+#define RUNS 4
+#define ROWS 12
+#define BYTES_OF_A_USER (32 * 1024 * 1024) // and a request of each run
+
+/* Each run has requests for 45 MiB, and could have all of them under way. */
+START_TEST(many_runs)
+{
+	struct sim *sim = sim_start((const char *[]) { "--latency_seconds=0.2", NULL });
+	char *cell = repeated("x", CELL_SIZE), *template = repeated("{{big}}", 75);
+	size_t rows_size = 0;
+	char *rows = NULL;
+	FILE *out = open_memstream(&rows, &rows_size);
+	int64_t ids[RUNS];
+
+	for (int i = 0; i < ROWS; i++)
+		fprintf(out, "%s{\"n\":%d,\"big\":\"%s\"}", i ? "," : "", i, cell);
+	fclose(out);
+	server = daemon_start(NULL);
+	wire = daemon_connect(server);
+	for (int i = 0; i < RUNS; i++) {
+		json_object *reply = wire_call(
+			wire, "RunExperiment",
+			"{\"name\":\"E%d\",\"detach\":true,\"prompt_template\":{\"content\":{\"name\":\"T%d\","
+			"\"messages\":[{\"role\":\"user\",\"content\":\"%s\"}]}},"
+			"\"collection\":{\"content\":{\"name\":\"C%d\",\"variables\":[%s]}},"
+			"\"llm_config\":{\"content\":{\"name\":\"L%d\",\"provider\":\"openai\","
+			"\"llm_model_name\":\"m\",\"llm_base_url\":\"%s\",\"max_connections\":256}}}",
+			i, i, template, i, rows, i, sim_url(sim));
+
+		ids[i] = at_int(reply, "task.id");
+		json_object_put(reply);
+	}
+	for (int i = 0; i < RUNS; i++)
+		json_object_put(task_await_status(server, ids[i], "SUCCESS"));
+	ck_assert_int_eq(sim_stat(sim, "calls"), RUNS * ROWS);
+	ck_assert_int_le(sim_stat(sim, "max_in_flight"),
+			 BYTES_OF_A_USER / (75 * CELL_SIZE) + 1 + RUNS);
+	ck_assert_int_lt(daemon_memory_kib(server, "VmHWM"), RESIDENT_MAX_KIB);
+	ck_assert_int_eq(daemon_stop(server), 0);
+	free(rows);
+	free(cell);
+	free(template);
+	sim_stop(sim);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(a_request, a_criterion);
+	return RUN_SUITE(a_request, a_criterion, many_runs);
 }
