@@ -213,7 +213,10 @@ static int on_file_key(void *userdata, const char *section, const char *name, co
 	if (context->fault->code)
 		return 0; // the first mistake is the one that is told
 	context->fault_line = context->line;
-	snprintf(where, sizeof(where), "[%s] %s", section, name);
+	if (*section)
+		snprintf(where, sizeof(where), "[%s] %s", section, name);
+	else
+		snprintf(where, sizeof(where), "%s, before any [section]", name);
 	if (key)
 		return set_key(key, context->config, where, value, context->fault) == 0;
 	fault_set(context->fault, -EINVAL, "%s: no such key", where);

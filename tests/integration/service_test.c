@@ -44,6 +44,7 @@ START_TEST(a_configuration_is_checked)
 		{ "[queue]\n\nmax_pendng = 7\n", ":3: [queue] max_pendng: no such key" },
 		{ "[daemon]\nworkers = many\n", ":2: [daemon] workers: expected a number from 0 to 256" },
 		{ "[daemn]\nworkers = 1\n", ":2: [daemn] workers: no such key" },
+		{ "workers = 1\n", ":1: workers, before any [section]: no such key" },
 		/* Of two mistakes the first is told, with its own line. */
 		{ "[queue]\nmax_pending = 0\nmax_running = 0\n",
 		  ":2: [queue] max_pending: expected a number from 1 to 1000000" },
