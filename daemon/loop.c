@@ -36,6 +36,7 @@ struct loop {
 	bool has_thread;
 	bool stopping; // loop thread only
 	struct message stop;
+	atomic_bool stop_posted; // and not delivered yet: it can be in the mail but once
 	atomic_uint_fast64_t turns;
 	_Atomic(pthread_t) runner;
 };
@@ -112,6 +113,7 @@ static void on_stop(struct message *message)
 	struct loop *loop = (struct loop *)((char *)message - offsetof(struct loop, stop));
 
 	loop->stopping = true;
+	atomic_store(&loop->stop_posted, false);
 }
 
 static struct event_base *new_base(void)
@@ -215,7 +217,8 @@ int loop_start(struct loop *loop)
 
 void loop_stop(struct loop *loop)
 {
-	loop_post(loop, &loop->stop);
+	if (!atomic_exchange(&loop->stop_posted, true))
+		loop_post(loop, &loop->stop);
 }
 
 void loop_join(struct loop *loop)

@@ -31,7 +31,7 @@ int loop_start(struct loop *loop);
 /* Runs the loop on the calling thread until loop_stop(). */
 int loop_run(struct loop *loop);
 
-/* Any thread. The loop ends after it delivered what was posted before. */
+/* Any thread, as often as one likes. The loop ends after it delivered what was posted before. */
 void loop_stop(struct loop *loop);
 
 /* Waits for the thread that loop_start() made. */

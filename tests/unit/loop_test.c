@@ -129,6 +129,29 @@ START_TEST(a_turn_delivers_a_part_of_the_mail)
 }
 END_TEST
 
+static void stop_slowly(struct message *message)
+{
+	loop_stop(loop);
+	on_slow(message);
+	loop_stop(loop);
+}
+
+/* The stop waits behind other mail, and is wanted again meanwhile. */
+START_TEST(stopping_more_than_once)
+{
+	struct slow slow[3];
+
+	ck_assert_int_eq(loop_new("test", &loop), 0);
+	for (int i = 0; i < 3; i++) {
+		slow[i].message.deliver = stop_slowly;
+		loop_post(loop, &slow[i].message);
+	}
+	ck_assert_int_eq(loop_run(loop), 0);
+	ck_assert_int_eq(delivered, 3);
+	loop_free(loop);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("loop");
@@ -139,6 +162,7 @@ int main(void)
 	tcase_add_test(cases, each_poster_is_delivered_in_order);
 	tcase_add_test(cases, what_was_posted_before_a_stop_is_delivered);
 	tcase_add_test(cases, a_turn_delivers_a_part_of_the_mail);
+	tcase_add_test(cases, stopping_more_than_once);
 	suite_add_tcase(suite, cases);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
