@@ -81,6 +81,7 @@ void queue_submit(struct queue *queue, struct queue_submission *submission)
 
 	submission->queue = queue;
 	store_request_init(&op->request, queue->options.loop, on_submitted, submission);
+	op->request.uid = op->scope.uid;
 	if (refuse_too_many(queue, op)) {
 		submission->done(submission);
 		return;
