@@ -334,13 +334,15 @@ END_TEST
 START_TEST(users_have_turns)
 {
 	struct responses_list pages[3];
-	struct user_ensure other = { .uid = UID + 1 };
+	struct user_ensure ensure = { .uid = UID + 1 };
+	struct llm_configs_list other = { .scope = { .uid = UID + 1 } };
 	struct hold hold;
 
 	fixture_open(&f);
 	submit_grid(&f, "");
-	CALL_OK(&f, store_user_ensure, &other);
-	hold_begin(&hold, f.store->readers[0].loop);
+	CALL_OK(&f, store_user_ensure, &ensure);
+	other.arguments = record(&f, &ellu_list_llm_configs_request_type, "{}");
+	hold_begin(&hold, f.store->readers[1].loop);
 	for (int i = 0; i < 3; i++) {
 		pages[i] = (struct responses_list){ .scope = own };
 		pages[i].arguments = record(&f, &ellu_list_responses_request_type,
@@ -351,7 +353,7 @@ START_TEST(users_have_turns)
 	}
 	fixture_begin(&f, &other.request);
 	other.request.uid = UID + 1;
-	store_user_ensure(f.store, &other);
+	store_llm_configs_list(f.store, &other);
 	hold_end(&hold);
 	fixture_wait_all(&f);
 	/* The first of either comes before the second of anybody. */
