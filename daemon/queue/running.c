@@ -201,8 +201,12 @@ void running_held(struct live_task *task, const struct store_request *request,
 void running_retry_later(struct live_task *task, const struct fault *fault)
 {
 	task_error(task, "its state cannot be stored: %s", fault->message);
-	/* The record says what it said before: the next start takes it up from there. */
-	queue_leave(task->queue, task);
+	/* The record says what it said before: the next start takes it up from there. A run that goes on
+	 * ends first, and comes by here again. */
+	if (task->run)
+		running_give_back(task);
+	else
+		queue_leave(task->queue, task);
 }
 
 static void on_ended(struct store_request *request)

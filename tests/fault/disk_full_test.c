@@ -314,6 +314,13 @@ static void goes_on_after(const char *disk, int64_t id)
 	ck_assert_int_eq(umount2(disk, MNT_DETACH), 0);
 }
 
+static void must_end(void)
+{
+	int status = daemon_wait(stopped_daemon, WAIT_SECONDS);
+
+	ck_assert_msg(status == 0, "status %d: %s", status, daemon_log(stopped_daemon));
+}
+
 /* It ends when its grace period is over, though nothing of what it still has can be recorded. */
 START_TEST(stopped_while_full)
 {
@@ -321,7 +328,7 @@ START_TEST(stopped_while_full)
 	int64_t id = hold_on_full_disk(disk, "[daemon]\nshutdown_grace_seconds = 1\n");
 
 	daemon_signal(stopped_daemon, SIGTERM);
-	ck_assert_int_eq(daemon_wait(stopped_daemon, WAIT_SECONDS), 0);
+	must_end();
 	goes_on_after(disk, id);
 }
 END_TEST
@@ -333,7 +340,7 @@ START_TEST(revoking_while_full)
 		disk, "[daemon]\nshutdown_grace_seconds = 1\non_shutdown = revoke\n");
 
 	daemon_signal(stopped_daemon, SIGTERM);
-	ck_assert_int_eq(daemon_wait(stopped_daemon, WAIT_SECONDS), 0);
+	must_end();
 	goes_on_after(disk, id);
 }
 END_TEST
@@ -347,7 +354,7 @@ START_TEST(hurried_while_full)
 	while (!strstr(daemon_log(stopped_daemon), "stopping on")) // two signals may become one
 		(void)poll(NULL, 0, 10);
 	daemon_signal(stopped_daemon, SIGTERM);
-	ck_assert_int_eq(daemon_wait(stopped_daemon, WAIT_SECONDS), 0);
+	must_end();
 	goes_on_after(disk, id);
 }
 END_TEST
