@@ -1,6 +1,7 @@
 #include "client/bus_link.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,8 +196,11 @@ bool bus_link_is_flushed(const struct bus_link *link)
 
 static void stop_watching(struct bus_link *link)
 {
-	if (link->watched_fd >= 0 && link->pid == getpid())
+	if (link->watched_fd < 0)
+		return;
+	if (link->pid == getpid())
 		(void) epoll_ctl(link->epoll, EPOLL_CTL_DEL, link->watched_fd, NULL);
+	close(link->watched_fd);
 	link->watched_fd = -1;
 }
 
@@ -314,6 +318,17 @@ uint64_t bus_link_due_usec(struct bus_link *link)
 	return due;
 }
 
+static void start_watching(struct bus_link *link, int fd, struct epoll_event *event)
+{
+	link->bus_fd = fd;
+	link->watched_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (link->watched_fd >= 0 &&
+	    epoll_ctl(link->epoll, EPOLL_CTL_ADD, link->watched_fd, event) < 0) {
+		close(link->watched_fd);
+		link->watched_fd = -1;
+	}
+}
+
 void bus_link_watch(struct bus_link *link)
 {
 	struct epoll_event event = { .data.ptr = link };
@@ -323,12 +338,12 @@ void bus_link_watch(struct bus_link *link)
 	fd = link->bus ? sd_bus_get_fd(link->bus) : -1;
 	events = fd >= 0 ? sd_bus_get_events(link->bus) : 0;
 	event.events = events > 0 ? (uint32_t) events : 0; // as epoll's
-	if (link->watched_fd >= 0 && fd != link->watched_fd)
+	if (link->watched_fd >= 0 && fd != link->bus_fd)
 		stop_watching(link);
 	if (fd >= 0 && link->watched_fd < 0)
-		link->watched_fd = epoll_ctl(link->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -1 : fd;
+		start_watching(link, fd, &event);
 	else if (fd >= 0 && event.events != link->watched_events)
-		(void) epoll_ctl(link->epoll, EPOLL_CTL_MOD, fd, &event);
+		(void) epoll_ctl(link->epoll, EPOLL_CTL_MOD, link->watched_fd, &event);
 	link->watched_events = event.events;
 	pthread_mutex_unlock(&link->lock);
 }

@@ -89,7 +89,8 @@ struct bus_link {
 	pthread_mutex_t lock;
 	sd_bus *bus; // NULL: not connected
 	int epoll; // of an event handle, else -1
-	int watched_fd; // in `epoll`; -1: none
+	int watched_fd; // in `epoll`, a duplicate: sd-bus closes its own when it likes; -1: none
+	int bus_fd; // whose duplicate it is
 	uint32_t watched_events;
 	struct bus_call_list waiting;
 	struct bus_call_list pending;

@@ -21,7 +21,8 @@ struct watch {
 	short wanted; // EV_READ, EV_WRITE
 	short registered;
 	bool slack; // is in multi::slack
-	bool ours; // made by open_socket(), so that close_socket() will tell of its end
+	bool lasts; // close_socket() will tell of its end, which is sure of plain connections alone:
+	// curl closes others by itself where they fail halfway
 };
 TAILQ_HEAD(watches, watch);
 
@@ -130,7 +131,7 @@ static int socket_callback(CURL *easy, curl_socket_t fd, int what, void *userdat
 		if (!watch)
 			return 0;
 		watch->wanted = 0;
-		if (!watch->ours) {
+		if (!watch->lasts) {
 			watch_free(watch);
 		} else if (watch->registered && !watch->slack) {
 			watch->slack = true;
@@ -185,7 +186,7 @@ static curl_socket_t open_socket(void *userdata, curlsocktype purpose,
 		close(fd);
 		return CURL_SOCKET_BAD;
 	}
-	watch->ours = true;
+	watch->lasts = sockets->plain;
 	multi->descriptors->n_sockets++;
 	return fd;
 }

@@ -25,6 +25,7 @@ struct multi *multi_free(struct multi *multi);
 struct multi_sockets {
 	struct multi *multi;
 	bool refused; // one, for lack of file descriptors
+	bool plain; // no TLS and no proxy; said by the owner, before it is added
 };
 
 /* Options that each easy handle must have before it is added. */

@@ -226,6 +226,7 @@ static bool set_target(struct transfer *transfer, struct llm_target *target)
 	    !SET(CURLOPT_CONNECTTIMEOUT_MS, (long)((target->connect_usec + 999) / 1000)))
 		return false;
 	transfer->target = llm_target_ref(target);
+	transfer->sockets.plain = !https && !target->proxy;
 	return true;
 }
 

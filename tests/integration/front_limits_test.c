@@ -217,7 +217,8 @@ START_TEST(replies)
 	char *row = text("%0100000d", 0);
 	int64_t before;
 
-	begin("max_output_mib_per_user = 12");
+	/* What waits for its turn meanwhile has time. */
+	begin("max_output_mib_per_user = 12\nmessage_seconds = 600");
 	own = daemon_connect(server);
 	json_object_put(wire_call(own, "CreateCollection", "{'collection':{'name':'A'}}"));
 	for (int i = 0; i < ROWS; i++)
