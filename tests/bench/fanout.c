@@ -22,7 +22,7 @@
 #define N_CONNECTIONS 16
 #define N_LINES_MIN 100
 #define MEMORY_BOUND_MIB 64
-#define CPU_BOUND 3.0
+#define CPU_BOUND 4.0
 
 static double peak_mib(const struct daemon *daemon)
 {
