@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/clock.h"
 #include "tests/unit/work_standin_internal.h"
 
 static struct llm_call *waiting[STANDIN_CALLS_MAX];
@@ -119,7 +120,8 @@ static void check_call(const struct llm_call *call)
 
 static void fly(struct llm_call *call)
 {
-	const struct timeval delay = { .tv_usec = standin.latency_usec };
+	const struct timeval delay = { .tv_sec = standin.latency_usec / USEC_PER_SEC,
+				       .tv_usec = standin.latency_usec % USEC_PER_SEC };
 	size_t slot = 0;
 
 	while (flying[slot])
