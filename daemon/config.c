@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "daemon/backend/backend.h"
-#include "daemon/log.h"
+#include "daemon/base/log.h"
 #include "daemon/store/store.h"
 
 /* A value that is one of several words. */

@@ -23,18 +23,18 @@
 
 #include "daemon/api/call.h"
 #include "daemon/backend/backend.h"
-#include "daemon/clock.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/file_share.h"
+#include "daemon/base/log.h"
+#include "daemon/base/loop.h"
 #include "daemon/config.h"
-#include "daemon/file_share.h"
 #include "daemon/front/bus.h"
 #include "daemon/front/front.h"
 #include "daemon/handover.h"
 #include "daemon/idle_exit.h"
-#include "daemon/log.h"
-#include "daemon/loop.h"
-#include "daemon/manager.h"
 #include "daemon/queue/prune.h"
 #include "daemon/queue/queue.h"
+#include "daemon/service_manager.h"
 #include "daemon/status_line.h"
 #include "daemon/store/store.h"
 #include "daemon/watchdog.h"
@@ -111,7 +111,7 @@ static void begin_stop(struct daemon *daemon, bool revoke)
 	const struct timeval grace = { .tv_sec = daemon->config.shutdown_grace_seconds };
 
 	daemon->service.stopping = true;
-	manager_stopping();
+	service_manager_stopping();
 	if (daemon->front)
 		front_stop_listening(daemon->front);
 	bus_release(daemon->bus);
@@ -220,7 +220,7 @@ static void on_reload(evutil_socket_t number, short events, void *userdata)
 	(void)events;
 	if (!daemon->front || daemon->service.stopping)
 		return;
-	manager_reloading();
+	service_manager_reloading();
 	if (config_load(&config, daemon->argc, daemon->argv, &fault) == CONFIG_RUN) {
 		apply(daemon, &config);
 		log_about(LOG_NOTICE, ABOUT(.message = LOG_RELOADED),
@@ -230,7 +230,7 @@ static void on_reload(evutil_socket_t number, short events, void *userdata)
 			  "the configuration stays as it was: %s", fault.message);
 	}
 	config_done(&config);
-	manager_ready();
+	service_manager_ready();
 }
 
 /* ---- Start ---- */
@@ -239,7 +239,7 @@ static int start_watchdog(struct daemon *daemon)
 {
 	struct work *work = queue_get_work(daemon->service.queue);
 	struct loop *loops[WATCHDOG_LOOPS_MAX];
-	uint64_t period_usec = manager_watchdog_usec();
+	uint64_t period_usec = service_manager_watchdog_usec();
 	unsigned n;
 
 	if (!period_usec)
@@ -284,7 +284,7 @@ static void on_bus_settled(void *userdata)
 		log_error("out of memory: the watchdog is not fed");
 	if (!daemon->awaited && !daemon->config.system)
 		handover_offer(daemon->config.state_dir, daemon->config.socket_path);
-	manager_ready();
+	service_manager_ready();
 	retention_set_days(daemon->retention, daemon->config.log_retention_days);
 	if (status_line_new(&daemon->service, &daemon->status_line) < 0 || start_idle_exit(daemon) < 0)
 		log_error("out of memory: no status line, and no exit when idle");
@@ -367,7 +367,7 @@ static void on_migrating(void *userdata)
 	if (now < daemon->extend_usec)
 		return;
 	daemon->extend_usec = now + USEC_PER_SEC;
-	manager_extend_start(START_EXTENSION_USEC);
+	service_manager_extend_start(START_EXTENSION_USEC);
 }
 
 static int start_store(struct daemon *daemon, struct fault *fault)
@@ -561,7 +561,7 @@ int daemon_main(int argc, char **argv, const struct raw_interface *raw)
 	}
 	if (log_start((int)daemon.config.log_level) < 0)
 		return EXIT_FAILURE;
-	r = manager_take_listener(&fault, &daemon.listener);
+	r = service_manager_take_listener(&fault, &daemon.listener);
 	if (r == 0)
 		r = start(&daemon, &fault);
 	if (r < 0)

@@ -14,9 +14,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "daemon/clock.h"
-#include "daemon/log.h"
-#include "daemon/manager.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/service_manager.h"
 
 /* A step of the wait, after which the service manager is told that we still do; and how many. */
 #define STEP_SECONDS 10
@@ -131,7 +131,7 @@ static int await_end(int process_fd)
 	int r;
 
 	for (int step = 0; step < STEPS_MAX; step++) {
-		manager_extend_start(2 * STEP_SECONDS * USEC_PER_SEC);
+		service_manager_extend_start(2 * STEP_SECONDS * USEC_PER_SEC);
 		r = poll(&ended, 1, STEP_SECONDS * 1000);
 		if (r != 0)
 			return r < 0 ? -errno : 0; // EINTR: we are told to stop ourselves

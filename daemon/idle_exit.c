@@ -5,11 +5,11 @@
 #include <stdlib.h>
 
 #include "daemon/api/call.h"
-#include "daemon/clock.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/base/loop.h"
 #include "daemon/front/bus.h"
 #include "daemon/front/front.h"
-#include "daemon/log.h"
-#include "daemon/loop.h"
 #include "daemon/queue/queue.h"
 
 #define CHECK_SECONDS 1

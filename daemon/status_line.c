@@ -6,9 +6,9 @@
 #include <stdlib.h>
 
 #include "daemon/api/call.h"
-#include "daemon/loop.h"
-#include "daemon/manager.h"
+#include "daemon/base/loop.h"
 #include "daemon/queue/queue.h"
+#include "daemon/service_manager.h"
 
 #define DELAY_SECONDS 1
 
@@ -30,7 +30,7 @@ static void on_soon(evutil_socket_t fd, short events, void *userdata)
 		return;
 	line->n_running = queue_n_running(service->queue);
 	line->n_waiting = queue_n_waiting(service->queue);
-	manager_status("%" PRId64 " running, %" PRId64 " waiting; %" PRId64 " connections",
+	service_manager_status("%" PRId64 " running, %" PRId64 " waiting; %" PRId64 " connections",
 		       line->n_running, line->n_waiting, service->n_connections);
 }
 

@@ -6,10 +6,10 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "daemon/clock.h"
-#include "daemon/log.h"
-#include "daemon/loop.h"
-#include "daemon/manager.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/base/loop.h"
+#include "daemon/service_manager.h"
 
 /* One watched loop. */
 struct pulse {
@@ -68,7 +68,7 @@ static void on_timer(evutil_socket_t fd, short events, void *userdata)
 		loop_post(pulse->loop, &pulse->message);
 	}
 	if (alive)
-		manager_feed_watchdog();
+		service_manager_feed_watchdog();
 	else if (!watchdog->complained)
 		log_error("a thread does not answer: the watchdog is not fed");
 	watchdog->complained = !alive;
@@ -95,7 +95,7 @@ int watchdog_new(struct loop *home, uint64_t period_usec, struct loop *const *lo
 		watchdog_free(watchdog);
 		return -ENOMEM;
 	}
-	manager_feed_watchdog();
+	service_manager_feed_watchdog();
 	*ret_watchdog = watchdog;
 	return 0;
 }

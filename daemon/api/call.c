@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/log.h"
+#include "daemon/base/log.h"
 #include "daemon/queue/queue.h"
 #include "daemon/store/tasks.h"
 #include "proto/generated/handlers.h"

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "daemon/api/call.h"
-#include "daemon/log.h"
+#include "daemon/base/log.h"
 #include "daemon/queue/queue.h"
 #include "proto/generated/handlers.h"
 

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "daemon/clock.h"
+#include "daemon/base/clock.h"
 #include "daemon/queue/queue.h"
 #include "daemon/queue/watch.h"
 #include "daemon/store/tasks.h"

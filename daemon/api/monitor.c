@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "daemon/api/call.h"
-#include "daemon/clock.h"
+#include "daemon/base/clock.h"
 #include "daemon/queue/queue.h"
 #include "proto/generated/handlers.h"
 

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "daemon/share.h"
+#include "daemon/base/share.h"
 #include "proto/record.h"
 
 struct call_front;

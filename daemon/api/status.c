@@ -6,8 +6,8 @@
 
 #include "daemon/api/call.h"
 #include "daemon/backend/backend.h"
-#include "daemon/clock.h"
-#include "daemon/log.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
 #include "daemon/queue/queue.h"
 #include "daemon/work/work.h"
 #include "proto/generated/handlers.h"

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "daemon/api/call.h"
-#include "daemon/clock.h"
+#include "daemon/base/clock.h"
 #include "daemon/queue/prune.h"
 #include "proto/generated/handlers.h"
 

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 
 #include "daemon/api/call.h"
-#include "daemon/clock.h"
-#include "daemon/log.h"
-#include "daemon/loop.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/base/loop.h"
 #include "proto/limits.h"
 
 /* A user's part of a turn of the loop. A piece of work that has begun is finished. */

@@ -1,7 +1,7 @@
 /*
- * Who is next. At an endpoint the flows take turns as daemon/turns.h says; between endpoints, the
+ * Who is next. At an endpoint the flows take turns as daemon/base/turns.h says; between endpoints, the
  * user served longest ago. The last slot of the global cap is kept for interactive calls, and a
- * user has no more of it than daemon/fair.h allows. Nor has he more of the few long answers that
+ * user has no more of it than daemon/base/fair.h allows. Nor has he more of the few long answers that
  * are read at a time.
  *
  * A lane is a flow's calls of one priority at one endpoint. It takes its turns while it has a call
@@ -19,8 +19,8 @@
 #include "daemon/backend/backend.h"
 #include "daemon/backend/endpoint.h"
 #include "daemon/backend/table.h"
-#include "daemon/fair.h"
-#include "daemon/turns.h"
+#include "daemon/base/fair.h"
+#include "daemon/base/turns.h"
 
 struct job;
 TAILQ_HEAD(jobs, job);

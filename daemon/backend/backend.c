@@ -17,7 +17,7 @@
 #include "daemon/backend/provider_simulated.h"
 #include "daemon/backend/simulated_text.h"
 #include "daemon/backend/transfer.h"
-#include "daemon/clock.h"
+#include "daemon/base/clock.h"
 #include "proto/limits.h"
 
 #define ROUNDS_MAX 16 // of a turn, before other events get theirs

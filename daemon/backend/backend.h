@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/loop.h"
+#include "daemon/base/loop.h"
 #include "elluminate-types.h"
 #include "proto/arena.h"
 #include "proto/fault.h"

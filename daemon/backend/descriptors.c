@@ -9,9 +9,9 @@
 #include "daemon/backend/multi.h"
 #include "daemon/backend/notice.h"
 #include "daemon/backend/transfer.h"
-#include "daemon/clock.h"
-#include "daemon/file_share.h"
-#include "daemon/log.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/file_share.h"
+#include "daemon/base/log.h"
 
 #define RETRY_FIRST_USEC (100 * USEC_PER_MSEC)
 #define RETRY_LAST_USEC (5 * USEC_PER_SEC)

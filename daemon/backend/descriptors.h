@@ -1,7 +1,7 @@
 /*
  * When file descriptors run out, it is this process that has too few, and no endpoint that fails:
  * calls wait and no attempt is used up. Connections to endpoints take no more than their share
- * (daemon/file_share.h), so that clients find some.
+ * (daemon/base/file_share.h), so that clients find some.
  *
  * At a shortage idle connections give way, and no more calls go at once than went before it; while
  * none is met again, the number grows back. Nothing is issued until a call has left flight or some

@@ -5,7 +5,7 @@
 
 #include "daemon/backend/core.h"
 #include "daemon/backend/outage.h"
-#include "daemon/clock.h"
+#include "daemon/base/clock.h"
 
 #define WARM_USEC (60 * USEC_PER_SEC) // so long a host stays warm unused
 #define WINDOW_MIN 8

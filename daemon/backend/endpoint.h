@@ -21,7 +21,7 @@
 #include "daemon/backend/dialect.h"
 #include "daemon/backend/retry.h"
 #include "daemon/backend/table.h"
-#include "daemon/turns.h"
+#include "daemon/base/turns.h"
 
 #define ENDPOINTS_KEPT 64 // of a user; more are forgotten when they have nothing to do
 #define ENDPOINTS_UNWELL_KEPT 256 // more even when they fail or want to be left alone

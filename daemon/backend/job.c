@@ -10,7 +10,7 @@
 #include "daemon/backend/core.h"
 #include "daemon/backend/notice.h"
 #include "daemon/backend/outage.h"
-#include "daemon/clock.h"
+#include "daemon/base/clock.h"
 #include "proto/limits.h"
 
 #define FORMS_MAX 4 // more changes of the request's form than that are going in circles

@@ -10,7 +10,7 @@
 
 #include "daemon/backend/deadline.h"
 #include "daemon/backend/descriptors.h"
-#include "daemon/clock.h"
+#include "daemon/base/clock.h"
 
 /* A socket that curl wants watched. */
 struct watch {

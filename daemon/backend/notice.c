@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "daemon/backend/core.h"
-#include "daemon/clock.h"
+#include "daemon/base/clock.h"
 #include "proto/limits.h"
 #include "proto/utf8.h"
 

@@ -4,7 +4,7 @@
 
 #include "daemon/backend/core.h"
 #include "daemon/backend/notice.h"
-#include "daemon/clock.h"
+#include "daemon/base/clock.h"
 #include "proto/utf8.h"
 
 /* ---- Flows ---- */

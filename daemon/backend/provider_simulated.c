@@ -6,7 +6,7 @@
 
 #include "daemon/backend/core.h"
 #include "daemon/backend/simulated_text.h"
-#include "daemon/clock.h"
+#include "daemon/base/clock.h"
 #include "proto/generated/interface.h"
 #include "proto/record.h"
 

@@ -9,9 +9,9 @@
 
 #include "daemon/backend/core.h"
 #include "daemon/backend/multi.h"
-#include "daemon/clock.h"
-#include "daemon/log.h"
-#include "daemon/loop.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/base/loop.h"
 
 #define CONNECTION_AGE_SECONDS 118L // peers close idle connections; curl looks before reuse
 #define KEEPALIVE_SECONDS 30L

@@ -8,10 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/clock.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/base/loop.h"
 #include "daemon/front/bus_internal.h"
-#include "daemon/log.h"
-#include "daemon/loop.h"
 
 #define STEPS_PER_TURN 64 // of sd_bus_process(), so that other work of the loop has its turn
 #define RETRY_FIRST_USEC (1 * USEC_PER_SEC)

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/log.h"
 #include "daemon/front/bus_internal.h"
-#include "daemon/log.h"
 
 #define VANISHED                                                          \
 	"type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus'," \

@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "daemon/clock.h"
+#include "daemon/base/clock.h"
 #include "daemon/front/bus_internal.h"
 
 #define POLKIT "org.freedesktop.PolicyKit1"

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/clock.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
 #include "daemon/front/bus_internal.h"
-#include "daemon/log.h"
 #include "daemon/queue/monitor.h"
 #include "proto/generated/interface.h"
 #include "proto/task_status.h"

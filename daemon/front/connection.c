@@ -7,8 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/clock.h"
-#include "daemon/log.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
 
 #define READ_SIZE 8192
 /* What a reply is thought to take before it is made; a page never takes more than it may. */

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "daemon/loop.h"
+#include "daemon/base/loop.h"
 #include "proto/arena.h"
 #include "proto/fault.h"
 #include "proto/message.h"

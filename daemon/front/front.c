@@ -8,9 +8,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "daemon/base/log.h"
 #include "daemon/front/connection.h"
 #include "daemon/front/decoder.h"
-#include "daemon/log.h"
 
 #define PEER_GROUPS_MAX 1024
 #define ACCEPTS_PER_TURN 64

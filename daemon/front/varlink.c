@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/log.h"
 #include "daemon/front/connection.h"
-#include "daemon/log.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
 

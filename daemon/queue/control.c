@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "daemon/log.h"
+#include "daemon/base/log.h"
 #include "daemon/queue/queue_state.h"
 #include "daemon/queue/run_clock.h"
 #include "daemon/queue/running.h"

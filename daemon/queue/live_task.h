@@ -6,11 +6,11 @@
 
 #include <event2/event.h>
 
+#include "daemon/base/share.h"
 #include "daemon/queue/log_news.h"
 #include "daemon/queue/monitor.h"
 #include "daemon/queue/queue.h"
 #include "daemon/queue/schedule.h"
-#include "daemon/share.h"
 #include "proto/arena.h"
 #include "proto/task_kind.h"
 #include "proto/task_status.h"

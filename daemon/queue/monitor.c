@@ -4,7 +4,7 @@
 #include <event2/event.h>
 #include <stdlib.h>
 
-#include "daemon/clock.h"
+#include "daemon/base/clock.h"
 #include "daemon/queue/event_rows.h"
 #include "daemon/queue/live_task.h"
 #include "daemon/queue/running.h"

@@ -10,9 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/loop.h"
+#include "daemon/base/loop.h"
+#include "daemon/base/turns.h"
 #include "daemon/store/tasks.h"
-#include "daemon/turns.h"
 #include "elluminate-types.h"
 
 struct backend;

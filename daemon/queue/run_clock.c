@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "daemon/clock.h"
-#include "daemon/log.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
 #include "daemon/queue/running.h"
 
 int64_t run_clock_elapsed(const struct live_task *task)

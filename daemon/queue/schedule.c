@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/fair.h"
+#include "daemon/base/fair.h"
 
 /* Slots are of two kinds. */
 enum slot {

@@ -1,7 +1,7 @@
 /*
- * Which waiting task gets a free slot: tasks take turns as daemon/turns.h says, within a priority
+ * Which waiting task gets a free slot: tasks take turns as daemon/base/turns.h says, within a priority
  * the older one first. Interactive tasks have slots of their own. Of slots, and of places to wait,
- * a user gets a share as daemon/fair.h says. A task that is held counts among those that wait, but
+ * a user gets a share as daemon/base/fair.h says. A task that is held counts among those that wait, but
  * has no turn.
  */
 #pragma once
@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/base/turns.h"
 #include "daemon/queue/queue.h"
-#include "daemon/turns.h"
 
 enum task_priority task_priority_from_name(const char *name); // unknown or NULL: normal
 

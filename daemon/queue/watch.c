@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/clock.h"
+#include "daemon/base/clock.h"
 #include "daemon/queue/event_rows.h"
 #include "daemon/queue/live_task.h"
 #include "daemon/queue/running.h"

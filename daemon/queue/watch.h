@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/share.h"
+#include "daemon/base/share.h"
 #include "elluminate-types.h"
 #include "proto/fault.h"
 

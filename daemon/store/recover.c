@@ -2,9 +2,9 @@
 
 #include <inttypes.h>
 
-#include "daemon/clock.h"
-#include "daemon/log.h"
-#include "daemon/store/task.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/store/tasks/task.h"
 
 /* The running time of a claim that ended with the daemon is what it can be shown to have been:
  * until its last recording, by the clock that no one sets.

@@ -1,8 +1,8 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-#include "daemon/clock.h"
-#include "daemon/store/store_internal.h"
+#include "daemon/base/clock.h"
+#include "daemon/store/engine/store_internal.h"
 
 /* Never opened here: closing it would drop the locks that SQLite holds on it. */
 static int64_t size_of(struct tx *tx, const char *suffix)

@@ -7,11 +7,11 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "daemon/log.h"
-#include "daemon/store/lock.h"
+#include "daemon/base/log.h"
+#include "daemon/store/engine/lock.h"
+#include "daemon/store/engine/schema.h"
+#include "daemon/store/engine/store_internal.h"
 #include "daemon/store/recover.h"
-#include "daemon/store/schema.h"
-#include "daemon/store/store_internal.h"
 
 #define WRITER_CACHE_KIB 2048
 #define READER_CACHE_KIB 1024

@@ -18,7 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/loop.h"
+#include "daemon/base/loop.h"
 #include "proto/arena.h"
 #include "proto/fault.h"
 

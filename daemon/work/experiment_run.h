@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 
 #include "daemon/backend/backend.h"
-#include "daemon/loop.h"
+#include "daemon/base/loop.h"
 #include "daemon/store/store.h"
 #include "daemon/work/progress.h"
 #include "daemon/work/work.h"

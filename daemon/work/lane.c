@@ -1,4 +1,4 @@
-#include "daemon/clock.h"
+#include "daemon/base/clock.h"
 #include "daemon/work/run_state.h"
 
 bool lane_has_room(const struct lane *lane)

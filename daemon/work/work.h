@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "daemon/backend/backend.h"
-#include "daemon/loop.h"
+#include "daemon/base/loop.h"
 #include "daemon/store/store.h"
 #include "elluminate-types.h"
 #include "proto/task_kind.h"

@@ -1,5 +1,5 @@
 /* Shares of what is global: who comes later finds some, whatever was taken before. */
-#include "daemon/fair.h"
+#include "daemon/base/fair.h"
 #include "tests/unit/suite.h"
 
 #define N_USERS 40

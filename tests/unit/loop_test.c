@@ -3,8 +3,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "daemon/clock.h"
-#include "daemon/loop.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/loop.h"
 
 #define POSTERS 4
 #define MESSAGES 5000

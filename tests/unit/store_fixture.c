@@ -1,6 +1,6 @@
 #include "tests/unit/store_fixture.h"
 
-#include "daemon/clock.h"
+#include "daemon/base/clock.h"
 #include "proto/message.h"
 
 #include <dirent.h>

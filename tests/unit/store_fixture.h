@@ -9,7 +9,7 @@
 #include <sqlite3.h>
 #include <stdbool.h>
 
-#include "daemon/loop.h"
+#include "daemon/base/loop.h"
 #include "daemon/store/events.h"
 #include "daemon/store/resources.h"
 #include "daemon/store/runs.h"

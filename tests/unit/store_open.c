@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "daemon/store/schema.h"
+#include "daemon/store/engine/schema.h"
 #include "tests/unit/store_fixture.h"
 #include "tests/unit/suite.h"
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/store/store_internal.h"
+#include "daemon/store/engine/store_internal.h"
 #include "proto/limits.h"
 #include "tests/unit/suite.h"
 

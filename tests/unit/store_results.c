@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/store/quantity.h"
-#include "daemon/store/store_internal.h"
+#include "daemon/store/engine/store_internal.h"
+#include "daemon/store/runs/quantity.h"
 #include "proto/limits.h"
 #include "tests/unit/store_fixture.h"
 #include "tests/unit/suite.h"

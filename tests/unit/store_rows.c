@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/store/store_internal.h"
+#include "daemon/store/engine/store_internal.h"
 #include "tests/unit/store_fixture.h"
 #include "tests/unit/suite.h"
 

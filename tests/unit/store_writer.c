@@ -6,7 +6,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-#include "daemon/store/store_internal.h"
+#include "daemon/store/engine/store_internal.h"
 #include "tests/unit/store_fixture.h"
 #include "tests/unit/suite.h"
 

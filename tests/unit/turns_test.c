@@ -1,7 +1,7 @@
 /* Turns: users, the shares of priorities, items. */
 #include <stdlib.h>
 
-#include "daemon/turns.h"
+#include "daemon/base/turns.h"
 #include "tests/unit/suite.h"
 
 static struct turns turns;

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "daemon/api/call.h"
-#include "daemon/clock.h"
-#include "daemon/loop.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/loop.h"
 #include "tests/unit/suite.h"
 
 #define TOTAL 64

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/backend/backend.h"
-#include "daemon/clock.h"
+#include "daemon/base/clock.h"
 #include "daemon/store/resources.h"
 #include "daemon/store/runs.h"
 #include "daemon/store/tasks.h"

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/clock.h"
+#include "daemon/base/clock.h"
 #include "tests/unit/work_standin_internal.h"
 
 static struct llm_call *waiting[STANDIN_CALLS_MAX];

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#include "daemon/loop.h"
+#include "daemon/base/loop.h"
 #include "tests/unit/work_standin.h"
 
 #define container_of(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))

@@ -3,9 +3,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/base/loop.h"
 #include "daemon/daemon.h"
 #include "daemon/front/connection.h"
-#include "daemon/loop.h"
 
 static void block(struct message *message)
 {

@@ -32,13 +32,13 @@ said=$(systemd-analyze security --offline=true --threshold=15 --no-pager \
 	"$tree/usr/lib/systemd/system/elluminated.service" 2>&1) || fail "$(echo "$said" | tail -n 2)"
 
 journalctl --root="$tree" --update-catalog
-sed -n 's/.*MESSAGE(LOG_[A-Z_]*, "\([0-9a-f]*\)").*/\1/p' "$source/daemon/log_message.h" >"$tree/ids"
+sed -n 's/.*MESSAGE(LOG_[A-Z_]*, "\([0-9a-f]*\)").*/\1/p' "$source/daemon/base/log_message.h" >"$tree/ids"
 while read -r id; do
 	journalctl --root="$tree" --list-catalog "$id" 2>/dev/null | grep -q . ||
 		fail "no entry in the catalog for $id"
 done <"$tree/ids"
 entries=$(grep -c '^-- ' "$source/systemd/elluminated.catalog")
-messages=$(grep -c 'MESSAGE(LOG_' "$source/daemon/log_message.h")
+messages=$(grep -c 'MESSAGE(LOG_' "$source/daemon/base/log_message.h")
 [ "$entries" = "$messages" ] || fail "$entries entries in the catalog for $messages messages"
 for file in "$tree"/usr/share/dbus-1/*services/*.service; do
 	grep -q '^SystemdService=elluminated.service$' "$file" || fail "$file names another unit"

@@ -1,0 +1,169 @@
+/*
+ * Readers run each request in a read transaction of its own, so that all its statements see
+ * one state, and the log can be reset soon after. A request that turns out to have something to
+ * write changes its lane, and moves on to the writer; one that has more to read than a short
+ * transaction may asks for another turn. Users have turns, so that one who asks for many large
+ * pages makes another wait for one of them at most. A patient request that met trouble which may
+ * go by is run again after a while.
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <stddef.h>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/store/engine/store_internal.h"
+
+static void reader_run(struct reader *reader, struct store_request *request);
+
+unsigned store_queue_of(const struct store_request *request)
+{
+	return request->uid < 0 ? 0 : 1 + (unsigned)(request->uid % (STORE_QUEUES - 1));
+}
+
+/* ---- Turns ---- */
+
+static struct store_request *next_request(struct reader *reader)
+{
+	struct reader_queue *queue;
+	struct store_request *request;
+
+	do {
+		reader->queue = (reader->queue + 1) % STORE_QUEUES;
+		queue = &reader->queues[reader->queue];
+	} while (!queue->first);
+	request = queue->first;
+	queue->first = request->next;
+	if (!queue->first)
+		queue->tail = &queue->first;
+	reader->n_queued--;
+	return request;
+}
+
+static void on_turn(struct message *message)
+{
+	struct reader *reader =
+		(struct reader *)((char *)message - offsetof(struct reader, turn));
+
+	reader_run(reader, next_request(reader));
+	reader->turning = reader->n_queued > 0;
+	if (reader->turning)
+		loop_post(reader->loop, &reader->turn);
+}
+
+void reader_take(struct reader *reader, struct store_request *request)
+{
+	struct reader_queue *queue = &reader->queues[store_queue_of(request)];
+
+	request->next = NULL;
+	*queue->tail = request;
+	queue->tail = &request->next;
+	reader->n_queued++;
+	if (reader->turning || reader->ending)
+		return;
+	reader->turning = true;
+	loop_post(reader->loop, &reader->turn);
+}
+
+/* ---- Trouble that may go by ---- */
+
+static void on_retry(evutil_socket_t fd, short events, void *userdata)
+{
+	struct reader *reader = userdata;
+	struct store_request *request = reader->first;
+
+	(void)fd;
+	(void)events;
+	reader->first = NULL;
+	reader->tail = &reader->first;
+	while (request) {
+		struct store_request *next = request->next;
+
+		reader_run(reader, request);
+		request = next;
+	}
+}
+
+static void wait_for_retry(struct reader *reader, struct store_request *request)
+{
+	const struct timeval in = { .tv_sec = STORE_RETRY_USEC / USEC_PER_SEC };
+
+	if (!reader->first)
+		log_warning("store: %s has to wait: %s", request->name,
+			    reader->db.trouble_text[0] ? reader->db.trouble_text : "no memory");
+	request->next = NULL;
+	*reader->tail = request;
+	reader->tail = &request->next;
+	(void)event_add(reader->retry, &in);
+}
+
+int reader_init(struct reader *reader, struct store *store, const char *name, int cache_kib)
+{
+	int r;
+
+	reader->store = store;
+	reader->tail = &reader->first;
+	reader->turn.deliver = on_turn;
+	for (size_t i = 0; i < STORE_QUEUES; i++)
+		reader->queues[i].tail = &reader->queues[i].first;
+	r = db_open(store->database_path, /* writable= */ false, cache_kib, &reader->db);
+	db_check(&reader->db, store->options.check_statements);
+	if (r >= 0)
+		r = loop_new(name, &reader->loop);
+	if (r >= 0)
+		reader->retry = evtimer_new(loop_base(reader->loop), on_retry, reader);
+	if (r >= 0 && !reader->retry)
+		r = -ENOMEM;
+	if (r >= 0)
+		db_count_turns(&reader->db, reader->loop);
+	return r;
+}
+
+void reader_done(struct reader *reader)
+{
+	reader->ending = true;
+	while (reader->n_queued > 0)
+		reader_run(reader, next_request(reader));
+	if (reader->retry)
+		event_free(reader->retry);
+	reader->loop = loop_free(reader->loop);
+	db_close(&reader->db);
+}
+
+/* A sort that finds no room, too: the disk is none of this request's business. */
+static bool may_go_by(const struct reader *reader, const struct store_request *request, int r)
+{
+	enum db_trouble trouble = reader->db.trouble;
+
+	return request->patient && !atomic_load(&reader->store->hurried) &&
+	       (trouble == DB_BUSY || trouble == DB_FULL || (r == -ENOMEM && trouble == DB_FINE));
+}
+
+static void reader_run(struct reader *reader, struct store_request *request)
+{
+	struct db *db = &reader->db;
+	bool wait;
+	int r;
+
+	r = db_run(db, "BEGIN", "");
+	if (r >= 0)
+		r = tx_run(reader->store, db, clock_wall_usec(), request);
+	wait = r < 0 && may_go_by(reader, request, r);
+	if (wait)
+		wait_for_retry(reader, request);
+	else
+		tx_result(request, db, r);
+	if (db->trouble == DB_DAMAGED)
+		store_set_damaged(reader->store, db);
+	if (!sqlite3_get_autocommit(db->handle))
+		(void)db_run(db, "COMMIT", "");
+	db_forgive(db);
+	if (wait)
+		return;
+	if (request->result == 0 && request->again && reader->ending)
+		reader_take(reader, request);
+	else if (request->result == 0 && (request->lane == STORE_WRITE || request->again))
+		tx_post_as(reader->store, request, request->lane, request->run, request->name);
+	else
+		tx_reply(request);
+}

@@ -1,0 +1,420 @@
+/*
+ * The first version of the schema. Every row says whose it is and in which project. Times are
+ * microseconds, money is nanodollars, JSON is TEXT. Ids are never used again (AUTOINCREMENT).
+ * No foreign key cascades; what is referred to from a large table has an index there.
+ */
+#include "daemon/store/engine/schema_v1.h"
+
+#include <stddef.h>
+
+/* Rows of a collection come in batches. A batch is visible once it has a sequence that lies in
+ * the collection's (first_sequence, last_sequence]: committing an upload and clearing a
+ * collection only move numbers, and a pinned run keeps its range. `dead` batches are swept. */
+static const char resources[] =
+	"CREATE TABLE daemon ("
+	" id INTEGER PRIMARY KEY CHECK (id = 1),"
+	" instance INTEGER NOT NULL,"
+	" event_number INTEGER NOT NULL" // the highest of events that were deleted
+	") STRICT;"
+	"INSERT INTO daemon VALUES (1, 0, 0);"
+
+	"CREATE TABLE projects ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" owner_uid INTEGER NOT NULL,"
+	" name TEXT NOT NULL,"
+	" description TEXT,"
+	" default_llm_config_id INTEGER REFERENCES llm_configs,"
+	" rating_llm_config_id INTEGER REFERENCES llm_configs,"
+	" rating_version TEXT NOT NULL DEFAULT '1',"
+	" created_at INTEGER NOT NULL,"
+	" updated_at INTEGER NOT NULL,"
+	" UNIQUE (owner_uid, name)"
+	") STRICT;"
+
+	"CREATE TABLE prompt_templates ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL REFERENCES projects,"
+	" name TEXT NOT NULL,"
+	" version INTEGER NOT NULL CHECK (version >= 1),"
+	" identity TEXT NOT NULL," // hash of everything that makes it this version
+	" content TEXT NOT NULL," // the record
+	" created_at INTEGER NOT NULL,"
+	" updated_at INTEGER NOT NULL,"
+	" UNIQUE (project_id, name, version),"
+	" UNIQUE (project_id, name, identity)"
+	") STRICT;"
+
+	"CREATE TABLE collections ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL REFERENCES projects,"
+	" name TEXT NOT NULL,"
+	" description TEXT,"
+	" read_only INTEGER NOT NULL CHECK (read_only IN (0, 1)),"
+	" first_sequence INTEGER NOT NULL DEFAULT 0,"
+	" last_sequence INTEGER NOT NULL DEFAULT 0 CHECK (last_sequence >= first_sequence),"
+	" swept_sequence INTEGER NOT NULL DEFAULT 0," // cleared batches up to it were looked at
+	" variables_count INTEGER NOT NULL DEFAULT 0 CHECK (variables_count >= 0),"
+	" rows_identity TEXT NOT NULL DEFAULT ''," // hash of the visible rows, by value
+	" created_at INTEGER NOT NULL,"
+	" updated_at INTEGER NOT NULL,"
+	" UNIQUE (project_id, name)"
+	") STRICT;"
+	"CREATE INDEX collections_cleared ON collections (id) WHERE swept_sequence < first_sequence;"
+
+	"CREATE TABLE collection_columns ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL REFERENCES projects,"
+	" collection_id INTEGER NOT NULL REFERENCES collections,"
+	" name TEXT NOT NULL,"
+	" type TEXT NOT NULL CHECK (type IN ('text', 'json')),"
+	" default_value TEXT,"
+	" position INTEGER NOT NULL CHECK (position >= 0),"
+	" UNIQUE (collection_id, name),"
+	" UNIQUE (collection_id, position)"
+	") STRICT;"
+
+	"CREATE TABLE row_batches ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL REFERENCES projects,"
+	" collection_id INTEGER NOT NULL REFERENCES collections,"
+	" upload_id TEXT,"
+	" sequence INTEGER," // NULL until the upload is committed
+	" row_count INTEGER NOT NULL CHECK (row_count >= 0),"
+	" new_columns TEXT," // JSON array: columns that the commit will add
+	" identity TEXT," // hash of the rows of an upload, by value
+	" dead INTEGER NOT NULL DEFAULT 0 CHECK (dead IN (0, 1) AND (NOT dead OR sequence IS NULL)),"
+	" created_at INTEGER NOT NULL,"
+	" UNIQUE (collection_id, upload_id),"
+	" UNIQUE (collection_id, sequence)"
+	") STRICT;"
+	"CREATE INDEX row_batches_open ON row_batches (created_at) WHERE sequence IS NULL;"
+	"CREATE INDEX row_batches_dead ON row_batches (id) WHERE dead AND row_count > 0;"
+
+	"CREATE TABLE template_variables ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL,"
+	" batch_id INTEGER NOT NULL REFERENCES row_batches,"
+	" input_values TEXT NOT NULL,"
+	" hash INTEGER NOT NULL," // of it, by value
+	" created_at INTEGER NOT NULL"
+	") STRICT;"
+	"CREATE INDEX template_variables_by_batch ON template_variables (batch_id);"
+	"CREATE INDEX template_variables_by_hash ON template_variables (project_id, hash);"
+
+	"CREATE TABLE criterion_sets ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL REFERENCES projects,"
+	" name TEXT NOT NULL,"
+	" family TEXT NOT NULL," // NAME of NAME, NAME #2, ...
+	" family_number INTEGER NOT NULL CHECK (family_number >= 1),"
+	" identity TEXT NOT NULL," // hash of the texts in it
+	" created_at INTEGER NOT NULL,"
+	" updated_at INTEGER NOT NULL,"
+	" UNIQUE (project_id, name),"
+	" UNIQUE (project_id, family, family_number)"
+	") STRICT;"
+	"CREATE INDEX criterion_sets_by_identity ON"
+	" criterion_sets (project_id, family, identity, family_number);"
+
+	"CREATE TABLE criteria ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL REFERENCES projects,"
+	" criterion_set_id INTEGER NOT NULL REFERENCES criterion_sets,"
+	" position INTEGER," // NULL: no longer in the set, kept for results
+	" criterion_str TEXT NOT NULL,"
+	" created_at INTEGER NOT NULL,"
+	" UNIQUE (criterion_set_id, criterion_str)"
+	") STRICT;"
+	"CREATE INDEX criteria_by_position ON criteria (criterion_set_id, position)"
+	" WHERE position IS NOT NULL;"
+
+	/* `settings` is the record without id, times and key; `secret` names a file. */
+	"CREATE TABLE llm_configs ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL REFERENCES projects,"
+	" name TEXT NOT NULL,"
+	" provider TEXT NOT NULL,"
+	" llm_model_name TEXT NOT NULL,"
+	" settings TEXT NOT NULL,"
+	" secret TEXT,"
+	" created_at INTEGER NOT NULL,"
+	" updated_at INTEGER NOT NULL,"
+	" UNIQUE (project_id, name)"
+	") STRICT;"
+	"CREATE INDEX llm_configs_by_project ON llm_configs (project_id);"
+	"CREATE INDEX llm_configs_by_secret ON llm_configs (secret) WHERE secret IS NOT NULL;";
+
+static const char runs[] =
+	/* What judges: a config's snapshot with mode and version of the prompt. */
+	"CREATE TABLE judges ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL REFERENCES projects,"
+	" kind TEXT NOT NULL CHECK (kind IN ('model', 'simulated')),"
+	" name TEXT NOT NULL,"
+	" llm_config_id INTEGER REFERENCES llm_configs,"
+	" snapshot TEXT,"
+	" rating_mode TEXT CHECK (rating_mode IN ('fast', 'detailed')),"
+	" rating_version TEXT,"
+	" identity TEXT NOT NULL," // hash of all that decides its verdicts
+	" created_at INTEGER NOT NULL,"
+	" UNIQUE (project_id, identity)"
+	") STRICT;"
+
+	/* What is measured: the text of a criterion, kept as it was judged. */
+	"CREATE TABLE measures ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL REFERENCES projects,"
+	" kind TEXT NOT NULL CHECK (kind IN ('criterion')),"
+	" criterion_id INTEGER NOT NULL REFERENCES criteria,"
+	" text TEXT NOT NULL,"
+	" UNIQUE (criterion_id, text)"
+	") STRICT;"
+
+	/* A run is pinned: rows by range, template by version, config by snapshot. */
+	"CREATE TABLE experiments ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL REFERENCES projects,"
+	" name TEXT NOT NULL,"
+	" family TEXT NOT NULL," // NAME of NAME, NAME #2, ...
+	" family_number INTEGER NOT NULL CHECK (family_number >= 1),"
+	" description TEXT,"
+	" prompt_template_id INTEGER REFERENCES prompt_templates,"
+	" collection_id INTEGER NOT NULL REFERENCES collections,"
+	" first_sequence INTEGER NOT NULL,"
+	" last_sequence INTEGER NOT NULL,"
+	" row_limit INTEGER CHECK (row_limit >= 1),"
+	" total_cases INTEGER NOT NULL CHECK (total_cases >= 1),"
+	" column_defaults TEXT," // JSON object; NULL: no column has one
+	" criterion_set_id INTEGER REFERENCES criterion_sets,"
+	" llm_config_id INTEGER REFERENCES llm_configs,"
+	" config_snapshot TEXT,"
+	" judge_id INTEGER REFERENCES judges,"
+	" rating_mode TEXT NOT NULL CHECK (rating_mode IN ('fast', 'detailed')),"
+	" rating_version TEXT NOT NULL,"
+	" n_epochs INTEGER NOT NULL CHECK (n_epochs >= 1),"
+	" response_column TEXT,"
+	" generation_params TEXT,"
+	" identity TEXT NOT NULL," // hash of what is pinned
+	" rows_identity TEXT NOT NULL,"
+	" answer_identity TEXT NOT NULL," // hash of what, with the row, decides an answer
+	" source_experiment_id INTEGER," // an earlier one, whose answers are still to be taken over
+	" taken_over_responses INTEGER NOT NULL DEFAULT 0,"
+	" taken_over_ratings INTEGER NOT NULL DEFAULT 0,"
+	" task_id INTEGER REFERENCES tasks," // the latest
+	" results TEXT,"
+	" retry_round INTEGER NOT NULL DEFAULT 0," // errors of an earlier round are missing
+	" counters_stale INTEGER NOT NULL DEFAULT 0," // changes that the epochs' counters lack
+	" created_at INTEGER NOT NULL,"
+	" updated_at INTEGER NOT NULL,"
+	" UNIQUE (project_id, name),"
+	" UNIQUE (project_id, family, family_number),"
+	" CHECK (prompt_template_id IS NOT NULL OR response_column IS NOT NULL)"
+	") STRICT;"
+	"CREATE INDEX experiments_by_project ON experiments (project_id);"
+	"CREATE INDEX experiments_by_rows ON experiments (collection_id, last_sequence);"
+
+	"CREATE TABLE experiment_measures ("
+	" experiment_id INTEGER NOT NULL REFERENCES experiments,"
+	" position INTEGER NOT NULL,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL,"
+	" measure_id INTEGER NOT NULL REFERENCES measures,"
+	" PRIMARY KEY (experiment_id, position),"
+	" UNIQUE (experiment_id, measure_id)"
+	") STRICT, WITHOUT ROWID;"
+
+	/* Counters, moved in the transaction that records what they count. */
+	"CREATE TABLE experiment_epochs ("
+	" experiment_id INTEGER NOT NULL REFERENCES experiments,"
+	" epoch INTEGER NOT NULL CHECK (epoch >= 1),"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL,"
+	" total INTEGER NOT NULL,"
+	" generated INTEGER NOT NULL DEFAULT 0,"
+	" rated INTEGER NOT NULL DEFAULT 0,"
+	" failed INTEGER NOT NULL DEFAULT 0,"
+	" ratings INTEGER NOT NULL DEFAULT 0,"
+	" input_tokens INTEGER NOT NULL DEFAULT 0,"
+	" output_tokens INTEGER NOT NULL DEFAULT 0,"
+	" cost_nanodollars INTEGER," // NULL: no price was known
+	" recorded_monotonic INTEGER," // last recording by the present claim; NULL: none yet
+	" PRIMARY KEY (experiment_id, epoch)"
+	") STRICT, WITHOUT ROWID;"
+
+	"CREATE TABLE responses ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL,"
+	" experiment_id INTEGER NOT NULL REFERENCES experiments,"
+	" template_variables_id INTEGER NOT NULL REFERENCES template_variables,"
+	" epoch INTEGER NOT NULL CHECK (epoch >= 1),"
+	" response_text TEXT,"
+	" tool_calls TEXT,"
+	" finish_reason TEXT,"
+	" error TEXT,"
+	" attempts INTEGER NOT NULL,"
+	" duration_usec INTEGER NOT NULL,"
+	" input_tokens INTEGER,"
+	" output_tokens INTEGER,"
+	" reasoning_tokens INTEGER,"
+	" cost_nanodollars INTEGER,"
+	" replaced INTEGER NOT NULL," // invalid sequences in the text, now U+FFFD
+	" round INTEGER NOT NULL DEFAULT 0," // in which it was recorded last
+	" taken_from INTEGER," // the response of an earlier experiment that this one is
+	" created_at INTEGER NOT NULL,"
+	" UNIQUE (template_variables_id, experiment_id, epoch)"
+	") STRICT;"
+	"CREATE INDEX responses_taken ON responses (taken_from) WHERE taken_from IS NOT NULL;"
+	"CREATE INDEX responses_by_experiment ON responses (experiment_id);"
+
+	"CREATE TABLE ratings ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL,"
+	" experiment_id INTEGER NOT NULL," // the response's; not checked again for each rating
+	" response_id INTEGER NOT NULL REFERENCES responses,"
+	" measure_id INTEGER NOT NULL REFERENCES measures,"
+	" judge_id INTEGER NOT NULL REFERENCES judges,"
+	" value REAL CHECK (value BETWEEN 0 AND 1),"
+	" reasoning TEXT,"
+	" raw_text TEXT,"
+	" error TEXT,"
+	" attempts INTEGER NOT NULL,"
+	" duration_usec INTEGER NOT NULL,"
+	" input_tokens INTEGER,"
+	" output_tokens INTEGER,"
+	" cost_nanodollars INTEGER,"
+	" round INTEGER NOT NULL DEFAULT 0,"
+	" created_at INTEGER NOT NULL,"
+	" UNIQUE (response_id, measure_id, judge_id),"
+	" CHECK (value IS NOT NULL OR error IS NOT NULL)"
+	") STRICT;"
+	"CREATE INDEX ratings_by_experiment ON ratings (experiment_id);"
+
+	/* Responses to be rated: those listed, or those of an experiment that were there when it was
+	 * asked for and that the filter lets through. A round is the id of the task that began it. */
+	"CREATE TABLE rating_runs ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL REFERENCES projects,"
+	" experiment_id INTEGER REFERENCES experiments,"
+	" adopt INTEGER NOT NULL CHECK (adopt IN (0, 1))," // the experiment takes the verdicts over
+	" response_ids TEXT," // JSON array, in the order asked
+	" epoch INTEGER," // the filter, down to filter_value; NULL: any
+	" filter_measure_id INTEGER REFERENCES measures,"
+	" filter_judge_id INTEGER REFERENCES judges,"
+	" filter_value INTEGER CHECK (filter_value IN (0, 1)),"
+	" last_response_id INTEGER NOT NULL,"
+	" last_rating_id INTEGER NOT NULL,"
+	" criterion_set_id INTEGER REFERENCES criterion_sets,"
+	" judge_id INTEGER NOT NULL REFERENCES judges,"
+	" rating_mode TEXT NOT NULL CHECK (rating_mode IN ('fast', 'detailed')),"
+	" rating_version TEXT NOT NULL,"
+	" round INTEGER NOT NULL DEFAULT 0,"
+	" counted INTEGER NOT NULL DEFAULT 0," // the counters below say what was there at first
+	" total_responses INTEGER NOT NULL DEFAULT 0,"
+	" failed INTEGER NOT NULL DEFAULT 0," // responses without an answer to rate
+	" rated INTEGER NOT NULL DEFAULT 0," // responses, failed ones included
+	" ratings_before INTEGER NOT NULL DEFAULT 0," // of these responses, when it was counted
+	" ratings INTEGER NOT NULL DEFAULT 0," // recorded by this run, and so are those below
+	" input_tokens INTEGER NOT NULL DEFAULT 0,"
+	" output_tokens INTEGER NOT NULL DEFAULT 0,"
+	" cost_nanodollars INTEGER," // NULL: no price was known
+	" recorded_monotonic INTEGER," // last recording by the present claim; NULL: none yet
+	" created_at INTEGER NOT NULL,"
+	" CHECK ((experiment_id IS NULL) = (response_ids IS NOT NULL)),"
+	" CHECK (NOT adopt OR experiment_id IS NOT NULL)"
+	") STRICT;"
+
+	"CREATE TABLE rating_run_measures ("
+	" rating_run_id INTEGER NOT NULL REFERENCES rating_runs,"
+	" position INTEGER NOT NULL,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL,"
+	" measure_id INTEGER NOT NULL REFERENCES measures,"
+	" PRIMARY KEY (rating_run_id, position)"
+	") STRICT, WITHOUT ROWID;";
+
+static const char tasks[] =
+	"CREATE TABLE tasks ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL REFERENCES projects,"
+	" kind TEXT NOT NULL CHECK (kind IN ('experiment', 'rating')),"
+	" name TEXT NOT NULL,"
+	" experiment_id INTEGER REFERENCES experiments,"
+	" rating_run_id INTEGER REFERENCES rating_runs,"
+	" status TEXT NOT NULL CHECK (status IN"
+	"  ('PENDING', 'STARTED', 'SUCCESS', 'FAILURE', 'TIMEOUT', 'REVOKED', 'REJECTED')),"
+	" hold TEXT CHECK (hold IN ('user', 'storage', 'budget', 'provider')),"
+	" priority TEXT NOT NULL CHECK (priority IN ('interactive', 'normal', 'batch')),"
+	" created_at INTEGER NOT NULL,"
+	" started_at INTEGER," // first claim
+	" claimed_monotonic INTEGER," // last claim, by the clock of the daemon that made it
+	" finished_at INTEGER,"
+	" time_limit_usec INTEGER NOT NULL CHECK (time_limit_usec > 0),"
+	" running_usec INTEGER NOT NULL DEFAULT 0,"
+	" attempts INTEGER NOT NULL DEFAULT 0,"
+	" instance INTEGER," // of the daemon that claimed it last
+	" idle_claims INTEGER NOT NULL DEFAULT 0," // in a row that recorded nothing
+	" suspect INTEGER NOT NULL DEFAULT 0," // times that the daemon went down while it ran beside
+	// others and recorded nothing, in a row; -1: it is tried by itself
+	" recorded_at_claim INTEGER NOT NULL DEFAULT 0,"
+	" retry_of INTEGER REFERENCES tasks,"
+	" sequence INTEGER NOT NULL,"
+	" last_event INTEGER NOT NULL DEFAULT 0," // its number
+	" error TEXT,"
+	" result TEXT,"
+	" max_connections INTEGER CHECK (max_connections >= 1)," // NULL: the config's
+	" cost_limit_nanodollars INTEGER CHECK (cost_limit_nanodollars >= 0),"
+	" idempotency_key TEXT,"
+	" request_hash TEXT,"
+	" CHECK ((finished_at IS NULL) = (status IN ('PENDING', 'STARTED'))),"
+	" CHECK (experiment_id IS NOT NULL OR kind = 'rating' OR status = 'REJECTED'),"
+	" CHECK (rating_run_id IS NULL OR kind = 'rating'),"
+	" CHECK (rating_run_id IS NOT NULL OR kind <> 'rating' OR status = 'REJECTED'),"
+	" UNIQUE (owner_uid, idempotency_key)"
+	") STRICT;"
+	"CREATE INDEX tasks_by_project ON tasks (project_id);"
+	"CREATE INDEX tasks_by_project_status ON tasks (project_id, status);"
+	"CREATE INDEX tasks_by_status ON tasks (status);"
+	"CREATE INDEX tasks_unfinished ON tasks (owner_uid, id) WHERE finished_at IS NULL;"
+	"CREATE INDEX tasks_unfinished_by_id ON tasks (id) WHERE finished_at IS NULL;"
+	/* Walked by id: whether somebody has seen how it ended, and for how long it is over. */
+	"CREATE INDEX tasks_ended ON tasks (owner_uid, id, last_event, finished_at)"
+	" WHERE finished_at IS NOT NULL;"
+	/* At most one live task an experiment. */
+	"CREATE UNIQUE INDEX tasks_live ON tasks (experiment_id)"
+	" WHERE status IN ('PENDING', 'STARTED');"
+
+	/* State changes and log lines under one sequence a task, and one number over all tasks. */
+	"CREATE TABLE task_events ("
+	" task_id INTEGER NOT NULL REFERENCES tasks,"
+	" sequence INTEGER NOT NULL,"
+	" number INTEGER NOT NULL UNIQUE,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL,"
+	" at INTEGER NOT NULL,"
+	" status TEXT NOT NULL," // and the hold, after this event
+	" hold TEXT,"
+	" line TEXT," // NULL: a change of status or hold
+	" PRIMARY KEY (task_id, sequence)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX task_events_by_owner ON task_events (owner_uid, number);"
+	/* Numbers are never given again. */
+	"CREATE TRIGGER task_events_deleted AFTER DELETE ON task_events BEGIN"
+	" UPDATE daemon SET event_number = OLD.number WHERE event_number < OLD.number;"
+	"END;";
+
+const char *const schema_v1[] = { resources, runs, tasks, NULL };

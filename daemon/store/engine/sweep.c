@@ -1,0 +1,126 @@
+/*
+ * Batches die in two ways. An upload that was not finished in time keeps its row without rows of
+ * its own: whoever goes on with it learns that it is gone, and does not commit half of it. A
+ * batch that was cleared, and that no experiment is pinned to, goes altogether. Their rows go in
+ * chunks, with what waits for the writer in between.
+ */
+#include "daemon/store/engine/sweep.h"
+
+#include "daemon/base/clock.h"
+
+#define CHUNK_ROWS 1000
+#define CHUNK_BATCHES 200
+#define CHUNK_PAUSE_USEC 1000
+#define TOMBSTONE_USEC (30 * SWEEP_UPLOAD_AGE_USEC)
+
+/* 1: there are cleared batches that nobody has looked at. */
+static int find_cleared(struct db *db, int64_t *ret_collection_id, int64_t *ret_swept,
+			int64_t *ret_first)
+{
+	QUERY q = NULL;
+	int r;
+
+	r = db_query(db, &q, "SELECT id, swept_sequence, first_sequence FROM collections"
+			     " WHERE swept_sequence < first_sequence LIMIT 1", "");
+	if (r >= 0)
+		r = db_next(db, q);
+	if (r <= 0)
+		return r;
+	*ret_collection_id = column_int(q, 0);
+	*ret_swept = column_int(q, 1);
+	*ret_first = column_int(q, 2);
+	return 1;
+}
+
+/* What an experiment is pinned to stays for as long as that experiment. */
+static int kill_cleared(struct db *db, int64_t collection_id, int64_t after, int64_t up_to)
+{
+	return db_run(db, "UPDATE row_batches SET dead = 1, sequence = NULL, upload_id = NULL"
+			  " WHERE collection_id = ?1 AND sequence > ?2 AND sequence <= ?3 AND NOT EXISTS"
+			  " (SELECT 1 FROM experiments e WHERE e.collection_id = ?1"
+			  "  AND e.last_sequence >= row_batches.sequence"
+			  "  AND e.first_sequence < row_batches.sequence)",
+		      "iii", collection_id, after, up_to);
+}
+
+/* 1: there was something to look at. Every sequence is a batch's, or was. */
+static int sweep_cleared(struct db *db)
+{
+	int64_t collection_id, swept, first;
+	int r;
+
+	r = find_cleared(db, &collection_id, &swept, &first);
+	if (r <= 0)
+		return r;
+	if (first > swept + CHUNK_BATCHES)
+		first = swept + CHUNK_BATCHES;
+	r = kill_cleared(db, collection_id, swept, first);
+	if (r >= 0)
+		r = db_run(db, "UPDATE collections SET swept_sequence = ?2 WHERE id = ?1", "ii",
+			   collection_id, first);
+	return r < 0 ? r : 1;
+}
+
+static int bury(struct db *db, int64_t batch_id)
+{
+	int r;
+
+	r = db_run(db, "DELETE FROM row_batches WHERE id = ?1 AND upload_id IS NULL", "i", batch_id);
+	if (r == 0)
+		r = db_run(db, "UPDATE row_batches SET row_count = 0 WHERE id = ?1", "i", batch_id);
+	return r;
+}
+
+/* 1: there was a dead batch with rows. */
+static int sweep_dead(struct db *db)
+{
+	int64_t batch_id = 0;
+	int r;
+
+	r = db_int(db, &batch_id, "SELECT id FROM row_batches WHERE dead AND row_count > 0 LIMIT 1", "");
+	if (r <= 0)
+		return r;
+	r = db_run(db, "DELETE FROM template_variables WHERE id IN"
+		       " (SELECT id FROM template_variables WHERE batch_id = ?1 LIMIT ?2)",
+		   "ib", batch_id, CHUNK_ROWS);
+	if (r >= 0 && r < CHUNK_ROWS)
+		r = bury(db, batch_id);
+	return r < 0 ? r : 1;
+}
+
+/* When the oldest upload that is still open will be too old; -1: there is none. */
+static int next_due(struct db *db, int64_t now, int64_t *ret_usec)
+{
+	int64_t oldest = 0;
+	int r;
+
+	r = db_int(db, &oldest, "SELECT min(created_at) FROM row_batches"
+				" WHERE sequence IS NULL AND NOT dead", "");
+	if (r < 0)
+		return r;
+	*ret_usec = -1;
+	if (r > 0)
+		*ret_usec = oldest > now ? SWEEP_UPLOAD_AGE_USEC :
+					   oldest + SWEEP_UPLOAD_AGE_USEC - now + 1;
+	return 0;
+}
+
+int sweep_step(struct db *db, int64_t now, int64_t *ret_next_usec)
+{
+	int r;
+
+	r = db_run(db, "UPDATE row_batches SET dead = 1"
+		       " WHERE sequence IS NULL AND created_at < ?1 AND NOT dead",
+		   "i", now - SWEEP_UPLOAD_AGE_USEC);
+	if (r >= 0)
+		r = sweep_cleared(db);
+	if (r == 0)
+		r = sweep_dead(db);
+	if (r > 0)
+		*ret_next_usec = CHUNK_PAUSE_USEC;
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = db_run(db, "DELETE FROM row_batches WHERE sequence IS NULL AND dead AND created_at < ?1",
+		   "i", now - TOMBSTONE_USEC);
+	return r < 0 ? r : next_due(db, now, ret_next_usec);
+}

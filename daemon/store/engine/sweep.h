@@ -1,0 +1,12 @@
+/*
+ * Removes rows that nobody can reach any more, a chunk at a time: those of uploads that were never
+ * committed, and cleared ones that no experiment is pinned to.
+ */
+#pragma once
+
+#include "daemon/store/engine/statement.h"
+
+#define SWEEP_UPLOAD_AGE_USEC INT64_C(86400000000)
+
+/* One chunk. *ret_next_usec says when there is more to do; -1: no upload is open. */
+int sweep_step(struct db *db, int64_t now, int64_t *ret_next_usec);

@@ -1,0 +1,468 @@
+/*
+ * Users have turns by the time that the writer spends on them: what waits is taken from whoever
+ * has had least of it, and what the daemon itself has to write counts as a few users'. So many
+ * uploads of one user hold up nobody's answers.
+ *
+ * Group commit. What waits when the loop has a turn to itself runs in one transaction and is
+ * answered after its COMMIT. A write runs in a savepoint, so that its failure does not sink its
+ * neighbours; a recording needs none: its first statement changes nothing when it fails, and the
+ * ones after it fail only together with the connection.
+ *
+ * While the disk is full or the database busy, patient requests stay queued and are tried again
+ * every second; everything else is refused. Once the file is damaged, nothing is written any more.
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/store/engine/store_internal.h"
+#include "daemon/store/engine/sweep.h"
+
+/* What runs goes on before more of it is taken: the daemon's own has so many users' time. */
+#define OWN_SHARE 4
+
+static void arm(struct event *timer, int64_t usec)
+{
+	struct timeval in = { .tv_sec = usec / USEC_PER_SEC, .tv_usec = usec % USEC_PER_SEC };
+
+	(void)event_add(timer, &in);
+}
+
+static struct writer_queue *queue_of(struct writer *writer, const struct store_request *request)
+{
+	return &writer->queues[store_queue_of(request)];
+}
+
+/* Of those in which something waits; there is one. */
+static struct writer_queue *next_queue(struct writer *writer)
+{
+	struct writer_queue *best = NULL;
+
+	for (size_t i = 0; i < STORE_QUEUES; i++) {
+		struct writer_queue *queue = &writer->queues[i];
+
+		if (queue->first && (!best || queue->used_usec < best->used_usec))
+			best = queue;
+	}
+	writer->used_usec = best->used_usec;
+	return best;
+}
+
+/* The next one; there is one. */
+static struct store_request *pop(struct writer *writer)
+{
+	struct store_request *request = writer->put_back;
+	struct writer_queue *queue;
+
+	writer->n_waiting--;
+	if (request) {
+		writer->put_back = request->next;
+	} else {
+		queue = next_queue(writer);
+		request = queue->first;
+		queue->first = request->next;
+		if (!queue->first)
+			queue->tail = &queue->first;
+	}
+	request->next = NULL;
+	return request;
+}
+
+/* Who had nothing waiting has saved up nothing. */
+void writer_take(struct writer *writer, struct store_request *request)
+{
+	struct writer_queue *queue = queue_of(writer, request);
+
+	if (!queue->first && queue->used_usec < writer->used_usec)
+		queue->used_usec = writer->used_usec;
+	request->next = NULL;
+	*queue->tail = request;
+	queue->tail = &request->next;
+	writer->n_waiting++;
+	writer->urgent = writer->urgent || request->lane == STORE_WRITE;
+}
+
+static void reply_all(struct store *store, struct store_request *batch)
+{
+	int64_t last_event = 0;
+
+	while (batch) {
+		/* Its owner may free it from now on. */
+		struct store_request *next = batch->next;
+
+		if (batch->last_event)
+			last_event = batch->last_event;
+		tx_reply(batch);
+		batch = next;
+	}
+	if (last_event)
+		store_tell_events(store, last_event);
+}
+
+static void refuse(struct writer *writer, struct store_request *request)
+{
+	struct fault *fault = &request->fault;
+
+	if (store_is_damaged(writer->store))
+		request->result = store_damaged_fault(writer->store, fault);
+	else if (writer->trouble == STORE_BUSY)
+		request->result = fault_set(fault, ELLU_E_INTERNAL, "%s",
+					    store_trouble_text(STORE_BUSY));
+	else
+		request->result = fault_set(fault, ELLU_E_STORAGE_FULL, NULL);
+	tx_reply(request);
+}
+
+/* A batch that came to nothing: patient requests go back, before all others and in order, unless
+ * there is nothing to wait for. */
+static void batch_failed(struct writer *writer, struct store_request *batch)
+{
+	bool keep_patient = !store_is_damaged(writer->store) &&
+			    !atomic_load(&writer->store->hurried);
+	struct store_request *kept = NULL, **tail = &kept;
+
+	while (batch) {
+		struct store_request *request = batch;
+
+		batch = batch->next;
+		if (keep_patient && request->patient) {
+			*tail = request;
+			tail = &request->next;
+			writer->n_waiting++;
+		} else {
+			refuse(writer, request);
+		}
+	}
+	*tail = writer->put_back;
+	writer->put_back = kept;
+}
+
+static void roll_back(struct writer *writer)
+{
+	/* SQLite has rolled back by itself after some errors. */
+	if (!sqlite3_get_autocommit(writer->db.handle))
+		(void)db_script(&writer->db, "ROLLBACK");
+	secrets_rollback(&writer->store->secrets, &writer->secrets, 0);
+}
+
+static void set_trouble(struct writer *writer, enum store_trouble trouble)
+{
+	if (trouble != STORE_FINE)
+		arm(writer->retry, STORE_RETRY_USEC);
+	if (writer->trouble == trouble)
+		return;
+	writer->trouble = trouble;
+	store_set_trouble(writer->store, trouble);
+	if (trouble == STORE_FULL)
+		log_warning("store: the disk is full; what runs waits, nothing new is accepted");
+	else if (trouble == STORE_BUSY)
+		log_warning("store: the database cannot be written for now: %s",
+			    writer->db.trouble_text);
+	else
+		log_notice("store: the database is written again");
+}
+
+/* After an error of the connection itself. */
+static void batch_aborted(struct writer *writer, struct store_request *batch)
+{
+	enum db_trouble trouble = writer->db.trouble;
+
+	roll_back(writer);
+	if (trouble == DB_FULL || trouble == DB_BUSY) {
+		set_trouble(writer, trouble == DB_FULL ? STORE_FULL : STORE_BUSY);
+		batch_failed(writer, batch);
+	} else if (trouble == DB_DAMAGED) {
+		store_set_damaged(writer->store, &writer->db);
+		batch_failed(writer, batch);
+	} else {
+		for (struct store_request *request = batch; request; request = request->next)
+			tx_result(request, &writer->db, -EIO);
+		reply_all(writer->store, batch);
+	}
+	db_forgive(&writer->db);
+}
+
+/* Runs one request inside the open transaction. Negative only when that is lost. */
+static int run_one(struct writer *writer, struct store_request *request, int64_t now)
+{
+	struct db *db = &writer->db;
+	bool guarded = request->lane == STORE_WRITE;
+	size_t secrets = writer->secrets.n;
+	int r;
+
+	if (guarded && db_run(db, "SAVEPOINT operation", "") < 0)
+		return -EIO;
+	r = tx_run(writer->store, db, now, request);
+	/* What has no savepoint may be done in half. */
+	if (r == -ENOMEM && request->patient && db->trouble < DB_BUSY)
+		(void)db_failed(db, SQLITE_NOMEM);
+	if (db->trouble >= DB_FULL || (db->trouble == DB_BUSY && request->patient) ||
+	    sqlite3_get_autocommit(db->handle))
+		return -EIO;
+	tx_result(request, db, r);
+	db_forgive(db);
+	if (r < 0) {
+		secrets_rollback(&writer->store->secrets, &writer->secrets, secrets);
+		if (guarded && db_run(db, "ROLLBACK TO operation", "") < 0)
+			return -EIO;
+	}
+	if (guarded && db_run(db, "RELEASE operation", "") < 0)
+		return -EIO;
+	return 0;
+}
+
+static int commit(struct writer *writer)
+{
+	int64_t begun = clock_monotonic_usec();
+	int r = db_run(&writer->db, "COMMIT", "");
+
+	stopwatch_commit(&writer->store->stopwatch, begun);
+	if (r < 0)
+		return r;
+	secrets_commit(&writer->store->secrets, &writer->secrets);
+	atomic_fetch_add_explicit(&writer->store->commits, 1, memory_order_relaxed);
+	return 0;
+}
+
+static void run_batch(struct writer *writer)
+{
+	struct store_request *batch = NULL, **tail = &batch;
+	struct stopwatch *watch = &writer->store->stopwatch;
+	int64_t started = clock_monotonic_usec(), now = clock_wall_usec(), before, after = started;
+	size_t n = 0;
+	int r;
+
+	r = db_run(&writer->db, "BEGIN IMMEDIATE", "");
+	while (r >= 0 && writer->n_waiting > 0 && n++ < WRITER_BATCH_MAX &&
+	       after - started <= WRITER_BATCH_USEC) {
+		struct store_request *request = pop(writer);
+		struct writer_queue *queue = queue_of(writer, request);
+
+		*tail = request;
+		tail = &request->next;
+		before = after;
+		r = run_one(writer, request, now);
+		after = stopwatch_operation(watch, request->name, before);
+		queue->used_usec += (after - before) / (queue == &writer->queues[0] ? OWN_SHARE : 1);
+	}
+	if (r >= 0)
+		r = commit(writer);
+	if (r < 0) {
+		/* BEGIN has popped nothing: take one, so that trouble without end is refused. */
+		if (!batch && writer->n_waiting > 0)
+			batch = pop(writer);
+		batch_aborted(writer, batch);
+		return;
+	}
+	if (batch)
+		set_trouble(writer, STORE_FINE);
+	reply_all(writer->store, batch);
+}
+
+static void checkpoint(struct writer *writer)
+{
+	int64_t begun = clock_monotonic_usec();
+	int pages = 0, moved = 0;
+	int code = sqlite3_wal_checkpoint_v2(writer->db.handle, NULL, SQLITE_CHECKPOINT_PASSIVE,
+					     &pages, &moved);
+
+	stopwatch_commit(&writer->store->stopwatch, begun);
+	if (code == SQLITE_OK && pages == moved)
+		writer->wal_pages = 0;
+	if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY)
+		return;
+	/* Without room the log keeps what it has; a failed sync leaves nothing to trust. */
+	(void)db_failed(&writer->db, code);
+	if (writer->db.trouble == DB_DAMAGED)
+		store_set_damaged(writer->store, &writer->db);
+	db_forgive(&writer->db);
+}
+
+static int on_wal(void *userdata, sqlite3 *handle, const char *name, int pages)
+{
+	struct writer *writer = userdata;
+
+	(void)handle;
+	(void)name;
+	writer->wal_pages = pages;
+	return SQLITE_OK;
+}
+
+static void refuse_impatient(struct writer *writer)
+{
+	struct store_request *all = NULL, **tail = &all;
+
+	while (writer->n_waiting > 0) {
+		*tail = pop(writer);
+		tail = &(*tail)->next;
+	}
+	batch_failed(writer, all);
+}
+
+/* In trouble: a tiny write when nothing waits that could show whether it still is. */
+static bool probe(struct writer *writer)
+{
+	if (db_run(&writer->db, "BEGIN IMMEDIATE", "") >= 0 &&
+	    db_run(&writer->db, "UPDATE daemon SET instance = instance", "") >= 0 &&
+	    commit(writer) == 0)
+		return true;
+	batch_aborted(writer, NULL);
+	return false;
+}
+
+static void on_turn(void *userdata)
+{
+	struct writer *writer = userdata;
+
+	if (store_is_damaged(writer->store) || (writer->trouble && !writer->retry_due)) {
+		refuse_impatient(writer);
+		return;
+	}
+	if (writer->trouble) {
+		writer->retry_due = false;
+		if (!probe(writer))
+			return;
+		/* What waits needs more room than the probe: its own commit decides. */
+		if (writer->n_waiting == 0)
+			set_trouble(writer, STORE_FINE);
+	}
+	if (writer->n_waiting == 0)
+		return;
+	if (!writer->urgent && !writer->due && writer->n_waiting < WRITER_COMPANY_MAX) {
+		if (!evtimer_pending(writer->company, NULL))
+			arm(writer->company, WRITER_COMPANY_USEC);
+		return;
+	}
+	evtimer_del(writer->company);
+	run_batch(writer);
+	/* What is left had its wait already; another turn comes at once. */
+	writer->urgent = writer->due = writer->n_waiting > 0;
+	if (writer->n_waiting > 0 && !writer->trouble)
+		event_active(writer->company, EV_TIMEOUT, 0);
+	if (writer->wal_pages >= WRITER_WAL_PAGES_MAX)
+		checkpoint(writer);
+	if (writer->wal_pages > 0 && !evtimer_pending(writer->idle, NULL))
+		arm(writer->idle, WRITER_IDLE_USEC);
+}
+
+static void on_company(evutil_socket_t fd, short events, void *userdata)
+{
+	struct writer *writer = userdata;
+
+	(void)fd;
+	(void)events;
+	writer->due = true;
+}
+
+static void on_retry(evutil_socket_t fd, short events, void *userdata)
+{
+	struct writer *writer = userdata;
+
+	(void)fd;
+	(void)events;
+	writer->retry_due = true;
+}
+
+static void on_idle(evutil_socket_t fd, short events, void *userdata)
+{
+	struct writer *writer = userdata;
+
+	(void)fd;
+	(void)events;
+	if (store_is_damaged(writer->store))
+		return;
+	/* Quiet means that nothing was written since the last look. */
+	if (writer->wal_pages == writer->wal_pages_seen)
+		checkpoint(writer);
+	writer->wal_pages_seen = writer->wal_pages;
+	/* Or a reader held the log: later, then. */
+	if (writer->wal_pages > 0)
+		arm(writer->idle, WRITER_IDLE_USEC);
+}
+
+void writer_sweep_in(struct writer *writer, int64_t usec)
+{
+	int64_t due = clock_monotonic_usec() + usec;
+
+	if (evtimer_pending(writer->sweep, NULL) && writer->sweep_due_usec <= due)
+		return;
+	writer->sweep_due_usec = due;
+	arm(writer->sweep, usec);
+}
+
+static void on_sweep(evutil_socket_t fd, short events, void *userdata)
+{
+	struct writer *writer = userdata;
+	int64_t next, begun = clock_monotonic_usec();
+	int r;
+
+	(void)fd;
+	(void)events;
+	if (store_is_damaged(writer->store))
+		return;
+	if (writer->trouble) {
+		writer_sweep_in(writer, STORE_RETRY_USEC);
+		return;
+	}
+	r = db_run(&writer->db, "BEGIN IMMEDIATE", "");
+	if (r >= 0)
+		r = sweep_step(&writer->db, clock_wall_usec(), &next);
+	(void)stopwatch_operation(&writer->store->stopwatch, "sweep", begun);
+	if (r < 0 || commit(writer) < 0) {
+		batch_aborted(writer, NULL);
+		writer_sweep_in(writer, STORE_RETRY_USEC);
+		return;
+	}
+	if (next >= 0)
+		writer_sweep_in(writer, next);
+	arm(writer->idle, WRITER_IDLE_USEC);
+}
+
+int writer_init(struct writer *writer)
+{
+	struct event_base *base;
+	int r;
+
+	for (size_t i = 0; i < STORE_QUEUES; i++)
+		writer->queues[i].tail = &writer->queues[i].first;
+	r = loop_new("store-writer", &writer->loop);
+	if (r < 0)
+		return r;
+	base = loop_base(writer->loop);
+	writer->company = evtimer_new(base, on_company, writer);
+	writer->retry = evtimer_new(base, on_retry, writer);
+	writer->idle = evtimer_new(base, on_idle, writer);
+	writer->sweep = evtimer_new(base, on_sweep, writer);
+	if (!writer->company || !writer->retry || !writer->idle || !writer->sweep)
+		return -ENOMEM;
+	sqlite3_wal_hook(writer->db.handle, on_wal, writer);
+	db_count_turns(&writer->db, writer->loop);
+	loop_on_turn(writer->loop, on_turn, writer);
+	writer_sweep_in(writer, 0);
+	return 0;
+}
+
+void writer_done(struct writer *writer)
+{
+	struct event *timers[] = { writer->company, writer->retry, writer->idle, writer->sweep };
+	bool started = writer->loop != NULL;
+
+	while (writer->n_waiting > 0 && !store_is_damaged(writer->store) && !writer->trouble)
+		run_batch(writer);
+	while (writer->n_waiting > 0)
+		refuse(writer, pop(writer));
+	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
+		if (timers[i])
+			event_free(timers[i]);
+	writer->loop = loop_free(writer->loop);
+	/* A file that was refused at the start stays as it is. */
+	if (started && !store_is_damaged(writer->store))
+		(void)sqlite3_wal_checkpoint_v2(writer->db.handle, NULL, SQLITE_CHECKPOINT_TRUNCATE,
+						NULL, NULL);
+	db_close(&writer->db);
+	free(writer->secrets.items);
+	memset(&writer->secrets, 0, sizeof(writer->secrets));
+}

@@ -1,0 +1,305 @@
+#include "daemon/store/resources/collection.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "daemon/store/resources.h"
+#include "daemon/store/resources/columns.h"
+#include "daemon/store/resources/rows.h"
+
+int collection_state(struct tx *tx, int64_t id, struct collection_state *ret_state)
+{
+	QUERY q = NULL;
+	int r;
+
+	r = db_query(tx->db, &q, "SELECT owner_uid, project_id, name, first_sequence, last_sequence,"
+				 " variables_count, read_only, rows_identity FROM collections"
+				 " WHERE id = ?1", "i", id);
+	if (r >= 0)
+		r = db_next(tx->db, q);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return fault_not_found(tx->fault, "collection", NULL, id);
+	*ret_state = (struct collection_state){
+		.id = id,
+		.owner_uid = column_int(q, 0),
+		.project_id = column_int(q, 1),
+		.name = tx_text(tx, q, 2),
+		.first_sequence = column_int(q, 3),
+		.last_sequence = column_int(q, 4),
+		.variables_count = column_int(q, 5),
+		.read_only = column_int(q, 6) != 0,
+		.rows_identity = tx_text(tx, q, 7),
+		.next_position = -1,
+	};
+	return 0;
+}
+
+int collection_load(struct tx *tx, int64_t id, const struct ellu_collection **ret_collection)
+{
+	struct ellu_collection *collection = TX_RECORD(tx, struct ellu_collection);
+	struct tx_list columns = { 0 };
+	QUERY q = NULL;
+	int r;
+
+	if (!collection)
+		return -ENOMEM;
+	r = db_query(tx->db, &q, "SELECT name, description, variables_count, read_only, created_at,"
+				 " updated_at FROM collections WHERE id = ?1", "i", id);
+	if (r >= 0)
+		r = db_next(tx->db, q);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return fault_not_found(tx->fault, "collection", NULL, id);
+	collection->id = tx_int_value(tx, id);
+	collection->name = tx_text(tx, q, 0);
+	collection->description = tx_text(tx, q, 1);
+	collection->variables_count = tx_int(tx, q, 2);
+	collection->read_only = tx_bool_value(tx, column_int(q, 3) != 0);
+	collection->created_at = tx_int(tx, q, 4);
+	collection->updated_at = tx_int(tx, q, 5);
+	r = collection_columns(tx, id, &columns);
+	if (r < 0)
+		return r;
+	collection->columns = tx_list_items(tx, &columns);
+	collection->n_columns = columns.n;
+	*ret_collection = collection;
+	return 0;
+}
+
+int collection_check_writable(struct tx *tx, const struct collection_state *state)
+{
+	if (!state->read_only)
+		return 0;
+	return fault_set(tx->fault, ELLU_E_READ_ONLY, "The collection '%s' is read-only.",
+			 state->name);
+}
+
+static int put_columns(struct tx *tx, struct collection_state *state,
+		       const struct ellu_collection *content)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < content->n_columns; i++)
+		r = collection_put_column(tx, state, content->columns[i]);
+	return r < 0 ? r : 0;
+}
+
+static int insert(struct tx *tx, const struct place *place, const struct ellu_collection *content,
+		  const struct row_set *rows, int64_t *ret_id)
+{
+	struct collection_state state;
+	int r;
+
+	r = db_run(tx->db, "INSERT INTO collections (owner_uid, project_id, name, description,"
+			   " read_only, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
+		   "iissbi", place->owner_uid, place->project_id, content->name,
+		   content->description, content->read_only && *content->read_only, tx->now);
+	if (r < 0)
+		return r;
+	*ret_id = db_last_id(tx->db);
+	r = collection_state(tx, *ret_id, &state);
+	if (r >= 0)
+		r = put_columns(tx, &state, content);
+	if (r >= 0)
+		r = rows_append(tx, &state, rows);
+	return r;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* 1 when the collection has all columns of the content, as the content has them. */
+static int columns_equal(struct tx *tx, int64_t id, const struct ellu_collection *content)
+{
+	struct tx_list columns = { 0 };
+	int r;
+
+	r = collection_columns(tx, id, &columns);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < content->n_columns; i++) {
+		const struct ellu_column *wanted = content->columns[i], *found = NULL;
+
+		for (size_t j = 0; j < columns.n && !found; j++) {
+			const struct ellu_column *column = columns.items[j];
+
+			if (same_text(column->name, wanted->name))
+				found = column;
+		}
+		if (!found || !same_text(found->type, wanted->type) ||
+		    !same_text(found->default_value, wanted->default_value))
+			return 0;
+	}
+	return 1;
+}
+
+static int description_equal(struct tx *tx, int64_t id, const char *description)
+{
+	QUERY q = NULL;
+	int r;
+
+	if (!description)
+		return 1;
+	r = db_query(tx->db, &q, "SELECT description FROM collections WHERE id = ?1", "i", id);
+	if (r >= 0)
+		r = db_next(tx->db, q);
+	return r < 0 ? r : same_text(column_peek(q, 0), description);
+}
+
+static int refill(struct tx *tx, struct collection_state *state,
+		  const struct ellu_collection *content, const struct row_set *rows,
+		  struct notes *notes)
+{
+	int64_t before = state->variables_count;
+	int r;
+
+	r = rows_clear(tx, state);
+	/* Which columns there are follows from the new content. */
+	if (r >= 0)
+		r = db_run(tx->db, "DELETE FROM collection_columns WHERE collection_id = ?1", "i",
+			   state->id);
+	state->next_position = -1;
+	if (r >= 0)
+		r = put_columns(tx, state, content);
+	if (r >= 0)
+		r = rows_append(tx, state, rows);
+	if (r < 0)
+		return r;
+	return notes_add(tx, notes, "collection '%s': %" PRId64 " rows replaced by %" PRId64,
+			 state->name, before, state->variables_count);
+}
+
+static int bring_to(struct tx *tx, int64_t id, const struct ellu_collection *content,
+		    struct row_set *rows, bool update, struct notes *notes)
+{
+	struct collection_state state;
+	int same_rows = 1, same_columns, same_description, r;
+
+	r = collection_state(tx, id, &state);
+	if (r < 0)
+		return r;
+	if (content->variables)
+		same_rows = row_set_equal(tx, rows, &state);
+	same_columns = columns_equal(tx, id, content);
+	same_description = description_equal(tx, id, content->description);
+	if (same_rows < 0 || same_columns < 0 || same_description < 0)
+		return same_rows < 0 ? same_rows : same_columns < 0 ? same_columns : same_description;
+	if (same_rows && same_columns && same_description)
+		return 0;
+	if (!update)
+		return fault_conflict(tx->fault, "collection", content->name, id,
+				      "a collection of that name exists and differs");
+	r = collection_check_writable(tx, &state);
+	if (r >= 0 && !same_rows)
+		r = refill(tx, &state, content, rows, notes);
+	if (r >= 0 && same_rows && !same_columns) {
+		r = put_columns(tx, &state, content);
+		if (r >= 0)
+			r = notes_add(tx, notes, "collection '%s': columns updated", content->name);
+	}
+	if (r < 0)
+		return r;
+	return db_run(tx->db, "UPDATE collections SET description = coalesce(?2, description),"
+			      " updated_at = ?3 WHERE id = ?1", "isi", id, content->description,
+		      tx->now);
+}
+
+int collection_put(struct tx *tx, const struct place *place,
+		   const struct ellu_collection *content, struct row_set *rows, const char *path,
+		   bool update, struct notes *notes, int64_t *ret_id)
+{
+	int r;
+
+	r = collection_check_columns(tx, content, path);
+	if (r < 0)
+		return r;
+	r = resource_find(tx, RESOURCE_COLLECTION, place->project_id, content->name, ret_id);
+	if (r < 0)
+		return r;
+	return r > 0 ? bring_to(tx, *ret_id, content, rows, update, notes) :
+		       insert(tx, place, content, rows, ret_id);
+}
+
+/* Away from the writer, to which the request goes on. */
+static int collection_create_read(struct tx *tx, struct collection_create *op)
+{
+	op->rows = tx_alloc(tx, sizeof(*op->rows));
+	if (!op->rows)
+		return -ENOMEM;
+	op->request.lane = STORE_WRITE;
+	return row_set_read(tx, op->collection->variables, op->collection->n_variables,
+			    "collection.variables", op->rows);
+}
+
+static int collection_create_run(struct tx *tx, struct store_request *request)
+{
+	struct collection_create *op = (struct collection_create *)request;
+	struct place place;
+	int64_t id;
+	int r;
+
+	if (!op->rows)
+		return collection_create_read(tx, op);
+	r = place_resolve(tx, &op->scope, &place);
+	if (r >= 0)
+		r = collection_check_columns(tx, op->collection, "collection");
+	if (r >= 0)
+		r = resource_find(tx, RESOURCE_COLLECTION, place.project_id, op->collection->name, &id);
+	if (r < 0)
+		return r;
+	if (r > 0)
+		return fault_conflict(tx->fault, "collection", op->collection->name, id,
+				      "a collection of that name exists");
+	r = insert(tx, &place, op->collection, op->rows, &id);
+	return r < 0 ? r : collection_load(tx, id, &op->ret_collection);
+}
+
+void store_collection_create(struct store *store, struct collection_create *op)
+{
+	op->rows = NULL;
+	tx_post(store, &op->request, STORE_SCAN, collection_create_run);
+}
+
+static int collection_get_run(struct tx *tx, struct store_request *request)
+{
+	struct collection_get *op = (struct collection_get *)request;
+	int64_t id;
+	int r;
+
+	r = resource_resolve(tx, RESOURCE_COLLECTION, &op->scope, op->ref, &id);
+	return r < 0 ? r : collection_load(tx, id, &op->ret_collection);
+}
+
+void store_collection_get(struct store *store, struct collection_get *op)
+{
+	tx_post(store, &op->request, STORE_POINT, collection_get_run);
+}
+
+static int collection_clear_run(struct tx *tx, struct store_request *request)
+{
+	struct collection_clear *op = (struct collection_clear *)request;
+	struct collection_state state;
+	int64_t id;
+	int r;
+
+	r = resource_resolve(tx, RESOURCE_COLLECTION, &op->scope, op->ref, &id);
+	if (r >= 0)
+		r = collection_state(tx, id, &state);
+	if (r >= 0)
+		r = collection_check_writable(tx, &state);
+	if (r < 0)
+		return r;
+	op->ret_removed = state.variables_count;
+	return rows_clear(tx, &state);
+}
+
+void store_collection_clear(struct store *store, struct collection_clear *op)
+{
+	tx_post(store, &op->request, STORE_WRITE, collection_clear_run);
+}

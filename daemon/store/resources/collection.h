@@ -1,0 +1,65 @@
+/* Collections and their columns. Rows are in rows.h. */
+#pragma once
+
+#include "daemon/store/resources/notes.h"
+#include "daemon/store/resources/project.h"
+
+struct row_set;
+
+struct collection_state {
+	int64_t id;
+	int64_t owner_uid;
+	int64_t project_id;
+	const char *name;
+	int64_t first_sequence; // visible: batches above this ...
+	int64_t last_sequence; // ... up to this
+	int64_t variables_count;
+	const char *rows_identity; // of all that are visible, by value
+	bool read_only;
+	int64_t next_position; // of a new column; -1: not looked up
+};
+
+int collection_state(struct tx *tx, int64_t id, struct collection_state *ret_state);
+int collection_load(struct tx *tx, int64_t id, const struct ellu_collection **ret_collection);
+/* Refuses what a read-only collection does not take. */
+int collection_check_writable(struct tx *tx, const struct collection_state *state);
+
+/* The default values of columns that have one, as a JSON object; NULL when none has. */
+int collection_defaults(struct tx *tx, int64_t id, const char **ret_defaults);
+/* A row with the defaults filled in; the text itself when there is nothing to fill in. */
+int collection_fill(struct tx *tx, const char *defaults, const char *input_values,
+		    const char **ret_values);
+int collection_has_column(struct tx *tx, int64_t id, const char *name); // 1 or 0
+/* Fills `rejected`, unless it is filled, when that is no column. */
+int collection_need_column(struct tx *tx, int64_t id, const char *field, const char *column,
+			   struct fault *rejected);
+
+/* The distinct placeholders of texts, and which text has each first. */
+struct placeholders {
+	const char *names; // JSON array
+	size_t *texts;
+	size_t n;
+};
+int placeholders_of(struct tx *tx, const char *const *texts, size_t n_texts,
+		    struct placeholders *ret_placeholders);
+int placeholders_named(struct tx *tx, const char *const *names, size_t n_names,
+		       struct placeholders *ret_placeholders); // these very ones
+/* Fills `rejected`, unless it is filled, when one of them is no column: of `field`, or of its
+ * item of the text's number. */
+int collection_need(struct tx *tx, int64_t id, const struct placeholders *needed,
+		    const char *field, bool numbered, struct fault *rejected);
+/* The same of some in a JSON array of collections: `n` of them, from the first on. */
+int collections_need(struct tx *tx, const char *collection_ids, int64_t first, int64_t n,
+		     const struct placeholders *needed, const char *field, bool numbered,
+		     struct fault *rejected);
+
+/* Adds the columns of a JSON array of names that do not exist yet. */
+int collection_add_columns(struct tx *tx, struct collection_state *state,
+			   const char *names);
+
+/* The content of a request: what exists and is equal, else what exists brought to it (with
+ * `update`) or Conflict, else a new one. `rows` are the content's, read already; `path` is the
+ * record's in the request. */
+int collection_put(struct tx *tx, const struct place *place,
+		   const struct ellu_collection *content, struct row_set *rows, const char *path,
+		   bool update, struct notes *notes, int64_t *ret_id);

@@ -1,0 +1,15 @@
+/* The columns of a collection, for what keeps collections. */
+#pragma once
+
+#include "daemon/store/resources/collection.h"
+
+/* Of a collection, and the different keys of the rows of a request. */
+#define COLUMNS_MAX 1000
+
+/* Appends the columns as struct ellu_column. */
+int collection_columns(struct tx *tx, int64_t id, struct tx_list *columns);
+int collection_check_columns(struct tx *tx, const struct ellu_collection *content,
+			     const char *path);
+/* A new one, or new type and default of an old one. */
+int collection_put_column(struct tx *tx, struct collection_state *state,
+			  const struct ellu_column *column);

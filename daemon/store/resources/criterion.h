@@ -1,0 +1,33 @@
+/* Criteria in sets, the measures that runs judge by, and the judges. */
+#pragma once
+
+#include "daemon/store/resources/notes.h"
+#include "daemon/store/resources/project.h"
+#include "daemon/store/runs.h"
+
+/* A set with exactly these texts: what exists and is equal, else what exists brought to them
+ * (with `update`) or Conflict, else a new one. The same text is the same criterion. */
+int criterion_set_put(struct tx *tx, const struct place *place, const char *name,
+		      const char *const *texts, size_t n_texts, bool update, struct notes *notes,
+		      int64_t *ret_id);
+
+/* Inline criteria of a request: none may be blank. */
+int criteria_check(struct tx *tx, const char *const *texts, size_t n_texts);
+/* Of NAME criteria, NAME criteria #2, ... the one that is equal, or a new one. */
+int criterion_set_fit(struct tx *tx, const struct place *place, const char *name,
+		      const char *const *texts, size_t n_texts, int64_t *ret_id);
+
+/* Measures of the set's present criteria, made where they are missing; struct run_measure. */
+int criterion_set_measures(struct tx *tx, int64_t set_id, struct tx_list *measures);
+
+/* Their texts, in that order. */
+int measures_texts(struct tx *tx, const struct tx_list *measures, const char *const **ret_texts);
+
+/* The measures that an experiment is pinned to, in order; struct run_measure. */
+int experiment_measures(struct tx *tx, int64_t experiment_id, struct tx_list *measures);
+/* The same of a rating run. */
+int rating_run_measures(struct tx *tx, int64_t rating_run_id, struct tx_list *measures);
+
+/* The judge of that config, mode and version; made when it is missing. */
+int judge_put(struct tx *tx, const struct place *place, const struct ellu_llm_config *config,
+	      const char *rating_mode, const char *rating_version, int64_t *ret_id);

@@ -1,0 +1,403 @@
+#include "daemon/store/resources/llm_config.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "daemon/base/log.h"
+#include "daemon/store/engine/store_internal.h"
+#include "daemon/store/resources.h"
+#include "daemon/store/resources/identity.h"
+#include "daemon/store/resources/llm_config_check.h"
+#include "daemon/store/resources/llm_config_secret.h"
+#include "daemon/store/resources/resource_list.h"
+#include "proto/generated/interface.h"
+
+/* What the row has in columns of its own, and what the store must not have. */
+static int settings_of(struct tx *tx, const struct ellu_llm_config *config, const char **ret_text)
+{
+	struct ellu_llm_config copy = *config;
+
+	copy.id = copy.created_at = copy.updated_at = NULL;
+	copy.has_api_key = NULL;
+	return tx_encode(tx, &ellu_llm_config_type, &copy, ret_text);
+}
+
+int llm_config_identity(struct tx *tx, const struct ellu_llm_config *config,
+			char ret_identity[static 65])
+{
+	struct ellu_llm_config copy = *config;
+	struct identity identity;
+	const char *text;
+	int r;
+
+	copy.name = "-";
+	copy.description = NULL;
+	copy.api_key_ref = copy.proxy = copy.ca_file = NULL;
+	copy.max_connections = NULL;
+	copy.shared = NULL;
+	copy.price_input = copy.price_output = NULL;
+	copy.max_retries = NULL;
+	copy.timeout_seconds = copy.connect_seconds = NULL;
+	copy.first_byte_seconds = copy.stall_seconds = NULL;
+	r = config_drop_fingerprint(tx, &copy, SECRET_OF_KEY);
+	if (r >= 0)
+		r = settings_of(tx, &copy, &text);
+	if (r < 0)
+		return r;
+	identity_init(&identity);
+	r = identity_json(&identity, text);
+	identity_done(&identity, ret_identity);
+	return r;
+}
+
+int llm_config_validate(struct tx *tx, const struct ellu_llm_config *config, const char *path,
+			int64_t uid)
+{
+	return llm_config_check(config, path, tx->store->options.system && uid != 0, tx->arena,
+				tx->fault);
+}
+
+/* ---- Keys in plain sight ---- */
+
+static bool is_loopback(const char *host, size_t size)
+{
+	return (size == 9 && strncasecmp(host, "localhost", 9) == 0) ||
+	       (size > 10 && strncasecmp(host + size - 10, ".localhost", 10) == 0) ||
+	       (size > 4 && strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") >= size) ||
+	       (size == 5 && strncmp(host, "[::1]", 5) == 0);
+}
+
+/* A key that anybody on the way can read. */
+static bool is_plain(const struct ellu_llm_config *config)
+{
+	const char *host = config->llm_base_url;
+
+	if (!host || strncasecmp(host, "http://", 7) != 0 ||
+	    (!config->api_key && !config->api_key_ref && !config->n_extra_headers &&
+	     !strchr(host, '?')))
+		return false;
+	host += 7;
+	return !is_loopback(host, *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/?#"));
+}
+
+#define PLAIN_WARNING "llm config '%s': what it holds of keys goes unencrypted over http"
+
+static void warn_plain(const struct ellu_llm_config *config)
+{
+	if (is_plain(config))
+		log_warning(PLAIN_WARNING, config->name);
+}
+
+static int note_plain(struct tx *tx, struct notes *notes, const struct ellu_llm_config *config)
+{
+	return is_plain(config) ? notes_add(tx, notes, PLAIN_WARNING, config->name) : 0;
+}
+
+/* The file is written before the row that names it commits. *ret_name is `buffer`, or NULL. */
+static int store_secret(struct tx *tx, const char *secret, char buffer[static SECRET_NAME_SIZE],
+			const char **ret_name)
+{
+	*ret_name = secret ? buffer : NULL;
+	return secret ? secrets_store(&tx->store->secrets, &tx->store->writer.secrets, secret, buffer) :
+			0;
+}
+
+int llm_config_insert(struct tx *tx, const struct place *place,
+		      const struct ellu_llm_config *config, int64_t *ret_id)
+{
+	struct ellu_llm_config public;
+	char buffer[SECRET_NAME_SIZE];
+	const char *settings, *secret, *name;
+	int r;
+
+	r = config_seal(tx, config, &public, &secret);
+	if (r >= 0)
+		r = settings_of(tx, &public, &settings);
+	if (r >= 0)
+		r = store_secret(tx, secret, buffer, &name);
+	if (r >= 0)
+		r = db_run(tx->db, "INSERT INTO llm_configs (owner_uid, project_id, name, provider,"
+				   " llm_model_name, settings, secret, created_at, updated_at)"
+				   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)",
+			   "iisssssi", place->owner_uid, place->project_id, config->name,
+			   config->provider, config->llm_model_name, settings, name, tx->now);
+	if (r < 0)
+		return r;
+	*ret_id = db_last_id(tx->db);
+	warn_plain(config);
+	return 0;
+}
+
+int llm_config_take(struct tx *tx, const struct scope *scope, const struct place *place,
+		    const struct ellu_llm_config_in *in, const char *part, bool update,
+		    struct notes *notes, int64_t *ret_id)
+{
+	if (in->ref)
+		return resource_resolve(tx, RESOURCE_LLM_CONFIG, scope, in->ref, ret_id);
+	return llm_config_put(tx, place, in->content, tx_printf(tx, "%s.content", part), update,
+			      notes, ret_id);
+}
+
+int llm_config_load(struct tx *tx, int64_t id, struct ellu_llm_config **ret_config,
+		    const char **ret_secret)
+{
+	struct ellu_llm_config *config;
+	QUERY q = NULL;
+	const char *secret;
+	int r;
+
+	r = db_query(tx->db, &q, "SELECT settings, secret, created_at, updated_at FROM llm_configs"
+				 " WHERE id = ?1", "i", id);
+	if (r >= 0)
+		r = db_next(tx->db, q);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return fault_not_found(tx->fault, "llm_config", NULL, id);
+	r = tx_decode(tx, &ellu_llm_config_type, column_peek(q, 0), &config);
+	if (r < 0)
+		return r;
+	secret = tx_text(tx, q, 1);
+	config->id = tx_int_value(tx, id);
+	config->has_api_key = tx_bool_value(tx, config->api_key_ref ||
+							 config_fingerprint(config, SECRET_OF_KEY));
+	config->created_at = tx_int(tx, q, 2);
+	config->updated_at = tx_int(tx, q, 3);
+	*ret_config = config;
+	if (ret_secret)
+		*ret_secret = secret;
+	return 0;
+}
+
+static int unseal(struct tx *tx, const char *secret, const char *field,
+		  struct ellu_llm_config *config)
+{
+	int r = config_unseal(tx, secret, config);
+
+	if (r == -ENOENT)
+		tx->missing_secret = secret;
+	if (r == -ENODATA || r == -EBADMSG)
+		return fault_invalid(tx->fault, field, "a config whose key can be read; the file of that "
+				     "of '%s' is %s: give the key again", config->name,
+				     r == -ENODATA ? "empty" : "damaged");
+	if (r < 0 && r != -ENOMEM)
+		return fault_invalid(tx->fault, field, "a config whose key is still stored; that of "
+				     "'%s' is gone: give it again", config->name);
+	return r;
+}
+
+int llm_config_load_key(struct tx *tx, int64_t id, const char *field,
+			struct ellu_llm_config **ret_config)
+{
+	const char *secret;
+	int r;
+
+	r = llm_config_load(tx, id, ret_config, &secret);
+	if (r >= 0 && secret)
+		r = unseal(tx, secret, field, *ret_config);
+	if (r >= 0 && (*ret_config)->api_key_ref)
+		r = secret_resolve((*ret_config)->api_key_ref, field, tx->arena,
+				   &(*ret_config)->api_key, tx->fault);
+	return r;
+}
+
+/* ---- Bringing it to a request ---- */
+
+struct update {
+	struct ellu_llm_config *was;
+	const char *was_secret; // the name of its file, or NULL
+	struct ellu_llm_config config; // as it is to be, secrets included
+	struct ellu_llm_config public;
+	const char *settings;
+	const char *secret; // the text of its file, or NULL
+	bool keeps_key; // that of `was`
+};
+
+static bool text_equal(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static int prepare(struct tx *tx, struct update *update)
+{
+	const char *kept = config_fingerprint(update->was, SECRET_OF_KEY);
+	int r;
+
+	update->keeps_key = kept && !update->config.api_key && !update->config.api_key_ref;
+	r = config_seal(tx, &update->config, &update->public, &update->secret);
+	if (r >= 0 && update->keeps_key)
+		r = config_add_fingerprint(tx, &update->public, SECRET_OF_KEY, kept);
+	return r < 0 ? r : settings_of(tx, &update->public, &update->settings);
+}
+
+/* Equal, and what is stored can still be read. */
+static int is_unchanged(struct tx *tx, const struct update *update)
+{
+	struct ellu_llm_config copy = *update->was;
+	const char *was_settings;
+	int r;
+
+	r = settings_of(tx, update->was, &was_settings);
+	if (r >= 0)
+		r = identity_json_equal(update->settings, was_settings);
+	if (r <= 0 || !update->was_secret || !update->secret)
+		return r;
+	r = config_unseal(tx, update->was_secret, &copy);
+	return r == -ENOMEM ? r : r >= 0;
+}
+
+/* Who may write the config but not read the key must not send it elsewhere. */
+static int take_key(struct tx *tx, struct update *update, const char *path)
+{
+	const struct ellu_llm_config *was = update->was, *public = &update->public;
+	const char *field = tx_printf(tx, "%s.api_key", path);
+	struct ellu_llm_config old = *was;
+	int r;
+
+	if (!text_equal(was->provider, public->provider) ||
+	    !text_equal(was->llm_base_url, public->llm_base_url) ||
+	    !text_equal(was->proxy, public->proxy) || !text_equal(was->ca_file, public->ca_file) ||
+	    !config_fingerprints_equal(was, public, SECRET_OF_HEADERS) ||
+	    !config_fingerprints_equal(was, public, SECRET_OF_URL))
+		return fault_invalid(tx->fault, field, "the key again, since base URL, provider, headers, "
+				     "proxy or ca_file change; a config that needs none takes "
+				     "another name");
+	r = unseal(tx, update->was_secret, field, &old);
+	if (r < 0)
+		return r;
+	update->config.api_key = old.api_key;
+	return config_seal(tx, &update->config, &update->public, &update->secret);
+}
+
+static int apply(struct tx *tx, struct update *update, const char *path)
+{
+	const struct ellu_llm_config *config = &update->config;
+	char buffer[SECRET_NAME_SIZE];
+	const char *name;
+	int r = update->keeps_key ? take_key(tx, update, path) : 0;
+
+	if (r >= 0)
+		r = secrets_forget(&tx->store->writer.secrets, update->was_secret);
+	if (r >= 0)
+		r = store_secret(tx, update->secret, buffer, &name);
+	if (r < 0)
+		return r;
+	warn_plain(config);
+	return db_run(tx->db, "UPDATE llm_configs SET provider = ?2, llm_model_name = ?3,"
+			      " settings = ?4, secret = ?5, updated_at = ?6 WHERE id = ?1",
+		      "issssi", *update->was->id, config->provider, config->llm_model_name,
+		      update->settings, name, tx->now);
+}
+
+int llm_config_put(struct tx *tx, const struct place *place, const struct ellu_llm_config *config,
+		   const char *path, bool may_update, struct notes *notes, int64_t *ret_id)
+{
+	struct update update = { .config = *config };
+	int r;
+
+	r = llm_config_validate(tx, config, path, place->owner_uid);
+	if (r < 0)
+		return r;
+	r = resource_find(tx, RESOURCE_LLM_CONFIG, place->project_id, config->name, ret_id);
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		r = llm_config_insert(tx, place, config, ret_id);
+		return r < 0 ? r : note_plain(tx, notes, config);
+	}
+	r = llm_config_load(tx, *ret_id, &update.was, &update.was_secret);
+	if (r >= 0)
+		r = prepare(tx, &update);
+	if (r >= 0)
+		r = is_unchanged(tx, &update);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (!may_update)
+		return fault_conflict(tx->fault, "llm_config", config->name, *ret_id,
+				      "a config of that name exists and differs");
+	r = apply(tx, &update, path);
+	if (r >= 0)
+		r = notes_add(tx, notes, "llm config '%s': updated", config->name);
+	return r < 0 ? r : note_plain(tx, notes, &update.config);
+}
+
+static int llm_config_create_run(struct tx *tx, struct store_request *request)
+{
+	struct llm_config_create *op = (struct llm_config_create *)request;
+	struct ellu_llm_config *config;
+	struct place place;
+	int64_t id;
+	int r;
+
+	r = place_resolve(tx, &op->scope, &place);
+	if (r >= 0)
+		r = llm_config_validate(tx, op->config, "llm_config", op->scope.uid);
+	if (r >= 0)
+		r = resource_find(tx, RESOURCE_LLM_CONFIG, place.project_id, op->config->name, &id);
+	if (r < 0)
+		return r;
+	if (r > 0)
+		return fault_conflict(tx->fault, "llm_config", op->config->name, id,
+				      "a config of that name exists");
+	r = llm_config_insert(tx, &place, op->config, &id);
+	if (r >= 0)
+		r = llm_config_load(tx, id, &config, NULL);
+	if (r >= 0)
+		op->ret_config = config;
+	return r;
+}
+
+void store_llm_config_create(struct store *store, struct llm_config_create *op)
+{
+	tx_post(store, &op->request, STORE_WRITE, llm_config_create_run);
+}
+
+static int llm_config_get_run(struct tx *tx, struct store_request *request)
+{
+	struct llm_config_get *op = (struct llm_config_get *)request;
+	struct ellu_llm_config *config;
+	int64_t id;
+	int r;
+
+	r = resource_resolve(tx, RESOURCE_LLM_CONFIG, &op->scope, op->ref, &id);
+	if (r >= 0)
+		r = llm_config_load(tx, id, &config, NULL);
+	if (r >= 0)
+		op->ret_config = config;
+	return r;
+}
+
+void store_llm_config_get(struct store *store, struct llm_config_get *op)
+{
+	tx_post(store, &op->request, STORE_POINT, llm_config_get_run);
+}
+
+static int load_item(struct tx *tx, int64_t id, const void **ret_item)
+{
+	struct ellu_llm_config *config;
+	int r = llm_config_load(tx, id, &config, NULL);
+
+	if (r >= 0)
+		*ret_item = config;
+	return r;
+}
+
+static int llm_configs_list_run(struct tx *tx, struct store_request *request)
+{
+	static const struct resource_list list = {
+		.letter = 'l',
+		.name = "llm_config",
+		.type = &ellu_llm_config_type,
+		RESOURCE_STATEMENTS("llm_configs"),
+		.load = load_item,
+	};
+	struct llm_configs_list *op = (struct llm_configs_list *)request;
+
+	return resource_list_run(tx, request, &list, &op->scope, LIST_ARGUMENTS(op->arguments));
+}
+
+void store_llm_configs_list(struct store *store, struct llm_configs_list *op)
+{
+	tx_post(store, &op->request, STORE_SCAN, llm_configs_list_run);
+}

@@ -1,0 +1,35 @@
+/* LLM configs: the record as text, the key in the secrets folder. */
+#pragma once
+
+#include "daemon/store/resources/notes.h"
+#include "daemon/store/resources/project.h"
+
+/* What the record alone shows wrong; `path` is the record's in the request. */
+int llm_config_validate(struct tx *tx, const struct ellu_llm_config *config, const char *path,
+			int64_t uid);
+
+/* A new one, already validated. */
+int llm_config_insert(struct tx *tx, const struct place *place,
+		      const struct ellu_llm_config *config, int64_t *ret_id);
+
+/* The content of a request: what exists and is equal, else what exists brought to it (with
+ * `update`) or Conflict, else a new one. */
+int llm_config_put(struct tx *tx, const struct place *place, const struct ellu_llm_config *config,
+		   const char *path, bool update, struct notes *notes, int64_t *ret_id);
+
+/* What a request's `part` names or holds. */
+int llm_config_take(struct tx *tx, const struct scope *scope, const struct place *place,
+		    const struct ellu_llm_config_in *in, const char *part, bool update,
+		    struct notes *notes, int64_t *ret_id);
+
+/* Without its key. *ret_secret (may be NULL) is the name of its file, or NULL. NotFound. */
+int llm_config_load(struct tx *tx, int64_t id, struct ellu_llm_config **ret_config,
+		    const char **ret_secret);
+
+/* With its key, found where the config says. `field` is for the fault. */
+int llm_config_load_key(struct tx *tx, int64_t id, const char *field,
+			struct ellu_llm_config **ret_config);
+
+/* All that decides the answers, not how they are fetched. */
+int llm_config_identity(struct tx *tx, const struct ellu_llm_config *config,
+			char ret_identity[static 65]);

@@ -1,0 +1,219 @@
+#include "daemon/store/resources/llm_config_check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "proto/generated/interface.h"
+#include "proto/json_check.h"
+#include "proto/limits.h"
+#include "proto/llm_config_rules.h"
+
+#define HOST_LETTERS                                                                               \
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
+
+struct check {
+	const struct ellu_llm_config *config;
+	const char *path;
+	bool references_forbidden;
+	struct arena *arena;
+	struct fault *fault;
+};
+
+static int invalid(const struct check *check, const char *field, const char *expected)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s.%s", check->path, field);
+	return fault_invalid(check->fault, path, "%s", expected);
+}
+
+static bool is_printable(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text <= 0x20 || *text == 0x7f)
+			return false;
+	return true;
+}
+
+/* Keys in a URL would end up in the database. */
+static int check_url(const struct check *check, const char *field, const char *url)
+{
+	const char *host = strstr(url, "://");
+	size_t size;
+
+	if (!is_printable(url))
+		return invalid(check, field, "a URL without blanks and control characters");
+	if (!host || host == url)
+		return invalid(check, field, "a URL with its scheme, as in http://HOST:PORT");
+	host += 3;
+	size = strcspn(host, "/?#");
+	if (memchr(host, '@', size))
+		return invalid(check, field, "a URL without user and password");
+	if (size == 0 || host[0] == ':')
+		return invalid(check, field, "a URL with a host");
+	return 0;
+}
+
+static int check_endpoint(const struct check *check)
+{
+	const struct ellu_llm_config *config = check->config;
+	const char *url = config->llm_base_url;
+	bool simulated = strcmp(config->provider, "simulated") == 0;
+
+	if (!simulated && strcmp(config->llm_model_name, "simulated") == 0)
+		return invalid(check, "llm_model_name", "the name of a model");
+	if (!url && !simulated)
+		return invalid(check, "llm_base_url", "the URL of the endpoint");
+	if (url && strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0)
+		return invalid(check, "llm_base_url", "a URL that starts with http:// or https://");
+	if (url && check_url(check, "llm_base_url", url) < 0)
+		return check->fault->code;
+	return 0;
+}
+
+/* Strict, so that no part of it can mean anything else to libcurl: a path behind a SOCKS proxy
+ * `localhost` would be a Unix socket's. */
+static int check_proxy(const struct check *check)
+{
+	static const char *const schemes[] = { "http://", "https://", "socks5://", "socks5h://" };
+	const char *host = NULL, *proxy = check->config->proxy;
+	long port = 1; // some
+	size_t size;
+
+	if (!proxy)
+		return 0;
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(*schemes); i++)
+		if (strncasecmp(proxy, schemes[i], strlen(schemes[i])) == 0)
+			host = proxy + strlen(schemes[i]);
+	if (!host)
+		return invalid(check, "proxy", "an http, https, socks5 or socks5h URL, as in "
+			       "http://HOST:PORT");
+	if (*host == '[')
+		size = 1 + strspn(host + 1, "0123456789abcdefABCDEF:.") + 1;
+	else
+		size = strspn(host, HOST_LETTERS);
+	if (size == 0 || (*host == '[' && (size < 4 || host[size - 1] != ']')))
+		return invalid(check, "proxy", "a URL with a host, as in http://HOST:PORT");
+	host += size;
+	if (*host == ':') {
+		size = strspn(host + 1, "0123456789");
+		port = size > 0 && size < 6 ? strtol(host + 1, NULL, 10) : 0;
+		host += 1 + size;
+	}
+	if (port < 1 || port > 65535)
+		return invalid(check, "proxy", "a port from 1 to 65535");
+	if (strcmp(host, "") != 0 && strcmp(host, "/") != 0)
+		return invalid(check, "proxy", "nothing but scheme, host and port: no user, no path");
+	return 0;
+}
+
+static int check_ca_file(const struct check *check)
+{
+	const char *ca_file = check->config->ca_file;
+
+	if (!ca_file)
+		return 0;
+	if (*ca_file != '/')
+		return invalid(check, "ca_file", "an absolute path");
+	if (check->references_forbidden)
+		return fault_set(check->fault, ELLU_E_PERMISSION_DENIED,
+				 "Only administrators may name files to the system's daemon, as "
+				 "%s.ca_file does.", check->path);
+	return 0;
+}
+
+static int check_key(const struct check *check)
+{
+	const struct ellu_llm_config *config = check->config;
+	const char *reference = config->api_key_ref;
+
+	if (!reference)
+		return 0;
+	if (config->api_key)
+		return invalid(check, "api_key_ref", "either api_key or api_key_ref");
+	if (strncmp(reference, "env:", 4) != 0 && strncmp(reference, "file:/", 6) != 0 &&
+	    strncmp(reference, "credential:", 11) != 0)
+		return invalid(check, "api_key_ref", "env:NAME, file:/PATH or credential:NAME");
+	if (check->references_forbidden)
+		return fault_set(check->fault, ELLU_E_PERMISSION_DENIED,
+				 "Only administrators may refer to keys of the system's daemon.");
+	return 0;
+}
+
+/* What a config says and nobody would hear. */
+static int check_anthropic(const struct check *check)
+{
+	const struct ellu_llm_config *config = check->config;
+	const char *form = config->structured_output;
+	const struct {
+		const char *field;
+		bool set;
+	} unknown[] = {
+		{ "frequency_penalty", config->frequency_penalty },
+		{ "presence_penalty", config->presence_penalty },
+		{ "seed", config->seed },
+		{ "reasoning_effort", config->reasoning_effort },
+		{ "verbosity", config->verbosity },
+		{ "logprobs", config->logprobs },
+		{ "structured_output", form && strcmp(form, "json_object") == 0 },
+	};
+
+	if (strcmp(config->provider, "anthropic") != 0)
+		return 0;
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(*unknown); i++)
+		if (unknown[i].set)
+			return invalid(check, unknown[i].field,
+				       "nothing that the provider anthropic does not have");
+	return 0;
+}
+
+static int check_custom(const struct check *check)
+{
+	const struct ellu_llm_config *config = check->config;
+	json_object *json;
+	char path[256];
+	void *record;
+	int r;
+
+	if (!config->custom)
+		return 0;
+	if (strcmp(config->provider, "simulated") != 0)
+		return invalid(check, "custom", "nothing, unless the provider is simulated");
+	r = json_parse_strict(config->custom, strlen(config->custom), &json, check->fault);
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof(path), "%s.custom", check->path);
+	r = record_decode(&ellu_simulated_type, json, FROM_CLIENT, path, check->arena, &record,
+			  check->fault);
+	json_object_put(json);
+	return r;
+}
+
+int llm_config_check(const struct ellu_llm_config *config, const char *path,
+		     bool references_forbidden, struct arena *arena, struct fault *fault)
+{
+	const struct check check = { config, path, references_forbidden, arena, fault };
+	int r;
+
+	if (record_text_bytes(&ellu_llm_config_type, config) > CONFIG_BYTES_MAX)
+		return fault_too_large(fault, CONFIG_BYTES_MAX, path);
+	if (config->shared && *config->shared && references_forbidden)
+		return fault_set(fault, ELLU_E_PERMISSION_DENIED,
+				 "Only administrators may share a config's endpoint.");
+	r = check_endpoint(&check);
+	if (r >= 0)
+		r = check_proxy(&check);
+	if (r >= 0)
+		r = check_ca_file(&check);
+	if (r >= 0)
+		r = check_key(&check);
+	if (r >= 0)
+		r = llm_config_check_request(config, path, fault);
+	if (r >= 0)
+		r = check_anthropic(&check);
+	if (r >= 0)
+		r = check_custom(&check);
+	return r;
+}

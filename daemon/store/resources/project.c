@@ -1,0 +1,203 @@
+#include "daemon/store/resources/project.h"
+
+#include <errno.h>
+
+#include "daemon/store/resources.h"
+#include "daemon/store/resources/llm_config.h"
+#include "proto/generated/interface.h"
+
+int place_resolve(struct tx *tx, const struct scope *scope, struct place *ret_place)
+{
+	const char *name = scope->project ? scope->project : PROJECT_DEFAULT;
+	int r;
+
+	r = db_int(tx->db, &ret_place->project_id,
+		   "SELECT id FROM projects WHERE owner_uid = ?1 AND name = ?2", "is", scope->uid, name);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return fault_not_found(tx->fault, "project", name, 0);
+	ret_place->owner_uid = scope->uid;
+	return 0;
+}
+
+int place_filter(struct tx *tx, const struct scope *scope, int64_t *ret_project_id)
+{
+	struct place place;
+	int r;
+
+	if (scope->all && !scope->project) {
+		*ret_project_id = -1;
+		return 0;
+	}
+	r = place_resolve(tx, scope, &place);
+	if (r < 0)
+		return r;
+	*ret_project_id = place.project_id;
+	return 0;
+}
+
+#define BY_ID(table) "SELECT id FROM " table " WHERE id = ?1 AND (owner_uid = ?2 OR ?3)"
+#define BY_NAME(table) "SELECT id FROM " table " WHERE project_id = ?1 AND name = ?2"
+
+static const struct resource_queries {
+	const char *name;
+	const char *by_id;
+	const char *by_name;
+} resources[_RESOURCE_MAX] = {
+	[RESOURCE_COLLECTION] = { "collection", BY_ID("collections"), BY_NAME("collections") },
+	[RESOURCE_CRITERION_SET] = { "criterion_set", BY_ID("criterion_sets"),
+				     BY_NAME("criterion_sets") },
+	[RESOURCE_EXPERIMENT] = { "experiment", BY_ID("experiments"), BY_NAME("experiments") },
+	[RESOURCE_LLM_CONFIG] = { "llm_config", BY_ID("llm_configs"), BY_NAME("llm_configs") },
+};
+
+const char *resource_name(enum resource resource)
+{
+	return resources[resource].name;
+}
+
+int resource_find(struct tx *tx, enum resource resource, int64_t project_id, const char *name,
+		  int64_t *ret_id)
+{
+	return db_int(tx->db, ret_id, resources[resource].by_name, "is", project_id, name);
+}
+
+int resource_resolve(struct tx *tx, enum resource resource, const struct scope *scope,
+		     const struct ellu_ref *ref, int64_t *ret_id)
+{
+	struct place place;
+	int r;
+
+	if (ref->id) {
+		r = db_int(tx->db, ret_id, resources[resource].by_id, "iib", *ref->id, scope->uid,
+			   (int)scope->all);
+	} else {
+		r = place_resolve(tx, scope, &place);
+		if (r >= 0)
+			r = resource_find(tx, resource, place.project_id, ref->name, ret_id);
+	}
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return fault_not_found(tx->fault, resources[resource].name, ref->name,
+				       ref->id ? *ref->id : 0);
+	return 0;
+}
+
+static int project_load(struct tx *tx, const struct place *place,
+			const struct ellu_project **ret_project)
+{
+	struct ellu_project *project = TX_RECORD(tx, struct ellu_project);
+	struct ellu_ref *config = TX_RECORD(tx, struct ellu_ref);
+	QUERY q = NULL;
+	int r;
+
+	if (!project || !config)
+		return -ENOMEM;
+	r = db_query(tx->db, &q, "SELECT p.name, p.description, l.name, p.created_at, p.updated_at"
+				 " FROM projects p JOIN llm_configs l ON l.id = p.default_llm_config_id"
+				 " WHERE p.id = ?1", "i", place->project_id);
+	if (r >= 0)
+		r = db_next(tx->db, q);
+	if (r <= 0)
+		return r < 0 ? r : fault_not_found(tx->fault, "project", NULL, place->project_id);
+	config->name = tx_text(tx, q, 2);
+	project->id = place->project_id;
+	project->name = tx_text(tx, q, 0);
+	project->description = tx_text(tx, q, 1);
+	project->owner_uid = place->owner_uid;
+	project->default_llm_config = config;
+	project->created_at = column_int(q, 3);
+	project->updated_at = column_int(q, 4);
+	*ret_project = project;
+	return 0;
+}
+
+static int project_get_run(struct tx *tx, struct store_request *request)
+{
+	struct project_get *op = (struct project_get *)request;
+	struct place place;
+	int r = place_resolve(tx, &op->scope, &place);
+
+	return r < 0 ? r : project_load(tx, &place, &op->ret_project);
+}
+
+void store_project_get(struct store *store, struct project_get *op)
+{
+	tx_post(store, &op->request, STORE_POINT, project_get_run);
+}
+
+static int default_llm_config_set_run(struct tx *tx, struct store_request *request)
+{
+	struct default_llm_config_set *op = (struct default_llm_config_set *)request;
+	struct place place;
+	int64_t id;
+	int r;
+
+	r = place_resolve(tx, &op->scope, &place);
+	if (r >= 0)
+		r = resource_resolve(tx, RESOURCE_LLM_CONFIG, &op->scope, op->ref, &id);
+	if (r >= 0)
+		r = db_run(tx->db, "UPDATE projects SET default_llm_config_id = ?2, updated_at = ?3"
+				   " WHERE id = ?1 AND EXISTS (SELECT 1 FROM llm_configs"
+				   "  WHERE id = ?2 AND project_id = ?1)",
+			   "iii", place.project_id, id, tx->now);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return fault_invalid(tx->fault, "llm_config", "a config of the project's own");
+	return project_load(tx, &place, &op->ret_project);
+}
+
+void store_default_llm_config_set(struct store *store, struct default_llm_config_set *op)
+{
+	tx_post(store, &op->request, STORE_WRITE, default_llm_config_set_run);
+}
+
+static int user_ensure_run(struct tx *tx, struct store_request *request)
+{
+	static const char content[] = "{\"name\":\"simulated\",\"provider\":\"simulated\"}";
+	struct user_ensure *op = (struct user_ensure *)request;
+	struct place place = { .owner_uid = op->uid };
+	void *config;
+	int64_t config_id;
+	int r;
+
+	r = db_run(tx->db, "INSERT INTO projects (owner_uid, name, created_at, updated_at)"
+			   " VALUES (?1, '" PROJECT_DEFAULT "', ?2, ?2) ON CONFLICT DO NOTHING",
+		   "ii", op->uid, tx->now);
+	if (r <= 0)
+		return r;
+	place.project_id = db_last_id(tx->db);
+	r = record_from_text(&ellu_llm_config_type, content, sizeof(content) - 1, FROM_CLIENT,
+			     tx->arena, &config, tx->fault);
+	if (r < 0)
+		return r;
+	r = llm_config_insert(tx, &place, config, &config_id);
+	if (r < 0)
+		return r;
+	return db_run(tx->db, "UPDATE projects SET default_llm_config_id = ?2 WHERE id = ?1", "ii",
+		      place.project_id, config_id);
+}
+
+/* Mostly there is nothing to make: then a full disk does not matter, nor is one written to. */
+static int user_look_run(struct tx *tx, struct store_request *request)
+{
+	struct user_ensure *op = (struct user_ensure *)request;
+	struct scope scope = { .uid = op->uid };
+	struct place place;
+	int r;
+
+	r = place_resolve(tx, &scope, &place);
+	if (r != ELLU_E_NOT_FOUND)
+		return r;
+	request->lane = STORE_WRITE;
+	request->run = user_ensure_run;
+	return 0;
+}
+
+void store_user_ensure(struct store *store, struct user_ensure *op)
+{
+	tx_post(store, &op->request, STORE_POINT, user_look_run);
+}

@@ -1,0 +1,178 @@
+/*
+ * An upload is a batch without a sequence: its rows come in by many calls and become visible
+ * when the last one gives it a sequence. An upload that was swept, or is committed and still
+ * visible, keeps its id: going on with it is a conflict, never half an upload. What replaces the
+ * rows that were visible does so where it becomes visible itself, in one transaction.
+ */
+#include "daemon/store/resources/rows_upload.h"
+
+#include <errno.h>
+
+#include "daemon/store/engine/store_internal.h"
+#include "daemon/store/engine/sweep.h"
+#include "daemon/store/resources.h"
+
+struct upload {
+	int64_t batch_id;
+	int64_t row_count;
+	const char *new_columns;
+	const char *identity; // of its rows
+};
+
+/* 1: open, 0: there is none. */
+static int upload_find(struct tx *tx, const struct collection_state *state, const char *upload_id,
+		       struct upload *ret_upload)
+{
+	int64_t sequence;
+	bool dead;
+	QUERY q = NULL;
+	int r;
+
+	r = db_query(tx->db, &q, "SELECT id, row_count, new_columns, sequence, dead, identity"
+				 " FROM row_batches WHERE collection_id = ?1 AND upload_id = ?2",
+		     "is", state->id, upload_id);
+	if (r >= 0)
+		r = db_next(tx->db, q);
+	if (r <= 0)
+		return r;
+	ret_upload->batch_id = column_int(q, 0);
+	ret_upload->row_count = column_int(q, 1);
+	ret_upload->new_columns = tx_text(tx, q, 2);
+	ret_upload->identity = tx_text(tx, q, 5);
+	sequence = column_int_or(q, 3, 0);
+	dead = column_int(q, 4) != 0;
+	if (dead)
+		return fault_conflict(tx->fault, "upload", upload_id, 0,
+				      "this upload was given up; begin again with another upload_id");
+	if (sequence > state->first_sequence)
+		return fault_conflict(tx->fault, "upload", upload_id, 0,
+				      "this upload is committed already");
+	if (sequence == 0)
+		return 1;
+	/* Its rows were cleared, so that its id is free. */
+	statement_reset(&q);
+	r = db_run(tx->db, "UPDATE row_batches SET upload_id = NULL WHERE id = ?1", "i",
+		   ret_upload->batch_id);
+	return r < 0 ? r : 0;
+}
+
+static int upload_begin(struct tx *tx, const struct collection_state *state, const char *upload_id,
+			struct upload *ret_upload)
+{
+	int r;
+
+	r = db_run(tx->db, "INSERT INTO row_batches (owner_uid, project_id, collection_id, upload_id,"
+			   " row_count, created_at) VALUES (?1, ?2, ?3, ?4, 0, ?5)",
+		   "iiisi", state->owner_uid, state->project_id, state->id, upload_id, tx->now);
+	if (r < 0)
+		return r;
+	*ret_upload = (struct upload){ .batch_id = db_last_id(tx->db) };
+	writer_sweep_in(&tx->store->writer, SWEEP_UPLOAD_AGE_USEC);
+	return 0;
+}
+
+/* Before rows become visible. */
+static int make_place(struct tx *tx, struct collection_state *state,
+		      const struct ellu_add_template_variables_request *arguments)
+{
+	return arguments->replace && *arguments->replace ? rows_clear(tx, state) : 0;
+}
+
+static int upload_commit(struct tx *tx, struct collection_state *state,
+			 const struct upload *upload)
+{
+	int r;
+
+	r = db_run(tx->db, "UPDATE row_batches SET sequence = ?2, new_columns = NULL WHERE id = ?1",
+		   "ii", upload->batch_id, state->last_sequence + 1);
+	if (r >= 0)
+		r = collection_add_columns(tx, state, upload->new_columns);
+	return r < 0 ? r : rows_publish(tx, state, upload->row_count, upload->identity);
+}
+
+static int upload_add(struct tx *tx, struct collection_state *state,
+		      const struct ellu_add_template_variables_request *arguments,
+		      const struct row_set *set)
+{
+	char identity[IDENTITY_SIZE];
+	struct upload upload;
+	int r;
+
+	r = upload_find(tx, state, arguments->upload_id, &upload);
+	if (r == 0)
+		r = upload_begin(tx, state, arguments->upload_id, &upload);
+	if (r >= 0)
+		r = rows_new_columns(tx, state->id, upload.new_columns, set,
+				     &upload.new_columns);
+	if (r >= 0)
+		r = rows_insert(tx, state, upload.batch_id, set);
+	upload.row_count += (int64_t)set->n_rows;
+	if (r >= 0) {
+		identity_chain(upload.identity, set->identity, identity);
+		upload.identity = identity;
+		r = db_run(tx->db, "UPDATE row_batches SET row_count = ?2, new_columns = ?3,"
+				   " identity = ?4 WHERE id = ?1", "iiss", upload.batch_id,
+			   upload.row_count, upload.new_columns, upload.identity);
+	}
+	if (r < 0 || !arguments->commit || !*arguments->commit)
+		return r;
+	r = make_place(tx, state, arguments);
+	return r < 0 ? r : upload_commit(tx, state, &upload);
+}
+
+static int add_at_once(struct tx *tx, struct collection_state *state,
+		       const struct ellu_add_template_variables_request *arguments,
+		       const struct row_set *set)
+{
+	int r = make_place(tx, state, arguments);
+
+	return r < 0 ? r : rows_append(tx, state, set);
+}
+
+/* Away from the writer, to which the request goes on. */
+static int rows_add_read(struct tx *tx, struct rows_add *op)
+{
+	op->rows = tx_alloc(tx, sizeof(*op->rows));
+	if (!op->rows)
+		return -ENOMEM;
+	op->request.lane = STORE_WRITE;
+	return row_set_read(tx, op->arguments->variables, op->arguments->n_variables, "variables",
+			    op->rows);
+}
+
+static int rows_add_run(struct tx *tx, struct store_request *request)
+{
+	struct rows_add *op = (struct rows_add *)request;
+	const struct ellu_add_template_variables_request *arguments = op->arguments;
+	struct ellu_add_template_variables_reply *reply;
+	struct collection_state state;
+	int64_t id;
+	int r;
+
+	if (!op->rows)
+		return rows_add_read(tx, op);
+	reply = TX_RECORD(tx, struct ellu_add_template_variables_reply);
+	if (!reply)
+		return -ENOMEM;
+	r = resource_resolve(tx, RESOURCE_COLLECTION, &op->scope, arguments->collection, &id);
+	if (r >= 0)
+		r = collection_state(tx, id, &state);
+	if (r >= 0)
+		r = collection_check_writable(tx, &state);
+	if (r >= 0 && arguments->upload_id)
+		r = upload_add(tx, &state, arguments, op->rows);
+	else if (r >= 0)
+		r = add_at_once(tx, &state, arguments, op->rows);
+	if (r < 0)
+		return r;
+	reply->added = (int64_t)arguments->n_variables;
+	reply->variables_count = state.variables_count;
+	op->ret_reply = reply;
+	return 0;
+}
+
+void store_rows_add(struct store *store, struct rows_add *op)
+{
+	op->rows = NULL;
+	tx_post(store, &op->request, STORE_SCAN, rows_add_run);
+}

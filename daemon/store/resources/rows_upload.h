@@ -1,0 +1,13 @@
+/* The steps of adding rows, shared by what is visible at once and by uploads. */
+#pragma once
+
+#include "daemon/store/resources/rows.h"
+
+/* The keys that are no columns yet, behind those of `known`, as a JSON array; NULL: none. */
+int rows_new_columns(struct tx *tx, int64_t collection_id, const char *known,
+		     const struct row_set *set, const char **ret_names);
+int rows_insert(struct tx *tx, const struct collection_state *state, int64_t batch_id,
+		const struct row_set *set);
+/* Gives the collection its next sequence, with so many rows more. */
+int rows_publish(struct tx *tx, struct collection_state *state, int64_t added,
+		 const char *identity);

@@ -1,0 +1,79 @@
+#include "daemon/store/runs/quantity.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "daemon/store/runs/statistics.h"
+
+/* A bucket a value below 2^13; from there on 2^12 buckets each time that values double. */
+#define FINE_BITS 12
+#define N_EXACT (2 << FINE_BITS)
+#define N_BUCKETS (N_EXACT + ((63 - FINE_BITS - 1) << FINE_BITS))
+
+static size_t bucket_of(int64_t value)
+{
+	int bits;
+
+	if (value < N_EXACT)
+		return value < 0 ? 0 : (size_t)value;
+	bits = 63 - __builtin_clzll((unsigned long long)value);
+	return N_EXACT + ((size_t)(bits - FINE_BITS - 1) << FINE_BITS) +
+	       ((size_t)(value >> (bits - FINE_BITS)) & ((1u << FINE_BITS) - 1));
+}
+
+/* The middle of what falls into the bucket. */
+static int64_t value_of(size_t bucket)
+{
+	size_t doubled;
+	int64_t width;
+
+	if (bucket < N_EXACT)
+		return (int64_t)bucket;
+	doubled = (bucket - N_EXACT) >> FINE_BITS;
+	width = INT64_C(2) << doubled;
+	return width * (int64_t)((1u << FINE_BITS) + ((bucket - N_EXACT) & ((1u << FINE_BITS) - 1))) +
+	       width / 2;
+}
+
+int quantity_add(struct quantity *quantity, struct arena *arena, int64_t value)
+{
+	if (!quantity->values)
+		quantity->values = arena_array(arena, QUANTITY_EXACT, sizeof(*quantity->values));
+	if (!quantity->values)
+		return -ENOMEM;
+	if (quantity->n == QUANTITY_EXACT) {
+		quantity->buckets = arena_array(arena, N_BUCKETS, sizeof(*quantity->buckets));
+		if (!quantity->buckets)
+			return -ENOMEM;
+		for (size_t i = 0; i < QUANTITY_EXACT; i++)
+			quantity->buckets[bucket_of(quantity->values[i])]++;
+	}
+	if (quantity->buckets)
+		quantity->buckets[bucket_of(value)]++;
+	else
+		quantity->values[quantity->n] = value;
+	quantity->n++;
+	quantity->sum += (double)value;
+	return 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const int64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+int64_t quantity_percentile(struct quantity *quantity, int64_t percent)
+{
+	int64_t rank = nearest_rank(percent, quantity->n), passed = 0;
+	size_t bucket = 0;
+
+	if (!quantity->buckets) {
+		qsort(quantity->values, (size_t)quantity->n, sizeof(*quantity->values), compare);
+		return quantity->values[rank - 1];
+	}
+	while ((passed += quantity->buckets[bucket]) < rank)
+		bucket++;
+	return value_of(bucket);
+}

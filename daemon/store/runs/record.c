@@ -1,0 +1,190 @@
+/*
+ * Recording answers and verdicts: the hot path. One insert and one update of the run's counters,
+ * in one transaction; what is there already changes nothing, unless it became missing again.
+ */
+#include <errno.h>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/store/engine/tx.h"
+#include "daemon/store/runs.h"
+#include "proto/usage.h"
+
+static int response_there(struct tx *tx, struct response_record *op)
+{
+	int r;
+
+	r = db_int(tx->db, &op->ret_response_id,
+		   "SELECT id FROM responses WHERE template_variables_id = ?1 AND experiment_id = ?2"
+		   " AND epoch = ?3", "iii", op->row_id, op->experiment_id, op->epoch);
+	return r < 0 ? r : 0;
+}
+
+/* No more than INTEGER_MAX: two that keep to it can be added. */
+#define BOUNDED(sum) "min(" sum ", 9007199254740992)"
+#define ADD_KNOWN(table, column)                                                               \
+	" " column " = coalesce(" BOUNDED(table "." column " + excluded." column) ", "         \
+	table "." column ", excluded." column "),"
+#define ADD_TO(column, value) " " column " = " BOUNDED(column " + coalesce(" value ", 0)") ","
+#define ADD_COST(value)                                                                        \
+	" cost_nanodollars = iif(" value " IS NULL, cost_nanodollars, "                        \
+	BOUNDED("coalesce(cost_nanodollars, 0) + " value) "),"
+
+#define ADD_USAGE(table)                                                                       \
+	" attempts = " table ".attempts + excluded.attempts,"                                  \
+	" duration_usec = excluded.duration_usec,"                                             \
+	ADD_KNOWN(table, "input_tokens") ADD_KNOWN(table, "output_tokens")                     \
+	ADD_KNOWN(table, "cost_nanodollars")                                                   \
+	" error = excluded.error, round = excluded.round, created_at = excluded.created_at"
+#define WHERE_MISSING(table)                                                                   \
+	" WHERE " table ".error IS NOT NULL AND " table ".round < excluded.round RETURNING id"
+
+/* No item ends a run: what does not fit is recorded as what it is. */
+static void note_unfit(struct tx *tx, const char *item, struct fault *ret_fault)
+{
+	log_error("store: %s cannot be recorded: %s", item, tx->db->trouble_text);
+	db_forgive(tx->db);
+	fault_set(ret_fault, ELLU_E_INTERNAL, "%s could not be recorded; the daemon's log says why",
+		  item);
+}
+
+static int insert_response(struct tx *tx, struct response_record *op)
+{
+	const char *error;
+	int r;
+
+	r = tx_encode_fault(tx, op->error, &error);
+	if (r >= 0)
+		r = db_int(tx->db, &op->ret_response_id,
+			   "INSERT INTO responses (owner_uid, project_id, experiment_id,"
+			   " template_variables_id, epoch, response_text, tool_calls, finish_reason, error,"
+			   " attempts, duration_usec, input_tokens, output_tokens, reasoning_tokens,"
+			   " cost_nanodollars, replaced, round, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
+			   " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
+			   " ON CONFLICT (template_variables_id, experiment_id, epoch) DO UPDATE SET"
+			   " response_text = excluded.response_text, tool_calls = excluded.tool_calls,"
+			   " finish_reason = excluded.finish_reason, replaced = excluded.replaced,"
+			   " reasoning_tokens = excluded.reasoning_tokens,"
+			   ADD_USAGE("responses") WHERE_MISSING("responses"),
+			   "iiiiissssiinnnniii", op->owner_uid, op->project_id, op->experiment_id,
+			   op->row_id, op->epoch, op->text, op->tool_calls, op->finish_reason, error,
+			   op->attempts, op->duration_usec, op->input_tokens, op->output_tokens,
+			   op->reasoning_tokens, op->cost_nanodollars, op->replaced, op->round, tx->now);
+	return r;
+}
+
+static int insert_unfit_response(struct tx *tx, struct response_record *op)
+{
+	note_unfit(tx, "the answer", &op->ret_unfit);
+	op->error = &op->ret_unfit;
+	op->text = op->tool_calls = op->finish_reason = NULL;
+	op->replaced = 0;
+	op->complete = true;
+	return insert_response(tx, op);
+}
+
+static int response_record_run(struct tx *tx, struct store_request *request)
+{
+	struct response_record *op = (struct response_record *)request;
+	int r = insert_response(tx, op);
+
+	if (r == -EDOM && !op->error)
+		r = insert_unfit_response(tx, op);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return response_there(tx, op);
+	return db_run(tx->db,
+		      "UPDATE experiment_epochs SET generated = generated + 1, rated = rated + ?3,"
+		      " failed = failed + ?4," ADD_TO("input_tokens", "?5")
+		      ADD_TO("output_tokens", "?6") ADD_COST("?7")
+		      " recorded_monotonic = ?8 WHERE experiment_id = ?1 AND epoch = ?2",
+		      "iibbnnni", op->experiment_id, op->epoch, op->complete || op->error,
+		      op->error != NULL, op->input_tokens, op->output_tokens, op->cost_nanodollars,
+		      clock_monotonic_usec());
+}
+
+void store_response_record(struct store *store, struct response_record *op)
+{
+	op->input_tokens = usage_bounded(op->input_tokens);
+	op->output_tokens = usage_bounded(op->output_tokens);
+	op->reasoning_tokens = usage_bounded(op->reasoning_tokens);
+	op->cost_nanodollars = usage_bounded(op->cost_nanodollars);
+	tx_post(store, &op->request, STORE_RECORD, response_record_run);
+}
+
+#define ADD_RATING                                                                             \
+	" ratings = ratings + 1, rated = rated + ?2," ADD_TO("input_tokens", "?3")             \
+	ADD_TO("output_tokens", "?4") ADD_COST("?5")                                           \
+	" recorded_monotonic = ?6"
+
+static int count_rating(struct tx *tx, const struct rating_record *op)
+{
+	int64_t now = clock_monotonic_usec();
+	int r;
+
+	if (!op->rating_run_id)
+		return db_run(tx->db, "UPDATE experiment_epochs SET" ADD_RATING
+				      " WHERE experiment_id = ?1 AND epoch = ?7",
+			      "ibnnnii", op->experiment_id, (int)op->complete, op->input_tokens,
+			      op->output_tokens, op->cost_nanodollars, now, op->epoch);
+	r = db_run(tx->db, "UPDATE rating_runs SET" ADD_RATING " WHERE id = ?1", "ibnnni",
+		   op->rating_run_id, (int)op->complete, op->input_tokens, op->output_tokens,
+		   op->cost_nanodollars, now);
+	if (r < 0)
+		return r;
+	/* By the experiment's own judge: its counters do not know of it. */
+	return db_run(tx->db, "UPDATE experiments SET counters_stale = counters_stale + 1"
+			      " WHERE id = ?1 AND judge_id = ?2",
+		      "ii", op->experiment_id, op->judge_id);
+}
+
+static int insert_rating(struct tx *tx, struct rating_record *op)
+{
+	const char *error;
+	int64_t id;
+	int r;
+
+	r = tx_encode_fault(tx, op->error, &error);
+	if (r >= 0)
+		r = db_int(tx->db, &id,
+			   "INSERT INTO ratings (owner_uid, project_id, experiment_id, response_id,"
+			   " measure_id, judge_id, value, reasoning, raw_text, error, attempts,"
+			   " duration_usec, input_tokens, output_tokens, cost_nanodollars, round, created_at)"
+			   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
+			   " ?17) ON CONFLICT (response_id, measure_id, judge_id) DO UPDATE SET"
+			   " value = excluded.value, reasoning = excluded.reasoning,"
+			   " raw_text = excluded.raw_text," ADD_USAGE("ratings") WHERE_MISSING("ratings"),
+			   "iiiiiinsssiinnnii", op->owner_uid, op->project_id, op->experiment_id,
+			   op->response_id, op->measure_id, op->judge_id, (int64_t)op->value,
+			   op->reasoning, op->raw_text, error, op->attempts, op->duration_usec,
+			   op->input_tokens, op->output_tokens, op->cost_nanodollars, op->round, tx->now);
+	return r;
+}
+
+static int insert_unfit_rating(struct tx *tx, struct rating_record *op)
+{
+	note_unfit(tx, "the verdict", &op->ret_unfit);
+	op->error = &op->ret_unfit;
+	op->value = -1;
+	op->reasoning = op->raw_text = NULL;
+	return insert_rating(tx, op);
+}
+
+static int rating_record_run(struct tx *tx, struct store_request *request)
+{
+	struct rating_record *op = (struct rating_record *)request;
+	int r = insert_rating(tx, op);
+
+	if (r == -EDOM && !op->error)
+		r = insert_unfit_rating(tx, op);
+	return r <= 0 ? r : count_rating(tx, op);
+}
+
+void store_rating_record(struct store *store, struct rating_record *op)
+{
+	op->input_tokens = usage_bounded(op->input_tokens);
+	op->output_tokens = usage_bounded(op->output_tokens);
+	op->cost_nanodollars = usage_bounded(op->cost_nanodollars);
+	tx_post(store, &op->request, STORE_RECORD, rating_record_run);
+}

@@ -1,0 +1,328 @@
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/base/clock.h"
+#include "daemon/store/resources.h"
+#include "daemon/store/resources/collection.h"
+#include "daemon/store/resources/prompt_template.h"
+#include "daemon/store/runs/experiment.h"
+#include "daemon/store/runs/rating.h"
+#include "daemon/store/runs/response_walk.h"
+#include "proto/generated/interface.h"
+#include "proto/template.h"
+
+static int read_tool_calls(struct tx *tx, const char *text, struct ellu_response *response)
+{
+	struct tx_list calls = { 0 };
+	struct fault fault;
+	json_object *array;
+	int r = 0;
+
+	if (!text)
+		return 0;
+	array = tx_parse(text);
+	if (!array)
+		return -ENOMEM;
+	for (size_t i = 0; r >= 0 && i < json_object_array_length(array); i++) {
+		void *call;
+
+		r = record_decode(&ellu_tool_call_type, json_object_array_get_idx(array, i), FROM_STORE,
+				  "tool_calls", tx->arena, &call, &fault);
+		r = r < 0 ? -EBADMSG : tx_append(tx, &calls, call);
+	}
+	json_object_put(array);
+	response->tool_calls = tx_list_items(tx, &calls);
+	response->n_tool_calls = calls.n;
+	return r;
+}
+
+#define RESPONSE_SELECT                                                                         \
+	"SELECT r.id, r.template_variables_id, v.input_values, v.created_at, r.response_text,"     \
+	" r.tool_calls, r.finish_reason, r.epoch, r.error, r.attempts, r.duration_usec,"           \
+	" r.input_tokens, r.output_tokens, r.reasoning_tokens, r.cost_nanodollars, r.created_at"   \
+	" FROM responses r CROSS JOIN template_variables v ON v.id = r.template_variables_id"      \
+	" WHERE r.id = ?1"
+
+static int read_row(struct tx *tx, sqlite3_stmt *q, const char *defaults,
+		    const struct ellu_template_variables **ret_row)
+{
+	struct ellu_template_variables *row = TX_RECORD(tx, struct ellu_template_variables);
+
+	if (!row)
+		return -ENOMEM;
+	row->id = column_int(q, 1);
+	row->created_at = column_int(q, 3);
+	*ret_row = row;
+	return collection_fill(tx, defaults, tx_text(tx, q, 2), &row->input_values);
+}
+
+static int read_response(struct tx *tx, sqlite3_stmt *q, const struct experiment_pin *pin,
+			 struct ellu_response **ret_response)
+{
+	bool lean = false;
+	struct ellu_response *response = TX_RECORD(tx, struct ellu_response);
+	struct tx_list ratings = { 0 };
+	int r;
+
+	if (!response)
+		return -ENOMEM;
+	response->id = column_int(q, 0);
+	response->messages = tx_array(tx, 0, sizeof(*response->messages));
+	response->response_text = tx_text(tx, q, 4);
+	response->finish_reason = tx_text(tx, q, 6);
+	response->epoch = column_int(q, 7);
+	response->attempts = column_int(q, 9);
+	response->duration_seconds = (double)column_int(q, 10) / USEC_PER_SEC;
+	response->input_tokens = tx_int(tx, q, 11);
+	response->output_tokens = tx_int(tx, q, 12);
+	response->reasoning_tokens = tx_int(tx, q, 13);
+	response->cost = tx_int(tx, q, 14);
+	response->created_at = column_int(q, 15);
+	r = read_row(tx, q, pin->column_defaults, &response->template_variables);
+	if (r >= 0)
+		r = read_tool_calls(tx, column_peek(q, 5), response);
+	if (r >= 0)
+		r = tx_decode(tx, &ellu_error_type, column_peek(q, 8), &response->error);
+	if (r >= 0)
+		r = ratings_of_response(tx, pin->id, response->id, pin->judge_id, &ratings, &lean);
+	if (lean)
+		response->left_out = page_left_out(tx, "ratings' texts", "response", response->id);
+	response->ratings = tx_list_items(tx, &ratings);
+	response->n_ratings = ratings.n;
+	*ret_response = response;
+	return r;
+}
+
+/* ---- Messages ---- */
+
+/* What the messages of the responses are rendered from. */
+struct prompt {
+	const struct ellu_prompt_template *template; // NULL: the run has none
+	const char *system_message; // of the pinned config, or NULL
+};
+
+static int load_prompt(struct tx *tx, const struct experiment_pin *pin, struct prompt *ret_prompt)
+{
+	struct ellu_prompt_template *template = NULL;
+	struct ellu_llm_config *config;
+	int r = 0;
+
+	*ret_prompt = (struct prompt){ 0 };
+	if (pin->prompt_template_id)
+		r = prompt_template_load(tx, pin->prompt_template_id, &template);
+	ret_prompt->template = template;
+	if (r < 0 || !pin->config_snapshot)
+		return r;
+	r = tx_decode(tx, &ellu_llm_config_type, pin->config_snapshot, &config);
+	if (r >= 0)
+		ret_prompt->system_message = config->system_message;
+	return r;
+}
+
+static const struct ellu_message *system_message(struct tx *tx, const char *text)
+{
+	struct ellu_message *message = TX_RECORD(tx, struct ellu_message);
+
+	if (!message)
+		return NULL;
+	message->role = "system";
+	message->content = text;
+	return message;
+}
+
+/* The messages that were sent are rendered from what was pinned, not stored twice. A row that
+ * cannot be rendered was never sent: its response has no messages. */
+static int render_messages(struct tx *tx, const struct prompt *prompt,
+			   struct ellu_response *response)
+{
+	const struct ellu_prompt_template *template = prompt->template;
+	const struct ellu_message *const *rendered = NULL;
+	const struct ellu_message **messages;
+	struct fault fault;
+	json_object *values;
+	size_t n = 0;
+	int r;
+
+	if (!template)
+		return 0;
+	messages = tx_array(tx, template->n_messages + 1, sizeof(*messages));
+	values = tx_parse(response->template_variables->input_values);
+	if (!messages || !values) {
+		json_object_put(values);
+		return -ENOMEM;
+	}
+	r = template_render_messages(template->messages, template->n_messages, values, tx->arena,
+				     &rendered, &fault);
+	json_object_put(values);
+	if (r < 0)
+		return fault.code == ELLU_E_INTERNAL ? -ENOMEM : 0;
+	if (prompt->system_message)
+		messages[n++] = system_message(tx, prompt->system_message);
+	for (size_t i = 0; i < template->n_messages; i++)
+		messages[n++] = rendered[i];
+	response->messages = messages;
+	response->n_messages = n;
+	return tx->oom ? -ENOMEM : 0;
+}
+
+/* ---- Lists ---- */
+
+/* The page is read first, and then all are counted, if that was asked for. */
+struct listing {
+	struct tx *tx;
+	struct page page;
+	struct experiment_pin pin;
+	struct response_filter filter;
+	struct prompt prompt;
+	bool by_arrival;
+	struct response_place at;
+	struct response_place last; // in the page
+	int64_t count;
+};
+
+/* Bit by bit, until a message holds what is left. */
+static int list_smaller(struct listing *listing, struct ellu_response *response)
+{
+	struct tx *tx = listing->tx;
+	int r = -E2BIG;
+
+	if (response->n_messages > 0) {
+		response->n_messages = 0;
+		response->left_out = page_left_out(tx, "messages", "response", response->id);
+		r = page_try(tx, &listing->page, &ellu_response_type, response);
+	}
+	if (r == -E2BIG && response->n_ratings > 0) {
+		response->n_ratings = 0;
+		response->left_out =
+			page_left_out(tx, "messages and ratings", "response", response->id);
+		r = page_try(tx, &listing->page, &ellu_response_type, response);
+	}
+	if (r != -E2BIG)
+		return r;
+	response->response_text = NULL;
+	response->tool_calls = NULL;
+	response->n_tool_calls = 0;
+	response->left_out = page_left_out(tx, "messages, ratings and text", "response", response->id);
+	return page_add(tx, &listing->page, &ellu_response_type, response, "response", response->id);
+}
+
+/* 1: the page is full. */
+static int list_response(struct response_walk *walk, int64_t response_id)
+{
+	struct listing *listing = walk->userdata;
+	struct ellu_response *response = NULL;
+	struct tx *tx = walk->tx;
+	QUERY q = NULL;
+	int r;
+
+	if (listing->page.listed) {
+		listing->count++;
+		return 0;
+	}
+	if (page_full(&listing->page))
+		return 1;
+	r = db_query(tx->db, &q, RESPONSE_SELECT, "i", response_id);
+	if (r >= 0)
+		r = db_next(tx->db, q);
+	if (r >= 0)
+		r = read_response(tx, q, &listing->pin, &response);
+	if (r >= 0)
+		r = render_messages(tx, &listing->prompt, response);
+	if (r >= 0)
+		r = page_try(tx, &listing->page, &ellu_response_type, response);
+	if (r == -E2BIG)
+		r = list_smaller(listing, response);
+	if (r <= 0)
+		return r < 0 ? r : 1;
+	listing->last = walk->at;
+	listing->last.id = response_id;
+	return 0;
+}
+
+/* A count takes them as they lie. 1: there is more to look at. */
+static int list_step(struct listing *listing)
+{
+	struct response_walk walk = {
+		.tx = listing->tx,
+		.pin = &listing->pin,
+		.filter = &listing->filter,
+		.by_arrival = listing->by_arrival || listing->page.listed,
+		.at = listing->at,
+		.found = list_response,
+		.userdata = listing,
+	};
+	int r = response_walk_step(&walk);
+
+	listing->at = walk.at;
+	if (r == RESPONSE_WALK_STOPPED)
+		return page_continues(listing->tx, &listing->page, listing->last.id,
+				      listing->last.row_number);
+	return r < 0 ? r : r == RESPONSE_WALK_MORE;
+}
+
+static int filter_of(struct tx *tx, const struct ellu_list_responses_request *arguments,
+		     struct response_filter *filter)
+{
+	*filter = (struct response_filter){ .epoch = arguments->epoch,
+					    .criterion_id = arguments->criterion_id };
+	if (arguments->failed)
+		filter->failed = tx_int_value(tx, *arguments->failed != 0);
+	if (arguments->rating)
+		filter->value = tx_int_value(tx, strcmp(arguments->rating, "YES") == 0);
+	return tx->oom ? -ENOMEM : 0;
+}
+
+static int resume(struct listing *listing)
+{
+	if (!listing->by_arrival)
+		return response_place_read(listing->tx, &listing->pin, listing->page.major,
+					   listing->page.minor, &listing->at);
+	listing->at.id = listing->page.major;
+	return 0;
+}
+
+static int begin(struct tx *tx, struct responses_list *op)
+{
+	const struct ellu_list_responses_request *a = op->arguments;
+	struct listing *listing = tx_alloc(tx, sizeof(*listing));
+	int r;
+
+	if (!listing)
+		return -ENOMEM;
+	*listing = (struct listing){ .tx = tx };
+	op->request.state = listing;
+	listing->by_arrival = a->order && strcmp(a->order, "arrival") == 0;
+	r = experiment_pin(tx, &op->scope, a->experiment, &listing->pin);
+	if (r >= 0)
+		r = page_begin(tx, &op->request, listing->by_arrival ? 'a' : 'r', a->cursor, a->limit,
+			       &listing->page);
+	if (r >= 0)
+		r = filter_of(tx, a, &listing->filter);
+	if (r >= 0)
+		r = load_prompt(tx, &listing->pin, &listing->prompt);
+	if (r >= 0 && listing->page.resumed)
+		r = resume(listing);
+	return r;
+}
+
+static int responses_list_run(struct tx *tx, struct store_request *request)
+{
+	struct responses_list *op = (struct responses_list *)request;
+	bool counted = op->arguments->count && *op->arguments->count;
+	struct listing *listing;
+	int r = request->state ? 0 : begin(tx, op);
+
+	if (r < 0)
+		return r;
+	listing = request->state;
+	listing->tx = tx;
+	r = list_step(listing);
+	if (r == 0 && !listing->page.listed)
+		listing->at = (struct response_place){ 0 }; // a count begins anew
+	return page_step(tx, &listing->page, r, counted ? &listing->count : NULL);
+}
+
+void store_responses_list(struct store *store, struct responses_list *op)
+{
+	tx_post(store, &op->request, STORE_SCAN, responses_list_run);
+}

@@ -1,0 +1,397 @@
+/*
+ * Aggregates of a run: one walk over its responses and their ratings by key, cut into short read
+ * transactions, so that neither the log nor another scan waits for a large one. What was counted
+ * so far lives in the request's arena; formulas are in statistics.c.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/base/clock.h"
+#include "daemon/store/resources/criterion.h"
+#include "daemon/store/runs.h"
+#include "daemon/store/runs/asked.h"
+#include "daemon/store/runs/error_counts.h"
+#include "daemon/store/runs/quantity.h"
+#include "daemon/store/runs/statistics.h"
+#include "proto/generated/interface.h"
+#include "proto/usage.h"
+
+struct usage {
+	int64_t input_tokens;
+	int64_t output_tokens;
+	int64_t cost; // -1: unknown
+};
+
+struct tally {
+	const struct run_measure *measure;
+	int64_t ratings;
+	int64_t decided;
+	int64_t yes;
+};
+
+/* results_compute::state */
+struct results {
+	struct tx *tx; // of the present step
+	int64_t experiment_id; // 0: of several
+	int64_t rating_run_id; // 0: the experiment's own run
+	struct asked asked;
+	int64_t judge_id;
+	struct ellu_experiment_results *out;
+	struct tally *tallies; // in the measures' order
+	struct tally **by_id;
+	size_t n_tallies;
+	int64_t at; // the last place that was counted
+	size_t n_looked; // rows in the present step
+	struct usage generation, rating;
+	int64_t successes; // responses without error that every measure says YES to
+	int64_t decided; // those, and the ones that a measure says NO to
+	struct error_counts errors;
+	struct quantity durations, inputs, outputs; // of responses without error
+};
+
+static const struct ellu_yes_no *yes_no(struct tx *tx, int64_t yes, int64_t decided)
+{
+	struct ellu_yes_no *record = TX_RECORD(tx, struct ellu_yes_no);
+
+	if (record && decided > 0) {
+		record->yes = tx_double_value(tx, (double)yes / (double)decided);
+		record->no = tx_double_value(tx, (double)(decided - yes) / (double)decided);
+	}
+	return record;
+}
+
+/* Of `n` things; absent when none was scored. */
+static const struct ellu_proportion *proportion(struct tx *tx, int64_t yes, int64_t n,
+						int64_t n_scored, int64_t n_total)
+{
+	struct ellu_proportion *record = TX_RECORD(tx, struct ellu_proportion);
+	double low, high;
+
+	if (!record)
+		return NULL;
+	record->n_scored = n_scored;
+	record->n_total = n_total;
+	if (n_scored > 0) {
+		wilson_interval(yes, n, &low, &high);
+		record->value = tx_double_value(tx, (double)yes / (double)n);
+		record->low = tx_double_value(tx, low);
+		record->high = tx_double_value(tx, high);
+	}
+	return record;
+}
+
+/* ---- Before the walk ---- */
+
+static int load_run(struct results *results)
+{
+	struct tx *tx = results->tx;
+	QUERY q = NULL;
+	int r;
+
+	r = db_query(tx->db, &q,
+		     "SELECT coalesce(n.judge_id, e.judge_id), coalesce(n.experiment_id, e.id, 0),"
+		     " coalesce(json_extract(e.config_snapshot, '$.provider') = 'simulated', 0)"
+		     " OR coalesce(j.kind = 'simulated', 0) FROM (SELECT 1)"
+		     " LEFT JOIN rating_runs n ON n.id = ?2"
+		     " LEFT JOIN experiments e ON e.id = iif(?2, n.experiment_id, ?1)"
+		     " LEFT JOIN judges j ON j.id = coalesce(n.judge_id, e.judge_id)"
+		     " WHERE n.id IS NOT NULL OR e.id IS NOT NULL",
+		     "ii", results->experiment_id, results->rating_run_id);
+	if (r >= 0)
+		r = db_next(tx->db, q);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return fault_not_found(tx->fault, "experiment", NULL, results->experiment_id);
+	results->judge_id = column_int_or(q, 0, 0);
+	results->experiment_id = column_int(q, 1);
+	results->out->simulated = column_int(q, 2) != 0;
+	return asked_load(tx, results->experiment_id, results->rating_run_id, &results->asked);
+}
+
+static int compare_tallies(const void *a, const void *b)
+{
+	const struct tally *const *x = a, *const *y = b;
+
+	return ((*x)->measure->id > (*y)->measure->id) - ((*x)->measure->id < (*y)->measure->id);
+}
+
+static int load_measures(struct results *results)
+{
+	struct tx *tx = results->tx;
+	struct tx_list measures = { 0 };
+	int r;
+
+	r = results->rating_run_id ?
+		    rating_run_measures(tx, results->rating_run_id, &measures) :
+		    experiment_measures(tx, results->experiment_id, &measures);
+	if (r < 0)
+		return r;
+	results->tallies = tx_array(tx, measures.n, sizeof(*results->tallies));
+	results->by_id = tx_array(tx, measures.n, sizeof(*results->by_id));
+	if (!results->tallies || !results->by_id)
+		return -ENOMEM;
+	results->n_tallies = measures.n;
+	for (size_t i = 0; i < measures.n; i++) {
+		results->tallies[i].measure = measures.items[i];
+		results->by_id[i] = &results->tallies[i];
+	}
+	qsort(results->by_id, measures.n, sizeof(*results->by_id), compare_tallies);
+	return 0;
+}
+
+static int begin(struct tx *tx, struct results_compute *op, struct results **ret_results)
+{
+	struct results *results = tx_alloc(tx, sizeof(*results));
+	int r;
+
+	if (!results)
+		return -ENOMEM;
+	results->tx = tx;
+	results->experiment_id = op->experiment_id;
+	results->rating_run_id = op->rating_run_id;
+	results->generation.cost = results->rating.cost = -1;
+	results->out = TX_RECORD(tx, struct ellu_experiment_results);
+	if (!results->out)
+		return -ENOMEM;
+	r = load_run(results);
+	*ret_results = results;
+	return r < 0 ? r : load_measures(results);
+}
+
+/* ---- The walk ---- */
+
+static struct tally *find_tally(const struct results *results, int64_t measure_id)
+{
+	const struct run_measure measure = { .id = measure_id };
+	const struct tally wanted = { .measure = &measure };
+	const struct tally *key = &wanted;
+	struct tally **found = bsearch(&key, results->by_id, results->n_tallies, sizeof(*found),
+				       compare_tallies);
+
+	return found ? *found : NULL;
+}
+
+static void add_usage(struct usage *usage, sqlite3_stmt *q, int input, int output, int cost)
+{
+	usage_add(&usage->input_tokens, column_int(q, input));
+	usage_add(&usage->output_tokens, column_int(q, output));
+	usage_add(&usage->cost, column_int_or(q, cost, -1));
+}
+
+/* The response's ratings by the present judge; those of other measures are not this run's. */
+static int count_ratings(struct results *results, int64_t response_id, size_t *ret_yes,
+			 size_t *ret_no)
+{
+	struct tx *tx = results->tx;
+	QUERY q = NULL;
+	int r;
+
+	r = db_query(tx->db, &q, "SELECT measure_id, value, input_tokens, output_tokens,"
+				 " cost_nanodollars, error FROM ratings"
+				 " WHERE response_id = ?1 AND judge_id = ?2",
+		     "ii", response_id, results->judge_id);
+	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
+		struct tally *tally = find_tally(results, column_int(q, 0));
+		bool decided = !column_null(q, 1), yes = decided && column_double(q, 1) >= 0.5;
+
+		results->n_looked++;
+		if (!tally)
+			continue;
+		add_usage(&results->rating, q, 2, 3, 4);
+		tally->ratings++;
+		tally->decided += decided;
+		tally->yes += yes;
+		*ret_yes += yes;
+		*ret_no += decided && !yes;
+		r = error_counts_add(tx, &results->errors, "rating", column_peek(q, 5));
+	}
+	return r;
+}
+
+static int add_value(struct results *results, struct quantity *quantity, sqlite3_stmt *q,
+		     int column)
+{
+	if (column_null(q, column))
+		return 0;
+	return quantity_add(quantity, results->tx->arena, column_int(q, column));
+}
+
+static int count_response(struct results *results, sqlite3_stmt *q)
+{
+	bool failed = column_int(q, ASKED_FAILED) != 0;
+	size_t yes = 0, no = 0;
+	int r;
+
+	results->n_looked++;
+	results->out->responses++;
+	results->out->failed_responses += failed;
+	add_usage(&results->generation, q, ASKED_INPUT_TOKENS, ASKED_OUTPUT_TOKENS, ASKED_COST);
+	r = error_counts_add(results->tx, &results->errors, "response", column_peek(q, ASKED_ERROR));
+	if (r >= 0 && results->n_tallies > 0)
+		r = count_ratings(results, column_int(q, ASKED_RESPONSE), &yes, &no);
+	if (r < 0 || failed)
+		return r;
+	results->successes += yes == results->n_tallies;
+	results->decided += yes == results->n_tallies || no > 0;
+	r = add_value(results, &results->durations, q, ASKED_DURATION);
+	if (r >= 0)
+		r = add_value(results, &results->inputs, q, ASKED_INPUT_TOKENS);
+	if (r >= 0)
+		r = add_value(results, &results->outputs, q, ASKED_OUTPUT_TOKENS);
+	return r;
+}
+
+/* 1: there is more. */
+static int step(struct results *results)
+{
+	ASKED_WALK walk = { 0 };
+	int r;
+
+	results->n_looked = 0;
+	r = asked_walk_begin(results->tx, &results->asked, results->at, ASKED_STEP, &walk);
+	while (r >= 0 && results->n_looked < ASKED_STEP && (r = asked_walk_next(&walk)) > 0)
+		r = count_response(results, walk.q);
+	results->at = walk.place;
+	return r < 0 ? r : !walk.end;
+}
+
+/* ---- After it ---- */
+
+/* What the ratings took, and with `generation` the responses too. */
+static const int64_t *tell_usage(struct results *results, bool generation, int64_t *ret_input,
+				 int64_t *ret_output)
+{
+	struct usage sum = results->rating;
+
+	if (generation) {
+		usage_add(&sum.input_tokens, results->generation.input_tokens);
+		usage_add(&sum.output_tokens, results->generation.output_tokens);
+		usage_add(&sum.cost, results->generation.cost);
+	}
+	*ret_input = sum.input_tokens;
+	*ret_output = sum.output_tokens;
+	return sum.cost < 0 ? NULL : tx_int_value(results->tx, sum.cost);
+}
+
+static const struct ellu_spread *spread(struct tx *tx, struct quantity *quantity, double unit)
+{
+	struct ellu_spread *record = TX_RECORD(tx, struct ellu_spread);
+
+	if (!record)
+		return NULL;
+	record->n_scored = quantity->n;
+	if (quantity->n == 0)
+		return record;
+	record->mean = tx_double_value(tx, quantity->sum / (double)quantity->n / unit);
+	record->p50 = tx_double_value(tx, (double)quantity_percentile(quantity, 50) / unit);
+	record->p95 = tx_double_value(tx, (double)quantity_percentile(quantity, 95) / unit);
+	return record;
+}
+
+static int tell_criteria(struct results *results)
+{
+	struct ellu_experiment_results *out = results->out;
+	struct tx_list criteria = { 0 };
+	struct tx *tx = results->tx;
+	int64_t yes = 0, decided = 0;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < results->n_tallies; i++) {
+		struct ellu_criterion_result *record = TX_RECORD(tx, struct ellu_criterion_result);
+		const struct tally *tally = &results->tallies[i];
+
+		if (!record)
+			return -ENOMEM;
+		record->criterion_id = tally->measure->criterion_id;
+		record->criterion = tally->measure->text;
+		record->mean = yes_no(tx, tally->yes, tally->decided);
+		record->yes = proportion(tx, tally->yes, tally->decided, tally->decided,
+					 out->responses);
+		record->failed = tally->ratings - tally->decided;
+		out->ratings += tally->ratings;
+		out->failed_ratings += record->failed;
+		decided += tally->decided;
+		yes += tally->yes;
+		r = tx_append(tx, &criteria, record);
+	}
+	out->mean_all_ratings = yes_no(tx, yes, decided);
+	out->criteria = tx_list_items(tx, &criteria);
+	out->n_criteria = criteria.n;
+	return r;
+}
+
+static int tell(struct results *results)
+{
+	struct ellu_experiment_results *out = results->out;
+	struct tx *tx = results->tx;
+	int r;
+
+	r = tell_criteria(results);
+	if (r >= 0)
+		r = error_counts_tell(tx, &results->errors, /* responses= */ true, &out->errors,
+				      &out->n_errors);
+	if (r < 0)
+		return r;
+	out->cost = tell_usage(results, true, &out->total_input_tokens, &out->total_output_tokens);
+	out->undecided_responses = out->responses - out->failed_responses - results->decided;
+	out->success_rate = proportion(tx, results->successes, out->responses, results->decided,
+				       out->responses);
+	out->duration_seconds = spread(tx, &results->durations, USEC_PER_SEC);
+	out->input_tokens = spread(tx, &results->inputs, 1);
+	out->output_tokens = spread(tx, &results->outputs, 1);
+	return 0;
+}
+
+static int tell_ratings(struct results *results, const struct ellu_rating_results **ret_ratings)
+{
+	struct ellu_rating_results *ratings = TX_RECORD(results->tx, struct ellu_rating_results);
+	const struct ellu_experiment_results *out = results->out;
+
+	if (!ratings)
+		return -ENOMEM;
+	*ret_ratings = ratings;
+	ratings->responses = out->responses;
+	ratings->ratings = out->ratings;
+	ratings->failed_ratings = out->failed_ratings;
+	ratings->mean_all_ratings = out->mean_all_ratings;
+	ratings->criteria = out->criteria;
+	ratings->n_criteria = out->n_criteria;
+	ratings->simulated = out->simulated;
+	ratings->cost = tell_usage(results, false, &ratings->total_input_tokens,
+				   &ratings->total_output_tokens);
+	return error_counts_tell(results->tx, &results->errors, /* responses= */ false,
+				 &ratings->errors, &ratings->n_errors);
+}
+
+static int results_compute_run(struct tx *tx, struct store_request *request)
+{
+	struct results_compute *op = (struct results_compute *)request;
+	struct results *results = op->state;
+	int r = 0;
+
+	if (!results)
+		r = begin(tx, op, &results);
+	if (r < 0)
+		return r;
+	op->state = results;
+	results->tx = tx;
+	r = step(results);
+	if (r > 0)
+		request->again = true;
+	if (r < 0)
+		op->state = NULL; // counted in half: from the beginning, when it is tried again
+	if (r != 0)
+		return r;
+	op->ret_results = results->out;
+	r = tell(results);
+	return r < 0 || !results->rating_run_id ? r : tell_ratings(results, &op->ret_ratings);
+}
+
+void store_results_compute(struct store *store, struct results_compute *op)
+{
+	op->state = NULL;
+	op->request.patient = true;
+	tx_post(store, &op->request, STORE_SCAN, results_compute_run);
+}

@@ -1,0 +1,152 @@
+/*
+ * What a submission would do: it is made, described, and taken back in the same transaction. So
+ * what is said is what would happen, by the same checks.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/store/engine/store_internal.h"
+#include "daemon/store/resources/rows.h"
+#include "daemon/store/runs/experiment.h"
+#include "daemon/store/runs/submit.h"
+#include "proto/template.h"
+
+/* ---- The first case ---- */
+
+static int first_row(struct row_walk *walk, sqlite3_stmt *q)
+{
+	const char **text = walk->userdata;
+
+	*text = tx_text(walk->tx, q, 1);
+	return 1;
+}
+
+static int read_first_row(struct submission *s, json_object **ret_values)
+{
+	const char *text = NULL;
+	struct row_walk walk = {
+		.tx = s->tx,
+		.state = &s->collection,
+		.sequence = s->collection.first_sequence + 1,
+		.found = first_row,
+		.userdata = &text,
+	};
+	int r;
+
+	r = row_walk(&walk);
+	if (r >= 0)
+		r = text ? collection_fill(s->tx, s->column_defaults, text, &text) : -ENOMEM;
+	if (r < 0)
+		return r;
+	*ret_values = text ? tx_parse(text) : NULL;
+	return *ret_values ? 0 : -ENOMEM;
+}
+
+static int render(struct submission *s, struct ellu_experiment_plan *plan)
+{
+	const struct ellu_message *const *messages;
+	struct fault fault = { 0 };
+	json_object *values;
+	int r;
+
+	if (!s->template || s->arguments->response_column)
+		return 0;
+	r = read_first_row(s, &values);
+	if (r < 0)
+		return r;
+	r = template_render_messages(s->template->messages, s->template->n_messages, values,
+				     s->tx->arena, &messages, &fault);
+	json_object_put(values);
+	if (r == ELLU_E_INVALID_PARAMETER)
+		return fault_invalid(s->tx->fault, "collection",
+				     "a value of '%s' in its first row, which the prompt template needs",
+				     fault.field);
+	if (r < 0) {
+		*s->tx->fault = fault;
+		return r;
+	}
+	plan->messages = messages;
+	plan->n_messages = s->template->n_messages;
+	return 0;
+}
+
+/* ---- The calls ---- */
+
+static int64_t at_least_0(int64_t n)
+{
+	return n > 0 ? n : 0;
+}
+
+/* What is missing of it; nothing is, of a finished one. */
+static int count_calls(struct submission *s, struct ellu_experiment_plan *plan)
+{
+	const struct ellu_experiment *experiment = plan->experiment;
+	int64_t pairs = experiment->total_cases * experiment->n_epochs, generated, failed, ratings;
+	int64_t n_criteria = experiment->criterion_set ?
+				     (int64_t)experiment->criterion_set->n_criteria : 0;
+	QUERY q = NULL;
+	int r;
+
+	if (plan->finished)
+		return 0;
+	r = db_query(s->tx->db, &q, "SELECT sum(generated), sum(failed), sum(ratings)"
+				    " FROM experiment_epochs WHERE experiment_id = ?1",
+		     "i", experiment->id);
+	if (r >= 0)
+		r = db_next(s->tx->db, q);
+	if (r < 0)
+		return r;
+	generated = column_int_or(q, 0, 0);
+	failed = column_int_or(q, 1, 0);
+	ratings = column_int_or(q, 2, 0);
+	if (!experiment->response_column)
+		plan->generation_calls = at_least_0(pairs - generated);
+	plan->judge_calls = at_least_0((pairs - failed) * n_criteria - ratings);
+	return 0;
+}
+
+/* ---- The whole ---- */
+
+static int describe(struct submission *s)
+{
+	struct ellu_experiment_plan *plan = TX_RECORD(s->tx, struct ellu_experiment_plan);
+	const struct task_submit *submit = &s->op->submit;
+	int r;
+
+	if (!plan)
+		return -ENOMEM;
+	if (s->rejected.code) {
+		*s->tx->fault = s->rejected;
+		return s->rejected.code;
+	}
+	r = experiment_load(s->tx, *submit->ret_task->experiment_id, &plan->experiment);
+	if (r < 0)
+		return r;
+	plan->is_new = s->is_new;
+	plan->finished = submit->ret_existing;
+	plan->notes = tx_list_items(s->tx, &s->notes.lines);
+	plan->n_notes = s->notes.lines.n;
+	r = count_calls(s, plan);
+	if (r >= 0)
+		r = render(s, plan);
+	s->op->ret_plan = plan;
+	return r;
+}
+
+int submit_plan(struct submission *s, int (*submit)(struct submission *s))
+{
+	struct writer *writer = &s->tx->store->writer;
+	size_t secrets = writer->secrets.n;
+	int r;
+
+	r = db_run(s->tx->db, "SAVEPOINT plan", "");
+	if (r >= 0)
+		r = submit(s);
+	if (r >= 0)
+		r = describe(s);
+	if (r < 0)
+		return r;
+	secrets_rollback(&s->tx->store->secrets, &writer->secrets, secrets);
+	r = db_run(s->tx->db, "ROLLBACK TO plan", "");
+	return r < 0 ? r : 0;
+}

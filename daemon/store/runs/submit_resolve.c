@@ -1,0 +1,170 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "daemon/store/resources/criterion.h"
+#include "daemon/store/resources/llm_config.h"
+#include "daemon/store/resources/prompt_template.h"
+#include "daemon/store/runs/submit.h"
+#include "daemon/store/tasks/task_submit.h"
+
+static int resolve_template(struct submission *s)
+{
+	const struct ellu_template_in *in = s->arguments->prompt_template;
+	int r;
+
+	if (!in)
+		return 0;
+	r = in->ref ? prompt_template_resolve(s->tx, &s->scope, in->ref, &s->template_id) :
+		      prompt_template_put(s->tx, &s->place, in->content, s->update, &s->notes,
+					  &s->template_id);
+	return r < 0 ? r : prompt_template_load(s->tx, s->template_id, &s->template);
+}
+
+static int resolve_collection(struct submission *s)
+{
+	const struct ellu_collection_in *in = s->arguments->collection;
+	int64_t id;
+	int r;
+
+	r = in->ref ? resource_resolve(s->tx, RESOURCE_COLLECTION, &s->scope, in->ref, &id) :
+		      collection_put(s->tx, &s->place, in->content, &s->input->rows,
+				     "collection.content", s->update, &s->notes, &id);
+	return r < 0 ? r : collection_state(s->tx, id, &s->collection);
+}
+
+static int resolve_criteria(struct submission *s)
+{
+	const struct ellu_run_experiment_request *a = s->arguments;
+	int r = 0;
+
+	if (a->criteria)
+		r = criterion_set_put(s->tx, &s->place, tx_printf(s->tx, "%s criteria", a->name),
+				      a->criteria, a->n_criteria, s->update, &s->notes, &s->set_id);
+	else if (a->criterion_set)
+		r = resource_resolve(s->tx, RESOURCE_CRITERION_SET, &s->scope, a->criterion_set,
+				     &s->set_id);
+	if (r < 0 || s->set_id == 0)
+		return r;
+	return criterion_set_measures(s->tx, s->set_id, &s->measures);
+}
+
+static int resolve_config(struct submission *s, const struct ellu_llm_config_in *in,
+			  const char *part, int64_t *ret_id)
+{
+	return llm_config_take(s->tx, &s->scope, &s->place, in, part, s->update, &s->notes, ret_id);
+}
+
+static int resolve_configs(struct submission *s)
+{
+	const struct ellu_run_experiment_request *a = s->arguments;
+	int64_t config_id = 0;
+	int r;
+
+	r = a->llm_config ? resolve_config(s, a->llm_config, "llm_config", &config_id) :
+			    db_int(s->tx->db, &config_id, "SELECT default_llm_config_id FROM projects"
+							  " WHERE id = ?1", "i", s->place.project_id);
+	if (r < 0)
+		return r;
+	if (!a->response_column)
+		s->config_id = config_id;
+	if (a->rating_llm_config) {
+		s->judge_field = "rating_llm_config";
+		r = resolve_config(s, a->rating_llm_config, s->judge_field, &s->judge_config_id);
+	} else if (s->measures.n > 0) {
+		s->judge_field = "llm_config";
+		r = db_int(s->tx->db, &s->judge_config_id,
+			   "SELECT rating_llm_config_id FROM projects WHERE id = ?1", "i",
+			   s->place.project_id);
+		if (r == 0)
+			s->judge_config_id = config_id;
+	}
+	if (s->measures.n == 0)
+		s->judge_config_id = 0;
+	if (r >= 0 && s->config_id)
+		r = llm_config_load(s->tx, s->config_id, &s->config, NULL);
+	if (r >= 0 && s->judge_config_id)
+		r = llm_config_load(s->tx, s->judge_config_id, &s->judge_config, NULL);
+	return r < 0 ? r : 0;
+}
+
+int submit_resolve(struct submission *s)
+{
+	int r;
+
+	r = resolve_template(s);
+	if (r >= 0)
+		r = resolve_collection(s);
+	if (r >= 0)
+		r = resolve_criteria(s);
+	if (r >= 0)
+		r = resolve_configs(s);
+	return r;
+}
+
+/* ---- What the state shows wrong ---- */
+
+/* Of the criteria, and before them of the template. */
+static int check_placeholders(struct submission *s)
+{
+	const char *field = s->arguments->criteria ? "criteria" : "criterion_set";
+	struct placeholders needed;
+	const char *const *texts;
+	int r = 0;
+
+	if (s->template) {
+		r = placeholders_named(s->tx, s->template->placeholders,
+				       s->template->n_placeholders, &needed);
+		if (r >= 0)
+			r = collection_need(s->tx, s->collection.id, &needed, "prompt_template",
+					    /* numbered= */ false, &s->rejected);
+	}
+	if (r >= 0)
+		r = measures_texts(s->tx, &s->measures, &texts);
+	if (r >= 0)
+		r = placeholders_of(s->tx, texts, s->measures.n, &needed);
+	return r < 0 ? r : collection_need(s->tx, s->collection.id, &needed, field,
+					   s->arguments->criteria != NULL, &s->rejected);
+}
+
+static int check_columns(struct submission *s)
+{
+	const char *column = s->arguments->response_column;
+	int r = check_placeholders(s);
+
+	if (r >= 0 && column)
+		r = collection_need_column(s->tx, s->collection.id, "response_column", column,
+					   &s->rejected);
+	return r;
+}
+
+int submit_check_config(struct submission *s, int64_t config_id, const char *part)
+{
+	return task_submit_check_config(s->tx, &s->op->submit.scope, config_id, part,
+					s->arguments->cost_limit, &s->rejected);
+}
+
+int submit_check_state(struct submission *s)
+{
+	const int64_t *limit = s->arguments->row_limit;
+	int r;
+
+	s->total_cases = s->collection.variables_count;
+	if (limit && *limit < s->total_cases)
+		s->total_cases = *limit;
+	if (s->total_cases == 0)
+		fault_invalid(&s->rejected, "collection", "a collection with rows; '%s' is empty",
+			      s->collection.name);
+	else if (!s->arguments->response_column && !s->config)
+		fault_invalid(&s->rejected, "llm_config", "a config, since the project has no default");
+	else if (s->measures.n > 0 && !s->judge_config)
+		fault_invalid(&s->rejected, "rating_llm_config", "a config to judge with");
+	if (s->rejected.code)
+		return 0;
+	r = check_columns(s);
+	if (r >= 0)
+		r = submit_check_config(s, s->config_id, "llm_config");
+	if (r >= 0)
+		r = submit_check_config(s, s->judge_config_id, s->judge_field);
+	return r;
+}

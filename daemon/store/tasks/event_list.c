@@ -1,0 +1,256 @@
+#include "daemon/store/events.h"
+
+#include <errno.h>
+
+#include "daemon/store/engine/page.h"
+#include "daemon/store/tasks/task.h"
+#include "proto/generated/interface.h"
+
+/* Whole tasks that a page over all tasks may hold. */
+#define EVENTS_TASKS_MAX 100
+
+/* ---- Of one task ---- */
+
+int task_events_read(struct tx *tx, const struct ellu_task *task, int64_t after,
+		     const struct task_event_row **ret_rows, size_t *ret_n_rows)
+{
+	int64_t missing = task->sequence - after;
+	struct task_event_row *rows;
+	size_t room = 0, n = 0;
+	QUERY q = NULL;
+	int r;
+
+	if (missing > 0)
+		room = missing > EVENTS_PAGE_MAX ? EVENTS_PAGE_MAX : (size_t)missing;
+	rows = tx_array(tx, room, sizeof(*rows));
+	if (!rows)
+		return -ENOMEM;
+	r = db_query(tx->db, &q, "SELECT sequence, number, at, status, hold, line FROM task_events"
+				 " WHERE task_id = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3",
+		     "iii", task->id, after, (int64_t)room);
+	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
+		struct task_event_row *row = &rows[n++];
+
+		*row = (struct task_event_row){
+			.task_id = task->id,
+			.sequence = column_int(q, 0),
+			.number = column_int(q, 1),
+			.at = column_int(q, 2),
+			.status = task_status_from_name(column_peek(q, 3)),
+			.hold = tx_text(tx, q, 4),
+			.line = tx_text(tx, q, 5),
+		};
+		if (row->sequence == task->sequence)
+			row->task = task;
+	}
+	*ret_rows = rows;
+	*ret_n_rows = n;
+	return r;
+}
+
+static int task_events_page_run(struct tx *tx, struct store_request *request)
+{
+	struct task_events_page *op = (struct task_events_page *)request;
+	int r = task_load(tx, op->task_id, &op->ret_task);
+
+	if (r < 0)
+		return r;
+	op->ret_last_sequence = op->ret_task->sequence;
+	return task_events_read(tx, op->ret_task, op->after_sequence, &op->ret_rows,
+				&op->ret_n_rows);
+}
+
+void store_task_events_page(struct store *store, struct task_events_page *op)
+{
+	tx_post(store, &op->request, STORE_POINT, task_events_page_run);
+}
+
+/* ---- Of all tasks ---- */
+
+int event_number_last(struct db *db, int64_t *ret_number)
+{
+	return db_int(db, ret_number,
+		      "SELECT max(event_number, coalesce((SELECT max(number) FROM task_events), 0))"
+		      " FROM daemon", "");
+}
+
+static int check_position(struct tx *tx, const struct events_position *position, int64_t last)
+{
+	if (position->number <= last && position->introduced_id <= position->known_id)
+		return 0;
+	return fault_invalid(tx->fault, "cursor", "a cursor that this daemon gave");
+}
+
+/* Tasks that were not over at number ?4: those that are not over now, and those that had an event
+ * since then. The second column says which; an ended one that is passed counts as looked at. */
+#define UNFINISHED(whose)                                                                       \
+	"SELECT id, 1 FROM tasks INDEXED BY " whose                                             \
+	" AND finished_at IS NULL AND id > ?2 AND id <= ?3 AND ?4 = ?4"
+
+static const char unfinished_own[] =
+	UNFINISHED("tasks_unfinished WHERE owner_uid = ?1") " ORDER BY id LIMIT ?5";
+static const char unfinished_all[] =
+	UNFINISHED("tasks_unfinished_by_id WHERE ?1 = ?1") " ORDER BY id LIMIT ?5";
+static const char to_show_own[] =
+	UNFINISHED("tasks_unfinished WHERE owner_uid = ?1")
+	" UNION ALL SELECT id, last_event > ?4 FROM tasks INDEXED BY tasks_ended"
+	" WHERE owner_uid = ?1 AND finished_at IS NOT NULL AND id > ?2 AND id <= ?3"
+	" ORDER BY 1 LIMIT ?5";
+static const char to_show_all[] =
+	"SELECT id, finished_at IS NULL OR last_event > ?4 FROM tasks"
+	" WHERE ?1 = ?1 AND id > ?2 AND id <= ?3 ORDER BY id LIMIT ?5";
+
+/* Where nothing has happened since, there is none of the second kind. */
+static const char *to_show(const struct events_tasks_page *op)
+{
+	if (op->last_number == op->ret_position.number)
+		return op->scope.all ? unfinished_all : unfinished_own;
+	return op->scope.all ? to_show_all : to_show_own;
+}
+
+static int begin_showing(struct tx *tx, struct events_tasks_page *op)
+{
+	struct events_position *position = &op->ret_position;
+	struct tx_list *tasks = tx_alloc(tx, sizeof(*tasks));
+	int r;
+
+	if (!tasks)
+		return -ENOMEM;
+	*tasks = (struct tx_list){ 0 };
+	op->request.state = tasks;
+	op->looked_id = op->position.introduced_id;
+	*position = op->position;
+	r = event_number_last(tx->db, &op->last_number);
+	if (r >= 0 && position->number < 0) {
+		*position = (struct events_position){ .number = op->last_number };
+		op->looked_id = 0;
+		r = db_int(tx->db, &position->known_id, "SELECT max(id) FROM tasks", "");
+	}
+	return r < 0 ? r : check_position(tx, position, op->last_number);
+}
+
+/* 1: there is more to look at. */
+static int show_step(struct tx *tx, struct events_tasks_page *op, struct tx_list *tasks)
+{
+	const struct events_position *position = &op->ret_position;
+	const struct ellu_task *task;
+	int n_looks = 0, r;
+	QUERY q = NULL;
+
+	r = db_query(tx->db, &q, to_show(op), "iiiib", op->scope.uid,
+		     op->looked_id, position->known_id, position->number, LOOKS_MAX);
+	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
+		n_looks++;
+		op->looked_id = column_int(q, 0);
+		if (!column_int(q, 1))
+			continue;
+		r = task_load(tx, op->looked_id, &task);
+		if (r >= 0)
+			r = tx_append(tx, tasks, task);
+		if (r < 0)
+			return r;
+		op->shown_bytes += record_text_bytes(&ellu_task_type, task);
+		if (tasks->n == EVENTS_TASKS_MAX || op->shown_bytes >= PAGE_BYTES_MAX)
+			return 0;
+	}
+	return r < 0 ? r : n_looks == LOOKS_MAX;
+}
+
+static int events_tasks_page_run(struct tx *tx, struct store_request *request)
+{
+	struct events_tasks_page *op = (struct events_tasks_page *)request;
+	int r = request->state ? 0 : begin_showing(tx, op);
+	struct tx_list *tasks = request->state;
+
+	if (r >= 0)
+		r = show_step(tx, op, tasks);
+	if (r != 0)
+		return r < 0 ? r : list_again(request);
+	op->ret_tasks = tx_list_items(tx, tasks);
+	op->ret_n_tasks = tasks->n;
+	return 0;
+}
+
+void store_events_tasks_page(struct store *store, struct events_tasks_page *op)
+{
+	op->shown_bytes = 0;
+	tx_post(store, &op->request, STORE_POINT, events_tasks_page_run);
+}
+
+#define EVENTS(which)                                                                           \
+	"SELECT e.task_id, e.sequence, e.number, e.at, e.status, e.hold, e.line, t.sequence"    \
+	" FROM task_events e CROSS JOIN tasks t ON t.id = e.task_id WHERE " which               \
+	" e.number > ?2 ORDER BY e.number LIMIT ?3"
+
+static const char events_all[] = EVENTS("?1 = ?1 AND");
+static const char events_own[] = EVENTS("e.owner_uid = ?1 AND");
+
+/* The row's task, when the row tells of it. Counts the tasks that were loaded. */
+static int load_row_task(struct tx *tx, struct task_event_row *row, int64_t last_sequence,
+			 int64_t *known_id, int *n_loaded)
+{
+	bool is_new = row->task_id > *known_id;
+
+	if (!is_new && row->sequence != last_sequence)
+		return 0;
+	if (is_new)
+		*known_id = row->task_id;
+	++*n_loaded;
+	return task_load(tx, row->task_id, &row->task);
+}
+
+static int read_events(struct tx *tx, struct events_page *op, struct task_event_row *rows)
+{
+	int64_t known_id = op->position.known_id;
+	size_t bytes = 0;
+	QUERY q = NULL;
+	int n_loaded = 0, r;
+
+	r = db_query(tx->db, &q, op->scope.all ? events_all : events_own, "iib", op->scope.uid,
+		     op->position.number, EVENTS_PAGE_MAX);
+	while (r >= 0 && n_loaded < EVENTS_TASKS_MAX && bytes < PAGE_BYTES_MAX &&
+	       (r = db_next(tx->db, q)) > 0) {
+		struct task_event_row *row = &rows[op->ret_n_rows++];
+
+		*row = (struct task_event_row){
+			.task_id = column_int(q, 0),
+			.sequence = column_int(q, 1),
+			.number = column_int(q, 2),
+			.at = column_int(q, 3),
+			.status = task_status_from_name(column_peek(q, 4)),
+			.hold = tx_text(tx, q, 5),
+			.line = tx_text(tx, q, 6),
+		};
+		r = load_row_task(tx, row, column_int(q, 7), &known_id, &n_loaded);
+		if (r >= 0 && row->task)
+			bytes += record_text_bytes(&ellu_task_type, row->task);
+	}
+	op->ret_more = n_loaded == EVENTS_TASKS_MAX || bytes >= PAGE_BYTES_MAX ||
+		       op->ret_n_rows == EVENTS_PAGE_MAX;
+	return r;
+}
+
+static int events_page_run(struct tx *tx, struct store_request *request)
+{
+	struct events_page *op = (struct events_page *)request;
+	struct task_event_row *rows = tx_array(tx, EVENTS_PAGE_MAX, sizeof(*rows));
+	int64_t last;
+	int r;
+
+	if (!rows)
+		return -ENOMEM;
+	op->ret_rows = rows;
+	op->ret_n_rows = 0;
+	r = event_number_last(tx->db, &last);
+	if (r >= 0)
+		r = check_position(tx, &op->position, last);
+	if (r >= 0)
+		r = read_events(tx, op, rows);
+	op->ret_number = op->ret_more ? rows[op->ret_n_rows - 1].number : last;
+	return r;
+}
+
+void store_events_page(struct store *store, struct events_page *op)
+{
+	tx_post(store, &op->request, STORE_POINT, events_page_run);
+}

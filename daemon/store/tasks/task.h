@@ -1,0 +1,64 @@
+/* Tasks as rows: reading them whole, and the one way in which their state and log change. */
+#pragma once
+
+#include "daemon/store/resources/project.h"
+#include "daemon/store/tasks.h"
+#include "proto/task_kind.h"
+
+/* So many claims in a row that recorded nothing end a task. */
+#define TASK_CLAIMS_MAX 5
+/* So many times the daemon may go down while a task runs beside others, before it is tried alone. */
+#define TASK_DEATHS_MAX 2
+
+/* What its run has recorded, in responses and ratings. */
+#define TASK_RECORDED                                                                          \
+	"iif(rating_run_id IS NULL, coalesce((SELECT sum(generated + ratings)"                 \
+	"  FROM experiment_epochs WHERE experiment_id = tasks.experiment_id), 0),"             \
+	" (SELECT ratings + counted FROM rating_runs WHERE id = tasks.rating_run_id))"
+
+int task_load(struct tx *tx, int64_t id, const struct ellu_task **ret_task); // NotFound
+/* The counters of an experiment as a task's progress. */
+int task_progress(struct tx *tx, int64_t experiment_id, const struct ellu_progress **ret_progress);
+/* The same of a rating run. */
+int rating_run_progress(struct tx *tx, int64_t rating_run_id,
+			const struct ellu_progress **ret_progress);
+
+/* An entry of the history under the next sequence and number, with the hold that the task's row has
+ * by now. `line` NULL: a change, to `status` or (NULL: the row's) of the hold. */
+int task_event_add(struct tx *tx, int64_t task_id, const char *status, const char *line,
+		   int64_t *ret_sequence);
+
+/* The entries after `after`, at most EVENTS_PAGE_MAX. */
+int task_events_read(struct tx *tx, const struct ellu_task *task, int64_t after,
+		     const struct task_event_row **ret_rows, size_t *ret_n_rows);
+
+/* The last number that was ever given, whether its event is still there or not. */
+int event_number_last(struct db *db, int64_t *ret_number);
+
+/* What was spent has reached its cost_limit. */
+bool task_is_over_budget(const struct ellu_task *task);
+
+/* PENDING without a hold to STARTED: 1, 0 when it was not (any more). */
+int task_start(struct tx *tx, int64_t task_id, int64_t *ret_attempt);
+
+/* What a new task is made of. */
+struct task_new {
+	enum task_kind kind;
+	struct place place;
+	const char *name;
+	int64_t experiment_id; // 0: none
+	int64_t rating_run_id; // 0: none
+	const char *priority;
+	double time_limit_seconds;
+	const int64_t *max_connections; // NULL: the config's
+	const int64_t *cost_limit; // nanodollars; NULL: none
+	int64_t retry_of; // 0: none
+	const char *idempotency_key;
+	const char *request_hash;
+	const struct fault *rejected; // NULL: PENDING
+	const struct tx_list *log; // its first lines
+};
+int task_insert(struct tx *tx, const struct task_new *task, int64_t *ret_id);
+
+/* Task ids are visible to their owner and to administrators. NotFound. */
+int task_check_scope(struct tx *tx, const struct scope *scope, int64_t task_id);

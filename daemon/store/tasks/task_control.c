@@ -1,0 +1,171 @@
+/* What its owner wants of a live task: held, let go, tuned. */
+#include <string.h>
+
+#include "daemon/store/tasks/task.h"
+#include "daemon/store/tasks/task_submit.h"
+#include "proto/money.h"
+
+/* A task that has not ended. Conflict. */
+static int load_live(struct tx *tx, int64_t task_id, const struct ellu_task **ret_task)
+{
+	int r = task_load(tx, task_id, ret_task);
+
+	if (r < 0 || !(*ret_task)->finished_at)
+		return r;
+	return fault_conflict(tx->fault, "task", (*ret_task)->name, task_id, "it is %s",
+			      (*ret_task)->status);
+}
+
+bool task_is_over_budget(const struct ellu_task *task)
+{
+	const struct ellu_progress *progress = task->progress;
+	int64_t spent = progress && progress->cost ? *progress->cost : 0;
+
+	return task->cost_limit && spent >= *task->cost_limit;
+}
+
+static int set_hold(struct tx *tx, int64_t task_id, const char *hold)
+{
+	int r = db_run(tx->db, "UPDATE tasks SET hold = ?2 WHERE id = ?1", "is", task_id, hold);
+
+	return r < 0 ? r : task_event_add(tx, task_id, NULL, NULL, NULL);
+}
+
+static int task_pause_run(struct tx *tx, struct store_request *request)
+{
+	struct task_pause *op = (struct task_pause *)request;
+	const char *hold;
+	int r;
+
+	op->ret_changed = false;
+	r = load_live(tx, op->task_id, &op->ret_task);
+	if (r < 0)
+		return r;
+	hold = op->ret_task->hold;
+	if (op->resume && hold && strcmp(hold, TASK_HOLD_BUDGET) == 0)
+		return fault_conflict(tx->fault, "task", op->ret_task->name, op->task_id,
+				      "its cost_limit is reached: raise it with TuneTask");
+	if (op->resume ? !hold : hold && strcmp(hold, TASK_HOLD_USER) == 0)
+		return 0; // as it is
+	r = set_hold(tx, op->task_id, op->resume ? NULL : TASK_HOLD_USER);
+	op->ret_changed = r >= 0;
+	return r < 0 ? r : task_load(tx, op->task_id, &op->ret_task);
+}
+
+void store_task_pause(struct store *store, struct task_pause *op)
+{
+	tx_post(store, &op->request, STORE_WRITE, task_pause_run);
+}
+
+/* ---- Tuning ---- */
+
+static const char *money_text(struct tx *tx, const int64_t *amount)
+{
+	char text[MONEY_TEXT_SIZE];
+
+	if (!amount)
+		return "none";
+	money_format(*amount, text);
+	return tx_printf(tx, "%s", text);
+}
+
+static const char *count_text(struct tx *tx, const int64_t *count)
+{
+	return count ? tx_printf(tx, "%lld", (long long)*count) : "none";
+}
+
+/* "NAME TO (was FROM)" behind what there is; nothing where nothing changes. */
+static const char *add_change(struct tx *tx, const char *line, const char *name, const char *from,
+			      const char *to)
+{
+	if (tx->oom || strcmp(from, to) == 0)
+		return line;
+	return tx_printf(tx, "%s%s %s (was %s)", line ? tx_printf(tx, "%s, ", line) : "tuned: ", name,
+			 to, from);
+}
+
+static const char *describe(struct tx *tx, const struct task_tune *op, const struct ellu_task *task)
+{
+	const char *line = NULL;
+
+	if (op->priority)
+		line = add_change(tx, line, "priority", task->priority, op->priority);
+	if (op->max_connections)
+		line = add_change(tx, line, "max_connections", count_text(tx, task->max_connections),
+				  count_text(tx, op->max_connections));
+	if (op->cost_limit)
+		line = add_change(tx, line, "cost_limit", money_text(tx, task->cost_limit),
+				  money_text(tx, op->cost_limit));
+	return line;
+}
+
+static int store_tuning(struct tx *tx, struct task_tune *op)
+{
+	int r;
+
+	r = db_run(tx->db, "UPDATE tasks SET priority = coalesce(?2, priority),"
+			   " max_connections = coalesce(?3, max_connections),"
+			   " cost_limit_nanodollars = coalesce(?4, cost_limit_nanodollars)"
+			   " WHERE id = ?1",
+		   "isII", op->task_id, op->priority, op->max_connections, op->cost_limit);
+	if (r >= 0)
+		r = task_event_add(tx, op->task_id, NULL, op->ret_line, &op->ret_line_sequence);
+	return r < 0 ? r : task_load(tx, op->task_id, &op->ret_task);
+}
+
+/* The configs that a task spends, as TuneTask finds them. */
+static int check_limit(struct tx *tx, int64_t task_id)
+{
+	struct fault refused = { 0 };
+	QUERY q = NULL;
+	int r;
+
+	r = db_query(tx->db, &q, "SELECT iif(n.id IS NULL, e.llm_config_id, NULL), j.llm_config_id"
+				 " FROM tasks t LEFT JOIN rating_runs n ON n.id = t.rating_run_id"
+				 " LEFT JOIN experiments e ON e.id = t.experiment_id"
+				 " LEFT JOIN judges j ON j.id = coalesce(n.judge_id, e.judge_id)"
+				 " WHERE t.id = ?1", "i", task_id);
+	if (r >= 0)
+		r = db_next(tx->db, q);
+	if (r > 0)
+		r = task_submit_check_prices(tx, column_int_or(q, 0, 0), &refused);
+	if (r >= 0)
+		r = task_submit_check_prices(tx, column_int_or(q, 1, 0), &refused);
+	if (r < 0 || !refused.code)
+		return r;
+	*tx->fault = refused;
+	return refused.code;
+}
+
+static int task_tune_run(struct tx *tx, struct store_request *request)
+{
+	struct task_tune *op = (struct task_tune *)request;
+	const char *hold;
+	int r;
+
+	op->ret_at = tx->now;
+	op->ret_released = false;
+	r = load_live(tx, op->task_id, &op->ret_task);
+	if (r < 0)
+		return r;
+	op->ret_line = describe(tx, op, op->ret_task);
+	if (!op->ret_line || tx->oom)
+		return 0; // as it is
+	r = op->cost_limit ? check_limit(tx, op->task_id) : 0;
+	if (r < 0)
+		return r;
+	r = store_tuning(tx, op);
+	if (r < 0)
+		return r;
+	hold = op->ret_task->hold;
+	if (!hold || strcmp(hold, TASK_HOLD_BUDGET) != 0 || task_is_over_budget(op->ret_task))
+		return 0;
+	op->ret_released = true;
+	r = set_hold(tx, op->task_id, NULL);
+	return r < 0 ? r : task_load(tx, op->task_id, &op->ret_task);
+}
+
+void store_task_tune(struct store *store, struct task_tune *op)
+{
+	tx_post(store, &op->request, STORE_WRITE, task_tune_run);
+}

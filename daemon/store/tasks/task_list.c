@@ -1,0 +1,248 @@
+/* Tasks in pages, and their logs. */
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/store/engine/page.h"
+#include "daemon/store/tasks/task.h"
+#include "proto/generated/interface.h"
+
+/* ---- Tasks ---- */
+
+/* Whether the rest of the filter lets a task through. Whose it is and its status have indexes. */
+#define LIST(indexed)                                                                           \
+	"SELECT id, (?4 IS NULL OR kind = ?4) AND (?5 IS NULL OR created_at >= ?5)"             \
+	" FROM tasks " indexed " AND id < ?1 ORDER BY id DESC LIMIT ?6"
+
+static const char list_all[] = LIST("WHERE ?2 = ?2 AND ?3 IS NULL");
+static const char list_all_by_status[] =
+	LIST("INDEXED BY tasks_by_status WHERE ?2 = ?2 AND status = ?3");
+static const char list_own[] =
+	LIST("INDEXED BY tasks_by_project WHERE project_id = ?2 AND ?3 IS NULL");
+static const char list_own_by_status[] =
+	LIST("INDEXED BY tasks_by_project_status WHERE project_id = ?2 AND status = ?3");
+
+/* The page is read first, and then all tasks are counted, if that was asked for. */
+struct listing {
+	struct page page;
+	int64_t project_id; // -1: everybody's
+	int64_t before; // what comes next
+	int64_t last; // in the page
+	int64_t count;
+	struct tx_list unfinished;
+};
+
+static const char *list_statement(const struct listing *listing,
+				  const struct ellu_list_tasks_request *arguments)
+{
+	if (listing->project_id < 0)
+		return arguments->status ? list_all_by_status : list_all;
+	return arguments->status ? list_own_by_status : list_own;
+}
+
+static int list_begin(struct tx *tx, struct tasks_list *op)
+{
+	const struct ellu_list_tasks_request *arguments = op->arguments;
+	struct listing *listing = tx_alloc(tx, sizeof(*listing));
+	int r;
+
+	if (!listing)
+		return -ENOMEM;
+	*listing = (struct listing){ 0 };
+	r = place_filter(tx, &op->scope, &listing->project_id);
+	if (r >= 0)
+		r = page_begin(tx, &op->request, 't', arguments->cursor, arguments->limit,
+			       &listing->page);
+	listing->before = listing->page.resumed ? listing->page.major : INT64_MAX;
+	listing->last = listing->before;
+	op->request.state = listing;
+	return r;
+}
+
+/* 0: the page is full. */
+static int list_task(struct tx *tx, struct listing *listing, int64_t id)
+{
+	struct store_request *request = listing->page.request;
+	size_t start = request->page_size + (listing->page.n_items > 0);
+	const struct ellu_task *task;
+	struct listed_task *place;
+	int r;
+
+	if (page_full(&listing->page))
+		return 0;
+	r = task_load(tx, id, &task);
+	if (r >= 0)
+		r = page_add(tx, &listing->page, &ellu_task_type, task, "task", id);
+	if (r <= 0)
+		return r;
+	listing->last = id;
+	if (task->finished_at)
+		return 1;
+	place = tx_alloc(tx, sizeof(*place));
+	if (!place)
+		return -ENOMEM;
+	*place = (struct listed_task){ task, start, request->page_size - start };
+	r = tx_append(tx, &listing->unfinished, place);
+	return r < 0 ? r : 1;
+}
+
+/* 1: there is more to look at. */
+static int list_step(struct tx *tx, struct listing *listing,
+		     const struct ellu_list_tasks_request *arguments)
+{
+	int n_looks = 0, r;
+	QUERY q = NULL;
+
+	r = db_query(tx->db, &q, list_statement(listing, arguments), "iissIb", listing->before,
+		     listing->project_id, arguments->status, arguments->kind, arguments->since,
+		     LOOKS_MAX);
+	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
+		n_looks++;
+		listing->before = column_int(q, 0);
+		if (!column_int(q, 1))
+			continue;
+		if (listing->page.listed) {
+			listing->count++;
+			continue;
+		}
+		r = list_task(tx, listing, listing->before);
+		if (r == 0)
+			return page_continues(tx, &listing->page, listing->last, 0);
+	}
+	return r < 0 ? r : n_looks == LOOKS_MAX;
+}
+
+static int tasks_list_run(struct tx *tx, struct store_request *request)
+{
+	struct tasks_list *op = (struct tasks_list *)request;
+	const struct ellu_list_tasks_request *arguments = op->arguments;
+	bool counted = arguments->count && *arguments->count;
+	struct listing *listing;
+	int r = request->state ? 0 : list_begin(tx, op);
+
+	listing = request->state;
+	if (r >= 0)
+		r = list_step(tx, listing, arguments);
+	if (r < 0)
+		return r;
+	if (r == 0 && !listing->page.listed)
+		listing->before = INT64_MAX; // a count begins anew
+	op->ret_unfinished = (const struct listed_task *const *)listing->unfinished.items;
+	op->ret_n_unfinished = listing->unfinished.n;
+	return page_step(tx, &listing->page, r, counted ? &listing->count : NULL);
+}
+
+void store_tasks_list(struct store *store, struct tasks_list *op)
+{
+	tx_post(store, &op->request, STORE_SCAN, tasks_list_run);
+}
+
+/* ---- Logs ---- */
+
+struct log_listing {
+	struct page page;
+	struct count count;
+};
+
+static int read_logs(struct tx *tx, const struct ellu_list_task_logs_request *arguments,
+		     struct page *page)
+{
+	int64_t after = page->resumed ? page->major : arguments->after ? *arguments->after : 0;
+	QUERY q = NULL;
+	int r;
+
+	r = db_query(tx->db, &q, "SELECT sequence, at, line FROM task_events"
+				 " WHERE task_id = ?1 AND sequence > ?2 AND line IS NOT NULL"
+				 " ORDER BY sequence LIMIT ?3", "iii", arguments->id, after,
+		     (int64_t)page->limit + 1);
+	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
+		struct ellu_task_log *line = TX_RECORD(tx, struct ellu_task_log);
+
+		if (!line)
+			return -ENOMEM;
+		line->sequence = column_int(q, 0);
+		line->at = column_int(q, 1);
+		line->line = tx_text(tx, q, 2);
+		r = page_add(tx, page, &ellu_task_log_type, line, "log line", line->sequence);
+		if (r == 0)
+			return page_continues(tx, page, after, 0);
+		after = line->sequence;
+	}
+	return r;
+}
+
+static int logs_begin(struct tx *tx, struct task_logs_list *op)
+{
+	const struct ellu_list_task_logs_request *arguments = op->arguments;
+	struct log_listing *listing = tx_alloc(tx, sizeof(*listing));
+	int r;
+
+	if (!listing)
+		return -ENOMEM;
+	listing->count = (struct count){ .after = arguments->after ? *arguments->after : 0 };
+	r = task_check_scope(tx, &op->scope, arguments->id);
+	if (r >= 0)
+		r = page_begin(tx, &op->request, 'e', arguments->cursor, arguments->limit,
+			       &listing->page);
+	if (r >= 0)
+		r = read_logs(tx, arguments, &listing->page);
+	op->request.state = listing;
+	return r;
+}
+
+static int task_logs_list_run(struct tx *tx, struct store_request *request)
+{
+	struct task_logs_list *op = (struct task_logs_list *)request;
+	const struct ellu_list_task_logs_request *arguments = op->arguments;
+	struct log_listing *listing;
+	int r = request->state ? 0 : logs_begin(tx, op);
+
+	if (r < 0)
+		return r;
+	listing = request->state;
+	if (!arguments->count || !*arguments->count)
+		return page_end(tx, &listing->page, NULL);
+	r = count_step(tx, "SELECT count(line), max(sequence), count(*) FROM (SELECT line, sequence"
+			   " FROM task_events WHERE task_id = ?1 AND sequence > ?2 ORDER BY sequence"
+			   " LIMIT ?3)", arguments->id, &listing->count);
+	if (r != 0)
+		return r < 0 ? r : list_again(request);
+	return page_end(tx, &listing->page, &listing->count.n);
+}
+
+void store_task_logs_list(struct store *store, struct task_logs_list *op)
+{
+	tx_post(store, &op->request, STORE_SCAN, task_logs_list_run);
+}
+
+/* ---- Of the queue ---- */
+
+static int tasks_pending_page_run(struct tx *tx, struct store_request *request)
+{
+	struct tasks_pending_page *op = (struct tasks_pending_page *)request;
+	struct pending_task *tasks = tx_array(tx, PAGE_MAX, sizeof(*tasks));
+	QUERY q = NULL;
+	int r;
+
+	if (!tasks)
+		return -ENOMEM;
+	op->ret_tasks = tasks;
+	op->ret_n_tasks = 0;
+	r = db_query(tx->db, &q, "SELECT id, owner_uid, priority, hold, suspect >= ?3 FROM tasks"
+				 " WHERE status = 'PENDING' AND id > ?1 ORDER BY id LIMIT ?2",
+		     "ibb", op->after_id, PAGE_MAX, TASK_DEATHS_MAX);
+	while (r >= 0 && (r = db_next(tx->db, q)) > 0)
+		tasks[op->ret_n_tasks++] = (struct pending_task){
+			.id = column_int(q, 0),
+			.uid = column_int(q, 1),
+			.priority = tx_text(tx, q, 2),
+			.hold = tx_text(tx, q, 3),
+			.suspect = column_int(q, 4) != 0,
+		};
+	return r;
+}
+
+void store_tasks_pending_page(struct store *store, struct tasks_pending_page *op)
+{
+	op->request.patient = true;
+	tx_post(store, &op->request, STORE_POINT, tasks_pending_page_run);
+}

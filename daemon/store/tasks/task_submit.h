@@ -1,0 +1,34 @@
+/*
+ * What the submissions of all kinds of tasks share inside their transaction: the idempotency key,
+ * the room on the disk, and the task that is accepted, rejected, or there already.
+ */
+#pragma once
+
+#include "daemon/store/resources/identity.h"
+#include "daemon/store/tasks/task.h"
+
+/* Forgets what an earlier run of the same operation answered. */
+void task_submit_begin(struct task_submit *submit);
+
+/* Identity of a request. How the answer is to come, and its key, are no part of it. */
+int task_submit_hash(const struct record_type *type, const void *request,
+		     char ret_hash[static IDENTITY_SIZE]);
+
+/* 1: answered by what the same key brought before. Conflict: by what another request did. */
+int task_submit_find_key(struct tx *tx, struct task_submit *submit, int64_t owner_uid,
+			 const char *key, const char *hash);
+
+/* StorageFull below what must stay free. */
+int task_submit_check_room(struct tx *tx);
+
+/* Fills `rejected` when `scope` may not spend a config, when its key cannot be had, or when
+ * `cost_limit` (may be NULL) is set and what it costs is not known. An id of 0: there is none. */
+int task_submit_check_config(struct tx *tx, const struct scope *scope, int64_t config_id,
+			     const char *part, const int64_t *cost_limit, struct fault *rejected);
+/* The last of these alone. */
+int task_submit_check_prices(struct tx *tx, int64_t config_id, struct fault *rejected);
+
+/* Answers a task that is there already. */
+int task_submit_existing(struct tx *tx, struct task_submit *submit, int64_t task_id);
+/* Inserts and answers it, claimed where a slot is free; REJECTED when `task` says so. */
+int task_submit_insert(struct tx *tx, struct task_submit *submit, const struct task_new *task);
