@@ -18,7 +18,7 @@
 
 #include "daemon/backend/backend.h"
 #include "daemon/backend/endpoint.h"
-#include "daemon/backend/table.h"
+#include "daemon/base/table.h"
 #include "daemon/base/fair.h"
 #include "daemon/base/turns.h"
 

@@ -12,11 +12,11 @@
 #include <sys/random.h>
 
 #include "daemon/backend/core.h"
-#include "daemon/backend/multi.h"
+#include "daemon/backend/http/multi.h"
 #include "daemon/backend/outage.h"
-#include "daemon/backend/provider_simulated.h"
-#include "daemon/backend/simulated_text.h"
-#include "daemon/backend/transfer.h"
+#include "daemon/backend/simulated.h"
+#include "daemon/base/hash.h"
+#include "daemon/backend/http/transfer.h"
 #include "daemon/base/clock.h"
 #include "proto/limits.h"
 
@@ -25,7 +25,7 @@
 
 double backend_random(struct backend *backend)
 {
-	return simulated_fraction(&backend->random);
+	return random_fraction(&backend->random);
 }
 
 static void issue(struct backend *backend)

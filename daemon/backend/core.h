@@ -14,13 +14,13 @@
 
 #include "daemon/backend/admission.h"
 #include "daemon/backend/backend.h"
-#include "daemon/backend/buffer.h"
-#include "daemon/backend/deadline.h"
-#include "daemon/backend/descriptors.h"
-#include "daemon/backend/dialect.h"
+#include "daemon/backend/dialect/buffer.h"
+#include "daemon/base/deadline.h"
+#include "daemon/backend/http/descriptors.h"
+#include "daemon/backend/dialect/dialect.h"
 #include "daemon/backend/endpoint.h"
-#include "daemon/backend/pool.h"
-#include "daemon/backend/retry.h"
+#include "daemon/backend/http/pool.h"
+#include "daemon/backend/limits/retry.h"
 
 struct event;
 

@@ -16,11 +16,11 @@
 #include <sys/queue.h>
 
 #include "daemon/backend/backend.h"
-#include "daemon/backend/breaker.h"
-#include "daemon/backend/deadline.h"
-#include "daemon/backend/dialect.h"
-#include "daemon/backend/retry.h"
-#include "daemon/backend/table.h"
+#include "daemon/backend/limits/breaker.h"
+#include "daemon/base/deadline.h"
+#include "daemon/backend/dialect/dialect.h"
+#include "daemon/backend/limits/retry.h"
+#include "daemon/base/table.h"
 #include "daemon/base/turns.h"
 
 #define ENDPOINTS_KEPT 64 // of a user; more are forgotten when they have nothing to do

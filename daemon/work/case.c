@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/backend/simulated_text.h"
+#include "daemon/base/hash.h"
 #include "daemon/work/run_state.h"
 #include "proto/template.h"
 
@@ -359,7 +359,7 @@ static void make_key(struct open_case *open_case)
 		const char *content = open_case->messages[i]->content;
 
 		if (content)
-			hash = simulated_hash(hash, content, strlen(content));
+			hash = hash_bytes(hash, content, strlen(content));
 	}
 	snprintf(call->idempotency_key, sizeof(call->idempotency_key),
 		 "ellu-%" PRId64 "-%" PRId64 "-%" PRId64 "-g%" PRId64 "-%08" PRIx32,

@@ -6,7 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "daemon/backend/simulated_text.h"
+#include "daemon/backend/dialect/simulated_text.h"
+#include "daemon/base/hash.h"
 #include "proto/limits.h"
 
 #define CODE_SIZE 17 // 16 hexadecimal digits
@@ -171,12 +172,12 @@ static void write_question(struct writer *writer, const struct judge_question *q
 /* The same question always has the same code, so that a deterministic judge stays one. */
 static void make_code(const struct judge_question *question, char code[CODE_SIZE])
 {
-	uint64_t hash = simulated_hash(0, question->criterion, strlen(question->criterion));
+	uint64_t hash = hash_bytes(0, question->criterion, strlen(question->criterion));
 
-	hash = simulated_hash(hash, question->response, strlen(question->response));
+	hash = hash_bytes(hash, question->response, strlen(question->response));
 	for (size_t i = 0; i < question->n_request; i++)
 		if (question->request[i]->content)
-			hash = simulated_hash(hash, question->request[i]->content,
+			hash = hash_bytes(hash, question->request[i]->content,
 					      strlen(question->request[i]->content));
 	snprintf(code, CODE_SIZE, "%016" PRIx64, hash);
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/backend/simulated_text.h"
+#include "daemon/base/hash.h"
 #include "daemon/work/judge.h"
 #include "daemon/work/run_state.h"
 #include "proto/limits.h"
@@ -179,7 +179,7 @@ static void make_key(struct judgement *judgement)
 		 "%s-%08" PRIx32,
 		 open_case->experiment_id, open_case->row_id, open_case->epoch, judgement->measure->id,
 		 spec->judge_id, spec->round, judgement->asked_again ? "-r" : "",
-		 (uint32_t)simulated_hash(0, question, strlen(question)));
+		 (uint32_t)hash_bytes(0, question, strlen(question)));
 }
 
 /* Reuses the call; what it answered is copied into the question first. */

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/backend/answer.h"
-#include "daemon/backend/dialect.h"
+#include "daemon/backend/dialect/answer.h"
+#include "daemon/backend/dialect/dialect.h"
 #include "proto/limits.h"
 #include "proto/utf8.h"
 

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/backend/simulated_text.h"
+#include "daemon/base/hash.h"
 
 #define SECONDS_MAX 1e6
 #define RATE_SUFFIX "_rate"
@@ -307,8 +307,8 @@ static bool has_faults(const struct behaviour *behaviour, uint64_t number)
 /* Each call draws once; the rates share the line from 0 to 1 between them, in order. */
 enum fault behaviour_fault(const struct behaviour *behaviour, uint64_t number)
 {
-	uint64_t state = simulated_hash((uint64_t) behaviour->seed, &number, sizeof(number));
-	double draw = simulated_fraction(&state);
+	uint64_t state = hash_bytes((uint64_t) behaviour->seed, &number, sizeof(number));
+	double draw = random_fraction(&state);
 
 	if ((int64_t) number <= behaviour->fail_first_n)
 		return FAULT_ERROR_500;
@@ -329,8 +329,8 @@ double behaviour_bad_verdict_rate(const struct behaviour *behaviour, uint64_t nu
 
 int64_t behaviour_latency_usec(const struct behaviour *behaviour, uint64_t number)
 {
-	uint64_t state = simulated_hash((uint64_t) behaviour->seed + 1, &number, sizeof(number));
+	uint64_t state = hash_bytes((uint64_t) behaviour->seed + 1, &number, sizeof(number));
 
 	return (int64_t) (1e6 * (behaviour->latency_seconds +
-				 behaviour->latency_jitter_seconds * simulated_fraction(&state)));
+				 behaviour->latency_jitter_seconds * random_fraction(&state)));
 }

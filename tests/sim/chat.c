@@ -6,7 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "daemon/backend/simulated_text.h"
+#include "daemon/backend/dialect/simulated_text.h"
+#include "daemon/base/hash.h"
 
 #define DEPTH_MAX 64
 #define DELTA_SIZE_MIN 16
@@ -325,7 +326,7 @@ static void write_property(struct json_object *schema, const char *text, struct 
 	if (json_object_object_get_ex(schema, "enum", &choices) &&
 	    json_object_is_type(choices, json_type_array) && json_object_array_length(choices) > 0) {
 		size_t n = json_object_array_length(choices);
-		size_t chosen = simulated_hash(0, text, strlen(text)) % n;
+		size_t chosen = hash_bytes(0, text, strlen(text)) % n;
 
 		bytes_text(out, json_object_to_json_string(json_object_array_get_idx(choices, chosen)));
 	} else if (!type || strcmp(type, "string") == 0) {
@@ -333,7 +334,7 @@ static void write_property(struct json_object *schema, const char *text, struct 
 	} else if (strcmp(type, "integer") == 0 || strcmp(type, "number") == 0) {
 		bytes_printf(out, "%" PRIi64, simulated_tokens(text) % 10);
 	} else if (strcmp(type, "boolean") == 0) {
-		bytes_text(out, simulated_hash(0, text, strlen(text)) % 2 ? "true" : "false");
+		bytes_text(out, hash_bytes(0, text, strlen(text)) % 2 ? "true" : "false");
 	} else {
 		bytes_text(out, strcmp(type, "array") == 0 ? "[]" :
 				strcmp(type, "object") == 0 ? "{}" : "null");

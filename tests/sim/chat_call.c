@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/backend/simulated_text.h"
+#include "daemon/base/hash.h"
 #include "tests/sim/chat.h"
 #include "tests/sim/chat_reply.h"
 #include "tests/sim/simulator.h"
@@ -253,8 +253,8 @@ static struct chat_call *call_new(struct simulator *simulator, struct http_conn 
 	call->received_usec = received_usec;
 	call->identity = (struct call_identity) {
 		.has_key = key.data != NULL,
-		.key_hash = key.data ? simulated_hash(0, key.data, key.size) : 0,
-		.body_hash = simulated_hash(0, request->body.data, request->body.size),
+		.key_hash = key.data ? hash_bytes(0, key.data, key.size) : 0,
+		.body_hash = hash_bytes(0, request->body.data, request->body.size),
 	};
 	counters_call(&simulator->counters, &call->identity);
 	call->number = simulator->counters.calls;

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/backend/breaker.h"
+#include "daemon/backend/limits/breaker.h"
 #include "tests/unit/backend_fixture.h"
 #include "tests/unit/suite.h"
 

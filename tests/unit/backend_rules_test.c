@@ -5,10 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/backend/deadline.h"
-#include "daemon/backend/dialect.h"
-#include "daemon/backend/retry.h"
-#include "daemon/backend/target.h"
+#include "daemon/base/deadline.h"
+#include "daemon/backend/dialect/dialect.h"
+#include "daemon/backend/limits/retry.h"
+#include "daemon/backend/dialect/target.h"
 #include "tests/unit/suite.h"
 
 static struct ellu_llm_config minimal(void)

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/backend/target.h"
+#include "daemon/backend/dialect/target.h"
 #include "tests/unit/backend_fixture.h"
 #include "tests/unit/suite.h"
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/backend/simulated_text.h"
+#include "daemon/backend/dialect/simulated_text.h"
 
 #define NONE (-1)
 

@@ -1,5 +1,5 @@
 /* The simulated model's text: the same for the same input, verdicts where a judge asks. */
-#include "daemon/backend/simulated_text.h"
+#include "daemon/backend/dialect/simulated_text.h"
 
 #include <check.h>
 #include <stdio.h>

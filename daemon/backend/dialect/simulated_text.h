@@ -28,10 +28,3 @@ bool simulated_is_judge(const char *const *contents, size_t n_contents);
 
 /* Roughly what a tokenizer would count. */
 int64_t simulated_tokens(const char *text);
-
-/* A fast 64-bit hash, not for adversaries; seed chains several pieces. */
-uint64_t simulated_hash(uint64_t seed, const void *data, size_t size);
-
-/* The next number of a deterministic sequence, and the same as a fraction in [0, 1). */
-uint64_t simulated_random(uint64_t *state);
-double simulated_fraction(uint64_t *state);

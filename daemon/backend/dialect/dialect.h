@@ -9,11 +9,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "daemon/backend/answer.h"
+#include "daemon/backend/dialect/answer.h"
 #include "daemon/backend/backend.h"
-#include "daemon/backend/buffer.h"
-#include "daemon/backend/retry.h"
-#include "daemon/backend/target.h"
+#include "daemon/backend/dialect/buffer.h"
+#include "daemon/backend/dialect/attempt.h"
+#include "daemon/backend/dialect/target.h"
 #include "daemon/backend/transport.h"
 
 /* What an endpoint and model turned out to want; learnt from its refusals. */

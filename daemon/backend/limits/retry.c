@@ -1,90 +1,13 @@
-#include "daemon/backend/retry.h"
+#include "daemon/backend/limits/retry.h"
 
 #include <curl/curl.h>
 #include <errno.h>
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "daemon/base/clock.h"
-#include "elluminate-types.h"
-#include "proto/utf8.h"
 
 #define HEADS_MAX 256
-
-static void decide(struct attempt *attempt, enum attempt_class class, int code)
-{
-	attempt->class = class;
-	attempt->code = code;
-}
-
-void attempt_classify(struct attempt *attempt)
-{
-	if (attempt->hint == HINT_QUOTA) {
-		decide(attempt, ATTEMPT_CONFIG, ELLU_E_BACKEND_REJECTED);
-		return;
-	}
-	if (attempt->status == 429 && attempt->hint == HINT_CONTENT) {
-		decide(attempt, ATTEMPT_ITEM, ELLU_E_BACKEND_REJECTED);
-		return;
-	}
-	switch (attempt->status) {
-	case 429:
-	case 529:
-		decide(attempt, ATTEMPT_WAIT, ELLU_E_BACKEND_UNAVAILABLE);
-		return;
-	case 503:
-		decide(attempt, attempt->wait_usec >= 0 ? ATTEMPT_WAIT : ATTEMPT_RETRY,
-		       ELLU_E_BACKEND_UNAVAILABLE);
-		return;
-	case 408:
-	case 409:
-	case 425:
-		decide(attempt, ATTEMPT_RETRY, ELLU_E_BACKEND_UNAVAILABLE);
-		return;
-	case 400:
-	case 413:
-	case 422:
-		decide(attempt, ATTEMPT_ITEM, ELLU_E_BACKEND_REJECTED);
-		return;
-	case 401:
-	case 403:
-		/* Some providers refuse content, and not the key, by a 403. */
-		if (attempt->hint == HINT_CONTENT)
-			decide(attempt, ATTEMPT_ITEM, ELLU_E_BACKEND_REJECTED);
-		else
-			decide(attempt, ATTEMPT_CONFIG, ELLU_E_BACKEND_AUTHENTICATION);
-		return;
-	default:
-		break;
-	}
-	if (attempt->status >= 300 && attempt->status < 500)
-		decide(attempt, ATTEMPT_CONFIG, ELLU_E_BACKEND_REJECTED);
-	else
-		decide(attempt, ATTEMPT_RETRY, ELLU_E_BACKEND_UNAVAILABLE);
-}
-
-void attempt_fail(struct attempt *attempt, enum attempt_class class, const char *format, ...)
-{
-	va_list arguments;
-	int size;
-
-	decide(attempt, class,
-	       class == ATTEMPT_ITEM || class == ATTEMPT_CONFIG ? ELLU_E_BACKEND_REJECTED :
-								  ELLU_E_BACKEND_UNAVAILABLE);
-	va_start(arguments, format);
-	size = vsnprintf(attempt->message, sizeof(attempt->message), format, arguments);
-	va_end(arguments);
-	if (size >= (int)sizeof(attempt->message))
-		attempt->message[utf8_cut(attempt->message, sizeof(attempt->message),
-					  sizeof(attempt->message) - 1)] = '\0';
-	/* A header may hold anything. */
-	if (!utf8_valid(attempt->message, strlen(attempt->message), NULL))
-		for (char *c = attempt->message; *c; c++)
-			*c = (unsigned char)*c < 0x80 ? *c : '?';
-}
 
 static int64_t exponential(int64_t base_usec, int64_t max_usec, int64_t n)
 {

@@ -5,8 +5,8 @@
 #pragma once
 
 #include "daemon/backend/backend.h"
-#include "daemon/backend/buffer.h"
-#include "daemon/backend/target.h"
+#include "daemon/backend/dialect/buffer.h"
+#include "daemon/backend/dialect/target.h"
 
 /* Takes the members of extra_body (NULL: none) over into the target, when it is made. */
 int request_take_extra(struct llm_target *target, const char *extra_body, struct fault *fault);

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/backend/deadline.h"
+#include "daemon/base/deadline.h"
 
 struct backend;
 struct job;

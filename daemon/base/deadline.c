@@ -1,4 +1,4 @@
-#include "daemon/backend/deadline.h"
+#include "daemon/base/deadline.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -10,8 +10,8 @@
 #include <stddef.h>
 
 #include "daemon/backend/backend.h"
-#include "daemon/backend/buffer.h"
-#include "daemon/backend/retry.h"
+#include "daemon/backend/dialect/buffer.h"
+#include "daemon/backend/dialect/attempt.h"
 
 #define RESPONSE_BODY_MAX (8u * 1024 * 1024) // RESPONSE_TEXT_MAX escaped, and what surrounds it
 #define REFUSAL_BODY_MAX (256u * 1024) // of an error more is not read

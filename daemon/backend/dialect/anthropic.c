@@ -5,8 +5,8 @@
  */
 #include <string.h>
 
-#include "daemon/backend/dialect.h"
-#include "daemon/backend/request.h"
+#include "daemon/backend/dialect/dialect.h"
+#include "daemon/backend/dialect/request.h"
 
 #define API_VERSION "2023-06-01"
 #define MAX_TOKENS 4096 // where nobody says; every model allows as much

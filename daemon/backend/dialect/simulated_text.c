@@ -2,12 +2,13 @@
  * Deterministic text: one hash over all messages seeds a small generator, which picks sentence
  * patterns and fills their gaps with words of the last message.
  */
-#include "daemon/backend/simulated_text.h"
+#include "daemon/backend/dialect/simulated_text.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "daemon/base/hash.h"
 
 #define WORD_MIN 4
 #define WORD_MAX 24
@@ -49,39 +50,7 @@ static const char *const nonsense[] = {
 	"Both sides have their merit; a clear decision is difficult.",
 };
 
-#define PICK(table, state) ((table)[simulated_random(state) % (sizeof(table) / sizeof(*(table)))])
-
-uint64_t simulated_random(uint64_t *state)
-{
-	uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
-
-double simulated_fraction(uint64_t *state)
-{
-	return (double) (simulated_random(state) >> 11) * 0x1p-53;
-}
-
-uint64_t simulated_hash(uint64_t seed, const void *data, size_t size)
-{
-	const char *bytes = data;
-	uint64_t hash = seed ^ (size * 0x9e3779b97f4a7c15u);
-
-	while (size > 0) {
-		size_t n = size < 8 ? size : 8;
-		uint64_t piece = 0;
-
-		memcpy(&piece, bytes, n);
-		hash = (hash ^ le64toh(piece)) * 0xff51afd7ed558ccdu;
-		hash ^= hash >> 32;
-		bytes += n;
-		size -= n;
-	}
-	return simulated_random(&hash);
-}
+#define PICK(table, state) ((table)[random_next(state) % (sizeof(table) / sizeof(*(table)))])
 
 int64_t simulated_tokens(const char *text)
 {
@@ -132,7 +101,7 @@ static bool pick_word(const char *text, size_t size, uint64_t *state, const char
 		      size_t *ret_size)
 {
 	for (unsigned attempt = 0; size > 0 && attempt < 6; attempt++) {
-		size_t start = simulated_random(state) % size, end;
+		size_t start = random_next(state) % size, end;
 
 		while (start < size && !is_letter(text[start]))
 			start++;
@@ -175,13 +144,13 @@ static size_t write_sentence(const char *text, size_t size, uint64_t *state, cha
 static char *write_answer(const char *text, uint64_t *state)
 {
 	size_t size = strlen(text), used = 0;
-	unsigned n = 1 + (unsigned) (simulated_random(state) % SENTENCES_MAX);
+	unsigned n = 1 + (unsigned) (random_next(state) % SENTENCES_MAX);
 	char out[ANSWER_MAX];
 
 	_Static_assert(SENTENCES_MAX * (80 + 2 * WORD_MAX) < ANSWER_MAX, "sentences fit");
 	for (unsigned i = 0; i < n; i++) {
 		if (i > 0)
-			out[used++] = simulated_random(state) % 4 == 0 ? '\n' : ' ';
+			out[used++] = random_next(state) % 4 == 0 ? '\n' : ' ';
 		used += write_sentence(text, size, state, out + used);
 	}
 	return strndup(out, used);
@@ -191,7 +160,7 @@ static char *write_verdict(bool reasoning, double bad_verdict_rate, uint64_t *st
 {
 	char out[ANSWER_MAX], *end = out;
 
-	if (simulated_fraction(state) < bad_verdict_rate)
+	if (random_fraction(state) < bad_verdict_rate)
 		return strdup(PICK(nonsense, state));
 	*end++ = '{';
 	if (reasoning) {
@@ -200,7 +169,7 @@ static char *write_verdict(bool reasoning, double bad_verdict_rate, uint64_t *st
 		end = stpcpy(end, "\", ");
 	}
 	end = stpcpy(end, "\"rating\": \"");
-	end = stpcpy(end, simulated_fraction(state) < YES_SHARE ? "YES" : "NO");
+	end = stpcpy(end, random_fraction(state) < YES_SHARE ? "YES" : "NO");
 	stpcpy(end, "\"}");
 	return strdup(out);
 }
@@ -215,7 +184,7 @@ int simulated_answer(const char *const *contents, size_t n_contents, int64_t see
 	char *text;
 
 	for (size_t i = 0; i < n_contents; i++) {
-		state = simulated_hash(state, contents[i], strlen(contents[i]));
+		state = hash_bytes(state, contents[i], strlen(contents[i]));
 		input_tokens += simulated_tokens(contents[i]);
 	}
 	marker = find_marker(contents, n_contents, &content);

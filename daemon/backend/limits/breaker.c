@@ -1,6 +1,6 @@
-#include "daemon/backend/breaker.h"
+#include "daemon/backend/limits/breaker.h"
 
-#include "daemon/backend/retry.h"
+#include "daemon/backend/limits/retry.h"
 
 static const char *const names[_BREAKER_STATE_MAX] = {
 	[BREAKER_CLOSED] = "closed",

@@ -1,4 +1,4 @@
-#include "daemon/backend/transfer.h"
+#include "daemon/backend/http/transfer.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <strings.h>
 
 #include "daemon/backend/core.h"
-#include "daemon/backend/multi.h"
+#include "daemon/backend/http/multi.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/loop.h"

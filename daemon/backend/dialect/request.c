@@ -1,8 +1,8 @@
-#include "daemon/backend/request.h"
+#include "daemon/backend/dialect/request.h"
 
 #include <string.h>
 
-#include "daemon/backend/dialect.h"
+#include "daemon/backend/dialect/dialect.h"
 #include "proto/json_check.h"
 
 bool request_replaced(const struct llm_target *target, unsigned field)

@@ -5,8 +5,8 @@
  */
 #include <string.h>
 
-#include "daemon/backend/dialect.h"
-#include "daemon/backend/request.h"
+#include "daemon/backend/dialect/dialect.h"
+#include "daemon/backend/dialect/request.h"
 
 /* Fields that extra_body may replace; a bit each in llm_target::extra_fields. */
 enum field {

@@ -1,4 +1,4 @@
-#include "daemon/backend/dialect.h"
+#include "daemon/backend/dialect/dialect.h"
 
 #include <string.h>
 

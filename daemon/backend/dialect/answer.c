@@ -1,12 +1,12 @@
-#include "daemon/backend/answer.h"
+#include "daemon/backend/dialect/answer.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/backend/dialect.h"
-#include "daemon/backend/target.h"
+#include "daemon/backend/dialect/dialect.h"
+#include "daemon/backend/dialect/target.h"
 #include "proto/limits.h"
 #include "proto/usage.h"
 #include "proto/utf8.h"

@@ -1,10 +1,10 @@
-#include "daemon/backend/pool.h"
+#include "daemon/backend/http/pool.h"
 
 #include <stddef.h>
 #include <stdlib.h>
 
 #include "daemon/backend/core.h"
-#include "daemon/backend/transfer.h"
+#include "daemon/backend/http/transfer.h"
 
 static void on_idle(struct deadline *deadline)
 {

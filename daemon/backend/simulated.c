@@ -1,11 +1,12 @@
-#include "daemon/backend/provider_simulated.h"
+#include "daemon/backend/simulated.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/backend/core.h"
-#include "daemon/backend/simulated_text.h"
+#include "daemon/backend/dialect/simulated_text.h"
+#include "daemon/base/hash.h"
 #include "daemon/base/clock.h"
 #include "proto/generated/interface.h"
 #include "proto/record.h"
@@ -62,16 +63,16 @@ static bool make_fault(const struct job *job, struct attempt *attempt)
 {
 	const struct simulated_settings *simulated = &job->call->target->simulated;
 	const char *key = job->call->idempotency_key;
-	uint64_t state = simulated_hash((uint64_t)simulated->seed + job->n_issued, key,
+	uint64_t state = hash_bytes((uint64_t)simulated->seed + job->n_issued, key,
 					strlen(key));
 
-	if (simulated_fraction(&state) < simulated->rate_limit_rate) {
+	if (random_fraction(&state) < simulated->rate_limit_rate) {
 		attempt_fail(attempt, ATTEMPT_WAIT, "simulated rate limit");
 		attempt->status = 429;
 		attempt->wait_usec = WAIT_USEC;
 		return true;
 	}
-	if (simulated_fraction(&state) < simulated->error_rate) {
+	if (random_fraction(&state) < simulated->error_rate) {
 		attempt_fail(attempt, ATTEMPT_RETRY, "simulated error");
 		attempt->status = 500;
 		return true;

@@ -1,4 +1,4 @@
-#include "daemon/backend/table.h"
+#include "daemon/base/table.h"
 
 #include <errno.h>
 #include <stdlib.h>

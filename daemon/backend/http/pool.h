@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "daemon/backend/deadline.h"
+#include "daemon/base/deadline.h"
 
 struct backend;
 struct llm_target;

@@ -1,0 +1,43 @@
+/*
+ * What an attempt came to: classification of errors in one place. Pure functions of their arguments.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum attempt_class {
+	ATTEMPT_ANSWERED,
+	ATTEMPT_RETRY, // worth trying again, a limited number of times
+	ATTEMPT_WAIT, // the endpoint asks for a pause; not counted
+	ATTEMPT_ITEM, // final for this call
+	ATTEMPT_CONFIG, // final for every call with this config
+};
+
+/* What an error body says, beside the status. */
+enum error_hint {
+	HINT_NONE,
+	HINT_CONTENT, // this content, and no other, is refused
+	HINT_RESPONSE_FORMAT, // the form of the answer asked for is not known there
+	HINT_MAX_TOKENS, // wants the other name of max_tokens
+	HINT_QUOTA, // nothing is left to be spent there: waiting does not help
+};
+
+struct attempt {
+	enum attempt_class class;
+	int code; // ELLU_E_*, unless answered
+	int status; // of HTTP; 0: no answer
+	enum error_hint hint;
+	bool connected; // to the endpoint, at some time
+	bool odd_usage; // the answer has counts of tokens that cannot be
+	int64_t wait_usec; // what the endpoint asked for; -1: did not say
+	char message[900]; // for people; the provider's own words where there are any
+};
+
+/* Sets class and code from status, hint and wait_usec. */
+void attempt_classify(struct attempt *attempt);
+
+/* An attempt that ended before an answer was complete. */
+__attribute__((format(printf, 3, 4))) void attempt_fail(struct attempt *attempt,
+							 enum attempt_class class,
+							 const char *format, ...);
