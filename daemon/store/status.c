@@ -3,6 +3,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/store/engine/store_internal.h"
+#include "daemon/store/store.h"
 
 /* Never opened here: closing it would drop the locks that SQLite holds on it. */
 static int64_t size_of(struct tx *tx, const char *suffix)

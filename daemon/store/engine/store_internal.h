@@ -6,11 +6,11 @@
 
 #include <stdatomic.h>
 
+#include "daemon/store/engine/request.h"
 #include "daemon/store/engine/secrets.h"
 #include "daemon/store/engine/statement.h"
 #include "daemon/store/engine/stopwatch.h"
 #include "daemon/store/engine/tx.h"
-#include "daemon/store/store.h"
 
 struct event;
 
@@ -55,6 +55,9 @@ struct writer {
 	struct event *retry;
 	struct event *idle;
 	struct event *sweep;
+	/* One chunk of what nobody can reach any more; *ret_next_usec says when there is more to
+	 * do, -1: never, as it is. */
+	int (*sweep_step)(struct db *db, int64_t now, int64_t *ret_next_usec);
 	int64_t sweep_due_usec; // monotonic, while `sweep` is armed
 };
 
@@ -117,6 +120,7 @@ struct store {
 	struct stopwatch stopwatch; // of the writer
 };
 
+void notices_init(struct store *store);
 int store_damaged_fault(struct store *store, struct fault *fault);
 /* From the connection's thread that saw it: nothing is written any more. */
 void store_set_damaged(struct store *store, const struct db *db);

@@ -8,8 +8,8 @@
  */
 #pragma once
 
+#include "daemon/store/engine/request.h"
 #include "daemon/store/engine/statement.h"
-#include "daemon/store/store.h"
 #include "proto/record.h"
 
 struct tx {

@@ -19,7 +19,6 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/store/engine/store_internal.h"
-#include "daemon/store/engine/sweep.h"
 
 /* What runs goes on before more of it is taken: the daemon's own has so many users' time. */
 #define OWN_SHARE 4
@@ -409,7 +408,7 @@ static void on_sweep(evutil_socket_t fd, short events, void *userdata)
 	}
 	r = db_run(&writer->db, "BEGIN IMMEDIATE", "");
 	if (r >= 0)
-		r = sweep_step(&writer->db, clock_wall_usec(), &next);
+		r = writer->sweep_step(&writer->db, clock_wall_usec(), &next);
 	(void)stopwatch_operation(&writer->store->stopwatch, "sweep", begun);
 	if (r < 0 || commit(writer) < 0) {
 		batch_aborted(writer, NULL);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "daemon/store/engine/tx.h"
+#include "daemon/store/store.h"
 
 #define PROJECT_DEFAULT "default"
 

@@ -9,7 +9,7 @@
 #include <errno.h>
 
 #include "daemon/store/engine/store_internal.h"
-#include "daemon/store/engine/sweep.h"
+#include "daemon/store/resources/sweep.h"
 #include "daemon/store/resources.h"
 
 struct upload {

@@ -4,7 +4,7 @@
  * batch that was cleared, and that no experiment is pinned to, goes altogether. Their rows go in
  * chunks, with what waits for the writer in between.
  */
-#include "daemon/store/engine/sweep.h"
+#include "daemon/store/resources/sweep.h"
 
 #include "daemon/base/clock.h"
 

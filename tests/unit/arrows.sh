@@ -1,0 +1,32 @@
+#!/bin/sh
+# arrows.sh SOURCE-FOLDER: what each room may include of the daemon, besides itself. The arrows of
+# the README point one way, and so do those between the store's own folders.
+set -eu
+cd "$1"
+
+wrong=
+# may ROOM ALLOWED...: files below ROOM include from ALLOWED and from ROOM alone.
+may() {
+	room=$1
+	shift
+	allowed=$(printf '|%s' "$room" "$@")
+	found=$(grep -rnE '#include "daemon/' "$room" | grep -vE "#include \"(${allowed#|})" || :)
+	wrong="$wrong${found:+$found
+}"
+}
+
+may proto
+may client
+may daemon/base
+may daemon/backend daemon/base
+may daemon/store daemon/base
+may daemon/store/engine daemon/base
+may daemon/work daemon/base daemon/backend daemon/store/
+may daemon/queue daemon/base daemon/store/ daemon/work
+may daemon/api daemon/base daemon/backend daemon/store/ daemon/work daemon/queue
+may daemon/front daemon/base daemon/store/ daemon/queue daemon/api
+[ -z "$wrong" ] || {
+	echo "These point the wrong way:" >&2
+	printf %s "$wrong" >&2
+	exit 1
+}
