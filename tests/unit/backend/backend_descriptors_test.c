@@ -1,0 +1,134 @@
+/* A process with too few file descriptors: calls wait for it, and none fails. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "tests/unit/backend/backend_fixture.h"
+#include "tests/unit/suite.h"
+
+#define N_CALLS 60
+
+static struct exchange *exchanges[N_CALLS];
+static struct llm_target *target;
+static struct rlimit files;
+
+static void setup(int64_t max_connections)
+{
+	static const int64_t no_retries = 0;
+	struct ellu_llm_config config = test_config();
+
+	backend_fixture_setup();
+	config.max_connections = &max_connections;
+	config.max_retries = &no_retries;
+	target = test_target(&config);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &files), 0);
+}
+
+static void teardown(void)
+{
+	llm_target_unref(target);
+	backend_fixture_teardown();
+}
+
+/* So many more can be opened. */
+static void leave_descriptors(unsigned n)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct rlimit few = files;
+
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	few.rlim_cur = (rlim_t)fd + n;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+}
+
+static void leave_all(void)
+{
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
+}
+
+static void run_calls(int n, int64_t user)
+{
+	for (int i = 0; i < n; i++) {
+		exchanges[i] = exchange_new(target, "Tell of rivers.", i);
+		exchanges[i]->call.flow = exchanges[i]->call.user = user;
+		exchange_submit(exchanges[i]);
+	}
+	wait_for(n);
+	for (int i = 0; i < n; i++) {
+		ck_assert_msg(exchanges[i]->call.outcome == LLM_ANSWERED, "%s",
+			      exchanges[i]->call.fault.message);
+		ck_assert_int_eq(exchanges[i]->call.attempts, 1);
+		exchange_free(exchanges[i]);
+	}
+}
+
+START_TEST(calls_wait_for_each_other)
+{
+	setup(40);
+	sim_control("{\"latency_seconds\": 0.01}");
+	leave_descriptors(9);
+	run_calls(N_CALLS, 1);
+	leave_all();
+	ck_assert_int_lt(sim_stat("max_in_flight"), 10);
+	run_calls(N_CALLS, 1);
+	ck_assert_int_eq(sim_stat("calls"), 2 * N_CALLS);
+	teardown();
+}
+END_TEST
+
+/* Nothing can be opened, and nothing is in flight that will end. */
+START_TEST(none_at_all)
+{
+	struct exchange *exchange;
+
+	setup(4);
+	leave_descriptors(0);
+	exchange = exchange_new(target, "Tell of rivers.", 0);
+	exchange_submit(exchange);
+	while (exchange->n_notices == 0)
+		run_for(0.001);
+	ck_assert(!exchange->done);
+	leave_all();
+	wait_for(1);
+	ck_assert_int_eq(exchange->call.outcome, LLM_ANSWERED);
+	ck_assert_int_eq(exchange->call.attempts, 1);
+	exchange_free(exchange);
+	teardown();
+}
+END_TEST
+
+START_TEST(idle_connections_give_way)
+{
+	setup(8);
+	sim_control("{\"latency_seconds\": 0.05}");
+	run_calls(8, 1);
+	leave_descriptors(0);
+	run_calls(4, 2);
+	leave_all();
+	teardown();
+}
+END_TEST
+
+/* Of what there is, endpoints do not get all. */
+START_TEST(a_share_is_kept)
+{
+	struct rlimit few;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &few), 0);
+	few.rlim_cur = 104;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	setup(40);
+	sim_control("{\"latency_seconds\": 0.02}");
+	run_calls(N_CALLS, 1);
+	ck_assert_int_le(sim_stat("max_in_flight"), 20);
+	teardown();
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_TESTS(calls_wait_for_each_other, none_at_all, idle_connections_give_way,
+			 a_share_is_kept);
+}

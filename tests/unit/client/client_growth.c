@@ -1,0 +1,100 @@
+/*
+ * A caller and a library of different age: built twice, against today's records and (with GROWN)
+ * against records with one more member, and run with either library.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/elluminate.h"
+#include "tests/unit/client/client_standin.h"
+#include "tests/unit/suite.h"
+
+#define TASK                                                                                    \
+	"{\"id\":7,\"kind\":\"experiment\",\"name\":\"n\",\"status\":\"SUCCESS\","                 \
+	"\"priority\":\"normal\",\"project\":\"default\",\"owner_uid\":0,"                           \
+	"\"created_at\":\"2026-01-31T12:00:00.000Z\",\"time_limit_seconds\":36000,"                  \
+	"\"running_seconds\":1.5,\"attempts\":1,\"sequence\":3,\"grown\":\"g\"}"
+
+static char seen[4096];
+
+static int answer(struct standin *standin, int fd, const char *call)
+{
+	(void) standin;
+	strncat(seen, call, sizeof(seen) - strlen(seen) - 1);
+	if (strstr(call, "ListTasks"))
+		standin_send(fd, "{\"parameters\":{\"items\":[" TASK "," TASK "],\"grown\":\"g\"}}");
+	else
+		standin_send(fd, "{\"parameters\":{\"task\":" TASK ",\"grown\":\"g\"}}");
+	return 0;
+}
+
+/* Whether the library knows of the new member. */
+static int is_library_grown(void)
+{
+	return getenv("ELLU_TEST_GROWN") != NULL;
+}
+
+static void check_task(const struct ellu_task *task)
+{
+	ck_assert_str_eq(task->name, "n");
+	ck_assert_str_eq(task->status, "SUCCESS");
+	ck_assert_int_eq(task->sequence, 3);
+#ifdef GROWN
+	ck_assert_int_eq(task->struct_size >= sizeof(*task), is_library_grown());
+	if (is_library_grown())
+		ck_assert_str_eq(task->grown, "g");
+#else
+	ck_assert_uint_ge(task->struct_size, sizeof(*task));
+	ck_assert_int_eq(task->struct_size > sizeof(*task), is_library_grown());
+#endif
+}
+
+START_TEST(callers_and_libraries_of_any_age)
+{
+	/* What stands behind a smaller request is not the library's. */
+	struct {
+		struct ellu_list_tasks_request list;
+		struct ellu_pause_task_request pause;
+		const char *poison;
+	} requests = { .list = ELLU_RECORD(struct ellu_list_tasks_request),
+		       .pause = ELLU_RECORD(struct ellu_pause_task_request),
+		       .poison = (const char *) 1 };
+	const struct ellu_pause_task_reply *reply;
+	const struct ellu_task *item;
+	struct ellu_stream *stream;
+	struct standin standin;
+	struct ellu *handle;
+	int n = 0;
+
+	standin_start(&standin, answer);
+	ck_assert_int_eq(ellu_open(standin.path, ELLU_BLOCKING, &handle), 0);
+	requests.pause.id = 7;
+#ifdef GROWN
+	requests.pause.grown = "mine";
+#endif
+	ck_assert_int_eq(ellu_pause_task(handle, &requests.pause, &reply, NULL), 0);
+	check_task(reply->task);
+	ellu_free(reply);
+	requests.list.status = "SUCCESS";
+	ck_assert_int_eq(ellu_list_tasks_stream(handle, &requests.list, &stream), 0);
+	while (ellu_list_tasks_next_item(stream, &item, NULL) > 0) {
+		check_task(item);
+		n++;
+	}
+	ck_assert_int_eq(n, 2);
+	ellu_stream_close(stream);
+	ellu_close(handle);
+	standin_stop(&standin);
+	ck_assert(strstr(seen, "\"id\":7") && strstr(seen, "\"status\":\"SUCCESS\""));
+#ifdef GROWN
+	ck_assert_int_eq(strstr(seen, "\"grown\":\"mine\"") != NULL, is_library_grown());
+#else
+	ck_assert_ptr_null(strstr(seen, "grown"));
+#endif
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_TESTS(callers_and_libraries_of_any_age);
+}

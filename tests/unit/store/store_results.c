@@ -1,0 +1,309 @@
+/* Aggregates: of few responses by hand, of many in steps and in bounded memory. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/store/engine/store_internal.h"
+#include "daemon/store/runs/quantity.h"
+#include "proto/limits.h"
+#include "tests/unit/store/store_fixture.h"
+#include "tests/unit/suite.h"
+
+#define N_RESPONSES 5000
+#define NEARLY(a, b, part) \
+	ck_assert_msg(fabs((a) - (b)) <= fabs(b) * (part), "%.12f is not %.12f", (double)(a), (double)(b))
+#define NEAR(a, b) NEARLY(a, (double)(b), 1e-11)
+
+static struct fixture f;
+
+/* Response k of 0 to 4999 took 10 ms and k more; every tenth failed, of the others every third is
+ * a NO, and one has no verdict. */
+static const char responses[] =
+	"WITH RECURSIVE each (k) AS (SELECT 0 UNION ALL SELECT k + 1 FROM each WHERE k < 4999)"
+	" INSERT INTO responses (owner_uid, project_id, experiment_id, template_variables_id, epoch,"
+	"  response_text, error, attempts, duration_usec, input_tokens, replaced, created_at)"
+	" SELECT 1000, 1, 1, 1, k + 1, 'text', iif(k % 10 = 9, '{}', NULL), 1,"
+	"  10000 + k * 7 % 5000 * 1000, k % 100, 0, 0 FROM each;"
+	"INSERT INTO ratings (owner_uid, project_id, experiment_id, response_id, measure_id, judge_id,"
+	"  value, error, attempts, duration_usec, created_at)"
+	" SELECT owner_uid, project_id, 1, r.id, m.id, (SELECT id FROM judges),"
+	"  iif(r.epoch = 1, NULL, iif(r.epoch % 3 = 0, 0.0, 1.0)), iif(r.epoch = 1, '{}', NULL), 1, 1, 0"
+	" FROM responses r CROSS JOIN (SELECT id FROM measures) m WHERE r.error IS NULL;";
+
+static int64_t prepare(void)
+{
+	const struct ellu_task *task;
+	int64_t id;
+	sqlite3 *db;
+
+	fixture_open(&f);
+	task = submit(&f, "{\"name\": \"X\", \"prompt_template\": {\"content\": {\"name\": \"T\","
+			  " \"messages\": [{\"role\": \"user\", \"content\": \"{{n}}\"}]}},"
+			  "\"collection\": {\"content\": {\"name\": \"C\", \"variables\": [{\"n\": 1}]}},"
+			  "\"criteria\": [\"A?\"]}");
+	id = *task->experiment_id;
+	fixture_stop(&f);
+	db = look(&f);
+	ck_assert_msg(sqlite3_exec(db, responses, NULL, NULL, NULL) == SQLITE_OK, "%s",
+		      sqlite3_errmsg(db));
+	sqlite3_close(db);
+	fixture_start(&f);
+	return id;
+}
+
+static int64_t count(const char *of)
+{
+	char sql[300];
+
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", of);
+	return look_int(&f, sql);
+}
+
+START_TEST(many_responses)
+{
+	const struct ellu_experiment_results *results;
+	struct results_compute op = { .experiment_id = prepare() };
+
+	CALL_OK(&f, store_results_compute, &op);
+	results = op.ret_results;
+	ck_assert_int_eq(results->responses, N_RESPONSES);
+	ck_assert_int_eq(results->failed_responses, N_RESPONSES / 10);
+	ck_assert_int_eq(results->ratings, count("ratings"));
+	ck_assert_int_eq(results->failed_ratings, 1);
+	ck_assert_int_eq(results->success_rate->n_total, N_RESPONSES);
+	NEAR(*results->success_rate->value,
+	     (double)count("ratings WHERE value = 1") / N_RESPONSES);
+	NEAR(*results->criteria[0]->mean->yes, (double)count("ratings WHERE value = 1") /
+						       (double)count("ratings WHERE value >= 0"));
+	ck_assert_int_eq(results->duration_seconds->n_scored, count("responses WHERE error IS NULL"));
+	NEAR(*results->duration_seconds->mean,
+	     (double)look_int(&f, "SELECT sum(duration_usec) FROM responses WHERE error IS NULL") /
+		     1e6 / (double)count("responses WHERE error IS NULL"));
+	/* Tokens are small: exact. Durations are told to 1/8192. */
+	NEAR(*results->input_tokens->p50,
+	     look_int(&f, "SELECT input_tokens FROM responses WHERE error IS NULL"
+			  " ORDER BY input_tokens LIMIT 1 OFFSET 2249"));
+	NEARLY(*results->duration_seconds->p95 * 1e6,
+	       (double)look_int(&f, "SELECT duration_usec FROM responses WHERE error IS NULL"
+				    " ORDER BY duration_usec LIMIT 1 OFFSET 4274"), 1.0 / 8192);
+	fixture_close(&f);
+}
+END_TEST
+
+/* Another scan that was posted behind it does not wait for all of it. */
+START_TEST(others_get_a_turn)
+{
+	struct results_compute walk = { .experiment_id = prepare() };
+	struct responses_list list = { .scope = own };
+	struct hold hold;
+
+	hold_begin(&hold, f.store->readers[1].loop);
+	fixture_begin(&f, &walk.request);
+	store_results_compute(f.store, &walk);
+	list.arguments = record(&f, &ellu_list_responses_request_type,
+				"{\"experiment\": {\"id\": 1}, \"limit\": 1, \"epoch\": 2}");
+	fixture_begin(&f, &list.request);
+	store_responses_list(f.store, &list);
+	hold_end(&hold);
+	fixture_wait_all(&f);
+	ck_assert_ptr_eq(f.ended[0], &list.request);
+	ck_assert_int_eq(walk.ret_results->responses, N_RESPONSES);
+	fixture_close(&f);
+}
+END_TEST
+
+static int compare(const void *a, const void *b)
+{
+	const int64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static void check_quantity(size_t n, int64_t below, double tolerance)
+{
+	int64_t *values = calloc(n, sizeof(*values));
+	struct quantity quantity = { 0 };
+	struct arena arena;
+	uint64_t state = 1;
+
+	arena_init(&arena);
+	for (size_t i = 0; i < n; i++) {
+		state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+		values[i] = (int64_t)((state >> 1) % (uint64_t)below);
+		ck_assert_int_eq(quantity_add(&quantity, &arena, values[i]), 0);
+	}
+	qsort(values, n, sizeof(*values), compare);
+	for (int64_t percent = 1; percent <= 100; percent++) {
+		int64_t right = values[(percent * (int64_t)n + 99) / 100 - 1];
+
+		NEARLY((double)quantity_percentile(&quantity, percent), (double)right, tolerance);
+	}
+	arena_done(&arena);
+	free(values);
+}
+
+START_TEST(percentiles)
+{
+	check_quantity(1, 10, 0);
+	check_quantity(QUANTITY_EXACT, INT64_C(1) << 50, 0);
+	check_quantity(QUANTITY_EXACT + 1, 8192, 0);
+	check_quantity(20000, 8193, 1.0 / 8192);
+	check_quantity(20000, 100000, 1.0 / 8192);
+	check_quantity(20000, INT64_MAX, 1.0 / 8192);
+}
+END_TEST
+
+/* ---- A few responses, against figures worked out by hand ---- */
+
+/* Epoch 1: rows 1 and 2 YES YES, row 3 YES NO, row 4 failed. Epoch 2: row 1 YES and undecided. */
+static void record_by_hand(const struct run_spec *spec)
+{
+	int64_t id;
+
+	for (int64_t row = 1; row <= 3; row++) {
+		id = answer(&f, spec, row, 1, "text");
+		rate(&f, spec, id, 1, 0, 1, false);
+		rate(&f, spec, id, 1, 1, row < 3, true);
+	}
+	answer(&f, spec, 4, 1, NULL);
+	id = answer(&f, spec, 1, 2, "text");
+	rate(&f, spec, id, 2, 0, 1, false);
+	rate(&f, spec, id, 2, 1, -1, true);
+}
+
+static void check_by_hand(const struct ellu_experiment_results *results)
+{
+	ck_assert_int_eq(results->responses, 5);
+	ck_assert_int_eq(results->failed_responses, 1);
+	ck_assert_int_eq(results->ratings, 8);
+	ck_assert_int_eq(results->failed_ratings, 1);
+	NEAR(*results->mean_all_ratings->yes, 6.0 / 7);
+	NEAR(*results->mean_all_ratings->no, 1.0 / 7);
+	NEAR(*results->success_rate->value, 0.4);
+	ck_assert_int_eq(results->success_rate->n_scored, 3);
+	ck_assert_int_eq(results->undecided_responses, 1);
+	ck_assert_uint_eq(results->n_errors, 2);
+	ck_assert_int_eq(results->errors[0]->count, 1);
+	NEAR(*results->success_rate->low, 0.117620774233);
+	NEAR(*results->success_rate->high, 0.769275718724);
+	ck_assert_int_eq(results->success_rate->n_total, 5);
+	ck_assert_uint_eq(results->n_criteria, 2);
+	ck_assert_str_eq(results->criteria[0]->criterion, "A?");
+	NEAR(*results->criteria[0]->mean->yes, 1);
+	NEAR(*results->criteria[0]->yes->high, 1);
+	NEAR(*results->criteria[1]->mean->yes, 2.0 / 3);
+	ck_assert_int_eq(results->criteria[1]->failed, 1);
+	ck_assert_int_eq(results->criteria[1]->yes->n_scored, 3);
+	ck_assert_int_eq(results->criteria[1]->yes->n_total, 5);
+	/* Durations without the failed one: 1, 1, 2, 3 ms. */
+	NEAR(*results->duration_seconds->mean, 0.00175);
+	NEAR(*results->duration_seconds->p50, 0.001);
+	NEAR(*results->duration_seconds->p95, 0.003);
+	ck_assert_int_eq(results->total_input_tokens, 58);
+	ck_assert_int_eq(results->total_output_tokens, 116);
+	ck_assert_int_eq(*results->cost, 56);
+	ck_assert(results->simulated);
+}
+
+START_TEST(results_by_hand)
+{
+	struct results_compute op = { 0 };
+
+	fixture_open(&f);
+	op.experiment_id = *submit_grid(&f, "")->experiment_id;
+	record_by_hand(load_run(&f, op.experiment_id));
+	CALL_OK(&f, store_results_compute, &op);
+	check_by_hand(op.ret_results);
+	fixture_close(&f);
+}
+END_TEST
+
+static int64_t record_absurd(const struct run_spec *spec, int64_t row, int64_t epoch, int64_t tokens)
+{
+	struct response_record op = {
+		.experiment_id = spec->experiment_id,
+		.owner_uid = spec->owner_uid,
+		.project_id = spec->project_id,
+		.row_id = row,
+		.epoch = epoch,
+		.text = "text",
+		.attempts = 1,
+		.input_tokens = tokens,
+		.output_tokens = tokens,
+		.reasoning_tokens = tokens,
+		.cost_nanodollars = tokens,
+		.complete = true,
+	};
+
+	CALL_OK(&f, store_response_record, &op);
+	return op.ret_response_id;
+}
+
+/* What no endpoint can have taken is recorded all the same, and sums stay what JSON keeps exact. */
+START_TEST(absurd_usage)
+{
+	struct results_compute op = { 0 };
+	const struct run_spec *spec;
+
+	fixture_open(&f);
+	op.experiment_id = *submit_grid(&f, "")->experiment_id;
+	spec = load_run(&f, op.experiment_id);
+	for (int64_t row = 1; row <= 3; row++) {
+		ck_assert_int_gt(record_absurd(spec, row, 1, INT64_MAX), 0);
+		ck_assert_int_gt(record_absurd(spec, row, 2, INTEGER_MAX), 0);
+	}
+	ck_assert_int_gt(record_absurd(spec, 4, 1, INT64_MIN), 0);
+	CALL_OK(&f, store_results_compute, &op);
+	ck_assert_int_eq(op.ret_results->total_input_tokens, INTEGER_MAX);
+	ck_assert_int_eq(op.ret_results->total_output_tokens, INTEGER_MAX);
+	ck_assert_int_eq(*op.ret_results->cost, INTEGER_MAX);
+	ck_assert_int_eq(op.ret_results->input_tokens->n_scored, 6);
+	spec = load_run(&f, op.experiment_id);
+	ck_assert_int_eq(spec->input_tokens, INTEGER_MAX);
+	ck_assert_int_eq(spec->cost_nanodollars, INTEGER_MAX);
+	ck_assert_int_eq(look_int(&f, "SELECT max(input_tokens) FROM experiment_epochs"), INTEGER_MAX);
+	fixture_close(&f);
+}
+END_TEST
+
+/* They stay with the task and with its experiment. */
+START_TEST(results_are_kept)
+{
+	const struct ellu_task *task;
+	struct results_compute op = { 0 };
+	struct ellu_task_result result = ELLU_RECORD(struct ellu_task_result);
+	struct task_change change = { .status = TASK_SUCCESS, .running_usec = 1500000 };
+	struct experiment_get get = { .scope = own };
+
+	fixture_open(&f);
+	task = submit_grid(&f, "");
+	op.experiment_id = *task->experiment_id;
+	record_by_hand(load_run(&f, op.experiment_id));
+	CALL_OK(&f, store_results_compute, &op);
+	claim(&f, task->id);
+	result.experiment_id = task->experiment_id;
+	result.results = op.ret_results;
+	change.task_id = task->id;
+	change.attempt = 1;
+	change.result = &result;
+	CALL_OK(&f, store_task_change, &change);
+	ck_assert(change.ret_changed);
+	ck_assert_str_eq(change.ret_task->status, "SUCCESS");
+	NEAR(change.ret_task->running_seconds, 1.5);
+	NEAR(*change.ret_task->result->results->success_rate->value, 0.4);
+	ck_assert_int_eq(change.ret_task->progress->responses_rated, 5);
+	NEAR(change.ret_task->progress->percent_complete, 62.5);
+	get.ref = ((const struct ellu_get_experiment_request *)record(
+			   &f, &ellu_get_experiment_request_type, "{\"experiment\": {\"id\": 1}}"))
+			  ->experiment;
+	CALL_OK(&f, store_experiment_get, &get);
+	ck_assert_int_eq(get.ret_experiment->results->ratings, 8);
+	ck_assert_int_eq(*get.ret_experiment->task_id, task->id);
+	fixture_close(&f);
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_TESTS(results_by_hand, absurd_usage, results_are_kept, many_responses, others_get_a_turn, percentiles);
+}

@@ -1,0 +1,364 @@
+/* Collections: columns, uploads, clearing under a pinned run, paging of many rows. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/store/engine/store_internal.h"
+#include "tests/unit/store/store_fixture.h"
+#include "tests/unit/suite.h"
+
+static struct fixture f;
+
+static int create(struct collection_create *op, const char *content)
+{
+	op->scope = own;
+	op->collection = ((const struct ellu_create_collection_request *)record(
+				  &f, &ellu_create_collection_request_type, "{\"collection\": %s}",
+				  content))->collection;
+	return CALL(&f, store_collection_create, op);
+}
+
+static int add(struct rows_add *op, const char *rest)
+{
+	op->scope = own;
+	op->arguments = record(&f, &ellu_add_template_variables_request_type,
+			       "{\"collection\": {\"name\": \"C\"}, %s}", rest);
+	return CALL(&f, store_rows_add, op);
+}
+
+static const struct ellu_list_template_variables_reply *list(const char *rest)
+{
+	struct rows_list op = { .scope = own };
+
+	op.arguments = record(&f, &ellu_list_template_variables_request_type,
+			      "{\"collection\": {\"name\": \"C\"}%s}", rest);
+	CALL_OK(&f, store_rows_list, &op);
+	return page_of(&f, &op.request, &ellu_list_template_variables_reply_type);
+}
+
+static const struct ellu_ref *ref_of(const char *name)
+{
+	return record(&f, &ellu_ref_type, "{\"name\": \"%s\"}", name);
+}
+
+START_TEST(columns_follow_keys)
+{
+	struct collection_create op = { 0 }, twice = { 0 }, wrong = { 0 };
+	struct collection_get get = { .scope = own };
+	struct rows_add more = { 0 };
+
+	fixture_open(&f);
+	ck_assert_int_eq(create(&op, "{\"name\": \"C\", \"columns\": [{\"name\": \"lang\","
+				     " \"default_value\": \"en\"}], \"variables\": [{\"t\": \"a\"}]}"), 0);
+	ck_assert_uint_eq(op.ret_collection->n_columns, 2);
+	ck_assert_int_eq(*op.ret_collection->variables_count, 1);
+	ck_assert_int_eq(create(&twice, "{\"name\": \"C\"}"), ELLU_E_CONFLICT);
+	ck_assert_int_eq(create(&wrong, "{\"name\": \"D\", \"columns\": [{\"name\": \"a\"},"
+					" {\"name\": \"a\"}]}"), ELLU_E_INVALID_PARAMETER);
+	ck_assert_str_eq(wrong.request.fault.field, "collection.columns[1].name");
+	ck_assert_int_eq(add(&more, "\"variables\": [{\"t\": \"b\", \"lang\": \"de\", \"x\": null}]"), 0);
+	ck_assert_int_eq(more.ret_reply->variables_count, 2);
+	get.ref = ref_of("C");
+	CALL_OK(&f, store_collection_get, &get);
+	ck_assert_uint_eq(get.ret_collection->n_columns, 3);
+	ck_assert_str_eq(get.ret_collection->columns[2]->name, "x");
+	/* A missing cell takes its column's default. */
+	ck_assert_str_eq(list("")->items[0]->input_values, "{\"t\":\"a\",\"lang\":\"en\"}");
+	ck_assert_str_eq(list("")->items[1]->input_values, "{\"t\":\"b\",\"lang\":\"de\",\"x\":null}");
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(uploads_become_visible_as_a_whole)
+{
+	struct collection_create op = { 0 };
+	struct collection_get get = { .scope = own };
+	struct rows_add part = { 0 }, other = { 0 };
+
+	fixture_open(&f);
+	create(&op, "{\"name\": \"C\"}");
+	ck_assert_int_eq(add(&part, "\"variables\": [{\"a\": 1}], \"upload_id\": \"u\""), 0);
+	ck_assert_int_eq(part.ret_reply->added, 1);
+	ck_assert_int_eq(part.ret_reply->variables_count, 0);
+	/* Rows added meanwhile come first, since they are visible first. */
+	add(&other, "\"variables\": [{\"a\": 0}]");
+	add(&part, "\"variables\": [{\"b\": 2}], \"upload_id\": \"u\"");
+	get.ref = ref_of("C");
+	CALL_OK(&f, store_collection_get, &get);
+	ck_assert_uint_eq(get.ret_collection->n_columns, 1);
+	ck_assert_uint_eq(list("")->n_items, 1);
+	ck_assert_int_eq(add(&part, "\"variables\": [], \"upload_id\": \"u\", \"commit\": true"), 0);
+	ck_assert_int_eq(part.ret_reply->variables_count, 3);
+	ck_assert_str_eq(list("")->items[2]->input_values, "{\"b\":2}");
+	CALL_OK(&f, store_collection_get, &get);
+	ck_assert_uint_eq(get.ret_collection->n_columns, 2);
+	/* A repeated commit is no second upload. */
+	ck_assert_int_eq(add(&part, "\"variables\": [], \"upload_id\": \"u\", \"commit\": true"),
+			 ELLU_E_CONFLICT);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(unfinished_uploads_are_swept)
+{
+	struct collection_create op = { 0 };
+	struct rows_add part = { 0 };
+
+	fixture_open(&f);
+	create(&op, "{\"name\": \"C\"}");
+	add(&part, "\"variables\": [{\"a\": 1}, {\"a\": 2}], \"upload_id\": \"u\"");
+	fixture_stop(&f);
+	fixture_start(&f);
+	fixture_await(&f, "SELECT count(*) FROM template_variables", 0);
+	/* Its second half alone is never committed. */
+	ck_assert_int_eq(add(&part, "\"variables\": [{\"a\": 3}], \"upload_id\": \"u\", \"commit\": true"),
+			 ELLU_E_CONFLICT);
+	ck_assert_int_eq(add(&part, "\"variables\": [{\"a\": 3}], \"upload_id\": \"v\", \"commit\": true"),
+			 0);
+	ck_assert_uint_eq(list("")->n_items, 1);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(clearing_keeps_what_is_pinned)
+{
+	struct collection_create op = { 0 };
+	struct collection_clear clear = { .scope = own };
+	struct rows_add more = { 0 };
+	const struct ellu_task *task;
+	const struct run_spec *spec;
+	struct cases_page cases = { .scan = 100 };
+
+	fixture_open(&f);
+	create(&op, "{\"name\": \"C\", \"variables\": [{\"a\": 1}, {\"a\": 2}]}");
+	task = submit(&f, "{\"name\": \"X\", \"prompt_template\": {\"content\": {\"name\": \"T\","
+			  " \"messages\": [{\"role\": \"user\", \"content\": \"{{a}}\"}]}},"
+			  " \"collection\": {\"ref\": {\"name\": \"C\"}}}");
+	clear.ref = ref_of("C");
+	CALL_OK(&f, store_collection_clear, &clear);
+	ck_assert_int_eq(clear.ret_removed, 2);
+	ck_assert_uint_eq(list("")->n_items, 0);
+	add(&more, "\"variables\": [{\"a\": 3}]");
+	ck_assert_int_eq(more.ret_reply->variables_count, 1);
+	ck_assert_str_eq(list("")->items[0]->input_values, "{\"a\":3}");
+	spec = load_run(&f, *task->experiment_id);
+	ck_assert_int_eq(spec->total_responses, 2);
+	cases.experiment_id = spec->experiment_id;
+	CALL_OK(&f, store_cases_page, &cases);
+	ck_assert_uint_eq(cases.ret_n_cases, 2);
+	ck_assert_str_eq(cases.ret_cases[1].input_values, "{\"a\":2}");
+	fixture_close(&f);
+}
+END_TEST
+
+static void clear_rows(void)
+{
+	struct collection_clear clear = { .scope = own, .ref = ref_of("C") };
+
+	CALL_OK(&f, store_collection_clear, &clear);
+}
+
+static void add_thousand(const char *more)
+{
+	struct rows_add add_op = { .scope = own };
+	char *rows = malloc(1000 * 16), *at = rows;
+
+	for (int i = 0; i < 1000; i++)
+		at += sprintf(at, "%s{\"a\":%d}", i ? "," : "", i);
+	add_op.arguments = record(&f, &ellu_add_template_variables_request_type,
+				  "{\"collection\": {\"name\": \"C\"}, \"variables\": [%s]%s}", rows,
+				  more);
+	CALL_OK(&f, store_rows_add, &add_op);
+	free(rows);
+}
+
+/* Each in a batch of its own: one that a run is pinned to, one upload, and a large one. */
+START_TEST(cleared_rows_are_swept)
+{
+	struct collection_create op = { 0 };
+	struct rows_add more = { 0 };
+
+	fixture_open(&f);
+	create(&op, "{\"name\": \"C\"}");
+	add_thousand("");
+	clear_rows();
+	fixture_await(&f, "SELECT count(*) FROM row_batches", 0);
+	add(&more, "\"variables\": [{\"a\": 1}, {\"a\": 2}]");
+	submit(&f, "{\"name\": \"X\", \"prompt_template\": {\"content\": {\"name\": \"T\","
+		   " \"messages\": [{\"role\": \"user\", \"content\": \"{{a}}\"}]}},"
+		   " \"collection\": {\"ref\": {\"name\": \"C\"}}}");
+	add_thousand("");
+	add_thousand(", \"upload_id\": \"u\"");
+	add_thousand(", \"upload_id\": \"u\", \"commit\": true");
+	clear_rows();
+	add(&more, "\"variables\": [{\"a\": 3}]");
+	fixture_await(&f, "SELECT count(*) FROM template_variables", 3);
+	fixture_await(&f, "SELECT count(*) FROM row_batches", 2);
+	ck_assert_str_eq(list("")->items[0]->input_values, "{\"a\":3}");
+	/* The upload's id is free again. */
+	add_thousand(", \"upload_id\": \"u\", \"commit\": true");
+	ck_assert_int_eq(look_int(&f, "SELECT variables_count FROM collections"), 1001);
+	fixture_close(&f);
+}
+END_TEST
+
+/* Cleared, and the daemon ended before it came to sweep. */
+START_TEST(sweeping_goes_on_after_a_start)
+{
+	struct collection_create op = { 0 };
+	sqlite3 *db;
+
+	fixture_open(&f);
+	create(&op, "{\"name\": \"C\"}");
+	add_thousand("");
+	add_thousand("");
+	fixture_stop(&f);
+	db = look(&f);
+	ck_assert_int_eq(sqlite3_exec(db, "UPDATE collections SET first_sequence = last_sequence,"
+					  " variables_count = 0", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	fixture_start(&f);
+	fixture_await(&f, "SELECT count(*) FROM template_variables", 0);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(read_only_refuses_writes)
+{
+	struct collection_create op = { 0 };
+	struct collection_clear clear = { .scope = own };
+	struct rows_add more = { 0 };
+
+	fixture_open(&f);
+	create(&op, "{\"name\": \"C\", \"read_only\": true, \"variables\": [{\"a\": 1}]}");
+	clear.ref = ref_of("C");
+	ck_assert_int_eq(CALL(&f, store_collection_clear, &clear), ELLU_E_READ_ONLY);
+	ck_assert_int_eq(add(&more, "\"variables\": [{\"a\": 1}]"), ELLU_E_READ_ONLY);
+	fixture_close(&f);
+}
+END_TEST
+
+static int add_keys(int n)
+{
+	struct rows_add op = { 0 };
+	char *rest = malloc((size_t)n * 20 + 100), *at = rest;
+
+	at += sprintf(at, "\"variables\": [{\"k0\": 0");
+	for (int i = 1; i < n; i++)
+		at += sprintf(at, "%s\"k%d\":0", i % 100 ? "," : "},{", i);
+	strcpy(at, "}]");
+	n = add(&op, rest);
+	free(rest);
+	return n;
+}
+
+START_TEST(too_many_keys)
+{
+	struct collection_create op = { 0 };
+	struct rows_add other = { 0 };
+
+	fixture_open(&f);
+	create(&op, "{\"name\": \"C\"}");
+	ck_assert_int_eq(add_keys(1001), ELLU_E_INVALID_PARAMETER);
+	ck_assert_int_eq(add_keys(1000), 0);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM collection_columns"), 1000);
+	ck_assert_int_eq(look_int(&f, "SELECT max(position) FROM collection_columns"), 999);
+	ck_assert_int_eq(add(&other, "\"variables\": [{\"one more\": 1}]"), ELLU_E_INVALID_PARAMETER);
+	fixture_close(&f);
+}
+END_TEST
+
+/* A submission finds the rows to be the collection's, and another client's rows come in between. */
+START_TEST(rows_that_change_under_a_submission)
+{
+	static const char request[] =
+		"{\"name\": \"X\", \"update_existing\": true, \"prompt_template\": {\"content\":"
+		" {\"name\": \"T\", \"messages\": [{\"role\": \"user\", \"content\": \"{{a}}\"}]}},"
+		" \"collection\": {\"content\": {\"name\": \"C\", \"variables\": [{\"a\": 1}]}}}";
+	struct collection_create op = { 0 };
+	struct rows_add more = { .scope = own };
+	struct experiment_submit again = { 0 };
+	struct hold hold;
+
+	fixture_open(&f);
+	create(&op, "{\"name\": \"C\", \"variables\": [{\"a\": 1}]}");
+	hold_begin(&hold, f.store->writer.loop);
+	more.arguments = record(&f, &ellu_add_template_variables_request_type,
+				"{\"collection\": {\"name\": \"C\"}, \"variables\": [{\"a\": 2}]}");
+	fixture_begin(&f, &more.request);
+	store_rows_add(f.store, &more);
+	again.submit.scope = own;
+	again.arguments = record(&f, &ellu_run_experiment_request_type, "%s", request);
+	fixture_begin(&f, &again.submit.request);
+	store_experiment_submit(f.store, &again.submit);
+	fixture_pass(f.store->readers[1].loop);
+	hold_end(&hold);
+	fixture_wait_all(&f);
+	ck_assert_int_eq(more.ret_reply->variables_count, 2);
+	ck_assert_uint_eq(again.ret_n_notes, 1);
+	ck_assert_str_eq(again.ret_notes[0], "collection 'C': 2 rows replaced by 1");
+	ck_assert_int_eq(again.submit.ret_task->progress->total_responses, 1);
+	fixture_close(&f);
+}
+END_TEST
+
+/* Ten thousand rows in one batch of calls, walked in pages and in cases. */
+START_TEST(ten_thousand_rows)
+{
+	struct collection_create op = { 0 };
+	struct cases_page cases = { .scan = 1000 };
+	const struct ellu_list_template_variables_reply *reply;
+	char *rows = malloc(1000 * 16), rest[100] = "";
+	size_t seen = 0;
+
+	fixture_open(&f);
+	create(&op, "{\"name\": \"C\"}");
+	for (int part = 0; part < 10; part++) {
+		struct rows_add add_op = { .scope = own };
+		char *at = rows;
+
+		for (int i = 0; i < 1000; i++)
+			at += sprintf(at, "%s{\"n\":%d}", i ? "," : "", part * 1000 + i);
+		add_op.arguments = record(&f, &ellu_add_template_variables_request_type,
+					  "{\"collection\": {\"name\": \"C\"}, \"variables\": [%s],"
+					  " \"upload_id\": \"u\", \"commit\": %s}", rows,
+					  part == 9 ? "true" : "false");
+		CALL_OK(&f, store_rows_add, &add_op);
+	}
+	do {
+		reply = list(rest);
+		for (size_t i = 0; i < reply->n_items; i++) {
+			char wanted[32];
+
+			snprintf(wanted, sizeof(wanted), "{\"n\":%zu}", seen++);
+			ck_assert_str_eq(reply->items[i]->input_values, wanted);
+		}
+		snprintf(rest, sizeof(rest), ", \"limit\": 777, \"cursor\": \"%s\"",
+			 reply->next_cursor ? reply->next_cursor : "");
+	} while (reply->next_cursor);
+	ck_assert_uint_eq(seen, 10000);
+	submit(&f, "{\"name\": \"X\", \"n_epochs\": 2, \"prompt_template\": {\"content\": {\"name\":"
+		   " \"T\", \"messages\": [{\"role\": \"user\", \"content\": \"{{n}}\"}]}},"
+		   " \"collection\": {\"ref\": {\"name\": \"C\"}}}");
+	seen = 0;
+	cases.experiment_id = 1;
+	do {
+		CALL_OK(&f, store_cases_page, &cases);
+		for (size_t i = 0; i < cases.ret_n_cases; i++, seen++)
+			ck_assert_uint_eq((size_t)cases.ret_cases[i].row_number, seen % 10000 + 1);
+		cases.cursor = cases.ret_cursor;
+	} while (!cases.ret_end);
+	ck_assert_uint_eq(seen, 20000);
+	free(rows);
+	fixture_close(&f);
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_TESTS(columns_follow_keys, uploads_become_visible_as_a_whole,
+			 unfinished_uploads_are_swept, clearing_keeps_what_is_pinned,
+			 cleared_rows_are_swept, sweeping_goes_on_after_a_start,
+			 too_many_keys, rows_that_change_under_a_submission,
+			 read_only_refuses_writes, ten_thousand_rows);
+}

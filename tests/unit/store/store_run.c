@@ -1,0 +1,596 @@
+/* Runs: what is missing, recording, and changes of their tasks. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/unit/store/store_fixture.h"
+#include "tests/unit/suite.h"
+
+static struct fixture f;
+
+static void page(const struct run_spec *spec, struct case_cursor cursor, size_t scan,
+		 struct cases_page *op)
+{
+	*op = (struct cases_page){
+		.experiment_id = spec->experiment_id,
+		.judge_id = spec->judge_id,
+		.n_measures = spec->n_measures,
+		.cursor = cursor,
+		.scan = scan,
+	};
+	CALL_OK(&f, store_cases_page, op);
+}
+
+START_TEST(missing_is_pinned_minus_recorded)
+{
+	const struct ellu_task *task;
+	const struct run_spec *spec;
+	struct cases_page op;
+	int64_t id;
+
+	fixture_open(&f);
+	task = submit_grid(&f, "");
+	spec = load_run(&f, *task->experiment_id);
+	page(spec, (struct case_cursor){ 0 }, 100, &op);
+	ck_assert_uint_eq(op.ret_n_cases, 8);
+	ck_assert(op.ret_end);
+	ck_assert_str_eq(op.ret_cases[3].input_values, "{\"n\":4}");
+	ck_assert_int_eq(op.ret_cases[3].row_number, 4);
+	ck_assert_int_eq(op.ret_cases[4].epoch, 2);
+	ck_assert_int_eq(op.ret_cases[4].row_number, 1);
+	/* Row 1: complete. Row 2: one rating. Row 3: failed. */
+	id = answer(&f, spec, 1, 1, "one");
+	rate(&f, spec, id, 1, 0, 1, false);
+	rate(&f, spec, id, 1, 1, -1, true);
+	id = answer(&f, spec, 2, 1, "two");
+	rate(&f, spec, id, 1, 1, 0, false);
+	answer(&f, spec, 3, 1, NULL);
+	page(spec, (struct case_cursor){ 0 }, 100, &op);
+	ck_assert_uint_eq(op.ret_n_cases, 6);
+	ck_assert_int_eq(op.ret_cases[0].row_id, 2);
+	ck_assert_int_eq(op.ret_cases[0].response_id, id);
+	ck_assert_str_eq(op.ret_cases[0].response_text, "two");
+	ck_assert_uint_eq(op.ret_cases[0].n_decided, 1);
+	ck_assert_int_eq(op.ret_cases[0].decided_measures[0], spec->measures[1].id);
+	ck_assert_int_eq(op.ret_cases[1].row_id, 4);
+	spec = load_run(&f, *task->experiment_id);
+	ck_assert_int_eq(spec->epochs[0].generated, 3);
+	ck_assert_int_eq(spec->epochs[0].rated, 2);
+	ck_assert_int_eq(spec->epochs[0].failed, 1);
+	ck_assert_int_eq(spec->cost_nanodollars, 21);
+	/* In steps of three pairs. */
+	page(spec, (struct case_cursor){ 0 }, 3, &op);
+	ck_assert_uint_eq(op.ret_n_cases, 1);
+	ck_assert(!op.ret_end);
+	page(spec, op.ret_cursor, 3, &op);
+	ck_assert_uint_eq(op.ret_n_cases, 3);
+	ck_assert_int_eq(op.ret_cases[2].epoch, 2);
+	ck_assert_int_eq(op.ret_cases[2].row_number, 2);
+	page(spec, op.ret_cursor, 3, &op);
+	ck_assert_uint_eq(op.ret_n_cases, 2);
+	ck_assert(op.ret_end);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(recorded_once)
+{
+	const struct ellu_task *task;
+	const struct run_spec *spec;
+	int64_t id;
+
+	fixture_open(&f);
+	task = submit_grid(&f, "");
+	spec = load_run(&f, *task->experiment_id);
+	id = answer(&f, spec, 1, 1, "first");
+	ck_assert_int_eq(answer(&f, spec, 1, 1, "second"), id);
+	rate(&f, spec, id, 1, 0, 1, false);
+	rate(&f, spec, id, 1, 0, 0, false);
+	spec = load_run(&f, *task->experiment_id);
+	ck_assert_int_eq(spec->epochs[0].generated, 1);
+	ck_assert_int_eq(spec->input_tokens, 11);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM responses WHERE response_text = 'first'"), 1);
+	ck_assert_int_eq(look_int(&f, "SELECT value FROM ratings"), 1);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(limits_rows)
+{
+	const struct ellu_task *task;
+	const struct run_spec *spec;
+	struct cases_page op;
+
+	fixture_open(&f);
+	task = submit_grid(&f, ", \"row_limit\": 3");
+	ck_assert_int_eq(task->progress->total_responses, 6);
+	spec = load_run(&f, *task->experiment_id);
+	page(spec, (struct case_cursor){ 0 }, 100, &op);
+	ck_assert_uint_eq(op.ret_n_cases, 6);
+	ck_assert_int_eq(op.ret_cases[5].row_id, 3);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(reads_responses_and_ratings)
+{
+	const struct ellu_task *task;
+	const struct run_spec *spec;
+	struct responses_list responses = { .scope = own }, filtered = { .scope = own };
+	struct ratings_list ratings = { .scope = own };
+	const struct ellu_list_responses_reply *page;
+	const struct ellu_list_ratings_reply *rated;
+	int64_t first, second;
+
+	fixture_open(&f);
+	task = submit_grid(&f, "");
+	spec = load_run(&f, *task->experiment_id);
+	first = answer(&f, spec, 1, 1, "one");
+	rate(&f, spec, first, 1, 0, 1, false);
+	rate(&f, spec, first, 1, 1, -1, true);
+	second = answer(&f, spec, 2, 1, NULL);
+	responses.arguments = record(&f, &ellu_list_responses_request_type,
+				     "{\"experiment\": {\"name\": \"X\"}, \"limit\": 1, \"count\": true}");
+	CALL_OK(&f, store_responses_list, &responses);
+	page = page_of(&f, &responses.request, &ellu_list_responses_reply_type);
+	ck_assert_uint_eq(page->n_items, 1);
+	ck_assert_int_eq(*page->count, 2);
+	ck_assert_str_eq(page->items[0]->response_text, "one");
+	ck_assert_str_eq(page->items[0]->template_variables->input_values, "{\"n\":1}");
+	ck_assert_uint_eq(page->items[0]->n_ratings, 2);
+	ck_assert_str_eq(page->items[0]->ratings[0]->rating, "YES");
+	ck_assert_ptr_null(page->items[0]->ratings[1]->rating);
+	ck_assert_str_eq(page->items[0]->ratings[1]->error->code, "BackendRejected");
+	ck_assert_str_eq(page->items[0]->messages[0]->content, "1");
+	responses.arguments = record(&f, &ellu_list_responses_request_type,
+				     "{\"experiment\": {\"name\": \"X\"}, \"cursor\": \"%s\"}",
+				     page->next_cursor);
+	CALL_OK(&f, store_responses_list, &responses);
+	page = page_of(&f, &responses.request, &ellu_list_responses_reply_type);
+	ck_assert_uint_eq(page->n_items, 1);
+	ck_assert_int_eq(page->items[0]->id, second);
+	ck_assert_str_eq(page->items[0]->error->code, "BackendUnavailable");
+	ck_assert_ptr_null(page->next_cursor);
+	filtered.arguments = record(&f, &ellu_list_responses_request_type,
+				    "{\"experiment\": {\"name\": \"X\"}, \"failed\": false,"
+				    " \"criterion_id\": %d, \"rating\": \"YES\"}",
+				    (int)spec->measures[0].criterion_id);
+	CALL_OK(&f, store_responses_list, &filtered);
+	page = page_of(&f, &filtered.request, &ellu_list_responses_reply_type);
+	ck_assert_uint_eq(page->n_items, 1);
+	ratings.arguments = record(&f, &ellu_list_ratings_request_type,
+				   "{\"experiment\": {\"id\": 1}, \"response_id\": %d, \"count\": true}",
+				   (int)first);
+	CALL_OK(&f, store_ratings_list, &ratings);
+	rated = page_of(&f, &ratings.request, &ellu_list_ratings_reply_type);
+	ck_assert_uint_eq(rated->n_items, 2);
+	ck_assert_int_eq(*rated->count, 2);
+	ck_assert_str_eq(rated->items[0]->criterion->criterion_str, "A?");
+	ck_assert_str_eq(rated->items[0]->judge, "simulated");
+	ratings.arguments = record(&f, &ellu_list_ratings_request_type,
+				   "{\"experiment\": {\"id\": 1}, \"cursor\": \"r1.0\"}");
+	ck_assert_int_eq(CALL(&f, store_ratings_list, &ratings), ELLU_E_INVALID_PARAMETER);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(changes_are_guarded)
+{
+	struct task_change late = { .attempt = 1, .status = TASK_SUCCESS };
+	struct task_change cancel = { .status = TASK_REVOKED };
+	struct task_events_page events = { 0 };
+	struct task_log log = { 0 };
+	const char *const lines[] = { "one", "two\nand more" };
+	const struct ellu_task *task;
+
+	fixture_open(&f);
+	task = submit_grid(&f, "");
+	ck_assert_int_eq(claim(&f, task->id), 1);
+	finish(&f, task->id, TASK_PENDING);
+	ck_assert_int_eq(claim(&f, task->id), 2);
+	late.task_id = cancel.task_id = log.task_id = events.task_id = task->id;
+	CALL_OK(&f, store_task_change, &late);
+	ck_assert(!late.ret_changed);
+	ck_assert_str_eq(late.ret_task->status, "STARTED");
+	log.lines = lines;
+	log.n_lines = 2;
+	CALL_OK(&f, store_task_log, &log);
+	CALL_OK(&f, store_task_change, &cancel);
+	ck_assert(cancel.ret_changed);
+	CALL_OK(&f, store_task_change, &cancel);
+	ck_assert(!cancel.ret_changed);
+	CALL_OK(&f, store_task_events_page, &events);
+	/* PENDING STARTED PENDING STARTED one two REVOKED */
+	ck_assert_uint_eq(events.ret_n_rows, 7);
+	ck_assert_int_eq(events.ret_last_sequence, 7);
+	ck_assert_int_eq(log.ret_first_sequence, 5);
+	ck_assert_str_eq(log.ret_lines[1], "two");
+	ck_assert_str_eq(events.ret_rows[5].line, "two");
+	ck_assert_int_eq(events.ret_rows[6].status, TASK_REVOKED);
+	ck_assert_ptr_null(events.ret_rows[6].line);
+	events.after_sequence = 6;
+	CALL_OK(&f, store_task_events_page, &events);
+	ck_assert_uint_eq(events.ret_n_rows, 1);
+	/* Nothing follows the end. */
+	CALL_OK(&f, store_task_log, &log);
+	ck_assert_int_eq(log.ret_first_sequence, 0);
+	ck_assert_int_eq(log.request.last_event, 0);
+	CALL_OK(&f, store_task_events_page, &events);
+	ck_assert_int_eq(events.ret_last_sequence, 7);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(events_have_one_number_and_the_hold)
+{
+	struct task_events_page events = { 0 };
+	struct task_log log = { .n_lines = 2 };
+	const char *const lines[] = { "one", "two" };
+	const struct ellu_task *first, *second;
+	int64_t last;
+
+	fixture_open(&f);
+	first = submit_grid(&f, "");
+	second = submit(&f, "{\"name\": \"Y\", \"prompt_template\": {\"ref\": {\"name\": \"T\"}},"
+			    " \"collection\": {\"ref\": {\"name\": \"C\"}}}");
+	log.lines = lines;
+	log.task_id = events.task_id = first->id;
+	look_run(&f, "UPDATE tasks SET hold = 'user' WHERE id = 1");
+	CALL_OK(&f, store_task_log, &log);
+	ck_assert_int_eq(log.request.last_event, log.request.first_event + 1);
+	last = log.request.last_event;
+	look_run(&f, "UPDATE tasks SET hold = NULL WHERE id = 1");
+	log.task_id = second->id;
+	CALL_OK(&f, store_task_log, &log);
+	ck_assert_int_eq(log.request.first_event, last + 1);
+	CALL_OK(&f, store_task_events_page, &events);
+	ck_assert_ptr_null(events.ret_rows[0].hold);
+	ck_assert_str_eq(events.ret_rows[events.ret_n_rows - 1].hold, "user");
+	/* A restart goes on above every number there was, also of events that are gone. */
+	last = log.request.last_event;
+	fixture_stop(&f);
+	fixture_start(&f);
+	log.task_id = first->id;
+	CALL_OK(&f, store_task_log, &log);
+	ck_assert_int_eq(log.request.first_event, last + 1);
+	last = log.request.last_event;
+	look_run(&f, "DELETE FROM task_events WHERE task_id = 1");
+	fixture_stop(&f);
+	fixture_start(&f);
+	log.task_id = second->id;
+	CALL_OK(&f, store_task_log, &log);
+	ck_assert_int_eq(log.request.first_event, last + 1);
+	fixture_close(&f);
+}
+END_TEST
+
+/* A daemon that ends without giving its tasks back, and the next one. */
+static void crash(void)
+{
+	fixture_stop(&f);
+	fixture_start(&f);
+}
+
+START_TEST(idle_claims_end_a_task)
+{
+	struct task_claim op = { 0 };
+	const struct ellu_task *task;
+
+	fixture_open(&f);
+	task = submit_grid(&f, "");
+	for (int i = 0; i < 3; i++) {
+		claim(&f, task->id);
+		crash();
+	}
+	answer(&f, load_run(&f, *task->experiment_id), 1, 1, "something");
+	for (int i = 0; i < 5; i++) {
+		claim(&f, task->id);
+		crash();
+		/* What is given back did no harm, and is not counted. */
+		if (i < 4) {
+			claim(&f, task->id);
+			finish(&f, task->id, TASK_PENDING);
+		}
+	}
+	op.task_id = task->id;
+	CALL_OK(&f, store_task_claim, &op);
+	ck_assert(!op.ret_changed);
+	ck_assert_str_eq(op.ret_task->status, "FAILURE");
+	ck_assert_ptr_nonnull(strstr(op.ret_task->error->message, "5 times"));
+	fixture_close(&f);
+}
+END_TEST
+
+static const char *hold_of(const struct ellu_task *task)
+{
+	return task->hold ? task->hold : "none";
+}
+
+static const struct ellu_task *set_paused(int64_t task_id, bool resume, bool changes)
+{
+	struct task_pause op = { .task_id = task_id, .resume = resume };
+
+	CALL_OK(&f, store_task_pause, &op);
+	ck_assert_int_eq(op.ret_changed, changes);
+	return op.ret_task;
+}
+
+static bool may_claim(int64_t task_id)
+{
+	struct task_claim op = { .task_id = task_id };
+
+	CALL_OK(&f, store_task_claim, &op);
+	return op.ret_changed;
+}
+
+START_TEST(pausing)
+{
+	struct task_pause pause = { 0 };
+	struct tasks_pending_page pending = { 0 };
+	const struct ellu_task *task;
+	int64_t sequence;
+
+	fixture_open(&f);
+	task = submit_grid(&f, "");
+	sequence = task->sequence;
+	task = set_paused(task->id, false, true);
+	ck_assert_str_eq(hold_of(task), "user");
+	ck_assert_str_eq(task->status, "PENDING");
+	ck_assert_int_eq(task->sequence, sequence + 1);
+	task = set_paused(task->id, false, false);
+	ck_assert_int_eq(task->sequence, sequence + 1);
+	ck_assert(!may_claim(task->id));
+	/* It stays so over a restart, and is read with its hold. */
+	fixture_stop(&f);
+	fixture_start(&f);
+	CALL_OK(&f, store_tasks_pending_page, &pending);
+	ck_assert_str_eq(pending.ret_tasks[0].hold, "user");
+	task = set_paused(task->id, true, true);
+	ck_assert_str_eq(hold_of(task), "none");
+	set_paused(task->id, true, false);
+	/* While it runs, and over its end. */
+	claim(&f, task->id);
+	task = set_paused(task->id, false, true);
+	ck_assert_str_eq(task->status, "STARTED");
+	finish(&f, task->id, TASK_PENDING);
+	ck_assert(!may_claim(task->id));
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM tasks WHERE hold = 'user'"), 1);
+	/* Killed while it was drained. */
+	set_paused(task->id, true, true);
+	claim(&f, task->id);
+	set_paused(task->id, false, true);
+	fixture_stop(&f);
+	fixture_start(&f);
+	ck_assert(!may_claim(task->id));
+	/* The end of a task ends its hold, and nothing is paused after it. */
+	finish(&f, task->id, TASK_REVOKED);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM tasks WHERE hold IS NULL"), 1);
+	pause.task_id = task->id;
+	ck_assert_int_eq(CALL(&f, store_task_pause, &pause), ELLU_E_CONFLICT);
+	ck_assert_ptr_nonnull(strstr(pause.request.fault.message, "it is REVOKED"));
+	ck_assert_int_eq(look_int(&f, "SELECT max(sequence) - count(*) FROM task_events"), 0);
+	fixture_close(&f);
+}
+END_TEST
+
+/* Pauses are no claims that came to nothing. */
+START_TEST(pauses_are_no_crashes)
+{
+	const struct ellu_task *task;
+
+	fixture_open(&f);
+	task = submit_grid(&f, "");
+	for (int i = 0; i < 8; i++) {
+		claim(&f, task->id);
+		set_paused(task->id, false, true);
+		finish(&f, task->id, TASK_PENDING);
+		set_paused(task->id, true, true);
+	}
+	ck_assert(may_claim(task->id));
+	fixture_close(&f);
+}
+END_TEST
+
+static const struct ellu_task *tune(struct task_tune *op)
+{
+	CALL_OK(&f, store_task_tune, op);
+	return op->ret_task;
+}
+
+START_TEST(tuning)
+{
+	const int64_t eight = 8, limit = 1500000000;
+	struct task_tune op = { .priority = "batch", .max_connections = &eight, .cost_limit = &limit };
+	const struct ellu_task *task;
+
+	fixture_open(&f);
+	task = submit_grid(&f, "");
+	op.task_id = task->id;
+	task = tune(&op);
+	ck_assert_str_eq(task->priority, "batch");
+	ck_assert_int_eq(*task->max_connections, 8);
+	ck_assert_int_eq(*task->cost_limit, limit);
+	ck_assert_str_eq(op.ret_line, "tuned: priority batch (was normal), max_connections 8 (was none),"
+				      " cost_limit 1.5 (was none)");
+	ck_assert_int_eq(task->sequence, op.ret_line_sequence);
+	ck_assert(!op.ret_released);
+	/* What is as wanted is no change. */
+	tune(&op);
+	ck_assert_ptr_null(op.ret_line);
+	ck_assert_int_eq(op.ret_task->sequence, task->sequence);
+	op = (struct task_tune){ .task_id = task->id, .priority = "normal" };
+	task = tune(&op);
+	ck_assert_int_eq(*task->max_connections, 8);
+	finish(&f, task->id, TASK_REVOKED);
+	ck_assert_int_eq(CALL(&f, store_task_tune, &op), ELLU_E_CONFLICT);
+	fixture_close(&f);
+}
+END_TEST
+
+static const char *end_over_budget(int64_t task_id)
+{
+	struct task_change op = { .task_id = task_id, .status = TASK_PENDING, .over_budget = true };
+
+	claim(&f, task_id);
+	CALL_OK(&f, store_task_change, &op);
+	ck_assert(op.ret_changed);
+	return hold_of(op.ret_task);
+}
+
+/* A rating costs 7 nanodollars. */
+START_TEST(budget)
+{
+	const int64_t six = 6, seven = 7, eight = 8;
+	struct task_tune op = { .cost_limit = &six };
+	struct task_pause pause = { .resume = true };
+	const struct ellu_task *task;
+	const struct run_spec *spec;
+
+	fixture_open(&f);
+	task = submit_grid(&f, ", \"cost_limit\": \"0.000000005\"");
+	ck_assert_int_eq(*task->cost_limit, 5);
+	spec = load_run(&f, *task->experiment_id);
+	rate(&f, spec, answer(&f, spec, 1, 1, "something"), 1, 0, 1, false);
+	ck_assert_str_eq(end_over_budget(task->id), "budget");
+	ck_assert(!may_claim(task->id));
+	pause.task_id = op.task_id = task->id;
+	ck_assert_int_eq(CALL(&f, store_task_pause, &pause), ELLU_E_CONFLICT);
+	ck_assert_ptr_nonnull(strstr(pause.request.fault.message, "cost_limit"));
+	/* Raised, but not above what was spent. */
+	ck_assert_str_eq(hold_of(tune(&op)), "budget");
+	op.cost_limit = &seven;
+	ck_assert_str_eq(hold_of(tune(&op)), "budget");
+	ck_assert(!op.ret_released);
+	op.cost_limit = &eight;
+	task = tune(&op);
+	ck_assert_str_eq(hold_of(task), "none");
+	ck_assert(op.ret_released);
+	ck_assert_int_eq(task->sequence, op.ret_line_sequence + 1);
+	/* Raised while the run was ending over it: it goes on. */
+	ck_assert_str_eq(end_over_budget(task->id), "none");
+	/* A pause hides the budget until it ends. */
+	op.cost_limit = &six;
+	tune(&op);
+	ck_assert_str_eq(end_over_budget(task->id), "budget");
+	ck_assert_str_eq(hold_of(set_paused(task->id, false, true)), "user");
+	op.cost_limit = &eight;
+	ck_assert_str_eq(hold_of(tune(&op)), "user");
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(lists_tasks)
+{
+	struct tasks_list all = { .scope = { .uid = 0, .all = true } }, mine = { .scope = own };
+	struct tasks_pending_page pending = { 0 };
+	const struct ellu_list_tasks_reply *page;
+
+	fixture_open(&f);
+	submit_grid(&f, "");
+	for (int i = 0; i < 5; i++)
+		submit(&f, "{\"name\": \"Y%d\", \"prompt_template\": {\"ref\": {\"name\": \"T\"}},"
+			   " \"collection\": {\"ref\": {\"name\": \"C\"}}}", i);
+	finish(&f, 3, TASK_REVOKED);
+	mine.arguments = record(&f, &ellu_list_tasks_request_type, "{\"limit\": 2, \"count\": true}");
+	CALL_OK(&f, store_tasks_list, &mine);
+	page = page_of(&f, &mine.request, &ellu_list_tasks_reply_type);
+	ck_assert_uint_eq(page->n_items, 2);
+	ck_assert_int_eq(page->items[0]->id, 6);
+	ck_assert_int_eq(*page->count, 6);
+	mine.arguments = record(&f, &ellu_list_tasks_request_type, "{\"cursor\": \"%s\"}",
+				page->next_cursor);
+	CALL_OK(&f, store_tasks_list, &mine);
+	page = page_of(&f, &mine.request, &ellu_list_tasks_reply_type);
+	ck_assert_uint_eq(page->n_items, 4);
+	ck_assert_ptr_null(page->next_cursor);
+	all.arguments = record(&f, &ellu_list_tasks_request_type, "{\"status\": \"REVOKED\"}");
+	CALL_OK(&f, store_tasks_list, &all);
+	page = page_of(&f, &all.request, &ellu_list_tasks_reply_type);
+	ck_assert_uint_eq(page->n_items, 1);
+	ck_assert_int_eq(page->items[0]->id, 3);
+	CALL_OK(&f, store_tasks_pending_page, &pending);
+	ck_assert_uint_eq(pending.ret_n_tasks, 5);
+	ck_assert_str_eq(pending.ret_tasks[0].priority, "normal");
+	fixture_close(&f);
+}
+END_TEST
+
+/* ---- Taking over ---- */
+
+/* An experiment of the name X over these rows, brought to them if it is there. */
+static const struct ellu_task *submit_rows(const char *rows)
+{
+	return submit(&f, "{\"name\": \"X\", \"update_existing\": true, \"prompt_template\": {\"content\":"
+			  " {\"name\": \"T\", \"messages\": [{\"role\": \"user\", \"content\": \"{{n}}\"}]}},"
+			  "\"collection\": {\"content\": {\"name\": \"C\", \"variables\": [%s]}}}", rows);
+}
+
+/* To its end; answers what the costliest step took. */
+static int64_t take_over(int64_t experiment_id)
+{
+	struct run_take_over op = { .experiment_id = experiment_id };
+	int64_t most = 0;
+
+	do {
+		CALL_OK(&f, store_run_take_over, &op);
+		most = op.request.steps > most ? op.request.steps : most;
+	} while (!op.ret_end);
+	return most;
+}
+
+/* Rows count by value: that they share a hash does not make them equal. */
+START_TEST(takes_over_what_is_equal)
+{
+	const struct ellu_task *task;
+	const struct run_spec *spec;
+
+	fixture_open(&f);
+	task = submit_rows("{\"n\": 1, \"m\": 0}, {\"n\": 2, \"m\": 0}, {\"n\": 3, \"m\": 0}");
+	spec = load_run(&f, *task->experiment_id);
+	answer(&f, spec, 1, 1, "one");
+	answer(&f, spec, 2, 1, "two");
+	answer(&f, spec, 3, 1, "three");
+	claim(&f, task->id);
+	finish(&f, task->id, TASK_SUCCESS);
+	task = submit_rows("{\"m\": 0, \"n\": 2}, {\"n\": 4, \"m\": 0}");
+	fixture_stop(&f);
+	look_run(&f, "UPDATE template_variables SET hash = 7");
+	fixture_start(&f);
+	take_over(*task->experiment_id);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM responses WHERE taken_from > 0"), 1);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM responses WHERE taken_from = 2"
+				      " AND response_text = 'two' AND template_variables_id = 4"), 1);
+	fixture_close(&f);
+}
+END_TEST
+
+/* However many rows are the same, a step holds the writer no longer. */
+START_TEST(takes_over_in_steps)
+{
+	const struct ellu_task *task;
+
+	fixture_open(&f);
+	task = submit_rows("{\"n\": 1}");
+	claim(&f, task->id);
+	finish(&f, task->id, TASK_SUCCESS);
+	task = submit_rows("{\"n\": 1}, {\"n\": 2}");
+	fixture_stop(&f);
+	look_run(&f, "WITH RECURSIVE k(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM k WHERE i < 20000)"
+		     " INSERT INTO template_variables (owner_uid, project_id, batch_id, input_values,"
+		     "  hash, created_at) SELECT v.owner_uid, v.project_id, v.batch_id, v.input_values,"
+		     "  v.hash, v.created_at FROM template_variables v, k WHERE v.id = 1;"
+		     "UPDATE template_variables SET hash = (SELECT hash FROM template_variables"
+		     " WHERE id = 1)");
+	fixture_start(&f);
+	ck_assert_int_lt(take_over(*task->experiment_id), 100000);
+	fixture_close(&f);
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_TESTS(missing_is_pinned_minus_recorded, takes_over_what_is_equal,
+			 takes_over_in_steps, recorded_once, limits_rows,
+			 reads_responses_and_ratings, changes_are_guarded,
+			 events_have_one_number_and_the_hold, idle_claims_end_a_task, pausing,
+			 pauses_are_no_crashes, tuning, budget, lists_tasks);
+}

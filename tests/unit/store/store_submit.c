@@ -1,0 +1,399 @@
+/* Submissions: resolving, conflicts, families of names, idempotency, rejections. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/limits.h"
+#include "tests/unit/store/store_fixture.h"
+#include "tests/unit/suite.h"
+
+#define PARTS                                                                                   \
+	"\"prompt_template\": {\"content\": {\"name\": \"Haiku\", \"messages\":"                \
+	" [{\"role\": \"user\", \"content\": \"About {{topic}}.\"}]}},"                         \
+	"\"collection\": {\"content\": {\"name\": \"Topics\", \"variables\":"                   \
+	" [{\"topic\": \"a\"}, {\"topic\": \"b\"}, {\"topic\": \"c\"}]}},"                      \
+	"\"criteria\": [\"Is it short?\", \"Is it about {{topic}}?\"]"
+#define WHOLE "{\"name\": \"X\", " PARTS "}"
+#define UPDATE "{\"name\": \"X\", \"update_existing\": true, " PARTS "}"
+
+static struct fixture f;
+
+START_TEST(a_new_experiment)
+{
+	const struct ellu_task *task;
+	const struct run_spec *spec;
+
+	fixture_open(&f);
+	task = submit(&f, WHOLE);
+	ck_assert_str_eq(task->status, "PENDING");
+	ck_assert_str_eq(task->name, "X");
+	ck_assert_str_eq(task->project, "default");
+	ck_assert_int_eq(task->owner_uid, UID);
+	ck_assert_int_eq(task->sequence, 1);
+	ck_assert_int_eq(task->progress->total_responses, 3);
+	spec = load_run(&f, *task->experiment_id);
+	ck_assert_uint_eq(spec->n_measures, 2);
+	ck_assert_str_eq(spec->measures[1].text, "Is it about {{topic}}?");
+	ck_assert_str_eq(spec->config->provider, "simulated");
+	ck_assert_str_eq(spec->judge_config->provider, "simulated");
+	ck_assert_int_eq(spec->total_responses, 3);
+	ck_assert_str_eq(spec->prompt_template->messages[0]->content, "About {{topic}}.");
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(started_in_the_same_transaction)
+{
+	struct experiment_submit op = { .submit.start = true };
+
+	fixture_open(&f);
+	ck_assert_int_eq(submit_op(&f, &op, WHOLE), 0);
+	ck_assert_str_eq(op.submit.ret_task->status, "STARTED");
+	ck_assert_int_eq(op.submit.ret_attempt, 1);
+	ck_assert_int_eq(op.submit.ret_task->sequence, 2);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(the_same_name_is_a_conflict)
+{
+	struct experiment_submit op = { 0 };
+
+	fixture_open(&f);
+	submit(&f, WHOLE);
+	ck_assert_int_eq(submit_op(&f, &op, WHOLE), ELLU_E_CONFLICT);
+	ck_assert_str_eq(op.submit.request.fault.resource_type, "experiment");
+	ck_assert_ptr_nonnull(strstr(op.submit.request.fault.message, "task 1"));
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(what_differs_is_a_conflict)
+{
+	static const char *const other[] = {
+		"\"prompt_template\": {\"content\": {\"name\": \"Haiku\", \"messages\":"
+		" [{\"role\": \"user\", \"content\": \"On {{topic}}.\"}]}},"
+		"\"collection\": {\"ref\": {\"name\": \"Topics\"}}",
+		"\"prompt_template\": {\"ref\": {\"name\": \"Haiku\"}}, \"collection\": {\"content\":"
+		" {\"name\": \"Topics\", \"variables\": [{\"topic\": \"z\"}]}}",
+		"\"prompt_template\": {\"ref\": {\"name\": \"Haiku\"}}, \"collection\": {\"ref\":"
+		" {\"name\": \"Topics\"}}, \"llm_config\": {\"content\": {\"name\": \"simulated\","
+		" \"provider\": \"simulated\", \"max_tokens\": 5}}",
+	};
+	static const char *const types[] = { "prompt_template", "collection", "llm_config" };
+
+	fixture_open(&f);
+	submit(&f, WHOLE);
+	for (size_t i = 0; i < 3; i++) {
+		struct experiment_submit op = { 0 };
+
+		ck_assert_int_eq(submit_op(&f, &op, "{\"name\": \"Y\", %s}", other[i]), ELLU_E_CONFLICT);
+		ck_assert_str_eq(op.submit.request.fault.resource_type, types[i]);
+	}
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM experiments"), 1);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(equal_content_is_used)
+{
+	const struct ellu_task *task;
+
+	fixture_open(&f);
+	submit(&f, WHOLE);
+	/* Blanks and the order of keys do not count. */
+	task = submit(&f, "{\"name\": \"Y\", \"prompt_template\": {\"content\": {\"messages\":"
+			  " [{\"content\": \"About {{topic}}.\", \"role\": \"user\"}], \"name\": \"Haiku\"}},"
+			  "\"collection\": {\"content\": {\"name\": \"Topics\", \"variables\":"
+			  " [{ \"topic\":\"a\"},{\"topic\" :\"b\"},{\"topic\":\"\\u0063\"}]}}}");
+	ck_assert_int_eq(*task->experiment_id, 2);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM prompt_templates"), 1);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM template_variables"), 3);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(a_family_of_names)
+{
+	const struct ellu_task *first, *again;
+	struct experiment_submit op = { 0 }, live = { 0 }, changed = { 0 }, afresh = { 0 };
+
+	fixture_open(&f);
+	first = submit(&f, UPDATE);
+	ck_assert_int_eq(submit_op(&f, &live, UPDATE), ELLU_E_CONFLICT);
+	/* Unfinished: it goes on. */
+	finish(&f, first->id, TASK_REVOKED);
+	again = submit(&f, UPDATE);
+	ck_assert_int_eq(*again->experiment_id, *first->experiment_id);
+	ck_assert_int_eq(*again->retry_of, first->id);
+	/* Finished and unchanged: it is the answer. */
+	claim(&f, again->id);
+	finish(&f, again->id, TASK_SUCCESS);
+	ck_assert_int_eq(submit_op(&f, &op, UPDATE), 0);
+	ck_assert(op.submit.ret_existing);
+	ck_assert_int_eq(op.submit.ret_task->id, again->id);
+	/* Changed: another member, and it says so. */
+	ck_assert_int_eq(submit_op(&f, &changed,
+				   "{\"name\": \"X\", \"update_existing\": true, \"n_epochs\": 2, " PARTS
+				   "}"), 0);
+	ck_assert_str_eq(changed.submit.ret_task->name, "X #2");
+	ck_assert_uint_eq(changed.ret_n_notes, 1);
+	ck_assert_str_eq(changed.ret_notes[0], "experiment 'X' is new: 'X #2'");
+	/* Asked for afresh: always another one. */
+	ck_assert_int_eq(submit_op(&f, &afresh, "{\"name\": \"X\", \"run_afresh\": true, " PARTS "}"), 0);
+	ck_assert_str_eq(afresh.submit.ret_task->name, "X #3");
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(update_brings_what_exists_to_the_content)
+{
+	struct experiment_submit op = { 0 };
+	struct task_logs_list logs = { .scope = own };
+	const struct ellu_list_task_logs_reply *page;
+
+	fixture_open(&f);
+	submit(&f, UPDATE);
+	ck_assert_int_eq(
+		submit_op(&f, &op,
+			  "{\"name\": \"X\", \"update_existing\": true, \"prompt_template\": {\"content\":"
+			  " {\"name\": \"Haiku\", \"messages\": [{\"role\": \"user\", \"content\":"
+			  " \"On {{subject}}.\"}]}}, \"collection\": {\"content\": {\"name\": \"Topics\","
+			  " \"variables\": [{\"subject\": \"a\"}]}}, \"criteria\": [\"Good?\"]}"), 0);
+	ck_assert_uint_eq(op.ret_n_notes, 4);
+	ck_assert_str_eq(op.ret_notes[0], "prompt template 'Haiku': version 2");
+	ck_assert_str_eq(op.ret_notes[1], "collection 'Topics': 3 rows replaced by 1");
+	ck_assert_str_eq(op.ret_notes[2], "criterion set 'X criteria': updated");
+	ck_assert_str_eq(op.ret_notes[3], "experiment 'X' is new: 'X #2'");
+	logs.arguments = record(&f, &ellu_list_task_logs_request_type, "{\"id\": %d}",
+				(int)op.submit.ret_task->id);
+	CALL_OK(&f, store_task_logs_list, &logs);
+	page = page_of(&f, &logs.request, &ellu_list_task_logs_reply_type);
+	ck_assert_uint_eq(page->n_items, 4);
+	ck_assert_str_eq(page->items[0]->line, op.ret_notes[0]);
+	/* The first run keeps what it was pinned to. */
+	ck_assert_int_eq(load_run(&f, 1)->total_responses, 3);
+	ck_assert_str_eq(load_run(&f, 1)->measures[0].text, "Is it short?");
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(idempotency)
+{
+	struct experiment_submit again = { 0 }, other = { 0 };
+	const struct ellu_task *task;
+
+	fixture_open(&f);
+	task = submit(&f, "{\"name\": \"X\", \"idempotency_key\": \"k\", " PARTS "}");
+	ck_assert_int_eq(submit_op(&f, &again, "{\"name\": \"X\", \"idempotency_key\": \"k\","
+					       " \"detach\": true, " PARTS "}"), 0);
+	ck_assert(again.submit.ret_existing);
+	ck_assert_int_eq(again.submit.ret_task->id, task->id);
+	ck_assert_int_eq(submit_op(&f, &other, "{\"name\": \"Z\", \"idempotency_key\": \"k\", " PARTS "}"),
+			 ELLU_E_CONFLICT);
+	ck_assert_int_eq(other.submit.request.fault.id, task->id);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(what_the_request_shows_wrong)
+{
+	static const struct {
+		const char *request;
+		int code;
+		const char *field;
+	} cases[] = {
+		{ "{" PARTS "}", ELLU_E_INVALID_PARAMETER, "name" },
+		{ "{\"name\": \"X\"}", ELLU_E_INVALID_PARAMETER, "prompt_template" },
+		{ "{\"name\": \"X\", \"response_column\": \"r\"}", ELLU_E_INVALID_PARAMETER, "collection" },
+		{ "{\"name\": \"X\", \"criterion_set\": {\"id\": 1}, " PARTS "}", ELLU_E_INVALID_PARAMETER,
+		  "criteria" },
+		{ "{\"experiment\": {\"id\": 1}, \"name\": \"X\"}", ELLU_E_INVALID_PARAMETER, "name" },
+		{ "{\"experiment\": {\"id\": 1}}", ELLU_E_NOT_FOUND, "" },
+		{ "{\"name\": \"X\", \"llm_config\": {\"content\": {\"name\": \"c\", \"provider\":"
+		  " \"openai\", \"llm_base_url\": \"http://h/v1\"}}, " PARTS "}",
+		  ELLU_E_INVALID_PARAMETER, "llm_config.content.llm_model_name" },
+		{ "{\"name\": \"X\", \"llm_config\": {\"content\": {\"name\": \"c\", \"provider\":"
+		  " \"openai\", \"llm_model_name\": \"m\"}}, " PARTS "}", ELLU_E_INVALID_PARAMETER,
+		  "llm_config.content.llm_base_url" },
+		{ "{\"name\": \"X\", \"llm_config\": {\"content\": {\"name\": \"c\", \"provider\":"
+		  " \"simulated\", \"extra_headers\": {\"Content-Length\": \"1\"}}}, " PARTS "}",
+		  ELLU_E_INVALID_PARAMETER, "llm_config.content.extra_headers" },
+		{ "{\"name\": \"X\", \"llm_config\": {\"content\": {\"name\": \"c\", \"provider\":"
+		  " \"simulated\", \"extra_body\": {\"stream\": true}}}, " PARTS "}",
+		  ELLU_E_INVALID_PARAMETER, "llm_config.content.extra_body" },
+		{ "{\"name\": \"X\", \"llm_config\": {\"ref\": {\"name\": \"none\"}}, " PARTS "}",
+		  ELLU_E_NOT_FOUND, "" },
+		{ "{\"name\": \"X\", \"prompt_template\": {\"ref\": {\"name\": \"none\"}}, \"collection\":"
+		  " {\"ref\": {\"id\": 1}}}", ELLU_E_NOT_FOUND, "" },
+		{ "{\"name\": \"X\", \"project\": null, \"rating_llm_config\": {\"content\": {\"name\":"
+		  " \"c\", \"provider\": \"simulated\", \"custom\": {\"error_rate\": 2}}}, " PARTS "}",
+		  ELLU_E_INVALID_PARAMETER, "rating_llm_config.content.custom.error_rate" },
+	};
+
+	fixture_open(&f);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct experiment_submit op = { 0 };
+
+		ck_assert_int_eq(submit_op(&f, &op, "%s", cases[i].request), cases[i].code);
+		if (cases[i].field[0])
+			ck_assert_str_eq(op.submit.request.fault.field, cases[i].field);
+	}
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM tasks"), 0);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM prompt_templates"), 0);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM collections"), 0);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(what_the_state_shows_wrong)
+{
+	static const char template[] = "\"prompt_template\": {\"content\": {\"name\": \"T\", \"messages\":"
+				       " [{\"role\": \"user\", \"content\": \"{{topic}}\"}]}}";
+	static const struct {
+		const char *rest;
+		const char *field;
+	} cases[] = {
+		{ "\"collection\": {\"content\": {\"name\": \"C\"}}", "collection" },
+		{ "\"collection\": {\"content\": {\"name\": \"C\", \"variables\": [{\"t\": 1}]}}",
+		  "prompt_template" },
+		{ "\"collection\": {\"content\": {\"name\": \"C\", \"variables\": [{\"topic\": 1}]}},"
+		  " \"criteria\": [\"{{other}}?\"]", "criteria[0]" },
+		{ "\"collection\": {\"content\": {\"name\": \"C\", \"variables\": [{\"topic\": 1}]}},"
+		  " \"response_column\": \"other\"", "response_column" },
+		{ "\"collection\": {\"content\": {\"name\": \"C\", \"variables\": [{\"topic\": 1}]}},"
+		  " \"llm_config\": {\"content\": {\"name\": \"c\", \"provider\": \"openai\","
+		  " \"llm_model_name\": \"m\", \"llm_base_url\": \"http://127.0.0.1:1/v1\", \"api_key_ref\": \"env:ELLU_NONE\"}}",
+		  "llm_config.api_key_ref" },
+	};
+	struct experiment_submit full = { .submit.queue_full = true };
+
+	fixture_open(&f);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct ellu_task *task =
+			submit(&f, "{\"name\": \"X\", %s, %s}", template, cases[i].rest);
+
+		ck_assert_str_eq(task->status, "REJECTED");
+		ck_assert_str_eq(task->error->code, "InvalidParameter");
+		ck_assert_str_eq(task->error->field, cases[i].field);
+		ck_assert_ptr_null(task->experiment_id);
+		ck_assert_ptr_nonnull(task->finished_at);
+	}
+	ck_assert_int_eq(submit_op(&f, &full, WHOLE), 0);
+	ck_assert_str_eq(full.submit.ret_task->status, "REJECTED");
+	ck_assert_str_eq(full.submit.ret_task->error->code, "QueueFull");
+	/* Nothing but the tasks is left of them. */
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM tasks"), 6);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM experiments"), 0);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM collections"), 0);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM llm_configs"), 1);
+	fixture_close(&f);
+}
+END_TEST
+
+/* A template, criteria or config whose texts take so much; the writer never has to carry more. */
+static int submit_large(const char *part, size_t size, struct experiment_submit *op)
+{
+	static const char request[] =
+		"{\"name\": \"Large %zu\", \"prompt_template\": {\"content\": {\"name\": \"T%zu\","
+		" \"messages\": [{\"role\": \"user\", \"content\": \"%s\"}]}},"
+		" \"collection\": {\"content\": {\"name\": \"C\", \"variables\": [{\"n\": 1}]}},"
+		" \"criteria\": [\"A?\", \"%s\"],"
+		" \"llm_config\": {\"content\": {\"name\": \"L%zu\", \"provider\": \"simulated\","
+		"  \"system_message\": \"%s\"}}}";
+	char *text = malloc(size + 1);
+	bool template = strcmp(part, "template") == 0, criteria = strcmp(part, "criteria") == 0;
+	int r;
+
+	memset(text, 'x', size);
+	text[size] = '\0';
+	r = submit_op(&f, op, request, size, size, template ? text : "x", criteria ? text : "B?", size,
+		      template || criteria ? "x" : text);
+	free(text);
+	return r;
+}
+
+START_TEST(what_is_too_large)
+{
+	struct experiment_submit op = { 0 };
+
+	fixture_open(&f);
+	ck_assert_int_eq(submit_large("template", TEMPLATE_BYTES_MAX - 20, &op), 0);
+	ck_assert_int_eq(submit_large("template", TEMPLATE_BYTES_MAX, &op), ELLU_E_TOO_LARGE);
+	ck_assert_int_eq(op.submit.request.fault.number, TEMPLATE_BYTES_MAX);
+	ck_assert_int_eq(submit_large("criteria", CRITERIA_BYTES_MAX - 2, &op), 0);
+	ck_assert_int_eq(submit_large("criteria", CRITERIA_BYTES_MAX - 1, &op), ELLU_E_TOO_LARGE);
+	ck_assert_int_eq(submit_large("config", CONFIG_BYTES_MAX - 100, &op), 0);
+	ck_assert_int_eq(submit_large("config", CONFIG_BYTES_MAX, &op), ELLU_E_TOO_LARGE);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM experiments"), 3);
+	fixture_close(&f);
+}
+END_TEST
+
+/* The same criterion twice is one. */
+START_TEST(repeated_criteria)
+{
+	const struct ellu_task *task;
+
+	fixture_open(&f);
+	task = submit(&f, "{\"name\": \"X\", \"prompt_template\": {\"content\": {\"name\": \"T\","
+			  " \"messages\": [{\"role\": \"user\", \"content\": \"{{n}}\"}]}},"
+			  " \"collection\": {\"content\": {\"name\": \"C\", \"variables\":"
+			  " [{\"n\": 1}]}}, \"criteria\": [\"B?\", \"A?\", \"B?\", \"C?\", \"A?\"]}");
+	ck_assert_str_eq(task->status, "PENDING");
+	ck_assert_int_eq(look_int(&f, "SELECT group_concat(criterion_str, '') = 'B?A?C?' FROM"
+				      " (SELECT criterion_str FROM criteria ORDER BY position)"), 1);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(again_what_is_missing)
+{
+	struct experiment_submit live = { 0 };
+	const struct ellu_task *task, *again;
+
+	fixture_open(&f);
+	task = submit(&f, WHOLE);
+	ck_assert_int_eq(submit_op(&f, &live, "{\"experiment\": {\"name\": \"X\"}}"), ELLU_E_CONFLICT);
+	finish(&f, task->id, TASK_REVOKED);
+	again = submit(&f, "{\"experiment\": {\"name\": \"X\"}}");
+	ck_assert_int_eq(*again->retry_of, task->id);
+	ck_assert_int_eq(*again->experiment_id, *task->experiment_id);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(others_see_nothing)
+{
+	struct task_get task = { .scope = { .uid = UID + 1 }, .task_id = 1 };
+	struct task_get admin = { .scope = { .uid = 0, .all = true }, .task_id = 1 };
+	struct experiment_get experiment = { .scope = { .uid = UID + 1 } };
+	struct user_ensure other = { .uid = UID + 1 };
+	const struct ellu_get_experiment_request *request;
+
+	fixture_open(&f);
+	CALL_OK(&f, store_user_ensure, &other);
+	submit(&f, WHOLE);
+	request = record(&f, &ellu_get_experiment_request_type, "{\"experiment\": {\"id\": 1}}");
+	experiment.ref = request->experiment;
+	ck_assert_int_eq(CALL(&f, store_task_get, &task), ELLU_E_NOT_FOUND);
+	ck_assert_int_eq(CALL(&f, store_experiment_get, &experiment), ELLU_E_NOT_FOUND);
+	CALL_OK(&f, store_task_get, &admin);
+	experiment.scope = own;
+	CALL_OK(&f, store_experiment_get, &experiment);
+	ck_assert_str_eq(experiment.ret_experiment->prompt_template->name, "Haiku");
+	ck_assert_uint_eq(experiment.ret_experiment->criterion_set->n_criteria, 2);
+	fixture_close(&f);
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_TESTS(a_new_experiment, started_in_the_same_transaction, the_same_name_is_a_conflict,
+			 what_differs_is_a_conflict, equal_content_is_used, a_family_of_names,
+			 update_brings_what_exists_to_the_content, idempotency,
+			 what_the_request_shows_wrong, what_the_state_shows_wrong, what_is_too_large,
+			 repeated_criteria,
+			 again_what_is_missing,
+			 others_see_nothing);
+}
