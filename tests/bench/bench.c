@@ -1,5 +1,6 @@
 #include "tests/bench/bench.h"
 
+#include <json.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +53,30 @@ double bench_cpu_seconds(pid_t pid)
 	if (clock_gettime(clock, &used) < 0)
 		die("process %d has ended", (int)pid);
 	return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
+}
+
+#define YARDSTICK_VALUES 2000 // about a millisecond
+
+double bench_yardstick_seconds(void)
+{
+	static char *work;
+	struct timespec begin, end;
+
+	if (!work) {
+		size_t size;
+		FILE *out = open_memstream(&work, &size);
+
+		if (!out)
+			die("out of memory");
+		for (int i = 0; i < YARDSTICK_VALUES; i++)
+			fprintf(out, "%s{\"number\":%d,\"text\":\"text %d\"}", i ? "," : "[", i, i);
+		fputc(']', out);
+		fclose(out);
+	}
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin);
+	json_object_put(json_tokener_parse(work));
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
+	return (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
 }
 
 void bench_upload_rows(struct wire *wire, const char *collection, unsigned n_rows)

@@ -26,6 +26,10 @@ double bench_median(double *values, size_t n);
 /* User and system time that all threads of the process have used; 0 is the calling process. */
 double bench_cpu_seconds(pid_t pid);
 
+/* Processor time that a fixed piece of work takes now, on this thread: what is measured some time
+ * apart is divided by it, since other work on the machine makes that slower or faster. */
+double bench_yardstick_seconds(void);
+
 /* ceil(a / b) for the rounds that `a` calls need at `b` at once. */
 static inline uint64_t bench_rounds(uint64_t a, uint64_t b)
 {
