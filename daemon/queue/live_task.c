@@ -1,8 +1,21 @@
+/*
+ * A live task and its state. What else is known of the task has to go with the state: its status
+ * in the store, its place in the schedule, its hold, and whether a worker has it. Each state has
+ * a row of what may go with it, and debug builds look it up on every move.
+ */
 #include "daemon/queue/live_task.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/queue/queue_state.h"
+
+/* ---- The table of tasks ---- */
 
 static struct live_task **bucket_of(struct live_tasks *tasks, int64_t id)
 {
@@ -68,15 +81,181 @@ void live_tasks_each(struct live_tasks *tasks, void (*visit)(struct live_task *t
 	}
 }
 
-int64_t live_tasks_n_on_hold(const struct live_tasks *tasks)
-{
-	int64_t n = 0;
+/* ---- The state ---- */
 
-	for (size_t i = 0; i < LIVE_TASK_BUCKETS; i++)
-		for (const struct live_task *task = tasks->buckets[i]; task; task = task->next)
-			n += task->hold != NULL;
-	return n;
+#define HAS(value) (1u << (value))
+#define ALIVE (HAS(TASK_PENDING) | HAS(TASK_STARTED))
+#define TERMINAL (HAS(_TASK_STATUS_MAX) - 1 - ALIVE)
+#define ANY_PLACE (HAS(SCHEDULE_WAITS) | HAS(SCHEDULE_HELD) | HAS(SCHEDULE_RUNS))
+#define HOLD HAS(true)
+#define NO_HOLD HAS(false)
+
+static const struct live_state_row {
+	unsigned statuses;
+	unsigned places;
+	unsigned holds; // that last
+	bool has_run;
+} rows[_LIVE_STATE_MAX] = {
+	[LIVE_NEW] = { ALIVE, HAS(SCHEDULE_NOWHERE), HOLD | NO_HOLD, false },
+	[LIVE_WAITING] = { HAS(TASK_PENDING), HAS(SCHEDULE_WAITS), NO_HOLD, false },
+	[LIVE_HELD] = { HAS(TASK_PENDING), HAS(SCHEDULE_HELD), HOLD, false },
+	[LIVE_CLAIMING] = { HAS(TASK_PENDING), HAS(SCHEDULE_RUNS), HOLD | NO_HOLD, false },
+	[LIVE_RUNNING] = { HAS(TASK_STARTED), HAS(SCHEDULE_RUNS), HOLD | NO_HOLD, true },
+	[LIVE_ENDING] = { HAS(TASK_STARTED), HAS(SCHEDULE_RUNS), HOLD | NO_HOLD, true },
+	[LIVE_CLOSING] = { ALIVE, ANY_PLACE, HOLD | NO_HOLD, false }, // waiting, if revoked
+	[LIVE_OVER] = { TERMINAL, HAS(SCHEDULE_RUNS), NO_HOLD, true },
+	[LIVE_LEFT] = { ALIVE, HAS(SCHEDULE_NOWHERE), HOLD | NO_HOLD, false },
+};
+
+static void check_state(const struct live_task *task)
+{
+	const struct live_state_row *row = &rows[task->state];
+
+	assert(row->statuses & HAS(task->status));
+	assert(row->places & HAS(task->schedule.place));
+	assert(row->holds & HAS(task->lasting_hold != NULL));
+	assert(row->has_run == (task->run != NULL));
+	assert(row->has_run || !task->run_since_usec);
+	(void)row;
 }
+
+/* Where the row leaves a choice, the task stays where it is. */
+static int take_place(struct live_task *task, unsigned places)
+{
+	struct schedule *schedule = task->queue->schedule;
+
+	if (places & HAS(task->schedule.place))
+		return 0;
+	if (places & HAS(SCHEDULE_RUNS))
+		return schedule_run(schedule, &task->schedule);
+	if (places & HAS(SCHEDULE_WAITS))
+		return schedule_wait(schedule, &task->schedule);
+	if (places & HAS(SCHEDULE_HELD))
+		return schedule_hold(schedule, &task->schedule);
+	schedule_leave(schedule, &task->schedule);
+	return 0;
+}
+
+int live_task_move(struct live_task *task, enum live_state state)
+{
+	int r = take_place(task, rows[state].places);
+
+	if (r < 0) {
+		log_error("task %" PRId64 ": out of memory; it goes on at the next start", task->id);
+		state = LIVE_LEFT;
+	}
+	task->state = state;
+	if (task->schedule.place != SCHEDULE_RUNS)
+		trial_end(task);
+	live_task_set_clock(task);
+	check_state(task);
+	return r;
+}
+
+int live_task_place(struct live_task *task)
+{
+	trial_want(task);
+	return live_task_move(task, task->lasting_hold ? LIVE_HELD : LIVE_WAITING);
+}
+
+/* ---- Holds ---- */
+
+static const char storage_hold[] = "storage";
+
+const char *live_task_moment_hold(const struct live_task *task)
+{
+	if (task_status_is_terminal(task->status))
+		return NULL;
+	/* Also one whose run gave up: only the store can say so. */
+	if (task->queue->trouble && (task->run || task->status == TASK_STARTED))
+		return storage_hold;
+	return task->run ? task->work_hold : NULL;
+}
+
+const char *live_task_hold(const struct live_task *task)
+{
+	return task->lasting_hold ? task->lasting_hold : live_task_moment_hold(task);
+}
+
+const char *live_task_hold_reason(const struct live_task *task, const char *hold)
+{
+	return hold == storage_hold ? store_trouble_text(task->queue->trouble) : NULL;
+}
+
+/* ---- The clock ---- */
+
+int64_t live_task_elapsed(const struct live_task *task)
+{
+	int64_t ticking = task->run_since_usec ? clock_monotonic_usec() - task->run_since_usec : 0;
+
+	return task->run_counted_usec + ticking;
+}
+
+static int64_t time_left(const struct live_task *task)
+{
+	return task->time_limit_usec - task->run_before_usec - live_task_elapsed(task);
+}
+
+static int wait_for_limit(struct live_task *task)
+{
+	int64_t left = time_left(task);
+	struct timeval timeout;
+
+	if (left < 1)
+		left = 1;
+	timeout.tv_sec = left / USEC_PER_SEC;
+	timeout.tv_usec = left % USEC_PER_SEC;
+	return event_add(task->limit_timer, &timeout);
+}
+
+static void on_time_limit(evutil_socket_t fd, short events, void *userdata)
+{
+	struct live_task *task = userdata;
+
+	(void)fd;
+	(void)events;
+	/* The loop's clock may be a little ahead of what was counted. */
+	if (time_left(task) <= 0 || wait_for_limit(task) < 0)
+		running_time_is_up(task);
+}
+
+static void arm_time_limit(struct live_task *task)
+{
+	if (!task->limit_timer)
+		task->limit_timer = event_new(loop_base(task->queue->options.loop), -1, 0,
+					      on_time_limit, task);
+	if (!task->limit_timer || wait_for_limit(task) < 0)
+		log_error("task %" PRId64 ": out of memory: its time limit is not watched",
+			  task->id);
+}
+
+void live_task_set_clock(struct live_task *task)
+{
+	const char *hold = live_task_hold(task);
+	bool ticks = rows[task->state].has_run && task->status == TASK_STARTED &&
+		     (!hold || strcmp(hold, "provider") == 0);
+
+	if (ticks == (task->run_since_usec != 0))
+		return;
+	if (ticks) {
+		task->run_since_usec = clock_monotonic_usec();
+		arm_time_limit(task);
+	} else {
+		task->run_counted_usec = live_task_elapsed(task);
+		task->run_since_usec = 0;
+		if (task->limit_timer)
+			event_del(task->limit_timer);
+	}
+}
+
+void live_task_reset_clock(struct live_task *task)
+{
+	task->run_counted_usec = task->run_since_usec = 0;
+	if (task->limit_timer)
+		event_del(task->limit_timer);
+}
+
+/* ---- Progress ---- */
 
 static const struct ellu_epoch_progress *const *copy_epochs(struct arena *arena,
 							     const struct ellu_progress *progress)

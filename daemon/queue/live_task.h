@@ -7,8 +7,8 @@
 #include <event2/event.h>
 
 #include "daemon/base/share.h"
-#include "daemon/queue/log_news.h"
 #include "daemon/queue/monitor.h"
+#include "daemon/queue/news.h"
 #include "daemon/queue/queue.h"
 #include "daemon/queue/schedule.h"
 #include "proto/arena.h"
@@ -17,6 +17,20 @@
 
 struct watch;
 struct work_run;
+
+/* Where a task is. What goes with each state is a row of the table in live_task.c. */
+enum live_state {
+	LIVE_NEW, // from live_task_add() to its first move
+	LIVE_WAITING, // for its turn
+	LIVE_HELD, // the same, without one
+	LIVE_CLAIMING, // it has a slot; its claim is with the store
+	LIVE_RUNNING, // a worker has it
+	LIVE_ENDING, // a worker has it; its end is with the store
+	LIVE_CLOSING, // no worker has it; its end is with the store
+	LIVE_OVER, // it has ended, and its worker has yet to let go
+	LIVE_LEFT, // the queue is done with it until the daemon starts again
+	_LIVE_STATE_MAX,
+};
 
 struct live_task {
 	struct live_task *next; // queue's table
@@ -27,13 +41,11 @@ struct live_task {
 	int64_t attempt;
 	int64_t sequence; // the last one published
 	int64_t sequence_read; // the last one that a monitor had from the store
-	enum task_status status;
-	const char *hold; // static text, or NULL, here and below: the one of these that is shown
-	const char *lasting_hold; // what lies in the task's row
+	enum live_state state; // live_task_move() alone changes it
+	enum task_status status; // what lies in the task's row, and the next
+	const char *lasting_hold; // static text, or NULL, here and below
 	const char *work_hold; // what its worker says of the moment
-	bool changing; // a change of status is on its way through the store
 	struct schedule_entry schedule;
-	bool left; // the schedule, until the daemon starts again
 	bool suspect; // of bringing the daemon down: it is tried by itself first
 	struct work_run *run; // NULL: no worker has it
 	int64_t run_since_usec; // monotonic; 0: the time that passes is no running time
@@ -63,8 +75,28 @@ struct live_task *live_task_find(struct live_tasks *tasks, int64_t id);
 int live_task_add(struct live_tasks *tasks, struct queue *queue, int64_t id,
 		  struct live_task **ret_task);
 struct live_task *live_task_remove(struct live_tasks *tasks, struct live_task *task);
-int64_t live_tasks_n_on_hold(const struct live_tasks *tasks);
 void live_tasks_each(struct live_tasks *tasks, void (*visit)(struct live_task *task));
+
+/* ---- The state (live_task.c) ---- */
+
+/* Goes to `state`, and to the place in the schedule that goes with it; status, hold and run are
+ * as they are to be. -ENOMEM, where it had no place before: it is LIVE_LEFT then. */
+int live_task_move(struct live_task *task, enum live_state state);
+/* A task that is PENDING waits, or is held. The same answer. */
+int live_task_place(struct live_task *task);
+
+/* The hold that is shown: the one that lasts, or that of the moment, which only the queue knows
+ * and may have a sentence on; NULL, here too: none. */
+const char *live_task_hold(const struct live_task *task);
+const char *live_task_moment_hold(const struct live_task *task);
+const char *live_task_hold_reason(const struct live_task *task, const char *hold);
+/* Running time of the present claim, in microseconds: time on hold is none, but for what a
+ * provider makes the task wait. */
+int64_t live_task_elapsed(const struct live_task *task);
+/* What counted has been stored. */
+void live_task_reset_clock(struct live_task *task);
+/* Counts, or stops counting, as state and hold want it: after a change of the hold. */
+void live_task_set_clock(struct live_task *task);
 
 /* Keeps a copy of `progress`, unless what is kept is ahead of it: what was read from the store may
  * be ahead of what a worker told on its way, and what was told once never falls. */
@@ -86,16 +118,5 @@ void live_task_publish_progress(struct live_task *task);
 /* The progress as an event, as of now. */
 const struct ellu_task_event *live_task_progress_event(struct live_task *task);
 void live_task_forget_progress_event(struct live_task *task); // something in it changes
-/* Decides which hold is shown, and publishes it if it is another one. */
-void live_task_show_hold(struct live_task *task);
 /* Takes the watches off a task that goes; they read the rest from the store. */
 void live_task_detach_watches(struct live_task *task);
-
-/* ---- The watches' view of the queue (queue.c) ---- */
-
-struct live_tasks *queue_tasks(struct queue *queue);
-struct monitors *queue_monitors(struct queue *queue);
-struct log_lane *queue_log_lane(struct queue *queue);
-struct store *queue_store(struct queue *queue);
-struct loop *queue_loop(struct queue *queue);
-void queue_count_watch(struct queue *queue, int change);

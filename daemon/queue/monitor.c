@@ -5,9 +5,7 @@
 #include <stdlib.h>
 
 #include "daemon/base/clock.h"
-#include "daemon/queue/event_rows.h"
-#include "daemon/queue/live_task.h"
-#include "daemon/queue/running.h"
+#include "daemon/queue/queue_state.h"
 
 struct monitor {
 	struct queue *queue;
@@ -77,7 +75,7 @@ static void end(struct monitor *monitor, const struct fault *fault)
 static void note_read(struct monitor *monitor, int64_t task_id, int64_t sequence,
 		      const struct ellu_progress *progress)
 {
-	struct live_task *task = live_task_find(queue_tasks(monitor->queue), task_id);
+	struct live_task *task = live_task_find(&monitor->queue->tasks, task_id);
 
 	if (task && task->sequence_read < sequence)
 		task->sequence_read = sequence;
@@ -140,7 +138,7 @@ static void take_events(struct monitor *monitor)
 	if (i == page->ret_n_rows)
 		monitor->position.number = page->ret_number;
 	monitor->caught_up = !is_idle(monitor) && !page->ret_more;
-	if (monitor->caught_up && monitor->n_moves < queue_monitors(monitor->queue)->n_moves)
+	if (monitor->caught_up && monitor->n_moves < monitor->queue->monitors.n_moves)
 		plan_progress(monitor);
 }
 
@@ -175,10 +173,10 @@ static void on_events(struct store_request *request)
 static void read_on(struct monitor *monitor)
 {
 	const struct events_position *position = &monitor->position;
-	struct store *store = queue_store(monitor->queue);
-	struct loop *loop = queue_loop(monitor->queue);
+	struct store *store = monitor->queue->options.store;
+	struct loop *loop = monitor->queue->options.loop;
 
-	if (position->number < queue_monitors(monitor->queue)->number)
+	if (position->number < monitor->queue->monitors.number)
 		monitor->caught_up = false;
 	if (monitor->reading || monitor->caught_up || is_idle(monitor))
 		return;
@@ -262,7 +260,7 @@ void monitors_progress(struct monitors *monitors, struct live_task *task)
 static void on_timer(evutil_socket_t fd, short events, void *userdata)
 {
 	struct monitor *monitor = userdata;
-	const struct monitors *monitors = queue_monitors(monitor->queue);
+	const struct monitors *monitors = &monitor->queue->monitors;
 	struct live_task *task = monitors->moved;
 	bool ahead = false;
 
@@ -292,12 +290,12 @@ static void on_timer(evutil_socket_t fd, short events, void *userdata)
 int monitor_new(struct queue *queue, const struct monitor_options *options,
 		struct monitor **ret_monitor)
 {
-	struct monitors *monitors = queue_monitors(queue);
+	struct monitors *monitors = &queue->monitors;
 	struct monitor *monitor = calloc(1, sizeof(*monitor));
 
 	if (!monitor)
 		return -ENOMEM;
-	monitor->timer = event_new(loop_base(queue_loop(queue)), -1, 0, on_timer, monitor);
+	monitor->timer = event_new(loop_base(queue->options.loop), -1, 0, on_timer, monitor);
 	if (!monitor->timer) {
 		free(monitor);
 		return -ENOMEM;
@@ -314,7 +312,7 @@ int monitor_new(struct queue *queue, const struct monitor_options *options,
 	if (monitor->next)
 		monitor->next->link = &monitor->next;
 	monitors->first = monitor;
-	queue_count_watch(queue, 1);
+	queue->n_watches++;
 	read_on(monitor);
 	*ret_monitor = monitor;
 	return 0;
@@ -328,7 +326,7 @@ struct monitor *monitor_free(struct monitor *monitor)
 	if (monitor->next)
 		monitor->next->link = monitor->link;
 	event_del(monitor->timer);
-	queue_count_watch(monitor->queue, -1);
+	monitor->queue->n_watches--;
 	monitor->freed = true;
 	monitor->caught_up = false;
 	unpin(monitor);

@@ -8,7 +8,6 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/queue/queue_state.h"
-#include "daemon/queue/running.h"
 
 #define DAY_SECONDS 86400
 

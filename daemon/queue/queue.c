@@ -8,34 +8,6 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/queue/queue_state.h"
-#include "daemon/queue/run_clock.h"
-#include "daemon/queue/running.h"
-#include "daemon/work/work.h"
-
-struct live_tasks *queue_tasks(struct queue *queue)
-{
-	return &queue->tasks;
-}
-
-struct monitors *queue_monitors(struct queue *queue)
-{
-	return &queue->monitors;
-}
-
-struct log_lane *queue_log_lane(struct queue *queue)
-{
-	return &queue->log_lane;
-}
-
-struct store *queue_store(struct queue *queue)
-{
-	return queue->options.store;
-}
-
-struct loop *queue_loop(struct queue *queue)
-{
-	return queue->options.loop;
-}
 
 struct work *queue_get_work(struct queue *queue)
 {
@@ -69,11 +41,6 @@ int64_t queue_n_running(const struct queue *queue)
 	return schedule_n_running(queue->schedule);
 }
 
-void queue_count_watch(struct queue *queue, int change)
-{
-	queue->n_watches += change;
-}
-
 bool queue_is_idle(const struct queue *queue)
 {
 	return !queue->tasks.n && !queue->n_outstanding;
@@ -84,10 +51,23 @@ bool queue_is_quiet(const struct queue *queue)
 	return !queue->n_outstanding;
 }
 
+/* Answers those who wait for the end of what runs. */
+static void check_drained(struct queue *queue)
+{
+	struct queue_drain *drain;
+
+	if (!queue->draining || schedule_n_running(queue->schedule))
+		return;
+	while ((drain = queue->drains)) {
+		queue->drains = drain->next;
+		drain->done(drain, /* undone= */ false);
+	}
+}
+
 void queue_count_outstanding(struct queue *queue, int change)
 {
 	queue->n_outstanding += change;
-	queue_check_drained(queue);
+	check_drained(queue);
 	if (queue->stopping && queue->stopped && !queue->n_outstanding &&
 	    !schedule_n_running(queue->schedule)) {
 		void (*stopped)(void *userdata) = queue->stopped;
@@ -97,96 +77,97 @@ void queue_count_outstanding(struct queue *queue, int change)
 	}
 }
 
-/* ---- Claiming ---- */
+/* ---- Submissions ---- */
 
-struct claim {
-	struct task_claim op;
-	struct queue *queue;
-};
+/* A place in the queue is taken before the store is asked, so that what is answered at once cannot
+ * overrun a limit; the store's answer turns it into a live task, or gives it back. */
 
-static void on_claimed(struct store_request *request)
+/* A submission that was stored and is not over becomes a live task. */
+static int take_in(struct queue *queue, const struct queue_submission *submission)
 {
-	struct claim *claim = request->userdata;
-	struct queue *queue = claim->queue;
-	struct live_task *task = live_task_find(&queue->tasks, claim->op.task_id);
+	const struct ellu_task *record = submission->op->ret_task;
+	struct live_task *task;
+	int r = live_task_add(&queue->tasks, queue, record->id, &task);
 
-	if (task) {
-		task->changing = false;
-		if (request->result < 0)
-			running_retry_later(task, &request->fault);
-		else if (claim->op.ret_changed)
-			running_changed(task, request, claim->op.ret_task, claim->op.ret_attempt);
-		else if (task_status_is_terminal(task_status_from_name(claim->op.ret_task->status)))
-			running_let_go(task); // its last claim was one too many
-		else
-			queue_place(queue, task); // held on the way
+	if (r < 0)
+		return r;
+	task->schedule.uid = record->owner_uid;
+	task->schedule.turn.priority = task_priority_from_name(record->priority);
+	if (submission->op->ret_attempt) {
+		r = live_task_move(task, LIVE_CLAIMING);
+		running_take_record(task, record);
+	} else {
+		running_take_record(task, record);
+		r = live_task_place(task);
 	}
-	store_request_done(request);
-	free(claim);
+	if (r < 0)
+		live_task_remove(&queue->tasks, task);
+	else if (submission->op->ret_attempt)
+		running_start(task, record, submission->op->ret_attempt);
+	else
+		running_halt(task);
+	return r;
+}
+
+static void on_submitted(struct store_request *request)
+{
+	struct queue_submission *submission = request->userdata;
+	struct queue *queue = submission->queue;
+	const struct task_submit *op = submission->op;
+	bool made = request->result == 0 && !op->ret_existing;
+	enum task_status status =
+		made ? task_status_from_name(op->ret_task->status) : _TASK_STATUS_INVALID;
+
+	if (op->start)
+		schedule_unreserve(queue->schedule, op->scope.uid, submission->priority);
+	if (status == TASK_REJECTED)
+		rejections_add(queue->rejections, op->scope.uid, clock_monotonic_usec());
+	else if (made && !task_status_is_terminal(status) && take_in(queue, submission) < 0)
+		log_error("task %" PRId64 ": out of memory; it runs at the next start",
+			  op->ret_task->id);
+	if (made && op->ret_task->retry_of)
+		(void)backend_lift_pauses(queue->options.backend, op->ret_task->owner_uid);
+	schedule_admitted(queue->schedule, op->scope.uid);
+	submission->done(submission);
 	queue_claim_next(queue);
 	queue_count_outstanding(queue, -1);
 }
 
-static int claim_task(struct queue *queue, struct live_task *task)
+static bool refuse_too_many(struct queue *queue, struct task_submit *op)
 {
-	struct claim *claim = calloc(1, sizeof(*claim));
+	int64_t wait_usec =
+		rejections_wait_usec(queue->rejections, op->scope.uid, clock_monotonic_usec());
+	struct fault *fault = &op->request.fault;
+
+	if (!wait_usec)
+		return false;
+	op->request.result = fault_set(fault, ELLU_E_TOO_MANY_REQUESTS,
+				       "%d submissions were rejected within a minute",
+				       REJECTIONS_MAX);
+	fault->retry_after_seconds = (double)wait_usec / USEC_PER_SEC;
+	return true;
+}
+
+void queue_submit(struct queue *queue, struct queue_submission *submission)
+{
+	struct task_submit *op = submission->op;
 	int r;
 
-	if (!claim)
-		return -ENOMEM;
-	r = schedule_run(queue->schedule, &task->schedule);
-	if (r < 0) {
-		free(claim);
-		return r;
+	submission->queue = queue;
+	store_request_init(&op->request, queue->options.loop, on_submitted, submission);
+	op->request.uid = op->scope.uid;
+	if (refuse_too_many(queue, op)) {
+		submission->done(submission);
+		return;
 	}
-	claim->queue = queue;
-	task->changing = true;
-	claim->op.task_id = task->id;
-	claim->op.trial = task->suspect;
-	if (task->suspect)
-		trial_begin(task);
-	store_request_init(&claim->op.request, queue->options.loop, on_claimed, claim);
+	r = schedule_admit(queue->schedule, op->scope.uid);
+	op->queue_full = r == -EAGAIN;
+	op->start = r == 0 && queue_may_start(queue) &&
+		    schedule_has_room(queue->schedule, op->scope.uid, submission->priority);
+	if (op->start)
+		schedule_reserve(queue->schedule, op->scope.uid, submission->priority);
 	queue_count_outstanding(queue, 1);
-	store_task_claim(queue->options.store, &claim->op);
-	return 0;
-}
-
-void queue_claim_next(struct queue *queue)
-{
-	struct schedule_entry *entry;
-	struct live_task *suspect;
-
-	suspect = queue_is_open(queue) ? trial_next(queue) : NULL;
-	if (suspect && claim_task(queue, suspect) < 0)
-		return;
-	while (queue_may_start(queue) && (entry = schedule_next(queue->schedule))) {
-		struct live_task *task =
-			(struct live_task *)((char *)entry - offsetof(struct live_task, schedule));
-
-		if (claim_task(queue, task) < 0)
-			return; // the next task that ends tries again
-	}
-}
-
-void queue_leave(struct queue *queue, struct live_task *task)
-{
-	task->left = true;
-	trial_end(task);
-	schedule_leave(queue->schedule, &task->schedule);
-}
-
-void queue_place(struct queue *queue, struct live_task *task)
-{
-	int r;
-
-	if (task->run || task->changing || task->left)
-		return;
-	trial_end(task);
-	queue->trial.wanted = queue->trial.wanted || task->suspect;
-	r = task->lasting_hold ? schedule_hold(queue->schedule, &task->schedule) :
-				 schedule_wait(queue->schedule, &task->schedule);
-	if (r < 0)
-		log_error("task %" PRId64 ": out of memory; it goes on at the next start", task->id);
+	submission->post(queue->options.store, op);
 }
 
 /* ---- What only memory knows ---- */
@@ -198,45 +179,24 @@ void queue_overlay(struct queue *queue, struct ellu_task *record)
 	if (!task || task_status_is_terminal(task_status_from_name(record->status)))
 		return;
 	if (!record->hold)
-		record->hold = queue_moment_hold(task);
-	record->hold_reason = queue_hold_reason(task, record->hold);
-	record->running_seconds += (double)run_clock_elapsed(task) / USEC_PER_SEC;
-}
-
-static const char storage_hold[] = "storage";
-
-const char *queue_moment_hold(const struct live_task *task)
-{
-	if (task_status_is_terminal(task->status))
-		return NULL;
-	/* Also one whose run gave up: only the store can say so. */
-	if (task->queue->trouble && (task->run || task->status == TASK_STARTED))
-		return storage_hold;
-	return task->run ? task->work_hold : NULL;
-}
-
-const char *queue_hold_reason(const struct live_task *task, const char *hold)
-{
-	return hold == storage_hold ? store_trouble_text(task->queue->trouble) : NULL;
-}
-
-void live_task_show_hold(struct live_task *task)
-{
-	const char *shown = task->hold;
-
-	running_set_hold(task);
-	if (task->hold != shown)
-		live_task_publish_progress(task);
+		record->hold = live_task_moment_hold(task);
+	record->hold_reason = live_task_hold_reason(task, record->hold);
+	record->running_seconds += (double)live_task_elapsed(task) / USEC_PER_SEC;
 }
 
 int64_t queue_n_on_hold(const struct queue *queue)
 {
-	return live_tasks_n_on_hold(&queue->tasks);
+	int64_t n = 0;
+
+	for (size_t i = 0; i < LIVE_TASK_BUCKETS; i++)
+		for (const struct live_task *task = queue->tasks.buckets[i]; task; task = task->next)
+			n += live_task_hold(task) != NULL;
+	return n;
 }
 
 static void show_trouble(struct live_task *task)
 {
-	running_set_hold(task);
+	live_task_set_clock(task);
 	live_task_publish_progress(task);
 }
 
@@ -274,8 +234,7 @@ static int add_pending(struct queue *queue, const struct pending_task *pending)
 	task->schedule.turn.priority = task_priority_from_name(pending->priority);
 	task->lasting_hold = running_lasting_hold(pending->hold);
 	task->suspect = pending->suspect;
-	running_set_hold(task);
-	queue_place(queue, task);
+	(void)live_task_place(task);
 	return 0;
 }
 
@@ -316,17 +275,6 @@ void queue_start(struct queue *queue, void (*ready)(void *userdata), void *userd
 	read_pending(queue, 0);
 }
 
-/* What a stop or a drain does with a task, whenever it comes upon it. */
-void queue_halt(struct live_task *task)
-{
-	struct queue *queue = task->queue;
-
-	if (queue->revoking)
-		running_revoke(task);
-	else if (queue->stopping || queue->draining)
-		running_give_back(task);
-}
-
 static void abort_task(struct live_task *task)
 {
 	if (task->run)
@@ -339,7 +287,7 @@ void queue_stop(struct queue *queue, bool revoke, void (*stopped)(void *userdata
 	queue->revoking = revoke;
 	queue->stopped = stopped;
 	queue->userdata = userdata;
-	live_tasks_each(&queue->tasks, queue_halt);
+	live_tasks_each(&queue->tasks, running_halt);
 	queue_count_outstanding(queue, 0);
 }
 
@@ -347,6 +295,37 @@ void queue_hurry(struct queue *queue)
 {
 	store_hurry(queue->options.store);
 	live_tasks_each(&queue->tasks, abort_task);
+}
+
+/* ---- Draining ---- */
+
+/* Nothing is claimed, what runs goes back to PENDING as at an orderly stop, and the queue goes on
+ * taking submissions. */
+
+bool queue_is_draining(const struct queue *queue)
+{
+	return queue->draining;
+}
+
+void queue_drain(struct queue *queue, struct queue_drain *drain)
+{
+	queue->draining = true;
+	drain->next = queue->drains;
+	queue->drains = drain;
+	live_tasks_each(&queue->tasks, running_halt);
+	check_drained(queue);
+}
+
+void queue_undrain(struct queue *queue)
+{
+	struct queue_drain *drain;
+
+	queue->draining = false;
+	while ((drain = queue->drains)) {
+		queue->drains = drain->next;
+		drain->done(drain, /* undone= */ true);
+	}
+	queue_claim_next(queue);
 }
 
 /* ---- Life ---- */

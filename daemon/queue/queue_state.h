@@ -1,4 +1,12 @@
-/* The queue from inside, for the files that are its parts. */
+/*
+ * The queue from inside, for the files that are its parts:
+ *
+ *	queue.c	submissions, start, stop and drain
+ *	running.c	a task from its claim to its end, and what its owner wants of it meanwhile
+ *	live_task.c	the state that it is in
+ *	trial.c, schedule.c, rejections.c	who may start, and when
+ *	watch.c, monitor.c, news.c	who is told of it
+ */
 #pragma once
 
 #include "daemon/queue/live_task.h"
@@ -6,6 +14,7 @@
 #include "daemon/queue/rejections.h"
 #include "daemon/queue/schedule.h"
 #include "daemon/queue/trial.h"
+#include "daemon/work/work.h"
 
 struct queue {
 	struct queue_options options;
@@ -40,5 +49,22 @@ static inline bool queue_may_start(const struct queue *queue)
 	return queue_is_open(queue) && !trial_is_on(&queue->trial);
 }
 
-/* drain.c: answers those who wait for the end of what runs. */
-void queue_check_drained(struct queue *queue);
+/* Counts what is with the store; at zero a stop or a drain may complete. */
+void queue_count_outstanding(struct queue *queue, int change);
+
+/* ---- From claim to end (running.c) ---- */
+
+/* What the workers report to the queue. */
+struct work_events running_events(struct queue *queue);
+/* Claims what may start now. */
+void queue_claim_next(struct queue *queue);
+/* Takes over what a record from the store says. */
+void running_take_record(struct live_task *task, const struct ellu_task *record);
+/* Claimed: hands the task to a worker. */
+void running_start(struct live_task *task, const struct ellu_task *record, int64_t attempt);
+/* It ran for its time limit. */
+void running_time_is_up(struct live_task *task);
+/* What a stop or a drain does with a task, whenever it comes upon it. */
+void running_halt(struct live_task *task);
+/* The static text of a hold that lies in a task's row; NULL for NULL. */
+const char *running_lasting_hold(const char *hold);

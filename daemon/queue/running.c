@@ -1,5 +1,9 @@
-#include "daemon/queue/running.h"
-
+/*
+ * A task from its claim to its end: the claims, what the workers report, the time limit, and what
+ * owners want of it meanwhile. The store decides and commits each change; what follows from it
+ * for the schedule and the worker is done when it has answered, so that a claim or an end that was
+ * on its way at the same time finds either the old task or the new one.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -7,7 +11,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
-#include "daemon/queue/run_clock.h"
+#include "daemon/queue/queue_state.h"
 #include "proto/generated/interface.h"
 #include "proto/record.h"
 
@@ -17,38 +21,7 @@
 	log_about(LOG_ERR, ABOUT(TASK(live_task)), "task %" PRId64 ": " format, (live_task)->id, \
 		  ##__VA_ARGS__)
 
-/* A change of status that a worker's end or the clock asks for. */
-struct ending {
-	struct task_change op;
-	struct queue *queue;
-};
-
-static void end_task(struct live_task *task, const struct work_end *end);
-
-static void end_with_fault(struct live_task *task, enum task_status status,
-			   const struct fault *fault)
-{
-	struct work_end end = { .status = status };
-	struct arena arena;
-
-	arena_init(&arena);
-	(void)fault_to_error(fault, &arena, &end.error);
-	end_task(task, &end);
-	arena_done(&arena);
-}
-
-void running_time_is_up(struct live_task *task)
-{
-	struct fault fault = { 0 };
-
-	if (!task->run || task->changing)
-		return;
-	fault_set(&fault, ELLU_E_TIMEOUT, "the task ran for its time_limit_seconds, %.3f",
-		  (double)task->time_limit_usec / USEC_PER_SEC);
-	end_with_fault(task, TASK_TIMEOUT, &fault);
-}
-
-/* ---- Holds ---- */
+/* ---- What records say ---- */
 
 const char *running_lasting_hold(const char *hold)
 {
@@ -57,10 +30,26 @@ const char *running_lasting_hold(const char *hold)
 	return strcmp(hold, TASK_HOLD_USER) == 0 ? TASK_HOLD_USER : TASK_HOLD_BUDGET;
 }
 
-void running_set_hold(struct live_task *task)
+void running_take_record(struct live_task *task, const struct ellu_task *record)
 {
-	task->hold = task->lasting_hold ? task->lasting_hold : queue_moment_hold(task);
-	run_clock_set(task);
+	task->status = task_status_from_name(record->status);
+	task->sequence = record->sequence;
+	task->kind = task_kind_from_name(record->kind);
+	task->experiment_id = record->experiment_id ? *record->experiment_id : 0;
+	task->time_limit_usec = (int64_t)(record->time_limit_seconds * USEC_PER_SEC);
+	task->run_before_usec = (int64_t)(record->running_seconds * USEC_PER_SEC);
+	task->lasting_hold = running_lasting_hold(record->hold);
+	if (record->progress)
+		live_task_set_progress(task, record->progress);
+}
+
+static struct work_tuning tuning_of(const struct ellu_task *record)
+{
+	return (struct work_tuning){
+		.priority = (int)task_priority_from_name(record->priority),
+		.max_connections = record->max_connections ? (int)*record->max_connections : 0,
+		.cost_limit = record->cost_limit ? *record->cost_limit : -1,
+	};
 }
 
 /* ---- Changes of status ---- */
@@ -79,8 +68,8 @@ static void publish_state(struct live_task *task, const struct store_request *re
 	news.event.task_id = task->id;
 	news.event.sequence = record->sequence;
 	news.event.status = record->status;
-	news.event.hold = task_status_is_terminal(task->status) ? NULL : task->hold;
-	news.event.hold_reason = queue_hold_reason(task, news.event.hold);
+	news.event.hold = live_task_hold(task);
+	news.event.hold_reason = live_task_hold_reason(task, news.event.hold);
 	news.event.progress = record->progress;
 	news.event.error = record->error;
 	news.event.result = record->result;
@@ -89,141 +78,159 @@ static void publish_state(struct live_task *task, const struct store_request *re
 	live_task_publish(task, &news);
 }
 
-void running_adopt(struct live_task *task, const struct ellu_task *record)
+/* The task is no longer the queue's: it is terminal. */
+static void let_go(struct live_task *task)
 {
-	task->status = task_status_from_name(record->status);
-	task->sequence = record->sequence;
-	task->kind = task_kind_from_name(record->kind);
-	task->experiment_id = record->experiment_id ? *record->experiment_id : 0;
-	task->time_limit_usec = (int64_t)(record->time_limit_seconds * USEC_PER_SEC);
-	task->run_before_usec = (int64_t)(record->running_seconds * USEC_PER_SEC);
-	task->lasting_hold = running_lasting_hold(record->hold);
-	running_set_hold(task);
-	if (record->progress)
-		live_task_set_progress(task, record->progress);
+	schedule_leave(task->queue->schedule, &task->schedule);
+	trial_end(task);
+	live_task_remove(&task->queue->tasks, task);
 }
 
-struct work_tuning running_tuning(const struct ellu_task *record)
-{
-	return (struct work_tuning){
-		.priority = (int)task_priority_from_name(record->priority),
-		.max_connections = record->max_connections ? (int)*record->max_connections : 0,
-		.cost_limit = record->cost_limit ? *record->cost_limit : -1,
-	};
-}
-
-void running_start(struct live_task *task, const struct ellu_task *record, int64_t attempt)
-{
-	struct work_task work_task = {
-		.task_id = task->id,
-		.kind = task->kind,
-		.attempt = attempt,
-		.experiment_id = task->experiment_id,
-		.owner_uid = record->owner_uid,
-		.tuning = running_tuning(record),
-	};
-	int r;
-
-	task->attempt = attempt;
-	r = work_start(queue_get_work(task->queue), &work_task, &task->run);
-	if (r < 0) {
-		task_error(task, "it cannot be started: %s", strerror(-r));
-		end_task(task, &(struct work_end){ .status = TASK_PENDING });
-		queue_leave(task->queue, task);
-		return;
-	}
-	log_about(LOG_INFO, ABOUT(TASK(task), .message = LOG_TASK_STARTED),
-		  "task %" PRId64 " of user %" PRId64 " started: %s", task->id, record->owner_uid,
-		  record->name);
-	run_clock_set(task);
-	queue_halt(task);
-}
-
-void running_give_back(struct live_task *task)
+static void give_back(struct live_task *task)
 {
 	if (task->run)
 		work_drain(task->run);
 }
 
-void running_revoke(struct live_task *task)
+/* The store could not make a change. The record says what it said before: the next start takes the
+ * task up from there. A run that goes on ends first, and comes by here again. */
+static void retry_later(struct live_task *task, const struct fault *fault)
 {
-	struct fault fault = { 0 };
-
-	/* What is on its way through the store is seen to when it arrives. */
-	if (task->changing || task_status_is_terminal(task->status))
+	task_error(task, "its state cannot be stored: %s", fault->message);
+	if (task->state == LIVE_OVER)
 		return;
-	fault_set(&fault, ELLU_E_SHUTTING_DOWN, "the daemon stopped, and its tasks with it");
-	end_with_fault(task, TASK_REVOKED, &fault);
+	if (!task->run) {
+		(void)live_task_move(task, LIVE_LEFT);
+		return;
+	}
+	(void)live_task_move(task, LIVE_RUNNING);
+	give_back(task);
 }
 
-void running_let_go(struct live_task *task)
+/* A change of status was committed: publishes it and does what follows from it. `attempt` is
+ * that of a claim, else 0. The task may be gone afterwards. */
+static void take_change(struct live_task *task, const struct store_request *request,
+			const struct ellu_task *record, int64_t attempt)
 {
-	struct queue *queue = task->queue;
-
-	queue_leave(queue, task);
-	live_task_remove(queue_tasks(queue), task);
-}
-
-void running_changed(struct live_task *task, const struct store_request *request,
-		     const struct ellu_task *record, int64_t attempt)
-{
-	run_clock_reset(task);
-	running_adopt(task, record);
+	live_task_reset_clock(task);
+	running_take_record(task, record);
 	publish_state(task, request, record);
 	if (task->status == TASK_STARTED) {
 		running_start(task, record, attempt);
 		return;
 	}
 	if (!task_status_is_terminal(task->status)) {
-		queue_place(task->queue, task);
-		queue_halt(task);
+		if (task->state == LIVE_CLOSING)
+			(void)live_task_place(task);
+		running_halt(task);
 		return;
 	}
 	log_about(LOG_INFO, ABOUT(TASK(task), .message = LOG_TASK_ENDED),
 		  "task %" PRId64 " ended: %s%s%s", task->id, record->status,
 		  record->error ? ": " : "", record->error ? record->error->message : "");
-	if (task->run)
+	if (task->run) {
+		(void)live_task_move(task, LIVE_OVER);
 		work_abort(task->run); // its `finished` lets go
-	else
-		running_let_go(task);
+	} else {
+		let_go(task);
+	}
 }
 
-void running_held(struct live_task *task, const struct store_request *request,
-		  const struct ellu_task *record)
+/* A change of the hold was committed: the same for it. */
+static void take_hold(struct live_task *task, const struct store_request *request,
+		      const struct ellu_task *record)
 {
-	running_adopt(task, record);
+	running_take_record(task, record);
+	live_task_set_clock(task);
 	publish_state(task, request, record);
 	if (task->lasting_hold)
-		running_give_back(task);
-	queue_place(task->queue, task);
+		give_back(task);
+	if (task->state == LIVE_WAITING || task->state == LIVE_HELD)
+		(void)live_task_place(task);
 }
 
-void running_retry_later(struct live_task *task, const struct fault *fault)
+/* ---- Claims ---- */
+
+struct claim {
+	struct task_claim op;
+	struct queue *queue;
+};
+
+static void on_claimed(struct store_request *request)
 {
-	task_error(task, "its state cannot be stored: %s", fault->message);
-	/* The record says what it said before: the next start takes it up from there. A run that goes on
-	 * ends first, and comes by here again. */
-	if (task->run)
-		running_give_back(task);
+	struct claim *claim = request->userdata;
+	struct queue *queue = claim->queue;
+	struct live_task *task = live_task_find(&queue->tasks, claim->op.task_id);
+
+	if (!task)
+		; // cancelled on the way
+	else if (request->result < 0)
+		retry_later(task, &request->fault);
+	else if (claim->op.ret_changed)
+		take_change(task, request, claim->op.ret_task, claim->op.ret_attempt);
+	else if (task_status_is_terminal(task_status_from_name(claim->op.ret_task->status)))
+		let_go(task); // its last claim was one too many
 	else
-		queue_leave(task->queue, task);
+		(void)live_task_place(task); // held on the way
+	store_request_done(request);
+	free(claim);
+	queue_claim_next(queue);
+	queue_count_outstanding(queue, -1);
 }
+
+static int claim_task(struct queue *queue, struct live_task *task)
+{
+	struct claim *claim = calloc(1, sizeof(*claim));
+
+	if (!claim)
+		return -ENOMEM;
+	claim->queue = queue;
+	claim->op.task_id = task->id;
+	claim->op.trial = task->suspect;
+	(void)live_task_move(task, LIVE_CLAIMING); // it had a place
+	if (task->suspect)
+		trial_begin(task);
+	store_request_init(&claim->op.request, queue->options.loop, on_claimed, claim);
+	queue_count_outstanding(queue, 1);
+	store_task_claim(queue->options.store, &claim->op);
+	return 0;
+}
+
+void queue_claim_next(struct queue *queue)
+{
+	struct schedule_entry *entry;
+	struct live_task *suspect;
+
+	suspect = queue_is_open(queue) ? trial_next(queue) : NULL;
+	if (suspect && claim_task(queue, suspect) < 0)
+		return;
+	while (queue_may_start(queue) && (entry = schedule_next(queue->schedule))) {
+		struct live_task *task =
+			(struct live_task *)((char *)entry - offsetof(struct live_task, schedule));
+
+		if (claim_task(queue, task) < 0)
+			return; // the next task that ends tries again
+	}
+}
+
+/* ---- Ends ---- */
+
+/* A change of status that a worker's end or the clock asks for. */
+struct ending {
+	struct task_change op;
+	struct queue *queue;
+};
 
 static void on_ended(struct store_request *request)
 {
 	struct ending *ending = request->userdata;
 	struct queue *queue = ending->queue;
-	struct live_task *task = live_task_find(queue_tasks(queue), ending->op.task_id);
+	struct live_task *task = live_task_find(&queue->tasks, ending->op.task_id);
 
-	if (task) {
-		task->changing = false;
-		if (request->result < 0)
-			running_retry_later(task, &request->fault);
-		else if (ending->op.ret_changed)
-			running_changed(task, request, ending->op.ret_task, 0);
-		else if (!task->run && task_status_is_terminal(task->status))
-			running_let_go(task); // a cancel came first
-	}
+	if (task && request->result < 0)
+		retry_later(task, &request->fault);
+	else if (task && ending->op.ret_changed)
+		take_change(task, request, ending->op.ret_task, 0);
 	store_request_done(request);
 	free(ending);
 	queue_claim_next(queue);
@@ -268,35 +275,104 @@ static int copy_outcome(struct ending *ending, const struct ellu_error *error,
 static void end_task(struct live_task *task, const struct work_end *end)
 {
 	struct ending *ending = calloc(1, sizeof(*ending));
-	int r = -ENOMEM;
+	int r;
 
-	if (ending) {
-		ending->queue = task->queue;
-		store_request_init(&ending->op.request, queue_loop(task->queue), on_ended, ending);
-		r = copy_outcome(ending, end->error, end->result);
-		/* It has ended all the same. */
-		if (r < 0) {
-			task_error(task, "what it brought cannot be told: %s",
-				   r == -ENOMEM ? "out of memory" : "it is not what the interface has");
-			ending->op.error = NULL;
-			ending->op.result = NULL;
-			r = 0;
-		}
-	}
-	if (r < 0) {
-		task_error(task, "out of memory; it goes on at the next start");
-		free(ending);
-		queue_leave(task->queue, task);
+	if (!ending) {
+		struct fault fault = { 0 };
+
+		(void)fault_oom(&fault);
+		retry_later(task, &fault);
 		return;
 	}
-	task->changing = true;
+	ending->queue = task->queue;
+	store_request_init(&ending->op.request, task->queue->options.loop, on_ended, ending);
+	/* It has ended all the same. */
+	r = copy_outcome(ending, end->error, end->result);
+	if (r < 0) {
+		task_error(task, "what it brought cannot be told: %s",
+			   r == -ENOMEM ? "out of memory" : "it is not what the interface has");
+		ending->op.error = NULL;
+		ending->op.result = NULL;
+	}
 	ending->op.task_id = task->id;
 	ending->op.attempt = task->attempt;
 	ending->op.status = end->status;
 	ending->op.over_budget = end->over_budget;
-	ending->op.running_usec = run_clock_elapsed(task);
+	ending->op.running_usec = live_task_elapsed(task);
+	(void)live_task_move(task, task->run ? LIVE_ENDING : LIVE_CLOSING);
 	queue_count_outstanding(task->queue, 1);
-	store_task_change(queue_store(task->queue), &ending->op);
+	store_task_change(task->queue->options.store, &ending->op);
+}
+
+static void end_with_fault(struct live_task *task, enum task_status status,
+			   const struct fault *fault)
+{
+	struct work_end end = { .status = status };
+	struct arena arena;
+
+	arena_init(&arena);
+	(void)fault_to_error(fault, &arena, &end.error);
+	end_task(task, &end);
+	arena_done(&arena);
+}
+
+void running_time_is_up(struct live_task *task)
+{
+	struct fault fault = { 0 };
+
+	if (task->state != LIVE_RUNNING)
+		return;
+	fault_set(&fault, ELLU_E_TIMEOUT, "the task ran for its time_limit_seconds, %.3f",
+		  (double)task->time_limit_usec / USEC_PER_SEC);
+	end_with_fault(task, TASK_TIMEOUT, &fault);
+}
+
+static void revoke(struct live_task *task)
+{
+	struct fault fault = { 0 };
+
+	/* What is on its way through the store is seen to when it arrives. */
+	if (task->state != LIVE_WAITING && task->state != LIVE_HELD && task->state != LIVE_RUNNING)
+		return;
+	fault_set(&fault, ELLU_E_SHUTTING_DOWN, "the daemon stopped, and its tasks with it");
+	end_with_fault(task, TASK_REVOKED, &fault);
+}
+
+void running_halt(struct live_task *task)
+{
+	const struct queue *queue = task->queue;
+
+	if (queue->revoking)
+		revoke(task);
+	else if (queue->stopping || queue->draining)
+		give_back(task);
+}
+
+void running_start(struct live_task *task, const struct ellu_task *record, int64_t attempt)
+{
+	struct work_task work_task = {
+		.task_id = task->id,
+		.kind = task->kind,
+		.attempt = attempt,
+		.experiment_id = task->experiment_id,
+		.owner_uid = record->owner_uid,
+		.tuning = tuning_of(record),
+	};
+	int r;
+
+	task->attempt = attempt;
+	r = work_start(task->queue->work, &work_task, &task->run);
+	if (r < 0) {
+		task_error(task, "it cannot be started: %s", strerror(-r));
+		end_task(task, &(struct work_end){ .status = TASK_PENDING });
+		(void)live_task_move(task, LIVE_LEFT);
+		return;
+	}
+	log_about(LOG_INFO, ABOUT(TASK(task), .message = LOG_TASK_STARTED),
+		  "task %" PRId64 " of user %" PRId64 " started: %s", task->id, record->owner_uid,
+		  record->name);
+	(void)live_task_move(task, LIVE_RUNNING);
+	running_halt(task);
 }
 
 /* ---- What the workers report ---- */
@@ -304,7 +380,7 @@ static void end_task(struct live_task *task, const struct work_end *end)
 static void on_progress(void *userdata, int64_t task_id, const struct ellu_progress *progress)
 {
 	struct queue *queue = userdata;
-	struct live_task *task = live_task_find(queue_tasks(queue), task_id);
+	struct live_task *task = live_task_find(&queue->tasks, task_id);
 
 	if (!task || task_status_is_terminal(task->status))
 		return;
@@ -315,13 +391,16 @@ static void on_progress(void *userdata, int64_t task_id, const struct ellu_progr
 static void on_held(void *userdata, int64_t task_id, const char *hold)
 {
 	struct queue *queue = userdata;
-	struct live_task *task = live_task_find(queue_tasks(queue), task_id);
+	struct live_task *task = live_task_find(&queue->tasks, task_id);
+
+	const char *shown = task ? live_task_hold(task) : NULL;
 
 	if (!task)
 		return;
 	task->work_hold = hold;
-	if (!task_status_is_terminal(task->status))
-		live_task_show_hold(task);
+	live_task_set_clock(task);
+	if (live_task_hold(task) != shown)
+		live_task_publish_progress(task);
 }
 
 struct log_append {
@@ -334,7 +413,7 @@ static void on_logged(struct store_request *request)
 {
 	struct log_append *append = request->userdata;
 	struct queue *queue = append->queue;
-	struct live_task *task = live_task_find(queue_tasks(queue), append->op.task_id);
+	struct live_task *task = live_task_find(&queue->tasks, append->op.task_id);
 
 	if (task && request->result == 0 && append->op.ret_first_sequence)
 		for (size_t i = 0; i < append->op.n_lines; i++)
@@ -351,13 +430,13 @@ static void on_log(void *userdata, int64_t task_id, const char *line)
 {
 	struct queue *queue = userdata;
 	struct log_append *append = calloc(1, sizeof(*append));
-	const struct live_task *task = live_task_find(queue_tasks(queue), task_id);
+	const struct live_task *task = live_task_find(&queue->tasks, task_id);
 
 	if (!append)
 		return;
 	append->queue = queue;
 	append->op.task_id = task_id;
-	store_request_init(&append->op.request, queue_loop(queue), on_logged, append);
+	store_request_init(&append->op.request, queue->options.loop, on_logged, append);
 	append->line = arena_strdup(&append->op.request.arena, line);
 	if (task)
 		log_about(LOG_INFO, ABOUT(TASK(task), .message = LOG_TASK_LOG), "task %" PRId64 ": %s",
@@ -369,22 +448,23 @@ static void on_log(void *userdata, int64_t task_id, const char *line)
 		return;
 	}
 	queue_count_outstanding(queue, 1);
-	store_task_log(queue_store(queue), &append->op);
+	store_task_log(queue->options.store, &append->op);
 }
 
 static void on_finished(void *userdata, int64_t task_id, const struct work_end *end)
 {
 	struct queue *queue = userdata;
-	struct live_task *task = live_task_find(queue_tasks(queue), task_id);
+	struct live_task *task = live_task_find(&queue->tasks, task_id);
 
 	if (!task)
 		return;
 	task->run = NULL;
 	task->work_hold = NULL;
-	running_set_hold(task);
-	if (task_status_is_terminal(task->status))
-		running_let_go(task);
-	else if (!task->changing)
+	if (task->state == LIVE_OVER)
+		let_go(task);
+	else if (task->state == LIVE_ENDING)
+		(void)live_task_move(task, LIVE_CLOSING);
+	else
 		end_task(task, end);
 	queue_claim_next(queue);
 	queue_count_outstanding(queue, 0);
@@ -399,4 +479,99 @@ struct work_events running_events(struct queue *queue)
 		.finished = on_finished,
 		.userdata = queue,
 	};
+}
+
+/* ---- Cancelling ---- */
+
+static void on_cancelled(struct store_request *request)
+{
+	struct queue_cancel *cancel = request->userdata;
+	struct queue *queue = cancel->queue;
+	struct live_task *task = live_task_find(&queue->tasks, cancel->op.task_id);
+
+	if (task && request->result == 0 && cancel->op.ret_changed)
+		take_change(task, request, cancel->op.ret_task, 0);
+	cancel->done(cancel);
+	queue_claim_next(queue);
+	queue_count_outstanding(queue, -1);
+}
+
+void queue_cancel_task(struct queue *queue, struct queue_cancel *cancel)
+{
+	struct live_task *task = live_task_find(&queue->tasks, cancel->op.task_id);
+
+	cancel->queue = queue;
+	cancel->op.status = TASK_REVOKED;
+	cancel->op.attempt = 0;
+	cancel->op.asked = true;
+	if (task)
+		cancel->op.running_usec = live_task_elapsed(task);
+	store_request_init(&cancel->op.request, queue->options.loop, on_cancelled, cancel);
+	queue_count_outstanding(queue, 1);
+	store_task_change(queue->options.store, &cancel->op);
+}
+
+/* ---- Pausing and resuming ---- */
+
+static void on_paused(struct store_request *request)
+{
+	struct queue_pause *pause = request->userdata;
+	struct queue *queue = pause->queue;
+	struct live_task *task = live_task_find(&queue->tasks, pause->op.task_id);
+
+	if (task && request->result == 0 && pause->op.ret_changed)
+		take_hold(task, request, pause->op.ret_task);
+	/* Whoever resumes does not want to wait out what an endpoint once asked for. */
+	if (request->result == 0 && pause->op.resume)
+		(void)backend_lift_pauses(queue->options.backend, pause->op.ret_task->owner_uid);
+	pause->done(pause);
+	queue_claim_next(queue);
+	queue_count_outstanding(queue, -1);
+}
+
+void queue_pause_task(struct queue *queue, struct queue_pause *pause)
+{
+	pause->queue = queue;
+	store_request_init(&pause->op.request, queue->options.loop, on_paused, pause);
+	queue_count_outstanding(queue, 1);
+	store_task_pause(queue->options.store, &pause->op);
+}
+
+/* ---- Tuning ---- */
+
+static void tune(struct live_task *task, const struct task_tune *op)
+{
+	const struct ellu_task *record = op->ret_task;
+	const struct work_tuning tuning = tuning_of(record);
+
+	log_news_add(task, &(struct log_line){ op->ret_line_sequence, op->request.first_event,
+					       op->ret_at, op->ret_line });
+	schedule_set_priority(task->queue->schedule, &task->schedule,
+			      task_priority_from_name(record->priority));
+	if (op->ret_released)
+		take_hold(task, &op->request, record);
+	if (task->run && work_tune(task->run, &tuning) < 0)
+		log_error("task %" PRId64 ": out of memory: it is tuned when it is started again",
+			  task->id);
+}
+
+static void on_tuned(struct store_request *request)
+{
+	struct queue_tune *change = request->userdata;
+	struct queue *queue = change->queue;
+	struct live_task *task = live_task_find(&queue->tasks, change->op.task_id);
+
+	if (task && request->result == 0 && change->op.ret_line)
+		tune(task, &change->op);
+	change->done(change);
+	queue_claim_next(queue);
+	queue_count_outstanding(queue, -1);
+}
+
+void queue_tune_task(struct queue *queue, struct queue_tune *change)
+{
+	change->queue = queue;
+	store_request_init(&change->op.request, queue->options.loop, on_tuned, change);
+	queue_count_outstanding(queue, 1);
+	store_task_tune(queue->options.store, &change->op);
 }

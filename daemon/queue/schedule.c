@@ -173,95 +173,76 @@ void schedule_unreserve(struct schedule *schedule, int64_t uid, enum task_priori
 	give_slot(schedule, find_user(schedule, uid), priority);
 }
 
-static void stop_waiting(struct schedule *schedule, struct schedule_entry *entry)
+static void put_in(struct schedule *schedule, struct schedule_entry *entry,
+		   enum schedule_place place)
 {
-	if (!entry->turn.user)
+	entry->place = place;
+	if (place == SCHEDULE_RUNS)
+		take_slot(schedule, entry->user, entry->turn.priority);
+	else
+		fair_take(&schedule->places, &entry->user->n_places);
+	if (place != SCHEDULE_WAITS)
 		return;
-	turns_leave(&schedule->turns, &entry->turn);
-	fair_give(&schedule->places, &entry->user->n_places);
-	schedule->n_waiting--;
+	turns_wait(&schedule->turns, &entry->user->turn, &entry->turn);
+	schedule->n_waiting++;
 }
 
 /* From where it is to nowhere, but still an entry of its user. */
 static void vacate(struct schedule *schedule, struct schedule_entry *entry)
 {
-	stop_waiting(schedule, entry);
-	if (entry->running)
+	if (entry->place == SCHEDULE_WAITS) {
+		turns_leave(&schedule->turns, &entry->turn);
+		schedule->n_waiting--;
+	}
+	if (entry->place == SCHEDULE_RUNS)
 		give_slot(schedule, entry->user, entry->turn.priority);
-	if (entry->held)
+	else if (entry->place != SCHEDULE_NOWHERE)
 		fair_give(&schedule->places, &entry->user->n_places);
-	entry->running = entry->held = false;
+	entry->place = SCHEDULE_NOWHERE;
 }
 
-static int join(struct schedule *schedule, struct schedule_entry *entry)
+static int join(struct schedule *schedule, struct schedule_entry *entry,
+		enum schedule_place place)
 {
 	if (entry->user) {
 		vacate(schedule, entry);
-		return 0;
+	} else {
+		entry->user = get_user(schedule, entry->uid);
+		if (!entry->user)
+			return -ENOMEM;
+		entry->user->n_entries++;
 	}
-	entry->user = get_user(schedule, entry->uid);
-	if (!entry->user)
-		return -ENOMEM;
-	entry->user->n_entries++;
+	put_in(schedule, entry, place);
 	return 0;
-}
-
-static void start_waiting(struct schedule *schedule, struct schedule_entry *entry)
-{
-	turns_wait(&schedule->turns, &entry->user->turn, &entry->turn);
-	fair_take(&schedule->places, &entry->user->n_places);
-	schedule->n_waiting++;
 }
 
 int schedule_wait(struct schedule *schedule, struct schedule_entry *entry)
 {
-	int r = join(schedule, entry);
-
-	if (r == 0)
-		start_waiting(schedule, entry);
-	return r;
+	return join(schedule, entry, SCHEDULE_WAITS);
 }
 
 int schedule_hold(struct schedule *schedule, struct schedule_entry *entry)
 {
-	int r = join(schedule, entry);
-
-	if (r < 0)
-		return r;
-	entry->held = true;
-	fair_take(&schedule->places, &entry->user->n_places);
-	return 0;
+	return join(schedule, entry, SCHEDULE_HELD);
 }
 
 int schedule_run(struct schedule *schedule, struct schedule_entry *entry)
 {
-	int r;
-
 	/* A slot that only interactive tasks could have had costs its user no turn. */
-	if (entry->turn.user && entry->turn.priority != PRIORITY_INTERACTIVE)
+	if (entry->place == SCHEDULE_WAITS && entry->turn.priority != PRIORITY_INTERACTIVE)
 		turns_serve(&schedule->turns, &entry->turn, TURNS_ALL);
-	r = join(schedule, entry);
-	if (r < 0)
-		return r;
-	entry->running = true;
-	take_slot(schedule, entry->user, entry->turn.priority);
-	return 0;
+	return join(schedule, entry, SCHEDULE_RUNS);
 }
 
 void schedule_set_priority(struct schedule *schedule, struct schedule_entry *entry,
 			   enum task_priority priority)
 {
-	bool waits = entry->turn.user != NULL;
+	enum schedule_place place = entry->place;
 
-	if (waits)
-		stop_waiting(schedule, entry);
-	if (entry->running)
-		give_slot(schedule, entry->user, entry->turn.priority);
+	vacate(schedule, entry);
 	entry->turn.priority = priority;
-	if (entry->running)
-		take_slot(schedule, entry->user, entry->turn.priority);
-	if (waits)
-		start_waiting(schedule, entry);
+	if (place != SCHEDULE_NOWHERE)
+		put_in(schedule, entry, place);
 }
 
 void schedule_leave(struct schedule *schedule, struct schedule_entry *entry)

@@ -16,13 +16,19 @@ enum task_priority task_priority_from_name(const char *name); // unknown or NULL
 
 struct schedule_user;
 
+enum schedule_place {
+	SCHEDULE_NOWHERE,
+	SCHEDULE_WAITS,
+	SCHEDULE_HELD,
+	SCHEDULE_RUNS,
+};
+
 /* A task's place in the schedule; lies in whatever the caller keeps for a task. */
 struct schedule_entry {
 	struct turns_item turn; // waits or not; its priority is the task's
 	int64_t uid;
 	struct schedule_user *user; // schedule's own; NULL: neither waits nor runs
-	bool running;
-	bool held;
+	enum schedule_place place;
 };
 
 struct schedule;

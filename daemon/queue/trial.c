@@ -7,7 +7,6 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/queue/queue_state.h"
-#include "daemon/queue/running.h"
 
 static void clear(struct trial *trial)
 {
@@ -42,9 +41,9 @@ static void acquit(struct queue *queue, int64_t task_id)
 		return;
 	acquittal->queue = queue;
 	acquittal->op.task_id = task_id;
-	store_request_init(&acquittal->op.request, queue_loop(queue), on_acquitted, acquittal);
+	store_request_init(&acquittal->op.request, queue->options.loop, on_acquitted, acquittal);
 	queue_count_outstanding(queue, 1);
-	store_task_acquit(queue_store(queue), &acquittal->op);
+	store_task_acquit(queue->options.store, &acquittal->op);
 }
 
 static void on_time(evutil_socket_t fd, short events, void *userdata)
@@ -61,12 +60,6 @@ static void on_time(evutil_socket_t fd, short events, void *userdata)
 
 /* ---- Turns ---- */
 
-static bool is_ready(const struct live_task *task)
-{
-	return task->suspect && task->status == TASK_PENDING && !task->run && !task->changing &&
-	       !task->left && !task->lasting_hold;
-}
-
 struct live_task *trial_next(struct queue *queue)
 {
 	struct live_task *oldest = NULL;
@@ -75,10 +68,18 @@ struct live_task *trial_next(struct queue *queue)
 		return NULL;
 	for (size_t i = 0; i < LIVE_TASK_BUCKETS; i++)
 		for (struct live_task *task = queue->tasks.buckets[i]; task; task = task->next)
-			if (is_ready(task) && (!oldest || task->id < oldest->id))
+			if (task->suspect && task->state == LIVE_WAITING &&
+			    (!oldest || task->id < oldest->id))
 				oldest = task;
 	queue->trial.wanted = oldest != NULL;
 	return oldest;
+}
+
+void trial_want(struct live_task *task)
+{
+	struct trial *trial = &task->queue->trial;
+
+	trial->wanted = trial->wanted || task->suspect;
 }
 
 void trial_begin(struct live_task *task)
@@ -102,7 +103,7 @@ void trial_end(struct live_task *task)
 
 int trial_init(struct queue *queue)
 {
-	queue->trial.timer = evtimer_new(loop_base(queue_loop(queue)), on_time, queue);
+	queue->trial.timer = evtimer_new(loop_base(queue->options.loop), on_time, queue);
 	return queue->trial.timer ? 0 : -ENOMEM;
 }
 

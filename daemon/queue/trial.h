@@ -26,6 +26,8 @@ void trial_done(struct trial *trial);
 
 /* The suspect that is to be started now, by itself; NULL: there is none. */
 struct live_task *trial_next(struct queue *queue);
+/* The task waits. */
+void trial_want(struct live_task *task);
 void trial_begin(struct live_task *task);
 /* The task does not run any more. */
 void trial_end(struct live_task *task);

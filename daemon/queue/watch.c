@@ -6,9 +6,7 @@
 #include <string.h>
 
 #include "daemon/base/clock.h"
-#include "daemon/queue/event_rows.h"
-#include "daemon/queue/live_task.h"
-#include "daemon/queue/running.h"
+#include "daemon/queue/queue_state.h"
 #include "proto/limits.h"
 
 struct watch {
@@ -44,7 +42,7 @@ static void attach(struct watch *watch, struct live_task *task)
 
 static void attach_if_live(struct watch *watch)
 {
-	struct live_task *task = live_task_find(queue_tasks(watch->queue), watch->options.task_id);
+	struct live_task *task = live_task_find(&watch->queue->tasks, watch->options.task_id);
 
 	if (task)
 		attach(watch, task);
@@ -79,9 +77,9 @@ static void overlay_hold(struct watch *watch, struct ellu_task_event *event)
 {
 	if (watch->task && !event->hold &&
 	    !task_status_is_terminal(task_status_from_name(event->status)))
-		event->hold = queue_moment_hold(watch->task);
+		event->hold = live_task_moment_hold(watch->task);
 	if (watch->task)
-		event->hold_reason = queue_hold_reason(watch->task, event->hold);
+		event->hold_reason = live_task_hold_reason(watch->task, event->hold);
 }
 
 /* Delivers a page. The watch may be paused (or freed: `page` keeps the memory) on the way. */
@@ -185,12 +183,12 @@ static void start_reading(struct watch *watch)
 	watch->caught_up = false;
 	watch->reading = true;
 	queue_count_outstanding(watch->queue, 1);
-	store_request_init(&watch->page.request, queue_loop(watch->queue), on_page, watch);
+	store_request_init(&watch->page.request, watch->queue->options.loop, on_page, watch);
 	watch->page.task_id = watch->options.task_id;
 	watch->page.after_sequence = watch->cursor >= 0 ? watch->cursor : INTEGER_MAX;
 	watch->page.ret_rows = NULL;
 	watch->page.ret_n_rows = 0;
-	store_task_events_page(queue_store(watch->queue), &watch->page);
+	store_task_events_page(watch->queue->options.store, &watch->page);
 }
 
 /* ---- Being fed ---- */
@@ -241,8 +239,8 @@ const struct ellu_task_event *live_task_progress_event(struct live_task *task)
 	event->task_id = task->id;
 	event->sequence = task->sequence;
 	event->status = task_status_name(task->status);
-	event->hold = task->hold;
-	event->hold_reason = queue_hold_reason(task, task->hold);
+	event->hold = live_task_hold(task);
+	event->hold_reason = live_task_hold_reason(task, event->hold);
 	event->progress = task->progress;
 	event->at = clock_wall_usec();
 	return event;
@@ -254,7 +252,7 @@ void live_task_publish_progress(struct live_task *task)
 	for (struct watch *watch = task->watches; watch; watch = watch->next)
 		if (watch->caught_up && !watch->paused)
 			plan_progress(watch);
-	monitors_progress(queue_monitors(task->queue), task);
+	monitors_progress(&task->queue->monitors, task);
 }
 
 void live_task_publish(struct live_task *task, const struct task_news *news)
@@ -280,7 +278,7 @@ void live_task_publish(struct live_task *task, const struct task_news *news)
 	share_done(&share);
 	if (news->terminal)
 		monitors_forget(task); // its worker may be busy yet, but no progress follows the end
-	monitors_publish(queue_monitors(task->queue), task, news);
+	monitors_publish(&task->queue->monitors, task, news);
 }
 
 void live_task_detach_watches(struct live_task *task)
@@ -307,13 +305,13 @@ int watch_new(struct queue *queue, const struct watch_options *options, struct w
 	watch->options = *options;
 	watch->cursor = options->after_sequence;
 	watch->timer =
-		event_new(loop_base(queue_loop(queue)), -1, 0, on_timer, watch);
+		event_new(loop_base(queue->options.loop), -1, 0, on_timer, watch);
 	if (!watch->timer) {
 		free(watch);
 		return -ENOMEM;
 	}
 	attach_if_live(watch);
-	queue_count_watch(queue, 1);
+	queue->n_watches++;
 	*ret_watch = watch;
 	return 0;
 }
@@ -342,7 +340,7 @@ struct watch *watch_free(struct watch *watch)
 		return NULL;
 	detach(watch);
 	event_free(watch->timer);
-	queue_count_watch(watch->queue, -1);
+	watch->queue->n_watches--;
 	watch->freed = true;
 	/* While a page is with the store or being delivered, leave_page() frees. */
 	if (!watch->reading)

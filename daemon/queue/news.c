@@ -1,13 +1,72 @@
-#include "daemon/queue/log_news.h"
+#include "daemon/queue/news.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/queue/event_rows.h"
 #include "daemon/queue/live_task.h"
-#include "daemon/queue/running.h"
+#include "daemon/queue/queue_state.h"
+
+/* ---- The history ---- */
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool is_same_run(const struct task_event_row *row, const struct task_event_row *next)
+{
+	return next->line && next->task_id == row->task_id && next->status == row->status &&
+	       same_text(next->hold, row->hold);
+}
+
+void event_add_outcome(struct ellu_task_event *event, const struct ellu_task *task)
+{
+	event->progress = task->progress;
+	event->error = task->error;
+	event->result = task->result;
+}
+
+/* The lines of the rows from `first` to before `end`. */
+static char *join_lines(struct arena *arena, const struct task_event_row *rows, size_t first,
+			size_t end, size_t size)
+{
+	char *text = arena_alloc(arena, size + 1), *at = text;
+
+	for (size_t i = first; text && i < end; i++) {
+		at = stpcpy(at, rows[i].line);
+		*at++ = '\n';
+	}
+	return text;
+}
+
+size_t event_rows_gather(struct arena *arena, const struct task_event_row *rows, size_t n_rows,
+			 size_t first, struct ellu_task_event *ret_event)
+{
+	const struct task_event_row *row = &rows[first];
+	size_t end = first, size = 0;
+
+	*ret_event = (struct ellu_task_event)ELLU_RECORD(struct ellu_task_event);
+	ret_event->task_id = row->task_id;
+	ret_event->status = task_status_name(row->status);
+	ret_event->hold = row->hold;
+	ret_event->at = row->at;
+	while (end < n_rows && size < EVENT_TEXT_MAX && is_same_run(row, &rows[end]))
+		size += strlen(rows[end++].line) + 1;
+	if (end == first)
+		end++;
+	else
+		ret_event->logs_delta = join_lines(arena, rows, first, end, size);
+	if (row->line && !ret_event->logs_delta)
+		return 0;
+	ret_event->sequence = rows[end - 1].sequence;
+	if (rows[end - 1].task && rows[end - 1].sequence == rows[end - 1].task->sequence)
+		event_add_outcome(ret_event, rows[end - 1].task);
+	return end;
+}
+
+/* ---- Lines that were just committed ---- */
 
 static void on_timer(evutil_socket_t fd, short events, void *userdata)
 {
@@ -51,7 +110,7 @@ static bool goes_with(const struct live_task *task, const struct log_line *line)
 
 	return news->last_sequence + 1 == line->sequence && news->last_number + 1 == line->number &&
 	       news->size < EVENT_TEXT_MAX && news->status == task->status &&
-	       news->hold == task->hold;
+	       news->hold == live_task_hold(task);
 }
 
 static int append(struct log_news *news, const char *line)
@@ -85,8 +144,8 @@ void log_news_add(struct live_task *task, const struct log_line *line)
 	news->last_number = line->number;
 	news->at = line->at;
 	news->status = task->status;
-	news->hold = task->hold;
-	wait_for_turn(queue_log_lane(task->queue), task);
+	news->hold = live_task_hold(task);
+	wait_for_turn(&task->queue->log_lane, task);
 }
 
 void log_news_flush(struct live_task *task)
@@ -105,11 +164,10 @@ void log_news_flush(struct live_task *task)
 	news.event.sequence = waiting.last_sequence;
 	news.event.status = task_status_name(waiting.status);
 	news.event.hold = waiting.hold;
-	news.event.hold_reason = queue_hold_reason(task, waiting.hold);
+	news.event.hold_reason = live_task_hold_reason(task, waiting.hold);
 	news.event.logs_delta = waiting.text;
 	news.event.at = waiting.at;
 	news.last_number = waiting.last_number;
 	live_task_publish(task, &news);
 	free(waiting.text);
 }
-
