@@ -3,12 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
-static const char *const names[] = {
-	[TASK_KIND_EXPERIMENT] = "experiment",
-	[TASK_KIND_RATING] = "rating",
-};
-
-_Static_assert(sizeof(names) / sizeof(names[0]) == _TASK_KIND_MAX, "one name a kind");
+#define NAME(id, name) [TASK_KIND_##id] = #name,
+static const char *const names[] = { TASK_KINDS(NAME) };
 
 const char *task_kind_name(enum task_kind kind)
 {

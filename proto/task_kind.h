@@ -3,12 +3,18 @@
 
 #include <errno.h>
 
+/* A row a kind; what it does is in daemon/work/. */
+#define TASK_KINDS(KIND)             \
+	KIND(EXPERIMENT, experiment) \
+	KIND(RATING, rating)
+
+#define TASK_KIND_ID(id, name) TASK_KIND_##id,
 enum task_kind {
-	TASK_KIND_EXPERIMENT,
-	TASK_KIND_RATING,
+	TASK_KINDS(TASK_KIND_ID)
 	_TASK_KIND_MAX,
 	_TASK_KIND_INVALID = -EINVAL,
 };
+#undef TASK_KIND_ID
 
 /* NULL for what is none. */
 const char *task_kind_name(enum task_kind kind);

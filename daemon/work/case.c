@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "daemon/base/hash.h"
-#include "daemon/work/run_state.h"
+#include "daemon/work/experiment.h"
 #include "proto/template.h"
 
 static struct arena *memory(struct open_case *open_case)
@@ -45,30 +45,30 @@ static struct open_case *case_open(struct experiment_run *run, const struct run_
 		.epoch = row->epoch,
 		.response_id = row->response_id,
 	};
-	store_request_init(&made->record.request, run->host.loop, on_recorded, made);
+	store_request_init(&made->record.request, run->base.host.loop, on_recorded, made);
 	made->older = run->newest;
 	if (made->older)
 		made->older->newer = made;
 	run->newest = made;
-	run->n_open++;
+	run->base.n_open++;
 	return made;
 }
 
 /* Moves the run's sum to what the case takes now; `values` as text, once they are read. */
 static void weigh(struct open_case *open_case, size_t values)
 {
-	size_t bytes = arena_size(memory(open_case)) + arena_size(&open_case->attempt.call.arena);
+	size_t bytes = arena_size(memory(open_case)) + arena_size(&open_case->asking.call.arena);
 
 	open_case->values_size += values;
 	bytes += open_case->values_size;
-	run_weigh(open_case->run, &open_case->run->case_bytes, open_case->bytes, bytes);
+	run_weigh(&open_case->run->base, &open_case->run->case_bytes, open_case->bytes, bytes);
 	open_case->bytes = bytes;
 }
 
 static void release(struct open_case *open_case)
 {
 	json_object_put(open_case->values);
-	arena_done(&open_case->attempt.call.arena);
+	arena_done(&open_case->asking.call.arena);
 	store_request_done(&open_case->record.request);
 }
 
@@ -76,7 +76,7 @@ void case_close(struct open_case *open_case)
 {
 	struct experiment_run *run = open_case->run;
 
-	run_weigh(run, &run->case_bytes, open_case->bytes, 0);
+	run_weigh(&run->base, &run->case_bytes, open_case->bytes, 0);
 	release(open_case);
 	if (open_case->newer)
 		open_case->newer->older = open_case->older;
@@ -84,7 +84,7 @@ void case_close(struct open_case *open_case)
 		run->newest = open_case->older;
 	if (open_case->older)
 		open_case->older->newer = open_case->newer;
-	run->n_open--;
+	run->base.n_open--;
 	open_case->newer = run->spare_cases;
 	run->spare_cases = open_case;
 }
@@ -101,7 +101,7 @@ static void record_response(struct open_case *open_case, const struct fault *err
 {
 	struct experiment_run *run = open_case->run;
 	struct response_record *record = &open_case->record;
-	const struct llm_call *call = &open_case->attempt.call;
+	const struct llm_call *call = &open_case->asking.call;
 
 	record->experiment_id = run->spec->experiment_id;
 	record->round = run->spec->round;
@@ -121,16 +121,16 @@ static void record_response(struct open_case *open_case, const struct fault *err
 	record->cost_nanodollars = call->cost_nanodollars;
 	record->replaced = call->replaced;
 	record->complete = error || run->spec->n_measures == 0;
-	open_case->attempt.lane->uncommitted++;
-	run->n_outstanding++;
-	store_response_record(run->host.store, record);
+	open_case->asking.route->uncommitted++;
+	run->base.n_outstanding++;
+	store_response_record(run->base.host.store, record);
 }
 
-static void on_answered(struct attempt *attempt)
+static void on_answered(struct run_call *asking)
 {
-	struct open_case *open_case = container_of(attempt, struct open_case, attempt);
+	struct open_case *open_case = container_of(asking, struct open_case, asking);
 
-	open_case->text = attempt->call.text;
+	open_case->text = asking->call.text;
 	weigh(open_case, 0);
 	record_response(open_case, NULL);
 }
@@ -139,7 +139,7 @@ static void log_failure(struct open_case *open_case, const struct fault *fault)
 {
 	char name[CASE_NAME_SIZE];
 
-	run_log_failure(&open_case->run->log, "%s: %s", case_name(open_case, name), fault->message);
+	run_log_failure(&open_case->run->base.log, "%s: %s", case_name(open_case, name), fault->message);
 }
 
 static void fail_case(struct open_case *open_case, const struct fault *fault)
@@ -148,9 +148,9 @@ static void fail_case(struct open_case *open_case, const struct fault *fault)
 	record_response(open_case, fault);
 }
 
-static void on_failed(struct attempt *attempt)
+static void on_failed(struct run_call *asking)
 {
-	fail_case(container_of(attempt, struct open_case, attempt), &attempt->call.fault);
+	fail_case(container_of(asking, struct open_case, asking), &asking->call.fault);
 }
 
 /* Recorded without a call: it took nothing. */
@@ -188,7 +188,7 @@ static int mark_decided(struct open_case *open_case, const struct run_case *row)
 static void have_judged(struct open_case *open_case)
 {
 	if (!open_case->text)
-		open_case->text = open_case->attempt.call.tool_calls;
+		open_case->text = open_case->asking.call.tool_calls;
 	if (!open_case->text)
 		open_case->text = "";
 	open_case->n_unposted = open_case->n_open;
@@ -201,16 +201,16 @@ static void on_recorded(struct store_request *request)
 	struct experiment_run *run = open_case->run;
 	const struct response_record *record = &open_case->record;
 
-	open_case->attempt.lane->uncommitted--;
-	if (run_take_answer(run, request)) {
+	open_case->asking.route->uncommitted--;
+	if (run_take_answer(&run->base, request)) {
 		open_case->response_id = record->ret_response_id;
 		if (record->ret_unfit.code)
 			log_failure(open_case, &record->ret_unfit);
-		progress_add_response(&run->progress, open_case->epoch, record->error != NULL,
+		progress_add_response(&run->base.progress, open_case->epoch, record->error != NULL,
 				      record->complete, run->spec->n_measures);
-		progress_add_usage(&run->progress, record->input_tokens, record->output_tokens,
+		progress_add_usage(&run->base.progress, record->input_tokens, record->output_tokens,
 				   record->cost_nanodollars);
-		run_changed(run);
+		run_changed(&run->base);
 		if (record->complete) {
 			case_close(open_case);
 		} else {
@@ -218,7 +218,7 @@ static void on_recorded(struct store_request *request)
 			have_judged(open_case);
 		}
 	}
-	window_pump(run);
+	run_go_on(&run->base);
 }
 
 static int resume_judging(struct open_case *open_case, const struct run_case *row)
@@ -249,14 +249,14 @@ static void fail_value(const struct open_case *open_case, const char *what, cons
 	fault_invalid(&fault, name, "a value in each row");
 	snprintf(fault.message, sizeof(fault.message), "row %" PRId64 " has no value for the %s '%s'",
 		 open_case->row_number, what, name);
-	run_fail(open_case->run, &fault);
+	run_fail(&open_case->run->base, &fault);
 }
 
 /* The case fails, and the run goes on. What is recorded already is judged without its request. */
 static bool fail_size(struct open_case *open_case, const struct run_case *row,
 		      const struct fault *cause)
 {
-	struct fault *fault = &open_case->attempt.call.fault;
+	struct fault *fault = &open_case->asking.call.fault;
 
 	if (row->response_id)
 		return true;
@@ -264,7 +264,7 @@ static bool fail_size(struct open_case *open_case, const struct run_case *row,
 	snprintf(fault->message, sizeof(fault->message),
 		 "row %" PRId64 ": rendered with the placeholder '%s' the request takes more than %u bytes",
 		 open_case->row_number, cause->field, RENDERED_BYTES_MAX);
-	set_no_usage(&open_case->attempt.call);
+	set_no_usage(&open_case->asking.call);
 	fail_case(open_case, fault);
 	return false;
 }
@@ -288,7 +288,7 @@ static bool read_values(struct open_case *open_case, const char *input_values)
 
 		fault_set(&fault, ELLU_E_INTERNAL, "the values of row %" PRId64 " cannot be read",
 			  open_case->row_number);
-		run_fail(run, &fault);
+		run_fail(&run->base, &fault);
 		return false;
 	}
 	for (size_t i = 0; i < run->n_needed; i++)
@@ -344,7 +344,7 @@ static bool render_request(struct open_case *open_case, const struct run_case *r
 	if (fault.field[0])
 		fail_value(open_case, "placeholder", fault.field);
 	else
-		run_fail(run, &fault);
+		run_fail(&run->base, &fault);
 	return false;
 }
 
@@ -352,7 +352,7 @@ static bool render_request(struct open_case *open_case, const struct run_case *r
  * another content: an endpoint may serve several databases whose ids are alike. */
 static void make_key(struct open_case *open_case)
 {
-	struct llm_call *call = &open_case->attempt.call;
+	struct llm_call *call = &open_case->asking.call;
 	uint64_t hash = 0;
 
 	for (size_t i = 0; i < open_case->n_messages; i++) {
@@ -371,11 +371,11 @@ static void generate(struct open_case *open_case)
 {
 	struct experiment_run *run = open_case->run;
 	const struct ellu_prompt_template *template = run->spec->prompt_template;
-	struct attempt *attempt = &open_case->attempt;
-	struct llm_call *call = &attempt->call;
+	struct run_call *asking = &open_case->asking;
+	struct llm_call *call = &asking->call;
 
-	attempt->answered = on_answered;
-	attempt->failed = on_failed;
+	asking->answered = on_answered;
+	asking->failed = on_failed;
 	call->messages = open_case->messages;
 	call->n_messages = open_case->n_messages;
 	call->params = run->spec->generation_params;
@@ -384,14 +384,14 @@ static void generate(struct open_case *open_case)
 	call->tool_choice = template->tool_choice;
 	call->response_format = template->response_format;
 	make_key(open_case);
-	attempt_submit(attempt);
+	run_call_submit(asking);
 }
 
 /* A response that is a column of the row: recorded like an answer that took nothing. */
 static void take_column(struct open_case *open_case)
 {
 	const char *column = open_case->run->spec->response_column;
-	struct llm_call *call = &open_case->attempt.call;
+	struct llm_call *call = &open_case->asking.call;
 	json_object *value;
 
 	if (!has_value(open_case, column)) {
@@ -413,16 +413,16 @@ void case_start(struct experiment_run *run, const struct run_case *row)
 	struct open_case *open_case = case_open(run, row);
 
 	if (!open_case) {
-		run_fail_oom(run);
+		run_fail_oom(&run->base);
 		return;
 	}
-	attempt_init(&open_case->attempt, run, run->generating, run->target);
+	run_call_init(&open_case->asking, &run->base, run->generating, run->target);
 	if (!read_values(open_case, row->input_values) || !render_request(open_case, row))
 		return;
 	weigh(open_case, strlen(row->input_values));
 	if (row->response_id) {
 		if (resume_judging(open_case, row) < 0)
-			run_fail_oom(run);
+			run_fail_oom(&run->base);
 	} else if (run->spec->response_column) {
 		take_column(open_case);
 	} else {

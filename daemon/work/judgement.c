@@ -6,7 +6,7 @@
 
 #include "daemon/base/hash.h"
 #include "daemon/work/judge.h"
-#include "daemon/work/run_state.h"
+#include "daemon/work/experiment.h"
 #include "proto/limits.h"
 #include "proto/template.h"
 #include "proto/usage.h"
@@ -34,7 +34,7 @@ static struct judgement *judgement_open(struct open_case *open_case)
 	if (!made)
 		return NULL;
 	*made = (struct judgement){ .open_case = open_case };
-	store_request_init(&made->record.request, run->host.loop, on_recorded, made);
+	store_request_init(&made->record.request, run->base.host.loop, on_recorded, made);
 	made->older = run->newest_judgement;
 	if (made->older)
 		made->older->newer = made;
@@ -48,21 +48,21 @@ static void weigh(struct judgement *judgement)
 	size_t bytes = arena_size(memory(judgement));
 	struct experiment_run *run = judgement->open_case->run;
 
-	run_weigh(run, &run->judgement_bytes, judgement->bytes, bytes);
+	run_weigh(&run->base, &run->judgement_bytes, judgement->bytes, bytes);
 	judgement->bytes = bytes;
 }
 
 static void release(struct judgement *judgement)
 {
-	arena_done(&judgement->attempt.call.arena);
+	arena_done(&judgement->asking.call.arena);
 	store_request_done(&judgement->record.request);
 }
 
 static void judgement_close(struct judgement *judgement)
 {
-	struct experiment_run *run = judgement->attempt.run;
+	struct experiment_run *run = judgement->open_case->run;
 
-	run_weigh(run, &run->judgement_bytes, judgement->bytes, 0);
+	run_weigh(&run->base, &run->judgement_bytes, judgement->bytes, 0);
 	release(judgement);
 	if (judgement->newer)
 		judgement->newer->older = judgement->older;
@@ -85,7 +85,7 @@ void judgement_free(struct judgement *judgement)
 /* What a first answer without a verdict took counts as well. */
 static void add_usage(struct judgement *judgement)
 {
-	const struct llm_call *call = &judgement->attempt.call;
+	const struct llm_call *call = &judgement->asking.call;
 	struct rating_record *record = &judgement->record;
 
 	record->attempts += call->attempts;
@@ -98,7 +98,7 @@ static void add_usage(struct judgement *judgement)
 static void record_rating(struct judgement *judgement, const struct judge_verdict *verdict,
 			  const struct fault *error)
 {
-	struct experiment_run *run = judgement->attempt.run;
+	struct experiment_run *run = judgement->open_case->run;
 	struct open_case *open_case = judgement->open_case;
 	struct rating_record *record = &judgement->record;
 
@@ -113,65 +113,65 @@ static void record_rating(struct judgement *judgement, const struct judge_verdic
 	record->judge_id = run->spec->judge_id;
 	record->value = verdict ? verdict->value : -1;
 	record->reasoning = verdict ? verdict->reasoning : NULL;
-	record->raw_text = verdict ? NULL : judgement->attempt.call.text;
+	record->raw_text = verdict ? NULL : judgement->asking.call.text;
 	record->error = error;
 	record->complete = --open_case->n_unposted == 0;
-	judgement->attempt.lane->uncommitted++;
-	run->n_outstanding++;
-	store_rating_record(run->host.store, record);
+	judgement->asking.route->uncommitted++;
+	run->base.n_outstanding++;
+	store_rating_record(run->base.host.store, record);
 }
 
 static void on_recorded(struct store_request *request)
 {
 	struct judgement *judgement = container_of(request, struct judgement, record.request);
-	struct experiment_run *run = judgement->attempt.run;
+	struct experiment_run *run = judgement->open_case->run;
 	const struct rating_record *record = &judgement->record;
 	struct open_case *open_case = judgement->open_case;
 
-	judgement->attempt.lane->uncommitted--;
-	if (run_take_answer(run, request)) {
+	judgement->asking.route->uncommitted--;
+	if (run_take_answer(&run->base, request)) {
 		if (record->ret_unfit.code)
 			take_failure(judgement, &record->ret_unfit);
-		progress_add_rating(&run->progress, record->epoch, record->complete);
-		progress_add_usage(&run->progress, record->input_tokens, record->output_tokens,
+		progress_add_rating(&run->base.progress, record->epoch, record->complete);
+		progress_add_usage(&run->base.progress, record->input_tokens, record->output_tokens,
 				   record->cost_nanodollars);
-		run_changed(run);
+		run_changed(&run->base);
 		judgement_close(judgement);
 		if (--open_case->n_open == 0)
 			case_close(open_case);
 	}
-	window_pump(run);
+	run_go_on(&run->base);
 }
 
 /* ---- The answer ---- */
 
 static void take_failure(struct judgement *judgement, const struct fault *fault)
 {
-	struct experiment_run *run = judgement->attempt.run;
+	struct experiment_run *run = judgement->open_case->run;
 	struct open_case *open_case = judgement->open_case;
 	const char *criterion = judgement->measure->text;
 	size_t size = strlen(criterion);
 	size_t shown = utf8_cut(criterion, size, CRITERION_SHOWN);
 	char name[CASE_NAME_SIZE];
 
-	run_log_failure(&run->log, "%s, criterion '%.*s%s': %s", case_name(open_case, name),
+	run_log_failure(&run->base.log, "%s, criterion '%.*s%s': %s", case_name(open_case, name),
 			(int)shown, criterion, shown < size ? "..." : "", fault->message);
 }
 
-static void on_failed(struct attempt *attempt)
+static void on_failed(struct run_call *asking)
 {
-	struct judgement *judgement = container_of(attempt, struct judgement, attempt);
+	struct judgement *judgement = container_of(asking, struct judgement, asking);
 
 	add_usage(judgement);
-	take_failure(judgement, &attempt->call.fault);
-	record_rating(judgement, NULL, &attempt->call.fault);
+	take_failure(judgement, &asking->call.fault);
+	record_rating(judgement, NULL, &asking->call.fault);
 }
 
 static void make_key(struct judgement *judgement)
 {
 	const struct open_case *open_case = judgement->open_case;
 	const struct run_spec *spec = open_case->run->spec;
-	struct llm_call *call = &judgement->attempt.call;
+	struct llm_call *call = &judgement->asking.call;
 	const char *question = call->messages[1]->content;
 
 	snprintf(call->idempotency_key, sizeof(call->idempotency_key),
@@ -185,16 +185,16 @@ static void make_key(struct judgement *judgement)
 /* Reuses the call; what it answered is copied into the question first. */
 static void ask_again(struct judgement *judgement)
 {
-	struct llm_call *call = &judgement->attempt.call;
-	struct experiment_run *run = judgement->attempt.run;
+	struct llm_call *call = &judgement->asking.call;
+	struct experiment_run *run = judgement->open_case->run;
 	const struct ellu_message *const *messages;
 	size_t n_messages;
 
-	if (run->phase != RUN_RUNNING || run->over_budget)
+	if (run->base.phase != RUN_RUNNING || run->base.over_budget)
 		return; // it stays missing
 	if (judge_ask_again(call->messages, call->n_messages, call->text ? call->text : "",
 			    run->spec->detailed, memory(judgement), &messages, &n_messages) < 0) {
-		run_fail_oom(run);
+		run_fail_oom(&run->base);
 		return;
 	}
 	arena_done(&call->arena);
@@ -203,18 +203,18 @@ static void ask_again(struct judgement *judgement)
 	call->messages = messages;
 	call->n_messages = n_messages;
 	make_key(judgement);
-	attempt_submit(&judgement->attempt);
+	run_call_submit(&judgement->asking);
 }
 
-static void on_answered(struct attempt *attempt)
+static void on_answered(struct run_call *asking)
 {
-	struct judgement *judgement = container_of(attempt, struct judgement, attempt);
-	struct llm_call *call = &attempt->call;
+	struct judgement *judgement = container_of(asking, struct judgement, asking);
+	struct llm_call *call = &asking->call;
 	struct judge_verdict verdict;
 	int r = judge_parse(call->text ? call->text : "", memory(judgement), &verdict);
 
 	if (r == -ENOMEM) {
-		run_fail_oom(attempt->run);
+		run_fail_oom(asking->run);
 		return;
 	}
 	add_usage(judgement);
@@ -236,7 +236,7 @@ static void on_answered(struct attempt *attempt)
 static int make_question(struct judgement *judgement, struct fault *fault)
 {
 	const struct open_case *open_case = judgement->open_case;
-	struct llm_call *call = &judgement->attempt.call;
+	struct llm_call *call = &judgement->asking.call;
 	struct judge_question question = {
 		.request = open_case->messages,
 		.n_request = open_case->n_messages,
@@ -281,23 +281,23 @@ void judgement_start(struct open_case *open_case)
 	struct fault fault = { 0 };
 
 	if (!judgement) {
-		run_fail_oom(run);
+		run_fail_oom(&run->base);
 		return;
 	}
-	attempt_init(&judgement->attempt, run, run->judging_lane, run->judge_target);
-	judgement->attempt.answered = on_answered;
-	judgement->attempt.failed = on_failed;
+	run_call_init(&judgement->asking, &run->base, run->judging_route, run->judge_target);
+	judgement->asking.answered = on_answered;
+	judgement->asking.failed = on_failed;
 	judgement->measure = take_measure(open_case);
 	judgement->record.input_tokens = -1;
 	judgement->record.output_tokens = -1;
 	judgement->record.cost_nanodollars = -1;
 	if (make_question(judgement, &fault) >= 0) {
-		attempt_submit(&judgement->attempt);
+		run_call_submit(&judgement->asking);
 	} else if (fault.code == ELLU_E_TOO_LARGE) {
-		judgement->attempt.call.fault = fault; // outlives the record
+		judgement->asking.call.fault = fault; // outlives the record
 		take_failure(judgement, &fault);
-		record_rating(judgement, NULL, &judgement->attempt.call.fault);
+		record_rating(judgement, NULL, &judgement->asking.call.fault);
 	} else {
-		run_fail(run, &fault);
+		run_fail(&run->base, &fault);
 	}
 }

@@ -3,27 +3,7 @@
  * began; and generation calls are handed over only a few more than may be in flight, so that a
  * judge call never waits behind a long line of them.
  */
-#include "daemon/work/run_state.h"
-
-/* ---- Memory ---- */
-
-void run_weigh(struct experiment_run *run, size_t *sum, size_t before, size_t now)
-{
-	*sum += now - before;
-	if (run->host.user_bytes)
-		atomic_fetch_add_explicit(run->host.user_bytes, (long long)now - (long long)before,
-					  memory_order_relaxed);
-}
-
-/* A run that holds nothing may always go on: nobody would wake it. */
-bool run_may_hold(const struct experiment_run *run, size_t sum)
-{
-	if (sum == 0)
-		return true;
-	if (!run->host.user_bytes)
-		return sum < RUN_BYTES_MAX;
-	return atomic_load_explicit(run->host.user_bytes, memory_order_relaxed) < RUN_BYTES_MAX;
-}
+#include "daemon/work/experiment.h"
 
 /* ---- Verdicts ---- */
 
@@ -48,8 +28,8 @@ static bool has_measure_left(const struct open_case *open_case)
 
 static void issue_judgements(struct experiment_run *run)
 {
-	while (run->phase == RUN_RUNNING && run->judging && lane_has_room(run->judging_lane) &&
-	       run_may_hold(run, run->judgement_bytes)) {
+	while (run->base.phase == RUN_RUNNING && run->judging && route_has_room(run->judging_route) &&
+	       run_may_hold(&run->base, run->judgement_bytes)) {
 		struct open_case *open_case = run->judging;
 
 		judgement_start(open_case);
@@ -70,7 +50,7 @@ static void on_page(struct store_request *request)
 
 	page->state = PAGE_READY;
 	page->next = 0;
-	if (run_take_answer(run, request)) {
+	if (run_take_answer(&run->base, request)) {
 		run->cursor = page->op.ret_cursor;
 		run->read_all = page->op.ret_end;
 		/* Going on with a run that is nearly done, most pages are empty. */
@@ -81,7 +61,7 @@ static void on_page(struct store_request *request)
 	} else {
 		page->op.ret_n_cases = 0;
 	}
-	window_pump(run);
+	run_go_on(&run->base);
 }
 
 static void ask_page(struct experiment_run *run, struct page *page)
@@ -97,11 +77,10 @@ static void ask_page(struct experiment_run *run, struct page *page)
 		.cursor = run->cursor,
 		.scan = run->scan,
 	};
-	store_request_init(&op->request, run->host.loop, on_page, page);
+	run_expect(&run->base, &op->request, on_page);
 	page->run = run;
 	page->state = PAGE_ASKED;
-	run->n_outstanding++;
-	store_cases_page(run->host.store, op);
+	store_cases_page(run->base.host.store, op);
 }
 
 /* One page is read while the next one is fetched; a page starts where the one before ended. */
@@ -137,15 +116,15 @@ static const struct run_case *peek_case(struct experiment_run *run)
 
 /* ---- Cases ---- */
 
-static bool may_generate(const struct lane *lane)
+static bool may_generate(const struct route *route)
 {
-	return lane_has_room(lane) && lane->handed < lane->cap + (lane->cap + 1) / 2;
+	return route_has_room(route) && route->handed < route->cap + (route->cap + 1) / 2;
 }
 
 static void issue_cases(struct experiment_run *run)
 {
-	while (run->phase == RUN_RUNNING && run->n_open < run->window &&
-	       run_may_hold(run, run->case_bytes)) {
+	while (run->base.phase == RUN_RUNNING && run->base.n_open < run->window &&
+	       run_may_hold(&run->base, run->case_bytes)) {
 		const struct run_case *row = peek_case(run);
 
 		if (!row || (row->response_id == 0 && !may_generate(run->generating)))
@@ -155,16 +134,17 @@ static void issue_cases(struct experiment_run *run)
 	}
 }
 
-void window_pump(struct experiment_run *run)
+bool window_issue(struct experiment_run *run)
 {
-	if (run->phase == RUN_RUNNING && tuning_allows(run)) {
+	if (run_may_spend(&run->base)) {
 		issue_judgements(run);
 		issue_cases(run);
 		issue_judgements(run);
-	} else if (run->phase == RUN_RUNNING) {
+	} else {
 		(void)peek_case(run); // whether anything is missing at all
 	}
-	if (run->phase == RUN_RUNNING)
+	if (run->base.phase == RUN_RUNNING)
 		ask_pages(run);
-	run_check_end(run);
+	return run->base.n_open == 0 && run->read_all && run->pages[0].state == PAGE_IDLE &&
+	       run->pages[1].state == PAGE_IDLE;
 }

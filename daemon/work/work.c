@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/work/run_state.h"
 #include "daemon/work/worker.h"
 
 struct work {

@@ -5,20 +5,19 @@
 #include <string.h>
 
 #include "daemon/base/clock.h"
-#include "daemon/work/run_state.h"
 
 /* ---- Snapshots ---- */
 
 static void take_snapshot(struct work_run *run, struct work_snapshot *snapshot)
 {
-	struct progress *progress = experiment_run_progress(run->run);
+	struct progress *progress = &run->run->progress;
 
 	arena_done(&snapshot->arena);
 	snapshot->progress = NULL;
-	snapshot->n_cases = experiment_run_cases(run->run);
-	snapshot->held_up = experiment_run_is_held_up(run->run);
+	snapshot->n_cases = run->run->n_open;
+	snapshot->held_up = run_is_held_up(run->run);
 	/* For lack of memory home gets none: the next one says more anyway. */
-	if (progress)
+	if (progress->epochs)
 		(void)progress_snapshot(progress, clock_monotonic_usec(), &snapshot->arena,
 					&snapshot->progress);
 }
@@ -91,7 +90,7 @@ static void on_ended(void *userdata)
 
 	evtimer_del(run->timer);
 	take_snapshot(run, &run->last);
-	run->end = experiment_run_end(run->run);
+	run->end = &run->run->end;
 	loop_post(run->worker->home, &run->finished);
 }
 
@@ -101,28 +100,28 @@ static void on_start(struct message *message)
 {
 	struct work_run *run = container_of(message, struct work_run, start);
 
-	experiment_run_start(run->run);
+	run_start(run->run);
 }
 
 static void on_abort(struct message *message)
 {
 	struct work_run *run = container_of(message, struct work_run, abort);
 
-	experiment_run_abort(run->run);
+	run_abort(run->run);
 }
 
 static void on_drain(struct message *message)
 {
 	struct work_run *run = container_of(message, struct work_run, drain);
 
-	experiment_run_drain(run->run);
+	run_drain(run->run);
 }
 
 void worker_take_change(struct message *message)
 {
 	struct work_change *change = container_of(message, struct work_change, message);
 
-	experiment_run_tune(change->run->run, &change->tuning);
+	run_tune(change->run->run, &change->tuning);
 	free(change);
 }
 
@@ -153,12 +152,12 @@ int worker_run_init(struct work_run *run, const struct worker_events *events)
 	if (!run->timer)
 		return -ENOMEM;
 	host.user_bytes = &run->user->bytes;
-	return experiment_run_new(&host, &run->task, &run_events, &run->run);
+	return run_new(&host, &run->task, &run_events, &run->run);
 }
 
 void worker_run_free(struct work_run *run)
 {
-	experiment_run_free(run->run);
+	run_free(run->run);
 	if (run->timer)
 		event_free(run->timer);
 	arena_done(&run->snapshot.arena);

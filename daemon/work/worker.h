@@ -14,7 +14,7 @@
 
 #include <event2/event.h>
 
-#include "daemon/work/experiment_run.h"
+#include "daemon/work/run.h"
 #include "daemon/work/work.h"
 
 struct worker {
@@ -86,7 +86,7 @@ struct work_run {
 	const struct work_end *end; // set with finished
 
 	/* The worker's. */
-	struct experiment_run *run;
+	struct run *run;
 	struct event *timer;
 	bool snapshot_away; // with home
 	bool changed; // since the last snapshot

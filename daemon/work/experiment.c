@@ -1,0 +1,350 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/work/experiment.h"
+#include "daemon/work/judge.h"
+#include "proto/template.h"
+
+/* ---- Aggregating ---- */
+
+static void fill_result(struct experiment_run *run)
+{
+	const struct run_spec *spec = run->spec;
+
+	run->base.result = (struct ellu_task_result)ELLU_RECORD(struct ellu_task_result);
+	run->base.end.result = &run->base.result;
+	if (spec->rating_run_id && !spec->adopt) {
+		run->base.result.ratings = run->results.ret_ratings;
+		return;
+	}
+	run->base.result.experiment_id = &run->base.task.experiment_id;
+	run->base.result.results = run->results.ret_results;
+}
+
+static void fail_all(struct experiment_run *run, int64_t n, const char *item)
+{
+	const struct ellu_experiment_results *results = run->results.ret_results;
+	struct fault *fault = &run->base.fault;
+
+	run->base.end.status = TASK_FAILURE;
+	fault_set(fault, ELLU_E_BACKEND_UNAVAILABLE, "all %" PRId64 " %ss failed", n, item);
+	for (size_t i = 0; i < results->n_errors; i++) {
+		const struct ellu_error_count *commonest = results->errors[i];
+
+		if (strcmp(commonest->item, item) != 0)
+			continue;
+		fault_from_error(commonest->error, fault);
+		if (commonest->count == n)
+			snprintf(fault->message, sizeof(fault->message), "all %" PRId64 " %ss failed: %s", n,
+				 item, commonest->error->message);
+		else
+			snprintf(fault->message, sizeof(fault->message),
+				 "all %" PRId64 " %ss failed, %" PRId64 " of them with: %s", n, item,
+				 commonest->count, commonest->error->message);
+		return;
+	}
+}
+
+static void decide_end(struct experiment_run *run)
+{
+	const struct ellu_experiment_results *results = run->results.ret_results;
+
+	fill_result(run);
+	run->base.end.status = TASK_SUCCESS;
+	if (progress_all_failed(&run->base.progress))
+		fail_all(run, run->base.progress.total, "response");
+	else if (results->ratings > 0 && results->failed_ratings == results->ratings)
+		fail_all(run, results->ratings, "rating");
+	/* What an experiment does not take over is no result of it. */
+	if (run->base.end.status == TASK_FAILURE && run->spec->adopt)
+		run->base.end.result = NULL;
+}
+
+static void on_results(struct store_request *request)
+{
+	struct experiment_run *run = container_of(request, struct experiment_run, results.request);
+
+	if (run_take_answer(&run->base, request)) {
+		decide_end(run);
+		run->base.phase = RUN_STOPPING;
+	}
+	run_go_on(&run->base);
+}
+
+static void conclude(struct run *base)
+{
+	struct experiment_run *run = (struct experiment_run *)base;
+
+	progress_complete(&base->progress);
+	run_changed(base);
+	run->results.experiment_id = run->spec->experiment_id;
+	run->results.rating_run_id = run->spec->rating_run_id;
+	run_expect(base, &run->results.request, on_results);
+	store_results_compute(base->host.store, &run->results);
+}
+
+/* ---- Caps ---- */
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool same_endpoint(const struct ellu_llm_config *a, const struct ellu_llm_config *b)
+{
+	return a && b && same_text(a->provider, b->provider) &&
+	       same_text(a->llm_base_url, b->llm_base_url) &&
+	       same_text(a->llm_model_name, b->llm_model_name) &&
+	       same_text(a->api_key, b->api_key);
+}
+
+static void tune(struct run *base)
+{
+	struct experiment_run *run = (struct experiment_run *)base;
+	const struct ellu_generation_params *params = run->spec->generation_params;
+	const struct ellu_llm_config *config = run->spec->config;
+	const struct ellu_llm_config *judge = run->spec->judge_config;
+	bool shared = same_endpoint(config, judge);
+	int caps[2], cap;
+
+	base->flow_connections = run_lower_cap(base->task.tuning.max_connections,
+					       params && params->max_connections ?
+						       (int)*params->max_connections : 0);
+	caps[0] = run_cap_of(base, config);
+	caps[1] = run_cap_of(base, judge);
+	cap = caps[0] > caps[1] ? caps[0] : caps[1];
+	base->routes[0].cap = shared ? cap : caps[0];
+	base->routes[1].cap = caps[1];
+	run->generating = &base->routes[0];
+	run->judging_route = &base->routes[shared ? 0 : 1];
+	run->window = 2 * cap + 16;
+}
+
+/* ---- Loading ---- */
+
+static int find_needed(struct experiment_run *run, struct fault *fault)
+{
+	size_t n = run->spec->n_measures;
+	struct ellu_message *messages = arena_array(&run->base.arena, n, sizeof(*messages));
+	const struct ellu_message **list = arena_array(&run->base.arena, n, sizeof(*list));
+
+	if (!messages || !list)
+		return fault_oom(fault);
+	for (size_t i = 0; i < n; i++) {
+		messages[i].content = run->spec->measures[i].text;
+		list[i] = &messages[i];
+	}
+	if (template_placeholders(list, n, &run->base.arena, &run->needed, &run->n_needed) < 0)
+		return fault_oom(fault);
+	return 0;
+}
+
+static void describe(struct experiment_run *run)
+{
+	const struct run_spec *spec = run->spec;
+	const struct ellu_generation_params *params = spec->generation_params;
+	const struct ellu_llm_config *config = spec->config;
+
+	if (spec->taken_over_responses > 0)
+		run_log_line(&run->base.log, "%" PRId64 " answers and %" PRId64 " verdicts are taken over "
+			     "from earlier runs: nothing is asked for them", spec->taken_over_responses,
+			     spec->taken_over_ratings);
+	if (params && params->max_connections && config && config->max_connections &&
+	    *config->max_connections < *params->max_connections)
+		run_log_line(&run->base.log,
+			     "max_connections %" PRId64 " is lowered to %" PRId64 ", the cap of '%s'",
+			     *params->max_connections, *config->max_connections, config->name);
+}
+
+static int prepare(struct experiment_run *run, struct fault *fault)
+{
+	const struct run_spec *spec = run->spec;
+	int r;
+
+	describe(run);
+	run_price(&run->base, spec->config);
+	run_price(&run->base, spec->judge_config);
+	if (run_begin(&run->base, spec) < 0)
+		return fault_oom(fault);
+	if (spec->n_measures > 0 && !judge_knows_version(spec->rating_version))
+		return fault_set(fault, ELLU_E_UNSUPPORTED, "rating_version '%s' is not known",
+				 spec->rating_version);
+	if (spec->config) {
+		r = llm_target_new(spec->config, &run->target, fault);
+		if (r < 0)
+			return r;
+	}
+	if (spec->n_measures > 0) {
+		r = llm_target_new(spec->judge_config, &run->judge_target, fault);
+		if (r < 0)
+			return r;
+	}
+	return find_needed(run, fault);
+}
+
+static void load(struct experiment_run *run);
+static void take_over(struct experiment_run *run);
+
+static void on_taken(struct store_request *request)
+{
+	struct experiment_run *run = container_of(request, struct experiment_run, taking.request);
+
+	if (run_take_answer(&run->base, request) && run->base.phase == RUN_LOADING) {
+		if (run->taking.ret_end) {
+			store_request_done(&run->load.request);
+			load(run);
+		} else {
+			take_over(run);
+		}
+	}
+	run_go_on(&run->base);
+}
+
+static void take_over(struct experiment_run *run)
+{
+	if (run->taking.request.done)
+		store_request_done(&run->taking.request);
+	run_expect(&run->base, &run->taking.request, on_taken);
+	run->taking.experiment_id = run->load.ret_spec->experiment_id;
+	store_run_take_over(run->base.host.store, &run->taking);
+}
+
+static void on_counted(struct store_request *request)
+{
+	struct experiment_run *run = container_of(request, struct experiment_run, count.request);
+
+	if (run_take_answer(&run->base, request) && run->base.phase == RUN_LOADING) {
+		store_request_done(&run->load.request);
+		load(run);
+	}
+	run_go_on(&run->base);
+}
+
+static void count(struct experiment_run *run)
+{
+	run->counted = true;
+	run->count.spec = run->load.ret_spec;
+	run_expect(&run->base, &run->count.request, on_counted);
+	store_run_count(run->base.host.store, &run->count);
+}
+
+static void begin(struct experiment_run *run)
+{
+	struct fault fault = { 0 };
+
+	run->spec = run->load.ret_spec;
+	if (prepare(run, &fault) < 0)
+		run_fail(&run->base, &fault);
+}
+
+static void on_loaded(struct store_request *request)
+{
+	struct experiment_run *run = container_of(request, struct experiment_run, load.request);
+
+	if (run_take_answer(&run->base, request) && run->base.phase == RUN_LOADING) {
+		if (run->load.ret_spec->takes_over)
+			take_over(run);
+		else if (run->load.ret_spec->uncounted && !run->counted)
+			count(run);
+		else
+			begin(run);
+	}
+	run_go_on(&run->base);
+}
+
+static void load(struct experiment_run *run)
+{
+	run_expect(&run->base, &run->load.request, on_loaded);
+	run->load.experiment_id = run->base.task.experiment_id;
+	if (run->base.task.kind == TASK_KIND_RATING)
+		run->load.rating_task_id = run->base.task.task_id;
+	store_run_load(run->base.host.store, &run->load);
+}
+
+/* ---- Life ---- */
+
+static int new_run(struct run *base)
+{
+	struct experiment_run *run = (struct experiment_run *)base;
+
+	run->scan = RUN_PAGE_SCAN;
+	run->judging_tail = &run->judging;
+	run->tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 1);
+	return run->tokener ? 0 : -ENOMEM;
+}
+
+static void free_cases(struct experiment_run *run)
+{
+	struct judgement *judgement;
+	struct open_case *open_case;
+
+	while ((judgement = run->newest_judgement)) {
+		run->newest_judgement = judgement->older;
+		judgement_free(judgement);
+	}
+	while ((judgement = run->spare_judgements)) {
+		run->spare_judgements = judgement->newer;
+		free(judgement);
+	}
+	while ((open_case = run->newest)) {
+		run->newest = open_case->older;
+		case_free(open_case);
+	}
+	while ((open_case = run->spare_cases)) {
+		run->spare_cases = open_case->newer;
+		free(open_case);
+	}
+}
+
+static void free_run(struct run *base)
+{
+	struct experiment_run *run = (struct experiment_run *)base;
+
+	free_cases(run);
+	for (size_t i = 0; i < 2; i++)
+		if (run->pages[i].state != PAGE_IDLE)
+			store_request_done(&run->pages[i].op.request);
+	store_request_done(&run->results.request);
+	store_request_done(&run->count.request);
+	store_request_done(&run->taking.request);
+	store_request_done(&run->load.request);
+	if (run->target)
+		llm_target_unref(run->target);
+	if (run->judge_target)
+		llm_target_unref(run->judge_target);
+	json_tokener_free(run->tokener);
+}
+
+static void start(struct run *base)
+{
+	load((struct experiment_run *)base);
+}
+
+static bool issue(struct run *base)
+{
+	return window_issue((struct experiment_run *)base);
+}
+
+const struct job_kind experiment_kind = {
+	.size = sizeof(struct experiment_run),
+	.new = new_run,
+	.free = free_run,
+	.start = start,
+	.issue = issue,
+	.conclude = conclude,
+	.tune = tune,
+};
+
+/* Its cases have their responses already. */
+const struct job_kind rating_kind = {
+	.size = sizeof(struct experiment_run),
+	.new = new_run,
+	.free = free_run,
+	.start = start,
+	.issue = issue,
+	.conclude = conclude,
+	.tune = tune,
+};

@@ -1,0 +1,131 @@
+/*
+ * The kinds `experiment` and `rating`: what is missing of a pinned run is asked for, recorded and
+ * judged; a rating's cases have their responses already.
+ *
+ *	experiment.c	load, aggregate, end
+ *	window.c	which case and which call is next
+ *	case.c	one case: render, call, record, have it judged
+ *	judgement.c	one criterion of a case: ask, read the verdict, record
+ */
+#pragma once
+
+#include <json.h>
+
+#include "daemon/store/runs.h"
+#include "daemon/work/run.h"
+
+#define RUN_PAGE_SCAN 256 // (row, epoch) pairs looked at for a page of cases
+#define RUN_PAGE_SCAN_MAX PAGE_MAX // where nothing was missing
+
+struct experiment_run;
+
+/* ---- Cases ---- */
+
+#define CASE_NAME_SIZE 64
+
+/* A case from read to recorded. Its memory is the arena of its record's request. */
+struct open_case {
+	struct run_call asking; // the generation
+	struct response_record record;
+	struct experiment_run *run;
+	int64_t row_id;
+	int64_t row_number;
+	int64_t epoch;
+	json_object *values;
+	int64_t experiment_id;
+	const struct ellu_message *const *messages; // what was asked; NULL: it is not known
+	size_t n_messages;
+	int64_t response_id; // 0: not committed
+	const char *text; // what is judged
+	bool *decided; // by measure, or NULL: none is
+	size_t next_measure; // to be asked for, or past the last
+	size_t values_size;
+	size_t bytes; // of run::case_bytes
+	size_t n_unposted; // ratings whose record was not handed to the store
+	size_t n_open; // ratings not committed
+	struct open_case *next; // run::judging
+	struct open_case *newer; // run::oldest, or run::spare_cases
+	struct open_case *older;
+};
+
+/* What people call it in the log. */
+const char *case_name(const struct open_case *open_case, char text[static CASE_NAME_SIZE]);
+
+/* Opens a case and starts with what it misses. */
+void case_start(struct experiment_run *run, const struct run_case *row);
+void case_close(struct open_case *open_case);
+void case_free(struct open_case *open_case); // its memory too
+
+/* ---- Judgements ---- */
+
+/* Its memory is the arena of its record's request. */
+struct judgement {
+	struct run_call asking;
+	struct rating_record record;
+	struct open_case *open_case;
+	const struct run_measure *measure;
+	bool asked_again;
+	size_t bytes; // of run::judgement_bytes
+	struct judgement *newer; // run::newest_judgement, or run::spare_judgements
+	struct judgement *older;
+};
+
+/* Asks for the verdict on the case by its next measure; there must be one. */
+void judgement_start(struct open_case *open_case);
+void judgement_free(struct judgement *judgement);
+
+/* ---- The window ---- */
+
+enum page_state {
+	PAGE_IDLE,
+	PAGE_ASKED,
+	PAGE_READY,
+};
+
+struct page {
+	struct cases_page op;
+	struct experiment_run *run;
+	enum page_state state;
+	size_t next; // of op.ret_cases
+};
+
+/* Issues what there is room for, and prefetches. Whether nothing is left. */
+bool window_issue(struct experiment_run *run);
+/* A case that now waits for verdicts. */
+void window_add_judging(struct experiment_run *run, struct open_case *open_case);
+
+/* ---- The run ---- */
+
+struct experiment_run {
+	struct run base;
+	struct run_load load;
+	struct run_take_over taking;
+	struct run_count count;
+	bool counted; // by this run
+	const struct run_spec *spec; // NULL until loaded
+	struct llm_target *target; // NULL with a response column
+	struct llm_target *judge_target; // NULL without criteria
+	struct route *generating; // one of the routes, or both the same
+	struct route *judging_route;
+	const char *const *needed; // placeholders of the criteria
+	size_t n_needed;
+	json_tokener *tokener;
+
+	struct page pages[2];
+	unsigned page; // the one that is read
+	struct case_cursor cursor;
+	size_t scan;
+	bool read_all;
+
+	int64_t window; // how many cases may be open
+	size_t case_bytes; // held by open cases: values, request, answer
+	size_t judgement_bytes; // held by questions to judges
+	struct open_case *newest; // all that are open, linked by `older`
+	struct open_case *spare_cases;
+	struct open_case *judging; // wait to be asked for, in order
+	struct open_case **judging_tail;
+	struct judgement *newest_judgement;
+	struct judgement *spare_judgements;
+
+	struct results_compute results;
+};

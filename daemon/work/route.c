@@ -1,0 +1,196 @@
+#include <inttypes.h>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/work/run.h"
+#include "proto/money.h"
+
+/* ---- Calls ---- */
+
+bool route_has_room(const struct route *route)
+{
+	return route->uncommitted < route->cap &&
+	       route->handed + route->uncommitted < 2 * route->cap;
+}
+
+/* The endpoint is there, so what could not reach it failed for its own. */
+static void route_reached(struct route *route)
+{
+	route->reached = true;
+	while (route->held) {
+		struct run_call *call = route->held;
+
+		route->held = call->next;
+		route->n_held--;
+		call->failed(call);
+	}
+}
+
+/* Recorded as failed now, the first items of an endpoint that is down would never be asked
+ * again; so they wait for what becomes of the others. */
+static void route_hold(struct route *route, struct run_call *call)
+{
+	call->next = route->held;
+	route->held = call;
+	route->n_held++;
+	if (route->n_held >= RUN_UNREACHABLE_MAX)
+		run_fail(call->run, &call->call.fault);
+}
+
+static void take_outcome(struct run_call *call)
+{
+	struct run *run = call->run;
+	struct route *route = call->route;
+
+	switch (call->call.outcome) {
+	case LLM_ANSWERED:
+		route_reached(route);
+		route->answered = true;
+		call->answered(call);
+		break;
+	case LLM_ITEM_FAILED:
+		route_reached(route);
+		call->failed(call);
+		break;
+	case LLM_UNREACHABLE:
+		if (route->reached)
+			call->failed(call);
+		else
+			route_hold(route, call);
+		break;
+	case LLM_CONFIG_FAILED:
+		run_fail(run, &call->call.fault);
+		break;
+	case LLM_CANCELLED:
+		run_stop(run, false);
+		break;
+	}
+}
+
+static void on_done(struct llm_call *done)
+{
+	struct run_call *call = container_of(done, struct run_call, call);
+	struct run *run = call->run;
+
+	run->n_outstanding--;
+	call->route->handed--;
+	take_outcome(call);
+	run_go_on(run);
+}
+
+static void on_notice(void *userdata, const char *line)
+{
+	struct run *run = userdata;
+
+	run_log_notice(&run->log, line, clock_monotonic_usec());
+}
+
+static void on_held(void *userdata, bool held, const char *line)
+{
+	struct run *run = userdata;
+
+	run->held_up = held;
+	/* What is being ended leaves no waits behind to be told of. */
+	if (run->phase == RUN_RUNNING)
+		run_log_notice(&run->log, line, clock_monotonic_usec());
+	run_changed(run);
+}
+
+void run_call_init(struct run_call *call, struct run *run, struct route *route,
+		   struct llm_target *target)
+{
+	call->run = run;
+	call->route = route;
+	call->call.reply_to = run->host.loop;
+	call->call.done = on_done;
+	call->call.notice = on_notice;
+	call->call.held = on_held;
+	call->call.userdata = run;
+	call->call.target = target;
+	call->call.flow = run->task.task_id;
+	call->call.user = run->task.owner_uid;
+}
+
+void run_call_submit(struct run_call *call)
+{
+	call->call.answered_before = call->route->answered;
+	call->call.priority = call->run->task.tuning.priority;
+	call->call.flow_connections = call->run->flow_connections;
+	call->route->handed++;
+	call->run->n_outstanding++;
+	backend_submit(call->run->host.backend, &call->call);
+}
+
+/* ---- Caps ---- */
+
+int run_lower_cap(int cap, int other)
+{
+	return other > 0 && (cap == 0 || other < cap) ? other : cap;
+}
+
+int run_cap_of(const struct run *run, const struct ellu_llm_config *config)
+{
+	int cap = config && config->max_connections ? (int)*config->max_connections
+						    : BACKEND_CONNECTIONS_GROWN;
+
+	return run_lower_cap(cap, run->flow_connections);
+}
+
+/* What it was tuned to holds for what is issued from then on, and for what still waits in the
+ * backend. */
+void run_tune(struct run *run, const struct work_tuning *tuning)
+{
+	bool limited = run->task.tuning.cost_limit >= 0;
+
+	run->task.tuning = *tuning;
+	if (run->phase == RUN_LOADING || run->phase == RUN_ENDED || !run->progress.epochs)
+		return; // it is applied when it is loaded
+	run->kind->tune(run);
+	if (!limited)
+		run_describe_cost(run);
+	if (backend_tune_flow(run->host.backend, run->task.task_id, tuning->priority,
+			      run->flow_connections) < 0)
+		log_warning("Task %" PRId64 ": its waiting calls cannot be tuned, only later ones",
+			    run->task.task_id);
+	run_go_on(run);
+}
+
+/* ---- Cost ---- */
+
+void run_price(struct run *run, const struct ellu_llm_config *config)
+{
+	run->priced |= config && config->price_input && config->price_output;
+}
+
+static int64_t spent(const struct run *run)
+{
+	return run->progress.cost_nanodollars < 0 ? 0 : run->progress.cost_nanodollars;
+}
+
+bool run_may_spend(struct run *run)
+{
+	int64_t limit = run->task.tuning.cost_limit;
+	bool known = run->priced || run->progress.cost_nanodollars >= 0;
+
+	if (!run->over_budget && limit >= 0 && spent(run) >= limit && known) {
+		run->over_budget = true;
+		run_drain_calls(run);
+	}
+	return !run->over_budget;
+}
+
+void run_log_spent(struct run *run)
+{
+	char cost[MONEY_TEXT_SIZE], limit[MONEY_TEXT_SIZE];
+
+	money_format(spent(run), cost);
+	money_format(run->task.tuning.cost_limit, limit);
+	run_log_line(&run->log, "$%s were spent, the cost_limit is $%s: nothing more is asked for",
+		     cost, limit);
+}
+
+void run_describe_cost(struct run *run)
+{
+	if (run->task.tuning.cost_limit >= 0 && !run->priced && run->progress.cost_nanodollars < 0)
+		run_log_line(&run->log, "cost_limit has no effect: no price of what is asked is known");
+}

@@ -1,0 +1,233 @@
+#include "daemon/work/run.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+
+/* A kind of job: its row is in proto/task_kind.h, what it does in a file of its name. */
+#define DECLARE(id, name) extern const struct job_kind name##_kind;
+TASK_KINDS(DECLARE)
+#define ROW(id, name) [TASK_KIND_##id] = &name##_kind,
+static const struct job_kind *const kinds[_TASK_KIND_MAX] = { TASK_KINDS(ROW) };
+
+/* ---- Memory ---- */
+
+void run_weigh(struct run *run, size_t *sum, size_t before, size_t now)
+{
+	*sum += now - before;
+	run->bytes += now - before;
+	if (run->host.user_bytes)
+		atomic_fetch_add_explicit(run->host.user_bytes, (long long)now - (long long)before,
+					  memory_order_relaxed);
+}
+
+/* A run that holds nothing may always go on: nobody would wake it. */
+bool run_may_hold(const struct run *run, size_t sum)
+{
+	if (sum == 0)
+		return true;
+	if (!run->host.user_bytes)
+		return sum < RUN_BYTES_MAX;
+	return atomic_load_explicit(run->host.user_bytes, memory_order_relaxed) < RUN_BYTES_MAX;
+}
+
+/* ---- Ending ---- */
+
+static void cancel_calls(struct run *run)
+{
+	if (run->cancelled)
+		return;
+	run->cancelled = true;
+	if (backend_cancel_flow(run->host.backend, run->task.task_id) < 0)
+		log_warning("Task %" PRId64 ": its calls cannot be cancelled, awaiting them",
+			    run->task.task_id);
+}
+
+void run_drain_calls(struct run *run)
+{
+	if (run->drained)
+		return;
+	run->drained = true;
+	if (backend_drain_flow(run->host.backend, run->task.task_id) < 0)
+		log_warning("Task %" PRId64 ": its calls cannot be given back, awaiting them",
+			    run->task.task_id);
+}
+
+void run_fail(struct run *run, const struct fault *fault)
+{
+	if (run->phase == RUN_STOPPING || run->phase == RUN_ENDED)
+		return;
+	run->phase = RUN_STOPPING;
+	run->end.status = TASK_FAILURE;
+	run->fault = *fault;
+	cancel_calls(run);
+}
+
+void run_fail_oom(struct run *run)
+{
+	struct fault fault = { 0 };
+
+	fault_oom(&fault);
+	run_fail(run, &fault);
+}
+
+static void give_back(struct run *run)
+{
+	if (run->phase == RUN_STOPPING || run->phase == RUN_ENDED)
+		return;
+	run->phase = RUN_STOPPING;
+	run->end.status = TASK_PENDING;
+}
+
+void run_stop(struct run *run, bool cancel)
+{
+	/* What is complete ends as what it is: only what came of it is still to be had. */
+	if (run->phase == RUN_CONCLUDING || run->phase == RUN_ENDED)
+		return;
+	give_back(run);
+	if (cancel)
+		cancel_calls(run);
+}
+
+static void finish(struct run *run)
+{
+	size_t held = 0;
+
+	run->phase = RUN_ENDED;
+	run_weigh(run, &held, run->bytes, 0); // what it still has is freed with it
+	run->end.over_budget = run->over_budget && run->end.status == TASK_PENDING;
+	if (run->end.over_budget)
+		run_log_spent(run);
+	run_log_end(&run->log);
+	if (run->end.status == TASK_FAILURE &&
+	    fault_to_error(&run->fault, &run->arena, &run->end.error) < 0)
+		run->end.error = NULL;
+	run->events.ended(run->events.userdata);
+}
+
+/* Fewer items than it takes to be sure, and every one of them without reaching the endpoint. */
+static const struct run_call *find_held(const struct run *run)
+{
+	for (size_t i = 0; i < RUN_ROUTES; i++)
+		if (run->routes[i].held)
+			return run->routes[i].held;
+	return NULL;
+}
+
+void run_go_on(struct run *run)
+{
+	bool done = run->phase == RUN_RUNNING && run->kind->issue(run);
+
+	if (run->phase == RUN_RUNNING && run->n_outstanding == 0) {
+		if (done) {
+			run->phase = RUN_CONCLUDING;
+			run->kind->conclude(run);
+		} else if (run->over_budget) {
+			run_stop(run, false);
+		} else if (find_held(run)) {
+			run_fail(run, &find_held(run)->call.fault);
+		}
+	}
+	if (run->phase == RUN_STOPPING && run->n_outstanding == 0)
+		finish(run);
+}
+
+/* ---- Going on ---- */
+
+void run_expect(struct run *run, struct store_request *request,
+		void (*done)(struct store_request *request))
+{
+	store_request_init(request, run->host.loop, done, run);
+	run->n_outstanding++;
+}
+
+bool run_take_answer(struct run *run, const struct store_request *request)
+{
+	run->n_outstanding--;
+	if (request->result >= 0)
+		return true;
+	/* No fault of the run's: it goes on when the store can be written again. */
+	if (request->result == ELLU_E_STORAGE_DAMAGED || request->result == ELLU_E_STORAGE_FULL) {
+		give_back(run);
+		cancel_calls(run);
+	} else {
+		run_fail(run, &request->fault);
+	}
+	return false;
+}
+
+void run_changed(struct run *run)
+{
+	run->events.changed(run->events.userdata);
+}
+
+int run_begin(struct run *run, const struct run_spec *spec)
+{
+	if (progress_init(&run->progress, spec, clock_monotonic_usec()) < 0)
+		return -ENOMEM;
+	run_describe_cost(run);
+	run->kind->tune(run);
+	run->phase = RUN_RUNNING;
+	run_changed(run);
+	return 0;
+}
+
+bool run_is_held_up(const struct run *run)
+{
+	return run->held_up && run->phase == RUN_RUNNING;
+}
+
+/* ---- Life ---- */
+
+int run_new(const struct run_host *host, const struct work_task *task,
+	    const struct run_events *events, struct run **ret_run)
+{
+	const struct job_kind *kind = kinds[task->kind];
+	struct run *run = calloc(1, kind->size);
+
+	if (!run)
+		return -ENOMEM;
+	run->kind = kind;
+	run->host = *host;
+	run->task = *task;
+	run->events = *events;
+	run_log_init(&run->log, events->log, events->userdata);
+	if (kind->new && kind->new(run) < 0) {
+		run_free(run);
+		return -ENOMEM;
+	}
+	*ret_run = run;
+	return 0;
+}
+
+struct run *run_free(struct run *run)
+{
+	if (!run)
+		return NULL;
+	run->kind->free(run);
+	progress_done(&run->progress);
+	arena_done(&run->arena);
+	free(run);
+	return NULL;
+}
+
+void run_start(struct run *run)
+{
+	run->kind->start(run);
+}
+
+void run_abort(struct run *run)
+{
+	run_stop(run, true);
+	run_go_on(run);
+}
+
+void run_drain(struct run *run)
+{
+	run_stop(run, false);
+	run_drain_calls(run);
+	run_go_on(run);
+}

@@ -1,0 +1,193 @@
+/*
+ * A run: what one task does, on one worker. What every kind of job has in common is here: calls
+ * and where they go, phases, budget, memory, log and end. What a kind is about is a row of
+ * functions (struct job_kind) and a struct that begins with a struct run.
+ *
+ *	run.c	phases, from the start to the end; memory
+ *	route.c	calls and how they came back; caps, budget
+ *	run_log.c, progress.c	what is said of it
+ *
+ * Everything happens on the loop of `host`; a callback of `struct run_events` may be called from
+ * any function here but run_new(). After `ended` nothing is outstanding, no callback follows, and
+ * `end` stays until run_free().
+ *
+ * Invariants:
+ *  1. `n_outstanding` counts the operations and calls whose answer will come; nothing is freed
+ *     that one of them uses, and the run ends only when it is 0.
+ *  2. Each function that the store or the backend enters by ends with run_go_on(), which alone
+ *     has something new issued and alone ends the run.
+ *  3. What is held for the items of all runs of a user is at most RUN_BYTES_MAX together, and for
+ *     each of them one item and one question more.
+ *  4. Of one route, calls with the backend plus answers not yet committed are at most twice its
+ *     cap: that bounds the memory, and what a crash makes us ask again.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "daemon/backend/backend.h"
+#include "daemon/base/loop.h"
+#include "daemon/store/store.h"
+#include "daemon/work/progress.h"
+#include "daemon/work/run_log.h"
+#include "daemon/work/work.h"
+
+#define container_of(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+
+#define RUN_BYTES_MAX (32u * 1024 * 1024)
+#define RUN_UNREACHABLE_MAX 10 // items that end so, nothing else before: the task fails
+#define RUN_ROUTES 2
+
+enum run_phase {
+	RUN_LOADING,
+	RUN_RUNNING,
+	RUN_CONCLUDING, // nothing is missing; what came of it is still to be had
+	RUN_STOPPING, // nothing new is issued; `end` is decided
+	RUN_ENDED,
+};
+
+struct run;
+
+/*
+ * A kind of job. Its struct begins with a struct run, is made zeroed but for that, and lives from
+ * `new` to `free`; all functions are called on the run's loop, but `new` and `free`.
+ */
+struct job_kind {
+	size_t size; // of its struct
+	/* -ENOMEM; `free` follows in any case. May be NULL. */
+	int (*new)(struct run *run);
+	void (*free)(struct run *run);
+	/* Begins to load what was pinned, and moves the run to RUN_RUNNING when it has. */
+	void (*start)(struct run *run);
+	/* Issues what there is room for, and answers whether nothing is missing any more. Called in
+	 * RUN_RUNNING, whenever something came back. */
+	bool (*issue)(struct run *run);
+	/* Nothing is missing: decides `end`, now or when a store's answer comes, and then moves to
+	 * RUN_STOPPING. */
+	void (*conclude)(struct run *run);
+	/* Sets caps by what the run is tuned to. Called once it is loaded, and on each change. */
+	void (*tune)(struct run *run);
+};
+
+struct run_host {
+	struct loop *loop;
+	struct store *store;
+	struct backend *backend;
+	atomic_llong *user_bytes; // what all runs of the run's user hold; or NULL
+};
+
+struct run_events {
+	void (*changed)(void *userdata); // the progress
+	void (*log)(void *userdata, const char *line);
+	void (*ended)(void *userdata);
+	void *userdata;
+};
+
+/* ---- Routes and calls (route.c) ---- */
+
+struct run_call;
+
+/* The calls of a run that go to one endpoint. */
+struct route {
+	int cap;
+	int handed; // calls with the backend
+	int uncommitted; // answers whose record is not committed
+	bool reached; // the endpoint answered, be it with an error
+	bool answered; // a call of it was answered
+	struct run_call *held; // came back unreachable while nothing was reached
+	size_t n_held;
+};
+
+/* A call for an item. One of the two is called for each that was submitted, unless the run fails or
+ * stops over it: then nothing is recorded, and the item stays missing. */
+struct run_call {
+	struct llm_call call;
+	struct run *run;
+	struct route *route;
+	void (*answered)(struct run_call *call);
+	void (*failed)(struct run_call *call); // with call.fault
+	struct run_call *next; // route::held
+};
+
+/* Sets up the call of a zeroed one, all but what is asked. */
+void run_call_init(struct run_call *call, struct run *run, struct route *route,
+		   struct llm_target *target);
+void run_call_submit(struct run_call *call);
+bool route_has_room(const struct route *route);
+
+/* The lower of two caps, of which 0 is none. */
+int run_lower_cap(int cap, int other);
+/* How many calls by a config the run may have in flight. */
+int run_cap_of(const struct run *run, const struct ellu_llm_config *config);
+/* Whether one of the configs (NULL: none) says what its calls cost. */
+void run_price(struct run *run, const struct ellu_llm_config *config);
+/* Whether the cost limit allows to issue something. Once it does not, it stays so for the run. */
+bool run_may_spend(struct run *run);
+void run_log_spent(struct run *run);
+/* Says it if the cost limit has no effect. */
+void run_describe_cost(struct run *run);
+
+/* ---- The run (run.c) ---- */
+
+struct run {
+	const struct job_kind *kind;
+	struct run_host host;
+	struct work_task task;
+	struct run_events events;
+	enum run_phase phase;
+	size_t n_outstanding;
+	bool cancelled; // backend_cancel_flow() was called
+	bool drained; // backend_drain_flow() was called
+	bool held_up; // by the provider: none of its calls can go
+	bool over_budget; // nothing is issued any more
+	bool priced; // what its calls cost is known
+	int flow_connections;
+	struct route routes[RUN_ROUTES];
+	int64_t n_open; // items
+	size_t bytes; // of run_host::user_bytes
+	struct progress progress; // from run_begin() on
+	struct run_log log;
+	struct arena arena; // what `end` points to
+	struct fault fault; // why it failed
+	struct work_end end;
+	struct ellu_task_result result;
+};
+
+/* Borrows what `host` names. */
+int run_new(const struct run_host *host, const struct work_task *task,
+	    const struct run_events *events, struct run **ret_run);
+/* Before run_start() or after `ended`. Accepts NULL, returns NULL. */
+struct run *run_free(struct run *run);
+
+void run_start(struct run *run);
+void run_abort(struct run *run);
+void run_drain(struct run *run);
+void run_tune(struct run *run, const struct work_tuning *tuning);
+/* None of its calls can go: a provider fails, or asks for a long pause. */
+bool run_is_held_up(const struct run *run);
+
+/* ---- For its kind ---- */
+
+/* Posts it to the store afterwards: it is outstanding. */
+void run_expect(struct run *run, struct store_request *request,
+		void (*done)(struct store_request *request));
+/* It is loaded: counts from what `spec` says was there before, has it tuned, and begins to issue.
+ * -ENOMEM. */
+int run_begin(struct run *run, const struct run_spec *spec);
+/* Issues what there is room for, and ends the run when nothing is left. */
+void run_go_on(struct run *run);
+void run_changed(struct run *run);
+/* Ends the run as FAILURE once nothing is outstanding. The first one counts. */
+void run_fail(struct run *run, const struct fault *fault);
+void run_fail_oom(struct run *run);
+/* Ends it as PENDING; `cancel`: aborts what is in flight. */
+void run_stop(struct run *run, bool cancel);
+/* Has what waits in the backend come back; what is in flight finishes. */
+void run_drain_calls(struct run *run);
+/* The answer of a store operation came: counts it, and fails the run over an error. */
+bool run_take_answer(struct run *run, const struct store_request *request);
+/* Something that is held for items took `before` bytes of `sum` and takes `now`. */
+void run_weigh(struct run *run, size_t *sum, size_t before, size_t now);
+/* Whether something more may be held beside what the sum says. */
+bool run_may_hold(const struct run *run, size_t sum);
