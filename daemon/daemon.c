@@ -359,15 +359,15 @@ static void on_events_added(void *userdata, int64_t number)
 }
 
 /* As long as the database gets on, the service manager waits for us. */
-static void on_migrating(void *userdata)
+static void on_migrating(void *userdata, int64_t silent_usec)
 {
 	struct daemon *daemon = userdata;
 	int64_t now = clock_monotonic_usec();
 
-	if (now < daemon->extend_usec)
+	if (silent_usec == 0 && now < daemon->extend_usec)
 		return;
 	daemon->extend_usec = now + USEC_PER_SEC;
-	service_manager_extend_start(START_EXTENSION_USEC);
+	service_manager_extend_start(START_EXTENSION_USEC + silent_usec);
 }
 
 static int start_store(struct daemon *daemon, struct fault *fault)

@@ -48,12 +48,16 @@ static int on_migration(void *userdata)
 {
 	const struct store *store = userdata;
 
-	store->options.migrating(store->options.userdata);
+	store->options.migrating(store->options.userdata, 0);
 	return 0; // go on
 }
 
 static int open_database(struct store *store, struct fault *fault)
 {
+	const struct schema_watch watch = {
+		.silent = store->options.migrating,
+		.userdata = store->options.userdata,
+	};
 	struct db *db = &store->writer.db;
 	int r;
 
@@ -69,7 +73,7 @@ static int open_database(struct store *store, struct fault *fault)
 				 store->database_path, db->trouble_text);
 	if (store->options.migrating)
 		sqlite3_progress_handler(db->handle, MIGRATION_STEPS, on_migration, store);
-	r = schema_migrate(db, store->database_path, fault);
+	r = schema_migrate(db, store->database_path, &schema_present, &watch, fault);
 	if (r < 0)
 		return r;
 	r = recover(store, db);

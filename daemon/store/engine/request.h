@@ -78,7 +78,8 @@ struct store_options {
 	void (*trouble)(void *userdata, enum store_trouble trouble);
 	/* There are events up to `number`; those who added them have been answered. Or NULL. */
 	void (*events_added)(void *userdata, int64_t number);
-	/* Called inside store_open(), often, while it migrates and recovers; or NULL. */
-	void (*migrating)(void *userdata);
+	/* Called inside store_open(), often, while it migrates and recovers, with how long it may
+	 * be until the next call where that is known to be long, else 0; or NULL. */
+	void (*migrating)(void *userdata, int64_t silent_usec);
 	void *userdata;
 };

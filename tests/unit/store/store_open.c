@@ -58,8 +58,8 @@ START_TEST(what_is_no_database_of_ours)
 	fixture_stop(&f);
 	look_run(&f, "PRAGMA application_id = 7");
 	ck_assert_int_eq(fixture_try_start(&f, false, &fault), ELLU_E_UNSUPPORTED);
-	look_run(&f, "PRAGMA application_id = 1164733557; DROP INDEX tasks_by_status");
-	ck_assert_int_eq(fixture_try_start(&f, false, &fault), ELLU_E_STORAGE_DAMAGED);
+	look_run(&f, "PRAGMA application_id = 1164733557; PRAGMA user_version = 0");
+	ck_assert_int_eq(fixture_try_start(&f, false, &fault), ELLU_E_UNSUPPORTED);
 	path_of(path, "elluminate.db");
 	file = fopen(path, "w");
 	ck_assert_ptr_nonnull(file);
@@ -69,6 +69,32 @@ START_TEST(what_is_no_database_of_ours)
 	ck_assert_int_eq(fixture_try_start(&f, false, &fault), ELLU_E_STORAGE_DAMAGED);
 	ck_assert_str_eq(fault.field, path);
 	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(a_version_never_released_is_refused_untouched)
+{
+	static const char *const changes[] = {
+		"DROP INDEX tasks_by_status", "ALTER TABLE projects ADD COLUMN colour TEXT",
+		"DROP TABLE task_events",
+	};
+	struct stat before, after;
+	struct fault fault;
+	char path[200];
+
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		fixture_open(&f);
+		fixture_stop(&f);
+		look_run(&f, changes[i]);
+		path_of(path, "elluminate.db");
+		ck_assert_int_eq(stat(path, &before), 0);
+		ck_assert_int_eq(fixture_try_start(&f, false, &fault), ELLU_E_UNSUPPORTED);
+		ck_assert_ptr_nonnull(strstr(fault.message, "never released"));
+		ck_assert_ptr_nonnull(strstr(fault.message, path));
+		ck_assert_int_eq(stat(path, &after), 0);
+		ck_assert_int_eq(before.st_mtim.tv_nsec, after.st_mtim.tv_nsec);
+		fixture_close(&f);
+	}
 }
 END_TEST
 
@@ -469,7 +495,8 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS(a_newer_version_is_refused_untouched, what_is_no_database_of_ours,
+	return RUN_TESTS(a_newer_version_is_refused_untouched,
+			 a_version_never_released_is_refused_untouched, what_is_no_database_of_ours,
 			 one_daemon_a_folder, a_folder_that_cannot_be_written, nobody_else_reads,
 			 a_start_takes_over, secrets_stay_in_their_folder,
 			 a_key_is_replaced_while_a_run_loads, a_folder_open_to_others_is_refused,
