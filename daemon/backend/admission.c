@@ -12,40 +12,13 @@ int admission_init(struct admission *admission)
 	admission->slots.limit = BACKEND_CALLS_PER_USER_MAX;
 	admission->long_answers.total = BACKEND_LONG_ANSWERS_MAX;
 	admission->long_answers.limit = BACKEND_LONG_ANSWERS_PER_USER_MAX;
-	if (table_init(&admission->users) < 0 || table_init(&admission->flows) < 0)
-		return -ENOMEM;
-	return 0;
+	TAILQ_INIT(&admission->flows);
+	return table_init(&admission->users);
 }
 
 void admission_done(struct admission *admission)
 {
 	table_done(&admission->users);
-	table_done(&admission->flows);
-}
-
-struct flow *admission_flow(struct admission *admission, int64_t id)
-{
-	struct table_node *node = table_first(&admission->flows, table_hash((uint64_t)id));
-
-	while (node && ((struct flow *)node)->id != id)
-		node = table_next(node);
-	return (struct flow *)node; // its first member
-}
-
-static struct flow *flow_get(struct admission *admission, int64_t id)
-{
-	struct flow *flow = admission_flow(admission, id);
-
-	if (flow)
-		return flow;
-	flow = calloc(1, sizeof(*flow));
-	if (!flow)
-		return NULL;
-	flow->id = id;
-	TAILQ_INIT(&flow->jobs);
-	TAILQ_INIT(&flow->lanes);
-	table_add(&admission->flows, &flow->node, table_hash((uint64_t)id));
-	return flow;
 }
 
 static struct user *user_get(struct admission *admission, int64_t id)
@@ -66,69 +39,50 @@ static struct user *user_get(struct admission *admission, int64_t id)
 	return user;
 }
 
-static void user_release(struct admission *admission, struct user *user)
-{
-	if (user->n_guests > 0)
-		return;
-	table_remove(&admission->users, &user->node);
-	free(user);
-}
-
-static struct guest *guest_get(struct admission *admission, struct endpoint *endpoint, int64_t id)
+static struct guest *guest_get(struct endpoint *endpoint, struct user *user)
 {
 	struct guest *guest;
-	struct user *user;
 
 	TAILQ_FOREACH(guest, &endpoint->guests, of_endpoint) {
-		if (guest->user->id == id)
+		if (guest->user == user)
 			return guest;
 	}
-	user = user_get(admission, id);
-	if (!user)
-		return NULL;
 	guest = calloc(1, sizeof(*guest));
-	if (!guest) {
-		user_release(admission, user);
+	if (!guest)
 		return NULL;
-	}
 	turns_user_init(&guest->turn);
 	TAILQ_INIT(&guest->lanes);
 	guest->endpoint = endpoint;
 	guest->user = user;
-	user->n_guests++;
 	TAILQ_INSERT_TAIL(&endpoint->guests, guest, of_endpoint);
 	return guest;
 }
 
-static void guest_release(struct admission *admission, struct guest *guest)
+static void guest_release(struct guest *guest)
 {
 	if (!TAILQ_EMPTY(&guest->lanes))
 		return;
 	TAILQ_REMOVE(&guest->endpoint->guests, guest, of_endpoint);
-	guest->user->n_guests--;
-	user_release(admission, guest->user);
 	free(guest);
 }
 
-static struct lane *lane_get(struct admission *admission, struct flow *flow, struct job *job)
+static struct lane *lane_get(struct backend_flow *flow, struct endpoint *endpoint)
 {
-	enum task_priority priority = (enum task_priority)job->call->priority;
 	struct lane *lane;
 	struct guest *guest;
 
 	TAILQ_FOREACH(lane, &flow->lanes, of_flow) {
-		if (lane->turn.priority == priority && lane->guest->endpoint == job->endpoint &&
-		    lane->guest->user->id == job->call->user)
+		if (lane->guest->endpoint == endpoint)
 			return lane;
 	}
-	guest = guest_get(admission, job->endpoint, job->call->user);
+	guest = guest_get(endpoint, flow->user);
 	lane = guest ? calloc(1, sizeof(*lane)) : NULL;
 	if (!lane) {
 		if (guest)
-			guest_release(admission, guest);
+			guest_release(guest);
 		return NULL;
 	}
-	lane->turn.priority = priority;
+	lane->turn.priority = (enum task_priority)flow->options.priority;
 	lane->guest = guest;
 	lane->flow = flow;
 	TAILQ_INIT(&lane->jobs);
@@ -137,52 +91,72 @@ static struct lane *lane_get(struct admission *admission, struct flow *flow, str
 	return lane;
 }
 
-/* A flow goes with its last call, and its lanes with it. */
-static void flow_release(struct admission *admission, struct flow *flow)
+static void lane_free(struct lane *lane)
 {
-	struct lane *lane;
-
-	if (!TAILQ_EMPTY(&flow->jobs))
-		return;
-	while ((lane = TAILQ_FIRST(&flow->lanes))) {
-		TAILQ_REMOVE(&flow->lanes, lane, of_flow);
-		TAILQ_REMOVE(&lane->guest->lanes, lane, of_guest);
-		guest_release(admission, lane->guest);
-		free(lane);
-	}
-	table_remove(&admission->flows, &flow->node);
-	free(flow);
+	TAILQ_REMOVE(&lane->flow->lanes, lane, of_flow);
+	TAILQ_REMOVE(&lane->guest->lanes, lane, of_guest);
+	guest_release(lane->guest);
+	free(lane);
 }
 
-int admission_enter(struct admission *admission, struct job *job)
+/* Its first call makes it one of its user's. */
+static int flow_begin(struct admission *admission, struct backend_flow *flow)
 {
-	struct flow *flow = flow_get(admission, job->call->flow);
+	if (flow->user)
+		return 0;
+	flow->user = user_get(admission, flow->options.user);
+	if (!flow->user)
+		return -ENOMEM;
+	flow->user->n_flows++;
+	TAILQ_INSERT_TAIL(&admission->flows, flow, of_all);
+	return 0;
+}
 
-	if (!flow)
+void admission_close(struct admission *admission, struct backend_flow *flow)
+{
+	struct user *user = flow->user;
+	struct lane *lane;
+
+	if (!user)
+		return;
+	while ((lane = TAILQ_FIRST(&flow->lanes)))
+		lane_free(lane);
+	TAILQ_REMOVE(&admission->flows, flow, of_all);
+	if (--user->n_flows > 0)
+		return;
+	table_remove(&admission->users, &user->node);
+	free(user);
+}
+
+void admission_forget(struct endpoint *endpoint)
+{
+	struct guest *guest;
+
+	/* A guest goes with its last lane. */
+	while ((guest = TAILQ_FIRST(&endpoint->guests)))
+		lane_free(TAILQ_FIRST(&guest->lanes));
+}
+
+int admission_enter(struct admission *admission, struct backend_flow *flow, struct job *job)
+{
+	if (flow_begin(admission, flow) < 0)
 		return -ENOMEM;
-	job->lane = lane_get(admission, flow, job);
-	if (!job->lane) {
-		flow_release(admission, flow);
+	job->lane = lane_get(flow, job->endpoint);
+	if (!job->lane)
 		return -ENOMEM;
-	}
-	job->lane->connected |= job->call->answered_before;
-	job->lane->answered |= job->call->answered_before;
 	TAILQ_INSERT_TAIL(&flow->jobs, job, of_flow);
 	return 0;
 }
 
-void admission_leave(struct admission *admission, struct job *job)
+void admission_leave(struct job *job)
 {
-	struct flow *flow = job->lane->flow;
-
-	TAILQ_REMOVE(&flow->jobs, job, of_flow);
+	TAILQ_REMOVE(&job->lane->flow->jobs, job, of_flow);
 	job->lane = NULL;
-	flow_release(admission, flow);
 }
 
 static bool may_go(const struct lane *lane)
 {
-	int cap = TAILQ_FIRST(&lane->jobs)->call->flow_connections;
+	int cap = lane->flow->options.cap;
 
 	if (lane->answered && breaker_blocks(&lane->guest->endpoint->breaker))
 		return false;
@@ -244,39 +218,18 @@ void admission_ended(struct admission *admission, struct job *job)
 	}
 }
 
-/* Without memory for a lane it keeps its priority. */
-static void job_set_priority(struct admission *admission, struct job *job, int priority)
-{
-	struct lane *old = job->lane, *lane;
-	int before = job->call->priority;
-
-	job->call->priority = priority;
-	lane = lane_get(admission, old->flow, job);
-	if (!lane) {
-		job->call->priority = before;
-		return;
-	}
-	if (job->state == JOB_WAITING) {
-		admission_unqueue(admission, job);
-		job->lane = lane;
-		admission_queue(admission, job, /* first= */ false);
-	} else {
-		job->lane = lane; // where it waits when it is tried again
-	}
-}
-
-void admission_tune(struct admission *admission, struct flow *flow, int priority, int cap)
+void admission_tune(struct admission *admission, struct backend_flow *flow, int priority, int cap)
 {
 	struct lane *lane;
-	struct job *job;
 
-	TAILQ_FOREACH(job, &flow->jobs, of_flow) {
-		job->call->flow_connections = cap;
-		if (job->call->priority != priority)
-			job_set_priority(admission, job, priority);
-	}
-	TAILQ_FOREACH(lane, &flow->lanes, of_flow)
+	flow->options.priority = priority;
+	flow->options.cap = cap;
+	TAILQ_FOREACH(lane, &flow->lanes, of_flow) {
+		if (lane->turn.priority != (enum task_priority)priority)
+			turns_leave(&lane->guest->endpoint->turns, &lane->turn);
+		lane->turn.priority = (enum task_priority)priority;
 		lane_update(admission, lane);
+	}
 }
 
 void admission_consider(struct admission *admission, struct endpoint *endpoint)

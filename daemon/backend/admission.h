@@ -4,7 +4,7 @@
  * user has no more of it than daemon/base/fair.h allows. Nor has he more of the few long answers that
  * are read at a time.
  *
- * A lane is a flow's calls of one priority at one endpoint. It takes its turns while it has a call
+ * A lane is a flow's calls at one endpoint. It takes its turns while it has a call
  * that could go, and is parked while its flow's own cap or the endpoint's breaker forbids it. An
  * endpoint is in `ready` while it may have both such a lane and room; one without room leaves it
  * when it is looked at, and comes back by admission_consider(), to be called whenever that may
@@ -27,6 +27,7 @@ TAILQ_HEAD(jobs, job);
 struct lane;
 TAILQ_HEAD(lanes, lane);
 
+/* Who has flows. */
 struct user {
 	struct table_node node; // admission::users
 	int64_t id;
@@ -34,7 +35,7 @@ struct user {
 	int64_t in_flight;
 	int64_t long_answers; // of those in flight
 	int64_t rests_until_usec; // no further one is read
-	unsigned n_guests;
+	unsigned n_flows;
 };
 
 /* A user at an endpoint. */
@@ -46,18 +47,23 @@ struct guest {
 	struct lanes lanes; // all of them
 };
 
-struct flow {
-	struct table_node node; // admission::flows
-	int64_t id;
+struct backend_flow {
+	struct backend *backend;
+	struct backend_flow_options options; // priority and cap change by backend_flow_tune()
+	struct message closing;
+
+	/* The rest is from its first call on, and the backend's loop's alone. */
+	TAILQ_ENTRY(backend_flow) of_all; // admission::flows
+	struct user *user; // NULL: it had no call yet
 	int in_flight;
 	struct jobs jobs; // all of them, wherever they are
 	struct lanes lanes;
-	TAILQ_ENTRY(flow) of_looks; // backend::looks
+	TAILQ_ENTRY(backend_flow) of_looks; // backend::looks
 	bool to_look; // is in it
 	bool held; // was told that none of its calls can go
 	int64_t held_usec; // since when
 };
-TAILQ_HEAD(flows, flow);
+TAILQ_HEAD(flows, backend_flow);
 
 enum lane_state {
 	LANE_EMPTY,
@@ -70,7 +76,7 @@ struct lane {
 	TAILQ_ENTRY(lane) of_guest; // guest::lanes
 	TAILQ_ENTRY(lane) of_flow; // flow::lanes
 	struct guest *guest;
-	struct flow *flow;
+	struct backend_flow *flow;
 	enum lane_state state;
 	struct jobs jobs; // waiting
 	bool connected; // a call of the flow got a connection to the endpoint
@@ -80,7 +86,7 @@ struct lane {
 
 struct admission {
 	struct table users;
-	struct table flows;
+	struct flows flows;
 	struct endpoint_list ready;
 	struct fair slots; // of the global cap
 	struct fair long_answers; // that may be read
@@ -91,15 +97,19 @@ int admission_init(struct admission *admission);
 void admission_done(struct admission *admission);
 
 /* Finds the job's place, without queueing it. -ENOMEM. */
-int admission_enter(struct admission *admission, struct job *job);
-void admission_leave(struct admission *admission, struct job *job);
+int admission_enter(struct admission *admission, struct backend_flow *flow, struct job *job);
+void admission_leave(struct job *job);
+/* The flow has no jobs, and gets none any more. */
+void admission_close(struct admission *admission, struct backend_flow *flow);
+/* The endpoint goes: lanes there, in which nothing is, go with it. */
+void admission_forget(struct endpoint *endpoint);
 
 void admission_queue(struct admission *admission, struct job *job, bool first);
 void admission_unqueue(struct admission *admission, struct job *job);
 void admission_ended(struct admission *admission, struct job *job); // left flight
 
 /* Gives the flow's calls another priority and cap, wherever they are. */
-void admission_tune(struct admission *admission, struct flow *flow, int priority, int cap);
+void admission_tune(struct admission *admission, struct backend_flow *flow, int priority, int cap);
 
 /* Whether the endpoint may have become able to take a call. */
 void admission_consider(struct admission *admission, struct endpoint *endpoint);
@@ -109,5 +119,3 @@ void admission_breaker(struct admission *admission, struct endpoint *endpoint);
 
 /* The next call to be issued, counted as in flight from now on; NULL: none may go. */
 struct job *admission_next(struct admission *admission);
-
-struct flow *admission_flow(struct admission *admission, int64_t id); // or NULL

@@ -12,6 +12,7 @@
 #include <sys/random.h>
 
 #include "daemon/backend/core.h"
+#include "daemon/backend/flow.h"
 #include "daemon/backend/http/multi.h"
 #include "daemon/backend/outage.h"
 #include "daemon/backend/simulated.h"
@@ -194,205 +195,71 @@ struct backend *backend_free(struct backend *backend)
 	return NULL;
 }
 
-static void on_submit(struct message *message)
+static void deliver_order(struct message *message)
 {
-	struct llm_call *call = (struct llm_call *)message; // its first member
-	struct backend *backend = call->state;
-	struct job *job;
+	struct order *order = (struct order *)message; // its first member
 
-	if (backend->draining)
-		call_refuse(call, LLM_CANCELLED);
-	else if (job_new(backend, call, &job) < 0)
-		call_refuse(call, LLM_ITEM_FAILED);
+	order->backend->now_usec = clock_monotonic_usec();
+	order->carry_out(order);
+	free(order);
 }
 
-void backend_submit(struct backend *backend, struct llm_call *call)
+int backend_order(struct order order)
 {
-	call->state = backend;
-	call->message.deliver = on_submit;
-	loop_post(backend->loop, &call->message);
-}
+	struct order *copy = malloc(sizeof(*copy));
 
-struct order {
-	struct message message;
-	struct backend *backend;
-	int64_t flow; // or a user
-};
-
-static int send_order(struct backend *backend, int64_t flow, void (*deliver)(struct message *))
-{
-	struct order *order = malloc(sizeof(*order));
-
-	if (!order)
+	if (!copy)
 		return -ENOMEM;
-	order->message.deliver = deliver;
-	order->backend = backend;
-	order->flow = flow;
-	loop_post(backend->loop, &order->message);
+	*copy = order;
+	copy->message.deliver = deliver_order;
+	loop_post(order.backend->loop, &copy->message);
 	return 0;
 }
 
-static void on_cancel_flow(struct message *message)
+static void on_lift(struct order *order)
 {
-	struct order *order = (struct order *)message; // its first member
-	struct backend *backend = order->backend;
-	struct flow *flow;
-	struct job *job, *next;
-
-	backend->now_usec = clock_monotonic_usec();
-	/* What is complete is still an answer. */
-	transfer_collect(backend);
-	flow = admission_flow(&backend->admission, order->flow);
-	/* The flow goes with its last job. */
-	for (job = flow ? TAILQ_FIRST(&flow->jobs) : NULL; job; job = next) {
-		next = TAILQ_NEXT(job, of_flow);
-		job_cancel(job);
-	}
-	free(order);
-}
-
-int backend_cancel_flow(struct backend *backend, int64_t flow)
-{
-	return send_order(backend, flow, on_cancel_flow);
-}
-
-static void drain_flow(struct flow *flow)
-{
-	struct job *job, *next;
-
-	/* The flow goes with its last job. */
-	for (job = flow ? TAILQ_FIRST(&flow->jobs) : NULL; job; job = next) {
-		next = TAILQ_NEXT(job, of_flow);
-		job->drained = true;
-		if (job->state != JOB_IN_FLIGHT)
-			job_cancel(job);
-	}
-}
-
-static void on_drain_flow(struct message *message)
-{
-	struct order *order = (struct order *)message; // its first member
-
-	drain_flow(admission_flow(&order->backend->admission, order->flow));
-	free(order);
-}
-
-int backend_drain_flow(struct backend *backend, int64_t flow)
-{
-	return send_order(backend, flow, on_drain_flow);
-}
-
-struct tune_order {
-	struct message message;
-	struct backend *backend;
-	int64_t flow;
-	int priority;
-	int flow_connections;
-};
-
-static void on_tune_flow(struct message *message)
-{
-	struct tune_order *order = (struct tune_order *)message; // its first member
-	struct admission *admission = &order->backend->admission;
-	struct flow *flow = admission_flow(admission, order->flow);
-
-	if (flow)
-		admission_tune(admission, flow, order->priority, order->flow_connections);
-	free(order);
-}
-
-int backend_tune_flow(struct backend *backend, int64_t flow, int priority, int flow_connections)
-{
-	struct tune_order *order = malloc(sizeof(*order));
-
-	if (!order)
-		return -ENOMEM;
-	*order = (struct tune_order){
-		.message.deliver = on_tune_flow,
-		.backend = backend,
-		.flow = flow,
-		.priority = priority,
-		.flow_connections = flow_connections,
-	};
-	loop_post(backend->loop, &order->message);
-	return 0;
-}
-
-static void on_lift(struct message *message)
-{
-	struct order *order = (struct order *)message; // its first member
-	struct backend *backend = order->backend;
 	struct endpoint *endpoint;
 
-	TAILQ_FOREACH(endpoint, &backend->endpoints.all, of_all) {
-		if (endpoint->origin->pool->user == order->flow)
+	TAILQ_FOREACH(endpoint, &order->backend->endpoints.all, of_all) {
+		if (endpoint->origin->pool->user == order->user)
 			endpoint_resume(endpoint);
 	}
-	free(order);
 }
 
 int backend_lift_pauses(struct backend *backend, int64_t user)
 {
-	return send_order(backend, user, on_lift);
+	return backend_order((struct order){ .backend = backend, .user = user,
+					     .carry_out = on_lift });
 }
 
-struct limits_order {
-	struct message message;
-	struct backend *backend;
-	int64_t max_calls;
-	int64_t max_calls_per_user;
-};
-
-static void on_limits(struct message *message)
+static void on_limits(struct order *order)
 {
-	struct limits_order *order = (struct limits_order *)message; // its first member
 	struct fair *slots = &order->backend->admission.slots;
 
 	/* The turn's end issues what may go now. */
 	slots->total = order->max_calls;
 	slots->limit = order->max_calls_per_user;
-	free(order);
 }
 
 int backend_set_limits(struct backend *backend, int64_t max_calls, int64_t max_calls_per_user)
 {
-	struct limits_order *order = malloc(sizeof(*order));
-
-	if (!order)
-		return -ENOMEM;
-	*order = (struct limits_order){
-		.message.deliver = on_limits,
-		.backend = backend,
-		.max_calls = max_calls,
-		.max_calls_per_user = max_calls_per_user,
-	};
-	loop_post(backend->loop, &order->message);
-	return 0;
+	return backend_order((struct order){ .backend = backend, .max_calls = max_calls,
+					     .max_calls_per_user = max_calls_per_user,
+					     .carry_out = on_limits });
 }
 
-static void on_drain(struct message *message)
+static void on_drain(struct order *order)
 {
-	struct order *order = (struct order *)message; // its first member
-	struct backend *backend = order->backend;
-	struct table *flows = &backend->admission.flows;
+	struct backend_flow *flow;
 
-	backend->draining = true;
-	for (size_t i = 0; i < flows->n_buckets; i++) {
-		struct table_node *node = flows->buckets[i];
-
-		while (node) {
-			struct table_node *next = node->next;
-
-			drain_flow((struct flow *)node); // its first member
-			node = next;
-		}
-	}
-	free(order);
+	order->backend->draining = true;
+	TAILQ_FOREACH(flow, &order->backend->admission.flows, of_all)
+		flow_drain(flow);
 }
 
 int backend_drain(struct backend *backend)
 {
-	return send_order(backend, 0, on_drain);
+	return backend_order((struct order){ .backend = backend, .carry_out = on_drain });
 }
 
 static const struct ellu_endpoint_status *status_of(const struct endpoint *endpoint,
@@ -434,15 +301,8 @@ static void status_return(struct backend_status *status)
 	loop_post(status->reply_to, &status->message);
 }
 
-struct status_order {
-	struct message message;
-	struct backend *backend;
-	struct backend_status *status;
-};
-
-static void on_status(struct message *message)
+static void on_status(struct order *order)
 {
-	struct status_order *order = (struct status_order *)message; // its first member
 	struct backend_status *status = order->status;
 	struct endpoints *endpoints = &order->backend->endpoints;
 	const struct ellu_endpoint_status **list;
@@ -461,22 +321,14 @@ static void on_status(struct message *message)
 			break;
 		status->n_endpoints++;
 	}
-	free(order);
 	status_return(status);
 }
 
 void backend_status_get(struct backend *backend, struct backend_status *status)
 {
-	struct status_order *order = malloc(sizeof(*order));
-
 	status->endpoints = NULL;
 	status->n_endpoints = 0;
-	if (!order) {
+	if (backend_order((struct order){ .backend = backend, .status = status,
+					  .carry_out = on_status }) < 0)
 		status_return(status);
-		return;
-	}
-	order->message.deliver = on_status;
-	order->backend = backend;
-	order->status = status;
-	loop_post(backend->loop, &order->message);
 }

@@ -1,9 +1,10 @@
 /*
  * The pooled backend connection: one loop with libcurl's multi handle, through which every LLM
  * call of the daemon goes. It knows nothing of experiments: a call is messages and parameters
- * in, text or a classified error out; a flow key says whose turn it is.
+ * in, text or a classified error out. Whose turn it is, and who hears of waits, is said once, for
+ * all calls of a flow.
  *
- * A call is handed over with backend_submit() and comes back on `reply_to`'s thread through
+ * A call is handed over with backend_submit() and comes back on the thread of its flow through
  * `done`, exactly once, also after a cancel. In between it belongs to the backend. A call is
  * admitted only when its endpoint's working concurrency, its config's cap, its flow's cap, its
  * user's share and the global cap all allow it at that instant; what waits holds nothing.
@@ -47,15 +48,6 @@ enum llm_outcome {
 
 struct llm_call {
 	struct message message;
-	struct loop *reply_to;
-	void (*done)(struct llm_call *call);
-	/* Called on reply_to with a line for the task's log when the call waits or is retried;
-	 * the backend limits these to one per endpoint, flow and second. May be NULL. */
-	void (*notice)(void *userdata, const char *line);
-	/* Called on reply_to when none of the flow's calls can go, because of an endpoint that fails
-	 * or asks for a long pause, and when they go again; the line says why. May be NULL. */
-	void (*held)(void *userdata, bool held, const char *line);
-	void *userdata; // the caller's own
 
 	/* What is asked. Borrowed until done. */
 	struct llm_target *target;
@@ -68,11 +60,6 @@ struct llm_call {
 	size_t n_tools;
 	const char *tool_choice; // or NULL
 	const char *response_format; // a JSON schema object for the answer, or NULL
-	int64_t flow; // whose turn: calls of one task share it
-	int64_t user; // and one user's flows this
-	int priority; // 0 interactive, 1 normal, 2 batch
-	bool answered_before; // the flow had an answer from the endpoint: an outage is waited out
-	int flow_connections; // this flow's own cap on calls in flight, 0: none
 	char idempotency_key[64]; // the same on each retry
 
 	/* What came back; strings lie in the arena. */
@@ -90,7 +77,7 @@ struct llm_call {
 	int64_t attempts;
 	int64_t duration_usec; // of the attempt that was answered
 
-	void *state; // the backend's own
+	struct backend_flow *flow; // whose it is, while it is with the backend
 };
 
 /* Once per process, before any thread. */
@@ -101,29 +88,52 @@ int backend_new(struct loop *loop, struct backend **ret_backend);
 /* Its loop must have stopped; every call must have come back. */
 struct backend *backend_free(struct backend *backend);
 
-/* Any thread. */
-void backend_submit(struct backend *backend, struct llm_call *call);
+/* What calls share that take their turn together, as those of a task do. */
+struct backend_flow;
 
-/* Any thread. Aborts every call of the flow that was submitted before; each comes back
- * LLM_CANCELLED (or answered, if the answer was complete). Connections in use are closed. */
-int backend_cancel_flow(struct backend *backend, int64_t flow);
+struct backend_flow_options {
+	int64_t user; // whose turn it is, before it is that of one of his flows
+	int priority; // 0 interactive, 1 normal, 2 batch
+	int cap; // on calls in flight, 0: none
+	struct loop *reply_to; // on which all of these are called
+	void (*done)(struct llm_call *call);
+	/* A line for the task's log, when a call waits or is retried: at most one per endpoint and
+	 * second. May be NULL. */
+	void (*notice)(void *userdata, const char *line);
+	/* None of the flow's calls can go, because of an endpoint that fails or asks for a long
+	 * pause; or they go again. The line says why. May be NULL. */
+	void (*held)(void *userdata, bool held, const char *line);
+	void *userdata;
+};
 
-/* Any thread. Of the calls of the flow that were submitted before none is issued or retried any
- * more: those that wait come back LLM_CANCELLED, those in flight finish. */
-int backend_drain_flow(struct backend *backend, int64_t flow);
+/* Any thread, as all below. -ENOMEM. What of an endpoint's outage a flow waits out, and what it only
+ * fails by, depends on whether it was ever answered there: a task has one flow. */
+int backend_flow_open(struct backend *backend, const struct backend_flow_options *options,
+		      struct backend_flow **ret_flow);
+/* Every call must have come back. Nothing of `options` is called any more. NULL is fine. */
+struct backend_flow *backend_flow_close(struct backend_flow *flow);
 
-/* Any thread. The calls of the flow that were submitted before and wait go on with this priority
- * and cap, as if they had been submitted with them. */
-int backend_tune_flow(struct backend *backend, int64_t flow, int priority, int flow_connections);
+void backend_submit(struct backend_flow *flow, struct llm_call *call);
 
-/* Any thread. The pauses that the user's own endpoints asked for end now; -ENOMEM. One that is
+/* Aborts every call of the flow that was submitted before; each comes back LLM_CANCELLED (or
+ * answered, if the answer was complete). Connections in use are closed. -ENOMEM. */
+int backend_flow_cancel(struct backend_flow *flow);
+
+/* Of the calls of the flow that were submitted before none is issued or retried any more: those
+ * that wait come back LLM_CANCELLED, those in flight finish. -ENOMEM. */
+int backend_flow_drain(struct backend_flow *flow);
+
+/* Its calls have this priority and this cap from now on, those that wait too. -ENOMEM. */
+int backend_flow_tune(struct backend_flow *flow, int priority, int cap);
+
+/* The pauses that the user's own endpoints asked for end now; -ENOMEM. One that is
  * shared is not the user's to hurry. */
 int backend_lift_pauses(struct backend *backend, int64_t user);
 
-/* Any thread. How many calls may be in flight, in all and of one user; what is beyond stays. */
+/* How many calls may be in flight, in all and of one user; what is beyond stays. */
 int backend_set_limits(struct backend *backend, int64_t max_calls, int64_t max_calls_per_user);
 
-/* Any thread. From now on no call is issued or retried: those that wait come back LLM_CANCELLED,
+/* From now on no call is issued or retried: those that wait come back LLM_CANCELLED,
  * those in flight finish. */
 int backend_drain(struct backend *backend);
 

@@ -76,8 +76,23 @@ struct backend {
 
 double backend_random(struct backend *backend); // in [0, 1)
 
+/* What any thread asks of the backend's loop. */
+struct order {
+	struct message message;
+	struct backend *backend;
+	struct backend_flow *flow;
+	struct backend_status *status;
+	int64_t user;
+	int priority;
+	int cap;
+	int64_t max_calls;
+	int64_t max_calls_per_user;
+	void (*carry_out)(struct order *order); // on that loop
+};
+int backend_order(struct order order); // -ENOMEM
+
 /* What can be done with a job; job.c. */
-int job_new(struct backend *backend, struct llm_call *call, struct job **ret_job);
+int job_new(struct backend_flow *flow, struct llm_call *call); // -ENOMEM
 void job_start(struct job *job); // admitted
 /* Its attempt is over, and nothing of it is left but `attempt`. */
 void job_attempted(struct job *job, struct attempt *attempt);
@@ -88,4 +103,4 @@ void job_put_back(struct job *job);
 /* Its attempt is over, for lack of file descriptors: it waits as if it had never been issued. */
 void job_short_of_descriptors(struct job *job);
 /* For a call that never became a job. */
-void call_refuse(struct llm_call *call, enum llm_outcome outcome);
+void call_refuse(struct backend_flow *flow, struct llm_call *call, enum llm_outcome outcome);

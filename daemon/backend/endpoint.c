@@ -39,6 +39,7 @@ static void endpoint_free(struct endpoint *endpoint)
 	struct backend *backend = endpoint->backend;
 	struct origin *origin = endpoint->origin;
 
+	admission_forget(endpoint);
 	if (endpoint->ready)
 		TAILQ_REMOVE(&backend->admission.ready, endpoint, of_ready);
 	deadline_unset(&backend->deadlines, &endpoint->resume);
@@ -67,8 +68,7 @@ void endpoints_done(struct backend *backend)
 
 static bool is_idle(const struct endpoint *endpoint)
 {
-	return TAILQ_EMPTY(&endpoint->guests) && endpoint->in_flight == 0 &&
-	       endpoint->waiting == 0;
+	return endpoint->in_flight == 0 && endpoint->waiting == 0;
 }
 
 static bool is_well(const struct endpoint *endpoint)

@@ -8,26 +8,18 @@
 #include <string.h>
 
 #include "daemon/backend/core.h"
-#include "daemon/backend/notice.h"
+#include "daemon/backend/flow.h"
 #include "daemon/backend/outage.h"
 #include "daemon/base/clock.h"
 #include "proto/limits.h"
 
 #define FORMS_MAX 4 // more changes of the request's form than that are going in circles
 
-static void deliver_done(struct message *message)
-{
-	struct llm_call *call = (struct llm_call *)message; // its first member
-
-	call->done(call);
-}
-
-static void call_return(struct llm_call *call, enum llm_outcome outcome)
+static void call_return(const struct backend_flow *flow, struct llm_call *call,
+			enum llm_outcome outcome)
 {
 	call->outcome = outcome;
-	call->state = NULL;
-	call->message.deliver = deliver_done;
-	loop_post(call->reply_to, &call->message);
+	flow_return(flow, call);
 }
 
 static void call_reset(struct llm_call *call)
@@ -41,12 +33,12 @@ static void call_reset(struct llm_call *call)
 	call->duration_usec = 0;
 }
 
-void call_refuse(struct llm_call *call, enum llm_outcome outcome)
+void call_refuse(struct backend_flow *flow, struct llm_call *call, enum llm_outcome outcome)
 {
 	call_reset(call);
 	if (outcome != LLM_CANCELLED)
 		fault_oom(&call->fault);
-	call_return(call, outcome);
+	call_return(flow, call, outcome);
 }
 
 static void job_free(struct job *job)
@@ -57,8 +49,9 @@ static void job_free(struct job *job)
 	free(job);
 }
 
-int job_new(struct backend *backend, struct llm_call *call, struct job **ret_job)
+int job_new(struct backend_flow *flow, struct llm_call *call)
 {
+	struct backend *backend = flow->backend;
 	struct job *job = calloc(1, sizeof(*job));
 
 	if (!job || deadlines_reserve(&backend->deadlines, 1) < 0) {
@@ -67,34 +60,31 @@ int job_new(struct backend *backend, struct llm_call *call, struct job **ret_job
 	}
 	job->backend = backend;
 	job->call = call;
-	call->priority = call->priority < 0 ? 0 :
-			 call->priority >= _PRIORITY_MAX ? _PRIORITY_MAX - 1 : call->priority;
-	if (endpoint_get(backend, call->target, call->user, &job->endpoint) < 0 ||
-	    admission_enter(&backend->admission, job) < 0) {
+	if (endpoint_get(backend, call->target, flow->options.user, &job->endpoint) < 0 ||
+	    admission_enter(&backend->admission, flow, job) < 0) {
 		job_free(job);
 		return -ENOMEM;
 	}
 	call_reset(call);
-	call->state = job;
 	endpoint_enter(job->endpoint, call->target);
 	job->endpoint->waiting++;
 	job->state = JOB_WAITING;
 	admission_queue(&backend->admission, job, /* first= */ false);
-	outage_look(backend, job->lane->flow);
-	*ret_job = job;
+	outage_look(backend, flow);
 	return 0;
 }
 
 /* It is neither waiting nor in flight any more. */
 static void job_finish(struct job *job, enum llm_outcome outcome)
 {
+	struct backend_flow *flow = job->lane->flow;
 	struct llm_call *call = job->call;
 
 	endpoint_leave(job->endpoint, call->target);
 	outage_leave(job);
-	admission_leave(&job->backend->admission, job);
+	admission_leave(job);
 	job_free(job);
-	call_return(call, outcome);
+	call_return(flow, call, outcome);
 }
 
 static void leave_flight(struct job *job, bool connected)
@@ -236,7 +226,7 @@ static void back_off(struct job *job, const struct attempt *attempt)
 	struct llm_call *call = job->call;
 	int64_t backoff_usec = retry_backoff_usec(call->attempts, backend_random(backend));
 
-	notice_send(job, "%s: %s%s; attempt %lld of %d in %.1f s", job->endpoint->origin->name,
+	flow_notice(job, "%s: %s%s; attempt %lld of %d in %.1f s", job->endpoint->origin->name,
 		    attempt->message, attempt->status >= 500 ? " (server error)" : "",
 		    (long long)call->attempts + 1, call->target->max_retries + 1,
 		    (double)backoff_usec / USEC_PER_SEC);
@@ -308,7 +298,7 @@ static void wait_out(struct job *job, struct attempt *attempt)
 		fail(job, attempt, LLM_ITEM_FAILED);
 		return;
 	}
-	notice_send(job, "%s: HTTP status %d (%s); nothing is issued there for %.1f s",
+	flow_notice(job, "%s: HTTP status %d (%s); nothing is issued there for %.1f s",
 		    job->endpoint->origin->name, attempt->status, attempt->message,
 		    (double)wait_usec / USEC_PER_SEC);
 	/* One that was refused although it went first lets others try. */
@@ -329,7 +319,7 @@ static bool change_form(struct job *job, const struct attempt *attempt)
 	}
 	job->n_forms++;
 	buffer_clear(&job->body);
-	notice_send(job, "%s: %s; asked in another form", job->endpoint->origin->name,
+	flow_notice(job, "%s: %s; asked in another form", job->endpoint->origin->name,
 		    attempt->message);
 	wait_again(job, /* first= */ true);
 	return true;
@@ -352,7 +342,7 @@ void job_attempted(struct job *job, struct attempt *attempt)
 	if (attempt->hint != HINT_NONE && change_form(job, attempt))
 		return;
 	if (attempt->odd_usage)
-		notice_send(job, "%s: an answer's usage holds no counts of tokens; what it took is "
+		flow_notice(job, "%s: an answer's usage holds no counts of tokens; what it took is "
 			    "unknown", job->endpoint->origin->name);
 	call->attempts++;
 	switch (attempt->class) {

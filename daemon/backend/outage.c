@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "daemon/backend/core.h"
-#include "daemon/backend/notice.h"
+#include "daemon/backend/flow.h"
 #include "daemon/base/clock.h"
 #include "proto/utf8.h"
 
@@ -19,7 +19,7 @@ static bool is_held_up(const struct job *job)
 	       (job->lane->answered && endpoint->breaker.state != BREAKER_CLOSED);
 }
 
-static bool is_held(const struct flow *flow)
+static bool is_held(const struct backend_flow *flow)
 {
 	const struct job *job;
 
@@ -30,9 +30,9 @@ static bool is_held(const struct flow *flow)
 	return true;
 }
 
-void outage_look(struct backend *backend, struct flow *flow)
+void outage_look(struct backend *backend, struct backend_flow *flow)
 {
-	if (flow->to_look || (backend->n_outages == 0 && !flow->held))
+	if (flow->to_look || TAILQ_EMPTY(&flow->jobs) || (backend->n_outages == 0 && !flow->held))
 		return;
 	flow->to_look = true;
 	TAILQ_INSERT_TAIL(&backend->looks, flow, of_looks);
@@ -55,33 +55,33 @@ static void count(struct endpoint *endpoint, bool begins)
 	look_at_all(endpoint);
 }
 
-static bool tell_held(struct flow *flow)
+static bool tell_held(struct backend_flow *flow)
 {
 	struct job *job = TAILQ_FIRST(&flow->jobs);
 	struct endpoint *endpoint = job->endpoint;
 	int64_t now_usec = job->backend->now_usec;
 
 	if (endpoint->breaker.state != BREAKER_CLOSED && job->lane->answered)
-		return notice_hold(job, true,
+		return flow_hold(flow, true,
 				   "%s: calls fail one after the other, the last: %s; they wait "
 				   "until one succeeds, the next is tried in %.1f s",
 				   endpoint->origin->name, endpoint->last_failure,
 				   (double)endpoint_wait_left(endpoint, now_usec) / USEC_PER_SEC);
-	return notice_hold(job, true, "%s asks for a pause: calls wait for %.1f s",
+	return flow_hold(flow, true, "%s asks for a pause: calls wait for %.1f s",
 			   endpoint->origin->name,
 			   (double)endpoint_wait_left(endpoint, now_usec) / USEC_PER_SEC);
 }
 
-static bool tell_free(struct flow *flow)
+static bool tell_free(struct backend_flow *flow)
 {
 	struct job *job = TAILQ_FIRST(&flow->jobs);
 
-	return notice_hold(job, false, "%s: calls go again after %.1f s",
+	return flow_hold(flow, false, "%s: calls go again after %.1f s",
 			   job->endpoint->origin->name,
 			   (double)(job->backend->now_usec - flow->held_usec) / USEC_PER_SEC);
 }
 
-static void unlook(struct backend *backend, struct flow *flow)
+static void unlook(struct backend *backend, struct backend_flow *flow)
 {
 	if (!flow->to_look)
 		return;
@@ -91,7 +91,7 @@ static void unlook(struct backend *backend, struct flow *flow)
 
 void outage_tell(struct backend *backend)
 {
-	struct flow *flow;
+	struct backend_flow *flow;
 
 	while ((flow = TAILQ_FIRST(&backend->looks))) {
 		bool held = is_held(flow);
@@ -109,7 +109,7 @@ void outage_tell(struct backend *backend)
 
 void outage_leave(struct job *job)
 {
-	struct flow *flow = job->lane->flow;
+	struct backend_flow *flow = job->lane->flow;
 
 	outage_look(job->backend, flow);
 	if (TAILQ_NEXT(TAILQ_FIRST(&flow->jobs), of_flow))
@@ -182,7 +182,7 @@ bool outage_failed(struct job *job, const struct attempt *attempt)
 		admission_breaker(&backend->admission, endpoint);
 		if (was_closed)
 			count(endpoint, true);
-		notice_send(job, "%s: %s; nothing is issued there for %.1f s",
+		flow_notice(job, "%s: %s; nothing is issued there for %.1f s",
 			    endpoint->origin->name, endpoint->last_failure,
 			    (double)wait_usec / USEC_PER_SEC);
 	}

@@ -19,7 +19,7 @@
 struct attempt;
 struct backend;
 struct endpoint;
-struct flow;
+struct backend_flow;
 struct job;
 
 #define OUTAGE_WAIT_USEC INT64_C(2000000) // a pause longer than that holds flows
@@ -37,7 +37,7 @@ void outage_answered(struct job *job);
 void outage_pause(struct endpoint *endpoint, bool begins);
 
 /* Whether the flow is held may have changed. */
-void outage_look(struct backend *backend, struct flow *flow);
+void outage_look(struct backend *backend, struct backend_flow *flow);
 /* The job's flow loses it, perhaps its last. */
 void outage_leave(struct job *job);
 /* The end of a turn. */

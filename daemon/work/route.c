@@ -45,7 +45,6 @@ static void take_outcome(struct run_call *call)
 	switch (call->call.outcome) {
 	case LLM_ANSWERED:
 		route_reached(route);
-		route->answered = true;
 		call->answered(call);
 		break;
 	case LLM_ITEM_FAILED:
@@ -96,29 +95,35 @@ static void on_held(void *userdata, bool held, const char *line)
 	run_changed(run);
 }
 
+int run_open_flow(struct run *run)
+{
+	const struct backend_flow_options options = {
+		.user = run->task.owner_uid,
+		.priority = run->task.tuning.priority,
+		.cap = run->flow_connections,
+		.reply_to = run->host.loop,
+		.done = on_done,
+		.notice = on_notice,
+		.held = on_held,
+		.userdata = run,
+	};
+
+	return backend_flow_open(run->host.backend, &options, &run->flow);
+}
+
 void run_call_init(struct run_call *call, struct run *run, struct route *route,
 		   struct llm_target *target)
 {
 	call->run = run;
 	call->route = route;
-	call->call.reply_to = run->host.loop;
-	call->call.done = on_done;
-	call->call.notice = on_notice;
-	call->call.held = on_held;
-	call->call.userdata = run;
 	call->call.target = target;
-	call->call.flow = run->task.task_id;
-	call->call.user = run->task.owner_uid;
 }
 
 void run_call_submit(struct run_call *call)
 {
-	call->call.answered_before = call->route->answered;
-	call->call.priority = call->run->task.tuning.priority;
-	call->call.flow_connections = call->run->flow_connections;
 	call->route->handed++;
 	call->run->n_outstanding++;
-	backend_submit(call->run->host.backend, &call->call);
+	backend_submit(call->run->flow, &call->call);
 }
 
 /* ---- Caps ---- */
@@ -143,13 +148,12 @@ void run_tune(struct run *run, const struct work_tuning *tuning)
 	bool limited = run->task.tuning.cost_limit >= 0;
 
 	run->task.tuning = *tuning;
-	if (run->phase == RUN_LOADING || run->phase == RUN_ENDED || !run->progress.epochs)
+	if (run->phase == RUN_LOADING || run->phase == RUN_ENDED || !run->flow)
 		return; // it is applied when it is loaded
 	run->kind->tune(run);
 	if (!limited)
 		run_describe_cost(run);
-	if (backend_tune_flow(run->host.backend, run->task.task_id, tuning->priority,
-			      run->flow_connections) < 0)
+	if (backend_flow_tune(run->flow, tuning->priority, run->flow_connections) < 0)
 		log_warning("Task %" PRId64 ": its waiting calls cannot be tuned, only later ones",
 			    run->task.task_id);
 	run_go_on(run);

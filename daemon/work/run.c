@@ -38,20 +38,20 @@ bool run_may_hold(const struct run *run, size_t sum)
 
 static void cancel_calls(struct run *run)
 {
-	if (run->cancelled)
+	if (run->cancelled || !run->flow)
 		return;
 	run->cancelled = true;
-	if (backend_cancel_flow(run->host.backend, run->task.task_id) < 0)
+	if (backend_flow_cancel(run->flow) < 0)
 		log_warning("Task %" PRId64 ": its calls cannot be cancelled, awaiting them",
 			    run->task.task_id);
 }
 
 void run_drain_calls(struct run *run)
 {
-	if (run->drained)
+	if (run->drained || !run->flow)
 		return;
 	run->drained = true;
-	if (backend_drain_flow(run->host.backend, run->task.task_id) < 0)
+	if (backend_flow_drain(run->flow) < 0)
 		log_warning("Task %" PRId64 ": its calls cannot be given back, awaiting them",
 			    run->task.task_id);
 }
@@ -170,6 +170,8 @@ int run_begin(struct run *run, const struct run_spec *spec)
 		return -ENOMEM;
 	run_describe_cost(run);
 	run->kind->tune(run);
+	if (run_open_flow(run) < 0)
+		return -ENOMEM;
 	run->phase = RUN_RUNNING;
 	run_changed(run);
 	return 0;
@@ -207,6 +209,7 @@ struct run *run_free(struct run *run)
 {
 	if (!run)
 		return NULL;
+	backend_flow_close(run->flow);
 	run->kind->free(run);
 	progress_done(&run->progress);
 	arena_done(&run->arena);

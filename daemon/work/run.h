@@ -94,7 +94,6 @@ struct route {
 	int handed; // calls with the backend
 	int uncommitted; // answers whose record is not committed
 	bool reached; // the endpoint answered, be it with an error
-	bool answered; // a call of it was answered
 	struct run_call *held; // came back unreachable while nothing was reached
 	size_t n_held;
 };
@@ -110,6 +109,8 @@ struct run_call {
 	struct run_call *next; // route::held
 };
 
+/* Before the first of its calls, and when its caps are set. -ENOMEM. */
+int run_open_flow(struct run *run);
 /* Sets up the call of a zeroed one, all but what is asked. */
 void run_call_init(struct run_call *call, struct run *run, struct route *route,
 		   struct llm_target *target);
@@ -137,8 +138,9 @@ struct run {
 	struct run_events events;
 	enum run_phase phase;
 	size_t n_outstanding;
-	bool cancelled; // backend_cancel_flow() was called
-	bool drained; // backend_drain_flow() was called
+	struct backend_flow *flow; // of all its calls; NULL until it is loaded
+	bool cancelled; // backend_flow_cancel() was called
+	bool drained; // backend_flow_drain() was called
 	bool held_up; // by the provider: none of its calls can go
 	bool over_budget; // nothing is issued any more
 	bool priced; // what its calls cost is known

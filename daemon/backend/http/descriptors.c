@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "daemon/backend/core.h"
+#include "daemon/backend/flow.h"
 #include "daemon/backend/http/multi.h"
-#include "daemon/backend/notice.h"
 #include "daemon/backend/http/transfer.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/file_share.h"
@@ -101,7 +101,7 @@ void descriptors_short(struct job *job)
 		log_warning("file descriptors have run out (%d are connections to endpoints): "
 			    "calls wait; raise LimitNOFILE= or lower max_calls",
 			    descriptors->n_sockets);
-	notice_send(job, "the daemon has too few file descriptors: calls wait for each other");
+	flow_notice(job, "the daemon has too few file descriptors: calls wait for each other");
 	descriptors->ceiling = n > 0 ? n : 1;
 	descriptors->waits = true;
 	descriptors->n_short++;

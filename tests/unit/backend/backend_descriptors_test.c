@@ -52,7 +52,7 @@ static void run_calls(int n, int64_t user)
 {
 	for (int i = 0; i < n; i++) {
 		exchanges[i] = exchange_new(target, "Tell of rivers.", i);
-		exchanges[i]->call.flow = exchanges[i]->call.user = user;
+		exchanges[i]->flow = exchanges[i]->user = user;
 		exchange_submit(exchanges[i]);
 	}
 	wait_for(n);
@@ -87,7 +87,7 @@ START_TEST(none_at_all)
 	leave_descriptors(0);
 	exchange = exchange_new(target, "Tell of rivers.", 0);
 	exchange_submit(exchange);
-	while (exchange->n_notices == 0)
+	while (flow_of(exchange->flow)->n_notices == 0)
 		run_for(0.001);
 	ck_assert(!exchange->done);
 	leave_all();

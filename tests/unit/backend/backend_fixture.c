@@ -16,7 +16,13 @@
 struct backend *backend;
 char base_url[64];
 
-static struct loop *home, *backend_loop;
+struct loop *home;
+
+#define FLOWS_MAX 512
+
+static struct loop *backend_loop;
+static struct flow flows[FLOWS_MAX];
+static size_t n_flows;
 static pid_t sim_pid;
 static char sim_url[48];
 static int n_returned, n_wanted, n_order;
@@ -43,6 +49,8 @@ static void start_sim(void)
 
 void backend_fixture_setup(void)
 {
+	memset(flows, 0, sizeof(flows));
+	n_flows = 0;
 	ck_assert_int_eq(backend_global_init(), 0);
 	start_sim();
 	ck_assert_int_eq(loop_new("test", &home), 0);
@@ -55,6 +63,8 @@ void backend_fixture_teardown(void)
 {
 	int status;
 
+	for (size_t i = 0; i < n_flows; i++)
+		backend_flow_close(flows[i].flow);
 	loop_stop(backend_loop);
 	loop_join(backend_loop);
 	backend_free(backend);
@@ -182,21 +192,38 @@ static void on_back(struct llm_call *call)
 
 static void on_notice(void *userdata, const char *line)
 {
-	struct exchange *exchange = userdata;
+	struct flow *flow = userdata;
 
-	exchange->n_notices++;
-	snprintf(exchange->notice, sizeof(exchange->notice), "%s", line);
+	flow->n_notices++;
+	snprintf(flow->notice, sizeof(flow->notice), "%s", line);
 	look();
 }
 
 static void on_held(void *userdata, bool held, const char *line)
 {
-	struct exchange *exchange = userdata;
+	struct flow *flow = userdata;
 
-	exchange->n_holds++;
-	exchange->held = held;
-	snprintf(exchange->hold, sizeof(exchange->hold), "%s", line);
+	flow->n_holds++;
+	flow->held = held;
+	snprintf(flow->hold, sizeof(flow->hold), "%s", line);
 	look();
+}
+
+struct flow *flow_of(int64_t number)
+{
+	size_t i = 0;
+
+	while (i < n_flows && flows[i].number != number)
+		i++;
+	ck_assert_uint_lt(i, FLOWS_MAX);
+	if (i == n_flows)
+		flows[n_flows++].number = number;
+	return &flows[i];
+}
+
+void flow_cancel(int64_t number)
+{
+	ck_assert_int_eq(backend_flow_cancel(flow_of(number)->flow), 0);
 }
 
 struct exchange *exchange_new(struct llm_target *target, const char *content, int number)
@@ -208,17 +235,12 @@ struct exchange *exchange_new(struct llm_target *target, const char *content, in
 	exchange->message.role = "user";
 	exchange->message.content = content;
 	exchange->messages[0] = &exchange->message;
-	call->reply_to = home;
-	call->done = on_back;
-	call->notice = on_notice;
-	call->held = on_held;
-	call->userdata = exchange;
 	call->target = target;
 	call->messages = exchange->messages;
 	call->n_messages = 1;
-	call->flow = 1;
-	call->user = 1;
-	call->priority = 1;
+	exchange->flow = 1;
+	exchange->user = 1;
+	exchange->priority = 1;
 	snprintf(call->idempotency_key, sizeof(call->idempotency_key), "key-%d", number);
 	return exchange;
 }
@@ -231,7 +253,21 @@ void exchange_free(struct exchange *exchange)
 
 void exchange_submit(struct exchange *exchange)
 {
-	backend_submit(backend, &exchange->call);
+	struct flow *flow = flow_of(exchange->flow);
+	const struct backend_flow_options options = {
+		.user = exchange->user,
+		.priority = exchange->priority,
+		.cap = exchange->cap,
+		.reply_to = home,
+		.done = on_back,
+		.notice = on_notice,
+		.held = on_held,
+		.userdata = flow,
+	};
+
+	if (!flow->flow)
+		ck_assert_int_eq(backend_flow_open(backend, &options, &flow->flow), 0);
+	backend_submit(flow->flow, &exchange->call);
 }
 
 double seconds_now(void)

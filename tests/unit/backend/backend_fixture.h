@@ -16,6 +16,17 @@
 #endif
 #define TEST_IS_OPENAI (strcmp(TEST_PROVIDER, "openai") == 0)
 
+/* What calls of one number share, and what was heard of them. */
+struct flow {
+	int64_t number;
+	struct backend_flow *flow; // opened for its first call
+	int n_notices;
+	char notice[LINE_MAX_KEPT]; // the last one
+	int n_holds; // told of: begun or ended
+	bool held;
+	char hold[LINE_MAX_KEPT]; // what was said of the last one
+};
+
 /* A call of one user message, with room for what it refers to. */
 struct exchange {
 	struct llm_call call;
@@ -23,11 +34,11 @@ struct exchange {
 	const struct ellu_message *messages[1];
 	bool done;
 	int order; // of its return, from 1
-	int n_notices;
-	char notice[LINE_MAX_KEPT]; // the last one
-	int n_holds; // told of: begun or ended
-	bool held;
-	char hold[LINE_MAX_KEPT]; // what was said of the last one
+	/* Which flow it goes with, and how that is opened if it is the first. */
+	int64_t flow;
+	int64_t user;
+	int priority;
+	int cap;
 };
 
 extern struct backend *backend;
@@ -51,6 +62,11 @@ struct llm_target *test_target(const struct ellu_llm_config *config);
 struct exchange *exchange_new(struct llm_target *target, const char *content, int number);
 void exchange_free(struct exchange *exchange);
 void exchange_submit(struct exchange *exchange);
+
+struct flow *flow_of(int64_t number);
+void flow_cancel(int64_t number);
+
+extern struct loop *home; // the test's
 
 /* Runs the test's loop until so many calls came back since the last time; returns seconds. */
 double wait_for(int n);

@@ -14,7 +14,7 @@ static void submit(int from, int n, int64_t flow)
 {
 	for (int i = from; i < from + n; i++) {
 		exchanges[i] = exchange_new(target, "Tell of rivers.", i);
-		exchanges[i]->call.flow = flow;
+		exchanges[i]->flow = flow;
 		exchange_submit(exchanges[i]);
 	}
 }
@@ -78,7 +78,7 @@ START_TEST(flow_connections)
 	sim_control("{\"latency_seconds\": 0.01}");
 	for (int i = 0; i < 40; i++) {
 		exchanges[i] = exchange_new(target, "Tell of rivers.", i);
-		exchanges[i]->call.flow_connections = 3;
+		exchanges[i]->cap = 3;
 		exchange_submit(exchanges[i]);
 	}
 	wait_for(40);
@@ -108,8 +108,8 @@ START_TEST(users_in_turn)
 	for (int i = 0; i < 120; i++) {
 		exchanges[i] = exchange_new(target, "Tell of rivers.", i);
 		/* Two flows of one user, then one of another. */
-		exchanges[i]->call.flow = i < 100 ? i % 2 : 9;
-		exchanges[i]->call.user = i < 100 ? 1 : 2;
+		exchanges[i]->flow = i < 100 ? i % 2 : 9;
+		exchanges[i]->user = i < 100 ? 1 : 2;
 		exchange_submit(exchanges[i]);
 	}
 	wait_for(120);
@@ -128,8 +128,8 @@ START_TEST(priorities)
 	sim_control("{\"latency_seconds\": 0.002}");
 	for (int i = 0; i < 200; i++) {
 		exchanges[i] = exchange_new(target, "Tell of rivers.", i);
-		exchanges[i]->call.flow = i % 2;
-		exchanges[i]->call.priority = i % 2 ? 0 : 2;
+		exchanges[i]->flow = i % 2;
+		exchanges[i]->priority = i % 2 ? 0 : 2;
 		exchange_submit(exchanges[i]);
 	}
 	wait_for(200);
@@ -166,12 +166,12 @@ START_TEST(cancel)
 	submit(100, 1, 2);
 	await_stat("in_flight", 64);
 	ck_assert_int_eq(sim_stat("in_flight"), 64);
-	ck_assert_int_eq(backend_cancel_flow(backend, 1), 0);
+	flow_cancel(1);
 	wait_for(100);
 	ck_assert_int_eq(count(0, 100, LLM_CANCELLED), 100);
 	ck_assert(!exchanges[100]->done);
 	await_stat("closed_early", 63); // the other flow may have one of the 64
-	ck_assert_int_eq(backend_cancel_flow(backend, 2), 0);
+	flow_cancel(2);
 	wait_for(1);
 	forget(101);
 	teardown();
@@ -204,7 +204,7 @@ START_TEST(drain_of_a_flow)
 	submit(0, 20, 1);
 	await_stat("in_flight", 5);
 	submit(20, 10, 2);
-	ck_assert_int_eq(backend_drain_flow(backend, 1), 0);
+	ck_assert_int_eq(backend_flow_drain(flow_of(1)->flow), 0);
 	wait_for(30);
 	ck_assert_int_eq(count(0, 20, LLM_ANSWERED), 5);
 	ck_assert_int_eq(count(0, 20, LLM_CANCELLED), 15);
@@ -217,7 +217,7 @@ START_TEST(drain_of_a_flow)
 	sim_control("{\"error_500_rate\": 1}");
 	submit(31, 5, 1);
 	await_stat("in_flight", 5);
-	ck_assert_int_eq(backend_drain_flow(backend, 1), 0);
+	ck_assert_int_eq(backend_flow_drain(flow_of(1)->flow), 0);
 	wait_for(5);
 	ck_assert_int_eq(count(31, 5, LLM_CANCELLED), 5);
 	forget(36);
@@ -231,20 +231,19 @@ START_TEST(cap_of_a_flow_changes)
 	sim_control("{\"latency_seconds\": 0.05}");
 	for (int i = 0; i < 60; i++) {
 		exchanges[i] = exchange_new(target, "Tell of rivers.", i);
-		exchanges[i]->call.flow = 7;
-		exchanges[i]->call.flow_connections = 3;
+		exchanges[i]->flow = 7;
+		exchanges[i]->cap = 3;
 		exchange_submit(exchanges[i]);
 	}
 	wait_for(6);
 	ck_assert_int_eq(sim_stat("max_in_flight"), 3);
-	ck_assert_int_eq(backend_tune_flow(backend, 7, 1, 9), 0);
+	ck_assert_int_eq(backend_flow_tune(flow_of(7)->flow, 1, 9), 0);
 	wait_for(24);
 	ck_assert_int_eq(sim_stat("max_in_flight"), 9);
-	ck_assert_int_eq(backend_tune_flow(backend, 7, 1, 2), 0);
+	ck_assert_int_eq(backend_flow_tune(flow_of(7)->flow, 1, 2), 0);
 	wait_for(12);
 	sim_control("{\"latency_seconds\": 0.01}");
 	ck_assert_int_le(sim_stat("in_flight"), 2);
-	ck_assert_int_eq(backend_tune_flow(backend, 8, 1, 2), 0); // there is none
 	wait_for(18);
 	ck_assert_int_eq(count(0, 60, LLM_ANSWERED), 60);
 	forget(60);
@@ -258,12 +257,12 @@ START_TEST(priority_of_a_flow_changes)
 	sim_control("{\"latency_seconds\": 0.005}");
 	for (int i = 0; i < 60; i++) {
 		exchanges[i] = exchange_new(target, "Tell of rivers.", i);
-		exchanges[i]->call.flow = i < 40 ? 1 : 2;
-		exchanges[i]->call.priority = 2;
+		exchanges[i]->flow = i < 40 ? 1 : 2;
+		exchanges[i]->priority = 2;
 		exchange_submit(exchanges[i]);
 	}
 	wait_for(4);
-	ck_assert_int_eq(backend_tune_flow(backend, 2, 0, 0), 0);
+	ck_assert_int_eq(backend_flow_tune(flow_of(2)->flow, 0, 0), 0);
 	wait_for(56);
 	/* From now on 16 of the one for each of the other. */
 	ck_assert_int_lt(last_order(40, 20), 30);
@@ -348,7 +347,7 @@ START_TEST(simulated)
 	simulated_with("{\"latency_seconds\": 100}");
 	submit(0, 30, 3);
 	run_for(0.02);
-	ck_assert_int_eq(backend_cancel_flow(backend, 3), 0);
+	flow_cancel(3);
 	wait_for(30);
 	ck_assert_int_eq(count(0, 30, LLM_CANCELLED), 30);
 	forget(30);
@@ -391,7 +390,7 @@ START_TEST(status)
 	sim_control("{\"latency_seconds\": 0.3}");
 	submit(0, 10, 1);
 	await_stat("in_flight", 4);
-	asked.reply_to = exchanges[0]->call.reply_to;
+	asked.reply_to = home;
 	asked.done = on_status;
 	backend_status_get(backend, &asked);
 	while (!status_back)
@@ -435,8 +434,8 @@ START_TEST(global_cap)
 	}
 	run_for(0.1);
 	exchanges[290] = exchange_new(targets[0], "Now.", 290);
-	exchanges[290]->call.flow = 99;
-	exchanges[290]->call.priority = 0;
+	exchanges[290]->flow = 99;
+	exchanges[290]->priority = 0;
 	exchange_submit(exchanges[290]);
 	wait_for(256);
 	ck_assert_int_eq(count(0, 290, LLM_ANSWERED), 255);

@@ -98,7 +98,7 @@ START_TEST(one_goes_first)
 		exchange_submit(exchanges[i]);
 	}
 	wait_for_lookup();
-	ck_assert_int_eq(backend_cancel_flow(backend, 1), 0);
+	flow_cancel(1);
 	wait_for(20);
 	for (int i = 0; i < 20; i++) {
 		ck_assert_int_eq(exchanges[i]->call.outcome, LLM_CANCELLED);
@@ -123,7 +123,7 @@ START_TEST(cancel_during_lookup)
 	targets[1] = test_target(&config);
 	stuck = exchange_new(targets[0], "Tell of rivers.", 1);
 	other = exchange_new(targets[1], "Tell of rivers.", 2);
-	stuck->call.flow = 7;
+	stuck->flow = 7;
 	exchange_submit(stuck);
 	wait_for_lookup();
 	/* All of this while the lookup hangs, and nothing ends it. */
@@ -132,7 +132,7 @@ START_TEST(cancel_during_lookup)
 	ck_assert(other->done && !stuck->done);
 	ck_assert_int_eq(other->call.outcome, LLM_ANSWERED);
 
-	ck_assert_int_eq(backend_cancel_flow(backend, 7), 0);
+	flow_cancel(7);
 	wait_for(1);
 	ck_assert_int_eq(stuck->call.outcome, LLM_CANCELLED);
 	exchange_free(stuck);

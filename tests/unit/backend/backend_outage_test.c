@@ -119,13 +119,12 @@ static void teardown(void)
 	backend_fixture_teardown();
 }
 
-static void submit(int n, int64_t flow, bool answered_before)
+static void submit(int n, int64_t flow)
 {
 	for (int i = 0; i < n; i++) {
 		struct exchange *exchange = exchange_new(target, "Tell of rivers.", n_exchanges);
 
-		exchange->call.flow = flow;
-		exchange->call.answered_before = answered_before;
+		exchange->flow = flow;
 		exchanges[n_exchanges++] = exchange;
 		exchange_submit(exchange);
 	}
@@ -138,16 +137,6 @@ static int count(bool (*is)(const struct exchange *exchange))
 	for (int i = 0; i < n_exchanges; i++)
 		n += is(exchanges[i]);
 	return n;
-}
-
-static bool was_held(const struct exchange *exchange)
-{
-	return exchange->n_holds > 0 && exchange->held;
-}
-
-static bool was_freed(const struct exchange *exchange)
-{
-	return exchange->n_holds > 0 && !exchange->held;
 }
 
 static bool is_answered(const struct exchange *exchange)
@@ -183,12 +172,12 @@ static bool newcomers_back(void)
 
 static bool some_held(void)
 {
-	return count(was_held) > 0;
+	return flow_of(1)->n_holds > 0 && flow_of(1)->held;
 }
 
 static bool some_freed(void)
 {
-	return count(was_freed) > 0;
+	return flow_of(1)->n_holds > 0 && !flow_of(1)->held;
 }
 
 static const struct backend_status *status_back;
@@ -202,7 +191,7 @@ static void on_status(struct backend_status *status)
 /* Of the only endpoint; `ret_wait` is negative when there is none. */
 static char *breaker_now(double *ret_wait)
 {
-	struct backend_status asked = { .reply_to = exchanges[0]->call.reply_to,
+	struct backend_status asked = { .reply_to = home,
 					.done = on_status, .user = 1 };
 	const struct ellu_endpoint_status *endpoint;
 	char *name;
@@ -219,13 +208,26 @@ static char *breaker_now(double *ret_wait)
 	return name;
 }
 
-static void begin_outage(int n, bool answered_before)
+/* The flow has an answer from the endpoint. */
+static void be_answered(int64_t flow)
+{
+	struct exchange *first = exchange_new(target, "Tell of rivers.", N_CALLS + 4);
+
+	first->flow = flow;
+	exchange_submit(first);
+	wait_for(1);
+	ck_assert_int_eq(first->call.outcome, LLM_ANSWERED);
+	exchange_free(first);
+}
+
+static void begin_outage(int n)
 {
 	double wait;
 	char *name;
 
+	be_answered(1);
 	sim_control("{\"error_500_rate\": 1}");
-	submit(n, 1, answered_before);
+	submit(n, 1);
 	wait_until(some_held);
 	name = breaker_now(&wait);
 	ck_assert(strcmp(name, "open") == 0 || strcmp(name, "probing") == 0);
@@ -241,13 +243,13 @@ START_TEST(outage_is_waited_out)
 	char *name;
 
 	setup_with(0);
-	submit(1, 1, false);
+	submit(1, 1);
 	wait_for(1);
 	ck_assert_int_eq(count(is_answered), 1);
 	sim_control("{\"error_500_rate\": 1}");
-	submit(N_CALLS, 1, true);
+	submit(N_CALLS, 1);
 	wait_until(some_held);
-	ck_assert_int_eq(count(was_held), 1); // told once
+	ck_assert_int_eq(flow_of(1)->n_holds, 1); // told once
 	sim_control("{\"error_500_rate\": 0}");
 	wait_until(some_freed);
 	wait_until(all_back);
@@ -266,26 +268,21 @@ static int n_probes;
 
 static bool was_probed(void)
 {
-	int n = 0;
-
-	for (int i = 0; i < n_exchanges; i++)
-		n += exchanges[i]->n_notices;
-	return n > n_probes;
+	return flow_of(1)->n_notices > n_probes;
 }
 
 START_TEST(one_probe_at_a_time)
 {
 	setup_with(20);
-	begin_outage(N_CALLS, true);
+	begin_outage(N_CALLS);
 	sim_reset();
-	for (int i = 0; i < n_exchanges; i++)
-		n_probes += exchanges[i]->n_notices;
+	n_probes = flow_of(1)->n_notices;
 	wait_until(was_probed);
 	/* A second apart at least, of which each takes half a second or more to come. */
 	ck_assert_int_ge(sim_stat("calls"), 1);
 	ck_assert_int_le(sim_stat("calls"), 3);
 	ck_assert_int_eq(sim_stat("max_in_flight"), 1);
-	ck_assert_int_eq(backend_cancel_flow(backend, 1), 0);
+	flow_cancel(1);
 	wait_until(all_back);
 	teardown();
 }
@@ -295,15 +292,15 @@ END_TEST
 START_TEST(never_reached)
 {
 	setup_with(1);
-	begin_outage(N_CALLS, true);
-	submit(3, 2, false);
+	begin_outage(N_CALLS);
+	submit(3, 2);
 	wait_until(newcomers_back);
 	for (int i = N_CALLS; i < N_CALLS + 3; i++) {
 		ck_assert(is_failed(exchanges[i]));
 		ck_assert_int_eq(exchanges[i]->call.attempts, 2);
-		ck_assert_int_eq(exchanges[i]->n_holds, 0);
 	}
-	ck_assert_int_eq(backend_cancel_flow(backend, 1), 0);
+	ck_assert_int_eq(flow_of(2)->n_holds, 0);
+	flow_cancel(1);
 	wait_until(all_back);
 	teardown();
 }
@@ -317,7 +314,7 @@ START_TEST(stays_closed)
 
 	setup_with(0);
 	sim_control("{\"error_500_rate\": 1}");
-	submit(N_CALLS, 1, false);
+	submit(N_CALLS, 1);
 	wait_until(all_back);
 	ck_assert_int_eq(count(is_failed), N_CALLS);
 	name = breaker_now(&wait);
@@ -330,8 +327,8 @@ END_TEST
 START_TEST(cancel_while_open)
 {
 	setup_with(20);
-	begin_outage(N_CALLS, true);
-	ck_assert_int_eq(backend_cancel_flow(backend, 1), 0);
+	begin_outage(N_CALLS);
+	flow_cancel(1);
 	wait_until(all_back);
 	ck_assert_int_eq(count(is_cancelled), N_CALLS);
 	teardown();
@@ -342,7 +339,7 @@ END_TEST
 START_TEST(probes_use_up_attempts)
 {
 	setup_with(0);
-	begin_outage(BREAKER_FAILURES, true);
+	begin_outage(BREAKER_FAILURES);
 	wait_until(all_back);
 	ck_assert_int_eq(count(is_failed), BREAKER_FAILURES);
 	teardown();
@@ -356,13 +353,13 @@ START_TEST(long_pause)
 
 	setup_with(3);
 	sim_control("{\"error_503_rate\": 1, \"retry_after_seconds\": 6000}");
-	submit(N_CALLS, 1, false);
+	submit(N_CALLS, 1);
 	wait_until(some_held);
 	name = breaker_now(&wait);
 	ck_assert_str_eq(name, "closed");
 	ck_assert_double_gt(wait, 2);
 	ck_assert_double_le(wait, 6000);
-	ck_assert_int_eq(backend_cancel_flow(backend, 1), 0);
+	flow_cancel(1);
 	wait_until(all_back); // or the test runs into its time limit
 	ck_assert_int_eq(count(is_cancelled), N_CALLS);
 	free(name);
@@ -375,10 +372,10 @@ START_TEST(no_hold)
 {
 	setup_with(3);
 	sim_control("{\"error_503_rate\": 1, \"faults_until\": 2, \"retry_after_seconds\": 1}");
-	submit(N_CALLS, 1, false);
+	submit(N_CALLS, 1);
 	wait_until(all_back);
 	ck_assert_int_eq(count(is_answered), N_CALLS);
-	ck_assert_int_eq(count(was_held) + count(was_freed), 0);
+	ck_assert_int_eq(flow_of(1)->n_holds, 0);
 	teardown();
 }
 END_TEST

@@ -275,8 +275,8 @@ START_TEST(odd_usage)
 	ck_assert_int_eq(exchange->call.outcome, LLM_ANSWERED);
 	ck_assert_int_eq(exchange->call.input_tokens, -1);
 	ck_assert_int_eq(exchange->call.output_tokens, -1);
-	ck_assert_int_eq(exchange->n_notices, 1);
-	ck_assert_ptr_nonnull(strstr(exchange->notice, "usage"));
+	ck_assert_int_eq(flow_of(exchange->flow)->n_notices, 1);
+	ck_assert_ptr_nonnull(strstr(flow_of(exchange->flow)->notice, "usage"));
 	exchange_free(exchange);
 	teardown();
 }

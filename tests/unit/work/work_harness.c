@@ -102,6 +102,7 @@ void harness_run_task(void)
 	ck_assert_str_eq(standin.gone_wrong, "");
 	ck_assert_int_eq(standin.in_flight, 0);
 	ck_assert_int_eq(standin.n_targets, 0);
+	ck_assert_int_eq(standin.n_flows, 0);
 	if (standin.max_connections) // of each config
 		ck_assert_int_le(standin.at_risk_max,
 				 (standin.judge_apart ? 4 : 2) * standin.max_connections);

@@ -97,6 +97,7 @@ struct standin {
 	int at_risk_max;
 	int handed_max;
 	int n_targets; // alive
+	int n_flows; // open
 	char gone_wrong[256];
 };
 

@@ -12,6 +12,8 @@ static struct event *flights[STANDIN_CALLS_MAX];
 static const char *keys[STANDIN_CALLS_MAX]; // in use
 static int handed;
 static bool draining;
+static struct backend_flow_options flow_options;
+static int64_t indices[STANDIN_CALLS_MAX]; // of those that are flying
 
 struct llm_target {
 	const struct ellu_llm_config *config;
@@ -48,7 +50,7 @@ static void deliver_call(struct message *message)
 {
 	struct llm_call *call = container_of(message, struct llm_call, message);
 
-	call->done(call);
+	flow_options.done(call);
 }
 
 static void give_back(struct llm_call *call, enum llm_outcome outcome)
@@ -57,7 +59,7 @@ static void give_back(struct llm_call *call, enum llm_outcome outcome)
 	call->outcome = outcome;
 	standin.n_cancelled += outcome == LLM_CANCELLED;
 	call->message.deliver = deliver_call;
-	loop_post(call->reply_to, &call->message);
+	loop_post(flow_options.reply_to, &call->message);
 }
 
 static void admit(void);
@@ -79,7 +81,7 @@ static void on_answer(evutil_socket_t fd, short events, void *userdata)
 
 	(void)fd;
 	(void)events;
-	info.index = (int64_t)(intptr_t)call->state;
+	info.index = indices[slot];
 	call->input_tokens = 10;
 	call->output_tokens = 5;
 	call->reasoning_tokens = -1;
@@ -107,8 +109,8 @@ static int flow_cap(void)
 
 static void check_call(const struct llm_call *call)
 {
-	if (call->flow != 42 || call->user != 1000 || call->flow_connections != flow_cap())
-		standin_wrong("a call of another flow");
+	if (flow_options.cap != flow_cap())
+		standin_wrong("a flow of another cap");
 	if (call->target->config != &standin_configs[call->plain && standin.judge_apart])
 		standin_wrong("a call of another config");
 	if ((call->response_format != NULL) != call->plain)
@@ -129,7 +131,7 @@ static void fly(struct llm_call *call)
 	check_call(call);
 	flying[slot] = call;
 	keys[slot] = call->idempotency_key;
-	call->state = (void *)(intptr_t)(call->plain ? standin.n_judgements++ : standin.n_generations++);
+	indices[slot] = call->plain ? standin.n_judgements++ : standin.n_generations++;
 	standin.in_flight++;
 	if (standin.in_flight > standin.in_flight_max)
 		standin.in_flight_max = standin.in_flight;
@@ -169,9 +171,34 @@ static void on_submit(struct message *message)
 	admit();
 }
 
-void backend_submit(struct backend *backend, struct llm_call *call)
+int backend_flow_open(struct backend *backend, const struct backend_flow_options *options,
+		      struct backend_flow **ret_flow)
 {
 	(void)backend;
+	if (options->user != 1000)
+		standin_wrong("a flow of another user");
+	flow_options = *options;
+	*ret_flow = (struct backend_flow *)&flow_options;
+	__atomic_add_fetch(&standin.n_flows, 1, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+struct backend_flow *backend_flow_close(struct backend_flow *flow)
+{
+	if (flow)
+		__atomic_sub_fetch(&standin.n_flows, 1, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+static void check_flow(const struct backend_flow *flow)
+{
+	if (flow != (struct backend_flow *)&flow_options)
+		standin_wrong("another flow");
+}
+
+void backend_submit(struct backend_flow *flow, struct llm_call *call)
+{
+	check_flow(flow);
 	call->message.deliver = on_submit;
 	loop_post(standin_loop, &call->message);
 }
@@ -219,48 +246,42 @@ static int post_new(void (*deliver)(struct message *message))
 	return 0;
 }
 
-int backend_cancel_flow(struct backend *backend, int64_t flow)
+int backend_flow_cancel(struct backend_flow *flow)
 {
-	(void)backend;
-	if (flow != 42)
-		standin_wrong("another flow was cancelled");
+	check_flow(flow);
 	return post_new(on_cancel);
 }
 
-int backend_drain_flow(struct backend *backend, int64_t flow)
+int backend_flow_drain(struct backend_flow *flow)
 {
-	(void)backend;
-	if (flow != 42)
-		standin_wrong("another flow was drained");
+	check_flow(flow);
 	return post_new(on_drain_flow);
 }
 
 struct tune {
 	struct message message;
-	int flow_connections;
+	int cap;
 };
 
 static void on_tune(struct message *message)
 {
 	struct tune *tune = container_of(message, struct tune, message);
 
-	standin.task_connections = tune->flow_connections;
+	standin.task_connections = flow_options.cap = tune->cap;
 	standin.n_tunes++;
-	for (size_t i = 0; i < n_waiting; i++)
-		waiting[i]->flow_connections = tune->flow_connections;
 	free(tune);
 	admit();
 }
 
-int backend_tune_flow(struct backend *backend, int64_t flow, int priority, int flow_connections)
+int backend_flow_tune(struct backend_flow *flow, int priority, int cap)
 {
 	struct tune *tune = calloc(1, sizeof(*tune));
 
-	(void)backend;
-	if (flow != 42 || priority != 2)
+	check_flow(flow);
+	if (priority != 2)
 		standin_wrong("a flow was tuned wrongly");
 	tune->message.deliver = on_tune;
-	tune->flow_connections = flow_connections;
+	tune->cap = cap;
 	loop_post(standin_loop, &tune->message);
 	return 0;
 }
