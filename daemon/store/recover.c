@@ -13,11 +13,8 @@
  * claim does not count against it, and from the second time on it is tried by itself. */
 #define STRANDED                                                                                 \
 	"UPDATE tasks SET status = 'PENDING', running_usec ="                                         \
-	" running_usec + coalesce(iif(rating_run_id IS NULL,"                                         \
-	"  (SELECT max(recorded_monotonic) FROM experiment_epochs"                                    \
-	"   WHERE experiment_id = tasks.experiment_id),"                                              \
-	"  (SELECT recorded_monotonic FROM rating_runs WHERE id = tasks.rating_run_id))"              \
-	"  - claimed_monotonic, 0),"                                                                  \
+	" running_usec + coalesce((SELECT max(recorded_monotonic) FROM run_epochs"                    \
+	"  WHERE run_id = tasks.run_id) - claimed_monotonic, 0),"                                     \
 	" idle_claims = idle_claims - (?2 AND suspect >= 0 AND idle_claims > 0),"                     \
 	" suspect = CASE WHEN recorded_at_claim < " TASK_RECORDED " THEN 0 WHEN suspect < 0 THEN ?4"  \
 	"  WHEN ?3 THEN suspect ELSE suspect + 1 END"                                                 \

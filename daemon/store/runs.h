@@ -16,7 +16,7 @@ struct run_measure {
 };
 
 struct run_epoch {
-	int64_t epoch;
+	int64_t epoch; // 0: what a run rates that makes no responses
 	int64_t total;
 	int64_t generated; // responses recorded, failed ones included
 	int64_t rated; // responses with every criterion decided or failed
@@ -25,18 +25,18 @@ struct run_epoch {
 };
 
 /* Answers and verdicts that are due, and how many of them there are. A response that failed has no
- * ratings to wait for; those that are rated alone were there before. */
+ * ratings to wait for; those of epoch 0 were there before. */
 struct run_units {
 	int64_t due;
 	int64_t recorded;
 };
 static inline struct run_units run_epoch_units(const struct run_epoch *epoch,
-					       int64_t n_measures, bool rating)
+					       int64_t n_measures)
 {
 	struct run_units units = { .due = epoch->total * n_measures };
 
 	units.recorded = epoch->ratings + epoch->failed * n_measures;
-	if (!rating) {
+	if (epoch->epoch > 0) {
 		units.due += epoch->total;
 		units.recorded += epoch->generated;
 	}
@@ -52,11 +52,11 @@ static inline double run_units_percent(struct run_units units)
 }
 
 /* A pinned run: snapshots, with key, limits and URL of the live configs. One that rates has no
- * template, no config and no epochs: its cases all have their response. */
+ * template and no config, and one epoch, 0: its cases all have their response. */
 struct run_spec {
-	int64_t experiment_id; // 0: the responses may be of several
-	int64_t rating_run_id; // 0: the experiment's own run
-	bool adopt; // the experiment takes the verdicts over
+	int64_t run_id;
+	bool rates; // what is there; it makes no responses
+	bool adopt; // an experiment takes the verdicts over
 	bool uncounted; // the counters are not what is recorded: store_run_count()
 	bool takes_over; // earlier ones may have answers for it: store_run_take_over()
 	int64_t taken_over_responses; // from them
@@ -76,17 +76,16 @@ struct run_spec {
 	size_t n_measures;
 	const struct run_epoch *epochs;
 	size_t n_epochs;
-	struct run_epoch no_epoch; // what a run without epochs counts
 	int64_t total_responses;
 	int64_t input_tokens; // recorded so far, ratings' included
 	int64_t output_tokens;
 	int64_t cost_nanodollars; // -1: no price was known
 };
 
+/* The run of a task. */
 struct run_load {
 	struct store_request request;
-	int64_t experiment_id;
-	int64_t rating_task_id; // 0: the experiment's own run
+	int64_t task_id;
 	const struct run_spec *ret_spec;
 	const char *missing_secret; // the store's own
 };
@@ -112,7 +111,7 @@ struct case_cursor {
 /* Copies what earlier experiments have over equal inputs, a step at a time until `ret_end`. */
 struct run_take_over {
 	struct store_request request;
-	int64_t experiment_id;
+	int64_t run_id;
 	struct case_cursor cursor; // the store's, from one step to the next; zeroed at first
 	int64_t n_sources; // the same
 	bool ret_end;
@@ -121,7 +120,6 @@ void store_run_take_over(struct store *store, struct run_take_over *op);
 
 /* A (row, epoch) that misses its response, or ratings of it. */
 struct run_case {
-	int64_t experiment_id;
 	const struct ellu_prompt_template *prompt_template; // NULL: the run's
 	int64_t row_id;
 	int64_t row_number; // from 1, in the run's order; for people
@@ -137,10 +135,7 @@ struct run_case {
  * of all rows comes before epoch 2. */
 struct cases_page {
 	struct store_request request;
-	int64_t experiment_id;
-	int64_t rating_run_id;
-	int64_t round;
-	int64_t judge_id;
+	int64_t run_id;
 	size_t n_measures;
 	struct case_cursor cursor;
 	size_t scan;
@@ -151,13 +146,13 @@ struct cases_page {
 };
 void store_cases_page(struct store *store, struct cases_page *op);
 
-/* Records a response, with an answer or a final error. The same (experiment, row, epoch) again
+/* Records a response, with an answer or a final error. The same (run, row, epoch) again
  * changes nothing and answers the id of what is there, unless that is an error of an earlier
  * round: it is overwritten, and attempts and usage add up. An answer that does not fit its columns is
  * recorded as an error, which `error` and `complete` then say. */
 struct response_record {
 	struct store_request request;
-	int64_t experiment_id;
+	int64_t run_id;
 	int64_t round;
 	int64_t owner_uid;
 	int64_t project_id;
@@ -183,12 +178,11 @@ void store_response_record(struct store *store, struct response_record *op);
 /* The same rules for a verdict. */
 struct rating_record {
 	struct store_request request;
-	int64_t experiment_id; // the response's
-	int64_t rating_run_id; // 0: the experiment's own run
+	int64_t run_id;
 	int64_t round;
 	int64_t owner_uid;
 	int64_t project_id;
-	int64_t epoch;
+	int64_t epoch; // the response's; 0 in a run that rates
 	int64_t response_id;
 	int64_t measure_id;
 	int64_t judge_id;
@@ -206,14 +200,13 @@ struct rating_record {
 };
 void store_rating_record(struct store *store, struct rating_record *op);
 
-/* Aggregates of an experiment by its current judge; of a rating run as if its judge and criteria
- * were the experiment's, and of its ratings alone. */
+/* Aggregates of a run, by its judge; of one that rates as if it had made the responses too, and of
+ * its ratings alone. */
 struct results_compute {
 	struct store_request request;
-	int64_t experiment_id;
-	int64_t rating_run_id;
+	int64_t run_id;
 	struct results *state; // the store's, while it walks
 	const struct ellu_experiment_results *ret_results;
-	const struct ellu_rating_results *ret_ratings; // of a rating run
+	const struct ellu_rating_results *ret_ratings; // of a run that rates
 };
 void store_results_compute(struct store *store, struct results_compute *op);

@@ -15,7 +15,7 @@ static struct arena *memory(struct open_case *open_case)
 
 const char *case_name(const struct open_case *open_case, char text[static CASE_NAME_SIZE])
 {
-	if (open_case->run->spec->rating_run_id)
+	if (open_case->run->spec->rates)
 		snprintf(text, CASE_NAME_SIZE, "Response %" PRId64, open_case->response_id);
 	else
 		snprintf(text, CASE_NAME_SIZE, "Row %" PRId64 ", epoch %" PRId64,
@@ -41,7 +41,6 @@ static struct open_case *case_open(struct experiment_run *run, const struct run_
 		.run = run,
 		.row_id = row->row_id,
 		.row_number = row->row_number,
-		.experiment_id = row->experiment_id,
 		.epoch = row->epoch,
 		.response_id = row->response_id,
 	};
@@ -103,7 +102,7 @@ static void record_response(struct open_case *open_case, const struct fault *err
 	struct response_record *record = &open_case->record;
 	const struct llm_call *call = &open_case->asking.call;
 
-	record->experiment_id = run->spec->experiment_id;
+	record->run_id = run->spec->run_id;
 	record->round = run->spec->round;
 	record->owner_uid = run->spec->owner_uid;
 	record->project_id = run->spec->project_id;
@@ -363,7 +362,7 @@ static void make_key(struct open_case *open_case)
 	}
 	snprintf(call->idempotency_key, sizeof(call->idempotency_key),
 		 "ellu-%" PRId64 "-%" PRId64 "-%" PRId64 "-g%" PRId64 "-%08" PRIx32,
-		 open_case->experiment_id, open_case->row_id, open_case->epoch,
+		 open_case->run->spec->run_id, open_case->row_id, open_case->epoch,
 		 open_case->run->spec->round, (uint32_t)hash);
 }
 

@@ -16,7 +16,7 @@ static void fill_result(struct experiment_run *run)
 
 	run->base.result = (struct ellu_task_result)ELLU_RECORD(struct ellu_task_result);
 	run->base.end.result = &run->base.result;
-	if (spec->rating_run_id && !spec->adopt) {
+	if (spec->rates && !spec->adopt) {
 		run->base.result.ratings = run->results.ret_ratings;
 		return;
 	}
@@ -80,8 +80,7 @@ static void conclude(struct run *base)
 
 	progress_complete(&base->progress);
 	run_changed(base);
-	run->results.experiment_id = run->spec->experiment_id;
-	run->results.rating_run_id = run->spec->rating_run_id;
+	run->results.run_id = run->spec->run_id;
 	run_expect(base, &run->results.request, on_results);
 	store_results_compute(base->host.store, &run->results);
 }
@@ -208,7 +207,7 @@ static void take_over(struct experiment_run *run)
 	if (run->taking.request.done)
 		store_request_done(&run->taking.request);
 	run_expect(&run->base, &run->taking.request, on_taken);
-	run->taking.experiment_id = run->load.ret_spec->experiment_id;
+	run->taking.run_id = run->load.ret_spec->run_id;
 	store_run_take_over(run->base.host.store, &run->taking);
 }
 
@@ -258,9 +257,7 @@ static void on_loaded(struct store_request *request)
 static void load(struct experiment_run *run)
 {
 	run_expect(&run->base, &run->load.request, on_loaded);
-	run->load.experiment_id = run->base.task.experiment_id;
-	if (run->base.task.kind == TASK_KIND_RATING)
-		run->load.rating_task_id = run->base.task.task_id;
+	run->load.task_id = run->base.task.task_id;
 	store_run_load(run->base.host.store, &run->load);
 }
 

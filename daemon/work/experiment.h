@@ -32,7 +32,6 @@ struct open_case {
 	int64_t row_number;
 	int64_t epoch;
 	json_object *values;
-	int64_t experiment_id;
 	const struct ellu_message *const *messages; // what was asked; NULL: it is not known
 	size_t n_messages;
 	int64_t response_id; // 0: not committed

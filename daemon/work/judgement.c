@@ -102,12 +102,11 @@ static void record_rating(struct judgement *judgement, const struct judge_verdic
 	struct open_case *open_case = judgement->open_case;
 	struct rating_record *record = &judgement->record;
 
-	record->experiment_id = open_case->experiment_id;
-	record->rating_run_id = run->spec->rating_run_id;
+	record->run_id = run->spec->run_id;
 	record->round = run->spec->round;
 	record->owner_uid = run->spec->owner_uid;
 	record->project_id = run->spec->project_id;
-	record->epoch = open_case->epoch;
+	record->epoch = run->spec->rates ? 0 : open_case->epoch;
 	record->response_id = open_case->response_id;
 	record->measure_id = judgement->measure->id;
 	record->judge_id = run->spec->judge_id;
@@ -175,10 +174,9 @@ static void make_key(struct judgement *judgement)
 	const char *question = call->messages[1]->content;
 
 	snprintf(call->idempotency_key, sizeof(call->idempotency_key),
-		 "ellu-%" PRId64 "-%" PRId64 "-%" PRId64 "-%" PRId64 "-%" PRId64 "-%" PRId64
-		 "%s-%08" PRIx32,
-		 open_case->experiment_id, open_case->row_id, open_case->epoch, judgement->measure->id,
-		 spec->judge_id, spec->round, judgement->asked_again ? "-r" : "",
+		 "ellu-r%" PRId64 "-%" PRId64 "-%" PRId64 "-%" PRId64 "%s-%08" PRIx32,
+		 open_case->response_id, judgement->measure->id, spec->judge_id, spec->round,
+		 judgement->asked_again ? "-r" : "",
 		 (uint32_t)hash_bytes(0, question, strlen(question)));
 }
 

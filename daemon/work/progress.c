@@ -12,7 +12,7 @@
 
 int progress_init(struct progress *progress, const struct run_spec *spec, int64_t now_usec)
 {
-	struct run_epoch *epochs = calloc(spec->n_epochs + 1, sizeof(*epochs));
+	struct run_epoch *epochs = calloc(spec->n_epochs ? spec->n_epochs : 1, sizeof(*epochs));
 
 	if (!epochs)
 		return -ENOMEM;
@@ -26,10 +26,9 @@ int progress_init(struct progress *progress, const struct run_spec *spec, int64_
 		.samples[0] = { .at = now_usec },
 		.n_samples = 1,
 	};
-	for (size_t i = 0; i <= spec->n_epochs; i++) {
-		const struct run_epoch *epoch = i < spec->n_epochs ? &spec->epochs[i] : &spec->no_epoch;
-		struct run_units units = run_epoch_units(epoch, (int64_t)spec->n_measures,
-							 spec->rating_run_id != 0);
+	for (size_t i = 0; i < spec->n_epochs; i++) {
+		const struct run_epoch *epoch = &spec->epochs[i];
+		struct run_units units = run_epoch_units(epoch, (int64_t)spec->n_measures);
 
 		epochs[i] = *epoch;
 		progress->failed += epoch->failed;
@@ -50,7 +49,7 @@ static struct run_epoch *find_epoch(struct progress *progress, int64_t epoch)
 	for (size_t i = 0; i < progress->n_epochs; i++)
 		if (progress->epochs[i].epoch == epoch)
 			return &progress->epochs[i];
-	return &progress->epochs[progress->n_epochs]; // what belongs to none
+	return &progress->epochs[0];
 }
 
 void progress_add_response(struct progress *progress, int64_t epoch, bool failed, bool complete,
@@ -85,7 +84,7 @@ void progress_add_usage(struct progress *progress, int64_t input_tokens, int64_t
 
 void progress_complete(struct progress *progress)
 {
-	for (size_t i = 0; i <= progress->n_epochs; i++)
+	for (size_t i = 0; i < progress->n_epochs; i++)
 		progress->epochs[i].rated = progress->epochs[i].generated;
 	progress->units_left = 0;
 }
@@ -142,22 +141,21 @@ static int add_epochs(const struct progress *progress, struct arena *arena,
 
 	if (!list || !epochs)
 		return -ENOMEM;
+	snapshot->epochs = list;
 	for (size_t i = 0; i < n; i++) {
 		const struct run_epoch *counts = &progress->epochs[i];
 
+		snapshot->responses_generated += counts->generated;
+		snapshot->responses_rated += counts->rated;
+		if (!counts->epoch)
+			continue;
 		epochs[i] = (struct ellu_epoch_progress)ELLU_RECORD(struct ellu_epoch_progress);
 		epochs[i].epoch = counts->epoch;
 		epochs[i].generated = counts->generated;
 		epochs[i].rated = counts->rated;
 		epochs[i].total = counts->total;
-		list[i] = &epochs[i];
-		snapshot->responses_generated += counts->generated;
-		snapshot->responses_rated += counts->rated;
+		list[snapshot->n_epochs++] = &epochs[i];
 	}
-	snapshot->responses_generated += progress->epochs[n].generated;
-	snapshot->responses_rated += progress->epochs[n].rated;
-	snapshot->epochs = list;
-	snapshot->n_epochs = n;
 	return 0;
 }
 

@@ -24,7 +24,7 @@ struct progress_sample {
 };
 
 struct progress {
-	struct run_epoch *epochs; // and behind them one for what belongs to none
+	struct run_epoch *epochs;
 	size_t n_epochs;
 	int64_t total;
 	int64_t failed;

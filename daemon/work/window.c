@@ -69,10 +69,7 @@ static void ask_page(struct experiment_run *run, struct page *page)
 	struct cases_page *op = &page->op;
 
 	*op = (struct cases_page){
-		.experiment_id = run->spec->experiment_id,
-		.rating_run_id = run->spec->rating_run_id,
-		.round = run->spec->round,
-		.judge_id = run->spec->judge_id,
+		.run_id = run->spec->run_id,
 		.n_measures = run->spec->n_measures,
 		.cursor = run->cursor,
 		.scan = run->scan,

@@ -138,7 +138,7 @@ static bool look(const char *folder, int64_t *ret_recorded)
 	ck_assert(is_whole(db));
 	found = number(db, text("SELECT count(*) FROM tasks WHERE id = %lld", (long long)id)) == 1;
 	*ret_recorded = number(db, text("SELECT (SELECT count(*) FROM responses r JOIN tasks t"
-					" ON t.experiment_id = r.experiment_id WHERE t.id = %lld) +"
+					" ON t.run_id = r.run_id WHERE t.id = %lld) +"
 					" (SELECT count(*) FROM ratings)", (long long)id));
 	sqlite3_close(db);
 	return found;

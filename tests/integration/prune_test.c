@@ -92,20 +92,19 @@ END_TEST
 /* What lives keeps its lines, however old they are. */
 START_TEST(live_task)
 {
-	int64_t id, experiment_id, lines;
+	int64_t id, lines;
 
 	begin(NULL);
 	id = experiment_submit(wire, &(struct experiment) {
 		.rows = 40, .url = sim_url(sim), .max_connections = 2, .n_criteria = 1,
 		.config = "'max_retries':0" });
-	experiment_id = at_int(task_get(wire, id), "experiment_id");
 	json_object_put(task_await_status(server, id, "SUCCESS"));
 	lines = n_lines(id);
 	/* The next task of the same experiment hangs, after some lines of its own. */
 	database_run(server, "UPDATE tasks SET status = 'FAILURE' WHERE id = %lld;"
-			     "DELETE FROM ratings WHERE experiment_id = %lld;"
-			     "DELETE FROM responses WHERE experiment_id = %lld",
-		     (long long)id, (long long)experiment_id, (long long)experiment_id);
+			     "DELETE FROM ratings;"
+			     "DELETE FROM responses",
+		     (long long)id);
 	sim_control(sim, "{'latency_seconds':0.01}");
 	id = at_int(wire_call(wire, "RetryTask", "{'id':%lld,'detach':true}", (long long)id), "task.id");
 	while (n_lines(id) == 0)

@@ -48,8 +48,8 @@ json_object *results_of(void)
 
 int64_t recorded(int64_t task_id)
 {
-	return database_int(server, "SELECT n.ratings FROM rating_runs n JOIN tasks t"
-				    " ON t.rating_run_id = n.id WHERE t.id = %lld", (long long)task_id);
+	return database_int(server, "SELECT n.ratings FROM run_epochs n JOIN tasks t"
+				    " ON t.run_id = n.run_id WHERE t.id = %lld", (long long)task_id);
 }
 
 void await_recorded(int64_t task_id, int64_t at_least)

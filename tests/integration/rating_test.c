@@ -171,7 +171,7 @@ START_TEST(wrong_requests)
 	task = rate("RateResponses", "{'response_ids':[1,2],'criteria':['Is it {{no_column}}?']}");
 	ck_assert_str_eq(at_text(task, "status"), "REJECTED");
 	ck_assert_str_eq(at_text(task, "error.field"), "criteria[0]");
-	ck_assert_int_eq(database_int(server, "SELECT count(*) FROM rating_runs"), 0);
+	ck_assert_int_eq(database_int(server, "SELECT count(*) FROM runs WHERE n_epochs = 0"), 0);
 	ck_assert_int_eq(database_int(server, "SELECT count(*) FROM criterion_sets"), 1);
 	ck_assert_int_eq(json_object_array_length(ratings_of(at_int(task, "id"))), 0);
 	ck_assert_int_eq(daemon_stop(server), 0);

@@ -16,22 +16,23 @@ static void counters_must_be_exact(void)
 {
 	ck_assert_int_eq(
 		database_int(server,
-			     "SELECT count(*) FROM experiment_epochs p WHERE p.experiment_id = %lld AND ("
-			     " generated <> (SELECT count(*) FROM responses r WHERE r.experiment_id ="
-			     "  p.experiment_id AND r.epoch = p.epoch)"
-			     " OR failed <> (SELECT count(*) FROM responses r WHERE r.experiment_id ="
-			     "  p.experiment_id AND r.epoch = p.epoch AND r.error IS NOT NULL)"
+			     "SELECT count(*) FROM run_epochs p WHERE p.run_id = (SELECT run_id FROM"
+			     "  experiments WHERE id = %lld) AND ("
+			     " generated <> (SELECT count(*) FROM responses r WHERE r.run_id = p.run_id"
+			     "  AND r.epoch = p.epoch)"
+			     " OR failed <> (SELECT count(*) FROM responses r WHERE r.run_id = p.run_id"
+			     "  AND r.epoch = p.epoch AND r.error IS NOT NULL)"
 			     " OR rated <> generated"
 			     " OR ratings <> (SELECT count(*) FROM ratings g JOIN responses r"
-			     "  ON r.id = g.response_id WHERE r.experiment_id = p.experiment_id"
-			     "  AND r.epoch = p.epoch AND g.judge_id = (SELECT judge_id FROM experiments"
-			     "   WHERE id = p.experiment_id))"
+			     "  ON r.id = g.response_id WHERE r.run_id = p.run_id"
+			     "  AND r.epoch = p.epoch AND g.judge_id = (SELECT judge_id FROM runs"
+			     "   WHERE id = p.run_id))"
 			     " OR input_tokens <> (SELECT coalesce(sum(input_tokens), 0) FROM (SELECT"
-			     "  input_tokens FROM responses r WHERE r.experiment_id = p.experiment_id AND"
+			     "  input_tokens FROM responses r WHERE r.run_id = p.run_id AND"
 			     "  r.epoch = p.epoch UNION ALL SELECT g.input_tokens FROM ratings g"
-			     "  JOIN responses r ON r.id = g.response_id WHERE r.experiment_id ="
-			     "  p.experiment_id AND r.epoch = p.epoch AND g.judge_id = (SELECT judge_id"
-			     "   FROM experiments WHERE id = p.experiment_id))))",
+			     "  JOIN responses r ON r.id = g.response_id WHERE r.run_id ="
+			     "  p.run_id AND r.epoch = p.epoch AND g.judge_id = (SELECT judge_id"
+			     "   FROM runs WHERE id = p.run_id))))",
 			     (long long)experiment_id),
 		0);
 }

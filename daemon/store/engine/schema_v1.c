@@ -180,64 +180,63 @@ static const char runs[] =
 	" UNIQUE (criterion_id, text)"
 	") STRICT;"
 
-	/* A run is pinned: rows by range, template by version, config by snapshot. */
-	"CREATE TABLE experiments ("
+	/* What a task does, pinned: rows by range, template by version, config by snapshot. A run makes
+	 * responses of its rows; or it has no epochs and rates what others made: those listed, or those
+	 * of another run that were there when it was asked for and that the filter lets through. */
+	"CREATE TABLE runs ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
 	" owner_uid INTEGER NOT NULL,"
 	" project_id INTEGER NOT NULL REFERENCES projects,"
-	" name TEXT NOT NULL,"
-	" family TEXT NOT NULL," // NAME of NAME, NAME #2, ...
-	" family_number INTEGER NOT NULL CHECK (family_number >= 1),"
-	" description TEXT,"
 	" prompt_template_id INTEGER REFERENCES prompt_templates,"
-	" collection_id INTEGER NOT NULL REFERENCES collections,"
-	" first_sequence INTEGER NOT NULL,"
-	" last_sequence INTEGER NOT NULL,"
+	" collection_id INTEGER REFERENCES collections,"
+	" first_sequence INTEGER,"
+	" last_sequence INTEGER,"
+	" rows_identity TEXT,"
 	" row_limit INTEGER CHECK (row_limit >= 1),"
-	" total_cases INTEGER NOT NULL CHECK (total_cases >= 1),"
 	" column_defaults TEXT," // JSON object; NULL: no column has one
-	" criterion_set_id INTEGER REFERENCES criterion_sets,"
+	" total_cases INTEGER NOT NULL CHECK (total_cases >= 0)," // in each epoch, as far as is known
+	" n_epochs INTEGER NOT NULL CHECK (n_epochs >= 0),"
 	" llm_config_id INTEGER REFERENCES llm_configs,"
 	" config_snapshot TEXT,"
+	" response_column TEXT,"
+	" generation_params TEXT,"
+	" criterion_set_id INTEGER REFERENCES criterion_sets,"
 	" judge_id INTEGER REFERENCES judges,"
 	" rating_mode TEXT NOT NULL CHECK (rating_mode IN ('fast', 'detailed')),"
 	" rating_version TEXT NOT NULL,"
-	" n_epochs INTEGER NOT NULL CHECK (n_epochs >= 1),"
-	" response_column TEXT,"
-	" generation_params TEXT,"
-	" identity TEXT NOT NULL," // hash of what is pinned
-	" rows_identity TEXT NOT NULL,"
-	" answer_identity TEXT NOT NULL," // hash of what, with the row, decides an answer
-	" source_experiment_id INTEGER," // an earlier one, whose answers are still to be taken over
-	" taken_over_responses INTEGER NOT NULL DEFAULT 0,"
-	" taken_over_ratings INTEGER NOT NULL DEFAULT 0,"
-	" task_id INTEGER REFERENCES tasks," // the latest
-	" results TEXT,"
-	" retry_round INTEGER NOT NULL DEFAULT 0," // errors of an earlier round are missing
+	" source_run_id INTEGER REFERENCES runs," // whose responses are rated
+	" response_ids TEXT," // that are; JSON array, in the order asked
+	" filter_epoch INTEGER," // NULL: any, down to filter_value
+	" filter_measure_id INTEGER REFERENCES measures,"
+	" filter_judge_id INTEGER REFERENCES judges,"
+	" filter_value INTEGER CHECK (filter_value IN (0, 1)),"
+	" last_response_id INTEGER,"
+	" last_rating_id INTEGER,"
+	" round INTEGER NOT NULL DEFAULT 0," // errors of an earlier one are missing; the task's id
 	" counters_stale INTEGER NOT NULL DEFAULT 0," // changes that the epochs' counters lack
 	" created_at INTEGER NOT NULL,"
-	" updated_at INTEGER NOT NULL,"
-	" UNIQUE (project_id, name),"
-	" UNIQUE (project_id, family, family_number),"
-	" CHECK (prompt_template_id IS NOT NULL OR response_column IS NOT NULL)"
+	" CHECK (source_run_id IS NULL OR response_ids IS NULL),"
+	" CHECK ((n_epochs = 0) OR (source_run_id IS NULL AND response_ids IS NULL))"
 	") STRICT;"
-	"CREATE INDEX experiments_by_project ON experiments (project_id);"
-	"CREATE INDEX experiments_by_rows ON experiments (collection_id, last_sequence);"
+	"CREATE INDEX runs_by_rows ON runs (collection_id, last_sequence)"
+	" WHERE collection_id IS NOT NULL;"
+	"CREATE INDEX runs_by_source ON runs (source_run_id) WHERE source_run_id IS NOT NULL;"
 
-	"CREATE TABLE experiment_measures ("
-	" experiment_id INTEGER NOT NULL REFERENCES experiments,"
+	"CREATE TABLE run_measures ("
+	" run_id INTEGER NOT NULL REFERENCES runs,"
 	" position INTEGER NOT NULL,"
 	" owner_uid INTEGER NOT NULL,"
 	" project_id INTEGER NOT NULL,"
 	" measure_id INTEGER NOT NULL REFERENCES measures,"
-	" PRIMARY KEY (experiment_id, position),"
-	" UNIQUE (experiment_id, measure_id)"
+	" PRIMARY KEY (run_id, position),"
+	" UNIQUE (run_id, measure_id)"
 	") STRICT, WITHOUT ROWID;"
 
-	/* Counters, moved in the transaction that records what they count. */
-	"CREATE TABLE experiment_epochs ("
-	" experiment_id INTEGER NOT NULL REFERENCES experiments,"
-	" epoch INTEGER NOT NULL CHECK (epoch >= 1),"
+	/* Counters, moved in the transaction that records what they count. What a run rates that makes
+	 * no responses is epoch 0. */
+	"CREATE TABLE run_epochs ("
+	" run_id INTEGER NOT NULL REFERENCES runs,"
+	" epoch INTEGER NOT NULL CHECK (epoch >= 0),"
 	" owner_uid INTEGER NOT NULL,"
 	" project_id INTEGER NOT NULL,"
 	" total INTEGER NOT NULL,"
@@ -249,14 +248,37 @@ static const char runs[] =
 	" output_tokens INTEGER NOT NULL DEFAULT 0,"
 	" cost_nanodollars INTEGER," // NULL: no price was known
 	" recorded_monotonic INTEGER," // last recording by the present claim; NULL: none yet
-	" PRIMARY KEY (experiment_id, epoch)"
+	" PRIMARY KEY (run_id, epoch)"
 	") STRICT, WITHOUT ROWID;"
+
+	"CREATE TABLE experiments ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL REFERENCES projects,"
+	" name TEXT NOT NULL,"
+	" family TEXT NOT NULL," // NAME of NAME, NAME #2, ...
+	" family_number INTEGER NOT NULL CHECK (family_number >= 1),"
+	" description TEXT,"
+	" run_id INTEGER NOT NULL UNIQUE REFERENCES runs," // the one that makes its responses
+	" identity TEXT NOT NULL," // hash of what is pinned
+	" answer_identity TEXT NOT NULL," // hash of what, with the row, decides an answer
+	" source_experiment_id INTEGER," // an earlier one, whose answers are still to be taken over
+	" taken_over_responses INTEGER NOT NULL DEFAULT 0,"
+	" taken_over_ratings INTEGER NOT NULL DEFAULT 0,"
+	" task_id INTEGER REFERENCES tasks," // the latest
+	" results TEXT,"
+	" created_at INTEGER NOT NULL,"
+	" updated_at INTEGER NOT NULL,"
+	" UNIQUE (project_id, name),"
+	" UNIQUE (project_id, family, family_number)"
+	") STRICT;"
+	"CREATE INDEX experiments_by_project ON experiments (project_id);"
 
 	"CREATE TABLE responses ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
 	" owner_uid INTEGER NOT NULL,"
 	" project_id INTEGER NOT NULL,"
-	" experiment_id INTEGER NOT NULL REFERENCES experiments,"
+	" run_id INTEGER NOT NULL REFERENCES runs,"
 	" template_variables_id INTEGER NOT NULL REFERENCES template_variables,"
 	" epoch INTEGER NOT NULL CHECK (epoch >= 1),"
 	" response_text TEXT,"
@@ -273,16 +295,15 @@ static const char runs[] =
 	" round INTEGER NOT NULL DEFAULT 0," // in which it was recorded last
 	" taken_from INTEGER," // the response of an earlier experiment that this one is
 	" created_at INTEGER NOT NULL,"
-	" UNIQUE (template_variables_id, experiment_id, epoch)"
+	" UNIQUE (template_variables_id, run_id, epoch)"
 	") STRICT;"
 	"CREATE INDEX responses_taken ON responses (taken_from) WHERE taken_from IS NOT NULL;"
-	"CREATE INDEX responses_by_experiment ON responses (experiment_id);"
+	"CREATE INDEX responses_by_run ON responses (run_id);"
 
 	"CREATE TABLE ratings ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
 	" owner_uid INTEGER NOT NULL,"
 	" project_id INTEGER NOT NULL,"
-	" experiment_id INTEGER NOT NULL," // the response's; not checked again for each rating
 	" response_id INTEGER NOT NULL REFERENCES responses,"
 	" measure_id INTEGER NOT NULL REFERENCES measures,"
 	" judge_id INTEGER NOT NULL REFERENCES judges,"
@@ -299,62 +320,17 @@ static const char runs[] =
 	" created_at INTEGER NOT NULL,"
 	" UNIQUE (response_id, measure_id, judge_id),"
 	" CHECK (value IS NOT NULL OR error IS NOT NULL)"
-	") STRICT;"
-	"CREATE INDEX ratings_by_experiment ON ratings (experiment_id);"
-
-	/* Responses to be rated: those listed, or those of an experiment that were there when it was
-	 * asked for and that the filter lets through. A round is the id of the task that began it. */
-	"CREATE TABLE rating_runs ("
-	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
-	" owner_uid INTEGER NOT NULL,"
-	" project_id INTEGER NOT NULL REFERENCES projects,"
-	" experiment_id INTEGER REFERENCES experiments,"
-	" adopt INTEGER NOT NULL CHECK (adopt IN (0, 1))," // the experiment takes the verdicts over
-	" response_ids TEXT," // JSON array, in the order asked
-	" epoch INTEGER," // the filter, down to filter_value; NULL: any
-	" filter_measure_id INTEGER REFERENCES measures,"
-	" filter_judge_id INTEGER REFERENCES judges,"
-	" filter_value INTEGER CHECK (filter_value IN (0, 1)),"
-	" last_response_id INTEGER NOT NULL,"
-	" last_rating_id INTEGER NOT NULL,"
-	" criterion_set_id INTEGER REFERENCES criterion_sets,"
-	" judge_id INTEGER NOT NULL REFERENCES judges,"
-	" rating_mode TEXT NOT NULL CHECK (rating_mode IN ('fast', 'detailed')),"
-	" rating_version TEXT NOT NULL,"
-	" round INTEGER NOT NULL DEFAULT 0,"
-	" counted INTEGER NOT NULL DEFAULT 0," // the counters below say what was there at first
-	" total_responses INTEGER NOT NULL DEFAULT 0,"
-	" failed INTEGER NOT NULL DEFAULT 0," // responses without an answer to rate
-	" rated INTEGER NOT NULL DEFAULT 0," // responses, failed ones included
-	" ratings_before INTEGER NOT NULL DEFAULT 0," // of these responses, when it was counted
-	" ratings INTEGER NOT NULL DEFAULT 0," // recorded by this run, and so are those below
-	" input_tokens INTEGER NOT NULL DEFAULT 0,"
-	" output_tokens INTEGER NOT NULL DEFAULT 0,"
-	" cost_nanodollars INTEGER," // NULL: no price was known
-	" recorded_monotonic INTEGER," // last recording by the present claim; NULL: none yet
-	" created_at INTEGER NOT NULL,"
-	" CHECK ((experiment_id IS NULL) = (response_ids IS NOT NULL)),"
-	" CHECK (NOT adopt OR experiment_id IS NOT NULL)"
-	") STRICT;"
-
-	"CREATE TABLE rating_run_measures ("
-	" rating_run_id INTEGER NOT NULL REFERENCES rating_runs,"
-	" position INTEGER NOT NULL,"
-	" owner_uid INTEGER NOT NULL,"
-	" project_id INTEGER NOT NULL,"
-	" measure_id INTEGER NOT NULL REFERENCES measures,"
-	" PRIMARY KEY (rating_run_id, position)"
-	") STRICT, WITHOUT ROWID;";
+	") STRICT;";
 
 static const char tasks[] =
 	"CREATE TABLE tasks ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
 	" owner_uid INTEGER NOT NULL,"
 	" project_id INTEGER NOT NULL REFERENCES projects,"
-	" kind TEXT NOT NULL CHECK (kind IN ('experiment', 'rating')),"
+	" kind TEXT NOT NULL," // by proto/task_kind.h alone: another one changes no table
 	" name TEXT NOT NULL,"
-	" experiment_id INTEGER REFERENCES experiments,"
-	" rating_run_id INTEGER REFERENCES rating_runs,"
+	" experiment_id INTEGER REFERENCES experiments," // that it changes when it ends
+	" run_id INTEGER REFERENCES runs," // NULL: none is needed, or rejected before there was one
 	" status TEXT NOT NULL CHECK (status IN"
 	"  ('PENDING', 'STARTED', 'SUCCESS', 'FAILURE', 'TIMEOUT', 'REVOKED', 'REJECTED')),"
 	" hold TEXT CHECK (hold IN ('user', 'storage', 'budget', 'provider')),"
@@ -381,9 +357,6 @@ static const char tasks[] =
 	" idempotency_key TEXT,"
 	" request_hash TEXT,"
 	" CHECK ((finished_at IS NULL) = (status IN ('PENDING', 'STARTED'))),"
-	" CHECK (experiment_id IS NOT NULL OR kind = 'rating' OR status = 'REJECTED'),"
-	" CHECK (rating_run_id IS NULL OR kind = 'rating'),"
-	" CHECK (rating_run_id IS NOT NULL OR kind <> 'rating' OR status = 'REJECTED'),"
 	" UNIQUE (owner_uid, idempotency_key)"
 	") STRICT;"
 	"CREATE INDEX tasks_by_project ON tasks (project_id);"

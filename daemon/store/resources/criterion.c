@@ -236,25 +236,14 @@ int measures_texts(struct tx *tx, const struct tx_list *measures, const char *co
 	return 0;
 }
 
-int experiment_measures(struct tx *tx, int64_t experiment_id, struct tx_list *measures)
+int run_measures(struct tx *tx, int64_t run_id, struct tx_list *measures)
 {
 	QUERY q = NULL;
 	int r;
 
-	r = db_query(tx->db, &q, "SELECT m.id, m.criterion_id, m.text FROM experiment_measures e"
-				 " JOIN measures m ON m.id = e.measure_id"
-				 " WHERE e.experiment_id = ?1 ORDER BY e.position", "i", experiment_id);
-	return r < 0 ? r : read_measures(tx, q, measures);
-}
-
-int rating_run_measures(struct tx *tx, int64_t rating_run_id, struct tx_list *measures)
-{
-	QUERY q = NULL;
-	int r;
-
-	r = db_query(tx->db, &q, "SELECT m.id, m.criterion_id, m.text FROM rating_run_measures n"
+	r = db_query(tx->db, &q, "SELECT m.id, m.criterion_id, m.text FROM run_measures n"
 				 " JOIN measures m ON m.id = n.measure_id"
-				 " WHERE n.rating_run_id = ?1 ORDER BY n.position", "i", rating_run_id);
+				 " WHERE n.run_id = ?1 ORDER BY n.position", "i", run_id);
 	return r < 0 ? r : read_measures(tx, q, measures);
 }
 

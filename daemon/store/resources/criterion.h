@@ -23,10 +23,8 @@ int criterion_set_measures(struct tx *tx, int64_t set_id, struct tx_list *measur
 /* Their texts, in that order. */
 int measures_texts(struct tx *tx, const struct tx_list *measures, const char *const **ret_texts);
 
-/* The measures that an experiment is pinned to, in order; struct run_measure. */
-int experiment_measures(struct tx *tx, int64_t experiment_id, struct tx_list *measures);
-/* The same of a rating run. */
-int rating_run_measures(struct tx *tx, int64_t rating_run_id, struct tx_list *measures);
+/* The measures that a run is pinned to, in order; struct run_measure. */
+int run_measures(struct tx *tx, int64_t run_id, struct tx_list *measures);
 
 /* The judge of that config, mode and version; made when it is missing. */
 int judge_put(struct tx *tx, const struct place *place, const struct ellu_llm_config *config,

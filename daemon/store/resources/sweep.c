@@ -1,7 +1,7 @@
 /*
  * Batches die in two ways. An upload that was not finished in time keeps its row without rows of
  * its own: whoever goes on with it learns that it is gone, and does not commit half of it. A
- * batch that was cleared, and that no experiment is pinned to, goes altogether. Their rows go in
+ * batch that was cleared, and that no run is pinned to, goes altogether. Their rows go in
  * chunks, with what waits for the writer in between.
  */
 #include "daemon/store/resources/sweep.h"
@@ -32,14 +32,14 @@ static int find_cleared(struct db *db, int64_t *ret_collection_id, int64_t *ret_
 	return 1;
 }
 
-/* What an experiment is pinned to stays for as long as that experiment. */
+/* What a run is pinned to stays for as long as that run. */
 static int kill_cleared(struct db *db, int64_t collection_id, int64_t after, int64_t up_to)
 {
 	return db_run(db, "UPDATE row_batches SET dead = 1, sequence = NULL, upload_id = NULL"
 			  " WHERE collection_id = ?1 AND sequence > ?2 AND sequence <= ?3 AND NOT EXISTS"
-			  " (SELECT 1 FROM experiments e WHERE e.collection_id = ?1"
-			  "  AND e.last_sequence >= row_batches.sequence"
-			  "  AND e.first_sequence < row_batches.sequence)",
+			  " (SELECT 1 FROM runs n WHERE n.collection_id = ?1"
+			  "  AND n.last_sequence >= row_batches.sequence"
+			  "  AND n.first_sequence < row_batches.sequence)",
 		      "iii", collection_id, after, up_to);
 }
 

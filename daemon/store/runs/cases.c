@@ -1,14 +1,18 @@
 /*
- * The scan of a run's (row, epoch) pairs by key: batch sequence and row id, one epoch after the
- * other. Bounded by pairs and by bytes, so that a page is cheap whatever the run's size.
+ * The cases of a run that miss something, page by page; bounded by what is looked at and by bytes,
+ * so that a page is cheap whatever the run's size.
+ *
+ * A run that makes responses is scanned by pairs of row and epoch: batch sequence and row id, one
+ * epoch after the other. The cases of one that rates are responses that are there, of one or of
+ * several experiments; one without an answer has nothing to judge.
  */
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/store/engine/tx.h"
+#include "daemon/store/resources/collection.h"
+#include "daemon/store/resources/prompt_template.h"
 #include "daemon/store/resources/rows.h"
-#include "daemon/store/runs.h"
-#include "daemon/store/runs/asked.h"
+#include "daemon/store/runs/run.h"
 #include "proto/limits.h"
 
 /* A run has two pages, and users have many runs. */
@@ -17,45 +21,19 @@
 struct scan {
 	struct tx *tx;
 	struct cases_page *op;
-	int64_t collection_id;
-	int64_t first_sequence;
-	int64_t last_sequence;
-	int64_t total_cases;
-	int64_t n_epochs;
-	const char *defaults;
+	struct run_row run;
+	/* Of a run that rates: what the cases of one experiment share; few follow each other. */
+	struct run_row origin;
+	struct ellu_prompt_template *prompt_template;
 	struct case_cursor at;
 	struct run_case *cases;
 	size_t n_cases;
-	size_t left; // pairs to look at
+	size_t left; // to look at
 	size_t bytes;
 };
 
-static int load_scan(struct scan *scan)
-{
-	struct tx *tx = scan->tx;
-	QUERY q = NULL;
-	int r;
-
-	r = db_query(tx->db, &q, "SELECT collection_id, first_sequence, last_sequence, total_cases,"
-				 " n_epochs, column_defaults FROM experiments WHERE id = ?1",
-		     "i", scan->op->experiment_id);
-	if (r >= 0)
-		r = db_next(tx->db, q);
-	if (r < 0)
-		return r;
-	if (r == 0)
-		return fault_not_found(tx->fault, "experiment", NULL, scan->op->experiment_id);
-	scan->collection_id = column_int(q, 0);
-	scan->first_sequence = column_int(q, 1);
-	scan->last_sequence = column_int(q, 2);
-	scan->total_cases = column_int(q, 3);
-	scan->n_epochs = column_int(q, 4);
-	scan->defaults = tx_text(tx, q, 5);
-	return 0;
-}
-
-/* The ratings that the response has from the current judge, of this run's measures. */
-static int load_decided(struct scan *scan, int64_t response_id, struct run_case *item)
+/* What the run's judge has said; an error of an earlier round says nothing. */
+static int load_decided(struct scan *scan, struct run_case *item)
 {
 	struct tx *tx = scan->tx;
 	int64_t *decided = tx_array(tx, scan->op->n_measures, sizeof(*decided));
@@ -65,24 +43,37 @@ static int load_decided(struct scan *scan, int64_t response_id, struct run_case 
 	if (!decided)
 		return -ENOMEM;
 	item->decided_measures = decided;
-	r = db_query(tx->db, &q, "SELECT measure_id FROM ratings WHERE response_id = ?1 AND judge_id = ?2"
-				 " AND (error IS NULL OR round >= ?4)"
-				 " AND measure_id IN (SELECT measure_id FROM experiment_measures"
-				 "  WHERE experiment_id = ?3)",
-		     "iiii", response_id, scan->op->judge_id, scan->op->experiment_id,
-		     scan->op->round);
+	r = db_query(tx->db, &q, "SELECT m.measure_id FROM run_measures m CROSS JOIN ratings g"
+				 " ON g.response_id = ?2 AND g.measure_id = m.measure_id AND g.judge_id = ?3"
+				 " WHERE m.run_id = ?1 AND (g.error IS NULL OR g.round >= ?4)"
+				 " ORDER BY m.position",
+		     "iiii", scan->run.id, item->response_id, scan->run.judge_id, scan->run.round);
 	while (r >= 0 && item->n_decided < scan->op->n_measures && (r = db_next(tx->db, q)) > 0)
 		decided[item->n_decided++] = column_int(q, 0);
 	return r;
 }
 
+/* Takes the case's texts. */
+static int add_case(struct scan *scan, struct run_case *item, const char *defaults,
+		    sqlite3_stmt *q, int values, int text)
+{
+	int r = collection_fill(scan->tx, defaults, tx_text(scan->tx, q, values),
+				&item->input_values);
+
+	if (item->response_id)
+		item->response_text = tx_text(scan->tx, q, text);
+	scan->bytes += (size_t)sqlite3_column_bytes(q, text) + (size_t)sqlite3_column_bytes(q, values);
+	scan->cases[scan->n_cases++] = *item;
+	return r;
+}
+
+/* ---- Pairs of row and epoch ---- */
+
 /* (row, values, response, failed, text): one pair; kept when it misses something. A response
  * that is missing again comes as none. */
-static int look_at(struct scan *scan, sqlite3_stmt *q)
+static int look_at_pair(struct scan *scan, sqlite3_stmt *q)
 {
-	struct tx *tx = scan->tx;
 	struct run_case item = {
-		.experiment_id = scan->op->experiment_id,
 		.row_id = column_int(q, 0),
 		.epoch = scan->at.epoch,
 	};
@@ -94,18 +85,11 @@ static int look_at(struct scan *scan, sqlite3_stmt *q)
 		if (column_int(q, 3) || scan->op->n_measures == 0)
 			return 0;
 		item.response_id = column_int(q, 2);
-		r = load_decided(scan, item.response_id, &item);
+		r = load_decided(scan, &item);
 		if (r < 0 || item.n_decided == scan->op->n_measures)
 			return r;
-		item.response_text = tx_text(tx, q, 4);
-		scan->bytes += (size_t)sqlite3_column_bytes(q, 4);
 	}
-	r = collection_fill(tx, scan->defaults, tx_text(tx, q, 1), &item.input_values);
-	if (r < 0)
-		return r;
-	scan->bytes += (size_t)sqlite3_column_bytes(q, 1);
-	scan->cases[scan->n_cases++] = item;
-	return 0;
+	return add_case(scan, &item, scan->run.column_defaults, q, 1, 4);
 }
 
 /* The rest of a batch, as far as the page goes. 1: the page or the epoch is at its end. */
@@ -118,20 +102,20 @@ static int scan_batch(struct scan *scan, int64_t batch_id)
 	r = db_query(db, &q, "SELECT v.id, v.input_values, r.id, r.error IS NOT NULL,"
 			     " coalesce(r.response_text, r.tool_calls)"
 			     " FROM template_variables v LEFT JOIN responses r"
-			     " ON r.template_variables_id = v.id AND r.experiment_id = ?3 AND r.epoch = ?4"
+			     " ON r.template_variables_id = v.id AND r.run_id = ?3 AND r.epoch = ?4"
 			     " AND (r.error IS NULL OR r.round >= ?5)"
 			     " WHERE v.batch_id = ?1 AND v.id > ?2 ORDER BY v.id",
-		     "iiiii", batch_id, scan->at.row_id, scan->op->experiment_id, scan->at.epoch,
-		     scan->op->round);
+		     "iiiii", batch_id, scan->at.row_id, scan->run.id, scan->at.epoch,
+		     scan->run.round);
 	while (r >= 0) {
 		if (scan->left == 0 || scan->bytes >= CASES_BYTES_MAX ||
-		    scan->at.row_number == scan->total_cases)
+		    scan->at.row_number == scan->run.total_cases)
 			return 1;
 		r = db_next(db, q);
 		if (r <= 0)
 			return r;
 		scan->left--;
-		r = look_at(scan, q);
+		r = look_at_pair(scan, q);
 	}
 	return r;
 }
@@ -142,8 +126,8 @@ static int scan_epoch(struct scan *scan)
 	int64_t batch_id, sequence = scan->at.batch_sequence;
 	int r;
 
-	while ((r = rows_next_batch(scan->tx, scan->collection_id, scan->last_sequence, &sequence,
-				    &batch_id)) > 0) {
+	while ((r = rows_next_batch(scan->tx, scan->run.collection_id, scan->run.last_sequence,
+				    &sequence, &batch_id)) > 0) {
 		if (sequence != scan->at.batch_sequence)
 			scan->at.row_id = 0;
 		scan->at.batch_sequence = sequence;
@@ -151,7 +135,7 @@ static int scan_epoch(struct scan *scan)
 		if (r < 0)
 			return r;
 		if (r > 0)
-			return scan->at.row_number == scan->total_cases;
+			return scan->at.row_number == scan->run.total_cases;
 		sequence++;
 	}
 	/* Pinned rows are never removed, so that this is the end as well. */
@@ -162,39 +146,104 @@ static void next_epoch(struct scan *scan)
 {
 	scan->at = (struct case_cursor){
 		.epoch = scan->at.epoch + 1,
-		.batch_sequence = scan->first_sequence + 1,
+		.batch_sequence = scan->run.first_sequence + 1,
 	};
+}
+
+static int scan_pairs(struct scan *scan)
+{
+	int r;
+
+	if (scan->at.epoch == 0)
+		next_epoch(scan);
+	while (scan->at.epoch <= scan->run.n_epochs && scan->left > 0 &&
+	       scan->bytes < CASES_BYTES_MAX) {
+		r = scan_epoch(scan);
+		if (r < 0)
+			return r;
+		if (r > 0)
+			next_epoch(scan);
+	}
+	scan->op->ret_end = scan->at.epoch > scan->run.n_epochs;
+	return 0;
+}
+
+/* ---- Responses that are there ---- */
+
+static int set_origin(struct scan *scan, int64_t run_id)
+{
+	int r;
+
+	if (scan->origin.id == run_id)
+		return 0;
+	scan->prompt_template = NULL;
+	r = run_row_load(scan->tx, run_id, &scan->origin);
+	if (r < 0 || !scan->origin.prompt_template_id)
+		return r;
+	return prompt_template_load(scan->tx, scan->origin.prompt_template_id, &scan->prompt_template);
+}
+
+static int look_at_response(struct scan *scan, const struct run_walk *walk)
+{
+	struct run_case item = { .row_number = walk->place };
+	QUERY q = NULL;
+	int r;
+
+	if (column_int(walk->q, WALK_FAILED))
+		return 0;
+	item.response_id = column_int(walk->q, WALK_RESPONSE);
+	item.epoch = column_int(walk->q, WALK_EPOCH);
+	r = load_decided(scan, &item);
+	if (r < 0 || item.n_decided == scan->op->n_measures)
+		return r;
+	r = db_query(scan->tx->db, &q,
+		     "SELECT r.run_id, r.template_variables_id, coalesce(r.response_text, r.tool_calls),"
+		     " v.input_values FROM responses r CROSS JOIN template_variables v"
+		     " ON v.id = r.template_variables_id WHERE r.id = ?1", "i", item.response_id);
+	if (r >= 0)
+		r = db_next(scan->tx->db, q);
+	if (r > 0)
+		r = set_origin(scan, column_int(q, 0));
+	if (r < 0)
+		return r;
+	item.row_id = column_int(q, 1);
+	item.prompt_template = scan->prompt_template;
+	return add_case(scan, &item, scan->origin.column_defaults, q, 3, 2);
+}
+
+static int scan_responses(struct scan *scan)
+{
+	RUN_WALK walk = { 0 };
+	int r;
+
+	r = run_walk_begin(scan->tx, &scan->run, scan->at.row_id, scan->left, &walk);
+	while (r >= 0 && scan->bytes < CASES_BYTES_MAX && (r = run_walk_next(&walk)) > 0)
+		r = look_at_response(scan, &walk);
+	scan->at = (struct case_cursor){ .row_id = walk.place };
+	scan->op->ret_end = walk.end;
+	return r;
 }
 
 static int cases_page_run(struct tx *tx, struct store_request *request)
 {
 	struct cases_page *op = (struct cases_page *)request;
-	struct scan scan = { .tx = tx, .op = op, .at = op->cursor };
+	struct scan *scan = tx_alloc(tx, sizeof(*scan));
 	int r;
 
-	if (op->rating_run_id)
-		return asked_cases(tx, op);
-	scan.left = op->scan < 1 ? 1 : op->scan > PAGE_MAX ? PAGE_MAX : op->scan;
-	scan.cases = tx_array(tx, scan.left, sizeof(*scan.cases));
-	if (!scan.cases)
+	if (!scan)
 		return -ENOMEM;
-	r = load_scan(&scan);
-	if (r < 0)
-		return r;
-	if (scan.at.epoch == 0)
-		next_epoch(&scan);
-	while (scan.at.epoch <= scan.n_epochs && scan.left > 0 && scan.bytes < CASES_BYTES_MAX) {
-		r = scan_epoch(&scan);
-		if (r < 0)
-			return r;
-		if (r > 0)
-			next_epoch(&scan);
-	}
-	op->ret_cases = scan.cases;
-	op->ret_n_cases = scan.n_cases;
-	op->ret_cursor = scan.at;
-	op->ret_end = scan.at.epoch > scan.n_epochs;
-	return 0;
+	*scan = (struct scan){ .tx = tx, .op = op, .at = op->cursor };
+	scan->left = op->scan < 1 ? 1 : op->scan > PAGE_MAX ? PAGE_MAX : op->scan;
+	scan->cases = tx_array(tx, scan->left, sizeof(*scan->cases));
+	if (!scan->cases)
+		return -ENOMEM;
+	r = run_row_load(tx, op->run_id, &scan->run);
+	if (r >= 0)
+		r = scan->run.n_epochs > 0 ? scan_pairs(scan) : scan_responses(scan);
+	op->ret_cases = scan->cases;
+	op->ret_n_cases = scan->n_cases;
+	op->ret_cursor = scan->at;
+	return r < 0 ? r : 0;
 }
 
 void store_cases_page(struct store *store, struct cases_page *op)

@@ -1,11 +1,105 @@
 #include "daemon/store/runs/experiment.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <string.h>
 
 #include "daemon/store/resources.h"
 #include "daemon/store/resources/criterion.h"
+#include "daemon/store/resources/llm_config.h"
 #include "daemon/store/resources/resource_list.h"
 #include "proto/generated/interface.h"
+
+/* ---- Rows ---- */
+
+#define EXPERIMENT_QUERY                                                                        \
+	"SELECT e.id, e.owner_uid, e.project_id, e.name, e.family, e.family_number,"            \
+	" e.description, e.run_id, e.source_experiment_id, e.taken_over_responses,"             \
+	" e.taken_over_ratings, e.task_id, e.results, e.created_at, e.updated_at, t.status,"    \
+	" l.id, l.status FROM experiments e LEFT JOIN tasks t ON t.id = e.task_id"              \
+	" LEFT JOIN tasks l ON l.experiment_id = e.id AND l.status IN ('PENDING', 'STARTED')"   \
+	" WHERE e.id = ?1"
+
+/* In the order of the list. */
+static void read_row(struct tx *tx, sqlite3_stmt *q, struct experiment_row *row)
+{
+	int c = 0;
+
+	row->id = column_int(q, c++);
+	row->owner_uid = column_int(q, c++);
+	row->project_id = column_int(q, c++);
+	row->name = tx_text(tx, q, c++);
+	row->family = tx_text(tx, q, c++);
+	row->family_number = column_int(q, c++);
+	row->description = tx_text(tx, q, c++);
+	row->run_id = column_int(q, c++);
+	row->source_experiment_id = column_int(q, c++);
+	row->taken_over_responses = column_int(q, c++);
+	row->taken_over_ratings = column_int(q, c++);
+	row->task_id = column_int(q, c++);
+	row->results = tx_text(tx, q, c++);
+	row->created_at = column_int(q, c++);
+	row->updated_at = column_int(q, c++);
+	row->task_status = tx_text(tx, q, c++);
+	row->live_task_id = column_int(q, c++);
+	row->live_status = tx_text(tx, q, c++);
+}
+
+int experiment_row_load(struct tx *tx, int64_t id, struct experiment_row *ret_row)
+{
+	QUERY q = NULL;
+	int r;
+
+	*ret_row = (struct experiment_row){ 0 };
+	r = db_query(tx->db, &q, EXPERIMENT_QUERY, "i", id);
+	if (r >= 0)
+		r = db_next(tx->db, q);
+	if (r <= 0)
+		return r < 0 ? r : fault_not_found(tx->fault, "experiment", NULL, id);
+	read_row(tx, q, ret_row);
+	return tx->oom ? -ENOMEM : 0;
+}
+
+int experiment_row_resolve(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
+			   struct experiment_row *ret_row)
+{
+	int64_t id;
+	int r = resource_resolve(tx, RESOURCE_EXPERIMENT, scope, ref, &id);
+
+	return r < 0 ? r : experiment_row_load(tx, id, ret_row);
+}
+
+int experiment_row_of_run(struct tx *tx, int64_t run_id, struct experiment_row *ret_row)
+{
+	int64_t id;
+	int r;
+
+	r = db_int(tx->db, &id, "SELECT id FROM experiments WHERE run_id = ?1", "i", run_id);
+	if (r > 0)
+		r = experiment_row_load(tx, id, ret_row);
+	else
+		return r;
+	return r < 0 ? r : 1;
+}
+
+int experiment_run_resolve(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
+			   struct run_row *ret_run)
+{
+	struct experiment_row row;
+	int r = experiment_row_resolve(tx, scope, ref, &row);
+
+	return r < 0 ? r : run_row_load(tx, row.run_id, ret_run);
+}
+
+int experiment_check_idle(struct tx *tx, const struct experiment_row *row)
+{
+	if (!row->live_task_id)
+		return 0;
+	return fault_conflict(tx->fault, "experiment", row->name, row->id,
+			      "its task %" PRId64 " is %s", row->live_task_id, row->live_status);
+}
+
+/* ---- Records ---- */
 
 static const struct ellu_ref *ref_of(struct tx *tx, sqlite3_stmt *q, int name, int version)
 {
@@ -22,8 +116,8 @@ static const struct ellu_ref *ref_of(struct tx *tx, sqlite3_stmt *q, int name, i
 	return ref;
 }
 
-/* The set as this experiment judges it, whatever it holds by now. */
-static int set_of(struct tx *tx, sqlite3_stmt *q, int id, int name, int64_t experiment_id,
+/* The set as this run judges it, whatever it holds by now. */
+static int set_of(struct tx *tx, const char *name, const struct run_row *run,
 		  const struct ellu_criterion_set **ret_set)
 {
 	struct ellu_criterion_set *set = TX_RECORD(tx, struct ellu_criterion_set);
@@ -32,9 +126,9 @@ static int set_of(struct tx *tx, sqlite3_stmt *q, int id, int name, int64_t expe
 
 	if (!set)
 		return -ENOMEM;
-	set->id = column_int(q, id);
-	set->name = tx_text(tx, q, name);
-	r = experiment_measures(tx, experiment_id, &measures);
+	set->id = run->criterion_set_id;
+	set->name = name;
+	r = run_measures(tx, run->id, &measures);
 	for (size_t i = 0; r >= 0 && i < measures.n; i++) {
 		const struct run_measure *measure = measures.items[i];
 		struct ellu_criterion *criterion = TX_RECORD(tx, struct ellu_criterion);
@@ -51,116 +145,79 @@ static int set_of(struct tx *tx, sqlite3_stmt *q, int id, int name, int64_t expe
 	return r;
 }
 
-#define EXPERIMENT_QUERY                                                                        \
-	"SELECT e.name, e.description, t.name, t.version, c.name, s.id, s.name, l.name, j.name,"   \
-	" e.rating_mode, e.rating_version, e.n_epochs, e.response_column, e.generation_params,"    \
-	" e.total_cases, e.task_id, e.results, e.created_at, e.updated_at,"                        \
-	" json_extract(e.config_snapshot, '$.provider'),"                                          \
-	" json_extract(e.config_snapshot, '$.llm_model_name'),"                                    \
-	" json_extract(j.snapshot, '$.provider'), json_extract(j.snapshot, '$.llm_model_name'),"   \
-	" e.taken_over_responses, e.taken_over_ratings"                                            \
-	" FROM experiments e"                                                                      \
-	" JOIN collections c ON c.id = e.collection_id"                                            \
-	" LEFT JOIN prompt_templates t ON t.id = e.prompt_template_id"                             \
-	" LEFT JOIN criterion_sets s ON s.id = e.criterion_set_id"                                 \
-	" LEFT JOIN llm_configs l ON l.id = e.llm_config_id"                                       \
-	" LEFT JOIN judges j ON j.id = e.judge_id WHERE e.id = ?1"
-
-static const struct ellu_model *model_of(struct tx *tx, sqlite3_stmt *q, int provider)
+static const struct ellu_model *model_of(struct tx *tx, const char *const model[2])
 {
-	struct ellu_model *model;
+	struct ellu_model *record = model[0] ? TX_RECORD(tx, struct ellu_model) : NULL;
 
-	if (column_null(q, provider))
+	if (!record)
 		return NULL;
-	model = TX_RECORD(tx, struct ellu_model);
-	if (!model)
-		return NULL;
-	model->provider = tx_text(tx, q, provider);
-	model->llm_model_name = tx_text(tx, q, provider + 1);
-	return model;
+	record->provider = model[0];
+	record->llm_model_name = model[1];
+	return record;
 }
 
-static int fill(struct tx *tx, sqlite3_stmt *q, struct ellu_experiment *experiment)
+/* What its parts are called. */
+static int fill_names(struct tx *tx, const struct run_row *run, struct ellu_experiment *experiment)
 {
-	int r = 0;
+	QUERY q = NULL;
+	int r;
 
-	experiment->name = tx_text(tx, q, 0);
-	experiment->description = tx_text(tx, q, 1);
-	experiment->prompt_template = ref_of(tx, q, 2, 3);
-	experiment->collection = ref_of(tx, q, 4, -1);
-	experiment->llm_config = ref_of(tx, q, 7, -1);
-	experiment->rating_llm_config = ref_of(tx, q, 8, -1);
-	experiment->model = model_of(tx, q, 19);
-	experiment->rating_model = model_of(tx, q, 21);
-	experiment->rating_mode = tx_text(tx, q, 9);
-	experiment->rating_version = tx_text(tx, q, 10);
-	experiment->n_epochs = column_int(q, 11);
-	experiment->response_column = tx_text(tx, q, 12);
-	experiment->total_cases = column_int(q, 14);
-	experiment->task_id = tx_int(tx, q, 15);
-	experiment->created_at = column_int(q, 17);
-	experiment->updated_at = column_int(q, 18);
-	experiment->taken_over_responses = column_int(q, 23);
-	experiment->taken_over_ratings = column_int(q, 24);
-	if (!column_null(q, 5))
-		r = set_of(tx, q, 5, 6, experiment->id, &experiment->criterion_set);
+	r = db_query(tx->db, &q, "SELECT t.name, t.version, c.name, s.name, l.name, j.name FROM runs n"
+				 " JOIN collections c ON c.id = n.collection_id"
+				 " LEFT JOIN prompt_templates t ON t.id = n.prompt_template_id"
+				 " LEFT JOIN criterion_sets s ON s.id = n.criterion_set_id"
+				 " LEFT JOIN llm_configs l ON l.id = n.llm_config_id"
+				 " LEFT JOIN judges j ON j.id = n.judge_id WHERE n.id = ?1", "i", run->id);
 	if (r >= 0)
-		r = tx_decode(tx, &ellu_generation_params_type, column_peek(q, 13),
-			      &experiment->generation_params);
-	if (r >= 0)
-		r = tx_decode(tx, &ellu_experiment_results_type, column_peek(q, 16),
-			      &experiment->results);
-	return r;
+		r = db_next(tx->db, q);
+	if (r <= 0)
+		return r < 0 ? r : -EBADMSG;
+	experiment->prompt_template = ref_of(tx, q, 0, 1);
+	experiment->collection = ref_of(tx, q, 2, -1);
+	experiment->llm_config = ref_of(tx, q, 4, -1);
+	experiment->rating_llm_config = ref_of(tx, q, 5, -1);
+	if (!run->criterion_set_id)
+		return 0;
+	return set_of(tx, tx_text(tx, q, 3), run, &experiment->criterion_set);
 }
 
 int experiment_load(struct tx *tx, int64_t id, const struct ellu_experiment **ret_experiment)
 {
 	struct ellu_experiment *experiment = TX_RECORD(tx, struct ellu_experiment);
-	QUERY q = NULL;
+	struct experiment_row row;
+	struct run_row run;
 	int r;
 
 	if (!experiment)
 		return -ENOMEM;
-	r = db_query(tx->db, &q, EXPERIMENT_QUERY, "i", id);
+	r = experiment_row_load(tx, id, &row);
 	if (r >= 0)
-		r = db_next(tx->db, q);
+		r = run_row_load(tx, row.run_id, &run);
 	if (r < 0)
 		return r;
-	if (r == 0)
-		return fault_not_found(tx->fault, "experiment", NULL, id);
-	experiment->id = id;
 	*ret_experiment = experiment;
-	return fill(tx, q, experiment);
-}
-
-int experiment_pin(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
-		   struct experiment_pin *ret_pin)
-{
-	int64_t id;
-	QUERY q = NULL;
-	int r;
-
-	r = resource_resolve(tx, RESOURCE_EXPERIMENT, scope, ref, &id);
+	experiment->id = id;
+	experiment->name = row.name;
+	experiment->description = row.description;
+	experiment->model = model_of(tx, run.models[0]);
+	experiment->rating_model = model_of(tx, run.models[1]);
+	experiment->rating_mode = run.rating_mode;
+	experiment->rating_version = run.rating_version;
+	experiment->n_epochs = run.n_epochs;
+	experiment->response_column = run.response_column;
+	experiment->total_cases = run.total_cases;
+	experiment->task_id = row.task_id ? tx_int_value(tx, row.task_id) : NULL;
+	experiment->created_at = row.created_at;
+	experiment->updated_at = row.updated_at;
+	experiment->taken_over_responses = row.taken_over_responses;
+	experiment->taken_over_ratings = row.taken_over_ratings;
+	r = fill_names(tx, &run, experiment);
 	if (r >= 0)
-		r = db_query(tx->db, &q, "SELECT judge_id, prompt_template_id, column_defaults,"
-					 " config_snapshot, collection_id, first_sequence, last_sequence,"
-					 " total_cases FROM experiments WHERE id = ?1", "i", id);
+		r = tx_decode(tx, &ellu_generation_params_type, run.generation_params,
+			      &experiment->generation_params);
 	if (r >= 0)
-		r = db_next(tx->db, q);
-	if (r < 0)
-		return r;
-	*ret_pin = (struct experiment_pin){
-		.id = id,
-		.judge_id = column_int_or(q, 0, 0),
-		.prompt_template_id = column_int_or(q, 1, 0),
-		.column_defaults = tx_text(tx, q, 2),
-		.config_snapshot = tx_text(tx, q, 3),
-		.collection_id = column_int(q, 4),
-		.first_sequence = column_int(q, 5),
-		.last_sequence = column_int(q, 6),
-		.total_cases = column_int(q, 7),
-	};
-	return 0;
+		r = tx_decode(tx, &ellu_experiment_results_type, row.results, &experiment->results);
+	return r;
 }
 
 static int experiment_get_run(struct tx *tx, struct store_request *request)
@@ -205,4 +262,76 @@ static int experiments_list_run(struct tx *tx, struct store_request *request)
 void store_experiments_list(struct store *store, struct experiments_list *op)
 {
 	tx_post(store, &op->request, STORE_SCAN, experiments_list_run);
+}
+
+/* ---- Identity ---- */
+
+/* How many calls at once does not change what they answer; as without any: NULL. */
+static int params_of(struct tx *tx, const struct run_row *run, const char **ret_text)
+{
+	struct ellu_generation_params *params;
+	int r;
+
+	*ret_text = NULL;
+	if (!run->generation_params)
+		return 0;
+	r = tx_decode(tx, &ellu_generation_params_type, run->generation_params, &params);
+	if (r < 0)
+		return r;
+	params->max_connections = NULL;
+	r = tx_encode(tx, &ellu_generation_params_type, params, ret_text);
+	if (r >= 0 && strcmp(*ret_text, "{}") == 0)
+		*ret_text = NULL;
+	return r;
+}
+
+int experiment_answer_identity(struct tx *tx, const struct run_row *run,
+			       char ret_identity[static IDENTITY_SIZE])
+{
+	struct ellu_llm_config *config;
+	char of_config[IDENTITY_SIZE] = "";
+	struct identity identity;
+	const char *params;
+	int r = params_of(tx, run, &params);
+
+	if (r >= 0)
+		r = tx_decode(tx, &ellu_llm_config_type, run->config_snapshot, &config);
+	if (r >= 0 && run->config_snapshot)
+		r = llm_config_identity(tx, config, of_config);
+	if (r < 0)
+		return r;
+	identity_init(&identity);
+	identity_int(&identity, run->prompt_template_id);
+	identity_text(&identity, run->column_defaults);
+	identity_int(&identity, run->config_id); // another one may lead to another account
+	identity_text(&identity, of_config);
+	identity_text(&identity, run->response_column);
+	r = identity_json(&identity, params);
+	identity_done(&identity, ret_identity);
+	return r;
+}
+
+int experiment_identity(struct tx *tx, const struct run_row *run, const struct tx_list *measures,
+			char ret_identity[static IDENTITY_SIZE])
+{
+	char answer[IDENTITY_SIZE];
+	struct identity identity;
+	int r = experiment_answer_identity(tx, run, answer);
+
+	if (r < 0)
+		return r;
+	identity_init(&identity);
+	identity_text(&identity, answer);
+	identity_int(&identity, run->collection_id);
+	identity_text(&identity, run->rows_identity);
+	identity_int(&identity, run->row_limit);
+	identity_int(&identity, (int64_t)measures->n);
+	for (size_t i = 0; i < measures->n; i++)
+		identity_int(&identity, ((const struct run_measure *)measures->items[i])->id);
+	identity_int(&identity, run->judge_id);
+	identity_text(&identity, run->rating_mode);
+	identity_text(&identity, run->rating_version);
+	identity_int(&identity, run->n_epochs);
+	identity_done(&identity, ret_identity);
+	return 0;
 }

@@ -1,21 +1,48 @@
-/* Experiments as records. */
+/* Experiments as rows and records, and what one is pinned to as one value. */
 #pragma once
 
+#include "daemon/store/resources/identity.h"
 #include "daemon/store/resources/project.h"
+#include "daemon/store/runs/run.h"
+
+/* Ids of 0: there is none. */
+struct experiment_row {
+	int64_t id;
+	int64_t owner_uid;
+	int64_t project_id;
+	const char *name;
+	const char *family;
+	int64_t family_number;
+	const char *description;
+	int64_t run_id;
+	int64_t source_experiment_id;
+	int64_t taken_over_responses;
+	int64_t taken_over_ratings;
+	int64_t task_id; // the latest
+	const char *results;
+	int64_t created_at;
+	int64_t updated_at;
+	const char *task_status; // of the latest
+	int64_t live_task_id; // of any kind
+	const char *live_status;
+};
+
+int experiment_row_load(struct tx *tx, int64_t id, struct experiment_row *ret_row); // NotFound
+int experiment_row_resolve(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
+			   struct experiment_row *ret_row);
+/* The one whose responses the run makes: 1, or 0. */
+int experiment_row_of_run(struct tx *tx, int64_t run_id, struct experiment_row *ret_row);
+/* The run behind a reference to an experiment. */
+int experiment_run_resolve(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
+			   struct run_row *ret_run);
+/* Conflict while a task works at it. */
+int experiment_check_idle(struct tx *tx, const struct experiment_row *row);
 
 int experiment_load(struct tx *tx, int64_t id, const struct ellu_experiment **ret_experiment);
 
-/* What reading responses and ratings of an experiment needs of its pin. */
-struct experiment_pin {
-	int64_t id;
-	int64_t judge_id; // 0: none
-	int64_t prompt_template_id; // 0: none
-	int64_t collection_id;
-	int64_t first_sequence; // the rows are in batches above this ...
-	int64_t last_sequence; // ... up to this
-	int64_t total_cases; // and they are so many
-	const char *column_defaults;
-	const char *config_snapshot;
-};
-int experiment_pin(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
-		   struct experiment_pin *ret_pin);
+/* Equal for runs of what, with a row and an epoch, decides an answer. */
+int experiment_answer_identity(struct tx *tx, const struct run_row *run,
+			       char ret_identity[static IDENTITY_SIZE]);
+/* Equal for runs that would bring the same. `measures`: struct run_measure. */
+int experiment_identity(struct tx *tx, const struct run_row *run, const struct tx_list *measures,
+			char ret_identity[static IDENTITY_SIZE]);

@@ -13,84 +13,45 @@
 #include "proto/limits.h"
 #include "proto/utf8.h"
 
-struct member {
-	int64_t id; // 0: there is none
-	const char *name;
-	const char *family;
-	int64_t family_number;
-	int64_t task_id;
-	const char *task_status;
-	int64_t live_task_id; // of any kind; 0: none
-	const char *live_status;
-};
-
-#define JOIN_LIVE                                                                              \
-	" LEFT JOIN tasks l ON l.experiment_id = e.id AND l.status IN ('PENDING', 'STARTED')"
-
-static int read_member(struct submission *s, sqlite3_stmt *q, struct member *ret_member)
+/* None: zeroed, and 0. */
+static int load_found(struct submission *s, int r, int64_t id, struct experiment_row *ret_row)
 {
-	int r = db_next(s->tx->db, q);
-
-	*ret_member = (struct member){ 0 };
-	if (r <= 0)
-		return r;
-	ret_member->id = column_int(q, 0);
-	ret_member->name = tx_text(s->tx, q, 1);
-	ret_member->family = tx_text(s->tx, q, 2);
-	ret_member->family_number = column_int(q, 3);
-	ret_member->task_id = column_int_or(q, 4, 0);
-	ret_member->task_status = tx_text(s->tx, q, 5);
-	ret_member->live_task_id = column_int_or(q, 6, 0);
-	ret_member->live_status = tx_text(s->tx, q, 7);
-	return s->tx->oom ? -ENOMEM : 0;
+	*ret_row = (struct experiment_row){ 0 };
+	return r <= 0 ? r : experiment_row_load(s->tx, id, ret_row);
 }
 
-#define MEMBER                                                                                 \
-	"SELECT e.id, e.name, e.family, e.family_number, t.id, t.status, l.id, l.status"       \
-	" FROM experiments e LEFT JOIN tasks t ON t.id = e.task_id" JOIN_LIVE
-
-static int find_newest(struct submission *s, struct member *ret_member)
+static int find_newest(struct submission *s, struct experiment_row *ret_row)
 {
-	QUERY q = NULL;
+	int64_t id = 0;
 	int r;
 
-	r = db_query(s->tx->db, &q, MEMBER
-		     " WHERE e.id = coalesce((SELECT id FROM experiments WHERE"
-		     "  project_id = ?1 AND family = ?2 ORDER BY family_number DESC LIMIT 1),"
-		     "  (SELECT id FROM experiments WHERE project_id = ?1 AND name = ?2))",
-		     "is", s->place.project_id, s->arguments->name);
-	return r < 0 ? r : read_member(s, q, ret_member);
+	r = db_int(s->tx->db, &id, "SELECT coalesce((SELECT id FROM experiments WHERE project_id = ?1"
+				   "  AND family = ?2 ORDER BY family_number DESC LIMIT 1),"
+				   " (SELECT id FROM experiments WHERE project_id = ?1 AND name = ?2))",
+		   "is", s->place.project_id, s->arguments->name);
+	return load_found(s, r, id, ret_row);
 }
 
 /* The newest of those that would bring the same. */
-static int find_same(struct submission *s, struct member *ret_member)
+static int find_same(struct submission *s, struct experiment_row *ret_row)
 {
-	QUERY q = NULL;
-	int r;
+	int64_t id = 0;
+	int r = 0;
 
-	*ret_member = (struct member){ 0 };
-	if (*s->arguments->run_afresh)
-		return 0;
-	r = db_query(s->tx->db, &q, MEMBER
-		     " WHERE e.id = (SELECT id FROM experiments WHERE project_id = ?1 AND family = ?2"
-		     "  AND identity = ?3 ORDER BY family_number DESC LIMIT 1)",
-		     "iss", s->place.project_id, s->arguments->name, s->identity);
-	return r < 0 ? r : read_member(s, q, ret_member);
+	if (!*s->arguments->run_afresh)
+		r = db_int(s->tx->db, &id, "SELECT id FROM experiments WHERE project_id = ?1"
+					   " AND family = ?2 AND identity = ?3"
+					   " ORDER BY family_number DESC LIMIT 1", "iss",
+			   s->place.project_id, s->arguments->name, (const char *)s->identity);
+	return load_found(s, r, id, ret_row);
 }
 
-static bool is_live(const struct member *member)
+static int conflict(struct submission *s, const struct experiment_row *row)
 {
-	return member->live_task_id != 0;
-}
+	int r = experiment_check_idle(s->tx, row);
 
-static int conflict(struct submission *s, const struct member *member)
-{
-	if (is_live(member))
-		return fault_conflict(s->tx->fault, "experiment", member->name, member->id,
-				      "its task %" PRId64 " is %s", member->live_task_id,
-				      member->live_status);
-	return fault_conflict(s->tx->fault, "experiment", member->name, member->id,
-			      "an experiment of that name exists");
+	return r < 0 ? r : fault_conflict(s->tx->fault, "experiment", row->name, row->id,
+					  "an experiment of that name exists");
 }
 
 static int insert(struct submission *s, int64_t experiment_id, const char *name,
@@ -102,6 +63,7 @@ static int insert(struct submission *s, int64_t experiment_id, const char *name,
 		.place = s->place,
 		.name = name,
 		.experiment_id = experiment_id,
+		.run_id = experiment_id ? s->run.id : 0,
 		.priority = a->priority,
 		.time_limit_seconds = *a->time_limit_seconds,
 		.cost_limit = a->cost_limit,
@@ -135,7 +97,7 @@ static void check_queue(struct submission *s)
 }
 
 /* The first free NAME #k behind the newest member. */
-static int next_name(struct submission *s, const struct member *newest, const char **ret_name,
+static int next_name(struct submission *s, const struct experiment_row *newest, const char **ret_name,
 		     int64_t *ret_number)
 {
 	const char *family = s->arguments->name;
@@ -169,7 +131,7 @@ static int find_source(struct submission *s)
 	return r < 0 ? r : 0;
 }
 
-static int create(struct submission *s, const struct member *newest)
+static int create(struct submission *s, const struct experiment_row *newest)
 {
 	const char *name = s->arguments->name;
 	int64_t number = 1, id;
@@ -184,21 +146,24 @@ static int create(struct submission *s, const struct member *newest)
 				      s->arguments->name, name);
 	}
 	if (r >= 0)
-		r = submit_insert_experiment(s, name, s->arguments->name, number, &id);
+		r = submit_insert_experiment(s, name, number, &id);
 	s->is_new = true;
 	return r < 0 ? r : insert(s, id, name, /* retry_of= */ 0);
 }
 
 /* Experiment and task from resolved and pinned parts. 1: rejected after all. */
-static int choose(struct submission *s, const struct member *newest)
+static int choose(struct submission *s, const struct experiment_row *newest)
 {
-	struct member same;
+	struct experiment_row same;
 	int r = find_same(s, &same);
 
 	if (r < 0)
 		return r;
-	if (is_live(&same))
-		return conflict(s, &same);
+	r = experiment_check_idle(s->tx, &same);
+	if (r < 0)
+		return r;
+	if (same.id)
+		s->run.id = same.run_id;
 	if (same.task_status && strcmp(same.task_status, "SUCCESS") == 0) {
 		s->op->submit.ret_finished = true;
 		return task_submit_existing(s->tx, &s->op->submit, same.task_id);
@@ -209,7 +174,7 @@ static int choose(struct submission *s, const struct member *newest)
 	return same.id ? insert(s, same.id, same.name, same.task_id) : create(s, newest);
 }
 
-static int resolve_and_choose(struct submission *s, const struct member *newest)
+static int resolve_and_choose(struct submission *s, const struct experiment_row *newest)
 {
 	int r;
 
@@ -228,7 +193,7 @@ static int submit_parts(struct submission *s)
 {
 	struct writer *writer = &s->tx->store->writer;
 	size_t secrets = writer->secrets.n;
-	struct member newest;
+	struct experiment_row newest;
 	int r;
 
 	r = task_submit_check_room(s->tx);
@@ -253,63 +218,29 @@ static int submit_parts(struct submission *s)
 
 /* ---- What is missing of an experiment, again ---- */
 
-static int load_member(struct submission *s, struct member *ret_member, int64_t *ret_config_id,
-		       int64_t *ret_judge_config_id)
-{
-	int64_t id;
-	QUERY q = NULL;
-	int r;
-
-	r = resource_resolve(s->tx, RESOURCE_EXPERIMENT, &s->op->submit.scope, s->arguments->experiment, &id);
-	if (r >= 0)
-		r = db_query(s->tx->db, &q, "SELECT e.name, e.owner_uid, e.project_id, t.id, t.status,"
-					    " e.llm_config_id, j.llm_config_id, l.id, l.status"
-					    " FROM experiments e LEFT JOIN tasks t ON t.id = e.task_id" JOIN_LIVE
-					    " LEFT JOIN judges j ON j.id = e.judge_id WHERE e.id = ?1",
-			     "i", id);
-	if (r >= 0)
-		r = db_next(s->tx->db, q);
-	if (r < 0)
-		return r;
-	*ret_member = (struct member){
-		.id = id,
-		.name = tx_text(s->tx, q, 0),
-		.task_id = column_int_or(q, 3, 0),
-		.task_status = tx_text(s->tx, q, 4),
-		.live_task_id = column_int_or(q, 7, 0),
-		.live_status = tx_text(s->tx, q, 8),
-	};
-	s->place.owner_uid = column_int(q, 1);
-	s->place.project_id = column_int(q, 2);
-	*ret_config_id = column_int_or(q, 5, 0);
-	*ret_judge_config_id = column_int_or(q, 6, 0);
-	return s->tx->oom ? -ENOMEM : 0;
-}
-
 static int submit_again(struct submission *s)
 {
-	int64_t config_id, judge_config_id;
-	struct member member;
+	struct experiment_row experiment;
 	int r;
 
 	r = submit_check_again(s);
 	if (r >= 0)
-		r = load_member(s, &member, &config_id, &judge_config_id);
-	if (r >= 0)
-		r = find_key(s);
-	if (r != 0)
-		return r < 0 ? r : 0;
-	if (is_live(&member))
-		return conflict(s, &member);
-	r = task_submit_check_room(s->tx);
-	if (r >= 0)
-		r = submit_check_config(s, config_id, "llm_config");
-	if (r >= 0)
-		r = submit_check_config(s, judge_config_id, "rating_llm_config");
+		r = experiment_row_resolve(s->tx, &s->op->submit.scope, s->arguments->experiment,
+					   &experiment);
 	if (r < 0)
 		return r;
-	check_queue(s);
-	return insert(s, member.id, member.name, member.task_id);
+	s->place = (struct place){ experiment.owner_uid, experiment.project_id };
+	r = find_key(s);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = experiment_check_idle(s->tx, &experiment);
+	if (r >= 0)
+		r = task_submit_check_room(s->tx);
+	s->run.id = experiment.run_id;
+	if (r >= 0)
+		r = task_submit_check_run(s->tx, &s->op->submit, s->run.id, s->arguments->cost_limit,
+					  &s->rejected);
+	return r < 0 ? r : insert(s, experiment.id, experiment.name, experiment.task_id);
 }
 
 static int submit(struct submission *s)

@@ -70,24 +70,24 @@ static int read_ratings(struct tx *tx, sqlite3_stmt *q, bool lean, struct tx_lis
 	return r;
 }
 
-static int query_ratings(struct tx *tx, int64_t experiment_id, int64_t response_id,
+static int query_ratings(struct tx *tx, int64_t run_id, int64_t response_id,
 			 int64_t judge_id, sqlite3_stmt **ret_statement)
 {
 	return db_query(tx->db, ret_statement,
-			RATING_COLUMNS " experiment_measures n CROSS JOIN ratings g"
+			RATING_COLUMNS " run_measures n CROSS JOIN ratings g"
 				       " ON g.response_id = ?2 AND g.measure_id = n.measure_id" RATING_JOINS
-				       " WHERE n.experiment_id = ?1 AND g.judge_id = ?3 ORDER BY n.position",
-			"iii", experiment_id, response_id, judge_id);
+				       " WHERE n.run_id = ?1 AND g.judge_id = ?3 ORDER BY n.position",
+			"iii", run_id, response_id, judge_id);
 }
 
-int ratings_of_response(struct tx *tx, int64_t experiment_id, int64_t response_id,
+int ratings_of_response(struct tx *tx, int64_t run_id, int64_t response_id,
 			int64_t judge_id, struct tx_list *ratings, bool *ret_lean)
 {
 	QUERY q = NULL;
 	int r;
 
 	*ret_lean = false;
-	r = query_ratings(tx, experiment_id, response_id, judge_id, &q);
+	r = query_ratings(tx, run_id, response_id, judge_id, &q);
 	if (r >= 0)
 		r = read_ratings(tx, q, /* lean= */ false, ratings);
 	if (r != -E2BIG)
@@ -95,7 +95,7 @@ int ratings_of_response(struct tx *tx, int64_t experiment_id, int64_t response_i
 	*ret_lean = true;
 	*ratings = (struct tx_list){ 0 };
 	statement_reset(&q);
-	r = query_ratings(tx, experiment_id, response_id, judge_id, &q);
+	r = query_ratings(tx, run_id, response_id, judge_id, &q);
 	return r < 0 ? r : read_ratings(tx, q, /* lean= */ true, ratings);
 }
 
@@ -103,7 +103,7 @@ int ratings_of_response(struct tx *tx, int64_t experiment_id, int64_t response_i
 
 struct listing {
 	struct tx *tx;
-	struct experiment_pin pin;
+	struct run_row run;
 	struct page page;
 	struct response_place at;
 	int64_t last_id; // of what is in the page, or was in the one before
@@ -115,12 +115,12 @@ struct listing {
 
 /* In the order of the criteria, each by all judges; then what others have asked. */
 static const char by_criteria[] =
-	RATING_COLUMNS " experiment_measures n CROSS JOIN ratings g ON g.response_id = ?2"
+	RATING_COLUMNS " run_measures n CROSS JOIN ratings g ON g.response_id = ?2"
 		       " AND g.measure_id = n.measure_id" RATING_JOINS
-		       " WHERE n.experiment_id = ?1 ORDER BY n.position, g.judge_id";
+		       " WHERE n.run_id = ?1 ORDER BY n.position, g.judge_id";
 static const char by_others[] =
-	RATING_SELECT " WHERE g.response_id = ?2 AND NOT EXISTS (SELECT 1 FROM experiment_measures n"
-		      "  WHERE n.experiment_id = ?1 AND n.measure_id = g.measure_id)"
+	RATING_SELECT " WHERE g.response_id = ?2 AND NOT EXISTS (SELECT 1 FROM run_measures n"
+		      "  WHERE n.run_id = ?1 AND n.measure_id = g.measure_id)"
 		      " ORDER BY g.measure_id, g.judge_id";
 
 /* 1: the page is full. */
@@ -132,7 +132,7 @@ static int list_some(struct listing *listing, const char *sql, int64_t response_
 	QUERY q = NULL;
 	int r;
 
-	r = db_query(tx->db, &q, sql, "ii", listing->pin.id, response_id);
+	r = db_query(tx->db, &q, sql, "ii", listing->run.id, response_id);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
 		if (listing->skip_to) {
 			if (listing->skip_to == column_int(q, 0))
@@ -173,7 +173,7 @@ static int list_all(struct listing *listing)
 {
 	struct response_walk walk = {
 		.tx = listing->tx,
-		.pin = &listing->pin,
+		.run = &listing->run,
 		.at = listing->at,
 		.found = on_response,
 		.userdata = listing,
@@ -192,8 +192,8 @@ static int list_one(struct listing *listing, int64_t response_id)
 	int64_t one;
 	int r;
 
-	r = db_int(listing->tx->db, &one, "SELECT 1 FROM responses WHERE id = ?1 AND experiment_id = ?2",
-		   "ii", response_id, listing->pin.id);
+	r = db_int(listing->tx->db, &one, "SELECT 1 FROM responses WHERE id = ?1 AND run_id = ?2",
+		   "ii", response_id, listing->run.id);
 	listing->has_response = r > 0;
 	if (r > 0)
 		r = list_response(listing, response_id, /* row_number= */ 0);
@@ -209,7 +209,7 @@ static int resume(struct listing *listing)
 	r = db_int(listing->tx->db, &response_id, "SELECT response_id FROM ratings WHERE id = ?1", "i",
 		   listing->page.major);
 	if (r >= 0)
-		r = response_place_read(listing->tx, &listing->pin, response_id, listing->page.minor,
+		r = response_place_read(listing->tx, &listing->run, response_id, listing->page.minor,
 					&listing->at);
 	listing->at.epoch--;
 	listing->skip_to = listing->page.major;
@@ -226,7 +226,7 @@ static int begin(struct tx *tx, struct ratings_list *op)
 		return -ENOMEM;
 	*listing = (struct listing){ .tx = tx };
 	op->request.state = listing;
-	r = experiment_pin(tx, &op->scope, a->experiment, &listing->pin);
+	r = experiment_run_resolve(tx, &op->scope, a->experiment, &listing->run);
 	if (r >= 0)
 		r = page_begin(tx, &op->request, 'g', a->cursor, a->limit, &listing->page);
 	if (r >= 0 && listing->page.resumed)
@@ -245,10 +245,12 @@ static int count(struct listing *listing, const int64_t *response_id)
 				   "SELECT count(*) FROM ratings WHERE response_id = ?1", "i", *response_id);
 		return r < 0 ? r : 0;
 	}
+	/* A response takes as long as ten entries of an index. */
 	return count_step(listing->tx,
-			  "SELECT count(*), max(id), count(*) FROM (SELECT id FROM ratings"
-			  " WHERE experiment_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3)",
-			  listing->pin.id, &listing->count);
+			  "SELECT sum(n), max(id), count(*) * 10 FROM (SELECT r.id, (SELECT count(*)"
+			  "  FROM ratings g WHERE g.response_id = r.id) n FROM responses r"
+			  " WHERE r.run_id = ?1 AND r.id > ?2 ORDER BY r.id LIMIT ?3 / 10)",
+			  listing->run.id, &listing->count);
 }
 
 static int experiment_list(struct tx *tx, struct ratings_list *op)

@@ -18,10 +18,10 @@ int rating_read(struct tx *tx, sqlite3_stmt *q, bool lean, struct ellu_rating **
 /* Puts it into the page; 0: the page is full. What no message could hold is left out. */
 int rating_list(struct tx *tx, struct page *page, struct ellu_rating *rating);
 
-/* The ratings of one response by its experiment's criteria, in their order, and that judge;
+/* The ratings of one response by the criteria of its run, in their order, and that judge;
  * struct ellu_rating. *ret_lean: they are too long for a message, and are without what the model
  * said. */
-int ratings_of_response(struct tx *tx, int64_t experiment_id, int64_t response_id,
+int ratings_of_response(struct tx *tx, int64_t run_id, int64_t response_id,
 			int64_t judge_id, struct tx_list *ratings, bool *ret_lean);
 
 struct ratings_list;

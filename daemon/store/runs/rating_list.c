@@ -6,16 +6,14 @@
 
 #include "daemon/store/resources.h"
 #include "daemon/store/resources/criterion.h"
-#include "daemon/store/runs/asked.h"
 #include "daemon/store/runs/rating.h"
+#include "daemon/store/runs/run.h"
 #include "daemon/store/tasks/task.h"
 
 struct listing {
 	struct tx *tx;
 	const int64_t *response_id; // this one only, or NULL
-	int64_t rating_run_id;
-	int64_t judge_id;
-	struct asked asked;
+	struct run_row run; // without an id: there is none
 	struct tx_list measures;
 	struct page page;
 	int64_t place; // behind which criterion of which response it stands
@@ -29,27 +27,21 @@ static int load(struct listing *listing, struct ratings_list *op)
 {
 	struct tx *tx = listing->tx;
 	int64_t task_id = *op->arguments->task_id;
-	QUERY q = NULL;
+	const struct ellu_task *task;
+	int64_t run_id, experiment_id;
 	int r;
 
 	r = task_check_scope(tx, &op->scope, task_id);
 	if (r >= 0)
-		r = db_query(tx->db, &q, "SELECT t.kind = 'rating', coalesce(n.id, 0),"
-					 " coalesce(n.judge_id, 0) FROM tasks t"
-					 " LEFT JOIN rating_runs n ON n.id = t.rating_run_id WHERE t.id = ?1",
-			     "i", task_id);
-	if (r >= 0)
-		r = db_next(tx->db, q);
+		r = task_load(tx, task_id, &task);
 	if (r < 0)
 		return r;
-	if (!column_int(q, 0))
+	if (task_kind_from_name(task->kind) != TASK_KIND_RATING)
 		return fault_invalid(tx->fault, "task_id", "a task that rates");
-	listing->rating_run_id = column_int(q, 1);
-	listing->judge_id = column_int(q, 2);
-	if (!listing->rating_run_id)
-		return 0; // rejected: it has none
-	r = asked_load(tx, 0, listing->rating_run_id, &listing->asked);
-	return r < 0 ? r : rating_run_measures(tx, listing->rating_run_id, &listing->measures);
+	r = task_run(tx, task_id, &run_id, &experiment_id);
+	if (r >= 0 && run_id)
+		r = run_row_load(tx, run_id, &listing->run);
+	return r < 0 ? r : run_measures(tx, run_id, &listing->measures);
 }
 
 /* Of an experiment's responses one is found by its place. */
@@ -57,10 +49,10 @@ static void narrow(struct listing *listing)
 {
 	const int64_t *id = listing->response_id;
 
-	if (!id || listing->asked.response_ids)
+	if (!id || listing->run.response_ids)
 		return;
-	if (listing->asked.last_response_id > *id)
-		listing->asked.last_response_id = *id;
+	if (listing->run.last_response_id > *id)
+		listing->run.last_response_id = *id;
 	if (listing->place < *id)
 		listing->place = *id - 1;
 }
@@ -78,7 +70,7 @@ static int look(struct listing *listing, int64_t response_id, const struct run_m
 	listing->n_looks++;
 	r = db_query(tx->db, &q, RATING_SELECT " WHERE g.response_id = ?1 AND g.measure_id = ?2"
 					       " AND g.judge_id = ?3",
-		     "iii", response_id, measure->id, listing->judge_id);
+		     "iii", response_id, measure->id, listing->run.judge_id);
 	if (r >= 0)
 		r = db_next(tx->db, q);
 	if (r <= 0)
@@ -90,9 +82,9 @@ static int look(struct listing *listing, int64_t response_id, const struct run_m
 }
 
 /* 1: the page is full, or this transaction has looked at enough. */
-static int list_response(struct listing *listing, const struct asked_walk *walk)
+static int list_response(struct listing *listing, const struct run_walk *walk)
 {
-	int64_t id = column_int(walk->q, ASKED_RESPONSE);
+	int64_t id = column_int(walk->q, WALK_RESPONSE);
 	int r;
 
 	if (walk->place != listing->place) {
@@ -120,12 +112,12 @@ static int list_step(struct listing *listing)
 {
 	/* The response where the last step ended may have more. */
 	int64_t after = listing->n_past > 0 ? listing->place - 1 : listing->place;
-	ASKED_WALK walk = { 0 };
+	RUN_WALK walk = { 0 };
 	int r;
 
 	listing->n_looks = 0;
-	r = asked_walk_begin(listing->tx, &listing->asked, after, ASKED_STEP, &walk);
-	while (r >= 0 && (r = asked_walk_next(&walk)) > 0) {
+	r = run_walk_begin(listing->tx, &listing->run, after, RUN_STEP, &walk);
+	while (r >= 0 && (r = run_walk_next(&walk)) > 0) {
 		r = list_response(listing, &walk);
 		if (r < 0)
 			return r;
@@ -147,20 +139,20 @@ static int list_step(struct listing *listing)
 static int count_some(struct listing *listing)
 {
 	struct tx *tx = listing->tx;
-	ASKED_WALK walk = { 0 };
+	RUN_WALK walk = { 0 };
 	int64_t n;
 	int r;
 
-	r = asked_walk_begin(tx, &listing->asked, listing->counted_place, ASKED_STEP, &walk);
-	while (r >= 0 && (r = asked_walk_next(&walk)) > 0) {
+	r = run_walk_begin(tx, &listing->run, listing->counted_place, RUN_STEP, &walk);
+	while (r >= 0 && (r = run_walk_next(&walk)) > 0) {
 		if (listing->response_id &&
-		    *listing->response_id != column_int(walk.q, ASKED_RESPONSE))
+		    *listing->response_id != column_int(walk.q, WALK_RESPONSE))
 			continue;
-		r = db_int(tx->db, &n, "SELECT count(*) FROM rating_run_measures m CROSS JOIN"
+		r = db_int(tx->db, &n, "SELECT count(*) FROM run_measures m CROSS JOIN"
 				       " ratings g ON g.response_id = ?2 AND g.measure_id ="
-				       " m.measure_id AND g.judge_id = ?3 WHERE m.rating_run_id = ?1",
-			   "iii", listing->rating_run_id, column_int(walk.q, ASKED_RESPONSE),
-			   listing->judge_id);
+				       " m.measure_id AND g.judge_id = ?3 WHERE m.run_id = ?1",
+			   "iii", listing->run.id, column_int(walk.q, WALK_RESPONSE),
+			   listing->run.judge_id);
 		listing->count += n;
 	}
 	listing->counted_place = walk.place;
@@ -197,7 +189,7 @@ int rating_task_list(struct tx *tx, struct ratings_list *op)
 		return r;
 	listing = op->request.state;
 	listing->tx = tx;
-	if (!listing->rating_run_id)
+	if (!listing->run.id)
 		return page_end(tx, &listing->page, counted ? &listing->count : NULL);
 	r = listing->page.listed ? count_some(listing) : list_step(listing);
 	return page_step(tx, &listing->page, r, counted ? &listing->count : NULL);

@@ -1,68 +1,500 @@
-#include "daemon/store/runs/rating_submit.h"
-
+/*
+ * A submission that rates, on its way through one transaction: check the request, find the
+ * responses and the experiment whose habits hold, resolve criteria and judge, pin all of it. What
+ * the state shows wrong is kept in `rejected` and ends as a REJECTED task, with the parts rolled
+ * back.
+ */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/store/engine/page.h"
 #include "daemon/store/engine/store_internal.h"
+#include "daemon/store/resources/collection.h"
 #include "daemon/store/resources/criterion.h"
+#include "daemon/store/resources/llm_config.h"
+#include "daemon/store/runs/experiment.h"
+#include "daemon/store/tasks/task_submit.h"
 #include "proto/generated/interface.h"
+#include "proto/limits.h"
+#include "proto/utf8.h"
 
 /* Without an experiment to be named after. */
 #define NAME_DEFAULT "Ratings"
+/* Collections whose columns one transaction looks for; each has up to COLUMNS_MAX. */
+#define COLLECTIONS_STEP 10
+#define SET_NAME_CHARS_MAX (NAME_MAX_CHARS - 9) // " criteria"
 
-/* ---- Insertion ---- */
+/* What a reader does before the writer gets the request: of a list, each response is looked for.
+ * Responses stay, and stay whose they are. */
+struct rating_input {
+	char hash[IDENTITY_SIZE];
+	const char *response_ids; // JSON array, or NULL
+	const char *run_ids; // of these responses; JSON array, or NULL
+	const char *collection_ids; // of those
+	int64_t n_collections;
+	int64_t n_checked; // of the collections
+	struct placeholders needed; // by the criteria; each collection must have them
+	struct fault rejected; // code 0: they have
+};
 
-static const int64_t *known(const int64_t *id)
+struct rating_submission {
+	struct tx *tx;
+	struct rating_submit *op;
+	struct rating_input *input;
+	struct ellu_rate_responses_request a; // either method's, absent members NULL
+	bool adopt;
+	struct scope scope; // the submitter's own rows
+	struct place place;
+	struct notes notes;
+	struct fault rejected; // code 0: not
+
+	/* The experiment asked for, or that of the first response, and its run. */
+	struct experiment_row experiment;
+	struct run_row origin;
+
+	const char *name;
+	struct run_row run; // that is made; `judge` is not filled in
+	struct tx_list measures; // struct run_measure
+	int64_t judge_config_id;
+	const char *judge_field;
+};
+
+/* ---- Which responses ---- */
+
+static int invalid(struct rating_submission *s, const char *field, const char *expected)
 {
-	return *id ? id : NULL;
+	return fault_invalid(s->tx->fault, field, "%s", expected);
 }
 
-static int insert_run(struct rating_submission *s, int64_t *ret_id)
+static int compare_ids(const void *a, const void *b)
+{
+	const int64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static int check_distinct(struct rating_submission *s)
+{
+	size_t n = s->a.n_response_ids;
+	int64_t *sorted = tx_array(s->tx, n, sizeof(*sorted));
+
+	if (!sorted)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		sorted[i] = s->a.response_ids[i];
+	qsort(sorted, n, sizeof(*sorted), compare_ids);
+	for (size_t i = 1; i < n; i++)
+		if (sorted[i] == sorted[i - 1])
+			return fault_invalid(s->tx->fault, "response_ids",
+					     "each response once; %" PRId64 " is there twice", sorted[i]);
+	return 0;
+}
+
+static int check_filter(struct rating_submission *s)
 {
 	const struct ellu_rate_responses_request *a = &s->a;
-	const int64_t yes = 1, no = 0;
-	const int64_t *value = !a->rating ? NULL : strcmp(a->rating, "YES") == 0 ? &yes : &no;
+
+	if (a->experiment && a->rating && !a->criterion_id)
+		return invalid(s, "criterion_id", "the criterion that the rating is by");
+	if (a->experiment)
+		return 0;
+	if (a->epoch)
+		return invalid(s, "epoch", "nothing, since response_ids say which responses");
+	if (a->criterion_id)
+		return invalid(s, "criterion_id", "nothing, since response_ids say which responses");
+	if (a->rating)
+		return invalid(s, "rating", "nothing, since response_ids say which responses");
+	return 0;
+}
+
+static int check(struct rating_submission *s)
+{
+	const struct ellu_rate_responses_request *a = &s->a;
 	int r;
 
-	r = db_run(s->tx->db,
-		   "INSERT INTO rating_runs (owner_uid, project_id, experiment_id, adopt, response_ids,"
-		   " epoch, filter_measure_id, filter_judge_id, filter_value, last_response_id,"
-		   " last_rating_id, criterion_set_id, judge_id, rating_mode, rating_version,"
-		   " total_responses, created_at) VALUES (?1, ?2, iif(?5 IS NULL, ?3, NULL), ?4, ?5, ?6,"
-		   " ?7, iif(?7 IS NULL, NULL, ?8), ?9, ?10, coalesce((SELECT max(id) FROM ratings), 0),"
-		   " ?11, ?12, ?13, ?14, ?15, ?16)",
-		   "iiibsIIIIiIissii", s->place.owner_uid, s->place.project_id, s->origin.id,
-		   (int)s->adopt, s->input->response_ids, a->epoch, known(&s->filter_measure_id),
-		   known(&s->origin.judge_id), value, s->last_response_id, known(&s->set_id),
-		   s->judge_id, a->rating_mode, a->rating_version, s->total_responses, s->tx->now);
-	*ret_id = db_last_id(s->tx->db);
-	for (size_t i = 0; r >= 0 && i < s->measures.n; i++) {
-		const struct run_measure *measure = s->measures.items[i];
+	if (a->response_ids && a->experiment)
+		return invalid(s, "response_ids", "either response_ids or experiment");
+	if (!a->response_ids && !a->experiment)
+		return invalid(s, "response_ids", "response_ids or an experiment");
+	if (a->criteria && a->criterion_set)
+		return invalid(s, "criteria", "either criteria or criterion_set");
+	if (a->response_ids && !a->criteria && !a->criterion_set)
+		return invalid(s, "criteria", "criteria or a criterion_set");
+	if (a->criteria && a->name && utf8_length(a->name, strlen(a->name)) > SET_NAME_CHARS_MAX)
+		return invalid(s, "name", "at most 191 characters when criteria are given, whose set is "
+					  "named after it");
+	r = check_filter(s);
+	if (r >= 0)
+		r = criteria_check(s->tx, a->criteria, a->n_criteria);
+	return r < 0 || !a->response_ids ? r : check_distinct(s);
+}
 
-		r = db_run(s->tx->db, "INSERT INTO rating_run_measures (rating_run_id, position,"
-				      " owner_uid, project_id, measure_id) VALUES (?1, ?2, ?3, ?4, ?5)",
-			   "iiiii", *ret_id, (int64_t)i, s->place.owner_uid, s->place.project_id,
-			   measure->id);
+/* ---- Listed ones ---- */
+
+static int write_ids(struct rating_submission *s)
+{
+	size_t n = s->a.n_response_ids, used = 0;
+	char *text = tx_alloc(s->tx, 18 * n + 2); // an id has at most 16 digits
+
+	if (!text)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		used += (size_t)sprintf(text + used, "%c%" PRId64, i ? ',' : '[', s->a.response_ids[i]);
+	text[used] = ']';
+	s->input->response_ids = text;
+	return 0;
+}
+
+static int look_for_collections(struct rating_submission *s)
+{
+	QUERY q = NULL;
+	int r;
+
+	r = db_query(s->tx->db, &q, "SELECT json_group_array(DISTINCT n.collection_id),"
+				    " count(DISTINCT n.collection_id) FROM json_each(?1) i"
+				    " CROSS JOIN runs n ON n.id = i.value", "s",
+		     s->input->run_ids);
+	if (r >= 0)
+		r = db_next(s->tx->db, q);
+	if (r <= 0)
+		return r;
+	s->input->collection_ids = tx_text(s->tx, q, 0);
+	s->input->n_collections = column_int(q, 1);
+	return 0;
+}
+
+static int look_for_listed(struct rating_submission *s)
+{
+	const struct scope *scope = &s->op->submit.scope;
+	struct rating_input *input = s->input;
+	int64_t missing;
+	QUERY q = NULL;
+	int r;
+
+	r = write_ids(s);
+	if (r >= 0)
+		r = db_int(s->tx->db, &missing,
+			   "SELECT i.value FROM json_each(?1) i WHERE NOT EXISTS (SELECT 1 FROM responses r"
+			   " WHERE r.id = i.value AND (r.owner_uid = ?2 OR ?3)) LIMIT 1",
+			   "sib", input->response_ids, scope->uid, (int)scope->all);
+	if (r > 0)
+		return fault_not_found(s->tx->fault, "response", NULL, missing);
+	if (r >= 0)
+		r = db_query(s->tx->db, &q, "SELECT json_group_array(DISTINCT r.run_id)"
+					    " FROM json_each(?1) i CROSS JOIN responses r ON r.id = i.value",
+			     "s", input->response_ids);
+	if (r >= 0)
+		r = db_next(s->tx->db, q);
+	if (r > 0)
+		input->run_ids = tx_text(s->tx, q, 0);
+	return r < 0 ? r : look_for_collections(s);
+}
+
+/* The criteria's texts, if they can be had; what is wrong with them is said later. */
+static int criteria_texts(struct rating_submission *s, struct tx_list *texts)
+{
+	int64_t set_id;
+	QUERY q = NULL;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < s->a.n_criteria; i++)
+		r = tx_append(s->tx, texts, s->a.criteria[i]);
+	if (r < 0 || s->a.criteria)
+		return r;
+	r = resource_resolve(s->tx, RESOURCE_CRITERION_SET, &s->scope, s->a.criterion_set, &set_id);
+	if (r < 0)
+		return r == ELLU_E_NOT_FOUND ? 0 : r;
+	r = db_query(s->tx->db, &q, "SELECT criterion_str FROM criteria WHERE criterion_set_id = ?1"
+				    " AND position IS NOT NULL ORDER BY position", "i", set_id);
+	while (r >= 0 && (r = db_next(s->tx->db, q)) > 0)
+		r = tx_append(s->tx, texts, tx_text(s->tx, q, 0));
+	return r < 0 ? r : s->tx->oom ? -ENOMEM : 0;
+}
+
+static int check_listed(struct rating_submission *s)
+{
+	struct rating_input *input = s->input;
+	struct tx_list texts = { 0 };
+	int r = 0;
+
+	if (!input->needed.names) {
+		r = criteria_texts(s, &texts);
+		if (r >= 0)
+			r = placeholders_of(s->tx, (const char *const *)texts.items, texts.n,
+					    &input->needed);
 	}
+	if (r >= 0)
+		r = collections_need(s->tx, input->collection_ids, input->n_checked, COLLECTIONS_STEP,
+				     &input->needed, s->a.criteria ? "criteria" : "criterion_set",
+				     s->a.criteria != NULL, &input->rejected);
+	input->n_checked += COLLECTIONS_STEP;
+	return r < 0 ? r : !input->rejected.code && input->n_checked < input->n_collections;
+}
+
+static int look(struct rating_submission *s)
+{
+	int r;
+
+	s->input = tx_alloc(s->tx, sizeof(*s->input));
+	if (!s->input)
+		return -ENOMEM;
+	r = s->op->experiment ? task_submit_hash(&ellu_rate_experiment_request_type,
+						 s->op->experiment, s->input->hash) :
+				task_submit_hash(&ellu_rate_responses_request_type,
+						 s->op->responses, s->input->hash);
+	if (r >= 0)
+		r = check(s);
+	return r < 0 || !s->a.response_ids ? r : look_for_listed(s);
+}
+
+static int find_listed(struct rating_submission *s)
+{
+	int64_t run_id;
+	int r;
+
+	s->run.response_ids = s->input->response_ids;
+	s->run.total_cases = (int64_t)s->a.n_response_ids;
+	r = place_resolve(s->tx, &s->scope, &s->place);
+	if (r >= 0)
+		r = db_int(s->tx->db, &run_id, "SELECT run_id FROM responses WHERE id = ?1", "i",
+			   s->a.response_ids[0]);
+	if (r > 0)
+		r = experiment_row_of_run(s->tx, run_id, &s->experiment);
+	return r < 0 ? r : r == 0 ? -EBADMSG : 0;
+}
+
+/* ---- An experiment's ---- */
+
+static int find_filter(struct rating_submission *s)
+{
+	int64_t id = s->a.criterion_id ? *s->a.criterion_id : 0, measure_id;
+	int r;
+
+	s->run.filter_epoch = s->a.epoch;
+	if (!id)
+		return 0;
+	r = db_int(s->tx->db, &measure_id,
+		   "SELECT m.id FROM run_measures n JOIN measures m ON m.id = n.measure_id"
+		   " WHERE n.run_id = ?1 AND m.criterion_id = ?2", "ii", s->experiment.run_id, id);
+	if (r <= 0)
+		return r < 0 ? r : fault_not_found(s->tx->fault, "criterion", NULL, id);
+	s->run.filter_measure_id = tx_int_value(s->tx, measure_id);
+	if (s->a.rating)
+		s->run.filter_value = tx_int_value(s->tx, strcmp(s->a.rating, "YES") == 0);
+	return 0;
+}
+
+/* What a filter on verdicts lets through is counted when the task has begun. */
+static int count_generated(struct rating_submission *s)
+{
+	struct run_spec spec = { 0 };
+	int r = 0;
+
+	if (!s->run.filter_measure_id)
+		r = run_counters(s->tx, s->experiment.run_id, &spec);
+	for (size_t i = 0; r >= 0 && i < spec.n_epochs; i++)
+		if (!s->a.epoch || spec.epochs[i].epoch == *s->a.epoch)
+			s->run.total_cases += spec.epochs[i].generated;
+	return r;
+}
+
+static int find_experiment(struct rating_submission *s)
+{
+	int r = experiment_row_resolve(s->tx, &s->op->submit.scope, s->a.experiment, &s->experiment);
+
+	s->place = (struct place){ s->experiment.owner_uid, s->experiment.project_id };
+	s->run.source_run_id = s->experiment.run_id;
+	if (r >= 0)
+		r = find_filter(s);
+	if (r >= 0)
+		r = db_int(s->tx->db, &s->run.last_response_id, "SELECT id FROM responses"
+			   " WHERE run_id = ?1 ORDER BY id DESC LIMIT 1", "i", s->experiment.run_id);
+	if (r >= 0)
+		r = db_int(s->tx->db, &s->run.last_rating_id, "SELECT max(id) FROM ratings", "");
+	return r < 0 ? r : count_generated(s);
+}
+
+static int find_responses(struct rating_submission *s)
+{
+	int r = s->a.experiment ? find_experiment(s) : find_listed(s);
+
+	if (r >= 0)
+		r = run_row_load(s->tx, s->experiment.run_id, &s->origin);
+	if (s->run.filter_measure_id && s->origin.judge_id)
+		s->run.filter_judge_id = &s->origin.judge_id;
+	return r;
+}
+
+/* ---- By which criteria ---- */
+
+static int resolve_criteria(struct rating_submission *s)
+{
+	const struct ellu_rate_responses_request *a = &s->a;
+	int r = 0;
+
+	if (a->criteria && a->name)
+		r = criterion_set_put(s->tx, &s->place, tx_printf(s->tx, "%s criteria", a->name),
+				      a->criteria, a->n_criteria, /* update= */ false, &s->notes,
+				      &s->run.criterion_set_id);
+	else if (a->criteria)
+		r = criterion_set_fit(s->tx, &s->place, s->name, a->criteria, a->n_criteria, &s->run.criterion_set_id);
+	else if (a->criterion_set)
+		r = resource_resolve(s->tx, RESOURCE_CRITERION_SET, &s->scope, a->criterion_set,
+				     &s->run.criterion_set_id);
+	else
+		s->run.criterion_set_id = s->origin.criterion_set_id;
+	if (r < 0)
+		return r;
+	/* The experiment's own are those that it was judged by, whatever its set holds by now. */
+	r = a->criteria || a->criterion_set ? criterion_set_measures(s->tx, s->run.criterion_set_id, &s->measures) :
+					      run_measures(s->tx, s->origin.id, &s->measures);
+	if (r >= 0 && s->measures.n == 0)
+		fault_invalid(&s->rejected, a->criterion_set ? "criterion_set" : "criteria",
+			      "criteria to judge by");
 	return r < 0 ? r : 0;
 }
 
-static int insert_task(struct rating_submission *s, int64_t rating_run_id)
+/* ---- The judge ---- */
+
+/* That of the experiment, unless it is an administrator's, else of the project, else what the
+ * experiment asked. */
+static int default_judge(struct rating_submission *s)
+{
+	int r;
+
+	r = db_int(s->tx->db, &s->judge_config_id, "SELECT id FROM llm_configs WHERE id = ?1"
+						   " AND (owner_uid = ?2 OR owner_uid = ?3)",
+		   "iii", s->origin.judge.config_id, s->place.owner_uid, s->scope.uid);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = db_int(s->tx->db, &s->judge_config_id, "SELECT rating_llm_config_id FROM projects"
+						   " WHERE id = ?1", "i", s->place.project_id);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	s->judge_config_id = s->origin.config_id;
+	if (s->judge_config_id)
+		return 0;
+	r = db_int(s->tx->db, &s->judge_config_id, "SELECT default_llm_config_id FROM projects"
+						   " WHERE id = ?1", "i", s->place.project_id);
+	return r < 0 ? r : 0;
+}
+
+/* Simulated verdicts on what another provider answered are nobody's wish, unless asked for. */
+static int check_simulated(struct rating_submission *s, const struct ellu_llm_config *config)
+{
+	int64_t one;
+	int r;
+
+	if (s->a.rating_llm_config || strcmp(config->provider, "simulated") != 0)
+		return 0;
+	r = db_int(s->tx->db, &one,
+		   "SELECT 1 FROM runs WHERE json_extract(config_snapshot, '$.provider')"
+		   " <> 'simulated' AND (id = ?1 OR id IN (SELECT value FROM json_each(?2))) LIMIT 1",
+		   "is", s->origin.id, s->input->run_ids);
+	if (r > 0)
+		fault_invalid(&s->rejected, "rating_llm_config", "a config to judge with");
+	return r < 0 ? r : 0;
+}
+
+/* The experiment's own judge stays what it was pinned to, whatever its config says by now. */
+static int load_judge(struct rating_submission *s, struct ellu_llm_config **ret_config)
+{
+	int r;
+
+	if (s->a.rating_llm_config || s->judge_config_id != s->origin.judge.config_id)
+		return llm_config_load(s->tx, s->judge_config_id, ret_config, NULL);
+	r = tx_decode(s->tx, &ellu_llm_config_type, s->origin.judge.snapshot, ret_config);
+	if (r >= 0)
+		(*ret_config)->id = &s->judge_config_id;
+	return r;
+}
+
+/* A config that is brought is the submitter's, whosever experiment it is. */
+static int take_judge(struct rating_submission *s)
+{
+	struct place place;
+	int r = place_resolve(s->tx, &s->scope, &place);
+
+	return r < 0 ? r : llm_config_take(s->tx, &s->scope, &place, s->a.rating_llm_config,
+					   s->judge_field, /* update= */ false, &s->notes,
+					   &s->judge_config_id);
+}
+
+static int resolve_judge(struct rating_submission *s)
+{
+	struct ellu_llm_config *config;
+	int r;
+
+	s->judge_field = "rating_llm_config";
+	r = s->a.rating_llm_config ? take_judge(s) : default_judge(s);
+	if (r < 0)
+		return r;
+	if (!s->judge_config_id) {
+		fault_invalid(&s->rejected, "rating_llm_config", "a config to judge with");
+		return 0;
+	}
+	r = load_judge(s, &config);
+	if (r >= 0)
+		r = check_simulated(s, config);
+	if (r >= 0)
+		r = task_submit_check_config(s->tx, &s->op->submit.scope, s->judge_config_id,
+					     s->judge_field, s->a.cost_limit, &s->rejected);
+	if (r < 0 || s->rejected.code)
+		return r;
+	return judge_put(s->tx, &s->place, config, s->a.rating_mode, s->a.rating_version,
+			 &s->run.judge_id);
+}
+
+/* ---- Placeholders ---- */
+
+/* Of the one collection; those of listed responses a reader has looked at. */
+static int check_placeholders(struct rating_submission *s)
+{
+	struct placeholders needed;
+	const char *const *texts;
+	int r;
+
+	if (s->a.response_ids) {
+		s->rejected = s->input->rejected;
+		return 0;
+	}
+	r = measures_texts(s->tx, &s->measures, &texts);
+	if (r >= 0)
+		r = placeholders_of(s->tx, texts, s->measures.n, &needed);
+	return r < 0 ? r : collection_need(s->tx, s->origin.collection_id, &needed,
+					   s->a.criteria ? "criteria" : "criterion_set",
+					   s->a.criteria != NULL, &s->rejected);
+}
+
+static int resolve(struct rating_submission *s)
+{
+	int r;
+
+	r = resolve_criteria(s);
+	if (r >= 0 && !s->rejected.code)
+		r = check_placeholders(s);
+	return r < 0 || s->rejected.code ? r : resolve_judge(s);
+}
+
+/* ---- Insertion ---- */
+
+static int insert_task(struct rating_submission *s, int64_t run_id)
 {
 	const struct ellu_rate_responses_request *a = &s->a;
 	struct task_new task = {
 		.kind = TASK_KIND_RATING,
 		.place = s->place,
 		.name = s->name,
-		.experiment_id = s->adopt ? s->origin.id : 0,
-		.rating_run_id = rating_run_id,
+		.experiment_id = s->adopt ? s->experiment.id : 0,
+		.run_id = run_id,
 		.priority = a->priority,
 		.time_limit_seconds = *a->time_limit_seconds,
 		.max_connections = a->max_connections,
 		.cost_limit = a->cost_limit,
-		.retry_of = s->adopt ? s->origin.task_id : 0,
+		.retry_of = s->adopt ? s->experiment.task_id : 0,
 		.idempotency_key = a->idempotency_key,
 		.request_hash = s->input->hash,
 		.rejected = s->rejected.code ? &s->rejected : NULL,
@@ -72,42 +504,33 @@ static int insert_task(struct rating_submission *s, int64_t rating_run_id)
 	return task_submit_insert(s->tx, &s->op->submit, &task);
 }
 
+/* What is there of it already is counted when the task has begun. */
 static int accept(struct rating_submission *s)
 {
+	struct run_row *run = &s->run;
 	int64_t id;
 	int r;
 
-	r = insert_run(s, &id);
+	run->owner_uid = s->place.owner_uid;
+	run->project_id = s->place.project_id;
+	run->rating_mode = s->a.rating_mode;
+	run->rating_version = s->a.rating_version;
+	run->counters_stale = 1;
+	r = run_insert(s->tx, run, &s->measures, &id);
 	if (r >= 0)
 		r = insert_task(s, id);
 	if (r >= 0)
-		r = db_run(s->tx->db, "UPDATE rating_runs SET round = ?2 WHERE id = ?1", "ii", id,
+		r = db_run(s->tx->db, "UPDATE runs SET round = ?2 WHERE id = ?1", "ii", id,
 			   s->op->submit.ret_task->id);
 	return r < 0 ? r : 0;
 }
 
 /* ---- The way ---- */
 
-static int check_live(struct rating_submission *s)
-{
-	QUERY q = NULL;
-	int r;
-
-	if (!s->adopt)
-		return 0;
-	r = db_query(s->tx->db, &q, "SELECT id, status FROM tasks WHERE experiment_id = ?1"
-				    " AND status IN ('PENDING', 'STARTED')", "i", s->origin.id);
-	if (r >= 0)
-		r = db_next(s->tx->db, q);
-	return r <= 0 ? r :
-			fault_conflict(s->tx->fault, "experiment", s->origin.name, s->origin.id,
-				       "its task %" PRId64 " is %s", column_int(q, 0), column_peek(q, 1));
-}
-
 /* 1: rejected. */
 static int resolve_and_accept(struct rating_submission *s)
 {
-	int r = rating_resolve(s);
+	int r = resolve(s);
 
 	if (r < 0)
 		return r;
@@ -130,14 +553,14 @@ static int accept_or_reject(struct rating_submission *s)
 	secrets_rollback(&s->tx->store->secrets, &writer->secrets, secrets);
 	s->notes = (struct notes){ 0 };
 	r = db_run(s->tx->db, "ROLLBACK TO parts", "");
-	return r < 0 ? r : insert_task(s, /* rating_run_id= */ 0);
+	return r < 0 ? r : insert_task(s, /* run_id= */ 0);
 }
 
 static void set_defaults(struct rating_submission *s)
 {
 	struct ellu_rate_responses_request *a = &s->a;
 
-	s->name = a->name ? a->name : a->experiment ? s->origin.name : NAME_DEFAULT;
+	s->name = a->name ? a->name : a->experiment ? s->experiment.name : NAME_DEFAULT;
 	/* Rated again, the experiment keeps its ways. */
 	if (!a->rating_mode)
 		a->rating_mode = s->adopt ? s->origin.rating_mode : "fast";
@@ -150,14 +573,14 @@ static int submit(struct rating_submission *s)
 	struct task_submit *submit = &s->op->submit;
 	int r;
 
-	r = rating_find_responses(s);
+	r = find_responses(s);
 	if (r >= 0)
 		r = task_submit_find_key(s->tx, submit, s->place.owner_uid, s->a.idempotency_key,
 					 s->input->hash);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	set_defaults(s);
-	r = check_live(s);
+	r = s->adopt ? experiment_check_idle(s->tx, &s->experiment) : 0;
 	if (r >= 0)
 		r = task_submit_check_room(s->tx);
 	return r < 0 ? r : accept_or_reject(s);
@@ -202,10 +625,10 @@ static int rating_submit_run(struct tx *tx, struct store_request *request)
 		s->a = *op->responses;
 	s->input = op->input;
 	if (!s->input)
-		r = rating_look(s);
+		r = look(s);
 	op->input = s->input;
 	if (r >= 0 && request->lane != STORE_WRITE)
-		r = rating_check_listed(s);
+		r = check_listed(s);
 	if (r > 0)
 		return list_again(request);
 	if (r < 0 || request->lane != STORE_WRITE) {

@@ -15,8 +15,8 @@ static int response_there(struct tx *tx, struct response_record *op)
 	int r;
 
 	r = db_int(tx->db, &op->ret_response_id,
-		   "SELECT id FROM responses WHERE template_variables_id = ?1 AND experiment_id = ?2"
-		   " AND epoch = ?3", "iii", op->row_id, op->experiment_id, op->epoch);
+		   "SELECT id FROM responses WHERE template_variables_id = ?1 AND run_id = ?2"
+		   " AND epoch = ?3", "iii", op->row_id, op->run_id, op->epoch);
 	return r < 0 ? r : 0;
 }
 
@@ -56,17 +56,17 @@ static int insert_response(struct tx *tx, struct response_record *op)
 	r = tx_encode_fault(tx, op->error, &error);
 	if (r >= 0)
 		r = db_int(tx->db, &op->ret_response_id,
-			   "INSERT INTO responses (owner_uid, project_id, experiment_id,"
+			   "INSERT INTO responses (owner_uid, project_id, run_id,"
 			   " template_variables_id, epoch, response_text, tool_calls, finish_reason, error,"
 			   " attempts, duration_usec, input_tokens, output_tokens, reasoning_tokens,"
 			   " cost_nanodollars, replaced, round, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
 			   " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
-			   " ON CONFLICT (template_variables_id, experiment_id, epoch) DO UPDATE SET"
+			   " ON CONFLICT (template_variables_id, run_id, epoch) DO UPDATE SET"
 			   " response_text = excluded.response_text, tool_calls = excluded.tool_calls,"
 			   " finish_reason = excluded.finish_reason, replaced = excluded.replaced,"
 			   " reasoning_tokens = excluded.reasoning_tokens,"
 			   ADD_USAGE("responses") WHERE_MISSING("responses"),
-			   "iiiiissssiinnnniii", op->owner_uid, op->project_id, op->experiment_id,
+			   "iiiiissssiinnnniii", op->owner_uid, op->project_id, op->run_id,
 			   op->row_id, op->epoch, op->text, op->tool_calls, op->finish_reason, error,
 			   op->attempts, op->duration_usec, op->input_tokens, op->output_tokens,
 			   op->reasoning_tokens, op->cost_nanodollars, op->replaced, op->round, tx->now);
@@ -95,11 +95,11 @@ static int response_record_run(struct tx *tx, struct store_request *request)
 	if (r == 0)
 		return response_there(tx, op);
 	return db_run(tx->db,
-		      "UPDATE experiment_epochs SET generated = generated + 1, rated = rated + ?3,"
+		      "UPDATE run_epochs SET generated = generated + 1, rated = rated + ?3,"
 		      " failed = failed + ?4," ADD_TO("input_tokens", "?5")
 		      ADD_TO("output_tokens", "?6") ADD_COST("?7")
-		      " recorded_monotonic = ?8 WHERE experiment_id = ?1 AND epoch = ?2",
-		      "iibbnnni", op->experiment_id, op->epoch, op->complete || op->error,
+		      " recorded_monotonic = ?8 WHERE run_id = ?1 AND epoch = ?2",
+		      "iibbnnni", op->run_id, op->epoch, op->complete || op->error,
 		      op->error != NULL, op->input_tokens, op->output_tokens, op->cost_nanodollars,
 		      clock_monotonic_usec());
 }
@@ -113,30 +113,21 @@ void store_response_record(struct store *store, struct response_record *op)
 	tx_post(store, &op->request, STORE_RECORD, response_record_run);
 }
 
-#define ADD_RATING                                                                             \
-	" ratings = ratings + 1, rated = rated + ?2," ADD_TO("input_tokens", "?3")             \
-	ADD_TO("output_tokens", "?4") ADD_COST("?5")                                           \
-	" recorded_monotonic = ?6"
-
 static int count_rating(struct tx *tx, const struct rating_record *op)
 {
-	int64_t now = clock_monotonic_usec();
-	int r;
+	int r = db_run(tx->db,
+		       "UPDATE run_epochs SET ratings = ratings + 1, rated = rated + ?3,"
+		       ADD_TO("input_tokens", "?4") ADD_TO("output_tokens", "?5") ADD_COST("?6")
+		       " recorded_monotonic = ?7 WHERE run_id = ?1 AND epoch = ?2",
+		       "iibnnni", op->run_id, op->epoch, (int)op->complete, op->input_tokens,
+		       op->output_tokens, op->cost_nanodollars, clock_monotonic_usec());
 
-	if (!op->rating_run_id)
-		return db_run(tx->db, "UPDATE experiment_epochs SET" ADD_RATING
-				      " WHERE experiment_id = ?1 AND epoch = ?7",
-			      "ibnnnii", op->experiment_id, (int)op->complete, op->input_tokens,
-			      op->output_tokens, op->cost_nanodollars, now, op->epoch);
-	r = db_run(tx->db, "UPDATE rating_runs SET" ADD_RATING " WHERE id = ?1", "ibnnni",
-		   op->rating_run_id, (int)op->complete, op->input_tokens, op->output_tokens,
-		   op->cost_nanodollars, now);
-	if (r < 0)
+	if (r < 0 || op->epoch > 0)
 		return r;
-	/* By the experiment's own judge: its counters do not know of it. */
-	return db_run(tx->db, "UPDATE experiments SET counters_stale = counters_stale + 1"
-			      " WHERE id = ?1 AND judge_id = ?2",
-		      "ii", op->experiment_id, op->judge_id);
+	/* By the judge of the run that the response is of: its counters do not know of it. */
+	return db_run(tx->db, "UPDATE runs SET counters_stale = counters_stale + 1 WHERE id ="
+			      " (SELECT run_id FROM responses WHERE id = ?1) AND judge_id = ?2",
+		      "ii", op->response_id, op->judge_id);
 }
 
 static int insert_rating(struct tx *tx, struct rating_record *op)
@@ -148,15 +139,15 @@ static int insert_rating(struct tx *tx, struct rating_record *op)
 	r = tx_encode_fault(tx, op->error, &error);
 	if (r >= 0)
 		r = db_int(tx->db, &id,
-			   "INSERT INTO ratings (owner_uid, project_id, experiment_id, response_id,"
+			   "INSERT INTO ratings (owner_uid, project_id, response_id,"
 			   " measure_id, judge_id, value, reasoning, raw_text, error, attempts,"
 			   " duration_usec, input_tokens, output_tokens, cost_nanodollars, round, created_at)"
-			   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
-			   " ?17) ON CONFLICT (response_id, measure_id, judge_id) DO UPDATE SET"
+			   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
+			   " ON CONFLICT (response_id, measure_id, judge_id) DO UPDATE SET"
 			   " value = excluded.value, reasoning = excluded.reasoning,"
 			   " raw_text = excluded.raw_text," ADD_USAGE("ratings") WHERE_MISSING("ratings"),
-			   "iiiiiinsssiinnnii", op->owner_uid, op->project_id, op->experiment_id,
-			   op->response_id, op->measure_id, op->judge_id, (int64_t)op->value,
+			   "iiiiinsssiinnnii", op->owner_uid, op->project_id, op->response_id,
+			   op->measure_id, op->judge_id, (int64_t)op->value,
 			   op->reasoning, op->raw_text, error, op->attempts, op->duration_usec,
 			   op->input_tokens, op->output_tokens, op->cost_nanodollars, op->round, tx->now);
 	return r;

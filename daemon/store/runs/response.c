@@ -56,7 +56,7 @@ static int read_row(struct tx *tx, sqlite3_stmt *q, const char *defaults,
 	return collection_fill(tx, defaults, tx_text(tx, q, 2), &row->input_values);
 }
 
-static int read_response(struct tx *tx, sqlite3_stmt *q, const struct experiment_pin *pin,
+static int read_response(struct tx *tx, sqlite3_stmt *q, const struct run_row *run,
 			 struct ellu_response **ret_response)
 {
 	bool lean = false;
@@ -78,13 +78,13 @@ static int read_response(struct tx *tx, sqlite3_stmt *q, const struct experiment
 	response->reasoning_tokens = tx_int(tx, q, 13);
 	response->cost = tx_int(tx, q, 14);
 	response->created_at = column_int(q, 15);
-	r = read_row(tx, q, pin->column_defaults, &response->template_variables);
+	r = read_row(tx, q, run->column_defaults, &response->template_variables);
 	if (r >= 0)
 		r = read_tool_calls(tx, column_peek(q, 5), response);
 	if (r >= 0)
 		r = tx_decode(tx, &ellu_error_type, column_peek(q, 8), &response->error);
 	if (r >= 0)
-		r = ratings_of_response(tx, pin->id, response->id, pin->judge_id, &ratings, &lean);
+		r = ratings_of_response(tx, run->id, response->id, run->judge_id, &ratings, &lean);
 	if (lean)
 		response->left_out = page_left_out(tx, "ratings' texts", "response", response->id);
 	response->ratings = tx_list_items(tx, &ratings);
@@ -101,19 +101,19 @@ struct prompt {
 	const char *system_message; // of the pinned config, or NULL
 };
 
-static int load_prompt(struct tx *tx, const struct experiment_pin *pin, struct prompt *ret_prompt)
+static int load_prompt(struct tx *tx, const struct run_row *run, struct prompt *ret_prompt)
 {
 	struct ellu_prompt_template *template = NULL;
 	struct ellu_llm_config *config;
 	int r = 0;
 
 	*ret_prompt = (struct prompt){ 0 };
-	if (pin->prompt_template_id)
-		r = prompt_template_load(tx, pin->prompt_template_id, &template);
+	if (run->prompt_template_id)
+		r = prompt_template_load(tx, run->prompt_template_id, &template);
 	ret_prompt->template = template;
-	if (r < 0 || !pin->config_snapshot)
+	if (r < 0 || !run->config_snapshot)
 		return r;
-	r = tx_decode(tx, &ellu_llm_config_type, pin->config_snapshot, &config);
+	r = tx_decode(tx, &ellu_llm_config_type, run->config_snapshot, &config);
 	if (r >= 0)
 		ret_prompt->system_message = config->system_message;
 	return r;
@@ -171,7 +171,7 @@ static int render_messages(struct tx *tx, const struct prompt *prompt,
 struct listing {
 	struct tx *tx;
 	struct page page;
-	struct experiment_pin pin;
+	struct run_row run;
 	struct response_filter filter;
 	struct prompt prompt;
 	bool by_arrival;
@@ -225,7 +225,7 @@ static int list_response(struct response_walk *walk, int64_t response_id)
 	if (r >= 0)
 		r = db_next(tx->db, q);
 	if (r >= 0)
-		r = read_response(tx, q, &listing->pin, &response);
+		r = read_response(tx, q, &listing->run, &response);
 	if (r >= 0)
 		r = render_messages(tx, &listing->prompt, response);
 	if (r >= 0)
@@ -244,7 +244,7 @@ static int list_step(struct listing *listing)
 {
 	struct response_walk walk = {
 		.tx = listing->tx,
-		.pin = &listing->pin,
+		.run = &listing->run,
 		.filter = &listing->filter,
 		.by_arrival = listing->by_arrival || listing->page.listed,
 		.at = listing->at,
@@ -275,7 +275,7 @@ static int filter_of(struct tx *tx, const struct ellu_list_responses_request *ar
 static int resume(struct listing *listing)
 {
 	if (!listing->by_arrival)
-		return response_place_read(listing->tx, &listing->pin, listing->page.major,
+		return response_place_read(listing->tx, &listing->run, listing->page.major,
 					   listing->page.minor, &listing->at);
 	listing->at.id = listing->page.major;
 	return 0;
@@ -292,14 +292,14 @@ static int begin(struct tx *tx, struct responses_list *op)
 	*listing = (struct listing){ .tx = tx };
 	op->request.state = listing;
 	listing->by_arrival = a->order && strcmp(a->order, "arrival") == 0;
-	r = experiment_pin(tx, &op->scope, a->experiment, &listing->pin);
+	r = experiment_run_resolve(tx, &op->scope, a->experiment, &listing->run);
 	if (r >= 0)
 		r = page_begin(tx, &op->request, listing->by_arrival ? 'a' : 'r', a->cursor, a->limit,
 			       &listing->page);
 	if (r >= 0)
 		r = filter_of(tx, a, &listing->filter);
 	if (r >= 0)
-		r = load_prompt(tx, &listing->pin, &listing->prompt);
+		r = load_prompt(tx, &listing->run, &listing->prompt);
 	if (r >= 0 && listing->page.resumed)
 		r = resume(listing);
 	return r;

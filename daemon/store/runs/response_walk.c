@@ -2,18 +2,18 @@
 
 #include "daemon/store/resources/rows.h"
 
-/* ?1 experiment, ?2 epoch, ?3 failed, ?4 criterion, ?5 value, ?6 judge. */
+/* ?1 run, ?2 epoch, ?3 failed, ?4 criterion, ?5 value, ?6 judge. */
 #define LETS_THROUGH                                                                            \
 	" (?2 IS NULL OR r.epoch = ?2) AND (?3 IS NULL OR (r.error IS NOT NULL) = ?3)"          \
 	" AND ((?4 IS NULL AND ?5 IS NULL) OR EXISTS (SELECT 1 FROM ratings g"                  \
-	"  CROSS JOIN measures m ON m.id = g.measure_id CROSS JOIN experiment_measures e"       \
-	"  ON e.experiment_id = ?1 AND e.measure_id = m.id WHERE g.response_id = r.id"          \
+	"  CROSS JOIN measures m ON m.id = g.measure_id CROSS JOIN run_measures e"       \
+	"  ON e.run_id = ?1 AND e.measure_id = m.id WHERE g.response_id = r.id"          \
 	"  AND g.judge_id = ?6 AND (?4 IS NULL OR m.criterion_id = ?4)"                         \
 	"  AND (?5 IS NULL OR (g.value >= 0.5) = ?5)))"
 #define LETS_THROUGH_FORMAT "iIIIIi"
 #define LETS_THROUGH_VALUES(walk)                                                               \
-	(walk)->pin->id, (walk)->filter->epoch, (walk)->filter->failed,                         \
-		(walk)->filter->criterion_id, (walk)->filter->value, (walk)->pin->judge_id
+	(walk)->run->id, (walk)->filter->epoch, (walk)->filter->failed,                         \
+		(walk)->filter->criterion_id, (walk)->filter->value, (walk)->run->judge_id
 
 enum column {
 	COLUMN_ROW,
@@ -40,7 +40,7 @@ static int look(struct response_walk *walk, sqlite3_stmt *q, size_t *left, bool 
 		next.row_id = row_id;
 		next.row_number++;
 	}
-	*ret_end = next.row_number > walk->pin->total_cases;
+	*ret_end = next.row_number > walk->run->total_cases;
 	if (*ret_end)
 		return 0;
 	if (!column_null(q, COLUMN_RESPONSE) && column_int(q, COLUMN_LETS_THROUGH)) {
@@ -66,7 +66,7 @@ static int walk_batch(struct response_walk *walk, int64_t batch_id, size_t *left
 	r = db_query(walk->tx->db, &q,
 		     "SELECT v.id, r.id, r.epoch," LETS_THROUGH " FROM template_variables v"
 		     " LEFT JOIN responses r ON r.template_variables_id = v.id"
-		     " AND r.experiment_id = ?1 WHERE v.batch_id = ?7 AND v.id >= ?8"
+		     " AND r.run_id = ?1 WHERE v.batch_id = ?7 AND v.id >= ?8"
 		     " ORDER BY v.id, r.epoch",
 		     LETS_THROUGH_FORMAT "ii", LETS_THROUGH_VALUES(walk), batch_id, walk->at.row_id);
 	while (r >= 0 && !*ret_end) {
@@ -84,15 +84,15 @@ static int walk_batch(struct response_walk *walk, int64_t batch_id, size_t *left
 
 static int step_by_row(struct response_walk *walk)
 {
-	const struct experiment_pin *pin = walk->pin;
+	const struct run_row *run = walk->run;
 	int64_t sequence = walk->at.sequence, batch_id;
 	size_t left = LOOKS_MAX;
 	bool end;
 	int r;
 
-	if (sequence <= pin->first_sequence)
-		sequence = pin->first_sequence + 1;
-	while ((r = rows_next_batch(walk->tx, pin->collection_id, pin->last_sequence, &sequence,
+	if (sequence <= run->first_sequence)
+		sequence = run->first_sequence + 1;
+	while ((r = rows_next_batch(walk->tx, run->collection_id, run->last_sequence, &sequence,
 				    &batch_id)) > 0) {
 		if (sequence != walk->at.sequence) {
 			walk->at.row_id = walk->at.epoch = 0;
@@ -116,7 +116,7 @@ static int step_by_arrival(struct response_walk *walk)
 
 	r = db_query(walk->tx->db, &q,
 		     "SELECT 0, r.id, r.epoch," LETS_THROUGH " FROM responses r"
-		     " WHERE r.experiment_id = ?1 AND r.id > ?7 ORDER BY r.id LIMIT ?8",
+		     " WHERE r.run_id = ?1 AND r.id > ?7 ORDER BY r.id LIMIT ?8",
 		     LETS_THROUGH_FORMAT "ib", LETS_THROUGH_VALUES(walk), walk->at.id, LOOKS_MAX);
 	while (r >= 0 && (r = db_next(walk->tx->db, q)) > 0) {
 		int64_t id = column_int(q, COLUMN_RESPONSE);
@@ -141,7 +141,7 @@ int response_walk_step(struct response_walk *walk)
 
 /* ---- Places ---- */
 
-int response_place_read(struct tx *tx, const struct experiment_pin *pin, int64_t response_id,
+int response_place_read(struct tx *tx, const struct run_row *run, int64_t response_id,
 			int64_t row_number, struct response_place *ret_place)
 {
 	QUERY q = NULL;
@@ -150,8 +150,8 @@ int response_place_read(struct tx *tx, const struct experiment_pin *pin, int64_t
 	r = db_query(tx->db, &q, "SELECT b.sequence, v.id, r.epoch FROM responses r"
 				 " CROSS JOIN template_variables v ON v.id = r.template_variables_id"
 				 " CROSS JOIN row_batches b ON b.id = v.batch_id"
-				 " WHERE r.id = ?1 AND r.experiment_id = ?2 AND b.sequence IS NOT NULL",
-		     "ii", response_id, pin->id);
+				 " WHERE r.id = ?1 AND r.run_id = ?2 AND b.sequence IS NOT NULL",
+		     "ii", response_id, run->id);
 	if (r >= 0)
 		r = db_next(tx->db, q);
 	if (r <= 0)

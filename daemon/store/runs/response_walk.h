@@ -26,7 +26,7 @@ struct response_place {
 
 struct response_walk {
 	struct tx *tx;
-	const struct experiment_pin *pin;
+	const struct run_row *run;
 	const struct response_filter *filter; // NULL: all
 	bool by_arrival;
 	struct response_place at;
@@ -43,5 +43,5 @@ int response_walk_step(struct response_walk *walk);
 
 /* Where a response is, in the row of that number; InvalidParameter for a cursor that says so of
  * none. */
-int response_place_read(struct tx *tx, const struct experiment_pin *pin, int64_t response_id,
+int response_place_read(struct tx *tx, const struct run_row *run, int64_t response_id,
 			int64_t row_number, struct response_place *ret_place);

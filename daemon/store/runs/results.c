@@ -9,10 +9,9 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/store/resources/criterion.h"
-#include "daemon/store/runs.h"
-#include "daemon/store/runs/asked.h"
 #include "daemon/store/runs/error_counts.h"
 #include "daemon/store/runs/quantity.h"
+#include "daemon/store/runs/run.h"
 #include "daemon/store/runs/statistics.h"
 #include "proto/generated/interface.h"
 #include "proto/usage.h"
@@ -33,10 +32,7 @@ struct tally {
 /* results_compute::state */
 struct results {
 	struct tx *tx; // of the present step
-	int64_t experiment_id; // 0: of several
-	int64_t rating_run_id; // 0: the experiment's own run
-	struct asked asked;
-	int64_t judge_id;
+	struct run_row run;
 	struct ellu_experiment_results *out;
 	struct tally *tallies; // in the measures' order
 	struct tally **by_id;
@@ -83,31 +79,21 @@ static const struct ellu_proportion *proportion(struct tx *tx, int64_t yes, int6
 
 /* ---- Before the walk ---- */
 
-static int load_run(struct results *results)
+/* Simulated is what asks or judges here, and what is judged. */
+static int load_run(struct results *results, int64_t run_id)
 {
-	struct tx *tx = results->tx;
-	QUERY q = NULL;
-	int r;
+	struct run_row source;
+	int r = run_row_load(results->tx, run_id, &results->run);
 
-	r = db_query(tx->db, &q,
-		     "SELECT coalesce(n.judge_id, e.judge_id), coalesce(n.experiment_id, e.id, 0),"
-		     " coalesce(json_extract(e.config_snapshot, '$.provider') = 'simulated', 0)"
-		     " OR coalesce(j.kind = 'simulated', 0) FROM (SELECT 1)"
-		     " LEFT JOIN rating_runs n ON n.id = ?2"
-		     " LEFT JOIN experiments e ON e.id = iif(?2, n.experiment_id, ?1)"
-		     " LEFT JOIN judges j ON j.id = coalesce(n.judge_id, e.judge_id)"
-		     " WHERE n.id IS NOT NULL OR e.id IS NOT NULL",
-		     "ii", results->experiment_id, results->rating_run_id);
 	if (r >= 0)
-		r = db_next(tx->db, q);
-	if (r < 0)
+		results->out->simulated = run_is_simulated(&results->run);
+	if (r < 0 || !results->run.source_run_id || results->out->simulated)
 		return r;
-	if (r == 0)
-		return fault_not_found(tx->fault, "experiment", NULL, results->experiment_id);
-	results->judge_id = column_int_or(q, 0, 0);
-	results->experiment_id = column_int(q, 1);
-	results->out->simulated = column_int(q, 2) != 0;
-	return asked_load(tx, results->experiment_id, results->rating_run_id, &results->asked);
+	r = run_row_load(results->tx, results->run.source_run_id, &source);
+	if (r >= 0)
+		results->out->simulated = source.models[0][0] &&
+					  strcmp(source.models[0][0], "simulated") == 0;
+	return r;
 }
 
 static int compare_tallies(const void *a, const void *b)
@@ -123,9 +109,7 @@ static int load_measures(struct results *results)
 	struct tx_list measures = { 0 };
 	int r;
 
-	r = results->rating_run_id ?
-		    rating_run_measures(tx, results->rating_run_id, &measures) :
-		    experiment_measures(tx, results->experiment_id, &measures);
+	r = run_measures(tx, results->run.id, &measures);
 	if (r < 0)
 		return r;
 	results->tallies = tx_array(tx, measures.n, sizeof(*results->tallies));
@@ -149,13 +133,11 @@ static int begin(struct tx *tx, struct results_compute *op, struct results **ret
 	if (!results)
 		return -ENOMEM;
 	results->tx = tx;
-	results->experiment_id = op->experiment_id;
-	results->rating_run_id = op->rating_run_id;
 	results->generation.cost = results->rating.cost = -1;
 	results->out = TX_RECORD(tx, struct ellu_experiment_results);
 	if (!results->out)
 		return -ENOMEM;
-	r = load_run(results);
+	r = load_run(results, op->run_id);
 	*ret_results = results;
 	return r < 0 ? r : load_measures(results);
 }
@@ -191,7 +173,7 @@ static int count_ratings(struct results *results, int64_t response_id, size_t *r
 	r = db_query(tx->db, &q, "SELECT measure_id, value, input_tokens, output_tokens,"
 				 " cost_nanodollars, error FROM ratings"
 				 " WHERE response_id = ?1 AND judge_id = ?2",
-		     "ii", response_id, results->judge_id);
+		     "ii", response_id, results->run.judge_id);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
 		struct tally *tally = find_tally(results, column_int(q, 0));
 		bool decided = !column_null(q, 1), yes = decided && column_double(q, 1) >= 0.5;
@@ -220,38 +202,38 @@ static int add_value(struct results *results, struct quantity *quantity, sqlite3
 
 static int count_response(struct results *results, sqlite3_stmt *q)
 {
-	bool failed = column_int(q, ASKED_FAILED) != 0;
+	bool failed = column_int(q, WALK_FAILED) != 0;
 	size_t yes = 0, no = 0;
 	int r;
 
 	results->n_looked++;
 	results->out->responses++;
 	results->out->failed_responses += failed;
-	add_usage(&results->generation, q, ASKED_INPUT_TOKENS, ASKED_OUTPUT_TOKENS, ASKED_COST);
-	r = error_counts_add(results->tx, &results->errors, "response", column_peek(q, ASKED_ERROR));
+	add_usage(&results->generation, q, WALK_INPUT_TOKENS, WALK_OUTPUT_TOKENS, WALK_COST);
+	r = error_counts_add(results->tx, &results->errors, "response", column_peek(q, WALK_ERROR));
 	if (r >= 0 && results->n_tallies > 0)
-		r = count_ratings(results, column_int(q, ASKED_RESPONSE), &yes, &no);
+		r = count_ratings(results, column_int(q, WALK_RESPONSE), &yes, &no);
 	if (r < 0 || failed)
 		return r;
 	results->successes += yes == results->n_tallies;
 	results->decided += yes == results->n_tallies || no > 0;
-	r = add_value(results, &results->durations, q, ASKED_DURATION);
+	r = add_value(results, &results->durations, q, WALK_DURATION);
 	if (r >= 0)
-		r = add_value(results, &results->inputs, q, ASKED_INPUT_TOKENS);
+		r = add_value(results, &results->inputs, q, WALK_INPUT_TOKENS);
 	if (r >= 0)
-		r = add_value(results, &results->outputs, q, ASKED_OUTPUT_TOKENS);
+		r = add_value(results, &results->outputs, q, WALK_OUTPUT_TOKENS);
 	return r;
 }
 
 /* 1: there is more. */
 static int step(struct results *results)
 {
-	ASKED_WALK walk = { 0 };
+	RUN_WALK walk = { 0 };
 	int r;
 
 	results->n_looked = 0;
-	r = asked_walk_begin(results->tx, &results->asked, results->at, ASKED_STEP, &walk);
-	while (r >= 0 && results->n_looked < ASKED_STEP && (r = asked_walk_next(&walk)) > 0)
+	r = run_walk_begin(results->tx, &results->run, results->at, RUN_STEP, &walk);
+	while (r >= 0 && results->n_looked < RUN_STEP && (r = run_walk_next(&walk)) > 0)
 		r = count_response(results, walk.q);
 	results->at = walk.place;
 	return r < 0 ? r : !walk.end;
@@ -386,7 +368,7 @@ static int results_compute_run(struct tx *tx, struct store_request *request)
 		return r;
 	op->ret_results = results->out;
 	r = tell(results);
-	return r < 0 || !results->rating_run_id ? r : tell_ratings(results, &op->ret_ratings);
+	return r < 0 || results->run.n_epochs > 0 ? r : tell_ratings(results, &op->ret_ratings);
 }
 
 void store_results_compute(struct store *store, struct results_compute *op)

@@ -1,16 +1,185 @@
-/* What a run is pinned to, and which of its cases miss something. */
+/* What a run is pinned to, what it counts, and what its success means. */
+#include "daemon/store/runs/run.h"
+
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/store/resources/collection.h"
 #include "daemon/store/resources/criterion.h"
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/resources/llm_config_secret.h"
 #include "daemon/store/resources/prompt_template.h"
-#include "daemon/store/runs.h"
+#include "daemon/store/runs/experiment.h"
+#include "daemon/store/tasks/task.h"
 #include "proto/generated/interface.h"
-#include "proto/limits.h"
 #include "proto/usage.h"
+
+/* ---- Rows ---- */
+
+#define RUN_COLUMNS                                                                             \
+	"n.id, n.owner_uid, n.project_id, n.prompt_template_id, n.collection_id,"               \
+	" n.first_sequence, n.last_sequence, n.rows_identity, n.row_limit, n.column_defaults,"  \
+	" n.total_cases, n.n_epochs, n.llm_config_id, n.config_snapshot, n.response_column,"    \
+	" n.generation_params, n.criterion_set_id, n.judge_id, n.rating_mode, n.rating_version," \
+	" n.source_run_id, n.response_ids, n.filter_epoch, n.filter_measure_id,"                \
+	" n.filter_judge_id, n.filter_value, n.last_response_id, n.last_rating_id, n.round,"    \
+	" n.counters_stale, j.name, j.llm_config_id, j.snapshot,"                               \
+	" json_extract(n.config_snapshot, '$.provider'),"                                       \
+	" json_extract(n.config_snapshot, '$.llm_model_name'),"                                 \
+	" json_extract(j.snapshot, '$.provider'), json_extract(j.snapshot, '$.llm_model_name')"
+
+/* In the order of the list. */
+static void read_row(struct tx *tx, sqlite3_stmt *q, struct run_row *row)
+{
+	int c = 0;
+
+	row->id = column_int(q, c++);
+	row->owner_uid = column_int(q, c++);
+	row->project_id = column_int(q, c++);
+	row->prompt_template_id = column_int(q, c++);
+	row->collection_id = column_int(q, c++);
+	row->first_sequence = column_int(q, c++);
+	row->last_sequence = column_int(q, c++);
+	row->rows_identity = tx_text(tx, q, c++);
+	row->row_limit = column_int(q, c++);
+	row->column_defaults = tx_text(tx, q, c++);
+	row->total_cases = column_int(q, c++);
+	row->n_epochs = column_int(q, c++);
+	row->config_id = column_int(q, c++);
+	row->config_snapshot = tx_text(tx, q, c++);
+	row->response_column = tx_text(tx, q, c++);
+	row->generation_params = tx_text(tx, q, c++);
+	row->criterion_set_id = column_int(q, c++);
+	row->judge_id = column_int(q, c++);
+	row->rating_mode = tx_text(tx, q, c++);
+	row->rating_version = tx_text(tx, q, c++);
+	row->source_run_id = column_int(q, c++);
+	row->response_ids = tx_text(tx, q, c++);
+	row->filter_epoch = tx_int(tx, q, c++);
+	row->filter_measure_id = tx_int(tx, q, c++);
+	row->filter_judge_id = tx_int(tx, q, c++);
+	row->filter_value = tx_int(tx, q, c++);
+	row->last_response_id = column_int(q, c++);
+	row->last_rating_id = column_int(q, c++);
+	row->round = column_int(q, c++);
+	row->counters_stale = column_int(q, c++);
+	row->judge.name = tx_text(tx, q, c++);
+	row->judge.config_id = column_int(q, c++);
+	row->judge.snapshot = tx_text(tx, q, c++);
+	for (int i = 0; i < 4; i++)
+		row->models[i / 2][i % 2] = tx_text(tx, q, c++);
+}
+
+int run_row_load(struct tx *tx, int64_t id, struct run_row *ret_row)
+{
+	QUERY q = NULL;
+	int r;
+
+	*ret_row = (struct run_row){ 0 };
+	r = db_query(tx->db, &q, "SELECT " RUN_COLUMNS " FROM runs n"
+				 " LEFT JOIN judges j ON j.id = n.judge_id WHERE n.id = ?1", "i", id);
+	if (r >= 0)
+		r = db_next(tx->db, q);
+	if (r <= 0)
+		return r < 0 ? r : fault_not_found(tx->fault, "run", NULL, id);
+	read_row(tx, q, ret_row);
+	return tx->oom ? -ENOMEM : 0;
+}
+
+static int insert_row(struct tx *tx, const struct run_row *row)
+{
+	return db_run(tx->db,
+		      "INSERT INTO runs (owner_uid, project_id, prompt_template_id, collection_id,"
+		      " first_sequence, last_sequence, rows_identity, row_limit, column_defaults,"
+		      " total_cases, n_epochs, llm_config_id, config_snapshot, response_column,"
+		      " generation_params, criterion_set_id, judge_id, rating_mode, rating_version,"
+		      " source_run_id, response_ids, filter_epoch, filter_measure_id, filter_judge_id,"
+		      " filter_value, last_response_id, last_rating_id, counters_stale, created_at)"
+		      " VALUES (?1, ?2, nullif(?3, 0), nullif(?4, 0), ?5, ?6, ?7, nullif(?8, 0), ?9, ?10,"
+		      " ?11, nullif(?12, 0), ?13, ?14, ?15, nullif(?16, 0), nullif(?17, 0), ?18, ?19,"
+		      " nullif(?20, 0), ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)",
+		      "iiiiiisis" "iiisss" "iissis" "IIIIiiii", row->owner_uid, row->project_id,
+		      row->prompt_template_id, row->collection_id, row->first_sequence,
+		      row->last_sequence, row->rows_identity, row->row_limit, row->column_defaults,
+		      row->total_cases, row->n_epochs, row->config_id, row->config_snapshot,
+		      row->response_column, row->generation_params, row->criterion_set_id,
+		      row->judge_id, row->rating_mode, row->rating_version, row->source_run_id,
+		      row->response_ids, row->filter_epoch, row->filter_measure_id,
+		      row->filter_judge_id, row->filter_value, row->last_response_id,
+		      row->last_rating_id, row->counters_stale, tx->now);
+}
+
+int run_insert(struct tx *tx, const struct run_row *row, const struct tx_list *measures,
+	       int64_t *ret_id)
+{
+	int r = insert_row(tx, row);
+
+	*ret_id = db_last_id(tx->db);
+	for (size_t i = 0; r >= 0 && i < measures->n; i++)
+		r = db_run(tx->db, "INSERT INTO run_measures (run_id, position, owner_uid, project_id,"
+				   " measure_id) VALUES (?1, ?2, ?3, ?4, ?5)",
+			   "iiiii", *ret_id, (int64_t)i, row->owner_uid, row->project_id,
+			   ((const struct run_measure *)measures->items[i])->id);
+	for (int64_t epoch = row->n_epochs > 0; r >= 0 && epoch <= row->n_epochs; epoch++)
+		r = db_run(tx->db, "INSERT INTO run_epochs (run_id, epoch, owner_uid, project_id, total)"
+				   " VALUES (?1, ?2, ?3, ?4, ?5)", "iiiii", *ret_id, epoch,
+			   row->owner_uid, row->project_id, row->total_cases);
+	return r < 0 ? r : 0;
+}
+
+bool run_is_simulated(const struct run_row *row)
+{
+	for (int i = 0; i < 2; i++)
+		if (row->models[i][0] && strcmp(row->models[i][0], "simulated") == 0)
+			return true;
+	return false;
+}
+
+/* ---- Counters ---- */
+
+static void read_epoch(sqlite3_stmt *q, struct run_spec *spec, struct run_epoch *epoch)
+{
+	int c = 0;
+
+	epoch->epoch = column_int(q, c++);
+	epoch->total = column_int(q, c++);
+	epoch->generated = column_int(q, c++);
+	epoch->rated = column_int(q, c++);
+	epoch->failed = column_int(q, c++);
+	epoch->ratings = column_int(q, c++);
+	spec->total_responses += epoch->total;
+	usage_add(&spec->input_tokens, column_int(q, c++));
+	usage_add(&spec->output_tokens, column_int(q, c++));
+	usage_add(&spec->cost_nanodollars, column_int_or(q, c++, -1));
+}
+
+int run_counters(struct tx *tx, int64_t run_id, struct run_spec *spec)
+{
+	struct run_epoch *epochs;
+	int64_t last, n_measures;
+	QUERY q = NULL;
+	int r;
+
+	spec->cost_nanodollars = -1;
+	r = db_int(tx->db, &n_measures, "SELECT count(*) FROM run_measures WHERE run_id = ?1", "i",
+		   run_id);
+	if (r >= 0)
+		r = db_int(tx->db, &last, "SELECT max(epoch) FROM run_epochs WHERE run_id = ?1", "i",
+			   run_id);
+	if (r <= 0)
+		return r;
+	spec->n_measures = (size_t)n_measures;
+	spec->epochs = epochs = tx_array(tx, (size_t)last + 1, sizeof(*epochs));
+	if (!epochs)
+		return -ENOMEM;
+	r = db_query(tx->db, &q, "SELECT epoch, total, generated, rated, failed, ratings, input_tokens,"
+				 " output_tokens, cost_nanodollars FROM run_epochs WHERE run_id = ?1"
+				 " ORDER BY epoch", "i", run_id);
+	while (r >= 0 && (r = db_next(tx->db, q)) > 0)
+		read_epoch(q, spec, &epochs[spec->n_epochs++]);
+	return r;
+}
+
+/* ---- The spec ---- */
 
 /* The snapshot, with what only says how answers are fetched taken from the config of today. */
 static int pinned_config(struct tx *tx, const char *snapshot, int64_t config_id, const char *field,
@@ -58,10 +227,8 @@ static int load_measures(struct tx *tx, struct run_spec *spec)
 {
 	struct tx_list list = { 0 };
 	struct run_measure *measures;
-	int r;
+	int r = run_measures(tx, spec->run_id, &list);
 
-	r = spec->rating_run_id ? rating_run_measures(tx, spec->rating_run_id, &list) :
-				  experiment_measures(tx, spec->experiment_id, &list);
 	if (r < 0)
 		return r;
 	measures = tx_array(tx, list.n, sizeof(*measures));
@@ -70,160 +237,82 @@ static int load_measures(struct tx *tx, struct run_spec *spec)
 	for (size_t i = 0; i < list.n; i++)
 		measures[i] = *(const struct run_measure *)list.items[i];
 	spec->measures = measures;
-	spec->n_measures = list.n;
 	return 0;
 }
 
-static int load_epochs(struct tx *tx, int64_t n_epochs, struct run_spec *spec)
-{
-	struct run_epoch *epochs = tx_array(tx, (size_t)n_epochs, sizeof(*epochs));
-	QUERY q = NULL;
-	int r;
-
-	if (!epochs)
-		return -ENOMEM;
-	spec->epochs = epochs;
-	spec->cost_nanodollars = -1;
-	r = db_query(tx->db, &q, "SELECT epoch, total, generated, rated, failed, input_tokens,"
-				 " output_tokens, cost_nanodollars, ratings FROM experiment_epochs"
-				 " WHERE experiment_id = ?1 ORDER BY epoch LIMIT ?2",
-		     "ii", spec->experiment_id, n_epochs);
-	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
-		struct run_epoch *epoch = &epochs[spec->n_epochs++];
-
-		epoch->epoch = column_int(q, 0);
-		epoch->total = column_int(q, 1);
-		epoch->generated = column_int(q, 2);
-		epoch->rated = column_int(q, 3);
-		epoch->failed = column_int(q, 4);
-		epoch->ratings = column_int(q, 8);
-		spec->total_responses += epoch->total;
-		usage_add(&spec->input_tokens, column_int(q, 5));
-		usage_add(&spec->output_tokens, column_int(q, 6));
-		usage_add(&spec->cost_nanodollars, column_int_or(q, 7, -1));
-	}
-	return r;
-}
-
-static int load_configs(struct tx *tx, sqlite3_stmt *q, struct run_spec *spec)
+static int load_configs(struct tx *tx, const struct run_row *row, struct run_spec *spec)
 {
 	int r = 0;
 
-	if (!column_null(q, 3))
-		r = pinned_config(tx, column_peek(q, 4), column_int(q, 3), "llm_config.api_key_ref",
+	if (row->config_id)
+		r = pinned_config(tx, row->config_snapshot, row->config_id, "llm_config.api_key_ref",
 				  &spec->config);
-	if (r >= 0 && !column_null(q, 6))
-		r = pinned_config(tx, column_peek(q, 7), column_int(q, 6),
+	if (r >= 0 && row->judge.config_id)
+		r = pinned_config(tx, row->judge.snapshot, row->judge.config_id,
 				  "rating_llm_config.api_key_ref", &spec->judge_config);
 	return r;
 }
 
-static int load_spec(struct tx *tx, sqlite3_stmt *q, struct run_spec *spec)
+static int load_taken_over(struct tx *tx, struct run_spec *spec)
 {
-	struct ellu_prompt_template *template;
-	int r = 0;
+	struct experiment_row experiment;
+	int r = experiment_row_of_run(tx, spec->run_id, &experiment);
 
-	spec->owner_uid = column_int(q, 0);
-	spec->project_id = column_int(q, 1);
-	spec->judge_id = column_int_or(q, 5, 0);
-	spec->detailed = strcmp(column_peek(q, 8), "detailed") == 0;
-	spec->rating_version = tx_text(tx, q, 9);
-	spec->response_column = tx_text(tx, q, 11);
-	spec->round = column_int(q, 13);
-	spec->uncounted = column_int(q, 14) != 0;
-	spec->takes_over = column_int(q, 15) != 0;
-	spec->taken_over_responses = column_int(q, 16);
-	spec->taken_over_ratings = column_int(q, 17);
-	if (!column_null(q, 2)) {
-		r = prompt_template_load(tx, column_int(q, 2), &template);
-		if (r < 0)
-			return r;
-		spec->prompt_template = template;
-	}
-	r = tx_decode(tx, &ellu_generation_params_type, column_peek(q, 12), &spec->generation_params);
+	if (r <= 0)
+		return r;
+	spec->takes_over = experiment.source_experiment_id != 0;
+	spec->taken_over_responses = experiment.taken_over_responses;
+	spec->taken_over_ratings = experiment.taken_over_ratings;
+	return 0;
+}
+
+static int load_spec(struct tx *tx, int64_t run_id, struct run_spec *spec)
+{
+	struct ellu_prompt_template *template = NULL;
+	struct run_row row;
+	int r = run_row_load(tx, run_id, &row);
+
+	if (r < 0)
+		return r;
+	spec->run_id = run_id;
+	spec->rates = row.n_epochs == 0;
+	spec->owner_uid = row.owner_uid;
+	spec->project_id = row.project_id;
+	spec->judge_id = row.judge_id;
+	spec->detailed = strcmp(row.rating_mode, "detailed") == 0;
+	spec->rating_version = row.rating_version;
+	spec->response_column = row.response_column;
+	spec->round = row.round;
+	spec->uncounted = row.counters_stale != 0;
+	if (row.prompt_template_id)
+		r = prompt_template_load(tx, row.prompt_template_id, &template);
+	spec->prompt_template = template;
 	if (r >= 0)
-		r = load_configs(tx, q, spec);
+		r = tx_decode(tx, &ellu_generation_params_type, row.generation_params,
+			      &spec->generation_params);
+	if (r >= 0)
+		r = load_configs(tx, &row, spec);
 	if (r >= 0)
 		r = load_measures(tx, spec);
-	return r < 0 ? r : load_epochs(tx, column_int(q, 10), spec);
-}
-
-static void read_counters(sqlite3_stmt *q, struct run_spec *spec)
-{
-	spec->no_epoch = (struct run_epoch){
-		.total = column_int(q, 10),
-		.generated = column_int(q, 10),
-		.rated = column_int(q, 11),
-		.failed = column_int(q, 12),
-		.ratings = column_int(q, 18),
-	};
-	spec->total_responses = spec->no_epoch.total;
-	spec->input_tokens = column_int(q, 13);
-	spec->output_tokens = column_int(q, 14);
-	spec->cost_nanodollars = column_int_or(q, 15, -1);
-}
-
-static int load_rating(struct tx *tx, int64_t task_id, struct run_spec *spec)
-{
-	QUERY q = NULL;
-	int r;
-
-	r = db_query(tx->db, &q,
-		     "SELECT n.id, coalesce(n.experiment_id, 0), n.adopt, NOT n.counted, n.round,"
-		     " n.owner_uid, n.project_id, n.judge_id, n.rating_mode = 'detailed',"
-		     " n.rating_version, n.total_responses, n.rated, n.failed, n.input_tokens,"
-		     " n.output_tokens, n.cost_nanodollars, j.snapshot, j.llm_config_id,"
-		     " n.ratings + n.ratings_before"
-		     " FROM tasks t JOIN rating_runs n ON n.id = t.rating_run_id"
-		     " JOIN judges j ON j.id = n.judge_id WHERE t.id = ?1",
-		     "i", task_id);
-	if (r >= 0)
-		r = db_next(tx->db, q);
-	if (r <= 0)
-		return r < 0 ? r : fault_not_found(tx->fault, "rating task", NULL, task_id);
-	spec->rating_run_id = column_int(q, 0);
-	spec->experiment_id = column_int(q, 1);
-	spec->adopt = column_int(q, 2) != 0;
-	spec->uncounted = column_int(q, 3) != 0;
-	spec->round = column_int(q, 4);
-	spec->owner_uid = column_int(q, 5);
-	spec->project_id = column_int(q, 6);
-	spec->judge_id = column_int(q, 7);
-	spec->detailed = column_int(q, 8) != 0;
-	spec->rating_version = tx_text(tx, q, 9);
-	read_counters(q, spec);
-	r = pinned_config(tx, column_peek(q, 16), column_int(q, 17), "rating_llm_config.api_key_ref",
-			  &spec->judge_config);
-	return r < 0 ? r : load_measures(tx, spec);
+	if (r >= 0 && !spec->rates)
+		r = load_taken_over(tx, spec);
+	return r < 0 ? r : run_counters(tx, run_id, spec);
 }
 
 static int load_run(struct tx *tx, struct run_load *op)
 {
 	struct run_spec *spec = tx_alloc(tx, sizeof(*spec));
-	QUERY q = NULL;
+	int64_t run_id, experiment_id;
 	int r;
 
 	if (!spec)
 		return -ENOMEM;
 	op->ret_spec = spec;
-	if (op->rating_task_id)
-		return load_rating(tx, op->rating_task_id, spec);
-	spec->experiment_id = op->experiment_id;
-	r = db_query(tx->db, &q,
-		     "SELECT e.owner_uid, e.project_id, e.prompt_template_id, e.llm_config_id,"
-		     " e.config_snapshot, e.judge_id, j.llm_config_id, j.snapshot, e.rating_mode,"
-		     " e.rating_version, e.n_epochs, e.response_column, e.generation_params,"
-		     " e.retry_round, e.counters_stale, e.source_experiment_id IS NOT NULL,"
-		     " e.taken_over_responses, e.taken_over_ratings"
-		     " FROM experiments e LEFT JOIN judges j ON j.id = e.judge_id WHERE e.id = ?1",
-		     "i", op->experiment_id);
+	r = task_run(tx, op->task_id, &run_id, &experiment_id);
 	if (r >= 0)
-		r = db_next(tx->db, q);
-	if (r < 0)
-		return r;
-	if (r == 0)
-		return fault_not_found(tx->fault, "experiment", NULL, op->experiment_id);
-	return load_spec(tx, q, spec);
+		r = load_spec(tx, run_id, spec);
+	spec->adopt = spec->rates && experiment_id;
+	return r;
 }
 
 /* A key replaced between the reading of its row and that of its file is looked for again: the
@@ -246,4 +335,122 @@ void store_run_load(struct store *store, struct run_load *op)
 	op->missing_secret = NULL;
 	op->request.patient = true;
 	tx_post(store, &op->request, STORE_POINT, run_load_run);
+}
+
+/* ---- Success ---- */
+
+/* By its new pin it is another experiment to who compares it with a request. */
+static int identify(struct tx *tx, const struct experiment_row *experiment)
+{
+	struct tx_list measures = { 0 };
+	char identity[IDENTITY_SIZE];
+	struct run_row run;
+	int r = run_row_load(tx, experiment->run_id, &run);
+
+	if (r >= 0)
+		r = run_measures(tx, run.id, &measures);
+	if (r >= 0)
+		r = experiment_identity(tx, &run, &measures, identity);
+	return r < 0 ? r : db_run(tx->db, "UPDATE experiments SET identity = ?2 WHERE id = ?1", "is",
+				  experiment->id, (const char *)identity);
+}
+
+static int adopt(struct tx *tx, const struct run_row *from, const struct experiment_row *experiment)
+{
+	int r;
+
+	r = db_run(tx->db, "UPDATE runs SET judge_id = ?2, rating_mode = ?3, rating_version = ?4,"
+			   " criterion_set_id = nullif(?5, 0), counters_stale = counters_stale + 1"
+			   " WHERE id = ?1", "iissi", experiment->run_id, from->judge_id,
+		   from->rating_mode, from->rating_version, from->criterion_set_id);
+	if (r >= 0)
+		r = db_run(tx->db, "DELETE FROM run_measures WHERE run_id = ?1", "i",
+			   experiment->run_id);
+	if (r >= 0)
+		r = db_run(tx->db, "INSERT INTO run_measures (run_id, position, owner_uid, project_id,"
+				   " measure_id) SELECT ?1, position, owner_uid, project_id, measure_id"
+				   " FROM run_measures WHERE run_id = ?2",
+			   "ii", experiment->run_id, from->id);
+	return r < 0 ? r : identify(tx, experiment);
+}
+
+/* What others had its judge say in the meantime is not in the counters. */
+static int settle(struct tx *tx, int64_t run_id)
+{
+	return db_run(tx->db, "UPDATE run_epochs SET rated = generated"
+			      " WHERE run_id = ?1 AND rated <> generated", "i", run_id);
+}
+
+int run_settle(struct tx *tx, int64_t task_id)
+{
+	struct experiment_row experiment;
+	int64_t run_id, experiment_id;
+	struct run_row row;
+	int r = task_run(tx, task_id, &run_id, &experiment_id);
+
+	if (r < 0 || !run_id)
+		return r;
+	r = settle(tx, run_id);
+	if (r < 0 || !experiment_id)
+		return r;
+	r = experiment_row_load(tx, experiment_id, &experiment);
+	if (r < 0 || experiment.run_id == run_id)
+		return r;
+	r = run_row_load(tx, run_id, &row);
+	if (r >= 0)
+		r = adopt(tx, &row, &experiment);
+	return r < 0 ? r : settle(tx, experiment.run_id);
+}
+
+/* ---- The walk ---- */
+
+#define WALK_COLUMNS                                                                            \
+	" r.epoch, r.error IS NOT NULL, r.round, r.duration_usec, r.input_tokens,"              \
+	" r.output_tokens, r.cost_nanodollars, r.error"
+
+int run_walk_begin(struct tx *tx, const struct run_row *run, int64_t after, size_t n,
+		   struct run_walk *walk)
+{
+	bool own = !run->source_run_id;
+
+	*walk = (struct run_walk){ .tx = tx, .place = after, .left = n };
+	/* json_each() goes through an array in its order. */
+	if (run->response_ids)
+		return db_query(tx->db, &walk->q,
+				"SELECT i.key + 1, r.id, 1," WALK_COLUMNS " FROM json_each(?1) i"
+				" CROSS JOIN responses r ON r.id = i.value WHERE i.key >= ?2 LIMIT ?3",
+				"sii", run->response_ids, after, (int64_t)n);
+	return db_query(tx->db, &walk->q,
+			"SELECT r.id, r.id, (?4 IS NULL OR r.epoch = ?4) AND (?5 IS NULL OR EXISTS"
+			" (SELECT 1 FROM ratings g WHERE g.response_id = r.id AND g.measure_id = ?5"
+			"  AND g.judge_id = ?6 AND g.id <= ?8 AND (?7 IS NULL OR (g.value >= 0.5) = ?7))),"
+			WALK_COLUMNS " FROM responses r WHERE r.run_id = ?1 AND r.id > ?2 AND r.id <= ?3"
+			" ORDER BY r.id LIMIT ?9",
+			"iiiIIIIii", own ? run->id : run->source_run_id, after,
+			own ? INT64_MAX : run->last_response_id, run->filter_epoch,
+			run->filter_measure_id, run->filter_judge_id, run->filter_value,
+			run->last_rating_id, (int64_t)n);
+}
+
+int run_walk_next(struct run_walk *walk)
+{
+	int r;
+
+	do {
+		if (walk->left == 0)
+			return 0;
+		r = db_next(walk->tx->db, walk->q);
+		if (r <= 0) {
+			walk->end = r == 0;
+			return r;
+		}
+		walk->left--;
+		walk->place = column_int(walk->q, WALK_PLACE);
+	} while (!column_int(walk->q, WALK_LETS_THROUGH));
+	return 1;
+}
+
+void run_walk_done(struct run_walk *walk)
+{
+	statement_reset(&walk->q);
 }

@@ -6,10 +6,9 @@
 #pragma once
 
 #include "daemon/store/resources/collection.h"
-#include "daemon/store/resources/identity.h"
 #include "daemon/store/resources/notes.h"
-#include "daemon/store/resources/project.h"
 #include "daemon/store/resources/row_set.h"
+#include "daemon/store/runs/experiment.h"
 #include "daemon/store/tasks.h"
 
 /* What takes as long as the request is large: done before the writer has it. */
@@ -30,9 +29,7 @@ struct submission {
 	struct fault rejected; // code 0: not
 
 	/* The parts; an id of 0: there is none. */
-	int64_t template_id;
-	int64_t set_id;
-	int64_t config_id; // of the run; 0 with a response column
+	struct run_row run; // `judge` is not filled in
 	int64_t judge_config_id;
 	struct ellu_prompt_template *template;
 	struct collection_state collection;
@@ -41,14 +38,8 @@ struct submission {
 	const char *judge_field; // the part that named the judge
 	struct tx_list measures; // struct run_measure
 
-	/* The pin. */
-	int64_t total_cases;
-	int64_t judge_id;
-	const char *config_snapshot;
-	const char *column_defaults; // NULL: no column has one
-	const char *generation_params;
-	char identity[IDENTITY_SIZE];
 	bool is_new; // the experiment was not there before
+	char identity[IDENTITY_SIZE];
 	char answer_identity[IDENTITY_SIZE];
 	int64_t source_id; // the newest that was asked the same; 0: none
 };
@@ -70,8 +61,8 @@ int submit_check_config(struct submission *s, int64_t config_id, const char *par
 
 /* submit_pin.c */
 int submit_pin(struct submission *s);
-int submit_insert_experiment(struct submission *s, const char *name, const char *family,
-			     int64_t family_number, int64_t *ret_id);
+int submit_insert_experiment(struct submission *s, const char *name, int64_t family_number,
+			     int64_t *ret_id);
 
 /* submit_plan.c: what `submit` would do; it is taken back. */
 int submit_plan(struct submission *s, int (*submit)(struct submission *s));

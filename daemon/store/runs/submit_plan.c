@@ -35,7 +35,7 @@ static int read_first_row(struct submission *s, json_object **ret_values)
 
 	r = row_walk(&walk);
 	if (r >= 0)
-		r = text ? collection_fill(s->tx, s->column_defaults, text, &text) : -ENOMEM;
+		r = text ? collection_fill(s->tx, s->run.column_defaults, text, &text) : -ENOMEM;
 	if (r < 0)
 		return r;
 	*ret_values = text ? tx_parse(text) : NULL;
@@ -81,28 +81,23 @@ static int64_t at_least_0(int64_t n)
 static int count_calls(struct submission *s, struct ellu_experiment_plan *plan)
 {
 	const struct ellu_experiment *experiment = plan->experiment;
-	int64_t pairs = experiment->total_cases * experiment->n_epochs, generated, failed, ratings;
-	int64_t n_criteria = experiment->criterion_set ?
-				     (int64_t)experiment->criterion_set->n_criteria : 0;
-	QUERY q = NULL;
+	int64_t pairs = experiment->total_cases * experiment->n_epochs;
+	int64_t generated = 0, failed = 0, ratings = 0;
+	struct run_spec spec = { 0 };
 	int r;
 
 	if (plan->finished)
 		return 0;
-	r = db_query(s->tx->db, &q, "SELECT sum(generated), sum(failed), sum(ratings)"
-				    " FROM experiment_epochs WHERE experiment_id = ?1",
-		     "i", experiment->id);
-	if (r >= 0)
-		r = db_next(s->tx->db, q);
-	if (r < 0)
-		return r;
-	generated = column_int_or(q, 0, 0);
-	failed = column_int_or(q, 1, 0);
-	ratings = column_int_or(q, 2, 0);
+	r = run_counters(s->tx, s->run.id, &spec);
+	for (size_t i = 0; i < spec.n_epochs; i++) {
+		generated += spec.epochs[i].generated;
+		failed += spec.epochs[i].failed;
+		ratings += spec.epochs[i].ratings;
+	}
 	if (!experiment->response_column)
 		plan->generation_calls = at_least_0(pairs - generated);
-	plan->judge_calls = at_least_0((pairs - failed) * n_criteria - ratings);
-	return 0;
+	plan->judge_calls = at_least_0((pairs - failed) * (int64_t)spec.n_measures - ratings);
+	return r;
 }
 
 /* ---- The whole ---- */

@@ -15,10 +15,10 @@ static int resolve_template(struct submission *s)
 
 	if (!in)
 		return 0;
-	r = in->ref ? prompt_template_resolve(s->tx, &s->scope, in->ref, &s->template_id) :
+	r = in->ref ? prompt_template_resolve(s->tx, &s->scope, in->ref, &s->run.prompt_template_id) :
 		      prompt_template_put(s->tx, &s->place, in->content, s->update, &s->notes,
-					  &s->template_id);
-	return r < 0 ? r : prompt_template_load(s->tx, s->template_id, &s->template);
+					  &s->run.prompt_template_id);
+	return r < 0 ? r : prompt_template_load(s->tx, s->run.prompt_template_id, &s->template);
 }
 
 static int resolve_collection(struct submission *s)
@@ -40,13 +40,13 @@ static int resolve_criteria(struct submission *s)
 
 	if (a->criteria)
 		r = criterion_set_put(s->tx, &s->place, tx_printf(s->tx, "%s criteria", a->name),
-				      a->criteria, a->n_criteria, s->update, &s->notes, &s->set_id);
+				      a->criteria, a->n_criteria, s->update, &s->notes, &s->run.criterion_set_id);
 	else if (a->criterion_set)
 		r = resource_resolve(s->tx, RESOURCE_CRITERION_SET, &s->scope, a->criterion_set,
-				     &s->set_id);
-	if (r < 0 || s->set_id == 0)
+				     &s->run.criterion_set_id);
+	if (r < 0 || s->run.criterion_set_id == 0)
 		return r;
-	return criterion_set_measures(s->tx, s->set_id, &s->measures);
+	return criterion_set_measures(s->tx, s->run.criterion_set_id, &s->measures);
 }
 
 static int resolve_config(struct submission *s, const struct ellu_llm_config_in *in,
@@ -67,7 +67,7 @@ static int resolve_configs(struct submission *s)
 	if (r < 0)
 		return r;
 	if (!a->response_column)
-		s->config_id = config_id;
+		s->run.config_id = config_id;
 	if (a->rating_llm_config) {
 		s->judge_field = "rating_llm_config";
 		r = resolve_config(s, a->rating_llm_config, s->judge_field, &s->judge_config_id);
@@ -81,8 +81,8 @@ static int resolve_configs(struct submission *s)
 	}
 	if (s->measures.n == 0)
 		s->judge_config_id = 0;
-	if (r >= 0 && s->config_id)
-		r = llm_config_load(s->tx, s->config_id, &s->config, NULL);
+	if (r >= 0 && s->run.config_id)
+		r = llm_config_load(s->tx, s->run.config_id, &s->config, NULL);
 	if (r >= 0 && s->judge_config_id)
 		r = llm_config_load(s->tx, s->judge_config_id, &s->judge_config, NULL);
 	return r < 0 ? r : 0;
@@ -149,10 +149,10 @@ int submit_check_state(struct submission *s)
 	const int64_t *limit = s->arguments->row_limit;
 	int r;
 
-	s->total_cases = s->collection.variables_count;
-	if (limit && *limit < s->total_cases)
-		s->total_cases = *limit;
-	if (s->total_cases == 0)
+	s->run.total_cases = s->collection.variables_count;
+	if (limit && *limit < s->run.total_cases)
+		s->run.total_cases = *limit;
+	if (s->run.total_cases == 0)
 		fault_invalid(&s->rejected, "collection", "a collection with rows; '%s' is empty",
 			      s->collection.name);
 	else if (!s->arguments->response_column && !s->config)
@@ -163,7 +163,7 @@ int submit_check_state(struct submission *s)
 		return 0;
 	r = check_columns(s);
 	if (r >= 0)
-		r = submit_check_config(s, s->config_id, "llm_config");
+		r = submit_check_config(s, s->run.config_id, "llm_config");
 	if (r >= 0)
 		r = submit_check_config(s, s->judge_config_id, s->judge_field);
 	return r;

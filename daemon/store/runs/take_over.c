@@ -9,10 +9,8 @@
  */
 #include <errno.h>
 
-#include "daemon/store/engine/tx.h"
-#include "daemon/store/resources/identity.h"
 #include "daemon/store/resources/rows.h"
-#include "daemon/store/runs.h"
+#include "daemon/store/runs/experiment.h"
 
 #define STEP 400 // pairs of row and epoch, and rows alike, that one transaction looks at
 #define ALIKE_MAX 1000 // rows of one hash that are looked at for one row
@@ -21,14 +19,9 @@
 struct taking {
 	struct tx *tx;
 	struct run_take_over *op;
-	int64_t source_id;
-	int64_t project_id;
-	int64_t collection_id;
-	int64_t first_sequence;
-	int64_t last_sequence;
-	int64_t total_cases;
-	int64_t n_epochs;
-	int64_t judge_id;
+	struct experiment_row experiment;
+	struct run_row run;
+	int64_t source_run_id;
 	int64_t responses; // taken in this step, and so are the ratings
 	int64_t ratings;
 	size_t n_looked;
@@ -36,28 +29,18 @@ struct taking {
 
 static int load_taking(struct taking *taking)
 {
+	struct experiment_row source;
 	struct tx *tx = taking->tx;
-	QUERY q = NULL;
-	int r;
+	int r = experiment_row_of_run(tx, taking->op->run_id, &taking->experiment);
 
-	r = db_query(tx->db, &q, "SELECT coalesce(source_experiment_id, 0), project_id, collection_id,"
-				 " first_sequence, last_sequence, total_cases, n_epochs,"
-				 " coalesce(judge_id, 0) FROM experiments WHERE id = ?1",
-		     "i", taking->op->experiment_id);
-	if (r >= 0)
-		r = db_next(tx->db, q);
 	if (r <= 0)
-		return r < 0 ? r : fault_not_found(tx->fault, "experiment", NULL,
-						   taking->op->experiment_id);
-	taking->source_id = column_int(q, 0);
-	taking->project_id = column_int(q, 1);
-	taking->collection_id = column_int(q, 2);
-	taking->first_sequence = column_int(q, 3);
-	taking->last_sequence = column_int(q, 4);
-	taking->total_cases = column_int(q, 5);
-	taking->n_epochs = column_int(q, 6);
-	taking->judge_id = column_int(q, 7);
-	return 0;
+		return r < 0 ? r : fault_not_found(tx->fault, "run", NULL, taking->op->run_id);
+	r = run_row_load(tx, taking->op->run_id, &taking->run);
+	if (r < 0 || !taking->experiment.source_experiment_id)
+		return r;
+	r = experiment_row_load(tx, taking->experiment.source_experiment_id, &source);
+	taking->source_run_id = source.run_id;
+	return r;
 }
 
 static int same_values(struct tx *tx, int64_t row_id, int64_t other_row_id)
@@ -83,12 +66,12 @@ static int find_alike(struct taking *taking, int64_t row_id, int64_t hash, int64
 
 	r = db_query(tx->db, &q,
 		     "SELECT v.id, r.id, EXISTS (SELECT 1 FROM responses n WHERE n.taken_from = r.id"
-		     "  AND n.experiment_id = ?5) FROM template_variables v LEFT JOIN responses r"
-		     " ON r.template_variables_id = v.id AND r.experiment_id = ?3 AND r.epoch = ?4"
+		     "  AND n.run_id = ?5) FROM template_variables v LEFT JOIN responses r"
+		     " ON r.template_variables_id = v.id AND r.run_id = ?3 AND r.epoch = ?4"
 		     " AND r.error IS NULL WHERE v.project_id = ?1 AND v.hash = ?2"
 		     " ORDER BY v.id DESC LIMIT ?6",
-		     "iiiiib", taking->project_id, hash, taking->source_id, epoch,
-		     taking->op->experiment_id, ALIKE_MAX);
+		     "iiiiib", taking->run.project_id, hash, taking->source_run_id, epoch,
+		     taking->run.id, ALIKE_MAX);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
 		taking->n_looked++;
 		if (column_null(q, 1) || column_int(q, 2))
@@ -107,8 +90,8 @@ static int find_answer(struct taking *taking, int64_t row_id, int64_t hash, int6
 	int r;
 
 	r = db_int(taking->tx->db, ret_id,
-		   "SELECT id FROM responses WHERE template_variables_id = ?1 AND experiment_id = ?2"
-		   " AND epoch = ?3 AND error IS NULL", "iii", row_id, taking->source_id, epoch);
+		   "SELECT id FROM responses WHERE template_variables_id = ?1 AND run_id = ?2"
+		   " AND epoch = ?3 AND error IS NULL", "iii", row_id, taking->source_run_id, epoch);
 	return r != 0 ? r : find_alike(taking, row_id, hash, epoch, ret_id);
 }
 
@@ -120,29 +103,29 @@ static int copy_answer(struct taking *taking, int64_t row_id, int64_t answer_id)
 	int r;
 
 	r = db_int(tx->db, &id,
-		   "INSERT INTO responses (owner_uid, project_id, experiment_id, template_variables_id,"
+		   "INSERT INTO responses (owner_uid, project_id, run_id, template_variables_id,"
 		   " epoch, response_text, tool_calls, finish_reason, attempts, duration_usec,"
 		   " input_tokens, output_tokens, reasoning_tokens, replaced, round, taken_from, created_at)"
-		   " SELECT e.owner_uid, e.project_id, e.id, ?2, r.epoch, r.response_text, r.tool_calls,"
+		   " SELECT n.owner_uid, n.project_id, n.id, ?2, r.epoch, r.response_text, r.tool_calls,"
 		   " r.finish_reason, r.attempts, r.duration_usec, r.input_tokens, r.output_tokens,"
-		   " r.reasoning_tokens, r.replaced, e.retry_round, r.id, r.created_at"
-		   " FROM responses r CROSS JOIN experiments e WHERE r.id = ?3 AND e.id = ?1 RETURNING id",
-		   "iii", taking->op->experiment_id, row_id, answer_id);
+		   " r.reasoning_tokens, r.replaced, n.round, r.id, r.created_at"
+		   " FROM responses r CROSS JOIN runs n WHERE r.id = ?3 AND n.id = ?1 RETURNING id",
+		   "iii", taking->run.id, row_id, answer_id);
 	if (r <= 0)
 		return r;
 	taking->responses++;
-	if (!taking->judge_id)
+	if (!taking->run.judge_id)
 		return 0;
 	r = db_run(tx->db,
-		   "INSERT INTO ratings (owner_uid, project_id, experiment_id, response_id, measure_id,"
+		   "INSERT INTO ratings (owner_uid, project_id, response_id, measure_id,"
 		   " judge_id, value, reasoning, raw_text, attempts, duration_usec, input_tokens,"
-		   " output_tokens, round, created_at) SELECT e.owner_uid, e.project_id, e.id, ?2,"
+		   " output_tokens, round, created_at) SELECT n.owner_uid, n.project_id, ?2,"
 		   " g.measure_id, g.judge_id, g.value, g.reasoning, g.raw_text, g.attempts,"
-		   " g.duration_usec, g.input_tokens, g.output_tokens, e.retry_round, g.created_at"
-		   " FROM experiments e CROSS JOIN experiment_measures m ON m.experiment_id = e.id"
+		   " g.duration_usec, g.input_tokens, g.output_tokens, n.round, g.created_at"
+		   " FROM runs n CROSS JOIN run_measures m ON m.run_id = n.id"
 		   " CROSS JOIN ratings g ON g.response_id = ?3 AND g.measure_id = m.measure_id"
-		   "  AND g.judge_id = e.judge_id WHERE e.id = ?1 AND g.error IS NULL",
-		   "iii", taking->op->experiment_id, id, answer_id);
+		   "  AND g.judge_id = n.judge_id WHERE n.id = ?1 AND g.error IS NULL",
+		   "iii", taking->run.id, id, answer_id);
 	if (r > 0)
 		taking->ratings += r;
 	return r < 0 ? r : 0;
@@ -156,8 +139,8 @@ static int take(struct taking *taking, int64_t row_id, int64_t hash)
 
 	taking->n_looked++;
 	r = db_int(tx->db, &id, "SELECT id FROM responses WHERE template_variables_id = ?1"
-				" AND experiment_id = ?2 AND epoch = ?3",
-		   "iii", row_id, taking->op->experiment_id, epoch);
+				" AND run_id = ?2 AND epoch = ?3",
+		   "iii", row_id, taking->run.id, epoch);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	r = find_answer(taking, row_id, hash, epoch, &id);
@@ -175,7 +158,7 @@ static int walk_batch(struct taking *taking, int64_t batch_id)
 					 " WHERE batch_id = ?1 AND id > ?2 ORDER BY id", "ii", batch_id,
 		     at->row_id);
 	while (r >= 0) {
-		if (taking->n_looked >= STEP || at->row_number == taking->total_cases)
+		if (taking->n_looked >= STEP || at->row_number == taking->run.total_cases)
 			return 1;
 		r = db_next(taking->tx->db, q);
 		if (r <= 0)
@@ -194,14 +177,14 @@ static int walk_epoch(struct taking *taking)
 	int64_t batch_id, sequence = at->batch_sequence;
 	int r;
 
-	while ((r = rows_next_batch(taking->tx, taking->collection_id, taking->last_sequence,
+	while ((r = rows_next_batch(taking->tx, taking->run.collection_id, taking->run.last_sequence,
 				    &sequence, &batch_id)) > 0) {
 		if (sequence != at->batch_sequence)
 			at->row_id = 0;
 		at->batch_sequence = sequence;
 		r = walk_batch(taking, batch_id);
 		if (r != 0)
-			return r < 0 ? r : at->row_number == taking->total_cases;
+			return r < 0 ? r : at->row_number == taking->run.total_cases;
 		sequence++;
 	}
 	return r < 0 ? r : 1;
@@ -211,7 +194,7 @@ static void begin_epoch(struct taking *taking, int64_t epoch)
 {
 	taking->op->cursor = (struct case_cursor){
 		.epoch = epoch,
-		.batch_sequence = taking->first_sequence + 1,
+		.batch_sequence = taking->run.first_sequence + 1,
 	};
 }
 
@@ -228,17 +211,21 @@ static int next_source(struct taking *taking)
 		      "  AND s.family = experiments.family AND s.answer_identity = experiments.answer_identity"
 		      "  AND s.family_number < (SELECT o.family_number FROM experiments o WHERE o.id ="
 		      "   experiments.source_experiment_id) ORDER BY s.family_number DESC LIMIT 1))"
-		      " WHERE id = ?1", "ib", op->experiment_id, op->n_sources >= SOURCES_MAX);
+		      " WHERE id = ?1", "ib", taking->experiment.id, op->n_sources >= SOURCES_MAX);
 }
 
 static int count(struct taking *taking)
 {
+	int r;
+
 	if (taking->responses == 0)
 		return 0;
-	return db_run(taking->tx->db, "UPDATE experiments SET counters_stale = counters_stale + 1,"
-				      " taken_over_responses = taken_over_responses + ?2,"
-				      " taken_over_ratings = taken_over_ratings + ?3 WHERE id = ?1",
-		      "iii", taking->op->experiment_id, taking->responses, taking->ratings);
+	r = db_run(taking->tx->db, "UPDATE experiments SET"
+				   " taken_over_responses = taken_over_responses + ?2,"
+				   " taken_over_ratings = taken_over_ratings + ?3 WHERE id = ?1",
+		   "iii", taking->experiment.id, taking->responses, taking->ratings);
+	return r < 0 ? r : db_run(taking->tx->db, "UPDATE runs SET counters_stale = counters_stale + 1"
+				  " WHERE id = ?1", "i", taking->run.id);
 }
 
 static int run_take_over_run(struct tx *tx, struct store_request *request)
@@ -252,18 +239,18 @@ static int run_take_over_run(struct tx *tx, struct store_request *request)
 	op->ret_end = false;
 	if (r >= 0 && op->cursor.epoch == 0)
 		begin_epoch(&taking, 1);
-	while (r >= 0 && taking.source_id && taking.n_looked < STEP &&
-	       op->cursor.epoch <= taking.n_epochs) {
+	while (r >= 0 && taking.source_run_id && taking.n_looked < STEP &&
+	       op->cursor.epoch <= taking.run.n_epochs) {
 		r = walk_epoch(&taking);
 		if (r > 0)
 			begin_epoch(&taking, op->cursor.epoch + 1);
 	}
 	if (r >= 0)
 		r = count(&taking);
-	if (r >= 0 && taking.source_id && op->cursor.epoch > taking.n_epochs)
+	if (r >= 0 && taking.source_run_id && op->cursor.epoch > taking.run.n_epochs)
 		r = next_source(&taking);
 	else if (r >= 0)
-		op->ret_end = !taking.source_id;
+		op->ret_end = !taking.source_run_id;
 	if (r >= 0)
 		return 0;
 	op->cursor = began; // as the store is, rolled back

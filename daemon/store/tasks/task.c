@@ -5,7 +5,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/store/engine/store_internal.h"
-#include "daemon/store/runs/run_settle.h"
+#include "daemon/store/runs/run.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
 #include "proto/utf8.h"
@@ -68,7 +68,7 @@ int task_insert(struct tx *tx, const struct task_new *task, int64_t *ret_id)
 				   " experiment_id, status, priority, created_at, finished_at,"
 				   " time_limit_usec, retry_of, sequence, error, idempotency_key,"
 				   " request_hash, kind, max_connections, cost_limit_nanodollars,"
-				   " rating_run_id)"
+				   " run_id)"
 				   " VALUES (?1, ?2, ?3, nullif(?4, 0), ?5, ?6, ?7,"
 				   " iif(?5 = 'REJECTED', ?7, NULL), ?8, nullif(?9, 0), 0, ?10, ?11,"
 				   " ?12, ?13, ?14, ?15, nullif(?16, 0))",
@@ -77,7 +77,7 @@ int task_insert(struct tx *tx, const struct task_new *task, int64_t *ret_id)
 			   (int64_t)(task->time_limit_seconds * USEC_PER_SEC), task->retry_of, error,
 			   key_of(task), key_of(task) ? task->request_hash : NULL,
 			   task_kind_name(task->kind), task->max_connections, task->cost_limit,
-			   task->rating_run_id);
+			   task->run_id);
 	if (r < 0)
 		return r;
 	*ret_id = db_last_id(tx->db);
@@ -101,12 +101,9 @@ int task_start(struct tx *tx, int64_t task_id, int64_t *ret_attempt)
 		   "iiii", task_id, tx->store->instance, tx->now, clock_monotonic_usec());
 	if (r <= 0)
 		return r;
-	r = db_run(tx->db, "UPDATE experiment_epochs SET recorded_monotonic = NULL"
-			   " WHERE recorded_monotonic IS NOT NULL AND experiment_id ="
-			   "  (SELECT experiment_id FROM tasks WHERE id = ?1)", "i", task_id);
-	if (r >= 0)
-		r = db_run(tx->db, "UPDATE rating_runs SET recorded_monotonic = NULL WHERE id ="
-				   " (SELECT rating_run_id FROM tasks WHERE id = ?1)", "i", task_id);
+	r = db_run(tx->db, "UPDATE run_epochs SET recorded_monotonic = NULL"
+			   " WHERE recorded_monotonic IS NOT NULL AND run_id ="
+			   "  (SELECT run_id FROM tasks WHERE id = ?1)", "i", task_id);
 	if (r < 0)
 		return r;
 	r = task_event_add(tx, task_id, "STARTED", NULL, NULL);

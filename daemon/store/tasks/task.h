@@ -10,18 +10,13 @@
 /* So many times the daemon may go down while a task runs beside others, before it is tried alone. */
 #define TASK_DEATHS_MAX 2
 
-/* What its run has recorded, in responses and ratings. */
+/* What its run has recorded, in responses and ratings; nothing without a run. */
 #define TASK_RECORDED                                                                          \
-	"iif(rating_run_id IS NULL, coalesce((SELECT sum(generated + ratings)"                 \
-	"  FROM experiment_epochs WHERE experiment_id = tasks.experiment_id), 0),"             \
-	" (SELECT ratings + counted FROM rating_runs WHERE id = tasks.rating_run_id))"
+	"coalesce((SELECT sum(generated + ratings) FROM run_epochs WHERE run_id = tasks.run_id), 0)"
 
 int task_load(struct tx *tx, int64_t id, const struct ellu_task **ret_task); // NotFound
-/* The counters of an experiment as a task's progress. */
-int task_progress(struct tx *tx, int64_t experiment_id, const struct ellu_progress **ret_progress);
-/* The same of a rating run. */
-int rating_run_progress(struct tx *tx, int64_t rating_run_id,
-			const struct ellu_progress **ret_progress);
+/* Its run, and the experiment that it changes when it ends; 0: none. */
+int task_run(struct tx *tx, int64_t id, int64_t *ret_run_id, int64_t *ret_experiment_id);
 
 /* An entry of the history under the next sequence and number, with the hold that the task's row has
  * by now. `line` NULL: a change, to `status` or (NULL: the row's) of the hold. */
@@ -47,7 +42,7 @@ struct task_new {
 	struct place place;
 	const char *name;
 	int64_t experiment_id; // 0: none
-	int64_t rating_run_id; // 0: none
+	int64_t run_id; // 0: none
 	const char *priority;
 	double time_limit_seconds;
 	const int64_t *max_connections; // NULL: the config's

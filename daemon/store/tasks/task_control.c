@@ -1,6 +1,7 @@
 /* What its owner wants of a live task: held, let go, tuned. */
 #include <string.h>
 
+#include "daemon/store/runs/run.h"
 #include "daemon/store/tasks/task.h"
 #include "daemon/store/tasks/task_submit.h"
 #include "proto/money.h"
@@ -117,20 +118,16 @@ static int store_tuning(struct tx *tx, struct task_tune *op)
 static int check_limit(struct tx *tx, int64_t task_id)
 {
 	struct fault refused = { 0 };
-	QUERY q = NULL;
-	int r;
+	int64_t run_id, experiment_id;
+	struct run_row run = { 0 };
+	int r = task_run(tx, task_id, &run_id, &experiment_id);
 
-	r = db_query(tx->db, &q, "SELECT iif(n.id IS NULL, e.llm_config_id, NULL), j.llm_config_id"
-				 " FROM tasks t LEFT JOIN rating_runs n ON n.id = t.rating_run_id"
-				 " LEFT JOIN experiments e ON e.id = t.experiment_id"
-				 " LEFT JOIN judges j ON j.id = coalesce(n.judge_id, e.judge_id)"
-				 " WHERE t.id = ?1", "i", task_id);
+	if (r >= 0 && run_id)
+		r = run_row_load(tx, run_id, &run);
 	if (r >= 0)
-		r = db_next(tx->db, q);
-	if (r > 0)
-		r = task_submit_check_prices(tx, column_int_or(q, 0, 0), &refused);
+		r = task_submit_check_prices(tx, run.config_id, &refused);
 	if (r >= 0)
-		r = task_submit_check_prices(tx, column_int_or(q, 1, 0), &refused);
+		r = task_submit_check_prices(tx, run.judge.config_id, &refused);
 	if (r < 0 || !refused.code)
 		return r;
 	*tx->fault = refused;

@@ -1,120 +1,69 @@
 #include <errno.h>
-#include <string.h>
 
 #include "daemon/base/clock.h"
-#include "daemon/store/runs.h"
+#include "daemon/store/runs/run.h"
 #include "daemon/store/tasks/task.h"
 #include "proto/generated/interface.h"
-#include "proto/usage.h"
 
-struct progress_sum {
-	struct ellu_progress *progress;
-	struct tx_list epochs;
-	int64_t n_measures;
-	int64_t cost; // -1: unknown
-	struct run_units units;
-};
-
-static int epoch_counters(struct tx *tx, sqlite3_stmt *q, struct progress_sum *sum)
+static int tell_epoch(struct tx *tx, const struct run_epoch *epoch, struct tx_list *epochs)
 {
 	struct ellu_epoch_progress *told = TX_RECORD(tx, struct ellu_epoch_progress);
-	const struct run_epoch epoch = {
-		.epoch = column_int(q, 0),
-		.total = column_int(q, 1),
-		.generated = column_int(q, 2),
-		.rated = column_int(q, 3),
-		.failed = column_int(q, 4),
-		.ratings = column_int(q, 8),
-	};
-	struct run_units units = run_epoch_units(&epoch, sum->n_measures, /* rating= */ false);
 
 	if (!told)
 		return -ENOMEM;
-	told->epoch = epoch.epoch;
-	told->total = epoch.total;
-	told->generated = epoch.generated;
-	told->rated = epoch.rated;
-	sum->progress->total_responses += epoch.total;
-	sum->progress->responses_generated += epoch.generated;
-	sum->progress->responses_rated += epoch.rated;
-	sum->progress->failed += epoch.failed;
-	usage_add(&sum->progress->input_tokens, column_int(q, 5));
-	usage_add(&sum->progress->output_tokens, column_int(q, 6));
-	usage_add(&sum->cost, column_int_or(q, 7, -1));
-	sum->units.due += units.due;
-	sum->units.recorded += units.recorded;
-	return tx_append(tx, &sum->epochs, told);
+	told->epoch = epoch->epoch;
+	told->total = epoch->total;
+	told->generated = epoch->generated;
+	told->rated = epoch->rated;
+	return tx_append(tx, epochs, told);
 }
 
-int task_progress(struct tx *tx, int64_t experiment_id, const struct ellu_progress **ret_progress)
-{
-	struct progress_sum sum = { .progress = TX_RECORD(tx, struct ellu_progress), .cost = -1 };
-	QUERY q = NULL;
-	int r;
-
-	if (!sum.progress)
-		return -ENOMEM;
-	r = db_int(tx->db, &sum.n_measures, "SELECT count(*) FROM experiment_measures"
-					    " WHERE experiment_id = ?1", "i", experiment_id);
-	if (r >= 0)
-		r = db_query(tx->db, &q, "SELECT epoch, total, generated, rated, failed, input_tokens,"
-					 " output_tokens, cost_nanodollars, ratings FROM experiment_epochs"
-					 " WHERE experiment_id = ?1 ORDER BY epoch", "i", experiment_id);
-	while (r >= 0 && (r = db_next(tx->db, q)) > 0)
-		r = epoch_counters(tx, q, &sum);
-	if (r < 0)
-		return r;
-	sum.progress->epochs = tx_list_items(tx, &sum.epochs);
-	sum.progress->n_epochs = sum.epochs.n;
-	if (sum.cost >= 0)
-		sum.progress->cost = tx_int_value(tx, sum.cost);
-	sum.progress->percent_complete = run_units_percent(sum.units);
-	*ret_progress = sum.progress;
-	return 0;
-}
-
-int rating_run_progress(struct tx *tx, int64_t rating_run_id,
-			const struct ellu_progress **ret_progress)
+/* What is rated alone was generated before, and how much of it is done has to be counted first. */
+static int read_progress(struct tx *tx, int64_t run_id, bool counted,
+			 const struct ellu_progress **ret_progress)
 {
 	struct ellu_progress *progress = TX_RECORD(tx, struct ellu_progress);
-	struct run_epoch counts = { 0 };
-	QUERY q = NULL;
+	struct run_units units = { 0 };
+	struct tx_list epochs = { 0 };
+	struct run_spec spec = { 0 };
 	int r;
 
 	if (!progress)
 		return -ENOMEM;
-	r = db_query(tx->db, &q, "SELECT total_responses, rated, failed, input_tokens, output_tokens,"
-				 " cost_nanodollars, ratings + ratings_before, counted, (SELECT count(*)"
-				 "  FROM rating_run_measures WHERE rating_run_id = ?1)"
-				 " FROM rating_runs WHERE id = ?1", "i", rating_run_id);
-	if (r >= 0)
-		r = db_next(tx->db, q);
-	if (r < 0)
-		return r;
-	counts.total = counts.generated = column_int(q, 0);
-	counts.rated = column_int(q, 1);
-	counts.failed = column_int(q, 2);
-	counts.ratings = column_int(q, 6);
-	progress->total_responses = progress->responses_generated = counts.total;
-	progress->responses_rated = counts.rated;
-	progress->failed = counts.failed;
-	progress->input_tokens = column_int(q, 3);
-	progress->output_tokens = column_int(q, 4);
-	progress->cost = tx_int(tx, q, 5);
-	progress->epochs = tx_array(tx, 0, sizeof(*progress->epochs));
-	if (column_int(q, 7))
-		progress->percent_complete = run_units_percent(
-			run_epoch_units(&counts, column_int(q, 8), /* rating= */ true));
+	r = run_counters(tx, run_id, &spec);
+	for (size_t i = 0; r >= 0 && i < spec.n_epochs; i++) {
+		const struct run_epoch *epoch = &spec.epochs[i];
+		struct run_units more = run_epoch_units(epoch, (int64_t)spec.n_measures);
+
+		progress->responses_generated += epoch->epoch ? epoch->generated : epoch->total;
+		progress->responses_rated += epoch->rated;
+		progress->failed += epoch->failed;
+		units.due += more.due;
+		units.recorded += more.recorded;
+		if (epoch->epoch)
+			r = tell_epoch(tx, epoch, &epochs);
+		else if (!counted)
+			units = (struct run_units){ .due = 1 };
+	}
+	progress->total_responses = spec.total_responses;
+	progress->input_tokens = spec.input_tokens;
+	progress->output_tokens = spec.output_tokens;
+	if (spec.cost_nanodollars >= 0)
+		progress->cost = tx_int_value(tx, spec.cost_nanodollars);
+	progress->epochs = tx_list_items(tx, &epochs);
+	progress->n_epochs = epochs.n;
+	progress->percent_complete = run_units_percent(units);
 	*ret_progress = progress;
-	return 0;
+	return r;
 }
 
 #define TASK_QUERY                                                                              \
 	"SELECT t.kind, t.name, t.experiment_id, t.status, t.hold, t.priority, p.name,"         \
 	" t.owner_uid, t.created_at, t.started_at, t.finished_at, t.time_limit_usec,"           \
 	" t.running_usec, t.attempts, t.retry_of, t.sequence, t.error, t.result,"               \
-	" t.max_connections, t.cost_limit_nanodollars, t.rating_run_id"                                          \
-	" FROM tasks t JOIN projects p ON p.id = t.project_id WHERE t.id = ?1"
+	" t.max_connections, t.cost_limit_nanodollars, t.run_id, n.counters_stale"              \
+	" FROM tasks t JOIN projects p ON p.id = t.project_id"                                  \
+	" LEFT JOIN runs n ON n.id = t.run_id WHERE t.id = ?1"
 
 static int fill(struct tx *tx, sqlite3_stmt *q, struct ellu_task *task)
 {
@@ -162,11 +111,24 @@ int task_load(struct tx *tx, int64_t id, const struct ellu_task **ret_task)
 	task->id = id;
 	r = fill(tx, q, task);
 	if (r >= 0 && !column_null(q, 20))
-		r = rating_run_progress(tx, column_int(q, 20), &task->progress);
-	else if (r >= 0 && task->experiment_id && strcmp(task->kind, "experiment") == 0)
-		r = task_progress(tx, *task->experiment_id, &task->progress);
+		r = read_progress(tx, column_int(q, 20), column_int(q, 21) == 0, &task->progress);
 	*ret_task = task;
 	return r < 0 ? r : 0;
+}
+
+int task_run(struct tx *tx, int64_t id, int64_t *ret_run_id, int64_t *ret_experiment_id)
+{
+	QUERY q = NULL;
+	int r;
+
+	r = db_query(tx->db, &q, "SELECT run_id, experiment_id FROM tasks WHERE id = ?1", "i", id);
+	if (r >= 0)
+		r = db_next(tx->db, q);
+	if (r <= 0)
+		return r < 0 ? r : fault_not_found(tx->fault, "task", NULL, id);
+	*ret_run_id = column_int(q, 0);
+	*ret_experiment_id = column_int(q, 1);
+	return 0;
 }
 
 int task_check_scope(struct tx *tx, const struct scope *scope, int64_t task_id)

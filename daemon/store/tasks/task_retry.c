@@ -4,9 +4,8 @@
  * whoever asks.
  */
 #include <errno.h>
-#include <inttypes.h>
 
-#include "daemon/base/clock.h"
+#include "daemon/store/runs/experiment.h"
 #include "daemon/store/tasks/task_submit.h"
 #include "proto/generated/interface.h"
 
@@ -15,41 +14,27 @@ struct retry {
 	struct task_retry *op;
 	const struct ellu_task *old;
 	struct place place;
-	int64_t live_task_id; // of the experiment; 0: none
-	const char *live_status;
-	int64_t rating_run_id; // 0: the experiment's own run
-	int64_t config_id; // 0: none, here and below
-	int64_t judge_config_id;
+	struct experiment_row experiment; // zeroed: none
+	int64_t run_id; // 0: none
 	struct fault rejected; // code 0: not
 };
 
 static int load(struct retry *retry)
 {
+	int64_t id = retry->op->arguments->id, experiment_id;
 	struct tx *tx = retry->tx;
-	QUERY q = NULL;
 	int r;
 
-	r = task_load(tx, retry->op->arguments->id, &retry->old);
+	r = task_load(tx, id, &retry->old);
 	if (r >= 0)
-		r = db_query(tx->db, &q, "SELECT t.owner_uid, t.project_id, l.id, l.status,"
-					 " iif(n.id IS NULL, e.llm_config_id, NULL), j.llm_config_id, n.id"
-					 " FROM tasks t LEFT JOIN rating_runs n ON n.id = t.rating_run_id"
-					 " LEFT JOIN experiments e ON e.id = t.experiment_id"
-					 " LEFT JOIN judges j ON j.id = coalesce(n.judge_id, e.judge_id)"
-					 " LEFT JOIN tasks l ON l.experiment_id = t.experiment_id"
-					 "  AND l.status IN ('PENDING', 'STARTED') WHERE t.id = ?1",
-			     "i", retry->op->arguments->id);
+		r = task_run(tx, id, &retry->run_id, &experiment_id);
 	if (r >= 0)
-		r = db_next(tx->db, q);
+		r = db_int(tx->db, &retry->place.project_id, "SELECT project_id FROM tasks WHERE id = ?1",
+			   "i", id);
 	if (r < 0)
 		return r;
-	retry->place = (struct place){ .owner_uid = column_int(q, 0), .project_id = column_int(q, 1) };
-	retry->live_task_id = column_int_or(q, 2, 0);
-	retry->live_status = tx_text(tx, q, 3);
-	retry->config_id = column_int_or(q, 4, 0);
-	retry->judge_config_id = column_int_or(q, 5, 0);
-	retry->rating_run_id = column_int_or(q, 6, 0);
-	return tx->oom ? -ENOMEM : 0;
+	retry->place.owner_uid = retry->old->owner_uid;
+	return experiment_id ? experiment_row_load(tx, experiment_id, &retry->experiment) : 0;
 }
 
 /* Whether there is something to go on with. */
@@ -66,8 +51,7 @@ static int check_old(struct retry *retry)
 		return fault_conflict(fault, "task", old->name, old->id,
 				      "it succeeded; RetryFailed asks again for failed items");
 	case TASK_REJECTED:
-		if (task_kind_from_name(old->kind) == TASK_KIND_RATING ? !retry->rating_run_id :
-									 !old->experiment_id)
+		if (!retry->run_id)
 			return fault_conflict(fault, "task", old->name, old->id,
 					      "it was rejected before anything was made: submit it "
 					      "again");
@@ -75,11 +59,7 @@ static int check_old(struct retry *retry)
 	default:
 		break;
 	}
-	if (retry->live_task_id)
-		return fault_conflict(fault, "experiment", old->name, *old->experiment_id,
-				      "its task %" PRId64 " is %s", retry->live_task_id,
-				      retry->live_status);
-	return 0;
+	return experiment_check_idle(retry->tx, &retry->experiment);
 }
 
 static int insert(struct retry *retry, const char *hash)
@@ -90,8 +70,8 @@ static int insert(struct retry *retry, const char *hash)
 		.kind = task_kind_from_name(old->kind),
 		.place = retry->place,
 		.name = old->name,
-		.experiment_id = old->experiment_id ? *old->experiment_id : 0,
-		.rating_run_id = retry->rating_run_id,
+		.experiment_id = retry->experiment.id,
+		.run_id = retry->run_id,
 		.priority = a->priority ? a->priority : old->priority,
 		.time_limit_seconds = a->time_limit_seconds ? *a->time_limit_seconds :
 							      old->time_limit_seconds,
@@ -134,16 +114,9 @@ static int task_retry_run(struct tx *tx, struct store_request *request)
 	if (r >= 0)
 		r = task_submit_check_room(tx);
 	if (r >= 0)
-		r = task_submit_check_config(tx, &op->submit.scope, retry->config_id, "llm_config",
-					     cost_limit, &retry->rejected);
-	if (r >= 0)
-		r = task_submit_check_config(tx, &op->submit.scope, retry->judge_config_id,
-					     "rating_llm_config", cost_limit, &retry->rejected);
-	if (r < 0)
-		return r;
-	if (op->submit.queue_full && !retry->rejected.code)
-		fault_set(&retry->rejected, ELLU_E_QUEUE_FULL, NULL);
-	return insert(retry, hash);
+		r = task_submit_check_run(tx, &op->submit, retry->run_id, cost_limit,
+					  &retry->rejected);
+	return r < 0 ? r : insert(retry, hash);
 }
 
 void store_task_retry(struct store *store, struct task_submit *submit)

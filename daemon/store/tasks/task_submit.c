@@ -5,6 +5,7 @@
 
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources/llm_config.h"
+#include "daemon/store/runs/run.h"
 
 void task_submit_begin(struct task_submit *submit)
 {
@@ -146,6 +147,23 @@ int task_submit_check_config(struct tx *tx, const struct scope *scope, int64_t c
 		return r;
 	}
 	return cost_limit ? task_submit_check_prices(tx, config_id, rejected) : 0;
+}
+
+int task_submit_check_run(struct tx *tx, const struct task_submit *submit, int64_t run_id,
+			  const int64_t *cost_limit, struct fault *rejected)
+{
+	struct run_row run = { 0 };
+	int r = run_id ? run_row_load(tx, run_id, &run) : 0;
+
+	if (r >= 0)
+		r = task_submit_check_config(tx, &submit->scope, run.config_id, "llm_config",
+					     cost_limit, rejected);
+	if (r >= 0)
+		r = task_submit_check_config(tx, &submit->scope, run.judge.config_id,
+					     "rating_llm_config", cost_limit, rejected);
+	if (r >= 0 && submit->queue_full && !rejected->code)
+		fault_set(rejected, ELLU_E_QUEUE_FULL, NULL);
+	return r < 0 ? r : 0;
 }
 
 int task_submit_insert(struct tx *tx, struct task_submit *submit, const struct task_new *task)

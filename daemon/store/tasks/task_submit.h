@@ -28,6 +28,10 @@ int task_submit_check_config(struct tx *tx, const struct scope *scope, int64_t c
 /* The last of these alone. */
 int task_submit_check_prices(struct tx *tx, int64_t config_id, struct fault *rejected);
 
+/* The same of both configs of a run, and QueueFull where there is no room. */
+int task_submit_check_run(struct tx *tx, const struct task_submit *submit, int64_t run_id,
+			  const int64_t *cost_limit, struct fault *rejected);
+
 /* Answers a task that is there already. */
 int task_submit_existing(struct tx *tx, struct task_submit *submit, int64_t task_id);
 /* Inserts and answers it, claimed where a slot is free; REJECTED when `task` says so. */

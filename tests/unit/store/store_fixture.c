@@ -237,8 +237,10 @@ void finish(struct fixture *f, int64_t task_id, enum task_status status)
 const struct run_spec *load_run(struct fixture *f, int64_t experiment_id)
 {
 	struct run_load *op = arena_alloc(&f->arena, sizeof(*op));
+	char sql[100];
 
-	op->experiment_id = experiment_id;
+	snprintf(sql, sizeof(sql), "SELECT task_id FROM experiments WHERE id = %d", (int)experiment_id);
+	op->task_id = look_int(f, sql);
 	CALL_OK(f, store_run_load, op);
 	return op->ret_spec;
 }
@@ -248,7 +250,7 @@ int64_t answer(struct fixture *f, const struct run_spec *spec, int64_t row_id, i
 {
 	struct fault fault = { 0 };
 	struct response_record op = {
-		.experiment_id = spec->experiment_id,
+		.run_id = spec->run_id,
 		.round = spec->round,
 		.owner_uid = spec->owner_uid,
 		.project_id = spec->project_id,
@@ -276,8 +278,7 @@ void rate(struct fixture *f, const struct run_spec *spec, int64_t response_id, i
 {
 	struct fault fault = { 0 };
 	struct rating_record op = {
-		.experiment_id = spec->experiment_id,
-		.rating_run_id = spec->rating_run_id,
+		.run_id = spec->run_id,
 		.round = spec->round,
 		.owner_uid = spec->owner_uid,
 		.project_id = spec->project_id,

@@ -37,7 +37,7 @@ static const struct ellu_task *ask(const char *json)
 
 static const struct run_spec *load(int64_t task_id)
 {
-	struct run_load op = { .rating_task_id = task_id };
+	struct run_load op = { .task_id = task_id };
 
 	CALL_OK(&f, store_run_load, &op);
 	return op.ret_spec;
@@ -57,10 +57,7 @@ static void page(const struct run_spec *spec, struct case_cursor cursor, size_t 
 		 struct cases_page *op)
 {
 	*op = (struct cases_page){
-		.experiment_id = spec->experiment_id,
-		.rating_run_id = spec->rating_run_id,
-		.round = spec->round,
-		.judge_id = spec->judge_id,
+		.run_id = spec->run_id,
 		.n_measures = spec->n_measures,
 		.cursor = cursor,
 		.scan = scan,
@@ -88,17 +85,14 @@ static const char *cases_of(const struct run_spec *spec, size_t scan)
 static void say(const struct run_spec *spec, int64_t response_id, size_t measure, int value,
 		bool complete)
 {
-	struct run_spec of = *spec;
-
-	of.experiment_id = made->experiment_id;
-	rate(&f, &of, response_id, 1, measure, value, complete);
+	rate(&f, spec, response_id, /* epoch= */ 0, measure, value, complete);
 }
 
 /* Responses 1 to 6; the fourth failed, the sixth only calls a tool. */
 static void answer_some(void)
 {
 	struct response_record op = {
-		.experiment_id = made->experiment_id,
+		.run_id = made->run_id,
 		.owner_uid = UID,
 		.project_id = made->project_id,
 		.row_id = 2,
@@ -129,15 +123,15 @@ START_TEST(a_list_in_its_order)
 	task_id = ask("{\"response_ids\": [5, 4, 2, 6, 1], \"criteria\": [\"C?\", \"D?\"]}")->id;
 	spec = load_counted(task_id);
 	ck_assert_int_eq(spec->total_responses, 5);
-	ck_assert_int_eq(spec->no_epoch.failed, 1);
-	ck_assert_int_eq(spec->no_epoch.rated, 1);
+	ck_assert_int_eq(spec->epochs[0].failed, 1);
+	ck_assert_int_eq(spec->epochs[0].rated, 1);
 	ck_assert_uint_eq(spec->n_measures, 2);
 	for (size_t scan = 1; scan <= 6; scan++)
 		ck_assert_str_eq(cases_of(spec, scan), " 5 2 6 1");
 	page(spec, (struct case_cursor){ 0 }, 10, &op);
 	ck_assert_str_eq(op.ret_cases[0].input_values, "{\"n\":1}");
 	ck_assert_int_eq(op.ret_cases[0].epoch, 2);
-	ck_assert_int_eq(op.ret_cases[0].experiment_id, made->experiment_id);
+	ck_assert_int_eq(op.ret_cases[0].row_id, 1);
 	ck_assert_str_eq(op.ret_cases[0].prompt_template->messages[0]->content, "{{n}}");
 	ck_assert(strstr(op.ret_cases[2].response_text, "\"arguments\"") != NULL);
 	/* What is recorded is not asked for; counters follow. */
@@ -148,10 +142,10 @@ START_TEST(a_list_in_its_order)
 	page(spec, (struct case_cursor){ 0 }, 10, &op);
 	ck_assert_uint_eq(op.ret_cases[0].n_decided, 1);
 	ck_assert_int_eq(op.ret_cases[0].decided_measures[0], spec->measures[1].id);
-	ck_assert_int_eq(load(task_id)->no_epoch.rated, 2);
+	ck_assert_int_eq(load(task_id)->epochs[0].rated, 2);
 	ck_assert_int_eq(load(task_id)->input_tokens, 3);
 	/* The experiment's judge said nothing: its counters are its own. */
-	ck_assert_int_eq(look_int(&f, "SELECT sum(ratings) FROM experiment_epochs"), 0);
+	ck_assert_int_eq(look_int(&f, "SELECT sum(ratings) FROM run_epochs WHERE epoch > 0"), 0);
 	fixture_close(&f);
 }
 END_TEST
@@ -208,12 +202,12 @@ START_TEST(rounds)
 	ck_assert_int_eq(*op.submit.ret_task->retry_of, 1);
 	ck_assert_int_eq(op.submit.ret_task->progress->failed, 0);
 	ck_assert_int_eq(op.submit.ret_task->progress->responses_generated, 5);
-	spec = load_run(&f, made->experiment_id);
+	spec = load_run(&f, 1);
 	ck_assert(spec->uncounted);
 	ck_assert_int_eq(spec->round, op.submit.ret_task->id);
 	count = (struct run_count){ .spec = spec };
 	CALL_OK(&f, store_run_count, &count);
-	spec = load_run(&f, made->experiment_id);
+	spec = load_run(&f, 1);
 	ck_assert(!spec->uncounted);
 	ck_assert_int_eq(spec->epochs[0].generated, 3);
 	ck_assert_int_eq(spec->epochs[0].rated, 0);
@@ -235,7 +229,7 @@ START_TEST(rounds)
 	/* Recorded in this round, an error is final. */
 	id = answer(&f, spec, 3, 2, NULL);
 	ck_assert_int_eq(answer(&f, spec, 3, 2, "too late"), id);
-	spec = load_run(&f, made->experiment_id);
+	spec = load_run(&f, 1);
 	ck_assert_int_eq(spec->epochs[0].generated, 4);
 	ck_assert_int_eq(spec->epochs[0].rated, 1);
 	ck_assert_int_eq(spec->epochs[1].failed, 1);
@@ -255,14 +249,14 @@ START_TEST(counters_go_stale)
 	ck_assert_int_eq(spec->judge_id, made->judge_id);
 	say(spec, 1, 0, 1, false);
 	say(spec, 1, 1, 1, true);
-	count = (struct run_count){ .spec = load_run(&f, made->experiment_id) };
+	count = (struct run_count){ .spec = load_run(&f, 1) };
 	ck_assert(count.spec->uncounted);
 	ck_assert_int_eq(count.spec->epochs[0].rated, 1); // the failed one
 	CALL_OK(&f, store_run_count, &count);
-	spec = load_run(&f, made->experiment_id);
+	spec = load_run(&f, 1);
 	ck_assert(!spec->uncounted);
 	ck_assert_int_eq(spec->epochs[0].rated, 2);
-	ck_assert_int_eq(look_int(&f, "SELECT sum(ratings) FROM experiment_epochs"), 2);
+	ck_assert_int_eq(look_int(&f, "SELECT sum(ratings) FROM run_epochs WHERE epoch > 0"), 2);
 	fixture_close(&f);
 }
 END_TEST
@@ -302,7 +296,8 @@ START_TEST(criteria_cost_what_they_are)
 	/* An equal set is taken, wherever it is among them. */
 	(void)cost_of("Is it 30?", "{{n}}");
 	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM criterion_sets"), 41);
-	ck_assert_int_eq(look_int(&f, "SELECT count(DISTINCT criterion_set_id) FROM rating_runs"), 40);
+	ck_assert_int_eq(look_int(&f, "SELECT count(DISTINCT criterion_set_id) FROM runs"
+				      " WHERE response_ids IS NOT NULL"), 40);
 	for (int i = 0; i < 200; i++)
 		strcat(many, "{{n}} ");
 	(void)cost_of("Again?", "{{n}} {{n}}");

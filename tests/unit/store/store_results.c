@@ -20,35 +20,33 @@ static struct fixture f;
  * a NO, and one has no verdict. */
 static const char responses[] =
 	"WITH RECURSIVE each (k) AS (SELECT 0 UNION ALL SELECT k + 1 FROM each WHERE k < 4999)"
-	" INSERT INTO responses (owner_uid, project_id, experiment_id, template_variables_id, epoch,"
+	" INSERT INTO responses (owner_uid, project_id, run_id, template_variables_id, epoch,"
 	"  response_text, error, attempts, duration_usec, input_tokens, replaced, created_at)"
 	" SELECT 1000, 1, 1, 1, k + 1, 'text', iif(k % 10 = 9, '{}', NULL), 1,"
 	"  10000 + k * 7 % 5000 * 1000, k % 100, 0, 0 FROM each;"
-	"INSERT INTO ratings (owner_uid, project_id, experiment_id, response_id, measure_id, judge_id,"
+	"INSERT INTO ratings (owner_uid, project_id, response_id, measure_id, judge_id,"
 	"  value, error, attempts, duration_usec, created_at)"
-	" SELECT owner_uid, project_id, 1, r.id, m.id, (SELECT id FROM judges),"
+	" SELECT owner_uid, project_id, r.id, m.id, (SELECT id FROM judges),"
 	"  iif(r.epoch = 1, NULL, iif(r.epoch % 3 = 0, 0.0, 1.0)), iif(r.epoch = 1, '{}', NULL), 1, 1, 0"
 	" FROM responses r CROSS JOIN (SELECT id FROM measures) m WHERE r.error IS NULL;";
 
+/* The run that they are of. */
 static int64_t prepare(void)
 {
-	const struct ellu_task *task;
-	int64_t id;
 	sqlite3 *db;
 
 	fixture_open(&f);
-	task = submit(&f, "{\"name\": \"X\", \"prompt_template\": {\"content\": {\"name\": \"T\","
+	submit(&f, "{\"name\": \"X\", \"prompt_template\": {\"content\": {\"name\": \"T\","
 			  " \"messages\": [{\"role\": \"user\", \"content\": \"{{n}}\"}]}},"
 			  "\"collection\": {\"content\": {\"name\": \"C\", \"variables\": [{\"n\": 1}]}},"
 			  "\"criteria\": [\"A?\"]}");
-	id = *task->experiment_id;
 	fixture_stop(&f);
 	db = look(&f);
 	ck_assert_msg(sqlite3_exec(db, responses, NULL, NULL, NULL) == SQLITE_OK, "%s",
 		      sqlite3_errmsg(db));
 	sqlite3_close(db);
 	fixture_start(&f);
-	return id;
+	return load_run(&f, 1)->run_id;
 }
 
 static int64_t count(const char *of)
@@ -62,7 +60,7 @@ static int64_t count(const char *of)
 START_TEST(many_responses)
 {
 	const struct ellu_experiment_results *results;
-	struct results_compute op = { .experiment_id = prepare() };
+	struct results_compute op = { .run_id = prepare() };
 
 	CALL_OK(&f, store_results_compute, &op);
 	results = op.ret_results;
@@ -93,7 +91,7 @@ END_TEST
 /* Another scan that was posted behind it does not wait for all of it. */
 START_TEST(others_get_a_turn)
 {
-	struct results_compute walk = { .experiment_id = prepare() };
+	struct results_compute walk = { .run_id = prepare() };
 	struct responses_list list = { .scope = own };
 	struct hold hold;
 
@@ -208,10 +206,12 @@ static void check_by_hand(const struct ellu_experiment_results *results)
 START_TEST(results_by_hand)
 {
 	struct results_compute op = { 0 };
+	const struct run_spec *spec;
 
 	fixture_open(&f);
-	op.experiment_id = *submit_grid(&f, "")->experiment_id;
-	record_by_hand(load_run(&f, op.experiment_id));
+	spec = load_run(&f, *submit_grid(&f, "")->experiment_id);
+	op.run_id = spec->run_id;
+	record_by_hand(spec);
 	CALL_OK(&f, store_results_compute, &op);
 	check_by_hand(op.ret_results);
 	fixture_close(&f);
@@ -221,7 +221,7 @@ END_TEST
 static int64_t record_absurd(const struct run_spec *spec, int64_t row, int64_t epoch, int64_t tokens)
 {
 	struct response_record op = {
-		.experiment_id = spec->experiment_id,
+		.run_id = spec->run_id,
 		.owner_uid = spec->owner_uid,
 		.project_id = spec->project_id,
 		.row_id = row,
@@ -246,8 +246,8 @@ START_TEST(absurd_usage)
 	const struct run_spec *spec;
 
 	fixture_open(&f);
-	op.experiment_id = *submit_grid(&f, "")->experiment_id;
-	spec = load_run(&f, op.experiment_id);
+	spec = load_run(&f, *submit_grid(&f, "")->experiment_id);
+	op.run_id = spec->run_id;
 	for (int64_t row = 1; row <= 3; row++) {
 		ck_assert_int_gt(record_absurd(spec, row, 1, INT64_MAX), 0);
 		ck_assert_int_gt(record_absurd(spec, row, 2, INTEGER_MAX), 0);
@@ -258,10 +258,10 @@ START_TEST(absurd_usage)
 	ck_assert_int_eq(op.ret_results->total_output_tokens, INTEGER_MAX);
 	ck_assert_int_eq(*op.ret_results->cost, INTEGER_MAX);
 	ck_assert_int_eq(op.ret_results->input_tokens->n_scored, 6);
-	spec = load_run(&f, op.experiment_id);
+	spec = load_run(&f, 1);
 	ck_assert_int_eq(spec->input_tokens, INTEGER_MAX);
 	ck_assert_int_eq(spec->cost_nanodollars, INTEGER_MAX);
-	ck_assert_int_eq(look_int(&f, "SELECT max(input_tokens) FROM experiment_epochs"), INTEGER_MAX);
+	ck_assert_int_eq(look_int(&f, "SELECT max(input_tokens) FROM run_epochs"), INTEGER_MAX);
 	fixture_close(&f);
 }
 END_TEST
@@ -270,6 +270,7 @@ END_TEST
 START_TEST(results_are_kept)
 {
 	const struct ellu_task *task;
+	const struct run_spec *spec;
 	struct results_compute op = { 0 };
 	struct ellu_task_result result = ELLU_RECORD(struct ellu_task_result);
 	struct task_change change = { .status = TASK_SUCCESS, .running_usec = 1500000 };
@@ -277,8 +278,9 @@ START_TEST(results_are_kept)
 
 	fixture_open(&f);
 	task = submit_grid(&f, "");
-	op.experiment_id = *task->experiment_id;
-	record_by_hand(load_run(&f, op.experiment_id));
+	spec = load_run(&f, *task->experiment_id);
+	op.run_id = spec->run_id;
+	record_by_hand(spec);
 	CALL_OK(&f, store_results_compute, &op);
 	claim(&f, task->id);
 	result.experiment_id = task->experiment_id;

@@ -143,7 +143,7 @@ START_TEST(clearing_keeps_what_is_pinned)
 	ck_assert_str_eq(list("")->items[0]->input_values, "{\"a\":3}");
 	spec = load_run(&f, *task->experiment_id);
 	ck_assert_int_eq(spec->total_responses, 2);
-	cases.experiment_id = spec->experiment_id;
+	cases.run_id = spec->run_id;
 	CALL_OK(&f, store_cases_page, &cases);
 	ck_assert_uint_eq(cases.ret_n_cases, 2);
 	ck_assert_str_eq(cases.ret_cases[1].input_values, "{\"a\":2}");
@@ -341,7 +341,7 @@ START_TEST(ten_thousand_rows)
 		   " \"T\", \"messages\": [{\"role\": \"user\", \"content\": \"{{n}}\"}]}},"
 		   " \"collection\": {\"ref\": {\"name\": \"C\"}}}");
 	seen = 0;
-	cases.experiment_id = 1;
+	cases.run_id = load_run(&f, 1)->run_id;
 	do {
 		CALL_OK(&f, store_cases_page, &cases);
 		for (size_t i = 0; i < cases.ret_n_cases; i++, seen++)

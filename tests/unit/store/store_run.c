@@ -11,8 +11,7 @@ static void page(const struct run_spec *spec, struct case_cursor cursor, size_t 
 		 struct cases_page *op)
 {
 	*op = (struct cases_page){
-		.experiment_id = spec->experiment_id,
-		.judge_id = spec->judge_id,
+		.run_id = spec->run_id,
 		.n_measures = spec->n_measures,
 		.cursor = cursor,
 		.scan = scan,
@@ -527,7 +526,7 @@ static const struct ellu_task *submit_rows(const char *rows)
 /* To its end; answers what the costliest step took. */
 static int64_t take_over(int64_t experiment_id)
 {
-	struct run_take_over op = { .experiment_id = experiment_id };
+	struct run_take_over op = { .run_id = load_run(&f, experiment_id)->run_id };
 	int64_t most = 0;
 
 	do {

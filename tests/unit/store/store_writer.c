@@ -134,7 +134,7 @@ START_TEST(a_full_disk_is_waited_out)
 	memset(text, 'x', 200000);
 	text[200000] = '\0';
 	record_op = (struct response_record){
-		.experiment_id = 1,
+		.run_id = spec->run_id,
 		.owner_uid = spec->owner_uid,
 		.project_id = spec->project_id,
 		.row_id = 1,
@@ -331,7 +331,7 @@ START_TEST(many_loops)
 		client->left = N_EACH;
 		client->get.scope = own;
 		client->get.task_id = 1;
-		client->record.experiment_id = 1;
+		client->record.run_id = spec->run_id;
 		client->record.owner_uid = spec->owner_uid;
 		client->record.project_id = spec->project_id;
 		client->record.row_id = i + 1;
@@ -349,7 +349,7 @@ START_TEST(many_loops)
 		loop_free(clients[i].loop);
 	}
 	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM responses"), N_THREADS * N_EACH);
-	ck_assert_int_eq(look_int(&f, "SELECT sum(rated) FROM experiment_epochs"), N_THREADS * N_EACH);
+	ck_assert_int_eq(look_int(&f, "SELECT sum(rated) FROM run_epochs"), N_THREADS * N_EACH);
 	free(clients);
 	fixture_close(&f);
 }

@@ -148,18 +148,22 @@ END_TEST
 /* Ratings alone: the answers were there, and are no progress. */
 START_TEST(percent_of_ratings)
 {
+	const struct run_epoch asked = { .total = 10, .generated = 10, .failed = 2, .rated = 2,
+					 .ratings = 4 };
 	struct run_spec rating = {
-		.rating_run_id = 9,
 		.n_measures = 2,
-		.no_epoch = { .total = 10, .generated = 10, .failed = 2, .rated = 2, .ratings = 4 },
+		.epochs = &asked,
+		.n_epochs = 1,
 		.total_responses = 10,
 	};
 
 	progress_done(&progress);
 	ck_assert_int_eq(progress_init(&progress, &rating, 0), 0);
 	ck_assert(snapshot(SECOND)->percent_complete == 40);
-	progress_add_rating(&progress, 1, true);
+	progress_add_rating(&progress, 0, true);
 	ck_assert(snapshot(SECOND)->percent_complete == 45);
+	ck_assert_uint_eq(snapshot(SECOND)->n_epochs, 0);
+	ck_assert_int_eq(snapshot(SECOND)->responses_rated, 3);
 }
 END_TEST
 

@@ -238,7 +238,7 @@ static void go_on(void)
 
 static void assert_complete(void)
 {
-	struct run_load load = { .experiment_id = experiment_id };
+	struct run_load load = { .task_id = task_id };
 
 	ck_assert_msg(seen.status == TASK_SUCCESS, "%d: %s", seen.status, seen.message);
 	ck_assert_int_eq(seen.responses, ROWS);

@@ -58,7 +58,7 @@ static void fill_spec(struct run_spec *spec, struct arena *arena)
 	struct run_epoch *epochs = arena_array(arena, standin.n_epochs, sizeof(*epochs));
 
 	*spec = (struct run_spec){
-		.experiment_id = 7,
+		.run_id = 7,
 		.owner_uid = 1000,
 		.project_id = 3,
 		.prompt_template = standin.response_column ? NULL : &prompt_template,
@@ -92,20 +92,25 @@ static void fill_spec(struct run_spec *spec, struct arena *arena)
 }
 
 /* Its template comes with each case. */
-static void make_rating(struct run_spec *spec)
+static void make_rating(struct run_spec *spec, struct arena *arena)
 {
-	spec->rating_run_id = 9;
+	struct run_epoch *counts = arena_alloc(arena, sizeof(*counts));
+
+	*counts = (struct run_epoch){ 0 };
+	spec->run_id = 9;
+	spec->rates = true;
 	spec->uncounted = standin.n_counts == 0;
 	spec->prompt_template = NULL;
 	spec->config = NULL;
 	for (size_t e = 0; e < spec->n_epochs; e++) {
-		spec->no_epoch.total += spec->epochs[e].total;
-		spec->no_epoch.generated += spec->epochs[e].total;
-		spec->no_epoch.rated += spec->epochs[e].rated;
-		spec->no_epoch.failed += spec->epochs[e].failed;
-		spec->no_epoch.ratings += spec->epochs[e].ratings;
+		counts->total += spec->epochs[e].total;
+		counts->generated += spec->epochs[e].total;
+		counts->rated += spec->epochs[e].rated;
+		counts->failed += spec->epochs[e].failed;
+		counts->ratings += spec->epochs[e].ratings;
 	}
-	spec->n_epochs = 0;
+	spec->epochs = counts;
+	spec->n_epochs = 1;
 }
 
 static void on_load(struct message *message)
@@ -114,10 +119,10 @@ static void on_load(struct message *message)
 	struct run_spec *spec = arena_alloc(&op->request.arena, sizeof(*spec));
 
 	fill_spec(spec, &op->request.arena);
-	if (standin.rating != (op->rating_task_id == 42))
-		standin_wrong("a run of another kind was loaded");
+	if (op->task_id != 42)
+		standin_wrong("the run of another task was loaded");
 	if (standin.rating)
-		make_rating(spec);
+		make_rating(spec, &op->request.arena);
 	op->ret_spec = spec;
 	if (!standin_look(STANDIN_AT_LOAD, 0, &op->request))
 		standin_commit(&op->request);
@@ -155,8 +160,7 @@ static bool add_case(const struct cases_page *op, struct run_case *item, size_t 
 	if (response->recorded && (response->failed || op->n_measures == 0))
 		return false;
 	*item = (struct run_case){
-		.experiment_id = op->experiment_id,
-		.prompt_template = op->rating_run_id ? &prompt_template : NULL,
+		.prompt_template = op->run_id == 9 ? &prompt_template : NULL,
 		.row_id = (int64_t)row + 100,
 		.row_number = (int64_t)row,
 		.epoch = (int64_t)epoch,
@@ -227,7 +231,7 @@ static int run_response(struct tx *tx, struct store_request *request)
 	(void)tx;
 	if (response->recorded)
 		standin_wrong("row %d was recorded twice", (int)op->row_id);
-	if (op->experiment_id != 7 || op->owner_uid != 1000 || op->project_id != 3)
+	if (op->run_id != 7 || op->owner_uid != 1000 || op->project_id != 3)
 		standin_wrong("a response of nobody");
 	response->recorded = true;
 	response->failed = op->error != NULL;
@@ -245,8 +249,8 @@ static int run_response(struct tx *tx, struct store_request *request)
 static int run_rating(struct tx *tx, struct store_request *request)
 {
 	struct rating_record *op = container_of(request, struct rating_record, request);
-	struct standin_response *response =
-		standin_response((size_t)op->response_id % 10000, (size_t)op->epoch);
+	struct standin_response *response = standin_response((size_t)op->response_id % 10000,
+							     (size_t)op->response_id / 10000);
 	struct standin_rating *rating = &response->ratings[op->measure_id - 50];
 
 	(void)tx;
@@ -254,8 +258,8 @@ static int run_rating(struct tx *tx, struct store_request *request)
 		standin_wrong("response %d was rated wrongly", (int)op->response_id);
 	if (response->rated)
 		standin_wrong("response %d was rated after all", (int)op->response_id);
-	if (op->judge_id != 5 || op->experiment_id != 7 ||
-	    op->rating_run_id != (standin.rating ? 9 : 0))
+	if (op->judge_id != 5 || op->run_id != (standin.rating ? 9 : 7) ||
+	    op->epoch != (standin.rating ? 0 : op->response_id / 10000))
 		standin_wrong("a rating of nobody");
 	rating->recorded = true;
 	rating->failed = op->error != NULL;

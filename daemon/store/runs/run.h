@@ -1,0 +1,96 @@
+/*
+ * Runs as rows, and the responses that a run is about, in the order asked: all of its own, those of
+ * its list, or those of another run that were there when it was submitted and that its filter lets
+ * through.
+ */
+#pragma once
+
+#include "daemon/store/resources/project.h"
+#include "daemon/store/runs.h"
+
+/* Responses and ratings that one transaction of a long walk looks at: a few milliseconds. */
+#define RUN_STEP 2000
+
+/* Ids, limits and numbers of 0: there is none. */
+struct run_row {
+	int64_t id;
+	int64_t owner_uid;
+	int64_t project_id;
+	int64_t prompt_template_id;
+	int64_t collection_id;
+	int64_t first_sequence; // the rows are in batches above this ...
+	int64_t last_sequence; // ... up to this
+	const char *rows_identity;
+	int64_t row_limit;
+	const char *column_defaults;
+	int64_t total_cases;
+	int64_t n_epochs; // 0: it makes no responses
+	int64_t config_id;
+	const char *config_snapshot;
+	const char *response_column;
+	const char *generation_params;
+	int64_t criterion_set_id;
+	int64_t judge_id;
+	const char *rating_mode;
+	const char *rating_version;
+	int64_t source_run_id;
+	const char *response_ids;
+	const int64_t *filter_epoch; // NULL: any, here and below
+	const int64_t *filter_measure_id;
+	const int64_t *filter_judge_id;
+	const int64_t *filter_value;
+	int64_t last_response_id;
+	int64_t last_rating_id;
+	int64_t round;
+	int64_t counters_stale;
+	struct run_judge { // as its row says
+		const char *name;
+		int64_t config_id;
+		const char *snapshot;
+	} judge;
+	const char *models[2][2]; // provider and name: that is asked, that judges
+};
+
+int run_row_load(struct tx *tx, int64_t id, struct run_row *ret_row); // NotFound
+/* With its measures and epochs, and all but `judge` and `models` of the row. */
+int run_insert(struct tx *tx, const struct run_row *row, const struct tx_list *measures,
+	       int64_t *ret_id);
+bool run_is_simulated(const struct run_row *row);
+
+/* Epochs, sums and the number of measures of a spec. */
+int run_counters(struct tx *tx, int64_t run_id, struct run_spec *spec);
+
+/* In the transaction that makes a task SUCCESS: nothing of its run is missing any more, and an
+ * experiment that was rated again takes over judge, mode, version, criteria and verdicts. */
+int run_settle(struct tx *tx, int64_t task_id);
+
+/* One page of a walk: looks at no more than so many responses. A place among them is a number that
+ * grows: behind the list's index, or the response's id. */
+struct run_walk {
+	struct tx *tx;
+	sqlite3_stmt *q;
+	int64_t place; // behind which to go on
+	size_t left;
+	bool end; // nothing follows
+};
+#define RUN_WALK __attribute__((cleanup(run_walk_done))) struct run_walk
+
+int run_walk_begin(struct tx *tx, const struct run_row *run, int64_t after, size_t n,
+		   struct run_walk *walk);
+/* 1: the next response, in the columns below; 0: the page is at its end. */
+int run_walk_next(struct run_walk *walk);
+void run_walk_done(struct run_walk *walk);
+
+enum walk_column {
+	WALK_PLACE,
+	WALK_RESPONSE,
+	WALK_LETS_THROUGH,
+	WALK_EPOCH,
+	WALK_FAILED,
+	WALK_ROUND,
+	WALK_DURATION,
+	WALK_INPUT_TOKENS,
+	WALK_OUTPUT_TOKENS,
+	WALK_COST,
+	WALK_ERROR,
+};
