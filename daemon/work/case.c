@@ -60,7 +60,7 @@ static void weigh(struct open_case *open_case, size_t values)
 
 	open_case->values_size += values;
 	bytes += open_case->values_size;
-	run_weigh(&open_case->run->base, &open_case->run->case_bytes, open_case->bytes, bytes);
+	run_weigh(&open_case->run->base, RUN_ITEMS, open_case->bytes, bytes);
 	open_case->bytes = bytes;
 }
 
@@ -75,7 +75,7 @@ void case_close(struct open_case *open_case)
 {
 	struct experiment_run *run = open_case->run;
 
-	run_weigh(&run->base, &run->case_bytes, open_case->bytes, 0);
+	run_weigh(&run->base, RUN_ITEMS, open_case->bytes, 0);
 	release(open_case);
 	if (open_case->newer)
 		open_case->newer->older = open_case->older;

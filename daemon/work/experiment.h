@@ -39,7 +39,7 @@ struct open_case {
 	bool *decided; // by measure, or NULL: none is
 	size_t next_measure; // to be asked for, or past the last
 	size_t values_size;
-	size_t bytes; // of run::case_bytes
+	size_t bytes; // of RUN_ITEMS
 	size_t n_unposted; // ratings whose record was not handed to the store
 	size_t n_open; // ratings not committed
 	struct open_case *next; // run::judging
@@ -64,7 +64,7 @@ struct judgement {
 	struct open_case *open_case;
 	const struct run_measure *measure;
 	bool asked_again;
-	size_t bytes; // of run::judgement_bytes
+	size_t bytes; // of RUN_QUESTIONS
 	struct judgement *newer; // run::newest_judgement, or run::spare_judgements
 	struct judgement *older;
 };
@@ -117,8 +117,6 @@ struct experiment_run {
 	bool read_all;
 
 	int64_t window; // how many cases may be open
-	size_t case_bytes; // held by open cases: values, request, answer
-	size_t judgement_bytes; // held by questions to judges
 	struct open_case *newest; // all that are open, linked by `older`
 	struct open_case *spare_cases;
 	struct open_case *judging; // wait to be asked for, in order

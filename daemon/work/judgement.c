@@ -48,7 +48,7 @@ static void weigh(struct judgement *judgement)
 	size_t bytes = arena_size(memory(judgement));
 	struct experiment_run *run = judgement->open_case->run;
 
-	run_weigh(&run->base, &run->judgement_bytes, judgement->bytes, bytes);
+	run_weigh(&run->base, RUN_QUESTIONS, judgement->bytes, bytes);
 	judgement->bytes = bytes;
 }
 
@@ -62,7 +62,7 @@ static void judgement_close(struct judgement *judgement)
 {
 	struct experiment_run *run = judgement->open_case->run;
 
-	run_weigh(&run->base, &run->judgement_bytes, judgement->bytes, 0);
+	run_weigh(&run->base, RUN_QUESTIONS, judgement->bytes, 0);
 	release(judgement);
 	if (judgement->newer)
 		judgement->newer->older = judgement->older;

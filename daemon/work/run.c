@@ -15,23 +15,46 @@ static const struct job_kind *const kinds[_TASK_KIND_MAX] = { TASK_KINDS(ROW) };
 
 /* ---- Memory ---- */
 
-void run_weigh(struct run *run, size_t *sum, size_t before, size_t now)
+static long long user_holds(const struct run *run, enum run_held held)
 {
-	*sum += now - before;
-	run->bytes += now - before;
-	if (run->host.user_bytes)
-		atomic_fetch_add_explicit(run->host.user_bytes, (long long)now - (long long)before,
-					  memory_order_relaxed);
+	return atomic_load(&run->host.user->bytes[held]);
 }
 
-/* A run that holds nothing may always go on: nobody would wake it. */
-bool run_may_hold(const struct run *run, size_t sum)
+void run_weigh(struct run *run, enum run_held held, size_t before, size_t now)
 {
-	if (sum == 0)
+	struct run_user *user = run->host.user;
+
+	run->held[held] += now - before;
+	atomic_fetch_add(&user->bytes[held], (long long)now - (long long)before);
+	if (now < before && atomic_load(&user->n_starved) > 0 &&
+	    user_holds(run, held) < RUN_BYTES_MAX && !atomic_exchange(&user->told, true))
+		loop_post(run->host.home, &user->room);
+}
+
+static void set_starved(struct run *run, bool starved)
+{
+	if (run->starved == starved)
+		return;
+	run->starved = starved;
+	atomic_fetch_add(&run->host.user->n_starved, starved ? 1 : -1);
+}
+
+/* One that holds nothing gets more than its share: those that wait for a provider would keep it
+ * from others of their user. */
+bool run_may_hold(struct run *run, enum run_held held)
+{
+	long long max = run->held[held] ? RUN_BYTES_MAX : RUN_BYTES_ALONE_MAX;
+
+	if (user_holds(run, held) < max)
 		return true;
-	if (!run->host.user_bytes)
-		return sum < RUN_BYTES_MAX;
-	return atomic_load_explicit(run->host.user_bytes, memory_order_relaxed) < RUN_BYTES_MAX;
+	set_starved(run, true);
+	return user_holds(run, held) < max; // given back before that could be seen
+}
+
+void run_has_room(struct run *run)
+{
+	set_starved(run, false);
+	run_go_on(run);
 }
 
 /* ---- Ending ---- */
@@ -94,10 +117,10 @@ void run_stop(struct run *run, bool cancel)
 
 static void finish(struct run *run)
 {
-	size_t held = 0;
-
 	run->phase = RUN_ENDED;
-	run_weigh(run, &held, run->bytes, 0); // what it still has is freed with it
+	set_starved(run, false);
+	for (int i = 0; i < _RUN_HELD_MAX; i++)
+		run_weigh(run, (enum run_held)i, run->held[i], 0); // freed with it
 	run->end.over_budget = run->over_budget && run->end.status == TASK_PENDING;
 	if (run->end.over_budget)
 		run_log_spent(run);

@@ -16,8 +16,9 @@
  *     that one of them uses, and the run ends only when it is 0.
  *  2. Each function that the store or the backend enters by ends with run_go_on(), which alone
  *     has something new issued and alone ends the run.
- *  3. What is held for the items of all runs of a user is at most RUN_BYTES_MAX together, and for
- *     each of them one item and one question more.
+ *  3. What is held for the items of all runs of a user is at most RUN_BYTES_ALONE_MAX together, for
+ *     questions to judges the same, and of each one more a worker. Who may not hold more has
+ *     nothing issued until others hold less.
  *  4. Of one route, calls with the backend plus answers not yet committed are at most twice its
  *     cap: that bounds the memory, and what a crash makes us ask again.
  */
@@ -35,7 +36,10 @@
 
 #define container_of(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
 
-#define RUN_BYTES_MAX (32u * 1024 * 1024)
+/* Of each thing that is held for items: what all runs of a user may hold, and up to what one that
+ * holds nothing yet may go beyond it. */
+#define RUN_BYTES_MAX (32 * 1024 * 1024)
+#define RUN_BYTES_ALONE_MAX (48 * 1024 * 1024)
 #define RUN_UNREACHABLE_MAX 10 // items that end so, nothing else before: the task fails
 #define RUN_ROUTES 2
 
@@ -70,11 +74,26 @@ struct job_kind {
 	void (*tune)(struct run *run);
 };
 
+enum run_held {
+	RUN_ITEMS, // values, request, answer
+	RUN_QUESTIONS, // to judges; they alone let go of items that wait for them
+	_RUN_HELD_MAX,
+};
+
+/* What the runs of a user hold together, and whether one of them waits for room; all threads. */
+struct run_user {
+	atomic_llong bytes[_RUN_HELD_MAX];
+	atomic_int n_starved;
+	atomic_bool told; // `room` is on its way
+	struct message room; // to the home loop, which has each run of the user go on
+};
+
 struct run_host {
+	struct loop *home;
 	struct loop *loop;
 	struct store *store;
 	struct backend *backend;
-	atomic_llong *user_bytes; // what all runs of the run's user hold; or NULL
+	struct run_user *user;
 };
 
 struct run_events {
@@ -147,7 +166,8 @@ struct run {
 	int flow_connections;
 	struct route routes[RUN_ROUTES];
 	int64_t n_open; // items
-	size_t bytes; // of run_host::user_bytes
+	size_t held[_RUN_HELD_MAX]; // of run_user::bytes
+	bool starved; // of run_user::n_starved
 	struct progress progress; // from run_begin() on
 	struct run_log log;
 	struct arena arena; // what `end` points to
@@ -168,6 +188,8 @@ void run_drain(struct run *run);
 void run_tune(struct run *run, const struct work_tuning *tuning);
 /* None of its calls can go: a provider fails, or asks for a long pause. */
 bool run_is_held_up(const struct run *run);
+/* Others of its user hold less. */
+void run_has_room(struct run *run);
 
 /* ---- For its kind ---- */
 
@@ -189,7 +211,7 @@ void run_stop(struct run *run, bool cancel);
 void run_drain_calls(struct run *run);
 /* The answer of a store operation came: counts it, and fails the run over an error. */
 bool run_take_answer(struct run *run, const struct store_request *request);
-/* Something that is held for items took `before` bytes of `sum` and takes `now`. */
-void run_weigh(struct run *run, size_t *sum, size_t before, size_t now);
-/* Whether something more may be held beside what the sum says. */
-bool run_may_hold(const struct run *run, size_t sum);
+/* Something that is held took `before` bytes and takes `now`. */
+void run_weigh(struct run *run, enum run_held held, size_t before, size_t now);
+/* Whether something more may be held. If not, the run goes on when it may. */
+bool run_may_hold(struct run *run, enum run_held held);

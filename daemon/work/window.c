@@ -29,7 +29,7 @@ static bool has_measure_left(const struct open_case *open_case)
 static void issue_judgements(struct experiment_run *run)
 {
 	while (run->base.phase == RUN_RUNNING && run->judging && route_has_room(run->judging_route) &&
-	       run_may_hold(&run->base, run->judgement_bytes)) {
+	       run_may_hold(&run->base, RUN_QUESTIONS)) {
 		struct open_case *open_case = run->judging;
 
 		judgement_start(open_case);
@@ -121,7 +121,7 @@ static bool may_generate(const struct route *route)
 static void issue_cases(struct experiment_run *run)
 {
 	while (run->base.phase == RUN_RUNNING && run->base.n_open < run->window &&
-	       run_may_hold(&run->base, run->case_bytes)) {
+	       run_may_hold(&run->base, RUN_ITEMS)) {
 		const struct run_case *row = peek_case(run);
 
 		if (!row || (row->response_id == 0 && !may_generate(run->generating)))

@@ -63,29 +63,47 @@ static void on_log(struct message *message)
 
 /* ---- Users ---- */
 
-static struct work_user *join_user(struct work *work, int64_t uid)
+static void on_room(struct message *message)
 {
+	struct work_user *user = container_of(message, struct work_user, shared.room);
+
+	atomic_store(&user->shared.told, false);
+	for (struct work_run *run = user->runs; run; run = run->next)
+		if (!atomic_exchange(&run->room_posted, true))
+			loop_post(run->worker->loop, &run->room);
+}
+
+static int join_user(struct work_run *run)
+{
+	struct work *work = run->work;
 	struct work_user *user = work->users;
 
-	while (user && user->uid != uid)
+	while (user && user->uid != run->task.owner_uid)
 		user = user->next;
 	if (!user) {
 		user = calloc(1, sizeof(*user));
 		if (!user)
-			return NULL;
-		user->uid = uid;
+			return -ENOMEM;
+		user->uid = run->task.owner_uid;
+		user->shared.room.deliver = on_room;
 		user->next = work->users;
 		work->users = user;
 	}
-	user->n_runs++;
-	return user;
+	run->user = user;
+	run->next = user->runs;
+	user->runs = run;
+	return 0;
 }
 
-static void leave_user(struct work *work, struct work_user *user)
+static void leave_user(struct work_run *run)
 {
-	struct work_user **link = &work->users;
+	struct work_user *user = run->user, **link = &run->work->users;
+	struct work_run **runs = &user->runs;
 
-	if (--user->n_runs > 0)
+	while (*runs != run)
+		runs = &(*runs)->next;
+	*runs = run->next;
+	if (user->runs)
 		return;
 	while (*link != user)
 		link = &(*link)->next;
@@ -101,7 +119,7 @@ static void on_finished(struct message *message)
 	set_cases(run, 0);
 	set_held_up(run, false);
 	run->worker->n_tasks--;
-	leave_user(run->work, run->user); // the worker's half has ended
+	leave_user(run); // the worker's half has ended
 	if (run->last.progress)
 		events->progress(events->userdata, run->task.task_id, run->last.progress);
 	events->finished(events->userdata, run->task.task_id, run->end);
@@ -120,7 +138,6 @@ static int start_worker(struct work *work, unsigned index, const struct run_host
 	r = loop_new(name, &worker->loop);
 	if (r < 0)
 		return r;
-	worker->home = work->home;
 	worker->host = *host;
 	worker->host.loop = worker->loop;
 	r = loop_start(worker->loop);
@@ -133,7 +150,7 @@ int work_new(unsigned n_workers, struct loop *home, struct store *store, struct 
 	     const struct work_events *events, struct work **ret_work)
 {
 	struct work *work = calloc(1, sizeof(*work) + n_workers * sizeof(work->workers[0]));
-	const struct run_host host = { .store = store, .backend = backend };
+	const struct run_host host = { .home = home, .store = store, .backend = backend };
 
 	assert(n_workers > 0);
 	if (!work)
@@ -196,14 +213,13 @@ int work_start(struct work *work, const struct work_task *task, struct work_run 
 	run->work = work;
 	run->worker = least_loaded(work);
 	run->task = *task;
-	run->user = join_user(work, task->owner_uid);
-	if (!run->user) {
+	if (join_user(run) < 0) {
 		free(run);
 		return -ENOMEM;
 	}
 	r = worker_run_init(run, &work->worker_events);
 	if (r < 0) {
-		leave_user(work, run->user);
+		leave_user(run);
 		worker_run_free(run);
 		return r;
 	}

@@ -28,7 +28,7 @@ static void send_snapshot(struct work_run *run)
 	run->changed = false;
 	run->snapshot_away = true;
 	run->snapshot_at = clock_monotonic_usec();
-	loop_post(run->worker->home, &run->snapshot.message);
+	loop_post(run->worker->host.home, &run->snapshot.message);
 }
 
 static void plan_snapshot(struct work_run *run)
@@ -81,7 +81,7 @@ static void on_log(void *userdata, const char *text)
 	line->message.deliver = run->events->log;
 	line->run = run;
 	strcpy(line->text, text);
-	loop_post(run->worker->home, &line->message);
+	loop_post(run->worker->host.home, &line->message);
 }
 
 static void on_ended(void *userdata)
@@ -91,7 +91,7 @@ static void on_ended(void *userdata)
 	evtimer_del(run->timer);
 	take_snapshot(run, &run->last);
 	run->end = &run->run->end;
-	loop_post(run->worker->home, &run->finished);
+	loop_post(run->worker->host.home, &run->finished);
 }
 
 /* ---- What home says ---- */
@@ -125,6 +125,14 @@ void worker_take_change(struct message *message)
 	free(change);
 }
 
+static void on_room(struct message *message)
+{
+	struct work_run *run = container_of(message, struct work_run, room);
+
+	atomic_store(&run->room_posted, false);
+	run_has_room(run->run);
+}
+
 static void on_release(struct message *message)
 {
 	worker_run_free(container_of(message, struct work_run, release));
@@ -145,13 +153,14 @@ int worker_run_init(struct work_run *run, const struct worker_events *events)
 	run->abort.deliver = on_abort;
 	run->drain.deliver = on_drain;
 	run->release.deliver = on_release;
+	run->room.deliver = on_room;
 	run->finished.deliver = events->finished;
 	run->snapshot.message.deliver = events->progress;
 	run->snapshot.run = run;
 	run->timer = evtimer_new(loop_base(run->worker->loop), on_timer, run);
 	if (!run->timer)
 		return -ENOMEM;
-	host.user_bytes = &run->user->bytes;
+	host.user = &run->user->shared;
 	return run_new(&host, &run->task, &run_events, &run->run);
 }
 

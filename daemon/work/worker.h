@@ -4,8 +4,8 @@
  *
  * The messages of a run and their order, which each mailbox keeps:
  *
- *	home to worker: start, then at most once abort and drain, any number of changes, each
- *	`progress` back, release
+ *	home to worker: start, then at most once abort and drain, any number of changes and of times
+ *	that there is room, each `progress` back, release
  *	worker to home: progress and log lines, then finished
  *
  * Home posts `release` when it has delivered `finished`; the worker then frees everything.
@@ -20,7 +20,6 @@
 struct worker {
 	struct loop *loop;
 	struct run_host host;
-	struct loop *home;
 	int64_t n_tasks; // home's, and so is the next
 	int64_t n_cases;
 };
@@ -54,17 +53,18 @@ struct worker_events {
 	void (*finished)(struct message *message); // work_run::finished
 };
 
-/* What the running tasks of a user have in common; home's but for `bytes`. */
+/* What the running tasks of a user have in common; home's but for `shared`. */
 struct work_user {
 	struct work_user *next; // work::users
 	int64_t uid;
-	int64_t n_runs; // goes with the last
-	atomic_llong bytes; // run_host::user_bytes
+	struct work_run *runs; // goes with the last
+	struct run_user shared;
 };
 
 struct work_run {
 	struct work *work;
 	struct work_user *user;
+	struct work_run *next; // work_user::runs
 	struct worker *worker;
 	struct work_task task;
 	const struct worker_events *events;
@@ -74,6 +74,8 @@ struct work_run {
 	struct message abort;
 	struct message drain;
 	struct message release;
+	struct message room;
+	atomic_bool room_posted;
 	bool abort_posted; // home's
 	bool drain_posted;
 	int64_t n_cases; // as home knows it

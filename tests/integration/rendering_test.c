@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "proto/limits.h"
 #include "tests/harness/suite.h"
@@ -119,11 +120,13 @@ START_TEST(a_criterion)
 }
 END_TEST
 
-#define RUNS 4
-#define ROWS 12
-#define BYTES_OF_A_USER (32 * 1024 * 1024) // and a request of each run
+#define RUNS 32 // of which half are interactive: more of one user may not run
+#define ROWS 2
+#define BYTES_OF_A_USER (48 * 1024 * 1024) // in requests, and as much in questions to judges
+#define REQUEST_SIZE (75 * CELL_SIZE)
+#define RESIDENT_OF_RUNS_KIB (256 * 1024)
 
-/* Each run has requests for 45 MiB, and could have all of them under way. */
+/* Each has requests for 7.3 MiB, and its judge reads them once more. All are asked at last. */
 START_TEST(many_runs)
 {
 	struct sim *sim = sim_start((const char *[]) { "--latency_seconds=0.2", NULL });
@@ -141,22 +144,24 @@ START_TEST(many_runs)
 	for (int i = 0; i < RUNS; i++) {
 		json_object *reply = wire_call(
 			wire, "RunExperiment",
-			"{\"name\":\"E%d\",\"detach\":true,\"prompt_template\":{\"content\":{\"name\":\"T%d\","
+			"{\"name\":\"E%d\",\"detach\":true,\"criteria\":[\"Good?\"],\"priority\":\"%s\","
+			"\"prompt_template\":{\"content\":{\"name\":\"T%d\","
 			"\"messages\":[{\"role\":\"user\",\"content\":\"%s\"}]}},"
 			"\"collection\":{\"content\":{\"name\":\"C%d\",\"variables\":[%s]}},"
 			"\"llm_config\":{\"content\":{\"name\":\"L%d\",\"provider\":\"openai\","
 			"\"llm_model_name\":\"m\",\"llm_base_url\":\"%s\",\"max_connections\":256}}}",
-			i, i, template, i, rows, i, sim_url(sim));
+			i, i % 2 ? "interactive" : "normal", i, template, i, rows, i, sim_url(sim));
 
 		ids[i] = at_int(reply, "task.id");
 		json_object_put(reply);
 	}
 	for (int i = 0; i < RUNS; i++)
 		json_object_put(task_await_status(server, ids[i], "SUCCESS"));
-	ck_assert_int_eq(sim_stat(sim, "calls"), RUNS * ROWS);
+	ck_assert_int_eq(sim_stat(sim, "calls"), 2 * RUNS * ROWS);
+	/* Each worker may begin one as the last fits. */
 	ck_assert_int_le(sim_stat(sim, "max_in_flight"),
-			 BYTES_OF_A_USER / (75 * CELL_SIZE) + 1 + RUNS);
-	ck_assert_int_lt(daemon_memory_kib(server, "VmHWM"), RESIDENT_MAX_KIB);
+			 2 * (BYTES_OF_A_USER / REQUEST_SIZE + 1 + sysconf(_SC_NPROCESSORS_ONLN)));
+	ck_assert_int_lt(daemon_memory_kib(server, "VmHWM"), RESIDENT_OF_RUNS_KIB);
 	ck_assert_int_eq(daemon_stop(server), 0);
 	free(rows);
 	free(cell);
