@@ -1,5 +1,6 @@
 #include "tests/unit/work/work_standin.h"
 
+#include <semaphore.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,6 +64,23 @@ bool standin_look(enum standin_moment moment, int64_t index, struct store_reques
 	return request != NULL;
 }
 
+/* ---- A stall ---- */
+
+static sem_t stalled;
+
+void standin_look_for_stall(void)
+{
+	if (moment_passed && standin.stall_at && standin.in_flight == 0 &&
+	    standin.at_risk >= standin.stall_at)
+		sem_post(&stalled);
+}
+
+void standin_await_stall(void)
+{
+	while (sem_wait(&stalled) < 0)
+		; // a signal
+}
+
 /* ---- Life ---- */
 
 static void fill_config(struct ellu_llm_config *config, const int64_t *id, const char *name)
@@ -81,6 +99,7 @@ void standin_start(void)
 	fill_config(&standin_configs[0], &config_ids[0], "main");
 	fill_config(&standin_configs[1], &config_ids[1], "judge");
 	moment_passed = false;
+	sem_init(&stalled, /* pshared= */ 0, 0);
 	standin.at_risk = standin.in_flight = 0;
 	standin_reset_store();
 	standin_reset_backend();

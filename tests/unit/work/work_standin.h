@@ -81,6 +81,7 @@ struct standin {
 	int64_t moment_index;
 	void (*at_moment)(void);
 	struct loop *home;
+	int stall_at; // answers that are not committed, at which nothing more may be asked; 0: none
 
 	/* What happened. */
 	struct standin_response responses[STANDIN_ROWS_MAX];
@@ -105,6 +106,9 @@ extern struct standin standin;
 
 void standin_start(void);
 void standin_stop(void);
+
+/* Within a moment, waits until nothing is in flight and `stall_at` answers wait to be committed. */
+void standin_await_stall(void);
 
 struct store *standin_store(void);
 struct backend *standin_backend(void);

@@ -97,6 +97,7 @@ static void on_answer(evutil_socket_t fd, short events, void *userdata)
 	standin.at_risk -= call->outcome == LLM_CONFIG_FAILED || call->outcome == LLM_UNREACHABLE;
 	give_back(call, call->outcome);
 	admit();
+	standin_look_for_stall();
 }
 
 /* The cap that a call must say; 0: none. */

@@ -23,3 +23,5 @@ void standin_set_hold(bool hold);
 /* For a start from nothing. */
 void standin_reset_store(void);
 void standin_reset_backend(void);
+/* After each answer. */
+void standin_look_for_stall(void);

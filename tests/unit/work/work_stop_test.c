@@ -1,6 +1,5 @@
 /* Runs that are stopped, go on with what is missing, or wait for the store. */
 #include <string.h>
-#include <unistd.h>
 
 #include "tests/unit/work/work_harness.h"
 
@@ -135,7 +134,7 @@ END_TEST
 /* Commits wait as long as the moment lasts. */
 static void stall(void)
 {
-	usleep(200000);
+	standin_await_stall();
 }
 
 START_TEST(stalled_commits_stop_calls)
@@ -143,6 +142,7 @@ START_TEST(stalled_commits_stop_calls)
 	standin.at_moment = stall;
 	standin.moment = STANDIN_AT_CALL;
 	standin.moment_index = 50;
+	standin.stall_at = 8;
 	harness_run_task();
 	harness_assert_all_recorded();
 	ck_assert_int_le(standin.at_risk_max, 16);
