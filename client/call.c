@@ -60,6 +60,18 @@ int call_blocking(struct ellu *handle, const struct method *method, const void *
 	return r < 0 ? r : run(handle, &letter, ret, ret_error);
 }
 
+int ellu_call_method(struct ellu *handle, const char *name, const void *request, const void **ret,
+		     const struct ellu_error **ret_error)
+{
+	const struct method *method = name ? method_find(name) : NULL;
+
+	if (method)
+		return call_blocking(handle, method, request, ret, ret_error);
+	if (ret_error)
+		*ret_error = result_errno(-EINVAL, "There is no such method.");
+	return -EINVAL;
+}
+
 int ellu_call_raw(struct ellu *handle, const char *method, const char *parameters,
 		  const struct ellu_raw_reply **ret, const struct ellu_error **ret_error)
 {

@@ -215,6 +215,16 @@ ELLU_API double ellu_task_percent(const struct ellu_task *task);
 
 /* ---- Any method ---- */
 
+/*
+ * What ellu_METHOD() and ellu_METHOD_stream() do, for programs that choose the method while they run:
+ * by its full name (`org.elluminate.GetStatus`), with its own request, for its own reply. -EINVAL: there
+ * is no such method.
+ */
+ELLU_API int ellu_call_method(struct ellu *handle, const char *name, const void *request,
+			      const void **ret, const struct ellu_error **ret_error);
+ELLU_API int ellu_stream_method(struct ellu *handle, const char *name, const void *request,
+				struct ellu_stream **ret);
+
 /* The parameters of a reply as JSON text. */
 struct ellu_raw_reply {
 	size_t struct_size;

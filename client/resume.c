@@ -9,23 +9,6 @@
 #include "proto/json_build.h"
 #include "proto/message.h"
 
-static const struct record_field *find_field(const struct record_type *type, const char *name)
-{
-	for (size_t i = 0; i < type->n_fields; i++)
-		if (strcmp(type->fields[i].name, name) == 0)
-			return &type->fields[i];
-	return NULL;
-}
-
-/* What the pointer of that name points to; NULL also when the type has none. */
-static const void *follow_field(const struct record_type *type, const void *record,
-				const char *name)
-{
-	const struct record_field *field = find_field(type, name);
-
-	return field ? *(const void *const *) ((const char *) record + field->offset) : NULL;
-}
-
 /* The member of a reply that says where to go on. */
 static const char *cursor_name(const struct method *method)
 {
@@ -34,7 +17,7 @@ static const char *cursor_name(const struct method *method)
 
 static bool has_cursor(const struct resume *resume)
 {
-	return resume->more && find_field(resume->method->reply, cursor_name(resume->method));
+	return resume->more && record_field_find(resume->method->reply, cursor_name(resume->method));
 }
 
 bool resume_follows_task(const struct resume *resume)
@@ -42,7 +25,7 @@ bool resume_follows_task(const struct resume *resume)
 	const struct method *method = resume->method;
 
 	return method && resume->more && method->replies == METHOD_REPLIES_EVENTS &&
-	       !has_cursor(resume) && find_field(method->reply, "event");
+	       !has_cursor(resume) && record_field_find(method->reply, "event");
 }
 
 static bool is(const struct method *method, enum method_id id)
@@ -91,8 +74,8 @@ static int keep_interval(struct resume *resume)
 
 static int note_task(struct resume *resume, const void *reply)
 {
-	const struct ellu_task_event *event = follow_field(resume->method->reply, reply, "event");
-	const struct ellu_task *task = follow_field(resume->method->reply, reply, "task");
+	const struct ellu_task_event *event = record_member(resume->method->reply, reply, "event");
+	const struct ellu_task *task = record_member(resume->method->reply, reply, "task");
 	bool is_first = resume->task_id == 0;
 
 	if (event) {
@@ -113,7 +96,7 @@ int resume_note(struct resume *resume, const void *reply)
 		return 0;
 	if (resume_follows_task(resume))
 		return note_task(resume, reply);
-	cursor = has_cursor(resume) ? follow_field(resume->method->reply, reply,
+	cursor = has_cursor(resume) ? record_member(resume->method->reply, reply,
 						   cursor_name(resume->method))
 				    : NULL;
 	if (!cursor)

@@ -60,6 +60,14 @@ int call_stream(struct ellu *handle, const struct method *method, const void *re
 	return r < 0 ? r : open_stream(handle, &letter, ret);
 }
 
+int ellu_stream_method(struct ellu *handle, const char *name, const void *request,
+		       struct ellu_stream **ret)
+{
+	const struct method *method = name ? method_find(name) : NULL;
+
+	return method ? call_stream(handle, method, request, ret) : -EINVAL;
+}
+
 int ellu_stream_raw(struct ellu *handle, const char *method, const char *parameters,
 		    struct ellu_stream **ret)
 {
@@ -171,14 +179,6 @@ int ellu_stream_next(struct ellu_stream *stream, const void **ret_reply,
 
 /* ---- Items ---- */
 
-static const struct record_field *items_of(const struct record_type *type)
-{
-	for (size_t i = 0; i < type->n_fields; i++)
-		if (strcmp(type->fields[i].name, "items") == 0)
-			return &type->fields[i];
-	return NULL;
-}
-
 /* The next item of the page; NULL at its end, and without one. */
 static const void *take_item(struct ellu_stream *stream, const struct record_field *field)
 {
@@ -197,7 +197,7 @@ int stream_next_item(struct ellu_stream *stream, const void **ret_item,
 	int r = check(stream, ret_error);
 
 	if (r == 0 && stream->exchange.method)
-		field = items_of(stream->exchange.method->reply);
+		field = record_field_find(stream->exchange.method->reply, "items");
 	if (r < 0 || !ret_item || !field)
 		return r < 0 ? r : -EINVAL;
 	while (!(item = take_item(stream, field))) {

@@ -25,6 +25,7 @@ enum method_replies {
 struct method {
 	const char *name; // GetTask
 	const char *qualified_name; // org.elluminate.GetTask
+	const char *doc; // what it does, as the interface says it, lines and all
 	int id; // enum method_id, or the enum of its interface
 	const struct interface_info *interface;
 	const struct record_type *request;

@@ -10,6 +10,21 @@
 #include "proto/limits.h"
 #include "proto/record_internal.h"
 
+const struct record_field *record_field_find(const struct record_type *type, const char *name)
+{
+	for (size_t i = 0; i < type->n_fields; i++)
+		if (strcmp(type->fields[i].name, name) == 0)
+			return &type->fields[i];
+	return NULL;
+}
+
+const void *record_member(const struct record_type *type, const void *record, const char *name)
+{
+	const struct record_field *field = record_field_find(type, name);
+
+	return field ? *(const void *const *) ((const char *) record + field->offset) : NULL;
+}
+
 /* ---- What a field wants ---- */
 
 static void append(char *text, size_t size, const char *format, ...)

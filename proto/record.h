@@ -121,5 +121,10 @@ json_object *json_float(double value);
 /* The compact text, owned by `json`. NULL without memory. */
 const char *json_text(json_object *json, size_t *ret_size);
 
+/* The field of that name, or NULL. */
+const struct record_field *record_field_find(const struct record_type *type, const char *name);
+/* What the pointer of that name in a record points to; NULL also when the type has none. */
+const void *record_member(const struct record_type *type, const void *record, const char *name);
+
 /* What a field wants, for people: "an integer, 1 to 256". */
 void record_expected(const struct record_field *field, char *ret_text, size_t size);

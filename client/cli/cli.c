@@ -9,6 +9,7 @@
 
 #include "client/cli/daemon_start.h"
 #include "client/cli/experiment_file.h"
+#include "client/cli/options.h"
 #include "client/cli/table.h"
 #include "proto/limits.h"
 #include "proto/task_status.h"
@@ -55,13 +56,32 @@ int cli_fail(int code, const struct ellu_error *error)
 	return ellu_error_exit_status(code);
 }
 
+void cli_complain(const struct cli *cli, const char *field, const char *message,
+		  struct complaint *ret_complaint)
+{
+	size_t length = cli->content ? strlen(cli->content_field) : 0, skip = length > 0 ? length + 1 : 0;
+	char where[512];
+
+	if (field && options_blame(&cli->arguments, field, message, ret_complaint))
+		return;
+	if (cli->file && field)
+		experiment_file_complain(cli->file, field, message, ret_complaint);
+	else if (cli->content && field && strncmp(field, cli->content_field, length) == 0 &&
+		 (length == 0 || field[length] == '.'))
+		complain(ret_complaint, "%s: %s",
+			 json_file_place(cli->content, field + skip, where, sizeof(where)),
+			 strncmp(message, field, skip) == 0 ? message + skip : message);
+	else
+		complain(ret_complaint, "%s", message);
+}
+
 int cli_fail_request(const struct cli *cli, int code, const struct ellu_error *error)
 {
 	struct complaint complaint;
 
-	if (!cli->file || !error || !error->field)
+	if (!error || !error->field)
 		return cli_fail(code, error);
-	experiment_file_complain(cli->file, error->field, error->message, &complaint);
+	cli_complain(cli, error->field, error->message, &complaint);
 	cli_error("%s", complaint.text);
 	ellu_free(error);
 	return ellu_error_exit_status(code);
@@ -217,18 +237,6 @@ int cli_print_json(const struct record_type *type, const void *record)
 	return 0;
 }
 
-int cli_print_item(const struct record_type *type, const void *item, bool *first)
-{
-	fputs(*first ? "{\"items\":[\n" : ",", stdout);
-	*first = false;
-	return cli_print_json(type, item);
-}
-
-void cli_end_items(bool first)
-{
-	puts(first ? "{\"items\":[]}" : "]}");
-}
-
 bool cli_is_id(const char *text, int64_t *ret_id)
 {
 	char *end;
@@ -239,14 +247,15 @@ bool cli_is_id(const char *text, int64_t *ret_id)
 	       *ret_id <= INTEGER_MAX;
 }
 
-struct ellu_ref cli_ref(const char *operand, int64_t *id)
+json_object *cli_ref(const char *operand)
 {
-	struct ellu_ref ref = ELLU_RECORD(struct ellu_ref);
+	json_object *ref = json_object_new_object();
+	int64_t id;
 
-	if (cli_is_id(operand, id))
-		ref.id = id;
-	else
-		ref.name = operand;
+	if (ref && cli_is_id(operand, &id))
+		json_object_object_add(ref, "id", json_object_new_int64(id));
+	else if (ref)
+		json_object_object_add(ref, "name", json_object_new_string(operand));
 	return ref;
 }
 
@@ -256,23 +265,6 @@ bool cli_parse_id(const char *operand, int64_t *ret_id)
 		return true;
 	cli_error("%s: expected the id of a task, a number", operand);
 	return false;
-}
-
-const int64_t *cli_given(const int64_t *argument)
-{
-	return *argument >= 0 ? argument : NULL;
-}
-
-const double *cli_given_seconds(const double *argument)
-{
-	return *argument >= 0 ? argument : NULL;
-}
-
-const int *cli_given_flag(bool argument)
-{
-	static const int yes = 1;
-
-	return argument ? &yes : NULL;
 }
 
 int cli_task_exit_status(const char *status)

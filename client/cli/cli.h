@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <json.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -11,7 +12,9 @@
 #include "proto/fault.h"
 #include "proto/record.h"
 
+struct complaint;
 struct experiment_file;
+struct json_file;
 
 enum exit_status {
 	EXIT_BELOW = 1, // under --fail-under
@@ -25,15 +28,19 @@ enum exit_status {
 };
 
 #define OPERANDS_MAX 2
-#define TEXTS_MAX 100
+#define GIVEN_MAX 100
 
-/* What an option says that may be given many times. */
-struct texts {
-	const char *items[TEXTS_MAX];
-	size_t n;
+struct option;
+struct command;
+
+/* An option that sets a field of the request. */
+struct given {
+	const struct option *option;
+	const char *text; // as given; NULL for a flag
+	json_object *value;
 };
 
-/* Everything that can be said on the command line. Numbers are negative, texts NULL when not given. */
+/* What was said on the command line. Numbers are negative, texts NULL when not given. */
 struct arguments {
 	const char *socket;
 	const char *bus; // "session" or "system"
@@ -47,36 +54,14 @@ struct arguments {
 	bool help;
 	bool version;
 
-	bool detach;
 	bool dry_run;
-	bool run_afresh;
 	bool more;
-	bool failed;
-	int64_t limit;
-	int64_t epochs;
-	int64_t max_connections;
-	int64_t after;
-	double fail_under;
-	double time_limit; // seconds
-	int64_t cost_limit; // billionths of a dollar
-	const char *priority;
-	const char *llm;
-	const char *judge;
-
-	const char *status;
-	const char *kind;
-	int64_t since; // microseconds since the epoch
-	double older_than; // seconds
-	const char *cursor;
-	bool undo;
-
-	const char *mode;
-	struct texts criteria;
-	const char *criterion_set;
-	const char *responses;
-	const char *where;
-	int64_t epoch;
 	bool keep;
+	int64_t limit; // of a list
+	double fail_under;
+
+	struct given given[GIVEN_MAX]; // all else
+	size_t n_given;
 
 	const char *operands[OPERANDS_MAX];
 	unsigned n_operands;
@@ -84,10 +69,14 @@ struct arguments {
 
 struct cli {
 	struct arguments arguments;
+	const struct command *command;
 	struct ellu *daemon; // after cli_connect()
 	bool color; // on stdout
 	char **argv;
-	const struct experiment_file *file; // that the request comes from, or NULL
+	/* What the request comes from, or NULL: */
+	const struct experiment_file *file;
+	const struct json_file *content; // the content of its field
+	const char *content_field;
 };
 
 /* Where the arguments say that the daemon is, for ellu_open(). */
@@ -114,8 +103,12 @@ char *cli_command_line(const struct cli *cli, const char *without);
 
 /* Says why a call failed, frees the error, and returns the exit status. */
 int cli_fail(int code, const struct ellu_error *error);
-/* The same of what a file asked for: a field of it is told with its place there. */
+/* The same of a request: of a field of it, the option or the place in the file that it came from is
+ * told. */
 int cli_fail_request(const struct cli *cli, int code, const struct ellu_error *error);
+/* That text alone. */
+void cli_complain(const struct cli *cli, const char *field, const char *message,
+		  struct complaint *ret_complaint);
 
 /* Asks for an experiment. 0, or the exit status; it has said why. */
 int cli_get_experiment(struct cli *cli, const struct ellu_ref *experiment,
@@ -124,23 +117,14 @@ int cli_get_experiment(struct cli *cli, const struct ellu_ref *experiment,
 /* Prints a record as JSON on a line of its own. Returns the exit status. */
 int cli_print_json(const struct record_type *type, const void *record);
 
-/* A list in JSON, printed item by item: `{"items": […]}`. `*first` is true before the first. */
-int cli_print_item(const struct record_type *type, const void *item, bool *first);
-void cli_end_items(bool first);
-
-/* The ref that an operand means: digits are an id, all else is a name. */
-struct ellu_ref cli_ref(const char *operand, int64_t *id);
+/* The ref that an operand means: digits are an id, all else is a name. NULL without memory. */
+json_object *cli_ref(const char *operand);
 
 /* True for the digits of an id. */
 bool cli_is_id(const char *text, int64_t *ret_id);
 
 /* Reads the id of a task. False when it is none; it has said so. */
 bool cli_parse_id(const char *operand, int64_t *ret_id);
-
-/* For the optional fields of requests: NULL when the argument was not given. */
-const int64_t *cli_given(const int64_t *argument);
-const double *cli_given_seconds(const double *argument);
-const int *cli_given_flag(bool argument);
 
 /* The exit status for the terminal status of a task. */
 int cli_task_exit_status(const char *status);
@@ -149,26 +133,33 @@ int cli_task_exit_status(const char *status);
 
 int command_run(struct cli *cli);
 int command_rate(struct cli *cli);
-int command_task_list(struct cli *cli);
-int command_task_show(struct cli *cli);
 int command_task_watch(struct cli *cli);
-int command_task_logs(struct cli *cli);
-int command_task_cancel(struct cli *cli);
-int command_task_retry(struct cli *cli);
-int command_task_pause(struct cli *cli);
-int command_task_resume(struct cli *cli);
 int command_task_tune(struct cli *cli);
-int command_task_prune(struct cli *cli);
-int command_experiment_list(struct cli *cli);
-int command_experiment_show(struct cli *cli);
-int command_experiment_responses(struct cli *cli);
-int command_experiment_retry_failed(struct cli *cli);
 int command_llm_list(struct cli *cli);
-int command_llm_show(struct cli *cli);
 int command_llm_default(struct cli *cli);
 int command_monitor(struct cli *cli);
-int command_drain(struct cli *cli);
 int command_api(struct cli *cli);
-int command_status(struct cli *cli);
 int command_version(struct cli *cli);
 int command_help(struct cli *cli);
+
+/* ---- What prints replies and items of lists, and cells of their tables ---- */
+
+struct table;
+
+void print_task_state(const struct cli *cli, const void *reply);
+void print_task_settings(const struct cli *cli, const void *reply);
+void print_log_line(const struct cli *cli, const void *item);
+void print_pruned(const struct cli *cli, const void *reply);
+void print_drained(const struct cli *cli, const void *reply);
+void print_experiment(const struct cli *cli, const void *reply);
+void print_default_config(const struct cli *cli, const void *reply);
+void print_status(const struct cli *cli, const void *reply);
+
+void column_status(struct table *table, const void *task);
+void column_success(struct table *table, const void *experiment);
+void column_model(struct table *table, const void *experiment);
+void column_experiment(struct table *table, const void *experiment);
+void column_verdicts(struct table *table, const void *response);
+void column_response(struct table *table, const void *response);
+void column_default(struct table *table, const void *config);
+void column_key(struct table *table, const void *config);

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "client/cli/stored_rows.h"
 #include "client/cli/table.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
@@ -25,7 +24,7 @@ struct sync {
 
 /* ---- Comparing ---- */
 
-static json_object *column_default(const struct sync *sync, const char *name)
+static json_object *default_of(const struct sync *sync, const char *name)
 {
 	for (size_t i = 0; i < sync->stored->n_columns; i++) {
 		const struct ellu_column *column = sync->stored->columns[i];
@@ -53,7 +52,7 @@ static bool rows_equal(const struct sync *sync, json_object *kept, json_object *
 		}
 		if (!value)
 			continue;
-		fallback = column_default(sync, name);
+		fallback = default_of(sync, name);
 		equal = fallback && json_object_equal(value, fallback);
 		json_object_put(fallback);
 		if (!equal)
@@ -67,41 +66,58 @@ static bool rows_equal(const struct sync *sync, json_object *kept, json_object *
 	return true;
 }
 
+static int open_stored(const struct sync *sync, struct ellu_stream **ret_stream)
+{
+	struct ellu_list_template_variables_request request =
+		ELLU_RECORD(struct ellu_list_template_variables_request);
+	const int64_t limit = PAGE_MAX;
+
+	request.project = sync->cli->arguments.project;
+	request.collection = &sync->ref;
+	request.limit = &limit;
+	return ellu_list_template_variables_stream(sync->cli->daemon, &request, ret_stream);
+}
+
+/* The next of the daemon's rows beside one of the user's; NULL: there should be none left. As
+ * ellu_stream_next() while they are equal. */
+static int compare_next(struct sync *sync, struct ellu_stream *stored, json_object *row,
+			const struct ellu_error **ret_error)
+{
+	const struct ellu_template_variables *item;
+	json_object *other;
+	int r = ellu_list_template_variables_next_item(stored, &item, ret_error);
+
+	if (r <= 0 || !row) {
+		sync->equal = r == 0 && !row;
+		return r < 0 ? r : 0;
+	}
+	other = json_tokener_parse(item->input_values);
+	sync->equal = other && rows_equal(sync, row, other);
+	json_object_put(other);
+	return 0;
+}
+
 /* Reads all rows that the user keeps, so that a mistake shows before anything is changed. */
 static int compare(struct sync *sync)
 {
 	const struct ellu_error *error = NULL;
+	struct ellu_stream *stored = NULL;
 	struct complaint complaint;
-	struct stored_rows stored;
-	json_object *row, *other;
-	int kept, r = 1;
+	json_object *row;
+	int kept = 0, r = sync->stored ? open_stored(sync, &stored) : 0;
 
-	if (sync->stored && (r = stored_rows_open(sync->cli, &sync->ref, &stored)) < 0)
+	if (r < 0)
 		return cli_fail(r, NULL);
 	sync->equal = sync->stored != NULL;
-	r = 1;
-	while ((kept = rows_next(sync->rows, &row, &complaint)) > 0) {
+	while (r == 0 && (kept = rows_next(sync->rows, &row, &complaint)) > 0) {
 		sync->n_rows++;
 		if (sync->equal)
-			r = stored_rows_next(&stored, &other, &error);
-		if (sync->equal && r > 0) {
-			sync->equal = rows_equal(sync, row, other);
-			json_object_put(other);
-		}
+			r = compare_next(sync, stored, row, &error);
 		json_object_put(row);
-		if (r < 0)
-			break;
-		sync->equal = sync->equal && r > 0;
-		r = 1;
 	}
-	if (kept == 0 && r > 0 && sync->equal) {
-		r = stored_rows_next(&stored, &other, &error);
-		if (r > 0)
-			json_object_put(other);
-		sync->equal = r == 0;
-	}
-	if (sync->stored)
-		stored_rows_close(&stored);
+	if (r == 0 && kept == 0 && sync->equal)
+		r = compare_next(sync, stored, NULL, &error);
+	ellu_stream_close(stored);
 	if (r < 0)
 		return cli_fail(r, error);
 	if (kept < 0) {

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "client/cli/cli.h"
-#include "client/cli/file_text.h"
+#include "client/cli/json_file.h"
 #include "client/cli/json_text.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"

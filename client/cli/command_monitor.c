@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/cli/cli.h"
 #include "client/cli/interrupt.h"
+#include "client/cli/options.h"
 #include "client/cli/progress_bar.h"
 #include "client/cli/table.h"
 #include "client/cli/task_board.h"
@@ -118,7 +118,7 @@ static int run(struct monitor *monitor, struct ellu_stream *stream)
 		if (r > 0)
 			r = ellu_monitor_next(stream, &reply, &error);
 		if (r <= 0)
-			return cli_fail(r == 0 ? -ECONNRESET : r, error);
+			return cli_fail_request(monitor->cli, r == 0 ? -ECONNRESET : r, error);
 		status = take(monitor, reply);
 		ellu_free(reply);
 	}
@@ -134,7 +134,7 @@ int command_monitor(struct cli *cli)
 
 	if (status != 0)
 		return status;
-	request.cursor = cli->arguments.cursor;
+	request.cursor = options_given(&cli->arguments, "cursor");
 	r = ellu_monitor_stream(cli->daemon, &request, &stream);
 	if (r < 0)
 		return cli_fail(r, NULL);

@@ -2,97 +2,16 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "client/cli/cli.h"
+#include "client/cli/call.h"
 #include "client/cli/collection_sync.h"
 #include "client/cli/dry_run.h"
 #include "client/cli/experiment_file.h"
 #include "client/cli/submit.h"
-#include "proto/money.h"
-
-/* ---- What the arguments say over the file: NULL what they do not ---- */
-
-static json_object *flag(bool given)
-{
-	return given ? json_object_new_boolean(true) : NULL;
-}
-
-static json_object *text(const char *given)
-{
-	return given ? json_object_new_string(given) : NULL;
-}
-
-static json_object *number(int64_t given)
-{
-	return given >= 0 ? json_object_new_int64(given) : NULL;
-}
-
-static json_object *seconds(double given)
-{
-	return given >= 0 ? json_object_new_double(given) : NULL;
-}
-
-static json_object *money(int64_t given)
-{
-	char digits[MONEY_TEXT_SIZE];
-
-	if (given < 0)
-		return NULL;
-	money_format(given, digits);
-	return json_object_new_string(digits);
-}
-
-static json_object *config(const char *given)
-{
-	json_object *in, *ref;
-	int64_t id;
-
-	if (!given)
-		return NULL;
-	in = json_object_new_object();
-	ref = json_object_new_object();
-	if (cli_is_id(given, &id))
-		json_object_object_add(ref, "id", json_object_new_int64(id));
-	else
-		json_object_object_add(ref, "name", json_object_new_string(given));
-	json_object_object_add(in, "ref", ref);
-	return in;
-}
-
-static int apply_arguments(struct experiment_file *file, const struct arguments *arguments)
-{
-	const struct {
-		const char *name;
-		json_object *value;
-	} fields[] = {
-		{ "update_existing", flag(true) },
-		{ "project", text(arguments->project) },
-		{ "run_afresh", flag(arguments->run_afresh) },
-		{ "detach", flag(arguments->detach) },
-		{ "row_limit", number(arguments->limit) },
-		{ "n_epochs", number(arguments->epochs) },
-		{ "llm_config", config(arguments->llm) },
-		{ "rating_llm_config", config(arguments->judge) },
-		{ "cost_limit", money(arguments->cost_limit) },
-		{ "priority", text(arguments->priority) },
-		{ "time_limit_seconds", seconds(arguments->time_limit) },
-	};
-	int r = 0;
-
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		if (fields[i].value && experiment_file_set(file, fields[i].name, fields[i].value) < 0)
-			r = -ENOMEM;
-	if (r == 0 && arguments->max_connections > 0)
-		r = experiment_file_set_generation(file, "max_connections",
-						   number(arguments->max_connections));
-	return r;
-}
-
-/* ---- Running ---- */
 
 static int run(struct cli *cli, const struct ellu_run_experiment_request *request)
 {
 	char *again = cli_command_line(cli, "--new");
-	int status = submit(cli, &(struct submission){ .method = &method_run_experiment,
+	int status = submit(cli, &(struct submission){ .method = call_method("RunExperiment"),
 						       .request = request,
 						       .again = again });
 
@@ -100,20 +19,30 @@ static int run(struct cli *cli, const struct ellu_run_experiment_request *reques
 	return status;
 }
 
-/* ---- The command ---- */
+/* What the arguments say over the file. */
+static int apply_arguments(struct experiment_file *file, const struct arguments *arguments)
+{
+	int r = experiment_file_set(file, "update_existing", json_object_new_boolean(true));
+
+	if (r == 0 && arguments->project)
+		r = experiment_file_set(file, "project", json_object_new_string(arguments->project));
+	return r < 0 ? r : options_apply(arguments, file->request);
+}
 
 static int run_file(struct cli *cli, struct experiment_file *file)
 {
 	const struct ellu_run_experiment_request *request;
 	const struct ellu_collection *collection;
 	struct complaint complaint;
+	struct fault fault;
 	struct arena arena;
 	int status, r;
 
 	cli->file = file;
 	arena_init(&arena);
-	r = experiment_file_request(file, &arena, &request, &collection, &complaint);
+	r = experiment_file_request(file, &arena, &request, &collection, &fault);
 	if (r < 0) {
+		cli_complain(cli, fault.field, fault.message, &complaint);
 		cli_error("%s", complaint.text);
 		arena_done(&arena);
 		return ellu_error_exit_status(r);
@@ -141,7 +70,7 @@ int command_run(struct cli *cli)
 	struct complaint complaint;
 	int status;
 
-	if (cli->arguments.detach && cli->arguments.fail_under >= 0) {
+	if (options_given(&cli->arguments, "detach") && cli->arguments.fail_under >= 0) {
 		cli_error("--detach and --fail-under exclude each other");
 		return EXIT_USAGE;
 	}

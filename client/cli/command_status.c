@@ -1,4 +1,4 @@
-/* elluminate status. */
+/* What elluminate status says. */
 #include <stdio.h>
 
 #include "client/cli/cli.h"
@@ -38,8 +38,9 @@ static void print_endpoints(const struct cli *cli, const struct ellu_get_status_
 	table_free(table);
 }
 
-static void print_status(const struct cli *cli, const struct ellu_get_status_reply *status)
+void print_status(const struct cli *cli, const void *reply)
 {
+	const struct ellu_get_status_reply *status = reply;
 	const struct ellu_queue_status *queue = status->queue;
 	const struct ellu_storage_status *storage = status->storage;
 	long long tasks = 0, cases = 0;
@@ -72,24 +73,4 @@ static void print_status(const struct cli *cli, const struct ellu_get_status_rep
 		printf("Log        %s lines dropped\n",
 		       number_text(a, status->log_lines_dropped));
 	print_endpoints(cli, status);
-}
-
-int command_status(struct cli *cli)
-{
-	struct ellu_get_status_request request = ELLU_RECORD(struct ellu_get_status_request);
-	const struct ellu_get_status_reply *reply;
-	const struct ellu_error *error;
-	int r, status = cli_connect(cli);
-
-	if (status != 0)
-		return status;
-	r = ellu_get_status(cli->daemon, &request, &reply, &error);
-	if (r < 0)
-		return cli_fail(r, error);
-	if (cli->arguments.json)
-		status = cli_print_json(&ellu_get_status_reply_type, reply);
-	else
-		print_status(cli, reply);
-	ellu_free(reply);
-	return status;
 }

@@ -1,104 +1,97 @@
-/* The table of commands. */
-#include "client/cli/options.h"
+/* The table of commands: those of their own, and what the interface offers of each resource. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-#define FIELD(field) offsetof(struct arguments, field)
+#include "client/cli/call.h"
+#include "proto/limits.h"
 
-static const struct option detach = { "detach", NULL, "submit, print the task, and leave",
-				      OPTION_FLAG, FIELD(detach) };
+#define OPTIONS_MAX 64
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+#define OWN(member) NULL, offsetof(struct arguments, member)
+
+/* ---- Options ---- */
+
 static const struct option dry_run = { "dry-run", NULL,
 				       "have the daemon check it, show prompts and calls, run nothing",
-				       OPTION_FLAG, FIELD(dry_run) };
-static const struct option run_afresh = { "new", NULL,
-					  "run a new experiment even if nothing has changed",
-					  OPTION_FLAG, FIELD(run_afresh) };
-static const struct option row_limit = { "limit", "N", "only the first N cases", OPTION_COUNT,
-					 FIELD(limit) };
-static const struct option epochs = { "epochs", "N", "answer each case N times", OPTION_COUNT,
-				      FIELD(epochs) };
-static const struct option max_connections = { "max-connections", "N",
-					       "at most N calls at the same time", OPTION_COUNT,
-					       FIELD(max_connections) };
-static const struct option cost_limit = { "cost-limit", "DOLLARS",
-					  "issue no further call once so much was spent",
-					  OPTION_MONEY, FIELD(cost_limit) };
-static const struct option priority = { "priority", "PRIORITY", "interactive, normal or batch",
-					OPTION_TEXT, FIELD(priority) };
-static const struct option time_limit = { "time-limit", "DURATION",
-					  "end after running so long: 90 (seconds), 10m, 2h",
-					  OPTION_DURATION, FIELD(time_limit) };
-static const struct option llm = { "llm", "ID|NAME", "the config that answers", OPTION_TEXT,
-				   FIELD(llm) };
-static const struct option judge = { "judge", "ID|NAME", "the config that judges", OPTION_TEXT,
-				     FIELD(judge) };
+				       OPTION_FLAG, OWN(dry_run) };
 static const struct option fail_under = { "fail-under", "RATE",
 					  "exit 1 when the success rate is below 0.8 or 80%",
-					  OPTION_SHARE, FIELD(fail_under) };
+					  OPTION_SHARE, OWN(fail_under) };
+static const struct option run_connections = { "max-connections", "N",
+					       "at most N calls at the same time", OPTION_COUNT,
+					       "generation_params.max_connections", 0 };
 static const struct option list_limit = { "limit", "N", "at most N, the newest (default 100)",
-					  OPTION_COUNT, FIELD(limit) };
-static const struct option responses_limit = { "limit", "N", "only the first N (default: all)",
-					       OPTION_COUNT, FIELD(limit) };
-static const struct option status = { "status", "STATUS",
-				      "only tasks in this state: PENDING, STARTED, SUCCESS, …",
-				      OPTION_TEXT, FIELD(status) };
-static const struct option after = { "after", "SEQUENCE", "only lines after this sequence",
-				     OPTION_POSITION, FIELD(after) };
-static const struct option failed = { "failed", NULL, "only those without an answer", OPTION_FLAG,
-				      FIELD(failed) };
-static const struct option kind = { "kind", "KIND", "only tasks of this kind: experiment, rating",
-				    OPTION_TEXT, FIELD(kind) };
-static const struct option since = { "since", "TIME",
-				     "only those made since then, or so long ago: 10m, 2h, 1d",
-				     OPTION_SINCE, FIELD(since) };
-static const struct option older_than = { "older-than", "DURATION",
-					  "tasks that ended longer ago than that (default 30d)",
-					  OPTION_DURATION, FIELD(older_than) };
-static const struct option cursor = { "cursor", "TEXT", "go on where an earlier monitor left off",
-				      OPTION_TEXT, FIELD(cursor) };
-static const struct option undo = { "undo", NULL, "start tasks again", OPTION_FLAG, FIELD(undo) };
-static const struct option mode = { "mode", "MODE", "fast or detailed (with a reasoning)",
-				    OPTION_TEXT, FIELD(mode) };
-static const struct option criteria = { "criteria", "TEXT",
-					"a yes/no question; give it again for more", OPTION_TEXTS,
-					FIELD(criteria) };
-static const struct option criterion_set = { "set", "ID|NAME", "the criteria of this set",
-					     OPTION_TEXT, FIELD(criterion_set) };
-static const struct option responses = { "responses", "IDS",
-					 "rate these, wherever they came from: 1,2,3", OPTION_TEXT,
-					 FIELD(responses) };
+					  OPTION_COUNT, OWN(limit) };
+static const struct option all_limit = { "limit", "N", "only the first N (default: all)",
+					 OPTION_COUNT, OWN(limit) };
 static const struct option where = { "where", "ID=YES|NO",
 				     "only those that got this verdict by the criterion ID",
-				     OPTION_TEXT, FIELD(where) };
-static const struct option epoch = { "epoch", "N", "only those of this epoch", OPTION_COUNT,
-				     FIELD(epoch) };
+				     OPTION_VERDICT, "criterion_id", 0 };
 static const struct option keep = { "keep", NULL, "leave the experiment's own results as they are",
-				    OPTION_FLAG, FIELD(keep) };
+				    OPTION_FLAG, OWN(keep) };
 static const struct option more = { "more", NULL, "ask for many replies; print one a line",
-				    OPTION_FLAG, FIELD(more) };
+				    OPTION_FLAG, OWN(more) };
 
-static const struct option *const run_options[] = {
-	&detach,	  &row_limit,  &dry_run,  &epochs,     &run_afresh, &fail_under, &llm, &judge,
-	&max_connections, &cost_limit, &priority, &time_limit, NULL
-};
-static const struct option *const rate_options[] = {
-	&judge,	 &mode,		   &criteria,	&criterion_set, &responses,  &epoch, &where, &keep,
-	&detach, &max_connections, &cost_limit, &priority,	&time_limit, NULL
-};
-static const struct option *const task_list_options[] = { &list_limit, &status, &kind, &since,
-							  NULL };
-static const struct option *const task_logs_options[] = { &after, NULL };
-static const struct option *const task_retry_options[] = { &detach, &cost_limit, &priority,
-							   &time_limit, NULL };
-static const struct option *const task_tune_options[] = { &priority, &max_connections, &cost_limit,
-							  NULL };
-static const struct option *const task_prune_options[] = { &older_than, NULL };
-static const struct option *const retry_failed_options[] = { &detach,	&max_connections,
-							     &cost_limit, &priority,
-							     &time_limit, NULL };
-static const struct option *const monitor_options[] = { &cursor, NULL };
-static const struct option *const drain_options[] = { &undo, NULL };
-static const struct option *const experiment_list_options[] = { &list_limit, NULL };
-static const struct option *const responses_options[] = { &failed, &responses_limit, NULL };
+static const struct option *const run_options[] = { &dry_run, &fail_under, &run_connections, NULL };
+static const struct option *const rate_options[] = { &keep, &where, NULL };
+static const struct option *const responses_options[] = { &where, NULL };
 static const struct option *const api_options[] = { &more, NULL };
+
+#define BY_FIELD _OPTION_KIND_MAX
+
+/* How fields of requests are called and explained where their own names and constraints would not do.
+ * The values that a field may have follow a colon. Without a name: no option. */
+static const struct {
+	const char *field, *name, *value, *help;
+	enum option_kind kind;
+} words[] = {
+	{ "project", NULL, NULL, NULL, BY_FIELD },
+	{ "limit", NULL, NULL, NULL, BY_FIELD },
+	{ "count", NULL, NULL, NULL, BY_FIELD },
+	{ "idempotency_key", NULL, NULL, NULL, BY_FIELD },
+	{ "cancel_on_disconnect", NULL, NULL, NULL, BY_FIELD },
+	{ "min_interval_seconds", NULL, NULL, NULL, BY_FIELD },
+	{ "criterion_id", NULL, NULL, NULL, BY_FIELD },
+	{ "rating", NULL, NULL, NULL, BY_FIELD },
+	{ "after", "after", "SEQUENCE", "only lines after this sequence", OPTION_POSITION },
+	{ "cost_limit", "cost-limit", "DOLLARS", "issue no further call once so much was spent", BY_FIELD },
+	{ "criteria", "criteria", "TEXT", "a yes/no question; give it again for more", BY_FIELD },
+	{ "criterion_set", "set", "ID|NAME", "the criteria of this set", BY_FIELD },
+	{ "cursor", "cursor", "TEXT", "go on where an earlier one left off", BY_FIELD },
+	{ "detach", "detach", NULL, "submit, print the task, and leave", BY_FIELD },
+	{ "epoch", "epoch", "N", "only those of this epoch", OPTION_COUNT },
+	{ "failed", "failed", NULL, "only those without an answer", BY_FIELD },
+	{ "kind", "kind", "KIND", "only those of this kind:", BY_FIELD },
+	{ "llm_config", "llm", "ID|NAME", "the config that answers", BY_FIELD },
+	{ "max_connections", "max-connections", "N", "at most N calls at the same time", OPTION_COUNT },
+	{ "n_epochs", "epochs", "N", "answer each case N times", OPTION_COUNT },
+	{ "older_than_seconds", "older-than", "DURATION",
+	  "tasks that ended longer ago than that (default 30d)", BY_FIELD },
+	{ "order", "order", "ORDER", "in the order of:", BY_FIELD },
+	{ "priority", "priority", "PRIORITY", "one of:", BY_FIELD },
+	{ "rating_llm_config", "judge", "ID|NAME", "the config that judges", BY_FIELD },
+	{ "rating_mode", "mode", "MODE", "fast or detailed (with a reasoning)", BY_FIELD },
+	{ "response_ids", "responses", "IDS", "rate these, wherever they came from: 1,2,3", OPTION_IDS },
+	{ "row_limit", "limit", "N", "only the first N cases", OPTION_COUNT },
+	{ "run_afresh", "new", NULL, "run a new experiment even if nothing has changed", BY_FIELD },
+	{ "since", "since", "TIME", "only those made since then, or so long ago: 10m, 2h, 1d", BY_FIELD },
+	{ "status", "status", "STATUS", "only those in this state:", BY_FIELD },
+	{ "time_limit_seconds", "time-limit", "DURATION",
+	  "end after running so long: 90 (seconds), 10m, 2h", BY_FIELD },
+	{ "undo", "undo", NULL, "start tasks again", BY_FIELD },
+};
+
+/* What a file says, and the options may say over it. */
+static const char run_fields[] =
+	"detach row_limit n_epochs run_afresh llm_config rating_llm_config cost_limit priority "
+	"time_limit_seconds";
+static const char rate_fields[] =
+	"response_ids epoch criterion_set criteria rating_llm_config rating_mode max_connections cost_limit "
+	"priority time_limit_seconds detach";
+
+/* ---- Details ---- */
 
 static const char run_details[] =
 	"FILE is JSON with comments (// and /* */). It is the truth: running it again brings\n"
@@ -175,52 +168,319 @@ static const char api_details[] =
 	"Unlike `elluminate task watch`, replies of --more end with the connection: nothing is\n"
 	"resumed when the daemon restarts.";
 
-const struct command commands[] = {
-	{ "run", "FILE", 1, 1, "run an experiment file", run_details, run_options, command_run },
+static const char write_details[] =
+	"FILE is JSON with comments (// and /* */), `-` is standard input; options say it without a\n"
+	"file, or over it. `\"api_key\": \"$NAME\"` takes a key from your environment.";
+
+/* ---- Columns ---- */
+
+#define COLUMN(title, path) { title, path, NULL }
+#define MADE(title, add) { title, NULL, add }
+
+static const struct column task_columns[] = {
+	COLUMN(">ID", "id"),	       MADE("STATUS", column_status),
+	COLUMN(">DONE", "progress.percent_complete"), COLUMN("CREATED", "created_at"),
+	COLUMN(">RUNNING", "running_seconds"), COLUMN("KIND", "kind"),
+	COLUMN("NAME", "name"),	       { NULL, NULL, NULL },
+};
+static const struct column experiment_columns[] = {
+	COLUMN(">ID", "id"),	COLUMN(">CASES", "total_cases"), MADE(">SUCCESS", column_success),
+	MADE("MODEL", column_model), COLUMN("CREATED", "created_at"), MADE("NAME", column_experiment),
+	{ NULL, NULL, NULL },
+};
+static const struct column response_columns[] = {
+	COLUMN(">ID", "id"), COLUMN(">EPOCH", "epoch"), MADE("RATED", column_verdicts),
+	COLUMN(">DURATION", "duration_seconds"),
+	COLUMN("VARIABLES", "template_variables.input_values"), MADE("RESPONSE", column_response),
+	{ NULL, NULL, NULL },
+};
+static const struct column config_columns[] = {
+	COLUMN(">ID", "id"),	 MADE("DEFAULT", column_default), COLUMN("PROVIDER", "provider"),
+	COLUMN("MODEL", "llm_model_name"), MADE("KEY", column_key), COLUMN("URL", "llm_base_url"),
+	COLUMN("NAME", "name"),	 { NULL, NULL, NULL },
+};
+static const struct column row_columns[] = {
+	COLUMN(">ID", "id"), COLUMN("VARIABLES", "input_values"), { NULL, NULL, NULL },
+};
+static const struct column collection_columns[] = {
+	COLUMN(">ID", "id"), COLUMN(">ROWS", "variables_count"), COLUMN("CREATED", "created_at"),
+	COLUMN("NAME", "name"), { NULL, NULL, NULL },
+};
+static const struct column template_columns[] = {
+	COLUMN(">ID", "id"), COLUMN(">VERSION", "version"), COLUMN("CREATED", "created_at"),
+	COLUMN("NAME", "name"), { NULL, NULL, NULL },
+};
+static const struct column named_columns[] = {
+	COLUMN(">ID", "id"), COLUMN("NAME", "name"), { NULL, NULL, NULL },
+};
+
+/* ---- Resources ---- */
+
+/* What the interface offers of a resource, `ListTasks` and the like, is a command. */
+struct resource {
+	const char *group; // the first word of its commands
+	const char *name; // in the interface
+	const struct column *columns;
+	void (*print)(const struct cli *cli, const void *reply); // of its Get method; or NULL
+};
+
+static const struct resource resources[] = {
+	{ "task", "Task", task_columns, NULL },
+	{ "experiment", "Experiment", experiment_columns, print_experiment },
+	{ "llm", "LLMConfig", config_columns, NULL },
+	{ "collection", "Collection", collection_columns, NULL },
+	{ "template", "PromptTemplate", template_columns, NULL },
+	{ "criteria", "CriterionSet", named_columns, NULL },
+	{ "project", "Project", named_columns, NULL },
+};
+
+static const struct verb {
+	const char *word; // the second one of the command
+	const char *before, *behind; // the name of the resource in that of the method
+	const char *says; // in the place of the first word of what the interface says
+	int (*run)(struct cli *cli);
+} verbs[] = {
+	{ "list", "List", "s", "list", command_list },
+	{ "show", "Get", "", "show", command_call },
+	{ "create", "Create", "", "make", command_write },
+	{ "get", "GetOrCreate", "", "get", command_write },
+	{ "update", "Update", "", "change", command_write },
+	{ "delete", "Delete", "", "delete", command_call },
+};
+
+/* ---- The table ---- */
+
+static const struct command fixed[] = {
+	{ "run", "FILE", 1, 1, "run an experiment file", run_details, run_options, command_run,
+	  .method = "RunExperiment", .fields = run_fields },
 	{ "rate", "[EXPERIMENT]", 0, 1, "rate responses again, or by other criteria", rate_details,
-	  rate_options, command_rate },
-	{ "task list", "", 0, 0, "list tasks, newest first", NULL, task_list_options,
-	  command_task_list },
-	{ "task show", "ID", 1, 1, "show a task", NULL, NULL, command_task_show },
+	  rate_options, command_rate, .method = "RateResponses",
+	  .fields = rate_fields },
 	{ "task watch", "[ID]", 0, 1, "follow a task until it ends, or all of them", watch_details,
-	  NULL, command_task_watch },
-	{ "task logs", "ID", 1, 1, "print a task's log", NULL, task_logs_options,
-	  command_task_logs },
-	{ "task cancel", "ID", 1, 1, "cancel a task; what was recorded stays", NULL, NULL,
-	  command_task_cancel },
+	  NULL, command_task_watch, .method = "WatchTask" },
+	{ "task logs", "ID", 1, 1, "print a task's log", NULL, NULL, command_list,
+	  .method = "ListTaskLogs", .print = print_log_line },
+	{ "task cancel", "ID", 1, 1, "cancel a task; what was recorded stays", NULL, NULL, command_call,
+	  .method = "CancelTask", .print = print_task_state },
 	{ "task retry", "ID", 1, 1, "go on with what an ended task left undone", NULL,
-	  task_retry_options, command_task_retry },
-	{ "task pause", "ID", 1, 1, "issue no further call until it is resumed", NULL, NULL,
-	  command_task_pause },
-	{ "task resume", "ID", 1, 1, "let a paused task go on", NULL, NULL, command_task_resume },
+	  NULL, command_submit, .method = "RetryTask" },
+	{ "task pause", "ID", 1, 1, "issue no further call until it is resumed", NULL, NULL, command_call,
+	  .method = "PauseTask", .print = print_task_state },
+	{ "task resume", "ID", 1, 1, "let a paused task go on", NULL, NULL, command_call,
+	  .method = "ResumeTask", .print = print_task_state },
 	{ "task tune", "ID", 1, 1, "change a task that waits or runs",
-	  "A --cost-limit above what was spent ends the hold `budget`.", task_tune_options,
-	  command_task_tune },
+	  "A --cost-limit above what was spent ends the hold `budget`.", NULL,
+	  command_task_tune, .method = "TuneTask", .print = print_task_settings },
 	{ "task prune", "", 0, 0, "remove the logs of tasks that ended long ago", NULL,
-	  task_prune_options, command_task_prune },
-	{ "experiment list", "", 0, 0, "list experiments, newest first", NULL,
-	  experiment_list_options, command_experiment_list },
-	{ "experiment show", "ID|NAME", 1, 1, "show an experiment and its results", NULL, NULL,
-	  command_experiment_show },
+	  NULL, command_call, .method = "PruneTasks", .print = print_pruned },
 	{ "experiment responses", "ID|NAME", 1, 1, "list the answers with their ratings", NULL,
-	  responses_options, command_experiment_responses },
+	  responses_options, command_list, .method = "ListResponses", .columns = response_columns },
 	{ "experiment retry-failed", "ID|NAME", 1, 1, "ask again for what ended with an error", NULL,
-	  retry_failed_options, command_experiment_retry_failed },
-	{ "llm list", "", 0, 0, "list the configs that answer and judge, newest first", NULL,
-	  experiment_list_options, command_llm_list },
-	{ "llm show", "ID|NAME", 1, 1, "show a config, without its key", NULL, NULL,
-	  command_llm_show },
+	  NULL, command_submit, .method = "RetryFailed" },
 	{ "llm default", "[ID|NAME]", 0, 1, "say, or choose, which config answers where none is named",
 	  "It is the built-in simulated model until another is chosen: making a config, or naming it\n"
-	  "in a file, never chooses it. Each project has its own.", NULL, command_llm_default },
-	{ "monitor", "", 0, 0, "print every change of any task", monitor_details, monitor_options,
-	  command_monitor },
+	  "in a file, never chooses it. Each project has its own.", NULL, command_llm_default,
+	  .method = "SetDefaultLLMConfig", .print = print_default_config },
+	{ "collection rows", "ID|NAME", 1, 1, "list the rows in the order in which they were added", NULL,
+	  NULL, command_list, .method = "ListTemplateVariables", .columns = row_columns },
+	{ "monitor", "", 0, 0, "print every change of any task", monitor_details, NULL,
+	  command_monitor, .method = "Monitor" },
 	{ "api", "METHOD [JSON]", 1, 2, "call any method of the daemon", api_details, api_options,
-	  command_api },
-	{ "status", "", 0, 0, "show how the daemon is", NULL, NULL, command_status },
+	  command_api, .method = NULL },
+	{ "status", "", 0, 0, "show how the daemon is", NULL, NULL, command_call,
+	  .method = "GetStatus", .print = print_status },
 	{ "drain", "", 0, 0, "start no further task, and wait until none runs", drain_details,
-	  drain_options, command_drain },
-	{ "version", "", 0, 0, "print the version", NULL, NULL, command_version },
-	{ "help", "[COMMAND]", 0, 2, "explain a command", NULL, NULL, command_help },
+	  NULL, command_call, .method = "Drain", .print = print_drained },
+	{ "version", "", 0, 0, "print the version", NULL, NULL, command_version,
+	  .method = NULL },
+	{ "help", "[COMMAND]", 0, 2, "explain a command", NULL, NULL, command_help,
+	  .method = NULL },
 };
-const size_t n_commands = sizeof(commands) / sizeof(commands[0]);
+
+#define COMMANDS_MAX (LENGTH(fixed) + LENGTH(resources) * LENGTH(verbs))
+
+static struct command commands[COMMANDS_MAX];
+static size_t n_commands;
+
+/* ---- What the interface offers ---- */
+
+/* False when the field is none of the user's, or there is no memory. */
+static bool make_option(const struct record_field *field, struct option *ret_option)
+{
+	const struct record_field named = { .name = "", .kind = FIELD_STRING, .one_of = field->one_of };
+	char values[512];
+	char *help;
+
+	for (size_t i = 0; i < LENGTH(words); i++) {
+		if (strcmp(words[i].field, field->name) != 0)
+			continue;
+		if (!words[i].name || !option_for_field(field, ret_option))
+			return false;
+		ret_option->name = words[i].name;
+		ret_option->value = words[i].value;
+		ret_option->help = words[i].help;
+		ret_option->kind = words[i].kind == BY_FIELD ? ret_option->kind : words[i].kind;
+		record_expected(&named, values, sizeof(values));
+		if (words[i].help[strlen(words[i].help) - 1] == ':' &&
+		    asprintf(&help, "%s %s", words[i].help, values + strlen("a string, one of ")) >= 0)
+			ret_option->help = help;
+		return true;
+	}
+	return option_for_field(field, ret_option);
+}
+
+/* One of the words in `list`, which may be NULL: any. */
+static bool is_listed(const char *list, const char *word)
+{
+	size_t length = strlen(word);
+
+	for (const char *at = list; at && (at = strstr(at, word)); at += length)
+		if ((at == list || at[-1] == ' ') && (!at[length] || at[length] == ' '))
+			return true;
+	return !list;
+}
+
+/* Adds an option for each field of the record that a user may set; `path` is where it is in the request.
+ * Returns how many there are then. */
+static size_t add_options(const struct command *command, const struct option **options, size_t n,
+			  const struct record_type *type, const char *path,
+			  const struct record_field *without)
+{
+	for (size_t i = 0; i < type->n_fields && n < OPTIONS_MAX; i++) {
+		const struct record_field *field = &type->fields[i];
+		struct option *option = malloc(sizeof(*option));
+		char *whole;
+
+		bool is_page = command->run == command_list && strcmp(field->name, "cursor") == 0;
+
+		if (!option || field == without || is_page || field->flags & FIELD_READ_ONLY ||
+		    !is_listed(path ? NULL : command->fields, field->name) ||
+		    !(path ? option_for_field(field, option) : make_option(field, option))) {
+			free(option);
+			continue;
+		}
+		if (path && asprintf(&whole, "%s.%s", path, field->name) >= 0)
+			option->field = whole;
+		options[n++] = option;
+	}
+	return n;
+}
+
+/* Its own, then those of its method. */
+static void complete_options(struct command *command)
+{
+	const struct method *method = command->method ? call_method(command->method) : NULL;
+	const struct option **options = calloc(OPTIONS_MAX + 1, sizeof(*options));
+	const struct record_field *content = NULL;
+	size_t n = 0;
+
+	if (!method || !options) {
+		free(options);
+		return;
+	}
+	for (const struct option *const *own = command->options; own && *own; own++)
+		options[n++] = *own;
+	if (command->run == command_list)
+		options[n++] = command->listed > 0 ? &list_limit : &all_limit;
+	if (command->run == command_write)
+		content = call_content(method);
+	if (content)
+		n = add_options(command, options, n, content->type, content->name, NULL);
+	n = add_options(command, options, n, method->request, NULL,
+			content			    ? content
+			: command->operands_max > 0 ? call_operand(method)
+						    : NULL);
+	command->options = options;
+}
+
+/* "list tasks, newest first" of "Lists tasks, newest first. `since` …": the first sentence, with a word
+ * of our own; what follows are the details, or NULL. */
+static const char *make_summary(const struct method *method, const char *says, const char **ret_details)
+{
+	const char *rest = method->doc + strcspn(method->doc, " \n"), *end = rest;
+	char *summary;
+
+	while (*end && !(*end == '.' && strchr(" \n", end[1])))
+		end++;
+	*ret_details = *end && end[1] ? end + 2 : NULL;
+	if (asprintf(&summary, "%s%.*s", says, (int) (end - rest), rest) < 0)
+		return says;
+	for (char *c = summary; *c; c++)
+		*c = *c == '\n' ? ' ' : *c;
+	return summary;
+}
+
+static const char *make_operands(const struct method *method, const struct verb *verb)
+{
+	const struct record_field *operand = call_operand(method);
+	const char *which = !operand ? "" : operand->kind == FIELD_INT ? "ID" : "ID|NAME";
+
+	if (verb->run == command_write)
+		return operand ? "ID|NAME [FILE]" : "[FILE]";
+	return verb->run == command_list && operand && operand->flags & FIELD_NULLABLE ? "" : which;
+}
+
+static void add_verb(const struct resource *resource, const struct verb *verb)
+{
+	const struct method *method;
+	struct command *command = &commands[n_commands];
+	char method_name[128], *name;
+
+	snprintf(method_name, sizeof(method_name), "%s%s%s", verb->before, resource->name, verb->behind);
+	method = call_method(method_name);
+	if (!method || asprintf(&name, "%s %s", resource->group, verb->word) < 0)
+		return;
+	*command = (struct command){
+		.name = name,
+		.operands = make_operands(method, verb),
+		.run = verb->run,
+		.method = method->name,
+		.columns = resource->columns,
+		.listed = PAGE_DEFAULT,
+		.print = verb->run == command_call && verb->word[0] == 's' ? resource->print : NULL,
+	};
+	command->summary = make_summary(method, verb->says, &command->details);
+	command->operands_min = *command->operands && *command->operands != '[';
+	command->operands_max = command->operands_min + (verb->run == command_write);
+	if (verb->run == command_write && !command->details)
+		command->details = write_details;
+	complete_options(command);
+	if (resource->columns == config_columns && verb->run == command_list)
+		command->run = command_llm_list;
+	n_commands++;
+}
+
+static bool is_of(const struct command *command, const char *group)
+{
+	size_t length = strlen(group);
+
+	return strncmp(command->name, group, length) == 0 && command->name[length] == ' ';
+}
+
+static void add_fixed(const struct command *command)
+{
+	commands[n_commands] = *command;
+	complete_options(&commands[n_commands++]);
+}
+
+const struct command *commands_all(size_t *ret_n)
+{
+	size_t i = 0;
+
+	if (n_commands == 0) {
+		for (; !strchr(fixed[i].name, ' '); i++)
+			add_fixed(&fixed[i]);
+		for (size_t k = 0; k < LENGTH(resources); k++) {
+			for (size_t v = 0; v < LENGTH(verbs); v++)
+				add_verb(&resources[k], &verbs[v]);
+			for (size_t f = i; f < LENGTH(fixed); f++)
+				if (is_of(&fixed[f], resources[k].group))
+					add_fixed(&fixed[f]);
+		}
+		for (; i < LENGTH(fixed); i++)
+			if (!strchr(fixed[i].name, ' '))
+				add_fixed(&fixed[i]);
+	}
+	*ret_n = n_commands;
+	return commands;
+}

@@ -8,6 +8,9 @@
 
 #include "client/cli/options.h"
 
+static const struct command *commands;
+static size_t n_commands;
+
 /* ---- The man page ---- */
 
 static const char man_head[] =
@@ -255,6 +258,7 @@ static void print_bash(void)
 
 int main(int argc, char **argv)
 {
+	commands = commands_all(&n_commands);
 	if (argc == 2 && strcmp(argv[1], "man") == 0)
 		print_man();
 	else if (argc == 2 && strcmp(argv[1], "bash") == 0)

@@ -7,11 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/cli/file_text.h"
-#include "client/cli/json_text.h"
+#include "client/cli/api_key.h"
 #include "proto/generated/interface.h"
-
-#define FILE_BYTES_MAX (256u << 20)
 
 /* What the command itself decides; a file that says it would be ignored or would surprise. */
 static const char *const reserved[] = {
@@ -20,16 +17,6 @@ static const char *const reserved[] = {
 };
 
 /* ---- Where something stands ---- */
-
-/* FILE:LINE:COLUMN of an offset. */
-static const char *place(const struct experiment_file *file, size_t offset, char *buffer, size_t size)
-{
-	int line, column;
-
-	json_text_position(file->text, offset, &line, &column);
-	snprintf(buffer, size, "%s:%d:%d", file->path, line, column);
-	return buffer;
-}
 
 /* A field of the request as the file has it, where `content` and `ref` are left out. */
 static const char *path_in_file(const char *field, char *buffer, size_t size)
@@ -44,63 +31,9 @@ static const char *path_in_file(const char *field, char *buffer, size_t size)
 	return buffer;
 }
 
-/* Its place; that of a parent, or the file alone, when it is not there. */
-static const char *place_of(const struct experiment_file *file, const char *path, char *buffer,
-			    size_t size)
-{
-	size_t offset;
-
-	if (json_text_locate(file->text, file->size, path, &offset))
-		return place(file, offset, buffer, size);
-	snprintf(buffer, size, "%s", file->path);
-	return buffer;
-}
-
 #define COMPLAIN_AT(file, path, complaint, format, ...)                                       \
 	complain(complaint, "%s: %s: " format,                                                \
-		 place_of(file, path, (char[512]){ 0 }, 512), path, ##__VA_ARGS__)
-
-/* ---- Reading ---- */
-
-static int read_text(struct experiment_file *file, struct complaint *complaint)
-{
-	FILE *in = fopen(file->path, "re");
-	int r;
-
-	if (!in)
-		return complain(complaint, "%s: %s", file->path, strerror(errno));
-	r = file_text_read(in, FILE_BYTES_MAX, &file->text, &file->size);
-	fclose(in);
-	if (r == -EFBIG)
-		return complain(complaint, "%s: larger than %u bytes; keep the cases in a file of "
-					   "their own",
-				file->path, FILE_BYTES_MAX);
-	return r < 0 && r != -ENOMEM ? complain(complaint, "%s: %s", file->path, strerror(-r)) : r;
-}
-
-static int parse(struct experiment_file *file, json_object **ret_json, struct complaint *complaint)
-{
-	const char *reason = "a comment that does not end";
-	size_t offset, skip = 0;
-	char where[512];
-	int r;
-
-	if (file->size >= 3 && memcmp(file->text, "\xef\xbb\xbf", 3) == 0)
-		skip = 3; // a byte order mark, which some editors write
-	memset(file->text, ' ', skip);
-	r = json_text_strip_comments(file->text, file->size, &offset);
-	if (r == 0)
-		r = json_text_parse(file->text, file->size, ret_json, &offset, &reason);
-	if (r == -EINVAL)
-		return complain(complaint, "%s: %s", place(file, offset, where, sizeof(where)),
-				reason);
-	if (r < 0)
-		return r;
-	if (json_object_is_type(*ret_json, json_type_object))
-		return 0;
-	json_object_put(*ret_json);
-	return complain(complaint, "%s:1:1: expected an object", file->path);
-}
+		 json_file_place(&(file)->json, path, (char[512]){ 0 }, 512), path, ##__VA_ARGS__)
 
 /* ---- References and contents ---- */
 
@@ -158,68 +91,29 @@ static int expand_messages(json_object *template)
 	return json_object_object_add(template, "messages", list) < 0 ? -ENOMEM : 0;
 }
 
-/* ---- Keys ---- */
-
-static int key_from_environment(struct experiment_file *file, const char *field,
-				json_object *config, struct complaint *complaint)
-{
-	const char *text = json_object_get_string(json_object_object_get(config, "api_key"));
-	char path[64];
-	const char *value;
-
-	if (!text || *text != '$')
-		return 0;
-	snprintf(path, sizeof(path), "%s.api_key", field);
-	value = getenv(text + 1);
-	if (!value || !*value)
-		return COMPLAIN_AT(file, path, complaint, "the environment has no variable %s",
-				   text + 1);
-	return json_object_object_add(config, "api_key", json_object_new_string(value)) < 0 ? -ENOMEM
-											    : 0;
-}
-
-static const struct {
-	const char *provider, *url, *variable;
-} usual[] = {
-	{ "openai", "https://api.openai.com", "OPENAI_API_KEY" },
-	{ "anthropic", "https://api.anthropic.com", "ANTHROPIC_API_KEY" },
-};
-
-/* The provider's usual variable, but only towards the provider itself. */
-static int usual_key(struct experiment_file *file, const char *field, unsigned index,
-		     json_object *config)
-{
-	const char *provider = json_object_get_string(json_object_object_get(config, "provider"));
-	const char *url = json_object_get_string(json_object_object_get(config, "llm_base_url"));
-	const char *value = NULL, *variable = NULL;
-
-	for (size_t i = 0; provider && url && i < sizeof(usual) / sizeof(*usual); i++)
-		if (strcmp(provider, usual[i].provider) == 0 &&
-		    strncmp(url, usual[i].url, strlen(usual[i].url)) == 0 &&
-		    strchr("/", url[strlen(usual[i].url)]))
-			variable = usual[i].variable;
-	value = variable ? getenv(variable) : NULL;
-	if (!value || !*value || json_object_object_get(config, "api_key") ||
-	    json_object_object_get(config, "api_key_ref"))
-		return 0;
-	snprintf(file->notes[index], sizeof(file->notes[index]),
-		 "Using the key in $%s for %s.", variable, field);
-	return json_object_object_add(config, "api_key", json_object_new_string(value)) < 0 ? -ENOMEM
-											    : 0;
-}
+/* ---- Configs ---- */
 
 static int add_config(struct experiment_file *file, const char *field, unsigned index,
 		      json_object *value, json_object **ret_value, struct complaint *complaint)
 {
+	const char *variable;
+	struct complaint missing;
+	char path[64];
 	int r = 0;
 
 	if (json_object_is_type(value, json_type_object) && !is_reference(value)) {
-		r = key_from_environment(file, field, value, complaint);
+		r = api_key_resolve(value, &missing);
+		snprintf(path, sizeof(path), "%s.api_key", field);
+		if (r == -EINVAL)
+			return COMPLAIN_AT(file, path, complaint, "%s", missing.text);
 		if (r == 0)
-			r = usual_key(file, field, index, value);
+			r = api_key_usual(value, &variable);
 	}
+	if (r > 0)
+		snprintf(file->notes[index], sizeof(file->notes[index]),
+			 "Using the key in $%s for %s.", variable, field);
 	*ret_value = ref_or_content(value);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 /* ---- The collection ---- */
@@ -232,7 +126,7 @@ static int open_rows(struct experiment_file *file, const char *name, struct comp
 
 	if (*name == '/')
 		return rows_open(name, &file->rows, complaint);
-	copy = strdup(file->path);
+	copy = strdup(file->json.path);
 	if (!copy || asprintf(&path, "%s/%s", dirname(copy), name) < 0) {
 		free(copy);
 		return -ENOMEM;
@@ -315,12 +209,10 @@ static int add_field(struct experiment_file *file, const char *name, json_object
 int experiment_file_load(const char *path, struct experiment_file *ret_file,
 			 struct complaint *complaint)
 {
-	struct experiment_file file = { .path = strdup(path), .request = json_object_new_object() };
+	struct experiment_file file = { .request = json_object_new_object() };
 	json_object *json = NULL;
-	int r = file.path && file.request ? read_text(&file, complaint) : -ENOMEM;
+	int r = json_file_read(path, &file.json, &json, complaint);
 
-	if (r == 0)
-		r = parse(&file, &json, complaint);
 	if (r == 0) {
 		json_object_object_foreach(json, name, value)
 		{
@@ -341,8 +233,7 @@ int experiment_file_load(const char *path, struct experiment_file *ret_file,
 
 void experiment_file_done(struct experiment_file *file)
 {
-	free(file->path);
-	free(file->text);
+	json_file_done(&file->json);
 	json_object_put(file->request);
 	json_object_put(file->collection);
 	rows_free(file->rows);
@@ -353,16 +244,6 @@ int experiment_file_set(struct experiment_file *file, const char *name, json_obj
 	return json_object_object_add(file->request, name, value) < 0 ? -ENOMEM : 0;
 }
 
-int experiment_file_set_generation(struct experiment_file *file, const char *name,
-				   json_object *value)
-{
-	json_object *parameters = json_object_object_get(file->request, "generation_params");
-
-	if (!json_object_is_type(parameters, json_type_object))
-		return experiment_file_set(file, "generation_params", wrap(name, value));
-	return json_object_object_add(parameters, name, value) < 0 ? -ENOMEM : 0;
-}
-
 void experiment_file_complain(const struct experiment_file *file, const char *field,
 			      const char *message, struct complaint *complaint)
 {
@@ -371,35 +252,28 @@ void experiment_file_complain(const struct experiment_file *file, const char *fi
 
 	path_in_file(field, path, sizeof(path));
 	if (length > 0 && strncmp(message, field, length) == 0)
-		complain(complaint, "%s: %s%s", place_of(file, path, where, sizeof(where)), path,
-			 message + length);
+		complain(complaint, "%s: %s%s", json_file_place(&file->json, path, where, sizeof(where)),
+			 path, message + length);
 	else
 		complain(complaint, "%s: %s",
-			 length > 0 ? place_of(file, path, where, sizeof(where)) : file->path, message);
-}
-
-static int refuse(const struct experiment_file *file, const struct fault *fault,
-		  struct complaint *complaint)
-{
-	experiment_file_complain(file, fault->field, fault->message, complaint);
-	return fault->code;
+			 length > 0 ? json_file_place(&file->json, path, where, sizeof(where))
+				    : file->json.path,
+			 message);
 }
 
 int experiment_file_request(const struct experiment_file *file, struct arena *arena,
 			    const struct ellu_run_experiment_request **ret_request,
-			    const struct ellu_collection **ret_collection,
-			    struct complaint *complaint)
+			    const struct ellu_collection **ret_collection, struct fault *ret_fault)
 {
-	struct fault fault;
 	void *request, *collection = NULL;
+	int r = record_decode(&ellu_run_experiment_request_type, file->request, FROM_CLIENT, "", arena,
+			      &request, ret_fault);
 
-	if (record_decode(&ellu_run_experiment_request_type, file->request, FROM_CLIENT, "", arena,
-			  &request, &fault) < 0)
-		return refuse(file, &fault, complaint);
-	if (file->collection &&
-	    record_decode(&ellu_collection_type, file->collection, FROM_CLIENT, "collection", arena,
-			  &collection, &fault) < 0)
-		return refuse(file, &fault, complaint);
+	if (r == 0 && file->collection)
+		r = record_decode(&ellu_collection_type, file->collection, FROM_CLIENT, "collection",
+				  arena, &collection, ret_fault);
+	if (r < 0)
+		return r;
 	*ret_request = request;
 	*ret_collection = collection;
 	return 0;

@@ -12,14 +12,14 @@
 #include <stddef.h>
 
 #include "client/cli/complaint.h"
+#include "client/cli/json_file.h"
 #include "client/cli/rows.h"
 #include "client/elluminate.h"
 #include "proto/arena.h"
+#include "proto/fault.h"
 
 struct experiment_file {
-	char *path;
-	char *text; // with comments blanked out
-	size_t size;
+	struct json_file json;
 	json_object *request;
 	json_object *collection; // its content without rows; NULL when it only refers to one
 	struct rows *rows; // with `collection`
@@ -33,17 +33,13 @@ void experiment_file_done(struct experiment_file *file);
 
 /* Sets a field of the request, overruling the file. Takes the value. */
 int experiment_file_set(struct experiment_file *file, const char *name, json_object *value);
-/* The same for a generation parameter. */
-int experiment_file_set_generation(struct experiment_file *file, const char *name,
-				   json_object *value);
 
 /* What is wrong with a field of the request, as a decoder or the daemon says it, in the words of
  * the file: with its place there, and without what is no part of it. */
 void experiment_file_complain(const struct experiment_file *file, const char *field,
 			      const char *message, struct complaint *complaint);
 
-/* Checks everything. Negative, with a complaint: the code of the error. */
+/* Checks everything. Negative: the fault's code. */
 int experiment_file_request(const struct experiment_file *file, struct arena *arena,
 			    const struct ellu_run_experiment_request **ret_request,
-			    const struct ellu_collection **ret_collection,
-			    struct complaint *complaint);
+			    const struct ellu_collection **ret_collection, struct fault *ret_fault);

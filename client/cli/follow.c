@@ -16,15 +16,14 @@
 
 static void keep_end(struct follow *follow, const char *status, const struct ellu_error *error)
 {
-	const struct experiment_file *file = follow->cli->file;
 	struct complaint complaint;
 
 	snprintf(follow->status, sizeof(follow->status), "%s", status);
 	if (!error || follow->error)
 		return;
-	if (file && error->field)
-		experiment_file_complain(file, error->field, error->message, &complaint);
-	follow->error = strdup(file && error->field ? complaint.text : error->message);
+	if (follow->started && error->field)
+		cli_complain(follow->cli, error->field, error->message, &complaint);
+	follow->error = strdup(follow->started && error->field ? complaint.text : error->message);
 }
 
 /* `*kept` becomes the reply, so that what lies in it stays. */
@@ -45,33 +44,29 @@ static void take_result(struct follow *follow, const void *reply,
 		follow->experiment_id = *result->experiment_id;
 }
 
-static void take_task(struct follow *follow, const struct task_reply *reply)
+static void take_task(struct follow *follow, const void *reply, const struct ellu_task *task)
 {
-	const struct ellu_task *task = reply->task;
-
 	follow->task_id = task->id;
-	take_result(follow, reply->reply, task->result);
+	take_result(follow, reply, task->result);
 	if (task->experiment_id)
 		follow->experiment_id = *task->experiment_id;
 	if (task_status_is_terminal(task_status_from_name(task->status)))
 		keep_end(follow, task->status, task->error);
 }
 
-static void take_event(struct follow *follow, const struct task_reply *reply,
+static void take_event(struct follow *follow, const void *reply, const struct ellu_task_event *event,
 		       struct progress_bar *bar)
 {
-	const struct ellu_task_event *event = reply->event;
-
 	follow->task_id = event->task_id;
 	if (follow->cli->arguments.json)
 		(void) cli_print_json(&ellu_task_event_type, event);
 	if (event->progress) {
-		keep(&follow->kept_progress, reply->reply);
+		keep(&follow->kept_progress, reply);
 		follow->progress = event->progress;
 	}
 	if (event->logs_delta)
 		progress_bar_log(bar, event->logs_delta);
-	take_result(follow, reply->reply, event->result);
+	take_result(follow, reply, event->result);
 	if (task_status_is_terminal(task_status_from_name(event->status)))
 		keep_end(follow, event->status, event->error);
 	else
@@ -143,15 +138,18 @@ static int lost(const struct follow *follow, int r, const struct ellu_error *err
 }
 
 /* 0 to go on, else the exit status. */
-static int take(struct follow *follow, const struct task_reply *reply, struct progress_bar *bar)
+static int take(struct follow *follow, const void *reply, struct progress_bar *bar)
 {
-	const char *hold = reply->event ? reply->event->hold : reply->task ? reply->task->hold : NULL;
+	const struct record_type *type = follow->method->reply;
+	const struct ellu_task_event *event = record_member(type, reply, "event");
+	const struct ellu_task *task = record_member(type, reply, "task");
+	const char *hold = event ? event->hold : task ? task->hold : NULL;
 	int status = 0;
 
-	if (reply->event)
-		take_event(follow, reply, bar);
-	if (reply->task)
-		take_task(follow, reply);
+	if (event)
+		take_event(follow, reply, event, bar);
+	if (task)
+		take_task(follow, reply, task);
 	if (hold && strcmp(hold, "budget") == 0)
 		status = on_budget(follow, bar);
 	else
@@ -163,7 +161,7 @@ static int take(struct follow *follow, const struct task_reply *reply, struct pr
 static int step(struct follow *follow, struct progress_bar *bar)
 {
 	const struct ellu_error *error = NULL;
-	struct task_reply reply;
+	const void *reply;
 	int r = interrupt_wait(follow->cli, follow->stream);
 
 	if (r == -EINTR && interrupt_take()) {
@@ -171,15 +169,15 @@ static int step(struct follow *follow, struct progress_bar *bar)
 		return r == 0 ? 1 : -r;
 	}
 	if (r > 0)
-		r = follow->method->next(follow->stream, &reply, &error);
+		r = ellu_stream_next(follow->stream, &reply, &error);
 	if (r < 0) {
 		progress_bar_clear(bar);
 		return -lost(follow, r, error);
 	}
 	if (r == 0)
 		return 0;
-	r = take(follow, &reply, bar);
-	ellu_free(reply.reply);
+	r = take(follow, reply, bar);
+	ellu_free(reply);
 	return r == 0 ? 1 : -r;
 }
 
@@ -191,7 +189,8 @@ int follow(struct follow *follow)
 
 	progress_bar_init(&bar, arguments->quiet || arguments->json, !arguments->no_color);
 	interrupt_catch();
-	r = follow->method->stream(follow->cli->daemon, follow->request, &follow->stream);
+	r = ellu_stream_method(follow->cli->daemon, follow->method->qualified_name, follow->request,
+			       &follow->stream);
 	if (r < 0) {
 		interrupt_release();
 		return cli_fail(r, NULL);

@@ -5,11 +5,11 @@
 #pragma once
 
 #include "client/cli/cli.h"
-#include "client/cli/task_method.h"
+#include "proto/method.h"
 
 struct follow {
 	struct cli *cli;
-	const struct task_method *method;
+	const struct method *method; // that starts or follows a task
 	const void *request; // of that method
 	bool started; // by that method: Ctrl-C cancels the task, nobody else minds its cost limit
 

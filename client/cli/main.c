@@ -15,20 +15,24 @@ int main(int argc, char **argv)
 
 	setlocale(LC_CTYPE, "");
 	status = options_parse(argc, argv, &cli.arguments, &command);
-	if (status != 0)
+	if (status != 0) {
+		options_done(&cli.arguments);
 		return status;
+	}
 	cli.color = !cli.arguments.no_color && !(no_color && *no_color) && isatty(STDOUT_FILENO);
 	if (cli.arguments.help) {
 		options_print_help(stdout, command);
 	} else if (cli.arguments.version) {
 		status = command_version(&cli);
 	} else if (command) {
+		cli.command = command;
 		status = command->run(&cli);
 	} else {
 		options_print_help(stderr, NULL);
 		status = EXIT_USAGE;
 	}
 	ellu_close(cli.daemon);
+	options_done(&cli.arguments);
 	if (fflush(stdout) != 0 && status == 0) {
 		cli_error("the output could not be written");
 		status = ellu_error_exit_status(-EIO);

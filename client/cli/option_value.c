@@ -1,14 +1,17 @@
-/* What the values of options may look like. */
+/* What the values of options may look like, and what they are in a request. */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "client/cli/options.h"
+#include "proto/generated/interface.h"
+#include "proto/json_check.h"
 #include "proto/money.h"
 #include "proto/time_text.h"
 
-static bool parse_number(const char *text, int64_t low, int64_t *ret)
+static int integer(const char *text, int64_t low, json_object **ret)
 {
 	char *end;
 	long long value;
@@ -16,36 +19,49 @@ static bool parse_number(const char *text, int64_t low, int64_t *ret)
 	errno = 0;
 	value = strtoll(text, &end, 10);
 	if (errno || end == text || *end || value < low)
-		return false;
-	*ret = value;
-	return true;
+		return -EINVAL;
+	*ret = json_object_new_int64(value);
+	return 0;
 }
 
-static bool parse_share(const char *text, double *ret)
+static int number(const char *text, json_object **ret)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (end == text || *end || !isfinite(value))
+		return -EINVAL;
+	*ret = json_float(value);
+	return 0;
+}
+
+static int share(const char *text, json_object **ret)
 {
 	char *end;
 	double value = strtod(text, &end);
 
 	if (end == text)
-		return false;
+		return -EINVAL;
 	if (*end == '%') {
 		value /= 100;
 		end++;
 	}
 	if (*end || !(value >= 0 && value <= 1))
-		return false;
-	*ret = value;
-	return true;
+		return -EINVAL;
+	*ret = json_float(value);
+	return 0;
 }
 
-static bool parse_money(const char *text, int64_t *ret)
+static int money(const char *text, json_object **ret)
 {
+	char digits[MONEY_TEXT_SIZE];
 	int64_t value;
 
 	if (money_parse(text, &value) < 0 || value < 0)
-		return false;
-	*ret = value;
-	return true;
+		return -EINVAL;
+	money_format(value, digits);
+	*ret = json_object_new_string(digits);
+	return 0;
 }
 
 static bool parse_duration(const char *text, double *ret_seconds)
@@ -68,56 +84,142 @@ static bool parse_duration(const char *text, double *ret_seconds)
 	return false;
 }
 
-static bool parse_since(const char *text, int64_t *ret_usec)
+static int duration(const char *text, json_object **ret)
 {
-	double seconds, now;
+	double seconds;
 
-	if (time_parse(text, ret_usec) == 0)
-		return *ret_usec >= 0;
 	if (!parse_duration(text, &seconds))
-		return false;
-	now = (double) time(NULL);
-	*ret_usec = seconds < now ? (int64_t) ((now - seconds) * 1e6) : 0;
-	return true;
+		return -EINVAL;
+	*ret = json_float(seconds);
+	return 0;
 }
 
-static bool add_text(struct texts *texts, const char *text)
+static int since(const char *text, json_object **ret)
 {
-	if (!*text || texts->n == TEXTS_MAX)
-		return false;
-	texts->items[texts->n++] = text;
-	return true;
+	double seconds, now = (double) time(NULL);
+	char written[TIME_TEXT_SIZE];
+	int64_t usec;
+
+	if (time_parse(text, &usec) < 0) {
+		if (!parse_duration(text, &seconds))
+			return -EINVAL;
+		usec = seconds < now ? (int64_t) ((now - seconds) * 1e6) : 0;
+	}
+	if (usec < 0 || time_format(usec, written) < 0)
+		return -EINVAL;
+	*ret = json_object_new_string(written);
+	return 0;
 }
 
-bool option_set(struct arguments *arguments, const struct option *option, const char *value)
+static int config(const char *text, json_object **ret)
 {
-	void *field = (char *) arguments + option->offset;
+	json_object *ref = cli_ref(text);
 
-	switch (option->kind) {
+	*ret = json_object_new_object();
+	if (*ret && ref && json_object_object_add(*ret, "ref", ref) == 0)
+		return 0;
+	json_object_put(ref);
+	return -ENOMEM;
+}
+
+static int ids(const char *text, json_object **ret)
+{
+	json_object *array = json_object_new_array();
+	char *copy = strdup(text), *rest = copy;
+	int64_t id;
+	int r = array && copy ? 0 : -ENOMEM;
+
+	for (char *word; r == 0 && (word = strsep(&rest, ","));)
+		r = !cli_is_id(word, &id) ? -EINVAL
+		    : json_object_array_add(array, json_object_new_int64(id)) < 0 ? -ENOMEM : 0;
+	free(copy);
+	if (r < 0)
+		json_object_put(array);
+	else
+		*ret = array;
+	return r;
+}
+
+static int verdict(const char *text, json_object **ret)
+{
+	size_t length = strcspn(text, "=");
+	char digits[24];
+	int64_t id;
+
+	if (!text[length] || length >= sizeof(digits))
+		return -EINVAL;
+	memcpy(digits, text, length);
+	digits[length] = '\0';
+	if (!cli_is_id(digits, &id))
+		return -EINVAL;
+	*ret = json_object_new_object();
+	json_object_object_add(*ret, "criterion_id", json_object_new_int64(id));
+	json_object_object_add(*ret, "rating", json_object_new_string(text + length + 1));
+	return 0;
+}
+
+static int json(const char *text, json_object **ret)
+{
+	struct fault fault;
+
+	return json_parse_strict(text, strlen(text), ret, &fault) < 0 ? -EINVAL : 0;
+}
+
+static int make(enum option_kind kind, const char *text, json_object **ret)
+{
+	switch (kind) {
 	case OPTION_FLAG:
-		*(bool *) field = true;
-		return true;
+		*ret = json_object_new_boolean(true);
+		return 0;
 	case OPTION_TEXT:
-		*(const char **) field = value;
-		return *value;
 	case OPTION_TEXTS:
-		return add_text(field, value);
+		*ret = json_object_new_string(text);
+		return *text ? 0 : -EINVAL;
+	case OPTION_INTEGER:
+		return integer(text, INT64_MIN, ret);
 	case OPTION_COUNT:
-		return parse_number(value, 1, field);
+		return integer(text, 1, ret);
 	case OPTION_POSITION:
-		return parse_number(value, 0, field);
+		return integer(text, 0, ret);
+	case OPTION_NUMBER:
+		return number(text, ret);
 	case OPTION_SHARE:
-		return parse_share(value, field);
+		return share(text, ret);
 	case OPTION_MONEY:
-		return parse_money(value, field);
+		return money(text, ret);
 	case OPTION_DURATION:
-		return parse_duration(value, field);
+		return duration(text, ret);
 	case OPTION_SINCE:
-		return parse_since(value, field);
+		return since(text, ret);
+	case OPTION_REF:
+		*ret = cli_ref(text);
+		return *text ? 0 : -EINVAL;
+	case OPTION_CONFIG:
+		return *text ? config(text, ret) : -EINVAL;
+	case OPTION_IDS:
+		return ids(text, ret);
+	case OPTION_VERDICT:
+		return verdict(text, ret);
+	case OPTION_JSON:
+		return json(text, ret);
 	case _OPTION_KIND_MAX:
 		break;
 	}
-	return false;
+	return -EINVAL;
+}
+
+int option_value(enum option_kind kind, const char *text, json_object **ret_value)
+{
+	int r;
+
+	*ret_value = NULL;
+	r = make(kind, text, ret_value);
+	if (r < 0) {
+		json_object_put(*ret_value);
+		*ret_value = NULL;
+		return r;
+	}
+	return *ret_value || kind == OPTION_JSON ? 0 : -ENOMEM;
 }
 
 const char *option_expected(enum option_kind kind)
@@ -126,13 +228,84 @@ const char *option_expected(enum option_kind kind)
 		[OPTION_FLAG] = "no value",
 		[OPTION_TEXT] = "a text",
 		[OPTION_TEXTS] = "a text, at most 100 times",
+		[OPTION_INTEGER] = "a whole number",
 		[OPTION_COUNT] = "a number, 1 or more",
 		[OPTION_POSITION] = "a number, 0 or more",
+		[OPTION_NUMBER] = "a number",
 		[OPTION_SHARE] = "a share, 0.8 or 80%",
 		[OPTION_MONEY] = "US dollars, 5 or 0.25",
 		[OPTION_DURATION] = "a duration: 90 (seconds), 10m, 2h, 1d",
 		[OPTION_SINCE] = "a time, 2026-01-31T12:00:00Z, or how long ago: 10m, 2h, 1d",
+		[OPTION_REF] = "an id or a name",
+		[OPTION_CONFIG] = "the id or the name of a config",
+		[OPTION_IDS] = "ids: 1,2,3",
+		[OPTION_VERDICT] = "the id of a criterion and its verdict: 12=NO",
+		[OPTION_JSON] = "JSON",
 	};
 
 	return expected[kind];
+}
+
+/* ---- For a field that no table names ---- */
+
+static enum option_kind kind_of(const struct record_field *field)
+{
+	size_t length = strlen(field->name);
+	bool in_seconds = length > 8 && strcmp(field->name + length - 8, "_seconds") == 0;
+
+	if (field->container == FIELD_ARRAY && field->kind == FIELD_STRING)
+		return OPTION_TEXTS;
+	if (field->container != FIELD_SINGLE)
+		return OPTION_JSON;
+	switch (field->kind) {
+	case FIELD_BOOL:
+		return OPTION_FLAG;
+	case FIELD_INT:
+		return OPTION_INTEGER;
+	case FIELD_FLOAT:
+		return in_seconds ? OPTION_DURATION : OPTION_NUMBER;
+	case FIELD_STRING:
+		return OPTION_TEXT;
+	case FIELD_TIME:
+		return OPTION_SINCE;
+	case FIELD_MONEY:
+		return OPTION_MONEY;
+	case FIELD_STRUCT:
+		return field->type == &ellu_ref_type	       ? OPTION_REF
+		       : field->type == &ellu_llm_config_in_type ? OPTION_CONFIG
+								 : OPTION_JSON;
+	default:
+		return OPTION_JSON;
+	}
+}
+
+bool option_for_field(const struct record_field *field, struct option *ret_option)
+{
+	static const char *const values[_OPTION_KIND_MAX] = {
+		[OPTION_TEXT] = "TEXT",	       [OPTION_TEXTS] = "TEXT",	  [OPTION_INTEGER] = "N",
+		[OPTION_NUMBER] = "NUMBER",    [OPTION_MONEY] = "DOLLARS", [OPTION_DURATION] = "DURATION",
+		[OPTION_SINCE] = "TIME",       [OPTION_REF] = "ID|NAME",   [OPTION_CONFIG] = "ID|NAME",
+		[OPTION_JSON] = "JSON",
+	};
+	enum option_kind kind = kind_of(field);
+	char expected[512], *name, *help;
+
+	record_expected(field, expected, sizeof(expected));
+	name = strdup(field->name);
+	help = strdup(kind == OPTION_FLAG	? "turns it on"
+		      : kind == OPTION_DURATION ? option_expected(kind)
+		      : kind == OPTION_TEXTS	? "a text; give it again for more"
+		      : kind == OPTION_TEXT	? expected + (strlen(expected) > 10 ? 10 : 0)
+						: expected);
+	if (!name || !help) {
+		free(name);
+		free(help);
+		return false;
+	}
+	if (kind == OPTION_DURATION)
+		name[strlen(name) - 8] = '\0';
+	for (char *c = name; *c; c++)
+		*c = *c == '_' ? '-' : *c;
+	*ret_option = (struct option){ name, values[kind], help, kind, field->name, 0 };
+	return true;
 }

@@ -1,27 +1,27 @@
 #include "client/cli/options.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "proto/near_name.h"
 
-#define FIELD(field) offsetof(struct arguments, field)
+#define OWN(member) NULL, offsetof(struct arguments, member)
 
 const struct option global_options[] = {
-	{ "socket", "PATH", "the daemon's socket (also: $ELLUMINATE_SOCKET)", OPTION_TEXT,
-	  FIELD(socket) },
+	{ "socket", "PATH", "the daemon's socket (also: $ELLUMINATE_SOCKET)", OPTION_TEXT, OWN(socket) },
 	{ "user", NULL, "your own daemon (default); started when it does not run", OPTION_FLAG,
-	  FIELD(user) },
-	{ "system", NULL, "the machine's daemon", OPTION_FLAG, FIELD(system) },
+	  OWN(user) },
+	{ "system", NULL, "the machine's daemon", OPTION_FLAG, OWN(system) },
 	{ "bus", "BUS", "over D-Bus: session is your own daemon, system the machine's", OPTION_TEXT,
-	  FIELD(bus) },
-	{ "project", "NAME", "the project to work in", OPTION_TEXT, FIELD(project) },
-	{ "json", NULL, "print JSON", OPTION_FLAG, FIELD(json) },
-	{ "quiet", NULL, "print results and errors only", OPTION_FLAG, FIELD(quiet) },
-	{ "no-color", NULL, "no colours (also: $NO_COLOR)", OPTION_FLAG, FIELD(no_color) },
-	{ "no-start", NULL, "do not start a daemon", OPTION_FLAG, FIELD(no_start) },
-	{ "help", NULL, "explain the command", OPTION_FLAG, FIELD(help) },
-	{ "version", NULL, "print the version", OPTION_FLAG, FIELD(version) },
+	  OWN(bus) },
+	{ "project", "NAME", "the project to work in", OPTION_TEXT, OWN(project) },
+	{ "json", NULL, "print JSON", OPTION_FLAG, OWN(json) },
+	{ "quiet", NULL, "print results and errors only", OPTION_FLAG, OWN(quiet) },
+	{ "no-color", NULL, "no colours (also: $NO_COLOR)", OPTION_FLAG, OWN(no_color) },
+	{ "no-start", NULL, "do not start a daemon", OPTION_FLAG, OWN(no_start) },
+	{ "help", NULL, "explain the command", OPTION_FLAG, OWN(help) },
+	{ "version", NULL, "print the version", OPTION_FLAG, OWN(version) },
 };
 const size_t n_global_options = sizeof(global_options) / sizeof(global_options[0]);
 
@@ -38,7 +38,11 @@ static bool is_name(const char *command, const char *first, const char *second)
 
 const struct command *options_find_command(const char *first, const char *second)
 {
-	for (size_t i = 0; i < n_commands; i++)
+	const struct command *commands;
+	size_t n;
+
+	commands = commands_all(&n);
+	for (size_t i = 0; i < n; i++)
 		if (is_name(commands[i].name, first, second))
 			return &commands[i];
 	return NULL;
@@ -46,9 +50,11 @@ const struct command *options_find_command(const char *first, const char *second
 
 static bool is_group(const char *word)
 {
-	size_t length = strlen(word);
+	const struct command *commands;
+	size_t n, length = strlen(word);
 
-	for (size_t i = 0; i < n_commands; i++)
+	commands = commands_all(&n);
+	for (size_t i = 0; i < n; i++)
 		if (strncmp(commands[i].name, word, length) == 0 && commands[i].name[length] == ' ')
 			return true;
 	return false;
@@ -122,13 +128,46 @@ static void show_command(struct near_name *near, const struct command *command, 
 
 static void unknown_command(const char *group, const char *word)
 {
+	const struct command *commands;
 	char name[64];
 	struct near_name near = NEAR_NAME(name);
+	size_t n;
 
+	commands = commands_all(&n);
 	snprintf(name, sizeof(name), "%s%s%s", group ? group : "", group ? " " : "", word);
-	for (size_t i = 0; i < n_commands; i++)
+	for (size_t i = 0; i < n; i++)
 		show_command(&near, &commands[i], /* only_first= */ !group);
 	say_unknown("command", "", &near);
+}
+
+/* False after saying what is wrong. */
+static bool take_value(struct arguments *arguments, const struct option *option, const char *text)
+{
+	json_object *value = NULL;
+	void *own = (char *) arguments + option->offset;
+	int r = option_value(option->kind, text ? text : "", &value);
+
+	if (r == 0 && option->field && arguments->n_given == GIVEN_MAX)
+		r = -EINVAL;
+	if (r < 0) {
+		cli_error("--%s %s: expected %s", option->name, text, option_expected(option->kind));
+		json_object_put(value);
+		return false;
+	}
+	if (option->field) {
+		arguments->given[arguments->n_given++] = (struct given){ option, text, value };
+		return true;
+	}
+	if (option->kind == OPTION_FLAG)
+		*(bool *) own = true;
+	else if (option->kind == OPTION_TEXT)
+		*(const char **) own = text;
+	else if (option->kind == OPTION_SHARE)
+		*(double *) own = json_object_get_double(value);
+	else
+		*(int64_t *) own = json_object_get_int64(value);
+	json_object_put(value);
+	return true;
 }
 
 /* Returns how many words it took, or 0 after saying what is wrong. */
@@ -164,12 +203,7 @@ static int take_option(struct parser *parser, const char *word, const char *next
 		cli_error("--%s takes no value", option->name);
 		return 0;
 	}
-	if (!option_set(parser->arguments, option, value)) {
-		cli_error("--%s %s: expected %s", option->name, value,
-			  option_expected(option->kind));
-		return 0;
-	}
-	return taken;
+	return take_value(parser->arguments, option, value) ? taken : 0;
 }
 
 static bool take_word(struct parser *parser, const char *word)
@@ -197,10 +231,12 @@ static bool take_word(struct parser *parser, const char *word)
 
 static void say_incomplete(const char *group)
 {
-	size_t length = strlen(group), at = 0;
+	const struct command *commands;
+	size_t n, length = strlen(group), at = 0;
 	char words[256] = "";
 
-	for (size_t i = 0; i < n_commands; i++)
+	commands = commands_all(&n);
+	for (size_t i = 0; i < n; i++)
 		if (strncmp(commands[i].name, group, length) == 0 && commands[i].name[length] == ' ' &&
 		    at < sizeof(words))
 			at += (size_t) snprintf(words + at, sizeof(words) - at, "%s%s",
@@ -246,16 +282,7 @@ int options_parse(int argc, char **argv, struct arguments *ret_arguments,
 	bool options_end = false;
 	int taken;
 
-	*ret_arguments = (struct arguments){ .limit = -1,
-					     .epochs = -1,
-					     .max_connections = -1,
-					     .after = -1,
-					     .fail_under = -1,
-					     .time_limit = -1,
-					     .cost_limit = -1,
-					     .since = -1,
-					     .older_than = -1,
-					     .epoch = -1 };
+	*ret_arguments = (struct arguments){ .limit = -1, .fail_under = -1 };
 	for (int i = 1; i < argc; i += taken) {
 		taken = 1;
 		if (!options_end && strcmp(argv[i], "--") == 0) {
@@ -272,36 +299,147 @@ int options_parse(int argc, char **argv, struct arguments *ret_arguments,
 	return check(&parser);
 }
 
-/* ---- Help ---- */
-
-static void print_option(FILE *out, const struct option *option)
+void options_done(struct arguments *arguments)
 {
-	char left[64];
-
-	snprintf(left, sizeof(left), "--%s%s%s", option->name, option->value ? " " : "",
-		 option->value ? option->value : "");
-	fprintf(out, "  %-22s %s\n", left, option->help);
+	while (arguments->n_given > 0)
+		json_object_put(arguments->given[--arguments->n_given].value);
 }
 
-static void print_global_options(FILE *out)
+/* ---- In a request ---- */
+
+/* The object that holds the field's last part, made if need be; NULL without memory. */
+static json_object *holder_of(json_object *request, const char *field, const char **ret_last)
 {
+	const char *dot = strchr(field, '.');
+	json_object *member;
+	char first[64];
+
+	*ret_last = dot ? dot + 1 : field;
+	if (!dot)
+		return request;
+	snprintf(first, sizeof(first), "%.*s", (int) (dot - field), field);
+	member = json_object_object_get(request, first);
+	if (json_object_is_type(member, json_type_object))
+		return member;
+	member = json_object_new_object();
+	return member && json_object_object_add(request, first, member) == 0 ? member : NULL;
+}
+
+static int set_field(json_object *request, const char *field, json_object *value)
+{
+	return json_object_object_add(request, field, json_object_get(value)) < 0 ? -ENOMEM : 0;
+}
+
+static int add_text(json_object *request, const char *field, json_object *value)
+{
+	json_object *array = json_object_object_get(request, field);
+
+	if (!array) {
+		array = json_object_new_array();
+		if (!array || json_object_object_add(request, field, array) < 0)
+			return -ENOMEM;
+	}
+	return json_object_array_add(array, json_object_get(value)) < 0 ? -ENOMEM : 0;
+}
+
+int options_apply(const struct arguments *arguments, json_object *request)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < arguments->n_given; i++) {
+		const struct given *given = &arguments->given[i];
+		const char *last;
+		json_object *holder = holder_of(request, given->option->field, &last);
+
+		if (!holder)
+			return -ENOMEM;
+		if (given->option->kind == OPTION_VERDICT) {
+			json_object_object_foreach(given->value, name, value)
+				r = r < 0 ? r : set_field(holder, name, value);
+		} else if (given->option->kind == OPTION_TEXTS) {
+			r = add_text(holder, last, given->value);
+		} else {
+			r = set_field(holder, last, given->value);
+		}
+	}
+	return r;
+}
+
+const char *options_given(const struct arguments *arguments, const char *name)
+{
+	for (size_t i = 0; i < arguments->n_given; i++)
+		if (strcmp(arguments->given[i].option->name, name) == 0)
+			return arguments->given[i].text ? arguments->given[i].text : "";
+	return NULL;
+}
+
+/* Is `path` the field, or a part of it? */
+static bool is_within(const char *path, const char *field)
+{
+	size_t length = strlen(field);
+
+	return strncmp(path, field, length) == 0 && strchr(".[", path[length]);
+}
+
+bool options_blame(const struct arguments *arguments, const char *field, const char *message,
+		   struct complaint *ret_complaint)
+{
+	size_t length = strlen(field);
+
+	for (size_t i = 0; length > 0 && i < arguments->n_given; i++) {
+		const struct given *given = &arguments->given[i];
+
+		if (!is_within(field, given->option->field) &&
+		    !(given->option->kind == OPTION_VERDICT && strcmp(field, "rating") == 0))
+			continue;
+		complain(ret_complaint, "--%s%s%s%s%s", given->option->name, given->text ? " " : "",
+			 given->text ? given->text : "",
+			 strncmp(message, field, length) == 0 ? "" : ": ",
+			 strncmp(message, field, length) == 0 ? message + length : message);
+		return true;
+	}
+	return false;
+}
+
+/* ---- Help ---- */
+
+#define OPTION_COLUMNS 22 // at least
+
+static int option_width(const struct option *option)
+{
+	return (int) (strlen("--") + strlen(option->name) +
+		      (option->value ? 1 + strlen(option->value) : 0));
+}
+
+static void print_option(FILE *out, const struct option *option, int width)
+{
+	fprintf(out, "  --%s%s%s%*s %s\n", option->name, option->value ? " " : "",
+		option->value ? option->value : "", width - option_width(option), "", option->help);
+}
+
+static void print_global_options(FILE *out, int width)
+{
+	fputs("\nOptions of all commands:\n", out);
 	for (size_t i = 0; i < n_global_options; i++)
-		print_option(out, &global_options[i]);
+		print_option(out, &global_options[i], width);
 }
 
 static void print_overview(FILE *out)
 {
+	const struct command *commands;
+	size_t n;
+
 	fputs("Usage: elluminate COMMAND [ARGUMENT]… [OPTION]…\n\n"
 	      "Evaluates prompts and models with the elluminate daemon.\n\nCommands:\n",
 	      out);
-	for (size_t i = 0; i < n_commands; i++) {
+	commands = commands_all(&n);
+	for (size_t i = 0; i < n; i++) {
 		char left[64];
 
 		snprintf(left, sizeof(left), "%s %s", commands[i].name, commands[i].operands);
 		fprintf(out, "  %-32s %s\n", left, commands[i].summary);
 	}
-	fputs("\nOptions of all commands:\n", out);
-	print_global_options(out);
+	print_global_options(out, OPTION_COLUMNS);
 	fputs("\nExit status: 0 success, 2 wrong usage, 10 to 14 a task that did not succeed, 20 and\n"
 	      "up errors. `elluminate COMMAND --help` says more about a command.\n",
 	      out);
@@ -309,6 +447,8 @@ static void print_overview(FILE *out)
 
 void options_print_help(FILE *out, const struct command *command)
 {
+	int width = OPTION_COLUMNS;
+
 	if (!command) {
 		print_overview(out);
 		return;
@@ -318,11 +458,33 @@ void options_print_help(FILE *out, const struct command *command)
 		command->summary[0] - 'a' + 'A', command->summary + 1);
 	if (command->details)
 		fprintf(out, "\n%s\n", command->details);
-	if (command->options) {
+	for (const struct option *const *own = command->options; own && *own; own++)
+		width = option_width(*own) > width ? option_width(*own) : width;
+	if (command->options && *command->options)
 		fputs("\nOptions:\n", out);
-		for (const struct option *const *option = command->options; *option; option++)
-			print_option(out, *option);
+	for (const struct option *const *own = command->options; own && *own; own++)
+		print_option(out, *own, width);
+	print_global_options(out, width);
+}
+
+int command_version(struct cli *cli)
+{
+	printf(cli->arguments.json ? "{\"version\":\"%s\"}\n" : "elluminate %s\n", ELLU_VERSION);
+	return 0;
+}
+
+int command_help(struct cli *cli)
+{
+	const struct arguments *arguments = &cli->arguments;
+	const struct command *command = NULL;
+
+	if (arguments->n_operands > 0) {
+		command = options_find_command(arguments->operands[0], arguments->operands[1]);
+		if (!command) {
+			cli_error("unknown command %s", arguments->operands[0]);
+			return EXIT_USAGE;
+		}
 	}
-	fputs("\nOptions of all commands:\n", out);
-	print_global_options(out);
+	options_print_help(stdout, command);
+	return 0;
 }

@@ -1,6 +1,7 @@
 /*
  * The command line: one table of commands and their options, from which parsing and all texts
- * of --help come.
+ * of --help come. An option stands for a field of the request of the command's method, and becomes
+ * that field, or is the command's own.
  */
 #pragma once
 
@@ -8,17 +9,27 @@
 #include <stdio.h>
 
 #include "client/cli/cli.h"
+#include "client/cli/complaint.h"
+#include "client/cli/show.h"
+#include "proto/method.h"
 
 enum option_kind {
-	OPTION_FLAG, // bool
-	OPTION_TEXT, // const char *
-	OPTION_TEXTS, // struct texts; may be given again
-	OPTION_COUNT, // int64_t, 1 and up
-	OPTION_POSITION, // int64_t, 0 and up
-	OPTION_SHARE, // double, `0.8` or `80%`
-	OPTION_MONEY, // int64_t in billionths of a dollar, `0.5`
-	OPTION_DURATION, // double in seconds, `90` or `10m`
-	OPTION_SINCE, // int64_t in microseconds since the epoch, a time or how long ago
+	OPTION_FLAG, // true
+	OPTION_TEXT,
+	OPTION_TEXTS, // may be given again
+	OPTION_INTEGER,
+	OPTION_COUNT, // 1 and up
+	OPTION_POSITION, // 0 and up
+	OPTION_NUMBER,
+	OPTION_SHARE, // `0.8` or `80%`
+	OPTION_MONEY, // `0.5`
+	OPTION_DURATION, // `90` or `10m`, in seconds
+	OPTION_SINCE, // a time or how long ago
+	OPTION_REF, // an id, or a name
+	OPTION_CONFIG, // the same, of a config that exists
+	OPTION_IDS, // `1,2,3`
+	OPTION_VERDICT, // `12=NO`: two fields
+	OPTION_JSON,
 	_OPTION_KIND_MAX,
 };
 
@@ -27,7 +38,8 @@ struct option {
 	const char *value; // what --help calls its value; NULL for a flag
 	const char *help;
 	enum option_kind kind;
-	size_t offset; // in struct arguments
+	const char *field; // of the request, or a member of one; NULL: the command's own
+	size_t offset; // its own: in struct arguments
 };
 
 struct command {
@@ -39,25 +51,49 @@ struct command {
 	const char *details; // or NULL
 	const struct option *const *options; // its own; ends with NULL; or NULL
 	int (*run)(struct cli *cli);
+
+	/* For what commands have in common (call.h). */
+	const char *method; // that it calls, by its short name
+	const char *fields; // of its request that are options; NULL: all
+	const struct column *columns; // of a list; NULL: each item is printed by `print`
+	int64_t listed; // without --limit; 0: all
+	void (*print)(const struct cli *cli, const void *reply); // NULL: field by field
 };
 
-extern const struct command commands[];
-extern const size_t n_commands;
 extern const struct option global_options[]; // of all commands
 extern const size_t n_global_options;
 
-/* Fills the arguments. 0, or an exit status after saying what is wrong. `*ret_command` is NULL
- * when none was named. */
+/* All commands, those of a group together. What the interface offers of a resource is found here, so
+ * that a new method of the usual names is a command without further ado. */
+const struct command *commands_all(size_t *ret_n);
+
+/* Fills the arguments; free what they hold with options_done(). 0, or an exit status after saying what
+ * is wrong. `*ret_command` is NULL when none was named. */
 int options_parse(int argc, char **argv, struct arguments *ret_arguments,
 		  const struct command **ret_command);
+void options_done(struct arguments *arguments);
 
 /* The command of that name; `second` may be NULL. */
 const struct command *options_find_command(const char *first, const char *second);
 
-/* Sets what the option stands for; the value of a flag is ignored. False: it makes no sense. */
-bool option_set(struct arguments *arguments, const struct option *option, const char *value);
+void options_print_help(FILE *out, const struct command *command); // NULL: the whole
+
+/* What the arguments say of a request goes into it, over what it has. -ENOMEM. */
+int options_apply(const struct arguments *arguments, json_object *request);
+
+/* What was given of an option; NULL: nothing. */
+const char *options_given(const struct arguments *arguments, const char *name);
+
+/* True when an option set that field of the request: then the message is made its own. */
+bool options_blame(const struct arguments *arguments, const char *field, const char *message,
+		   struct complaint *ret_complaint);
+
+/* An option for a field that no table names. Its texts are made once and stay. False when there is none
+ * for its kind, or no memory. */
+bool option_for_field(const struct record_field *field, struct option *ret_option);
+
+/* The value as JSON. -EINVAL: it is none of that kind; -ENOMEM. */
+int option_value(enum option_kind kind, const char *text, json_object **ret_value);
 
 /* What a value of that kind looks like, for people. */
 const char *option_expected(enum option_kind kind);
-
-void options_print_help(FILE *out, const struct command *command); // NULL: the whole

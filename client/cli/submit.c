@@ -4,23 +4,22 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/cli/call.h"
 #include "client/cli/follow.h"
 #include "client/cli/results.h"
-#include "client/cli/verdicts.h"
 #include "proto/generated/interface.h"
 
 /* ---- With --detach ---- */
 
-static int print_detached(struct cli *cli, const struct task_method *method,
-			  const struct task_reply *reply)
+static int print_detached(struct cli *cli, const struct method *method, const void *reply)
 {
-	const struct ellu_task *task = reply->task;
+	const struct ellu_task *task = record_member(method->reply, reply, "task");
 	int status = 0;
 
 	if (!task)
 		return cli_fail(-EPROTO, NULL);
 	if (cli->arguments.json) {
-		status = cli_print_json(method->reply_type, reply->reply);
+		status = cli_print_json(method->reply, reply);
 	} else {
 		printf("Task %lld, %s\n", (long long) task->id, task->status);
 		if (!task->finished_at)
@@ -36,14 +35,13 @@ static int print_detached(struct cli *cli, const struct task_method *method,
 
 static int submit_detached(struct cli *cli, const struct submission *submission)
 {
-	const struct ellu_error *error;
-	struct task_reply reply;
-	int status, r = submission->method->call(cli->daemon, submission->request, &reply, &error);
+	const void *reply;
+	int status = call_reply(cli, submission->method, submission->request, &reply);
 
-	if (r < 0)
-		return cli_fail_request(cli, r, error);
-	status = print_detached(cli, submission->method, &reply);
-	ellu_free(reply.reply);
+	if (status != 0)
+		return status;
+	status = print_detached(cli, submission->method, reply);
+	ellu_free(reply);
 	return status;
 }
 
@@ -65,7 +63,7 @@ static void tell_failed(struct cli *cli, const struct ellu_experiment *experimen
 			 (long long) experiment->id, cli_same_daemon(&cli->arguments));
 }
 
-static int print_experiment(struct cli *cli, const struct follow *follow)
+static int print_results(struct cli *cli, const struct follow *follow)
 {
 	struct ellu_ref ref = ELLU_RECORD(struct ellu_ref);
 	const struct ellu_get_experiment_reply *reply;
@@ -92,14 +90,47 @@ static int print_experiment(struct cli *cli, const struct follow *follow)
 	return status;
 }
 
+static void column_rating(struct table *table, const void *item)
+{
+	const struct ellu_rating *rating = item;
+
+	table_text(table, rating->rating ? rating->rating : rating->error ? "failed" : "-");
+}
+
+static void column_reasoning(struct table *table, const void *item)
+{
+	const struct ellu_rating *rating = item;
+
+	table_text(table, rating->error ? rating->error->message : rating->reasoning);
+}
+
+/* The verdicts of a rating task in the order asked, and what they came to (may be NULL). */
+static int print_verdicts(struct cli *cli, int64_t task_id, const struct ellu_rating_results *results)
+{
+	static const struct column columns[] = {
+		{ ">RESPONSE", "response_id", NULL },	    { "RATING", NULL, column_rating },
+		{ "CRITERION", "criterion.criterion_str", NULL }, { "REASONING", NULL, column_reasoning },
+		{ NULL, NULL, NULL },
+	};
+	static const struct command list = { .method = "ListRatings", .columns = columns };
+	json_object *request = json_object_new_object();
+	int status;
+
+	json_object_object_add(request, "task_id", json_object_new_int64(task_id));
+	status = call_list(cli, &list, request, 0);
+	if (status == 0 && results && !cli->arguments.json)
+		results_print_ratings(stdout, results, cli->color);
+	return status;
+}
+
 static int print_outcome(struct cli *cli, const struct submission *submission,
 			 const struct follow *follow)
 {
 	const struct ellu_rating_results *ratings = follow->result ? follow->result->ratings : NULL;
 
 	if ((submission->verdicts || ratings) && follow->task_id > 0)
-		return verdicts_print(cli, follow->task_id, ratings);
-	return follow->experiment_id > 0 ? print_experiment(cli, follow) : 0;
+		return print_verdicts(cli, follow->task_id, ratings);
+	return follow->experiment_id > 0 ? print_results(cli, follow) : 0;
 }
 
 /* Why a task did not succeed, and what to do. */
@@ -138,6 +169,6 @@ static int submit_attached(struct cli *cli, const struct submission *submission)
 
 int submit(struct cli *cli, const struct submission *submission)
 {
-	return cli->arguments.detach ? submit_detached(cli, submission)
+	return options_given(&cli->arguments, "detach") ? submit_detached(cli, submission)
 				     : submit_attached(cli, submission);
 }

@@ -5,10 +5,10 @@
 #pragma once
 
 #include "client/cli/cli.h"
-#include "client/cli/task_method.h"
+#include "proto/method.h"
 
 struct submission {
-	const struct task_method *method;
+	const struct method *method; // that starts or follows a task
 	const void *request; // of that method; says `detach` as the arguments do
 	bool verdicts; // it brings verdicts of its own, not an experiment's results
 	const char *again; // the command line that goes on after Ctrl-C; NULL: a retry of the task

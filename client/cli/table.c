@@ -10,7 +10,6 @@
 
 #include "proto/utf8.h"
 
-#define COLUMNS_MAX 12
 #define GAP 2
 
 struct table {
@@ -147,7 +146,7 @@ struct table *table_new(const char *const *titles)
 	if (!table)
 		return NULL;
 	table->titles = titles;
-	while (table->n_columns < COLUMNS_MAX && titles[table->n_columns])
+	while (table->n_columns < TABLE_COLUMNS_MAX && titles[table->n_columns])
 		table->n_columns++;
 	return table;
 }
@@ -238,8 +237,8 @@ static void print_row(const struct table *table, FILE *out, const char *const *c
 
 void table_print_within(const struct table *table, FILE *out, bool color, int width)
 {
-	const char *titles[COLUMNS_MAX];
-	int widths[COLUMNS_MAX] = { 0 };
+	const char *titles[TABLE_COLUMNS_MAX];
+	int widths[TABLE_COLUMNS_MAX] = { 0 };
 
 	if (!table || table->broken)
 		return;

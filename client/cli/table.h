@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#define TABLE_COLUMNS_MAX 12
+
 struct table;
 
 /* A title that starts with '>' aligns its column to the right. The titles end with NULL. */

@@ -196,12 +196,14 @@ static void emit_methods(FILE *out, const struct idl_interface *interface)
 		const struct idl_method *method = &interface->methods[i];
 
 		fprintf(out,
-			"\t{\n\t\t.name = \"%s\",\n\t\t.qualified_name = \"%s.%s\",\n"
-			"\t\t.id = %zu,\n\t\t.interface = &%s_interface,\n"
+			"\t{\n\t\t.name = \"%s\",\n\t\t.qualified_name = \"%s.%s\",\n\t\t.doc = ",
+			method->name, interface->name, method->name);
+		emit_string(out, method->doc);
+		fprintf(out,
+			",\n\t\t.id = %zu,\n\t\t.interface = &%s_interface,\n"
 			"\t\t.request = &ellu_%s_request_type,\n"
 			"\t\t.reply = &ellu_%s_reply_type,\n\t\t.access = METHOD_ACCESS_",
-			method->name, interface->name, method->name, i, interface->snake,
-			method->snake, method->snake);
+			i, interface->snake, method->snake, method->snake);
 		emit_upper(out, method->access);
 		fputs(",\n\t\t.replies = METHOD_REPLIES_", out);
 		emit_upper(out, method->replies);

@@ -1,6 +1,7 @@
 /* What the command does with tasks: lists, shows, holds, tunes, cancels, retries and drains them. */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/harness/command.h"
@@ -208,6 +209,67 @@ START_TEST(run_with_options)
 }
 END_TEST
 
+/* What the interface offers of a resource, by its fields or from a file. */
+START_TEST(resources)
+{
+	const char *folder = dir_new(), *path = dir_path(folder, "made.json");
+	struct command *said;
+	json_object *shown_config;
+
+	server = daemon_start(NULL);
+	setenv("KEY_OF_THE_TEST", "sesame", 1);
+	setenv("EMPTY_KEY_OF_THE_TEST", "", 1);
+	said = COMMAND(server, 0, "llm", "create", "--name", "made", "--provider", "openai",
+		       "--llm-model-name", "m", "--llm-base-url", "http://127.0.0.1:9/v1", "--temperature", "0.5",
+		       "--price-input", "2.50", "--api-key", "$KEY_OF_THE_TEST", "--timeout", "2m");
+	ASSERT_SAYS(said->out, "Model             m\n");
+	ASSERT_SAYS(said->out, "Key               yes\n");
+	ASSERT_SAYS(said->out, "Price input       $2.5\n");
+	ck_assert_ptr_null(strstr(said->out, "sesame"));
+	shown_config = json_must_parse(COMMAND(server, 0, "llm", "show", "made", "--json")->out);
+	ck_assert_double_eq(at_number(shown_config, "llm_config.temperature"), 0.5);
+	ck_assert_double_eq(at_number(shown_config, "llm_config.timeout_seconds"), 120);
+	COMMAND(server, 28, "llm", "create", "--name", "made", "--provider", "simulated");
+	said = COMMAND(server, 2, "llm", "create", "--name", "b", "--api-key", "$EMPTY_KEY_OF_THE_TEST");
+	ASSERT_SAYS(said->err, "--api-key $EMPTY_KEY_OF_THE_TEST: the environment's variable EMPTY_KEY_OF_THE_TEST "
+			       "is empty");
+
+	file_write(path, "{ \"name\": \"Made\", // a comment\n  \"variables\": [ {\"a\": \"one\"}, {\"a\": 2} ] }");
+	said = COMMAND(server, 0, "collection", "create", path, "--description", "of two");
+	ASSERT_SAYS(said->out, "Description  of two\n");
+	said = COMMAND(server, 0, "collection", "show", "Made");
+	ASSERT_SAYS(said->out, "Variables    2\n");
+	said = COMMAND(server, 0, "collection", "rows", "Made");
+	ASSERT_SAYS(said->out, "{\"a\":\"one\"}");
+	file_write(path, "{ \"name\": \"Other\",\n  \"read_only\": \"no\" }");
+	said = COMMAND(server, 23, "collection", "create", path);
+	ASSERT_SAYS(said->err, text("%s:2:3: read_only: expected true or false", path));
+	said = COMMAND(server, 0, "project", "show");
+	ASSERT_SAYS(said->out, "LLM config   simulated\n");
+}
+END_TEST
+
+/* What an option says wrongly is told of the option, not of the file. */
+START_TEST(options_are_blamed)
+{
+	const char *path = dir_path(dir_new(), "e.json");
+	struct command *said;
+
+	server = daemon_start(NULL);
+	file_write(path, "{\"name\":\"E\",\"prompt_template\":{\"name\":\"T\",\"messages\":\"{{a}}\"},"
+			 "\"priority\":\"normal\","
+			 "\"collection\":{\"name\":\"C\",\"variables\":[{\"a\":\"1\"}]}}");
+	said = COMMAND(server, 23, "run", path, "--priority", "urgent");
+	ck_assert_str_eq(said->err, "elluminate: --priority urgent: expected one of interactive, normal, batch\n");
+	said = COMMAND(server, 23, "run", path, "--max-connections", "1000");
+	ASSERT_SAYS(said->err, "elluminate: --max-connections 1000: expected 1 to 256");
+	said = COMMAND(server, 23, "task", "list", "--status", "sleeping");
+	ASSERT_SAYS(said->err, "elluminate: --status sleeping: expected one of PENDING");
+	said = COMMAND(server, 23, "rate", "E", "--where", "1=MAYBE");
+	ASSERT_SAYS(said->err, "elluminate: --where 1=MAYBE: expected one of YES, NO");
+}
+END_TEST
+
 START_TEST(calls_by_name)
 {
 	struct command *said;
@@ -227,5 +289,5 @@ END_TEST
 int main(void)
 {
 	return RUN_SUITE(lists, holds_and_settings, cancel_and_retry, retry_detached, prune, drain, run_with_options,
-			 calls_by_name);
+			 resources, options_are_blamed, calls_by_name);
 }

@@ -164,16 +164,19 @@ static const char *load(const char *content)
 	const struct ellu_collection *collection;
 	struct complaint complaint;
 	struct experiment_file file;
+	struct fault fault;
 	struct arena arena;
 	const char *path = make_file("e.json", content, strlen(content));
 
 	if (experiment_file_load(path, &file, &complaint) < 0)
 		return strcpy(out, strrchr(complaint.text, '/') + 1);
 	arena_init(&arena);
-	if (experiment_file_request(&file, &arena, &request, &collection, &complaint) < 0)
+	if (experiment_file_request(&file, &arena, &request, &collection, &fault) < 0) {
+		experiment_file_complain(&file, fault.field, fault.message, &complaint);
 		strcpy(out, strrchr(complaint.text, '/') + 1);
-	else
+	} else {
 		strcpy(out, json_text(file.request, NULL));
+	}
 	arena_done(&arena);
 	experiment_file_done(&file);
 	return out;

@@ -7,6 +7,7 @@
 #include "client/cli/options.h"
 #include "client/cli/progress_bar.h"
 #include "client/cli/table.h"
+#include "proto/generated/interface.h"
 #include "tests/unit/suite.h"
 
 START_TEST(numbers_and_durations)
@@ -104,6 +105,22 @@ static int parse(struct arguments *arguments, const struct command **command,
 
 #define PARSE(text) parse(&arguments, &command, text)
 
+/* What the options of that line make of a request, in JSON. */
+static const char *request_of(const char *line)
+{
+	static char text[512];
+	struct arguments arguments;
+	const struct command *command;
+	json_object *request = json_object_new_object();
+
+	ck_assert_int_eq(parse(&arguments, &command, line), 0);
+	ck_assert_int_eq(options_apply(&arguments, request), 0);
+	snprintf(text, sizeof(text), "%s", json_text(request, NULL));
+	json_object_put(request);
+	options_done(&arguments);
+	return text;
+}
+
 START_TEST(right_arguments)
 {
 	struct arguments arguments;
@@ -111,31 +128,34 @@ START_TEST(right_arguments)
 
 	ck_assert_int_eq(PARSE("--json run f.json --limit 5 --epochs=2 --fail-under 80% --new"), 0);
 	ck_assert_str_eq(command->name, "run");
-	ck_assert(arguments.json && arguments.run_afresh && !arguments.detach);
-	ck_assert_int_eq(arguments.limit, 5);
-	ck_assert_int_eq(arguments.epochs, 2);
+	ck_assert(arguments.json && options_given(&arguments, "new") &&
+		  !options_given(&arguments, "detach"));
 	ck_assert_double_eq_tol(arguments.fail_under, 0.8, 1e-9);
 	ck_assert_str_eq(arguments.operands[0], "f.json");
+	options_done(&arguments);
+	ck_assert_str_eq(request_of("--json run f.json --limit 5 --epochs=2 --fail-under 80% --new"),
+			 "{\"row_limit\":5,\"n_epochs\":2,\"run_afresh\":true}");
+	ck_assert_str_eq(request_of("run f.json --max-connections 3 --llm 7 --judge it"),
+			 "{\"generation_params\":{\"max_connections\":3},\"llm_config\":{\"ref\":{\"id\":7}},"
+			 "\"rating_llm_config\":{\"ref\":{\"name\":\"it\"}}}");
 	ck_assert_int_eq(PARSE("task show -- 7"), 0);
 	ck_assert_str_eq(command->name, "task show");
 	ck_assert_int_eq(PARSE("api X -"), 0);
 	ck_assert_str_eq(arguments.operands[1], "-");
 	ck_assert_int_eq(PARSE("run --help"), 0);
 	ck_assert(arguments.help);
-	ck_assert_int_eq(PARSE("status"), 0);
-	ck_assert_int_eq(arguments.cost_limit, -1);
-	ck_assert_ptr_null(cli_given(&arguments.cost_limit));
-	ck_assert_int_eq(PARSE("rate E --criteria a --criteria b --cost-limit 0.25 --time-limit 10m"), 0);
-	ck_assert_uint_eq(arguments.criteria.n, 2);
-	ck_assert_str_eq(arguments.criteria.items[1], "b");
-	ck_assert_int_eq(*cli_given(&arguments.cost_limit), 250000000);
-	ck_assert_double_eq(*cli_given_seconds(&arguments.time_limit), 600);
-	ck_assert_int_eq(PARSE("task prune --older-than 1.5h"), 0);
-	ck_assert_double_eq(arguments.older_than, 5400);
-	ck_assert_int_eq(PARSE("task list --since 1970-01-01T00:00:02Z"), 0);
-	ck_assert_int_eq(arguments.since, 2000000);
-	ck_assert_int_eq(PARSE("task list --since 100000d"), 0);
-	ck_assert_int_eq(arguments.since, 0);
+	ck_assert_str_eq(request_of("status"), "{}");
+	ck_assert_str_eq(request_of("rate E --criteria a --criteria b --cost-limit 0.250 --time-limit 10m"),
+			 "{\"criteria\":[\"a\",\"b\"],\"cost_limit\":\"0.25\",\"time_limit_seconds\":600.0}");
+	ck_assert_str_eq(request_of("rate --responses 3,1 --where 12=NO"),
+			 "{\"response_ids\":[3,1],\"criterion_id\":12,\"rating\":\"NO\"}");
+	ck_assert_str_eq(request_of("task prune --older-than 1.5h"), "{\"older_than_seconds\":5400.0}");
+	ck_assert_str_eq(request_of("task list --since 1970-01-01T00:00:02Z"),
+			 "{\"since\":\"1970-01-01T00:00:02.000Z\"}");
+	ck_assert_str_eq(request_of("task list --since 100000d"),
+			 "{\"since\":\"1970-01-01T00:00:00.000Z\"}");
+	ck_assert_int_eq(PARSE("task list --limit 5"), 0);
+	ck_assert_int_eq(arguments.limit, 5);
 	ck_assert_int_eq(PARSE("task watch"), 0);
 }
 END_TEST
@@ -166,6 +186,11 @@ START_TEST(wrong_arguments)
 		"task list --since tomorrow",
 		"task retry",
 		"task tune",
+		"rate --responses 1,x",
+		"rate --responses 1,",
+		"rate a --where NO",
+		"llm create --max-tokens many",
+		"llm create --custom {",
 	};
 	struct arguments arguments;
 	const struct command *command;
@@ -176,8 +201,48 @@ START_TEST(wrong_arguments)
 }
 END_TEST
 
+/* What the interface offers of a resource is a command, with its fields for options. */
+START_TEST(commands_of_the_interface)
+{
+	const struct method *method;
+	size_t n;
+
+	(void) commands_all(&n);
+	ck_assert_str_eq(request_of("llm create --name x --top-k 3 --timeout 2m --stop a --stop b --shared"),
+			 "{\"llm_config\":{\"name\":\"x\",\"top_k\":3,\"timeout_seconds\":120.0,"
+			 "\"stop\":[\"a\",\"b\"],\"shared\":true}}");
+	for (size_t i = 0; i < elluminate_interface.n_methods; i++) {
+		static const struct {
+			const char *method, *word;
+		} verbs[] = { { "List", "list" }, { "Get", "show" }, { "Create", "create" },
+			      { "Update", "update" }, { "Delete", "delete" } };
+		static const struct {
+			const char *name, *group;
+		} resources[] = { { "Task", "task" }, { "Experiment", "experiment" },
+				  { "LLMConfig", "llm" }, { "Collection", "collection" },
+				  { "PromptTemplate", "template" }, { "CriterionSet", "criteria" },
+				  { "Project", "project" } };
+
+		method = &elluminate_interface.methods[i];
+		for (size_t v = 0; v < sizeof(verbs) / sizeof(*verbs); v++)
+			for (size_t k = 0; k < sizeof(resources) / sizeof(*resources); k++) {
+				char name[64];
+
+				snprintf(name, sizeof(name), "%s%s%s", verbs[v].method, resources[k].name,
+					 v == 0 ? "s" : "");
+				if (strcmp(name, method->name) == 0)
+					ck_assert_ptr_nonnull(options_find_command(resources[k].group,
+										   verbs[v].word));
+			}
+	}
+}
+END_TEST
+
 static void print_help(FILE *out)
 {
+	size_t n_commands;
+	const struct command *commands = commands_all(&n_commands);
+
 	for (size_t i = 0; i < n_commands; i++)
 		options_print_help(out, &commands[i]);
 	options_print_help(out, NULL);
@@ -186,6 +251,8 @@ static void print_help(FILE *out)
 START_TEST(help_knows_every_option)
 {
 	char *text = printed(print_help);
+	size_t n_commands;
+	const struct command *commands = commands_all(&n_commands);
 
 	for (size_t i = 0; i < n_commands; i++) {
 		ck_assert_ptr_nonnull(strstr(text, commands[i].name));
@@ -202,5 +269,5 @@ int main(void)
 	setlocale(LC_CTYPE, "C.UTF-8");
 	return RUN_TESTS(numbers_and_durations, nothing_commands_the_terminal,
 			 the_bar_fits_its_terminal, right_arguments, wrong_arguments,
-			 help_knows_every_option);
+			 commands_of_the_interface, help_knows_every_option);
 }

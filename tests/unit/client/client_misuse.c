@@ -50,6 +50,8 @@ static void try_handle(struct ellu *handle, int wanted)
 	ck_assert_int_eq(ellu_call_raw(handle, "a.B", NULL, NULL, NULL), wanted);
 	ck_assert_int_eq(ellu_oneway_raw(handle, "a.B", NULL, NULL), wanted);
 	ck_assert_int_eq(ellu_stream_raw(handle, "a.B", NULL, &stream), wanted);
+	ck_assert_int_eq(ellu_call_method(handle, "org.elluminate.GetTask", &request, NULL, NULL), wanted);
+	ck_assert_int_eq(ellu_stream_method(handle, "org.elluminate.WatchTask", &watch, &stream), wanted);
 	ck_assert_int_eq(ellu_watch_task_stream(handle, &watch, &stream), wanted);
 	ck_assert_int_eq(ellu_call_raw_async(handle, "a.B", NULL, NULL, NULL, &op), wanted);
 	ck_assert_int_eq(ellu_watch_task_stream_async(handle, &watch, NULL, NULL, &op), wanted);
@@ -171,6 +173,8 @@ START_TEST(wrong_arguments)
 	ellu_close(other);
 	handle = open_handle(ELLU_BLOCKING);
 	ck_assert_int_eq(ellu_stream_raw(handle, "a.Hang", NULL, NULL), -EINVAL);
+	ck_assert_int_eq(ellu_call_method(handle, "a.Hang", NULL, NULL, NULL), -EINVAL);
+	ck_assert_int_eq(ellu_stream_method(handle, NULL, NULL, &stream), -EINVAL);
 	ck_assert_int_eq(ellu_stream_raw(handle, "a.Hang", NULL, &stream), 0);
 	ck_assert_int_eq(ellu_stream_next(stream, NULL, NULL), -EINVAL);
 	ck_assert_int_eq(ellu_stream_cancel_task(stream, NULL), -EOPNOTSUPP);

@@ -1,0 +1,373 @@
+#include "client/cli/call.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/cli/api_key.h"
+#include "client/cli/json_file.h"
+#include "client/cli/submit.h"
+#include "proto/generated/interface.h"
+#include "proto/limits.h"
+
+/* ---- The method ---- */
+
+const struct method *call_method(const char *name)
+{
+	for (size_t i = 0; i < elluminate_interface.n_methods; i++)
+		if (strcmp(elluminate_interface.methods[i].name, name) == 0)
+			return &elluminate_interface.methods[i];
+	return NULL;
+}
+
+const struct record_field *call_operand(const struct method *method)
+{
+	for (size_t i = 0; i < method->request->n_fields; i++) {
+		const struct record_field *field = &method->request->fields[i];
+
+		if (strcmp(field->name, "id") == 0 ||
+		    (field->type == &ellu_ref_type && field->container == FIELD_SINGLE))
+			return field;
+	}
+	return NULL;
+}
+
+const struct record_field *call_content(const struct method *method)
+{
+	for (size_t i = 0; i < method->request->n_fields; i++) {
+		const struct record_field *field = &method->request->fields[i];
+
+		if (field->kind == FIELD_STRUCT && field->container == FIELD_SINGLE &&
+		    !field->type->exactly_one)
+			return field;
+	}
+	return NULL;
+}
+
+/* ---- The request ---- */
+
+int call_decode(struct cli *cli, const struct method *method, json_object *json, struct arena *arena,
+		void **ret_request)
+{
+	const char *project = cli->arguments.project;
+	struct complaint complaint;
+	struct fault fault;
+	int r = 0;
+
+	if (project && record_field_find(method->request, "project"))
+		r = json_object_object_add(json, "project", json_object_new_string(project));
+	r = r < 0 ? fault_oom(&fault)
+		  : record_decode(method->request, json, FROM_CLIENT, "", arena, ret_request, &fault);
+	json_object_put(json);
+	if (r == 0)
+		return 0;
+	cli_complain(cli, fault.field, fault.message, &complaint);
+	cli_error("%s", complaint.text);
+	return ellu_error_exit_status(fault.code);
+}
+
+static int take_operand(struct cli *cli, const struct method *method, json_object *json)
+{
+	const struct record_field *field = call_operand(method);
+	const char *operand = cli->arguments.operands[0];
+	json_object *value;
+	int64_t id;
+
+	if (!field || cli->arguments.n_operands == 0)
+		return 0;
+	if (field->kind == FIELD_INT) {
+		if (!cli_parse_id(operand, &id))
+			return EXIT_USAGE;
+		value = json_object_new_int64(id);
+	} else {
+		value = cli_ref(operand);
+	}
+	return json_object_object_add(json, field->name, value) < 0 ? cli_fail(-ENOMEM, NULL) : 0;
+}
+
+/* A config's key may stand in the environment. */
+static int take_key(struct cli *cli, const struct method *method, json_object *json)
+{
+	const struct record_field *content = call_content(method);
+	struct complaint missing, complaint;
+	char path[64];
+
+	if (!content || content->type != &ellu_llm_config_type ||
+	    api_key_resolve(json_object_object_get(json, content->name), &missing) == 0)
+		return 0;
+	snprintf(path, sizeof(path), "%s.api_key", content->name);
+	cli_complain(cli, path, missing.text, &complaint);
+	cli_error("%s", complaint.text);
+	return EXIT_USAGE;
+}
+
+int call_request(struct cli *cli, const struct method *method, json_object *json, struct arena *arena,
+		 void **ret_request)
+{
+	int status;
+
+	json = json ? json : json_object_new_object();
+	status = take_operand(cli, method, json);
+	if (status == 0 && options_apply(&cli->arguments, json) < 0)
+		status = cli_fail(-ENOMEM, NULL);
+	if (status == 0)
+		status = take_key(cli, method, json);
+	if (status == 0)
+		return call_decode(cli, method, json, arena, ret_request);
+	json_object_put(json);
+	return status;
+}
+
+/* ---- One reply ---- */
+
+int call_reply(struct cli *cli, const struct method *method, const void *request,
+	       const void **ret_reply)
+{
+	const struct ellu_error *error;
+	int r = ellu_call_method(cli->daemon, method->qualified_name, request, ret_reply, &error);
+
+	return r < 0 ? cli_fail_request(cli, r, error) : 0;
+}
+
+/* What a reply is about: its only record, or itself. */
+static void print_reply(const struct method *method, const void *reply)
+{
+	const struct record_field *field = method->reply->fields;
+
+	if (method->reply->n_fields == 1 && field->kind == FIELD_STRUCT &&
+	    field->container == FIELD_SINGLE)
+		show_record(stdout, field->type, record_member(method->reply, reply, field->name));
+	else
+		show_record(stdout, method->reply, reply);
+}
+
+static int call_and_print(struct cli *cli, const struct method *method, json_object *json)
+{
+	const void *reply;
+	struct arena arena;
+	void *request;
+	int status;
+
+	arena_init(&arena);
+	status = call_request(cli, method, json, &arena, &request);
+	if (status == 0)
+		status = cli_connect(cli);
+	if (status == 0)
+		status = call_reply(cli, method, request, &reply);
+	arena_done(&arena);
+	if (status != 0)
+		return status;
+	if (cli->arguments.json)
+		status = cli_print_json(method->reply, reply);
+	else if (cli->command->print)
+		cli->command->print(cli, reply);
+	else
+		print_reply(method, reply);
+	ellu_free(reply);
+	return status;
+}
+
+int command_call(struct cli *cli)
+{
+	return call_and_print(cli, call_method(cli->command->method), NULL);
+}
+
+/* ---- A list ---- */
+
+static struct table *new_table(const struct column *columns, const char *titles[TABLE_COLUMNS_MAX + 1])
+{
+	size_t n = 0;
+
+	for (; columns[n].title; n++)
+		titles[n] = columns[n].title;
+	titles[n] = NULL;
+	return table_new(titles);
+}
+
+static void add_row(struct table *table, const struct column *columns,
+		    const struct record_field *items, const void *item)
+{
+	for (; columns->title; columns++)
+		if (columns->add)
+			columns->add(table, item);
+		else
+			show_cell(table, items->type, item, columns->path);
+}
+
+static int print_item(const struct record_type *type, const void *item, bool *first)
+{
+	fputs(*first ? "{\"items\":[\n" : ",", stdout);
+	*first = false;
+	return cli_print_json(type, item);
+}
+
+static int print_page(struct cli *cli, const struct command *list, const struct record_field *field,
+		      const char *page, int64_t *left, bool *first)
+{
+	size_t n = *(const size_t *) (page + field->count_offset);
+	const void *const *items = *(const void *const *const *) (page + field->offset);
+	const char *titles[TABLE_COLUMNS_MAX + 1];
+	struct table *table = NULL;
+	int status = 0;
+
+	if (!cli->arguments.json && list->columns && (*first || n > 0))
+		table = new_table(list->columns, titles);
+	for (size_t i = 0; status == 0 && i < n && *left > 0; i++, (*left)--)
+		if (cli->arguments.json)
+			status = print_item(field->type, items[i], first);
+		else if (list->columns)
+			add_row(table, list->columns, field, items[i]);
+		else
+			list->print(cli, items[i]);
+	table_print(table, stdout, cli->color);
+	table_free(table);
+	*first = *first && cli->arguments.json;
+	return status;
+}
+
+static int print_pages(struct cli *cli, const struct command *list, struct ellu_stream *stream,
+		       int64_t left)
+{
+	const struct method *method = call_method(list->method);
+	const struct record_field *items = record_field_find(method->reply, "items");
+	const struct ellu_error *error = NULL;
+	const void *page;
+	bool first = true;
+	int r = 0, status = 0;
+
+	while (status == 0 && left > 0 && (r = ellu_stream_next(stream, &page, &error)) > 0) {
+		status = print_page(cli, list, items, page, &left, &first);
+		ellu_free(page);
+	}
+	if (r < 0)
+		return cli_fail_request(cli, r, error);
+	if (cli->arguments.json)
+		puts(first ? "{\"items\":[]}" : "]}");
+	return status;
+}
+
+/* `request` was decoded for the list's method. */
+static int list_pages(struct cli *cli, const struct command *list, const void *request, int64_t wanted)
+{
+	struct ellu_stream *stream;
+	int r, status = cli_connect(cli);
+
+	if (status != 0)
+		return status;
+	r = ellu_stream_method(cli->daemon, call_method(list->method)->qualified_name, request, &stream);
+	if (r < 0)
+		return cli_fail(r, NULL);
+	status = print_pages(cli, list, stream, wanted);
+	ellu_stream_close(stream);
+	return status;
+}
+
+static json_object *with_page_limit(json_object *json, int64_t wanted)
+{
+	json = json ? json : json_object_new_object();
+	json_object_object_add(json, "limit",
+			       json_object_new_int64(wanted < PAGE_MAX ? wanted : PAGE_MAX));
+	return json;
+}
+
+int call_list(struct cli *cli, const struct command *list, json_object *json, int64_t wanted)
+{
+	const struct method *method = call_method(list->method);
+	struct arena arena;
+	void *request;
+	int status;
+
+	wanted = wanted > 0 ? wanted : INTEGER_MAX;
+	arena_init(&arena);
+	status = call_decode(cli, method, with_page_limit(json, wanted), &arena, &request);
+	if (status == 0)
+		status = list_pages(cli, list, request, wanted);
+	arena_done(&arena);
+	return status;
+}
+
+int command_list(struct cli *cli)
+{
+	int64_t limit = cli->arguments.limit;
+	int64_t wanted = limit > 0 ? limit : cli->command->listed > 0 ? cli->command->listed : INTEGER_MAX;
+	struct arena arena;
+	void *request;
+	int status;
+
+	arena_init(&arena);
+	status = call_request(cli, call_method(cli->command->method), with_page_limit(NULL, wanted),
+			      &arena, &request);
+	if (status == 0)
+		status = list_pages(cli, cli->command, request, wanted);
+	arena_done(&arena);
+	return status;
+}
+
+/* ---- A task ---- */
+
+int command_submit(struct cli *cli)
+{
+	const struct method *method = call_method(cli->command->method);
+	struct arena arena;
+	void *request;
+	int status;
+
+	arena_init(&arena);
+	status = call_request(cli, method, NULL, &arena, &request);
+	if (status == 0)
+		status = cli_connect(cli);
+	if (status == 0)
+		status = submit(cli, &(struct submission){ .method = method, .request = request });
+	arena_done(&arena);
+	return status;
+}
+
+/* ---- Content ---- */
+
+/* The field that the content is, or "" when it is the request itself. */
+static const char *content_name(const struct method *method)
+{
+	const struct record_field *field = call_content(method);
+
+	return field ? field->name : "";
+}
+
+/* From the file that the last operand names, if any. 0, or the exit status. */
+static int read_content(struct cli *cli, const struct method *method, struct json_file *file,
+			json_object **ret_content)
+{
+	unsigned n = call_operand(method) ? 1 : 0;
+	struct complaint complaint;
+
+	*file = (struct json_file){ 0 };
+	*ret_content = NULL;
+	if (cli->arguments.n_operands <= n) {
+		*ret_content = json_object_new_object();
+		return 0;
+	}
+	if (json_file_read(cli->arguments.operands[n], file, ret_content, &complaint) < 0) {
+		cli_error("%s", complaint.text);
+		return EXIT_USAGE;
+	}
+	cli->content = file;
+	cli->content_field = content_name(method);
+	return 0;
+}
+
+int command_write(struct cli *cli)
+{
+	const struct method *method = call_method(cli->command->method);
+	json_object *content, *request = NULL;
+	struct json_file file;
+	int status = read_content(cli, method, &file, &content);
+
+	if (status == 0 && call_content(method)) {
+		request = json_object_new_object();
+		json_object_object_add(request, content_name(method), content);
+	}
+	if (status == 0)
+		status = call_and_print(cli, method, request ? request : content);
+	cli->content = NULL;
+	json_file_done(&file);
+	return status;
+}

@@ -1,0 +1,38 @@
+/*
+ * What commands have in common that call a method: operand and options are its request, and its reply
+ * is printed as the command's row in the table says.
+ */
+#pragma once
+
+#include "client/cli/options.h"
+#include "proto/arena.h"
+
+/* The field that the operand of a command stands for: an `id`, or the first reference. Or NULL. */
+const struct record_field *call_operand(const struct method *method);
+/* The field whose content a method makes or changes: a record of its own. Or NULL. */
+const struct record_field *call_content(const struct method *method);
+
+/* The method of the interface, by its short name. */
+const struct method *call_method(const char *name);
+
+/* The request that the arguments describe, over what `json` has (taken; NULL: nothing). 0, or the exit
+ * status after saying what is wrong. */
+int call_request(struct cli *cli, const struct method *method, json_object *json, struct arena *arena,
+		 void **ret_request);
+/* The same without the arguments, but for the project. */
+int call_decode(struct cli *cli, const struct method *method, json_object *json, struct arena *arena,
+		void **ret_request);
+
+/* Calls it; the daemon is connected. 0 with the reply to free, or the exit status. */
+int call_reply(struct cli *cli, const struct method *method, const void *request,
+	       const void **ret_reply);
+
+/* Prints a list, all that there is unless `wanted` is positive. `json` as in call_decode(). */
+int call_list(struct cli *cli, const struct command *list, json_object *json, int64_t wanted);
+
+/* ---- What a row of the table may run ---- */
+
+int command_call(struct cli *cli); // one reply
+int command_list(struct cli *cli); // pages
+int command_submit(struct cli *cli); // a task, seen through
+int command_write(struct cli *cli); // one reply, of content from a file and from options
