@@ -71,7 +71,7 @@ static const char resources[] =
 	" name TEXT NOT NULL,"
 	" type TEXT NOT NULL CHECK (type IN ('text', 'json')),"
 	" default_value TEXT,"
-	" position INTEGER NOT NULL CHECK (position >= 0),"
+	" position INTEGER CHECK (position >= 0)," // NULL: of former rows, kept for who rates them
 	" UNIQUE (collection_id, name),"
 	" UNIQUE (collection_id, position)"
 	") STRICT;"
@@ -84,7 +84,7 @@ static const char resources[] =
 	" upload_id TEXT,"
 	" sequence INTEGER," // NULL until the upload is committed
 	" row_count INTEGER NOT NULL CHECK (row_count >= 0),"
-	" new_columns TEXT," // JSON array: columns that the commit will add
+	" keys TEXT," // JSON array: all that the rows of an upload have, until its commit
 	" identity TEXT," // hash of the rows of an upload, by value
 	" dead INTEGER NOT NULL DEFAULT 0 CHECK (dead IN (0, 1) AND (NOT dead OR sequence IS NULL)),"
 	" created_at INTEGER NOT NULL,"

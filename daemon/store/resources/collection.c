@@ -162,9 +162,7 @@ static int refill(struct tx *tx, struct collection_state *state,
 	r = rows_clear(tx, state);
 	/* Which columns there are follows from the new content. */
 	if (r >= 0)
-		r = db_run(tx->db, "DELETE FROM collection_columns WHERE collection_id = ?1", "i",
-			   state->id);
-	state->next_position = -1;
+		r = collection_retire_columns(tx, state, "[]", /* declared= */ true);
 	if (r >= 0)
 		r = put_columns(tx, state, content);
 	if (r >= 0)

@@ -10,8 +10,8 @@ int collection_has_column(struct tx *tx, int64_t id, const char *name)
 {
 	int64_t one;
 
-	return db_int(tx->db, &one, "SELECT 1 FROM collection_columns"
-				    " WHERE collection_id = ?1 AND name = ?2", "is", id, name);
+	return db_int(tx->db, &one, "SELECT 1 FROM collection_columns WHERE collection_id = ?1"
+				    " AND name = ?2 AND position IS NOT NULL", "is", id, name);
 }
 
 int collection_need_column(struct tx *tx, int64_t id, const char *field, const char *column,
@@ -110,9 +110,9 @@ int placeholders_named(struct tx *tx, const char *const *names, size_t n_names,
 	return collect(&collecting, names, n_names, /* names= */ true);
 }
 
-int collections_need(struct tx *tx, const char *collection_ids, int64_t first, int64_t n,
-		     const struct placeholders *needed, const char *field, bool numbered,
-		     struct fault *rejected)
+static int need(struct tx *tx, const char *collection_ids, int64_t first, int64_t n, bool former,
+		const struct placeholders *needed, const char *field, bool numbered,
+		struct fault *rejected)
 {
 	struct collection_state state;
 	const char *path = field;
@@ -125,8 +125,9 @@ int collections_need(struct tx *tx, const char *collection_ids, int64_t first, i
 	r = db_query(tx->db, &q, "SELECT i.value, n.key, n.value FROM json_each(?1) i"
 				 " CROSS JOIN json_each(?2) n WHERE i.key >= ?3 AND i.key < ?4"
 				 " AND NOT EXISTS (SELECT 1 FROM collection_columns c"
-				 "  WHERE c.collection_id = i.value AND c.name = n.value) LIMIT 1",
-		     "ssii", collection_ids, needed->names, first, first + n);
+				 "  WHERE c.collection_id = i.value AND c.name = n.value"
+				 "  AND (c.position IS NOT NULL OR ?5)) LIMIT 1",
+		     "ssiib", collection_ids, needed->names, first, first + n, (int)former);
 	if (r >= 0)
 		r = db_next(tx->db, q);
 	if (r <= 0)
@@ -143,14 +144,22 @@ int collections_need(struct tx *tx, const char *collection_ids, int64_t first, i
 	return 0;
 }
 
-int collection_need(struct tx *tx, int64_t id, const struct placeholders *needed,
+int collection_need(struct tx *tx, int64_t id, bool former, const struct placeholders *needed,
 		    const char *field, bool numbered, struct fault *rejected)
 {
 	const char *ids = tx_printf(tx, "[%" PRId64 "]", id);
 
 	if (rejected->code)
 		return 0;
-	return ids ? collections_need(tx, ids, 0, 1, needed, field, numbered, rejected) : -ENOMEM;
+	return ids ? need(tx, ids, 0, 1, former, needed, field, numbered, rejected) : -ENOMEM;
+}
+
+int collections_need(struct tx *tx, const char *collection_ids, int64_t first, int64_t n,
+		     const struct placeholders *needed, const char *field, bool numbered,
+		     struct fault *rejected)
+{
+	return need(tx, collection_ids, first, n, /* former= */ true, needed, field, numbered,
+		    rejected);
 }
 
 static json_object *default_of(const char *type, const char *value)
@@ -233,7 +242,7 @@ int collection_put_column(struct tx *tx, struct collection_state *state,
 	int r;
 
 	r = db_run(tx->db, "UPDATE collection_columns SET type = ?3, default_value = ?4"
-			   " WHERE collection_id = ?1 AND name = ?2",
+			   " WHERE collection_id = ?1 AND name = ?2 AND position IS NOT NULL",
 		   "isss", state->id, column->name, column->type, column->default_value);
 	if (r == 0)
 		r = find_next_position(tx, state);
@@ -242,7 +251,9 @@ int collection_put_column(struct tx *tx, struct collection_state *state,
 	if (r >= 0)
 		r = db_run(tx->db, "INSERT INTO collection_columns (owner_uid, project_id,"
 				   " collection_id, name, type, default_value, position)"
-				   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+				   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+				   " ON CONFLICT (collection_id, name) DO UPDATE SET type = ?5,"
+				   "  default_value = ?6, position = ?7",
 			   "iiisssi", state->owner_uid, state->project_id, state->id, column->name,
 			   column->type, column->default_value, state->next_position++);
 	return r;
@@ -270,10 +281,29 @@ int collection_add_columns(struct tx *tx, struct collection_state *state,
 	}
 	json_object_put(array);
 	if (r >= 0)
-		r = db_int(tx->db, &there, "SELECT count(*) FROM collection_columns"
+		r = db_int(tx->db, &there, "SELECT count(position) FROM collection_columns"
 					   " WHERE collection_id = ?1", "i", state->id);
 	if (r >= 0 && there > COLUMNS_MAX)
 		return fault_invalid(tx->fault, "variables", "at most %d different keys", COLUMNS_MAX);
+	return r < 0 ? r : 0;
+}
+
+int collection_retire_columns(struct tx *tx, struct collection_state *state, const char *names,
+			      bool declared)
+{
+	int r;
+
+	state->next_position = -1;
+	r = db_run(tx->db, "DELETE FROM collection_columns WHERE collection_id = ?1"
+			   " AND (?3 OR default_value IS NULL)"
+			   " AND name NOT IN (SELECT value FROM json_each(?2))"
+			   " AND NOT EXISTS (SELECT 1 FROM runs WHERE collection_id = ?1)",
+		   "isb", state->id, names, (int)declared);
+	if (r >= 0)
+		r = db_run(tx->db, "UPDATE collection_columns SET position = NULL, default_value = NULL"
+				   " WHERE collection_id = ?1 AND (?3 OR default_value IS NULL)"
+				   " AND name NOT IN (SELECT value FROM json_each(?2))",
+			   "isb", state->id, names, (int)declared);
 	return r < 0 ? r : 0;
 }
 
@@ -283,8 +313,8 @@ int collection_columns(struct tx *tx, int64_t id, struct tx_list *columns)
 	int r;
 
 	r = db_query(tx->db, &q, "SELECT name, type, default_value, position"
-				 " FROM collection_columns WHERE collection_id = ?1 ORDER BY position",
-		     "i", id);
+				 " FROM collection_columns WHERE collection_id = ?1"
+				 " AND position IS NOT NULL ORDER BY position", "i", id);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
 		struct ellu_column *column = TX_RECORD(tx, struct ellu_column);
 

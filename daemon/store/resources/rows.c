@@ -6,11 +6,11 @@
 #include "daemon/store/engine/page.h"
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources.h"
+#include "daemon/store/resources/columns.h"
 #include "daemon/store/resources/rows_upload.h"
 #include "proto/generated/interface.h"
 
-int rows_new_columns(struct tx *tx, int64_t collection_id, const char *known,
-		     const struct row_set *set, const char **ret_names)
+int rows_keys(struct tx *tx, const char *known, const struct row_set *set, const char **ret_keys)
 {
 	json_object *seen = json_object_new_object();
 	json_object *names = known ? tx_parse(known) : json_object_new_array();
@@ -22,16 +22,15 @@ int rows_new_columns(struct tx *tx, int64_t collection_id, const char *known,
 	for (size_t i = 0; r >= 0 && i < set->n_keys; i++) {
 		if (json_object_object_get_ex(seen, set->keys[i], NULL))
 			continue;
-		r = collection_has_column(tx, collection_id, set->keys[i]);
-		if (r == 0)
-			r = json_object_array_add(names, json_object_new_string(set->keys[i]));
+		r = json_object_array_add(names, json_object_new_string(set->keys[i]));
 	}
-	*ret_names = NULL;
-	if (r >= 0 && json_object_array_length(names) > 0)
-		*ret_names = tx_strdup(tx, json_text(names, NULL));
+	if (r >= 0 && json_object_array_length(names) > COLUMNS_MAX)
+		r = fault_invalid(tx->fault, "variables", "at most %d different keys", COLUMNS_MAX);
+	if (r >= 0)
+		*ret_keys = tx_strdup(tx, json_text(names, NULL));
 	json_object_put(seen);
 	json_object_put(names);
-	return r < 0 ? r : 0;
+	return r < 0 ? r : tx->oom ? -ENOMEM : 0;
 }
 
 int rows_insert(struct tx *tx, const struct collection_state *state, int64_t batch_id,
@@ -64,14 +63,14 @@ int rows_publish(struct tx *tx, struct collection_state *state, int64_t added,
 
 int rows_append(struct tx *tx, struct collection_state *state, const struct row_set *set)
 {
-	const char *names;
+	const char *keys;
 	int r;
 
 	if (set->n_rows == 0)
 		return 0;
-	r = rows_new_columns(tx, state->id, NULL, set, &names);
+	r = rows_keys(tx, NULL, set, &keys);
 	if (r >= 0)
-		r = collection_add_columns(tx, state, names);
+		r = collection_add_columns(tx, state, keys);
 	if (r >= 0)
 		r = db_run(tx->db, "INSERT INTO row_batches (owner_uid, project_id, collection_id,"
 				   " sequence, row_count, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",

@@ -9,13 +9,14 @@
 #include <errno.h>
 
 #include "daemon/store/engine/store_internal.h"
-#include "daemon/store/resources/sweep.h"
 #include "daemon/store/resources.h"
+#include "daemon/store/resources/columns.h"
+#include "daemon/store/resources/sweep.h"
 
 struct upload {
 	int64_t batch_id;
 	int64_t row_count;
-	const char *new_columns;
+	const char *keys; // NULL: it has no rows yet
 	const char *identity; // of its rows
 };
 
@@ -28,7 +29,7 @@ static int upload_find(struct tx *tx, const struct collection_state *state, cons
 	QUERY q = NULL;
 	int r;
 
-	r = db_query(tx->db, &q, "SELECT id, row_count, new_columns, sequence, dead, identity"
+	r = db_query(tx->db, &q, "SELECT id, row_count, keys, sequence, dead, identity"
 				 " FROM row_batches WHERE collection_id = ?1 AND upload_id = ?2",
 		     "is", state->id, upload_id);
 	if (r >= 0)
@@ -37,7 +38,7 @@ static int upload_find(struct tx *tx, const struct collection_state *state, cons
 		return r;
 	ret_upload->batch_id = column_int(q, 0);
 	ret_upload->row_count = column_int(q, 1);
-	ret_upload->new_columns = tx_text(tx, q, 2);
+	ret_upload->keys = tx_text(tx, q, 2);
 	ret_upload->identity = tx_text(tx, q, 5);
 	sequence = column_int_or(q, 3, 0);
 	dead = column_int(q, 4) != 0;
@@ -71,11 +72,16 @@ static int upload_begin(struct tx *tx, const struct collection_state *state, con
 	return 0;
 }
 
-/* Before rows become visible. */
+/* Before rows with these keys become visible. */
 static int make_place(struct tx *tx, struct collection_state *state,
-		      const struct ellu_add_template_variables_request *arguments)
+		      const struct ellu_add_template_variables_request *arguments, const char *keys)
 {
-	return arguments->replace && *arguments->replace ? rows_clear(tx, state) : 0;
+	int r;
+
+	if (!arguments->replace || !*arguments->replace)
+		return 0;
+	r = rows_clear(tx, state);
+	return r < 0 ? r : collection_retire_columns(tx, state, keys, /* declared= */ false);
 }
 
 static int upload_commit(struct tx *tx, struct collection_state *state,
@@ -83,10 +89,10 @@ static int upload_commit(struct tx *tx, struct collection_state *state,
 {
 	int r;
 
-	r = db_run(tx->db, "UPDATE row_batches SET sequence = ?2, new_columns = NULL WHERE id = ?1",
+	r = db_run(tx->db, "UPDATE row_batches SET sequence = ?2, keys = NULL WHERE id = ?1",
 		   "ii", upload->batch_id, state->last_sequence + 1);
 	if (r >= 0)
-		r = collection_add_columns(tx, state, upload->new_columns);
+		r = collection_add_columns(tx, state, upload->keys);
 	return r < 0 ? r : rows_publish(tx, state, upload->row_count, upload->identity);
 }
 
@@ -102,21 +108,20 @@ static int upload_add(struct tx *tx, struct collection_state *state,
 	if (r == 0)
 		r = upload_begin(tx, state, arguments->upload_id, &upload);
 	if (r >= 0)
-		r = rows_new_columns(tx, state->id, upload.new_columns, set,
-				     &upload.new_columns);
+		r = rows_keys(tx, upload.keys, set, &upload.keys);
 	if (r >= 0)
 		r = rows_insert(tx, state, upload.batch_id, set);
 	upload.row_count += (int64_t)set->n_rows;
 	if (r >= 0) {
 		identity_chain(upload.identity, set->identity, identity);
 		upload.identity = identity;
-		r = db_run(tx->db, "UPDATE row_batches SET row_count = ?2, new_columns = ?3,"
+		r = db_run(tx->db, "UPDATE row_batches SET row_count = ?2, keys = ?3,"
 				   " identity = ?4 WHERE id = ?1", "iiss", upload.batch_id,
-			   upload.row_count, upload.new_columns, upload.identity);
+			   upload.row_count, upload.keys, upload.identity);
 	}
 	if (r < 0 || !arguments->commit || !*arguments->commit)
 		return r;
-	r = make_place(tx, state, arguments);
+	r = make_place(tx, state, arguments, upload.keys);
 	return r < 0 ? r : upload_commit(tx, state, &upload);
 }
 
@@ -124,8 +129,12 @@ static int add_at_once(struct tx *tx, struct collection_state *state,
 		       const struct ellu_add_template_variables_request *arguments,
 		       const struct row_set *set)
 {
-	int r = make_place(tx, state, arguments);
+	const char *keys;
+	int r;
 
+	r = rows_keys(tx, NULL, set, &keys);
+	if (r >= 0)
+		r = make_place(tx, state, arguments, keys);
 	return r < 0 ? r : rows_append(tx, state, set);
 }
 

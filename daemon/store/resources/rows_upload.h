@@ -3,9 +3,8 @@
 
 #include "daemon/store/resources/rows.h"
 
-/* The keys that are no columns yet, behind those of `known`, as a JSON array; NULL: none. */
-int rows_new_columns(struct tx *tx, int64_t collection_id, const char *known,
-		     const struct row_set *set, const char **ret_names);
+/* The keys of rows behind those of `known`, which may be NULL, as a JSON array. */
+int rows_keys(struct tx *tx, const char *known, const struct row_set *set, const char **ret_keys);
 int rows_insert(struct tx *tx, const struct collection_state *state, int64_t batch_id,
 		const struct row_set *set);
 /* Gives the collection its next sequence, with so many rows more. */

@@ -464,7 +464,7 @@ static int check_placeholders(struct rating_submission *s)
 	r = measures_texts(s->tx, &s->measures, &texts);
 	if (r >= 0)
 		r = placeholders_of(s->tx, texts, s->measures.n, &needed);
-	return r < 0 ? r : collection_need(s->tx, s->origin.collection_id, &needed,
+	return r < 0 ? r : collection_need(s->tx, s->origin.collection_id, /* former= */ true, &needed,
 					   s->a.criteria ? "criteria" : "criterion_set",
 					   s->a.criteria != NULL, &s->rejected);
 }

@@ -116,15 +116,15 @@ static int check_placeholders(struct submission *s)
 		r = placeholders_named(s->tx, s->template->placeholders,
 				       s->template->n_placeholders, &needed);
 		if (r >= 0)
-			r = collection_need(s->tx, s->collection.id, &needed, "prompt_template",
-					    /* numbered= */ false, &s->rejected);
+			r = collection_need(s->tx, s->collection.id, /* former= */ false, &needed,
+					    "prompt_template", /* numbered= */ false, &s->rejected);
 	}
 	if (r >= 0)
 		r = measures_texts(s->tx, &s->measures, &texts);
 	if (r >= 0)
 		r = placeholders_of(s->tx, texts, s->measures.n, &needed);
-	return r < 0 ? r : collection_need(s->tx, s->collection.id, &needed, field,
-					   s->arguments->criteria != NULL, &s->rejected);
+	return r < 0 ? r : collection_need(s->tx, s->collection.id, /* former= */ false, &needed,
+					   field, s->arguments->criteria != NULL, &s->rejected);
 }
 
 static int check_columns(struct submission *s)

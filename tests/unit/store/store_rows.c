@@ -69,6 +69,78 @@ START_TEST(columns_follow_keys)
 }
 END_TEST
 
+/* The names of the columns, in their order. */
+static const char *columns(void)
+{
+	struct collection_get get = { .scope = own };
+	static char names[200];
+
+	get.ref = ref_of("C");
+	CALL_OK(&f, store_collection_get, &get);
+	names[0] = '\0';
+	for (size_t i = 0; i < get.ret_collection->n_columns; i++)
+		sprintf(names + strlen(names), " %s", get.ret_collection->columns[i]->name);
+	return names;
+}
+
+START_TEST(columns_go_with_their_rows)
+{
+	struct collection_create op = { 0 };
+	struct rows_add more = { 0 };
+
+	fixture_open(&f);
+	create(&op, "{\"name\": \"C\", \"columns\": [{\"name\": \"lang\", \"default_value\": \"en\"}],"
+		    " \"variables\": [{\"a\": 1, \"b\": 2}]}");
+	ck_assert_int_eq(add(&more, "\"variables\": [{\"c\": 1, \"b\": 2}], \"replace\": true"), 0);
+	ck_assert_str_eq(columns(), " lang b c");
+	/* What an upload's earlier calls had counts, too. */
+	add(&more, "\"variables\": [{\"b\": 1}], \"upload_id\": \"u\"");
+	ck_assert_int_eq(add(&more, "\"variables\": [{\"d\": 1}], \"upload_id\": \"u\", \"commit\": true,"
+				    " \"replace\": true"), 0);
+	ck_assert_str_eq(columns(), " lang b d");
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM collection_columns"), 3);
+	ck_assert_int_eq(add(&more, "\"variables\": [{\"a\": 1}]"), 0);
+	ck_assert_str_eq(columns(), " lang b d a");
+	fixture_close(&f);
+}
+END_TEST
+
+#define RUN_OF(name, text)                                                                      \
+	"{\"name\": \"" name "\", \"prompt_template\": {\"content\": {\"name\": \"" name "\"," \
+	" \"messages\": [{\"role\": \"user\", \"content\": \"" text "\"}]}},"                \
+	" \"collection\": {\"ref\": {\"name\": \"C\"}}}"
+
+/* No new run finds a former column; a verdict on what had it does. */
+START_TEST(former_columns_can_be_judged)
+{
+	struct collection_create op = { 0 };
+	struct rows_add more = { 0 };
+	struct experiment_submit late = { 0 };
+	struct rating_submit rating = { .submit.scope = own };
+	const struct ellu_task *task;
+
+	fixture_open(&f);
+	create(&op, "{\"name\": \"C\", \"variables\": [{\"a\": 1}]}");
+	task = submit(&f, RUN_OF("X", "{{a}}"));
+	claim(&f, task->id);
+	answer(&f, load_run(&f, 1), 1, 1, "text");
+	finish(&f, task->id, TASK_SUCCESS);
+	ck_assert_int_eq(add(&more, "\"variables\": [{\"b\": 1}], \"replace\": true"), 0);
+	ck_assert_str_eq(columns(), " b");
+	ck_assert_int_eq(submit_op(&f, &late, RUN_OF("Y", "{{a}}")), 0);
+	ck_assert_str_eq(late.submit.ret_task->status, "REJECTED");
+	ck_assert_ptr_nonnull(strstr(late.submit.ret_task->error->message, "'a' is none of them"));
+	rating.experiment = record(&f, &ellu_rate_experiment_request_type,
+				   "{\"experiment\": {\"name\": \"X\"}, \"criteria\": [\"{{a}}?\"]}");
+	CALL_OK(&f, store_rating_submit, &rating.submit);
+	ck_assert_str_eq(rating.submit.ret_task->status, "PENDING");
+	/* It comes back at the end. */
+	ck_assert_int_eq(add(&more, "\"variables\": [{\"a\": 2}]"), 0);
+	ck_assert_str_eq(columns(), " b a");
+	fixture_close(&f);
+}
+END_TEST
+
 START_TEST(uploads_become_visible_as_a_whole)
 {
 	struct collection_create op = { 0 };
@@ -356,7 +428,8 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS(columns_follow_keys, uploads_become_visible_as_a_whole,
+	return RUN_TESTS(columns_follow_keys, columns_go_with_their_rows,
+			 former_columns_can_be_judged, uploads_become_visible_as_a_whole,
 			 unfinished_uploads_are_swept, clearing_keeps_what_is_pinned,
 			 cleared_rows_are_swept, sweeping_goes_on_after_a_start,
 			 too_many_keys, rows_that_change_under_a_submission,
