@@ -103,10 +103,11 @@ static bool await_end(void)
 	struct timespec deadline;
 	int r = 0;
 
-	clock_gettime(CLOCK_REALTIME, &deadline);
+	clock_gettime(CLOCK_MONOTONIC, &deadline);
 	deadline.tv_sec += LOG_STOP_SECONDS;
 	while (!logger.ended && r == 0)
-		r = pthread_cond_timedwait(&logger.finished, &logger.lock, &deadline);
+		r = pthread_cond_clockwait(&logger.finished, &logger.lock, CLOCK_MONOTONIC,
+					   &deadline);
 	return logger.ended;
 }
 
