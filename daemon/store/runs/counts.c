@@ -8,7 +8,7 @@
 #include "daemon/store/runs/run.h"
 #include "proto/usage.h"
 
-struct count {
+struct epoch_count {
 	struct run_epoch items;
 	int64_t input_tokens;
 	int64_t output_tokens;
@@ -18,7 +18,7 @@ struct count {
 /* run_count::state */
 struct counting {
 	struct run_row run;
-	struct count *counts; // as the spec's epochs
+	struct epoch_count *counts; // as the spec's epochs
 	int64_t after;
 	size_t n_looked;
 };
@@ -40,7 +40,7 @@ static int begin(struct tx *tx, struct run_count *op)
 }
 
 /* From `first` on: tokens in, out, cost. */
-static void add_usage(struct count *count, sqlite3_stmt *q, int first)
+static void add_usage(struct epoch_count *count, sqlite3_stmt *q, int first)
 {
 	usage_add(&count->input_tokens, column_int(q, first));
 	usage_add(&count->output_tokens, column_int(q, first + 1));
@@ -48,7 +48,7 @@ static void add_usage(struct count *count, sqlite3_stmt *q, int first)
 }
 
 /* How many of the measures are decided or failed in this round. */
-static int count_ratings(struct tx *tx, struct run_count *op, struct count *count,
+static int count_ratings(struct tx *tx, struct run_count *op, struct epoch_count *count,
 			 int64_t response_id, size_t *ret_recorded)
 {
 	QUERY q = NULL;
@@ -74,7 +74,7 @@ static int count_response(struct tx *tx, struct run_count *op, const struct run_
 {
 	const struct run_spec *spec = op->spec;
 	size_t epoch = spec->rates ? 0 : (size_t)column_int(walk->q, WALK_EPOCH) - 1, recorded;
-	struct count *count = &op->state->counts[epoch];
+	struct epoch_count *count = &op->state->counts[epoch];
 	bool failed = column_int(walk->q, WALK_FAILED) != 0;
 	int r;
 
@@ -116,7 +116,7 @@ static int keep(struct tx *tx, struct store_request *request)
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < spec->n_epochs; i++) {
-		const struct count *count = &op->state->counts[i];
+		const struct epoch_count *count = &op->state->counts[i];
 
 		r = db_run(tx->db, "UPDATE run_epochs SET generated = ?3, rated = ?4, failed = ?5,"
 				   " ratings = ?6, total = iif(epoch = 0, ?3, total),"
