@@ -428,10 +428,14 @@ START_TEST(a_key_in_plain_sight)
 	static const char said[] = "goes unencrypted over http";
 	struct daemon *daemon = daemon_start(NULL);
 	struct wire *wire = daemon_connect(daemon);
+	const struct experiment far = {
+		.name = "far", .rows = 1, .url = "http://far.invalid/v1", .api_key = "sk-far",
+		.config = "'max_retries':0" };
 	json_object *task = NULL, *asked;
 	const char *log;
 	int n;
 
+	wire_call(wire, "PlanExperiment", "{\"run\":%s}", experiment_request(&far));
 	for (int i = 0; i < 2; i++)
 		task = experiment_run(wire, &(struct experiment) {
 			.name = "far", .rows = 1, .url = "http://far.invalid/v1", .api_key = "sk-far",

@@ -241,9 +241,9 @@ static int look(struct rating_submission *s)
 	s->input = tx_alloc(s->tx, sizeof(*s->input));
 	if (!s->input)
 		return -ENOMEM;
-	r = s->op->experiment ? task_submit_hash(&ellu_rate_experiment_request_type,
+	r = s->op->experiment ? task_submit_hash(s->tx, &ellu_rate_experiment_request_type,
 						 s->op->experiment, s->input->hash) :
-				task_submit_hash(&ellu_rate_responses_request_type,
+				task_submit_hash(s->tx, &ellu_rate_responses_request_type,
 						 s->op->responses, s->input->hash);
 	if (r >= 0)
 		r = check(s);
@@ -636,7 +636,10 @@ static int rating_submit_run(struct tx *tx, struct store_request *request)
 		return r;
 	}
 	task_submit_begin(&op->submit);
-	return submit(s);
+	r = submit(s);
+	if (r >= 0)
+		notes_warn(&s->notes);
+	return r;
 }
 
 void store_rating_submit(struct store *store, struct task_submit *submit)

@@ -17,7 +17,7 @@ void task_submit_begin(struct task_submit *submit)
 	submit->ret_finished = false;
 }
 
-int task_submit_hash(const struct record_type *type, const void *request,
+int task_submit_hash(struct tx *tx, const struct record_type *type, const void *request,
 		     char ret_hash[static IDENTITY_SIZE])
 {
 	static const char *const left_out[] = { "idempotency_key", "detach", "cancel_on_disconnect",
@@ -27,13 +27,14 @@ int task_submit_hash(const struct record_type *type, const void *request,
 	const char *text;
 	int r;
 
-	r = record_encode(type, request, TO_STORE, &json);
+	r = record_encode(type, request, TO_DAEMON, &json);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++)
 		json_object_object_del(json, left_out[i]);
 	text = json_text(json, NULL);
 	identity_init(&identity);
+	identity_text(&identity, tx->store->secrets.salt);
 	identity_text(&identity, type->name);
 	r = text ? identity_json(&identity, text) : -ENOMEM;
 	identity_done(&identity, ret_hash);
