@@ -29,7 +29,7 @@ static bool is_among(const char *name, const char *const *names, size_t n)
 static bool header_is_valid(const struct ellu_entry *header)
 {
 	static const char *const ours[] = { "Content-Length", "Transfer-Encoding", "Connection",
-					    "Idempotency-Key", "Expect" };
+					    "Idempotency-Key", "Expect", "Host" };
 
 	if (!*header->key || header->key[strspn(header->key, TOKEN_LETTERS)] ||
 	    is_among(header->key, ours, sizeof(ours) / sizeof(*ours)))

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/provider.h"
+
 static const char *text_of(json_object *config, const char *name)
 {
 	return json_object_get_string(json_object_object_get(config, name));
@@ -30,23 +32,23 @@ int api_key_resolve(json_object *config, struct complaint *complaint)
 	return set_key(config, value);
 }
 
+/* Whether the URL, or none, leads to the provider's own endpoint. */
+static bool is_own(const struct provider *provider, const char *url)
+{
+	const char *base = provider->default_base;
+	size_t size = base ? strcspn(strstr(base, "://") + 3, "/") + 3 + strcspn(base, ":") : 0;
+
+	return base && (!url || (strncmp(url, base, size) == 0 && strchr("/", url[size])));
+}
+
 int api_key_usual(json_object *config, const char **ret_variable)
 {
-	static const struct {
-		const char *provider, *url, *variable;
-	} usual[] = {
-		{ "openai", "https://api.openai.com", "OPENAI_API_KEY" },
-		{ "anthropic", "https://api.anthropic.com", "ANTHROPIC_API_KEY" },
-	};
-	const char *provider = text_of(config, "provider"), *url = text_of(config, "llm_base_url");
-	const char *variable = NULL, *value;
+	const char *name = text_of(config, "provider");
+	const struct provider *provider = name ? provider_find(name) : NULL;
+	const char *variable = provider && is_own(provider, text_of(config, "llm_base_url")) ?
+				       provider->key_variable : NULL;
+	const char *value = variable ? getenv(variable) : NULL;
 
-	for (size_t i = 0; provider && url && i < sizeof(usual) / sizeof(*usual); i++)
-		if (strcmp(provider, usual[i].provider) == 0 &&
-		    strncmp(url, usual[i].url, strlen(usual[i].url)) == 0 &&
-		    strchr("/", url[strlen(usual[i].url)]))
-			variable = usual[i].variable;
-	value = variable ? getenv(variable) : NULL;
 	if (!value || !*value || json_object_object_get(config, "api_key") ||
 	    json_object_object_get(config, "api_key_ref"))
 		return 0;

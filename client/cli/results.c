@@ -4,6 +4,7 @@
 
 #include "client/cli/table.h"
 #include "proto/money.h"
+#include "proto/provider.h"
 
 static void add_proportion(struct table *table, const struct ellu_proportion *proportion)
 {
@@ -117,7 +118,7 @@ static void print_simulated(FILE *out, const char *what, bool color)
 
 static bool is_simulated(const struct ellu_model *model)
 {
-	return model && strcmp(model->provider, "simulated") == 0;
+	return model && provider_is_simulated(model->provider);
 }
 
 static void print_what_is_simulated(FILE *out, const struct ellu_experiment *experiment, bool color)

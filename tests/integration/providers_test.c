@@ -41,6 +41,21 @@ START_TEST(anthropic)
 			     "{'llm_config':{'name':'d','provider':'anthropic','llm_model_name':'m',"
 			     "'llm_base_url':'%s','seed':1}}", url);
 	ck_assert_str_eq(at_text(reply, "parameters.parameter"), "llm_config.seed");
+	/* Without a URL it is the provider's own, with a key; some have none. */
+	reply = wire_refused(wire, "org.varlink.service.InvalidParameter", "CreateLLMConfig",
+			     "{'llm_config':{'name':'d','provider':'azure','llm_model_name':'m',"
+			     "'api_key':'k'}}");
+	ck_assert_str_eq(at_text(reply, "parameters.parameter"), "llm_config.llm_base_url");
+	reply = wire_refused(wire, "org.varlink.service.InvalidParameter", "CreateLLMConfig",
+			     "{'llm_config':{'name':'d','provider':'groq','llm_model_name':'m'}}");
+	ck_assert_str_eq(at_text(reply, "parameters.parameter"), "llm_config.llm_base_url");
+	reply = wire_call(wire, "CreateLLMConfig", "{'llm_config':{'name':'d','provider':'groq',"
+						    "'llm_model_name':'m','api_key':'k'}}");
+	ck_assert_str_eq(at_text(reply, "llm_config.provider"), "groq");
+	reply = wire_refused(wire, "org.varlink.service.InvalidParameter", "CreateLLMConfig",
+			     "{'llm_config':{'name':'e','provider':'ollama','llm_model_name':'m',"
+			     "'extra_headers':{'Host':'h'}}}");
+	ck_assert_str_eq(at_text(reply, "parameters.parameter"), "llm_config.extra_headers");
 	reply = wire_call(wire, "GetLLMConfig", "{'llm_config':{'name':'c'}}");
 	ck_assert_str_eq(at_text(reply, "llm_config.provider"), "anthropic");
 	ck_assert_int_eq(sim_stat(sim, "distinct_keys"), 30);

@@ -120,6 +120,23 @@ static void read_format(struct chat_request *request)
 	}
 }
 
+/* What it does not know, it does not ignore. */
+static bool is_mistral(const struct chat_request *request, struct bytes *error)
+{
+	static const char *const unknown[] = { "seed", "max_completion_tokens", "top_k" };
+	const char *choice = text_member(request->json, "tool_choice");
+
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(*unknown); i++)
+		if (json_object_object_get_ex(request->json, unknown[i], NULL)) {
+			bytes_printf(error, "%s: Extra inputs are not permitted", unknown[i]);
+			return false;
+		}
+	if (!choice || strcmp(choice, "required") != 0)
+		return true;
+	bytes_text(error, "tool_choice: Input should be 'auto', 'none' or 'any'");
+	return false;
+}
+
 static bool read_members(struct chat_request *request, struct bytes *error)
 {
 	struct json_object *messages, *options;
@@ -136,6 +153,8 @@ static bool read_members(struct chat_request *request, struct bytes *error)
 		return false;
 	}
 	if (request->dialect == CHAT_ANTHROPIC && !read_anthropic(request, error))
+		return false;
+	if (request->dialect == CHAT_MISTRAL && !is_mistral(request, error))
 		return false;
 	for (size_t i = 0; i < json_object_array_length(messages); i++)
 		if (!add_message(request, json_object_array_get_idx(messages, i))) {
@@ -224,6 +243,13 @@ void chat_write_anthropic_error(struct bytes *out, const char *message, int stat
 	bytes_printf(out, "{\"type\":\"error\",\"error\":{\"type\":\"%s\",\"message\":", type);
 	bytes_json(out, span_of(message));
 	bytes_text(out, "},\"request_id\":\"req_simulated\"}");
+}
+
+void chat_write_mistral_error(struct bytes *out, const char *message, const char *type)
+{
+	bytes_text(out, "{\"object\":\"error\",\"message\":{\"detail\":[{\"msg\":");
+	bytes_json(out, span_of(message));
+	bytes_printf(out, "}]},\"type\":\"%s\",\"param\":null,\"code\":null}", type);
 }
 
 void chat_write_answer(struct bytes *out, const struct chat_answer *answer)

@@ -1,6 +1,7 @@
 /*
- * The OpenAI dialect of chat completions, and Anthropic's of messages: requests in, answers,
- * streams (of the first) and errors out. Knows nothing of sockets and faults.
+ * The OpenAI dialect of chat completions, as Azure and Mistral speak it too, and Anthropic's of
+ * messages: requests in, answers, streams (of the first) and errors out. Knows nothing of sockets
+ * and faults.
  */
 #pragma once
 
@@ -11,7 +12,7 @@
 
 struct json_object;
 
-enum chat_dialect { CHAT_OPENAI, CHAT_ANTHROPIC };
+enum chat_dialect { CHAT_OPENAI, CHAT_AZURE, CHAT_MISTRAL, CHAT_ANTHROPIC };
 
 enum chat_format { CHAT_TEXT, CHAT_JSON_OBJECT, CHAT_JSON_SCHEMA };
 
@@ -43,8 +44,9 @@ void chat_request_done(struct chat_request *request);
 
 void chat_write_answer(struct bytes *out, const struct chat_answer *answer);
 void chat_write_error(struct bytes *out, const char *message, const char *type, const char *code);
-/* The same as the other dialect has it: of the status, and without a code. */
+/* The same as other dialects have it: of the status, and without a code; in a list. */
 void chat_write_anthropic_error(struct bytes *out, const char *message, int status);
+void chat_write_mistral_error(struct bytes *out, const char *message, const char *type);
 
 /* Server-sent events, each in a chunk of its own. */
 void chat_write_stream(struct bytes *out, const struct chat_answer *answer, bool include_usage);

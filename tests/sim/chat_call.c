@@ -175,7 +175,8 @@ bool chat_call_authorised(const struct simulator *simulator, const struct http_r
 	const char *key = simulator->behaviour.api_key;
 	struct span given = http_request_header(request, "Authorization");
 
-	if (!key || span_is(http_request_header(request, "x-api-key"), key))
+	if (!key || span_is(http_request_header(request, "x-api-key"), key) ||
+	    span_is(http_request_header(request, "api-key"), key))
 		return true;
 	if (given.size < sizeof(scheme) || strncasecmp(given.data, scheme, sizeof(scheme) - 1) != 0)
 		return false;
@@ -219,6 +220,15 @@ static bool refused(struct chat_call *call, const struct http_request *request,
 	    !http_request_header(request, "anthropic-version").data) {
 		chat_reply_refuse(reply, behaviour, CHAT_REFUSAL_REQUEST,
 				  "anthropic-version: header is required");
+		return true;
+	}
+	if (reply->dialect == CHAT_AZURE && !memmem(request->query.data, request->query.size,
+						     "api-version=", 12)) {
+		chat_reply_refuse(reply, behaviour, CHAT_REFUSAL_MODEL, "Resource not found");
+		return true;
+	}
+	if (reply->dialect == CHAT_AZURE && !http_request_header(request, "api-key").data) {
+		chat_reply_refuse(reply, behaviour, CHAT_REFUSAL_KEY, NULL);
 		return true;
 	}
 	if (!chat_reply_accepts(reply, behaviour, request->body, ret_chat))

@@ -70,6 +70,8 @@ void chat_reply_refuse(struct chat_reply *reply, const struct behaviour *behavio
 				  refusals[refusal].message;
 	if (reply->dialect == CHAT_ANTHROPIC)
 		chat_write_anthropic_error(&body, message, refusals[refusal].status);
+	else if (reply->dialect == CHAT_MISTRAL)
+		chat_write_mistral_error(&body, message, refusals[refusal].type);
 	else
 		chat_write_error(&body, message, refusals[refusal].type, refusals[refusal].code);
 	/* The standard header knows whole seconds only; the other is what OpenAI adds. */

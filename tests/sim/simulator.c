@@ -33,17 +33,37 @@ static void list_models(struct simulator *simulator, struct http_conn *conn,
 	bytes_done(&body);
 }
 
+/* Whose requests come to that path; false: nobody's. */
+static bool find_dialect(struct span path, enum chat_dialect *ret_dialect)
+{
+	static const char azure[] = "/openai/deployments/";
+	static const struct {
+		const char *path;
+		enum chat_dialect dialect;
+	} paths[] = {
+		{ "/v1/chat/completions", CHAT_OPENAI },
+		{ "/v1/messages", CHAT_ANTHROPIC },
+		{ "/mistral/v1/chat/completions", CHAT_MISTRAL },
+	};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
+		if (span_is(path, paths[i].path)) {
+			*ret_dialect = paths[i].dialect;
+			return true;
+		}
+	*ret_dialect = CHAT_AZURE;
+	return path.size > sizeof(azure) && memcmp(path.data, azure, sizeof(azure) - 1) == 0;
+}
+
 static void on_request(struct http_conn *conn, const struct http_request *request,
 		       int64_t received_usec, void *userdata)
 {
 	struct simulator *simulator = userdata;
+	enum chat_dialect dialect;
 
-	bool messages = span_is(request->path, "/v1/messages");
-
-	if (messages || span_is(request->path, "/v1/chat/completions")) {
+	if (find_dialect(request->path, &dialect)) {
 		if (span_is(request->method, "POST"))
-			chat_call_start(simulator, conn, request,
-					messages ? CHAT_ANTHROPIC : CHAT_OPENAI, received_usec);
+			chat_call_start(simulator, conn, request, dialect, received_usec);
 		else
 			respond_error(conn, 405, "Only POST requests are accepted.", NULL);
 	} else if (span_is(request->path, "/v1/models")) {

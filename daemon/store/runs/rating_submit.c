@@ -19,6 +19,7 @@
 #include "daemon/store/tasks/task_submit.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
+#include "proto/provider.h"
 #include "proto/utf8.h"
 
 /* Without an experiment to be named after. */
@@ -388,11 +389,11 @@ static int check_simulated(struct rating_submission *s, const struct ellu_llm_co
 	int64_t one;
 	int r;
 
-	if (s->a.rating_llm_config || strcmp(config->provider, "simulated") != 0)
+	if (s->a.rating_llm_config || !provider_is_simulated(config->provider))
 		return 0;
 	r = db_int(s->tx->db, &one,
 		   "SELECT 1 FROM runs WHERE json_extract(config_snapshot, '$.provider')"
-		   " <> 'simulated' AND (id = ?1 OR id IN (SELECT value FROM json_each(?2))) LIMIT 1",
+		   " <> '" PROVIDER_SIMULATED "' AND (id = ?1 OR id IN (SELECT value FROM json_each(?2))) LIMIT 1",
 		   "is", s->origin.id, s->input->run_ids);
 	if (r > 0)
 		fault_invalid(&s->rejected, "rating_llm_config", "a config to judge with");

@@ -6,6 +6,7 @@
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/runs/run.h"
+#include "proto/provider.h"
 
 void task_submit_begin(struct task_submit *submit)
 {
@@ -93,7 +94,7 @@ static void check_prices(const struct ellu_llm_config *config, struct fault *rej
 						     "price_output";
 
 	if ((config->price_input && config->price_output) ||
-	    strcmp(config->provider, "simulated") == 0)
+	    provider_is_simulated(config->provider))
 		return;
 	fault_invalid(rejected, "cost_limit", "no limit, since what '%s' costs is not known: its "
 		      "config has no %s", config->name, missing);
