@@ -18,7 +18,7 @@ struct loop_state {
 	CURLM *multi;
 	struct curl_slist *headers;
 	int epoll_fd;
-	long timeout_ms; // -1: none
+	long timeout_ms; // -1: none; one shot
 	uint64_t started, ended;
 };
 
@@ -125,8 +125,11 @@ static void turn(struct loop_state *state)
 
 	if (n < 0 && errno != EINTR)
 		die("epoll: %s", strerror(errno));
-	if (n == 0)
+	if (n == 0) {
+		/* curl sets it again from inside, if it needs another one. */
+		state->timeout_ms = -1;
 		curl_multi_socket_action(state->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	}
 	for (int i = 0; i < n; i++)
 		curl_multi_socket_action(state->multi, events[i].data.fd,
 					 (events[i].events & ~(uint32_t)EPOLLOUT ? CURL_CSELECT_IN : 0) |
