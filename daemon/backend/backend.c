@@ -112,6 +112,7 @@ static void on_turn(void *userdata)
 		transfer_read_on(backend);
 		simulated_run(backend);
 		issue(backend);
+		loop_hand_over(); // before the requests are sent
 		if (clock_monotonic_usec() - began_usec > TURN_USEC)
 			break;
 		if (TAILQ_EMPTY(&backend->simulated_due) &&
@@ -173,6 +174,7 @@ int backend_new(struct loop *loop, struct backend **ret_backend)
 		backend_free(backend);
 		return -ENOMEM;
 	}
+	loop_gather(loop);
 	loop_on_turn(loop, on_turn, backend);
 	*ret_backend = backend;
 	return 0;

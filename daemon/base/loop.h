@@ -14,7 +14,8 @@ struct event_base;
 struct loop;
 
 struct message {
-	struct message *next; // mailbox::first
+	struct message *next; // mailbox::first, or loop::gathered
+	struct loop *to; // while it is in the latter
 	void (*deliver)(struct message *message);
 };
 
@@ -39,6 +40,14 @@ void loop_join(struct loop *loop);
 
 /* Any thread. Never fails, never blocks for longer than a list insertion. */
 void loop_post(struct loop *loop, struct message *message);
+
+/* From now on, what the loop's thread posts is handed over when a turn of it ends, or by
+ * loop_hand_over(): who gets it is woken once for all of it. Not for a loop whose callbacks take
+ * long after they posted. */
+void loop_gather(struct loop *loop);
+
+/* On a thread whose loop gathers; elsewhere nothing. */
+void loop_hand_over(void);
 
 /* Called on the loop's thread after each turn's messages and events, before it sleeps. One hook
  * a loop; set it before the loop runs or on its thread. */
