@@ -62,16 +62,6 @@ static void kick_multis(struct backend *backend)
 	}
 }
 
-static void settle_multis(struct backend *backend)
-{
-	struct pool *pool;
-
-	TAILQ_FOREACH(pool, &backend->pools, of_all) {
-		if (pool->multi)
-			multi_settle(pool->multi);
-	}
-}
-
 static void set_timer(struct backend *backend)
 {
 	int64_t usec = deadlines_next(&backend->deadlines), multis_usec = multis_due_usec(backend);
@@ -121,7 +111,6 @@ static void on_turn(void *userdata)
 		kick_multis(backend);
 	}
 	outage_tell(backend);
-	settle_multis(backend);
 	set_timer(backend);
 }
 
