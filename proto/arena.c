@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_SIZE_MIN 1024
+#define CHUNK_SIZE_MIN 1008 // with its head 1 KiB, which malloc keeps at hand for a thread
 #define CHUNK_SIZE_MAX 65536
 
 struct arena_chunk {
@@ -14,7 +14,7 @@ struct arena_chunk {
 	alignas(max_align_t) char data[];
 };
 
-void *(*arena_calloc)(size_t n, size_t size) = calloc;
+void *(*arena_malloc)(size_t size) = malloc;
 
 void arena_init(struct arena *arena)
 {
@@ -52,11 +52,12 @@ size_t arena_size(const struct arena *arena)
 /* A piece larger than a chunk gets one of its own, behind the newest, whose rest stays in use. */
 static void *alloc_alone(struct arena *arena, size_t size)
 {
-	struct arena_chunk *chunk = arena_calloc(1, sizeof(*chunk) + size);
+	struct arena_chunk *chunk = arena_malloc(sizeof(*chunk) + size);
 
 	if (!chunk)
 		return NULL;
 	chunk->size = size;
+	chunk->next = NULL;
 	if (arena->chunk) {
 		chunk->next = arena->chunk->next;
 		arena->chunk->next = chunk;
@@ -70,7 +71,7 @@ static void *alloc_alone(struct arena *arena, size_t size)
 static bool add_chunk(struct arena *arena)
 {
 	size_t size = arena->chunk_size ? arena->chunk_size : CHUNK_SIZE_MIN;
-	struct arena_chunk *chunk = arena_calloc(1, sizeof(*chunk) + size);
+	struct arena_chunk *chunk = arena_malloc(sizeof(*chunk) + size);
 
 	if (!chunk)
 		return false;
@@ -82,7 +83,8 @@ static bool add_chunk(struct arena *arena)
 	return true;
 }
 
-void *arena_alloc(struct arena *arena, size_t size)
+/* Not zeroed. */
+static void *take_piece(struct arena *arena, size_t size)
 {
 	const size_t alignment = alignof(max_align_t);
 	void *piece;
@@ -101,6 +103,13 @@ void *arena_alloc(struct arena *arena, size_t size)
 	return piece;
 }
 
+void *arena_alloc(struct arena *arena, size_t size)
+{
+	void *piece = take_piece(arena, size);
+
+	return piece ? memset(piece, 0, size) : NULL;
+}
+
 void *arena_array(struct arena *arena, size_t n, size_t size)
 {
 	size_t total;
@@ -110,10 +119,12 @@ void *arena_array(struct arena *arena, size_t n, size_t size)
 
 char *arena_strndup(struct arena *arena, const char *text, size_t size)
 {
-	char *copy = arena_alloc(arena, size + 1);
+	char *copy = take_piece(arena, size + 1);
 
 	if (copy && size > 0)
 		memcpy(copy, text, size);
+	if (copy)
+		copy[size] = '\0';
 	return copy;
 }
 
@@ -133,7 +144,7 @@ char *arena_vprintf(struct arena *arena, const char *format, va_list arguments)
 	va_end(again);
 	if (size < 0)
 		return NULL;
-	text = arena_alloc(arena, (size_t) size + 1);
+	text = take_piece(arena, (size_t) size + 1);
 	if (text)
 		vsnprintf(text, (size_t) size + 1, format, arguments);
 	return text;

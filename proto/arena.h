@@ -21,7 +21,7 @@ struct arena {
 };
 
 /* Where chunks come from; tests replace it to make the Nth allocation fail. */
-extern void *(*arena_calloc)(size_t n, size_t size);
+extern void *(*arena_malloc)(size_t size);
 
 void arena_init(struct arena *arena);
 void arena_done(struct arena *arena); // frees everything; the arena is empty and usable

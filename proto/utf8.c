@@ -37,8 +37,16 @@ bool utf8_valid(const char *text, size_t size, size_t *ret_offset)
 	uint32_t code;
 
 	for (size_t i = 0; i < size;) {
-		size_t length = utf8_next(text + i, size - i, &code);
+		uint64_t eight = UINT64_MAX;
+		size_t length;
 
+		if (size - i >= sizeof(eight))
+			memcpy(&eight, text + i, sizeof(eight));
+		if ((eight & UINT64_C(0x8080808080808080)) == 0) {
+			i += sizeof(eight);
+			continue;
+		}
+		length = utf8_next(text + i, size - i, &code);
 		if (length == 0) {
 			if (ret_offset)
 				*ret_offset = i;
