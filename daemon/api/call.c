@@ -1,6 +1,7 @@
 #include "daemon/api/call.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -217,7 +218,7 @@ void call_reply_page(struct call *call, struct store_request *request)
 
 	if (!call->front || call->answered)
 		return;
-	reply = reply_new_open(request->page, request->page_size);
+	reply = reply_new_open(request->page, request->page_size, call->service->behind);
 	request->page = NULL;
 	if (continues) {
 		cursor = arena_strdup(&call->arena, request->next_cursor);
@@ -248,10 +249,11 @@ struct scope call_scope(const struct call *call, const char *project)
 	};
 }
 
-static void on_operation(struct store_request *request)
+static void finish_operation(struct call *call)
 {
-	struct call *call = request->userdata;
+	struct store_request *request = call->stored;
 
+	call->stored = NULL;
 	if (request->result < 0)
 		call_fail(call, &request->fault);
 	else
@@ -259,6 +261,27 @@ static void on_operation(struct store_request *request)
 	store_request_done(request);
 	free(request);
 	call_unref(call);
+}
+
+static void on_turn(struct user_waiter *waiter)
+{
+	finish_operation((struct call *)((char *)waiter - offsetof(struct call, turn)));
+}
+
+/* The store may answer many of a user's calls at once. */
+static void on_operation(struct store_request *request)
+{
+	struct call *call = request->userdata;
+	struct user *user = call->principal.user;
+
+	call->stored = request;
+	call->turn.wake = on_turn;
+	user_worked_elsewhere(user, request->took_usec);
+	if (!user_take_turn(user, &call->turn))
+		return;
+	user_begin_work(user);
+	finish_operation(call);
+	user_end_work(user);
 }
 
 void *call_operation(struct call *call, size_t size,

@@ -31,6 +31,7 @@ struct service {
 	struct queue *queue;
 	struct backend *backend;
 	struct loop *loop;
+	struct loop *behind; // where large blocks are freed
 	struct users *users;
 	int64_t started_usec; // monotonic
 	bool stopping; // submissions are refused
@@ -58,6 +59,8 @@ struct call {
 	void *request; // the decoded record, in the arena
 	struct user_charge input; // what the request takes, of USER_INPUT or USER_LARGE_MESSAGES
 	struct user_charge watch;
+	struct store_request *stored; // has come back, and waits for a turn; or NULL
+	struct user_waiter turn;
 
 	/* The handler's own. */
 	void (*on_gone)(struct call *call); // the caller went away; or NULL

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/loop.h"
 #include "proto/message.h"
 
 struct kept_reply {
@@ -41,12 +42,14 @@ struct reply *reply_new_text(char *text, size_t size)
 	return make(NULL, text, size);
 }
 
-struct reply *reply_new_open(char *text, size_t size)
+struct reply *reply_new_open(char *text, size_t size, struct loop *behind)
 {
 	struct reply *reply = make(NULL, text, size);
 
-	if (reply)
+	if (reply) {
 		reply->open = true;
+		reply->behind = behind;
+	}
 	return reply;
 }
 
@@ -92,7 +95,7 @@ struct reply *reply_unref(struct reply *reply)
 	if (!reply || --reply->references)
 		return NULL;
 	json_object_put(reply->parameters);
-	free(reply->text);
+	loop_free_there(reply->behind, reply->text, reply->size);
 	free(reply);
 	return NULL;
 }

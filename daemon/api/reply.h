@@ -12,20 +12,22 @@
 #include "proto/record.h"
 
 struct call_front;
+struct loop;
 
 struct reply {
 	unsigned references;
 	json_object *parameters; // NULL: `text` has taken its place
 	char *text; // the whole message as the front sends it; NULL: not made yet
 	size_t size;
+	struct loop *behind; // frees `text`; or NULL
 	bool open; // `text` begins with WIRE_REPLY_HEAD and lacks its tail
 };
 
 /* Takes what it is made of, also when it fails: NULL without memory. */
 struct reply *reply_new(json_object *parameters);
 struct reply *reply_new_text(char *text, size_t size);
-/* A message that was written in place, up to its tail. */
-struct reply *reply_new_open(char *text, size_t size);
+/* A message that was written in place, up to its tail. It may be large, and is freed there. */
+struct reply *reply_new_open(char *text, size_t size, struct loop *behind);
 /* Whoever sends the text as it is closes it. */
 void reply_close(struct reply *reply, bool continues);
 /* The parameters, of whichever kind the reply is; the caller's. NULL without memory. */

@@ -28,13 +28,17 @@ static void on_submitted(struct queue_submission *submission)
 {
 	struct submit *submit = submission->userdata;
 	const struct task_submit *op = submission->op;
+	struct user *user = submit->call->principal.user;
 
+	user_worked_elsewhere(user, op->request.took_usec);
+	user_begin_work(user);
 	if (op->request.result < 0)
 		call_fail(submit->call, &op->request.fault);
 	else
 		follow_submitted(submit->call, op, submit->detach,
 				 submit->cancel_on_disconnect, submit->min_interval_seconds);
 	submit_end(submit);
+	user_end_work(user);
 }
 
 void *submit_operation(struct call *call, size_t size, const char *project)

@@ -14,6 +14,11 @@
 
 /* A user's part of a turn of the loop. A piece of work that has begun is finished. */
 #define TURN_USEC 25
+/* Who makes one call after the other has his next one there within such a time: until then it is
+ * his turn if he had less of the loop's time than others. What he did not use he may catch up on
+ * later, up to a limit. */
+#define GAP_USEC 50
+#define CREDIT_USEC 20000
 /* Waiters for a slot that go away empty-handed, until the others wait for more to be given back. */
 #define VAIN_WAKES_MAX 16
 
@@ -23,8 +28,10 @@ struct users {
 	struct user *first;
 	int64_t held[_USER_SLOT_MAX];
 	int64_t n_holders[_USER_SLOT_MAX];
+	int n_working; // pieces of work, one within the other
+	int64_t work_began_usec;
+	int64_t used_usec; // by the user who has used most
 	struct event *turn; // there are waiters to wake
-	bool planned;
 };
 
 /* What one user may have as long as there is any, whatever the share. */
@@ -85,36 +92,92 @@ void user_stop_waiting(struct user_waiter *waiter)
 }
 
 /* The waiter may be gone afterwards, or wait again. */
-static void wake(struct user_waiter *waiter)
+static void wake(struct user *user, struct user_waiter *waiter)
 {
 	user_stop_waiting(waiter);
+	user_begin_work(user);
 	waiter->wake(waiter);
+	user_end_work(user);
 }
 
 /* ---- Turns ---- */
 
-static void plan_turn(struct users *users)
+static void plan_turn(struct users *users, int64_t in_usec)
 {
-	static const struct timeval next_turn = { 0 };
+	const struct timeval in = { .tv_usec = in_usec };
 
-	if (!users->planned && event_add(users->turn, &next_turn) == 0)
-		users->planned = true;
+	if (!in_usec || !evtimer_pending(users->turn, NULL))
+		(void)evtimer_add(users->turn, &in);
+}
+
+/* How long it may be the turn of others, who have used less. */
+static int64_t time_to_wait(const struct user *user, int64_t now)
+{
+	int64_t until = now;
+
+	for (const struct user *each = user->users->first; each; each = each->next) {
+		int64_t theirs = each->turn.first ? now + GAP_USEC : each->worked_last_usec + GAP_USEC;
+
+		if (each->used_usec + TURN_USEC < user->used_usec && theirs > until)
+			until = theirs;
+	}
+	return until - now;
+}
+
+static void follow_turn(struct user *user)
+{
+	uint64_t turn = loop_turns(user->users->service->loop);
+
+	if (user->turn_number != turn)
+		user->worked_usec = 0;
+	user->turn_number = turn;
 }
 
 bool user_has_turn(struct user *user)
 {
-	uint64_t now = loop_turns(user->users->service->loop);
+	const struct users *users = user->users;
+	int64_t now = clock_monotonic_usec(), working;
 
-	if (user->turn_number != now) {
-		user->turn_number = now;
-		user->worked_usec = 0;
-	}
-	return user->worked_usec < TURN_USEC;
+	follow_turn(user);
+	working = users->n_working ? now - users->work_began_usec : 0;
+	return user->worked_usec + working < TURN_USEC && !time_to_wait(user, now);
 }
 
-void user_worked(struct user *user, int64_t since_usec)
+void user_begin_work(struct user *user)
 {
-	user->worked_usec += clock_monotonic_usec() - since_usec;
+	struct users *users = user->users;
+
+	if (users->n_working++)
+		return;
+	users->work_began_usec = clock_monotonic_usec();
+	if (user->used_usec < users->used_usec - CREDIT_USEC)
+		user->used_usec = users->used_usec - CREDIT_USEC;
+}
+
+void user_worked_elsewhere(struct user *user, int64_t usec)
+{
+	struct users *users = user->users;
+
+	user->used_usec += usec;
+	if (users->used_usec < user->used_usec)
+		users->used_usec = user->used_usec;
+}
+
+void user_end_work(struct user *user)
+{
+	struct users *users = user->users;
+	int64_t now, worked;
+
+	if (--users->n_working)
+		return;
+	now = clock_monotonic_usec();
+	worked = now - users->work_began_usec;
+	follow_turn(user);
+	user->worked_usec += worked;
+	user->worked_last_usec = now;
+	user_worked_elsewhere(user, worked);
+	if (evtimer_pending(users->turn, NULL))
+		plan_turn(users, 0); // it may be another's turn now
 }
 
 /* Something of the slot was given back: wakes who is short of it, as far as that goes. */
@@ -126,14 +189,13 @@ static void relieve(struct user *user, enum user_slot slot)
 	user->relieved &= ~(1u << slot);
 	waiters->cursor = &waiters->first;
 	while (*waiters->cursor && in_vain < VAIN_WAKES_MAX) {
-		int64_t began = clock_monotonic_usec(), before = waiters->n;
+		int64_t before = waiters->n;
 
 		if (!user_has_turn(user)) {
 			user->relieved |= 1u << slot; // goes on in the next one
 			break;
 		}
-		wake(*waiters->cursor);
-		user_worked(user, began);
+		wake(user, *waiters->cursor);
 		if (waiters->n < before)
 			continue;
 		in_vain++;
@@ -148,28 +210,27 @@ static void serve(struct user *user)
 	for (enum user_slot slot = 0; slot < _USER_SLOT_MAX; slot++)
 		if (user->relieved & (1u << slot))
 			relieve(user, slot);
-	while (user->turn.first && user_has_turn(user)) {
-		int64_t began = clock_monotonic_usec();
-
-		wake(user->turn.first);
-		user_worked(user, began);
-	}
+	while (user->turn.first && user_has_turn(user))
+		wake(user, user->turn.first);
 }
 
 static void on_turn(evutil_socket_t fd, short events, void *userdata)
 {
 	struct users *users = userdata;
-	bool again = false;
+	int64_t now, wait, soonest = INT64_MAX;
 
 	(void)fd;
 	(void)events;
-	users->planned = false;
-	for (struct user *user = users->first; user; user = user->next) {
+	for (struct user *user = users->first; user; user = user->next)
 		serve(user);
-		again |= user->turn.first || user->relieved;
+	now = clock_monotonic_usec();
+	for (struct user *user = users->first; user; user = user->next) {
+		wait = time_to_wait(user, now);
+		if ((user->turn.first || user->relieved) && wait < soonest)
+			soonest = wait;
 	}
-	if (again)
-		plan_turn(users);
+	if (soonest < INT64_MAX)
+		plan_turn(users, soonest);
 }
 
 void user_wait_for_turn(struct user *user, struct user_waiter *waiter)
@@ -177,7 +238,15 @@ void user_wait_for_turn(struct user *user, struct user_waiter *waiter)
 	if (waiter->list)
 		return;
 	waiters_add(&user->turn, waiter);
-	plan_turn(user->users);
+	plan_turn(user->users, 0);
+}
+
+bool user_take_turn(struct user *user, struct user_waiter *waiter)
+{
+	if (!user->turn.first && user_has_turn(user))
+		return true;
+	user_wait_for_turn(user, waiter);
+	return false;
 }
 
 void user_wait_for_slot(struct user *user, enum user_slot slot, struct user_waiter *waiter)
@@ -205,7 +274,7 @@ static void account(struct user_charge *charge, int64_t amount)
 	for (struct user *each = users->first; each; each = each->next)
 		if (each->short_of[slot].first) {
 			each->relieved |= 1u << slot;
-			plan_turn(users);
+			plan_turn(users, 0);
 		}
 }
 
@@ -299,7 +368,7 @@ static void on_introduced(struct store_request *request)
 		log_error("user %lld cannot be added: %s", (long long)user->uid,
 			  request->fault.message);
 	for (int64_t n = user->strangers.n; n > 0 && user->strangers.first; n--)
-		wake(user->strangers.first);
+		wake(user, user->strangers.first);
 	store_request_done(request);
 	free(introduction);
 }

@@ -72,8 +72,10 @@ struct user {
 	unsigned relieved; // slots of which something was given back since it was short
 	struct user_waiters short_of[_USER_SLOT_MAX];
 	struct user_waiters turn;
-	uint64_t turn_number; // the loop's, when it last worked
+	uint64_t turn_number; // the loop's, when it was last asked for
 	int64_t worked_usec; // in that turn
+	int64_t worked_last_usec; // when that was
+	int64_t used_usec; // of the processors' time, in all
 };
 
 #define USER_UNKNOWN (-1)
@@ -108,7 +110,12 @@ void user_wait_for_slot(struct user *user, enum user_slot slot, struct user_wait
 void user_wait_for_turn(struct user *user, struct user_waiter *waiter);
 void user_stop_waiting(struct user_waiter *waiter);
 
-/* Whether the user has a part of this turn left. */
+/* Whether the user has a part of this turn left, and nobody else at work has had less time. */
 bool user_has_turn(struct user *user);
-/* What was done for the user since then, on the monotonic clock, counts. */
-void user_worked(struct user *user, int64_t since_usec);
+/* The same for what has just come up; false: it waits for a turn, behind what waits already. */
+bool user_take_turn(struct user *user, struct user_waiter *waiter);
+/* What is done for the user in between counts as his; a piece within another counts once. */
+void user_begin_work(struct user *user);
+void user_end_work(struct user *user);
+/* So much was done for the user on other threads. */
+void user_worked_elsewhere(struct user *user, int64_t usec);

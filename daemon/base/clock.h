@@ -20,6 +20,12 @@ static inline int64_t clock_monotonic_usec(void)
 	return clock_usec(CLOCK_MONOTONIC);
 }
 
+/* What the calling thread has had of a processor. */
+static inline int64_t clock_thread_usec(void)
+{
+	return clock_usec(CLOCK_THREAD_CPUTIME_ID);
+}
+
 static inline int64_t clock_wall_usec(void)
 {
 	return clock_usec(CLOCK_REALTIME);

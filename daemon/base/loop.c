@@ -9,12 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "daemon/base/clock.h"
 
+#define NICE_BEHIND 10
+#define LARGE_BLOCK 65536
 /* So long are messages delivered in one turn; then timers and descriptors have theirs. */
-#define MAIL_USEC 200
+#define MAIL_USEC 50
 
 /* The one lock of the daemon guards this list and nothing else. */
 struct mailbox {
@@ -30,21 +33,17 @@ struct loop {
 	struct event_base *base;
 	struct event *mail; // mailbox::fd is readable
 	struct message *taken; // out of the mailbox, and not delivered yet
-	bool gathers;
-	struct message *gathered, **gathered_tail; // posted by its thread
 	void (*hook)(void *userdata);
 	void *hook_userdata;
 	pthread_t thread;
 	bool has_thread;
+	bool behind; // the thread gives way to others
 	bool stopping; // loop thread only
 	struct message stop;
 	atomic_bool stop_posted; // and not delivered yet: it can be in the mail but once
 	atomic_uint_fast64_t turns;
 	_Atomic(pthread_t) runner;
 };
-
-/* That this thread runs, if it gathers. */
-static _Thread_local struct loop *gathering;
 
 static int mailbox_init(struct mailbox *box)
 {
@@ -63,16 +62,15 @@ static void mailbox_done(struct mailbox *box)
 	close(box->fd);
 }
 
-/* A list of messages; `tail` is the last one's `next`. */
-static void mailbox_put(struct mailbox *box, struct message *first, struct message **tail)
+static void mailbox_put(struct mailbox *box, struct message *message)
 {
 	bool was_empty;
 
-	*tail = NULL;
+	message->next = NULL;
 	pthread_mutex_lock(&box->lock);
 	was_empty = !box->first;
-	*box->tail = first;
-	box->tail = tail;
+	*box->tail = message;
+	box->tail = &message->next;
 	pthread_mutex_unlock(&box->lock);
 	if (was_empty)
 		(void)eventfd_write(box->fd, 1);
@@ -186,7 +184,6 @@ int loop_run(struct loop *loop)
 	int r = 0;
 
 	atomic_store(&loop->runner, pthread_self());
-	gathering = loop->gathers ? loop : NULL;
 	while (!loop->stopping) {
 		if (event_base_loop(loop->base, EVLOOP_ONCE) < 0) {
 			r = -EIO;
@@ -194,11 +191,8 @@ int loop_run(struct loop *loop)
 		}
 		if (loop->hook)
 			loop->hook(loop->hook_userdata);
-		loop_hand_over();
 		loop_count_turn(loop);
 	}
-	loop_hand_over();
-	gathering = NULL;
 	loop->stopping = false;
 	return r;
 }
@@ -208,6 +202,9 @@ static void *loop_thread(void *userdata)
 	struct loop *loop = userdata;
 
 	pthread_setname_np(pthread_self(), loop->name);
+	/* On Linux each thread has a niceness of its own. */
+	if (loop->behind)
+		(void)setpriority(PRIO_PROCESS, 0, NICE_BEHIND);
 	(void)loop_run(loop);
 	return NULL;
 }
@@ -223,6 +220,12 @@ int loop_start(struct loop *loop)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	loop->has_thread = r == 0;
 	return -r;
+}
+
+int loop_start_behind(struct loop *loop)
+{
+	loop->behind = true;
+	return loop_start(loop);
 }
 
 void loop_stop(struct loop *loop)
@@ -241,42 +244,24 @@ void loop_join(struct loop *loop)
 
 void loop_post(struct loop *loop, struct message *message)
 {
-	if (!gathering) {
-		mailbox_put(&loop->mailbox, message, &message->next);
+	mailbox_put(&loop->mailbox, message);
+}
+
+static void on_free(struct message *message)
+{
+	free(message);
+}
+
+void loop_free_there(struct loop *loop, void *block, size_t size)
+{
+	struct message *message = block;
+
+	if (!loop || size < LARGE_BLOCK) {
+		free(block);
 		return;
 	}
-	message->to = loop;
-	message->next = NULL;
-	*gathering->gathered_tail = message;
-	gathering->gathered_tail = &message->next;
-}
-
-void loop_gather(struct loop *loop)
-{
-	loop->gathers = true;
-	loop->gathered_tail = &loop->gathered;
-}
-
-void loop_hand_over(void)
-{
-	while (gathering && gathering->gathered) {
-		struct loop *to = gathering->gathered->to;
-		struct message *first = NULL, **tail = &first, **rest = &gathering->gathered;
-
-		while (*rest) {
-			struct message *message = *rest;
-
-			if (message->to != to) {
-				rest = &message->next;
-				continue;
-			}
-			*rest = message->next;
-			*tail = message;
-			tail = &message->next;
-		}
-		gathering->gathered_tail = rest;
-		mailbox_put(&to->mailbox, first, tail);
-	}
+	message->deliver = on_free;
+	loop_post(loop, message);
 }
 
 void loop_on_turn(struct loop *loop, void (*hook)(void *userdata), void *userdata)

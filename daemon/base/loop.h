@@ -8,14 +8,14 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct event_base;
 struct loop;
 
 struct message {
-	struct message *next; // mailbox::first, or loop::gathered
-	struct loop *to; // while it is in the latter
+	struct message *next; // mailbox::first
 	void (*deliver)(struct message *message);
 };
 
@@ -28,6 +28,8 @@ struct loop *loop_free(struct loop *loop);
 
 /* Runs the loop on a thread of its own until loop_stop(). All signals are blocked there. */
 int loop_start(struct loop *loop);
+/* The same for one that gives way to other threads where processors are scarce. */
+int loop_start_behind(struct loop *loop);
 
 /* Runs the loop on the calling thread until loop_stop(). */
 int loop_run(struct loop *loop);
@@ -41,13 +43,9 @@ void loop_join(struct loop *loop);
 /* Any thread. Never fails, never blocks for longer than a list insertion. */
 void loop_post(struct loop *loop, struct message *message);
 
-/* From now on, what the loop's thread posts is handed over when a turn of it ends, or by
- * loop_hand_over(): who gets it is woken once for all of it. Not for a loop whose callbacks take
- * long after they posted. */
-void loop_gather(struct loop *loop);
-
-/* On a thread whose loop gathers; elsewhere nothing. */
-void loop_hand_over(void);
+/* Frees a block from malloc(), on the loop's thread if it is large: giving many pages back takes
+ * long. Without a loop, here. */
+void loop_free_there(struct loop *loop, void *block, size_t size);
 
 /* Called on the loop's thread after each turn's messages and events, before it sleeps. One hook
  * a loop; set it before the loop runs or on its thread. */

@@ -7,12 +7,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 
 #define READ_SIZE 8192
 /* What a reply is thought to take before it is made; a page never takes more than it may. */
 #define REPLY_BYTES 4096
+/* A larger reply leaves piece by piece, in its user's turns. */
+#define OUTPUT_PIECE (16 * 1024)
 /* Room that pages leave for other replies. */
 #define PAGES_LEAVE (4 * 1024 * 1024)
 
@@ -26,6 +27,11 @@ struct connection_decoding {
 };
 
 static void advance(struct connection *connection);
+
+static struct service *service_of(const struct connection *connection)
+{
+	return front_get_options(connection->front)->service;
+}
 
 /* ---- Room for output ---- */
 
@@ -130,7 +136,7 @@ static void update_events(struct connection *connection)
 	 * client does meanwhile does not put it off. */
 	if (!output_size(connection))
 		event_del(connection->writable);
-	else if (!event_pending(connection->writable, EV_WRITE, NULL))
+	else if (!connection->output_turn.list && !event_pending(connection->writable, EV_WRITE, NULL))
 		r = event_add(connection->writable, &stall) < 0 ? -1 : r;
 	if (r < 0)
 		connection_kill(connection);
@@ -138,28 +144,33 @@ static void update_events(struct connection *connection)
 
 /* ---- Output ---- */
 
-static void flush_output(struct connection *connection)
+/* A piece of it. False: the peer takes no more for now. */
+static bool flush_piece(struct connection *connection)
 {
-	while (output_size(connection)) {
-		struct evbuffer_iovec pieces[8];
-		int n = evbuffer_peek(connection->out, -1, NULL, pieces, 8);
-		struct msghdr header = { 0 };
-		ssize_t sent;
+	struct evbuffer_iovec pieces[8];
+	int n = evbuffer_peek(connection->out, OUTPUT_PIECE, NULL, pieces, 8);
+	struct msghdr header = { 0 };
+	size_t size = 0;
+	ssize_t sent;
 
-		header.msg_iov = (struct iovec *)pieces;
-		header.msg_iovlen = n < 8 ? (size_t)n : 8;
-		sent = sendmsg(connection->fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (sent < 0 && errno == EINTR)
-			continue;
-		if (sent < 0 && errno == EAGAIN)
-			return;
-		if (sent < 0) {
-			connection_kill(connection);
-			return;
-		}
-		evbuffer_drain(connection->out, (size_t)sent);
-		charge_output(connection);
+	header.msg_iov = (struct iovec *)pieces;
+	for (; header.msg_iovlen < 8 && (int)header.msg_iovlen < n && size < OUTPUT_PIECE;
+	     header.msg_iovlen++) {
+		struct evbuffer_iovec *piece = &pieces[header.msg_iovlen];
+
+		if (piece->iov_len > OUTPUT_PIECE - size)
+			piece->iov_len = OUTPUT_PIECE - size;
+		size += piece->iov_len;
 	}
+	sent = sendmsg(connection->fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (sent < 0) {
+		if (errno != EAGAIN && errno != EINTR)
+			connection_kill(connection);
+		return errno == EINTR;
+	}
+	evbuffer_drain(connection->out, (size_t)sent);
+	charge_output(connection);
+	return true;
 }
 
 static void release(const void *data, size_t size, void *reply)
@@ -186,7 +197,7 @@ void connection_send(struct connection *connection, struct reply *reply)
 
 	if (connection->dead || connection->closing)
 		return;
-	if (was_empty)
+	if (was_empty && reply->size <= OUTPUT_PIECE)
 		sent = send_at_once(connection, reply);
 	if (connection->dead || sent == reply->size)
 		return;
@@ -250,6 +261,13 @@ static void serve(struct connection *connection, struct decoded *decoded)
 		user_give_back(&connection->expected);
 }
 
+/* Thousands of idle connections keep no buffers. */
+static void drop_input(const struct service *service, struct frame_buffer *in)
+{
+	loop_free_there(service->behind, in->data, in->size);
+	frame_init(in);
+}
+
 static void on_decoded(struct decoding *base)
 {
 	struct connection_decoding *decoding = (struct connection_decoding *)base;
@@ -258,6 +276,7 @@ static void on_decoded(struct decoding *base)
 	decoding->service->n_under_way--;
 	if (connection && !connection->dead) {
 		connection->decoding = NULL;
+		user_worked_elsewhere(connection->principal.user, base->took_usec);
 		serve(connection, &base->decoded);
 		advance(connection);
 	} else {
@@ -265,7 +284,7 @@ static void on_decoded(struct decoding *base)
 			connection->decoding = NULL;
 		decoded_done(&base->decoded);
 	}
-	frame_done(&decoding->in);
+	drop_input(decoding->service, &decoding->in);
 	user_give_back(&decoding->input);
 	free(decoding);
 }
@@ -279,7 +298,7 @@ static void decode_elsewhere(struct connection *connection, const char *text, si
 		return;
 	}
 	decoding->connection = connection;
-	decoding->service = front_get_options(connection->front)->service;
+	decoding->service = service_of(connection);
 	decoding->service->n_under_way++;
 	frame_init(&decoding->in);
 	decoding->decoding.text = text;
@@ -322,16 +341,20 @@ static bool may_begin(const struct connection *connection)
 static int begin_next(struct connection *connection)
 {
 	struct user *user = connection->principal.user;
-	int64_t began = clock_monotonic_usec();
 	struct fault fault = { 0 };
 	char *message;
 	size_t size;
 	int r;
 
-	if (frame_pending(&connection->in) && !user_has_turn(user)) {
+	if (!frame_pending(&connection->in)) {
+		drop_input(service_of(connection), &connection->in);
+		return 0;
+	}
+	if (!user_has_turn(user)) {
 		user_wait_for_turn(user, &connection->waiter);
 		return 1;
 	}
+	user_begin_work(user);
 	r = frame_next(&connection->in, &message, &size);
 	if (r > 0) {
 		take_message(connection, message, size);
@@ -340,7 +363,7 @@ static int begin_next(struct connection *connection)
 			      MESSAGE_SIZE_MAX);
 		refuse_and_close(connection, &fault);
 	}
-	user_worked(user, began);
+	user_end_work(user);
 	return r;
 }
 
@@ -357,10 +380,8 @@ static void advance(struct connection *connection)
 		connection->closing = true;
 	if (connection->closing && !output_size(connection))
 		connection_kill(connection);
-	/* Thousands of idle connections keep no buffers. */
-	if (connection->in.start == connection->in.end && !connection->dead &&
-	    !connection->decoding)
-		frame_done(&connection->in);
+	if (!frame_pending(&connection->in) && !connection->dead && !connection->decoding)
+		drop_input(service_of(connection), &connection->in);
 	if (!connection->decoding && !connection->held &&
 	    frame_pending(&connection->in) < INPUT_FREE)
 		user_give_back(&connection->input);
@@ -436,21 +457,19 @@ static void on_readable(evutil_socket_t fd, short events, void *userdata)
 {
 	struct connection *connection = userdata;
 	struct user *user = connection->principal.user;
-	int64_t began = clock_monotonic_usec();
 
 	(void)fd;
 	(void)events;
-	/* Who waits for his turn already is first. */
-	if (user->turn.first || !user_has_turn(user)) {
+	if (!user_take_turn(user, &connection->waiter)) {
 		connection->unread = true;
-		user_wait_for_turn(user, &connection->waiter);
 		update_events(connection);
 		return;
 	}
+	user_begin_work(user);
 	read_input(connection);
-	user_worked(user, began);
 	if (!connection->dead)
 		advance(connection);
+	user_end_work(user);
 }
 
 static void on_late(evutil_socket_t fd, short events, void *userdata)
@@ -466,10 +485,31 @@ static void on_late(evutil_socket_t fd, short events, void *userdata)
 	advance(connection);
 }
 
+static void write_output(struct connection *connection)
+{
+	struct user *user = connection->principal.user;
+
+	if (connection->dead)
+		return;
+	user_begin_work(user);
+	while (output_size(connection) && flush_piece(connection) && user_has_turn(user))
+		;
+	if (!connection->dead && connection->call && connection_has_room(connection))
+		call_writable(connection->call);
+	if (!connection->dead)
+		advance(connection);
+	user_end_work(user);
+}
+
+static void on_output_turn(struct user_waiter *waiter)
+{
+	write_output((struct connection *)((char *)waiter -
+					   offsetof(struct connection, output_turn)));
+}
+
 static void on_writable(evutil_socket_t fd, short events, void *userdata)
 {
 	struct connection *connection = userdata;
-	int64_t began = clock_monotonic_usec();
 
 	(void)fd;
 	if (events & EV_TIMEOUT) {
@@ -478,16 +518,9 @@ static void on_writable(evutil_socket_t fd, short events, void *userdata)
 			  (long long)connection->principal.uid,
 			  (long long)front_get_options(connection->front)->output_stall_seconds);
 		connection_kill(connection);
-		return;
+	} else if (user_take_turn(connection->principal.user, &connection->output_turn)) {
+		write_output(connection);
 	}
-	flush_output(connection);
-	if (connection->dead)
-		return;
-	if (connection->call && connection_has_room(connection))
-		call_writable(connection->call);
-	user_worked(connection->principal.user, began);
-	if (!connection->dead)
-		advance(connection);
 }
 
 /* There is something of what it was short of, or its user's turn has come. */
@@ -527,6 +560,7 @@ int connection_new(struct front *front, const struct principal *principal, int f
 	connection->front = front;
 	connection->principal = *principal;
 	connection->waiter.wake = on_wake;
+	connection->output_turn.wake = on_output_turn;
 	connection->fd = -1;
 	frame_init(&connection->in);
 	connection->out = evbuffer_new();
@@ -571,6 +605,7 @@ struct connection *connection_free(struct connection *connection)
 		return NULL;
 	connection->dead = true;
 	user_stop_waiting(&connection->waiter);
+	user_stop_waiting(&connection->output_turn);
 	if (connection->call) {
 		struct call *call = connection->call;
 
@@ -590,7 +625,7 @@ struct connection *connection_free(struct connection *connection)
 		event_free(connection->late);
 	if (connection->out)
 		evbuffer_free(connection->out);
-	frame_done(&connection->in);
+	drop_input(service_of(connection), &connection->in);
 	give_all_back(connection);
 	if (connection->fd >= 0)
 		close(connection->fd);

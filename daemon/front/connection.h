@@ -46,6 +46,7 @@ struct connection {
 	struct decoded *held; // the next call, which waits for room for its reply; or NULL
 	struct call *call; // under way; a reference
 	struct user_waiter waiter;
+	struct user_waiter output_turn; // output waits for its user's turn
 	struct user_charge place;
 	struct user_charge calls;
 	struct user_charge input; // of the message that is being received or decoded

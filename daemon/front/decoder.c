@@ -3,18 +3,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
+#include "daemon/base/clock.h"
 #include "proto/generated/interface.h"
 #include "proto/method.h"
 #include "proto/record.h"
 
-#define NICE 5
-
 struct decoder {
 	struct loop *loop;
 	struct loop *reply_to;
-	struct message begin;
 };
 
 void decode_call(const char *text, size_t size, struct decoded *ret_decoded)
@@ -53,8 +50,10 @@ static void on_decoded(struct message *message)
 static void on_decode(struct message *message)
 {
 	struct decoding *decoding = (struct decoding *)message;
+	int64_t began = clock_thread_usec();
 
 	decode_call(decoding->text, decoding->size, &decoding->decoded);
+	decoding->took_usec = clock_thread_usec() - began;
 	decoding->message.deliver = on_decoded;
 	loop_post(decoding->decoder->reply_to, &decoding->message);
 }
@@ -66,13 +65,6 @@ void decoder_post(struct decoder *decoder, struct decoding *decoding)
 	loop_post(decoder->loop, &decoding->message);
 }
 
-/* On Linux each thread has a niceness of its own. */
-static void on_begin(struct message *message)
-{
-	(void)message;
-	(void)setpriority(PRIO_PROCESS, 0, NICE);
-}
-
 int decoder_new(struct loop *reply_to, struct decoder **ret_decoder)
 {
 	struct decoder *decoder = calloc(1, sizeof(*decoder));
@@ -80,9 +72,7 @@ int decoder_new(struct loop *reply_to, struct decoder **ret_decoder)
 
 	if (r == 0) {
 		decoder->reply_to = reply_to;
-		decoder->begin.deliver = on_begin;
-		loop_post(decoder->loop, &decoder->begin);
-		r = loop_start(decoder->loop);
+		r = loop_start_behind(decoder->loop);
 	}
 	if (r < 0) {
 		decoder_free(decoder);

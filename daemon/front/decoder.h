@@ -36,6 +36,7 @@ struct decoding {
 	const char *text; // borrowed
 	size_t size;
 	struct decoded decoded;
+	int64_t took_usec; // of a processor's time
 	void (*done)(struct decoding *decoding);
 };
 

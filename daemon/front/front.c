@@ -346,6 +346,8 @@ int front_new(const struct front_options *options, struct front **ret_front, str
 		r = make_events(front);
 	if (r == 0)
 		r = decoder_new(options->loop, &front->decoder);
+	if (r == 0)
+		options->service->behind = decoder_loop(front->decoder);
 	if (r < 0) {
 		front_free(front);
 		return fault_set(fault, ELLU_E_INTERNAL, "%s: %s", options->socket_path,
@@ -420,6 +422,7 @@ struct front *front_free(struct front *front)
 		event_free(front->accept_again);
 	if (front->reaper)
 		event_free(front->reaper);
+	front->options.service->behind = NULL;
 	decoder_free(front->decoder);
 	free(front);
 	return NULL;

@@ -98,8 +98,10 @@ static int start_threads(struct store *store)
 		r = reader_init(&store->readers[1], store, "store-scan", READER_CACHE_KIB);
 	if (r >= 0)
 		r = loop_start(store->writer.loop);
-	for (int i = 0; r >= 0 && i < 2; i++)
-		r = loop_start(store->readers[i].loop);
+	if (r >= 0)
+		r = loop_start(store->readers[0].loop);
+	if (r >= 0)
+		r = loop_start_behind(store->readers[1].loop);
 	return r;
 }
 

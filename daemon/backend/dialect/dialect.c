@@ -2,19 +2,17 @@
 
 #include <string.h>
 
-static const struct dialect *const families[] = {
-	openai_dialects,
-	anthropic_dialects,
-	simulated_dialects,
+static const struct dialect *const dialects[] = {
+	&dialect_openai,
+	&dialect_anthropic,
+	&dialect_simulated,
 };
 
 const struct dialect *dialect_find(const char *name)
 {
-	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++) {
-		for (const struct dialect *dialect = families[i]; dialect->name; dialect++) {
-			if (strcmp(dialect->name, name) == 0)
-				return dialect;
-		}
+	for (size_t i = 0; i < sizeof(dialects) / sizeof(*dialects); i++) {
+		if (strcmp(dialects[i]->name, name) == 0)
+			return dialects[i];
 	}
 	return NULL;
 }

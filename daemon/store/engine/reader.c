@@ -139,6 +139,21 @@ static bool may_go_by(const struct reader *reader, const struct store_request *r
 	       (trouble == DB_BUSY || trouble == DB_FULL || (r == -ENOMEM && trouble == DB_FINE));
 }
 
+/* What a page was made of is freed where it was made: it is much, and who sends the page has more
+ * to do. */
+static void drop_rows(struct store_request *request)
+{
+	struct arena rows = arena_take(&request->arena);
+
+	request->state = NULL;
+	if (request->next_cursor) {
+		request->next_cursor = arena_strdup(&request->arena, request->next_cursor);
+		if (!request->next_cursor)
+			request->result = fault_oom(&request->fault);
+	}
+	arena_done(&rows);
+}
+
 static void reader_run(struct reader *reader, struct store_request *request)
 {
 	struct db *db = &reader->db;
@@ -160,10 +175,15 @@ static void reader_run(struct reader *reader, struct store_request *request)
 	db_forgive(db);
 	if (wait)
 		return;
-	if (request->result == 0 && request->again && reader->ending)
+	if (request->result == 0 && request->again && reader->ending) {
 		reader_take(reader, request);
-	else if (request->result == 0 && (request->lane == STORE_WRITE || request->again))
+		return;
+	}
+	if (request->result == 0 && (request->lane == STORE_WRITE || request->again)) {
 		tx_post_as(reader->store, request, request->lane, request->run, request->name);
-	else
-		tx_reply(request);
+		return;
+	}
+	if (request->result == 0 && request->page && !request->keeps_rows)
+		drop_rows(request);
+	tx_reply(request);
 }

@@ -31,6 +31,7 @@ struct store_request {
 	bool again; // set by the operation: it goes on in another transaction, behind what waits
 	bool patient; // set by the operation: it waits while the store is busy, or the disk full
 	void *state; // the operation's own, in the arena, while it goes on; NULL at first
+	int64_t took_usec; // of a processor's time, so far
 	int64_t steps; // of SQLite's machine, where statements are checked
 	struct store_request *next; // writer::waiting, writer::batch, reader_queue::first
 
@@ -50,6 +51,7 @@ struct store_request {
 	/* Of a list: the page, encoded where it was read. The front's reply begins with it as it is
 	 * (WIRE_REPLY_HEAD); who wants it takes it. */
 	char *page;
+	bool keeps_rows; // what the page was made of stays in the arena, too
 	size_t page_size;
 	const char *next_cursor; // NULL: it is the last
 };

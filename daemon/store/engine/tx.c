@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/store/engine/store_internal.h"
 #include "proto/generated/interface.h"
@@ -15,6 +16,7 @@ void store_request_init(struct store_request *request, struct loop *reply_to,
 	request->store = NULL;
 	request->run = NULL;
 	request->again = false;
+	request->took_usec = 0;
 	request->patient = false;
 	request->state = NULL;
 	request->uid = -1;
@@ -90,11 +92,13 @@ int tx_run(struct store *store, struct db *db, int64_t now, struct store_request
 		.fault = &request->fault,
 		.now = now,
 	};
+	int64_t began = clock_thread_usec();
 	int r;
 
 	request->fault.code = 0;
 	request->again = false;
 	r = request->run(&tx, request);
+	request->took_usec += clock_thread_usec() - began;
 	if (db->checked)
 		request->steps += db_steps(db);
 	request->first_event = r < 0 ? 0 : tx.first_event;

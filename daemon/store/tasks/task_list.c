@@ -133,6 +133,7 @@ static int tasks_list_run(struct tx *tx, struct store_request *request)
 
 void store_tasks_list(struct store *store, struct tasks_list *op)
 {
+	op->request.keeps_rows = true;
 	tx_post(store, &op->request, STORE_SCAN, tasks_list_run);
 }
 

@@ -176,8 +176,38 @@ START_TEST(turns_go_around)
 }
 END_TEST
 
+static void on_quick_turn(struct user_waiter *waiter)
+{
+	woken[n_woken++] = ((struct waiting *)waiter)->number;
+	if (n_woken == 4)
+		loop_stop(service.loop);
+}
+
+/* What other threads did for a user counts: others, who had less, go first. */
+START_TEST(who_used_less_goes_first)
+{
+	struct waiting waiting[4] = {
+		{ .number = 0, .uid = 1000 },
+		{ .number = 1, .uid = 1001 },
+		{ .number = 2, .uid = 1001 },
+		{ .number = 3, .uid = 1001 },
+	};
+
+	begin(TOTAL, PER_USER);
+	user_worked_elsewhere(user_of(service.users, 1001), 1);
+	user_worked_elsewhere(user_of(service.users, 1000), USEC_PER_SEC);
+	for (int i = 0; i < 4; i++) {
+		waiting[i].waiter.wake = on_quick_turn;
+		user_wait_for_turn(user_of(service.users, waiting[i].uid), &waiting[i].waiter);
+	}
+	ck_assert_int_eq(loop_run(service.loop), 0);
+	ck_assert_int_eq(woken[3], 0);
+	end();
+}
+END_TEST
+
 int main(void)
 {
 	return RUN_TESTS(who_comes_late_finds_some, a_charge_grows_and_shrinks,
-			 who_is_short_is_woken, turns_go_around);
+			 who_is_short_is_woken, turns_go_around, who_used_less_goes_first);
 }
