@@ -78,9 +78,18 @@ void cli_complain(const struct cli *cli, const char *field, const char *message,
 int cli_fail_request(const struct cli *cli, int code, const struct ellu_error *error)
 {
 	struct complaint complaint;
+	int64_t task_id;
+	int status;
 
-	if (!error || !error->field)
-		return cli_fail(code, error);
+	if (!error || !error->field) {
+		if (code != ELLU_E_CONFLICT || !error ||
+		    sscanf(error->message, "its task %" SCNd64 " is ", &task_id) != 1)
+			return cli_fail(code, error);
+		status = cli_fail(code, error);
+		cli_note(cli, "Follow it: elluminate task watch %" PRId64 "%s", task_id,
+			 cli_same_daemon(&cli->arguments));
+		return status;
+	}
 	cli_complain(cli, error->field, error->message, &complaint);
 	cli_error("%s", complaint.text);
 	ellu_free(error);

@@ -20,6 +20,7 @@ struct sync {
 	int64_t n_rows; // that the user keeps
 	bool equal;
 	int64_t n_stored; // after the upload
+	int64_t version; // that has the user's rows
 };
 
 /* ---- Comparing ---- */
@@ -167,6 +168,7 @@ static int send_chunk(struct sync *sync, struct chunk *chunk, const char *upload
 		return cli_fail(r, error);
 	}
 	sync->n_stored = reply->variables_count;
+	sync->version = reply->version;
 	ellu_free(reply);
 	if (!commit && (sent + (int64_t) chunk->n) / TELL_ROWS > sent / TELL_ROWS)
 		cli_note(sync->cli, "Collection %s: %s of %s rows uploaded.", sync->name,
@@ -263,17 +265,22 @@ static int create(struct sync *sync, const struct ellu_collection *wanted)
 {
 	struct ellu_create_collection_request request =
 		ELLU_RECORD(struct ellu_create_collection_request);
+	const struct ellu_create_collection_reply *reply;
 	const struct ellu_error *error;
 	int r;
 
 	request.project = sync->cli->arguments.project;
 	request.collection = wanted;
-	r = ellu_create_collection(sync->cli->daemon, &request, NULL, &error);
+	r = ellu_create_collection(sync->cli->daemon, &request, &reply, &error);
 	if (r == ELLU_E_CONFLICT) {
 		ellu_free(error);
 		return 0;
 	}
-	return r < 0 ? cli_fail(r, error) : 0;
+	if (r < 0)
+		return cli_fail(r, error);
+	sync->version = *reply->collection->version;
+	ellu_free(reply);
+	return 0;
 }
 
 /* 1: it exists, with the reply to free; 0: it does not. Negative: the exit status. */
@@ -308,6 +315,7 @@ static int look(struct sync *sync, const struct ellu_collection *wanted,
 		return -found;
 	*ret_reply = reply;
 	sync->stored = found ? reply->collection : NULL;
+	sync->version = found ? *reply->collection->version : 0;
 	if (rows_rewind(sync->rows, &complaint) < 0) {
 		cli_error("%s", complaint.text);
 		status = EXIT_USAGE;
@@ -336,7 +344,8 @@ static int bring_rows(struct sync *sync, const struct ellu_collection *wanted)
 	return 0;
 }
 
-int collection_sync(struct cli *cli, const struct ellu_collection *collection, struct rows *rows)
+int collection_sync(struct cli *cli, const struct ellu_collection *collection, struct rows *rows,
+		    int64_t *ret_version)
 {
 	struct sync sync = { .cli = cli, .name = collection->name, .rows = rows };
 	const struct ellu_get_collection_reply *reply = NULL;
@@ -344,6 +353,7 @@ int collection_sync(struct cli *cli, const struct ellu_collection *collection, s
 
 	if (status == 0)
 		status = bring_rows(&sync, collection);
+	*ret_version = sync.version;
 	ellu_free(reply);
 	return status;
 }

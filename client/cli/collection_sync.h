@@ -8,8 +8,10 @@
 #include "client/cli/cli.h"
 #include "client/cli/rows.h"
 
-/* 0, or the exit status; it has said what was wrong, or what it changed. */
-int collection_sync(struct cli *cli, const struct ellu_collection *collection, struct rows *rows);
+/* 0 with the version that has these rows, or the exit status; it has said what was wrong, or what it
+ * changed. */
+int collection_sync(struct cli *cli, const struct ellu_collection *collection, struct rows *rows,
+		    int64_t *ret_version);
 
 /* The same without changing anything: whether the collection is there and has these rows, and how
  * many they are. Leaves the rows at their end. */

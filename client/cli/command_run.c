@@ -8,16 +8,7 @@
 #include "client/cli/experiment_file.h"
 #include "client/cli/submit.h"
 
-static int run(struct cli *cli, const struct ellu_run_experiment_request *request)
-{
-	char *again = cli_command_line(cli, "--new");
-	int status = submit(cli, &(struct submission){ .method = call_method("RunExperiment"),
-						       .request = request,
-						       .again = again });
-
-	free(again);
-	return status;
-}
+#define SYNCS_MAX 10 // then the other one's rows are what there is to say
 
 /* What the arguments say over the file. */
 static int apply_arguments(struct experiment_file *file, const struct arguments *arguments)
@@ -29,36 +20,69 @@ static int apply_arguments(struct experiment_file *file, const struct arguments 
 	return r < 0 ? r : options_apply(arguments, file->request);
 }
 
+/* The file's request, checked. 0, or the exit status. */
+static int decode(struct cli *cli, struct arena *arena,
+		  const struct ellu_run_experiment_request **ret_request,
+		  const struct ellu_collection **ret_collection)
+{
+	struct complaint complaint;
+	struct fault fault;
+
+	if (experiment_file_request(cli->file, arena, ret_request, ret_collection, &fault) == 0)
+		return 0;
+	cli_complain(cli, fault.field, fault.message, &complaint);
+	cli_error("%s", complaint.text);
+	return ellu_error_exit_status(fault.code);
+}
+
+/* The rows, then the run, which takes these rows only: those that another command brought meanwhile
+ * are its own affair, and ours are brought again. */
+static int run(struct cli *cli, struct experiment_file *file, const struct ellu_collection *collection,
+	       struct arena *arena)
+{
+	const struct ellu_run_experiment_request *request = NULL;
+	const struct ellu_collection *same;
+	struct submission submission = { .method = call_method("RunExperiment"),
+					 .again = cli_command_line(cli, "--new") };
+	int64_t version;
+	int status = cli_connect(cli);
+
+	for (int i = 0; status == 0 && i < SYNCS_MAX; i++) {
+		submission.may_be_outrun = collection && i + 1 < SYNCS_MAX;
+		if (collection)
+			status = collection_sync(cli, collection, file->rows, &version);
+		if (status == 0 && collection)
+			experiment_file_set_version(file, version);
+		if (status == 0)
+			status = decode(cli, arena, &request, &same);
+		submission.request = request;
+		if (status == 0)
+			status = submit(cli, &submission);
+		if (status != SUBMIT_OUTRUN)
+			break;
+		cli_note(cli, "Another command has changed collection %s meanwhile.", collection->name);
+		status = 0;
+	}
+	free((char *) submission.again);
+	return status;
+}
+
 static int run_file(struct cli *cli, struct experiment_file *file)
 {
 	const struct ellu_run_experiment_request *request;
 	const struct ellu_collection *collection;
-	struct complaint complaint;
-	struct fault fault;
 	struct arena arena;
-	int status, r;
+	int status;
 
 	cli->file = file;
 	arena_init(&arena);
-	r = experiment_file_request(file, &arena, &request, &collection, &fault);
-	if (r < 0) {
-		cli_complain(cli, fault.field, fault.message, &complaint);
-		cli_error("%s", complaint.text);
-		arena_done(&arena);
-		return ellu_error_exit_status(r);
-	}
-	for (size_t i = 0; i < sizeof(file->notes) / sizeof(file->notes[0]); i++)
+	status = decode(cli, &arena, &request, &collection);
+	for (size_t i = 0; status == 0 && i < sizeof(file->notes) / sizeof(file->notes[0]); i++)
 		if (file->notes[i][0])
 			cli_note(cli, "%s", file->notes[i]);
-	if (cli->arguments.dry_run) {
-		status = dry_run(cli, file, request, collection);
-	} else {
-		status = cli_connect(cli);
-		if (status == 0 && collection)
-			status = collection_sync(cli, collection, file->rows);
-		if (status == 0)
-			status = run(cli, request);
-	}
+	if (status == 0)
+		status = cli->arguments.dry_run ? dry_run(cli, file, request, collection)
+						: run(cli, file, collection, &arena);
 	arena_done(&arena);
 	cli->file = NULL;
 	return status;

@@ -244,6 +244,14 @@ int experiment_file_set(struct experiment_file *file, const char *name, json_obj
 	return json_object_object_add(file->request, name, value) < 0 ? -ENOMEM : 0;
 }
 
+void experiment_file_set_version(struct experiment_file *file, int64_t version)
+{
+	json_object *in = json_object_object_get(file->request, "collection");
+
+	json_object_object_add(json_object_object_get(in, "ref"), "version",
+			       json_object_new_int64(version));
+}
+
 void experiment_file_complain(const struct experiment_file *file, const char *field,
 			      const char *message, struct complaint *complaint)
 {

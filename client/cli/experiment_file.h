@@ -34,6 +34,9 @@ void experiment_file_done(struct experiment_file *file);
 /* Sets a field of the request, overruling the file. Takes the value. */
 int experiment_file_set(struct experiment_file *file, const char *name, json_object *value);
 
+/* The run is to have the rows of that version of `collection`. */
+void experiment_file_set_version(struct experiment_file *file, int64_t version);
+
 /* What is wrong with a field of the request, as a decoder or the daemon says it, in the words of
  * the file: with its place there, and without what is no part of it. */
 void experiment_file_complain(const struct experiment_file *file, const char *field,

@@ -9,6 +9,7 @@
 #include "client/cli/experiment_file.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/progress_bar.h"
+#include "client/cli/submit.h"
 #include "proto/generated/interface.h"
 #include "proto/task_status.h"
 
@@ -104,31 +105,67 @@ static int on_interrupted(struct follow *follow, struct progress_bar *bar)
 	return EXIT_INTERRUPTED;
 }
 
-/* ---- The cost limit ---- */
+/* ---- Why it waits ---- */
 
 /* A task that is on hold for its budget goes on when somebody raises it. Where nobody looks on,
  * waiting for that has no end. 0 to go on, else the exit status. */
-static int on_budget(struct follow *follow, struct progress_bar *bar)
+static int tell_budget(struct follow *follow, bool is_told)
 {
-	bool seen = isatty(STDERR_FILENO) || !follow->started;
-
-	if (!follow->told_budget) {
-		progress_bar_clear(bar);
+	if (!is_told) {
 		cli_error("task %lld is on hold: its cost limit is reached. What was recorded is kept.",
 			  (long long) follow->task_id);
 		fprintf(stderr, "It goes on with a higher one: elluminate task tune %lld --cost-limit "
 				"DOLLARS%s\n",
 			(long long) follow->task_id, cli_same_daemon(&follow->cli->arguments));
 	}
-	follow->told_budget = true;
-	return seen ? 0 : EXIT_TASK_HELD;
+	return isatty(STDERR_FILENO) || !follow->started ? 0 : EXIT_TASK_HELD;
+}
+
+/* 0 to go on, else the exit status. */
+static int on_hold(struct follow *follow, const char *hold, const char *reason)
+{
+	bool is_told = strcmp(hold, follow->told_hold) == 0;
+	long long id = follow->task_id;
+
+	snprintf(follow->told_hold, sizeof(follow->told_hold), "%s", hold);
+	if (strcmp(hold, "budget") == 0)
+		return tell_budget(follow, is_told);
+	if (is_told)
+		return 0;
+	if (strcmp(hold, "user") == 0)
+		cli_note(follow->cli, "Task %lld is paused. Let it go on: elluminate task resume %lld%s", id,
+			 id, cli_same_daemon(&follow->cli->arguments));
+	else
+		cli_note(follow->cli, "Task %lld is on hold (%s)%s%s", id, hold, reason ? ": " : ".",
+			 reason ? reason : "");
+	return 0;
+}
+
+/* A task that does not begin at once: the daemon as a whole knows why. */
+static void on_pending(struct follow *follow)
+{
+	struct ellu_get_status_request request = ELLU_RECORD(struct ellu_get_status_request);
+	const struct ellu_get_status_reply *reply;
+
+	follow->told_pending = true;
+	if (ellu_get_status(follow->cli->daemon, &request, &reply, NULL) < 0)
+		return;
+	if (reply->queue->draining)
+		cli_note(follow->cli, "Task %lld waits: the daemon is drained and starts none. It will after: "
+				      "elluminate drain --undo%s",
+			 (long long) follow->task_id, cli_same_daemon(&follow->cli->arguments));
+	else if (reply->queue->started > 0)
+		cli_note(follow->cli, "Task %lld waits for its turn: %lld run, %lld wait.",
+			 (long long) follow->task_id, (long long) reply->queue->started,
+			 (long long) reply->queue->pending);
+	ellu_free(reply);
 }
 
 /* ---- The loop ---- */
 
 static int lost(const struct follow *follow, int r, const struct ellu_error *error)
 {
-	int status = cli_fail_request(follow->cli, r, error);
+	int status = submit_fail(follow->cli, follow->may_be_outrun, r, error);
 
 	if (follow->task_id > 0 && (r == -ECONNRESET || r == -EPROTO))
 		cli_note(follow->cli,
@@ -144,16 +181,21 @@ static int take(struct follow *follow, const void *reply, struct progress_bar *b
 	const struct ellu_task_event *event = record_member(type, reply, "event");
 	const struct ellu_task *task = record_member(type, reply, "task");
 	const char *hold = event ? event->hold : task ? task->hold : NULL;
+	const char *reason = event ? event->hold_reason : task ? task->hold_reason : NULL;
 	int status = 0;
 
 	if (event)
 		take_event(follow, reply, event, bar);
 	if (task)
 		take_task(follow, reply, task);
-	if (hold && strcmp(hold, "budget") == 0)
-		status = on_budget(follow, bar);
+	if (hold ? strcmp(hold, follow->told_hold) != 0 : event && !follow->told_pending)
+		progress_bar_clear(bar);
+	if (hold)
+		status = on_hold(follow, hold, reason);
 	else
-		follow->told_budget = false;
+		follow->told_hold[0] = '\0';
+	if (event && !hold && !follow->told_pending && strcmp(event->status, "PENDING") == 0)
+		on_pending(follow);
 	return status == 0 && follow->interrupted ? cancel(follow) : status;
 }
 

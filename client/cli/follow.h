@@ -13,6 +13,8 @@ struct follow {
 	const void *request; // of that method
 	bool started; // by that method: Ctrl-C cancels the task, nobody else minds its cost limit
 
+	bool may_be_outrun; // as submit_fail() takes it
+
 	int64_t task_id; // 0 until it is known
 	int64_t experiment_id; // 0 until the end says it
 	char status[16]; // the terminal one, "" without
@@ -23,7 +25,8 @@ struct follow {
 	const void *kept_result;
 	bool interrupted;
 	bool cancelled; // as Ctrl-C asked
-	bool told_budget; // that the task is on hold for it
+	char told_hold[16]; // what was last said of it, "" when it is on none
+	bool told_pending; // why it does not begin
 	struct ellu_stream *stream;
 };
 

@@ -9,6 +9,15 @@
 #include "client/cli/results.h"
 #include "proto/generated/interface.h"
 
+int submit_fail(const struct cli *cli, bool may_be_outrun, int code, const struct ellu_error *error)
+{
+	if (!may_be_outrun || code != ELLU_E_CONFLICT || !error || !error->resource_type ||
+	    strcmp(error->resource_type, "collection") != 0)
+		return cli_fail_request(cli, code, error);
+	ellu_free(error);
+	return SUBMIT_OUTRUN;
+}
+
 /* ---- With --detach ---- */
 
 static int print_detached(struct cli *cli, const struct method *method, const void *reply)
@@ -35,11 +44,13 @@ static int print_detached(struct cli *cli, const struct method *method, const vo
 
 static int submit_detached(struct cli *cli, const struct submission *submission)
 {
+	const struct ellu_error *error;
 	const void *reply;
-	int status = call_reply(cli, submission->method, submission->request, &reply);
+	int status, r = ellu_call_method(cli->daemon, submission->method->qualified_name,
+					 submission->request, &reply, &error);
 
-	if (status != 0)
-		return status;
+	if (r < 0)
+		return submit_fail(cli, submission->may_be_outrun, r, error);
 	status = print_detached(cli, submission->method, reply);
 	ellu_free(reply);
 	return status;
@@ -154,7 +165,8 @@ static int submit_attached(struct cli *cli, const struct submission *submission)
 	struct follow run = { .cli = cli,
 			      .method = submission->method,
 			      .request = submission->request,
-			      .started = true };
+			      .started = true,
+			      .may_be_outrun = submission->may_be_outrun };
 	int outcome, status = follow(&run);
 
 	if (status == 0) {

@@ -177,6 +177,35 @@ START_TEST(drain)
 }
 END_TEST
 
+/* What follows a task says what it waits for. */
+START_TEST(says_what_it_waits_for)
+{
+	static const char file[] =
+		"{\"name\":\"W\",\"prompt_template\":{\"name\":\"W\",\"messages\":\"{{a}}\"},"
+		"\"collection\":{\"name\":\"W\",\"variables\":[{\"a\":\"1\"},{\"a\":\"2\"}]}}";
+	const char *path = dir_path(dir_new(), "w.json");
+	struct command *run, *watch;
+
+	server = daemon_start(NULL);
+	file_write(path, file);
+	COMMAND(server, 0, "drain");
+	run = command_start_on_terminal(server, 120, 24, (const char *[]) { "run", path, NULL });
+	command_await(run, "Task 1 waits: the daemon is drained and starts none. It will after: elluminate "
+			   "drain --undo\r\n");
+	COMMAND(server, 0, "task", "pause", "1");
+	command_await(run, "Task 1 is paused. Let it go on: elluminate task resume 1\r\n");
+	watch = command_start_on_terminal(server, 120, 24, (const char *[]) {
+		"task", "watch", "1", "--socket", daemon_socket(server), NULL });
+	command_await(watch, text("elluminate task resume 1 --socket %s\r\n", daemon_socket(server)));
+	/* A second run of it leads to the first. */
+	ASSERT_SAYS(COMMAND(server, 28, "run", path)->err, "Follow it: elluminate task watch 1\n");
+	COMMAND(server, 0, "drain", "--undo");
+	COMMAND(server, 0, "task", "resume", "1");
+	ck_assert_int_eq(command_end(run), 0);
+	ck_assert_int_eq(command_end(watch), 0);
+}
+END_TEST
+
 /* What `run` says over the file. */
 START_TEST(run_with_options)
 {
@@ -288,6 +317,6 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(lists, holds_and_settings, cancel_and_retry, retry_detached, prune, drain, run_with_options,
+	return RUN_SUITE(lists, holds_and_settings, cancel_and_retry, retry_detached, prune, drain, says_what_it_waits_for, run_with_options,
 			 resources, options_are_blamed, calls_by_name);
 }

@@ -96,6 +96,53 @@ START_TEST(two_uploads_at_once)
 }
 END_TEST
 
+/* Both run on their own rows, whoever came between upload and submission. */
+START_TEST(each_run_has_its_own_rows)
+{
+	const char *one, *other;
+	struct command *a, *b;
+
+	begin();
+	make_rows("one", 700);
+	make_rows("other", 1300);
+	one = make_file("one.json", ",\"collection\":{\"name\":\"C\",\"file\":\"one.csv\"}");
+	other = make_file("other.json", ",\"collection\":{\"name\":\"C\",\"file\":\"other.csv\"}");
+	for (int i = 0; i < 3; i++) {
+		a = command_start(server, (const char *[]) { "run", one, "--new", "--json", NULL });
+		b = command_start(server, (const char *[]) { "run", other, "--new", "--json", NULL });
+		ck_assert_int_eq(command_end(a), 0);
+		ck_assert_int_eq(command_end(b), 0);
+		ASSERT_SAYS(a->out, "\"total_cases\":700,");
+		ASSERT_SAYS(b->out, "\"total_cases\":1300,");
+	}
+}
+END_TEST
+
+/* The version that a run names is the one that it gets, or none. */
+START_TEST(another_version_of_the_rows)
+{
+	json_object *made, *added;
+
+	begin();
+	made = wire_call(wire, "CreateCollection", "{'collection':{'name':'V','variables':[{'topic':'a'}]}}");
+	added = wire_call(wire, "AddTemplateVariables", "{'collection':{'name':'V'},'variables':[{'topic':'b'}]}");
+	ck_assert_int_gt(at_int(added, "version"), at_int(made, "collection.version"));
+	wire_refused(wire, "Conflict", "RunExperiment", "{'name':'V','detach':true,'prompt_template':{'content':"
+		     "{'name':'V','messages':[{'role':'user','content':'{{topic}}'}]}},"
+		     "'collection':{'ref':{'name':'V','version':%lld}}}",
+		     (long long)at_int(made, "collection.version"));
+	wire_call(wire, "ClearCollection", "{'collection':{'name':'V'}}");
+	ck_assert_int_gt(at_int(wire_call(wire, "GetCollection", "{'collection':{'name':'V'}}"),
+				"collection.version"), at_int(added, "version"));
+	wire_call(wire, "AddTemplateVariables", "{'collection':{'name':'V'},'variables':[{'topic':'c'}]}");
+	wire_call(wire, "RunExperiment", "{'name':'V','detach':true,'prompt_template':{'content':"
+		  "{'name':'V','messages':[{'role':'user','content':'{{topic}}'}]}},"
+		  "'collection':{'ref':{'name':'V','version':%lld}}}",
+		  (long long)at_int(wire_call(wire, "GetCollection", "{'collection':{'name':'V'}}"),
+				    "collection.version"));
+}
+END_TEST
+
 /* ---- Dry runs ---- */
 
 static void refused_dry(int status, const char *file, const char *wanted)
@@ -350,7 +397,8 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(interrupted_upload_leaves_the_old_rows, two_uploads_at_once, dry_run_asks_the_daemon,
+	return RUN_SUITE(interrupted_upload_leaves_the_old_rows, two_uploads_at_once, each_run_has_its_own_rows,
+			 another_version_of_the_rows, dry_run_asks_the_daemon,
 			 dry_run_of_what_is_there, held_for_its_budget,
 			 interrupted_before_the_first_event, hints_lead_to_the_same_daemon,
 			 run_again_otherwise, says_what_is_simulated, what_failed_can_be_asked_again);

@@ -47,7 +47,8 @@ int collection_load(struct tx *tx, int64_t id, const struct ellu_collection **re
 	if (!collection)
 		return -ENOMEM;
 	r = db_query(tx->db, &q, "SELECT name, description, variables_count, read_only, created_at,"
-				 " updated_at FROM collections WHERE id = ?1", "i", id);
+				 " updated_at, first_sequence + last_sequence + 1 FROM collections"
+				 " WHERE id = ?1", "i", id);
 	if (r >= 0)
 		r = db_next(tx->db, q);
 	if (r < 0)
@@ -61,6 +62,7 @@ int collection_load(struct tx *tx, int64_t id, const struct ellu_collection **re
 	collection->read_only = tx_bool_value(tx, column_int(q, 3) != 0);
 	collection->created_at = tx_int(tx, q, 4);
 	collection->updated_at = tx_int(tx, q, 5);
+	collection->version = tx_int(tx, q, 6);
 	r = collection_columns(tx, id, &columns);
 	if (r < 0)
 		return r;

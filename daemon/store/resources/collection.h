@@ -20,6 +20,11 @@ struct collection_state {
 };
 
 int collection_state(struct tx *tx, int64_t id, struct collection_state *ret_state);
+/* Rises with every change of the rows: either sequence, and neither falls. */
+static inline int64_t collection_version(const struct collection_state *state)
+{
+	return state->first_sequence + state->last_sequence + 1;
+}
 int collection_load(struct tx *tx, int64_t id, const struct ellu_collection **ret_collection);
 /* Refuses what a read-only collection does not take. */
 int collection_check_writable(struct tx *tx, const struct collection_state *state);

@@ -176,6 +176,7 @@ static int rows_add_run(struct tx *tx, struct store_request *request)
 		return r;
 	reply->added = (int64_t)arguments->n_variables;
 	reply->variables_count = state.variables_count;
+	reply->version = collection_version(&state);
 	op->ret_reply = reply;
 	return 0;
 }

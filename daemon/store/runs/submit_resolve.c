@@ -30,7 +30,13 @@ static int resolve_collection(struct submission *s)
 	r = in->ref ? resource_resolve(s->tx, RESOURCE_COLLECTION, &s->scope, in->ref, &id) :
 		      collection_put(s->tx, &s->place, in->content, &s->input->rows,
 				     "collection.content", s->update, &s->notes, &id);
-	return r < 0 ? r : collection_state(s->tx, id, &s->collection);
+	if (r >= 0)
+		r = collection_state(s->tx, id, &s->collection);
+	if (r >= 0 && in->ref && in->ref->version &&
+	    *in->ref->version != collection_version(&s->collection))
+		r = fault_conflict(s->tx->fault, "collection", s->collection.name, id,
+				   "its rows are others by now");
+	return r;
 }
 
 static int resolve_criteria(struct submission *s)

@@ -402,7 +402,7 @@ START_TEST(columns_are_the_fields_of_the_interface)
 		{ "tasks", &ellu_task_type,
 		  { "project", "time_limit_seconds", "running_seconds", "progress", "cost_limit",
 		    "hold_reason" } },
-		{ "collections", &ellu_collection_type, { "columns", "variables" } },
+		{ "collections", &ellu_collection_type, { "columns", "variables", "version" } },
 		{ "collection_columns", &ellu_column_type, { NULL } },
 		{ "template_variables", &ellu_template_variables_type, { NULL } },
 		{ "criteria", &ellu_criterion_type, { NULL } },
