@@ -62,16 +62,6 @@ static void kick_multis(struct backend *backend)
 	}
 }
 
-static void settle_multis(struct backend *backend)
-{
-	struct pool *pool;
-
-	TAILQ_FOREACH(pool, &backend->pools, of_all) {
-		if (pool->multi)
-			multi_settle(pool->multi);
-	}
-}
-
 static void set_timer(struct backend *backend)
 {
 	int64_t usec = deadlines_next(&backend->deadlines), multis_usec = multis_due_usec(backend);
@@ -112,6 +102,7 @@ static void on_turn(void *userdata)
 		transfer_read_on(backend);
 		simulated_run(backend);
 		issue(backend);
+		loop_hand_over(); // before the requests are sent
 		if (clock_monotonic_usec() - began_usec > TURN_USEC)
 			break;
 		if (TAILQ_EMPTY(&backend->simulated_due) &&
@@ -120,7 +111,6 @@ static void on_turn(void *userdata)
 		kick_multis(backend);
 	}
 	outage_tell(backend);
-	settle_multis(backend);
 	set_timer(backend);
 }
 
@@ -173,6 +163,7 @@ int backend_new(struct loop *loop, struct backend **ret_backend)
 		backend_free(backend);
 		return -ENOMEM;
 	}
+	loop_gather(loop);
 	loop_on_turn(loop, on_turn, backend);
 	*ret_backend = backend;
 	return 0;

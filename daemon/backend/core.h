@@ -21,6 +21,7 @@
 #include "daemon/backend/endpoint.h"
 #include "daemon/backend/http/pool.h"
 #include "daemon/backend/limits/retry.h"
+#include "daemon/backend/transport.h"
 
 struct event;
 
@@ -73,6 +74,9 @@ struct backend {
 	json_tokener *tokener;
 	uint64_t random;
 };
+
+/* Of the target's dialect. */
+const struct transport *transport_of(const struct llm_target *target);
 
 double backend_random(struct backend *backend); // in [0, 1)
 

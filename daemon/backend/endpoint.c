@@ -111,7 +111,7 @@ static struct origin *origin_get(struct backend *backend, struct llm_target *tar
 	origin->pool = pool;
 	origin->target = llm_target_ref(target);
 	origin->name = target->origin;
-	origin->connects = target->dialect->transport->connects;
+	origin->connects = transport_of(target)->connects;
 	origin->state = origin->connects ? ORIGIN_COLD : ORIGIN_WARM;
 	pool->n_origins++;
 	table_add(table, &origin->node, hash);
@@ -159,6 +159,7 @@ static struct endpoint *endpoint_new(struct backend *backend, struct llm_target 
 	endpoint->target = llm_target_ref(target);
 	endpoint->resume.passed = on_resume;
 	endpoint->working = BACKEND_CONNECTIONS_START;
+	endpoint->form = target->dialect->form;
 	turns_init(&endpoint->turns);
 	TAILQ_INIT(&endpoint->guests);
 	TAILQ_INSERT_TAIL(&backend->endpoints.all, endpoint, of_all);

@@ -15,6 +15,16 @@
 
 #define FORMS_MAX 4 // more changes of the request's form than that are going in circles
 
+static const struct transport *const transports[_TRANSPORT_MAX] = {
+	[TRANSPORT_HTTP] = &transport_http,
+	[TRANSPORT_SIMULATED] = &transport_simulated,
+};
+
+const struct transport *transport_of(const struct llm_target *target)
+{
+	return transports[target->dialect->transport];
+}
+
 static void call_return(const struct backend_flow *flow, struct llm_call *call,
 			enum llm_outcome outcome)
 {
@@ -118,7 +128,7 @@ static void take_out(struct job *job)
 		deadline_unset(&job->backend->deadlines, &job->deadline);
 		break;
 	case JOB_IN_FLIGHT:
-		leave_flight(job, job->call->target->dialect->transport->abort(job));
+		leave_flight(job, transport_of(job->call->target)->abort(job));
 		break;
 	}
 }
@@ -133,7 +143,7 @@ void job_start(struct job *job)
 	job->endpoint->resumed = false;
 	endpoint_issued(job->endpoint);
 	outage_issued(job);
-	job->call->target->dialect->transport->start(job);
+	transport_of(job->call->target)->start(job);
 }
 
 /* What waits to be asked with the same config would fail the same way: it is not asked. */
@@ -163,15 +173,22 @@ static bool names_version(const char *url, size_t size)
 
 static const char *advice(const struct llm_target *target, const struct attempt *attempt, size_t size)
 {
+	static const char twice[] = "/chat/completions/chat/completions";
+
 	if (attempt->code == ELLU_E_BACKEND_AUTHENTICATION)
 		return target->key ? "" : " (the config has no api_key)";
-	if (names_version(target->url, size))
+	if (attempt->status >= 500)
+		return "";
+	if (size >= sizeof(twice) - 1 &&
+	    memcmp(target->url + size - (sizeof(twice) - 1), twice, sizeof(twice) - 1) == 0)
+		return " (leave /chat/completions out of llm_base_url)";
+	if (target->dialect->model_path[0] || names_version(target->url, size))
 		return "";
 	return " (most servers want /v1 at the end of llm_base_url)";
 }
 
-/* Nothing is there, or it is not for us: mostly the base URL or the key is wrong. Says where that
- * was; the URL's query may hold a key. */
+/* Nothing is there, or it is not for us, or it is broken: mostly the base URL or the key is wrong.
+ * Says where that was; the URL's query may hold a key. */
 static void fail_with_place(struct job *job, const struct attempt *attempt)
 {
 	const struct llm_target *target = job->call->target;
@@ -184,7 +201,7 @@ static void fail_with_place(struct job *job, const struct attempt *attempt)
 static bool needs_place(const struct attempt *attempt)
 {
 	return attempt->code == ELLU_E_BACKEND_AUTHENTICATION || attempt->status == 404 ||
-	       attempt->status == 405;
+	       attempt->status == 405 || attempt->status >= 500;
 }
 
 static void fail(struct job *job, struct attempt *attempt, enum llm_outcome outcome)

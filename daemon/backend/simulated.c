@@ -1,6 +1,5 @@
 #include "daemon/backend/simulated.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,8 +7,6 @@
 #include "daemon/backend/dialect/simulated_text.h"
 #include "daemon/base/hash.h"
 #include "daemon/base/clock.h"
-#include "proto/generated/interface.h"
-#include "proto/record.h"
 
 #define ANSWERS_PER_RUN 64
 #define WAIT_USEC (50 * USEC_PER_MSEC)
@@ -143,33 +140,3 @@ void simulated_run(struct backend *backend)
 		job_attempted(job, &attempt);
 	}
 }
-
-static int prepare(struct llm_target *target, const struct ellu_llm_config *config,
-		   struct fault *fault)
-{
-	struct simulated_settings *simulated = &target->simulated;
-	const struct ellu_simulated *settings;
-	void *record;
-	int r;
-
-	target->origin = "simulated";
-	if (!config->custom)
-		return 0;
-	r = record_from_text(&ellu_simulated_type, config->custom, strlen(config->custom),
-			     FROM_CLIENT, &target->arena, &record, fault);
-	if (r < 0)
-		return r;
-	settings = record;
-	simulated->latency_usec = llround(*settings->latency_seconds * USEC_PER_SEC);
-	simulated->error_rate = *settings->error_rate;
-	simulated->rate_limit_rate = *settings->rate_limit_rate;
-	simulated->bad_verdict_rate = *settings->bad_verdict_rate;
-	simulated->seed = *settings->seed;
-	return 0;
-}
-
-const struct dialect dialect_simulated = {
-	.name = "simulated",
-	.transport = &transport_simulated,
-	.prepare = prepare,
-};

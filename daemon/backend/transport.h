@@ -18,5 +18,5 @@ struct transport {
 	bool (*abort)(struct job *job);
 };
 
-extern const struct transport transport_http; // transfer.c
-extern const struct transport transport_simulated; // provider_simulated.c
+extern const struct transport transport_http; // http/transfer.c
+extern const struct transport transport_simulated; // simulated.c

@@ -33,6 +33,8 @@ struct loop {
 	struct event_base *base;
 	struct event *mail; // mailbox::fd is readable
 	struct message *taken; // out of the mailbox, and not delivered yet
+	bool gathers;
+	struct message *gathered, **gathered_tail; // posted by its thread
 	void (*hook)(void *userdata);
 	void *hook_userdata;
 	pthread_t thread;
@@ -44,6 +46,9 @@ struct loop {
 	atomic_uint_fast64_t turns;
 	_Atomic(pthread_t) runner;
 };
+
+/* That this thread runs, if it gathers. */
+static _Thread_local struct loop *gathering;
 
 static int mailbox_init(struct mailbox *box)
 {
@@ -62,15 +67,16 @@ static void mailbox_done(struct mailbox *box)
 	close(box->fd);
 }
 
-static void mailbox_put(struct mailbox *box, struct message *message)
+/* A list of messages; `tail` is the last one's `next`. */
+static void mailbox_put(struct mailbox *box, struct message *first, struct message **tail)
 {
 	bool was_empty;
 
-	message->next = NULL;
+	*tail = NULL;
 	pthread_mutex_lock(&box->lock);
 	was_empty = !box->first;
-	*box->tail = message;
-	box->tail = &message->next;
+	*box->tail = first;
+	box->tail = tail;
 	pthread_mutex_unlock(&box->lock);
 	if (was_empty)
 		(void)eventfd_write(box->fd, 1);
@@ -184,6 +190,7 @@ int loop_run(struct loop *loop)
 	int r = 0;
 
 	atomic_store(&loop->runner, pthread_self());
+	gathering = loop->gathers ? loop : NULL;
 	while (!loop->stopping) {
 		if (event_base_loop(loop->base, EVLOOP_ONCE) < 0) {
 			r = -EIO;
@@ -191,8 +198,11 @@ int loop_run(struct loop *loop)
 		}
 		if (loop->hook)
 			loop->hook(loop->hook_userdata);
+		loop_hand_over();
 		loop_count_turn(loop);
 	}
+	loop_hand_over();
+	gathering = NULL;
 	loop->stopping = false;
 	return r;
 }
@@ -244,7 +254,42 @@ void loop_join(struct loop *loop)
 
 void loop_post(struct loop *loop, struct message *message)
 {
-	mailbox_put(&loop->mailbox, message);
+	if (!gathering) {
+		mailbox_put(&loop->mailbox, message, &message->next);
+		return;
+	}
+	message->to = loop;
+	message->next = NULL;
+	*gathering->gathered_tail = message;
+	gathering->gathered_tail = &message->next;
+}
+
+void loop_gather(struct loop *loop)
+{
+	loop->gathers = true;
+	loop->gathered_tail = &loop->gathered;
+}
+
+void loop_hand_over(void)
+{
+	while (gathering && gathering->gathered) {
+		struct loop *to = gathering->gathered->to;
+		struct message *first = NULL, **tail = &first, **rest = &gathering->gathered;
+
+		while (*rest) {
+			struct message *message = *rest;
+
+			if (message->to != to) {
+				rest = &message->next;
+				continue;
+			}
+			*rest = message->next;
+			*tail = message;
+			tail = &message->next;
+		}
+		gathering->gathered_tail = rest;
+		mailbox_put(&to->mailbox, first, tail);
+	}
 }
 
 static void on_free(struct message *message)

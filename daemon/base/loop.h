@@ -15,7 +15,8 @@ struct event_base;
 struct loop;
 
 struct message {
-	struct message *next; // mailbox::first
+	struct message *next; // mailbox::first, or loop::gathered
+	struct loop *to; // while it is in the latter
 	void (*deliver)(struct message *message);
 };
 
@@ -42,6 +43,14 @@ void loop_join(struct loop *loop);
 
 /* Any thread. Never fails, never blocks for longer than a list insertion. */
 void loop_post(struct loop *loop, struct message *message);
+
+/* From now on, what the loop's thread posts is handed over when a turn of it ends, or by
+ * loop_hand_over(): who gets it is woken once for all of it. Not for a loop whose callbacks take
+ * long after they posted. */
+void loop_gather(struct loop *loop);
+
+/* On a thread whose loop gathers; elsewhere nothing. */
+void loop_hand_over(void);
 
 /* Frees a block from malloc(), on the loop's thread if it is large: giving many pages back takes
  * long. Without a loop, here. */

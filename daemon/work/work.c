@@ -138,6 +138,7 @@ static int start_worker(struct work *work, unsigned index, const struct run_host
 	r = loop_new(name, &worker->loop);
 	if (r < 0)
 		return r;
+	loop_gather(worker->loop);
 	worker->host = *host;
 	worker->host.loop = worker->loop;
 	r = loop_start(worker->loop);

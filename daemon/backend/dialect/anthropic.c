@@ -54,9 +54,6 @@ static const char *const field_names[_FIELD_MAX] = {
 static int prepare(struct llm_target *target, const struct ellu_llm_config *config,
 		   struct fault *fault)
 {
-	if (target->key && !target_has_header(config, "x-api-key") &&
-	    target_add_header(target, "x-api-key", "", target->key) < 0)
-		return fault_oom(fault);
 	if (!target_has_header(config, "anthropic-version") &&
 	    target_add_header(target, "anthropic-version", "", API_VERSION) < 0)
 		return fault_oom(fault);
@@ -365,16 +362,19 @@ static void refusal(json_object *json, struct refusal *refusal)
 	refusal->hint = hint_of(refusal);
 }
 
-const struct dialect dialect_anthropic = {
-	.name = "anthropic",
-	.transport = &transport_http,
-	.fields = field_names,
-	.n_fields = _FIELD_MAX,
-	.prepare = prepare,
-	.default_base = "https://api.anthropic.com",
-	.path = "/v1/messages",
-	.request = request,
-	.whole = whole,
-	.refusal = refusal,
-	.change_form = change_form,
+const struct dialect anthropic_dialects[] = {
+	{
+		.name = "anthropic",
+		.path = "/v1/messages",
+		.key_header = "x-api-key",
+		.key_prefix = "",
+		.fields = field_names,
+		.n_fields = _FIELD_MAX,
+		.prepare = prepare,
+		.request = request,
+		.whole = whole,
+		.refusal = refusal,
+		.change_form = change_form,
+	},
+	{ 0 },
 };

@@ -82,44 +82,30 @@ void buffer_float(struct buffer *buffer, double value)
 }
 
 /* What stands behind the backslash; 0: nothing needed; 'u': four digits follow. */
-static char escape_of(unsigned char c)
-{
-	switch (c) {
-	case '"':
-	case '\\':
-		return (char)c;
-	case '\n':
-		return 'n';
-	case '\r':
-		return 'r';
-	case '\t':
-		return 't';
-	default:
-		return c < 0x20 ? 'u' : 0;
-	}
-}
+static const char escapes[256] = {
+	[0 ... '\b'] = 'u', ['\t'] = 't', ['\n'] = 'n', ['\v' ... '\f'] = 'u', ['\r'] = 'r',
+	[0x0e ... 0x1f] = 'u', ['"'] = '"', ['\\'] = '\\',
+};
 
 void buffer_json(struct buffer *buffer, const char *text)
 {
-	const char *plain = text;
-
 	buffer_append(buffer, "\"", 1);
-	for (; *text; text++) {
-		char escape = escape_of((unsigned char)*text);
-		char out[8];
-		int size;
+	for (;;) {
+		const char *plain = text;
+		char out[8] = "\\";
 
-		if (!escape)
-			continue;
+		/* The end needs one, too. */
+		while (!escapes[(unsigned char)*text])
+			text++;
 		buffer_append(buffer, plain, (size_t)(text - plain));
-		plain = text + 1;
-		if (escape == 'u')
-			size = snprintf(out, sizeof(out), "\\u%04x", (unsigned char)*text);
-		else
-			size = snprintf(out, sizeof(out), "\\%c", escape);
-		buffer_append(buffer, out, (size_t)size);
+		if (!*text)
+			break;
+		out[1] = escapes[(unsigned char)*text];
+		if (out[1] == 'u')
+			snprintf(out, sizeof(out), "\\u%04x", (unsigned char)*text);
+		buffer_text(buffer, out);
+		text++;
 	}
-	buffer_append(buffer, plain, (size_t)(text - plain));
 	buffer_append(buffer, "\"", 1);
 }
 

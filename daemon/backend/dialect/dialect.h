@@ -1,7 +1,8 @@
 /*
  * What lies between a neutral call and a provider's own way to say it. A dialect turns a config
  * into a target's constant parts, a call into the body of a request, and what came back into an
- * answer or a refusal; it knows nothing of connections, retries or limits. A provider is one row.
+ * answer or a refusal; it knows nothing of connections, retries or limits. A provider is one row,
+ * and one of what others than the backend know of it (proto/provider.h).
  */
 #pragma once
 
@@ -14,7 +15,6 @@
 #include "daemon/backend/dialect/buffer.h"
 #include "daemon/backend/dialect/attempt.h"
 #include "daemon/backend/dialect/target.h"
-#include "daemon/backend/transport.h"
 
 /* What an endpoint and model turned out to want; learnt from its refusals. */
 struct request_form {
@@ -22,20 +22,34 @@ struct request_form {
 	bool max_completion_tokens; // instead of max_tokens
 };
 
+/* What carries a call's attempts (transport.h). */
+enum transport_kind {
+	TRANSPORT_HTTP,
+	TRANSPORT_SIMULATED,
+	_TRANSPORT_MAX,
+};
+
 struct dialect {
 	const char *name; // the `provider` of configs
-	const struct transport *transport;
+	enum transport_kind transport;
 
-	/* Makes what the config alone decides: settings, headers that authenticate, the constant
-	 * part of requests. Everything lies in the target's arena. Once a target; any thread. */
+	/* Makes what the config alone decides: settings, further headers, the constant part of
+	 * requests. Everything lies in the target's arena. Once a target; any thread. */
 	int (*prepare)(struct llm_target *target, const struct ellu_llm_config *config,
 		       struct fault *fault);
 
-	/* The rest is for transport_http. */
-	const char *default_base; // where a config has no base URL, or NULL: it must have one
+	/* The rest is for TRANSPORT_HTTP. */
 	const char *path; // of requests, behind the base's own
+	/* Where a model has a path of its own, unless the base ends in /v1: around its name. Optional,
+	 * and so is what the query is then, if the base has none. */
+	const char *model_path[2];
+	const char *query;
+	const char *key_header; // which holds the key, unless the config has its own
+	const char *key_prefix;
 	const char *const *fields; // of requests, those that extra_body may replace; at most 64
 	size_t n_fields;
+	struct request_form form; // of the first request
+	const char *any_tool; // word for a tool_choice of `required`
 
 	/* Writes a request's body behind what the buffer holds; a failure sticks there. Before the
 	 * first attempt, and again when the form has changed; on the backend's loop, as all below. */
@@ -54,6 +68,7 @@ struct dialect {
 
 const struct dialect *dialect_find(const char *name); // or NULL
 
-extern const struct dialect dialect_anthropic;
-extern const struct dialect dialect_openai;
-extern const struct dialect dialect_simulated;
+/* Those that share functions; each ends with one that has no name. */
+extern const struct dialect openai_dialects[];
+extern const struct dialect anthropic_dialects[];
+extern const struct dialect simulated_dialects[];

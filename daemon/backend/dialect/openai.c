@@ -29,24 +29,29 @@ enum field {
 	_FIELD_MAX,
 };
 
-static const char *const field_names[_FIELD_MAX] = {
-	[FIELD_MODEL] = "model",
-	[FIELD_MAX_TOKENS] = "max_tokens",
-	[FIELD_MAX_COMPLETION_TOKENS] = "max_completion_tokens", // instead of it
-	[FIELD_TOP_P] = "top_p",
-	[FIELD_TEMPERATURE] = "temperature",
-	[FIELD_TOP_K] = "top_k",
-	[FIELD_FREQUENCY_PENALTY] = "frequency_penalty",
-	[FIELD_PRESENCE_PENALTY] = "presence_penalty",
-	[FIELD_SEED] = "seed",
-	[FIELD_STOP] = "stop",
-	[FIELD_REASONING_EFFORT] = "reasoning_effort",
-	[FIELD_VERBOSITY] = "verbosity",
-	[FIELD_LOGPROBS] = "logprobs",
-	[FIELD_TOOLS] = "tools",
-	[FIELD_TOOL_CHOICE] = "tool_choice",
-	[FIELD_RESPONSE_FORMAT] = "response_format",
-};
+/* The same wherever this is spoken, but for one. */
+#define FIELD_NAMES(seed)                                                                          \
+	{                                                                                          \
+		[FIELD_MODEL] = "model",                                                           \
+		[FIELD_MAX_TOKENS] = "max_tokens",                                                 \
+		[FIELD_MAX_COMPLETION_TOKENS] = "max_completion_tokens", /* instead of it */       \
+		[FIELD_TOP_P] = "top_p",                                                           \
+		[FIELD_TEMPERATURE] = "temperature",                                               \
+		[FIELD_TOP_K] = "top_k",                                                           \
+		[FIELD_FREQUENCY_PENALTY] = "frequency_penalty",                                   \
+		[FIELD_PRESENCE_PENALTY] = "presence_penalty",                                     \
+		[FIELD_SEED] = (seed),                                                             \
+		[FIELD_STOP] = "stop",                                                             \
+		[FIELD_REASONING_EFFORT] = "reasoning_effort",                                     \
+		[FIELD_VERBOSITY] = "verbosity",                                                   \
+		[FIELD_LOGPROBS] = "logprobs",                                                     \
+		[FIELD_TOOLS] = "tools",                                                           \
+		[FIELD_TOOL_CHOICE] = "tool_choice",                                               \
+		[FIELD_RESPONSE_FORMAT] = "response_format",                                       \
+	}
+
+static const char *const field_names[_FIELD_MAX] = FIELD_NAMES("seed");
+static const char *const mistral_names[_FIELD_MAX] = FIELD_NAMES("random_seed");
 
 static void put_params(const struct llm_target *target,
 		       const struct ellu_generation_params *params, bool completion_tokens,
@@ -72,12 +77,8 @@ static void put_params(const struct llm_target *target,
 static int prepare(struct llm_target *target, const struct ellu_llm_config *config,
 		   struct fault *fault)
 {
-	int r;
+	int r = request_take_extra(target, config->extra_body, fault);
 
-	if (target->key && !target_has_header(config, "Authorization") &&
-	    target_add_header(target, "Authorization", "Bearer ", target->key) < 0)
-		return fault_oom(fault);
-	r = request_take_extra(target, config->extra_body, fault);
 	for (int i = 0; r >= 0 && i < 2; i++) {
 		struct buffer text = { 0 };
 
@@ -179,9 +180,10 @@ static void put_tools(const struct llm_call *call, struct buffer *body)
 	}
 	if (!call->tool_choice || !request_begin(call->target, FIELD_TOOL_CHOICE, body))
 		return;
-	if (strcmp(call->tool_choice, "auto") == 0 || strcmp(call->tool_choice, "none") == 0 ||
-	    strcmp(call->tool_choice, "required") == 0) {
+	if (strcmp(call->tool_choice, "auto") == 0 || strcmp(call->tool_choice, "none") == 0) {
 		buffer_json(body, call->tool_choice);
+	} else if (strcmp(call->tool_choice, "required") == 0) {
+		buffer_json(body, call->target->dialect->any_tool);
 	} else {
 		buffer_text(body, "{\"type\":\"function\",\"function\":{\"name\":");
 		buffer_json(body, call->tool_choice);
@@ -377,7 +379,7 @@ static enum error_hint hint_of(const struct refusal *refusal)
 	return refusal->message ? hint_of_param(refusal->message, refusal) : HINT_NONE;
 }
 
-/* `{error: {message, type, code, param}}`, `{error: "…"}` or `{message}`. */
+/* `{error: {message, type, code, param}}`, `{error: "…"}`, `{message}` or `{detail}`. */
 static void refusal(json_object *json, struct refusal *refusal)
 {
 	json_object *error = json_member(json, "error");
@@ -388,22 +390,33 @@ static void refusal(json_object *json, struct refusal *refusal)
 		refusal->type = json_text_member(error, "type");
 		refusal->param = json_text_member(error, "param");
 	} else {
-		refusal->message = error ? json_object_get_string(error) :
-					   json_text_member(json, "message");
+		/* Anything is better than nothing: some have lists of what is wrong there. */
+		refusal->message = json_object_get_string(error ? error :
+							  json_member(json, "message") ?
+								  json_member(json, "message") :
+								  json_member(json, "detail"));
 	}
 	refusal->hint = hint_of(refusal);
 }
 
-const struct dialect dialect_openai = {
-	.name = "openai",
-	.transport = &transport_http,
-	.fields = field_names,
-	.n_fields = _FIELD_MAX,
-	.prepare = prepare,
-	.default_base = "https://api.openai.com/v1",
-	.path = "/chat/completions",
-	.request = request,
-	.whole = whole,
-	.refusal = refusal,
-	.change_form = change_form,
+#define OPENAI(NAME, ...)                                                                          \
+	{                                                                                          \
+		.name = (NAME), .path = "/chat/completions", .n_fields = _FIELD_MAX,               \
+		.prepare = prepare, .request = request, .whole = whole, .refusal = refusal,        \
+		.change_form = change_form, __VA_ARGS__                                            \
+	}
+#define BEARER .key_header = "Authorization", .key_prefix = "Bearer "
+#define NAMES .fields = field_names, .any_tool = "required"
+
+const struct dialect openai_dialects[] = {
+	OPENAI("openai", BEARER, NAMES),
+	OPENAI("azure", NAMES, .key_header = "api-key", .key_prefix = "",
+	       .model_path = { "/openai/deployments/", "/chat/completions" },
+	       .query = "api-version=2024-10-21"),
+	OPENAI("groq", BEARER, NAMES, .form = { .max_completion_tokens = true }),
+	OPENAI("litellm", BEARER, NAMES),
+	OPENAI("mistral", BEARER, .fields = mistral_names, .any_tool = "any"),
+	OPENAI("ollama", BEARER, NAMES),
+	OPENAI("xai", BEARER, NAMES, .form = { .max_completion_tokens = true }),
+	{ 0 },
 };

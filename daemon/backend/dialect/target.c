@@ -15,6 +15,7 @@
 #include "proto/json_check.h"
 #include "proto/limits.h"
 #include "proto/llm_config_rules.h"
+#include "proto/provider.h"
 
 #define CA_FILE_MAX (1024u * 1024) // the system's own has a quarter of that
 #define SECRET_SIZE_MIN 6 // shorter values would be found everywhere
@@ -182,6 +183,9 @@ static int make_headers(struct llm_target *target, const struct ellu_llm_config 
 		failed |= add_header_secret(target, header->key,
 					    arena_strdup(&target->arena, header->value));
 	}
+	if (target->key && !target_has_header(config, target->dialect->key_header))
+		failed |= target_add_header(target, target->dialect->key_header,
+					    target->dialect->key_prefix, target->key);
 	/* Without this, curl waits a second for a 100 before it sends a large body. */
 	failed |= add_line(target, arena_strdup(&target->arena, "Expect:"));
 	return failed ? fault_oom(fault) : 0;
@@ -268,6 +272,7 @@ static void set_identity(struct llm_target *target)
 	hash = add_to_hash(hash, target->proxy);
 	hash = add_to_hash(hash, target->ca_file);
 	target->path = hash;
+	hash = add_to_hash(hash, target->dialect->name);
 	hash = add_to_hash(hash, target->model);
 	hash = add_to_hash(hash, query_of(target));
 	/* All headers: a key may stand in one of the config's own. */
@@ -293,7 +298,7 @@ bool target_same(const struct llm_target *a, const struct llm_target *b)
 
 	if (a == b)
 		return true;
-	if (a->identity != b->identity || !target_same_path(a, b) ||
+	if (a->identity != b->identity || a->dialect != b->dialect || !target_same_path(a, b) ||
 	    !same_text(a->model, b->model) || !same_text(query_of(a), query_of(b)))
 		return false;
 	while (left && right && strcmp(left->data, right->data) == 0) {
@@ -382,32 +387,68 @@ static const char *origin_of(CURLU *url, struct arena *arena)
 	return origin;
 }
 
-/* The address that calls go to, with `path` behind the base's own and before its query. */
-static int make_url(const char *base, const char *path, struct arena *arena, const char **ret_url,
-		    const char **ret_origin, struct fault *fault)
+static bool ends_in_version(CURLU *url)
 {
+	static const char version[] = "/v1";
+	char *path = NULL;
+	size_t size;
+	bool ends;
+
+	if (curl_url_get(url, CURLUPART_PATH, &path, 0) != CURLUE_OK)
+		return false;
+	size = strlen(path);
+	while (size > 0 && path[size - 1] == '/')
+		size--;
+	ends = size >= sizeof(version) - 1 &&
+	       memcmp(path + size - (sizeof(version) - 1), version, sizeof(version) - 1) == 0;
+	curl_free(path);
+	return ends;
+}
+
+/* Puts the dialect's path behind the base's own, and before its query. */
+static bool add_path(CURLU *url, const struct dialect *dialect, const char *model,
+		     struct arena *arena)
+{
+	const char *path = dialect->path;
+	char *escaped = NULL;
+	bool ok = true;
+
+	if (dialect->model_path[0] && !ends_in_version(url)) {
+		escaped = curl_easy_escape(NULL, model, 0);
+		path = escaped ? arena_printf(arena, "%s%s%s", dialect->model_path[0], escaped,
+					      dialect->model_path[1]) :
+				 NULL;
+		curl_free(escaped);
+		if (dialect->query && !has_part(url, CURLUPART_QUERY))
+			ok = curl_url_set(url, CURLUPART_QUERY, dialect->query, 0) == CURLUE_OK;
+	}
+	return ok && path && append_path(url, path, arena);
+}
+
+/* The address that calls go to, and its origin. */
+static int make_url(struct llm_target *target, const char *base, struct fault *fault)
+{
+	struct arena *arena = &target->arena;
 	CURLU *url = curl_url();
-	const char *origin;
 	char *text = NULL;
 	int r = 0;
 
 	if (!url)
 		return fault_oom(fault);
-	if (curl_url_set(url, CURLUPART_URL, base, 0) != CURLUE_OK ||
+	if (!base || curl_url_set(url, CURLUPART_URL, base, 0) != CURLUE_OK ||
 	    !is_acceptable(url)) {
 		r = fault_invalid(fault, "llm_config.llm_base_url",
 				  "an http or https URL without user, password and fragment");
 		goto out;
 	}
-	if (!append_path(url, path, arena) ||
+	if (!add_path(url, target->dialect, target->model, arena) ||
 	    curl_url_get(url, CURLUPART_URL, &text, 0) != CURLUE_OK) {
 		r = fault_oom(fault);
 		goto out;
 	}
-	origin = origin_of(url, arena);
-	*ret_url = arena_strdup(arena, text);
-	*ret_origin = origin;
-	if (!*ret_url || !origin)
+	target->url = arena_strdup(arena, text);
+	target->origin = origin_of(url, arena);
+	if (!target->url || !target->origin)
 		r = fault_oom(fault);
 out:
 	curl_free(text);
@@ -435,9 +476,10 @@ static int fill(struct llm_target *target, const struct ellu_llm_config *config,
 	r = add_secrets(target, config, fault);
 	if (r < 0)
 		return r;
-	if (dialect->path) {
-		r = make_url(config->llm_base_url ? config->llm_base_url : dialect->default_base,
-			     dialect->path, arena, &target->url, &target->origin, fault);
+	if (dialect->transport == TRANSPORT_HTTP) {
+		r = make_url(target, config->llm_base_url ? config->llm_base_url :
+							    provider_find(dialect->name)->default_base,
+			     fault);
 		if (r >= 0)
 			r = make_headers(target, config, fault);
 		if (r >= 0 && target->ca_file)

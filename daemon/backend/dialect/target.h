@@ -76,7 +76,7 @@ struct llm_target {
 
 /* Whether calls go the same way: origin, proxy and CA are the same. */
 bool target_same_path(const struct llm_target *a, const struct llm_target *b);
-/* And to the same endpoint: so are the key, wherever it stands, and the model. */
+/* And to the same endpoint: so are the dialect, the key, wherever it stands, and the model. */
 bool target_same(const struct llm_target *a, const struct llm_target *b);
 
 /* For dialects. A header of the target, its value in two parts; whether the config has its own. */

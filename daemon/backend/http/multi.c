@@ -4,7 +4,6 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <stdlib.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,17 +13,14 @@
 
 /* A socket that curl wants watched. */
 struct watch {
-	TAILQ_ENTRY(watch) of_slack; // multi::slack
 	struct multi *multi;
 	struct event event;
 	int fd;
-	short wanted; // EV_READ, EV_WRITE
+	short wanted; // EV_READ, EV_WRITE; 0: not at the moment
 	short registered;
-	bool slack; // is in multi::slack
 	bool lasts; // close_socket() will tell of its end, which is sure of plain connections alone:
 	// curl closes others by itself where they fail halfway
 };
-TAILQ_HEAD(watches, watch);
 
 struct multi {
 	CURLM *curl;
@@ -34,7 +30,6 @@ struct multi {
 	bool broken;
 	struct watch **watches; // by file descriptor
 	size_t n_watches;
-	struct watches slack; // registered, but not wanted at the moment
 };
 
 static struct watch *watch_find(struct multi *multi, int fd)
@@ -70,9 +65,6 @@ static struct watch *watch_get(struct multi *multi, int fd)
 
 static void watch_unregister(struct watch *watch)
 {
-	if (watch->slack)
-		TAILQ_REMOVE(&watch->multi->slack, watch, of_slack);
-	watch->slack = false;
 	if (watch->registered)
 		event_del(&watch->event);
 	watch->registered = 0;
@@ -97,6 +89,10 @@ static void on_socket(evutil_socket_t fd, short events, void *userdata)
 {
 	struct watch *watch = userdata;
 
+	if (!watch->wanted) {
+		watch_unregister(watch);
+		return;
+	}
 	/* The watch may be gone when this returns. */
 	act(watch->multi, fd, ((events & EV_READ) ? CURL_CSELECT_IN : 0) |
 				      ((events & EV_WRITE) ? CURL_CSELECT_OUT : 0));
@@ -104,9 +100,6 @@ static void on_socket(evutil_socket_t fd, short events, void *userdata)
 
 static int watch_register(struct watch *watch)
 {
-	if (watch->slack)
-		TAILQ_REMOVE(&watch->multi->slack, watch, of_slack);
-	watch->slack = false;
 	if (watch->registered == watch->wanted)
 		return 0;
 	/* An event must not be assigned while it is pending. */
@@ -131,12 +124,8 @@ static int socket_callback(CURL *easy, curl_socket_t fd, int what, void *userdat
 		if (!watch)
 			return 0;
 		watch->wanted = 0;
-		if (!watch->lasts) {
+		if (!watch->lasts)
 			watch_free(watch);
-		} else if (watch->registered && !watch->slack) {
-			watch->slack = true;
-			TAILQ_INSERT_TAIL(&multi->slack, watch, of_slack);
-		}
 		return 0;
 	}
 	watch = watch_get(multi, fd);
@@ -210,7 +199,6 @@ int multi_new(struct event_base *base, int max_connections, struct descriptors *
 
 	if (!multi)
 		return -ENOMEM;
-	TAILQ_INIT(&multi->slack);
 	multi->base = base;
 	multi->descriptors = descriptors;
 	multi->due_usec = DEADLINE_NEVER;
@@ -305,14 +293,6 @@ bool multi_drain(struct multi *multi, int64_t until_usec,
 			return true;
 	}
 	return false;
-}
-
-void multi_settle(struct multi *multi)
-{
-	struct watch *watch;
-
-	while ((watch = TAILQ_FIRST(&multi->slack)))
-		watch_unregister(watch);
 }
 
 bool multi_is_broken(const struct multi *multi)

@@ -3,8 +3,8 @@
  * only remembered, for the loop's one timer to serve. Nothing is reported from inside curl:
  * finished transfers are taken out by multi_drain(), called at the end of a turn.
  *
- * A socket that curl lets go of stays registered until multi_settle(): a connection is most
- * often taken up again for the next call in the same turn, which then costs no system call.
+ * A socket that curl lets go of stays registered until something is to be read from it, which is
+ * the end of an idle connection: to take it up again for the next call costs no system call.
  */
 #pragma once
 
@@ -44,7 +44,6 @@ void multi_kick(struct multi *multi);
  * True: there are more. */
 bool multi_drain(struct multi *multi, int64_t until_usec,
 		 void (*done)(void *userdata, CURL *easy, CURLcode result), void *userdata);
-void multi_settle(struct multi *multi);
 
 /* curl gave up on the whole handle: put back what is under way and make another. */
 bool multi_is_broken(const struct multi *multi);

@@ -99,6 +99,7 @@ static void reply_all(struct store *store, struct store_request *batch)
 	}
 	if (last_event)
 		store_tell_events(store, last_event);
+	loop_hand_over(); // a checkpoint may follow
 }
 
 static void refuse(struct writer *writer, struct store_request *request)
@@ -430,6 +431,7 @@ int writer_init(struct writer *writer)
 	r = loop_new("store-writer", &writer->loop);
 	if (r < 0)
 		return r;
+	loop_gather(writer->loop);
 	base = loop_base(writer->loop);
 	writer->company = evtimer_new(base, on_company, writer);
 	writer->retry = evtimer_new(base, on_retry, writer);

@@ -10,6 +10,7 @@
 #include "daemon/store/resources/llm_config.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
+#include "proto/provider.h"
 #include "proto/utf8.h"
 
 #define FAMILY_BYTES_MAX 180 // of a name that " criteria #N" goes behind
@@ -250,7 +251,7 @@ int run_measures(struct tx *tx, int64_t run_id, struct tx_list *measures)
 int judge_put(struct tx *tx, const struct place *place, const struct ellu_llm_config *config,
 	      const char *rating_mode, const char *rating_version, int64_t *ret_id)
 {
-	const char *kind = strcmp(config->provider, "simulated") == 0 ? "simulated" : "model";
+	const char *kind = provider_is_simulated(config->provider) ? "simulated" : "model";
 	struct ellu_llm_config snapshot = *config;
 	char of_config[IDENTITY_SIZE], hash[IDENTITY_SIZE];
 	struct identity identity;

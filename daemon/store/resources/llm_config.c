@@ -83,15 +83,16 @@ static bool is_plain(const struct ellu_llm_config *config)
 
 #define PLAIN_WARNING "llm config '%s': what it holds of keys goes unencrypted over http"
 
-static void warn_plain(const struct ellu_llm_config *config)
-{
-	if (is_plain(config))
-		log_warning(PLAIN_WARNING, config->name);
-}
-
 static int note_plain(struct tx *tx, struct notes *notes, const struct ellu_llm_config *config)
 {
-	return is_plain(config) ? notes_add(tx, notes, PLAIN_WARNING, config->name) : 0;
+	const char *warning;
+	int r;
+
+	if (!is_plain(config))
+		return 0;
+	warning = tx_printf(tx, PLAIN_WARNING, config->name);
+	r = tx_append(tx, &notes->lines, warning);
+	return r < 0 ? r : tx_append(tx, &notes->warnings, warning);
 }
 
 /* The file is written before the row that names it commits. *ret_name is `buffer`, or NULL. */
@@ -125,7 +126,6 @@ int llm_config_insert(struct tx *tx, const struct place *place,
 	if (r < 0)
 		return r;
 	*ret_id = db_last_id(tx->db);
-	warn_plain(config);
 	return 0;
 }
 
@@ -283,7 +283,6 @@ static int apply(struct tx *tx, struct update *update, const char *path)
 		r = store_secret(tx, update->secret, buffer, &name);
 	if (r < 0)
 		return r;
-	warn_plain(config);
 	return db_run(tx->db, "UPDATE llm_configs SET provider = ?2, llm_model_name = ?3,"
 			      " settings = ?4, secret = ?5, updated_at = ?6 WHERE id = ?1",
 		      "issssi", *update->was->id, config->provider, config->llm_model_name,
@@ -345,6 +344,8 @@ static int llm_config_create_run(struct tx *tx, struct store_request *request)
 		r = llm_config_load(tx, id, &config, NULL);
 	if (r >= 0)
 		op->ret_config = config;
+	if (r >= 0 && is_plain(op->config))
+		log_warning(PLAIN_WARNING, op->config->name);
 	return r;
 }
 

@@ -9,12 +9,14 @@
 #include "proto/json_check.h"
 #include "proto/limits.h"
 #include "proto/llm_config_rules.h"
+#include "proto/provider.h"
 
 #define HOST_LETTERS                                                                               \
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
 
 struct check {
 	const struct ellu_llm_config *config;
+	const struct provider *provider;
 	const char *path;
 	bool references_forbidden;
 	struct arena *arena;
@@ -60,12 +62,18 @@ static int check_endpoint(const struct check *check)
 {
 	const struct ellu_llm_config *config = check->config;
 	const char *url = config->llm_base_url;
-	bool simulated = strcmp(config->provider, "simulated") == 0;
+	const struct provider *provider = check->provider;
+	bool simulated = provider_is_simulated(provider->name);
 
-	if (!simulated && strcmp(config->llm_model_name, "simulated") == 0)
+	if (!simulated && strcmp(config->llm_model_name, PROVIDER_SIMULATED) == 0)
 		return invalid(check, "llm_model_name", "the name of a model");
-	if (!url && !simulated)
+	if (!url && !simulated && !provider->default_base)
 		return invalid(check, "llm_base_url", "the URL of the endpoint");
+	/* Prompts must not go there because the URL was forgotten. */
+	if (!url && provider->wants_key && !config->api_key && !config->api_key_ref &&
+	    config->n_extra_headers == 0)
+		return invalid(check, "llm_base_url",
+			       "the URL of the endpoint, or an api_key for the provider's own");
 	if (url && strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0)
 		return invalid(check, "llm_base_url", "a URL that starts with http:// or https://");
 	if (url && check_url(check, "llm_base_url", url) < 0)
@@ -142,30 +150,28 @@ static int check_key(const struct check *check)
 	return 0;
 }
 
-/* What a config says and nobody would hear. */
-static int check_anthropic(const struct check *check)
+static bool is_set(const struct ellu_llm_config *config, const char *field)
 {
-	const struct ellu_llm_config *config = check->config;
-	const char *form = config->structured_output;
-	const struct {
-		const char *field;
-		bool set;
-	} unknown[] = {
-		{ "frequency_penalty", config->frequency_penalty },
-		{ "presence_penalty", config->presence_penalty },
-		{ "seed", config->seed },
-		{ "reasoning_effort", config->reasoning_effort },
-		{ "verbosity", config->verbosity },
-		{ "logprobs", config->logprobs },
-		{ "structured_output", form && strcmp(form, "json_object") == 0 },
-	};
+	const struct record_type *type = &ellu_llm_config_type;
 
-	if (strcmp(config->provider, "anthropic") != 0)
-		return 0;
-	for (size_t i = 0; i < sizeof(unknown) / sizeof(*unknown); i++)
-		if (unknown[i].set)
-			return invalid(check, unknown[i].field,
-				       "nothing that the provider anthropic does not have");
+	for (size_t i = 0; i < type->n_fields; i++)
+		if (strcmp(type->fields[i].name, field) == 0)
+			return *(void *const *)((const char *)config + type->fields[i].offset);
+	return false;
+}
+
+/* What a config says and nobody would hear. */
+static int check_lacking(const struct check *check)
+{
+	const char *const *lacks = check->provider->lacks;
+	const char *form = check->config->structured_output;
+
+	while (lacks && *lacks && !is_set(check->config, *lacks))
+		lacks++;
+	if (lacks && *lacks)
+		return invalid(check, *lacks, "nothing that the provider does not have");
+	if (check->provider->lacks_json_object && form && strcmp(form, "json_object") == 0)
+		return invalid(check, "structured_output", "a form that the provider has");
 	return 0;
 }
 
@@ -179,7 +185,7 @@ static int check_custom(const struct check *check)
 
 	if (!config->custom)
 		return 0;
-	if (strcmp(config->provider, "simulated") != 0)
+	if (!provider_is_simulated(config->provider))
 		return invalid(check, "custom", "nothing, unless the provider is simulated");
 	r = json_parse_strict(config->custom, strlen(config->custom), &json, check->fault);
 	if (r < 0)
@@ -194,7 +200,14 @@ static int check_custom(const struct check *check)
 int llm_config_check(const struct ellu_llm_config *config, const char *path,
 		     bool references_forbidden, struct arena *arena, struct fault *fault)
 {
-	const struct check check = { config, path, references_forbidden, arena, fault };
+	const struct check check = {
+		.config = config,
+		.provider = provider_find(config->provider),
+		.path = path,
+		.references_forbidden = references_forbidden,
+		.arena = arena,
+		.fault = fault,
+	};
 	int r;
 
 	if (record_text_bytes(&ellu_llm_config_type, config) > CONFIG_BYTES_MAX)
@@ -212,7 +225,7 @@ int llm_config_check(const struct ellu_llm_config *config, const char *path,
 	if (r >= 0)
 		r = llm_config_check_request(config, path, fault);
 	if (r >= 0)
-		r = check_anthropic(&check);
+		r = check_lacking(&check);
 	if (r >= 0)
 		r = check_custom(&check);
 	return r;

@@ -5,6 +5,7 @@
 #include "daemon/store/resources.h"
 #include "daemon/store/resources/llm_config.h"
 #include "proto/generated/interface.h"
+#include "proto/provider.h"
 
 int place_resolve(struct tx *tx, const struct scope *scope, struct place *ret_place)
 {
@@ -157,7 +158,7 @@ void store_default_llm_config_set(struct store *store, struct default_llm_config
 
 static int user_ensure_run(struct tx *tx, struct store_request *request)
 {
-	static const char content[] = "{\"name\":\"simulated\",\"provider\":\"simulated\"}";
+	static const char content[] = "{\"name\":\"simulated\",\"provider\":\"" PROVIDER_SIMULATED "\"}";
 	struct user_ensure *op = (struct user_ensure *)request;
 	struct place place = { .owner_uid = op->uid };
 	void *config;

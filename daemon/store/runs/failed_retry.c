@@ -70,7 +70,7 @@ static int failed_retry_run(struct tx *tx, struct store_request *request)
 	task_submit_begin(&op->submit);
 	r = experiment_row_resolve(tx, &op->submit.scope, op->arguments->experiment, &experiment);
 	if (r >= 0)
-		r = task_submit_hash(&ellu_retry_failed_request_type, op->arguments, hash);
+		r = task_submit_hash(tx, &ellu_retry_failed_request_type, op->arguments, hash);
 	if (r >= 0)
 		r = task_submit_find_key(tx, &op->submit, experiment.owner_uid,
 					 op->arguments->idempotency_key, hash);

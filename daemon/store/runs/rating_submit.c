@@ -19,6 +19,7 @@
 #include "daemon/store/tasks/task_submit.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
+#include "proto/provider.h"
 #include "proto/utf8.h"
 
 /* Without an experiment to be named after. */
@@ -241,9 +242,9 @@ static int look(struct rating_submission *s)
 	s->input = tx_alloc(s->tx, sizeof(*s->input));
 	if (!s->input)
 		return -ENOMEM;
-	r = s->op->experiment ? task_submit_hash(&ellu_rate_experiment_request_type,
+	r = s->op->experiment ? task_submit_hash(s->tx, &ellu_rate_experiment_request_type,
 						 s->op->experiment, s->input->hash) :
-				task_submit_hash(&ellu_rate_responses_request_type,
+				task_submit_hash(s->tx, &ellu_rate_responses_request_type,
 						 s->op->responses, s->input->hash);
 	if (r >= 0)
 		r = check(s);
@@ -388,11 +389,11 @@ static int check_simulated(struct rating_submission *s, const struct ellu_llm_co
 	int64_t one;
 	int r;
 
-	if (s->a.rating_llm_config || strcmp(config->provider, "simulated") != 0)
+	if (s->a.rating_llm_config || !provider_is_simulated(config->provider))
 		return 0;
 	r = db_int(s->tx->db, &one,
 		   "SELECT 1 FROM runs WHERE json_extract(config_snapshot, '$.provider')"
-		   " <> 'simulated' AND (id = ?1 OR id IN (SELECT value FROM json_each(?2))) LIMIT 1",
+		   " <> '" PROVIDER_SIMULATED "' AND (id = ?1 OR id IN (SELECT value FROM json_each(?2))) LIMIT 1",
 		   "is", s->origin.id, s->input->run_ids);
 	if (r > 0)
 		fault_invalid(&s->rejected, "rating_llm_config", "a config to judge with");
@@ -636,7 +637,10 @@ static int rating_submit_run(struct tx *tx, struct store_request *request)
 		return r;
 	}
 	task_submit_begin(&op->submit);
-	return submit(s);
+	r = submit(s);
+	if (r >= 0)
+		notes_warn(&s->notes);
+	return r;
 }
 
 void store_rating_submit(struct store *store, struct task_submit *submit)

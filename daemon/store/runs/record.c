@@ -10,34 +10,63 @@
 #include "daemon/store/runs.h"
 #include "proto/usage.h"
 
-static int response_there(struct tx *tx, struct response_record *op)
-{
-	int r;
-
-	r = db_int(tx->db, &op->ret_response_id,
-		   "SELECT id FROM responses WHERE template_variables_id = ?1 AND run_id = ?2"
-		   " AND epoch = ?3", "iii", op->row_id, op->run_id, op->epoch);
-	return r < 0 ? r : 0;
-}
-
 /* No more than INTEGER_MAX: two that keep to it can be added. */
 #define BOUNDED(sum) "min(" sum ", 9007199254740992)"
-#define ADD_KNOWN(table, column)                                                               \
-	" " column " = coalesce(" BOUNDED(table "." column " + excluded." column) ", "         \
-	table "." column ", excluded." column "),"
+#define ADD_KNOWN(column, value)                                                               \
+	" " column " = coalesce(" BOUNDED(column " + " value) ", " column ", " value "),"
 #define ADD_TO(column, value) " " column " = " BOUNDED(column " + coalesce(" value ", 0)") ","
 #define ADD_COST(value)                                                                        \
 	" cost_nanodollars = iif(" value " IS NULL, cost_nanodollars, "                        \
 	BOUNDED("coalesce(cost_nanodollars, 0) + " value) "),"
 
-#define ADD_USAGE(table)                                                                       \
-	" attempts = " table ".attempts + excluded.attempts,"                                  \
-	" duration_usec = excluded.duration_usec,"                                             \
-	ADD_KNOWN(table, "input_tokens") ADD_KNOWN(table, "output_tokens")                     \
-	ADD_KNOWN(table, "cost_nanodollars")                                                   \
-	" error = excluded.error, round = excluded.round, created_at = excluded.created_at"
-#define WHERE_MISSING(table)                                                                   \
-	" WHERE " table ".error IS NOT NULL AND " table ".round < excluded.round RETURNING id"
+/* In two statements: an upsert, and one with RETURNING, would make SQLite keep a journal and a
+ * table aside for each. */
+#define INSERT_RESPONSE                                                                        \
+	"INSERT INTO responses (owner_uid, project_id, run_id, template_variables_id,"         \
+	" epoch, response_text, tool_calls, finish_reason, error, attempts, duration_usec,"    \
+	" input_tokens, output_tokens, reasoning_tokens, cost_nanodollars, replaced, round,"   \
+	" created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15," \
+	" ?16, ?17, ?18) ON CONFLICT (template_variables_id, run_id, epoch) DO NOTHING"
+#define UPDATE_RESPONSE                                                                        \
+	"UPDATE responses SET response_text = ?6, tool_calls = ?7, finish_reason = ?8,"        \
+	" error = ?9, attempts = attempts + ?10, duration_usec = ?11,"                         \
+	ADD_KNOWN("input_tokens", "?12") ADD_KNOWN("output_tokens", "?13")                     \
+	" reasoning_tokens = ?14," ADD_KNOWN("cost_nanodollars", "?15")                        \
+	" replaced = ?16, round = ?17, created_at = ?18"                                       \
+	" WHERE template_variables_id = ?4 AND run_id = ?3 AND epoch = ?5"                     \
+	" AND error IS NOT NULL AND round < ?17"
+
+static int run_response(struct tx *tx, const char *sql, const struct response_record *op,
+			const char *error)
+{
+	return db_run(tx->db, sql, "iiiiissssiinnnniii", op->owner_uid, op->project_id,
+		      op->run_id, op->row_id, op->epoch, op->text, op->tool_calls, op->finish_reason,
+		      error, op->attempts, op->duration_usec, op->input_tokens, op->output_tokens,
+		      op->reasoning_tokens, op->cost_nanodollars, op->replaced, op->round, tx->now);
+}
+
+/* Positive when it was missing. */
+static int put_response(struct tx *tx, struct response_record *op)
+{
+	const char *error;
+	int r, found;
+
+	r = tx_encode_fault(tx, op->error, &error);
+	if (r >= 0)
+		r = run_response(tx, INSERT_RESPONSE, op, error);
+	if (r > 0)
+		op->ret_response_id = db_last_id(tx->db);
+	if (r != 0)
+		return r;
+	r = run_response(tx, UPDATE_RESPONSE, op, error);
+	if (r < 0)
+		return r;
+	found = db_int(tx->db, &op->ret_response_id,
+		       "SELECT id FROM responses WHERE template_variables_id = ?1"
+		       " AND run_id = ?2 AND epoch = ?3",
+		       "iii", op->row_id, op->run_id, op->epoch);
+	return found < 0 ? found : r;
+}
 
 /* No item ends a run: what does not fit is recorded as what it is. */
 static void note_unfit(struct tx *tx, const char *item, struct fault *ret_fault)
@@ -48,52 +77,25 @@ static void note_unfit(struct tx *tx, const char *item, struct fault *ret_fault)
 		  item);
 }
 
-static int insert_response(struct tx *tx, struct response_record *op)
-{
-	const char *error;
-	int r;
-
-	r = tx_encode_fault(tx, op->error, &error);
-	if (r >= 0)
-		r = db_int(tx->db, &op->ret_response_id,
-			   "INSERT INTO responses (owner_uid, project_id, run_id,"
-			   " template_variables_id, epoch, response_text, tool_calls, finish_reason, error,"
-			   " attempts, duration_usec, input_tokens, output_tokens, reasoning_tokens,"
-			   " cost_nanodollars, replaced, round, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
-			   " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
-			   " ON CONFLICT (template_variables_id, run_id, epoch) DO UPDATE SET"
-			   " response_text = excluded.response_text, tool_calls = excluded.tool_calls,"
-			   " finish_reason = excluded.finish_reason, replaced = excluded.replaced,"
-			   " reasoning_tokens = excluded.reasoning_tokens,"
-			   ADD_USAGE("responses") WHERE_MISSING("responses"),
-			   "iiiiissssiinnnniii", op->owner_uid, op->project_id, op->run_id,
-			   op->row_id, op->epoch, op->text, op->tool_calls, op->finish_reason, error,
-			   op->attempts, op->duration_usec, op->input_tokens, op->output_tokens,
-			   op->reasoning_tokens, op->cost_nanodollars, op->replaced, op->round, tx->now);
-	return r;
-}
-
-static int insert_unfit_response(struct tx *tx, struct response_record *op)
+static int put_unfit_response(struct tx *tx, struct response_record *op)
 {
 	note_unfit(tx, "the answer", &op->ret_unfit);
 	op->error = &op->ret_unfit;
 	op->text = op->tool_calls = op->finish_reason = NULL;
 	op->replaced = 0;
 	op->complete = true;
-	return insert_response(tx, op);
+	return put_response(tx, op);
 }
 
 static int response_record_run(struct tx *tx, struct store_request *request)
 {
 	struct response_record *op = (struct response_record *)request;
-	int r = insert_response(tx, op);
+	int r = put_response(tx, op);
 
 	if (r == -EDOM && !op->error)
-		r = insert_unfit_response(tx, op);
-	if (r < 0)
+		r = put_unfit_response(tx, op);
+	if (r <= 0)
 		return r;
-	if (r == 0)
-		return response_there(tx, op);
 	return db_run(tx->db,
 		      "UPDATE run_epochs SET generated = generated + 1, rated = rated + ?3,"
 		      " failed = failed + ?4," ADD_TO("input_tokens", "?5")
@@ -130,45 +132,56 @@ static int count_rating(struct tx *tx, const struct rating_record *op)
 		      "ii", op->response_id, op->judge_id);
 }
 
-static int insert_rating(struct tx *tx, struct rating_record *op)
+#define INSERT_RATING                                                                          \
+	"INSERT INTO ratings (owner_uid, project_id, response_id, measure_id, judge_id, value," \
+	" reasoning, raw_text, error, attempts, duration_usec, input_tokens, output_tokens,"   \
+	" cost_nanodollars, round, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10," \
+	" ?11, ?12, ?13, ?14, ?15, ?16)"                                                       \
+	" ON CONFLICT (response_id, measure_id, judge_id) DO NOTHING"
+#define UPDATE_RATING                                                                          \
+	"UPDATE ratings SET value = ?6, reasoning = ?7, raw_text = ?8, error = ?9,"            \
+	" attempts = attempts + ?10, duration_usec = ?11,"                                     \
+	ADD_KNOWN("input_tokens", "?12") ADD_KNOWN("output_tokens", "?13")                     \
+	ADD_KNOWN("cost_nanodollars", "?14") " round = ?15, created_at = ?16"                  \
+	" WHERE response_id = ?3 AND measure_id = ?4 AND judge_id = ?5"                        \
+	" AND error IS NOT NULL AND round < ?15"
+
+static int run_rating(struct tx *tx, const char *sql, const struct rating_record *op,
+		      const char *error)
+{
+	return db_run(tx->db, sql, "iiiiinsssiinnnii", op->owner_uid, op->project_id,
+		      op->response_id, op->measure_id, op->judge_id, (int64_t)op->value,
+		      op->reasoning, op->raw_text, error, op->attempts, op->duration_usec,
+		      op->input_tokens, op->output_tokens, op->cost_nanodollars, op->round, tx->now);
+}
+
+static int put_rating(struct tx *tx, struct rating_record *op)
 {
 	const char *error;
-	int64_t id;
 	int r;
 
 	r = tx_encode_fault(tx, op->error, &error);
 	if (r >= 0)
-		r = db_int(tx->db, &id,
-			   "INSERT INTO ratings (owner_uid, project_id, response_id,"
-			   " measure_id, judge_id, value, reasoning, raw_text, error, attempts,"
-			   " duration_usec, input_tokens, output_tokens, cost_nanodollars, round, created_at)"
-			   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
-			   " ON CONFLICT (response_id, measure_id, judge_id) DO UPDATE SET"
-			   " value = excluded.value, reasoning = excluded.reasoning,"
-			   " raw_text = excluded.raw_text," ADD_USAGE("ratings") WHERE_MISSING("ratings"),
-			   "iiiiinsssiinnnii", op->owner_uid, op->project_id, op->response_id,
-			   op->measure_id, op->judge_id, (int64_t)op->value,
-			   op->reasoning, op->raw_text, error, op->attempts, op->duration_usec,
-			   op->input_tokens, op->output_tokens, op->cost_nanodollars, op->round, tx->now);
-	return r;
+		r = run_rating(tx, INSERT_RATING, op, error);
+	return r != 0 ? r : run_rating(tx, UPDATE_RATING, op, error);
 }
 
-static int insert_unfit_rating(struct tx *tx, struct rating_record *op)
+static int put_unfit_rating(struct tx *tx, struct rating_record *op)
 {
 	note_unfit(tx, "the verdict", &op->ret_unfit);
 	op->error = &op->ret_unfit;
 	op->value = -1;
 	op->reasoning = op->raw_text = NULL;
-	return insert_rating(tx, op);
+	return put_rating(tx, op);
 }
 
 static int rating_record_run(struct tx *tx, struct store_request *request)
 {
 	struct rating_record *op = (struct rating_record *)request;
-	int r = insert_rating(tx, op);
+	int r = put_rating(tx, op);
 
 	if (r == -EDOM && !op->error)
-		r = insert_unfit_rating(tx, op);
+		r = put_unfit_rating(tx, op);
 	return r <= 0 ? r : count_rating(tx, op);
 }
 

@@ -14,6 +14,7 @@
 #include "daemon/store/runs/run.h"
 #include "daemon/store/runs/statistics.h"
 #include "proto/generated/interface.h"
+#include "proto/provider.h"
 #include "proto/usage.h"
 
 struct usage {
@@ -92,7 +93,7 @@ static int load_run(struct results *results, int64_t run_id)
 	r = run_row_load(results->tx, results->run.source_run_id, &source);
 	if (r >= 0)
 		results->out->simulated = source.models[0][0] &&
-					  strcmp(source.models[0][0], "simulated") == 0;
+					  provider_is_simulated(source.models[0][0]);
 	return r;
 }
 

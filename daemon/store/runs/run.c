@@ -11,6 +11,7 @@
 #include "daemon/store/runs/experiment.h"
 #include "daemon/store/tasks/task.h"
 #include "proto/generated/interface.h"
+#include "proto/provider.h"
 #include "proto/usage.h"
 
 /* ---- Rows ---- */
@@ -129,7 +130,7 @@ int run_insert(struct tx *tx, const struct run_row *row, const struct tx_list *m
 bool run_is_simulated(const struct run_row *row)
 {
 	for (int i = 0; i < 2; i++)
-		if (row->models[i][0] && strcmp(row->models[i][0], "simulated") == 0)
+		if (row->models[i][0] && provider_is_simulated(row->models[i][0]))
 			return true;
 	return false;
 }

@@ -39,7 +39,7 @@ int submit_read(struct tx *tx, const struct scope *scope,
 		return -ENOMEM;
 	*ret_input = input;
 	if (arguments->idempotency_key)
-		r = task_submit_hash(&ellu_run_experiment_request_type, arguments, input->hash);
+		r = task_submit_hash(tx, &ellu_run_experiment_request_type, arguments, input->hash);
 	if (r < 0 || !content)
 		return r;
 	r = row_set_read(tx, content->variables, content->n_variables,

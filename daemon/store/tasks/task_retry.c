@@ -103,7 +103,7 @@ static int task_retry_run(struct tx *tx, struct store_request *request)
 	if (r >= 0)
 		r = load(retry);
 	if (r >= 0)
-		r = task_submit_hash(&ellu_retry_task_request_type, op->arguments, hash);
+		r = task_submit_hash(tx, &ellu_retry_task_request_type, op->arguments, hash);
 	if (r >= 0)
 		r = task_submit_find_key(tx, &op->submit, retry->place.owner_uid,
 					 op->arguments->idempotency_key, hash);

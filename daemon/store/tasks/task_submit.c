@@ -6,6 +6,7 @@
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/runs/run.h"
+#include "proto/provider.h"
 
 void task_submit_begin(struct task_submit *submit)
 {
@@ -17,7 +18,7 @@ void task_submit_begin(struct task_submit *submit)
 	submit->ret_finished = false;
 }
 
-int task_submit_hash(const struct record_type *type, const void *request,
+int task_submit_hash(struct tx *tx, const struct record_type *type, const void *request,
 		     char ret_hash[static IDENTITY_SIZE])
 {
 	static const char *const left_out[] = { "idempotency_key", "detach", "cancel_on_disconnect",
@@ -27,13 +28,14 @@ int task_submit_hash(const struct record_type *type, const void *request,
 	const char *text;
 	int r;
 
-	r = record_encode(type, request, TO_STORE, &json);
+	r = record_encode(type, request, TO_DAEMON, &json);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++)
 		json_object_object_del(json, left_out[i]);
 	text = json_text(json, NULL);
 	identity_init(&identity);
+	identity_text(&identity, tx->store->secrets.salt);
 	identity_text(&identity, type->name);
 	r = text ? identity_json(&identity, text) : -ENOMEM;
 	identity_done(&identity, ret_hash);
@@ -92,7 +94,7 @@ static void check_prices(const struct ellu_llm_config *config, struct fault *rej
 						     "price_output";
 
 	if ((config->price_input && config->price_output) ||
-	    strcmp(config->provider, "simulated") == 0)
+	    provider_is_simulated(config->provider))
 		return;
 	fault_invalid(rejected, "cost_limit", "no limit, since what '%s' costs is not known: its "
 		      "config has no %s", config->name, missing);

@@ -10,8 +10,9 @@
 /* Forgets what an earlier run of the same operation answered. */
 void task_submit_begin(struct task_submit *submit);
 
-/* Identity of a request. How the answer is to come, and its key, are no part of it. */
-int task_submit_hash(const struct record_type *type, const void *request,
+/* Identity of a request. How the answer is to come, and its key, are no part of it. Keys of configs
+ * are: so it has something of this folder alone, as the fingerprints of configs have. */
+int task_submit_hash(struct tx *tx, const struct record_type *type, const void *request,
 		     char ret_hash[static IDENTITY_SIZE]);
 
 /* 1: answered by what the same key brought before. Conflict: by what another request did. */

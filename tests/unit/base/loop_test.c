@@ -152,6 +152,76 @@ START_TEST(stopping_more_than_once)
 }
 END_TEST
 
+#define N_GATHERED 100
+
+static struct loop *receivers[2];
+static struct numbered gathered[N_GATHERED];
+
+static void on_gathered(struct message *message)
+{
+	struct numbered *numbered = (struct numbered *)message;
+
+	ck_assert(loop_is_here(receivers[numbered->poster]));
+	ck_assert_int_eq(numbered->number, next_number[numbered->poster]++);
+}
+
+static void *receive(void *userdata)
+{
+	loop_stop(userdata);
+	ck_assert_int_eq(loop_run(userdata), 0);
+	return NULL;
+}
+
+/* How many have arrived at each. */
+static void check_received(int n)
+{
+	pthread_t thread;
+
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(pthread_create(&thread, NULL, receive, receivers[i]), 0);
+		pthread_join(thread, NULL);
+		ck_assert_int_eq(next_number[i], n);
+	}
+}
+
+static void post_gathered(int first)
+{
+	for (int i = first; i < first + N_GATHERED / 2; i++) {
+		gathered[i] = (struct numbered){ { .deliver = on_gathered }, i % 2, i / 2 };
+		loop_post(receivers[i % 2], &gathered[i].message);
+	}
+}
+
+static void on_begin(struct message *message)
+{
+	(void)message;
+	post_gathered(0);
+	check_received(0);
+	loop_hand_over();
+	check_received(N_GATHERED / 4);
+	post_gathered(N_GATHERED / 2);
+	check_received(N_GATHERED / 4);
+	loop_stop(loop);
+}
+
+/* At the turn's end, or when it is asked for, and in order. */
+START_TEST(what_is_gathered_is_handed_over_together)
+{
+	struct message begin = { .deliver = on_begin };
+
+	ck_assert_int_eq(loop_new("test", &loop), 0);
+	loop_gather(loop);
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(loop_new("receiver", &receivers[i]), 0);
+	loop_post(loop, &begin);
+	ck_assert_int_eq(loop_run(loop), 0);
+	check_received(N_GATHERED / 2);
+	for (int i = 0; i < 2; i++)
+		loop_free(receivers[i]);
+	loop_free(loop);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("loop");
@@ -163,6 +233,7 @@ int main(void)
 	tcase_add_test(cases, what_was_posted_before_a_stop_is_delivered);
 	tcase_add_test(cases, a_turn_delivers_a_part_of_the_mail);
 	tcase_add_test(cases, stopping_more_than_once);
+	tcase_add_test(cases, what_is_gathered_is_handed_over_together);
 	suite_add_tcase(suite, cases);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

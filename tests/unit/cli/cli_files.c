@@ -238,6 +238,7 @@ START_TEST(keys_come_from_the_environment)
 
 	const char *anthropic = "{\"llm_config\":{\"name\":\"l\",\"provider\":\"anthropic\","
 				"\"llm_base_url\":\"https://api.anthropic.com\"}}";
+	const char *none = "{\"llm_config\":{\"name\":\"l\",\"provider\":\"openai\"}}";
 
 	unsetenv("K");
 	setenv("OPENAI_API_KEY", "usual", 1);
@@ -245,6 +246,7 @@ START_TEST(keys_come_from_the_environment)
 	setenv("K", "secret", 1);
 	ck_assert(strstr(load(file), "\"api_key\":\"secret\""));
 	ck_assert(strstr(load(own), "\"api_key\":\"usual\""));
+	ck_assert(strstr(load(none), "\"api_key\":\"usual\""));
 	ck_assert(!strstr(load(other), "usual"));
 	setenv("ANTHROPIC_API_KEY", "another", 1);
 	ck_assert(strstr(load(anthropic), "\"api_key\":\"another\""));

@@ -220,9 +220,9 @@ END_TEST
 
 static int allocations_left;
 
-static void *calloc_failing(size_t n, size_t size)
+static void *malloc_failing(size_t size)
 {
-	return allocations_left-- > 0 ? calloc(n, size) : NULL;
+	return allocations_left-- > 0 ? malloc(size) : NULL;
 }
 
 START_TEST(lack_of_memory)
@@ -234,12 +234,12 @@ START_TEST(lack_of_memory)
 	struct fault fault = { 0 };
 	size_t n;
 
-	arena_calloc = calloc_failing;
+	arena_malloc = malloc_failing;
 	allocations_left = 0;
 	ck_assert_int_eq(template_render_messages(list, 1, values, &arena, &rendered, &fault),
 			 ELLU_E_INTERNAL);
 	ck_assert_int_eq(template_placeholders(list, 1, &arena, &names, &n), -ENOMEM);
-	arena_calloc = calloc;
+	arena_malloc = malloc;
 }
 END_TEST
 

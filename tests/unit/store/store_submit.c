@@ -196,6 +196,26 @@ START_TEST(idempotency)
 }
 END_TEST
 
+#define KEYED(key)                                                                              \
+	"{\"name\": \"X\", \"idempotency_key\": \"k\", \"llm_config\": {\"content\": {\"name\": \"c\","  \
+	" \"provider\": \"openai\", \"llm_model_name\": \"m\", \"llm_base_url\": \"http://h/v1\","  \
+	" \"extra_headers\": {\"X-Key\": \"" key "\"}}}, " PARTS "}"
+
+/* A key is part of the request that it came with, and not of the database. */
+START_TEST(idempotency_minds_keys)
+{
+	struct experiment_submit again = { 0 }, other = { 0 };
+
+	fixture_open(&f);
+	submit(&f, KEYED("sk-first-key"));
+	ck_assert_int_eq(submit_op(&f, &again, KEYED("sk-first-key")), 0);
+	ck_assert(again.submit.ret_existing);
+	ck_assert_int_eq(submit_op(&f, &other, KEYED("sk-second-key")), ELLU_E_CONFLICT);
+	ck_assert(!folder_holds(&f, "sk-first-key"));
+	fixture_close(&f);
+}
+END_TEST
+
 START_TEST(what_the_request_shows_wrong)
 {
 	static const struct {
@@ -392,6 +412,7 @@ int main(void)
 	return RUN_TESTS(a_new_experiment, started_in_the_same_transaction, the_same_name_is_a_conflict,
 			 what_differs_is_a_conflict, equal_content_is_used, a_family_of_names,
 			 update_brings_what_exists_to_the_content, idempotency,
+			 idempotency_minds_keys,
 			 what_the_request_shows_wrong, what_the_state_shows_wrong, what_is_too_large,
 			 repeated_criteria,
 			 again_what_is_missing,
