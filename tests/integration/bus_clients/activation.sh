@@ -73,7 +73,7 @@ seen_by_command
 # ---- The session ends: its bus and its folder go, the daemon stays ----
 
 kill "$second"
-while kill -0 "$second" 2>/dev/null; do sleep 0.1; done
+tail --pid="$second" -f /dev/null
 unset DBUS_SESSION_BUS_ADDRESS
 seen_by_command
 third=$(holder)

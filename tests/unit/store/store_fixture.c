@@ -21,6 +21,18 @@ static void on_trouble(void *userdata, enum store_trouble trouble)
 
 	f->trouble_reports++;
 	f->trouble = trouble;
+	if (f->awaits_trouble && trouble == f->awaited)
+		loop_stop(f->loop);
+}
+
+void fixture_await_trouble(struct fixture *f, enum store_trouble trouble)
+{
+	f->awaits_trouble = true;
+	f->awaited = trouble;
+	if (f->trouble != trouble)
+		ck_assert_int_eq(loop_run(f->loop), 0);
+	f->awaits_trouble = false;
+	ck_assert_int_eq(f->trouble, trouble);
 }
 
 int fixture_try_start(struct fixture *f, bool system, struct fault *fault)

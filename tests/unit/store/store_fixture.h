@@ -33,6 +33,8 @@ struct fixture {
 	int n_ended;
 	int trouble_reports; // calls of store_options::trouble
 	enum store_trouble trouble;
+	enum store_trouble awaited;
+	bool awaits_trouble;
 };
 
 void fixture_open(struct fixture *f); // with the user UID
@@ -92,6 +94,9 @@ void hold_begin(struct hold *hold, struct loop *loop);
 void hold_end(struct hold *hold);
 /* Returns once the loop has handled what was posted to it before. */
 void fixture_pass(struct loop *loop);
+
+/* Returns once the store has told of it, or of STORE_FINE again; no request may end before. */
+void fixture_await_trouble(struct fixture *f, enum store_trouble trouble);
 
 /* Waits until the store, left to itself, makes the SQL answer this. */
 void fixture_await(struct fixture *f, const char *sql, int64_t value);

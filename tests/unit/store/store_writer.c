@@ -148,13 +148,7 @@ START_TEST(a_full_disk_is_waited_out)
 				      &f, &ellu_create_collection_request_type,
 				      "{\"collection\": {\"name\": \"D\", \"description\": \"%.9000s\"}}", text))
 				     ->collection;
-	while (f.trouble != STORE_FULL) {
-		usleep(20000);
-		(void)CALL(&f, store_collection_create, &refused);
-		if (refused.request.result == 0)
-			refused.collection = NULL;
-		ck_assert_ptr_nonnull(refused.collection);
-	}
+	fixture_await_trouble(&f, STORE_FULL);
 	ck_assert_int_eq(CALL(&f, store_collection_create, &refused), ELLU_E_STORAGE_FULL);
 	ck_assert_int_eq(f.trouble_reports, 1);
 	ck_assert_uint_eq(outstanding, 1);
@@ -164,9 +158,7 @@ START_TEST(a_full_disk_is_waited_out)
 	ck_assert_int_eq(record_op.request.result, 0);
 	ck_assert_int_eq(record_op.ret_response_id, 1);
 	store_request_done(&record_op.request);
-	for (int i = 0; i < 100 && f.trouble; i++)
-		(void)commits();
-	ck_assert_int_eq(f.trouble, STORE_FINE);
+	fixture_await_trouble(&f, STORE_FINE);
 	ck_assert_int_eq(f.trouble_reports, 2);
 	CALL_OK(&f, store_collection_create, &refused);
 	free(text);
