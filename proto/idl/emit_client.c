@@ -147,7 +147,7 @@ static void emit_body(FILE *out, const struct idl_interface *interface, size_t i
 void emit_client_source(FILE *out, const struct idl_model *model)
 {
 	fputs("/* The methods of the daemon as functions. Generated from the interface files. */\n"
-	      "#include \"client/call.h\"\n"
+	      "#include \"client/operations/call.h\"\n"
 	      "#include \"client/elluminate.h\"\n"
 	      "#include \"proto/generated/interface.h\"\n",
 	      out);

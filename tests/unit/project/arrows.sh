@@ -1,16 +1,17 @@
 #!/bin/sh
 # arrows.sh SOURCE-FOLDER: what each room may include of the daemon, besides itself. The arrows of
-# the README point one way, and so do those between the store's own folders.
+# the README point one way, and so do those between the store's and the library's own folders.
 set -eu
 cd "$1"
 
 wrong=
-# may ROOM ALLOWED...: files below ROOM include from ALLOWED and from ROOM alone.
+whole=daemon
+# may ROOM ALLOWED...: of the whole, files below ROOM include from ALLOWED and from ROOM alone.
 may() {
 	room=$1
 	shift
 	allowed=$(printf '|%s' "$room" "$@")
-	found=$(grep -rnE '#include "daemon/' "$room" | grep -vE "#include \"(${allowed#|})" || :)
+	found=$(grep -rnE "#include \"$whole/" "$room" | grep -vE "#include \"(${allowed#|})" || :)
 	wrong="$wrong${found:+$found
 }"
 }
@@ -25,6 +26,12 @@ may daemon/work daemon/base daemon/backend daemon/store/
 may daemon/queue daemon/base daemon/store/ daemon/work
 may daemon/api daemon/base daemon/backend daemon/store/ daemon/work daemon/queue
 may daemon/front daemon/base daemon/store/ daemon/queue daemon/api
+whole=client
+may client/transport client/elluminate.h
+may client/bus client/elluminate.h client/transport
+may client/operations client/elluminate.h client/transport client/bus
+may client/cli client/elluminate.h
+may client/examples
 [ -z "$wrong" ] || {
 	echo "These point the wrong way:" >&2
 	printf %s "$wrong" >&2

@@ -17,7 +17,7 @@
 #include <sys/queue.h>
 #include <systemd/sd-bus.h>
 
-#include "client/bus_answer.h"
+#include "client/bus/answer.h"
 
 #define BUS_CALLS_MAX 100
 #define BUS_PARKED_MAX 4096 // as many streams as a daemon serves at most

@@ -1,4 +1,4 @@
-#include "client/connection.h"
+#include "client/transport/connection.h"
 
 #include <errno.h>
 #include <fcntl.h>

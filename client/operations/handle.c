@@ -1,4 +1,4 @@
-#include "client/handle.h"
+#include "client/operations/handle.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -8,19 +8,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "client/address.h"
-#include "client/bus_channel.h"
-#include "client/live.h"
-#include "client/off_loop.h"
-#include "client/op.h"
-
-uint64_t handle_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
-}
+#include "client/bus/channel.h"
+#include "client/operations/live.h"
+#include "client/operations/off_loop.h"
+#include "client/operations/op.h"
+#include "client/transport/address.h"
 
 bool handle_is_forked(const struct ellu *handle)
 {
@@ -205,7 +197,7 @@ uint64_t handle_deadline(const struct ellu *handle)
 {
 	uint64_t usec = atomic_load(&handle->timeout_usec);
 
-	return usec == CONNECTION_NO_LIMIT ? UINT64_MAX : handle_now() + usec;
+	return usec == CONNECTION_NO_LIMIT ? UINT64_MAX : now_usec() + usec;
 }
 
 /* ---- Connections ---- */

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "client/live.h"
-#include "client/op.h"
-#include "client/result.h"
+#include "client/operations/live.h"
+#include "client/operations/op.h"
+#include "client/operations/result.h"
 
 struct await {
 	struct post begin; // start the operation
@@ -191,7 +191,7 @@ int ellu_await(struct ellu *handle, ellu_start_fn *start, void *userdata, double
 		return answer(r < 0 ? r : -ENOMEM, NULL, NULL, ret_reply, ret_error);
 	handle_ref(handle);
 	handle_post(handle, &await->begin);
-	if (wait_done(await, handle_now() + usec)) {
+	if (wait_done(await, now_usec() + usec)) {
 		r = answer(await->result, await->reply, await->error, ret_reply, ret_error);
 	} else {
 		handle_post(handle, &await->cancel);

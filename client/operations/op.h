@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "client/exchange.h"
+#include "client/operations/exchange.h"
 
 enum op_state {
 	OP_WAITING, // in ellu::waiting_short or waiting_long: not sent

@@ -1,8 +1,8 @@
 /* Signals of tasks, and who listens to them. */
 #include <string.h>
 
-#include "client/bus_link.h"
-#include "client/handle.h"
+#include "client/bus/link.h"
+#include "client/transport/backoff.h"
 #include "proto/bus_name.h"
 
 #define TASKS_MATCH "type='signal',sender='" BUS_NAME "',path_namespace='" BUS_PATH "'"
@@ -129,7 +129,7 @@ uint64_t bus_listeners_due(const struct bus_link *link)
 
 void bus_listeners_remind(struct bus_link *link)
 {
-	uint64_t now = link->n_due > 0 ? handle_now() : 0;
+	uint64_t now = link->n_due > 0 ? now_usec() : 0;
 	struct bus_listener *listener;
 
 	for (unsigned i = 0; link->n_due > 0 && i <= BUS_LISTENER_BUCKETS; i++)

@@ -5,9 +5,18 @@
 #pragma once
 
 #include <stdint.h>
+#include <time.h>
 
 #define BACKOFF_FIRST_USEC 10000
 #define BACKOFF_LAST_USEC 1000000
+
+static inline uint64_t now_usec(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
+}
 
 struct backoff {
 	uint64_t delay_usec; // before the try after the next; 0: nothing has failed
@@ -15,11 +24,11 @@ struct backoff {
 };
 
 /* A try failed. */
-static inline void backoff_failed(struct backoff *backoff, uint64_t now_usec)
+static inline void backoff_failed(struct backoff *backoff, uint64_t now)
 {
 	uint64_t delay = backoff->delay_usec ? backoff->delay_usec : BACKOFF_FIRST_USEC;
 
-	backoff->retry_usec = now_usec + delay / 2 + now_usec % (delay / 2);
+	backoff->retry_usec = now + delay / 2 + now % (delay / 2);
 	backoff->delay_usec = 2 * delay < BACKOFF_LAST_USEC ? 2 * delay : BACKOFF_LAST_USEC;
 }
 

@@ -1,4 +1,4 @@
-#include "client/bus_link.h"
+#include "client/bus/link.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "client/handle.h"
+#include "client/transport/backoff.h"
 #include "proto/bus_name.h"
 
 #define STEPS_PER_PIECE 64 // of sd_bus_process()
@@ -350,7 +350,7 @@ void bus_link_watch(struct bus_link *link)
 
 static uint64_t sooner(long long timeout_usec, uint64_t due_usec, bool *ret_own)
 {
-	uint64_t now = handle_now(), left = due_usec > now ? due_usec - now : 0;
+	uint64_t now = now_usec(), left = due_usec > now ? due_usec - now : 0;
 
 	*ret_own = due_usec != UINT64_MAX && (timeout_usec < 0 || left <= (uint64_t) timeout_usec);
 	if (*ret_own)

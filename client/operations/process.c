@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <sys/epoll.h>
 
-#include "client/bus_link.h"
-#include "client/op.h"
-#include "client/result.h"
+#include "client/bus/link.h"
+#include "client/operations/op.h"
+#include "client/operations/result.h"
 
 /* One ellu_process(): then the loop has its turn. A piece of it is far shorter. */
 #define TURN_USEC 1000
@@ -56,7 +56,7 @@ static void step_back(struct ellu_op *op)
 	op->state = OP_LOST;
 	TAILQ_INSERT_TAIL(op_waiting_list(op), op, link);
 	if (handle->retry_usec == 0) {
-		uint64_t now = handle_now();
+		uint64_t now = now_usec();
 
 		handle->retry_usec = handle->backoff.retry_usec > now ? handle->backoff.retry_usec
 								      : now;
@@ -149,7 +149,7 @@ static int send_list(struct ellu *handle, const struct op_list *list, uint64_t b
 		if (r == 0)
 			break;
 		n++;
-		if (handle_now() - begin > TURN_USEC) {
+		if (now_usec() - begin > TURN_USEC) {
 			handle->retry_usec = begin;
 			break;
 		}
@@ -159,7 +159,7 @@ static int send_list(struct ellu *handle, const struct op_list *list, uint64_t b
 
 static int send_waiting(struct ellu *handle)
 {
-	uint64_t begin = handle_now();
+	uint64_t begin = now_usec();
 	int r;
 
 	handle->retry_usec = 0;
@@ -211,13 +211,13 @@ static int process_piece(struct ellu *handle)
 		return 1;
 	}
 	if (ops_are_waiting(handle) && handle->retry_usec != 0 &&
-	    handle->retry_usec <= handle_now() && send_waiting(handle) > 0)
+	    handle->retry_usec <= now_usec() && send_waiting(handle) > 0)
 		return 1;
 	if (!TAILQ_EMPTY(&handle->ready)) {
 		advance(TAILQ_FIRST(&handle->ready));
 		return 1;
 	}
-	if (handle->bus && bus_link_due_usec(handle->bus) <= handle_now())
+	if (handle->bus && bus_link_due_usec(handle->bus) <= now_usec())
 		return process_bus(handle);
 	return take_event(handle);
 }
@@ -240,13 +240,13 @@ bool handle_is_processing(const struct ellu *handle)
 
 static int process_turn(struct ellu *handle, bool *ret_done)
 {
-	uint64_t begin = handle_now();
+	uint64_t begin = now_usec();
 	int r;
 
 	do {
 		r = process_piece(handle);
 		*ret_done |= r > 0;
-	} while (r > 0 && !handle->closed && handle_now() - begin < TURN_USEC);
+	} while (r > 0 && !handle->closed && now_usec() - begin < TURN_USEC);
 	return r;
 }
 

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdarg.h>
 
-#include "client/bus_link.h"
+#include "client/bus/link.h"
 #include "proto/bus_name.h"
 
 struct check {

@@ -1,4 +1,4 @@
-#include "client/bus_monitor.h"
+#include "client/bus/monitor.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/bus_follow.h"
-#include "client/bus_json.h"
+#include "client/bus/follow.h"
+#include "client/bus/json.h"
 #include "proto/record.h"
 #include "proto/task_status.h"
 

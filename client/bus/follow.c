@@ -1,4 +1,4 @@
-#include "client/bus_follow.h"
+#include "client/bus/follow.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -6,8 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "client/bus_json.h"
-#include "client/handle.h"
+#include "client/bus/json.h"
+#include "client/transport/backoff.h"
 #include "proto/limits.h"
 #include "proto/record.h"
 #include "proto/time_text.h"
@@ -116,7 +116,7 @@ static bool tell(struct bus_follow *follow, const struct news *news)
 	} else {
 		follow->told.told = true;
 		follow->told.sequence = news->sequence;
-		follow->next_usec = handle_now() + follow->options.interval_usec;
+		follow->next_usec = now_usec() + follow->options.interval_usec;
 		follow->options.event(follow->options.userdata, event, terminal);
 	}
 	json_object_put(event);

@@ -7,8 +7,8 @@
 #include <poll.h>
 #include <stdlib.h>
 
-#include "client/live.h"
-#include "client/op.h"
+#include "client/operations/live.h"
+#include "client/operations/op.h"
 
 static bool has_ended(const struct ellu_op *op)
 {
@@ -19,14 +19,14 @@ static uint64_t deadline_of(double timeout_seconds)
 {
 	uint64_t usec;
 
-	return handle_duration(timeout_seconds, &usec) < 0 ? 0 : handle_now() + usec;
+	return handle_duration(timeout_seconds, &usec) < 0 ? 0 : now_usec() + usec;
 }
 
 /* Until the handle has something to do. Its descriptor shows what is due by itself too. */
 static int wait_for_news(struct ellu *handle, uint64_t deadline_usec)
 {
 	struct pollfd poll_fd = { .fd = handle->epoll, .events = POLLIN };
-	uint64_t now = handle_now(), left = deadline_usec > now ? deadline_usec - now : 0;
+	uint64_t now = now_usec(), left = deadline_usec > now ? deadline_usec - now : 0;
 	struct timespec timeout = { .tv_sec = (time_t) (left / 1000000),
 				    .tv_nsec = (long) (left % 1000000) * 1000 };
 
@@ -40,7 +40,7 @@ static int turn(struct ellu *handle, uint64_t deadline_usec)
 
 	if (r != 0)
 		return r;
-	if (handle_now() >= deadline_usec)
+	if (now_usec() >= deadline_usec)
 		return 0;
 	r = wait_for_news(handle, deadline_usec);
 	return r < 0 ? r : 1;

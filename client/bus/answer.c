@@ -1,4 +1,4 @@
-#include "client/bus_answer.h"
+#include "client/bus/answer.h"
 
 #include <string.h>
 

@@ -1,13 +1,13 @@
-#include "client/op.h"
+#include "client/operations/op.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 
-#include "client/bus_link.h"
-#include "client/live.h"
-#include "client/off_loop.h"
-#include "client/result.h"
+#include "client/bus/link.h"
+#include "client/operations/live.h"
+#include "client/operations/off_loop.h"
+#include "client/operations/result.h"
 
 /* Not inline: gcc would take each drop of a pin for the last one, and warn of what follows. */
 __attribute__((noinline)) void op_unref(struct ellu_op *op)
@@ -88,7 +88,7 @@ void op_end(struct ellu_op *op, struct outcome outcome)
 	}
 	leave_loop(op);
 	if (ops_are_waiting(handle) && handle->retry_usec == 0)
-		handle->retry_usec = handle_now(); // there may be room for the next one
+		handle->retry_usec = now_usec(); // there may be room for the next one
 	op->state = OP_ENDED;
 	TAILQ_INSERT_TAIL(&handle->ended, op, link);
 	handle->n_ended++;
@@ -166,7 +166,7 @@ int op_send(struct ellu_op *op)
 		r = exchange_reconnect(&op->exchange);
 		/* A daemon that takes calls and hangs up is no better than none: a reply says. */
 		if (r >= 0)
-			backoff_failed(&handle->backoff, handle_now());
+			backoff_failed(&handle->backoff, now_usec());
 		if (r == 0)
 			handle->retry_usec = handle->backoff.retry_usec;
 		if (r <= 0)
@@ -174,7 +174,7 @@ int op_send(struct ellu_op *op)
 	} else {
 		r = exchange_begin(&op->exchange, handle, &op->letter);
 		if (r == -EAGAIN) {
-			handle->retry_usec = handle_now() + HANDLE_RETRY_USEC;
+			handle->retry_usec = now_usec() + HANDLE_RETRY_USEC;
 			return 0;
 		}
 		if (r < 0)

@@ -1,4 +1,4 @@
-#include "client/resume.h"
+#include "client/operations/resume.h"
 
 #include <errno.h>
 #include <stdlib.h>

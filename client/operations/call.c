@@ -1,10 +1,10 @@
-#include "client/call.h"
+#include "client/operations/call.h"
 
 #include <errno.h>
 
-#include "client/exchange.h"
-#include "client/op.h"
-#include "client/result.h"
+#include "client/operations/exchange.h"
+#include "client/operations/op.h"
+#include "client/operations/result.h"
 #include "proto/message.h"
 
 static int check(struct ellu *handle, unsigned mode, const struct ellu_error **ret_error)

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "client/bus_link.h"
+#include "client/bus/link.h"
 #include "proto/task_status.h"
 
 struct bus_follow;

@@ -1,4 +1,4 @@
-#include "client/bus_channel.h"
+#include "client/bus/channel.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -7,9 +7,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "client/bus_follow.h"
-#include "client/bus_json.h"
-#include "client/bus_monitor.h"
+#include "client/bus/follow.h"
+#include "client/bus/json.h"
+#include "client/bus/monitor.h"
 #include "proto/generated/interface.h"
 #include "proto/message.h"
 

@@ -10,8 +10,8 @@
 
 #include <json-c/json.h>
 
-#include "client/handle.h"
-#include "client/resume.h"
+#include "client/operations/handle.h"
+#include "client/operations/resume.h"
 #include "proto/method.h"
 
 struct exchange {

@@ -20,9 +20,9 @@
 #include <sys/queue.h>
 #include <sys/un.h>
 
-#include "client/backoff.h"
-#include "client/connection.h"
 #include "client/elluminate.h"
+#include "client/transport/backoff.h"
+#include "client/transport/connection.h"
 
 #define HANDLE_IDLE_MAX 4 // connections kept for later calls
 #define HANDLE_SHORT_MAX 4 // connections of an event handle that short calls share; not of a bus
@@ -105,5 +105,3 @@ void handle_arm(struct ellu *handle);
 
 /* Whether this thread is inside of ellu_process() for the handle. */
 bool handle_is_processing(const struct ellu *handle);
-
-uint64_t handle_now(void); // CLOCK_MONOTONIC, microseconds

@@ -6,8 +6,8 @@
  */
 #pragma once
 
-#include "client/bus_link.h"
-#include "client/connection.h"
+#include "client/bus/link.h"
+#include "client/transport/connection.h"
 
 /* -ENOENT, -ECONNREFUSED: there is no bus. Whether there is a daemon shows with the call. */
 int bus_channel_open(struct bus_link *link, struct connection **ret);

@@ -2,7 +2,7 @@
  * One connection to the daemon, as bytes: a message goes out, messages come in. Nothing here
  * blocks but connection_open() when it may, and connection_wait().
  *
- * It is a socket, or a channel of a message bus (client/bus_channel.h): what differs is behind
+ * It is a socket, or a channel of a message bus (client/bus/channel.h): what differs is behind
  * `transport`.
  */
 #pragma once

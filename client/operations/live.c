@@ -1,4 +1,4 @@
-#include "client/live.h"
+#include "client/operations/live.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/call.h"
-#include "client/exchange.h"
-#include "client/live.h"
-#include "client/result.h"
+#include "client/operations/call.h"
+#include "client/operations/exchange.h"
+#include "client/operations/live.h"
+#include "client/operations/result.h"
 #include "proto/message.h"
 
 struct ellu_stream {
@@ -118,7 +118,7 @@ int ellu_stream_wait(struct ellu_stream *stream, double timeout_seconds)
 	if (r == 0 && !(timeout_seconds < 0)) {
 		r = handle_duration(timeout_seconds, &usec);
 		if (r == 0)
-			deadline = handle_now() + usec;
+			deadline = now_usec() + usec;
 	}
 	while (r == 0 && !stream->has_outcome && !stream->exchange.ended) {
 		if (exchange_step(&stream->exchange, &stream->outcome) > 0) {

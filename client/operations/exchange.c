@@ -1,4 +1,4 @@
-#include "client/exchange.h"
+#include "client/operations/exchange.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include <sys/epoll.h>
 #include <time.h>
 
-#include "client/result.h"
+#include "client/operations/result.h"
 #include "proto/json_check.h"
 #include "proto/limits.h"
 #include "proto/message.h"
@@ -230,8 +230,8 @@ static bool lose(struct exchange *exchange)
 	if (patience == 0 || exchange->handle->closed || !resume_possible(&exchange->resume))
 		return false;
 	if (exchange->give_up_usec == 0)
-		exchange->give_up_usec = handle_now() + patience;
-	else if (handle_now() >= exchange->give_up_usec)
+		exchange->give_up_usec = now_usec() + patience;
+	else if (now_usec() >= exchange->give_up_usec)
 		return false;
 	exchange->received |= !exchange->connection->cut;
 	connection_close(take_connection(exchange));
@@ -384,13 +384,13 @@ int exchange_reconnect(struct exchange *exchange)
 		exchange->lost = false;
 		return 1;
 	}
-	return may_pass(r) && handle_now() < exchange->give_up_usec ? 0 : r;
+	return may_pass(r) && now_usec() < exchange->give_up_usec ? 0 : r;
 }
 
 int exchange_wait(const struct exchange *exchange, long long timeout_usec)
 {
 	struct timespec pause;
-	uint64_t now = handle_now(), left;
+	uint64_t now = now_usec(), left;
 	bool enough;
 
 	if (!exchange->lost)
@@ -410,7 +410,7 @@ static int try_again(struct exchange *exchange, struct outcome *outcome)
 	int r = exchange_reconnect(exchange);
 
 	/* A daemon that takes calls and hangs up is no better than none. */
-	backoff_failed(&exchange->backoff, handle_now());
+	backoff_failed(&exchange->backoff, now_usec());
 	if (r >= 0)
 		return 0;
 	exchange_give_up(exchange, r, outcome);
@@ -421,7 +421,7 @@ int exchange_step(struct exchange *exchange, struct outcome *ret_outcome)
 {
 	if (exchange_next(exchange, ret_outcome) > 0)
 		return 1;
-	if (exchange->lost && handle_now() >= exchange->backoff.retry_usec)
+	if (exchange->lost && now_usec() >= exchange->backoff.retry_usec)
 		return try_again(exchange, ret_outcome);
 	while (exchange_pump(exchange) > 0)
 		if (exchange_next(exchange, ret_outcome) > 0)
@@ -431,7 +431,7 @@ int exchange_step(struct exchange *exchange, struct outcome *ret_outcome)
 
 long long exchange_left(uint64_t deadline_usec)
 {
-	uint64_t now = handle_now();
+	uint64_t now = now_usec();
 
 	if (deadline_usec == UINT64_MAX)
 		return -1;

@@ -1,4 +1,4 @@
-#include "client/result.h"
+#include "client/operations/result.h"
 
 #include <errno.h>
 #include <stdatomic.h>

@@ -1,10 +1,10 @@
-#include "client/off_loop.h"
+#include "client/operations/off_loop.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 
-#include "client/op.h"
+#include "client/operations/op.h"
 
 #define THREADS_MAX 8
 

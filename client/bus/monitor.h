@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "client/bus_link.h"
+#include "client/bus/link.h"
 
 struct bus_monitor;
 
