@@ -14,6 +14,7 @@
 #include "proto/utf8.h"
 
 #define FAMILY_BYTES_MAX 180 // of a name that " criteria #N" goes behind
+#define SET_NAME_CHARS_MAX (NAME_MAX_CHARS - 9) // " criteria"
 
 static int compare_texts(const void *a, const void *b)
 {
@@ -151,11 +152,20 @@ int criterion_set_put(struct tx *tx, const struct place *place, const char *name
 	return r < 0 ? r : set_bring(tx, place, name, &list, update, notes, ret_id);
 }
 
-int criteria_check(struct tx *tx, const char *const *texts, size_t n_texts)
+int criteria_check(struct tx *tx, const char *name, const char *const *texts, size_t n_texts,
+		   const struct ellu_ref *set)
 {
+	if (!texts)
+		return 0;
+	if (set)
+		return fault_invalid(tx->fault, "criteria", "either criteria or criterion_set");
 	for (size_t i = 0; i < n_texts; i++)
 		if (strspn(texts[i], " \t\r\n") == strlen(texts[i]))
 			return fault_invalid(tx->fault, tx_printf(tx, "criteria[%zu]", i), "a question");
+	if (name && utf8_length(name, strlen(name)) > SET_NAME_CHARS_MAX)
+		return fault_invalid(tx->fault, "name",
+				     "at most 191 characters when criteria are given, whose set is "
+				     "named after it");
 	return 0;
 }
 

@@ -11,8 +11,10 @@ int criterion_set_put(struct tx *tx, const struct place *place, const char *name
 		      const char *const *texts, size_t n_texts, bool update, struct notes *notes,
 		      int64_t *ret_id);
 
-/* Inline criteria of a request: none may be blank. */
-int criteria_check(struct tx *tx, const char *const *texts, size_t n_texts);
+/* Inline criteria of a request, or NULL: instead of a set, none blank, and their set can be named
+ * after `name`, if there is one. */
+int criteria_check(struct tx *tx, const char *name, const char *const *texts, size_t n_texts,
+		   const struct ellu_ref *set);
 /* Of NAME criteria, NAME criteria #2, ... the one that is equal, or a new one. */
 int criterion_set_fit(struct tx *tx, const struct place *place, const char *name,
 		      const char *const *texts, size_t n_texts, int64_t *ret_id);

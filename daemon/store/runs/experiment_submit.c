@@ -6,12 +6,109 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "daemon/store/engine/store_internal.h"
-#include "daemon/store/runs/submit.h"
-#include "daemon/store/tasks/task_submit.h"
+#include "daemon/store/resources/criterion.h"
+#include "daemon/store/resources/rows.h"
+#include "daemon/store/runs/experiment_submit.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
+#include "proto/template.h"
 #include "proto/utf8.h"
+
+/* ---- What the request alone shows wrong ---- */
+
+static int invalid(struct submission *s, const char *field, const char *expected)
+{
+	return fault_invalid(s->tx->fault, field, "%s", expected);
+}
+
+static int check_parts(struct submission *s)
+{
+	const struct ellu_run_experiment_request *a = s->arguments;
+
+	if (!a->name)
+		return invalid(s, "name", "a name for the experiment");
+	if (!a->prompt_template && !a->response_column)
+		return invalid(s, "prompt_template",
+			       "a prompt template, unless response_column says where the answers are");
+	if (!a->collection)
+		return invalid(s, "collection", "a collection of test cases");
+	return criteria_check(s->tx, a->name, a->criteria, a->n_criteria, a->criterion_set);
+}
+
+static int check_again(struct submission *s)
+{
+	const struct ellu_run_experiment_request *a = s->arguments;
+	const struct {
+		const char *name;
+		const void *value;
+	} parts[] = {
+		{ "name", a->name },
+		{ "description", a->description },
+		{ "prompt_template", a->prompt_template },
+		{ "collection", a->collection },
+		{ "criterion_set", a->criterion_set },
+		{ "criteria", a->criteria },
+		{ "llm_config", a->llm_config },
+		{ "rating_llm_config", a->rating_llm_config },
+		{ "response_column", a->response_column },
+		{ "generation_params", a->generation_params },
+		{ "row_limit", a->row_limit },
+	};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (parts[i].value)
+			return invalid(s, parts[i].name,
+				       "nothing, since experiment names one with its parts");
+	return 0;
+}
+
+/* ---- Before the writer has it ---- */
+
+/* Whether the collection shows these rows is asked again in the writer, which then finds the
+ * answer unless somebody changed them meanwhile. What is wrong here is told there. */
+static int compare_rows(struct tx *tx, const struct scope *scope, const char *name,
+			struct row_set *rows)
+{
+	const struct scope own = { .uid = scope->uid, .project = scope->project };
+	struct collection_state state;
+	struct place place;
+	int64_t id;
+	int r;
+
+	r = place_resolve(tx, &own, &place);
+	if (r >= 0)
+		r = resource_find(tx, RESOURCE_COLLECTION, place.project_id, name, &id);
+	if (r > 0)
+		r = collection_state(tx, id, &state);
+	else
+		return 0;
+	return r < 0 ? 0 : row_set_equal(tx, rows, &state);
+}
+
+static int read_input(struct tx *tx, const struct scope *scope,
+		      const struct ellu_run_experiment_request *arguments,
+		      struct submit_input **ret_input)
+{
+	const struct ellu_collection_in *in = arguments->collection;
+	const struct ellu_collection *content = in ? in->content : NULL;
+	struct submit_input *input = tx_alloc(tx, sizeof(*input));
+	int r = 0;
+
+	if (!input)
+		return -ENOMEM;
+	*ret_input = input;
+	if (arguments->idempotency_key)
+		r = task_submit_hash(tx, &ellu_run_experiment_request_type, arguments, input->hash);
+	if (r < 0 || !content)
+		return r;
+	r = row_set_read(tx, content->variables, content->n_variables,
+			 "collection.content.variables", &input->rows);
+	if (r >= 0 && content->n_variables > 0)
+		r = compare_rows(tx, scope, content->name, &input->rows);
+	return r < 0 ? r : 0;
+}
+
+/* ---- The family ---- */
 
 /* None: zeroed, and 0. */
 static int load_found(struct submission *s, int r, int64_t id, struct experiment_row *ret_row)
@@ -20,7 +117,7 @@ static int load_found(struct submission *s, int r, int64_t id, struct experiment
 	return r <= 0 ? r : experiment_row_load(s->tx, id, ret_row);
 }
 
-static int find_newest(struct submission *s, struct experiment_row *ret_row)
+static int find_newest(struct submission *s)
 {
 	int64_t id = 0;
 	int r;
@@ -29,7 +126,7 @@ static int find_newest(struct submission *s, struct experiment_row *ret_row)
 				   "  AND family = ?2 ORDER BY family_number DESC LIMIT 1),"
 				   " (SELECT id FROM experiments WHERE project_id = ?1 AND name = ?2))",
 		   "is", s->place.project_id, s->arguments->name);
-	return load_found(s, r, id, ret_row);
+	return load_found(s, r, id, &s->newest);
 }
 
 /* The newest of those that would bring the same. */
@@ -77,31 +174,17 @@ static int insert(struct submission *s, int64_t experiment_id, const char *name,
 	return task_submit_insert(s->tx, &s->op->submit, &task);
 }
 
-/* `experiment_id` 0: what would have been made is not kept. */
-static int reject(struct submission *s, int64_t experiment_id, const char *name, int64_t retry_of)
-{
-	s->notes = (struct notes){ 0 };
-	return insert(s, experiment_id, name, retry_of);
-}
-
 static int find_key(struct submission *s)
 {
 	return task_submit_find_key(s->tx, &s->op->submit, s->place.owner_uid,
 				    s->arguments->idempotency_key, s->input->hash);
 }
 
-static void check_queue(struct submission *s)
-{
-	if (s->op->submit.queue_full && !s->rejected.code)
-		fault_set(&s->rejected, ELLU_E_QUEUE_FULL, NULL);
-}
-
 /* The first free NAME #k behind the newest member. */
-static int next_name(struct submission *s, const struct experiment_row *newest, const char **ret_name,
-		     int64_t *ret_number)
+static int next_name(struct submission *s, const char **ret_name, int64_t *ret_number)
 {
 	const char *family = s->arguments->name;
-	int64_t number = newest->id && strcmp(newest->family, family) == 0 ? newest->family_number : 1;
+	int64_t number = strcmp(s->newest.family, family) == 0 ? s->newest.family_number : 1;
 	int64_t id;
 	int r;
 
@@ -131,14 +214,14 @@ static int find_source(struct submission *s)
 	return r < 0 ? r : 0;
 }
 
-static int create(struct submission *s, const struct experiment_row *newest)
+static int create(struct submission *s)
 {
 	const char *name = s->arguments->name;
 	int64_t number = 1, id;
 	int r = 0;
 
-	if (newest->id) {
-		r = next_name(s, newest, &name, &number);
+	if (s->newest.id) {
+		r = next_name(s, &name, &number);
 		if (r >= 0)
 			r = find_source(s);
 		if (r >= 0)
@@ -146,13 +229,13 @@ static int create(struct submission *s, const struct experiment_row *newest)
 				      s->arguments->name, name);
 	}
 	if (r >= 0)
-		r = submit_insert_experiment(s, name, number, &id);
+		r = parts_insert(s, name, number, &id);
 	s->is_new = true;
 	return r < 0 ? r : insert(s, id, name, /* retry_of= */ 0);
 }
 
 /* Experiment and task from resolved and pinned parts. 1: rejected after all. */
-static int choose(struct submission *s, const struct experiment_row *newest)
+static int choose(struct submission *s)
 {
 	struct experiment_row same;
 	int r = find_same(s, &same);
@@ -168,52 +251,47 @@ static int choose(struct submission *s, const struct experiment_row *newest)
 		s->op->submit.ret_finished = true;
 		return task_submit_existing(s->tx, &s->op->submit, same.task_id);
 	}
-	check_queue(s);
+	task_submit_check_queue(&s->op->submit, &s->rejected);
 	if (s->rejected.code)
 		return 1;
-	return same.id ? insert(s, same.id, same.name, same.task_id) : create(s, newest);
+	return same.id ? insert(s, same.id, same.name, same.task_id) : create(s);
 }
 
-static int resolve_and_choose(struct submission *s, const struct experiment_row *newest)
+static int resolve_and_choose(void *userdata)
 {
+	struct submission *s = userdata;
 	int r;
 
-	r = submit_resolve(s);
+	r = parts_resolve(s);
 	if (r >= 0)
-		r = submit_check_state(s);
+		r = parts_check(s);
 	if (r < 0)
 		return r;
 	if (s->rejected.code)
 		return 1;
-	r = submit_pin(s);
-	return r < 0 ? r : choose(s, newest);
+	r = parts_pin(s);
+	return r < 0 ? r : choose(s);
 }
 
+/* A rejected submission leaves nothing but its task. */
 static int submit_parts(struct submission *s)
 {
-	struct writer *writer = &s->tx->store->writer;
-	size_t secrets = writer->secrets.n;
-	struct experiment_row newest;
 	int r;
 
 	r = task_submit_check_room(s->tx);
 	if (r >= 0)
-		r = submit_check_parts(s);
+		r = check_parts(s);
 	if (r >= 0)
-		r = find_newest(s, &newest);
+		r = find_newest(s);
 	if (r < 0)
 		return r;
-	if (newest.id && !s->update && !*s->arguments->run_afresh)
-		return conflict(s, &newest);
-	r = db_run(s->tx->db, "SAVEPOINT parts", "");
-	if (r >= 0)
-		r = resolve_and_choose(s, &newest);
+	if (s->newest.id && !s->update && !*s->arguments->run_afresh)
+		return conflict(s, &s->newest);
+	r = task_submit_try(s->tx, resolve_and_choose, s);
 	if (r <= 0)
 		return r;
-	/* A rejected submission leaves nothing but its task. */
-	secrets_rollback(&s->tx->store->secrets, &writer->secrets, secrets);
-	r = db_run(s->tx->db, "ROLLBACK TO parts", "");
-	return r < 0 ? r : reject(s, /* experiment_id= */ 0, s->arguments->name, /* retry_of= */ 0);
+	s->notes = (struct notes){ 0 };
+	return insert(s, /* experiment_id= */ 0, s->arguments->name, /* retry_of= */ 0);
 }
 
 /* ---- What is missing of an experiment, again ---- */
@@ -223,7 +301,7 @@ static int submit_again(struct submission *s)
 	struct experiment_row experiment;
 	int r;
 
-	r = submit_check_again(s);
+	r = check_again(s);
 	if (r >= 0)
 		r = experiment_row_resolve(s->tx, &s->op->submit.scope, s->arguments->experiment,
 					   &experiment);
@@ -257,6 +335,135 @@ static int submit(struct submission *s)
 	return submit_parts(s);
 }
 
+/* ---- What a submission would do ---- */
+
+static int first_row(struct row_walk *walk, sqlite3_stmt *q)
+{
+	const char **text = walk->userdata;
+
+	*text = tx_text(walk->tx, q, 1);
+	return 1;
+}
+
+static int read_first_row(struct submission *s, json_object **ret_values)
+{
+	const char *text = NULL;
+	struct row_walk walk = {
+		.tx = s->tx,
+		.state = &s->collection,
+		.sequence = s->collection.first_sequence + 1,
+		.found = first_row,
+		.userdata = &text,
+	};
+	int r;
+
+	r = row_walk(&walk);
+	if (r >= 0)
+		r = text ? collection_fill(s->tx, s->run.column_defaults, text, &text) : -ENOMEM;
+	if (r < 0)
+		return r;
+	*ret_values = text ? tx_parse(text) : NULL;
+	return *ret_values ? 0 : -ENOMEM;
+}
+
+static int render(struct submission *s, struct ellu_experiment_plan *plan)
+{
+	const struct ellu_message *const *messages;
+	struct fault fault = { 0 };
+	json_object *values;
+	int r;
+
+	if (!s->template || s->arguments->response_column)
+		return 0;
+	r = read_first_row(s, &values);
+	if (r < 0)
+		return r;
+	r = template_render_messages(s->template->messages, s->template->n_messages, values,
+				     s->tx->arena, &messages, &fault);
+	json_object_put(values);
+	if (r == ELLU_E_INVALID_PARAMETER)
+		return fault_invalid(s->tx->fault, "collection",
+				     "a value of '%s' in its first row, which the prompt template needs",
+				     fault.field);
+	if (r < 0) {
+		*s->tx->fault = fault;
+		return r;
+	}
+	plan->messages = messages;
+	plan->n_messages = s->template->n_messages;
+	return 0;
+}
+
+/* ---- The calls ---- */
+
+static int64_t at_least_0(int64_t n)
+{
+	return n > 0 ? n : 0;
+}
+
+/* What is missing of it; nothing is, of a finished one. */
+static int count_calls(struct submission *s, struct ellu_experiment_plan *plan)
+{
+	const struct ellu_experiment *experiment = plan->experiment;
+	int64_t pairs = experiment->total_cases * experiment->n_epochs;
+	int64_t generated = 0, failed = 0, ratings = 0;
+	struct run_spec spec = { 0 };
+	int r;
+
+	if (plan->finished)
+		return 0;
+	r = run_counters(s->tx, s->run.id, &spec);
+	for (size_t i = 0; i < spec.n_epochs; i++) {
+		generated += spec.epochs[i].generated;
+		failed += spec.epochs[i].failed;
+		ratings += spec.epochs[i].ratings;
+	}
+	if (!experiment->response_column)
+		plan->generation_calls = at_least_0(pairs - generated);
+	plan->judge_calls = at_least_0((pairs - failed) * (int64_t)spec.n_measures - ratings);
+	return r;
+}
+
+/* ---- The whole ---- */
+
+static int describe(struct submission *s)
+{
+	struct ellu_experiment_plan *plan = TX_RECORD(s->tx, struct ellu_experiment_plan);
+	const struct task_submit *submit = &s->op->submit;
+	int r;
+
+	if (!plan)
+		return -ENOMEM;
+	if (s->rejected.code) {
+		*s->tx->fault = s->rejected;
+		return s->rejected.code;
+	}
+	r = experiment_load(s->tx, *submit->ret_task->experiment_id, &plan->experiment);
+	if (r < 0)
+		return r;
+	plan->is_new = s->is_new;
+	plan->finished = submit->ret_existing;
+	plan->notes = tx_list_items(s->tx, &s->notes.lines);
+	plan->n_notes = s->notes.lines.n;
+	r = count_calls(s, plan);
+	if (r >= 0)
+		r = render(s, plan);
+	s->op->ret_plan = plan;
+	return r;
+}
+
+/* It is made, described, and taken back in the same transaction: so what is said is what would
+ * happen, by the same checks. */
+static int submit_and_describe(void *userdata)
+{
+	struct submission *s = userdata;
+	int r = submit(s);
+
+	if (r >= 0)
+		r = describe(s);
+	return r < 0 ? r : 1;
+}
+
 static int experiment_submit_run(struct tx *tx, struct store_request *request)
 {
 	static const int64_t one = 1;
@@ -280,7 +487,7 @@ static int experiment_submit_run(struct tx *tx, struct store_request *request)
 	if (op->plan_only)
 		arguments.idempotency_key = NULL; // what an earlier request came to is no plan
 	if (!op->input)
-		r = submit_read(tx, &op->submit.scope, &arguments, &op->input);
+		r = read_input(tx, &op->submit.scope, &arguments, &op->input);
 	if (r < 0 || request->lane != STORE_WRITE) {
 		request->lane = STORE_WRITE;
 		return r;
@@ -293,7 +500,7 @@ static int experiment_submit_run(struct tx *tx, struct store_request *request)
 				   .project = op->submit.scope.project };
 	s->update = arguments.update_existing && *arguments.update_existing;
 	task_submit_begin(&op->submit);
-	r = op->plan_only ? submit_plan(s, submit) : submit(s);
+	r = op->plan_only ? task_submit_try(tx, submit_and_describe, s) : submit(s);
 	if (r < 0)
 		return r;
 	if (!op->plan_only)

@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "daemon/store/runs/statistics.h"
-
 /* A bucket a value below 2^13; from there on 2^12 buckets each time that values double. */
 #define FINE_BITS 12
 #define N_EXACT (2 << FINE_BITS)
@@ -66,7 +64,7 @@ static int compare(const void *a, const void *b)
 
 int64_t quantity_percentile(struct quantity *quantity, int64_t percent)
 {
-	int64_t rank = nearest_rank(percent, quantity->n), passed = 0;
+	int64_t rank = (percent * quantity->n + 99) / 100, passed = 0;
 	size_t bucket = 0;
 
 	if (!quantity->buckets) {

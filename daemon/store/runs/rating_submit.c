@@ -11,22 +11,18 @@
 #include <string.h>
 
 #include "daemon/store/engine/page.h"
-#include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources/collection.h"
 #include "daemon/store/resources/criterion.h"
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/runs/experiment.h"
 #include "daemon/store/tasks/task_submit.h"
 #include "proto/generated/interface.h"
-#include "proto/limits.h"
 #include "proto/provider.h"
-#include "proto/utf8.h"
 
 /* Without an experiment to be named after. */
 #define NAME_DEFAULT "Ratings"
 /* Collections whose columns one transaction looks for; each has up to COLUMNS_MAX. */
 #define COLLECTIONS_STEP 10
-#define SET_NAME_CHARS_MAX (NAME_MAX_CHARS - 9) // " criteria"
 
 /* What a reader does before the writer gets the request: of a list, each response is looked for.
  * Responses stay, and stay whose they are. */
@@ -120,16 +116,11 @@ static int check(struct rating_submission *s)
 		return invalid(s, "response_ids", "either response_ids or experiment");
 	if (!a->response_ids && !a->experiment)
 		return invalid(s, "response_ids", "response_ids or an experiment");
-	if (a->criteria && a->criterion_set)
-		return invalid(s, "criteria", "either criteria or criterion_set");
 	if (a->response_ids && !a->criteria && !a->criterion_set)
 		return invalid(s, "criteria", "criteria or a criterion_set");
-	if (a->criteria && a->name && utf8_length(a->name, strlen(a->name)) > SET_NAME_CHARS_MAX)
-		return invalid(s, "name", "at most 191 characters when criteria are given, whose set is "
-					  "named after it");
 	r = check_filter(s);
 	if (r >= 0)
-		r = criteria_check(s->tx, a->criteria, a->n_criteria);
+		r = criteria_check(s->tx, a->name, a->criteria, a->n_criteria, a->criterion_set);
 	return r < 0 || !a->response_ids ? r : check_distinct(s);
 }
 
@@ -529,32 +520,25 @@ static int accept(struct rating_submission *s)
 /* ---- The way ---- */
 
 /* 1: rejected. */
-static int resolve_and_accept(struct rating_submission *s)
+static int resolve_and_accept(void *userdata)
 {
+	struct rating_submission *s = userdata;
 	int r = resolve(s);
 
 	if (r < 0)
 		return r;
-	if (s->op->submit.queue_full && !s->rejected.code)
-		fault_set(&s->rejected, ELLU_E_QUEUE_FULL, NULL);
+	task_submit_check_queue(&s->op->submit, &s->rejected);
 	return s->rejected.code ? 1 : accept(s);
 }
 
 static int accept_or_reject(struct rating_submission *s)
 {
-	struct writer *writer = &s->tx->store->writer;
-	size_t secrets = writer->secrets.n;
-	int r;
+	int r = task_submit_try(s->tx, resolve_and_accept, s);
 
-	r = db_run(s->tx->db, "SAVEPOINT parts", "");
-	if (r >= 0)
-		r = resolve_and_accept(s);
 	if (r <= 0)
 		return r;
-	secrets_rollback(&s->tx->store->secrets, &writer->secrets, secrets);
 	s->notes = (struct notes){ 0 };
-	r = db_run(s->tx->db, "ROLLBACK TO parts", "");
-	return r < 0 ? r : insert_task(s, /* run_id= */ 0);
+	return insert_task(s, /* run_id= */ 0);
 }
 
 static void set_defaults(struct rating_submission *s)

@@ -1,9 +1,10 @@
 /*
  * Aggregates of a run: one walk over its responses and their ratings by key, cut into short read
  * transactions, so that neither the log nor another scan waits for a large one. What was counted
- * so far lives in the request's arena; formulas are in statistics.c.
+ * so far lives in the request's arena.
  */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,10 +13,11 @@
 #include "daemon/store/runs/error_counts.h"
 #include "daemon/store/runs/quantity.h"
 #include "daemon/store/runs/run.h"
-#include "daemon/store/runs/statistics.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
 #include "proto/usage.h"
+
+#define Z95 1.959963984540054
 
 struct usage {
 	int64_t input_tokens;
@@ -56,6 +58,18 @@ static const struct ellu_yes_no *yes_no(struct tx *tx, int64_t yes, int64_t deci
 		record->no = tx_double_value(tx, (double)(decided - yes) / (double)decided);
 	}
 	return record;
+}
+
+/* Wilson's score interval at 95 % for `yes` of `n`, n > 0. */
+static void wilson_interval(int64_t yes, int64_t n, double *ret_low, double *ret_high)
+{
+	double p = (double)yes / (double)n, z2 = Z95 * Z95 / (double)n;
+	double middle = (p + z2 / 2) / (1 + z2);
+	double half = Z95 / (1 + z2) * sqrt(p * (1 - p) / (double)n + z2 / (4 * (double)n));
+
+	/* Rounding must not carry the ends past what a proportion can be. */
+	*ret_low = yes == 0 ? 0 : fmax(0, middle - half);
+	*ret_high = yes == n ? 1 : fmin(1, middle + half);
 }
 
 /* Of `n` things; absent when none was scored. */

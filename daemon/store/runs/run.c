@@ -303,16 +303,16 @@ static int load_spec(struct tx *tx, int64_t run_id, struct run_spec *spec)
 static int load_run(struct tx *tx, struct run_load *op)
 {
 	struct run_spec *spec = tx_alloc(tx, sizeof(*spec));
-	int64_t run_id, experiment_id;
+	struct task_row task;
 	int r;
 
 	if (!spec)
 		return -ENOMEM;
 	op->ret_spec = spec;
-	r = task_run(tx, op->task_id, &run_id, &experiment_id);
+	r = task_row_load(tx, op->task_id, &task);
 	if (r >= 0)
-		r = load_spec(tx, run_id, spec);
-	spec->adopt = spec->rates && experiment_id;
+		r = load_spec(tx, task.run_id, spec);
+	spec->adopt = spec->rates && task.experiment_id;
 	return r;
 }
 
@@ -385,19 +385,19 @@ static int settle(struct tx *tx, int64_t run_id)
 int run_settle(struct tx *tx, int64_t task_id)
 {
 	struct experiment_row experiment;
-	int64_t run_id, experiment_id;
+	struct task_row task;
 	struct run_row row;
-	int r = task_run(tx, task_id, &run_id, &experiment_id);
+	int r = task_row_load(tx, task_id, &task);
 
-	if (r < 0 || !run_id)
+	if (r < 0 || !task.run_id)
 		return r;
-	r = settle(tx, run_id);
-	if (r < 0 || !experiment_id)
+	r = settle(tx, task.run_id);
+	if (r < 0 || !task.experiment_id)
 		return r;
-	r = experiment_row_load(tx, experiment_id, &experiment);
-	if (r < 0 || experiment.run_id == run_id)
+	r = experiment_row_load(tx, task.experiment_id, &experiment);
+	if (r < 0 || experiment.run_id == task.run_id)
 		return r;
-	r = run_row_load(tx, run_id, &row);
+	r = run_row_load(tx, task.run_id, &row);
 	if (r >= 0)
 		r = adopt(tx, &row, &experiment);
 	return r < 0 ? r : settle(tx, experiment.run_id);

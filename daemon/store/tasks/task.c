@@ -1,3 +1,4 @@
+/* Tasks as rows: reading them, their history, what claims and ends them, and what owners want. */
 #include "daemon/store/tasks/task.h"
 
 #include <errno.h>
@@ -6,9 +7,163 @@
 #include "daemon/base/clock.h"
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/runs/run.h"
+#include "daemon/store/tasks/task_submit.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
+#include "proto/money.h"
 #include "proto/utf8.h"
+
+/* ---- Reading ---- */
+
+static int tell_epoch(struct tx *tx, const struct run_epoch *epoch, struct tx_list *epochs)
+{
+	struct ellu_epoch_progress *told = TX_RECORD(tx, struct ellu_epoch_progress);
+
+	if (!told)
+		return -ENOMEM;
+	told->epoch = epoch->epoch;
+	told->total = epoch->total;
+	told->generated = epoch->generated;
+	told->rated = epoch->rated;
+	return tx_append(tx, epochs, told);
+}
+
+/* What is rated alone was generated before, and how much of it is done has to be counted first. */
+static int read_progress(struct tx *tx, int64_t run_id, bool counted,
+			 const struct ellu_progress **ret_progress)
+{
+	struct ellu_progress *progress = TX_RECORD(tx, struct ellu_progress);
+	struct run_units units = { 0 };
+	struct tx_list epochs = { 0 };
+	struct run_spec spec = { 0 };
+	int r;
+
+	if (!progress)
+		return -ENOMEM;
+	r = run_counters(tx, run_id, &spec);
+	for (size_t i = 0; r >= 0 && i < spec.n_epochs; i++) {
+		const struct run_epoch *epoch = &spec.epochs[i];
+		struct run_units more = run_epoch_units(epoch, (int64_t)spec.n_measures);
+
+		progress->responses_generated += epoch->epoch ? epoch->generated : epoch->total;
+		progress->responses_rated += epoch->rated;
+		progress->failed += epoch->failed;
+		units.due += more.due;
+		units.recorded += more.recorded;
+		if (epoch->epoch)
+			r = tell_epoch(tx, epoch, &epochs);
+		else if (!counted)
+			units = (struct run_units){ .due = 1 };
+	}
+	progress->total_responses = spec.total_responses;
+	progress->input_tokens = spec.input_tokens;
+	progress->output_tokens = spec.output_tokens;
+	if (spec.cost_nanodollars >= 0)
+		progress->cost = tx_int_value(tx, spec.cost_nanodollars);
+	progress->epochs = tx_list_items(tx, &epochs);
+	progress->n_epochs = epochs.n;
+	progress->percent_complete = run_units_percent(units);
+	*ret_progress = progress;
+	return r;
+}
+
+#define TASK_QUERY                                                                              \
+	"SELECT t.id, t.kind, t.name, t.experiment_id, t.status, t.hold, t.priority, p.name,"   \
+	" t.owner_uid, t.created_at, t.started_at, t.finished_at, t.time_limit_usec,"           \
+	" t.running_usec, t.attempts, t.retry_of, t.sequence, t.max_connections,"               \
+	" t.cost_limit_nanodollars, t.error, t.result, t.request_hash, t.project_id, t.run_id," \
+	" n.counters_stale FROM tasks t JOIN projects p ON p.id = t.project_id"                 \
+	" LEFT JOIN runs n ON n.id = t.run_id WHERE t.id = ?1"
+
+/* In the order of the list. */
+static int read_row(struct tx *tx, sqlite3_stmt *q, struct task_row *row)
+{
+	struct ellu_task *task = row->task;
+	int c = 0, r;
+
+	task->id = column_int(q, c++);
+	task->kind = tx_text(tx, q, c++);
+	task->name = tx_text(tx, q, c++);
+	task->experiment_id = tx_int(tx, q, c++);
+	task->status = tx_text(tx, q, c++);
+	task->hold = tx_text(tx, q, c++);
+	task->priority = tx_text(tx, q, c++);
+	task->project = tx_text(tx, q, c++);
+	task->owner_uid = column_int(q, c++);
+	task->created_at = column_int(q, c++);
+	task->started_at = tx_int(tx, q, c++);
+	task->finished_at = tx_int(tx, q, c++);
+	task->time_limit_seconds = (double)column_int(q, c++) / USEC_PER_SEC;
+	task->running_seconds = (double)column_int(q, c++) / USEC_PER_SEC;
+	task->attempts = column_int(q, c++);
+	task->retry_of = tx_int(tx, q, c++);
+	task->sequence = column_int(q, c++);
+	task->max_connections = tx_int(tx, q, c++);
+	task->cost_limit = tx_int(tx, q, c++);
+	r = tx_decode(tx, &ellu_error_type, column_peek(q, c++), &task->error);
+	if (r >= 0)
+		r = tx_decode(tx, &ellu_task_result_type, column_peek(q, c++), &task->result);
+	if (r < 0)
+		return r;
+	row->request_hash = tx_text(tx, q, c++);
+	row->project_id = column_int(q, c++);
+	row->experiment_id = task->experiment_id ? *task->experiment_id : 0;
+	row->run_id = column_int(q, c++);
+	if (!row->run_id)
+		return tx->oom ? -ENOMEM : 0;
+	return read_progress(tx, row->run_id, column_int(q, c++) == 0, &task->progress);
+}
+
+int task_row_load(struct tx *tx, int64_t id, struct task_row *ret_row)
+{
+	QUERY q = NULL;
+	int r;
+
+	*ret_row = (struct task_row){ .task = TX_RECORD(tx, struct ellu_task) };
+	if (!ret_row->task)
+		return -ENOMEM;
+	r = db_query(tx->db, &q, TASK_QUERY, "i", id);
+	if (r >= 0)
+		r = db_next(tx->db, q);
+	if (r <= 0)
+		return r < 0 ? r : fault_not_found(tx->fault, "task", NULL, id);
+	return read_row(tx, q, ret_row);
+}
+
+int task_row_find(struct tx *tx, const struct scope *scope, int64_t id, struct task_row *ret_row)
+{
+	int r = task_row_load(tx, id, ret_row);
+
+	if (r >= 0 && !scope->all && ret_row->task->owner_uid != scope->uid)
+		return fault_not_found(tx->fault, "task", NULL, id);
+	return r;
+}
+
+int task_load(struct tx *tx, int64_t id, const struct ellu_task **ret_task)
+{
+	struct task_row row;
+	int r = task_row_load(tx, id, &row);
+
+	*ret_task = row.task;
+	return r;
+}
+
+static int task_get_run(struct tx *tx, struct store_request *request)
+{
+	struct task_get *op = (struct task_get *)request;
+	struct task_row row;
+	int r = task_row_find(tx, &op->scope, op->task_id, &row);
+
+	op->ret_task = row.task;
+	return r;
+}
+
+void store_task_get(struct store *store, struct task_get *op)
+{
+	tx_post(store, &op->request, STORE_POINT, task_get_run);
+}
+
+/* ---- History ---- */
 
 int task_event_add(struct tx *tx, int64_t task_id, const char *status, const char *line,
 		   int64_t *ret_sequence)
@@ -48,6 +203,40 @@ static const char *log_text(struct tx *tx, const char *line)
 		tx->oom = true;
 	return text;
 }
+
+static int task_log_run(struct tx *tx, struct store_request *request)
+{
+	struct task_log *op = (struct task_log *)request;
+	int64_t sequence = 0;
+	int r;
+
+	op->ret_at = tx->now;
+	op->ret_first_sequence = 0;
+	r = db_int(tx->db, &sequence, "SELECT 1 FROM tasks WHERE id = ?1 AND finished_at IS NULL",
+		   "i", op->task_id);
+	if (r == 0)
+		return 0; // the end came first, and nothing follows it
+	op->ret_lines = tx_array(tx, op->n_lines, sizeof(*op->ret_lines));
+	if (!op->ret_lines)
+		return -ENOMEM;
+	for (size_t i = 0; r >= 0 && i < op->n_lines; i++) {
+		op->ret_lines[i] = log_text(tx, op->lines[i]);
+		if (!op->ret_lines[i])
+			return -ENOMEM;
+		r = task_event_add(tx, op->task_id, NULL, op->ret_lines[i], &sequence);
+		if (i == 0)
+			op->ret_first_sequence = sequence;
+	}
+	return r;
+}
+
+void store_task_log(struct store *store, struct task_log *op)
+{
+	op->request.patient = true;
+	tx_post(store, &op->request, STORE_RECORD, task_log_run);
+}
+
+/* ---- Beginning ---- */
 
 /* A full queue says nothing of the request: its key is free for another try. */
 static const char *key_of(const struct task_new *task)
@@ -165,6 +354,17 @@ void store_task_claim(struct store *store, struct task_claim *op)
 	tx_post(store, &op->request, STORE_WRITE, task_claim_run);
 }
 
+/* ---- End ---- */
+
+/* What was spent has reached its cost_limit. */
+static bool is_over_budget(const struct ellu_task *task)
+{
+	const struct ellu_progress *progress = task->progress;
+	int64_t spent = progress && progress->cost ? *progress->cost : 0;
+
+	return task->cost_limit && spent >= *task->cost_limit;
+}
+
 static int keep_results(struct tx *tx, int64_t task_id, const struct ellu_task_result *result)
 {
 	const char *results;
@@ -182,7 +382,7 @@ static int budget_hold(struct tx *tx, int64_t task_id, const char **ret_hold)
 	const struct ellu_task *task;
 	int r = task_load(tx, task_id, &task);
 
-	*ret_hold = r >= 0 && task_is_over_budget(task) ? TASK_HOLD_BUDGET : NULL;
+	*ret_hold = r >= 0 && is_over_budget(task) ? TASK_HOLD_BUDGET : NULL;
 	return r;
 }
 
@@ -227,34 +427,156 @@ void store_task_change(struct store *store, struct task_change *op)
 	tx_post(store, &op->request, STORE_WRITE, task_change_run);
 }
 
-static int task_log_run(struct tx *tx, struct store_request *request)
+/* ---- What its owner wants of a live one ---- */
+
+/* A task that has not ended. Conflict. */
+static int load_live(struct tx *tx, int64_t task_id, struct task_row *row)
 {
-	struct task_log *op = (struct task_log *)request;
-	int64_t sequence = 0;
+	int r = task_row_load(tx, task_id, row);
+
+	if (r < 0 || !row->task->finished_at)
+		return r;
+	return fault_conflict(tx->fault, "task", row->task->name, task_id, "it is %s",
+			      row->task->status);
+}
+
+static int set_hold(struct tx *tx, int64_t task_id, const char *hold)
+{
+	int r = db_run(tx->db, "UPDATE tasks SET hold = ?2 WHERE id = ?1", "is", task_id, hold);
+
+	return r < 0 ? r : task_event_add(tx, task_id, NULL, NULL, NULL);
+}
+
+static int task_pause_run(struct tx *tx, struct store_request *request)
+{
+	struct task_pause *op = (struct task_pause *)request;
+	struct task_row row;
+	const char *hold;
+	int r;
+
+	op->ret_changed = false;
+	r = load_live(tx, op->task_id, &row);
+	if (r < 0)
+		return r;
+	op->ret_task = row.task;
+	hold = op->ret_task->hold;
+	if (op->resume && hold && strcmp(hold, TASK_HOLD_BUDGET) == 0)
+		return fault_conflict(tx->fault, "task", op->ret_task->name, op->task_id,
+				      "its cost_limit is reached: raise it with TuneTask");
+	if (op->resume ? !hold : hold && strcmp(hold, TASK_HOLD_USER) == 0)
+		return 0; // as it is
+	r = set_hold(tx, op->task_id, op->resume ? NULL : TASK_HOLD_USER);
+	op->ret_changed = r >= 0;
+	return r < 0 ? r : task_load(tx, op->task_id, &op->ret_task);
+}
+
+void store_task_pause(struct store *store, struct task_pause *op)
+{
+	tx_post(store, &op->request, STORE_WRITE, task_pause_run);
+}
+
+static const char *money_text(struct tx *tx, const int64_t *amount)
+{
+	char text[MONEY_TEXT_SIZE];
+
+	if (!amount)
+		return "none";
+	money_format(*amount, text);
+	return tx_printf(tx, "%s", text);
+}
+
+static const char *count_text(struct tx *tx, const int64_t *count)
+{
+	return count ? tx_printf(tx, "%lld", (long long)*count) : "none";
+}
+
+/* "NAME TO (was FROM)" behind what there is; nothing where nothing changes. */
+static const char *add_change(struct tx *tx, const char *line, const char *name, const char *from,
+			      const char *to)
+{
+	if (tx->oom || strcmp(from, to) == 0)
+		return line;
+	return tx_printf(tx, "%s%s %s (was %s)", line ? tx_printf(tx, "%s, ", line) : "tuned: ", name,
+			 to, from);
+}
+
+static const char *describe(struct tx *tx, const struct task_tune *op, const struct ellu_task *task)
+{
+	const char *line = NULL;
+
+	if (op->priority)
+		line = add_change(tx, line, "priority", task->priority, op->priority);
+	if (op->max_connections)
+		line = add_change(tx, line, "max_connections", count_text(tx, task->max_connections),
+				  count_text(tx, op->max_connections));
+	if (op->cost_limit)
+		line = add_change(tx, line, "cost_limit", money_text(tx, task->cost_limit),
+				  money_text(tx, op->cost_limit));
+	return line;
+}
+
+static int store_tuning(struct tx *tx, struct task_tune *op)
+{
+	int r;
+
+	r = db_run(tx->db, "UPDATE tasks SET priority = coalesce(?2, priority),"
+			   " max_connections = coalesce(?3, max_connections),"
+			   " cost_limit_nanodollars = coalesce(?4, cost_limit_nanodollars)"
+			   " WHERE id = ?1",
+		   "isII", op->task_id, op->priority, op->max_connections, op->cost_limit);
+	if (r >= 0)
+		r = task_event_add(tx, op->task_id, NULL, op->ret_line, &op->ret_line_sequence);
+	return r < 0 ? r : task_load(tx, op->task_id, &op->ret_task);
+}
+
+/* The configs that a task spends, as TuneTask finds them. */
+static int check_limit(struct tx *tx, int64_t run_id)
+{
+	struct fault refused = { 0 };
+	struct run_row run = { 0 };
+	int r = run_id ? run_row_load(tx, run_id, &run) : 0;
+
+	if (r >= 0)
+		r = task_submit_check_prices(tx, run.config_id, &refused);
+	if (r >= 0)
+		r = task_submit_check_prices(tx, run.judge.config_id, &refused);
+	if (r < 0 || !refused.code)
+		return r;
+	*tx->fault = refused;
+	return refused.code;
+}
+
+static int task_tune_run(struct tx *tx, struct store_request *request)
+{
+	struct task_tune *op = (struct task_tune *)request;
+	struct task_row row;
+	const char *hold;
 	int r;
 
 	op->ret_at = tx->now;
-	op->ret_first_sequence = 0;
-	r = db_int(tx->db, &sequence, "SELECT 1 FROM tasks WHERE id = ?1 AND finished_at IS NULL",
-		   "i", op->task_id);
-	if (r == 0)
-		return 0; // the end came first, and nothing follows it
-	op->ret_lines = tx_array(tx, op->n_lines, sizeof(*op->ret_lines));
-	if (!op->ret_lines)
-		return -ENOMEM;
-	for (size_t i = 0; r >= 0 && i < op->n_lines; i++) {
-		op->ret_lines[i] = log_text(tx, op->lines[i]);
-		if (!op->ret_lines[i])
-			return -ENOMEM;
-		r = task_event_add(tx, op->task_id, NULL, op->ret_lines[i], &sequence);
-		if (i == 0)
-			op->ret_first_sequence = sequence;
-	}
-	return r;
+	op->ret_released = false;
+	r = load_live(tx, op->task_id, &row);
+	if (r < 0)
+		return r;
+	op->ret_task = row.task;
+	op->ret_line = describe(tx, op, op->ret_task);
+	if (!op->ret_line || tx->oom)
+		return 0; // as it is
+	r = op->cost_limit ? check_limit(tx, row.run_id) : 0;
+	if (r < 0)
+		return r;
+	r = store_tuning(tx, op);
+	if (r < 0)
+		return r;
+	hold = op->ret_task->hold;
+	if (!hold || strcmp(hold, TASK_HOLD_BUDGET) != 0 || is_over_budget(op->ret_task))
+		return 0;
+	op->ret_released = true;
+	r = set_hold(tx, op->task_id, NULL);
+	return r < 0 ? r : task_load(tx, op->task_id, &op->ret_task);
 }
 
-void store_task_log(struct store *store, struct task_log *op)
+void store_task_tune(struct store *store, struct task_tune *op)
 {
-	op->request.patient = true;
-	tx_post(store, &op->request, STORE_RECORD, task_log_run);
+	tx_post(store, &op->request, STORE_WRITE, task_tune_run);
 }

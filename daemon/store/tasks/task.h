@@ -14,9 +14,17 @@
 #define TASK_RECORDED                                                                          \
 	"coalesce((SELECT sum(generated + ratings) FROM run_epochs WHERE run_id = tasks.run_id), 0)"
 
+struct task_row {
+	struct ellu_task *task;
+	int64_t project_id;
+	int64_t experiment_id; // that it changes when it ends; 0: none
+	int64_t run_id; // 0: none
+	const char *request_hash; // NULL: it has no idempotency key
+};
+int task_row_load(struct tx *tx, int64_t id, struct task_row *ret_row); // NotFound
+/* One that the scope may see: its owner's, and administrators'. NotFound. */
+int task_row_find(struct tx *tx, const struct scope *scope, int64_t id, struct task_row *ret_row);
 int task_load(struct tx *tx, int64_t id, const struct ellu_task **ret_task); // NotFound
-/* Its run, and the experiment that it changes when it ends; 0: none. */
-int task_run(struct tx *tx, int64_t id, int64_t *ret_run_id, int64_t *ret_experiment_id);
 
 /* An entry of the history under the next sequence and number, with the hold that the task's row has
  * by now. `line` NULL: a change, to `status` or (NULL: the row's) of the hold. */
@@ -29,9 +37,6 @@ int task_events_read(struct tx *tx, const struct ellu_task *task, int64_t after,
 
 /* The last number that was ever given, whether its event is still there or not. */
 int event_number_last(struct db *db, int64_t *ret_number);
-
-/* What was spent has reached its cost_limit. */
-bool task_is_over_budget(const struct ellu_task *task);
 
 /* PENDING without a hold to STARTED: 1, 0 when it was not (any more). */
 int task_start(struct tx *tx, int64_t task_id, int64_t *ret_attempt);
@@ -54,6 +59,3 @@ struct task_new {
 	const struct tx_list *log; // its first lines
 };
 int task_insert(struct tx *tx, const struct task_new *task, int64_t *ret_id);
-
-/* Task ids are visible to their owner and to administrators. NotFound. */
-int task_check_scope(struct tx *tx, const struct scope *scope, int64_t task_id);

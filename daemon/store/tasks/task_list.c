@@ -1,12 +1,10 @@
-/* Tasks in pages, and their logs. */
+/* Tasks in pages. */
 #include <errno.h>
 #include <string.h>
 
 #include "daemon/store/engine/page.h"
 #include "daemon/store/tasks/task.h"
 #include "proto/generated/interface.h"
-
-/* ---- Tasks ---- */
 
 /* Whether the rest of the filter lets a task through. Whose it is and its status have indexes. */
 #define LIST(indexed)                                                                           \
@@ -135,84 +133,6 @@ void store_tasks_list(struct store *store, struct tasks_list *op)
 {
 	op->request.keeps_rows = true;
 	tx_post(store, &op->request, STORE_SCAN, tasks_list_run);
-}
-
-/* ---- Logs ---- */
-
-struct log_listing {
-	struct page page;
-	struct count count;
-};
-
-static int read_logs(struct tx *tx, const struct ellu_list_task_logs_request *arguments,
-		     struct page *page)
-{
-	int64_t after = page->resumed ? page->major : arguments->after ? *arguments->after : 0;
-	QUERY q = NULL;
-	int r;
-
-	r = db_query(tx->db, &q, "SELECT sequence, at, line FROM task_events"
-				 " WHERE task_id = ?1 AND sequence > ?2 AND line IS NOT NULL"
-				 " ORDER BY sequence LIMIT ?3", "iii", arguments->id, after,
-		     (int64_t)page->limit + 1);
-	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
-		struct ellu_task_log *line = TX_RECORD(tx, struct ellu_task_log);
-
-		if (!line)
-			return -ENOMEM;
-		line->sequence = column_int(q, 0);
-		line->at = column_int(q, 1);
-		line->line = tx_text(tx, q, 2);
-		r = page_add(tx, page, &ellu_task_log_type, line, "log line", line->sequence);
-		if (r == 0)
-			return page_continues(tx, page, after, 0);
-		after = line->sequence;
-	}
-	return r;
-}
-
-static int logs_begin(struct tx *tx, struct task_logs_list *op)
-{
-	const struct ellu_list_task_logs_request *arguments = op->arguments;
-	struct log_listing *listing = tx_alloc(tx, sizeof(*listing));
-	int r;
-
-	if (!listing)
-		return -ENOMEM;
-	listing->count = (struct count){ .after = arguments->after ? *arguments->after : 0 };
-	r = task_check_scope(tx, &op->scope, arguments->id);
-	if (r >= 0)
-		r = page_begin(tx, &op->request, 'e', arguments->cursor, arguments->limit,
-			       &listing->page);
-	if (r >= 0)
-		r = read_logs(tx, arguments, &listing->page);
-	op->request.state = listing;
-	return r;
-}
-
-static int task_logs_list_run(struct tx *tx, struct store_request *request)
-{
-	struct task_logs_list *op = (struct task_logs_list *)request;
-	const struct ellu_list_task_logs_request *arguments = op->arguments;
-	struct log_listing *listing;
-	int r = request->state ? 0 : logs_begin(tx, op);
-
-	if (r < 0)
-		return r;
-	listing = request->state;
-	if (!arguments->count || !*arguments->count)
-		return page_end(tx, &listing->page, NULL);
-	r = count_step(tx, "SELECT count(line), max(sequence), count(*) FROM (SELECT line, sequence"
-			   " FROM task_events WHERE task_id = ?1 AND sequence > ?2 ORDER BY sequence"
-			   " LIMIT ?3)", arguments->id, &listing->count);
-	if (r != 0)
-		return r < 0 ? r : list_again(request);
-	return page_end(tx, &listing->page, &listing->count.n);
-}
-
-void store_task_logs_list(struct store *store, struct task_logs_list *op)
-{
-	tx_post(store, &op->request, STORE_SCAN, task_logs_list_run);
 }
 
 /* ---- Of the queue ---- */

@@ -5,7 +5,8 @@
 
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources/llm_config.h"
-#include "daemon/store/runs/run.h"
+#include "daemon/store/runs/experiment.h"
+#include "proto/generated/interface.h"
 #include "proto/provider.h"
 
 void task_submit_begin(struct task_submit *submit)
@@ -52,28 +53,26 @@ int task_submit_existing(struct tx *tx, struct task_submit *submit, int64_t task
 int task_submit_find_key(struct tx *tx, struct task_submit *submit, int64_t owner_uid,
 			 const char *key, const char *hash)
 {
+	struct task_row row;
 	int64_t id;
-	bool same;
-	QUERY q = NULL;
 	int r;
 
 	if (!key)
 		return 0;
-	r = db_query(tx->db, &q, "SELECT id, request_hash = ?3 FROM tasks"
-				 " WHERE owner_uid = ?1 AND idempotency_key = ?2",
-		     "iss", owner_uid, key, hash);
-	if (r >= 0)
-		r = db_next(tx->db, q);
-	if (r <= 0)
+	r = db_int(tx->db, &id, "SELECT id FROM tasks WHERE owner_uid = ?1 AND idempotency_key = ?2",
+		   "is", owner_uid, key);
+	if (r > 0)
+		r = task_row_load(tx, id, &row);
+	else
 		return r;
-	id = column_int(q, 0);
-	same = column_int(q, 1) != 0;
-	statement_reset(&q);
-	if (!same)
+	if (r < 0)
+		return r;
+	if (strcmp(row.request_hash, hash) != 0)
 		return fault_conflict(tx->fault, "task", NULL, id,
 				      "another request used this idempotency_key");
-	r = task_submit_existing(tx, submit, id);
-	return r < 0 ? r : 1;
+	submit->ret_existing = true;
+	submit->ret_task = row.task;
+	return 1;
 }
 
 int task_submit_check_room(struct tx *tx)
@@ -151,6 +150,12 @@ int task_submit_check_config(struct tx *tx, const struct scope *scope, int64_t c
 	return cost_limit ? task_submit_check_prices(tx, config_id, rejected) : 0;
 }
 
+void task_submit_check_queue(const struct task_submit *submit, struct fault *rejected)
+{
+	if (submit->queue_full && !rejected->code)
+		fault_set(rejected, ELLU_E_QUEUE_FULL, NULL);
+}
+
 int task_submit_check_run(struct tx *tx, const struct task_submit *submit, int64_t run_id,
 			  const int64_t *cost_limit, struct fault *rejected)
 {
@@ -163,9 +168,27 @@ int task_submit_check_run(struct tx *tx, const struct task_submit *submit, int64
 	if (r >= 0)
 		r = task_submit_check_config(tx, &submit->scope, run.judge.config_id,
 					     "rating_llm_config", cost_limit, rejected);
-	if (r >= 0 && submit->queue_full && !rejected->code)
-		fault_set(rejected, ELLU_E_QUEUE_FULL, NULL);
+	if (r >= 0)
+		task_submit_check_queue(submit, rejected);
 	return r < 0 ? r : 0;
+}
+
+int task_submit_try(struct tx *tx, int (*run)(void *userdata), void *userdata)
+{
+	struct writer *writer = &tx->store->writer;
+	size_t secrets = writer->secrets.n;
+	int r, ended = 0;
+
+	r = db_run(tx->db, "SAVEPOINT parts", "");
+	if (r >= 0)
+		r = run(userdata);
+	if (r > 0) {
+		secrets_rollback(&tx->store->secrets, &writer->secrets, secrets);
+		ended = db_run(tx->db, "ROLLBACK TO parts", "");
+	}
+	if (r >= 0 && ended >= 0)
+		ended = db_run(tx->db, "RELEASE parts", "");
+	return ended < 0 ? ended : r;
 }
 
 int task_submit_insert(struct tx *tx, struct task_submit *submit, const struct task_new *task)
@@ -185,4 +208,194 @@ int task_submit_insert(struct tx *tx, struct task_submit *submit, const struct t
 		r = task_events_read(tx, submit->ret_task, 0, &submit->ret_rows,
 				     &submit->ret_n_rows);
 	return r;
+}
+
+/* ---- Going on ---- */
+
+/*
+ * Going on after a task that ended without success is a new task of the same run, and does what is
+ * missing there. It belongs to whom the old one belonged to, whoever asks.
+ */
+
+struct retry {
+	struct tx *tx;
+	struct task_retry *op;
+	struct task_row old;
+	struct experiment_row experiment; // zeroed: none
+	struct fault rejected; // code 0: not
+};
+
+/* Whether there is something to go on with. */
+static int check_old(struct retry *retry)
+{
+	const struct ellu_task *old = retry->old.task;
+	struct fault *fault = retry->tx->fault;
+
+	switch (task_status_from_name(old->status)) {
+	case TASK_PENDING:
+	case TASK_STARTED:
+		return fault_conflict(fault, "task", old->name, old->id, "it is %s", old->status);
+	case TASK_SUCCESS:
+		return fault_conflict(fault, "task", old->name, old->id,
+				      "it succeeded; RetryFailed asks again for failed items");
+	case TASK_REJECTED:
+		if (!retry->old.run_id)
+			return fault_conflict(fault, "task", old->name, old->id,
+					      "it was rejected before anything was made: submit it "
+					      "again");
+		break;
+	default:
+		break;
+	}
+	return experiment_check_idle(retry->tx, &retry->experiment);
+}
+
+static int insert_retry(struct retry *retry, const char *hash)
+{
+	const struct ellu_retry_task_request *a = retry->op->arguments;
+	const struct ellu_task *old = retry->old.task;
+	struct task_new task = {
+		.kind = task_kind_from_name(old->kind),
+		.place = { old->owner_uid, retry->old.project_id },
+		.name = old->name,
+		.experiment_id = retry->experiment.id,
+		.run_id = retry->old.run_id,
+		.priority = a->priority ? a->priority : old->priority,
+		.time_limit_seconds = a->time_limit_seconds ? *a->time_limit_seconds :
+							      old->time_limit_seconds,
+		.max_connections = old->max_connections,
+		.cost_limit = a->cost_limit ? a->cost_limit : old->cost_limit,
+		.retry_of = old->id,
+		.idempotency_key = a->idempotency_key,
+		.request_hash = hash,
+		.rejected = retry->rejected.code ? &retry->rejected : NULL,
+	};
+
+	return task_submit_insert(retry->tx, &retry->op->submit, &task);
+}
+
+static int task_retry_run(struct tx *tx, struct store_request *request)
+{
+	struct task_retry *op = (struct task_retry *)request;
+	const struct ellu_retry_task_request *a = op->arguments;
+	struct retry retry = { .tx = tx, .op = op };
+	const struct ellu_task *old;
+	char hash[IDENTITY_SIZE];
+	int r;
+
+	task_submit_begin(&op->submit);
+	r = task_row_find(tx, &op->submit.scope, a->id, &retry.old);
+	if (r >= 0 && retry.old.experiment_id)
+		r = experiment_row_load(tx, retry.old.experiment_id, &retry.experiment);
+	if (r >= 0)
+		r = task_submit_hash(tx, &ellu_retry_task_request_type, a, hash);
+	old = retry.old.task;
+	if (r >= 0)
+		r = task_submit_find_key(tx, &op->submit, old->owner_uid, a->idempotency_key, hash);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = check_old(&retry);
+	if (r >= 0)
+		r = task_submit_check_room(tx);
+	if (r >= 0)
+		r = task_submit_check_run(tx, &op->submit, retry.old.run_id,
+					  a->cost_limit ? a->cost_limit : old->cost_limit,
+					  &retry.rejected);
+	return r < 0 ? r : insert_retry(&retry, hash);
+}
+
+void store_task_retry(struct store *store, struct task_submit *submit)
+{
+	tx_post(store, &submit->request, STORE_WRITE, task_retry_run);
+}
+
+/* ---- What failed, again ---- */
+
+/*
+ * Asking again for what failed begins a new round of the experiment: from then on an error that
+ * was recorded in an earlier one is missing. So nothing has to be cleared, however many there
+ * are, and the first claim counts what is left.
+ */
+
+/* Failed responses are missing at once; which ratings are is counted when the task begins, and
+ * until then none is told of. */
+static int begin_round(struct tx *tx, int64_t run_id)
+{
+	int r;
+
+	r = db_run(tx->db, "UPDATE run_epochs SET generated = generated - failed,"
+			   " rated = 0, ratings = 0, failed = 0 WHERE run_id = ?1", "i", run_id);
+	if (r >= 0)
+		r = db_run(tx->db, "UPDATE runs SET counters_stale = counters_stale + 1"
+				   " WHERE id = ?1", "i", run_id);
+	return r < 0 ? r : 0;
+}
+
+static int insert_round(struct tx *tx, struct failed_retry *op, const struct experiment_row *experiment,
+		  const char *hash, const struct fault *rejected)
+{
+	const struct ellu_retry_failed_request *a = op->arguments;
+	const struct task_new task = {
+		.kind = TASK_KIND_EXPERIMENT,
+		.place = { experiment->owner_uid, experiment->project_id },
+		.name = experiment->name,
+		.experiment_id = experiment->id,
+		.run_id = experiment->run_id,
+		.priority = a->priority,
+		.time_limit_seconds = *a->time_limit_seconds,
+		.max_connections = a->max_connections,
+		.cost_limit = a->cost_limit,
+		.retry_of = experiment->task_id,
+		.idempotency_key = a->idempotency_key,
+		.request_hash = hash,
+		.rejected = rejected->code ? rejected : NULL,
+	};
+
+	return task_submit_insert(tx, &op->submit, &task);
+}
+
+static int submit_round(struct tx *tx, struct failed_retry *op, const struct experiment_row *experiment,
+		  const char *hash, const struct fault *rejected)
+{
+	int r = 0;
+
+	if (!rejected->code)
+		r = begin_round(tx, experiment->run_id);
+	if (r >= 0)
+		r = insert_round(tx, op, experiment, hash, rejected);
+	if (r >= 0 && !rejected->code)
+		r = db_run(tx->db, "UPDATE runs SET round = ?2 WHERE id = ?1", "ii",
+			   experiment->run_id, op->submit.ret_task->id);
+	return r < 0 ? r : 0;
+}
+
+static int failed_retry_run(struct tx *tx, struct store_request *request)
+{
+	struct failed_retry *op = (struct failed_retry *)request;
+	struct experiment_row experiment;
+	struct fault rejected = { 0 };
+	char hash[IDENTITY_SIZE];
+	int r;
+
+	task_submit_begin(&op->submit);
+	r = experiment_row_resolve(tx, &op->submit.scope, op->arguments->experiment, &experiment);
+	if (r >= 0)
+		r = task_submit_hash(tx, &ellu_retry_failed_request_type, op->arguments, hash);
+	if (r >= 0)
+		r = task_submit_find_key(tx, &op->submit, experiment.owner_uid,
+					 op->arguments->idempotency_key, hash);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = experiment_check_idle(tx, &experiment);
+	if (r >= 0)
+		r = task_submit_check_room(tx);
+	if (r >= 0)
+		r = task_submit_check_run(tx, &op->submit, experiment.run_id,
+					  op->arguments->cost_limit, &rejected);
+	return r < 0 ? r : submit_round(tx, op, &experiment, hash, &rejected);
+}
+
+void store_failed_retry(struct store *store, struct task_submit *submit)
+{
+	tx_post(store, &submit->request, STORE_WRITE, failed_retry_run);
 }

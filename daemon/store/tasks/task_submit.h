@@ -33,6 +33,11 @@ int task_submit_check_prices(struct tx *tx, int64_t config_id, struct fault *rej
 int task_submit_check_run(struct tx *tx, const struct task_submit *submit, int64_t run_id,
 			  const int64_t *cost_limit, struct fault *rejected);
 
+void task_submit_check_queue(const struct task_submit *submit, struct fault *rejected);
+
+/* Runs what makes the parts of a submission; when it answers more than 0, these are taken back. */
+int task_submit_try(struct tx *tx, int (*run)(void *userdata), void *userdata);
+
 /* Answers a task that is there already. */
 int task_submit_existing(struct tx *tx, struct task_submit *submit, int64_t task_id);
 /* Inserts and answers it, claimed where a slot is free; REJECTED when `task` says so. */

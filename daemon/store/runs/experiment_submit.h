@@ -9,7 +9,7 @@
 #include "daemon/store/resources/notes.h"
 #include "daemon/store/resources/row_set.h"
 #include "daemon/store/runs/experiment.h"
-#include "daemon/store/tasks.h"
+#include "daemon/store/tasks/task_submit.h"
 
 /* What takes as long as the request is large: done before the writer has it. */
 struct submit_input {
@@ -38,31 +38,16 @@ struct submission {
 	const char *judge_field; // the part that named the judge
 	struct tx_list measures; // struct run_measure
 
+	struct experiment_row newest; // of the family; zeroed: none
 	bool is_new; // the experiment was not there before
 	char identity[IDENTITY_SIZE];
 	char answer_identity[IDENTITY_SIZE];
 	int64_t source_id; // the newest that was asked the same; 0: none
 };
 
-/* submit_read.c */
-int submit_read(struct tx *tx, const struct scope *scope,
-		const struct ellu_run_experiment_request *arguments,
-		struct submit_input **ret_input);
-
-/* submit_check.c: what the request alone shows wrong. */
-int submit_check_parts(struct submission *s);
-int submit_check_again(struct submission *s);
-
-/* submit_resolve.c: ids and records of the parts; then what the state shows wrong about them. */
-int submit_resolve(struct submission *s);
-int submit_check_state(struct submission *s);
-/* A config can be spent; else the submission is rejected. */
-int submit_check_config(struct submission *s, int64_t config_id, const char *part);
-
-/* submit_pin.c */
-int submit_pin(struct submission *s);
-int submit_insert_experiment(struct submission *s, const char *name, int64_t family_number,
-			     int64_t *ret_id);
-
-/* submit_plan.c: what `submit` would do; it is taken back. */
-int submit_plan(struct submission *s, int (*submit)(struct submission *s));
+/* experiment_parts.c: ids and records of the parts; then what the state shows wrong about them; then
+ * the pin, which the run and its experiment are made of. */
+int parts_resolve(struct submission *s);
+int parts_check(struct submission *s);
+int parts_pin(struct submission *s);
+int parts_insert(struct submission *s, const char *name, int64_t family_number, int64_t *ret_id);

@@ -45,3 +45,9 @@ int response_walk_step(struct response_walk *walk);
  * none. */
 int response_place_read(struct tx *tx, const struct run_row *run, int64_t response_id,
 			int64_t row_number, struct response_place *ret_place);
+
+/* The ratings of one response by the criteria of its run, in their order, and that judge;
+ * struct ellu_rating. *ret_lean: they are too long for a message, and are without what the model
+ * said. */
+int ratings_of_response(struct tx *tx, int64_t run_id, int64_t response_id,
+			int64_t judge_id, struct tx_list *ratings, bool *ret_lean);
