@@ -296,14 +296,19 @@ static int start_one_hanging(struct ellu *daemon, size_t index, struct ellu_op *
 START_TEST(gathering_out_of_time)
 {
 	struct ellu_op *ops[3];
+	int next = 0;
 
 	start();
-	ck_assert_int_eq(ellu_gather(handle, 3, 1, start_one_hanging, NULL, 0.05, ops), 0);
-	ck_assert_int_eq(ellu_op_is_done(ops[0]), 1);
-	ck_assert_int_eq(ellu_op_is_done(ops[1]), 0);
-	ck_assert_ptr_null(ops[2]);
-	ellu_op_free(ops[0]);
-	ellu_op_free(ops[1]);
+	/* However slow the machine is, some time is enough for the one that is answered. */
+	for (double seconds = 0.05; !next; seconds *= 2) {
+		ck_assert_int_eq(ellu_gather(handle, 3, 1, start_one_hanging, NULL, seconds, ops), 0);
+		next = ops[1] != NULL;
+		ck_assert(!next || ellu_op_is_done(ops[0]));
+		ck_assert(!next || !ellu_op_is_done(ops[1]));
+		ck_assert_ptr_null(ops[2]);
+		ellu_op_free(ops[0]);
+		ellu_op_free(ops[1]);
+	}
 	stop();
 }
 END_TEST
