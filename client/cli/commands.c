@@ -301,6 +301,7 @@ static const struct command fixed[] = {
 
 static struct command commands[COMMANDS_MAX];
 static size_t n_commands;
+static struct arena texts; // of what is made here; it lasts as long as the process
 
 /* ---- What the interface offers ---- */
 
@@ -309,24 +310,23 @@ static bool make_option(const struct record_field *field, struct option *ret_opt
 {
 	const struct record_field named = { .name = "", .kind = FIELD_STRING, .one_of = field->one_of };
 	char values[512];
-	char *help;
 
 	for (size_t i = 0; i < LENGTH(words); i++) {
 		if (strcmp(words[i].field, field->name) != 0)
 			continue;
-		if (!words[i].name || !option_for_field(field, ret_option))
+		if (!words[i].name || !option_for_field(field, &texts, ret_option))
 			return false;
 		ret_option->name = words[i].name;
 		ret_option->value = words[i].value;
 		ret_option->help = words[i].help;
 		ret_option->kind = words[i].kind == BY_FIELD ? ret_option->kind : words[i].kind;
 		record_expected(&named, values, sizeof(values));
-		if (words[i].help[strlen(words[i].help) - 1] == ':' &&
-		    asprintf(&help, "%s %s", words[i].help, values + strlen("a string, one of ")) >= 0)
-			ret_option->help = help;
-		return true;
+		if (words[i].help[strlen(words[i].help) - 1] == ':')
+			ret_option->help = arena_printf(&texts, "%s %s", words[i].help,
+							values + strlen("a string, one of "));
+		return ret_option->help != NULL;
 	}
-	return option_for_field(field, ret_option);
+	return option_for_field(field, &texts, ret_option);
 }
 
 /* One of the words in `list`, which may be NULL: any. */
@@ -348,19 +348,15 @@ static size_t add_options(const struct command *command, const struct option **o
 {
 	for (size_t i = 0; i < type->n_fields && n < OPTIONS_MAX; i++) {
 		const struct record_field *field = &type->fields[i];
-		struct option *option = malloc(sizeof(*option));
-		char *whole;
-
+		struct option *option = arena_alloc(&texts, sizeof(*option));
 		bool is_page = command->run == command_list && strcmp(field->name, "cursor") == 0;
 
 		if (!option || field == without || is_page || field->flags & FIELD_READ_ONLY ||
 		    !is_listed(path ? NULL : command->fields, field->name) ||
-		    !(path ? option_for_field(field, option) : make_option(field, option))) {
-			free(option);
+		    !(path ? option_for_field(field, &texts, option) : make_option(field, option)))
 			continue;
-		}
-		if (path && asprintf(&whole, "%s.%s", path, field->name) >= 0)
-			option->field = whole;
+		if (path)
+			option->field = arena_printf(&texts, "%s.%s", path, field->name);
 		options[n++] = option;
 	}
 	return n;
@@ -370,14 +366,13 @@ static size_t add_options(const struct command *command, const struct option **o
 static void complete_options(struct command *command)
 {
 	const struct method *method = command->method ? call_method(command->method) : NULL;
-	const struct option **options = calloc(OPTIONS_MAX + 1, sizeof(*options));
+	const struct option **options = arena_array(&texts, OPTIONS_MAX + 1,
+						       sizeof(*options));
 	const struct record_field *content = NULL;
 	size_t n = 0;
 
-	if (!method || !options) {
-		free(options);
+	if (!method || !options)
 		return;
-	}
 	for (const struct option *const *own = command->options; own && *own; own++)
 		options[n++] = *own;
 	if (command->run == command_list)
@@ -403,7 +398,8 @@ static const char *make_summary(const struct method *method, const char *says, c
 	while (*end && !(*end == '.' && strchr(" \n", end[1])))
 		end++;
 	*ret_details = *end && end[1] ? end + 2 : NULL;
-	if (asprintf(&summary, "%s%.*s", says, (int) (end - rest), rest) < 0)
+	summary = arena_printf(&texts, "%s%.*s", says, (int) (end - rest), rest);
+	if (!summary)
 		return says;
 	for (char *c = summary; *c; c++)
 		*c = *c == '\n' ? ' ' : *c;
@@ -428,7 +424,8 @@ static void add_verb(const struct resource *resource, const struct verb *verb)
 
 	snprintf(method_name, sizeof(method_name), "%s%s%s", verb->before, resource->name, verb->behind);
 	method = call_method(method_name);
-	if (!method || asprintf(&name, "%s %s", resource->group, verb->word) < 0)
+	name = arena_printf(&texts, "%s %s", resource->group, verb->word);
+	if (!method || !name)
 		return;
 	*command = (struct command){
 		.name = name,

@@ -279,7 +279,8 @@ static enum option_kind kind_of(const struct record_field *field)
 	}
 }
 
-bool option_for_field(const struct record_field *field, struct option *ret_option)
+bool option_for_field(const struct record_field *field, struct arena *arena,
+		      struct option *ret_option)
 {
 	static const char *const values[_OPTION_KIND_MAX] = {
 		[OPTION_TEXT] = "TEXT",	       [OPTION_TEXTS] = "TEXT",	  [OPTION_INTEGER] = "N",
@@ -291,17 +292,14 @@ bool option_for_field(const struct record_field *field, struct option *ret_optio
 	char expected[512], *name, *help;
 
 	record_expected(field, expected, sizeof(expected));
-	name = strdup(field->name);
-	help = strdup(kind == OPTION_FLAG	? "turns it on"
+	name = arena_strdup(arena, field->name);
+	help = arena_strdup(arena, kind == OPTION_FLAG	? "turns it on"
 		      : kind == OPTION_DURATION ? option_expected(kind)
 		      : kind == OPTION_TEXTS	? "a text; give it again for more"
 		      : kind == OPTION_TEXT	? expected + (strlen(expected) > 10 ? 10 : 0)
 						: expected);
-	if (!name || !help) {
-		free(name);
-		free(help);
+	if (!name || !help)
 		return false;
-	}
 	if (kind == OPTION_DURATION)
 		name[strlen(name) - 8] = '\0';
 	for (char *c = name; *c; c++)

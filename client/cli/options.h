@@ -90,7 +90,8 @@ bool options_blame(const struct arguments *arguments, const char *field, const c
 
 /* An option for a field that no table names. Its texts are made once and stay. False when there is none
  * for its kind, or no memory. */
-bool option_for_field(const struct record_field *field, struct option *ret_option);
+bool option_for_field(const struct record_field *field, struct arena *arena,
+		      struct option *ret_option);
 
 /* The value as JSON. -EINVAL: it is none of that kind; -ENOMEM. */
 int option_value(enum option_kind kind, const char *text, json_object **ret_value);
