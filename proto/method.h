@@ -32,6 +32,25 @@ struct method {
 	const struct record_type *reply;
 	enum method_access access;
 	enum method_replies replies;
+	/* Where requests have what many of them have; 0: this one has not. */
+	size_t project; // const char *
+	size_t detach; // const int *
+	size_t page; // struct method_page_request
+};
+
+/* Each METHOD_REPLIES_PAGES has these behind each other: somewhere in its request, and first in its
+ * reply. */
+struct method_page_request {
+	const char *cursor;
+	const int64_t *limit;
+	const int *count;
+};
+struct method_page {
+	size_t struct_size;
+	const void *const *items;
+	size_t n_items;
+	const char *next_cursor;
+	const int64_t *count;
 };
 
 struct error_parameter {
@@ -67,6 +86,28 @@ extern const size_t n_interfaces;
 
 extern const struct method *const methods_by_name[];
 extern const size_t n_methods_by_name;
+
+/* Of a request; NULL where it has none. */
+static inline const char *method_project(const struct method *method, const void *request)
+{
+	return method->project ? *(const char *const *)((const char *)request + method->project) :
+				 NULL;
+}
+
+static inline bool method_is_detached(const struct method *method, const void *request)
+{
+	const int *detach = method->detach ?
+				    *(const int *const *)((const char *)request + method->detach) :
+				    NULL;
+
+	return detach && *detach;
+}
+
+static inline struct method_page_request *method_page_of(const struct method *method,
+							  const void *request)
+{
+	return method->page ? (struct method_page_request *)((char *)request + method->page) : NULL;
+}
 
 /* All give NULL for what they do not know. */
 const struct interface_info *interface_find(const char *name);

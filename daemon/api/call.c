@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/api/methods.h"
 #include "daemon/base/log.h"
 #include "daemon/queue/queue.h"
 #include "daemon/store/tasks.h"
-#include "proto/generated/handlers.h"
+#include "proto/generated/interface.h"
+#include "proto/limits.h"
 
 #define RETRY_AFTER_SECONDS 1 // when the caller's own calls are in the way
 
@@ -53,22 +55,13 @@ void call_forget_request(struct call *call)
 /* A call that follows a task stays, unless its caller wants to go on at once. */
 static bool stays(const struct call *call)
 {
-	const struct record_type *type = call->method->request;
-
-	if (call->method->replies != METHOD_REPLIES_EVENTS)
-		return false;
-	for (size_t i = 0; i < type->n_fields; i++)
-		if (strcmp(type->fields[i].name, "detach") == 0) {
-			const int *detach = *(const int *const *)((const char *)call->request +
-								  type->fields[i].offset);
-
-			return !detach || !*detach;
-		}
-	return true;
+	return call->method->replies == METHOD_REPLIES_EVENTS &&
+	       !method_is_detached(call->method, call->request);
 }
 
 void call_dispatch(struct call *call)
 {
+	int (*handler)(struct call *call) = method_handler(call->method);
 	struct fault fault = { 0 };
 	int r;
 
@@ -84,7 +77,7 @@ void call_dispatch(struct call *call)
 		return;
 	}
 	call_ref(call);
-	r = api_handlers[call->method->id](call, call->request);
+	r = handler ? handler(call) : call_run_method(call, call_reply_stored);
 	if (r < 0)
 		call_fail_errno(call, r);
 	call_unref(call);
@@ -103,63 +96,56 @@ void call_writable(struct call *call)
 		call->on_writable(call);
 }
 
-static int encode_reply(struct call *call, const void *reply, struct reply **ret_encoded)
+/* What the front does in there ends the call for it: `answered` says so behind it only. */
+static bool send_answer(struct call *call, struct answer *answer, bool continues)
 {
-	json_object *parameters = NULL;
-	int r = record_encode(call->method->reply, reply, TO_CLIENT, &parameters);
-
-	if (r < 0)
-		return r;
-	*ret_encoded = reply_new(parameters);
-	return *ret_encoded ? 0 : -ENOMEM;
-}
-
-static bool send_reply(struct call *call, const void *reply, bool continues, struct share *share)
-{
-	const struct record_type *type = call->method->reply;
-	struct reply *encoded = NULL;
-	bool room;
+	struct fault fault = { 0 };
 	int r;
 
 	if (!call->front || call->answered)
 		return true;
-	if (share)
-		encoded = replies_find(share, call->front, type, continues);
-	if (encoded) {
-		reply_ref(encoded);
-	} else {
-		r = encode_reply(call, reply, &encoded);
-		if (r < 0) {
-			call_fail_errno(call, r);
-			return true;
-		}
-		if (share)
-			replies_keep(share, call->front, type, continues, encoded);
+	call_ref(call);
+	r = call->front->send(call, answer, continues);
+	if (r == -EMSGSIZE) {
+		fault_too_large(&fault, MESSAGE_SIZE_MAX, "the reply");
+		call_fail(call, &fault);
+	} else if (r < 0) {
+		call_fail_errno(call, r);
 	}
-	call->answered = !continues;
-	room = call->front->send(call, encoded, continues);
-	reply_unref(encoded);
-	return room;
+	call->answered = call->answered || !continues;
+	call_unref(call);
+	return r != 0;
+}
+
+static bool send_record(struct call *call, const void *record, bool continues, struct share *share)
+{
+	struct answer answer = {
+		.type = call->method->reply,
+		.record = record,
+		.share = share,
+	};
+
+	return send_answer(call, &answer, continues);
 }
 
 bool call_continue(struct call *call, const void *reply)
 {
-	return send_reply(call, reply, /* continues= */ true, NULL);
+	return send_record(call, reply, /* continues= */ true, NULL);
 }
 
 void call_reply(struct call *call, const void *reply)
 {
-	(void)send_reply(call, reply, /* continues= */ false, NULL);
+	(void)send_record(call, reply, /* continues= */ false, NULL);
 }
 
 bool call_continue_shared(struct call *call, const void *reply, struct share *share)
 {
-	return send_reply(call, reply, /* continues= */ true, share);
+	return send_record(call, reply, /* continues= */ true, share);
 }
 
 void call_reply_shared(struct call *call, const void *reply, struct share *share)
 {
-	(void)send_reply(call, reply, /* continues= */ false, share);
+	(void)send_record(call, reply, /* continues= */ false, share);
 }
 
 void call_fail(struct call *call, const struct fault *fault)
@@ -188,54 +174,6 @@ void call_fail_limit(struct call *call, enum user_slot slot)
 	fault_set(&fault, ELLU_E_TOO_MANY_REQUESTS, "%s", numbers);
 	fault.retry_after_seconds = RETRY_AFTER_SECONDS;
 	call_fail(call, &fault);
-}
-
-/* ---- Pages ---- */
-
-static const struct record_field *cursor_field(const struct call *call)
-{
-	const struct record_type *type = call->method->request;
-
-	for (size_t i = 0; i < type->n_fields; i++)
-		if (strcmp(type->fields[i].name, "cursor") == 0)
-			return &type->fields[i];
-	return NULL;
-}
-
-static void next_page(struct call *call)
-{
-	call->on_writable = NULL;
-	call_dispatch(call);
-}
-
-void call_reply_page(struct call *call, struct store_request *request)
-{
-	const struct record_field *field = cursor_field(call);
-	bool continues = call->more && request->next_cursor && field;
-	struct reply *reply;
-	char *cursor;
-	bool room;
-
-	if (!call->front || call->answered)
-		return;
-	reply = reply_new_open(request->page, request->page_size, call->service->behind);
-	request->page = NULL;
-	if (continues) {
-		cursor = arena_strdup(&call->arena, request->next_cursor);
-		if (!cursor)
-			reply = reply_unref(reply);
-		memcpy((char *)call->request + field->offset, &cursor, sizeof(cursor));
-		call->on_writable = next_page;
-	}
-	if (!reply) {
-		call_fail_errno(call, -ENOMEM);
-		return;
-	}
-	call->answered = !continues;
-	room = call->front->send(call, reply, continues);
-	reply_unref(reply);
-	if (continues && room && call->front)
-		next_page(call);
 }
 
 /* ---- Operations of the store ---- */
@@ -298,6 +236,59 @@ void *call_operation(struct call *call, size_t size,
 	call->on_stored = stored;
 	return request;
 }
+
+/* ---- Methods of the store ---- */
+
+static void next_page(struct call *call)
+{
+	call->on_writable = NULL;
+	call_dispatch(call);
+}
+
+void call_reply_stored(struct call *call, struct store_request *request)
+{
+	const struct method_run *op = (const struct method_run *)request;
+	const char *next = request->page ? request->page->next_cursor : NULL;
+	bool continues = call->more && next, room;
+	struct answer answer = {
+		.type = call->method->reply,
+		.record = request->page ? (const void *)request->page : op->ret_reply,
+		.text = request->text,
+		.text_size = request->text_size,
+	};
+
+	if (!call->front || call->answered)
+		return;
+	if (continues) {
+		next = arena_strdup(&call->arena, next);
+		if (!next) {
+			call_fail_errno(call, -ENOMEM);
+			return;
+		}
+		method_page_of(call->method, call->request)->cursor = next;
+		call->on_writable = next_page;
+	}
+	room = send_answer(call, &answer, continues);
+	request->text = answer.text;
+	if (continues && room && call->front && !call->answered)
+		next_page(call);
+}
+
+int call_run_method(struct call *call,
+		    void (*stored)(struct call *call, struct store_request *request))
+{
+	struct method_run *op = call_operation(call, sizeof(*op), stored);
+
+	if (!op)
+		return 0;
+	op->scope = call_scope(call, method_project(call->method, call->request));
+	op->method = call->method;
+	op->arguments = call->request;
+	store_method_run(call->service->store, op);
+	return 0;
+}
+
+/* ---- Tasks ---- */
 
 int call_with_task(struct call *call, int64_t id,
 		   void (*found)(struct call *call, struct store_request *request))

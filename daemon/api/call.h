@@ -1,8 +1,8 @@
 /*
  * A call of a method, as handlers see it, whichever way it came in. A front makes it, fills in
- * who calls and the decoded request, and hands it to call_dispatch(); the method's handler
- * (`api_<method>`, found through the generated table) answers it, now or later, exactly once with
- * call_reply() or call_fail(), after any number of call_continue().
+ * who calls and the decoded request, and hands it to call_dispatch(); the method's handler (a row in
+ * methods.c), or the operation that the store has for it, answers it, now or later, exactly once
+ * with call_reply() or call_fail(), after any number of call_continue().
  *
  * A call is counted: what is under way for it holds a reference. When its caller goes away,
  * call_abandon() says so to the handler, and answers go nowhere.
@@ -14,8 +14,8 @@
 #include <stdint.h>
 
 #include "daemon/api/principal.h"
-#include "daemon/api/reply.h"
 #include "daemon/api/user.h"
+#include "daemon/base/share.h"
 #include "daemon/store/store.h"
 #include "proto/arena.h"
 #include "proto/fault.h"
@@ -39,10 +39,22 @@ struct service {
 	int64_t n_connections; // counted by the fronts
 };
 
+/* A reply as methods make it; each front encodes it in its own way. */
+struct answer {
+	const struct record_type *type;
+	const void *record; // a page that is encoded may be without its items
+	/* The reply encoded already, up to its tail (WIRE_REPLY_HEAD); a front may take it and leave
+	 * NULL. Or NULL. */
+	char *text;
+	size_t text_size;
+	struct share *share; // it lies beside what is answered, and so do others' replies; or NULL
+};
+
 /* How the answers leave. */
 struct call_front {
-	/* `reply` is borrowed. Returns whether more output is welcome right now. */
-	bool (*send)(struct call *call, struct reply *reply, bool continues);
+	/* Returns whether more output is welcome right now, or a negative errno: nothing was sent.
+	 * -EMSGSIZE: no message could hold it. */
+	int (*send)(struct call *call, struct answer *answer, bool continues);
 	void (*fail)(struct call *call, const struct fault *fault);
 };
 
@@ -74,7 +86,7 @@ struct call *call_new(struct service *service);
 struct call *call_ref(struct call *call);
 struct call *call_unref(struct call *call);
 
-/* The generated table's entry for the method runs. */
+/* What the method does, by itself or in the store, is begun. */
 void call_dispatch(struct call *call);
 /* A call that goes on for long has no more use for its request, nor for the arena. */
 void call_forget_request(struct call *call);
@@ -94,9 +106,12 @@ void call_fail_errno(struct call *call, int error); // Internal
 /* TooManyRequests, for what the caller's user holds. */
 void call_fail_limit(struct call *call, enum user_slot slot);
 
-/* The page of a list, which the request loses: fits call_operation(). With `more` and a further
- * page, the method runs again for that page as soon as output is low. */
-void call_reply_page(struct call *call, struct store_request *request);
+/* Has the store do what it does for the method; then `stored` gets the struct method_run. */
+int call_run_method(struct call *call,
+		    void (*stored)(struct call *call, struct store_request *request));
+/* Answers what it did, whose text the request loses. With `more` and a further page of a list, the
+ * method runs again for that page as soon as output is low. */
+void call_reply_stored(struct call *call, struct store_request *request);
 
 /* Whose rows the call may see. */
 struct scope call_scope(const struct call *call, const char *project);

@@ -1,16 +1,15 @@
-/* Methods on experiments: run, show, list, and what came out of them. */
+/* Running experiments, and what that would do. */
 #include <string.h>
 
-#include "daemon/api/call.h"
+#include "daemon/api/methods.h"
 #include "daemon/api/submit.h"
-#include "daemon/store/resources.h"
-#include "proto/generated/handlers.h"
 #include "proto/generated/interface.h"
 
 /* ---- Run ---- */
 
-int api_run_experiment(struct call *call, const struct ellu_run_experiment_request *request)
+int api_run_experiment(struct call *call)
 {
+	const struct ellu_run_experiment_request *request = call->request;
 	struct experiment_submit *op = submit_operation(call, sizeof(*op), request->project);
 
 	if (!op)
@@ -38,8 +37,9 @@ static void on_planned(struct call *call, struct store_request *request)
 	call_reply(call, &reply);
 }
 
-int api_plan_experiment(struct call *call, const struct ellu_plan_experiment_request *request)
+int api_plan_experiment(struct call *call)
 {
+	const struct ellu_plan_experiment_request *request = call->request;
 	const struct ellu_run_experiment_request *run;
 	struct experiment_submit *op;
 	struct fault fault = { 0 };
@@ -57,54 +57,5 @@ int api_plan_experiment(struct call *call, const struct ellu_plan_experiment_req
 	op->submit.scope = call_scope(call, run->project);
 	op->arguments = run;
 	store_experiment_plan(call->service->store, op);
-	return 0;
-}
-
-/* ---- Show ---- */
-
-static void on_experiment(struct call *call, struct store_request *request)
-{
-	const struct experiment_get *op = (const struct experiment_get *)request;
-	struct ellu_get_experiment_reply reply = ELLU_RECORD(struct ellu_get_experiment_reply);
-
-	reply.experiment = op->ret_experiment;
-	call_reply(call, &reply);
-}
-
-int api_get_experiment(struct call *call, const struct ellu_get_experiment_request *request)
-{
-	struct experiment_get *op = call_operation(call, sizeof(*op), on_experiment);
-
-	if (!op)
-		return 0;
-	op->scope = call_scope(call, request->project);
-	op->ref = request->experiment;
-	store_experiment_get(call->service->store, op);
-	return 0;
-}
-
-int api_list_experiments(struct call *call, const struct ellu_list_experiments_request *request)
-{
-	struct experiments_list *op = call_operation(call, sizeof(*op), call_reply_page);
-
-	if (!op)
-		return 0;
-	op->scope = call_scope(call, request->project);
-	op->arguments = request;
-	store_experiments_list(call->service->store, op);
-	return 0;
-}
-
-/* ---- Responses ---- */
-
-int api_list_responses(struct call *call, const struct ellu_list_responses_request *request)
-{
-	struct responses_list *op = call_operation(call, sizeof(*op), call_reply_page);
-
-	if (!op)
-		return 0;
-	op->scope = call_scope(call, request->project);
-	op->arguments = request;
-	store_responses_list(call->service->store, op);
 	return 0;
 }

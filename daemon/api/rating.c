@@ -1,7 +1,6 @@
-/* Methods on ratings: rate responses or an experiment, ask again for what failed, list verdicts. */
+/* Rating responses or an experiment, and asking again for what failed. */
+#include "daemon/api/methods.h"
 #include "daemon/api/submit.h"
-#include "daemon/store/resources.h"
-#include "proto/generated/handlers.h"
 
 /* How the request of each such method says that its task is to be followed. */
 #define OPTIONS(request, function)                                                     \
@@ -13,8 +12,9 @@
 		.min_interval_seconds = (request)->min_interval_seconds,               \
 	}
 
-int api_rate_responses(struct call *call, const struct ellu_rate_responses_request *request)
+int api_rate_responses(struct call *call)
 {
+	const struct ellu_rate_responses_request *request = call->request;
 	struct rating_submit *op = submit_operation(call, sizeof(*op), request->project);
 
 	if (!op)
@@ -24,8 +24,9 @@ int api_rate_responses(struct call *call, const struct ellu_rate_responses_reque
 	return 0;
 }
 
-int api_rate_experiment(struct call *call, const struct ellu_rate_experiment_request *request)
+int api_rate_experiment(struct call *call)
 {
+	const struct ellu_rate_experiment_request *request = call->request;
 	struct rating_submit *op = submit_operation(call, sizeof(*op), request->project);
 
 	if (!op)
@@ -35,25 +36,14 @@ int api_rate_experiment(struct call *call, const struct ellu_rate_experiment_req
 	return 0;
 }
 
-int api_retry_failed(struct call *call, const struct ellu_retry_failed_request *request)
+int api_retry_failed(struct call *call)
 {
+	const struct ellu_retry_failed_request *request = call->request;
 	struct failed_retry *op = submit_operation(call, sizeof(*op), request->project);
 
 	if (!op)
 		return 0;
 	op->arguments = request;
 	submit_post(call, &op->submit, OPTIONS(request, store_failed_retry));
-	return 0;
-}
-
-int api_list_ratings(struct call *call, const struct ellu_list_ratings_request *request)
-{
-	struct ratings_list *op = call_operation(call, sizeof(*op), call_reply_page);
-
-	if (!op)
-		return 0;
-	op->scope = call_scope(call, request->project);
-	op->arguments = request;
-	store_ratings_list(call->service->store, op);
 	return 0;
 }

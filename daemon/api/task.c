@@ -1,14 +1,17 @@
-/* Methods on tasks. */
+/* Methods on tasks. What is done to one reads it first, so that only who may see it goes on. */
 #include "daemon/store/tasks.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/api/call.h"
 #include "daemon/api/follow.h"
+#include "daemon/api/methods.h"
+#include "daemon/api/submit.h"
+#include "daemon/base/clock.h"
+#include "daemon/queue/prune.h"
 #include "daemon/queue/queue.h"
-#include "proto/generated/handlers.h"
 #include "proto/generated/interface.h"
 #include "proto/message.h"
 
@@ -23,8 +26,10 @@ static void on_task(struct call *call, struct store_request *request)
 	call_reply(call, &reply);
 }
 
-int api_get_task(struct call *call, const struct ellu_get_task_request *request)
+int api_get_task(struct call *call)
 {
+	const struct ellu_get_task_request *request = call->request;
+
 	return call_with_task(call, request->id, on_task);
 }
 
@@ -48,29 +53,29 @@ static bool replace(struct store_request *request, const struct listed_task *lis
 		    ptrdiff_t shift, const char *text, size_t size)
 {
 	size_t start = (size_t)((ptrdiff_t)listed->start + shift), end = start + listed->size;
-	size_t rest = request->page_size - end;
+	size_t rest = request->text_size - end;
 
 	if (size > listed->size) {
-		char *page = realloc(request->page, request->page_size + size - listed->size +
+		char *longer = realloc(request->text, request->text_size + size - listed->size +
 							    WIRE_REPLY_TAIL_MAX);
 
-		if (!page)
+		if (!longer)
 			return false;
-		request->page = page;
+		request->text = longer;
 	}
-	memmove(request->page + start + size, request->page + end, rest);
-	memcpy(request->page + start, text, size);
-	request->page_size = start + size + rest;
+	memmove(request->text + start + size, request->text + end, rest);
+	memcpy(request->text + start, text, size);
+	request->text_size = start + size + rest;
 	return true;
 }
 
 static void on_tasks(struct call *call, struct store_request *request)
 {
-	const struct tasks_list *op = (const struct tasks_list *)request;
+	const struct listed_tasks *unfinished = ((const struct method_run *)request)->ret_beside;
 	ptrdiff_t shift = 0;
 
-	for (size_t i = 0; i < op->ret_n_unfinished; i++) {
-		const struct listed_task *listed = op->ret_unfinished[i];
+	for (size_t i = 0; i < unfinished->n; i++) {
+		const struct listed_task *listed = unfinished->items[i];
 		size_t size;
 		char *text = overlay(call, listed, &size);
 
@@ -78,19 +83,12 @@ static void on_tasks(struct call *call, struct store_request *request)
 			shift += (ptrdiff_t)size - (ptrdiff_t)listed->size;
 		free(text);
 	}
-	call_reply_page(call, request);
+	call_reply_stored(call, request);
 }
 
-int api_list_tasks(struct call *call, const struct ellu_list_tasks_request *request)
+int api_list_tasks(struct call *call)
 {
-	struct tasks_list *op = call_operation(call, sizeof(*op), on_tasks);
-
-	if (!op)
-		return 0;
-	op->scope = call_scope(call, request->project);
-	op->arguments = request;
-	store_tasks_list(call->service->store, op);
-	return 0;
+	return call_run_method(call, on_tasks);
 }
 
 /* ---- WatchTask ---- */
@@ -104,21 +102,209 @@ static void on_watchable(struct call *call, struct store_request *request)
 		    *watch->min_interval_seconds);
 }
 
-int api_watch_task(struct call *call, const struct ellu_watch_task_request *request)
+int api_watch_task(struct call *call)
 {
+	const struct ellu_watch_task_request *request = call->request;
+
 	return call_with_task(call, request->id, on_watchable);
 }
 
-/* ---- ListTaskLogs ---- */
+/* ---- CancelTask, PauseTask, ResumeTask, TuneTask ---- */
 
-int api_list_task_logs(struct call *call, const struct ellu_list_task_logs_request *request)
+/* All four answer the task as the store's operation left it. */
+struct steered_reply {
+	size_t struct_size;
+	const struct ellu_task *task;
+};
+#define SAME_SHAPE(reply) (sizeof(struct steered_reply) == sizeof(struct ellu_##reply##_reply))
+_Static_assert(SAME_SHAPE(cancel_task) && SAME_SHAPE(pause_task) && SAME_SHAPE(resume_task) &&
+		       SAME_SHAPE(tune_task), "methods that steer a task answer it");
+
+/* Drops the call's reference and what the request holds. */
+static void answer_steered(struct call *call, struct store_request *request,
+			   const struct ellu_task *task)
 {
-	struct task_logs_list *op = call_operation(call, sizeof(*op), call_reply_page);
+	struct steered_reply reply = ELLU_RECORD(struct steered_reply);
+
+	if (request->result < 0) {
+		call_fail(call, &request->fault);
+	} else {
+		reply.task = call_overlay_task(call, &call->arena, task);
+		call_reply(call, &reply);
+	}
+	store_request_done(request);
+	call_unref(call);
+}
+
+static void on_cancelled(struct queue_cancel *cancel)
+{
+	answer_steered(cancel->userdata, &cancel->op.request, cancel->op.ret_task);
+	free(cancel);
+}
+
+static void on_cancellable(struct call *call, struct store_request *request)
+{
+	struct queue_cancel *cancel = calloc(1, sizeof(*cancel));
+
+	if (!cancel) {
+		call_fail_errno(call, -ENOMEM);
+		return;
+	}
+	cancel->op.task_id = ((const struct task_get *)request)->task_id;
+	cancel->done = on_cancelled;
+	cancel->userdata = call_ref(call);
+	queue_cancel_task(call->service->queue, cancel);
+}
+
+int api_cancel_task(struct call *call)
+{
+	const struct ellu_cancel_task_request *request = call->request;
+
+	return call_with_task(call, request->id, on_cancellable);
+}
+
+static void on_paused(struct queue_pause *pause)
+{
+	answer_steered(pause->userdata, &pause->op.request, pause->op.ret_task);
+	free(pause);
+}
+
+static void set_paused(struct call *call, struct store_request *request, bool resume)
+{
+	struct queue_pause *pause = calloc(1, sizeof(*pause));
+
+	if (!pause) {
+		call_fail_errno(call, -ENOMEM);
+		return;
+	}
+	pause->op.task_id = ((const struct task_get *)request)->task_id;
+	pause->op.resume = resume;
+	pause->done = on_paused;
+	pause->userdata = call_ref(call);
+	queue_pause_task(call->service->queue, pause);
+}
+
+static void on_pausable(struct call *call, struct store_request *request)
+{
+	set_paused(call, request, /* resume= */ false);
+}
+
+static void on_resumable(struct call *call, struct store_request *request)
+{
+	set_paused(call, request, /* resume= */ true);
+}
+
+int api_pause_task(struct call *call)
+{
+	const struct ellu_pause_task_request *request = call->request;
+
+	return call_with_task(call, request->id, on_pausable);
+}
+
+int api_resume_task(struct call *call)
+{
+	const struct ellu_resume_task_request *request = call->request;
+
+	return call_with_task(call, request->id, on_resumable);
+}
+
+static void on_tuned(struct queue_tune *tune)
+{
+	answer_steered(tune->userdata, &tune->op.request, tune->op.ret_task);
+	free(tune);
+}
+
+static void on_tunable(struct call *call, struct store_request *stored)
+{
+	const struct ellu_tune_task_request *request = call->request;
+	struct queue_tune *tune = calloc(1, sizeof(*tune));
+
+	(void)stored;
+	if (!tune) {
+		call_fail_errno(call, -ENOMEM);
+		return;
+	}
+	tune->op.task_id = request->id;
+	tune->op.priority = request->priority;
+	tune->op.max_connections = request->max_connections;
+	tune->op.cost_limit = request->cost_limit;
+	tune->done = on_tuned;
+	tune->userdata = call_ref(call);
+	queue_tune_task(call->service->queue, tune);
+}
+
+int api_tune_task(struct call *call)
+{
+	const struct ellu_tune_task_request *request = call->request;
+	struct fault fault = { 0 };
+
+	if (request->priority || request->max_connections || request->cost_limit)
+		return call_with_task(call, request->id, on_tunable);
+	fault_invalid(&fault, "priority", "one of priority, max_connections and cost_limit");
+	call_fail(call, &fault);
+	return 0;
+}
+
+/* ---- RetryTask ---- */
+
+/* The old task's priority decides about the slot, so it is read first. */
+static void on_old_task(struct call *call, struct store_request *stored)
+{
+	const struct ellu_retry_task_request *request = call->request;
+	const struct ellu_task *old = ((const struct task_get *)stored)->ret_task;
+	struct task_retry *op = submit_operation(call, sizeof(*op), /* project= */ NULL);
 
 	if (!op)
-		return 0;
-	op->scope = call_scope(call, NULL);
+		return;
 	op->arguments = request;
-	store_task_logs_list(call->service->store, op);
+	submit_post(call, &op->submit,
+		    &(struct submit_options) {
+			    .post = store_task_retry,
+			    .priority = request->priority ? request->priority : old->priority,
+			    .detach = request->detach,
+			    .cancel_on_disconnect = request->cancel_on_disconnect,
+			    .min_interval_seconds = request->min_interval_seconds,
+		    });
+}
+
+int api_retry_task(struct call *call)
+{
+	const struct ellu_retry_task_request *request = call->request;
+
+	return call_with_task(call, request->id, on_old_task);
+}
+
+/* ---- PruneTasks ---- */
+
+static void on_pruned(struct prune *prune)
+{
+	struct call *call = prune->userdata;
+	struct ellu_prune_tasks_reply reply = ELLU_RECORD(struct ellu_prune_tasks_reply);
+
+	if (prune->op.request.result < 0) {
+		call_fail(call, &prune->op.request.fault);
+	} else {
+		reply.tasks = prune->ret_tasks;
+		reply.lines = prune->ret_lines;
+		call_reply(call, &reply);
+	}
+	store_request_done(&prune->op.request);
+	free(prune);
+	call_unref(call);
+}
+
+int api_prune_tasks(struct call *call)
+{
+	const struct ellu_prune_tasks_request *request = call->request;
+	struct prune *prune = calloc(1, sizeof(*prune));
+
+	if (!prune)
+		return -ENOMEM;
+	prune->op.scope = call_scope(call, NULL);
+	prune->op.ended_before =
+		clock_wall_usec() - (int64_t)(*request->older_than_seconds * USEC_PER_SEC);
+	prune->done = on_pruned;
+	prune->userdata = call_ref(call);
+	prune_start(call->service->queue, prune);
 	return 0;
 }

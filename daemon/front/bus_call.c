@@ -76,17 +76,14 @@ static void let_go(struct bus_request *request)
 	call_unref(call);
 }
 
-static bool on_send(struct call *call, struct reply *reply, bool continues)
+static int on_send(struct call *call, struct answer *answer, bool continues)
 {
 	struct bus_request *request = call->front_data;
-	json_object *parameters;
 
 	if (continues)
 		return true; // nobody asked for more
-	parameters = reply_parameters(reply);
 	let_go(request);
-	request->answer(request, parameters);
-	json_object_put(parameters);
+	request->answer(request, answer);
 	return true;
 }
 
@@ -99,14 +96,6 @@ static void on_fail(struct call *call, const struct fault *fault)
 }
 
 static const struct call_front bus_front = { .send = on_send, .fail = on_fail };
-
-static bool has_field(const struct record_type *type, const char *name)
-{
-	for (size_t i = 0; i < type->n_fields; i++)
-		if (strcmp(type->fields[i].name, name) == 0)
-			return true;
-	return false;
-}
 
 /* Whether there is room for the reply; if not, bus_call_wake() tries again. */
 static bool expect_reply(struct bus_request *request)
@@ -158,14 +147,19 @@ static void begin(struct bus_request *request)
 }
 
 void bus_call(struct bus_request *request, const struct method *method, json_object *parameters,
-	      void (*answer)(struct bus_request *request, json_object *reply))
+	      void (*answer)(struct bus_request *request, const struct answer *answer))
 {
 	request->method = method;
 	request->parameters = parameters;
 	request->answer = answer;
-	if (has_field(method->request, "detach"))
+	if (method->detach)
 		json_object_object_add(parameters, "detach", json_object_new_boolean(1));
 	begin(request);
+}
+
+const struct ellu_task *bus_answered_task(const struct answer *answer)
+{
+	return record_member(answer->type, answer->record, "task");
 }
 
 void bus_call_abandon(struct bus_request *request)

@@ -38,6 +38,7 @@ struct monitor;
 /* Unsent messages, above which nothing but answers is sent until they are fewer. */
 #define BUS_QUEUE_HIGH 2000
 
+struct answer;
 struct bus_member;
 struct bus_peer;
 struct bus_unsent;
@@ -56,7 +57,7 @@ struct bus_request {
 	struct call *call; // under way, or NULL; a reference
 	const struct method *method; // of the call
 	json_object *parameters; // of the call
-	void (*answer)(struct bus_request *request, json_object *reply);
+	void (*answer)(struct bus_request *request, const struct answer *answer);
 	sd_bus_slot *polkit; // asking
 	bool authorised; // by polkit
 	struct fault fault; // what polkit may lift
@@ -177,10 +178,12 @@ void bus_reply_error(struct bus_request *request, const char *name, const char *
 
 /* ---- bus_call.c ---- */
 
-/* Calls the method with `parameters`, which it takes. `answer` gets the reply's parameters and
- * answers the request; errors are answered here. */
+/* Calls the method with `parameters`, which it takes. `answer` gets the method's answer and answers
+ * the request; errors are answered here. */
 void bus_call(struct bus_request *request, const struct method *method, json_object *parameters,
-	      void (*answer)(struct bus_request *request, json_object *reply));
+	      void (*answer)(struct bus_request *request, const struct answer *answer));
+/* The `task` of an answer that has one. */
+const struct ellu_task *bus_answered_task(const struct answer *answer);
 void bus_call_wake(struct user_waiter *waiter);
 void bus_call_fail(struct bus_request *request, const struct fault *fault);
 /* polkit has answered: the call is made once more, or its fault is told. */

@@ -1,12 +1,15 @@
 /* The manager's methods: each is one of the table, with its arguments and answer in the bus's own
  * types. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "daemon/api/call.h"
 #include "daemon/front/bus_internal.h"
 #include "proto/generated/interface.h"
 #include "proto/json_check.h"
 #include "proto/limits.h"
+#include "proto/message.h"
 #include "proto/task_status.h"
 
 static void reply_nothing(struct bus_request *request)
@@ -32,14 +35,27 @@ void bus_unsubscribe(struct bus_request *request)
 
 /* ---- Call ---- */
 
-static void answer_json(struct bus_request *request, json_object *reply_parameters)
+/* The parameters of the reply, which may be encoded already. NULL without memory. */
+static char *parameters_of(const struct answer *answer)
+{
+	size_t head = strlen(WIRE_REPLY_HEAD);
+	char *text = NULL;
+
+	if (answer->text)
+		return strndup(answer->text + head, answer->text_size - head);
+	(void)record_to_text(answer->type, answer->record, TO_CLIENT, &text, NULL);
+	return text;
+}
+
+static void answer_json(struct bus_request *request, const struct answer *answer)
 {
 	sd_bus_message *reply = NULL;
-	const char *text = json_text(reply_parameters, NULL);
+	char *text = parameters_of(answer);
 	int r = sd_bus_message_new_method_return(request->message, &reply);
 
 	if (r >= 0)
 		r = text ? sd_bus_message_append(reply, "s", text) : -ENOMEM;
+	free(text);
 	bus_reply(request, reply, r);
 }
 
@@ -99,37 +115,19 @@ void bus_call_method(struct bus_request *request)
 
 /* ---- RunExperiment ---- */
 
-/* The task of a reply; NULL without memory. */
-static const struct ellu_task *read_task(json_object *reply_parameters, struct arena *arena)
-{
-	json_object *task = NULL;
-	struct fault fault = { 0 };
-	void *record;
-
-	(void)json_object_object_get_ex(reply_parameters, "task", &task);
-	return record_decode(&ellu_task_type, task, FROM_DAEMON, "", arena, &record, &fault) == 0 ?
-		       record :
-		       NULL;
-}
-
 /* Its object is there before the answer is. Who submits wants to know. */
-static void answer_task(struct bus_request *request, json_object *reply_parameters)
+static void answer_task(struct bus_request *request, const struct answer *answer)
 {
+	const struct ellu_task *task = bus_answered_task(answer);
 	struct bus_peer *peer = request->peer;
 	sd_bus_message *reply = NULL;
 	char path[BUS_TASK_PATH_SIZE];
-	const struct ellu_task *task;
-	struct arena arena;
-	int r;
+	int r = sd_bus_message_new_method_return(request->message, &reply);
 
-	arena_init(&arena);
-	task = read_task(reply_parameters, &arena);
-	r = task ? sd_bus_message_new_method_return(request->message, &reply) : -ENOMEM;
-	if (task && !task_status_is_terminal(task_status_from_name(task->status)))
+	if (!task_status_is_terminal(task_status_from_name(task->status)))
 		bus_task_show(peer->bus, task);
 	if (r >= 0)
 		r = sd_bus_message_append(reply, "o", bus_task_path(path, task->id));
-	arena_done(&arena);
 	bus_peer_subscribe(peer, true, peer->stays);
 	bus_reply(request, reply, r);
 }
@@ -154,9 +152,9 @@ void bus_run_experiment(struct bus_request *request)
 
 /* ---- CancelTask, and what a task's object is told ---- */
 
-static void answer_nothing(struct bus_request *request, json_object *reply_parameters)
+static void answer_nothing(struct bus_request *request, const struct answer *answer)
 {
-	(void)reply_parameters;
+	(void)answer;
 	reply_nothing(request);
 }
 
@@ -181,7 +179,7 @@ void bus_cancel_task(struct bus_request *request)
 }
 
 static void call_of_task(struct bus_request *request, enum method_id method,
-			 void (*answer)(struct bus_request *request, json_object *reply))
+			 void (*answer)(struct bus_request *request, const struct answer *answer))
 {
 	json_object *parameters = json_object_new_object();
 	int64_t id = bus_task_id(sd_bus_message_get_path(request->message));
@@ -208,25 +206,21 @@ void bus_retry_task(struct bus_request *request)
 
 /* ---- ListTasks ---- */
 
-static void answer_tasks(struct bus_request *request, json_object *reply_parameters)
+static void answer_tasks(struct bus_request *request, const struct answer *answer)
 {
-	const char *page = json_text(reply_parameters, NULL);
-	json_object *parsed = page ? json_tokener_parse(page) : NULL, *items = NULL, *id;
+	const struct method_page *page = answer->record;
 	sd_bus_message *reply = NULL;
 	char path[BUS_TASK_PATH_SIZE];
 	int r = sd_bus_message_new_method_return(request->message, &reply);
 
 	if (r >= 0)
 		r = sd_bus_message_open_container(reply, 'a', "o");
-	if (r >= 0 && !json_object_object_get_ex(parsed, "items", &items))
-		r = -ENOMEM;
-	for (size_t i = 0; r >= 0 && i < json_object_array_length(items); i++)
-		if (json_object_object_get_ex(json_object_array_get_idx(items, i), "id", &id))
-			r = sd_bus_message_append(reply, "o",
-						  bus_task_path(path, json_object_get_int64(id)));
+	for (size_t i = 0; r >= 0 && i < page->n_items; i++)
+		r = sd_bus_message_append(reply, "o",
+					  bus_task_path(path,
+							((const struct ellu_task *)page->items[i])->id));
 	if (r >= 0)
 		r = sd_bus_message_close_container(reply);
-	json_object_put(parsed);
 	bus_reply(request, reply, r);
 }
 

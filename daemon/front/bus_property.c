@@ -188,28 +188,8 @@ void bus_task_free(struct bus_task *task)
 
 /* ---- Asking ---- */
 
-/* The reply of GetTask as a task; NULL without memory. */
-static struct bus_task *read_task(json_object *reply_parameters)
-{
-	const struct method *method = &interfaces[0]->methods[METHOD_GET_TASK];
-	struct bus_task *task = calloc(1, sizeof(*task));
-	struct fault fault = { 0 };
-	struct arena arena;
-	void *record;
-
-	arena_init(&arena);
-	if (task && (record_decode(method->reply, reply_parameters, FROM_DAEMON, "", &arena, &record,
-				   &fault) < 0 ||
-		     bus_task_fill(task, ((struct ellu_get_task_reply *)record)->task) < 0)) {
-		bus_task_free(task);
-		task = NULL;
-	}
-	arena_done(&arena);
-	return task;
-}
-
 static void with_task(struct bus_request *request,
-		      void (*answer)(struct bus_request *request, json_object *reply))
+		      void (*answer)(struct bus_request *request, const struct answer *answer))
 {
 	json_object *parameters = json_object_new_object();
 	int64_t id = bus_task_id(sd_bus_message_get_path(request->message));
@@ -263,10 +243,22 @@ static void reply_properties(struct bus_request *request, const struct bus_task 
 	bus_reply(request, reply, r);
 }
 
-static void answer_from(struct bus_request *request, json_object *reply_parameters,
+/* NULL without memory. */
+static struct bus_task *read_task(const struct answer *answer)
+{
+	struct bus_task *task = calloc(1, sizeof(*task));
+
+	if (task && bus_task_fill(task, bus_answered_task(answer)) < 0) {
+		bus_task_free(task);
+		task = NULL;
+	}
+	return task;
+}
+
+static void answer_from(struct bus_request *request, const struct answer *answer,
 			void (*reply)(struct bus_request *request, const struct bus_task *task))
 {
-	struct bus_task *task = read_task(reply_parameters);
+	struct bus_task *task = read_task(answer);
 
 	if (!task) {
 		bus_reply(request, NULL, -ENOMEM);
@@ -276,14 +268,14 @@ static void answer_from(struct bus_request *request, json_object *reply_paramete
 	bus_task_free(task);
 }
 
-static void answer_property(struct bus_request *request, json_object *reply_parameters)
+static void answer_property(struct bus_request *request, const struct answer *answer)
 {
-	answer_from(request, reply_parameters, reply_property);
+	answer_from(request, answer, reply_property);
 }
 
-static void answer_properties(struct bus_request *request, json_object *reply_parameters)
+static void answer_properties(struct bus_request *request, const struct answer *answer)
 {
-	answer_from(request, reply_parameters, reply_properties);
+	answer_from(request, answer, reply_properties);
 }
 
 void bus_get_property(struct bus_request *request)

@@ -214,7 +214,7 @@ void connection_send(struct connection *connection, struct reply *reply)
 
 void connection_send_text(struct connection *connection, char *text, size_t size)
 {
-	struct reply *reply = reply_new_text(text, size);
+	struct reply *reply = reply_new(text, size, /* behind= */ NULL);
 
 	if (reply)
 		connection_send(connection, reply);

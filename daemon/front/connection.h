@@ -16,10 +16,10 @@
 #include <event2/event.h>
 
 #include "daemon/api/principal.h"
-#include "daemon/api/reply.h"
 #include "daemon/api/user.h"
 #include "daemon/front/decoder.h"
 #include "daemon/front/front.h"
+#include "daemon/front/reply.h"
 #include "proto/frame.h"
 #include "proto/limits.h"
 

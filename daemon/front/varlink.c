@@ -29,60 +29,80 @@ static void name_fault(struct fault *fault, int code, const char *what)
 	snprintf(fault->field, sizeof(fault->field), "%s", what);
 }
 
-/* Makes the message, unless another connection has. */
-static int make_text(struct reply *reply, bool continues)
-{
-	char *text;
-	size_t size;
-	int r;
-
-	reply_close(reply, continues);
-	if (reply->text)
-		return 0;
-	r = wire_reply_encode(reply->parameters, continues, &text, &size);
-	if (r == 0)
-		reply_set_text(reply, text, size);
-	return r;
-}
-
-static void send_reply(struct connection *connection, struct reply *reply, bool continues)
+static void send_parameters(struct connection *connection, json_object *parameters, bool continues)
 {
 	struct fault fault = { 0 };
-	int r;
+	char *text;
+	size_t size;
+	int r = connection->oneway ? 0 : wire_reply_encode(parameters, continues, &text, &size);
 
 	if (connection->oneway)
 		return;
-	r = make_text(reply, continues);
-	if (r == 0) {
-		connection_send(connection, reply);
-		return;
-	}
 	if (r == -EMSGSIZE) {
 		fault_too_large(&fault, MESSAGE_SIZE_MAX, "the reply");
 		varlink_fail(connection, &fault);
-		return;
-	}
-	connection_kill(connection);
-}
-
-static void send_parameters(struct connection *connection, json_object *parameters, bool continues)
-{
-	struct reply *reply = reply_new(json_object_get(parameters));
-
-	if (reply)
-		send_reply(connection, reply, continues);
-	else
+	} else if (r < 0) {
 		connection_kill(connection);
-	reply_unref(reply);
+	} else {
+		connection_send_text(connection, text, size);
+	}
 }
 
 /* ---- Methods of the table ---- */
 
-static bool on_send(struct call *call, struct reply *reply, bool continues)
+static int encode(const struct answer *answer, bool continues, char **ret_text, size_t *ret_size)
+{
+	json_object *json = NULL;
+	int r = record_encode(answer->type, answer->record, TO_CLIENT, &json);
+
+	if (r >= 0)
+		r = wire_reply_encode(json, continues, ret_text, ret_size);
+	json_object_put(json);
+	return r;
+}
+
+/* Makes the message, unless it is there: made by who read it, or for another connection. */
+static int make_reply(const struct call *call, struct answer *answer, bool continues,
+		      struct reply **ret_reply)
+{
+	struct reply *reply = answer->share ?
+				      replies_find(answer->share, answer->type, continues) :
+				      NULL;
+	struct loop *behind = answer->text ? call->service->behind : NULL;
+	size_t size;
+	char *text;
+	int r;
+
+	if (reply) {
+		*ret_reply = reply_ref(reply);
+		return 0;
+	}
+	if (answer->text) {
+		size = wire_reply_close(answer->text, answer->text_size, continues);
+		text = answer->text;
+		answer->text = NULL;
+	} else {
+		r = encode(answer, continues, &text, &size);
+		if (r < 0)
+			return r;
+	}
+	*ret_reply = reply_new(text, size, behind);
+	if (*ret_reply && answer->share)
+		replies_keep(answer->share, answer->type, continues, *ret_reply);
+	return *ret_reply ? 0 : -ENOMEM;
+}
+
+static int on_send(struct call *call, struct answer *answer, bool continues)
 {
 	struct connection *connection = call->front_data;
+	struct reply *reply = NULL;
+	int r = connection->oneway ? 0 : make_reply(call, answer, continues, &reply);
 
-	send_reply(connection, reply, continues);
+	if (r < 0)
+		return r;
+	if (reply)
+		connection_send(connection, reply);
+	reply_unref(reply);
 	if (continues)
 		return connection_has_room(connection);
 	connection_call_ended(connection);

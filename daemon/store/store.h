@@ -15,14 +15,7 @@
  */
 #pragma once
 
-#include "daemon/store/engine/request.h"
-
-/* Whose rows an operation may see. */
-struct scope {
-	int64_t uid;
-	bool all; // an administrator: everybody's; lists without a project show them all
-	const char *project; // NULL: the caller's `default`; administrators name others' by id only
-};
+#include "daemon/store/engine/method.h"
 
 /* Locks the state folder, opens, migrates and recovers the database (tasks that were STARTED
  * become PENDING, unfinished uploads and orphaned secrets are swept) and starts the threads.
@@ -53,6 +46,12 @@ struct user_ensure {
 	int64_t uid;
 };
 void store_user_ensure(struct store *store, struct user_ensure *op);
+
+/* ---- Methods ---- */
+
+/* Whether the store has an operation for that method. */
+bool store_runs_method(const struct method *method);
+void store_method_run(struct store *store, struct method_run *op);
 
 /* ---- State of the store itself ---- */
 

@@ -186,21 +186,11 @@ struct listed_task {
 	size_t start;
 	size_t size;
 };
-struct tasks_list {
-	struct store_request request;
-	struct scope scope;
-	const struct ellu_list_tasks_request *arguments;
-	const struct listed_task *const *ret_unfinished; // of the page
-	size_t ret_n_unfinished;
+/* Of a page of ListTasks: method_run::ret_beside. */
+struct listed_tasks {
+	const struct listed_task *const *items;
+	size_t n;
 };
-void store_tasks_list(struct store *store, struct tasks_list *op);
-
-struct task_logs_list {
-	struct store_request request;
-	struct scope scope;
-	const struct ellu_list_task_logs_request *arguments;
-};
-void store_task_logs_list(struct store *store, struct task_logs_list *op);
 
 /* PENDING tasks by id, for the queue at start. */
 struct pending_task {

@@ -189,6 +189,15 @@ static void emit_upper(FILE *out, const char *text)
 		fputc(*text >= 'a' && *text <= 'z' ? *text - 'a' + 'A' : *text, out);
 }
 
+static void emit_place(FILE *out, const struct idl_method *method, const char *field,
+		       const char *member)
+{
+	for (size_t i = 0; i < method->request.n_fields; i++)
+		if (strcmp(method->request.fields[i].name, field) == 0)
+			fprintf(out, "\t\t.%s = offsetof(struct ellu_%s_request, %s),\n", member,
+				method->snake, field);
+}
+
 static void emit_methods(FILE *out, const struct idl_interface *interface)
 {
 	fprintf(out, "\nstatic const struct method %s_methods[] = {\n", interface->snake);
@@ -207,7 +216,12 @@ static void emit_methods(FILE *out, const struct idl_interface *interface)
 		emit_upper(out, method->access);
 		fputs(",\n\t\t.replies = METHOD_REPLIES_", out);
 		emit_upper(out, method->replies);
-		fputs(",\n\t},\n", out);
+		fputs(",\n", out);
+		emit_place(out, method, "project", "project");
+		emit_place(out, method, "detach", "detach");
+		if (strcmp(method->replies, "pages") == 0)
+			emit_place(out, method, "cursor", "page");
+		fputs("\t},\n", out);
 	}
 	fputs("};\n", out);
 }

@@ -15,8 +15,6 @@ static const struct {
 	{ "--types", emit_types },
 	{ "--interface-header", emit_interface_header },
 	{ "--interface-source", emit_interface_source },
-	{ "--handlers-header", emit_handlers_header },
-	{ "--handlers-source", emit_handlers_source },
 	{ "--client-header", emit_client_header },
 	{ "--client-source", emit_client_source },
 };

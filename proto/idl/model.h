@@ -119,8 +119,6 @@ void idl_parse(struct idl_model *model, char *const *files, size_t n_files);
 void emit_types(FILE *out, const struct idl_model *model);
 void emit_interface_header(FILE *out, const struct idl_model *model);
 void emit_interface_source(FILE *out, const struct idl_model *model);
-void emit_handlers_header(FILE *out, const struct idl_model *model);
-void emit_handlers_source(FILE *out, const struct idl_model *model);
 void emit_client_header(FILE *out, const struct idl_model *model);
 void emit_client_source(FILE *out, const struct idl_model *model);
 

@@ -402,6 +402,32 @@ static void check_twice(const struct idl_interface *interface)
 					interface->methods[i].name);
 }
 
+/* Where in the record these three fields stand behind each other; -1: nowhere. */
+static int three(const struct idl_record *record, const char *const names[static 3])
+{
+	for (size_t i = 0; i + 3 <= record->n_fields; i++)
+		if (strcmp(record->fields[i].name, names[0]) == 0 &&
+		    strcmp(record->fields[i + 1].name, names[1]) == 0 &&
+		    strcmp(record->fields[i + 2].name, names[2]) == 0)
+			return (int) i;
+	return -1;
+}
+
+/* So that struct method_page_request and struct method_page are every list's. */
+static void check_pages(const struct idl_interface *interface, const struct idl_method *method)
+{
+	static const char *const request[] = { "cursor", "limit", "count" };
+	static const char *const reply[] = { "items", "next_cursor", "count" };
+	const struct idl_record *place = method->reply.n_fields > 0 ? &method->reply : &method->request;
+
+	if (strcmp(method->replies, "pages") == 0 &&
+	    (three(&method->request, request) < 0 || three(&method->reply, reply) != 0))
+		idl_die(place->n_fields > 0 ? place->fields[0].file : interface->name,
+			place->n_fields > 0 ? place->fields[0].line : 0,
+			"'%s' replies pages: it takes cursor, limit, count, in this order, and "
+			"answers items, next_cursor, count first", method->name);
+}
+
 static void check_numbers(const struct idl_model *model)
 {
 	bool taken[126] = { false };
@@ -432,6 +458,7 @@ void idl_parse(struct idl_model *model, char *const *files, size_t n_files)
 		for (size_t k = 0; k < interface->n_methods; k++) {
 			resolve_record(interface, &interface->methods[k].request);
 			resolve_record(interface, &interface->methods[k].reply);
+			check_pages(interface, &interface->methods[k]);
 		}
 		for (size_t k = 0; k < interface->n_errors; k++)
 			resolve_record(interface, &interface->errors[k].record);

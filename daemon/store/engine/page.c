@@ -16,19 +16,19 @@
 static int append(struct page *page, const char *bytes, size_t size)
 {
 	struct store_request *request = page->request;
-	size_t needed = request->page_size + size + WIRE_REPLY_TAIL_MAX;
+	size_t needed = request->text_size + size + WIRE_REPLY_TAIL_MAX;
 
 	if (needed > page->capacity) {
 		size_t capacity = needed + needed / 2;
-		char *text = realloc(request->page, capacity);
+		char *text = realloc(request->text, capacity);
 
 		if (!text)
 			return -ENOMEM;
-		request->page = text;
+		request->text = text;
 		page->capacity = capacity;
 	}
-	memcpy(request->page + request->page_size, bytes, size);
-	request->page_size += size;
+	memcpy(request->text + request->text_size, bytes, size);
+	request->text_size += size;
 	return 0;
 }
 
@@ -49,42 +49,39 @@ static int read_cursor(struct tx *tx, const char *cursor, struct page *page)
 	return fault_invalid(tx->fault, "cursor", PAGE_CURSOR_EXPECTED);
 }
 
-int page_begin(struct tx *tx, struct store_request *request, char list, const char *cursor,
-	       const int64_t *limit, struct page *page)
+int page_begin(struct tx *tx, struct method_run *op, char list, struct page *page)
 {
+	const struct method_page_request *asked = method_page_of(op->method, op->arguments);
 	int r = 0;
 
 	*page = (struct page){
-		.request = request,
+		.request = &op->request,
 		.list = list,
-		.limit = limit ? (size_t)*limit : PAGE_DEFAULT,
+		.limit = (size_t)*asked->limit,
+		.counted = asked->count && *asked->count,
 	};
-	if (page->limit > PAGE_MAX)
-		page->limit = PAGE_MAX;
-	request->next_cursor = NULL;
-	if (cursor)
-		r = read_cursor(tx, cursor, page);
+	if (asked->cursor)
+		r = read_cursor(tx, asked->cursor, page);
 	return r < 0 ? r : append_text(page, WIRE_REPLY_HEAD "{\"items\":[");
 }
 
 bool page_full(const struct page *page)
 {
-	return page->n_items >= page->limit ||
-	       page->request->page_size >= PAGE_BYTES_MAX - FRAME_BYTES;
+	return page->items.n >= page->limit ||
+	       page->request->text_size >= PAGE_BYTES_MAX - FRAME_BYTES;
 }
 
 static int try_text(struct page *page, const char *text, size_t size)
 {
 	int r;
 
-	if (page->n_items > 0 && page->request->page_size + size > PAGE_BYTES_MAX - FRAME_BYTES)
+	if (page->items.n > 0 && page->request->text_size + size > PAGE_BYTES_MAX - FRAME_BYTES)
 		return 0;
 	if (size > MESSAGE_SIZE_MAX - FRAME_BYTES)
 		return -E2BIG;
-	r = page->n_items > 0 ? append_text(page, ",") : 0;
+	r = page->items.n > 0 ? append_text(page, ",") : 0;
 	if (r >= 0)
 		r = append(page, text, size);
-	page->n_items++;
 	return r < 0 ? r : 1;
 }
 
@@ -105,6 +102,8 @@ int page_try(struct tx *tx, struct page *page, const struct record_type *type, c
 	text = json_text(json, &size);
 	r = text ? try_text(page, text, size) : -ENOMEM;
 	json_object_put(json);
+	if (r > 0 && tx_append(tx, &page->items, item) < 0)
+		return -ENOMEM;
 	return r;
 }
 
@@ -140,35 +139,50 @@ const struct ellu_error *page_left_out(struct tx *tx, const char *field, const c
 
 int page_continues(struct tx *tx, struct page *page, int64_t major, int64_t minor)
 {
-	page->request->next_cursor =
-		tx_printf(tx, "%c%" PRId64 ".%" PRId64, page->list, major, minor);
-	return page->request->next_cursor ? 0 : -ENOMEM;
+	page->next_cursor = tx_printf(tx, "%c%" PRId64 ".%" PRId64, page->list, major, minor);
+	return page->next_cursor ? 0 : -ENOMEM;
 }
 
-int page_end(struct tx *tx, struct page *page, const int64_t *count)
+int page_end(struct tx *tx, struct page *page, int64_t count)
 {
-	const char *cursor = page->request->next_cursor;
+	const char *cursor = page->next_cursor;
+	struct method_page *reply = TX_RECORD(tx, struct method_page);
 	char text[FRAME_BYTES / 2];
 	int n;
 
-	if (tx->oom)
+	if (!reply)
 		return -ENOMEM;
+	reply->items = tx_list_items(tx, &page->items);
+	reply->n_items = page->items.n;
+	reply->next_cursor = cursor;
+	reply->count = page->counted ? tx_int_value(tx, count) : NULL;
+	page->request->page = reply;
 	n = snprintf(text, sizeof(text), "]%s%s%s", cursor ? ",\"next_cursor\":\"" : "",
 		     cursor ? cursor : "", cursor ? "\"" : "");
-	if (count)
-		n += snprintf(text + n, sizeof(text) - (size_t)n, ",\"count\":%" PRId64, *count);
+	if (page->counted)
+		n += snprintf(text + n, sizeof(text) - (size_t)n, ",\"count\":%" PRId64, count);
 	snprintf(text + n, sizeof(text) - (size_t)n, "}");
-	return append_text(page, text);
+	return tx->oom ? -ENOMEM : append_text(page, text);
 }
 
-int page_step(struct tx *tx, struct page *page, int r, const int64_t *count)
+int page_step(struct tx *tx, struct page *page, int r, int64_t count)
 {
 	if (r < 0)
 		return r;
-	if (r == 0 && (page->listed || !count))
+	if (r == 0 && (page->listed || !page->counted))
 		return page_end(tx, page, count);
 	page->listed = page->listed || r == 0;
 	return list_again(page->request);
+}
+
+int page_count(struct tx *tx, struct page *page, const char *sql, int64_t key,
+	       struct count *count)
+{
+	int r = page->counted ? count_step(tx, sql, key, count) : 0;
+
+	if (r != 0)
+		return r < 0 ? r : list_again(page->request);
+	return page_end(tx, page, count->n);
 }
 
 int count_step(struct tx *tx, const char *sql, int64_t key, struct count *count)

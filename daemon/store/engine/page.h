@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "daemon/store/engine/method.h"
 #include "daemon/store/engine/tx.h"
 #include "proto/limits.h"
 
@@ -17,18 +18,19 @@
 /* A cursor is opaque to callers: the list's letter and the key of the last item. */
 struct page {
 	struct store_request *request; // has the text
+	struct tx_list items;
+	const char *next_cursor; // NULL: nothing follows, as it is
 	size_t capacity;
 	char list;
 	bool resumed; // there was a cursor, and `major`, `minor` come from it
 	int64_t major;
 	int64_t minor;
 	size_t limit;
-	size_t n_items;
+	bool counted; // how many there are in all was asked for
 	bool listed; // it is as it will be; a count may go on
 };
 
-int page_begin(struct tx *tx, struct store_request *request, char list, const char *cursor,
-	       const int64_t *limit, struct page *page);
+int page_begin(struct tx *tx, struct method_run *op, char list, struct page *page);
 
 /* There is no room for another item, however small. */
 bool page_full(const struct page *page);
@@ -45,11 +47,11 @@ const struct ellu_error *page_left_out(struct tx *tx, const char *field, const c
 
 /* Ends the page behind what the numbers say; in a list with more to come only. */
 int page_continues(struct tx *tx, struct page *page, int64_t major, int64_t minor);
-/* Writes what follows the items. `count`: of all items, or NULL. */
-int page_end(struct tx *tx, struct page *page, const int64_t *count);
+/* Writes what follows the items. `count`: of all items, told where it was asked for. */
+int page_end(struct tx *tx, struct page *page, int64_t count);
 /* After a step of the page or, once that is `listed`, of the count; `r` is 1 when there is more of
  * either. The request goes on in another transaction, or the page ends. */
-int page_step(struct tx *tx, struct page *page, int r, const int64_t *count);
+int page_step(struct tx *tx, struct page *page, int r, int64_t count);
 
 /* A count, a step a transaction. The statement has the parameters (key, behind what, how many to
  * look at) and answers (how many count, the last looked at, how many were looked at). */
@@ -58,5 +60,8 @@ struct count {
 	int64_t after;
 };
 int count_step(struct tx *tx, const char *sql, int64_t key, struct count *count); // 1: more
+/* Counts on where that was asked for, and ends the page when all are counted. */
+int page_count(struct tx *tx, struct page *page, const char *sql, int64_t key,
+	       struct count *count);
 /* The request goes on in another transaction, behind others that wait. */
 int list_again(struct store_request *request);

@@ -13,6 +13,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/store/engine/store_internal.h"
+#include "proto/method.h"
 
 static void reader_run(struct reader *reader, struct store_request *request);
 
@@ -144,13 +145,16 @@ static bool may_go_by(const struct reader *reader, const struct store_request *r
 static void drop_rows(struct store_request *request)
 {
 	struct arena rows = arena_take(&request->arena);
+	struct method_page *page = arena_alloc(&request->arena, sizeof(*page));
+	const char *cursor = arena_strdup(&request->arena, request->page->next_cursor);
 
-	request->state = NULL;
-	if (request->next_cursor) {
-		request->next_cursor = arena_strdup(&request->arena, request->next_cursor);
-		if (!request->next_cursor)
-			request->result = fault_oom(&request->fault);
+	if (!page || (request->page->next_cursor && !cursor)) {
+		request->result = fault_oom(&request->fault);
+	} else {
+		*page = (struct method_page){ .struct_size = sizeof(*page), .next_cursor = cursor };
+		request->page = page;
 	}
+	request->state = NULL;
 	arena_done(&rows);
 }
 

@@ -12,6 +12,7 @@
 #include "proto/fault.h"
 
 struct store;
+struct method_page;
 struct store_request;
 struct tx; // what an operation works with; known to the store alone
 
@@ -48,12 +49,12 @@ struct store_request {
 	int64_t last_event;
 	struct arena arena; // the answer; the caller may put its arguments there too
 
-	/* Of a list: the page, encoded where it was read. The front's reply begins with it as it is
-	 * (WIRE_REPLY_HEAD); who wants it takes it. */
-	char *page;
-	bool keeps_rows; // what the page was made of stays in the arena, too
-	size_t page_size;
-	const char *next_cursor; // NULL: it is the last
+	/* Of a method: its reply, encoded where it was read and without its tail; who wants it takes
+	 * it. And of a list, the page that it is. */
+	char *text;
+	size_t text_size;
+	const struct method_page *page;
+	bool keeps_rows; // the page still has its items when it is answered
 };
 
 /* What keeps the store from writing. */

@@ -27,16 +27,16 @@ void store_request_init(struct store_request *request, struct loop *reply_to,
 	request->userdata = userdata;
 	request->result = 0;
 	request->fault.code = 0;
+	request->text = NULL;
+	request->text_size = 0;
 	request->page = NULL;
-	request->page_size = 0;
-	request->next_cursor = NULL;
 	arena_init(&request->arena);
 }
 
 void store_request_done(struct store_request *request)
 {
-	free(request->page);
-	request->page = NULL;
+	free(request->text);
+	request->text = NULL;
 	arena_done(&request->arena);
 }
 

@@ -4,9 +4,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "daemon/store/resources.h"
 #include "daemon/store/resources/columns.h"
 #include "daemon/store/resources/rows.h"
+#include "proto/generated/interface.h"
 
 int collection_state(struct tx *tx, int64_t id, struct collection_state *ret_state)
 {
@@ -90,9 +90,10 @@ static int put_columns(struct tx *tx, struct collection_state *state,
 	return r < 0 ? r : 0;
 }
 
-static int insert(struct tx *tx, const struct place *place, const struct ellu_collection *content,
-		  const struct row_set *rows, int64_t *ret_id)
+static int insert(struct tx *tx, const struct place *place, const void *record, void *rows,
+		  int64_t *ret_id)
 {
+	const struct ellu_collection *content = record;
 	struct collection_state state;
 	int r;
 
@@ -219,87 +220,68 @@ int collection_put(struct tx *tx, const struct place *place,
 	r = collection_check_columns(tx, content, path);
 	if (r < 0)
 		return r;
-	r = resource_find(tx, RESOURCE_COLLECTION, place->project_id, content->name, ret_id);
+	r = resource_find(tx, &resource_collection, place->project_id, content->name, ret_id);
 	if (r < 0)
 		return r;
 	return r > 0 ? bring_to(tx, *ret_id, content, rows, update, notes) :
 		       insert(tx, place, content, rows, ret_id);
 }
 
-/* Away from the writer, to which the request goes on. */
-static int collection_create_read(struct tx *tx, struct collection_create *op)
+static int load(struct tx *tx, int64_t id, const void **ret_record)
 {
-	op->rows = tx_alloc(tx, sizeof(*op->rows));
-	if (!op->rows)
-		return -ENOMEM;
-	op->request.lane = STORE_WRITE;
-	return row_set_read(tx, op->collection->variables, op->collection->n_variables,
-			    "collection.variables", op->rows);
-}
+	const struct ellu_collection *collection;
+	int r = collection_load(tx, id, &collection);
 
-static int collection_create_run(struct tx *tx, struct store_request *request)
-{
-	struct collection_create *op = (struct collection_create *)request;
-	struct place place;
-	int64_t id;
-	int r;
-
-	if (!op->rows)
-		return collection_create_read(tx, op);
-	r = place_resolve(tx, &op->scope, &place);
 	if (r >= 0)
-		r = collection_check_columns(tx, op->collection, "collection");
-	if (r >= 0)
-		r = resource_find(tx, RESOURCE_COLLECTION, place.project_id, op->collection->name, &id);
-	if (r < 0)
-		return r;
-	if (r > 0)
-		return fault_conflict(tx->fault, "collection", op->collection->name, id,
-				      "a collection of that name exists");
-	r = insert(tx, &place, op->collection, op->rows, &id);
-	return r < 0 ? r : collection_load(tx, id, &op->ret_collection);
+		*ret_record = collection;
+	return r;
 }
 
-void store_collection_create(struct store *store, struct collection_create *op)
+static int prepare(struct tx *tx, const void *content, void **ret_rows)
 {
-	op->rows = NULL;
-	tx_post(store, &op->request, STORE_SCAN, collection_create_run);
+	const struct ellu_collection *collection = content;
+	struct row_set *rows = tx_alloc(tx, sizeof(*rows));
+
+	*ret_rows = rows;
+	return rows ? row_set_read(tx, collection->variables, collection->n_variables,
+				   "collection.variables", rows) :
+		      -ENOMEM;
 }
 
-static int collection_get_run(struct tx *tx, struct store_request *request)
+static int check(struct tx *tx, const struct place *place, const void *content, const char *path)
 {
-	struct collection_get *op = (struct collection_get *)request;
-	int64_t id;
-	int r;
-
-	r = resource_resolve(tx, RESOURCE_COLLECTION, &op->scope, op->ref, &id);
-	return r < 0 ? r : collection_load(tx, id, &op->ret_collection);
+	(void)place;
+	return collection_check_columns(tx, content, path);
 }
 
-void store_collection_get(struct store *store, struct collection_get *op)
-{
-	tx_post(store, &op->request, STORE_POINT, collection_get_run);
-}
+const struct resource resource_collection = {
+	.name = "collection",
+	.noun = "a collection",
+	.type = &ellu_collection_type,
+	RESOURCE_STATEMENTS("collections"),
+	.load = load,
+	.prepare = prepare,
+	.check = check,
+	.insert = insert,
+};
 
-static int collection_clear_run(struct tx *tx, struct store_request *request)
+int collection_clear(struct tx *tx, struct method_run *op)
 {
-	struct collection_clear *op = (struct collection_clear *)request;
+	const struct ellu_clear_collection_request *request = op->arguments;
+	struct ellu_clear_collection_reply *reply = method_reply(tx, op);
 	struct collection_state state;
 	int64_t id;
 	int r;
 
-	r = resource_resolve(tx, RESOURCE_COLLECTION, &op->scope, op->ref, &id);
+	if (!reply)
+		return -ENOMEM;
+	r = resource_resolve(tx, &resource_collection, &op->scope, request->collection, &id);
 	if (r >= 0)
 		r = collection_state(tx, id, &state);
 	if (r >= 0)
 		r = collection_check_writable(tx, &state);
 	if (r < 0)
 		return r;
-	op->ret_removed = state.variables_count;
+	reply->removed = state.variables_count;
 	return rows_clear(tx, &state);
-}
-
-void store_collection_clear(struct store *store, struct collection_clear *op)
-{
-	tx_post(store, &op->request, STORE_WRITE, collection_clear_run);
 }

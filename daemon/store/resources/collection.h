@@ -2,9 +2,11 @@
 #pragma once
 
 #include "daemon/store/resources/notes.h"
-#include "daemon/store/resources/project.h"
+#include "daemon/store/resources/resource.h"
 
 struct row_set;
+
+extern const struct resource resource_collection;
 
 struct collection_state {
 	int64_t id;
@@ -68,3 +70,7 @@ int collection_add_columns(struct tx *tx, struct collection_state *state,
 int collection_put(struct tx *tx, const struct place *place,
 		   const struct ellu_collection *content, struct row_set *rows, const char *path,
 		   bool update, struct notes *notes, int64_t *ret_id);
+
+/* ---- Operations of methods ---- */
+
+int collection_clear(struct tx *tx, struct method_run *op);

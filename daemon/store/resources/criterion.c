@@ -111,6 +111,11 @@ static int set_insert(struct tx *tx, const struct place *place, const char *name
 	return r;
 }
 
+const struct resource resource_criterion_set = {
+	.name = "criterion_set",
+	RESOURCE_STATEMENTS("criterion_sets"),
+};
+
 /* Brings the set of that name to the texts, or makes it. */
 static int set_bring(struct tx *tx, const struct place *place, const char *name,
 		     const struct tx_list *texts, bool update, struct notes *notes, int64_t *ret_id)
@@ -120,7 +125,7 @@ static int set_bring(struct tx *tx, const struct place *place, const char *name,
 	int r;
 
 	set_identity(texts, identity);
-	r = resource_find(tx, RESOURCE_CRITERION_SET, place->project_id, name, ret_id);
+	r = resource_find(tx, &resource_criterion_set, place->project_id, name, ret_id);
 	if (r < 0)
 		return r;
 	if (r == 0) {

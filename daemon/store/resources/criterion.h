@@ -2,8 +2,10 @@
 #pragma once
 
 #include "daemon/store/resources/notes.h"
-#include "daemon/store/resources/project.h"
+#include "daemon/store/resources/resource.h"
 #include "daemon/store/runs.h"
+
+extern const struct resource resource_criterion_set;
 
 /* A set with exactly these texts: what exists and is equal, else what exists brought to them
  * (with `update`) or Conflict, else a new one. The same text is the same criterion. */

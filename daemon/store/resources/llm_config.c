@@ -6,11 +6,9 @@
 
 #include "daemon/base/log.h"
 #include "daemon/store/engine/store_internal.h"
-#include "daemon/store/resources.h"
 #include "daemon/store/resources/identity.h"
 #include "daemon/store/resources/llm_config_check.h"
 #include "daemon/store/resources/llm_config_secret.h"
-#include "daemon/store/resources/resource_list.h"
 #include "proto/generated/interface.h"
 
 /* What the row has in columns of its own, and what the store must not have. */
@@ -134,7 +132,7 @@ int llm_config_take(struct tx *tx, const struct scope *scope, const struct place
 		    struct notes *notes, int64_t *ret_id)
 {
 	if (in->ref)
-		return resource_resolve(tx, RESOURCE_LLM_CONFIG, scope, in->ref, ret_id);
+		return resource_resolve(tx, &resource_llm_config, scope, in->ref, ret_id);
 	return llm_config_put(tx, place, in->content, tx_printf(tx, "%s.content", part), update,
 			      notes, ret_id);
 }
@@ -298,7 +296,7 @@ int llm_config_put(struct tx *tx, const struct place *place, const struct ellu_l
 	r = llm_config_validate(tx, config, path, place->owner_uid);
 	if (r < 0)
 		return r;
-	r = resource_find(tx, RESOURCE_LLM_CONFIG, place->project_id, config->name, ret_id);
+	r = resource_find(tx, &resource_llm_config, place->project_id, config->name, ret_id);
 	if (r < 0)
 		return r;
 	if (r == 0) {
@@ -321,84 +319,40 @@ int llm_config_put(struct tx *tx, const struct place *place, const struct ellu_l
 	return r < 0 ? r : note_plain(tx, notes, &update.config);
 }
 
-static int llm_config_create_run(struct tx *tx, struct store_request *request)
-{
-	struct llm_config_create *op = (struct llm_config_create *)request;
-	struct ellu_llm_config *config;
-	struct place place;
-	int64_t id;
-	int r;
-
-	r = place_resolve(tx, &op->scope, &place);
-	if (r >= 0)
-		r = llm_config_validate(tx, op->config, "llm_config", op->scope.uid);
-	if (r >= 0)
-		r = resource_find(tx, RESOURCE_LLM_CONFIG, place.project_id, op->config->name, &id);
-	if (r < 0)
-		return r;
-	if (r > 0)
-		return fault_conflict(tx->fault, "llm_config", op->config->name, id,
-				      "a config of that name exists");
-	r = llm_config_insert(tx, &place, op->config, &id);
-	if (r >= 0)
-		r = llm_config_load(tx, id, &config, NULL);
-	if (r >= 0)
-		op->ret_config = config;
-	if (r >= 0 && is_plain(op->config))
-		log_warning(PLAIN_WARNING, op->config->name);
-	return r;
-}
-
-void store_llm_config_create(struct store *store, struct llm_config_create *op)
-{
-	tx_post(store, &op->request, STORE_WRITE, llm_config_create_run);
-}
-
-static int llm_config_get_run(struct tx *tx, struct store_request *request)
-{
-	struct llm_config_get *op = (struct llm_config_get *)request;
-	struct ellu_llm_config *config;
-	int64_t id;
-	int r;
-
-	r = resource_resolve(tx, RESOURCE_LLM_CONFIG, &op->scope, op->ref, &id);
-	if (r >= 0)
-		r = llm_config_load(tx, id, &config, NULL);
-	if (r >= 0)
-		op->ret_config = config;
-	return r;
-}
-
-void store_llm_config_get(struct store *store, struct llm_config_get *op)
-{
-	tx_post(store, &op->request, STORE_POINT, llm_config_get_run);
-}
-
-static int load_item(struct tx *tx, int64_t id, const void **ret_item)
+static int load(struct tx *tx, int64_t id, const void **ret_record)
 {
 	struct ellu_llm_config *config;
 	int r = llm_config_load(tx, id, &config, NULL);
 
 	if (r >= 0)
-		*ret_item = config;
+		*ret_record = config;
 	return r;
 }
 
-static int llm_configs_list_run(struct tx *tx, struct store_request *request)
+static int check(struct tx *tx, const struct place *place, const void *content, const char *path)
 {
-	static const struct resource_list list = {
-		.letter = 'l',
-		.name = "llm_config",
-		.type = &ellu_llm_config_type,
-		RESOURCE_STATEMENTS("llm_configs"),
-		.load = load_item,
-	};
-	struct llm_configs_list *op = (struct llm_configs_list *)request;
-
-	return resource_list_run(tx, request, &list, &op->scope, LIST_ARGUMENTS(op->arguments));
+	return llm_config_validate(tx, content, path, place->owner_uid);
 }
 
-void store_llm_configs_list(struct store *store, struct llm_configs_list *op)
+static int insert(struct tx *tx, const struct place *place, const void *content, void *prepared,
+		  int64_t *ret_id)
 {
-	tx_post(store, &op->request, STORE_SCAN, llm_configs_list_run);
+	const struct ellu_llm_config *config = content;
+	int r = llm_config_insert(tx, place, config, ret_id);
+
+	(void)prepared;
+	if (r >= 0 && is_plain(config))
+		log_warning(PLAIN_WARNING, config->name);
+	return r;
 }
+
+const struct resource resource_llm_config = {
+	.name = "llm_config",
+	.noun = "a config",
+	.type = &ellu_llm_config_type,
+	.letter = 'l',
+	RESOURCE_STATEMENTS("llm_configs"),
+	.load = load,
+	.check = check,
+	.insert = insert,
+};

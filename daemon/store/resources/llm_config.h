@@ -2,7 +2,9 @@
 #pragma once
 
 #include "daemon/store/resources/notes.h"
-#include "daemon/store/resources/project.h"
+#include "daemon/store/resources/resource.h"
+
+extern const struct resource resource_llm_config;
 
 /* What the record alone shows wrong; `path` is the record's in the request. */
 int llm_config_validate(struct tx *tx, const struct ellu_llm_config *config, const char *path,

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 
-#include "daemon/store/resources.h"
 #include "daemon/store/resources/llm_config.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
@@ -38,54 +37,6 @@ int place_filter(struct tx *tx, const struct scope *scope, int64_t *ret_project_
 	return 0;
 }
 
-#define BY_ID(table) "SELECT id FROM " table " WHERE id = ?1 AND (owner_uid = ?2 OR ?3)"
-#define BY_NAME(table) "SELECT id FROM " table " WHERE project_id = ?1 AND name = ?2"
-
-static const struct resource_queries {
-	const char *name;
-	const char *by_id;
-	const char *by_name;
-} resources[_RESOURCE_MAX] = {
-	[RESOURCE_COLLECTION] = { "collection", BY_ID("collections"), BY_NAME("collections") },
-	[RESOURCE_CRITERION_SET] = { "criterion_set", BY_ID("criterion_sets"),
-				     BY_NAME("criterion_sets") },
-	[RESOURCE_EXPERIMENT] = { "experiment", BY_ID("experiments"), BY_NAME("experiments") },
-	[RESOURCE_LLM_CONFIG] = { "llm_config", BY_ID("llm_configs"), BY_NAME("llm_configs") },
-};
-
-const char *resource_name(enum resource resource)
-{
-	return resources[resource].name;
-}
-
-int resource_find(struct tx *tx, enum resource resource, int64_t project_id, const char *name,
-		  int64_t *ret_id)
-{
-	return db_int(tx->db, ret_id, resources[resource].by_name, "is", project_id, name);
-}
-
-int resource_resolve(struct tx *tx, enum resource resource, const struct scope *scope,
-		     const struct ellu_ref *ref, int64_t *ret_id)
-{
-	struct place place;
-	int r;
-
-	if (ref->id) {
-		r = db_int(tx->db, ret_id, resources[resource].by_id, "iib", *ref->id, scope->uid,
-			   (int)scope->all);
-	} else {
-		r = place_resolve(tx, scope, &place);
-		if (r >= 0)
-			r = resource_find(tx, resource, place.project_id, ref->name, ret_id);
-	}
-	if (r < 0)
-		return r;
-	if (r == 0)
-		return fault_not_found(tx->fault, resources[resource].name, ref->name,
-				       ref->id ? *ref->id : 0);
-	return 0;
-}
-
 static int project_load(struct tx *tx, const struct place *place,
 			const struct ellu_project **ret_project)
 {
@@ -115,30 +66,26 @@ static int project_load(struct tx *tx, const struct place *place,
 	return 0;
 }
 
-static int project_get_run(struct tx *tx, struct store_request *request)
+int project_get(struct tx *tx, struct method_run *op)
 {
-	struct project_get *op = (struct project_get *)request;
+	struct ellu_get_project_reply *reply = method_reply(tx, op);
 	struct place place;
-	int r = place_resolve(tx, &op->scope, &place);
+	int r = reply ? place_resolve(tx, &op->scope, &place) : -ENOMEM;
 
-	return r < 0 ? r : project_load(tx, &place, &op->ret_project);
+	return r < 0 ? r : project_load(tx, &place, &reply->project);
 }
 
-void store_project_get(struct store *store, struct project_get *op)
+int default_llm_config_set(struct tx *tx, struct method_run *op)
 {
-	tx_post(store, &op->request, STORE_POINT, project_get_run);
-}
-
-static int default_llm_config_set_run(struct tx *tx, struct store_request *request)
-{
-	struct default_llm_config_set *op = (struct default_llm_config_set *)request;
+	const struct ellu_set_default_llm_config_request *request = op->arguments;
+	struct ellu_set_default_llm_config_reply *reply = method_reply(tx, op);
 	struct place place;
 	int64_t id;
 	int r;
 
-	r = place_resolve(tx, &op->scope, &place);
+	r = reply ? place_resolve(tx, &op->scope, &place) : -ENOMEM;
 	if (r >= 0)
-		r = resource_resolve(tx, RESOURCE_LLM_CONFIG, &op->scope, op->ref, &id);
+		r = resource_resolve(tx, &resource_llm_config, &op->scope, request->llm_config, &id);
 	if (r >= 0)
 		r = db_run(tx->db, "UPDATE projects SET default_llm_config_id = ?2, updated_at = ?3"
 				   " WHERE id = ?1 AND EXISTS (SELECT 1 FROM llm_configs"
@@ -148,12 +95,7 @@ static int default_llm_config_set_run(struct tx *tx, struct store_request *reque
 		return r;
 	if (r == 0)
 		return fault_invalid(tx->fault, "llm_config", "a config of the project's own");
-	return project_load(tx, &place, &op->ret_project);
-}
-
-void store_default_llm_config_set(struct store *store, struct default_llm_config_set *op)
-{
-	tx_post(store, &op->request, STORE_WRITE, default_llm_config_set_run);
+	return project_load(tx, &place, &reply->project);
 }
 
 static int user_ensure_run(struct tx *tx, struct store_request *request)

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "daemon/store/resources.h"
 #include "daemon/store/resources/identity.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
@@ -63,25 +62,16 @@ static int find_by_id(struct tx *tx, const struct scope *scope, const struct ell
 		      "iib", *ref->id, scope->uid, (int)scope->all);
 }
 
-int prompt_template_resolve(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
-			    int64_t *ret_id)
+static int find_ref(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
+		    int64_t *ret_id)
 {
 	struct place place;
 	int r;
 
-	if (ref->id) {
-		r = find_by_id(tx, scope, ref, ret_id);
-	} else {
-		r = place_resolve(tx, scope, &place);
-		if (r >= 0)
-			r = find_version(tx, place.project_id, ref->name, ref->version, ret_id);
-	}
-	if (r < 0)
-		return r;
-	if (r == 0)
-		return fault_not_found(tx->fault, "prompt_template", ref->name,
-				       ref->id ? *ref->id : 0);
-	return 0;
+	if (ref->id)
+		return find_by_id(tx, scope, ref, ret_id);
+	r = place_resolve(tx, scope, &place);
+	return r < 0 ? r : find_version(tx, place.project_id, ref->name, ref->version, ret_id);
 }
 
 /* The content as the store keeps it, and its hash. */
@@ -150,22 +140,18 @@ int prompt_template_put(struct tx *tx, const struct place *place,
 			 version + 1);
 }
 
-static int prompt_template_get_run(struct tx *tx, struct store_request *request)
+static int load(struct tx *tx, int64_t id, const void **ret_record)
 {
-	struct prompt_template_get *op = (struct prompt_template_get *)request;
 	struct ellu_prompt_template *template;
-	int64_t id;
-	int r;
+	int r = prompt_template_load(tx, id, &template);
 
-	r = prompt_template_resolve(tx, &op->scope, op->ref, &id);
 	if (r >= 0)
-		r = prompt_template_load(tx, id, &template);
-	if (r >= 0)
-		op->ret_template = template;
+		*ret_record = template;
 	return r;
 }
 
-void store_prompt_template_get(struct store *store, struct prompt_template_get *op)
-{
-	tx_post(store, &op->request, STORE_POINT, prompt_template_get_run);
-}
+const struct resource resource_prompt_template = {
+	.name = "prompt_template",
+	.find_ref = find_ref,
+	.load = load,
+};

@@ -2,12 +2,12 @@
 #pragma once
 
 #include "daemon/store/resources/notes.h"
-#include "daemon/store/resources/project.h"
+#include "daemon/store/resources/resource.h"
 
-/* The version that a reference means: the latest of its name unless it says otherwise, and the
- * very row when it gives an id alone. NotFound. */
-int prompt_template_resolve(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
-			    int64_t *ret_id);
+/* A Ref means the latest version of its name unless it says otherwise, and the very row when it
+ * gives an id alone. */
+extern const struct resource resource_prompt_template;
+
 int prompt_template_load(struct tx *tx, int64_t id, struct ellu_prompt_template **ret_template);
 
 /* The content of a request: the version that it is; else, with `update`, the next version of its

@@ -5,7 +5,6 @@
 
 #include "daemon/store/engine/page.h"
 #include "daemon/store/engine/store_internal.h"
-#include "daemon/store/resources.h"
 #include "daemon/store/resources/columns.h"
 #include "daemon/store/resources/rows_upload.h"
 #include "proto/generated/interface.h"
@@ -192,27 +191,20 @@ static int rows_page(struct tx *tx, const struct collection_state *state, struct
 	return r < 0 ? r : row_walk(&walk);
 }
 
-static int rows_list_run(struct tx *tx, struct store_request *request)
+int rows_list(struct tx *tx, struct method_run *op)
 {
-	struct rows_list *op = (struct rows_list *)request;
 	const struct ellu_list_template_variables_request *arguments = op->arguments;
-	bool counted = arguments->count && *arguments->count;
 	struct listing listing = { 0 };
 	struct collection_state state;
 	int64_t id;
 	int r;
 
-	r = resource_resolve(tx, RESOURCE_COLLECTION, &op->scope, arguments->collection, &id);
+	r = resource_resolve(tx, &resource_collection, &op->scope, arguments->collection, &id);
 	if (r >= 0)
 		r = collection_state(tx, id, &state);
 	if (r >= 0)
-		r = page_begin(tx, request, 'v', arguments->cursor, arguments->limit, &listing.page);
+		r = page_begin(tx, op, 'v', &listing.page);
 	if (r >= 0)
 		r = rows_page(tx, &state, &listing);
-	return r < 0 ? r : page_end(tx, &listing.page, counted ? &state.variables_count : NULL);
-}
-
-void store_rows_list(struct store *store, struct rows_list *op)
-{
-	tx_post(store, &op->request, STORE_SCAN, rows_list_run);
+	return r < 0 ? r : page_end(tx, &listing.page, state.variables_count);
 }

@@ -24,3 +24,5 @@ struct row_walk {
 	void *userdata;
 };
 int row_walk(struct row_walk *walk);
+
+int rows_list(struct tx *tx, struct method_run *op); // ListTemplateVariables

@@ -9,7 +9,6 @@
 #include <errno.h>
 
 #include "daemon/store/engine/store_internal.h"
-#include "daemon/store/resources.h"
 #include "daemon/store/resources/columns.h"
 #include "daemon/store/resources/sweep.h"
 
@@ -139,50 +138,44 @@ static int add_at_once(struct tx *tx, struct collection_state *state,
 }
 
 /* Away from the writer, to which the request goes on. */
-static int rows_add_read(struct tx *tx, struct rows_add *op)
+static int read_rows(struct tx *tx, struct method_run *op)
 {
-	op->rows = tx_alloc(tx, sizeof(*op->rows));
-	if (!op->rows)
-		return -ENOMEM;
+	const struct ellu_add_template_variables_request *request = op->arguments;
+	struct row_set *rows = tx_alloc(tx, sizeof(*rows));
+
+	op->request.state = rows;
 	op->request.lane = STORE_WRITE;
-	return row_set_read(tx, op->arguments->variables, op->arguments->n_variables, "variables",
-			    op->rows);
+	return rows ? row_set_read(tx, request->variables, request->n_variables, "variables", rows) :
+		      -ENOMEM;
 }
 
-static int rows_add_run(struct tx *tx, struct store_request *request)
+int rows_add(struct tx *tx, struct method_run *op)
 {
-	struct rows_add *op = (struct rows_add *)request;
-	const struct ellu_add_template_variables_request *arguments = op->arguments;
+	const struct ellu_add_template_variables_request *request = op->arguments;
+	const struct row_set *rows = op->request.state;
 	struct ellu_add_template_variables_reply *reply;
 	struct collection_state state;
 	int64_t id;
 	int r;
 
-	if (!op->rows)
-		return rows_add_read(tx, op);
-	reply = TX_RECORD(tx, struct ellu_add_template_variables_reply);
+	if (!rows)
+		return read_rows(tx, op);
+	reply = method_reply(tx, op);
 	if (!reply)
 		return -ENOMEM;
-	r = resource_resolve(tx, RESOURCE_COLLECTION, &op->scope, arguments->collection, &id);
+	r = resource_resolve(tx, &resource_collection, &op->scope, request->collection, &id);
 	if (r >= 0)
 		r = collection_state(tx, id, &state);
 	if (r >= 0)
 		r = collection_check_writable(tx, &state);
-	if (r >= 0 && arguments->upload_id)
-		r = upload_add(tx, &state, arguments, op->rows);
+	if (r >= 0 && request->upload_id)
+		r = upload_add(tx, &state, request, rows);
 	else if (r >= 0)
-		r = add_at_once(tx, &state, arguments, op->rows);
+		r = add_at_once(tx, &state, request, rows);
 	if (r < 0)
 		return r;
-	reply->added = (int64_t)arguments->n_variables;
+	reply->added = (int64_t)request->n_variables;
 	reply->variables_count = state.variables_count;
 	reply->version = collection_version(&state);
-	op->ret_reply = reply;
 	return 0;
-}
-
-void store_rows_add(struct store *store, struct rows_add *op)
-{
-	op->rows = NULL;
-	tx_post(store, &op->request, STORE_SCAN, rows_add_run);
 }

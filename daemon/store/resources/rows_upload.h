@@ -10,3 +10,5 @@ int rows_insert(struct tx *tx, const struct collection_state *state, int64_t bat
 /* Gives the collection its next sequence, with so many rows more. */
 int rows_publish(struct tx *tx, struct collection_state *state, int64_t added,
 		 const char *identity);
+
+int rows_add(struct tx *tx, struct method_run *op); // AddTemplateVariables

@@ -4,10 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "daemon/store/resources.h"
 #include "daemon/store/resources/criterion.h"
 #include "daemon/store/resources/llm_config.h"
-#include "daemon/store/resources/resource_list.h"
 #include "proto/generated/interface.h"
 
 /* ---- Rows ---- */
@@ -64,7 +62,7 @@ int experiment_row_resolve(struct tx *tx, const struct scope *scope, const struc
 			   struct experiment_row *ret_row)
 {
 	int64_t id;
-	int r = resource_resolve(tx, RESOURCE_EXPERIMENT, scope, ref, &id);
+	int r = resource_resolve(tx, &resource_experiment, scope, ref, &id);
 
 	return r < 0 ? r : experiment_row_load(tx, id, ret_row);
 }
@@ -220,49 +218,23 @@ int experiment_load(struct tx *tx, int64_t id, const struct ellu_experiment **re
 	return r;
 }
 
-static int experiment_get_run(struct tx *tx, struct store_request *request)
-{
-	struct experiment_get *op = (struct experiment_get *)request;
-	int64_t id;
-	int r;
-
-	r = resource_resolve(tx, RESOURCE_EXPERIMENT, &op->scope, op->ref, &id);
-	return r < 0 ? r : experiment_load(tx, id, &op->ret_experiment);
-}
-
-void store_experiment_get(struct store *store, struct experiment_get *op)
-{
-	tx_post(store, &op->request, STORE_POINT, experiment_get_run);
-}
-
-static int load_item(struct tx *tx, int64_t id, const void **ret_item)
+static int load(struct tx *tx, int64_t id, const void **ret_record)
 {
 	const struct ellu_experiment *experiment;
 	int r = experiment_load(tx, id, &experiment);
 
 	if (r >= 0)
-		*ret_item = experiment;
+		*ret_record = experiment;
 	return r;
 }
 
-static int experiments_list_run(struct tx *tx, struct store_request *request)
-{
-	static const struct resource_list list = {
-		.letter = 'x',
-		.name = "experiment",
-		.type = &ellu_experiment_type,
-		RESOURCE_STATEMENTS("experiments"),
-		.load = load_item,
-	};
-	struct experiments_list *op = (struct experiments_list *)request;
-
-	return resource_list_run(tx, request, &list, &op->scope, LIST_ARGUMENTS(op->arguments));
-}
-
-void store_experiments_list(struct store *store, struct experiments_list *op)
-{
-	tx_post(store, &op->request, STORE_SCAN, experiments_list_run);
-}
+const struct resource resource_experiment = {
+	.name = "experiment",
+	.type = &ellu_experiment_type,
+	.letter = 'x',
+	RESOURCE_STATEMENTS("experiments"),
+	.load = load,
+};
 
 /* ---- Identity ---- */
 

@@ -2,8 +2,10 @@
 #pragma once
 
 #include "daemon/store/resources/identity.h"
-#include "daemon/store/resources/project.h"
+#include "daemon/store/resources/resource.h"
 #include "daemon/store/runs/run.h"
+
+extern const struct resource resource_experiment;
 
 /* Ids of 0: there is none. */
 struct experiment_row {

@@ -13,7 +13,7 @@ static int resolve_template(struct submission *s)
 
 	if (!in)
 		return 0;
-	r = in->ref ? prompt_template_resolve(s->tx, &s->scope, in->ref, &s->run.prompt_template_id) :
+	r = in->ref ? resource_resolve(s->tx, &resource_prompt_template, &s->scope, in->ref, &s->run.prompt_template_id) :
 		      prompt_template_put(s->tx, &s->place, in->content, s->update, &s->notes,
 					  &s->run.prompt_template_id);
 	return r < 0 ? r : prompt_template_load(s->tx, s->run.prompt_template_id, &s->template);
@@ -25,7 +25,7 @@ static int resolve_collection(struct submission *s)
 	int64_t id;
 	int r;
 
-	r = in->ref ? resource_resolve(s->tx, RESOURCE_COLLECTION, &s->scope, in->ref, &id) :
+	r = in->ref ? resource_resolve(s->tx, &resource_collection, &s->scope, in->ref, &id) :
 		      collection_put(s->tx, &s->place, in->content, &s->input->rows,
 				     "collection.content", s->update, &s->notes, &id);
 	if (r >= 0)
@@ -46,7 +46,7 @@ static int resolve_criteria(struct submission *s)
 		r = criterion_set_put(s->tx, &s->place, tx_printf(s->tx, "%s criteria", a->name),
 				      a->criteria, a->n_criteria, s->update, &s->notes, &s->run.criterion_set_id);
 	else if (a->criterion_set)
-		r = resource_resolve(s->tx, RESOURCE_CRITERION_SET, &s->scope, a->criterion_set,
+		r = resource_resolve(s->tx, &resource_criterion_set, &s->scope, a->criterion_set,
 				     &s->run.criterion_set_id);
 	if (r < 0 || s->run.criterion_set_id == 0)
 		return r;

@@ -77,7 +77,7 @@ static int compare_rows(struct tx *tx, const struct scope *scope, const char *na
 
 	r = place_resolve(tx, &own, &place);
 	if (r >= 0)
-		r = resource_find(tx, RESOURCE_COLLECTION, place.project_id, name, &id);
+		r = resource_find(tx, &resource_collection, place.project_id, name, &id);
 	if (r > 0)
 		r = collection_state(tx, id, &state);
 	else
@@ -196,7 +196,7 @@ static int next_name(struct submission *s, const char **ret_name, int64_t *ret_n
 			return fault_invalid(s->tx->fault, "name",
 					     "a shorter name, since there is one already and a number "
 					     "has to go behind it");
-		r = resource_find(s->tx, RESOURCE_EXPERIMENT, s->place.project_id, *ret_name, &id);
+		r = resource_find(s->tx, &resource_experiment, s->place.project_id, *ret_name, &id);
 	} while (r > 0);
 	*ret_number = number;
 	return r;

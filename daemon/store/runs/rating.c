@@ -3,7 +3,6 @@
 #include <inttypes.h>
 
 #include "daemon/base/clock.h"
-#include "daemon/store/resources.h"
 #include "daemon/store/resources/criterion.h"
 #include "daemon/store/runs/response.h"
 #include "daemon/store/tasks/task.h"
@@ -237,7 +236,7 @@ static int resume(struct listing *listing)
 	return r;
 }
 
-static int begin(struct tx *tx, struct ratings_list *op)
+static int begin(struct tx *tx, struct method_run *op)
 {
 	const struct ellu_list_ratings_request *a = op->arguments;
 	struct listing *listing = tx_alloc(tx, sizeof(*listing));
@@ -249,7 +248,7 @@ static int begin(struct tx *tx, struct ratings_list *op)
 	op->request.state = listing;
 	r = experiment_run_resolve(tx, &op->scope, a->experiment, &listing->run);
 	if (r >= 0)
-		r = page_begin(tx, &op->request, 'g', a->cursor, a->limit, &listing->page);
+		r = page_begin(tx, op, 'g', &listing->page);
 	if (r >= 0 && listing->page.resumed)
 		r = resume(listing);
 	return r;
@@ -274,10 +273,9 @@ static int count(struct listing *listing, const int64_t *response_id)
 			  listing->run.id, &listing->count);
 }
 
-static int experiment_list(struct tx *tx, struct ratings_list *op)
+static int experiment_list(struct tx *tx, struct method_run *op)
 {
 	const struct ellu_list_ratings_request *a = op->arguments;
-	bool counted = a->count && *a->count;
 	struct listing *listing;
 	int r = op->request.state ? 0 : begin(tx, op);
 
@@ -289,7 +287,7 @@ static int experiment_list(struct tx *tx, struct ratings_list *op)
 		r = count(listing, a->response_id);
 	else
 		r = a->response_id ? list_one(listing, *a->response_id) : list_all(listing);
-	return page_step(tx, &listing->page, r, counted ? &listing->count.n : NULL);
+	return page_step(tx, &listing->page, r, listing->count.n);
 }
 
 /* ---- A task's ---- */
@@ -312,10 +310,11 @@ struct task_listing {
 	int64_t count;
 };
 
-static int task_load_run(struct task_listing *listing, struct ratings_list *op)
+static int task_load_run(struct task_listing *listing, struct method_run *op)
 {
+	const struct ellu_list_ratings_request *a = op->arguments;
 	struct tx *tx = listing->tx;
-	int64_t task_id = *op->arguments->task_id;
+	int64_t task_id = *a->task_id;
 	struct task_row task;
 	int r = task_row_find(tx, &op->scope, task_id, &task);
 
@@ -443,7 +442,7 @@ static int task_count(struct task_listing *listing)
 	return r < 0 ? r : !walk.end;
 }
 
-static int task_begin(struct tx *tx, struct ratings_list *op)
+static int task_begin(struct tx *tx, struct method_run *op)
 {
 	const struct ellu_list_ratings_request *a = op->arguments;
 	struct task_listing *listing = tx_alloc(tx, sizeof(*listing));
@@ -453,7 +452,7 @@ static int task_begin(struct tx *tx, struct ratings_list *op)
 		return -ENOMEM;
 	*listing = (struct task_listing){ .tx = tx, .response_id = a->response_id };
 	op->request.state = listing;
-	r = page_begin(tx, &op->request, 'k', a->cursor, a->limit, &listing->page);
+	r = page_begin(tx, op, 'k', &listing->page);
 	listing->place = listing->page.major;
 	listing->n_past = listing->page.minor;
 	if (r >= 0)
@@ -462,10 +461,8 @@ static int task_begin(struct tx *tx, struct ratings_list *op)
 	return r;
 }
 
-static int task_list(struct tx *tx, struct ratings_list *op)
+static int task_list(struct tx *tx, struct method_run *op)
 {
-	const struct ellu_list_ratings_request *a = op->arguments;
-	bool counted = a->count && *a->count;
 	struct task_listing *listing;
 	int r = op->request.state ? 0 : task_begin(tx, op);
 
@@ -474,22 +471,16 @@ static int task_list(struct tx *tx, struct ratings_list *op)
 	listing = op->request.state;
 	listing->tx = tx;
 	if (!listing->run.id)
-		return page_end(tx, &listing->page, counted ? &listing->count : NULL);
+		return page_end(tx, &listing->page, listing->count);
 	r = listing->page.listed ? task_count(listing) : task_list_step(listing);
-	return page_step(tx, &listing->page, r, counted ? &listing->count : NULL);
+	return page_step(tx, &listing->page, r, listing->count);
 }
 
-static int ratings_list_run(struct tx *tx, struct store_request *request)
+int ratings_list(struct tx *tx, struct method_run *op)
 {
-	struct ratings_list *op = (struct ratings_list *)request;
 	const struct ellu_list_ratings_request *a = op->arguments;
 
 	if (!a->experiment == !a->task_id)
 		return fault_invalid(tx->fault, "experiment", "either experiment or task_id");
 	return a->task_id ? task_list(tx, op) : experiment_list(tx, op);
-}
-
-void store_ratings_list(struct store *store, struct ratings_list *op)
-{
-	tx_post(store, &op->request, STORE_SCAN, ratings_list_run);
 }

@@ -196,7 +196,7 @@ static int criteria_texts(struct rating_submission *s, struct tx_list *texts)
 		r = tx_append(s->tx, texts, s->a.criteria[i]);
 	if (r < 0 || s->a.criteria)
 		return r;
-	r = resource_resolve(s->tx, RESOURCE_CRITERION_SET, &s->scope, s->a.criterion_set, &set_id);
+	r = resource_resolve(s->tx, &resource_criterion_set, &s->scope, s->a.criterion_set, &set_id);
 	if (r < 0)
 		return r == ELLU_E_NOT_FOUND ? 0 : r;
 	r = db_query(s->tx->db, &q, "SELECT criterion_str FROM criteria WHERE criterion_set_id = ?1"
@@ -334,7 +334,7 @@ static int resolve_criteria(struct rating_submission *s)
 	else if (a->criteria)
 		r = criterion_set_fit(s->tx, &s->place, s->name, a->criteria, a->n_criteria, &s->run.criterion_set_id);
 	else if (a->criterion_set)
-		r = resource_resolve(s->tx, RESOURCE_CRITERION_SET, &s->scope, a->criterion_set,
+		r = resource_resolve(s->tx, &resource_criterion_set, &s->scope, a->criterion_set,
 				     &s->run.criterion_set_id);
 	else
 		s->run.criterion_set_id = s->origin.criterion_set_id;

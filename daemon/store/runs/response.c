@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "daemon/base/clock.h"
-#include "daemon/store/resources.h"
 #include "daemon/store/resources/collection.h"
 #include "daemon/store/resources/prompt_template.h"
 #include "daemon/store/resources/rows.h"
@@ -449,7 +448,7 @@ static int resume(struct listing *listing)
 	return 0;
 }
 
-static int begin(struct tx *tx, struct responses_list *op)
+static int begin(struct tx *tx, struct method_run *op)
 {
 	const struct ellu_list_responses_request *a = op->arguments;
 	struct listing *listing = tx_alloc(tx, sizeof(*listing));
@@ -462,8 +461,7 @@ static int begin(struct tx *tx, struct responses_list *op)
 	listing->by_arrival = a->order && strcmp(a->order, "arrival") == 0;
 	r = experiment_run_resolve(tx, &op->scope, a->experiment, &listing->run);
 	if (r >= 0)
-		r = page_begin(tx, &op->request, listing->by_arrival ? 'a' : 'r', a->cursor, a->limit,
-			       &listing->page);
+		r = page_begin(tx, op, listing->by_arrival ? 'a' : 'r', &listing->page);
 	if (r >= 0)
 		r = filter_of(tx, a, &listing->filter);
 	if (r >= 0)
@@ -473,24 +471,17 @@ static int begin(struct tx *tx, struct responses_list *op)
 	return r;
 }
 
-static int responses_list_run(struct tx *tx, struct store_request *request)
+int responses_list(struct tx *tx, struct method_run *op)
 {
-	struct responses_list *op = (struct responses_list *)request;
-	bool counted = op->arguments->count && *op->arguments->count;
 	struct listing *listing;
-	int r = request->state ? 0 : begin(tx, op);
+	int r = op->request.state ? 0 : begin(tx, op);
 
 	if (r < 0)
 		return r;
-	listing = request->state;
+	listing = op->request.state;
 	listing->tx = tx;
 	r = list_step(listing);
 	if (r == 0 && !listing->page.listed)
 		listing->at = (struct response_place){ 0 }; // a count begins anew
-	return page_step(tx, &listing->page, r, counted ? &listing->count : NULL);
-}
-
-void store_responses_list(struct store *store, struct responses_list *op)
-{
-	tx_post(store, &op->request, STORE_SCAN, responses_list_run);
+	return page_step(tx, &listing->page, r, listing->count);
 }

@@ -51,3 +51,8 @@ int response_place_read(struct tx *tx, const struct run_row *run, int64_t respon
  * said. */
 int ratings_of_response(struct tx *tx, int64_t run_id, int64_t response_id,
 			int64_t judge_id, struct tx_list *ratings, bool *ret_lean);
+
+/* ---- Operations of methods ---- */
+
+int responses_list(struct tx *tx, struct method_run *op);
+int ratings_list(struct tx *tx, struct method_run *op);

@@ -289,7 +289,7 @@ static int read_logs(struct tx *tx, const struct ellu_list_task_logs_request *ar
 	return r;
 }
 
-static int logs_begin(struct tx *tx, struct task_logs_list *op)
+static int logs_begin(struct tx *tx, struct method_run *op)
 {
 	const struct ellu_list_task_logs_request *arguments = op->arguments;
 	struct log_listing *listing = tx_alloc(tx, sizeof(*listing));
@@ -301,37 +301,24 @@ static int logs_begin(struct tx *tx, struct task_logs_list *op)
 	listing->count = (struct count){ .after = arguments->after ? *arguments->after : 0 };
 	r = task_row_find(tx, &op->scope, arguments->id, &row);
 	if (r >= 0)
-		r = page_begin(tx, &op->request, 'e', arguments->cursor, arguments->limit,
-			       &listing->page);
+		r = page_begin(tx, op, 'e', &listing->page);
 	if (r >= 0)
 		r = read_logs(tx, arguments, &listing->page);
 	op->request.state = listing;
 	return r;
 }
 
-static int task_logs_list_run(struct tx *tx, struct store_request *request)
+int task_logs_list(struct tx *tx, struct method_run *op)
 {
-	struct task_logs_list *op = (struct task_logs_list *)request;
 	const struct ellu_list_task_logs_request *arguments = op->arguments;
-	struct log_listing *listing;
-	int r = request->state ? 0 : logs_begin(tx, op);
+	int r = op->request.state ? 0 : logs_begin(tx, op);
+	struct log_listing *listing = op->request.state;
 
-	if (r < 0)
-		return r;
-	listing = request->state;
-	if (!arguments->count || !*arguments->count)
-		return page_end(tx, &listing->page, NULL);
-	r = count_step(tx, "SELECT count(line), max(sequence), count(*) FROM (SELECT line, sequence"
-			   " FROM task_events WHERE task_id = ?1 AND sequence > ?2 ORDER BY sequence"
-			   " LIMIT ?3)", arguments->id, &listing->count);
-	if (r != 0)
-		return r < 0 ? r : list_again(request);
-	return page_end(tx, &listing->page, &listing->count.n);
-}
-
-void store_task_logs_list(struct store *store, struct task_logs_list *op)
-{
-	tx_post(store, &op->request, STORE_SCAN, task_logs_list_run);
+	return r < 0 ? r :
+		       page_count(tx, &listing->page,
+				  "SELECT count(line), max(sequence), count(*) FROM (SELECT line,"
+				  " sequence FROM task_events WHERE task_id = ?1 AND sequence > ?2"
+				  " ORDER BY sequence LIMIT ?3)", arguments->id, &listing->count);
 }
 
 /* ---- Pruning ---- */

@@ -59,3 +59,8 @@ struct task_new {
 	const struct tx_list *log; // its first lines
 };
 int task_insert(struct tx *tx, const struct task_new *task, int64_t *ret_id);
+
+/* ---- Operations of methods ---- */
+
+int tasks_list(struct tx *tx, struct method_run *op); // beside: struct listed_tasks
+int task_logs_list(struct tx *tx, struct method_run *op);

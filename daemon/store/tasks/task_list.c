@@ -26,7 +26,8 @@ struct listing {
 	int64_t before; // what comes next
 	int64_t last; // in the page
 	int64_t count;
-	struct tx_list unfinished;
+	struct tx_list unfinished; // struct listed_task
+	struct listed_tasks beside;
 };
 
 static const char *list_statement(const struct listing *listing,
@@ -37,9 +38,8 @@ static const char *list_statement(const struct listing *listing,
 	return arguments->status ? list_own_by_status : list_own;
 }
 
-static int list_begin(struct tx *tx, struct tasks_list *op)
+static int list_begin(struct tx *tx, struct method_run *op)
 {
-	const struct ellu_list_tasks_request *arguments = op->arguments;
 	struct listing *listing = tx_alloc(tx, sizeof(*listing));
 	int r;
 
@@ -48,8 +48,7 @@ static int list_begin(struct tx *tx, struct tasks_list *op)
 	*listing = (struct listing){ 0 };
 	r = place_filter(tx, &op->scope, &listing->project_id);
 	if (r >= 0)
-		r = page_begin(tx, &op->request, 't', arguments->cursor, arguments->limit,
-			       &listing->page);
+		r = page_begin(tx, op, 't', &listing->page);
 	listing->before = listing->page.resumed ? listing->page.major : INT64_MAX;
 	listing->last = listing->before;
 	op->request.state = listing;
@@ -60,7 +59,7 @@ static int list_begin(struct tx *tx, struct tasks_list *op)
 static int list_task(struct tx *tx, struct listing *listing, int64_t id)
 {
 	struct store_request *request = listing->page.request;
-	size_t start = request->page_size + (listing->page.n_items > 0);
+	size_t start = request->text_size + (listing->page.items.n > 0);
 	const struct ellu_task *task;
 	struct listed_task *place;
 	int r;
@@ -78,7 +77,7 @@ static int list_task(struct tx *tx, struct listing *listing, int64_t id)
 	place = tx_alloc(tx, sizeof(*place));
 	if (!place)
 		return -ENOMEM;
-	*place = (struct listed_task){ task, start, request->page_size - start };
+	*place = (struct listed_task){ task, start, request->text_size - start };
 	r = tx_append(tx, &listing->unfinished, place);
 	return r < 0 ? r : 1;
 }
@@ -109,30 +108,23 @@ static int list_step(struct tx *tx, struct listing *listing,
 	return r < 0 ? r : n_looks == LOOKS_MAX;
 }
 
-static int tasks_list_run(struct tx *tx, struct store_request *request)
+int tasks_list(struct tx *tx, struct method_run *op)
 {
-	struct tasks_list *op = (struct tasks_list *)request;
-	const struct ellu_list_tasks_request *arguments = op->arguments;
-	bool counted = arguments->count && *arguments->count;
 	struct listing *listing;
-	int r = request->state ? 0 : list_begin(tx, op);
+	int r = op->request.state ? 0 : list_begin(tx, op);
 
-	listing = request->state;
+	listing = op->request.state;
 	if (r >= 0)
-		r = list_step(tx, listing, arguments);
+		r = list_step(tx, listing, op->arguments);
 	if (r < 0)
 		return r;
 	if (r == 0 && !listing->page.listed)
 		listing->before = INT64_MAX; // a count begins anew
-	op->ret_unfinished = (const struct listed_task *const *)listing->unfinished.items;
-	op->ret_n_unfinished = listing->unfinished.n;
-	return page_step(tx, &listing->page, r, counted ? &listing->count : NULL);
-}
-
-void store_tasks_list(struct store *store, struct tasks_list *op)
-{
+	listing->beside.items = (const struct listed_task *const *)listing->unfinished.items;
+	listing->beside.n = listing->unfinished.n;
+	op->ret_beside = &listing->beside;
 	op->request.keeps_rows = true;
-	tx_post(store, &op->request, STORE_SCAN, tasks_list_run);
+	return page_step(tx, &listing->page, r, listing->count);
 }
 
 /* ---- Of the queue ---- */

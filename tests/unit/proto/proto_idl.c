@@ -44,6 +44,10 @@ static const struct {
 	  ":2: 'access: all' is not known" },
 	{ "interface a.b\nmethod M() -> ()\n", ":2: 'access:' is missing above" },
 	{ "interface a.b\n# number: 27\nerror E ()\n", ":3: 'http:' is missing above" },
+	{ "interface a.b\n# access: own; replies: pages\nmethod L(cursor: ?string, count: ?bool, "
+	  "limit: ?int) -> (items: []int, next_cursor: ?string, count: ?int)\n",
+	  ":3: 'L' replies pages: it takes cursor, limit, count, in this order, and answers items, "
+	  "next_cursor, count first" },
 	{ "interface a.b\n# number: 7; http: 404\nerror E ()\n", ":2: 'number' wants 20..125" },
 };
 

@@ -125,6 +125,19 @@ const void *record(struct fixture *f, const struct record_type *type, const char
 	return decoded;
 }
 
+void method_of(struct fixture *f, struct method_run *op, enum method_id id, const char *format, ...)
+{
+	va_list values;
+	char *text;
+
+	va_start(values, format);
+	ck_assert_int_ge(vasprintf(&text, format, values), 0);
+	va_end(values);
+	op->method = &elluminate_interface.methods[id];
+	op->arguments = record(f, op->method->request, "%s", text);
+	free(text);
+}
+
 static void on_done(struct store_request *request)
 {
 	loop_stop(request->userdata);
@@ -137,12 +150,12 @@ void fixture_init(struct fixture *f, struct store_request *request)
 
 static void keep_answer(struct fixture *f, struct store_request *request)
 {
-	char *page = request->page;
+	char *text = request->text;
 
-	if (page) {
-		request->page = arena_strndup(&request->arena, page, request->page_size);
-		ck_assert_ptr_nonnull(request->page);
-		free(page);
+	if (text) {
+		request->text = arena_strndup(&request->arena, text, request->text_size);
+		ck_assert_ptr_nonnull(request->text);
+		free(text);
 	}
 	f->answers = realloc(f->answers, (f->n_answers + 1) * sizeof(*f->answers));
 	ck_assert_ptr_nonnull(f->answers);
@@ -163,10 +176,10 @@ const void *page_of(struct fixture *f, const struct store_request *request,
 	struct fault fault;
 	void *reply;
 
-	ck_assert_int_eq(strncmp(request->page, WIRE_REPLY_HEAD, head), 0);
-	ck_assert_msg(record_from_text(type, request->page + head, request->page_size - head,
+	ck_assert_int_eq(strncmp(request->text, WIRE_REPLY_HEAD, head), 0);
+	ck_assert_msg(record_from_text(type, request->text + head, request->text_size - head,
 				       FROM_DAEMON, &f->arena, &reply, &fault) == 0, "%s: %s",
-		      request->page, fault.message);
+		      request->text, fault.message);
 	return reply;
 }
 

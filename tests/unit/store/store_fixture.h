@@ -11,7 +11,6 @@
 
 #include "daemon/base/loop.h"
 #include "daemon/store/events.h"
-#include "daemon/store/resources.h"
 #include "daemon/store/runs.h"
 #include "daemon/store/store.h"
 #include "daemon/store/tasks.h"
@@ -59,6 +58,12 @@ int fixture_wait(struct fixture *f, struct store_request *request);
 		int result_ = CALL(f, function, op);                                            \
 		ck_assert_msg(result_ == 0, "%s: %s", #function, (op)->request.fault.message);  \
 	} while (0)
+
+/* Makes the operation that of a method with this request. */
+void method_of(struct fixture *f, struct method_run *op, enum method_id id, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+/* The reply's record, in its own type. */
+#define REPLY(op, name) ((const struct ellu_##name##_reply *)(op)->ret_reply)
 
 /* The reply that a list's page is. */
 const void *page_of(struct fixture *f, const struct store_request *request,

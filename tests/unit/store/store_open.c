@@ -176,29 +176,28 @@ END_TEST
 
 START_TEST(secrets_stay_in_their_folder)
 {
-	struct llm_config_create op = { .scope = own };
-	struct llm_config_get get = { .scope = own };
-	struct default_llm_config_set choose = { .scope = own };
+	struct method_run op = { .scope = own };
+	struct method_run get = { .scope = own };
+	struct method_run choose = { .scope = own };
 	struct experiment_submit moved = { 0 };
 	const struct run_spec *spec;
-	const struct ellu_create_llm_config_request *request;
 	char path[200];
 	struct stat folder;
 
 	fixture_open(&f);
-	request = record(&f, &ellu_create_llm_config_request_type,
+	method_of(&f, &op, METHOD_CREATE_LLM_CONFIG,
 			 "{\"llm_config\": {\"name\": \"real\", \"provider\": \"openai\","
 			 " \"llm_model_name\": \"m\", \"llm_base_url\": \"http://127.0.0.1:9/v1\", \"api_key\": \"sk-planted-key\"}}");
-	op.config = request->llm_config;
-	CALL_OK(&f, store_llm_config_create, &op);
-	ck_assert_ptr_null(op.ret_config->api_key);
-	ck_assert(*op.ret_config->has_api_key);
-	get.ref = record(&f, &ellu_ref_type, "{\"name\": \"real\"}");
-	CALL_OK(&f, store_llm_config_get, &get);
-	ck_assert_ptr_null(get.ret_config->api_key);
+	CALL_OK(&f, store_method_run, &op);
+	ck_assert_ptr_null(REPLY(&op, create_llm_config)->llm_config->api_key);
+	ck_assert(*REPLY(&op, create_llm_config)->llm_config->has_api_key);
+	method_of(&f, &get, METHOD_GET_LLM_CONFIG, "{\"llm_config\": {\"name\": \"real\"}}");
+	CALL_OK(&f, store_method_run, &get);
+	ck_assert_ptr_null(REPLY(&get, get_llm_config)->llm_config->api_key);
 	/* It is what the project runs with once it was chosen. */
-	choose.ref = get.ref;
-	CALL_OK(&f, store_default_llm_config_set, &choose);
+	method_of(&f, &choose, METHOD_SET_DEFAULT_LLM_CONFIG,
+		  "{\"llm_config\": {\"name\": \"real\"}}");
+	CALL_OK(&f, store_method_run, &choose);
 	submit(&f, WHOLE);
 	spec = load_run(&f, 1);
 	ck_assert_str_eq(spec->config->api_key, "sk-planted-key");
@@ -361,7 +360,7 @@ END_TEST
 
 START_TEST(references_are_for_administrators)
 {
-	struct llm_config_create op = { .scope = own };
+	struct method_run op = { .scope = own };
 	struct user_ensure root = { .uid = 0 };
 	struct fault fault;
 
@@ -369,15 +368,14 @@ START_TEST(references_are_for_administrators)
 	fixture_stop(&f);
 	setenv("ELLU_TEST_KEY", "from-the-environment", 1);
 	ck_assert_int_eq(fixture_try_start(&f, true, &fault), 0);
-	op.config = ((const struct ellu_create_llm_config_request *)record(
-			     &f, &ellu_create_llm_config_request_type,
+	method_of(&f, &op, METHOD_CREATE_LLM_CONFIG,
 			     "{\"llm_config\": {\"name\": \"r\", \"provider\": \"openai\","
 			     " \"llm_model_name\": \"m\", \"llm_base_url\":"
-			     " \"http://h/v1\", \"api_key_ref\": \"env:ELLU_TEST_KEY\"}}"))->llm_config;
-	ck_assert_int_eq(CALL(&f, store_llm_config_create, &op), ELLU_E_PERMISSION_DENIED);
+			     " \"http://h/v1\", \"api_key_ref\": \"env:ELLU_TEST_KEY\"}}");
+	ck_assert_int_eq(CALL(&f, store_method_run, &op), ELLU_E_PERMISSION_DENIED);
 	CALL_OK(&f, store_user_ensure, &root);
 	op.scope = (struct scope){ .uid = 0, .all = true };
-	CALL_OK(&f, store_llm_config_create, &op);
+	CALL_OK(&f, store_method_run, &op);
 	fixture_close(&f);
 }
 END_TEST

@@ -31,12 +31,12 @@ static char *repeat(const char *text, size_t n)
 
 static const struct ellu_list_responses_reply *list_responses(const char *more, size_t *ret_size)
 {
-	struct responses_list op = { .scope = own };
+	struct method_run op = { .scope = own };
 
-	op.arguments = record(&f, &ellu_list_responses_request_type,
+	method_of(&f, &op, METHOD_LIST_RESPONSES,
 			      "{\"experiment\": {\"name\": \"X\"}%s}", more);
-	CALL_OK(&f, store_responses_list, &op);
-	*ret_size = op.request.page_size;
+	CALL_OK(&f, store_method_run, &op);
+	*ret_size = op.request.text_size;
 	return page_of(&f, &op.request, &ellu_list_responses_reply_type);
 }
 
@@ -130,8 +130,8 @@ END_TEST
 START_TEST(tasks_and_experiments_end_pages)
 {
 	char *criterion = repeat("Is it well written? ", 25 * 1024);
-	struct experiments_list experiments = { .scope = own };
-	struct tasks_list tasks = { .scope = own };
+	struct method_run experiments = { .scope = own };
+	struct method_run tasks = { .scope = own };
 	const struct ellu_list_experiments_reply *page;
 	const struct ellu_list_tasks_reply *some;
 	size_t n = 0;
@@ -144,23 +144,23 @@ START_TEST(tasks_and_experiments_end_pages)
 			   " {\"content\": {\"name\": \"C\", \"variables\": [{\"n\": 1}]}}%s%s%s}", i,
 		       i < 20 ? ", \"criteria\": [\"" : "", i < 20 ? criterion : "",
 		       i < 20 ? "\"]" : "");
-	tasks.arguments = record(&f, &ellu_list_tasks_request_type, "{\"limit\": 1000}");
-	CALL_OK(&f, store_tasks_list, &tasks);
+	method_of(&f, &tasks, METHOD_LIST_TASKS, "{\"limit\": 1000}");
+	CALL_OK(&f, store_method_run, &tasks);
 	some = page_of(&f, &tasks.request, &ellu_list_tasks_reply_type);
 	ck_assert_uint_lt(some->n_items, 100);
 	ck_assert_ptr_nonnull(some->next_cursor);
-	ck_assert_uint_le(tasks.request.page_size, PAGE_BYTES_MAX);
-	ck_assert_uint_gt(tasks.request.page_size, PAGE_BYTES_MAX / 2);
-	ck_assert_uint_eq(tasks.ret_n_unfinished, some->n_items);
-	experiments.arguments = record(&f, &ellu_list_experiments_request_type, "{\"count\": true}");
+	ck_assert_uint_le(tasks.request.text_size, PAGE_BYTES_MAX);
+	ck_assert_uint_gt(tasks.request.text_size, PAGE_BYTES_MAX / 2);
+	ck_assert_uint_eq(((const struct listed_tasks *)tasks.ret_beside)->n, some->n_items);
+	method_of(&f, &experiments, METHOD_LIST_EXPERIMENTS, "{\"count\": true}");
 	for (;;) {
-		CALL_OK(&f, store_experiments_list, &experiments);
+		CALL_OK(&f, store_method_run, &experiments);
 		page = page_of(&f, &experiments.request, &ellu_list_experiments_reply_type);
-		ck_assert_uint_le(experiments.request.page_size, PAGE_BYTES_MAX);
+		ck_assert_uint_le(experiments.request.text_size, PAGE_BYTES_MAX);
 		n += page->n_items;
 		if (!page->next_cursor)
 			break;
-		experiments.arguments = record(&f, &ellu_list_experiments_request_type,
+		method_of(&f, &experiments, METHOD_LIST_EXPERIMENTS,
 					       "{\"cursor\": \"%s\"}", page->next_cursor);
 	}
 	ck_assert_uint_eq(n, 100);
@@ -176,7 +176,7 @@ START_TEST(in_the_order_of_rows_epochs_and_criteria)
 {
 	const struct ellu_list_responses_reply *page;
 	const struct ellu_list_ratings_reply *some;
-	struct ratings_list ratings = { .scope = own };
+	struct method_run ratings = { .scope = own };
 	const struct ellu_task *task;
 	const struct run_spec *spec;
 	int64_t ids[4][2];
@@ -203,10 +203,10 @@ START_TEST(in_the_order_of_rows_epochs_and_criteria)
 	ck_assert_int_eq(page->items[0]->id, ids[3][1]);
 	page = list_responses(", \"epoch\": 2, \"limit\": 1", &size);
 	ck_assert_int_eq(page->items[0]->id, ids[0][1]);
-	ratings.arguments = record(&f, &ellu_list_ratings_request_type,
+	method_of(&f, &ratings, METHOD_LIST_RATINGS,
 				   "{\"experiment\": {\"id\": 1}, \"limit\": 3, \"count\": true}");
 	for (;;) {
-		CALL_OK(&f, store_ratings_list, &ratings);
+		CALL_OK(&f, store_method_run, &ratings);
 		some = page_of(&f, &ratings.request, &ellu_list_ratings_reply_type);
 		for (size_t i = 0; i < some->n_items; i++, n++) {
 			ck_assert_int_eq(some->items[i]->response_id, ids[n / 4][n / 2 % 2]);
@@ -214,7 +214,7 @@ START_TEST(in_the_order_of_rows_epochs_and_criteria)
 		}
 		if (!some->next_cursor)
 			break;
-		ratings.arguments = record(&f, &ellu_list_ratings_request_type,
+		method_of(&f, &ratings, METHOD_LIST_RATINGS,
 					   "{\"experiment\": {\"id\": 1}, \"limit\": 3, \"cursor\": \"%s\"}",
 					   some->next_cursor);
 	}
@@ -256,16 +256,16 @@ static const char others[] =
 /* Every list, count and lookup of the other user, and its answer's cost. */
 static int64_t cost_of_all(struct scope scope, int64_t experiment_id, int64_t task_id)
 {
-	struct experiments_list experiments = { .scope = scope };
-	struct experiment_get experiment = { .scope = scope };
-	struct llm_configs_list configs = { .scope = scope };
-	struct responses_list responses = { .scope = scope };
-	struct ratings_list ratings = { .scope = scope };
+	struct method_run experiments = { .scope = scope };
+	struct method_run experiment = { .scope = scope };
+	struct method_run configs = { .scope = scope };
+	struct method_run responses = { .scope = scope };
+	struct method_run ratings = { .scope = scope };
 	struct events_tasks_page shown = { .scope = scope, .position = { .number = 1,
 									 .known_id = INT32_MAX } };
 	struct events_page events = { .scope = scope, .position = { .number = 1 } };
 	struct tasks_prune prune = { .scope = scope, .ended_before = INT64_MAX };
-	struct tasks_list tasks = { .scope = scope };
+	struct method_run tasks = { .scope = scope };
 	struct task_get task = { .scope = scope, .task_id = task_id };
 	static const char *const filters[] = {
 		"", ", \"status\": \"SUCCESS\"", ", \"kind\": \"rating\"",
@@ -273,27 +273,26 @@ static int64_t cost_of_all(struct scope scope, int64_t experiment_id, int64_t ta
 	};
 	int64_t steps = 0;
 
-	experiments.arguments = record(&f, &ellu_list_experiments_request_type, "{\"count\": true}");
-	CALL_OK(&f, store_experiments_list, &experiments);
-	configs.arguments = record(&f, &ellu_list_llm_configs_request_type, "{\"count\": true}");
-	CALL_OK(&f, store_llm_configs_list, &configs);
-	experiment.ref = record(&f, &ellu_ref_type, "{\"name\": \"X\"}");
-	CALL_OK(&f, store_experiment_get, &experiment);
-	responses.arguments =
-		record(&f, &ellu_list_responses_request_type,
+	method_of(&f, &experiments, METHOD_LIST_EXPERIMENTS, "{\"count\": true}");
+	CALL_OK(&f, store_method_run, &experiments);
+	method_of(&f, &configs, METHOD_LIST_LLM_CONFIGS, "{\"count\": true}");
+	CALL_OK(&f, store_method_run, &configs);
+	method_of(&f, &experiment, METHOD_GET_EXPERIMENT, "{\"experiment\": {\"name\": \"X\"}}");
+	CALL_OK(&f, store_method_run, &experiment);
+	method_of(&f, &responses, METHOD_LIST_RESPONSES,
 		       "{\"experiment\": {\"id\": %d}, \"count\": true, \"failed\": false}", (int)experiment_id);
-	CALL_OK(&f, store_responses_list, &responses);
-	ratings.arguments = record(&f, &ellu_list_ratings_request_type,
+	CALL_OK(&f, store_method_run, &responses);
+	method_of(&f, &ratings, METHOD_LIST_RATINGS,
 				   "{\"experiment\": {\"id\": %d}, \"count\": true}", (int)experiment_id);
-	CALL_OK(&f, store_ratings_list, &ratings);
+	CALL_OK(&f, store_method_run, &ratings);
 	CALL_OK(&f, store_task_get, &task);
 	CALL_OK(&f, store_events_tasks_page, &shown);
 	CALL_OK(&f, store_events_page, &events);
 	CALL_OK(&f, store_tasks_prune, &prune);
 	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
-		tasks.arguments = record(&f, &ellu_list_tasks_request_type, "{\"count\": true%s}",
+		method_of(&f, &tasks, METHOD_LIST_TASKS, "{\"count\": true%s}",
 					 filters[i]);
-		CALL_OK(&f, store_tasks_list, &tasks);
+		CALL_OK(&f, store_method_run, &tasks);
 		steps += tasks.request.steps;
 	}
 	return steps + experiments.request.steps + configs.request.steps + experiment.request.steps +
@@ -336,27 +335,27 @@ END_TEST
 /* Who asks for many pages makes another wait for one of them. */
 START_TEST(users_have_turns)
 {
-	struct responses_list pages[3];
+	struct method_run pages[3];
 	struct user_ensure ensure = { .uid = UID + 1 };
-	struct llm_configs_list other = { .scope = { .uid = UID + 1 } };
+	struct method_run other = { .scope = { .uid = UID + 1 } };
 	struct hold hold;
 
 	fixture_open(&f);
 	submit_grid(&f, "");
 	CALL_OK(&f, store_user_ensure, &ensure);
-	other.arguments = record(&f, &ellu_list_llm_configs_request_type, "{}");
+	method_of(&f, &other, METHOD_LIST_LLM_CONFIGS, "{}");
 	hold_begin(&hold, f.store->readers[1].loop);
 	for (int i = 0; i < 3; i++) {
-		pages[i] = (struct responses_list){ .scope = own };
-		pages[i].arguments = record(&f, &ellu_list_responses_request_type,
+		pages[i] = (struct method_run){ .scope = own };
+		method_of(&f, &pages[i], METHOD_LIST_RESPONSES,
 					    "{\"experiment\": {\"name\": \"X\"}}");
 		fixture_begin(&f, &pages[i].request);
 		pages[i].request.uid = UID;
-		store_responses_list(f.store, &pages[i]);
+		store_method_run(f.store, &pages[i]);
 	}
 	fixture_begin(&f, &other.request);
 	other.request.uid = UID + 1;
-	store_llm_configs_list(f.store, &other);
+	store_method_run(f.store, &other);
 	hold_end(&hold);
 	fixture_wait_all(&f);
 	/* The first of either comes before the second of anybody. */

@@ -92,16 +92,16 @@ END_TEST
 START_TEST(others_get_a_turn)
 {
 	struct results_compute walk = { .run_id = prepare() };
-	struct responses_list list = { .scope = own };
+	struct method_run list = { .scope = own };
 	struct hold hold;
 
 	hold_begin(&hold, f.store->readers[1].loop);
 	fixture_begin(&f, &walk.request);
 	store_results_compute(f.store, &walk);
-	list.arguments = record(&f, &ellu_list_responses_request_type,
+	method_of(&f, &list, METHOD_LIST_RESPONSES,
 				"{\"experiment\": {\"id\": 1}, \"limit\": 1, \"epoch\": 2}");
 	fixture_begin(&f, &list.request);
-	store_responses_list(f.store, &list);
+	store_method_run(f.store, &list);
 	hold_end(&hold);
 	fixture_wait_all(&f);
 	ck_assert_ptr_eq(f.ended[0], &list.request);
@@ -274,7 +274,7 @@ START_TEST(results_are_kept)
 	struct results_compute op = { 0 };
 	struct ellu_task_result result = ELLU_RECORD(struct ellu_task_result);
 	struct task_change change = { .status = TASK_SUCCESS, .running_usec = 1500000 };
-	struct experiment_get get = { .scope = own };
+	struct method_run get = { .scope = own };
 
 	fixture_open(&f);
 	task = submit_grid(&f, "");
@@ -295,12 +295,10 @@ START_TEST(results_are_kept)
 	NEAR(*change.ret_task->result->results->success_rate->value, 0.4);
 	ck_assert_int_eq(change.ret_task->progress->responses_rated, 5);
 	NEAR(change.ret_task->progress->percent_complete, 62.5);
-	get.ref = ((const struct ellu_get_experiment_request *)record(
-			   &f, &ellu_get_experiment_request_type, "{\"experiment\": {\"id\": 1}}"))
-			  ->experiment;
-	CALL_OK(&f, store_experiment_get, &get);
-	ck_assert_int_eq(get.ret_experiment->results->ratings, 8);
-	ck_assert_int_eq(*get.ret_experiment->task_id, task->id);
+	method_of(&f, &get, METHOD_GET_EXPERIMENT, "{\"experiment\": {\"id\": 1}}");
+	CALL_OK(&f, store_method_run, &get);
+	ck_assert_int_eq(REPLY(&get, get_experiment)->experiment->results->ratings, 8);
+	ck_assert_int_eq(*REPLY(&get, get_experiment)->experiment->task_id, task->id);
 	fixture_close(&f);
 }
 END_TEST

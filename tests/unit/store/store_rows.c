@@ -9,59 +9,70 @@
 
 static struct fixture f;
 
-static int create(struct collection_create *op, const char *content)
+static int create(struct method_run *op, const char *content)
 {
 	op->scope = own;
-	op->collection = ((const struct ellu_create_collection_request *)record(
-				  &f, &ellu_create_collection_request_type, "{\"collection\": %s}",
-				  content))->collection;
-	return CALL(&f, store_collection_create, op);
+	method_of(&f, op, METHOD_CREATE_COLLECTION, "{\"collection\": %s}", content);
+	return CALL(&f, store_method_run, op);
 }
 
-static int add(struct rows_add *op, const char *rest)
+static int add(struct method_run *op, const char *rest)
 {
 	op->scope = own;
-	op->arguments = record(&f, &ellu_add_template_variables_request_type,
+	method_of(&f, op, METHOD_ADD_TEMPLATE_VARIABLES,
 			       "{\"collection\": {\"name\": \"C\"}, %s}", rest);
-	return CALL(&f, store_rows_add, op);
+	return CALL(&f, store_method_run, op);
 }
 
 static const struct ellu_list_template_variables_reply *list(const char *rest)
 {
-	struct rows_list op = { .scope = own };
+	struct method_run op = { .scope = own };
 
-	op.arguments = record(&f, &ellu_list_template_variables_request_type,
+	method_of(&f, &op, METHOD_LIST_TEMPLATE_VARIABLES,
 			      "{\"collection\": {\"name\": \"C\"}%s}", rest);
-	CALL_OK(&f, store_rows_list, &op);
+	CALL_OK(&f, store_method_run, &op);
 	return page_of(&f, &op.request, &ellu_list_template_variables_reply_type);
 }
 
-static const struct ellu_ref *ref_of(const char *name)
+static const struct ellu_collection *get(void)
 {
-	return record(&f, &ellu_ref_type, "{\"name\": \"%s\"}", name);
+	struct method_run op = { .scope = own };
+
+	method_of(&f, &op, METHOD_GET_COLLECTION, "{\"collection\": {\"name\": \"C\"}}");
+	CALL_OK(&f, store_method_run, &op);
+	return REPLY(&op, get_collection)->collection;
+}
+
+static int clear(int64_t *ret_removed)
+{
+	struct method_run op = { .scope = own };
+	int r;
+
+	method_of(&f, &op, METHOD_CLEAR_COLLECTION, "{\"collection\": {\"name\": \"C\"}}");
+	r = CALL(&f, store_method_run, &op);
+	if (r == 0)
+		*ret_removed = REPLY(&op, clear_collection)->removed;
+	return r;
 }
 
 START_TEST(columns_follow_keys)
 {
-	struct collection_create op = { 0 }, twice = { 0 }, wrong = { 0 };
-	struct collection_get get = { .scope = own };
-	struct rows_add more = { 0 };
+	struct method_run op = { 0 }, twice = { 0 }, wrong = { 0 };
+	struct method_run more = { 0 };
 
 	fixture_open(&f);
 	ck_assert_int_eq(create(&op, "{\"name\": \"C\", \"columns\": [{\"name\": \"lang\","
 				     " \"default_value\": \"en\"}], \"variables\": [{\"t\": \"a\"}]}"), 0);
-	ck_assert_uint_eq(op.ret_collection->n_columns, 2);
-	ck_assert_int_eq(*op.ret_collection->variables_count, 1);
+	ck_assert_uint_eq(REPLY(&op, create_collection)->collection->n_columns, 2);
+	ck_assert_int_eq(*REPLY(&op, create_collection)->collection->variables_count, 1);
 	ck_assert_int_eq(create(&twice, "{\"name\": \"C\"}"), ELLU_E_CONFLICT);
 	ck_assert_int_eq(create(&wrong, "{\"name\": \"D\", \"columns\": [{\"name\": \"a\"},"
 					" {\"name\": \"a\"}]}"), ELLU_E_INVALID_PARAMETER);
 	ck_assert_str_eq(wrong.request.fault.field, "collection.columns[1].name");
 	ck_assert_int_eq(add(&more, "\"variables\": [{\"t\": \"b\", \"lang\": \"de\", \"x\": null}]"), 0);
-	ck_assert_int_eq(more.ret_reply->variables_count, 2);
-	get.ref = ref_of("C");
-	CALL_OK(&f, store_collection_get, &get);
-	ck_assert_uint_eq(get.ret_collection->n_columns, 3);
-	ck_assert_str_eq(get.ret_collection->columns[2]->name, "x");
+	ck_assert_int_eq(REPLY(&more, add_template_variables)->variables_count, 2);
+	ck_assert_uint_eq(get()->n_columns, 3);
+	ck_assert_str_eq(get()->columns[2]->name, "x");
 	/* A missing cell takes its column's default. */
 	ck_assert_str_eq(list("")->items[0]->input_values, "{\"t\":\"a\",\"lang\":\"en\"}");
 	ck_assert_str_eq(list("")->items[1]->input_values, "{\"t\":\"b\",\"lang\":\"de\",\"x\":null}");
@@ -72,21 +83,19 @@ END_TEST
 /* The names of the columns, in their order. */
 static const char *columns(void)
 {
-	struct collection_get get = { .scope = own };
+	const struct ellu_collection *collection = get();
 	static char names[200];
 
-	get.ref = ref_of("C");
-	CALL_OK(&f, store_collection_get, &get);
 	names[0] = '\0';
-	for (size_t i = 0; i < get.ret_collection->n_columns; i++)
-		sprintf(names + strlen(names), " %s", get.ret_collection->columns[i]->name);
+	for (size_t i = 0; i < collection->n_columns; i++)
+		sprintf(names + strlen(names), " %s", collection->columns[i]->name);
 	return names;
 }
 
 START_TEST(columns_go_with_their_rows)
 {
-	struct collection_create op = { 0 };
-	struct rows_add more = { 0 };
+	struct method_run op = { 0 };
+	struct method_run more = { 0 };
 
 	fixture_open(&f);
 	create(&op, "{\"name\": \"C\", \"columns\": [{\"name\": \"lang\", \"default_value\": \"en\"}],"
@@ -113,8 +122,8 @@ END_TEST
 /* No new run finds a former column; a verdict on what had it does. */
 START_TEST(former_columns_can_be_judged)
 {
-	struct collection_create op = { 0 };
-	struct rows_add more = { 0 };
+	struct method_run op = { 0 };
+	struct method_run more = { 0 };
 	struct experiment_submit late = { 0 };
 	struct rating_submit rating = { .submit.scope = own };
 	const struct ellu_task *task;
@@ -143,27 +152,23 @@ END_TEST
 
 START_TEST(uploads_become_visible_as_a_whole)
 {
-	struct collection_create op = { 0 };
-	struct collection_get get = { .scope = own };
-	struct rows_add part = { 0 }, other = { 0 };
+	struct method_run op = { 0 };
+	struct method_run part = { 0 }, other = { 0 };
 
 	fixture_open(&f);
 	create(&op, "{\"name\": \"C\"}");
 	ck_assert_int_eq(add(&part, "\"variables\": [{\"a\": 1}], \"upload_id\": \"u\""), 0);
-	ck_assert_int_eq(part.ret_reply->added, 1);
-	ck_assert_int_eq(part.ret_reply->variables_count, 0);
+	ck_assert_int_eq(REPLY(&part, add_template_variables)->added, 1);
+	ck_assert_int_eq(REPLY(&part, add_template_variables)->variables_count, 0);
 	/* Rows added meanwhile come first, since they are visible first. */
 	add(&other, "\"variables\": [{\"a\": 0}]");
 	add(&part, "\"variables\": [{\"b\": 2}], \"upload_id\": \"u\"");
-	get.ref = ref_of("C");
-	CALL_OK(&f, store_collection_get, &get);
-	ck_assert_uint_eq(get.ret_collection->n_columns, 1);
+	ck_assert_uint_eq(get()->n_columns, 1);
 	ck_assert_uint_eq(list("")->n_items, 1);
 	ck_assert_int_eq(add(&part, "\"variables\": [], \"upload_id\": \"u\", \"commit\": true"), 0);
-	ck_assert_int_eq(part.ret_reply->variables_count, 3);
+	ck_assert_int_eq(REPLY(&part, add_template_variables)->variables_count, 3);
 	ck_assert_str_eq(list("")->items[2]->input_values, "{\"b\":2}");
-	CALL_OK(&f, store_collection_get, &get);
-	ck_assert_uint_eq(get.ret_collection->n_columns, 2);
+	ck_assert_uint_eq(get()->n_columns, 2);
 	/* A repeated commit is no second upload. */
 	ck_assert_int_eq(add(&part, "\"variables\": [], \"upload_id\": \"u\", \"commit\": true"),
 			 ELLU_E_CONFLICT);
@@ -173,8 +178,8 @@ END_TEST
 
 START_TEST(unfinished_uploads_are_swept)
 {
-	struct collection_create op = { 0 };
-	struct rows_add part = { 0 };
+	struct method_run op = { 0 };
+	struct method_run part = { 0 };
 
 	fixture_open(&f);
 	create(&op, "{\"name\": \"C\"}");
@@ -194,24 +199,23 @@ END_TEST
 
 START_TEST(clearing_keeps_what_is_pinned)
 {
-	struct collection_create op = { 0 };
-	struct collection_clear clear = { .scope = own };
-	struct rows_add more = { 0 };
+	struct method_run op = { 0 };
+	struct method_run more = { 0 };
 	const struct ellu_task *task;
 	const struct run_spec *spec;
 	struct cases_page cases = { .scan = 100 };
+	int64_t removed;
 
 	fixture_open(&f);
 	create(&op, "{\"name\": \"C\", \"variables\": [{\"a\": 1}, {\"a\": 2}]}");
 	task = submit(&f, "{\"name\": \"X\", \"prompt_template\": {\"content\": {\"name\": \"T\","
 			  " \"messages\": [{\"role\": \"user\", \"content\": \"{{a}}\"}]}},"
 			  " \"collection\": {\"ref\": {\"name\": \"C\"}}}");
-	clear.ref = ref_of("C");
-	CALL_OK(&f, store_collection_clear, &clear);
-	ck_assert_int_eq(clear.ret_removed, 2);
+	ck_assert_int_eq(clear(&removed), 0);
+	ck_assert_int_eq(removed, 2);
 	ck_assert_uint_eq(list("")->n_items, 0);
 	add(&more, "\"variables\": [{\"a\": 3}]");
-	ck_assert_int_eq(more.ret_reply->variables_count, 1);
+	ck_assert_int_eq(REPLY(&more, add_template_variables)->variables_count, 1);
 	ck_assert_str_eq(list("")->items[0]->input_values, "{\"a\":3}");
 	spec = load_run(&f, *task->experiment_id);
 	ck_assert_int_eq(spec->total_responses, 2);
@@ -225,30 +229,30 @@ END_TEST
 
 static void clear_rows(void)
 {
-	struct collection_clear clear = { .scope = own, .ref = ref_of("C") };
+	int64_t removed;
 
-	CALL_OK(&f, store_collection_clear, &clear);
+	ck_assert_int_eq(clear(&removed), 0);
 }
 
 static void add_thousand(const char *more)
 {
-	struct rows_add add_op = { .scope = own };
+	struct method_run add_op = { .scope = own };
 	char *rows = malloc(1000 * 16), *at = rows;
 
 	for (int i = 0; i < 1000; i++)
 		at += sprintf(at, "%s{\"a\":%d}", i ? "," : "", i);
-	add_op.arguments = record(&f, &ellu_add_template_variables_request_type,
+	method_of(&f, &add_op, METHOD_ADD_TEMPLATE_VARIABLES,
 				  "{\"collection\": {\"name\": \"C\"}, \"variables\": [%s]%s}", rows,
 				  more);
-	CALL_OK(&f, store_rows_add, &add_op);
+	CALL_OK(&f, store_method_run, &add_op);
 	free(rows);
 }
 
 /* Each in a batch of its own: one that a run is pinned to, one upload, and a large one. */
 START_TEST(cleared_rows_are_swept)
 {
-	struct collection_create op = { 0 };
-	struct rows_add more = { 0 };
+	struct method_run op = { 0 };
+	struct method_run more = { 0 };
 
 	fixture_open(&f);
 	create(&op, "{\"name\": \"C\"}");
@@ -277,7 +281,7 @@ END_TEST
 /* Cleared, and the daemon ended before it came to sweep. */
 START_TEST(sweeping_goes_on_after_a_start)
 {
-	struct collection_create op = { 0 };
+	struct method_run op = { 0 };
 	sqlite3 *db;
 
 	fixture_open(&f);
@@ -297,14 +301,13 @@ END_TEST
 
 START_TEST(read_only_refuses_writes)
 {
-	struct collection_create op = { 0 };
-	struct collection_clear clear = { .scope = own };
-	struct rows_add more = { 0 };
+	struct method_run op = { 0 };
+	struct method_run more = { 0 };
+	int64_t removed;
 
 	fixture_open(&f);
 	create(&op, "{\"name\": \"C\", \"read_only\": true, \"variables\": [{\"a\": 1}]}");
-	clear.ref = ref_of("C");
-	ck_assert_int_eq(CALL(&f, store_collection_clear, &clear), ELLU_E_READ_ONLY);
+	ck_assert_int_eq(clear(&removed), ELLU_E_READ_ONLY);
 	ck_assert_int_eq(add(&more, "\"variables\": [{\"a\": 1}]"), ELLU_E_READ_ONLY);
 	fixture_close(&f);
 }
@@ -312,7 +315,7 @@ END_TEST
 
 static int add_keys(int n)
 {
-	struct rows_add op = { 0 };
+	struct method_run op = { 0 };
 	char *rest = malloc((size_t)n * 20 + 100), *at = rest;
 
 	at += sprintf(at, "\"variables\": [{\"k0\": 0");
@@ -326,8 +329,8 @@ static int add_keys(int n)
 
 START_TEST(too_many_keys)
 {
-	struct collection_create op = { 0 };
-	struct rows_add other = { 0 };
+	struct method_run op = { 0 };
+	struct method_run other = { 0 };
 
 	fixture_open(&f);
 	create(&op, "{\"name\": \"C\"}");
@@ -347,18 +350,18 @@ START_TEST(rows_that_change_under_a_submission)
 		"{\"name\": \"X\", \"update_existing\": true, \"prompt_template\": {\"content\":"
 		" {\"name\": \"T\", \"messages\": [{\"role\": \"user\", \"content\": \"{{a}}\"}]}},"
 		" \"collection\": {\"content\": {\"name\": \"C\", \"variables\": [{\"a\": 1}]}}}";
-	struct collection_create op = { 0 };
-	struct rows_add more = { .scope = own };
+	struct method_run op = { 0 };
+	struct method_run more = { .scope = own };
 	struct experiment_submit again = { 0 };
 	struct hold hold;
 
 	fixture_open(&f);
 	create(&op, "{\"name\": \"C\", \"variables\": [{\"a\": 1}]}");
 	hold_begin(&hold, f.store->writer.loop);
-	more.arguments = record(&f, &ellu_add_template_variables_request_type,
+	method_of(&f, &more, METHOD_ADD_TEMPLATE_VARIABLES,
 				"{\"collection\": {\"name\": \"C\"}, \"variables\": [{\"a\": 2}]}");
 	fixture_begin(&f, &more.request);
-	store_rows_add(f.store, &more);
+	store_method_run(f.store, &more);
 	again.submit.scope = own;
 	again.arguments = record(&f, &ellu_run_experiment_request_type, "%s", request);
 	fixture_begin(&f, &again.submit.request);
@@ -366,7 +369,7 @@ START_TEST(rows_that_change_under_a_submission)
 	fixture_pass(f.store->readers[1].loop);
 	hold_end(&hold);
 	fixture_wait_all(&f);
-	ck_assert_int_eq(more.ret_reply->variables_count, 2);
+	ck_assert_int_eq(REPLY(&more, add_template_variables)->variables_count, 2);
 	ck_assert_uint_eq(again.ret_n_notes, 1);
 	ck_assert_str_eq(again.ret_notes[0], "collection 'C': 2 rows replaced by 1");
 	ck_assert_int_eq(again.submit.ret_task->progress->total_responses, 1);
@@ -377,7 +380,7 @@ END_TEST
 /* Ten thousand rows in one batch of calls, walked in pages and in cases. */
 START_TEST(ten_thousand_rows)
 {
-	struct collection_create op = { 0 };
+	struct method_run op = { 0 };
 	struct cases_page cases = { .scan = 1000 };
 	const struct ellu_list_template_variables_reply *reply;
 	char *rows = malloc(1000 * 16), rest[100] = "";
@@ -386,16 +389,16 @@ START_TEST(ten_thousand_rows)
 	fixture_open(&f);
 	create(&op, "{\"name\": \"C\"}");
 	for (int part = 0; part < 10; part++) {
-		struct rows_add add_op = { .scope = own };
+		struct method_run add_op = { .scope = own };
 		char *at = rows;
 
 		for (int i = 0; i < 1000; i++)
 			at += sprintf(at, "%s{\"n\":%d}", i ? "," : "", part * 1000 + i);
-		add_op.arguments = record(&f, &ellu_add_template_variables_request_type,
+		method_of(&f, &add_op, METHOD_ADD_TEMPLATE_VARIABLES,
 					  "{\"collection\": {\"name\": \"C\"}, \"variables\": [%s],"
 					  " \"upload_id\": \"u\", \"commit\": %s}", rows,
 					  part == 9 ? "true" : "false");
-		CALL_OK(&f, store_rows_add, &add_op);
+		CALL_OK(&f, store_method_run, &add_op);
 	}
 	do {
 		reply = list(rest);

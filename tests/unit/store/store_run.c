@@ -114,8 +114,8 @@ START_TEST(reads_responses_and_ratings)
 {
 	const struct ellu_task *task;
 	const struct run_spec *spec;
-	struct responses_list responses = { .scope = own }, filtered = { .scope = own };
-	struct ratings_list ratings = { .scope = own };
+	struct method_run responses = { .scope = own }, filtered = { .scope = own };
+	struct method_run ratings = { .scope = own };
 	const struct ellu_list_responses_reply *page;
 	const struct ellu_list_ratings_reply *rated;
 	int64_t first, second;
@@ -127,9 +127,9 @@ START_TEST(reads_responses_and_ratings)
 	rate(&f, spec, first, 1, 0, 1, false);
 	rate(&f, spec, first, 1, 1, -1, true);
 	second = answer(&f, spec, 2, 1, NULL);
-	responses.arguments = record(&f, &ellu_list_responses_request_type,
+	method_of(&f, &responses, METHOD_LIST_RESPONSES,
 				     "{\"experiment\": {\"name\": \"X\"}, \"limit\": 1, \"count\": true}");
-	CALL_OK(&f, store_responses_list, &responses);
+	CALL_OK(&f, store_method_run, &responses);
 	page = page_of(&f, &responses.request, &ellu_list_responses_reply_type);
 	ck_assert_uint_eq(page->n_items, 1);
 	ck_assert_int_eq(*page->count, 2);
@@ -140,34 +140,34 @@ START_TEST(reads_responses_and_ratings)
 	ck_assert_ptr_null(page->items[0]->ratings[1]->rating);
 	ck_assert_str_eq(page->items[0]->ratings[1]->error->code, "BackendRejected");
 	ck_assert_str_eq(page->items[0]->messages[0]->content, "1");
-	responses.arguments = record(&f, &ellu_list_responses_request_type,
+	method_of(&f, &responses, METHOD_LIST_RESPONSES,
 				     "{\"experiment\": {\"name\": \"X\"}, \"cursor\": \"%s\"}",
 				     page->next_cursor);
-	CALL_OK(&f, store_responses_list, &responses);
+	CALL_OK(&f, store_method_run, &responses);
 	page = page_of(&f, &responses.request, &ellu_list_responses_reply_type);
 	ck_assert_uint_eq(page->n_items, 1);
 	ck_assert_int_eq(page->items[0]->id, second);
 	ck_assert_str_eq(page->items[0]->error->code, "BackendUnavailable");
 	ck_assert_ptr_null(page->next_cursor);
-	filtered.arguments = record(&f, &ellu_list_responses_request_type,
+	method_of(&f, &filtered, METHOD_LIST_RESPONSES,
 				    "{\"experiment\": {\"name\": \"X\"}, \"failed\": false,"
 				    " \"criterion_id\": %d, \"rating\": \"YES\"}",
 				    (int)spec->measures[0].criterion_id);
-	CALL_OK(&f, store_responses_list, &filtered);
+	CALL_OK(&f, store_method_run, &filtered);
 	page = page_of(&f, &filtered.request, &ellu_list_responses_reply_type);
 	ck_assert_uint_eq(page->n_items, 1);
-	ratings.arguments = record(&f, &ellu_list_ratings_request_type,
+	method_of(&f, &ratings, METHOD_LIST_RATINGS,
 				   "{\"experiment\": {\"id\": 1}, \"response_id\": %d, \"count\": true}",
 				   (int)first);
-	CALL_OK(&f, store_ratings_list, &ratings);
+	CALL_OK(&f, store_method_run, &ratings);
 	rated = page_of(&f, &ratings.request, &ellu_list_ratings_reply_type);
 	ck_assert_uint_eq(rated->n_items, 2);
 	ck_assert_int_eq(*rated->count, 2);
 	ck_assert_str_eq(rated->items[0]->criterion->criterion_str, "A?");
 	ck_assert_str_eq(rated->items[0]->judge, "simulated");
-	ratings.arguments = record(&f, &ellu_list_ratings_request_type,
+	method_of(&f, &ratings, METHOD_LIST_RATINGS,
 				   "{\"experiment\": {\"id\": 1}, \"cursor\": \"r1.0\"}");
-	ck_assert_int_eq(CALL(&f, store_ratings_list, &ratings), ELLU_E_INVALID_PARAMETER);
+	ck_assert_int_eq(CALL(&f, store_method_run, &ratings), ELLU_E_INVALID_PARAMETER);
 	fixture_close(&f);
 }
 END_TEST
@@ -479,7 +479,7 @@ END_TEST
 
 START_TEST(lists_tasks)
 {
-	struct tasks_list all = { .scope = { .uid = 0, .all = true } }, mine = { .scope = own };
+	struct method_run all = { .scope = { .uid = 0, .all = true } }, mine = { .scope = own };
 	struct tasks_pending_page pending = { 0 };
 	const struct ellu_list_tasks_reply *page;
 
@@ -489,20 +489,20 @@ START_TEST(lists_tasks)
 		submit(&f, "{\"name\": \"Y%d\", \"prompt_template\": {\"ref\": {\"name\": \"T\"}},"
 			   " \"collection\": {\"ref\": {\"name\": \"C\"}}}", i);
 	finish(&f, 3, TASK_REVOKED);
-	mine.arguments = record(&f, &ellu_list_tasks_request_type, "{\"limit\": 2, \"count\": true}");
-	CALL_OK(&f, store_tasks_list, &mine);
+	method_of(&f, &mine, METHOD_LIST_TASKS, "{\"limit\": 2, \"count\": true}");
+	CALL_OK(&f, store_method_run, &mine);
 	page = page_of(&f, &mine.request, &ellu_list_tasks_reply_type);
 	ck_assert_uint_eq(page->n_items, 2);
 	ck_assert_int_eq(page->items[0]->id, 6);
 	ck_assert_int_eq(*page->count, 6);
-	mine.arguments = record(&f, &ellu_list_tasks_request_type, "{\"cursor\": \"%s\"}",
+	method_of(&f, &mine, METHOD_LIST_TASKS, "{\"cursor\": \"%s\"}",
 				page->next_cursor);
-	CALL_OK(&f, store_tasks_list, &mine);
+	CALL_OK(&f, store_method_run, &mine);
 	page = page_of(&f, &mine.request, &ellu_list_tasks_reply_type);
 	ck_assert_uint_eq(page->n_items, 4);
 	ck_assert_ptr_null(page->next_cursor);
-	all.arguments = record(&f, &ellu_list_tasks_request_type, "{\"status\": \"REVOKED\"}");
-	CALL_OK(&f, store_tasks_list, &all);
+	method_of(&f, &all, METHOD_LIST_TASKS, "{\"status\": \"REVOKED\"}");
+	CALL_OK(&f, store_method_run, &all);
 	page = page_of(&f, &all.request, &ellu_list_tasks_reply_type);
 	ck_assert_uint_eq(page->n_items, 1);
 	ck_assert_int_eq(page->items[0]->id, 3);

@@ -149,7 +149,7 @@ END_TEST
 START_TEST(update_brings_what_exists_to_the_content)
 {
 	struct experiment_submit op = { 0 };
-	struct task_logs_list logs = { .scope = own };
+	struct method_run logs = { .scope = own };
 	const struct ellu_list_task_logs_reply *page;
 
 	fixture_open(&f);
@@ -165,9 +165,9 @@ START_TEST(update_brings_what_exists_to_the_content)
 	ck_assert_str_eq(op.ret_notes[1], "collection 'Topics': 3 rows replaced by 1");
 	ck_assert_str_eq(op.ret_notes[2], "criterion set 'X criteria': updated");
 	ck_assert_str_eq(op.ret_notes[3], "experiment 'X' is new: 'X #2'");
-	logs.arguments = record(&f, &ellu_list_task_logs_request_type, "{\"id\": %d}",
+	method_of(&f, &logs, METHOD_LIST_TASK_LOGS, "{\"id\": %d}",
 				(int)op.submit.ret_task->id);
-	CALL_OK(&f, store_task_logs_list, &logs);
+	CALL_OK(&f, store_method_run, &logs);
 	page = page_of(&f, &logs.request, &ellu_list_task_logs_reply_type);
 	ck_assert_uint_eq(page->n_items, 4);
 	ck_assert_str_eq(page->items[0]->line, op.ret_notes[0]);
@@ -387,22 +387,20 @@ START_TEST(others_see_nothing)
 {
 	struct task_get task = { .scope = { .uid = UID + 1 }, .task_id = 1 };
 	struct task_get admin = { .scope = { .uid = 0, .all = true }, .task_id = 1 };
-	struct experiment_get experiment = { .scope = { .uid = UID + 1 } };
+	struct method_run experiment = { .scope = { .uid = UID + 1 } };
 	struct user_ensure other = { .uid = UID + 1 };
-	const struct ellu_get_experiment_request *request;
 
 	fixture_open(&f);
 	CALL_OK(&f, store_user_ensure, &other);
 	submit(&f, WHOLE);
-	request = record(&f, &ellu_get_experiment_request_type, "{\"experiment\": {\"id\": 1}}");
-	experiment.ref = request->experiment;
+	method_of(&f, &experiment, METHOD_GET_EXPERIMENT, "{\"experiment\": {\"id\": 1}}");
 	ck_assert_int_eq(CALL(&f, store_task_get, &task), ELLU_E_NOT_FOUND);
-	ck_assert_int_eq(CALL(&f, store_experiment_get, &experiment), ELLU_E_NOT_FOUND);
+	ck_assert_int_eq(CALL(&f, store_method_run, &experiment), ELLU_E_NOT_FOUND);
 	CALL_OK(&f, store_task_get, &admin);
 	experiment.scope = own;
-	CALL_OK(&f, store_experiment_get, &experiment);
-	ck_assert_str_eq(experiment.ret_experiment->prompt_template->name, "Haiku");
-	ck_assert_uint_eq(experiment.ret_experiment->criterion_set->n_criteria, 2);
+	CALL_OK(&f, store_method_run, &experiment);
+	ck_assert_str_eq(REPLY(&experiment, get_experiment)->experiment->prompt_template->name, "Haiku");
+	ck_assert_uint_eq(REPLY(&experiment, get_experiment)->experiment->criterion_set->n_criteria, 2);
 	fixture_close(&f);
 }
 END_TEST

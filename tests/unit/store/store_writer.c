@@ -42,21 +42,20 @@ static int64_t commits(void)
 START_TEST(failures_stand_alone)
 {
 	enum { N = 40 };
-	struct llm_config_create ops[N] = { 0 };
+	struct method_run ops[N] = { 0 };
 	int64_t before;
 
 	fixture_open(&f);
 	before = commits();
 	for (int i = 0; i < N; i++) {
 		ops[i].scope = own;
-		ops[i].config = ((const struct ellu_create_llm_config_request *)record(
-					 &f, &ellu_create_llm_config_request_type,
+		method_of(&f, &ops[i], METHOD_CREATE_LLM_CONFIG,
 					 "{\"llm_config\": {\"name\": \"c%d\", \"provider\": \"simulated\"}}",
-					 i % 3 == 2 ? 0 : i))->llm_config;
+					 i % 3 == 2 ? 0 : i);
 		later(&ops[i].request);
 	}
 	for (int i = 0; i < N; i++)
-		store_llm_config_create(f.store, &ops[i]);
+		store_method_run(f.store, &ops[i]);
 	ck_assert_int_eq(loop_run(f.loop), 0);
 	for (int i = 0; i < N; i++) {
 		ck_assert_int_eq(ops[i].request.result, i % 3 == 2 ? ELLU_E_CONFLICT : 0);
@@ -122,7 +121,7 @@ static void set_page_limit(int64_t limit)
 
 START_TEST(a_full_disk_is_waited_out)
 {
-	struct collection_create refused = { .scope = own };
+	struct method_run refused = { .scope = own };
 	struct response_record record_op = { 0 };
 	const struct run_spec *spec;
 	char *text = malloc(200001);
@@ -144,12 +143,10 @@ START_TEST(a_full_disk_is_waited_out)
 	};
 	later(&record_op.request);
 	store_response_record(f.store, &record_op);
-	refused.collection = ((const struct ellu_create_collection_request *)record(
-				      &f, &ellu_create_collection_request_type,
-				      "{\"collection\": {\"name\": \"D\", \"description\": \"%.9000s\"}}", text))
-				     ->collection;
+	method_of(&f, &refused, METHOD_CREATE_COLLECTION,
+		  "{\"collection\": {\"name\": \"D\", \"description\": \"%.9000s\"}}", text);
 	fixture_await_trouble(&f, STORE_FULL);
-	ck_assert_int_eq(CALL(&f, store_collection_create, &refused), ELLU_E_STORAGE_FULL);
+	ck_assert_int_eq(CALL(&f, store_method_run, &refused), ELLU_E_STORAGE_FULL);
 	ck_assert_int_eq(f.trouble_reports, 1);
 	ck_assert_uint_eq(outstanding, 1);
 	/* Room again: what waited is recorded within a second or so. */
@@ -160,7 +157,7 @@ START_TEST(a_full_disk_is_waited_out)
 	store_request_done(&record_op.request);
 	fixture_await_trouble(&f, STORE_FINE);
 	ck_assert_int_eq(f.trouble_reports, 2);
-	CALL_OK(&f, store_collection_create, &refused);
+	CALL_OK(&f, store_method_run, &refused);
 	free(text);
 	fixture_close(&f);
 }
@@ -168,7 +165,7 @@ END_TEST
 
 START_TEST(a_damaged_file_is_only_read)
 {
-	struct collection_create create = { .scope = own };
+	struct method_run create = { .scope = own };
 	struct task_change change = { .task_id = 1, .status = TASK_REVOKED };
 	struct task_get get = { .scope = own, .task_id = 1 };
 	struct db broken = { .trouble_text = "planted" };
@@ -176,10 +173,9 @@ START_TEST(a_damaged_file_is_only_read)
 	fixture_open(&f);
 	submit(&f, WHOLE);
 	store_set_damaged(f.store, &broken);
-	create.collection = ((const struct ellu_create_collection_request *)record(
-				     &f, &ellu_create_collection_request_type,
-				     "{\"collection\": {\"name\": \"D\"}}"))->collection;
-	ck_assert_int_eq(CALL(&f, store_collection_create, &create), ELLU_E_STORAGE_DAMAGED);
+	method_of(&f, &create, METHOD_CREATE_COLLECTION,
+		  "{\"collection\": {\"name\": \"D\"}}");
+	ck_assert_int_eq(CALL(&f, store_method_run, &create), ELLU_E_STORAGE_DAMAGED);
 	ck_assert_ptr_nonnull(strstr(create.request.fault.field, "elluminate.db"));
 	ck_assert_int_eq(CALL(&f, store_task_change, &change), ELLU_E_STORAGE_DAMAGED);
 	CALL_OK(&f, store_task_get, &get);
@@ -218,9 +214,9 @@ END_TEST
 
 START_TEST(a_real_disk_that_fills)
 {
-	struct collection_create create = { .scope = own };
+	struct method_run create = { .scope = own };
 	struct fault fault;
-	struct rows_add add = { .scope = own };
+	struct method_run add = { .scope = own };
 	char *text = malloc(100001);
 	int r;
 
@@ -235,14 +231,13 @@ START_TEST(a_real_disk_that_fills)
 	text[100000] = '\0';
 	ck_assert_msg(fixture_try_start(&f, false, &fault) == 0, "%s", fault.message);
 	fixture_ensure(&f);
-	create.collection = ((const struct ellu_create_collection_request *)record(
-				     &f, &ellu_create_collection_request_type,
-				     "{\"collection\": {\"name\": \"C\"}}"))->collection;
-	CALL_OK(&f, store_collection_create, &create);
-	add.arguments = record(&f, &ellu_add_template_variables_request_type,
+	method_of(&f, &create, METHOD_CREATE_COLLECTION,
+		  "{\"collection\": {\"name\": \"C\"}}");
+	CALL_OK(&f, store_method_run, &create);
+	method_of(&f, &add, METHOD_ADD_TEMPLATE_VARIABLES,
 			       "{\"collection\": {\"name\": \"C\"}, \"variables\": [{\"a\": \"%s\"}]}", text);
 	do {
-		r = CALL(&f, store_rows_add, &add);
+		r = CALL(&f, store_method_run, &add);
 	} while (r == 0);
 	ck_assert_int_eq(r, ELLU_E_STORAGE_FULL);
 	fixture_stop(&f);
@@ -359,21 +354,20 @@ static void on_late_done(struct store_request *request)
 START_TEST(users_have_turns)
 {
 	enum { N = 3000 };
-	struct llm_config_create *ops = calloc(N + 1, sizeof(*ops));
+	struct method_run *ops = calloc(N + 1, sizeof(*ops));
 
 	fixture_open(&f);
 	for (int i = 0; i <= N; i++) {
 		ops[i].scope = own;
-		ops[i].config = ((const struct ellu_create_llm_config_request *)record(
-					 &f, &ellu_create_llm_config_request_type,
+		method_of(&f, &ops[i], METHOD_CREATE_LLM_CONFIG,
 					 "{\"llm_config\": {\"name\": \"c%d\", \"provider\": \"simulated\"}}",
-					 i))->llm_config;
+					 i);
 		later(&ops[i].request);
 		ops[i].request.uid = i < N ? 1000 : 1001;
 	}
 	ops[N].request.done = on_late_done;
 	for (int i = 0; i <= N; i++)
-		store_llm_config_create(f.store, &ops[i]);
+		store_method_run(f.store, &ops[i]);
 	ck_assert_int_eq(loop_run(f.loop), 0);
 	ck_assert_uint_gt(left_behind, N / 10);
 	for (int i = 0; i <= N; i++) {

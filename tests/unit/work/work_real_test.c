@@ -11,7 +11,6 @@
 
 #include "daemon/backend/backend.h"
 #include "daemon/base/clock.h"
-#include "daemon/store/resources.h"
 #include "daemon/store/runs.h"
 #include "daemon/store/tasks.h"
 #include "daemon/work/work.h"

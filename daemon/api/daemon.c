@@ -1,16 +1,22 @@
-/* GetStatus: how the daemon is, gathered from its rooms. */
+/* Methods on the daemon: how it is, gathered from its rooms; no further task started; every task
+ * that the caller may see, as a stream that can be gone on with. */
 #include <curl/curl.h>
 #include <errno.h>
 #include <event2/event.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "daemon/api/call.h"
+#include "daemon/api/methods.h"
 #include "daemon/backend/backend.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/queue/monitor.h"
 #include "daemon/queue/queue.h"
 #include "daemon/work/work.h"
-#include "proto/generated/handlers.h"
+
+/* ---- GetStatus ---- */
 
 static const struct ellu_versions *versions(struct arena *arena)
 {
@@ -138,15 +144,171 @@ static void on_store(struct store_request *request)
 	backend_status_get(call->service->backend, &gathering->backend);
 }
 
-int api_get_status(struct call *call, const struct ellu_get_status_request *request)
+int api_get_status(struct call *call)
 {
 	struct gathering *gathering = calloc(1, sizeof(*gathering));
 
-	(void)request;
 	if (!gathering)
 		return -ENOMEM;
 	gathering->call = call_ref(call);
 	store_request_init(&gathering->store.request, call->service->loop, on_store, gathering);
 	store_status_get(call->service->store, &gathering->store);
 	return 0;
+}
+
+/* ---- Drain ---- */
+
+static void on_drained(struct queue_drain *drain, bool undone)
+{
+	struct call *call = drain->userdata;
+	struct ellu_drain_reply reply = ELLU_RECORD(struct ellu_drain_reply);
+	struct fault fault = { 0 };
+
+	if (undone) {
+		fault_set(&fault, ELLU_E_CANCELLED, "tasks are started again");
+		call_fail(call, &fault);
+	} else {
+		call_reply(call, &reply);
+	}
+	free(drain);
+	call_unref(call);
+}
+
+int api_drain(struct call *call)
+{
+	const struct ellu_drain_request *request = call->request;
+	struct ellu_drain_reply reply = ELLU_RECORD(struct ellu_drain_reply);
+	struct queue_drain *drain;
+
+	if (request->undo && *request->undo) {
+		log_notice("tasks are started again");
+		queue_undrain(call->service->queue);
+		call_reply(call, &reply);
+		return 0;
+	}
+	drain = calloc(1, sizeof(*drain));
+	if (!drain)
+		return -ENOMEM;
+	log_notice("draining: no task is started until that is undone");
+	drain->done = on_drained;
+	drain->userdata = call_ref(call);
+	queue_drain(call->service->queue, drain);
+	return 0;
+}
+
+/* ---- Monitor ---- */
+
+struct monitoring {
+	struct call *call; // a reference
+	struct monitor *monitor;
+};
+
+static void monitoring_end(struct monitoring *monitoring)
+{
+	struct call *call = monitoring->call;
+
+	call->on_gone = call->on_writable = NULL;
+	call->data = NULL;
+	monitor_free(monitoring->monitor);
+	free(monitoring);
+	call_unref(call);
+}
+
+#define CURSOR_SIZE 64
+
+static void print_cursor(char cursor[CURSOR_SIZE], const struct events_position *position)
+{
+	snprintf(cursor, CURSOR_SIZE, "m%" PRId64 ".%" PRId64 ".%" PRId64, position->number,
+		 position->known_id, position->introduced_id);
+}
+
+static int read_cursor(const char *cursor, struct events_position *ret_position,
+		       struct fault *fault)
+{
+	int end = -1;
+
+	if (cursor[0] == 'm' && strspn(cursor + 1, "0123456789.") == strlen(cursor + 1) &&
+	    sscanf(cursor + 1, "%18" SCNd64 ".%18" SCNd64 ".%18" SCNd64 "%n", &ret_position->number,
+		   &ret_position->known_id, &ret_position->introduced_id, &end) == 3 &&
+	    end >= 0 && cursor[1 + end] == '\0')
+		return 0;
+	return fault_invalid(fault, "cursor", "the cursor of an earlier reply of Monitor");
+}
+
+static void on_reply(void *userdata, const struct ellu_task *task,
+		     const struct ellu_task_event *event, const struct events_position *position)
+{
+	struct monitoring *monitoring = userdata;
+	struct call *call = monitoring->call;
+	struct ellu_monitor_reply reply = ELLU_RECORD(struct ellu_monitor_reply);
+	char cursor[CURSOR_SIZE];
+
+	print_cursor(cursor, position);
+	reply.task = task;
+	reply.event = event;
+	reply.cursor = cursor;
+	if (!call_continue(call, &reply) && call->data)
+		monitor_pause(monitoring->monitor);
+}
+
+static void on_failed(void *userdata, const struct fault *fault)
+{
+	struct monitoring *monitoring = userdata;
+	struct call *call = call_ref(monitoring->call);
+
+	monitoring_end(monitoring);
+	call_fail(call, fault);
+	call_unref(call);
+}
+
+static void on_writable(struct call *call)
+{
+	struct monitoring *monitoring = call->data;
+
+	monitor_resume(monitoring->monitor);
+}
+
+static void on_gone(struct call *call)
+{
+	monitoring_end(call->data);
+}
+
+static int begin(struct call *call, const struct monitor_options *options)
+{
+	struct monitoring *monitoring = options->userdata;
+	int r = monitor_new(call->service->queue, options, &monitoring->monitor);
+
+	if (r < 0) {
+		free(monitoring);
+		return r;
+	}
+	monitoring->call = call_ref(call);
+	call->data = monitoring;
+	call->on_gone = on_gone;
+	call->on_writable = on_writable;
+	return 0;
+}
+
+int api_monitor(struct call *call)
+{
+	const struct ellu_monitor_request *request = call->request;
+	struct monitor_options options = {
+		.scope = call_scope(call, NULL),
+		.position = { .number = -1 },
+		.min_interval_usec = (int64_t)(*request->min_interval_seconds * USEC_PER_SEC),
+		.reply = on_reply,
+		.failed = on_failed,
+	};
+	struct fault fault = { 0 };
+
+	if (!call->more)
+		fault_set(&fault, ELLU_E_EXPECTED_MORE, NULL);
+	else if (request->cursor)
+		(void)read_cursor(request->cursor, &options.position, &fault);
+	if (fault.code) {
+		call_fail(call, &fault);
+		return 0;
+	}
+	options.userdata = calloc(1, sizeof(struct monitoring));
+	return options.userdata ? begin(call, &options) : -ENOMEM;
 }

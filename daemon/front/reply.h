@@ -1,0 +1,32 @@
+/*
+ * A reply as it goes over a socket. Calls that get the same reply share one: it is encoded for the
+ * first of them and sent by all.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "daemon/base/share.h"
+#include "proto/record.h"
+
+struct loop;
+
+struct reply {
+	unsigned references;
+	char *text; // the whole message
+	size_t size;
+	struct loop *behind; // frees the text; or NULL
+};
+
+/* Takes the text, which is freed there, also when it fails: NULL without memory. */
+struct reply *reply_new(char *text, size_t size, struct loop *behind);
+struct reply *reply_ref(struct reply *reply);
+struct reply *reply_unref(struct reply *reply);
+
+/* What was left in a share for this type and this place in the stream: borrowed, or NULL. */
+struct reply *replies_find(const struct share *share, const struct record_type *type,
+			   bool continues);
+/* Leaves it there for others. Without memory they encode it again. */
+void replies_keep(struct share *share, const struct record_type *type, bool continues,
+		  struct reply *reply);

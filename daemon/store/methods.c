@@ -1,0 +1,65 @@
+/* What the store does of the interface: a row a method. */
+#include <assert.h>
+
+#include "daemon/store/engine/tx.h"
+#include "daemon/store/resources/collection.h"
+#include "daemon/store/resources/llm_config.h"
+#include "daemon/store/resources/prompt_template.h"
+#include "daemon/store/resources/rows.h"
+#include "daemon/store/resources/rows_upload.h"
+#include "daemon/store/runs/experiment.h"
+#include "daemon/store/runs/response.h"
+#include "daemon/store/store.h"
+#include "daemon/store/tasks/task.h"
+#include "proto/generated/interface.h"
+
+/* What goes on in another lane sets the request's. */
+static const struct operation {
+	enum store_lane lane; // where it begins
+	int (*run)(struct tx *tx, struct method_run *op);
+	const struct resource *resource; // of operations that all resources have
+} operations[_METHOD_MAX] = {
+	[METHOD_ADD_TEMPLATE_VARIABLES] = { STORE_SCAN, rows_add },
+	[METHOD_CLEAR_COLLECTION] = { STORE_WRITE, collection_clear },
+	[METHOD_CREATE_COLLECTION] = { STORE_SCAN, resource_create, &resource_collection },
+	[METHOD_CREATE_LLM_CONFIG] = { STORE_WRITE, resource_create, &resource_llm_config },
+	[METHOD_GET_COLLECTION] = { STORE_POINT, resource_get, &resource_collection },
+	[METHOD_GET_EXPERIMENT] = { STORE_POINT, resource_get, &resource_experiment },
+	[METHOD_GET_LLM_CONFIG] = { STORE_POINT, resource_get, &resource_llm_config },
+	[METHOD_GET_PROJECT] = { STORE_POINT, project_get },
+	[METHOD_GET_PROMPT_TEMPLATE] = { STORE_POINT, resource_get, &resource_prompt_template },
+	[METHOD_LIST_EXPERIMENTS] = { STORE_SCAN, resource_list, &resource_experiment },
+	[METHOD_LIST_LLM_CONFIGS] = { STORE_SCAN, resource_list, &resource_llm_config },
+	[METHOD_LIST_RATINGS] = { STORE_SCAN, ratings_list },
+	[METHOD_LIST_RESPONSES] = { STORE_SCAN, responses_list },
+	[METHOD_LIST_TASKS] = { STORE_SCAN, tasks_list },
+	[METHOD_LIST_TASK_LOGS] = { STORE_SCAN, task_logs_list },
+	[METHOD_LIST_TEMPLATE_VARIABLES] = { STORE_SCAN, rows_list },
+	[METHOD_SET_DEFAULT_LLM_CONFIG] = { STORE_WRITE, default_llm_config_set },
+};
+
+bool store_runs_method(const struct method *method)
+{
+	return operations[method->id].run;
+}
+
+/* The writer has others to serve: what it answers is encoded by who sends it. */
+static int run(struct tx *tx, struct store_request *request)
+{
+	struct method_run *op = (struct method_run *)request;
+	enum store_lane lane = request->lane;
+	int r = operations[op->method->id].run(tx, op);
+
+	if (r < 0 || request->again || request->lane != lane)
+		return r;
+	return lane == STORE_WRITE ? 0 : method_encode(tx, op);
+}
+
+void store_method_run(struct store *store, struct method_run *op)
+{
+	const struct operation *operation = &operations[op->method->id];
+
+	assert(operation->run);
+	op->resource = operation->resource;
+	tx_post_as(store, &op->request, operation->lane, run, op->method->name);
+}

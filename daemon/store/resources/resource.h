@@ -1,0 +1,64 @@
+/*
+ * What the resources that users keep have in common: a name that is theirs alone in its project,
+ * and a record. A resource is a row here; its methods are rows of the store's table that say which
+ * of the operations below they are, and of which resource.
+ *
+ * Methods call the resource by its name: GetCollection takes a Ref `collection` and answers a
+ * record `collection`.
+ */
+#pragma once
+
+#include "daemon/store/engine/page.h"
+#include "daemon/store/resources/project.h"
+
+struct resource {
+	const char *name; // in requests, replies and faults
+	const char *noun; // for people: "a config"
+	const struct record_type *type;
+	char letter; // of the cursors of its list
+	const char *by_id; // ?1 the id, ?2 whose, ?3 everybody's
+	const char *by_name; // ?1 the project, ?2 the name
+	/* Of a project and of everybody: ?1 before what, ?2 whose, ?3 how many. */
+	const char *page_own;
+	const char *page_all;
+	const char *count_own; // as count_step() wants them
+	const char *count_all;
+	/* Where a name is not all that a Ref may say: 1, or 0. Or NULL. */
+	int (*find_ref)(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
+			int64_t *ret_id);
+	/* NotFound. */
+	int (*load)(struct tx *tx, int64_t id, const void **ret_record);
+	/* Reads of the content what takes long, away from the writer. Or NULL. */
+	int (*prepare)(struct tx *tx, const void *content, void **ret_prepared);
+	/* What the content alone shows wrong; `path` is its own in the request. */
+	int (*check)(struct tx *tx, const struct place *place, const void *content,
+		     const char *path);
+	/* A new one, checked already, whose name is free. */
+	int (*insert)(struct tx *tx, const struct place *place, const void *content, void *prepared,
+		      int64_t *ret_id);
+};
+
+/* A table with the columns id, owner_uid, project_id and name; an index on project_id. */
+#define RESOURCE_STATEMENTS(table)                                                              \
+	.by_id = "SELECT id FROM " table " WHERE id = ?1 AND (owner_uid = ?2 OR ?3)",           \
+	.by_name = "SELECT id FROM " table " WHERE project_id = ?1 AND name = ?2",              \
+	.page_own = "SELECT id FROM " table " WHERE project_id = ?2 AND id < ?1"                \
+		    " ORDER BY id DESC LIMIT ?3",                                               \
+	.page_all = "SELECT id FROM " table " WHERE id < ?1 AND ?2 = ?2 ORDER BY id DESC LIMIT ?3", \
+	.count_own = "SELECT count(*), max(id), count(*) FROM (SELECT id FROM " table           \
+		     " WHERE project_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3)",                \
+	.count_all = "SELECT count(*), max(id), count(*) FROM (SELECT id FROM " table           \
+		     " WHERE ?1 = ?1 AND id > ?2 ORDER BY id LIMIT ?3)"
+
+/* 1 and the id, or 0. */
+int resource_find(struct tx *tx, const struct resource *resource, int64_t project_id,
+		  const char *name, int64_t *ret_id);
+/* By name in the project that the scope names, or by an id that the scope may see; NotFound. */
+int resource_resolve(struct tx *tx, const struct resource *resource, const struct scope *scope,
+		     const struct ellu_ref *ref, int64_t *ret_id);
+
+/* ---- Operations of methods ---- */
+
+int resource_get(struct tx *tx, struct method_run *op);
+int resource_create(struct tx *tx, struct method_run *op);
+int resource_list(struct tx *tx, struct method_run *op); // newest first
