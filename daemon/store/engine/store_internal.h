@@ -17,6 +17,8 @@ struct event;
 /* A group closes when it has so many requests, or has held the transaction for so long. */
 #define WRITER_BATCH_MAX 512
 #define WRITER_BATCH_USEC 20000
+/* Several users have turns when they have had some within such a time. */
+#define WRITER_SHARED_USEC 100000
 /* Recordings wait for company until there are so many of them, or for so long. */
 #define WRITER_COMPANY_MAX 64
 #define WRITER_COMPANY_USEC 2000
@@ -40,8 +42,12 @@ struct writer {
 		struct store_request *first; // in the order posted
 		struct store_request **tail;
 		int64_t used_usec; // of the writer's time
+		int64_t last_usec; // by its last request
 	} queues[STORE_QUEUES];
 	int64_t used_usec; // of the queue that was served last
+	const struct writer_queue *last; // that one
+	int64_t shared_usec; // when it was another than before
+	int64_t commit_usec; // how long the last one took
 	size_t n_waiting; // in all
 	bool urgent; // one of them is a STORE_WRITE
 	bool due; // they have waited long enough

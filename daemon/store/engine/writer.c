@@ -46,7 +46,6 @@ static struct writer_queue *next_queue(struct writer *writer)
 		if (queue->first && (!best || queue->used_usec < best->used_usec))
 			best = queue;
 	}
-	writer->used_usec = best->used_usec;
 	return best;
 }
 
@@ -61,6 +60,7 @@ static struct store_request *pop(struct writer *writer)
 		writer->put_back = request->next;
 	} else {
 		queue = next_queue(writer);
+		writer->used_usec = queue->used_usec;
 		request = queue->first;
 		queue->first = request->next;
 		if (!queue->first)
@@ -220,6 +220,7 @@ static int commit(struct writer *writer)
 	int r = db_run(&writer->db, "COMMIT", "");
 
 	stopwatch_commit(&writer->store->stopwatch, begun);
+	writer->commit_usec = clock_monotonic_usec() - begun;
 	if (r < 0)
 		return r;
 	secrets_commit(&writer->store->secrets, &writer->secrets);
@@ -227,26 +228,48 @@ static int commit(struct writer *writer)
 	return 0;
 }
 
+/* Whether what is next goes into the batch, which has been open for so long and is of one queue only,
+ * or of several (NULL). What takes long beside a commit is no company for what others have there; and
+ * where several have turns, who comes next waits no longer for a batch than for its commit. */
+static bool goes_on(struct writer *writer, const struct writer_queue *only, int64_t opened,
+		    int64_t now)
+{
+	const struct writer_queue *next = writer->put_back ? NULL : next_queue(writer);
+	int64_t longest = WRITER_BATCH_USEC;
+
+	if (now - writer->shared_usec < WRITER_SHARED_USEC)
+		longest = writer->commit_usec / 2;
+	if (next && next != only && next->last_usec > writer->commit_usec / 2)
+		return false;
+	return now - opened <= longest;
+}
+
 static void run_batch(struct writer *writer)
 {
 	struct store_request *batch = NULL, **tail = &batch;
+	const struct writer_queue *only = NULL;
 	struct stopwatch *watch = &writer->store->stopwatch;
 	int64_t started = clock_monotonic_usec(), now = clock_wall_usec(), before, after = started;
 	size_t n = 0;
 	int r;
 
 	r = db_run(&writer->db, "BEGIN IMMEDIATE", "");
-	while (r >= 0 && writer->n_waiting > 0 && n++ < WRITER_BATCH_MAX &&
-	       after - started <= WRITER_BATCH_USEC) {
+	while (r >= 0 && writer->n_waiting > 0 && n < WRITER_BATCH_MAX &&
+	       (n == 0 || goes_on(writer, only, started, after))) {
 		struct store_request *request = pop(writer);
 		struct writer_queue *queue = queue_of(writer, request);
 
 		*tail = request;
 		tail = &request->next;
+		only = n++ == 0 || only == queue ? queue : NULL;
+		if (queue != writer->last)
+			writer->shared_usec = after;
+		writer->last = queue;
 		before = after;
 		r = run_one(writer, request, now);
 		after = stopwatch_operation(watch, request->name, before);
-		queue->used_usec += (after - before) / (queue == &writer->queues[0] ? OWN_SHARE : 1);
+		queue->last_usec = after - before;
+		queue->used_usec += queue->last_usec / (queue == &writer->queues[0] ? OWN_SHARE : 1);
 	}
 	if (r >= 0)
 		r = commit(writer);
