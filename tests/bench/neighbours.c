@@ -1,8 +1,11 @@
 /*
- * A user beside another one who does his worst: how many small calls he gets done, and how long
- * the slowest hundredth of them takes, beside the attack over the same alone; and over a bare
- * echo server beside the same attack. Each attack is a function below, run in processes of the
- * other user.
+ * A user beside another one who does his worst: how much he gets done, and how long the slowest
+ * hundredth of it takes, beside the attack over the same alone. Where the attack is on the front,
+ * that is small calls, which are compared with a bare echo server beside the same attack as well;
+ * where it is on the store or the endpoints, small tasks. Each attack is a row of a table.
+ *
+ * The attack comes and goes a few times, so that what else the machine does meets all that is
+ * compared alike.
  */
 #include <errno.h>
 #include <poll.h>
@@ -18,18 +21,23 @@
 
 #include "tests/bench/bench.h"
 #include "tests/bench/ping_pong.h"
+#include "tests/harness/experiment.h"
 #include "tests/harness/harness.h"
 #include "tests/harness/json.h"
+#include "tests/harness/sim.h"
 #include "tests/harness/users.h"
 
-#define SECONDS 3.0
-#define CALLS_MAX 2000000
+#define ROUNDS 4
+#define SECONDS 0.25 // of each measurement in a round
+#define TRIPS_MAX 2000000
 #define THROUGHPUT_BOUND 0.45
 #define WAIT_BOUND 2.5
 #define ECHO_BOUND 10.0
 #define RESIDENT_BOUND 256.0 // MiB
 #define LIST_ROWS 1000
 #define PROCESSES_MAX 16
+#define TASK_ROWS 16
+#define HELD_BYTES (8 * 1024 * 1024) // of an answer
 
 static const char get_info[] = "{\"method\":\"org.varlink.service.GetInfo\",\"parameters\":{}}";
 
@@ -41,7 +49,18 @@ struct attack {
 	const char *name;
 	int processes;
 	void (*run)(struct wire *wire); // until it is killed
+	bool on_tasks; // and not on small calls
+	/* Of tasks: the attacker's own server, and his config. */
+	const char *const *server; // its settings; NULL: it is everybody's
+	bool proxy; // to everybody's
+	size_t answer_bytes;
+	unsigned connections;
+	const char *config;
 };
+
+static const struct attack *attack; // under way
+static struct sim *endpoint; // everybody's
+static struct sim *attacker; // his own
 
 static char *filled_message(const char *head, const char *item, size_t n_items, const char *tail)
 {
@@ -153,16 +172,80 @@ static void thousand_lists(struct wire *wire)
 	}
 }
 
+/* ---- On the store and the endpoints ---- */
+
+/* Each is over before the next, so that none is refused for being one too many. */
+static void submitting(struct wire *wire)
+{
+	for (int i = 0;; i++) {
+		int64_t id = experiment_submit(wire, &(struct experiment) {
+			.name = text("%d %d", (int)getpid(), i), .rows = 1 });
+
+		json_object_put(wire_call(wire, "CancelTask", "{'id':%lld}", (long long)id));
+	}
+}
+
+static void uploading(struct wire *wire)
+{
+	char *rows = filled_message("{\"text\":\"row\"}", ",{\"text\":\"row\"}", 499, "");
+	char *name = text("%d", (int)getpid());
+
+	json_object_put(wire_call(wire, "CreateCollection", "{'collection':{'name':'%s'}}", name));
+	for (;;)
+		json_object_put(wire_call(wire, "AddTemplateVariables",
+					  "{'collection':{'name':'%s'},'variables':[%s]}", name,
+					  rows));
+}
+
+/* A large task at the attacker's config. It ends with the process. */
+static void asking(struct wire *wire)
+{
+	char *name = text("attack-%d", (int)getpid());
+	const char *reply, *url = sim_url(attack->server && !attack->proxy ? attacker : endpoint);
+	char *proxy = !attack->proxy ? "" :
+		text(",'proxy':'%.*s'", (int)(strrchr(sim_url(attacker), '/') - sim_url(attacker)),
+		     sim_url(attacker));
+
+	(void)wire_send_text(wire, quoted(
+		"{'method':'org.elluminate.RunExperiment','parameters':%s}",
+		experiment_request(&(struct experiment) {
+			.name = name, .rows = LIST_ROWS, .n_criteria = 1, .url = url,
+			.api_key = name, .max_connections = attack->connections,
+			.config = text("'max_retries':100%s%s", attack->config, proxy),
+			.more = "'n_epochs':1000,'cancel_on_disconnect':true" })));
+	(void)wire_receive(wire, 1e9, &reply);
+	die("%s: %s", attack->name, reply);
+}
+
+#define SETTINGS(...) ((const char *const[]) { __VA_ARGS__, NULL })
+#define A_DAY ",'timeout_seconds':86400,'first_byte_seconds':86400,'connect_seconds':3600"
+
 static const struct attack attacks[] = {
 	{ .name = "values", .processes = 4, .run = many_values },
 	{ .name = "pipelining", .processes = 8, .run = pipelining },
 	{ .name = "half", .processes = 1, .run = half_messages },
 	{ .name = "listing", .processes = 8, .run = listing },
 	{ .name = "lists", .processes = 1, .run = thousand_lists },
+	{ .name = "submits", .processes = 8, .run = submitting, .on_tasks = true },
+	{ .name = "uploads", .processes = 8, .run = uploading, .on_tasks = true },
+	{ .name = "tarpit", .processes = 5, .run = asking, .on_tasks = true,
+	  .server = SETTINGS("--hang_rate=1"), .connections = 64, .config = A_DAY },
+	{ .name = "narrow", .processes = 1, .run = asking, .on_tasks = true, .connections = 1,
+	  .config = "" },
+	{ .name = "refusing", .processes = 1, .run = asking, .on_tasks = true, .proxy = true,
+	  .server = SETTINGS("--refused_text=Tell", "--retry_after_seconds=86400"),
+	  .connections = 64, .config = "" },
+	{ .name = "silent", .processes = 1, .run = asking, .on_tasks = true, .proxy = true,
+	  .server = SETTINGS("--hang_rate=1"), .connections = 64, .config = A_DAY },
+	{ .name = "answers", .processes = 4, .run = asking, .on_tasks = true,
+	  .server = SETTINGS("--latency_seconds=0"), .answer_bytes = HELD_BYTES,
+	  .connections = 64, .config = "" },
+	{ .name = "grammar", .processes = 1, .run = asking, .on_tasks = true, .proxy = true,
+	  .server = SETTINGS("--refuse_schema=true"), .connections = 64, .config = "" },
 };
 #define N_ATTACKS (sizeof(attacks) / sizeof(attacks[0]))
 
-static void begin(const struct attack *attack, pid_t *ret_pids)
+static void begin(pid_t *ret_pids)
 {
 	for (int i = 0; i < attack->processes; i++) {
 		ret_pids[i] = fork();
@@ -170,15 +253,15 @@ static void begin(const struct attack *attack, pid_t *ret_pids)
 			die("fork: %s", strerror(errno));
 		if (ret_pids[i] > 0)
 			continue;
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (setgid(OTHER_UID) < 0 || setuid(OTHER_UID) < 0)
 			die("setuid: %s", strerror(errno));
+		prctl(PR_SET_PDEATHSIG, SIGKILL); // becoming another forgets it
 		attack->run(daemon_connect(server));
 		_exit(EXIT_FAILURE);
 	}
 }
 
-static void end(const struct attack *attack, const pid_t *pids)
+static void end(const pid_t *pids)
 {
 	for (int i = 0; i < attack->processes; i++) {
 		if (waitpid(pids[i], NULL, WNOHANG) != 0)
@@ -190,10 +273,51 @@ static void end(const struct attack *attack, const pid_t *pids)
 
 /* ---- The good neighbour ---- */
 
+static int call_fd, echo_fd;
+static struct wire *task_wire;
+
+static void call(void)
+{
+	(void)ping_pong_round_trip(call_fd, get_info, sizeof(get_info), NULL);
+}
+
+static void echo(void)
+{
+	(void)ping_pong_round_trip(echo_fd, get_info, sizeof(get_info), NULL);
+}
+
+static void task(void)
+{
+	static int number;
+	json_object *reply =
+		wire_call(task_wire, "RunExperiment",
+			  "{'name':'task %d','prompt_template':{'ref':{'name':'good'}},"
+			  "'collection':{'ref':{'name':'good'}},'criteria':['Is it good?'],"
+			  "'llm_config':{'ref':{'name':'good'}}}", ++number);
+
+	if (!at_is(reply, "task.status", "SUCCESS"))
+		die("%s", json_object_to_json_string(reply));
+	json_object_put(reply);
+}
+
 struct measured {
-	double per_second;
-	double wait; // of the slowest hundredth, seconds
+	double *trips; // seconds each
+	size_t n;
+	double seconds;
 };
+
+static void measure(void (*trip)(void), struct measured *measured)
+{
+	double began = now_seconds(), before = began, now = began;
+
+	while (now - began < SECONDS && measured->n < TRIPS_MAX) {
+		trip();
+		now = now_seconds();
+		measured->trips[measured->n++] = now - before;
+		before = now;
+	}
+	measured->seconds += now - began;
+}
 
 static int by_value(const void *a, const void *b)
 {
@@ -202,60 +326,77 @@ static int by_value(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-static struct measured measure(int fd)
+/* How long the slowest hundredth took. */
+static double wait_of(struct measured *measured)
 {
-	static double trips[CALLS_MAX];
-	double began = now_seconds();
-	size_t n = 0;
-
-	while (n < CALLS_MAX && (now_seconds() - began < SECONDS || n < 100))
-		trips[n++] = ping_pong_round_trip(fd, get_info, sizeof(get_info), NULL);
-	qsort(trips, n, sizeof(trips[0]), by_value);
-	return (struct measured) { (double)n / (now_seconds() - began), trips[n - 1 - n / 100] };
+	qsort(measured->trips, measured->n, sizeof(double), by_value);
+	return measured->trips[measured->n - 1 - measured->n / 100];
 }
+
+/* ---- One beside the other ---- */
 
 static void forget_peak(void)
 {
 	file_write(text("/proc/%d/clear_refs", (int)daemon_pid(server)), "5");
 }
 
-/* What the machine does besides can only make it worse, so the better of two counts. */
-static struct measured better(struct measured a, struct measured b)
+static bool print(struct measured *with, struct measured *alone, struct measured *bare)
 {
-	return (struct measured) { a.per_second > b.per_second ? a.per_second : b.per_second,
-				   a.wait < b.wait ? a.wait : b.wait };
-}
-
-static bool beside(const struct attack *attack, int fd, int echo)
-{
-	struct measured with, bare, alone = measure(fd);
-	pid_t pids[PROCESSES_MAX];
+	double with_rate = (double)with->n / with->seconds;
+	double alone_rate = (double)alone->n / alone->seconds;
+	double with_wait = wait_of(with), alone_wait = wait_of(alone);
 	bool ok;
 
-	forget_peak();
-	begin(attack, pids);
-	(void)poll(NULL, 0, 500); // for the attack to be in full swing
-	with = measure(fd);
-	bare = measure(echo);
-	end(attack, pids);
-	alone = better(alone, measure(fd));
-	ok = bench_figure(text("neighbours %s calls", attack->name),
-			  with.per_second / alone.per_second, BENCH_AT_LEAST, THROUGHPUT_BOUND,
-			  "%.0f a second, alone %.0f", with.per_second, alone.per_second);
-	ok &= bench_figure(text("neighbours %s p99", attack->name), with.wait / alone.wait,
-			   BENCH_AT_MOST, WAIT_BOUND, "%.0f us, alone %.0f us", with.wait * 1e6,
-			   alone.wait * 1e6);
-	ok &= bench_figure(text("neighbours %s echo", attack->name), with.wait / bare.wait,
-			   BENCH_AT_MOST, ECHO_BOUND, "%.0f us, a bare echo beside it %.0f us",
-			   with.wait * 1e6, bare.wait * 1e6);
+	ok = bench_figure(text("neighbours %s rate", attack->name), with_rate / alone_rate,
+			  BENCH_AT_LEAST, THROUGHPUT_BOUND, "%.0f %s a second, alone %.0f",
+			  with_rate, attack->on_tasks ? "tasks" : "calls", alone_rate);
+	ok &= bench_figure(text("neighbours %s p99", attack->name), with_wait / alone_wait,
+			   BENCH_AT_MOST, WAIT_BOUND, "%.0f us, alone %.0f us", with_wait * 1e6,
+			   alone_wait * 1e6);
+	if (bare->n > 0)
+		ok &= bench_figure(text("neighbours %s echo", attack->name),
+				   with_wait / wait_of(bare), BENCH_AT_MOST, ECHO_BOUND,
+				   "%.0f us, a bare echo beside it %.0f us", with_wait * 1e6,
+				   wait_of(bare) * 1e6);
 	ok &= bench_figure(text("neighbours %s MiB", attack->name),
 			   (double)daemon_memory_kib(server, "VmHWM") / 1024, BENCH_AT_MOST,
 			   RESIDENT_BOUND, "resident at the peak");
 	return ok;
 }
 
-static void upload(struct wire *wire)
+static bool beside(void)
 {
+	static double trips[3][TRIPS_MAX];
+	struct measured with = { .trips = trips[0] }, alone = { .trips = trips[1] };
+	struct measured bare = { .trips = trips[2] };
+	void (*trip)(void) = attack->on_tasks ? task : call;
+	pid_t pids[PROCESSES_MAX];
+
+	if (attack->server)
+		attacker = sim_start(attack->server);
+	if (attack->answer_bytes)
+		sim_control(attacker, "{'fixed_answer':'%0*d'}", (int)attack->answer_bytes, 0);
+	forget_peak();
+	for (int i = 0; i < ROUNDS; i++) {
+		measure(trip, &alone);
+		begin(pids);
+		(void)poll(NULL, 0, 200); // for the attack to be in full swing
+		measure(trip, &with);
+		if (!attack->on_tasks)
+			measure(echo, &bare);
+		end(pids);
+		experiment_await_workers_free(task_wire);
+	}
+	if (attack->server)
+		sim_stop(attacker);
+	return print(&with, &alone, &bare);
+}
+
+/* ---- What there is for all of them ---- */
+
+static void upload(struct wire *wire, void *userdata)
+{
+	(void)userdata;
 	json_object_put(wire_call(wire, "CreateCollection", "{'collection':{'name':'many'}}"));
 	for (int i = 0; i < LIST_ROWS; i++)
 		json_object_put(wire_call(wire, "AddTemplateVariables",
@@ -263,31 +404,32 @@ static void upload(struct wire *wire)
 					  "[{'text':'%01000d'}]}", i));
 }
 
-static void prepare(struct wire *wire, void *userdata)
+static void prepare(void)
 {
-	(void)userdata;
-	upload(wire);
+	size_t reply_size;
+
+	server = daemon_start_system();
+	endpoint = sim_start(NULL);
+	as_other_user(server, upload, NULL);
+	bench_shared_parts(server, "good", sim_url(endpoint), TASK_ROWS, TASK_ROWS);
+	task_wire = daemon_connect(server);
+	call_fd = wire_fd(daemon_connect(server));
+	(void)ping_pong_round_trip(call_fd, get_info, sizeof(get_info), &reply_size);
+	echo_fd = ping_pong_start(sizeof(get_info), reply_size);
 }
 
 int main(int argc, char **argv)
 {
-	size_t reply_size;
-	int fd, echo;
 	bool ok = true;
 
 	if (geteuid() != 0) {
 		fprintf(stderr, "neighbours: another user is needed, so root is\n");
 		return EXIT_FAILURE;
 	}
-	server = daemon_start_system();
-	as_other_user(server, prepare, NULL);
-	fd = wire_fd(daemon_connect(server));
-	(void)ping_pong_round_trip(fd, get_info, sizeof(get_info), &reply_size);
-	echo = ping_pong_start(sizeof(get_info), reply_size);
-	(void)measure(fd);
-	for (size_t i = 0; i < N_ATTACKS; i++)
-		if (argc < 2 || strcmp(argv[1], attacks[i].name) == 0)
-			ok &= beside(&attacks[i], fd, echo);
+	prepare();
+	for (attack = attacks; attack < attacks + N_ATTACKS; attack++)
+		if (argc < 2 || strcmp(argv[1], attack->name) == 0)
+			ok &= beside();
 	daemon_kill(server);
 	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -75,6 +75,15 @@ static bool parse_head(struct span head, struct http_request *request)
 	request->method = take_until(&line, ' ');
 	target = take_until(&line, ' ');
 	version = trimmed(line);
+	/* A proxy is asked for the whole address. */
+	if (target.size > 7 && memcmp(target.data, "http://", 7) == 0) {
+		const char *path = memchr(target.data + 7, '/', target.size - 7);
+
+		if (!path)
+			return false;
+		target.size -= (size_t) (path - target.data);
+		target.data = path;
+	}
 	request->path = take_until(&target, '?');
 	request->query = target;
 	if (request->method.size == 0 || request->path.size == 0 || *request->path.data != '/')
