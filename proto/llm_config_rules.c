@@ -1,21 +1,155 @@
 #include "proto/llm_config_rules.h"
 
-#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "proto/generated/interface.h"
 #include "proto/json_check.h"
+#include "proto/limits.h"
+#include "proto/provider.h"
+
+#define HOST_LETTERS                                                                               \
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
 
 #define TOKEN_LETTERS                                                                              \
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"
 
-static int invalid(struct fault *fault, const char *path, const char *field, const char *expected)
-{
-	char whole[256];
+struct check {
+	const struct ellu_llm_config *config;
+	const struct provider *provider;
+	const char *path;
+	bool references_forbidden;
+	struct arena *arena;
+	struct fault *fault;
+};
 
-	snprintf(whole, sizeof(whole), "%s.%s", path, field);
-	return fault_invalid(fault, whole, "%s", expected);
+static int invalid(const struct check *check, const char *field, const char *expected)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s.%s", check->path, field);
+	return fault_invalid(check->fault, path, "%s", expected);
+}
+
+static bool is_printable(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text <= 0x20 || *text == 0x7f)
+			return false;
+	return true;
+}
+
+/* Keys in a URL would end up in the database. */
+static int check_url(const struct check *check, const char *field, const char *url)
+{
+	const char *host = strstr(url, "://");
+	size_t size;
+
+	if (!is_printable(url))
+		return invalid(check, field, "a URL without blanks and control characters");
+	if (!host || host == url)
+		return invalid(check, field, "a URL with its scheme, as in http://HOST:PORT");
+	host += 3;
+	size = strcspn(host, "/?#");
+	if (memchr(host, '@', size))
+		return invalid(check, field, "a URL without user and password");
+	if (size == 0 || host[0] == ':')
+		return invalid(check, field, "a URL with a host");
+	return 0;
+}
+
+static int check_endpoint(const struct check *check)
+{
+	const struct ellu_llm_config *config = check->config;
+	const char *url = config->llm_base_url;
+	const struct provider *provider = check->provider;
+	bool simulated = provider_is_simulated(provider->name);
+
+	if (!simulated && strcmp(config->llm_model_name, PROVIDER_SIMULATED) == 0)
+		return invalid(check, "llm_model_name", "the name of a model");
+	if (!url && !simulated && !provider->default_base)
+		return invalid(check, "llm_base_url", "the URL of the endpoint");
+	/* Prompts must not go there because the URL was forgotten. */
+	if (!url && provider->wants_key && !config->api_key && !config->api_key_ref &&
+	    config->n_extra_headers == 0)
+		return invalid(check, "llm_base_url",
+			       "the URL of the endpoint, or an api_key for the provider's own");
+	if (url && strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0)
+		return invalid(check, "llm_base_url", "a URL that starts with http:// or https://");
+	if (url && check_url(check, "llm_base_url", url) < 0)
+		return check->fault->code;
+	return 0;
+}
+
+/* Strict, so that no part of it can mean anything else to libcurl: a path behind a SOCKS proxy
+ * `localhost` would be a Unix socket's. */
+static int check_proxy(const struct check *check)
+{
+	static const char *const schemes[] = { "http://", "https://", "socks5://", "socks5h://" };
+	const char *host = NULL, *proxy = check->config->proxy;
+	long port = 1; // some
+	size_t size;
+
+	if (!proxy)
+		return 0;
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(*schemes); i++)
+		if (strncasecmp(proxy, schemes[i], strlen(schemes[i])) == 0)
+			host = proxy + strlen(schemes[i]);
+	if (!host)
+		return invalid(check, "proxy", "an http, https, socks5 or socks5h URL, as in "
+			       "http://HOST:PORT");
+	if (*host == '[')
+		size = 1 + strspn(host + 1, "0123456789abcdefABCDEF:.") + 1;
+	else
+		size = strspn(host, HOST_LETTERS);
+	if (size == 0 || (*host == '[' && (size < 4 || host[size - 1] != ']')))
+		return invalid(check, "proxy", "a URL with a host, as in http://HOST:PORT");
+	host += size;
+	if (*host == ':') {
+		size = strspn(host + 1, "0123456789");
+		port = size > 0 && size < 6 ? strtol(host + 1, NULL, 10) : 0;
+		host += 1 + size;
+	}
+	if (port < 1 || port > 65535)
+		return invalid(check, "proxy", "a port from 1 to 65535");
+	if (strcmp(host, "") != 0 && strcmp(host, "/") != 0)
+		return invalid(check, "proxy", "nothing but scheme, host and port: no user, no path");
+	return 0;
+}
+
+static int check_ca_file(const struct check *check)
+{
+	const char *ca_file = check->config->ca_file;
+
+	if (!ca_file)
+		return 0;
+	if (*ca_file != '/')
+		return invalid(check, "ca_file", "an absolute path");
+	if (check->references_forbidden)
+		return fault_set(check->fault, ELLU_E_PERMISSION_DENIED,
+				 "Only administrators may name files to the system's daemon, as "
+				 "%s.ca_file does.", check->path);
+	return 0;
+}
+
+static int check_key(const struct check *check)
+{
+	const struct ellu_llm_config *config = check->config;
+	const char *reference = config->api_key_ref;
+
+	if (!reference)
+		return 0;
+	if (config->api_key)
+		return invalid(check, "api_key_ref", "either api_key or api_key_ref");
+	if (strncmp(reference, "env:", 4) != 0 && strncmp(reference, "file:/", 6) != 0 &&
+	    strncmp(reference, "credential:", 11) != 0)
+		return invalid(check, "api_key_ref", "env:NAME, file:/PATH or credential:NAME");
+	if (check->references_forbidden)
+		return fault_set(check->fault, ELLU_E_PERMISSION_DENIED,
+				 "Only administrators may refer to keys of the system's daemon.");
+	return 0;
 }
 
 static bool is_among(const char *name, const char *const *names, size_t n)
@@ -40,15 +174,16 @@ static bool header_is_valid(const struct ellu_entry *header)
 	return true;
 }
 
-static int check_body(const char *extra_body, const char *path, struct fault *fault)
+static int check_body(const struct check *check)
 {
 	static const char *const ours[] = { "messages", "stream", "n" };
+	const char *extra_body = check->config->extra_body;
 	struct fault problem;
 	json_object *json;
 	bool ok;
 
 	if (json_parse_strict(extra_body, strlen(extra_body), &json, &problem) < 0)
-		return invalid(fault, path, "extra_body", "a JSON object");
+		return invalid(check, "extra_body", "a JSON object");
 	ok = json_object_is_type(json, json_type_object);
 	if (ok) {
 		json_object_object_foreach(json, name, value)
@@ -59,23 +194,112 @@ static int check_body(const char *extra_body, const char *path, struct fault *fa
 		}
 	}
 	json_object_put(json);
-	return ok ? 0 : invalid(fault, path, "extra_body",
+	return ok ? 0 : invalid(check, "extra_body",
 				"an object without messages, stream and n, which the daemon sets");
+}
+
+/* What the backend sends as it is. */
+static int check_request(const struct check *check)
+{
+	const struct ellu_llm_config *config = check->config;
+
+	if (config->temperature && config->reasoning_effort)
+		return invalid(check, "temperature", "either temperature or reasoning_effort");
+	for (const char *c = config->api_key; c && *c; c++)
+		if ((unsigned char)*c <= ' ' || *c == 0x7f)
+			return invalid(check, "api_key",
+				       "a key without blanks and control characters");
+	for (size_t i = 0; i < config->n_extra_headers; i++)
+		if (!header_is_valid(&config->extra_headers[i]))
+			return invalid(check, "extra_headers",
+				       "names and values of HTTP headers, none that the daemon sets "
+				       "itself");
+	return config->extra_body ? check_body(check) : 0;
 }
 
 int llm_config_check_request(const struct ellu_llm_config *config, const char *path,
 			     struct fault *fault)
 {
-	if (config->temperature && config->reasoning_effort)
-		return invalid(fault, path, "temperature", "either temperature or reasoning_effort");
-	for (const char *c = config->api_key; c && *c; c++)
-		if ((unsigned char)*c <= ' ' || *c == 0x7f)
-			return invalid(fault, path, "api_key",
-				       "a key without blanks and control characters");
-	for (size_t i = 0; i < config->n_extra_headers; i++)
-		if (!header_is_valid(&config->extra_headers[i]))
-			return invalid(fault, path, "extra_headers",
-				       "names and values of HTTP headers, none that the daemon sets "
-				       "itself");
-	return config->extra_body ? check_body(config->extra_body, path, fault) : 0;
+	return check_request(&(const struct check){ .config = config, .path = path, .fault = fault });
+}
+
+static bool is_set(const struct ellu_llm_config *config, const char *field)
+{
+	const struct record_type *type = &ellu_llm_config_type;
+
+	for (size_t i = 0; i < type->n_fields; i++)
+		if (strcmp(type->fields[i].name, field) == 0)
+			return *(void *const *)((const char *)config + type->fields[i].offset);
+	return false;
+}
+
+/* What a config says and nobody would hear. */
+static int check_lacking(const struct check *check)
+{
+	const char *const *lacks = check->provider->lacks;
+	const char *form = check->config->structured_output;
+
+	while (lacks && *lacks && !is_set(check->config, *lacks))
+		lacks++;
+	if (lacks && *lacks)
+		return invalid(check, *lacks, "nothing that the provider does not have");
+	if (check->provider->lacks_json_object && form && strcmp(form, "json_object") == 0)
+		return invalid(check, "structured_output", "a form that the provider has");
+	return 0;
+}
+
+static int check_custom(const struct check *check)
+{
+	const struct ellu_llm_config *config = check->config;
+	json_object *json;
+	char path[256];
+	void *record;
+	int r;
+
+	if (!config->custom)
+		return 0;
+	if (!provider_is_simulated(config->provider))
+		return invalid(check, "custom", "nothing, unless the provider is simulated");
+	r = json_parse_strict(config->custom, strlen(config->custom), &json, check->fault);
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof(path), "%s.custom", check->path);
+	r = record_decode(&ellu_simulated_type, json, FROM_CLIENT, path, check->arena, &record,
+			  check->fault);
+	json_object_put(json);
+	return r;
+}
+
+int llm_config_check(const struct ellu_llm_config *config, const char *path,
+		     bool references_forbidden, struct arena *arena, struct fault *fault)
+{
+	const struct check check = {
+		.config = config,
+		.provider = provider_find(config->provider),
+		.path = path,
+		.references_forbidden = references_forbidden,
+		.arena = arena,
+		.fault = fault,
+	};
+	int r;
+
+	if (record_text_bytes(&ellu_llm_config_type, config) > CONFIG_BYTES_MAX)
+		return fault_too_large(fault, CONFIG_BYTES_MAX, path);
+	if (config->shared && *config->shared && references_forbidden)
+		return fault_set(fault, ELLU_E_PERMISSION_DENIED,
+				 "Only administrators may share a config's endpoint.");
+	r = check_endpoint(&check);
+	if (r >= 0)
+		r = check_proxy(&check);
+	if (r >= 0)
+		r = check_ca_file(&check);
+	if (r >= 0)
+		r = check_key(&check);
+	if (r >= 0)
+		r = check_request(&check);
+	if (r >= 0)
+		r = check_lacking(&check);
+	if (r >= 0)
+		r = check_custom(&check);
+	return r;
 }

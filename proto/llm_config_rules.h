@@ -1,13 +1,21 @@
 /*
- * The rules of an LLM config's requests that go beyond one field: the store takes what keeps them,
- * so that the backend can send it.
+ * The rules of an LLM config that go beyond one field, for all who look at one: the store takes
+ * what keeps them, so that the backend can send it.
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "elluminate-types.h"
+#include "proto/arena.h"
 #include "proto/fault.h"
 
-/* `path` is the record's, for the fault's field. Headers, extra_body, the key, parameters that
- * exclude each other. */
+/* All of them. `path` is the record's, for the fault's field. `references_forbidden`: the caller
+ * may not have the daemon look up keys and files. */
+int llm_config_check(const struct ellu_llm_config *config, const char *path,
+		     bool references_forbidden, struct arena *arena, struct fault *fault);
+
+/* Those of what is sent, once the key has been found: headers, extra_body, the key, parameters
+ * that exclude each other. */
 int llm_config_check_request(const struct ellu_llm_config *config, const char *path,
 			     struct fault *fault);

@@ -7,9 +7,9 @@
 #include "daemon/base/log.h"
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources/identity.h"
-#include "daemon/store/resources/llm_config_check.h"
 #include "daemon/store/resources/llm_config_secret.h"
 #include "proto/generated/interface.h"
+#include "proto/llm_config_rules.h"
 
 /* What the row has in columns of its own, and what the store must not have. */
 static int settings_of(struct tx *tx, const struct ellu_llm_config *config, const char **ret_text)
