@@ -154,13 +154,20 @@ void admission_leave(struct job *job)
 	job->lane = NULL;
 }
 
+static bool has_reached(int cap, int in_flight)
+{
+	return cap > 0 && in_flight >= cap;
+}
+
+/* A config's cap is that of each flow alone: who is content with few slows nobody else. */
 static bool may_go(const struct lane *lane)
 {
-	int cap = lane->flow->options.cap;
+	const struct llm_target *target = TAILQ_FIRST(&lane->jobs)->call->target;
 
 	if (lane->answered && breaker_blocks(&lane->guest->endpoint->breaker))
 		return false;
-	return cap == 0 || lane->flow->in_flight < cap;
+	return !has_reached(lane->flow->options.cap, lane->flow->in_flight) &&
+	       !has_reached(target->max_connections, lane->in_flight);
 }
 
 /* Puts the lane where its calls, its flow's cap and the breaker want it. */
@@ -212,6 +219,7 @@ void admission_ended(struct admission *admission, struct job *job)
 
 	fair_give(&admission->slots, &job->lane->guest->user->in_flight);
 	job->lane->flow->in_flight--;
+	job->lane->in_flight--;
 	TAILQ_FOREACH(lane, &job->lane->flow->lanes, of_flow) {
 		if (lane->state == LANE_PARKED)
 			lane_update(admission, lane);
@@ -304,6 +312,7 @@ struct job *admission_next(struct admission *admission)
 	TAILQ_REMOVE(&lane->jobs, job, of_lane);
 	fair_take(&admission->slots, &lane->guest->user->in_flight);
 	lane->flow->in_flight++;
+	lane->in_flight++;
 	/* All of the flow's lanes: it may have reached its own cap. */
 	TAILQ_FOREACH(lane, &job->lane->flow->lanes, of_flow)
 		lane_update(admission, lane);

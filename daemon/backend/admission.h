@@ -5,7 +5,8 @@
  * are read at a time.
  *
  * A lane is a flow's calls at one endpoint. It takes its turns while it has a call
- * that could go, and is parked while its flow's own cap or the endpoint's breaker forbids it. An
+ * that could go, and is parked while its flow's cap, its config's or the endpoint's breaker forbids
+ * it. An
  * endpoint is in `ready` while it may have both such a lane and room; one without room leaves it
  * when it is looked at, and comes back by admission_consider(), to be called whenever that may
  * have changed. So finding the next call looks at nothing that cannot go.
@@ -79,6 +80,7 @@ struct lane {
 	struct backend_flow *flow;
 	enum lane_state state;
 	struct jobs jobs; // waiting
+	int in_flight;
 	bool connected; // a call of the flow got a connection to the endpoint
 	bool answered; // and an answer: an outage there is waited out
 	int64_t noticed_usec; // when a line for the task's log was last made

@@ -8,10 +8,7 @@
 #include "daemon/base/clock.h"
 
 #define WARM_USEC (60 * USEC_PER_SEC) // so long a host stays warm unused
-#define WINDOW_MIN 8
-#define LATENCY_RISE_USEC (50 * USEC_PER_MSEC) // what is less is noise
 #define ENDPOINT_DEADLINES 2 // resume, retry
-#define GROWTH_PAUSE 4 // windows after latency took its tenth
 
 int endpoints_init(struct endpoints *endpoints)
 {
@@ -158,7 +155,7 @@ static struct endpoint *endpoint_new(struct backend *backend, struct llm_target 
 	endpoint->backend = backend;
 	endpoint->target = llm_target_ref(target);
 	endpoint->resume.passed = on_resume;
-	endpoint->working = BACKEND_CONNECTIONS_START;
+	aimd_set(&endpoint->working, BACKEND_CONNECTIONS_START, BACKEND_CONNECTIONS_GROWN);
 	endpoint->form = target->dialect->form;
 	turns_init(&endpoint->turns);
 	TAILQ_INIT(&endpoint->guests);
@@ -216,60 +213,44 @@ bool endpoint_is_shared(const struct endpoint *endpoint)
 	return endpoint->origin->pool->user == POOL_SHARED;
 }
 
-/* The cap changed: what was never shrunk starts where a new endpoint would. */
-static void set_tightest(struct endpoint *endpoint, int tightest)
+static void set_loosest(struct endpoint *endpoint, int cap)
 {
-	if (tightest == endpoint->tightest)
+	if (cap == endpoint->loosest)
 		return;
-	endpoint->tightest = tightest;
-	if (!endpoint->shrunk && tightest > 0)
-		endpoint->working = tightest;
-	else if (!endpoint->shrunk)
-		endpoint->working = BACKEND_CONNECTIONS_START;
-	else if (tightest > 0 && endpoint->working > tightest)
-		endpoint->working = tightest;
+	endpoint->loosest = cap;
+	aimd_set(&endpoint->working, cap > 0 ? cap : BACKEND_CONNECTIONS_START,
+		 cap > 0 ? cap : BACKEND_CONNECTIONS_GROWN);
 	admission_consider(&endpoint->backend->admission, endpoint);
 }
 
 void endpoint_enter(struct endpoint *endpoint, const struct llm_target *target)
 {
-	int cap = target->max_connections;
+	int cap = target->max_connections, loosest = endpoint->loosest;
+	bool first = endpoint->caps[loosest] == 0; // after a pause, it finds the cap of those before
 
 	endpoint->caps[cap]++;
-	/* The first call after a pause finds the cap of those before it. */
-	if (endpoint->caps[endpoint->tightest] == 0)
-		set_tightest(endpoint, cap);
-	else if (cap > 0 && (endpoint->tightest == 0 || cap < endpoint->tightest))
-		set_tightest(endpoint, cap);
+	if (first || (loosest > 0 && (cap == 0 || cap > loosest)))
+		set_loosest(endpoint, cap);
 }
 
 void endpoint_leave(struct endpoint *endpoint, const struct llm_target *target)
 {
 	int cap = target->max_connections;
 
-	if (--endpoint->caps[cap] > 0 || cap != endpoint->tightest || cap == 0)
+	if (--endpoint->caps[cap] > 0 || cap != endpoint->loosest)
 		return;
-	for (int next = cap + 1; next <= BACKEND_CONNECTIONS_MAX; next++) {
+	for (int next = BACKEND_CONNECTIONS_MAX; next > 0; next--) {
 		if (endpoint->caps[next] > 0) {
-			set_tightest(endpoint, next);
+			set_loosest(endpoint, next);
 			return;
 		}
 	}
 	/* An endpoint without calls keeps its cap: the next ones will most likely bring the same. */
-	if (endpoint->caps[0] > 0)
-		set_tightest(endpoint, 0);
-}
-
-static int most(const struct endpoint *endpoint)
-{
-	return endpoint->tightest > 0 ? endpoint->tightest : BACKEND_CONNECTIONS_GROWN;
 }
 
 int endpoint_limit(const struct endpoint *endpoint)
 {
-	int working = (int)endpoint->working;
-
-	return working < most(endpoint) ? working : most(endpoint);
+	return aimd_limit(&endpoint->working);
 }
 
 bool endpoint_has_room(const struct endpoint *endpoint)
@@ -303,8 +284,7 @@ void endpoint_issued(struct endpoint *endpoint)
 	origin->in_flight++;
 	endpoint->in_flight++;
 	endpoint->calls++;
-	if (endpoint->in_flight >= endpoint_limit(endpoint))
-		endpoint->was_full = true;
+	aimd_issued(&endpoint->working, endpoint->in_flight);
 }
 
 void endpoint_ended(struct endpoint *endpoint)
@@ -347,75 +327,29 @@ void endpoint_not_connected(struct endpoint *endpoint)
 	consider_all(endpoint);
 }
 
-static void end_window(struct endpoint *endpoint)
-{
-	endpoint->window_n = 0;
-	endpoint->window_usec = 0;
-	endpoint->was_full = endpoint->in_flight >= endpoint_limit(endpoint);
-}
-
-static void shrink(struct endpoint *endpoint, double working)
-{
-	endpoint->working = working > 1 ? working : 1;
-	endpoint->shrunk = true;
-	endpoint->shrunk_usec = endpoint->backend->now_usec;
-	end_window(endpoint);
-}
-
-static void grow(struct endpoint *endpoint)
-{
-	if (endpoint->growth_pause > 0) {
-		endpoint->growth_pause--;
-		return;
-	}
-	if (!endpoint->was_full || endpoint->working >= most(endpoint))
-		return;
-	endpoint->working += 1;
-	if (endpoint->working >= most(endpoint)) {
-		endpoint->working = most(endpoint);
-		endpoint->shrunk = false;
-	}
-}
-
 void endpoint_succeeded(struct endpoint *endpoint, int64_t latency_usec)
 {
-	int64_t mean_usec;
-
 	endpoint->wait_streak = 0;
-	endpoint->window_usec += latency_usec;
-	endpoint->window_n++;
-	if (endpoint->window_n < WINDOW_MIN || endpoint->window_n < endpoint_limit(endpoint))
-		return;
-	mean_usec = endpoint->window_usec / endpoint->window_n;
-	if (endpoint->best_usec > 0 && mean_usec > 2 * endpoint->best_usec &&
-	    mean_usec > endpoint->best_usec + LATENCY_RISE_USEC) {
-		endpoint->best_usec = mean_usec;
-		endpoint->growth_pause = GROWTH_PAUSE;
-		shrink(endpoint, endpoint->working * 0.9);
-		return;
-	}
-	if (endpoint->best_usec == 0 || mean_usec < endpoint->best_usec)
-		endpoint->best_usec = mean_usec;
-	grow(endpoint);
-	end_window(endpoint);
-	admission_consider(&endpoint->backend->admission, endpoint);
+	if (aimd_succeeded(&endpoint->working, latency_usec, endpoint->in_flight,
+			   endpoint->backend->now_usec))
+		admission_consider(&endpoint->backend->admission, endpoint);
 }
 
 void endpoint_failed(struct endpoint *endpoint)
 {
 	endpoint->errors++;
-	end_window(endpoint);
+	aimd_failed(&endpoint->working, endpoint->in_flight);
 }
 
 int64_t endpoint_wait(struct endpoint *endpoint, int64_t wait_usec, int64_t started_usec,
-		      bool shrink_too)
+		      bool refused)
 {
 	struct backend *backend = endpoint->backend;
-	bool first = started_usec >= endpoint->shrunk_usec;
 
 	endpoint->waits++;
-	if (shrink_too && first)
-		shrink(endpoint, (double)(endpoint_limit(endpoint) / 2));
+	if (refused)
+		aimd_refused(&endpoint->working, started_usec, endpoint->in_flight,
+			     backend->now_usec);
 	if (wait_usec < 0) {
 		/* All that were under way when the first was refused mean the same. */
 		if (endpoint->resume.place)

@@ -4,10 +4,8 @@
  * request it takes. Nothing of it is known to another user, but where a config is shared: such an
  * endpoint is one for all.
  *
- * The working concurrency starts at the cap, or at BACKEND_CONNECTIONS_START without one. A 429
- * halves it, once for all calls that were already under way; a window of successes adds one; a
- * 5xx begins the window anew; latency that has doubled takes a tenth off and becomes the new
- * measure, so that answers that are merely longer shrink it only once.
+ * The working concurrency (limits/aimd.h) starts at the loosest of its calls' caps, or at
+ * BACKEND_CONNECTIONS_START without one.
  */
 #pragma once
 
@@ -16,6 +14,7 @@
 #include <sys/queue.h>
 
 #include "daemon/backend/backend.h"
+#include "daemon/backend/limits/aimd.h"
 #include "daemon/backend/limits/breaker.h"
 #include "daemon/base/deadline.h"
 #include "daemon/backend/dialect/dialect.h"
@@ -63,19 +62,11 @@ struct endpoint {
 
 	int in_flight;
 	int waiting; // backing off included
-	double working;
-	bool shrunk; // below where it began, or its cap
-	bool was_full; // in this window
-	int64_t shrunk_usec;
+	struct aimd working;
 	uint32_t caps[BACKEND_CONNECTIONS_MAX + 1]; // calls by their config's cap, 0: none
-	int tightest; // of those present, 0: none
+	int loosest; // of those present, 0: one without
 
-	int window_n;
-	int64_t window_usec; // sum of latencies
-	int64_t best_usec; // mean of the measuring window, 0: none yet
-	int growth_pause; // windows to go
-
-	struct deadline resume; // end of a wait
+	struct deadline resume; // end of a wait that it asked for
 	int64_t wait_streak;
 	bool resumed; // the next call is the first after a pause
 	struct heads heads;
@@ -127,4 +118,4 @@ void endpoint_failed(struct endpoint *endpoint);
 /* Nothing is issued for so long; the attempt that brought this began at started_usec. Returns
  * how long. */
 int64_t endpoint_wait(struct endpoint *endpoint, int64_t wait_usec, int64_t started_usec,
-		      bool shrink);
+		      bool refused);

@@ -303,7 +303,7 @@ static bool is_never_let_through(struct job *job, struct attempt *attempt)
 static void wait_out(struct job *job, struct attempt *attempt)
 {
 	int64_t wait_usec = endpoint_wait(job->endpoint, attempt->wait_usec, job->started_usec,
-					  /* shrink= */ attempt->status == 429);
+					  /* refused= */ attempt->status == 429);
 
 	if (is_draining(job)) {
 		job_finish(job, LLM_CANCELLED);

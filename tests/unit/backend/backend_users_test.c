@@ -70,6 +70,8 @@ static struct backend_status status_of(int64_t user, bool all)
 	return asked;
 }
 
+static int64_t n_in_flight(int64_t user);
+
 static void end_flow(int64_t flow, int n)
 {
 	flow_cancel(flow);
@@ -96,6 +98,37 @@ START_TEST(a_cap_holds_for_its_user)
 	ck_assert_int_eq(sim_stat("in_flight"), 21);
 	end_flow(1, 4);
 	end_flow(2, 40);
+	llm_target_unref(narrow);
+	llm_target_unref(wide);
+	teardown();
+}
+END_TEST
+
+/* Nor does it slow the same user's other tasks. */
+START_TEST(a_cap_holds_for_its_flow)
+{
+	static const int64_t two = 2, twenty = 20;
+	struct llm_target *narrow, *wide;
+
+	setup();
+	config.max_connections = &two;
+	narrow = test_target(&config);
+	config.max_connections = &twenty;
+	wide = test_target(&config);
+	sim_control("{\"hang_rate\": 1}");
+	for (int i = 0; i < 4; i++)
+		submit_as(1, narrow);
+	await_stat("in_flight", 2);
+	for (int i = 0; i < 40; i++) {
+		exchanges[n_exchanges] = exchange_new(wide, "Tell of rivers.", n_exchanges);
+		exchanges[n_exchanges]->flow = 2;
+		exchange_submit(exchanges[n_exchanges++]);
+	}
+	await_stat("in_flight", 20);
+	ck_assert_int_eq(sim_stat("in_flight"), 20);
+	end_flow(2, 40);
+	ck_assert_int_eq(n_in_flight(1), 2);
+	end_flow(1, 4);
 	llm_target_unref(narrow);
 	llm_target_unref(wide);
 	teardown();
@@ -572,7 +605,7 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS(a_cap_holds_for_its_user, a_pause_is_its_users, a_pause_is_lifted_by_its_user, shared_is_one_for_all,
+	return RUN_TESTS(a_cap_holds_for_its_user, a_cap_holds_for_its_flow, a_pause_is_its_users, a_pause_is_lifted_by_its_user, shared_is_one_for_all,
 			 words_stay_with_their_user, the_form_of_an_answer_is_its_users,
 			 connections_are_their_users, a_silent_proxy_holds_up_nobody_else,
 			 equal_hashes_are_not_enough, many_endpoints_of_one_user, each_gets_a_share,
