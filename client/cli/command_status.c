@@ -36,6 +36,14 @@ static void print_endpoints(const struct cli *cli, const struct ellu_get_status_
 	putchar('\n');
 	table_print(table, stdout, cli->color);
 	table_free(table);
+	for (size_t i = 0; i < status->n_endpoints; i++) {
+		if (!status->endpoints[i]->waits_for)
+			continue;
+		text_print(stdout, status->endpoints[i]->origin);
+		fputs(": ", stdout);
+		text_print(stdout, status->endpoints[i]->waits_for);
+		putchar('\n');
+	}
 }
 
 void print_status(const struct cli *cli, const void *reply)

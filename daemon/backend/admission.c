@@ -164,13 +164,12 @@ static bool may_go(const struct lane *lane)
 {
 	const struct llm_target *target = TAILQ_FIRST(&lane->jobs)->call->target;
 
-	if (lane->answered && breaker_blocks(&lane->guest->endpoint->breaker))
-		return false;
-	return !has_reached(lane->flow->options.cap, lane->flow->in_flight) &&
+	return !endpoint_gate(lane->guest->endpoint, lane->answered) &&
+	       !has_reached(lane->flow->options.cap, lane->flow->in_flight) &&
 	       !has_reached(target->max_connections, lane->in_flight);
 }
 
-/* Puts the lane where its calls, its flow's cap and the breaker want it. */
+/* Puts the lane where its calls, the caps and the gates want it. */
 static void lane_update(struct admission *admission, struct lane *lane)
 {
 	struct endpoint *endpoint = lane->guest->endpoint;
@@ -187,7 +186,7 @@ static void lane_update(struct admission *admission, struct lane *lane)
 	}
 }
 
-void admission_breaker(struct admission *admission, struct endpoint *endpoint)
+void admission_gates(struct admission *admission, struct endpoint *endpoint)
 {
 	struct guest *guest;
 	struct lane *lane;

@@ -5,7 +5,7 @@
  * are read at a time.
  *
  * A lane is a flow's calls at one endpoint. It takes its turns while it has a call
- * that could go, and is parked while its flow's cap, its config's or the endpoint's breaker forbids
+ * that could go, and is parked while its flow's cap, its config's or a gate of the endpoint forbids
  * it. An
  * endpoint is in `ready` while it may have both such a lane and room; one without room leaves it
  * when it is looked at, and comes back by admission_consider(), to be called whenever that may
@@ -116,8 +116,8 @@ void admission_tune(struct admission *admission, struct backend_flow *flow, int 
 /* Whether the endpoint may have become able to take a call. */
 void admission_consider(struct admission *admission, struct endpoint *endpoint);
 
-/* Whether the endpoint's breaker lets lanes through has changed. */
-void admission_breaker(struct admission *admission, struct endpoint *endpoint);
+/* Whether the endpoint's gates let lanes through has changed. */
+void admission_gates(struct admission *admission, struct endpoint *endpoint);
 
 /* The next call to be issued, counted as in flight from now on; NULL: none may go. */
 struct job *admission_next(struct admission *admission);

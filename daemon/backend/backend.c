@@ -257,7 +257,8 @@ static const struct ellu_endpoint_status *status_of(const struct endpoint *endpo
 						     struct arena *arena)
 {
 	struct ellu_endpoint_status *status = arena_alloc(arena, sizeof(*status));
-	int64_t wait_usec = endpoint_wait_left(endpoint, clock_monotonic_usec());
+	const struct gate *gate = endpoint_gate(endpoint, /* answered= */ true);
+	int64_t wait_usec = gate ? gate_left_usec(gate, clock_monotonic_usec()) : 0;
 
 	if (!status)
 		return NULL;
@@ -276,6 +277,8 @@ static const struct ellu_endpoint_status *status_of(const struct endpoint *endpo
 	};
 	if (wait_usec > 0)
 		status->wait_seconds = arena_float(arena, (double)wait_usec / USEC_PER_SEC);
+	if (gate)
+		status->waits_for = arena_strdup(arena, gate->why);
 	return status->origin && status->llm_model_name ? status : NULL;
 }
 

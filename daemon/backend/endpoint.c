@@ -1,14 +1,16 @@
 #include "daemon/backend/endpoint.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "daemon/backend/core.h"
 #include "daemon/backend/outage.h"
 #include "daemon/base/clock.h"
+#include "proto/utf8.h"
 
 #define WARM_USEC (60 * USEC_PER_SEC) // so long a host stays warm unused
-#define ENDPOINT_DEADLINES 2 // resume, retry
+#define ENDPOINT_DEADLINES 2 // of its gates
 
 int endpoints_init(struct endpoints *endpoints)
 {
@@ -39,8 +41,8 @@ static void endpoint_free(struct endpoint *endpoint)
 	admission_forget(endpoint);
 	if (endpoint->ready)
 		TAILQ_REMOVE(&backend->admission.ready, endpoint, of_ready);
-	deadline_unset(&backend->deadlines, &endpoint->resume);
-	deadline_unset(&backend->deadlines, &endpoint->retry);
+	deadline_unset(&backend->deadlines, &endpoint->pause.until);
+	deadline_unset(&backend->deadlines, &endpoint->outage.until);
 	deadlines_release(&backend->deadlines, ENDPOINT_DEADLINES);
 	backend->n_outages -= endpoint->long_pause;
 	backend->n_outages -= endpoint->breaker.state != BREAKER_CLOSED;
@@ -70,7 +72,7 @@ static bool is_idle(const struct endpoint *endpoint)
 
 static bool is_well(const struct endpoint *endpoint)
 {
-	return !endpoint->resume.place && endpoint->breaker.state == BREAKER_CLOSED;
+	return !gate_is_closed(&endpoint->pause) && endpoint->breaker.state == BREAKER_CLOSED;
 }
 
 /* The user's own: what others have learnt is theirs. */
@@ -118,19 +120,19 @@ static struct origin *origin_get(struct backend *backend, struct llm_target *tar
 static void on_resume(struct deadline *deadline)
 {
 	struct endpoint *endpoint =
-		(struct endpoint *)((char *)deadline - offsetof(struct endpoint, resume));
+		(struct endpoint *)((char *)deadline - offsetof(struct endpoint, pause.until));
 
 	endpoint->resumed = true;
 	outage_pause(endpoint, false);
-	admission_consider(&endpoint->backend->admission, endpoint);
+	admission_gates(&endpoint->backend->admission, endpoint);
 }
 
 void endpoint_resume(struct endpoint *endpoint)
 {
-	if (!endpoint->resume.place)
+	if (!gate_is_closed(&endpoint->pause))
 		return;
-	deadline_unset(&endpoint->backend->deadlines, &endpoint->resume);
-	on_resume(&endpoint->resume);
+	deadline_unset(&endpoint->backend->deadlines, &endpoint->pause.until);
+	on_resume(&endpoint->pause.until);
 }
 
 static struct endpoint *endpoint_new(struct backend *backend, struct llm_target *target,
@@ -154,7 +156,7 @@ static struct endpoint *endpoint_new(struct backend *backend, struct llm_target 
 	endpoint->origin = origin;
 	endpoint->backend = backend;
 	endpoint->target = llm_target_ref(target);
-	endpoint->resume.passed = on_resume;
+	endpoint->pause.until.passed = on_resume;
 	aimd_set(&endpoint->working, BACKEND_CONNECTIONS_START, BACKEND_CONNECTIONS_GROWN);
 	endpoint->form = target->dialect->form;
 	turns_init(&endpoint->turns);
@@ -255,20 +257,16 @@ int endpoint_limit(const struct endpoint *endpoint)
 
 bool endpoint_has_room(const struct endpoint *endpoint)
 {
-	if (endpoint->resume.place || endpoint->in_flight >= endpoint_limit(endpoint))
-		return false;
-	return endpoint->origin->state != ORIGIN_PROBING;
+	return endpoint->in_flight < endpoint_limit(endpoint) &&
+	       endpoint->origin->state != ORIGIN_PROBING;
 }
 
-int64_t endpoint_wait_left(const struct endpoint *endpoint, int64_t now_usec)
+const struct gate *endpoint_gate(const struct endpoint *endpoint, bool answered)
 {
-	int64_t left_usec = 0;
+	bool out = answered && breaker_blocks(&endpoint->breaker);
+	bool paused = gate_is_closed(&endpoint->pause);
 
-	if (endpoint->resume.place)
-		left_usec = endpoint->resume.usec - now_usec;
-	if (endpoint->retry.place && endpoint->retry.usec - now_usec > left_usec)
-		left_usec = endpoint->retry.usec - now_usec;
-	return left_usec > 0 ? left_usec : 0;
+	return gate_later(paused ? &endpoint->pause : NULL, out ? &endpoint->outage : NULL);
 }
 
 void endpoint_issued(struct endpoint *endpoint)
@@ -341,27 +339,51 @@ void endpoint_failed(struct endpoint *endpoint)
 	aimd_failed(&endpoint->working, endpoint->in_flight);
 }
 
-int64_t endpoint_wait(struct endpoint *endpoint, int64_t wait_usec, int64_t started_usec,
-		      bool refused)
+const char *endpoint_failure(const struct endpoint *endpoint, const struct attempt *attempt,
+			     char text[static ENDPOINT_FAILURE_MAX])
+{
+	int n;
+
+	if (endpoint_is_shared(endpoint) && attempt->status > 0)
+		n = snprintf(text, ENDPOINT_FAILURE_MAX, "HTTP status %d", attempt->status);
+	else if (attempt->status > 0)
+		n = snprintf(text, ENDPOINT_FAILURE_MAX, "HTTP status %d (%s)", attempt->status,
+			     attempt->message);
+	else
+		n = snprintf(text, ENDPOINT_FAILURE_MAX, "%s", attempt->message);
+	if (n >= ENDPOINT_FAILURE_MAX)
+		text[utf8_cut(text, ENDPOINT_FAILURE_MAX, ENDPOINT_FAILURE_MAX - 1)] = '\0';
+	return text;
+}
+
+/* How long, from now on; 0: the pause that there is will do. */
+static int64_t wait_of(struct endpoint *endpoint, int64_t asked_usec)
+{
+	double random = backend_random(endpoint->backend);
+
+	if (asked_usec >= 0)
+		return retry_floor_usec(asked_usec, random);
+	/* All that were under way when the first was refused mean the same. */
+	if (gate_is_closed(&endpoint->pause))
+		return 0;
+	return retry_wait_usec(++endpoint->wait_streak, random);
+}
+
+void endpoint_wait(struct endpoint *endpoint, const struct attempt *attempt, int64_t started_usec)
 {
 	struct backend *backend = endpoint->backend;
+	bool was_closed = gate_is_closed(&endpoint->pause);
+	char failure[ENDPOINT_FAILURE_MAX];
 
 	endpoint->waits++;
-	if (refused)
+	if (attempt->status == 429)
 		aimd_refused(&endpoint->working, started_usec, endpoint->in_flight,
 			     backend->now_usec);
-	if (wait_usec < 0) {
-		/* All that were under way when the first was refused mean the same. */
-		if (endpoint->resume.place)
-			return endpoint->resume.usec - backend->now_usec;
-		wait_usec = retry_wait_usec(++endpoint->wait_streak, backend_random(backend));
-	} else {
-		wait_usec = retry_floor_usec(wait_usec, backend_random(backend));
-	}
-	if (!endpoint->resume.place || endpoint->resume.usec < backend->now_usec + wait_usec)
-		deadline_set(&backend->deadlines, &endpoint->resume,
-			     backend->now_usec + wait_usec);
-	if (endpoint->resume.usec - backend->now_usec > OUTAGE_WAIT_USEC)
+	gate_close(&endpoint->pause, &backend->deadlines,
+		   backend->now_usec + wait_of(endpoint, attempt->wait_usec),
+		   "it asks for a pause: %s", endpoint_failure(endpoint, attempt, failure));
+	if (!was_closed)
+		admission_gates(&backend->admission, endpoint);
+	if (gate_left_usec(&endpoint->pause, backend->now_usec) > OUTAGE_WAIT_USEC)
 		outage_pause(endpoint, true);
-	return endpoint->resume.usec - backend->now_usec;
 }

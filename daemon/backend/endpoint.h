@@ -16,7 +16,7 @@
 #include "daemon/backend/backend.h"
 #include "daemon/backend/limits/aimd.h"
 #include "daemon/backend/limits/breaker.h"
-#include "daemon/base/deadline.h"
+#include "daemon/backend/limits/gate.h"
 #include "daemon/backend/dialect/dialect.h"
 #include "daemon/backend/limits/retry.h"
 #include "daemon/base/table.h"
@@ -46,8 +46,6 @@ struct origin {
 struct guest;
 TAILQ_HEAD(guests, guest);
 
-#define ENDPOINT_FAILURE_MAX 240 // bytes of what is said about a failure
-
 struct endpoint {
 	struct table_node node; // endpoints::table
 	TAILQ_ENTRY(endpoint) of_all; // endpoints::all, used last at the end
@@ -66,14 +64,13 @@ struct endpoint {
 	uint32_t caps[BACKEND_CONNECTIONS_MAX + 1]; // calls by their config's cap, 0: none
 	int loosest; // of those present, 0: one without
 
-	struct deadline resume; // end of a wait that it asked for
+	struct gate pause; // that it asked for
 	int64_t wait_streak;
 	bool resumed; // the next call is the first after a pause
 	struct heads heads;
 	bool long_pause; // that wait is one that holds flows
 	struct breaker breaker;
-	struct deadline retry; // end of the breaker's wait
-	char last_failure[ENDPOINT_FAILURE_MAX];
+	struct gate outage; // while the breaker is open; it says why until it is closed
 	struct request_form form;
 
 	int64_t calls, retries, waits, errors;
@@ -103,8 +100,9 @@ bool endpoint_has_room(const struct endpoint *endpoint);
 int endpoint_limit(const struct endpoint *endpoint);
 /* Ends a wait that it asked for. */
 void endpoint_resume(struct endpoint *endpoint);
-/* Until calls may go again; 0: they may. */
-int64_t endpoint_wait_left(const struct endpoint *endpoint, int64_t now_usec);
+/* What keeps calls from going there, and until when, or NULL: they may, as far as there is room. An
+ * outage keeps only those of flows that were answered before. */
+const struct gate *endpoint_gate(const struct endpoint *endpoint, bool answered);
 
 void endpoint_issued(struct endpoint *endpoint);
 void endpoint_ended(struct endpoint *endpoint);
@@ -115,7 +113,11 @@ void endpoint_not_connected(struct endpoint *endpoint);
 
 void endpoint_succeeded(struct endpoint *endpoint, int64_t latency_usec);
 void endpoint_failed(struct endpoint *endpoint);
-/* Nothing is issued for so long; the attempt that brought this began at started_usec. Returns
- * how long. */
-int64_t endpoint_wait(struct endpoint *endpoint, int64_t wait_usec, int64_t started_usec,
-		      bool refused);
+/* The job's attempt says that nothing is to be issued for a while. */
+void endpoint_wait(struct endpoint *endpoint, const struct attempt *attempt, int64_t started_usec);
+
+/* What may be told of an attempt that failed: what the provider said to one user is not for the
+ * others. */
+#define ENDPOINT_FAILURE_MAX 240
+const char *endpoint_failure(const struct endpoint *endpoint, const struct attempt *attempt,
+			     char text[static ENDPOINT_FAILURE_MAX]);

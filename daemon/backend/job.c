@@ -302,9 +302,7 @@ static bool is_never_let_through(struct job *job, struct attempt *attempt)
 
 static void wait_out(struct job *job, struct attempt *attempt)
 {
-	int64_t wait_usec = endpoint_wait(job->endpoint, attempt->wait_usec, job->started_usec,
-					  /* refused= */ attempt->status == 429);
-
+	endpoint_wait(job->endpoint, attempt, job->started_usec);
 	if (is_draining(job)) {
 		job_finish(job, LLM_CANCELLED);
 		return;
@@ -315,9 +313,7 @@ static void wait_out(struct job *job, struct attempt *attempt)
 		fail(job, attempt, LLM_ITEM_FAILED);
 		return;
 	}
-	flow_notice(job, "%s: HTTP status %d (%s); nothing is issued there for %.1f s",
-		    job->endpoint->origin->name, attempt->status, attempt->message,
-		    (double)wait_usec / USEC_PER_SEC);
+	outage_notice(job, &job->endpoint->pause);
 	/* One that was refused although it went first lets others try. */
 	wait_again(job, /* first= */ !job->head);
 }

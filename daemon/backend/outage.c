@@ -1,11 +1,8 @@
 #include "daemon/backend/outage.h"
 
-#include <stdio.h>
-
 #include "daemon/backend/core.h"
 #include "daemon/backend/flow.h"
 #include "daemon/base/clock.h"
-#include "proto/utf8.h"
 
 /* ---- Flows ---- */
 
@@ -57,19 +54,14 @@ static void count(struct endpoint *endpoint, bool begins)
 
 static bool tell_held(struct backend_flow *flow)
 {
-	struct job *job = TAILQ_FIRST(&flow->jobs);
-	struct endpoint *endpoint = job->endpoint;
-	int64_t now_usec = job->backend->now_usec;
+	const struct job *job = TAILQ_FIRST(&flow->jobs);
+	const struct endpoint *endpoint = job->endpoint;
+	bool out = job->lane->answered && endpoint->breaker.state != BREAKER_CLOSED;
+	const struct gate *gate = out ? &endpoint->outage : &endpoint->pause;
 
-	if (endpoint->breaker.state != BREAKER_CLOSED && job->lane->answered)
-		return flow_hold(flow, true,
-				   "%s: calls fail one after the other, the last: %s; they wait "
-				   "until one succeeds, the next is tried in %.1f s",
-				   endpoint->origin->name, endpoint->last_failure,
-				   (double)endpoint_wait_left(endpoint, now_usec) / USEC_PER_SEC);
-	return flow_hold(flow, true, "%s asks for a pause: calls wait for %.1f s",
-			   endpoint->origin->name,
-			   (double)endpoint_wait_left(endpoint, now_usec) / USEC_PER_SEC);
+	return flow_hold(flow, true, "%s: %s; the next is tried in %.1f s",
+			 endpoint->origin->name, gate->why,
+			 (double)gate_left_usec(gate, job->backend->now_usec) / USEC_PER_SEC);
 }
 
 static bool tell_free(struct backend_flow *flow)
@@ -124,10 +116,10 @@ void outage_leave(struct job *job)
 static void on_wait_over(struct deadline *deadline)
 {
 	struct endpoint *endpoint =
-		(struct endpoint *)((char *)deadline - offsetof(struct endpoint, retry));
+		(struct endpoint *)((char *)deadline - offsetof(struct endpoint, outage.until));
 
 	breaker_try(&endpoint->breaker);
-	admission_breaker(&endpoint->backend->admission, endpoint);
+	admission_gates(&endpoint->backend->admission, endpoint);
 }
 
 void outage_issued(struct job *job)
@@ -136,7 +128,7 @@ void outage_issued(struct job *job)
 
 	job->probe = job->lane->answered && breaker_issued(&endpoint->breaker);
 	if (job->probe)
-		admission_breaker(&job->backend->admission, endpoint);
+		admission_gates(&job->backend->admission, endpoint);
 }
 
 void outage_left(struct job *job)
@@ -144,24 +136,13 @@ void outage_left(struct job *job)
 	if (!job->probe)
 		return;
 	breaker_probe_back(&job->endpoint->breaker);
-	admission_breaker(&job->backend->admission, job->endpoint);
+	admission_gates(&job->backend->admission, job->endpoint);
 }
 
-static void keep_failure(struct endpoint *endpoint, const struct attempt *attempt)
+void outage_notice(struct job *job, const struct gate *gate)
 {
-	char *text = endpoint->last_failure;
-	size_t size = sizeof(endpoint->last_failure);
-	int n;
-
-	/* What the provider said to one user is not for the others. */
-	if (endpoint_is_shared(endpoint) && attempt->status > 0)
-		n = snprintf(text, size, "HTTP status %d", attempt->status);
-	else if (attempt->status > 0)
-		n = snprintf(text, size, "HTTP status %d (%s)", attempt->status, attempt->message);
-	else
-		n = snprintf(text, size, "%s", attempt->message);
-	if (n >= (int)size)
-		text[utf8_cut(text, size, size - 1)] = '\0';
+	flow_notice(job, "%s: %s; nothing is issued there for %.1f s", job->endpoint->origin->name,
+		    gate->why, (double)gate_left_usec(gate, job->backend->now_usec) / USEC_PER_SEC);
 }
 
 bool outage_failed(struct job *job, const struct attempt *attempt)
@@ -169,22 +150,21 @@ bool outage_failed(struct job *job, const struct attempt *attempt)
 	struct endpoint *endpoint = job->endpoint;
 	struct backend *backend = job->backend;
 	bool was_closed = endpoint->breaker.state == BREAKER_CLOSED;
+	char failure[ENDPOINT_FAILURE_MAX];
 	int64_t wait_usec;
 
 	if (!job->lane->answered)
 		return false;
-	keep_failure(endpoint, attempt);
 	wait_usec = breaker_failed(&endpoint->breaker, job->probe, backend_random(backend));
 	if (wait_usec > 0) {
-		endpoint->retry.passed = on_wait_over;
-		deadline_set(&backend->deadlines, &endpoint->retry,
-			     backend->now_usec + wait_usec);
-		admission_breaker(&backend->admission, endpoint);
+		endpoint->outage.until.passed = on_wait_over;
+		gate_close(&endpoint->outage, &backend->deadlines, backend->now_usec + wait_usec,
+			   "calls fail one after the other, the last: %s",
+			   endpoint_failure(endpoint, attempt, failure));
+		admission_gates(&backend->admission, endpoint);
 		if (was_closed)
 			count(endpoint, true);
-		flow_notice(job, "%s: %s; nothing is issued there for %.1f s",
-			    endpoint->origin->name, endpoint->last_failure,
-			    (double)wait_usec / USEC_PER_SEC);
+		outage_notice(job, &endpoint->outage);
 	}
 	if (endpoint->breaker.state == BREAKER_CLOSED)
 		return false;
@@ -198,8 +178,8 @@ void outage_answered(struct job *job)
 	job->lane->answered = true;
 	if (!breaker_answered(&endpoint->breaker))
 		return;
-	deadline_unset(&job->backend->deadlines, &endpoint->retry);
-	admission_breaker(&job->backend->admission, endpoint);
+	deadline_unset(&job->backend->deadlines, &endpoint->outage.until);
+	admission_gates(&job->backend->admission, endpoint);
 	count(endpoint, false);
 }
 

@@ -19,6 +19,7 @@
 struct attempt;
 struct backend;
 struct endpoint;
+struct gate;
 struct backend_flow;
 struct job;
 
@@ -30,6 +31,8 @@ void outage_issued(struct job *job);
 void outage_left(struct job *job);
 /* Its attempt failed. True when it is to wait without having used one up. */
 bool outage_failed(struct job *job, const struct attempt *attempt);
+/* Says in the task's log why the job's calls wait. */
+void outage_notice(struct job *job, const struct gate *gate);
 /* The endpoint gave an answer of any kind. */
 void outage_answered(struct job *job);
 

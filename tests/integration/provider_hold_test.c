@@ -193,6 +193,7 @@ START_TEST(long_retry_after)
 	ck_assert_str_eq(at_text(status, "endpoints.0.breaker"), "closed");
 	ck_assert_double_gt(at_number(status, "endpoints.0.wait_seconds"), 0);
 	ck_assert_double_le(at_number(status, "endpoints.0.wait_seconds"), 3);
+	ck_assert_ptr_nonnull(strstr(at_text(status, "endpoints.0.waits_for"), "asks for a pause"));
 	json_object_put(status);
 	sim_control(sim, "{'error_503_rate':0}");
 	await_hold(NULL);
