@@ -209,7 +209,7 @@ static void fail(struct job *job, struct attempt *attempt, enum llm_outcome outc
 	struct llm_call *call = job->call;
 
 	if (attempt->code == ELLU_E_TOO_LARGE)
-		fault_too_large(&call->fault, RESPONSE_TEXT_MAX, "the text of an answer");
+		fault_set(&call->fault, attempt->code, "%s", attempt->message);
 	else if (needs_place(attempt))
 		fail_with_place(job, attempt);
 	else if (attempt->status == 0)
@@ -218,6 +218,7 @@ static void fail(struct job *job, struct attempt *attempt, enum llm_outcome outc
 	else
 		fault_set(&call->fault, attempt->code, "%s", attempt->message);
 	call->fault.status = attempt->status;
+	call->fault.number = attempt->limit;
 	if (outcome == LLM_CONFIG_FAILED)
 		fail_alike(job);
 	job_finish(job, outcome);

@@ -1,6 +1,6 @@
 /*
  * What a provider sends, as each dialect reads it. The first byte chooses the status, the second
- * the dialect, the rest is the body.
+ * the dialect and how it is framed, the rest is the body.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -63,8 +63,8 @@ static void require_answer(const struct llm_call *call)
 		require_text(call->finish_reason, 64);
 }
 
-static void try_answer(struct llm_target *target, json_tokener *tokener, const char *body,
-		       size_t size)
+static void try_answer(struct llm_target *target, json_tokener *tokener, enum framing framing,
+		       const char *body, size_t size)
 {
 	struct llm_call call = {
 		.target = target,
@@ -75,7 +75,7 @@ static void try_answer(struct llm_target *target, json_tokener *tokener, const c
 	};
 	struct attempt attempt = { .status = 200 };
 
-	answer_read(&call, tokener, body, size, &attempt);
+	answer_read(&call, tokener, framing, body, size, &attempt);
 	require(call.input_tokens >= -1 && call.input_tokens <= ANSWER_TOKENS_MAX);
 	require(call.output_tokens >= -1 && call.output_tokens <= ANSWER_TOKENS_MAX);
 	require(call.reasoning_tokens >= -1 && call.reasoning_tokens <= ANSWER_TOKENS_MAX);
@@ -118,7 +118,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	status = statuses[data[0] % (sizeof(statuses) / sizeof(*statuses))];
 	target = targets[data[1] % (sizeof(targets) / sizeof(*targets))];
 	if (status == 200)
-		try_answer(target, tokener, (const char *)data + 2, size - 2);
+		try_answer(target, tokener,
+			   data[1] / (sizeof(targets) / sizeof(*targets)) % 2 ? FRAMING_SSE :
+										 FRAMING_NONE,
+			   (const char *)data + 2, size - 2);
 	else
 		try_refusal(target, status, tokener, (const char *)data + 2, size - 2);
 	return 0;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/backend/dialect/dialect.h"
+#include "daemon/backend/dialect/sse.h"
 #include "daemon/backend/dialect/target.h"
 #include "proto/limits.h"
 #include "proto/usage.h"
@@ -14,6 +15,7 @@
 #define CHECKED_BODY_BYTES (512u * 1024)
 #define ANSWER_VALUES_MAX (CHECKED_BODY_BYTES / 2) // smaller bodies cannot hold as many
 #define FINISH_REASON_MAX 64 // bytes
+#define TOOL_CALLS_MAX 1024 // that come in pieces
 #define EXCERPT_BYTES 200 // of an error that is no JSON
 
 json_object *json_member(json_object *object, const char *name)
@@ -56,8 +58,6 @@ static json_object *parse(json_tokener *tokener, const char *body, size_t size)
 {
 	json_object *json;
 
-	if (has_too_many_values(body, size))
-		return NULL;
 	json_tokener_reset(tokener);
 	json = json_tokener_parse_ex(tokener, body, (int)size);
 	if (json_tokener_get_error(tokener) != json_tokener_success) {
@@ -119,7 +119,7 @@ void answer_text(struct answer *answer, json_object *text)
 
 void answer_refusal(struct answer *answer, json_object *text)
 {
-	if (answer->text.size > 0 || !is_text(answer, text, "refusal"))
+	if ((answer->text.size > 0 && !answer->refused) || !is_text(answer, text, "refusal"))
 		return;
 	append_text(answer, text);
 	answer->refused = true;
@@ -159,9 +159,83 @@ void answer_tool_call(struct answer *answer, json_object *id, json_object *name,
 	answer->n_tool_calls++;
 }
 
+struct tool_piece {
+	int64_t number;
+	json_object *id; // or NULL
+	json_object *name;
+	struct buffer arguments;
+};
+
+/* The tool call with that number, made when it is new. */
+static struct tool_piece *piece_of(struct answer *answer, json_object *index)
+{
+	int64_t number = json_object_is_type(index, json_type_int) ? json_object_get_int64(index) : -1;
+	struct tool_piece *pieces;
+
+	for (size_t i = answer->n_pieces; i-- > 0;) {
+		if (answer->pieces[i].number == number)
+			return &answer->pieces[i];
+	}
+	pieces = answer->n_pieces < TOOL_CALLS_MAX ?
+			 reallocarray(answer->pieces, answer->n_pieces + 1, sizeof(*pieces)) :
+			 NULL;
+	if (!pieces) {
+		answer_unusable(answer, "too many tool calls");
+		return NULL;
+	}
+	answer->pieces = pieces;
+	pieces[answer->n_pieces] = (struct tool_piece){ .number = number };
+	return &pieces[answer->n_pieces++];
+}
+
+void answer_tool_piece(struct answer *answer, json_object *index, json_object *id,
+		       json_object *name, json_object *arguments)
+{
+	struct tool_piece *piece = piece_of(answer, index);
+
+	if (!piece)
+		return;
+	if (id && !piece->id)
+		piece->id = json_object_get(id);
+	if (name && !piece->name)
+		piece->name = json_object_get(name);
+	if (json_object_is_type(arguments, json_type_string))
+		buffer_append(&piece->arguments, json_object_get_string(arguments),
+			      (size_t)json_object_get_string_len(arguments));
+}
+
+static void join_pieces(struct answer *answer)
+{
+	for (size_t i = 0; i < answer->n_pieces; i++) {
+		struct tool_piece *piece = &answer->pieces[i];
+		const char *text = piece->arguments.size > 0 ? piece->arguments.data : "{}";
+		size_t size = piece->arguments.size > 0 ? piece->arguments.size : 2;
+		json_object *arguments = json_object_new_string_len(text, (int)size);
+
+		answer_tool_call(answer, piece->id, piece->name, arguments);
+		answer->tool_calls.failed |= piece->arguments.failed || !arguments;
+		json_object_put(arguments);
+	}
+}
+
+static void forget_pieces(struct answer *answer)
+{
+	for (size_t i = 0; i < answer->n_pieces; i++) {
+		json_object_put(answer->pieces[i].id);
+		json_object_put(answer->pieces[i].name);
+		buffer_done(&answer->pieces[i].arguments);
+	}
+	free(answer->pieces);
+}
+
 void answer_finish_reason(struct answer *answer, const char *reason)
 {
-	answer->finish_reason = reason;
+	if (!reason)
+		return;
+	free(answer->finish_reason);
+	answer->finish_reason = strdup(reason);
+	if (!answer->finish_reason)
+		answer_unusable(answer, "out of memory");
 }
 
 /* -1: unknown, be it that what is said cannot be. */
@@ -181,15 +255,23 @@ static int64_t count_of(struct answer *answer, json_object *value)
 void answer_usage(struct answer *answer, json_object *input, json_object *output,
 		  json_object *reasoning)
 {
-	struct llm_call *call = answer->call;
-	int64_t input_tokens = count_of(answer, input);
-	int64_t output_tokens = count_of(answer, output);
+	json_object *values[] = { input, output, reasoning };
 
-	/* What an attempt took that is made again was spent all the same. */
-	usage_add(&call->input_tokens, input_tokens);
-	usage_add(&call->output_tokens, output_tokens);
-	usage_add(&call->reasoning_tokens, count_of(answer, reasoning));
-	usage_add(&call->cost_nanodollars, target_cost(call->target, input_tokens, output_tokens));
+	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
+		if (values[i])
+			answer->tokens[i] = count_of(answer, values[i]);
+}
+
+/* What an attempt took that is made again was spent all the same. */
+static void take_usage(struct answer *answer)
+{
+	struct llm_call *call = answer->call;
+	const int64_t *tokens = answer->tokens;
+
+	usage_add(&call->input_tokens, tokens[0]);
+	usage_add(&call->output_tokens, tokens[1]);
+	usage_add(&call->reasoning_tokens, tokens[2]);
+	usage_add(&call->cost_nanodollars, target_cost(call->target, tokens[0], tokens[1]));
 }
 
 /* What a provider said, or the beginning of it, as the attempt's end. */
@@ -232,18 +314,18 @@ static const char *take_text(struct llm_call *call, const struct buffer *text)
 }
 
 /* Bounded, and without a key: a provider may put anything there. */
-static const char *take_finish_reason(struct llm_call *call, const char *reason)
+static const char *take_finish_reason(struct answer *answer)
 {
-	char *copy = strdup(reason);
-	const char *taken = NULL;
+	struct llm_call *call = answer->call;
+	char *reason = answer->finish_reason;
 
-	if (copy) {
-		target_redact(call->target, copy, strlen(copy));
-		taken = arena_strndup(&call->arena, copy,
-				      utf8_cut(copy, strlen(copy), FINISH_REASON_MAX));
-	}
-	free(copy);
-	return taken;
+	if (answer->refused && (!reason || strcmp(reason, "stop") == 0))
+		return "refusal";
+	if (!reason)
+		return NULL;
+	target_redact(call->target, reason, strlen(reason));
+	return arena_strndup(&call->arena, reason,
+			     utf8_cut(reason, strlen(reason), FINISH_REASON_MAX));
 }
 
 /* What was collected becomes the call's. */
@@ -251,17 +333,12 @@ static bool take(struct answer *answer)
 {
 	struct buffer *text = &answer->text, *tool_calls = &answer->tool_calls;
 	struct llm_call *call = answer->call;
-	const char *reason = answer->finish_reason;
 
 	if (text->failed || tool_calls->failed)
 		return false;
-	if (answer->refused && (!reason || strcmp(reason, "stop") == 0))
-		reason = "refusal";
-	if (reason) {
-		call->finish_reason = take_finish_reason(call, reason);
-		if (!call->finish_reason)
-			return false;
-	}
+	call->finish_reason = take_finish_reason(answer);
+	if (answer->finish_reason && !call->finish_reason)
+		return false;
 	if (answer->n_tool_calls > 0) {
 		target_redact_answer(call->target, tool_calls->data, tool_calls->size);
 		call->tool_calls = arena_strndup(&call->arena, tool_calls->data, tool_calls->size);
@@ -289,9 +366,8 @@ static void finish(struct answer *answer)
 	if (answer->n_tool_calls > 0)
 		buffer_text(&answer->tool_calls, "]");
 	if (answer->text.size + answer->tool_calls.size > RESPONSE_TEXT_MAX) {
-		attempt_fail(attempt, ATTEMPT_ITEM, "the answer's text is longer than %u bytes",
-			     RESPONSE_TEXT_MAX);
-		attempt->code = ELLU_E_TOO_LARGE;
+		attempt_too_large(attempt, RESPONSE_TEXT_MAX,
+				  "the text of an answer: more than %u bytes", RESPONSE_TEXT_MAX);
 	} else if (!take(answer)) {
 		attempt_fail(attempt, ATTEMPT_RETRY, "out of memory");
 	} else {
@@ -307,31 +383,86 @@ static void forget(struct llm_call *call)
 	call->replaced = 0;
 }
 
-void answer_read(struct llm_call *call, json_tokener *tokener, const char *body, size_t size,
-		 struct attempt *attempt)
+static void read_event(struct answer *answer, json_tokener *tokener, const struct buffer *data)
 {
-	struct answer answer = { .call = call, .attempt = attempt };
-	size_t replaced = 0;
+	static const char last[] = "[DONE]"; // with some
+	const struct dialect *dialect = answer->call->target->dialect;
 	json_object *json;
+
+	if (data->failed) {
+		answer_unusable(answer, "out of memory");
+		return;
+	}
+	if (data->size == sizeof(last) - 1 && memcmp(data->data, last, data->size) == 0)
+		return;
+	json = parse(tokener, data->data, data->size);
+	if (json_object_is_type(json, json_type_object))
+		dialect->event(json, answer);
+	else
+		answer_unusable(answer, "an event of the answer is not a JSON object");
+	json_object_put(json);
+}
+
+/* One that nobody asked for comes all the same from some servers. */
+static void read_events(struct answer *answer, json_tokener *tokener, const char *body, size_t size)
+{
+	struct sse sse = { 0 };
+	const struct buffer *data;
+
+	while (size > 0 && !answer->unusable) {
+		size_t taken = sse_take(&sse, body, size, &data);
+
+		body += taken;
+		size -= taken;
+		if (data)
+			read_event(answer, tokener, data);
+	}
+	sse_done(&sse);
+	join_pieces(answer);
+	if (!answer->finish_reason)
+		answer_unusable(answer, "the answer's events end early");
+}
+
+static void read_whole(struct answer *answer, json_tokener *tokener, const char *body, size_t size)
+{
+	json_object *json = parse(tokener, body, size);
+
+	if (json_object_is_type(json, json_type_object))
+		answer->call->target->dialect->whole(json, answer);
+	else
+		answer_unusable(answer, "the answer is not a JSON object");
+	json_object_put(json);
+}
+
+void answer_read(struct llm_call *call, json_tokener *tokener, enum framing framing,
+		 const char *body, size_t size, struct attempt *attempt)
+{
+	struct answer answer = { .call = call, .attempt = attempt, .tokens = { -1, -1, -1 } };
+	size_t replaced = 0;
 	char *copy = NULL;
 
 	if (clean_body(&body, &size, &copy, &replaced) < 0) {
 		attempt_fail(attempt, ATTEMPT_RETRY, "out of memory");
 		return;
 	}
-	json = parse(tokener, body, size);
-	if (json_object_is_type(json, json_type_object)) {
-		call->replaced = (int64_t)replaced;
-		call->target->dialect->whole(json, &answer);
-		finish(&answer);
-		if (attempt->class != ATTEMPT_ANSWERED)
-			forget(call);
+	call->replaced = (int64_t)replaced;
+	if (has_too_many_values(body, size)) {
+		attempt_too_large(attempt, RESPONSE_BODY_MAX, "an answer: more than %u JSON values",
+				  ANSWER_VALUES_MAX);
 	} else {
-		attempt_fail(attempt, ATTEMPT_RETRY, "the answer is not a JSON object");
+		if (framing == FRAMING_SSE)
+			read_events(&answer, tokener, body, size);
+		else
+			read_whole(&answer, tokener, body, size);
+		take_usage(&answer);
+		finish(&answer);
 	}
+	if (attempt->class != ATTEMPT_ANSWERED)
+		forget(call);
 	buffer_done(&answer.text);
 	buffer_done(&answer.tool_calls);
-	json_object_put(json);
+	forget_pieces(&answer);
+	free(answer.finish_reason);
 	free(copy);
 }
 
@@ -345,6 +476,7 @@ void refusal_read(const struct llm_target *target, json_tokener *tokener, const 
 
 	if (clean_body(&body, &size, &copy, &replaced) < 0)
 		size = 0;
+	/* It is short, and so are its values few. */
 	json = size > 0 ? parse(tokener, body, size) : NULL;
 	target->dialect->refusal(json, &refusal);
 	attempt->hint = refusal.hint;

@@ -19,6 +19,12 @@
 /* Counts of tokens beyond it are no counts. Sums of them, with prices, stay within numbers. */
 #define ANSWER_TOKENS_MAX INT64_C(1000000000)
 
+/* How a body is cut into what a dialect reads. */
+enum framing {
+	FRAMING_NONE, // it is one
+	FRAMING_SSE, // server-sent events
+};
+
 /* An answer under construction: a dialect says what is in it, piece by piece. */
 struct answer {
 	struct llm_call *call;
@@ -26,7 +32,10 @@ struct answer {
 	struct buffer text;
 	struct buffer tool_calls; // as a JSON array without its end
 	size_t n_tool_calls;
-	const char *finish_reason; // or NULL; borrowed
+	char *finish_reason; // or NULL
+	int64_t tokens[3]; // input, output, reasoning; -1: unknown
+	struct tool_piece *pieces; // of tool calls that come in some
+	size_t n_pieces;
 	bool has_text; // be it empty
 	bool refused;
 	bool unusable; // the attempt has failed
@@ -41,18 +50,21 @@ void answer_refusal(struct answer *answer, json_object *text);
  * be a text of JSON or JSON. */
 void answer_tool_call(struct answer *answer, json_object *id, json_object *name,
 		      json_object *arguments);
+/* A piece of the tool call with that number, of which id and name come once. */
+void answer_tool_piece(struct answer *answer, json_object *index, json_object *id,
+		       json_object *name, json_object *arguments);
 /* Why the text ends, or NULL: `stop`, `length`, `tool_calls`, `refusal`, or the provider's own
  * word. */
 void answer_finish_reason(struct answer *answer, const char *reason);
-/* Counts of tokens. They count whatever becomes of the answer, so they go first. */
+/* Counts of tokens, which count whatever becomes of the answer; of several the last. */
 void answer_usage(struct answer *answer, json_object *input, json_object *output,
 		  json_object *reasoning);
 /* It is none; why, in words of ours or the provider's. The attempt is to be made again. */
 void answer_unusable(struct answer *answer, const char *words);
 
 /* The body of a 2xx: the call's results, or an attempt that failed. */
-void answer_read(struct llm_call *call, json_tokener *tokener, const char *body, size_t size,
-		 struct attempt *attempt);
+void answer_read(struct llm_call *call, json_tokener *tokener, enum framing framing,
+		 const char *body, size_t size, struct attempt *attempt);
 
 /* What a dialect finds in an error; strings or NULL. */
 struct refusal {

@@ -337,6 +337,34 @@ static void whole(json_object *json, struct answer *answer)
 		read_block(json_object_array_get_idx(content, i), answer);
 }
 
+/* `{type, …}`: a block begins, goes on, and what the message came to. */
+static void event(json_object *json, struct answer *answer)
+{
+	const char *type = json_text_member(json, "type");
+	json_object *delta = json_member(json, "delta"), *index = json_member(json, "index");
+	json_object *block = json_member(json, "content_block");
+	json_object *usage = json_member(json, "usage");
+
+	if (!usage)
+		usage = json_member(json_member(json, "message"), "usage");
+	answer_usage(answer, json_member(usage, "input_tokens"),
+		     json_member(usage, "output_tokens"), NULL);
+	if (is_text(type, "error")) {
+		const char *words = json_text_member(json_member(json, "error"), "message");
+
+		answer_unusable(answer, words ? words : "");
+		return;
+	}
+	answer_finish_reason(answer, finish_reason_of(json_text_member(delta, "stop_reason")));
+	answer_text(answer, json_member(block, "text"));
+	answer_text(answer, json_member(delta, "text"));
+	if (is_text(json_text_member(block, "type"), "tool_use"))
+		answer_tool_piece(answer, index, json_member(block, "id"), json_member(block, "name"),
+				  NULL);
+	if (json_member(delta, "partial_json"))
+		answer_tool_piece(answer, index, NULL, NULL, json_member(delta, "partial_json"));
+}
+
 static enum error_hint hint_of(const struct refusal *refusal)
 {
 	static const char *const formats[] = { "output_config", "output_format", "json_schema" };
@@ -373,6 +401,7 @@ const struct dialect anthropic_dialects[] = {
 		.prepare = prepare,
 		.request = request,
 		.whole = whole,
+		.event = event,
 		.refusal = refusal,
 		.change_form = change_form,
 	},

@@ -59,17 +59,11 @@ void attempt_classify(struct attempt *attempt)
 		decide(attempt, ATTEMPT_RETRY, ELLU_E_BACKEND_UNAVAILABLE);
 }
 
-void attempt_fail(struct attempt *attempt, enum attempt_class class, const char *format, ...)
+__attribute__((format(printf, 2, 0))) static void say(struct attempt *attempt, const char *format,
+						       va_list arguments)
 {
-	va_list arguments;
-	int size;
+	int size = vsnprintf(attempt->message, sizeof(attempt->message), format, arguments);
 
-	decide(attempt, class,
-	       class == ATTEMPT_ITEM || class == ATTEMPT_CONFIG ? ELLU_E_BACKEND_REJECTED :
-								  ELLU_E_BACKEND_UNAVAILABLE);
-	va_start(arguments, format);
-	size = vsnprintf(attempt->message, sizeof(attempt->message), format, arguments);
-	va_end(arguments);
 	if (size >= (int)sizeof(attempt->message))
 		attempt->message[utf8_cut(attempt->message, sizeof(attempt->message),
 					  sizeof(attempt->message) - 1)] = '\0';
@@ -77,4 +71,27 @@ void attempt_fail(struct attempt *attempt, enum attempt_class class, const char 
 	if (!utf8_valid(attempt->message, strlen(attempt->message), NULL))
 		for (char *c = attempt->message; *c; c++)
 			*c = (unsigned char)*c < 0x80 ? *c : '?';
+}
+
+void attempt_too_large(struct attempt *attempt, int64_t limit, const char *format, ...)
+{
+	va_list arguments;
+
+	decide(attempt, ATTEMPT_ITEM, ELLU_E_TOO_LARGE);
+	attempt->limit = limit;
+	va_start(arguments, format);
+	say(attempt, format, arguments);
+	va_end(arguments);
+}
+
+void attempt_fail(struct attempt *attempt, enum attempt_class class, const char *format, ...)
+{
+	va_list arguments;
+
+	decide(attempt, class,
+	       class == ATTEMPT_ITEM || class == ATTEMPT_CONFIG ? ELLU_E_BACKEND_REJECTED :
+								  ELLU_E_BACKEND_UNAVAILABLE);
+	va_start(arguments, format);
+	say(attempt, format, arguments);
+	va_end(arguments);
 }

@@ -31,11 +31,17 @@ struct attempt {
 	bool connected; // to the endpoint, at some time
 	bool odd_usage; // the answer has counts of tokens that cannot be
 	int64_t wait_usec; // what the endpoint asked for; -1: did not say
+	int64_t limit; // in bytes, of what is too large
 	char message[900]; // for people; the provider's own words where there are any
 };
 
 /* Sets class and code from status, hint and wait_usec. */
 void attempt_classify(struct attempt *attempt);
+
+/* An attempt whose answer is not taken, and would not be another time: what it has more of than
+ * there may be. */
+__attribute__((format(printf, 3, 4))) void attempt_too_large(struct attempt *attempt, int64_t limit,
+							      const char *format, ...);
 
 /* An attempt that ended before an answer was complete. */
 __attribute__((format(printf, 3, 4))) void attempt_fail(struct attempt *attempt,

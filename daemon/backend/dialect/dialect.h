@@ -57,6 +57,8 @@ struct dialect {
 			struct buffer *body);
 	/* Reads the whole answer of a 2xx, an object, which it borrows. */
 	void (*whole)(json_object *json, struct answer *answer);
+	/* Reads an event of one that comes as a stream, an object, which it borrows. */
+	void (*event)(json_object *json, struct answer *answer);
 	/* Reads what an error status came with, of any type or NULL; borrows it, and so does what
 	 * it finds. Codes and types before prose. */
 	void (*refusal)(json_object *json, struct refusal *refusal);

@@ -302,7 +302,25 @@ static void read_choice(json_object *choice, struct answer *answer)
 	read_tool_calls(json_member(message, "tool_calls"), answer);
 }
 
-static void whole(json_object *json, struct answer *answer)
+static void read_piece(json_object *delta, struct answer *answer)
+{
+	json_object *tool_calls = json_member(delta, "tool_calls");
+
+	answer_text(answer, json_member(delta, "content"));
+	answer_refusal(answer, json_member(delta, "refusal"));
+	if (!json_object_is_type(tool_calls, json_type_array))
+		return;
+	for (size_t i = 0; i < json_object_array_length(tool_calls); i++) {
+		json_object *tool_call = json_object_array_get_idx(tool_calls, i);
+		json_object *function = json_member(tool_call, "function");
+
+		answer_tool_piece(answer, json_member(tool_call, "index"), json_member(tool_call, "id"),
+				  json_member(function, "name"), json_member(function, "arguments"));
+	}
+}
+
+/* What an answer, or an event of one, says of itself. The first choice, or NULL. */
+static json_object *read_envelope(json_object *json, struct answer *answer)
 {
 	json_object *choices = json_member(json, "choices");
 	json_object *error = json_member(json, "error");
@@ -318,12 +336,29 @@ static void whole(json_object *json, struct answer *answer)
 					    json_text_member(error, "message");
 
 		answer_unusable(answer, words ? words : "");
-	} else if (json_object_is_type(choices, json_type_array) &&
-		   json_object_array_length(choices) > 0) {
-		read_choice(json_object_array_get_idx(choices, 0), answer);
-	} else {
-		answer_unusable(answer, "the answer has no choices");
+		return NULL;
 	}
+	return json_object_is_type(choices, json_type_array) ? json_object_array_get_idx(choices, 0) :
+							       NULL;
+}
+
+static void whole(json_object *json, struct answer *answer)
+{
+	json_object *choice = read_envelope(json, answer);
+
+	if (choice)
+		read_choice(choice, answer);
+	else
+		answer_unusable(answer, "the answer has no choices");
+}
+
+/* `{choices: [{delta: {content}, finish_reason}]}`; the last one has no choice. */
+static void event(json_object *json, struct answer *answer)
+{
+	json_object *choice = read_envelope(json, answer);
+
+	answer_finish_reason(answer, json_text_member(choice, "finish_reason"));
+	read_piece(json_member(choice, "delta"), answer);
 }
 
 static bool names(const char *text, const char *what)
@@ -402,8 +437,8 @@ static void refusal(json_object *json, struct refusal *refusal)
 #define OPENAI(NAME, ...)                                                                          \
 	{                                                                                          \
 		.name = (NAME), .path = "/chat/completions", .n_fields = _FIELD_MAX,               \
-		.prepare = prepare, .request = request, .whole = whole, .refusal = refusal,        \
-		.change_form = change_form, __VA_ARGS__                                            \
+		.prepare = prepare, .request = request, .whole = whole, .event = event,            \
+		.refusal = refusal, .change_form = change_form, __VA_ARGS__                        \
 	}
 #define BEARER .key_header = "Authorization", .key_prefix = "Bearer "
 #define NAMES .fields = field_names, .any_tool = "required"

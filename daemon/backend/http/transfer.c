@@ -421,6 +421,14 @@ static const char *encoding_of(struct transfer *transfer)
 	return encoding && *encoding && strcasecmp(encoding, "identity") != 0 ? encoding : NULL;
 }
 
+static enum framing framing_of(struct transfer *transfer)
+{
+	static const char events[] = "text/event-stream";
+	const char *type = header(transfer, "Content-Type");
+
+	return type && strncasecmp(type, events, sizeof(events) - 1) == 0 ? FRAMING_SSE : FRAMING_NONE;
+}
+
 static void read_redirection(struct transfer *transfer, struct attempt *attempt)
 {
 	char *location = NULL, *copy;
@@ -458,7 +466,7 @@ static void read_answer(struct transfer *transfer, struct attempt *attempt)
 			     "%.40s), which was not asked for", encoding);
 		return;
 	}
-	answer_read(transfer->job->call, transfer->backend->tokener,
+	answer_read(transfer->job->call, transfer->backend->tokener, framing_of(transfer),
 		    transfer->body.data ? transfer->body.data : "", transfer->body.size, attempt);
 }
 
@@ -486,9 +494,8 @@ static void read_result(struct transfer *transfer, CURLcode result, struct attem
 		attempt->status = status;
 		read_refusal(transfer, attempt);
 	} else if (transfer->too_large) {
-		attempt_fail(attempt, ATTEMPT_ITEM, "the answer is longer than %u bytes",
-			     RESPONSE_BODY_MAX);
-		attempt->code = ELLU_E_TOO_LARGE;
+		attempt_too_large(attempt, RESPONSE_BODY_MAX, "an answer: more than %u bytes",
+				  RESPONSE_BODY_MAX);
 		attempt->status = status;
 	} else if (result == CURLE_OK && status >= 200) {
 		attempt->status = status;

@@ -309,7 +309,7 @@ static bool read_odd_usage;
 static const char *read_provider = "openai";
 
 /* Reads an answer's body into *call, whose arena is to be freed. */
-static enum attempt_class read_body(struct llm_call *call, const char *body)
+static enum attempt_class read_framed(struct llm_call *call, enum framing framing, const char *body)
 {
 	json_tokener *tokener = json_tokener_new_ex(64);
 	static const int64_t price = 1000000;
@@ -327,12 +327,17 @@ static enum attempt_class read_body(struct llm_call *call, const char *body)
 		.reasoning_tokens = -1,
 		.cost_nanodollars = -1,
 	};
-	answer_read(call, tokener, body, strlen(body), &attempt);
+	answer_read(call, tokener, framing, body, strlen(body), &attempt);
 	llm_target_unref(call->target);
 	json_tokener_free(tokener);
 	read_odd_usage = attempt.odd_usage;
 	ck_assert_ptr_null(strstr(attempt.message, config.api_key));
 	return attempt.class;
+}
+
+static enum attempt_class read_body(struct llm_call *call, const char *body)
+{
+	return read_framed(call, FRAMING_NONE, body);
 }
 
 START_TEST(answers)
@@ -421,6 +426,104 @@ START_TEST(shapes)
 		ck_assert_str_eq(call.text, "");
 		arena_done(&call.arena);
 	}
+}
+END_TEST
+
+#define CHUNK(delta) "data: {\"choices\":[{\"index\":0,\"delta\":{" delta "},\"finish_reason\":null}]}\n\n"
+#define LAST(reason) "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"" reason "\"}]}\n\n"
+
+START_TEST(streams)
+{
+	static const char *const broken[] = {
+		"", "data: [DONE]\n\n", CHUNK("\"content\":\"x\"") "data: [DONE]\n\n",
+		"data: {\n\n" LAST("stop"), "data: 1\n\n" LAST("stop"), LAST("stop") "data: []\n\n",
+		CHUNK("\"content\":7") LAST("stop"),
+		"data: {\"error\":{\"message\":\"x\"}}\n\n" LAST("stop"),
+		CHUNK("\"tool_calls\":[{\"index\":0}]") LAST("tool_calls"),
+	};
+	struct llm_call call;
+
+	ck_assert_int_eq(read_framed(&call, FRAMING_SSE,
+				     CHUNK("\"role\":\"assistant\",\"content\":\"\"") ": alive\n\n"
+				     CHUNK("\"content\":\"Hel\"") CHUNK("\"content\":\"lo.\"") LAST("stop")
+				     "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,"
+				     "\"completion_tokens\":2}}\n\ndata: [DONE]\n\n"), ATTEMPT_ANSWERED);
+	ck_assert_str_eq(call.text, "Hello.");
+	ck_assert_str_eq(call.finish_reason, "stop");
+	ck_assert_int_eq(call.input_tokens, 3);
+	ck_assert_int_eq(call.output_tokens, 2);
+	arena_done(&call.arena);
+	ck_assert_int_eq(read_framed(&call, FRAMING_SSE,
+				     CHUNK("\"tool_calls\":[{\"index\":0,\"id\":\"a\",\"function\":"
+					   "{\"name\":\"f\",\"arguments\":\"\"}}]")
+				     CHUNK("\"tool_calls\":[{\"index\":1,\"id\":\"b\",\"function\":"
+					   "{\"name\":\"g\"}}]")
+				     CHUNK("\"tool_calls\":[{\"index\":0,\"function\":"
+					   "{\"arguments\":\"{\\\"x\\\"\"}}]")
+				     CHUNK("\"tool_calls\":[{\"index\":0,\"function\":"
+					   "{\"arguments\":\":1}\"}}]")
+				     LAST("tool_calls")), ATTEMPT_ANSWERED);
+	ck_assert_str_eq(call.tool_calls,
+			 "[{\"id\":\"a\",\"name\":\"f\",\"arguments\":\"{\\\"x\\\":1}\"},"
+			 "{\"id\":\"b\",\"name\":\"g\",\"arguments\":\"{}\"}]");
+	ck_assert_ptr_null(call.text);
+	arena_done(&call.arena);
+	for (size_t i = 0; i < sizeof(broken) / sizeof(*broken); i++) {
+		ck_assert_msg(read_framed(&call, FRAMING_SSE, broken[i]) == ATTEMPT_RETRY, "%zu", i);
+		ck_assert_ptr_null(call.text);
+		arena_done(&call.arena);
+	}
+}
+END_TEST
+
+START_TEST(anthropic_streams)
+{
+	struct llm_call call;
+
+	read_provider = "anthropic";
+	ck_assert_int_eq(read_framed(&call, FRAMING_SSE,
+		"event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":"
+		"{\"input_tokens\":9,\"output_tokens\":1}}}\n\n"
+		"data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":"
+		"{\"type\":\"text\",\"text\":\"\"}}\n\n"
+		"data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":"
+		"{\"type\":\"text_delta\",\"text\":\"Hello.\"}}\n\n"
+		"data: {\"type\":\"content_block_start\",\"index\":1,\"content_block\":"
+		"{\"type\":\"tool_use\",\"id\":\"a\",\"name\":\"f\",\"input\":{}}}\n\n"
+		"data: {\"type\":\"content_block_delta\",\"index\":1,\"delta\":"
+		"{\"type\":\"input_json_delta\",\"partial_json\":\"{}\"}}\n\n"
+		"data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"tool_use\"},"
+		"\"usage\":{\"output_tokens\":7}}\n\n"
+		"data: {\"type\":\"message_stop\"}\n\n"), ATTEMPT_ANSWERED);
+	ck_assert_str_eq(call.text, "Hello.");
+	ck_assert_str_eq(call.tool_calls, "[{\"id\":\"a\",\"name\":\"f\",\"arguments\":\"{}\"}]");
+	ck_assert_str_eq(call.finish_reason, "tool_calls");
+	ck_assert_int_eq(call.input_tokens, 9);
+	ck_assert_int_eq(call.output_tokens, 7);
+	arena_done(&call.arena);
+	ck_assert_int_eq(read_framed(&call, FRAMING_SSE,
+		"data: {\"type\":\"error\",\"error\":{\"message\":\"x\"}}\n\n"), ATTEMPT_RETRY);
+	arena_done(&call.arena);
+	read_provider = "openai";
+}
+END_TEST
+
+/* It would be as large the next time. */
+START_TEST(too_many_values)
+{
+	size_t size = 4u * 1024 * 1024;
+	char *body = malloc(size + 1);
+	struct llm_call call;
+
+	ck_assert_ptr_nonnull(body);
+	for (size_t i = 0; i < size; i++)
+		body[i] = i % 2 ? ',' : '1';
+	body[0] = '[';
+	body[size - 1] = ']';
+	body[size] = '\0';
+	ck_assert_int_eq(read_body(&call, body), ATTEMPT_ITEM);
+	arena_done(&call.arena);
+	free(body);
 }
 END_TEST
 
@@ -753,6 +856,6 @@ END_TEST
 int main(void)
 {
 	return RUN_TESTS(waits_have_a_floor, refused_beyond_chance, targets, bad_configs, ca_files, secrets, requests, anthropic_requests,
-			 answers, anthropic_answers, shapes, long_finish_reason, echoed_key, usage,
+			 answers, streams, anthropic_streams, too_many_values, anthropic_answers, shapes, long_finish_reason, echoed_key, usage,
 			 refusals, classes, delays, deadlines);
 }

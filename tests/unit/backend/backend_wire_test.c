@@ -262,6 +262,25 @@ START_TEST(hopeless_limits)
 }
 END_TEST
 
+/* Events that nobody asked for are an answer all the same. */
+START_TEST(events)
+{
+	static const struct raw_reply reply = {
+		.bytes = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n\r\n"
+			 "data: {\"choices\":[{\"delta\":{\"content\":\"Hel\"}}]}\r\n\r\n"
+			 "data: {\"choices\":[{\"delta\":{\"content\":\"lo.\"},"
+			 "\"finish_reason\":\"stop\"}]}\r\n\r\ndata: [DONE]\r\n\r\n" };
+	struct exchange *exchange;
+
+	setup();
+	exchange = ask(&reply);
+	ck_assert_int_eq(exchange->call.outcome, LLM_ANSWERED);
+	ck_assert_str_eq(exchange->call.text, "Hello.");
+	exchange_free(exchange);
+	teardown();
+}
+END_TEST
+
 /* Counts that cannot be are unknown, and the log says so. */
 START_TEST(odd_usage)
 {
@@ -285,5 +304,5 @@ END_TEST
 int main(void)
 {
 	return RUN_TESTS(good, broken_answers, long_headers, endless, echoed_keys, proxies,
-			 hopeless_limits, odd_usage);
+			 hopeless_limits, events, odd_usage);
 }
