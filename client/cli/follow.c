@@ -154,7 +154,7 @@ static void on_pending(struct follow *follow)
 		cli_note(follow->cli, "Task %lld waits: the daemon is drained and starts none. It will after: "
 				      "elluminate drain --undo%s",
 			 (long long) follow->task_id, cli_same_daemon(&follow->cli->arguments));
-	else if (reply->queue->started > 0)
+	else if (reply->queue->pending > 0)
 		cli_note(follow->cli, "Task %lld waits for its turn: %lld run, %lld wait.",
 			 (long long) follow->task_id, (long long) reply->queue->started,
 			 (long long) reply->queue->pending);

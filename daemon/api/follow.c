@@ -1,7 +1,9 @@
 #include "daemon/api/follow.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/base/clock.h"
 #include "daemon/queue/queue.h"
@@ -13,6 +15,7 @@ struct follow {
 	struct watch *watch;
 	int64_t task_id;
 	bool cancel_on_disconnect;
+	char *notes; // told with the end, or NULL
 };
 
 /* The members that every such reply has, checked against the method's own type. */
@@ -34,6 +37,7 @@ static void follow_end(struct follow *follow)
 	call->on_gone = call->on_writable = NULL;
 	call->data = NULL;
 	watch_free(follow->watch);
+	free(follow->notes);
 	free(follow);
 	call_unref(call);
 }
@@ -61,6 +65,20 @@ static void answer_task(struct call *call, int64_t task_id)
 
 /* ---- Events ---- */
 
+/* The end, with what is in no log: the submission of a run that is finished made no task. */
+static void answer_with_notes(struct follow *follow, const struct ellu_task_event *event)
+{
+	struct follow_reply reply = ELLU_RECORD(struct follow_reply);
+	struct ellu_task_event end = *event;
+	struct call *call = call_ref(follow->call);
+
+	end.logs_delta = follow->notes;
+	reply.event = &end;
+	call_reply(call, &reply);
+	follow_end(follow);
+	call_unref(call);
+}
+
 static void on_event(void *userdata, const struct ellu_task_event *event, bool terminal,
 		     struct share *share)
 {
@@ -74,6 +92,8 @@ static void on_event(void *userdata, const struct ellu_task_event *event, bool t
 			return;
 		answer_task(call, follow->task_id);
 		follow_end(follow);
+	} else if (terminal && follow->notes) {
+		answer_with_notes(follow, event);
 	} else if (terminal) {
 		call_ref(call);
 		follow_end(follow);
@@ -171,6 +191,20 @@ void follow_task(struct call *call, int64_t task_id, int64_t after_sequence,
 		watch_start(watch);
 }
 
+/* A line each. NULL without any, and without memory. */
+static char *join_notes(const struct task_submit *op)
+{
+	size_t size = 1, at = 0;
+	char *notes;
+
+	for (size_t i = 0; i < op->ret_n_notes; i++)
+		size += strlen(op->ret_notes[i]) + 1;
+	notes = op->ret_n_notes > 0 ? malloc(size) : NULL;
+	for (size_t i = 0; notes && i < op->ret_n_notes; i++)
+		at += (size_t)sprintf(notes + at, "%s\n", op->ret_notes[i]);
+	return notes;
+}
+
 void follow_submitted(struct call *call, const struct task_submit *op, bool detach,
 		      bool cancel_on_disconnect, double min_interval_seconds)
 {
@@ -187,6 +221,8 @@ void follow_submitted(struct call *call, const struct task_submit *op, bool deta
 			   min_interval_seconds);
 	if (!watch)
 		return;
+	if (op->ret_finished)
+		((struct follow *)call->data)->notes = join_notes(op);
 	if (op->ret_n_rows)
 		watch_start_with(watch, op->ret_task, op->ret_rows, op->ret_n_rows);
 	else

@@ -23,6 +23,8 @@ struct task_submit {
 	size_t ret_n_rows;
 	bool ret_existing; // an earlier task: same idempotency key, or finished and unchanged
 	bool ret_finished; // of these the latter: its history is that of another request
+	const char *const *ret_notes; // what the submission changed, a line each; also a new task's
+	size_t ret_n_notes; // first log lines
 };
 
 /* Resolves the parts, pins the run and stores experiment and task in one transaction. What the
@@ -32,8 +34,6 @@ struct experiment_submit {
 	struct task_submit submit;
 	const struct ellu_run_experiment_request *arguments;
 	struct submit_input *input; // the store's own: what was read of them
-	const char *const *ret_notes; // what the submission changed, a line each; also the task's
-	size_t ret_n_notes; // first log lines
 	bool plan_only;
 	const struct ellu_experiment_plan *ret_plan;
 };

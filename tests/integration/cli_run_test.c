@@ -356,6 +356,24 @@ START_TEST(run_again_otherwise)
 }
 END_TEST
 
+/* Also of a run that is finished, which makes no task. */
+START_TEST(says_what_it_changed)
+{
+	static const char with[] = "%s,\"llm_config\":{\"name\":\"L\",\"provider\":\"simulated\"%s}";
+	struct command *run;
+
+	begin();
+	make_rows("some", 2);
+	COMMAND(server, 0, "run", make_file("e.json", text(with, some_rows, "")));
+	run = COMMAND(server, 0, "run", make_file("e.json", text(with, some_rows, ",\"price_input\":\"1\"")));
+	ASSERT_SAYS(run->out, "E  (experiment 1,");
+	ASSERT_SAYS(run->err, "llm config 'L': updated\n");
+	run = COMMAND(server, 0, "run", make_file("e.json", text(with, some_rows, ",\"price_input\":\"1\"")));
+	ck_assert_ptr_null(strstr(run->err, "updated"));
+	ck_assert_uint_eq(json_object_array_length(list_all(wire, "ListTasks", "'kind':'experiment'")), 1);
+}
+END_TEST
+
 START_TEST(says_what_is_simulated)
 {
 	const char *real, *file;
@@ -401,5 +419,5 @@ int main(void)
 			 another_version_of_the_rows, dry_run_asks_the_daemon,
 			 dry_run_of_what_is_there, held_for_its_budget,
 			 interrupted_before_the_first_event, hints_lead_to_the_same_daemon,
-			 run_again_otherwise, says_what_is_simulated, what_failed_can_be_asked_again);
+			 run_again_otherwise, says_what_it_changed, says_what_is_simulated, what_failed_can_be_asked_again);
 }

@@ -505,8 +505,8 @@ static int experiment_submit_run(struct tx *tx, struct store_request *request)
 		return r;
 	if (!op->plan_only)
 		notes_warn(&s->notes);
-	op->ret_notes = tx_list_items(tx, &s->notes.lines);
-	op->ret_n_notes = s->notes.lines.n;
+	op->submit.ret_notes = tx_list_items(tx, &s->notes.lines);
+	op->submit.ret_n_notes = s->notes.lines.n;
 	return 0;
 }
 

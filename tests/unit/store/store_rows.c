@@ -370,8 +370,8 @@ START_TEST(rows_that_change_under_a_submission)
 	hold_end(&hold);
 	fixture_wait_all(&f);
 	ck_assert_int_eq(REPLY(&more, add_template_variables)->variables_count, 2);
-	ck_assert_uint_eq(again.ret_n_notes, 1);
-	ck_assert_str_eq(again.ret_notes[0], "collection 'C': 2 rows replaced by 1");
+	ck_assert_uint_eq(again.submit.ret_n_notes, 1);
+	ck_assert_str_eq(again.submit.ret_notes[0], "collection 'C': 2 rows replaced by 1");
 	ck_assert_int_eq(again.submit.ret_task->progress->total_responses, 1);
 	fixture_close(&f);
 }

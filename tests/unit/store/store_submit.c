@@ -137,8 +137,8 @@ START_TEST(a_family_of_names)
 				   "{\"name\": \"X\", \"update_existing\": true, \"n_epochs\": 2, " PARTS
 				   "}"), 0);
 	ck_assert_str_eq(changed.submit.ret_task->name, "X #2");
-	ck_assert_uint_eq(changed.ret_n_notes, 1);
-	ck_assert_str_eq(changed.ret_notes[0], "experiment 'X' is new: 'X #2'");
+	ck_assert_uint_eq(changed.submit.ret_n_notes, 1);
+	ck_assert_str_eq(changed.submit.ret_notes[0], "experiment 'X' is new: 'X #2'");
 	/* Asked for afresh: always another one. */
 	ck_assert_int_eq(submit_op(&f, &afresh, "{\"name\": \"X\", \"run_afresh\": true, " PARTS "}"), 0);
 	ck_assert_str_eq(afresh.submit.ret_task->name, "X #3");
@@ -160,17 +160,17 @@ START_TEST(update_brings_what_exists_to_the_content)
 			  " {\"name\": \"Haiku\", \"messages\": [{\"role\": \"user\", \"content\":"
 			  " \"On {{subject}}.\"}]}}, \"collection\": {\"content\": {\"name\": \"Topics\","
 			  " \"variables\": [{\"subject\": \"a\"}]}}, \"criteria\": [\"Good?\"]}"), 0);
-	ck_assert_uint_eq(op.ret_n_notes, 4);
-	ck_assert_str_eq(op.ret_notes[0], "prompt template 'Haiku': version 2");
-	ck_assert_str_eq(op.ret_notes[1], "collection 'Topics': 3 rows replaced by 1");
-	ck_assert_str_eq(op.ret_notes[2], "criterion set 'X criteria': updated");
-	ck_assert_str_eq(op.ret_notes[3], "experiment 'X' is new: 'X #2'");
+	ck_assert_uint_eq(op.submit.ret_n_notes, 4);
+	ck_assert_str_eq(op.submit.ret_notes[0], "prompt template 'Haiku': version 2");
+	ck_assert_str_eq(op.submit.ret_notes[1], "collection 'Topics': 3 rows replaced by 1");
+	ck_assert_str_eq(op.submit.ret_notes[2], "criterion set 'X criteria': updated");
+	ck_assert_str_eq(op.submit.ret_notes[3], "experiment 'X' is new: 'X #2'");
 	method_of(&f, &logs, METHOD_LIST_TASK_LOGS, "{\"id\": %d}",
 				(int)op.submit.ret_task->id);
 	CALL_OK(&f, store_method_run, &logs);
 	page = page_of(&f, &logs.request, &ellu_list_task_logs_reply_type);
 	ck_assert_uint_eq(page->n_items, 4);
-	ck_assert_str_eq(page->items[0]->line, op.ret_notes[0]);
+	ck_assert_str_eq(page->items[0]->line, op.submit.ret_notes[0]);
 	/* The first run keeps what it was pinned to. */
 	ck_assert_int_eq(load_run(&f, 1)->total_responses, 3);
 	ck_assert_str_eq(load_run(&f, 1)->measures[0].text, "Is it short?");
