@@ -163,12 +163,12 @@ int run_counters(struct tx *tx, int64_t run_id, struct run_spec *spec)
 	spec->cost_nanodollars = -1;
 	r = db_int(tx->db, &n_measures, "SELECT count(*) FROM run_measures WHERE run_id = ?1", "i",
 		   run_id);
-	if (r >= 0)
-		r = db_int(tx->db, &last, "SELECT max(epoch) FROM run_epochs WHERE run_id = ?1", "i",
-			   run_id);
-	if (r <= 0)
+	if (r < 0)
 		return r;
 	spec->n_measures = (size_t)n_measures;
+	r = db_int(tx->db, &last, "SELECT max(epoch) FROM run_epochs WHERE run_id = ?1", "i", run_id);
+	if (r <= 0)
+		return r;
 	spec->epochs = epochs = tx_array(tx, (size_t)last + 1, sizeof(*epochs));
 	if (!epochs)
 		return -ENOMEM;

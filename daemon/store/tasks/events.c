@@ -9,6 +9,23 @@
 /* Whole tasks that a page over all tasks may hold. */
 #define EVENTS_TASKS_MAX 100
 
+#define EVENT_COLUMNS "e.task_id, e.sequence, e.number, e.at, e.status, e.hold, e.line"
+#define EVENT_N_COLUMNS 7
+
+/* In the order of the list. */
+static void read_event(struct tx *tx, sqlite3_stmt *q, struct task_event_row *row)
+{
+	int c = 0;
+
+	*row = (struct task_event_row){ .task_id = column_int(q, c++) };
+	row->sequence = column_int(q, c++);
+	row->number = column_int(q, c++);
+	row->at = column_int(q, c++);
+	row->status = task_status_from_name(column_peek(q, c++));
+	row->hold = tx_text(tx, q, c++);
+	row->line = tx_text(tx, q, c++);
+}
+
 /* ---- Of one task ---- */
 
 int task_events_read(struct tx *tx, const struct ellu_task *task, int64_t after,
@@ -25,21 +42,13 @@ int task_events_read(struct tx *tx, const struct ellu_task *task, int64_t after,
 	rows = tx_array(tx, room, sizeof(*rows));
 	if (!rows)
 		return -ENOMEM;
-	r = db_query(tx->db, &q, "SELECT sequence, number, at, status, hold, line FROM task_events"
-				 " WHERE task_id = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3",
+	r = db_query(tx->db, &q, "SELECT " EVENT_COLUMNS " FROM task_events e WHERE e.task_id = ?1"
+				 " AND e.sequence > ?2 ORDER BY e.sequence LIMIT ?3",
 		     "iii", task->id, after, (int64_t)room);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
 		struct task_event_row *row = &rows[n++];
 
-		*row = (struct task_event_row){
-			.task_id = task->id,
-			.sequence = column_int(q, 0),
-			.number = column_int(q, 1),
-			.at = column_int(q, 2),
-			.status = task_status_from_name(column_peek(q, 3)),
-			.hold = tx_text(tx, q, 4),
-			.line = tx_text(tx, q, 5),
-		};
+		read_event(tx, q, row);
 		if (row->sequence == task->sequence)
 			row->task = task;
 	}
@@ -178,9 +187,8 @@ void store_events_tasks_page(struct store *store, struct events_tasks_page *op)
 }
 
 #define EVENTS(which)                                                                           \
-	"SELECT e.task_id, e.sequence, e.number, e.at, e.status, e.hold, e.line, t.sequence"    \
-	" FROM task_events e CROSS JOIN tasks t ON t.id = e.task_id WHERE " which               \
-	" e.number > ?2 ORDER BY e.number LIMIT ?3"
+	"SELECT " EVENT_COLUMNS ", t.sequence FROM task_events e CROSS JOIN tasks t"            \
+	" ON t.id = e.task_id WHERE " which " e.number > ?2 ORDER BY e.number LIMIT ?3"
 
 static const char events_all[] = EVENTS("?1 = ?1 AND");
 static const char events_own[] = EVENTS("e.owner_uid = ?1 AND");
@@ -212,16 +220,8 @@ static int read_events(struct tx *tx, struct events_page *op, struct task_event_
 	       (r = db_next(tx->db, q)) > 0) {
 		struct task_event_row *row = &rows[op->ret_n_rows++];
 
-		*row = (struct task_event_row){
-			.task_id = column_int(q, 0),
-			.sequence = column_int(q, 1),
-			.number = column_int(q, 2),
-			.at = column_int(q, 3),
-			.status = task_status_from_name(column_peek(q, 4)),
-			.hold = tx_text(tx, q, 5),
-			.line = tx_text(tx, q, 6),
-		};
-		r = load_row_task(tx, row, column_int(q, 7), &known_id, &n_loaded);
+		read_event(tx, q, row);
+		r = load_row_task(tx, row, column_int(q, EVENT_N_COLUMNS), &known_id, &n_loaded);
 		if (r >= 0 && row->task)
 			bytes += record_text_bytes(&ellu_task_type, row->task);
 	}

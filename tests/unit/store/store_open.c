@@ -431,6 +431,9 @@ START_TEST(columns_are_the_fields_of_the_interface)
 				      tables[i].table, field);
 		}
 	}
+	/* Another kind of job changes no table. */
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM sqlite_schema WHERE sql LIKE '%''rating''%'"
+				      " OR sql LIKE '%''experiment''%'"), 0);
 	/* Every row of a user's says whose it is. */
 	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM sqlite_schema s WHERE type = 'table'"
 				      " AND name NOT LIKE 'sqlite%' AND name <> 'daemon' AND (SELECT count(*)"

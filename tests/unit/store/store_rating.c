@@ -153,6 +153,7 @@ END_TEST
 START_TEST(a_filter_is_pinned)
 {
 	static char json[200];
+	const struct ellu_task *task;
 	const struct run_spec *spec;
 
 	begin();
@@ -163,7 +164,12 @@ START_TEST(a_filter_is_pinned)
 	snprintf(json, sizeof(json), "{\"experiment\": {\"name\": \"X\"}, \"criterion_id\": %d,"
 				     " \"rating\": \"YES\", \"criteria\": [\"C?\"]}",
 		 (int)made->measures[0].criterion_id);
-	spec = load_counted(ask(json)->id);
+	task = ask(json);
+	/* How many there are, and are done, is not known before they are counted. */
+	ck_assert_int_eq(task->progress->total_responses, 0);
+	ck_assert(task->progress->percent_complete == 0);
+	ck_assert_uint_eq(task->progress->n_epochs, 0);
+	spec = load_counted(task->id);
 	ck_assert_str_eq(cases_of(spec, 2), " 1 5");
 	ck_assert_int_eq(spec->total_responses, 2);
 	/* What comes later was not asked for. */
