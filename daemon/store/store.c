@@ -124,6 +124,8 @@ int store_open(const struct store_options *options, struct store **ret_store, st
 	store->secrets.folder_fd = -1;
 	notices_init(store);
 	store->writer.sweep_step = sweep_step;
+	/* Nobody asks how much memory SQLite has, and counting it takes a lock for each piece. */
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	if (sqlite3_libversion_number() < SQLITE_WITHOUT_WAL_DEFECT)
 		log_debug("store: SQLite %s; only one connection writes and checkpoints",
 			  sqlite3_libversion());
