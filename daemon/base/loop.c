@@ -18,6 +18,7 @@
 #define LARGE_BLOCK 65536
 /* So long are messages delivered in one turn; then timers and descriptors have theirs. */
 #define MAIL_USEC 50
+#define GATHERED_MAIL_USEC 200 // longer, where what it makes is posted at the turn's end
 
 /* The one lock of the daemon guards this list and nothing else. */
 struct mailbox {
@@ -101,8 +102,9 @@ static struct message *mailbox_take(struct mailbox *box)
 static void on_mail(evutil_socket_t fd, short events, void *userdata)
 {
 	struct loop *loop = userdata;
-	int64_t end = clock_monotonic_usec() + MAIL_USEC;
+	int64_t end = clock_monotonic_usec() + (loop->gathers ? GATHERED_MAIL_USEC : MAIL_USEC);
 
+	(void)fd;
 	(void)events;
 	if (!loop->taken)
 		loop->taken = mailbox_take(&loop->mailbox);
@@ -114,8 +116,6 @@ static void on_mail(evutil_socket_t fd, short events, void *userdata)
 		loop->taken = message->next;
 		message->deliver(message);
 	}
-	if (loop->taken)
-		(void)eventfd_write(fd, 1);
 }
 
 static void on_stop(struct message *message)
@@ -198,6 +198,9 @@ int loop_run(struct loop *loop)
 		}
 		if (loop->hook)
 			loop->hook(loop->hook_userdata);
+		/* Here, since the same turn would go on with it. */
+		if (loop->taken)
+			event_active(loop->mail, EV_READ, 0);
 		loop_hand_over();
 		loop_count_turn(loop);
 	}
