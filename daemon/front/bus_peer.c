@@ -12,6 +12,8 @@
 #include "daemon/base/log.h"
 #include "daemon/front/bus_internal.h"
 
+#define FIRST_BYTES_MAX 65536
+
 #define VANISHED                                                          \
 	"type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus'," \
 	"member='NameOwnerChanged',arg2=''"
@@ -48,13 +50,20 @@ void bus_peer_subscribe(struct bus_peer *peer, bool subscribed, bool stays)
 
 /* ---- Requests ---- */
 
-/* What the request takes is its user's; the sentence of a refusal is in the fault. */
+/* What the request takes is its user's; the sentence of a refusal is in the fault. The first small
+ * one of a newcomer is taken whatever others have sent whose uid is not known yet. */
 static bool charge(struct bus_request *request, int64_t bytes, struct fault *fault)
 {
-	struct user *user = request->peer->principal.user;
+	struct bus_peer *peer = request->peer;
+	struct user *user = peer->principal.user;
 	enum user_slot slot = USER_REQUESTS;
 	char numbers[256];
 
+	if (user->uid == USER_UNKNOWN && peer->n_requests == 1 && bytes <= FIRST_BYTES_MAX) {
+		user_hold(&request->calls, user, USER_REQUESTS, 1);
+		user_hold(&request->input, user, USER_INPUT, bytes);
+		return true;
+	}
 	if (user_take(&request->calls, user, USER_REQUESTS, 1)) {
 		slot = USER_INPUT;
 		/* A large message is alone of its kind, whatever it takes. */

@@ -89,6 +89,7 @@ void connection_kill(struct connection *connection)
 	if (connection->dead)
 		return;
 	connection->dead = true;
+	user_give_back(&connection->place);
 	front_reap_soon(connection->front);
 }
 

@@ -111,7 +111,6 @@ static bool make_room(struct front *front, const struct user *user)
 			continue;
 		log_notice("too many connections: an idle one of user %lld is closed",
 			   (long long)each->principal.uid);
-		user_give_back(&each->place);
 		connection_kill(each);
 		return true;
 	}

@@ -160,6 +160,49 @@ START_TEST(users_are_apart)
 }
 END_TEST
 
+static int on_answer(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+	const sd_bus_error *refusal = sd_bus_message_get_error(message);
+
+	(void)error;
+	ck_assert_msg(!refusal, "%s", refusal->message);
+	--*(int *)userdata;
+	return 0;
+}
+
+#define REQUESTS 4 // of one user at a time
+
+/* Whom the bus has not told of yet is not in the way of another newcomer. */
+START_TEST(newcomers_are_apart)
+{
+	sd_bus *clients[2 * REQUESTS];
+	int n = 2 * REQUESTS;
+
+	start(text("[front]\nmax_requests_per_user = %d\n", REQUESTS));
+	for (int i = 0; i < 2 * REQUESTS; i++) {
+		const char *name;
+
+		ck_assert_int_eq(seteuid(i % 2 ? OTHER_UID : 0), 0);
+		clients[i] = connect_bus();
+		ck_assert_int_ge(sd_bus_get_unique_name(clients[i], &name), 0);
+		ck_assert_int_eq(seteuid(0), 0);
+	}
+	daemon_signal(server, SIGSTOP);
+	for (int i = 0; i < 2 * REQUESTS; i++) {
+		ck_assert_int_ge(sd_bus_call_method_async(clients[i], NULL, NAME, PATH, MANAGER, "Call",
+							  on_answer, &n, "ss", "GetStatus", "{}"), 0);
+		ck_assert_int_ge(sd_bus_flush(clients[i]), 0);
+	}
+	daemon_signal(server, SIGCONT);
+	while (n > 0)
+		for (int i = 0; i < 2 * REQUESTS; i++) {
+			while (sd_bus_process(clients[i], NULL) > 0)
+				;
+			(void)sd_bus_wait(clients[i], 10000);
+		}
+}
+END_TEST
+
 START_TEST(the_group_is_let_through)
 {
 	start("[daemon]\nadministrator_group = " GROUP "\n");
@@ -452,6 +495,6 @@ int main(void)
 {
 	if (!message_bus_is_there() || geteuid() != 0)
 		return EXIT_SKIPPED;
-	return RUN_SUITE(users_are_apart, the_group_is_let_through, polkit_decides,
+	return RUN_SUITE(users_are_apart, newcomers_are_apart, the_group_is_let_through, polkit_decides,
 			 polkit_changes_its_mind, a_gio_proxy_and_an_eavesdropper);
 }
