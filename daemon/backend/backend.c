@@ -12,10 +12,7 @@
 #include <sys/random.h>
 
 #include "daemon/backend/core.h"
-#include "daemon/backend/flow.h"
 #include "daemon/backend/http/multi.h"
-#include "daemon/backend/outage.h"
-#include "daemon/backend/simulated.h"
 #include "daemon/base/hash.h"
 #include "daemon/backend/http/transfer.h"
 #include "daemon/base/clock.h"

@@ -21,7 +21,6 @@
 #include "daemon/backend/endpoint.h"
 #include "daemon/backend/http/pool.h"
 #include "daemon/backend/limits/retry.h"
-#include "daemon/backend/transport.h"
 
 struct event;
 
@@ -75,6 +74,22 @@ struct backend {
 	uint64_t random;
 };
 
+/* What carries a call's attempts. One of them ends with job_attempted(), or by `abort`; both run on
+ * the backend's loop. */
+struct transport {
+	bool connects; // so that the first call to a cold origin goes alone
+
+	/* The job's attempt begins, or ends at once. */
+	void (*start)(struct job *job);
+	/* Ends the attempt without a result; a connection in use is closed. Returns whether there
+	 * was one, or none was needed. */
+	bool (*abort)(struct job *job);
+};
+
+extern const struct transport transport_http; // http/transfer.c
+extern const struct transport transport_simulated;
+void simulated_run(struct backend *backend); // answers what is due, a bounded number at once
+
 /* Of the target's dialect. */
 const struct transport *transport_of(const struct llm_target *target);
 
@@ -95,7 +110,8 @@ struct order {
 };
 int backend_order(struct order order); // -ENOMEM
 
-/* What can be done with a job; job.c. */
+/* ---- What can be done with a job; job.c ---- */
+
 int job_new(struct backend_flow *flow, struct llm_call *call); // -ENOMEM
 void job_start(struct job *job); // admitted
 /* Its attempt is over, and nothing of it is left but `attempt`. */
@@ -108,3 +124,52 @@ void job_put_back(struct job *job);
 void job_short_of_descriptors(struct job *job);
 /* For a call that never became a job. */
 void call_refuse(struct backend_flow *flow, struct llm_call *call, enum llm_outcome outcome);
+
+/* ---- What callers hear of their flows; flow.c ---- */
+
+void flow_return(const struct backend_flow *flow, struct llm_call *call);
+void flow_drain(struct backend_flow *flow);
+
+/* At most one a second and lane; the others are dropped, and so is one for which there is no
+ * memory. What it quotes holds no secrets any more. */
+__attribute__((format(printf, 2, 3))) void flow_notice(struct job *job, const char *format, ...);
+/* Whether the flow is held, to who asks; -ENOMEM is false. */
+bool flow_hold(const struct backend_flow *flow, bool held, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/*
+ * ---- When an endpoint fails, or wants a long pause; outage.c ----
+ *
+ * The breaker counts, and holds up, only calls of flows that the endpoint has answered before:
+ * what a task has never reached is not waited for, its calls use up their attempts. A failure
+ * that opens the breaker, or finds it open, is a wait and no attempt. Only a probe that got
+ * through and failed all the same is one: else an item that breaks every answer to it would be
+ * asked for ever.
+ *
+ * A flow is held when it has calls and each of them waits for such an endpoint, or is its probe.
+ * Whoever changes what this depends on says so with outage_look(); it is decided once, at the end
+ * of the turn.
+ */
+
+#define OUTAGE_WAIT_USEC INT64_C(2000000) // a pause longer than that holds flows
+
+/* The job was issued. */
+void outage_issued(struct job *job);
+/* It left flight, however. */
+void outage_left(struct job *job);
+/* Its attempt failed. True when it is to wait without having used one up. */
+bool outage_failed(struct job *job, const struct attempt *attempt);
+/* Says in the task's log why the job's calls wait. */
+void outage_notice(struct job *job, const struct gate *gate);
+/* The endpoint gave an answer of any kind. */
+void outage_answered(struct job *job);
+
+/* The endpoint's long pause begins or ends. */
+void outage_pause(struct endpoint *endpoint, bool begins);
+
+/* Whether the flow is held may have changed. */
+void outage_look(struct backend *backend, struct backend_flow *flow);
+/* The job's flow loses it, perhaps its last. */
+void outage_leave(struct job *job);
+/* The end of a turn. */
+void outage_tell(struct backend *backend);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "daemon/backend/core.h"
-#include "daemon/backend/outage.h"
 #include "daemon/base/clock.h"
 #include "proto/utf8.h"
 

@@ -1,5 +1,3 @@
-#include "daemon/backend/flow.h"
-
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -8,8 +8,6 @@
 #include <string.h>
 
 #include "daemon/backend/core.h"
-#include "daemon/backend/flow.h"
-#include "daemon/backend/outage.h"
 #include "daemon/base/clock.h"
 #include "proto/limits.h"
 

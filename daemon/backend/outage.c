@@ -1,7 +1,4 @@
-#include "daemon/backend/outage.h"
-
 #include "daemon/backend/core.h"
-#include "daemon/backend/flow.h"
 #include "daemon/base/clock.h"
 
 /* ---- Flows ---- */

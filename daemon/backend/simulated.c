@@ -1,12 +1,15 @@
-#include "daemon/backend/simulated.h"
-
+/*
+ * The transport of the built-in provider `simulated`: answers that follow from the messages and the
+ * seed alone, after a settable latency and with settable faults, and without any I/O. Its calls go
+ * through admission, retries and waits like those of an endpoint.
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/backend/core.h"
 #include "daemon/backend/dialect/simulated_text.h"
-#include "daemon/base/hash.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/hash.h"
 
 #define ANSWERS_PER_RUN 64
 #define WAIT_USEC (50 * USEC_PER_MSEC)

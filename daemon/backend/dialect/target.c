@@ -2,22 +2,20 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "daemon/backend/dialect/dialect.h"
-#include "daemon/base/hash.h"
+#include "daemon/base/ca_file.h"
 #include "daemon/base/clock.h"
-#include "daemon/base/small_file.h"
+#include "daemon/base/hash.h"
 #include "proto/json_check.h"
 #include "proto/limits.h"
 #include "proto/llm_config_rules.h"
 #include "proto/provider.h"
 
-#define CA_FILE_MAX (1024u * 1024) // the system's own has a quarter of that
 #define SECRET_SIZE_MIN 6 // shorter values would be found everywhere
 #define ANSWER_SECRET_SIZE_MIN 12 // shorter keys are words, such as `lm-studio` for a local server
 
@@ -309,25 +307,16 @@ bool target_same(const struct llm_target *a, const struct llm_target *b)
 }
 
 /* Read here and not by curl, on whose loop everybody's calls are. */
-static int read_ca_file(struct llm_target *target, struct fault *fault)
+static int take_ca_file(struct llm_target *target, struct fault *fault)
 {
 	size_t size;
 	char *text;
-	int r;
+	int r = ca_file_read(target->ca_file, "llm_config.ca_file", &target->arena, &text, &size,
+			     fault);
 
-	r = small_file_read(AT_FDCWD, target->ca_file, CA_FILE_MAX, &target->arena, &text, &size);
-	if (r == -ENOMEM)
-		return fault_oom(fault);
-	if (r < 0)
-		return fault_invalid(fault, "llm_config.ca_file",
-				     "a regular file of at most %u bytes that can be read; %s: %s",
-				     CA_FILE_MAX, target->ca_file, strerror(-r));
-	if (!strstr(text, "-----BEGIN "))
-		return fault_invalid(fault, "llm_config.ca_file",
-				     "a file of certificates in PEM form, which %s is not",
-				     target->ca_file);
-	target->ca = (struct curl_blob){ text, size, CURL_BLOB_NOCOPY };
-	return 0;
+	if (r >= 0)
+		target->ca = (struct curl_blob){ text, size, CURL_BLOB_NOCOPY };
+	return r;
 }
 
 static bool has_part(CURLU *url, CURLUPart part)
@@ -483,7 +472,7 @@ static int fill(struct llm_target *target, const struct ellu_llm_config *config,
 		if (r >= 0)
 			r = make_headers(target, config, fault);
 		if (r >= 0 && target->ca_file)
-			r = read_ca_file(target, fault);
+			r = take_ca_file(target, fault);
 	}
 	if (r >= 0)
 		r = dialect->prepare(target, config, fault);

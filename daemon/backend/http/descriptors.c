@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "daemon/backend/core.h"
-#include "daemon/backend/flow.h"
 #include "daemon/backend/http/multi.h"
 #include "daemon/backend/http/transfer.h"
 #include "daemon/base/clock.h"

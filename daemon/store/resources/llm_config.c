@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "daemon/base/ca_file.h"
 #include "daemon/base/log.h"
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources/identity.h"
@@ -52,8 +53,15 @@ int llm_config_identity(struct tx *tx, const struct ellu_llm_config *config,
 int llm_config_validate(struct tx *tx, const struct ellu_llm_config *config, const char *path,
 			int64_t uid)
 {
-	return llm_config_check(config, path, tx->store->options.system && uid != 0, tx->arena,
-				tx->fault);
+	size_t size;
+	char *text;
+	int r = llm_config_check(config, path, tx->store->options.system && uid != 0, tx->arena,
+				 tx->fault);
+
+	if (r < 0 || !config->ca_file)
+		return r;
+	return ca_file_read(config->ca_file, tx_printf(tx, "%s.ca_file", path), tx->arena, &text,
+			    &size, tx->fault);
 }
 
 /* ---- Keys in plain sight ---- */

@@ -20,6 +20,8 @@ may proto
 may client
 may daemon/base
 may daemon/backend daemon/base
+may daemon/backend/dialect daemon/base daemon/backend/backend.h
+may daemon/backend/limits daemon/base
 may daemon/store daemon/base
 may daemon/store/engine daemon/base
 may daemon/work daemon/base daemon/backend daemon/store/
