@@ -71,7 +71,8 @@ void cli_complain(const struct cli *cli, const char *field, const char *message,
 		complain(ret_complaint, "%s: %s",
 			 json_file_place(cli->content, field + skip, where, sizeof(where)),
 			 strncmp(message, field, skip) == 0 ? message + skip : message);
-	else
+	else if (!field || cli->content ||
+		 !options_blame_missing(cli->command, field, message, ret_complaint))
 		complain(ret_complaint, "%s", message);
 }
 

@@ -381,6 +381,21 @@ static bool is_within(const char *path, const char *field)
 	return strncmp(path, field, length) == 0 && strchr(".[", path[length]);
 }
 
+bool options_blame_missing(const struct command *command, const char *field, const char *message,
+			   struct complaint *ret_complaint)
+{
+	size_t length = strlen(field);
+
+	for (const struct option *const *own = command ? command->options : NULL; own && *own; own++) {
+		if (!(*own)->field || strcmp((*own)->field, field) != 0)
+			continue;
+		complain(ret_complaint, "--%s%s", (*own)->name,
+			 strncmp(message, field, length) == 0 ? message + length : message);
+		return true;
+	}
+	return false;
+}
+
 bool options_blame(const struct arguments *arguments, const char *field, const char *message,
 		   struct complaint *ret_complaint)
 {

@@ -88,6 +88,10 @@ const char *options_given(const struct arguments *arguments, const char *name);
 bool options_blame(const struct arguments *arguments, const char *field, const char *message,
 		   struct complaint *ret_complaint);
 
+/* The same of an option that could have set it. */
+bool options_blame_missing(const struct command *command, const char *field, const char *message,
+			   struct complaint *ret_complaint);
+
 /* An option for a field that no table names. Its texts are made once and stay. False when there is none
  * for its kind, or no memory. */
 bool option_for_field(const struct record_field *field, struct arena *arena,

@@ -259,6 +259,8 @@ START_TEST(resources)
 	ck_assert_double_eq(at_number(shown_config, "llm_config.temperature"), 0.5);
 	ck_assert_double_eq(at_number(shown_config, "llm_config.timeout_seconds"), 120);
 	COMMAND(server, 28, "llm", "create", "--name", "made", "--provider", "simulated");
+	said = COMMAND(server, 23, "llm", "create", "--provider", "simulated");
+	ASSERT_SAYS(said->err, "elluminate: --name: expected a string, 1 to 200 characters");
 	said = COMMAND(server, 2, "llm", "create", "--name", "b", "--api-key", "$EMPTY_KEY_OF_THE_TEST");
 	ASSERT_SAYS(said->err, "--api-key $EMPTY_KEY_OF_THE_TEST: the environment's variable EMPTY_KEY_OF_THE_TEST "
 			       "is empty");
