@@ -134,6 +134,57 @@ START_TEST(each_user_has_his_own)
 }
 END_TEST
 
+/* What root shares is there for all, and no more of it than that. */
+static void use_shared(struct wire *wire, void *userdata)
+{
+	json_object *config = wire_call(wire, "GetLLMConfig", "{'llm_config':{'name':'ours'}}");
+	int64_t id = at_int(config, "llm_config.id");
+
+	(void)userdata;
+	must(at_bool(config, "llm_config.has_api_key"), "a shared config has lost its key");
+	must(!strstr(json_object_to_json_string(config), "sk-"), "a shared config shows its key");
+	for (int i = 0; i < 2; i++) {
+		const char *ref = i ? text("'id':%lld", (long long)id) : "'name':'ours'";
+		json_object *task = experiment_run(wire, &(struct experiment) {
+			.name = text("E%d", i), .rows = 2, .n_criteria = 1,
+			.more = text("'llm_config':{'ref':{%s}},'rating_llm_config':{'ref':{%s}}", ref,
+				     ref) });
+
+		must(at_is(task, "status", "SUCCESS"), json_object_to_json_string(task));
+	}
+	wire_call(wire, "SetDefaultLLMConfig", "{'llm_config':{'name':'ours'}}");
+	wire_refused(wire, "org.elluminate.NotFound", "GetLLMConfig", "{'llm_config':{'name':'mine'}}");
+	wire_refused(wire, "org.elluminate.NotFound", "GetLLMConfig", "{'llm_config':{'id':%lld}}",
+		     (long long)id + 1);
+	wire_refused(wire, "org.varlink.service.PermissionDenied", "CreateLLMConfig",
+		     "{'llm_config':{'name':'theirs','provider':'simulated','shared':true}}");
+	/* One's own of that name comes first. */
+	wire_call(wire, "CreateLLMConfig", "{'llm_config':{'name':'ours','provider':'simulated'}}");
+	must(at_int(wire_call(wire, "GetLLMConfig", "{'llm_config':{'name':'ours'}}"),
+		    "llm_config.id") != id, "another's config comes before one's own");
+}
+
+START_TEST(a_shared_config_serves_all)
+{
+	static const char *const made[] = { "ours", "mine" };
+	struct sim *sim = sim_start((const char *[]) { "--api_key=sk-of-root", NULL });
+	struct wire *wire;
+
+	server = daemon_start_system();
+	wire = daemon_connect(server);
+	for (size_t i = 0; i < 2; i++)
+		wire_call(wire, "CreateLLMConfig", "{'llm_config':{'name':'%s','provider':'openai',"
+			  "'llm_model_name':'m','llm_base_url':'%s','api_key':'sk-of-root',"
+			  "'shared':%s}}", made[i], sim_url(sim), i == 0 ? "true" : "false");
+	as_other_user(server, use_shared, NULL);
+	/* One endpoint, whoever asks there. */
+	(void)experiment_run(wire, &(struct experiment) {
+		.rows = 1, .more = "'llm_config':{'ref':{'name':'ours'}}" });
+	ck_assert_uint_eq(at_count(wire_call(wire, "GetStatus", "{}"), "endpoints"), 1);
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 /* Where others ask, and how that goes, is nobody's business; nor may anybody share what is his. */
 static void see_no_endpoint(struct wire *wire, void *userdata)
 {
@@ -301,7 +352,7 @@ int main(void)
 		fputs("a second user is to be had by root only\n", stderr);
 		return EXIT_SKIPPED;
 	}
-	return RUN_SUITE(each_user_has_his_own, each_prunes_his_own, each_sees_his_own_endpoints,
+	return RUN_SUITE(each_user_has_his_own, a_shared_config_serves_all, each_prunes_his_own, each_sees_his_own_endpoints,
 			 an_administrators_config_stays_his, tarpit_calls_starve_nobody,
 			 interactive_tasks_are_limited, private_socket);
 }

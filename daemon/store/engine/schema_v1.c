@@ -145,11 +145,13 @@ static const char resources[] =
 	" llm_model_name TEXT NOT NULL,"
 	" settings TEXT NOT NULL,"
 	" secret TEXT,"
+	" shared INTEGER NOT NULL CHECK (shared IN (0, 1))," // every user may run with it
 	" created_at INTEGER NOT NULL,"
 	" updated_at INTEGER NOT NULL,"
 	" UNIQUE (project_id, name)"
 	") STRICT;"
 	"CREATE INDEX llm_configs_by_project ON llm_configs (project_id);"
+	"CREATE INDEX llm_configs_shared ON llm_configs (name) WHERE shared;"
 	"CREATE INDEX llm_configs_by_secret ON llm_configs (secret) WHERE secret IS NOT NULL;";
 
 static const char runs[] =

@@ -110,6 +110,11 @@ static int store_secret(struct tx *tx, const char *secret, char buffer[static SE
 			0;
 }
 
+static int is_shared(const struct ellu_llm_config *config)
+{
+	return config->shared && *config->shared;
+}
+
 int llm_config_insert(struct tx *tx, const struct place *place,
 		      const struct ellu_llm_config *config, int64_t *ret_id)
 {
@@ -125,10 +130,11 @@ int llm_config_insert(struct tx *tx, const struct place *place,
 		r = store_secret(tx, secret, buffer, &name);
 	if (r >= 0)
 		r = db_run(tx->db, "INSERT INTO llm_configs (owner_uid, project_id, name, provider,"
-				   " llm_model_name, settings, secret, created_at, updated_at)"
-				   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)",
-			   "iisssssi", place->owner_uid, place->project_id, config->name,
-			   config->provider, config->llm_model_name, settings, name, tx->now);
+				   " llm_model_name, settings, secret, shared, created_at, updated_at)"
+				   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)",
+			   "iisssssbi", place->owner_uid, place->project_id, config->name,
+			   config->provider, config->llm_model_name, settings, name,
+			   is_shared(config), tx->now);
 	if (r < 0)
 		return r;
 	*ret_id = db_last_id(tx->db);
@@ -290,9 +296,9 @@ static int apply(struct tx *tx, struct update *update, const char *path)
 	if (r < 0)
 		return r;
 	return db_run(tx->db, "UPDATE llm_configs SET provider = ?2, llm_model_name = ?3,"
-			      " settings = ?4, secret = ?5, updated_at = ?6 WHERE id = ?1",
-		      "issssi", *update->was->id, config->provider, config->llm_model_name,
-		      update->settings, name, tx->now);
+			      " settings = ?4, secret = ?5, shared = ?6, updated_at = ?7 WHERE id = ?1",
+		      "issssbi", *update->was->id, config->provider, config->llm_model_name,
+		      update->settings, name, is_shared(config), tx->now);
 }
 
 int llm_config_put(struct tx *tx, const struct place *place, const struct ellu_llm_config *config,
@@ -354,12 +360,32 @@ static int insert(struct tx *tx, const struct place *place, const void *content,
 	return r;
 }
 
+/* One of the project's, else one that an administrator shares with all. */
+static int find_ref(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
+		    int64_t *ret_id)
+{
+	struct place place;
+	int r;
+
+	if (ref->id)
+		return db_int(tx->db, ret_id, "SELECT id FROM llm_configs WHERE id = ?1"
+					      " AND (owner_uid = ?2 OR ?3 OR shared)",
+			      "iib", *ref->id, scope->uid, (int)scope->all);
+	r = place_resolve(tx, scope, &place);
+	if (r >= 0)
+		r = resource_find(tx, &resource_llm_config, place.project_id, ref->name, ret_id);
+	return r != 0 ? r : db_int(tx->db, ret_id, "SELECT id FROM llm_configs WHERE name = ?1"
+						   " AND shared ORDER BY id LIMIT 1",
+				   "s", ref->name);
+}
+
 const struct resource resource_llm_config = {
 	.name = "llm_config",
 	.noun = "a config",
 	.type = &ellu_llm_config_type,
 	.letter = 'l',
 	RESOURCE_STATEMENTS("llm_configs"),
+	.find_ref = find_ref,
 	.load = load,
 	.check = check,
 	.insert = insert,

@@ -89,12 +89,13 @@ int default_llm_config_set(struct tx *tx, struct method_run *op)
 	if (r >= 0)
 		r = db_run(tx->db, "UPDATE projects SET default_llm_config_id = ?2, updated_at = ?3"
 				   " WHERE id = ?1 AND EXISTS (SELECT 1 FROM llm_configs"
-				   "  WHERE id = ?2 AND project_id = ?1)",
+				   "  WHERE id = ?2 AND (project_id = ?1 OR shared))",
 			   "iii", place.project_id, id, tx->now);
 	if (r < 0)
 		return r;
 	if (r == 0)
-		return fault_invalid(tx->fault, "llm_config", "a config of the project's own");
+		return fault_invalid(tx->fault, "llm_config", "a config of the project's own, or a "
+				     "shared one");
 	return project_load(tx, &place, &reply->project);
 }
 

@@ -358,7 +358,8 @@ static int default_judge(struct rating_submission *s)
 	int r;
 
 	r = db_int(s->tx->db, &s->judge_config_id, "SELECT id FROM llm_configs WHERE id = ?1"
-						   " AND (owner_uid = ?2 OR owner_uid = ?3)",
+						   " AND (owner_uid = ?2 OR owner_uid = ?3"
+						   "  OR shared)",
 		   "iii", s->origin.judge.config_id, s->place.owner_uid, s->scope.uid);
 	if (r != 0)
 		return r < 0 ? r : 0;

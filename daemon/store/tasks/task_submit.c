@@ -120,10 +120,11 @@ static int check_owner(struct tx *tx, const struct scope *scope, int64_t config_
 	int r;
 
 	r = scope->all ? 1 : db_int(tx->db, &one, "SELECT 1 FROM llm_configs WHERE id = ?1"
-						  " AND owner_uid = ?2", "ii", config_id, scope->uid);
+						  " AND (owner_uid = ?2 OR shared)",
+				  "ii", config_id, scope->uid);
 	if (r == 0)
-		fault_invalid(rejected, part, "a config of one's own; this one is another user's: rate "
-			      "again with `rating_llm_config`");
+		fault_invalid(rejected, part, "a config of one's own, or a shared one; this one is another "
+			      "user's: rate again with `rating_llm_config`");
 	return r < 0 ? r : 0;
 }
 
