@@ -1,13 +1,7 @@
-/*
- * The D-Bus front on a real bus: the manager's methods, tasks as objects, signals, errors; a bus
- * that is absent, hangs, goes away and comes back.
- */
-#include <sched.h>
+/* The D-Bus front on a real bus: the manager's methods, tasks as objects, signals, errors. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 #include <systemd/sd-bus.h>
 #include <unistd.h>
 
@@ -429,39 +423,7 @@ START_TEST(a_caller_keeps_no_idle_daemon_up)
 }
 END_TEST
 
-/* ---- The bus itself ---- */
-
-static bool has_owner(void)
-{
-	return sd_bus_call_method(client, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-				  "org.freedesktop.DBus", "GetNameOwner", NULL, NULL, "s", NAME) >= 0;
-}
-
-static int on_owner(sd_bus_message *message, void *userdata, sd_bus_error *error)
-{
-	(void)message;
-	(void)error;
-	*(bool *)userdata = true;
-	return 0;
-}
-
-/* Waits on the bus's own word that the name has an owner. */
-static void await_name(void)
-{
-	bool changed = false;
-
-	ck_assert_int_ge(sd_bus_add_match(client, NULL,
-					  "type='signal',sender='org.freedesktop.DBus',"
-					  "member='NameOwnerChanged',arg0='" NAME "'", on_owner,
-					  &changed), 0);
-	while (!changed && !has_owner()) {
-		int r = sd_bus_process(client, NULL);
-
-		ck_assert_int_ge(r, 0);
-		if (r == 0)
-			ck_assert_int_ge(sd_bus_wait(client, (uint64_t)(WAIT_SECONDS * 1e6)), 0);
-	}
-}
+/* ---- Limits ---- */
 
 /* A ListTasks whose one option is an array that something appends. */
 static void refused_array(const char *contents, int (*append)(sd_bus_message *message))
@@ -562,63 +524,6 @@ START_TEST(one_user_over_both_ways)
 }
 END_TEST
 
-START_TEST(a_bus_that_comes_and_goes)
-{
-	message_bus = message_bus_start(/* system= */ false);
-	message_bus_kill(message_bus);
-	start_daemon(NULL); // it serves although there is no bus
-	ck_assert(daemon_is_well(server));
-	for (int i = 0; i < 3; i++) {
-		message_bus_restart(message_bus);
-		connect_client();
-		await_name();
-		sd_bus_message_unref(call(PATH, MANAGER, "Subscribe", ""));
-		client = sd_bus_unref(client);
-		message_bus_kill(message_bus);
-		ck_assert(daemon_is_well(server));
-	}
-	ck_assert_int_eq(daemon_stop(server), 0);
-}
-END_TEST
-
-START_TEST(a_bus_that_hangs)
-{
-	message_bus = message_bus_start(/* system= */ false);
-	message_bus_hang(message_bus, true);
-	start_daemon(NULL); // READY all the same, after BUS_SETTLE_SECONDS
-	ck_assert(daemon_is_well(server));
-	message_bus_hang(message_bus, false);
-	connect_client();
-	await_name();
-	message_bus_hang(message_bus, true);
-	ck_assert(daemon_is_well(server));
-	ck_assert_int_eq(daemon_stop(server), 0);
-	message_bus_hang(message_bus, false);
-}
-END_TEST
-
-/* A daemon that was started outside of any session joins the bus of the user's next one. */
-START_TEST(a_bus_where_the_next_session_has_it)
-{
-	const char *folder = text("/run/user/%u", (unsigned)getuid());
-
-	/* /run is the test's own. */
-	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0)
-		return;
-	ck_assert_int_eq(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
-	ck_assert_int_eq(mount("none", "/run", "tmpfs", 0, NULL), 0);
-	message_bus = message_bus_start(/* system= */ false);
-	server = daemon_start(&(struct daemon_options) { .bus = true, .environment = (const char *[]) {
-		"XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", NULL } });
-	connect_client();
-	ck_assert(!has_owner());
-	ck_assert_int_eq(mkdir("/run/user", 0755) | mkdir(folder, 0700), 0);
-	ck_assert_int_eq(symlink(strchr(message_bus_address(message_bus), '=') + 1,
-				 text("%s/bus", folder)), 0);
-	await_name();
-}
-END_TEST
-
 int main(void)
 {
 	if (!message_bus_is_there())
@@ -626,6 +531,5 @@ int main(void)
 	return RUN_SUITE(run_and_watch, list_call_cancel, what_is_wrong, arrays,
 			 one_user_over_both_ways, errors_of_call,
 			 properties_of_the_manager, a_task_is_steered, states_only_go_forward,
-			 a_caller_keeps_no_idle_daemon_up, a_bus_that_comes_and_goes,
-			 a_bus_that_hangs, a_bus_where_the_next_session_has_it);
+			 a_caller_keeps_no_idle_daemon_up);
 }
