@@ -3,18 +3,28 @@
 #include <stddef.h>
 #include <string.h>
 
-#define NAME(id, name) [TASK_KIND_##id] = #name,
-static const char *const names[] = { TASK_KINDS(NAME) };
+#define TASK_LASTS false
+#define TASK_IS_EPHEMERAL true
+#define ROW(id, name, ephemeral) [TASK_KIND_##id] = { #name, ephemeral },
+static const struct {
+	const char *name;
+	bool ephemeral;
+} rows[] = { TASK_KINDS(ROW) };
 
 const char *task_kind_name(enum task_kind kind)
 {
-	return (int)kind >= 0 && kind < _TASK_KIND_MAX ? names[kind] : NULL;
+	return (int)kind >= 0 && kind < _TASK_KIND_MAX ? rows[kind].name : NULL;
 }
 
 enum task_kind task_kind_from_name(const char *name)
 {
 	for (int i = 0; name && i < _TASK_KIND_MAX; i++)
-		if (strcmp(names[i], name) == 0)
+		if (strcmp(rows[i].name, name) == 0)
 			return (enum task_kind)i;
 	return _TASK_KIND_INVALID;
+}
+
+bool task_kind_is_ephemeral(enum task_kind kind)
+{
+	return (int)kind >= 0 && kind < _TASK_KIND_MAX && rows[kind].ephemeral;
 }

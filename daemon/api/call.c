@@ -117,35 +117,22 @@ static bool send_answer(struct call *call, struct answer *answer, bool continues
 	return r != 0;
 }
 
-static bool send_record(struct call *call, const void *record, bool continues, struct share *share)
+bool call_reply_as(struct call *call, const struct record_type *type, const void *reply,
+		   bool continues, struct share *share)
 {
-	struct answer answer = {
-		.type = call->method->reply,
-		.record = record,
-		.share = share,
-	};
+	struct answer answer = { .type = type, .record = reply, .share = share };
 
 	return send_answer(call, &answer, continues);
 }
 
 bool call_continue(struct call *call, const void *reply)
 {
-	return send_record(call, reply, /* continues= */ true, NULL);
+	return call_reply_as(call, call->method->reply, reply, /* continues= */ true, NULL);
 }
 
 void call_reply(struct call *call, const void *reply)
 {
-	(void)send_record(call, reply, /* continues= */ false, NULL);
-}
-
-bool call_continue_shared(struct call *call, const void *reply, struct share *share)
-{
-	return send_record(call, reply, /* continues= */ true, share);
-}
-
-void call_reply_shared(struct call *call, const void *reply, struct share *share)
-{
-	(void)send_record(call, reply, /* continues= */ false, share);
+	(void)call_reply_as(call, call->method->reply, reply, /* continues= */ false, NULL);
 }
 
 void call_fail(struct call *call, const struct fault *fault)

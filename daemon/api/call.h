@@ -98,9 +98,10 @@ void call_writable(struct call *call);
 /* One of many replies. False: hold back until on_writable. */
 bool call_continue(struct call *call, const void *reply);
 void call_reply(struct call *call, const void *reply);
-/* The same for a reply that others get too; `share` lies beside what it is made of, or is NULL. */
-bool call_continue_shared(struct call *call, const void *reply, struct share *share);
-void call_reply_shared(struct call *call, const void *reply, struct share *share);
+/* One or the other of a record of its own type, whose members are those of the method's reply.
+ * `share` lies beside what it is made of, where others get the same, or is NULL. */
+bool call_reply_as(struct call *call, const struct record_type *type, const void *reply,
+		   bool continues, struct share *share);
 void call_fail(struct call *call, const struct fault *fault);
 void call_fail_errno(struct call *call, int error); // Internal
 /* TooManyRequests, for what the caller's user holds. */

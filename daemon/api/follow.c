@@ -9,6 +9,8 @@
 #include "daemon/queue/queue.h"
 #include "daemon/queue/watch.h"
 #include "daemon/store/tasks.h"
+#include "proto/generated/interface.h"
+#include "proto/task_kind.h"
 
 struct follow {
 	struct call *call; // a reference
@@ -18,17 +20,16 @@ struct follow {
 	char *notes; // told with the end, or NULL
 };
 
-/* The members that every such reply has, checked against the method's own type. */
-struct follow_reply {
-	size_t struct_size;
-	const struct ellu_task_event *event;
-	const struct ellu_task *task;
-};
-#define SAME_SHAPE(reply) (sizeof(struct follow_reply) == sizeof(struct ellu_##reply##_reply))
-_Static_assert(SAME_SHAPE(run_experiment) && SAME_SHAPE(watch_task) && SAME_SHAPE(retry_task) &&
-		       SAME_SHAPE(rate_responses) && SAME_SHAPE(rate_experiment) &&
-		       SAME_SHAPE(retry_failed),
-	       "methods that follow a task answer (event, task)");
+/* Every method that follows a task answers as WatchTask does. */
+static bool answer(struct call *call, const struct ellu_task_event *event,
+		   const struct ellu_task *task, bool continues, struct share *share)
+{
+	struct ellu_watch_task_reply reply = ELLU_RECORD(struct ellu_watch_task_reply);
+
+	reply.event = event;
+	reply.task = task;
+	return call_reply_as(call, &ellu_watch_task_reply_type, &reply, continues, share);
+}
 
 static void follow_end(struct follow *follow)
 {
@@ -46,10 +47,9 @@ static void follow_end(struct follow *follow)
 
 static void on_final_task(struct call *call, struct store_request *request)
 {
-	struct follow_reply reply = ELLU_RECORD(struct follow_reply);
+	const struct task_get *op = (const struct task_get *)request;
 
-	reply.task = ((const struct task_get *)request)->ret_task;
-	call_reply(call, &reply);
+	(void)answer(call, NULL, op->ret_task, /* continues= */ false, NULL);
 }
 
 static void answer_task(struct call *call, int64_t task_id)
@@ -68,13 +68,11 @@ static void answer_task(struct call *call, int64_t task_id)
 /* The end, with what is in no log: the submission of a run that is finished made no task. */
 static void answer_with_notes(struct follow *follow, const struct ellu_task_event *event)
 {
-	struct follow_reply reply = ELLU_RECORD(struct follow_reply);
 	struct ellu_task_event end = *event;
 	struct call *call = call_ref(follow->call);
 
 	end.logs_delta = follow->notes;
-	reply.event = &end;
-	call_reply(call, &reply);
+	(void)answer(call, &end, NULL, /* continues= */ false, NULL);
 	follow_end(follow);
 	call_unref(call);
 }
@@ -84,9 +82,7 @@ static void on_event(void *userdata, const struct ellu_task_event *event, bool t
 {
 	struct follow *follow = userdata;
 	struct call *call = follow->call;
-	struct follow_reply reply = ELLU_RECORD(struct follow_reply);
 
-	reply.event = event;
 	if (!call->more) {
 		if (!terminal)
 			return;
@@ -97,9 +93,9 @@ static void on_event(void *userdata, const struct ellu_task_event *event, bool t
 	} else if (terminal) {
 		call_ref(call);
 		follow_end(follow);
-		call_reply_shared(call, &reply, share);
+		(void)answer(call, event, NULL, /* continues= */ false, share);
 		call_unref(call);
-	} else if (!call_continue_shared(call, &reply, share) && call->data) {
+	} else if (!answer(call, event, NULL, /* continues= */ true, share) && call->data) {
 		watch_pause(follow->watch);
 	}
 }
@@ -208,14 +204,13 @@ static char *join_notes(const struct task_submit *op)
 void follow_submitted(struct call *call, const struct task_submit *op, bool detach,
 		      bool cancel_on_disconnect, double min_interval_seconds)
 {
-	struct follow_reply reply = ELLU_RECORD(struct follow_reply);
 	struct watch *watch;
 
 	if (detach) {
-		reply.task = op->ret_task;
-		call_reply(call, &reply);
+		(void)answer(call, NULL, op->ret_task, /* continues= */ false, NULL);
 		return;
 	}
+	cancel_on_disconnect |= task_kind_is_ephemeral(task_kind_from_name(op->ret_task->kind));
 	/* What an earlier run of it logged is no news of this one. */
 	watch = follow_new(call, op->ret_task->id, op->ret_finished ? -1 : 0, cancel_on_disconnect,
 			   min_interval_seconds);

@@ -3,6 +3,7 @@
 #include "proto/generated/interface.h"
 
 static method_handler_fn *const handlers[_METHOD_MAX] = {
+	[METHOD_CALL] = api_call,
 	[METHOD_CANCEL_TASK] = api_cancel_task,
 	[METHOD_DRAIN] = api_drain,
 	[METHOD_GET_STATUS] = api_get_status,

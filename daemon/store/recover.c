@@ -67,6 +67,25 @@ static int recover_tasks(struct tx *tx)
 	return r;
 }
 
+/* Nobody waits any more for what was of the moment. */
+static int fail_ephemeral(struct tx *tx, enum task_kind kind)
+{
+	struct fault fault = { 0 };
+	const char *error;
+	int64_t id;
+	int r;
+
+	fault_set(&fault, ELLU_E_SHUTTING_DOWN, "the daemon ended before the task did");
+	r = tx_encode_fault(tx, &fault, &error);
+	while (r >= 0 &&
+	       (r = db_int(tx->db, &id, "UPDATE tasks SET status = 'FAILURE', hold = NULL, error = ?2,"
+					" finished_at = ?3 WHERE id = (SELECT id FROM tasks WHERE kind = ?1"
+					" AND status IN ('PENDING', 'STARTED') LIMIT 1) RETURNING id",
+			   "ssi", task_kind_name(kind), error, tx->now)) > 0)
+		r = task_event_add(tx, id, "FAILURE", NULL, NULL);
+	return r;
+}
+
 static int is_used(void *userdata, const char *name)
 {
 	int64_t one;
@@ -92,6 +111,9 @@ int recover(struct store *store, struct db *db)
 		r = db_int(db, &store->instance, "SELECT instance FROM daemon", "");
 	if (r >= 0)
 		r = event_number_last(db, &store->writer.event_number);
+	for (int kind = 0; r >= 0 && kind < _TASK_KIND_MAX; kind++)
+		if (task_kind_is_ephemeral((enum task_kind)kind))
+			r = fail_ephemeral(&tx, (enum task_kind)kind);
 	if (r >= 0)
 		r = recover_tasks(&tx);
 	arena_done(&arena);

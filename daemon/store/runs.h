@@ -69,6 +69,7 @@ struct run_spec {
 	const struct ellu_llm_config *config; // NULL with response_column; api_key filled
 	const struct ellu_llm_config *judge_config; // NULL without criteria; api_key filled
 	const struct ellu_generation_params *generation_params; // or NULL
+	const char *request; // of a run of one item: JSON of the method's parameters; or NULL
 	int64_t judge_id;
 	bool detailed;
 	const char *rating_version;
@@ -199,6 +200,19 @@ struct rating_record {
 	struct fault ret_unfit;
 };
 void store_rating_record(struct store *store, struct rating_record *op);
+
+/* Counts what calls took of which no answer or verdict is recorded: that of a run of one item, and
+ * those that were spent for nothing. */
+struct run_spend {
+	struct store_request request;
+	int64_t run_id;
+	int64_t epoch;
+	bool generated; // the item has its answer
+	int64_t input_tokens; // -1: unknown, here and below
+	int64_t output_tokens;
+	int64_t cost_nanodollars;
+};
+void store_run_spend(struct store *store, struct run_spend *op);
 
 /* Aggregates of a run, by its judge; of one that rates as if it had made the responses too, and of
  * its ratings alone. */

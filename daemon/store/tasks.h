@@ -7,8 +7,10 @@
 
 #include "daemon/store/store.h"
 #include "elluminate-types.h"
+#include "proto/task_kind.h"
 #include "proto/task_status.h"
 
+struct record_type;
 struct task_event_row;
 
 /* What every operation that makes a task begins with. */
@@ -41,6 +43,26 @@ struct experiment_submit {
 void store_experiment_submit(struct store *store, struct task_submit *submit);
 /* Checks and says what it would do, and stores nothing; what the state shows wrong is an error. */
 void store_experiment_plan(struct store *store, struct experiment_submit *op);
+
+/* A task of one item that stands in the request itself. `type` is that of the request; the members are
+ * what such requests have in common. What the state shows wrong with the config stores a REJECTED
+ * task; what the request shows wrong, or names that is not there, is an error. */
+struct job_submit {
+	struct task_submit submit;
+	enum task_kind kind;
+	const struct record_type *type;
+	const void *arguments;
+	const char *name;
+	const struct ellu_ref *prompt_template; // or NULL
+	const struct ellu_llm_config_in *llm_config; // NULL: the project's
+	const struct ellu_generation_params *generation_params; // or NULL
+	const int64_t *cost_limit; // nanodollars, or NULL
+	const char *priority;
+	double time_limit_seconds;
+	const char *idempotency_key; // or NULL
+};
+/* `submit` is that of a struct job_submit. */
+void store_job_submit(struct store *store, struct task_submit *submit);
 
 /* A new task that does what an ended one left undone. */
 struct task_retry {

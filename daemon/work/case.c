@@ -416,6 +416,7 @@ void case_start(struct experiment_run *run, const struct run_case *row)
 		return;
 	}
 	run_call_init(&open_case->asking, &run->base, run->generating, run->target);
+	open_case->asking.epoch = open_case->epoch;
 	if (!read_values(open_case, row->input_values) || !render_request(open_case, row))
 		return;
 	weigh(open_case, strlen(row->input_values));

@@ -63,7 +63,6 @@ struct judgement {
 	struct rating_record record;
 	struct open_case *open_case;
 	const struct run_measure *measure;
-	bool asked_again;
 	size_t bytes; // of RUN_QUESTIONS
 	struct judgement *newer; // run::newest_judgement, or run::spare_judgements
 	struct judgement *older;

@@ -106,7 +106,7 @@ static void record_rating(struct judgement *judgement, const struct judge_verdic
 	record->round = run->spec->round;
 	record->owner_uid = run->spec->owner_uid;
 	record->project_id = run->spec->project_id;
-	record->epoch = run->spec->rates ? 0 : open_case->epoch;
+	record->epoch = judgement->asking.epoch;
 	record->response_id = open_case->response_id;
 	record->measure_id = judgement->measure->id;
 	record->judge_id = run->spec->judge_id;
@@ -176,7 +176,7 @@ static void make_key(struct judgement *judgement)
 	snprintf(call->idempotency_key, sizeof(call->idempotency_key),
 		 "ellu-r%" PRId64 "-%" PRId64 "-%" PRId64 "-%" PRId64 "%s-%08" PRIx32,
 		 open_case->response_id, judgement->measure->id, spec->judge_id, spec->round,
-		 judgement->asked_again ? "-r" : "",
+		 judgement->asking.again ? "-r" : "",
 		 (uint32_t)hash_bytes(0, question, strlen(question)));
 }
 
@@ -188,8 +188,10 @@ static void ask_again(struct judgement *judgement)
 	const struct ellu_message *const *messages;
 	size_t n_messages;
 
-	if (run->base.phase != RUN_RUNNING || run->base.over_budget)
+	if (run->base.phase != RUN_RUNNING || run->base.over_budget) {
+		run_call_lost(&judgement->asking);
 		return; // it stays missing
+	}
 	if (judge_ask_again(call->messages, call->n_messages, call->text ? call->text : "",
 			    run->spec->detailed, memory(judgement), &messages, &n_messages) < 0) {
 		run_fail_oom(&run->base);
@@ -197,7 +199,10 @@ static void ask_again(struct judgement *judgement)
 	}
 	arena_done(&call->arena);
 	weigh(judgement);
-	judgement->asked_again = true;
+	judgement->asking.again = true;
+	judgement->asking.input_tokens = call->input_tokens;
+	judgement->asking.output_tokens = call->output_tokens;
+	judgement->asking.cost_nanodollars = call->cost_nanodollars;
 	call->messages = messages;
 	call->n_messages = n_messages;
 	make_key(judgement);
@@ -218,7 +223,7 @@ static void on_answered(struct run_call *asking)
 	add_usage(judgement);
 	if (r >= 0) {
 		record_rating(judgement, &verdict, NULL);
-	} else if (!judgement->asked_again) {
+	} else if (!judgement->asking.again) {
 		ask_again(judgement);
 	} else {
 		fault_set(&call->fault, ELLU_E_BACKEND_REJECTED,
@@ -283,6 +288,7 @@ void judgement_start(struct open_case *open_case)
 		return;
 	}
 	run_call_init(&judgement->asking, &run->base, run->judging_route, run->judge_target);
+	judgement->asking.epoch = run->spec->rates ? 0 : open_case->epoch;
 	judgement->asking.answered = on_answered;
 	judgement->asking.failed = on_failed;
 	judgement->measure = take_measure(open_case);

@@ -1,9 +1,11 @@
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/work/run.h"
 #include "proto/money.h"
+#include "proto/usage.h"
 
 /* ---- Calls ---- */
 
@@ -37,6 +39,59 @@ static void route_hold(struct route *route, struct run_call *call)
 		run_fail(call->run, &call->call.fault);
 }
 
+/* ---- What is lost ---- */
+
+struct lost {
+	struct run_spend op;
+	struct run *run;
+};
+
+static void on_lost(struct store_request *request)
+{
+	struct lost *lost = container_of(request, struct lost, op.request);
+	struct run *run = lost->run;
+
+	if (run_take_answer(run, request))
+		progress_add_usage(&run->progress, lost->op.input_tokens, lost->op.output_tokens,
+				   lost->op.cost_nanodollars);
+	store_request_done(request);
+	free(lost);
+	run_changed(run);
+	run_go_on(run);
+}
+
+/* For lack of memory it is not counted. */
+void run_call_lost(struct run_call *call)
+{
+	struct run *run = call->run;
+	const struct llm_call *spent = &call->call;
+	struct run_spend op = {
+		.run_id = run->id,
+		.epoch = call->epoch,
+		.input_tokens = spent->input_tokens,
+		.output_tokens = spent->output_tokens,
+		.cost_nanodollars = spent->cost_nanodollars,
+	};
+	struct lost *lost;
+
+	if (call->again) {
+		usage_add(&op.input_tokens, call->input_tokens);
+		usage_add(&op.output_tokens, call->output_tokens);
+		usage_add(&op.cost_nanodollars, call->cost_nanodollars);
+	}
+	if (op.input_tokens <= 0 && op.output_tokens <= 0 && op.cost_nanodollars <= 0)
+		return;
+	lost = calloc(1, sizeof(*lost));
+	if (!lost)
+		return;
+	lost->op = op;
+	lost->run = run;
+	run_expect(run, &lost->op.request, on_lost);
+	store_run_spend(run->host.store, &lost->op);
+}
+
+/* ---- What came back ---- */
+
 static void take_outcome(struct run_call *call)
 {
 	struct run *run = call->run;
@@ -58,9 +113,11 @@ static void take_outcome(struct run_call *call)
 			route_hold(route, call);
 		break;
 	case LLM_CONFIG_FAILED:
+		run_call_lost(call);
 		run_fail(run, &call->call.fault);
 		break;
 	case LLM_CANCELLED:
+		run_call_lost(call);
 		run_stop(run, false);
 		break;
 	}

@@ -8,9 +8,9 @@
 #include "daemon/base/log.h"
 
 /* A kind of job: its row is in proto/task_kind.h, what it does in a file of its name. */
-#define DECLARE(id, name) extern const struct job_kind name##_kind;
+#define DECLARE(id, name, ephemeral) extern const struct job_kind name##_kind;
 TASK_KINDS(DECLARE)
-#define ROW(id, name) [TASK_KIND_##id] = &name##_kind,
+#define ROW(id, name, ephemeral) [TASK_KIND_##id] = &name##_kind,
 static const struct job_kind *const kinds[_TASK_KIND_MAX] = { TASK_KINDS(ROW) };
 
 /* ---- Memory ---- */
@@ -191,6 +191,7 @@ int run_begin(struct run *run, const struct run_spec *spec)
 {
 	if (progress_init(&run->progress, spec, clock_monotonic_usec()) < 0)
 		return -ENOMEM;
+	run->id = spec->run_id;
 	run_describe_cost(run);
 	run->kind->tune(run);
 	if (run_open_flow(run) < 0)

@@ -123,6 +123,9 @@ struct run_call {
 	struct llm_call call;
 	struct run *run;
 	struct route *route;
+	int64_t epoch; // that counts what it takes
+	bool again; // it is asked once more; what it took before is:
+	int64_t input_tokens, output_tokens, cost_nanodollars;
 	void (*answered)(struct run_call *call);
 	void (*failed)(struct run_call *call); // with call.fault
 	struct run_call *next; // route::held
@@ -134,6 +137,8 @@ int run_open_flow(struct run *run);
 void run_call_init(struct run_call *call, struct run *run, struct route *route,
 		   struct llm_target *target);
 void run_call_submit(struct run_call *call);
+/* It was spent for nothing, as far as it was: no record will say so. */
+void run_call_lost(struct run_call *call);
 bool route_has_room(const struct route *route);
 
 /* The lower of two caps, of which 0 is none. */
@@ -157,6 +162,7 @@ struct run {
 	struct run_events events;
 	enum run_phase phase;
 	size_t n_outstanding;
+	int64_t id; // as it is stored; from run_begin() on
 	struct backend_flow *flow; // of all its calls; NULL until it is loaded
 	bool cancelled; // backend_flow_cancel() was called
 	bool drained; // backend_flow_drain() was called

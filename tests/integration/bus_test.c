@@ -274,6 +274,24 @@ START_TEST(errors_of_call)
 }
 END_TEST
 
+/* A long method is detached on the bus: the task is followed like any other. */
+START_TEST(a_chat_completion)
+{
+	struct seen seen;
+	sd_bus_message *reply;
+	const char *json;
+
+	start();
+	listen_to(&seen);
+	reply = call(PATH, MANAGER, "Call", "ss", "Call",
+		     "{\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}");
+	ck_assert_int_ge(sd_bus_message_read(reply, "s", &json), 0);
+	ck_assert_ptr_nonnull(strstr(json, "\"kind\":\"call\""));
+	sd_bus_message_unref(reply);
+	await(&seen, "SUCCESS", 1);
+}
+END_TEST
+
 /* Every proxy asks for the properties of what it stands for. */
 START_TEST(properties_of_the_manager)
 {
@@ -529,7 +547,7 @@ int main(void)
 	if (!message_bus_is_there())
 		return EXIT_SKIPPED;
 	return RUN_SUITE(run_and_watch, list_call_cancel, what_is_wrong, arrays,
-			 one_user_over_both_ways, errors_of_call,
+			 one_user_over_both_ways, errors_of_call, a_chat_completion,
 			 properties_of_the_manager, a_task_is_steered, states_only_go_forward,
 			 a_caller_keeps_no_idle_daemon_up);
 }

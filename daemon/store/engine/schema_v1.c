@@ -202,10 +202,11 @@ static const char runs[] =
 	" config_snapshot TEXT,"
 	" response_column TEXT,"
 	" generation_params TEXT,"
+	" request TEXT," // what one item is asked that is no row's: JSON of a method's parameters
 	" criterion_set_id INTEGER REFERENCES criterion_sets,"
 	" judge_id INTEGER REFERENCES judges,"
-	" rating_mode TEXT NOT NULL CHECK (rating_mode IN ('fast', 'detailed')),"
-	" rating_version TEXT NOT NULL,"
+	" rating_mode TEXT CHECK (rating_mode IN ('fast', 'detailed')),"
+	" rating_version TEXT,"
 	" source_run_id INTEGER REFERENCES runs," // whose responses are rated
 	" response_ids TEXT," // that are; JSON array, in the order asked
 	" filter_epoch INTEGER," // NULL: any, down to filter_value

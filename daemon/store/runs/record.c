@@ -192,3 +192,23 @@ void store_rating_record(struct store *store, struct rating_record *op)
 	op->cost_nanodollars = usage_bounded(op->cost_nanodollars);
 	tx_post(store, &op->request, STORE_RECORD, rating_record_run);
 }
+
+static int run_spend_run(struct tx *tx, struct store_request *request)
+{
+	const struct run_spend *op = (const struct run_spend *)request;
+
+	return db_run(tx->db,
+		      "UPDATE run_epochs SET generated = generated + ?3, rated = rated + ?3,"
+		      ADD_TO("input_tokens", "?4") ADD_TO("output_tokens", "?5") ADD_COST("?6")
+		      " recorded_monotonic = ?7 WHERE run_id = ?1 AND epoch = ?2",
+		      "iibnnni", op->run_id, op->epoch, (int)op->generated, op->input_tokens,
+		      op->output_tokens, op->cost_nanodollars, clock_monotonic_usec());
+}
+
+void store_run_spend(struct store *store, struct run_spend *op)
+{
+	op->input_tokens = usage_bounded(op->input_tokens);
+	op->output_tokens = usage_bounded(op->output_tokens);
+	op->cost_nanodollars = usage_bounded(op->cost_nanodollars);
+	tx_post(store, &op->request, STORE_RECORD, run_spend_run);
+}

@@ -20,7 +20,8 @@
 	"n.id, n.owner_uid, n.project_id, n.prompt_template_id, n.collection_id,"               \
 	" n.first_sequence, n.last_sequence, n.rows_identity, n.row_limit, n.column_defaults,"  \
 	" n.total_cases, n.n_epochs, n.llm_config_id, n.config_snapshot, n.response_column,"    \
-	" n.generation_params, n.criterion_set_id, n.judge_id, n.rating_mode, n.rating_version," \
+	" n.generation_params, n.request, n.criterion_set_id, n.judge_id, n.rating_mode,"         \
+	" n.rating_version,"                                                                     \
 	" n.source_run_id, n.response_ids, n.filter_epoch, n.filter_measure_id,"                \
 	" n.filter_judge_id, n.filter_value, n.last_response_id, n.last_rating_id, n.round,"    \
 	" n.counters_stale, j.name, j.llm_config_id, j.snapshot,"                               \
@@ -49,6 +50,7 @@ static void read_row(struct tx *tx, sqlite3_stmt *q, struct run_row *row)
 	row->config_snapshot = tx_text(tx, q, c++);
 	row->response_column = tx_text(tx, q, c++);
 	row->generation_params = tx_text(tx, q, c++);
+	row->request = tx_text(tx, q, c++);
 	row->criterion_set_id = column_int(q, c++);
 	row->judge_id = column_int(q, c++);
 	row->rating_mode = tx_text(tx, q, c++);
@@ -94,11 +96,11 @@ static int insert_row(struct tx *tx, const struct run_row *row)
 		      " total_cases, n_epochs, llm_config_id, config_snapshot, response_column,"
 		      " generation_params, criterion_set_id, judge_id, rating_mode, rating_version,"
 		      " source_run_id, response_ids, filter_epoch, filter_measure_id, filter_judge_id,"
-		      " filter_value, last_response_id, last_rating_id, counters_stale, created_at)"
+		      " filter_value, last_response_id, last_rating_id, counters_stale, created_at, request)"
 		      " VALUES (?1, ?2, nullif(?3, 0), nullif(?4, 0), ?5, ?6, ?7, nullif(?8, 0), ?9, ?10,"
 		      " ?11, nullif(?12, 0), ?13, ?14, ?15, nullif(?16, 0), nullif(?17, 0), ?18, ?19,"
-		      " nullif(?20, 0), ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)",
-		      "iiiiiisis" "iiisss" "iissis" "IIIIiiii", row->owner_uid, row->project_id,
+		      " nullif(?20, 0), ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)",
+		      "iiiiiisis" "iiisss" "iissis" "IIIIiiiis", row->owner_uid, row->project_id,
 		      row->prompt_template_id, row->collection_id, row->first_sequence,
 		      row->last_sequence, row->rows_identity, row->row_limit, row->column_defaults,
 		      row->total_cases, row->n_epochs, row->config_id, row->config_snapshot,
@@ -106,7 +108,7 @@ static int insert_row(struct tx *tx, const struct run_row *row)
 		      row->judge_id, row->rating_mode, row->rating_version, row->source_run_id,
 		      row->response_ids, row->filter_epoch, row->filter_measure_id,
 		      row->filter_judge_id, row->filter_value, row->last_response_id,
-		      row->last_rating_id, row->counters_stale, tx->now);
+		      row->last_rating_id, row->counters_stale, tx->now, row->request);
 }
 
 int run_insert(struct tx *tx, const struct run_row *row, const struct tx_list *measures,
@@ -280,9 +282,10 @@ static int load_spec(struct tx *tx, int64_t run_id, struct run_spec *spec)
 	spec->owner_uid = row.owner_uid;
 	spec->project_id = row.project_id;
 	spec->judge_id = row.judge_id;
-	spec->detailed = strcmp(row.rating_mode, "detailed") == 0;
+	spec->detailed = row.rating_mode && strcmp(row.rating_mode, "detailed") == 0;
 	spec->rating_version = row.rating_version;
 	spec->response_column = row.response_column;
+	spec->request = row.request;
 	spec->round = row.round;
 	spec->uncounted = row.counters_stale != 0;
 	if (row.prompt_template_id)

@@ -29,6 +29,7 @@ struct run_row {
 	const char *config_snapshot;
 	const char *response_column;
 	const char *generation_params;
+	const char *request;
 	int64_t criterion_set_id;
 	int64_t judge_id;
 	const char *rating_mode;

@@ -4,6 +4,7 @@
 
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
+#include "proto/task_kind.h"
 #include "proto/task_status.h"
 #include "tests/unit/suite.h"
 
@@ -135,7 +136,36 @@ START_TEST(statuses)
 }
 END_TEST
 
+/* The daemon answers all of them with WatchTask's record; and the kinds of tasks are those of C. */
+START_TEST(what_follows_tasks)
+{
+	const struct record_type *watch = &ellu_watch_task_reply_type;
+	const char *const *kinds = field_find(&ellu_task_type, "kind")->one_of;
+	size_t n = 0, n_kinds = 0;
+
+	for (size_t i = 0; i < elluminate_interface.n_methods; i++) {
+		const struct method *method = &elluminate_interface.methods[i];
+
+		if (!field_find(method->request, "detach"))
+			continue;
+		n++;
+		ck_assert_int_eq(method->replies, METHOD_REPLIES_EVENTS);
+		ck_assert_uint_eq(method->reply->n_fields, watch->n_fields);
+		for (size_t k = 0; k < watch->n_fields; k++) {
+			const struct record_field *field = &method->reply->fields[k];
+
+			ck_assert_str_eq(field->name, watch->fields[k].name);
+			ck_assert_ptr_eq(field->type, watch->fields[k].type);
+		}
+	}
+	ck_assert_uint_ge(n, 5);
+	for (; kinds[n_kinds]; n_kinds++)
+		ck_assert_int_eq(task_kind_from_name(kinds[n_kinds]), (int) n_kinds);
+	ck_assert_uint_eq(n_kinds, _TASK_KIND_MAX);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_TESTS(methods, errors, texts, pages, statuses);
+	return RUN_TESTS(methods, errors, texts, pages, statuses, what_follows_tasks);
 }

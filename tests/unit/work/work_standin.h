@@ -92,6 +92,7 @@ struct standin {
 	int64_t n_results;
 	int64_t n_cancelled;
 	int64_t n_tunes;
+	int64_t lost_input_tokens; // of calls that left no record
 	int in_flight;
 	int in_flight_max;
 	int at_risk; // issued and not committed

@@ -162,6 +162,7 @@ static void on_submit(struct message *message)
 {
 	struct llm_call *call = container_of(message, struct llm_call, message);
 
+	call->input_tokens = call->output_tokens = call->cost_nanodollars = -1;
 	if (++handed > standin.handed_max)
 		standin.handed_max = handed;
 	if (draining) {

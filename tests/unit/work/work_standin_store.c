@@ -319,6 +319,24 @@ void store_rating_record(struct store *store, struct rating_record *op)
 	post(&op->request, on_record);
 }
 
+static int run_lost(struct tx *tx, struct store_request *request)
+{
+	const struct run_spend *op = container_of(request, struct run_spend, request);
+
+	(void)tx;
+	if (op->run_id != (standin.rating ? 9 : 7) || op->generated)
+		standin_wrong("calls of nobody were lost");
+	standin.lost_input_tokens += op->input_tokens;
+	return 0;
+}
+
+void store_run_spend(struct store *store, struct run_spend *op)
+{
+	(void)store;
+	op->request.run = run_lost;
+	standin_commit(&op->request);
+}
+
 static void on_results(struct message *message)
 {
 	struct results_compute *op = container_of(message, struct results_compute, request.message);

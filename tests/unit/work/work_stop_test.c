@@ -1,4 +1,5 @@
 /* Runs that are stopped, go on with what is missing, or wait for the store. */
+#include <semaphore.h>
 #include <string.h>
 
 #include "tests/unit/work/work_harness.h"
@@ -129,6 +130,53 @@ START_TEST(empty_run)
 }
 END_TEST
 
+/* ---- What was spent for nothing ---- */
+
+static struct message stop_message;
+static sem_t stop_posted;
+
+static void on_stop(struct message *message)
+{
+	(void)message;
+	standin.at_moment();
+	sem_post(&stop_posted);
+}
+
+/* The run hears of its stop before it gets this answer. */
+static void no_verdict_at_first(struct llm_call *call, const struct standin_call *info)
+{
+	if (info->judging && !info->again && !stop_message.deliver && info->index >= 20) {
+		stop_message.deliver = on_stop;
+		loop_post(standin.home, &stop_message);
+		while (sem_wait(&stop_posted) < 0)
+			; // a signal
+	}
+	standin_answer(call, !info->judging ? "an answer" : info->again ? "{\"rating\": \"YES\"}" : "Well.");
+}
+
+/* A judge is not asked again once the run stops: what its answer took is counted all the same. */
+START_TEST(unusable_answers_count)
+{
+	int64_t recorded = 0;
+
+	sem_init(&stop_posted, /* pshared= */ 0, 0);
+	standin.answer = no_verdict_at_first;
+	standin.at_moment = _i ? drain_run : give_back_run;
+	harness_run_task();
+	ck_assert_int_eq(seen.status, TASK_PENDING);
+	for (size_t i = 0; i < standin.n_rows; i++) {
+		recorded += standin.responses[i].recorded ? standin.responses[i].input_tokens : 0;
+		for (size_t m = 0; m < standin.n_measures; m++)
+			recorded += standin.responses[i].ratings[m].recorded ?
+					    standin.responses[i].ratings[m].input_tokens : 0;
+	}
+	ck_assert_int_eq(recorded + standin.lost_input_tokens,
+			 10 * (standin.n_generations + standin.n_judgements));
+	ck_assert_int_gt(standin.lost_input_tokens, 0);
+	ck_assert_int_eq(seen.progress.input_tokens, recorded + standin.lost_input_tokens);
+}
+END_TEST
+
 /* ---- Back-pressure ---- */
 
 /* Commits wait as long as the moment lasts. */
@@ -256,6 +304,7 @@ int main(void)
 	tcase_add_test(tcase, only_what_is_missing);
 	tcase_add_test(tcase, nothing_is_missing);
 	tcase_add_test(tcase, empty_run);
+	tcase_add_loop_test(tcase, unusable_answers_count, 0, 2);
 	tcase_add_test(tcase, stalled_commits_stop_calls);
 	tcase_add_loop_test(tcase, tuned_at_any_moment, 0, (int)(4 * N_MOMENTS));
 	tcase_add_test(tcase, cost_limit_stops);

@@ -1,0 +1,222 @@
+/*
+ * Call: one chat completion as a task of the moment. What it is asked, what it answers, and that it
+ * ends with whoever waits for it.
+ */
+#include <string.h>
+
+#include "tests/harness/suite.h"
+
+static struct daemon *server;
+static struct wire *wire;
+static struct sim *sim;
+
+static void start(const char *setting)
+{
+	sim = sim_start((const char *[]) { setting, NULL });
+	server = daemon_start(NULL);
+	wire = daemon_connect(server);
+}
+
+static void end(void)
+{
+	ck_assert_int_eq(daemon_stop(server), 0);
+	sim_stop(sim);
+}
+
+static const char *config(void)
+{
+	return text("'llm_config':{'content':{'name':'L','provider':'openai','llm_model_name':'m',"
+		    "'llm_base_url':'%s'}}", sim_url(sim));
+}
+
+static json_object *ask(const char *messages, const char *more)
+{
+	json_object *reply = wire_call(wire, "Call", "%s",
+				       requoted(text("{%s,%s%s}", messages, config(), more)));
+
+	return json_object_get(at_json(reply, "task"));
+}
+
+static json_object *last_request(void)
+{
+	return json_must_parse(at_text(sim_requests(sim, 1), "requests.0.body"));
+}
+
+#define HELLO "'messages':[{'role':'user','content':'Hello'}]"
+
+START_TEST(messages)
+{
+	json_object *task, *request;
+
+	start(NULL);
+	task = ask("'messages':[{'role':'system','content':'Be brief.'},{'role':'user','content':'Hi {{x}}'}]",
+		   ",'generation_params':{'temperature':0.5}");
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	ck_assert_str_eq(at_text(task, "kind"), "call");
+	ck_assert_str_eq(at_text(task, "name"), "call");
+	ck_assert_str_eq(at_text(task, "priority"), "interactive");
+	ck_assert_uint_gt(strlen(at_text(task, "result.call.text")), 0);
+	ck_assert_str_eq(at_text(task, "result.call.model"), "m");
+	ck_assert_str_eq(at_text(task, "result.call.finish_reason"), "stop");
+	ck_assert_int_eq(at_int(task, "result.call.attempts"), 1);
+	ck_assert_int_gt(at_int(task, "result.call.input_tokens"), 0);
+	ck_assert_int_gt(at_int(task, "result.call.output_tokens"), 0);
+	ck_assert(!at_has(task, "result.call.cost"));
+	ck_assert(!at_has(task, "experiment_id"));
+	ck_assert_int_eq(at_int(task, "progress.total_responses"), 1);
+	ck_assert_int_eq(at_int(task, "progress.responses_generated"), 1);
+	ck_assert_int_eq(at_int(task, "progress.input_tokens"),
+			 at_int(task, "result.call.input_tokens"));
+	ck_assert_double_eq(at_number(task, "progress.percent_complete"), 100);
+	request = last_request();
+	ck_assert_str_eq(at_text(request, "messages.0.content"), "Be brief.");
+	ck_assert_str_eq(at_text(request, "messages.1.content"), "Hi {{x}}");
+	ck_assert_double_eq(at_number(request, "temperature"), 0.5);
+	end();
+}
+END_TEST
+
+START_TEST(a_template)
+{
+	json_object *task, *request;
+
+	start(NULL);
+	experiment_run(wire, &(struct experiment) { .rows = 1, .more =
+		"'prompt_template':{'content':{'name':'T','messages':[{'role':'user',"
+		"'content':'Say {{topic}}'}],'tools':[{'name':'look','parameters':{'type':'object'}}]}}" });
+	task = ask("'prompt_template':{'name':'T'},'variables':{'topic':'cheese'}", "");
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	request = last_request();
+	ck_assert_str_eq(at_text(request, "messages.0.content"), "Say cheese");
+	ck_assert_str_eq(at_text(request, "tools.0.function.name"), "look");
+	task = ask("'prompt_template':{'name':'T'},'variables':{'other':'cheese'}", "");
+	ck_assert_str_eq(at_text(task, "status"), "FAILURE");
+	ck_assert_str_eq(at_text(task, "error.code"), "InvalidParameter");
+	ck_assert_ptr_nonnull(strstr(at_text(task, "error.message"), "topic"));
+	ck_assert_int_eq(sim_stat(sim, "calls"), 1);
+	end();
+}
+END_TEST
+
+START_TEST(what_is_wrong)
+{
+	static char long_text[1024 * 1024 + 2];
+	json_object *reply;
+
+	start(NULL);
+	reply = wire_refused(wire, "org.varlink.service.InvalidParameter", "Call", "{}");
+	ck_assert_str_eq(at_text(reply, "parameters.parameter"), "messages");
+	wire_refused(wire, "org.varlink.service.InvalidParameter", "Call",
+		     "{" HELLO ",'prompt_template':{'name':'T'}}");
+	wire_refused(wire, "NotFound", "Call", "{'prompt_template':{'name':'T'}}");
+	memset(long_text, 'x', sizeof(long_text) - 1);
+	wire_refused(wire, "TooLarge", "Call", "{'messages':[{'role':'user','content':'%s'}]}", long_text);
+	sim_control(sim, "{'content_filter_rate':1}");
+	reply = ask(HELLO, "");
+	ck_assert_str_eq(at_text(reply, "status"), "FAILURE");
+	ck_assert_int_eq(at_int(reply, "error.status"), 400);
+	ck_assert(!at_has(reply, "result"));
+	end();
+}
+END_TEST
+
+/* The built-in model, where no other is configured; the same key is the same task. */
+START_TEST(the_default)
+{
+	json_object *first, *again;
+
+	start(NULL);
+	first = wire_call(wire, "Call", "{" HELLO ",'idempotency_key':'k','name':'Mine'}");
+	ck_assert_str_eq(at_text(first, "task.status"), "SUCCESS");
+	ck_assert_str_eq(at_text(first, "task.name"), "Mine");
+	again = wire_call(wire, "Call", "{" HELLO ",'idempotency_key':'k','name':'Mine'}");
+	ck_assert_int_eq(at_int(again, "task.id"), at_int(first, "task.id"));
+	wire_refused(wire, "Conflict", "Call", "{" HELLO ",'idempotency_key':'k'}");
+	end();
+}
+END_TEST
+
+static int64_t begin_slow(const char *more)
+{
+	json_object *reply;
+
+	wire_start(wire, "'more':true", "Call", "%s", requoted(text("{" HELLO ",%s%s}", config(), more)));
+	reply = wire_next(wire);
+	sim_await(sim, "calls", 1);
+	return at_int(reply, at_has(reply, "parameters.task") ? "parameters.task.id" :
+								"parameters.event.task_id");
+}
+
+START_TEST(it_ends_with_its_caller)
+{
+	int64_t id;
+
+	start("--latency_seconds=1000");
+	id = begin_slow("");
+	wire_close(wire);
+	wire = daemon_connect(server);
+	task_await_status(server, id, "REVOKED");
+	sim_await(sim, "closed_early", 1);
+	/* One that is detached does not. */
+	sim_reset(sim);
+	id = begin_slow(",'detach':true");
+	wire_close(wire);
+	wire = daemon_connect(server);
+	ck_assert_str_eq(at_text(task_get(wire, id), "status"), "STARTED");
+	sim_control(sim, "{'latency_seconds':0}");
+	wire_call(wire, "CancelTask", "{'id':%lld}", (long long)id);
+	end();
+}
+END_TEST
+
+/* Killed or stopped, the daemon does not ask again for what nobody waits for. */
+START_TEST(it_ends_with_the_daemon)
+{
+	json_object *task;
+	int64_t id;
+
+	start("--latency_seconds=1000");
+	for (int killed = 0; killed < 2; killed++) {
+		sim_reset(sim);
+		id = begin_slow(",'detach':true");
+		if (killed)
+			daemon_kill(server);
+		else
+			daemon_signal(server, 2);
+		if (!killed) {
+			daemon_signal(server, 15); // the second ends the wait for what is in flight
+			ck_assert_int_eq(daemon_wait(server, WAIT_SECONDS), 0);
+		}
+		daemon_restart(server);
+		wire = daemon_connect(server);
+		task = task_get(wire, id);
+		ck_assert_str_eq(at_text(task, "status"), "FAILURE");
+		ck_assert_str_eq(at_text(task, "error.code"), "ShuttingDown");
+		ck_assert_int_eq(sim_stat(sim, "calls"), 1);
+	}
+	end();
+}
+END_TEST
+
+/* Retried by hand it is asked again. */
+START_TEST(retried)
+{
+	json_object *task, *reply;
+
+	start(NULL);
+	sim_control(sim, "{'content_filter_rate':1}");
+	task = ask(HELLO, "");
+	ck_assert_str_eq(at_text(task, "status"), "FAILURE");
+	sim_control(sim, "{'content_filter_rate':0}");
+	reply = wire_call(wire, "RetryTask", "{'id':%lld}", (long long)at_int(task, "id"));
+	ck_assert_str_eq(at_text(reply, "task.status"), "SUCCESS");
+	ck_assert_uint_gt(strlen(at_text(reply, "task.result.call.text")), 0);
+	end();
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_SUITE(messages, a_template, what_is_wrong, the_default, it_ends_with_its_caller,
+			 it_ends_with_the_daemon, retried);
+}
