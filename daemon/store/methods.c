@@ -28,6 +28,7 @@ static const struct operation {
 	[METHOD_GET_LLM_CONFIG] = { STORE_POINT, resource_get, &resource_llm_config },
 	[METHOD_GET_PROJECT] = { STORE_POINT, project_get },
 	[METHOD_GET_PROMPT_TEMPLATE] = { STORE_POINT, resource_get, &resource_prompt_template },
+	[METHOD_LIST_COLLECTIONS] = { STORE_SCAN, resource_list, &resource_collection },
 	[METHOD_LIST_EXPERIMENTS] = { STORE_SCAN, resource_list, &resource_experiment },
 	[METHOD_LIST_LLM_CONFIGS] = { STORE_SCAN, resource_list, &resource_llm_config },
 	[METHOD_LIST_RATINGS] = { STORE_SCAN, ratings_list },

@@ -61,6 +61,7 @@ static const char resources[] =
 	" updated_at INTEGER NOT NULL,"
 	" UNIQUE (project_id, name)"
 	") STRICT;"
+	"CREATE INDEX collections_by_project ON collections (project_id);"
 	"CREATE INDEX collections_cleared ON collections (id) WHERE swept_sequence < first_sequence;"
 
 	"CREATE TABLE collection_columns ("

@@ -258,6 +258,7 @@ const struct resource resource_collection = {
 	.name = "collection",
 	.noun = "a collection",
 	.type = &ellu_collection_type,
+	.letter = 'c',
 	RESOURCE_STATEMENTS("collections"),
 	.load = load,
 	.prepare = prepare,

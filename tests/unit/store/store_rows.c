@@ -55,6 +55,30 @@ static int clear(int64_t *ret_removed)
 	return r;
 }
 
+START_TEST(collections_are_listed)
+{
+	const struct ellu_list_collections_reply *page;
+	struct method_run op = { .scope = own };
+
+	fixture_open(&f);
+	create(&op, "{\"name\": \"A\", \"variables\": [{\"t\": \"a\"}]}");
+	create(&op, "{\"name\": \"B\"}");
+	method_of(&f, &op, METHOD_LIST_COLLECTIONS, "{\"limit\": 1, \"count\": true}");
+	CALL_OK(&f, store_method_run, &op);
+	page = page_of(&f, &op.request, &ellu_list_collections_reply_type);
+	ck_assert_uint_eq(page->n_items, 1);
+	ck_assert_str_eq(page->items[0]->name, "B");
+	ck_assert_int_eq(*page->count, 2);
+	method_of(&f, &op, METHOD_LIST_COLLECTIONS, "{\"cursor\": \"%s\"}", page->next_cursor);
+	CALL_OK(&f, store_method_run, &op);
+	page = page_of(&f, &op.request, &ellu_list_collections_reply_type);
+	ck_assert_uint_eq(page->n_items, 1);
+	ck_assert_str_eq(page->items[0]->name, "A");
+	ck_assert_int_eq(*page->items[0]->variables_count, 1);
+	fixture_close(&f);
+}
+END_TEST
+
 START_TEST(columns_follow_keys)
 {
 	struct method_run op = { 0 }, twice = { 0 }, wrong = { 0 };
@@ -431,7 +455,7 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS(columns_follow_keys, columns_go_with_their_rows,
+	return RUN_TESTS(collections_are_listed, columns_follow_keys, columns_go_with_their_rows,
 			 former_columns_can_be_judged, uploads_become_visible_as_a_whole,
 			 unfinished_uploads_are_swept, clearing_keeps_what_is_pinned,
 			 cleared_rows_are_swept, sweeping_goes_on_after_a_start,
