@@ -7,11 +7,9 @@
  * several experiments; one without an answer has nothing to judge.
  */
 #include <errno.h>
-#include <string.h>
 
 #include "daemon/store/resources/collection.h"
 #include "daemon/store/resources/prompt_template.h"
-#include "daemon/store/resources/rows.h"
 #include "daemon/store/runs/run.h"
 #include "proto/limits.h"
 
@@ -43,11 +41,10 @@ static int load_decided(struct scan *scan, struct run_case *item)
 	if (!decided)
 		return -ENOMEM;
 	item->decided_measures = decided;
-	r = db_query(tx->db, &q, "SELECT m.measure_id FROM run_measures m CROSS JOIN ratings g"
-				 " ON g.response_id = ?2 AND g.measure_id = m.measure_id AND g.judge_id = ?3"
-				 " WHERE m.run_id = ?1 AND (g.error IS NULL OR g.round >= ?4)"
-				 " ORDER BY m.position",
-		     "iiii", scan->run.id, item->response_id, scan->run.judge_id, scan->run.round);
+	r = db_query(tx->db, &q,
+		     "SELECT m.measure_id FROM run_measures m CROSS JOIN ratings g ON g.response_id = ?2"
+		     " AND g.measure_id = m.measure_id AND g.judge_id = ?3 WHERE m.run_id = ?1"
+		     " AND (g.error IS NULL OR g.round >= ?4) ORDER BY m.position", "iiii", scan->run.id, item->response_id, scan->run.judge_id, scan->run.round);
 	while (r >= 0 && item->n_decided < scan->op->n_measures && (r = db_next(tx->db, q)) > 0)
 		decided[item->n_decided++] = column_int(q, 0);
 	return r;
@@ -62,110 +59,60 @@ static int add_case(struct scan *scan, struct run_case *item, const char *defaul
 
 	if (item->response_id)
 		item->response_text = tx_text(scan->tx, q, text);
-	scan->bytes += (size_t)sqlite3_column_bytes(q, text) + (size_t)sqlite3_column_bytes(q, values);
+	scan->bytes += (size_t)sqlite3_column_bytes(q, text);
+	scan->bytes += (size_t)sqlite3_column_bytes(q, values);
 	scan->cases[scan->n_cases++] = *item;
 	return r;
 }
 
 /* ---- Pairs of row and epoch ---- */
 
-/* (row, values, response, failed, text): one pair; kept when it misses something. A response
- * that is missing again comes as none. */
-static int look_at_pair(struct scan *scan, sqlite3_stmt *q)
+/* (row, values, response, text, failed, round): one pair; kept when it misses something. An error of
+ * an earlier round is as none. */
+static int look_at_pair(struct pair_walk *walk, sqlite3_stmt *q)
 {
+	struct scan *scan = walk->userdata;
+	bool failed = column_int(q, 4) != 0;
 	struct run_case item = {
-		.row_id = column_int(q, 0),
-		.epoch = scan->at.epoch,
+		.row_id = walk->at.row_id,
+		.row_number = walk->at.row_number,
+		.epoch = walk->at.epoch,
 	};
 	int r;
 
-	scan->at.row_id = item.row_id;
-	item.row_number = ++scan->at.row_number;
-	if (!column_null(q, 2)) {
-		if (column_int(q, 3) || scan->op->n_measures == 0)
+	if (!column_null(q, 2) && !(failed && column_int(q, 5) < scan->run.round)) {
+		if (failed || scan->op->n_measures == 0)
 			return 0;
 		item.response_id = column_int(q, 2);
 		r = load_decided(scan, &item);
 		if (r < 0 || item.n_decided == scan->op->n_measures)
 			return r;
 	}
-	return add_case(scan, &item, scan->run.column_defaults, q, 1, 4);
-}
-
-/* The rest of a batch, as far as the page goes. 1: the page or the epoch is at its end. */
-static int scan_batch(struct scan *scan, int64_t batch_id)
-{
-	struct db *db = scan->tx->db;
-	QUERY q = NULL;
-	int r;
-
-	r = db_query(db, &q, "SELECT v.id, v.input_values, r.id, r.error IS NOT NULL,"
-			     " coalesce(r.response_text, r.tool_calls)"
-			     " FROM template_variables v LEFT JOIN responses r"
-			     " ON r.template_variables_id = v.id AND r.run_id = ?3 AND r.epoch = ?4"
-			     " AND (r.error IS NULL OR r.round >= ?5)"
-			     " WHERE v.batch_id = ?1 AND v.id > ?2 ORDER BY v.id",
-		     "iiiii", batch_id, scan->at.row_id, scan->run.id, scan->at.epoch,
-		     scan->run.round);
-	while (r >= 0) {
-		if (scan->left == 0 || scan->bytes >= CASES_BYTES_MAX ||
-		    scan->at.row_number == scan->run.total_cases)
-			return 1;
-		r = db_next(db, q);
-		if (r <= 0)
-			return r;
-		scan->left--;
-		r = look_at_pair(scan, q);
-	}
+	r = add_case(scan, &item, scan->run.column_defaults, q, 1, 3);
+	if (scan->bytes >= CASES_BYTES_MAX)
+		walk->left = 0;
 	return r;
-}
-
-/* The rest of the cursor's epoch, as far as the page goes. 1: the epoch is at its end. */
-static int scan_epoch(struct scan *scan)
-{
-	int64_t batch_id, sequence = scan->at.batch_sequence;
-	int r;
-
-	while ((r = rows_next_batch(scan->tx, scan->run.collection_id, scan->run.last_sequence,
-				    &sequence, &batch_id)) > 0) {
-		if (sequence != scan->at.batch_sequence)
-			scan->at.row_id = 0;
-		scan->at.batch_sequence = sequence;
-		r = scan_batch(scan, batch_id);
-		if (r < 0)
-			return r;
-		if (r > 0)
-			return scan->at.row_number == scan->run.total_cases;
-		sequence++;
-	}
-	/* Pinned rows are never removed, so that this is the end as well. */
-	return r < 0 ? r : 1;
-}
-
-static void next_epoch(struct scan *scan)
-{
-	scan->at = (struct case_cursor){
-		.epoch = scan->at.epoch + 1,
-		.batch_sequence = scan->run.first_sequence + 1,
-	};
 }
 
 static int scan_pairs(struct scan *scan)
 {
-	int r;
+	struct pair_walk walk = {
+		.tx = scan->tx,
+		.run = &scan->run,
+		.at = scan->at,
+		.left = scan->left,
+		.sql = "SELECT v.id, v.input_values, r.id, coalesce(r.response_text, r.tool_calls),"
+		       " r.error IS NOT NULL, r.round FROM template_variables v LEFT JOIN responses r"
+		       " ON r.template_variables_id = v.id AND r.run_id = ?3 AND r.epoch = ?4"
+		       " WHERE v.batch_id = ?1 AND v.id > ?2 ORDER BY v.id",
+		.found = look_at_pair,
+		.userdata = scan,
+	};
+	int r = pair_walk(&walk);
 
-	if (scan->at.epoch == 0)
-		next_epoch(scan);
-	while (scan->at.epoch <= scan->run.n_epochs && scan->left > 0 &&
-	       scan->bytes < CASES_BYTES_MAX) {
-		r = scan_epoch(scan);
-		if (r < 0)
-			return r;
-		if (r > 0)
-			next_epoch(scan);
-	}
-	scan->op->ret_end = scan->at.epoch > scan->run.n_epochs;
-	return 0;
+	scan->at = walk.at;
+	scan->op->ret_end = r > 0;
+	return r;
 }
 
 /* ---- Responses that are there ---- */
@@ -180,7 +127,8 @@ static int set_origin(struct scan *scan, int64_t run_id)
 	r = run_row_load(scan->tx, run_id, &scan->origin);
 	if (r < 0 || !scan->origin.prompt_template_id)
 		return r;
-	return prompt_template_load(scan->tx, scan->origin.prompt_template_id, &scan->prompt_template);
+	return prompt_template_load(scan->tx, scan->origin.prompt_template_id,
+				    &scan->prompt_template);
 }
 
 static int look_at_response(struct scan *scan, const struct run_walk *walk)

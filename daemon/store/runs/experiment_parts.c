@@ -9,14 +9,14 @@
 static int resolve_template(struct submission *s)
 {
 	const struct ellu_template_in *in = s->arguments->prompt_template;
+	int64_t *id = &s->run.prompt_template_id;
 	int r;
 
 	if (!in)
 		return 0;
-	r = in->ref ? resource_resolve(s->tx, &resource_prompt_template, &s->scope, in->ref, &s->run.prompt_template_id) :
-		      prompt_template_put(s->tx, &s->place, in->content, s->update, &s->notes,
-					  &s->run.prompt_template_id);
-	return r < 0 ? r : prompt_template_load(s->tx, s->run.prompt_template_id, &s->template);
+	r = in->ref ? resource_resolve(s->tx, &resource_prompt_template, &s->scope, in->ref, id) :
+		      prompt_template_put(s->tx, &s->place, in->content, s->update, &s->notes, id);
+	return r < 0 ? r : prompt_template_load(s->tx, *id, &s->template);
 }
 
 static int resolve_collection(struct submission *s)
@@ -44,7 +44,8 @@ static int resolve_criteria(struct submission *s)
 
 	if (a->criteria)
 		r = criterion_set_put(s->tx, &s->place, tx_printf(s->tx, "%s criteria", a->name),
-				      a->criteria, a->n_criteria, s->update, &s->notes, &s->run.criterion_set_id);
+				      a->criteria, a->n_criteria, s->update, &s->notes,
+				      &s->run.criterion_set_id);
 	else if (a->criterion_set)
 		r = resource_resolve(s->tx, &resource_criterion_set, &s->scope, a->criterion_set,
 				     &s->run.criterion_set_id);

@@ -1,6 +1,5 @@
 /* Ratings as records, and in pages. */
 #include <errno.h>
-#include <inttypes.h>
 
 #include "daemon/base/clock.h"
 #include "daemon/store/resources/criterion.h"

@@ -8,6 +8,7 @@
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/resources/llm_config_secret.h"
 #include "daemon/store/resources/prompt_template.h"
+#include "daemon/store/resources/rows.h"
 #include "daemon/store/runs/experiment.h"
 #include "daemon/store/tasks/task.h"
 #include "proto/generated/interface.h"
@@ -457,4 +458,75 @@ int run_walk_next(struct run_walk *walk)
 void run_walk_done(struct run_walk *walk)
 {
 	statement_reset(&walk->q);
+}
+
+/* ---- The walk of pairs ---- */
+
+/* The rest of a batch, as far as the walk goes. 1: the walk or the epoch is at its end. */
+static int walk_batch(struct pair_walk *walk, int64_t batch_id)
+{
+	struct case_cursor *at = &walk->at;
+	QUERY q = NULL;
+	int r;
+
+	r = db_query(walk->tx->db, &q, walk->sql, "iiii", batch_id, at->row_id, walk->run->id,
+		     at->epoch);
+	while (r >= 0) {
+		if (walk->left == 0 || at->row_number == walk->run->total_cases)
+			return 1;
+		r = db_next(walk->tx->db, q);
+		if (r <= 0)
+			return r;
+		walk->left--;
+		at->row_id = column_int(q, 0);
+		at->row_number++;
+		r = walk->found(walk, q);
+	}
+	return r;
+}
+
+/* The rest of the epoch, as far as the walk goes. 1: the epoch is at its end. */
+static int walk_epoch(struct pair_walk *walk)
+{
+	const struct run_row *run = walk->run;
+	struct case_cursor *at = &walk->at;
+	int64_t batch_id, sequence = at->batch_sequence;
+	int r;
+
+	while ((r = rows_next_batch(walk->tx, run->collection_id, run->last_sequence, &sequence,
+				    &batch_id)) > 0) {
+		if (sequence != at->batch_sequence)
+			at->row_id = 0;
+		at->batch_sequence = sequence;
+		r = walk_batch(walk, batch_id);
+		if (r != 0)
+			return r < 0 ? r : at->row_number == run->total_cases;
+		sequence++;
+	}
+	/* Pinned rows are never removed, so that this is the end as well. */
+	return r < 0 ? r : 1;
+}
+
+static void next_epoch(struct pair_walk *walk)
+{
+	walk->at = (struct case_cursor){
+		.epoch = walk->at.epoch + 1,
+		.batch_sequence = walk->run->first_sequence + 1,
+	};
+}
+
+int pair_walk(struct pair_walk *walk)
+{
+	int r;
+
+	if (walk->at.epoch == 0)
+		next_epoch(walk);
+	while (walk->at.epoch <= walk->run->n_epochs && walk->left > 0) {
+		r = walk_epoch(walk);
+		if (r < 0)
+			return r;
+		if (r > 0)
+			next_epoch(walk);
+	}
+	return walk->at.epoch > walk->run->n_epochs;
 }

@@ -95,3 +95,17 @@ enum walk_column {
 	WALK_COST,
 	WALK_ERROR,
 };
+
+/* The pairs of row and epoch that a run makes responses of, behind a place, one epoch after the
+ * other: by batch sequence and row id. */
+struct pair_walk {
+	struct tx *tx;
+	const struct run_row *run;
+	struct case_cursor at; // zeroed: before the first
+	size_t left; // to look at; whoever is called may take more of it
+	/* ?1 batch, ?2 behind which row, ?3 run, ?4 epoch; the rows in order, their id first. */
+	const char *sql;
+	int (*found)(struct pair_walk *walk, sqlite3_stmt *q);
+	void *userdata;
+};
+int pair_walk(struct pair_walk *walk); // 1: nothing follows

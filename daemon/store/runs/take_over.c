@@ -9,7 +9,6 @@
  */
 #include <errno.h>
 
-#include "daemon/store/resources/rows.h"
 #include "daemon/store/runs/experiment.h"
 
 #define STEP 400 // pairs of row and epoch, and rows alike, that one transaction looks at
@@ -24,7 +23,7 @@ struct taking {
 	int64_t source_run_id;
 	int64_t responses; // taken in this step, and so are the ratings
 	int64_t ratings;
-	size_t n_looked;
+	struct pair_walk walk;
 };
 
 static int load_taking(struct taking *taking)
@@ -73,7 +72,7 @@ static int find_alike(struct taking *taking, int64_t row_id, int64_t hash, int64
 		     "iiiiib", taking->run.project_id, hash, taking->source_run_id, epoch,
 		     taking->run.id, ALIKE_MAX);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
-		taking->n_looked++;
+		taking->walk.left -= taking->walk.left > 0;
 		if (column_null(q, 1) || column_int(q, 2))
 			continue;
 		*ret_id = column_int(q, 1);
@@ -131,71 +130,17 @@ static int copy_answer(struct taking *taking, int64_t row_id, int64_t answer_id)
 	return r < 0 ? r : 0;
 }
 
-static int take(struct taking *taking, int64_t row_id, int64_t hash)
+/* (row, hash, it has a response) */
+static int take(struct pair_walk *walk, sqlite3_stmt *q)
 {
-	struct tx *tx = taking->tx;
-	int64_t epoch = taking->op->cursor.epoch, id;
+	struct taking *taking = walk->userdata;
+	int64_t row_id = walk->at.row_id, id;
 	int r;
 
-	taking->n_looked++;
-	r = db_int(tx->db, &id, "SELECT id FROM responses WHERE template_variables_id = ?1"
-				" AND run_id = ?2 AND epoch = ?3",
-		   "iii", row_id, taking->run.id, epoch);
-	if (r != 0)
-		return r < 0 ? r : 0;
-	r = find_answer(taking, row_id, hash, epoch, &id);
+	if (column_int(q, 2))
+		return 0;
+	r = find_answer(taking, row_id, column_int(q, 1), walk->at.epoch, &id);
 	return r <= 0 ? r : copy_answer(taking, row_id, id);
-}
-
-/* 1: the step or the epoch is at its end. */
-static int walk_batch(struct taking *taking, int64_t batch_id)
-{
-	struct case_cursor *at = &taking->op->cursor;
-	QUERY q = NULL;
-	int r;
-
-	r = db_query(taking->tx->db, &q, "SELECT id, hash FROM template_variables"
-					 " WHERE batch_id = ?1 AND id > ?2 ORDER BY id", "ii", batch_id,
-		     at->row_id);
-	while (r >= 0) {
-		if (taking->n_looked >= STEP || at->row_number == taking->run.total_cases)
-			return 1;
-		r = db_next(taking->tx->db, q);
-		if (r <= 0)
-			return r;
-		at->row_id = column_int(q, 0);
-		at->row_number++;
-		r = take(taking, at->row_id, column_int(q, 1));
-	}
-	return r;
-}
-
-/* 1: the epoch is at its end. */
-static int walk_epoch(struct taking *taking)
-{
-	struct case_cursor *at = &taking->op->cursor;
-	int64_t batch_id, sequence = at->batch_sequence;
-	int r;
-
-	while ((r = rows_next_batch(taking->tx, taking->run.collection_id, taking->run.last_sequence,
-				    &sequence, &batch_id)) > 0) {
-		if (sequence != at->batch_sequence)
-			at->row_id = 0;
-		at->batch_sequence = sequence;
-		r = walk_batch(taking, batch_id);
-		if (r != 0)
-			return r < 0 ? r : at->row_number == taking->run.total_cases;
-		sequence++;
-	}
-	return r < 0 ? r : 1;
-}
-
-static void begin_epoch(struct taking *taking, int64_t epoch)
-{
-	taking->op->cursor = (struct case_cursor){
-		.epoch = epoch,
-		.batch_sequence = taking->run.first_sequence + 1,
-	};
 }
 
 /* An earlier one may have what this one had not. */
@@ -203,7 +148,7 @@ static int next_source(struct taking *taking)
 {
 	struct run_take_over *op = taking->op;
 
-	op->cursor.epoch = 0;
+	op->cursor = (struct case_cursor){ 0 };
 	op->n_sources++;
 	return db_run(taking->tx->db,
 		      "UPDATE experiments SET source_experiment_id = iif(?2, NULL, (SELECT s.id"
@@ -231,26 +176,34 @@ static int count(struct taking *taking)
 static int run_take_over_run(struct tx *tx, struct store_request *request)
 {
 	struct run_take_over *op = (struct run_take_over *)request;
+	struct taking *taking = tx_alloc(tx, sizeof(*taking));
 	struct case_cursor began = op->cursor;
-	struct taking taking = { .tx = tx, .op = op };
 	int64_t n_sources = op->n_sources;
-	int r = load_taking(&taking);
+	int r, end = 0;
 
-	op->ret_end = false;
-	if (r >= 0 && op->cursor.epoch == 0)
-		begin_epoch(&taking, 1);
-	while (r >= 0 && taking.source_run_id && taking.n_looked < STEP &&
-	       op->cursor.epoch <= taking.run.n_epochs) {
-		r = walk_epoch(&taking);
-		if (r > 0)
-			begin_epoch(&taking, op->cursor.epoch + 1);
-	}
+	if (!taking)
+		return -ENOMEM;
+	*taking = (struct taking){ .tx = tx, .op = op };
+	taking->walk = (struct pair_walk){
+		.tx = tx,
+		.run = &taking->run,
+		.at = op->cursor,
+		.left = STEP,
+		.sql = "SELECT v.id, v.hash, EXISTS (SELECT 1 FROM responses r WHERE"
+		       "  r.template_variables_id = v.id AND r.run_id = ?3 AND r.epoch = ?4)"
+		       " FROM template_variables v WHERE v.batch_id = ?1 AND v.id > ?2 ORDER BY v.id",
+		.found = take,
+		.userdata = taking,
+	};
+	r = load_taking(taking);
+	op->ret_end = r >= 0 && !taking->source_run_id;
+	if (r >= 0 && !op->ret_end)
+		r = end = pair_walk(&taking->walk);
+	op->cursor = taking->walk.at;
 	if (r >= 0)
-		r = count(&taking);
-	if (r >= 0 && taking.source_run_id && op->cursor.epoch > taking.run.n_epochs)
-		r = next_source(&taking);
-	else if (r >= 0)
-		op->ret_end = !taking.source_run_id;
+		r = count(taking);
+	if (r >= 0 && end)
+		r = next_source(taking);
 	if (r >= 0)
 		return 0;
 	op->cursor = began; // as the store is, rolled back
