@@ -1,14 +1,65 @@
 #include "client/cli/call.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/cli/api_key.h"
+#include "client/cli/experiment_file.h"
 #include "client/cli/json_file.h"
-#include "client/cli/submit.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
+
+/* ---- What is wrong with it ---- */
+
+void cli_complain(const struct cli *cli, const char *field, const char *message,
+		  struct complaint *ret_complaint)
+{
+	size_t length = cli->content ? strlen(cli->content_field) : 0, skip = length > 0 ? length + 1 : 0;
+	char where[512];
+
+	if (field && options_blame(&cli->arguments, field, message, ret_complaint))
+		return;
+	if (cli->file && field)
+		experiment_file_complain(cli->file, field, message, ret_complaint);
+	else if (cli->content && field && strncmp(field, cli->content_field, length) == 0 &&
+		 (length == 0 || field[length] == '.'))
+		complain(ret_complaint, "%s: %s",
+			 json_file_place(cli->content, field + skip, where, sizeof(where)),
+			 strncmp(message, field, skip) == 0 ? message + skip : message);
+	else if (!field || cli->content ||
+		 !options_blame_missing(cli->command, field, message, ret_complaint))
+		complain(ret_complaint, "%s", message);
+}
+
+int cli_refuse(const struct cli *cli, const char *field, const char *message, int code)
+{
+	struct complaint complaint;
+
+	cli_complain(cli, field, message, &complaint);
+	cli_error("%s", complaint.text);
+	return ellu_error_exit_status(code);
+}
+
+int cli_fail_request(const struct cli *cli, int code, const struct ellu_error *error)
+{
+	int64_t task_id;
+	int status;
+
+	if (!error || !error->field) {
+		if (code != ELLU_E_CONFLICT || !error ||
+		    sscanf(error->message, "its task %" SCNd64 " is ", &task_id) != 1)
+			return cli_fail(code, error);
+		status = cli_fail(code, error);
+		cli_note(cli, "Follow it: elluminate task watch %" PRId64 "%s", task_id,
+			 cli_same_daemon(&cli->arguments));
+		return status;
+	}
+	status = cli_refuse(cli, error->field, error->message, code);
+	ellu_free(error);
+	return status;
+}
 
 /* ---- The method ---- */
 
@@ -50,7 +101,6 @@ int call_decode(struct cli *cli, const struct method *method, json_object *json,
 		void **ret_request)
 {
 	const char *project = cli->arguments.project;
-	struct complaint complaint;
 	struct fault fault;
 	int r = 0;
 
@@ -59,11 +109,7 @@ int call_decode(struct cli *cli, const struct method *method, json_object *json,
 	r = r < 0 ? fault_oom(&fault)
 		  : record_decode(method->request, json, FROM_CLIENT, "", arena, ret_request, &fault);
 	json_object_put(json);
-	if (r == 0)
-		return 0;
-	cli_complain(cli, fault.field, fault.message, &complaint);
-	cli_error("%s", complaint.text);
-	return ellu_error_exit_status(fault.code);
+	return r == 0 ? 0 : cli_refuse(cli, fault.field, fault.message, fault.code);
 }
 
 static int take_operand(struct cli *cli, const struct method *method, json_object *json)
@@ -89,15 +135,14 @@ static int take_operand(struct cli *cli, const struct method *method, json_objec
 static int take_key(struct cli *cli, const struct method *method, json_object *json)
 {
 	const struct record_field *content = call_content(method);
-	struct complaint missing, complaint;
+	struct complaint missing;
 	char path[64];
 
 	if (!content || content->type != &ellu_llm_config_type ||
 	    api_key_resolve(json_object_object_get(json, content->name), &missing) == 0)
 		return 0;
 	snprintf(path, sizeof(path), "%s.api_key", content->name);
-	cli_complain(cli, path, missing.text, &complaint);
-	cli_error("%s", complaint.text);
+	(void) cli_refuse(cli, path, missing.text, 0);
 	return EXIT_USAGE;
 }
 
@@ -299,25 +344,6 @@ int command_list(struct cli *cli)
 			      &arena, &request);
 	if (status == 0)
 		status = list_pages(cli, cli->command, request, wanted);
-	arena_done(&arena);
-	return status;
-}
-
-/* ---- A task ---- */
-
-int command_submit(struct cli *cli)
-{
-	const struct method *method = call_method(cli->command->method);
-	struct arena arena;
-	void *request;
-	int status;
-
-	arena_init(&arena);
-	status = call_request(cli, method, NULL, &arena, &request);
-	if (status == 0)
-		status = cli_connect(cli);
-	if (status == 0)
-		status = submit(cli, &(struct submission){ .method = method, .request = request });
 	arena_done(&arena);
 	return status;
 }

@@ -8,8 +8,6 @@
 #include <string.h>
 
 #include "client/cli/daemon_start.h"
-#include "client/cli/experiment_file.h"
-#include "client/cli/options.h"
 #include "client/cli/table.h"
 #include "proto/limits.h"
 #include "proto/task_status.h"
@@ -52,47 +50,6 @@ int cli_fail(int code, const struct ellu_error *error)
 		cli_error("%s '%s': %s", error->resource_type, error->name, error->message);
 	else
 		cli_error("%s", error ? error->message : ellu_strerror(code));
-	ellu_free(error);
-	return ellu_error_exit_status(code);
-}
-
-void cli_complain(const struct cli *cli, const char *field, const char *message,
-		  struct complaint *ret_complaint)
-{
-	size_t length = cli->content ? strlen(cli->content_field) : 0, skip = length > 0 ? length + 1 : 0;
-	char where[512];
-
-	if (field && options_blame(&cli->arguments, field, message, ret_complaint))
-		return;
-	if (cli->file && field)
-		experiment_file_complain(cli->file, field, message, ret_complaint);
-	else if (cli->content && field && strncmp(field, cli->content_field, length) == 0 &&
-		 (length == 0 || field[length] == '.'))
-		complain(ret_complaint, "%s: %s",
-			 json_file_place(cli->content, field + skip, where, sizeof(where)),
-			 strncmp(message, field, skip) == 0 ? message + skip : message);
-	else if (!field || cli->content ||
-		 !options_blame_missing(cli->command, field, message, ret_complaint))
-		complain(ret_complaint, "%s", message);
-}
-
-int cli_fail_request(const struct cli *cli, int code, const struct ellu_error *error)
-{
-	struct complaint complaint;
-	int64_t task_id;
-	int status;
-
-	if (!error || !error->field) {
-		if (code != ELLU_E_CONFLICT || !error ||
-		    sscanf(error->message, "its task %" SCNd64 " is ", &task_id) != 1)
-			return cli_fail(code, error);
-		status = cli_fail(code, error);
-		cli_note(cli, "Follow it: elluminate task watch %" PRId64 "%s", task_id,
-			 cli_same_daemon(&cli->arguments));
-		return status;
-	}
-	cli_complain(cli, error->field, error->message, &complaint);
-	cli_error("%s", complaint.text);
 	ellu_free(error);
 	return ellu_error_exit_status(code);
 }
@@ -187,6 +144,7 @@ int cli_connect(struct cli *cli)
 {
 	const char *address = cli_address(&cli->arguments);
 	struct complaint complaint;
+	char program[PATH_MAX];
 	const char *place;
 	char *path = NULL;
 	int r;
@@ -195,11 +153,13 @@ int cli_connect(struct cli *cli)
 		unsetenv("ELLUMINATE_SOCKET");
 	r = open_daemon(cli, ELLU_BLOCKING, &cli->daemon);
 	if ((r == -ENOENT || r == -ECONNREFUSED) && may_start(&cli->arguments)) {
-		r = daemon_start(cli, &complaint);
+		r = daemon_start(program, &complaint);
 		if (r < 0) {
 			cli_error("%s", complaint.text);
 			return ellu_error_exit_status(-ECONNREFUSED);
 		}
+		if (*program)
+			cli_note(cli, "Started your daemon (%s).", program);
 		r = open_daemon(cli, ELLU_BLOCKING, &cli->daemon);
 	}
 	if (r >= 0)

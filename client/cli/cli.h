@@ -103,12 +103,6 @@ char *cli_command_line(const struct cli *cli, const char *without);
 
 /* Says why a call failed, frees the error, and returns the exit status. */
 int cli_fail(int code, const struct ellu_error *error);
-/* The same of a request: of a field of it, the option or the place in the file that it came from is
- * told. */
-int cli_fail_request(const struct cli *cli, int code, const struct ellu_error *error);
-/* That text alone. */
-void cli_complain(const struct cli *cli, const char *field, const char *message,
-		  struct complaint *ret_complaint);
 
 /* Asks for an experiment. 0, or the exit status; it has said why. */
 int cli_get_experiment(struct cli *cli, const struct ellu_ref *experiment,

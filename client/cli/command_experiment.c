@@ -3,7 +3,7 @@
 
 #include "client/cli/call.h"
 #include "client/cli/results.h"
-#include "client/cli/submit.h"
+#include "client/cli/follow.h"
 #include "proto/generated/interface.h"
 
 /* ---- Columns ---- */

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/cli/call.h"
 #include "client/cli/interrupt.h"
-#include "client/cli/options.h"
 #include "client/cli/progress_bar.h"
 #include "client/cli/table.h"
 #include "client/cli/task_board.h"

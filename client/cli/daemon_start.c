@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "client/elluminate.h"
 
 #define READY_SECONDS 60 // a daemon with much to recover takes a while
 #define RACE_SECONDS 5 // for the daemon that another command has started
@@ -243,11 +246,12 @@ static int spawn_detached(const char *program, int log_fd, int *ret_ready_fd)
 	return 0;
 }
 
-int daemon_start(const struct cli *cli, struct complaint *complaint)
+int daemon_start(char ret_program[static PATH_MAX], struct complaint *complaint)
 {
 	char program[PATH_MAX], folder[PATH_MAX], log[PATH_MAX + 8], line[400];
 	int r, log_fd, ready_fd = -1, ready;
 
+	*ret_program = '\0';
 	if (start_unit() && await_other())
 		return 0;
 	if (!find_daemon(program))
@@ -267,7 +271,7 @@ int daemon_start(const struct cli *cli, struct complaint *complaint)
 	ready = await_ready(ready_fd);
 	close(ready_fd);
 	if (ready) {
-		cli_note(cli, "Started your daemon (%s).", program);
+		strcpy(ret_program, program);
 	} else if (!await_other()) {
 		last_line(log, line, sizeof(line));
 		return complain(complaint, "%s did not start: %s (log: %s)", program, line, log);

@@ -5,8 +5,9 @@
  */
 #pragma once
 
-#include "client/cli/cli.h"
+#include <limits.h>
+
 #include "client/cli/complaint.h"
 
-/* 0 once a daemon answers at the user's socket. */
-int daemon_start(const struct cli *cli, struct complaint *complaint);
+/* 0 once a daemon answers at the user's socket. `ret_program` is what was started here, or "". */
+int daemon_start(char ret_program[static PATH_MAX], struct complaint *complaint);
