@@ -44,6 +44,7 @@ struct writer {
 		int64_t used_usec; // of the writer's time
 		int64_t last_usec; // by its last request
 	} queues[STORE_QUEUES];
+	size_t n_queues; // in which something waits
 	int64_t used_usec; // of the queue that was served last
 	const struct writer_queue *last; // that one
 	int64_t shared_usec; // when it was another than before

@@ -38,13 +38,14 @@ static struct writer_queue *queue_of(struct writer *writer, const struct store_r
 /* Of those in which something waits; there is one. */
 static struct writer_queue *next_queue(struct writer *writer)
 {
-	struct writer_queue *best = NULL;
+	struct writer_queue *best = NULL, *queue = writer->queues;
 
-	for (size_t i = 0; i < STORE_QUEUES; i++) {
-		struct writer_queue *queue = &writer->queues[i];
-
-		if (queue->first && (!best || queue->used_usec < best->used_usec))
+	for (size_t left = writer->n_queues; left > 0; queue++) {
+		if (!queue->first)
+			continue;
+		if (!best || queue->used_usec < best->used_usec)
 			best = queue;
+		left--;
 	}
 	return best;
 }
@@ -63,8 +64,10 @@ static struct store_request *pop(struct writer *writer)
 		writer->used_usec = queue->used_usec;
 		request = queue->first;
 		queue->first = request->next;
-		if (!queue->first)
+		if (!queue->first) {
 			queue->tail = &queue->first;
+			writer->n_queues--;
+		}
 	}
 	request->next = NULL;
 	return request;
@@ -77,6 +80,7 @@ void writer_take(struct writer *writer, struct store_request *request)
 
 	if (!queue->first && queue->used_usec < writer->used_usec)
 		queue->used_usec = writer->used_usec;
+	writer->n_queues += !queue->first;
 	request->next = NULL;
 	*queue->tail = request;
 	queue->tail = &request->next;
