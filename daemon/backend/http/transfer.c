@@ -23,6 +23,7 @@
 #endif
 #define LONG_RESTS 3 // times as long as a long answer took
 #define COLLECT_USEC 2000 // of a pool, before the others get their turn
+#define COLLECT_ALL_USEC 4000 // of all of them, before the loop gets its
 #define IDEMPOTENCY_HEADER "Idempotency-Key: "
 
 enum transfer_phase {
@@ -562,13 +563,24 @@ void transfer_read_on(struct backend *backend)
 
 void transfer_collect(struct backend *backend)
 {
-	struct pool *pool;
+	struct pool *last = TAILQ_LAST(&backend->pools, pools), *pool = NULL;
+	int64_t now_usec = clock_monotonic_usec(), until_usec = now_usec + COLLECT_ALL_USEC;
 
 	backend->uncollected = false;
-	TAILQ_FOREACH(pool, &backend->pools, of_all) {
-		if (pool->multi &&
-		    multi_drain(pool->multi, clock_monotonic_usec() + COLLECT_USEC, on_done, backend))
+	while (pool != last) {
+		if (now_usec >= until_usec) {
 			backend->uncollected = true;
+			return;
+		}
+		/* Who had his turn is behind the others in the next one. */
+		pool = TAILQ_FIRST(&backend->pools);
+		TAILQ_REMOVE(&backend->pools, pool, of_all);
+		TAILQ_INSERT_TAIL(&backend->pools, pool, of_all);
+		if (!pool->multi)
+			continue;
+		if (multi_drain(pool->multi, now_usec + COLLECT_USEC, on_done, backend))
+			backend->uncollected = true;
+		now_usec = clock_monotonic_usec();
 	}
 }
 
