@@ -247,7 +247,7 @@ static int start_watchdog(struct daemon *daemon)
 	n = store_loops(daemon->service.store, loops);
 	loops[n++] = daemon->backend_loop;
 	if (daemon->front)
-		loops[n++] = front_decoder_loop(daemon->front);
+		loops[n++] = daemon->service.behind;
 	for (unsigned i = 0; i < work_n_workers(work) && n < WATCHDOG_LOOPS_MAX; i++)
 		loops[n++] = work_loop(work, i);
 	return watchdog_new(daemon->loop, period_usec, loops, n, &daemon->watchdog);

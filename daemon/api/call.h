@@ -31,7 +31,7 @@ struct service {
 	struct queue *queue;
 	struct backend *backend;
 	struct loop *loop;
-	struct loop *behind; // where large blocks are freed
+	struct loop *behind; // decodes and frees what is large
 	struct users *users;
 	int64_t started_usec; // monotonic
 	bool stopping; // submissions are refused

@@ -4,16 +4,32 @@
  */
 #include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/front/bus_internal.h"
+#include "daemon/front/decoder.h"
+#include "proto/json_check.h"
 #include "proto/limits.h"
 #include "proto/message.h"
 
 /* What a reply is thought to take before it is made. */
 #define REPLY_BYTES 4096
 
-static void begin(struct bus_request *request);
+/* Parameters on their way to a record. It outlives its request. */
+struct bus_decoding {
+	struct decoding decoding;
+	struct bus_request *request; // NULL: gone
+	sd_bus_message *message; // holds the text
+	const struct method *method;
+	const char *text;
+	json_object *parameters;
+	struct arena arena;
+	void *record;
+	struct fault fault;
+};
+
+static void decode_parameters(struct bus_request *request);
 
 /* ---- Errors ---- */
 
@@ -57,7 +73,7 @@ void bus_call_fail(struct bus_request *request, const struct fault *fault)
 void bus_call_again(struct bus_request *request)
 {
 	if (request->authorised) {
-		begin(request);
+		decode_parameters(request);
 		return;
 	}
 	send_error(request, &request->fault);
@@ -111,11 +127,6 @@ static bool expect_reply(struct bus_request *request)
 	return false;
 }
 
-void bus_call_wake(struct user_waiter *waiter)
-{
-	begin((struct bus_request *)((char *)waiter - offsetof(struct bus_request, waiter)));
-}
-
 static void begin(struct bus_request *request)
 {
 	struct bus_peer *peer = request->peer;
@@ -134,27 +145,117 @@ static void begin(struct bus_request *request)
 	call->principal = peer->principal;
 	if (bus_peer_sees_all(peer) || request->authorised)
 		call->principal.scopes |= PRINCIPAL_SEES_ALL | PRINCIPAL_ADMINISTERS;
-	if (record_decode(call->method->request, request->parameters, FROM_CLIENT, "", &call->arena,
-			  &call->request, &fault) < 0) {
-		call_unref(call);
-		bus_call_fail(request, &fault);
-		return;
-	}
+	call->arena = arena_take(&request->arena);
+	call->request = request->record;
+	request->record = NULL;
 	call->front = &bus_front;
 	call->front_data = request;
 	request->call = call;
 	call_dispatch(call);
 }
 
-void bus_call(struct bus_request *request, const struct method *method, json_object *parameters,
+void bus_call_wake(struct user_waiter *waiter)
+{
+	begin((struct bus_request *)((char *)waiter - offsetof(struct bus_request, waiter)));
+}
+
+/* ---- Parameters ---- */
+
+static int parse(struct bus_decoding *decoding, json_object **ret_json)
+{
+	const char *text = decoding->text;
+	size_t size = text ? strlen(text) : 0;
+
+	if (size == 0) {
+		*ret_json = json_object_new_object();
+		return 0;
+	}
+	if (size > MESSAGE_SIZE_MAX)
+		return fault_too_large(&decoding->fault, MESSAGE_SIZE_MAX, "the argument");
+	if (json_parse_strict(text, size, ret_json, &decoding->fault) < 0)
+		return decoding->fault.code;
+	if (!json_object_is_type(*ret_json, json_type_object))
+		return fault_message(&decoding->fault, 0, "expected a JSON object");
+	return 0;
+}
+
+static void decode(struct decoding *base)
+{
+	struct bus_decoding *decoding = (struct bus_decoding *)base;
+	const struct method *method = decoding->method;
+	json_object *json = NULL;
+
+	if (parse(decoding, &json) == 0) {
+		json_object_object_foreach (decoding->parameters, name, value)
+			json_object_object_add(json, name, json_object_get(value));
+		if (method->detach)
+			json_object_object_add(json, "detach", json_object_new_boolean(1));
+		(void)record_decode(method->request, json, FROM_CLIENT, "", &decoding->arena,
+				    &decoding->record, &decoding->fault);
+	}
+	json_object_put(json);
+}
+
+static void on_decoded(struct decoding *base)
+{
+	struct bus_decoding *decoding = (struct bus_decoding *)base;
+	struct bus_request *request = decoding->request;
+
+	if (request) {
+		request->decoding = NULL;
+		request->parameters = decoding->parameters;
+		decoding->parameters = NULL;
+		request->arena = arena_take(&decoding->arena);
+		request->record = decoding->record;
+		user_worked_elsewhere(request->peer->principal.user, base->took_usec);
+		if (decoding->fault.code)
+			bus_call_fail(request, &decoding->fault);
+		else
+			begin(request);
+	}
+	json_object_put(decoding->parameters);
+	arena_done(&decoding->arena);
+	sd_bus_message_unref(decoding->message);
+	free(decoding);
+}
+
+static void decode_parameters(struct bus_request *request)
+{
+	struct bus_decoding *decoding = calloc(1, sizeof(*decoding));
+	struct fault fault = { 0 };
+
+	if (!decoding) {
+		fault_oom(&fault);
+		bus_call_fail(request, &fault);
+		return;
+	}
+	decoding->request = request;
+	decoding->message = sd_bus_message_ref(request->message);
+	decoding->method = request->method;
+	decoding->text = request->text;
+	decoding->parameters = request->parameters;
+	decoding->decoding.decode = decode;
+	decoding->decoding.done = on_decoded;
+	arena_init(&decoding->arena);
+	request->parameters = NULL;
+	request->decoding = decoding;
+	if (decoding->text && strlen(decoding->text) > DECODE_HERE_MAX) {
+		decoder_post(request->peer->bus->options.service, &decoding->decoding);
+		return;
+	}
+	decode(&decoding->decoding);
+	on_decoded(&decoding->decoding);
+}
+
+void bus_call(struct bus_request *request, const struct method *method, const char *text,
+	      json_object *parameters,
 	      void (*answer)(struct bus_request *request, const struct answer *answer))
 {
 	request->method = method;
+	request->text = text;
 	request->parameters = parameters;
 	request->answer = answer;
-	if (method->detach)
-		json_object_object_add(parameters, "detach", json_object_new_boolean(1));
-	begin(request);
+	decode_parameters(request);
 }
 
 const struct ellu_task *bus_answered_task(const struct answer *answer)
@@ -171,4 +272,12 @@ void bus_call_abandon(struct bus_request *request)
 	request->call = NULL;
 	call_abandon(call);
 	call_unref(call);
+}
+
+void bus_call_forget(struct bus_request *request)
+{
+	if (request->decoding)
+		request->decoding->request = NULL;
+	arena_done(&request->arena);
+	json_object_put(request->parameters);
 }

@@ -56,7 +56,11 @@ struct bus_request {
 	struct user_waiter waiter; // for room for the reply
 	struct call *call; // under way, or NULL; a reference
 	const struct method *method; // of the call
-	json_object *parameters; // of the call
+	json_object *parameters; // of the call, beside those in `text`
+	const char *text; // JSON in the message; or NULL
+	struct bus_decoding *decoding; // of the parameters; or NULL
+	struct arena arena; // of what they were decoded to
+	void *record; // that; NULL: not yet, or the call has it
 	void (*answer)(struct bus_request *request, const struct answer *answer);
 	sd_bus_slot *polkit; // asking
 	bool authorised; // by polkit
@@ -178,12 +182,16 @@ void bus_reply_error(struct bus_request *request, const char *name, const char *
 
 /* ---- bus_call.c ---- */
 
-/* Calls the method with `parameters`, which it takes. `answer` gets the method's answer and answers
+/* Calls the method with the JSON in `text`, a part of the request's message or NULL, and with
+ * `parameters`, which it takes; a large text is decoded on another thread. `answer` gets the method's answer and answers
  * the request; errors are answered here. */
-void bus_call(struct bus_request *request, const struct method *method, json_object *parameters,
+void bus_call(struct bus_request *request, const struct method *method, const char *text,
+	      json_object *parameters,
 	      void (*answer)(struct bus_request *request, const struct answer *answer));
 /* The `task` of an answer that has one. */
 const struct ellu_task *bus_answered_task(const struct answer *answer);
+/* The request ends: its parameters go, wherever they are. */
+void bus_call_forget(struct bus_request *request);
 void bus_call_wake(struct user_waiter *waiter);
 void bus_call_fail(struct bus_request *request, const struct fault *fault);
 /* polkit has answered: the call is made once more, or its fault is told. */

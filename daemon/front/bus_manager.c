@@ -7,8 +7,6 @@
 #include "daemon/api/call.h"
 #include "daemon/front/bus_internal.h"
 #include "proto/generated/interface.h"
-#include "proto/json_check.h"
-#include "proto/limits.h"
 #include "proto/message.h"
 #include "proto/task_status.h"
 
@@ -59,26 +57,6 @@ static void answer_json(struct bus_request *request, const struct answer *answer
 	bus_reply(request, reply, r);
 }
 
-/* Parses an argument; an empty text is an empty object. */
-static json_object *parse_parameters(struct bus_request *request, const char *text)
-{
-	struct fault fault = { 0 };
-	json_object *json = NULL;
-
-	if (!text[0])
-		return json_object_new_object();
-	if (strlen(text) > MESSAGE_SIZE_MAX)
-		fault_too_large(&fault, MESSAGE_SIZE_MAX, "the argument");
-	else if (json_parse_strict(text, strlen(text), &json, &fault) == 0 &&
-		 !json_object_is_type(json, json_type_object))
-		fault_message(&fault, 0, "expected a JSON object");
-	if (fault.code == 0)
-		return json;
-	json_object_put(json);
-	bus_call_fail(request, &fault);
-	return NULL;
-}
-
 /* By full name, or the name alone. */
 static const struct method *find_method(const char *name)
 {
@@ -98,7 +76,6 @@ void bus_call_method(struct bus_request *request)
 	const char *name = "", *text = "";
 	const struct method *method;
 	struct fault fault = { 0 };
-	json_object *parameters;
 
 	(void)sd_bus_message_read(request->message, "ss", &name, &text);
 	method = find_method(name);
@@ -108,9 +85,7 @@ void bus_call_method(struct bus_request *request)
 		bus_call_fail(request, &fault);
 		return;
 	}
-	parameters = parse_parameters(request, text);
-	if (parameters)
-		bus_call(request, method, parameters, answer_json);
+	bus_call(request, method, text, json_object_new_object(), answer_json);
 }
 
 /* ---- RunExperiment ---- */
@@ -134,20 +109,18 @@ static void answer_task(struct bus_request *request, const struct answer *answer
 
 void bus_run_experiment(struct bus_request *request)
 {
+	json_object *parameters = json_object_new_object();
 	const char *text = "";
 	struct fault fault = { 0 };
-	json_object *parameters;
 
 	(void)sd_bus_message_read(request->message, "s", &text);
-	parameters = parse_parameters(request, text);
-	if (!parameters)
-		return;
 	if (bus_read_options(request->message, parameters, &fault) < 0) {
 		json_object_put(parameters);
 		bus_call_fail(request, &fault);
 		return;
 	}
-	bus_call(request, &interfaces[0]->methods[METHOD_RUN_EXPERIMENT], parameters, answer_task);
+	bus_call(request, &interfaces[0]->methods[METHOD_RUN_EXPERIMENT], text, parameters,
+		 answer_task);
 }
 
 /* ---- CancelTask, and what a task's object is told ---- */
@@ -174,7 +147,7 @@ void bus_cancel_task(struct bus_request *request)
 		return;
 	}
 	json_object_object_add(parameters, "id", json_object_new_int64(id));
-	bus_call(request, &interfaces[0]->methods[METHOD_CANCEL_TASK], parameters,
+	bus_call(request, &interfaces[0]->methods[METHOD_CANCEL_TASK], NULL, parameters,
 		 answer_nothing);
 }
 
@@ -185,7 +158,7 @@ static void call_of_task(struct bus_request *request, enum method_id method,
 	int64_t id = bus_task_id(sd_bus_message_get_path(request->message));
 
 	json_object_object_add(parameters, "id", json_object_new_int64(id));
-	bus_call(request, &interfaces[0]->methods[method], parameters, answer);
+	bus_call(request, &interfaces[0]->methods[method], NULL, parameters, answer);
 }
 
 void bus_steer_task(struct bus_request *request)
@@ -234,5 +207,6 @@ void bus_list_tasks(struct bus_request *request)
 		bus_call_fail(request, &fault);
 		return;
 	}
-	bus_call(request, &interfaces[0]->methods[METHOD_LIST_TASKS], parameters, answer_tasks);
+	bus_call(request, &interfaces[0]->methods[METHOD_LIST_TASKS], NULL, parameters,
+		 answer_tasks);
 }

@@ -116,7 +116,7 @@ void bus_request_end(struct bus_request *request)
 	bus_keep_until_sent(peer->bus, &request->expected);
 	sd_bus_slot_unref(request->polkit);
 	sd_bus_message_unref(request->message);
-	json_object_put(request->parameters);
+	bus_call_forget(request);
 	call_unref(request->call);
 	free(request);
 	update_held(peer);

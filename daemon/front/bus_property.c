@@ -195,7 +195,7 @@ static void with_task(struct bus_request *request,
 	int64_t id = bus_task_id(sd_bus_message_get_path(request->message));
 
 	json_object_object_add(parameters, "id", json_object_new_int64(id));
-	bus_call(request, &interfaces[0]->methods[METHOD_GET_TASK], parameters, answer);
+	bus_call(request, &interfaces[0]->methods[METHOD_GET_TASK], NULL, parameters, answer);
 }
 
 static bool is_manager(sd_bus_message *message)

@@ -21,7 +21,9 @@
 struct connection_decoding {
 	struct decoding decoding;
 	struct connection *connection; // NULL: gone, and what it had is here
-	struct service *service;
+	const char *text; // borrowed
+	size_t size;
+	struct decoded decoded;
 	struct frame_buffer in;
 	struct user_charge input;
 };
@@ -269,23 +271,29 @@ static void drop_input(const struct service *service, struct frame_buffer *in)
 	frame_init(in);
 }
 
+static void decode(struct decoding *base)
+{
+	struct connection_decoding *decoding = (struct connection_decoding *)base;
+
+	decode_call(decoding->text, decoding->size, &decoding->decoded);
+}
+
 static void on_decoded(struct decoding *base)
 {
 	struct connection_decoding *decoding = (struct connection_decoding *)base;
 	struct connection *connection = decoding->connection;
 
-	decoding->service->n_under_way--;
 	if (connection && !connection->dead) {
 		connection->decoding = NULL;
 		user_worked_elsewhere(connection->principal.user, base->took_usec);
-		serve(connection, &base->decoded);
+		serve(connection, &decoding->decoded);
 		advance(connection);
 	} else {
 		if (connection)
 			connection->decoding = NULL;
-		decoded_done(&base->decoded);
+		decoded_done(&decoding->decoded);
 	}
-	drop_input(decoding->service, &decoding->in);
+	drop_input(base->service, &decoding->in);
 	user_give_back(&decoding->input);
 	free(decoding);
 }
@@ -299,14 +307,13 @@ static void decode_elsewhere(struct connection *connection, const char *text, si
 		return;
 	}
 	decoding->connection = connection;
-	decoding->service = service_of(connection);
-	decoding->service->n_under_way++;
 	frame_init(&decoding->in);
-	decoding->decoding.text = text;
-	decoding->decoding.size = size;
+	decoding->text = text;
+	decoding->size = size;
+	decoding->decoding.decode = decode;
 	decoding->decoding.done = on_decoded;
 	connection->decoding = decoding;
-	decoder_post(front_get_decoder(connection->front), &decoding->decoding);
+	decoder_post(service_of(connection), &decoding->decoding);
 }
 
 static void take_message(struct connection *connection, const char *text, size_t size)

@@ -27,8 +27,6 @@
 #define INPUT_FREE 8192
 /* A larger message is one of the few large ones that a user has at a time. */
 #define INPUT_MEDIUM (128u * 1024)
-/* A larger message is decoded on a thread of its own. */
-#define DECODE_HERE_MAX 16384
 #define OUTPUT_LOW 262144 // bytes; above it no event, page or call is begun
 
 struct connection {
@@ -81,7 +79,6 @@ bool connection_has_room(struct connection *connection);
 
 struct loop *front_loop(const struct front *front);
 const struct front_options *front_get_options(const struct front *front);
-struct decoder *front_get_decoder(const struct front *front);
 void front_reap_soon(struct front *front);
 /* The connection was used: it is the last to make room for another. */
 void front_touch(struct connection *connection);

@@ -1,18 +1,12 @@
 #include "daemon/front/decoder.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "daemon/api/call.h"
 #include "daemon/base/clock.h"
 #include "proto/generated/interface.h"
 #include "proto/method.h"
 #include "proto/record.h"
-
-struct decoder {
-	struct loop *loop;
-	struct loop *reply_to;
-};
 
 void decode_call(const char *text, size_t size, struct decoded *ret_decoded)
 {
@@ -44,6 +38,7 @@ static void on_decoded(struct message *message)
 {
 	struct decoding *decoding = (struct decoding *)message;
 
+	decoding->service->n_under_way--;
 	decoding->done(decoding);
 }
 
@@ -52,50 +47,16 @@ static void on_decode(struct message *message)
 	struct decoding *decoding = (struct decoding *)message;
 	int64_t began = clock_thread_usec();
 
-	decode_call(decoding->text, decoding->size, &decoding->decoded);
+	decoding->decode(decoding);
 	decoding->took_usec = clock_thread_usec() - began;
 	decoding->message.deliver = on_decoded;
-	loop_post(decoding->decoder->reply_to, &decoding->message);
+	loop_post(decoding->service->loop, &decoding->message);
 }
 
-void decoder_post(struct decoder *decoder, struct decoding *decoding)
+void decoder_post(struct service *service, struct decoding *decoding)
 {
-	decoding->decoder = decoder;
+	service->n_under_way++;
+	decoding->service = service;
 	decoding->message.deliver = on_decode;
-	loop_post(decoder->loop, &decoding->message);
-}
-
-int decoder_new(struct loop *reply_to, struct decoder **ret_decoder)
-{
-	struct decoder *decoder = calloc(1, sizeof(*decoder));
-	int r = decoder ? loop_new("decoder", &decoder->loop) : -ENOMEM;
-
-	if (r == 0) {
-		decoder->reply_to = reply_to;
-		r = loop_start_behind(decoder->loop);
-	}
-	if (r < 0) {
-		decoder_free(decoder);
-		return r;
-	}
-	*ret_decoder = decoder;
-	return 0;
-}
-
-struct decoder *decoder_free(struct decoder *decoder)
-{
-	if (!decoder)
-		return NULL;
-	if (decoder->loop) {
-		loop_stop(decoder->loop);
-		loop_join(decoder->loop);
-	}
-	loop_free(decoder->loop);
-	free(decoder);
-	return NULL;
-}
-
-struct loop *decoder_loop(struct decoder *decoder)
-{
-	return decoder->loop;
+	loop_post(service->behind, &decoding->message);
 }

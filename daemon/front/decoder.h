@@ -12,8 +12,11 @@
 #include "proto/fault.h"
 #include "proto/message.h"
 
-struct decoder;
 struct method;
+struct service;
+
+/* What is larger is decoded there. */
+#define DECODE_HERE_MAX 16384
 
 /* What a message says. Either `request` is there, or `wire` for what has no generated tables. */
 struct decoded {
@@ -29,19 +32,13 @@ struct decoded {
 void decode_call(const char *text, size_t size, struct decoded *ret_decoded);
 void decoded_done(struct decoded *decoded);
 
-/* Belongs to the decoder until `done` runs on the loop that the decoder answers to. */
+/* Belongs to the decoder until `done` runs on the main loop. It counts as under way. */
 struct decoding {
 	struct message message;
-	struct decoder *decoder;
-	const char *text; // borrowed
-	size_t size;
-	struct decoded decoded;
+	struct service *service;
 	int64_t took_usec; // of a processor's time
+	void (*decode)(struct decoding *decoding); // on the decoder's thread
 	void (*done)(struct decoding *decoding);
 };
 
-int decoder_new(struct loop *reply_to, struct decoder **ret_decoder);
-/* Nothing is being decoded. Accepts NULL, returns NULL. */
-struct decoder *decoder_free(struct decoder *decoder);
-void decoder_post(struct decoder *decoder, struct decoding *decoding);
-struct loop *decoder_loop(struct decoder *decoder);
+void decoder_post(struct service *service, struct decoding *decoding);

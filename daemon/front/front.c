@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "daemon/base/log.h"
+#include "daemon/base/loop.h"
 #include "daemon/front/connection.h"
-#include "daemon/front/decoder.h"
 
 #define PEER_GROUPS_MAX 1024
 #define ACCEPTS_PER_TURN 64
@@ -18,7 +18,7 @@
 
 struct front {
 	struct front_options options;
-	struct decoder *decoder;
+	struct loop *behind; // decodes and frees what is large
 	struct connection *connections; // the longest unused first
 	struct connection **tail;
 	int64_t n_connections;
@@ -36,16 +36,6 @@ struct loop *front_loop(const struct front *front)
 const struct front_options *front_get_options(const struct front *front)
 {
 	return &front->options;
-}
-
-struct decoder *front_get_decoder(const struct front *front)
-{
-	return front->decoder;
-}
-
-struct loop *front_decoder_loop(const struct front *front)
-{
-	return decoder_loop(front->decoder);
 }
 
 /* ---- The connections ---- */
@@ -344,9 +334,11 @@ int front_new(const struct front_options *options, struct front **ret_front, str
 	if (r == 0)
 		r = make_events(front);
 	if (r == 0)
-		r = decoder_new(options->loop, &front->decoder);
+		r = loop_new("decoder", &front->behind);
 	if (r == 0)
-		options->service->behind = decoder_loop(front->decoder);
+		r = loop_start_behind(front->behind);
+	if (r == 0)
+		options->service->behind = front->behind;
 	if (r < 0) {
 		front_free(front);
 		return fault_set(fault, ELLU_E_INTERNAL, "%s: %s", options->socket_path,
@@ -422,7 +414,11 @@ struct front *front_free(struct front *front)
 	if (front->reaper)
 		event_free(front->reaper);
 	front->options.service->behind = NULL;
-	decoder_free(front->decoder);
+	if (front->behind) {
+		loop_stop(front->behind);
+		loop_join(front->behind);
+	}
+	loop_free(front->behind);
 	free(front);
 	return NULL;
 }

@@ -56,8 +56,6 @@ void front_close(struct front *front);
 struct front *front_free(struct front *front);
 
 void front_set_times(struct front *front, int64_t output_stall_seconds, int64_t message_seconds);
-/* The thread that decodes large messages. */
-struct loop *front_decoder_loop(const struct front *front);
 /* Whether nobody came in the last moment. If somebody did, he is served, and the socket is there
  * as before. The front has no connection when this is called. */
 bool front_leave(struct front *front);

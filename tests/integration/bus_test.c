@@ -1,4 +1,5 @@
 /* The D-Bus front on a real bus: the manager's methods, tasks as objects, signals, errors. */
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -503,6 +504,47 @@ START_TEST(arrays)
 }
 END_TEST
 
+/* Nanoseconds of a processor that the thread of this name has had. */
+static int64_t thread_time(const char *name)
+{
+	const char *folder = text("/proc/%d/task", (int)daemon_pid(server));
+	DIR *tasks = opendir(folder);
+	int64_t time = -1;
+
+	for (struct dirent *entry; (entry = readdir(tasks));) {
+		const char *comm = file_read(text("%s/%s/comm", folder, entry->d_name), NULL);
+
+		if (comm && strncmp(comm, name, strlen(name)) == 0)
+			time = strtoll(file_read(text("%s/%s/schedstat", folder, entry->d_name), NULL),
+				       NULL, 10);
+	}
+	closedir(tasks);
+	return time;
+}
+
+/* They are decoded off the main loop, faults and callers that go away meanwhile included. */
+START_TEST(large_texts)
+{
+	char *rows = text("{\"collection\":{\"name\":\"c\"},\"variables\":[{\"a\":\"%0500000d\"},"
+			  "{\"a\":\"b\"}]}", 0);
+	char *fault = text("%.*s,\"wrong\":1}", (int)strlen(rows) - 1, rows);
+	int64_t before;
+
+	start();
+	call(PATH, MANAGER, "Call", "ss", "CreateCollection", "{\"collection\":{\"name\":\"c\"}}");
+	before = thread_time("decoder");
+	call(PATH, MANAGER, "Call", "ss", "AddTemplateVariables", rows);
+	ck_assert_int_gt(thread_time("decoder"), before);
+	refused("org.elluminate.Error.InvalidParameter", PATH, MANAGER, "Call", "ss",
+		"AddTemplateVariables", fault);
+	ck_assert_int_ge(sd_bus_call_method_async(client, NULL, NAME, PATH, MANAGER, "Call", NULL, NULL,
+						  "ss", "AddTemplateVariables", rows), 0);
+	client = sd_bus_flush_close_unref(client);
+	ck_assert(daemon_is_well(server));
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 static int ignore(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
 	(void)message;
@@ -546,7 +588,7 @@ int main(void)
 {
 	if (!message_bus_is_there())
 		return EXIT_SKIPPED;
-	return RUN_SUITE(run_and_watch, list_call_cancel, what_is_wrong, arrays,
+	return RUN_SUITE(run_and_watch, list_call_cancel, what_is_wrong, arrays, large_texts,
 			 one_user_over_both_ways, errors_of_call, a_chat_completion,
 			 properties_of_the_manager, a_task_is_steered, states_only_go_forward,
 			 a_caller_keeps_no_idle_daemon_up);
