@@ -70,38 +70,38 @@ size_t event_rows_gather(struct arena *arena, const struct task_event_row *rows,
 
 static void on_timer(evutil_socket_t fd, short events, void *userdata)
 {
-	struct log_lane *lane = userdata;
+	struct log_backlog *backlog = userdata;
 
 	(void)fd;
 	(void)events;
-	while (lane->first)
-		log_news_flush(lane->first);
+	while (backlog->first)
+		log_news_flush(backlog->first);
 }
 
-int log_lane_init(struct log_lane *lane, struct loop *loop)
+int log_backlog_init(struct log_backlog *backlog, struct loop *loop)
 {
-	lane->timer = event_new(loop_base(loop), -1, 0, on_timer, lane);
-	return lane->timer ? 0 : -ENOMEM;
+	backlog->timer = event_new(loop_base(loop), -1, 0, on_timer, backlog);
+	return backlog->timer ? 0 : -ENOMEM;
 }
 
-void log_lane_done(struct log_lane *lane)
+void log_backlog_done(struct log_backlog *backlog)
 {
-	if (lane->timer)
-		event_free(lane->timer);
+	if (backlog->timer)
+		event_free(backlog->timer);
 }
 
-static void wait_for_turn(struct log_lane *lane, struct live_task *task)
+static void wait_for_turn(struct log_backlog *backlog, struct live_task *task)
 {
 	struct log_news *news = &task->log;
 
 	if (news->link)
 		return;
-	news->next = lane->first;
-	news->link = &lane->first;
+	news->next = backlog->first;
+	news->link = &backlog->first;
 	if (news->next)
 		news->next->log.link = &news->next;
-	lane->first = task;
-	event_active(lane->timer, EV_TIMEOUT, 0);
+	backlog->first = task;
+	event_active(backlog->timer, EV_TIMEOUT, 0);
 }
 
 static bool goes_with(const struct live_task *task, const struct log_line *line)
@@ -145,7 +145,7 @@ void log_news_add(struct live_task *task, const struct log_line *line)
 	news->at = line->at;
 	news->status = task->status;
 	news->hold = live_task_hold(task);
-	wait_for_turn(&task->queue->log_lane, task);
+	wait_for_turn(&task->queue->log_backlog, task);
 }
 
 void log_news_flush(struct live_task *task)

@@ -33,7 +33,7 @@ void event_add_outcome(struct ellu_task_event *event, const struct ellu_task *ta
 /* ---- Lines that were just committed ---- */
 
 struct log_news {
-	struct live_task *next; // log_lane::first
+	struct live_task *next; // log_backlog::first
 	struct live_task **link; // NULL: nothing waits
 	char *text;
 	size_t size;
@@ -47,13 +47,13 @@ struct log_news {
 };
 
 /* All of a queue. */
-struct log_lane {
+struct log_backlog {
 	struct live_task *first; // with lines that wait
 	struct event *timer; // active: tells them in this turn
 };
 
-int log_lane_init(struct log_lane *lane, struct loop *loop);
-void log_lane_done(struct log_lane *lane);
+int log_backlog_init(struct log_backlog *backlog, struct loop *loop);
+void log_backlog_done(struct log_backlog *backlog);
 
 /* A line as it was committed. */
 struct log_line {

@@ -339,7 +339,7 @@ int queue_new(const struct queue_options *options, struct queue **ret_queue)
 	if (!queue)
 		return -ENOMEM;
 	queue->options = *options;
-	r = log_lane_init(&queue->log_lane, options->loop);
+	r = log_backlog_init(&queue->log_backlog, options->loop);
 	if (r == 0)
 		r = schedule_new(&options->limits, &queue->schedule);
 	if (r == 0)
@@ -368,7 +368,7 @@ struct queue *queue_free(struct queue *queue)
 		return NULL;
 	work_free(queue->work);
 	live_tasks_each(&queue->tasks, remove_task);
-	log_lane_done(&queue->log_lane);
+	log_backlog_done(&queue->log_backlog);
 	trial_done(&queue->trial);
 	rejections_free(queue->rejections);
 	schedule_free(queue->schedule);

@@ -21,7 +21,7 @@ struct queue {
 	struct schedule *schedule;
 	struct live_tasks tasks;
 	struct monitors monitors;
-	struct log_lane log_lane;
+	struct log_backlog log_backlog;
 	struct work *work;
 	int64_t n_watches;
 	int64_t n_outstanding; // operations with the store that end in a callback here
