@@ -1,4 +1,4 @@
-/* Methods whose task has one item, which stands in the request. */
+/* Methods whose task has one item, which stands in the request: a function and a row a kind. */
 #include "daemon/api/methods.h"
 #include "daemon/api/submit.h"
 #include "proto/generated/interface.h"
@@ -30,7 +30,7 @@
 			    });                                                         \
 	} while (0)
 
-int api_call(struct call *call)
+static int submit_call(struct call *call)
 {
 	const struct ellu_call_request *request = call->request;
 	struct fault fault = { 0 };
@@ -42,4 +42,13 @@ int api_call(struct call *call)
 	}
 	SUBMIT_JOB(call, TASK_KIND_CALL, &ellu_call_request_type, request);
 	return 0;
+}
+
+static method_handler_fn *const jobs[_METHOD_MAX] = {
+	[METHOD_CALL] = submit_call,
+};
+
+method_handler_fn *job_handler(const struct method *method)
+{
+	return jobs[method->id];
 }

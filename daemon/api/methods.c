@@ -3,7 +3,6 @@
 #include "proto/generated/interface.h"
 
 static method_handler_fn *const handlers[_METHOD_MAX] = {
-	[METHOD_CALL] = api_call,
 	[METHOD_CANCEL_TASK] = api_cancel_task,
 	[METHOD_DRAIN] = api_drain,
 	[METHOD_GET_STATUS] = api_get_status,
@@ -25,5 +24,5 @@ static method_handler_fn *const handlers[_METHOD_MAX] = {
 
 method_handler_fn *method_handler(const struct method *method)
 {
-	return handlers[method->id];
+	return handlers[method->id] ? handlers[method->id] : job_handler(method);
 }
