@@ -3,6 +3,7 @@
  * same bodies cost a bare libcurl multi handle at the same endpoint.
  */
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "tests/bench/bare_http.h"
@@ -15,7 +16,8 @@
 #define N_CASES 7000 // three calls each
 #define N_CONNECTIONS 64
 #define N_BODIES 1000
-#define BOUND 4.0
+#define N_PASSES 3
+#define BOUND 3.0
 
 /* The same bodies again: the last that the endpoint saw, in turn. */
 static double bare_cpu_seconds(const struct sim *sim, uint64_t n_calls)
@@ -35,29 +37,43 @@ static double bare_cpu_seconds(const struct sim *sim, uint64_t n_calls)
 	return bare_http_cpu_seconds(&bare);
 }
 
+/* What the daemon takes for an experiment, and how many calls that was. */
+static double daemon_cpu_seconds(struct daemon *daemon, const struct sim *sim, unsigned pass,
+				 uint64_t *ret_n_calls)
+{
+	const char *name = text("Overhead %u", pass);
+	struct wire *wire = daemon_connect(daemon);
+	double cpu, before;
+
+	bench_upload_rows(wire, name, N_CASES);
+	before = sim_stat(sim, "calls");
+	cpu = bench_cpu_seconds(daemon_pid(daemon));
+	bench_run_experiment(wire, bench_experiment(name, sim_url(sim), N_CONNECTIONS));
+	cpu = bench_cpu_seconds(daemon_pid(daemon)) - cpu;
+	*ret_n_calls = (uint64_t)(sim_stat(sim, "calls") - before);
+	wire_close(wire);
+	return cpu;
+}
+
 int main(void)
 {
 	static const char *const settings[] = { "--keep-requests=1000", NULL };
 	struct sim *sim = sim_start(settings);
 	struct daemon *daemon = daemon_start(NULL);
-	struct wire *wire = daemon_connect(daemon);
-	char *experiment = bench_experiment("Overhead", sim_url(sim), N_CONNECTIONS);
-	double cpu, bare, wall;
+	double cpu = INFINITY, bare = INFINITY;
 	uint64_t n_calls;
 	bool ok;
 
-	bench_upload_rows(wire, "Overhead", N_CASES);
-	cpu = bench_cpu_seconds(daemon_pid(daemon));
-	wall = now_seconds();
-	bench_run_experiment(wire, experiment);
-	wall = now_seconds() - wall;
-	cpu = bench_cpu_seconds(daemon_pid(daemon)) - cpu;
-	n_calls = (uint64_t)sim_stat(sim, "calls");
-	bare = bare_cpu_seconds(sim, n_calls);
+	/* In turn, and the least of each: other work on the machine only adds. */
+	for (unsigned pass = 0; pass < N_PASSES; pass++) {
+		double seconds = daemon_cpu_seconds(daemon, sim, pass, &n_calls);
+
+		cpu = fmin(cpu, seconds / (double)n_calls);
+		bare = fmin(bare, bare_cpu_seconds(sim, n_calls) / (double)n_calls);
+	}
 	ok = bench_figure("overhead", cpu / bare, BENCH_AT_MOST, BOUND,
-			  "%.1f us a call, bare %.1f us; %" PRIu64 " calls, %.0f a second",
-			  cpu / (double)n_calls * 1e6, bare / (double)n_calls * 1e6, n_calls,
-			  (double)n_calls / wall);
+			  "%.1f us a call, bare %.1f us; the least of %d times %" PRIu64 " calls",
+			  cpu * 1e6, bare * 1e6, N_PASSES, n_calls);
 	daemon_kill(daemon);
 	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
