@@ -23,6 +23,7 @@ static const struct operation {
 	[METHOD_CLEAR_COLLECTION] = { STORE_WRITE, collection_clear },
 	[METHOD_CREATE_COLLECTION] = { STORE_SCAN, resource_create, &resource_collection },
 	[METHOD_CREATE_LLM_CONFIG] = { STORE_WRITE, resource_create, &resource_llm_config },
+	[METHOD_DELETE_COLLECTION] = { STORE_WRITE, resource_delete, &resource_collection },
 	[METHOD_GET_COLLECTION] = { STORE_POINT, resource_get, &resource_collection },
 	[METHOD_GET_EXPERIMENT] = { STORE_POINT, resource_get, &resource_experiment },
 	[METHOD_GET_LLM_CONFIG] = { STORE_POINT, resource_get, &resource_llm_config },

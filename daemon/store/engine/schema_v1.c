@@ -59,9 +59,11 @@ static const char resources[] =
 	" rows_identity TEXT NOT NULL DEFAULT ''," // hash of the visible rows, by value
 	" created_at INTEGER NOT NULL,"
 	" updated_at INTEGER NOT NULL,"
-	" UNIQUE (project_id, name)"
+	" deleted_at INTEGER" // hidden: kept for what used it
 	") STRICT;"
-	"CREATE INDEX collections_by_project ON collections (project_id);"
+	"CREATE UNIQUE INDEX collections_by_name ON collections (project_id, name)"
+	" WHERE deleted_at IS NULL;"
+	"CREATE INDEX collections_by_project ON collections (project_id) WHERE deleted_at IS NULL;"
 	"CREATE INDEX collections_cleared ON collections (id) WHERE swept_sequence < first_sequence;"
 
 	"CREATE TABLE collection_columns ("
@@ -117,9 +119,11 @@ static const char resources[] =
 	" identity TEXT NOT NULL," // hash of the texts in it
 	" created_at INTEGER NOT NULL,"
 	" updated_at INTEGER NOT NULL,"
-	" UNIQUE (project_id, name),"
+	" deleted_at INTEGER," // hidden: kept for what used it
 	" UNIQUE (project_id, family, family_number)"
 	") STRICT;"
+	"CREATE UNIQUE INDEX criterion_sets_by_name ON criterion_sets (project_id, name)"
+	" WHERE deleted_at IS NULL;"
 	"CREATE INDEX criterion_sets_by_identity ON"
 	" criterion_sets (project_id, family, identity, family_number);"
 
@@ -149,9 +153,11 @@ static const char resources[] =
 	" shared INTEGER NOT NULL CHECK (shared IN (0, 1))," // every user may run with it
 	" created_at INTEGER NOT NULL,"
 	" updated_at INTEGER NOT NULL,"
-	" UNIQUE (project_id, name)"
+	" deleted_at INTEGER" // hidden: kept for what used it
 	") STRICT;"
-	"CREATE INDEX llm_configs_by_project ON llm_configs (project_id);"
+	"CREATE UNIQUE INDEX llm_configs_by_name ON llm_configs (project_id, name)"
+	" WHERE deleted_at IS NULL;"
+	"CREATE INDEX llm_configs_by_project ON llm_configs (project_id) WHERE deleted_at IS NULL;"
 	"CREATE INDEX llm_configs_shared ON llm_configs (name) WHERE shared;"
 	"CREATE INDEX llm_configs_by_secret ON llm_configs (secret) WHERE secret IS NOT NULL;";
 
@@ -273,10 +279,12 @@ static const char runs[] =
 	" results TEXT,"
 	" created_at INTEGER NOT NULL,"
 	" updated_at INTEGER NOT NULL,"
-	" UNIQUE (project_id, name),"
+	" deleted_at INTEGER," // hidden: kept for what used it
 	" UNIQUE (project_id, family, family_number)"
 	") STRICT;"
-	"CREATE INDEX experiments_by_project ON experiments (project_id);"
+	"CREATE UNIQUE INDEX experiments_by_name ON experiments (project_id, name)"
+	" WHERE deleted_at IS NULL;"
+	"CREATE INDEX experiments_by_project ON experiments (project_id) WHERE deleted_at IS NULL;"
 
 	"CREATE TABLE responses ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"

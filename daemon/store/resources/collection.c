@@ -254,6 +254,15 @@ static int check(struct tx *tx, const struct place *place, const void *content, 
 	return collection_check_columns(tx, content, path);
 }
 
+/* The rows that no run is pinned to are swept. */
+static int discard(struct tx *tx, int64_t id)
+{
+	struct collection_state state;
+	int r = collection_state(tx, id, &state);
+
+	return r < 0 ? r : rows_clear(tx, &state);
+}
+
 const struct resource resource_collection = {
 	.name = "collection",
 	.noun = "a collection",
@@ -264,6 +273,9 @@ const struct resource resource_collection = {
 	.prepare = prepare,
 	.check = check,
 	.insert = insert,
+	.live = "SELECT t.id FROM tasks t CROSS JOIN runs r ON r.id = t.run_id"
+		" WHERE t.status IN ('PENDING', 'STARTED') AND r.collection_id = ?1 LIMIT 1",
+	.discard = discard,
 };
 
 int collection_clear(struct tx *tx, struct method_run *op)

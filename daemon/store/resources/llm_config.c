@@ -369,13 +369,15 @@ static int find_ref(struct tx *tx, const struct scope *scope, const struct ellu_
 
 	if (ref->id)
 		return db_int(tx->db, ret_id, "SELECT id FROM llm_configs WHERE id = ?1"
-					      " AND (owner_uid = ?2 OR ?3 OR shared)",
+					      " AND (owner_uid = ?2 OR ?3 OR shared)"
+					      " AND deleted_at IS NULL",
 			      "iib", *ref->id, scope->uid, (int)scope->all);
 	r = place_resolve(tx, scope, &place);
 	if (r >= 0)
 		r = resource_find(tx, &resource_llm_config, place.project_id, ref->name, ret_id);
 	return r != 0 ? r : db_int(tx->db, ret_id, "SELECT id FROM llm_configs WHERE name = ?1"
-						   " AND shared ORDER BY id LIMIT 1",
+						   " AND shared AND deleted_at IS NULL"
+						   " ORDER BY id LIMIT 1",
 				   "s", ref->name);
 }
 

@@ -1,6 +1,7 @@
 #include "daemon/store/resources/resource.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 /* ---- Finding one ---- */
@@ -94,6 +95,26 @@ int resource_create(struct tx *tx, struct method_run *op)
 	if (r >= 0)
 		r = resource->insert(tx, &place, content, op->request.state, &id);
 	return r < 0 ? r : answer(tx, op, id);
+}
+
+int resource_delete(struct tx *tx, struct method_run *op)
+{
+	const struct resource *resource = op->resource;
+	const struct ellu_ref *ref = named(op);
+	int64_t id, task_id = 0;
+	int r;
+
+	if (!method_reply(tx, op))
+		return -ENOMEM;
+	r = resource_resolve(tx, resource, &op->scope, ref, &id);
+	if (r >= 0)
+		r = db_int(tx->db, &task_id, resource->live, "i", id);
+	if (r > 0)
+		return fault_conflict(tx->fault, resource->name, ref->name, id,
+				      "the task %" PRId64 " uses it", task_id);
+	if (r >= 0)
+		r = resource->discard(tx, id);
+	return r < 0 ? r : db_run(tx->db, resource->hide, "ii", id, tx->now);
 }
 
 /* ---- Lists ---- */

@@ -23,6 +23,9 @@ struct resource {
 	const char *page_all;
 	const char *count_own; // as count_step() wants them
 	const char *count_all;
+	const char *hide; // ?1 the id, ?2 the time
+	/* A live task that uses it, by its id: ?1. */
+	const char *live;
 	/* Where a name is not all that a Ref may say: 1, or 0. Or NULL. */
 	int (*find_ref)(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
 			int64_t *ret_id);
@@ -36,19 +39,27 @@ struct resource {
 	/* A new one, checked already, whose name is free. */
 	int (*insert)(struct tx *tx, const struct place *place, const void *content, void *prepared,
 		      int64_t *ret_id);
+	/* What goes with it, now that nothing new can use it. */
+	int (*discard)(struct tx *tx, int64_t id);
 };
 
-/* A table with the columns id, owner_uid, project_id and name; an index on project_id. */
+/* A table with the columns id, owner_uid, project_id, name and deleted_at, and of what is not
+ * deleted an index on project_id and a unique one on project_id and name. */
 #define RESOURCE_STATEMENTS(table)                                                              \
-	.by_id = "SELECT id FROM " table " WHERE id = ?1 AND (owner_uid = ?2 OR ?3)",           \
-	.by_name = "SELECT id FROM " table " WHERE project_id = ?1 AND name = ?2",              \
+	.by_id = "SELECT id FROM " table " WHERE id = ?1 AND (owner_uid = ?2 OR ?3)"            \
+		 " AND deleted_at IS NULL",                                                     \
+	.by_name = "SELECT id FROM " table " WHERE project_id = ?1 AND name = ?2"               \
+		   " AND deleted_at IS NULL",                                                   \
 	.page_own = "SELECT id FROM " table " WHERE project_id = ?2 AND id < ?1"                \
-		    " ORDER BY id DESC LIMIT ?3",                                               \
-	.page_all = "SELECT id FROM " table " WHERE id < ?1 AND ?2 = ?2 ORDER BY id DESC LIMIT ?3", \
+		    " AND deleted_at IS NULL ORDER BY id DESC LIMIT ?3",                        \
+	.page_all = "SELECT id FROM " table " WHERE id < ?1 AND ?2 = ?2"                        \
+		    " AND deleted_at IS NULL ORDER BY id DESC LIMIT ?3",                        \
 	.count_own = "SELECT count(*), max(id), count(*) FROM (SELECT id FROM " table           \
-		     " WHERE project_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3)",                \
+		     " WHERE project_id = ?1 AND id > ?2 AND deleted_at IS NULL"                \
+		     " ORDER BY id LIMIT ?3)",                                                  \
 	.count_all = "SELECT count(*), max(id), count(*) FROM (SELECT id FROM " table           \
-		     " WHERE ?1 = ?1 AND id > ?2 ORDER BY id LIMIT ?3)"
+		     " WHERE ?1 = ?1 AND id > ?2 AND deleted_at IS NULL ORDER BY id LIMIT ?3)", \
+	.hide = "UPDATE " table " SET deleted_at = ?2 WHERE id = ?1"
 
 /* 1 and the id, or 0. */
 int resource_find(struct tx *tx, const struct resource *resource, int64_t project_id,
@@ -62,3 +73,6 @@ int resource_resolve(struct tx *tx, const struct resource *resource, const struc
 int resource_get(struct tx *tx, struct method_run *op);
 int resource_create(struct tx *tx, struct method_run *op);
 int resource_list(struct tx *tx, struct method_run *op); // newest first
+/* Hidden from lists and lookups and its name free, but kept for the results of what used it.
+ * Conflict while a task uses it. */
+int resource_delete(struct tx *tx, struct method_run *op);

@@ -124,7 +124,8 @@ static int find_newest(struct submission *s)
 
 	r = db_int(s->tx->db, &id, "SELECT coalesce((SELECT id FROM experiments WHERE project_id = ?1"
 				   "  AND family = ?2 ORDER BY family_number DESC LIMIT 1),"
-				   " (SELECT id FROM experiments WHERE project_id = ?1 AND name = ?2))",
+				   " (SELECT id FROM experiments WHERE project_id = ?1 AND name = ?2"
+				   "  AND deleted_at IS NULL))",
 		   "is", s->place.project_id, s->arguments->name);
 	return load_found(s, r, id, &s->newest);
 }

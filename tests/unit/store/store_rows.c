@@ -79,6 +79,44 @@ START_TEST(collections_are_listed)
 }
 END_TEST
 
+static int delete(void)
+{
+	struct method_run op = { .scope = own };
+
+	method_of(&f, &op, METHOD_DELETE_COLLECTION, "{\"collection\": {\"name\": \"C\"}}");
+	return CALL(&f, store_method_run, &op);
+}
+
+/* Hidden, and its name is free; an experiment keeps its rows, and those of nobody are swept. */
+START_TEST(a_deleted_collection_is_kept_for_results)
+{
+	struct method_run op = { 0 }, more = { 0 };
+	const struct ellu_task *task;
+
+	fixture_open(&f);
+	create(&op, "{\"name\": \"C\", \"variables\": [{\"a\": 1}]}");
+	task = submit(&f, "{\"name\": \"X\", \"prompt_template\": {\"content\": {\"name\": \"T\","
+			  " \"messages\": [{\"role\": \"user\", \"content\": \"{{a}}\"}]}},"
+			  " \"collection\": {\"ref\": {\"name\": \"C\"}}}");
+	ck_assert_int_eq(delete(), ELLU_E_CONFLICT);
+	ck_assert_int_eq(get()->n_columns, 1);
+	finish(&f, task->id, TASK_REVOKED);
+	add(&more, "\"variables\": [{\"a\": 2}]");
+	ck_assert_int_eq(delete(), 0);
+	ck_assert_int_eq(delete(), ELLU_E_NOT_FOUND);
+	method_of(&f, &more, METHOD_LIST_COLLECTIONS, "{\"count\": true}");
+	CALL_OK(&f, store_method_run, &more);
+	ck_assert_int_eq(*((const struct ellu_list_collections_reply *)page_of(
+				   &f, &more.request, &ellu_list_collections_reply_type))->count, 0);
+	ck_assert_int_eq(load_run(&f, *task->experiment_id)->total_responses, 1);
+	fixture_await(&f, "SELECT count(*) FROM template_variables", 1);
+	ck_assert_int_eq(create(&op, "{\"name\": \"C\", \"variables\": [{\"b\": 3}]}"), 0);
+	ck_assert_int_eq(get()->n_columns, 1);
+	ck_assert_str_eq(list("")->items[0]->input_values, "{\"b\":3}");
+	fixture_close(&f);
+}
+END_TEST
+
 START_TEST(columns_follow_keys)
 {
 	struct method_run op = { 0 }, twice = { 0 }, wrong = { 0 };
@@ -455,7 +493,7 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS(collections_are_listed, columns_follow_keys, columns_go_with_their_rows,
+	return RUN_TESTS(collections_are_listed, a_deleted_collection_is_kept_for_results, columns_follow_keys, columns_go_with_their_rows,
 			 former_columns_can_be_judged, uploads_become_visible_as_a_whole,
 			 unfinished_uploads_are_swept, clearing_keeps_what_is_pinned,
 			 cleared_rows_are_swept, sweeping_goes_on_after_a_start,
