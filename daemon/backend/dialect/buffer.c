@@ -87,39 +87,18 @@ static const char escapes[256] = {
 	[0x0e ... 0x1f] = 'u', ['"'] = '"', ['\\'] = '\\',
 };
 
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte)) // of eight
-
-static const char *skip_plain(const char *at, const char *end)
-{
-	for (; end - at >= 8; at += 8) {
-		uint64_t eight, quote, backslash, found;
-
-		memcpy(&eight, at, sizeof(eight));
-		quote = eight ^ EACH('"');
-		backslash = eight ^ EACH('\\');
-		/* Where a byte is less than another, the subtraction borrows its highest bit. */
-		found = ((eight - EACH(0x20)) & ~eight) | ((quote - EACH(1)) & ~quote) |
-			((backslash - EACH(1)) & ~backslash);
-		if (found & EACH(0x80))
-			break;
-	}
-	while (at < end && !escapes[(unsigned char)*at])
-		at++;
-	return at;
-}
-
 void buffer_json(struct buffer *buffer, const char *text)
 {
-	const char *end = text + strlen(text);
-
 	buffer_append(buffer, "\"", 1);
 	for (;;) {
 		const char *plain = text;
 		char out[8] = "\\";
 
-		text = skip_plain(text, end);
+		/* The end needs one, too. */
+		while (!escapes[(unsigned char)*text])
+			text++;
 		buffer_append(buffer, plain, (size_t)(text - plain));
-		if (text == end)
+		if (!*text)
 			break;
 		out[1] = escapes[(unsigned char)*text];
 		if (out[1] == 'u')
