@@ -234,7 +234,8 @@ static int commit(struct writer *writer)
 
 /* Whether what is next goes into the batch, which has been open for so long and is of one queue only,
  * or of several (NULL). What takes long beside a commit is no company for what others have there; and
- * where several have turns, who comes next waits no longer for a batch than for its commit. */
+ * where several have turns, who comes next waits no longer for a batch than for its commit, or for
+ * recordings than these wait for company. */
 static bool goes_on(struct writer *writer, const struct writer_queue *only, int64_t opened,
 		    int64_t now)
 {
@@ -243,6 +244,8 @@ static bool goes_on(struct writer *writer, const struct writer_queue *only, int6
 
 	if (now - writer->shared_usec < WRITER_SHARED_USEC)
 		longest = writer->commit_usec / 2;
+	if (only == &writer->queues[0] && longest < WRITER_COMPANY_USEC)
+		longest = WRITER_COMPANY_USEC;
 	if (next && next != only && next->last_usec > writer->commit_usec / 2)
 		return false;
 	return now - opened <= longest;
