@@ -232,20 +232,19 @@ static int commit(struct writer *writer)
 	return 0;
 }
 
-/* Whether what is next goes into the batch, which has been open for so long and is of one queue only,
- * or of several (NULL). What takes long beside a commit is no company for what others have there; and
- * where several have turns, who comes next waits no longer for a batch than for its commit, or for
- * recordings than these wait for company. */
-static bool goes_on(struct writer *writer, const struct writer_queue *only, int64_t opened,
+/* Whether what is next goes into the batch of `n`, which has been open for so long and is of one queue
+ * only, or of several (NULL). What takes long beside a commit is no company for what others have there;
+ * and where several have turns, who comes next waits no longer for a batch than for its commit, or for
+ * as many recordings as wait for company. */
+static bool goes_on(struct writer *writer, size_t n, const struct writer_queue *only, int64_t opened,
 		    int64_t now)
 {
 	const struct writer_queue *next = writer->put_back ? NULL : next_queue(writer);
 	int64_t longest = WRITER_BATCH_USEC;
 
-	if (now - writer->shared_usec < WRITER_SHARED_USEC)
+	if (now - writer->shared_usec < WRITER_SHARED_USEC &&
+	    (only != &writer->queues[0] || n >= WRITER_COMPANY_MAX))
 		longest = writer->commit_usec / 2;
-	if (only == &writer->queues[0] && longest < WRITER_COMPANY_USEC)
-		longest = WRITER_COMPANY_USEC;
 	if (next && next != only && next->last_usec > writer->commit_usec / 2)
 		return false;
 	return now - opened <= longest;
@@ -262,7 +261,7 @@ static void run_batch(struct writer *writer)
 
 	r = db_run(&writer->db, "BEGIN IMMEDIATE", "");
 	while (r >= 0 && writer->n_waiting > 0 && n < WRITER_BATCH_MAX &&
-	       (n == 0 || goes_on(writer, only, started, after))) {
+	       (n == 0 || goes_on(writer, n, only, started, after))) {
 		struct store_request *request = pop(writer);
 		struct writer_queue *queue = queue_of(writer, request);
 
