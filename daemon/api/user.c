@@ -184,24 +184,25 @@ void user_end_work(struct user *user)
 static void relieve(struct user *user, enum user_slot slot)
 {
 	struct user_waiters *waiters = &user->short_of[slot];
-	int in_vain = 0;
 
 	user->relieved &= ~(1u << slot);
 	waiters->cursor = &waiters->first;
-	while (*waiters->cursor && in_vain < VAIN_WAKES_MAX) {
+	while (*waiters->cursor && waiters->in_vain < VAIN_WAKES_MAX) {
 		int64_t before = waiters->n;
 
 		if (!user_has_turn(user)) {
 			user->relieved |= 1u << slot; // goes on in the next one
-			break;
+			waiters->cursor = NULL;
+			return;
 		}
 		wake(user, *waiters->cursor);
 		if (waiters->n < before)
 			continue;
-		in_vain++;
+		waiters->in_vain++;
 		if (*waiters->cursor)
 			waiters->cursor = &(*waiters->cursor)->next;
 	}
+	waiters->in_vain = 0;
 	waiters->cursor = NULL;
 }
 

@@ -58,6 +58,7 @@ struct user_waiters {
 	struct user_waiter **tail;
 	struct user_waiter **cursor; // who was just woken in vain takes his place again; or NULL
 	int64_t n;
+	int in_vain; // woken since something was given back; also over several turns
 };
 
 struct user {
