@@ -52,13 +52,6 @@ void call_forget_request(struct call *call)
 	user_give_back(&call->input);
 }
 
-/* A call that follows a task stays, unless its caller wants to go on at once. */
-static bool stays(const struct call *call)
-{
-	return call->method->replies == METHOD_REPLIES_EVENTS &&
-	       !method_is_detached(call->method, call->request);
-}
-
 void call_dispatch(struct call *call)
 {
 	int (*handler)(struct call *call) = method_handler(call->method);
@@ -72,7 +65,9 @@ void call_dispatch(struct call *call)
 		call_fail(call, &fault);
 		return;
 	}
-	if (stays(call) && !user_take(&call->watch, call->principal.user, USER_WATCHES, 1)) {
+	call->detached = call->detached || method_is_detached(call->method, call->request);
+	if (call->method->replies == METHOD_REPLIES_EVENTS && !call->detached &&
+	    !user_take(&call->watch, call->principal.user, USER_WATCHES, 1)) {
 		call_fail_limit(call, USER_WATCHES);
 		return;
 	}

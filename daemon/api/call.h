@@ -66,6 +66,7 @@ struct call {
 	const struct method *method;
 	struct principal principal;
 	bool more; // many replies are welcome
+	bool detached; // a task is not followed: its caller wants to go on at once
 	bool answered;
 	struct arena arena;
 	void *request; // the decoded record, in the arena

@@ -7,6 +7,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/queue/queue.h"
+#include "daemon/queue/schedule.h"
 #include "daemon/queue/watch.h"
 #include "daemon/store/tasks.h"
 #include "proto/generated/interface.h"
@@ -201,19 +202,27 @@ static char *join_notes(const struct task_submit *op)
 	return notes;
 }
 
-void follow_submitted(struct call *call, const struct task_submit *op, bool detach,
-		      bool cancel_on_disconnect, double min_interval_seconds)
+/* ---- Submitting ---- */
+
+static const void *parameter(const struct call *call, const char *name)
 {
+	return record_member(call->method->request, call->request, name);
+}
+
+static void follow_submitted(struct call *call, const struct task_submit *op)
+{
+	const int *cancel = parameter(call, "cancel_on_disconnect");
+	const double *min_interval_seconds = parameter(call, "min_interval_seconds");
+	bool ephemeral = task_kind_is_ephemeral(task_kind_from_name(op->ret_task->kind));
 	struct watch *watch;
 
-	if (detach) {
+	if (call->detached) {
 		(void)answer(call, NULL, op->ret_task, /* continues= */ false, NULL);
 		return;
 	}
-	cancel_on_disconnect |= task_kind_is_ephemeral(task_kind_from_name(op->ret_task->kind));
 	/* What an earlier run of it logged is no news of this one. */
-	watch = follow_new(call, op->ret_task->id, op->ret_finished ? -1 : 0, cancel_on_disconnect,
-			   min_interval_seconds);
+	watch = follow_new(call, op->ret_task->id, op->ret_finished ? -1 : 0,
+			   ephemeral || (cancel && *cancel), *min_interval_seconds);
 	if (!watch)
 		return;
 	if (op->ret_finished)
@@ -222,4 +231,46 @@ void follow_submitted(struct call *call, const struct task_submit *op, bool deta
 		watch_start_with(watch, op->ret_task, op->ret_rows, op->ret_n_rows);
 	else
 		watch_start(watch);
+}
+
+static void on_submitted(struct queue_submission *submission)
+{
+	struct call *call = submission->userdata;
+	struct task_submit *op = &submission->op;
+	struct user *user = call->principal.user;
+
+	user_worked_elsewhere(user, op->request.took_usec);
+	user_begin_work(user);
+	if (op->request.result < 0)
+		call_fail(call, &op->request.fault);
+	else
+		follow_submitted(call, op);
+	store_request_done(&op->request);
+	free(submission);
+	call_forget_request(call); // whoever follows the task may do so for days
+	call_unref(call);
+	user_end_work(user);
+}
+
+int submit_task(struct call *call, const char *priority)
+{
+	struct queue_submission *submission;
+	struct fault fault = { 0 };
+
+	if (call->service->stopping) {
+		fault_set(&fault, ELLU_E_SHUTTING_DOWN, NULL);
+		call_fail(call, &fault);
+		return 0;
+	}
+	submission = calloc(1, sizeof(*submission));
+	if (!submission)
+		return -ENOMEM;
+	submission->op.scope = call_scope(call, method_project(call->method, call->request));
+	submission->op.method = call->method;
+	submission->op.arguments = call->request;
+	submission->priority = task_priority_from_name(priority);
+	submission->done = on_submitted;
+	submission->userdata = call_ref(call);
+	queue_submit(call->service->queue, submission);
+	return 0;
 }

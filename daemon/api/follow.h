@@ -1,16 +1,15 @@
 /*
- * Following a task for a call: events while `more` was asked for, else one answer at the end.
- * Every method that starts a task, and WatchTask, answers through here; their replies have the
- * same shape, `(event: ?TaskEvent, task: ?Task)`.
+ * Making a task for a call, and following one: events while `more` was asked for, else one answer at
+ * the end. Every method that makes a task, and WatchTask, answers through here; their replies have
+ * the same shape, `(event: ?TaskEvent, task: ?Task)`.
  */
 #pragma once
 
 #include "daemon/api/call.h"
-#include "daemon/store/tasks.h"
 
-/* Answers a submission that was stored: at once when detached, else by following the task. */
-void follow_submitted(struct call *call, const struct task_submit *op, bool detach,
-		      bool cancel_on_disconnect, double min_interval_seconds);
+/* Of a method that makes a task (store_makes_task()): has it made, and answers at once when the call
+ * is detached, else by following it. `priority`: that it will have. */
+int submit_task(struct call *call, const char *priority);
 
 /* `after_sequence` -1: from the present state. */
 void follow_task(struct call *call, int64_t task_id, int64_t after_sequence,

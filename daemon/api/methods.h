@@ -1,6 +1,7 @@
 /*
- * The methods that take more than an operation of the store; the store has a row for each of the
- * others. A handler begins with the call's decoded request; a negative errno fails the call.
+ * The methods that take more than what the store does for them: it has a row for each that it
+ * answers, and for each that makes a task. A handler begins with the call's decoded request; a
+ * negative errno fails the call.
  */
 #pragma once
 
@@ -10,11 +11,7 @@ typedef int method_handler_fn(struct call *call);
 
 /* NULL: the store alone answers it. */
 method_handler_fn *method_handler(const struct method *method);
-/* Of those whose task has one item, which stands in the request (job.c). NULL: it is none. */
-method_handler_fn *job_handler(const struct method *method);
 
-method_handler_fn api_run_experiment, api_plan_experiment;
-method_handler_fn api_rate_responses, api_rate_experiment, api_retry_failed;
 method_handler_fn api_get_task, api_list_tasks, api_watch_task, api_cancel_task, api_pause_task,
 	api_resume_task, api_tune_task, api_retry_task, api_prune_tasks;
 method_handler_fn api_get_status, api_drain, api_monitor;

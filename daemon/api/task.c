@@ -8,7 +8,6 @@
 
 #include "daemon/api/follow.h"
 #include "daemon/api/methods.h"
-#include "daemon/api/submit.h"
 #include "daemon/base/clock.h"
 #include "daemon/queue/prune.h"
 #include "daemon/queue/queue.h"
@@ -252,19 +251,10 @@ static void on_old_task(struct call *call, struct store_request *stored)
 {
 	const struct ellu_retry_task_request *request = call->request;
 	const struct ellu_task *old = ((const struct task_get *)stored)->ret_task;
-	struct task_retry *op = submit_operation(call, sizeof(*op), /* project= */ NULL);
+	int r = submit_task(call, request->priority ? request->priority : old->priority);
 
-	if (!op)
-		return;
-	op->arguments = request;
-	submit_post(call, &op->submit,
-		    &(struct submit_options) {
-			    .post = store_task_retry,
-			    .priority = request->priority ? request->priority : old->priority,
-			    .detach = request->detach,
-			    .cancel_on_disconnect = request->cancel_on_disconnect,
-			    .min_interval_seconds = request->min_interval_seconds,
-		    });
+	if (r < 0)
+		call_fail_errno(call, r);
 }
 
 int api_retry_task(struct call *call)

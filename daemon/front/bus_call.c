@@ -145,6 +145,7 @@ static void begin(struct bus_request *request)
 	call->principal = peer->principal;
 	if (bus_peer_sees_all(peer) || request->authorised)
 		call->principal.scopes |= PRINCIPAL_SEES_ALL | PRINCIPAL_ADMINISTERS;
+	call->detached = request->method->detach;
 	call->arena = arena_take(&request->arena);
 	call->request = request->record;
 	request->record = NULL;
@@ -188,8 +189,6 @@ static void decode(struct decoding *base)
 	if (parse(decoding, &json) == 0) {
 		json_object_object_foreach (decoding->parameters, name, value)
 			json_object_object_add(json, name, json_object_get(value));
-		if (method->detach)
-			json_object_object_add(json, "detach", json_object_new_boolean(1));
 		(void)record_decode(method->request, json, FROM_CLIENT, "", &decoding->arena,
 				    &decoding->record, &decoding->fault);
 	}

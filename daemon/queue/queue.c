@@ -85,7 +85,7 @@ void queue_count_outstanding(struct queue *queue, int change)
 /* A submission that was stored and is not over becomes a live task. */
 static int take_in(struct queue *queue, const struct queue_submission *submission)
 {
-	const struct ellu_task *record = submission->op->ret_task;
+	const struct ellu_task *record = submission->op.ret_task;
 	struct live_task *task;
 	int r = live_task_add(&queue->tasks, queue, record->id, &task);
 
@@ -93,7 +93,7 @@ static int take_in(struct queue *queue, const struct queue_submission *submissio
 		return r;
 	task->schedule.uid = record->owner_uid;
 	task->schedule.turn.priority = task_priority_from_name(record->priority);
-	if (submission->op->ret_attempt) {
+	if (submission->op.ret_attempt) {
 		r = live_task_move(task, LIVE_CLAIMING);
 		running_take_record(task, record);
 	} else {
@@ -102,8 +102,8 @@ static int take_in(struct queue *queue, const struct queue_submission *submissio
 	}
 	if (r < 0)
 		live_task_remove(&queue->tasks, task);
-	else if (submission->op->ret_attempt)
-		running_start(task, record, submission->op->ret_attempt);
+	else if (submission->op.ret_attempt)
+		running_start(task, record, submission->op.ret_attempt);
 	else
 		running_halt(task);
 	return r;
@@ -113,7 +113,7 @@ static void on_submitted(struct store_request *request)
 {
 	struct queue_submission *submission = request->userdata;
 	struct queue *queue = submission->queue;
-	const struct task_submit *op = submission->op;
+	const struct task_submit *op = &submission->op;
 	bool made = request->result == 0 && !op->ret_existing;
 	enum task_status status =
 		made ? task_status_from_name(op->ret_task->status) : _TASK_STATUS_INVALID;
@@ -150,7 +150,7 @@ static bool refuse_too_many(struct queue *queue, struct task_submit *op)
 
 void queue_submit(struct queue *queue, struct queue_submission *submission)
 {
-	struct task_submit *op = submission->op;
+	struct task_submit *op = &submission->op;
 	int r;
 
 	submission->queue = queue;
@@ -167,7 +167,7 @@ void queue_submit(struct queue *queue, struct queue_submission *submission)
 	if (op->start)
 		schedule_reserve(queue->schedule, op->scope.uid, submission->priority);
 	queue_count_outstanding(queue, 1);
-	submission->post(queue->options.store, op);
+	store_task_submit(queue->options.store, op);
 }
 
 /* ---- What only memory knows ---- */

@@ -67,10 +67,9 @@ void queue_undrain(struct queue *queue);
 bool queue_is_draining(const struct queue *queue);
 
 /* A submission of any kind. `op` is filled but for its request's callbacks, `queue_full` and
- * `start`; `post` hands it to the store. */
+ * `start`. */
 struct queue_submission {
-	struct task_submit *op;
-	void (*post)(struct store *store, struct task_submit *op);
+	struct task_submit op;
 	enum task_priority priority; // that the task will have
 	void (*done)(struct queue_submission *submission);
 	void *userdata;

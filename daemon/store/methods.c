@@ -11,6 +11,7 @@
 #include "daemon/store/runs/response.h"
 #include "daemon/store/store.h"
 #include "daemon/store/tasks/task.h"
+#include "daemon/store/tasks/task_submit.h"
 #include "proto/generated/interface.h"
 
 /* What goes on in another lane sets the request's. */
@@ -37,6 +38,7 @@ static const struct operation {
 	[METHOD_LIST_TASKS] = { STORE_SCAN, tasks_list },
 	[METHOD_LIST_TASK_LOGS] = { STORE_SCAN, task_logs_list },
 	[METHOD_LIST_TEMPLATE_VARIABLES] = { STORE_SCAN, rows_list },
+	[METHOD_PLAN_EXPERIMENT] = { STORE_SCAN, experiment_plan },
 	[METHOD_SET_DEFAULT_LLM_CONFIG] = { STORE_WRITE, default_llm_config_set },
 };
 
@@ -64,4 +66,41 @@ void store_method_run(struct store *store, struct method_run *op)
 	assert(operation->run);
 	op->resource = operation->resource;
 	tx_post_as(store, &op->request, operation->lane, run, op->method->name);
+}
+
+/* ---- What makes a task ---- */
+
+static const struct submission {
+	int (*run)(struct tx *tx, struct task_submit *op);
+	/* Where it begins, if not at the writer. */
+	enum store_lane (*lane)(const void *arguments);
+} submissions[_METHOD_MAX] = {
+	[METHOD_CALL] = { call_submit },
+	[METHOD_RATE_EXPERIMENT] = { rating_submit },
+	[METHOD_RATE_RESPONSES] = { rating_submit, rating_submit_lane },
+	[METHOD_RETRY_FAILED] = { failed_retry },
+	[METHOD_RETRY_TASK] = { task_retry },
+	[METHOD_RUN_EXPERIMENT] = { experiment_submit, experiment_submit_lane },
+};
+
+bool store_makes_task(const struct method *method)
+{
+	return submissions[method->id].run;
+}
+
+static int submit(struct tx *tx, struct store_request *request)
+{
+	struct task_submit *op = (struct task_submit *)request;
+
+	return submissions[op->method->id].run(tx, op);
+}
+
+void store_task_submit(struct store *store, struct task_submit *op)
+{
+	const struct submission *submission = &submissions[op->method->id];
+
+	assert(submission->run);
+	tx_post_as(store, &op->request,
+		   submission->lane ? submission->lane(op->arguments) : STORE_WRITE, submit,
+		   op->method->name);
 }

@@ -7,16 +7,21 @@
 
 #include "daemon/store/store.h"
 #include "elluminate-types.h"
-#include "proto/task_kind.h"
 #include "proto/task_status.h"
 
-struct record_type;
 struct task_event_row;
 
-/* What every operation that makes a task begins with. */
+/*
+ * A method that makes a task: it resolves the parts, pins the run and stores what it makes and the
+ * task in one transaction. What the request alone shows wrong is an error; what the state shows wrong
+ * stores a REJECTED task (still result 0) and nothing else: its parts are rolled back, and it names
+ * an experiment only when that existed before.
+ */
 struct task_submit {
 	struct store_request request;
-	struct scope scope;
+	struct scope scope; // with its project
+	const struct method *method; // one of those that store_makes_task()
+	const void *arguments; // its decoded request; lives until `done`
 	bool queue_full; // the queue has no room: store it REJECTED with QueueFull
 	bool start; // a slot is free: claim it in the same transaction
 	const struct ellu_task *ret_task;
@@ -28,69 +33,8 @@ struct task_submit {
 	const char *const *ret_notes; // what the submission changed, a line each; also a new task's
 	size_t ret_n_notes; // first log lines
 };
-
-/* Resolves the parts, pins the run and stores experiment and task in one transaction. What the
- * state shows wrong stores a REJECTED task (still result 0) and nothing else: its parts are rolled
- * back, and it names an experiment only when that existed before. */
-struct experiment_submit {
-	struct task_submit submit;
-	const struct ellu_run_experiment_request *arguments;
-	struct submit_input *input; // the store's own: what was read of them
-	bool plan_only;
-	const struct ellu_experiment_plan *ret_plan;
-};
-/* `submit` is that of a struct experiment_submit. */
-void store_experiment_submit(struct store *store, struct task_submit *submit);
-/* Checks and says what it would do, and stores nothing; what the state shows wrong is an error. */
-void store_experiment_plan(struct store *store, struct experiment_submit *op);
-
-/* A task of one item that stands in the request itself. `type` is that of the request; the members are
- * what such requests have in common. What the state shows wrong with the config stores a REJECTED
- * task; what the request shows wrong, or names that is not there, is an error. */
-struct job_submit {
-	struct task_submit submit;
-	enum task_kind kind;
-	const struct record_type *type;
-	const void *arguments;
-	const char *name;
-	const struct ellu_ref *prompt_template; // or NULL
-	const struct ellu_llm_config_in *llm_config; // NULL: the project's
-	const struct ellu_generation_params *generation_params; // or NULL
-	const int64_t *cost_limit; // nanodollars, or NULL
-	const char *priority;
-	double time_limit_seconds;
-	const char *idempotency_key; // or NULL
-};
-/* `submit` is that of a struct job_submit. */
-void store_job_submit(struct store *store, struct task_submit *submit);
-
-/* A new task that does what an ended one left undone. */
-struct task_retry {
-	struct task_submit submit;
-	const struct ellu_retry_task_request *arguments;
-};
-/* `submit` is that of a struct task_retry. */
-void store_task_retry(struct store *store, struct task_submit *submit);
-
-/* Rates responses, or (the second form) all of an experiment anew. What the request alone shows
- * wrong, or a response that is not the caller's, is an error; what the state shows wrong stores a
- * REJECTED task. */
-struct rating_submit {
-	struct task_submit submit;
-	const struct ellu_rate_responses_request *responses; // one of the two
-	const struct ellu_rate_experiment_request *experiment;
-	struct rating_input *input; // the store's own: what was read of them
-};
-/* `submit` is that of a struct rating_submit. */
-void store_rating_submit(struct store *store, struct task_submit *submit);
-
-/* Errors that the experiment recorded become missing, and a new task does what is. */
-struct failed_retry {
-	struct task_submit submit;
-	const struct ellu_retry_failed_request *arguments;
-};
-/* `submit` is that of a struct failed_retry. */
-void store_failed_retry(struct store *store, struct task_submit *submit);
+bool store_makes_task(const struct method *method);
+void store_task_submit(struct store *store, struct task_submit *op);
 
 /* PENDING to STARTED, or to FAILURE after TASK_CLAIMS_MAX claims that recorded nothing. */
 struct task_claim {

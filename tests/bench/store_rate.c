@@ -10,7 +10,7 @@
 #include "tests/harness/harness.h"
 
 struct submit {
-	struct experiment_submit op;
+	struct task_submit op;
 	struct run *run;
 };
 
@@ -33,7 +33,7 @@ static void post_next(struct run *run)
 	if (run->n_posted == 1)
 		run->begin = now_seconds();
 	for (size_t i = 0; i < n; i++)
-		store_experiment_submit(run->store, &run->submits[run->n_posted++].op.submit);
+		store_task_submit(run->store, &run->submits[run->n_posted++].op);
 }
 
 /* A batch goes out when the one before has come back whole. */
@@ -59,14 +59,15 @@ static void on_user(struct store_request *request)
 
 static void prepare(struct run *run, struct submit *submit, const char *parameters)
 {
-	struct experiment_submit *op = &submit->op;
+	struct task_submit *op = &submit->op;
 	void *record;
 
-	store_request_init(&op->submit.request, run->loop, on_answer, run);
+	store_request_init(&op->request, run->loop, on_answer, run);
 	if (record_from_text(&ellu_run_experiment_request_type, parameters, strlen(parameters),
-			     FROM_CLIENT, &op->submit.request.arena, &record, &op->submit.request.fault) < 0)
-		die("%s: %s", parameters, op->submit.request.fault.message);
-	op->submit.scope.uid = getuid();
+			     FROM_CLIENT, &op->request.arena, &record, &op->request.fault) < 0)
+		die("%s: %s", parameters, op->request.fault.message);
+	op->scope.uid = getuid();
+	op->method = &elluminate_interface.methods[METHOD_RUN_EXPERIMENT];
 	op->arguments = record;
 }
 
@@ -106,7 +107,7 @@ double store_rate_measure(const struct store_rate *rate)
 	store_close(run.store);
 	store_request_done(&user.request);
 	for (size_t i = 0; i <= rate->n_submits; i++)
-		store_request_done(&run.submits[i].op.submit.request);
+		store_request_done(&run.submits[i].op.request);
 	loop_free(run.loop);
 	free(run.submits);
 	return (double)rate->n_submits / seconds;

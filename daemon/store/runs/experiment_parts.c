@@ -145,7 +145,7 @@ static int check_columns(struct submission *s)
 
 static int check_config(struct submission *s, int64_t config_id, const char *part)
 {
-	return task_submit_check_config(s->tx, &s->op->submit.scope, config_id, part,
+	return task_submit_check_config(s->tx, &s->op->scope, config_id, part,
 					s->arguments->cost_limit, &s->rejected);
 }
 

@@ -172,12 +172,12 @@ static int insert(struct submission *s, int64_t experiment_id, const char *name,
 		.log = &s->notes.lines,
 	};
 
-	return task_submit_insert(s->tx, &s->op->submit, &task);
+	return task_submit_insert(s->tx, s->op, &task);
 }
 
 static int find_key(struct submission *s)
 {
-	return task_submit_find_key(s->tx, &s->op->submit, s->place.owner_uid,
+	return task_submit_find_key(s->tx, s->op, s->place.owner_uid,
 				    s->arguments->idempotency_key, s->input->hash);
 }
 
@@ -249,10 +249,10 @@ static int choose(struct submission *s)
 	if (same.id)
 		s->run.id = same.run_id;
 	if (same.task_status && strcmp(same.task_status, "SUCCESS") == 0) {
-		s->op->submit.ret_finished = true;
-		return task_submit_existing(s->tx, &s->op->submit, same.task_id);
+		s->op->ret_finished = true;
+		return task_submit_existing(s->tx, s->op, same.task_id);
 	}
-	task_submit_check_queue(&s->op->submit, &s->rejected);
+	task_submit_check_queue(s->op, &s->rejected);
 	if (s->rejected.code)
 		return 1;
 	return same.id ? insert(s, same.id, same.name, same.task_id) : create(s);
@@ -304,7 +304,7 @@ static int submit_again(struct submission *s)
 
 	r = check_again(s);
 	if (r >= 0)
-		r = experiment_row_resolve(s->tx, &s->op->submit.scope, s->arguments->experiment,
+		r = experiment_row_resolve(s->tx, &s->op->scope, s->arguments->experiment,
 					   &experiment);
 	if (r < 0)
 		return r;
@@ -317,7 +317,7 @@ static int submit_again(struct submission *s)
 		r = task_submit_check_room(s->tx);
 	s->run.id = experiment.run_id;
 	if (r >= 0)
-		r = task_submit_check_run(s->tx, &s->op->submit, s->run.id, s->arguments->cost_limit,
+		r = task_submit_check_run(s->tx, s->op, s->run.id, s->arguments->cost_limit,
 					  &s->rejected);
 	return r < 0 ? r : insert(s, experiment.id, experiment.name, experiment.task_id);
 }
@@ -336,7 +336,83 @@ static int submit(struct submission *s)
 	return submit_parts(s);
 }
 
-/* ---- What a submission would do ---- */
+/* ---- The whole ---- */
+
+/* A request that no front decoded may lack its defaults. */
+static void fill_defaults(struct ellu_run_experiment_request *arguments)
+{
+	static const int64_t one = 1;
+	static const double time_limit = 36000;
+	static const int no;
+
+	arguments->rating_mode = arguments->rating_mode ? arguments->rating_mode : "fast";
+	arguments->rating_version = arguments->rating_version ? arguments->rating_version : "1";
+	arguments->n_epochs = arguments->n_epochs ? arguments->n_epochs : &one;
+	arguments->priority = arguments->priority ? arguments->priority : "normal";
+	arguments->run_afresh = arguments->run_afresh ? arguments->run_afresh : &no;
+	if (!arguments->time_limit_seconds)
+		arguments->time_limit_seconds = &time_limit;
+}
+
+/* `input` is what was read before. */
+static void submission_init(struct submission *s, struct tx *tx, struct task_submit *op,
+			    struct submit_input *input,
+			    const struct ellu_run_experiment_request *arguments)
+{
+	s->tx = tx;
+	s->op = op;
+	s->input = input;
+	s->arguments = arguments;
+	s->scope = (struct scope){ .uid = op->scope.uid, .project = op->scope.project };
+	s->update = arguments->update_existing && *arguments->update_existing;
+	task_submit_begin(op);
+}
+
+enum store_lane experiment_submit_lane(const void *arguments)
+{
+	const struct ellu_run_experiment_request *request = arguments;
+	const struct ellu_collection_in *collection = request->collection;
+
+	return collection && collection->content && collection->content->n_variables > 0 ?
+		       STORE_SCAN :
+		       STORE_WRITE;
+}
+
+int experiment_submit(struct tx *tx, struct task_submit *op)
+{
+	struct ellu_run_experiment_request arguments =
+		*(const struct ellu_run_experiment_request *)op->arguments;
+	struct submit_input *input = op->request.state;
+	struct submission *s = tx_alloc(tx, sizeof(*s));
+	int r = s ? 0 : -ENOMEM;
+
+	fill_defaults(&arguments);
+	if (r == 0 && !input)
+		r = read_input(tx, &op->scope, &arguments, &input);
+	op->request.state = input;
+	if (r < 0 || op->request.lane != STORE_WRITE) {
+		op->request.lane = STORE_WRITE;
+		return r;
+	}
+	submission_init(s, tx, op, input, &arguments);
+	r = submit(s);
+	if (r < 0)
+		return r;
+	notes_warn(&s->notes);
+	op->ret_notes = tx_list_items(tx, &s->notes.lines);
+	op->ret_n_notes = s->notes.lines.n;
+	return 0;
+}
+
+/* ---- What it would do ---- */
+
+/* Of a plan, from the reader to the writer. */
+struct planned {
+	struct task_submit submit;
+	struct ellu_run_experiment_request *arguments;
+	struct submit_input *input;
+};
+
 
 static int first_row(struct row_walk *walk, sqlite3_stmt *q)
 {
@@ -395,8 +471,6 @@ static int render(struct submission *s, struct ellu_experiment_plan *plan)
 	return 0;
 }
 
-/* ---- The calls ---- */
-
 static int64_t at_least_0(int64_t n)
 {
 	return n > 0 ? n : 0;
@@ -425,16 +499,11 @@ static int count_calls(struct submission *s, struct ellu_experiment_plan *plan)
 	return r;
 }
 
-/* ---- The whole ---- */
-
-static int describe(struct submission *s)
+static int describe(struct submission *s, struct ellu_experiment_plan *plan)
 {
-	struct ellu_experiment_plan *plan = TX_RECORD(s->tx, struct ellu_experiment_plan);
-	const struct task_submit *submit = &s->op->submit;
+	const struct task_submit *submit = s->op;
 	int r;
 
-	if (!plan)
-		return -ENOMEM;
 	if (s->rejected.code) {
 		*s->tx->fault = s->rejected;
 		return s->rejected.code;
@@ -447,86 +516,65 @@ static int describe(struct submission *s)
 	plan->notes = tx_list_items(s->tx, &s->notes.lines);
 	plan->n_notes = s->notes.lines.n;
 	r = count_calls(s, plan);
-	if (r >= 0)
-		r = render(s, plan);
-	s->op->ret_plan = plan;
-	return r;
+	return r < 0 ? r : render(s, plan);
 }
+
+struct trial_submission {
+	struct submission s;
+	struct ellu_experiment_plan *plan;
+};
 
 /* It is made, described, and taken back in the same transaction: so what is said is what would
  * happen, by the same checks. */
 static int submit_and_describe(void *userdata)
 {
-	struct submission *s = userdata;
-	int r = submit(s);
+	struct trial_submission *trial = userdata;
+	int r = submit(&trial->s);
 
 	if (r >= 0)
-		r = describe(s);
+		r = describe(&trial->s, trial->plan);
 	return r < 0 ? r : 1;
 }
 
-static int experiment_submit_run(struct tx *tx, struct store_request *request)
+/* Away from the writer, to which the request goes on. */
+static int read_plan(struct tx *tx, struct method_run *op)
 {
-	static const int64_t one = 1;
-	static const double time_limit = 36000;
-	static const int no;
-	struct experiment_submit *op = (struct experiment_submit *)request;
-	struct ellu_run_experiment_request arguments = *op->arguments;
-	struct submission *s = tx_alloc(tx, sizeof(*s));
-	int r = 0;
+	const struct ellu_plan_experiment_request *request = op->arguments;
+	struct planned *planned = tx_alloc(tx, sizeof(*planned));
+	void *record;
+	int r;
 
-	if (!s)
+	if (!planned)
 		return -ENOMEM;
-	/* A request that no front decoded may lack its defaults. */
-	arguments.rating_mode = arguments.rating_mode ? arguments.rating_mode : "fast";
-	arguments.rating_version = arguments.rating_version ? arguments.rating_version : "1";
-	arguments.n_epochs = arguments.n_epochs ? arguments.n_epochs : &one;
-	arguments.priority = arguments.priority ? arguments.priority : "normal";
-	arguments.run_afresh = arguments.run_afresh ? arguments.run_afresh : &no;
-	if (!arguments.time_limit_seconds)
-		arguments.time_limit_seconds = &time_limit;
-	if (op->plan_only)
-		arguments.idempotency_key = NULL; // what an earlier request came to is no plan
-	if (!op->input)
-		r = read_input(tx, &op->submit.scope, &arguments, &op->input);
-	if (r < 0 || request->lane != STORE_WRITE) {
-		request->lane = STORE_WRITE;
-		return r;
-	}
-	s->tx = tx;
-	s->op = op;
-	s->input = op->input;
-	s->arguments = &arguments;
-	s->scope = (struct scope){ .uid = op->submit.scope.uid,
-				   .project = op->submit.scope.project };
-	s->update = arguments.update_existing && *arguments.update_existing;
-	task_submit_begin(&op->submit);
-	r = op->plan_only ? task_submit_try(tx, submit_and_describe, s) : submit(s);
+	op->request.state = planned;
+	op->request.lane = STORE_WRITE;
+	r = record_from_text(&ellu_run_experiment_request_type, request->run, strlen(request->run),
+			     FROM_CLIENT, tx->arena, &record, tx->fault);
 	if (r < 0)
 		return r;
-	if (!op->plan_only)
-		notes_warn(&s->notes);
-	op->submit.ret_notes = tx_list_items(tx, &s->notes.lines);
-	op->submit.ret_n_notes = s->notes.lines.n;
-	return 0;
+	planned->arguments = record;
+	planned->arguments->idempotency_key = NULL; // what an earlier request came to is no plan
+	planned->submit.scope = op->scope;
+	planned->submit.scope.project = planned->arguments->project;
+	return read_input(tx, &planned->submit.scope, planned->arguments, &planned->input);
 }
 
-static void post(struct store *store, struct experiment_submit *op, bool plan_only)
+int experiment_plan(struct tx *tx, struct method_run *op)
 {
-	const struct ellu_collection_in *collection = op->arguments->collection;
-	bool reads = collection && collection->content && collection->content->n_variables > 0;
+	struct planned *planned = op->request.state;
+	struct ellu_plan_experiment_reply *reply;
+	struct trial_submission *trial;
 
-	op->input = NULL;
-	op->plan_only = plan_only;
-	tx_post(store, &op->submit.request, reads ? STORE_SCAN : STORE_WRITE, experiment_submit_run);
-}
-
-void store_experiment_submit(struct store *store, struct task_submit *submit)
-{
-	post(store, (struct experiment_submit *)submit, /* plan_only= */ false);
-}
-
-void store_experiment_plan(struct store *store, struct experiment_submit *op)
-{
-	post(store, op, /* plan_only= */ true);
+	if (!planned)
+		return read_plan(tx, op);
+	reply = method_reply(tx, op);
+	trial = tx_alloc(tx, sizeof(*trial));
+	if (!reply || !trial)
+		return -ENOMEM;
+	trial->plan = TX_RECORD(tx, struct ellu_experiment_plan);
+	if (!trial->plan)
+		return -ENOMEM;
+	reply->plan = trial->plan;
+	submission_init(&trial->s, tx, &planned->submit, planned->input, planned->arguments);
+	return task_submit_try(tx, submit_and_describe, trial);
 }

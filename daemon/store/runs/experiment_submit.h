@@ -19,7 +19,7 @@ struct submit_input {
 
 struct submission {
 	struct tx *tx;
-	struct experiment_submit *op;
+	struct task_submit *op;
 	const struct ellu_run_experiment_request *arguments; // with defaults filled in
 	struct scope scope; // the submitter's own rows
 	struct place place;

@@ -1,6 +1,7 @@
 /*
  * Submitting a job of one item, of any kind: the request itself is pinned, with the template and a
- * snapshot of the config that it names. What it means is for the kind to know when it runs.
+ * snapshot of the config that it names. What it means is for the kind to know when it runs. What such
+ * requests have in common goes by the names of their fields.
  */
 #include <errno.h>
 
@@ -13,7 +14,8 @@
 
 struct job {
 	struct tx *tx;
-	struct job_submit *op;
+	struct task_submit *op;
+	enum task_kind kind;
 	struct scope scope; // the submitter's own, administrator or not
 	struct place place;
 	struct run_row run;
@@ -21,17 +23,23 @@ struct job {
 	struct fault rejected; // code 0: not
 };
 
+static const void *member(const struct job *job, const char *name)
+{
+	return record_member(job->op->method->request, job->op->arguments, name);
+}
+
 /* What is pinned beside it, or says how the answer is to come, is left out. */
 static int pin_request(struct job *job)
 {
 	static const char *const left_out[] = { "llm_config", "prompt_template", "generation_params",
 						"project", "idempotency_key", "detach" };
+	const struct record_type *type = job->op->method->request;
 	json_object *json = NULL;
 	int r;
 
-	if (record_text_bytes(job->op->type, job->op->arguments) > TEMPLATE_BYTES_MAX)
+	if (record_text_bytes(type, job->op->arguments) > TEMPLATE_BYTES_MAX)
 		return fault_too_large(job->tx->fault, TEMPLATE_BYTES_MAX, "the request");
-	r = record_encode(job->op->type, job->op->arguments, TO_STORE, &json);
+	r = record_encode(type, job->op->arguments, TO_STORE, &json);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++)
@@ -43,13 +51,14 @@ static int pin_request(struct job *job)
 
 static int pin_config(struct job *job)
 {
+	const struct ellu_llm_config_in *named = member(job, "llm_config");
 	struct ellu_llm_config *config;
 	struct tx *tx = job->tx;
 	int r;
 
-	r = job->op->llm_config ?
-		    llm_config_take(tx, &job->scope, &job->place, job->op->llm_config,
-				    "llm_config", /* update= */ false, &job->notes, &job->run.config_id) :
+	r = named ?
+		    llm_config_take(tx, &job->scope, &job->place, named, "llm_config",
+				    /* update= */ false, &job->notes, &job->run.config_id) :
 		    db_int(tx->db, &job->run.config_id, "SELECT default_llm_config_id FROM projects"
 							" WHERE id = ?1", "i", job->place.project_id);
 	if (r >= 0)
@@ -59,7 +68,7 @@ static int pin_config(struct job *job)
 
 static int pin(struct job *job)
 {
-	const struct job_submit *op = job->op;
+	const struct ellu_ref *template = member(job, "prompt_template");
 	int r = pin_request(job);
 
 	job->run.owner_uid = job->place.owner_uid;
@@ -67,21 +76,39 @@ static int pin(struct job *job)
 	job->run.n_epochs = job->run.total_cases = 1;
 	if (r >= 0)
 		r = pin_config(job);
-	if (r >= 0 && op->prompt_template)
+	if (r >= 0 && template)
 		r = resource_resolve(job->tx, &resource_prompt_template, &job->scope,
-				     op->prompt_template, &job->run.prompt_template_id);
+				     template, &job->run.prompt_template_id);
 	if (r >= 0)
-		r = tx_encode(job->tx, &ellu_generation_params_type, op->generation_params,
-			      &job->run.generation_params);
+		r = tx_encode(job->tx, &ellu_generation_params_type,
+			      member(job, "generation_params"), &job->run.generation_params);
 	if (r >= 0)
 		r = run_insert(job->tx, &job->run, &(struct tx_list){ 0 }, &job->run.id);
-	return r < 0 ? r : task_submit_check_run(job->tx, &op->submit, job->run.id, op->cost_limit,
-						 &job->rejected);
+	return r < 0 ? r : task_submit_check_run(job->tx, job->op, job->run.id,
+						 member(job, "cost_limit"), &job->rejected);
 }
 
-static int job_submit_run(struct tx *tx, struct store_request *request)
+static int job_insert(struct job *job, const char *hash)
 {
-	struct job_submit *op = (struct job_submit *)request;
+	const struct task_new task = {
+		.kind = job->kind,
+		.place = job->place,
+		.name = member(job, "name"),
+		.run_id = job->run.id,
+		.priority = member(job, "priority"),
+		.time_limit_seconds = *(const double *)member(job, "time_limit_seconds"),
+		.cost_limit = member(job, "cost_limit"),
+		.idempotency_key = member(job, "idempotency_key"),
+		.request_hash = hash,
+		.rejected = job->rejected.code ? &job->rejected : NULL,
+		.log = &job->notes.lines,
+	};
+
+	return task_submit_insert(job->tx, job->op, &task);
+}
+
+static int job_submit(struct tx *tx, struct task_submit *op, enum task_kind kind)
+{
 	struct job *job = tx_alloc(tx, sizeof(*job));
 	char hash[IDENTITY_SIZE];
 	int r;
@@ -90,38 +117,30 @@ static int job_submit_run(struct tx *tx, struct store_request *request)
 		return -ENOMEM;
 	job->tx = tx;
 	job->op = op;
-	task_submit_begin(&op->submit);
-	job->scope = (struct scope){ .uid = op->submit.scope.uid, .project = op->submit.scope.project };
+	job->kind = kind;
+	task_submit_begin(op);
+	job->scope = (struct scope){ .uid = op->scope.uid, .project = op->scope.project };
 	r = place_resolve(tx, &job->scope, &job->place);
 	if (r >= 0)
-		r = task_submit_hash(tx, op->type, op->arguments, hash);
+		r = task_submit_hash(tx, op->method->request, op->arguments, hash);
 	if (r >= 0)
-		r = task_submit_find_key(tx, &op->submit, job->place.owner_uid, op->idempotency_key,
-					 hash);
+		r = task_submit_find_key(tx, op, job->place.owner_uid,
+					 member(job, "idempotency_key"), hash);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	r = task_submit_check_room(tx);
 	if (r >= 0)
 		r = pin(job);
-	if (r < 0)
-		return r;
-	return task_submit_insert(tx, &op->submit,
-				  &(struct task_new){
-					  .kind = op->kind,
-					  .place = job->place,
-					  .name = op->name,
-					  .run_id = job->run.id,
-					  .priority = op->priority,
-					  .time_limit_seconds = op->time_limit_seconds,
-					  .cost_limit = op->cost_limit,
-					  .idempotency_key = op->idempotency_key,
-					  .request_hash = hash,
-					  .rejected = job->rejected.code ? &job->rejected : NULL,
-					  .log = &job->notes.lines,
-				  });
+	return r < 0 ? r : job_insert(job, hash);
 }
 
-void store_job_submit(struct store *store, struct task_submit *submit)
+/* ---- A function and a row (daemon/store/methods.c) a kind ---- */
+
+int call_submit(struct tx *tx, struct task_submit *op)
 {
-	tx_post(store, &submit->request, STORE_WRITE, job_submit_run);
+	const struct ellu_call_request *request = op->arguments;
+
+	if (!request->messages == !request->prompt_template)
+		return fault_invalid(tx->fault, "messages", "messages, or else a prompt_template");
+	return job_submit(tx, op, TASK_KIND_CALL);
 }

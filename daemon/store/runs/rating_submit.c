@@ -39,7 +39,7 @@ struct rating_input {
 
 struct rating_submission {
 	struct tx *tx;
-	struct rating_submit *op;
+	struct task_submit *op;
 	struct rating_input *input;
 	struct ellu_rate_responses_request a; // either method's, absent members NULL
 	bool adopt;
@@ -160,7 +160,7 @@ static int look_for_collections(struct rating_submission *s)
 
 static int look_for_listed(struct rating_submission *s)
 {
-	const struct scope *scope = &s->op->submit.scope;
+	const struct scope *scope = &s->op->scope;
 	struct rating_input *input = s->input;
 	int64_t missing;
 	QUERY q = NULL;
@@ -233,10 +233,7 @@ static int look(struct rating_submission *s)
 	s->input = tx_alloc(s->tx, sizeof(*s->input));
 	if (!s->input)
 		return -ENOMEM;
-	r = s->op->experiment ? task_submit_hash(s->tx, &ellu_rate_experiment_request_type,
-						 s->op->experiment, s->input->hash) :
-				task_submit_hash(s->tx, &ellu_rate_responses_request_type,
-						 s->op->responses, s->input->hash);
+	r = task_submit_hash(s->tx, s->op->method->request, s->op->arguments, s->input->hash);
 	if (r >= 0)
 		r = check(s);
 	return r < 0 || !s->a.response_ids ? r : look_for_listed(s);
@@ -295,7 +292,7 @@ static int count_generated(struct rating_submission *s)
 
 static int find_experiment(struct rating_submission *s)
 {
-	int r = experiment_row_resolve(s->tx, &s->op->submit.scope, s->a.experiment, &s->experiment);
+	int r = experiment_row_resolve(s->tx, &s->op->scope, s->a.experiment, &s->experiment);
 
 	s->place = (struct place){ s->experiment.owner_uid, s->experiment.project_id };
 	s->run.source_run_id = s->experiment.run_id;
@@ -433,7 +430,7 @@ static int resolve_judge(struct rating_submission *s)
 	if (r >= 0)
 		r = check_simulated(s, config);
 	if (r >= 0)
-		r = task_submit_check_config(s->tx, &s->op->submit.scope, s->judge_config_id,
+		r = task_submit_check_config(s->tx, &s->op->scope, s->judge_config_id,
 					     s->judge_field, s->a.cost_limit, &s->rejected);
 	if (r < 0 || s->rejected.code)
 		return r;
@@ -494,7 +491,7 @@ static int insert_task(struct rating_submission *s, int64_t run_id)
 		.log = &s->notes.lines,
 	};
 
-	return task_submit_insert(s->tx, &s->op->submit, &task);
+	return task_submit_insert(s->tx, s->op, &task);
 }
 
 /* What is there of it already is counted when the task has begun. */
@@ -514,7 +511,7 @@ static int accept(struct rating_submission *s)
 		r = insert_task(s, id);
 	if (r >= 0)
 		r = db_run(s->tx->db, "UPDATE runs SET round = ?2 WHERE id = ?1", "ii", id,
-			   s->op->submit.ret_task->id);
+			   s->op->ret_task->id);
 	return r < 0 ? r : 0;
 }
 
@@ -528,7 +525,7 @@ static int resolve_and_accept(void *userdata)
 
 	if (r < 0)
 		return r;
-	task_submit_check_queue(&s->op->submit, &s->rejected);
+	task_submit_check_queue(s->op, &s->rejected);
 	return s->rejected.code ? 1 : accept(s);
 }
 
@@ -556,7 +553,7 @@ static void set_defaults(struct rating_submission *s)
 
 static int submit(struct rating_submission *s)
 {
-	struct task_submit *submit = &s->op->submit;
+	struct task_submit *submit = s->op;
 	int r;
 
 	r = find_responses(s);
@@ -593,9 +590,9 @@ static void take_experiment(struct rating_submission *s,
 	s->a.idempotency_key = request->idempotency_key;
 }
 
-static int rating_submit_run(struct tx *tx, struct store_request *request)
+int rating_submit(struct tx *tx, struct task_submit *op)
 {
-	struct rating_submit *op = (struct rating_submit *)request;
+	struct store_request *request = &op->request;
 	struct rating_submission *s = tx_alloc(tx, sizeof(*s));
 	int r = 0;
 
@@ -603,16 +600,15 @@ static int rating_submit_run(struct tx *tx, struct store_request *request)
 		return -ENOMEM;
 	s->tx = tx;
 	s->op = op;
-	s->scope = (struct scope){ .uid = op->submit.scope.uid,
-				   .project = op->submit.scope.project };
-	if (op->experiment)
-		take_experiment(s, op->experiment);
+	s->scope = (struct scope){ .uid = op->scope.uid, .project = op->scope.project };
+	if (op->method->id == METHOD_RATE_EXPERIMENT)
+		take_experiment(s, op->arguments);
 	else
-		s->a = *op->responses;
-	s->input = op->input;
+		s->a = *(const struct ellu_rate_responses_request *)op->arguments;
+	s->input = request->state;
 	if (!s->input)
 		r = look(s);
-	op->input = s->input;
+	request->state = s->input;
 	if (r >= 0 && request->lane != STORE_WRITE)
 		r = check_listed(s);
 	if (r > 0)
@@ -621,18 +617,16 @@ static int rating_submit_run(struct tx *tx, struct store_request *request)
 		request->lane = STORE_WRITE;
 		return r;
 	}
-	task_submit_begin(&op->submit);
+	task_submit_begin(op);
 	r = submit(s);
 	if (r >= 0)
 		notes_warn(&s->notes);
 	return r;
 }
 
-void store_rating_submit(struct store *store, struct task_submit *submit)
+enum store_lane rating_submit_lane(const void *arguments)
 {
-	struct rating_submit *op = (struct rating_submit *)submit;
-	bool listed = op->responses && op->responses->response_ids;
+	const struct ellu_rate_responses_request *request = arguments;
 
-	op->input = NULL;
-	tx_post(store, &submit->request, listed ? STORE_POINT : STORE_WRITE, rating_submit_run);
+	return request->response_ids ? STORE_POINT : STORE_WRITE;
 }

@@ -220,7 +220,7 @@ int task_submit_insert(struct tx *tx, struct task_submit *submit, const struct t
 
 struct retry {
 	struct tx *tx;
-	struct task_retry *op;
+	struct task_submit *op;
 	struct task_row old;
 	struct experiment_row experiment; // zeroed: none
 	struct fault rejected; // code 0: not
@@ -272,42 +272,36 @@ static int insert_retry(struct retry *retry, const char *hash)
 		.rejected = retry->rejected.code ? &retry->rejected : NULL,
 	};
 
-	return task_submit_insert(retry->tx, &retry->op->submit, &task);
+	return task_submit_insert(retry->tx, retry->op, &task);
 }
 
-static int task_retry_run(struct tx *tx, struct store_request *request)
+int task_retry(struct tx *tx, struct task_submit *op)
 {
-	struct task_retry *op = (struct task_retry *)request;
 	const struct ellu_retry_task_request *a = op->arguments;
 	struct retry retry = { .tx = tx, .op = op };
 	const struct ellu_task *old;
 	char hash[IDENTITY_SIZE];
 	int r;
 
-	task_submit_begin(&op->submit);
-	r = task_row_find(tx, &op->submit.scope, a->id, &retry.old);
+	task_submit_begin(op);
+	r = task_row_find(tx, &op->scope, a->id, &retry.old);
 	if (r >= 0 && retry.old.experiment_id)
 		r = experiment_row_load(tx, retry.old.experiment_id, &retry.experiment);
 	if (r >= 0)
-		r = task_submit_hash(tx, &ellu_retry_task_request_type, a, hash);
+		r = task_submit_hash(tx, op->method->request, a, hash);
 	old = retry.old.task;
 	if (r >= 0)
-		r = task_submit_find_key(tx, &op->submit, old->owner_uid, a->idempotency_key, hash);
+		r = task_submit_find_key(tx, op, old->owner_uid, a->idempotency_key, hash);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	r = check_old(&retry);
 	if (r >= 0)
 		r = task_submit_check_room(tx);
 	if (r >= 0)
-		r = task_submit_check_run(tx, &op->submit, retry.old.run_id,
+		r = task_submit_check_run(tx, op, retry.old.run_id,
 					  a->cost_limit ? a->cost_limit : old->cost_limit,
 					  &retry.rejected);
 	return r < 0 ? r : insert_retry(&retry, hash);
-}
-
-void store_task_retry(struct store *store, struct task_submit *submit)
-{
-	tx_post(store, &submit->request, STORE_WRITE, task_retry_run);
 }
 
 /* ---- What failed, again ---- */
@@ -332,8 +326,9 @@ static int begin_round(struct tx *tx, int64_t run_id)
 	return r < 0 ? r : 0;
 }
 
-static int insert_round(struct tx *tx, struct failed_retry *op, const struct experiment_row *experiment,
-		  const char *hash, const struct fault *rejected)
+static int insert_round(struct tx *tx, struct task_submit *op,
+			const struct experiment_row *experiment, const char *hash,
+			const struct fault *rejected)
 {
 	const struct ellu_retry_failed_request *a = op->arguments;
 	const struct task_new task = {
@@ -352,11 +347,12 @@ static int insert_round(struct tx *tx, struct failed_retry *op, const struct exp
 		.rejected = rejected->code ? rejected : NULL,
 	};
 
-	return task_submit_insert(tx, &op->submit, &task);
+	return task_submit_insert(tx, op, &task);
 }
 
-static int submit_round(struct tx *tx, struct failed_retry *op, const struct experiment_row *experiment,
-		  const char *hash, const struct fault *rejected)
+static int submit_round(struct tx *tx, struct task_submit *op,
+			const struct experiment_row *experiment, const char *hash,
+			const struct fault *rejected)
 {
 	int r = 0;
 
@@ -366,37 +362,30 @@ static int submit_round(struct tx *tx, struct failed_retry *op, const struct exp
 		r = insert_round(tx, op, experiment, hash, rejected);
 	if (r >= 0 && !rejected->code)
 		r = db_run(tx->db, "UPDATE runs SET round = ?2 WHERE id = ?1", "ii",
-			   experiment->run_id, op->submit.ret_task->id);
+			   experiment->run_id, op->ret_task->id);
 	return r < 0 ? r : 0;
 }
 
-static int failed_retry_run(struct tx *tx, struct store_request *request)
+int failed_retry(struct tx *tx, struct task_submit *op)
 {
-	struct failed_retry *op = (struct failed_retry *)request;
+	const struct ellu_retry_failed_request *a = op->arguments;
 	struct experiment_row experiment;
 	struct fault rejected = { 0 };
 	char hash[IDENTITY_SIZE];
 	int r;
 
-	task_submit_begin(&op->submit);
-	r = experiment_row_resolve(tx, &op->submit.scope, op->arguments->experiment, &experiment);
+	task_submit_begin(op);
+	r = experiment_row_resolve(tx, &op->scope, a->experiment, &experiment);
 	if (r >= 0)
-		r = task_submit_hash(tx, &ellu_retry_failed_request_type, op->arguments, hash);
+		r = task_submit_hash(tx, op->method->request, a, hash);
 	if (r >= 0)
-		r = task_submit_find_key(tx, &op->submit, experiment.owner_uid,
-					 op->arguments->idempotency_key, hash);
+		r = task_submit_find_key(tx, op, experiment.owner_uid, a->idempotency_key, hash);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	r = experiment_check_idle(tx, &experiment);
 	if (r >= 0)
 		r = task_submit_check_room(tx);
 	if (r >= 0)
-		r = task_submit_check_run(tx, &op->submit, experiment.run_id,
-					  op->arguments->cost_limit, &rejected);
+		r = task_submit_check_run(tx, op, experiment.run_id, a->cost_limit, &rejected);
 	return r < 0 ? r : submit_round(tx, op, &experiment, hash, &rejected);
-}
-
-void store_failed_retry(struct store *store, struct task_submit *submit)
-{
-	tx_post(store, &submit->request, STORE_WRITE, failed_retry_run);
 }

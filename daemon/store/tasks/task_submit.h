@@ -7,6 +7,16 @@
 #include "daemon/store/resources/identity.h"
 #include "daemon/store/tasks/task.h"
 
+/* The methods that make a task (daemon/store/methods.c), and where those begin that have much to read
+ * first. */
+int experiment_submit(struct tx *tx, struct task_submit *op);
+int rating_submit(struct tx *tx, struct task_submit *op); // of responses, or of an experiment anew
+int failed_retry(struct tx *tx, struct task_submit *op);
+int task_retry(struct tx *tx, struct task_submit *op);
+int call_submit(struct tx *tx, struct task_submit *op);
+enum store_lane experiment_submit_lane(const void *arguments);
+enum store_lane rating_submit_lane(const void *arguments);
+
 /* Forgets what an earlier run of the same operation answered. */
 void task_submit_begin(struct task_submit *submit);
 

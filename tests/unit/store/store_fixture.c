@@ -209,7 +209,13 @@ void fixture_wait_all(struct fixture *f)
 	}
 }
 
-int submit_op(struct fixture *f, struct experiment_submit *op, const char *format, ...)
+void task_of(struct fixture *f, struct task_submit *op, enum method_id id, const char *json)
+{
+	op->method = &elluminate_interface.methods[id];
+	op->arguments = record(f, op->method->request, "%s", json);
+}
+
+int submit_op(struct fixture *f, struct task_submit *op, const char *format, ...)
 {
 	va_list values;
 	char *text;
@@ -219,15 +225,15 @@ int submit_op(struct fixture *f, struct experiment_submit *op, const char *forma
 	r = vasprintf(&text, format, values);
 	va_end(values);
 	ck_assert_int_ge(r, 0);
-	op->submit.scope = own;
-	op->arguments = record(f, &ellu_run_experiment_request_type, "%s", text);
+	op->scope = own;
+	task_of(f, op, METHOD_RUN_EXPERIMENT, text);
 	free(text);
-	return CALL(f, store_experiment_submit, &op->submit);
+	return CALL(f, store_task_submit, op);
 }
 
 const struct ellu_task *submit(struct fixture *f, const char *format, ...)
 {
-	struct experiment_submit *op = arena_alloc(&f->arena, sizeof(*op));
+	struct task_submit *op = arena_alloc(&f->arena, sizeof(*op));
 	va_list values;
 	char *text;
 	int r;
@@ -238,8 +244,8 @@ const struct ellu_task *submit(struct fixture *f, const char *format, ...)
 	ck_assert_int_ge(r, 0);
 	r = submit_op(f, op, "%s", text);
 	free(text);
-	ck_assert_msg(r == 0, "%s", op->submit.request.fault.message);
-	return op->submit.ret_task;
+	ck_assert_msg(r == 0, "%s", op->request.fault.message);
+	return op->ret_task;
 }
 
 int64_t claim(struct fixture *f, int64_t task_id)

@@ -76,7 +76,9 @@ void fixture_wait_all(struct fixture *f);
 extern const struct scope own; // UID's
 
 /* RunExperiment with the JSON; the answer lives as long as the fixture. */
-int submit_op(struct fixture *f, struct experiment_submit *op, const char *format, ...)
+/* Fills in which method it is, and its request. */
+void task_of(struct fixture *f, struct task_submit *op, enum method_id id, const char *json);
+int submit_op(struct fixture *f, struct task_submit *op, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 const struct ellu_task *submit(struct fixture *f, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -179,7 +179,7 @@ START_TEST(secrets_stay_in_their_folder)
 	struct method_run op = { .scope = own };
 	struct method_run get = { .scope = own };
 	struct method_run choose = { .scope = own };
-	struct experiment_submit moved = { 0 };
+	struct task_submit moved = { 0 };
 	const struct run_spec *spec;
 	char path[200];
 	struct stat folder;
@@ -208,7 +208,7 @@ START_TEST(secrets_stay_in_their_folder)
 				   " \"llm_model_name\": \"m\", \"llm_base_url\": \"http://evil/v1\"}}, \"prompt_template\": {\"ref\":"
 				   " {\"name\": \"T\"}}, \"collection\": {\"ref\": {\"name\": \"C\"}}}"),
 			 ELLU_E_INVALID_PARAMETER);
-	ck_assert_str_eq(moved.submit.request.fault.field, "llm_config.content.api_key");
+	ck_assert_str_eq(moved.request.fault.field, "llm_config.content.api_key");
 	/* With the key again it moves, and the old key is gone from the folder. */
 	submit(&f, "{\"name\": \"Y\", \"update_existing\": true, \"llm_config\": {\"content\": {\"name\":"
 		   " \"real\", \"provider\": \"openai\", \"llm_model_name\": \"m\","

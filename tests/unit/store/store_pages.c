@@ -304,24 +304,25 @@ START_TEST(what_others_keep_costs_nothing)
 {
 	const struct scope second = { .uid = UID + 1 };
 	struct user_ensure ensure = { .uid = UID + 1 };
-	struct experiment_submit submitted;
+	struct task_submit submitted;
 	const struct ellu_task *task;
+	char json[1000];
 	int64_t alone;
 
 	fixture_open(&f);
 	submit_grid(&f, "");
 	CALL_OK(&f, store_user_ensure, &ensure);
 	for (int i = 0; i < 10; i++) {
-		submitted = (struct experiment_submit){ .submit.scope = second };
-		submitted.arguments =
-			record(&f, &ellu_run_experiment_request_type,
-			       "{\"name\": \"X%.*d\", \"update_existing\": true, \"prompt_template\":"
-			       " {\"content\": {\"name\": \"T\", \"messages\": [{\"role\": \"user\", \"content\":"
-			       " \"{{n}}\"}]}}, \"collection\": {\"content\": {\"name\": \"C\", \"variables\":"
-			       " [{\"n\": 1}]}}, \"criteria\": [\"A?\"]}", i > 0, i);
-		CALL_OK(&f, store_experiment_submit, &submitted.submit);
+		submitted = (struct task_submit){ .scope = second };
+		snprintf(json, sizeof(json),
+			 "{\"name\": \"X%.*d\", \"update_existing\": true, \"prompt_template\":"
+			 " {\"content\": {\"name\": \"T\", \"messages\": [{\"role\": \"user\", \"content\":"
+			 " \"{{n}}\"}]}}, \"collection\": {\"content\": {\"name\": \"C\", \"variables\":"
+			 " [{\"n\": 1}]}}, \"criteria\": [\"A?\"]}", i > 0, i);
+		task_of(&f, &submitted, METHOD_RUN_EXPERIMENT, json);
+		CALL_OK(&f, store_task_submit, &submitted);
 	}
-	task = submitted.submit.ret_task;
+	task = submitted.ret_task;
 	(void)cost_of_all(second, *task->experiment_id, task->id); // statements are prepared
 	alone = cost_of_all(second, *task->experiment_id, task->id);
 	ck_assert_int_gt(alone, 0);

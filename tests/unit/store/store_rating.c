@@ -23,16 +23,14 @@ static void begin(void)
 
 static const struct ellu_task *ask(const char *json)
 {
-	struct rating_submit op = {
-		.submit.scope = own,
-		.responses = record(&f, &ellu_rate_responses_request_type, "%s", json),
-	};
+	struct task_submit op = { .scope = own };
 
-	fixture_init(&f, &op.submit.request);
-	store_rating_submit(f.store, &op.submit);
-	ck_assert_msg(fixture_wait(&f, &op.submit.request) == 0, "%s",
-		      op.submit.request.fault.message);
-	return op.submit.ret_task;
+	task_of(&f, &op, METHOD_RATE_RESPONSES, json);
+	fixture_init(&f, &op.request);
+	store_task_submit(f.store, &op);
+	ck_assert_msg(fixture_wait(&f, &op.request) == 0, "%s",
+		      op.request.fault.message);
+	return op.ret_task;
 }
 
 static const struct run_spec *load(int64_t task_id)
@@ -186,10 +184,7 @@ END_TEST
 /* An error is missing in a later round; nothing else is ever overwritten. */
 START_TEST(rounds)
 {
-	struct failed_retry op = {
-		.submit.scope = own,
-		.arguments = NULL,
-	};
+	struct task_submit op = { .scope = own };
 	const struct run_spec *spec;
 	struct run_count count;
 	struct cases_page cases;
@@ -200,17 +195,16 @@ START_TEST(rounds)
 	rate(&f, made, 1, 1, 0, 1, false);
 	rate(&f, made, 1, 1, 1, -1, true);
 	finish(&f, 1, TASK_SUCCESS);
-	op.arguments = record(&f, &ellu_retry_failed_request_type,
-			      "{\"experiment\": {\"name\": \"X\"}}");
-	fixture_init(&f, &op.submit.request);
-	store_failed_retry(f.store, &op.submit);
-	ck_assert_int_eq(fixture_wait(&f, &op.submit.request), 0);
-	ck_assert_int_eq(*op.submit.ret_task->retry_of, 1);
-	ck_assert_int_eq(op.submit.ret_task->progress->failed, 0);
-	ck_assert_int_eq(op.submit.ret_task->progress->responses_generated, 5);
+	task_of(&f, &op, METHOD_RETRY_FAILED, "{\"experiment\": {\"name\": \"X\"}}");
+	fixture_init(&f, &op.request);
+	store_task_submit(f.store, &op);
+	ck_assert_int_eq(fixture_wait(&f, &op.request), 0);
+	ck_assert_int_eq(*op.ret_task->retry_of, 1);
+	ck_assert_int_eq(op.ret_task->progress->failed, 0);
+	ck_assert_int_eq(op.ret_task->progress->responses_generated, 5);
 	spec = load_run(&f, 1);
 	ck_assert(spec->uncounted);
-	ck_assert_int_eq(spec->round, op.submit.ret_task->id);
+	ck_assert_int_eq(spec->round, op.ret_task->id);
 	count = (struct run_count){ .spec = spec };
 	CALL_OK(&f, store_run_count, &count);
 	spec = load_run(&f, 1);
@@ -271,16 +265,16 @@ END_TEST
 static int64_t cost_of(const char *first, const char *second)
 {
 	char json[4000];
-	struct rating_submit op = { .submit.scope = own };
+	struct task_submit op = { .scope = own };
 
 	snprintf(json, sizeof(json), "{\"response_ids\": [1], \"criteria\": [\"%s\", \"%s\"]}", first,
 		 second);
-	op.responses = record(&f, &ellu_rate_responses_request_type, "%s", json);
-	fixture_init(&f, &op.submit.request);
-	store_rating_submit(f.store, &op.submit);
-	ck_assert_int_eq(fixture_wait(&f, &op.submit.request), 0);
-	ck_assert_str_eq(op.submit.ret_task->status, "PENDING");
-	return op.submit.request.steps;
+	task_of(&f, &op, METHOD_RATE_RESPONSES, json);
+	fixture_init(&f, &op.request);
+	store_task_submit(f.store, &op);
+	ck_assert_int_eq(fixture_wait(&f, &op.request), 0);
+	ck_assert_str_eq(op.ret_task->status, "PENDING");
+	return op.request.steps;
 }
 
 /* Neither how many sets there are already nor how often a placeholder is said makes a submission

@@ -186,8 +186,8 @@ START_TEST(former_columns_can_be_judged)
 {
 	struct method_run op = { 0 };
 	struct method_run more = { 0 };
-	struct experiment_submit late = { 0 };
-	struct rating_submit rating = { .submit.scope = own };
+	struct task_submit late = { 0 };
+	struct task_submit rating = { .scope = own };
 	const struct ellu_task *task;
 
 	fixture_open(&f);
@@ -199,12 +199,12 @@ START_TEST(former_columns_can_be_judged)
 	ck_assert_int_eq(add(&more, "\"variables\": [{\"b\": 1}], \"replace\": true"), 0);
 	ck_assert_str_eq(columns(), " b");
 	ck_assert_int_eq(submit_op(&f, &late, RUN_OF("Y", "{{a}}")), 0);
-	ck_assert_str_eq(late.submit.ret_task->status, "REJECTED");
-	ck_assert_ptr_nonnull(strstr(late.submit.ret_task->error->message, "'a' is none of them"));
-	rating.experiment = record(&f, &ellu_rate_experiment_request_type,
-				   "{\"experiment\": {\"name\": \"X\"}, \"criteria\": [\"{{a}}?\"]}");
-	CALL_OK(&f, store_rating_submit, &rating.submit);
-	ck_assert_str_eq(rating.submit.ret_task->status, "PENDING");
+	ck_assert_str_eq(late.ret_task->status, "REJECTED");
+	ck_assert_ptr_nonnull(strstr(late.ret_task->error->message, "'a' is none of them"));
+	task_of(&f, &rating, METHOD_RATE_EXPERIMENT,
+		"{\"experiment\": {\"name\": \"X\"}, \"criteria\": [\"{{a}}?\"]}");
+	CALL_OK(&f, store_task_submit, &rating);
+	ck_assert_str_eq(rating.ret_task->status, "PENDING");
 	/* It comes back at the end. */
 	ck_assert_int_eq(add(&more, "\"variables\": [{\"a\": 2}]"), 0);
 	ck_assert_str_eq(columns(), " b a");
@@ -414,7 +414,7 @@ START_TEST(rows_that_change_under_a_submission)
 		" \"collection\": {\"content\": {\"name\": \"C\", \"variables\": [{\"a\": 1}]}}}";
 	struct method_run op = { 0 };
 	struct method_run more = { .scope = own };
-	struct experiment_submit again = { 0 };
+	struct task_submit again = { 0 };
 	struct hold hold;
 
 	fixture_open(&f);
@@ -424,17 +424,17 @@ START_TEST(rows_that_change_under_a_submission)
 				"{\"collection\": {\"name\": \"C\"}, \"variables\": [{\"a\": 2}]}");
 	fixture_begin(&f, &more.request);
 	store_method_run(f.store, &more);
-	again.submit.scope = own;
-	again.arguments = record(&f, &ellu_run_experiment_request_type, "%s", request);
-	fixture_begin(&f, &again.submit.request);
-	store_experiment_submit(f.store, &again.submit);
+	again.scope = own;
+	task_of(&f, &again, METHOD_RUN_EXPERIMENT, request);
+	fixture_begin(&f, &again.request);
+	store_task_submit(f.store, &again);
 	fixture_pass(f.store->readers[1].loop);
 	hold_end(&hold);
 	fixture_wait_all(&f);
 	ck_assert_int_eq(REPLY(&more, add_template_variables)->variables_count, 2);
-	ck_assert_uint_eq(again.submit.ret_n_notes, 1);
-	ck_assert_str_eq(again.submit.ret_notes[0], "collection 'C': 2 rows replaced by 1");
-	ck_assert_int_eq(again.submit.ret_task->progress->total_responses, 1);
+	ck_assert_uint_eq(again.ret_n_notes, 1);
+	ck_assert_str_eq(again.ret_notes[0], "collection 'C': 2 rows replaced by 1");
+	ck_assert_int_eq(again.ret_task->progress->total_responses, 1);
 	fixture_close(&f);
 }
 END_TEST

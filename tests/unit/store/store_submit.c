@@ -44,26 +44,26 @@ END_TEST
 
 START_TEST(started_in_the_same_transaction)
 {
-	struct experiment_submit op = { .submit.start = true };
+	struct task_submit op = { .start = true };
 
 	fixture_open(&f);
 	ck_assert_int_eq(submit_op(&f, &op, WHOLE), 0);
-	ck_assert_str_eq(op.submit.ret_task->status, "STARTED");
-	ck_assert_int_eq(op.submit.ret_attempt, 1);
-	ck_assert_int_eq(op.submit.ret_task->sequence, 2);
+	ck_assert_str_eq(op.ret_task->status, "STARTED");
+	ck_assert_int_eq(op.ret_attempt, 1);
+	ck_assert_int_eq(op.ret_task->sequence, 2);
 	fixture_close(&f);
 }
 END_TEST
 
 START_TEST(the_same_name_is_a_conflict)
 {
-	struct experiment_submit op = { 0 };
+	struct task_submit op = { 0 };
 
 	fixture_open(&f);
 	submit(&f, WHOLE);
 	ck_assert_int_eq(submit_op(&f, &op, WHOLE), ELLU_E_CONFLICT);
-	ck_assert_str_eq(op.submit.request.fault.resource_type, "experiment");
-	ck_assert_ptr_nonnull(strstr(op.submit.request.fault.message, "task 1"));
+	ck_assert_str_eq(op.request.fault.resource_type, "experiment");
+	ck_assert_ptr_nonnull(strstr(op.request.fault.message, "task 1"));
 	fixture_close(&f);
 }
 END_TEST
@@ -85,10 +85,10 @@ START_TEST(what_differs_is_a_conflict)
 	fixture_open(&f);
 	submit(&f, WHOLE);
 	for (size_t i = 0; i < 3; i++) {
-		struct experiment_submit op = { 0 };
+		struct task_submit op = { 0 };
 
 		ck_assert_int_eq(submit_op(&f, &op, "{\"name\": \"Y\", %s}", other[i]), ELLU_E_CONFLICT);
-		ck_assert_str_eq(op.submit.request.fault.resource_type, types[i]);
+		ck_assert_str_eq(op.request.fault.resource_type, types[i]);
 	}
 	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM experiments"), 1);
 	fixture_close(&f);
@@ -116,7 +116,7 @@ END_TEST
 START_TEST(a_family_of_names)
 {
 	const struct ellu_task *first, *again;
-	struct experiment_submit op = { 0 }, live = { 0 }, changed = { 0 }, afresh = { 0 };
+	struct task_submit op = { 0 }, live = { 0 }, changed = { 0 }, afresh = { 0 };
 
 	fixture_open(&f);
 	first = submit(&f, UPDATE);
@@ -130,25 +130,25 @@ START_TEST(a_family_of_names)
 	claim(&f, again->id);
 	finish(&f, again->id, TASK_SUCCESS);
 	ck_assert_int_eq(submit_op(&f, &op, UPDATE), 0);
-	ck_assert(op.submit.ret_existing);
-	ck_assert_int_eq(op.submit.ret_task->id, again->id);
+	ck_assert(op.ret_existing);
+	ck_assert_int_eq(op.ret_task->id, again->id);
 	/* Changed: another member, and it says so. */
 	ck_assert_int_eq(submit_op(&f, &changed,
 				   "{\"name\": \"X\", \"update_existing\": true, \"n_epochs\": 2, " PARTS
 				   "}"), 0);
-	ck_assert_str_eq(changed.submit.ret_task->name, "X #2");
-	ck_assert_uint_eq(changed.submit.ret_n_notes, 1);
-	ck_assert_str_eq(changed.submit.ret_notes[0], "experiment 'X' is new: 'X #2'");
+	ck_assert_str_eq(changed.ret_task->name, "X #2");
+	ck_assert_uint_eq(changed.ret_n_notes, 1);
+	ck_assert_str_eq(changed.ret_notes[0], "experiment 'X' is new: 'X #2'");
 	/* Asked for afresh: always another one. */
 	ck_assert_int_eq(submit_op(&f, &afresh, "{\"name\": \"X\", \"run_afresh\": true, " PARTS "}"), 0);
-	ck_assert_str_eq(afresh.submit.ret_task->name, "X #3");
+	ck_assert_str_eq(afresh.ret_task->name, "X #3");
 	fixture_close(&f);
 }
 END_TEST
 
 START_TEST(update_brings_what_exists_to_the_content)
 {
-	struct experiment_submit op = { 0 };
+	struct task_submit op = { 0 };
 	struct method_run logs = { .scope = own };
 	const struct ellu_list_task_logs_reply *page;
 
@@ -160,17 +160,17 @@ START_TEST(update_brings_what_exists_to_the_content)
 			  " {\"name\": \"Haiku\", \"messages\": [{\"role\": \"user\", \"content\":"
 			  " \"On {{subject}}.\"}]}}, \"collection\": {\"content\": {\"name\": \"Topics\","
 			  " \"variables\": [{\"subject\": \"a\"}]}}, \"criteria\": [\"Good?\"]}"), 0);
-	ck_assert_uint_eq(op.submit.ret_n_notes, 4);
-	ck_assert_str_eq(op.submit.ret_notes[0], "prompt template 'Haiku': version 2");
-	ck_assert_str_eq(op.submit.ret_notes[1], "collection 'Topics': 3 rows replaced by 1");
-	ck_assert_str_eq(op.submit.ret_notes[2], "criterion set 'X criteria': updated");
-	ck_assert_str_eq(op.submit.ret_notes[3], "experiment 'X' is new: 'X #2'");
+	ck_assert_uint_eq(op.ret_n_notes, 4);
+	ck_assert_str_eq(op.ret_notes[0], "prompt template 'Haiku': version 2");
+	ck_assert_str_eq(op.ret_notes[1], "collection 'Topics': 3 rows replaced by 1");
+	ck_assert_str_eq(op.ret_notes[2], "criterion set 'X criteria': updated");
+	ck_assert_str_eq(op.ret_notes[3], "experiment 'X' is new: 'X #2'");
 	method_of(&f, &logs, METHOD_LIST_TASK_LOGS, "{\"id\": %d}",
-				(int)op.submit.ret_task->id);
+				(int)op.ret_task->id);
 	CALL_OK(&f, store_method_run, &logs);
 	page = page_of(&f, &logs.request, &ellu_list_task_logs_reply_type);
 	ck_assert_uint_eq(page->n_items, 4);
-	ck_assert_str_eq(page->items[0]->line, op.submit.ret_notes[0]);
+	ck_assert_str_eq(page->items[0]->line, op.ret_notes[0]);
 	/* The first run keeps what it was pinned to. */
 	ck_assert_int_eq(load_run(&f, 1)->total_responses, 3);
 	ck_assert_str_eq(load_run(&f, 1)->measures[0].text, "Is it short?");
@@ -180,18 +180,18 @@ END_TEST
 
 START_TEST(idempotency)
 {
-	struct experiment_submit again = { 0 }, other = { 0 };
+	struct task_submit again = { 0 }, other = { 0 };
 	const struct ellu_task *task;
 
 	fixture_open(&f);
 	task = submit(&f, "{\"name\": \"X\", \"idempotency_key\": \"k\", " PARTS "}");
 	ck_assert_int_eq(submit_op(&f, &again, "{\"name\": \"X\", \"idempotency_key\": \"k\","
 					       " \"detach\": true, " PARTS "}"), 0);
-	ck_assert(again.submit.ret_existing);
-	ck_assert_int_eq(again.submit.ret_task->id, task->id);
+	ck_assert(again.ret_existing);
+	ck_assert_int_eq(again.ret_task->id, task->id);
 	ck_assert_int_eq(submit_op(&f, &other, "{\"name\": \"Z\", \"idempotency_key\": \"k\", " PARTS "}"),
 			 ELLU_E_CONFLICT);
-	ck_assert_int_eq(other.submit.request.fault.id, task->id);
+	ck_assert_int_eq(other.request.fault.id, task->id);
 	fixture_close(&f);
 }
 END_TEST
@@ -204,12 +204,12 @@ END_TEST
 /* A key is part of the request that it came with, and not of the database. */
 START_TEST(idempotency_minds_keys)
 {
-	struct experiment_submit again = { 0 }, other = { 0 };
+	struct task_submit again = { 0 }, other = { 0 };
 
 	fixture_open(&f);
 	submit(&f, KEYED("sk-first-key"));
 	ck_assert_int_eq(submit_op(&f, &again, KEYED("sk-first-key")), 0);
-	ck_assert(again.submit.ret_existing);
+	ck_assert(again.ret_existing);
 	ck_assert_int_eq(submit_op(&f, &other, KEYED("sk-second-key")), ELLU_E_CONFLICT);
 	ck_assert(!folder_holds(&f, "sk-first-key"));
 	fixture_close(&f);
@@ -253,11 +253,11 @@ START_TEST(what_the_request_shows_wrong)
 
 	fixture_open(&f);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct experiment_submit op = { 0 };
+		struct task_submit op = { 0 };
 
 		ck_assert_int_eq(submit_op(&f, &op, "%s", cases[i].request), cases[i].code);
 		if (cases[i].field[0])
-			ck_assert_str_eq(op.submit.request.fault.field, cases[i].field);
+			ck_assert_str_eq(op.request.fault.field, cases[i].field);
 	}
 	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM tasks"), 0);
 	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM prompt_templates"), 0);
@@ -286,7 +286,7 @@ START_TEST(what_the_state_shows_wrong)
 		  " \"llm_model_name\": \"m\", \"llm_base_url\": \"http://127.0.0.1:1/v1\", \"api_key_ref\": \"env:ELLU_NONE\"}}",
 		  "llm_config.api_key_ref" },
 	};
-	struct experiment_submit full = { .submit.queue_full = true };
+	struct task_submit full = { .queue_full = true };
 
 	fixture_open(&f);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -300,8 +300,8 @@ START_TEST(what_the_state_shows_wrong)
 		ck_assert_ptr_nonnull(task->finished_at);
 	}
 	ck_assert_int_eq(submit_op(&f, &full, WHOLE), 0);
-	ck_assert_str_eq(full.submit.ret_task->status, "REJECTED");
-	ck_assert_str_eq(full.submit.ret_task->error->code, "QueueFull");
+	ck_assert_str_eq(full.ret_task->status, "REJECTED");
+	ck_assert_str_eq(full.ret_task->error->code, "QueueFull");
 	/* Nothing but the tasks is left of them. */
 	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM tasks"), 6);
 	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM experiments"), 0);
@@ -312,7 +312,7 @@ START_TEST(what_the_state_shows_wrong)
 END_TEST
 
 /* A template, criteria or config whose texts take so much; the writer never has to carry more. */
-static int submit_large(const char *part, size_t size, struct experiment_submit *op)
+static int submit_large(const char *part, size_t size, struct task_submit *op)
 {
 	static const char request[] =
 		"{\"name\": \"Large %zu\", \"prompt_template\": {\"content\": {\"name\": \"T%zu\","
@@ -335,12 +335,12 @@ static int submit_large(const char *part, size_t size, struct experiment_submit 
 
 START_TEST(what_is_too_large)
 {
-	struct experiment_submit op = { 0 };
+	struct task_submit op = { 0 };
 
 	fixture_open(&f);
 	ck_assert_int_eq(submit_large("template", TEMPLATE_BYTES_MAX - 20, &op), 0);
 	ck_assert_int_eq(submit_large("template", TEMPLATE_BYTES_MAX, &op), ELLU_E_TOO_LARGE);
-	ck_assert_int_eq(op.submit.request.fault.number, TEMPLATE_BYTES_MAX);
+	ck_assert_int_eq(op.request.fault.number, TEMPLATE_BYTES_MAX);
 	ck_assert_int_eq(submit_large("criteria", CRITERIA_BYTES_MAX - 2, &op), 0);
 	ck_assert_int_eq(submit_large("criteria", CRITERIA_BYTES_MAX - 1, &op), ELLU_E_TOO_LARGE);
 	ck_assert_int_eq(submit_large("config", CONFIG_BYTES_MAX - 100, &op), 0);
@@ -369,7 +369,7 @@ END_TEST
 
 START_TEST(again_what_is_missing)
 {
-	struct experiment_submit live = { 0 };
+	struct task_submit live = { 0 };
 	const struct ellu_task *task, *again;
 
 	fixture_open(&f);

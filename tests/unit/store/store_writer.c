@@ -194,7 +194,7 @@ static bool mount_disk(const char *options)
 START_TEST(a_small_disk)
 {
 	struct fault fault;
-	struct experiment_submit op = { 0 };
+	struct task_submit op = { 0 };
 
 	fixture_open(&f);
 	fixture_stop(&f);

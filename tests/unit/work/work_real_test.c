@@ -201,7 +201,7 @@ static void start_run(int64_t attempt)
 
 static void submit_and_run(const char *custom)
 {
-	struct experiment_submit submit = { .submit.start = true, .submit.scope.uid = OWNER };
+	struct task_submit submit = { .start = true, .scope.uid = OWNER };
 	struct user_ensure ensure = { .uid = OWNER };
 
 	store_request_init(&ensure.request, home, on_request_done, NULL);
@@ -209,17 +209,18 @@ static void submit_and_run(const char *custom)
 	await(&ensure.request);
 	store_request_done(&ensure.request);
 
-	store_request_init(&submit.submit.request, home, on_request_done, NULL);
-	submit.arguments = make_request(&submit.submit.request.arena, custom);
-	store_experiment_submit(store, &submit.submit);
-	await(&submit.submit.request);
-	ck_assert_msg(strcmp(submit.submit.ret_task->status, "STARTED") == 0, "%s: %s",
-		      submit.submit.ret_task->status,
-		      submit.submit.ret_task->error ? submit.submit.ret_task->error->message : "");
-	task_id = submit.submit.ret_task->id;
-	experiment_id = *submit.submit.ret_task->experiment_id;
-	start_run(submit.submit.ret_attempt);
-	store_request_done(&submit.submit.request);
+	store_request_init(&submit.request, home, on_request_done, NULL);
+	submit.arguments = make_request(&submit.request.arena, custom);
+	submit.method = &elluminate_interface.methods[METHOD_RUN_EXPERIMENT];
+	store_task_submit(store, &submit);
+	await(&submit.request);
+	ck_assert_msg(strcmp(submit.ret_task->status, "STARTED") == 0, "%s: %s",
+		      submit.ret_task->status,
+		      submit.ret_task->error ? submit.ret_task->error->message : "");
+	task_id = submit.ret_task->id;
+	experiment_id = *submit.ret_task->experiment_id;
+	start_run(submit.ret_attempt);
+	store_request_done(&submit.request);
 }
 
 /* The next start of the daemon finds the task PENDING. */
