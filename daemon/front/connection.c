@@ -10,6 +10,8 @@
 #include "daemon/base/log.h"
 
 #define READ_SIZE 8192
+/* Of a message that is larger; what is read at a time takes no more than a turn, new pages included. */
+#define READ_LARGE_SIZE 16384
 /* What a reply is thought to take before it is made; a page never takes more than it may. */
 #define REPLY_BYTES 4096
 /* A larger reply leaves piece by piece, in its user's turns. */
@@ -441,7 +443,7 @@ static bool has_input_room(struct connection *connection)
 static void read_input(struct connection *connection)
 {
 	size_t room, want = frame_pending(&connection->in) < INPUT_FREE ? READ_SIZE :
-									   FRAME_READ_SIZE;
+									   READ_LARGE_SIZE;
 	char *data;
 	ssize_t n;
 
