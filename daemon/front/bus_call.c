@@ -9,12 +9,10 @@
 
 #include "daemon/front/bus_internal.h"
 #include "daemon/front/decoder.h"
+#include "daemon/front/reply.h"
 #include "proto/json_check.h"
 #include "proto/limits.h"
 #include "proto/message.h"
-
-/* What a reply is thought to take before it is made. */
-#define REPLY_BYTES 4096
 
 /* Parameters on their way to a record. It outlives its request. */
 struct bus_decoding {
@@ -113,27 +111,14 @@ static void on_fail(struct call *call, const struct fault *fault)
 
 static const struct call_front bus_front = { .send = on_send, .fail = on_fail };
 
-/* Whether there is room for the reply; if not, bus_call_wake() tries again. */
-static bool expect_reply(struct bus_request *request)
-{
-	struct user *user = request->peer->principal.user;
-	bool is_page = request->method->replies == METHOD_REPLIES_PAGES;
-
-	if (request->expected.amount ||
-	    user_take(&request->expected, user, USER_OUTPUT,
-		      is_page ? PAGE_BYTES_MAX : REPLY_BYTES))
-		return true;
-	user_wait_for_slot(user, USER_OUTPUT, &request->waiter);
-	return false;
-}
-
 static void begin(struct bus_request *request)
 {
 	struct bus_peer *peer = request->peer;
 	struct fault fault = { 0 };
 	struct call *call;
 
-	if (!expect_reply(request))
+	if (!reply_expect(&request->expected, peer->principal.user, request->method,
+			  /* begins= */ true, &request->waiter))
 		return;
 	call = call_new(peer->bus->options.service);
 	if (!call) {

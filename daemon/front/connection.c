@@ -12,12 +12,6 @@
 #define READ_SIZE 8192
 /* Of a message that is larger; what is read at a time takes no more than a turn, new pages included. */
 #define READ_LARGE_SIZE 16384
-/* What a reply is thought to take before it is made; a page never takes more than it may. */
-#define REPLY_BYTES 4096
-/* A larger reply leaves piece by piece, in its user's turns. */
-#define OUTPUT_PIECE (16 * 1024)
-/* Room that pages leave for other replies. */
-#define PAGES_LEAVE (4 * 1024 * 1024)
 
 /* A message in the decoder's hands. It outlives its connection. */
 struct connection_decoding {
@@ -39,42 +33,11 @@ static struct service *service_of(const struct connection *connection)
 
 /* ---- Room for output ---- */
 
-static size_t output_size(const struct connection *connection)
-{
-	return evbuffer_get_length(connection->out);
-}
-
-static bool is_output_low(const struct connection *connection)
-{
-	return !connection->dead && output_size(connection) < OUTPUT_LOW;
-}
-
-static void charge_output(struct connection *connection)
-{
-	user_hold(&connection->output, connection->principal.user, USER_OUTPUT,
-		  (int64_t)output_size(connection));
-}
-
-/* Before a reply is asked for, so that what nobody reads is not made. A list that has begun goes
- * before those that have not. */
+/* Before a reply is asked for, so that what nobody reads is not made. */
 static bool expect_reply(struct connection *connection, const struct method *method, bool begins)
 {
-	struct user_charge *expected = &connection->expected;
-	struct user *user = connection->principal.user;
-	bool is_page = method && method->replies == METHOD_REPLIES_PAGES;
-
-	if (expected->amount)
-		return true;
-	if (!user_take(expected, user, USER_OUTPUT,
-		       !is_page ? REPLY_BYTES :
-		       begins	? PAGE_BYTES_MAX + PAGES_LEAVE :
-				  PAGE_BYTES_MAX)) {
-		user_wait_for_slot(user, USER_OUTPUT, &connection->waiter);
-		return false;
-	}
-	if (is_page)
-		user_hold(expected, user, USER_OUTPUT, PAGE_BYTES_MAX);
-	return true;
+	return reply_expect(&connection->expected, connection->principal.user, method, begins,
+			    &connection->waiter);
 }
 
 bool connection_has_room(struct connection *connection)
@@ -82,7 +45,7 @@ bool connection_has_room(struct connection *connection)
 	/* The page has come; the next one is asked for anew. */
 	if (connection->call && connection->call->method->replies == METHOD_REPLIES_PAGES)
 		user_give_back(&connection->expected);
-	return is_output_low(connection) && connection->call &&
+	return !connection->dead && output_is_low(&connection->output) && connection->call &&
 	       expect_reply(connection, connection->call->method, /* begins= */ false);
 }
 
@@ -92,7 +55,7 @@ void connection_kill(struct connection *connection)
 {
 	if (connection->dead)
 		return;
-	connection->dead = true;
+	connection->dead = connection->output.stopped = true;
 	user_give_back(&connection->place);
 	front_reap_soon(connection->front);
 }
@@ -104,7 +67,7 @@ static bool wants_input(const struct connection *connection)
 		return false;
 	if (connection->call)
 		return frame_pending(&connection->in) < INPUT_FREE;
-	return is_output_low(connection) && !connection->waiter.list;
+	return output_is_low(&connection->output) && !connection->waiter.list;
 }
 
 /* A message that has begun must end in time. What it waits for a slot is left out; the turns that
@@ -126,94 +89,31 @@ static int watch_message(struct connection *connection, bool reads)
 
 static void update_events(struct connection *connection)
 {
-	const struct timeval stall = {
-		.tv_sec = front_get_options(connection->front)->output_stall_seconds
-	};
 	bool reads = wants_input(connection);
 	int r;
 
 	if (connection->dead)
 		return;
 	r = reads ? event_add(connection->readable, NULL) : event_del(connection->readable);
-	if (watch_message(connection, reads) < 0)
+	if (watch_message(connection, reads) < 0 ||
+	    output_watch(&connection->output,
+			 front_get_options(connection->front)->output_stall_seconds) < 0)
 		r = -1;
-	/* Gone once it has fired, so the time-out counts from the last byte taken; what else the
-	 * client does meanwhile does not put it off. */
-	if (!output_size(connection))
-		event_del(connection->writable);
-	else if (!connection->output_turn.list && !event_pending(connection->writable, EV_WRITE, NULL))
-		r = event_add(connection->writable, &stall) < 0 ? -1 : r;
 	if (r < 0)
 		connection_kill(connection);
 }
 
 /* ---- Output ---- */
 
-/* A piece of it. False: the peer takes no more for now. */
-static bool flush_piece(struct connection *connection)
-{
-	struct evbuffer_iovec pieces[8];
-	int n = evbuffer_peek(connection->out, OUTPUT_PIECE, NULL, pieces, 8);
-	struct msghdr header = { 0 };
-	size_t size = 0;
-	ssize_t sent;
-
-	header.msg_iov = (struct iovec *)pieces;
-	for (; header.msg_iovlen < 8 && (int)header.msg_iovlen < n && size < OUTPUT_PIECE;
-	     header.msg_iovlen++) {
-		struct evbuffer_iovec *piece = &pieces[header.msg_iovlen];
-
-		if (piece->iov_len > OUTPUT_PIECE - size)
-			piece->iov_len = OUTPUT_PIECE - size;
-		size += piece->iov_len;
-	}
-	sent = sendmsg(connection->fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
-	if (sent < 0) {
-		if (errno != EAGAIN && errno != EINTR)
-			connection_kill(connection);
-		return errno == EINTR;
-	}
-	evbuffer_drain(connection->out, (size_t)sent);
-	charge_output(connection);
-	return true;
-}
-
-static void release(const void *data, size_t size, void *reply)
-{
-	(void)data;
-	(void)size;
-	reply_unref(reply);
-}
-
-/* What the socket takes at once needs no buffer. */
-static size_t send_at_once(struct connection *connection, const struct reply *reply)
-{
-	ssize_t sent = send(connection->fd, reply->text, reply->size, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-	if (sent < 0 && errno != EAGAIN && errno != EINTR)
-		connection_kill(connection);
-	return sent < 0 ? 0 : (size_t)sent;
-}
-
 void connection_send(struct connection *connection, struct reply *reply)
 {
-	bool was_empty = !output_size(connection);
-	size_t sent = 0;
+	bool was_empty = !output_size(&connection->output);
 
 	if (connection->dead || connection->closing)
 		return;
-	if (was_empty && reply->size <= OUTPUT_PIECE)
-		sent = send_at_once(connection, reply);
-	if (connection->dead || sent == reply->size)
-		return;
-	if (evbuffer_add_reference(connection->out, reply->text + sent, reply->size - sent, release,
-				   reply_ref(reply)) < 0) {
-		reply_unref(reply);
+	if (output_send(&connection->output, reply) < 0)
 		connection_kill(connection); // half a message is nothing to go on from
-		return;
-	}
-	charge_output(connection);
-	if (was_empty)
+	else if (was_empty && output_size(&connection->output))
 		update_events(connection);
 }
 
@@ -344,7 +244,8 @@ static void refuse_and_close(struct connection *connection, const struct fault *
 static bool may_begin(const struct connection *connection)
 {
 	return !connection->call && !connection->decoding && !connection->held &&
-	       !connection->closing && !connection->waiter.list && is_output_low(connection);
+	       !connection->closing && !connection->waiter.list && !connection->dead &&
+	       output_is_low(&connection->output);
 }
 
 /* Begins the next call that waits. 0: there is none. */
@@ -388,7 +289,7 @@ static void advance(struct connection *connection)
 	connection->advancing = false;
 	if (connection->input_ended && !connection->call && r == 0)
 		connection->closing = true;
-	if (connection->closing && !output_size(connection))
+	if (connection->closing && !output_size(&connection->output))
 		connection_kill(connection);
 	if (!frame_pending(&connection->in) && !connection->dead && !connection->decoding)
 		drop_input(service_of(connection), &connection->in);
@@ -495,44 +396,6 @@ static void on_late(evutil_socket_t fd, short events, void *userdata)
 	advance(connection);
 }
 
-static void write_output(struct connection *connection)
-{
-	struct user *user = connection->principal.user;
-
-	if (connection->dead)
-		return;
-	user_begin_work(user);
-	while (output_size(connection) && flush_piece(connection) && user_has_turn(user))
-		;
-	if (!connection->dead && connection->call && connection_has_room(connection))
-		call_writable(connection->call);
-	if (!connection->dead)
-		advance(connection);
-	user_end_work(user);
-}
-
-static void on_output_turn(struct user_waiter *waiter)
-{
-	write_output((struct connection *)((char *)waiter -
-					   offsetof(struct connection, output_turn)));
-}
-
-static void on_writable(evutil_socket_t fd, short events, void *userdata)
-{
-	struct connection *connection = userdata;
-
-	(void)fd;
-	if (events & EV_TIMEOUT) {
-		log_about(LOG_NOTICE, ABOUT(.message = LOG_CLIENT_DROPPED),
-			  "a client of user %lld took nothing for %lld seconds: dropped",
-			  (long long)connection->principal.uid,
-			  (long long)front_get_options(connection->front)->output_stall_seconds);
-		connection_kill(connection);
-	} else if (user_take_turn(connection->principal.user, &connection->output_turn)) {
-		write_output(connection);
-	}
-}
-
 /* There is something of what it was short of, or its user's turn has come. */
 static void on_wake(struct user_waiter *waiter)
 {
@@ -557,6 +420,35 @@ static void on_wake(struct user_waiter *waiter)
 		advance(connection);
 }
 
+/* ---- What the output says ---- */
+
+static struct connection *connection_of(struct output *output)
+{
+	return (struct connection *)((char *)output - offsetof(struct connection, output));
+}
+
+static void on_output_moved(struct output *output)
+{
+	struct connection *connection = connection_of(output);
+
+	if (!connection->dead && connection->call && connection_has_room(connection))
+		call_writable(connection->call);
+	if (!connection->dead)
+		advance(connection);
+}
+
+static void on_output_failed(struct output *output, int error)
+{
+	struct connection *connection = connection_of(output);
+
+	if (!error)
+		log_about(LOG_NOTICE, ABOUT(.message = LOG_CLIENT_DROPPED),
+			  "a client of user %lld took nothing for %lld seconds: dropped",
+			  (long long)connection->principal.uid,
+			  (long long)front_get_options(connection->front)->output_stall_seconds);
+	connection_kill(connection);
+}
+
 /* ---- Life ---- */
 
 int connection_new(struct front *front, const struct principal *principal, int fd,
@@ -570,14 +462,14 @@ int connection_new(struct front *front, const struct principal *principal, int f
 	connection->front = front;
 	connection->principal = *principal;
 	connection->waiter.wake = on_wake;
-	connection->output_turn.wake = on_output_turn;
+	connection->output.user = principal->user;
+	connection->output.moved = on_output_moved;
+	connection->output.failed = on_output_failed;
 	connection->fd = -1;
 	frame_init(&connection->in);
-	connection->out = evbuffer_new();
 	connection->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, connection);
-	connection->writable = event_new(base, fd, EV_WRITE, on_writable, connection);
 	connection->late = event_new(base, -1, 0, on_late, connection);
-	if (!connection->out || !connection->readable || !connection->writable ||
+	if (output_init(&connection->output, base, fd) < 0 || !connection->readable ||
 	    !connection->late) {
 		connection_free(connection);
 		return -ENOMEM;
@@ -605,7 +497,6 @@ static void give_all_back(struct connection *connection)
 	user_give_back(&connection->place);
 	user_give_back(&connection->calls);
 	user_give_back(&connection->input);
-	user_give_back(&connection->output);
 	user_give_back(&connection->expected);
 }
 
@@ -615,7 +506,6 @@ struct connection *connection_free(struct connection *connection)
 		return NULL;
 	connection->dead = true;
 	user_stop_waiting(&connection->waiter);
-	user_stop_waiting(&connection->output_turn);
 	if (connection->call) {
 		struct call *call = connection->call;
 
@@ -629,12 +519,9 @@ struct connection *connection_free(struct connection *connection)
 	free(connection->held);
 	if (connection->readable)
 		event_free(connection->readable);
-	if (connection->writable)
-		event_free(connection->writable);
 	if (connection->late)
 		event_free(connection->late);
-	if (connection->out)
-		evbuffer_free(connection->out);
+	output_done(&connection->output);
 	drop_input(service_of(connection), &connection->in);
 	give_all_back(connection);
 	if (connection->fd >= 0)

@@ -1,8 +1,9 @@
 /*
  * One connection: bytes in, bytes out, one call at a time, in order. What a peer can make the
  * daemon keep is charged to its user: a message that grows is read on, a call begun, and a page
- * asked for only when there is room for it, and input is not read while enough of it waits. A
- * peer that does not read is dropped after a while, and one that does not end its message.
+ * asked for only when there is room for it, and input is not read while enough of it waits, nor
+ * while output waits (output.h). A peer that does not read is dropped after a while, and one that
+ * does not end its message.
  *
  * Connections have their turns by users (daemon/api/user.h): a user whose part of a turn is used
  * up goes on in the next one, whoever's bytes are there.
@@ -12,14 +13,13 @@
  */
 #pragma once
 
-#include <event2/buffer.h>
 #include <event2/event.h>
 
 #include "daemon/api/principal.h"
 #include "daemon/api/user.h"
 #include "daemon/front/decoder.h"
 #include "daemon/front/front.h"
-#include "daemon/front/reply.h"
+#include "daemon/front/output.h"
 #include "proto/frame.h"
 #include "proto/limits.h"
 
@@ -27,7 +27,6 @@
 #define INPUT_FREE 8192
 /* A larger message is one of the few large ones that a user has at a time. */
 #define INPUT_MEDIUM (128u * 1024)
-#define OUTPUT_LOW 262144 // bytes; above it no event, page or call is begun
 
 struct connection {
 	struct front *front;
@@ -36,19 +35,16 @@ struct connection {
 	struct connection **link;
 	int fd;
 	struct event *readable;
-	struct event *writable;
 	struct event *late; // the message that has begun should have ended
 	struct frame_buffer in;
-	struct evbuffer *out;
+	struct output output;
 	struct connection_decoding *decoding; // of the next call; or NULL
 	struct decoded *held; // the next call, which waits for room for its reply; or NULL
 	struct call *call; // under way; a reference
 	struct user_waiter waiter;
-	struct user_waiter output_turn; // output waits for its user's turn
 	struct user_charge place;
 	struct user_charge calls;
 	struct user_charge input; // of the message that is being received or decoded
-	struct user_charge output; // what `out` holds
 	struct user_charge expected; // of the reply that is being made
 	bool oneway; // of the call
 	bool started; // its user is known to the store

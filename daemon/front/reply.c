@@ -3,6 +3,12 @@
 #include <stdlib.h>
 
 #include "daemon/base/loop.h"
+#include "proto/limits.h"
+
+/* What a reply is thought to take; a page never takes more than it may. */
+#define REPLY_BYTES 4096
+/* Room that pages leave for other replies. */
+#define PAGES_LEAVE (4 * 1024 * 1024)
 
 struct kept_reply {
 	struct kept_reply *next;
@@ -10,6 +16,22 @@ struct kept_reply {
 	bool continues;
 	struct reply *reply;
 };
+
+bool reply_expect(struct user_charge *expected, struct user *user, const struct method *method,
+		  bool begins, struct user_waiter *waiter)
+{
+	bool is_page = method && method->replies == METHOD_REPLIES_PAGES;
+	int64_t bytes = is_page ? PAGE_BYTES_MAX : REPLY_BYTES;
+
+	if (expected->amount)
+		return true;
+	if (!user_take(expected, user, USER_OUTPUT, is_page && begins ? bytes + PAGES_LEAVE : bytes)) {
+		user_wait_for_slot(user, USER_OUTPUT, waiter);
+		return false;
+	}
+	user_hold(expected, user, USER_OUTPUT, bytes);
+	return true;
+}
 
 struct reply *reply_new(char *text, size_t size, struct loop *behind)
 {

@@ -1,5 +1,5 @@
 /*
- * A reply as it goes over a socket. Calls that get the same reply share one: it is encoded for the
+ * Replies: the room that they take of their user's, and a reply as it goes over a socket. Calls that get the same reply share one: it is encoded for the
  * first of them and sent by all.
  */
 #pragma once
@@ -7,10 +7,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "daemon/api/user.h"
 #include "daemon/base/share.h"
+#include "proto/method.h"
 #include "proto/record.h"
 
 struct loop;
+
+/* Takes room for a method's reply before it is made, so that what nobody reads is not made; NULL: for
+ * one of our own. A list that has begun goes before those that have not. False: the waiter is woken
+ * when there may be some. */
+bool reply_expect(struct user_charge *expected, struct user *user, const struct method *method,
+		  bool begins, struct user_waiter *waiter);
 
 struct reply {
 	unsigned references;
