@@ -1,24 +1,16 @@
 /*
- * Counting what a run has recorded, one walk in short transactions and one small write. The
- * counters of epochs hold what their items took over all rounds; those of a run that rates hold how
- * many of its responses are done, and its own usage stays.
+ * Counting what a run has recorded, one walk in short transactions and one small write. What the
+ * run has spent stays: rows do not tell of calls that came to nothing, nor of a judge that it had
+ * before, and others may have paid for some of them.
  */
 #include <errno.h>
 
 #include "daemon/store/runs/run.h"
-#include "proto/usage.h"
-
-struct epoch_count {
-	struct run_epoch items;
-	int64_t input_tokens;
-	int64_t output_tokens;
-	int64_t cost_nanodollars; // -1: unknown
-};
 
 /* run_count::state */
 struct counting {
 	struct run_row run;
-	struct epoch_count *counts; // as the spec's epochs
+	struct run_epoch *counts; // as the spec's epochs
 	int64_t after;
 	size_t n_looked;
 };
@@ -26,71 +18,62 @@ struct counting {
 static int begin(struct tx *tx, struct run_count *op)
 {
 	struct counting *counting = tx_alloc(tx, sizeof(*counting));
-	size_t n = op->spec->n_epochs;
 
 	if (!counting)
 		return -ENOMEM;
-	*counting = (struct counting){ .counts = tx_array(tx, n, sizeof(*counting->counts)) };
+	counting->counts = tx_array(tx, op->spec->n_epochs, sizeof(*counting->counts));
 	if (!counting->counts)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		counting->counts[i].cost_nanodollars = -1;
 	op->state = counting;
 	return run_row_load(tx, op->spec->run_id, &counting->run);
 }
 
-/* From `first` on: tokens in, out, cost. */
-static void add_usage(struct epoch_count *count, sqlite3_stmt *q, int first)
-{
-	usage_add(&count->input_tokens, column_int(q, first));
-	usage_add(&count->output_tokens, column_int(q, first + 1));
-	usage_add(&count->cost_nanodollars, column_int_or(q, first + 2, -1));
-}
-
 /* How many of the measures are decided or failed in this round. */
-static int count_ratings(struct tx *tx, struct run_count *op, struct epoch_count *count,
-			 int64_t response_id, size_t *ret_recorded)
+static int count_ratings(struct tx *tx, struct run_count *op, int64_t response_id,
+			 int64_t *ret_recorded)
 {
+	int64_t n_looked = 0;
 	QUERY q = NULL;
 	int r;
 
-	*ret_recorded = 0;
 	r = db_query(tx->db, &q,
-		     "SELECT g.error IS NULL OR g.round >= ?4, g.input_tokens, g.output_tokens,"
-		     " g.cost_nanodollars FROM run_measures m CROSS JOIN ratings g"
+		     "SELECT count(*), coalesce(sum(g.error IS NULL OR g.round >= ?4), 0)"
+		     " FROM run_measures m CROSS JOIN ratings g"
 		     " ON g.response_id = ?2 AND g.measure_id = m.measure_id AND g.judge_id = ?3"
 		     " WHERE m.run_id = ?1", "iiii", op->spec->run_id, response_id,
 		     op->spec->judge_id, op->spec->round);
-	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
-		*ret_recorded += column_int(q, 0) != 0;
-		add_usage(count, q, 1);
-		op->state->n_looked++;
+	if (r >= 0)
+		r = db_next(tx->db, q);
+	if (r > 0) {
+		n_looked = column_int(q, 0);
+		*ret_recorded = column_int(q, 1);
 	}
-	count->items.ratings += (int64_t)*ret_recorded;
-	return r;
+	op->state->n_looked += (size_t)n_looked;
+	return r < 0 ? r : 0;
 }
 
 static int count_response(struct tx *tx, struct run_count *op, const struct run_walk *walk)
 {
 	const struct run_spec *spec = op->spec;
-	size_t epoch = spec->rates ? 0 : (size_t)column_int(walk->q, WALK_EPOCH) - 1, recorded;
-	struct epoch_count *count = &op->state->counts[epoch];
+	size_t epoch = spec->rates ? 0 : (size_t)column_int(walk->q, WALK_EPOCH) - 1;
+	struct run_epoch *count = &op->state->counts[epoch];
 	bool failed = column_int(walk->q, WALK_FAILED) != 0;
+	int64_t recorded = 0;
 	int r;
 
 	if (epoch >= spec->n_epochs)
 		return -EBADMSG;
 	op->state->n_looked++;
-	add_usage(count, walk->q, WALK_INPUT_TOKENS);
 	if (failed && !spec->rates && column_int(walk->q, WALK_ROUND) < spec->round)
 		return 0; // missing again
-	count->items.generated++;
-	count->items.failed += failed;
-	count->items.rated += failed;
+	count->generated++;
+	count->failed += failed;
+	count->rated += failed;
 	if (failed)
 		return 0;
-	r = count_ratings(tx, op, count, column_int(walk->q, WALK_RESPONSE), &recorded);
-	count->items.rated += recorded == spec->n_measures;
+	r = count_ratings(tx, op, column_int(walk->q, WALK_RESPONSE), &recorded);
+	count->ratings += recorded;
+	count->rated += recorded == (int64_t)spec->n_measures;
 	return r;
 }
 
@@ -116,17 +99,13 @@ static int keep(struct tx *tx, struct store_request *request)
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < spec->n_epochs; i++) {
-		const struct epoch_count *count = &op->state->counts[i];
+		const struct run_epoch *count = &op->state->counts[i];
 
 		r = db_run(tx->db, "UPDATE run_epochs SET generated = ?3, rated = ?4, failed = ?5,"
-				   " ratings = ?6, total = iif(epoch = 0, ?3, total),"
-				   " input_tokens = iif(epoch = 0, input_tokens, ?7),"
-				   " output_tokens = iif(epoch = 0, output_tokens, ?8),"
-				   " cost_nanodollars = iif(epoch = 0, cost_nanodollars, ?9)"
+				   " ratings = ?6, total = iif(epoch = 0, ?3, total)"
 				   " WHERE run_id = ?1 AND epoch = ?2",
-			   "iiiiiiiin", spec->run_id, spec->epochs[i].epoch, count->items.generated,
-			   count->items.rated, count->items.failed, count->items.ratings,
-			   count->input_tokens, count->output_tokens, count->cost_nanodollars);
+			   "iiiiii", spec->run_id, spec->epochs[i].epoch, count->generated,
+			   count->rated, count->failed, count->ratings);
 	}
 	/* What came in meanwhile leaves them stale. */
 	if (r >= 0)

@@ -110,6 +110,20 @@ static void answer_some(void)
 	ck_assert_int_eq(op.ret_response_id, 6);
 }
 
+/* A call that came to nothing. */
+static void spend(const struct run_spec *spec, int64_t epoch)
+{
+	struct run_spend op = {
+		.run_id = spec->run_id,
+		.epoch = epoch,
+		.input_tokens = 100,
+		.output_tokens = 10,
+		.cost_nanodollars = 1000,
+	};
+
+	CALL_OK(&f, store_run_spend, &op);
+}
+
 START_TEST(a_list_in_its_order)
 {
 	const struct run_spec *spec;
@@ -188,13 +202,18 @@ START_TEST(rounds)
 	const struct run_spec *spec;
 	struct run_count count;
 	struct cases_page cases;
-	int64_t id;
+	int64_t id, input_tokens;
 
 	begin();
 	answer_some();
 	rate(&f, made, 1, 1, 0, 1, false);
 	rate(&f, made, 1, 1, 1, -1, true);
+	spend(made, /* epoch= */ 2);
 	finish(&f, 1, TASK_SUCCESS);
+	spec = load_run(&f, 1);
+	input_tokens = spec->input_tokens;
+	ck_assert_int_eq(input_tokens, 152); // 50 of answers, 2 of verdicts
+	ck_assert_int_eq(spec->cost_nanodollars, 1014);
 	task_of(&f, &op, METHOD_RETRY_FAILED, "{\"experiment\": {\"name\": \"X\"}}");
 	fixture_init(&f, &op.request);
 	store_task_submit(f.store, &op);
@@ -202,6 +221,7 @@ START_TEST(rounds)
 	ck_assert_int_eq(*op.ret_task->retry_of, 1);
 	ck_assert_int_eq(op.ret_task->progress->failed, 0);
 	ck_assert_int_eq(op.ret_task->progress->responses_generated, 5);
+	ck_assert_int_eq(*op.ret_task->progress->cost, 1014);
 	spec = load_run(&f, 1);
 	ck_assert(spec->uncounted);
 	ck_assert_int_eq(spec->round, op.ret_task->id);
@@ -212,6 +232,9 @@ START_TEST(rounds)
 	ck_assert_int_eq(spec->epochs[0].generated, 3);
 	ck_assert_int_eq(spec->epochs[0].rated, 0);
 	ck_assert_int_eq(spec->epochs[1].generated, 2);
+	/* What was spent for nothing stays spent. */
+	ck_assert_int_eq(spec->input_tokens, input_tokens);
+	ck_assert_int_eq(spec->cost_nanodollars, 1014);
 	page(spec, (struct case_cursor){ 0 }, 100, &cases);
 	ck_assert_uint_eq(cases.ret_n_cases, 8);
 	ck_assert_uint_eq(cases.ret_cases[0].n_decided, 1);
