@@ -26,6 +26,7 @@ struct call_run {
 	size_t bytes; // of RUN_ITEMS
 	struct run_spend spend;
 	struct ellu_call_result result;
+	struct ellu_usage usage; // of `result`
 };
 
 /* ---- Loading ---- */
@@ -204,9 +205,11 @@ static void answered(struct run_call *asking)
 	run->result.finish_reason = call->finish_reason;
 	run->result.attempts = call->attempts;
 	run->result.duration_seconds = (double)call->duration_usec / USEC_PER_SEC;
-	run->result.input_tokens = known(arena, call->input_tokens);
-	run->result.output_tokens = known(arena, call->output_tokens);
-	run->result.reasoning_tokens = known(arena, call->reasoning_tokens);
+	run->usage = (struct ellu_usage)ELLU_RECORD(struct ellu_usage);
+	run->usage.input_tokens = known(arena, call->input_tokens);
+	run->usage.output_tokens = known(arena, call->output_tokens);
+	run->usage.reasoning_tokens = known(arena, call->reasoning_tokens);
+	run->result.usage = &run->usage;
 	run->result.cost = known(arena, call->cost_nanodollars);
 	run->result.model = run->load.ret_spec->config->llm_model_name;
 }

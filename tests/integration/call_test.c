@@ -59,14 +59,14 @@ START_TEST(messages)
 	ck_assert_str_eq(at_text(task, "result.call.model"), "m");
 	ck_assert_str_eq(at_text(task, "result.call.finish_reason"), "stop");
 	ck_assert_int_eq(at_int(task, "result.call.attempts"), 1);
-	ck_assert_int_gt(at_int(task, "result.call.input_tokens"), 0);
-	ck_assert_int_gt(at_int(task, "result.call.output_tokens"), 0);
+	ck_assert_int_gt(at_int(task, "result.call.usage.input_tokens"), 0);
+	ck_assert_int_gt(at_int(task, "result.call.usage.output_tokens"), 0);
 	ck_assert(!at_has(task, "result.call.cost"));
 	ck_assert(!at_has(task, "experiment_id"));
 	ck_assert_int_eq(at_int(task, "progress.total_responses"), 1);
 	ck_assert_int_eq(at_int(task, "progress.responses_generated"), 1);
 	ck_assert_int_eq(at_int(task, "progress.input_tokens"),
-			 at_int(task, "result.call.input_tokens"));
+			 at_int(task, "result.call.usage.input_tokens"));
 	ck_assert_double_eq(at_number(task, "progress.percent_complete"), 100);
 	request = last_request();
 	ck_assert_str_eq(at_text(request, "messages.0.content"), "Be brief.");
