@@ -8,12 +8,6 @@
 
 #include "proto/limits.h"
 
-/* What comes from outside and is none of it, is unknown or as much as can be said. */
-static inline int64_t usage_bounded(int64_t value)
-{
-	return value < 0 ? -1 : value > INTEGER_MAX ? INTEGER_MAX : value;
-}
-
 static inline void usage_add(int64_t *sum, int64_t value)
 {
 	int64_t known = *sum < 0 ? 0 : *sum;

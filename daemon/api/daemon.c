@@ -33,7 +33,7 @@ static const struct ellu_versions *versions(struct arena *arena)
 }
 
 static const struct ellu_queue_status *queue_status(struct arena *arena,
-						    const struct store_status *op,
+						    const struct status_get *op,
 						    const struct queue *queue)
 {
 	const struct queue_limits *limits = queue_get_limits(queue);
@@ -82,7 +82,7 @@ static const struct ellu_front_status *front_status(struct arena *arena,
 	return status;
 }
 
-static void answer(struct call *call, const struct store_status *op,
+static void answer(struct call *call, const struct status_get *op,
 		   const struct backend_status *backend)
 {
 	struct service *service = call->service;
@@ -109,7 +109,7 @@ static void answer(struct call *call, const struct store_status *op,
 /* The store's part waits here for the backend's. */
 struct gathering {
 	struct backend_status backend;
-	struct store_status store;
+	struct status_get store;
 	struct call *call; // a reference
 };
 

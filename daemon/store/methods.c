@@ -65,7 +65,7 @@ void store_method_run(struct store *store, struct method_run *op)
 
 	assert(operation->run);
 	op->resource = operation->resource;
-	tx_post_as(store, &op->request, operation->lane, run, op->method->name);
+	tx_post(store, &op->request, operation->lane, run, op->method->name);
 }
 
 /* ---- What makes a task ---- */
@@ -100,7 +100,6 @@ void store_task_submit(struct store *store, struct task_submit *op)
 	const struct submission *submission = &submissions[op->method->id];
 
 	assert(submission->run);
-	tx_post_as(store, &op->request,
-		   submission->lane ? submission->lane(op->arguments) : STORE_WRITE, submit,
-		   op->method->name);
+	tx_post(store, &op->request, submission->lane ? submission->lane(op->arguments) : STORE_WRITE,
+		submit, op->method->name);
 }

@@ -88,7 +88,6 @@ struct run_load {
 	struct store_request request;
 	int64_t task_id;
 	const struct run_spec *ret_spec;
-	const char *missing_secret; // the store's own
 };
 void store_run_load(struct store *store, struct run_load *op);
 
@@ -97,7 +96,6 @@ void store_run_load(struct store *store, struct run_load *op);
 struct run_count {
 	struct store_request request;
 	const struct run_spec *spec;
-	struct counting *state; // the store's, while it walks
 };
 void store_run_count(struct store *store, struct run_count *op);
 
@@ -219,7 +217,6 @@ void store_run_spend(struct store *store, struct run_spend *op);
 struct results_compute {
 	struct store_request request;
 	int64_t run_id;
-	struct results *state; // the store's, while it walks
 	const struct ellu_experiment_results *ret_results;
 	const struct ellu_rating_results *ret_ratings; // of a run that rates
 };

@@ -19,9 +19,8 @@ const char *store_sqlite_version(void)
 	return sqlite3_libversion();
 }
 
-static int status_get_run(struct tx *tx, struct store_request *request)
+static int status_get_run(struct tx *tx, struct status_get *op)
 {
-	struct store_status *op = (struct store_status *)request;
 	struct ellu_storage_status *storage = TX_RECORD(tx, struct ellu_storage_status);
 	int r;
 
@@ -47,7 +46,4 @@ static int status_get_run(struct tx *tx, struct store_request *request)
 	return r;
 }
 
-void store_status_get(struct store *store, struct store_status *op)
-{
-	tx_post(store, &op->request, STORE_POINT, status_get_run);
-}
+STORE_OPERATION(status_get, STORE_POINT, false)

@@ -57,10 +57,10 @@ void store_method_run(struct store *store, struct method_run *op);
 
 const char *store_sqlite_version(void);
 
-struct store_status {
+struct status_get {
 	struct store_request request;
 	const struct ellu_storage_status *ret_storage;
 	int64_t ret_pending;
 	int64_t ret_started;
 };
-void store_status_get(struct store *store, struct store_status *op);
+void store_status_get(struct store *store, struct status_get *op);

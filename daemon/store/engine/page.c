@@ -190,9 +190,7 @@ int count_step(struct tx *tx, const char *sql, int64_t key, struct count *count)
 	QUERY q = NULL;
 	int r;
 
-	r = db_query(tx->db, &q, sql, "iib", key, count->after, COUNT_LOOKS);
-	if (r >= 0)
-		r = db_next(tx->db, q);
+	r = db_row(tx->db, &q, sql, "iib", key, count->after, COUNT_LOOKS);
 	if (r <= 0)
 		return r;
 	count->n += column_int(q, 0);

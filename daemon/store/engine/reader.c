@@ -184,7 +184,7 @@ static void reader_run(struct reader *reader, struct store_request *request)
 		return;
 	}
 	if (request->result == 0 && (request->lane == STORE_WRITE || request->again)) {
-		tx_post_as(reader->store, request, request->lane, request->run, request->name);
+		tx_post(reader->store, request, request->lane, request->run, request->name);
 		return;
 	}
 	if (request->result == 0 && request->page && !request->keeps_rows)

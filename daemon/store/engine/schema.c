@@ -60,9 +60,7 @@ static int check_references(struct db *db)
 	QUERY broken = NULL;
 	int r;
 
-	r = db_query(db, &broken, "PRAGMA foreign_key_check", "");
-	if (r >= 0)
-		r = db_next(db, broken);
+	r = db_row(db, &broken, "PRAGMA foreign_key_check", "");
 	if (r <= 0)
 		return r;
 	db->trouble = db->trouble > DB_DEFECT ? db->trouble : DB_DEFECT;
@@ -115,13 +113,9 @@ static int schema_matches(struct db *db, const struct schema *schema, int64_t ve
 	for (int64_t from = 0; r >= 0 && from < version; from++)
 		r = migrate_from(&model, ":memory:", schema, from, NULL);
 	if (r >= 0)
-		r = db_query(&model, &here, SCHEMA_TEXT, "");
+		r = db_row(&model, &here, SCHEMA_TEXT, "");
 	if (r >= 0)
-		r = db_next(&model, here);
-	if (r >= 0)
-		r = db_query(db, &there, SCHEMA_TEXT, "");
-	if (r >= 0)
-		r = db_next(db, there);
+		r = db_row(db, &there, SCHEMA_TEXT, "");
 	if (r >= 0)
 		r = column_peek(here, 0) && column_peek(there, 0) &&
 		    strcmp(column_peek(here, 0), column_peek(there, 0)) == 0;

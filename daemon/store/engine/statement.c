@@ -8,6 +8,7 @@
 
 #include "daemon/base/loop.h"
 #include "daemon/store/engine/statement_check.h"
+#include "proto/limits.h"
 
 #define BUSY_TIMEOUT_MSEC 5000
 #define PROGRESS_STEPS 1000000 // of SQLite's machine; some milliseconds
@@ -182,7 +183,7 @@ static int bind_one(sqlite3_stmt *statement, int i, char kind, va_list *values)
 			      sqlite3_bind_null(statement, i);
 	case 'n':
 		n = va_arg(*values, int64_t);
-		return n >= 0 ? sqlite3_bind_int64(statement, i, n) :
+		return n >= 0 ? sqlite3_bind_int64(statement, i, n < INTEGER_MAX ? n : INTEGER_MAX) :
 				sqlite3_bind_null(statement, i);
 	default:
 		return SQLITE_MISUSE;
@@ -232,6 +233,26 @@ int db_next(struct db *db, sqlite3_stmt *statement)
 	return db_failed(db, code);
 }
 
+/* With its first step. */
+static int first(struct db *db, sqlite3_stmt **ret_statement, const char *sql, const char *format,
+		 va_list *values)
+{
+	int r = query(db, ret_statement, sql, format, values);
+
+	return r < 0 ? r : db_next(db, *ret_statement);
+}
+
+int db_row(struct db *db, sqlite3_stmt **ret_statement, const char *sql, const char *format, ...)
+{
+	va_list values;
+	int r;
+
+	va_start(values, format);
+	r = first(db, ret_statement, sql, format, &values);
+	va_end(values);
+	return r;
+}
+
 int db_run(struct db *db, const char *sql, const char *format, ...)
 {
 	QUERY statement = NULL;
@@ -239,12 +260,24 @@ int db_run(struct db *db, const char *sql, const char *format, ...)
 	int r;
 
 	va_start(values, format);
-	r = query(db, &statement, sql, format, &values);
+	r = first(db, &statement, sql, format, &values);
+	va_end(values);
+	return r < 0 ? r : sqlite3_changes(db->handle);
+}
+
+int db_insert(struct db *db, int64_t *ret_id, const char *sql, const char *format, ...)
+{
+	QUERY statement = NULL;
+	va_list values;
+	int r;
+
+	va_start(values, format);
+	r = first(db, &statement, sql, format, &values);
 	va_end(values);
 	if (r < 0)
 		return r;
-	r = db_next(db, statement);
-	return r < 0 ? r : sqlite3_changes(db->handle);
+	*ret_id = sqlite3_last_insert_rowid(db->handle);
+	return sqlite3_changes(db->handle);
 }
 
 int db_int(struct db *db, int64_t *ret_value, const char *sql, const char *format, ...)
@@ -254,11 +287,8 @@ int db_int(struct db *db, int64_t *ret_value, const char *sql, const char *forma
 	int r;
 
 	va_start(values, format);
-	r = query(db, &statement, sql, format, &values);
+	r = first(db, &statement, sql, format, &values);
 	va_end(values);
-	if (r < 0)
-		return r;
-	r = db_next(db, statement);
 	if (r <= 0 || column_null(statement, 0))
 		return r < 0 ? r : 0;
 	*ret_value = column_int(statement, 0);
@@ -281,11 +311,6 @@ int64_t db_steps(struct db *db)
 			steps += sqlite3_stmt_status(db->slots[i].statement, SQLITE_STMTSTATUS_VM_STEP,
 						     /* reset= */ 1);
 	return steps;
-}
-
-int64_t db_last_id(struct db *db)
-{
-	return sqlite3_last_insert_rowid(db->handle);
 }
 
 void statement_reset(sqlite3_stmt **statement)

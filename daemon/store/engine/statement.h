@@ -4,8 +4,9 @@
  * so that an operation reads as straight-line SQL.
  *
  * Formats of the bound values, one letter a parameter: `i` int64_t, `b` bool or int, `d` double,
- * `s` text or NULL, `I` const int64_t * or NULL, `D` const double * or NULL, `n` int64_t of
- * which a negative value means NULL. Texts are not copied: they must live until the reset.
+ * `s` text or NULL, `I` const int64_t * or NULL, `D` const double * or NULL, `n` int64_t, an
+ * amount: NULL where it is negative, and INTEGER_MAX at the most. Texts are not copied: they must
+ * live until the reset.
  *
  * A connection belongs to one thread. Failures of SQLite itself come back as -EIO (-ENOSPC when
  * the disk is full, -ENOMEM without memory) and are remembered in `trouble`; a broken UNIQUE
@@ -54,17 +55,19 @@ void db_count_turns(struct db *db, struct loop *loop);
 
 int db_query(struct db *db, sqlite3_stmt **ret_statement, const char *sql, const char *format, ...);
 int db_next(struct db *db, sqlite3_stmt *statement); // 1: a row, 0: the end
+/* Both, for the one row that there may be: 1, or 0. */
+int db_row(struct db *db, sqlite3_stmt **ret_statement, const char *sql, const char *format, ...);
 
 /* Runs a statement that gives no rows; answers how many rows it changed. */
 int db_run(struct db *db, const char *sql, const char *format, ...);
+/* The same of an INSERT; *ret_id is the row's, if there is a new one. */
+int db_insert(struct db *db, int64_t *ret_id, const char *sql, const char *format, ...);
 
 /* The first column of the first row: 1, or 0 when there is no row or it is NULL. */
 int db_int(struct db *db, int64_t *ret_value, const char *sql, const char *format, ...);
 
 /* Several statements without parameters, unprepared: for schema and pragmas. */
 int db_script(struct db *db, const char *sql);
-
-int64_t db_last_id(struct db *db);
 
 /* What all statements have cost since it was last asked, in steps of SQLite's machine. */
 int64_t db_steps(struct db *db);

@@ -66,8 +66,8 @@ static void on_reply(struct message *message)
 	request->done(request);
 }
 
-void tx_post_as(struct store *store, struct store_request *request, enum store_lane lane,
-		int (*run)(struct tx *tx, struct store_request *request), const char *name)
+void tx_post(struct store *store, struct store_request *request, enum store_lane lane,
+	     int (*run)(struct tx *tx, struct store_request *request), const char *name)
 {
 	request->store = store;
 	request->lane = lane;

@@ -24,10 +24,21 @@ struct tx {
 	const char *missing_secret; // the row named it, its file was gone
 };
 
-/* Posts the request to the threads of its lane, under the name of the function that runs it. */
-#define tx_post(store, request, lane, run) tx_post_as(store, request, lane, run, #run)
-void tx_post_as(struct store *store, struct store_request *request, enum store_lane lane,
-		int (*run)(struct tx *tx, struct store_request *request), const char *name);
+/* Posts the request to the threads of its lane; the name is for the log. */
+void tx_post(struct store *store, struct store_request *request, enum store_lane lane,
+	     int (*run)(struct tx *tx, struct store_request *request), const char *name);
+
+/* Defines store_NAME(), which posts a struct NAME to that lane, where NAME_run() does it. */
+#define STORE_OPERATION(name, lane, is_patient)                                         \
+	static int name##_begin(struct tx *tx, struct store_request *request)           \
+	{                                                                               \
+		return name##_run(tx, (struct name *)request);                          \
+	}                                                                               \
+	void store_##name(struct store *store, struct name *op)                         \
+	{                                                                               \
+		op->request.patient = is_patient;                                       \
+		tx_post(store, &op->request, lane, name##_begin, #name);                \
+	}
 
 /* Runs a request that is the writer's or a reader's; the transaction is theirs. */
 int tx_run(struct store *store, struct db *db, int64_t now, struct store_request *request);

@@ -13,15 +13,11 @@ int collection_state(struct tx *tx, int64_t id, struct collection_state *ret_sta
 	QUERY q = NULL;
 	int r;
 
-	r = db_query(tx->db, &q, "SELECT owner_uid, project_id, name, first_sequence, last_sequence,"
-				 " variables_count, read_only, rows_identity FROM collections"
-				 " WHERE id = ?1", "i", id);
-	if (r >= 0)
-		r = db_next(tx->db, q);
-	if (r < 0)
-		return r;
-	if (r == 0)
-		return fault_not_found(tx->fault, "collection", NULL, id);
+	r = db_row(tx->db, &q, "SELECT owner_uid, project_id, name, first_sequence, last_sequence,"
+			       " variables_count, read_only, rows_identity FROM collections"
+			       " WHERE id = ?1", "i", id);
+	if (r <= 0)
+		return r < 0 ? r : fault_not_found(tx->fault, "collection", NULL, id);
 	*ret_state = (struct collection_state){
 		.id = id,
 		.owner_uid = column_int(q, 0),
@@ -46,15 +42,11 @@ int collection_load(struct tx *tx, int64_t id, const struct ellu_collection **re
 
 	if (!collection)
 		return -ENOMEM;
-	r = db_query(tx->db, &q, "SELECT name, description, variables_count, read_only, created_at,"
-				 " updated_at, first_sequence + last_sequence + 1 FROM collections"
-				 " WHERE id = ?1", "i", id);
-	if (r >= 0)
-		r = db_next(tx->db, q);
-	if (r < 0)
-		return r;
-	if (r == 0)
-		return fault_not_found(tx->fault, "collection", NULL, id);
+	r = db_row(tx->db, &q, "SELECT name, description, variables_count, read_only, created_at,"
+			       " updated_at, first_sequence + last_sequence + 1 FROM collections"
+			       " WHERE id = ?1", "i", id);
+	if (r <= 0)
+		return r < 0 ? r : fault_not_found(tx->fault, "collection", NULL, id);
 	collection->id = tx_int_value(tx, id);
 	collection->name = tx_text(tx, q, 0);
 	collection->description = tx_text(tx, q, 1);
@@ -97,14 +89,13 @@ static int insert(struct tx *tx, const struct place *place, const void *record, 
 	struct collection_state state;
 	int r;
 
-	r = db_run(tx->db, "INSERT INTO collections (owner_uid, project_id, name, description,"
-			   " read_only, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
-		   "iissbi", place->owner_uid, place->project_id, content->name,
-		   content->description, content->read_only && *content->read_only, tx->now);
-	if (r < 0)
-		return r;
-	*ret_id = db_last_id(tx->db);
-	r = collection_state(tx, *ret_id, &state);
+	r = db_insert(tx->db, ret_id,
+		      "INSERT INTO collections (owner_uid, project_id, name, description,"
+		      " read_only, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
+		      "iissbi", place->owner_uid, place->project_id, content->name,
+		      content->description, content->read_only && *content->read_only, tx->now);
+	if (r >= 0)
+		r = collection_state(tx, *ret_id, &state);
 	if (r >= 0)
 		r = put_columns(tx, &state, content);
 	if (r >= 0)
@@ -149,9 +140,7 @@ static int description_equal(struct tx *tx, int64_t id, const char *description)
 
 	if (!description)
 		return 1;
-	r = db_query(tx->db, &q, "SELECT description FROM collections WHERE id = ?1", "i", id);
-	if (r >= 0)
-		r = db_next(tx->db, q);
+	r = db_row(tx->db, &q, "SELECT description FROM collections WHERE id = ?1", "i", id);
 	return r < 0 ? r : same_text(column_peek(q, 0), description);
 }
 

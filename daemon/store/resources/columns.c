@@ -122,14 +122,12 @@ static int need(struct tx *tx, const char *collection_ids, int64_t first, int64_
 	if (needed->n == 0)
 		return 0;
 	/* A collection has few columns: where there are more placeholders, the search ends soon. */
-	r = db_query(tx->db, &q, "SELECT i.value, n.key, n.value FROM json_each(?1) i"
-				 " CROSS JOIN json_each(?2) n WHERE i.key >= ?3 AND i.key < ?4"
-				 " AND NOT EXISTS (SELECT 1 FROM collection_columns c"
-				 "  WHERE c.collection_id = i.value AND c.name = n.value"
-				 "  AND (c.position IS NOT NULL OR ?5)) LIMIT 1",
-		     "ssiib", collection_ids, needed->names, first, first + n, (int)former);
-	if (r >= 0)
-		r = db_next(tx->db, q);
+	r = db_row(tx->db, &q, "SELECT i.value, n.key, n.value FROM json_each(?1) i"
+			       " CROSS JOIN json_each(?2) n WHERE i.key >= ?3 AND i.key < ?4"
+			       " AND NOT EXISTS (SELECT 1 FROM collection_columns c"
+			       "  WHERE c.collection_id = i.value AND c.name = n.value"
+			       "  AND (c.position IS NOT NULL OR ?5)) LIMIT 1",
+		   "ssiib", collection_ids, needed->names, first, first + n, (int)former);
 	if (r <= 0)
 		return r;
 	r = collection_state(tx, column_int(q, 0), &state);

@@ -102,12 +102,12 @@ static int set_insert(struct tx *tx, const struct place *place, const char *name
 
 	r = family_of(tx, name, &family, &number);
 	if (r >= 0)
-		r = db_run(tx->db, "INSERT INTO criterion_sets (owner_uid, project_id, name, family,"
-				   " family_number, identity, created_at, updated_at)"
-				   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)",
-			   "iissisi", place->owner_uid, place->project_id, name, family, number,
-			   identity, tx->now);
-	*ret_id = db_last_id(tx->db);
+		r = db_insert(tx->db, ret_id,
+			      "INSERT INTO criterion_sets (owner_uid, project_id, name, family,"
+			      " family_number, identity, created_at, updated_at)"
+			      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)",
+			      "iissisi", place->owner_uid, place->project_id, name, family, number,
+			      identity, tx->now);
 	return r;
 }
 
@@ -291,13 +291,11 @@ int judge_put(struct tx *tx, const struct place *place, const struct ellu_llm_co
 	snapshot.api_key = NULL;
 	r = tx_encode(tx, &ellu_llm_config_type, &snapshot, &text);
 	if (r >= 0)
-		r = db_run(tx->db, "INSERT INTO judges (owner_uid, project_id, kind, name,"
-				   " llm_config_id, snapshot, rating_mode, rating_version, identity,"
-				   " created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-			   "iississssi", place->owner_uid, place->project_id, kind, config->name,
-			   *config->id, text, rating_mode, rating_version, hash, tx->now);
-	if (r < 0)
-		return r;
-	*ret_id = db_last_id(tx->db);
-	return 0;
+		r = db_insert(tx->db, ret_id,
+			      "INSERT INTO judges (owner_uid, project_id, kind, name,"
+			      " llm_config_id, snapshot, rating_mode, rating_version, identity,"
+			      " created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+			      "iississssi", place->owner_uid, place->project_id, kind, config->name,
+			      *config->id, text, rating_mode, rating_version, hash, tx->now);
+	return r;
 }

@@ -129,16 +129,14 @@ int llm_config_insert(struct tx *tx, const struct place *place,
 	if (r >= 0)
 		r = store_secret(tx, secret, buffer, &name);
 	if (r >= 0)
-		r = db_run(tx->db, "INSERT INTO llm_configs (owner_uid, project_id, name, provider,"
-				   " llm_model_name, settings, secret, shared, created_at, updated_at)"
-				   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)",
-			   "iisssssbi", place->owner_uid, place->project_id, config->name,
-			   config->provider, config->llm_model_name, settings, name,
-			   is_shared(config), tx->now);
-	if (r < 0)
-		return r;
-	*ret_id = db_last_id(tx->db);
-	return 0;
+		r = db_insert(tx->db, ret_id,
+			      "INSERT INTO llm_configs (owner_uid, project_id, name, provider,"
+			      " llm_model_name, settings, secret, shared, created_at, updated_at)"
+			      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)",
+			      "iisssssbi", place->owner_uid, place->project_id, config->name,
+			      config->provider, config->llm_model_name, settings, name,
+			      is_shared(config), tx->now);
+	return r;
 }
 
 int llm_config_take(struct tx *tx, const struct scope *scope, const struct place *place,
@@ -159,14 +157,10 @@ int llm_config_load(struct tx *tx, int64_t id, struct ellu_llm_config **ret_conf
 	const char *secret;
 	int r;
 
-	r = db_query(tx->db, &q, "SELECT settings, secret, created_at, updated_at FROM llm_configs"
-				 " WHERE id = ?1", "i", id);
-	if (r >= 0)
-		r = db_next(tx->db, q);
-	if (r < 0)
-		return r;
-	if (r == 0)
-		return fault_not_found(tx->fault, "llm_config", NULL, id);
+	r = db_row(tx->db, &q, "SELECT settings, secret, created_at, updated_at FROM llm_configs"
+			       " WHERE id = ?1", "i", id);
+	if (r <= 0)
+		return r < 0 ? r : fault_not_found(tx->fault, "llm_config", NULL, id);
 	r = tx_decode(tx, &ellu_llm_config_type, column_peek(q, 0), &config);
 	if (r < 0)
 		return r;

@@ -13,10 +13,8 @@ int place_resolve(struct tx *tx, const struct scope *scope, struct place *ret_pl
 
 	r = db_int(tx->db, &ret_place->project_id,
 		   "SELECT id FROM projects WHERE owner_uid = ?1 AND name = ?2", "is", scope->uid, name);
-	if (r < 0)
-		return r;
-	if (r == 0)
-		return fault_not_found(tx->fault, "project", name, 0);
+	if (r <= 0)
+		return r < 0 ? r : fault_not_found(tx->fault, "project", name, 0);
 	ret_place->owner_uid = scope->uid;
 	return 0;
 }
@@ -47,11 +45,9 @@ static int project_load(struct tx *tx, const struct place *place,
 
 	if (!project || !config)
 		return -ENOMEM;
-	r = db_query(tx->db, &q, "SELECT p.name, p.description, l.name, p.created_at, p.updated_at"
-				 " FROM projects p JOIN llm_configs l ON l.id = p.default_llm_config_id"
-				 " WHERE p.id = ?1", "i", place->project_id);
-	if (r >= 0)
-		r = db_next(tx->db, q);
+	r = db_row(tx->db, &q, "SELECT p.name, p.description, l.name, p.created_at, p.updated_at"
+			       " FROM projects p JOIN llm_configs l ON l.id = p.default_llm_config_id"
+			       " WHERE p.id = ?1", "i", place->project_id);
 	if (r <= 0)
 		return r < 0 ? r : fault_not_found(tx->fault, "project", NULL, place->project_id);
 	config->name = tx_text(tx, q, 2);
@@ -99,21 +95,21 @@ int default_llm_config_set(struct tx *tx, struct method_run *op)
 	return project_load(tx, &place, &reply->project);
 }
 
-static int user_ensure_run(struct tx *tx, struct store_request *request)
+static int make_user(struct tx *tx, struct store_request *request)
 {
 	static const char content[] = "{\"name\":\"simulated\",\"provider\":\"" PROVIDER_SIMULATED "\"}";
-	struct user_ensure *op = (struct user_ensure *)request;
+	const struct user_ensure *op = (const struct user_ensure *)request;
 	struct place place = { .owner_uid = op->uid };
 	void *config;
 	int64_t config_id;
 	int r;
 
-	r = db_run(tx->db, "INSERT INTO projects (owner_uid, name, created_at, updated_at)"
-			   " VALUES (?1, '" PROJECT_DEFAULT "', ?2, ?2) ON CONFLICT DO NOTHING",
-		   "ii", op->uid, tx->now);
+	r = db_insert(tx->db, &place.project_id,
+		      "INSERT INTO projects (owner_uid, name, created_at, updated_at)"
+		      " VALUES (?1, '" PROJECT_DEFAULT "', ?2, ?2) ON CONFLICT DO NOTHING",
+		      "ii", op->uid, tx->now);
 	if (r <= 0)
 		return r;
-	place.project_id = db_last_id(tx->db);
 	r = record_from_text(&ellu_llm_config_type, content, sizeof(content) - 1, FROM_CLIENT,
 			     tx->arena, &config, tx->fault);
 	if (r < 0)
@@ -126,9 +122,8 @@ static int user_ensure_run(struct tx *tx, struct store_request *request)
 }
 
 /* Mostly there is nothing to make: then a full disk does not matter, nor is one written to. */
-static int user_look_run(struct tx *tx, struct store_request *request)
+static int user_ensure_run(struct tx *tx, struct user_ensure *op)
 {
-	struct user_ensure *op = (struct user_ensure *)request;
 	struct scope scope = { .uid = op->uid };
 	struct place place;
 	int r;
@@ -136,12 +131,9 @@ static int user_look_run(struct tx *tx, struct store_request *request)
 	r = place_resolve(tx, &scope, &place);
 	if (r != ELLU_E_NOT_FOUND)
 		return r;
-	request->lane = STORE_WRITE;
-	request->run = user_ensure_run;
+	op->request.lane = STORE_WRITE;
+	op->request.run = make_user;
 	return 0;
 }
 
-void store_user_ensure(struct store *store, struct user_ensure *op)
-{
-	tx_post(store, &op->request, STORE_POINT, user_look_run);
-}
+STORE_OPERATION(user_ensure, STORE_POINT, false)

@@ -14,14 +14,10 @@ int prompt_template_load(struct tx *tx, int64_t id, struct ellu_prompt_template 
 	QUERY q = NULL;
 	int r;
 
-	r = db_query(tx->db, &q, "SELECT content, version, created_at, updated_at"
-				 " FROM prompt_templates WHERE id = ?1", "i", id);
-	if (r >= 0)
-		r = db_next(tx->db, q);
-	if (r < 0)
-		return r;
-	if (r == 0)
-		return fault_not_found(tx->fault, "prompt_template", NULL, id);
+	r = db_row(tx->db, &q, "SELECT content, version, created_at, updated_at"
+			       " FROM prompt_templates WHERE id = ?1", "i", id);
+	if (r <= 0)
+		return r < 0 ? r : fault_not_found(tx->fault, "prompt_template", NULL, id);
 	r = tx_decode(tx, &ellu_prompt_template_type, column_peek(q, 0), &template);
 	if (r < 0)
 		return r;
@@ -126,16 +122,14 @@ int prompt_template_put(struct tx *tx, const struct place *place,
 			       fault_conflict(tx->fault, "prompt_template", content->name, *ret_id,
 					      "a prompt template of that name exists and differs");
 	}
-	r = db_run(tx->db, "INSERT INTO prompt_templates (owner_uid, project_id, name, version,"
-			   " identity, content, created_at, updated_at)"
-			   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)",
-		   "iisissi", place->owner_uid, place->project_id, content->name, version + 1,
-		   identity, text, tx->now);
-	if (r < 0)
+	r = db_insert(tx->db, ret_id,
+		      "INSERT INTO prompt_templates (owner_uid, project_id, name, version,"
+		      " identity, content, created_at, updated_at)"
+		      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)",
+		      "iisissi", place->owner_uid, place->project_id, content->name, version + 1,
+		      identity, text, tx->now);
+	if (r < 0 || version == 0)
 		return r;
-	*ret_id = db_last_id(tx->db);
-	if (version == 0)
-		return 0;
 	return notes_add(tx, notes, "prompt template '%s': version %" PRId64, content->name,
 			 version + 1);
 }

@@ -63,6 +63,7 @@ int rows_publish(struct tx *tx, struct collection_state *state, int64_t added,
 int rows_append(struct tx *tx, struct collection_state *state, const struct row_set *set)
 {
 	const char *keys;
+	int64_t batch_id;
 	int r;
 
 	if (set->n_rows == 0)
@@ -71,12 +72,13 @@ int rows_append(struct tx *tx, struct collection_state *state, const struct row_
 	if (r >= 0)
 		r = collection_add_columns(tx, state, keys);
 	if (r >= 0)
-		r = db_run(tx->db, "INSERT INTO row_batches (owner_uid, project_id, collection_id,"
-				   " sequence, row_count, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-			   "iiiiii", state->owner_uid, state->project_id, state->id,
-			   state->last_sequence + 1, (int64_t)set->n_rows, tx->now);
+		r = db_insert(tx->db, &batch_id,
+			      "INSERT INTO row_batches (owner_uid, project_id, collection_id,"
+			      " sequence, row_count, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+			      "iiiiii", state->owner_uid, state->project_id, state->id,
+			      state->last_sequence + 1, (int64_t)set->n_rows, tx->now);
 	if (r >= 0)
-		r = rows_insert(tx, state, db_last_id(tx->db), set);
+		r = rows_insert(tx, state, batch_id, set);
 	return r < 0 ? r : rows_publish(tx, state, (int64_t)set->n_rows, set->identity);
 }
 
@@ -97,11 +99,9 @@ int rows_next_batch(struct tx *tx, int64_t collection_id, int64_t last_sequence,
 	QUERY q = NULL;
 	int r;
 
-	r = db_query(tx->db, &q, "SELECT sequence, id FROM row_batches WHERE collection_id = ?1"
-				 " AND sequence >= ?2 AND sequence <= ?3 ORDER BY sequence LIMIT 1",
-		     "iii", collection_id, *sequence, last_sequence);
-	if (r >= 0)
-		r = db_next(tx->db, q);
+	r = db_row(tx->db, &q, "SELECT sequence, id FROM row_batches WHERE collection_id = ?1"
+			       " AND sequence >= ?2 AND sequence <= ?3 ORDER BY sequence LIMIT 1",
+		   "iii", collection_id, *sequence, last_sequence);
 	if (r <= 0)
 		return r;
 	*sequence = column_int(q, 0);

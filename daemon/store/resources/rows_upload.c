@@ -28,11 +28,9 @@ static int upload_find(struct tx *tx, const struct collection_state *state, cons
 	QUERY q = NULL;
 	int r;
 
-	r = db_query(tx->db, &q, "SELECT id, row_count, keys, sequence, dead, identity"
-				 " FROM row_batches WHERE collection_id = ?1 AND upload_id = ?2",
-		     "is", state->id, upload_id);
-	if (r >= 0)
-		r = db_next(tx->db, q);
+	r = db_row(tx->db, &q, "SELECT id, row_count, keys, sequence, dead, identity"
+			       " FROM row_batches WHERE collection_id = ?1 AND upload_id = ?2",
+		   "is", state->id, upload_id);
 	if (r <= 0)
 		return r;
 	ret_upload->batch_id = column_int(q, 0);
@@ -61,14 +59,13 @@ static int upload_begin(struct tx *tx, const struct collection_state *state, con
 {
 	int r;
 
-	r = db_run(tx->db, "INSERT INTO row_batches (owner_uid, project_id, collection_id, upload_id,"
-			   " row_count, created_at) VALUES (?1, ?2, ?3, ?4, 0, ?5)",
-		   "iiisi", state->owner_uid, state->project_id, state->id, upload_id, tx->now);
-	if (r < 0)
-		return r;
-	*ret_upload = (struct upload){ .batch_id = db_last_id(tx->db) };
+	*ret_upload = (struct upload){ 0 };
+	r = db_insert(tx->db, &ret_upload->batch_id,
+		      "INSERT INTO row_batches (owner_uid, project_id, collection_id, upload_id,"
+		      " row_count, created_at) VALUES (?1, ?2, ?3, ?4, 0, ?5)",
+		      "iiisi", state->owner_uid, state->project_id, state->id, upload_id, tx->now);
 	writer_sweep_in(&tx->store->writer, SWEEP_UPLOAD_AGE_USEC);
-	return 0;
+	return r;
 }
 
 /* Before rows with these keys become visible. */

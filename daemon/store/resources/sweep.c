@@ -20,10 +20,8 @@ static int find_cleared(struct db *db, int64_t *ret_collection_id, int64_t *ret_
 	QUERY q = NULL;
 	int r;
 
-	r = db_query(db, &q, "SELECT id, swept_sequence, first_sequence FROM collections"
-			     " WHERE swept_sequence < first_sequence LIMIT 1", "");
-	if (r >= 0)
-		r = db_next(db, q);
+	r = db_row(db, &q, "SELECT id, swept_sequence, first_sequence FROM collections"
+			   " WHERE swept_sequence < first_sequence LIMIT 1", "");
 	if (r <= 0)
 		return r;
 	*ret_collection_id = column_int(q, 0);

@@ -144,12 +144,10 @@ static int look_at_response(struct scan *scan, const struct run_walk *walk)
 	r = load_decided(scan, &item);
 	if (r < 0 || item.n_decided == scan->op->n_measures)
 		return r;
-	r = db_query(scan->tx->db, &q,
-		     "SELECT r.run_id, r.template_variables_id, coalesce(r.response_text, r.tool_calls),"
-		     " v.input_values FROM responses r CROSS JOIN template_variables v"
-		     " ON v.id = r.template_variables_id WHERE r.id = ?1", "i", item.response_id);
-	if (r >= 0)
-		r = db_next(scan->tx->db, q);
+	r = db_row(scan->tx->db, &q,
+		   "SELECT r.run_id, r.template_variables_id, coalesce(r.response_text, r.tool_calls),"
+		   " v.input_values FROM responses r CROSS JOIN template_variables v"
+		   " ON v.id = r.template_variables_id WHERE r.id = ?1", "i", item.response_id);
 	if (r > 0)
 		r = set_origin(scan, column_int(q, 0));
 	if (r < 0)
@@ -172,9 +170,8 @@ static int scan_responses(struct scan *scan)
 	return r;
 }
 
-static int cases_page_run(struct tx *tx, struct store_request *request)
+static int cases_page_run(struct tx *tx, struct cases_page *op)
 {
-	struct cases_page *op = (struct cases_page *)request;
 	struct scan *scan = tx_alloc(tx, sizeof(*scan));
 	int r;
 
@@ -194,8 +191,4 @@ static int cases_page_run(struct tx *tx, struct store_request *request)
 	return r < 0 ? r : 0;
 }
 
-void store_cases_page(struct store *store, struct cases_page *op)
-{
-	op->request.patient = true;
-	tx_post(store, &op->request, STORE_POINT, cases_page_run);
-}
+STORE_OPERATION(cases_page, STORE_POINT, true)

@@ -7,8 +7,9 @@
 
 #include "daemon/store/runs/run.h"
 
-/* run_count::state */
+/* Of a request, while it walks. */
 struct counting {
+	const struct run_spec *spec;
 	struct run_row run;
 	struct run_epoch *counts; // as the spec's epochs
 	int64_t after;
@@ -24,46 +25,44 @@ static int begin(struct tx *tx, struct run_count *op)
 	counting->counts = tx_array(tx, op->spec->n_epochs, sizeof(*counting->counts));
 	if (!counting->counts)
 		return -ENOMEM;
-	op->state = counting;
+	counting->spec = op->spec;
+	op->request.state = counting;
 	return run_row_load(tx, op->spec->run_id, &counting->run);
 }
 
 /* How many of the measures are decided or failed in this round. */
-static int count_ratings(struct tx *tx, struct run_count *op, int64_t response_id,
+static int count_ratings(struct tx *tx, struct counting *counting, int64_t response_id,
 			 int64_t *ret_recorded)
 {
-	int64_t n_looked = 0;
+	const struct run_spec *spec = counting->spec;
 	QUERY q = NULL;
 	int r;
 
-	r = db_query(tx->db, &q,
-		     "SELECT count(*), coalesce(sum(g.error IS NULL OR g.round >= ?4), 0)"
-		     " FROM run_measures m CROSS JOIN ratings g"
-		     " ON g.response_id = ?2 AND g.measure_id = m.measure_id AND g.judge_id = ?3"
-		     " WHERE m.run_id = ?1", "iiii", op->spec->run_id, response_id,
-		     op->spec->judge_id, op->spec->round);
-	if (r >= 0)
-		r = db_next(tx->db, q);
-	if (r > 0) {
-		n_looked = column_int(q, 0);
-		*ret_recorded = column_int(q, 1);
-	}
-	op->state->n_looked += (size_t)n_looked;
-	return r < 0 ? r : 0;
+	r = db_row(tx->db, &q,
+		   "SELECT count(*), coalesce(sum(g.error IS NULL OR g.round >= ?4), 0)"
+		   " FROM run_measures m CROSS JOIN ratings g"
+		   " ON g.response_id = ?2 AND g.measure_id = m.measure_id AND g.judge_id = ?3"
+		   " WHERE m.run_id = ?1", "iiii", spec->run_id, response_id, spec->judge_id,
+		   spec->round);
+	if (r <= 0)
+		return r;
+	counting->n_looked += (size_t)column_int(q, 0);
+	*ret_recorded = column_int(q, 1);
+	return 0;
 }
 
-static int count_response(struct tx *tx, struct run_count *op, const struct run_walk *walk)
+static int count_response(struct tx *tx, struct counting *counting, const struct run_walk *walk)
 {
-	const struct run_spec *spec = op->spec;
+	const struct run_spec *spec = counting->spec;
 	size_t epoch = spec->rates ? 0 : (size_t)column_int(walk->q, WALK_EPOCH) - 1;
-	struct run_epoch *count = &op->state->counts[epoch];
+	struct run_epoch *count = &counting->counts[epoch];
 	bool failed = column_int(walk->q, WALK_FAILED) != 0;
 	int64_t recorded = 0;
 	int r;
 
 	if (epoch >= spec->n_epochs)
 		return -EBADMSG;
-	op->state->n_looked++;
+	counting->n_looked++;
 	if (failed && !spec->rates && column_int(walk->q, WALK_ROUND) < spec->round)
 		return 0; // missing again
 	count->generated++;
@@ -71,35 +70,34 @@ static int count_response(struct tx *tx, struct run_count *op, const struct run_
 	count->rated += failed;
 	if (failed)
 		return 0;
-	r = count_ratings(tx, op, column_int(walk->q, WALK_RESPONSE), &recorded);
+	r = count_ratings(tx, counting, column_int(walk->q, WALK_RESPONSE), &recorded);
 	count->ratings += recorded;
 	count->rated += recorded == (int64_t)spec->n_measures;
 	return r;
 }
 
 /* 1: there is more. */
-static int step(struct tx *tx, struct run_count *op)
+static int step(struct tx *tx, struct counting *counting)
 {
-	struct counting *counting = op->state;
 	RUN_WALK walk = { 0 };
 	int r;
 
 	counting->n_looked = 0;
 	r = run_walk_begin(tx, &counting->run, counting->after, RUN_STEP, &walk);
 	while (r >= 0 && counting->n_looked < RUN_STEP && (r = run_walk_next(&walk)) > 0)
-		r = count_response(tx, op, &walk);
+		r = count_response(tx, counting, &walk);
 	counting->after = walk.place;
 	return r < 0 ? r : !walk.end;
 }
 
 static int keep(struct tx *tx, struct store_request *request)
 {
-	const struct run_count *op = (const struct run_count *)request;
-	const struct run_spec *spec = op->spec;
+	const struct counting *counting = request->state;
+	const struct run_spec *spec = counting->spec;
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < spec->n_epochs; i++) {
-		const struct run_epoch *count = &op->state->counts[i];
+		const struct run_epoch *count = &counting->counts[i];
 
 		r = db_run(tx->db, "UPDATE run_epochs SET generated = ?3, rated = ?4, failed = ?5,"
 				   " ratings = ?6, total = iif(epoch = 0, ?3, total)"
@@ -111,19 +109,19 @@ static int keep(struct tx *tx, struct store_request *request)
 	if (r >= 0)
 		r = db_run(tx->db, "UPDATE runs SET counters_stale = 0 WHERE id = ?1"
 				   " AND counters_stale = ?2",
-			   "ii", spec->run_id, op->state->run.counters_stale);
+			   "ii", spec->run_id, counting->run.counters_stale);
 	return r;
 }
 
-static int run_count_run(struct tx *tx, struct store_request *request)
+static int run_count_run(struct tx *tx, struct run_count *op)
 {
-	struct run_count *op = (struct run_count *)request;
-	int r = op->state ? 0 : begin(tx, op);
+	struct store_request *request = &op->request;
+	int r = request->state ? 0 : begin(tx, op);
 
 	if (r >= 0)
-		r = step(tx, op);
+		r = step(tx, request->state);
 	if (r < 0) {
-		op->state = NULL; // counted in half: from the beginning, when it is tried again
+		request->state = NULL; // counted in half: from the beginning, when it is tried again
 		return r;
 	}
 	if (r > 0) {
@@ -135,9 +133,4 @@ static int run_count_run(struct tx *tx, struct store_request *request)
 	return 0;
 }
 
-void store_run_count(struct store *store, struct run_count *op)
-{
-	op->state = NULL;
-	op->request.patient = true;
-	tx_post(store, &op->request, STORE_SCAN, run_count_run);
-}
+STORE_OPERATION(run_count, STORE_SCAN, true)

@@ -49,9 +49,7 @@ int experiment_row_load(struct tx *tx, int64_t id, struct experiment_row *ret_ro
 	int r;
 
 	*ret_row = (struct experiment_row){ 0 };
-	r = db_query(tx->db, &q, EXPERIMENT_QUERY, "i", id);
-	if (r >= 0)
-		r = db_next(tx->db, q);
+	r = db_row(tx->db, &q, EXPERIMENT_QUERY, "i", id);
 	if (r <= 0)
 		return r < 0 ? r : fault_not_found(tx->fault, "experiment", NULL, id);
 	read_row(tx, q, ret_row);
@@ -160,15 +158,13 @@ static int fill_names(struct tx *tx, const struct run_row *run, struct ellu_expe
 	QUERY q = NULL;
 	int r;
 
-	r = db_query(tx->db, &q,
-		     "SELECT t.name, t.version, c.name, s.name, l.name, j.name FROM runs n"
-		     " JOIN collections c ON c.id = n.collection_id"
-		     " LEFT JOIN prompt_templates t ON t.id = n.prompt_template_id"
-		     " LEFT JOIN criterion_sets s ON s.id = n.criterion_set_id"
-		     " LEFT JOIN llm_configs l ON l.id = n.llm_config_id"
-		     " LEFT JOIN judges j ON j.id = n.judge_id WHERE n.id = ?1", "i", run->id);
-	if (r >= 0)
-		r = db_next(tx->db, q);
+	r = db_row(tx->db, &q,
+		   "SELECT t.name, t.version, c.name, s.name, l.name, j.name FROM runs n"
+		   " JOIN collections c ON c.id = n.collection_id"
+		   " LEFT JOIN prompt_templates t ON t.id = n.prompt_template_id"
+		   " LEFT JOIN criterion_sets s ON s.id = n.criterion_set_id"
+		   " LEFT JOIN llm_configs l ON l.id = n.llm_config_id"
+		   " LEFT JOIN judges j ON j.id = n.judge_id WHERE n.id = ?1", "i", run->id);
 	if (r <= 0)
 		return r < 0 ? r : -EBADMSG;
 	experiment->prompt_template = ref_of(tx, q, 0, 1);

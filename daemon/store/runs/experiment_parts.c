@@ -223,15 +223,14 @@ int parts_insert(struct submission *s, const char *name, int64_t family_number, 
 	int r = run_insert(s->tx, &s->run, &s->measures, &s->run.id);
 
 	if (r >= 0)
-		r = db_run(s->tx->db,
-			   "INSERT INTO experiments (owner_uid, project_id, name, family, family_number,"
-			   " description, run_id, identity, answer_identity, source_experiment_id,"
-			   " created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
-			   " nullif(?10, 0), ?11, ?11)",
-			   "iissisissii", s->place.owner_uid, s->place.project_id, name,
-			   s->arguments->name, family_number, s->arguments->description, s->run.id,
-			   (const char *)s->identity, (const char *)s->answer_identity, s->source_id,
-			   s->tx->now);
-	*ret_id = db_last_id(s->tx->db);
-	return r < 0 ? r : 0;
+		r = db_insert(s->tx->db, ret_id,
+			      "INSERT INTO experiments (owner_uid, project_id, name, family, family_number,"
+			      " description, run_id, identity, answer_identity, source_experiment_id,"
+			      " created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
+			      " nullif(?10, 0), ?11, ?11)",
+			      "iissisissii", s->place.owner_uid, s->place.project_id, name,
+			      s->arguments->name, family_number, s->arguments->description, s->run.id,
+			      (const char *)s->identity, (const char *)s->answer_identity, s->source_id,
+			      s->tx->now);
+	return r;
 }

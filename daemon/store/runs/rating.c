@@ -350,11 +350,9 @@ static int task_look(struct task_listing *listing, int64_t response_id, const st
 	if (page_full(&listing->page))
 		return 1;
 	listing->n_looks++;
-	r = db_query(tx->db, &q, RATING_SELECT " WHERE g.response_id = ?1 AND g.measure_id = ?2"
-					       " AND g.judge_id = ?3",
-		     "iii", response_id, measure->id, listing->run.judge_id);
-	if (r >= 0)
-		r = db_next(tx->db, q);
+	r = db_row(tx->db, &q, RATING_SELECT " WHERE g.response_id = ?1 AND g.measure_id = ?2"
+					     " AND g.judge_id = ?3",
+		   "iii", response_id, measure->id, listing->run.judge_id);
 	if (r <= 0)
 		return r;
 	r = rating_read(tx, q, /* lean= */ false, &rating);

@@ -145,12 +145,10 @@ static int look_for_collections(struct rating_submission *s)
 	QUERY q = NULL;
 	int r;
 
-	r = db_query(s->tx->db, &q, "SELECT json_group_array(DISTINCT n.collection_id),"
-				    " count(DISTINCT n.collection_id) FROM json_each(?1) i"
-				    " CROSS JOIN runs n ON n.id = i.value", "s",
-		     s->input->run_ids);
-	if (r >= 0)
-		r = db_next(s->tx->db, q);
+	r = db_row(s->tx->db, &q, "SELECT json_group_array(DISTINCT n.collection_id),"
+				  " count(DISTINCT n.collection_id) FROM json_each(?1) i"
+				  " CROSS JOIN runs n ON n.id = i.value", "s",
+		   s->input->run_ids);
 	if (r <= 0)
 		return r;
 	s->input->collection_ids = tx_text(s->tx, q, 0);
@@ -175,11 +173,9 @@ static int look_for_listed(struct rating_submission *s)
 	if (r > 0)
 		return fault_not_found(s->tx->fault, "response", NULL, missing);
 	if (r >= 0)
-		r = db_query(s->tx->db, &q, "SELECT json_group_array(DISTINCT r.run_id)"
-					    " FROM json_each(?1) i CROSS JOIN responses r ON r.id = i.value",
-			     "s", input->response_ids);
-	if (r >= 0)
-		r = db_next(s->tx->db, q);
+		r = db_row(s->tx->db, &q, "SELECT json_group_array(DISTINCT r.run_id)"
+					  " FROM json_each(?1) i CROSS JOIN responses r ON r.id = i.value",
+			   "s", input->response_ids);
 	if (r > 0)
 		input->run_ids = tx_text(s->tx, q, 0);
 	return r < 0 ? r : look_for_collections(s);

@@ -36,13 +36,14 @@
 	" WHERE template_variables_id = ?4 AND run_id = ?3 AND epoch = ?5"                     \
 	" AND error IS NOT NULL AND round < ?17"
 
-static int run_response(struct tx *tx, const char *sql, const struct response_record *op,
+static int run_response(struct tx *tx, const char *sql, struct response_record *op,
 			const char *error)
 {
-	return db_run(tx->db, sql, "iiiiissssiinnnniii", op->owner_uid, op->project_id,
-		      op->run_id, op->row_id, op->epoch, op->text, op->tool_calls, op->finish_reason,
-		      error, op->attempts, op->duration_usec, op->input_tokens, op->output_tokens,
-		      op->reasoning_tokens, op->cost_nanodollars, op->replaced, op->round, tx->now);
+	return db_insert(tx->db, &op->ret_response_id, sql, "iiiiissssiinnnniii", op->owner_uid,
+			 op->project_id, op->run_id, op->row_id, op->epoch, op->text, op->tool_calls,
+			 op->finish_reason, error, op->attempts, op->duration_usec, op->input_tokens,
+			 op->output_tokens, op->reasoning_tokens, op->cost_nanodollars, op->replaced,
+			 op->round, tx->now);
 }
 
 /* Positive when it was missing. */
@@ -54,8 +55,6 @@ static int put_response(struct tx *tx, struct response_record *op)
 	r = tx_encode_fault(tx, op->error, &error);
 	if (r >= 0)
 		r = run_response(tx, INSERT_RESPONSE, op, error);
-	if (r > 0)
-		op->ret_response_id = db_last_id(tx->db);
 	if (r != 0)
 		return r;
 	r = run_response(tx, UPDATE_RESPONSE, op, error);
@@ -87,9 +86,8 @@ static int put_unfit_response(struct tx *tx, struct response_record *op)
 	return put_response(tx, op);
 }
 
-static int response_record_run(struct tx *tx, struct store_request *request)
+static int response_record_run(struct tx *tx, struct response_record *op)
 {
-	struct response_record *op = (struct response_record *)request;
 	int r = put_response(tx, op);
 
 	if (r == -EDOM && !op->error)
@@ -106,14 +104,7 @@ static int response_record_run(struct tx *tx, struct store_request *request)
 		      clock_monotonic_usec());
 }
 
-void store_response_record(struct store *store, struct response_record *op)
-{
-	op->input_tokens = usage_bounded(op->input_tokens);
-	op->output_tokens = usage_bounded(op->output_tokens);
-	op->reasoning_tokens = usage_bounded(op->reasoning_tokens);
-	op->cost_nanodollars = usage_bounded(op->cost_nanodollars);
-	tx_post(store, &op->request, STORE_RECORD, response_record_run);
-}
+STORE_OPERATION(response_record, STORE_RECORD, true)
 
 static int count_rating(struct tx *tx, const struct rating_record *op)
 {
@@ -175,9 +166,8 @@ static int put_unfit_rating(struct tx *tx, struct rating_record *op)
 	return put_rating(tx, op);
 }
 
-static int rating_record_run(struct tx *tx, struct store_request *request)
+static int rating_record_run(struct tx *tx, struct rating_record *op)
 {
-	struct rating_record *op = (struct rating_record *)request;
 	int r = put_rating(tx, op);
 
 	if (r == -EDOM && !op->error)
@@ -185,18 +175,10 @@ static int rating_record_run(struct tx *tx, struct store_request *request)
 	return r <= 0 ? r : count_rating(tx, op);
 }
 
-void store_rating_record(struct store *store, struct rating_record *op)
-{
-	op->input_tokens = usage_bounded(op->input_tokens);
-	op->output_tokens = usage_bounded(op->output_tokens);
-	op->cost_nanodollars = usage_bounded(op->cost_nanodollars);
-	tx_post(store, &op->request, STORE_RECORD, rating_record_run);
-}
+STORE_OPERATION(rating_record, STORE_RECORD, true)
 
-static int run_spend_run(struct tx *tx, struct store_request *request)
+static int run_spend_run(struct tx *tx, struct run_spend *op)
 {
-	const struct run_spend *op = (const struct run_spend *)request;
-
 	return db_run(tx->db,
 		      "UPDATE run_epochs SET generated = generated + ?3, rated = rated + ?3,"
 		      ADD_TO("input_tokens", "?4") ADD_TO("output_tokens", "?5") ADD_COST("?6")
@@ -205,10 +187,4 @@ static int run_spend_run(struct tx *tx, struct store_request *request)
 		      op->output_tokens, op->cost_nanodollars, clock_monotonic_usec());
 }
 
-void store_run_spend(struct store *store, struct run_spend *op)
-{
-	op->input_tokens = usage_bounded(op->input_tokens);
-	op->output_tokens = usage_bounded(op->output_tokens);
-	op->cost_nanodollars = usage_bounded(op->cost_nanodollars);
-	tx_post(store, &op->request, STORE_RECORD, run_spend_run);
-}
+STORE_OPERATION(run_spend, STORE_RECORD, true)

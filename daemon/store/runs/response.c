@@ -157,13 +157,11 @@ int response_place_read(struct tx *tx, const struct run_row *run, int64_t respon
 	QUERY q = NULL;
 	int r;
 
-	r = db_query(tx->db, &q, "SELECT b.sequence, v.id, r.epoch FROM responses r"
-				 " CROSS JOIN template_variables v ON v.id = r.template_variables_id"
-				 " CROSS JOIN row_batches b ON b.id = v.batch_id"
-				 " WHERE r.id = ?1 AND r.run_id = ?2 AND b.sequence IS NOT NULL",
-		     "ii", response_id, run->id);
-	if (r >= 0)
-		r = db_next(tx->db, q);
+	r = db_row(tx->db, &q, "SELECT b.sequence, v.id, r.epoch FROM responses r"
+			       " CROSS JOIN template_variables v ON v.id = r.template_variables_id"
+			       " CROSS JOIN row_batches b ON b.id = v.batch_id"
+			       " WHERE r.id = ?1 AND r.run_id = ?2 AND b.sequence IS NOT NULL",
+		   "ii", response_id, run->id);
 	if (r <= 0)
 		return r < 0 ? r : fault_invalid(tx->fault, "cursor", PAGE_CURSOR_EXPECTED);
 	*ret_place = (struct response_place){
@@ -388,9 +386,7 @@ static int list_response(struct response_walk *walk, int64_t response_id)
 	}
 	if (page_full(&listing->page))
 		return 1;
-	r = db_query(tx->db, &q, RESPONSE_SELECT, "i", response_id);
-	if (r >= 0)
-		r = db_next(tx->db, q);
+	r = db_row(tx->db, &q, RESPONSE_SELECT, "i", response_id);
 	if (r >= 0)
 		r = read_response(tx, q, &listing->run, &response);
 	if (r >= 0)

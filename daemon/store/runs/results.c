@@ -32,7 +32,7 @@ struct tally {
 	int64_t yes;
 };
 
-/* results_compute::state */
+/* Of a request, while it walks. */
 struct results {
 	struct tx *tx; // of the present step
 	struct run_row run;
@@ -362,23 +362,22 @@ static int tell_ratings(struct results *results, const struct ellu_rating_result
 				 &ratings->errors, &ratings->n_errors);
 }
 
-static int results_compute_run(struct tx *tx, struct store_request *request)
+static int results_compute_run(struct tx *tx, struct results_compute *op)
 {
-	struct results_compute *op = (struct results_compute *)request;
-	struct results *results = op->state;
+	struct results *results = op->request.state;
 	int r = 0;
 
 	if (!results)
 		r = begin(tx, op, &results);
 	if (r < 0)
 		return r;
-	op->state = results;
+	op->request.state = results;
 	results->tx = tx;
 	r = step(results);
 	if (r > 0)
-		request->again = true;
+		op->request.again = true;
 	if (r < 0)
-		op->state = NULL; // counted in half: from the beginning, when it is tried again
+		op->request.state = NULL; // counted in half: from the beginning, when it is tried again
 	if (r != 0)
 		return r;
 	op->ret_results = results->out;
@@ -386,9 +385,4 @@ static int results_compute_run(struct tx *tx, struct store_request *request)
 	return r < 0 || results->run.n_epochs > 0 ? r : tell_ratings(results, &op->ret_ratings);
 }
 
-void store_results_compute(struct store *store, struct results_compute *op)
-{
-	op->state = NULL;
-	op->request.patient = true;
-	tx_post(store, &op->request, STORE_SCAN, results_compute_run);
-}
+STORE_OPERATION(results_compute, STORE_SCAN, true)

@@ -79,45 +79,42 @@ int run_row_load(struct tx *tx, int64_t id, struct run_row *ret_row)
 	int r;
 
 	*ret_row = (struct run_row){ 0 };
-	r = db_query(tx->db, &q, "SELECT " RUN_COLUMNS " FROM runs n"
-				 " LEFT JOIN judges j ON j.id = n.judge_id WHERE n.id = ?1", "i", id);
-	if (r >= 0)
-		r = db_next(tx->db, q);
+	r = db_row(tx->db, &q, "SELECT " RUN_COLUMNS " FROM runs n"
+			       " LEFT JOIN judges j ON j.id = n.judge_id WHERE n.id = ?1", "i", id);
 	if (r <= 0)
 		return r < 0 ? r : fault_not_found(tx->fault, "run", NULL, id);
 	read_row(tx, q, ret_row);
 	return tx->oom ? -ENOMEM : 0;
 }
 
-static int insert_row(struct tx *tx, const struct run_row *row)
+static int insert_row(struct tx *tx, const struct run_row *row, int64_t *ret_id)
 {
-	return db_run(tx->db,
-		      "INSERT INTO runs (owner_uid, project_id, prompt_template_id, collection_id,"
-		      " first_sequence, last_sequence, rows_identity, row_limit, column_defaults,"
-		      " total_cases, n_epochs, llm_config_id, config_snapshot, response_column,"
-		      " generation_params, criterion_set_id, judge_id, rating_mode, rating_version,"
-		      " source_run_id, response_ids, filter_epoch, filter_measure_id, filter_judge_id,"
-		      " filter_value, last_response_id, last_rating_id, counters_stale, created_at, request)"
-		      " VALUES (?1, ?2, nullif(?3, 0), nullif(?4, 0), ?5, ?6, ?7, nullif(?8, 0), ?9, ?10,"
-		      " ?11, nullif(?12, 0), ?13, ?14, ?15, nullif(?16, 0), nullif(?17, 0), ?18, ?19,"
-		      " nullif(?20, 0), ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)",
-		      "iiiiiisis" "iiisss" "iissis" "IIIIiiiis", row->owner_uid, row->project_id,
-		      row->prompt_template_id, row->collection_id, row->first_sequence,
-		      row->last_sequence, row->rows_identity, row->row_limit, row->column_defaults,
-		      row->total_cases, row->n_epochs, row->config_id, row->config_snapshot,
-		      row->response_column, row->generation_params, row->criterion_set_id,
-		      row->judge_id, row->rating_mode, row->rating_version, row->source_run_id,
-		      row->response_ids, row->filter_epoch, row->filter_measure_id,
-		      row->filter_judge_id, row->filter_value, row->last_response_id,
-		      row->last_rating_id, row->counters_stale, tx->now, row->request);
+	return db_insert(tx->db, ret_id,
+			 "INSERT INTO runs (owner_uid, project_id, prompt_template_id, collection_id,"
+			 " first_sequence, last_sequence, rows_identity, row_limit, column_defaults,"
+			 " total_cases, n_epochs, llm_config_id, config_snapshot, response_column,"
+			 " generation_params, criterion_set_id, judge_id, rating_mode, rating_version,"
+			 " source_run_id, response_ids, filter_epoch, filter_measure_id, filter_judge_id,"
+			 " filter_value, last_response_id, last_rating_id, counters_stale, created_at, request)"
+			 " VALUES (?1, ?2, nullif(?3, 0), nullif(?4, 0), ?5, ?6, ?7, nullif(?8, 0), ?9, ?10,"
+			 " ?11, nullif(?12, 0), ?13, ?14, ?15, nullif(?16, 0), nullif(?17, 0), ?18, ?19,"
+			 " nullif(?20, 0), ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)",
+			 "iiiiiisis" "iiisss" "iissis" "IIIIiiiis", row->owner_uid, row->project_id,
+			 row->prompt_template_id, row->collection_id, row->first_sequence,
+			 row->last_sequence, row->rows_identity, row->row_limit, row->column_defaults,
+			 row->total_cases, row->n_epochs, row->config_id, row->config_snapshot,
+			 row->response_column, row->generation_params, row->criterion_set_id,
+			 row->judge_id, row->rating_mode, row->rating_version, row->source_run_id,
+			 row->response_ids, row->filter_epoch, row->filter_measure_id,
+			 row->filter_judge_id, row->filter_value, row->last_response_id,
+			 row->last_rating_id, row->counters_stale, tx->now, row->request);
 }
 
 int run_insert(struct tx *tx, const struct run_row *row, const struct tx_list *measures,
 	       int64_t *ret_id)
 {
-	int r = insert_row(tx, row);
+	int r = insert_row(tx, row, ret_id);
 
-	*ret_id = db_last_id(tx->db);
 	for (size_t i = 0; r >= 0 && i < measures->n; i++)
 		r = db_run(tx->db, "INSERT INTO run_measures (run_id, position, owner_uid, project_id,"
 				   " measure_id) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -322,25 +319,19 @@ static int load_run(struct tx *tx, struct run_load *op)
 
 /* A key replaced between the reading of its row and that of its file is looked for again: the
  * row of a later transaction names the file that is there. */
-static int run_load_run(struct tx *tx, struct store_request *request)
+static int run_load_run(struct tx *tx, struct run_load *op)
 {
-	struct run_load *op = (struct run_load *)request;
+	const char *missing = op->request.state;
 	int r = load_run(tx, op);
 
-	if (r >= 0 || !tx->missing_secret ||
-	    (op->missing_secret && strcmp(op->missing_secret, tx->missing_secret) == 0))
+	if (r >= 0 || !tx->missing_secret || (missing && strcmp(missing, tx->missing_secret) == 0))
 		return r;
-	op->missing_secret = tx->missing_secret;
-	request->again = true;
+	op->request.state = (void *)tx->missing_secret;
+	op->request.again = true;
 	return 0;
 }
 
-void store_run_load(struct store *store, struct run_load *op)
-{
-	op->missing_secret = NULL;
-	op->request.patient = true;
-	tx_post(store, &op->request, STORE_POINT, run_load_run);
-}
+STORE_OPERATION(run_load, STORE_POINT, true)
 
 /* ---- Success ---- */
 

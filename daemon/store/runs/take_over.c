@@ -47,11 +47,9 @@ static int same_values(struct tx *tx, int64_t row_id, int64_t other_row_id)
 	QUERY q = NULL;
 	int r;
 
-	r = db_query(tx->db, &q, "SELECT a.input_values, b.input_values FROM template_variables a"
-				 " CROSS JOIN template_variables b WHERE a.id = ?1 AND b.id = ?2",
-		     "ii", row_id, other_row_id);
-	if (r >= 0)
-		r = db_next(tx->db, q);
+	r = db_row(tx->db, &q, "SELECT a.input_values, b.input_values FROM template_variables a"
+			       " CROSS JOIN template_variables b WHERE a.id = ?1 AND b.id = ?2",
+		   "ii", row_id, other_row_id);
 	return r <= 0 ? r : identity_json_equal(column_peek(q, 0), column_peek(q, 1));
 }
 
@@ -173,9 +171,8 @@ static int count(struct taking *taking)
 				  " WHERE id = ?1", "i", taking->run.id);
 }
 
-static int run_take_over_run(struct tx *tx, struct store_request *request)
+static int run_take_over_run(struct tx *tx, struct run_take_over *op)
 {
-	struct run_take_over *op = (struct run_take_over *)request;
 	struct taking *taking = tx_alloc(tx, sizeof(*taking));
 	struct case_cursor began = op->cursor;
 	int64_t n_sources = op->n_sources;
@@ -211,8 +208,4 @@ static int run_take_over_run(struct tx *tx, struct store_request *request)
 	return r;
 }
 
-void store_run_take_over(struct store *store, struct run_take_over *op)
-{
-	op->request.patient = true;
-	tx_post(store, &op->request, STORE_WRITE, run_take_over_run);
-}
+STORE_OPERATION(run_take_over, STORE_WRITE, true)

@@ -57,9 +57,8 @@ int task_events_read(struct tx *tx, const struct ellu_task *task, int64_t after,
 	return r;
 }
 
-static int task_events_page_run(struct tx *tx, struct store_request *request)
+static int task_events_page_run(struct tx *tx, struct task_events_page *op)
 {
-	struct task_events_page *op = (struct task_events_page *)request;
 	int r = task_load(tx, op->task_id, &op->ret_task);
 
 	if (r < 0)
@@ -69,10 +68,7 @@ static int task_events_page_run(struct tx *tx, struct store_request *request)
 				&op->ret_n_rows);
 }
 
-void store_task_events_page(struct store *store, struct task_events_page *op)
-{
-	tx_post(store, &op->request, STORE_POINT, task_events_page_run);
-}
+STORE_OPERATION(task_events_page, STORE_POINT, false)
 
 /* ---- Of all tasks ---- */
 
@@ -128,6 +124,7 @@ static int begin_showing(struct tx *tx, struct events_tasks_page *op)
 	*tasks = (struct tx_list){ 0 };
 	op->request.state = tasks;
 	op->looked_id = op->position.introduced_id;
+	op->shown_bytes = 0;
 	*position = op->position;
 	r = event_number_last(tx->db, &op->last_number);
 	if (r >= 0 && position->number < 0) {
@@ -165,26 +162,21 @@ static int show_step(struct tx *tx, struct events_tasks_page *op, struct tx_list
 	return r < 0 ? r : n_looks == LOOKS_MAX;
 }
 
-static int events_tasks_page_run(struct tx *tx, struct store_request *request)
+static int events_tasks_page_run(struct tx *tx, struct events_tasks_page *op)
 {
-	struct events_tasks_page *op = (struct events_tasks_page *)request;
-	int r = request->state ? 0 : begin_showing(tx, op);
-	struct tx_list *tasks = request->state;
+	int r = op->request.state ? 0 : begin_showing(tx, op);
+	struct tx_list *tasks = op->request.state;
 
 	if (r >= 0)
 		r = show_step(tx, op, tasks);
 	if (r != 0)
-		return r < 0 ? r : list_again(request);
+		return r < 0 ? r : list_again(&op->request);
 	op->ret_tasks = tx_list_items(tx, tasks);
 	op->ret_n_tasks = tasks->n;
 	return 0;
 }
 
-void store_events_tasks_page(struct store *store, struct events_tasks_page *op)
-{
-	op->shown_bytes = 0;
-	tx_post(store, &op->request, STORE_POINT, events_tasks_page_run);
-}
+STORE_OPERATION(events_tasks_page, STORE_POINT, false)
 
 #define EVENTS(which)                                                                           \
 	"SELECT " EVENT_COLUMNS ", t.sequence FROM task_events e CROSS JOIN tasks t"            \
@@ -230,9 +222,8 @@ static int read_events(struct tx *tx, struct events_page *op, struct task_event_
 	return r;
 }
 
-static int events_page_run(struct tx *tx, struct store_request *request)
+static int events_page_run(struct tx *tx, struct events_page *op)
 {
-	struct events_page *op = (struct events_page *)request;
 	struct task_event_row *rows = tx_array(tx, EVENTS_PAGE_MAX, sizeof(*rows));
 	int64_t last;
 	int r;
@@ -250,10 +241,7 @@ static int events_page_run(struct tx *tx, struct store_request *request)
 	return r;
 }
 
-void store_events_page(struct store *store, struct events_page *op)
-{
-	tx_post(store, &op->request, STORE_POINT, events_page_run);
-}
+STORE_OPERATION(events_page, STORE_POINT, false)
 
 /* ---- Lines in pages ---- */
 
@@ -395,9 +383,8 @@ static int remove_lines(struct tx *tx, struct store_request *request)
 	return r < 0 ? r : 0;
 }
 
-static int tasks_prune_run(struct tx *tx, struct store_request *request)
+static int tasks_prune_run(struct tx *tx, struct tasks_prune *op)
 {
-	struct tasks_prune *op = (struct tasks_prune *)request;
 	int r;
 
 	op->n_ids = 0;
@@ -413,12 +400,9 @@ static int tasks_prune_run(struct tx *tx, struct store_request *request)
 		op->ret_end = op->found_all;
 		return 0;
 	}
-	request->lane = STORE_WRITE;
-	request->run = remove_lines;
+	op->request.lane = STORE_WRITE;
+	op->request.run = remove_lines;
 	return 0;
 }
 
-void store_tasks_prune(struct store *store, struct tasks_prune *op)
-{
-	tx_post(store, &op->request, STORE_SCAN, tasks_prune_run);
-}
+STORE_OPERATION(tasks_prune, STORE_SCAN, false)

@@ -122,9 +122,7 @@ int task_row_load(struct tx *tx, int64_t id, struct task_row *ret_row)
 	*ret_row = (struct task_row){ .task = TX_RECORD(tx, struct ellu_task) };
 	if (!ret_row->task)
 		return -ENOMEM;
-	r = db_query(tx->db, &q, TASK_QUERY, "i", id);
-	if (r >= 0)
-		r = db_next(tx->db, q);
+	r = db_row(tx->db, &q, TASK_QUERY, "i", id);
 	if (r <= 0)
 		return r < 0 ? r : fault_not_found(tx->fault, "task", NULL, id);
 	return read_row(tx, q, ret_row);
@@ -148,9 +146,8 @@ int task_load(struct tx *tx, int64_t id, const struct ellu_task **ret_task)
 	return r;
 }
 
-static int task_get_run(struct tx *tx, struct store_request *request)
+static int task_get_run(struct tx *tx, struct task_get *op)
 {
-	struct task_get *op = (struct task_get *)request;
 	struct task_row row;
 	int r = task_row_find(tx, &op->scope, op->task_id, &row);
 
@@ -158,10 +155,7 @@ static int task_get_run(struct tx *tx, struct store_request *request)
 	return r;
 }
 
-void store_task_get(struct store *store, struct task_get *op)
-{
-	tx_post(store, &op->request, STORE_POINT, task_get_run);
-}
+STORE_OPERATION(task_get, STORE_POINT, false)
 
 /* ---- History ---- */
 
@@ -173,10 +167,8 @@ int task_event_add(struct tx *tx, int64_t task_id, const char *status, const cha
 
 	r = db_int(tx->db, &sequence, "UPDATE tasks SET sequence = sequence + 1, last_event = ?2"
 				      " WHERE id = ?1 RETURNING sequence", "ii", task_id, number);
-	if (r < 0)
-		return r;
-	if (r == 0)
-		return fault_not_found(tx->fault, "task", NULL, task_id);
+	if (r <= 0)
+		return r < 0 ? r : fault_not_found(tx->fault, "task", NULL, task_id);
 	r = db_run(tx->db, "INSERT INTO task_events (task_id, sequence, number, owner_uid, project_id,"
 			   " at, status, hold, line) SELECT id, sequence, last_event, owner_uid,"
 			   " project_id, ?2, coalesce(?3, status), hold, ?4 FROM tasks WHERE id = ?1",
@@ -204,9 +196,8 @@ static const char *log_text(struct tx *tx, const char *line)
 	return text;
 }
 
-static int task_log_run(struct tx *tx, struct store_request *request)
+static int task_log_run(struct tx *tx, struct task_log *op)
 {
-	struct task_log *op = (struct task_log *)request;
 	int64_t sequence = 0;
 	int r;
 
@@ -230,11 +221,7 @@ static int task_log_run(struct tx *tx, struct store_request *request)
 	return r;
 }
 
-void store_task_log(struct store *store, struct task_log *op)
-{
-	op->request.patient = true;
-	tx_post(store, &op->request, STORE_RECORD, task_log_run);
-}
+STORE_OPERATION(task_log, STORE_RECORD, true)
 
 /* ---- Beginning ---- */
 
@@ -253,24 +240,23 @@ int task_insert(struct tx *tx, const struct task_new *task, int64_t *ret_id)
 
 	r = tx_encode_fault(tx, task->rejected, &error);
 	if (r >= 0)
-		r = db_run(tx->db, "INSERT INTO tasks (owner_uid, project_id, name,"
-				   " experiment_id, status, priority, created_at, finished_at,"
-				   " time_limit_usec, retry_of, sequence, error, idempotency_key,"
-				   " request_hash, kind, max_connections, cost_limit_nanodollars,"
-				   " run_id)"
-				   " VALUES (?1, ?2, ?3, nullif(?4, 0), ?5, ?6, ?7,"
-				   " iif(?5 = 'REJECTED', ?7, NULL), ?8, nullif(?9, 0), 0, ?10, ?11,"
-				   " ?12, ?13, ?14, ?15, nullif(?16, 0))",
-			   "iisissiiissssIIi", task->place.owner_uid, task->place.project_id, task->name,
-			   task->experiment_id, status, task->priority, tx->now,
-			   (int64_t)(task->time_limit_seconds * USEC_PER_SEC), task->retry_of, error,
-			   key_of(task), key_of(task) ? task->request_hash : NULL,
-			   task_kind_name(task->kind), task->max_connections, task->cost_limit,
-			   task->run_id);
-	if (r < 0)
-		return r;
-	*ret_id = db_last_id(tx->db);
-	r = task_event_add(tx, *ret_id, status, NULL, NULL);
+		r = db_insert(tx->db, ret_id,
+			      "INSERT INTO tasks (owner_uid, project_id, name,"
+			      " experiment_id, status, priority, created_at, finished_at,"
+			      " time_limit_usec, retry_of, sequence, error, idempotency_key,"
+			      " request_hash, kind, max_connections, cost_limit_nanodollars,"
+			      " run_id)"
+			      " VALUES (?1, ?2, ?3, nullif(?4, 0), ?5, ?6, ?7,"
+			      " iif(?5 = 'REJECTED', ?7, NULL), ?8, nullif(?9, 0), 0, ?10, ?11,"
+			      " ?12, ?13, ?14, ?15, nullif(?16, 0))",
+			      "iisissiiissssIIi", task->place.owner_uid, task->place.project_id, task->name,
+			      task->experiment_id, status, task->priority, tx->now,
+			      (int64_t)(task->time_limit_seconds * USEC_PER_SEC), task->retry_of, error,
+			      key_of(task), key_of(task) ? task->request_hash : NULL,
+			      task_kind_name(task->kind), task->max_connections, task->cost_limit,
+			      task->run_id);
+	if (r >= 0)
+		r = task_event_add(tx, *ret_id, status, NULL, NULL);
 	for (size_t i = 0; r >= 0 && task->log && i < task->log->n; i++)
 		r = task_event_add(tx, *ret_id, NULL, log_text(tx, task->log->items[i]), NULL);
 	return r;
@@ -320,9 +306,8 @@ static int give_up(struct tx *tx, int64_t task_id)
 	return r < 0 ? r : 1;
 }
 
-static int task_claim_run(struct tx *tx, struct store_request *request)
+static int task_claim_run(struct tx *tx, struct task_claim *op)
 {
-	struct task_claim *op = (struct task_claim *)request;
 	int r;
 
 	op->ret_changed = false;
@@ -336,23 +321,14 @@ static int task_claim_run(struct tx *tx, struct store_request *request)
 	return r < 0 ? r : task_load(tx, op->task_id, &op->ret_task);
 }
 
-static int task_acquit_run(struct tx *tx, struct store_request *request)
+static int task_acquit_run(struct tx *tx, struct task_acquit *op)
 {
-	const struct task_acquit *op = (const struct task_acquit *)request;
-
 	return db_run(tx->db, "UPDATE tasks SET suspect = 0 WHERE id = ?1", "i", op->task_id);
 }
 
-void store_task_acquit(struct store *store, struct task_acquit *op)
-{
-	tx_post(store, &op->request, STORE_WRITE, task_acquit_run);
-}
+STORE_OPERATION(task_acquit, STORE_WRITE, false)
 
-void store_task_claim(struct store *store, struct task_claim *op)
-{
-	op->request.patient = true;
-	tx_post(store, &op->request, STORE_WRITE, task_claim_run);
-}
+STORE_OPERATION(task_claim, STORE_WRITE, true)
 
 /* ---- End ---- */
 
@@ -386,9 +362,8 @@ static int budget_hold(struct tx *tx, int64_t task_id, const char **ret_hold)
 	return r;
 }
 
-static int task_change_run(struct tx *tx, struct store_request *request)
+static int task_change_run(struct tx *tx, struct task_change *op)
 {
-	struct task_change *op = (struct task_change *)request;
 	const char *status = task_status_name(op->status), *hold = NULL, *error, *result;
 	int r = 0;
 
@@ -421,11 +396,7 @@ static int task_change_run(struct tx *tx, struct store_request *request)
 	return r < 0 ? r : task_load(tx, op->task_id, &op->ret_task);
 }
 
-void store_task_change(struct store *store, struct task_change *op)
-{
-	op->request.patient = !op->asked;
-	tx_post(store, &op->request, STORE_WRITE, task_change_run);
-}
+STORE_OPERATION(task_change, STORE_WRITE, !op->asked)
 
 /* ---- What its owner wants of a live one ---- */
 
@@ -447,9 +418,8 @@ static int set_hold(struct tx *tx, int64_t task_id, const char *hold)
 	return r < 0 ? r : task_event_add(tx, task_id, NULL, NULL, NULL);
 }
 
-static int task_pause_run(struct tx *tx, struct store_request *request)
+static int task_pause_run(struct tx *tx, struct task_pause *op)
 {
-	struct task_pause *op = (struct task_pause *)request;
 	struct task_row row;
 	const char *hold;
 	int r;
@@ -470,10 +440,7 @@ static int task_pause_run(struct tx *tx, struct store_request *request)
 	return r < 0 ? r : task_load(tx, op->task_id, &op->ret_task);
 }
 
-void store_task_pause(struct store *store, struct task_pause *op)
-{
-	tx_post(store, &op->request, STORE_WRITE, task_pause_run);
-}
+STORE_OPERATION(task_pause, STORE_WRITE, false)
 
 static const char *money_text(struct tx *tx, const int64_t *amount)
 {
@@ -546,9 +513,8 @@ static int check_limit(struct tx *tx, int64_t run_id)
 	return refused.code;
 }
 
-static int task_tune_run(struct tx *tx, struct store_request *request)
+static int task_tune_run(struct tx *tx, struct task_tune *op)
 {
-	struct task_tune *op = (struct task_tune *)request;
 	struct task_row row;
 	const char *hold;
 	int r;
@@ -576,7 +542,4 @@ static int task_tune_run(struct tx *tx, struct store_request *request)
 	return r < 0 ? r : task_load(tx, op->task_id, &op->ret_task);
 }
 
-void store_task_tune(struct store *store, struct task_tune *op)
-{
-	tx_post(store, &op->request, STORE_WRITE, task_tune_run);
-}
+STORE_OPERATION(task_tune, STORE_WRITE, false)

@@ -129,9 +129,8 @@ int tasks_list(struct tx *tx, struct method_run *op)
 
 /* ---- Of the queue ---- */
 
-static int tasks_pending_page_run(struct tx *tx, struct store_request *request)
+static int tasks_pending_page_run(struct tx *tx, struct tasks_pending_page *op)
 {
-	struct tasks_pending_page *op = (struct tasks_pending_page *)request;
 	struct pending_task *tasks = tx_array(tx, PAGE_MAX, sizeof(*tasks));
 	QUERY q = NULL;
 	int r;
@@ -154,8 +153,4 @@ static int tasks_pending_page_run(struct tx *tx, struct store_request *request)
 	return r;
 }
 
-void store_tasks_pending_page(struct store *store, struct tasks_pending_page *op)
-{
-	op->request.patient = true;
-	tx_post(store, &op->request, STORE_POINT, tasks_pending_page_run);
-}
+STORE_OPERATION(tasks_pending_page, STORE_POINT, true)

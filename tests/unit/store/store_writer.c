@@ -32,7 +32,7 @@ static void later(struct store_request *request)
 
 static int64_t commits(void)
 {
-	struct store_status op = { 0 };
+	struct status_get op = { 0 };
 
 	CALL_OK(&f, store_status_get, &op);
 	return op.ret_storage->commits;
@@ -112,7 +112,7 @@ static void limit_pages(struct message *message)
 
 static void set_page_limit(int64_t limit)
 {
-	struct store_status op = { 0 };
+	struct status_get op = { 0 };
 
 	page_limit = limit;
 	loop_post(f.store->writer.loop, &limit_message);
