@@ -2,10 +2,9 @@
 #include <errno.h>
 
 #include "daemon/base/clock.h"
-#include "daemon/store/resources/criterion.h"
 #include "daemon/store/runs/response.h"
-#include "daemon/store/tasks/task.h"
 #include "proto/generated/interface.h"
+#include "proto/task_kind.h"
 
 #define RATING_COLUMNS                                                                          \
 	"SELECT g.id, g.response_id, m.criterion_id, m.text, g.value, g.reasoning, g.raw_text," \
@@ -13,7 +12,18 @@
 	" g.cost_nanodollars, g.created_at FROM"
 #define RATING_JOINS                                                                            \
 	" CROSS JOIN measures m ON m.id = g.measure_id CROSS JOIN judges j ON j.id = g.judge_id"
-#define RATING_SELECT RATING_COLUMNS " ratings g" RATING_JOINS
+
+/* Of a response, in the order of a run's criteria, by one judge or (NULL) each by all of them; and
+ * then what others have asked. ?1 the run, ?2 the response, ?3 the judge. */
+static const char by_criteria[] =
+	RATING_COLUMNS " run_measures n CROSS JOIN ratings g ON g.response_id = ?2"
+		       " AND g.measure_id = n.measure_id AND (?3 IS NULL OR g.judge_id = ?3)" RATING_JOINS
+		       " WHERE n.run_id = ?1 ORDER BY n.position, g.judge_id";
+static const char by_others[] =
+	RATING_COLUMNS " ratings g" RATING_JOINS " WHERE ?3 IS NULL AND g.response_id = ?2"
+		       " AND NOT EXISTS (SELECT 1 FROM run_measures n"
+		       "  WHERE n.run_id = ?1 AND n.measure_id = g.measure_id)"
+		       " ORDER BY g.measure_id, g.judge_id";
 
 enum rating_column {
 	COLUMN_ID,
@@ -89,42 +99,39 @@ static int read_ratings(struct tx *tx, sqlite3_stmt *q, bool lean, struct tx_lis
 	return r;
 }
 
-static int query_ratings(struct tx *tx, int64_t run_id, int64_t response_id,
-			 int64_t judge_id, sqlite3_stmt **ret_statement)
-{
-	return db_query(tx->db, ret_statement,
-			RATING_COLUMNS " run_measures n CROSS JOIN ratings g"
-				       " ON g.response_id = ?2 AND g.measure_id = n.measure_id" RATING_JOINS
-				       " WHERE n.run_id = ?1 AND g.judge_id = ?3 ORDER BY n.position",
-			"iii", run_id, response_id, judge_id);
-}
-
 int ratings_of_response(struct tx *tx, int64_t run_id, int64_t response_id,
 			int64_t judge_id, struct tx_list *ratings, bool *ret_lean)
 {
-	QUERY q = NULL;
-	int r;
+	int r = -E2BIG;
 
-	*ret_lean = false;
-	r = query_ratings(tx, run_id, response_id, judge_id, &q);
-	if (r >= 0)
-		r = read_ratings(tx, q, /* lean= */ false, ratings);
-	if (r != -E2BIG)
-		return r;
-	*ret_lean = true;
-	*ratings = (struct tx_list){ 0 };
-	statement_reset(&q);
-	r = query_ratings(tx, run_id, response_id, judge_id, &q);
-	return r < 0 ? r : read_ratings(tx, q, /* lean= */ true, ratings);
+	for (int lean = 0; lean <= 1 && r == -E2BIG; lean++) {
+		QUERY q = NULL;
+
+		*ret_lean = lean;
+		*ratings = (struct tx_list){ 0 };
+		r = db_query(tx->db, &q, by_criteria, "iiI", run_id, response_id, &judge_id);
+		if (r >= 0)
+			r = read_ratings(tx, q, lean, ratings);
+	}
+	return r;
 }
 
-/* ---- An experiment's ---- */
+/* ---- Lists ---- */
 
+/*
+ * Those of an experiment's responses, in the order of its rows: the cursor is the last rating and
+ * its row's number. Or those that a task asked for, in the order of its responses: the cursor is the
+ * place of the last one and, where it may have more, its last rating.
+ */
 struct listing {
 	struct tx *tx;
-	struct run_row run;
+	struct run_row run; // without an id: the task has none
 	struct page page;
-	struct response_place at;
+	const int64_t *judge_id; // of a task; NULL: all of them
+	int64_t n_measures; // the same
+	const int64_t *response_id; // this one only, or NULL
+	struct response_place at; // of an experiment
+	int64_t place; // of a task: behind which response
 	int64_t last_id; // of what is in the page, or was in the one before
 	int64_t last_row_number;
 	int64_t skip_to; // a rating that the page before ended with, and goes on behind; 0: none
@@ -132,26 +139,15 @@ struct listing {
 	struct count count;
 };
 
-/* In the order of the criteria, each by all judges; then what others have asked. */
-static const char by_criteria[] =
-	RATING_COLUMNS " run_measures n CROSS JOIN ratings g ON g.response_id = ?2"
-		       " AND g.measure_id = n.measure_id" RATING_JOINS
-		       " WHERE n.run_id = ?1 ORDER BY n.position, g.judge_id";
-static const char by_others[] =
-	RATING_SELECT " WHERE g.response_id = ?2 AND NOT EXISTS (SELECT 1 FROM run_measures n"
-		      "  WHERE n.run_id = ?1 AND n.measure_id = g.measure_id)"
-		      " ORDER BY g.measure_id, g.judge_id";
-
 /* 1: the page is full. */
-static int list_some(struct listing *listing, const char *sql, int64_t response_id,
-		     int64_t row_number)
+static int list_some(struct listing *listing, const char *sql, int64_t response_id)
 {
 	struct tx *tx = listing->tx;
 	struct ellu_rating *rating;
 	QUERY q = NULL;
 	int r;
 
-	r = db_query(tx->db, &q, sql, "ii", listing->run.id, response_id);
+	r = db_query(tx->db, &q, sql, "iiI", listing->run.id, response_id, listing->judge_id);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
 		if (listing->skip_to) {
 			if (listing->skip_to == column_int(q, COLUMN_ID))
@@ -166,25 +162,32 @@ static int list_some(struct listing *listing, const char *sql, int64_t response_
 		if (r <= 0)
 			return r < 0 ? r : 1;
 		listing->last_id = rating->id;
-		listing->last_row_number = row_number;
 	}
 	return r;
 }
 
-static int list_response(struct listing *listing, int64_t response_id, int64_t row_number)
+static int list_response(struct listing *listing, int64_t response_id)
 {
 	int r;
 
-	r = list_some(listing, by_criteria, response_id, row_number);
+	r = list_some(listing, by_criteria, response_id);
 	if (r == 0)
-		r = list_some(listing, by_others, response_id, row_number);
+		r = list_some(listing, by_others, response_id);
 	listing->skip_to = 0;
 	return r;
 }
 
+/* ---- An experiment's ---- */
+
 static int on_response(struct response_walk *walk, int64_t response_id)
 {
-	return list_response(walk->userdata, response_id, walk->at.row_number);
+	struct listing *listing = walk->userdata;
+	int64_t before = listing->last_id;
+	int r = list_response(listing, response_id);
+
+	if (listing->last_id != before)
+		listing->last_row_number = walk->at.row_number;
+	return r;
 }
 
 /* 1: there is more to look at. */
@@ -206,16 +209,16 @@ static int list_all(struct listing *listing)
 	return r < 0 ? r : r == RESPONSE_WALK_MORE;
 }
 
-static int list_one(struct listing *listing, int64_t response_id)
+static int list_one(struct listing *listing)
 {
-	int64_t one;
+	int64_t one, id = *listing->response_id;
 	int r;
 
 	r = db_int(listing->tx->db, &one, "SELECT 1 FROM responses WHERE id = ?1 AND run_id = ?2",
-		   "ii", response_id, listing->run.id);
+		   "ii", id, listing->run.id);
 	listing->has_response = r > 0;
 	if (r > 0)
-		r = list_response(listing, response_id, /* row_number= */ 0);
+		r = list_response(listing, id);
 	return r > 0 ? page_continues(listing->tx, &listing->page, listing->last_id, 0) : r;
 }
 
@@ -235,33 +238,16 @@ static int resume(struct listing *listing)
 	return r;
 }
 
-static int begin(struct tx *tx, struct method_run *op)
-{
-	const struct ellu_list_ratings_request *a = op->arguments;
-	struct listing *listing = tx_alloc(tx, sizeof(*listing));
-	int r;
-
-	if (!listing)
-		return -ENOMEM;
-	*listing = (struct listing){ .tx = tx };
-	op->request.state = listing;
-	r = experiment_run_resolve(tx, &op->scope, a->experiment, &listing->run);
-	if (r >= 0)
-		r = page_begin(tx, op, 'g', &listing->page);
-	if (r >= 0 && listing->page.resumed)
-		r = resume(listing);
-	return r;
-}
-
 /* 1: there is more to count. */
-static int count(struct listing *listing, const int64_t *response_id)
+static int count_all(struct listing *listing)
 {
 	int r;
 
-	if (response_id) {
+	if (listing->response_id) {
 		r = !listing->has_response ? 0 :
 			    db_int(listing->tx->db, &listing->count.n,
-				   "SELECT count(*) FROM ratings WHERE response_id = ?1", "i", *response_id);
+				   "SELECT count(*) FROM ratings WHERE response_id = ?1", "i",
+				   *listing->response_id);
 		return r < 0 ? r : 0;
 	}
 	/* A response takes as long as ten entries of an index. */
@@ -272,62 +258,30 @@ static int count(struct listing *listing, const int64_t *response_id)
 			  listing->run.id, &listing->count);
 }
 
-static int experiment_list(struct tx *tx, struct method_run *op)
-{
-	const struct ellu_list_ratings_request *a = op->arguments;
-	struct listing *listing;
-	int r = op->request.state ? 0 : begin(tx, op);
-
-	if (r < 0)
-		return r;
-	listing = op->request.state;
-	listing->tx = tx;
-	if (listing->page.listed)
-		r = count(listing, a->response_id);
-	else
-		r = a->response_id ? list_one(listing, *a->response_id) : list_all(listing);
-	return page_step(tx, &listing->page, r, listing->count.n);
-}
-
 /* ---- A task's ---- */
 
-/*
- * Response by response and criterion by criterion as it was asked for. A cursor is the place of a
- * response and how many of the criteria it is past there.
- */
-
-struct task_listing {
-	struct tx *tx;
-	const int64_t *response_id; // this one only, or NULL
-	struct run_row run; // without an id: there is none
-	struct tx_list measures;
-	struct page page;
-	int64_t place; // behind which criterion of which response it stands
-	int64_t n_past;
-	size_t n_looks; // in this transaction
-	int64_t counted_place; // behind which response the count is
-	int64_t count;
-};
-
-static int task_load_run(struct task_listing *listing, struct method_run *op)
+static int load_task(struct listing *listing, const struct scope *scope, int64_t id)
 {
-	const struct ellu_list_ratings_request *a = op->arguments;
 	struct tx *tx = listing->tx;
-	int64_t task_id = *a->task_id;
-	struct task_row task;
-	int r = task_row_find(tx, &op->scope, task_id, &task);
+	QUERY q = NULL;
+	int r;
 
-	if (r < 0)
-		return r;
-	if (task_kind_from_name(task.task->kind) != TASK_KIND_RATING)
+	r = db_row(tx->db, &q, "SELECT kind, run_id FROM tasks WHERE id = ?1 AND (owner_uid = ?2 OR ?3)",
+		   "iib", id, scope->uid, (int)scope->all);
+	if (r <= 0)
+		return r < 0 ? r : fault_not_found(tx->fault, "task", NULL, id);
+	if (task_kind_from_name(column_peek(q, 0)) != TASK_KIND_RATING)
 		return fault_invalid(tx->fault, "task_id", "a task that rates");
-	if (task.run_id)
-		r = run_row_load(tx, task.run_id, &listing->run);
-	return r < 0 ? r : run_measures(tx, task.run_id, &listing->measures);
+	if (column_null(q, 1))
+		return 0;
+	listing->judge_id = &listing->run.judge_id;
+	r = run_row_load(tx, column_int(q, 1), &listing->run);
+	return r < 0 ? r : db_int(tx->db, &listing->n_measures, "SELECT count(*) FROM run_measures"
+				  " WHERE run_id = ?1", "i", listing->run.id);
 }
 
 /* Of an experiment's responses one is found by its place. */
-static void narrow(struct task_listing *listing)
+static void narrow(struct listing *listing)
 {
 	const int64_t *id = listing->response_id;
 
@@ -337,147 +291,104 @@ static void narrow(struct task_listing *listing)
 		listing->run.last_response_id = *id;
 	if (listing->place < *id)
 		listing->place = *id - 1;
+	listing->count.after = *id - 1;
 }
 
-/* 1: the page is full. */
-static int task_look(struct task_listing *listing, int64_t response_id, const struct run_measure *measure)
+static int begin_of_task(struct listing *listing, const struct scope *scope, int64_t id)
 {
-	struct tx *tx = listing->tx;
-	struct ellu_rating *rating;
-	QUERY q = NULL;
-	int r;
+	int r = load_task(listing, scope, id);
 
-	if (page_full(&listing->page))
-		return 1;
-	listing->n_looks++;
-	r = db_row(tx->db, &q, RATING_SELECT " WHERE g.response_id = ?1 AND g.measure_id = ?2"
-					     " AND g.judge_id = ?3",
-		   "iii", response_id, measure->id, listing->run.judge_id);
-	if (r <= 0)
-		return r;
-	r = rating_read(tx, q, /* lean= */ false, &rating);
-	if (r >= 0)
-		r = rating_list(tx, &listing->page, rating);
-	return r < 0 ? r : r == 0;
-}
-
-/* 1: the page is full, or this transaction has looked at enough. */
-static int task_list_response(struct task_listing *listing, const struct run_walk *walk)
-{
-	int64_t id = column_int(walk->q, WALK_RESPONSE);
-	int r;
-
-	if (walk->place != listing->place) {
-		if (page_full(&listing->page) || listing->n_looks >= LOOKS_MAX)
-			return 1;
-		listing->n_past = 0;
-	}
-	listing->place = walk->place;
-	if (listing->response_id && *listing->response_id != id) {
-		listing->n_past = (int64_t)listing->measures.n;
-		return 0;
-	}
-	for (; listing->n_past < (int64_t)listing->measures.n; listing->n_past++) {
-		if (listing->n_looks >= LOOKS_MAX)
-			return 1;
-		r = task_look(listing, id, listing->measures.items[listing->n_past]);
-		if (r != 0)
-			return r;
-	}
-	return 0;
-}
-
-/* 1: there is more to look at. */
-static int task_list_step(struct task_listing *listing)
-{
-	/* The response where the last step ended may have more. */
-	int64_t after = listing->n_past > 0 ? listing->place - 1 : listing->place;
-	RUN_WALK walk = { 0 };
-	int r;
-
-	listing->n_looks = 0;
-	r = run_walk_begin(listing->tx, &listing->run, after, RUN_STEP, &walk);
-	while (r >= 0 && (r = run_walk_next(&walk)) > 0) {
-		r = task_list_response(listing, &walk);
-		if (r < 0)
-			return r;
-		if (r > 0)
-			return listing->n_looks >= LOOKS_MAX && !page_full(&listing->page) ?
-				       1 :
-				       page_continues(listing->tx, &listing->page, listing->place,
-						      listing->n_past);
-	}
-	/* Places that the filter left out are passed as well. */
-	if (walk.place != listing->place) {
-		listing->place = walk.place;
-		listing->n_past = 0;
-	}
-	return r < 0 ? r : !walk.end;
-}
-
-/* 1: there is more to count. */
-static int task_count(struct task_listing *listing)
-{
-	struct tx *tx = listing->tx;
-	RUN_WALK walk = { 0 };
-	int64_t n;
-	int r;
-
-	r = run_walk_begin(tx, &listing->run, listing->counted_place, RUN_STEP, &walk);
-	while (r >= 0 && (r = run_walk_next(&walk)) > 0) {
-		if (listing->response_id &&
-		    *listing->response_id != column_int(walk.q, WALK_RESPONSE))
-			continue;
-		r = db_int(tx->db, &n, "SELECT count(*) FROM run_measures m CROSS JOIN"
-				       " ratings g ON g.response_id = ?2 AND g.measure_id ="
-				       " m.measure_id AND g.judge_id = ?3 WHERE m.run_id = ?1",
-			   "iii", listing->run.id, column_int(walk.q, WALK_RESPONSE),
-			   listing->run.judge_id);
-		listing->count += n;
-	}
-	listing->counted_place = walk.place;
-	return r < 0 ? r : !walk.end;
-}
-
-static int task_begin(struct tx *tx, struct method_run *op)
-{
-	const struct ellu_list_ratings_request *a = op->arguments;
-	struct task_listing *listing = tx_alloc(tx, sizeof(*listing));
-	int r;
-
-	if (!listing)
-		return -ENOMEM;
-	*listing = (struct task_listing){ .tx = tx, .response_id = a->response_id };
-	op->request.state = listing;
-	r = page_begin(tx, op, 'k', &listing->page);
-	listing->place = listing->page.major;
-	listing->n_past = listing->page.minor;
-	if (r >= 0)
-		r = task_load_run(listing, op);
+	listing->skip_to = listing->page.minor;
+	listing->place = listing->page.major - (listing->skip_to != 0);
 	narrow(listing);
 	return r;
 }
 
-static int task_list(struct tx *tx, struct method_run *op)
+/* 1: the page is full. */
+static int list_of_task(struct listing *listing, int64_t response_id)
 {
-	struct task_listing *listing;
-	int r = op->request.state ? 0 : task_begin(tx, op);
+	listing->last_id = 0;
+	return list_response(listing, response_id);
+}
 
-	if (r < 0)
-		return r;
-	listing = op->request.state;
-	listing->tx = tx;
+static int count_of_task(struct listing *listing, int64_t response_id)
+{
+	int64_t n = 0;
+	int r;
+
+	r = db_int(listing->tx->db, &n,
+		   "SELECT count(*) FROM run_measures m CROSS JOIN ratings g ON g.response_id = ?2"
+		   " AND g.measure_id = m.measure_id AND g.judge_id = ?3 WHERE m.run_id = ?1", "iii",
+		   listing->run.id, response_id, listing->run.judge_id);
+	listing->count.n += n;
+	return r < 0 ? r : 0;
+}
+
+/* 1: there is more to look at. A count goes behind its own place. */
+static int step_of_task(struct listing *listing, int64_t *place,
+			int (*look)(struct listing *listing, int64_t response_id))
+{
+	RUN_WALK walk = { 0 };
+	int64_t n_looks = 0;
+	int r;
+
 	if (!listing->run.id)
-		return page_end(tx, &listing->page, listing->count);
-	r = listing->page.listed ? task_count(listing) : task_list_step(listing);
-	return page_step(tx, &listing->page, r, listing->count);
+		return 0;
+	r = run_walk_begin(listing->tx, &listing->run, *place, RUN_STEP, &walk);
+	while (r >= 0 && n_looks < LOOKS_MAX && (r = run_walk_next(&walk)) > 0) {
+		int64_t id = column_int(walk.q, WALK_RESPONSE);
+
+		if (listing->response_id && *listing->response_id != id)
+			continue;
+		n_looks += listing->n_measures;
+		r = look(listing, id);
+		if (r > 0)
+			return page_continues(listing->tx, &listing->page,
+					      walk.place - !listing->last_id, listing->last_id);
+	}
+	*place = walk.place;
+	return r < 0 ? r : !walk.end;
+}
+
+/* ---- The method ---- */
+
+static int begin(struct tx *tx, struct method_run *op)
+{
+	const struct ellu_list_ratings_request *a = op->arguments;
+	struct listing *listing = tx_alloc(tx, sizeof(*listing));
+	int r;
+
+	if (!a->experiment == !a->task_id)
+		return fault_invalid(tx->fault, "experiment", "either experiment or task_id");
+	if (!listing)
+		return -ENOMEM;
+	listing->tx = tx;
+	listing->response_id = a->response_id;
+	op->request.state = listing;
+	r = page_begin(tx, op, a->task_id ? 'k' : 'g', &listing->page);
+	if (r >= 0)
+		r = a->task_id ? begin_of_task(listing, &op->scope, *a->task_id) :
+				 experiment_run_resolve(tx, &op->scope, a->experiment, &listing->run);
+	return r < 0 || a->task_id || !listing->page.resumed ? r : resume(listing);
 }
 
 int ratings_list(struct tx *tx, struct method_run *op)
 {
 	const struct ellu_list_ratings_request *a = op->arguments;
+	struct listing *listing;
+	int r = op->request.state ? 0 : begin(tx, op);
 
-	if (!a->experiment == !a->task_id)
-		return fault_invalid(tx->fault, "experiment", "either experiment or task_id");
-	return a->task_id ? task_list(tx, op) : experiment_list(tx, op);
+	if (r < 0)
+		return r;
+	listing = op->request.state;
+	listing->tx = tx;
+	if (a->task_id && listing->page.listed)
+		r = step_of_task(listing, &listing->count.after, count_of_task);
+	else if (a->task_id)
+		r = step_of_task(listing, &listing->place, list_of_task);
+	else if (listing->page.listed)
+		r = count_all(listing);
+	else
+		r = a->response_id ? list_one(listing) : list_all(listing);
+	return page_step(tx, &listing->page, r, listing->count.n);
 }
