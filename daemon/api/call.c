@@ -7,8 +7,6 @@
 
 #include "daemon/api/methods.h"
 #include "daemon/base/log.h"
-#include "daemon/queue/queue.h"
-#include "daemon/store/tasks.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
 
@@ -268,31 +266,4 @@ int call_run_method(struct call *call,
 	op->arguments = call->request;
 	store_method_run(call->service->store, op);
 	return 0;
-}
-
-/* ---- Tasks ---- */
-
-int call_with_task(struct call *call, int64_t id,
-		   void (*found)(struct call *call, struct store_request *request))
-{
-	struct task_get *op = call_operation(call, sizeof(*op), found);
-
-	if (!op)
-		return 0;
-	op->scope = call_scope(call, NULL);
-	op->task_id = id;
-	store_task_get(call->service->store, op);
-	return 0;
-}
-
-const struct ellu_task *call_overlay_task(struct call *call, struct arena *arena,
-					  const struct ellu_task *task)
-{
-	struct ellu_task *copy = arena_alloc(arena, sizeof(*copy));
-
-	if (!copy)
-		return task;
-	*copy = *task;
-	queue_overlay(call->service->queue, copy);
-	return copy;
 }

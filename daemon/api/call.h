@@ -125,10 +125,3 @@ struct scope call_scope(const struct call *call, const char *project);
  */
 void *call_operation(struct call *call, size_t size,
 		     void (*stored)(struct call *call, struct store_request *request));
-
-/* Reads a task, so that only who may see it goes on with it: `found` gets a struct task_get. */
-int call_with_task(struct call *call, int64_t id,
-		   void (*found)(struct call *call, struct store_request *request));
-/* A copy, in the arena, of a task from the store with what only the queue knows of it. */
-const struct ellu_task *call_overlay_task(struct call *call, struct arena *arena,
-					  const struct ellu_task *task);

@@ -118,24 +118,26 @@ static void on_writable(struct call *call)
 	watch_resume(follow->watch);
 }
 
-static void on_cancelled(struct queue_cancel *cancel)
+static void on_cancelled(struct queue_steering *cancel, const struct ellu_task *task)
 {
-	store_request_done(&cancel->op.request);
+	(void)task;
+	store_request_done(&cancel->request);
 	free(cancel);
 }
 
 static void on_gone(struct call *call)
 {
 	struct follow *follow = call->data;
-	struct queue_cancel *cancel;
+	struct queue_steering *cancel;
 
 	/* A daemon that stops closes its connections too: that cancels nothing. */
 	if (follow->cancel_on_disconnect && !call->service->stopping) {
 		cancel = calloc(1, sizeof(*cancel));
 		if (cancel) {
-			cancel->op.task_id = follow->task_id;
+			cancel->what = QUEUE_CANCEL;
+			cancel->task_id = follow->task_id;
 			cancel->done = on_cancelled;
-			queue_cancel_task(call->service->queue, cancel);
+			queue_steer_task(call->service->queue, cancel);
 		}
 	}
 	follow_end(follow);

@@ -5,15 +5,15 @@
 #include "proto/generated/interface.h"
 
 static method_handler_fn *const handlers[_METHOD_MAX] = {
-	[METHOD_CANCEL_TASK] = api_cancel_task,
+	[METHOD_CANCEL_TASK] = api_steer_task,
 	[METHOD_DRAIN] = api_drain,
 	[METHOD_GET_STATUS] = api_get_status,
 	[METHOD_GET_TASK] = api_get_task,
 	[METHOD_LIST_TASKS] = api_list_tasks,
 	[METHOD_MONITOR] = api_monitor,
-	[METHOD_PAUSE_TASK] = api_pause_task,
+	[METHOD_PAUSE_TASK] = api_steer_task,
 	[METHOD_PRUNE_TASKS] = api_prune_tasks,
-	[METHOD_RESUME_TASK] = api_resume_task,
+	[METHOD_RESUME_TASK] = api_steer_task,
 	[METHOD_RETRY_TASK] = api_retry_task,
 	[METHOD_TUNE_TASK] = api_tune_task,
 	[METHOD_WATCH_TASK] = api_watch_task,

@@ -14,22 +14,56 @@
 #include "proto/generated/interface.h"
 #include "proto/message.h"
 
+/* What requests on one task begin with. */
+struct task_request {
+	size_t struct_size;
+	int64_t id;
+};
+#define HAS_ID(request) \
+	(offsetof(struct task_request, id) == offsetof(struct ellu_##request##_request, id))
+_Static_assert(HAS_ID(get_task) && HAS_ID(watch_task) && HAS_ID(cancel_task) &&
+		       HAS_ID(pause_task) && HAS_ID(resume_task) && HAS_ID(tune_task) &&
+		       HAS_ID(retry_task), "requests on one task begin with its id");
+
+/* Reads the task, so that only who may see it goes on with it: `found` gets a struct task_get. */
+static int call_with_task(struct call *call,
+			  void (*found)(struct call *call, struct store_request *request))
+{
+	struct task_get *op = call_operation(call, sizeof(*op), found);
+
+	if (!op)
+		return 0;
+	op->scope = call_scope(call, NULL);
+	op->task_id = ((const struct task_request *)call->request)->id;
+	store_task_get(call->service->store, op);
+	return 0;
+}
+
+/* A copy, in the call's arena, of a task from the store with what only the queue knows of it. */
+static const struct ellu_task *overlaid(struct call *call, const struct ellu_task *task)
+{
+	struct ellu_task *copy = arena_alloc(&call->arena, sizeof(*copy));
+
+	if (!copy)
+		return task;
+	*copy = *task;
+	queue_overlay(call->service->queue, copy);
+	return copy;
+}
+
 /* ---- GetTask ---- */
 
 static void on_task(struct call *call, struct store_request *request)
 {
 	struct ellu_get_task_reply reply = ELLU_RECORD(struct ellu_get_task_reply);
 
-	reply.task = call_overlay_task(call, &call->arena,
-				       ((const struct task_get *)request)->ret_task);
+	reply.task = overlaid(call, ((const struct task_get *)request)->ret_task);
 	call_reply(call, &reply);
 }
 
 int api_get_task(struct call *call)
 {
-	const struct ellu_get_task_request *request = call->request;
-
-	return call_with_task(call, request->id, on_task);
+	return call_with_task(call, on_task);
 }
 
 /* ---- ListTasks ---- */
@@ -103,9 +137,7 @@ static void on_watchable(struct call *call, struct store_request *request)
 
 int api_watch_task(struct call *call)
 {
-	const struct ellu_watch_task_request *request = call->request;
-
-	return call_with_task(call, request->id, on_watchable);
+	return call_with_task(call, on_watchable);
 }
 
 /* ---- CancelTask, PauseTask, ResumeTask, TuneTask ---- */
@@ -119,117 +151,60 @@ struct steered_reply {
 _Static_assert(SAME_SHAPE(cancel_task) && SAME_SHAPE(pause_task) && SAME_SHAPE(resume_task) &&
 		       SAME_SHAPE(tune_task), "methods that steer a task answer it");
 
-/* Drops the call's reference and what the request holds. */
-static void answer_steered(struct call *call, struct store_request *request,
-			   const struct ellu_task *task)
+static void on_steered(struct queue_steering *steering, const struct ellu_task *task)
 {
+	struct call *call = steering->userdata;
 	struct steered_reply reply = ELLU_RECORD(struct steered_reply);
 
-	if (request->result < 0) {
-		call_fail(call, &request->fault);
+	if (steering->request.result < 0) {
+		call_fail(call, &steering->request.fault);
 	} else {
-		reply.task = call_overlay_task(call, &call->arena, task);
+		reply.task = overlaid(call, task);
 		call_reply(call, &reply);
 	}
-	store_request_done(request);
+	store_request_done(&steering->request);
+	free(steering);
 	call_unref(call);
 }
 
-static void on_cancelled(struct queue_cancel *cancel)
+static void fill_in(struct queue_steering *steering, const struct call *call)
 {
-	answer_steered(cancel->userdata, &cancel->op.request, cancel->op.ret_task);
-	free(cancel);
+	const struct ellu_tune_task_request *tune = call->request;
+
+	switch (call->method->id) {
+	case METHOD_CANCEL_TASK:
+		steering->what = QUEUE_CANCEL;
+		break;
+	case METHOD_TUNE_TASK:
+		steering->what = QUEUE_TUNE;
+		steering->tune.priority = tune->priority;
+		steering->tune.max_connections = tune->max_connections;
+		steering->tune.cost_limit = tune->cost_limit;
+		break;
+	default:
+		steering->what = QUEUE_PAUSE;
+		steering->pause.resume = call->method->id == METHOD_RESUME_TASK;
+	}
 }
 
-static void on_cancellable(struct call *call, struct store_request *request)
+static void on_steerable(struct call *call, struct store_request *stored)
 {
-	struct queue_cancel *cancel = calloc(1, sizeof(*cancel));
+	struct queue_steering *steering = calloc(1, sizeof(*steering));
 
-	if (!cancel) {
+	if (!steering) {
 		call_fail_errno(call, -ENOMEM);
 		return;
 	}
-	cancel->op.task_id = ((const struct task_get *)request)->task_id;
-	cancel->done = on_cancelled;
-	cancel->userdata = call_ref(call);
-	queue_cancel_task(call->service->queue, cancel);
+	steering->task_id = ((const struct task_get *)stored)->task_id;
+	steering->done = on_steered;
+	steering->userdata = call_ref(call);
+	fill_in(steering, call);
+	queue_steer_task(call->service->queue, steering);
 }
 
-int api_cancel_task(struct call *call)
+int api_steer_task(struct call *call)
 {
-	const struct ellu_cancel_task_request *request = call->request;
-
-	return call_with_task(call, request->id, on_cancellable);
-}
-
-static void on_paused(struct queue_pause *pause)
-{
-	answer_steered(pause->userdata, &pause->op.request, pause->op.ret_task);
-	free(pause);
-}
-
-static void set_paused(struct call *call, struct store_request *request, bool resume)
-{
-	struct queue_pause *pause = calloc(1, sizeof(*pause));
-
-	if (!pause) {
-		call_fail_errno(call, -ENOMEM);
-		return;
-	}
-	pause->op.task_id = ((const struct task_get *)request)->task_id;
-	pause->op.resume = resume;
-	pause->done = on_paused;
-	pause->userdata = call_ref(call);
-	queue_pause_task(call->service->queue, pause);
-}
-
-static void on_pausable(struct call *call, struct store_request *request)
-{
-	set_paused(call, request, /* resume= */ false);
-}
-
-static void on_resumable(struct call *call, struct store_request *request)
-{
-	set_paused(call, request, /* resume= */ true);
-}
-
-int api_pause_task(struct call *call)
-{
-	const struct ellu_pause_task_request *request = call->request;
-
-	return call_with_task(call, request->id, on_pausable);
-}
-
-int api_resume_task(struct call *call)
-{
-	const struct ellu_resume_task_request *request = call->request;
-
-	return call_with_task(call, request->id, on_resumable);
-}
-
-static void on_tuned(struct queue_tune *tune)
-{
-	answer_steered(tune->userdata, &tune->op.request, tune->op.ret_task);
-	free(tune);
-}
-
-static void on_tunable(struct call *call, struct store_request *stored)
-{
-	const struct ellu_tune_task_request *request = call->request;
-	struct queue_tune *tune = calloc(1, sizeof(*tune));
-
-	(void)stored;
-	if (!tune) {
-		call_fail_errno(call, -ENOMEM);
-		return;
-	}
-	tune->op.task_id = request->id;
-	tune->op.priority = request->priority;
-	tune->op.max_connections = request->max_connections;
-	tune->op.cost_limit = request->cost_limit;
-	tune->done = on_tuned;
-	tune->userdata = call_ref(call);
-	queue_tune_task(call->service->queue, tune);
+	return call_with_task(call, on_steerable);
 }
 
 int api_tune_task(struct call *call)
@@ -238,7 +213,7 @@ int api_tune_task(struct call *call)
 	struct fault fault = { 0 };
 
 	if (request->priority || request->max_connections || request->cost_limit)
-		return call_with_task(call, request->id, on_tunable);
+		return api_steer_task(call);
 	fault_invalid(&fault, "priority", "one of priority, max_connections and cost_limit");
 	call_fail(call, &fault);
 	return 0;
@@ -259,9 +234,7 @@ static void on_old_task(struct call *call, struct store_request *stored)
 
 int api_retry_task(struct call *call)
 {
-	const struct ellu_retry_task_request *request = call->request;
-
-	return call_with_task(call, request->id, on_old_task);
+	return call_with_task(call, on_old_task);
 }
 
 /* ---- PruneTasks ---- */

@@ -4,7 +4,8 @@
  * What is scarce is a slot with two limits, in all and for one user. What holds some embeds a
  * charge and gives it back when it goes; so accounts cannot leak, and are asserted to be empty at
  * the end. Of what others leave, a user may have only a share, the smaller the more users hold
- * some: who comes late always finds something.
+ * some: who comes late always finds something, though nobody has to give anything back (what comes
+ * back by itself is shared by daemon/base/fair.h).
  *
  * The loop's time is shared too. A user who has had his part of a turn waits for the next one,
  * and so does who is short of a slot until something of it is given back; waiters are woken from

@@ -21,16 +21,16 @@ void admission_done(struct admission *admission)
 	table_done(&admission->users);
 }
 
-static struct user *user_get(struct admission *admission, int64_t id)
+static struct backend_user *user_get(struct admission *admission, int64_t id)
 {
 	uint64_t hash = table_hash((uint64_t)id);
 	struct table_node *node = table_first(&admission->users, hash);
-	struct user *user;
+	struct backend_user *user;
 
-	while (node && ((struct user *)node)->id != id)
+	while (node && ((struct backend_user *)node)->id != id)
 		node = table_next(node);
 	if (node)
-		return (struct user *)node; // its first member
+		return (struct backend_user *)node; // its first member
 	user = calloc(1, sizeof(*user));
 	if (!user)
 		return NULL;
@@ -39,7 +39,7 @@ static struct user *user_get(struct admission *admission, int64_t id)
 	return user;
 }
 
-static struct guest *guest_get(struct endpoint *endpoint, struct user *user)
+static struct guest *guest_get(struct endpoint *endpoint, struct backend_user *user)
 {
 	struct guest *guest;
 
@@ -114,7 +114,7 @@ static int flow_begin(struct admission *admission, struct backend_flow *flow)
 
 void admission_close(struct admission *admission, struct backend_flow *flow)
 {
-	struct user *user = flow->user;
+	struct backend_user *user = flow->user;
 	struct lane *lane;
 
 	if (!user)

@@ -28,8 +28,8 @@ TAILQ_HEAD(jobs, job);
 struct lane;
 TAILQ_HEAD(lanes, lane);
 
-/* Who has flows. */
-struct user {
+/* Who has flows, as the backend knows him; what he may have of the fronts is a struct user. */
+struct backend_user {
 	struct table_node node; // admission::users
 	int64_t id;
 	uint64_t served; // when, counted in admissions
@@ -44,7 +44,7 @@ struct guest {
 	struct turns_user turn; // in endpoint::turns
 	TAILQ_ENTRY(guest) of_endpoint; // endpoint::guests
 	struct endpoint *endpoint;
-	struct user *user;
+	struct backend_user *user;
 	struct lanes lanes; // all of them
 };
 
@@ -55,7 +55,7 @@ struct backend_flow {
 
 	/* The rest is from its first call on, and the backend's loop's alone. */
 	TAILQ_ENTRY(backend_flow) of_all; // admission::flows
-	struct user *user; // NULL: it had no call yet
+	struct backend_user *user; // NULL: it had no call yet
 	int in_flight;
 	struct jobs jobs; // all of them, wherever they are
 	struct lanes lanes;

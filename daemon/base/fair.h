@@ -4,6 +4,9 @@
  * n are those of them who hold more than a few, he himself, and the next who may come. So each who
  * comes gets less than the one before him, and never nothing while anything is left; and those who
  * hold little take nothing from the shares of the others.
+ *
+ * It is for what comes back by itself: places to wait, slots, calls. What clients may hold for as long
+ * as they like is shared by api/user.h, which leaves some of it even when nobody else is there.
  */
 #pragma once
 

@@ -78,32 +78,22 @@ struct queue_submission {
 /* Calls `done` at once when the user was rejected too often lately: TooManyRequests. */
 void queue_submit(struct queue *queue, struct queue_submission *submission);
 
-/* A cancel. Answers once REVOKED is committed, or what the task had become before. The caller
- * has checked that the task may be seen. */
-struct queue_cancel {
-	struct task_change op;
-	void (*done)(struct queue_cancel *cancel);
+/* What is wanted of a task. Answers once it is committed, with the task as it is then; a cancel, with
+ * what the task had become before. The caller has checked that the task may be seen. */
+struct queue_steering {
+	enum queue_steer { QUEUE_CANCEL, QUEUE_PAUSE, QUEUE_TUNE } what;
+	int64_t task_id;
+	union {
+		struct store_request request; // of each
+		struct task_change cancel; // the queue's own
+		struct task_pause pause; // with `resume`, or without
+		struct task_tune tune; // with what is to change
+	};
+	void (*done)(struct queue_steering *steering, const struct ellu_task *task);
 	void *userdata;
 	struct queue *queue; // the queue's own
 };
-void queue_cancel_task(struct queue *queue, struct queue_cancel *cancel);
-
-/* A pause, or the end of one. Answers once it is committed; the same for tuning. */
-struct queue_pause {
-	struct task_pause op;
-	void (*done)(struct queue_pause *pause);
-	void *userdata;
-	struct queue *queue; // the queue's own
-};
-void queue_pause_task(struct queue *queue, struct queue_pause *pause);
-
-struct queue_tune {
-	struct task_tune op;
-	void (*done)(struct queue_tune *tune);
-	void *userdata;
-	struct queue *queue; // the queue's own
-};
-void queue_tune_task(struct queue *queue, struct queue_tune *tune);
+void queue_steer_task(struct queue *queue, struct queue_steering *steering);
 
 /* Adds to a record read from the store what only the queue knows: a hold of the moment. */
 void queue_overlay(struct queue *queue, struct ellu_task *task);

@@ -481,63 +481,7 @@ struct work_events running_events(struct queue *queue)
 	};
 }
 
-/* ---- Cancelling ---- */
-
-static void on_cancelled(struct store_request *request)
-{
-	struct queue_cancel *cancel = request->userdata;
-	struct queue *queue = cancel->queue;
-	struct live_task *task = live_task_find(&queue->tasks, cancel->op.task_id);
-
-	if (task && request->result == 0 && cancel->op.ret_changed)
-		take_change(task, request, cancel->op.ret_task, 0);
-	cancel->done(cancel);
-	queue_claim_next(queue);
-	queue_count_outstanding(queue, -1);
-}
-
-void queue_cancel_task(struct queue *queue, struct queue_cancel *cancel)
-{
-	struct live_task *task = live_task_find(&queue->tasks, cancel->op.task_id);
-
-	cancel->queue = queue;
-	cancel->op.status = TASK_REVOKED;
-	cancel->op.attempt = 0;
-	cancel->op.asked = true;
-	if (task)
-		cancel->op.running_usec = live_task_elapsed(task);
-	store_request_init(&cancel->op.request, queue->options.loop, on_cancelled, cancel);
-	queue_count_outstanding(queue, 1);
-	store_task_change(queue->options.store, &cancel->op);
-}
-
-/* ---- Pausing and resuming ---- */
-
-static void on_paused(struct store_request *request)
-{
-	struct queue_pause *pause = request->userdata;
-	struct queue *queue = pause->queue;
-	struct live_task *task = live_task_find(&queue->tasks, pause->op.task_id);
-
-	if (task && request->result == 0 && pause->op.ret_changed)
-		take_hold(task, request, pause->op.ret_task);
-	/* Whoever resumes does not want to wait out what an endpoint once asked for. */
-	if (request->result == 0 && pause->op.resume)
-		(void)backend_lift_pauses(queue->options.backend, pause->op.ret_task->owner_uid);
-	pause->done(pause);
-	queue_claim_next(queue);
-	queue_count_outstanding(queue, -1);
-}
-
-void queue_pause_task(struct queue *queue, struct queue_pause *pause)
-{
-	pause->queue = queue;
-	store_request_init(&pause->op.request, queue->options.loop, on_paused, pause);
-	queue_count_outstanding(queue, 1);
-	store_task_pause(queue->options.store, &pause->op);
-}
-
-/* ---- Tuning ---- */
+/* ---- What owners want ---- */
 
 static void tune(struct live_task *task, const struct task_tune *op)
 {
@@ -555,23 +499,66 @@ static void tune(struct live_task *task, const struct task_tune *op)
 			  task->id);
 }
 
-static void on_tuned(struct store_request *request)
+/* `task` is NULL unless it is live, and the change was made. */
+static const struct ellu_task *take_steering(struct queue_steering *steering, struct live_task *task)
 {
-	struct queue_tune *change = request->userdata;
-	struct queue *queue = change->queue;
-	struct live_task *task = live_task_find(&queue->tasks, change->op.task_id);
+	const struct store_request *request = &steering->request;
 
-	if (task && request->result == 0 && change->op.ret_line)
-		tune(task, &change->op);
-	change->done(change);
+	switch (steering->what) {
+	case QUEUE_CANCEL:
+		if (task && steering->cancel.ret_changed)
+			take_change(task, request, steering->cancel.ret_task, 0);
+		return steering->cancel.ret_task;
+	case QUEUE_PAUSE:
+		if (task && steering->pause.ret_changed)
+			take_hold(task, request, steering->pause.ret_task);
+		/* Whoever resumes does not want to wait out what an endpoint once asked for. */
+		if (request->result == 0 && steering->pause.resume)
+			(void)backend_lift_pauses(steering->queue->options.backend,
+						  steering->pause.ret_task->owner_uid);
+		return steering->pause.ret_task;
+	default:
+		if (task && steering->tune.ret_line)
+			tune(task, &steering->tune);
+		return steering->tune.ret_task;
+	}
+}
+
+static void on_steered(struct store_request *request)
+{
+	struct queue_steering *steering = request->userdata;
+	struct queue *queue = steering->queue;
+	struct live_task *task = live_task_find(&queue->tasks, steering->task_id);
+
+	steering->done(steering, take_steering(steering, request->result == 0 ? task : NULL));
 	queue_claim_next(queue);
 	queue_count_outstanding(queue, -1);
 }
 
-void queue_tune_task(struct queue *queue, struct queue_tune *change)
+void queue_steer_task(struct queue *queue, struct queue_steering *steering)
 {
-	change->queue = queue;
-	store_request_init(&change->op.request, queue->options.loop, on_tuned, change);
+	const struct live_task *task = live_task_find(&queue->tasks, steering->task_id);
+	struct store *store = queue->options.store;
+
+	steering->queue = queue;
+	store_request_init(&steering->request, queue->options.loop, on_steered, steering);
 	queue_count_outstanding(queue, 1);
-	store_task_tune(queue->options.store, &change->op);
+	switch (steering->what) {
+	case QUEUE_CANCEL:
+		steering->cancel.task_id = steering->task_id;
+		steering->cancel.status = TASK_REVOKED;
+		steering->cancel.asked = true;
+		if (task)
+			steering->cancel.running_usec = live_task_elapsed(task);
+		store_task_change(store, &steering->cancel);
+		break;
+	case QUEUE_PAUSE:
+		steering->pause.task_id = steering->task_id;
+		store_task_pause(store, &steering->pause);
+		break;
+	case QUEUE_TUNE:
+		steering->tune.task_id = steering->task_id;
+		store_task_tune(store, &steering->tune);
+		break;
+	}
 }

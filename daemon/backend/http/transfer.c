@@ -83,7 +83,7 @@ static bool begin_long(struct transfer *transfer)
 {
 	struct backend *backend = transfer->backend;
 	struct fair *fair = &backend->admission.long_answers;
-	struct user *user = transfer->job->lane->guest->user;
+	struct backend_user *user = transfer->job->lane->guest->user;
 	struct deadline *rested = &backend->rested;
 
 	if (transfer->is_long)
@@ -112,7 +112,7 @@ static void leave_unread(struct transfer *transfer)
 /* For what is long a user has a part of the loop's time only. */
 static void rest(struct transfer *transfer, int64_t began_usec)
 {
-	struct user *user = transfer->job->lane->guest->user;
+	struct backend_user *user = transfer->job->lane->guest->user;
 	int64_t now_usec = clock_monotonic_usec();
 
 	if (!transfer->is_long)
