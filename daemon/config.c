@@ -223,19 +223,32 @@ static int on_file_key(void *userdata, const char *section, const char *name, co
 	return 0;
 }
 
+/* A whole line, as libinih takes what does not fit for lines of their own. Of a comment the rest is
+ * dropped. */
 static char *read_line(char *text, int size, void *userdata)
 {
 	struct file_context *context = userdata;
+	int c;
 
 	context->line++;
-	return fgets(text, size, context->file);
+	if (!fgets(text, size, context->file))
+		return NULL;
+	if (strchr(text, '\n') || feof(context->file))
+		return text;
+	while ((c = fgetc(context->file)) != '\n' && c != EOF)
+		;
+	if (!strchr(";#", text[strspn(text, " \t")]) && !context->fault->code) {
+		fault_set(context->fault, -EINVAL, "a line of more than %d characters", size - 1);
+		context->fault_line = context->line;
+	}
+	return text;
 }
 
 static int read_file(struct config *config, const char *path, bool required, struct fault *fault)
 {
 	struct file_context context = { .config = config, .fault = fault };
 	char message[sizeof(fault->message)];
-	int r;
+	int r, failure;
 
 	context.file = fopen(path, "re");
 	if (!context.file) {
@@ -244,7 +257,12 @@ static int read_file(struct config *config, const char *path, bool required, str
 		return fault_set(fault, -errno, "%s: %s", path, strerror(errno));
 	}
 	r = ini_parse_stream(read_line, &context, on_file_key, &context);
+	failure = ferror(context.file) ? errno : 0;
 	fclose(context.file);
+	if (failure)
+		return fault_set(fault, -failure, "%s: %s", path, strerror(failure));
+	if (r == 0 && fault->code)
+		r = context.fault_line;
 	if (r == 0)
 		return 0;
 	/* libinih goes on behind a line that it cannot parse, and answers the first of all. */

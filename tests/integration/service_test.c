@@ -35,6 +35,9 @@ static int check(const char *config, const char **ret_path, const char **ret_sai
 		text("--config=%s", *ret_path), "--state-dir=/nowhere", "--check", NULL });
 }
 
+#define TWENTY "a_word_of_twenty_let"
+#define LONG_TEXT TWENTY TWENTY TWENTY TWENTY TWENTY TWENTY TWENTY TWENTY TWENTY TWENTY
+
 START_TEST(a_configuration_is_checked)
 {
 	static const struct {
@@ -50,6 +53,11 @@ START_TEST(a_configuration_is_checked)
 		  ":2: [queue] max_pending: expected a number from 1 to 1000000" },
 		{ "[daemon]\nno equals sign\n", ":2: cannot be parsed" },
 		{ "[daemon]\nno equals sign\nworkers = many\n", ":2: cannot be parsed" },
+		/* What is too long is no two lines. */
+		{ "[daemon]\n" LONG_TEXT " = 1\n[queue]\nmax_pending = 0\n",
+		  ":2: a line of more than 199 characters" },
+		{ "; " LONG_TEXT "max_pending = 0\n[queue]\nmax_pending = 0\n",
+		  ":3: [queue] max_pending: expected a number from 1 to 1000000" },
 	};
 	const char *path, *said;
 
@@ -59,6 +67,9 @@ START_TEST(a_configuration_is_checked)
 		ck_assert_int_eq(check(mistakes[i].config, &path, &said), EXIT_USAGE);
 		ck_assert_str_eq(said, text("elluminated: %s%s\n", path, mistakes[i].said));
 	}
+	ck_assert_int_eq(run_to_end(&said, (const char *[]) {
+				 "--config=/", "--state-dir=/nowhere", "--check", NULL }), EXIT_USAGE);
+	ck_assert_str_eq(said, "elluminated: /: Is a directory\n");
 }
 END_TEST
 
