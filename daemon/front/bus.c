@@ -91,10 +91,8 @@ static void process(struct bus *bus)
 {
 	int r = 1;
 
-	bus->processing = true;
 	for (int i = 0; r > 0 && i < STEPS_PER_TURN && bus->bus; i++)
 		r = sd_bus_process(bus->bus, NULL);
-	bus->processing = false;
 	if (r < 0)
 		bus_fail(bus, r);
 	else if (bus->held_back && bus_has_room(bus))

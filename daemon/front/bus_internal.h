@@ -136,7 +136,6 @@ struct bus {
 	bool released;
 	void (*left)(void *userdata); // while the name is being given back
 	void *left_userdata;
-	bool processing;
 	sd_bus_slot *vanished; // while there are peers
 	struct bus_peer *peers;
 	struct bus_task *tasks[BUS_TASK_BUCKETS];
@@ -147,7 +146,7 @@ struct bus {
 
 /* ---- bus.c ---- */
 
-/* The connection cannot be used any more: it is closed from the next turn on. */
+/* The connection cannot be used any more: it is closed, and another one is made later. */
 void bus_fail(struct bus *bus, int error);
 /* Sends and drops the reference. Answers go out even above BUS_QUEUE_HIGH. */
 void bus_send(struct bus *bus, sd_bus_message *message);
