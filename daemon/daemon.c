@@ -510,6 +510,7 @@ static void prepare_process(void)
 	const struct rlimit none = { 0, 0 };
 
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); // a write says so
 	umask(077);
 	/* A core would hold keys; one that goes through a pipe ignores the limit. Nor may another
 	 * process of the same user look at the memory. */

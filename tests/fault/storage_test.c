@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "tests/harness/suite.h"
@@ -91,6 +92,55 @@ START_TEST(another_program_has_the_database)
 }
 END_TEST
 
+/* Files that may not grow any more are a full disk: tasks go on when they may. */
+START_TEST(files_may_not_grow)
+{
+	const struct rlimit none = { 4096, RLIM_INFINITY };
+	struct rlimit before;
+	json_object *task;
+
+	start(NULL);
+	ck_assert_int_eq(prlimit(daemon_pid(server), RLIMIT_FSIZE, &none, &before), 0);
+	ck_assert(strstr(watch_until("storage"), "full"));
+	check_trouble("full");
+	wire_refused(wire, "StorageFull", "CreateCollection", "{'collection':{'name':'X'}}");
+	wire_refused(wire, "StorageFull", "CreateLLMConfig",
+		     "{'llm_config':{'name':'K','provider':'openai','llm_model_name':'m',"
+		     "'llm_base_url':'http://127.0.0.1:9/v1','api_key':'a-key-for-nothing'}}");
+	ck_assert_int_eq(prlimit(daemon_pid(server), RLIMIT_FSIZE, &before, NULL), 0);
+	watch_until(NULL);
+	task = task_await_status(server, id, "SUCCESS");
+	ck_assert_int_eq(at_int(task, "progress.failed"), 0);
+	ck_assert_int_eq(sim_stat(sim, "calls"), 2 * ROWS);
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
+/* Its folder is moved away under it: nothing is told as kept that would be lost. */
+START_TEST(the_database_is_removed)
+{
+	const char *place, *away;
+	int64_t experiment_id, recorded;
+
+	start(NULL);
+	experiment_id = at_int(task_get(wire, id), "experiment_id");
+	place = daemon_state_dir(server);
+	away = text("%s-away", place);
+	ck_assert_int_eq(rename(place, away), 0);
+	ck_assert(strstr(watch_until("storage"), "removed"));
+	wire_refused(wire, "StorageDamaged", "CreateCollection", "{'collection':{'name':'X'}}");
+	recorded = experiment_recorded(wire, experiment_id);
+	ck_assert_int_eq(daemon_stop(server), 0);
+	/* It is as it was told. */
+	ck_assert_int_eq(rename(away, place), 0);
+	daemon_restart(server);
+	wire = daemon_connect(server);
+	ck_assert_int_ge(experiment_recorded(wire, experiment_id), recorded);
+	task_await_status(server, id, "SUCCESS");
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 /* What was committed stays, and can be read; a restart on a disk that works goes on. */
 START_TEST(the_disk_fails)
 {
@@ -128,8 +178,9 @@ int main(void)
 #if SLOW_BUILD
 	/* What is preloaded would come before the sanitizer. */
 	(void)the_disk_fails;
-	return RUN_SUITE(another_program_has_the_database);
+	return RUN_SUITE(another_program_has_the_database, files_may_not_grow, the_database_is_removed);
 #else
-	return RUN_SUITE(another_program_has_the_database, the_disk_fails);
+	return RUN_SUITE(another_program_has_the_database, files_may_not_grow, the_database_is_removed,
+			 the_disk_fails);
 #endif
 }

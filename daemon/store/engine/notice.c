@@ -34,7 +34,8 @@ const char *store_trouble_text(enum store_trouble trouble)
 	case STORE_FULL:
 		return "The disk is full; what waits goes on when there is room.";
 	case STORE_DAMAGED:
-		return "The database is damaged, or its disk fails; it is only read from now on.";
+		return "The database is damaged or was removed, or its disk fails; it is only read from now "
+		       "on.";
 	default:
 		return NULL;
 	}

@@ -131,7 +131,7 @@ int secrets_store(struct secrets *secrets, struct secret_changes *changes, const
 		r = changes_add(changes, ret_name, /* created= */ true);
 	if (r < 0)
 		(void)unlinkat(secrets->folder_fd, ret_name, 0);
-	return r == -EDQUOT ? -ENOSPC : r;
+	return r == -EDQUOT || r == -EFBIG ? -ENOSPC : r;
 }
 
 int secrets_forget(struct secret_changes *changes, const char *name)

@@ -13,6 +13,25 @@
 #define BUSY_TIMEOUT_MSEC 5000
 #define PROGRESS_STEPS 1000000 // of SQLite's machine; some milliseconds
 
+/* Of what a user may have of the disk, or a process of a file (LimitFSIZE=): SQLite takes only a full
+ * disk for one, and of a COMMIT that failed sqlite3_system_errno() does not know. */
+static bool has_no_more_room(struct db *db)
+{
+	static const int files[] = { SQLITE_FCNTL_FILE_POINTER, SQLITE_FCNTL_JOURNAL_POINTER };
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		sqlite3_file *file = NULL;
+		int error = 0;
+
+		if (sqlite3_file_control(db->handle, "main", files[i], &file) == SQLITE_OK && file &&
+		    file->pMethods &&
+		    file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error) == SQLITE_OK &&
+		    (error == EDQUOT || error == EFBIG))
+			return true;
+	}
+	return false;
+}
+
 static enum db_trouble trouble_of(struct db *db, int code)
 {
 	switch (code & 0xff) {
@@ -26,10 +45,7 @@ static enum db_trouble trouble_of(struct db *db, int code)
 	case SQLITE_IOERR:
 		if (code == SQLITE_IOERR_NOMEM || code == SQLITE_IOERR_BLOCKED)
 			return DB_BUSY;
-		if (sqlite3_system_errno(db->handle) == ENOSPC ||
-		    sqlite3_system_errno(db->handle) == EDQUOT)
-			return DB_FULL;
-		return DB_DAMAGED;
+		return code == SQLITE_IOERR_WRITE && has_no_more_room(db) ? DB_FULL : DB_DAMAGED;
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 		return DB_DAMAGED;
@@ -300,6 +316,18 @@ int db_script(struct db *db, const char *sql)
 	int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
 
 	return code == SQLITE_OK ? 0 : db_failed(db, code);
+}
+
+int db_check_place(struct db *db)
+{
+	int moved = 0;
+
+	if (sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK ||
+	    !moved)
+		return 0;
+	db->trouble = DB_DAMAGED;
+	snprintf(db->trouble_text, sizeof(db->trouble_text), "the file was moved or removed");
+	return -EIO;
 }
 
 int64_t db_steps(struct db *db)

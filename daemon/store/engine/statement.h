@@ -69,6 +69,9 @@ int db_int(struct db *db, int64_t *ret_value, const char *sql, const char *forma
 /* Several statements without parameters, unprepared: for schema and pragmas. */
 int db_script(struct db *db, const char *sql);
 
+/* -EIO when the file is no more where it was opened: what is written there is lost. */
+int db_check_place(struct db *db);
+
 /* What all statements have cost since it was last asked, in steps of SQLite's machine. */
 int64_t db_steps(struct db *db);
 

@@ -221,8 +221,10 @@ static int run_one(struct writer *writer, struct store_request *request, int64_t
 static int commit(struct writer *writer)
 {
 	int64_t begun = clock_monotonic_usec();
-	int r = db_run(&writer->db, "COMMIT", "");
+	int r = db_check_place(&writer->db);
 
+	if (r >= 0)
+		r = db_run(&writer->db, "COMMIT", "");
 	stopwatch_commit(&writer->store->stopwatch, begun);
 	writer->commit_usec = clock_monotonic_usec() - begun;
 	if (r < 0)
