@@ -163,6 +163,7 @@ struct scope call_scope(const struct call *call, const char *project)
 	return (struct scope){
 		.uid = call->principal.uid,
 		.all = call->principal.scopes & PRINCIPAL_SEES_ALL,
+		.administers = call->principal.scopes & PRINCIPAL_ADMINISTERS,
 		.project = project,
 	};
 }

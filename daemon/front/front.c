@@ -109,26 +109,29 @@ static bool make_room(struct front *front, const struct user *user)
 
 /* ---- Accepting ---- */
 
-/* Groups beyond the limit are not looked at; root and the user count without them. */
+/* Groups beyond the limit are not looked at; root and the user count without them. The first one, by
+ * which a service may be all that it is, the kernel tells apart. */
 static int identify_peer(const struct front *front, int fd, struct principal *ret_principal)
 {
 	struct ucred peer;
-	uint32_t groups[PEER_GROUPS_MAX];
-	socklen_t size = sizeof(peer), groups_size = sizeof(groups);
+	uint32_t groups[PEER_GROUPS_MAX + 1];
+	socklen_t size = sizeof(peer), groups_size = PEER_GROUPS_MAX * sizeof(groups[0]);
+	size_t n_groups;
 	struct user *user;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
 		return -errno;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &groups_size) < 0)
 		groups_size = 0;
+	n_groups = groups_size / sizeof(groups[0]);
+	groups[n_groups++] = peer.gid;
 	user = user_of(front->options.service->users, peer.uid);
 	if (!user)
 		return -ENOMEM;
 	*ret_principal = (struct principal){
 		.user = user,
 		.uid = peer.uid,
-		.scopes = principal_scopes(&front->options.rules, peer.uid, groups,
-					   groups_size / sizeof(groups[0])),
+		.scopes = principal_scopes(&front->options.rules, peer.uid, groups, n_groups),
 		.way = PRINCIPAL_SOCKET,
 	};
 	return 0;

@@ -35,9 +35,14 @@ struct daemon *daemon_start_system_with(const char *config)
 /* The other side is told of whom the process is when it connects. */
 struct wire *connect_as(const struct daemon *daemon, uid_t uid)
 {
+	return connect_in(daemon, uid, uid);
+}
+
+struct wire *connect_in(const struct daemon *daemon, uid_t uid, gid_t gid)
+{
 	struct wire *wire;
 
-	if (setgroups(0, NULL) < 0 || setegid(uid) < 0 || seteuid(uid) < 0)
+	if (setgroups(0, NULL) < 0 || setegid(gid) < 0 || seteuid(uid) < 0)
 		die("user %u cannot be become: %s", (unsigned)uid, strerror(errno));
 	wire = daemon_connect(daemon);
 	if (seteuid(0) < 0 || setegid(0) < 0)

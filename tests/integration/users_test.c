@@ -2,6 +2,7 @@
  * One daemon for several users: each sees and changes only what is theirs, root all. A second
  * user is a process that has become one, so root is needed.
  */
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -330,6 +331,36 @@ START_TEST(interactive_tasks_are_limited)
 }
 END_TEST
 
+#define GROUP "games" // of Debian's base system
+
+/* What root may the group may: see, administer, and name what is the machine's. */
+START_TEST(the_group_administers)
+{
+	static const char *const configs[] = {
+		"\"api_key_ref\":\"env:PATH\"",
+		"\"shared\":true",
+	};
+	struct wire *wire;
+
+	server = daemon_start_system_with("[daemon]\nadministrator_group = " GROUP "\n");
+	experiment_run(daemon_connect(server), &(struct experiment) { .rows = 2 });
+	wire = connect_in(server, OTHER_UID, getgrnam(GROUP)->gr_gid);
+	ck_assert_uint_eq(json_object_array_length(list_all(wire, "ListTasks", "%s", "")), 1);
+	wire_call(wire, "Drain", "{'undo':true}");
+	for (size_t i = 0; i < sizeof(configs) / sizeof(configs[0]); i++)
+		wire_call(wire, "CreateLLMConfig",
+			  "{'llm_config':{'name':'c%zu','provider':'openai','llm_model_name':'m',"
+			  "'llm_base_url':'https://127.0.0.1:9/v1',%s}}", i, configs[i]);
+	/* The same in a submission. */
+	ck_assert_str_eq(at_text(experiment_run(wire, &(struct experiment) { .rows = 2, .more =
+			 "\"llm_config\":{\"content\":{\"name\":\"all\",\"provider\":\"simulated\","
+			 "\"shared\":true}}" }), "status"), "SUCCESS");
+	wire_refused(connect_as(server, OTHER_UID), "org.varlink.service.PermissionDenied",
+		     "Drain", "{'undo':true}");
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 /* A user's own daemon serves nobody else. */
 START_TEST(private_socket)
 {
@@ -354,5 +385,5 @@ int main(void)
 	}
 	return RUN_SUITE(each_user_has_his_own, a_shared_config_serves_all, each_prunes_his_own, each_sees_his_own_endpoints,
 			 an_administrators_config_stays_his, tarpit_calls_starve_nobody,
-			 interactive_tasks_are_limited, private_socket);
+			 interactive_tasks_are_limited, the_group_administers, private_socket);
 }

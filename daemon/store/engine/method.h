@@ -13,8 +13,16 @@ struct resource;
 struct scope {
 	int64_t uid;
 	bool all; // an administrator: everybody's; lists without a project show them all
+	bool administers; // may name what is the machine's: files, keys, configs for all
 	const char *project; // NULL: the caller's `default`; administrators name others' by id only
 };
+
+/* The same caller, of whose own rows alone there is talk. */
+static inline struct scope scope_own(const struct scope *scope)
+{
+	return (struct scope){ .uid = scope->uid, .administers = scope->administers,
+			       .project = scope->project };
+}
 
 struct method_run {
 	struct store_request request;

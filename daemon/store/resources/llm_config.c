@@ -51,11 +51,11 @@ int llm_config_identity(struct tx *tx, const struct ellu_llm_config *config,
 }
 
 int llm_config_validate(struct tx *tx, const struct ellu_llm_config *config, const char *path,
-			int64_t uid)
+			const struct place *place)
 {
 	size_t size;
 	char *text;
-	int r = llm_config_check(config, path, tx->store->options.system && uid != 0, tx->arena,
+	int r = llm_config_check(config, path, tx->store->options.system && !place->administers, tx->arena,
 				 tx->fault);
 
 	if (r < 0 || !config->ca_file)
@@ -301,7 +301,7 @@ int llm_config_put(struct tx *tx, const struct place *place, const struct ellu_l
 	struct update update = { .config = *config };
 	int r;
 
-	r = llm_config_validate(tx, config, path, place->owner_uid);
+	r = llm_config_validate(tx, config, path, place);
 	if (r < 0)
 		return r;
 	r = resource_find(tx, &resource_llm_config, place->project_id, config->name, ret_id);
@@ -339,7 +339,7 @@ static int load(struct tx *tx, int64_t id, const void **ret_record)
 
 static int check(struct tx *tx, const struct place *place, const void *content, const char *path)
 {
-	return llm_config_validate(tx, content, path, place->owner_uid);
+	return llm_config_validate(tx, content, path, place);
 }
 
 static int insert(struct tx *tx, const struct place *place, const void *content, void *prepared,

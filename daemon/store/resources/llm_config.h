@@ -8,7 +8,7 @@ extern const struct resource resource_llm_config;
 
 /* What the record alone shows wrong; `path` is the record's in the request. */
 int llm_config_validate(struct tx *tx, const struct ellu_llm_config *config, const char *path,
-			int64_t uid);
+			const struct place *place);
 
 /* A new one, already validated. */
 int llm_config_insert(struct tx *tx, const struct place *place,

@@ -16,6 +16,7 @@ int place_resolve(struct tx *tx, const struct scope *scope, struct place *ret_pl
 	if (r <= 0)
 		return r < 0 ? r : fault_not_found(tx->fault, "project", name, 0);
 	ret_place->owner_uid = scope->uid;
+	ret_place->administers = scope->administers;
 	return 0;
 }
 

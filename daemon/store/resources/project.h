@@ -10,6 +10,7 @@
 struct place {
 	int64_t owner_uid;
 	int64_t project_id;
+	bool administers; // as the scope says, which it was resolved by
 };
 
 int place_resolve(struct tx *tx, const struct scope *scope, struct place *ret_place);

@@ -69,7 +69,7 @@ static int check_again(struct submission *s)
 static int compare_rows(struct tx *tx, const struct scope *scope, const char *name,
 			struct row_set *rows)
 {
-	const struct scope own = { .uid = scope->uid, .project = scope->project };
+	const struct scope own = scope_own(scope);
 	struct collection_state state;
 	struct place place;
 	int64_t id;
@@ -308,7 +308,8 @@ static int submit_again(struct submission *s)
 					   &experiment);
 	if (r < 0)
 		return r;
-	s->place = (struct place){ experiment.owner_uid, experiment.project_id };
+	s->place = (struct place){ .owner_uid = experiment.owner_uid,
+				     .project_id = experiment.project_id };
 	r = find_key(s);
 	if (r != 0)
 		return r < 0 ? r : 0;
@@ -363,7 +364,7 @@ static void submission_init(struct submission *s, struct tx *tx, struct task_sub
 	s->op = op;
 	s->input = input;
 	s->arguments = arguments;
-	s->scope = (struct scope){ .uid = op->scope.uid, .project = op->scope.project };
+	s->scope = scope_own(&op->scope);
 	s->update = arguments->update_existing && *arguments->update_existing;
 	task_submit_begin(op);
 }

@@ -119,7 +119,7 @@ static int job_submit(struct tx *tx, struct task_submit *op, enum task_kind kind
 	job->op = op;
 	job->kind = kind;
 	task_submit_begin(op);
-	job->scope = (struct scope){ .uid = op->scope.uid, .project = op->scope.project };
+	job->scope = scope_own(&op->scope);
 	r = place_resolve(tx, &job->scope, &job->place);
 	if (r >= 0)
 		r = task_submit_hash(tx, op->method->request, op->arguments, hash);

@@ -290,7 +290,8 @@ static int find_experiment(struct rating_submission *s)
 {
 	int r = experiment_row_resolve(s->tx, &s->op->scope, s->a.experiment, &s->experiment);
 
-	s->place = (struct place){ s->experiment.owner_uid, s->experiment.project_id };
+	s->place = (struct place){ .owner_uid = s->experiment.owner_uid,
+				     .project_id = s->experiment.project_id };
 	s->run.source_run_id = s->experiment.run_id;
 	if (r >= 0)
 		r = find_filter(s);
@@ -596,7 +597,7 @@ int rating_submit(struct tx *tx, struct task_submit *op)
 		return -ENOMEM;
 	s->tx = tx;
 	s->op = op;
-	s->scope = (struct scope){ .uid = op->scope.uid, .project = op->scope.project };
+	s->scope = scope_own(&op->scope);
 	if (op->method->id == METHOD_RATE_EXPERIMENT)
 		take_experiment(s, op->arguments);
 	else

@@ -257,7 +257,7 @@ static int insert_retry(struct retry *retry, const char *hash)
 	const struct ellu_task *old = retry->old.task;
 	struct task_new task = {
 		.kind = task_kind_from_name(old->kind),
-		.place = { old->owner_uid, retry->old.project_id },
+		.place = { .owner_uid = old->owner_uid, .project_id = retry->old.project_id },
 		.name = old->name,
 		.experiment_id = retry->experiment.id,
 		.run_id = retry->old.run_id,
@@ -333,7 +333,7 @@ static int insert_round(struct tx *tx, struct task_submit *op,
 	const struct ellu_retry_failed_request *a = op->arguments;
 	const struct task_new task = {
 		.kind = TASK_KIND_EXPERIMENT,
-		.place = { experiment->owner_uid, experiment->project_id },
+		.place = { .owner_uid = experiment->owner_uid, .project_id = experiment->project_id },
 		.name = experiment->name,
 		.experiment_id = experiment->id,
 		.run_id = experiment->run_id,

@@ -374,7 +374,7 @@ START_TEST(references_are_for_administrators)
 			     " \"http://h/v1\", \"api_key_ref\": \"env:ELLU_TEST_KEY\"}}");
 	ck_assert_int_eq(CALL(&f, store_method_run, &op), ELLU_E_PERMISSION_DENIED);
 	CALL_OK(&f, store_user_ensure, &root);
-	op.scope = (struct scope){ .uid = 0, .all = true };
+	op.scope = (struct scope){ .uid = 0, .all = true, .administers = true };
 	CALL_OK(&f, store_method_run, &op);
 	fixture_close(&f);
 }
