@@ -13,6 +13,7 @@ struct watch {
 	struct queue *queue;
 	struct watch_options options;
 	struct live_task *task; // NULL: not live (any more)
+	bool task_left; // its end is stored
 	struct watch *next; // live_task::watches
 	struct watch **link;
 	int64_t cursor; // the last sequence that was delivered
@@ -165,12 +166,13 @@ static void on_page(struct store_request *request)
 	queue_count_outstanding(queue, -1);
 }
 
-/* A task that is neither live nor terminal is on its way into the queue: look again soon. */
+/* A task that is neither live nor terminal is on its way into the queue: look again soon. One that
+ * left while it was read has its end in the store: a daemon that stops waits for that alone. */
 static void read_on(struct watch *watch)
 {
 	static const struct timeval soon = { .tv_usec = 20 * USEC_PER_MSEC };
 
-	if (watch->task || watch->page.ret_n_rows)
+	if (watch->task || watch->task_left || watch->page.ret_n_rows)
 		start_reading(watch);
 	else
 		(void)event_add(watch->timer, &soon);
@@ -287,6 +289,7 @@ void live_task_detach_watches(struct live_task *task)
 		struct watch *watch = task->watches;
 
 		detach(watch);
+		watch->task_left = true;
 		watch->caught_up = false;
 		if (!watch->ended && !watch->paused)
 			start_reading(watch);

@@ -2,9 +2,12 @@
  * REVOKED: cancels of tasks in each state they can be in, and a daemon that takes its tasks with
  * it. (Cancels of calls in flight and of streams that are left are in stop_test.)
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "tests/harness/suite.h"
 
@@ -109,13 +112,23 @@ static void must_be_revoked_by_the_stop(int64_t id, const char *history)
 	task_must_have_been(server, id, history);
 }
 
+static void must_be_told_the_end(struct wire *watcher)
+{
+	json_object *last = NULL;
+	const char *message;
+
+	while (wire_receive(watcher, WAIT_SECONDS, &message) == WIRE_MESSAGE)
+		last = json_must_parse(message);
+	ck_assert_ptr_nonnull(last);
+	ck_assert_str_eq(at_text(last, "parameters.event.status"), "REVOKED");
+	ck_assert_str_eq(at_text(last, "parameters.event.error.code"), "ShuttingDown");
+}
+
 /* on_shutdown = revoke: what runs and what waits ends, calls in flight are aborted at once. */
 START_TEST(daemon_stops)
 {
 	struct wire *watchers[2];
 	int64_t ids[3], calls;
-	const char *message;
-	json_object *last = NULL;
 
 	begin("[daemon]\non_shutdown = revoke\n[queue]\nmax_running = 2\n", NULL);
 	ids[0] = submit("A", NULL);
@@ -127,16 +140,14 @@ START_TEST(daemon_stops)
 		watchers[i] = daemon_connect(server);
 		wire_start(watchers[i], "'more':true", "WatchTask", "{'id':%lld}",
 			   (long long)ids[2 * i]);
+		ck_assert_str_eq(at_text(wire_next(watchers[i]), "parameters.event.status"),
+				 i == 0 ? "STARTED" : "PENDING");
 	}
 	/* Within no grace period: 20 seconds by default, and nothing answers. */
 	daemon_signal(server, SIGTERM);
 	ck_assert_int_eq(daemon_wait(server, 15), 0);
-	for (int i = 0; i < 2; i++) {
-		while (wire_receive(watchers[i], WAIT_SECONDS, &message) == WIRE_MESSAGE)
-			last = json_must_parse(message);
-		ck_assert_str_eq(at_text(last, "parameters.event.status"), "REVOKED");
-		ck_assert_str_eq(at_text(last, "parameters.event.error.code"), "ShuttingDown");
-	}
+	for (int i = 0; i < 2; i++)
+		must_be_told_the_end(watchers[i]);
 	sim_await(sim, "closed_early", 2);
 	sim_control(sim, "{'hang_rate':0}");
 	daemon_restart(server);
@@ -146,6 +157,36 @@ START_TEST(daemon_stops)
 	must_be_revoked_by_the_stop(ids[2], "PENDING REVOKED");
 	ck_assert_int_eq(sim_stat(sim, "calls"), calls);
 	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
+/* A stream begins, and its task ends before the first event is there: it is told both. */
+START_TEST(stream_begins_at_the_stop)
+{
+	const char *gate = dir_path(dir_new(), "gate"), *ended_line;
+	struct wire *watcher;
+	int64_t id;
+	int fd;
+
+	begin("[daemon]\non_shutdown = revoke\n[queue]\nmax_running = 1\n",
+	      (const char *[]) { "LD_PRELOAD=" ELLU_READER_GATE, text("READER_GATE=%s", gate),
+				 NULL });
+	(void)submit("Runs", NULL);
+	id = submit("Waits", NULL);
+	sim_await(sim, "in_flight", 2);
+	watcher = daemon_connect(server);
+	ck_assert_int_eq(mkfifo(gate, 0600), 0);
+	wire_start(watcher, "'more':true", "WatchTask", "{'id':%lld}", (long long)id);
+	fd = open(gate, O_WRONLY | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(unlink(gate), 0);
+	daemon_signal(server, SIGTERM);
+	ended_line = text("task %lld ended", (long long)id);
+	while (!strstr(daemon_log(server), ended_line))
+		;
+	close(fd);
+	ck_assert_int_eq(daemon_wait(server, 15), 0);
+	must_be_told_the_end(watcher);
 }
 END_TEST
 
@@ -193,8 +234,10 @@ int main(void)
 #if SLOW_BUILD
 	/* What is preloaded would come before the sanitizer. */
 	(void)hung_lookup;
+	(void)stream_begins_at_the_stop;
 	return RUN_SUITE(waiting, ended, daemon_stops, not_by_a_kill, wrong_word);
 #else
-	return RUN_SUITE(waiting, ended, hung_lookup, daemon_stops, not_by_a_kill, wrong_word);
+	return RUN_SUITE(waiting, ended, hung_lookup, daemon_stops, stream_begins_at_the_stop,
+			 not_by_a_kill, wrong_word);
 #endif
 }
