@@ -119,7 +119,7 @@ static int take_operand(struct cli *cli, const struct method *method, json_objec
 	json_object *value;
 	int64_t id;
 
-	if (!field || cli->arguments.n_operands == 0)
+	if (!field || cli->arguments.n_operands == 0 || cli->command->own_operands)
 		return 0;
 	if (field->kind == FIELD_INT) {
 		if (!cli_parse_id(operand, &id))

@@ -56,6 +56,7 @@ struct arguments {
 
 	bool dry_run;
 	bool more;
+	const char *file;
 	bool keep;
 	int64_t limit; // of a list
 	double fail_under;
@@ -127,6 +128,7 @@ int cli_task_exit_status(const char *status);
 
 int command_run(struct cli *cli);
 int command_rate(struct cli *cli);
+int command_chat(struct cli *cli);
 int command_task_watch(struct cli *cli);
 int command_task_tune(struct cli *cli);
 int command_llm_list(struct cli *cli);

@@ -79,18 +79,19 @@ int command_api(struct cli *cli)
 {
 	const struct arguments *arguments = &cli->arguments;
 	const char *parameters = arguments->operands[1];
+	struct complaint complaint = { "out of memory" };
 	char *input = NULL, *method;
 	size_t size;
-	int r, status;
+	int status;
 
 	if (asprintf(&method, "%s%s", strchr(arguments->operands[0], '.') ? "" : "org.elluminate.",
 		     arguments->operands[0]) < 0)
 		return cli_fail(-ENOMEM, NULL);
 	if (parameters && strcmp(parameters, "-") == 0) {
-		r = file_text_read(stdin, MESSAGE_SIZE_MAX, &input, &size);
-		if (r < 0) {
+		if (file_text_read("-", MESSAGE_SIZE_MAX, &input, &size, &complaint) < 0) {
+			cli_error("%s", complaint.text);
 			free(method);
-			return cli_fail(r == -EFBIG ? -EMSGSIZE : r, NULL);
+			return EXIT_USAGE;
 		}
 		parameters = input;
 	}

@@ -77,17 +77,18 @@ void print_drained(const struct cli *cli, const void *reply)
 
 static int watch_one(struct cli *cli)
 {
-	struct follow watch = { .cli = cli, .method = call_method(cli->command->method) };
+	struct submission task = { .method = call_method(cli->command->method) };
+	struct follow watch = { .cli = cli, .submission = &task };
 	struct arena arena;
 	void *request;
 	int status;
 
 	arena_init(&arena);
-	status = call_request(cli, watch.method, NULL, &arena, &request);
+	status = call_request(cli, task.method, NULL, &arena, &request);
 	if (status == 0)
 		status = cli_connect(cli);
 	if (status == 0) {
-		watch.request = request;
+		task.request = request;
 		status = follow(&watch);
 	}
 	if (status == 0) {
@@ -95,6 +96,7 @@ static int watch_one(struct cli *cli)
 			printf("Task %lld is %s.\n", (long long) watch.task_id, watch.status);
 		if (watch.error)
 			cli_error("%s", watch.error);
+		(void) follow_print_answer(&watch);
 		status = cli_task_exit_status(watch.status);
 	}
 	follow_done(&watch);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "client/cli/call.h"
+#include "proto/generated/interface.h"
 #include "proto/limits.h"
 
 #define OPTIONS_MAX 64
@@ -34,10 +35,16 @@ static const struct option keep = { "keep", NULL, "leave the experiment's own re
 static const struct option more = { "more", NULL, "ask for many replies; print one a line",
 				    OPTION_FLAG, OWN(more) };
 
+static const struct option file = { "file", "FILE", "the text is in this file", OPTION_TEXT, OWN(file) };
+static const struct option revision = { "revision", "N", "that version of it (default: the latest)",
+					OPTION_COUNT, "prompt_template.version", 0 };
+
 static const struct option *const run_options[] = { &dry_run, &fail_under, &run_connections, NULL };
 static const struct option *const rate_options[] = { &keep, &where, NULL };
 static const struct option *const responses_options[] = { &where, NULL };
 static const struct option *const api_options[] = { &more, NULL };
+static const struct option *const call_options[] = { &file, NULL };
+static const struct option *const template_options[] = { &revision, NULL };
 
 #define BY_FIELD _OPTION_KIND_MAX
 
@@ -66,11 +73,14 @@ static const struct {
 	{ "kind", "kind", "KIND", "only those of this kind:", BY_FIELD },
 	{ "llm_config", "llm", "ID|NAME", "the config that answers", BY_FIELD },
 	{ "max_connections", "max-connections", "N", "at most N calls at the same time", OPTION_COUNT },
+	{ "messages", "messages", "JSON", "a whole conversation in the place of TEXT", BY_FIELD },
 	{ "n_epochs", "epochs", "N", "answer each case N times", OPTION_COUNT },
 	{ "older_than_seconds", "older-than", "DURATION",
 	  "tasks that ended longer ago than that (default 30d)", BY_FIELD },
+	{ "name", "name", "NAME", "what the task is called", BY_FIELD },
 	{ "order", "order", "ORDER", "in the order of:", BY_FIELD },
 	{ "priority", "priority", "PRIORITY", "one of:", BY_FIELD },
+	{ "prompt_template", "template", "ID|NAME", "a prompt template in the place of TEXT", BY_FIELD },
 	{ "rating_llm_config", "judge", "ID|NAME", "the config that judges", BY_FIELD },
 	{ "rating_mode", "mode", "MODE", "fast or detailed (with a reasoning)", BY_FIELD },
 	{ "response_ids", "responses", "IDS", "rate these, wherever they came from: 1,2,3", OPTION_IDS },
@@ -81,6 +91,7 @@ static const struct {
 	{ "time_limit_seconds", "time-limit", "DURATION",
 	  "end after running so long: 90 (seconds), 10m, 2h", BY_FIELD },
 	{ "undo", "undo", NULL, "start tasks again", BY_FIELD },
+	{ "variables", "variables", "JSON", "what its placeholders stand for: {\"topic\":\"tea\"}", BY_FIELD },
 };
 
 /* What a file says, and the options may say over it. */
@@ -142,6 +153,19 @@ static const char rate_details[] =
 	"\n"
 	"Ctrl-C cancels the task and keeps what was recorded; `elluminate task retry` continues it.\n"
 	"With --json: the events, one a line, then the experiment, or the list of the verdicts.";
+
+static const char call_details[] =
+	"Asks once and prints the answer. The text is TEXT, or in a file, or comes from standard\n"
+	"input; nothing of it is kept but the task.\n"
+	"\n"
+	"  elluminate call 'Name three rivers.' --llm local --temperature 0\n"
+	"  elluminate call --llm local < question.txt > answer.txt\n"
+	"  elluminate call --template Haiku --variables '{\"topic\": \"tea\"}'\n"
+	"\n"
+	"Calls of tools that the model asks for are printed as JSON, one a line. Without --llm the\n"
+	"built-in simulated model answers, unless `elluminate llm default` chose another. Ctrl-C\n"
+	"cancels the call, and so does leaving it, unless it was detached; then `elluminate task\n"
+	"watch` prints the answer. With --json: the events, one a line, then the answer.";
 
 static const char watch_details[] =
 	"With ID: until it ends. Without: a live view of all tasks that wait or run; q or Ctrl-C\n"
@@ -222,16 +246,17 @@ struct resource {
 	const char *name; // in the interface
 	const struct column *columns;
 	void (*print)(const struct cli *cli, const void *reply); // of its Get method; or NULL
+	const struct option *const *options; // of the same; or NULL
 };
 
 static const struct resource resources[] = {
-	{ "task", "Task", task_columns, NULL },
-	{ "experiment", "Experiment", experiment_columns, print_experiment },
-	{ "llm", "LLMConfig", config_columns, NULL },
-	{ "collection", "Collection", collection_columns, NULL },
-	{ "template", "PromptTemplate", template_columns, NULL },
-	{ "criteria", "CriterionSet", named_columns, NULL },
-	{ "project", "Project", named_columns, NULL },
+	{ "task", "Task", task_columns, NULL, NULL },
+	{ "experiment", "Experiment", experiment_columns, print_experiment, NULL },
+	{ "llm", "LLMConfig", config_columns, NULL, NULL },
+	{ "collection", "Collection", collection_columns, NULL, NULL },
+	{ "template", "PromptTemplate", template_columns, NULL, template_options },
+	{ "criteria", "CriterionSet", named_columns, NULL, NULL },
+	{ "project", "Project", named_columns, NULL, NULL },
 };
 
 static const struct verb {
@@ -256,6 +281,8 @@ static const struct command fixed[] = {
 	{ "rate", "[EXPERIMENT]", 0, 1, "rate responses again, or by other criteria", rate_details,
 	  rate_options, command_rate, .method = "RateResponses",
 	  .fields = rate_fields },
+	{ "call", "[TEXT]", 0, 1, "ask a model once", call_details, call_options, command_chat,
+	  .method = "Call", .own_operands = true },
 	{ "task watch", "[ID]", 0, 1, "follow a task until it ends, or all of them", watch_details,
 	  NULL, command_task_watch, .method = "WatchTask" },
 	{ "task logs", "ID", 1, 1, "print a task's log", NULL, NULL, command_list,
@@ -341,7 +368,7 @@ static bool is_listed(const char *list, const char *word)
 }
 
 /* Adds an option for each field of the record that a user may set; `path` is where it is in the request.
- * Returns how many there are then. */
+ * What generates is said by the members of its record. Returns how many there are then. */
 static size_t add_options(const struct command *command, const struct option **options, size_t n,
 			  const struct record_type *type, const char *path,
 			  const struct record_field *without)
@@ -352,8 +379,13 @@ static size_t add_options(const struct command *command, const struct option **o
 		bool is_page = command->run == command_list && strcmp(field->name, "cursor") == 0;
 
 		if (!option || field == without || is_page || field->flags & FIELD_READ_ONLY ||
-		    !is_listed(path ? NULL : command->fields, field->name) ||
-		    !(path ? option_for_field(field, &texts, option) : make_option(field, option)))
+		    !is_listed(path ? NULL : command->fields, field->name))
+			continue;
+		if (field->type == &ellu_generation_params_type) {
+			n = add_options(command, options, n, field->type, field->name, NULL);
+			continue;
+		}
+		if (!(path ? option_for_field(field, &texts, option) : make_option(field, option)))
 			continue;
 		if (path)
 			option->field = arena_printf(&texts, "%s.%s", path, field->name);
@@ -383,8 +415,8 @@ static void complete_options(struct command *command)
 		n = add_options(command, options, n, content->type, content->name, NULL);
 	n = add_options(command, options, n, method->request, NULL,
 			content			    ? content
-			: command->operands_max > 0 ? call_operand(method)
-						    : NULL);
+			: command->operands_max > 0 && !command->own_operands ? call_operand(method)
+									     : NULL);
 	command->options = options;
 }
 
@@ -420,6 +452,7 @@ static void add_verb(const struct resource *resource, const struct verb *verb)
 {
 	const struct method *method;
 	struct command *command = &commands[n_commands];
+	const bool is_get = verb->run == command_call && verb->word[0] == 's';
 	char method_name[128], *name;
 
 	snprintf(method_name, sizeof(method_name), "%s%s%s", verb->before, resource->name, verb->behind);
@@ -434,7 +467,8 @@ static void add_verb(const struct resource *resource, const struct verb *verb)
 		.method = method->name,
 		.columns = resource->columns,
 		.listed = PAGE_DEFAULT,
-		.print = verb->run == command_call && verb->word[0] == 's' ? resource->print : NULL,
+		.print = is_get ? resource->print : NULL,
+		.options = is_get ? resource->options : NULL,
 	};
 	command->summary = make_summary(method, verb->says, &command->details);
 	command->operands_min = *command->operands && *command->operands != '[';

@@ -11,6 +11,7 @@
 #include "client/cli/progress_bar.h"
 #include "client/cli/results.h"
 #include "proto/generated/interface.h"
+#include "proto/provider.h"
 #include "proto/task_status.h"
 
 /* As cli_fail_request() where a task is refused. */
@@ -175,9 +176,9 @@ static void on_pending(struct follow *follow)
 
 static int lost(const struct follow *follow, int r, const struct ellu_error *error)
 {
-	int status = submit_fail(follow->cli, follow->may_be_outrun, r, error);
+	int status = submit_fail(follow->cli, follow->submission->may_be_outrun, r, error);
 
-	if (follow->task_id > 0 && (r == -ECONNRESET || r == -EPROTO))
+	if (follow->task_id > 0 && !follow->submission->is_lost && (r == -ECONNRESET || r == -EPROTO))
 		cli_note(follow->cli,
 			 "What was recorded is kept. Follow the task: elluminate task watch %lld%s",
 			 (long long) follow->task_id, cli_same_daemon(&follow->cli->arguments));
@@ -187,7 +188,7 @@ static int lost(const struct follow *follow, int r, const struct ellu_error *err
 /* 0 to go on, else the exit status. */
 static int take(struct follow *follow, const void *reply, struct progress_bar *bar)
 {
-	const struct record_type *type = follow->method->reply;
+	const struct record_type *type = follow->submission->method->reply;
 	const struct ellu_task_event *event = record_member(type, reply, "event");
 	const struct ellu_task *task = record_member(type, reply, "task");
 	const char *hold = event ? event->hold : task ? task->hold : NULL;
@@ -236,13 +237,14 @@ static int step(struct follow *follow, struct progress_bar *bar)
 int follow(struct follow *follow)
 {
 	const struct arguments *arguments = &follow->cli->arguments;
+	const struct submission *submission = follow->submission;
 	struct progress_bar bar;
 	int r;
 
 	progress_bar_init(&bar, arguments->quiet || arguments->json, !arguments->no_color);
 	interrupt_catch();
-	r = ellu_stream_method(follow->cli->daemon, follow->method->qualified_name, follow->request,
-			       &follow->stream);
+	r = ellu_stream_method(follow->cli->daemon, submission->method->qualified_name,
+			       submission->request, &follow->stream);
 	if (r < 0) {
 		interrupt_release();
 		return cli_fail(r, NULL);
@@ -383,45 +385,73 @@ static int print_verdicts(struct cli *cli, int64_t task_id, const struct ellu_ra
 	return status;
 }
 
-static int print_outcome(struct cli *cli, const struct submission *submission,
-			 const struct follow *follow)
+/* Where it is read on, as it is; a terminal is not to be commanded by it. */
+static void print_text(const char *text)
+{
+	if (isatty(STDOUT_FILENO))
+		text_print(stdout, text);
+	else
+		fputs(text, stdout);
+	if (*text && text[strlen(text) - 1] != '\n')
+		putchar('\n');
+}
+
+int follow_print_answer(const struct follow *follow)
+{
+	const struct ellu_call_result *call = follow->result ? follow->result->call : NULL;
+	int status = 0;
+
+	if (call && follow->cli->arguments.json)
+		return cli_print_json(&ellu_call_result_type, call);
+	if (call && provider_is_simulated(call->model))
+		cli_note(follow->cli, "Simulated: this answer comes from the built-in simulated model, not "
+				      "from a real one.");
+	if (call && call->text)
+		print_text(call->text);
+	for (size_t i = 0; call && status == 0 && i < call->n_tool_calls; i++)
+		status = cli_print_json(&ellu_tool_call_type, call->tool_calls[i]);
+	return status;
+}
+
+static int print_outcome(struct cli *cli, const struct follow *follow)
 {
 	const struct ellu_rating_results *ratings = follow->result ? follow->result->ratings : NULL;
 
-	if ((submission->verdicts || ratings) && follow->task_id > 0)
+	if (follow->result && follow->result->call)
+		return follow_print_answer(follow);
+	if ((follow->submission->verdicts || ratings) && follow->task_id > 0)
 		return print_verdicts(cli, follow->task_id, ratings);
 	return follow->experiment_id > 0 ? print_results(cli, follow) : 0;
 }
 
 /* Why a task did not succeed, and what to do. */
-static void tell_end(struct cli *cli, const struct submission *submission,
-		     const struct follow *follow)
+static void tell_end(struct cli *cli, const struct follow *follow)
 {
+	const struct submission *submission = follow->submission;
+
 	if (strcmp(follow->status, "SUCCESS") == 0)
 		return;
 	cli_error("task %lld: %s%s%s", (long long) follow->task_id, follow->status,
 		  follow->error ? ": " : "", follow->error ? follow->error : "");
-	if (follow->interrupted && submission->again)
+	if (!follow->interrupted || submission->is_lost)
+		return;
+	if (submission->again)
 		cli_note(cli, "What was recorded is kept. Continue: %s",
 			 submission->again);
-	else if (follow->interrupted)
+	else
 		cli_note(cli, "What was recorded is kept. Continue: elluminate task retry %lld%s",
 			 (long long) follow->task_id, cli_same_daemon(&cli->arguments));
 }
 
 static int submit_attached(struct cli *cli, const struct submission *submission)
 {
-	struct follow run = { .cli = cli,
-			      .method = submission->method,
-			      .request = submission->request,
-			      .started = true,
-			      .may_be_outrun = submission->may_be_outrun };
+	struct follow run = { .cli = cli, .submission = submission, .started = true };
 	int outcome, status = follow(&run);
 
 	if (status == 0) {
 		status = cli_task_exit_status(run.status);
-		tell_end(cli, submission, &run);
-		outcome = print_outcome(cli, submission, &run);
+		tell_end(cli, &run);
+		outcome = print_outcome(cli, &run);
 		status = status ? status : outcome;
 	}
 	follow_done(&run);

@@ -7,13 +7,22 @@
 #include "client/cli/cli.h"
 #include "proto/method.h"
 
+/* What starts or follows a task. */
+struct submission {
+	const struct method *method;
+	const void *request; // of that method; says `detach` as the arguments do
+	bool verdicts; // it brings verdicts of its own, not an experiment's results
+	bool is_lost; // with its end: nothing of it is recorded that one could continue
+	const char *again; // the command line that goes on after Ctrl-C; NULL: a retry of the task
+	bool may_be_outrun; // a collection of another version is SUBMIT_OUTRUN, and not told
+};
+
+#define SUBMIT_OUTRUN 256 // in the place of an exit status
+
 struct follow {
 	struct cli *cli;
-	const struct method *method; // that starts or follows a task
-	const void *request; // of that method
-	bool started; // by that method: Ctrl-C cancels the task, nobody else minds its cost limit
-
-	bool may_be_outrun; // as of a submission
+	const struct submission *submission;
+	bool started; // by its method: Ctrl-C cancels the task, nobody else minds its cost limit
 
 	int64_t task_id; // 0 until it is known
 	int64_t experiment_id; // 0 until the end says it
@@ -35,17 +44,9 @@ int follow(struct follow *follow);
 
 void follow_done(struct follow *follow);
 
-/* ---- Starting one, and seeing it through: progress, then what it brought ---- */
+/* What a task brought that is its own: the answer of a call, or NULL. Returns the exit status. */
+int follow_print_answer(const struct follow *follow);
 
-struct submission {
-	const struct method *method; // that starts or follows a task
-	const void *request; // of that method; says `detach` as the arguments do
-	bool verdicts; // it brings verdicts of its own, not an experiment's results
-	const char *again; // the command line that goes on after Ctrl-C; NULL: a retry of the task
-	bool may_be_outrun; // a collection of another version is SUBMIT_OUTRUN, and not told
-};
-
-#define SUBMIT_OUTRUN 256 // in the place of an exit status
-
-/* Connected. With --detach only the task is printed. Returns the exit status. */
+/* Starts a task, connected, and sees it through: progress, then what it brought. With --detach only the
+ * task is printed. Returns the exit status. */
 int submit(struct cli *cli, const struct submission *submission);

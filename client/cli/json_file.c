@@ -1,6 +1,7 @@
 #include "client/cli/json_file.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,7 @@
 #define FIRST_BYTES 65536
 #define FILE_BYTES_MAX (256u << 20)
 
-int file_text_read(FILE *in, size_t limit, char **ret_text, size_t *ret_size)
+static int read_stream(FILE *in, size_t limit, char **ret_text, size_t *ret_size)
 {
 	size_t capacity = FIRST_BYTES, size = 0;
 	char *text = malloc(capacity), *larger = text;
@@ -40,22 +41,18 @@ int file_text_read(FILE *in, size_t limit, char **ret_text, size_t *ret_size)
 	return 0;
 }
 
-static int read_text(struct json_file *file, struct complaint *complaint)
+int file_text_read(const char *path, size_t limit, char **ret_text, size_t *ret_size,
+		   struct complaint *complaint)
 {
-	bool is_input = strcmp(file->path, "-") == 0;
-	FILE *in = is_input ? stdin : fopen(file->path, "re");
-	int r;
+	bool is_input = strcmp(path, "-") == 0;
+	FILE *in = is_input ? stdin : fopen(path, "re");
+	int r = in ? read_stream(in, limit, ret_text, ret_size) : -errno;
 
-	if (!in)
-		return complain(complaint, "%s: %s", file->path, strerror(errno));
-	r = file_text_read(in, FILE_BYTES_MAX, &file->text, &file->size);
-	if (!is_input)
+	if (in && !is_input)
 		fclose(in);
 	if (r == -EFBIG)
-		return complain(complaint, "%s: larger than %u bytes; keep the cases in a file of "
-					   "their own",
-				file->path, FILE_BYTES_MAX);
-	return r < 0 && r != -ENOMEM ? complain(complaint, "%s: %s", file->path, strerror(-r)) : r;
+		return complain(complaint, "%s: larger than %zu bytes", path, limit);
+	return r < 0 && r != -ENOMEM ? complain(complaint, "%s: %s", path, strerror(-r)) : r;
 }
 
 static const char *place(const struct json_file *file, size_t offset, char *buffer, size_t size)
@@ -105,7 +102,8 @@ int json_file_read(const char *path, struct json_file *ret_file, json_object **r
 		   struct complaint *complaint)
 {
 	struct json_file file = { .path = strdup(path) };
-	int r = file.path ? read_text(&file, complaint) : -ENOMEM;
+	int r = !file.path ? -ENOMEM
+			   : file_text_read(path, FILE_BYTES_MAX, &file.text, &file.size, complaint);
 
 	if (r == 0)
 		r = parse(&file, ret_object, complaint);

@@ -6,7 +6,6 @@
 
 #include <json.h>
 #include <stddef.h>
-#include <stdio.h>
 
 #include "client/cli/complaint.h"
 
@@ -25,6 +24,7 @@ void json_file_done(struct json_file *file);
  * the buffer. */
 const char *json_file_place(const struct json_file *file, const char *path, char *buffer, size_t size);
 
-/* All of a stream, at most `limit` bytes, with a NUL behind it; free() it. -EFBIG when there is more,
- * -EIO or what errno says when it cannot be read, -ENOMEM. */
-int file_text_read(FILE *in, size_t limit, char **ret_text, size_t *ret_size);
+/* All of a file, at most `limit` bytes, with a NUL behind it; free() it. `-` is standard input. -ENOMEM,
+ * else -EINVAL with a complaint. */
+int file_text_read(const char *path, size_t limit, char **ret_text, size_t *ret_size,
+		   struct complaint *complaint);

@@ -55,6 +55,7 @@ struct command {
 	/* For what commands have in common (call.h). */
 	const char *method; // that it calls, by its short name
 	const char *fields; // of its request that are options; NULL: all
+	bool own_operands; // they are no field of the request
 	const struct column *columns; // of a list; NULL: each item is printed by `print`
 	int64_t listed; // without --limit; 0: all
 	void (*print)(const struct cli *cli, const void *reply); // NULL: field by field

@@ -86,6 +86,10 @@ static void print_struct(FILE *out, const struct record_type *type, const void *
 			fputs(ref->name, out);
 		else if (ref->id)
 			fprintf(out, "%" PRId64, *ref->id);
+	} else if (type == &ellu_task_result_type) {
+		const struct ellu_call_result *call = ((const struct ellu_task_result *) record)->call;
+
+		fputs(call && call->text ? call->text : "", out);
 	} else if (type == &ellu_message_type) {
 		const struct ellu_message *message = record;
 
@@ -209,7 +213,7 @@ static const char *label_of(const struct record_field *field, char *buffer, size
 /* Results are shown with their experiment, rows by a list of their own. */
 static bool is_shown(const struct record_field *field)
 {
-	return field->type != &ellu_task_result_type && field->type != &ellu_experiment_results_type;
+	return field->type != &ellu_experiment_results_type;
 }
 
 void show_record(FILE *out, const struct record_type *type, const void *record)

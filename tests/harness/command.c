@@ -178,13 +178,24 @@ struct termios command_termios(const struct command *command)
 	return modes;
 }
 
-struct command *command_run(const struct daemon *daemon, int status, const char *const *arguments)
+static struct command *ended_with(struct command *command, int status, const char *const *arguments)
 {
-	struct command *command = command_start(daemon, arguments);
 	int got = command_end(command);
 
 	if (got != status)
 		die("elluminate %s %s: status %d instead of %d\n%s%s", arguments[0],
 		    arguments[1] ? arguments[1] : "", got, status, command->out, command->err);
 	return command;
+}
+
+struct command *command_run(const struct daemon *daemon, int status, const char *const *arguments)
+{
+	return ended_with(command_start(daemon, arguments), status, arguments);
+}
+
+struct command *command_run_line(const struct daemon *daemon, int status, const char *line)
+{
+	const char *const arguments[] = { "-c", line, ELLUMINATE_PATH, NULL };
+
+	return ended_with(command_start_program(daemon, "/bin/sh", arguments), status, arguments);
 }

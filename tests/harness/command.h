@@ -46,5 +46,7 @@ struct termios command_termios(const struct command *command);
 
 /* Runs it to its end; its exit status must be this. */
 struct command *command_run(const struct daemon *daemon, int status, const char *const *arguments);
+/* The same of a line for a shell, where `$0` is the command. */
+struct command *command_run_line(const struct daemon *daemon, int status, const char *line);
 #define COMMAND(daemon, status, ...) \
 	command_run(daemon, status, (const char *const[]) { __VA_ARGS__, NULL })

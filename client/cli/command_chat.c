@@ -1,0 +1,94 @@
+/* elluminate call: one chat completion. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/cli/call.h"
+#include "client/cli/follow.h"
+#include "client/cli/json_file.h"
+#include "proto/limits.h"
+#include "proto/utf8.h"
+
+/* What is asked, without the line breaks at its end; free() it. -EINVAL with a complaint, -ENOMEM. */
+static int read_text(const struct cli *cli, char **ret_text, struct complaint *complaint)
+{
+	const struct arguments *arguments = &cli->arguments;
+	const char *text = arguments->n_operands > 0 ? arguments->operands[0] : "-";
+	const char *file = arguments->file ? arguments->file : "-";
+	size_t size;
+	int r;
+
+	if (strcmp(text, "-") != 0) {
+		*ret_text = strdup(text);
+		return *ret_text ? 0 : -ENOMEM;
+	}
+	if (strcmp(file, "-") == 0 && isatty(STDIN_FILENO))
+		cli_note(cli, "The text, then Ctrl-D:");
+	r = file_text_read(file, MESSAGE_SIZE_MAX, ret_text, &size, complaint);
+	if (r < 0)
+		return r;
+	while (size > 0 && (*ret_text)[size - 1] == '\n')
+		(*ret_text)[--size] = '\0';
+	if (size > 0 && !memchr(*ret_text, 0, size) && utf8_valid(*ret_text, size, NULL))
+		return 0;
+	free(*ret_text);
+	return complain(complaint, size > 0 ? "%s: not valid UTF-8 text" : "%s: no text",
+			strcmp(file, "-") == 0 ? "standard input" : file);
+}
+
+static json_object *one_message(const char *text)
+{
+	json_object *messages = json_object_new_array(), *message = json_object_new_object();
+
+	json_object_object_add(message, "role", json_object_new_string("user"));
+	json_object_object_add(message, "content", json_object_new_string(text));
+	json_object_array_add(messages, message);
+	return messages;
+}
+
+/* The text becomes a message, unless options say what is asked. 0, or the exit status. */
+static int make_messages(const struct cli *cli, json_object *request)
+{
+	const struct arguments *arguments = &cli->arguments;
+	const bool said = options_given(arguments, "template") || options_given(arguments, "messages");
+	struct complaint complaint = { "out of memory" };
+	char *text;
+
+	if (said + (arguments->n_operands > 0) + (arguments->file != NULL) > 1) {
+		cli_error("call: expected either TEXT, --file, --template or --messages");
+		return EXIT_USAGE;
+	}
+	if (said)
+		return 0;
+	if (read_text(cli, &text, &complaint) < 0) {
+		cli_error("%s", complaint.text);
+		return EXIT_USAGE;
+	}
+	json_object_object_add(request, "messages", one_message(text));
+	free(text);
+	return 0;
+}
+
+int command_chat(struct cli *cli)
+{
+	struct submission call = { .method = call_method(cli->command->method), .is_lost = true };
+	json_object *json = json_object_new_object();
+	struct arena arena;
+	void *request;
+	int status = make_messages(cli, json);
+
+	if (status != 0) {
+		json_object_put(json);
+		return status;
+	}
+	arena_init(&arena);
+	status = call_request(cli, call.method, json, &arena, &request);
+	if (status == 0)
+		status = cli_connect(cli);
+	call.request = request;
+	if (status == 0)
+		status = submit(cli, &call);
+	arena_done(&arena);
+	return status;
+}

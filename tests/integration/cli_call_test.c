@@ -1,0 +1,158 @@
+/* `elluminate call`, and which version of a template `elluminate template show` shows. */
+#include <signal.h>
+#include <string.h>
+
+#include "tests/harness/command.h"
+#include "tests/harness/suite.h"
+
+#define ASSERT_SAYS(output, wanted) \
+	ck_assert_msg(strstr(output, wanted), "no %s in: %s", wanted, output)
+
+static struct daemon *server;
+static struct sim *sim;
+static struct wire *wire;
+
+/* A daemon with the config `local`, and its endpoint. */
+static void begin(const char *setting)
+{
+	sim = sim_start((const char *[]) { setting, NULL });
+	server = daemon_start(NULL);
+	wire = daemon_connect(server);
+	wire_call(wire, "CreateLLMConfig",
+		  "{'llm_config':{'name':'local','provider':'openai','llm_model_name':'m','llm_base_url':'%s'}}",
+		  sim_url(sim));
+}
+
+static json_object *last_request(void)
+{
+	return json_must_parse(at_text(sim_requests(sim, 1), "requests.0.body"));
+}
+
+static const char *asked(void)
+{
+	return at_text(last_request(), "messages.0.content");
+}
+
+START_TEST(text_in_text_out)
+{
+	const char *path = dir_path(dir_new(), "question");
+	struct command *said;
+
+	begin(NULL);
+	said = COMMAND(server, 0, "call", "Name a river.", "--llm", "local", "--temperature", "0.5");
+	ck_assert_str_eq(asked(), "Name a river.");
+	ck_assert_double_eq(at_number(last_request(), "temperature"), 0.5);
+	ck_assert_uint_gt(strlen(said->out), 1);
+	ck_assert_int_eq(said->out[strlen(said->out) - 1], '\n');
+	ck_assert_ptr_null(strstr(said->err, "Simulated"));
+
+	command_run_line(server, 0, "printf 'From a pipe.\\nTwo lines.\\n' | $0 call --llm local");
+	ck_assert_str_eq(asked(), "From a pipe.\nTwo lines.");
+	command_run_line(server, 0, "echo 'From a dash.' | $0 call --llm local -");
+	ck_assert_str_eq(asked(), "From a dash.");
+	file_write(path, "From a file.\n");
+	COMMAND(server, 0, "call", "--llm", "local", "--file", path);
+	ck_assert_str_eq(asked(), "From a file.");
+	COMMAND(server, 0, "call", "--llm", "local", "--messages",
+		"[{\"role\":\"system\",\"content\":\"Be brief.\"},{\"role\":\"user\",\"content\":\"Hi.\"}]");
+	ck_assert_str_eq(asked(), "Be brief.");
+
+	said = COMMAND(server, 0, "call", "Hello", "--llm", "local", "--json");
+	ASSERT_SAYS(said->out, "\"status\":\"SUCCESS\"");
+	ASSERT_SAYS(said->out, "\n{\"text\":\"");
+	said = COMMAND(server, 0, "call", "Hello");
+	ASSERT_SAYS(said->err, "Simulated: ");
+}
+END_TEST
+
+START_TEST(a_template)
+{
+	const char *path = dir_path(dir_new(), "e.json");
+	struct command *said;
+
+	begin(NULL);
+	for (int version = 1; version <= 2; version++) {
+		file_write(path, text("{\"name\":\"E\",\"prompt_template\":{\"name\":\"T\",\"messages\":\"%d {{a}}\"},"
+				      "\"collection\":{\"name\":\"C\",\"variables\":[{\"a\":\"1\"}]}}", version));
+		COMMAND(server, 0, "run", path);
+	}
+	COMMAND(server, 0, "call", "--template", "T", "--variables", "{\"a\":\"tea\"}", "--llm", "local");
+	ck_assert_str_eq(asked(), "2 tea");
+	said = COMMAND(server, 10, "call", "--template", "T", "--llm", "local");
+	ASSERT_SAYS(said->err, "a: expected a value for this placeholder");
+
+	ASSERT_SAYS(COMMAND(server, 0, "template", "show", "T")->out, "user: 2 {{a}}");
+	ASSERT_SAYS(COMMAND(server, 0, "template", "show", "T", "--revision", "1")->out, "user: 1 {{a}}");
+	COMMAND(server, 27, "template", "show", "T", "--revision", "3");
+}
+END_TEST
+
+START_TEST(what_is_wrong)
+{
+	static const struct {
+		const char *line, *says;
+		int status;
+	} lines[] = {
+		{ "$0 call </dev/null", "standard input: no text", 2 },
+		{ "printf '\\n\\n' | $0 call", "standard input: no text", 2 },
+		{ "printf '\\377' | $0 call", "standard input: not valid UTF-8 text", 2 },
+		{ "printf 'a\\0b' | $0 call", "standard input: not valid UTF-8 text", 2 },
+		{ "$0 call --file /nowhere", "/nowhere: No such file or directory", 2 },
+		{ "$0 call a --file b", "call: expected either TEXT", 2 },
+		{ "$0 call a --template T", "call: expected either TEXT", 2 },
+		{ "$0 call a --temperature 9", "--temperature 9: expected 0 to 2", 23 },
+		{ "$0 call a --llm nobody", "no llm_config named 'nobody'", 27 },
+		{ "$0 call --template T", "no prompt_template named 'T'", 27 },
+		{ "$0 call a --llm local", "FAILURE: The response was filtered", 10 },
+	};
+
+	begin("--content_filter_rate=1");
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		struct command *said = command_run_line(server, lines[i].status, lines[i].line);
+
+		ck_assert_str_eq(said->out, "");
+		ASSERT_SAYS(said->err, lines[i].says);
+	}
+}
+END_TEST
+
+/* Ctrl-C cancels it, and nothing is offered to be continued. */
+START_TEST(ctrl_c)
+{
+	struct command *call;
+
+	begin("--latency_seconds=3600");
+	call = command_start(server, (const char *[]) { "call", "Hello", "--llm", "local", NULL });
+	sim_await(sim, "in_flight", 1);
+	command_signal(call, SIGINT);
+	ck_assert_int_eq(command_end(call), 12);
+	ck_assert_str_eq(call->out, "");
+	ASSERT_SAYS(call->err, "task 1: REVOKED");
+	ck_assert_ptr_null(strstr(call->err, "Continue"));
+	sim_await(sim, "closed_early", 1);
+}
+END_TEST
+
+START_TEST(detached)
+{
+	struct command *said;
+
+	begin("--latency_seconds=3600");
+	said = COMMAND(server, 0, "call", "Hello", "--llm", "local", "--detach");
+	ck_assert_str_eq(said->out, "Task 1, STARTED\n");
+	COMMAND(server, 0, "task", "cancel", "1");
+	sim_control(sim, "{'latency_seconds':0}");
+	COMMAND(server, 0, "call", "Hello", "--llm", "local", "--detach", "--name", "Second");
+	said = COMMAND(server, 0, "task", "watch", "2");
+	ASSERT_SAYS(said->out, "Task 2 is SUCCESS.\n");
+	ck_assert_uint_gt(strlen(said->out), strlen("Task 2 is SUCCESS.\n"));
+	said = COMMAND(server, 0, "task", "show", "2");
+	ASSERT_SAYS(said->out, "Name         Second\n");
+	ASSERT_SAYS(said->out, "Result       ");
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_SUITE(text_in_text_out, a_template, what_is_wrong, ctrl_c, detached);
+}
