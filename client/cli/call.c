@@ -267,7 +267,7 @@ static int print_page(struct cli *cli, const struct command *list, const struct 
 	table_print(table, stdout, cli->color);
 	table_free(table);
 	*first = *first && cli->arguments.json;
-	return status;
+	return status ? status : cli_flush();
 }
 
 static int print_pages(struct cli *cli, const struct command *list, struct ellu_stream *stream,
@@ -286,7 +286,7 @@ static int print_pages(struct cli *cli, const struct command *list, struct ellu_
 	}
 	if (r < 0)
 		return cli_fail_request(cli, r, error);
-	if (cli->arguments.json)
+	if (cli->arguments.json && status == 0)
 		puts(first ? "{\"items\":[]}" : "]}");
 	return status;
 }

@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/cli/daemon_start.h"
 #include "client/cli/table.h"
 #include "proto/limits.h"
 #include "proto/task_status.h"
+#include "proto/utf8.h"
 
 static void vsay(const char *prefix, const char *format, va_list arguments)
 {
@@ -194,17 +196,39 @@ int cli_get_experiment(struct cli *cli, const struct ellu_ref *experiment,
 	return r < 0 ? cli_fail(r, error) : 0;
 }
 
+int cli_flush(void)
+{
+	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : ellu_error_exit_status(-EIO);
+}
+
+int cli_put_json(const char *text)
+{
+	size_t size = strlen(text), length;
+	const bool as_it_is = !isatty(STDOUT_FILENO);
+	uint32_t code;
+
+	for (; !as_it_is && size > 0; text += length, size -= length) {
+		length = utf8_next(text, size, &code);
+		length = length ? length : 1;
+		if (text_is_control(code) && code != '\n')
+			printf("\\u%04x", code);
+		else
+			fwrite(text, 1, length, stdout);
+	}
+	puts(text);
+	return cli_flush();
+}
+
 int cli_print_json(const struct record_type *type, const void *record)
 {
 	char *text;
-	int r = record_to_text(type, record, TO_CLIENT, &text, NULL);
+	int status, r = record_to_text(type, record, TO_CLIENT, &text, NULL);
 
 	if (r < 0)
 		return cli_fail(r, NULL);
-	puts(text);
-	fflush(stdout);
+	status = cli_put_json(text);
 	free(text);
-	return 0;
+	return status;
 }
 
 bool cli_is_id(const char *text, int64_t *ret_id)

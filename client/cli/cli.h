@@ -66,6 +66,7 @@ struct arguments {
 
 	const char *operands[OPERANDS_MAX];
 	unsigned n_operands;
+	const char *group; // the first word of two, where the second was not said; or NULL
 };
 
 struct cli {
@@ -109,7 +110,13 @@ int cli_fail(int code, const struct ellu_error *error);
 int cli_get_experiment(struct cli *cli, const struct ellu_ref *experiment,
 		       const struct ellu_get_experiment_reply **ret_reply);
 
-/* Prints a record as JSON on a line of its own. Returns the exit status. */
+/* Hands over what was printed. 0, or the exit status; main() says that it could not be written. */
+int cli_flush(void);
+
+/* Prints JSON on a line of its own, without anything that commands a terminal. The same. */
+int cli_put_json(const char *text);
+
+/* The same of a record. */
 int cli_print_json(const struct record_type *type, const void *record);
 
 /* The ref that an operand means: digits are an id, all else is a name. NULL without memory. */

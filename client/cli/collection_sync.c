@@ -332,6 +332,11 @@ static int bring_rows(struct sync *sync, const struct ellu_collection *wanted)
 
 	if (status != 0 || sync->equal || (!sync->stored && sync->n_rows == 0))
 		return status;
+	if (sync->n_rows == 0 && sync->stored->variables_count && *sync->stored->variables_count > 0) {
+		cli_error("collection %s: no rows in the place of its %s", sync->name,
+			  number_text(before, *sync->stored->variables_count));
+		return EXIT_USAGE;
+	}
 	status = upload(sync);
 	if (status != 0)
 		return status;

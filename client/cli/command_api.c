@@ -11,18 +11,16 @@
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
 
-static void print_reply(const struct ellu_raw_reply *reply)
+static int print_reply(const struct ellu_raw_reply *reply)
 {
 	json_object *json = isatty(STDOUT_FILENO) ? json_tokener_parse(reply->parameters) : NULL;
+	int status = cli_put_json(!json ? reply->parameters
+					: json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY |
+									       JSON_C_TO_STRING_SPACED |
+									       JSON_C_TO_STRING_NOSLASHESCAPE));
 
-	if (json)
-		puts(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY |
-								  JSON_C_TO_STRING_SPACED |
-								  JSON_C_TO_STRING_NOSLASHESCAPE));
-	else
-		puts(reply->parameters);
 	json_object_put(json);
-	fflush(stdout);
+	return status;
 }
 
 static int call_many(struct cli *cli, const char *method, const char *parameters)
@@ -30,45 +28,44 @@ static int call_many(struct cli *cli, const char *method, const char *parameters
 	const struct ellu_error *error = NULL;
 	struct ellu_stream *stream;
 	const void *reply;
-	int r = ellu_stream_raw(cli->daemon, method, parameters, &stream);
+	int status = 0, r = ellu_stream_raw(cli->daemon, method, parameters, &stream);
 
 	if (r < 0)
 		return cli_fail(r, NULL);
-	while ((r = ellu_stream_next(stream, &reply, &error)) > 0) {
-		const struct ellu_raw_reply *raw = reply;
-
-		puts(raw->parameters);
-		fflush(stdout);
+	while (status == 0 && (r = ellu_stream_next(stream, &reply, &error)) > 0) {
+		status = cli_put_json(((const struct ellu_raw_reply *) reply)->parameters);
 		ellu_free(reply);
 	}
 	ellu_stream_close(stream);
-	return r < 0 ? cli_fail(r, error) : 0;
+	return r < 0 ? cli_fail(r, error) : status;
 }
 
 static int call_once(struct cli *cli, const char *method, const char *parameters)
 {
 	const struct ellu_raw_reply *reply;
 	const struct ellu_error *error;
-	int r = ellu_call_raw(cli->daemon, method, parameters, &reply, &error);
+	int status, r = ellu_call_raw(cli->daemon, method, parameters, &reply, &error);
 
 	if (r < 0)
 		return cli_fail(r, error);
-	print_reply(reply);
+	status = print_reply(reply);
 	ellu_free(reply);
-	return 0;
+	return status;
 }
 
-/* What is no JSON is told with its place, which the daemon knows of the whole message only. */
-static bool is_json(const char *text)
+/* What is no object is told with its place, which the daemon knows of the whole message only. */
+static bool is_object(const char *text)
 {
 	json_object *json = NULL;
 	int line, column, r;
-	const char *reason;
-	size_t offset;
+	const char *reason = "an object expected";
+	size_t offset = 0;
+	bool good;
 
 	r = json_text_parse(text, strlen(text), &json, &offset, &reason);
+	good = r < 0 ? r != -EINVAL : json_object_is_type(json, json_type_object);
 	json_object_put(json);
-	if (r != -EINVAL)
+	if (good)
 		return true;
 	json_text_position(text, offset, &line, &column);
 	cli_error("JSON:%d:%d: %s", line, column, reason);
@@ -95,7 +92,7 @@ int command_api(struct cli *cli)
 		}
 		parameters = input;
 	}
-	status = parameters && !is_json(parameters) ? ellu_error_exit_status(ELLU_E_INVALID_MESSAGE)
+	status = parameters && !is_object(parameters) ? ellu_error_exit_status(ELLU_E_INVALID_MESSAGE)
 						    : cli_connect(cli);
 	if (status == 0)
 		status = arguments->more ? call_many(cli, method, parameters)

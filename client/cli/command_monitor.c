@@ -85,10 +85,9 @@ static int print_reply(struct monitor *monitor, const struct ellu_monitor_reply 
 			    task->error);
 	else
 		print_event(reply, known);
-	fflush(stdout);
 	if (reply->event && known->ended && reply->event->sequence >= known->sequence)
 		task_board_forget(&monitor->board, known->id);
-	return 0;
+	return cli_flush();
 }
 
 /* ---- The stream ---- */

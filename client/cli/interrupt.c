@@ -23,7 +23,9 @@ void interrupt_catch(void)
 
 	interrupted = 0;
 	sigemptyset(&action.sa_mask);
-	sigaction(SIGINT, &action, &before);
+	sigaction(SIGINT, NULL, &before);
+	if (before.sa_handler != SIG_IGN) // as a shell has it for what runs in the background
+		sigaction(SIGINT, &action, NULL);
 }
 
 void interrupt_release(void)

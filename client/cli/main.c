@@ -1,10 +1,19 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "client/cli/options.h"
+
+/* What was closed is not to become a connection, into which the output would go: it fails, as before. */
+static void hold_closed(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void) open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
 
 int main(int argc, char **argv)
 {
@@ -13,6 +22,7 @@ int main(int argc, char **argv)
 	const char *no_color = getenv("NO_COLOR");
 	int status;
 
+	hold_closed();
 	setlocale(LC_CTYPE, "");
 	status = options_parse(argc, argv, &cli.arguments, &command);
 	if (status != 0) {
@@ -21,21 +31,20 @@ int main(int argc, char **argv)
 	}
 	cli.color = !cli.arguments.no_color && !(no_color && *no_color) && isatty(STDOUT_FILENO);
 	if (cli.arguments.help) {
-		options_print_help(stdout, command);
+		options_print_help(stdout, command, cli.arguments.group);
 	} else if (cli.arguments.version) {
 		status = command_version(&cli);
 	} else if (command) {
 		cli.command = command;
 		status = command->run(&cli);
 	} else {
-		options_print_help(stderr, NULL);
+		options_print_help(stderr, NULL, NULL);
 		status = EXIT_USAGE;
 	}
 	ellu_close(cli.daemon);
 	options_done(&cli.arguments);
-	if (fflush(stdout) != 0 && status == 0) {
-		cli_error("the output could not be written");
-		status = ellu_error_exit_status(-EIO);
-	}
-	return status;
+	if (cli_flush() == 0)
+		return status;
+	cli_error("the output could not be written");
+	return status ? status : ellu_error_exit_status(-EIO);
 }

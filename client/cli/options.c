@@ -79,7 +79,6 @@ static const struct option *find_option(const struct command *command, const cha
 struct parser {
 	struct arguments *arguments;
 	const struct command *command;
-	const char *group; // the first word of two
 };
 
 static int usage_error(const struct command *command)
@@ -218,14 +217,14 @@ static bool take_word(struct parser *parser, const char *word)
 		cli_error("%s: unexpected argument %s", parser->command->name, word);
 		return false;
 	}
-	if (!parser->group && is_group(word)) {
-		parser->group = word;
+	if (!arguments->group && is_group(word)) {
+		arguments->group = word;
 		return true;
 	}
-	parser->command = parser->group ? options_find_command(parser->group, word)
-					: options_find_command(word, NULL);
+	parser->command = arguments->group ? options_find_command(arguments->group, word)
+					   : options_find_command(word, NULL);
 	if (!parser->command)
-		unknown_command(parser->group, word);
+		unknown_command(arguments->group, word);
 	return parser->command != NULL;
 }
 
@@ -264,8 +263,8 @@ static int check(const struct parser *parser)
 	}
 	if (arguments->help || arguments->version)
 		return 0;
-	if (parser->group && !command) {
-		say_incomplete(parser->group);
+	if (arguments->group && !command) {
+		say_incomplete(arguments->group);
 		return usage_error(NULL);
 	}
 	if (command && arguments->n_operands < command->operands_min) {
@@ -439,10 +438,10 @@ static void print_global_options(FILE *out, int width)
 		print_option(out, &global_options[i], width);
 }
 
-static void print_overview(FILE *out)
+static void print_overview(FILE *out, const char *group)
 {
 	const struct command *commands;
-	size_t n;
+	size_t n, length = group ? strlen(group) : 0;
 
 	fputs("Usage: elluminate COMMAND [ARGUMENT]… [OPTION]…\n\n"
 	      "Evaluates prompts and models with the elluminate daemon.\n\nCommands:\n",
@@ -451,6 +450,8 @@ static void print_overview(FILE *out)
 	for (size_t i = 0; i < n; i++) {
 		char left[64];
 
+		if (group && (strncmp(commands[i].name, group, length) != 0 || commands[i].name[length] != ' '))
+			continue;
 		snprintf(left, sizeof(left), "%s %s", commands[i].name, commands[i].operands);
 		fprintf(out, "  %-32s %s\n", left, commands[i].summary);
 	}
@@ -460,12 +461,12 @@ static void print_overview(FILE *out)
 	      out);
 }
 
-void options_print_help(FILE *out, const struct command *command)
+void options_print_help(FILE *out, const struct command *command, const char *group)
 {
 	int width = OPTION_COLUMNS;
 
 	if (!command) {
-		print_overview(out);
+		print_overview(out, group);
 		return;
 	}
 	fprintf(out, "Usage: elluminate %s%s%s [OPTION]…\n\n%c%s.\n", command->name,
@@ -490,16 +491,14 @@ int command_version(struct cli *cli)
 
 int command_help(struct cli *cli)
 {
-	const struct arguments *arguments = &cli->arguments;
-	const struct command *command = NULL;
+	const char *const *words = cli->arguments.operands;
+	const char *group = words[0] && is_group(words[0]) ? words[0] : NULL;
+	const struct command *command = words[0] ? options_find_command(words[0], words[1]) : NULL;
 
-	if (arguments->n_operands > 0) {
-		command = options_find_command(arguments->operands[0], arguments->operands[1]);
-		if (!command) {
-			cli_error("unknown command %s", arguments->operands[0]);
-			return EXIT_USAGE;
-		}
+	if (!command && words[0] && !(group && !words[1])) {
+		unknown_command(group, group ? words[1] : words[0]);
+		return EXIT_USAGE;
 	}
-	options_print_help(stdout, command);
+	options_print_help(stdout, command, group);
 	return 0;
 }

@@ -77,7 +77,8 @@ void options_done(struct arguments *arguments);
 /* The command of that name; `second` may be NULL. */
 const struct command *options_find_command(const char *first, const char *second);
 
-void options_print_help(FILE *out, const struct command *command); // NULL: the whole
+/* Of a command, of the commands of a group, or, where both are NULL, of all. */
+void options_print_help(FILE *out, const struct command *command, const char *group);
 
 /* What the arguments say of a request goes into it, over what it has. -ENOMEM. */
 int options_apply(const struct arguments *arguments, json_object *request);

@@ -337,6 +337,8 @@ int rows_open(const char *path, struct rows **ret_rows, struct complaint *compla
 		r = -ENOMEM;
 	else if (!rows->file)
 		r = complain(complaint, "%s: %s", path, strerror(errno));
+	else if (fseek(rows->file, 0, SEEK_SET) < 0)
+		r = complain(complaint, "%s: expected a file that can be read again from its beginning", path);
 	else
 		r = rows_rewind(rows, complaint);
 	if (r < 0) {

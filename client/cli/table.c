@@ -23,7 +23,7 @@ struct table {
 
 /* ---- Text ---- */
 
-static bool is_control(uint32_t code)
+bool text_is_control(uint32_t code)
 {
 	return code < 0x20 || (code >= 0x7f && code < 0xa0);
 }
@@ -35,7 +35,7 @@ void text_print(FILE *out, const char *text)
 
 	for (; size > 0; text += length, size -= length) {
 		length = utf8_next(text, size, &code);
-		if (length == 0 || (is_control(code) && code != '\n' && code != '\t')) {
+		if (length == 0 || (text_is_control(code) && code != '\n' && code != '\t')) {
 			length = length ? length : 1;
 			fputc('?', out);
 		} else {

@@ -29,6 +29,8 @@ void table_print_within(const struct table *table, FILE *out, bool color, int wi
 
 struct table *table_free(struct table *table); // accepts NULL, returns NULL
 
+bool text_is_control(uint32_t code);
+
 /* Prints text with control characters replaced; line breaks stay. */
 void text_print(FILE *out, const char *text);
 

@@ -40,6 +40,12 @@ struct command *command_start(const struct daemon *daemon, const char *const *ar
 	return command_start_program(daemon, ELLUMINATE_PATH, arguments);
 }
 
+struct command *command_start_line(const struct daemon *daemon, const char *line)
+{
+	return command_start_program(daemon, "/bin/sh",
+				     (const char *const[]) { "-c", line, ELLUMINATE_PATH, NULL });
+}
+
 struct command *command_start_program(const struct daemon *daemon, const char *path,
 				      const char *const *arguments)
 {
@@ -83,6 +89,7 @@ struct command *command_start_on_terminal(const struct daemon *daemon, int colum
 	close(command->fd);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || login_tty(terminal) < 0)
 		_exit(127);
+	(void)signal(SIGINT, SIG_DFL);
 	(void)putenv((char *)socket);
 	(void)putenv("LC_ALL=C.UTF-8");
 	(void)putenv("TERM=xterm");
@@ -195,7 +202,5 @@ struct command *command_run(const struct daemon *daemon, int status, const char 
 
 struct command *command_run_line(const struct daemon *daemon, int status, const char *line)
 {
-	const char *const arguments[] = { "-c", line, ELLUMINATE_PATH, NULL };
-
-	return ended_with(command_start_program(daemon, "/bin/sh", arguments), status, arguments);
+	return ended_with(command_start_line(daemon, line), status, (const char *const[]) { line, NULL });
 }

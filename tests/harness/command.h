@@ -24,6 +24,8 @@ struct command {
 
 /* `arguments` end with NULL. */
 struct command *command_start(const struct daemon *daemon, const char *const *arguments);
+/* A line for a shell, where `$0` is the command. */
+struct command *command_start_line(const struct daemon *daemon, const char *line);
 /* Another program than elluminate, by its path. */
 struct command *command_start_program(const struct daemon *daemon, const char *path,
 				      const char *const *arguments);
@@ -46,7 +48,6 @@ struct termios command_termios(const struct command *command);
 
 /* Runs it to its end; its exit status must be this. */
 struct command *command_run(const struct daemon *daemon, int status, const char *const *arguments);
-/* The same of a line for a shell, where `$0` is the command. */
 struct command *command_run_line(const struct daemon *daemon, int status, const char *line);
 #define COMMAND(daemon, status, ...) \
 	command_run(daemon, status, (const char *const[]) { __VA_ARGS__, NULL })

@@ -21,6 +21,8 @@ static void run_child(const struct process_options *options, char **argv, pid_t 
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
 		_exit(EXIT_NOT_STARTED);
+	/* Whoever runs the test in the background has it ignored. */
+	(void)signal(SIGINT, SIG_DFL);
 	/* Its own group: a signal to the test's group is none for it. */
 	(void)setpgid(0, 0);
 	if (options->output) {

@@ -133,6 +133,21 @@ START_TEST(ctrl_c)
 }
 END_TEST
 
+/* What a shell runs in the background is not meant by a Ctrl-C. */
+START_TEST(ctrl_c_in_the_background)
+{
+	struct command *call;
+
+	begin("--latency_seconds=3600");
+	call = command_start_line(server, "trap '' INT; exec $0 call Hello --llm local");
+	sim_await(sim, "in_flight", 1);
+	command_signal(call, SIGINT);
+	COMMAND(server, 0, "task", "cancel", "1");
+	ck_assert_int_eq(command_end(call), 12);
+	ck_assert_ptr_null(strstr(call->err, "Cancelling"));
+}
+END_TEST
+
 START_TEST(detached)
 {
 	struct command *said;
@@ -140,6 +155,9 @@ START_TEST(detached)
 	begin("--latency_seconds=3600");
 	said = COMMAND(server, 0, "call", "Hello", "--llm", "local", "--detach");
 	ck_assert_str_eq(said->out, "Task 1, STARTED\n");
+	/* Where nothing can be written, there is nothing to wait for. */
+	command_run_line(server, 71, "$0 monitor >/dev/full");
+	command_run_line(server, 71, "$0 monitor --json >/dev/full");
 	COMMAND(server, 0, "task", "cancel", "1");
 	sim_control(sim, "{'latency_seconds':0}");
 	COMMAND(server, 0, "call", "Hello", "--llm", "local", "--detach", "--name", "Second");
@@ -154,5 +172,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(text_in_text_out, a_template, what_is_wrong, ctrl_c, detached);
+	return RUN_SUITE(text_in_text_out, a_template, what_is_wrong, ctrl_c, ctrl_c_in_the_background, detached);
 }

@@ -312,13 +312,39 @@ START_TEST(calls_by_name)
 	ASSERT_SAYS(said->err, "JSON:2:2: key in double quotes expected");
 	said = COMMAND(server, 23, "api", "GetTask", "{\"idd\":1}");
 	ASSERT_SAYS(said->err, "idd: expected no field of this name; did you mean id?");
+	said = COMMAND(server, 26, "api", "GetTask", "[1]");
+	ASSERT_SAYS(said->err, "JSON:1:1: an object expected");
 	COMMAND(server, 23, "api", "GetTask");
 	COMMAND(server, 21, "api", "GetTasks", "{}");
+}
+END_TEST
+
+/* Names and answers are anybody's: JSON, too, says them so that the terminal does nothing. */
+START_TEST(json_commands_no_terminal)
+{
+	static const char *const lines[][4] = {
+		{ "collection", "rows", "C", "--json" },
+		{ "api", "ListTemplateVariables", "{\"collection\":{\"name\":\"C\"}}", NULL },
+		{ "api", "ListTemplateVariables", "{\"collection\":{\"name\":\"C\"}}", "--more" },
+	};
+
+	server = daemon_start(NULL);
+	wire = daemon_connect(server);
+	wire_call(wire, "CreateCollection", "{'collection':{'name':'C'}}");
+	wire_call(wire, "AddTemplateVariables",
+		  "{'collection':{'name':'C'},'variables':[{'a':'\\u009b31m\\u007fä'}]}");
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		struct command *said = command_start_on_terminal(
+			server, 80, 24, (const char *[]) { lines[i][0], lines[i][1], lines[i][2], lines[i][3], NULL });
+
+		ck_assert_int_eq(command_end(said), 0);
+		ASSERT_SAYS(said->out, "\\u009b31m\\u007fä");
+	}
 }
 END_TEST
 
 int main(void)
 {
 	return RUN_SUITE(lists, holds_and_settings, cancel_and_retry, retry_detached, prune, drain, says_what_it_waits_for, run_with_options,
-			 resources, options_are_blamed, calls_by_name);
+			 resources, options_are_blamed, calls_by_name, json_commands_no_terminal);
 }

@@ -137,6 +137,13 @@ expect 2 run good.json --dryrun
 says err 'did you mean --dry-run?'
 expect 2 rnu good.json
 says err 'did you mean run?'
+expect 2 help tsak list
+says err 'did you mean task list?'
+expect 0 help task
+says out '^  task tune ID'
+[ "$(grep -c '^  [a-z]' out)" = 10 ] || fail "not the commands of tasks alone"
+expect 0 task --help
+says out '^  task tune ID'
 expect 27 task show 4711
 expect 23 api GetTask '{"id":0}'
 says err 'id: expected'
@@ -155,6 +162,35 @@ sed 's|"criteria"|"llm_config": {"name":"dead","provider":"openai","llm_model_na
   "llm_base_url":"http://127.0.0.1:9/v1","max_retries":0}, "criteria"|; s/"Sample"/"Dead"/g' \
 	good.json >dead.json
 expect 10 run dead.json
+
+# Rows that are none, or that cannot be read twice, do not take the place of those that are there
+printf 'topic\n' >topics.csv
+expect 2 run good.json
+says err 'collection Topics: no rows in the place of its 1'
+rm topics.csv
+mkfifo topics.csv
+printf 'topic\ncoffee\n' >topics.csv &
+expect 2 run good.json
+says err 'topics.csv: expected a file that can be read again'
+wait
+rm topics.csv
+printf 'topic\ncoffee\n' >topics.csv
+expect 0 collection show Topics
+says out '^Variables *1$'
+
+# What cannot be written is said, also of what is printed on the way; what is closed stays closed
+for line in 'run good.json' 'run good.json --json' 'task list --json' 'api GetStatus --more' help; do
+	status=0
+	# shellcheck disable=SC2086
+	timeout 60 "$command" $line >/dev/full 2>err || status=$?
+	[ "$status" = 71 ] || fail "elluminate $line: status $status with a full disk"
+	says err 'the output could not be written'
+done
+status=0
+"$command" task list --json >&- 2>err || status=$?
+[ "$status" = 71 ] || fail "status $status without an output"
+"$command" run good.json --new <&- 2>&- >out || fail "it fails without a place for notes"
+says out 'all of them (success rate)'
 
 # Ctrl-C cancels, and the same command continues
 sed 's|"criteria"|"llm_config": {"name":"slow","provider":"simulated","max_connections":1,\

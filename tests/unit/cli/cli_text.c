@@ -244,8 +244,8 @@ static void print_help(FILE *out)
 	const struct command *commands = commands_all(&n_commands);
 
 	for (size_t i = 0; i < n_commands; i++)
-		options_print_help(out, &commands[i]);
-	options_print_help(out, NULL);
+		options_print_help(out, &commands[i], NULL);
+	options_print_help(out, NULL, NULL);
 }
 
 START_TEST(help_knows_every_option)
