@@ -174,6 +174,8 @@ static int make_headers(struct llm_target *target, const struct ellu_llm_config 
 		failed |= target_add_header(target, "Content-Type", "", "application/json");
 	if (!target_has_header(config, "Accept"))
 		failed |= target_add_header(target, "Accept", "", "application/json");
+	if (!target_has_header(config, "User-Agent"))
+		failed |= target_add_header(target, "User-Agent", "", "elluminated/" ELLU_VERSION);
 	for (size_t i = 0; i < config->n_extra_headers; i++) {
 		const struct ellu_entry *header = &config->extra_headers[i];
 
@@ -441,7 +443,7 @@ static int make_url(struct llm_target *target, const char *base, struct fault *f
 		r = fault_oom(fault);
 out:
 	curl_free(text);
-	curl_url_cleanup(url);
+	target->parsed_url = url;
 	return r;
 }
 
@@ -526,6 +528,7 @@ struct llm_target *llm_target_unref(struct llm_target *target)
 	}
 	for (struct target_secret *secret = target->secrets; secret; secret = secret->next)
 		explicit_bzero(secret->text, secret->size);
+	curl_url_cleanup(target->parsed_url);
 	arena_done(&target->arena);
 	free(target);
 	return NULL;

@@ -44,6 +44,7 @@ struct llm_target {
 	const char *origin; // scheme, host and port; "simulated"
 	const char *model;
 	const char *url;
+	CURLU *parsed_url; // the same
 	char *key; // or NULL
 	struct curl_slist *headers; // may hold secrets
 	struct target_secret *secrets;

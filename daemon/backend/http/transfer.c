@@ -199,7 +199,6 @@ static bool set_constant_options(struct transfer *transfer)
 	       SET(CURLOPT_REDIR_PROTOCOLS_STR, "http,https") &&
 	       /* Proxies are the config's business, not the environment's. */
 	       SET(CURLOPT_NOPROXY, "") && SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) &&
-	       SET(CURLOPT_USERAGENT, "elluminated/" ELLU_VERSION) &&
 	       SET(CURLOPT_TCP_KEEPALIVE, 1L) && SET(CURLOPT_TCP_KEEPIDLE, KEEPALIVE_SECONDS) &&
 	       SET(CURLOPT_TCP_KEEPINTVL, KEEPALIVE_SECONDS) &&
 	       SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) &&
@@ -220,7 +219,8 @@ static bool set_target(struct transfer *transfer, struct llm_target *target)
 			return false;
 	}
 	transfer->target = llm_target_unref(transfer->target);
-	if (!SET(CURLOPT_URL, target->url) ||
+	/* Requests go by the parsed one; curl would parse the other one for each. */
+	if (!SET(CURLOPT_URL, target->url) || !SET(CURLOPT_CURLU, target->parsed_url) ||
 	    !SET(CURLOPT_PROXY, target->proxy ? target->proxy : "") ||
 	    (target->ca_file && !SET(CURLOPT_CAINFO_BLOB, &target->ca)) ||
 	    !SET(CURLOPT_PIPEWAIT, https ? 1L : 0L) ||
