@@ -133,9 +133,8 @@ static int backend_init(struct backend *backend)
 		return -ENOMEM;
 	if (deadlines_reserve(&backend->deadlines, 1) < 0)
 		return -ENOMEM;
-	backend->tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
 	backend->timer = evtimer_new(loop_base(backend->loop), on_timer, backend);
-	if (!backend->tokener || !backend->timer)
+	if (!backend->timer)
 		return -ENOMEM;
 	backend->timer_usec = DEADLINE_NEVER;
 	backend->now_usec = clock_monotonic_usec();
@@ -177,8 +176,7 @@ struct backend *backend_free(struct backend *backend)
 	deadlines_done(&backend->deadlines);
 	if (backend->timer)
 		event_free(backend->timer);
-	if (backend->tokener)
-		json_tokener_free(backend->tokener);
+	json_reader_done(&backend->reader);
 	free(backend);
 	return NULL;
 }

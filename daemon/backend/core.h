@@ -7,7 +7,6 @@
  */
 #pragma once
 
-#include <json-c/json.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -18,6 +17,7 @@
 #include "daemon/base/deadline.h"
 #include "daemon/backend/http/descriptors.h"
 #include "daemon/backend/dialect/dialect.h"
+#include "daemon/backend/dialect/json.h"
 #include "daemon/backend/endpoint.h"
 #include "daemon/backend/http/pool.h"
 #include "daemon/backend/limits/retry.h"
@@ -70,7 +70,7 @@ struct backend {
 	struct deadline rested; // sets it
 	struct descriptors descriptors;
 	struct jobs simulated_due;
-	json_tokener *tokener;
+	struct json_reader reader;
 	uint64_t random;
 };
 

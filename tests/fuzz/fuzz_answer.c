@@ -2,6 +2,9 @@
  * What a provider sends, as each dialect reads it. The first byte chooses the status, the second
  * the dialect and how it is framed, the rest is the body.
  */
+#include <errno.h>
+#include <json-c/json.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,8 +66,85 @@ static void require_answer(const struct llm_call *call)
 		require_text(call->finish_reason, 64);
 }
 
-static void try_answer(struct llm_target *target, json_tokener *tokener, enum framing framing,
-		       const char *body, size_t size)
+/* ---- What json-c reads ---- */
+
+static json_object *read_by_json_c(const char *body, size_t size)
+{
+	json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
+	json_object *json = json_tokener_parse_ex(tokener, body, (int)size);
+	bool whole = json_tokener_get_error(tokener) == json_tokener_success;
+
+	for (size_t i = json_tokener_get_parse_end(tokener); whole && i < size; i++)
+		whole = strchr(" \t\r\n", body[i]);
+	json_tokener_free(tokener);
+	if (whole)
+		return json;
+	json_object_put(json);
+	return NULL;
+}
+
+static void compare(struct json_value *value, json_object *json)
+{
+	static const json_type types[] = { json_type_null, json_type_boolean, json_type_double,
+					   json_type_string, json_type_array, json_type_object };
+	struct json_value *element;
+	size_t i = 0;
+
+	require(json_object_is_type(json, types[value->kind]) ||
+		(value->kind == JSON_NUMBER && json_object_is_type(json, json_type_int)));
+	if (value->kind == JSON_TEXT) {
+		size_t size = json_words_size(value);
+
+		require(size == (size_t)json_object_get_string_len(json) &&
+			memcmp(json_words(value), json_object_get_string(json), size) == 0);
+	} else if (value->kind == JSON_NUMBER) {
+		double ours = json_number(value), theirs = json_object_get_double(json);
+
+		/* Those that it has no integer for are the largest or the least to it. */
+		require(ours == theirs || isnan(ours) || fabs(ours) > 9e18);
+	} else if (value->kind == JSON_ARRAY) {
+		JSON_EACH(element, value)
+			compare(element, json_object_array_get_idx(json, i++));
+		require(i == json_object_array_length(json));
+	} else if (value->kind == JSON_OBJECT) {
+		json_object_object_foreach(json, name, member) {
+			element = json_member(value, name);
+			require(!element == !member);
+			if (member)
+				compare(element, member);
+		}
+	}
+}
+
+/* Values are what json-c makes of them, and there are none where it finds none. */
+static void try_json(struct json_reader *reader, const char *body, size_t size)
+{
+	json_object *json;
+	struct json_value *value;
+	char *text;
+	int r;
+
+	if (memchr(body, 0, size) || !utf8_valid(body, size, NULL) ||
+	    memmem(body, size, "\\u0000", 6)) // names end there to it
+		return;
+	json = read_by_json_c(body, size);
+	text = malloc(size);
+	require(!size || text);
+	if (size > 0)
+		memcpy(text, body, size);
+	r = json_read(reader, text, size, &value);
+	/* Of null it makes NULL, and of a number or a word it waits for the end. */
+	require(r >= 0 ? json || value->kind < JSON_TEXT : r == -EBADMSG && !json);
+	if (json)
+		compare(value, json);
+	json_object_put(json);
+	free(text);
+}
+
+/* ---- What dialects read ---- */
+
+static void try_answer(struct llm_target *target, struct json_reader *reader,
+		       enum framing framing, char *body, size_t size)
 {
 	struct llm_call call = {
 		.target = target,
@@ -75,7 +155,7 @@ static void try_answer(struct llm_target *target, json_tokener *tokener, enum fr
 	};
 	struct attempt attempt = { .status = 200 };
 
-	answer_read(&call, tokener, framing, body, size, &attempt);
+	answer_read(&call, reader, framing, body, size, &attempt);
 	require(call.input_tokens >= -1 && call.input_tokens <= ANSWER_TOKENS_MAX);
 	require(call.output_tokens >= -1 && call.output_tokens <= ANSWER_TOKENS_MAX);
 	require(call.reasoning_tokens >= -1 && call.reasoning_tokens <= ANSWER_TOKENS_MAX);
@@ -89,12 +169,12 @@ static void try_answer(struct llm_target *target, json_tokener *tokener, enum fr
 	arena_done(&call.arena);
 }
 
-static void try_refusal(const struct llm_target *target, int status, json_tokener *tokener,
-			const char *body, size_t size)
+static void try_refusal(const struct llm_target *target, int status, struct json_reader *reader,
+			char *body, size_t size)
 {
 	struct attempt attempt = { .status = status, .wait_usec = -1 };
 
-	refusal_read(target, tokener, body, size, &attempt);
+	refusal_read(target, reader, body, size, &attempt);
 	require(attempt.class != ATTEMPT_ANSWERED && attempt.code != 0 && attempt.message[0]);
 	require_text(attempt.message, sizeof(attempt.message));
 }
@@ -104,25 +184,30 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const int statuses[] = { 200, 400, 401, 403, 404, 422, 429, 500, 503, 302 };
 	static const char *const providers[] = { "openai", "anthropic" };
 	static struct llm_target *targets[sizeof(providers) / sizeof(*providers)];
-	static json_tokener *tokener;
+	static struct json_reader reader;
 	struct llm_target *target;
+	char *body;
 	int status;
 
 	if (size < 2)
 		return 0;
-	if (!tokener) {
-		tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
+	if (!targets[0]) {
 		for (size_t i = 0; i < sizeof(targets) / sizeof(*targets); i++)
 			targets[i] = make_target(providers[i]);
 	}
 	status = statuses[data[0] % (sizeof(statuses) / sizeof(*statuses))];
 	target = targets[data[1] % (sizeof(targets) / sizeof(*targets))];
+	try_json(&reader, (const char *)data + 2, size - 2);
+	body = malloc(size);
+	require(body != NULL);
+	memcpy(body, data + 2, size - 2);
 	if (status == 200)
-		try_answer(target, tokener,
+		try_answer(target, &reader,
 			   data[1] / (sizeof(targets) / sizeof(*targets)) % 2 ? FRAMING_SSE :
 										 FRAMING_NONE,
-			   (const char *)data + 2, size - 2);
+			   body, size - 2);
 	else
-		try_refusal(target, status, tokener, (const char *)data + 2, size - 2);
+		try_refusal(target, status, &reader, body, size - 2);
+	free(body);
 	return 0;
 }

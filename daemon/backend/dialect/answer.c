@@ -1,5 +1,6 @@
 #include "daemon/backend/dialect/answer.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,70 +13,13 @@
 #include "proto/usage.h"
 #include "proto/utf8.h"
 
-#define CHECKED_BODY_BYTES (512u * 1024)
-#define ANSWER_VALUES_MAX (CHECKED_BODY_BYTES / 2) // smaller bodies cannot hold as many
 #define FINISH_REASON_MAX 64 // bytes
 #define TOOL_CALLS_MAX 1024 // that come in pieces
 #define EXCERPT_BYTES 200 // of an error that is no JSON
 
-json_object *json_member(json_object *object, const char *name)
-{
-	json_object *value = NULL;
-
-	if (json_object_is_type(object, json_type_object))
-		json_object_object_get_ex(object, name, &value);
-	return value;
-}
-
-const char *json_text_member(json_object *object, const char *name)
-{
-	json_object *value = json_member(object, name);
-
-	return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
-}
-
-/* json-c spends much more memory on a value than its text takes, and time. */
-static bool has_too_many_values(const char *body, size_t size)
-{
-	size_t n = 0;
-	bool quoted = false;
-
-	if (size < CHECKED_BODY_BYTES)
-		return false;
-	for (size_t i = 0; i < size; i++) {
-		if (body[i] == '"')
-			quoted = !quoted;
-		else if (quoted && body[i] == '\\')
-			i++;
-		else if (!quoted && (body[i] == ',' || body[i] == '[' || body[i] == '{'))
-			n++;
-	}
-	return n > ANSWER_VALUES_MAX;
-}
-
-/* The one JSON value that the text is, or NULL. */
-static json_object *parse(json_tokener *tokener, const char *body, size_t size)
-{
-	json_object *json;
-
-	json_tokener_reset(tokener);
-	json = json_tokener_parse_ex(tokener, body, (int)size);
-	if (json_tokener_get_error(tokener) != json_tokener_success) {
-		json_object_put(json);
-		return NULL;
-	}
-	for (size_t i = json_tokener_get_parse_end(tokener); i < size; i++) {
-		if (!strchr(" \t\r\n", body[i])) {
-			json_object_put(json);
-			return NULL;
-		}
-	}
-	return json;
-}
-
 /* The body with all that is no UTF-8 replaced: json-c would pass it on. *ret_copy is freed by
  * the caller; NULL: the body was clean. */
-static int clean_body(const char **body, size_t *size, char **ret_copy, size_t *ret_replaced)
+static int clean_body(char **body, size_t *size, char **ret_copy, size_t *ret_replaced)
 {
 	size_t clean_size;
 	int r;
@@ -91,11 +35,11 @@ static int clean_body(const char **body, size_t *size, char **ret_copy, size_t *
 }
 
 /* True for a string; what else is there, but nothing, makes the answer unusable. */
-static bool is_text(struct answer *answer, json_object *value, const char *what)
+static bool is_text(struct answer *answer, struct json_value *value, const char *what)
 {
 	char words[64];
 
-	if (json_object_is_type(value, json_type_string))
+	if (json_is(value, JSON_TEXT))
 		return true;
 	if (value) {
 		snprintf(words, sizeof(words), "the answer's %s is not a text", what);
@@ -104,20 +48,19 @@ static bool is_text(struct answer *answer, json_object *value, const char *what)
 	return false;
 }
 
-static void append_text(struct answer *answer, json_object *text)
+static void append_text(struct answer *answer, struct json_value *text)
 {
-	buffer_append(&answer->text, json_object_get_string(text),
-		      (size_t)json_object_get_string_len(text));
+	buffer_append(&answer->text, json_words(text), json_words_size(text));
 	answer->has_text = true;
 }
 
-void answer_text(struct answer *answer, json_object *text)
+void answer_text(struct answer *answer, struct json_value *text)
 {
 	if (is_text(answer, text, "content"))
 		append_text(answer, text);
 }
 
-void answer_refusal(struct answer *answer, json_object *text)
+void answer_refusal(struct answer *answer, struct json_value *text)
 {
 	if ((answer->text.size > 0 && !answer->refused) || !is_text(answer, text, "refusal"))
 		return;
@@ -125,51 +68,65 @@ void answer_refusal(struct answer *answer, json_object *text)
 	answer->refused = true;
 }
 
-void answer_tool_call(struct answer *answer, json_object *id, json_object *name,
-		      json_object *arguments)
+/* An id may be missing; arguments are a text of JSON. */
+static void put_tool_call(struct answer *answer, const char *id, const char *name,
+			  const char *arguments)
 {
 	struct buffer *out = &answer->tool_calls;
-	char made_up[32] = "call_";
-	struct buffer number = { made_up, 5, sizeof(made_up), false };
 
-	if (!json_object_is_type(name, json_type_string)) {
+	if (!name) {
 		answer_unusable(answer, "the answer calls a tool without a name");
 		return;
 	}
 	buffer_text(out, answer->n_tool_calls == 0 ? "[{\"id\":" : ",{\"id\":");
-	if (json_object_is_type(id, json_type_string)) {
-		buffer_json(out, json_object_get_string(id));
+	if (id) {
+		buffer_json(out, id);
 	} else {
 		/* Some servers leave the id out; results need one to refer to. */
-		buffer_int(&number, (int64_t)answer->n_tool_calls);
-		made_up[number.size] = '\0';
-		buffer_json(out, made_up);
+		buffer_text(out, "\"call_");
+		buffer_int(out, (int64_t)answer->n_tool_calls);
+		buffer_text(out, "\"");
 	}
 	buffer_text(out, ",\"name\":");
-	buffer_json(out, json_object_get_string(name));
+	buffer_json(out, name);
 	buffer_text(out, ",\"arguments\":");
-	if (json_object_is_type(arguments, json_type_string))
-		buffer_json(out, json_object_get_string(arguments));
-	else
-		buffer_json(out, arguments ? json_object_to_json_string_ext(arguments,
-								JSON_C_TO_STRING_PLAIN |
-								JSON_C_TO_STRING_NOSLASHESCAPE) :
-					     "{}");
+	buffer_json(out, arguments);
 	buffer_text(out, "}");
 	answer->n_tool_calls++;
 }
 
+/* Of a text, else NULL. */
+static const char *words_of(struct json_value *value)
+{
+	return json_is(value, JSON_TEXT) ? json_words(value) : NULL;
+}
+
+void answer_tool_call(struct answer *answer, struct json_value *id, struct json_value *name,
+		      struct json_value *arguments)
+{
+	const char *text = arguments ? words_of(arguments) : "{}";
+	char *compact = text ? NULL : json_compact(arguments);
+
+	if (!text)
+		text = compact;
+	if (text)
+		put_tool_call(answer, words_of(id), words_of(name), text);
+	else
+		answer->tool_calls.failed = true;
+	free(compact);
+}
+
 struct tool_piece {
 	int64_t number;
-	json_object *id; // or NULL
-	json_object *name;
+	char *id; // or NULL
+	char *name;
 	struct buffer arguments;
 };
 
 /* The tool call with that number, made when it is new. */
-static struct tool_piece *piece_of(struct answer *answer, json_object *index)
+static struct tool_piece *piece_of(struct answer *answer, struct json_value *index)
 {
-	int64_t number = json_object_is_type(index, json_type_int) ? json_object_get_int64(index) : -1;
+	int64_t number = json_is(index, JSON_NUMBER) ? strtoll(index->piece.at, NULL, 10) : -1;
 	struct tool_piece *pieces;
 
 	for (size_t i = answer->n_pieces; i-- > 0;) {
@@ -188,41 +145,49 @@ static struct tool_piece *piece_of(struct answer *answer, json_object *index)
 	return &pieces[answer->n_pieces++];
 }
 
-void answer_tool_piece(struct answer *answer, json_object *index, json_object *id,
-		       json_object *name, json_object *arguments)
+/* The first text that says it. */
+static void keep_words(struct answer *answer, char **kept, struct json_value *value)
+{
+	if (*kept || !json_is(value, JSON_TEXT))
+		return;
+	*kept = strdup(json_words(value));
+	answer->tool_calls.failed |= !*kept;
+}
+
+void answer_tool_piece(struct answer *answer, struct json_value *index, struct json_value *id,
+		       struct json_value *name, struct json_value *arguments)
 {
 	struct tool_piece *piece = piece_of(answer, index);
 
 	if (!piece)
 		return;
-	if (id && !piece->id)
-		piece->id = json_object_get(id);
-	if (name && !piece->name)
-		piece->name = json_object_get(name);
-	if (json_object_is_type(arguments, json_type_string))
-		buffer_append(&piece->arguments, json_object_get_string(arguments),
-			      (size_t)json_object_get_string_len(arguments));
+	keep_words(answer, &piece->id, id);
+	keep_words(answer, &piece->name, name);
+	if (json_is(arguments, JSON_TEXT))
+		buffer_append(&piece->arguments, json_words(arguments), json_words_size(arguments));
 }
 
 static void join_pieces(struct answer *answer)
 {
 	for (size_t i = 0; i < answer->n_pieces; i++) {
 		struct tool_piece *piece = &answer->pieces[i];
-		const char *text = piece->arguments.size > 0 ? piece->arguments.data : "{}";
-		size_t size = piece->arguments.size > 0 ? piece->arguments.size : 2;
-		json_object *arguments = json_object_new_string_len(text, (int)size);
+		struct buffer *arguments = &piece->arguments;
 
-		answer_tool_call(answer, piece->id, piece->name, arguments);
-		answer->tool_calls.failed |= piece->arguments.failed || !arguments;
-		json_object_put(arguments);
+		if (arguments->size == 0)
+			buffer_text(arguments, "{}");
+		buffer_append(arguments, "", 1);
+		if (arguments->failed)
+			answer->tool_calls.failed = true;
+		else
+			put_tool_call(answer, piece->id, piece->name, arguments->data);
 	}
 }
 
 static void forget_pieces(struct answer *answer)
 {
 	for (size_t i = 0; i < answer->n_pieces; i++) {
-		json_object_put(answer->pieces[i].id);
-		json_object_put(answer->pieces[i].name);
+		free(answer->pieces[i].id);
+		free(answer->pieces[i].name);
 		buffer_done(&answer->pieces[i].arguments);
 	}
 	free(answer->pieces);
@@ -239,11 +204,9 @@ void answer_finish_reason(struct answer *answer, const char *reason)
 }
 
 /* -1: unknown, be it that what is said cannot be. */
-static int64_t count_of(struct answer *answer, json_object *value)
+static int64_t count_of(struct answer *answer, struct json_value *value)
 {
-	double count = json_object_is_type(value, json_type_int) ||
-				       json_object_is_type(value, json_type_double) ?
-			       json_object_get_double(value) : -1;
+	double count = json_is(value, JSON_NUMBER) ? json_number(value) : -1;
 
 	if (count >= 0 && count <= (double)ANSWER_TOKENS_MAX && trunc(count) == count)
 		return (int64_t)count;
@@ -252,10 +215,10 @@ static int64_t count_of(struct answer *answer, json_object *value)
 	return -1;
 }
 
-void answer_usage(struct answer *answer, json_object *input, json_object *output,
-		  json_object *reasoning)
+void answer_usage(struct answer *answer, struct json_value *input, struct json_value *output,
+		  struct json_value *reasoning)
 {
-	json_object *values[] = { input, output, reasoning };
+	struct json_value *values[] = { input, output, reasoning };
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
 		if (values[i])
@@ -383,11 +346,29 @@ static void forget(struct llm_call *call)
 	call->replaced = 0;
 }
 
-static void read_event(struct answer *answer, json_tokener *tokener, const struct buffer *data)
+/* The object that the text is, or NULL and the answer is none. */
+static struct json_value *read_object(struct answer *answer, char *text, size_t size,
+				      const char *otherwise)
+{
+	struct json_value *json = NULL;
+	int r = json_read(answer->reader, text, size, &json);
+
+	if (r == -E2BIG) {
+		attempt_too_large(answer->attempt, RESPONSE_BODY_MAX,
+				  "an answer: more than %u JSON values", JSON_READ_VALUES_MAX);
+		answer->unusable = true;
+	} else if (r == -ENOMEM) {
+		answer_unusable(answer, "out of memory");
+	} else if (!json_is(json, JSON_OBJECT)) {
+		answer_unusable(answer, otherwise);
+	}
+	return answer->unusable ? NULL : json;
+}
+
+static void read_event(struct answer *answer, const struct buffer *data)
 {
 	static const char last[] = "[DONE]"; // with some
-	const struct dialect *dialect = answer->call->target->dialect;
-	json_object *json;
+	struct json_value *json;
 
 	if (data->failed) {
 		answer_unusable(answer, "out of memory");
@@ -395,16 +376,14 @@ static void read_event(struct answer *answer, json_tokener *tokener, const struc
 	}
 	if (data->size == sizeof(last) - 1 && memcmp(data->data, last, data->size) == 0)
 		return;
-	json = parse(tokener, data->data, data->size);
-	if (json_object_is_type(json, json_type_object))
-		dialect->event(json, answer);
-	else
-		answer_unusable(answer, "an event of the answer is not a JSON object");
-	json_object_put(json);
+	json = read_object(answer, data->data, data->size,
+			   "an event of the answer is not a JSON object");
+	if (json)
+		answer->call->target->dialect->event(json, answer);
 }
 
 /* One that nobody asked for comes all the same from some servers. */
-static void read_events(struct answer *answer, json_tokener *tokener, const char *body, size_t size)
+static void read_events(struct answer *answer, const char *body, size_t size)
 {
 	struct sse sse = { 0 };
 	const struct buffer *data;
@@ -415,7 +394,7 @@ static void read_events(struct answer *answer, json_tokener *tokener, const char
 		body += taken;
 		size -= taken;
 		if (data)
-			read_event(answer, tokener, data);
+			read_event(answer, data);
 	}
 	sse_done(&sse);
 	join_pieces(answer);
@@ -423,21 +402,19 @@ static void read_events(struct answer *answer, json_tokener *tokener, const char
 		answer_unusable(answer, "the answer's events end early");
 }
 
-static void read_whole(struct answer *answer, json_tokener *tokener, const char *body, size_t size)
+static void read_whole(struct answer *answer, char *body, size_t size)
 {
-	json_object *json = parse(tokener, body, size);
+	struct json_value *json = read_object(answer, body, size, "the answer is not a JSON object");
 
-	if (json_object_is_type(json, json_type_object))
+	if (json)
 		answer->call->target->dialect->whole(json, answer);
-	else
-		answer_unusable(answer, "the answer is not a JSON object");
-	json_object_put(json);
 }
 
-void answer_read(struct llm_call *call, json_tokener *tokener, enum framing framing,
-		 const char *body, size_t size, struct attempt *attempt)
+void answer_read(struct llm_call *call, struct json_reader *reader, enum framing framing, char *body,
+		 size_t size, struct attempt *attempt)
 {
-	struct answer answer = { .call = call, .attempt = attempt, .tokens = { -1, -1, -1 } };
+	struct answer answer = { .call = call, .attempt = attempt, .reader = reader,
+				 .tokens = { -1, -1, -1 } };
 	size_t replaced = 0;
 	char *copy = NULL;
 
@@ -446,17 +423,12 @@ void answer_read(struct llm_call *call, json_tokener *tokener, enum framing fram
 		return;
 	}
 	call->replaced = (int64_t)replaced;
-	if (has_too_many_values(body, size)) {
-		attempt_too_large(attempt, RESPONSE_BODY_MAX, "an answer: more than %u JSON values",
-				  ANSWER_VALUES_MAX);
-	} else {
-		if (framing == FRAMING_SSE)
-			read_events(&answer, tokener, body, size);
-		else
-			read_whole(&answer, tokener, body, size);
-		take_usage(&answer);
-		finish(&answer);
-	}
+	if (framing == FRAMING_SSE)
+		read_events(&answer, body, size);
+	else
+		read_whole(&answer, body, size);
+	take_usage(&answer);
+	finish(&answer);
 	if (attempt->class != ATTEMPT_ANSWERED)
 		forget(call);
 	buffer_done(&answer.text);
@@ -466,18 +438,17 @@ void answer_read(struct llm_call *call, json_tokener *tokener, enum framing fram
 	free(copy);
 }
 
-void refusal_read(const struct llm_target *target, json_tokener *tokener, const char *body,
+void refusal_read(const struct llm_target *target, struct json_reader *reader, char *body,
 		  size_t size, struct attempt *attempt)
 {
 	struct refusal refusal = { .status = attempt->status };
 	size_t replaced = 0;
+	struct json_value *json = NULL;
 	char *copy = NULL;
-	json_object *json;
 
 	if (clean_body(&body, &size, &copy, &replaced) < 0)
 		size = 0;
-	/* It is short, and so are its values few. */
-	json = size > 0 ? parse(tokener, body, size) : NULL;
+	(void)json_read(reader, body, size, &json);
 	target->dialect->refusal(json, &refusal);
 	attempt->hint = refusal.hint;
 	attempt_classify(attempt);
@@ -489,6 +460,5 @@ void refusal_read(const struct llm_target *target, json_tokener *tokener, const 
 	else
 		attempt_fail(attempt, attempt->class, "HTTP status %d", attempt->status);
 	attempt_classify(attempt);
-	json_object_put(json);
 	free(copy);
 }

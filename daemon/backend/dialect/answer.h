@@ -5,13 +5,13 @@
  */
 #pragma once
 
-#include <json-c/json.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "daemon/backend/backend.h"
 #include "daemon/backend/dialect/buffer.h"
 #include "daemon/backend/dialect/attempt.h"
+#include "daemon/backend/dialect/json.h"
 
 #define RESPONSE_BODY_MAX (8u * 1024 * 1024) // RESPONSE_TEXT_MAX escaped, and what surrounds it
 #define REFUSAL_BODY_MAX (256u * 1024) // of an error more is not read
@@ -29,6 +29,7 @@ enum framing {
 struct answer {
 	struct llm_call *call;
 	struct attempt *attempt;
+	struct json_reader *reader;
 	struct buffer text;
 	struct buffer tool_calls; // as a JSON array without its end
 	size_t n_tool_calls;
@@ -43,28 +44,28 @@ struct answer {
 
 /* More of the text. Here and below a value of NULL is one that is missing; what is there but of
  * another type than it can be makes the answer unusable. */
-void answer_text(struct answer *answer, json_object *text);
+void answer_text(struct answer *answer, struct json_value *text);
 /* The model's own refusal, which is the text where there is none. */
-void answer_refusal(struct answer *answer, json_object *text);
+void answer_refusal(struct answer *answer, struct json_value *text);
 /* `id`, `name` and `arguments` as the provider has them; an id may be missing, and arguments may
  * be a text of JSON or JSON. */
-void answer_tool_call(struct answer *answer, json_object *id, json_object *name,
-		      json_object *arguments);
+void answer_tool_call(struct answer *answer, struct json_value *id, struct json_value *name,
+		      struct json_value *arguments);
 /* A piece of the tool call with that number, of which id and name come once. */
-void answer_tool_piece(struct answer *answer, json_object *index, json_object *id,
-		       json_object *name, json_object *arguments);
+void answer_tool_piece(struct answer *answer, struct json_value *index, struct json_value *id,
+		       struct json_value *name, struct json_value *arguments);
 /* Why the text ends, or NULL: `stop`, `length`, `tool_calls`, `refusal`, or the provider's own
  * word. */
 void answer_finish_reason(struct answer *answer, const char *reason);
 /* Counts of tokens, which count whatever becomes of the answer; of several the last. */
-void answer_usage(struct answer *answer, json_object *input, json_object *output,
-		  json_object *reasoning);
+void answer_usage(struct answer *answer, struct json_value *input, struct json_value *output,
+		  struct json_value *reasoning);
 /* It is none; why, in words of ours or the provider's. The attempt is to be made again. */
 void answer_unusable(struct answer *answer, const char *words);
 
-/* The body of a 2xx: the call's results, or an attempt that failed. */
-void answer_read(struct llm_call *call, json_tokener *tokener, enum framing framing,
-		 const char *body, size_t size, struct attempt *attempt);
+/* The body of a 2xx, which it spoils: the call's results, or an attempt that failed. */
+void answer_read(struct llm_call *call, struct json_reader *reader, enum framing framing, char *body,
+		 size_t size, struct attempt *attempt);
 
 /* What a dialect finds in an error; strings or NULL. */
 struct refusal {
@@ -76,10 +77,7 @@ struct refusal {
 	enum error_hint hint;
 };
 
-/* The body of an error, whose status the attempt has: its class, and the provider's own words. */
-void refusal_read(const struct llm_target *target, json_tokener *tokener, const char *body,
+/* The body of an error, whose status the attempt has: its class, and the provider's own words. It is
+ * spoiled, too. */
+void refusal_read(const struct llm_target *target, struct json_reader *reader, char *body,
 		  size_t size, struct attempt *attempt);
-
-/* A member of an object, or NULL; for dialects. */
-json_object *json_member(json_object *object, const char *name);
-const char *json_text_member(json_object *object, const char *name);

@@ -3,6 +3,7 @@
  * another: the system message and those of role `system` stand apart, calls of tools and their
  * results are blocks of a message's content, and a request must limit its answer.
  */
+#include <json-c/json.h>
 #include <string.h>
 
 #include "daemon/backend/dialect/dialect.h"
@@ -302,7 +303,7 @@ static const char *finish_reason_of(const char *stop_reason)
 	return stop_reason;
 }
 
-static void read_block(json_object *block, struct answer *answer)
+static void read_block(struct json_value *block, struct answer *answer)
 {
 	const char *type = json_text_member(block, "type");
 
@@ -315,10 +316,11 @@ static void read_block(json_object *block, struct answer *answer)
 		answer_text(answer, json_member(block, "text"));
 }
 
-static void whole(json_object *json, struct answer *answer)
+static void whole(struct json_value *json, struct answer *answer)
 {
-	json_object *content = json_member(json, "content");
-	json_object *usage = json_member(json, "usage");
+	struct json_value *content = json_member(json, "content");
+	struct json_value *usage = json_member(json, "usage");
+	struct json_value *block;
 	const char *words;
 
 	answer_usage(answer, json_member(usage, "input_tokens"),
@@ -328,22 +330,22 @@ static void whole(json_object *json, struct answer *answer)
 		answer_unusable(answer, words ? words : "");
 		return;
 	}
-	if (!json_object_is_type(content, json_type_array)) {
+	if (!json_is(content, JSON_ARRAY)) {
 		answer_unusable(answer, "the answer's content is not an array");
 		return;
 	}
 	answer_finish_reason(answer, finish_reason_of(json_text_member(json, "stop_reason")));
-	for (size_t i = 0; i < json_object_array_length(content); i++)
-		read_block(json_object_array_get_idx(content, i), answer);
+	JSON_EACH(block, content)
+		read_block(block, answer);
 }
 
 /* `{type, …}`: a block begins, goes on, and what the message came to. */
-static void event(json_object *json, struct answer *answer)
+static void event(struct json_value *json, struct answer *answer)
 {
 	const char *type = json_text_member(json, "type");
-	json_object *delta = json_member(json, "delta"), *index = json_member(json, "index");
-	json_object *block = json_member(json, "content_block");
-	json_object *usage = json_member(json, "usage");
+	struct json_value *delta = json_member(json, "delta"), *index = json_member(json, "index");
+	struct json_value *block = json_member(json, "content_block");
+	struct json_value *usage = json_member(json, "usage");
 
 	if (!usage)
 		usage = json_member(json_member(json, "message"), "usage");
@@ -381,9 +383,9 @@ static enum error_hint hint_of(const struct refusal *refusal)
 }
 
 /* `{type: error, error: {type, message}}`. */
-static void refusal(json_object *json, struct refusal *refusal)
+static void refusal(struct json_value *json, struct refusal *refusal)
 {
-	json_object *error = json_member(json, "error");
+	struct json_value *error = json_member(json, "error");
 
 	refusal->message = json_text_member(error, "message");
 	refusal->type = json_text_member(error, "type");

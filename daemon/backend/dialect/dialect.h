@@ -6,7 +6,6 @@
  */
 #pragma once
 
-#include <json-c/json.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -56,12 +55,12 @@ struct dialect {
 	void (*request)(const struct llm_call *call, const struct request_form *form,
 			struct buffer *body);
 	/* Reads the whole answer of a 2xx, an object, which it borrows. */
-	void (*whole)(json_object *json, struct answer *answer);
+	void (*whole)(struct json_value *json, struct answer *answer);
 	/* Reads an event of one that comes as a stream, an object, which it borrows. */
-	void (*event)(json_object *json, struct answer *answer);
+	void (*event)(struct json_value *json, struct answer *answer);
 	/* Reads what an error status came with, of any type or NULL; borrows it, and so does what
 	 * it finds. Codes and types before prose. */
-	void (*refusal)(json_object *json, struct refusal *refusal);
+	void (*refusal)(struct json_value *json, struct refusal *refusal);
 	/* Whether a refused request should be made in another form, which *form then is; `used` is
 	 * the refused one's. Optional: there is one form only. */
 	bool (*change_form)(const struct llm_call *call, enum error_hint hint,

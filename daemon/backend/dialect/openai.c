@@ -248,17 +248,18 @@ static bool change_form(const struct llm_call *call, enum error_hint hint,
 	return true;
 }
 
-static void read_tool_calls(json_object *tool_calls, struct answer *answer)
+static void read_tool_calls(struct json_value *tool_calls, struct answer *answer)
 {
+	struct json_value *tool_call;
+
 	if (!tool_calls)
 		return;
-	if (!json_object_is_type(tool_calls, json_type_array)) {
+	if (!json_is(tool_calls, JSON_ARRAY)) {
 		answer_unusable(answer, "the answer's tool_calls are not an array");
 		return;
 	}
-	for (size_t i = 0; i < json_object_array_length(tool_calls); i++) {
-		json_object *tool_call = json_object_array_get_idx(tool_calls, i);
-		json_object *function = json_member(tool_call, "function");
+	JSON_EACH(tool_call, tool_calls) {
+		struct json_value *function = json_member(tool_call, "function");
 
 		answer_tool_call(answer, json_member(tool_call, "id"), json_member(function, "name"),
 				 json_member(function, "arguments"));
@@ -266,25 +267,25 @@ static void read_tool_calls(json_object *tool_calls, struct answer *answer)
 }
 
 /* A string or a list of parts, of which only those of text have one. */
-static void read_content(json_object *content, struct answer *answer)
+static void read_content(struct json_value *content, struct answer *answer)
 {
-	if (!json_object_is_type(content, json_type_array)) {
+	struct json_value *part;
+
+	if (!json_is(content, JSON_ARRAY)) {
 		answer_text(answer, content);
 		return;
 	}
-	for (size_t i = 0; i < json_object_array_length(content); i++) {
-		json_object *part = json_object_array_get_idx(content, i);
-
-		if (!json_object_is_type(part, json_type_object))
+	JSON_EACH(part, content) {
+		if (!json_is(part, JSON_OBJECT))
 			answer_unusable(answer, "a part of the answer's content is not an object");
 		answer_text(answer, json_member(part, "text"));
 	}
 }
 
-static void read_choice(json_object *choice, struct answer *answer)
+static void read_choice(struct json_value *choice, struct answer *answer)
 {
-	json_object *message = json_member(choice, "message");
-	json_object *text = json_member(choice, "text"); // of servers for completions
+	struct json_value *message = json_member(choice, "message");
+	struct json_value *text = json_member(choice, "text"); // of servers for completions
 
 	answer_finish_reason(answer, json_text_member(choice, "finish_reason"));
 	if (!message) {
@@ -293,7 +294,7 @@ static void read_choice(json_object *choice, struct answer *answer)
 			answer_unusable(answer, "the answer has no choices");
 		return;
 	}
-	if (!json_object_is_type(message, json_type_object)) {
+	if (!json_is(message, JSON_OBJECT)) {
 		answer_unusable(answer, "the answer's message is not an object");
 		return;
 	}
@@ -302,17 +303,14 @@ static void read_choice(json_object *choice, struct answer *answer)
 	read_tool_calls(json_member(message, "tool_calls"), answer);
 }
 
-static void read_piece(json_object *delta, struct answer *answer)
+static void read_piece(struct json_value *delta, struct answer *answer)
 {
-	json_object *tool_calls = json_member(delta, "tool_calls");
+	struct json_value *tool_calls = json_member(delta, "tool_calls"), *tool_call;
 
 	answer_text(answer, json_member(delta, "content"));
 	answer_refusal(answer, json_member(delta, "refusal"));
-	if (!json_object_is_type(tool_calls, json_type_array))
-		return;
-	for (size_t i = 0; i < json_object_array_length(tool_calls); i++) {
-		json_object *tool_call = json_object_array_get_idx(tool_calls, i);
-		json_object *function = json_member(tool_call, "function");
+	JSON_EACH(tool_call, tool_calls) {
+		struct json_value *function = json_member(tool_call, "function");
 
 		answer_tool_piece(answer, json_member(tool_call, "index"), json_member(tool_call, "id"),
 				  json_member(function, "name"), json_member(function, "arguments"));
@@ -320,31 +318,29 @@ static void read_piece(json_object *delta, struct answer *answer)
 }
 
 /* What an answer, or an event of one, says of itself. The first choice, or NULL. */
-static json_object *read_envelope(json_object *json, struct answer *answer)
+static struct json_value *read_envelope(struct json_value *json, struct answer *answer)
 {
-	json_object *choices = json_member(json, "choices");
-	json_object *error = json_member(json, "error");
-	json_object *usage = json_member(json, "usage");
+	struct json_value *choices = json_member(json, "choices");
+	struct json_value *error = json_member(json, "error");
+	struct json_value *usage = json_member(json, "usage");
 
 	answer_usage(answer, json_member(usage, "prompt_tokens"),
 		     json_member(usage, "completion_tokens"),
 		     json_member(json_member(usage, "completion_tokens_details"),
 				 "reasoning_tokens"));
 	if (error) {
-		const char *words = json_object_is_type(error, json_type_string) ?
-					    json_object_get_string(error) :
-					    json_text_member(error, "message");
+		const char *words = json_is(error, JSON_TEXT) ? json_words(error) :
+								json_text_member(error, "message");
 
 		answer_unusable(answer, words ? words : "");
 		return NULL;
 	}
-	return json_object_is_type(choices, json_type_array) ? json_object_array_get_idx(choices, 0) :
-							       NULL;
+	return json_first(choices);
 }
 
-static void whole(json_object *json, struct answer *answer)
+static void whole(struct json_value *json, struct answer *answer)
 {
-	json_object *choice = read_envelope(json, answer);
+	struct json_value *choice = read_envelope(json, answer);
 
 	if (choice)
 		read_choice(choice, answer);
@@ -353,9 +349,9 @@ static void whole(json_object *json, struct answer *answer)
 }
 
 /* `{choices: [{delta: {content}, finish_reason}]}`; the last one has no choice. */
-static void event(json_object *json, struct answer *answer)
+static void event(struct json_value *json, struct answer *answer)
 {
-	json_object *choice = read_envelope(json, answer);
+	struct json_value *choice = read_envelope(json, answer);
 
 	answer_finish_reason(answer, json_text_member(choice, "finish_reason"));
 	read_piece(json_member(choice, "delta"), answer);
@@ -415,18 +411,18 @@ static enum error_hint hint_of(const struct refusal *refusal)
 }
 
 /* `{error: {message, type, code, param}}`, `{error: "…"}`, `{message}` or `{detail}`. */
-static void refusal(json_object *json, struct refusal *refusal)
+static void refusal(struct json_value *json, struct refusal *refusal)
 {
-	json_object *error = json_member(json, "error");
+	struct json_value *error = json_member(json, "error");
 
-	if (json_object_is_type(error, json_type_object)) {
+	if (json_is(error, JSON_OBJECT)) {
 		refusal->message = json_text_member(error, "message");
 		refusal->code = json_text_member(error, "code");
 		refusal->type = json_text_member(error, "type");
 		refusal->param = json_text_member(error, "param");
 	} else {
 		/* Anything is better than nothing: some have lists of what is wrong there. */
-		refusal->message = json_object_get_string(error ? error :
+		refusal->message = json_words(error ? error :
 							  json_member(json, "message") ?
 								  json_member(json, "message") :
 								  json_member(json, "detail"));

@@ -452,7 +452,7 @@ static void read_refusal(struct transfer *transfer, struct attempt *attempt)
 	attempt->wait_usec = retry_after_usec(header(transfer, "Retry-After"),
 					      header(transfer, "retry-after-ms"),
 					      clock_wall_usec());
-	refusal_read(transfer->target, transfer->backend->tokener, transfer->body.data,
+	refusal_read(transfer->target, &transfer->backend->reader, transfer->body.data,
 		     readable ? transfer->body.size : 0, attempt);
 	if (attempt->status < 400)
 		read_redirection(transfer, attempt);
@@ -467,8 +467,8 @@ static void read_answer(struct transfer *transfer, struct attempt *attempt)
 			     "%.40s), which was not asked for", encoding);
 		return;
 	}
-	answer_read(transfer->job->call, transfer->backend->tokener, framing_of(transfer),
-		    transfer->body.data ? transfer->body.data : "", transfer->body.size, attempt);
+	answer_read(transfer->job->call, &transfer->backend->reader, framing_of(transfer),
+		    transfer->body.data, transfer->body.size, attempt);
 }
 
 /* No whole answer came. */

@@ -144,7 +144,8 @@ static const char *read_provider = "openai";
 /* Reads an answer's body into *call, whose arena is to be freed. */
 static enum attempt_class read_framed(struct llm_call *call, enum framing framing, const char *body)
 {
-	json_tokener *tokener = json_tokener_new_ex(64);
+	char *text = strdup(body);
+	struct json_reader reader = { 0 };
 	static const int64_t price = 1000000;
 	struct ellu_llm_config config = minimal();
 	struct attempt attempt = { .status = 200 };
@@ -160,9 +161,10 @@ static enum attempt_class read_framed(struct llm_call *call, enum framing framin
 		.reasoning_tokens = -1,
 		.cost_nanodollars = -1,
 	};
-	answer_read(call, tokener, framing, body, strlen(body), &attempt);
+	answer_read(call, &reader, framing, text, strlen(text), &attempt);
 	llm_target_unref(call->target);
-	json_tokener_free(tokener);
+	json_reader_done(&reader);
+	free(text);
 	read_odd_usage = attempt.odd_usage;
 	ck_assert_ptr_null(strstr(attempt.message, config.api_key));
 	return attempt.class;
@@ -213,6 +215,34 @@ START_TEST(answers)
 	ck_assert_int_eq(call.replaced, 2);
 	ck_assert_int_eq(call.input_tokens, 3);
 	ck_assert_int_eq(call.reasoning_tokens, 2);
+	arena_done(&call.arena);
+}
+END_TEST
+
+/* What some servers write, and what none should. */
+START_TEST(odd_json)
+{
+	static const char *const lenient[] = {
+		"{'choices':[{'message':{'content':'x\\u00e9\\\\\\\"'}}]}",
+		"{\"choices\":[{\"message\":{\"content\":\"x\\u00e9\\\\\\\"\"},\"logprobs\":[NaN,-Infinity,],}]}",
+		"{\"choices\":[{\"message\":{\"content\":0,\"cont\\u0065nt\":\"x\\u00E9\\\\\\\"\"}}]}",
+	};
+	struct llm_call call;
+
+	for (size_t i = 0; i < sizeof(lenient) / sizeof(*lenient); i++) {
+		ck_assert_msg(read_body(&call, lenient[i]) == ATTEMPT_ANSWERED, "%s", lenient[i]);
+		ck_assert_str_eq(call.text, "x\xc3\xa9\\\"");
+		arena_done(&call.arena);
+	}
+	ck_assert_int_eq(read_body(&call, "{\"choices\":[{\"message\":{\"content\":\"\\ud83d\\ude00 "
+					  "\\ud83d\\n\"}}]}"), ATTEMPT_ANSWERED);
+	ck_assert_str_eq(call.text, "\xf0\x9f\x98\x80 \xef\xbf\xbd\n");
+	arena_done(&call.arena);
+	ck_assert_int_eq(read_body(&call, "{\"choices\":[{\"message\":{\"tool_calls\":[{\"id\":\"i\\n\","
+					  "\"function\":{\"arguments\":{\"a\" : [ 1.0, \"\\u00e9\" ]},"
+					  "\"name\":\"f\"}}]}}]}"), ATTEMPT_ANSWERED);
+	ck_assert_str_eq(call.tool_calls, "[{\"id\":\"i\\n\",\"name\":\"f\",\"arguments\":"
+					  "\"{\\\"a\\\":[1.0,\\\"\xc3\xa9\\\"]}\"}]");
 	arena_done(&call.arena);
 }
 END_TEST
@@ -534,28 +564,30 @@ START_TEST(refusals)
 				    "\"message\":\"Overloaded\"}}", HINT_NONE, ATTEMPT_WAIT },
 		{ "anthropic", 400, "[]", HINT_NONE, ATTEMPT_ITEM },
 	};
-	json_tokener *tokener = json_tokener_new_ex(64);
+	struct json_reader reader = { 0 };
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
 		struct attempt attempt = { .status = table[i].status, .wait_usec = -1 };
 		struct ellu_llm_config config = minimal();
+		char *text = strdup(table[i].body);
 		struct llm_target *target;
 
 		config.provider = table[i].provider;
 		target = make(&config);
-		refusal_read(target, tokener, table[i].body, strlen(table[i].body), &attempt);
+		refusal_read(target, &reader, text, strlen(text), &attempt);
 		ck_assert_msg(attempt.hint == table[i].hint && attempt.class == table[i].class,
 			      "%s: hint %d, class %d", table[i].body, attempt.hint, attempt.class);
 		ck_assert(attempt.message[0]);
 		llm_target_unref(target);
+		free(text);
 	}
-	json_tokener_free(tokener);
+	json_reader_done(&reader);
 }
 END_TEST
 
 int main(void)
 {
-	return RUN_TESTS(requests, anthropic_requests, answers, shapes, streams, anthropic_streams,
+	return RUN_TESTS(requests, anthropic_requests, answers, odd_json, shapes, streams, anthropic_streams,
 			 too_many_values, anthropic_answers, long_finish_reason, echoed_key, usage,
 			 refusals);
 }
