@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/cli/api_key.h"
 #include "client/cli/experiment_file.h"
 #include "client/cli/json_file.h"
 #include "proto/generated/interface.h"
@@ -122,8 +121,10 @@ static int take_operand(struct cli *cli, const struct method *method, json_objec
 	if (!field || cli->arguments.n_operands == 0 || cli->command->own_operands)
 		return 0;
 	if (field->kind == FIELD_INT) {
-		if (!cli_parse_id(operand, &id))
+		if (!cli_is_id(operand, &id)) {
+			cli_error("%s: expected the id of a task, a number", operand);
 			return EXIT_USAGE;
+		}
 		value = json_object_new_int64(id);
 	} else {
 		value = cli_ref(operand);
@@ -219,26 +220,6 @@ int command_call(struct cli *cli)
 
 /* ---- A list ---- */
 
-static struct table *new_table(const struct column *columns, const char *titles[TABLE_COLUMNS_MAX + 1])
-{
-	size_t n = 0;
-
-	for (; columns[n].title; n++)
-		titles[n] = columns[n].title;
-	titles[n] = NULL;
-	return table_new(titles);
-}
-
-static void add_row(struct table *table, const struct column *columns,
-		    const struct record_field *items, const void *item)
-{
-	for (; columns->title; columns++)
-		if (columns->add)
-			columns->add(table, item);
-		else
-			show_cell(table, items->type, item, columns->path);
-}
-
 static int print_item(const struct record_type *type, const void *item, bool *first)
 {
 	fputs(*first ? "{\"items\":[\n" : ",", stdout);
@@ -251,17 +232,18 @@ static int print_page(struct cli *cli, const struct command *list, const struct 
 {
 	size_t n = *(const size_t *) (page + field->count_offset);
 	const void *const *items = *(const void *const *const *) (page + field->offset);
-	const char *titles[TABLE_COLUMNS_MAX + 1];
 	struct table *table = NULL;
 	int status = 0;
 
-	if (!cli->arguments.json && list->columns && (*first || n > 0))
-		table = new_table(list->columns, titles);
+	if (!cli->arguments.json && list->columns && (*first || n > 0)) {
+		table = table_new();
+		show_columns(table, list->columns);
+	}
 	for (size_t i = 0; status == 0 && i < n && *left > 0; i++, (*left)--)
 		if (cli->arguments.json)
 			status = print_item(field->type, items[i], first);
 		else if (list->columns)
-			add_row(table, list->columns, field, items[i]);
+			show_row(table, list->columns, field->type, items[i]);
 		else
 			list->print(cli, items[i]);
 	table_print(table, stdout, cli->color);
@@ -307,45 +289,35 @@ static int list_pages(struct cli *cli, const struct command *list, const void *r
 	return status;
 }
 
-static json_object *with_page_limit(json_object *json, int64_t wanted)
+static int list_by(struct cli *cli, const struct command *list, json_object *json, int64_t wanted,
+		   int (*decode)(struct cli *cli, const struct method *method, json_object *json,
+				 struct arena *arena, void **ret_request))
 {
-	json = json ? json : json_object_new_object();
-	json_object_object_add(json, "limit",
-			       json_object_new_int64(wanted < PAGE_MAX ? wanted : PAGE_MAX));
-	return json;
-}
-
-int call_list(struct cli *cli, const struct command *list, json_object *json, int64_t wanted)
-{
-	const struct method *method = call_method(list->method);
 	struct arena arena;
 	void *request;
 	int status;
 
-	wanted = wanted > 0 ? wanted : INTEGER_MAX;
+	json_object_object_add(json, "limit",
+			       json_object_new_int64(wanted < PAGE_MAX ? wanted : PAGE_MAX));
 	arena_init(&arena);
-	status = call_decode(cli, method, with_page_limit(json, wanted), &arena, &request);
+	status = decode(cli, call_method(list->method), json, &arena, &request);
 	if (status == 0)
 		status = list_pages(cli, list, request, wanted);
 	arena_done(&arena);
 	return status;
 }
 
+int call_list(struct cli *cli, const struct command *list, json_object *json)
+{
+	return list_by(cli, list, json, INTEGER_MAX, call_decode);
+}
+
 int command_list(struct cli *cli)
 {
 	int64_t limit = cli->arguments.limit;
 	int64_t wanted = limit > 0 ? limit : cli->command->listed > 0 ? cli->command->listed : INTEGER_MAX;
-	struct arena arena;
-	void *request;
-	int status;
 
-	arena_init(&arena);
-	status = call_request(cli, call_method(cli->command->method), with_page_limit(NULL, wanted),
-			      &arena, &request);
-	if (status == 0)
-		status = list_pages(cli, cli->command, request, wanted);
-	arena_done(&arena);
-	return status;
+	return list_by(cli, cli->command, json_object_new_object(), wanted, call_request);
 }
 
 /* ---- Content ---- */

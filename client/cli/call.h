@@ -36,8 +36,8 @@ int call_decode(struct cli *cli, const struct method *method, json_object *json,
 int call_reply(struct cli *cli, const struct method *method, const void *request,
 	       const void **ret_reply);
 
-/* Prints a list, all that there is unless `wanted` is positive. `json` as in call_decode(). */
-int call_list(struct cli *cli, const struct command *list, json_object *json, int64_t wanted);
+/* Prints all of a list. `json` as in call_decode(). */
+int call_list(struct cli *cli, const struct command *list, json_object *json);
 
 /* ---- What a row of the table may run ---- */
 

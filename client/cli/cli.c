@@ -8,8 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/cli/daemon_start.h"
-#include "client/cli/table.h"
+#include "client/cli/text.h"
 #include "proto/limits.h"
 #include "proto/task_status.h"
 #include "proto/utf8.h"
@@ -183,19 +182,6 @@ int cli_connect_event(struct cli *cli, struct ellu **ret_daemon)
 	return r < 0 ? cli_fail(r, NULL) : 0;
 }
 
-int cli_get_experiment(struct cli *cli, const struct ellu_ref *experiment,
-		       const struct ellu_get_experiment_reply **ret_reply)
-{
-	struct ellu_get_experiment_request request = ELLU_RECORD(struct ellu_get_experiment_request);
-	const struct ellu_error *error;
-	int r;
-
-	request.project = cli->arguments.project;
-	request.experiment = experiment;
-	r = ellu_get_experiment(cli->daemon, &request, ret_reply, &error);
-	return r < 0 ? cli_fail(r, error) : 0;
-}
-
 int cli_flush(void)
 {
 	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : ellu_error_exit_status(-EIO);
@@ -251,14 +237,6 @@ json_object *cli_ref(const char *operand)
 	else if (ref)
 		json_object_object_add(ref, "name", json_object_new_string(operand));
 	return ref;
-}
-
-bool cli_parse_id(const char *operand, int64_t *ret_id)
-{
-	if (cli_is_id(operand, ret_id))
-		return true;
-	cli_error("%s: expected the id of a task, a number", operand);
-	return false;
 }
 
 int cli_task_exit_status(const char *status)

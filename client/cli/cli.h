@@ -5,6 +5,7 @@
 #pragma once
 
 #include <json.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -84,6 +85,13 @@ struct cli {
 /* Where the arguments say that the daemon is, for ellu_open(). */
 const char *cli_address(const struct arguments *arguments);
 
+/*
+ * Starts the user's daemon: by the user's service manager where that has the unit, else detached from
+ * the terminal. Several commands may try at once; one daemon wins, and all wait for that one. 0 once a
+ * daemon answers at the user's socket. `ret_program` is what was started here, or "".
+ */
+int daemon_start(char ret_program[static PATH_MAX], struct complaint *complaint);
+
 /* Connects, starting the user's daemon when that is due. 0, or the exit status; it has said why. */
 int cli_connect(struct cli *cli);
 
@@ -106,10 +114,6 @@ char *cli_command_line(const struct cli *cli, const char *without);
 /* Says why a call failed, frees the error, and returns the exit status. */
 int cli_fail(int code, const struct ellu_error *error);
 
-/* Asks for an experiment. 0, or the exit status; it has said why. */
-int cli_get_experiment(struct cli *cli, const struct ellu_ref *experiment,
-		       const struct ellu_get_experiment_reply **ret_reply);
-
 /* Hands over what was printed. 0, or the exit status; main() says that it could not be written. */
 int cli_flush(void);
 
@@ -124,9 +128,6 @@ json_object *cli_ref(const char *operand);
 
 /* True for the digits of an id. */
 bool cli_is_id(const char *text, int64_t *ret_id);
-
-/* Reads the id of a task. False when it is none; it has said so. */
-bool cli_parse_id(const char *operand, int64_t *ret_id);
 
 /* The exit status for the terminal status of a task. */
 int cli_task_exit_status(const char *status);
@@ -159,10 +160,7 @@ void print_default_config(const struct cli *cli, const void *reply);
 void print_status(const struct cli *cli, const void *reply);
 
 void column_status(struct table *table, const void *task);
-void column_success(struct table *table, const void *experiment);
-void column_model(struct table *table, const void *experiment);
 void column_experiment(struct table *table, const void *experiment);
 void column_verdicts(struct table *table, const void *response);
 void column_response(struct table *table, const void *response);
 void column_default(struct table *table, const void *config);
-void column_key(struct table *table, const void *config);

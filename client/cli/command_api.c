@@ -7,7 +7,6 @@
 
 #include "client/cli/cli.h"
 #include "client/cli/json_file.h"
-#include "client/cli/json_text.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
 

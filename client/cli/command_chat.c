@@ -74,21 +74,10 @@ int command_chat(struct cli *cli)
 {
 	struct submission call = { .method = call_method(cli->command->method), .is_lost = true };
 	json_object *json = json_object_new_object();
-	struct arena arena;
-	void *request;
 	int status = make_messages(cli, json);
 
-	if (status != 0) {
-		json_object_put(json);
-		return status;
-	}
-	arena_init(&arena);
-	status = call_request(cli, call.method, json, &arena, &request);
 	if (status == 0)
-		status = cli_connect(cli);
-	call.request = request;
-	if (status == 0)
-		status = submit(cli, &call);
-	arena_done(&arena);
+		return submit_request(cli, &call, json);
+	json_object_put(json);
 	return status;
 }

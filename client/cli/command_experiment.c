@@ -2,29 +2,11 @@
 #include <stdio.h>
 
 #include "client/cli/call.h"
-#include "client/cli/results.h"
 #include "client/cli/follow.h"
+#include "client/cli/show.h"
 #include "proto/generated/interface.h"
 
 /* ---- Columns ---- */
-
-void column_success(struct table *table, const void *item)
-{
-	const struct ellu_experiment_results *results = ((const struct ellu_experiment *) item)->results;
-
-	if (results && results->success_rate->value)
-		table_printf(table, "%.1f %%", *results->success_rate->value * 100);
-	else
-		table_text(table, "-");
-}
-
-void column_model(struct table *table, const void *item)
-{
-	const struct ellu_model *model = ((const struct ellu_experiment *) item)->model;
-	char text[600];
-
-	table_text(table, model ? model_text(model, text, sizeof(text)) : "-");
-}
 
 void column_experiment(struct table *table, const void *item)
 {
@@ -71,9 +53,6 @@ int command_rate(struct cli *cli)
 	const char *responses = options_given(arguments, "responses");
 	const bool filtered = options_given(arguments, "epoch") || options_given(arguments, "where");
 	struct submission rating = { .verdicts = responses || filtered || arguments->keep };
-	struct arena arena;
-	void *request;
-	int status;
 
 	if ((arguments->n_operands > 0) == (responses != NULL)) {
 		cli_error("rate: expected either an experiment or --responses");
@@ -88,13 +67,5 @@ int command_rate(struct cli *cli)
 		return EXIT_USAGE;
 	}
 	rating.method = call_method(rating.verdicts ? "RateResponses" : "RateExperiment");
-	arena_init(&arena);
-	status = call_request(cli, rating.method, NULL, &arena, &request);
-	if (status == 0)
-		status = cli_connect(cli);
-	rating.request = request;
-	if (status == 0)
-		status = submit(cli, &rating);
-	arena_done(&arena);
-	return status;
+	return submit_request(cli, &rating, NULL);
 }

@@ -6,21 +6,17 @@
 #include "proto/generated/interface.h"
 
 /* The project, which says what answers where a file names no config; free the reply. */
-static int get_project(struct cli *cli, const void **ret_reply)
+static int get_project(struct cli *cli, const struct ellu_get_project_reply **ret_reply)
 {
-	const struct method *method = call_method("GetProject");
-	struct arena arena;
-	void *request;
-	int status;
+	struct ellu_get_project_request request = ELLU_RECORD(struct ellu_get_project_request);
+	const struct ellu_error *error;
+	int r, status = cli_connect(cli);
 
-	arena_init(&arena);
-	status = call_decode(cli, method, json_object_new_object(), &arena, &request);
-	if (status == 0)
-		status = cli_connect(cli);
-	if (status == 0)
-		status = call_reply(cli, method, request, ret_reply);
-	arena_done(&arena);
-	return status;
+	if (status != 0)
+		return status;
+	request.project = cli->arguments.project;
+	r = ellu_get_project(cli->daemon, &request, ret_reply, &error);
+	return r < 0 ? cli_fail(r, error) : 0;
 }
 
 /* ---- list ---- */
@@ -37,23 +33,16 @@ void column_default(struct table *table, const void *item)
 	table_text(table, is_default ? "default" : "");
 }
 
-void column_key(struct table *table, const void *item)
-{
-	const struct ellu_llm_config *config = item;
-
-	table_text(table, config->has_api_key && *config->has_api_key ? "key" : "");
-}
-
 int command_llm_list(struct cli *cli)
 {
-	const void *project;
-	int status = get_project(cli, &project);
+	const struct ellu_get_project_reply *reply;
+	int status = get_project(cli, &reply);
 
 	if (status != 0)
 		return status;
-	listed_default = ((const struct ellu_get_project_reply *) project)->project->default_llm_config;
+	listed_default = reply->project->default_llm_config;
 	status = command_list(cli);
-	ellu_free(project);
+	ellu_free(reply);
 	return status;
 }
 
@@ -75,7 +64,7 @@ void print_default_config(const struct cli *cli, const void *reply)
 
 int command_llm_default(struct cli *cli)
 {
-	const void *reply;
+	const struct ellu_get_project_reply *reply;
 	int status;
 
 	if (cli->arguments.n_operands > 0)
@@ -86,7 +75,7 @@ int command_llm_default(struct cli *cli)
 	if (cli->arguments.json)
 		status = cli_print_json(&ellu_get_project_reply_type, reply);
 	else
-		print_default(((const struct ellu_get_project_reply *) reply)->project);
+		print_default(reply->project);
 	ellu_free(reply);
 	return status;
 }

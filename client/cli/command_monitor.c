@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "client/cli/call.h"
-#include "client/cli/interrupt.h"
+#include "client/cli/follow.h"
 #include "client/cli/progress_bar.h"
-#include "client/cli/table.h"
 #include "client/cli/task_board.h"
+#include "client/cli/text.h"
 #include "proto/generated/interface.h"
 
 struct monitor {

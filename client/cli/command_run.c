@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "client/cli/call.h"
-#include "client/cli/collection_sync.h"
 #include "client/cli/experiment_file.h"
 #include "client/cli/follow.h"
-#include "client/cli/results.h"
-#include "client/cli/table.h"
+#include "client/cli/rows.h"
+#include "client/cli/show.h"
+#include "client/cli/text.h"
 #include "proto/generated/interface.h"
 #include "proto/json_check.h"
 #include "proto/limits.h"
@@ -72,7 +72,7 @@ static int add_rows(struct dry_run *run, const struct ellu_collection *collectio
 	bool equal;
 	int status;
 
-	status = collection_compare(run->cli, collection, run->file->rows, &equal, &run->n_cases);
+	status = rows_compare(run->cli, collection, run->file->rows, &equal, &run->n_cases);
 	if (status == 0 && !equal && run->n_cases == 0) {
 		cli_error("the collection has no rows");
 		status = EXIT_USAGE;
@@ -361,7 +361,7 @@ static int run(struct cli *cli, struct experiment_file *file, const struct ellu_
 	for (int i = 0; status == 0 && i < SYNCS_MAX; i++) {
 		submission.may_be_outrun = collection && i + 1 < SYNCS_MAX;
 		if (collection)
-			status = collection_sync(cli, collection, file->rows, &version);
+			status = rows_sync(cli, collection, file->rows, &version);
 		if (status == 0 && collection)
 			experiment_file_set_version(file, version);
 		if (status == 0)

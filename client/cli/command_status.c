@@ -2,37 +2,28 @@
 #include <stdio.h>
 
 #include "client/cli/cli.h"
-#include "client/cli/table.h"
+#include "client/cli/show.h"
+#include "client/cli/text.h"
 #include "proto/generated/interface.h"
+
+static const struct column endpoint_columns[] = {
+	{ ">IN FLIGHT", "in_flight", NULL }, { ">WAITING", "waiting", NULL },
+	{ ">LIMIT", "working_concurrency", NULL }, { ">CALLS", "calls", NULL },
+	{ ">RETRIES", "retries", NULL }, { ">WAITS", "waits", NULL }, { ">ERRORS", "errors", NULL },
+	{ "BREAKER", "breaker", NULL }, { ">WAIT", "wait_seconds", NULL },
+	{ "MODEL", "llm_model_name", NULL }, { "ENDPOINT", "origin", NULL }, { NULL, NULL, NULL },
+};
 
 static void print_endpoints(const struct cli *cli, const struct ellu_get_status_reply *status)
 {
-	static const char *const titles[] = { ">IN FLIGHT", ">WAITING", ">LIMIT", ">CALLS",
-					      ">RETRIES",   ">WAITS",	">ERRORS", "BREAKER",
-					      ">WAIT",	    "MODEL",	"ENDPOINT", NULL };
 	struct table *table;
-	char wait[32];
 
 	if (status->n_endpoints == 0)
 		return;
-	table = table_new(titles);
-	for (size_t i = 0; i < status->n_endpoints; i++) {
-		const struct ellu_endpoint_status *endpoint = status->endpoints[i];
-		const int64_t numbers[] = {
-			endpoint->in_flight, endpoint->waiting, endpoint->working_concurrency,
-			endpoint->calls,     endpoint->retries, endpoint->waits,
-			endpoint->errors,
-		};
-
-		for (size_t k = 0; k < sizeof(numbers) / sizeof(numbers[0]); k++)
-			table_printf(table, "%lld", (long long) numbers[k]);
-		table_text(table, endpoint->breaker);
-		table_text(table, endpoint->wait_seconds
-					  ? duration_text(wait, *endpoint->wait_seconds)
-					  : "");
-		table_text(table, endpoint->llm_model_name);
-		table_text(table, endpoint->origin);
-	}
+	table = table_new();
+	show_columns(table, endpoint_columns);
+	for (size_t i = 0; i < status->n_endpoints; i++)
+		show_row(table, endpoint_columns, &ellu_endpoint_status_type, status->endpoints[i]);
 	putchar('\n');
 	table_print(table, stdout, cli->color);
 	table_free(table);

@@ -208,8 +208,8 @@ static const struct column task_columns[] = {
 	COLUMN("NAME", "name"),	       { NULL, NULL, NULL },
 };
 static const struct column experiment_columns[] = {
-	COLUMN(">ID", "id"),	COLUMN(">CASES", "total_cases"), MADE(">SUCCESS", column_success),
-	MADE("MODEL", column_model), COLUMN("CREATED", "created_at"), MADE("NAME", column_experiment),
+	COLUMN(">ID", "id"),	COLUMN(">CASES", "total_cases"), COLUMN(">SUCCESS", "results.success_rate"),
+	COLUMN("MODEL", "model"), COLUMN("CREATED", "created_at"), MADE("NAME", column_experiment),
 	{ NULL, NULL, NULL },
 };
 static const struct column response_columns[] = {
@@ -220,7 +220,7 @@ static const struct column response_columns[] = {
 };
 static const struct column config_columns[] = {
 	COLUMN(">ID", "id"),	 MADE("DEFAULT", column_default), COLUMN("PROVIDER", "provider"),
-	COLUMN("MODEL", "llm_model_name"), MADE("KEY", column_key), COLUMN("URL", "llm_base_url"),
+	COLUMN("MODEL", "llm_model_name"), COLUMN("KEY", "has_api_key"), COLUMN("URL", "llm_base_url"),
 	COLUMN("NAME", "name"),	 { NULL, NULL, NULL },
 };
 static const struct column row_columns[] = {

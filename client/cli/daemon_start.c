@@ -1,4 +1,4 @@
-#include "client/cli/daemon_start.h"
+#include "client/cli/cli.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client/cli/text.h"
 #include "client/elluminate.h"
 
 #define READY_SECONDS 60 // a daemon with much to recover takes a while

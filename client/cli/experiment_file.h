@@ -11,9 +11,9 @@
 #include <json.h>
 #include <stddef.h>
 
-#include "client/cli/complaint.h"
 #include "client/cli/json_file.h"
 #include "client/cli/rows.h"
+#include "client/cli/text.h"
 #include "client/elluminate.h"
 #include "proto/arena.h"
 #include "proto/fault.h"
@@ -46,3 +46,12 @@ void experiment_file_complain(const struct experiment_file *file, const char *fi
 int experiment_file_request(const struct experiment_file *file, struct arena *arena,
 			    const struct ellu_run_experiment_request **ret_request,
 			    const struct ellu_collection **ret_collection, struct fault *ret_fault);
+
+/* ---- Keys of configs, from the environment of the command ---- */
+
+/* Takes the value of `"api_key": "$NAME"`. -EINVAL with a complaint: there is none; -ENOMEM. */
+int api_key_resolve(json_object *config, struct complaint *complaint);
+
+/* Without any key, that of the provider's usual variable, but only towards the provider itself. 1 with the
+ * variable's name, 0 when there is nothing to take; -ENOMEM. */
+int api_key_usual(json_object *config, const char **ret_variable);

@@ -1,18 +1,86 @@
 #include "client/cli/follow.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "client/cli/call.h"
-#include "client/cli/interrupt.h"
 #include "client/cli/progress_bar.h"
-#include "client/cli/results.h"
+#include "client/cli/show.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
 #include "proto/task_status.h"
+
+/* ---- Ctrl-C while waiting ---- */
+
+/* How late a Ctrl-C that comes just before the wait is noticed. */
+#define WAIT_SECONDS 0.25
+
+static volatile sig_atomic_t interrupted;
+static struct sigaction before;
+
+static void on_interrupt(int signal_number)
+{
+	(void) signal_number;
+	interrupted = 1;
+}
+
+void interrupt_catch(void)
+{
+	/* Waiting ends by it in any case; output that it meets is written on. */
+	struct sigaction action = { .sa_handler = on_interrupt,
+				    .sa_flags = (int) (SA_RESETHAND | SA_RESTART) };
+
+	interrupted = 0;
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGINT, NULL, &before);
+	if (before.sa_handler != SIG_IGN) // as a shell has it for what runs in the background
+		sigaction(SIGINT, &action, NULL);
+}
+
+void interrupt_release(void)
+{
+	sigaction(SIGINT, &before, NULL);
+}
+
+bool interrupt_take(void)
+{
+	bool taken = interrupted;
+
+	interrupted = 0;
+	return taken;
+}
+
+/* In the place of a progress bar, if there is one. */
+static void say_away(const struct cli *cli)
+{
+	if (!isatty(STDERR_FILENO) || cli->arguments.quiet)
+		return;
+	fputs("\r\033[K", stderr);
+	cli_note(cli, "The daemon went away; waiting for it.");
+}
+
+int interrupt_wait(const struct cli *cli, struct ellu_stream *stream)
+{
+	bool said = false;
+	int r;
+
+	do {
+		if (interrupted)
+			return -EINTR;
+		r = ellu_stream_wait(stream, WAIT_SECONDS);
+		if (r == 0 && !said && ellu_stream_is_reconnecting(stream)) {
+			say_away(cli);
+			said = true;
+		}
+	} while (r == 0 || r == -EINTR);
+	return r;
+}
+
+/* ---- Refusals ---- */
 
 /* As cli_fail_request() where a task is refused. */
 static int submit_fail(const struct cli *cli, bool may_be_outrun, int code, const struct ellu_error *error)
@@ -85,7 +153,7 @@ static void take_event(struct follow *follow, const void *reply, const struct el
 		progress_bar_update(bar, follow->progress, event->status, event->hold);
 }
 
-/* ---- Ctrl-C ---- */
+/* ---- What Ctrl-C means ---- */
 
 /* As soon as it is known which task that is. 0 to go on, else the exit status. */
 static int cancel(struct follow *follow)
@@ -327,14 +395,18 @@ static void tell_failed(struct cli *cli, const struct ellu_experiment *experimen
 
 static int print_results(struct cli *cli, const struct follow *follow)
 {
+	struct ellu_get_experiment_request request = ELLU_RECORD(struct ellu_get_experiment_request);
 	struct ellu_ref ref = ELLU_RECORD(struct ellu_ref);
 	const struct ellu_get_experiment_reply *reply;
-	int status;
+	const struct ellu_error *error;
+	int status = 0, r;
 
 	ref.id = &follow->experiment_id;
-	status = cli_get_experiment(cli, &ref, &reply);
-	if (status != 0)
-		return status;
+	request.project = cli->arguments.project;
+	request.experiment = &ref;
+	r = ellu_get_experiment(cli->daemon, &request, &reply, &error);
+	if (r < 0)
+		return cli_fail(r, error);
 	if (cli->arguments.json)
 		status = cli_print_json(&ellu_get_experiment_reply_type, reply);
 	else if (reply->experiment->results || strcmp(follow->status, "SUCCESS") == 0)
@@ -379,7 +451,7 @@ static int print_verdicts(struct cli *cli, int64_t task_id, const struct ellu_ra
 	int status;
 
 	json_object_object_add(request, "task_id", json_object_new_int64(task_id));
-	status = call_list(cli, &list, request, 0);
+	status = call_list(cli, &list, request);
 	if (status == 0 && results && !cli->arguments.json)
 		results_print_ratings(stdout, results, cli->color);
 	return status;
@@ -464,19 +536,27 @@ int submit(struct cli *cli, const struct submission *submission)
 				     : submit_attached(cli, submission);
 }
 
-int command_submit(struct cli *cli)
+int submit_request(struct cli *cli, struct submission *submission, json_object *json)
 {
-	const struct method *method = call_method(cli->command->method);
 	struct arena arena;
 	void *request;
 	int status;
 
 	arena_init(&arena);
-	status = call_request(cli, method, NULL, &arena, &request);
+	status = call_request(cli, submission->method, json, &arena, &request);
 	if (status == 0)
 		status = cli_connect(cli);
-	if (status == 0)
-		status = submit(cli, &(struct submission){ .method = method, .request = request });
+	if (status == 0) {
+		submission->request = request;
+		status = submit(cli, submission);
+	}
 	arena_done(&arena);
 	return status;
+}
+
+int command_submit(struct cli *cli)
+{
+	struct submission task = { .method = call_method(cli->command->method) };
+
+	return submit_request(cli, &task, NULL);
 }

@@ -15,7 +15,8 @@
 #include <unistd.h>
 
 #include "client/cli/progress_bar.h"
-#include "client/cli/table.h"
+#include "client/cli/show.h"
+#include "client/cli/text.h"
 
 /* The alternate buffer, no cursor, no wrapping at the right edge. */
 #define ENTER "\033[?1049h\033[?25l\033[?7l\033[2J"
@@ -203,34 +204,23 @@ struct view {
 	const struct ellu_error *error;
 };
 
-static double now_seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
-}
-
 /* ---- The picture ---- */
 
-/* Titles of the columns that there is room for. */
-static void choose_titles(const char **titles, int columns)
+/* The columns that there is room for. */
+static void add_columns(struct table *table, int columns)
 {
-	size_t n = 0;
-
-	titles[n++] = ">ID";
-	titles[n++] = "STATUS";
+	table_column(table, ">ID");
+	table_column(table, "STATUS");
 	if (columns >= BAR_COLUMNS)
-		titles[n++] = "";
-	titles[n++] = ">DONE";
+		table_column(table, "");
+	table_column(table, ">DONE");
 	if (columns >= COUNTS_COLUMNS) {
-		titles[n++] = ">CASES";
-		titles[n++] = ">FAILED";
+		table_column(table, ">CASES");
+		table_column(table, ">FAILED");
 	}
 	if (columns >= ETA_COLUMNS)
-		titles[n++] = ">LEFT";
-	titles[n++] = "NAME";
-	titles[n] = NULL;
+		table_column(table, ">LEFT");
+	table_column(table, "NAME");
 }
 
 static void add_counts(struct table *table, const struct board_task *task)
@@ -331,7 +321,6 @@ static void put_lines(FILE *out, char *text, const struct frame *frame)
 
 void live_view_draw(FILE *out, const struct task_board *board, const struct frame *frame)
 {
-	const char *titles[10];
 	struct table *table;
 	size_t size, left_out;
 	char *text = NULL;
@@ -339,8 +328,8 @@ void live_view_draw(FILE *out, const struct task_board *board, const struct fram
 
 	if (!lines)
 		return;
-	choose_titles(titles, frame->columns);
-	table = table_new(titles);
+	table = table_new();
+	add_columns(table, frame->columns);
 	left_out = table ? add_tasks(table, board, frame) : 0;
 	print_head(lines, board, frame->away);
 	if (board->n > 0)

@@ -9,8 +9,8 @@
 #include <stdio.h>
 
 #include "client/cli/cli.h"
-#include "client/cli/complaint.h"
 #include "client/cli/show.h"
+#include "client/cli/text.h"
 #include "proto/method.h"
 
 enum option_kind {

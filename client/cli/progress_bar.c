@@ -7,12 +7,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "client/cli/table.h"
+#include "client/cli/text.h"
 
 #define BAR_WIDTH_MAX 30
 #define PLAIN_SECONDS 10 // between plain lines, unless another tenth is done
 
-static double now_seconds(void)
+double now_seconds(void)
 {
 	struct timespec now;
 

@@ -8,6 +8,9 @@
 
 #include "client/elluminate.h"
 
+/* Of the monotonic clock. */
+double now_seconds(void);
+
 struct progress_bar {
 	bool quiet; // only log lines of trouble are the caller's business; nothing is drawn
 	bool live;

@@ -1,8 +1,8 @@
-#include "client/cli/results.h"
+#include "client/cli/show.h"
 
 #include <string.h>
 
-#include "client/cli/table.h"
+#include "client/cli/text.h"
 #include "proto/money.h"
 #include "proto/provider.h"
 
@@ -25,10 +25,11 @@ static void add_proportion(struct table *table, const struct ellu_proportion *pr
 
 static struct table *criteria_table(const struct ellu_criterion_result *const *criteria, size_t n)
 {
-	static const char *const titles[] = { ">YES", ">95 % INTERVAL", ">RATED", "CRITERION",
-					      NULL };
-	struct table *table = table_new(titles);
+	static const char *const titles[] = { ">YES", ">95 % INTERVAL", ">RATED", "CRITERION" };
+	struct table *table = table_new();
 
+	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
+		table_column(table, titles[i]);
 	for (size_t i = 0; i < n; i++) {
 		add_proportion(table, criteria[i]->yes);
 		table_text(table, criteria[i]->criterion);

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "client/cli/json_text.h"
+#include "client/cli/json_file.h"
 #include "proto/limits.h"
 #include "proto/utf8.h"
 

@@ -1,12 +1,154 @@
 #include "client/cli/show.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/cli/results.h"
+#include "client/cli/text.h"
 #include "proto/generated/interface.h"
 #include "proto/money.h"
+
+#define GAP 2
+
+struct table {
+	const char *titles[TABLE_COLUMNS_MAX];
+	size_t n_columns;
+	char **cells;
+	size_t n_cells;
+	size_t capacity;
+	bool broken;
+};
+
+/* ---- Tables ---- */
+
+struct table *table_new(void)
+{
+	return calloc(1, sizeof(struct table));
+}
+
+void table_column(struct table *table, const char *title)
+{
+	if (table && table->n_columns < TABLE_COLUMNS_MAX)
+		table->titles[table->n_columns++] = title;
+}
+
+static void add(struct table *table, char *cell)
+{
+	if (table->n_cells == table->capacity) {
+		size_t capacity = table->capacity ? table->capacity * 2 : 64;
+		char **cells = realloc(table->cells, capacity * sizeof(*cells));
+
+		if (!cells) {
+			table->broken = true;
+			free(cell);
+			return;
+		}
+		table->cells = cells;
+		table->capacity = capacity;
+	}
+	if (!cell)
+		table->broken = true;
+	if (cell)
+		text_flatten(cell);
+	table->cells[table->n_cells++] = cell;
+}
+
+void table_text(struct table *table, const char *text)
+{
+	if (table)
+		add(table, strdup(text ? text : ""));
+}
+
+void table_printf(struct table *table, const char *format, ...)
+{
+	va_list arguments;
+	char *cell;
+
+	if (!table)
+		return;
+	va_start(arguments, format);
+	if (vasprintf(&cell, format, arguments) < 0)
+		cell = NULL;
+	va_end(arguments);
+	add(table, cell);
+}
+
+static void print_cell(FILE *out, const char *text, int width, bool right, bool last)
+{
+	int pad = width - text_width(text);
+
+	if (right)
+		fprintf(out, "%*s", pad > 0 ? pad : 0, "");
+	text_print(out, text);
+	if (!right && !last)
+		fprintf(out, "%*s", pad > 0 ? pad : 0, "");
+	if (!last)
+		fprintf(out, "%*s", GAP, "");
+}
+
+static void print_row(const struct table *table, FILE *out, const char *const *cells,
+		      const int *widths, int limit)
+{
+	int used = 0;
+
+	for (size_t i = 0; i < table->n_columns; i++) {
+		bool last = i + 1 == table->n_columns, right = table->titles[i][0] == '>';
+
+		if (last && !right && limit > 0 && used + text_width(cells[i]) > limit) {
+			int room = limit - used > 8 ? limit - used : 8;
+			char *cut = strndup(cells[i], text_cut(cells[i], room - 3));
+
+			text_print(out, cut ? cut : "");
+			fputs("...", out);
+			free(cut);
+		} else {
+			print_cell(out, cells[i], widths[i], right, last);
+		}
+		used += widths[i] + GAP;
+	}
+	fputc('\n', out);
+}
+
+void table_print_within(const struct table *table, FILE *out, bool color, int width)
+{
+	const char *titles[TABLE_COLUMNS_MAX];
+	int widths[TABLE_COLUMNS_MAX] = { 0 };
+
+	if (!table || table->broken)
+		return;
+	for (size_t i = 0; i < table->n_columns; i++) {
+		titles[i] = table->titles[i] + (table->titles[i][0] == '>');
+		widths[i] = text_width(titles[i]);
+	}
+	for (size_t i = 0; i < table->n_cells; i++) {
+		int needed = text_width(table->cells[i]);
+		int *column = &widths[i % table->n_columns];
+
+		*column = needed > *column ? needed : *column;
+	}
+	fputs(color ? "\033[1m" : "", out);
+	print_row(table, out, titles, widths, width);
+	fputs(color ? "\033[0m" : "", out);
+	for (size_t i = 0; i + table->n_columns <= table->n_cells; i += table->n_columns)
+		print_row(table, out, (const char *const *) table->cells + i, widths, width);
+}
+
+void table_print(const struct table *table, FILE *out, bool color)
+{
+	table_print_within(table, out, color, terminal_width(out));
+}
+
+struct table *table_free(struct table *table)
+{
+	if (!table)
+		return NULL;
+	for (size_t i = 0; i < table->n_cells; i++)
+		free(table->cells[i]);
+	free(table->cells);
+	free(table);
+	return NULL;
+}
 
 #define NAME_COLUMNS 12 // at least
 
@@ -77,6 +219,11 @@ static void print_struct(FILE *out, const struct record_type *type, const void *
 		fputs(((const struct ellu_error *) record)->message, out);
 	} else if (type == &ellu_model_type) {
 		fputs(model_text(record, text, sizeof(text)), out);
+	} else if (type == &ellu_proportion_type) {
+		const double *share = ((const struct ellu_proportion *) record)->value;
+
+		if (share)
+			fprintf(out, "%.1f %%", *share * 100);
 	} else if (type == &ellu_progress_type) {
 		print_progress(out, record);
 	} else if (type == &ellu_ref_type) {
@@ -144,7 +291,8 @@ static void print_items(FILE *out, const struct record_field *field, const void 
 	}
 }
 
-char *show_text(const struct record_field *field, const void *record)
+/* A field in a few words, for people; free() it. NULL when there is nothing to say. */
+static char *show_text(const struct record_field *field, const void *record)
 {
 	bool pointed = field->kind >= FIELD_STRING && field->kind != FIELD_TIME &&
 		       field->kind != FIELD_MONEY;
@@ -165,8 +313,9 @@ char *show_text(const struct record_field *field, const void *record)
 
 /* ---- A cell ---- */
 
-void show_cell(struct table *table, const struct record_type *type, const void *record,
-	       const char *path)
+/* The next cell: a field at `path`; an empty one when it, or what holds it, is not there. */
+static void show_cell(struct table *table, const struct record_type *type, const void *record,
+		      const char *path)
 {
 	const struct record_field *field;
 	char name[64], *text = NULL;
@@ -181,6 +330,22 @@ void show_cell(struct table *table, const struct record_type *type, const void *
 	text = field ? show_text(field, record) : NULL;
 	table_text(table, text);
 	free(text);
+}
+
+void show_columns(struct table *table, const struct column *columns)
+{
+	for (; columns->title; columns++)
+		table_column(table, columns->title);
+}
+
+void show_row(struct table *table, const struct column *columns, const struct record_type *type,
+	      const void *record)
+{
+	for (; columns->title; columns++)
+		if (columns->add)
+			columns->add(table, record);
+		else
+			show_cell(table, type, record, columns->path);
 }
 
 /* ---- Field by field ---- */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/cli/table.h"
+#include "client/cli/text.h"
 #include "proto/task_status.h"
 
 /* Where the task is, or would be. */

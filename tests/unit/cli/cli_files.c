@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "client/cli/experiment_file.h"
-#include "client/cli/json_text.h"
+#include "client/cli/json_file.h"
 #include "client/cli/rows.h"
 #include "proto/record.h"
 #include "tests/unit/suite.h"

@@ -6,7 +6,8 @@
 
 #include "client/cli/options.h"
 #include "client/cli/progress_bar.h"
-#include "client/cli/table.h"
+#include "client/cli/show.h"
+#include "client/cli/text.h"
 #include "proto/generated/interface.h"
 #include "tests/unit/suite.h"
 
@@ -44,9 +45,10 @@ static void print_hostile(FILE *out)
 
 static void print_table(FILE *out)
 {
-	static const char *const titles[] = { ">ID", "NAME", NULL };
-	struct table *table = table_new(titles);
+	struct table *table = table_new();
 
+	table_column(table, ">ID");
+	table_column(table, "NAME");
 	table_printf(table, "%d", 7);
 	table_text(table, "a\nb");
 	table_text(table, "1234");

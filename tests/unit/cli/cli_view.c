@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "client/cli/live_view.h"
-#include "client/cli/table.h"
+#include "client/cli/text.h"
 #include "tests/unit/suite.h"
 
 static struct task_board board;

@@ -1,33 +1,22 @@
 /*
- * Text for people: aligned columns, numbers, times. Whatever came from elsewhere is printed
+ * Text for people: what is wrong and where, numbers, times. Whatever came from elsewhere is printed
  * without control characters, so that no answer of a model can command the terminal.
  */
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
-#define TABLE_COLUMNS_MAX 12
+/* What is wrong with something that the user gave, to be printed: what and where. */
+struct complaint {
+	char text[1000];
+};
 
-struct table;
-
-/* A title that starts with '>' aligns its column to the right. The titles end with NULL. */
-struct table *table_new(const char *const *titles);
-
-/* The next cell, row by row; NULL is an empty one. Without memory the table prints nothing. */
-void table_text(struct table *table, const char *text);
-__attribute__((format(printf, 2, 3))) void table_printf(struct table *table, const char *format,
-							...);
-void table_time(struct table *table, int64_t usec);
-
-/* On a terminal the last column is cut at its edge. */
-void table_print(const struct table *table, FILE *out, bool color);
-
-/* The same for a terminal that is `width` columns wide; 0: nothing is cut. */
-void table_print_within(const struct table *table, FILE *out, bool color, int width);
-
-struct table *table_free(struct table *table); // accepts NULL, returns NULL
+/* Writes the text, replacing control characters. Returns -EINVAL, for `return complain(…)`. */
+__attribute__((format(printf, 2, 3))) int complain(struct complaint *complaint, const char *format,
+						   ...);
 
 bool text_is_control(uint32_t code);
 

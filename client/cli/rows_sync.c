@@ -1,11 +1,12 @@
-#include "client/cli/collection_sync.h"
+#include "client/cli/rows.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
-#include "client/cli/table.h"
+#include "client/cli/cli.h"
+#include "client/cli/text.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
 
@@ -349,7 +350,7 @@ static int bring_rows(struct sync *sync, const struct ellu_collection *wanted)
 	return 0;
 }
 
-int collection_sync(struct cli *cli, const struct ellu_collection *collection, struct rows *rows,
+int rows_sync(struct cli *cli, const struct ellu_collection *collection, struct rows *rows,
 		    int64_t *ret_version)
 {
 	struct sync sync = { .cli = cli, .name = collection->name, .rows = rows };
@@ -363,7 +364,7 @@ int collection_sync(struct cli *cli, const struct ellu_collection *collection, s
 	return status;
 }
 
-int collection_compare(struct cli *cli, const struct ellu_collection *collection, struct rows *rows,
+int rows_compare(struct cli *cli, const struct ellu_collection *collection, struct rows *rows,
 		       bool *ret_equal, int64_t *ret_n_rows)
 {
 	struct sync sync = { .cli = cli, .name = collection->name, .rows = rows };

@@ -1,0 +1,138 @@
+#include "client/cli/text.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#include "proto/utf8.h"
+
+int complain(struct complaint *complaint, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(complaint->text, sizeof(complaint->text), format, arguments);
+	va_end(arguments);
+	for (char *c = complaint->text; *c; c++)
+		if ((unsigned char) *c < ' ' || *c == 0x7f)
+			*c = '?';
+	return -EINVAL;
+}
+
+bool text_is_control(uint32_t code)
+{
+	return code < 0x20 || (code >= 0x7f && code < 0xa0);
+}
+
+void text_print(FILE *out, const char *text)
+{
+	size_t size = strlen(text), length;
+	uint32_t code;
+
+	for (; size > 0; text += length, size -= length) {
+		length = utf8_next(text, size, &code);
+		if (length == 0 || (text_is_control(code) && code != '\n' && code != '\t')) {
+			length = length ? length : 1;
+			fputc('?', out);
+		} else {
+			fwrite(text, 1, length, out);
+		}
+	}
+}
+
+void text_flatten(char *text)
+{
+	for (char *c = text; *c; c++)
+		if ((unsigned char) *c < ' ' || *c == 0x7f)
+			*c = ' ';
+}
+
+static int code_width(uint32_t code)
+{
+	int width = wcwidth((wchar_t) code);
+
+	return width < 0 ? 1 : width;
+}
+
+int text_width(const char *text)
+{
+	size_t size = strlen(text), length;
+	uint32_t code;
+	int width = 0;
+
+	for (; size > 0; text += length, size -= length) {
+		length = utf8_next(text, size, &code);
+		width += length ? code_width(code) : 1;
+		length = length ? length : 1;
+	}
+	return width;
+}
+
+size_t text_cut(const char *text, int width)
+{
+	size_t size = strlen(text), at = 0, length;
+	uint32_t code;
+
+	for (; at < size; at += length) {
+		length = utf8_next(text + at, size - at, &code);
+		width -= length ? code_width(code) : 1;
+		if (width < 0)
+			break;
+		length = length ? length : 1;
+	}
+	return at;
+}
+
+int terminal_width(FILE *file)
+{
+	struct winsize size;
+	int fd = fileno(file);
+
+	if (!isatty(fd))
+		return 0;
+	return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+const char *number_text(char *buffer, int64_t number)
+{
+	char digits[24];
+	int n = snprintf(digits, sizeof(digits), "%lld", (long long) number), k = 0;
+
+	for (int i = 0; i < n; i++) {
+		if (i > 0 && (n - i) % 3 == 0 && digits[i - 1] != '-')
+			buffer[k++] = ',';
+		buffer[k++] = digits[i];
+	}
+	buffer[k] = '\0';
+	return buffer;
+}
+
+const char *duration_text(char *buffer, double seconds)
+{
+	long long whole = seconds < 1e15 ? (long long) (seconds + 0.5) : 0;
+
+	if (seconds < 9.95)
+		snprintf(buffer, 32, seconds < 0.995 ? "%.2f s" : "%.1f s", seconds);
+	else if (whole < 60)
+		snprintf(buffer, 32, "%lld s", whole);
+	else if (whole < 3600)
+		snprintf(buffer, 32, "%lld:%02lld", whole / 60, whole % 60);
+	else
+		snprintf(buffer, 32, "%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60, whole % 60);
+	return buffer;
+}
+
+const char *time_local_text(char *buffer, int64_t usec)
+{
+	time_t seconds = (time_t) (usec / 1000000);
+	struct tm local;
+
+	if (!localtime_r(&seconds, &local) ||
+	    strftime(buffer, 32, "%Y-%m-%d %H:%M:%S", &local) == 0)
+		*buffer = '\0';
+	return buffer;
+}
