@@ -10,7 +10,8 @@
 
 #include "daemon/work/judge.h"
 
-/* An answer with more opening braces than this holds no verdict worth finding. */
+/* An answer that is longer, or has more opening braces, holds no verdict worth finding. */
+#define ANSWER_BYTES_MAX (256u << 10)
 #define OBJECTS_MAX 64
 
 enum reading {
@@ -118,28 +119,36 @@ static enum reading read_object(json_object *object, const char *text, size_t si
 	return reading;
 }
 
-/* Every object at the top of the text that states a rating has to state the same. */
+/* Every object at the top of the text that states a rating has to state the same, and the text
+ * has to be looked at as a whole. What only looked like an object is looked into again, as long
+ * as no more is read than the text twice. */
 static int read_objects(json_tokener *tokener, const char *text, struct arena *arena,
 			enum reading *ret_reading, const char **ret_reasoning)
 {
-	size_t left = strlen(text);
+	const size_t left = strlen(text);
 	const char *at = text;
+	size_t read = 0;
 
-	*ret_reading = READ_NOTHING;
-	for (unsigned i = 0; i < OBJECTS_MAX && (at = strchr(at, '{')); i++) {
+	*ret_reading = left > ANSWER_BYTES_MAX ? READ_UNCLEAR : READ_NOTHING;
+	for (unsigned i = 0; *ret_reading != READ_UNCLEAR && (at = strchr(at, '{')); i++) {
 		const char *reasoning = NULL;
 		json_object *object;
 		size_t size = left - (size_t)(at - text);
 
+		if (i == OBJECTS_MAX || read > left) {
+			*ret_reading = READ_UNCLEAR;
+			break;
+		}
 		json_tokener_reset(tokener);
 		object = json_tokener_parse_ex(tokener, at, (int)size);
 		if (!object && json_tokener_get_error(tokener) == json_tokener_continue)
 			break; // cut off: what is left is inside of it
+		size = json_tokener_get_parse_end(tokener);
+		read += size;
 		if (!object) {
 			at++;
 			continue;
 		}
-		size = json_tokener_get_parse_end(tokener);
 		*ret_reading = both(*ret_reading, read_object(object, at, size, &reasoning));
 		if (reasoning)
 			*ret_reasoning = arena_strdup(arena, reasoning);

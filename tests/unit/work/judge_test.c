@@ -117,21 +117,53 @@ START_TEST(reasonings)
 }
 END_TEST
 
+/* `before`, and then `piece` as often as fits into the size. */
+static char *repeated(const char *before, const char *piece, size_t size)
+{
+	size_t at = strlen(before), step = strlen(piece);
+	char *text = malloc(size + at + step + 1);
+
+	memcpy(text, before, at);
+	for (; at < size; at += step)
+		memcpy(text + at, piece, step);
+	text[at] = '\0';
+	return text;
+}
+
 START_TEST(hostile_answers_take_no_time)
 {
-	static const char *const pieces[] = { "{", "{\"a\":", "{\"rate\":\"YES\"", "[{", "{\"", "{}" };
+	static const char *const pieces[] = { "{", "{\"a\":", "{\"rate\":\"YES\"", "[{", "{\"", "{}",
+					      "1,1,", "[]," };
+	static const size_t sizes[] = { 250000, 2 << 20 };
+	char *deep = repeated("", "{\"a\":", 145), *before = malloc(strlen(deep) + 2);
 
-	for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
-		size_t size = strlen(pieces[i]), n = (2u << 20) / size;
-		char *text = malloc(n * size + 1);
+	sprintf(before, "%s[", deep);
+	for (size_t i = 0; i < 2 * (sizeof(pieces) / sizeof(*pieces)); i++) {
+		const bool is_value = i / 2 >= sizeof(pieces) / sizeof(*pieces) - 2;
+		char *text = repeated(is_value ? before : "", pieces[i / 2], sizes[i % 2]);
 		struct judge_verdict verdict;
 
-		for (size_t k = 0; k < n; k++)
-			memcpy(text + k * size, pieces[i], size);
-		text[n * size] = '\0';
+		/* Each brace opens what is wrong at its very end only. */
+		text[strlen(text) - 1] = '}';
 		ck_assert_int_eq(judge_parse(text, &arena, &verdict), -EBADMSG);
 		free(text);
 	}
+	free(before);
+	free(deep);
+}
+END_TEST
+
+START_TEST(what_nobody_read_may_say_anything)
+{
+	char *many = repeated("", "{\"rating\": \"YES\"} ", 64 * 18);
+	char *text = malloc(strlen(many) + 32);
+	struct judge_verdict verdict;
+
+	ck_assert_int_eq(judge_parse(many, &arena, &verdict), 0);
+	sprintf(text, "%s{\"rating\": \"NO\"}", many);
+	ck_assert_int_eq(judge_parse(text, &arena, &verdict), -EBADMSG);
+	free(text);
+	free(many);
 }
 END_TEST
 
@@ -326,10 +358,11 @@ int main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
-	tcase_set_timeout(tcase, 60);
+	tcase_set_timeout(tcase, 10);
 	tcase_add_test(tcase, verdicts);
 	tcase_add_test(tcase, reasonings);
 	tcase_add_test(tcase, hostile_answers_take_no_time);
+	tcase_add_test(tcase, what_nobody_read_may_say_anything);
 	tcase_add_test(tcase, question_holds_what_it_needs);
 	tcase_add_test(tcase, same_question_same_text);
 	tcase_add_test(tcase, no_response_leaves_its_tag);
