@@ -9,6 +9,7 @@
 
 #include "proto/cleanup.h"
 #include "proto/json_check.h"
+#include "proto/limits.h"
 #include "proto/money.h"
 #include "proto/record_internal.h"
 #include "proto/time_text.h"
@@ -310,8 +311,10 @@ int record_to_text(const struct record_type *type, const void *record, enum reco
 
 static size_t value_bytes(const struct record_field *field, const void *at)
 {
-	if (field->kind == FIELD_STRING || field->kind == FIELD_OBJECT)
+	if (field->kind == FIELD_STRING)
 		return strlen(at);
+	if (field->kind == FIELD_OBJECT)
+		return json_weight(at);
 	return field->kind == FIELD_STRUCT ? record_text_bytes(field->type, at) : 0;
 }
 
@@ -320,10 +323,13 @@ static size_t items_bytes(const struct record_field *field, const void *items, s
 	const struct ellu_entry *entries = items;
 	size_t bytes = 0;
 
-	for (size_t i = 0; i < n; i++)
-		bytes += field->container == FIELD_MAP ?
-				 strlen(entries[i].key) + strlen(entries[i].value) :
-				 value_bytes(field, ((const void *const *) items)[i]);
+	for (size_t i = 0; i < n; i++) {
+		size_t item = field->container == FIELD_MAP ?
+				      strlen(entries[i].key) + strlen(entries[i].value) :
+				      value_bytes(field, ((const void *const *) items)[i]);
+
+		bytes += item > VALUE_BYTES ? item : VALUE_BYTES;
+	}
 	return bytes;
 }
 

@@ -350,6 +350,23 @@ int json_check(const char *text, size_t size, struct json_problem *ret_problem)
 	return r;
 }
 
+size_t json_weight(const char *text)
+{
+	const size_t size = strlen(text);
+	size_t values = VALUE_BYTES;
+	bool quoted = false;
+
+	for (size_t i = 0; i < size; i++) {
+		if (text[i] == '"')
+			quoted = !quoted;
+		else if (quoted && text[i] == '\\')
+			i++;
+		else if (!quoted && (text[i] == ',' || text[i] == '[' || text[i] == '{'))
+			values += VALUE_BYTES;
+	}
+	return values > size ? values : size;
+}
+
 /* ---- Parsing ---- */
 
 int json_parse_strict(const char *text, size_t size, json_object **ret_json, struct fault *fault)

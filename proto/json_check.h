@@ -21,6 +21,10 @@ struct json_problem {
 /* 0; -EBADMSG with *ret_problem filled; -ENOMEM. */
 int json_check(const char *text, size_t size, struct json_problem *ret_problem);
 
+/* What it takes to hold the text's values: as long as it is, and no less than VALUE_BYTES a value.
+ * Does not look whether it is JSON. */
+size_t json_weight(const char *text);
+
 /* Checks and parses. Returns 0, or the fault's code: InvalidMessage, or Internal without memory.
  * *ret_json is NULL for the text `null`. */
 int json_parse_strict(const char *text, size_t size, json_object **ret_json,

@@ -12,8 +12,10 @@
 /* Arrays and objects inside each other, the outermost counted. */
 #define JSON_DEPTH_MAX 64
 
-/* Values of all kinds in one text: json-c spends about 70 bytes on each. */
+/* Values of all kinds in one text. json-c spends about VALUE_BYTES on each: no value and no item
+ * of a list counts for less where bytes are limited. */
 #define JSON_VALUES_MAX 1000000
+#define VALUE_BYTES 64
 
 /* Integers lie within plus and minus 2^53: every JSON parser keeps them exact. */
 #define INTEGER_MAX INT64_C(9007199254740992)

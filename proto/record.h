@@ -110,7 +110,8 @@ int record_encode_request(const struct record_type *type, const void *record,
 int record_to_text(const struct record_type *type, const void *record, enum record_sink sink,
 		   char **ret_text, size_t *ret_size);
 
-/* How long its texts are, those of all records in it included: what its size may grow with. */
+/* How long its texts are, those of all records in it included: what its size may grow with. No item
+ * of a list and no JSON value counts for less than VALUE_BYTES. */
 size_t record_text_bytes(const struct record_type *type, const void *record);
 
 /* A JSON value whose text is `text` as it stands. NULL without memory. */

@@ -6,6 +6,7 @@
 
 #include "daemon/base/hash.h"
 #include "daemon/work/experiment.h"
+#include "proto/json_check.h"
 #include "proto/template.h"
 
 static struct arena *memory(struct open_case *open_case)
@@ -53,7 +54,7 @@ static struct open_case *case_open(struct experiment_run *run, const struct run_
 	return made;
 }
 
-/* Moves the run's sum to what the case takes now; `values` as text, once they are read. */
+/* Moves the run's sum to what the case takes now; `values` its row's, once they are read. */
 static void weigh(struct open_case *open_case, size_t values)
 {
 	size_t bytes = arena_size(memory(open_case)) + arena_size(&open_case->asking.call.arena);
@@ -419,7 +420,7 @@ void case_start(struct experiment_run *run, const struct run_case *row)
 	open_case->asking.epoch = open_case->epoch;
 	if (!read_values(open_case, row->input_values) || !render_request(open_case, row))
 		return;
-	weigh(open_case, strlen(row->input_values));
+	weigh(open_case, json_weight(row->input_values));
 	if (row->response_id) {
 		if (resume_judging(open_case, row) < 0)
 			run_fail_oom(&run->base);

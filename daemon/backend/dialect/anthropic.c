@@ -8,9 +8,11 @@
 
 #include "daemon/backend/dialect/dialect.h"
 #include "daemon/backend/dialect/request.h"
+#include "proto/json_check.h"
 
 #define API_VERSION "2023-06-01"
 #define MAX_TOKENS 4096 // where nobody says; every model allows as much
+#define INPUTS_WEIGHT_MAX (1u << 20) // of the calls of tools in a request; models write less
 
 enum field {
 	FIELD_MODEL,
@@ -115,11 +117,17 @@ static void put_system(const struct llm_call *call, struct buffer *body)
 	buffer_text(body, "]");
 }
 
-/* Arguments are a text that should be a JSON object, and here have to be one. */
-static void put_input(const char *arguments, struct buffer *body)
+/* Arguments are a text that should be a JSON object, and here have to be one. Everyone waits while
+ * it is parsed: of what goes beyond `left` nothing is. */
+static void put_input(const char *arguments, size_t *left, struct buffer *body)
 {
-	json_object *json = json_tokener_parse(arguments);
+	const size_t weight = json_weight(arguments);
+	json_object *json = NULL;
 
+	if (weight <= *left) {
+		*left -= weight;
+		json = json_tokener_parse(arguments);
+	}
 	if (json_object_is_type(json, json_type_object)) {
 		buffer_text(body, json_object_to_json_string_ext(json,
 								 JSON_C_TO_STRING_PLAIN |
@@ -132,7 +140,7 @@ static void put_input(const char *arguments, struct buffer *body)
 	json_object_put(json);
 }
 
-static void put_content(const struct ellu_message *message, struct buffer *body)
+static void put_content(const struct ellu_message *message, size_t *left, struct buffer *body)
 {
 	size_t n;
 
@@ -151,33 +159,33 @@ static void put_content(const struct ellu_message *message, struct buffer *body)
 		buffer_text(body, ",\"name\":");
 		buffer_json(body, tool_call->name);
 		buffer_text(body, ",\"input\":");
-		put_input(tool_call->arguments, body);
+		put_input(tool_call->arguments, left, body);
 		buffer_text(body, "}");
 	}
 	buffer_text(body, "]");
 }
 
-static void put_message(const struct ellu_message *message, struct buffer *body)
+static void put_message(const struct ellu_message *message, size_t *left, struct buffer *body)
 {
 	if (strcmp(message->role, "tool") == 0) {
 		buffer_text(body, "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\","
 				  "\"tool_use_id\":");
 		buffer_json(body, message->tool_call_id ? message->tool_call_id : "");
 		buffer_text(body, ",\"content\":");
-		put_content(message, body);
+		put_content(message, left, body);
 		buffer_text(body, "}]}");
 		return;
 	}
 	buffer_text(body, "{\"role\":");
 	buffer_json(body, message->role);
 	buffer_text(body, ",\"content\":");
-	put_content(message, body);
+	put_content(message, left, body);
 	buffer_text(body, "}");
 }
 
 static void put_messages(const struct llm_call *call, struct buffer *body)
 {
-	size_t n = 0;
+	size_t n = 0, left = INPUTS_WEIGHT_MAX;
 
 	buffer_member(body, "messages");
 	buffer_text(body, "[");
@@ -186,7 +194,7 @@ static void put_messages(const struct llm_call *call, struct buffer *body)
 			continue;
 		if (n++ > 0)
 			buffer_text(body, ",");
-		put_message(call->messages[i], body);
+		put_message(call->messages[i], &left, body);
 	}
 	buffer_text(body, "]");
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "daemon/store/resources/columns.h"
 #include "daemon/store/resources/identity.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
@@ -75,7 +76,9 @@ static int content_of(struct tx *tx, const struct ellu_prompt_template *template
 		      const char **ret_text, char ret_identity[static IDENTITY_SIZE])
 {
 	struct ellu_prompt_template copy = *template;
+	const char *const *names;
 	struct identity identity;
+	size_t n_names;
 	int r;
 
 	copy.id = copy.version = copy.created_at = copy.updated_at = NULL;
@@ -85,6 +88,12 @@ static int content_of(struct tx *tx, const struct ellu_prompt_template *template
 	copy.tools = copy.n_tools > 0 ? copy.tools : NULL;
 	if (record_text_bytes(&ellu_prompt_template_type, &copy) > TEMPLATE_BYTES_MAX)
 		return fault_too_large(tx->fault, TEMPLATE_BYTES_MAX, "prompt_template.content");
+	r = template_placeholders(copy.messages, copy.n_messages, tx->arena, &names, &n_names);
+	if (r >= 0 && n_names > COLUMNS_MAX)
+		r = fault_invalid(tx->fault, "prompt_template.content",
+				  "at most %d different placeholders", COLUMNS_MAX);
+	if (r < 0)
+		return r;
 	r = tx_encode(tx, &ellu_prompt_template_type, &copy, ret_text);
 	if (r < 0)
 		return r;

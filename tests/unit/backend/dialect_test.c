@@ -138,6 +138,41 @@ START_TEST(anthropic_requests)
 }
 END_TEST
 
+/* One thread writes the requests of all users, and parses no more for one of them. */
+START_TEST(many_arguments)
+{
+	char *text = malloc(1000000);
+	struct ellu_tool_call made = { sizeof(made), .id = "i", .name = "t", .arguments = text };
+	const struct ellu_tool_call *const calls[] = { &made };
+	struct ellu_message answer = { sizeof(answer), .role = "assistant", .content = "",
+				       .tool_calls = calls, .n_tool_calls = 1 };
+	const struct ellu_message *const messages[] = { &answer };
+	struct llm_call call = { .messages = messages, .n_messages = 1 };
+	struct request_form form = { STRUCTURED_JSON_SCHEMA, false };
+	struct ellu_llm_config config = minimal();
+	const size_t sizes[] = { 10000, 900000 };
+
+	config.provider = "anthropic";
+	config.llm_base_url = "http://host:81/";
+	call.target = make(&config);
+	for (size_t i = 0; i < 2; i++) {
+		struct buffer body = { 0 };
+
+		for (size_t k = 0; k < sizes[i]; k += 2)
+			memcpy(text + k, "1,", 2);
+		memcpy(text, "{\"a\":[", 6);
+		strcpy(text + sizes[i] - 1, "]}");
+		call.target->dialect->request(&call, &form, &body);
+		buffer_append(&body, "", 1);
+		ck_assert_int_eq(strstr(body.data, "\"input\":{\"a\":[1,1") != NULL, i == 0);
+		ck_assert_int_eq(strstr(body.data, "\"input\":{\"arguments\":\"{") != NULL, i == 1);
+		buffer_done(&body);
+	}
+	llm_target_unref(call.target);
+	free(text);
+}
+END_TEST
+
 static bool read_odd_usage;
 static const char *read_provider = "openai";
 
@@ -587,7 +622,8 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS(requests, anthropic_requests, answers, odd_json, shapes, streams, anthropic_streams,
+	return RUN_TESTS(requests, anthropic_requests, many_arguments, answers, odd_json, shapes, streams,
+			 anthropic_streams,
 			 too_many_values, anthropic_answers, long_finish_reason, echoed_key, usage,
 			 refusals);
 }

@@ -191,7 +191,18 @@ START_TEST(many_keys)
 }
 END_TEST
 
+START_TEST(weights)
+{
+	ck_assert_uint_eq(json_weight("{\"a,[{\\\"\":1,\"b\":[2,3]}"), 5 * VALUE_BYTES);
+	ck_assert_uint_eq(json_weight("7"), VALUE_BYTES);
+	ck_assert_uint_eq(json_weight("[1,2,3]"), 4 * VALUE_BYTES);
+	ck_assert_uint_eq(json_weight("\"0123456789012345678901234567890123456789"
+				      "0123456789012345678901234567\""),
+			  70);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_TESTS(conformance, truncation, depth, many_keys);
+	return RUN_TESTS(conformance, truncation, depth, many_keys, weights);
 }

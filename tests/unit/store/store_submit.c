@@ -350,6 +350,53 @@ START_TEST(what_is_too_large)
 }
 END_TEST
 
+static char *repeat(const char *before, const char *after, unsigned n)
+{
+	char *text = calloc(n, strlen(before) + strlen(after) + 8), *at = text;
+
+	for (unsigned i = 0; i < n; i++)
+		at += sprintf(at, "%s%u%s", before, i, after);
+	at[-1] = '\0';
+	return text;
+}
+
+/* Much in few bytes: each of it takes the writer's time, and memory. */
+START_TEST(what_is_too_many)
+{
+	static const char request[] =
+		"{\"name\": \"Many %zu\", \"prompt_template\": {\"content\": {\"name\": \"T\","
+		" \"messages\": [{\"role\": \"user\", \"content\": \"%s\"}],"
+		" \"response_format\": {\"schema\": [%s]}}},"
+		" \"collection\": {\"content\": {\"name\": \"C\", \"variables\": [{\"n\": 1}]}},"
+		" \"criteria\": [\"A?\"], \"llm_config\": {\"content\": {\"name\": \"L\","
+		"  \"provider\": \"simulated\", \"extra_headers\": {%s}, \"extra_body\": {%s}}}}";
+	static const struct {
+		const char *before, *after;
+		unsigned n;
+		int code;
+	} table[] = {
+		{ "{{n", "}} ", 2000, ELLU_E_INVALID_PARAMETER },
+		{ "", ",", 20000, ELLU_E_TOO_LARGE },
+		{ "\"h", "\":\"\",", 5000, ELLU_E_TOO_LARGE },
+		{ "\"b", "\":1,", 5000, ELLU_E_TOO_LARGE },
+	};
+
+	fixture_open(&f);
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		char *many = repeat(table[i].before, table[i].after, table[i].n);
+		struct task_submit op = { 0 };
+
+		ck_assert_int_eq(submit_op(&f, &op, request, i, i == 0 ? many : "x",
+					   i == 1 ? many : "1", i == 2 ? many : "\"h\":\"\"",
+					   i == 3 ? many : "\"b\":1"),
+				 table[i].code);
+		free(many);
+	}
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM experiments"), 0);
+	fixture_close(&f);
+}
+END_TEST
+
 /* The same criterion twice is one. */
 START_TEST(repeated_criteria)
 {
@@ -412,6 +459,7 @@ int main(void)
 			 update_brings_what_exists_to_the_content, idempotency,
 			 idempotency_minds_keys,
 			 what_the_request_shows_wrong, what_the_state_shows_wrong, what_is_too_large,
+			 what_is_too_many,
 			 repeated_criteria,
 			 again_what_is_missing,
 			 others_see_nothing);
