@@ -37,27 +37,35 @@ static int decode_record(struct decoder *decoder, const struct record_type *type
 
 /* ---- Path and refusals ---- */
 
+/* As far as there is room. */
+static void path_add(struct decoder *decoder, const char *text)
+{
+	size_t room = sizeof(decoder->path) - 1 - decoder->path_size;
+	size_t size = strnlen(text, room);
+
+	memcpy(decoder->path + decoder->path_size, text, size);
+	decoder->path_size += size;
+	decoder->path[decoder->path_size] = '\0';
+}
+
 /* Returns what path_pop() goes back to. */
 static size_t path_push(struct decoder *decoder, const char *name)
 {
 	size_t before = decoder->path_size;
-	int n = snprintf(decoder->path + before, sizeof(decoder->path) - before, "%s%s",
-			 before > 0 ? "." : "", name);
 
-	decoder->path_size += (size_t) n;
-	if (decoder->path_size >= sizeof(decoder->path))
-		decoder->path_size = sizeof(decoder->path) - 1;
+	if (before > 0)
+		path_add(decoder, ".");
+	path_add(decoder, name);
 	return before;
 }
 
 static size_t path_push_index(struct decoder *decoder, size_t index)
 {
 	size_t before = decoder->path_size;
-	int n = snprintf(decoder->path + before, sizeof(decoder->path) - before, "[%zu]", index);
+	char part[32];
 
-	decoder->path_size += (size_t) n;
-	if (decoder->path_size >= sizeof(decoder->path))
-		decoder->path_size = sizeof(decoder->path) - 1;
+	snprintf(part, sizeof(part), "[%zu]", index);
+	path_add(decoder, part);
 	return before;
 }
 

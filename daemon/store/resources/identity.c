@@ -86,10 +86,17 @@ void identity_init(struct identity *identity)
 /* The kind of what follows and its size or number. */
 static void add_head(struct identity *identity, char kind, int64_t number)
 {
-	char head[32];
+	uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
+	char head[24], *at = head + sizeof(head);
 
-	add(identity, head, (size_t)snprintf(head, sizeof(head), "%c%lld;", kind,
-					     (long long)number));
+	*--at = ';';
+	do
+		*--at = (char)('0' + rest % 10);
+	while (rest /= 10);
+	if (number < 0)
+		*--at = '-';
+	*--at = kind;
+	add(identity, at, (size_t)(head + sizeof(head) - at));
 }
 
 static void add_string(struct identity *identity, const char *text, size_t size)
@@ -197,17 +204,18 @@ int identity_json(struct identity *identity, const char *text)
 
 void identity_done(struct identity *identity, char ret_text[static IDENTITY_SIZE])
 {
+	static const uint8_t padding[64] = { 0x80 };
+	static const char digits[] = "0123456789abcdef";
 	uint64_t bits = identity->length * 8;
 	uint8_t size[8];
 
-	add(identity, "\x80", 1);
-	while (identity->used != 56)
-		add(identity, "", 1);
+	add(identity, padding, (identity->used < 56 ? 56 : 120) - identity->used);
 	for (int i = 0; i < 8; i++)
 		size[i] = (uint8_t)(bits >> (56 - 8 * i));
 	add(identity, size, sizeof(size));
-	for (int i = 0; i < 8; i++)
-		snprintf(ret_text + 8 * i, 9, "%08x", identity->state[i]);
+	for (int i = 0; i < 64; i++)
+		ret_text[i] = digits[identity->state[i / 8] >> (28 - i % 8 * 4) & 15];
+	ret_text[64] = '\0';
 }
 
 void identity_chain(const char *before, const char *next, char ret_text[static IDENTITY_SIZE])

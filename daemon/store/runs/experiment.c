@@ -12,9 +12,9 @@
 
 #define EXPERIMENT_QUERY                                                                        \
 	"SELECT e.id, e.owner_uid, e.project_id, e.name, e.family, e.family_number,"            \
-	" e.description, e.run_id, e.source_experiment_id, e.taken_over_responses,"             \
-	" e.taken_over_ratings, e.task_id, e.results, e.created_at, e.updated_at, t.status,"    \
-	" l.id, l.status FROM experiments e LEFT JOIN tasks t ON t.id = e.task_id"              \
+	" e.description, e.run_id, e.answer_identity, e.source_experiment_id,"                 \
+	" e.taken_over_responses, e.taken_over_ratings, e.task_id, e.results, e.created_at,"    \
+	" e.updated_at, t.status, l.id, l.status FROM experiments e LEFT JOIN tasks t ON t.id = e.task_id"              \
 	" LEFT JOIN tasks l ON l.experiment_id = e.id AND l.status IN ('PENDING', 'STARTED')"   \
 	" WHERE e.id = ?1"
 
@@ -31,6 +31,7 @@ static void read_row(struct tx *tx, sqlite3_stmt *q, struct experiment_row *row)
 	row->family_number = column_int(q, c++);
 	row->description = tx_text(tx, q, c++);
 	row->run_id = column_int(q, c++);
+	row->answer_identity = tx_text(tx, q, c++);
 	row->source_experiment_id = column_int(q, c++);
 	row->taken_over_responses = column_int(q, c++);
 	row->taken_over_ratings = column_int(q, c++);
@@ -255,17 +256,15 @@ static int params_of(struct tx *tx, const struct run_row *run, const char **ret_
 }
 
 int experiment_answer_identity(struct tx *tx, const struct run_row *run,
+			       const struct ellu_llm_config *config,
 			       char ret_identity[static IDENTITY_SIZE])
 {
-	struct ellu_llm_config *config;
 	char of_config[IDENTITY_SIZE] = "";
 	struct identity identity;
 	const char *params;
 	int r = params_of(tx, run, &params);
 
-	if (r >= 0)
-		r = tx_decode(tx, &ellu_llm_config_type, run->config_snapshot, &config);
-	if (r >= 0 && run->config_snapshot)
+	if (r >= 0 && config)
 		r = llm_config_identity(tx, config, of_config);
 	if (r < 0)
 		return r;
@@ -280,17 +279,13 @@ int experiment_answer_identity(struct tx *tx, const struct run_row *run,
 	return r;
 }
 
-int experiment_identity(struct tx *tx, const struct run_row *run, const struct tx_list *measures,
-			char ret_identity[static IDENTITY_SIZE])
+void experiment_identity(const struct run_row *run, const char *answer_identity,
+			 const struct tx_list *measures, char ret_identity[static IDENTITY_SIZE])
 {
-	char answer[IDENTITY_SIZE];
 	struct identity identity;
-	int r = experiment_answer_identity(tx, run, answer);
 
-	if (r < 0)
-		return r;
 	identity_init(&identity);
-	identity_text(&identity, answer);
+	identity_text(&identity, answer_identity);
 	identity_int(&identity, run->collection_id);
 	identity_text(&identity, run->rows_identity);
 	identity_int(&identity, run->row_limit);
@@ -302,5 +297,4 @@ int experiment_identity(struct tx *tx, const struct run_row *run, const struct t
 	identity_text(&identity, run->rating_version);
 	identity_int(&identity, run->n_epochs);
 	identity_done(&identity, ret_identity);
-	return 0;
 }

@@ -17,6 +17,7 @@ struct experiment_row {
 	int64_t family_number;
 	const char *description;
 	int64_t run_id;
+	const char *answer_identity;
 	int64_t source_experiment_id;
 	int64_t taken_over_responses;
 	int64_t taken_over_ratings;
@@ -44,9 +45,11 @@ int experiment_check_idle(struct tx *tx, const struct experiment_row *row);
 
 int experiment_load(struct tx *tx, int64_t id, const struct ellu_experiment **ret_experiment);
 
-/* Equal for runs of what, with a row and an epoch, decides an answer. */
+/* Equal for runs of what, with a row and an epoch, decides an answer. `config` is the run's, or NULL. */
 int experiment_answer_identity(struct tx *tx, const struct run_row *run,
+			       const struct ellu_llm_config *config,
 			       char ret_identity[static IDENTITY_SIZE]);
-/* Equal for runs that would bring the same. `measures`: struct run_measure. */
-int experiment_identity(struct tx *tx, const struct run_row *run, const struct tx_list *measures,
-			char ret_identity[static IDENTITY_SIZE]);
+/* Equal for runs that would bring the same: that, and by what it is judged. `measures`: struct
+ * run_measure. */
+void experiment_identity(const struct run_row *run, const char *answer_identity,
+			 const struct tx_list *measures, char ret_identity[static IDENTITY_SIZE]);

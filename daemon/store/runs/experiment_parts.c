@@ -143,9 +143,10 @@ static int check_columns(struct submission *s)
 	return r;
 }
 
-static int check_config(struct submission *s, int64_t config_id, const char *part)
+static int check_config(struct submission *s, const struct ellu_llm_config *config,
+			const char *part)
 {
-	return task_submit_check_config(s->tx, &s->op->scope, config_id, part,
+	return task_submit_check_config(s->tx, &s->op->scope, config, part,
 					s->arguments->cost_limit, &s->rejected);
 }
 
@@ -168,9 +169,9 @@ int parts_check(struct submission *s)
 		return 0;
 	r = check_columns(s);
 	if (r >= 0)
-		r = check_config(s, s->run.config_id, "llm_config");
+		r = check_config(s, s->config, "llm_config");
 	if (r >= 0)
-		r = check_config(s, s->judge_config_id, s->judge_field);
+		r = check_config(s, s->judge_config, s->judge_field);
 	return r;
 }
 
@@ -214,8 +215,11 @@ int parts_pin(struct submission *s)
 	if (r >= 0)
 		r = collection_defaults(s->tx, run->collection_id, &run->column_defaults);
 	if (r >= 0)
-		r = experiment_answer_identity(s->tx, run, s->answer_identity);
-	return r < 0 ? r : experiment_identity(s->tx, run, &s->measures, s->identity);
+		r = experiment_answer_identity(s->tx, run, s->config, s->answer_identity);
+	if (r < 0)
+		return r;
+	experiment_identity(run, s->answer_identity, &s->measures, s->identity);
+	return 0;
 }
 
 int parts_insert(struct submission *s, const char *name, int64_t family_number, int64_t *ret_id)

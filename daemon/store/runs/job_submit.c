@@ -90,7 +90,7 @@ static int pin(struct job *job)
 
 static int job_insert(struct job *job, const char *hash)
 {
-	const struct task_new task = {
+	struct task_new task = {
 		.kind = job->kind,
 		.place = job->place,
 		.name = member(job, "name"),

@@ -387,12 +387,14 @@ static int check_simulated(struct rating_submission *s, const struct ellu_llm_co
 }
 
 /* The experiment's own judge stays what it was pinned to, whatever its config says by now. */
-static int load_judge(struct rating_submission *s, struct ellu_llm_config **ret_config)
+static int load_judge(struct rating_submission *s, struct ellu_llm_config *live,
+		      struct ellu_llm_config **ret_config)
 {
 	int r;
 
+	*ret_config = live;
 	if (s->a.rating_llm_config || s->judge_config_id != s->origin.judge.config_id)
-		return llm_config_load(s->tx, s->judge_config_id, ret_config, NULL);
+		return 0;
 	r = tx_decode(s->tx, &ellu_llm_config_type, s->origin.judge.snapshot, ret_config);
 	if (r >= 0)
 		(*ret_config)->id = &s->judge_config_id;
@@ -412,7 +414,7 @@ static int take_judge(struct rating_submission *s)
 
 static int resolve_judge(struct rating_submission *s)
 {
-	struct ellu_llm_config *config;
+	struct ellu_llm_config *live, *config;
 	int r;
 
 	s->judge_field = "rating_llm_config";
@@ -423,12 +425,14 @@ static int resolve_judge(struct rating_submission *s)
 		fault_invalid(&s->rejected, "rating_llm_config", "a config to judge with");
 		return 0;
 	}
-	r = load_judge(s, &config);
+	r = llm_config_load(s->tx, s->judge_config_id, &live, NULL);
+	if (r >= 0)
+		r = load_judge(s, live, &config);
 	if (r >= 0)
 		r = check_simulated(s, config);
 	if (r >= 0)
-		r = task_submit_check_config(s->tx, &s->op->scope, s->judge_config_id,
-					     s->judge_field, s->a.cost_limit, &s->rejected);
+		r = task_submit_check_config(s->tx, &s->op->scope, live, s->judge_field,
+					     s->a.cost_limit, &s->rejected);
 	if (r < 0 || s->rejected.code)
 		return r;
 	return judge_put(s->tx, &s->place, config, s->a.rating_mode, s->a.rating_version,

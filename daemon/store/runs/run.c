@@ -345,10 +345,11 @@ static int identify(struct tx *tx, const struct experiment_row *experiment)
 
 	if (r >= 0)
 		r = run_measures(tx, run.id, &measures);
-	if (r >= 0)
-		r = experiment_identity(tx, &run, &measures, identity);
-	return r < 0 ? r : db_run(tx->db, "UPDATE experiments SET identity = ?2 WHERE id = ?1", "is",
-				  experiment->id, (const char *)identity);
+	if (r < 0)
+		return r;
+	experiment_identity(&run, experiment->answer_identity, &measures, identity);
+	return db_run(tx->db, "UPDATE experiments SET identity = ?2 WHERE id = ?1", "is",
+		      experiment->id, (const char *)identity);
 }
 
 static int adopt(struct tx *tx, const struct run_row *from, const struct experiment_row *experiment)

@@ -159,29 +159,38 @@ STORE_OPERATION(task_get, STORE_POINT, false)
 
 /* ---- History ---- */
 
-int task_event_add(struct tx *tx, int64_t task_id, const char *status, const char *line,
-		   int64_t *ret_sequence)
+/* Numbers of what is rolled back are not given again: gaps mean nothing. */
+static void took_number(struct tx *tx, int64_t number)
 {
-	int64_t sequence, number = tx->store->writer.event_number + 1;
-	int r;
-
-	r = db_int(tx->db, &sequence, "UPDATE tasks SET sequence = sequence + 1, last_event = ?2"
-				      " WHERE id = ?1 RETURNING sequence", "ii", task_id, number);
-	if (r <= 0)
-		return r < 0 ? r : fault_not_found(tx->fault, "task", NULL, task_id);
-	r = db_run(tx->db, "INSERT INTO task_events (task_id, sequence, number, owner_uid, project_id,"
-			   " at, status, hold, line) SELECT id, sequence, last_event, owner_uid,"
-			   " project_id, ?2, coalesce(?3, status), hold, ?4 FROM tasks WHERE id = ?1",
-		   "iiss", task_id, tx->now, status, line);
-	if (r < 0)
-		return r;
-	/* Numbers of what is rolled back are not given again: gaps mean nothing. */
 	tx->store->writer.event_number = tx->last_event = number;
 	if (!tx->first_event)
 		tx->first_event = number;
+}
+
+/* Without RETURNING, for which SQLite makes a table of its own each time. */
+int task_event_add(struct tx *tx, int64_t task_id, const char *status, const char *line,
+		   int64_t *ret_sequence)
+{
+	int64_t number = tx->store->writer.event_number + 1;
+	int r;
+
+	r = db_run(tx->db, "UPDATE tasks SET sequence = sequence + 1, last_event = ?2 WHERE id = ?1",
+		   "ii", task_id, number);
+	if (r == 0)
+		return fault_not_found(tx->fault, "task", NULL, task_id);
+	if (r >= 0)
+		r = db_run(tx->db, "INSERT INTO task_events (task_id, sequence, number, owner_uid,"
+				   " project_id, at, status, hold, line) SELECT id, sequence, last_event,"
+				   " owner_uid, project_id, ?2, coalesce(?3, status), hold, ?4 FROM tasks"
+				   " WHERE id = ?1",
+			   "iiss", task_id, tx->now, status, line);
+	if (r < 0)
+		return r;
+	took_number(tx, number);
 	if (ret_sequence)
-		*ret_sequence = sequence;
-	return 0;
+		r = db_int(tx->db, ret_sequence, "SELECT sequence FROM tasks WHERE id = ?1", "i",
+			   task_id);
+	return r < 0 ? r : 0;
 }
 
 /* A line for the log: cut where it is too long, and only one line. */
@@ -233,36 +242,80 @@ static const char *key_of(const struct task_new *task)
 	return full ? NULL : task->idempotency_key;
 }
 
-int task_insert(struct tx *tx, const struct task_new *task, int64_t *ret_id)
+static int insert_row(struct tx *tx, const struct task_new *task, const char *status,
+		      int64_t n_events, int64_t *ret_id)
 {
-	const char *status = task->rejected ? "REJECTED" : "PENDING", *error;
+	const char *error;
 	int r;
 
 	r = tx_encode_fault(tx, task->rejected, &error);
-	if (r >= 0)
-		r = db_insert(tx->db, ret_id,
-			      "INSERT INTO tasks (owner_uid, project_id, name,"
-			      " experiment_id, status, priority, created_at, finished_at,"
-			      " time_limit_usec, retry_of, sequence, error, idempotency_key,"
-			      " request_hash, kind, max_connections, cost_limit_nanodollars,"
-			      " run_id)"
+	return r < 0 ? r :
+		       db_insert(tx->db, ret_id,
+			      "INSERT INTO tasks (owner_uid, project_id, name, experiment_id, status,"
+			      " priority, created_at, finished_at, time_limit_usec, retry_of, sequence,"
+			      " error, idempotency_key, request_hash, kind, max_connections,"
+			      " cost_limit_nanodollars, run_id, last_event, attempts, idle_claims,"
+			      " started_at, instance, claimed_monotonic, recorded_at_claim)"
 			      " VALUES (?1, ?2, ?3, nullif(?4, 0), ?5, ?6, ?7,"
-			      " iif(?5 = 'REJECTED', ?7, NULL), ?8, nullif(?9, 0), 0, ?10, ?11,"
-			      " ?12, ?13, ?14, ?15, nullif(?16, 0))",
-			      "iisissiiissssIIi", task->place.owner_uid, task->place.project_id, task->name,
-			      task->experiment_id, status, task->priority, tx->now,
+			      " iif(?5 = 'REJECTED', ?7, NULL), ?8, nullif(?9, 0), ?17, ?10, ?11, ?12,"
+			      " ?13, ?14, ?15, nullif(?16, 0), ?18, ?19, ?19, iif(?19, ?7, NULL),"
+			      " iif(?19, ?20, NULL), iif(?19, ?21, NULL), " RUN_RECORDED("?16") ")",
+			      "iisissiiissssIIi" "iibii", task->place.owner_uid, task->place.project_id,
+			      task->name, task->experiment_id, status, task->priority, tx->now,
 			      (int64_t)(task->time_limit_seconds * USEC_PER_SEC), task->retry_of, error,
 			      key_of(task), key_of(task) ? task->request_hash : NULL,
 			      task_kind_name(task->kind), task->max_connections, task->cost_limit,
-			      task->run_id);
+			      task->run_id, n_events, tx->store->writer.event_number + n_events,
+			      task->start, tx->store->instance, clock_monotonic_usec());
+}
+
+/* An entry of a new task, whose row has it already. */
+static int insert_event(struct tx *tx, const struct task_new *task, int64_t id, int64_t *sequence,
+			const char *status, const char *line)
+{
+	int64_t number = tx->store->writer.event_number + 1;
+	int r;
+
+	r = db_run(tx->db, "INSERT INTO task_events (task_id, sequence, number, owner_uid, project_id,"
+			   " at, status, line) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+		   "iiiiiiss", id, ++*sequence, number, task->place.owner_uid, task->place.project_id,
+		   tx->now, status, line);
 	if (r >= 0)
-		r = task_event_add(tx, *ret_id, status, NULL, NULL);
-	for (size_t i = 0; r >= 0 && task->log && i < task->log->n; i++)
-		r = task_event_add(tx, *ret_id, NULL, log_text(tx, task->log->items[i]), NULL);
+		took_number(tx, number);
 	return r;
 }
 
-int task_start(struct tx *tx, int64_t task_id, int64_t *ret_attempt)
+/* What its run recorded last was by an earlier claim. */
+static int begin_recording(struct tx *tx, int64_t task_id)
+{
+	return db_run(tx->db, "UPDATE run_epochs SET recorded_monotonic = NULL"
+			      " WHERE recorded_monotonic IS NOT NULL AND run_id ="
+			      "  (SELECT run_id FROM tasks WHERE id = ?1)", "i", task_id);
+}
+
+int task_insert(struct tx *tx, const struct task_new *task, int64_t *ret_id)
+{
+	const char *status = task->rejected ? "REJECTED" : "PENDING";
+	size_t n_lines = task->log ? task->log->n : 0;
+	int64_t sequence = 0;
+	int r;
+
+	r = insert_row(tx, task, task->start ? "STARTED" : status,
+		       1 + (int64_t)n_lines + task->start, ret_id);
+	if (r >= 0)
+		r = insert_event(tx, task, *ret_id, &sequence, status, NULL);
+	for (size_t i = 0; r >= 0 && i < n_lines; i++)
+		r = insert_event(tx, task, *ret_id, &sequence, status,
+				 log_text(tx, task->log->items[i]));
+	if (r >= 0 && task->start)
+		r = insert_event(tx, task, *ret_id, &sequence, "STARTED", NULL);
+	if (r >= 0 && task->start)
+		r = begin_recording(tx, *ret_id);
+	return r;
+}
+
+/* PENDING without a hold to STARTED: 1, 0 when it was not (any more). */
+static int task_start(struct tx *tx, int64_t task_id, int64_t *ret_attempt)
 {
 	int r;
 
@@ -276,12 +329,9 @@ int task_start(struct tx *tx, int64_t task_id, int64_t *ret_attempt)
 		   "iiii", task_id, tx->store->instance, tx->now, clock_monotonic_usec());
 	if (r <= 0)
 		return r;
-	r = db_run(tx->db, "UPDATE run_epochs SET recorded_monotonic = NULL"
-			   " WHERE recorded_monotonic IS NOT NULL AND run_id ="
-			   "  (SELECT run_id FROM tasks WHERE id = ?1)", "i", task_id);
-	if (r < 0)
-		return r;
-	r = task_event_add(tx, task_id, "STARTED", NULL, NULL);
+	r = begin_recording(tx, task_id);
+	if (r >= 0)
+		r = task_event_add(tx, task_id, "STARTED", NULL, NULL);
 	return r < 0 ? r : 1;
 }
 

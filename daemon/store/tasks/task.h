@@ -11,8 +11,9 @@
 #define TASK_DEATHS_MAX 2
 
 /* What its run has recorded, in responses and ratings; nothing without a run. */
-#define TASK_RECORDED                                                                          \
-	"coalesce((SELECT sum(generated + ratings) FROM run_epochs WHERE run_id = tasks.run_id), 0)"
+#define RUN_RECORDED(run)                                                                      \
+	"coalesce((SELECT sum(generated + ratings) FROM run_epochs WHERE run_id = " run "), 0)"
+#define TASK_RECORDED RUN_RECORDED("tasks.run_id")
 
 struct task_row {
 	struct ellu_task *task;
@@ -38,9 +39,6 @@ int task_events_read(struct tx *tx, const struct ellu_task *task, int64_t after,
 /* The last number that was ever given, whether its event is still there or not. */
 int event_number_last(struct db *db, int64_t *ret_number);
 
-/* PENDING without a hold to STARTED: 1, 0 when it was not (any more). */
-int task_start(struct tx *tx, int64_t task_id, int64_t *ret_attempt);
-
 /* What a new task is made of. */
 struct task_new {
 	enum task_kind kind;
@@ -57,6 +55,7 @@ struct task_new {
 	const char *request_hash;
 	const struct fault *rejected; // NULL: PENDING
 	const struct tx_list *log; // its first lines
+	bool start; // STARTED then, by its first claim
 };
 int task_insert(struct tx *tx, const struct task_new *task, int64_t *ret_id);
 

@@ -128,33 +128,55 @@ static int check_owner(struct tx *tx, const struct scope *scope, int64_t config_
 	return r < 0 ? r : 0;
 }
 
-int task_submit_check_config(struct tx *tx, const struct scope *scope, int64_t config_id,
-			     const char *part, const int64_t *cost_limit, struct fault *rejected)
+/* What cannot be had now rejects the submission and is no error of the request. */
+static int check_key(struct tx *tx, const struct ellu_llm_config *config, const char *part,
+		     struct fault *rejected)
 {
-	struct ellu_llm_config *config;
 	struct fault *fault = tx->fault;
+	struct ellu_llm_config *with_key;
 	int r;
 
-	if (!config_id || rejected->code)
+	if (!config->api_key_ref && !config->n_fingerprints)
 		return 0;
-	r = check_owner(tx, scope, config_id, part, rejected);
-	if (r < 0 || rejected->code)
-		return r;
-	/* What cannot be had now rejects the submission and is no error of the request. */
 	tx->fault = rejected;
-	r = llm_config_load_key(tx, config_id, tx_printf(tx, "%s.api_key_ref", part), &config);
+	r = llm_config_load_key(tx, *config->id, tx_printf(tx, "%s.api_key_ref", part), &with_key);
 	tx->fault = fault;
-	if (r < 0 && r != ELLU_E_INVALID_PARAMETER) {
-		*fault = *rejected;
-		return r;
-	}
-	return cost_limit ? task_submit_check_prices(tx, config_id, rejected) : 0;
+	if (r >= 0 || r == ELLU_E_INVALID_PARAMETER)
+		return 0;
+	*fault = *rejected;
+	return r;
+}
+
+int task_submit_check_config(struct tx *tx, const struct scope *scope,
+			     const struct ellu_llm_config *config, const char *part,
+			     const int64_t *cost_limit, struct fault *rejected)
+{
+	int r;
+
+	if (!config || rejected->code)
+		return 0;
+	r = check_owner(tx, scope, *config->id, part, rejected);
+	if (r >= 0 && !rejected->code)
+		r = check_key(tx, config, part, rejected);
+	if (r >= 0 && !rejected->code && cost_limit)
+		check_prices(config, rejected);
+	return r < 0 ? r : 0;
 }
 
 void task_submit_check_queue(const struct task_submit *submit, struct fault *rejected)
 {
 	if (submit->queue_full && !rejected->code)
 		fault_set(rejected, ELLU_E_QUEUE_FULL, NULL);
+}
+
+static int check_config_id(struct tx *tx, const struct scope *scope, int64_t id, const char *part,
+			   const int64_t *cost_limit, struct fault *rejected)
+{
+	struct ellu_llm_config *config = NULL;
+	int r = id ? llm_config_load(tx, id, &config, NULL) : 0;
+
+	return r < 0 ? r :
+		       task_submit_check_config(tx, scope, config, part, cost_limit, rejected);
 }
 
 int task_submit_check_run(struct tx *tx, const struct task_submit *submit, int64_t run_id,
@@ -164,11 +186,11 @@ int task_submit_check_run(struct tx *tx, const struct task_submit *submit, int64
 	int r = run_id ? run_row_load(tx, run_id, &run) : 0;
 
 	if (r >= 0)
-		r = task_submit_check_config(tx, &submit->scope, run.config_id, "llm_config",
-					     cost_limit, rejected);
+		r = check_config_id(tx, &submit->scope, run.config_id, "llm_config", cost_limit,
+				    rejected);
 	if (r >= 0)
-		r = task_submit_check_config(tx, &submit->scope, run.judge.config_id,
-					     "rating_llm_config", cost_limit, rejected);
+		r = check_config_id(tx, &submit->scope, run.judge.config_id, "rating_llm_config",
+				    cost_limit, rejected);
 	if (r >= 0)
 		task_submit_check_queue(submit, rejected);
 	return r < 0 ? r : 0;
@@ -192,17 +214,17 @@ int task_submit_try(struct tx *tx, int (*run)(void *userdata), void *userdata)
 	return ended < 0 ? ended : r;
 }
 
-int task_submit_insert(struct tx *tx, struct task_submit *submit, const struct task_new *task)
+int task_submit_insert(struct tx *tx, struct task_submit *submit, struct task_new *task)
 {
 	int64_t id;
 	int r;
 
+	task->start = submit->start && !task->rejected;
+	submit->ret_attempt = task->start;
 	r = task_insert(tx, task, &id);
 	if (r >= 0 && !task->rejected && task->kind == TASK_KIND_EXPERIMENT)
 		r = db_run(tx->db, "UPDATE experiments SET task_id = ?2, updated_at = ?3 WHERE id = ?1",
 			   "iii", task->experiment_id, id, tx->now);
-	if (r >= 0 && !task->rejected && submit->start)
-		r = task_start(tx, id, &submit->ret_attempt);
 	if (r >= 0)
 		r = task_load(tx, id, &submit->ret_task);
 	if (r >= 0)
@@ -331,7 +353,7 @@ static int insert_round(struct tx *tx, struct task_submit *op,
 			const struct fault *rejected)
 {
 	const struct ellu_retry_failed_request *a = op->arguments;
-	const struct task_new task = {
+	struct task_new task = {
 		.kind = TASK_KIND_EXPERIMENT,
 		.place = { .owner_uid = experiment->owner_uid, .project_id = experiment->project_id },
 		.name = experiment->name,

@@ -32,11 +32,12 @@ int task_submit_find_key(struct tx *tx, struct task_submit *submit, int64_t owne
 /* StorageFull below what must stay free. */
 int task_submit_check_room(struct tx *tx);
 
-/* Fills `rejected` when `scope` may not spend a config, when its key cannot be had, or when
- * `cost_limit` (may be NULL) is set and what it costs is not known. An id of 0: there is none. */
-int task_submit_check_config(struct tx *tx, const struct scope *scope, int64_t config_id,
-			     const char *part, const int64_t *cost_limit, struct fault *rejected);
-/* The last of these alone. */
+/* Fills `rejected` when `scope` may not spend a config as it is stored (NULL: there is none), when its
+ * key cannot be had, or when `cost_limit` (may be NULL) is set and what it costs is not known. */
+int task_submit_check_config(struct tx *tx, const struct scope *scope,
+			     const struct ellu_llm_config *config, const char *part,
+			     const int64_t *cost_limit, struct fault *rejected);
+/* The last of these alone. An id of 0: there is none. */
 int task_submit_check_prices(struct tx *tx, int64_t config_id, struct fault *rejected);
 
 /* The same of both configs of a run, and QueueFull where there is no room. */
@@ -51,4 +52,4 @@ int task_submit_try(struct tx *tx, int (*run)(void *userdata), void *userdata);
 /* Answers a task that is there already. */
 int task_submit_existing(struct tx *tx, struct task_submit *submit, int64_t task_id);
 /* Inserts and answers it, claimed where a slot is free; REJECTED when `task` says so. */
-int task_submit_insert(struct tx *tx, struct task_submit *submit, const struct task_new *task);
+int task_submit_insert(struct tx *tx, struct task_submit *submit, struct task_new *task);
