@@ -28,11 +28,13 @@ struct stranded {
 
 static int find_stranded(struct tx *tx, struct stranded *stranded)
 {
-	int r = db_int(tx->db, &stranded->n, "SELECT count(*) FROM tasks WHERE status = 'STARTED'", "");
+	int r = db_int(tx->db, &stranded->n, "SELECT count(*) FROM tasks WHERE finished_at IS NULL"
+					     " AND status = 'STARTED'", "");
 
 	if (r >= 0)
 		r = db_int(tx->db, &stranded->tried,
-			   "SELECT id FROM tasks WHERE status = 'STARTED' AND suspect < 0", "");
+			   "SELECT id FROM tasks WHERE finished_at IS NULL AND status = 'STARTED'"
+			   " AND suspect < 0", "");
 	return r;
 }
 
@@ -48,11 +50,11 @@ static int recover_tasks(struct tx *tx)
 {
 	struct stranded stranded = { 0 };
 	int r = find_stranded(tx, &stranded);
-	int64_t id;
+	int64_t id = 0;
 
-	while (r >= 0 &&
-	       (r = db_int(tx->db, &id, "SELECT id FROM tasks WHERE status = 'STARTED' LIMIT 1",
-			   "")) > 0) {
+	while (r >= 0 && (r = db_int(tx->db, &id, "SELECT id FROM tasks WHERE finished_at IS NULL"
+						  " AND status = 'STARTED' AND id > ?1"
+						  " ORDER BY id LIMIT 1", "i", id)) > 0) {
 		r = db_run(tx->db, STRANDED, "ibbb", id, stranded.n > 1,
 			   stranded.n == 1 || stranded.tried, TASK_DEATHS_MAX);
 		if (r >= 0)
@@ -80,7 +82,7 @@ static int fail_ephemeral(struct tx *tx, enum task_kind kind)
 	while (r >= 0 &&
 	       (r = db_int(tx->db, &id, "UPDATE tasks SET status = 'FAILURE', hold = NULL, error = ?2,"
 					" finished_at = ?3 WHERE id = (SELECT id FROM tasks WHERE kind = ?1"
-					" AND status IN ('PENDING', 'STARTED') LIMIT 1) RETURNING id",
+					" AND finished_at IS NULL LIMIT 1) RETURNING id",
 			   "ssi", task_kind_name(kind), error, tx->now)) > 0)
 		r = task_event_add(tx, id, "FAILURE", NULL, NULL);
 	return r;

@@ -39,10 +39,12 @@ static int status_get_run(struct tx *tx, struct status_get *op)
 	storage->full = atomic_load(&tx->store->trouble) == STORE_FULL;
 	storage->trouble = store_trouble_text(atomic_load(&tx->store->trouble));
 	op->ret_storage = storage;
-	r = db_int(tx->db, &op->ret_pending, "SELECT count(*) FROM tasks WHERE status = 'PENDING'", "");
+	r = db_int(tx->db, &op->ret_pending, "SELECT count(*) FROM tasks WHERE finished_at IS NULL"
+					     " AND status = 'PENDING'", "");
 	if (r >= 0)
-		r = db_int(tx->db, &op->ret_started,
-			   "SELECT count(*) FROM tasks WHERE status = 'STARTED'", "");
+		r = db_int(tx->db, &op->ret_started, "SELECT count(*) FROM tasks"
+						     " WHERE finished_at IS NULL AND status = 'STARTED'",
+			   "");
 	return r;
 }
 

@@ -1,6 +1,7 @@
 /*
  * The first version of the schema. Every row says whose it is and in which project. Times are
- * microseconds, money is nanodollars, JSON is TEXT. Ids are never used again (AUTOINCREMENT).
+ * microseconds, money is nanodollars, JSON is TEXT. Ids are never used again: AUTOINCREMENT sees to
+ * that, unless a table that grows with each call or task never loses a row.
  * No foreign key cascades; what is referred to from a large table has an index there.
  */
 #include "daemon/store/engine/schema_v1.h"
@@ -193,7 +194,7 @@ static const char runs[] =
 	 * responses of its rows; or it has no epochs and rates what others made: those listed, or those
 	 * of another run that were there when it was asked for and that the filter lets through. */
 	"CREATE TABLE runs ("
-	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" id INTEGER PRIMARY KEY,"
 	" owner_uid INTEGER NOT NULL,"
 	" project_id INTEGER NOT NULL REFERENCES projects,"
 	" prompt_template_id INTEGER REFERENCES prompt_templates,"
@@ -262,7 +263,7 @@ static const char runs[] =
 	") STRICT, WITHOUT ROWID;"
 
 	"CREATE TABLE experiments ("
-	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" id INTEGER PRIMARY KEY,"
 	" owner_uid INTEGER NOT NULL,"
 	" project_id INTEGER NOT NULL REFERENCES projects,"
 	" name TEXT NOT NULL,"
@@ -287,7 +288,7 @@ static const char runs[] =
 	"CREATE INDEX experiments_by_project ON experiments (project_id) WHERE deleted_at IS NULL;"
 
 	"CREATE TABLE responses ("
-	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" id INTEGER PRIMARY KEY,"
 	" owner_uid INTEGER NOT NULL,"
 	" project_id INTEGER NOT NULL,"
 	" run_id INTEGER NOT NULL REFERENCES runs,"
@@ -313,7 +314,7 @@ static const char runs[] =
 	"CREATE INDEX responses_by_run ON responses (run_id);"
 
 	"CREATE TABLE ratings ("
-	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" id INTEGER PRIMARY KEY,"
 	" owner_uid INTEGER NOT NULL,"
 	" project_id INTEGER NOT NULL,"
 	" response_id INTEGER NOT NULL REFERENCES responses,"
@@ -336,17 +337,19 @@ static const char runs[] =
 
 static const char tasks[] =
 	"CREATE TABLE tasks ("
-	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" id INTEGER PRIMARY KEY,"
 	" owner_uid INTEGER NOT NULL,"
 	" project_id INTEGER NOT NULL REFERENCES projects,"
 	" kind TEXT NOT NULL," // by proto/task_kind.h alone: another one changes no table
 	" name TEXT NOT NULL,"
 	" experiment_id INTEGER REFERENCES experiments," // that it changes when it ends
 	" run_id INTEGER REFERENCES runs," // NULL: none is needed, or rejected before there was one
-	" status TEXT NOT NULL CHECK (status IN"
-	"  ('PENDING', 'STARTED', 'SUCCESS', 'FAILURE', 'TIMEOUT', 'REVOKED', 'REJECTED')),"
-	" hold TEXT CHECK (hold IN ('user', 'storage', 'budget', 'provider')),"
-	" priority TEXT NOT NULL CHECK (priority IN ('interactive', 'normal', 'batch')),"
+	/* For IN and more than two values SQLite would make a table, at each change of a row. */
+	" status TEXT NOT NULL CHECK (status = 'PENDING' OR status = 'STARTED' OR status = 'SUCCESS'"
+	"  OR status = 'FAILURE' OR status = 'TIMEOUT' OR status = 'REVOKED' OR status = 'REJECTED'),"
+	" hold TEXT CHECK (hold = 'user' OR hold = 'storage' OR hold = 'budget' OR hold = 'provider'),"
+	" priority TEXT NOT NULL"
+	"  CHECK (priority = 'interactive' OR priority = 'normal' OR priority = 'batch'),"
 	" created_at INTEGER NOT NULL,"
 	" started_at INTEGER," // first claim
 	" claimed_monotonic INTEGER," // last claim, by the clock of the daemon that made it
@@ -372,11 +375,14 @@ static const char tasks[] =
 	") STRICT;"
 	"CREATE UNIQUE INDEX tasks_by_key ON tasks (owner_uid, idempotency_key)"
 	" WHERE idempotency_key IS NOT NULL;"
-	"CREATE INDEX tasks_by_project ON tasks (project_id);"
-	"CREATE INDEX tasks_by_project_status ON tasks (project_id, status);"
-	"CREATE INDEX tasks_by_status ON tasks (status);"
-	"CREATE INDEX tasks_unfinished ON tasks (owner_uid, id) WHERE finished_at IS NULL;"
-	"CREATE INDEX tasks_unfinished_by_id ON tasks (id) WHERE finished_at IS NULL;"
+	/* Who submits waits for each index that has the new task. The unfinished ones are few enough to be
+	 * walked, whosever they are; those that ended have an index for each way in which they are listed. */
+	"CREATE INDEX tasks_unfinished ON tasks (id, owner_uid, project_id, status)"
+	" WHERE finished_at IS NULL;"
+	"CREATE INDEX tasks_by_project ON tasks (project_id) WHERE finished_at IS NOT NULL;"
+	"CREATE INDEX tasks_by_project_status ON tasks (project_id, status)"
+	" WHERE finished_at IS NOT NULL;"
+	"CREATE INDEX tasks_by_status ON tasks (status) WHERE finished_at IS NOT NULL;"
 	/* Walked by id: whether somebody has seen how it ended, and for how long it is over. */
 	"CREATE INDEX tasks_ended ON tasks (owner_uid, id, last_event, finished_at)"
 	" WHERE finished_at IS NOT NULL;"

@@ -17,6 +17,9 @@ static const struct excuse {
 	{ "SCAN row_batches USING INDEX row_batches_open", NULL, "holds unfinished uploads alone" },
 	{ "SCAN row_batches USING INDEX row_batches_dead", NULL, "holds what is swept next alone" },
 	{ "SCAN collections USING INDEX collections_cleared", NULL, "the same, and takes the first" },
+	{ "SCAN tasks USING INDEX tasks_unfinished", NULL, "as many as may wait and run" },
+	{ "SCAN tasks USING COVERING INDEX tasks_unfinished", NULL, "the same" },
+	{ "SCAN t USING INDEX tasks_unfinished", NULL, "the same" },
 	{ "SCAN ", "INSERT INTO measures", "for foreign keys that are violated; none ever is" },
 	{ "USE TEMP B-TREE", "SELECT json_group_array(DISTINCT", "as many as the request names" },
 };

@@ -263,7 +263,7 @@ const struct resource resource_collection = {
 	.check = check,
 	.insert = insert,
 	.live = "SELECT t.id FROM tasks t CROSS JOIN runs r ON r.id = t.run_id"
-		" WHERE t.status IN ('PENDING', 'STARTED') AND r.collection_id = ?1 LIMIT 1",
+		" WHERE t.finished_at IS NULL AND r.collection_id = ?1 LIMIT 1",
 	.discard = discard,
 };
 

@@ -87,17 +87,15 @@ static int check_position(struct tx *tx, const struct events_position *position,
 }
 
 /* Tasks that were not over at number ?4: those that are not over now, and those that had an event
- * since then. The second column says which; an ended one that is passed counts as looked at. */
+ * since then. The second column says which; one that is passed counts as looked at. */
 #define UNFINISHED(whose)                                                                       \
-	"SELECT id, 1 FROM tasks INDEXED BY " whose                                             \
-	" AND finished_at IS NULL AND id > ?2 AND id <= ?3 AND ?4 = ?4"
+	"SELECT id, " whose " FROM tasks INDEXED BY tasks_unfinished"                           \
+	" WHERE finished_at IS NULL AND id > ?2 AND id <= ?3 AND ?4 = ?4"
 
-static const char unfinished_own[] =
-	UNFINISHED("tasks_unfinished WHERE owner_uid = ?1") " ORDER BY id LIMIT ?5";
-static const char unfinished_all[] =
-	UNFINISHED("tasks_unfinished_by_id WHERE ?1 = ?1") " ORDER BY id LIMIT ?5";
+static const char unfinished_own[] = UNFINISHED("owner_uid = ?1") " ORDER BY id LIMIT ?5";
+static const char unfinished_all[] = UNFINISHED("?1 = ?1") " ORDER BY id LIMIT ?5";
 static const char to_show_own[] =
-	UNFINISHED("tasks_unfinished WHERE owner_uid = ?1")
+	UNFINISHED("owner_uid = ?1")
 	" UNION ALL SELECT id, last_event > ?4 FROM tasks INDEXED BY tasks_ended"
 	" WHERE owner_uid = ?1 AND finished_at IS NOT NULL AND id > ?2 AND id <= ?3"
 	" ORDER BY 1 LIMIT ?5";

@@ -6,18 +6,25 @@
 #include "daemon/store/tasks/task.h"
 #include "proto/generated/interface.h"
 
-/* Whether the rest of the filter lets a task through. Whose it is and its status have indexes. */
-#define LIST(indexed)                                                                           \
-	"SELECT id, (?4 IS NULL OR kind = ?4) AND (?5 IS NULL OR created_at >= ?5)"             \
-	" FROM tasks " indexed " AND id < ?1 ORDER BY id DESC LIMIT ?6"
+/* Whether the rest of the filter lets a task through. Of those that ended, whose it is and its status
+ * have indexes; the unfinished ones are all looked at. */
+#define PASSES "(?4 IS NULL OR kind = ?4) AND (?5 IS NULL OR created_at >= ?5)"
+#define ORDER " AND id < ?1 ORDER BY 1 DESC LIMIT ?6"
+#define LIST(indexed, passes)                                                                   \
+	"SELECT id, " PASSES " FROM tasks INDEXED BY " indexed                                  \
+	" AND finished_at IS NOT NULL AND id < ?1 UNION ALL"                                    \
+	" SELECT id, " passes " AND " PASSES " FROM tasks INDEXED BY tasks_unfinished"          \
+	" WHERE finished_at IS NULL" ORDER
 
-static const char list_all[] = LIST("WHERE ?2 = ?2 AND ?3 IS NULL");
+static const char list_all[] =
+	"SELECT id, " PASSES " FROM tasks WHERE ?2 = ?2 AND ?3 IS NULL" ORDER;
 static const char list_all_by_status[] =
-	LIST("INDEXED BY tasks_by_status WHERE ?2 = ?2 AND status = ?3");
+	LIST("tasks_by_status WHERE ?2 = ?2 AND status = ?3", "status = ?3");
 static const char list_own[] =
-	LIST("INDEXED BY tasks_by_project WHERE project_id = ?2 AND ?3 IS NULL");
+	LIST("tasks_by_project WHERE project_id = ?2 AND ?3 IS NULL", "project_id = ?2");
 static const char list_own_by_status[] =
-	LIST("INDEXED BY tasks_by_project_status WHERE project_id = ?2 AND status = ?3");
+	LIST("tasks_by_project_status WHERE project_id = ?2 AND status = ?3",
+	     "project_id = ?2 AND status = ?3");
 
 /* The page is read first, and then all tasks are counted, if that was asked for. */
 struct listing {
@@ -140,7 +147,8 @@ static int tasks_pending_page_run(struct tx *tx, struct tasks_pending_page *op)
 	op->ret_tasks = tasks;
 	op->ret_n_tasks = 0;
 	r = db_query(tx->db, &q, "SELECT id, owner_uid, priority, hold, suspect >= ?3 FROM tasks"
-				 " WHERE status = 'PENDING' AND id > ?1 ORDER BY id LIMIT ?2",
+				 " WHERE finished_at IS NULL AND status = 'PENDING' AND id > ?1"
+				 " ORDER BY id LIMIT ?2",
 		     "ibb", op->after_id, PAGE_MAX, TASK_DEATHS_MAX);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0)
 		tasks[op->ret_n_tasks++] = (struct pending_task){
