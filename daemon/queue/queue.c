@@ -102,33 +102,44 @@ static int take_in(struct queue *queue, const struct queue_submission *submissio
 	}
 	if (r < 0)
 		live_task_remove(&queue->tasks, task);
-	else if (submission->op.ret_attempt)
-		running_start(task, record, submission->op.ret_attempt);
-	else
-		running_halt(task);
 	return r;
 }
 
+static void begin(struct queue *queue, const struct ellu_task *record, int64_t attempt)
+{
+	struct live_task *task = live_task_find(&queue->tasks, record->id);
+
+	if (task && attempt)
+		running_start(task, record, attempt);
+	else if (task)
+		running_halt(task);
+}
+
+/* Who submitted is answered before the worker is woken. */
 static void on_submitted(struct store_request *request)
 {
 	struct queue_submission *submission = request->userdata;
 	struct queue *queue = submission->queue;
 	const struct task_submit *op = &submission->op;
+	const struct ellu_task *record = op->ret_task;
 	bool made = request->result == 0 && !op->ret_existing;
-	enum task_status status =
-		made ? task_status_from_name(op->ret_task->status) : _TASK_STATUS_INVALID;
+	enum task_status status = made ? task_status_from_name(record->status) : _TASK_STATUS_INVALID;
+	struct arena kept = arena_take(&request->arena); // `done` frees the submission
+	int64_t attempt = op->ret_attempt;
 
 	if (op->start)
 		schedule_unreserve(queue->schedule, op->scope.uid, submission->priority);
 	if (status == TASK_REJECTED)
 		rejections_add(queue->rejections, op->scope.uid, clock_monotonic_usec());
 	else if (made && !task_status_is_terminal(status) && take_in(queue, submission) < 0)
-		log_error("task %" PRId64 ": out of memory; it runs at the next start",
-			  op->ret_task->id);
-	if (made && op->ret_task->retry_of)
-		(void)backend_lift_pauses(queue->options.backend, op->ret_task->owner_uid);
+		log_error("task %" PRId64 ": out of memory; it runs at the next start", record->id);
+	if (made && record->retry_of)
+		(void)backend_lift_pauses(queue->options.backend, record->owner_uid);
 	schedule_admitted(queue->schedule, op->scope.uid);
 	submission->done(submission);
+	if (made)
+		begin(queue, record, attempt);
+	arena_done(&kept);
 	queue_claim_next(queue);
 	queue_count_outstanding(queue, -1);
 }
