@@ -423,6 +423,7 @@ void answer_read(struct llm_call *call, struct json_reader *reader, enum framing
 		return;
 	}
 	call->replaced = (int64_t)replaced;
+	reader->n_rewritten = 0;
 	if (framing == FRAMING_SSE)
 		read_events(&answer, body, size);
 	else
@@ -448,6 +449,7 @@ void refusal_read(const struct llm_target *target, struct json_reader *reader, c
 
 	if (clean_body(&body, &size, &copy, &replaced) < 0)
 		size = 0;
+	reader->n_rewritten = 0;
 	(void)json_read(reader, body, size, &json);
 	target->dialect->refusal(json, &refusal);
 	attempt->hint = refusal.hint;

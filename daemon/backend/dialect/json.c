@@ -9,7 +9,6 @@
 
 #define FIRST_CAPACITY 256
 #define KEPT_CAPACITY 4096 // what is beyond is given back
-#define CHECKED_BYTES (2 * JSON_READ_VALUES_MAX) // a shorter text cannot hold more values
 
 void json_reader_done(struct json_reader *reader)
 {
@@ -273,14 +272,13 @@ static int read_values(struct json_reader *reader, char *text, size_t size, bool
 
 /* ---- What is no JSON by the letter ---- */
 
-/* json-c spends much more memory on a value than its text takes, and time. */
-static bool may_have_too_many(const char *text, size_t size)
+/* json-c spends much more memory on a value than its text takes, and time: it reads no more of all
+ * texts of an answer than is read of one. */
+static bool would_be_too_many(struct json_reader *reader, const char *text, size_t size)
 {
-	size_t n = 0;
+	size_t n = 1;
 	bool quoted = false;
 
-	if (size < CHECKED_BYTES)
-		return false;
 	for (size_t i = 0; i < size; i++) {
 		if (text[i] == '"')
 			quoted = !quoted;
@@ -289,7 +287,8 @@ static bool may_have_too_many(const char *text, size_t size)
 		else if (!quoted && (text[i] == ',' || text[i] == '[' || text[i] == '{'))
 			n++;
 	}
-	return n > JSON_READ_VALUES_MAX;
+	reader->n_rewritten += n;
+	return reader->n_rewritten > JSON_READ_VALUES_MAX;
 }
 
 /* As json-c understands it, or NULL. A tokener that has read something broken may keep half of a
@@ -320,7 +319,7 @@ static int read_rewritten(struct json_reader *reader, const char *text, size_t s
 {
 	json_object *json;
 
-	if (may_have_too_many(text, size))
+	if (would_be_too_many(reader, text, size))
 		return -E2BIG;
 	json = read_leniently(text, size);
 	if (!json)

@@ -40,11 +40,13 @@ struct json_reader {
 	struct json_value *values;
 	size_t n_values, capacity;
 	char *rewritten; // by json-c
+	size_t n_rewritten; // values, about; whoever begins another answer resets it
 };
 
 void json_reader_done(struct json_reader *reader);
 
-/* The one value that the text is. -EBADMSG: it is none; -E2BIG: it holds too many; -ENOMEM. */
+/* The one value that the text is. -EBADMSG: it is none; -E2BIG: it holds too many, or that and what
+ * was rewritten before it do; -ENOMEM. */
 int json_read(struct json_reader *reader, char *text, size_t size, struct json_value **ret_value);
 
 bool json_is(const struct json_value *value, enum json_kind kind); // NULL is nothing

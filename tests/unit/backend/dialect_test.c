@@ -425,6 +425,22 @@ START_TEST(too_many_values)
 }
 END_TEST
 
+/* Events that have to be read leniently, few values each. */
+START_TEST(too_many_lenient_values)
+{
+	static const char event[] = "data: {\"choices\":[],\"a\":[01,2,3,4,5]}\n\n";
+	const size_t step = sizeof(event) - 1, n = (4u << 20) / step;
+	char *body = malloc(n * step + 1);
+	struct llm_call call;
+
+	for (size_t i = 0; i < n; i++)
+		memcpy(body + i * step, event, step + 1);
+	ck_assert_int_eq(read_framed(&call, FRAMING_SSE, body), ATTEMPT_ITEM);
+	arena_done(&call.arena);
+	free(body);
+}
+END_TEST
+
 START_TEST(anthropic_answers)
 {
 	static const char *const broken[] = {
@@ -623,7 +639,6 @@ END_TEST
 int main(void)
 {
 	return RUN_TESTS(requests, anthropic_requests, many_arguments, answers, odd_json, shapes, streams,
-			 anthropic_streams,
-			 too_many_values, anthropic_answers, long_finish_reason, echoed_key, usage,
-			 refusals);
+			 anthropic_streams, too_many_values, too_many_lenient_values,
+			 anthropic_answers, long_finish_reason, echoed_key, usage, refusals);
 }
