@@ -21,17 +21,26 @@
 #define CREDIT_USEC 20000
 /* Waiters for a slot that go away empty-handed, until the others wait for more to be given back. */
 #define VAIN_WAKES_MAX 16
+#define ACTIVE_FEW 16
 
 struct users {
 	struct service *service;
 	struct user_limits limits;
+	struct table table; // of all, by uid
 	struct user *first;
+	/* Users may be many: those who were at work lately, or have something that waits, and some
+	 * more, are all that are looked at when it is to be known whose turn it is. */
+	struct user *active;
+	size_t n_active;
+	size_t n_active_max; // until those who are not any more are left out
+	bool serving; // walks them
 	int64_t held[_USER_SLOT_MAX];
 	int64_t n_holders[_USER_SLOT_MAX];
 	int n_working; // pieces of work, one within the other
 	int64_t work_began_usec;
 	int64_t used_usec; // by the user who has used most
 	struct event *turn; // there are waiters to wake
+	bool turn_is_due; // `turn` is to fire, or about to
 };
 
 /* What one user may have as long as there is any, whatever the share. */
@@ -102,12 +111,57 @@ static void wake(struct user *user, struct user_waiter *waiter)
 
 /* ---- Turns ---- */
 
+/* What is due is left alone: adding an event that is about to fire puts it off, and who works in every
+ * turn of the loop could put it off for ever. */
 static void plan_turn(struct users *users, int64_t in_usec)
 {
 	const struct timeval in = { .tv_usec = in_usec };
 
-	if (!in_usec || !evtimer_pending(users->turn, NULL))
-		(void)evtimer_add(users->turn, &in);
+	if (users->turn_is_due || (in_usec && evtimer_pending(users->turn, NULL)))
+		return;
+	users->turn_is_due = !in_usec;
+	(void)evtimer_add(users->turn, &in);
+}
+
+static bool is_active(const struct user *user, int64_t now)
+{
+	for (enum user_slot slot = 0; slot < _USER_SLOT_MAX; slot++)
+		if (user->short_of[slot].first)
+			return true;
+	return user->turn.first || user->relieved || now - user->worked_last_usec < GAP_USEC;
+}
+
+static void forget_inactive(struct users *users)
+{
+	struct user **link = &users->active;
+	int64_t now = clock_monotonic_usec();
+
+	users->n_active = 0;
+	while (*link) {
+		struct user *user = *link;
+
+		user->active = is_active(user, now);
+		users->n_active += user->active;
+		if (user->active)
+			link = &user->next_active;
+		else
+			*link = user->next_active;
+	}
+	users->n_active_max = 2 * users->n_active + ACTIVE_FEW;
+}
+
+static void activate(struct user *user)
+{
+	struct users *users = user->users;
+
+	if (user->active)
+		return;
+	if (users->n_active >= users->n_active_max && !users->serving)
+		forget_inactive(users);
+	user->active = true;
+	user->next_active = users->active;
+	users->active = user;
+	users->n_active++;
 }
 
 /* How long it may be the turn of others, who have used less. */
@@ -115,7 +169,7 @@ static int64_t time_to_wait(const struct user *user, int64_t now)
 {
 	int64_t until = now;
 
-	for (const struct user *each = user->users->first; each; each = each->next) {
+	for (const struct user *each = user->users->active; each; each = each->next_active) {
 		int64_t theirs = each->turn.first ? now + GAP_USEC : each->worked_last_usec + GAP_USEC;
 
 		if (each->used_usec + TURN_USEC < user->used_usec && theirs > until)
@@ -175,6 +229,7 @@ void user_end_work(struct user *user)
 	follow_turn(user);
 	user->worked_usec += worked;
 	user->worked_last_usec = now;
+	activate(user);
 	user_worked_elsewhere(user, worked);
 	if (evtimer_pending(users->turn, NULL))
 		plan_turn(users, 0); // it may be another's turn now
@@ -222,10 +277,13 @@ static void on_turn(evutil_socket_t fd, short events, void *userdata)
 
 	(void)fd;
 	(void)events;
-	for (struct user *user = users->first; user; user = user->next)
+	users->turn_is_due = false;
+	users->serving = true;
+	for (struct user *user = users->active; user; user = user->next_active)
 		serve(user);
+	users->serving = false;
 	now = clock_monotonic_usec();
-	for (struct user *user = users->first; user; user = user->next) {
+	for (struct user *user = users->active; user; user = user->next_active) {
 		wait = time_to_wait(user, now);
 		if ((user->turn.first || user->relieved) && wait < soonest)
 			soonest = wait;
@@ -239,6 +297,7 @@ void user_wait_for_turn(struct user *user, struct user_waiter *waiter)
 	if (waiter->list)
 		return;
 	waiters_add(&user->turn, waiter);
+	activate(user);
 	plan_turn(user->users, 0);
 }
 
@@ -252,8 +311,10 @@ bool user_take_turn(struct user *user, struct user_waiter *waiter)
 
 void user_wait_for_slot(struct user *user, enum user_slot slot, struct user_waiter *waiter)
 {
-	if (!waiter->list)
-		waiters_add(&user->short_of[slot], waiter);
+	if (waiter->list)
+		return;
+	waiters_add(&user->short_of[slot], waiter);
+	activate(user);
 }
 
 /* ---- Slots ---- */
@@ -272,7 +333,7 @@ static void account(struct user_charge *charge, int64_t amount)
 	charge->amount = amount;
 	if (more >= 0)
 		return;
-	for (struct user *each = users->first; each; each = each->next)
+	for (struct user *each = users->active; each; each = each->next_active)
 		if (each->short_of[slot].first) {
 			each->relieved |= 1u << slot;
 			plan_turn(users, 0);
@@ -403,12 +464,14 @@ void user_introduce(struct user *user, struct user_waiter *waiter)
 
 struct user *user_of(struct users *users, int64_t uid)
 {
-	struct user *user = users->first;
+	uint64_t hash = table_hash((uint64_t)uid);
+	struct table_node *node = table_first(&users->table, hash);
+	struct user *user;
 
-	while (user && user->uid != uid)
-		user = user->next;
-	if (user)
-		return user;
+	while (node && ((struct user *)node)->uid != uid)
+		node = table_next(node);
+	if (node)
+		return (struct user *)node; // its first member
 	user = calloc(1, sizeof(*user));
 	if (!user)
 		return NULL;
@@ -420,6 +483,7 @@ struct user *user_of(struct users *users, int64_t uid)
 		waiters_init(&user->short_of[slot]);
 	user->next = users->first;
 	users->first = user;
+	table_add(&users->table, &user->node, hash);
 	return user;
 }
 
@@ -437,8 +501,8 @@ int users_new(struct service *service, const struct user_limits *limits, struct 
 	users->service = service;
 	users->limits = *limits;
 	users->turn = event_new(loop_base(service->loop), -1, 0, on_turn, users);
-	if (!users->turn) {
-		free(users);
+	if (!users->turn || table_init(&users->table) < 0) {
+		users_free(users);
 		return -ENOMEM;
 	}
 	*ret_users = users;
@@ -457,7 +521,9 @@ struct users *users_free(struct users *users)
 		users->first = user->next;
 		free(user);
 	}
-	event_free(users->turn);
+	if (users->turn)
+		event_free(users->turn);
+	table_done(&users->table);
 	free(users);
 	return NULL;
 }

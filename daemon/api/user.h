@@ -16,6 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/base/table.h"
+
 struct service;
 struct user_introduction;
 struct users;
@@ -63,7 +65,10 @@ struct user_waiters {
 };
 
 struct user {
+	struct table_node node; // users::table
 	struct user *next; // users::first
+	struct user *next_active; // users::active
+	bool active;
 	struct users *users;
 	int64_t uid; // USER_UNKNOWN: callers on the bus whose uid is being asked for
 	bool is_known; // the store has the user's project, or said why not

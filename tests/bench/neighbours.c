@@ -172,6 +172,79 @@ static void thousand_lists(struct wire *wire)
 	}
 }
 
+static void describing(struct wire *wire)
+{
+	send_for_ever(wire, "{\"method\":\"org.varlink.service.GetInterfaceDescription\","
+			    "\"parameters\":{\"interface\":\"org.elluminate\"}}");
+}
+
+/* Each connection is there for a moment. */
+static void connecting(struct wire *wire)
+{
+	for (;;) {
+		wire_close(wire);
+		wire = daemon_connect(server);
+	}
+}
+
+/* Connections that get all that is told of a task, and read it. */
+static void follow(struct wire *wire, const char *message)
+{
+	enum { CONNECTIONS = 1000 };
+	static char bytes[65536];
+	struct pollfd readable[CONNECTIONS];
+	size_t size = strlen(message) + 1;
+
+	for (int i = 0; i < CONNECTIONS; i++) {
+		readable[i] = (struct pollfd) {
+			.fd = wire_fd(i ? daemon_connect(server) : wire), .events = POLLIN };
+		if (i > 0 && send(readable[i].fd, message, size, MSG_NOSIGNAL) != (ssize_t)size)
+			die("following: %s", strerror(errno));
+	}
+	for (;;) {
+		(void)poll(readable, CONNECTIONS, -1);
+		for (int i = 0; i < CONNECTIONS; i++)
+			if (readable[i].revents)
+				(void)!recv(readable[i].fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+	}
+}
+
+/* A task that goes on for as long as this process. */
+static int64_t busy_task(struct wire *wire)
+{
+	const char *reply;
+	json_object *event;
+	int64_t id;
+
+	(void)wire_send_text(wire, quoted(
+		"{'method':'org.elluminate.RunExperiment','more':true,'parameters':%s}",
+		experiment_request(&(struct experiment) {
+			.name = text("busy %d", (int)getpid()), .rows = LIST_ROWS,
+			.url = sim_url(endpoint), .max_connections = 4,
+			.more = "'n_epochs':1000,'cancel_on_disconnect':true" })));
+	if (wire_receive(wire, WAIT_SECONDS, &reply) != WIRE_MESSAGE)
+		die("there is no task");
+	event = json_tokener_parse(reply);
+	id = at_int(event, "parameters.event.task_id");
+	json_object_put(event);
+	return id;
+}
+
+static void watching(struct wire *wire)
+{
+	int64_t id = busy_task(wire);
+
+	follow(wire, text("{\"method\":\"org.elluminate.WatchTask\",\"more\":true,\"parameters\":"
+			  "{\"id\":%lld,\"min_interval_seconds\":0.05}}", (long long)id));
+}
+
+static void monitoring(struct wire *wire)
+{
+	(void)busy_task(wire);
+	follow(wire, "{\"method\":\"org.elluminate.Monitor\",\"more\":true,\"parameters\":"
+		     "{\"min_interval_seconds\":0.05}}");
+}
+
 /* ---- On the store and the endpoints ---- */
 
 /* Each is over before the next, so that none is refused for being one too many. */
@@ -226,6 +299,10 @@ static const struct attack attacks[] = {
 	{ .name = "half", .processes = 1, .run = half_messages },
 	{ .name = "listing", .processes = 8, .run = listing },
 	{ .name = "lists", .processes = 1, .run = thousand_lists },
+	{ .name = "describing", .processes = 8, .run = describing },
+	{ .name = "connects", .processes = 4, .run = connecting },
+	{ .name = "watches", .processes = 1, .run = watching },
+	{ .name = "monitors", .processes = 1, .run = monitoring },
 	{ .name = "submits", .processes = 8, .run = submitting, .on_tasks = true },
 	{ .name = "uploads", .processes = 8, .run = uploading, .on_tasks = true },
 	{ .name = "tarpit", .processes = 5, .run = asking, .on_tasks = true,

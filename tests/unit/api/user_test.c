@@ -1,6 +1,8 @@
 /* What users may hold: limits, shares of what is left, and who is woken when something is given
  * back. */
+#include <event2/event.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "daemon/api/call.h"
 #include "daemon/base/clock.h"
@@ -206,8 +208,72 @@ START_TEST(who_used_less_goes_first)
 }
 END_TEST
 
+#define PATIENCE 100 // turns of the loop
+
+static int n_turns;
+
+static void on_ready(evutil_socket_t fd, short events, void *userdata)
+{
+	(void)fd;
+	(void)events;
+	user_begin_work(userdata);
+	user_end_work(userdata);
+	if (++n_turns == PATIENCE)
+		loop_stop(service.loop);
+}
+
+static void on_turn_at_last(struct user_waiter *waiter)
+{
+	woken[n_woken++] = ((struct waiting *)waiter)->number;
+	loop_stop(service.loop);
+}
+
+/* A user who has something to do in every turn of the loop keeps nobody from his turn. */
+START_TEST(a_turn_is_not_put_off)
+{
+	struct waiting waiting = { .waiter.wake = on_turn_at_last, .number = 1, .uid = 1001 };
+	struct event *ready;
+	int fds[2];
+
+	begin(TOTAL, PER_USER);
+	ck_assert_int_eq(pipe(fds), 0);
+	ready = event_new(loop_base(service.loop), fds[1], EV_WRITE | EV_PERSIST, on_ready,
+			  user_of(service.users, 1000));
+	ck_assert_int_eq(event_add(ready, NULL), 0);
+	user_wait_for_turn(user_of(service.users, 1001), &waiting.waiter);
+	ck_assert_int_eq(loop_run(service.loop), 0);
+	ck_assert_int_eq(n_woken, 1);
+	ck_assert_int_lt(n_turns, PATIENCE);
+	event_free(ready);
+	close(fds[0]);
+	close(fds[1]);
+	end();
+}
+END_TEST
+
+/* Many who were here once are in nobody's way, and each is found again. */
+START_TEST(users_are_found_among_many)
+{
+	enum { MANY = 5000 };
+	struct waiting waiting = { .waiter.wake = on_turn_at_last, .number = 1, .uid = MANY / 2 };
+
+	begin(TOTAL, PER_USER);
+	for (int i = 0; i < MANY; i++) {
+		user_begin_work(user_of(service.users, i));
+		user_end_work(user_of(service.users, i));
+	}
+	for (int i = 0; i < MANY; i++)
+		ck_assert_int_eq(user_of(service.users, i)->uid, i);
+	user_wait_for_turn(user_of(service.users, waiting.uid), &waiting.waiter);
+	ck_assert_int_eq(loop_run(service.loop), 0);
+	ck_assert_int_eq(n_woken, 1);
+	end();
+}
+END_TEST
+
 int main(void)
 {
 	return RUN_TESTS(who_comes_late_finds_some, a_charge_grows_and_shrinks,
-			 who_is_short_is_woken, turns_go_around, who_used_less_goes_first);
+			 who_is_short_is_woken, turns_go_around, who_used_less_goes_first,
+			 a_turn_is_not_put_off, users_are_found_among_many);
 }
