@@ -224,7 +224,8 @@ static void follow_submitted(struct call *call, const struct task_submit *op)
 	}
 	/* What an earlier run of it logged is no news of this one. */
 	watch = follow_new(call, op->ret_task->id, op->ret_finished ? -1 : 0,
-			   ephemeral || (cancel && *cancel), *min_interval_seconds);
+			   (ephemeral && !op->ret_existing) || (cancel && *cancel),
+			   *min_interval_seconds);
 	if (!watch)
 		return;
 	if (op->ret_finished)

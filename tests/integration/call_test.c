@@ -169,6 +169,29 @@ START_TEST(it_ends_with_its_caller)
 }
 END_TEST
 
+/* Nor does it end with somebody who only asked for it again. */
+START_TEST(it_outlives_who_came_later)
+{
+	static const char key[] = ",'idempotency_key':'k'";
+	struct wire *first;
+	int64_t id;
+
+	start("--latency_seconds=1000");
+	id = begin_slow(key);
+	first = wire;
+	wire = daemon_connect(server);
+	ck_assert_int_eq(begin_slow(key), id);
+	wire_close(wire);
+	wire = daemon_connect(server);
+	/* Commits behind what that led to. */
+	wire_call(wire, "CreateLLMConfig", "{'llm_config':{'name':'X','provider':'simulated'}}");
+	ck_assert_str_eq(at_text(task_get(wire, id), "status"), "STARTED");
+	wire_close(first);
+	task_await_status(server, id, "REVOKED");
+	end();
+}
+END_TEST
+
 /* Killed or stopped, the daemon does not ask again for what nobody waits for. */
 START_TEST(it_ends_with_the_daemon)
 {
@@ -217,6 +240,6 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(messages, a_template, what_is_wrong, the_default, it_ends_with_its_caller,
+	return RUN_SUITE(messages, a_template, what_is_wrong, the_default, it_ends_with_its_caller, it_outlives_who_came_later,
 			 it_ends_with_the_daemon, retried);
 }
