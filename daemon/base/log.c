@@ -12,6 +12,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log_sink.h"
+#include "proto/utf8.h"
 
 #define LOG_RING_LINES 1024
 #define LOG_STOP_SECONDS 2 // for what waits to be written
@@ -164,6 +165,7 @@ void log_about(int level, const struct log_subject *subject, const char *format,
 {
 	struct log_entry entry = { .level = level, .usec = clock_wall_usec() };
 	va_list arguments;
+	int size;
 
 	if (level > atomic_load(&logger.max_level))
 		return;
@@ -176,8 +178,11 @@ void log_about(int level, const struct log_subject *subject, const char *format,
 				 subject->llm_config);
 	}
 	va_start(arguments, format);
-	vsnprintf(entry.text, sizeof(entry.text), format, arguments);
+	size = vsnprintf(entry.text, sizeof(entry.text), format, arguments);
 	va_end(arguments);
+	/* The journal hides a line that ends within a character. */
+	if (size >= (int)sizeof(entry.text))
+		entry.text[utf8_cut(entry.text, sizeof(entry.text) - 1, sizeof(entry.text) - 2)] = '\0';
 	flatten(entry.text);
 	flatten(entry.llm_config);
 	put(&entry);
