@@ -253,11 +253,29 @@ static int add(json_object *object, const char *name, json_object *value)
 	return 0;
 }
 
+/* What a fault says beyond what varlink's own definition of its error has: an offset, and the name
+ * of its parameter; NULL: nothing. */
+static const char *extra_of(int code, size_t *ret_offset)
+{
+	switch (code) {
+	case ELLU_E_INVALID_PARAMETER:
+		*ret_offset = offsetof(struct fault, expected);
+		return "expected";
+	case ELLU_E_PERMISSION_DENIED:
+		*ret_offset = offsetof(struct fault, message);
+		return "message";
+	default:
+		return NULL;
+	}
+}
+
 int fault_parameters(const struct fault *fault, json_object **ret_parameters)
 {
 	_cleanup_json_ json_object *parameters = json_object_new_object();
 	const struct error_info *info = error_find(fault->code);
 	int r = parameters ? 0 : -ENOMEM;
+	const char *extra;
+	size_t offset;
 
 	for (size_t i = 0; info && i < info->n_parameters && r == 0; i++) {
 		json_object *value = NULL;
@@ -266,8 +284,9 @@ int fault_parameters(const struct fault *fault, json_object **ret_parameters)
 		if (r == 0 && value)
 			r = add(parameters, info->parameters[i].name, value);
 	}
-	if (r == 0 && fault->code == ELLU_E_INVALID_PARAMETER && fault->expected[0])
-		r = add(parameters, "expected", json_object_new_string(fault->expected));
+	extra = extra_of(fault->code, &offset);
+	if (r == 0 && extra && ((const char *) fault)[offset])
+		r = add(parameters, extra, json_object_new_string((const char *) fault + offset));
 	if (r == 0)
 		*ret_parameters = TAKE_PTR(parameters);
 	return r;
@@ -300,7 +319,9 @@ int fault_from_parameters(const char *qualified_name, json_object *parameters,
 			  struct fault *fault)
 {
 	const struct error_info *info = error_find_name(qualified_name);
-	json_object *expected = NULL;
+	json_object *text = NULL;
+	const char *extra;
+	size_t offset;
 
 	if (!info)
 		return fault_set(fault, ELLU_E_INTERNAL, "unknown error %s", qualified_name);
@@ -311,11 +332,13 @@ int fault_from_parameters(const char *qualified_name, json_object *parameters,
 		json_object_object_get_ex(parameters, info->parameters[i].name, &value);
 		parameter_decode(fault, info->parameters[i].name, value);
 	}
-	if (info->code == ELLU_E_INVALID_PARAMETER && parameters &&
-	    json_object_object_get_ex(parameters, "expected", &expected) &&
-	    json_object_is_type(expected, json_type_string))
-		set_text(fault->expected, sizeof(fault->expected),
-			 json_object_get_string(expected));
+	extra = extra_of(info->code, &offset);
+	if (extra && parameters && json_object_object_get_ex(parameters, extra, &text) &&
+	    json_object_is_type(text, json_type_string))
+		set_text((char *) fault + offset,
+			 offset == offsetof(struct fault, expected) ? sizeof(fault->expected) :
+								      sizeof(fault->message),
+			 json_object_get_string(text));
 	if (fault->message[0] == '\0')
 		compose_message(fault);
 	return fault->code;

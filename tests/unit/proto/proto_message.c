@@ -192,6 +192,11 @@ START_TEST(errors)
 		    "{\"error\":\"org.elluminate.BackendRejected\",\"parameters\":"
 		    "{\"status\":404,\"message\":\"no such model\"}}",
 		    "no such model");
+	fault_set(&fault, ELLU_E_PERMISSION_DENIED, "That is for others.");
+	check_error(&fault,
+		    "{\"error\":\"org.varlink.service.PermissionDenied\",\"parameters\":"
+		    "{\"message\":\"That is for others.\"}}",
+		    "That is for others.");
 	fault_message(&fault, 17, "duplicate key");
 	check_error(&fault,
 		    "{\"error\":\"org.elluminate.InvalidMessage\",\"parameters\":"
