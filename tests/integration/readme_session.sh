@@ -48,20 +48,24 @@ block()
 
 elluminate help | sed -n '/^Commands:/,/^$/s/^  \([a-z-]*\( [a-z-]*\)\{0,1\}\) .*/\1/p' | sed 's/ *$//' |
 	grep -vx 'help\|version' | sort >there
+# shellcheck disable=SC2016 # the quotes of Markdown
 sed -n 's/^| `elluminate \([^`]*\)` |.*/\1/p' "$readme" | sed 's/ \[\{0,1\}[A-Z].*//; s/\\|/|/g' |
 	awk '{ if ($2 == "") { print $1; next } n = split($2, words, "|")
 		for (i = 1; i <= n; i++) print $1, words[i] }' | sort >told
 diff there told >&2 || fail "the table of commands differs from elluminate help"
 
+# shellcheck disable=SC2013 # a word a line
 for key in $(sed -n 's/^	\(KEY\|WORD\|GROUP\)("[a-z]*", \([a-z_]*\).*/\2/p' "$source/daemon/config.c"); do
 	grep -q "^| \`\[[a-z]*\]\` |.*\`$key\`" "$readme" || fail "the configuration key $key is missing"
 done
+# shellcheck disable=SC2016 # the quotes of Markdown
 for path in $(grep -o '`[a-z][a-z]*/[a-z][a-z_./]*`' "$readme" | tr -d '`' | sort -u); do
 	[ -e "$source/$path" ] || [ -e "$source/daemon/$path" ] || fail "there is no $path"
 done
 
 # ---- The first experiment ----
 
+# shellcheck disable=SC2094 # the program and its output's file are two
 "$sim" --latency_seconds=0.01 >sim &
 endpoint=$!
 until port=$(sed -n 's|.*127.0.0.1:\([0-9]*\).*|\1|p' sim) && [ -n "$port" ]; do

@@ -54,7 +54,8 @@ mount -t overlay overlay /run/elluminate-boot/root -o \
 container=
 init=
 
-# Waits for the container's first process, then for systemd to listen.
+# Waits for the container's first process, then for systemd to listen: asked again and again, as
+# nobody out here is told of either.
 boot()
 {
 	systemd-nspawn -q -D /run/elluminate-boot/root -M elluminate-boot --boot --register=no \
@@ -87,6 +88,7 @@ inside()
 # done from here, into the running system.
 readme()
 {
+	# shellcheck disable=SC2016 # the quotes of Markdown
 	sed -n '/^### As a service of the machine/,/^```$/p' "$source/README.md" |
 		sed -n '/^```sh/,/^```$/p' | sed '/^```/d'
 }

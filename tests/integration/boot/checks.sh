@@ -33,7 +33,8 @@ holds()
 	esac
 }
 
-# eventually COMMAND...: succeeds within a minute.
+# eventually COMMAND...: succeeds within a minute. Asked again and again: systemctl can wait for a
+# job, not for what a unit's properties, or the journal, come to say.
 eventually()
 {
 	for _ in $(seq 600); do
@@ -53,6 +54,11 @@ property()
 is()
 {
 	[ "$(property "$1")" = "$2" ]
+}
+
+was_restarted()
+{
+	[ "$(property NRestarts)" -ge 1 ]
 }
 
 # as USER COMMAND...
@@ -149,7 +155,7 @@ for _ in 1 2 3 4 5 6 7; do
 done
 as bob elluminate --system api GetStatus >/tmp/answer 2>&1 &
 client=$!
-eventually sh -c '[ "$(systemctl show elluminated -P NRestarts)" -ge 1 ]'
+eventually was_restarted
 systemctl is-active --quiet elluminated.socket || fail "the socket went with the service"
 holds "$mistake" journalctl --no-pager -o cat -u elluminated -p err -n 5
 kill -0 $client 2>/dev/null || fail "the client did not wait: $(cat /tmp/answer)"

@@ -12,7 +12,8 @@ name=org.elluminate.Elluminate1
 folder=$(mktemp -d)
 bus=
 unset DBUS_SESSION_BUS_ADDRESS DBUS_STARTER_ADDRESS NOTIFY_SOCKET
-export HOME="$folder/home" XDG_RUNTIME_DIR="$folder/run" PATH="$(dirname "$daemon"):$PATH"
+PATH="$(dirname "$daemon"):$PATH"
+export HOME="$folder/home" XDG_RUNTIME_DIR="$folder/run" PATH
 unset XDG_STATE_HOME XDG_CONFIG_HOME
 lock=$HOME/.local/state/elluminate/lock
 

@@ -9,6 +9,7 @@ here=$(dirname "$0")
 name=org.elluminate.Elluminate1
 path=/org/elluminate/Elluminate1
 folder=$(mktemp -d)
+mkfifo "$folder/ready" "$folder/watched"
 "$daemon" --state-dir "$folder/state" --socket "$folder/socket" --ready-fd 3 \
 	3>"$folder/ready" 2>"$folder/log" &
 server=$!
@@ -22,66 +23,72 @@ fail()
 	exit 1
 }
 
-# eventually COMMAND...: within half a minute.
-eventually()
-{
-	for _ in $(seq 300); do
-		if "$@"; then
-			return 0
-		fi
-		sleep 0.1
-	done
-	fail "never: $*"
-}
-
 # request NAME SECONDS: an experiment whose calls take that long.
 request()
 {
 	printf '%s' "{\"name\": \"$1\", \"prompt_template\": {\"content\": {\"name\": \"T\", \"messages\": [{\"role\": \"user\", \"content\": \"Say {{n}}\"}]}}, \"collection\": {\"content\": {\"name\": \"C\", \"variables\": [{\"n\": \"1\"}, {\"n\": \"2\"}]}}, \"llm_config\": {\"content\": {\"name\": \"takes $2\", \"provider\": \"simulated\", \"custom\": {\"latency_seconds\": $2}}}}"
 }
 
-# watch COMMAND...: its output goes to a file, from before anything is submitted.
+# watch COMMAND...: it says that it watches before anything is submitted.
 watch()
 {
 	stdbuf -oL "$@" >"$folder/watched" 2>&1 &
 	watcher=$!
-	eventually grep -q . "$folder/watched"
+	exec 4<"$folder/watched"
+	read -r _ <&4 || fail "$* says nothing"
 }
 
+unwatch()
+{
+	kill $watcher
+	wait $watcher 2>/dev/null || true
+	watcher=
+	exec 4<&-
+}
+
+# said STATUS: waits for a StatusChanged that has it, in its line or in those that belong to it.
 said()
 {
-	grep -A 15 StatusChanged "$folder/watched" | grep -q "$1"
+	belongs=0
+	while read -r line <&4; do
+		case $line in
+		*StatusChanged*) belongs=16 ;;
+		esac
+		case $line in
+		*"$1"*) [ $belongs = 0 ] || return 0 ;;
+		esac
+		[ $belongs = 0 ] || belongs=$((belongs - 1))
+	done
+	fail "the watcher ended without $1"
 }
 
-eventually grep -qs READY "$folder/ready"
+read -r word <"$folder/ready" || fail "the daemon does not come up"
+[ "$word" = READY ] || fail "the daemon is not ready: $word"
 
 # ---- busctl ----
 
 busctl --user introspect $name $path | grep -q RunExperiment || fail "busctl introspect"
 watch busctl --user monitor $name
 busctl --user call $name $path $name.Manager RunExperiment 'sa{sv}' "$(request busctl 0)" 0 >/dev/null
-eventually said SUCCESS
+said SUCCESS
 task=$(busctl --user call $name $path $name.Manager RunExperiment 'sa{sv}' "$(request busctl2 3600)" 0 |
 	sed 's/^o "\(.*\)"$/\1/')
 busctl --user call $name $path $name.Manager CancelTask o "$task"
-eventually said REVOKED
+said REVOKED
 busctl --user get-property $name "$task" $name.Task Status | grep -q REVOKED || fail "busctl get-property"
-kill $watcher
-wait $watcher 2>/dev/null || true
+unwatch
 
 # ---- gdbus ----
 
 gdbus introspect --session --dest $name --object-path $path | grep -q RunExperiment || fail "gdbus introspect"
 watch gdbus monitor --session --dest $name
 gdbus call --session --dest $name --object-path $path --method $name.Manager.RunExperiment "$(request gdbus 0)" '{}' >/dev/null
-eventually said SUCCESS
+said SUCCESS
 task=$(gdbus call --session --dest $name --object-path $path --method $name.Manager.RunExperiment "$(request gdbus2 3600)" "{'priority': <'interactive'>}" |
 	sed "s/.*'\(.*\)'.*/\1/")
 gdbus call --session --dest $name --object-path $path --method $name.Manager.CancelTask "$task" >/dev/null
-eventually said REVOKED
-kill $watcher
-wait $watcher 2>/dev/null || true
-watcher=
+said REVOKED
+unwatch
 
 # ---- Python ----
 

@@ -55,7 +55,8 @@ mkfifo "$folder/ready"
 "$daemon" --state-dir "$folder/state" --socket "$folder/socket" --no-bus --ready-fd 3 \
 	3>"$folder/ready" 2>"$folder/daemon.log" &
 pid=$!
-read -r said <"$folder/ready" && [ "$said" = READY ] || fail "$(cat "$folder/daemon.log")"
+read -r said <"$folder/ready" || fail "$(cat "$folder/daemon.log")"
+[ "$said" = READY ] || fail "$(cat "$folder/daemon.log")"
 
 "$print_interfaces" "$folder/texts"
 for text in "$folder"/texts/*.varlink; do
