@@ -2,7 +2,7 @@
  * How near a run comes to what the endpoint's latency and the allowed concurrency dictate: its
  * wall time over as many rounds of calls as there must be, each as long as the endpoint itself
  * measured a call. A run with other calls than those, or an endpoint that was not as slow as it was
- * to be, measures nothing.
+ * to be, measures nothing. Other work on the machine only adds to a run: the least of a few counts.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -15,38 +15,62 @@
 
 #define N_CASES 2000
 #define N_CONNECTIONS 64
+#define N_RUNS 3
 #define N_CALLS (N_CASES * (1 + BENCH_CRITERIA))
 #define LATENCY_SECONDS 0.05
 #define LATENCY_SECONDS_MAX 0.06 // as the endpoint measured it
 #define BOUND 1.05
 
-int main(void)
+struct measurement {
+	double wall, latency, ideal; // seconds
+};
+
+static struct measurement measure(void)
 {
 	static const char *const settings[] = { "--latency_seconds=0.05", NULL };
 	struct sim *sim = sim_start(settings);
 	struct daemon *daemon = daemon_start(NULL);
 	struct wire *wire = daemon_connect(daemon);
 	char *experiment = bench_experiment("Pipeline", sim_url(sim), N_CONNECTIONS);
-	double begin, wall, latency, ideal;
+	struct measurement seen;
 	json_object *stats;
 	uint64_t n_calls;
-	bool ok;
+	double begin;
 
 	bench_upload_rows(wire, "Pipeline", N_CASES);
 	begin = now_seconds();
 	bench_run_experiment(wire, experiment);
-	wall = now_seconds() - begin;
+	seen.wall = now_seconds() - begin;
 
 	stats = sim_stats(sim);
 	n_calls = (uint64_t)at_int(stats, "calls");
-	latency = at_number(stats, "mean_latency_seconds");
-	if (n_calls != N_CALLS || latency < LATENCY_SECONDS || latency > LATENCY_SECONDS_MAX)
+	seen.latency = at_number(stats, "mean_latency_seconds");
+	if (n_calls != N_CALLS || seen.latency < LATENCY_SECONDS ||
+	    seen.latency > LATENCY_SECONDS_MAX)
 		die("%" PRIu64 " calls of %d, of %.2f ms: this is no measurement", n_calls, N_CALLS,
-		    latency * 1e3);
-	ideal = (double)bench_rounds(n_calls, N_CONNECTIONS) * latency;
-	ok = bench_figure("pipeline", wall / ideal, BENCH_AT_MOST, BOUND,
-			  "%.3f s for %" PRIu64 " calls of %.2f ms, ideal %.3f s", wall, n_calls,
-			  latency * 1e3, ideal);
+		    seen.latency * 1e3);
+	seen.ideal = (double)bench_rounds(n_calls, N_CONNECTIONS) * seen.latency;
+	json_object_put(stats);
+	free(experiment);
+	wire_close(wire);
 	daemon_kill(daemon);
-	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+	sim_stop(sim);
+	return seen;
+}
+
+int main(void)
+{
+	struct measurement best = measure();
+
+	for (int i = 1; i < N_RUNS; i++) {
+		struct measurement seen = measure();
+
+		if (seen.wall / seen.ideal < best.wall / best.ideal)
+			best = seen;
+	}
+	return bench_figure("pipeline", best.wall / best.ideal, BENCH_AT_MOST, BOUND,
+			    "the least of %d runs; %.3f s for %d calls of %.2f ms, ideal %.3f s",
+			    N_RUNS, best.wall, N_CALLS, best.latency * 1e3, best.ideal) ?
+		       EXIT_SUCCESS :
+		       EXIT_FAILURE;
 }

@@ -10,13 +10,20 @@
 static struct exchange *exchanges[N_MANY];
 static struct llm_target *target;
 
-static void submit(int from, int n, int64_t flow)
+/* `cap` is that of the flow, 0: none. */
+static void submit_capped(int from, int n, int64_t flow, int cap)
 {
 	for (int i = from; i < from + n; i++) {
 		exchanges[i] = exchange_new(target, "Tell of rivers.", i);
 		exchanges[i]->flow = flow;
+		exchanges[i]->cap = cap;
 		exchange_submit(exchanges[i]);
 	}
+}
+
+static void submit(int from, int n, int64_t flow)
+{
+	submit_capped(from, n, flow, 0);
 }
 
 static int count(int from, int n, enum llm_outcome outcome)
@@ -76,11 +83,7 @@ START_TEST(flow_connections)
 {
 	setup_with(20);
 	sim_control("{\"latency_seconds\": 0.01}");
-	for (int i = 0; i < 40; i++) {
-		exchanges[i] = exchange_new(target, "Tell of rivers.", i);
-		exchanges[i]->cap = 3;
-		exchange_submit(exchanges[i]);
-	}
+	submit_capped(0, 40, 1, 3);
 	wait_for(40);
 	ck_assert_int_eq(sim_stat("max_in_flight"), 3);
 	forget(40);
@@ -229,12 +232,7 @@ START_TEST(cap_of_a_flow_changes)
 {
 	setup_with(20);
 	sim_control("{\"latency_seconds\": 0.05}");
-	for (int i = 0; i < 60; i++) {
-		exchanges[i] = exchange_new(target, "Tell of rivers.", i);
-		exchanges[i]->flow = 7;
-		exchanges[i]->cap = 3;
-		exchange_submit(exchanges[i]);
-	}
+	submit_capped(0, 60, 7, 3);
 	wait_for(6);
 	ck_assert_int_eq(sim_stat("max_in_flight"), 3);
 	ck_assert_int_eq(backend_flow_tune(flow_of(7)->flow, 1, 9), 0);

@@ -19,14 +19,20 @@ static struct exchange *exchanges[N_CALLS];
 static int n_exchanges;
 static struct ellu_llm_config config;
 
-static struct exchange *submit_as(int64_t user, struct llm_target *target)
+static struct exchange *submit_in(int64_t flow, int64_t user, struct llm_target *target)
 {
 	struct exchange *exchange = exchange_new(target, "Tell of rivers.", n_exchanges);
 
-	exchange->flow = exchange->user = user;
+	exchange->flow = flow;
+	exchange->user = user;
 	exchanges[n_exchanges++] = exchange;
 	exchange_submit(exchange);
 	return exchange;
+}
+
+static struct exchange *submit_as(int64_t user, struct llm_target *target)
+{
+	return submit_in(user, user, target);
 }
 
 static void setup(void)
@@ -78,60 +84,55 @@ static void end_flow(int64_t flow, int n)
 	wait_for(n);
 }
 
-START_TEST(a_cap_holds_for_its_user)
+static struct llm_target *capped(int64_t max_connections)
 {
-	static const int64_t one = 1, twenty = 20;
-	struct llm_target *narrow, *wide;
+	config.max_connections = &max_connections;
+	return test_target(&config);
+}
 
+static struct llm_target *narrow, *wide;
+
+/* Four calls of one flow by a narrow config, then forty of another by a wide one: so many are in
+ * flight then. */
+static void begin_two_flows(int64_t cap, int64_t other_user, int64_t in_flight)
+{
 	setup();
-	config.max_connections = &one;
-	narrow = test_target(&config);
-	config.max_connections = &twenty;
-	wide = test_target(&config);
+	narrow = capped(cap);
+	wide = capped(20);
 	sim_control("{\"hang_rate\": 1}");
 	for (int i = 0; i < 4; i++)
-		submit_as(1, narrow);
-	await_stat("in_flight", 1);
+		submit_in(1, 1, narrow);
+	await_stat("in_flight", cap);
 	for (int i = 0; i < 40; i++)
-		submit_as(2, wide);
-	await_stat("in_flight", 21);
-	ck_assert_int_eq(sim_stat("in_flight"), 21);
-	end_flow(1, 4);
-	end_flow(2, 40);
+		submit_in(2, other_user, wide);
+	await_stat("in_flight", in_flight);
+	ck_assert_int_eq(sim_stat("in_flight"), in_flight);
+}
+
+static void end_two_flows(void)
+{
 	llm_target_unref(narrow);
 	llm_target_unref(wide);
 	teardown();
+}
+
+START_TEST(a_cap_holds_for_its_user)
+{
+	begin_two_flows(1, 2, 21);
+	end_flow(1, 4);
+	end_flow(2, 40);
+	end_two_flows();
 }
 END_TEST
 
 /* Nor does it slow the same user's other tasks. */
 START_TEST(a_cap_holds_for_its_flow)
 {
-	static const int64_t two = 2, twenty = 20;
-	struct llm_target *narrow, *wide;
-
-	setup();
-	config.max_connections = &two;
-	narrow = test_target(&config);
-	config.max_connections = &twenty;
-	wide = test_target(&config);
-	sim_control("{\"hang_rate\": 1}");
-	for (int i = 0; i < 4; i++)
-		submit_as(1, narrow);
-	await_stat("in_flight", 2);
-	for (int i = 0; i < 40; i++) {
-		exchanges[n_exchanges] = exchange_new(wide, "Tell of rivers.", n_exchanges);
-		exchanges[n_exchanges]->flow = 2;
-		exchange_submit(exchanges[n_exchanges++]);
-	}
-	await_stat("in_flight", 20);
-	ck_assert_int_eq(sim_stat("in_flight"), 20);
+	begin_two_flows(2, 1, 20);
 	end_flow(2, 40);
 	ck_assert_int_eq(n_in_flight(1), 2);
 	end_flow(1, 4);
-	llm_target_unref(narrow);
-	llm_target_unref(wide);
-	teardown();
+	end_two_flows();
 }
 END_TEST
 

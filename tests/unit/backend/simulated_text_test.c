@@ -1,10 +1,11 @@
 /* The simulated model's text: the same for the same input, verdicts where a judge asks. */
 #include "daemon/backend/dialect/simulated_text.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "tests/unit/suite.h"
 
 static char *answer(const char *content, int64_t seed, double bad_verdict_rate)
 {
@@ -148,23 +149,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("simulated_text");
-	TCase *tcase = tcase_create("all");
-	SRunner *runner;
-	int failed;
-
-	tcase_add_test(tcase, same_input_same_text);
-	tcase_add_test(tcase, text_reuses_words_and_stays_short);
-	tcase_add_test(tcase, odd_contents);
-	tcase_add_test(tcase, words_are_never_cut_inside_a_character);
-	tcase_add_test(tcase, tokens_follow_words);
-	tcase_add_test(tcase, verdicts);
-	tcase_add_test(tcase, verdict_with_reasoning);
-	tcase_add_test(tcase, bad_verdicts);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return RUN_TESTS(same_input_same_text, text_reuses_words_and_stays_short, odd_contents,
+			 words_are_never_cut_inside_a_character, tokens_follow_words, verdicts,
+			 verdict_with_reasoning, bad_verdicts);
 }

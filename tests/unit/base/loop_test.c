@@ -1,10 +1,10 @@
 /* The loop and its mailbox: order, many posters, stop. */
-#include <check.h>
 #include <pthread.h>
 #include <stdlib.h>
 
 #include "daemon/base/clock.h"
 #include "daemon/base/loop.h"
+#include "tests/unit/suite.h"
 
 #define POSTERS 4
 #define MESSAGES 5000
@@ -224,20 +224,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("loop");
-	TCase *cases = tcase_create("loop");
-	SRunner *runner;
-	int failed;
-
-	tcase_add_test(cases, each_poster_is_delivered_in_order);
-	tcase_add_test(cases, what_was_posted_before_a_stop_is_delivered);
-	tcase_add_test(cases, a_turn_delivers_a_part_of_the_mail);
-	tcase_add_test(cases, stopping_more_than_once);
-	tcase_add_test(cases, what_is_gathered_is_handed_over_together);
-	suite_add_tcase(suite, cases);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return RUN_TESTS(each_poster_is_delivered_in_order,
+			 what_was_posted_before_a_stop_is_delivered,
+			 a_turn_delivers_a_part_of_the_mail, stopping_more_than_once,
+			 what_is_gathered_is_handed_over_together);
 }

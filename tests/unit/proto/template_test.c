@@ -1,13 +1,13 @@
 /* Placeholders: what is one, which there are, and what stands in their place. */
 #include "proto/template.h"
 
-#include <check.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "proto/limits.h"
+#include "tests/unit/suite.h"
 
 static struct arena arena;
 static json_object *values;
@@ -245,25 +245,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("template");
-	TCase *tcase = tcase_create("template");
-	SRunner *runner;
-	int failed;
-
-	tcase_add_checked_fixture(tcase, setup, teardown);
-	tcase_add_test(tcase, rendering);
-	tcase_add_test(tcase, missing_values);
-	tcase_add_test(tcase, long_name_is_missing);
-	tcase_add_test(tcase, names_of_messages);
-	tcase_add_test(tcase, many_names);
-	tcase_add_test(tcase, scan_stops);
-	tcase_add_test(tcase, messages_and_parts);
-	tcase_add_test(tcase, what_is_too_large);
-	tcase_add_test(tcase, lack_of_memory);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return RUN_TESTS_WITH(setup, teardown, rendering, missing_values, long_name_is_missing,
+			      names_of_messages, many_names, scan_stops, messages_and_parts,
+			      what_is_too_large, lack_of_memory);
 }

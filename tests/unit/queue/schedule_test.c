@@ -1,9 +1,9 @@
 /* Who is next: turns between users, priorities within one, slots. */
-#include <check.h>
 #include <errno.h>
 #include <stdlib.h>
 
 #include "daemon/queue/schedule.h"
+#include "tests/unit/suite.h"
 
 static struct schedule *schedule;
 
@@ -402,32 +402,12 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("schedule");
-	TCase *cases = tcase_create("schedule");
-	SRunner *runner;
-	int failed;
-
-	tcase_add_checked_fixture(cases, NULL, teardown);
-	tcase_add_test(cases, users_take_turns);
-	tcase_add_test(cases, priority_goes_before_age);
-	tcase_add_test(cases, priorities_share_slots);
-	tcase_add_test(cases, interactive_costs_no_turn);
-	tcase_add_test(cases, newcomer_gets_the_next_slot);
-	tcase_add_test(cases, held_ones_have_no_turn);
-	tcase_add_test(cases, priorities_change);
-	tcase_add_test(cases, interactive_has_its_own_slots);
-	tcase_add_test(cases, interactive_is_limited);
-	tcase_add_test(cases, places_to_wait_are_shared);
-	tcase_add_test(cases, one_user_leaves_slots_to_others);
-	tcase_add_test(cases, newcomer_does_not_pass_who_waits);
-	tcase_add_test(cases, admission_counts_what_is_on_its_way);
-	tcase_add_test(cases, reserved_slots_are_taken);
-	tcase_add_test(cases, older_goes_before_younger);
-	tcase_add_test(cases, names_of_priorities);
-	suite_add_tcase(suite, cases);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return RUN_TESTS_WITH(NULL, teardown, users_take_turns, priority_goes_before_age,
+			      priorities_share_slots, interactive_costs_no_turn,
+			      newcomer_gets_the_next_slot, held_ones_have_no_turn,
+			      priorities_change, interactive_has_its_own_slots,
+			      interactive_is_limited, places_to_wait_are_shared,
+			      one_user_leaves_slots_to_others, newcomer_does_not_pass_who_waits,
+			      admission_counts_what_is_on_its_way, reserved_slots_are_taken,
+			      older_goes_before_younger, names_of_priorities);
 }

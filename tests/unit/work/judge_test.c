@@ -1,7 +1,6 @@
 /* The judge: what it is asked, that no answer steers it, and which answers hold a verdict. */
 #include "daemon/work/judge.h"
 
-#include <check.h>
 #include <errno.h>
 #include <json.h>
 #include <stdio.h>
@@ -9,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/backend/dialect/simulated_text.h"
+#include "tests/unit/suite.h"
 
 #define NONE (-1)
 
@@ -352,28 +352,9 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("judge");
-	TCase *tcase = tcase_create("judge");
-	SRunner *runner;
-	int failed;
-
-	tcase_add_checked_fixture(tcase, setup, teardown);
-	tcase_set_timeout(tcase, 10);
-	tcase_add_test(tcase, verdicts);
-	tcase_add_test(tcase, reasonings);
-	tcase_add_test(tcase, hostile_answers_take_no_time);
-	tcase_add_test(tcase, what_nobody_read_may_say_anything);
-	tcase_add_test(tcase, question_holds_what_it_needs);
-	tcase_add_test(tcase, same_question_same_text);
-	tcase_add_test(tcase, no_response_leaves_its_tag);
-	tcase_add_test(tcase, conversations_name_their_roles);
-	tcase_add_test(tcase, asking_again);
-	tcase_add_test(tcase, simulated_judge_is_understood);
-	tcase_add_test(tcase, schemas_are_json);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return RUN_TESTS_WITH(setup, teardown, verdicts, reasonings, hostile_answers_take_no_time,
+			      what_nobody_read_may_say_anything, question_holds_what_it_needs,
+			      same_question_same_text, no_response_leaves_its_tag,
+			      conversations_name_their_roles, asking_again,
+			      simulated_judge_is_understood, schemas_are_json);
 }

@@ -1,5 +1,4 @@
 /* Counters, the time that is left, and what a task's log leaves out. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +6,7 @@
 #include "daemon/work/progress.h"
 #include "daemon/work/run_log.h"
 #include "daemon/work/work.h"
+#include "tests/unit/suite.h"
 
 #define SECOND INT64_C(1000000)
 
@@ -249,25 +249,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("work_progress");
-	TCase *tcase = tcase_create("work_progress");
-	SRunner *runner;
-	int failed;
-
-	tcase_add_checked_fixture(tcase, setup, teardown);
-	tcase_add_test(tcase, starts_from_what_is_recorded);
-	tcase_add_test(tcase, counts);
-	tcase_add_test(tcase, time_left);
-	tcase_add_test(tcase, percent_moves_evenly);
-	tcase_add_test(tcase, percent_of_ratings);
-	tcase_add_test(tcase, nothing_at_all);
-	tcase_add_test(tcase, failures_are_limited);
-	tcase_add_test(tcase, notices_get_seldom);
-	tcase_add_test(tcase, long_lines_are_cut_at_a_character);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return RUN_TESTS_WITH(setup, teardown, starts_from_what_is_recorded, counts, time_left,
+			      percent_moves_evenly, percent_of_ratings, nothing_at_all,
+			      failures_are_limited, notices_get_seldom,
+			      long_lines_are_cut_at_a_character);
 }

@@ -67,6 +67,7 @@ struct standin {
 	bool detailed;
 	const char *rating_version; // NULL: "1"
 	int64_t latency_usec;
+	int answers_wait_for; // so many in flight at once, before the first is answered; 0: none
 	int64_t commit_usec;
 	size_t row_without_word; // from 1; 0: none
 	bool all_ratings_fail; // says what is aggregated

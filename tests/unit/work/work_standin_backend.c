@@ -121,10 +121,19 @@ static void check_call(const struct llm_call *call)
 			standin_wrong("the key %s is in use twice", call->idempotency_key);
 }
 
-static void fly(struct llm_call *call)
+/* Those that do not yet, once enough have been in flight. */
+static void begin_to_answer(void)
 {
 	const struct timeval delay = { .tv_sec = standin.latency_usec / USEC_PER_SEC,
 				       .tv_usec = standin.latency_usec % USEC_PER_SEC };
+
+	for (size_t i = 0; i < STANDIN_CALLS_MAX; i++)
+		if (flying[i] && !evtimer_pending(flights[i], NULL))
+			evtimer_add(flights[i], &delay);
+}
+
+static void fly(struct llm_call *call)
+{
 	size_t slot = 0;
 
 	while (flying[slot])
@@ -140,7 +149,8 @@ static void fly(struct llm_call *call)
 	if (standin.at_risk > standin.at_risk_max)
 		standin.at_risk_max = standin.at_risk;
 	flights[slot] = evtimer_new(loop_base(standin_loop), on_answer, (void *)(intptr_t)slot);
-	evtimer_add(flights[slot], &delay);
+	if (standin.in_flight_max >= standin.answers_wait_for)
+		begin_to_answer();
 	standin_look(STANDIN_AT_CALL, standin.n_generations + standin.n_judgements, NULL);
 }
 
