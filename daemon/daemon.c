@@ -39,6 +39,7 @@
 #include "daemon/store/store.h"
 #include "daemon/watchdog.h"
 #include "daemon/work/work.h"
+#include "proto/limits.h"
 
 #define EXIT_USAGE 2
 #define START_EXTENSION_USEC (60 * USEC_PER_SEC)
@@ -190,6 +191,7 @@ static struct user_limits user_limits_of(const struct config *config)
 				 config->max_input_mib_per_user * mib },
 		[USER_OUTPUT] = { config->max_output_mib * mib,
 				  config->max_output_mib_per_user * mib },
+		[USER_UNUSED_SOCKETS] = { UNUSED_SOCKETS_MAX, UNUSED_SOCKETS_PER_USER_MAX },
 	} };
 }
 
@@ -314,6 +316,7 @@ static int start_bus(struct daemon *daemon)
 	const struct bus_options options = {
 		.loop = daemon->loop,
 		.service = &daemon->service,
+		.front = daemon->front,
 		.system = daemon->config.system,
 		.rules = rules_of(&daemon->config),
 		.settled = on_bus_settled,
@@ -476,8 +479,8 @@ static void stop(struct daemon *daemon)
 {
 	daemon->idle_exit = idle_exit_free(daemon->idle_exit);
 	daemon->status_line = status_line_free(daemon->status_line);
-	daemon->front = front_free(daemon->front);
 	daemon->bus = bus_free(daemon->bus);
+	daemon->front = front_free(daemon->front);
 	daemon->retention = retention_free(daemon->retention);
 	daemon->service.queue = queue_free(daemon->service.queue);
 	if (daemon->backend_loop) {

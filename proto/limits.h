@@ -50,3 +50,8 @@
 
 /* A line of a task's log, cut at a character. */
 #define LOG_LINE_MAX 1024
+
+/* Sockets that were handed over on the system's bus and not used yet, in all and of one user. A bus
+ * does not take our messages while 64 descriptors of ours wait there for who does not fetch them. */
+#define UNUSED_SOCKETS_MAX 48
+#define UNUSED_SOCKETS_PER_USER_MAX 16

@@ -50,6 +50,7 @@ static const int64_t least[_USER_SLOT_MAX] = {
 	[USER_WATCHES] = 1,
 	[USER_LARGE_MESSAGES] = 1,
 	[USER_OUTPUT] = PAGE_BYTES_MAX,
+	[USER_UNUSED_SOCKETS] = 1,
 };
 
 static const char *const slot_names[_USER_SLOT_MAX] = {
@@ -59,6 +60,7 @@ static const char *const slot_names[_USER_SLOT_MAX] = {
 	[USER_LARGE_MESSAGES] = "large messages",
 	[USER_INPUT] = "bytes of input",
 	[USER_OUTPUT] = "bytes of output",
+	[USER_UNUSED_SOCKETS] = "sockets that it has not used yet",
 };
 
 /* ---- Waiters ---- */

@@ -29,6 +29,7 @@ enum user_slot {
 	USER_LARGE_MESSAGES, // being received, decoded or served
 	USER_INPUT, // bytes of other messages
 	USER_OUTPUT, // bytes of replies that are made, or sent and not taken
+	USER_UNUSED_SOCKETS, // handed over on the system's bus
 	_USER_SLOT_MAX,
 };
 

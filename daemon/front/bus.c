@@ -12,6 +12,7 @@
 #include "daemon/base/log.h"
 #include "daemon/base/loop.h"
 #include "daemon/front/bus_internal.h"
+#include "daemon/front/front.h"
 
 #define STEPS_PER_TURN 64 // of sd_bus_process(), so that other work of the loop has its turn
 #define RETRY_FIRST_USEC (1 * USEC_PER_SEC)
@@ -57,6 +58,7 @@ static void disconnect(struct bus *bus)
 		return;
 	/* libevent must let go of the descriptor before sd-bus closes it. */
 	forget_events(bus);
+	front_take_back(bus->options.front);
 	bus_tasks_drop(bus);
 	bus_peers_drop(bus);
 	sd_bus_close(bus->bus);

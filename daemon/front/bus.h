@@ -16,10 +16,12 @@
 #include "daemon/api/principal.h"
 
 struct bus;
+struct front;
 
 struct bus_options {
 	struct loop *loop;
 	struct service *service;
+	struct front *front; // serves the sockets that are handed over
 	bool system;
 	struct principal_rules rules;
 	/* Called once: the name is owned, or it is known that it cannot be had at present (there is no

@@ -33,7 +33,9 @@ static void decode_parameters(struct bus_request *request);
 
 static bool wants_details(const struct bus_request *request)
 {
-	return strcmp(sd_bus_message_get_member(request->message), "CallDetailed") == 0;
+	const char *member = sd_bus_message_get_member(request->message);
+
+	return strcmp(member, "CallDetailed") == 0 || strcmp(member, "OpenSocket") == 0;
 }
 
 static void send_error(struct bus_request *request, const struct fault *fault)

@@ -214,6 +214,7 @@ void bus_list_tasks(struct bus_request *request);
 void bus_subscribe(struct bus_request *request);
 void bus_unsubscribe(struct bus_request *request);
 void bus_call_method(struct bus_request *request);
+void bus_open_socket(struct bus_request *request);
 void bus_steer_task(struct bus_request *request); // of the task's own object
 void bus_retry_task(struct bus_request *request);
 

@@ -1,11 +1,14 @@
 /* The manager's methods: each is one of the table, with its arguments and answer in the bus's own
  * types. */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/api/call.h"
 #include "daemon/front/bus_internal.h"
+#include "daemon/front/front.h"
 #include "proto/generated/interface.h"
 #include "proto/message.h"
 #include "proto/task_status.h"
@@ -86,6 +89,62 @@ void bus_call_method(struct bus_request *request)
 		return;
 	}
 	bus_call(request, method, text, json_object_new_object(), answer_json);
+}
+
+/* ---- OpenSocket ---- */
+
+static void reply_socket(struct bus_request *request, int fd)
+{
+	sd_bus_message *reply = NULL;
+	int r = sd_bus_message_new_method_return(request->message, &reply);
+
+	if (r >= 0)
+		r = sd_bus_message_append(reply, "h", fd); // a duplicate
+	close(fd);
+	bus_reply(request, reply, r);
+}
+
+static void on_socket_used(struct user_waiter *waiter)
+{
+	struct bus_request *request =
+		(struct bus_request *)((char *)waiter - offsetof(struct bus_request, waiter));
+	struct bus_peer *peer = request->peer;
+
+	/* polkit may say otherwise than when the request came. */
+	if (peer->stale && !peer->polkit)
+		(void)bus_polkit_ask_peer(peer);
+	request->waiting = peer->polkit;
+	if (!request->waiting)
+		bus_open_socket(request);
+}
+
+/* What polkit lets the caller do at present, it may do on the socket until polkit says that
+ * something has changed. Of a call alone polkit is not asked there. */
+void bus_open_socket(struct bus_request *request)
+{
+	struct bus_peer *peer = request->peer;
+	const struct bus_options *options = &peer->bus->options;
+	unsigned lent = peer->lifted ? PRINCIPAL_SEES_ALL | PRINCIPAL_ADMINISTERS : 0;
+	struct user_charge unused = { 0 };
+	struct fault fault = { 0 };
+	int fd, r;
+
+	/* Others have the bus, too. */
+	if (options->system &&
+	    !user_take(&unused, peer->principal.user, USER_UNUSED_SOCKETS, 1)) {
+		request->waiter.wake = on_socket_used;
+		user_wait_for_slot(peer->principal.user, USER_UNUSED_SOCKETS, &request->waiter);
+		return;
+	}
+	if (sd_bus_can_send(peer->bus->bus, SD_BUS_TYPE_UNIX_FD) > 0)
+		r = front_connect(options->front, &peer->principal, lent, &unused, &fd, &fault);
+	else
+		r = fault_set(&fault, ELLU_E_UNSUPPORTED, "this bus passes no descriptors");
+	user_give_back(&unused);
+	if (r < 0)
+		bus_call_fail(request, &fault);
+	else
+		reply_socket(request, fd);
 }
 
 /* ---- RunExperiment ---- */

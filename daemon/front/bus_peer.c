@@ -178,13 +178,10 @@ static int on_vanished(sd_bus_message *message, void *userdata, sd_bus_error *re
 
 /* ---- Credentials ---- */
 
-static void refuse_all(struct bus_peer *peer, int error)
+static void refuse_all(struct bus_peer *peer, const struct fault *fault)
 {
-	struct fault fault = { 0 };
-
-	fault_set(&fault, error, NULL);
 	while (peer->requests)
-		bus_call_fail(peer->requests, &fault);
+		bus_call_fail(peer->requests, fault);
 }
 
 /* From now on its user pays for the request. */
@@ -279,18 +276,22 @@ static int on_credentials(sd_bus_message *message, void *userdata, sd_bus_error 
 	struct users *users = peer->bus->options.service->users;
 	struct credentials credentials;
 	struct user *user = NULL;
-	int error = 0;
+	struct fault fault = { 0 };
+	char numbers[256];
 
 	(void)ret_error;
 	peer->asking = sd_bus_slot_unref(peer->asking);
-	if (read_credentials(message, &credentials) < 0)
-		error = ELLU_E_UNAUTHENTICATED;
-	else if (!(user = user_of(users, credentials.uid)))
-		error = ELLU_E_INTERNAL;
-	else if (!user_take(&peer->place, user, USER_CONNECTIONS, 1))
-		error = ELLU_E_TOO_MANY_REQUESTS;
-	if (error) {
-		refuse_all(peer, error);
+	if (read_credentials(message, &credentials) < 0) {
+		fault_set(&fault, ELLU_E_UNAUTHENTICATED, NULL);
+	} else if (!(user = user_of(users, credentials.uid))) {
+		fault_oom(&fault);
+	} else if (!user_take(&peer->place, user, USER_CONNECTIONS, 1)) {
+		user_describe(user, USER_CONNECTIONS, numbers, sizeof(numbers));
+		fault.retry_after_seconds = 1;
+		fault_set(&fault, ELLU_E_TOO_MANY_REQUESTS, "%s", numbers);
+	}
+	if (fault.code) {
+		refuse_all(peer, &fault);
 		drop_peer(peer);
 		return 1;
 	}

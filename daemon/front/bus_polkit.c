@@ -4,12 +4,14 @@
  * signals show what the caller may see; where a call is refused nevertheless, polkit is asked once
  * more, told what the call is, and may ask for a password when the caller allows that.
  *
- * polkit says when its rules or grants change: then a caller is asked about anew.
+ * polkit says when its rules or grants change: then a caller is asked about anew. A socket that was
+ * handed to whom polkit lets administer ends then, and when polkit cannot be heard any more.
  */
 #include <string.h>
 
 #include "daemon/base/clock.h"
 #include "daemon/front/bus_internal.h"
+#include "daemon/front/front.h"
 
 #define POLKIT "org.freedesktop.PolicyKit1"
 #define POLKIT_PATH "/org/freedesktop/PolicyKit1/Authority"
@@ -104,6 +106,7 @@ static int on_changed(sd_bus_message *message, void *userdata, sd_bus_error *ret
 
 	(void)message;
 	(void)ret_error;
+	front_take_back(bus->options.front);
 	for (struct bus_peer *peer = bus->peers; peer; peer = peer->next) {
 		peer->stale = peer->known;
 		if (peer->stale && peer->subscribed && !peer->polkit)

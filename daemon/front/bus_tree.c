@@ -44,6 +44,7 @@ static const struct bus_member members[] = {
 	{ AT_MANAGER, BUS_MANAGER, "Unsubscribe", "", "", bus_unsubscribe },
 	{ AT_MANAGER, BUS_MANAGER, "Call", "s method s json", "s json", bus_call_method },
 	{ AT_MANAGER, BUS_MANAGER, "CallDetailed", "s method s json", "s json", bus_call_method },
+	{ AT_MANAGER, BUS_MANAGER, "OpenSocket", "", "h socket", bus_open_socket },
 	{ AT_MANAGER, OBJECT_MANAGER, "GetManagedObjects", "", "a{oa{sa{sv}}} objects",
 	  bus_get_managed_objects },
 	{ AT_MANAGER, OBJECT_MANAGER, "InterfacesAdded", "", "o object a{sa{sv}} interfaces", NULL },

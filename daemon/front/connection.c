@@ -316,6 +316,14 @@ static void end_of_input(struct connection *connection)
 	call_unref(call);
 }
 
+void connection_take_back(struct connection *connection)
+{
+	connection->principal.scopes &= ~connection->lent;
+	connection->lent = 0;
+	end_of_input(connection);
+	advance(connection);
+}
+
 /* Whether the message that has begun may grow. */
 static bool has_input_room(struct connection *connection)
 {
@@ -356,12 +364,14 @@ static void read_input(struct connection *connection)
 		return;
 	}
 	n = recv(connection->fd, data, room < want ? room : want, MSG_DONTWAIT);
-	if (n == 0)
+	if (n == 0) {
 		end_of_input(connection);
-	else if (n > 0)
+	} else if (n > 0) {
 		frame_commit(&connection->in, (size_t)n);
-	else if (errno != EAGAIN && errno != EINTR)
+		user_give_back(&connection->unused);
+	} else if (errno != EAGAIN && errno != EINTR) {
 		connection_kill(connection);
+	}
 }
 
 static void on_readable(evutil_socket_t fd, short events, void *userdata)
@@ -498,6 +508,7 @@ static void give_all_back(struct connection *connection)
 	user_give_back(&connection->calls);
 	user_give_back(&connection->input);
 	user_give_back(&connection->expected);
+	user_give_back(&connection->unused);
 }
 
 struct connection *connection_free(struct connection *connection)

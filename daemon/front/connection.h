@@ -46,6 +46,8 @@ struct connection {
 	struct user_charge calls;
 	struct user_charge input; // of the message that is being received or decoded
 	struct user_charge expected; // of the reply that is being made
+	struct user_charge unused; // of USER_UNUSED_SOCKETS, until something is read
+	unsigned lent; // scopes of the principal that are not its own
 	bool oneway; // of the call
 	bool started; // its user is known to the store
 	bool unread; // there may be bytes to read, and they have to wait
@@ -62,6 +64,8 @@ struct connection *connection_free(struct connection *connection);
 
 /* It is freed soon; nothing is sent any more. */
 void connection_kill(struct connection *connection);
+/* Ends it as the peer's end of input does. Nothing that begins from now on has what was lent. */
+void connection_take_back(struct connection *connection);
 /* Takes a reference of its own. */
 void connection_send(struct connection *connection, struct reply *reply);
 /* Takes the text. */

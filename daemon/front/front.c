@@ -92,12 +92,13 @@ static void on_reap(evutil_socket_t fd, short events, void *userdata)
 	}
 }
 
-/* The longest unused connection without a call, of the user or of anyone, makes room. */
+/* The longest unused connection without a call, of the user or of anyone, makes room. The end of
+ * one that was handed over may still lie in the bus, and goes on counting. */
 static bool make_room(struct front *front, const struct user *user)
 {
 	for (struct connection *each = front->connections; each; each = each->next) {
 		if (each->call || each->decoding || each->held || each->dead ||
-		    (user && each->principal.user != user))
+		    each->unused.amount || (user && each->principal.user != user))
 			continue;
 		log_notice("too many connections: an idle one of user %lld is closed",
 			   (long long)each->principal.uid);
@@ -148,18 +149,40 @@ static bool take_place(struct front *front, struct user *user, struct user_charg
 	return true;
 }
 
-/* Tells why, to who reads before he goes. */
-static void refuse(int fd, const struct user *user)
+/* Takes the descriptor when it succeeds. 0, or negative with the fault. */
+static int admit(struct front *front, const struct principal *principal, int fd,
+		 struct connection **ret_connection, struct fault *fault)
 {
-	struct fault fault = { 0 };
-	char numbers[256], *text;
+	struct user_charge place = { 0 };
+	struct connection *connection;
+	char numbers[256];
+
+	if (!take_place(front, principal->user, &place)) {
+		user_describe(principal->user, USER_CONNECTIONS, numbers, sizeof(numbers));
+		log_warning("a connection is refused: %s", numbers);
+		fault_set(fault, ELLU_E_TOO_MANY_REQUESTS, "%s", numbers);
+		fault->retry_after_seconds = ACCEPT_PAUSE_SECONDS;
+		return fault->code;
+	}
+	if (connection_new(front, principal, fd, &connection) < 0) {
+		user_give_back(&place);
+		return fault_oom(fault);
+	}
+	user_move(&place, &connection->place);
+	link_connection(front, connection);
+	front->n_connections++;
+	front->options.service->n_connections++;
+	*ret_connection = connection;
+	return 0;
+}
+
+/* Tells why, to who reads before he goes. */
+static void refuse(int fd, const struct fault *fault)
+{
+	char *text;
 	size_t size;
 
-	user_describe(user, USER_CONNECTIONS, numbers, sizeof(numbers));
-	log_warning("a connection is refused: %s", numbers);
-	fault_set(&fault, ELLU_E_TOO_MANY_REQUESTS, "%s", numbers);
-	fault.retry_after_seconds = ACCEPT_PAUSE_SECONDS;
-	if (wire_error_encode(&fault, &text, &size) == 0) {
+	if (wire_error_encode(fault, &text, &size) == 0) {
 		(void)!send(fd, text, size, MSG_NOSIGNAL | MSG_DONTWAIT);
 		free(text);
 	}
@@ -167,30 +190,18 @@ static void refuse(int fd, const struct user *user)
 }
 
 /* Takes the descriptor. */
-static void admit(struct front *front, int fd)
+static void accept_peer(struct front *front, int fd)
 {
 	struct connection *connection;
-	struct user_charge place = { 0 };
 	struct principal principal;
+	struct fault fault = { 0 };
 
-	if (identify_peer(front, fd, &principal) < 0) {
+	if (identify_peer(front, fd, &principal) < 0)
 		close(fd);
-		return;
-	}
-	if (!take_place(front, principal.user, &place)) {
-		refuse(fd, principal.user);
-		return;
-	}
-	if (connection_new(front, &principal, fd, &connection) < 0) {
-		user_give_back(&place);
-		close(fd);
-		return;
-	}
-	user_move(&place, &connection->place);
-	link_connection(front, connection);
-	front->n_connections++;
-	front->options.service->n_connections++;
-	user_introduce(principal.user, &connection->waiter);
+	else if (admit(front, &principal, fd, &connection, &fault) < 0)
+		refuse(fd, &fault);
+	else
+		user_introduce(principal.user, &connection->waiter);
 }
 
 static void pause_accepting(struct front *front)
@@ -223,7 +234,7 @@ static void on_acceptable(evutil_socket_t listener, short events, void *userdata
 		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd >= 0) {
-			admit(front, fd);
+			accept_peer(front, fd);
 			continue;
 		}
 		if (errno == ECONNABORTED || errno == EINTR)
@@ -232,6 +243,47 @@ static void on_acceptable(evutil_socket_t listener, short events, void *userdata
 			pause_accepting(front);
 		return;
 	}
+}
+
+/* ---- Connections that are handed over ---- */
+
+int front_connect(struct front *front, const struct principal *principal, unsigned lent,
+		  struct user_charge *unused, int *ret_fd, struct fault *fault)
+{
+	struct principal caller = *principal;
+	struct connection *connection;
+	int fds[2], r;
+
+	if (front->options.service->stopping)
+		return fault_set(fault, ELLU_E_SHUTTING_DOWN, NULL);
+	/* The caller's end blocks, as one does that has connected. */
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
+		r = errno;
+		log_about(LOG_WARNING, ABOUT(.message = LOG_OUT_OF_FILES),
+			  "no socket is handed over: %s", strerror(r));
+		fault->retry_after_seconds = ACCEPT_PAUSE_SECONDS;
+		return fault_set(fault, ELLU_E_TOO_MANY_REQUESTS, "%s", strerror(r));
+	}
+	(void)evutil_make_socket_nonblocking(fds[0]);
+	caller.scopes |= lent;
+	r = admit(front, &caller, fds[0], &connection, fault);
+	if (r < 0) {
+		close(fds[0]);
+		close(fds[1]);
+		return r;
+	}
+	connection->lent = lent & ~principal->scopes;
+	user_move(unused, &connection->unused);
+	user_introduce(caller.user, &connection->waiter);
+	*ret_fd = fds[1];
+	return 0;
+}
+
+void front_take_back(struct front *front)
+{
+	for (struct connection *each = front->connections; each; each = each->next)
+		if (each->lent && !each->dead)
+			connection_take_back(each);
 }
 
 /* ---- Listening ---- */

@@ -15,6 +15,7 @@
 #include "proto/message.h"
 
 struct front;
+struct user_charge;
 
 /* A call of an interface that has no generated tables, answered at once. Only the test build of
  * the daemon serves one. */
@@ -54,6 +55,15 @@ int front_new(const struct front_options *options, struct front **ret_front, str
 void front_close(struct front *front);
 /* The same, and removes the socket. */
 struct front *front_free(struct front *front);
+
+/* A connection of the caller's, served as if it had been accepted; `*ret_fd` is its other end, the
+ * caller's own. `lent` are scopes that hold until front_take_back(); `unused`, which it takes, is
+ * held until the connection is used. 0, or negative with the fault. */
+int front_connect(struct front *front, const struct principal *principal, unsigned lent,
+		  struct user_charge *unused, int *ret_fd, struct fault *fault);
+/* Connections with scopes that were lent have them no longer: they end, after what is answered at
+ * once. */
+void front_take_back(struct front *front);
 
 void front_set_times(struct front *front, int64_t output_stall_seconds, int64_t message_seconds);
 /* Whether nobody came in the last moment. If somebody did, he is served, and the socket is there

@@ -22,10 +22,19 @@ struct wire {
 	size_t scanned; // no NUL before
 };
 
+struct wire *wire_take(int fd)
+{
+	struct wire *wire = calloc(1, sizeof(*wire));
+
+	if (!wire)
+		die("out of memory");
+	wire->fd = fd;
+	return wire;
+}
+
 struct wire *wire_try_open(const char *socket_path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	struct wire *wire;
 	int fd;
 
 	if (strlen(socket_path) >= sizeof(address.sun_path))
@@ -41,11 +50,7 @@ struct wire *wire_try_open(const char *socket_path)
 		errno = error;
 		return NULL;
 	}
-	wire = calloc(1, sizeof(*wire));
-	if (!wire)
-		die("out of memory");
-	wire->fd = fd;
-	return wire;
+	return wire_take(fd);
 }
 
 struct wire *wire_open(const char *socket_path)

@@ -14,6 +14,8 @@ struct wire;
 struct wire *wire_open(const char *socket_path);
 /* NULL: refused, with errno. */
 struct wire *wire_try_open(const char *socket_path);
+/* Over a connection that is there, which it takes. */
+struct wire *wire_take(int fd);
 void wire_close(struct wire *wire);
 int wire_fd(const struct wire *wire);
 

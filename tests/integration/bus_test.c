@@ -74,7 +74,7 @@ static void refused(const char *name, const char *path, const char *interface, c
 	va_start(arguments, types);
 	ck_assert_int_ge(sd_bus_message_appendv(message, types, arguments), 0);
 	va_end(arguments);
-	ck_assert_int_lt(sd_bus_call(client, message, 0, &error, NULL), 0);
+	ck_assert_int_lt(sd_bus_call(client, message, (uint64_t)(WAIT_SECONDS * 1e6), &error, NULL), 0);
 	ck_assert_str_eq(error.name, name);
 	sd_bus_error_free(&error);
 	sd_bus_message_unref(message);
@@ -442,6 +442,59 @@ START_TEST(a_caller_keeps_no_idle_daemon_up)
 }
 END_TEST
 
+/* ---- A socket ---- */
+
+static struct wire *open_socket(void)
+{
+	sd_bus_message *reply = call(PATH, MANAGER, "OpenSocket", "");
+	int fd;
+
+	ck_assert_int_ge(sd_bus_message_read(reply, "h", &fd), 0);
+	fd = dup(fd);
+	ck_assert_int_ge(fd, 0);
+	sd_bus_message_unref(reply);
+	return wire_take(fd);
+}
+
+/* It speaks Varlink, with what only a connection has, needs the bus no more, and keeps the daemon up
+ * for as long as it is there. */
+START_TEST(a_socket_is_handed_over)
+{
+	struct wire *wire, *closed;
+	json_object *reply;
+	const char *message;
+
+	message_bus = message_bus_start(/* system= */ false);
+	start_daemon("[daemon]\nidle_exit_seconds = 1\n");
+	connect_client();
+	closed = open_socket();
+	wire = open_socket();
+	wire_close(closed);
+	client = sd_bus_unref(client);
+	message_bus_kill(message_bus);
+	wire_start(wire, "'more':true", "RunExperiment", "%s",
+		   experiment_request(&(struct experiment) { .rows = 1 }));
+	do {
+		reply = wire_next(wire);
+		ck_assert(!at_has(reply, "error"));
+	} while (at_has(reply, "continues") && at_bool(reply, "continues"));
+	do
+		reply = wire_call(wire, "GetStatus", "{}");
+	while (at_int(reply, "front.connections") > 1); // the other one, and the name on the bus
+	ck_assert_int_eq(at_int(reply, "front.connections"), 1);
+	wire_close(wire);
+	ck_assert_int_eq(daemon_wait(server, WAIT_SECONDS), 0);
+
+	message_bus_restart(message_bus);
+	daemon_restart(server);
+	connect_client();
+	wire = open_socket();
+	ck_assert_int_eq(daemon_stop(server), 0);
+	ck_assert_int_eq(wire_receive(wire, WAIT_SECONDS, &message), WIRE_CLOSED);
+	wire_close(wire);
+}
+END_TEST
+
 /* ---- Limits ---- */
 
 /* A ListTasks whose one option is an array that something appends. */
@@ -461,7 +514,7 @@ static void refused_array(const char *contents, int (*append)(sd_bus_message *me
 	ck_assert_int_ge(append(message), 0);
 	for (int i = 0; i < 3; i++)
 		ck_assert_int_ge(sd_bus_message_close_container(message), 0);
-	ck_assert_int_lt(sd_bus_call(client, message, 0, &error, NULL), 0);
+	ck_assert_int_lt(sd_bus_call(client, message, (uint64_t)(WAIT_SECONDS * 1e6), &error, NULL), 0);
 	ck_assert_str_eq(error.name, "org.elluminate.Error.InvalidParameter");
 	ck_assert_msg(strstr(error.message, "status"), "%s", error.message);
 	sd_bus_error_free(&error);
@@ -591,5 +644,5 @@ int main(void)
 	return RUN_SUITE(run_and_watch, list_call_cancel, what_is_wrong, arrays, large_texts,
 			 one_user_over_both_ways, errors_of_call, a_chat_completion,
 			 properties_of_the_manager, a_task_is_steered, states_only_go_forward,
-			 a_caller_keeps_no_idle_daemon_up);
+			 a_caller_keeps_no_idle_daemon_up, a_socket_is_handed_over);
 }

@@ -69,6 +69,58 @@ static const char *ask(sd_bus *client, const char *method, const char *parameter
 	return answer;
 }
 
+static struct wire *take_socket(sd_bus_message *reply)
+{
+	int fd;
+
+	must(sd_bus_message_read(reply, "h", &fd) > 0, "the answer is a descriptor");
+	fd = dup(fd);
+	must(fd >= 0, "dup");
+	return wire_take(fd);
+}
+
+static struct wire *open_socket(sd_bus *client)
+{
+	sd_bus_message *reply = NULL;
+	struct wire *wire;
+
+	must(sd_bus_call_method(client, NAME, PATH, MANAGER, "OpenSocket", NULL, &reply, "") >= 0,
+	     "anyone may open a socket");
+	wire = take_socket(reply);
+	sd_bus_message_unref(reply);
+	return wire;
+}
+
+/* Whether a call on it has an answer; else its error must be this. */
+static bool answers(struct wire *wire, const char *error, const char *method, const char *parameters)
+{
+	json_object *reply;
+	bool answered;
+
+	wire_start(wire, "", method, "%s", parameters);
+	reply = wire_next(wire);
+	answered = !at_has(reply, "error");
+	must(answered || at_is(reply, "error", error), method);
+	json_object_put(reply);
+	return answered;
+}
+
+/* Over a socket that was handed over: what the caller may is what it may over the bus. */
+static void ask_on_socket(sd_bus *client, int64_t id, bool may_see, bool may_administer)
+{
+	struct wire *wire = open_socket(client);
+	json_object *tasks;
+
+	must(answers(wire, "org.elluminate.NotFound", "GetTask", text("{\"id\":%lld}", (long long)id)) == may_see,
+	     "the task on the socket");
+	tasks = wire_call(wire, "ListTasks", "{}");
+	must((at_count(tasks, "items") > 0) == may_see, "the list on the socket");
+	json_object_put(tasks);
+	must(answers(wire, "org.varlink.service.PermissionDenied", "Drain", "{\"undo\":true}") == may_administer,
+	     "administration on the socket");
+	wire_close(wire);
+}
+
 static int on_any_signal(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
 	(void)error;
@@ -125,6 +177,7 @@ static void be_other(int in, int out, const char *group, bool may_see)
 	if (!may_see)
 		must(!answer && strcmp(error, "org.elluminate.Error.PermissionDenied") == 0,
 		     error);
+	ask_on_socket(client, id, may_see, may_see);
 	while (sd_bus_process(client, NULL) > 0)
 		;
 	must((signals > 0) == may_see, "signals");
@@ -423,6 +476,8 @@ static void be_authorised(int64_t id, enum verdict verdict)
 		     lists(client, "ListExperiments") == (verdict == YES) &&
 		     has_objects(client) == (verdict == YES),
 	     "lists and objects are those of whom polkit lets administer");
+	/* On a socket polkit is not asked about a call in particular. */
+	ask_on_socket(client, id, verdict == YES, verdict == YES);
 	must((ask(client, "CancelTask", task, &error) != NULL) == (verdict == YES),
 	     "the task is steered as polkit says");
 	exit(EXIT_SUCCESS);
@@ -454,7 +509,8 @@ START_TEST(polkit_decides)
 }
 END_TEST
 
-/* A caller is what polkit says at present. */
+/* A caller is what polkit says at present; a socket that it got as more than it is now ends, also
+ * under a call, and one that it got as itself stays. */
 START_TEST(polkit_changes_its_mind)
 {
 	int to_other[2], from_other[2], status;
@@ -466,12 +522,29 @@ START_TEST(polkit_changes_its_mind)
 	ck_assert_int_eq(pipe(to_other) | pipe(from_other), 0);
 	other = fork();
 	if (other == 0) {
+		struct wire *idle = NULL, *busy = NULL, *own;
+		const char *message;
 		sd_bus *client;
 
 		must(setgid(OTHER_UID) == 0 && setuid(OTHER_UID) == 0, "setuid");
 		client = connect_bus();
+		own = open_socket(client);
 		for (int i = 0; i < 3; i++) {
 			must(lists(client, "ListTasks") == (i == 1), "the list as polkit says now");
+			must(!answers(own, "org.elluminate.NotFound", "GetTask", "{\"id\":1}"), "its own socket");
+			if (i == 1) {
+				idle = open_socket(client);
+				busy = open_socket(client);
+				must(answers(idle, "", "GetTask", "{\"id\":1}"), "the task is seen");
+				wire_start(busy, "'more':true", "Monitor", "{}");
+			} else if (i == 2) {
+				must(wire_receive(idle, WAIT_SECONDS, &message) == WIRE_CLOSED,
+				     "the socket ends");
+				while (wire_receive(busy, WAIT_SECONDS, &message) == WIRE_MESSAGE)
+					;
+				must(wire_receive(busy, 0, &message) == WIRE_CLOSED,
+				     "the stream ends");
+			}
 			must(write(from_other[1], "L", 1) == 1, "write");
 			must(read(to_other[0], &byte, 1) == 1, "read");
 		}
@@ -491,10 +564,92 @@ START_TEST(polkit_changes_its_mind)
 }
 END_TEST
 
+/* Without the bus polkit cannot say that it has changed its mind: what it lent ends, all else stays. */
+START_TEST(what_polkit_lent_ends_with_the_bus)
+{
+	const char *message;
+	pid_t other, polkit;
+	struct wire *own;
+	int fds[2], status;
+	char byte;
+
+	start(NULL);
+	polkit = stand_in_for_polkit(YES);
+	own = open_socket(connect_bus());
+	ck_assert_int_eq(pipe(fds), 0);
+	other = fork();
+	if (other == 0) {
+		struct wire *lent;
+
+		must(setgid(OTHER_UID) == 0 && setuid(OTHER_UID) == 0, "setuid");
+		lent = open_socket(connect_bus());
+		must(answers(lent, "", "Drain", "{\"undo\":true}"), "it administers");
+		must(write(fds[1], "L", 1) == 1, "write");
+		must(wire_receive(lent, WAIT_SECONDS, &message) == WIRE_CLOSED, "the socket ends");
+		exit(EXIT_SUCCESS);
+	}
+	close(fds[1]);
+	ck_assert_int_eq(read(fds[0], &byte, 1), 1);
+	message_bus_kill(message_bus);
+	ck_assert_int_eq(waitpid(other, &status, 0), other);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	ck_assert(answers(own, "", "Drain", "{\"undo\":true}"));
+	end_stand_in(polkit);
+}
+END_TEST
+
+/* ---- Sockets that nobody uses ---- */
+
+#define UNUSED_MAX 16
+
+struct opened {
+	struct wire *wires[UNUSED_MAX + 2];
+	int n;
+};
+
+static int on_opened(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+	struct opened *opened = userdata;
+
+	(void)error;
+	must(!sd_bus_message_is_method_error(message, NULL), "a socket is opened");
+	opened->wires[opened->n++] = take_socket(message);
+	return 1;
+}
+
+/* They lie in the bus, for all the daemon knows: who has enough of them waits for the next one until
+ * one is used, or is gone. */
+START_TEST(unused_sockets_are_few)
+{
+	struct opened opened = { .n = 0 };
+	const char *error;
+	sd_bus *client;
+
+	start(NULL);
+	client = connect_bus();
+	for (int i = 0; i < UNUSED_MAX + 2; i++)
+		ck_assert_int_ge(sd_bus_call_method_async(client, NULL, NAME, PATH, MANAGER, "OpenSocket",
+							  on_opened, &opened, ""), 0);
+	while (opened.n < UNUSED_MAX)
+		must(sd_bus_process(client, NULL) >= 0 && sd_bus_wait(client, 100000) >= 0, "process");
+	ck_assert_ptr_nonnull(ask(client, "GetStatus", "{}", &error));
+	while (sd_bus_process(client, NULL) > 0)
+		;
+	ck_assert_int_eq(opened.n, UNUSED_MAX);
+	json_object_put(wire_call(opened.wires[0], "GetStatus", "{}"));
+	wire_close(opened.wires[1]);
+	while (opened.n < UNUSED_MAX + 2)
+		must(sd_bus_process(client, NULL) >= 0 && sd_bus_wait(client, 100000) >= 0, "process");
+	json_object_put(wire_call(opened.wires[UNUSED_MAX + 1], "GetStatus", "{}"));
+	sd_bus_unref(client);
+}
+END_TEST
+
 int main(void)
 {
 	if (!message_bus_is_there() || geteuid() != 0)
 		return EXIT_SKIPPED;
 	return RUN_SUITE(users_are_apart, newcomers_are_apart, the_group_is_let_through, polkit_decides,
-			 polkit_changes_its_mind, a_gio_proxy_and_an_eavesdropper);
+			 polkit_changes_its_mind, what_polkit_lent_ends_with_the_bus,
+			 unused_sockets_are_few, a_gio_proxy_and_an_eavesdropper);
 }
