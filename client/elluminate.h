@@ -122,10 +122,10 @@ struct ellu_stream; /* a call with many replies, read one by one */
  * $ELLUMINATE_SOCKET says, else `elluminate/socket` in $XDG_RUNTIME_DIR, else `socket` in
  * $XDG_STATE_HOME/elluminate (~/.local/state/elluminate).
  *
- * Over D-Bus everything is the same, but: all calls share one connection, on which at most 100 are
- * under way; an event handle cannot wait for the bus here, so that there a daemon that cannot be had
- * shows with the first call; `cancel_on_disconnect` is Unsupported, and so is a monitor's cursor on
- * another handle; progress comes twice a second at most.
+ * On a bus the daemon, which the bus starts, is asked for each connection that is needed; it is as
+ * good as one to its socket, and goes on when the bus goes away. An event handle cannot wait for the
+ * bus here, so that there a daemon that cannot be had shows with the first call. -EACCES: the bus's
+ * policy.
  *
  * -EINVAL: unknown flags or form of address. -ENAMETOOLONG: longer than a socket's path may be.
  */

@@ -141,7 +141,7 @@ int command_monitor(struct cli *cli)
 	status = run(&monitor, stream);
 	interrupt_release();
 	ellu_stream_close(stream);
-	if (monitor.cursor && !cli->arguments.bus) // there it is of this connection alone
+	if (monitor.cursor)
 		cli_note(cli, "Go on from here: elluminate monitor --cursor %s%s", monitor.cursor,
 			 cli_same_daemon(&cli->arguments));
 	free(monitor.cursor);

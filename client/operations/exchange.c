@@ -121,14 +121,20 @@ void letter_done(struct letter *letter)
 
 /* ---- Replies ---- */
 
-/* Takes the connection out, and off the handle's epoll while its descriptor is still its own. */
+/* The connection leaves the handle's epoll while its descriptor is still its own. */
+static void leave_epoll(const struct exchange *exchange)
+{
+	if (exchange->handle->epoll >= 0 && !handle_is_forked(exchange->handle))
+		(void) epoll_ctl(exchange->handle->epoll, EPOLL_CTL_DEL, exchange->connection->fd, NULL);
+}
+
 static struct connection *take_connection(struct exchange *exchange)
 {
 	struct connection *connection = exchange->connection;
 
+	if (connection)
+		leave_epoll(exchange);
 	exchange->connection = NULL;
-	if (connection && exchange->handle->epoll >= 0 && !handle_is_forked(exchange->handle))
-		(void) epoll_ctl(exchange->handle->epoll, EPOLL_CTL_DEL, connection->fd, NULL);
 	return connection;
 }
 
@@ -355,6 +361,18 @@ int exchange_next(struct exchange *exchange, struct outcome *ret_outcome)
 	return 1;
 }
 
+/* Over a bus: 1 when the connection has its socket, 0 when not yet. */
+static int get_socket(struct exchange *exchange)
+{
+	int socket, r = connection_ask(exchange->connection, &socket);
+
+	if (r > 0) {
+		leave_epoll(exchange);
+		connection_take_socket(exchange->connection, socket);
+	}
+	return r;
+}
+
 int exchange_pump(struct exchange *exchange)
 {
 	struct connection *connection = exchange->connection;
@@ -362,12 +380,22 @@ int exchange_pump(struct exchange *exchange)
 
 	if (exchange->ended || exchange->lost)
 		return 0;
-	r = connection_flush(connection);
+	r = connection->bus ? get_socket(exchange) : 1;
+	if (r == 0)
+		return 0;
+	if (r > 0)
+		r = connection_flush(connection);
 	if (r == 0)
 		r = connection_fill(connection);
 	if (r < 0)
 		connection->ended = true;
 	return r != 0;
+}
+
+bool exchange_is_reconnecting(const struct exchange *exchange)
+{
+	return exchange->lost || (exchange->connection && exchange->connection->bus &&
+				  exchange->give_up_usec != 0);
 }
 
 /* ---- After a loss ---- */
@@ -448,8 +476,10 @@ int exchange_flush(struct exchange *exchange, uint64_t deadline_usec)
 		if (r == 0)
 			return -ETIMEDOUT;
 		if (r > 0 || r == -EINTR)
-			r = connection_flush(connection);
+			r = connection->bus ? get_socket(exchange) : connection_flush(connection);
 	}
+	if (connection->reason)
+		return connection->reason;
 	return r < 0 ? r : connection->cut ? -ENOTCONN : 0;
 }
 

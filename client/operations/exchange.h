@@ -59,6 +59,9 @@ int exchange_next(struct exchange *exchange, struct outcome *ret_outcome);
 /* Sends and reads what is possible now. 1: exchange_next() has something to look at. */
 int exchange_pump(struct exchange *exchange);
 
+/* What was lost is not back yet. */
+bool exchange_is_reconnecting(const struct exchange *exchange);
+
 /* Tries to resume what is lost. 1: it has a connection again. 0: not now. Negative: what went wrong
  * in the end; exchange_give_up() makes the outcome of it. */
 int exchange_reconnect(struct exchange *exchange);

@@ -8,11 +8,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "client/bus/channel.h"
 #include "client/operations/live.h"
 #include "client/operations/off_loop.h"
 #include "client/operations/op.h"
-#include "client/transport/address.h"
 
 bool handle_is_forked(const struct ellu *handle)
 {
@@ -51,26 +49,16 @@ static int open_loop(struct ellu *handle)
 	return epoll_ctl(handle->epoll, EPOLL_CTL_ADD, handle->timer, &event) < 0 ? -errno : 0;
 }
 
-static int connect_bus(struct ellu *handle, bool system)
-{
-	int r = bus_link_new(system, handle->epoll, &handle->bus);
-
-	/* An event handle must not wait: there the first call tells. */
-	return r < 0 || handle->mode == ELLU_EVENT ? r : bus_link_check(handle->bus);
-}
-
 static int connect_once(struct ellu *handle, const char *address)
 {
 	struct connection *connection;
-	bool system;
-	int r;
+	int r = address_resolve(address, &handle->address);
 
-	if (address_is_bus(address, &system))
-		return connect_bus(handle, system);
-	r = address_resolve(address, &handle->address);
 	if (r == 0)
 		r = connection_open(&handle->address, 0, &connection);
-	if (r == 0)
+	if (r == 0 && connection->bus)
+		connection_close(connection); // it is not a way to the daemon yet
+	else if (r == 0)
 		handle_give_connection(handle, connection);
 	return r == -EAGAIN ? 0 : r; // it is there, and busy
 }
@@ -119,8 +107,15 @@ int ellu_open(const char *address, unsigned flags, struct ellu **ret)
 		handle_unref(handle);
 		return r;
 	}
-	*ret = handle;
-	return 0;
+	/* A daemon that the bus has to start, or cannot, shows in its answer alone. An event handle must
+	 * not wait: there the first call tells. */
+	if (handle->address.kind != ADDRESS_SOCKET && flags == ELLU_BLOCKING)
+		r = ellu_call_raw(handle, "org.varlink.service.GetInfo", NULL, NULL, NULL);
+	if (r < 0)
+		ellu_close(handle);
+	else
+		*ret = handle;
+	return r < 0 ? r : 0;
 }
 
 struct ellu *handle_ref(struct ellu *handle)
@@ -139,7 +134,6 @@ struct ellu *handle_unref(struct ellu *handle)
 		handle->idle = connection->next;
 		connection_close(connection);
 	}
-	handle->bus = bus_link_free(handle->bus);
 	if (handle->timer >= 0)
 		close(handle->timer);
 	if (handle->epoll >= 0)
@@ -206,8 +200,6 @@ int handle_take_connection(struct ellu *handle, struct connection **ret)
 {
 	struct connection *connection;
 
-	if (handle->bus)
-		return bus_channel_open(handle->bus, ret);
 	for (;;) {
 		pthread_mutex_lock(&handle->lock);
 		connection = handle->idle;
@@ -265,8 +257,6 @@ void handle_arm(struct ellu *handle)
 {
 	uint64_t due = ops_due_usec(handle);
 
-	if (handle->bus)
-		bus_link_watch(handle->bus);
 	pthread_mutex_lock(&handle->lock);
 	set_timer(handle, STAILQ_EMPTY(&handle->posts) ? due : 0);
 	pthread_mutex_unlock(&handle->lock);

@@ -18,14 +18,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
-#include <sys/un.h>
 
 #include "client/elluminate.h"
+#include "client/transport/address.h"
 #include "client/transport/backoff.h"
 #include "client/transport/connection.h"
 
 #define HANDLE_IDLE_MAX 4 // connections kept for later calls
-#define HANDLE_SHORT_MAX 4 // connections of an event handle that short calls share; not of a bus
+#define HANDLE_SHORT_MAX 4 // connections of an event handle that short calls share
 #define HANDLE_RETRY_USEC 10000 // before the next try when the daemon's queue is full
 #define HANDLE_RECONNECT_USEC (60 * UINT64_C(1000000)) // unless the caller says otherwise
 #define HANDLE_TIMEOUT_MAX 31536000.0 // seconds: a year
@@ -41,13 +41,10 @@ struct post {
 };
 STAILQ_HEAD(post_list, post);
 
-struct bus_link;
-
 struct ellu {
 	unsigned mode;
 	pid_t pid; // of the process that opened it
-	struct bus_link *bus; // NULL: over the socket
-	struct sockaddr_un address;
+	struct address address;
 	atomic_uint references; // the caller's, and one of whoever runs callbacks or reads a stream
 	atomic_bool closed;
 	_Atomic uint64_t reconnect_usec; // 0: never

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
-#include "client/bus/link.h"
 #include "client/operations/live.h"
 #include "client/operations/off_loop.h"
 #include "client/operations/result.h"
@@ -123,25 +122,23 @@ void ops_abandon(struct ellu *handle)
 
 uint64_t ops_due_usec(const struct ellu *handle)
 {
-	uint64_t due = handle->bus ? bus_link_due_usec(handle->bus) : UINT64_MAX;
-
 	if (!TAILQ_EMPTY(&handle->untold) || !TAILQ_EMPTY(&handle->ready))
 		return 0;
-	if (ops_are_waiting(handle) && handle->retry_usec != 0 && handle->retry_usec < due)
-		due = handle->retry_usec;
-	return due;
+	return ops_are_waiting(handle) && handle->retry_usec != 0 ? handle->retry_usec : UINT64_MAX;
 }
 
 /* ---- Starts ---- */
 
-int op_watch(struct ellu_op *op, int operation)
+int op_watch(struct ellu_op *op)
 {
 	struct connection *connection = op->exchange.connection;
 	struct epoll_event event = { .data.ptr = op };
+	int operation = connection->fd == op->epoll_fd ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
 
 	event.events = (uint32_t) connection_events(connection); // as epoll's
 	if (operation == EPOLL_CTL_MOD && (int) event.events == op->epoll_events)
 		return 0;
+	op->epoll_fd = connection->fd;
 	op->epoll_events = (int) event.events;
 	if (handle_is_forked(op->handle))
 		return 0;
@@ -150,9 +147,7 @@ int op_watch(struct ellu_op *op, int operation)
 
 static bool has_turn(const struct ellu_op *op)
 {
-	unsigned max = op->handle->bus ? BUS_CALLS_MAX : HANDLE_SHORT_MAX;
-
-	return op->state != OP_WAITING || op->is_long || op->handle->n_short < max;
+	return op->state != OP_WAITING || op->is_long || op->handle->n_short < HANDLE_SHORT_MAX;
 }
 
 int op_send(struct ellu_op *op)
@@ -180,7 +175,8 @@ int op_send(struct ellu_op *op)
 		if (r < 0)
 			return r;
 	}
-	r = op_watch(op, EPOLL_CTL_ADD);
+	op->epoll_fd = -1;
+	r = op_watch(op);
 	if (r < 0)
 		return r;
 	TAILQ_REMOVE(op_waiting_list(op), op, link);
@@ -321,7 +317,9 @@ int ellu_op_cancel(struct ellu_op *op)
 
 int ellu_op_is_reconnecting(const struct ellu_op *op)
 {
-	return op_is_live(op) && op->state == OP_LOST;
+	return op_is_live(op) &&
+	       (op->state == OP_LOST ||
+		(op->state == OP_RUNNING && exchange_is_reconnecting(&op->exchange)));
 }
 
 int64_t ellu_op_task_id(const struct ellu_op *op)

@@ -38,6 +38,7 @@ struct ellu_op {
 	int64_t task_id; // outlives the exchange
 	bool follows_task;
 	struct off_loop_job *job; // while it is away
+	int epoll_fd; // the connection's, that the epoll watches; another before it has its socket
 	int epoll_events;
 	struct outcome outcome; // the last
 	ellu_reply_fn *callback;
@@ -65,7 +66,7 @@ void op_unref(struct ellu_op *op);
 
 /* From waiting to running. 0 when it has to go on waiting, 1 when it runs. */
 int op_send(struct ellu_op *op);
-int op_watch(struct ellu_op *op, int operation); // of epoll_ctl()
+int op_watch(struct ellu_op *op);
 int op_send_cancel(struct ellu_op *op); // of its task
 
 /* Leaves its list and its connection; takes the outcome. The library's reference goes. */

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <sys/epoll.h>
 
-#include "client/bus/link.h"
 #include "client/operations/op.h"
 #include "client/operations/result.h"
 
@@ -100,7 +99,7 @@ static void advance(struct ellu_op *op)
 	if (!handle->closed && op->state == OP_RUNNING) {
 		set_ready(op, n == REPLIES_PER_PIECE);
 		connection_rest(op->exchange.connection);
-		(void) op_watch(op, EPOLL_CTL_MOD);
+		(void) op_watch(op);
 	}
 	op_unref(op);
 }
@@ -179,12 +178,6 @@ static void tell_next(struct ellu *handle)
 	op_unref(op);
 }
 
-static int process_bus(struct ellu *handle)
-{
-	bus_link_turn(handle->bus);
-	return 1;
-}
-
 static int take_event(struct ellu *handle)
 {
 	struct epoll_event events[2]; // one is the timer
@@ -193,9 +186,7 @@ static int take_event(struct ellu *handle)
 	if (n < 0)
 		return errno == EINTR ? 1 : -errno;
 	for (int i = 0; i < n; i++)
-		if (handle->bus && events[i].data.ptr == handle->bus) {
-			return process_bus(handle);
-		} else if (events[i].data.ptr) {
+		if (events[i].data.ptr) {
 			advance(events[i].data.ptr);
 			return 1;
 		}
@@ -217,8 +208,6 @@ static int process_piece(struct ellu *handle)
 		advance(TAILQ_FIRST(&handle->ready));
 		return 1;
 	}
-	if (handle->bus && bus_link_due_usec(handle->bus) <= now_usec())
-		return process_bus(handle);
 	return take_event(handle);
 }
 

@@ -216,7 +216,7 @@ int stream_next_item(struct ellu_stream *stream, const void **ret_item,
 
 int ellu_stream_is_reconnecting(const struct ellu_stream *stream)
 {
-	return live_is(stream, LIVE_STREAM) && stream->exchange.lost;
+	return live_is(stream, LIVE_STREAM) && exchange_is_reconnecting(&stream->exchange);
 }
 
 int64_t ellu_stream_task_id(const struct ellu_stream *stream)

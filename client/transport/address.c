@@ -47,29 +47,23 @@ static int resolve_default(struct sockaddr_un *address)
 	return -ENOENT;
 }
 
-bool address_is_bus(const char *address, bool *ret_system)
+int address_resolve(const char *address, struct address *ret_address)
 {
-	if (!address || !*address)
-		address = secure_getenv("ELLUMINATE_SOCKET");
-	if (!address || strncmp(address, "bus:", 4) != 0)
-		return false;
-	*ret_system = strcmp(address, ELLU_SYSTEM_BUS_ADDRESS) == 0;
-	return *ret_system || strcmp(address, ELLU_SESSION_BUS_ADDRESS) == 0;
-}
-
-int address_resolve(const char *address, struct sockaddr_un *ret_address)
-{
-	struct sockaddr_un resolved = { .sun_family = AF_UNIX };
-	int r;
+	struct address resolved = { .socket.sun_family = AF_UNIX };
+	int r = 0;
 
 	if (!address || !*address)
 		address = secure_getenv("ELLUMINATE_SOCKET");
 	if (!address || !*address)
-		r = resolve_default(&resolved);
+		r = resolve_default(&resolved.socket);
+	else if (strcmp(address, ELLU_SESSION_BUS_ADDRESS) == 0)
+		resolved.kind = ADDRESS_SESSION_BUS;
+	else if (strcmp(address, ELLU_SYSTEM_BUS_ADDRESS) == 0)
+		resolved.kind = ADDRESS_SYSTEM_BUS;
 	else if (strncmp(address, "unix:", 5) == 0)
-		r = set_path(&resolved, "%s", address + 5);
+		r = set_path(&resolved.socket, "%s", address + 5);
 	else if (strchr(address, '/') || !strchr(address, ':'))
-		r = set_path(&resolved, "%s", address);
+		r = set_path(&resolved.socket, "%s", address);
 	else
 		r = -EINVAL;
 	if (r == 0)
@@ -79,16 +73,18 @@ int address_resolve(const char *address, struct sockaddr_un *ret_address)
 
 int ellu_address_path(const char *address, char **ret_path)
 {
-	struct sockaddr_un resolved;
+	struct address resolved;
 	char *path;
 	int r;
 
 	if (!ret_path)
 		return -EINVAL;
 	r = address_resolve(address, &resolved);
+	if (r == 0 && resolved.kind != ADDRESS_SOCKET)
+		r = -EINVAL;
 	if (r < 0)
 		return r;
-	path = strdup(resolved.sun_path);
+	path = strdup(resolved.socket.sun_path);
 	if (!path)
 		return -ENOMEM;
 	*ret_path = path;

@@ -4,85 +4,15 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-/* ---- A socket ---- */
+#include "client/transport/bus_socket.h"
+#include "proto/message.h"
 
-static int socket_flush(struct connection *connection)
-{
-	while (connection->out && !connection->cut) {
-		ssize_t n = send(connection->fd, connection->out + connection->out_sent,
-				 connection->out_size - connection->out_sent,
-				 MSG_NOSIGNAL | MSG_DONTWAIT);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN)
-			return 0;
-		if (n < 0 && errno != EPIPE && errno != ECONNRESET)
-			return -errno;
-		/* The last words of a daemon that hung up can still be read. */
-		if (n < 0) {
-			connection->cut = true;
-			return 0;
-		}
-		connection->out_sent += (size_t) n;
-		if (connection->out_sent == connection->out_size) {
-			free(connection->out);
-			connection->out = NULL;
-		}
-	}
-	return 0;
-}
-
-static int socket_fill(struct connection *connection)
-{
-	size_t size;
-	char *room;
-	ssize_t n;
-	int r;
-
-	if (connection->ended)
-		return -ECONNRESET;
-	r = frame_reserve(&connection->in, FRAME_READ_SIZE, &room, &size);
-	if (r < 0)
-		return r;
-	do
-		n = recv(connection->fd, room, size, MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return errno == EAGAIN ? 0 : -errno;
-	if (n == 0) {
-		connection->ended = true;
-		return -ECONNRESET;
-	}
-	frame_commit(&connection->in, (size_t) n);
-	return 1;
-}
-
-static short socket_events(const struct connection *connection)
-{
-	return connection->out && !connection->cut ? POLLIN | POLLOUT : POLLIN;
-}
-
-static int socket_wait(const struct connection *connection, long long timeout_usec)
-{
-	struct pollfd poll_fd = { .fd = connection->fd, .events = socket_events(connection) };
-	struct timespec timeout = { .tv_sec = (time_t) (timeout_usec / 1000000),
-				    .tv_nsec = (long) (timeout_usec % 1000000) * 1000 };
-	int n = ppoll(&poll_fd, 1, timeout_usec < 0 ? NULL : &timeout, NULL);
-
-	return n < 0 ? -errno : n;
-}
-
-static const struct transport socket_transport = {
-	.flush = socket_flush,
-	.fill = socket_fill,
-	.events = socket_events,
-	.wait = socket_wait,
-};
+/* ---- Opening ---- */
 
 /* The limit holds for connect() alone: after it the socket does not block. */
 static int connect_socket(int fd, const struct sockaddr_un *address, uint64_t patience_usec)
@@ -102,24 +32,37 @@ static int connect_socket(int fd, const struct sockaddr_un *address, uint64_t pa
 	return 0;
 }
 
-int connection_open(const struct sockaddr_un *address, uint64_t patience_usec,
-		    struct connection **ret)
+static int open_socket(struct connection *connection, const struct sockaddr_un *address,
+		       uint64_t patience_usec)
+{
+	bool block = patience_usec != 0;
+	int r;
+
+	connection->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (block ? 0 : SOCK_NONBLOCK), 0);
+	if (connection->fd < 0)
+		return -errno;
+	r = connect_socket(connection->fd, address, patience_usec);
+	if (r == 0 && block && fcntl(connection->fd, F_SETFL, O_NONBLOCK) < 0)
+		r = -errno;
+	return r;
+}
+
+int connection_open(const struct address *address, uint64_t patience_usec, struct connection **ret)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
-	bool block = patience_usec != 0;
 	int r;
 
 	if (!connection)
 		return -ENOMEM;
-	connection->transport = &socket_transport;
+	connection->fd = -1;
 	frame_init(&connection->in);
-	connection->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (block ? 0 : SOCK_NONBLOCK), 0);
-	if (connection->fd < 0)
-		r = -errno;
-	else
-		r = connect_socket(connection->fd, address, patience_usec);
-	if (r == 0 && block && fcntl(connection->fd, F_SETFL, O_NONBLOCK) < 0)
-		r = -errno;
+	if (address->kind == ADDRESS_SOCKET) {
+		r = open_socket(connection, &address->socket, patience_usec);
+	} else {
+		r = bus_socket_new(address->kind == ADDRESS_SYSTEM_BUS, &connection->bus);
+		if (r == 0)
+			connection->fd = bus_socket_fd(connection->bus);
+	}
 	if (r < 0) {
 		connection_close(connection);
 		return r;
@@ -128,13 +71,51 @@ int connection_open(const struct sockaddr_un *address, uint64_t patience_usec,
 	return 0;
 }
 
+/* As if the daemon had sent it, and hung up. */
+static int receive_error(struct connection *connection, const struct fault *fault)
+{
+	size_t size, room;
+	char *text, *place;
+	int r = wire_error_encode(fault, &text, &size);
+
+	if (r < 0)
+		return r;
+	r = frame_reserve(&connection->in, size, &place, &room);
+	if (r == 0) {
+		memcpy(place, text, size);
+		frame_commit(&connection->in, size);
+	}
+	free(text);
+	return r;
+}
+
+int connection_ask(struct connection *connection, int *ret_socket)
+{
+	struct fault fault = { 0 };
+	int r = bus_socket_step(connection->bus, ret_socket, &fault);
+
+	if (r >= 0)
+		return r;
+	connection->cut = true;
+	connection->reason = r;
+	if (fault.code && receive_error(connection, &fault) < 0)
+		connection->reason = -ENOMEM;
+	return -ECONNRESET;
+}
+
+void connection_take_socket(struct connection *connection, int socket)
+{
+	connection->bus = bus_socket_free(connection->bus);
+	connection->fd = socket;
+}
+
 struct connection *connection_close(struct connection *connection)
 {
 	if (!connection)
 		return NULL;
-	if (connection->transport->close)
-		connection->transport->close(connection);
-	if (connection->fd >= 0)
+	if (connection->bus)
+		bus_socket_free(connection->bus);
+	else if (connection->fd >= 0)
 		close(connection->fd);
 	frame_done(&connection->in);
 	free(connection->out);
@@ -144,8 +125,7 @@ struct connection *connection_close(struct connection *connection)
 
 bool connection_is_reusable(const struct connection *connection)
 {
-	return connection->transport == &socket_transport && !connection->out &&
-	       frame_pending(&connection->in) == 0;
+	return !connection->out && frame_pending(&connection->in) == 0;
 }
 
 bool connection_is_fresh(const struct connection *connection)
@@ -185,20 +165,67 @@ void connection_rest(struct connection *connection)
 
 int connection_flush(struct connection *connection)
 {
-	return connection->transport->flush(connection);
+	while (connection->out && !connection->cut && !connection->bus) {
+		ssize_t n = send(connection->fd, connection->out + connection->out_sent,
+				 connection->out_size - connection->out_sent,
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return 0;
+		if (n < 0 && errno != EPIPE && errno != ECONNRESET)
+			return -errno;
+		/* The last words of a daemon that hung up can still be read. */
+		if (n < 0) {
+			connection->cut = true;
+			return 0;
+		}
+		connection->out_sent += (size_t) n;
+		if (connection->out_sent == connection->out_size) {
+			free(connection->out);
+			connection->out = NULL;
+		}
+	}
+	return 0;
 }
 
 int connection_fill(struct connection *connection)
 {
-	return connection->transport->fill(connection);
+	size_t size;
+	char *room;
+	ssize_t n;
+	int r;
+
+	if (connection->ended)
+		return -ECONNRESET;
+	r = frame_reserve(&connection->in, FRAME_READ_SIZE, &room, &size);
+	if (r < 0)
+		return r;
+	do
+		n = recv(connection->fd, room, size, MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	if (n == 0) {
+		connection->ended = true;
+		return -ECONNRESET;
+	}
+	frame_commit(&connection->in, (size_t) n);
+	return 1;
 }
 
 short connection_events(const struct connection *connection)
 {
-	return connection->transport->events(connection);
+	return connection->out && !connection->cut && !connection->bus ? POLLIN | POLLOUT : POLLIN;
 }
 
 int connection_wait(const struct connection *connection, long long timeout_usec)
 {
-	return connection->transport->wait(connection, timeout_usec);
+	struct pollfd poll_fd = { .fd = connection->fd, .events = connection_events(connection) };
+	struct timespec timeout = { .tv_sec = (time_t) (timeout_usec / 1000000),
+				    .tv_nsec = (long) (timeout_usec % 1000000) * 1000 };
+	int n = ppoll(&poll_fd, 1, timeout_usec < 0 ? NULL : &timeout, NULL);
+
+	return n < 0 ? -errno : n;
 }

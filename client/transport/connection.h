@@ -2,30 +2,22 @@
  * One connection to the daemon, as bytes: a message goes out, messages come in. Nothing here
  * blocks but connection_open() when it may, and connection_wait().
  *
- * It is a socket, or a channel of a message bus (client/bus/channel.h): what differs is behind
- * `transport`.
+ * Over a message bus it has no socket at first: the daemon is asked for one (bus_socket.h), and until
+ * connection_take_socket() nothing is sent.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/un.h>
 
+#include "client/transport/address.h"
 #include "proto/frame.h"
 
-struct connection;
-
-struct transport {
-	int (*flush)(struct connection *connection);
-	int (*fill)(struct connection *connection);
-	short (*events)(const struct connection *connection);
-	int (*wait)(const struct connection *connection, long long timeout_usec);
-	void (*close)(struct connection *connection); // what only it knows of; NULL: nothing
-};
+struct bus_socket;
 
 struct connection {
-	const struct transport *transport;
+	struct bus_socket *bus; // until the socket is there; NULL: `fd` is the socket
 	int fd; // to poll, for connection_events()
 	struct frame_buffer in;
 	char *out; // what has not been sent, or NULL
@@ -41,14 +33,19 @@ struct connection {
 /* How long it waits for room in the daemon's queue of connections, in microseconds. 0: not at all;
  * then -EAGAIN. Else -ETIMEDOUT. */
 #define CONNECTION_NO_LIMIT UINT64_MAX
-int connection_open(const struct sockaddr_un *address, uint64_t patience_usec,
-		    struct connection **ret);
+int connection_open(const struct address *address, uint64_t patience_usec, struct connection **ret);
 struct connection *connection_close(struct connection *connection); // accepts NULL, returns NULL
 
 /* May another call follow on it? */
 bool connection_is_reusable(const struct connection *connection);
 /* False when the daemon has closed an idle connection, or sent something unasked. */
 bool connection_is_fresh(const struct connection *connection);
+
+/* Over a bus. 1: the socket is there, and can be taken; 0: not yet. -ECONNRESET: there will be none;
+ * connection::reason says why, and what the daemon said is there to be read as if it had been sent. */
+int connection_ask(struct connection *connection, int *ret_socket);
+/* Nobody watches `fd` any more. */
+void connection_take_socket(struct connection *connection, int socket);
 
 /* Takes the message. Sends what can be sent at once. */
 int connection_send(struct connection *connection, char *message, size_t size);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,8 @@
 #define DBUS_DAEMON "/usr/bin/dbus-daemon"
 
 struct message_bus {
-	const char *config, *address, *variable, *socket;
+	const char *config, *address, *variable, *socket, *services;
+	int wanted; // a line is read from it when the daemon is to be started
 	pid_t pid;
 };
 
@@ -73,16 +75,20 @@ struct message_bus *message_bus_start(bool system)
 	if (!bus)
 		die("out of memory");
 	bus->socket = dir_path(folder, "bus");
+	bus->services = dir_path(folder, "services");
+	if (mkdir(bus->services, 0755) < 0)
+		die("mkdir: %s", strerror(errno));
 	bus->config = dir_path(folder, "bus.conf");
 	bus->address = text("unix:path=%s", bus->socket);
 	bus->variable = text("DBUS_%s_BUS_ADDRESS=%s", system ? "SYSTEM" : "SESSION", bus->address);
 	file_write(bus->config,
 		   text("<!DOCTYPE busconfig PUBLIC '-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN'"
 			" 'http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd'>"
-			"<busconfig><type>%s</type><listen>%s</listen><auth>EXTERNAL</auth>%s"
+			"<busconfig><type>%s</type><listen>%s</listen><servicedir>%s</servicedir>"
+			"<auth>EXTERNAL</auth>%s"
 			"<limit name='max_connections_per_user'>1000</limit>"
 			"<limit name='max_completed_connections'>2000</limit></busconfig>",
-			system ? "system" : "session", bus->address,
+			system ? "system" : "session", bus->address, bus->services,
 			system ? system_policy : session_policy));
 	/* Its way is free for all, as it is in /run. */
 	if (chmod(folder, 0711) < 0 ||
@@ -102,6 +108,32 @@ void message_bus_kill(struct message_bus *bus)
 void message_bus_restart(struct message_bus *bus)
 {
 	start(bus);
+}
+
+/* What it starts is a process that says so, and stays until the test is gone, as one does that serves:
+ * the test itself starts the daemon. */
+void message_bus_activate(struct message_bus *bus)
+{
+	const char *wanted = text("%s/wanted", bus->services), *stays = text("%s/stays", bus->services);
+
+	if (mkfifo(wanted, 0600) < 0 || mkfifo(stays, 0600) < 0)
+		die("mkfifo: %s", strerror(errno));
+	bus->wanted = open(wanted, O_RDWR | O_CLOEXEC);
+	if (bus->wanted < 0 || open(stays, O_RDWR | O_CLOEXEC) < 0)
+		die("fifo: %s", strerror(errno));
+	file_write(text("%s/start", bus->services), text("echo >%s\nexec cat %s\n", wanted, stays));
+	file_write(text("%s/org.elluminate.Elluminate1.service", bus->services),
+		   text("[D-BUS Service]\nName=org.elluminate.Elluminate1\n"
+			"Exec=/bin/sh %s/start\n", bus->services));
+}
+
+void message_bus_wants_daemon(struct message_bus *bus)
+{
+	struct pollfd wanted = { .fd = bus->wanted, .events = POLLIN };
+	char line;
+
+	if (poll(&wanted, 1, (int)(WAIT_SECONDS * 1000)) != 1 || read(bus->wanted, &line, 1) != 1)
+		die("the bus does not start the daemon");
 }
 
 void message_bus_hang(struct message_bus *bus, bool hangs)

@@ -1,12 +1,11 @@
 /*
  * The client library over a message bus: what the tests that run over both ways (way.h) do not
- * reach, because it is the bus that is absent, goes away, or limits what may be under way.
+ * reach, because it is the bus that is absent, goes away, or starts the daemon.
  */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +15,6 @@
 #include "tests/harness/command.h"
 #include "tests/harness/suite.h"
 
-#define CALLS 200 // dbus-daemon's own limit is 128 a connection
-#define BUS_CALLS 100 // that the library keeps under way
 #define MONITORS 40
 #define ROWS 300
 
@@ -136,65 +133,76 @@ START_TEST(errors_are_those_of_the_socket)
 }
 END_TEST
 
-static void refused(struct ellu *handle, const char *method, const char *parameters,
-		    const char *error_code)
+/* The first reply of a stream that stays open. */
+static struct ellu_stream *begin_stream(struct ellu *handle, const char *method, const char *parameters,
+					json_object **ret_reply)
 {
-	const struct ellu_error *error;
+	const struct ellu_error *error = NULL;
 	struct ellu_stream *stream;
 	const void *reply;
 
 	ck_assert_int_eq(ellu_stream_raw(handle, method, parameters, &stream), 0);
-	ck_assert_int_lt(ellu_stream_next(stream, &reply, &error), 0);
-	ck_assert_str_eq(error->code, error_code);
-	ellu_free(error);
-	ellu_stream_close(stream);
+	ck_assert_msg(ellu_stream_next(stream, &reply, &error) == 1, "%s", error->message);
+	*ret_reply = json_must_parse(((const struct ellu_raw_reply *)reply)->parameters);
+	ellu_free(reply);
+	return stream;
 }
 
-START_TEST(what_a_bus_cannot_do)
+/* A monitor's cursor holds on another connection; a task ends with the caller who wants that; a call
+ * without an answer is sent. */
+START_TEST(what_takes_a_connection)
 {
-	struct ellu *handle;
+	struct ellu_stream *stream;
+	struct ellu *handles[2];
+	json_object *reply;
+	int64_t id;
 
 	start(/* system= */ false);
-	handle = open_handle(ELLU_BLOCKING);
-	refused(handle, "org.elluminate.Monitor", "{\"cursor\":\"m1.1.1\"}", "Unsupported");
-	refused(handle, "org.elluminate.RetryTask", "{\"id\":1,\"cancel_on_disconnect\":true}",
-		"Unsupported");
-	refused(handle, "org.elluminate.WatchTask", "{\"id\":\"1\"}", "InvalidParameter");
-	refused(handle, "org.elluminate.WatchTask", "{\"id\":1}", "NotFound");
-	ck_assert_int_eq(ellu_oneway_raw(handle, "org.elluminate.GetStatus", NULL, NULL), 0);
-	ck_assert_int_eq(get_task(handle, 1, NULL), ELLU_E_NOT_FOUND);
-	ellu_close(handle);
+	handles[0] = open_handle(ELLU_BLOCKING);
+	handles[1] = open_handle(ELLU_BLOCKING);
+	sim = sim_start((const char *[]) { "--latency_seconds=3600", NULL });
+	stream = begin_stream(handles[0], "org.elluminate.RunExperiment",
+			      experiment_request(&(struct experiment) {
+				      .rows = 1, .url = sim_url(sim), .more = "'cancel_on_disconnect':true" }),
+			      &reply);
+	id = at_int(reply, "event.task_id");
+	json_object_put(reply);
+	ellu_stream_close(stream);
+	json_object_put(task_await_status(server, id, "REVOKED"));
+
+	ck_assert_int_eq(ellu_oneway_raw(handles[0], "org.elluminate.RunExperiment",
+					 experiment_request(&(struct experiment) {
+						 .rows = 1, .name = "Oneway", .more = "'detach':true" }),
+					 NULL), 0);
+	stream = begin_stream(handles[0], "org.elluminate.Monitor", "{\"cursor\":\"m1.1.1\"}", &reply);
+	ellu_stream_close(stream);
+	stream = begin_stream(handles[1], "org.elluminate.Monitor",
+			      text("{\"cursor\":\"%s\"}", at_text(reply, "cursor")), &reply);
+	ellu_stream_close(stream);
+	ellu_close(handles[0]);
+	ellu_close(handles[1]);
+	sim_stop(sim);
 }
 END_TEST
 
 /* ---- Many calls ---- */
 
-static atomic_int n_calling;
+#define MANY 200
 
-static void *call_once(void *userdata)
+/* The bus is asked for all of them at once. */
+START_TEST(many_streams_at_once)
 {
-	n_calling++;
-	return (void *)(intptr_t)get_task(userdata, 1, NULL);
-}
-
-/* None is answered before all were sent, or wait here. */
-START_TEST(more_calls_than_the_bus_allows)
-{
-	struct ellu_op *ops[CALLS];
+	struct ellu_watch_task_request request = ELLU_RECORD(struct ellu_watch_task_request);
+	struct ellu_op *ops[MANY];
 	struct ellu *handle;
 
-	start(/* system= */ false);
-	handle = open_handle(ELLU_EVENT);
-	ck_assert_int_eq(ellu_gather(handle, 1, 1, start_get_status, NULL, WAIT_SECONDS, ops), 1);
-	ellu_op_free(ops[0]);
-	daemon_signal(server, SIGSTOP);
-	for (int i = 0; i < CALLS; i++)
-		ck_assert_int_eq(start_get_status(handle, 0, &ops[i], NULL), 0);
-	for (int i = 0; i < CALLS; i++)
-		ck_assert_int_eq(ellu_op_wait(ops[i], 0), 0);
-	daemon_signal(server, SIGCONT);
-	ck_assert_int_eq(ellu_op_wait_all(ops, CALLS, WAIT_SECONDS), 1);
-	for (int i = 0; i < CALLS; i++) {
+	start(/* system= */ true);
+	request.id = experiment_submit(daemon_connect(server), &(struct experiment) { .rows = 1 });
+	ck_assert_int_eq(ellu_open(ELLU_SYSTEM_BUS_ADDRESS, ELLU_EVENT, &handle), 0);
+	for (int i = 0; i < MANY; i++)
+		ck_assert_int_eq(ellu_watch_task_stream_async(handle, &request, NULL, NULL, &ops[i]), 0);
+	ck_assert_int_eq(ellu_op_wait_all(ops, MANY, WAIT_SECONDS), 1);
+	for (int i = 0; i < MANY; i++) {
 		ck_assert_int_eq(ellu_op_result(ops[i], NULL, NULL), 0);
 		ellu_op_free(ops[i]);
 	}
@@ -202,101 +210,224 @@ START_TEST(more_calls_than_the_bus_allows)
 }
 END_TEST
 
-/* Those that wait for their answer hold back a call without one; when its time is over, what was to
- * be told of it is gone. */
-START_TEST(a_oneway_that_waits_too_long)
+/* The time limit and the cancel of a call whose connection does not come. */
+START_TEST(a_daemon_that_hangs)
 {
-	double deadline = now_seconds() + WAIT_SECONDS;
-	pthread_t threads[BUS_CALLS];
-	struct ellu *handle;
-	int r = 0;
+	const struct ellu_error *error;
+	struct ellu_op *op;
+	struct ellu *blocking, *event;
 
 	start(/* system= */ false);
-	handle = open_handle(ELLU_BLOCKING);
-	ck_assert_int_eq(get_task(handle, 1, NULL), ELLU_E_NOT_FOUND);
+	blocking = open_handle(ELLU_BLOCKING);
+	event = open_handle(ELLU_EVENT);
+	/* Its connection is under way; a call needs another one. */
+	ck_assert_int_eq(ellu_oneway_raw(blocking, "org.elluminate.GetStatus", NULL, NULL), 0);
 	daemon_signal(server, SIGSTOP);
-	for (int i = 0; i < BUS_CALLS; i++)
-		ck_assert_int_eq(pthread_create(&threads[i], NULL, call_once, handle), 0);
-	ck_assert_int_eq(ellu_set_timeout(handle, 0.05), 0);
-	/* Not all may be under way yet. */
-	while (r == 0 && now_seconds() < deadline) {
-		if (n_calling == BUS_CALLS)
-			r = ellu_oneway_raw(handle, "org.elluminate.GetStatus", NULL, NULL);
-		(void)poll(NULL, 0, 10);
-	}
-	ck_assert_int_eq(r, -ETIMEDOUT);
+	ck_assert_int_eq(ellu_set_timeout(blocking, 0.05), 0);
+	ck_assert_int_eq(ellu_oneway_raw(blocking, "org.elluminate.GetStatus", NULL, NULL),
+			 -ETIMEDOUT);
+	ck_assert_int_eq(get_task(blocking, 1, &error), -ETIMEDOUT);
+	ellu_free(error);
+	ck_assert_int_eq(start_get_status(event, 0, &op, NULL), 0);
+	ck_assert_int_eq(ellu_op_wait(op, 0.05), 0);
+	ck_assert_int_eq(ellu_op_cancel(op), 0);
+	ellu_op_free(op);
+	ck_assert_int_eq(start_get_status(event, 0, &op, NULL), 0);
 	daemon_signal(server, SIGCONT);
-	for (int i = 0; i < BUS_CALLS; i++)
-		pthread_join(threads[i], NULL);
-	ck_assert_int_eq(ellu_set_timeout(handle, WAIT_SECONDS), 0);
-	ck_assert_int_eq(get_task(handle, 1, NULL), ELLU_E_NOT_FOUND);
+	ck_assert_int_eq(ellu_op_wait(op, WAIT_SECONDS), 1);
+	ck_assert_int_eq(ellu_op_result(op, NULL, NULL), 0);
+	ellu_op_free(op);
+	ck_assert_int_eq(ellu_set_timeout(blocking, WAIT_SECONDS), 0);
+	ck_assert_int_eq(get_task(blocking, 1, NULL), ELLU_E_NOT_FOUND);
+	ellu_close(blocking);
+	ellu_close(event);
+}
+END_TEST
+
+#define CONNECTIONS 4 // of a user, its names on the bus among them
+
+/* Follows a task that runs, on a connection of its own. */
+static int follow(struct ellu *handle, int64_t id, struct ellu_stream **ret_stream,
+		  const struct ellu_error **ret_error)
+{
+	struct ellu_watch_task_request request = ELLU_RECORD(struct ellu_watch_task_request);
+	const struct ellu_watch_task_reply *reply;
+	int r;
+
+	request.id = id;
+	ck_assert_int_eq(ellu_watch_task_stream(handle, &request, ret_stream), 0);
+	r = ellu_watch_task_next(*ret_stream, &reply, ret_error);
+	if (r == 1)
+		ellu_free(reply);
+	else
+		ellu_stream_close(*ret_stream);
+	return r;
+}
+
+START_TEST(more_connections_than_allowed)
+{
+	double deadline = now_seconds() + WAIT_SECONDS;
+	struct ellu_stream *streams[CONNECTIONS + 1];
+	const struct ellu_error *error;
+	struct ellu *handle, *none;
+	int n = 0, r;
+	int64_t id;
+
+	start_bus(/* system= */ false);
+	server = daemon_start(&(struct daemon_options) {
+		.bus = true,
+		.config = text("[front]\nmax_connections_per_user = %d\n", CONNECTIONS),
+		.environment = (const char *[]) { message_bus_variable(message_bus), NULL } });
+	sim = sim_start((const char *[]) { "--latency_seconds=3600", NULL });
+	id = experiment_submit(daemon_connect(server), &(struct experiment) {
+		.rows = 1, .url = sim_url(sim) });
+	handle = open_handle(ELLU_BLOCKING);
+	while ((r = follow(handle, id, &streams[n], &error)) == 1)
+		ck_assert_int_lt(++n, CONNECTIONS);
+	ck_assert_int_gt(n, 0);
+	ck_assert_int_eq(r, ELLU_E_TOO_MANY_REQUESTS);
+	ck_assert_str_eq(error->code, "TooManyRequests");
+	ck_assert_ptr_nonnull(error->retry_after_seconds);
+	ellu_free(error);
+	ck_assert_int_eq(ellu_open(ELLU_SESSION_BUS_ADDRESS, ELLU_BLOCKING, &none),
+			 ELLU_E_TOO_MANY_REQUESTS);
+	/* As soon as the daemon knows that one has gone there is room again. */
+	ellu_stream_close(streams[--n]);
+	while ((r = get_task(handle, 999, NULL)) == ELLU_E_TOO_MANY_REQUESTS)
+		ck_assert(now_seconds() < deadline);
+	ck_assert_int_eq(r, ELLU_E_NOT_FOUND);
+	while (n > 0)
+		ellu_stream_close(streams[--n]);
 	ellu_close(handle);
+	sim_stop(sim);
 }
 END_TEST
 
 /* ---- Losses ---- */
 
-/* A call is under way when what is between it and its answer goes. */
-static void lose_a_call(struct ellu *handle, void (*lose)(void))
+static void *call_once(void *userdata)
 {
-	struct ellu_op *op;
-	struct ellu *event = open_handle(ELLU_EVENT);
-	pthread_t thread;
-	void *result;
+	return (void *)(intptr_t)get_task(userdata, 1, NULL);
+}
+
+static int await_op(struct ellu_op *op)
+{
 	int code;
 
-	ck_assert_int_eq(start_get_status(event, 0, &op, NULL), 0);
 	ck_assert_int_eq(ellu_op_wait(op, WAIT_SECONDS), 1);
-	ellu_op_free(op);
-	daemon_signal(server, SIGSTOP);
-	ck_assert_int_eq(start_get_status(event, 0, &op, NULL), 0);
-	ck_assert_int_eq(ellu_op_wait(op, 0), 0);
-	ck_assert_int_eq(pthread_create(&thread, NULL, call_once, handle), 0);
-	lose();
-	ck_assert_int_eq(ellu_op_wait(op, WAIT_SECONDS), 1);
-	/* The bus may see the daemon's end before the call, and then says that it was not passed on:
-	 * which of the two it was, the library must tell. */
 	code = ellu_op_result(op, NULL, NULL);
-	ck_assert(code == -ECONNRESET || code == -ECONNREFUSED);
-	ck_assert_int_eq(ellu_may_have_happened(code), code == -ECONNRESET);
-	pthread_join(thread, &result);
-	/* It may have come too late to be under way. */
-	ck_assert((intptr_t)result == -ECONNRESET || (intptr_t)result == -ECONNREFUSED ||
-		  (intptr_t)result == -ENOTCONN || (intptr_t)result == -ENOENT);
 	ellu_op_free(op);
-	ellu_close(event);
+	return code;
 }
 
-static void lose_daemon(void)
+static struct ellu_op *begin_call(struct ellu *handle)
 {
-	daemon_kill(server);
+	struct ellu_op *op;
+
+	ck_assert_int_eq(start_get_status(handle, 0, &op, NULL), 0);
+	return op;
 }
 
-static void lose_bus(void)
-{
-	message_bus_kill(message_bus);
-	daemon_signal(server, SIGCONT);
-}
-
+/* The daemon goes under calls, the bus does not answer for it. */
 START_TEST(calls_that_are_lost)
 {
-	struct ellu *handle;
-	int r;
+	struct ellu *event, *blocking;
+	struct ellu_op *op;
+	pthread_t thread;
+	void *result;
 
 	start(/* system= */ false);
-	handle = open_handle(ELLU_BLOCKING);
-	lose_a_call(handle, lose_daemon);
-	ck_assert_int_eq(get_task(handle, 1, NULL), -ECONNREFUSED);
-	daemon_restart(server);
-	ck_assert_int_eq(get_task(handle, 1, NULL), ELLU_E_NOT_FOUND);
-	lose_a_call(handle, lose_bus);
-	r = get_task(handle, 1, NULL);
-	ck_assert(r == -ENOENT || r == -ECONNREFUSED);
+	blocking = open_handle(ELLU_BLOCKING);
+	event = open_handle(ELLU_EVENT);
+	ck_assert_int_eq(await_op(begin_call(event)), 0);
+	daemon_signal(server, SIGSTOP);
+	op = begin_call(event);
+	ck_assert_int_eq(ellu_op_wait(op, 0), 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, call_once, blocking), 0);
 	daemon_kill(server);
+	ck_assert_int_eq(await_op(op), -ECONNRESET);
+	pthread_join(thread, &result);
+	/* It may have come too late to be under way. */
+	ck_assert((intptr_t)result == -ECONNRESET || (intptr_t)result == -ECONNREFUSED);
+	/* Nobody has the name. */
+	ck_assert_int_eq(get_task(blocking, 1, NULL), -ECONNREFUSED);
+	ck_assert_int_eq(await_op(begin_call(event)), -ECONNREFUSED);
+	daemon_restart(server);
+	ck_assert_int_eq(get_task(blocking, 1, NULL), ELLU_E_NOT_FOUND);
+	ck_assert_int_eq(await_op(begin_call(event)), 0);
+	ellu_close(blocking);
+	ellu_close(event);
+}
+END_TEST
+
+/* What was handed over needs the bus no more. */
+START_TEST(a_bus_that_goes_away)
+{
+	struct ellu *event, *blocking;
+	struct ellu_op *op;
+
+	start(/* system= */ false);
+	blocking = open_handle(ELLU_BLOCKING);
+	event = open_handle(ELLU_EVENT);
+	ck_assert_int_eq(await_op(begin_call(event)), 0);
+	daemon_signal(server, SIGSTOP);
+	op = begin_call(event);
+	message_bus_kill(message_bus);
+	daemon_signal(server, SIGCONT);
+	ck_assert_int_eq(await_op(op), 0);
+	ck_assert_int_eq(get_task(blocking, 1, NULL), ELLU_E_NOT_FOUND);
+	ck_assert_int_eq(await_op(begin_call(event)), 0);
+	daemon_kill(server);
+	ck_assert_int_eq(get_task(blocking, 1, NULL), -ECONNREFUSED);
 	message_bus_restart(message_bus);
 	daemon_restart(server);
-	ck_assert_int_eq(get_task(handle, 1, NULL), ELLU_E_NOT_FOUND);
-	ellu_close(handle);
+	ck_assert_int_eq(get_task(blocking, 1, NULL), ELLU_E_NOT_FOUND);
+	ck_assert_int_eq(await_op(begin_call(event)), 0);
+	ellu_close(blocking);
+	ellu_close(event);
+}
+END_TEST
+
+static void *open_once(void *userdata)
+{
+	return (void *)(intptr_t)ellu_open(ELLU_SESSION_BUS_ADDRESS, ELLU_BLOCKING, userdata);
+}
+
+static void *run_op(void *userdata)
+{
+	return (void *)(intptr_t)ellu_op_wait(userdata, WAIT_SECONDS);
+}
+
+/* The bus starts the daemon for whoever opens a handle, and for every call after a loss. */
+START_TEST(the_bus_starts_the_daemon)
+{
+	struct ellu *event, *blocking;
+	struct ellu_op *op;
+	pthread_t thread;
+	void *result;
+
+	start(/* system= */ false);
+	message_bus_activate(message_bus);
+	daemon_kill(server);
+	ck_assert_int_eq(pthread_create(&thread, NULL, open_once, &blocking), 0);
+	message_bus_wants_daemon(message_bus);
+	daemon_restart(server);
+	pthread_join(thread, &result);
+	ck_assert_int_eq((intptr_t)result, 0);
+	event = open_handle(ELLU_EVENT);
+	for (int i = 0; i < 3; i++) {
+		daemon_kill(server);
+		op = begin_call(event);
+		ck_assert_int_eq(pthread_create(&thread, NULL, i % 2 ? run_op : call_once,
+						i % 2 ? (void *)op : blocking), 0);
+		message_bus_wants_daemon(message_bus);
+		daemon_restart(server);
+		pthread_join(thread, &result);
+		ck_assert_int_eq((intptr_t)result, i % 2 ? 1 : ELLU_E_NOT_FOUND);
+		ck_assert_int_eq(await_op(op), 0);
+	}
+	ellu_close(blocking);
+	ellu_close(event);
 }
 END_TEST
 
@@ -376,12 +507,7 @@ static void on_watch(struct ellu_op *op, int result, const void *reply,
 		seen_take(userdata, ((const struct ellu_watch_task_reply *)reply)->event);
 }
 
-static void *run_op(void *userdata)
-{
-	return (void *)(intptr_t)ellu_op_wait(userdata, WAIT_SECONDS);
-}
-
-/* The bus goes and comes back under a blocking stream and an asynchronous one. */
+/* The bus goes and comes back under a blocking stream and an asynchronous one, once with the daemon. */
 START_TEST(streams_survive_the_bus)
 {
 	struct ellu_watch_task_request request;
@@ -405,14 +531,20 @@ START_TEST(streams_survive_the_bus)
 	ck_assert_int_eq(ellu_watch_task_stream(handles[0], &request, &stream), 0);
 	ck_assert_int_eq(ellu_watch_task_stream_async(handles[1], &request, on_watch, &event, &op),
 			 0);
+	while (!event.status[0])
+		ck_assert_int_eq(ellu_op_wait(op, WAIT_SECONDS / 100), 0);
 	ck_assert_int_eq(pthread_create(&thread, NULL, run_op, op), 0);
 	while ((r = ellu_watch_task_next(stream, &reply, NULL)) > 0) {
 		seen_take(&blocking, reply->event);
 		ellu_free(reply);
-		if (++n == 2 || n == 4) {
+		if (++n == 2)
+			daemon_kill(server);
+		if (n == 2 || n == 4) {
 			message_bus_kill(message_bus);
 			message_bus_restart(message_bus);
 		}
+		if (n == 2)
+			daemon_restart(server);
 	}
 	ck_assert_int_eq(r, 0);
 	ck_assert_int_gt(n, 4);
@@ -581,9 +713,9 @@ int main(void)
 {
 	if (!message_bus_is_there())
 		return EXIT_SKIPPED;
-	return RUN_SUITE(nobody_is_there, errors_are_those_of_the_socket, what_a_bus_cannot_do,
-			 more_calls_than_the_bus_allows, a_oneway_that_waits_too_long,
-			 calls_that_are_lost,
+	return RUN_SUITE(nobody_is_there, errors_are_those_of_the_socket, what_takes_a_connection,
+			 many_streams_at_once, a_daemon_that_hangs, more_connections_than_allowed,
+			 calls_that_are_lost, a_bus_that_goes_away, the_bus_starts_the_daemon,
 			 streams_survive_the_bus, a_stream_on_the_system_bus,
 			 a_monitor_shows_a_task_to_its_end,
 			 many_monitors_survive_a_restart, the_command_over_the_bus);

@@ -30,8 +30,7 @@ may daemon/api daemon/base daemon/backend daemon/store/ daemon/work daemon/queue
 may daemon/front daemon/base daemon/store/ daemon/queue daemon/api
 whole=client
 may client/transport client/elluminate.h
-may client/bus client/elluminate.h client/transport
-may client/operations client/elluminate.h client/transport client/bus
+may client/operations client/elluminate.h client/transport
 may client/cli client/elluminate.h
 may client/examples
 [ -z "$wrong" ] || {

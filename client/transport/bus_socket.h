@@ -1,0 +1,22 @@
+/*
+ * A connection that the daemon hands over on a message bus: the bus is joined for as long as it takes
+ * to call OpenSocket. When the bus or the daemon goes away meanwhile nothing is lost, and it begins
+ * again, for a few seconds. Nothing here waits.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "proto/fault.h"
+
+struct bus_socket;
+
+/* -ENOENT, -ECONNREFUSED: there is no bus. */
+int bus_socket_new(bool system, struct bus_socket **ret_socket);
+struct bus_socket *bus_socket_free(struct bus_socket *socket); // accepts NULL, returns NULL
+
+/* Readable when bus_socket_step() has something to do. */
+int bus_socket_fd(const struct bus_socket *socket);
+/* 1: *ret_fd is the connection, the caller's own. 0: not yet. Negative: it cannot be had; when the
+ * daemon said why, the fault has a code. */
+int bus_socket_step(struct bus_socket *socket, int *ret_fd, struct fault *fault);
