@@ -109,7 +109,7 @@ static bool is_name(const char *text, size_t size)
 	for (size_t i = 0; i < size; n++) {
 		size_t length = utf8_next(text + i, size - i, &code);
 
-		if (length == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0))
+		if (length == 0 || utf8_is_control(code))
 			return false;
 		i += length;
 	}
@@ -403,14 +403,6 @@ static int decode_field(struct decoder *decoder, const struct record_field *fiel
 
 /* ---- Whole records ---- */
 
-static bool has_field(const struct record_type *type, const char *name)
-{
-	for (size_t i = 0; i < type->n_fields; i++)
-		if (strcmp(type->fields[i].name, name) == 0)
-			return true;
-	return false;
-}
-
 static int refuse_unknown(struct decoder *decoder, const struct record_type *type,
 			  json_object *json)
 {
@@ -419,7 +411,7 @@ static int refuse_unknown(struct decoder *decoder, const struct record_type *typ
 		struct near_name near = NEAR_NAME(key);
 
 		(void) value;
-		if (has_field(type, key))
+		if (record_field_find(type, key))
 			continue;
 		for (size_t i = 0; i < type->n_fields; i++)
 			near_name_show(&near, type->fields[i].name);

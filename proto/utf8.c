@@ -32,6 +32,11 @@ size_t utf8_next(const char *text, size_t size, uint32_t *ret_code)
 	return length;
 }
 
+bool utf8_is_control(uint32_t code)
+{
+	return code < 0x20 || (code >= 0x7f && code < 0xa0);
+}
+
 bool utf8_valid(const char *text, size_t size, size_t *ret_offset)
 {
 	uint32_t code;

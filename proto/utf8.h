@@ -10,6 +10,9 @@
 /* Bytes of the character at `text`, its code in *ret_code; 0 when it is not valid. */
 size_t utf8_next(const char *text, size_t size, uint32_t *ret_code);
 
+/* C0, DEL or C1: what might command a terminal. */
+bool utf8_is_control(uint32_t code);
+
 /* True when all is valid; otherwise *ret_offset (may be NULL) says where it is not. */
 bool utf8_valid(const char *text, size_t size, size_t *ret_offset);
 

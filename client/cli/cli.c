@@ -196,7 +196,7 @@ int cli_put_json(const char *text)
 	for (; !as_it_is && size > 0; text += length, size -= length) {
 		length = utf8_next(text, size, &code);
 		length = length ? length : 1;
-		if (text_is_control(code) && code != '\n')
+		if (utf8_is_control(code) && code != '\n')
 			printf("\\u%04x", code);
 		else
 			fwrite(text, 1, length, stdout);

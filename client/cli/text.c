@@ -23,11 +23,6 @@ int complain(struct complaint *complaint, const char *format, ...)
 	return -EINVAL;
 }
 
-bool text_is_control(uint32_t code)
-{
-	return code < 0x20 || (code >= 0x7f && code < 0xa0);
-}
-
 void text_print(FILE *out, const char *text)
 {
 	size_t size = strlen(text), length;
@@ -35,7 +30,7 @@ void text_print(FILE *out, const char *text)
 
 	for (; size > 0; text += length, size -= length) {
 		length = utf8_next(text, size, &code);
-		if (length == 0 || (text_is_control(code) && code != '\n' && code != '\t')) {
+		if (length == 0 || (utf8_is_control(code) && code != '\n' && code != '\t')) {
 			length = length ? length : 1;
 			fputc('?', out);
 		} else {

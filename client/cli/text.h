@@ -18,8 +18,6 @@ struct complaint {
 __attribute__((format(printf, 2, 3))) int complain(struct complaint *complaint, const char *format,
 						   ...);
 
-bool text_is_control(uint32_t code);
-
 /* Prints text with control characters replaced; line breaks stay. */
 void text_print(FILE *out, const char *text);
 

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "proto/idl/lexer.h"
-#include "proto/idl/memory.h"
 
 static char *trimmed(const char *text, size_t length)
 {

@@ -27,13 +27,6 @@ static const char prologue[] =
 	"extern \"C\" {\n"
 	"#endif\n";
 
-static const char epilogue[] = "\n"
-			       "#ifdef __cplusplus\n"
-			       "}\n"
-			       "#endif\n"
-			       "\n"
-			       "#endif\n";
-
 enum form {
 	FORM_BLOCKING,
 	FORM_ASYNC,
@@ -57,7 +50,7 @@ static const char *item_type(const struct idl_method *method)
 {
 	for (size_t i = 0; i < method->reply.n_fields; i++)
 		if (strcmp(method->reply.fields[i].name, "items") == 0)
-			return method->reply.fields[i].type->snake;
+			return method->reply.fields[i].type->record.name;
 	fprintf(stderr, "%s: pages without items\n", method->name);
 	exit(EXIT_FAILURE);
 }
@@ -115,7 +108,7 @@ void emit_client_header(FILE *out, const struct idl_model *model)
 					fputs(";\n", out);
 				}
 		}
-	fputs(epilogue, out);
+	emit_header_end(out);
 }
 
 static void emit_body(FILE *out, const struct idl_interface *interface, size_t index,

@@ -39,9 +39,7 @@ void emit_string(FILE *out, const char *text)
 	fputc('"', out);
 }
 
-void emit_record_names(const struct idl_method *method, char request[static 256],
-		       char reply[static 256])
+void emit_header_end(FILE *out)
 {
-	snprintf(request, 256, "%s_request", method->snake);
-	snprintf(reply, 256, "%s_reply", method->snake);
+	fputs("\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n", out);
 }

@@ -7,12 +7,7 @@
 
 #include "proto/idl/model.h"
 
-static void emit_file_start(FILE *out, const char *purpose)
-{
-	fprintf(out,
-		"/* %s Generated from the interface files. */\n",
-		purpose);
-}
+static const char file_start[] = "/* Tables of the interfaces. Generated from the interface files. */\n";
 
 static void emit_method_enum(FILE *out, const struct idl_interface *interface, bool main)
 {
@@ -29,7 +24,7 @@ static void emit_method_enum(FILE *out, const struct idl_interface *interface, b
 
 void emit_interface_header(FILE *out, const struct idl_model *model)
 {
-	emit_file_start(out, "Tables of the interfaces.");
+	fputs(file_start, out);
 	fputs("#pragma once\n\n#include <errno.h>\n\n#include \"elluminate-types.h\"\n"
 	      "#include \"proto/method.h\"\n#include \"proto/record.h\"\n",
 	      out);
@@ -40,7 +35,7 @@ void emit_interface_header(FILE *out, const struct idl_model *model)
 		fputc('\n', out);
 		for (size_t k = 0; k < interface->n_types; k++)
 			fprintf(out, "extern const struct record_type ellu_%s_type;\n",
-				interface->types[k].snake);
+				interface->types[k].record.name);
 		for (size_t k = 0; k < interface->n_methods; k++)
 			fprintf(out,
 				"extern const struct record_type ellu_%s_request_type;\n"
@@ -53,17 +48,17 @@ void emit_interface_header(FILE *out, const struct idl_model *model)
 
 /* ---- Records ---- */
 
-static void emit_words(FILE *out, const char *what, const char *record, const char *field,
-		       const struct idl_words *words)
+static void emit_words(FILE *out, const char *member, const struct idl_words *words)
 {
-	fprintf(out, "static const char *const %s_%s%s%s[] = {", what, record, *field ? "_" : "",
-		field);
+	if (words->n == 0)
+		return;
+	fprintf(out, "%s = (const char *const[]) {", member);
 	for (size_t i = 0; i < words->n; i++) {
 		fputc(' ', out);
 		emit_string(out, words->items[i]);
 		fputc(',', out);
 	}
-	fputs(" NULL };\n", out);
+	fputs(" NULL },\n", out);
 }
 
 static void emit_flags(FILE *out, const struct idl_field *field)
@@ -129,9 +124,8 @@ static void emit_field(FILE *out, const char *record, const struct idl_field *fi
 			field->name);
 	emit_flags(out, field);
 	if (field->type)
-		fprintf(out, "\t\t.type = &ellu_%s_type,\n", field->type->snake);
-	if (field->one_of.n > 0)
-		fprintf(out, "\t\t.one_of = words_%s_%s,\n", record, field->name);
+		fprintf(out, "\t\t.type = &ellu_%s_type,\n", field->type->record.name);
+	emit_words(out, "\t\t.one_of", &field->one_of);
 	if (field->has_range)
 		fprintf(out, "\t\t.low = %.17g,\n\t\t.high = %.17g,\n", field->low, field->high);
 	if (field->has_length)
@@ -141,43 +135,29 @@ static void emit_field(FILE *out, const char *record, const struct idl_field *fi
 	fputs("\t},\n", out);
 }
 
-static void emit_record(FILE *out, const char *name, const struct idl_record *record)
+static void emit_record(FILE *out, const struct idl_record *record)
 {
-	fputc('\n', out);
-	for (size_t i = 0; i < record->n_fields; i++)
-		if (record->fields[i].one_of.n > 0)
-			emit_words(out, "words", name, record->fields[i].name,
-				   &record->fields[i].one_of);
-	if (record->exactly_one.n > 0)
-		emit_words(out, "exclusive", name, "", &record->exactly_one);
-	if (record->n_fields > 0) {
-		fprintf(out, "static const struct record_field fields_%s[] = {\n", name);
-		for (size_t i = 0; i < record->n_fields; i++)
-			emit_field(out, name, &record->fields[i]);
-		fputs("};\n", out);
-	}
 	fprintf(out,
-		"const struct record_type ellu_%s_type = {\n\t.name = \"%s\",\n"
-		"\t.size = sizeof(struct ellu_%s),\n",
-		name, name, name);
-	if (record->n_fields > 0)
-		fprintf(out, "\t.fields = fields_%s,\n\t.n_fields = %zu,\n", name,
-			record->n_fields);
-	if (record->exactly_one.n > 0)
-		fprintf(out, "\t.exactly_one = exclusive_%s,\n", name);
+		"\nconst struct record_type ellu_%s_type = {\n\t.name = \"%s\",\n"
+		"\t.size = sizeof(struct ellu_%s),\n\t.n_fields = %zu,\n",
+		record->name, record->name, record->name, record->n_fields);
+	emit_words(out, "\t.exactly_one", &record->exactly_one);
+	if (record->n_fields > 0) {
+		fputs("\t.fields = (const struct record_field[]) {\n", out);
+		for (size_t i = 0; i < record->n_fields; i++)
+			emit_field(out, record->name, &record->fields[i]);
+		fputs("\t},\n", out);
+	}
 	fputs("};\n", out);
 }
 
 static void emit_records(FILE *out, const struct idl_interface *interface)
 {
 	for (size_t i = 0; i < interface->n_types; i++)
-		emit_record(out, interface->types[i].snake, &interface->types[i].record);
+		emit_record(out, &interface->types[i].record);
 	for (size_t i = 0; i < interface->n_methods; i++) {
-		char request[256], reply[256];
-
-		emit_record_names(&interface->methods[i], request, reply);
-		emit_record(out, request, &interface->methods[i].request);
-		emit_record(out, reply, &interface->methods[i].reply);
+		emit_record(out, &interface->methods[i].request);
+		emit_record(out, &interface->methods[i].reply);
 	}
 }
 
@@ -226,33 +206,27 @@ static void emit_methods(FILE *out, const struct idl_interface *interface)
 	fputs("};\n", out);
 }
 
-static void emit_error_parameters(FILE *out, const struct idl_interface *interface,
-				  const struct idl_error *error)
+static void emit_error_parameters(FILE *out, const struct idl_record *record)
 {
-	const struct idl_record *record = &error->record;
-
 	if (record->n_fields == 0)
 		return;
-	fprintf(out, "static const struct error_parameter %s_%s_parameters[] = {\n",
-		interface->snake, error->upper);
+	fprintf(out, "\t\t.n_parameters = %zu,\n\t\t.parameters = (const struct error_parameter[]) {\n",
+		record->n_fields);
 	for (size_t i = 0; i < record->n_fields; i++) {
 		const struct idl_field *field = &record->fields[i];
 
-		fprintf(out, "\t{ .name = \"%s\", .kind = FIELD_%s, .nullable = %s },\n",
+		fprintf(out, "\t\t\t{ .name = \"%s\", .kind = FIELD_%s, .nullable = %s },\n",
 			field->name,
 			field->kind == IDL_INT	   ? "INT"
 			: field->kind == IDL_FLOAT ? "FLOAT"
 						   : "STRING",
 			field->nullable ? "true" : "false");
 	}
-	fputs("};\n", out);
+	fputs("\t\t},\n", out);
 }
 
 static void emit_errors(FILE *out, const struct idl_interface *interface)
 {
-	fputc('\n', out);
-	for (size_t i = 0; i < interface->n_errors; i++)
-		emit_error_parameters(out, interface, &interface->errors[i]);
 	fprintf(out, "\nstatic const struct error_info %s_errors[] = {\n", interface->snake);
 	for (size_t i = 0; i < interface->n_errors; i++) {
 		const struct idl_error *error = &interface->errors[i];
@@ -264,10 +238,7 @@ static void emit_errors(FILE *out, const struct idl_interface *interface)
 		emit_string(out, error->doc);
 		fprintf(out, ",\n\t\t.code = -%d,\n\t\t.exit_status = %d,\n\t\t.http_status = %d,\n",
 			1000 + error->number, error->number, error->http);
-		if (error->record.n_fields > 0)
-			fprintf(out,
-				"\t\t.parameters = %s_%s_parameters,\n\t\t.n_parameters = %zu,\n",
-				interface->snake, error->upper, error->record.n_fields);
+		emit_error_parameters(out, &error->record);
 		fputs("\t},\n", out);
 	}
 	fputs("};\n", out);
@@ -331,7 +302,7 @@ static void emit_index(FILE *out, const struct idl_model *model)
 
 void emit_interface_source(FILE *out, const struct idl_model *model)
 {
-	emit_file_start(out, "Tables of the interfaces.");
+	fputs(file_start, out);
 	fputs("#include \"proto/generated/interface.h\"\n\n#include <stddef.h>\n", out);
 	for (size_t i = 0; i < model->n_interfaces; i++) {
 		emit_records(out, &model->interfaces[i]);

@@ -45,13 +45,6 @@ static const char prologue[] =
 	"\tconst char *value;\n"
 	"};\n";
 
-static const char epilogue[] = "\n"
-			       "#ifdef __cplusplus\n"
-			       "}\n"
-			       "#endif\n"
-			       "\n"
-			       "#endif\n";
-
 static void emit_declaration(FILE *out, const struct idl_field *field)
 {
 	static const char *const scalars[_IDL_KIND_MAX] = {
@@ -65,11 +58,11 @@ static void emit_declaration(FILE *out, const struct idl_field *field)
 	if (field->container == IDL_MAP)
 		fprintf(out, "\tconst struct ellu_entry *%s;\n", name);
 	else if (field->container == IDL_ARRAY && field->kind == IDL_STRUCT)
-		fprintf(out, "\tconst struct ellu_%s *const *%s;\n", field->type->snake, name);
+		fprintf(out, "\tconst struct ellu_%s *const *%s;\n", field->type->record.name, name);
 	else if (field->container == IDL_ARRAY && text)
 		fprintf(out, "\tconst char *const *%s;\n", name);
 	else if (field->kind == IDL_STRUCT)
-		fprintf(out, "\tconst struct ellu_%s *%s;\n", field->type->snake, name);
+		fprintf(out, "\tconst struct ellu_%s *%s;\n", field->type->record.name, name);
 	else if (field->container == IDL_ARRAY || field->nullable || text)
 		fprintf(out, "\tconst %s *%s;\n", scalars[field->kind], name);
 	else
@@ -117,9 +110,11 @@ static void emit_constraints(FILE *out, const struct idl_field *field)
 		fputs(" */\n", out);
 }
 
-static void emit_record(FILE *out, const char *name, const struct idl_record *record)
+static void emit_record(FILE *out, const char *doc, const struct idl_record *record)
 {
-	fprintf(out, "struct ellu_%s {\n\tsize_t struct_size;\n", name);
+	fputc('\n', out);
+	emit_doc(out, "", doc);
+	fprintf(out, "struct ellu_%s {\n\tsize_t struct_size;\n", record->name);
 	for (size_t i = 0; i < record->n_fields; i++) {
 		emit_doc(out, "\t", record->fields[i].doc);
 		emit_constraints(out, &record->fields[i]);
@@ -148,26 +143,16 @@ void emit_types(FILE *out, const struct idl_model *model)
 	fputc('\n', out);
 	for (size_t i = 0; i < model->n_interfaces; i++)
 		for (size_t k = 0; k < model->interfaces[i].n_types; k++)
-			fprintf(out, "struct ellu_%s;\n", model->interfaces[i].types[k].snake);
+			fprintf(out, "struct ellu_%s;\n", model->interfaces[i].types[k].record.name);
 	for (size_t i = 0; i < model->n_interfaces; i++) {
 		const struct idl_interface *interface = &model->interfaces[i];
 
-		for (size_t k = 0; k < interface->n_types; k++) {
-			fputc('\n', out);
-			emit_doc(out, "", interface->types[k].doc);
-			emit_record(out, interface->types[k].snake, &interface->types[k].record);
-		}
+		for (size_t k = 0; k < interface->n_types; k++)
+			emit_record(out, interface->types[k].doc, &interface->types[k].record);
 		for (size_t k = 0; k < interface->n_methods; k++) {
-			const struct idl_method *method = &interface->methods[k];
-			char request[256], reply[256];
-
-			emit_record_names(method, request, reply);
-			fputc('\n', out);
-			emit_doc(out, "", method->doc);
-			emit_record(out, request, &method->request);
-			fputc('\n', out);
-			emit_record(out, reply, &method->reply);
+			emit_record(out, interface->methods[k].doc, &interface->methods[k].request);
+			emit_record(out, "", &interface->methods[k].reply);
 		}
 	}
-	fputs(epilogue, out);
+	emit_header_end(out);
 }

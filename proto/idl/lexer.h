@@ -38,3 +38,12 @@ char *lexer_word(struct lexer *lexer, const char *what); // or die
 
 void idl_die(const char *file, int line, const char *format, ...)
 	__attribute__((noreturn, format(printf, 3, 4)));
+
+/* ---- Memory ----
+ *
+ * Of a program that runs for a moment: nothing is freed, and lack of memory ends it. */
+
+void *memory_grow(void *items, size_t n, size_t item_size); // room for one more after `n`, zeroed
+char *memory_copy(const char *text, size_t length);
+/* `text`, and `line` behind it after a '\n' unless `text` is "". */
+char *memory_join(const char *text, const char *line);

@@ -60,6 +60,7 @@ struct idl_field {
 };
 
 struct idl_record {
+	char *name; // in C, without the prefix `ellu_`: `get_task_request`
 	struct idl_field *fields;
 	size_t n_fields;
 	struct idl_words exactly_one; // names of fields; empty without
@@ -67,7 +68,6 @@ struct idl_record {
 
 struct idl_type {
 	char *name; // LLMConfig
-	char *snake; // llm_config
 	char *doc;
 	struct idl_record record;
 };
@@ -128,6 +128,5 @@ void emit_client_source(FILE *out, const struct idl_model *model);
 void emit_doc(FILE *out, const char *indent, const char *doc);
 /* `text` as a C string literal, without a line break. */
 void emit_string(FILE *out, const char *text);
-/* The names of a method's records without the prefix `ellu_`: `get_task_request`. */
-void emit_record_names(const struct idl_method *method, char request[static 256],
-		       char reply[static 256]);
+/* What ends a header that C++ may include. */
+void emit_header_end(FILE *out);

@@ -8,7 +8,6 @@
 
 #include "proto/idl/constraint.h"
 #include "proto/idl/lexer.h"
-#include "proto/idl/memory.h"
 #include "proto/idl/model.h"
 
 struct parser {
@@ -236,7 +235,7 @@ static void parse_type_member(struct parser *parser)
 	type->doc = parser->notes.doc;
 	type->record.exactly_one = parser->notes.exactly_one;
 	type->name = member_name(&parser->lexer);
-	type->snake = convert_case(type->name, false);
+	type->record.name = convert_case(type->name, false);
 	parse_record(parser, &type->record);
 }
 
@@ -249,6 +248,14 @@ static char *choice(const struct parser *parser, const char *key, char *value,
 		if (strcmp(*allowed, value) == 0)
 			return value;
 	idl_die(parser->notes.file, parser->notes.line, "'%s: %s' is not known", key, value);
+}
+
+static char *record_name(const struct idl_method *method, const char *ending)
+{
+	char name[256];
+
+	snprintf(name, sizeof(name), "%s%s", method->snake, ending);
+	return memory_copy(name, strlen(name));
 }
 
 static void parse_method(struct parser *parser)
@@ -265,6 +272,8 @@ static void parse_method(struct parser *parser)
 	method->name = member_name(&parser->lexer);
 	method->snake = convert_case(method->name, false);
 	method->upper = convert_case(method->name, true);
+	method->request.name = record_name(method, "_request");
+	method->reply.name = record_name(method, "_reply");
 	parse_record(parser, &method->request);
 	lexer_take(&parser->lexer, "->");
 	parse_record(parser, &method->reply);
@@ -392,7 +401,7 @@ static void check_twice(const struct idl_interface *interface)
 {
 	for (size_t i = 0; i < interface->n_types; i++)
 		for (size_t k = 0; k < i; k++)
-			if (strcmp(interface->types[i].snake, interface->types[k].snake) == 0)
+			if (strcmp(interface->types[i].record.name, interface->types[k].record.name) == 0)
 				idl_die(interface->name, 0, "type '%s' stands here twice",
 					interface->types[i].name);
 	for (size_t i = 0; i < interface->n_methods; i++)

@@ -340,6 +340,13 @@ START_TEST(json_commands_no_terminal)
 		ck_assert_int_eq(command_end(said), 0);
 		ASSERT_SAYS(said->out, "\\u009b31m\\u007fä");
 	}
+	for (int plain = 0; plain < 2; plain++) {
+		struct command *said = command_start_on_terminal(
+			server, 80, 24, (const char *[]) { "llm", "list", plain ? "--no-color" : NULL, NULL });
+
+		ck_assert_int_eq(command_end(said), 0);
+		ck_assert_int_eq(strstr(said->out, "\033[") == NULL, plain);
+	}
 }
 END_TEST
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/cli/call.h"
 #include "client/cli/options.h"
 #include "client/cli/progress_bar.h"
 #include "client/cli/show.h"
@@ -240,6 +241,79 @@ START_TEST(commands_of_the_interface)
 }
 END_TEST
 
+/* The field of a request at `path`; NULL: there is none. */
+static const struct record_field *field_at(const struct record_type *type, const char *path)
+{
+	const char *dot = strchr(path, '.');
+	const struct record_field *field;
+	char first[64];
+
+	snprintf(first, sizeof(first), "%.*s", (int)(dot ? dot - path : (long)strlen(path)), path);
+	field = record_field_find(type, first);
+	return field && dot ? field_at(field->type, dot + 1) : field;
+}
+
+/* A value that is good for the option's field; NULL for a list that may not be empty. */
+static const char *good_value(const struct option *option, const struct record_field *field)
+{
+	static const char *const samples[_OPTION_KIND_MAX] = {
+		[OPTION_FLAG] = "", [OPTION_TEXT] = "x", [OPTION_TEXTS] = "x", [OPTION_INTEGER] = "1",
+		[OPTION_COUNT] = "1", [OPTION_POSITION] = "1", [OPTION_NUMBER] = "1",
+		[OPTION_MONEY] = "1", [OPTION_DURATION] = "1", [OPTION_SINCE] = "1h", [OPTION_REF] = "1",
+		[OPTION_CONFIG] = "1", [OPTION_IDS] = "1", [OPTION_VERDICT] = "1=YES",
+	};
+
+	if (option->kind != OPTION_JSON)
+		return field->one_of ? field->one_of[0] : samples[option->kind];
+	if (field->container == FIELD_ARRAY)
+		return field->flags & FIELD_LENGTH && field->length_low > 0 ? NULL : "[]";
+	return "{}";
+}
+
+/* Whatever --help promises of a request is a field of it, which takes such a value. */
+static void check_option(const struct command *command, const struct option *option)
+{
+	const struct method *method = call_method(command->method);
+	const struct record_field *field = field_at(method->request, option->field);
+	struct given given = { .option = option };
+	struct arguments arguments = { .n_given = 1 };
+	json_object *request = json_object_new_object();
+	struct fault fault = { 0 };
+	struct arena arena;
+	void *record;
+
+	ck_assert_msg(field, "%s --%s: no field %s", command->name, option->name, option->field);
+	given.text = good_value(option, field);
+	if (given.text) {
+		ck_assert_int_eq(option_value(option->kind, given.text, &given.value), 0);
+		arguments.given[0] = given;
+		ck_assert_int_eq(options_apply(&arguments, request), 0);
+		arena_init(&arena);
+		if (record_decode(method->request, request, FROM_CLIENT, "", &arena, &record, &fault) < 0)
+			ck_assert_msg(strstr(fault.message, "missing") ||
+				      strstr(fault.message, "exactly one"), "%s --%s: %s", command->name,
+				      option->name, fault.message);
+		arena_done(&arena);
+		json_object_put(given.value);
+	}
+	json_object_put(request);
+}
+
+START_TEST(options_become_fields)
+{
+	size_t n_commands, n = 0;
+	const struct command *commands = commands_all(&n_commands);
+
+	for (size_t i = 0; i < n_commands; i++)
+		for (const struct option *const *own = commands[i].options; own && *own; own++)
+			if ((*own)->field) {
+				check_option(&commands[i], *own);
+				n++;
+			}
+	ck_assert_uint_gt(n, 80);
+}
+END_TEST
+
 static void print_help(FILE *out)
 {
 	size_t n_commands;
@@ -271,5 +345,5 @@ int main(void)
 	setlocale(LC_CTYPE, "C.UTF-8");
 	return RUN_TESTS(numbers_and_durations, nothing_commands_the_terminal,
 			 the_bar_fits_its_terminal, right_arguments, wrong_arguments,
-			 commands_of_the_interface, help_knows_every_option);
+			 commands_of_the_interface, options_become_fields, help_knows_every_option);
 }
