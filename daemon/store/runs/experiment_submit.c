@@ -152,33 +152,33 @@ static int conflict(struct submission *s, const struct experiment_row *row)
 					  "an experiment of that name exists");
 }
 
-static int insert(struct submission *s, int64_t experiment_id, const char *name,
-		  int64_t retry_of)
+static struct task_new task_of(struct submission *s, int64_t experiment_id, const char *name,
+			       int64_t retry_of)
 {
-	const struct ellu_run_experiment_request *a = s->arguments;
-	struct task_new task = {
+	return (struct task_new){
 		.kind = TASK_KIND_EXPERIMENT,
 		.place = s->place,
 		.name = name,
 		.experiment_id = experiment_id,
 		.run_id = experiment_id ? s->run.id : 0,
-		.priority = a->priority,
-		.time_limit_seconds = *a->time_limit_seconds,
-		.cost_limit = a->cost_limit,
 		.retry_of = retry_of,
-		.idempotency_key = a->idempotency_key,
 		.request_hash = s->input->hash,
-		.rejected = s->rejected.code ? &s->rejected : NULL,
+		.rejected = &s->rejected,
 		.log = &s->notes.lines,
 	};
+}
+
+static int insert(struct submission *s, int64_t experiment_id, const char *name,
+		  int64_t retry_of)
+{
+	struct task_new task = task_of(s, experiment_id, name, retry_of);
 
 	return task_submit_insert(s->tx, s->op, &task);
 }
 
 static int find_key(struct submission *s)
 {
-	return task_submit_find_key(s->tx, s->op, s->place.owner_uid,
-				    s->arguments->idempotency_key, s->input->hash);
+	return task_submit_find_key(s->tx, s->op, s->place.owner_uid, s->input->hash);
 }
 
 /* The first free NAME #k behind the newest member. */
@@ -300,6 +300,7 @@ static int submit_parts(struct submission *s)
 static int submit_again(struct submission *s)
 {
 	struct experiment_row experiment;
+	struct task_new task;
 	int r;
 
 	r = check_again(s);
@@ -313,14 +314,9 @@ static int submit_again(struct submission *s)
 	r = find_key(s);
 	if (r != 0)
 		return r < 0 ? r : 0;
-	r = experiment_check_idle(s->tx, &experiment);
-	if (r >= 0)
-		r = task_submit_check_room(s->tx);
 	s->run.id = experiment.run_id;
-	if (r >= 0)
-		r = task_submit_check_run(s->tx, s->op, s->run.id, s->arguments->cost_limit,
-					  &s->rejected);
-	return r < 0 ? r : insert(s, experiment.id, experiment.name, experiment.task_id);
+	task = task_of(s, experiment.id, experiment.name, experiment.task_id);
+	return task_submit_go_on(s->tx, s->op, &task, &experiment, &s->rejected);
 }
 
 static int submit(struct submission *s)
@@ -339,33 +335,16 @@ static int submit(struct submission *s)
 
 /* ---- The whole ---- */
 
-/* A request that no front decoded may lack its defaults. */
-static void fill_defaults(struct ellu_run_experiment_request *arguments)
-{
-	static const int64_t one = 1;
-	static const double time_limit = 36000;
-	static const int no;
-
-	arguments->rating_mode = arguments->rating_mode ? arguments->rating_mode : "fast";
-	arguments->rating_version = arguments->rating_version ? arguments->rating_version : "1";
-	arguments->n_epochs = arguments->n_epochs ? arguments->n_epochs : &one;
-	arguments->priority = arguments->priority ? arguments->priority : "normal";
-	arguments->run_afresh = arguments->run_afresh ? arguments->run_afresh : &no;
-	if (!arguments->time_limit_seconds)
-		arguments->time_limit_seconds = &time_limit;
-}
-
 /* `input` is what was read before. */
 static void submission_init(struct submission *s, struct tx *tx, struct task_submit *op,
-			    struct submit_input *input,
-			    const struct ellu_run_experiment_request *arguments)
+			    struct submit_input *input)
 {
 	s->tx = tx;
 	s->op = op;
 	s->input = input;
-	s->arguments = arguments;
+	s->arguments = op->arguments;
 	s->scope = scope_own(&op->scope);
-	s->update = arguments->update_existing && *arguments->update_existing;
+	s->update = s->arguments->update_existing && *s->arguments->update_existing;
 	task_submit_begin(op);
 }
 
@@ -381,21 +360,18 @@ enum store_lane experiment_submit_lane(const void *arguments)
 
 int experiment_submit(struct tx *tx, struct task_submit *op)
 {
-	struct ellu_run_experiment_request arguments =
-		*(const struct ellu_run_experiment_request *)op->arguments;
 	struct submit_input *input = op->request.state;
 	struct submission *s = tx_alloc(tx, sizeof(*s));
 	int r = s ? 0 : -ENOMEM;
 
-	fill_defaults(&arguments);
 	if (r == 0 && !input)
-		r = read_input(tx, &op->scope, &arguments, &input);
+		r = read_input(tx, &op->scope, op->arguments, &input);
 	op->request.state = input;
 	if (r < 0 || op->request.lane != STORE_WRITE) {
 		op->request.lane = STORE_WRITE;
 		return r;
 	}
-	submission_init(s, tx, op, input, &arguments);
+	submission_init(s, tx, op, input);
 	r = submit(s);
 	if (r < 0)
 		return r;
@@ -410,10 +386,8 @@ int experiment_submit(struct tx *tx, struct task_submit *op)
 /* Of a plan, from the reader to the writer. */
 struct planned {
 	struct task_submit submit;
-	struct ellu_run_experiment_request *arguments;
 	struct submit_input *input;
 };
-
 
 static int first_row(struct row_walk *walk, sqlite3_stmt *q)
 {
@@ -542,6 +516,7 @@ static int read_plan(struct tx *tx, struct method_run *op)
 {
 	const struct ellu_plan_experiment_request *request = op->arguments;
 	struct planned *planned = tx_alloc(tx, sizeof(*planned));
+	struct ellu_run_experiment_request *run;
 	void *record;
 	int r;
 
@@ -553,11 +528,13 @@ static int read_plan(struct tx *tx, struct method_run *op)
 			     FROM_CLIENT, tx->arena, &record, tx->fault);
 	if (r < 0)
 		return r;
-	planned->arguments = record;
-	planned->arguments->idempotency_key = NULL; // what an earlier request came to is no plan
+	run = record;
+	run->idempotency_key = NULL; // what an earlier request came to is no plan
+	planned->submit.method = &elluminate_interface.methods[METHOD_RUN_EXPERIMENT];
+	planned->submit.arguments = run;
 	planned->submit.scope = op->scope;
-	planned->submit.scope.project = planned->arguments->project;
-	return read_input(tx, &planned->submit.scope, planned->arguments, &planned->input);
+	planned->submit.scope.project = run->project;
+	return read_input(tx, &planned->submit.scope, run, &planned->input);
 }
 
 int experiment_plan(struct tx *tx, struct method_run *op)
@@ -576,6 +553,6 @@ int experiment_plan(struct tx *tx, struct method_run *op)
 	if (!trial->plan)
 		return -ENOMEM;
 	reply->plan = trial->plan;
-	submission_init(&trial->s, tx, &planned->submit, planned->input, planned->arguments);
+	submission_init(&trial->s, tx, &planned->submit, planned->input);
 	return task_submit_try(tx, submit_and_describe, trial);
 }

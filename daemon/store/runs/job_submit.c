@@ -15,18 +15,12 @@
 struct job {
 	struct tx *tx;
 	struct task_submit *op;
-	enum task_kind kind;
 	struct scope scope; // the submitter's own, administrator or not
 	struct place place;
 	struct run_row run;
 	struct notes notes;
 	struct fault rejected; // code 0: not
 };
-
-static const void *member(const struct job *job, const char *name)
-{
-	return record_member(job->op->method->request, job->op->arguments, name);
-}
 
 /* What is pinned beside it, or says how the answer is to come, is left out. */
 static int pin_request(struct job *job)
@@ -51,7 +45,7 @@ static int pin_request(struct job *job)
 
 static int pin_config(struct job *job)
 {
-	const struct ellu_llm_config_in *named = member(job, "llm_config");
+	const struct ellu_llm_config_in *named = task_submit_member(job->op, "llm_config");
 	struct ellu_llm_config *config;
 	struct tx *tx = job->tx;
 	int r;
@@ -68,7 +62,7 @@ static int pin_config(struct job *job)
 
 static int pin(struct job *job)
 {
-	const struct ellu_ref *template = member(job, "prompt_template");
+	const struct ellu_ref *template = task_submit_member(job->op, "prompt_template");
 	int r = pin_request(job);
 
 	job->run.owner_uid = job->place.owner_uid;
@@ -81,30 +75,11 @@ static int pin(struct job *job)
 				     template, &job->run.prompt_template_id);
 	if (r >= 0)
 		r = tx_encode(job->tx, &ellu_generation_params_type,
-			      member(job, "generation_params"), &job->run.generation_params);
+			      task_submit_member(job->op, "generation_params"), &job->run.generation_params);
 	if (r >= 0)
 		r = run_insert(job->tx, &job->run, &(struct tx_list){ 0 }, &job->run.id);
 	return r < 0 ? r : task_submit_check_run(job->tx, job->op, job->run.id,
-						 member(job, "cost_limit"), &job->rejected);
-}
-
-static int job_insert(struct job *job, const char *hash)
-{
-	struct task_new task = {
-		.kind = job->kind,
-		.place = job->place,
-		.name = member(job, "name"),
-		.run_id = job->run.id,
-		.priority = member(job, "priority"),
-		.time_limit_seconds = *(const double *)member(job, "time_limit_seconds"),
-		.cost_limit = member(job, "cost_limit"),
-		.idempotency_key = member(job, "idempotency_key"),
-		.request_hash = hash,
-		.rejected = job->rejected.code ? &job->rejected : NULL,
-		.log = &job->notes.lines,
-	};
-
-	return task_submit_insert(job->tx, job->op, &task);
+						 task_submit_member(job->op, "cost_limit"), &job->rejected);
 }
 
 static int job_submit(struct tx *tx, struct task_submit *op, enum task_kind kind)
@@ -117,21 +92,28 @@ static int job_submit(struct tx *tx, struct task_submit *op, enum task_kind kind
 		return -ENOMEM;
 	job->tx = tx;
 	job->op = op;
-	job->kind = kind;
 	task_submit_begin(op);
 	job->scope = scope_own(&op->scope);
 	r = place_resolve(tx, &job->scope, &job->place);
 	if (r >= 0)
 		r = task_submit_hash(tx, op->method->request, op->arguments, hash);
 	if (r >= 0)
-		r = task_submit_find_key(tx, op, job->place.owner_uid,
-					 member(job, "idempotency_key"), hash);
+		r = task_submit_find_key(tx, op, job->place.owner_uid, hash);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	r = task_submit_check_room(tx);
 	if (r >= 0)
 		r = pin(job);
-	return r < 0 ? r : job_insert(job, hash);
+	return r < 0 ? r : task_submit_insert(tx, op,
+					      &(struct task_new){
+						      .kind = kind,
+						      .place = job->place,
+						      .name = task_submit_member(job->op, "name"),
+						      .run_id = job->run.id,
+						      .request_hash = hash,
+						      .rejected = &job->rejected,
+						      .log = &job->notes.lines,
+					      });
 }
 
 /* ---- A function and a row (daemon/store/methods.c) a kind ---- */

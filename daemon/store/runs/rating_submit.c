@@ -474,21 +474,16 @@ static int resolve(struct rating_submission *s)
 
 static int insert_task(struct rating_submission *s, int64_t run_id)
 {
-	const struct ellu_rate_responses_request *a = &s->a;
 	struct task_new task = {
 		.kind = TASK_KIND_RATING,
 		.place = s->place,
 		.name = s->name,
 		.experiment_id = s->adopt ? s->experiment.id : 0,
 		.run_id = run_id,
-		.priority = a->priority,
-		.time_limit_seconds = *a->time_limit_seconds,
-		.max_connections = a->max_connections,
-		.cost_limit = a->cost_limit,
+		.begins_round = true,
 		.retry_of = s->adopt ? s->experiment.task_id : 0,
-		.idempotency_key = a->idempotency_key,
 		.request_hash = s->input->hash,
-		.rejected = s->rejected.code ? &s->rejected : NULL,
+		.rejected = &s->rejected,
 		.log = &s->notes.lines,
 	};
 
@@ -499,21 +494,14 @@ static int insert_task(struct rating_submission *s, int64_t run_id)
 static int accept(struct rating_submission *s)
 {
 	struct run_row *run = &s->run;
-	int64_t id;
 	int r;
 
 	run->owner_uid = s->place.owner_uid;
 	run->project_id = s->place.project_id;
 	run->rating_mode = s->a.rating_mode;
 	run->rating_version = s->a.rating_version;
-	run->counters_stale = 1;
-	r = run_insert(s->tx, run, &s->measures, &id);
-	if (r >= 0)
-		r = insert_task(s, id);
-	if (r >= 0)
-		r = db_run(s->tx->db, "UPDATE runs SET round = ?2 WHERE id = ?1", "ii", id,
-			   s->op->ret_task->id);
-	return r < 0 ? r : 0;
+	r = run_insert(s->tx, run, &s->measures, &run->id);
+	return r < 0 ? r : insert_task(s, run->id);
 }
 
 /* ---- The way ---- */
@@ -554,13 +542,11 @@ static void set_defaults(struct rating_submission *s)
 
 static int submit(struct rating_submission *s)
 {
-	struct task_submit *submit = s->op;
 	int r;
 
 	r = find_responses(s);
 	if (r >= 0)
-		r = task_submit_find_key(s->tx, submit, s->place.owner_uid, s->a.idempotency_key,
-					 s->input->hash);
+		r = task_submit_find_key(s->tx, s->op, s->place.owner_uid, s->input->hash);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	set_defaults(s);
@@ -576,7 +562,6 @@ static void take_experiment(struct rating_submission *s,
 {
 	s->adopt = true;
 	s->a = (struct ellu_rate_responses_request)ELLU_RECORD(struct ellu_rate_responses_request);
-	s->a.project = request->project;
 	s->a.experiment = request->experiment;
 	s->a.criterion_set = request->criterion_set;
 	s->a.criteria = request->criteria;
@@ -584,11 +569,7 @@ static void take_experiment(struct rating_submission *s,
 	s->a.rating_llm_config = request->rating_llm_config;
 	s->a.rating_mode = request->rating_mode;
 	s->a.rating_version = request->rating_version;
-	s->a.max_connections = request->max_connections;
 	s->a.cost_limit = request->cost_limit;
-	s->a.priority = request->priority;
-	s->a.time_limit_seconds = request->time_limit_seconds;
-	s->a.idempotency_key = request->idempotency_key;
 }
 
 int rating_submit(struct tx *tx, struct task_submit *op)

@@ -248,7 +248,7 @@ static int insert_row(struct tx *tx, const struct task_new *task, const char *st
 	const char *error;
 	int r;
 
-	r = tx_encode_fault(tx, task->rejected, &error);
+	r = tx_encode_fault(tx, task_is_rejected(task) ? task->rejected : NULL, &error);
 	return r < 0 ? r :
 		       db_insert(tx->db, ret_id,
 			      "INSERT INTO tasks (owner_uid, project_id, name, experiment_id, status,"
@@ -295,7 +295,7 @@ static int begin_recording(struct tx *tx, int64_t task_id)
 
 int task_insert(struct tx *tx, const struct task_new *task, int64_t *ret_id)
 {
-	const char *status = task->rejected ? "REJECTED" : "PENDING";
+	const char *status = task_is_rejected(task) ? "REJECTED" : "PENDING";
 	size_t n_lines = task->log ? task->log->n : 0;
 	int64_t sequence = 0;
 	int r;

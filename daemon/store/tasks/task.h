@@ -46,6 +46,7 @@ struct task_new {
 	const char *name;
 	int64_t experiment_id; // 0: none
 	int64_t run_id; // 0: none
+	bool begins_round; // of its run
 	const char *priority;
 	double time_limit_seconds;
 	const int64_t *max_connections; // NULL: the config's
@@ -53,11 +54,15 @@ struct task_new {
 	int64_t retry_of; // 0: none
 	const char *idempotency_key;
 	const char *request_hash;
-	const struct fault *rejected; // NULL: PENDING
+	const struct fault *rejected; // NULL, or code 0: PENDING
 	const struct tx_list *log; // its first lines
 	bool start; // STARTED then, by its first claim
 };
 int task_insert(struct tx *tx, const struct task_new *task, int64_t *ret_id);
+static inline bool task_is_rejected(const struct task_new *task)
+{
+	return task->rejected && task->rejected->code;
+}
 
 /* ---- Operations of methods ---- */
 

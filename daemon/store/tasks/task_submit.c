@@ -51,8 +51,9 @@ int task_submit_existing(struct tx *tx, struct task_submit *submit, int64_t task
 }
 
 int task_submit_find_key(struct tx *tx, struct task_submit *submit, int64_t owner_uid,
-			 const char *key, const char *hash)
+			 const char *hash)
 {
+	const char *key = task_submit_member(submit, "idempotency_key");
 	struct task_row row;
 	int64_t id;
 	int r;
@@ -214,17 +215,46 @@ int task_submit_try(struct tx *tx, int (*run)(void *userdata), void *userdata)
 	return ended < 0 ? ended : r;
 }
 
+/* Failed responses are missing at once; which ratings are is counted when the task begins, and
+ * until then none is told of. */
+static int begin_round(struct tx *tx, int64_t run_id)
+{
+	return db_run(tx->db, "UPDATE run_epochs SET generated = generated - failed,"
+			      " rated = 0, ratings = 0, failed = 0 WHERE run_id = ?1", "i", run_id);
+}
+
+/* What the request says goes before what the task has by itself. */
+static void take_options(const struct task_submit *submit, struct task_new *task)
+{
+	const char *priority = task_submit_member(submit, "priority");
+	const double *time_limit = task_submit_member(submit, "time_limit_seconds");
+	const int64_t *max_connections = task_submit_member(submit, "max_connections");
+	const int64_t *cost_limit = task_submit_member(submit, "cost_limit");
+
+	task->priority = priority ? priority : task->priority;
+	task->time_limit_seconds = time_limit ? *time_limit : task->time_limit_seconds;
+	task->max_connections = max_connections ? max_connections : task->max_connections;
+	task->cost_limit = cost_limit ? cost_limit : task->cost_limit;
+	task->idempotency_key = task_submit_member(submit, "idempotency_key");
+}
+
 int task_submit_insert(struct tx *tx, struct task_submit *submit, struct task_new *task)
 {
+	bool rejected = task_is_rejected(task), round = task->begins_round && !rejected;
 	int64_t id;
-	int r;
+	int r = round ? begin_round(tx, task->run_id) : 0;
 
-	task->start = submit->start && !task->rejected;
+	take_options(submit, task);
+	task->start = submit->start && !rejected;
 	submit->ret_attempt = task->start;
-	r = task_insert(tx, task, &id);
-	if (r >= 0 && !task->rejected && task->kind == TASK_KIND_EXPERIMENT)
+	if (r >= 0)
+		r = task_insert(tx, task, &id);
+	if (r >= 0 && !rejected && task->kind == TASK_KIND_EXPERIMENT)
 		r = db_run(tx->db, "UPDATE experiments SET task_id = ?2, updated_at = ?3 WHERE id = ?1",
 			   "iii", task->experiment_id, id, tx->now);
+	if (r >= 0 && round)
+		r = db_run(tx->db, "UPDATE runs SET round = ?2, counters_stale = counters_stale + 1"
+				   " WHERE id = ?1", "ii", task->run_id, id);
 	if (r >= 0)
 		r = task_load(tx, id, &submit->ret_task);
 	if (r >= 0)
@@ -235,24 +265,30 @@ int task_submit_insert(struct tx *tx, struct task_submit *submit, struct task_ne
 
 /* ---- Going on ---- */
 
+int task_submit_go_on(struct tx *tx, struct task_submit *submit, struct task_new *task,
+		      const struct experiment_row *experiment, struct fault *rejected)
+{
+	int r = experiment_check_idle(tx, experiment);
+
+	take_options(submit, task);
+	task->rejected = rejected;
+	if (r >= 0)
+		r = task_submit_check_room(tx);
+	if (r >= 0)
+		r = task_submit_check_run(tx, submit, task->run_id, task->cost_limit, rejected);
+	return r < 0 ? r : task_submit_insert(tx, submit, task);
+}
+
 /*
  * Going on after a task that ended without success is a new task of the same run, and does what is
  * missing there. It belongs to whom the old one belonged to, whoever asks.
  */
 
-struct retry {
-	struct tx *tx;
-	struct task_submit *op;
-	struct task_row old;
-	struct experiment_row experiment; // zeroed: none
-	struct fault rejected; // code 0: not
-};
-
 /* Whether there is something to go on with. */
-static int check_old(struct retry *retry)
+static int check_old(struct tx *tx, const struct task_row *row)
 {
-	const struct ellu_task *old = retry->old.task;
-	struct fault *fault = retry->tx->fault;
+	const struct ellu_task *old = row->task;
+	struct fault *fault = tx->fault;
 
 	switch (task_status_from_name(old->status)) {
 	case TASK_PENDING:
@@ -262,7 +298,7 @@ static int check_old(struct retry *retry)
 		return fault_conflict(fault, "task", old->name, old->id,
 				      "it succeeded; RetryFailed asks again for failed items");
 	case TASK_REJECTED:
-		if (!retry->old.run_id)
+		if (!row->run_id)
 			return fault_conflict(fault, "task", old->name, old->id,
 					      "it was rejected before anything was made: submit it "
 					      "again");
@@ -270,124 +306,53 @@ static int check_old(struct retry *retry)
 	default:
 		break;
 	}
-	return experiment_check_idle(retry->tx, &retry->experiment);
-}
-
-static int insert_retry(struct retry *retry, const char *hash)
-{
-	const struct ellu_retry_task_request *a = retry->op->arguments;
-	const struct ellu_task *old = retry->old.task;
-	struct task_new task = {
-		.kind = task_kind_from_name(old->kind),
-		.place = { .owner_uid = old->owner_uid, .project_id = retry->old.project_id },
-		.name = old->name,
-		.experiment_id = retry->experiment.id,
-		.run_id = retry->old.run_id,
-		.priority = a->priority ? a->priority : old->priority,
-		.time_limit_seconds = a->time_limit_seconds ? *a->time_limit_seconds :
-							      old->time_limit_seconds,
-		.max_connections = old->max_connections,
-		.cost_limit = a->cost_limit ? a->cost_limit : old->cost_limit,
-		.retry_of = old->id,
-		.idempotency_key = a->idempotency_key,
-		.request_hash = hash,
-		.rejected = retry->rejected.code ? &retry->rejected : NULL,
-	};
-
-	return task_submit_insert(retry->tx, retry->op, &task);
+	return 0;
 }
 
 int task_retry(struct tx *tx, struct task_submit *op)
 {
 	const struct ellu_retry_task_request *a = op->arguments;
-	struct retry retry = { .tx = tx, .op = op };
-	const struct ellu_task *old;
+	struct experiment_row experiment = { 0 };
+	struct fault rejected = { 0 };
 	char hash[IDENTITY_SIZE];
+	struct task_row row;
 	int r;
 
 	task_submit_begin(op);
-	r = task_row_find(tx, &op->scope, a->id, &retry.old);
-	if (r >= 0 && retry.old.experiment_id)
-		r = experiment_row_load(tx, retry.old.experiment_id, &retry.experiment);
+	r = task_row_find(tx, &op->scope, a->id, &row);
+	if (r >= 0 && row.experiment_id)
+		r = experiment_row_load(tx, row.experiment_id, &experiment);
 	if (r >= 0)
 		r = task_submit_hash(tx, op->method->request, a, hash);
-	old = retry.old.task;
 	if (r >= 0)
-		r = task_submit_find_key(tx, op, old->owner_uid, a->idempotency_key, hash);
+		r = task_submit_find_key(tx, op, row.task->owner_uid, hash);
 	if (r != 0)
 		return r < 0 ? r : 0;
-	r = check_old(&retry);
-	if (r >= 0)
-		r = task_submit_check_room(tx);
-	if (r >= 0)
-		r = task_submit_check_run(tx, op, retry.old.run_id,
-					  a->cost_limit ? a->cost_limit : old->cost_limit,
-					  &retry.rejected);
-	return r < 0 ? r : insert_retry(&retry, hash);
+	r = check_old(tx, &row);
+	if (r < 0)
+		return r;
+	return task_submit_go_on(tx, op,
+				 &(struct task_new){
+					 .kind = task_kind_from_name(row.task->kind),
+					 .place = { .owner_uid = row.task->owner_uid, .project_id = row.project_id },
+					 .name = row.task->name,
+					 .experiment_id = experiment.id,
+					 .run_id = row.run_id,
+					 .priority = row.task->priority,
+					 .time_limit_seconds = row.task->time_limit_seconds,
+					 .max_connections = row.task->max_connections,
+					 .cost_limit = row.task->cost_limit,
+					 .retry_of = a->id,
+					 .request_hash = hash,
+				 },
+				 &experiment, &rejected);
 }
-
-/* ---- What failed, again ---- */
 
 /*
  * Asking again for what failed begins a new round of the experiment: from then on an error that
  * was recorded in an earlier one is missing. So nothing has to be cleared, however many there
  * are, and the first claim counts what is left.
  */
-
-/* Failed responses are missing at once; which ratings are is counted when the task begins, and
- * until then none is told of. */
-static int begin_round(struct tx *tx, int64_t run_id)
-{
-	int r;
-
-	r = db_run(tx->db, "UPDATE run_epochs SET generated = generated - failed,"
-			   " rated = 0, ratings = 0, failed = 0 WHERE run_id = ?1", "i", run_id);
-	if (r >= 0)
-		r = db_run(tx->db, "UPDATE runs SET counters_stale = counters_stale + 1"
-				   " WHERE id = ?1", "i", run_id);
-	return r < 0 ? r : 0;
-}
-
-static int insert_round(struct tx *tx, struct task_submit *op,
-			const struct experiment_row *experiment, const char *hash,
-			const struct fault *rejected)
-{
-	const struct ellu_retry_failed_request *a = op->arguments;
-	struct task_new task = {
-		.kind = TASK_KIND_EXPERIMENT,
-		.place = { .owner_uid = experiment->owner_uid, .project_id = experiment->project_id },
-		.name = experiment->name,
-		.experiment_id = experiment->id,
-		.run_id = experiment->run_id,
-		.priority = a->priority,
-		.time_limit_seconds = *a->time_limit_seconds,
-		.max_connections = a->max_connections,
-		.cost_limit = a->cost_limit,
-		.retry_of = experiment->task_id,
-		.idempotency_key = a->idempotency_key,
-		.request_hash = hash,
-		.rejected = rejected->code ? rejected : NULL,
-	};
-
-	return task_submit_insert(tx, op, &task);
-}
-
-static int submit_round(struct tx *tx, struct task_submit *op,
-			const struct experiment_row *experiment, const char *hash,
-			const struct fault *rejected)
-{
-	int r = 0;
-
-	if (!rejected->code)
-		r = begin_round(tx, experiment->run_id);
-	if (r >= 0)
-		r = insert_round(tx, op, experiment, hash, rejected);
-	if (r >= 0 && !rejected->code)
-		r = db_run(tx->db, "UPDATE runs SET round = ?2 WHERE id = ?1", "ii",
-			   experiment->run_id, op->ret_task->id);
-	return r < 0 ? r : 0;
-}
-
 int failed_retry(struct tx *tx, struct task_submit *op)
 {
 	const struct ellu_retry_failed_request *a = op->arguments;
@@ -401,13 +366,20 @@ int failed_retry(struct tx *tx, struct task_submit *op)
 	if (r >= 0)
 		r = task_submit_hash(tx, op->method->request, a, hash);
 	if (r >= 0)
-		r = task_submit_find_key(tx, op, experiment.owner_uid, a->idempotency_key, hash);
+		r = task_submit_find_key(tx, op, experiment.owner_uid, hash);
 	if (r != 0)
 		return r < 0 ? r : 0;
-	r = experiment_check_idle(tx, &experiment);
-	if (r >= 0)
-		r = task_submit_check_room(tx);
-	if (r >= 0)
-		r = task_submit_check_run(tx, op, experiment.run_id, a->cost_limit, &rejected);
-	return r < 0 ? r : submit_round(tx, op, &experiment, hash, &rejected);
+	return task_submit_go_on(tx, op,
+				 &(struct task_new){
+					 .kind = TASK_KIND_EXPERIMENT,
+					 .place = { .owner_uid = experiment.owner_uid,
+						    .project_id = experiment.project_id },
+					 .name = experiment.name,
+					 .experiment_id = experiment.id,
+					 .run_id = experiment.run_id,
+					 .begins_round = true,
+					 .retry_of = experiment.task_id,
+					 .request_hash = hash,
+				 },
+				 &experiment, &rejected);
 }

@@ -7,6 +7,8 @@
 #include "daemon/store/resources/identity.h"
 #include "daemon/store/tasks/task.h"
 
+struct experiment_row;
+
 /* The methods that make a task (daemon/store/methods.c), and where those begin that have much to read
  * first. */
 int experiment_submit(struct tx *tx, struct task_submit *op);
@@ -16,6 +18,12 @@ int task_retry(struct tx *tx, struct task_submit *op);
 int call_submit(struct tx *tx, struct task_submit *op);
 enum store_lane experiment_submit_lane(const void *arguments);
 enum store_lane rating_submit_lane(const void *arguments);
+
+/* A member of the request by its name; NULL where it has none. */
+static inline const void *task_submit_member(const struct task_submit *submit, const char *name)
+{
+	return record_member(submit->method->request, submit->arguments, name);
+}
 
 /* Forgets what an earlier run of the same operation answered. */
 void task_submit_begin(struct task_submit *submit);
@@ -27,7 +35,7 @@ int task_submit_hash(struct tx *tx, const struct record_type *type, const void *
 
 /* 1: answered by what the same key brought before. Conflict: by what another request did. */
 int task_submit_find_key(struct tx *tx, struct task_submit *submit, int64_t owner_uid,
-			 const char *key, const char *hash);
+			 const char *hash);
 
 /* StorageFull below what must stay free. */
 int task_submit_check_room(struct tx *tx);
@@ -51,5 +59,10 @@ int task_submit_try(struct tx *tx, int (*run)(void *userdata), void *userdata);
 
 /* Answers a task that is there already. */
 int task_submit_existing(struct tx *tx, struct task_submit *submit, int64_t task_id);
-/* Inserts and answers it, claimed where a slot is free; REJECTED when `task` says so. */
+/* Inserts and answers it, claimed where a slot is free; REJECTED when `task` says so. Priority,
+ * limits and key are those of the request, where it has them. */
 int task_submit_insert(struct tx *tx, struct task_submit *submit, struct task_new *task);
+/* The same of a task of a run that is there: once its experiment (zeroed: none) has no other, there
+ * is room, and its configs may be spent, which else `rejected` says. */
+int task_submit_go_on(struct tx *tx, struct task_submit *submit, struct task_new *task,
+		      const struct experiment_row *experiment, struct fault *rejected);

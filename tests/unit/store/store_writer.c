@@ -72,11 +72,13 @@ START_TEST(recordings_wait_for_company)
 	enum { N = 64 };
 	struct task_log *ops = calloc(N, sizeof(*ops));
 	const char *const line = "line";
+	struct hold hold;
 	int64_t before;
 
 	fixture_open(&f);
 	submit(&f, WHOLE);
 	before = commits();
+	hold_begin(&hold, f.store->writer.loop); // however slowly they are posted
 	for (int i = 0; i < N; i++) {
 		ops[i].task_id = 1;
 		ops[i].lines = &line;
@@ -85,6 +87,7 @@ START_TEST(recordings_wait_for_company)
 	}
 	for (int i = 0; i < N; i++)
 		store_task_log(f.store, &ops[i]);
+	hold_end(&hold);
 	ck_assert_int_eq(loop_run(f.loop), 0);
 	for (int i = 0; i < N; i++) {
 		ck_assert_int_eq(ops[i].ret_first_sequence, i + 2);
