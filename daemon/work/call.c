@@ -216,24 +216,16 @@ static void answered(struct run_call *asking)
 
 /* ---- The end ---- */
 
-static void on_spent(struct store_request *request)
+static void end(struct run *base)
 {
-	struct call_run *run = container_of(request, struct call_run, spend.request);
-	struct run *base = &run->base;
+	struct call_run *run = (struct call_run *)base;
 
-	if (run_take_answer(base, request)) {
-		progress_add_response(&base->progress, run->spend.epoch, /* failed= */ false,
-				      /* complete= */ true, /* n_ratings= */ 0);
-		progress_add_usage(&base->progress, run->spend.input_tokens, run->spend.output_tokens,
-				   run->spend.cost_nanodollars);
-		run_changed(base);
-		base->result = (struct ellu_task_result)ELLU_RECORD(struct ellu_task_result);
-		base->result.call = &run->result;
-		base->end.result = &base->result;
-		base->end.status = TASK_SUCCESS;
-		base->phase = RUN_STOPPING;
-	}
-	run_go_on(base);
+	progress_add_response(&base->progress, run->spend.epoch, /* failed= */ false,
+			      /* complete= */ true, /* n_ratings= */ 0);
+	progress_add_usage(&base->progress, run->spend.input_tokens, run->spend.output_tokens,
+			   run->spend.cost_nanodollars);
+	run_changed(base);
+	base->result.call = &run->result;
 }
 
 static void conclude(struct run *base)
@@ -241,7 +233,7 @@ static void conclude(struct run *base)
 	struct call_run *run = (struct call_run *)base;
 	const struct llm_call *call = &run->asking.call;
 
-	run_expect(base, &run->spend.request, on_spent);
+	run_conclude(base, &run->spend.request);
 	run->spend.run_id = run->load.ret_spec->run_id;
 	run->spend.epoch = run->asking.epoch;
 	run->spend.generated = true;
@@ -268,5 +260,6 @@ const struct job_kind call_kind = {
 	.start = start,
 	.issue = issue,
 	.conclude = conclude,
+	.end = end,
 	.tune = tune,
 };

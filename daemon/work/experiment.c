@@ -8,21 +8,7 @@
 #include "daemon/work/judge.h"
 #include "proto/template.h"
 
-/* ---- Aggregating ---- */
-
-static void fill_result(struct experiment_run *run)
-{
-	const struct run_spec *spec = run->spec;
-
-	run->base.result = (struct ellu_task_result)ELLU_RECORD(struct ellu_task_result);
-	run->base.end.result = &run->base.result;
-	if (spec->rates && !spec->adopt) {
-		run->base.result.ratings = run->results.ret_ratings;
-		return;
-	}
-	run->base.result.experiment_id = &run->base.task.experiment_id;
-	run->base.result.results = run->results.ret_results;
-}
+/* ---- The end ---- */
 
 static void fail_all(struct experiment_run *run, int64_t n, const char *item)
 {
@@ -48,30 +34,38 @@ static void fail_all(struct experiment_run *run, int64_t n, const char *item)
 	}
 }
 
-static void decide_end(struct experiment_run *run)
+static void fail_if_all_failed(struct experiment_run *run)
 {
 	const struct ellu_experiment_results *results = run->results.ret_results;
 
-	fill_result(run);
-	run->base.end.status = TASK_SUCCESS;
 	if (progress_all_failed(&run->base.progress))
 		fail_all(run, run->base.progress.total, "response");
 	else if (results->ratings > 0 && results->failed_ratings == results->ratings)
 		fail_all(run, results->ratings, "rating");
-	/* What an experiment does not take over is no result of it. */
-	if (run->base.end.status == TASK_FAILURE && run->spec->adopt)
-		run->base.end.result = NULL;
 }
 
-static void on_results(struct store_request *request)
+static void end_experiment(struct run *base)
 {
-	struct experiment_run *run = container_of(request, struct experiment_run, results.request);
+	struct experiment_run *run = (struct experiment_run *)base;
 
-	if (run_take_answer(&run->base, request)) {
-		decide_end(run);
-		run->base.phase = RUN_STOPPING;
+	base->result.experiment_id = &base->task.experiment_id;
+	base->result.results = run->results.ret_results;
+	fail_if_all_failed(run);
+}
+
+/* What an experiment does not take over is no result of it. */
+static void end_rating(struct run *base)
+{
+	struct experiment_run *run = (struct experiment_run *)base;
+
+	if (run->spec->adopt) {
+		end_experiment(base);
+		if (base->end.status == TASK_FAILURE)
+			base->end.result = NULL;
+		return;
 	}
-	run_go_on(&run->base);
+	base->result.ratings = run->results.ret_ratings;
+	fail_if_all_failed(run);
 }
 
 static void conclude(struct run *base)
@@ -81,7 +75,7 @@ static void conclude(struct run *base)
 	progress_complete(&base->progress);
 	run_changed(base);
 	run->results.run_id = run->spec->run_id;
-	run_expect(base, &run->results.request, on_results);
+	run_conclude(base, &run->results.request);
 	store_results_compute(base->host.store, &run->results);
 }
 
@@ -325,23 +319,10 @@ static bool issue(struct run *base)
 	return window_issue((struct experiment_run *)base);
 }
 
-const struct job_kind experiment_kind = {
-	.size = sizeof(struct experiment_run),
-	.new = new_run,
-	.free = free_run,
-	.start = start,
-	.issue = issue,
-	.conclude = conclude,
-	.tune = tune,
-};
+/* Both look for cases that miss something; a rating's have their responses already. */
+#define OF_CASES                                                                                \
+	.size = sizeof(struct experiment_run), .new = new_run, .free = free_run, .start = start, \
+	.issue = issue, .conclude = conclude, .tune = tune
 
-/* Its cases have their responses already. */
-const struct job_kind rating_kind = {
-	.size = sizeof(struct experiment_run),
-	.new = new_run,
-	.free = free_run,
-	.start = start,
-	.issue = issue,
-	.conclude = conclude,
-	.tune = tune,
-};
+const struct job_kind experiment_kind = { OF_CASES, .end = end_experiment };
+const struct job_kind rating_kind = { OF_CASES, .end = end_rating };

@@ -167,6 +167,25 @@ void run_expect(struct run *run, struct store_request *request,
 	run->n_outstanding++;
 }
 
+static void on_concluded(struct store_request *request)
+{
+	struct run *run = request->userdata;
+
+	if (run_take_answer(run, request)) {
+		run->result = (struct ellu_task_result)ELLU_RECORD(struct ellu_task_result);
+		run->end.result = &run->result;
+		run->end.status = TASK_SUCCESS;
+		run->kind->end(run);
+		run->phase = RUN_STOPPING;
+	}
+	run_go_on(run);
+}
+
+void run_conclude(struct run *run, struct store_request *request)
+{
+	run_expect(run, request, on_concluded);
+}
+
 bool run_take_answer(struct run *run, const struct store_request *request)
 {
 	run->n_outstanding--;

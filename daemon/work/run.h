@@ -67,9 +67,10 @@ struct job_kind {
 	/* Issues what there is room for, and answers whether nothing is missing any more. Called in
 	 * RUN_RUNNING, whenever something came back. */
 	bool (*issue)(struct run *run);
-	/* Nothing is missing: decides `end`, now or when a store's answer comes, and then moves to
-	 * RUN_STOPPING. */
+	/* Nothing is missing: asks the store for what came of it, by run_conclude(). */
 	void (*conclude)(struct run *run);
+	/* The store has answered: fills `end`, and `result` of what it has. */
+	void (*end)(struct run *run);
 	/* Sets caps by what the run is tuned to. Called once it is loaded, and on each change. */
 	void (*tune)(struct run *run);
 };
@@ -202,6 +203,8 @@ void run_has_room(struct run *run);
 /* Posts it to the store afterwards: it is outstanding. */
 void run_expect(struct run *run, struct store_request *request,
 		void (*done)(struct store_request *request));
+/* The same, of what the run ends with. */
+void run_conclude(struct run *run, struct store_request *request);
 /* It is loaded: counts from what `spec` says was there before, has it tuned, and begins to issue.
  * -ENOMEM. */
 int run_begin(struct run *run, const struct run_spec *spec);
