@@ -11,7 +11,7 @@
 #include "daemon/store/runs/response.h"
 #include "daemon/store/store.h"
 #include "daemon/store/tasks/task.h"
-#include "daemon/store/tasks/task_submit.h"
+#include "daemon/store/submit/task_submit.h"
 #include "proto/generated/interface.h"
 
 /* What goes on in another lane sets the request's. */

@@ -11,6 +11,7 @@
 #include "daemon/store/resources/llm_config_secret.h"
 #include "proto/generated/interface.h"
 #include "proto/llm_config_rules.h"
+#include "proto/provider.h"
 
 /* What the row has in columns of its own, and what the store must not have. */
 static int settings_of(struct tx *tx, const struct ellu_llm_config *config, const char **ret_text)
@@ -206,6 +207,20 @@ int llm_config_load_key(struct tx *tx, int64_t id, const char *field,
 		r = secret_resolve((*ret_config)->api_key_ref, field, tx->arena,
 				   &(*ret_config)->api_key, tx->fault);
 	return r;
+}
+
+void llm_config_check_prices(const struct ellu_llm_config *config, struct fault *rejected)
+{
+	const char *missing = !config->price_input && !config->price_output ?
+				      "price_input and price_output" :
+			      !config->price_input ? "price_input" :
+						     "price_output";
+
+	if ((config->price_input && config->price_output) ||
+	    provider_is_simulated(config->provider))
+		return;
+	fault_invalid(rejected, "cost_limit", "no limit, since what '%s' costs is not known: its "
+		      "config has no %s", config->name, missing);
 }
 
 /* ---- Bringing it to a request ---- */

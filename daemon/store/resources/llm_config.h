@@ -32,6 +32,10 @@ int llm_config_load(struct tx *tx, int64_t id, struct ellu_llm_config **ret_conf
 int llm_config_load_key(struct tx *tx, int64_t id, const char *field,
 			struct ellu_llm_config **ret_config);
 
+/* Fills `rejected` when it is not known what the config costs: a limit that nothing can be held
+ * against would be none. */
+void llm_config_check_prices(const struct ellu_llm_config *config, struct fault *rejected);
+
 /* All that decides the answers, not how they are fetched. */
 int llm_config_identity(struct tx *tx, const struct ellu_llm_config *config,
 			char ret_identity[static 65]);

@@ -10,7 +10,6 @@
 #include "daemon/store/resources/prompt_template.h"
 #include "daemon/store/resources/rows.h"
 #include "daemon/store/runs/experiment.h"
-#include "daemon/store/tasks/task.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
 #include "proto/usage.h"
@@ -301,19 +300,34 @@ static int load_spec(struct tx *tx, int64_t run_id, struct run_spec *spec)
 	return r < 0 ? r : run_counters(tx, run_id, spec);
 }
 
+/* What a task works at; ids of 0: there is none. */
+static int ids_of_task(struct tx *tx, int64_t task_id, int64_t *ret_run_id,
+		       int64_t *ret_experiment_id)
+{
+	QUERY q = NULL;
+	int r;
+
+	r = db_row(tx->db, &q, "SELECT run_id, experiment_id FROM tasks WHERE id = ?1", "i", task_id);
+	if (r <= 0)
+		return r < 0 ? r : fault_not_found(tx->fault, "task", NULL, task_id);
+	*ret_run_id = column_int(q, 0);
+	*ret_experiment_id = column_int(q, 1);
+	return 0;
+}
+
 static int load_run(struct tx *tx, struct run_load *op)
 {
 	struct run_spec *spec = tx_alloc(tx, sizeof(*spec));
-	struct task_row task;
+	int64_t run_id, experiment_id = 0;
 	int r;
 
 	if (!spec)
 		return -ENOMEM;
 	op->ret_spec = spec;
-	r = task_row_load(tx, op->task_id, &task);
+	r = ids_of_task(tx, op->task_id, &run_id, &experiment_id);
 	if (r >= 0)
-		r = load_spec(tx, task.run_id, spec);
-	spec->adopt = spec->rates && task.experiment_id;
+		r = load_spec(tx, run_id, spec);
+	spec->adopt = spec->rates && experiment_id;
 	return r;
 }
 
@@ -381,19 +395,19 @@ static int settle(struct tx *tx, int64_t run_id)
 int run_settle(struct tx *tx, int64_t task_id)
 {
 	struct experiment_row experiment;
-	struct task_row task;
+	int64_t run_id, experiment_id;
 	struct run_row row;
-	int r = task_row_load(tx, task_id, &task);
+	int r = ids_of_task(tx, task_id, &run_id, &experiment_id);
 
-	if (r < 0 || !task.run_id)
+	if (r < 0 || !run_id)
 		return r;
-	r = settle(tx, task.run_id);
-	if (r < 0 || !task.experiment_id)
+	r = settle(tx, run_id);
+	if (r < 0 || !experiment_id)
 		return r;
-	r = experiment_row_load(tx, task.experiment_id, &experiment);
-	if (r < 0 || experiment.run_id == task.run_id)
+	r = experiment_row_load(tx, experiment_id, &experiment);
+	if (r < 0 || experiment.run_id == run_id)
 		return r;
-	r = run_row_load(tx, task.run_id, &row);
+	r = run_row_load(tx, run_id, &row);
 	if (r >= 0)
 		r = adopt(tx, &row, &experiment);
 	return r < 0 ? r : settle(tx, experiment.run_id);

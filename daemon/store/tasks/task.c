@@ -6,8 +6,8 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/store/engine/store_internal.h"
+#include "daemon/store/resources/llm_config.h"
 #include "daemon/store/runs/run.h"
-#include "daemon/store/tasks/task_submit.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
 #include "proto/money.h"
@@ -549,18 +549,23 @@ static int store_tuning(struct tx *tx, struct task_tune *op)
 /* The configs that a task spends, as TuneTask finds them. */
 static int check_limit(struct tx *tx, int64_t run_id)
 {
-	struct fault refused = { 0 };
 	struct run_row run = { 0 };
 	int r = run_id ? run_row_load(tx, run_id, &run) : 0;
 
-	if (r >= 0)
-		r = task_submit_check_prices(tx, run.config_id, &refused);
-	if (r >= 0)
-		r = task_submit_check_prices(tx, run.judge.config_id, &refused);
-	if (r < 0 || !refused.code)
-		return r;
-	*tx->fault = refused;
-	return refused.code;
+	for (int i = 0; r >= 0 && i < 2; i++) {
+		int64_t id = i == 0 ? run.config_id : run.judge.config_id;
+		struct ellu_llm_config *config;
+		struct fault refused = { 0 };
+
+		r = id ? llm_config_load(tx, id, &config, NULL) : 0;
+		if (r >= 0 && id)
+			llm_config_check_prices(config, &refused);
+		if (!refused.code)
+			continue;
+		*tx->fault = refused;
+		return refused.code;
+	}
+	return r;
 }
 
 static int task_tune_run(struct tx *tx, struct task_tune *op)

@@ -24,6 +24,12 @@ may daemon/backend/dialect daemon/base daemon/backend/backend.h
 may daemon/backend/limits daemon/base
 may daemon/store daemon/base
 may daemon/store/engine daemon/base
+below="daemon/base daemon/store/[a-z]+\.h daemon/store/engine"
+for family in resources runs tasks submit; do
+	# shellcheck disable=SC2086 # several
+	may "daemon/store/$family" $below
+	below="$below daemon/store/$family"
+done
 may daemon/work daemon/base daemon/backend daemon/store/
 may daemon/queue daemon/base daemon/store/ daemon/work
 may daemon/api daemon/base daemon/backend daemon/store/ daemon/work daemon/queue

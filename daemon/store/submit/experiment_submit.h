@@ -9,7 +9,7 @@
 #include "daemon/store/resources/notes.h"
 #include "daemon/store/resources/row_set.h"
 #include "daemon/store/runs/experiment.h"
-#include "daemon/store/tasks/task_submit.h"
+#include "daemon/store/submit/task_submit.h"
 
 /* What takes as long as the request is large: done before the writer has it. */
 struct submit_input {

@@ -3,7 +3,7 @@
 #include "daemon/store/resources/criterion.h"
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/resources/prompt_template.h"
-#include "daemon/store/runs/experiment_submit.h"
+#include "daemon/store/submit/experiment_submit.h"
 #include "proto/generated/interface.h"
 
 static int resolve_template(struct submission *s)

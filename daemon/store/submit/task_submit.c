@@ -1,4 +1,4 @@
-#include "daemon/store/tasks/task_submit.h"
+#include "daemon/store/submit/task_submit.h"
 
 #include <errno.h>
 #include <string.h>
@@ -85,34 +85,6 @@ int task_submit_check_room(struct tx *tx)
 	return 0;
 }
 
-/* A limit that nothing can be held against would be none. */
-static void check_prices(const struct ellu_llm_config *config, struct fault *rejected)
-{
-	const char *missing = !config->price_input && !config->price_output ?
-				      "price_input and price_output" :
-			      !config->price_input ? "price_input" :
-						     "price_output";
-
-	if ((config->price_input && config->price_output) ||
-	    provider_is_simulated(config->provider))
-		return;
-	fault_invalid(rejected, "cost_limit", "no limit, since what '%s' costs is not known: its "
-		      "config has no %s", config->name, missing);
-}
-
-int task_submit_check_prices(struct tx *tx, int64_t config_id, struct fault *rejected)
-{
-	struct ellu_llm_config *config;
-	int r;
-
-	if (!config_id || rejected->code)
-		return 0;
-	r = llm_config_load(tx, config_id, &config, NULL);
-	if (r >= 0)
-		check_prices(config, rejected);
-	return r < 0 ? r : 0;
-}
-
 /* What an administrator once judged with by a config of his own is not the owner's to spend. */
 static int check_owner(struct tx *tx, const struct scope *scope, int64_t config_id,
 		       const char *part, struct fault *rejected)
@@ -160,7 +132,7 @@ int task_submit_check_config(struct tx *tx, const struct scope *scope,
 	if (r >= 0 && !rejected->code)
 		r = check_key(tx, config, part, rejected);
 	if (r >= 0 && !rejected->code && cost_limit)
-		check_prices(config, rejected);
+		llm_config_check_prices(config, rejected);
 	return r < 0 ? r : 0;
 }
 

@@ -8,7 +8,7 @@
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/resources/prompt_template.h"
 #include "daemon/store/runs/run.h"
-#include "daemon/store/tasks/task_submit.h"
+#include "daemon/store/submit/task_submit.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
 

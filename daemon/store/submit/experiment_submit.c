@@ -8,7 +8,7 @@
 
 #include "daemon/store/resources/criterion.h"
 #include "daemon/store/resources/rows.h"
-#include "daemon/store/runs/experiment_submit.h"
+#include "daemon/store/submit/experiment_submit.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
 #include "proto/template.h"

@@ -45,8 +45,6 @@ int task_submit_check_room(struct tx *tx);
 int task_submit_check_config(struct tx *tx, const struct scope *scope,
 			     const struct ellu_llm_config *config, const char *part,
 			     const int64_t *cost_limit, struct fault *rejected);
-/* The last of these alone. An id of 0: there is none. */
-int task_submit_check_prices(struct tx *tx, int64_t config_id, struct fault *rejected);
 
 /* The same of both configs of a run, and QueueFull where there is no room. */
 int task_submit_check_run(struct tx *tx, const struct task_submit *submit, int64_t run_id,

@@ -15,7 +15,7 @@
 #include "daemon/store/resources/criterion.h"
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/runs/experiment.h"
-#include "daemon/store/tasks/task_submit.h"
+#include "daemon/store/submit/task_submit.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
 
