@@ -495,3 +495,24 @@ int record_from_text(const struct record_type *type, const char *text, size_t si
 
 	return r < 0 ? r : record_decode(type, json, source, "", arena, ret_record, fault);
 }
+
+int record_list_from_text(const struct record_type *type, const char *text,
+			  enum record_source source, struct arena *arena, void *ret_items,
+			  size_t *ret_n)
+{
+	_cleanup_json_ json_object *array = text ? json_tokener_parse(text) : NULL;
+	size_t n = array ? json_object_array_length(array) : 0;
+	void **items = arena_array(arena, n, sizeof(*items));
+	struct fault fault;
+	int r = items && (array || !text) ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < n && r >= 0; i++)
+		r = record_decode(type, json_object_array_get_idx(array, i), source, "", arena, &items[i],
+				  &fault);
+	if (r < 0)
+		return r == -ENOMEM || r == ELLU_E_INTERNAL ? -ENOMEM : -EBADMSG;
+	items = text ? items : NULL;
+	memcpy(ret_items, &items, sizeof(items));
+	*ret_n = n;
+	return 0;
+}

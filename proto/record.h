@@ -94,6 +94,12 @@ int record_from_text(const struct record_type *type, const char *text, size_t si
 		     enum record_source source, struct arena *arena, void **ret_record,
 		     struct fault *fault);
 
+/* An array of records that was encoded before: *ret_items is one of pointers to them, NULL without
+ * a text. -ENOMEM, or -EBADMSG for what does not read back. */
+int record_list_from_text(const struct record_type *type, const char *text,
+			  enum record_source source, struct arena *arena, void *ret_items,
+			  size_t *ret_n);
+
 /* -EDOM: a number that is not finite. -EILSEQ: a string that is not UTF-8. -EINVAL: a required
  * pointer is NULL, a record has no size, or an object's text is none. -ENOMEM. */
 int record_encode(const struct record_type *type, const void *record, enum record_sink sink,

@@ -6,6 +6,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+/* Of two texts that may be absent: NULL is like NULL alone. */
+static inline bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
 
 /* Bytes of the character at `text`, its code in *ret_code; 0 when it is not valid. */
 size_t utf8_next(const char *text, size_t size, uint32_t *ret_code);

@@ -7,13 +7,9 @@
 
 #include "daemon/queue/live_task.h"
 #include "daemon/queue/queue_state.h"
+#include "proto/utf8.h"
 
 /* ---- The history ---- */
-
-static bool same_text(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
 
 static bool is_same_run(const struct task_event_row *row, const struct task_event_row *next)
 {

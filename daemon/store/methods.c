@@ -6,7 +6,6 @@
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/resources/prompt_template.h"
 #include "daemon/store/resources/rows.h"
-#include "daemon/store/resources/rows_upload.h"
 #include "daemon/store/runs/experiment.h"
 #include "daemon/store/runs/response.h"
 #include "daemon/store/store.h"

@@ -1,9 +1,8 @@
-#include "daemon/store/recover.h"
-
 #include <inttypes.h>
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/store/engine/store_internal.h"
 #include "daemon/store/tasks/task.h"
 
 /* The running time of a claim that ended with the daemon is what it can be shown to have been:

@@ -7,10 +7,8 @@
 #include <unistd.h>
 
 #include "daemon/base/log.h"
-#include "daemon/store/engine/lock.h"
 #include "daemon/store/engine/schema.h"
 #include "daemon/store/engine/store_internal.h"
-#include "daemon/store/recover.h"
 #include "daemon/store/resources/sweep.h"
 #include "daemon/store/store.h"
 

@@ -167,29 +167,6 @@ static const int64_t *known(struct arena *arena, int64_t value)
 	return value < 0 ? NULL : arena_int(arena, value);
 }
 
-static int take_tool_calls(struct call_run *run, const char *text)
-{
-	struct arena *arena = &run->base.arena;
-	json_object *array = text ? json_tokener_parse(text) : NULL;
-	size_t n = array ? json_object_array_length(array) : 0;
-	const struct ellu_tool_call **calls = arena_array(arena, n, sizeof(*calls));
-	struct fault fault;
-	void *call;
-	int r = 0;
-
-	if (text && (!array || !calls))
-		r = -ENOMEM;
-	for (size_t i = 0; r >= 0 && i < n; i++) {
-		r = record_decode(&ellu_tool_call_type, json_object_array_get_idx(array, i), FROM_STORE,
-				  "tool_calls", arena, &call, &fault);
-		calls[i] = call;
-	}
-	json_object_put(array);
-	run->result.tool_calls = text ? calls : NULL;
-	run->result.n_tool_calls = n;
-	return r;
-}
-
 static void answered(struct run_call *asking)
 {
 	struct call_run *run = container_of(asking, struct call_run, asking);
@@ -197,7 +174,8 @@ static void answered(struct run_call *asking)
 	struct arena *arena = &run->base.arena;
 
 	run->result = (struct ellu_call_result)ELLU_RECORD(struct ellu_call_result);
-	if (take_tool_calls(run, call->tool_calls) < 0) {
+	if (record_list_from_text(&ellu_tool_call_type, call->tool_calls, FROM_STORE, arena,
+				  &run->result.tool_calls, &run->result.n_tool_calls) < 0) {
 		run_fail_oom(&run->base);
 		return;
 	}

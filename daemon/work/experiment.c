@@ -7,6 +7,7 @@
 #include "daemon/work/experiment.h"
 #include "daemon/work/judge.h"
 #include "proto/template.h"
+#include "proto/utf8.h"
 
 /* ---- The end ---- */
 
@@ -80,11 +81,6 @@ static void conclude(struct run *base)
 }
 
 /* ---- Caps ---- */
-
-static bool same_text(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
 
 static bool same_endpoint(const struct ellu_llm_config *a, const struct ellu_llm_config *b)
 {

@@ -15,6 +15,7 @@
 #include "proto/limits.h"
 #include "proto/llm_config_rules.h"
 #include "proto/provider.h"
+#include "proto/utf8.h"
 
 #define SECRET_SIZE_MIN 6 // shorter values would be found everywhere
 #define ANSWER_SECRET_SIZE_MIN 12 // shorter keys are words, such as `lm-studio` for a local server
@@ -279,11 +280,6 @@ static void set_identity(struct llm_target *target)
 	for (struct curl_slist *node = target->headers; node; node = node->next)
 		hash = add_to_hash(hash, node->data);
 	target->identity = hash;
-}
-
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
 bool target_same_path(const struct llm_target *a, const struct llm_target *b)

@@ -1,5 +1,3 @@
-#include "daemon/store/engine/lock.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,6 +6,8 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+
+#include "daemon/store/engine/store_internal.h"
 
 /* The memory that WAL shares between connections does not work across machines. */
 static const struct network_file_system {

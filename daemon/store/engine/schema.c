@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "daemon/store/engine/schema_v1.h"
 
 #define LOG_BYTES_MAX 8388608 // a log that is longer is checkpointed before the start goes on
 #define DISK_BYTES_PER_SEC 8388608 // of a slow one

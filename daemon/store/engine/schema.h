@@ -34,6 +34,7 @@ struct schema {
 };
 
 extern const struct schema schema_present;
+extern const char *const schema_v1[]; // scripts to run in order, NULL at the end
 
 /* What is told of a migration; `silent` before what cannot be watched, such as a long sync, with
  * the time that it may take. */

@@ -4,7 +4,7 @@
  * that, unless a table that grows with each call or task never loses a row.
  * No foreign key cascades; what is referred to from a large table has an index there.
  */
-#include "daemon/store/engine/schema_v1.h"
+#include "daemon/store/engine/schema.h"
 
 #include <stddef.h>
 

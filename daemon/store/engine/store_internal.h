@@ -33,6 +33,10 @@ struct event;
 #define STORE_QUEUES 64
 unsigned store_queue_of(const struct store_request *request);
 
+/* The right to the state folder: one daemon at a time, on a local disk. Makes the folder when it is
+ * missing and locks it (lock.c); the lock goes with the descriptor. */
+int lock_state_dir(const char *state_dir, int *ret_fd, struct fault *fault);
+
 struct writer {
 	struct store *store;
 	struct loop *loop;
@@ -126,6 +130,10 @@ struct store {
 	atomic_int_fast64_t operations;
 	struct stopwatch stopwatch; // of the writer
 };
+
+/* What a start mends (recover.c): tasks that no daemon runs any more, unfinished uploads, orphaned
+ * secrets. On the writer's connection, before the threads run. Takes the next instance number. */
+int recover(struct store *store, struct db *db);
 
 void notices_init(struct store *store);
 int store_damaged_fault(struct store *store, struct fault *fault);

@@ -4,9 +4,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "daemon/store/resources/columns.h"
 #include "daemon/store/resources/rows.h"
 #include "proto/generated/interface.h"
+#include "proto/utf8.h"
 
 int collection_state(struct tx *tx, int64_t id, struct collection_state *ret_state)
 {
@@ -33,7 +33,16 @@ int collection_state(struct tx *tx, int64_t id, struct collection_state *ret_sta
 	return 0;
 }
 
-int collection_load(struct tx *tx, int64_t id, const struct ellu_collection **ret_collection)
+int collection_resolve(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
+		       struct collection_state *ret_state)
+{
+	int64_t id;
+	int r = resource_resolve(tx, &resource_collection, scope, ref, &id);
+
+	return r < 0 ? r : collection_state(tx, id, ret_state);
+}
+
+static int load(struct tx *tx, int64_t id, void *ret_collection)
 {
 	struct ellu_collection *collection = TX_RECORD(tx, struct ellu_collection);
 	struct tx_list columns = { 0 };
@@ -60,7 +69,7 @@ int collection_load(struct tx *tx, int64_t id, const struct ellu_collection **re
 		return r;
 	collection->columns = tx_list_items(tx, &columns);
 	collection->n_columns = columns.n;
-	*ret_collection = collection;
+	memcpy(ret_collection, &collection, sizeof(collection));
 	return 0;
 }
 
@@ -101,11 +110,6 @@ static int insert(struct tx *tx, const struct place *place, const void *record, 
 	if (r >= 0)
 		r = rows_append(tx, &state, rows);
 	return r;
-}
-
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
 /* 1 when the collection has all columns of the content, as the content has them. */
@@ -216,16 +220,6 @@ int collection_put(struct tx *tx, const struct place *place,
 		       insert(tx, place, content, rows, ret_id);
 }
 
-static int load(struct tx *tx, int64_t id, const void **ret_record)
-{
-	const struct ellu_collection *collection;
-	int r = collection_load(tx, id, &collection);
-
-	if (r >= 0)
-		*ret_record = collection;
-	return r;
-}
-
 static int prepare(struct tx *tx, const void *content, void **ret_rows)
 {
 	const struct ellu_collection *collection = content;
@@ -272,14 +266,10 @@ int collection_clear(struct tx *tx, struct method_run *op)
 	const struct ellu_clear_collection_request *request = op->arguments;
 	struct ellu_clear_collection_reply *reply = method_reply(tx, op);
 	struct collection_state state;
-	int64_t id;
-	int r;
+	int r = reply ? 0 : -ENOMEM;
 
-	if (!reply)
-		return -ENOMEM;
-	r = resource_resolve(tx, &resource_collection, &op->scope, request->collection, &id);
 	if (r >= 0)
-		r = collection_state(tx, id, &state);
+		r = collection_resolve(tx, &op->scope, request->collection, &state);
 	if (r >= 0)
 		r = collection_check_writable(tx, &state);
 	if (r < 0)

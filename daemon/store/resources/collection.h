@@ -1,4 +1,4 @@
-/* Collections and their columns. Rows are in rows.h. */
+/* Collections and (columns.c) their columns. Rows are in rows.h. */
 #pragma once
 
 #include "daemon/store/resources/notes.h"
@@ -22,12 +22,13 @@ struct collection_state {
 };
 
 int collection_state(struct tx *tx, int64_t id, struct collection_state *ret_state);
+int collection_resolve(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
+		       struct collection_state *ret_state);
 /* Rises with every change of the rows: either sequence, and neither falls. */
 static inline int64_t collection_version(const struct collection_state *state)
 {
 	return state->first_sequence + state->last_sequence + 1;
 }
-int collection_load(struct tx *tx, int64_t id, const struct ellu_collection **ret_collection);
 /* Refuses what a read-only collection does not take. */
 int collection_check_writable(struct tx *tx, const struct collection_state *state);
 
@@ -60,6 +61,20 @@ int collections_need(struct tx *tx, const char *collection_ids, int64_t first, i
 		     const struct placeholders *needed, const char *field, bool numbered,
 		     struct fault *rejected);
 
+/* Of a collection, and the different keys of the rows of a request. */
+#define COLUMNS_MAX 1000
+
+/* Appends the columns as struct ellu_column. */
+int collection_columns(struct tx *tx, int64_t id, struct tx_list *columns);
+int collection_check_columns(struct tx *tx, const struct ellu_collection *content,
+			     const char *path);
+/* Takes away the columns that are not in a JSON array of names; those with a default value only if
+ * they were `declared` by what goes, too. Where a run has pinned rows, they stay as former ones. */
+int collection_retire_columns(struct tx *tx, struct collection_state *state, const char *names,
+			      bool declared);
+/* A new one, or new type and default of an old one. */
+int collection_put_column(struct tx *tx, struct collection_state *state,
+			  const struct ellu_column *column);
 /* Adds the columns of a JSON array of names that do not exist yet. */
 int collection_add_columns(struct tx *tx, struct collection_state *state,
 			   const char *names);

@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "daemon/store/resources/columns.h"
+#include "daemon/store/resources/collection.h"
 #include "proto/generated/interface.h"
 #include "proto/template.h"
 

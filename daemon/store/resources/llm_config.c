@@ -12,6 +12,7 @@
 #include "proto/generated/interface.h"
 #include "proto/llm_config_rules.h"
 #include "proto/provider.h"
+#include "proto/utf8.h"
 
 /* What the row has in columns of its own, and what the store must not have. */
 static int settings_of(struct tx *tx, const struct ellu_llm_config *config, const char **ret_text)
@@ -21,6 +22,21 @@ static int settings_of(struct tx *tx, const struct ellu_llm_config *config, cons
 	copy.id = copy.created_at = copy.updated_at = NULL;
 	copy.has_api_key = NULL;
 	return tx_encode(tx, &ellu_llm_config_type, &copy, ret_text);
+}
+
+void llm_config_take_way(struct ellu_llm_config *config, const struct ellu_llm_config *from)
+{
+	config->api_key_ref = from->api_key_ref;
+	config->proxy = from->proxy;
+	config->ca_file = from->ca_file;
+	config->price_input = from->price_input;
+	config->price_output = from->price_output;
+	config->max_connections = from->max_connections;
+	config->max_retries = from->max_retries;
+	config->timeout_seconds = from->timeout_seconds;
+	config->connect_seconds = from->connect_seconds;
+	config->first_byte_seconds = from->first_byte_seconds;
+	config->stall_seconds = from->stall_seconds;
 }
 
 int llm_config_identity(struct tx *tx, const struct ellu_llm_config *config,
@@ -33,13 +49,8 @@ int llm_config_identity(struct tx *tx, const struct ellu_llm_config *config,
 
 	copy.name = "-";
 	copy.description = NULL;
-	copy.api_key_ref = copy.proxy = copy.ca_file = NULL;
-	copy.max_connections = NULL;
 	copy.shared = NULL;
-	copy.price_input = copy.price_output = NULL;
-	copy.max_retries = NULL;
-	copy.timeout_seconds = copy.connect_seconds = NULL;
-	copy.first_byte_seconds = copy.stall_seconds = NULL;
+	llm_config_take_way(&copy, &(struct ellu_llm_config){ 0 });
 	r = config_drop_fingerprint(tx, &copy, SECRET_OF_KEY);
 	if (r >= 0)
 		r = settings_of(tx, &copy, &text);
@@ -235,11 +246,6 @@ struct update {
 	bool keeps_key; // that of `was`
 };
 
-static bool text_equal(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static int prepare(struct tx *tx, struct update *update)
 {
 	const char *kept = config_fingerprint(update->was, SECRET_OF_KEY);
@@ -276,9 +282,9 @@ static int take_key(struct tx *tx, struct update *update, const char *path)
 	struct ellu_llm_config old = *was;
 	int r;
 
-	if (!text_equal(was->provider, public->provider) ||
-	    !text_equal(was->llm_base_url, public->llm_base_url) ||
-	    !text_equal(was->proxy, public->proxy) || !text_equal(was->ca_file, public->ca_file) ||
+	if (!same_text(was->provider, public->provider) ||
+	    !same_text(was->llm_base_url, public->llm_base_url) ||
+	    !same_text(was->proxy, public->proxy) || !same_text(was->ca_file, public->ca_file) ||
 	    !config_fingerprints_equal(was, public, SECRET_OF_HEADERS) ||
 	    !config_fingerprints_equal(was, public, SECRET_OF_URL))
 		return fault_invalid(tx->fault, field, "the key again, since base URL, provider, headers, "
@@ -342,14 +348,9 @@ int llm_config_put(struct tx *tx, const struct place *place, const struct ellu_l
 	return r < 0 ? r : note_plain(tx, notes, &update.config);
 }
 
-static int load(struct tx *tx, int64_t id, const void **ret_record)
+static int load(struct tx *tx, int64_t id, void *ret_config)
 {
-	struct ellu_llm_config *config;
-	int r = llm_config_load(tx, id, &config, NULL);
-
-	if (r >= 0)
-		*ret_record = config;
-	return r;
+	return llm_config_load(tx, id, ret_config, NULL);
 }
 
 static int check(struct tx *tx, const struct place *place, const void *content, const char *path)

@@ -36,6 +36,8 @@ int llm_config_load_key(struct tx *tx, int64_t id, const char *field,
  * against would be none. */
 void llm_config_check_prices(const struct ellu_llm_config *config, struct fault *rejected);
 
-/* All that decides the answers, not how they are fetched. */
+/* How answers are fetched, and what they cost: nothing that decides what they are. */
+void llm_config_take_way(struct ellu_llm_config *config, const struct ellu_llm_config *from);
+/* All that decides the answers. */
 int llm_config_identity(struct tx *tx, const struct ellu_llm_config *config,
 			char ret_identity[static 65]);

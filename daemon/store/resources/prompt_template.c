@@ -2,14 +2,15 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
-#include "daemon/store/resources/columns.h"
+#include "daemon/store/resources/collection.h"
 #include "daemon/store/resources/identity.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
 #include "proto/template.h"
 
-int prompt_template_load(struct tx *tx, int64_t id, struct ellu_prompt_template **ret_template)
+int prompt_template_load(struct tx *tx, int64_t id, void *ret_template)
 {
 	struct ellu_prompt_template *template;
 	QUERY q = NULL;
@@ -28,7 +29,7 @@ int prompt_template_load(struct tx *tx, int64_t id, struct ellu_prompt_template 
 	template->updated_at = tx_int(tx, q, 3);
 	r = template_placeholders(template->messages, template->n_messages, tx->arena,
 				  &template->placeholders, &template->n_placeholders);
-	*ret_template = template;
+	memcpy(ret_template, &template, sizeof(template));
 	return r;
 }
 
@@ -143,18 +144,8 @@ int prompt_template_put(struct tx *tx, const struct place *place,
 			 version + 1);
 }
 
-static int load(struct tx *tx, int64_t id, const void **ret_record)
-{
-	struct ellu_prompt_template *template;
-	int r = prompt_template_load(tx, id, &template);
-
-	if (r >= 0)
-		*ret_record = template;
-	return r;
-}
-
 const struct resource resource_prompt_template = {
 	.name = "prompt_template",
 	.find_ref = find_ref,
-	.load = load,
+	.load = prompt_template_load,
 };

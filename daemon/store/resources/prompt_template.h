@@ -8,7 +8,8 @@
  * gives an id alone. */
 extern const struct resource resource_prompt_template;
 
-int prompt_template_load(struct tx *tx, int64_t id, struct ellu_prompt_template **ret_template);
+/* *ret_template points to a struct ellu_prompt_template. NotFound. */
+int prompt_template_load(struct tx *tx, int64_t id, void *ret_template);
 
 /* The content of a request: the version that it is; else, with `update`, the next version of its
  * name, or Conflict; else the first version. */

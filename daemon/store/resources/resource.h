@@ -29,8 +29,8 @@ struct resource {
 	/* Where a name is not all that a Ref may say: 1, or 0. Or NULL. */
 	int (*find_ref)(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
 			int64_t *ret_id);
-	/* NotFound. */
-	int (*load)(struct tx *tx, int64_t id, const void **ret_record);
+	/* *ret_record is what points to it. NotFound. */
+	int (*load)(struct tx *tx, int64_t id, void *ret_record);
 	/* Reads of the content what takes long, away from the writer. Or NULL. */
 	int (*prepare)(struct tx *tx, const void *content, void **ret_prepared);
 	/* What the content alone shows wrong; `path` is its own in the request. */

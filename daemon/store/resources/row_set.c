@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/store/resources/columns.h"
 #include "daemon/store/resources/identity.h"
 #include "daemon/store/resources/rows.h"
 #include "proto/limits.h"

@@ -5,8 +5,6 @@
 
 #include "daemon/store/engine/page.h"
 #include "daemon/store/engine/store_internal.h"
-#include "daemon/store/resources/columns.h"
-#include "daemon/store/resources/rows_upload.h"
 #include "proto/generated/interface.h"
 
 int rows_keys(struct tx *tx, const char *known, const struct row_set *set, const char **ret_keys)
@@ -196,12 +194,8 @@ int rows_list(struct tx *tx, struct method_run *op)
 	const struct ellu_list_template_variables_request *arguments = op->arguments;
 	struct listing listing = { 0 };
 	struct collection_state state;
-	int64_t id;
-	int r;
+	int r = collection_resolve(tx, &op->scope, arguments->collection, &state);
 
-	r = resource_resolve(tx, &resource_collection, &op->scope, arguments->collection, &id);
-	if (r >= 0)
-		r = collection_state(tx, id, &state);
 	if (r >= 0)
 		r = page_begin(tx, op, 'v', &listing.page);
 	if (r >= 0)

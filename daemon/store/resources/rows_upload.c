@@ -4,12 +4,11 @@
  * visible, keeps its id: going on with it is a conflict, never half an upload. What replaces the
  * rows that were visible does so where it becomes visible itself, in one transaction.
  */
-#include "daemon/store/resources/rows_upload.h"
+#include "daemon/store/resources/rows.h"
 
 #include <errno.h>
 
 #include "daemon/store/engine/store_internal.h"
-#include "daemon/store/resources/columns.h"
 #include "daemon/store/resources/sweep.h"
 
 struct upload {
@@ -152,7 +151,6 @@ int rows_add(struct tx *tx, struct method_run *op)
 	const struct row_set *rows = op->request.state;
 	struct ellu_add_template_variables_reply *reply;
 	struct collection_state state;
-	int64_t id;
 	int r;
 
 	if (!rows)
@@ -160,9 +158,7 @@ int rows_add(struct tx *tx, struct method_run *op)
 	reply = method_reply(tx, op);
 	if (!reply)
 		return -ENOMEM;
-	r = resource_resolve(tx, &resource_collection, &op->scope, request->collection, &id);
-	if (r >= 0)
-		r = collection_state(tx, id, &state);
+	r = collection_resolve(tx, &op->scope, request->collection, &state);
 	if (r >= 0)
 		r = collection_check_writable(tx, &state);
 	if (r >= 0 && request->upload_id)

@@ -177,7 +177,7 @@ static int fill_names(struct tx *tx, const struct run_row *run, struct ellu_expe
 	return set_of(tx, tx_text(tx, q, 3), run, &experiment->criterion_set);
 }
 
-int experiment_load(struct tx *tx, int64_t id, const struct ellu_experiment **ret_experiment)
+int experiment_load(struct tx *tx, int64_t id, void *ret_experiment)
 {
 	struct ellu_experiment *experiment = TX_RECORD(tx, struct ellu_experiment);
 	struct experiment_row row;
@@ -191,7 +191,7 @@ int experiment_load(struct tx *tx, int64_t id, const struct ellu_experiment **re
 		r = run_row_load(tx, row.run_id, &run);
 	if (r < 0)
 		return r;
-	*ret_experiment = experiment;
+	memcpy(ret_experiment, &experiment, sizeof(experiment));
 	experiment->id = id;
 	experiment->name = row.name;
 	experiment->description = row.description;
@@ -216,22 +216,12 @@ int experiment_load(struct tx *tx, int64_t id, const struct ellu_experiment **re
 	return r;
 }
 
-static int load(struct tx *tx, int64_t id, const void **ret_record)
-{
-	const struct ellu_experiment *experiment;
-	int r = experiment_load(tx, id, &experiment);
-
-	if (r >= 0)
-		*ret_record = experiment;
-	return r;
-}
-
 const struct resource resource_experiment = {
 	.name = "experiment",
 	.type = &ellu_experiment_type,
 	.letter = 'x',
 	RESOURCE_STATEMENTS("experiments"),
-	.load = load,
+	.load = experiment_load,
 };
 
 /* ---- Identity ---- */

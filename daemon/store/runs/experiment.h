@@ -38,12 +38,11 @@ int experiment_row_of_run(struct tx *tx, int64_t run_id, struct experiment_row *
 /* The run behind a reference to an experiment. */
 int experiment_run_resolve(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
 			   struct run_row *ret_run);
-/* What RunExperiment would do. */
-int experiment_plan(struct tx *tx, struct method_run *op);
 /* Conflict while a task works at it. */
 int experiment_check_idle(struct tx *tx, const struct experiment_row *row);
 
-int experiment_load(struct tx *tx, int64_t id, const struct ellu_experiment **ret_experiment);
+/* *ret_experiment points to a const struct ellu_experiment. NotFound. */
+int experiment_load(struct tx *tx, int64_t id, void *ret_experiment);
 
 /* Equal for runs of what, with a row and an epoch, decides an answer. `config` is the run's, or NULL. */
 int experiment_answer_identity(struct tx *tx, const struct run_row *run,

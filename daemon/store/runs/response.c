@@ -176,31 +176,6 @@ int response_place_read(struct tx *tx, const struct run_row *run, int64_t respon
 
 /* ---- Records ---- */
 
-static int read_tool_calls(struct tx *tx, const char *text, struct ellu_response *response)
-{
-	struct tx_list calls = { 0 };
-	struct fault fault;
-	json_object *array;
-	int r = 0;
-
-	if (!text)
-		return 0;
-	array = tx_parse(text);
-	if (!array)
-		return -ENOMEM;
-	for (size_t i = 0; r >= 0 && i < json_object_array_length(array); i++) {
-		void *call;
-
-		r = record_decode(&ellu_tool_call_type, json_object_array_get_idx(array, i), FROM_STORE,
-				  "tool_calls", tx->arena, &call, &fault);
-		r = r < 0 ? -EBADMSG : tx_append(tx, &calls, call);
-	}
-	json_object_put(array);
-	response->tool_calls = tx_list_items(tx, &calls);
-	response->n_tool_calls = calls.n;
-	return r;
-}
-
 #define RESPONSE_SELECT                                                                         \
 	"SELECT r.id, r.template_variables_id, v.input_values, v.created_at, r.response_text,"     \
 	" r.tool_calls, r.finish_reason, r.epoch, r.error, r.attempts, r.duration_usec,"           \
@@ -245,7 +220,8 @@ static int read_response(struct tx *tx, sqlite3_stmt *q, const struct run_row *r
 	response->created_at = column_int(q, 15);
 	r = read_row(tx, q, run->column_defaults, &response->template_variables);
 	if (r >= 0)
-		r = read_tool_calls(tx, column_peek(q, 5), response);
+		r = record_list_from_text(&ellu_tool_call_type, column_peek(q, 5), FROM_STORE, tx->arena,
+					  &response->tool_calls, &response->n_tool_calls);
 	if (r >= 0)
 		r = tx_decode(tx, &ellu_error_type, column_peek(q, 8), &response->error);
 	if (r >= 0)

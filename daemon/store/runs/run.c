@@ -208,18 +208,8 @@ static int pinned_config(struct tx *tx, const char *snapshot, int64_t config_id,
 	pinned->extra_body = live->extra_body;
 	pinned->llm_base_url = live->llm_base_url;
 	pinned->api_key = live->api_key;
-	pinned->api_key_ref = live->api_key_ref;
 	pinned->has_api_key = live->has_api_key;
-	pinned->proxy = live->proxy;
-	pinned->ca_file = live->ca_file;
-	pinned->price_input = live->price_input;
-	pinned->price_output = live->price_output;
-	pinned->max_connections = live->max_connections;
-	pinned->max_retries = live->max_retries;
-	pinned->timeout_seconds = live->timeout_seconds;
-	pinned->connect_seconds = live->connect_seconds;
-	pinned->first_byte_seconds = live->first_byte_seconds;
-	pinned->stall_seconds = live->stall_seconds;
+	llm_config_take_way(pinned, live);
 	return 0;
 }
 
