@@ -73,8 +73,9 @@ static const struct submission {
 	int (*run)(struct tx *tx, struct task_submit *op);
 	/* Where it begins, if not at the writer. */
 	enum store_lane (*lane)(const void *arguments);
+	enum task_kind kind; // of job_submit()
 } submissions[_METHOD_MAX] = {
-	[METHOD_CALL] = { call_submit },
+	[METHOD_CALL] = { job_submit, .kind = TASK_KIND_CALL },
 	[METHOD_RATE_EXPERIMENT] = { rating_submit },
 	[METHOD_RATE_RESPONSES] = { rating_submit, rating_submit_lane },
 	[METHOD_RETRY_FAILED] = { failed_retry },
@@ -99,6 +100,7 @@ void store_task_submit(struct store *store, struct task_submit *op)
 	const struct submission *submission = &submissions[op->method->id];
 
 	assert(submission->run);
+	op->kind = submission->kind;
 	tx_post(store, &op->request, submission->lane ? submission->lane(op->arguments) : STORE_WRITE,
 		submit, op->method->name);
 }

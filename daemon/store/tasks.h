@@ -7,6 +7,7 @@
 
 #include "daemon/store/store.h"
 #include "elluminate-types.h"
+#include "proto/task_kind.h"
 #include "proto/task_status.h"
 
 struct task_event_row;
@@ -22,6 +23,7 @@ struct task_submit {
 	struct scope scope; // with its project
 	const struct method *method; // one of those that store_makes_task()
 	const void *arguments; // its decoded request; lives until `done`
+	enum task_kind kind; // the store's own: of a job whose item is the request
 	bool queue_full; // the queue has no room: store it REJECTED with QueueFull
 	bool start; // a slot is free: claim it in the same transaction
 	const struct ellu_task *ret_task;

@@ -83,7 +83,8 @@ static void refuse_notes(const struct parser *parser, bool type, bool method, bo
 {
 	const struct idl_notes *notes = &parser->notes;
 
-	if ((notes->exactly_one.n > 0 && !type) || ((notes->access || notes->replies) && !method) ||
+	if ((notes->exactly_one.n > 0 && !type && !method) ||
+	    ((notes->access || notes->replies) && !method) ||
 	    ((notes->number || notes->http) && !error))
 		idl_die(notes->file, notes->line, "the annotation does not belong here");
 }
@@ -274,6 +275,7 @@ static void parse_method(struct parser *parser)
 	method->upper = convert_case(method->name, true);
 	method->request.name = record_name(method, "_request");
 	method->reply.name = record_name(method, "_reply");
+	method->request.exactly_one = parser->notes.exactly_one;
 	parse_record(parser, &method->request);
 	lexer_take(&parser->lexer, "->");
 	parse_record(parser, &method->reply);

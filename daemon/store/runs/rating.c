@@ -358,8 +358,6 @@ static int begin(struct tx *tx, struct method_run *op)
 	struct listing *listing = tx_alloc(tx, sizeof(*listing));
 	int r;
 
-	if (!a->experiment == !a->task_id)
-		return fault_invalid(tx->fault, "experiment", "either experiment or task_id");
 	if (!listing)
 		return -ENOMEM;
 	listing->tx = tx;

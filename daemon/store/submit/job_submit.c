@@ -82,7 +82,7 @@ static int pin(struct job *job)
 						 task_submit_member(job->op, "cost_limit"), &job->rejected);
 }
 
-static int job_submit(struct tx *tx, struct task_submit *op, enum task_kind kind)
+int job_submit(struct tx *tx, struct task_submit *op)
 {
 	struct job *job = tx_alloc(tx, sizeof(*job));
 	char hash[IDENTITY_SIZE];
@@ -106,7 +106,7 @@ static int job_submit(struct tx *tx, struct task_submit *op, enum task_kind kind
 		r = pin(job);
 	return r < 0 ? r : task_submit_insert(tx, op,
 					      &(struct task_new){
-						      .kind = kind,
+						      .kind = op->kind,
 						      .place = job->place,
 						      .name = task_submit_member(job->op, "name"),
 						      .run_id = job->run.id,
@@ -114,15 +114,4 @@ static int job_submit(struct tx *tx, struct task_submit *op, enum task_kind kind
 						      .rejected = &job->rejected,
 						      .log = &job->notes.lines,
 					      });
-}
-
-/* ---- A function and a row (daemon/store/methods.c) a kind ---- */
-
-int call_submit(struct tx *tx, struct task_submit *op)
-{
-	const struct ellu_call_request *request = op->arguments;
-
-	if (!request->messages == !request->prompt_template)
-		return fault_invalid(tx->fault, "messages", "messages, or else a prompt_template");
-	return job_submit(tx, op, TASK_KIND_CALL);
 }

@@ -90,37 +90,23 @@ static int check_distinct(struct rating_submission *s)
 	return 0;
 }
 
-static int check_filter(struct rating_submission *s)
-{
-	const struct ellu_rate_responses_request *a = &s->a;
-
-	if (a->experiment && a->rating && !a->criterion_id)
-		return invalid(s, "criterion_id", "the criterion that the rating is by");
-	if (a->experiment)
-		return 0;
-	if (a->epoch)
-		return invalid(s, "epoch", "nothing, since response_ids say which responses");
-	if (a->criterion_id)
-		return invalid(s, "criterion_id", "nothing, since response_ids say which responses");
-	if (a->rating)
-		return invalid(s, "rating", "nothing, since response_ids say which responses");
-	return 0;
-}
-
 static int check(struct rating_submission *s)
 {
 	const struct ellu_rate_responses_request *a = &s->a;
+	const struct {
+		const char *name;
+		const void *value;
+	} filter[] = { { "epoch", a->epoch }, { "criterion_id", a->criterion_id }, { "rating", a->rating } };
 	int r;
 
-	if (a->response_ids && a->experiment)
-		return invalid(s, "response_ids", "either response_ids or experiment");
-	if (!a->response_ids && !a->experiment)
-		return invalid(s, "response_ids", "response_ids or an experiment");
+	for (size_t i = 0; a->response_ids && i < sizeof(filter) / sizeof(filter[0]); i++)
+		if (filter[i].value)
+			return invalid(s, filter[i].name, "nothing, since response_ids say which responses");
+	if (a->rating && !a->criterion_id)
+		return invalid(s, "criterion_id", "the criterion that the rating is by");
 	if (a->response_ids && !a->criteria && !a->criterion_set)
 		return invalid(s, "criteria", "criteria or a criterion_set");
-	r = check_filter(s);
-	if (r >= 0)
-		r = criteria_check(s->tx, a->name, a->criteria, a->n_criteria, a->criterion_set);
+	r = criteria_check(s->tx, a->name, a->criteria, a->n_criteria, a->criterion_set);
 	return r < 0 || !a->response_ids ? r : check_distinct(s);
 }
 

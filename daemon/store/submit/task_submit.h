@@ -15,7 +15,7 @@ int experiment_submit(struct tx *tx, struct task_submit *op);
 int rating_submit(struct tx *tx, struct task_submit *op); // of responses, or of an experiment anew
 int failed_retry(struct tx *tx, struct task_submit *op);
 int task_retry(struct tx *tx, struct task_submit *op);
-int call_submit(struct tx *tx, struct task_submit *op);
+int job_submit(struct tx *tx, struct task_submit *op); // of op->kind, whose item is the request
 int experiment_plan(struct tx *tx, struct method_run *op); // what RunExperiment would do
 enum store_lane experiment_submit_lane(const void *arguments);
 enum store_lane rating_submit_lane(const void *arguments);

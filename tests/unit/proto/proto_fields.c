@@ -89,6 +89,12 @@ static bool is_exclusive(const struct record_type *type, const char *name)
 	return false;
 }
 
+/* What is named when it is not exactly one of them. */
+static const char *choice_path(const struct record_type *type, const char *path)
+{
+	return *path ? path : type->exactly_one[0];
+}
+
 /* What must be there, and the first of fields that exclude each other. */
 static json_object *valid_record(const struct record_type *type)
 {
@@ -295,7 +301,7 @@ static void walk_field(struct walk *walk, const struct record_type *type,
 	if (field->flags & FIELD_NULLABLE && !is_exclusive(type, field->name))
 		check_taken(walk, text);
 	else
-		check_refused(walk, is_exclusive(type, field->name) ? path : text);
+		check_refused(walk, is_exclusive(type, field->name) ? choice_path(type, path) : text);
 	json_object_object_del(object, field->name);
 	if (!(field->flags & (FIELD_NULLABLE | FIELD_DEFAULT)))
 		check_refused(walk, text);
@@ -319,7 +325,7 @@ static void walk_record(struct walk *walk, const struct record_type *type, json_
 			if (is_exclusive(type, type->fields[i].name))
 				json_object_object_add(object, type->fields[i].name,
 						       valid_value(&type->fields[i]));
-		check_refused(walk, path);
+		check_refused(walk, choice_path(type, path));
 		for (size_t i = 1; type->exactly_one[i]; i++)
 			json_object_object_del(object, type->exactly_one[i]);
 	}
