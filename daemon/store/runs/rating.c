@@ -15,10 +15,12 @@
 
 /* Of a response, in the order of a run's criteria, by one judge or (NULL) each by all of them; and
  * then what others have asked. ?1 the run, ?2 the response, ?3 the judge. */
-static const char by_criteria[] =
-	RATING_COLUMNS " run_measures n CROSS JOIN ratings g ON g.response_id = ?2"
-		       " AND g.measure_id = n.measure_id AND (?3 IS NULL OR g.judge_id = ?3)" RATING_JOINS
-		       " WHERE n.run_id = ?1 ORDER BY n.position, g.judge_id";
+#define BY_CRITERIA(judge)                                                                      \
+	RATING_COLUMNS " run_measures n CROSS JOIN ratings g ON g.response_id = ?2"             \
+		       " AND g.measure_id = n.measure_id AND " judge RATING_JOINS                \
+		       " WHERE n.run_id = ?1 ORDER BY n.position, g.judge_id"
+static const char by_judge[] = BY_CRITERIA("g.judge_id = ?3");
+static const char by_judges[] = BY_CRITERIA("?3 IS NULL");
 static const char by_others[] =
 	RATING_COLUMNS " ratings g" RATING_JOINS " WHERE ?3 IS NULL AND g.response_id = ?2"
 		       " AND NOT EXISTS (SELECT 1 FROM run_measures n"
@@ -109,7 +111,7 @@ int ratings_of_response(struct tx *tx, int64_t run_id, int64_t response_id,
 
 		*ret_lean = lean;
 		*ratings = (struct tx_list){ 0 };
-		r = db_query(tx->db, &q, by_criteria, "iiI", run_id, response_id, &judge_id);
+		r = db_query(tx->db, &q, by_judge, "iiI", run_id, response_id, &judge_id);
 		if (r >= 0)
 			r = read_ratings(tx, q, lean, ratings);
 	}
@@ -170,8 +172,8 @@ static int list_response(struct listing *listing, int64_t response_id)
 {
 	int r;
 
-	r = list_some(listing, by_criteria, response_id);
-	if (r == 0)
+	r = list_some(listing, listing->judge_id ? by_judge : by_judges, response_id);
+	if (r == 0 && !listing->judge_id)
 		r = list_some(listing, by_others, response_id);
 	listing->skip_to = 0;
 	return r;
