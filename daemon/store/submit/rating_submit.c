@@ -126,22 +126,6 @@ static int write_ids(struct rating_submission *s)
 	return 0;
 }
 
-static int look_for_collections(struct rating_submission *s)
-{
-	QUERY q = NULL;
-	int r;
-
-	r = db_row(s->tx->db, &q, "SELECT json_group_array(DISTINCT n.collection_id),"
-				  " count(DISTINCT n.collection_id) FROM json_each(?1) i"
-				  " CROSS JOIN runs n ON n.id = i.value", "s",
-		   s->input->run_ids);
-	if (r <= 0)
-		return r;
-	s->input->collection_ids = tx_text(s->tx, q, 0);
-	s->input->n_collections = column_int(q, 1);
-	return 0;
-}
-
 static int look_for_listed(struct rating_submission *s)
 {
 	const struct scope *scope = &s->op->scope;
@@ -159,12 +143,17 @@ static int look_for_listed(struct rating_submission *s)
 	if (r > 0)
 		return fault_not_found(s->tx->fault, "response", NULL, missing);
 	if (r >= 0)
-		r = db_row(s->tx->db, &q, "SELECT json_group_array(DISTINCT r.run_id)"
-					  " FROM json_each(?1) i CROSS JOIN responses r ON r.id = i.value",
+		r = db_row(s->tx->db, &q,
+			   "SELECT json_group_array(DISTINCT r.run_id), json_group_array(DISTINCT"
+			   " n.collection_id), count(DISTINCT n.collection_id) FROM json_each(?1) i"
+			   " CROSS JOIN responses r ON r.id = i.value CROSS JOIN runs n ON n.id = r.run_id",
 			   "s", input->response_ids);
-	if (r > 0)
-		input->run_ids = tx_text(s->tx, q, 0);
-	return r < 0 ? r : look_for_collections(s);
+	if (r <= 0)
+		return r;
+	input->run_ids = tx_text(s->tx, q, 0);
+	input->collection_ids = tx_text(s->tx, q, 1);
+	input->n_collections = column_int(q, 2);
+	return 0;
 }
 
 /* The criteria's texts, if they can be had; what is wrong with them is said later. */
