@@ -55,7 +55,8 @@ struct run;
 
 /*
  * A kind of job. Its struct begins with a struct run, is made zeroed but for that, and lives from
- * `new` to `free`; all functions are called on the run's loop, but `new` and `free`.
+ * `new` to `free`; all functions are called on the run's loop, but `new` and `free`. What is the same
+ * for all is no function of a kind: to abort and to drain are run.c's, how far it is progress.c's.
  */
 struct job_kind {
 	size_t size; // of its struct

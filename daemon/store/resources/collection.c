@@ -14,8 +14,8 @@ int collection_state(struct tx *tx, int64_t id, struct collection_state *ret_sta
 	int r;
 
 	r = db_row(tx->db, &q, "SELECT owner_uid, project_id, name, first_sequence, last_sequence,"
-			       " variables_count, read_only, rows_identity FROM collections"
-			       " WHERE id = ?1", "i", id);
+			       " variables_count, read_only, rows_identity, description, created_at,"
+			       " updated_at FROM collections WHERE id = ?1", "i", id);
 	if (r <= 0)
 		return r < 0 ? r : fault_not_found(tx->fault, "collection", NULL, id);
 	*ret_state = (struct collection_state){
@@ -28,6 +28,9 @@ int collection_state(struct tx *tx, int64_t id, struct collection_state *ret_sta
 		.variables_count = column_int(q, 5),
 		.read_only = column_int(q, 6) != 0,
 		.rows_identity = tx_text(tx, q, 7),
+		.description = tx_text(tx, q, 8),
+		.created_at = column_int(q, 9),
+		.updated_at = column_int(q, 10),
 		.next_position = -1,
 	};
 	return 0;
@@ -46,27 +49,24 @@ static int load(struct tx *tx, int64_t id, void *ret_collection)
 {
 	struct ellu_collection *collection = TX_RECORD(tx, struct ellu_collection);
 	struct tx_list columns = { 0 };
-	QUERY q = NULL;
+	struct collection_state state;
 	int r;
 
 	if (!collection)
 		return -ENOMEM;
-	r = db_row(tx->db, &q, "SELECT name, description, variables_count, read_only, created_at,"
-			       " updated_at, first_sequence + last_sequence + 1 FROM collections"
-			       " WHERE id = ?1", "i", id);
-	if (r <= 0)
-		return r < 0 ? r : fault_not_found(tx->fault, "collection", NULL, id);
-	collection->id = tx_int_value(tx, id);
-	collection->name = tx_text(tx, q, 0);
-	collection->description = tx_text(tx, q, 1);
-	collection->variables_count = tx_int(tx, q, 2);
-	collection->read_only = tx_bool_value(tx, column_int(q, 3) != 0);
-	collection->created_at = tx_int(tx, q, 4);
-	collection->updated_at = tx_int(tx, q, 5);
-	collection->version = tx_int(tx, q, 6);
-	r = collection_columns(tx, id, &columns);
+	r = collection_state(tx, id, &state);
+	if (r >= 0)
+		r = collection_columns(tx, id, &columns);
 	if (r < 0)
 		return r;
+	collection->id = tx_int_value(tx, id);
+	collection->name = state.name;
+	collection->description = state.description;
+	collection->variables_count = tx_int_value(tx, state.variables_count);
+	collection->read_only = tx_bool_value(tx, state.read_only);
+	collection->created_at = tx_int_value(tx, state.created_at);
+	collection->updated_at = tx_int_value(tx, state.updated_at);
+	collection->version = tx_int_value(tx, collection_version(&state));
 	collection->columns = tx_list_items(tx, &columns);
 	collection->n_columns = columns.n;
 	memcpy(ret_collection, &collection, sizeof(collection));
@@ -137,17 +137,6 @@ static int columns_equal(struct tx *tx, int64_t id, const struct ellu_collection
 	return 1;
 }
 
-static int description_equal(struct tx *tx, int64_t id, const char *description)
-{
-	QUERY q = NULL;
-	int r;
-
-	if (!description)
-		return 1;
-	r = db_row(tx->db, &q, "SELECT description FROM collections WHERE id = ?1", "i", id);
-	return r < 0 ? r : same_text(column_peek(q, 0), description);
-}
-
 static int refill(struct tx *tx, struct collection_state *state,
 		  const struct ellu_collection *content, const struct row_set *rows,
 		  struct notes *notes)
@@ -181,9 +170,9 @@ static int bring_to(struct tx *tx, int64_t id, const struct ellu_collection *con
 	if (content->variables)
 		same_rows = row_set_equal(tx, rows, &state);
 	same_columns = columns_equal(tx, id, content);
-	same_description = description_equal(tx, id, content->description);
-	if (same_rows < 0 || same_columns < 0 || same_description < 0)
-		return same_rows < 0 ? same_rows : same_columns < 0 ? same_columns : same_description;
+	if (same_rows < 0 || same_columns < 0)
+		return same_rows < 0 ? same_rows : same_columns;
+	same_description = !content->description || same_text(state.description, content->description);
 	if (same_rows && same_columns && same_description)
 		return 0;
 	if (!update)

@@ -13,11 +13,14 @@ struct collection_state {
 	int64_t owner_uid;
 	int64_t project_id;
 	const char *name;
+	const char *description;
 	int64_t first_sequence; // visible: batches above this ...
 	int64_t last_sequence; // ... up to this
 	int64_t variables_count;
 	const char *rows_identity; // of all that are visible, by value
 	bool read_only;
+	int64_t created_at;
+	int64_t updated_at;
 	int64_t next_position; // of a new column; -1: not looked up
 };
 
