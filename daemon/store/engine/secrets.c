@@ -54,10 +54,15 @@ static int write_all(int fd, const char *data, size_t size)
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
-static void random_name(char ret_name[static SECRET_NAME_SIZE], const unsigned char *random)
+static int random_name(char ret_name[static SECRET_NAME_SIZE])
 {
+	unsigned char random[SECRET_NAME_SIZE / 2];
+
+	if (getrandom(random, sizeof(random), 0) != sizeof(random))
+		return -EIO;
 	for (size_t i = 0; i < SECRET_NAME_SIZE / 2; i++)
 		snprintf(ret_name + 2 * i, 3, "%02x", random[i]);
+	return 0;
 }
 
 static int read_salt(struct secrets *secrets)
@@ -75,12 +80,10 @@ static int read_salt(struct secrets *secrets)
 /* Whole, or not there. */
 static int make_salt(struct secrets *secrets)
 {
-	unsigned char random[SECRET_NAME_SIZE / 2];
-	int fd, r;
+	int fd, r = random_name(secrets->salt);
 
-	if (getrandom(random, sizeof(random), 0) != sizeof(random))
-		return -EIO;
-	random_name(secrets->salt, random);
+	if (r < 0)
+		return r;
 	fd = openat(secrets->folder_fd, SALT_NAME ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
 		    0600);
 	if (fd < 0)
@@ -114,12 +117,10 @@ int secrets_open(const char *state_dir, struct secrets *secrets)
 int secrets_store(struct secrets *secrets, struct secret_changes *changes, const char *value,
 		  char ret_name[static SECRET_NAME_SIZE])
 {
-	unsigned char random[SECRET_NAME_SIZE / 2];
-	int fd, r;
+	int fd, r = random_name(ret_name);
 
-	if (getrandom(random, sizeof(random), 0) != sizeof(random))
-		return -EIO;
-	random_name(ret_name, random);
+	if (r < 0)
+		return r;
 	fd = openat(secrets->folder_fd, ret_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;

@@ -155,6 +155,9 @@ int llm_config_take(struct tx *tx, const struct scope *scope, const struct place
 		    const struct ellu_llm_config_in *in, const char *part, bool update,
 		    struct notes *notes, int64_t *ret_id)
 {
+	if (!in)
+		return db_int(tx->db, ret_id, "SELECT default_llm_config_id FROM projects WHERE id = ?1",
+			      "i", place->project_id);
 	if (in->ref)
 		return resource_resolve(tx, &resource_llm_config, scope, in->ref, ret_id);
 	return llm_config_put(tx, place, in->content, tx_printf(tx, "%s.content", part), update,

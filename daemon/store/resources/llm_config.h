@@ -19,7 +19,7 @@ int llm_config_insert(struct tx *tx, const struct place *place,
 int llm_config_put(struct tx *tx, const struct place *place, const struct ellu_llm_config *config,
 		   const char *path, bool update, struct notes *notes, int64_t *ret_id);
 
-/* What a request's `part` names or holds. */
+/* What a request's `part` names or holds; where it has none (NULL) the project's, if there is one. */
 int llm_config_take(struct tx *tx, const struct scope *scope, const struct place *place,
 		    const struct ellu_llm_config_in *in, const char *part, bool update,
 		    struct notes *notes, int64_t *ret_id);

@@ -66,9 +66,7 @@ static int resolve_configs(struct submission *s)
 	int64_t config_id = 0;
 	int r;
 
-	r = a->llm_config ? resolve_config(s, a->llm_config, "llm_config", &config_id) :
-			    db_int(s->tx->db, &config_id, "SELECT default_llm_config_id FROM projects"
-							  " WHERE id = ?1", "i", s->place.project_id);
+	r = resolve_config(s, a->llm_config, "llm_config", &config_id);
 	if (r < 0)
 		return r;
 	if (!a->response_column)

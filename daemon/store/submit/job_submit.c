@@ -45,16 +45,12 @@ static int pin_request(struct job *job)
 
 static int pin_config(struct job *job)
 {
-	const struct ellu_llm_config_in *named = task_submit_member(job->op, "llm_config");
 	struct ellu_llm_config *config;
 	struct tx *tx = job->tx;
 	int r;
 
-	r = named ?
-		    llm_config_take(tx, &job->scope, &job->place, named, "llm_config",
-				    /* update= */ false, &job->notes, &job->run.config_id) :
-		    db_int(tx->db, &job->run.config_id, "SELECT default_llm_config_id FROM projects"
-							" WHERE id = ?1", "i", job->place.project_id);
+	r = llm_config_take(tx, &job->scope, &job->place, task_submit_member(job->op, "llm_config"),
+			    "llm_config", /* update= */ false, &job->notes, &job->run.config_id);
 	if (r >= 0)
 		r = llm_config_load(tx, job->run.config_id, &config, NULL);
 	return r < 0 ? r : tx_encode(tx, &ellu_llm_config_type, config, &job->run.config_snapshot);

@@ -337,11 +337,9 @@ static int default_judge(struct rating_submission *s)
 	if (r != 0)
 		return r < 0 ? r : 0;
 	s->judge_config_id = s->origin.config_id;
-	if (s->judge_config_id)
-		return 0;
-	r = db_int(s->tx->db, &s->judge_config_id, "SELECT default_llm_config_id FROM projects"
-						   " WHERE id = ?1", "i", s->place.project_id);
-	return r < 0 ? r : 0;
+	return s->judge_config_id ? 0 :
+				    llm_config_take(s->tx, &s->scope, &s->place, NULL, s->judge_field,
+						    /* update= */ false, &s->notes, &s->judge_config_id);
 }
 
 /* Simulated verdicts on what another provider answered are nobody's wish, unless asked for. */
