@@ -19,11 +19,6 @@
 /* The release that mended the last known corruption of logs with several connections. */
 #define SQLITE_WITHOUT_WAL_DEFECT 3051003
 
-int64_t store_instance(const struct store *store)
-{
-	return store->instance;
-}
-
 void store_hurry(struct store *store)
 {
 	atomic_store(&store->hurried, true);

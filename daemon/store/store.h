@@ -34,9 +34,6 @@ void store_hurry(struct store *store);
 #define STORE_LOOPS 3
 unsigned store_loops(struct store *store, struct loop **ret_loops);
 
-/* A number that no earlier run of the daemon on this state folder had; part of every claim. */
-int64_t store_instance(const struct store *store);
-
 /* ---- Users ---- */
 
 /* Makes the user's project `default` and its config `simulated` if they are missing. A front

@@ -241,6 +241,15 @@ static int resolve(const char *reference, struct arena *arena, const char **ret_
 	return -EINVAL;
 }
 
+/* It can stand in a header. */
+static bool is_clean(const char *value)
+{
+	for (const char *at = value; *at; at++)
+		if ((unsigned char)*at < 0x20 || *at == 0x7f)
+			return false;
+	return *value != '\0';
+}
+
 int secret_resolve(const char *reference, const char *field, struct arena *arena,
 		   const char **ret_value, struct fault *fault)
 {
@@ -255,15 +264,7 @@ int secret_resolve(const char *reference, const char *field, struct arena *arena
 	if (r < 0)
 		return fault_invalid(fault, field, "a key that can be read; at %s: %s", reference,
 				     strerror(-r));
-	if (!secret_is_clean(*ret_value))
+	if (!is_clean(*ret_value))
 		return fault_invalid(fault, field, "a key of printable characters at %s", reference);
 	return 0;
-}
-
-bool secret_is_clean(const char *value)
-{
-	for (const char *at = value; *at; at++)
-		if ((unsigned char)*at < 0x20 || *at == 0x7f)
-			return false;
-	return *value != '\0';
 }

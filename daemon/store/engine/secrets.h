@@ -58,5 +58,3 @@ int secrets_sweep(struct secrets *secrets, int (*is_used)(void *userdata, const 
  * never the value; its field is `field`. */
 int secret_resolve(const char *reference, const char *field, struct arena *arena,
 		   const char **ret_value, struct fault *fault);
-/* A key that can stand in a header. */
-bool secret_is_clean(const char *value);

@@ -119,7 +119,7 @@ struct store {
 	char *database_path;
 	int lock_fd;
 	struct secrets secrets;
-	int64_t instance;
+	int64_t instance; // a number that no earlier run on this state folder had; part of every claim
 	struct writer writer;
 	struct reader readers[2]; // points and pages; long scans
 	struct trouble_notice trouble_notice;

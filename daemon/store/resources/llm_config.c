@@ -62,9 +62,9 @@ int llm_config_identity(struct tx *tx, const struct ellu_llm_config *config,
 	return r;
 }
 
-int llm_config_validate(struct tx *tx, const struct ellu_llm_config *config, const char *path,
-			const struct place *place)
+static int check(struct tx *tx, const struct place *place, const void *content, const char *path)
 {
+	const struct ellu_llm_config *config = content;
 	size_t size;
 	char *text;
 	int r = llm_config_check(config, path, tx->store->options.system && !place->administers, tx->arena,
@@ -149,19 +149,6 @@ int llm_config_insert(struct tx *tx, const struct place *place,
 			      config->provider, config->llm_model_name, settings, name,
 			      is_shared(config), tx->now);
 	return r;
-}
-
-int llm_config_take(struct tx *tx, const struct scope *scope, const struct place *place,
-		    const struct ellu_llm_config_in *in, const char *part, bool update,
-		    struct notes *notes, int64_t *ret_id)
-{
-	if (!in)
-		return db_int(tx->db, ret_id, "SELECT default_llm_config_id FROM projects WHERE id = ?1",
-			      "i", place->project_id);
-	if (in->ref)
-		return resource_resolve(tx, &resource_llm_config, scope, in->ref, ret_id);
-	return llm_config_put(tx, place, in->content, tx_printf(tx, "%s.content", part), update,
-			      notes, ret_id);
 }
 
 int llm_config_load(struct tx *tx, int64_t id, struct ellu_llm_config **ret_config,
@@ -319,13 +306,13 @@ static int apply(struct tx *tx, struct update *update, const char *path)
 		      update->settings, name, is_shared(config), tx->now);
 }
 
-int llm_config_put(struct tx *tx, const struct place *place, const struct ellu_llm_config *config,
-		   const char *path, bool may_update, struct notes *notes, int64_t *ret_id)
+static int put(struct tx *tx, const struct place *place, const struct ellu_llm_config *config,
+	       const char *path, bool may_update, struct notes *notes, int64_t *ret_id)
 {
 	struct update update = { .config = *config };
 	int r;
 
-	r = llm_config_validate(tx, config, path, place);
+	r = check(tx, place, config, path);
 	if (r < 0)
 		return r;
 	r = resource_find(tx, &resource_llm_config, place->project_id, config->name, ret_id);
@@ -351,14 +338,21 @@ int llm_config_put(struct tx *tx, const struct place *place, const struct ellu_l
 	return r < 0 ? r : note_plain(tx, notes, &update.config);
 }
 
+int llm_config_take(struct tx *tx, const struct scope *scope, const struct place *place,
+		    const struct ellu_llm_config_in *in, const char *part, bool update,
+		    struct notes *notes, int64_t *ret_id)
+{
+	if (!in)
+		return db_int(tx->db, ret_id, "SELECT default_llm_config_id FROM projects WHERE id = ?1",
+			      "i", place->project_id);
+	if (in->ref)
+		return resource_resolve(tx, &resource_llm_config, scope, in->ref, ret_id);
+	return put(tx, place, in->content, tx_printf(tx, "%s.content", part), update, notes, ret_id);
+}
+
 static int load(struct tx *tx, int64_t id, void *ret_config)
 {
 	return llm_config_load(tx, id, ret_config, NULL);
-}
-
-static int check(struct tx *tx, const struct place *place, const void *content, const char *path)
-{
-	return llm_config_validate(tx, content, path, place);
 }
 
 static int insert(struct tx *tx, const struct place *place, const void *content, void *prepared,

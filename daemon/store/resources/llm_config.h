@@ -6,20 +6,13 @@
 
 extern const struct resource resource_llm_config;
 
-/* What the record alone shows wrong; `path` is the record's in the request. */
-int llm_config_validate(struct tx *tx, const struct ellu_llm_config *config, const char *path,
-			const struct place *place);
-
 /* A new one, already validated. */
 int llm_config_insert(struct tx *tx, const struct place *place,
 		      const struct ellu_llm_config *config, int64_t *ret_id);
 
-/* The content of a request: what exists and is equal, else what exists brought to it (with
- * `update`) or Conflict, else a new one. */
-int llm_config_put(struct tx *tx, const struct place *place, const struct ellu_llm_config *config,
-		   const char *path, bool update, struct notes *notes, int64_t *ret_id);
-
-/* What a request's `part` names or holds; where it has none (NULL) the project's, if there is one. */
+/* What a request's `part` names, or holds: what exists and is equal, else what exists brought to it
+ * (with `update`) or Conflict, else a new one. Where it has none (NULL) the project's, if there is
+ * one. */
 int llm_config_take(struct tx *tx, const struct scope *scope, const struct place *place,
 		    const struct ellu_llm_config_in *in, const char *part, bool update,
 		    struct notes *notes, int64_t *ret_id);

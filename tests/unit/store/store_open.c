@@ -153,13 +153,13 @@ START_TEST(a_start_takes_over)
 	int64_t instance;
 
 	fixture_open(&f);
-	instance = store_instance(f.store);
+	instance = look_int(&f, "SELECT instance FROM daemon");
 	task = submit(&f, WHOLE);
 	claim(&f, task->id);
 	answer(&f, load_run(&f, 1), 1, 1, "text");
 	fixture_stop(&f);
 	fixture_start(&f);
-	ck_assert_int_gt(store_instance(f.store), instance);
+	ck_assert_int_gt(look_int(&f, "SELECT instance FROM daemon"), instance);
 	get.task_id = late.task_id = task->id;
 	CALL_OK(&f, store_task_get, &get);
 	ck_assert_str_eq(get.ret_task->status, "PENDING");
