@@ -12,7 +12,7 @@
 #include "daemon/store/resources/sweep.h"
 #include "daemon/store/store.h"
 
-#define WRITER_CACHE_KIB 2048
+#define WRITER_CACHE_KIB 4096
 #define READER_CACHE_KIB 1024
 #define MIGRATION_STEPS 1000 // of SQLite's machine
 

@@ -13,6 +13,7 @@
 
 #define STEP 400 // pairs of row and epoch, and rows alike, that one transaction looks at
 #define ALIKE_MAX 1000 // rows of one hash that are looked at for one row
+#define CHUNKS_A_LOOK 8 // of rows, in which none was found, cost as much as a look at one
 #define SOURCES_MAX 4 // earlier experiments, the newest first
 
 struct taking {
@@ -21,6 +22,7 @@ struct taking {
 	struct experiment_row experiment;
 	struct run_row run;
 	int64_t source_run_id;
+	int64_t last_chunk; // of rows, see template_variables_by_hash
 	int64_t responses; // taken in this step, and so are the ratings
 	int64_t ratings;
 	struct pair_walk walk;
@@ -39,6 +41,9 @@ static int load_taking(struct taking *taking)
 		return r;
 	r = experiment_row_load(tx, taking->experiment.source_experiment_id, &source);
 	taking->source_run_id = source.run_id;
+	if (r >= 0)
+		r = db_int(tx->db, &taking->last_chunk, "SELECT max(id) >> 16 FROM template_variables",
+			   "");
 	return r;
 }
 
@@ -53,9 +58,15 @@ static int same_values(struct tx *tx, int64_t row_id, int64_t other_row_id)
 	return r <= 0 ? r : identity_json_equal(column_peek(q, 0), column_peek(q, 1));
 }
 
-/* The source's answer for a row of the same values that nobody has taken. */
-static int find_alike(struct taking *taking, int64_t row_id, int64_t hash, int64_t epoch,
-		      int64_t *ret_id)
+/* What is looked for: the source's answer for a row of the same values that nobody has taken. */
+struct wanted {
+	int64_t row_id;
+	int64_t hash;
+	int64_t epoch;
+	int looks; // that are left
+};
+
+static int find_in_chunk(struct taking *taking, struct wanted *wanted, int64_t chunk, int64_t *ret_id)
 {
 	struct tx *tx = taking->tx;
 	QUERY q = NULL;
@@ -65,18 +76,31 @@ static int find_alike(struct taking *taking, int64_t row_id, int64_t hash, int64
 		     "SELECT v.id, r.id, EXISTS (SELECT 1 FROM responses n WHERE n.taken_from = r.id"
 		     "  AND n.run_id = ?5) FROM template_variables v LEFT JOIN responses r"
 		     " ON r.template_variables_id = v.id AND r.run_id = ?3 AND r.epoch = ?4"
-		     " AND r.error IS NULL WHERE v.project_id = ?1 AND v.hash = ?2"
+		     " AND r.error IS NULL WHERE v.project_id = ?1 AND v.id >> 16 = ?7 AND v.hash = ?2"
 		     " ORDER BY v.id DESC LIMIT ?6",
-		     "iiiiib", taking->run.project_id, hash, taking->source_run_id, epoch,
-		     taking->run.id, ALIKE_MAX);
+		     "iiiiibi", taking->run.project_id, wanted->hash, taking->source_run_id,
+		     wanted->epoch, taking->run.id, wanted->looks, chunk);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
 		taking->walk.left -= taking->walk.left > 0;
+		wanted->looks--;
 		if (column_null(q, 1) || column_int(q, 2))
 			continue;
 		*ret_id = column_int(q, 1);
-		r = same_values(tx, row_id, column_int(q, 0));
+		r = same_values(tx, wanted->row_id, column_int(q, 0));
 		if (r > 0)
 			return r;
+	}
+	return r;
+}
+
+static int find_alike(struct taking *taking, struct wanted *wanted, int64_t *ret_id)
+{
+	int r = 0;
+
+	for (int64_t chunk = taking->last_chunk; r == 0 && chunk >= 0 && wanted->looks > 0; chunk--) {
+		r = find_in_chunk(taking, wanted, chunk, ret_id);
+		if (chunk % CHUNKS_A_LOOK == 0)
+			taking->walk.left -= taking->walk.left > 0;
 	}
 	return r;
 }
@@ -89,7 +113,8 @@ static int find_answer(struct taking *taking, int64_t row_id, int64_t hash, int6
 	r = db_int(taking->tx->db, ret_id,
 		   "SELECT id FROM responses WHERE template_variables_id = ?1 AND run_id = ?2"
 		   " AND epoch = ?3 AND error IS NULL", "iii", row_id, taking->source_run_id, epoch);
-	return r != 0 ? r : find_alike(taking, row_id, hash, epoch, ret_id);
+	return r != 0 ? r :
+			find_alike(taking, &(struct wanted){ row_id, hash, epoch, ALIKE_MAX }, ret_id);
 }
 
 /* What it took was paid for then: its cost is none of this run's. */
