@@ -166,7 +166,7 @@ static void reader_run(struct reader *reader, struct store_request *request)
 
 	r = db_run(db, "BEGIN", "");
 	if (r >= 0)
-		r = tx_run(reader->store, db, clock_wall_usec(), request);
+		r = tx_run(reader->store, db, clock_wall_usec(), request, /* alone= */ false);
 	wait = r < 0 && may_go_by(reader, request, r);
 	if (wait)
 		wait_for_retry(reader, request);

@@ -83,7 +83,8 @@ void tx_post(struct store *store, struct store_request *request, enum store_lane
 	}
 }
 
-int tx_run(struct store *store, struct db *db, int64_t now, struct store_request *request)
+int tx_run(struct store *store, struct db *db, int64_t now, struct store_request *request,
+	   bool alone)
 {
 	struct tx tx = {
 		.store = store,
@@ -91,6 +92,7 @@ int tx_run(struct store *store, struct db *db, int64_t now, struct store_request
 		.arena = &request->arena,
 		.fault = &request->fault,
 		.now = now,
+		.alone = alone,
 	};
 	int64_t began = clock_thread_usec();
 	int r;

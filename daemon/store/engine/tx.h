@@ -20,6 +20,7 @@ struct tx {
 	int64_t now; // wall clock, one for the whole transaction
 	int64_t first_event; // numbers of what it added to histories; 0: nothing
 	int64_t last_event;
+	bool alone; // nothing else is in the transaction
 	bool oom;
 	const char *missing_secret; // the row named it, its file was gone
 };
@@ -41,7 +42,8 @@ void tx_post(struct store *store, struct store_request *request, enum store_lane
 	}
 
 /* Runs a request that is the writer's or a reader's; the transaction is theirs. */
-int tx_run(struct store *store, struct db *db, int64_t now, struct store_request *request);
+int tx_run(struct store *store, struct db *db, int64_t now, struct store_request *request,
+	   bool alone);
 /* Fills result and fault from what an operation returned. */
 void tx_result(struct store_request *request, struct db *db, int r);
 /* Gives the request back to who made it. */

@@ -5,8 +5,9 @@
  *
  * Group commit. What waits when the loop has a turn to itself runs in one transaction and is
  * answered after its COMMIT. A write runs in a savepoint, so that its failure does not sink its
- * neighbours; a recording needs none: its first statement changes nothing when it fails, and the
- * ones after it fail only together with the connection.
+ * neighbours; one that is alone needs none, since the transaction is rolled back for it, and neither
+ * does a recording: its first statement changes nothing when it fails, and the ones after it fail only
+ * together with the connection.
  *
  * While the disk is full or the database busy, patient requests stay queued and are tried again
  * every second; everything else is refused. Once the file is damaged, nothing is written any more.
@@ -189,17 +190,18 @@ static void batch_aborted(struct writer *writer, struct store_request *batch)
 	db_forgive(&writer->db);
 }
 
-/* Runs one request inside the open transaction. Negative only when that is lost. */
-static int run_one(struct writer *writer, struct store_request *request, int64_t now)
+/* Runs one request inside the open transaction, which is over when it fails `alone`. Negative only
+ * when that is lost. */
+static int run_one(struct writer *writer, struct store_request *request, int64_t now, bool alone)
 {
 	struct db *db = &writer->db;
 	bool guarded = request->lane == STORE_WRITE;
 	size_t secrets = writer->secrets.n;
 	int r;
 
-	if (guarded && db_run(db, "SAVEPOINT operation", "") < 0)
+	if (guarded && !alone && db_run(db, "SAVEPOINT operation", "") < 0)
 		return -EIO;
-	r = tx_run(writer->store, db, now, request);
+	r = tx_run(writer->store, db, now, request, alone);
 	/* What has no savepoint may be done in half. */
 	if (r == -ENOMEM && request->patient && db->trouble < DB_BUSY)
 		(void)db_failed(db, SQLITE_NOMEM);
@@ -210,10 +212,10 @@ static int run_one(struct writer *writer, struct store_request *request, int64_t
 	db_forgive(db);
 	if (r < 0) {
 		secrets_rollback(&writer->store->secrets, &writer->secrets, secrets);
-		if (guarded && db_run(db, "ROLLBACK TO operation", "") < 0)
+		if (guarded && db_run(db, alone ? "ROLLBACK" : "ROLLBACK TO operation", "") < 0)
 			return -EIO;
 	}
-	if (guarded && db_run(db, "RELEASE operation", "") < 0)
+	if (guarded && !alone && db_run(db, "RELEASE operation", "") < 0)
 		return -EIO;
 	return 0;
 }
@@ -258,6 +260,7 @@ static void run_batch(struct writer *writer)
 	const struct writer_queue *only = NULL;
 	struct stopwatch *watch = &writer->store->stopwatch;
 	int64_t started = clock_monotonic_usec(), now = clock_wall_usec(), before, after = started;
+	bool alone = writer->n_waiting == 1;
 	size_t n = 0;
 	int r;
 
@@ -274,12 +277,12 @@ static void run_batch(struct writer *writer)
 			writer->shared_usec = after;
 		writer->last = queue;
 		before = after;
-		r = run_one(writer, request, now);
+		r = run_one(writer, request, now, alone);
 		after = stopwatch_operation(watch, request->name, before);
 		queue->last_usec = after - before;
 		queue->used_usec += queue->last_usec / (queue == &writer->queues[0] ? OWN_SHARE : 1);
 	}
-	if (r >= 0)
+	if (r >= 0 && !sqlite3_get_autocommit(writer->db.handle))
 		r = commit(writer);
 	if (r < 0) {
 		/* BEGIN has popped nothing: take one, so that trouble without end is refused. */

@@ -169,20 +169,28 @@ int task_submit_check_run(struct tx *tx, const struct task_submit *submit, int64
 	return r < 0 ? r : 0;
 }
 
+/* A transaction with nothing else in it begins anew. A savepoint would keep a copy of each page. */
+static int take_back(struct tx *tx)
+{
+	int r = db_run(tx->db, tx->alone ? "ROLLBACK" : "ROLLBACK TO parts", "");
+
+	return r >= 0 && tx->alone ? db_run(tx->db, "BEGIN IMMEDIATE", "") : r;
+}
+
 int task_submit_try(struct tx *tx, int (*run)(void *userdata), void *userdata)
 {
 	struct writer *writer = &tx->store->writer;
 	size_t secrets = writer->secrets.n;
 	int r, ended = 0;
 
-	r = db_run(tx->db, "SAVEPOINT parts", "");
+	r = tx->alone ? 0 : db_run(tx->db, "SAVEPOINT parts", "");
 	if (r >= 0)
 		r = run(userdata);
 	if (r > 0) {
 		secrets_rollback(&tx->store->secrets, &writer->secrets, secrets);
-		ended = db_run(tx->db, "ROLLBACK TO parts", "");
+		ended = take_back(tx);
 	}
-	if (r >= 0 && ended >= 0)
+	if (r >= 0 && ended >= 0 && !tx->alone)
 		ended = db_run(tx->db, "RELEASE parts", "");
 	return ended < 0 ? ended : r;
 }

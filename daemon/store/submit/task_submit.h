@@ -53,7 +53,8 @@ int task_submit_check_run(struct tx *tx, const struct task_submit *submit, int64
 
 void task_submit_check_queue(const struct task_submit *submit, struct fault *rejected);
 
-/* Runs what makes the parts of a submission; when it answers more than 0, these are taken back. */
+/* Runs what makes the parts of a submission, before which it has written nothing; when that answers
+ * more than 0, they are taken back. */
 int task_submit_try(struct tx *tx, int (*run)(void *userdata), void *userdata);
 
 /* Answers a task that is there already. */
