@@ -75,8 +75,8 @@ static bool charge(struct bus_request *request, int64_t bytes, struct fault *fau
 			return true;
 	}
 	user_describe(user, slot, numbers, sizeof(numbers));
-	fault->retry_after_seconds = 1;
 	fault_set(fault, ELLU_E_TOO_MANY_REQUESTS, "%s", numbers);
+	fault->retry_after_seconds = 1;
 	return false;
 }
 
@@ -287,8 +287,8 @@ static int on_credentials(sd_bus_message *message, void *userdata, sd_bus_error 
 		fault_oom(&fault);
 	} else if (!user_take(&peer->place, user, USER_CONNECTIONS, 1)) {
 		user_describe(user, USER_CONNECTIONS, numbers, sizeof(numbers));
-		fault.retry_after_seconds = 1;
 		fault_set(&fault, ELLU_E_TOO_MANY_REQUESTS, "%s", numbers);
+		fault.retry_after_seconds = 1;
 	}
 	if (fault.code) {
 		refuse_all(peer, &fault);

@@ -261,8 +261,9 @@ int front_connect(struct front *front, const struct principal *principal, unsign
 		r = errno;
 		log_about(LOG_WARNING, ABOUT(.message = LOG_OUT_OF_FILES),
 			  "no socket is handed over: %s", strerror(r));
+		fault_set(fault, ELLU_E_TOO_MANY_REQUESTS, "%s", strerror(r));
 		fault->retry_after_seconds = ACCEPT_PAUSE_SECONDS;
-		return fault_set(fault, ELLU_E_TOO_MANY_REQUESTS, "%s", strerror(r));
+		return fault->code;
 	}
 	(void)evutil_make_socket_nonblocking(fds[0]);
 	caller.scopes |= lent;
