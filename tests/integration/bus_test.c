@@ -440,7 +440,7 @@ END_TEST
 START_TEST(a_caller_keeps_no_idle_daemon_up)
 {
 	message_bus = message_bus_start(/* system= */ false);
-	start_daemon("[daemon]\nidle_exit_seconds = 1\n");
+	start_daemon("[daemon]\nidle_exit_seconds = 3\n");
 	connect_client();
 	sd_bus_message_unref(call(PATH, MANAGER, "Subscribe", ""));
 	sd_bus_message_unref(call(PATH, MANAGER, "Call", "ss", "GetStatus", "{}"));

@@ -80,25 +80,22 @@ START_TEST(ended)
 }
 END_TEST
 
-/* A lookup that hangs for half a minute holds up neither the cancel nor the daemon's end. */
+/* A lookup that hangs for an hour holds up neither the cancel nor the daemon's end. */
 START_TEST(hung_lookup)
 {
-	double start;
 	int64_t id;
 
-	begin(NULL, (const char *[]) { "LD_PRELOAD=" ELLU_HANG_RESOLVER, NULL });
+	begin(NULL, (const char *[]) { "LD_PRELOAD=" ELLU_HANG_RESOLVER, "HANG_SECONDS=3600", NULL });
 	id = experiment_submit(wire, &(struct experiment) {
 		.rows = 5, .url = "http://model.hang.invalid/v1", .max_connections = 2 });
 	while (at_count(wire_call(wire, "GetStatus", "{}"), "endpoints") == 0)
 		;
-	start = now_seconds();
 	ck_assert_str_eq(at_text(cancel(id), "status"), "REVOKED");
 	task_must_have_been(server, id, "PENDING STARTED REVOKED");
 	/* Another task is served as if nothing were. */
 	sim_control(sim, "{'hang_rate':0}");
 	json_object_put(task_await_status(server, submit("Other", NULL), "SUCCESS"));
 	ck_assert_int_eq(daemon_stop(server), 0);
-	ck_assert_double_lt(now_seconds() - start, 25);
 }
 END_TEST
 
@@ -130,7 +127,8 @@ START_TEST(daemon_stops)
 	struct wire *watchers[2];
 	int64_t ids[3], calls;
 
-	begin("[daemon]\non_shutdown = revoke\n[queue]\nmax_running = 2\n", NULL);
+	begin("[daemon]\non_shutdown = revoke\nshutdown_grace_seconds = 3600\n"
+	      "[queue]\nmax_running = 2\n", NULL);
 	ids[0] = submit("A", NULL);
 	ids[1] = submit("B", NULL);
 	ids[2] = submit("C", NULL);
@@ -143,9 +141,9 @@ START_TEST(daemon_stops)
 		ck_assert_str_eq(at_text(wire_next(watchers[i]), "parameters.event.status"),
 				 i == 0 ? "STARTED" : "PENDING");
 	}
-	/* Within no grace period: 20 seconds by default, and nothing answers. */
+	/* Within no grace period, and nothing answers. */
 	daemon_signal(server, SIGTERM);
-	ck_assert_int_eq(daemon_wait(server, 15), 0);
+	ck_assert_int_eq(daemon_wait(server, WAIT_SECONDS), 0);
 	for (int i = 0; i < 2; i++)
 		must_be_told_the_end(watchers[i]);
 	sim_await(sim, "closed_early", 2);
@@ -185,7 +183,7 @@ START_TEST(stream_begins_at_the_stop)
 	while (!strstr(daemon_log(server), ended_line))
 		;
 	close(fd);
-	ck_assert_int_eq(daemon_wait(server, 15), 0);
+	ck_assert_int_eq(daemon_wait(server, WAIT_SECONDS), 0);
 	must_be_told_the_end(watcher);
 }
 END_TEST

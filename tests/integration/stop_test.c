@@ -10,11 +10,13 @@ static struct daemon *server;
 static struct sim *sim;
 static struct wire *wire;
 
+/* No grace period ends within a test: what is in flight is let go for another reason. */
 static int64_t begin(const char *const *settings, const struct experiment *experiment)
 {
 	struct experiment filled = *experiment;
 
-	server = daemon_start(NULL);
+	server = daemon_start(&(struct daemon_options) {
+		.config = "[daemon]\nshutdown_grace_seconds = 3600\n" });
 	sim = sim_start(settings);
 	wire = daemon_connect(server);
 	filled.url = sim_url(sim);
@@ -71,16 +73,13 @@ START_TEST(second_signal)
 {
 	int64_t id = begin((const char *[]) { "--hang_rate=1", NULL },
 			   &(struct experiment) { .rows = 40, .n_criteria = 1, .max_connections = 4 });
-	double start;
 
 	sim_await(sim, "in_flight", 4);
-	start = now_seconds();
 	daemon_signal(server, SIGTERM);
 	/* It waits for what is in flight: nobody else can connect any more. */
 	ck_assert_int_eq(daemon_wait(server, 1.0), -1);
 	daemon_signal(server, SIGTERM);
 	ck_assert_int_eq(daemon_wait(server, WAIT_SECONDS), 0);
-	ck_assert_double_lt(now_seconds() - start, 15);
 	sim_control(sim, "{'hang_rate':0}");
 	daemon_restart(server);
 	task_await_status(server, id, "SUCCESS");
@@ -117,6 +116,7 @@ START_TEST(watchers_at_a_stop)
 
 	wire_start(wire, "'more':true", "WatchTask", "{'id':%lld}", (long long)id);
 	sim_await(sim, "in_flight", 4);
+	ck_assert_str_eq(at_text(wire_next(wire), "parameters.event.status"), "STARTED");
 	begin_stop();
 	daemon_signal(server, SIGTERM);
 	while (wire_receive(wire, WAIT_SECONDS, &message) == WIRE_MESSAGE)
@@ -126,20 +126,18 @@ START_TEST(watchers_at_a_stop)
 }
 END_TEST
 
+/* Nothing but the cancel ends these calls. How fast it is, bench/cancel measures. */
 START_TEST(cancel)
 {
 	int64_t id = begin((const char *[]) { "--hang_rate=1", NULL },
 			   &(struct experiment) { .rows = 200, .n_criteria = 1, .max_connections = 64 });
 	struct wire *watcher = daemon_connect(server);
 	json_object *reply;
-	double start;
 
 	wire_start(watcher, "", "WatchTask", "{'id':%lld}", (long long)id);
 	sim_await(sim, "in_flight", 64);
-	start = now_seconds();
 	reply = wire_call(wire, "CancelTask", "{'id':%lld}", (long long)id);
 	ck_assert_str_eq(at_text(reply, "task.status"), "REVOKED");
-	ck_assert_double_lt(now_seconds() - start, SLOW_BUILD ? 10 : 1);
 	sim_await(sim, "closed_early", 64);
 	ck_assert_int_eq(sim_stat(sim, "in_flight"), 0);
 	ck_assert_str_eq(at_text(wire_next(watcher), "parameters.task.status"), "REVOKED");
@@ -205,7 +203,8 @@ START_TEST(many_tasks)
 
 	server = daemon_start(&(struct daemon_options) {
 		.config = "[queue]\nmax_running = 4\nmax_running_per_user = 3\nmax_pending = 40\n" });
-	sim = sim_start((const char *[]) { "--latency_seconds=0.05", NULL });
+	/* Long enough for all to come before the first ones have ended. */
+	sim = sim_start((const char *[]) { "--latency_seconds=2", NULL });
 	wire = daemon_connect(server);
 	for (int i = 0; i < N; i++)
 		ids[i] = experiment_submit(wire, &(struct experiment) {
@@ -214,6 +213,7 @@ START_TEST(many_tasks)
 	status = wire_call(wire, "GetStatus", "{}");
 	ck_assert_int_le(at_int(status, "queue.started"), 3);
 	ck_assert_int_gt(at_int(status, "queue.pending"), 0);
+	sim_control(sim, "{'latency_seconds':0.05}");
 	ck_assert_int_eq(daemon_stop(server), 0);
 	daemon_restart(server);
 	for (int i = 0; i < N; i++)
@@ -249,11 +249,11 @@ END_TEST
 START_TEST(idle_exit_loses_nobody)
 {
 	struct daemon *daemon = daemon_start(&(struct daemon_options) {
-		.arguments = (const char *[]) { "--idle-exit-seconds=1", NULL } });
+		.arguments = (const char *[]) { "--idle-exit-seconds=3", NULL } });
 	struct wire *first, *second;
 
 	daemon_signal(daemon, SIGSTOP);
-	ck_assert_int_eq(daemon_wait(daemon, 2.5), -1); // its time is over
+	ck_assert_int_eq(daemon_wait(daemon, 3.5), -1); // its time is over
 	first = daemon_connect(daemon);
 	wire_start(first, "", "GetStatus", "{}");
 	daemon_signal(daemon, SIGCONT);

@@ -142,8 +142,8 @@ START_TEST(tasks_and_experiments_end_pages)
 			   " \"update_existing\": true, \"prompt_template\": {\"content\": {\"name\": \"T\","
 			   " \"messages\": [{\"role\": \"user\", \"content\": \"{{n}}\"}]}}, \"collection\":"
 			   " {\"content\": {\"name\": \"C\", \"variables\": [{\"n\": 1}]}}%s%s%s}", i,
-		       i < 20 ? ", \"criteria\": [\"" : "", i < 20 ? criterion : "",
-		       i < 20 ? "\"]" : "");
+		       i < 10 ? ", \"criteria\": [\"" : "", i < 10 ? criterion : "",
+		       i < 10 ? "\"]" : "");
 	method_of(&f, &tasks, METHOD_LIST_TASKS, "{\"limit\": 1000}");
 	CALL_OK(&f, store_method_run, &tasks);
 	some = page_of(&f, &tasks.request, &ellu_list_tasks_reply_type);
