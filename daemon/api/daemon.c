@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,6 +202,7 @@ int api_drain(struct call *call)
 struct monitoring {
 	struct call *call; // a reference
 	struct monitor *monitor;
+	struct user_waiter turn;
 };
 
 static void monitoring_end(struct monitoring *monitoring)
@@ -209,6 +211,7 @@ static void monitoring_end(struct monitoring *monitoring)
 
 	call->on_gone = call->on_writable = NULL;
 	call->data = NULL;
+	user_stop_waiting(&monitoring->turn);
 	monitor_free(monitoring->monitor);
 	free(monitoring);
 	call_unref(call);
@@ -241,14 +244,31 @@ static void on_reply(void *userdata, const struct ellu_task *task,
 	struct monitoring *monitoring = userdata;
 	struct call *call = monitoring->call;
 	struct ellu_monitor_reply reply = ELLU_RECORD(struct ellu_monitor_reply);
+	struct user *user = call->principal.user;
 	char cursor[CURSOR_SIZE];
 
 	print_cursor(cursor, position);
 	reply.task = task;
 	reply.event = event;
 	reply.cursor = cursor;
+	user_begin_work(user);
 	if (!call_continue(call, &reply) && call->data)
 		monitor_pause(monitoring->monitor);
+	user_end_work(user);
+}
+
+/* A user may have many. */
+static bool must_wait(void *userdata)
+{
+	struct monitoring *monitoring = userdata;
+
+	return !user_take_turn(monitoring->call->principal.user, &monitoring->turn);
+}
+
+static void on_turn(struct user_waiter *waiter)
+{
+	monitor_go_on(((struct monitoring *)((char *)waiter - offsetof(struct monitoring, turn)))
+			      ->monitor);
 }
 
 static void on_failed(void *userdata, const struct fault *fault)
@@ -276,13 +296,16 @@ static void on_gone(struct call *call)
 static int begin(struct call *call, const struct monitor_options *options)
 {
 	struct monitoring *monitoring = options->userdata;
-	int r = monitor_new(call->service->queue, options, &monitoring->monitor);
+	int r;
 
+	monitoring->call = call;
+	monitoring->turn.wake = on_turn;
+	r = monitor_new(call->service->queue, options, &monitoring->monitor);
 	if (r < 0) {
 		free(monitoring);
 		return r;
 	}
-	monitoring->call = call_ref(call);
+	call_ref(call);
 	call->data = monitoring;
 	call->on_gone = on_gone;
 	call->on_writable = on_writable;
@@ -298,6 +321,7 @@ int api_monitor(struct call *call)
 		.min_interval_usec = (int64_t)(*request->min_interval_seconds * USEC_PER_SEC),
 		.reply = on_reply,
 		.failed = on_failed,
+		.must_wait = must_wait,
 	};
 	struct fault fault = { 0 };
 

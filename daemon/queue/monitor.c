@@ -15,6 +15,8 @@ struct monitor {
 	struct events_position position; // what was delivered
 	bool caught_up; // there is nothing in the store that was not delivered
 	bool reading; // a page is with the store
+	bool reading_waits; // for monitor_go_on(), and so does what follows
+	bool progress_waits;
 	bool paused;
 	bool ended;
 	bool freed;
@@ -169,17 +171,25 @@ static void on_events(struct store_request *request)
 	take_page(request, take_events);
 }
 
-/* Reads the next page, unless there is none to read or nobody to tell. */
-static void read_on(struct monitor *monitor)
+static bool must_wait(const struct monitor *monitor)
+{
+	return monitor->options.must_wait && monitor->options.must_wait(monitor->options.userdata);
+}
+
+/* Whether there is a next page, and somebody to tell. */
+static bool wants_page(struct monitor *monitor)
+{
+	if (monitor->position.number < monitor->queue->monitors.number)
+		monitor->caught_up = false;
+	return !monitor->reading && !monitor->caught_up && !is_idle(monitor);
+}
+
+static void read_page(struct monitor *monitor)
 {
 	const struct events_position *position = &monitor->position;
 	struct store *store = monitor->queue->options.store;
 	struct loop *loop = monitor->queue->options.loop;
 
-	if (position->number < monitor->queue->monitors.number)
-		monitor->caught_up = false;
-	if (monitor->reading || monitor->caught_up || is_idle(monitor))
-		return;
 	monitor->reading = true;
 	monitor->n_pins++;
 	queue_count_outstanding(monitor->queue, 1);
@@ -196,6 +206,15 @@ static void read_on(struct monitor *monitor)
 		store_request_init(&monitor->page.request, loop, on_events, monitor);
 		store_events_page(store, &monitor->page.events);
 	}
+}
+
+static void read_on(struct monitor *monitor)
+{
+	if (!wants_page(monitor))
+		return;
+	monitor->reading_waits = must_wait(monitor);
+	if (!monitor->reading_waits)
+		read_page(monitor);
 }
 
 /* ---- Being fed ---- */
@@ -257,15 +276,12 @@ void monitors_progress(struct monitors *monitors, struct live_task *task)
 			plan_progress(monitor);
 }
 
-static void on_timer(evutil_socket_t fd, short events, void *userdata)
+static void tell_progress(struct monitor *monitor)
 {
-	struct monitor *monitor = userdata;
 	const struct monitors *monitors = &monitor->queue->monitors;
 	struct live_task *task = monitors->moved;
 	bool ahead = false;
 
-	(void)fd;
-	(void)events;
 	monitor->n_pins++;
 	/* Who is behind is told when he has caught up. */
 	for (; monitor->caught_up && task && task->n_moves > monitor->n_moves;
@@ -283,6 +299,28 @@ static void on_timer(evutil_socket_t fd, short events, void *userdata)
 	else if (monitor->caught_up)
 		monitor->n_moves = monitors->n_moves;
 	unpin(monitor);
+}
+
+static void on_timer(evutil_socket_t fd, short events, void *userdata)
+{
+	struct monitor *monitor = userdata;
+
+	(void)fd;
+	(void)events;
+	monitor->progress_waits = must_wait(monitor);
+	if (!monitor->progress_waits)
+		tell_progress(monitor);
+}
+
+void monitor_go_on(struct monitor *monitor)
+{
+	bool progress_waits = monitor->progress_waits;
+
+	if (monitor->reading_waits && wants_page(monitor))
+		read_page(monitor);
+	monitor->reading_waits = monitor->progress_waits = false;
+	if (progress_waits)
+		tell_progress(monitor);
 }
 
 /* ---- Life ---- */

@@ -38,6 +38,8 @@ struct monitor_options {
 		      const struct ellu_task_event *event, const struct events_position *position);
 	/* The store failed to tell; nothing follows. */
 	void (*failed)(void *userdata, const struct fault *fault);
+	/* Whether looking for what is new has to wait for monitor_go_on(); NULL: it never has. */
+	bool (*must_wait)(void *userdata);
 	void *userdata;
 };
 
@@ -48,6 +50,8 @@ struct monitor *monitor_free(struct monitor *monitor);
 /* The other side reads slowly: nothing is delivered until monitor_resume(). */
 void monitor_pause(struct monitor *monitor);
 void monitor_resume(struct monitor *monitor);
+/* Does what had to wait. The monitor may be freed inside. */
+void monitor_go_on(struct monitor *monitor);
 
 /* ---- What happens to tasks ---- */
 
