@@ -57,7 +57,7 @@ void connection_kill(struct connection *connection)
 		return;
 	connection->dead = connection->output.stopped = true;
 	user_give_back(&connection->place);
-	front_reap_soon(connection->front);
+	front_reap_soon(connection);
 }
 
 static bool wants_input(const struct connection *connection)

@@ -31,7 +31,7 @@
 struct connection {
 	struct front *front;
 	struct principal principal;
-	struct connection *next; // front::connections, the longest idle first
+	struct connection *next; // front::connections, the longest idle first; or front::dead
 	struct connection **link;
 	int fd;
 	struct event *readable;
@@ -79,7 +79,7 @@ bool connection_has_room(struct connection *connection);
 
 struct loop *front_loop(const struct front *front);
 const struct front_options *front_get_options(const struct front *front);
-void front_reap_soon(struct front *front);
+void front_reap_soon(struct connection *connection);
 /* The connection was used: it is the last to make room for another. */
 void front_touch(struct connection *connection);
 

@@ -8,12 +8,16 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/loop.h"
 #include "daemon/front/connection.h"
 
 #define PEER_GROUPS_MAX 1024
-#define ACCEPTS_PER_TURN 64
+/* So long are connections accepted, or freed, in one turn; then others have theirs. */
+#define TURN_USEC 50
+/* Connections that are closed or refused for want of room are told of so often at most. */
+#define LOG_PAUSE_USEC (60 * USEC_PER_SEC)
 #define ACCEPT_PAUSE_SECONDS 1 // when file descriptors have run out
 
 struct front {
@@ -25,7 +29,9 @@ struct front {
 	int listener; // -1: not listening
 	struct event *acceptable;
 	struct event *accept_again;
+	struct connection *dead; // until the reaper frees them
 	struct event *reaper;
+	int64_t log_again_usec; // monotonic
 };
 
 struct loop *front_loop(const struct front *front)
@@ -63,33 +69,58 @@ void front_touch(struct connection *connection)
 	link_connection(connection->front, connection);
 }
 
-void front_reap_soon(struct front *front)
+static void reap_next_turn(struct front *front)
 {
-	event_active(front->reaper, EV_TIMEOUT, 0);
+	static const struct timeval at_once = { 0 };
+
+	(void)event_add(front->reaper, &at_once);
 }
 
-static void remove_connection(struct front *front, struct connection *connection)
+void front_reap_soon(struct connection *connection)
 {
+	struct front *front = connection->front;
+
 	unlink_connection(front, connection);
+	connection->next = front->dead;
+	front->dead = connection;
+	reap_next_turn(front);
+}
+
+static void remove_dead(struct front *front)
+{
+	struct connection *connection = front->dead;
+	struct user *user = connection->principal.user;
+
+	user_begin_work(user);
+	front->dead = connection->next;
 	connection_free(connection);
 	front->n_connections--;
 	front->options.service->n_connections--;
+	user_end_work(user);
 }
 
 static void on_reap(evutil_socket_t fd, short events, void *userdata)
 {
 	struct front *front = userdata;
-	struct connection *connection = front->connections;
+	int64_t end = clock_monotonic_usec() + TURN_USEC;
 
 	(void)fd;
 	(void)events;
-	while (connection) {
-		struct connection *next = connection->next;
+	while (front->dead && clock_monotonic_usec() < end)
+		remove_dead(front);
+	if (front->dead)
+		reap_next_turn(front);
+}
 
-		if (connection->dead)
-			remove_connection(front, connection);
-		connection = next;
-	}
+/* Who connects and connects does not fill the log as well. */
+static bool may_log(struct front *front)
+{
+	int64_t now = clock_monotonic_usec();
+
+	if (now < front->log_again_usec)
+		return false;
+	front->log_again_usec = now + LOG_PAUSE_USEC;
+	return true;
 }
 
 /* The longest unused connection without a call, of the user or of anyone, makes room. The end of
@@ -97,11 +128,12 @@ static void on_reap(evutil_socket_t fd, short events, void *userdata)
 static bool make_room(struct front *front, const struct user *user)
 {
 	for (struct connection *each = front->connections; each; each = each->next) {
-		if (each->call || each->decoding || each->held || each->dead ||
-		    each->unused.amount || (user && each->principal.user != user))
+		if (each->call || each->decoding || each->held || each->unused.amount ||
+		    (user && each->principal.user != user))
 			continue;
-		log_notice("too many connections: an idle one of user %lld is closed",
-			   (long long)each->principal.uid);
+		if (may_log(front))
+			log_notice("too many connections: an idle one of user %lld is closed",
+				   (long long)each->principal.uid);
 		connection_kill(each);
 		return true;
 	}
@@ -159,7 +191,8 @@ static int admit(struct front *front, const struct principal *principal, int fd,
 
 	if (!take_place(front, principal->user, &place)) {
 		user_describe(principal->user, USER_CONNECTIONS, numbers, sizeof(numbers));
-		log_warning("a connection is refused: %s", numbers);
+		if (may_log(front))
+			log_warning("a connection is refused: %s", numbers);
 		fault_set(fault, ELLU_E_TOO_MANY_REQUESTS, "%s", numbers);
 		fault->retry_after_seconds = ACCEPT_PAUSE_SECONDS;
 		return fault->code;
@@ -196,12 +229,16 @@ static void accept_peer(struct front *front, int fd)
 	struct principal principal;
 	struct fault fault = { 0 };
 
-	if (identify_peer(front, fd, &principal) < 0)
+	if (identify_peer(front, fd, &principal) < 0) {
 		close(fd);
-	else if (admit(front, &principal, fd, &connection, &fault) < 0)
+		return;
+	}
+	user_begin_work(principal.user);
+	if (admit(front, &principal, fd, &connection, &fault) < 0)
 		refuse(fd, &fault);
 	else
 		user_introduce(principal.user, &connection->waiter);
+	user_end_work(principal.user);
 }
 
 static void pause_accepting(struct front *front)
@@ -228,9 +265,10 @@ static void on_accept_again(evutil_socket_t fd, short events, void *userdata)
 static void on_acceptable(evutil_socket_t listener, short events, void *userdata)
 {
 	struct front *front = userdata;
+	int64_t end = clock_monotonic_usec() + TURN_USEC;
 
 	(void)events;
-	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+	do {
 		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd >= 0) {
@@ -242,7 +280,7 @@ static void on_acceptable(evutil_socket_t listener, short events, void *userdata
 		if (errno != EAGAIN)
 			pause_accepting(front);
 		return;
-	}
+	} while (clock_monotonic_usec() < end);
 }
 
 /* ---- Connections that are handed over ---- */
@@ -282,9 +320,13 @@ int front_connect(struct front *front, const struct principal *principal, unsign
 
 void front_take_back(struct front *front)
 {
-	for (struct connection *each = front->connections; each; each = each->next)
-		if (each->lent && !each->dead)
+	struct connection *next;
+
+	for (struct connection *each = front->connections; each; each = next) {
+		next = each->next; // it may end
+		if (each->lent)
 			connection_take_back(each);
+	}
 }
 
 /* ---- Listening ---- */
@@ -454,7 +496,9 @@ void front_stop_listening(struct front *front)
 void front_close(struct front *front)
 {
 	while (front && front->connections)
-		remove_connection(front, front->connections);
+		connection_kill(front->connections);
+	while (front && front->dead)
+		remove_dead(front);
 }
 
 struct front *front_free(struct front *front)

@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -361,6 +362,29 @@ START_TEST(the_group_administers)
 }
 END_TEST
 
+static void connect_often(struct wire *wire, void *userdata)
+{
+	(void)userdata;
+	for (int i = 0; i < 100; i++)
+		json_object_put(wire_call(daemon_connect(server), "ListTasks", "%s", "{}"));
+	wire_close(wire);
+}
+
+/* His idle connections make room for his next ones, and the log says so once. */
+START_TEST(a_log_is_not_filled_by_connecting)
+{
+	const char *line;
+	int n = 0;
+
+	server = daemon_start_system_with("[front]\nmax_connections_per_user = 4\n");
+	as_other_user(server, connect_often, NULL);
+	ck_assert_int_eq(daemon_stop(server), 0);
+	for (line = daemon_log(server); (line = strstr(line, "too many connections")); line++)
+		n++;
+	ck_assert_int_eq(n, 1);
+}
+END_TEST
+
 /* A user's own daemon serves nobody else. */
 START_TEST(private_socket)
 {
@@ -385,5 +409,6 @@ int main(void)
 	}
 	return RUN_SUITE(each_user_has_his_own, a_shared_config_serves_all, each_prunes_his_own, each_sees_his_own_endpoints,
 			 an_administrators_config_stays_his, tarpit_calls_starve_nobody,
-			 interactive_tasks_are_limited, the_group_administers, private_socket);
+			 interactive_tasks_are_limited, the_group_administers,
+			 a_log_is_not_filled_by_connecting, private_socket);
 }
