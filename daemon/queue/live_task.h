@@ -40,6 +40,7 @@ struct live_task {
 	enum task_kind kind;
 	int64_t attempt;
 	int64_t sequence; // the last one published
+	int64_t number; // of the last event published
 	int64_t sequence_read; // the last one that a monitor had from the store
 	enum live_state state; // live_task_move() alone changes it
 	enum task_status status; // what lies in the task's row, and the next

@@ -288,8 +288,9 @@ static void tell_progress(struct monitor *monitor)
 	     task = task->moved_next) {
 		if (!may_see(monitor, task) || task->id > monitor->position.known_id)
 			continue;
-		/* Progress repeats the last sequence: not one before what was told already. */
-		if (task->sequence_read > task->sequence)
+		/* Progress repeats the last sequence: not one before what was told already, nor one
+		 * that is yet to be told. */
+		if (task->sequence_read > task->sequence || task->number > monitor->position.number)
 			ahead = true;
 		else
 			deliver(monitor, NULL, live_task_progress_event(task));

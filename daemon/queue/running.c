@@ -60,6 +60,8 @@ static void publish_state(struct live_task *task, const struct store_request *re
 {
 	struct task_news news = { .first_sequence = record->sequence };
 
+	if (task->number < request->last_event)
+		task->number = request->last_event;
 	/* One event, this one: whoever follows all tasks need not read it. */
 	if (request->first_event == request->last_event)
 		news.last_number = request->last_event;

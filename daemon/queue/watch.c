@@ -266,6 +266,8 @@ void live_task_publish(struct live_task *task, const struct task_news *news)
 	live_task_forget_progress_event(task);
 	watch = task->watches;
 	task->sequence = news->event.sequence;
+	if (task->number < news->last_number)
+		task->number = news->last_number;
 	while (watch) {
 		struct watch *next = watch->next; // the callback may free this one
 
