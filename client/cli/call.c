@@ -336,6 +336,7 @@ static int read_content(struct cli *cli, const struct method *method, struct jso
 {
 	unsigned n = call_operand(method) ? 1 : 0;
 	struct complaint complaint;
+	int r;
 
 	*file = (struct json_file){ 0 };
 	*ret_content = NULL;
@@ -343,10 +344,9 @@ static int read_content(struct cli *cli, const struct method *method, struct jso
 		*ret_content = json_object_new_object();
 		return 0;
 	}
-	if (json_file_read(cli->arguments.operands[n], file, ret_content, &complaint) < 0) {
-		cli_error("%s", complaint.text);
-		return EXIT_USAGE;
-	}
+	r = json_file_read(cli->arguments.operands[n], file, ret_content, &complaint);
+	if (r < 0)
+		return cli_fail_file(r, &complaint);
 	cli->content = file;
 	cli->content_field = content_name(method);
 	return 0;

@@ -55,6 +55,12 @@ int cli_fail(int code, const struct ellu_error *error)
 	return ellu_error_exit_status(code);
 }
 
+int cli_fail_file(int r, const struct complaint *complaint)
+{
+	cli_error("%s", r == -EINVAL ? complaint->text : strerror(-r));
+	return EXIT_USAGE;
+}
+
 /* How long a daemon that went away may take to come back. */
 #define RECONNECT_SECONDS 10
 

@@ -114,6 +114,9 @@ char *cli_command_line(const struct cli *cli, const char *without);
 /* Says why a call failed, frees the error, and returns the exit status. */
 int cli_fail(int code, const struct ellu_error *error);
 
+/* Says why a file could not be had: as the complaint where that is what `r` means. The same. */
+int cli_fail_file(int r, const struct complaint *complaint);
+
 /* Hands over what was printed. 0, or the exit status; main() says that it could not be written. */
 int cli_flush(void);
 

@@ -75,19 +75,19 @@ int command_api(struct cli *cli)
 {
 	const struct arguments *arguments = &cli->arguments;
 	const char *parameters = arguments->operands[1];
-	struct complaint complaint = { "out of memory" };
+	struct complaint complaint;
 	char *input = NULL, *method;
 	size_t size;
-	int status;
+	int r, status;
 
 	if (asprintf(&method, "%s%s", strchr(arguments->operands[0], '.') ? "" : "org.elluminate.",
 		     arguments->operands[0]) < 0)
 		return cli_fail(-ENOMEM, NULL);
 	if (parameters && strcmp(parameters, "-") == 0) {
-		if (file_text_read("-", MESSAGE_SIZE_MAX, &input, &size, &complaint) < 0) {
-			cli_error("%s", complaint.text);
+		r = file_text_read("-", MESSAGE_SIZE_MAX, &input, &size, &complaint);
+		if (r < 0) {
 			free(method);
-			return EXIT_USAGE;
+			return cli_fail_file(r, &complaint);
 		}
 		parameters = input;
 	}

@@ -16,25 +16,24 @@ static int read_text(const struct cli *cli, char **ret_text, struct complaint *c
 	const struct arguments *arguments = &cli->arguments;
 	const char *text = arguments->n_operands > 0 ? arguments->operands[0] : "-";
 	const char *file = arguments->file ? arguments->file : "-";
-	size_t size;
-	int r;
+	const bool is_said = strcmp(text, "-") != 0, is_input = strcmp(file, "-") == 0;
+	size_t size = strlen(text);
+	int r = 0;
 
-	if (strcmp(text, "-") != 0) {
-		*ret_text = strdup(text);
-		return *ret_text ? 0 : -ENOMEM;
-	}
-	if (strcmp(file, "-") == 0 && isatty(STDIN_FILENO))
+	*ret_text = is_said ? strdup(text) : NULL;
+	if (!is_said && is_input && isatty(STDIN_FILENO))
 		cli_note(cli, "The text, then Ctrl-D:");
-	r = file_text_read(file, MESSAGE_SIZE_MAX, ret_text, &size, complaint);
-	if (r < 0)
-		return r;
+	if (!is_said)
+		r = file_text_read(file, MESSAGE_SIZE_MAX, ret_text, &size, complaint);
+	if (r < 0 || !*ret_text)
+		return r < 0 ? r : -ENOMEM;
 	while (size > 0 && (*ret_text)[size - 1] == '\n')
 		(*ret_text)[--size] = '\0';
 	if (size > 0 && !memchr(*ret_text, 0, size) && utf8_valid(*ret_text, size, NULL))
 		return 0;
 	free(*ret_text);
 	return complain(complaint, size > 0 ? "%s: not valid UTF-8 text" : "%s: no text",
-			strcmp(file, "-") == 0 ? "standard input" : file);
+			is_said ? "TEXT" : is_input ? "standard input" : file);
 }
 
 static json_object *one_message(const char *text)
@@ -52,8 +51,9 @@ static int make_messages(const struct cli *cli, json_object *request)
 {
 	const struct arguments *arguments = &cli->arguments;
 	const bool said = options_given(arguments, "template") || options_given(arguments, "messages");
-	struct complaint complaint = { "out of memory" };
+	struct complaint complaint;
 	char *text;
+	int r;
 
 	if (said + (arguments->n_operands > 0) + (arguments->file != NULL) > 1) {
 		cli_error("call: expected either TEXT, --file, --template or --messages");
@@ -61,10 +61,9 @@ static int make_messages(const struct cli *cli, json_object *request)
 	}
 	if (said)
 		return 0;
-	if (read_text(cli, &text, &complaint) < 0) {
-		cli_error("%s", complaint.text);
-		return EXIT_USAGE;
-	}
+	r = read_text(cli, &text, &complaint);
+	if (r < 0)
+		return cli_fail_file(r, &complaint);
 	json_object_object_add(request, "messages", one_message(text));
 	free(text);
 	return 0;

@@ -29,12 +29,6 @@ struct dry_run {
 
 /* ---- A dry run: the rows ---- */
 
-static int complain_rows(int r, const struct complaint *complaint)
-{
-	cli_error("%s", r == -EINVAL ? complaint->text : strerror(-r));
-	return EXIT_USAGE;
-}
-
 /* As many of the first rows as one message takes. */
 static int first_rows(struct dry_run *run, json_object **ret_rows)
 {
@@ -58,7 +52,7 @@ static int first_rows(struct dry_run *run, json_object **ret_rows)
 	}
 	if (r < 0) {
 		json_object_put(rows);
-		return complain_rows(r, &complaint);
+		return cli_fail_file(r, &complaint);
 	}
 	run->partly = (int64_t) json_object_array_length(rows) < run->n_cases;
 	*ret_rows = rows;
@@ -166,7 +160,7 @@ static int check_rows(struct dry_run *run, const struct ellu_prompt_template *te
 		status = print_prompt(run, template, row, ++number);
 		json_object_put(row);
 	}
-	return r < 0 ? complain_rows(r, &complaint) : status;
+	return r < 0 ? cli_fail_file(r, &complaint) : status;
 }
 
 static int check_prompts(struct dry_run *run)
@@ -403,16 +397,15 @@ int command_run(struct cli *cli)
 {
 	struct experiment_file file;
 	struct complaint complaint;
-	int status;
+	int r, status;
 
 	if (options_given(&cli->arguments, "detach") && cli->arguments.fail_under >= 0) {
 		cli_error("--detach and --fail-under exclude each other");
 		return EXIT_USAGE;
 	}
-	if (experiment_file_load(cli->arguments.operands[0], &file, &complaint) < 0) {
-		cli_error("%s", complaint.text);
-		return EXIT_USAGE;
-	}
+	r = experiment_file_load(cli->arguments.operands[0], &file, &complaint);
+	if (r < 0)
+		return cli_fail_file(r, &complaint);
 	if (apply_arguments(&file, &cli->arguments) < 0)
 		status = cli_fail(-ENOMEM, NULL);
 	else

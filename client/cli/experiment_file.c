@@ -274,8 +274,6 @@ int experiment_file_load(const char *path, struct experiment_file *ret_file,
 		}
 		json_object_put(json);
 	}
-	if (r == -ENOMEM)
-		complain(complaint, "%s: out of memory", path);
 	if (r < 0)
 		experiment_file_done(&file);
 	else

@@ -26,7 +26,7 @@ struct experiment_file {
 	char notes[2][256]; // what the user should know about the keys; "" for nothing
 };
 
-/* Reads it. Negative with a complaint. */
+/* Reads it. -EINVAL with a complaint, -ENOMEM. */
 int experiment_file_load(const char *path, struct experiment_file *ret_file,
 			 struct complaint *complaint);
 void experiment_file_done(struct experiment_file *file);

@@ -275,8 +275,6 @@ int json_file_read(const char *path, struct json_file *ret_file, json_object **r
 
 	if (r == 0)
 		r = parse(&file, ret_object, complaint);
-	if (r == -ENOMEM)
-		complain(complaint, "%s: out of memory", path);
 	*ret_file = file;
 	return r;
 }

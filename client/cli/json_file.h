@@ -17,7 +17,8 @@ struct json_file {
 	size_t size;
 };
 
-/* The object in the file; `-` is standard input. Negative with a complaint. Done in either case. */
+/* The object in the file; `-` is standard input. -EINVAL with a complaint, -ENOMEM. Done in either
+ * case. */
 int json_file_read(const char *path, struct json_file *ret_file, json_object **ret_object,
 		   struct complaint *complaint);
 void json_file_done(struct json_file *file);

@@ -122,11 +122,7 @@ static int compare(struct sync *sync)
 	ellu_stream_close(stored);
 	if (r < 0)
 		return cli_fail(r, error);
-	if (kept < 0) {
-		cli_error("%s", kept == -EINVAL ? complaint.text : strerror(-kept));
-		return EXIT_USAGE;
-	}
-	return 0;
+	return kept < 0 ? cli_fail_file(kept, &complaint) : 0;
 }
 
 /* ---- Uploading ---- */
@@ -186,29 +182,25 @@ static int send_rows(struct sync *sync, struct chunk *chunk, const char *upload_
 	int64_t sent = 0;
 	int kept, status = 0;
 
-	while (status == 0 && (kept = rows_next(sync->rows, &row, &complaint)) > 0) {
+	while ((kept = rows_next(sync->rows, &row, &complaint)) > 0) {
+		int64_t n = (int64_t) chunk->n;
 		size_t size;
 		const char *text = json_text(row, &size);
 
-		if (chunk->n == ROWS_MAX || (chunk->n > 0 && chunk->size + size > ROWS_BYTES_MAX)) {
-			int64_t n = (int64_t) chunk->n;
-
+		if (n == ROWS_MAX || (n > 0 && chunk->size + size > ROWS_BYTES_MAX)) {
 			status = send_chunk(sync, chunk, upload_id, /* commit= */ false, sent);
 			sent += n;
 		}
-		chunk->texts[chunk->n] = text ? strdup(text) : NULL;
+		if (status == 0)
+			chunk->texts[chunk->n] = text ? strdup(text) : NULL;
 		json_object_put(row);
-		if (!chunk->texts[chunk->n])
-			return cli_fail(-ENOMEM, NULL);
+		if (status != 0 || !chunk->texts[chunk->n])
+			return status ? status : cli_fail(-ENOMEM, NULL);
 		chunk->n++;
 		chunk->size += size + 1;
 	}
-	if (status != 0)
-		return status;
-	if (kept < 0) {
-		cli_error("%s", complaint.text);
-		return EXIT_USAGE;
-	}
+	if (kept < 0)
+		return cli_fail_file(kept, &complaint);
 	return send_chunk(sync, chunk, upload_id, /* commit= */ true, sent);
 }
 
@@ -218,7 +210,7 @@ static int upload(struct sync *sync)
 	struct complaint complaint;
 	char upload_id[40];
 	uint64_t random[2];
-	int status;
+	int r, status;
 
 	if (!chunk || getrandom(random, sizeof(random), 0) != sizeof(random)) {
 		free(chunk);
@@ -226,12 +218,8 @@ static int upload(struct sync *sync)
 	}
 	snprintf(upload_id, sizeof(upload_id), "%016llx%016llx", (unsigned long long) random[0],
 		 (unsigned long long) random[1]);
-	if (rows_rewind(sync->rows, &complaint) < 0) {
-		cli_error("%s", complaint.text);
-		status = EXIT_USAGE;
-	} else {
-		status = send_rows(sync, chunk, upload_id);
-	}
+	r = rows_rewind(sync->rows, &complaint);
+	status = r < 0 ? cli_fail_file(r, &complaint) : send_rows(sync, chunk, upload_id);
 	chunk_clear(chunk);
 	free(chunk);
 	return status;
@@ -307,7 +295,7 @@ static int look(struct sync *sync, const struct ellu_collection *wanted,
 {
 	const struct ellu_get_collection_reply *reply = NULL;
 	struct complaint complaint;
-	int found, status = 0;
+	int r, found, status;
 
 	sync->ref = (struct ellu_ref) ELLU_RECORD(struct ellu_ref);
 	sync->ref.name = wanted->name;
@@ -317,10 +305,8 @@ static int look(struct sync *sync, const struct ellu_collection *wanted,
 	*ret_reply = reply;
 	sync->stored = found ? reply->collection : NULL;
 	sync->version = found ? *reply->collection->version : 0;
-	if (rows_rewind(sync->rows, &complaint) < 0) {
-		cli_error("%s", complaint.text);
-		status = EXIT_USAGE;
-	}
+	r = rows_rewind(sync->rows, &complaint);
+	status = r < 0 ? cli_fail_file(r, &complaint) : 0;
 	if (status == 0 && found)
 		status = check_columns(sync, wanted);
 	return status == 0 ? compare(sync) : status;

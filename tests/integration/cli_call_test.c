@@ -97,6 +97,8 @@ START_TEST(what_is_wrong)
 		{ "printf '\\n\\n' | $0 call", "standard input: no text", 2 },
 		{ "printf '\\377' | $0 call", "standard input: not valid UTF-8 text", 2 },
 		{ "printf 'a\\0b' | $0 call", "standard input: not valid UTF-8 text", 2 },
+		{ "$0 call \"$(printf 'a\\377')\"", "TEXT: not valid UTF-8 text", 2 },
+		{ "$0 call ''", "TEXT: no text", 2 },
 		{ "$0 call --file /nowhere", "/nowhere: No such file or directory", 2 },
 		{ "$0 call a --file b", "call: expected either TEXT", 2 },
 		{ "$0 call a --template T", "call: expected either TEXT", 2 },

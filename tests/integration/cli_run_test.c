@@ -76,6 +76,26 @@ START_TEST(interrupted_upload_leaves_the_old_rows)
 }
 END_TEST
 
+/* One whose first rows are refused ends there, with more of them to come. */
+START_TEST(refused_upload_leaves_the_old_rows)
+{
+	struct command *run;
+	FILE *out;
+
+	begin();
+	make_rows("old", 3);
+	COMMAND(server, 0, "run", make_file("old.json", ",\"collection\":{\"name\":\"C\",\"file\":\"old.csv\"}"));
+	out = fopen(dir_path(folder, "new.jsonl"), "we");
+	for (int i = 0; i < 2500; i++)
+		fprintf(out, "{\"topic\":%d%s}\n", i, i == 3 ? ",\"\":1" : "");
+	fclose(out);
+	run = COMMAND(server, 23, "run", make_file("new.json", ",\"collection\":{\"name\":\"C\",\"file\":\"new.jsonl\"}"));
+	ASSERT_SAYS(run->err, "rows 1 to 1,000 of C:");
+	ASSERT_SAYS(run->err, "variables[3]: expected keys of 1 to 200 characters");
+	ck_assert(holds_rows_of("old", 3));
+}
+END_TEST
+
 START_TEST(two_uploads_at_once)
 {
 	const char *one, *other;
@@ -415,7 +435,8 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(interrupted_upload_leaves_the_old_rows, two_uploads_at_once, each_run_has_its_own_rows,
+	return RUN_SUITE(interrupted_upload_leaves_the_old_rows, refused_upload_leaves_the_old_rows,
+			 two_uploads_at_once, each_run_has_its_own_rows,
 			 another_version_of_the_rows, dry_run_asks_the_daemon,
 			 dry_run_of_what_is_there, held_for_its_budget,
 			 interrupted_before_the_first_event, hints_lead_to_the_same_daemon,
