@@ -8,10 +8,10 @@
  * as long as the request. Call store_request_done() before freeing it.
  *
  * Threads: one writer (the only connection that writes or checkpoints; group commit: all that
- * wait run in one transaction, a savepoint each, and are answered after the COMMIT), one reader
- * for points, one for lists and long scans. Operations of one lane run in the order posted, those
- * of callers in that of their user: users have turns, at the writer by the time that they take. A
- * scan is cut into short transactions, and others get their turn in between.
+ * wait run in one transaction, in a savepoint each where there are several, and are answered after
+ * the COMMIT), one reader for points, one for lists and long scans. Operations of one lane run in
+ * the order posted, those of callers in that of their user: users have turns, at the writer by the
+ * time that they take. A scan is cut into short transactions, and others get their turn in between.
  */
 #pragma once
 

@@ -51,6 +51,48 @@ START_TEST(started_in_the_same_transaction)
 	ck_assert_str_eq(op.ret_task->status, "STARTED");
 	ck_assert_int_eq(op.ret_attempt, 1);
 	ck_assert_int_eq(op.ret_task->sequence, 2);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM tasks WHERE attempts = 1 AND idle_claims = 1"
+				      " AND started_at = created_at AND claimed_monotonic > 0"
+				      " AND instance = (SELECT instance FROM daemon)"), 1);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM task_events e JOIN tasks t ON t.id = e.task_id"
+				      " WHERE (e.sequence = 1 AND e.status = 'PENDING')"
+				      " OR (e.sequence = t.sequence AND e.status = 'STARTED'"
+				      "  AND e.number = t.last_event)"), 2);
+	fixture_close(&f);
+}
+END_TEST
+
+/* Pages in the log since its last beginning: a word of the index beside it. */
+static int64_t pages_in_log(void)
+{
+	uint32_t words[5] = { 0 };
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/elluminate.db-shm", f.dir);
+	file = fopen(path, "re");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_uint_eq(fread(words, sizeof(words), 1, file), 1);
+	fclose(file);
+	return words[4];
+}
+
+/* Who submits waits for each page that is written and synced: a table or an index each. */
+#define PAGES_MAX 14
+START_TEST(few_pages_are_written)
+{
+	struct task_submit op = { .start = true };
+	int64_t before;
+
+	fixture_open(&f);
+	submit(&f, "{\"name\": \"X\", \"prompt_template\": {\"content\": {\"name\": \"T\","
+		   " \"messages\": [{\"role\": \"user\", \"content\": \"{{n}}\"}]}}, \"collection\":"
+		   " {\"content\": {\"name\": \"C\", \"variables\": [{\"n\": 1}]}}}");
+	before = pages_in_log();
+	ck_assert_int_eq(submit_op(&f, &op, "{\"name\": \"Y\", \"prompt_template\": {\"ref\":"
+					    " {\"name\": \"T\"}}, \"collection\": {\"ref\":"
+					    " {\"name\": \"C\"}}}"), 0);
+	ck_assert_int_le(pages_in_log() - before, PAGES_MAX);
 	fixture_close(&f);
 }
 END_TEST
@@ -454,7 +496,8 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS(a_new_experiment, started_in_the_same_transaction, the_same_name_is_a_conflict,
+	return RUN_TESTS(a_new_experiment, started_in_the_same_transaction, few_pages_are_written,
+			 the_same_name_is_a_conflict,
 			 what_differs_is_a_conflict, equal_content_is_used, a_family_of_names,
 			 update_brings_what_exists_to_the_content, idempotency,
 			 idempotency_minds_keys,
