@@ -123,9 +123,9 @@ struct ellu_stream; /* a call with many replies, read one by one */
  * $XDG_STATE_HOME/elluminate (~/.local/state/elluminate).
  *
  * On a bus the daemon, which the bus starts, is asked for each connection that is needed; it is as
- * good as one to its socket, and goes on when the bus goes away. An event handle cannot wait for the
- * bus here, so that there a daemon that cannot be had shows with the first call. -EACCES: the bus's
- * policy.
+ * good as one to its socket, and goes on when the bus goes away. A blocking handle waits here for the
+ * daemon's first answer, a minute at most (-ETIMEDOUT); an event handle cannot wait, so that there a
+ * daemon that cannot be had shows with the first call. -EACCES: the bus's policy.
  *
  * -EINVAL: unknown flags or form of address. -ENAMETOOLONG: longer than a socket's path may be.
  */

@@ -63,6 +63,17 @@ static int connect_once(struct ellu *handle, const char *address)
 	return r == -EAGAIN ? 0 : r; // it is there, and busy
 }
 
+/* A daemon that the bus has to start, or cannot, shows in its answer alone. */
+static int await_daemon(struct ellu *handle)
+{
+	int r;
+
+	atomic_store(&handle->timeout_usec, HANDLE_OPEN_USEC);
+	r = ellu_call_raw(handle, "org.varlink.service.GetInfo", NULL, NULL, NULL);
+	atomic_store(&handle->timeout_usec, CONNECTION_NO_LIMIT);
+	return r;
+}
+
 static struct ellu *handle_new(unsigned mode)
 {
 	struct ellu *handle = calloc(1, sizeof(*handle));
@@ -107,10 +118,9 @@ int ellu_open(const char *address, unsigned flags, struct ellu **ret)
 		handle_unref(handle);
 		return r;
 	}
-	/* A daemon that the bus has to start, or cannot, shows in its answer alone. An event handle must
-	 * not wait: there the first call tells. */
+	/* An event handle must not wait: there the first call tells. */
 	if (handle->address.kind != ADDRESS_SOCKET && flags == ELLU_BLOCKING)
-		r = ellu_call_raw(handle, "org.varlink.service.GetInfo", NULL, NULL, NULL);
+		r = await_daemon(handle);
 	if (r < 0)
 		ellu_close(handle);
 	else

@@ -28,6 +28,7 @@
 #define HANDLE_SHORT_MAX 4 // connections of an event handle that short calls share
 #define HANDLE_RETRY_USEC 10000 // before the next try when the daemon's queue is full
 #define HANDLE_RECONNECT_USEC (60 * UINT64_C(1000000)) // unless the caller says otherwise
+#define HANDLE_OPEN_USEC (60 * UINT64_C(1000000)) // for the first answer over a bus
 #define HANDLE_TIMEOUT_MAX 31536000.0 // seconds: a year
 
 TAILQ_HEAD(op_list, ellu_op);

@@ -87,7 +87,8 @@ struct message_bus *message_bus_start(bool system)
 			"<busconfig><type>%s</type><listen>%s</listen><servicedir>%s</servicedir>"
 			"<auth>EXTERNAL</auth>%s"
 			"<limit name='max_connections_per_user'>1000</limit>"
-			"<limit name='max_completed_connections'>2000</limit></busconfig>",
+			"<limit name='max_completed_connections'>2000</limit>"
+			"<limit name='service_start_timeout'>240000</limit></busconfig>",
 			system ? "system" : "session", bus->address, bus->services,
 			system ? system_policy : session_policy));
 	/* Its way is free for all, as it is in /run. */
