@@ -49,19 +49,11 @@ static const struct option *const template_options[] = { &revision, NULL };
 #define BY_FIELD _OPTION_KIND_MAX
 
 /* How fields of requests are called and explained where their own names and constraints would not do.
- * The values that a field may have follow a colon. Without a name: no option. */
+ * The values that a field may have follow a colon. */
 static const struct {
 	const char *field, *name, *value, *help;
 	enum option_kind kind;
 } words[] = {
-	{ "project", NULL, NULL, NULL, BY_FIELD },
-	{ "limit", NULL, NULL, NULL, BY_FIELD },
-	{ "count", NULL, NULL, NULL, BY_FIELD },
-	{ "idempotency_key", NULL, NULL, NULL, BY_FIELD },
-	{ "cancel_on_disconnect", NULL, NULL, NULL, BY_FIELD },
-	{ "min_interval_seconds", NULL, NULL, NULL, BY_FIELD },
-	{ "criterion_id", NULL, NULL, NULL, BY_FIELD },
-	{ "rating", NULL, NULL, NULL, BY_FIELD },
 	{ "after", "after", "SEQUENCE", "only lines after this sequence", OPTION_POSITION },
 	{ "cost_limit", "cost-limit", "DOLLARS", "issue no further call once so much was spent", BY_FIELD },
 	{ "criteria", "criteria", "TEXT", "a yes/no question; give it again for more", BY_FIELD },
@@ -332,16 +324,31 @@ static struct arena texts; // of what is made here; it lasts as long as the proc
 
 /* ---- What the interface offers ---- */
 
+/* One of the words in `list`, which may be NULL: any. */
+static bool is_listed(const char *list, const char *word)
+{
+	size_t length = strlen(word);
+
+	for (const char *at = list; at && (at = strstr(at, word)); at += length)
+		if ((at == list || at[-1] == ' ') && (!at[length] || at[length] == ' '))
+			return true;
+	return !list;
+}
+
 /* False when the field is none of the user's, or there is no memory. */
 static bool make_option(const struct record_field *field, struct option *ret_option)
 {
+	static const char ours[] = "project limit count idempotency_key cancel_on_disconnect "
+				   "min_interval_seconds criterion_id rating";
 	const struct record_field named = { .name = "", .kind = FIELD_STRING, .one_of = field->one_of };
 	char values[512];
 
+	if (is_listed(ours, field->name))
+		return false;
 	for (size_t i = 0; i < LENGTH(words); i++) {
 		if (strcmp(words[i].field, field->name) != 0)
 			continue;
-		if (!words[i].name || !option_for_field(field, &texts, ret_option))
+		if (!option_for_field(field, &texts, ret_option))
 			return false;
 		ret_option->name = words[i].name;
 		ret_option->value = words[i].value;
@@ -354,17 +361,6 @@ static bool make_option(const struct record_field *field, struct option *ret_opt
 		return ret_option->help != NULL;
 	}
 	return option_for_field(field, &texts, ret_option);
-}
-
-/* One of the words in `list`, which may be NULL: any. */
-static bool is_listed(const char *list, const char *word)
-{
-	size_t length = strlen(word);
-
-	for (const char *at = list; at && (at = strstr(at, word)); at += length)
-		if ((at == list || at[-1] == ' ') && (!at[length] || at[length] == ' '))
-			return true;
-	return !list;
 }
 
 /* Adds an option for each field of the record that a user may set; `path` is where it is in the request.

@@ -52,8 +52,7 @@ struct screen {
 	struct termios before;
 };
 
-/* Whether standard input and output are a terminal that knows the control sequences. */
-static bool screen_possible(void)
+bool live_view_possible(void)
 {
 	const char *terminal = getenv("TERM");
 
@@ -461,11 +460,6 @@ static int show(struct view *view, struct ellu *daemon)
 		view->error = NULL;
 	}
 	return status;
-}
-
-bool live_view_possible(void)
-{
-	return screen_possible();
 }
 
 int live_view(struct cli *cli)

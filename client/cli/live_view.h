@@ -10,7 +10,7 @@
 #include "client/cli/cli.h"
 #include "client/cli/task_board.h"
 
-/* Whether there is a terminal for it. */
+/* Whether standard input and output are a terminal that knows the control sequences. */
 bool live_view_possible(void);
 
 /* Until `q` or Ctrl-C. Returns the exit status. */
