@@ -130,8 +130,24 @@ void command_await(struct command *command, const char *wanted)
 	command->seen = (size_t)(found - command->out) + strlen(wanted);
 }
 
+/* Runnable no more: it waits, was stopped or has ended. */
+static bool is_at_rest(const char *path)
+{
+	char *stat = file_read(path, NULL);
+	const char *state = stat ? strrchr(stat, ')') : NULL;
+	bool at_rest = !state || !strchr("RD", state[2]);
+
+	free(stat);
+	return at_rest;
+}
+
+/* To one that waits: what comes just as a write returns may be lost in ThreadSanitizer. */
 void command_signal(const struct command *command, int signal)
 {
+	const char *path = text("/proc/%d/stat", (int)command->pid);
+
+	while (!is_at_rest(path))
+		(void)poll(NULL, 0, 2);
 	if (kill(command->pid, signal) < 0)
 		die("kill: %s", strerror(errno));
 }
