@@ -12,10 +12,9 @@
 #include <sys/random.h>
 
 #include "daemon/backend/core.h"
-#include "daemon/backend/http/multi.h"
-#include "daemon/base/hash.h"
-#include "daemon/backend/http/transfer.h"
+#include "daemon/backend/multi.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/hash.h"
 #include "proto/limits.h"
 
 #define ROUNDS_MAX 16 // of a turn, before other events get theirs

@@ -13,14 +13,14 @@
 
 #include "daemon/backend/admission.h"
 #include "daemon/backend/backend.h"
+#include "daemon/backend/descriptors.h"
+#include "daemon/backend/endpoint.h"
+#include "daemon/backend/pool.h"
 #include "daemon/backend/dialect/buffer.h"
-#include "daemon/base/deadline.h"
-#include "daemon/backend/http/descriptors.h"
 #include "daemon/backend/dialect/dialect.h"
 #include "daemon/backend/dialect/json.h"
-#include "daemon/backend/endpoint.h"
-#include "daemon/backend/http/pool.h"
 #include "daemon/backend/limits/retry.h"
+#include "daemon/base/deadline.h"
 
 struct event;
 
@@ -86,7 +86,7 @@ struct transport {
 	bool (*abort)(struct job *job);
 };
 
-extern const struct transport transport_http; // http/transfer.c
+extern const struct transport transport_http; // transfer.c
 extern const struct transport transport_simulated;
 void simulated_run(struct backend *backend); // answers what is due, a bounded number at once
 

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "daemon/backend/core.h"
-#include "daemon/backend/http/transfer.h"
 #include "daemon/base/clock.h"
 #include "proto/limits.h"
 #include "proto/utf8.h"

@@ -21,7 +21,7 @@ struct request_form {
 	bool max_completion_tokens; // instead of max_tokens
 };
 
-/* What carries a call's attempts (transport.h). */
+/* What carries a call's attempts. */
 enum transport_kind {
 	TRANSPORT_HTTP,
 	TRANSPORT_SIMULATED,

@@ -1,5 +1,13 @@
-#include "daemon/backend/http/transfer.h"
-
+/*
+ * One attempt over HTTP, on an easy handle from its user's pool. Handles keep their options
+ * from one call to the next; only what differs is set again.
+ *
+ * Time limits beyond curl's own for connecting are the backend's deadlines: for the first byte
+ * from when the request goes out, for a stall from the last byte, and for all of it.
+ *
+ * An answer that turns out to be long waits where it is until it is one of the few that are held
+ * at a time, and until its user has rested from what his last ones took of the loop's time.
+ */
 #include <curl/curl.h>
 #include <errno.h>
 #include <stddef.h>
@@ -8,7 +16,7 @@
 #include <strings.h>
 
 #include "daemon/backend/core.h"
-#include "daemon/backend/http/multi.h"
+#include "daemon/backend/multi.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/loop.h"

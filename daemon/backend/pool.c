@@ -1,10 +1,9 @@
-#include "daemon/backend/http/pool.h"
+#include "daemon/backend/pool.h"
 
 #include <stddef.h>
 #include <stdlib.h>
 
 #include "daemon/backend/core.h"
-#include "daemon/backend/http/transfer.h"
 
 static void on_idle(struct deadline *deadline)
 {

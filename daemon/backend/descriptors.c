@@ -1,4 +1,4 @@
-#include "daemon/backend/http/descriptors.h"
+#include "daemon/backend/descriptors.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -6,8 +6,7 @@
 #include <unistd.h>
 
 #include "daemon/backend/core.h"
-#include "daemon/backend/http/multi.h"
-#include "daemon/backend/http/transfer.h"
+#include "daemon/backend/multi.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/file_share.h"
 #include "daemon/base/log.h"

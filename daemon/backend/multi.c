@@ -1,4 +1,4 @@
-#include "daemon/backend/http/multi.h"
+#include "daemon/backend/multi.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -7,9 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/base/deadline.h"
-#include "daemon/backend/http/descriptors.h"
+#include "daemon/backend/descriptors.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/deadline.h"
 
 /* A socket that curl wants watched. */
 struct watch {

@@ -41,3 +41,17 @@ void pool_release(struct pool *pool);
 
 /* Its last call has left flight. */
 void pool_rest(struct pool *pool);
+
+/* ---- What becomes of attempts; transfer.c ---- */
+
+/* Delivers what has finished. */
+void transfer_collect(struct backend *backend);
+
+/* Goes on with long answers, as far as they may be read now. */
+void transfer_read_on(struct backend *backend);
+
+/* Makes another multi handle where curl gave up on one. */
+void transfer_repair(struct backend *backend);
+
+/* Gives back handles and connections; nothing of the pool is in flight. */
+void transfer_forget(struct pool *pool);
