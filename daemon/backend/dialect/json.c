@@ -102,10 +102,8 @@ static bool take_escape(struct scan *scan)
 	return true;
 }
 
-static bool is_plain(char c)
-{
-	return (unsigned char)c >= 0x20 && c != '"' && c != '\\';
-}
+/* What ends a text, or needs a look. */
+static const bool special[256] = { [0 ... 0x1f] = true, ['"'] = true, ['\\'] = true };
 
 /* A text, of which the opening quote is next. */
 static bool take_text(struct scan *scan, struct json_piece *piece)
@@ -113,13 +111,17 @@ static bool take_text(struct scan *scan, struct json_piece *piece)
 	piece->at = ++scan->at;
 	piece->escaped = false;
 	for (;;) {
-		while (scan->at < scan->end && is_plain(*scan->at))
-			scan->at++;
-		if (scan->at == scan->end)
+		char *at = scan->at, *end = scan->end;
+
+		while (at < end && !special[(unsigned char)*at])
+			at++;
+		scan->at = at;
+		if (at == end)
 			return false;
-		if (*scan->at == '"')
+		if (*at == '"')
 			break;
-		if (*scan->at++ != '\\' || !take_escape(scan))
+		scan->at++;
+		if (*at != '\\' || !take_escape(scan))
 			return false;
 		piece->escaped = true;
 	}
@@ -389,27 +391,23 @@ static void decode(struct json_piece *piece)
 	char *out = piece->at;
 
 	while (at < end) {
-		const char *plain = at;
 		int code;
 
-		at = memchr(at, '\\', (size_t)(end - at));
-		at = at ? at : end;
-		memmove(out, plain, (size_t)(at - plain));
-		out += at - plain;
-		if (at == end)
-			break;
-		if (at[1] != 'u') {
+		if (*at != '\\') {
+			*out++ = *at++;
+		} else if (at[1] != 'u') {
 			*out++ = meanings[(unsigned char)at[1]];
 			at += 2;
-			continue;
-		}
-		code = code_unit(at + 2, end);
-		at += 6;
-		if (is_high(code)) {
-			code = 0x10000 + ((code - 0xd800) << 10) + (code_unit(at + 2, end) - 0xdc00);
+		} else {
+			code = code_unit(at + 2, end);
 			at += 6;
+			if (is_high(code)) {
+				code = 0x10000 + ((code - 0xd800) << 10) +
+				       (code_unit(at + 2, end) - 0xdc00);
+				at += 6;
+			}
+			out = put_character(out, code);
 		}
-		out = put_character(out, code);
 	}
 	piece->size = (uint32_t)(out - piece->at);
 	piece->escaped = false;
