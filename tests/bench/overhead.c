@@ -16,8 +16,8 @@
 #define N_CASES 7000 // three calls each
 #define N_CONNECTIONS 64
 #define N_BODIES 1000
-#define N_PASSES 3
-#define BOUND 3.0
+#define N_PASSES 5
+#define BOUND 2.5
 
 /* The same bodies again: the last that the endpoint saw, in turn. */
 static double bare_cpu_seconds(const struct sim *sim, uint64_t n_calls)
@@ -60,20 +60,22 @@ int main(void)
 	static const char *const settings[] = { "--keep-requests=1000", NULL };
 	struct sim *sim = sim_start(settings);
 	struct daemon *daemon = daemon_start(NULL);
-	double cpu = INFINITY, bare = INFINITY;
+	double ratios[N_PASSES], cpu = INFINITY, bare = INFINITY;
 	uint64_t n_calls;
 	bool ok;
 
-	/* In turn, and the least of each: other work on the machine only adds. */
+	/* In turn: what else the machine does adds to both of a pair alike. */
 	for (unsigned pass = 0; pass < N_PASSES; pass++) {
-		double seconds = daemon_cpu_seconds(daemon, sim, pass, &n_calls);
+		double daemons = daemon_cpu_seconds(daemon, sim, pass, &n_calls);
+		double bares = bare_cpu_seconds(sim, n_calls);
 
-		cpu = fmin(cpu, seconds / (double)n_calls);
-		bare = fmin(bare, bare_cpu_seconds(sim, n_calls) / (double)n_calls);
+		ratios[pass] = daemons / bares;
+		cpu = fmin(cpu, daemons / (double)n_calls);
+		bare = fmin(bare, bares / (double)n_calls);
 	}
-	ok = bench_figure("overhead", cpu / bare, BENCH_AT_MOST, BOUND,
-			  "%.1f us a call, bare %.1f us; the least of %d times %" PRIu64 " calls",
-			  cpu * 1e6, bare * 1e6, N_PASSES, n_calls);
+	ok = bench_figure("overhead", bench_median(ratios, N_PASSES), BENCH_AT_MOST, BOUND,
+			  "the median of %d times %" PRIu64 " calls; at least %.1f us a call, bare "
+			  "%.1f us", N_PASSES, n_calls, cpu * 1e6, bare * 1e6);
 	daemon_kill(daemon);
 	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
