@@ -46,6 +46,7 @@ static struct open_case *case_open(struct experiment_run *run, const struct run_
 		.response_id = row->response_id,
 	};
 	store_request_init(&made->record.request, run->base.host.loop, on_recorded, made);
+	made->record.request.for_uid = run->spec->owner_uid;
 	made->older = run->newest;
 	if (made->older)
 		made->older->newer = made;

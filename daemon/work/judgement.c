@@ -35,6 +35,7 @@ static struct judgement *judgement_open(struct open_case *open_case)
 		return NULL;
 	*made = (struct judgement){ .open_case = open_case };
 	store_request_init(&made->record.request, run->base.host.loop, on_recorded, made);
+	made->record.request.for_uid = run->spec->owner_uid;
 	made->older = run->newest_judgement;
 	if (made->older)
 		made->older->newer = made;

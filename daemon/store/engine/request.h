@@ -37,6 +37,7 @@ struct store_request {
 	struct store_request *next; // writer::waiting, writer::batch, reader_queue::first
 
 	int64_t uid; // whose it is, filled by the caller: users have turns; -1: the daemon's
+	int64_t for_uid; // whom the daemon's own is for, filled by the caller; -1: nobody, or `uid`
 	struct loop *reply_to; // filled by the caller
 	void (*done)(struct store_request *request); // filled by the caller
 	void *userdata; // the caller's own

@@ -50,8 +50,8 @@ struct writer {
 	} queues[STORE_QUEUES];
 	size_t n_queues; // in which something waits
 	int64_t used_usec; // of the queue that was served last
-	const struct writer_queue *last; // that one
-	int64_t shared_usec; // when it was another than before
+	int64_t last_uid; // whose, or for whom, it was; -1: nobody yet
+	int64_t shared_usec; // when it was another's than before
 	int64_t commit_usec; // how long the last one took
 	size_t n_waiting; // in all
 	bool urgent; // one of them is a STORE_WRITE

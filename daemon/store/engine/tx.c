@@ -19,7 +19,7 @@ void store_request_init(struct store_request *request, struct loop *reply_to,
 	request->took_usec = 0;
 	request->patient = false;
 	request->state = NULL;
-	request->uid = -1;
+	request->uid = request->for_uid = -1;
 	request->steps = 0;
 	request->next = NULL;
 	request->reply_to = reply_to;

@@ -236,22 +236,35 @@ static int commit(struct writer *writer)
 	return 0;
 }
 
+/* The writer has had turns of several users lately; what the daemon writes for one counts as his. */
+static bool is_shared(struct writer *writer, const struct store_request *request, int64_t now)
+{
+	int64_t uid = request->uid >= 0 ? request->uid : request->for_uid;
+
+	if (uid >= 0 && uid != writer->last_uid) {
+		if (writer->last_uid >= 0)
+			writer->shared_usec = now;
+		writer->last_uid = uid;
+	}
+	return now - writer->shared_usec < WRITER_SHARED_USEC;
+}
+
 /* Whether what is next goes into the batch of `n`, which has been open for so long and is of one queue
- * only, or of several (NULL). What takes long beside a commit is no company for what others have there;
- * and where several have turns, who comes next waits no longer for a batch than for its commit, or for
- * as many recordings as wait for company. */
-static bool goes_on(struct writer *writer, size_t n, const struct writer_queue *only, int64_t opened,
-		    int64_t now)
+ * only, or of several (NULL). Where several users have turns, what takes long beside a commit is no
+ * company for what others have there, and who comes next waits no longer for a batch than for its
+ * commit, or for as many recordings as wait for company. */
+static bool goes_on(struct writer *writer, size_t n, const struct writer_queue *only, bool shared,
+		    int64_t open_usec)
 {
 	const struct writer_queue *next = writer->put_back ? NULL : next_queue(writer);
-	int64_t longest = WRITER_BATCH_USEC;
 
-	if (now - writer->shared_usec < WRITER_SHARED_USEC &&
-	    (only != &writer->queues[0] || n >= WRITER_COMPANY_MAX))
-		longest = writer->commit_usec / 2;
+	if (!shared)
+		return open_usec <= WRITER_BATCH_USEC;
 	if (next && next != only && next->last_usec > writer->commit_usec / 2)
 		return false;
-	return now - opened <= longest;
+	if (only == &writer->queues[0] && n < WRITER_COMPANY_MAX)
+		return open_usec <= WRITER_BATCH_USEC;
+	return open_usec <= writer->commit_usec / 2;
 }
 
 static void run_batch(struct writer *writer)
@@ -260,22 +273,20 @@ static void run_batch(struct writer *writer)
 	const struct writer_queue *only = NULL;
 	struct stopwatch *watch = &writer->store->stopwatch;
 	int64_t started = clock_monotonic_usec(), now = clock_wall_usec(), before, after = started;
-	bool alone = writer->n_waiting == 1;
+	bool alone = writer->n_waiting == 1, shared = false;
 	size_t n = 0;
 	int r;
 
 	r = db_run(&writer->db, "BEGIN IMMEDIATE", "");
 	while (r >= 0 && writer->n_waiting > 0 && n < WRITER_BATCH_MAX &&
-	       (n == 0 || goes_on(writer, n, only, started, after))) {
+	       (n == 0 || goes_on(writer, n, only, shared, after - started))) {
 		struct store_request *request = pop(writer);
 		struct writer_queue *queue = queue_of(writer, request);
 
 		*tail = request;
 		tail = &request->next;
 		only = n++ == 0 || only == queue ? queue : NULL;
-		if (queue != writer->last)
-			writer->shared_usec = after;
-		writer->last = queue;
+		shared = is_shared(writer, request, after);
 		before = after;
 		r = run_one(writer, request, now, alone);
 		after = stopwatch_operation(watch, request->name, before);
@@ -462,6 +473,7 @@ int writer_init(struct writer *writer)
 
 	for (size_t i = 0; i < STORE_QUEUES; i++)
 		writer->queues[i].tail = &writer->queues[i].first;
+	writer->last_uid = -1;
 	r = loop_new("store-writer", &writer->loop);
 	if (r < 0)
 		return r;
