@@ -350,10 +350,9 @@ int json_check(const char *text, size_t size, struct json_problem *ret_problem)
 	return r;
 }
 
-size_t json_weight(const char *text)
+size_t json_count_values(const char *text, size_t size)
 {
-	const size_t size = strlen(text);
-	size_t values = VALUE_BYTES;
+	size_t n = 1;
 	bool quoted = false;
 
 	for (size_t i = 0; i < size; i++) {
@@ -362,8 +361,15 @@ size_t json_weight(const char *text)
 		else if (quoted && text[i] == '\\')
 			i++;
 		else if (!quoted && (text[i] == ',' || text[i] == '[' || text[i] == '{'))
-			values += VALUE_BYTES;
+			n++;
 	}
+	return n;
+}
+
+size_t json_weight(const char *text)
+{
+	const size_t size = strlen(text), values = json_count_values(text, size) * VALUE_BYTES;
+
 	return values > size ? values : size;
 }
 

@@ -21,6 +21,9 @@ struct json_problem {
 /* 0; -EBADMSG with *ret_problem filled; -ENOMEM. */
 int json_check(const char *text, size_t size, struct json_problem *ret_problem);
 
+/* Values of all kinds in the text, or more. Does not look whether it is JSON. */
+size_t json_count_values(const char *text, size_t size);
+
 /* What it takes to hold the text's values: as long as it is, and no less than VALUE_BYTES a value.
  * Does not look whether it is JSON. */
 size_t json_weight(const char *text);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/json_check.h"
 #include "proto/limits.h"
 
 #define FIRST_CAPACITY 256
@@ -278,18 +279,7 @@ static int read_values(struct json_reader *reader, char *text, size_t size, bool
  * texts of an answer than is read of one. */
 static bool would_be_too_many(struct json_reader *reader, const char *text, size_t size)
 {
-	size_t n = 1;
-	bool quoted = false;
-
-	for (size_t i = 0; i < size; i++) {
-		if (text[i] == '"')
-			quoted = !quoted;
-		else if (quoted && text[i] == '\\')
-			i++;
-		else if (!quoted && (text[i] == ',' || text[i] == '[' || text[i] == '{'))
-			n++;
-	}
-	reader->n_rewritten += n;
+	reader->n_rewritten += json_count_values(text, size);
 	return reader->n_rewritten > JSON_READ_VALUES_MAX;
 }
 
