@@ -204,7 +204,7 @@ static int encode_field(struct encoder *encoder, const struct record_field *fiel
 	const void *slot = field_value(field, record);
 	bool nullable = field->flags & FIELD_NULLABLE;
 
-	if ((field->flags & FIELD_WRITE_ONLY) && encoder->sink != TO_DAEMON)
+	if (field->flags & (encoder->sink == TO_DAEMON ? FIELD_READ_ONLY : FIELD_WRITE_ONLY))
 		return 0;
 	if (is_inline(field) && field->container == FIELD_SINGLE)
 		return encode_value(encoder, field, slot, ret_json);

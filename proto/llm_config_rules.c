@@ -73,7 +73,7 @@ static int check_endpoint(const struct check *check)
 		return invalid(check, "llm_base_url", "the URL of the endpoint");
 	/* Prompts must not go there because the URL was forgotten. */
 	if (!url && provider->wants_key && !config->api_key && !config->api_key_ref &&
-	    config->n_extra_headers == 0)
+	    config->n_extra_headers == 0 && !(config->has_api_key && *config->has_api_key))
 		return invalid(check, "llm_base_url",
 			       "the URL of the endpoint, or an api_key for the provider's own");
 	if (url && strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0)

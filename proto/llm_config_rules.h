@@ -10,7 +10,7 @@
 #include "proto/arena.h"
 #include "proto/fault.h"
 
-/* All of them. `path` is the record's, for the fault's field. `references_forbidden`: the caller
+/* All of them. `has_api_key` says that what is left out is had all the same. `path` is the record's, for the fault's field. `references_forbidden`: the caller
  * may not have the daemon look up keys and files. */
 int llm_config_check(const struct ellu_llm_config *config, const char *path,
 		     bool references_forbidden, struct arena *arena, struct fault *fault);

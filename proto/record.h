@@ -80,7 +80,9 @@ enum record_source {
 /* Who reads the JSON. */
 enum record_sink {
 	TO_CLIENT, // without write-only fields
-	TO_DAEMON, // texts of objects are checked; what is missing is left to the daemon to say
+	/* Without read-only ones, so that a record that came from there can go back; texts of objects are
+	 * checked; what is missing is left to the daemon to say. */
+	TO_DAEMON,
 	TO_STORE, // without write-only fields
 };
 

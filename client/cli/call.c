@@ -147,6 +147,19 @@ static int take_key(struct cli *cli, const struct method *method, json_object *j
 	return EXIT_USAGE;
 }
 
+/* The request that its operand alone makes. */
+static int decode_operand(struct cli *cli, const struct method *method, struct arena *arena,
+			  void **ret_request)
+{
+	json_object *json = json_object_new_object();
+	int status = take_operand(cli, method, json);
+
+	if (status == 0)
+		return call_decode(cli, method, json, arena, ret_request);
+	json_object_put(json);
+	return status;
+}
+
 int call_request(struct cli *cli, const struct method *method, json_object *json, struct arena *arena,
 		 void **ret_request)
 {
@@ -175,16 +188,27 @@ int call_reply(struct cli *cli, const struct method *method, const void *request
 	return r < 0 ? cli_fail_request(cli, r, error) : 0;
 }
 
-/* What a reply is about: its only record, or itself. */
-static void print_reply(const struct method *method, const void *reply)
+static bool is_set(const struct method *method, const void *reply, const char *name)
+{
+	const struct record_field *field = record_field_find(method->reply, name);
+
+	return field && *(const int *) ((const char *) reply + field->offset);
+}
+
+/* What a reply is about: its record, or itself. What was found is said to differ from what was asked
+ * for. */
+static void print_reply(const struct cli *cli, const struct method *method, const void *reply)
 {
 	const struct record_field *field = method->reply->fields;
+	bool is_found = record_field_find(method->reply, "created") != NULL;
 
-	if (method->reply->n_fields == 1 && field->kind == FIELD_STRUCT &&
+	if ((method->reply->n_fields == 1 || is_found) && field->kind == FIELD_STRUCT &&
 	    field->container == FIELD_SINGLE)
 		show_record(stdout, field->type, record_member(method->reply, reply, field->name));
 	else
 		show_record(stdout, method->reply, reply);
+	if (is_found && is_set(method, reply, "differs"))
+		cli_note(cli, "It was there before, and differs from this; `update` would change it.");
 }
 
 static int call_and_print(struct cli *cli, const struct method *method, json_object *json)
@@ -208,7 +232,7 @@ static int call_and_print(struct cli *cli, const struct method *method, json_obj
 	else if (cli->command->print)
 		cli->command->print(cli, reply);
 	else
-		print_reply(method, reply);
+		print_reply(cli, method, reply);
 	ellu_free(reply);
 	return status;
 }
@@ -352,6 +376,62 @@ static int read_content(struct cli *cli, const struct method *method, struct jso
 	return 0;
 }
 
+/* What a reply's record has and the content does not say. */
+static int add_below(const struct method *get, const void *reply, json_object **content)
+{
+	const struct record_field *field = get->reply->fields;
+	json_object *record = NULL;
+	int r = record_encode(field->type, record_member(get->reply, reply, field->name), TO_DAEMON,
+			      &record);
+
+	if (r < 0)
+		return r;
+	json_object_object_foreach(*content, key, value)
+	{
+		if (r >= 0)
+			r = json_object_object_add(record, key, json_object_get(value));
+	}
+	json_object_put(*content);
+	*content = record;
+	return r < 0 ? -ENOMEM : 0;
+}
+
+/* What an Update method changes, as it is. */
+static int get_record(struct cli *cli, const struct method *get, const void **ret_reply)
+{
+	struct arena arena;
+	void *request;
+	int status;
+
+	arena_init(&arena);
+	status = decode_operand(cli, get, &arena, &request);
+	if (status == 0)
+		status = cli_connect(cli);
+	if (status == 0)
+		status = call_reply(cli, get, request, ret_reply);
+	arena_done(&arena);
+	return status;
+}
+
+/* The whole record takes the place of what was: so what is there goes below what the content says. */
+static int lay_over(struct cli *cli, const struct method *update, json_object **content)
+{
+	const char *resource = update->name + strlen("Update");
+	const struct method *get;
+	const void *reply;
+	char name[128];
+	int status, r;
+
+	snprintf(name, sizeof(name), "Get%s", resource);
+	get = call_method(name);
+	status = get_record(cli, get, &reply);
+	if (status != 0)
+		return status;
+	r = add_below(get, reply, content);
+	ellu_free(reply);
+	return r < 0 ? cli_fail(r, NULL) : 0;
+}
+
 int command_write(struct cli *cli)
 {
 	const struct method *method = call_method(cli->command->method);
@@ -359,12 +439,16 @@ int command_write(struct cli *cli)
 	struct json_file file;
 	int status = read_content(cli, method, &file, &content);
 
+	if (status == 0 && strncmp(method->name, "Update", strlen("Update")) == 0)
+		status = lay_over(cli, method, &content);
 	if (status == 0 && call_content(method)) {
 		request = json_object_new_object();
 		json_object_object_add(request, content_name(method), content);
 	}
 	if (status == 0)
 		status = call_and_print(cli, method, request ? request : content);
+	else
+		json_object_put(content);
 	cli->content = NULL;
 	json_file_done(&file);
 	return status;

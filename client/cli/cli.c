@@ -156,6 +156,8 @@ int cli_connect(struct cli *cli)
 	char *path = NULL;
 	int r;
 
+	if (cli->daemon)
+		return 0;
 	if (cli->arguments.user && !cli->arguments.socket)
 		unsetenv("ELLUMINATE_SOCKET");
 	r = open_daemon(cli, ELLU_BLOCKING, &cli->daemon);

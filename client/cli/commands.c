@@ -367,18 +367,18 @@ static bool make_option(const struct record_field *field, struct option *ret_opt
  * What generates is said by the members of its record. Returns how many there are then. */
 static size_t add_options(const struct command *command, const struct option **options, size_t n,
 			  const struct record_type *type, const char *path,
-			  const struct record_field *without)
+			  const struct record_field *content, const struct record_field *operand)
 {
 	for (size_t i = 0; i < type->n_fields && n < OPTIONS_MAX; i++) {
 		const struct record_field *field = &type->fields[i];
 		struct option *option = arena_alloc(&texts, sizeof(*option));
 		bool is_page = command->run == command_list && strcmp(field->name, "cursor") == 0;
 
-		if (!option || field == without || is_page || field->flags & FIELD_READ_ONLY ||
+		if (!option || field == content || field == operand || is_page || field->flags & FIELD_READ_ONLY ||
 		    !is_listed(path ? NULL : command->fields, field->name))
 			continue;
 		if (field->type == &ellu_generation_params_type) {
-			n = add_options(command, options, n, field->type, field->name, NULL);
+			n = add_options(command, options, n, field->type, field->name, NULL, NULL);
 			continue;
 		}
 		if (!(path ? option_for_field(field, &texts, option) : make_option(field, option)))
@@ -408,11 +408,9 @@ static void complete_options(struct command *command)
 	if (command->run == command_write)
 		content = call_content(method);
 	if (content)
-		n = add_options(command, options, n, content->type, content->name, NULL);
-	n = add_options(command, options, n, method->request, NULL,
-			content			    ? content
-			: command->operands_max > 0 && !command->own_operands ? call_operand(method)
-									     : NULL);
+		n = add_options(command, options, n, content->type, content->name, NULL, NULL);
+	n = add_options(command, options, n, method->request, NULL, content,
+			command->operands_max > 0 && !command->own_operands ? call_operand(method) : NULL);
 	command->options = options;
 }
 

@@ -22,11 +22,13 @@ static const struct operation {
 	[METHOD_ADD_TEMPLATE_VARIABLES] = { STORE_SCAN, rows_add },
 	[METHOD_CLEAR_COLLECTION] = { STORE_WRITE, collection_clear },
 	[METHOD_CREATE_COLLECTION] = { STORE_SCAN, resource_create, &resource_collection },
-	[METHOD_CREATE_LLM_CONFIG] = { STORE_WRITE, resource_create, &resource_llm_config },
+	[METHOD_CREATE_LLM_CONFIG] = { STORE_SCAN, resource_create, &resource_llm_config },
 	[METHOD_DELETE_COLLECTION] = { STORE_WRITE, resource_delete, &resource_collection },
 	[METHOD_GET_COLLECTION] = { STORE_POINT, resource_get, &resource_collection },
 	[METHOD_GET_EXPERIMENT] = { STORE_POINT, resource_get, &resource_experiment },
 	[METHOD_GET_LLM_CONFIG] = { STORE_POINT, resource_get, &resource_llm_config },
+	[METHOD_GET_OR_CREATE_COLLECTION] = { STORE_SCAN, resource_get_or_create, &resource_collection },
+	[METHOD_GET_OR_CREATE_LLM_CONFIG] = { STORE_SCAN, resource_get_or_create, &resource_llm_config },
 	[METHOD_GET_PROJECT] = { STORE_POINT, project_get },
 	[METHOD_GET_PROMPT_TEMPLATE] = { STORE_POINT, resource_get, &resource_prompt_template },
 	[METHOD_LIST_COLLECTIONS] = { STORE_SCAN, resource_list, &resource_collection },
@@ -39,6 +41,8 @@ static const struct operation {
 	[METHOD_LIST_TEMPLATE_VARIABLES] = { STORE_SCAN, rows_list },
 	[METHOD_PLAN_EXPERIMENT] = { STORE_SCAN, experiment_plan },
 	[METHOD_SET_DEFAULT_LLM_CONFIG] = { STORE_WRITE, default_llm_config_set },
+	[METHOD_UPDATE_COLLECTION] = { STORE_SCAN, resource_update, &resource_collection },
+	[METHOD_UPDATE_LLM_CONFIG] = { STORE_SCAN, resource_update, &resource_llm_config },
 };
 
 bool store_runs_method(const struct method *method)

@@ -160,6 +160,11 @@ static void use_shared(struct wire *wire, void *userdata)
 		     (long long)id + 1);
 	wire_refused(wire, "org.varlink.service.PermissionDenied", "CreateLLMConfig",
 		     "{'llm_config':{'name':'theirs','provider':'simulated','shared':true}}");
+	wire_refused(wire, "org.varlink.service.PermissionDenied", "UpdateLLMConfig",
+		     "{'llm_config':{'name':'ours'},'content':{'name':'ours','provider':'simulated'}}");
+	wire_refused(wire, "org.elluminate.NotFound", "UpdateLLMConfig",
+		     "{'llm_config':{'id':%lld},'content':{'name':'mine','provider':'simulated'}}",
+		     (long long)id + 1);
 	/* One's own of that name comes first. */
 	wire_call(wire, "CreateLLMConfig", "{'llm_config':{'name':'ours','provider':'simulated'}}");
 	must(at_int(wire_call(wire, "GetLLMConfig", "{'llm_config':{'name':'ours'}}"),

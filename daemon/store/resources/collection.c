@@ -81,23 +81,14 @@ int collection_check_writable(struct tx *tx, const struct collection_state *stat
 			 state->name);
 }
 
-static int put_columns(struct tx *tx, struct collection_state *state,
-		       const struct ellu_collection *content)
-{
-	int r = 0;
-
-	for (size_t i = 0; r >= 0 && i < content->n_columns; i++)
-		r = collection_put_column(tx, state, content->columns[i]);
-	return r < 0 ? r : 0;
-}
-
 static int insert(struct tx *tx, const struct place *place, const void *record, void *rows,
-		  int64_t *ret_id)
+		  struct notes *notes, int64_t *ret_id)
 {
 	const struct ellu_collection *content = record;
 	struct collection_state state;
 	int r;
 
+	(void)notes;
 	r = db_insert(tx->db, ret_id,
 		      "INSERT INTO collections (owner_uid, project_id, name, description,"
 		      " read_only, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
@@ -106,35 +97,46 @@ static int insert(struct tx *tx, const struct place *place, const void *record, 
 	if (r >= 0)
 		r = collection_state(tx, *ret_id, &state);
 	if (r >= 0)
-		r = put_columns(tx, &state, content);
+		r = collection_set_columns(tx, &state, content);
 	if (r >= 0)
 		r = rows_append(tx, &state, rows);
 	return r;
 }
 
-/* 1 when the collection has all columns of the content, as the content has them. */
-static int columns_equal(struct tx *tx, int64_t id, const struct ellu_collection *content)
+/* What of a collection is other than a content says. What the content leaves out of this stays: rows,
+ * columns, and whether it is read-only. */
+struct difference {
+	bool rows;
+	bool columns;
+	bool itself; // name, description
+};
+
+static int compare(struct tx *tx, const struct collection_state *state,
+		   const struct ellu_collection *content, struct row_set *rows,
+		   struct difference *ret_difference)
 {
-	struct tx_list columns = { 0 };
-	int r;
+	int same_rows = content->variables ? row_set_equal(tx, rows, state) : 1;
+	int same_columns = same_rows < 0 ? same_rows : collection_has_columns(tx, state, content);
 
-	r = collection_columns(tx, id, &columns);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < content->n_columns; i++) {
-		const struct ellu_column *wanted = content->columns[i], *found = NULL;
+	*ret_difference = (struct difference){
+		.rows = !same_rows,
+		.columns = !same_columns,
+		.itself = !same_text(state->name, content->name) ||
+			  !same_text(state->description, content->description) ||
+			  (content->read_only && (*content->read_only != 0) != state->read_only),
+	};
+	return same_columns < 0 ? same_columns : 0;
+}
 
-		for (size_t j = 0; j < columns.n && !found; j++) {
-			const struct ellu_column *column = columns.items[j];
+static int differs(struct tx *tx, int64_t id, const void *content, void *rows)
+{
+	struct difference difference;
+	struct collection_state state;
+	int r = collection_state(tx, id, &state);
 
-			if (same_text(column->name, wanted->name))
-				found = column;
-		}
-		if (!found || !same_text(found->type, wanted->type) ||
-		    !same_text(found->default_value, wanted->default_value))
-			return 0;
-	}
-	return 1;
+	if (r >= 0)
+		r = compare(tx, &state, content, rows, &difference);
+	return r < 0 ? r : difference.rows || difference.columns || difference.itself;
 }
 
 static int refill(struct tx *tx, struct collection_state *state,
@@ -145,11 +147,8 @@ static int refill(struct tx *tx, struct collection_state *state,
 	int r;
 
 	r = rows_clear(tx, state);
-	/* Which columns there are follows from the new content. */
 	if (r >= 0)
-		r = collection_retire_columns(tx, state, "[]", /* declared= */ true);
-	if (r >= 0)
-		r = put_columns(tx, state, content);
+		r = collection_set_columns(tx, state, content);
 	if (r >= 0)
 		r = rows_append(tx, state, rows);
 	if (r < 0)
@@ -158,71 +157,62 @@ static int refill(struct tx *tx, struct collection_state *state,
 			 state->name, before, state->variables_count);
 }
 
-static int bring_to(struct tx *tx, int64_t id, const struct ellu_collection *content,
-		    struct row_set *rows, bool update, struct notes *notes)
+/* A content that says `read_only: false` opens it for its own. */
+static int check_difference(struct tx *tx, const struct collection_state *state,
+			    const struct ellu_collection *content, const struct difference *difference)
 {
+	if ((!difference->rows && !difference->columns) ||
+	    (content->read_only && !*content->read_only))
+		return 0;
+	return collection_check_writable(tx, state);
+}
+
+static int update(struct tx *tx, int64_t id, const void *record, void *rows, const char *path,
+		  struct notes *notes)
+{
+	const struct ellu_collection *content = record;
+	struct difference difference;
 	struct collection_state state;
-	int same_rows = 1, same_columns, same_description, r;
+	int r;
 
 	r = collection_state(tx, id, &state);
-	if (r < 0)
-		return r;
-	if (content->variables)
-		same_rows = row_set_equal(tx, rows, &state);
-	same_columns = columns_equal(tx, id, content);
-	if (same_rows < 0 || same_columns < 0)
-		return same_rows < 0 ? same_rows : same_columns;
-	same_description = !content->description || same_text(state.description, content->description);
-	if (same_rows && same_columns && same_description)
-		return 0;
-	if (!update)
-		return fault_conflict(tx->fault, "collection", content->name, id,
-				      "a collection of that name exists and differs");
-	r = collection_check_writable(tx, &state);
-	if (r >= 0 && !same_rows)
+	if (r >= 0)
+		r = compare(tx, &state, content, rows, &difference);
+	if (r >= 0)
+		r = check_difference(tx, &state, content, &difference);
+	if (r >= 0 && difference.rows)
 		r = refill(tx, &state, content, rows, notes);
-	if (r >= 0 && same_rows && !same_columns) {
-		r = put_columns(tx, &state, content);
+	if (r >= 0 && !difference.rows && difference.columns) {
+		r = collection_set_columns(tx, &state, content);
+		if (r >= 0)
+			r = collection_check_count(tx, id, tx_printf(tx, "%s.columns", path));
 		if (r >= 0)
 			r = notes_add(tx, notes, "collection '%s': columns updated", content->name);
 	}
 	if (r < 0)
 		return r;
-	return db_run(tx->db, "UPDATE collections SET description = coalesce(?2, description),"
-			      " updated_at = ?3 WHERE id = ?1", "isi", id, content->description,
-		      tx->now);
+	return db_run(tx->db, "UPDATE collections SET name = ?2, description = ?3, read_only = ?4,"
+			      " updated_at = ?5 WHERE id = ?1",
+		      "issbi", id, content->name, content->description,
+		      content->read_only ? *content->read_only : (int)state.read_only, tx->now);
 }
 
-int collection_put(struct tx *tx, const struct place *place,
-		   const struct ellu_collection *content, struct row_set *rows, const char *path,
-		   bool update, struct notes *notes, int64_t *ret_id)
-{
-	int r;
-
-	r = collection_check_columns(tx, content, path);
-	if (r < 0)
-		return r;
-	r = resource_find(tx, &resource_collection, place->project_id, content->name, ret_id);
-	if (r < 0)
-		return r;
-	return r > 0 ? bring_to(tx, *ret_id, content, rows, update, notes) :
-		       insert(tx, place, content, rows, ret_id);
-}
-
-static int prepare(struct tx *tx, const void *content, void **ret_rows)
+static int prepare(struct tx *tx, const void *content, const char *path, void **ret_rows)
 {
 	const struct ellu_collection *collection = content;
 	struct row_set *rows = tx_alloc(tx, sizeof(*rows));
 
 	*ret_rows = rows;
 	return rows ? row_set_read(tx, collection->variables, collection->n_variables,
-				   "collection.variables", rows) :
+				   tx_printf(tx, "%s.variables", path), rows) :
 		      -ENOMEM;
 }
 
-static int check(struct tx *tx, const struct place *place, const void *content, const char *path)
+static int check(struct tx *tx, const struct place *place, int64_t id, const void *content,
+		 const char *path)
 {
 	(void)place;
+	(void)id;
 	return collection_check_columns(tx, content, path);
 }
 
@@ -245,6 +235,8 @@ const struct resource resource_collection = {
 	.prepare = prepare,
 	.check = check,
 	.insert = insert,
+	.differs = differs,
+	.update = update,
 	.live = "SELECT t.id FROM tasks t CROSS JOIN runs r ON r.id = t.run_id"
 		" WHERE t.finished_at IS NULL AND r.collection_id = ?1 LIMIT 1",
 	.discard = discard,

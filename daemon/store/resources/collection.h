@@ -4,8 +4,6 @@
 #include "daemon/store/resources/notes.h"
 #include "daemon/store/resources/resource.h"
 
-struct row_set;
-
 extern const struct resource resource_collection;
 
 struct collection_state {
@@ -75,19 +73,18 @@ int collection_check_columns(struct tx *tx, const struct ellu_collection *conten
  * they were `declared` by what goes, too. Where a run has pinned rows, they stay as former ones. */
 int collection_retire_columns(struct tx *tx, struct collection_state *state, const char *names,
 			      bool declared);
-/* A new one, or new type and default of an old one. */
-int collection_put_column(struct tx *tx, struct collection_state *state,
-			  const struct ellu_column *column);
+/* Whether those of the content, if it says any, come first and as it has them. Where there are no rows
+ * there are no others. */
+int collection_has_columns(struct tx *tx, const struct collection_state *state,
+			   const struct ellu_collection *content);
+/* Makes it so. */
+int collection_set_columns(struct tx *tx, struct collection_state *state,
+			   const struct ellu_collection *content);
+/* Refuses `field` where there are more than COLUMNS_MAX. */
+int collection_check_count(struct tx *tx, int64_t id, const char *field);
 /* Adds the columns of a JSON array of names that do not exist yet. */
 int collection_add_columns(struct tx *tx, struct collection_state *state,
 			   const char *names);
-
-/* The content of a request: what exists and is equal, else what exists brought to it (with
- * `update`) or Conflict, else a new one. `rows` are the content's, read already; `path` is the
- * record's in the request. */
-int collection_put(struct tx *tx, const struct place *place,
-		   const struct ellu_collection *content, struct row_set *rows, const char *path,
-		   bool update, struct notes *notes, int64_t *ret_id);
 
 /* ---- Operations of methods ---- */
 

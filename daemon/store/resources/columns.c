@@ -5,6 +5,7 @@
 #include "daemon/store/resources/collection.h"
 #include "proto/generated/interface.h"
 #include "proto/template.h"
+#include "proto/utf8.h"
 
 int collection_has_column(struct tx *tx, int64_t id, const char *name)
 {
@@ -234,8 +235,9 @@ static int find_next_position(struct tx *tx, struct collection_state *state)
 		      "i", state->id);
 }
 
-int collection_put_column(struct tx *tx, struct collection_state *state,
-			  const struct ellu_column *column)
+/* A new one, or new type and default of an old one. */
+static int put_column(struct tx *tx, struct collection_state *state,
+		      const struct ellu_column *column)
 {
 	int r;
 
@@ -257,11 +259,21 @@ int collection_put_column(struct tx *tx, struct collection_state *state,
 	return r;
 }
 
+int collection_check_count(struct tx *tx, int64_t id, const char *field)
+{
+	int64_t there;
+	int r = db_int(tx->db, &there, "SELECT count(position) FROM collection_columns"
+				       " WHERE collection_id = ?1", "i", id);
+
+	if (r >= 0 && there > COLUMNS_MAX)
+		return fault_invalid(tx->fault, field, "at most %d different keys", COLUMNS_MAX);
+	return r < 0 ? r : 0;
+}
+
 int collection_add_columns(struct tx *tx, struct collection_state *state,
 			   const char *names)
 {
 	json_object *array;
-	int64_t there;
 	int r = 0;
 
 	if (!names)
@@ -274,16 +286,11 @@ int collection_add_columns(struct tx *tx, struct collection_state *state,
 
 		r = collection_has_column(tx, state->id, name);
 		if (r == 0)
-			r = collection_put_column(tx, state, &(struct ellu_column){ .name = name,
-										   .type = "text" });
+			r = put_column(tx, state, &(struct ellu_column){ .name = name,
+									.type = "text" });
 	}
 	json_object_put(array);
-	if (r >= 0)
-		r = db_int(tx->db, &there, "SELECT count(position) FROM collection_columns"
-					   " WHERE collection_id = ?1", "i", state->id);
-	if (r >= 0 && there > COLUMNS_MAX)
-		return fault_invalid(tx->fault, "variables", "at most %d different keys", COLUMNS_MAX);
-	return r < 0 ? r : 0;
+	return r < 0 ? r : collection_check_count(tx, state->id, "variables");
 }
 
 int collection_retire_columns(struct tx *tx, struct collection_state *state, const char *names,
@@ -341,4 +348,72 @@ int collection_check_columns(struct tx *tx, const struct ellu_collection *conten
 						     "a name that no other column has");
 	}
 	return 0;
+}
+
+static bool column_equal(const struct ellu_column *a, const struct ellu_column *b)
+{
+	return same_text(a->name, b->name) && same_text(a->type, b->type) &&
+	       same_text(a->default_value, b->default_value);
+}
+
+int collection_has_columns(struct tx *tx, const struct collection_state *state,
+			   const struct ellu_collection *content)
+{
+	struct tx_list columns = { 0 };
+	bool equal;
+	int r;
+
+	if (!content->columns)
+		return 1;
+	r = collection_columns(tx, state->id, &columns);
+	equal = state->variables_count > 0 || columns.n == content->n_columns;
+	for (size_t i = 0; r >= 0 && equal && i < content->n_columns; i++)
+		equal = i < columns.n && column_equal(columns.items[i], content->columns[i]);
+	return r < 0 ? r : equal;
+}
+
+static int64_t rank(const struct ellu_column *column, const struct ellu_collection *content)
+{
+	for (size_t i = 0; i < content->n_columns; i++)
+		if (strcmp(content->columns[i]->name, column->name) == 0)
+			return (int64_t)i;
+	return -1;
+}
+
+/* First out of the way of each other, since no two may have one position. */
+static int order_columns(struct tx *tx, struct collection_state *state,
+			 const struct ellu_collection *content)
+{
+	int64_t next = (int64_t)content->n_columns;
+	struct tx_list columns = { 0 };
+	int r = collection_columns(tx, state->id, &columns);
+
+	if (r >= 0)
+		r = db_run(tx->db, "UPDATE collection_columns SET position = NULL"
+				   " WHERE collection_id = ?1", "i", state->id);
+	for (size_t i = 0; r >= 0 && i < columns.n; i++) {
+		const struct ellu_column *column = columns.items[i];
+		int64_t position = rank(column, content);
+
+		r = db_run(tx->db, "UPDATE collection_columns SET position = ?3"
+				   " WHERE collection_id = ?1 AND name = ?2",
+			   "isi", state->id, column->name, position < 0 ? next++ : position);
+	}
+	state->next_position = next;
+	return r < 0 ? r : 0;
+}
+
+int collection_set_columns(struct tx *tx, struct collection_state *state,
+			   const struct ellu_collection *content)
+{
+	int r = 0;
+
+	/* Which columns there are follows from rows; without any, from what is declared. */
+	if (state->variables_count == 0)
+		r = collection_retire_columns(tx, state, "[]", /* declared= */ true);
+	for (size_t i = 0; r >= 0 && i < content->n_columns; i++)
+		r = put_column(tx, state, content->columns[i]);
+	if (r >= 0)
+		r = collection_has_columns(tx, state, content);
+	return r == 0 ? order_columns(tx, state, content) : r < 0 ? r : 0;
 }

@@ -51,7 +51,7 @@ int llm_config_identity(struct tx *tx, const struct ellu_llm_config *config,
 	copy.description = NULL;
 	copy.shared = NULL;
 	llm_config_take_way(&copy, &(struct ellu_llm_config){ 0 });
-	r = config_drop_fingerprint(tx, &copy, SECRET_OF_KEY);
+	r = config_drop_fingerprints(tx, &copy, CONFIG_SECRET_KEY);
 	if (r >= 0)
 		r = settings_of(tx, &copy, &text);
 	if (r < 0)
@@ -62,17 +62,45 @@ int llm_config_identity(struct tx *tx, const struct ellu_llm_config *config,
 	return r;
 }
 
-static int check(struct tx *tx, const struct place *place, const void *content, const char *path)
+/* Of what is written only, stays where the content does not say it: the query where the URL is said as
+ * it was answered. */
+static bool keeps(const struct ellu_llm_config *was, const struct ellu_llm_config *config,
+		  enum config_secret kind)
 {
-	const struct ellu_llm_config *config = content;
+	if (!config_has_secret(was, kind))
+		return false;
+	switch (kind) {
+	case CONFIG_SECRET_KEY:
+		return !config->api_key && !config->api_key_ref;
+	case CONFIG_SECRET_URL:
+		return same_text(was->llm_base_url, config->llm_base_url);
+	case CONFIG_SECRET_HEADERS:
+		return !config->extra_headers;
+	default:
+		return !config->extra_body;
+	}
+}
+
+static int check(struct tx *tx, const struct place *place, int64_t id, const void *content,
+		 const char *path)
+{
+	struct ellu_llm_config config = *(const struct ellu_llm_config *)content, *was;
+	int r = 0, kept;
 	size_t size;
 	char *text;
-	int r = llm_config_check(config, path, tx->store->options.system && !place->administers, tx->arena,
-				 tx->fault);
 
-	if (r < 0 || !config->ca_file)
+	if (id) {
+		r = llm_config_load(tx, id, &was, NULL);
+		kept = r >= 0 && (keeps(was, &config, CONFIG_SECRET_KEY) ||
+				  keeps(was, &config, CONFIG_SECRET_HEADERS));
+		config.has_api_key = &kept;
+	}
+	if (r >= 0)
+		r = llm_config_check(&config, path, tx->store->options.system && !place->administers,
+				     tx->arena, tx->fault);
+	if (r < 0 || !config.ca_file)
 		return r;
-	return ca_file_read(config->ca_file, tx_printf(tx, "%s.ca_file", path), tx->arena, &text,
+	return ca_file_read(config.ca_file, tx_printf(tx, "%s.ca_file", path), tx->arena, &text,
 			    &size, tx->fault);
 }
 
@@ -169,7 +197,7 @@ int llm_config_load(struct tx *tx, int64_t id, struct ellu_llm_config **ret_conf
 	secret = tx_text(tx, q, 1);
 	config->id = tx_int_value(tx, id);
 	config->has_api_key = tx_bool_value(tx, config->api_key_ref ||
-							 config_fingerprint(config, SECRET_OF_KEY));
+							 config_has_secret(config, CONFIG_SECRET_KEY));
 	config->created_at = tx_int(tx, q, 2);
 	config->updated_at = tx_int(tx, q, 3);
 	*ret_config = config;
@@ -224,122 +252,130 @@ void llm_config_check_prices(const struct ellu_llm_config *config, struct fault 
 		      "config has no %s", config->name, missing);
 }
 
-/* ---- Bringing it to a request ---- */
+/* ---- Content ---- */
 
-struct update {
+static int insert(struct tx *tx, const struct place *place, const void *content, void *prepared,
+		  struct notes *notes, int64_t *ret_id)
+{
+	int r = llm_config_insert(tx, place, content, ret_id);
+
+	(void)prepared;
+	return r < 0 ? r : note_plain(tx, notes, content);
+}
+
+struct change {
 	struct ellu_llm_config *was;
 	const char *was_secret; // the name of its file, or NULL
-	struct ellu_llm_config config; // as it is to be, secrets included
+	struct ellu_llm_config config; // as it is to be, secrets included once they are taken over
 	struct ellu_llm_config public;
 	const char *settings;
 	const char *secret; // the text of its file, or NULL
-	bool keeps_key; // that of `was`
+	bool keeps[_CONFIG_SECRET_MAX];
 };
 
-static int prepare(struct tx *tx, struct update *update)
+static int change_read(struct tx *tx, int64_t id, const struct ellu_llm_config *config,
+		       struct change *ret_change)
 {
-	const char *kept = config_fingerprint(update->was, SECRET_OF_KEY);
 	int r;
 
-	update->keeps_key = kept && !update->config.api_key && !update->config.api_key_ref;
-	r = config_seal(tx, &update->config, &update->public, &update->secret);
-	if (r >= 0 && update->keeps_key)
-		r = config_add_fingerprint(tx, &update->public, SECRET_OF_KEY, kept);
-	return r < 0 ? r : settings_of(tx, &update->public, &update->settings);
-}
-
-/* Equal, and what is stored can still be read. */
-static int is_unchanged(struct tx *tx, const struct update *update)
-{
-	struct ellu_llm_config copy = *update->was;
-	const char *was_settings;
-	int r;
-
-	r = settings_of(tx, update->was, &was_settings);
+	*ret_change = (struct change){ .config = *config };
+	r = llm_config_load(tx, id, &ret_change->was, &ret_change->was_secret);
 	if (r >= 0)
-		r = identity_json_equal(update->settings, was_settings);
-	if (r <= 0 || !update->was_secret || !update->secret)
-		return r;
-	r = config_unseal(tx, update->was_secret, &copy);
-	return r == -ENOMEM ? r : r >= 0;
+		r = config_seal(tx, config, &ret_change->public, &ret_change->secret);
+	for (int kind = 0; r >= 0 && kind < _CONFIG_SECRET_MAX; kind++) {
+		ret_change->keeps[kind] = keeps(ret_change->was, config, kind);
+		if (ret_change->keeps[kind])
+			r = config_keep_fingerprints(tx, &ret_change->public, ret_change->was, kind);
+	}
+	return r < 0 ? r : settings_of(tx, &ret_change->public, &ret_change->settings);
 }
 
-/* Who may write the config but not read the key must not send it elsewhere. */
-static int take_key(struct tx *tx, struct update *update, const char *path)
+/* Also when what is stored cannot be read any more and the content says it. */
+static int differs(struct tx *tx, int64_t id, const void *content, void *prepared)
 {
-	const struct ellu_llm_config *was = update->was, *public = &update->public;
-	const char *field = tx_printf(tx, "%s.api_key", path);
-	struct ellu_llm_config old = *was;
+	struct ellu_llm_config copy;
+	const char *was_settings;
+	struct change change;
 	int r;
 
-	if (!same_text(was->provider, public->provider) ||
-	    !same_text(was->llm_base_url, public->llm_base_url) ||
-	    !same_text(was->proxy, public->proxy) || !same_text(was->ca_file, public->ca_file) ||
-	    !config_fingerprints_equal(was, public, SECRET_OF_HEADERS) ||
-	    !config_fingerprints_equal(was, public, SECRET_OF_URL))
-		return fault_invalid(tx->fault, field, "the key again, since base URL, provider, headers, "
+	(void)prepared;
+	r = change_read(tx, id, content, &change);
+	if (r >= 0)
+		r = settings_of(tx, change.was, &was_settings);
+	if (r >= 0)
+		r = identity_json_equal(change.settings, was_settings);
+	if (r <= 0 || !change.was_secret || !change.secret)
+		return r < 0 ? r : !r;
+	copy = *change.was;
+	r = config_unseal(tx, change.was_secret, &copy);
+	return r == -ENOMEM ? r : r < 0;
+}
+
+static bool moves(const struct ellu_llm_config *was, const struct ellu_llm_config *public)
+{
+	return !same_text(was->provider, public->provider) ||
+	       !same_text(was->llm_base_url, public->llm_base_url) ||
+	       !same_text(was->proxy, public->proxy) || !same_text(was->ca_file, public->ca_file) ||
+	       !config_secrets_equal(was, public, CONFIG_SECRET_HEADERS) ||
+	       !config_secrets_equal(was, public, CONFIG_SECRET_URL);
+}
+
+/* Who may write the config but not read its secrets must not send them elsewhere. */
+static int take_secrets(struct tx *tx, struct change *change, const char *path)
+{
+	const bool moved = moves(change->was, &change->public);
+	struct ellu_llm_config old = *change->was, *config = &change->config;
+	const char *field = NULL;
+	int r;
+
+	for (int kind = 0; kind < _CONFIG_SECRET_MAX && !field; kind++)
+		if (change->keeps[kind])
+			field = tx_printf(tx, "%s.%s", path, config_secret_field(kind));
+	if (!field)
+		return 0;
+	if (moved)
+		return fault_invalid(tx->fault, field, "it again, since base URL, provider, headers, "
 				     "proxy or ca_file change; a config that needs none takes "
 				     "another name");
-	r = unseal(tx, update->was_secret, field, &old);
+	r = unseal(tx, change->was_secret, field, &old);
 	if (r < 0)
 		return r;
-	update->config.api_key = old.api_key;
-	return config_seal(tx, &update->config, &update->public, &update->secret);
+	for (int kind = 0; kind < _CONFIG_SECRET_MAX; kind++)
+		if (change->keeps[kind])
+			config_copy_secret(config, &old, kind);
+	return config_seal(tx, config, &change->public, &change->secret);
 }
 
-static int apply(struct tx *tx, struct update *update, const char *path)
+static int update(struct tx *tx, int64_t id, const void *content, void *prepared, const char *path,
+		  struct notes *notes)
 {
-	const struct ellu_llm_config *config = &update->config;
 	char buffer[SECRET_NAME_SIZE];
+	struct change change;
 	const char *name;
-	int r = update->keeps_key ? take_key(tx, update, path) : 0;
-
-	if (r >= 0)
-		r = secrets_forget(&tx->store->writer.secrets, update->was_secret);
-	if (r >= 0)
-		r = store_secret(tx, update->secret, buffer, &name);
-	if (r < 0)
-		return r;
-	return db_run(tx->db, "UPDATE llm_configs SET provider = ?2, llm_model_name = ?3,"
-			      " settings = ?4, secret = ?5, shared = ?6, updated_at = ?7 WHERE id = ?1",
-		      "issssbi", *update->was->id, config->provider, config->llm_model_name,
-		      update->settings, name, is_shared(config), tx->now);
-}
-
-static int put(struct tx *tx, const struct place *place, const struct ellu_llm_config *config,
-	       const char *path, bool may_update, struct notes *notes, int64_t *ret_id)
-{
-	struct update update = { .config = *config };
 	int r;
 
-	r = check(tx, place, config, path);
-	if (r < 0)
-		return r;
-	r = resource_find(tx, &resource_llm_config, place->project_id, config->name, ret_id);
-	if (r < 0)
-		return r;
-	if (r == 0) {
-		r = llm_config_insert(tx, place, config, ret_id);
-		return r < 0 ? r : note_plain(tx, notes, config);
-	}
-	r = llm_config_load(tx, *ret_id, &update.was, &update.was_secret);
+	(void)prepared;
+	r = change_read(tx, id, content, &change);
 	if (r >= 0)
-		r = prepare(tx, &update);
+		r = take_secrets(tx, &change, path);
 	if (r >= 0)
-		r = is_unchanged(tx, &update);
-	if (r != 0)
-		return r < 0 ? r : 0;
-	if (!may_update)
-		return fault_conflict(tx->fault, "llm_config", config->name, *ret_id,
-				      "a config of that name exists and differs");
-	r = apply(tx, &update, path);
+		r = secrets_forget(&tx->store->writer.secrets, change.was_secret);
 	if (r >= 0)
-		r = notes_add(tx, notes, "llm config '%s': updated", config->name);
-	return r < 0 ? r : note_plain(tx, notes, &update.config);
+		r = store_secret(tx, change.secret, buffer, &name);
+	if (r >= 0)
+		r = db_run(tx->db, "UPDATE llm_configs SET name = ?2, provider = ?3,"
+				   " llm_model_name = ?4, settings = ?5, secret = ?6, shared = ?7,"
+				   " updated_at = ?8 WHERE id = ?1",
+			   "isssssbi", id, change.config.name, change.config.provider,
+			   change.config.llm_model_name, change.settings, name,
+			   is_shared(&change.config), tx->now);
+	if (r >= 0)
+		r = notes_add(tx, notes, "llm config '%s': updated", change.config.name);
+	return r < 0 ? r : note_plain(tx, notes, &change.config);
 }
 
 int llm_config_take(struct tx *tx, const struct scope *scope, const struct place *place,
-		    const struct ellu_llm_config_in *in, const char *part, bool update,
+		    const struct ellu_llm_config_in *in, const char *part, bool may_update,
 		    struct notes *notes, int64_t *ret_id)
 {
 	if (!in)
@@ -347,24 +383,13 @@ int llm_config_take(struct tx *tx, const struct scope *scope, const struct place
 			      "i", place->project_id);
 	if (in->ref)
 		return resource_resolve(tx, &resource_llm_config, scope, in->ref, ret_id);
-	return put(tx, place, in->content, tx_printf(tx, "%s.content", part), update, notes, ret_id);
+	return resource_put(tx, &resource_llm_config, place, in->content, NULL,
+			    tx_printf(tx, "%s.content", part), may_update, notes, ret_id);
 }
 
 static int load(struct tx *tx, int64_t id, void *ret_config)
 {
 	return llm_config_load(tx, id, ret_config, NULL);
-}
-
-static int insert(struct tx *tx, const struct place *place, const void *content, void *prepared,
-		  int64_t *ret_id)
-{
-	const struct ellu_llm_config *config = content;
-	int r = llm_config_insert(tx, place, config, ret_id);
-
-	(void)prepared;
-	if (r >= 0 && is_plain(config))
-		log_warning(PLAIN_WARNING, config->name);
-	return r;
 }
 
 /* One of the project's, else one that an administrator shares with all. */
@@ -398,4 +423,6 @@ const struct resource resource_llm_config = {
 	.load = load,
 	.check = check,
 	.insert = insert,
+	.differs = differs,
+	.update = update,
 };

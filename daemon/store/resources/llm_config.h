@@ -11,10 +11,10 @@ int llm_config_insert(struct tx *tx, const struct place *place,
 		      const struct ellu_llm_config *config, int64_t *ret_id);
 
 /* What a request's `part` names, or holds: what exists and is equal, else what exists brought to it
- * (with `update`) or Conflict, else a new one. Where it has none (NULL) the project's, if there is
+ * (with `may_update`) or Conflict, else a new one. Where it has none (NULL) the project's, if there is
  * one. */
 int llm_config_take(struct tx *tx, const struct scope *scope, const struct place *place,
-		    const struct ellu_llm_config_in *in, const char *part, bool update,
+		    const struct ellu_llm_config_in *in, const char *part, bool may_update,
 		    struct notes *notes, int64_t *ret_id);
 
 /* Without its key. *ret_secret (may be NULL) is the name of its file, or NULL. NotFound. */

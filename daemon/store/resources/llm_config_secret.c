@@ -7,12 +7,43 @@
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources/identity.h"
 #include "proto/generated/interface.h"
+#include "proto/utf8.h"
 
 #define FINGERPRINT_DIGITS 32
 
 /* ---- Fingerprints ---- */
 
-const char *config_fingerprint(const struct ellu_llm_config *config, const char *name)
+/* Those of headers and body have a name behind. */
+static const char *const fields[] = {
+	[CONFIG_SECRET_KEY] = "api_key",
+	[CONFIG_SECRET_HEADERS] = "extra_headers",
+	[CONFIG_SECRET_BODY] = "extra_body",
+	[CONFIG_SECRET_URL] = "llm_base_url",
+};
+_Static_assert(sizeof(fields) / sizeof(*fields) == _CONFIG_SECRET_MAX, "every secret has a field");
+
+const char *config_secret_field(enum config_secret kind)
+{
+	return fields[kind];
+}
+
+static bool is_of(const struct ellu_entry *entry, enum config_secret kind)
+{
+	size_t length = strlen(fields[kind]);
+
+	return strncmp(entry->key, fields[kind], length) == 0 &&
+	       (!entry->key[length] || entry->key[length] == '.');
+}
+
+bool config_has_secret(const struct ellu_llm_config *config, enum config_secret kind)
+{
+	for (size_t i = 0; i < config->n_fingerprints; i++)
+		if (is_of(&config->fingerprints[i], kind))
+			return true;
+	return false;
+}
+
+static const char *fingerprint(const struct ellu_llm_config *config, const char *name)
 {
 	for (size_t i = 0; i < config->n_fingerprints; i++)
 		if (strcmp(config->fingerprints[i].key, name) == 0)
@@ -21,57 +52,58 @@ const char *config_fingerprint(const struct ellu_llm_config *config, const char 
 }
 
 static bool has_all(const struct ellu_llm_config *a, const struct ellu_llm_config *b,
-		    const char *prefix)
+		    enum config_secret kind)
 {
 	for (size_t i = 0; i < b->n_fingerprints; i++) {
 		const struct ellu_entry *entry = &b->fingerprints[i];
-		const char *value;
 
-		if (strncmp(entry->key, prefix, strlen(prefix)) != 0)
-			continue;
-		value = config_fingerprint(a, entry->key);
-		if (!value || strcmp(value, entry->value) != 0)
+		if (is_of(entry, kind) && !same_text(fingerprint(a, entry->key), entry->value))
 			return false;
 	}
 	return true;
 }
 
-bool config_fingerprints_equal(const struct ellu_llm_config *a, const struct ellu_llm_config *b,
-			       const char *prefix)
+bool config_secrets_equal(const struct ellu_llm_config *a, const struct ellu_llm_config *b,
+			  enum config_secret kind)
 {
-	return has_all(a, b, prefix) && has_all(b, a, prefix);
+	return has_all(a, b, kind) && has_all(b, a, kind);
 }
 
-int config_add_fingerprint(struct tx *tx, struct ellu_llm_config *config, const char *name,
-			   const char *value)
+/* Room for what there is, and so many more. */
+static struct ellu_entry *copy_fingerprints(struct tx *tx, struct ellu_llm_config *config, size_t more)
 {
-	struct ellu_entry *entries;
-	size_t n = config->n_fingerprints;
+	struct ellu_entry *entries = tx_array(tx, config->n_fingerprints + more, sizeof(*entries));
 
-	if (!value)
-		return 0;
-	entries = tx_array(tx, n + 1, sizeof(*entries));
+	if (entries && config->n_fingerprints > 0)
+		memcpy(entries, config->fingerprints, config->n_fingerprints * sizeof(*entries));
+	config->fingerprints = entries;
+	return entries;
+}
+
+int config_keep_fingerprints(struct tx *tx, struct ellu_llm_config *config,
+			     const struct ellu_llm_config *from, enum config_secret kind)
+{
+	struct ellu_entry *entries = copy_fingerprints(tx, config, from->n_fingerprints);
+
 	if (!entries)
 		return -ENOMEM;
-	if (n > 0)
-		memcpy(entries, config->fingerprints, n * sizeof(*entries));
-	entries[n] = (struct ellu_entry){ name, value };
-	config->fingerprints = entries;
-	config->n_fingerprints = n + 1;
+	for (size_t i = 0; i < from->n_fingerprints; i++)
+		if (is_of(&from->fingerprints[i], kind))
+			entries[config->n_fingerprints++] = from->fingerprints[i];
 	return 0;
 }
 
-int config_drop_fingerprint(struct tx *tx, struct ellu_llm_config *config, const char *name)
+int config_drop_fingerprints(struct tx *tx, struct ellu_llm_config *config,
+			     enum config_secret kind)
 {
-	const struct ellu_llm_config all = *config;
-	struct ellu_entry *entries = tx_array(tx, all.n_fingerprints, sizeof(*entries));
+	struct ellu_entry *entries = copy_fingerprints(tx, config, 0);
 	size_t n = 0;
 
 	if (!entries)
 		return -ENOMEM;
-	for (size_t i = 0; i < all.n_fingerprints; i++)
-		if (strcmp(all.fingerprints[i].key, name) != 0)
-			entries[n++] = all.fingerprints[i];
+	for (size_t i = 0; i < config->n_fingerprints; i++)
+		if (!is_of(&entries[i], kind))
+			entries[n++] = entries[i];
 	config->fingerprints = n > 0 ? entries : NULL;
 	config->n_fingerprints = n;
 	return 0;
@@ -106,6 +138,11 @@ static int add(struct sealing *sealing, const char *name, const char *text, cons
 	return r;
 }
 
+static const char *name_of(struct sealing *sealing, enum config_secret kind, const char *name)
+{
+	return tx_printf(sealing->tx, "%s.%s", fields[kind], name);
+}
+
 static int add_body(struct sealing *sealing, json_object *body)
 {
 	int r = 0;
@@ -113,7 +150,7 @@ static int add_body(struct sealing *sealing, json_object *body)
 	json_object_object_foreach(body, name, value)
 	{
 		if (r >= 0)
-			r = add(sealing, tx_printf(sealing->tx, SECRET_OF_BODY "%s", name), NULL,
+			r = add(sealing, name_of(sealing, CONFIG_SECRET_BODY, name), NULL,
 				json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN));
 	}
 	return r;
@@ -125,12 +162,11 @@ static int add_all(struct sealing *sealing, const struct ellu_llm_config *config
 	int r = 0;
 
 	if (config->api_key)
-		r = add(sealing, SECRET_OF_KEY, config->api_key, NULL);
+		r = add(sealing, fields[CONFIG_SECRET_KEY], config->api_key, NULL);
 	if (r >= 0 && query)
-		r = add(sealing, SECRET_OF_URL, query, NULL);
+		r = add(sealing, fields[CONFIG_SECRET_URL], query, NULL);
 	for (size_t i = 0; r >= 0 && i < config->n_extra_headers; i++)
-		r = add(sealing, tx_printf(sealing->tx, SECRET_OF_HEADERS "%s",
-					   config->extra_headers[i].key),
+		r = add(sealing, name_of(sealing, CONFIG_SECRET_HEADERS, config->extra_headers[i].key),
 			config->extra_headers[i].value, NULL);
 	return r < 0 || !body ? r : add_body(sealing, body);
 }
@@ -192,6 +228,25 @@ int config_seal(struct tx *tx, const struct ellu_llm_config *config,
 	return sealing.n == 0 ? 0 : write_secret(tx, config, query != NULL, ret_secret);
 }
 
+void config_copy_secret(struct ellu_llm_config *config, const struct ellu_llm_config *from,
+			enum config_secret kind)
+{
+	switch (kind) {
+	case CONFIG_SECRET_KEY:
+		config->api_key = from->api_key;
+		break;
+	case CONFIG_SECRET_HEADERS:
+		config->extra_headers = from->extra_headers;
+		config->n_extra_headers = from->n_extra_headers;
+		break;
+	case CONFIG_SECRET_BODY:
+		config->extra_body = from->extra_body;
+		break;
+	default: // a file has the URL only where it has a query
+		config->llm_base_url = from->llm_base_url ? from->llm_base_url : config->llm_base_url;
+	}
+}
+
 int config_unseal(struct tx *tx, const char *name, struct ellu_llm_config *config)
 {
 	const struct ellu_llm_config *secret;
@@ -208,11 +263,7 @@ int config_unseal(struct tx *tx, const char *name, struct ellu_llm_config *confi
 	if (r < 0)
 		return r == ELLU_E_INTERNAL ? -ENOMEM : -EBADMSG;
 	secret = record;
-	if (secret->llm_base_url)
-		config->llm_base_url = secret->llm_base_url;
-	config->api_key = secret->api_key;
-	config->extra_headers = secret->extra_headers;
-	config->n_extra_headers = secret->n_extra_headers;
-	config->extra_body = secret->extra_body;
+	for (int kind = 0; kind < _CONFIG_SECRET_MAX; kind++)
+		config_copy_secret(config, secret, kind);
 	return 0;
 }

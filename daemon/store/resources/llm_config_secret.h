@@ -10,10 +10,14 @@
 #include "daemon/store/engine/tx.h"
 #include "elluminate-types.h"
 
-#define SECRET_OF_KEY "api_key"
-#define SECRET_OF_URL "llm_base_url"
-#define SECRET_OF_HEADERS "extra_headers."
-#define SECRET_OF_BODY "extra_body."
+enum config_secret {
+	CONFIG_SECRET_KEY,
+	CONFIG_SECRET_HEADERS,
+	CONFIG_SECRET_BODY,
+	CONFIG_SECRET_URL, // its query
+	_CONFIG_SECRET_MAX,
+};
+const char *config_secret_field(enum config_secret kind); // of the record
 
 /* *ret_public is the config without them, but with their fingerprints; *ret_secret the text of the
  * file, or NULL when there is nothing to keep. */
@@ -23,12 +27,15 @@ int config_seal(struct tx *tx, const struct ellu_llm_config *config,
  * empty; -EBADMSG: it is no such text. */
 int config_unseal(struct tx *tx, const char *name, struct ellu_llm_config *config);
 
-/* Of a name, or NULL. */
-const char *config_fingerprint(const struct ellu_llm_config *config, const char *name);
-/* Whether both have the same ones of all names that begin with `prefix`. */
-bool config_fingerprints_equal(const struct ellu_llm_config *a, const struct ellu_llm_config *b,
-			       const char *prefix);
-/* Adds one, NULL is none; or takes one out. */
-int config_add_fingerprint(struct tx *tx, struct ellu_llm_config *config, const char *name,
-			   const char *value);
-int config_drop_fingerprint(struct tx *tx, struct ellu_llm_config *config, const char *name);
+/* Whether there is one, by its fingerprints; whether both have the same. */
+bool config_has_secret(const struct ellu_llm_config *config, enum config_secret kind);
+bool config_secrets_equal(const struct ellu_llm_config *a, const struct ellu_llm_config *b,
+			  enum config_secret kind);
+/* Adds the fingerprints that another config has of one; or takes them out. */
+int config_keep_fingerprints(struct tx *tx, struct ellu_llm_config *config,
+			     const struct ellu_llm_config *from, enum config_secret kind);
+int config_drop_fingerprints(struct tx *tx, struct ellu_llm_config *config,
+			     enum config_secret kind);
+/* What was unsealed. */
+void config_copy_secret(struct ellu_llm_config *config, const struct ellu_llm_config *from,
+			enum config_secret kind);

@@ -38,7 +38,117 @@ int resource_resolve(struct tx *tx, const struct resource *resource, const struc
 	return r < 0 ? r : 0;
 }
 
-/* ---- Get, Create ---- */
+int resource_resolve_own(struct tx *tx, const struct resource *resource, const struct scope *scope,
+			 const struct ellu_ref *ref, int64_t *ret_id, struct place *ret_place)
+{
+	QUERY q = NULL;
+	int r = resource_resolve(tx, resource, scope, ref, ret_id);
+
+	if (r >= 0)
+		r = db_row(tx->db, &q, resource->place, "i", *ret_id);
+	if (r <= 0)
+		return r < 0 ? r : fault_not_found(tx->fault, resource->name, NULL, *ret_id);
+	*ret_place = (struct place){
+		.owner_uid = column_int(q, 0),
+		.project_id = column_int(q, 1),
+		.administers = scope->administers,
+	};
+	if (ret_place->owner_uid == scope->uid || scope->all)
+		return 0;
+	return fault_set(tx->fault, ELLU_E_PERMISSION_DENIED,
+			 "Only its owner may change or delete what is shared.");
+}
+
+/* ---- Content ---- */
+
+struct content {
+	const struct resource *resource;
+	const void *record;
+	const char *name; // its own
+	const char *path;
+	void *prepared;
+};
+
+static struct content content_of(const struct resource *resource, const void *record,
+				 const char *path, void *prepared)
+{
+	const char *name = record_member(resource->type, record, "name");
+
+	return (struct content){ resource, record, name, path, prepared };
+}
+
+/* Of the request's member. What is prepared is kept for when the writer goes on. */
+static int content_read(struct tx *tx, struct method_run *op, const char *member,
+			struct content *ret_content)
+{
+	const struct resource *resource = op->resource;
+	const void *record = record_member(op->method->request, op->arguments, member);
+	int r = 0;
+
+	if (resource->prepare && !op->request.state)
+		r = resource->prepare(tx, record, member, &op->request.state);
+	*ret_content = content_of(resource, record, member, op->request.state);
+	return r;
+}
+
+static int content_check(struct tx *tx, const struct content *content, const struct place *place,
+			 int64_t id)
+{
+	return content->resource->check(tx, place, id, content->record, content->path);
+}
+
+static int content_insert(struct tx *tx, const struct content *content, const struct place *place,
+			  struct notes *notes, int64_t *ret_id)
+{
+	return content->resource->insert(tx, place, content->record, content->prepared, notes, ret_id);
+}
+
+static int content_differs(struct tx *tx, const struct content *content, int64_t id)
+{
+	return content->resource->differs(tx, id, content->record, content->prepared);
+}
+
+static int content_update(struct tx *tx, const struct content *content, int64_t id,
+			  struct notes *notes)
+{
+	return content->resource->update(tx, id, content->record, content->prepared, content->path,
+					 notes);
+}
+
+/* What has the name already, if anything; and what the content shows wrong beside it. */
+static int content_find(struct tx *tx, const struct content *content, const struct place *place,
+			int64_t *ret_id)
+{
+	int r, found = resource_find(tx, content->resource, place->project_id, content->name, ret_id);
+
+	r = found < 0 ? found : content_check(tx, content, place, found ? *ret_id : 0);
+	return r < 0 ? r : found;
+}
+
+static int name_taken(struct tx *tx, const struct content *content, int64_t id, const char *more)
+{
+	return fault_conflict(tx->fault, content->resource->name, content->name, id,
+			      "%s of that name exists%s", content->resource->noun, more);
+}
+
+int resource_put(struct tx *tx, const struct resource *resource, const struct place *place,
+		 const void *record, void *prepared, const char *path, bool update,
+		 struct notes *notes, int64_t *ret_id)
+{
+	const struct content content = content_of(resource, record, path, prepared);
+	int r = content_find(tx, &content, place, ret_id);
+
+	if (r == 0)
+		return content_insert(tx, &content, place, notes, ret_id);
+	if (r > 0)
+		r = content_differs(tx, &content, *ret_id);
+	if (r <= 0)
+		return r;
+	return update ? content_update(tx, &content, *ret_id, notes) :
+			name_taken(tx, &content, *ret_id, " and differs");
+}
+
+/* ---- Get, Create, Update ---- */
 
 /* The record in the request that the resource's name calls: its Ref, or its content. */
 static const void *named(const struct method_run *op)
@@ -69,32 +179,113 @@ int resource_get(struct tx *tx, struct method_run *op)
 	return r < 0 ? r : answer(tx, op, id);
 }
 
+/* A reader has looked at it; the writer looks again. */
+static int go_on_writing(struct method_run *op)
+{
+	op->request.lane = STORE_WRITE;
+	return 0;
+}
+
+static int create(struct tx *tx, struct method_run *op, const struct content *content,
+		  const struct place *place, int64_t *ret_id)
+{
+	struct notes notes = { 0 };
+	int r = content_insert(tx, content, place, &notes, ret_id);
+
+	if (r < 0)
+		return r;
+	notes_warn(&notes);
+	return answer(tx, op, *ret_id);
+}
+
 int resource_create(struct tx *tx, struct method_run *op)
 {
-	const struct resource *resource = op->resource;
-	const void *content = named(op);
-	const char *name;
+	struct content content;
+	struct place place;
+	int64_t id;
+	int r = content_read(tx, op, op->resource->name, &content);
+
+	if (r >= 0)
+		r = place_resolve(tx, &op->scope, &place);
+	if (r >= 0)
+		r = content_find(tx, &content, &place, &id);
+	if (r > 0)
+		return name_taken(tx, &content, id, "");
+	if (r < 0)
+		return r;
+	return op->request.lane == STORE_WRITE ? create(tx, op, &content, &place, &id) :
+						 go_on_writing(op);
+}
+
+static void answer_bool(struct method_run *op, const char *member, bool value)
+{
+	const struct record_field *field = record_field_find(op->method->reply, member);
+
+	memcpy((char *)op->ret_reply + field->offset, &(int){ value }, sizeof(int));
+}
+
+int resource_get_or_create(struct tx *tx, struct method_run *op)
+{
+	struct content content;
+	struct place place;
+	int r, differs = 0, found = 0;
+	int64_t id;
+
+	r = content_read(tx, op, op->resource->name, &content);
+	if (r >= 0)
+		r = place_resolve(tx, &op->scope, &place);
+	if (r >= 0)
+		r = found = content_find(tx, &content, &place, &id);
+	if (r == 0 && op->request.lane != STORE_WRITE)
+		return go_on_writing(op);
+	if (r == 0)
+		r = create(tx, op, &content, &place, &id);
+	else if (r > 0)
+		r = differs = content_differs(tx, &content, id);
+	if (r >= 0 && found)
+		r = answer(tx, op, id);
+	if (r < 0)
+		return r;
+	answer_bool(op, "created", !found);
+	answer_bool(op, "differs", differs);
+	return 0;
+}
+
+/* Where it is to have another name, that is free. */
+static int check_name(struct tx *tx, const struct content *content, const struct place *place,
+		      int64_t id)
+{
+	int64_t other;
+	int r = resource_find(tx, content->resource, place->project_id, content->name, &other);
+
+	return r > 0 && other != id ? name_taken(tx, content, other, "") : r;
+}
+
+int resource_update(struct tx *tx, struct method_run *op)
+{
+	struct notes notes = { 0 };
+	struct content content;
 	struct place place;
 	int64_t id;
 	int r;
 
-	if (resource->prepare && !op->request.state) {
-		op->request.lane = STORE_WRITE;
-		return resource->prepare(tx, content, &op->request.state);
-	}
-	r = place_resolve(tx, &op->scope, &place);
+	r = resource_resolve_own(tx, op->resource, &op->scope, named(op), &id, &place);
 	if (r >= 0)
-		r = resource->check(tx, &place, content, resource->name);
+		r = content_read(tx, op, "content", &content);
+	if (r >= 0)
+		r = content_check(tx, &content, &place, id);
+	if (r >= 0)
+		r = check_name(tx, &content, &place, id);
+	if (r >= 0)
+		r = content_differs(tx, &content, id);
+	if (r > 0 && op->request.lane != STORE_WRITE)
+		return go_on_writing(op);
+	if (r > 0)
+		r = content_update(tx, &content, id, &notes);
 	if (r < 0)
 		return r;
-	name = record_member(resource->type, content, "name");
-	r = resource_find(tx, resource, place.project_id, name, &id);
-	if (r > 0)
-		return fault_conflict(tx->fault, resource->name, name, id,
-				      "%s of that name exists", resource->noun);
-	if (r >= 0)
-		r = resource->insert(tx, &place, content, op->request.state, &id);
-	return r < 0 ? r : answer(tx, op, id);
+	notes_warn(&notes);
+	return answer(tx, op, id);
 }
 
 int resource_delete(struct tx *tx, struct method_run *op)
@@ -102,11 +293,12 @@ int resource_delete(struct tx *tx, struct method_run *op)
 	const struct resource *resource = op->resource;
 	const struct ellu_ref *ref = named(op);
 	int64_t id, task_id = 0;
+	struct place place;
 	int r;
 
 	if (!method_reply(tx, op))
 		return -ENOMEM;
-	r = resource_resolve(tx, resource, &op->scope, ref, &id);
+	r = resource_resolve_own(tx, resource, &op->scope, ref, &id, &place);
 	if (r >= 0)
 		r = db_int(tx->db, &task_id, resource->live, "i", id);
 	if (r > 0)

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "daemon/store/engine/page.h"
+#include "daemon/store/resources/notes.h"
 #include "daemon/store/resources/project.h"
 
 struct resource {
@@ -18,6 +19,7 @@ struct resource {
 	char letter; // of the cursors of its list
 	const char *by_id; // ?1 the id, ?2 whose, ?3 everybody's
 	const char *by_name; // ?1 the project, ?2 the name
+	const char *place; // owner_uid and project_id, by its id: ?1
 	/* Of a project and of everybody: ?1 before what, ?2 whose, ?3 how many. */
 	const char *page_own;
 	const char *page_all;
@@ -31,14 +33,23 @@ struct resource {
 			int64_t *ret_id);
 	/* *ret_record is what points to it. NotFound. */
 	int (*load)(struct tx *tx, int64_t id, void *ret_record);
-	/* Reads of the content what takes long, away from the writer. Or NULL. */
-	int (*prepare)(struct tx *tx, const void *content, void **ret_prepared);
-	/* What the content alone shows wrong; `path` is its own in the request. */
-	int (*check)(struct tx *tx, const struct place *place, const void *content,
+	/*
+	 * Content, which comes by itself in its methods, or as a part of what makes a task. `path` is
+	 * its own in the request, `id` what it is to take the place of, if anything (0: nothing).
+	 * First, away from the writer, what takes long to read of it; or NULL.
+	 */
+	int (*prepare)(struct tx *tx, const void *content, const char *path, void **ret_prepared);
+	/* What the content shows wrong by itself, and beside what it does not say and so keeps. */
+	int (*check)(struct tx *tx, const struct place *place, int64_t id, const void *content,
 		     const char *path);
-	/* A new one, checked already, whose name is free. */
+	/* A new one, whose name is free. */
 	int (*insert)(struct tx *tx, const struct place *place, const void *content, void *prepared,
-		      int64_t *ret_id);
+		      struct notes *notes, int64_t *ret_id);
+	/* 1 where bringing it to the content would change it, or 0. */
+	int (*differs)(struct tx *tx, int64_t id, const void *content, void *prepared);
+	/* Does so; the name, if it is another, is free. */
+	int (*update)(struct tx *tx, int64_t id, const void *content, void *prepared,
+		      const char *path, struct notes *notes);
 	/* What goes with it, now that nothing new can use it. */
 	int (*discard)(struct tx *tx, int64_t id);
 };
@@ -50,6 +61,7 @@ struct resource {
 		 " AND deleted_at IS NULL",                                                     \
 	.by_name = "SELECT id FROM " table " WHERE project_id = ?1 AND name = ?2"               \
 		   " AND deleted_at IS NULL",                                                   \
+	.place = "SELECT owner_uid, project_id FROM " table " WHERE id = ?1",                   \
 	.page_own = "SELECT id FROM " table " WHERE project_id = ?2 AND id < ?1"                \
 		    " AND deleted_at IS NULL ORDER BY id DESC LIMIT ?3",                        \
 	.page_all = "SELECT id FROM " table " WHERE id < ?1 AND ?2 = ?2"                        \
@@ -67,11 +79,23 @@ int resource_find(struct tx *tx, const struct resource *resource, int64_t projec
 /* By name in the project that the scope names, or by an id that the scope may see; NotFound. */
 int resource_resolve(struct tx *tx, const struct resource *resource, const struct scope *scope,
 		     const struct ellu_ref *ref, int64_t *ret_id);
+/* The same for who changes it, with where it is: what is seen because it is shared is its owner's. */
+int resource_resolve_own(struct tx *tx, const struct resource *resource, const struct scope *scope,
+			 const struct ellu_ref *ref, int64_t *ret_id, struct place *ret_place);
+
+/* The content of a part: what exists and is equal, else what exists brought to it (with `update`) or
+ * Conflict, else a new one. */
+int resource_put(struct tx *tx, const struct resource *resource, const struct place *place,
+		 const void *content, void *prepared, const char *path, bool update,
+		 struct notes *notes, int64_t *ret_id);
 
 /* ---- Operations of methods ---- */
 
 int resource_get(struct tx *tx, struct method_run *op);
-int resource_create(struct tx *tx, struct method_run *op);
+int resource_create(struct tx *tx, struct method_run *op); // begins at a reader, like the next two
+int resource_get_or_create(struct tx *tx, struct method_run *op);
+/* The record `content` takes the place of what was, but for what is written only and left out. */
+int resource_update(struct tx *tx, struct method_run *op);
 int resource_list(struct tx *tx, struct method_run *op); // newest first
 /* Hidden from lists and lookups and its name free, but kept for the results of what used it.
  * Conflict while a task uses it. */

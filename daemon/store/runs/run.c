@@ -199,7 +199,7 @@ static int pinned_config(struct tx *tx, const char *snapshot, int64_t config_id,
 		return fault_invalid(tx->fault, field, "a config of the provider '%s' that the run is "
 				     "pinned to; '%s' is '%s' now", pinned->provider, live->name,
 				     live->provider);
-	if (!config_fingerprints_equal(pinned, live, SECRET_OF_BODY))
+	if (!config_secrets_equal(pinned, live, CONFIG_SECRET_BODY))
 		return fault_invalid(tx->fault, field, "a config with the extra_body that the run is "
 				     "pinned to; that of '%s' has changed since: run it afresh",
 				     live->name);

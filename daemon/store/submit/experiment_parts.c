@@ -26,8 +26,8 @@ static int resolve_collection(struct submission *s)
 	int r;
 
 	r = in->ref ? resource_resolve(s->tx, &resource_collection, &s->scope, in->ref, &id) :
-		      collection_put(s->tx, &s->place, in->content, &s->input->rows,
-				     "collection.content", s->update, &s->notes, &id);
+		      resource_put(s->tx, &resource_collection, &s->place, in->content,
+				   &s->input->rows, "collection.content", s->update, &s->notes, &id);
 	if (r >= 0)
 		r = collection_state(s->tx, id, &s->collection);
 	if (r >= 0 && in->ref && in->ref->version &&
