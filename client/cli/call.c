@@ -7,6 +7,7 @@
 
 #include "client/cli/experiment_file.h"
 #include "client/cli/json_file.h"
+#include "client/cli/output.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
 
@@ -114,11 +115,11 @@ int call_decode(struct cli *cli, const struct method *method, json_object *json,
 static int take_operand(struct cli *cli, const struct method *method, json_object *json)
 {
 	const struct record_field *field = call_operand(method);
-	const char *operand = cli->arguments.operands[0];
+	const char *operand = cli->operand;
 	json_object *value;
 	int64_t id;
 
-	if (!field || cli->arguments.n_operands == 0 || cli->command->own_operands)
+	if (!field || !operand || cli->command->own_operands)
 		return 0;
 	if (field->kind == FIELD_INT) {
 		if (!cli_is_id(operand, &id)) {
@@ -183,8 +184,10 @@ int call_reply(struct cli *cli, const struct method *method, const void *request
 	       const void **ret_reply)
 {
 	const struct ellu_error *error;
-	int r = ellu_call_method(cli->daemon, method->qualified_name, request, ret_reply, &error);
+	int r;
 
+	cli_tell(cli, "%s", method->name);
+	r = ellu_call_method(cli->daemon, method->qualified_name, request, ret_reply, &error);
 	return r < 0 ? cli_fail_request(cli, r, error) : 0;
 }
 
@@ -195,20 +198,42 @@ static bool is_set(const struct method *method, const void *reply, const char *n
 	return field && *(const int *) ((const char *) reply + field->offset);
 }
 
-/* What a reply is about: its record, or itself. What was found is said to differ from what was asked
- * for. */
-static void print_reply(const struct cli *cli, const struct method *method, const void *reply)
+/* What a reply is about: its record, or itself. */
+static const struct record_type *subject_of(const struct method *method, const void *reply,
+					    const void **ret_record)
 {
 	const struct record_field *field = method->reply->fields;
-	bool is_found = record_field_find(method->reply, "created") != NULL;
+	const bool is_found = record_field_find(method->reply, "created") != NULL;
+	const bool is_record = (method->reply->n_fields == 1 || is_found) && field->kind == FIELD_STRUCT &&
+			       field->container == FIELD_SINGLE;
 
-	if ((method->reply->n_fields == 1 || is_found) && field->kind == FIELD_STRUCT &&
-	    field->container == FIELD_SINGLE)
-		show_record(stdout, field->type, record_member(method->reply, reply, field->name));
-	else
-		show_record(stdout, method->reply, reply);
-	if (is_found && is_set(method, reply, "differs"))
+	*ret_record = is_record ? record_member(method->reply, reply, field->name) : reply;
+	return is_record ? field->type : method->reply;
+}
+
+/* What was found is said to differ from what was asked for. */
+static int print_reply(struct cli *cli, const struct method *method, const void *reply)
+{
+	const struct command *command = cli->command;
+	const bool looks = strncmp(method->name, "Get", 3) == 0 && command->run != command_write;
+	const struct record_type *type;
+	const void *record;
+
+	if (output_is_json())
+		return cli_print_json(method->reply, reply);
+	if (looks)
+		output_page();
+	if (is_set(method, reply, "differs"))
 		cli_note(cli, "It was there before, and differs from this; `update` would change it.");
+	type = subject_of(method, reply, &record);
+	if (!looks && cli->arguments.quiet && show_id(stdout, type, record))
+		return 0;
+	if (command->print && (output.format != FORMAT_CSV || command->all_formats))
+		command->print(cli, reply);
+	else
+		show_record(stdout, type, record);
+	output.header = output.header && output.format != FORMAT_CSV; // one for all
+	return output_flush();
 }
 
 static int call_and_print(struct cli *cli, const struct method *method, json_object *json)
@@ -227,12 +252,7 @@ static int call_and_print(struct cli *cli, const struct method *method, json_obj
 	arena_done(&arena);
 	if (status != 0)
 		return status;
-	if (cli->arguments.json)
-		status = cli_print_json(method->reply, reply);
-	else if (cli->command->print)
-		cli->command->print(cli, reply);
-	else
-		print_reply(cli, method, reply);
+	status = print_reply(cli, method, reply);
 	ellu_free(reply);
 	return status;
 }
@@ -244,71 +264,86 @@ int command_call(struct cli *cli)
 
 /* ---- A list ---- */
 
-static int print_item(const struct record_type *type, const void *item, bool *first)
+struct listing {
+	struct cli *cli;
+	const struct command *list;
+	struct table *table; // NULL: it has no columns, or is no table
+	int64_t left; // how many more are wanted
+	bool begun;
+};
+
+static int print_item(struct listing *listing, const struct record_type *type, const void *item)
 {
-	fputs(*first ? "{\"items\":[\n" : ",", stdout);
-	*first = false;
-	return cli_print_json(type, item);
+	const bool is_first = !listing->begun;
+
+	listing->begun = true;
+	if (output.format == FORMAT_JSON)
+		fputs(is_first ? "{\"items\":[\n" : ",", stdout);
+	if (output_is_json())
+		return cli_print_json(type, item);
+	if (listing->cli->arguments.quiet && show_id(stdout, type, item))
+		return 0;
+	if (listing->table)
+		show_row(listing->table, listing->list->columns, type, item);
+	else if (output.format == FORMAT_TABLE && listing->list->print)
+		listing->list->print(listing->cli, item);
+	else
+		show_record(stdout, type, item);
+	return 0;
 }
 
-static int print_page(struct cli *cli, const struct command *list, const struct record_field *field,
-		      const char *page, int64_t *left, bool *first)
+static int print_page(struct listing *listing, const struct record_field *field, const char *page)
 {
 	size_t n = *(const size_t *) (page + field->count_offset);
 	const void *const *items = *(const void *const *const *) (page + field->offset);
-	struct table *table = NULL;
 	int status = 0;
 
-	if (!cli->arguments.json && list->columns && (*first || n > 0)) {
-		table = table_new();
-		show_columns(table, list->columns);
-	}
-	for (size_t i = 0; status == 0 && i < n && *left > 0; i++, (*left)--)
-		if (cli->arguments.json)
-			status = print_item(field->type, items[i], first);
-		else if (list->columns)
-			show_row(table, list->columns, field->type, items[i]);
-		else
-			list->print(cli, items[i]);
-	table_print(table, stdout, cli->color);
-	table_free(table);
-	*first = *first && cli->arguments.json;
-	return status ? status : cli_flush();
+	if (listing->list == listing->cli->command && !listing->cli->arguments.watch)
+		output_page();
+	for (size_t i = 0; status == 0 && i < n && listing->left > 0; i++, listing->left--)
+		status = print_item(listing, field->type, items[i]);
+	table_print(listing->table, stdout);
+	return status ? status : output_flush();
 }
 
-static int print_pages(struct cli *cli, const struct command *list, struct ellu_stream *stream,
-		       int64_t left)
+static int print_pages(struct listing *listing, struct ellu_stream *stream)
 {
-	const struct method *method = call_method(list->method);
+	const struct method *method = call_method(listing->list->method);
 	const struct record_field *items = record_field_find(method->reply, "items");
 	const struct ellu_error *error = NULL;
 	const void *page;
-	bool first = true;
 	int r = 0, status = 0;
 
-	while (status == 0 && left > 0 && (r = ellu_stream_next(stream, &page, &error)) > 0) {
-		status = print_page(cli, list, items, page, &left, &first);
+	while (status == 0 && listing->left > 0 && (r = ellu_stream_next(stream, &page, &error)) > 0) {
+		status = print_page(listing, items, page);
 		ellu_free(page);
 	}
 	if (r < 0)
-		return cli_fail_request(cli, r, error);
-	if (cli->arguments.json && status == 0)
-		puts(first ? "{\"items\":[]}" : "]}");
+		return cli_fail_request(listing->cli, r, error);
+	if (output.format == FORMAT_JSON && status == 0)
+		puts(listing->begun ? "]}" : "{\"items\":[]}");
 	return status;
 }
 
 /* `request` was decoded for the list's method. */
 static int list_pages(struct cli *cli, const struct command *list, const void *request, int64_t wanted)
 {
+	struct listing listing = { .cli = cli, .list = list, .left = wanted };
 	struct ellu_stream *stream;
 	int r, status = cli_connect(cli);
 
 	if (status != 0)
 		return status;
+	cli_tell(cli, "%s", list->method);
 	r = ellu_stream_method(cli->daemon, call_method(list->method)->qualified_name, request, &stream);
 	if (r < 0)
 		return cli_fail(r, NULL);
-	status = print_pages(cli, list, stream, wanted);
+	if (list->columns && !output_is_json() && !cli->arguments.quiet) {
+		listing.table = table_new();
+		show_columns(listing.table, list->columns);
+	}
+	status = print_pages(&listing, stream);
+	table_free(listing.table);
 	ellu_stream_close(stream);
 	return status;
 }
@@ -341,6 +376,8 @@ int command_list(struct cli *cli)
 	int64_t limit = cli->arguments.limit;
 	int64_t wanted = limit > 0 ? limit : cli->command->listed > 0 ? cli->command->listed : INTEGER_MAX;
 
+	if (cli->arguments.watch && output.terminal && limit < 0)
+		wanted = terminal_lines(stdout) - 2; // what the screen holds below the header
 	return list_by(cli, cli->command, json_object_new_object(), wanted, call_request);
 }
 

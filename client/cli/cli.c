@@ -8,18 +8,20 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/cli/options.h"
+#include "client/cli/output.h"
 #include "client/cli/text.h"
 #include "proto/limits.h"
 #include "proto/task_status.h"
 #include "proto/utf8.h"
 
-static void vsay(const char *prefix, const char *format, va_list arguments)
+static void vsay(enum meaning meaning, const char *prefix, const char *format, va_list arguments)
 {
 	char *text;
 
 	if (vasprintf(&text, format, arguments) < 0)
 		return;
-	fputs(prefix, stderr);
+	fprintf(stderr, "%s%s%s", meaning_on(&error_output, meaning), prefix, meaning_off(&error_output, meaning));
 	text_print(stderr, text);
 	fputc('\n', stderr);
 	free(text);
@@ -32,7 +34,18 @@ void cli_note(const struct cli *cli, const char *format, ...)
 	if (cli->arguments.quiet)
 		return;
 	va_start(arguments, format);
-	vsay("", format, arguments);
+	vsay(MEANING_NONE, "", format, arguments);
+	va_end(arguments);
+}
+
+void cli_tell(const struct cli *cli, const char *format, ...)
+{
+	va_list arguments;
+
+	if (!cli->arguments.verbose)
+		return;
+	va_start(arguments, format);
+	vsay(MEANING_NONE, "> ", format, arguments);
 	va_end(arguments);
 }
 
@@ -41,7 +54,7 @@ void cli_error(const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsay("elluminate: ", format, arguments);
+	vsay(MEANING_BAD, "elluminate: ", format, arguments);
 	va_end(arguments);
 }
 
@@ -171,16 +184,36 @@ int cli_connect(struct cli *cli)
 			cli_note(cli, "Started your daemon (%s).", program);
 		r = open_daemon(cli, ELLU_BLOCKING, &cli->daemon);
 	}
-	if (r >= 0)
-		return 0;
 	(void) ellu_address_path(address, &path);
 	place = path ? path : address ? address : "the socket's place";
-	if (r == -ENOENT || r == -ECONNREFUSED)
+	if (r >= 0)
+		cli_tell(cli, "the daemon at %s", place);
+	else if (r == -ENOENT || r == -ECONNREFUSED)
 		cli_error("no daemon answers at %s", place);
 	else
 		cli_error("%s: %s", place, ellu_strerror(r));
 	free(path);
-	return ellu_error_exit_status(r);
+	return r < 0 ? ellu_error_exit_status(r) : 0;
+}
+
+/* What went wrong first is the status of all; the others have their turn nevertheless. */
+static int run_all(struct cli *cli)
+{
+	const struct arguments *arguments = &cli->arguments;
+	int status = 0, one;
+	unsigned i = 0;
+
+	do {
+		cli->operand = i < arguments->n_operands ? arguments->operands[i] : NULL;
+		one = cli->command->run(cli);
+		status = status ? status : one;
+	} while (cli->command->many && cli->daemon && ++i < arguments->n_operands);
+	return status;
+}
+
+int cli_run(struct cli *cli)
+{
+	return cli->arguments.watch ? watch_run(cli, run_all) : run_all(cli);
 }
 
 int cli_connect_event(struct cli *cli, struct ellu **ret_daemon)
@@ -190,18 +223,12 @@ int cli_connect_event(struct cli *cli, struct ellu **ret_daemon)
 	return r < 0 ? cli_fail(r, NULL) : 0;
 }
 
-int cli_flush(void)
-{
-	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : ellu_error_exit_status(-EIO);
-}
-
 int cli_put_json(const char *text)
 {
 	size_t size = strlen(text), length;
-	const bool as_it_is = !isatty(STDOUT_FILENO);
 	uint32_t code;
 
-	for (; !as_it_is && size > 0; text += length, size -= length) {
+	for (; output.terminal && size > 0; text += length, size -= length) {
 		length = utf8_next(text, size, &code);
 		length = length ? length : 1;
 		if (utf8_is_control(code) && code != '\n')
@@ -210,7 +237,7 @@ int cli_put_json(const char *text)
 			fwrite(text, 1, length, stdout);
 	}
 	puts(text);
-	return cli_flush();
+	return output_flush();
 }
 
 int cli_print_json(const struct record_type *type, const void *record)

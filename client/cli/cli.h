@@ -28,7 +28,7 @@ enum exit_status {
 	EXIT_INTERRUPTED = 130,
 };
 
-#define OPERANDS_MAX 2
+#define OPERANDS_MAX 1000
 #define GIVEN_MAX 100
 
 struct option;
@@ -49,14 +49,22 @@ struct arguments {
 	bool user;
 	bool system;
 	bool json;
+	const char *format; // of FORMAT_NAMES
+	const char *output; // a file
+	bool no_header;
 	bool quiet;
+	bool verbose;
+	const char *color; // "auto", "always" or "never"
 	bool no_color;
+	bool no_pager;
 	bool no_start;
 	bool help;
 	bool version;
 
 	bool dry_run;
 	bool more;
+	bool follow;
+	bool watch;
 	const char *file;
 	bool keep;
 	int64_t limit; // of a list
@@ -73,8 +81,8 @@ struct arguments {
 struct cli {
 	struct arguments arguments;
 	const struct command *command;
+	const char *operand; // the one at hand; NULL: none was said
 	struct ellu *daemon; // after cli_connect()
-	bool color; // on stdout
 	char **argv;
 	/* What the request comes from, or NULL: */
 	const struct experiment_file *file;
@@ -92,7 +100,11 @@ const char *cli_address(const struct arguments *arguments);
  */
 int daemon_start(char ret_program[static PATH_MAX], struct complaint *complaint);
 
-/* Connects, starting the user's daemon when that is due. 0, or the exit status; it has said why. */
+/* Runs the command: where it takes many operands, for each, and with --watch again and again. */
+int cli_run(struct cli *cli);
+int watch_run(struct cli *cli, int (*run)(struct cli *cli));
+
+/* Connects, unless that is done, starting the user's daemon when that is due. 0, or the exit status; it has said why. */
 int cli_connect(struct cli *cli);
 
 /* A handle for event use beside the one of cli_connect(), which came first. The same. */
@@ -100,6 +112,9 @@ int cli_connect_event(struct cli *cli, struct ellu **ret_daemon);
 
 /* A line on stderr, unless --quiet. */
 __attribute__((format(printf, 2, 3))) void cli_note(const struct cli *cli, const char *format, ...);
+
+/* The same with --verbose alone. */
+__attribute__((format(printf, 2, 3))) void cli_tell(const struct cli *cli, const char *format, ...);
 
 /* A line on stderr: `elluminate: …`. */
 __attribute__((format(printf, 1, 2))) void cli_error(const char *format, ...);
@@ -117,10 +132,7 @@ int cli_fail(int code, const struct ellu_error *error);
 /* Says why a file could not be had: as the complaint where that is what `r` means. The same. */
 int cli_fail_file(int r, const struct complaint *complaint);
 
-/* Hands over what was printed. 0, or the exit status; main() says that it could not be written. */
-int cli_flush(void);
-
-/* Prints JSON on a line of its own, without anything that commands a terminal. The same. */
+/* Prints JSON on a line of its own, without anything that commands a terminal. As output_flush(). */
 int cli_put_json(const char *text);
 
 /* The same of a record. */
@@ -142,6 +154,7 @@ int command_rate(struct cli *cli);
 int command_chat(struct cli *cli);
 int command_task_watch(struct cli *cli);
 int command_task_tune(struct cli *cli);
+int command_task_logs(struct cli *cli);
 int command_llm_list(struct cli *cli);
 int command_llm_default(struct cli *cli);
 int command_monitor(struct cli *cli);

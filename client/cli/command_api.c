@@ -3,16 +3,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "client/cli/cli.h"
 #include "client/cli/json_file.h"
+#include "client/cli/output.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
 
 static int print_reply(const struct ellu_raw_reply *reply)
 {
-	json_object *json = isatty(STDOUT_FILENO) ? json_tokener_parse(reply->parameters) : NULL;
+	json_object *json = output.terminal ? json_tokener_parse(reply->parameters) : NULL;
 	int status = cli_put_json(!json ? reply->parameters
 					: json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY |
 									       JSON_C_TO_STRING_SPACED |

@@ -33,15 +33,18 @@ void column_response(struct table *table, const void *item)
 {
 	const struct ellu_response *response = item;
 
-	if (response->error)
-		table_printf(table, "! %s", response->error->message);
-	else
+	if (!response->error) {
 		table_text(table, response->response_text);
+		return;
+	}
+	table_printf(table, "! %s", response->error->message);
+	table_mark(table, MEANING_BAD);
 }
 
 void print_experiment(const struct cli *cli, const void *reply)
 {
-	results_print(stdout, ((const struct ellu_get_experiment_reply *) reply)->experiment, cli->color);
+	(void) cli;
+	results_print(stdout, ((const struct ellu_get_experiment_reply *) reply)->experiment);
 }
 
 /* ---- rate ---- */

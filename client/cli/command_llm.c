@@ -72,7 +72,7 @@ int command_llm_default(struct cli *cli)
 	status = get_project(cli, &reply);
 	if (status != 0)
 		return status;
-	if (cli->arguments.json)
+	if (output_is_json())
 		status = cli_print_json(&ellu_get_project_reply_type, reply);
 	else
 		print_default(reply->project);

@@ -87,7 +87,7 @@ static int print_reply(struct monitor *monitor, const struct ellu_monitor_reply 
 		print_event(reply, known);
 	if (reply->event && known->ended && reply->event->sequence >= known->sequence)
 		task_board_forget(&monitor->board, known->id);
-	return cli_flush();
+	return output_flush();
 }
 
 /* ---- The stream ---- */

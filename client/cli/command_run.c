@@ -137,7 +137,7 @@ static int print_prompt(const struct dry_run *run, const struct ellu_prompt_temp
 	if (render(run, template, row, &arena, &messages, &fault) < 0) {
 		cli_error("case %s: %s", number_text(text, number), fault.message);
 		status = ellu_error_exit_status(fault.code);
-	} else if (number <= PREVIEWS && !run->cli->arguments.json) {
+	} else if (number <= PREVIEWS && !output_is_json()) {
 		printf("--- case %s\n", number_text(text, number));
 		for (size_t i = 0; i < template->n_messages; i++)
 			print_message(messages[i]);
@@ -189,7 +189,7 @@ static int check_prompts(struct dry_run *run)
 /* The daemon's own rows: it has rendered the first. */
 static void print_first_prompt(const struct dry_run *run)
 {
-	if (run->cli->arguments.json || run->plan->n_messages == 0)
+	if (output_is_json() || run->plan->n_messages == 0)
 		return;
 	puts("--- case 1");
 	for (size_t i = 0; i < run->plan->n_messages; i++)
@@ -262,7 +262,7 @@ static void print_plan(const struct dry_run *run)
 				 strcmp(plan->experiment->name, run->request->name) != 0;
 	char cases[32], total[32], answers[32], judgements[32];
 
-	if (run->cli->arguments.json) {
+	if (output_is_json()) {
 		print_json(run, &calls);
 		return;
 	}

@@ -14,7 +14,7 @@ static const struct column endpoint_columns[] = {
 	{ "MODEL", "llm_model_name", NULL }, { "ENDPOINT", "origin", NULL }, { NULL, NULL, NULL },
 };
 
-static void print_endpoints(const struct cli *cli, const struct ellu_get_status_reply *status)
+static void print_endpoints(const struct ellu_get_status_reply *status)
 {
 	struct table *table;
 
@@ -25,7 +25,7 @@ static void print_endpoints(const struct cli *cli, const struct ellu_get_status_
 	for (size_t i = 0; i < status->n_endpoints; i++)
 		show_row(table, endpoint_columns, &ellu_endpoint_status_type, status->endpoints[i]);
 	putchar('\n');
-	table_print(table, stdout, cli->color);
+	table_print(table, stdout);
 	table_free(table);
 	for (size_t i = 0; i < status->n_endpoints; i++) {
 		if (!status->endpoints[i]->waits_for)
@@ -45,6 +45,7 @@ void print_status(const struct cli *cli, const void *reply)
 	long long tasks = 0, cases = 0;
 	char uptime[32], a[32], b[32];
 
+	(void) cli;
 	for (size_t i = 0; i < status->n_workers; i++) {
 		tasks += status->workers[i]->tasks;
 		cases += status->workers[i]->cases;
@@ -71,5 +72,5 @@ void print_status(const struct cli *cli, const void *reply)
 	if (status->log_lines_dropped > 0)
 		printf("Log        %s lines dropped\n",
 		       number_text(a, status->log_lines_dropped));
-	print_endpoints(cli, status);
+	print_endpoints(status);
 }

@@ -1,9 +1,12 @@
 /* What the commands of tasks say. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "client/cli/call.h"
 #include "client/cli/follow.h"
 #include "client/cli/live_view.h"
+#include "client/cli/output.h"
+#include "client/cli/text.h"
 #include "proto/generated/interface.h"
 #include "proto/money.h"
 
@@ -13,6 +16,7 @@ void column_status(struct table *table, const void *item)
 
 	table_printf(table, "%s%s%s%s", task->status, task->hold ? " (" : "", task->hold ? task->hold : "",
 		     task->hold ? ")" : "");
+	table_mark(table, task->hold ? MEANING_WARNING : meaning_of_status(task->status));
 }
 
 /* All replies of the methods that change a task are alike. */
@@ -73,6 +77,51 @@ void print_drained(const struct cli *cli, const void *reply)
 						      "elluminate drain --undo");
 }
 
+/* ---- logs ---- */
+
+static int print_lines(const struct ellu_task_event *event)
+{
+	if (!event || !event->logs_delta)
+		return 0;
+	if (output_is_json())
+		return cli_print_json(&ellu_task_event_type, event);
+	text_print(stdout, event->logs_delta);
+	return output_flush();
+}
+
+static int follow_logs(struct cli *cli, int64_t id, int64_t after)
+{
+	struct ellu_watch_task_request request = ELLU_RECORD(struct ellu_watch_task_request);
+	const struct ellu_watch_task_reply *reply;
+	const struct ellu_error *error = NULL;
+	struct ellu_stream *stream;
+	int r, status = cli_connect(cli);
+
+	if (status != 0)
+		return status;
+	request.id = id;
+	request.after_sequence = &after;
+	r = ellu_watch_task_stream(cli->daemon, &request, &stream);
+	if (r < 0)
+		return cli_fail(r, NULL);
+	while (status == 0 && (r = ellu_watch_task_next(stream, &reply, &error)) > 0) {
+		status = print_lines(reply->event);
+		ellu_free(reply);
+	}
+	ellu_stream_close(stream);
+	return r < 0 ? cli_fail_request(cli, r, error) : status;
+}
+
+int command_task_logs(struct cli *cli)
+{
+	const char *after = options_given(&cli->arguments, "after");
+	int64_t id;
+
+	if (!cli->arguments.follow || !cli_is_id(cli->operand, &id))
+		return command_list(cli);
+	return follow_logs(cli, id, after ? strtoll(after, NULL, 10) : 0);
+}
+
 /* ---- watch ---- */
 
 static int watch_one(struct cli *cli)
@@ -92,7 +141,7 @@ static int watch_one(struct cli *cli)
 		status = follow(&watch);
 	}
 	if (status == 0) {
-		if (!cli->arguments.json)
+		if (!output_is_json())
 			printf("Task %lld is %s.\n", (long long) watch.task_id, watch.status);
 		if (watch.error)
 			cli_error("%s", watch.error);

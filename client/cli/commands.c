@@ -10,7 +10,7 @@
 #define OPTIONS_MAX 64
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-#define OWN(member) NULL, offsetof(struct arguments, member)
+#define OWN(member) .offset = offsetof(struct arguments, member)
 
 /* ---- Options ---- */
 
@@ -22,27 +22,33 @@ static const struct option fail_under = { "fail-under", "RATE",
 					  OPTION_SHARE, OWN(fail_under) };
 static const struct option run_connections = { "max-connections", "N",
 					       "at most N calls at the same time", OPTION_COUNT,
-					       "generation_params.max_connections", 0 };
+					       .field = "generation_params.max_connections" };
 static const struct option list_limit = { "limit", "N", "at most N, the newest (default 100)",
-					  OPTION_COUNT, OWN(limit) };
+					  OPTION_COUNT, OWN(limit), .letter = 'n' };
 static const struct option all_limit = { "limit", "N", "only the first N (default: all)",
-					 OPTION_COUNT, OWN(limit) };
+					 OPTION_COUNT, OWN(limit), .letter = 'n' };
+static const struct option watch = { "watch", NULL, "again whenever a task changes, until Ctrl-C",
+				     OPTION_FLAG, OWN(watch), .letter = 'w' };
+static const struct option follow_log = { "follow", NULL, "go on with what comes, until the task ends",
+					  OPTION_FLAG, OWN(follow), .letter = 'f' };
 static const struct option where = { "where", "ID=YES|NO",
 				     "only those that got this verdict by the criterion ID",
-				     OPTION_VERDICT, "criterion_id", 0 };
+				     OPTION_VERDICT, .field = "criterion_id" };
 static const struct option keep = { "keep", NULL, "leave the experiment's own results as they are",
 				    OPTION_FLAG, OWN(keep) };
 static const struct option more = { "more", NULL, "ask for many replies; print one a line",
 				    OPTION_FLAG, OWN(more) };
 
-static const struct option file = { "file", "FILE", "the text is in this file", OPTION_TEXT, OWN(file) };
+static const struct option file = { "file", "FILE", "the text is in this file", OPTION_TEXT, OWN(file),
+				    .letter = 'f' };
 static const struct option revision = { "revision", "N", "that version of it (default: the latest)",
-					OPTION_COUNT, "prompt_template.version", 0 };
+					OPTION_COUNT, .field = "prompt_template.version" };
 
 static const struct option *const run_options[] = { &dry_run, &fail_under, &run_connections, NULL };
 static const struct option *const rate_options[] = { &keep, &where, NULL };
 static const struct option *const responses_options[] = { &where, NULL };
 static const struct option *const api_options[] = { &more, NULL };
+static const struct option *const logs_options[] = { &follow_log, NULL };
 static const struct option *const call_options[] = { &file, NULL };
 static const struct option *const template_options[] = { &revision, NULL };
 
@@ -277,7 +283,7 @@ static const struct command fixed[] = {
 	  .method = "Call", .own_operands = true },
 	{ "task watch", "[ID]", 0, 1, "follow a task until it ends, or all of them", watch_details,
 	  NULL, command_task_watch, .method = "WatchTask" },
-	{ "task logs", "ID", 1, 1, "print a task's log", NULL, NULL, command_list,
+	{ "task logs", "ID", 1, 1, "print a task's log", NULL, logs_options, command_task_logs,
 	  .method = "ListTaskLogs", .print = print_log_line },
 	{ "task cancel", "ID", 1, 1, "cancel a task; what was recorded stays", NULL, NULL, command_call,
 	  .method = "CancelTask", .print = print_task_state },
@@ -324,17 +330,6 @@ static struct arena texts; // of what is made here; it lasts as long as the proc
 
 /* ---- What the interface offers ---- */
 
-/* One of the words in `list`, which may be NULL: any. */
-static bool is_listed(const char *list, const char *word)
-{
-	size_t length = strlen(word);
-
-	for (const char *at = list; at && (at = strstr(at, word)); at += length)
-		if ((at == list || at[-1] == ' ') && (!at[length] || at[length] == ' '))
-			return true;
-	return !list;
-}
-
 /* False when the field is none of the user's, or there is no memory. */
 static bool make_option(const struct record_field *field, struct option *ret_option)
 {
@@ -343,7 +338,7 @@ static bool make_option(const struct record_field *field, struct option *ret_opt
 	const struct record_field named = { .name = "", .kind = FIELD_STRING, .one_of = field->one_of };
 	char values[512];
 
-	if (is_listed(ours, field->name))
+	if (text_is_listed(ours, field->name))
 		return false;
 	for (size_t i = 0; i < LENGTH(words); i++) {
 		if (strcmp(words[i].field, field->name) != 0)
@@ -363,6 +358,18 @@ static bool make_option(const struct record_field *field, struct option *ret_opt
 	return option_for_field(field, &texts, ret_option);
 }
 
+static bool is_list(const struct command *command)
+{
+	return strncmp(command->method, "List", 4) == 0;
+}
+
+/* What only looks may look again. */
+static bool is_watched(const struct command *command)
+{
+	return (is_list(command) && command->columns) ||
+	       (command->run == command_call && strncmp(command->method, "Get", 3) == 0);
+}
+
 /* Adds an option for each field of the record that a user may set; `path` is where it is in the request.
  * What generates is said by the members of its record. Returns how many there are then. */
 static size_t add_options(const struct command *command, const struct option **options, size_t n,
@@ -372,10 +379,10 @@ static size_t add_options(const struct command *command, const struct option **o
 	for (size_t i = 0; i < type->n_fields && n < OPTIONS_MAX; i++) {
 		const struct record_field *field = &type->fields[i];
 		struct option *option = arena_alloc(&texts, sizeof(*option));
-		bool is_page = command->run == command_list && strcmp(field->name, "cursor") == 0;
+		bool is_page = is_list(command) && strcmp(field->name, "cursor") == 0;
 
 		if (!option || field == content || field == operand || is_page || field->flags & FIELD_READ_ONLY ||
-		    !is_listed(path ? NULL : command->fields, field->name))
+		    !text_is_listed(path ? NULL : command->fields, field->name))
 			continue;
 		if (field->type == &ellu_generation_params_type) {
 			n = add_options(command, options, n, field->type, field->name, NULL, NULL);
@@ -403,8 +410,10 @@ static void complete_options(struct command *command)
 		return;
 	for (const struct option *const *own = command->options; own && *own; own++)
 		options[n++] = *own;
-	if (command->run == command_list)
+	if (is_list(command))
 		options[n++] = command->listed > 0 ? &list_limit : &all_limit;
+	if (is_watched(command))
+		options[n++] = &watch;
 	if (command->run == command_write)
 		content = call_content(method);
 	if (content)
@@ -412,6 +421,17 @@ static void complete_options(struct command *command)
 	n = add_options(command, options, n, method->request, NULL, content,
 			command->operands_max > 0 && !command->own_operands ? call_operand(method) : NULL);
 	command->options = options;
+}
+
+/* What takes one thing and is done with it takes several. */
+static void take_many(struct command *command)
+{
+	if ((command->run != command_call && command->run != command_submit && command->run != command_task_tune) ||
+	    command->operands_max != 1 || command->operands_min != 1)
+		return;
+	command->many = true;
+	command->operands = arena_printf(&texts, "%s...", command->operands);
+	command->operands_max = OPERANDS_MAX;
 }
 
 /* "list tasks, newest first" of "Lists tasks, newest first. `since` …": the first sentence, with a word
@@ -462,6 +482,7 @@ static void add_verb(const struct resource *resource, const struct verb *verb)
 		.columns = resource->columns,
 		.listed = PAGE_DEFAULT,
 		.print = is_get ? resource->print : NULL,
+		.all_formats = is_get,
 		.options = is_get ? resource->options : NULL,
 	};
 	command->summary = make_summary(method, verb->says, &command->details);
@@ -470,6 +491,7 @@ static void add_verb(const struct resource *resource, const struct verb *verb)
 	if (verb->run == command_write && !command->details)
 		command->details = write_details;
 	complete_options(command);
+	take_many(command);
 	if (resource->columns == config_columns && verb->run == command_list)
 		command->run = command_llm_list;
 	n_commands++;
@@ -485,7 +507,8 @@ static bool is_of(const struct command *command, const char *group)
 static void add_fixed(const struct command *command)
 {
 	commands[n_commands] = *command;
-	complete_options(&commands[n_commands++]);
+	complete_options(&commands[n_commands]);
+	take_many(&commands[n_commands++]);
 }
 
 const struct command *commands_all(size_t *ret_n)

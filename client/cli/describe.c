@@ -88,7 +88,10 @@ static void put_roff(const char *text, size_t length)
 
 static void put_option(const struct option *option)
 {
-	fputs(".TP\n\\fB\\-\\-", stdout);
+	fputs(".TP\n", stdout);
+	if (option->letter)
+		printf("\\fB\\-%c\\fP, ", option->letter);
+	fputs("\\fB\\-\\-", stdout);
 	put_roff(option->name, strlen(option->name));
 	fputs("\\fP", stdout);
 	if (option->value)

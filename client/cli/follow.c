@@ -309,8 +309,9 @@ int follow(struct follow *follow)
 	struct progress_bar bar;
 	int r;
 
-	progress_bar_init(&bar, arguments->quiet || arguments->json, !arguments->no_color);
+	progress_bar_init(&bar, arguments->quiet || arguments->json, error_output.color);
 	interrupt_catch();
+	cli_tell(follow->cli, "%s", submission->method->name);
 	r = ellu_stream_method(follow->cli->daemon, submission->method->qualified_name,
 			       submission->request, &follow->stream);
 	if (r < 0) {
@@ -346,8 +347,10 @@ static int print_detached(struct cli *cli, const struct method *method, const vo
 
 	if (!task)
 		return cli_fail(-EPROTO, NULL);
-	if (cli->arguments.json) {
+	if (output_is_json()) {
 		status = cli_print_json(method->reply, reply);
+	} else if (cli->arguments.quiet) {
+		printf("%lld\n", (long long) task->id);
 	} else {
 		printf("Task %lld, %s\n", (long long) task->id, task->status);
 		if (!task->finished_at)
@@ -407,10 +410,10 @@ static int print_results(struct cli *cli, const struct follow *follow)
 	r = ellu_get_experiment(cli->daemon, &request, &reply, &error);
 	if (r < 0)
 		return cli_fail(r, error);
-	if (cli->arguments.json)
+	if (output_is_json())
 		status = cli_print_json(&ellu_get_experiment_reply_type, reply);
 	else if (reply->experiment->results || strcmp(follow->status, "SUCCESS") == 0)
-		results_print(stdout, reply->experiment, cli->color);
+		results_print(stdout, reply->experiment);
 	tell_failed(cli, reply->experiment);
 	if (status == 0 && is_below(&cli->arguments, reply->experiment)) {
 		cli_note(cli, reply->experiment->results &&
@@ -429,6 +432,7 @@ static void column_rating(struct table *table, const void *item)
 	const struct ellu_rating *rating = item;
 
 	table_text(table, rating->rating ? rating->rating : rating->error ? "failed" : "-");
+	table_mark(table, rating->error ? MEANING_BAD : MEANING_NONE);
 }
 
 static void column_reasoning(struct table *table, const void *item)
@@ -452,15 +456,15 @@ static int print_verdicts(struct cli *cli, int64_t task_id, const struct ellu_ra
 
 	json_object_object_add(request, "task_id", json_object_new_int64(task_id));
 	status = call_list(cli, &list, request);
-	if (status == 0 && results && !cli->arguments.json)
-		results_print_ratings(stdout, results, cli->color);
+	if (status == 0 && results && !output_is_json() && output.format != FORMAT_CSV)
+		results_print_ratings(stdout, results);
 	return status;
 }
 
 /* Where it is read on, as it is; a terminal is not to be commanded by it. */
 static void print_text(const char *text)
 {
-	if (isatty(STDOUT_FILENO))
+	if (output.terminal)
 		text_print(stdout, text);
 	else
 		fputs(text, stdout);
@@ -473,7 +477,7 @@ int follow_print_answer(const struct follow *follow)
 	const struct ellu_call_result *call = follow->result ? follow->result->call : NULL;
 	int status = 0;
 
-	if (call && follow->cli->arguments.json)
+	if (call && output_is_json())
 		return cli_print_json(&ellu_call_result_type, call);
 	if (call && provider_is_simulated(call->model))
 		cli_note(follow->cli, "Simulated: this answer comes from the built-in simulated model, not "

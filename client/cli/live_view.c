@@ -320,6 +320,8 @@ static void put_lines(FILE *out, char *text, const struct frame *frame)
 
 void live_view_draw(FILE *out, const struct task_board *board, const struct frame *frame)
 {
+	/* Colours come with the lines. */
+	const struct output plain = { .header = true, .terminal = true, .width = frame->columns - 1 };
 	struct table *table;
 	size_t size, left_out;
 	char *text = NULL;
@@ -327,12 +329,12 @@ void live_view_draw(FILE *out, const struct task_board *board, const struct fram
 
 	if (!lines)
 		return;
-	table = table_new();
+	table = table_new_as(&plain);
 	add_columns(table, frame->columns);
 	left_out = table ? add_tasks(table, board, frame) : 0;
 	print_head(lines, board, frame->away);
 	if (board->n > 0)
-		table_print_within(table, lines, false, frame->columns - 1);
+		table_print(table, lines);
 	else
 		fputs("No task runs or waits.\n", lines);
 	if (left_out > 0)
@@ -474,7 +476,7 @@ int live_view(struct cli *cli)
 	if (status != 0)
 		return status;
 	view.frame.unicode = progress_bar_has_unicode();
-	view.frame.color = cli->color;
+	view.frame.color = output.color;
 	r = ellu_monitor_stream_async(daemon, &request, on_reply, &view, &view.op);
 	status = r < 0 ? cli_fail(r, NULL) : show(&view, daemon);
 	ellu_op_free(view.op);

@@ -2,10 +2,10 @@
 #include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "client/cli/options.h"
+#include "client/cli/output.h"
 
 /* What was closed is not to become a connection, into which the output would go: it fails, as before. */
 static void hold_closed(void)
@@ -19,7 +19,6 @@ int main(int argc, char **argv)
 {
 	const struct command *command;
 	struct cli cli = { .argv = argv };
-	const char *no_color = getenv("NO_COLOR");
 	int status;
 
 	hold_closed();
@@ -29,22 +28,23 @@ int main(int argc, char **argv)
 		options_done(&cli.arguments);
 		return status;
 	}
-	cli.color = !cli.arguments.no_color && !(no_color && *no_color) && isatty(STDOUT_FILENO);
+	status = output_open(&cli.arguments);
+	if (status != 0) {
+		options_done(&cli.arguments);
+		return status;
+	}
 	if (cli.arguments.help) {
 		options_print_help(stdout, command, cli.arguments.group);
 	} else if (cli.arguments.version) {
 		status = command_version(&cli);
 	} else if (command) {
 		cli.command = command;
-		status = command->run(&cli);
+		status = cli_run(&cli);
 	} else {
 		options_print_help(stderr, NULL, NULL);
 		status = EXIT_USAGE;
 	}
 	ellu_close(cli.daemon);
 	options_done(&cli.arguments);
-	if (cli_flush() == 0)
-		return status;
-	cli_error("the output could not be written");
-	return status ? status : ellu_error_exit_status(-EIO);
+	return output_close(status);
 }

@@ -304,6 +304,6 @@ bool option_for_field(const struct record_field *field, struct arena *arena,
 		name[strlen(name) - 8] = '\0';
 	for (char *c = name; *c; c++)
 		*c = *c == '_' ? '-' : *c;
-	*ret_option = (struct option){ name, values[kind], help, kind, field->name, 0 };
+	*ret_option = (struct option){ name, values[kind], help, kind, .field = field->name };
 	return true;
 }

@@ -4,9 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/cli/output.h"
 #include "proto/near_name.h"
 
-#define OWN(member) NULL, offsetof(struct arguments, member)
+#define OWN(member) .offset = offsetof(struct arguments, member)
 
 const struct option global_options[] = {
 	{ "socket", "PATH", "the daemon's socket (also: $ELLUMINATE_SOCKET)", OPTION_TEXT, OWN(socket) },
@@ -14,13 +15,23 @@ const struct option global_options[] = {
 	  OWN(user) },
 	{ "system", NULL, "the machine's daemon", OPTION_FLAG, OWN(system) },
 	{ "bus", "BUS", "over D-Bus: session is your own daemon, system the machine's", OPTION_TEXT,
-	  OWN(bus) },
+	  OWN(bus), .one_of = "session system" },
 	{ "project", "NAME", "the project to work in", OPTION_TEXT, OWN(project) },
-	{ "json", NULL, "print JSON", OPTION_FLAG, OWN(json) },
-	{ "quiet", NULL, "print results and errors only", OPTION_FLAG, OWN(quiet) },
-	{ "no-color", NULL, "no colours (also: $NO_COLOR)", OPTION_FLAG, OWN(no_color) },
+	{ "format", "FORMAT", "of lists and results: " FORMAT_NAMES, OPTION_TEXT, OWN(format),
+	  .one_of = FORMAT_NAMES },
+	{ "json", NULL, "print JSON; what is followed, as events, one a line", OPTION_FLAG, OWN(json) },
+	{ "output", "FILE", "print into this file", OPTION_TEXT, OWN(output), .letter = 'o' },
+	{ "no-header", NULL, "no titles above tables and CSV", OPTION_FLAG, OWN(no_header) },
+	{ "quiet", NULL, "print results and errors only; of what is listed or changed, the ids",
+	  OPTION_FLAG, OWN(quiet), .letter = 'q' },
+	{ "verbose", NULL, "say where the daemon is, and what it is asked", OPTION_FLAG, OWN(verbose),
+	  .letter = 'v' },
+	{ "color", "WHEN", "auto (where there is a terminal; also: $NO_COLOR), always or never", OPTION_TEXT,
+	  OWN(color), .one_of = "auto always never" },
+	{ "no-color", NULL, "no colours", OPTION_FLAG, OWN(no_color) },
+	{ "no-pager", NULL, "print lists on a terminal without $PAGER", OPTION_FLAG, OWN(no_pager) },
 	{ "no-start", NULL, "do not start a daemon", OPTION_FLAG, OWN(no_start) },
-	{ "help", NULL, "explain the command", OPTION_FLAG, OWN(help) },
+	{ "help", NULL, "explain the command", OPTION_FLAG, OWN(help), .letter = 'h' },
 	{ "version", NULL, "print the version", OPTION_FLAG, OWN(version) },
 };
 const size_t n_global_options = sizeof(global_options) / sizeof(global_options[0]);
@@ -60,17 +71,34 @@ static bool is_group(const char *word)
 	return false;
 }
 
-static const struct option *find_option(const struct command *command, const char *name,
-					size_t length)
+/* The options that a command takes: its own, then those of all. NULL: there is no further one. */
+static const struct option *option_at(const struct command *command, size_t i)
 {
-	for (const struct option *const *own = command ? command->options : NULL; own && *own;
-	     own++)
-		if (strlen((*own)->name) == length && memcmp((*own)->name, name, length) == 0)
-			return *own;
-	for (size_t i = 0; i < n_global_options; i++)
-		if (strlen(global_options[i].name) == length &&
-		    memcmp(global_options[i].name, name, length) == 0)
-			return &global_options[i];
+	size_t n = 0;
+
+	for (const struct option *const *own = command ? command->options : NULL; own && own[n]; n++)
+		if (n == i)
+			return own[i];
+	return i - n < n_global_options ? &global_options[i - n] : NULL;
+}
+
+static const struct option *find_option(const struct command *command, const char *name, size_t length)
+{
+	const struct option *option;
+
+	for (size_t i = 0; (option = option_at(command, i)); i++)
+		if (strlen(option->name) == length && memcmp(option->name, name, length) == 0)
+			return option;
+	return NULL;
+}
+
+static const struct option *find_letter(const struct command *command, char letter)
+{
+	const struct option *option;
+
+	for (size_t i = 0; (option = option_at(command, i)); i++)
+		if (option->letter == letter)
+			return option;
 	return NULL;
 }
 
@@ -99,12 +127,11 @@ static int unknown_option(const struct command *command, const char *word)
 {
 	char name[64];
 	struct near_name near = NEAR_NAME(name);
+	const struct option *option;
 
 	snprintf(name, sizeof(name), "%.*s", (int) strcspn(word + 2, "="), word + 2);
-	for (const struct option *const *own = command ? command->options : NULL; own && *own; own++)
-		near_name_show(&near, (*own)->name);
-	for (size_t i = 0; i < n_global_options; i++)
-		near_name_show(&near, global_options[i].name);
+	for (size_t i = 0; (option = option_at(command, i)); i++)
+		near_name_show(&near, option->name);
 	say_unknown("option", "--", &near);
 	return 0;
 }
@@ -146,10 +173,12 @@ static bool take_value(struct arguments *arguments, const struct option *option,
 	void *own = (char *) arguments + option->offset;
 	int r = option_value(option->kind, text ? text : "", &value);
 
-	if (r == 0 && option->field && arguments->n_given == GIVEN_MAX)
+	if (r == 0 && ((option->field && arguments->n_given == GIVEN_MAX) ||
+		       !text_is_listed(option->one_of, text)))
 		r = -EINVAL;
 	if (r < 0) {
-		cli_error("--%s %s: expected %s", option->name, text, option_expected(option->kind));
+		cli_error("--%s %s: expected %s%s", option->name, text, option->one_of ? "one of " : "",
+			  option->one_of ? option->one_of : option_expected(option->kind));
 		json_object_put(value);
 		return false;
 	}
@@ -170,27 +199,17 @@ static bool take_value(struct arguments *arguments, const struct option *option,
 }
 
 /* Returns how many words it took, or 0 after saying what is wrong. */
-static int take_option(struct parser *parser, const char *word, const char *next)
+static int take_long(struct parser *parser, const char *word, const char *next)
 {
 	const char *name = word + 2;
 	size_t length = strcspn(name, "=");
-	const struct option *option;
-	const char *value = NULL;
+	const struct option *option = find_option(parser->command, name, length);
+	const char *value = name[length] ? name + length + 1 : NULL;
 	int taken = 1;
 
-	if (strcmp(word, "-h") == 0) {
-		name = "help";
-		length = 4;
-	} else if (word[1] != '-') {
-		cli_error("unknown option %s", word);
-		return 0;
-	}
-	option = find_option(parser->command, name, length);
 	if (!option)
 		return unknown_option(parser->command, word);
-	if (name[length] == '=')
-		value = name + length + 1;
-	else if (option->value && next) {
+	if (!value && option->value && next) {
 		value = next;
 		taken = 2;
 	}
@@ -205,12 +224,41 @@ static int take_option(struct parser *parser, const char *word, const char *next
 	return take_value(parser->arguments, option, value) ? taken : 0;
 }
 
+/* Of `-q`, `-n5`, `-n 5` and `-qn5`. The same. */
+static int take_letters(struct parser *parser, const char *word, const char *next)
+{
+	for (const char *letter = word + 1; *letter; letter++) {
+		const struct option *option = find_letter(parser->command, *letter);
+		const char *value = letter[1] ? letter + 1 : next;
+
+		if (!option) {
+			cli_error("unknown option -%c", *letter);
+			return 0;
+		}
+		if (option->value && !value) {
+			cli_error("-%c needs a value: -%c %s", *letter, *letter, option->value);
+			return 0;
+		}
+		if (!take_value(parser->arguments, option, option->value ? value : NULL))
+			return 0;
+		if (option->value)
+			return value == next ? 2 : 1;
+	}
+	return 1;
+}
+
+static int take_option(struct parser *parser, const char *word, const char *next)
+{
+	return (word[1] == '-' ? take_long : take_letters)(parser, word, next);
+}
+
 static bool take_word(struct parser *parser, const char *word)
 {
 	struct arguments *arguments = parser->arguments;
 
 	if (parser->command) {
-		if (arguments->n_operands < parser->command->operands_max) {
+		if (arguments->n_operands < parser->command->operands_max &&
+		    arguments->n_operands < OPERANDS_MAX) {
 			arguments->operands[arguments->n_operands++] = word;
 			return true;
 		}
@@ -252,13 +300,12 @@ static int check(const struct parser *parser)
 		cli_error("--user and --system exclude each other");
 		return usage_error(command);
 	}
-	if (arguments->bus && strcmp(arguments->bus, "session") != 0 &&
-	    strcmp(arguments->bus, "system") != 0) {
-		cli_error("--bus %s: expected session or system", arguments->bus);
-		return usage_error(command);
-	}
 	if (arguments->bus && (arguments->socket || arguments->user || arguments->system)) {
 		cli_error("--bus excludes --socket, --user and --system");
+		return usage_error(command);
+	}
+	if (arguments->json && arguments->format) {
+		cli_error("--json and --format exclude each other");
 		return usage_error(command);
 	}
 	if (arguments->help || arguments->version)
@@ -419,16 +466,28 @@ bool options_blame(const struct arguments *arguments, const char *field, const c
 
 #define OPTION_COLUMNS 22 // at least
 
+/* "-o, --output FILE" in the buffer, which is returned. */
+static const char *option_words(const struct option *option, char *buffer, size_t size)
+{
+	const char letter[] = { '-', option->letter, ',', ' ', '\0' };
+
+	snprintf(buffer, size, "%s--%s%s%s", option->letter ? letter : "", option->name,
+		 option->value ? " " : "", option->value ? option->value : "");
+	return buffer;
+}
+
 static int option_width(const struct option *option)
 {
-	return (int) (strlen("--") + strlen(option->name) +
-		      (option->value ? 1 + strlen(option->value) : 0));
+	char words[80];
+
+	return (int) strlen(option_words(option, words, sizeof(words)));
 }
 
 static void print_option(FILE *out, const struct option *option, int width)
 {
-	fprintf(out, "  --%s%s%s%*s %s\n", option->name, option->value ? " " : "",
-		option->value ? option->value : "", width - option_width(option), "", option->help);
+	char words[80];
+
+	fprintf(out, "  %-*s %s\n", width, option_words(option, words, sizeof(words)), option->help);
 }
 
 static void print_global_options(FILE *out, int width)
@@ -485,7 +544,8 @@ void options_print_help(FILE *out, const struct command *command, const char *gr
 
 int command_version(struct cli *cli)
 {
-	printf(cli->arguments.json ? "{\"version\":\"%s\"}\n" : "elluminate %s\n", ELLU_VERSION);
+	(void) cli;
+	printf(output_is_json() ? "{\"version\":\"%s\"}\n" : "elluminate %s\n", ELLU_VERSION);
 	return 0;
 }
 

@@ -40,6 +40,8 @@ struct option {
 	enum option_kind kind;
 	const char *field; // of the request, or a member of one; NULL: the command's own
 	size_t offset; // its own: in struct arguments
+	char letter; // that also stands for it, or NUL
+	const char *one_of; // its own: the words that it may be, or NULL
 };
 
 struct command {
@@ -56,9 +58,11 @@ struct command {
 	const char *method; // that it calls, by its short name
 	const char *fields; // of its request that are options; NULL: all
 	bool own_operands; // they are no field of the request
+	bool many; // operands: it runs for one after the other
 	const struct column *columns; // of a list; NULL: each item is printed by `print`
 	int64_t listed; // without --limit; 0: all
-	void (*print)(const struct cli *cli, const void *reply); // NULL: field by field
+	void (*print)(const struct cli *cli, const void *reply); // for people; NULL: field by field
+	bool all_formats; // `print` is for CSV, too
 };
 
 extern const struct option global_options[]; // of all commands

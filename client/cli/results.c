@@ -6,10 +6,31 @@
 #include "proto/money.h"
 #include "proto/provider.h"
 
+static void add_share(struct table *table, const double *share)
+{
+	if (share)
+		table_printf(table, "%.10g", *share);
+	else
+		table_text(table, NULL);
+}
+
+static void add_numbers(struct table *table, const struct ellu_proportion *proportion)
+{
+	add_share(table, proportion->value);
+	add_share(table, proportion->low);
+	add_share(table, proportion->high);
+	table_printf(table, "%lld", (long long) proportion->n_scored);
+	table_printf(table, "%lld", (long long) proportion->n_total);
+}
+
 static void add_proportion(struct table *table, const struct ellu_proportion *proportion)
 {
 	char scored[32], total[32];
 
+	if (output.format == FORMAT_CSV) {
+		add_numbers(table, proportion);
+		return;
+	}
 	if (proportion->value)
 		table_printf(table, "%.1f %%", *proportion->value * 100);
 	else
@@ -25,11 +46,12 @@ static void add_proportion(struct table *table, const struct ellu_proportion *pr
 
 static struct table *criteria_table(const struct ellu_criterion_result *const *criteria, size_t n)
 {
-	static const char *const titles[] = { ">YES", ">95 % INTERVAL", ">RATED", "CRITERION" };
+	static const char *const titles[] = { ">YES", ">95 % INTERVAL", ">RATED", "CRITERION", NULL };
+	static const char *const names[] = { "yes", "low", "high", "n_scored", "n_total", "criterion", NULL };
 	struct table *table = table_new();
 
-	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
-		table_column(table, titles[i]);
+	for (const char *const *title = output.format == FORMAT_CSV ? names : titles; *title; title++)
+		table_column(table, *title);
 	for (size_t i = 0; i < n; i++) {
 		add_proportion(table, criteria[i]->yes);
 		table_text(table, criteria[i]->criterion);
@@ -37,14 +59,14 @@ static struct table *criteria_table(const struct ellu_criterion_result *const *c
 	return table;
 }
 
-static void print_criteria(FILE *out, const struct ellu_experiment_results *results, bool color)
+static void print_criteria(FILE *out, const struct ellu_experiment_results *results)
 {
 	struct table *table = criteria_table(results->criteria, results->n_criteria);
 
 	add_proportion(table, results->success_rate);
 	table_text(table, results->n_criteria > 0 ? "all of them (success rate)"
 						  : "answered (success rate)");
-	table_print(table, out, color);
+	table_print(table, out);
 	table_free(table);
 }
 
@@ -59,9 +81,9 @@ static void print_count(FILE *out, const char *what, int64_t count, int64_t fail
 
 /* What says nothing of the model, and why. */
 static void print_errors(FILE *out, int64_t undecided, const struct ellu_error_count *const *errors,
-			 size_t n, bool color)
+			 size_t n)
 {
-	const char *on = color ? "\033[31m" : "", *off = color ? "\033[0m" : "";
+	const char *on = meaning_on(&output, MEANING_BAD), *off = meaning_off(&output, MEANING_BAD);
 	char text[32];
 
 	if (undecided > 0)
@@ -97,24 +119,26 @@ static void print_use(FILE *out, int64_t input_tokens, int64_t output_tokens, co
 	fputc('\n', out);
 }
 
-static void print_results(FILE *out, const struct ellu_experiment_results *results, bool color)
+static void print_results(FILE *out, const struct ellu_experiment_results *results)
 {
-	print_criteria(out, results, color);
+	print_criteria(out, results);
+	if (output.format == FORMAT_CSV)
+		return;
 	fputc('\n', out);
 	print_count(out, "responses", results->responses, results->failed_responses);
 	fputs(", ", out);
 	print_count(out, "ratings", results->ratings, results->failed_ratings);
 	print_use(out, results->total_input_tokens, results->total_output_tokens, results->cost);
-	print_errors(out, results->undecided_responses, results->errors, results->n_errors, color);
+	print_errors(out, results->undecided_responses, results->errors, results->n_errors);
 	print_spread(out, "Duration", results->duration_seconds, " s");
 	print_spread(out, "Input tokens", results->input_tokens, "");
 	print_spread(out, "Output tokens", results->output_tokens, "");
 }
 
-static void print_simulated(FILE *out, const char *what, bool color)
+static void print_simulated(FILE *out, const char *what)
 {
 	fprintf(out, "%sSimulated: %s come from the built-in simulated model, not from a real one.%s\n",
-		color ? "\033[33m" : "", what, color ? "\033[0m" : "");
+		meaning_on(&output, MEANING_WARNING), what, meaning_off(&output, MEANING_WARNING));
 }
 
 static bool is_simulated(const struct ellu_model *model)
@@ -122,7 +146,7 @@ static bool is_simulated(const struct ellu_model *model)
 	return model && provider_is_simulated(model->provider);
 }
 
-static void print_what_is_simulated(FILE *out, const struct ellu_experiment *experiment, bool color)
+static void print_what_is_simulated(FILE *out, const struct ellu_experiment *experiment)
 {
 	bool answers = is_simulated(experiment->model);
 	bool verdicts = is_simulated(experiment->rating_model) && experiment->results->ratings > 0;
@@ -131,8 +155,7 @@ static void print_what_is_simulated(FILE *out, const struct ellu_experiment *exp
 		print_simulated(out,
 				answers && verdicts ? "these answers and verdicts"
 				: verdicts	    ? "these verdicts"
-						    : "these answers",
-				color);
+						    : "these answers");
 }
 
 /* "openai llama-3.2"; the simulated one has nothing to add to that. */
@@ -168,13 +191,13 @@ void results_print_models(FILE *out, const struct ellu_experiment *experiment)
 	print_model(out, "Judged by", experiment->rating_model, experiment->rating_llm_config);
 }
 
-void results_print(FILE *out, const struct ellu_experiment *experiment, bool color)
+static void print_head(FILE *out, const struct ellu_experiment *experiment)
 {
 	char cases[32], epochs[32];
 
-	fputs(color ? "\033[1m" : "", out);
+	fputs(meaning_on(&output, MEANING_TITLE), out);
 	text_print(out, experiment->name);
-	fprintf(out, "%s  (experiment %lld, %s case%s", color ? "\033[0m" : "",
+	fprintf(out, "%s  (experiment %lld, %s case%s", meaning_off(&output, MEANING_TITLE),
 		(long long) experiment->id, number_text(cases, experiment->total_cases),
 		experiment->total_cases == 1 ? "" : "s");
 	if (experiment->n_epochs > 1)
@@ -182,7 +205,7 @@ void results_print(FILE *out, const struct ellu_experiment *experiment, bool col
 	fputs(")\n", out);
 	results_print_models(out, experiment);
 	if (experiment->results)
-		print_what_is_simulated(out, experiment, color);
+		print_what_is_simulated(out, experiment);
 	if (experiment->taken_over_responses > 0)
 		fprintf(out, "%s answer%s and %s verdict%s taken over from earlier runs.\n",
 			number_text(cases, experiment->taken_over_responses),
@@ -190,25 +213,31 @@ void results_print(FILE *out, const struct ellu_experiment *experiment, bool col
 			number_text(epochs, experiment->taken_over_ratings),
 			experiment->taken_over_ratings == 1 ? "" : "s");
 	fputc('\n', out);
+}
+
+void results_print(FILE *out, const struct ellu_experiment *experiment)
+{
+	if (output.format != FORMAT_CSV)
+		print_head(out, experiment);
 	if (experiment->results)
-		print_results(out, experiment->results, color);
-	else
+		print_results(out, experiment->results);
+	else if (output.format != FORMAT_CSV)
 		fputs("No results yet.\n", out);
 }
 
-void results_print_ratings(FILE *out, const struct ellu_rating_results *results, bool color)
+void results_print_ratings(FILE *out, const struct ellu_rating_results *results)
 {
 	struct table *table = criteria_table(results->criteria, results->n_criteria);
 
 	fputc('\n', out);
 	if (results->simulated)
-		print_simulated(out, "these verdicts, or the answers,", color);
-	table_print(table, out, color);
+		print_simulated(out, "these verdicts, or the answers,");
+	table_print(table, out);
 	table_free(table);
 	fputc('\n', out);
 	print_count(out, "responses", results->responses, 0);
 	fputs(", ", out);
 	print_count(out, "ratings", results->ratings, results->failed_ratings);
 	print_use(out, results->total_input_tokens, results->total_output_tokens, results->cost);
-	print_errors(out, 0, results->errors, results->n_errors, color);
+	print_errors(out, 0, results->errors, results->n_errors);
 }

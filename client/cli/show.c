@@ -1,154 +1,12 @@
 #include "client/cli/show.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/cli/text.h"
 #include "proto/generated/interface.h"
 #include "proto/money.h"
-
-#define GAP 2
-
-struct table {
-	const char *titles[TABLE_COLUMNS_MAX];
-	size_t n_columns;
-	char **cells;
-	size_t n_cells;
-	size_t capacity;
-	bool broken;
-};
-
-/* ---- Tables ---- */
-
-struct table *table_new(void)
-{
-	return calloc(1, sizeof(struct table));
-}
-
-void table_column(struct table *table, const char *title)
-{
-	if (table && table->n_columns < TABLE_COLUMNS_MAX)
-		table->titles[table->n_columns++] = title;
-}
-
-static void add(struct table *table, char *cell)
-{
-	if (table->n_cells == table->capacity) {
-		size_t capacity = table->capacity ? table->capacity * 2 : 64;
-		char **cells = realloc(table->cells, capacity * sizeof(*cells));
-
-		if (!cells) {
-			table->broken = true;
-			free(cell);
-			return;
-		}
-		table->cells = cells;
-		table->capacity = capacity;
-	}
-	if (!cell)
-		table->broken = true;
-	if (cell)
-		text_flatten(cell);
-	table->cells[table->n_cells++] = cell;
-}
-
-void table_text(struct table *table, const char *text)
-{
-	if (table)
-		add(table, strdup(text ? text : ""));
-}
-
-void table_printf(struct table *table, const char *format, ...)
-{
-	va_list arguments;
-	char *cell;
-
-	if (!table)
-		return;
-	va_start(arguments, format);
-	if (vasprintf(&cell, format, arguments) < 0)
-		cell = NULL;
-	va_end(arguments);
-	add(table, cell);
-}
-
-static void print_cell(FILE *out, const char *text, int width, bool right, bool last)
-{
-	int pad = width - text_width(text);
-
-	if (right)
-		fprintf(out, "%*s", pad > 0 ? pad : 0, "");
-	text_print(out, text);
-	if (!right && !last)
-		fprintf(out, "%*s", pad > 0 ? pad : 0, "");
-	if (!last)
-		fprintf(out, "%*s", GAP, "");
-}
-
-static void print_row(const struct table *table, FILE *out, const char *const *cells,
-		      const int *widths, int limit)
-{
-	int used = 0;
-
-	for (size_t i = 0; i < table->n_columns; i++) {
-		bool last = i + 1 == table->n_columns, right = table->titles[i][0] == '>';
-
-		if (last && !right && limit > 0 && used + text_width(cells[i]) > limit) {
-			int room = limit - used > 8 ? limit - used : 8;
-			char *cut = strndup(cells[i], text_cut(cells[i], room - 3));
-
-			text_print(out, cut ? cut : "");
-			fputs("...", out);
-			free(cut);
-		} else {
-			print_cell(out, cells[i], widths[i], right, last);
-		}
-		used += widths[i] + GAP;
-	}
-	fputc('\n', out);
-}
-
-void table_print_within(const struct table *table, FILE *out, bool color, int width)
-{
-	const char *titles[TABLE_COLUMNS_MAX];
-	int widths[TABLE_COLUMNS_MAX] = { 0 };
-
-	if (!table || table->broken)
-		return;
-	for (size_t i = 0; i < table->n_columns; i++) {
-		titles[i] = table->titles[i] + (table->titles[i][0] == '>');
-		widths[i] = text_width(titles[i]);
-	}
-	for (size_t i = 0; i < table->n_cells; i++) {
-		int needed = text_width(table->cells[i]);
-		int *column = &widths[i % table->n_columns];
-
-		*column = needed > *column ? needed : *column;
-	}
-	fputs(color ? "\033[1m" : "", out);
-	print_row(table, out, titles, widths, width);
-	fputs(color ? "\033[0m" : "", out);
-	for (size_t i = 0; i + table->n_columns <= table->n_cells; i += table->n_columns)
-		print_row(table, out, (const char *const *) table->cells + i, widths, width);
-}
-
-void table_print(const struct table *table, FILE *out, bool color)
-{
-	table_print_within(table, out, color, terminal_width(out));
-}
-
-struct table *table_free(struct table *table)
-{
-	if (!table)
-		return NULL;
-	for (size_t i = 0; i < table->n_cells; i++)
-		free(table->cells[i]);
-	free(table->cells);
-	free(table);
-	return NULL;
-}
 
 #define NAME_COLUMNS 12 // at least
 
@@ -311,7 +169,7 @@ static char *show_text(const struct record_field *field, const void *record)
 	return text;
 }
 
-/* ---- A cell ---- */
+/* ---- Rows ---- */
 
 /* The next cell: a field at `path`; an empty one when it, or what holds it, is not there. */
 static void show_cell(struct table *table, const struct record_type *type, const void *record,
@@ -332,6 +190,21 @@ static void show_cell(struct table *table, const struct record_type *type, const
 	free(text);
 }
 
+/* The same as it is in the record's JSON. */
+static void raw_cell(struct table *table, json_object *json, const char *path)
+{
+	char name[64];
+
+	for (const char *dot; (dot = strchr(path, '.')); path = dot + 1) {
+		snprintf(name, sizeof(name), "%.*s", (int) (dot - path), path);
+		json = json_object_object_get(json, name);
+	}
+	json = json_object_object_get(json, path);
+	table_text(table, !json ? NULL
+			  : json_object_is_type(json, json_type_string) ? json_object_get_string(json)
+								       : json_text(json, NULL));
+}
+
 void show_columns(struct table *table, const struct column *columns)
 {
 	for (; columns->title; columns++)
@@ -341,11 +214,27 @@ void show_columns(struct table *table, const struct column *columns)
 void show_row(struct table *table, const struct column *columns, const struct record_type *type,
 	      const void *record)
 {
+	json_object *json = NULL;
+	const bool is_raw = output.format == FORMAT_CSV && record_encode(type, record, TO_CLIENT, &json) == 0;
+
 	for (; columns->title; columns++)
 		if (columns->add)
 			columns->add(table, record);
+		else if (is_raw)
+			raw_cell(table, json, columns->path);
 		else
 			show_cell(table, type, record, columns->path);
+	json_object_put(json);
+}
+
+bool show_id(FILE *out, const struct record_type *type, const void *record)
+{
+	const struct record_field *field = record_field_find(type, "id");
+	const int64_t *id = field && field->kind == FIELD_INT ? scalar(field, record) : NULL;
+
+	if (id)
+		fprintf(out, "%" PRId64 "\n", *id);
+	return id != NULL;
 }
 
 /* ---- Field by field ---- */
@@ -381,7 +270,23 @@ static bool is_shown(const struct record_field *field)
 	return field->type != &ellu_experiment_results_type;
 }
 
-void show_record(FILE *out, const struct record_type *type, const void *record)
+static void show_lines(FILE *out, const char *label, int width, char *text, enum meaning meaning)
+{
+	for (char *line = text, *rest = text; (line = strsep(&rest, "\n")); label = "") {
+		fprintf(out, "%-*s %s", width, label, meaning_on(&output, meaning));
+		text_print(out, line);
+		fprintf(out, "%s\n", meaning_off(&output, meaning));
+	}
+}
+
+static enum meaning meaning_of(const struct record_field *field, const char *text)
+{
+	return field->type == &ellu_error_type	     ? MEANING_BAD
+	       : strcmp(field->name, "status") == 0 ? meaning_of_status(text)
+						     : MEANING_NONE;
+}
+
+static void show_fields(FILE *out, const struct record_type *type, const void *record)
 {
 	int width = NAME_COLUMNS;
 	char buffer[64];
@@ -397,15 +302,47 @@ void show_record(FILE *out, const struct record_type *type, const void *record)
 		const struct record_field *field = &type->fields[i];
 		char *text = is_shown(field) ? show_text(field, record) : NULL;
 
-		if (text && *text) {
-			const char *label = label_of(field, buffer, sizeof(buffer));
+		if (text && *text)
+			show_lines(out, label_of(field, buffer, sizeof(buffer)), width, text,
+				   meaning_of(field, text));
+		free(text);
+	}
+}
 
-			for (char *line = text, *rest = text; (line = strsep(&rest, "\n")); label = "") {
-				fprintf(out, "%-*s ", width, label);
-				text_print(out, line);
-				fputc('\n', out);
-			}
+/* A row for each field; in CSV a row of all. */
+static void show_as_table(FILE *out, const struct record_type *type, const void *record)
+{
+	static const struct column fields[] = { { "FIELD", "", NULL }, { "VALUE", "", NULL }, { NULL, NULL, NULL } };
+	struct column columns[TABLE_COLUMNS_MAX + 1] = { { NULL, NULL, NULL } };
+	struct table *table = table_new();
+	char buffer[64];
+	size_t n = 0;
+
+	for (size_t i = 0; i < type->n_fields && n < TABLE_COLUMNS_MAX; i++)
+		if (!(type->fields[i].flags & FIELD_WRITE_ONLY))
+			columns[n++] = (struct column){ type->fields[i].name, type->fields[i].name, NULL };
+	show_columns(table, output.format == FORMAT_CSV ? columns : fields);
+	if (output.format == FORMAT_CSV)
+		show_row(table, columns, type, record);
+	for (size_t i = 0; output.format == FORMAT_MD && i < type->n_fields; i++) {
+		char *text = is_shown(&type->fields[i]) ? show_text(&type->fields[i], record) : NULL;
+
+		if (text && *text) {
+			table_text(table, label_of(&type->fields[i], buffer, sizeof(buffer)));
+			table_text(table, text);
 		}
 		free(text);
 	}
+	table_print(table, out);
+	table_free(table);
+}
+
+void show_record(FILE *out, const struct record_type *type, const void *record)
+{
+	if (type->n_fields == 0)
+		return;
+	if (output.format == FORMAT_TABLE)
+		show_fields(out, type, record);
+	else
+		show_as_table(out, type, record);
 }

@@ -23,20 +23,40 @@ int complain(struct complaint *complaint, const char *format, ...)
 	return -EINVAL;
 }
 
-void text_print(FILE *out, const char *text)
+void text_escape(FILE *out, const char *text, const char *(*escape)(char c), bool guarded)
 {
 	size_t size = strlen(text), length;
 	uint32_t code;
 
 	for (; size > 0; text += length, size -= length) {
+		const char *instead = escape ? escape(*text) : NULL;
+		bool is_command;
+
 		length = utf8_next(text, size, &code);
-		if (length == 0 || (utf8_is_control(code) && code != '\n' && code != '\t')) {
-			length = length ? length : 1;
+		is_command = length == 0 || (utf8_is_control(code) && code != '\n' && code != '\t');
+		length = length ? length : 1;
+		if (instead)
+			fputs(instead, out);
+		else if (guarded && is_command)
 			fputc('?', out);
-		} else {
+		else
 			fwrite(text, 1, length, out);
-		}
 	}
+}
+
+void text_print(FILE *out, const char *text)
+{
+	text_escape(out, text, NULL, /* guarded= */ true);
+}
+
+bool text_is_listed(const char *list, const char *word)
+{
+	size_t length = word ? strcspn(word, " ") : 0;
+
+	for (const char *at = list; at && length > 0 && !word[length] && (at = strstr(at, word)); at += length)
+		if ((at == list || at[-1] == ' ') && (!at[length] || at[length] == ' '))
+			return true;
+	return !list;
 }
 
 void text_flatten(char *text)
@@ -90,6 +110,13 @@ int terminal_width(FILE *file)
 	if (!isatty(fd))
 		return 0;
 	return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+int terminal_lines(FILE *file)
+{
+	struct winsize size;
+
+	return ioctl(fileno(file), TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row : 24;
 }
 
 const char *number_text(char *buffer, int64_t number)

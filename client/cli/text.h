@@ -21,6 +21,13 @@ __attribute__((format(printf, 2, 3))) int complain(struct complaint *complaint, 
 /* Prints text with control characters replaced; line breaks stay. */
 void text_print(FILE *out, const char *text);
 
+/* The same, with other words in the place of some characters (NULL: as they are); control characters are
+ * replaced where it is guarded. */
+void text_escape(FILE *out, const char *text, const char *(*escape)(char c), bool guarded);
+
+/* One of the words in `list`, between which there are blanks; where it is NULL, any. */
+bool text_is_listed(const char *list, const char *word);
+
 /* Makes a single line of it: control characters become blanks. */
 void text_flatten(char *text);
 
@@ -32,6 +39,7 @@ int text_width(const char *text);
 
 /* Columns of the terminal behind `file`, or 0 when it is none. */
 int terminal_width(FILE *file);
+int terminal_lines(FILE *file); // of a terminal
 
 /* "1,234,567" in a buffer of at least 32 bytes, which is returned. */
 const char *number_text(char *buffer, int64_t number);

@@ -93,6 +93,8 @@ struct command *command_start_on_terminal(const struct daemon *daemon, int colum
 	(void)putenv((char *)socket);
 	(void)putenv("LC_ALL=C.UTF-8");
 	(void)putenv("TERM=xterm");
+	if (!getenv("PAGER"))
+		(void)putenv("PAGER=");
 	execv(ELLUMINATE_PATH, argv);
 	_exit(127);
 }

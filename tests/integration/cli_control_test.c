@@ -350,8 +350,123 @@ START_TEST(json_commands_no_terminal)
 }
 END_TEST
 
+static const char *repeated(const char *item, size_t n)
+{
+	const char *list = item;
+
+	for (size_t i = 1; i < n; i++)
+		list = text("%s,%s", list, item);
+	return list;
+}
+
+/* What is listed, in every format, for people and for programs. */
+START_TEST(formats)
+{
+	static const struct {
+		const char *line, *says;
+	} rows[] = {
+		{ "$0 collection list --format csv", "id,rows,created,name\n" },
+		{ "$0 collection list --format csv --no-header | grep -c created || true", "0\n" },
+		{ "$0 collection rows C --format csv", "id,variables\n1,\"{\"\"a\"\":\"\"x|y\"\"}\"\n2,\"{" },
+		{ "$0 collection rows C --format md", "| ID | VARIABLES |\n| ---: | --- |\n| 1 | {\"a\":\"x\\|y\"} |\n" },
+		{ "$0 collection rows C --format jsonl | wc -l", "1501\n" },
+		{ "$0 collection rows C --format json | head -n 1", "{\"items\":[\n" },
+		{ "$0 collection rows C --format table | grep -c VARIABLES", "1\n" },
+		{ "$0 collection rows C --format csv | grep -c id,variables", "1\n" },
+		{ "$0 collection rows C -q -n3", "1\n2\n3\n" },
+		{ "$0 collection show C D --format csv | cut -d, -f1,2", "id,name\n1,C\n2,D\n" },
+		{ "$0 collection show C --format md", "| FIELD | VALUE |\n| --- | --- |\n| ID | 1 |\n| Name | C |\n" },
+		{ "$0 collection show C D --json | wc -l", "2\n" },
+		{ "$0 collection create --name made -q", "3\n" },
+		{ "$0 collection list -q -o list && cat list", "3\n2\n1\n" },
+		{ "$0 task list --color always", "\033[1mID\033[0m  \033[1mSTATUS" },
+		{ "$0 task list --color=never | head -c 3", "ID " },
+		{ "$0 task show 4711 --color always 2>&1 || true",
+		  "\033[31melluminate: \033[0mno task with the id 4711\n" },
+		{ "$0 collection show C -v 2>&1 | grep -c '^> GetCollection$'", "1\n" },
+		/* Who has seen enough of it is no error. */
+		{ "trap '' PIPE; mkfifo gate; { cat gate; $0 collection rows C 2>&1; echo $? >status; } | "
+		  "{ exec <&-; echo >gate; }; cat status", "0\n" },
+		{ "$0 collection delete made nobody D; echo $?", "27\n" },
+		{ "$0 collection list -q", "1\n" },
+		{ "$0 task cancel 1 2; echo $?", "27\n" },
+	};
+	const struct command *said;
+
+	server = daemon_start(NULL);
+	wire = daemon_connect(server);
+	ck_assert_int_eq(chdir(dir_new()), 0);
+	wire_call(wire, "CreateCollection", "{'collection':{'name':'C','variables':[{'a':'x|y'}]}}");
+	wire_call(wire, "CreateCollection", "{'collection':{'name':'D'}}");
+	for (int i = 0; i < 3; i++)
+		wire_call(wire, "AddTemplateVariables", "{'collection':{'name':'C'},'variables':[%s]}",
+			  repeated("{\"a\":\"z\"}", 500));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		said = command_run_line(server, 0, rows[i].line);
+		ck_assert_msg(strncmp(said->out, rows[i].says, strlen(rows[i].says)) == 0, "%s says %s%s",
+			      rows[i].line, said->out, said->err);
+	}
+}
+END_TEST
+
+/* What is looked at goes through the pager, on a terminal; what is made does not. */
+START_TEST(pages)
+{
+	const struct {
+		const char *const *line;
+		bool paged;
+	} rows[] = {
+		{ (const char *const[]) { "collection", "list", NULL }, true },
+		{ (const char *const[]) { "collection", "show", "C", NULL }, true },
+		{ (const char *const[]) { "collection", "list", "--no-pager", NULL }, false },
+		{ (const char *const[]) { "collection", "list", "--json", NULL }, false },
+		{ (const char *const[]) { "collection", "list", "-o", "file", NULL }, false },
+		{ (const char *const[]) { "collection", "create", "--name", "D", NULL }, false },
+	};
+
+	server = daemon_start(NULL);
+	ck_assert_int_eq(chdir(dir_new()), 0);
+	COMMAND(server, 0, "collection", "create", "--name", "C");
+	setenv("PAGER", "echo paged; cat", 1);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct command *said = command_start_on_terminal(server, 80, 24, rows[i].line);
+
+		ck_assert_int_eq(command_end(said), 0);
+		ck_assert_int_eq(strncmp(said->out, "paged", 5) == 0, rows[i].paged);
+	}
+	/* Leaving it early is nobody's error; where there is none, nothing is missed. */
+	setenv("PAGER", "exit 0", 1);
+	ck_assert_int_eq(command_end(command_start_on_terminal(server, 80, 24, rows[0].line)), 0);
+	unsetenv("PAGER");
+	ASSERT_SAYS(COMMAND(server, 0, "collection", "list")->out, " C\n");
+}
+END_TEST
+
+/* A log as it comes, and a list again whenever a task changes. */
+START_TEST(follows)
+{
+	const char *id = begin(4);
+	struct command *logs = command_start(server, (const char *[]) { "task", "logs", "-f", id, NULL }),
+		       *watch = command_start(server, (const char *[]) { "task", "list", "-w", NULL });
+
+	command_await(watch, "STARTED");
+	sim_control(sim, "{'content_filter_rate':1,'latency_seconds':0}");
+	COMMAND(server, 0, "task", "cancel", id);
+	command_await(watch, "REVOKED");
+	command_signal(watch, SIGINT);
+	ck_assert_int_eq(command_end(watch), 0);
+	ck_assert_int_eq(command_end(logs), 0);
+	COMMAND(server, 10, "task", "retry", id);
+	logs = COMMAND(server, 0, "task", "logs", "2");
+	ck_assert_str_ne(logs->out, "");
+	ck_assert_str_eq(COMMAND(server, 0, "task", "logs", "-f", "2")->out, logs->out);
+	COMMAND(server, 27, "task", "logs", "-f", "4711");
+}
+END_TEST
+
 int main(void)
 {
 	return RUN_SUITE(lists, holds_and_settings, cancel_and_retry, retry_detached, prune, drain, says_what_it_waits_for, run_with_options,
-			 resources, options_are_blamed, calls_by_name, json_commands_no_terminal);
+			 resources, options_are_blamed, calls_by_name, json_commands_no_terminal,
+			 formats, pages, follows);
 }

@@ -44,9 +44,11 @@ static void print_hostile(FILE *out)
 	text_print(out, "a\033[31mb\tc\nd\x7f\xff\xc2\x9b");
 }
 
+static struct output as; // how tables are printed
+
 static void print_table(FILE *out)
 {
-	struct table *table = table_new();
+	struct table *table = table_new_as(&as);
 
 	table_column(table, ">ID");
 	table_column(table, "NAME");
@@ -54,7 +56,7 @@ static void print_table(FILE *out)
 	table_text(table, "a\nb");
 	table_text(table, "1234");
 	table_text(table, NULL);
-	table_print(table, out, false);
+	table_print(table, out);
 	table_free(table);
 }
 
@@ -64,9 +66,63 @@ START_TEST(nothing_commands_the_terminal)
 
 	ck_assert_str_eq(text, "a?[31mb\tc\nd???");
 	free(text);
+	as = (struct output){ .header = true };
 	text = printed(print_table);
 	ck_assert_str_eq(text, "  ID  NAME\n   7  a b\n1234  \n");
 	free(text);
+}
+END_TEST
+
+/* Two times two rows under one header. */
+static void print_cells(FILE *out)
+{
+	static const char *const cells[] = {
+		"plain",  "1",	   "a \"b\",\r\n c", "=1+1",
+		" blank", "<b>|\\|", "\033[31m`*_[]~$",  "\xc2\x9b&",
+	};
+	struct table *table = table_new_as(&as);
+
+	table_column(table, "NAME");
+	table_column(table, ">IN FLIGHT");
+	for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]); i++) {
+		table_text(table, cells[i]);
+		table_mark(table, i == 0 ? MEANING_BAD : MEANING_NONE);
+		if (i % 4 == 3)
+			table_print(table, out);
+	}
+	table_free(table);
+}
+
+START_TEST(every_format_takes_any_text)
+{
+	static const struct {
+		struct output as;
+		const char *wanted;
+	} rows[] = {
+		{ { .format = FORMAT_CSV, .header = true },
+		  "name,in_flight\nplain,1\n\"a \"\"b\"\",\r\n c\",=1+1\n\" blank\",<b>|\\|\n"
+		  "\033[31m`*_[]~$,\xc2\x9b&\n" },
+		{ { .format = FORMAT_CSV, .terminal = true },
+		  "plain,1\n\"a \"\"b\"\",?\n c\",=1+1\n\" blank\",<b>|\\|\n?[31m`*_[]~$,?&\n" },
+		{ { .format = FORMAT_MD, .header = true },
+		  "| NAME | IN FLIGHT |\n| --- | ---: |\n| plain | 1 |\n| a \"b\",<br> c | =1+1 |\n"
+		  "|  blank | &lt;b&gt;\\|\\\\\\| |\n| ?\\[31m\\`\\*\\_\\[\\]\\~\\$ | ?&amp; |\n" },
+		{ { .format = FORMAT_TABLE, .color = true, .header = true },
+		  "\033[1mNAME\033[0m        \033[1mIN FLIGHT\033[0m\n"
+		  "\033[31mplain\033[0m               1\na \"b\",   c       =1+1\n"
+		  " blank           <b>|\\|\n [31m`*_[]~$         ?&\n" },
+		{ { .format = FORMAT_TABLE, .width = 16 },
+		  "plain          1\na \"b\",   c  =1+1\n blank        <b>|\\|\n [31m`*_[]~$      ?&\n" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *text;
+
+		as = rows[i].as;
+		text = printed(print_cells);
+		ck_assert_str_eq(text, rows[i].wanted);
+		free(text);
+	}
 }
 END_TEST
 
@@ -160,6 +216,16 @@ START_TEST(right_arguments)
 	ck_assert_int_eq(PARSE("task list --limit 5"), 0);
 	ck_assert_int_eq(arguments.limit, 5);
 	ck_assert_int_eq(PARSE("task watch"), 0);
+	ck_assert_int_eq(PARSE("task list -qwn5 -ofile"), 0);
+	ck_assert(arguments.quiet && arguments.watch && arguments.limit == 5);
+	ck_assert_str_eq(arguments.output, "file");
+	ck_assert_int_eq(PARSE("call -f text -n 3 -v --format=jsonl"), EXIT_USAGE); // no list
+	ck_assert_int_eq(PARSE("call -f text -v --format=jsonl --color always"), 0);
+	ck_assert_str_eq(arguments.file, "text");
+	ck_assert(arguments.verbose);
+	ck_assert_int_eq(PARSE("task cancel 3 4 5"), 0);
+	ck_assert_uint_eq(arguments.n_operands, 3);
+	ck_assert(command->many);
 }
 END_TEST
 
@@ -177,6 +243,15 @@ START_TEST(wrong_arguments)
 		"run a --json=1",
 		"run a --more",
 		"status --limit 5",
+		"status --format xml",
+		"status --format table\037json",
+		"status --json --format csv",
+		"status --color sometimes",
+		"status --bus tram",
+		"task list -n",
+		"task list -n0",
+		"task list -qx",
+		"collection rows a b",
 		"run a --fail-under 1.5",
 		"--user --system status",
 		"-x status",
@@ -344,6 +419,6 @@ int main(void)
 {
 	setlocale(LC_CTYPE, "C.UTF-8");
 	return RUN_TESTS(numbers_and_durations, nothing_commands_the_terminal,
-			 the_bar_fits_its_terminal, right_arguments, wrong_arguments,
+			 the_bar_fits_its_terminal, every_format_takes_any_text, right_arguments, wrong_arguments,
 			 commands_of_the_interface, options_become_fields, help_knows_every_option);
 }

@@ -1,0 +1,63 @@
+/*
+ * How standard output is written: in which format, on a terminal, through a pager, into a file or a pipe,
+ * and what its colours mean. Set once, before a command runs.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+struct arguments;
+
+enum format {
+	FORMAT_TABLE,
+	FORMAT_JSON,
+	FORMAT_JSONL, // of a list: an item a line
+	FORMAT_CSV,
+	FORMAT_MD,
+	_FORMAT_MAX,
+};
+
+#define FORMAT_NAMES "table json jsonl csv md" // in this order
+
+enum meaning {
+	MEANING_NONE,
+	MEANING_TITLE,
+	MEANING_GOOD,
+	MEANING_WARNING,
+	MEANING_BAD,
+	_MEANING_MAX,
+};
+
+struct output {
+	enum format format;
+	bool header; // of tables and CSV
+	bool terminal; // that is where it is read, if through a pager
+	bool color;
+	int width; // of lines, where longer ones are cut; 0: nowhere
+};
+
+extern struct output output; // standard output
+extern struct output error_output; // standard error; never more than lines
+
+/* 0, or the exit status after saying what is wrong. */
+int output_open(const struct arguments *arguments);
+
+/* What follows is read through the pager, where there is a terminal. */
+void output_page(void);
+
+/* Hands over what was printed. 0, or the exit status; output_close() says that it could not be written. */
+int output_flush(void);
+
+/* The same at the end, and waits for the pager. Returns `status`, or, in the place of 0, what went wrong. A
+ * reader who has had enough is no error. */
+int output_close(int status);
+
+/* A document, or a document a line. */
+bool output_is_json(void);
+
+/* What begins a text that has this meaning, and what ends it: "" without colours. */
+const char *meaning_on(const struct output *output, enum meaning meaning);
+const char *meaning_off(const struct output *output, enum meaning meaning);
+
+/* Of the status of a task. */
+enum meaning meaning_of_status(const char *status);
