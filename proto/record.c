@@ -25,6 +25,32 @@ const void *record_member(const struct record_type *type, const void *record, co
 	return field ? *(const void *const *) ((const char *) record + field->offset) : NULL;
 }
 
+static bool is_pointer(const struct record_field *field)
+{
+	return field->flags & FIELD_NULLABLE || field->container == FIELD_ARRAY ||
+	       field->kind == FIELD_STRING || field->kind == FIELD_OBJECT ||
+	       field->kind == FIELD_STRUCT;
+}
+
+void record_lend(const struct record_type *type, const void *record,
+		 const struct record_type *to_type, void *to)
+{
+	for (size_t i = 0; i < to_type->n_fields; i++) {
+		const struct record_field *field = &to_type->fields[i];
+		const struct record_field *from = record_field_find(type, field->name);
+		const void **member = (const void **) ((char *) to + field->offset);
+
+		if (!from || from->kind != field->kind || from->type != field->type ||
+		    from->container != field->container || !is_pointer(from) || !is_pointer(field) ||
+		    field->container == FIELD_MAP || *member)
+			continue;
+		*member = *(const void *const *) ((const char *) record + from->offset);
+		if (field->container == FIELD_ARRAY)
+			*(size_t *) ((char *) to + field->count_offset) =
+				*(const size_t *) ((const char *) record + from->count_offset);
+	}
+}
+
 /* ---- What a field wants ---- */
 
 static void append(char *text, size_t size, const char *format, ...)

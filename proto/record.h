@@ -135,5 +135,9 @@ const struct record_field *record_field_find(const struct record_type *type, con
 /* What the pointer of that name in a record points to; NULL also when the type has none. */
 const void *record_member(const struct record_type *type, const void *record, const char *name);
 
+/* Lends what both types have by the same name and kind to another record, as far as that is NULL there. */
+void record_lend(const struct record_type *type, const void *record,
+		 const struct record_type *to_type, void *to);
+
 /* What a field wants, for people: "an integer, 1 to 256". */
 void record_expected(const struct record_field *field, char *ret_text, size_t size);

@@ -236,9 +236,20 @@ static int print_reply(struct cli *cli, const struct method *method, const void 
 	return output_flush();
 }
 
-static int call_and_print(struct cli *cli, const struct method *method, json_object *json)
+int call_and_print(struct cli *cli, const struct method *method, const void *request)
 {
 	const void *reply;
+	int status = call_reply(cli, method, request, &reply);
+
+	if (status != 0)
+		return status;
+	status = print_reply(cli, method, reply);
+	ellu_free(reply);
+	return status;
+}
+
+static int request_and_print(struct cli *cli, const struct method *method, json_object *json)
+{
 	struct arena arena;
 	void *request;
 	int status;
@@ -248,18 +259,14 @@ static int call_and_print(struct cli *cli, const struct method *method, json_obj
 	if (status == 0)
 		status = cli_connect(cli);
 	if (status == 0)
-		status = call_reply(cli, method, request, &reply);
+		status = call_and_print(cli, method, request);
 	arena_done(&arena);
-	if (status != 0)
-		return status;
-	status = print_reply(cli, method, reply);
-	ellu_free(reply);
 	return status;
 }
 
 int command_call(struct cli *cli)
 {
-	return call_and_print(cli, call_method(cli->command->method), NULL);
+	return request_and_print(cli, call_method(cli->command->method), NULL);
 }
 
 /* ---- A list ---- */
@@ -483,7 +490,7 @@ int command_write(struct cli *cli)
 		json_object_object_add(request, content_name(method), content);
 	}
 	if (status == 0)
-		status = call_and_print(cli, method, request ? request : content);
+		status = request_and_print(cli, method, request ? request : content);
 	else
 		json_object_put(content);
 	cli->content = NULL;

@@ -36,6 +36,9 @@ int call_decode(struct cli *cli, const struct method *method, json_object *json,
 int call_reply(struct cli *cli, const struct method *method, const void *request,
 	       const void **ret_reply);
 
+/* Calls it and prints the reply, as the command's row says. */
+int call_and_print(struct cli *cli, const struct method *method, const void *request);
+
 /* Prints all of a list. `json` as in call_decode(). */
 int call_list(struct cli *cli, const struct command *list, json_object *json);
 

@@ -150,6 +150,7 @@ int cli_task_exit_status(const char *status);
 /* ---- Commands ---- */
 
 int command_run(struct cli *cli);
+int command_make(struct cli *cli);
 int command_rate(struct cli *cli);
 int command_chat(struct cli *cli);
 int command_task_watch(struct cli *cli);

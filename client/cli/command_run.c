@@ -1,4 +1,4 @@
-/* elluminate run FILE. */
+/* elluminate run FILE, and what makes an experiment of such a file. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -372,8 +372,36 @@ static int run(struct cli *cli, struct experiment_file *file, const struct ellu_
 	return status;
 }
 
+/* ---- Made, and not run ---- */
+
+/* The rows, then the experiment, of the same fields that a run takes. */
+static int make(struct cli *cli, struct experiment_file *file, const struct ellu_collection *collection,
+		struct arena *arena)
+{
+	const struct method *method = call_method(cli->command->method);
+	const struct ellu_run_experiment_request *request;
+	size_t *making = arena_alloc(arena, method->request->size);
+	int64_t version;
+	int status = making ? cli_connect(cli) : cli_fail(-ENOMEM, NULL);
+
+	if (status == 0 && collection)
+		status = rows_sync(cli, collection, file->rows, &version);
+	if (status == 0 && collection)
+		experiment_file_set_version(file, version);
+	if (status == 0)
+		status = decode(cli, arena, &request, &collection);
+	if (status != 0)
+		return status;
+	*making = method->request->size;
+	record_lend(&ellu_run_experiment_request_type, request, method->request, making);
+	return call_and_print(cli, method, making);
+}
+
+/* ---- Either ---- */
+
 static int run_file(struct cli *cli, struct experiment_file *file)
 {
+	const bool runs = strcmp(cli->command->method, "RunExperiment") == 0;
 	const struct ellu_run_experiment_request *request;
 	const struct ellu_collection *collection;
 	struct arena arena;
@@ -386,23 +414,20 @@ static int run_file(struct cli *cli, struct experiment_file *file)
 		if (file->notes[i][0])
 			cli_note(cli, "%s", file->notes[i]);
 	if (status == 0)
-		status = cli->arguments.dry_run ? dry_run(cli, file, request, collection)
-						: run(cli, file, collection, &arena);
+		status = !runs			  ? make(cli, file, collection, &arena)
+			 : cli->arguments.dry_run ? dry_run(cli, file, request, collection)
+						  : run(cli, file, collection, &arena);
 	arena_done(&arena);
 	cli->file = NULL;
 	return status;
 }
 
-int command_run(struct cli *cli)
+int command_make(struct cli *cli)
 {
 	struct experiment_file file;
 	struct complaint complaint;
-	int r, status;
+	int status, r;
 
-	if (options_given(&cli->arguments, "detach") && cli->arguments.fail_under >= 0) {
-		cli_error("--detach and --fail-under exclude each other");
-		return EXIT_USAGE;
-	}
 	r = experiment_file_load(cli->arguments.operands[0], &file, &complaint);
 	if (r < 0)
 		return cli_fail_file(r, &complaint);
@@ -412,4 +437,13 @@ int command_run(struct cli *cli)
 		status = run_file(cli, &file);
 	experiment_file_done(&file);
 	return status;
+}
+
+int command_run(struct cli *cli)
+{
+	if (options_given(&cli->arguments, "detach") && cli->arguments.fail_under >= 0) {
+		cli_error("--detach and --fail-under exclude each other");
+		return EXIT_USAGE;
+	}
+	return command_make(cli);
 }

@@ -61,10 +61,12 @@ static const struct {
 	enum option_kind kind;
 } words[] = {
 	{ "after", "after", "SEQUENCE", "only lines after this sequence", OPTION_POSITION },
+	{ "collection", "collection", "ID|NAME", "the collection of its cases", BY_FIELD },
 	{ "cost_limit", "cost-limit", "DOLLARS", "issue no further call once so much was spent", BY_FIELD },
 	{ "criteria", "criteria", "TEXT", "a yes/no question; give it again for more", BY_FIELD },
 	{ "criterion_set", "set", "ID|NAME", "the criteria of this set", BY_FIELD },
 	{ "cursor", "cursor", "TEXT", "go on where an earlier one left off", BY_FIELD },
+	{ "description", "description", "TEXT", "what it is for", BY_FIELD },
 	{ "detach", "detach", NULL, "submit, print the task, and leave", BY_FIELD },
 	{ "epoch", "epoch", "N", "only those of this epoch", OPTION_COUNT },
 	{ "failed", "failed", NULL, "only those without an answer", BY_FIELD },
@@ -75,12 +77,14 @@ static const struct {
 	{ "n_epochs", "epochs", "N", "answer each case N times", OPTION_COUNT },
 	{ "older_than_seconds", "older-than", "DURATION",
 	  "tasks that ended longer ago than that (default 30d)", BY_FIELD },
-	{ "name", "name", "NAME", "what the task is called", BY_FIELD },
+	{ "name", "name", "NAME", "what it is called", BY_FIELD },
 	{ "order", "order", "ORDER", "in the order of:", BY_FIELD },
 	{ "priority", "priority", "PRIORITY", "one of:", BY_FIELD },
-	{ "prompt_template", "template", "ID|NAME", "a prompt template in the place of TEXT", BY_FIELD },
+	{ "prompt_template", "template", "ID|NAME", "the prompt template; of a call in the place of TEXT", BY_FIELD },
 	{ "rating_llm_config", "judge", "ID|NAME", "the config that judges", BY_FIELD },
 	{ "rating_mode", "mode", "MODE", "fast or detailed (with a reasoning)", BY_FIELD },
+	{ "response_column", "response-column", "COLUMN", "no model answers: this column has the answers",
+	  BY_FIELD },
 	{ "response_ids", "responses", "IDS", "rate these, wherever they came from: 1,2,3", OPTION_IDS },
 	{ "row_limit", "limit", "N", "only the first N cases", OPTION_COUNT },
 	{ "run_afresh", "new", NULL, "run a new experiment even if nothing has changed", BY_FIELD },
@@ -96,6 +100,9 @@ static const struct {
 static const char run_fields[] =
 	"detach row_limit n_epochs run_afresh llm_config rating_llm_config cost_limit priority "
 	"time_limit_seconds";
+static const char make_fields[] =
+	"row_limit n_epochs llm_config rating_llm_config";
+static const char again_fields[] = "detach cost_limit priority time_limit_seconds";
 static const char rate_fields[] =
 	"response_ids epoch criterion_set criteria rating_llm_config rating_mode max_connections cost_limit "
 	"priority time_limit_seconds detach";
@@ -151,6 +158,17 @@ static const char rate_details[] =
 	"\n"
 	"Ctrl-C cancels the task and keeps what was recorded; `elluminate task retry` continues it.\n"
 	"With --json: the events, one a line, then the experiment, or the list of the verdicts.";
+
+static const char make_details[] =
+	"FILE is an experiment file, as `elluminate run` has it; nothing is asked yet, and what exists\n"
+	"is not changed: `elluminate experiment run NAME` asks. What the file holds beside the\n"
+	"experiment, as its template, is made with it.";
+
+static const char clone_details[] =
+	"The new experiment has the same parts, but for what options say; it has no answers, and\n"
+	"`elluminate experiment run` asks for them. Without --name it is the next `NAME #2`.\n"
+	"\n"
+	"  elluminate experiment clone Haiku --name 'Haiku, other model' --llm other";
 
 static const char call_details[] =
 	"Asks once and prints the answer. The text is TEXT, or in a file, or comes from standard\n"
@@ -298,6 +316,14 @@ static const struct command fixed[] = {
 	  command_task_tune, .method = "TuneTask", .print = print_task_settings },
 	{ "task prune", "", 0, 0, "remove the logs of tasks that ended long ago", NULL,
 	  NULL, command_call, .method = "PruneTasks", .print = print_pruned },
+	{ "experiment create", "FILE", 1, 1, "make an experiment of a file, to be run later", make_details,
+	  NULL, command_make, .method = "CreateExperiment", .fields = make_fields },
+	{ "experiment get", "FILE", 1, 1, "show the experiment of the file's name, or make it",
+	  make_details, NULL, command_make, .method = "GetOrCreateExperiment", .fields = make_fields },
+	{ "experiment clone", "ID|NAME", 1, 1, "make one with the parts of another", clone_details, NULL,
+	  command_call, .method = "CloneExperiment" },
+	{ "experiment run", "ID|NAME", 1, 1, "ask for what an experiment lacks", NULL, NULL,
+	  command_submit, .method = "RunExperiment", .fields = again_fields },
 	{ "experiment responses", "ID|NAME", 1, 1, "list the answers with their ratings", NULL,
 	  responses_options, command_list, .method = "ListResponses", .columns = response_columns },
 	{ "experiment retry-failed", "ID|NAME", 1, 1, "ask again for what ended with an error", NULL,
@@ -462,6 +488,15 @@ static const char *make_operands(const struct method *method, const struct verb 
 	return verb->run == command_list && operand && operand->flags & FIELD_NULLABLE ? "" : which;
 }
 
+/* What the interface offers alone is not enough for these. */
+static bool is_fixed(const char *name)
+{
+	for (size_t i = 0; i < LENGTH(fixed); i++)
+		if (strcmp(fixed[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 static void add_verb(const struct resource *resource, const struct verb *verb)
 {
 	const struct method *method;
@@ -472,7 +507,7 @@ static void add_verb(const struct resource *resource, const struct verb *verb)
 	snprintf(method_name, sizeof(method_name), "%s%s%s", verb->before, resource->name, verb->behind);
 	method = call_method(method_name);
 	name = arena_printf(&texts, "%s %s", resource->group, verb->word);
-	if (!method || !name)
+	if (!method || !name || is_fixed(name))
 		return;
 	*command = (struct command){
 		.name = name,

@@ -194,7 +194,7 @@ static int make(enum option_kind kind, const char *text, json_object **ret)
 	case OPTION_REF:
 		*ret = cli_ref(text);
 		return *text ? 0 : -EINVAL;
-	case OPTION_CONFIG:
+	case OPTION_EXISTING:
 		return *text ? config(text, ret) : -EINVAL;
 	case OPTION_IDS:
 		return ids(text, ret);
@@ -237,7 +237,7 @@ const char *option_expected(enum option_kind kind)
 		[OPTION_DURATION] = "a duration: 90 (seconds), 10m, 2h, 1d",
 		[OPTION_SINCE] = "a time, 2026-01-31T12:00:00Z, or how long ago: 10m, 2h, 1d",
 		[OPTION_REF] = "an id or a name",
-		[OPTION_CONFIG] = "the id or the name of a config",
+		[OPTION_EXISTING] = "an id or a name",
 		[OPTION_IDS] = "ids: 1,2,3",
 		[OPTION_VERDICT] = "the id of a criterion and its verdict: 12=NO",
 		[OPTION_JSON] = "JSON",
@@ -271,9 +271,9 @@ static enum option_kind kind_of(const struct record_field *field)
 	case FIELD_MONEY:
 		return OPTION_MONEY;
 	case FIELD_STRUCT:
-		return field->type == &ellu_ref_type	       ? OPTION_REF
-		       : field->type == &ellu_llm_config_in_type ? OPTION_CONFIG
-								 : OPTION_JSON;
+		return field->type == &ellu_ref_type		     ? OPTION_REF
+		       : record_field_find(field->type, "ref") ? OPTION_EXISTING
+								     : OPTION_JSON;
 	default:
 		return OPTION_JSON;
 	}
@@ -285,7 +285,7 @@ bool option_for_field(const struct record_field *field, struct arena *arena,
 	static const char *const values[_OPTION_KIND_MAX] = {
 		[OPTION_TEXT] = "TEXT",	       [OPTION_TEXTS] = "TEXT",	  [OPTION_INTEGER] = "N",
 		[OPTION_NUMBER] = "NUMBER",    [OPTION_MONEY] = "DOLLARS", [OPTION_DURATION] = "DURATION",
-		[OPTION_SINCE] = "TIME",       [OPTION_REF] = "ID|NAME",   [OPTION_CONFIG] = "ID|NAME",
+		[OPTION_SINCE] = "TIME",       [OPTION_REF] = "ID|NAME",   [OPTION_EXISTING] = "ID|NAME",
 		[OPTION_JSON] = "JSON",
 	};
 	enum option_kind kind = kind_of(field);

@@ -26,7 +26,7 @@ enum option_kind {
 	OPTION_DURATION, // `90` or `10m`, in seconds
 	OPTION_SINCE, // a time or how long ago
 	OPTION_REF, // an id, or a name
-	OPTION_CONFIG, // the same, of a config that exists
+	OPTION_EXISTING, // the same, where a content could stand as well
 	OPTION_IDS, // `1,2,3`
 	OPTION_VERDICT, // `12=NO`: two fields
 	OPTION_JSON,

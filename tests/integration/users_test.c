@@ -39,6 +39,7 @@ static void see_nothing(struct wire *wire, void *userdata)
 		wire_refused(wire, "NotFound", "ListResponses", "{'experiment':{%s}}", ref);
 		wire_refused(wire, "NotFound", "ListRatings", "{'experiment':{%s}}", ref);
 		wire_refused(wire, "NotFound", "RunExperiment", "{'experiment':{%s}}", ref);
+		wire_refused(wire, "NotFound", "CloneExperiment", "{'experiment':{%s}}", ref);
 	}
 	wire_refused(wire, "NotFound", "GetCollection", "{'collection':{'id':1}}");
 	wire_refused(wire, "NotFound", "ListTemplateVariables", "{'collection':{'id':1}}");

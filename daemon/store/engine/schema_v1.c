@@ -282,9 +282,10 @@ static const char runs[] =
 	" results TEXT,"
 	" created_at INTEGER NOT NULL,"
 	" updated_at INTEGER NOT NULL,"
-	" deleted_at INTEGER," // hidden: kept for what used it
-	" UNIQUE (project_id, family, family_number)"
+	" deleted_at INTEGER" // hidden
 	") STRICT;"
+	"CREATE UNIQUE INDEX experiments_by_family ON"
+	" experiments (project_id, family, family_number) WHERE deleted_at IS NULL;"
 	"CREATE UNIQUE INDEX experiments_by_name ON experiments (project_id, name)"
 	" WHERE deleted_at IS NULL;"
 	"CREATE INDEX experiments_by_project ON experiments (project_id) WHERE deleted_at IS NULL;"

@@ -176,7 +176,8 @@ static int next_source(struct taking *taking)
 	return db_run(taking->tx->db,
 		      "UPDATE experiments SET source_experiment_id = iif(?2, NULL, (SELECT s.id"
 		      "  FROM experiments s WHERE s.project_id = experiments.project_id"
-		      "  AND s.family = experiments.family AND s.answer_identity = experiments.answer_identity"
+		      "  AND s.family = experiments.family AND s.deleted_at IS NULL"
+		      "  AND s.answer_identity = experiments.answer_identity"
 		      "  AND s.family_number < (SELECT o.family_number FROM experiments o WHERE o.id ="
 		      "   experiments.source_experiment_id) ORDER BY s.family_number DESC LIMIT 1))"
 		      " WHERE id = ?1", "ib", taking->experiment.id, op->n_sources >= SOURCES_MAX);

@@ -42,7 +42,10 @@ static int resolve_criteria(struct submission *s)
 	const struct ellu_run_experiment_request *a = s->arguments;
 	int r = 0;
 
-	if (a->criteria)
+	if (a->criteria && s->fits_criteria)
+		r = criterion_set_fit(s->tx, &s->place, a->name, a->criteria, a->n_criteria,
+				      &s->run.criterion_set_id);
+	else if (a->criteria)
 		r = criterion_set_put(s->tx, &s->place, tx_printf(s->tx, "%s criteria", a->name),
 				      a->criteria, a->n_criteria, s->update, &s->notes,
 				      &s->run.criterion_set_id);

@@ -85,9 +85,9 @@ static int compare_rows(struct tx *tx, const struct scope *scope, const char *na
 	return r < 0 ? 0 : row_set_equal(tx, rows, &state);
 }
 
-static int read_input(struct tx *tx, const struct scope *scope,
-		      const struct ellu_run_experiment_request *arguments,
-		      struct submit_input **ret_input)
+int submission_read(struct tx *tx, const struct scope *scope,
+		    const struct ellu_run_experiment_request *arguments,
+		    struct submit_input **ret_input)
 {
 	const struct ellu_collection_in *in = arguments->collection;
 	const struct ellu_collection *content = in ? in->content : NULL;
@@ -123,11 +123,16 @@ static int find_newest(struct submission *s)
 	int r;
 
 	r = db_int(s->tx->db, &id, "SELECT coalesce((SELECT id FROM experiments WHERE project_id = ?1"
-				   "  AND family = ?2 ORDER BY family_number DESC LIMIT 1),"
+				   "  AND family = ?2 AND deleted_at IS NULL"
+				   "  ORDER BY family_number DESC LIMIT 1),"
 				   " (SELECT id FROM experiments WHERE project_id = ?1 AND name = ?2"
 				   "  AND deleted_at IS NULL))",
 		   "is", s->place.project_id, s->arguments->name);
-	return load_found(s, r, id, &s->newest);
+	r = load_found(s, r, id, &s->newest);
+	if (r >= 0 && s->newest.id)
+		r = resource_find(s->tx, &resource_experiment, s->place.project_id,
+				  s->arguments->name, &s->named_id);
+	return r < 0 ? r : 0;
 }
 
 /* The newest of those that would bring the same. */
@@ -138,14 +143,15 @@ static int find_same(struct submission *s, struct experiment_row *ret_row)
 
 	if (!*s->arguments->run_afresh)
 		r = db_int(s->tx->db, &id, "SELECT id FROM experiments WHERE project_id = ?1"
-					   " AND family = ?2 AND identity = ?3"
+					   " AND family = ?2 AND identity = ?3 AND deleted_at IS NULL"
 					   " ORDER BY family_number DESC LIMIT 1", "iss",
 			   s->place.project_id, s->arguments->name, (const char *)s->identity);
 	return load_found(s, r, id, ret_row);
 }
 
-static int conflict(struct submission *s, const struct experiment_row *row)
+int submission_conflict(struct submission *s)
 {
+	const struct experiment_row *row = &s->newest;
 	int r = experiment_check_idle(s->tx, row);
 
 	return r < 0 ? r : fault_conflict(s->tx->fault, "experiment", row->name, row->id,
@@ -210,28 +216,36 @@ static int find_source(struct submission *s)
 	if (!*s->arguments->run_afresh)
 		r = db_int(s->tx->db, &s->source_id,
 			   "SELECT id FROM experiments WHERE project_id = ?1 AND family = ?2"
-			   " AND answer_identity = ?3 ORDER BY family_number DESC LIMIT 1", "iss",
+			   " AND answer_identity = ?3 AND deleted_at IS NULL"
+			   " ORDER BY family_number DESC LIMIT 1", "iss",
 			   s->place.project_id, s->arguments->name, s->answer_identity);
 	return r < 0 ? r : 0;
 }
 
-static int create(struct submission *s)
+int submission_create(struct submission *s, int64_t *ret_id, const char **ret_name)
 {
-	const char *name = s->arguments->name;
-	int64_t number = 1, id;
+	int64_t number = 1;
 	int r = 0;
 
-	if (s->newest.id) {
-		r = next_name(s, &name, &number);
-		if (r >= 0)
-			r = find_source(s);
+	*ret_name = s->arguments->name;
+	s->is_new = true;
+	if (s->named_id) {
+		r = next_name(s, ret_name, &number);
 		if (r >= 0)
 			r = notes_add(s->tx, &s->notes, "experiment '%s' is new: '%s'",
-				      s->arguments->name, name);
+				      s->arguments->name, *ret_name);
 	}
-	if (r >= 0)
-		r = parts_insert(s, name, number, &id);
-	s->is_new = true;
+	if (r >= 0 && s->newest.id)
+		r = find_source(s);
+	return r < 0 ? r : parts_insert(s, *ret_name, number, ret_id);
+}
+
+static int create(struct submission *s)
+{
+	const char *name;
+	int64_t id;
+	int r = submission_create(s, &id, &name);
+
 	return r < 0 ? r : insert(s, id, name, /* retry_of= */ 0);
 }
 
@@ -258,37 +272,46 @@ static int choose(struct submission *s)
 	return same.id ? insert(s, same.id, same.name, same.task_id) : create(s);
 }
 
-static int resolve_and_choose(void *userdata)
+int submission_pin(struct submission *s)
 {
-	struct submission *s = userdata;
 	int r;
 
 	r = parts_resolve(s);
 	if (r >= 0)
 		r = parts_check(s);
-	if (r < 0)
-		return r;
-	if (s->rejected.code)
-		return 1;
-	r = parts_pin(s);
-	return r < 0 ? r : choose(s);
+	if (r < 0 || s->rejected.code)
+		return r < 0 ? r : 1;
+	return parts_pin(s);
 }
 
-/* A rejected submission leaves nothing but its task. */
-static int submit_parts(struct submission *s)
+static int pin_and_choose(void *userdata)
+{
+	struct submission *s = userdata;
+	int r = submission_pin(s);
+
+	return r != 0 ? r : choose(s);
+}
+
+int submission_look(struct submission *s)
 {
 	int r;
 
 	r = task_submit_check_room(s->tx);
 	if (r >= 0)
 		r = check_parts(s);
-	if (r >= 0)
-		r = find_newest(s);
+	return r < 0 ? r : find_newest(s);
+}
+
+/* A rejected submission leaves nothing but its task. */
+static int submit_parts(struct submission *s)
+{
+	int r = submission_look(s);
+
 	if (r < 0)
 		return r;
-	if (s->newest.id && !s->update && !*s->arguments->run_afresh)
-		return conflict(s, &s->newest);
-	r = task_submit_try(s->tx, resolve_and_choose, s);
+	if (s->named_id && !s->update && !*s->arguments->run_afresh)
+		return submission_conflict(s);
+	r = task_submit_try(s->tx, pin_and_choose, s);
 	if (r <= 0)
 		return r;
 	s->notes = (struct notes){ 0 };
@@ -319,7 +342,7 @@ static int submit_again(struct submission *s)
 	return task_submit_go_on(s->tx, s->op, &task, &experiment, &s->rejected);
 }
 
-static int submit(struct submission *s)
+int submission_run(struct submission *s)
 {
 	int r;
 
@@ -335,9 +358,8 @@ static int submit(struct submission *s)
 
 /* ---- The whole ---- */
 
-/* `input` is what was read before. */
-static void submission_init(struct submission *s, struct tx *tx, struct task_submit *op,
-			    struct submit_input *input)
+void submission_init(struct submission *s, struct tx *tx, struct task_submit *op,
+		     struct submit_input *input)
 {
 	s->tx = tx;
 	s->op = op;
@@ -365,14 +387,14 @@ int experiment_submit(struct tx *tx, struct task_submit *op)
 	int r = s ? 0 : -ENOMEM;
 
 	if (r == 0 && !input)
-		r = read_input(tx, &op->scope, op->arguments, &input);
+		r = submission_read(tx, &op->scope, op->arguments, &input);
 	op->request.state = input;
 	if (r < 0 || op->request.lane != STORE_WRITE) {
 		op->request.lane = STORE_WRITE;
 		return r;
 	}
 	submission_init(s, tx, op, input);
-	r = submit(s);
+	r = submission_run(s);
 	if (r < 0)
 		return r;
 	notes_warn(&s->notes);
@@ -381,178 +403,18 @@ int experiment_submit(struct tx *tx, struct task_submit *op)
 	return 0;
 }
 
-/* ---- What it would do ---- */
-
-/* Of a plan, from the reader to the writer. */
-struct planned {
-	struct task_submit submit;
-	struct submit_input *input;
-};
-
-static int first_row(struct row_walk *walk, sqlite3_stmt *q)
+int submission_prepare(struct tx *tx, struct method_run *op,
+		       struct ellu_run_experiment_request *run)
 {
-	const char **text = walk->userdata;
+	struct prepared *prepared = tx_alloc(tx, sizeof(*prepared));
 
-	*text = tx_text(walk->tx, q, 1);
-	return 1;
-}
-
-static int read_first_row(struct submission *s, json_object **ret_values)
-{
-	const char *text = NULL;
-	struct row_walk walk = {
-		.tx = s->tx,
-		.state = &s->collection,
-		.sequence = s->collection.first_sequence + 1,
-		.found = first_row,
-		.userdata = &text,
-	};
-	int r;
-
-	r = row_walk(&walk);
-	if (r >= 0)
-		r = text ? collection_fill(s->tx, s->run.column_defaults, text, &text) : -ENOMEM;
-	if (r < 0)
-		return r;
-	*ret_values = text ? tx_parse(text) : NULL;
-	return *ret_values ? 0 : -ENOMEM;
-}
-
-static int render(struct submission *s, struct ellu_experiment_plan *plan)
-{
-	const struct ellu_message *const *messages;
-	struct fault fault = { 0 };
-	json_object *values;
-	int r;
-
-	if (!s->template || s->arguments->response_column)
-		return 0;
-	r = read_first_row(s, &values);
-	if (r < 0)
-		return r;
-	r = template_render_messages(s->template->messages, s->template->n_messages, values,
-				     s->tx->arena, &messages, &fault);
-	json_object_put(values);
-	if (r == ELLU_E_INVALID_PARAMETER)
-		return fault_invalid(s->tx->fault, "collection",
-				     "a value of '%s' in its first row, which the prompt template needs",
-				     fault.field);
-	if (r < 0) {
-		*s->tx->fault = fault;
-		return r;
-	}
-	plan->messages = messages;
-	plan->n_messages = s->template->n_messages;
-	return 0;
-}
-
-static int64_t at_least_0(int64_t n)
-{
-	return n > 0 ? n : 0;
-}
-
-/* What is missing of it; nothing is, of a finished one. */
-static int count_calls(struct submission *s, struct ellu_experiment_plan *plan)
-{
-	const struct ellu_experiment *experiment = plan->experiment;
-	int64_t pairs = experiment->total_cases * experiment->n_epochs;
-	int64_t generated = 0, failed = 0, ratings = 0;
-	struct run_spec spec = { 0 };
-	int r;
-
-	if (plan->finished)
-		return 0;
-	r = run_counters(s->tx, s->run.id, &spec);
-	for (size_t i = 0; i < spec.n_epochs; i++) {
-		generated += spec.epochs[i].generated;
-		failed += spec.epochs[i].failed;
-		ratings += spec.epochs[i].ratings;
-	}
-	if (!experiment->response_column)
-		plan->generation_calls = at_least_0(pairs - generated);
-	plan->judge_calls = at_least_0((pairs - failed) * (int64_t)spec.n_measures - ratings);
-	return r;
-}
-
-static int describe(struct submission *s, struct ellu_experiment_plan *plan)
-{
-	const struct task_submit *submit = s->op;
-	int r;
-
-	if (s->rejected.code) {
-		*s->tx->fault = s->rejected;
-		return s->rejected.code;
-	}
-	r = experiment_load(s->tx, *submit->ret_task->experiment_id, &plan->experiment);
-	if (r < 0)
-		return r;
-	plan->is_new = s->is_new;
-	plan->finished = submit->ret_existing;
-	plan->notes = tx_list_items(s->tx, &s->notes.lines);
-	plan->n_notes = s->notes.lines.n;
-	r = count_calls(s, plan);
-	return r < 0 ? r : render(s, plan);
-}
-
-struct trial_submission {
-	struct submission s;
-	struct ellu_experiment_plan *plan;
-};
-
-/* It is made, described, and taken back in the same transaction: so what is said is what would
- * happen, by the same checks. */
-static int submit_and_describe(void *userdata)
-{
-	struct trial_submission *trial = userdata;
-	int r = submit(&trial->s);
-
-	if (r >= 0)
-		r = describe(&trial->s, trial->plan);
-	return r < 0 ? r : 1;
-}
-
-/* Away from the writer, to which the request goes on. */
-static int read_plan(struct tx *tx, struct method_run *op)
-{
-	const struct ellu_plan_experiment_request *request = op->arguments;
-	struct planned *planned = tx_alloc(tx, sizeof(*planned));
-	struct ellu_run_experiment_request *run;
-	void *record;
-	int r;
-
-	if (!planned)
+	if (!prepared)
 		return -ENOMEM;
-	op->request.state = planned;
+	op->request.state = prepared;
 	op->request.lane = STORE_WRITE;
-	r = record_from_text(&ellu_run_experiment_request_type, request->run, strlen(request->run),
-			     FROM_CLIENT, tx->arena, &record, tx->fault);
-	if (r < 0)
-		return r;
-	run = record;
-	run->idempotency_key = NULL; // what an earlier request came to is no plan
-	planned->submit.method = &elluminate_interface.methods[METHOD_RUN_EXPERIMENT];
-	planned->submit.arguments = run;
-	planned->submit.scope = op->scope;
-	planned->submit.scope.project = run->project;
-	return read_input(tx, &planned->submit.scope, run, &planned->input);
-}
-
-int experiment_plan(struct tx *tx, struct method_run *op)
-{
-	struct planned *planned = op->request.state;
-	struct ellu_plan_experiment_reply *reply;
-	struct trial_submission *trial;
-
-	if (!planned)
-		return read_plan(tx, op);
-	reply = method_reply(tx, op);
-	trial = tx_alloc(tx, sizeof(*trial));
-	if (!reply || !trial)
-		return -ENOMEM;
-	trial->plan = TX_RECORD(tx, struct ellu_experiment_plan);
-	if (!trial->plan)
-		return -ENOMEM;
-	reply->plan = trial->plan;
-	submission_init(&trial->s, tx, &planned->submit, planned->input);
-	return task_submit_try(tx, submit_and_describe, trial);
+	prepared->submit.method = &elluminate_interface.methods[METHOD_RUN_EXPERIMENT];
+	prepared->submit.arguments = run;
+	prepared->submit.scope = op->scope;
+	prepared->submit.scope.project = run->project;
+	return submission_read(tx, &prepared->submit.scope, run, &prepared->input);
 }

@@ -24,6 +24,7 @@ struct submission {
 	struct scope scope; // the submitter's own rows
 	struct place place;
 	bool update;
+	bool fits_criteria; // those of the request make a set of their own beside one that differs
 	struct notes notes;
 	struct submit_input *input;
 	struct fault rejected; // code 0: not
@@ -39,11 +40,41 @@ struct submission {
 	struct tx_list measures; // struct run_measure
 
 	struct experiment_row newest; // of the family; zeroed: none
+	int64_t named_id; // the experiment that has the name; 0: it is free
 	bool is_new; // the experiment was not there before
 	char identity[IDENTITY_SIZE];
 	char answer_identity[IDENTITY_SIZE];
 	int64_t source_id; // the newest that was asked the same; 0: none
 };
+
+/* ---- experiment_submit.c ---- */
+
+/* What a reader does before the writer has it. */
+int submission_read(struct tx *tx, const struct scope *scope,
+		    const struct ellu_run_experiment_request *arguments,
+		    struct submit_input **ret_input);
+/* `input` is what was read. */
+void submission_init(struct submission *s, struct tx *tx, struct task_submit *op,
+		     struct submit_input *input);
+/* The whole of RunExperiment. */
+int submission_run(struct submission *s);
+/* Of its place, what the parts alone show wrong, and who has the name. */
+int submission_look(struct submission *s);
+/* Resolved, checked, pinned. 1: rejected. */
+int submission_pin(struct submission *s);
+/* A new one of what is pinned: with its name, or the next of the family's. */
+int submission_create(struct submission *s, int64_t *ret_id, const char **ret_name);
+/* There is one of that name. */
+int submission_conflict(struct submission *s);
+
+/* Of a method that runs nothing, from the reader to the writer. */
+struct prepared {
+	struct task_submit submit; // as if RunExperiment had been called
+	struct submit_input *input;
+};
+/* Away from the writer, to which the request goes on: as `op->request.state`. */
+int submission_prepare(struct tx *tx, struct method_run *op,
+		       struct ellu_run_experiment_request *run);
 
 /* experiment_parts.c: ids and records of the parts; then what the state shows wrong about them; then
  * the pin, which the run and its experiment are made of. */

@@ -16,9 +16,14 @@ int rating_submit(struct tx *tx, struct task_submit *op); // of responses, or of
 int failed_retry(struct tx *tx, struct task_submit *op);
 int task_retry(struct tx *tx, struct task_submit *op);
 int job_submit(struct tx *tx, struct task_submit *op); // of op->kind, whose item is the request
-int experiment_plan(struct tx *tx, struct method_run *op); // what RunExperiment would do
 enum store_lane experiment_submit_lane(const void *arguments);
 enum store_lane rating_submit_lane(const void *arguments);
+/* Those that run nothing. */
+int experiment_plan(struct tx *tx, struct method_run *op); // what RunExperiment would do
+int experiment_create(struct tx *tx, struct method_run *op);
+int experiment_get_or_create(struct tx *tx, struct method_run *op);
+int experiment_clone(struct tx *tx, struct method_run *op);
+
 
 /* A member of the request by its name; NULL where it has none. */
 static inline const void *task_submit_member(const struct task_submit *submit, const char *name)

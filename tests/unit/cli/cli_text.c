@@ -335,7 +335,7 @@ static const char *good_value(const struct option *option, const struct record_f
 		[OPTION_FLAG] = "", [OPTION_TEXT] = "x", [OPTION_TEXTS] = "x", [OPTION_INTEGER] = "1",
 		[OPTION_COUNT] = "1", [OPTION_POSITION] = "1", [OPTION_NUMBER] = "1",
 		[OPTION_MONEY] = "1", [OPTION_DURATION] = "1", [OPTION_SINCE] = "1h", [OPTION_REF] = "1",
-		[OPTION_CONFIG] = "1", [OPTION_IDS] = "1", [OPTION_VERDICT] = "1=YES",
+		[OPTION_EXISTING] = "1", [OPTION_IDS] = "1", [OPTION_VERDICT] = "1=YES",
 	};
 
 	if (option->kind != OPTION_JSON)

@@ -1,0 +1,202 @@
+/*
+ * Experiments without a task: of the parts that RunExperiment takes, by the same code, or of those of
+ * another experiment. What the state shows wrong is an error, since there is no task to tell of it.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/store/submit/experiment_submit.h"
+#include "proto/generated/interface.h"
+
+static const int no = 0, yes = 1;
+
+/* What the request of such a method says, as RunExperiment's. */
+static int read_parts(struct tx *tx, struct method_run *op, const int *afresh)
+{
+	struct ellu_run_experiment_request *run = TX_RECORD(tx, struct ellu_run_experiment_request);
+
+	if (!run)
+		return -ENOMEM;
+	record_lend(op->method->request, op->arguments, &ellu_run_experiment_request_type, run);
+	run->experiment = NULL; // that of a clone is its source
+	run->run_afresh = afresh;
+	return submission_prepare(tx, op, run);
+}
+
+static int begin(struct tx *tx, struct method_run *op, struct submission **ret_s)
+{
+	struct prepared *prepared = op->request.state;
+	struct submission *s = tx_alloc(tx, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	*ret_s = s;
+	submission_init(s, tx, &prepared->submit, prepared->input);
+	return place_resolve(tx, &s->scope, &s->place);
+}
+
+/* ---- Create ---- */
+
+static int make(struct submission *s, int64_t *ret_id)
+{
+	const char *name;
+	int r = submission_pin(s);
+
+	if (r > 0) {
+		*s->tx->fault = s->rejected;
+		return s->rejected.code;
+	}
+	return r < 0 ? r : submission_create(s, ret_id, &name);
+}
+
+int experiment_create(struct tx *tx, struct method_run *op)
+{
+	struct ellu_create_experiment_reply *reply;
+	struct submission *s;
+	int64_t id;
+	int r;
+
+	if (!op->request.state)
+		return read_parts(tx, op, &no);
+	reply = method_reply(tx, op);
+	r = reply ? begin(tx, op, &s) : -ENOMEM;
+	if (r >= 0)
+		r = submission_look(s);
+	if (r >= 0 && s->named_id)
+		r = submission_conflict(s);
+	if (r >= 0)
+		r = make(s, &id);
+	return r < 0 ? r : experiment_load(tx, id, &reply->experiment);
+}
+
+/* ---- Get or create ---- */
+
+/* Nothing of it stays. 2: it would be another experiment; 1: the same. */
+static int compare(void *userdata)
+{
+	struct submission *s = userdata;
+	int64_t same = 0;
+	int r = submission_pin(s);
+
+	if (r == 0)
+		r = db_int(s->tx->db, &same, "SELECT identity = ?2 FROM experiments WHERE id = ?1", "is",
+			   s->named_id, (const char *)s->identity);
+	else if (r == ELLU_E_CONFLICT)
+		r = 1;
+	return r < 0 ? r : same ? 1 : 2;
+}
+
+int experiment_get_or_create(struct tx *tx, struct method_run *op)
+{
+	struct ellu_get_or_create_experiment_reply *reply;
+	struct submission *s;
+	int64_t id;
+	int r;
+
+	if (!op->request.state)
+		return read_parts(tx, op, &no);
+	reply = method_reply(tx, op);
+	r = reply ? begin(tx, op, &s) : -ENOMEM;
+	if (r >= 0)
+		r = submission_look(s);
+	if (r < 0)
+		return r;
+	id = s->named_id;
+	reply->created = !id;
+	r = id ? task_submit_try(tx, compare, s) : make(s, &id);
+	reply->differs = r > 1;
+	return r < 0 ? r : experiment_load(tx, id, &reply->experiment);
+}
+
+/* ---- Clone ---- */
+
+static const struct ellu_ref *ref_to(struct tx *tx, int64_t id)
+{
+	struct ellu_ref *ref = id ? TX_RECORD(tx, struct ellu_ref) : NULL;
+
+	if (ref)
+		ref->id = tx_int_value(tx, id);
+	return ref;
+}
+
+/* A record of a type that holds a reference or a content. */
+static void *in_to(struct tx *tx, const struct record_type *type, int64_t id)
+{
+	const struct ellu_ref *ref = ref_to(tx, id);
+	char *record = ref ? tx_record(tx, type->size) : NULL;
+
+	if (record)
+		memcpy(record + record_field_find(type, "ref")->offset, &ref, sizeof(ref));
+	return record;
+}
+
+/* What the request leaves to the source. */
+static int take_parts(struct tx *tx, const struct run_row *from, struct ellu_run_experiment_request *run)
+{
+	struct ellu_run_experiment_request *rest = TX_RECORD(tx, struct ellu_run_experiment_request);
+	struct ellu_generation_params *params;
+	int r;
+
+	if (!rest)
+		return -ENOMEM;
+	rest->prompt_template = in_to(tx, &ellu_template_in_type, from->prompt_template_id);
+	rest->collection = in_to(tx, &ellu_collection_in_type, from->collection_id);
+	rest->llm_config = in_to(tx, &ellu_llm_config_in_type, from->config_id);
+	rest->rating_llm_config = in_to(tx, &ellu_llm_config_in_type, from->judge.config_id);
+	if (!run->criteria)
+		rest->criterion_set = ref_to(tx, from->criterion_set_id);
+	rest->rating_mode = from->rating_mode;
+	rest->rating_version = from->rating_version;
+	rest->n_epochs = tx_int_value(tx, from->n_epochs);
+	rest->response_column = from->response_column;
+	if (from->row_limit)
+		rest->row_limit = tx_int_value(tx, from->row_limit);
+	r = tx_decode(tx, &ellu_generation_params_type, from->generation_params, &params);
+	rest->generation_params = params;
+	if (r >= 0)
+		record_lend(&ellu_run_experiment_request_type, rest, &ellu_run_experiment_request_type,
+			    run);
+	return r < 0 ? r : tx->oom ? -ENOMEM : 0;
+}
+
+static int find_source(struct submission *s, const struct ellu_clone_experiment_request *request,
+		       struct ellu_run_experiment_request *run)
+{
+	struct experiment_row source;
+	struct run_row from;
+	int r;
+
+	r = experiment_row_resolve(s->tx, &s->scope, request->experiment, &source);
+	if (r >= 0)
+		r = run_row_load(s->tx, source.run_id, &from);
+	if (r < 0)
+		return r;
+	run->name = request->name ? request->name : source.family;
+	return take_parts(s->tx, &from, run);
+}
+
+int experiment_clone(struct tx *tx, struct method_run *op)
+{
+	const struct ellu_clone_experiment_request *request = op->arguments;
+	struct prepared *prepared = op->request.state;
+	struct ellu_clone_experiment_reply *reply;
+	struct submission *s;
+	int64_t id;
+	int r;
+
+	if (!prepared)
+		return read_parts(tx, op, &yes);
+	reply = method_reply(tx, op);
+	r = reply ? begin(tx, op, &s) : -ENOMEM;
+	if (r >= 0)
+		r = find_source(s, request, (void *)prepared->submit.arguments);
+	if (r >= 0)
+		r = submission_look(s);
+	if (r >= 0 && s->named_id && request->name)
+		r = submission_conflict(s);
+	if (r < 0)
+		return r;
+	s->fits_criteria = true;
+	r = make(s, &id);
+	return r < 0 ? r : experiment_load(tx, id, &reply->experiment);
+}

@@ -1,0 +1,204 @@
+/* Experiments as a resource: made without being run, cloned, and found as they are. */
+#include <string.h>
+
+#include "tests/harness/command.h"
+#include "tests/harness/suite.h"
+
+#define CLIENTS 64
+#define PARTS                                                                                      \
+	"'prompt_template':{'content':{'name':'T','messages':[{'role':'user','content':"           \
+	"'On {{topic}}.'}]}},'collection':{'content':{'name':'C','variables':[{'topic':'a'},"      \
+	"{'topic':'b'}]}},'criteria':['Is it short?'],'generation_params':{'temperature':0}"
+
+static json_object *make(struct wire *wire, const char *name, const char *more)
+{
+	json_object *reply = wire_call(wire, "CreateExperiment", "{'name':'%s'," PARTS "%s}", name,
+				       requoted(more));
+
+	return at_json(reply, "experiment");
+}
+
+static int64_t number_of(struct wire *wire, const char *method)
+{
+	return (int64_t)json_object_array_length(list_all(wire, method, "%s", ""));
+}
+
+START_TEST(made_and_run)
+{
+	struct daemon *daemon = daemon_start(NULL);
+	struct wire *wire = daemon_connect(daemon);
+	json_object *experiment = make(wire, "E", ",'n_epochs':2,'description':'why'"), *same, *task;
+	long long id = at_int(experiment, "id");
+
+	ck_assert(!at_has(experiment, "task_id") && !at_has(experiment, "results"));
+	ck_assert_int_eq(number_of(wire, "ListTasks"), 0);
+	/* It outlives the daemon, and shows its parts. */
+	daemon_kill(daemon);
+	daemon_restart(daemon);
+	wire = daemon_connect(daemon);
+	same = at_json(wire_call(wire, "GetExperiment", "{'experiment':{'name':'E'}}"), "experiment");
+	ck_assert(json_object_equal(experiment, same));
+	ck_assert_int_eq(at_int(same, "total_cases"), 2);
+	ck_assert_int_eq(at_int(same, "n_epochs"), 2);
+	ck_assert_str_eq(at_text(same, "description"), "why");
+	ck_assert_str_eq(at_text(same, "prompt_template.name"), "T");
+	ck_assert_str_eq(at_text(same, "criterion_set.criteria.0.criterion_str"), "Is it short?");
+	ck_assert_str_eq(at_text(same, "model.provider"), "simulated");
+	ck_assert(at_number(same, "generation_params.temperature") == 0);
+	task = at_json(wire_call(wire, "RunExperiment", "{'experiment':{'id':%lld}}", id), "task");
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	ck_assert_int_eq(at_int(task, "experiment_id"), id);
+	ck_assert_int_eq(at_int(task, "result.results.responses"), 4);
+	/* The same file, run: there is nothing left to ask. */
+	ck_assert_int_eq(at_int(wire_call(wire, "RunExperiment", "{'name':'E'," PARTS ",'n_epochs':2,"
+					  "'update_existing':true}"), "task.id"), at_int(task, "id"));
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+/* Nothing of a refused one stays. */
+START_TEST(refused)
+{
+	static const struct {
+		const char *error, *request, *field, *place;
+	} cases[] = {
+		{ "org.varlink.service.InvalidParameter", "{" PARTS "}", "name", "parameter" },
+		{ "org.varlink.service.InvalidParameter", "{'name':'N','n_epochs':0," PARTS "}", "n_epochs",
+		  "parameter" },
+		{ "org.varlink.service.InvalidParameter", "{'name':'N','priority':'batch'," PARTS "}", "priority",
+		  "parameter" },
+		{ "org.varlink.service.InvalidParameter", "{'name':'N','collection':{'ref':{'name':'empty'}},"
+		  "'response_column':'x'}", "collection", "parameter" },
+		{ "org.varlink.service.InvalidParameter", "{'name':'N','collection':{'content':{'name':'L',"
+		  "'variables':[{'x':1}]}},'response_column':'y'}", "response_column", "parameter" },
+		{ "org.varlink.service.InvalidParameter", "{'name':'N','collection':{'content':{'name':'L',"
+		  "'variables':[{'x':1}]}}}", "prompt_template", "parameter" },
+		{ "NotFound", "{'name':'N','collection':{'ref':{'name':'none'}},'response_column':'x'}", "none",
+		  "name" },
+		{ "Conflict", "{'name':'E'," PARTS "}", "E", "resource_name" },
+	};
+	static const char *const lists[] = { "ListTasks", "ListExperiments", "ListCollections" };
+	struct daemon *daemon = daemon_start(NULL);
+	struct wire *wire = daemon_connect(daemon);
+	int64_t before[3];
+
+	make(wire, "E", "");
+	wire_call(wire, "CreateCollection", "{'collection':{'name':'empty'}}");
+	for (size_t i = 0; i < 3; i++)
+		before[i] = number_of(wire, lists[i]);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		json_object *reply = wire_refused(wire, cases[i].error, "CreateExperiment", "%s",
+						  requoted(cases[i].request));
+
+		ck_assert_str_eq(at_text(reply, text("parameters.%s", cases[i].place)), cases[i].field);
+	}
+	wire_refused(wire, "NotFound", "CloneExperiment", "{'experiment':{'name':'none'}}");
+	wire_refused(wire, "Conflict", "CloneExperiment", "{'experiment':{'name':'E'},'name':'E'}");
+	for (size_t i = 0; i < 3; i++)
+		ck_assert_int_eq(number_of(wire, lists[i]), before[i]);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+START_TEST(found_or_made)
+{
+	struct daemon *daemon = daemon_start(NULL);
+	struct wire *wires[CLIENTS], *wire = daemon_connect(daemon);
+	json_object *reply;
+	int created = 0;
+	int64_t id = 0;
+
+	for (int i = 0; i < CLIENTS; i++)
+		wires[i] = daemon_connect(daemon);
+	for (int i = 0; i < CLIENTS; i++)
+		wire_start(wires[i], "", "GetOrCreateExperiment", "{'name':'E'," PARTS "}");
+	for (int i = 0; i < CLIENTS; i++) {
+		reply = at_json(wire_next(wires[i]), "parameters");
+		created += at_bool(reply, "created");
+		ck_assert(!at_bool(reply, "differs"));
+		ck_assert(!id || at_int(reply, "experiment.id") == id);
+		id = at_int(reply, "experiment.id");
+	}
+	ck_assert_int_eq(created, 1);
+	ck_assert_int_eq(number_of(wire, "ListExperiments"), 1);
+	/* It stays as it is, and so do the parts. */
+	reply = wire_call(wire, "GetOrCreateExperiment", "{'name':'E'," PARTS ",'n_epochs':3}");
+	ck_assert(at_bool(reply, "differs") && !at_bool(reply, "created"));
+	ck_assert_int_eq(at_int(reply, "experiment.n_epochs"), 1);
+	reply = wire_call(wire, "GetOrCreateExperiment", "{'name':'E','collection':{'content':{'name':'C',"
+			  "'variables':[{'x':1}]}},'response_column':'x'}");
+	ck_assert(at_bool(reply, "differs") && !at_bool(reply, "created"));
+	ck_assert_int_eq(at_int(reply, "experiment.id"), id);
+	reply = wire_call(wire, "GetCollection", "{'collection':{'name':'C'}}");
+	ck_assert_int_eq(at_int(reply, "collection.variables_count"), 2);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+START_TEST(cloned)
+{
+	struct daemon *daemon = daemon_start(NULL);
+	struct wire *wire = daemon_connect(daemon);
+	json_object *source = make(wire, "E", ",'n_epochs':2,'rating_mode':'detailed','row_limit':1"), *clone;
+
+	wire_call(wire, "RunExperiment", "{'experiment':{'name':'E'}}");
+	clone = at_json(wire_call(wire, "CloneExperiment", "{'experiment':{'name':'E'}}"), "experiment");
+	ck_assert_str_eq(at_text(clone, "name"), "E #2");
+	ck_assert(!at_has(clone, "task_id") && !at_has(clone, "results"));
+	for (size_t i = 0; i < 6; i++) {
+		static const char *const parts[] = { "prompt_template", "collection", "criterion_set",
+						     "rating_mode", "n_epochs", "total_cases" };
+
+		ck_assert_msg(json_object_equal(at_json(source, parts[i]), at_json(clone, parts[i])), "%s",
+			      parts[i]);
+	}
+	/* Everything is asked again, and its parts are those of now. */
+	clone = at_json(wire_call(wire, "RunExperiment", "{'experiment':{'name':'E #2'}}"), "task");
+	ck_assert_int_eq(at_int(clone, "result.results.responses"), 2);
+	wire_call(wire, "AddTemplateVariables", "{'collection':{'name':'C'},'variables':[{'topic':'c'}]}");
+	clone = at_json(wire_call(wire, "CloneExperiment", "{'experiment':{'name':'E'},'name':'F','n_epochs':1,"
+				  "'row_limit':9,'criteria':['Is it long?'],'generation_params':"
+				  "{'temperature':1}}"), "experiment");
+	ck_assert_str_eq(at_text(clone, "name"), "F");
+	ck_assert_int_eq(at_int(clone, "total_cases"), 3);
+	ck_assert_int_eq(at_int(clone, "n_epochs"), 1);
+	ck_assert_str_eq(at_text(clone, "rating_mode"), "detailed");
+	ck_assert_str_eq(at_text(clone, "criterion_set.criteria.0.criterion_str"), "Is it long?");
+	ck_assert(at_number(clone, "generation_params.temperature") == 1);
+	/* Other criteria of the same name are another set. */
+	clone = at_json(wire_call(wire, "CloneExperiment", "{'experiment':{'name':'E'},'criteria':['Third?']}"),
+			"experiment");
+	ck_assert_str_eq(at_text(clone, "name"), "E #3");
+	ck_assert_int_eq(at_int(source, "criterion_set.id"),
+			 at_int(wire_call(wire, "GetExperiment", "{'experiment':{'name':'E'}}"),
+				"experiment.criterion_set.id"));
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+START_TEST(commands)
+{
+	struct daemon *daemon = daemon_start(NULL);
+	const char *file = text("%s/e.json", daemon_state_dir(daemon));
+	struct command *command;
+
+	file_write(file, quoted("{'name':'E','prompt_template':{'name':'T','messages':'On {{topic}}.'},"
+				"'collection':{'name':'C','variables':[{'topic':'a'},{'topic':'b'}]},"
+				"'criteria':['Is it short?']}"));
+	command = COMMAND(daemon, 0, "experiment", "create", file, "--epochs", "2", "--json");
+	ck_assert_int_eq(at_int(json_must_parse(command->out), "experiment.n_epochs"), 2);
+	command = COMMAND(daemon, 0, "experiment", "get", file, "--json");
+	ck_assert(at_bool(json_must_parse(command->out), "differs"));
+	COMMAND(daemon, 28, "experiment", "create", file);
+	COMMAND(daemon, 0, "experiment", "run", "E");
+	command = COMMAND(daemon, 0, "experiment", "clone", "E", "--name", "F", "--collection", "C", "--criteria",
+			  "Is it long?", "--json");
+	ck_assert_str_eq(at_text(json_must_parse(command->out), "experiment.name"), "F");
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_SUITE(made_and_run, refused, found_or_made, cloned, commands);
+}
