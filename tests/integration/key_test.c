@@ -163,6 +163,8 @@ static const struct {
 	{ "GetExperiment", "{'experiment':{'id':$E}}" },
 	{ "ListExperiments", "{}" },
 	{ "ListResponses", "{'experiment':{'id':$E}}" },
+	{ "AnnotateResponse", "{'response_id':1,'annotation':'Hm.'}" },
+	{ "EditRating", "{'rating_id':1,'rating':'NO'}" },
 	{ "RateResponses", "{'experiment':{'id':$e},'criteria':['Is it good?']}" },
 	{ "RateExperiment", "{'experiment':{'id':$e},'criteria':['Is it good?']}" },
 	{ "RetryFailed", "{'experiment':{'id':$e}}" },

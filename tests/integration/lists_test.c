@@ -1,4 +1,5 @@
 /* Listings: pages, cursors, counts, and what filters leave out. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,6 +100,124 @@ START_TEST(filters)
 }
 END_TEST
 
+/* What a filter lets through is what the whole list has of it, and its count says so. */
+static void filter_must_take(long long experiment_id, const char *filter,
+			     bool (*wanted)(json_object *response))
+{
+	json_object *all = list_all(wire, "ListResponses", "'experiment':{'id':%lld}", experiment_id);
+	json_object *some = list_all(wire, "ListResponses", "'experiment':{'id':%lld},%s", experiment_id,
+				     requoted(filter));
+	json_object *page = wire_call(wire, "ListResponses",
+				      "{'experiment':{'id':%lld},'limit':1,'count':true,%s}",
+				      experiment_id, requoted(filter));
+	size_t n = 0;
+
+	for (size_t i = 0; i < json_object_array_length(all); i++) {
+		if (!wanted(json_object_array_get_idx(all, i)))
+			continue;
+		ck_assert_int_eq(at_int(some, text("%zu.id", n)), at_int(all, text("%zu.id", i)));
+		n++;
+	}
+	ck_assert_uint_eq(json_object_array_length(some), n);
+	ck_assert_int_eq(at_int(page, "count"), (int64_t)n);
+}
+
+static int64_t row_wanted, tokens_wanted;
+static double duration_wanted;
+
+static bool is_of_row(json_object *response)
+{
+	return at_int(response, "template_variables.id") == row_wanted;
+}
+
+static bool is_annotated(json_object *response)
+{
+	return at_has(response, "annotation");
+}
+
+static bool is_long(json_object *response)
+{
+	return at_number(response, "duration_seconds") >= duration_wanted;
+}
+
+static bool is_large(json_object *response)
+{
+	return at_has(response, "output_tokens") && at_int(response, "output_tokens") >= tokens_wanted;
+}
+
+/* By rank: each once, none before a greater one, and as many as are counted. */
+static void ranks(long long experiment_id, const char *order, const char *filter)
+{
+	const char *next = "";
+	double before = HUGE_VAL;
+	size_t n = 0, count = 0;
+
+	while (next) {
+		json_object *page = wire_call(wire, "ListResponses",
+					      "{'experiment':{'id':%lld},'limit':7,'count':true,"
+					      "'order':'%s'%s%s}", experiment_id, order, filter, next);
+
+		for (size_t i = 0; i < at_count(page, "items"); i++, n++) {
+			const char *item = text("items.%zu", i);
+			double value = at_number(page, text("%s.duration_seconds", item));
+
+			if (strcmp(order, "tokens") == 0)
+				value = !at_has(page, text("%s.input_tokens", item)) ? 0 :
+					(double)(at_int(page, text("%s.input_tokens", item)) +
+						 at_int(page, text("%s.output_tokens", item)));
+			if (strcmp(order, "arrival") == 0)
+				value = -(double)at_int(page, text("%s.id", item));
+			ck_assert(value <= before);
+			before = value;
+		}
+		count = (size_t)at_int(page, "count");
+		next = at_has(page, "next_cursor") ?
+			       quoted(",'cursor':'%s'", at_text(page, "next_cursor")) : NULL;
+	}
+	ck_assert_uint_gt(n, 0);
+	ck_assert_uint_eq(n, count);
+}
+
+START_TEST(ranges_and_ranks)
+{
+	json_object *task, *all;
+	struct sim *sim = sim_start((const char *[]) { "--content_filter_rate=0.2", NULL });
+	long long experiment_id;
+
+	server = daemon_start(NULL);
+	wire = daemon_connect(server);
+	task = experiment_run(wire, &(struct experiment) {
+		.rows = 33, .n_criteria = 1, .url = sim_url(sim), .more = "'n_epochs':2" });
+	experiment_id = at_int(task, "experiment_id");
+	all = list_all(wire, "ListResponses", "'experiment':{'id':%lld}", experiment_id);
+	for (int i = 3; i < 60; i += 9)
+		wire_call(wire, "AnnotateResponse", "{'response_id':%lld,'annotation':'No. %d'}",
+			  (long long)at_int(all, text("%d.id", i)), i);
+	wire_call(wire, "AnnotateResponse", "{'response_id':%lld}",
+		  (long long)at_int(all, "3.id")); // taken back
+	filter_must_take(experiment_id, "'annotated':true", is_annotated);
+	row_wanted = at_int(all, "20.template_variables.id");
+	filter_must_take(experiment_id, text("'template_variables_id':%lld", (long long)row_wanted),
+			 is_of_row);
+	duration_wanted = at_number(all, "11.duration_seconds");
+	filter_must_take(experiment_id, text("'min_duration_seconds':%.6f", duration_wanted), is_long);
+	tokens_wanted = (int64_t)at_number(task, "result.results.output_tokens.p50");
+	filter_must_take(experiment_id, text("'min_output_tokens':%lld", (long long)tokens_wanted),
+			 is_large);
+	ck_assert_uint_eq(json_object_array_length(
+		list_all(wire, "ListResponses", "'experiment':{'id':%lld},'max_output_tokens':0",
+			 experiment_id)), 0);
+	ranks(experiment_id, "duration", "");
+	ranks(experiment_id, "tokens", ",\"failed\":false");
+	ranks(experiment_id, "arrival", text(",\"template_variables_id\":%lld", (long long)row_wanted));
+	/* A cursor is of its own list. */
+	wire_refused(wire, "org.varlink.service.InvalidParameter", "ListResponses",
+		     "{'experiment':{'id':%lld},'order':'tokens','cursor':'D5.5'}", experiment_id);
+	wire_refused(wire, "NotFound", "AnnotateResponse", "{'response_id':999,'annotation':'x'}");
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 /* A prompt of 200 KiB is ordinary; a hundred of them, rendered, are more than a message. */
 START_TEST(long_prompts)
 {
@@ -166,5 +285,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(pages, filters, long_prompts, task_filters);
+	return RUN_SUITE(pages, filters, ranges_and_ranks, long_prompts, task_filters);
 }

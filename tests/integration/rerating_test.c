@@ -2,6 +2,12 @@
  * An experiment rated anew, and what failed asked for again: what it shows before and after, what
  * the endpoint is asked for, and that its counters stay those of its rows.
  */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "tests/harness/database.h"
 #include "tests/integration/rating.h"
 
@@ -210,6 +216,163 @@ START_TEST(side_by_side)
 }
 END_TEST
 
+/* ---- A person's verdict ---- */
+
+__attribute__((format(printf, 1, 2))) static json_object *edit(const char *parameters, ...)
+{
+	va_list values;
+	char *filled;
+
+	va_start(values, parameters);
+	ck_assert_int_ge(vasprintf(&filled, parameters, values), 0);
+	va_end(values);
+	return at_json(wire_call(wire, "EditRating", "%s", requoted(filled)), "rating");
+}
+
+static size_t n_rated(int64_t criterion_id, const char *rating)
+{
+	return json_object_array_length(
+		list_all(wire, "ListResponses", "'experiment':{'id':%lld},'criterion_id':%lld,'rating':'%s'",
+			 (long long)experiment_id, (long long)criterion_id, rating));
+}
+
+static void results_must_tell_verdicts(int64_t criterion_id)
+{
+	double yes = at_number(results_of(), "results.criteria.0.yes.value") * 10;
+
+	ck_assert(fabs(yes - (double)n_rated(criterion_id, "YES")) < 1e-9);
+}
+
+/* It stands for what the judge said, which stays visible; who judges again does not undo it. */
+START_TEST(a_person_overrules)
+{
+	json_object *before, *after, *all, *rating;
+	long long id, response_id, criterion_id;
+	size_t n_no, at;
+
+	begin(NULL);
+	run_first(&(struct experiment) { .rows = 10, .n_criteria = 2, .url = sim_url(sim),
+					 .more = "'rating_mode':'detailed'" });
+	before = results_of();
+	criterion_id = at_int(before, "criterion_set.criteria.0.id");
+	all = list_all(wire, "ListResponses",
+		       "'experiment':{'id':%lld},'criterion_id':%lld,'rating':'YES'",
+		       (long long)experiment_id, criterion_id);
+	response_id = at_int(all, "0.id");
+	id = at_int(all, "0.ratings.0.id");
+	n_no = n_rated(criterion_id, "NO");
+	rating = edit("{'response_id':%lld,'criterion_id':%lld,'rating':'NO','reasoning':'Not at all.'}",
+		      response_id, criterion_id);
+	ck_assert_int_eq(at_int(rating, "id"), id);
+	ck_assert_str_eq(at_text(rating, "rating"), "NO");
+	ck_assert_str_eq(at_text(rating, "judge"), "person");
+	ck_assert_str_eq(at_text(rating, "reasoning"), "Not at all.");
+	ck_assert_str_eq(at_text(rating, "original.rating"), "YES");
+	ck_assert(at_has(rating, "original.reasoning"));
+	ck_assert_uint_eq(n_rated(criterion_id, "NO"), n_no + 1);
+	after = results_of();
+	ck_assert(at_number(after, "results.criteria.0.yes.value") + 0.1 -
+			  at_number(before, "results.criteria.0.yes.value") < 1e-9);
+	ck_assert_int_eq(at_int(after, "results.criteria.0.yes.n_scored"), 10);
+	/* The same from every side, and each rating once. */
+	rating = list_all(wire, "ListRatings", "'experiment':{'id':%lld},'response_id':%lld",
+			  (long long)experiment_id, response_id);
+	ck_assert_uint_eq(json_object_array_length(rating), 2);
+	ck_assert(at_is(rating, "0.rating", "NO") && at_is(rating, "0.original.rating", "YES"));
+	ck_assert_int_eq(at_int(wire_call(wire, "ListRatings", "{'experiment':{'id':%lld},'count':true}",
+					  (long long)experiment_id), "count"), 20);
+	counters_must_be_exact();
+	/* Another judge changes nothing about it, nor does a restart. */
+	rate_well("RateExperiment", text("{'experiment':{'id':%lld},'rating_mode':'fast'}",
+					 (long long)experiment_id));
+	kill_server();
+	daemon_restart(server);
+	wire = daemon_connect(server);
+	all = list_all(wire, "ListResponses", "'experiment':{'id':%lld},'rating':'NO','criterion_id':%lld",
+		       (long long)experiment_id, criterion_id);
+	for (at = 0; at_int(all, text("%zu.id", at)) != response_id;)
+		at++;
+	ck_assert_str_eq(at_text(all, text("%zu.ratings.0.judge", at)), "person");
+	ck_assert(at_has(all, text("%zu.ratings.0.original", at)));
+	results_must_tell_verdicts(criterion_id);
+	/* Undone, the judge's verdict counts, whatever it is by now. */
+	rating = edit("{'response_id':%lld,'criterion_id':%lld,'undo':true}", response_id, criterion_id);
+	ck_assert(!at_is(rating, "judge", "person") && !at_has(rating, "original"));
+	results_must_tell_verdicts(criterion_id);
+	edit("{'rating_id':%lld,'undo':true}", id); // once more is no harm
+	counters_must_be_exact();
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
+/* A new experiment of the name takes over what people said with the answers. */
+START_TEST(edits_are_taken_over)
+{
+	json_object *responses;
+	char *request;
+
+	begin(NULL);
+	request = experiment_request(&(struct experiment) { .rows = 4, .n_criteria = 1,
+							   .url = sim_url(sim) });
+	experiment_id = at_int(wire_call(wire, "RunExperiment", "%s", request), "task.experiment_id");
+	responses = list_all(wire, "ListResponses", "'experiment':{'id':%lld}", (long long)experiment_id);
+	edit("{'rating_id':%lld,'rating':'NO'}", (long long)at_int(responses, "2.ratings.0.id"));
+	wire_call(wire, "AnnotateResponse", "{'response_id':%lld,'annotation':'Odd.'}",
+		  (long long)at_int(responses, "1.id"));
+	free(request);
+	request = experiment_request(&(struct experiment) { .rows = 4, .n_criteria = 2, .url = sim_url(sim),
+							   .more = "'update_existing':true" });
+	experiment_id = at_int(wire_call(wire, "RunExperiment", "%s", request), "task.experiment_id");
+	free(request);
+	responses = list_all(wire, "ListResponses", "'experiment':{'id':%lld}", (long long)experiment_id);
+	ck_assert_str_eq(at_text(responses, "1.annotation"), "Odd.");
+	ck_assert(at_is(responses, "2.ratings.0.rating", "NO"));
+	ck_assert_str_eq(at_text(responses, "2.ratings.0.judge"), "person");
+	ck_assert(!at_has(responses, "2.ratings.1.original"));
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
+START_TEST(edits_refused)
+{
+	static const struct {
+		const char *error, *parameters, *field;
+	} refusals[] = {
+		{ "org.varlink.service.InvalidParameter", "{'rating':'YES'}", NULL },
+		{ "org.varlink.service.InvalidParameter", "{'rating_id':1,'response_id':1,'rating':'YES'}",
+		  NULL },
+		{ "org.varlink.service.InvalidParameter", "{'response_id':1,'rating':'YES'}", "criterion_id" },
+		{ "org.varlink.service.InvalidParameter", "{'rating_id':1,'criterion_id':1,'rating':'YES'}",
+		  "criterion_id" },
+		{ "org.varlink.service.InvalidParameter", "{'rating_id':1}", "rating" },
+		{ "org.varlink.service.InvalidParameter", "{'rating_id':1,'rating':'YES','undo':true}",
+		  "undo" },
+		{ "org.varlink.service.InvalidParameter", "{'rating_id':1,'rating':'maybe'}", "rating" },
+		{ "NotFound", "{'rating_id':4711,'rating':'YES'}", NULL },
+		{ "NotFound", "{'response_id':1,'criterion_id':4711,'rating':'YES'}", NULL },
+	};
+	json_object *reply;
+	int64_t id;
+
+	begin((const char *[]) { "--latency_seconds=0.05", NULL });
+	run_first(&(struct experiment) { .rows = 20, .n_criteria = 1, .url = sim_url(sim),
+					 .max_connections = 20 });
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		reply = wire_refused(wire, refusals[i].error, "EditRating", "%s",
+				     requoted(refusals[i].parameters));
+		if (refusals[i].field)
+			ck_assert_str_eq(at_text(reply, "parameters.parameter"), refusals[i].field);
+	}
+	/* While a task is about to bring its own results. */
+	id = submit_slow("RateExperiment");
+	reply = wire_refused(wire, "Conflict", "EditRating", "{'rating_id':1,'rating':'NO'}");
+	ck_assert_ptr_nonnull(strstr(at_text(reply, "parameters.reason"), text("task %lld", (long long)id)));
+	wire_call(wire, "CancelTask", "{'id':%lld}", (long long)id);
+	ck_assert_int_eq(database_int(server, "SELECT count(*) FROM ratings WHERE judge_id IS NULL"), 0);
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 START_TEST(same_key)
 {
 	const char *request;
@@ -231,5 +394,6 @@ END_TEST
 int main(void)
 {
 	return RUN_SUITE(rate_experiment, rate_experiment_fails, retry_failed, retry_fails_again,
-			 side_by_side, same_key);
+			 side_by_side, a_person_overrules, edits_are_taken_over, edits_refused,
+			 same_key);
 }

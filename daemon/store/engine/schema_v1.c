@@ -38,17 +38,13 @@ static const char resources[] =
 	" project_id INTEGER NOT NULL REFERENCES projects,"
 	" name TEXT NOT NULL,"
 	" version INTEGER NOT NULL CHECK (version >= 1),"
-	" last_version INTEGER NOT NULL," // that there ever was, as the latest one knows it
 	" identity TEXT NOT NULL," // hash of everything that makes it this version
 	" content TEXT NOT NULL," // the record
 	" created_at INTEGER NOT NULL,"
 	" updated_at INTEGER NOT NULL,"
-	" deleted_at INTEGER" // hidden: kept for what used it
+	" UNIQUE (project_id, name, version),"
+	" UNIQUE (project_id, name, identity)"
 	") STRICT;"
-	"CREATE UNIQUE INDEX prompt_templates_by_version ON"
-	" prompt_templates (project_id, name, version DESC) WHERE deleted_at IS NULL;"
-	"CREATE UNIQUE INDEX prompt_templates_by_content ON"
-	" prompt_templates (project_id, name, identity) WHERE deleted_at IS NULL;"
 
 	"CREATE TABLE collections ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -314,6 +310,7 @@ static const char runs[] =
 	" replaced INTEGER NOT NULL," // invalid sequences in the text, now U+FFFD
 	" round INTEGER NOT NULL DEFAULT 0," // in which it was recorded last
 	" taken_from INTEGER," // the response of an earlier experiment that this one is
+	" annotation TEXT,"
 	" created_at INTEGER NOT NULL,"
 	" UNIQUE (template_variables_id, run_id, epoch)"
 	") STRICT;"
@@ -326,7 +323,7 @@ static const char runs[] =
 	" project_id INTEGER NOT NULL,"
 	" response_id INTEGER NOT NULL REFERENCES responses,"
 	" measure_id INTEGER NOT NULL REFERENCES measures,"
-	" judge_id INTEGER NOT NULL REFERENCES judges,"
+	" judge_id INTEGER REFERENCES judges," // NULL: a person, who overrules the others
 	" value REAL CHECK (value BETWEEN 0 AND 1),"
 	" reasoning TEXT,"
 	" raw_text TEXT,"
@@ -340,7 +337,9 @@ static const char runs[] =
 	" created_at INTEGER NOT NULL,"
 	" UNIQUE (response_id, measure_id, judge_id),"
 	" CHECK (value IS NOT NULL OR error IS NOT NULL)"
-	") STRICT;";
+	") STRICT;"
+	"CREATE UNIQUE INDEX ratings_by_people ON ratings (response_id, measure_id)"
+	" WHERE judge_id IS NULL;";
 
 static const char tasks[] =
 	"CREATE TABLE tasks ("

@@ -6,12 +6,16 @@
 #include "proto/generated/interface.h"
 #include "proto/task_kind.h"
 
+#define PERSON "person" // as a judge
+
 #define RATING_COLUMNS                                                                          \
 	"SELECT g.id, g.response_id, m.criterion_id, m.text, g.value, g.reasoning, g.raw_text," \
 	" g.error, g.attempts, j.name, g.duration_usec, g.input_tokens, g.output_tokens,"       \
-	" g.cost_nanodollars, g.created_at FROM"
+	" g.cost_nanodollars, g.created_at, p.value, p.reasoning, p.created_at FROM"
 #define RATING_JOINS                                                                            \
-	" CROSS JOIN measures m ON m.id = g.measure_id CROSS JOIN judges j ON j.id = g.judge_id"
+	" CROSS JOIN measures m ON m.id = g.measure_id CROSS JOIN judges j ON j.id = g.judge_id" \
+	" LEFT JOIN ratings p ON p.response_id = g.response_id AND p.measure_id = g.measure_id" \
+	" AND p.judge_id IS NULL"
 
 /* Of a response, in the order of a run's criteria, by one judge or (NULL) each by all of them; and
  * then what others have asked. ?1 the run, ?2 the response, ?3 the judge. */
@@ -31,7 +35,33 @@ enum rating_column {
 	COLUMN_ID,
 	COLUMN_REASONING = 5,
 	COLUMN_RAW_TEXT,
+	COLUMN_OVERRULED = 15, // value, reasoning and time; NULL: not
 };
+
+/* What a person says takes the place of what the judge said. */
+static int overrule(struct tx *tx, sqlite3_stmt *q, bool lean, struct ellu_rating *rating)
+{
+	struct ellu_verdict *original = TX_RECORD(tx, struct ellu_verdict);
+	double value = column_double(q, COLUMN_OVERRULED);
+
+	if (!original)
+		return -ENOMEM;
+	original->rating = rating->rating;
+	original->score = rating->score;
+	original->reasoning = rating->reasoning;
+	original->error = rating->error;
+	original->judge = rating->judge;
+	original->created_at = rating->created_at;
+	rating->original = original;
+	rating->edited = 1;
+	rating->rating = value >= 0.5 ? "YES" : "NO";
+	rating->score = tx_double_value(tx, value);
+	rating->reasoning = lean ? NULL : tx_text(tx, q, COLUMN_OVERRULED + 1);
+	rating->error = NULL;
+	rating->judge = PERSON;
+	rating->created_at = column_int(q, COLUMN_OVERRULED + 2);
+	return 0;
+}
 
 /* In the order of the list; `lean`: without what the model said. */
 static int rating_read(struct tx *tx, sqlite3_stmt *q, bool lean, struct ellu_rating **ret_rating)
@@ -65,7 +95,18 @@ static int rating_read(struct tx *tx, sqlite3_stmt *q, bool lean, struct ellu_ra
 	rating->cost = tx_int(tx, q, c++);
 	rating->created_at = column_int(q, c++);
 	*ret_rating = rating;
-	return r;
+	return r < 0 || column_null(q, COLUMN_OVERRULED) ? r : overrule(tx, q, lean, rating);
+}
+
+int rating_load(struct tx *tx, int64_t id, struct ellu_rating **ret_rating)
+{
+	QUERY q = NULL;
+	int r;
+
+	r = db_row(tx->db, &q, RATING_COLUMNS " ratings g" RATING_JOINS " WHERE g.id = ?1", "i", id);
+	if (r <= 0)
+		return r < 0 ? r : fault_not_found(tx->fault, "rating", NULL, id);
+	return rating_read(tx, q, /* lean= */ false, ret_rating);
 }
 
 /* Puts it into the page; 0: the page is full. What no message could hold is left out. */
@@ -89,7 +130,8 @@ static int read_ratings(struct tx *tx, sqlite3_stmt *q, bool lean, struct tx_lis
 		struct ellu_rating *rating;
 
 		bytes += (size_t)sqlite3_column_bytes(q, COLUMN_REASONING) +
-			 (size_t)sqlite3_column_bytes(q, COLUMN_RAW_TEXT);
+			 (size_t)sqlite3_column_bytes(q, COLUMN_RAW_TEXT) +
+			 (size_t)sqlite3_column_bytes(q, COLUMN_OVERRULED + 1);
 		if (!lean && bytes > MESSAGE_SIZE_MAX)
 			return -E2BIG;
 		r = rating_read(tx, q, lean, &rating);
@@ -248,13 +290,13 @@ static int count_all(struct listing *listing)
 	if (listing->response_id) {
 		r = !listing->has_response ? 0 :
 			    db_int(listing->tx->db, &listing->count.n,
-				   "SELECT count(*) FROM ratings WHERE response_id = ?1", "i",
+				   "SELECT count(judge_id) FROM ratings WHERE response_id = ?1", "i",
 				   *listing->response_id);
 		return r < 0 ? r : 0;
 	}
 	/* A response takes as long as ten entries of an index. */
 	return count_step(listing->tx,
-			  "SELECT sum(n), max(id), count(*) * 10 FROM (SELECT r.id, (SELECT count(*)"
+			  "SELECT sum(n), max(id), count(*) * 10 FROM (SELECT r.id, (SELECT count(g.judge_id)"
 			  "  FROM ratings g WHERE g.response_id = r.id) n FROM responses r"
 			  " WHERE r.run_id = ?1 AND r.id > ?2 ORDER BY r.id LIMIT ?3 / 10)",
 			  listing->run.id, &listing->count);

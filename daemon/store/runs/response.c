@@ -1,185 +1,22 @@
 #include "daemon/store/runs/response.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #include "daemon/base/clock.h"
 #include "daemon/store/resources/collection.h"
 #include "daemon/store/resources/prompt_template.h"
-#include "daemon/store/resources/rows.h"
 #include "proto/generated/interface.h"
 #include "proto/template.h"
-
-/* ---- The walk ---- */
-
-/* ?1 run, ?2 epoch, ?3 failed, ?4 criterion, ?5 value, ?6 judge. */
-#define LETS_THROUGH                                                                            \
-	" (?2 IS NULL OR r.epoch = ?2) AND (?3 IS NULL OR (r.error IS NOT NULL) = ?3)"          \
-	" AND ((?4 IS NULL AND ?5 IS NULL) OR EXISTS (SELECT 1 FROM ratings g"                  \
-	"  CROSS JOIN measures m ON m.id = g.measure_id CROSS JOIN run_measures e"              \
-	"  ON e.run_id = ?1 AND e.measure_id = m.id WHERE g.response_id = r.id"                 \
-	"  AND g.judge_id = ?6 AND (?4 IS NULL OR m.criterion_id = ?4)"                         \
-	"  AND (?5 IS NULL OR (g.value >= 0.5) = ?5)))"
-#define LETS_THROUGH_FORMAT "iIIIIi"
-#define LETS_THROUGH_VALUES(walk)                                                               \
-	(walk)->run->id, (walk)->filter->epoch, (walk)->filter->failed,                         \
-		(walk)->filter->criterion_id, (walk)->filter->value, (walk)->run->judge_id
-
-enum column {
-	COLUMN_ROW,
-	COLUMN_RESPONSE,
-	COLUMN_EPOCH,
-	COLUMN_LETS_THROUGH,
-};
-
-/* ---- By rows and epochs ---- */
-
-/* A row without a response is passed as well. `*ret_end`: it is none of the experiment's. */
-static int look(struct response_walk *walk, sqlite3_stmt *q, size_t *left, bool *ret_end)
-{
-	struct response_place next = walk->at;
-	int64_t row_id = column_int(q, COLUMN_ROW);
-	int r;
-
-	*ret_end = false;
-	next.epoch = column_int_or(q, COLUMN_EPOCH, 0);
-	if (row_id == walk->at.row_id && next.epoch <= walk->at.epoch)
-		return 0; // where the last step ended
-	--*left;
-	if (row_id != walk->at.row_id) {
-		next.row_id = row_id;
-		next.row_number++;
-	}
-	*ret_end = next.row_number > walk->run->total_cases;
-	if (*ret_end)
-		return 0;
-	if (!column_null(q, COLUMN_RESPONSE) && column_int(q, COLUMN_LETS_THROUGH)) {
-		struct response_place before = walk->at;
-
-		next.id = column_int(q, COLUMN_RESPONSE);
-		walk->at = next;
-		r = walk->found(walk, next.id);
-		if (r != 0)
-			walk->at = before;
-		return r;
-	}
-	walk->at = next;
-	return 0;
-}
-
-static int walk_batch(struct response_walk *walk, int64_t batch_id, size_t *left, bool *ret_end)
-{
-	QUERY q = NULL;
-	int r;
-
-	*ret_end = false;
-	r = db_query(walk->tx->db, &q,
-		     "SELECT v.id, r.id, r.epoch," LETS_THROUGH " FROM template_variables v"
-		     " LEFT JOIN responses r ON r.template_variables_id = v.id"
-		     " AND r.run_id = ?1 WHERE v.batch_id = ?7 AND v.id >= ?8"
-		     " ORDER BY v.id, r.epoch",
-		     LETS_THROUGH_FORMAT "ii", LETS_THROUGH_VALUES(walk), batch_id, walk->at.row_id);
-	while (r >= 0 && !*ret_end) {
-		if (*left == 0)
-			return RESPONSE_WALK_MORE;
-		r = db_next(walk->tx->db, q);
-		if (r <= 0)
-			return r;
-		r = look(walk, q, left, ret_end);
-		if (r > 0)
-			return RESPONSE_WALK_STOPPED;
-	}
-	return r;
-}
-
-static int step_by_row(struct response_walk *walk)
-{
-	const struct run_row *run = walk->run;
-	int64_t sequence = walk->at.sequence, batch_id;
-	size_t left = LOOKS_MAX;
-	bool end;
-	int r;
-
-	if (sequence <= run->first_sequence)
-		sequence = run->first_sequence + 1;
-	while ((r = rows_next_batch(walk->tx, run->collection_id, run->last_sequence, &sequence,
-				    &batch_id)) > 0) {
-		if (sequence != walk->at.sequence) {
-			walk->at.row_id = walk->at.epoch = 0;
-			walk->at.sequence = sequence;
-		}
-		r = walk_batch(walk, batch_id, &left, &end);
-		if (r != 0 || end)
-			return r;
-		sequence++;
-	}
-	return r;
-}
-
-/* ---- By arrival ---- */
-
-static int step_by_arrival(struct response_walk *walk)
-{
-	size_t n_looks = 0;
-	QUERY q = NULL;
-	int r;
-
-	r = db_query(walk->tx->db, &q,
-		     "SELECT 0, r.id, r.epoch," LETS_THROUGH " FROM responses r"
-		     " WHERE r.run_id = ?1 AND r.id > ?7 ORDER BY r.id LIMIT ?8",
-		     LETS_THROUGH_FORMAT "ib", LETS_THROUGH_VALUES(walk), walk->at.id, LOOKS_MAX);
-	while (r >= 0 && (r = db_next(walk->tx->db, q)) > 0) {
-		int64_t id = column_int(q, COLUMN_RESPONSE);
-
-		n_looks++;
-		r = column_int(q, COLUMN_LETS_THROUGH) ? walk->found(walk, id) : 0;
-		if (r != 0)
-			return r < 0 ? r : RESPONSE_WALK_STOPPED;
-		walk->at.id = id;
-	}
-	return r < 0 ? r : n_looks == LOOKS_MAX ? RESPONSE_WALK_MORE : RESPONSE_WALK_END;
-}
-
-int response_walk_step(struct response_walk *walk)
-{
-	static const struct response_filter all = { 0 };
-
-	if (!walk->filter)
-		walk->filter = &all;
-	return walk->by_arrival ? step_by_arrival(walk) : step_by_row(walk);
-}
-
-/* ---- Places ---- */
-
-int response_place_read(struct tx *tx, const struct run_row *run, int64_t response_id,
-			int64_t row_number, struct response_place *ret_place)
-{
-	QUERY q = NULL;
-	int r;
-
-	r = db_row(tx->db, &q, "SELECT b.sequence, v.id, r.epoch FROM responses r"
-			       " CROSS JOIN template_variables v ON v.id = r.template_variables_id"
-			       " CROSS JOIN row_batches b ON b.id = v.batch_id"
-			       " WHERE r.id = ?1 AND r.run_id = ?2 AND b.sequence IS NOT NULL",
-		   "ii", response_id, run->id);
-	if (r <= 0)
-		return r < 0 ? r : fault_invalid(tx->fault, "cursor", PAGE_CURSOR_EXPECTED);
-	*ret_place = (struct response_place){
-		.sequence = column_int(q, 0),
-		.row_id = column_int(q, 1),
-		.row_number = row_number,
-		.epoch = column_int(q, 2),
-		.id = response_id,
-	};
-	return 0;
-}
 
 /* ---- Records ---- */
 
 #define RESPONSE_SELECT                                                                         \
 	"SELECT r.id, r.template_variables_id, v.input_values, v.created_at, r.response_text,"     \
 	" r.tool_calls, r.finish_reason, r.epoch, r.error, r.attempts, r.duration_usec,"           \
-	" r.input_tokens, r.output_tokens, r.reasoning_tokens, r.cost_nanodollars, r.created_at"   \
+	" r.input_tokens, r.output_tokens, r.reasoning_tokens, r.cost_nanodollars, r.created_at,"  \
+	" r.annotation"                                                                          \
 	" FROM responses r CROSS JOIN template_variables v ON v.id = r.template_variables_id"      \
 	" WHERE r.id = ?1"
 
@@ -218,6 +55,7 @@ static int read_response(struct tx *tx, sqlite3_stmt *q, const struct run_row *r
 	response->reasoning_tokens = tx_int(tx, q, 13);
 	response->cost = tx_int(tx, q, 14);
 	response->created_at = column_int(q, 15);
+	response->annotation = tx_text(tx, q, 16);
 	r = read_row(tx, q, run->column_defaults, &response->template_variables);
 	if (r >= 0)
 		r = record_list_from_text(&ellu_tool_call_type, column_peek(q, 5), FROM_STORE, tx->arena,
@@ -315,7 +153,8 @@ struct listing {
 	struct run_row run;
 	struct response_filter filter;
 	struct prompt prompt;
-	bool by_arrival;
+	enum response_order order;
+	struct response_ranking *ranking; // NULL: it is a walk
 	struct response_place at;
 	struct response_place last; // in the page
 	int64_t count;
@@ -348,21 +187,18 @@ static int list_smaller(struct listing *listing, struct ellu_response *response)
 }
 
 /* 1: the page is full. */
-static int list_response(struct response_walk *walk, int64_t response_id)
+static int list_response(struct listing *listing, int64_t response_id)
 {
-	struct listing *listing = walk->userdata;
 	struct ellu_response *response = NULL;
-	struct tx *tx = walk->tx;
+	struct tx *tx = listing->tx;
 	QUERY q = NULL;
 	int r;
 
-	if (listing->page.listed) {
-		listing->count++;
-		return 0;
-	}
 	if (page_full(&listing->page))
 		return 1;
 	r = db_row(tx->db, &q, RESPONSE_SELECT, "i", response_id);
+	if (r == 0)
+		return 0; // gone since it was ranked
 	if (r >= 0)
 		r = read_response(tx, q, &listing->run, &response);
 	if (r >= 0)
@@ -371,11 +207,46 @@ static int list_response(struct response_walk *walk, int64_t response_id)
 		r = page_try(tx, &listing->page, &ellu_response_type, response);
 	if (r == -E2BIG)
 		r = list_smaller(listing, response);
-	if (r <= 0)
-		return r < 0 ? r : 1;
+	return r < 0 ? r : r == 0;
+}
+
+static int on_response(struct response_walk *walk, int64_t response_id)
+{
+	struct listing *listing = walk->userdata;
+	int r;
+
+	if (listing->page.listed) {
+		listing->count++;
+		return 0;
+	}
+	r = list_response(listing, response_id);
+	if (r != 0)
+		return r;
 	listing->last = walk->at;
 	listing->last.id = response_id;
 	return 0;
+}
+
+/* All that are in front, once they are known. */
+static int list_ranked(struct listing *listing)
+{
+	struct response_ranking *ranking = listing->ranking;
+	const struct response_rank *last = NULL;
+	int r = response_ranking_step(listing->tx, &listing->run, &listing->filter, ranking);
+
+	if (r != 0)
+		return r;
+	listing->count = ranking->n_found;
+	listing->page.listed = true;
+	for (size_t i = 0; r == 0 && i < ranking->n; i++) {
+		r = list_response(listing, ranking->first[i].id);
+		if (r == 0)
+			last = &ranking->first[i];
+	}
+	if (r <= 0 || !last)
+		return r < 0 ? r : 0;
+	return page_continues(listing->tx, &listing->page, last->rank < 0 ? -last->rank : last->rank,
+			      last->id);
 }
 
 /* A count takes them as they lie. 1: there is more to look at. */
@@ -385,13 +256,16 @@ static int list_step(struct listing *listing)
 		.tx = listing->tx,
 		.run = &listing->run,
 		.filter = &listing->filter,
-		.by_arrival = listing->by_arrival || listing->page.listed,
+		.by_arrival = listing->order == ORDER_ARRIVAL || listing->page.listed,
 		.at = listing->at,
-		.found = list_response,
+		.found = on_response,
 		.userdata = listing,
 	};
-	int r = response_walk_step(&walk);
+	int r;
 
+	if (listing->ranking)
+		return list_ranked(listing);
+	r = response_walk_step(&walk);
 	listing->at = walk.at;
 	if (r == RESPONSE_WALK_STOPPED)
 		return page_continues(listing->tx, &listing->page, listing->last.id,
@@ -399,21 +273,71 @@ static int list_step(struct listing *listing)
 	return r < 0 ? r : r == RESPONSE_WALK_MORE;
 }
 
+static const int64_t *usec_of(struct tx *tx, const double *seconds)
+{
+	return seconds ? tx_int_value(tx, llround(*seconds * USEC_PER_SEC)) : NULL;
+}
+
 static int filter_of(struct tx *tx, const struct ellu_list_responses_request *arguments,
 		     struct response_filter *filter)
 {
-	*filter = (struct response_filter){ .epoch = arguments->epoch,
-					    .criterion_id = arguments->criterion_id };
+	*filter = (struct response_filter){
+		.epoch = arguments->epoch,
+		.criterion_id = arguments->criterion_id,
+		.min_duration = usec_of(tx, arguments->min_duration_seconds),
+		.max_duration = usec_of(tx, arguments->max_duration_seconds),
+		.min_input_tokens = arguments->min_input_tokens,
+		.max_input_tokens = arguments->max_input_tokens,
+		.min_output_tokens = arguments->min_output_tokens,
+		.max_output_tokens = arguments->max_output_tokens,
+		.row_id = arguments->template_variables_id,
+	};
 	if (arguments->failed)
 		filter->failed = tx_int_value(tx, *arguments->failed != 0);
+	if (arguments->annotated)
+		filter->annotated = tx_int_value(tx, *arguments->annotated != 0);
 	if (arguments->rating)
 		filter->value = tx_int_value(tx, strcmp(arguments->rating, "YES") == 0);
 	return tx->oom ? -ENOMEM : 0;
 }
 
+static enum response_order order_of(const char *name)
+{
+	static const char *const names[] = {
+		[ORDER_ROW] = "row",
+		[ORDER_ARRIVAL] = "arrival",
+		[ORDER_DURATION] = "duration",
+		[ORDER_TOKENS] = "tokens",
+	};
+	size_t i = 0;
+
+	while (name && i < sizeof(names) / sizeof(names[0]) && strcmp(names[i], name) != 0)
+		i++;
+	return name ? (enum response_order)i : ORDER_ROW;
+}
+
+/* With room for one more than the page has, to know whether there is one. */
+static int begin_ranking(struct listing *listing)
+{
+	const struct page *page = &listing->page;
+	struct response_ranking *ranking = tx_alloc(listing->tx, sizeof(*ranking));
+
+	if (!ranking)
+		return -ENOMEM;
+	*ranking = (struct response_ranking){ .order = listing->order, .capacity = page->limit + 1 };
+	ranking->first = tx_array(listing->tx, ranking->capacity, sizeof(*ranking->first));
+	if (page->resumed)
+		ranking->after = (struct response_rank){
+			.rank = ranking->order >= ORDER_DURATION ? -page->major : page->major,
+			.id = page->minor,
+		};
+	listing->ranking = ranking;
+	return ranking->first ? 0 : -ENOMEM;
+}
+
 static int resume(struct listing *listing)
 {
-	if (!listing->by_arrival)
+	if (listing->order == ORDER_ROW)
 		return response_place_read(listing->tx, &listing->run, listing->page.major,
 					   listing->page.minor, &listing->at);
 	listing->at.id = listing->page.major;
@@ -424,23 +348,24 @@ static int begin(struct tx *tx, struct method_run *op)
 {
 	const struct ellu_list_responses_request *a = op->arguments;
 	struct listing *listing = tx_alloc(tx, sizeof(*listing));
+	bool ranked;
 	int r;
 
 	if (!listing)
 		return -ENOMEM;
-	*listing = (struct listing){ .tx = tx };
+	*listing = (struct listing){ .tx = tx, .order = order_of(a->order) };
 	op->request.state = listing;
-	listing->by_arrival = a->order && strcmp(a->order, "arrival") == 0;
+	ranked = listing->order >= ORDER_DURATION || a->template_variables_id;
 	r = experiment_run_resolve(tx, &op->scope, a->experiment, &listing->run);
 	if (r >= 0)
-		r = page_begin(tx, op, listing->by_arrival ? 'a' : 'r', &listing->page);
+		r = page_begin(tx, op, (ranked ? "RADT" : "ra")[listing->order], &listing->page);
 	if (r >= 0)
 		r = filter_of(tx, a, &listing->filter);
 	if (r >= 0)
 		r = load_prompt(tx, &listing->run, &listing->prompt);
-	if (r >= 0 && listing->page.resumed)
-		r = resume(listing);
-	return r;
+	if (r >= 0 && ranked)
+		return begin_ranking(listing);
+	return r >= 0 && listing->page.resumed ? resume(listing) : r;
 }
 
 int responses_list(struct tx *tx, struct method_run *op)

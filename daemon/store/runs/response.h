@@ -8,11 +8,20 @@
 #include "daemon/store/engine/page.h"
 #include "daemon/store/runs/experiment.h"
 
+/* NULL: any. */
 struct response_filter {
-	const int64_t *epoch; // NULL: any, here and below
+	const int64_t *epoch;
 	const int64_t *failed;
-	const int64_t *criterion_id;
-	const int64_t *value;
+	const int64_t *criterion_id; // by any, where a value is wanted
+	const int64_t *value; // of a verdict as it stands
+	const int64_t *annotated;
+	const int64_t *min_duration; // microseconds
+	const int64_t *max_duration;
+	const int64_t *min_input_tokens;
+	const int64_t *max_input_tokens;
+	const int64_t *min_output_tokens;
+	const int64_t *max_output_tokens;
+	const int64_t *row_id; // of a ranking; walks have all
 };
 
 /* Behind which response, or row without one, a walk is; zeroed: at its beginning. */
@@ -41,6 +50,33 @@ enum response_walk_end {
 };
 int response_walk_step(struct response_walk *walk);
 
+enum response_order {
+	ORDER_ROW, // of a single one: by epoch
+	ORDER_ARRIVAL,
+	ORDER_DURATION, // the longest first, and the most tokens
+	ORDER_TOKENS,
+};
+
+struct response_rank {
+	int64_t rank;
+	int64_t id;
+};
+
+/* The first responses by something that no index has: all are looked at, in steps, and so many
+ * kept. */
+struct response_ranking {
+	enum response_order order;
+	struct response_rank after; // only what is behind it; an id of 0: all
+	struct response_rank *first; // room for `capacity`
+	size_t capacity;
+	size_t n;
+	int64_t n_found; // that the filter lets through, before `after` too
+	int64_t looked_at;
+};
+/* 1: it has looked at enough for once. */
+int response_ranking_step(struct tx *tx, const struct run_row *run,
+			  const struct response_filter *filter, struct response_ranking *ranking);
+
 /* Where a response is, in the row of that number; InvalidParameter for a cursor that says so of
  * none. */
 int response_place_read(struct tx *tx, const struct run_row *run, int64_t response_id,
@@ -52,7 +88,12 @@ int response_place_read(struct tx *tx, const struct run_row *run, int64_t respon
 int ratings_of_response(struct tx *tx, int64_t run_id, int64_t response_id,
 			int64_t judge_id, struct tx_list *ratings, bool *ret_lean);
 
+/* One rating as it stands. NotFound. */
+int rating_load(struct tx *tx, int64_t id, struct ellu_rating **ret_rating);
+
 /* ---- Operations of methods ---- */
 
 int responses_list(struct tx *tx, struct method_run *op);
 int ratings_list(struct tx *tx, struct method_run *op);
+int response_annotate(struct tx *tx, struct method_run *op);
+int rating_edit(struct tx *tx, struct method_run *op);

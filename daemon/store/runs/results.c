@@ -177,23 +177,34 @@ static void add_usage(struct usage *usage, sqlite3_stmt *q, int input, int outpu
 	usage_add(&usage->cost, column_int_or(q, cost, -1));
 }
 
-/* The response's ratings by the present judge; those of other measures are not this run's. */
+/* The response's ratings by the present judge, where no person overruled it; those of other measures
+ * are not this run's. A person's come just before. */
 static int count_ratings(struct results *results, int64_t response_id, size_t *ret_yes,
 			 size_t *ret_no)
 {
 	struct tx *tx = results->tx;
+	int64_t edited_id = 0;
+	double edited = 0;
 	QUERY q = NULL;
 	int r;
 
 	r = db_query(tx->db, &q, "SELECT measure_id, value, input_tokens, output_tokens,"
-				 " cost_nanodollars, error FROM ratings"
-				 " WHERE response_id = ?1 AND judge_id = ?2",
+				 " cost_nanodollars, error, judge_id FROM ratings"
+				 " WHERE response_id = ?1 AND ifnull(judge_id, ?2) = ?2"
+				 " ORDER BY measure_id, judge_id",
 		     "ii", response_id, results->run.judge_id);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
 		struct tally *tally = find_tally(results, column_int(q, 0));
-		bool decided = !column_null(q, 1), yes = decided && column_double(q, 1) >= 0.5;
+		bool overruled = edited_id == column_int(q, 0);
+		bool decided = overruled || !column_null(q, 1);
+		bool yes = (overruled ? edited : column_double(q, 1)) >= 0.5;
 
 		results->n_looked++;
+		if (column_null(q, 6)) {
+			edited_id = column_int(q, 0);
+			edited = column_double(q, 1);
+			continue;
+		}
 		if (!tally)
 			continue;
 		add_usage(&results->rating, q, 2, 3, 4);
@@ -287,6 +298,15 @@ static const struct ellu_spread *spread(struct tx *tx, struct quantity *quantity
 	return record;
 }
 
+/* How a criterion came out of the ratings by it. */
+static void tell_criterion(struct tx *tx, struct ellu_criterion_result *record, int64_t yes,
+			   int64_t decided, int64_t ratings, int64_t responses)
+{
+	record->mean = yes_no(tx, yes, decided);
+	record->yes = proportion(tx, yes, decided, decided, responses);
+	record->failed = ratings - decided;
+}
+
 static int tell_criteria(struct results *results)
 {
 	struct ellu_experiment_results *out = results->out;
@@ -303,10 +323,8 @@ static int tell_criteria(struct results *results)
 			return -ENOMEM;
 		record->criterion_id = tally->measure->criterion_id;
 		record->criterion = tally->measure->text;
-		record->mean = yes_no(tx, tally->yes, tally->decided);
-		record->yes = proportion(tx, tally->yes, tally->decided, tally->decided,
-					 out->responses);
-		record->failed = tally->ratings - tally->decided;
+		tell_criterion(tx, record, tally->yes, tally->decided, tally->ratings,
+			       out->responses);
 		out->ratings += tally->ratings;
 		out->failed_ratings += record->failed;
 		decided += tally->decided;
@@ -386,3 +404,104 @@ static int results_compute_run(struct tx *tx, struct results_compute *op)
 }
 
 STORE_OPERATION(results_compute, STORE_SCAN, true)
+
+/* ---- An edit ---- */
+
+int standing_read(struct tx *tx, const struct run_row *run, int64_t response_id, int64_t measure_id,
+		  struct standing *ret_standing)
+{
+	QUERY q = NULL;
+	int r;
+
+	r = db_row(tx->db, &q,
+		   "SELECT count(*), sum(value >= 0.5), sum(value < 0.5),"
+		   " max(iif(measure_id = ?4, coalesce(value >= 0.5, -1), -2)) FROM"
+		   " (SELECT n.measure_id, " RATING_VALUE " value FROM run_measures n"
+		   "  LEFT JOIN ratings g ON g.response_id = ?2 AND g.measure_id = n.measure_id"
+		   "  AND g.judge_id = ?3 WHERE n.run_id = ?1)",
+		   "iiii", run->id, response_id, run->judge_id, measure_id);
+	if (r <= 0)
+		return r;
+	*ret_standing = (struct standing){
+		.meets_all = column_int(q, 0) == column_int(q, 1),
+		.decided = column_int(q, 0) == column_int(q, 1) || column_int(q, 2) > 0,
+		.value = (int)column_int_or(q, 3, -2),
+	};
+	return 0;
+}
+
+/* How many of them a share was told of; what is told by it is exact up to 2^53. */
+static int64_t part_of(const double *share, int64_t n)
+{
+	return share ? llround(*share * (double)n) : 0;
+}
+
+static struct ellu_criterion_result *criterion_of(struct tx *tx,
+						  const struct ellu_experiment_results *results,
+						  const struct run_measure *measure)
+{
+	for (size_t i = 0; i < results->n_criteria; i++) {
+		const struct ellu_criterion_result *found = results->criteria[i];
+		struct ellu_criterion_result *copy;
+
+		if (found->criterion_id != measure->criterion_id ||
+		    strcmp(found->criterion, measure->text) != 0)
+			continue;
+		copy = TX_RECORD(tx, struct ellu_criterion_result);
+		if (!copy)
+			return NULL;
+		*copy = *found;
+		((const struct ellu_criterion_result **)results->criteria)[i] = copy;
+		return copy;
+	}
+	return NULL;
+}
+
+static int adjust_criterion(struct tx *tx, const struct ellu_experiment_results *results,
+			    const struct run_measure *measure, const struct standing *before,
+			    const struct standing *after)
+{
+	struct ellu_criterion_result *criterion = criterion_of(tx, results, measure);
+	int64_t yes, decided;
+
+	if (!criterion)
+		return tx->oom ? -ENOMEM : 0;
+	decided = criterion->yes->n_scored;
+	yes = part_of(criterion->yes->value, decided) + (after->value == 1) - (before->value == 1);
+	tell_criterion(tx, criterion, yes, decided + (after->value >= 0) - (before->value >= 0),
+		       decided + criterion->failed, results->responses);
+	return tx->oom ? -ENOMEM : 1;
+}
+
+int results_adjust(struct tx *tx, const char *text, const struct run_measure *measure,
+		   const struct standing *before, const struct standing *after,
+		   const char **ret_text)
+{
+	struct ellu_experiment_results *results;
+	int64_t n, successes, all_yes = 0, all_decided = 0;
+	int r;
+
+	*ret_text = text;
+	r = tx_decode(tx, &ellu_experiment_results_type, text, &results);
+	if (r >= 0)
+		r = adjust_criterion(tx, results, measure, before, after);
+	if (r <= 0)
+		return r;
+	results->failed_ratings = 0;
+	for (size_t i = 0; i < results->n_criteria; i++) {
+		const struct ellu_criterion_result *criterion = results->criteria[i];
+
+		results->failed_ratings += criterion->failed;
+		all_decided += criterion->yes->n_scored;
+		all_yes += part_of(criterion->yes->value, criterion->yes->n_scored);
+	}
+	results->mean_all_ratings = yes_no(tx, all_yes, all_decided);
+	n = results->responses;
+	successes = part_of(results->success_rate->value, n) + after->meets_all - before->meets_all;
+	results->success_rate = proportion(tx, successes, n,
+					   results->success_rate->n_scored + after->decided -
+						   before->decided, n);
+	results->undecided_responses =
+		n - results->failed_responses - results->success_rate->n_scored;
+	return tx->oom ? -ENOMEM : tx_encode(tx, &ellu_experiment_results_type, results, ret_text);
+}

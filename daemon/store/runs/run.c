@@ -424,7 +424,7 @@ int run_walk_begin(struct tx *tx, const struct run_row *run, int64_t after, size
 	return db_query(tx->db, &walk->q,
 			"SELECT r.id, r.id, (?4 IS NULL OR r.epoch = ?4) AND (?5 IS NULL OR EXISTS"
 			" (SELECT 1 FROM ratings g WHERE g.response_id = r.id AND g.measure_id = ?5"
-			"  AND g.judge_id = ?6 AND g.id <= ?8 AND (?7 IS NULL OR (g.value >= 0.5) = ?7))),"
+			"  AND g.judge_id = ?6 AND g.id <= ?8 AND (?7 IS NULL OR (" RATING_VALUE " >= 0.5) = ?7))),"
 			WALK_COLUMNS " FROM responses r WHERE r.run_id = ?1 AND r.id > ?2 AND r.id <= ?3"
 			" ORDER BY r.id LIMIT ?9",
 			"iiiIIIIii", own ? run->id : run->source_run_id, after,

@@ -11,6 +11,11 @@
 /* Responses and ratings that one transaction of a long walk looks at: a few milliseconds. */
 #define RUN_STEP 2000
 
+/* What the judge said in `g`, or who overruled it. */
+#define RATING_VALUE                                                                            \
+	"coalesce((SELECT p.value FROM ratings p WHERE p.response_id = g.response_id"           \
+	" AND p.measure_id = g.measure_id AND p.judge_id IS NULL), g.value)"
+
 /* Ids, limits and numbers of 0: there is none. */
 struct run_row {
 	int64_t id;
@@ -60,6 +65,20 @@ bool run_is_simulated(const struct run_row *row);
 
 /* Epochs, sums and the number of measures of a spec. */
 int run_counters(struct tx *tx, int64_t run_id, struct run_spec *spec);
+
+/* How a response stands by the criteria of its run, and by one of them. */
+struct standing {
+	bool meets_all;
+	bool decided;
+	int value; // 1 YES, 0 NO, -1 none (it failed), -2 not rated
+};
+int standing_read(struct tx *tx, const struct run_row *run, int64_t response_id, int64_t measure_id,
+		  struct standing *ret_standing);
+/* An experiment's results as they are when one of its responses comes to stand otherwise by a
+ * measure; as text. */
+int results_adjust(struct tx *tx, const char *text, const struct run_measure *measure,
+		   const struct standing *before, const struct standing *after,
+		   const char **ret_text);
 
 /* In the transaction that makes a task SUCCESS: nothing of its run is missing any more, and an
  * experiment that was rated again takes over judge, mode, version, criteria and verdicts. */

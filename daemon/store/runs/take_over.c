@@ -117,6 +117,18 @@ static int find_answer(struct taking *taking, int64_t row_id, int64_t hash, int6
 			find_alike(taking, &(struct wanted){ row_id, hash, epoch, ALIKE_MAX }, ret_id);
 }
 
+/* What people said of the verdicts holds for the same answer, whatever judges say. */
+static int copy_edits(struct tx *tx, int64_t from_id, int64_t to_id)
+{
+	int r = db_run(tx->db,
+		       "INSERT INTO ratings (owner_uid, project_id, response_id, measure_id, value,"
+		       " reasoning, attempts, duration_usec, created_at) SELECT owner_uid, project_id, ?2,"
+		       " measure_id, value, reasoning, attempts, duration_usec, created_at FROM ratings"
+		       " WHERE response_id = ?1 AND judge_id IS NULL", "ii", from_id, to_id);
+
+	return r < 0 ? r : 0;
+}
+
 /* What it took was paid for then: its cost is none of this run's. */
 static int copy_answer(struct taking *taking, int64_t row_id, int64_t answer_id)
 {
@@ -127,10 +139,11 @@ static int copy_answer(struct taking *taking, int64_t row_id, int64_t answer_id)
 	r = db_int(tx->db, &id,
 		   "INSERT INTO responses (owner_uid, project_id, run_id, template_variables_id,"
 		   " epoch, response_text, tool_calls, finish_reason, attempts, duration_usec,"
-		   " input_tokens, output_tokens, reasoning_tokens, replaced, round, taken_from, created_at)"
+		   " input_tokens, output_tokens, reasoning_tokens, replaced, round, taken_from, annotation,"
+		   " created_at)"
 		   " SELECT n.owner_uid, n.project_id, n.id, ?2, r.epoch, r.response_text, r.tool_calls,"
 		   " r.finish_reason, r.attempts, r.duration_usec, r.input_tokens, r.output_tokens,"
-		   " r.reasoning_tokens, r.replaced, n.round, r.id, r.created_at"
+		   " r.reasoning_tokens, r.replaced, n.round, r.id, r.annotation, r.created_at"
 		   " FROM responses r CROSS JOIN runs n WHERE r.id = ?3 AND n.id = ?1 RETURNING id",
 		   "iii", taking->run.id, row_id, answer_id);
 	if (r <= 0)
@@ -150,7 +163,7 @@ static int copy_answer(struct taking *taking, int64_t row_id, int64_t answer_id)
 		   "iii", taking->run.id, id, answer_id);
 	if (r > 0)
 		taking->ratings += r;
-	return r < 0 ? r : 0;
+	return r < 0 ? r : copy_edits(tx, answer_id, id);
 }
 
 /* (row, hash, it has a response) */

@@ -411,7 +411,8 @@ START_TEST(columns_are_the_fields_of_the_interface)
 		{ "responses", &ellu_response_type,
 		  { "template_variables", "messages", "duration_seconds", "cost", "ratings", "left_out" } },
 		{ "ratings", &ellu_rating_type,
-		  { "criterion", "rating", "score", "judge", "duration_seconds", "cost", "left_out" } },
+		  { "criterion", "rating", "score", "judge", "duration_seconds", "cost", "left_out",
+		    "edited", "original" } },
 		{ "task_events", &ellu_task_log_type, { NULL } },
 	};
 	char sql[300];

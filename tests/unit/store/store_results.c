@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/runs/quantity.h"
@@ -106,6 +107,115 @@ START_TEST(others_get_a_turn)
 	fixture_wait_all(&f);
 	ck_assert_ptr_eq(f.ended[0], &list.request);
 	ck_assert_int_eq(walk.ret_results->responses, N_RESPONSES);
+	fixture_close(&f);
+}
+END_TEST
+
+/* ---- Edits ---- */
+
+static uint64_t seed = 1;
+
+static int64_t draw(int64_t below)
+{
+	seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (int64_t)((seed >> 33) % (uint64_t)below);
+}
+
+/* Forty responses by three criteria; some ratings failed. The ratings' ids are 1 to 120. */
+static const char judged[] =
+	"WITH RECURSIVE each (k) AS (SELECT 0 UNION ALL SELECT k + 1 FROM each WHERE k < 39)"
+	" INSERT INTO responses (owner_uid, project_id, run_id, template_variables_id, epoch,"
+	"  response_text, attempts, duration_usec, replaced, created_at)"
+	" SELECT 1000, 1, 1, 1, k + 1, 'text', 1, 10, 0, 0 FROM each;"
+	"INSERT INTO ratings (owner_uid, project_id, response_id, measure_id, judge_id,"
+	"  value, error, attempts, duration_usec, created_at)"
+	" SELECT 1000, 1, r.id, m.id, (SELECT id FROM judges), iif((r.id * 7 + m.id) % 6 = 0, NULL,"
+	"  (r.id + m.id) % 4 > 0), iif((r.id * 7 + m.id) % 6 = 0,"
+	"  '{\"code\": \"Internal\", \"message\": \"none\"}', NULL), 1, 1, 0"
+	" FROM responses r CROSS JOIN (SELECT id FROM measures) m;";
+
+static char *results_text(void)
+{
+	struct results_compute op = { .run_id = 1 };
+	char *text;
+
+	CALL_OK(&f, store_results_compute, &op);
+	ck_assert_int_eq(record_to_text(&ellu_experiment_results_type, op.ret_results, TO_CLIENT, &text,
+					NULL), 0);
+	return text;
+}
+
+/* What GetExperiment answers. */
+static char *stored_results(void)
+{
+	struct method_run op = { .scope = own };
+	char *text;
+
+	method_of(&f, &op, METHOD_GET_EXPERIMENT, "{\"experiment\": {\"id\": 1}}");
+	CALL_OK(&f, store_method_run, &op);
+	op.ret_reply = page_of(&f, &op.request, &ellu_get_experiment_reply_type);
+	ck_assert_int_eq(record_to_text(&ellu_experiment_results_type,
+					REPLY(&op, get_experiment)->experiment->results, TO_CLIENT,
+					&text, NULL), 0);
+	return text;
+}
+
+static void edit_at_random(void)
+{
+	static const char *const what[] = { "\"rating\": \"YES\", \"reasoning\": \"I say so\"",
+					    "\"rating\": \"NO\"", "\"undo\": true" };
+	struct method_run op = { .scope = own };
+
+	method_of(&f, &op, METHOD_EDIT_RATING, "{\"rating_id\": %d, %s}", (int)draw(120) + 1,
+		  what[draw(3)]);
+	CALL_OK(&f, store_method_run, &op);
+}
+
+/* Whatever is edited, and taken back: results are those of a count, and what the run counts is what
+ * its judge recorded. */
+START_TEST(edits_adjust_results)
+{
+	struct run_count count = { 0 };
+	char sql[2000], *text, *stored;
+
+	fixture_open(&f);
+	submit(&f, "{\"name\": \"X\", \"prompt_template\": {\"content\": {\"name\": \"T\","
+			  " \"messages\": [{\"role\": \"user\", \"content\": \"{{n}}\"}]}},"
+			  "\"collection\": {\"content\": {\"name\": \"C\", \"variables\": [{\"n\": 1}]}},"
+			  "\"criteria\": [\"A?\", \"B?\", \"C?\"], \"n_epochs\": 40}");
+	finish(&f, 1, TASK_REVOKED);
+	look_run(&f, judged);
+	text = results_text();
+	ck_assert_int_lt(snprintf(sql, sizeof(sql), "UPDATE experiments SET results = '%s'", text),
+			 sizeof(sql));
+	look_run(&f, sql);
+	free(text);
+	count.spec = load_run(&f, 1);
+	CALL_OK(&f, store_run_count, &count);
+	for (int i = 0; i < 300; i++) {
+		edit_at_random();
+		text = results_text();
+		stored = stored_results();
+		ck_assert_str_eq(stored, text);
+		free(text);
+		free(stored);
+	}
+	ck_assert_int_eq(look_int(&f, "SELECT sum(ratings) FROM run_epochs WHERE run_id = 1"), 120);
+	look_run(&f, "UPDATE runs SET counters_stale = 1");
+	count = (struct run_count){ .spec = load_run(&f, 1) };
+	CALL_OK(&f, store_run_count, &count);
+	ck_assert_int_eq(look_int(&f, "SELECT sum(ratings) FROM run_epochs WHERE run_id = 1"), 120);
+	ck_assert_int_gt(look_int(&f, "SELECT count(*) FROM ratings WHERE judge_id IS NULL"), 0);
+	/* With all undone, as at first. */
+	for (int i = 1; i <= 120; i++) {
+		struct method_run op = { .scope = own };
+
+		method_of(&f, &op, METHOD_EDIT_RATING, "{\"rating_id\": %d, \"undo\": true}", i);
+		CALL_OK(&f, store_method_run, &op);
+	}
+	stored = stored_results();
+	ck_assert_ptr_nonnull(strstr(sql, stored));
+	free(stored);
 	fixture_close(&f);
 }
 END_TEST
@@ -305,5 +415,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS(results_by_hand, absurd_usage, results_are_kept, many_responses, others_get_a_turn, percentiles);
+	return RUN_TESTS(edits_adjust_results, results_by_hand, absurd_usage, results_are_kept, many_responses, others_get_a_turn, percentiles);
 }
