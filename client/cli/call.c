@@ -77,6 +77,7 @@ const struct record_field *call_operand(const struct method *method)
 		const struct record_field *field = &method->request->fields[i];
 
 		if (strcmp(field->name, "id") == 0 ||
+		    field->type == &ellu_template_in_type ||
 		    (field->type == &ellu_ref_type && field->container == FIELD_SINGLE))
 			return field;
 	}
@@ -129,6 +130,12 @@ static int take_operand(struct cli *cli, const struct method *method, json_objec
 		value = json_object_new_int64(id);
 	} else {
 		value = cli_ref(operand);
+	}
+	if (field->type == &ellu_template_in_type) {
+		json_object *in = json_object_new_object();
+
+		json_object_object_add(in, "ref", value);
+		value = in;
 	}
 	return json_object_object_add(json, field->name, value) < 0 ? cli_fail(-ENOMEM, NULL) : 0;
 }
@@ -248,7 +255,7 @@ int call_and_print(struct cli *cli, const struct method *method, const void *req
 	return status;
 }
 
-static int request_and_print(struct cli *cli, const struct method *method, json_object *json)
+int call_json_and_print(struct cli *cli, const struct method *method, json_object *json)
 {
 	struct arena arena;
 	void *request;
@@ -266,7 +273,7 @@ static int request_and_print(struct cli *cli, const struct method *method, json_
 
 int command_call(struct cli *cli)
 {
-	return request_and_print(cli, call_method(cli->command->method), NULL);
+	return call_json_and_print(cli, call_method(cli->command->method), NULL);
 }
 
 /* ---- A list ---- */
@@ -490,7 +497,7 @@ int command_write(struct cli *cli)
 		json_object_object_add(request, content_name(method), content);
 	}
 	if (status == 0)
-		status = request_and_print(cli, method, request ? request : content);
+		status = call_json_and_print(cli, method, request ? request : content);
 	else
 		json_object_put(content);
 	cli->content = NULL;

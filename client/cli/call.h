@@ -38,6 +38,8 @@ int call_reply(struct cli *cli, const struct method *method, const void *request
 
 /* Calls it and prints the reply, as the command's row says. */
 int call_and_print(struct cli *cli, const struct method *method, const void *request);
+/* The same of what call_request() makes of `json`, with the arguments over it. */
+int call_json_and_print(struct cli *cli, const struct method *method, json_object *json);
 
 /* Prints all of a list. `json` as in call_decode(). */
 int call_list(struct cli *cli, const struct command *list, json_object *json);

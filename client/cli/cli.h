@@ -67,6 +67,8 @@ struct arguments {
 	bool watch;
 	const char *file;
 	bool keep;
+	const char *message; // of a prompt template
+	const char *system_message; // the same
 	int64_t limit; // of a list
 	double fail_under;
 
@@ -153,6 +155,7 @@ int command_run(struct cli *cli);
 int command_make(struct cli *cli);
 int command_rate(struct cli *cli);
 int command_chat(struct cli *cli);
+int command_template(struct cli *cli);
 int command_task_watch(struct cli *cli);
 int command_task_tune(struct cli *cli);
 int command_task_logs(struct cli *cli);
@@ -173,6 +176,8 @@ void print_log_line(const struct cli *cli, const void *item);
 void print_pruned(const struct cli *cli, const void *reply);
 void print_drained(const struct cli *cli, const void *reply);
 void print_experiment(const struct cli *cli, const void *reply);
+void print_template(const struct cli *cli, const void *reply);
+void print_rendered(const struct cli *cli, const void *reply);
 void print_default_config(const struct cli *cli, const void *reply);
 void print_status(const struct cli *cli, const void *reply);
 

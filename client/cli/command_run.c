@@ -87,13 +87,6 @@ static int add_rows(struct dry_run *run, const struct ellu_collection *collectio
 
 /* ---- Previews ---- */
 
-static void print_message(const struct ellu_message *message)
-{
-	printf("%s: ", message->role);
-	text_print(stdout, message->content ? message->content : "");
-	putchar('\n');
-}
-
 static int fill_defaults(const struct ellu_collection *collection, json_object *row)
 {
 	for (size_t i = 0; i < collection->n_columns; i++) {
@@ -140,7 +133,7 @@ static int print_prompt(const struct dry_run *run, const struct ellu_prompt_temp
 	} else if (number <= PREVIEWS && !output_is_json()) {
 		printf("--- case %s\n", number_text(text, number));
 		for (size_t i = 0; i < template->n_messages; i++)
-			print_message(messages[i]);
+			show_message(stdout, messages[i]);
 	}
 	arena_done(&arena);
 	return status;
@@ -193,7 +186,7 @@ static void print_first_prompt(const struct dry_run *run)
 		return;
 	puts("--- case 1");
 	for (size_t i = 0; i < run->plan->n_messages; i++)
-		print_message(run->plan->messages[i]);
+		show_message(stdout, run->plan->messages[i]);
 }
 
 /* ---- What it comes to ---- */

@@ -44,6 +44,16 @@ static const struct option file = { "file", "FILE", "the text is in this file", 
 static const struct option revision = { "revision", "N", "that version of it (default: the latest)",
 					OPTION_COUNT, .field = "prompt_template.version" };
 
+static const struct option revision_alone = { "revision", "N", "that version alone (default: all of them)",
+					      OPTION_COUNT, .field = "prompt_template.version" };
+static const struct option revision_rendered = { "revision", "N",
+						 "that version of it (default: the latest)", OPTION_COUNT,
+						 .field = "prompt_template.ref.version" };
+static const struct option message = { "message", "TEXT", "what is asked; {{name}} is a placeholder",
+				       OPTION_TEXT, OWN(message) };
+static const struct option system_message = { "system-message", "TEXT", "what is said before that",
+					      OPTION_TEXT, OWN(system_message) };
+
 static const struct option *const run_options[] = { &dry_run, &fail_under, &run_connections, NULL };
 static const struct option *const rate_options[] = { &keep, &where, NULL };
 static const struct option *const responses_options[] = { &where, NULL };
@@ -51,6 +61,10 @@ static const struct option *const api_options[] = { &more, NULL };
 static const struct option *const logs_options[] = { &follow_log, NULL };
 static const struct option *const call_options[] = { &file, NULL };
 static const struct option *const template_options[] = { &revision, NULL };
+static const struct option *const deleted_options[] = { &revision_alone, NULL };
+static const struct option *const rendered_options[] = { &revision_rendered, NULL };
+static const struct option *const content_options[] = { &message, &system_message, NULL };
+static const struct option *const version_options[] = { &message, &system_message, &revision, NULL };
 
 #define BY_FIELD _OPTION_KIND_MAX
 
@@ -73,7 +87,7 @@ static const struct {
 	{ "kind", "kind", "KIND", "only those of this kind:", BY_FIELD },
 	{ "llm_config", "llm", "ID|NAME", "the config that answers", BY_FIELD },
 	{ "max_connections", "max-connections", "N", "at most N calls at the same time", OPTION_COUNT },
-	{ "messages", "messages", "JSON", "a whole conversation in the place of TEXT", BY_FIELD },
+	{ "messages", "messages", "JSON", "a whole conversation in the place of one text", BY_FIELD },
 	{ "n_epochs", "epochs", "N", "answer each case N times", OPTION_COUNT },
 	{ "older_than_seconds", "older-than", "DURATION",
 	  "tasks that ended longer ago than that (default 30d)", BY_FIELD },
@@ -208,6 +222,14 @@ static const char api_details[] =
 	"Unlike `elluminate task watch`, replies of --more end with the connection: nothing is\n"
 	"resumed when the daemon restarts.";
 
+static const char template_details[] =
+	"  elluminate template create Haiku --message 'Write a haiku about {{topic}}.'\n"
+	"  elluminate template create haiku.json\n"
+	"\n"
+	"FILE ends in .json or has a / in it, `-` is standard input: JSON with comments, with the\n"
+	"fields `name`, `messages` (a list, or a text) and, where needed, `response_format`, `tools`\n"
+	"and `tool_choice`. Options go over what it says. The same content is no new version.";
+
 static const char write_details[] =
 	"FILE is JSON with comments (// and /* */), `-` is standard input; options say it without a\n"
 	"file, or over it. `\"api_key\": \"$NAME\"` takes a key from your environment.";
@@ -270,7 +292,7 @@ static const struct resource resources[] = {
 	{ "experiment", "Experiment", experiment_columns, print_experiment, NULL },
 	{ "llm", "LLMConfig", config_columns, NULL, NULL },
 	{ "collection", "Collection", collection_columns, NULL, NULL },
-	{ "template", "PromptTemplate", template_columns, NULL, template_options },
+	{ "template", "PromptTemplate", template_columns, print_template, template_options },
 	{ "criteria", "CriterionSet", named_columns, NULL, NULL },
 	{ "project", "Project", named_columns, NULL, NULL },
 };
@@ -334,6 +356,19 @@ static const struct command fixed[] = {
 	  .method = "SetDefaultLLMConfig", .print = print_default_config },
 	{ "collection rows", "ID|NAME", 1, 1, "list the rows in the order in which they were added", NULL,
 	  NULL, command_list, .method = "ListTemplateVariables", .columns = row_columns },
+	{ "template create", "NAME|FILE", 1, 1, "make a prompt template, or the next version of its name",
+	  template_details, content_options, command_template, .method = "CreatePromptTemplate",
+	  .own_operands = true, .print = print_template },
+	{ "template get", "NAME|FILE", 1, 1, "show the version that has this content, or make it",
+	  template_details, content_options, command_template, .method = "GetOrCreatePromptTemplate",
+	  .own_operands = true, .print = print_template },
+	{ "template new-version", "ID|NAME", 1, 1, "make the next version; what is not said is as before",
+	  NULL, version_options, command_template, .method = "NewPromptTemplateVersion",
+	  .print = print_template },
+	{ "template render", "ID|NAME", 1, 1, "fill in the placeholders; no model is called", NULL,
+	  rendered_options, command_call, .method = "RenderPromptTemplate", .print = print_rendered },
+	{ "template delete", "ID|NAME", 1, 1, "delete a prompt template", "Results keep what they used.",
+	  deleted_options, command_call, .method = "DeletePromptTemplate" },
 	{ "monitor", "", 0, 0, "print every change of any task", monitor_details, NULL,
 	  command_monitor, .method = "Monitor" },
 	{ "api", "METHOD [JSON]", 1, 2, "call any method of the daemon", api_details, api_options,
@@ -440,7 +475,7 @@ static void complete_options(struct command *command)
 		options[n++] = command->listed > 0 ? &list_limit : &all_limit;
 	if (is_watched(command))
 		options[n++] = &watch;
-	if (command->run == command_write)
+	if (command->run == command_write || command->run == command_template)
 		content = call_content(method);
 	if (content)
 		n = add_options(command, options, n, content->type, content->name, NULL, NULL);

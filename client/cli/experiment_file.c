@@ -124,7 +124,7 @@ static json_object *ref_or_content(json_object *value)
 	return json_object_get(value);
 }
 
-static int expand_messages(json_object *template)
+int template_expand(json_object *template)
 {
 	json_object *messages = json_object_object_get(template, "messages");
 	json_object *list, *message;
@@ -236,7 +236,7 @@ static int add_field(struct experiment_file *file, const char *name, json_object
 					   "does not belong into an experiment file");
 	if (strcmp(name, "prompt_template") == 0) {
 		if (json_object_is_type(value, json_type_object))
-			r = expand_messages(value);
+			r = template_expand(value);
 		field = ref_or_content(value);
 	} else if (strcmp(name, "collection") == 0 && json_object_is_type(value, json_type_object)) {
 		r = add_collection(file, value, &field, complaint);

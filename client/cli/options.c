@@ -366,9 +366,11 @@ static json_object *holder_of(json_object *request, const char *field, const cha
 	snprintf(first, sizeof(first), "%.*s", (int) (dot - field), field);
 	member = json_object_object_get(request, first);
 	if (json_object_is_type(member, json_type_object))
-		return member;
+		return holder_of(member, dot + 1, ret_last);
 	member = json_object_new_object();
-	return member && json_object_object_add(request, first, member) == 0 ? member : NULL;
+	return member && json_object_object_add(request, first, member) == 0 ?
+		       holder_of(member, dot + 1, ret_last) :
+		       NULL;
 }
 
 static int set_field(json_object *request, const char *field, json_object *value)

@@ -346,3 +346,14 @@ void show_record(FILE *out, const struct record_type *type, const void *record)
 	else
 		show_as_table(out, type, record);
 }
+
+void show_message(FILE *out, const struct ellu_message *message)
+{
+	fprintf(out, "%s: ", message->role);
+	text_print(out, message->content ? message->content : "");
+	for (size_t i = 0; i < message->n_parts; i++) {
+		putc('\n', out);
+		text_print(out, message->parts[i]);
+	}
+	putc('\n', out);
+}

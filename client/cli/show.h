@@ -30,6 +30,9 @@ bool show_id(FILE *out, const struct record_type *type, const void *record);
 /* All fields that are there, a line each; in CSV a row of all that there may be. */
 void show_record(FILE *out, const struct record_type *type, const void *record);
 
+/* Who says what, on a line of its own. */
+void show_message(FILE *out, const struct ellu_message *message);
+
 /* ---- Experiments and ratings ---- */
 
 /* Provider and name of a model, in the buffer, which is returned. */

@@ -280,6 +280,44 @@ START_TEST(resources)
 }
 END_TEST
 
+/* Prompts from options, from a file, changed and filled in. */
+START_TEST(templates)
+{
+	const char *path = dir_path(dir_new(), "prompt.json");
+	struct command *said;
+
+	server = daemon_start(NULL);
+	said = COMMAND(server, 0, "template", "create", "Haiku", "--message", "About {{topic}}.",
+		       "--system-message", "Be short.");
+	ASSERT_SAYS(said->out, "Version      1\n");
+	ASSERT_SAYS(said->out, "\n\nsystem: Be short.\n\nuser: About {{topic}}.\n");
+	said = COMMAND(server, 28, "template", "create", "Haiku", "--message", "About {{topic}}.",
+		       "--system-message", "Be short.");
+	ASSERT_SAYS(said->err, "a prompt template of that name exists, and this is its content");
+	file_write(path, "{ \"name\": \"Haiku\", // a text alone\n  \"messages\": \"On {{topic}}: {{n}}\" }");
+	said = COMMAND(server, 0, "template", "get", path);
+	ASSERT_SAYS(said->out, "user: On {{topic}}: {{n}}\n");
+	file_write(path, "{ \"name\": \"Haiku\",\n  \"messages\": 7 }");
+	said = COMMAND(server, 23, "template", "create", path);
+	ASSERT_SAYS(said->err, text("%s:2:3: messages: expected an array", path));
+	said = COMMAND(server, 0, "template", "new-version", "Haiku", "--message", "Only {{n}}.", "--revision",
+		       "1");
+	ASSERT_SAYS(said->out, "Version      3\n");
+	said = COMMAND(server, 0, "template", "render", "Haiku", "--variables",
+		       "{\"topic\":\"tea\",\"n\":2}", "--revision", "2");
+	ck_assert_str_eq(said->out, "user: On tea: 2\n");
+	said = COMMAND(server, 23, "template", "render", "Haiku");
+	ASSERT_SAYS(said->err, "n: expected a value for this placeholder");
+	said = COMMAND(server, 0, "template", "list", "--name", "Haiku", "--quiet");
+	ck_assert_str_eq(said->out, "3\n2\n1\n");
+	COMMAND(server, 0, "template", "delete", "Haiku", "--revision", "3");
+	said = COMMAND(server, 0, "template", "list");
+	ASSERT_SAYS(said->out, "Haiku");
+	COMMAND(server, 0, "template", "delete", "Haiku");
+	COMMAND(server, 27, "template", "show", "Haiku");
+}
+END_TEST
+
 /* What an option says wrongly is told of the option, not of the file. */
 START_TEST(options_are_blamed)
 {
@@ -467,6 +505,6 @@ END_TEST
 int main(void)
 {
 	return RUN_SUITE(lists, holds_and_settings, cancel_and_retry, retry_detached, prune, drain, says_what_it_waits_for, run_with_options,
-			 resources, options_are_blamed, calls_by_name, json_commands_no_terminal,
+			 resources, templates, options_are_blamed, calls_by_name, json_commands_no_terminal,
 			 formats, pages, follows);
 }

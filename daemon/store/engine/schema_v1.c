@@ -38,13 +38,17 @@ static const char resources[] =
 	" project_id INTEGER NOT NULL REFERENCES projects,"
 	" name TEXT NOT NULL,"
 	" version INTEGER NOT NULL CHECK (version >= 1),"
+	" last_version INTEGER NOT NULL," // that there ever was, as the latest one knows it
 	" identity TEXT NOT NULL," // hash of everything that makes it this version
 	" content TEXT NOT NULL," // the record
 	" created_at INTEGER NOT NULL,"
 	" updated_at INTEGER NOT NULL,"
-	" UNIQUE (project_id, name, version),"
-	" UNIQUE (project_id, name, identity)"
+	" deleted_at INTEGER" // hidden: kept for what used it
 	") STRICT;"
+	"CREATE UNIQUE INDEX prompt_templates_by_version ON"
+	" prompt_templates (project_id, name, version DESC) WHERE deleted_at IS NULL;"
+	"CREATE UNIQUE INDEX prompt_templates_by_content ON"
+	" prompt_templates (project_id, name, identity) WHERE deleted_at IS NULL;"
 
 	"CREATE TABLE collections ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"

@@ -89,8 +89,10 @@ void writer_take(struct writer *writer, struct store_request *request)
 	writer->urgent = writer->urgent || request->lane == STORE_WRITE;
 }
 
-static void reply_all(struct store *store, struct store_request *batch)
+/* What goes on in another transaction waits behind the others. */
+static void reply_all(struct writer *writer, struct store_request *batch)
 {
+	struct store *store = writer->store;
 	int64_t last_event = 0;
 
 	while (batch) {
@@ -99,7 +101,10 @@ static void reply_all(struct store *store, struct store_request *batch)
 
 		if (batch->last_event)
 			last_event = batch->last_event;
-		tx_reply(batch);
+		if (batch->result == 0 && batch->again)
+			writer_take(writer, batch);
+		else
+			tx_reply(batch);
 		batch = next;
 	}
 	if (last_event)
@@ -185,7 +190,7 @@ static void batch_aborted(struct writer *writer, struct store_request *batch)
 	} else {
 		for (struct store_request *request = batch; request; request = request->next)
 			tx_result(request, &writer->db, -EIO);
-		reply_all(writer->store, batch);
+		reply_all(writer, batch);
 	}
 	db_forgive(&writer->db);
 }
@@ -304,7 +309,7 @@ static void run_batch(struct writer *writer)
 	}
 	if (batch)
 		set_trouble(writer, STORE_FINE);
-	reply_all(writer->store, batch);
+	reply_all(writer, batch);
 }
 
 static void checkpoint(struct writer *writer)

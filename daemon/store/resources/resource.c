@@ -94,7 +94,8 @@ static int content_read(struct tx *tx, struct method_run *op, const char *member
 static int content_check(struct tx *tx, const struct content *content, const struct place *place,
 			 int64_t id)
 {
-	return content->resource->check(tx, place, id, content->record, content->path);
+	return content->resource->check ?
+		       content->resource->check(tx, place, id, content->record, content->path) : 0;
 }
 
 static int content_insert(struct tx *tx, const struct content *content, const struct place *place,
@@ -105,7 +106,8 @@ static int content_insert(struct tx *tx, const struct content *content, const st
 
 static int content_differs(struct tx *tx, const struct content *content, int64_t id)
 {
-	return content->resource->differs(tx, id, content->record, content->prepared);
+	return content->resource->find ? 0 : content->resource->differs(tx, id, content->record,
+									content->prepared);
 }
 
 static int content_update(struct tx *tx, const struct content *content, int64_t id,
@@ -119,8 +121,12 @@ static int content_update(struct tx *tx, const struct content *content, int64_t 
 static int content_find(struct tx *tx, const struct content *content, const struct place *place,
 			int64_t *ret_id)
 {
-	int r, found = resource_find(tx, content->resource, place->project_id, content->name, ret_id);
+	const struct resource *resource = content->resource;
+	int r, found;
 
+	found = resource->find ?
+			resource->find(tx, place, content->record, content->prepared, ret_id) :
+			resource_find(tx, resource, place->project_id, content->name, ret_id);
 	r = found < 0 ? found : content_check(tx, content, place, found ? *ret_id : 0);
 	return r < 0 ? r : found;
 }
@@ -138,6 +144,11 @@ int resource_put(struct tx *tx, const struct resource *resource, const struct pl
 	const struct content content = content_of(resource, record, path, prepared);
 	int r = content_find(tx, &content, place, ret_id);
 
+	if (r == 0 && resource->find && !update) {
+		r = resource_find(tx, resource, place->project_id, content.name, ret_id);
+		if (r > 0)
+			return name_taken(tx, &content, *ret_id, " and differs");
+	}
 	if (r == 0)
 		return content_insert(tx, &content, place, notes, ret_id);
 	if (r > 0)
@@ -210,7 +221,8 @@ int resource_create(struct tx *tx, struct method_run *op)
 	if (r >= 0)
 		r = content_find(tx, &content, &place, &id);
 	if (r > 0)
-		return name_taken(tx, &content, id, "");
+		return name_taken(tx, &content, id,
+				  op->resource->find ? ", and this is its content" : "");
 	if (r < 0)
 		return r;
 	return op->request.lane == STORE_WRITE ? create(tx, op, &content, &place, &id) :
@@ -312,20 +324,22 @@ int resource_delete(struct tx *tx, struct method_run *op)
 /* ---- Lists ---- */
 
 struct listing {
-	int64_t project_id; // -1: everybody's
+	const struct resource *resource;
+	int64_t of; // the project; -1: everybody's
 	struct page page;
 	struct count count;
 };
 
-static int read_page(struct tx *tx, const struct resource *resource, struct listing *listing)
+static int read_page(struct tx *tx, struct listing *listing)
 {
+	const struct resource *resource = listing->resource;
 	struct page *page = &listing->page;
 	int64_t id = page->resumed ? page->major : INT64_MAX, last = id;
 	QUERY q = NULL;
 	int r;
 
-	r = db_query(tx->db, &q, listing->project_id < 0 ? resource->page_all : resource->page_own,
-		     "iii", id, listing->project_id, (int64_t)page->limit + 1);
+	r = db_query(tx->db, &q, listing->of < 0 ? resource->page_all : resource->page_own, "iii", id,
+		     listing->of, (int64_t)page->limit + 1);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
 		const void *item;
 
@@ -342,31 +356,45 @@ static int read_page(struct tx *tx, const struct resource *resource, struct list
 	return r;
 }
 
-static int begin(struct tx *tx, struct method_run *op)
+static int begin(struct tx *tx, struct method_run *op, const struct resource *resource, int64_t of)
 {
 	struct listing *listing = tx_alloc(tx, sizeof(*listing));
 	int r;
 
 	if (!listing)
 		return -ENOMEM;
-	listing->count = (struct count){ 0 };
-	r = place_filter(tx, &op->scope, &listing->project_id);
+	*listing = (struct listing){ .resource = resource, .of = of };
+	r = page_begin(tx, op, resource->letter, &listing->page);
 	if (r >= 0)
-		r = page_begin(tx, op, op->resource->letter, &listing->page);
-	if (r >= 0)
-		r = read_page(tx, op->resource, listing);
+		r = read_page(tx, listing);
 	op->request.state = listing;
 	return r;
 }
 
+static int go_on(struct tx *tx, struct listing *listing)
+{
+	const struct resource *resource = listing->resource;
+
+	return page_count(tx, &listing->page,
+			  listing->of < 0 ? resource->count_all : resource->count_own, listing->of,
+			  &listing->count);
+}
+
+int resource_list_of(struct tx *tx, struct method_run *op, const struct resource *resource,
+		     int64_t of)
+{
+	int r = begin(tx, op, resource, of);
+
+	return r < 0 ? r : go_on(tx, op->request.state);
+}
+
 int resource_list(struct tx *tx, struct method_run *op)
 {
-	const struct resource *resource = op->resource;
-	int r = op->request.state ? 0 : begin(tx, op);
-	struct listing *listing = op->request.state;
+	int64_t project_id;
+	int r;
 
-	return r < 0 ? r : page_count(tx, &listing->page,
-				      listing->project_id < 0 ? resource->count_all :
-								resource->count_own,
-				      listing->project_id, &listing->count);
+	if (op->request.state)
+		return go_on(tx, op->request.state);
+	r = place_filter(tx, &op->scope, &project_id);
+	return r < 0 ? r : resource_list_of(tx, op, op->resource, project_id);
 }

@@ -39,7 +39,12 @@ struct resource {
 	 * First, away from the writer, what takes long to read of it; or NULL.
 	 */
 	int (*prepare)(struct tx *tx, const void *content, const char *path, void **ret_prepared);
-	/* What the content shows wrong by itself, and beside what it does not say and so keeps. */
+	/* Where a name alone does not say what content is, as there are versions: 1 and what has this
+	 * very content, or 0. What is another one is a new one, then, beside those of its name. Or NULL. */
+	int (*find)(struct tx *tx, const struct place *place, const void *content, void *prepared,
+		    int64_t *ret_id);
+	/* What the content shows wrong by itself, and beside what it does not say and so keeps. Or
+	 * NULL. */
 	int (*check)(struct tx *tx, const struct place *place, int64_t id, const void *content,
 		     const char *path);
 	/* A new one, whose name is free. */
@@ -97,6 +102,9 @@ int resource_get_or_create(struct tx *tx, struct method_run *op);
 /* The record `content` takes the place of what was, but for what is written only and left out. */
 int resource_update(struct tx *tx, struct method_run *op);
 int resource_list(struct tx *tx, struct method_run *op); // newest first
+/* The same by the statements of another row, `of` what they have in the place of the project. */
+int resource_list_of(struct tx *tx, struct method_run *op, const struct resource *resource,
+		     int64_t of);
 /* Hidden from lists and lookups and its name free, but kept for the results of what used it.
  * Conflict while a task uses it. */
 int resource_delete(struct tx *tx, struct method_run *op);

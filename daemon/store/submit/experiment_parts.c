@@ -15,7 +15,9 @@ static int resolve_template(struct submission *s)
 	if (!in)
 		return 0;
 	r = in->ref ? resource_resolve(s->tx, &resource_prompt_template, &s->scope, in->ref, id) :
-		      prompt_template_put(s->tx, &s->place, in->content, s->update, &s->notes, id);
+		      resource_put(s->tx, &resource_prompt_template, &s->place, in->content,
+				   s->input->template, "prompt_template.content", s->update, &s->notes,
+				   id);
 	return r < 0 ? r : prompt_template_load(s->tx, *id, &s->template);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/store/resources/criterion.h"
+#include "daemon/store/resources/prompt_template.h"
 #include "daemon/store/resources/rows.h"
 #include "daemon/store/submit/experiment_submit.h"
 #include "proto/generated/interface.h"
@@ -91,6 +92,7 @@ int submission_read(struct tx *tx, const struct scope *scope,
 {
 	const struct ellu_collection_in *in = arguments->collection;
 	const struct ellu_collection *content = in ? in->content : NULL;
+	const struct ellu_template_in *template = arguments->prompt_template;
 	struct submit_input *input = tx_alloc(tx, sizeof(*input));
 	int r = 0;
 
@@ -99,6 +101,9 @@ int submission_read(struct tx *tx, const struct scope *scope,
 	*ret_input = input;
 	if (arguments->idempotency_key)
 		r = task_submit_hash(tx, &ellu_run_experiment_request_type, arguments, input->hash);
+	if (r >= 0 && template && template->content)
+		r = resource_prompt_template.prepare(tx, template->content, "prompt_template.content",
+						     &input->template);
 	if (r < 0 || !content)
 		return r;
 	r = row_set_read(tx, content->variables, content->n_variables,

@@ -13,6 +13,7 @@
 
 /* What takes as long as the request is large: done before the writer has it. */
 struct submit_input {
+	void *template; // its content, prepared
 	struct row_set rows; // of the collection's content
 	char hash[IDENTITY_SIZE]; // of the request; empty without an idempotency key
 };
