@@ -6,10 +6,12 @@
 #include <string.h>
 
 #include "client/cli/experiment_file.h"
+#include "client/cli/file_text.h"
 #include "client/cli/json_file.h"
 #include "client/cli/output.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
+#include "proto/near_name.h"
 
 /* ---- What is wrong with it ---- */
 
@@ -42,11 +44,60 @@ int cli_refuse(const struct cli *cli, const char *field, const char *message, in
 	return ellu_error_exit_status(code);
 }
 
+/* The list of that kind of resource. Or NULL. */
+static const struct method *list_of(const char *resource_type)
+{
+	for (size_t i = 0; i < elluminate_interface.n_methods; i++) {
+		const struct method *method = &elluminate_interface.methods[i];
+		const struct record_field *items = record_field_find(method->reply, "items");
+
+		if (strncmp(method->name, "List", 4) == 0 && items && items->type &&
+		    strcmp(items->type->name, resource_type) == 0 && record_field_find(items->type, "name") &&
+		    !call_operand(method))
+			return method;
+	}
+	return NULL;
+}
+
+/* A name that there is, for one that there is not. */
+static void suggest_name(const struct cli *cli, const struct ellu_error *error)
+{
+	const struct method *list = error->resource_type ? list_of(error->resource_type) : NULL;
+	struct near_name near = NEAR_NAME(error->name);
+	const struct ellu_raw_reply *reply = NULL;
+	json_object *request, *json, *items = NULL;
+
+	if (!list || !error->name || !cli->daemon)
+		return;
+	request = json_object_new_object();
+	json_object_object_add(request, "limit", json_object_new_int64(PAGE_MAX));
+	if (cli->arguments.project)
+		json_object_object_add(request, "project", json_object_new_string(cli->arguments.project));
+	if (ellu_call_raw(cli->daemon, list->qualified_name, json_text(request, NULL), &reply, NULL) == 0) {
+		json = json_tokener_parse(reply->parameters);
+		items = json_object_object_get(json, "items");
+		for (size_t i = 0; items && i < json_object_array_length(items); i++)
+			near_name_show(&near, json_object_get_string(json_object_object_get(
+						      json_object_array_get_idx(items, i), "name")));
+		if (near.nearest)
+			cli_note(cli, "Did you mean %s?", near.nearest);
+		json_object_put(json);
+		ellu_free(reply);
+	}
+	json_object_put(request);
+}
+
 int cli_fail_request(const struct cli *cli, int code, const struct ellu_error *error)
 {
 	int64_t task_id;
 	int status;
 
+	if (code == ELLU_E_NOT_FOUND && error && error->name) {
+		cli_error("%s", error->message);
+		suggest_name(cli, error);
+		ellu_free(error);
+		return ellu_error_exit_status(code);
+	}
 	if (!error || !error->field) {
 		if (code != ELLU_E_CONFLICT || !error ||
 		    sscanf(error->message, "its task %" SCNd64 " is ", &task_id) != 1)
@@ -420,6 +471,11 @@ static int read_content(struct cli *cli, const struct method *method, struct jso
 		return 0;
 	}
 	r = json_file_read(cli->arguments.operands[n], file, ret_content, &complaint);
+	if (r == 0) {
+		r = content_expand(*ret_content, file->path, &complaint);
+		if (r < 0)
+			json_object_put(*ret_content);
+	}
 	if (r < 0)
 		return cli_fail_file(r, &complaint);
 	cli->content = file;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "client/cli/call.h"
-#include "client/cli/experiment_file.h"
+#include "client/cli/file_text.h"
 #include "client/cli/json_file.h"
 #include "client/cli/output.h"
 #include "proto/generated/interface.h"
@@ -13,10 +13,10 @@
 
 static bool is_file(const char *operand)
 {
-	size_t length = strlen(operand);
+	const char *ending = strrchr(operand, '.');
 
 	return strcmp(operand, "-") == 0 || strchr(operand, '/') ||
-	       (length > 5 && strcmp(operand + length - 5, ".json") == 0);
+	       (ending && ending > operand && text_is_listed(".json .yaml .yml", ending));
 }
 
 /* The content of the file, or of that name. 0, or the exit status. */
@@ -36,7 +36,8 @@ static int read_content(struct cli *cli, const struct record_field *field, struc
 		return cli_fail_file(r, &complaint);
 	cli->content = file;
 	cli->content_field = field->name;
-	return template_expand(*ret_content) < 0 ? cli_fail(-ENOMEM, NULL) : 0;
+	r = content_expand(*ret_content, file->path, &complaint);
+	return r < 0 ? cli_fail_file(r, &complaint) : 0;
 }
 
 static int add_message(json_object *list, const char *role, const char *says)
@@ -103,6 +104,10 @@ void print_template(const struct cli *cli, const void *reply)
 		record_member(method->reply, reply, "prompt_template");
 	struct ellu_prompt_template head = *template;
 
+	if (output.format == FORMAT_CSV) {
+		show_record(stdout, &ellu_prompt_template_type, template);
+		return;
+	}
 	head.messages = NULL;
 	head.n_messages = 0;
 	show_record(stdout, &ellu_prompt_template_type, &head);

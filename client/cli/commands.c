@@ -124,10 +124,10 @@ static const char rate_fields[] =
 /* ---- Details ---- */
 
 static const char run_details[] =
-	"FILE is JSON with comments (// and /* */). It is the truth: running it again brings\n"
-	"template, collection and configs to what it says, continues what is unfinished, asks\n"
-	"only for what is new, and prints the results of what is finished and unchanged\n"
-	"without calling the model.\n"
+	"FILE is JSON with comments (// and /* */), or YAML where its name ends in .yaml; `-` is\n"
+	"standard input. It is the truth: running it again brings template, collection and\n"
+	"configs to what it says, continues what is unfinished, asks only for what is new, and\n"
+	"prints the results of what is finished and unchanged without calling the model.\n"
 	"\n"
 	"  {\n"
 	"    \"name\": \"Haiku quality\",\n"
@@ -143,8 +143,10 @@ static const char run_details[] =
 	"\n"
 	"A string in place of a template, collection or config names one that exists. Instead of\n"
 	"`variables`, `\"file\": \"topics.csv\"` (or .jsonl) reads the cases from a file beside this\n"
-	"one. `\"api_key\": \"$NAME\"` takes the key from your environment. Without `llm_config`\n"
-	"the built-in simulated model answers, unless `elluminate llm default` chose another.\n"
+	"one; `\"file:prompt.txt\"` in the place of messages, of a message's content or of criteria\n"
+	"(one a line) reads these. `\"api_key\": \"$NAME\"` takes the key from your environment.\n"
+	"Without `llm_config` the built-in simulated model answers, unless `elluminate llm\n"
+	"default` chose another.\n"
 	"\n"
 	"Ctrl-C cancels the task and keeps what was recorded; the same command continues it. A\n"
 	"second Ctrl-C leaves at once. A terminal that is lost leaves the task running.\n"
@@ -226,12 +228,12 @@ static const char template_details[] =
 	"  elluminate template create Haiku --message 'Write a haiku about {{topic}}.'\n"
 	"  elluminate template create haiku.json\n"
 	"\n"
-	"FILE ends in .json or has a / in it, `-` is standard input: JSON with comments, with the\n"
+	"FILE ends in .json or .yaml or has a / in it, `-` is standard input; it has the\n"
 	"fields `name`, `messages` (a list, or a text) and, where needed, `response_format`, `tools`\n"
 	"and `tool_choice`. Options go over what it says. The same content is no new version.";
 
 static const char write_details[] =
-	"FILE is JSON with comments (// and /* */), `-` is standard input; options say it without a\n"
+	"FILE is JSON with comments (// and /* */) or YAML, `-` is standard input; options say it without a\n"
 	"file, or over it. `\"api_key\": \"$NAME\"` takes a key from your environment.";
 
 /* ---- Columns ---- */

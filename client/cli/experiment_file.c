@@ -1,12 +1,12 @@
 #include "client/cli/experiment_file.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/cli/file_text.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
 
@@ -124,25 +124,6 @@ static json_object *ref_or_content(json_object *value)
 	return json_object_get(value);
 }
 
-int template_expand(json_object *template)
-{
-	json_object *messages = json_object_object_get(template, "messages");
-	json_object *list, *message;
-
-	if (!json_object_is_type(messages, json_type_string))
-		return 0;
-	list = json_object_new_array();
-	message = wrap("content", json_object_get(messages));
-	if (!list || !message ||
-	    json_object_object_add(message, "role", json_object_new_string("user")) < 0 ||
-	    json_object_array_add(list, message) < 0) {
-		json_object_put(message);
-		json_object_put(list);
-		return -ENOMEM;
-	}
-	return json_object_object_add(template, "messages", list) < 0 ? -ENOMEM : 0;
-}
-
 /* ---- Configs ---- */
 
 static int add_config(struct experiment_file *file, const char *field, unsigned index,
@@ -170,21 +151,11 @@ static int add_config(struct experiment_file *file, const char *field, unsigned 
 
 /* ---- The collection ---- */
 
-/* A path in the file is relative to the file. */
 static int open_rows(struct experiment_file *file, const char *name, struct complaint *complaint)
 {
-	char *copy, *path = NULL;
-	int r;
+	char *path = path_beside(file->json.path, name);
+	int r = path ? rows_open(path, &file->rows, complaint) : -ENOMEM;
 
-	if (*name == '/')
-		return rows_open(name, &file->rows, complaint);
-	copy = strdup(file->json.path);
-	if (!copy || asprintf(&path, "%s/%s", dirname(copy), name) < 0) {
-		free(copy);
-		return -ENOMEM;
-	}
-	r = rows_open(strncmp(path, "./", 2) == 0 ? path + 2 : path, &file->rows, complaint);
-	free(copy);
 	free(path);
 	return r;
 }
@@ -236,12 +207,15 @@ static int add_field(struct experiment_file *file, const char *name, json_object
 					   "does not belong into an experiment file");
 	if (strcmp(name, "prompt_template") == 0) {
 		if (json_object_is_type(value, json_type_object))
-			r = template_expand(value);
-		field = ref_or_content(value);
+			r = content_expand(value, file->json.path, complaint);
+		field = r == 0 ? ref_or_content(value) : NULL;
 	} else if (strcmp(name, "collection") == 0 && json_object_is_type(value, json_type_object)) {
 		r = add_collection(file, value, &field, complaint);
 	} else if (strcmp(name, "collection") == 0) {
 		field = ref_or_content(value);
+	} else if (strcmp(name, "criteria") == 0) {
+		field = json_object_get(value);
+		r = criteria_expand(&field, file->json.path, complaint);
 	} else if (strcmp(name, "criterion_set") == 0 &&
 		   json_object_is_type(value, json_type_string)) {
 		field = wrap("name", json_object_get(value));

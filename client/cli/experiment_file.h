@@ -47,10 +47,6 @@ int experiment_file_request(const struct experiment_file *file, struct arena *ar
 			    const struct ellu_run_experiment_request **ret_request,
 			    const struct ellu_collection **ret_collection, struct fault *ret_fault);
 
-/* The content of a prompt template whose `messages` are a text gets the list that it stands for.
- * -ENOMEM. */
-int template_expand(json_object *template);
-
 /* ---- Keys of configs, from the environment of the command ---- */
 
 /* Takes the value of `"api_key": "$NAME"`. -EINVAL with a complaint: there is none; -ENOMEM. */

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "client/cli/yaml_text.h"
 #include "proto/json_check.h"
 
 /* ---- Text ---- */
@@ -234,34 +236,59 @@ static const char *place(const struct json_file *file, size_t offset, char *buff
 
 const char *json_file_place(const struct json_file *file, const char *path, char *buffer, size_t size)
 {
+	struct yaml_place at;
 	size_t offset;
 
-	if (json_text_locate(file->text, file->size, path, &offset))
+	if (!file->is_yaml && json_text_locate(file->text, file->size, path, &offset))
 		return place(file, offset, buffer, size);
-	snprintf(buffer, size, "%s", file->path);
+	if (file->is_yaml && yaml_text_locate(file->text, file->size, path, &at))
+		snprintf(buffer, size, "%s:%d:%d", file->path, at.line, at.column);
+	else
+		snprintf(buffer, size, "%s", file->path);
 	return buffer;
+}
+
+/* By the ending of its name; what has none is JSON when it begins so. */
+static bool is_yaml(const struct json_file *file)
+{
+	const char *ending = strrchr(file->path, '.');
+
+	if (strcmp(file->path, "-") == 0)
+		return !strchr("{/", file->text[strspn(file->text, " \t\r\n")]);
+	return ending && (strcasecmp(ending, ".yaml") == 0 || strcasecmp(ending, ".yml") == 0);
+}
+
+static int parse_yaml(struct json_file *file, json_object **ret_object, struct complaint *complaint)
+{
+	struct yaml_place at;
+	struct complaint why;
+	int r = yaml_text_parse(file->text, file->size, ret_object, &at, &why);
+
+	return r == -EINVAL ? complain(complaint, "%s:%d:%d: %s", file->path, at.line, at.column, why.text) : r;
+}
+
+static int parse_json(struct json_file *file, json_object **ret_object, struct complaint *complaint)
+{
+	const char *reason = "a comment that does not end";
+	char where[512];
+	size_t offset;
+	int r = json_text_strip_comments(file->text, file->size, &offset);
+
+	if (r == 0)
+		r = json_text_parse(file->text, file->size, ret_object, &offset, &reason);
+	return r == -EINVAL ? complain(complaint, "%s: %s", place(file, offset, where, sizeof(where)), reason) : r;
 }
 
 static int parse(struct json_file *file, json_object **ret_object, struct complaint *complaint)
 {
-	const char *reason = "a comment that does not end";
-	size_t offset, skip = 0;
-	char where[512];
 	int r;
 
 	if (file->size >= 3 && memcmp(file->text, "\xef\xbb\xbf", 3) == 0)
-		skip = 3; // a byte order mark, which some editors write
-	memset(file->text, ' ', skip);
-	r = json_text_strip_comments(file->text, file->size, &offset);
-	if (r == 0)
-		r = json_text_parse(file->text, file->size, ret_object, &offset, &reason);
-	if (r == -EINVAL)
-		return complain(complaint, "%s: %s", place(file, offset, where, sizeof(where)),
-				reason);
-	if (r < 0)
+		memset(file->text, ' ', 3); // a byte order mark, which some editors write
+	file->is_yaml = is_yaml(file);
+	r = (file->is_yaml ? parse_yaml : parse_json)(file, ret_object, complaint);
+	if (r < 0 || json_object_is_type(*ret_object, json_type_object))
 		return r;
-	if (json_object_is_type(*ret_object, json_type_object))
-		return 0;
 	json_object_put(*ret_object);
 	return complain(complaint, "%s:1:1: expected an object", file->path);
 }

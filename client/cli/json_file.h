@@ -1,5 +1,5 @@
 /*
- * JSON with comments, as people keep it in a file: read whole, and kept, so that what is wrong with any
+ * JSON with comments, or YAML, as people keep it in a file: read whole, and kept, so that what is wrong with any
  * field of it can be told with its line and column. Comments are blanked out, so that offsets stay what
  * they are in the file.
  */
@@ -13,8 +13,9 @@
 
 struct json_file {
 	char *path;
-	char *text; // with comments blanked out
+	char *text; // of JSON: with comments blanked out
 	size_t size;
+	bool is_yaml;
 };
 
 /* The object in the file; `-` is standard input. -EINVAL with a complaint, -ENOMEM. Done in either

@@ -433,9 +433,56 @@ START_TEST(what_failed_can_be_asked_again)
 }
 END_TEST
 
+/* A file in YAML, texts in files of their own, and standard input. */
+START_TEST(forms_of_files)
+{
+	static const struct {
+		const char *line, *says;
+		int status;
+	} rows[] = {
+		{ "$0 run e.yaml --dry-run", "system: Be brief.\nuser: About rain.\n", 0 },
+		{ "$0 run - --dry-run <e.yaml | tail -n 1", "1 case: 4 calls (1 to answer, 3 to judge)", 0 },
+		{ "sed 's/brief.txt/none.txt/' e.yaml | $0 run - 2>&1", "elluminate: none.txt: No such file", 2 },
+		{ "sed 's/provider:/model: m, provider:/' e.yaml >f.yaml; $0 run f.yaml 2>&1",
+		  "elluminate: f.yaml:10:24: llm_config.model: expected no field of this name; did you mean "
+		  "llm_model_name?\n", 23 },
+		{ "sed 's/n_epochs: 1/n_epochs: [/' e.yaml >f.yaml; $0 run f.yaml 2>&1",
+		  "elluminate: f.yaml:13:1: while parsing a flow node: did not find expected node content\n", 2 },
+		{ "$0 run e.yaml >/dev/null 2>&1; $0 collection show Toopics 2>&1",
+		  "elluminate: no collection named 'Toopics'\nDid you mean Topics?\n", 27 },
+	};
+	const struct command *said;
+
+	server = daemon_start(NULL);
+	ck_assert_int_eq(chdir(dir_new()), 0);
+	file_write("brief.txt", "Be brief.\n\n");
+	file_write("criteria.txt", "Is it short?\n\nIs it polite?\n");
+	file_write("e.yaml",
+		   "name: Y # a comment\n"
+		   "prompt_template:\n"
+		   "  name: Y\n"
+		   "  messages:\n"
+		   "  - { role: system, content: 'file:brief.txt' }\n"
+		   "  - { role: user, content: 'About {{topic}}.' }\n"
+		   "collection:\n"
+		   "  name: Topics\n"
+		   "  variables: [ topic: rain ]\n"
+		   "llm_config: { name: L, provider: simulated }\n"
+		   "criteria: ['file:brief.txt', 'Is it about {{topic}}?', x]\n"
+		   "n_epochs: 1\n");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		said = command_run_line(server, rows[i].status, rows[i].line);
+		ck_assert_msg(strstr(said->out, rows[i].says), "%s says %s%s", rows[i].line, said->out, said->err);
+	}
+	said = command_run_line(server, 0, "sed 's/^criteria.*/criteria: file:criteria.txt/' e.yaml | $0 run - --format csv");
+	ck_assert_ptr_nonnull(strstr(said->out, "Is it short?\n"));
+	ck_assert_ptr_nonnull(strstr(said->out, "Is it polite?\n"));
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(interrupted_upload_leaves_the_old_rows, refused_upload_leaves_the_old_rows,
+	return RUN_SUITE(forms_of_files, interrupted_upload_leaves_the_old_rows, refused_upload_leaves_the_old_rows,
 			 two_uploads_at_once, each_run_has_its_own_rows,
 			 another_version_of_the_rows, dry_run_asks_the_daemon,
 			 dry_run_of_what_is_there, held_for_its_budget,

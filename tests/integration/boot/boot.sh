@@ -25,7 +25,7 @@ if [ "${3-}" != inside ]; then
 fi
 
 tree=$build/boot-tree
-packages=systemd,systemd-sysv,dbus,polkitd,libcurl4,libsqlite3-0,libevent-2.1-7,libevent-pthreads-2.1-7,libjson-c5,libinih1,libcsv3
+packages=systemd,systemd-sysv,dbus,polkitd,libcurl4,libsqlite3-0,libevent-2.1-7,libevent-pthreads-2.1-7,libjson-c5,libinih1,libcsv3,libyaml-0-2
 fill_tree()
 {
 	rm -rf "$tree" "$tree.log"

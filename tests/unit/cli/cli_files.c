@@ -8,6 +8,7 @@
 #include "client/cli/experiment_file.h"
 #include "client/cli/json_file.h"
 #include "client/cli/rows.h"
+#include "client/cli/yaml_text.h"
 #include "proto/record.h"
 #include "tests/unit/suite.h"
 
@@ -188,7 +189,7 @@ START_TEST(files_become_requests)
 			      "\"collection\":{\"name\":\"c\",\"variables\":[{\"a\":1}]},"
 			      "\"criterion_set\":\"s\",\"llm_config\":\"l\"}"),
 			 "{\"name\":\"n\",\"prompt_template\":{\"content\":{\"name\":\"p\",\"messages\":"
-			 "[{\"content\":\"m\",\"role\":\"user\"}]}},"
+			 "[{\"role\":\"user\",\"content\":\"m\"}]}},"
 			 "\"collection\":{\"ref\":{\"name\":\"c\"}},"
 			 "\"criterion_set\":{\"name\":\"s\"},\"llm_config\":{\"ref\":{\"name\":\"l\"}}}");
 	ck_assert_str_eq(load("{\"prompt_template\":{\"name\":\"p\",\"version\":2},"
@@ -254,10 +255,98 @@ START_TEST(keys_come_from_the_environment)
 }
 END_TEST
 
+/* What a YAML text is in JSON, or what is wrong with it and where. */
+static const char *yaml(const char *text)
+{
+	static char out[4096];
+	struct complaint complaint;
+	struct yaml_place at;
+	json_object *value;
+	int r = yaml_text_parse(text, strlen(text), &value, &at, &complaint);
+
+	if (r < 0)
+		snprintf(out, sizeof(out), "%d:%d: %s", at.line, at.column, complaint.text);
+	else
+		snprintf(out, sizeof(out), "%s", value ? json_text(value, NULL) : "null");
+	json_object_put(r < 0 ? NULL : value);
+	return out;
+}
+
+START_TEST(yaml_is_json)
+{
+	static const struct {
+		const char *yaml, *json;
+	} rows[] = {
+		{ "a: 1\nb: [x, -2.5, 1e3, true, ~, no, '7', \"\\u00e4\"]\n",
+		  "{\"a\":1,\"b\":[\"x\",-2.5,1000.0,true,null,\"no\",\"7\",\"\xc3\xa4\"]}" },
+		{ "a: |\n  one\n  two\nb: >-\n  one\n  two\n", "{\"a\":\"one\\ntwo\\n\",\"b\":\"one two\"}" },
+		{ "a: &x {n: 1.5, m: 2}\nb: *x\nc: {<<: *x, m: 3}\n",
+		  "{\"a\":{\"n\":1.5,\"m\":2},\"b\":{\"n\":1.5,\"m\":2},\"c\":{\"m\":3,\"n\":1.5}}" },
+		{ "1: !!str 2\n? b\n: # nothing\n", "{\"1\":\"2\",\"b\":null}" },
+		{ "{\"json\": [1, {\"is\": \"yaml\"}]}", "{\"json\":[1,{\"is\":\"yaml\"}]}" },
+		{ "a: 1\na: 2\n", "2:1: the same name again" },
+		{ "a: *b\n", "1:4: an alias of what has no anchor before" },
+		{ "a: &a [*a]\n", "1:8: an alias of what has no anchor before" },
+		{ "a: !!int 5\n", "1:4: tags have no meaning here" },
+		{ "a: .nan\n", "1:4: a number that is not finite" },
+		{ "a: 99999999999999999999\n", "1:4: a number that is too large" },
+		{ "a: \"\\0\"\n", "1:4: a NUL within a text" },
+		{ "[a]: 1\n", "1:1: expected a name before the colon" },
+		{ "a: 1\n---\nb: 2\n", "2:1: a second document" },
+		{ "<<: 5\n", "2:1: expected a mapping behind <<" },
+		{ "", "1:1: nothing in it" },
+		{ "a: [1\nb: 2\n", "2:2: while parsing a flow sequence: did not find expected ',' or ']'" },
+		{ "a: \xff\n", "1:4: invalid leading UTF-8 octet" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		ck_assert_str_eq(yaml(rows[i].yaml), rows[i].json);
+}
+END_TEST
+
+START_TEST(yaml_is_bounded)
+{
+	char text[8192], *at = text;
+
+	/* Each anchor ten times the one before. */
+	at += sprintf(at, "a0: &a0 lol\n");
+	for (int i = 1; i < 12; i++) {
+		at += sprintf(at, "a%d: &a%d [", i, i);
+		for (int k = 0; k < 10; k++)
+			at += sprintf(at, "%s*a%d", k > 0 ? "," : "", i - 1);
+		at += sprintf(at, "]\n");
+	}
+	ck_assert_ptr_nonnull(strstr(yaml(text), "larger than 16 MiB"));
+	memset(text, '[', 100);
+	text[100] = '\0';
+	ck_assert_str_eq(yaml(text), "1:65: nested too deeply");
+}
+END_TEST
+
+START_TEST(yaml_fields_are_found_again)
+{
+	static const char text[] = "a:\n  b:\n  - 1\n  - {c: x}\naa: 3\n";
+	static const struct {
+		const char *path;
+		int line, column;
+	} rows[] = { { "a", 1, 1 },	{ "a.b", 2, 3 },     { "a.b[1].c", 4, 6 },
+		     { "a.b[9]", 2, 3 }, { "a.nope", 1, 1 }, { "aa", 5, 1 } };
+	struct yaml_place at;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ck_assert(yaml_text_locate(text, strlen(text), rows[i].path, &at));
+		ck_assert_msg(at.line == rows[i].line && at.column == rows[i].column, "%s: %d:%d", rows[i].path,
+			      at.line, at.column);
+	}
+	ck_assert(!yaml_text_locate(text, strlen(text), "b", &at));
+}
+END_TEST
+
 int main(void)
 {
 	return RUN_TESTS(comments_leave_offsets_alone, fields_are_found_again, csv, csv_cells_are_kept,
 			 line_ends, jsonl,
 			 files_become_requests, mistakes_are_told_with_their_place,
-			 keys_come_from_the_environment);
+			 keys_come_from_the_environment,
+			 yaml_is_json, yaml_is_bounded, yaml_fields_are_found_again);
 }
