@@ -1,6 +1,7 @@
 #include "daemon/api/follow.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@ struct follow {
 	struct call *call; // a reference
 	struct watch *watch;
 	int64_t task_id;
+	struct user_waiter turn;
 	bool cancel_on_disconnect;
 	char *notes; // told with the end, or NULL
 };
@@ -38,6 +40,7 @@ static void follow_end(struct follow *follow)
 
 	call->on_gone = call->on_writable = NULL;
 	call->data = NULL;
+	user_stop_waiting(&follow->turn);
 	watch_free(follow->watch);
 	free(follow->notes);
 	free(follow);
@@ -78,10 +81,9 @@ static void answer_with_notes(struct follow *follow, const struct ellu_task_even
 	call_unref(call);
 }
 
-static void on_event(void *userdata, const struct ellu_task_event *event, bool terminal,
-		     struct share *share)
+static void tell(struct follow *follow, const struct ellu_task_event *event, bool terminal,
+		 struct share *share)
 {
-	struct follow *follow = userdata;
 	struct call *call = follow->call;
 
 	if (!call->more) {
@@ -99,6 +101,31 @@ static void on_event(void *userdata, const struct ellu_task_event *event, bool t
 	} else if (!answer(call, event, NULL, /* continues= */ true, share) && call->data) {
 		watch_pause(follow->watch);
 	}
+}
+
+static void on_event(void *userdata, const struct ellu_task_event *event, bool terminal,
+		     struct share *share)
+{
+	struct follow *follow = userdata;
+	struct user *user = follow->call->principal.user;
+
+	user_begin_work(user);
+	tell(follow, event, terminal, share);
+	user_end_work(user);
+}
+
+/* A user may follow a task many times, which others would feel. */
+static bool must_wait(void *userdata)
+{
+	struct follow *follow = userdata;
+	struct user *user = follow->call->principal.user;
+
+	return !user_is_alone(user) && !user_take_turn(user, &follow->turn);
+}
+
+static void on_turn(struct user_waiter *waiter)
+{
+	watch_go_on(((struct follow *)((char *)waiter - offsetof(struct follow, turn)))->watch);
 }
 
 static void on_failed(void *userdata, const struct fault *fault)
@@ -152,8 +179,10 @@ static struct watch *follow_new(struct call *call, int64_t task_id, int64_t afte
 		.task_id = task_id,
 		.after_sequence = after_sequence,
 		.min_interval_usec = (int64_t)(min_interval_seconds * USEC_PER_SEC),
+		.uid = call->principal.uid,
 		.event = on_event,
 		.failed = on_failed,
+		.must_wait = must_wait,
 		.userdata = follow,
 	};
 	int r;
@@ -163,6 +192,7 @@ static struct watch *follow_new(struct call *call, int64_t task_id, int64_t afte
 		return NULL;
 	}
 	follow->task_id = task_id;
+	follow->turn.wake = on_turn;
 	follow->cancel_on_disconnect = cancel_on_disconnect;
 	r = watch_new(call->service->queue, &options, &follow->watch);
 	if (r < 0) {
@@ -180,13 +210,15 @@ static struct watch *follow_new(struct call *call, int64_t task_id, int64_t afte
 	return NULL;
 }
 
-void follow_task(struct call *call, int64_t task_id, int64_t after_sequence,
+void follow_task(struct call *call, const struct ellu_task *task, int64_t after_sequence,
 		 double min_interval_seconds)
 {
-	struct watch *watch = follow_new(call, task_id, after_sequence,
+	struct watch *watch = follow_new(call, task->id, after_sequence,
 					 /* cancel_on_disconnect= */ false, min_interval_seconds);
 
-	if (watch)
+	if (watch && after_sequence < 0)
+		watch_start_with(watch, task, /* rows= */ NULL, 0);
+	else if (watch)
 		watch_start(watch);
 }
 

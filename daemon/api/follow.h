@@ -11,6 +11,6 @@
  * is detached, else by following it. `priority`: that it will have. */
 int submit_task(struct call *call, const char *priority);
 
-/* `after_sequence` -1: from the present state. */
-void follow_task(struct call *call, int64_t task_id, int64_t after_sequence,
+/* The task as it was just read. `after_sequence` -1: from that state. */
+void follow_task(struct call *call, const struct ellu_task *task, int64_t after_sequence,
 		 double min_interval_seconds);

@@ -129,9 +129,9 @@ int api_list_tasks(struct call *call)
 static void on_watchable(struct call *call, struct store_request *request)
 {
 	const struct ellu_watch_task_request *watch = call->request;
+	const struct ellu_task *task = ((const struct task_get *)request)->ret_task;
 
-	(void)request;
-	follow_task(call, watch->id, watch->after_sequence ? *watch->after_sequence : -1,
+	follow_task(call, task, watch->after_sequence ? *watch->after_sequence : -1,
 		    *watch->min_interval_seconds);
 }
 

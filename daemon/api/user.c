@@ -14,6 +14,8 @@
 
 /* A user's part of a turn of the loop. A piece of work that has begun is finished. */
 #define TURN_USEC 25
+/* Beside whom nobody was at work for so long is alone. */
+#define ALONE_USEC (100 * USEC_PER_MSEC)
 /* Who makes one call after the other has his next one there within such a time: until then it is
  * his turn if he had less of the loop's time than others. What he did not use he may catch up on
  * later, up to a limit. */
@@ -39,6 +41,8 @@ struct users {
 	int n_working; // pieces of work, one within the other
 	int64_t work_began_usec;
 	int64_t used_usec; // by the user who has used most
+	const struct user *latest; // was at work last
+	int64_t before_usec; // when another one was, before that
 	struct event *turn; // there are waiters to wake
 	bool turn_is_due; // `turn` is to fire, or about to
 };
@@ -189,6 +193,15 @@ static void follow_turn(struct user *user)
 	user->turn_number = turn;
 }
 
+bool user_is_alone(const struct user *user)
+{
+	const struct users *users = user->users;
+	bool is_latest = !users->latest || users->latest == user;
+	int64_t other_usec = is_latest ? users->before_usec : users->latest->worked_last_usec;
+
+	return clock_monotonic_usec() - other_usec > ALONE_USEC;
+}
+
 bool user_has_turn(struct user *user)
 {
 	const struct users *users = user->users;
@@ -231,6 +244,9 @@ void user_end_work(struct user *user)
 	follow_turn(user);
 	user->worked_usec += worked;
 	user->worked_last_usec = now;
+	if (users->latest && users->latest != user)
+		users->before_usec = users->latest->worked_last_usec;
+	users->latest = user;
 	activate(user);
 	user_worked_elsewhere(user, worked);
 	if (evtimer_pending(users->turn, NULL))

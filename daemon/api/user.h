@@ -118,6 +118,8 @@ void user_wait_for_slot(struct user *user, enum user_slot slot, struct user_wait
 void user_wait_for_turn(struct user *user, struct user_waiter *waiter);
 void user_stop_waiting(struct user_waiter *waiter);
 
+/* Whether nobody else was at work lately, so that nobody is kept waiting. */
+bool user_is_alone(const struct user *user);
 /* Whether the user has a part of this turn left, and nobody else at work has had less time. */
 bool user_has_turn(struct user *user);
 /* The same for what has just come up; false: it waits for a turn, behind what waits already. */

@@ -55,7 +55,9 @@ struct live_task *live_task_remove(struct live_tasks *tasks, struct live_task *t
 	log_news_flush(task);
 	live_task_detach_watches(task);
 	monitors_forget(task);
-	share_done(&task->progress_share);
+	live_task_forget_progress_event(task);
+	for (size_t i = 0; i < TOLD_MAX; i++)
+		task_told_done(&task->told[i]);
 	while (*link != task)
 		link = &(*link)->next;
 	*link = task->next;

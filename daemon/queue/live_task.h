@@ -59,6 +59,8 @@ struct live_task {
 	struct ellu_task_event progress_event; // task_id 0: not made yet
 	struct share progress_share; // of `progress_event`
 	struct log_news log;
+	struct task_told told[TOLD_MAX]; // the last one at n_told - 1
+	unsigned n_told;
 	struct live_task *moved_next; // monitors::moved
 	struct live_task **moved_link;
 	int64_t n_moves; // monitors::n_moves when its progress moved last
@@ -105,15 +107,8 @@ void live_task_set_progress(struct live_task *task, const struct ellu_progress *
 
 /* ---- What watches are told (watch.c) ---- */
 
-struct task_news {
-	int64_t first_sequence; // the first that this covers
-	struct ellu_task_event event; // its sequence is the last that this covers
-	int64_t last_number; // of its events, which follow each other; 0: not known
-	bool terminal;
-};
-
-/* A durable change, or log lines: to every watch, once and in order. */
-void live_task_publish(struct live_task *task, const struct task_news *news);
+/* A durable change, or log lines: to every watch, once and in order. `share` lies beside `news`. */
+void live_task_publish(struct live_task *task, const struct task_news *news, struct share *share);
 /* Progress or a hold of the moment: to each watch at its own pace. */
 void live_task_publish_progress(struct live_task *task);
 /* The progress as an event, as of now. */

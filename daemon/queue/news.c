@@ -144,10 +144,18 @@ void log_news_add(struct live_task *task, const struct log_line *line)
 	wait_for_turn(&task->queue->log_backlog, task);
 }
 
+void task_told_done(struct task_told *told)
+{
+	share_done(&told->share);
+	free(told->text);
+	told->text = NULL;
+}
+
 void log_news_flush(struct live_task *task)
 {
 	struct log_news waiting = task->log;
-	struct task_news news = { .first_sequence = waiting.first_sequence };
+	struct task_told *told;
+	struct ellu_task_event *event;
 
 	if (!waiting.link)
 		return;
@@ -155,15 +163,21 @@ void log_news_flush(struct live_task *task)
 	if (waiting.next)
 		waiting.next->log.link = waiting.link;
 	task->log = (struct log_news){ 0 };
-	news.event = (struct ellu_task_event)ELLU_RECORD(struct ellu_task_event);
-	news.event.task_id = task->id;
-	news.event.sequence = waiting.last_sequence;
-	news.event.status = task_status_name(waiting.status);
-	news.event.hold = waiting.hold;
-	news.event.hold_reason = live_task_hold_reason(task, waiting.hold);
-	news.event.logs_delta = waiting.text;
-	news.event.at = waiting.at;
-	news.last_number = waiting.last_number;
-	live_task_publish(task, &news);
-	free(waiting.text);
+	told = &task->told[task->n_told++ % TOLD_MAX];
+	event = &told->news.event;
+	task_told_done(told);
+	told->text = waiting.text;
+	told->news = (struct task_news){
+		.first_sequence = waiting.first_sequence,
+		.event = ELLU_RECORD(struct ellu_task_event),
+		.last_number = waiting.last_number,
+	};
+	event->task_id = task->id;
+	event->sequence = waiting.last_sequence;
+	event->status = task_status_name(waiting.status);
+	event->hold = waiting.hold;
+	event->hold_reason = live_task_hold_reason(task, waiting.hold);
+	event->logs_delta = waiting.text;
+	event->at = waiting.at;
+	live_task_publish(task, &told->news, &told->share);
 }

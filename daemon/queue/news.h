@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "daemon/base/share.h"
 #include "daemon/store/events.h"
 #include "daemon/store/tasks.h"
 #include "proto/arena.h"
@@ -30,6 +31,13 @@ size_t event_rows_gather(struct arena *arena, const struct task_event_row *rows,
 /* Progress, error and result of the task as it is by now. */
 void event_add_outcome(struct ellu_task_event *event, const struct ellu_task *task);
 
+struct task_news {
+	int64_t first_sequence; // the first that this covers
+	struct ellu_task_event event; // its sequence is the last that this covers
+	int64_t last_number; // of its events, which follow each other; 0: not known
+	bool terminal;
+};
+
 /* ---- Lines that were just committed ---- */
 
 struct log_news {
@@ -45,6 +53,15 @@ struct log_news {
 	enum task_status status; // and hold, under which they were written
 	const char *hold; // static text, or NULL
 };
+
+/* Lines that were told lately, for who could not be told at once. */
+#define TOLD_MAX 4
+struct task_told {
+	struct task_news news;
+	char *text; // of its event; NULL: none were
+	struct share share;
+};
+void task_told_done(struct task_told *told);
 
 /* All of a queue. */
 struct log_backlog {

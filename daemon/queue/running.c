@@ -59,6 +59,7 @@ static void publish_state(struct live_task *task, const struct store_request *re
 			  const struct ellu_task *record)
 {
 	struct task_news news = { .first_sequence = record->sequence };
+	struct share share = { 0 };
 
 	if (task->number < request->last_event)
 		task->number = request->last_event;
@@ -77,7 +78,8 @@ static void publish_state(struct live_task *task, const struct store_request *re
 	news.event.result = record->result;
 	news.event.at = clock_wall_usec();
 	news.terminal = task_status_is_terminal(task->status);
-	live_task_publish(task, &news);
+	live_task_publish(task, &news, &share);
+	share_done(&share);
 }
 
 /* The task is no longer the queue's: it is terminal. */

@@ -19,7 +19,8 @@ struct watch {
 	int64_t cursor; // the last sequence that was delivered
 	bool introduced; // the present state, or what came after the start, was delivered
 	bool caught_up; // fed from memory
-	bool reading; // `page` is with the store, or being delivered
+	bool reading; // `page` is with the store, waits for a turn, or is being delivered
+	bool page_waits;
 	bool paused;
 	bool freed; // leave_page() frees it
 	bool ended;
@@ -71,6 +72,11 @@ static void deliver(struct watch *watch, const struct ellu_task_event *event, bo
 	watch->options.event(watch->options.userdata, event, terminal, share);
 }
 
+static bool must_wait(const struct watch *watch)
+{
+	return watch->options.must_wait(watch->options.userdata);
+}
+
 /* ---- Reading what was missed ---- */
 
 /* The hold of the moment, which the store does not know. */
@@ -108,11 +114,26 @@ static void deliver_rows(struct watch *watch)
 	}
 }
 
+/* Progress, or the present: it is the same for all who are as far as memory is. */
+static void deliver_live(struct watch *watch)
+{
+	struct live_task *task = watch->task;
+	struct ellu_task_event event = *live_task_progress_event(task);
+
+	deliver(watch, &event, /* terminal= */ false, &task->progress_share);
+}
+
 static void deliver_present(struct watch *watch)
 {
 	const struct ellu_task *task = watch->page.ret_task;
 	struct ellu_task_event event = ELLU_RECORD(struct ellu_task_event);
 
+	if (watch->task && watch->task->sequence == watch->page.ret_last_sequence) {
+		if (task->progress)
+			live_task_set_progress(watch->task, task->progress);
+		deliver_live(watch);
+		return;
+	}
 	event.task_id = task->id;
 	event.sequence = watch->page.ret_last_sequence;
 	event.status = task->status;
@@ -151,11 +172,12 @@ static void leave_page(struct watch *watch)
 		read_on(watch);
 }
 
-static void on_page(struct store_request *request)
+static void finish_page(struct watch *watch)
 {
-	struct watch *watch = request->userdata;
+	struct store_request *request = &watch->page.request;
 	struct queue *queue = watch->queue;
 
+	watch->page_waits = false;
 	if (!watch->freed && request->result < 0) {
 		watch->ended = true;
 		watch->options.failed(watch->options.userdata, &request->fault);
@@ -164,6 +186,16 @@ static void on_page(struct store_request *request)
 	}
 	leave_page(watch);
 	queue_count_outstanding(queue, -1);
+}
+
+/* The store may have answered many watches of one caller at once. */
+static void on_page(struct store_request *request)
+{
+	struct watch *watch = request->userdata;
+
+	watch->page_waits = !watch->freed && must_wait(watch);
+	if (!watch->page_waits)
+		finish_page(watch);
 }
 
 /* A task that is neither live nor terminal is on its way into the queue: look again soon. One that
@@ -186,6 +218,7 @@ static void start_reading(struct watch *watch)
 	watch->reading = true;
 	queue_count_outstanding(watch->queue, 1);
 	store_request_init(&watch->page.request, watch->queue->options.loop, on_page, watch);
+	watch->page.request.uid = watch->options.uid;
 	watch->page.task_id = watch->options.task_id;
 	watch->page.after_sequence = watch->cursor >= 0 ? watch->cursor : INTEGER_MAX;
 	watch->page.ret_rows = NULL;
@@ -210,25 +243,72 @@ static void plan_progress(struct watch *watch)
 	(void)event_add(watch->timer, &timeout);
 }
 
+static void tell_progress(struct watch *watch)
+{
+	if (watch->task->sequence == watch->cursor)
+		deliver_live(watch);
+	else if (watch->task->sequence)
+		plan_progress(watch); // read from the store what memory does not know yet
+}
+
+/* Whether it was told all before `news`, and nothing of it. */
+static bool is_next(const struct watch *watch, const struct task_news *news)
+{
+	return watch->cursor + 1 == news->first_sequence;
+}
+
+/* What it was not told yet, if memory still has it. */
+static struct task_told *find_told(const struct watch *watch)
+{
+	for (size_t i = 0; watch->task && i < TOLD_MAX; i++) {
+		struct task_told *told = &watch->task->told[i];
+
+		if (told->text && is_next(watch, &told->news))
+			return told;
+	}
+	return NULL;
+}
+
+/* One that had to wait when there was something to tell, or looks again. The watch may be freed on
+ * the way. */
+static void catch_up(struct watch *watch)
+{
+	struct task_told *told;
+
+	if (watch->reading)
+		return;
+	watch->reading = true;
+	while (!watch->freed && !watch->paused && (told = find_told(watch))) {
+		watch->caught_up = told->news.event.sequence == watch->task->sequence;
+		deliver(watch, &told->news.event, /* terminal= */ false, &told->share);
+	}
+	watch->reading = false;
+	if (watch->freed)
+		free(watch);
+	else if (!watch->caught_up && !watch->paused)
+		start_reading(watch);
+}
+
+void watch_go_on(struct watch *watch)
+{
+	if (watch->page_waits)
+		finish_page(watch);
+	else if (watch->paused || watch->ended)
+		; // watch_resume() looks
+	else if (watch->caught_up)
+		tell_progress(watch);
+	else
+		catch_up(watch);
+}
+
 static void on_timer(evutil_socket_t fd, short events, void *userdata)
 {
 	struct watch *watch = userdata;
-	struct live_task *task = watch->task;
-	struct ellu_task_event event;
 
 	(void)fd;
 	(void)events;
-	if (watch->paused || watch->ended)
-		return;
-	if (!watch->caught_up) {
-		start_reading(watch);
-		return;
-	}
-	event = *live_task_progress_event(task);
-	if (event.sequence == watch->cursor)
-		deliver(watch, &event, /* terminal= */ false, &task->progress_share);
-	else if (task->sequence)
-		plan_progress(watch); // read from the store what memory does not know yet
+	if (!watch->paused && !watch->ended && !must_wait(watch))
+		watch_go_on(watch);
 }
 
 const struct ellu_task_event *live_task_progress_event(struct live_task *task)
@@ -257,9 +337,8 @@ void live_task_publish_progress(struct live_task *task)
 	monitors_progress(&task->queue->monitors, task);
 }
 
-void live_task_publish(struct live_task *task, const struct task_news *news)
+void live_task_publish(struct live_task *task, const struct task_news *news, struct share *share)
 {
-	struct share share = { 0 };
 	struct watch *watch;
 
 	log_news_flush(task);
@@ -273,13 +352,14 @@ void live_task_publish(struct live_task *task, const struct task_news *news)
 
 		if (!watch->caught_up || watch->paused || watch->cursor >= news->event.sequence)
 			; // reads it from the store, or has it from there
-		else if (watch->cursor + 1 != news->first_sequence)
+		else if (!is_next(watch, news))
 			start_reading(watch);
+		else if (must_wait(watch))
+			watch->caught_up = false;
 		else
-			deliver(watch, &news->event, news->terminal, &share);
+			deliver(watch, &news->event, news->terminal, share);
 		watch = next;
 	}
-	share_done(&share);
 	if (news->terminal)
 		monitors_forget(task); // its worker may be busy yet, but no progress follows the end
 	monitors_publish(&task->queue->monitors, task, news);
@@ -348,7 +428,9 @@ struct watch *watch_free(struct watch *watch)
 	watch->queue->n_watches--;
 	watch->freed = true;
 	/* While a page is with the store or being delivered, leave_page() frees. */
-	if (!watch->reading)
+	if (watch->page_waits)
+		finish_page(watch);
+	else if (!watch->reading)
 		free(watch);
 	return NULL;
 }

@@ -3,7 +3,8 @@
  * sequence; then every change, each log line once and in order, until the terminal state.
  *
  * A watch is a cursor into the task's history. While it keeps up it is fed from memory; one that
- * was paused, or came late, reads what it missed from the store. So nothing is queued for it.
+ * was paused, or came late, reads what it missed from the store. So nothing is queued for it, and
+ * telling it can wait for its caller's turn.
  */
 #pragma once
 
@@ -22,6 +23,7 @@ struct watch_options {
 	int64_t task_id;
 	int64_t after_sequence; // -1: from the present state
 	int64_t min_interval_usec; // between events that only carry progress
+	int64_t uid; // the caller's, whose turns with the store it takes
 	/* An event; with `terminal` the last one. The event is borrowed for the call. `share` is for
 	 * all who get the same event; NULL: nobody else does. The watch may be freed or paused
 	 * inside. */
@@ -29,14 +31,17 @@ struct watch_options {
 		      struct share *share);
 	/* The store failed to tell; nothing follows. */
 	void (*failed)(void *userdata, const struct fault *fault);
+	/* Whether telling has to wait for watch_go_on(). */
+	bool (*must_wait)(void *userdata);
 	void *userdata;
 };
 
 /* Nothing is delivered before it is started. */
 int watch_new(struct queue *queue, const struct watch_options *options, struct watch **ret_watch);
 void watch_start(struct watch *watch);
-/* The same for a task that was just made and whose whole history is at hand: that is delivered at
- * once, so that the watch may be gone afterwards. */
+/* The same for a task that was just made and whose whole history is at hand, or that was just read, for
+ * a watch from its present state, without rows: that is delivered at once, so that the watch may be
+ * gone afterwards. */
 void watch_start_with(struct watch *watch, const struct ellu_task *task,
 		      const struct task_event_row *rows, size_t n_rows);
 struct watch *watch_free(struct watch *watch);
@@ -44,3 +49,5 @@ struct watch *watch_free(struct watch *watch);
 /* The other side reads slowly: nothing is delivered until watch_resume(). */
 void watch_pause(struct watch *watch);
 void watch_resume(struct watch *watch);
+/* Tells what had to wait. The watch may be freed inside. */
+void watch_go_on(struct watch *watch);

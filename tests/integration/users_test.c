@@ -3,13 +3,17 @@
  * user is a process that has become one, so root is needed.
  */
 #include <grp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/harness/suite.h"
+#include "tests/harness/trail.h"
 #include "tests/harness/users.h"
 
 static struct daemon *server;
@@ -391,6 +395,61 @@ START_TEST(a_log_is_not_filled_by_connecting)
 }
 END_TEST
 
+/* Until it is ended. */
+static pid_t call_for_ever(void)
+{
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (pid > 0)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (struct wire *wire = connect_as(server, OTHER_UID);;)
+		json_object_put(wire_call(wire, "ListTasks", "%s", "{}"));
+}
+
+/* While others are at work who follows a task often has to wait for his turns. Each time he is told
+ * all of it, once and in order. */
+START_TEST(who_gives_way_is_told_all)
+{
+	enum { WATCHES = 60 };
+	struct sim *sim = sim_start((const char *[]) { "--content_filter_rate=0.5",
+						       "--latency_seconds=0.01", NULL });
+	struct wire *watches[WATCHES], *wire;
+	const char *logs;
+	int64_t id;
+	pid_t other;
+
+	server = daemon_start_system();
+	wire = daemon_connect(server);
+	other = call_for_ever();
+	id = experiment_submit(wire, &(struct experiment) {
+		.rows = 200, .url = sim_url(sim), .max_connections = 4 });
+	for (int i = 0; i < WATCHES; i++) {
+		watches[i] = daemon_connect(server);
+		wire_start(watches[i], "'more':true", "WatchTask",
+			   "{'id':%lld,'after_sequence':%d,'min_interval_seconds':0.05}",
+			   (long long)id, 0);
+	}
+	json_object_put(task_await_status(server, id, "SUCCESS"));
+	logs = task_logs(wire, id);
+	for (int i = 0; i < WATCHES; i++) {
+		struct trail *trail = trail_new(id, 0);
+
+		while (!trail_has_ended(trail)) {
+			json_object *reply = wire_next(watches[i]);
+
+			trail_take(trail, at_json(reply, "parameters.event"));
+			json_object_put(reply);
+		}
+		ck_assert_str_eq(trail->logs, logs);
+	}
+	kill(other, SIGKILL);
+	ck_assert_int_eq(waitpid(other, NULL, 0), other);
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 /* A user's own daemon serves nobody else. */
 START_TEST(private_socket)
 {
@@ -416,5 +475,5 @@ int main(void)
 	return RUN_SUITE(each_user_has_his_own, a_shared_config_serves_all, each_prunes_his_own, each_sees_his_own_endpoints,
 			 an_administrators_config_stays_his, tarpit_calls_starve_nobody,
 			 interactive_tasks_are_limited, the_group_administers,
-			 a_log_is_not_filled_by_connecting, private_socket);
+			 a_log_is_not_filled_by_connecting, who_gives_way_is_told_all, private_socket);
 }
