@@ -27,7 +27,7 @@ void column_default(struct table *table, const void *item)
 {
 	const struct ellu_llm_config *config = item;
 	const struct ellu_ref *ref = listed_default;
-	bool is_default = ref->id ? config->id && *ref->id == *config->id
+	bool is_default = !ref ? false : ref->id ? config->id && *ref->id == *config->id
 				  : ref->name && strcmp(ref->name, config->name) == 0;
 
 	table_text(table, is_default ? "default" : "");
@@ -50,7 +50,7 @@ int command_llm_list(struct cli *cli)
 
 static void print_default(const struct ellu_project *project)
 {
-	if (!project->default_llm_config->name)
+	if (!project->default_llm_config || !project->default_llm_config->name)
 		return;
 	text_print(stdout, project->default_llm_config->name);
 	putchar('\n');

@@ -28,6 +28,7 @@ static const struct operation {
 	[METHOD_CREATE_LLM_CONFIG] = { STORE_SCAN, resource_create, &resource_llm_config },
 	[METHOD_CREATE_PROMPT_TEMPLATE] = { STORE_SCAN, resource_create, &resource_prompt_template },
 	[METHOD_DELETE_COLLECTION] = { STORE_WRITE, resource_delete, &resource_collection },
+	[METHOD_DELETE_LLM_CONFIG] = { STORE_WRITE, resource_delete, &resource_llm_config },
 	[METHOD_DELETE_PROMPT_TEMPLATE] = { STORE_WRITE, prompt_template_delete,
 					    &resource_prompt_template },
 	[METHOD_EDIT_RATING] = { STORE_WRITE, rating_edit },

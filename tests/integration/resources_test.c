@@ -1,12 +1,14 @@
 /*
- * What resources have in common: made or found by many at once, changed as a whole, renamed. Each
- * method of these is asked of each resource that has it.
+ * What resources have in common: made or found by many at once, changed as a whole, renamed, deleted.
+ * Each method of these is asked of each resource that has it.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/harness/database.h"
+#include "tests/harness/dir.h"
+#include "tests/harness/sim.h"
 #include "tests/harness/suite.h"
 
 #define INVALID "org.varlink.service.InvalidParameter"
@@ -191,6 +193,32 @@ START_TEST(update)
 }
 END_TEST
 
+/* Its name is free again, and its id is nobody's. */
+static void delete(const struct resource *resource)
+{
+	json_object *was = at_json(ask(resource, "Create", as_new(resource, resource->content)),
+				   resource->member);
+	char *by_id = text("{'%s':{'id':%lld}}", resource->member, (long long)at_int(was, "id"));
+
+	ask(resource, "Delete", by_id);
+	for (size_t i = 0; i < 3; i++)
+		wire_refused(wire, "NotFound",
+			     text("%s%s", (const char *const []){ "Get", "Delete", "Update" }[i],
+				  resource->name),
+			     "%s", requoted(i < 2 ? by_id : as_update(resource, "N", resource->other)));
+	ck_assert(at_int(ask(resource, "GetOrCreate", as_new(resource, resource->other)),
+			 text("%s.id", resource->member)) != at_int(was, "id"));
+}
+
+START_TEST(deleted)
+{
+	begin();
+	for EACH(resource)
+		delete(resource);
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 /* ---- What is particular ---- */
 
 static json_object *update_collection(const char *content)
@@ -291,7 +319,68 @@ START_TEST(secrets)
 }
 END_TEST
 
+/* Of `reason`, and of nothing that is there now. */
+static void must_keep(const char *name, const char *reason)
+{
+	json_object *reply = wire_refused(wire, "Conflict", "DeleteLLMConfig", "{'llm_config':{'name':'%s'}}",
+					  name);
+
+	ck_assert_msg(strstr(at_text(reply, "parameters.reason"), reason), "%s",
+		      json_object_to_json_string(reply));
+	ck_assert_str_eq(at_text(reply, "parameters.resource_name"), name);
+}
+
+static bool has_no_key(const char *path, void *userdata)
+{
+	size_t size;
+	char *content = file_read(path, &size);
+
+	(void)userdata;
+	ck_assert_msg(!content || !memmem(content, size, "sk-deleted", 10), "%s", path);
+	free(content);
+	return true;
+}
+
+/* While a task runs with a config, or judges with it, it stays; afterwards its key is forgotten, and what
+ * it brought is not. */
+START_TEST(configs_in_use)
+{
+	static const char *const judged =
+		"'rating_llm_config':{'content':{'name':'judge','provider':'simulated'}}";
+	struct sim *sim = sim_start((const char *[]) { "--hang_rate=1", NULL });
+	json_object *task, *experiment;
+	int64_t id;
+
+	begin();
+	must_keep("simulated", "the project 'default' has it as its default");
+	id = experiment_submit(wire, &(struct experiment) {
+		.name = "E", .rows = 3, .n_criteria = 1, .url = sim_url(sim), .api_key = "sk-deleted",
+		.more = judged });
+	sim_await(sim, "in_flight", 1);
+	must_keep("E config", text("the task %lld uses it", (long long)id));
+	must_keep("judge", text("the task %lld uses it", (long long)id));
+	wire_call(wire, "CancelTask", "{'id':%lld}", (long long)id);
+	wire_call(wire, "SetDefaultLLMConfig", "{'llm_config':{'name':'E config'}}");
+	must_keep("E config", "the project 'default' has it as its default");
+	wire_call(wire, "SetDefaultLLMConfig", "{'llm_config':{'name':'simulated'}}");
+	wire_call(wire, "DeleteLLMConfig", "{'llm_config':{'name':'E config'}}");
+	wire_call(wire, "DeleteLLMConfig", "{'llm_config':{'name':'judge'}}");
+	daemon_kill(server);
+	daemon_restart(server);
+	wire = daemon_connect(server);
+	dir_each_file(daemon_state_dir(server), has_no_key, NULL);
+	experiment = at_json(wire_call(wire, "GetExperiment", "{'experiment':{'name':'E'}}"), "experiment");
+	ck_assert_str_eq(at_text(experiment, "model.llm_model_name"), "m");
+	/* Going on says what is missing. */
+	task = at_json(wire_call(wire, "RetryTask", "{'id':%lld}", (long long)id), "task");
+	ck_assert_str_eq(at_text(task, "status"), "REJECTED");
+	ck_assert_str_eq(at_text(task, "error.field"), "llm_config");
+	ck_assert_ptr_nonnull(strstr(at_text(task, "error.message"), "'E config' was deleted"));
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(get_or_create, update, collections, secrets);
+	return RUN_SUITE(get_or_create, update, deleted, collections, secrets, configs_in_use);
 }

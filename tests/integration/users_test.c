@@ -197,6 +197,36 @@ START_TEST(a_shared_config_serves_all)
 }
 END_TEST
 
+/* What another's task uses stays; who has it as a default is told when it is gone. */
+START_TEST(a_shared_config_in_use)
+{
+	struct sim *sim = sim_start((const char *[]) { "--hang_rate=1", NULL });
+	struct wire *wire, *other;
+	json_object *reply;
+	int64_t id;
+
+	server = daemon_start_system();
+	wire = daemon_connect(server);
+	other = connect_as(server, OTHER_UID);
+	wire_call(wire, "CreateLLMConfig", "{'llm_config':{'name':'ours','provider':'openai',"
+		  "'llm_model_name':'m','llm_base_url':'%s','shared':true}}", sim_url(sim));
+	wire_call(other, "SetDefaultLLMConfig", "{'llm_config':{'name':'ours'}}");
+	id = experiment_submit(other, &(struct experiment) { .name = "E", .rows = 1 });
+	sim_await(sim, "in_flight", 1);
+	wire_refused(other, "org.varlink.service.PermissionDenied", "DeleteLLMConfig",
+		     "{'llm_config':{'name':'ours'}}");
+	reply = wire_refused(wire, "Conflict", "DeleteLLMConfig", "{'llm_config':{'name':'ours'}}");
+	ck_assert_str_eq(at_text(reply, "parameters.reason"), text("the task %lld uses it", (long long)id));
+	wire_call(other, "CancelTask", "{'id':%lld}", (long long)id);
+	wire_call(wire, "DeleteLLMConfig", "{'llm_config':{'name':'ours'}}");
+	ck_assert(!at_has(wire_call(other, "GetProject", "{}"), "project.default_llm_config"));
+	reply = experiment_run(other, &(struct experiment) { .name = "F", .rows = 1 });
+	ck_assert_str_eq(at_text(reply, "status"), "REJECTED");
+	ck_assert_ptr_nonnull(strstr(at_text(reply, "error.message"), "'ours' was deleted"));
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 /* Where others ask, and how that goes, is nobody's business; nor may anybody share what is his. */
 static void see_no_endpoint(struct wire *wire, void *userdata)
 {
@@ -472,7 +502,8 @@ int main(void)
 		fputs("a second user is to be had by root only\n", stderr);
 		return EXIT_SKIPPED;
 	}
-	return RUN_SUITE(each_user_has_his_own, a_shared_config_serves_all, each_prunes_his_own, each_sees_his_own_endpoints,
+	return RUN_SUITE(each_user_has_his_own, a_shared_config_serves_all,
+			 a_shared_config_in_use, each_prunes_his_own, each_sees_his_own_endpoints,
 			 an_administrators_config_stays_his, tarpit_calls_starve_nobody,
 			 interactive_tasks_are_limited, the_group_administers,
 			 a_log_is_not_filled_by_connecting, who_gives_way_is_told_all, private_socket);

@@ -223,6 +223,17 @@ static int unseal(struct tx *tx, const char *secret, const char *field,
 	return r;
 }
 
+int llm_config_check_there(struct tx *tx, const struct ellu_llm_config *config, const char *field,
+			   struct fault *fault)
+{
+	int64_t one;
+	int r = db_int(tx->db, &one, "SELECT 1 FROM llm_configs WHERE id = ?1 AND deleted_at IS NULL",
+		       "i", *config->id);
+
+	return r != 0 ? r : fault_invalid(fault, field, "a config that is there; '%s' was deleted",
+					  config->name);
+}
+
 int llm_config_load_key(struct tx *tx, int64_t id, const char *field,
 			struct ellu_llm_config **ret_config)
 {
@@ -230,6 +241,8 @@ int llm_config_load_key(struct tx *tx, int64_t id, const char *field,
 	int r;
 
 	r = llm_config_load(tx, id, ret_config, &secret);
+	if (r >= 0)
+		r = llm_config_check_there(tx, *ret_config, field, tx->fault);
 	if (r >= 0 && secret)
 		r = unseal(tx, secret, field, *ret_config);
 	if (r >= 0 && (*ret_config)->api_key_ref)
@@ -413,6 +426,28 @@ static int find_ref(struct tx *tx, const struct scope *scope, const struct ellu_
 				   "s", ref->name);
 }
 
+/* What it holds of keys goes; the rest says how results came about. */
+static int discard(struct tx *tx, int64_t id)
+{
+	const char *secret;
+	QUERY q = NULL;
+	int r;
+
+	r = db_row(tx->db, &q, "SELECT l.name, l.secret, p.name, p.default_llm_config_id = ?1,"
+			       " p.rating_llm_config_id = ?1 FROM llm_configs l"
+			       " JOIN projects p ON p.id = l.project_id WHERE l.id = ?1", "i", id);
+	if (r <= 0)
+		return r < 0 ? r : fault_not_found(tx->fault, "llm_config", NULL, id);
+	if (column_int(q, 3) || column_int(q, 4))
+		return fault_conflict(tx->fault, "llm_config", column_peek(q, 0), id,
+				      "the project '%s' %s: choose another one first",
+				      column_peek(q, 2),
+				      column_int(q, 3) ? "has it as its default" : "judges with it");
+	secret = tx_text(tx, q, 1);
+	r = secrets_forget(&tx->store->writer.secrets, secret);
+	return r < 0 ? r : db_run(tx->db, "UPDATE llm_configs SET secret = NULL WHERE id = ?1", "i", id);
+}
+
 const struct resource resource_llm_config = {
 	.name = "llm_config",
 	.noun = "a config",
@@ -425,4 +460,8 @@ const struct resource resource_llm_config = {
 	.insert = insert,
 	.differs = differs,
 	.update = update,
+	.live = "SELECT t.id FROM tasks t CROSS JOIN runs r ON r.id = t.run_id"
+		" LEFT JOIN judges j ON j.id = r.judge_id WHERE t.finished_at IS NULL"
+		" AND (r.llm_config_id = ?1 OR j.llm_config_id = ?1) LIMIT 1",
+	.discard = discard,
 };

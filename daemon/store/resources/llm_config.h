@@ -21,6 +21,9 @@ int llm_config_take(struct tx *tx, const struct scope *scope, const struct place
 int llm_config_load(struct tx *tx, int64_t id, struct ellu_llm_config **ret_config,
 		    const char **ret_secret);
 
+/* Fills `fault` when it was deleted, and returns its code. */
+int llm_config_check_there(struct tx *tx, const struct ellu_llm_config *config, const char *field,
+			   struct fault *fault);
 /* With its key, found where the config says. `field` is for the fault. */
 int llm_config_load_key(struct tx *tx, int64_t id, const char *field,
 			struct ellu_llm_config **ret_config);

@@ -47,7 +47,8 @@ static int project_load(struct tx *tx, const struct place *place,
 	if (!project || !config)
 		return -ENOMEM;
 	r = db_row(tx->db, &q, "SELECT p.name, p.description, l.name, p.created_at, p.updated_at"
-			       " FROM projects p JOIN llm_configs l ON l.id = p.default_llm_config_id"
+			       " FROM projects p LEFT JOIN llm_configs l"
+			       " ON l.id = p.default_llm_config_id AND l.deleted_at IS NULL"
 			       " WHERE p.id = ?1", "i", place->project_id);
 	if (r <= 0)
 		return r < 0 ? r : fault_not_found(tx->fault, "project", NULL, place->project_id);
@@ -56,7 +57,7 @@ static int project_load(struct tx *tx, const struct place *place,
 	project->name = tx_text(tx, q, 0);
 	project->description = tx_text(tx, q, 1);
 	project->owner_uid = place->owner_uid;
-	project->default_llm_config = config;
+	project->default_llm_config = config->name ? config : NULL;
 	project->created_at = column_int(q, 3);
 	project->updated_at = column_int(q, 4);
 	*ret_project = project;

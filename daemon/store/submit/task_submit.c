@@ -128,7 +128,11 @@ int task_submit_check_config(struct tx *tx, const struct scope *scope,
 
 	if (!config || rejected->code)
 		return 0;
-	r = check_owner(tx, scope, *config->id, part, rejected);
+	r = llm_config_check_there(tx, config, part, rejected);
+	if (r == ELLU_E_INVALID_PARAMETER)
+		return 0;
+	if (r >= 0)
+		r = check_owner(tx, scope, *config->id, part, rejected);
 	if (r >= 0 && !rejected->code)
 		r = check_key(tx, config, part, rejected);
 	if (r >= 0 && !rejected->code && cost_limit)
