@@ -1,15 +1,21 @@
 /*
- * Every field of every request of the interface, over the socket, with each wrong type of value:
- * InvalidParameter with the field's path, whatever the field. The tables of the contract say
- * what to try.
+ * Every field of every request of the interface, over the socket, with each wrong type of value and
+ * what lies outside its limits, missing, given where it is not to be, and naming what is another
+ * user's: an error with the field's path, whatever the field, and nothing changed. The tables of the
+ * contract say what to try.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "proto/generated/interface.h"
+#include "proto/limits.h"
 #include "proto/method.h"
+#include "tests/harness/database.h"
 #include "tests/harness/suite.h"
+#include "tests/harness/users.h"
+#include "tests/integration/request.h"
 
 #define DEPTH_MAX 6
 
@@ -60,68 +66,115 @@ static void must_refuse(const struct method *method, const char *parameters, con
 	n_tried++;
 }
 
-static const char *good_record(const struct record_type *type, const char *but);
-
-/* A value that the field takes. */
-static const char *good_value(const struct record_field *field)
-{
-	if (field->container == FIELD_MAP)
-		return "{}";
-	if (field->container == FIELD_ARRAY && field->length_low == 0)
-		return "[]";
-	if (field->kind == FIELD_STRUCT && field->container == FIELD_ARRAY)
-		return text("[%s]", good_record(field->type, NULL));
-	if (field->kind == FIELD_STRUCT)
-		return good_record(field->type, NULL);
-	if (field->container == FIELD_ARRAY)
-		return field->kind == FIELD_STRING ? "[\"a\"]" : "[1]";
-	if (field->one_of)
-		return text("\"%s\"", field->one_of[0]);
-	return field->kind == FIELD_STRING ? "\"a\"" :
-	       field->kind == FIELD_OBJECT ? "{}" :
-	       field->kind == FIELD_BOOL   ? "true" : "1";
-}
-
-static bool is_first_choice(const struct record_type *type, const struct record_field *field)
-{
-	return type->exactly_one && strcmp(type->exactly_one[0], field->name) == 0;
-}
-
-/* All that the type must have, without the member `but`; a text that ends in `}`. */
-static const char *good_record(const struct record_type *type, const char *but)
-{
-	const char *record = "{", *comma = "";
-
-	for (size_t i = 0; i < type->n_fields; i++) {
-		const struct record_field *field = &type->fields[i];
-		bool needed = !(field->flags & (FIELD_NULLABLE | FIELD_DEFAULT | FIELD_READ_ONLY)) ||
-			      is_first_choice(type, field);
-
-		if (!needed || (but && strcmp(field->name, but) == 0))
-			continue;
-		record = text("%s%s\"%s\":%s", record, comma, field->name, good_value(field));
-		comma = ",";
-	}
-	return text("%s}", record);
-}
-
-/* The same with a member more. */
-static const char *with_member(const struct record_type *type, const char *name, const char *value)
-{
-	const char *rest = good_record(type, name);
-
-	return text("{\"%s\":%s%s%s", name, value, rest[1] == '}' ? "" : ",", rest + 1);
-}
-
 /* The text of a message around a value, and where in it the value stands. */
 struct place {
 	const struct method *method;
 	const char *path, *before, *after;
 };
 
+static struct place place_inside(const struct place *place, const struct record_type *type,
+				 const struct record_field *field)
+{
+	const char *record = request_with(type, field->name, "\n");
+	const char *gap = strchr(record, '\n');
+
+	return (struct place){
+		.method = place->method,
+		.path = text("%s%s%s", place->path, place->path[0] ? "." : "", field->name),
+		.before = text("%s%.*s", place->before, (int)(gap - record), record),
+		.after = text("%s%s", gap + 1, place->after),
+	};
+}
+
 static void try_value(const struct place *place, const char *value, const char *path)
 {
 	must_refuse(place->method, text("%s%s%s", place->before, value, place->after), path);
+}
+
+/* All that is stored. */
+static char *stored(const struct daemon *daemon)
+{
+	char *tables = database_text(daemon, "SELECT group_concat(name, ' ') FROM sqlite_master"
+					     " WHERE type = 'table'"), *rest, *all = text("%s", "");
+
+	for (char *table = strtok_r(tables, " ", &rest); table; table = strtok_r(NULL, " ", &rest)) {
+		const char *columns = database_text(daemon, "SELECT group_concat(name) FROM"
+							    " pragma_table_info('%s')", table);
+
+		all = text("%s%s: %s\n", all, table,
+			   database_text(daemon, "SELECT group_concat(json_array(%s)) FROM %s", columns,
+					 table));
+	}
+	return all;
+}
+
+static const char *long_text(size_t length)
+{
+	char *letters = text("\"%*s\"", (int)length, "");
+
+	memset(letters + 1, 'x', length);
+	return letters;
+}
+
+static const char *long_array(const struct record_field *field, size_t n)
+{
+	const char *item = field->kind == FIELD_STRUCT ? request_record(field->type, NULL) :
+			   field->kind == FIELD_STRING ? "\"a\"" :
+			   field->kind == FIELD_OBJECT ? "{}" : "1";
+	char *array = malloc(n * (strlen(item) + 1) + 3), *at = array;
+
+	*at++ = '[';
+	for (size_t i = 0; i < n; i++)
+		at += sprintf(at, "%s%s", i ? "," : "", item);
+	strcpy(at, "]");
+	return array;
+}
+
+/* Whether so many of it still fit into a message, and into a test. */
+static bool is_tried(size_t length)
+{
+	return length <= 20000;
+}
+
+static void try_length(const struct place *place, const struct record_field *field)
+{
+	const bool is_array = field->container == FIELD_ARRAY;
+	const size_t low = field->flags & FIELD_NAME ? 1 : field->length_low;
+	const size_t high = field->flags & FIELD_NAME ? NAME_MAX_CHARS : field->length_high;
+
+	if (!(field->flags & (FIELD_LENGTH | FIELD_NAME)) || field->container == FIELD_MAP)
+		return;
+	if (low > 0)
+		try_value(place, is_array ? "[]" : "\"\"", place->path);
+	if (is_tried(high))
+		try_value(place, is_array ? long_array(field, high + 1) : long_text(high + 1),
+			  place->path);
+}
+
+static void try_limits(const struct place *place, const struct record_field *field)
+{
+	try_length(place, field);
+	if (field->container != FIELD_SINGLE)
+		return;
+	if (field->one_of)
+		try_value(place, "\"no such choice\"", place->path);
+	if (field->flags & FIELD_NAME)
+		try_value(place, "\"a\\u0001\"", place->path);
+	if (field->flags & FIELD_RANGE) {
+		try_value(place, text("%.17g", field->low - 1), place->path);
+		try_value(place, text("%.17g", field->high < 1e15 ? field->high + 1 : 1e17), place->path);
+	}
+}
+
+/* Members that are missing, or too many of those that exclude each other. */
+static void try_members(const struct place *place, const struct record_type *type, const char *dot)
+{
+	for (size_t i = 0; i < type->n_fields; i++)
+		if (request_needs(&type->fields[i]))
+			try_value(place, request_record(type, type->fields[i].name),
+				  text("%s%s%s", place->path, dot, type->fields[i].name));
+	if (type->exactly_one)
+		try_value(place, request_record(type, type->exactly_one[0]), place->path);
 }
 
 static void try_fields(const struct place *place, const struct record_type *type, unsigned depth);
@@ -133,6 +186,10 @@ static void try_field(const struct place *place, const struct record_field *fiel
 	for (int sample = 0; sample < _SAMPLE_MAX; sample++)
 		if (!fits(field, sample))
 			try_value(place, samples[sample], place->path);
+	if (field->flags & FIELD_READ_ONLY)
+		try_value(place, request_value(field), place->path);
+	else
+		try_limits(place, field);
 	if (field->kind != FIELD_STRUCT || field->container == FIELD_MAP ||
 	    (field->flags & FIELD_READ_ONLY))
 		return;
@@ -150,28 +207,25 @@ static void try_fields(const struct place *place, const struct record_type *type
 
 	if (depth > DEPTH_MAX)
 		return;
-	try_value(place, with_member(type, "no_such_field", "1"),
+	try_value(place, request_with(type, "no_such_field", "1"),
 		  text("%s%sno_such_field", place->path, dot));
+	try_members(place, type, dot);
 	for (size_t i = 0; i < type->n_fields; i++) {
 		const struct record_field *field = &type->fields[i];
-		const char *record = with_member(type, field->name, "\n");
-		const char *gap = strchr(record, '\n');
-		struct place inside = {
-			.method = place->method,
-			.path = text("%s%s%s", place->path, dot, field->name),
-			.before = text("%s%.*s", place->before, (int)(gap - record), record),
-			.after = text("%s%s", gap + 1, place->after),
-		};
+		struct place inside = place_inside(place, type, field);
 
 		try_field(&inside, field, depth);
 	}
 }
 
-START_TEST(wrong_types)
+START_TEST(wrong_values)
 {
 	struct daemon *daemon = daemon_start(NULL);
+	char *before;
 
 	wire = daemon_connect(daemon);
+	wire_call(wire, "GetProject", "{}");
+	before = stored(daemon);
 	for (size_t i = 0; i < elluminate_interface.n_methods; i++) {
 		const struct method *method = &elluminate_interface.methods[i];
 
@@ -181,10 +235,85 @@ START_TEST(wrong_types)
 			try_fields(&(struct place) { method, "", "", "" }, method->request, 0);
 	}
 	ck_assert_uint_gt(n_tried, 500);
-	/* Nothing was stored. */
-	ck_assert_uint_eq(json_object_array_length(list_all(wire, "ListTasks", "%s", "")), 0);
-	ck_assert_uint_eq(json_object_array_length(list_all(wire, "ListExperiments", "%s", "")), 0);
+	ck_assert_str_eq(stored(daemon), before);
 	ck_assert(daemon_is_well(daemon));
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+/* ---- What is another user's ---- */
+
+/* Everything of the owner's has the id 1 and, where it has one, this name. */
+#define FOREIGN_NAME "F"
+
+static void must_not_find(const struct place *place, const char *value)
+{
+	static const char *const refusals[] = { "org.elluminate.NotFound",
+						"org.varlink.service.PermissionDenied",
+						"org.varlink.service.InvalidParameter" };
+	json_object *reply;
+	bool refused = false;
+
+	wire_start(wire, "", place->method->qualified_name, "%s%s%s", place->before, value, place->after);
+	reply = wire_next(wire);
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++)
+		refused |= at_is(reply, "error", refusals[i]);
+	ck_assert_msg(refused, "%s %s%s%s: %s", place->method->name, place->before, value, place->after,
+		      json_object_to_json_string(reply));
+	json_object_put(reply);
+	n_tried++;
+}
+
+static bool is_id(const char *name)
+{
+	const char *end = strrchr(name, '_');
+
+	end = end ? end + 1 : name;
+	return strcmp(end, "id") == 0 || strcmp(end, "ids") == 0;
+}
+
+static void find_foreign(const struct place *place, const struct record_type *type, unsigned depth)
+{
+	for (size_t i = 0; i < type->n_fields; i++) {
+		const struct record_field *field = &type->fields[i];
+		struct place inside = place_inside(place, type, field);
+
+		if (depth > DEPTH_MAX || field->flags & FIELD_READ_ONLY)
+			continue;
+		if (field->type == &ellu_ref_type && field->container == FIELD_SINGLE) {
+			must_not_find(&inside, "{\"id\":1}");
+			must_not_find(&inside, "{\"name\":\"" FOREIGN_NAME "\"}");
+		} else if (field->kind == FIELD_INT && is_id(field->name)) {
+			must_not_find(&inside, field->container == FIELD_ARRAY ? "[1]" : "1");
+		} else if (field->kind == FIELD_STRUCT && field->container == FIELD_SINGLE) {
+			find_foreign(&inside, field->type, depth + 1);
+		}
+	}
+}
+
+START_TEST(what_is_anothers)
+{
+	struct daemon *daemon;
+	char *before;
+
+	if (geteuid() != 0)
+		return; // a second user is to be had by root only
+	daemon = daemon_start_system();
+	experiment_run(daemon_connect(daemon), &(struct experiment) {
+		.name = FOREIGN_NAME, .n_criteria = 1,
+		.more = "'prompt_template':{'content':{'name':'" FOREIGN_NAME "','messages':[{'role':'user',"
+			"'content':'{{a}}'}]}},'collection':{'content':{'name':'" FOREIGN_NAME "','variables':["
+			"{'a':1}]}},'llm_config':{'content':{'name':'" FOREIGN_NAME "','provider':"
+			"'simulated'}}" });
+	wire = connect_as(daemon, OTHER_UID);
+	wire_call(wire, "GetProject", "{}");
+	before = stored(daemon);
+	n_tried = 0;
+	for (size_t i = 0; i < elluminate_interface.n_methods; i++)
+		find_foreign(&(struct place) { &elluminate_interface.methods[i], "", "", "" },
+			     elluminate_interface.methods[i].request, 0);
+	ck_assert_uint_gt(n_tried, 50);
+	ck_assert_str_eq(stored(daemon), before);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
@@ -205,5 +334,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(wrong_types, parameters_that_are_none);
+	return RUN_SUITE(wrong_values, what_is_anothers, parameters_that_are_none);
 }
