@@ -28,19 +28,15 @@ bool resume_follows_task(const struct resume *resume)
 	       !has_cursor(resume) && record_field_find(method->reply, "event");
 }
 
-static bool is(const struct method *method, enum method_id id)
-{
-	return method == &elluminate_interface.methods[id];
-}
-
 void resume_init(struct resume *resume, const struct method *method, json_object *parameters,
 		 bool more)
 {
 	*resume = (struct resume){ .method = method, .more = more };
 	if (!method)
 		return;
-	resume->repeatable = has_cursor(resume) || is(method, METHOD_WATCH_TASK) ||
-			     is(method, METHOD_CANCEL_TASK) ||
+	/* What takes no time says at once that the daemon is away. */
+	resume->repeatable = (method->repeatable && method->replies != METHOD_REPLIES_ONE &&
+			      (more || method->replies != METHOD_REPLIES_PAGES)) ||
 			     json_object_object_get(parameters, "idempotency_key");
 	if (resume->repeatable || resume_follows_task(resume))
 		resume->parameters = json_object_get(parameters);

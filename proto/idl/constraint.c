@@ -74,7 +74,11 @@ void notes_add(struct idl_notes *notes, const char *file, int line, const char *
 		return;
 	}
 	while (next_annotation(&comment, &key, &value)) {
-		if (!value || !*value)
+		if (!value && strcmp(key, "safe") == 0)
+			notes->safe = true;
+		else if (!value && strcmp(key, "idempotent") == 0)
+			notes->idempotent = true;
+		else if (!value || !*value)
 			idl_die(file, line, "'%s' has no value", key);
 		else if (strcmp(key, "exactly one of") == 0)
 			notes->exactly_one = split_words(value);

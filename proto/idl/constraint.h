@@ -14,6 +14,8 @@ struct idl_notes {
 	struct idl_words exactly_one;
 	char *access;
 	char *replies;
+	bool safe;
+	bool idempotent;
 	char *number;
 	char *http;
 };

@@ -197,6 +197,8 @@ static void emit_methods(FILE *out, const struct idl_interface *interface)
 		fputs(",\n\t\t.replies = METHOD_REPLIES_", out);
 		emit_upper(out, method->replies);
 		fputs(",\n", out);
+		if (method->safe || method->idempotent)
+			fputs("\t\t.repeatable = true,\n", out);
 		emit_place(out, method, "project", "project");
 		emit_place(out, method, "detach", "detach");
 		if (strcmp(method->replies, "pages") == 0)

@@ -17,6 +17,7 @@ static const struct {
 	{ "--interface-source", emit_interface_source },
 	{ "--client-header", emit_client_header },
 	{ "--client-source", emit_client_source },
+	{ "--model", emit_model },
 };
 
 static int write_file(const char *path, const char *text, size_t size)

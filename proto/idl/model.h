@@ -79,6 +79,8 @@ struct idl_method {
 	char *doc;
 	char *access; // anyone, own, administrator
 	char *replies; // one, late, pages, events
+	bool safe; // it changes nothing
+	bool idempotent; // twice is as good as once
 	struct idl_record request;
 	struct idl_record reply;
 };
@@ -121,6 +123,7 @@ void emit_interface_header(FILE *out, const struct idl_model *model);
 void emit_interface_source(FILE *out, const struct idl_model *model);
 void emit_client_header(FILE *out, const struct idl_model *model);
 void emit_client_source(FILE *out, const struct idl_model *model);
+void emit_model(FILE *out, const struct idl_model *model);
 
 /* ---- What emitters share ---- */
 

@@ -84,7 +84,7 @@ static void refuse_notes(const struct parser *parser, bool type, bool method, bo
 	const struct idl_notes *notes = &parser->notes;
 
 	if ((notes->exactly_one.n > 0 && !type && !method) ||
-	    ((notes->access || notes->replies) && !method) ||
+	    ((notes->access || notes->replies || notes->safe || notes->idempotent) && !method) ||
 	    ((notes->number || notes->http) && !error))
 		idl_die(notes->file, notes->line, "the annotation does not belong here");
 }
@@ -270,6 +270,8 @@ static void parse_method(struct parser *parser)
 	method->doc = parser->notes.doc;
 	method->access = choice(parser, "access", parser->notes.access, accesses);
 	method->replies = choice(parser, "replies", parser->notes.replies, replies);
+	method->safe = parser->notes.safe;
+	method->idempotent = parser->notes.idempotent;
 	method->name = member_name(&parser->lexer);
 	method->snake = convert_case(method->name, false);
 	method->upper = convert_case(method->name, true);
