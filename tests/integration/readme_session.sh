@@ -113,6 +113,18 @@ cc -Wall -Werror $includes program.c "$library" -Wl,-rpath,"$(dirname "$library"
 ./program >out 2>err || fail "the program in C fails"
 grep -q 'task' err || fail "the program in C does not say that there is no task 42"
 
+# ---- The program in Python ----
+
+package=$(dirname "$command")/python
+if [ -e "$package/elluminated/interface.py" ] && command -v python3 >/dev/null; then
+	block python 'Client()' >program.py
+	PYTHONPATH=$package python3 -W error program.py >out 2>err || {
+		cat out err >&2
+		fail "the program in Python"
+	}
+	grep -q '^SUCCESS 100' out || fail "the program in Python does not come to its end"
+fi
+
 # ---- Over D-Bus ----
 
 if command -v gdbus >/dev/null && command -v dbus-run-session >/dev/null; then

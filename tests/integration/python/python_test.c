@@ -1,0 +1,108 @@
+/* The Python client against a real daemon and endpoint. */
+#include <string.h>
+
+#include "tests/harness/command.h"
+#include "tests/harness/suite.h"
+
+static struct daemon *server;
+static struct sim *sim;
+
+static void begin(const char *setting)
+{
+	server = daemon_start(NULL);
+	sim = sim_start((const char *[]) { setting, NULL });
+}
+
+static struct command *start(const char *part, bool simulated)
+{
+	return command_start_program(server, PYTHON, (const char *[]) {
+		"-W", "error", CLIENT_TEST, CLIENT_PACKAGE, part, simulated ? NULL : sim_url(sim), NULL });
+}
+
+static void end(struct command *client)
+{
+	int status = command_end(client);
+
+	ck_assert_msg(status == 0, "status %d: %s%s", status, client->out, client->err);
+	ck_assert_ptr_nonnull(strstr(client->out, "ok\n"));
+}
+
+START_TEST(blocking)
+{
+	begin("--fixed_answer=YES");
+	end(start("blocking", false));
+}
+END_TEST
+
+START_TEST(errors)
+{
+	begin(NULL);
+	end(start("errors", true));
+}
+END_TEST
+
+START_TEST(cancelled)
+{
+	begin("--hang_rate=1");
+	end(start("cancelled", false));
+}
+END_TEST
+
+START_TEST(many)
+{
+	begin("--fixed_answer=YES");
+	end(start("many", false));
+}
+END_TEST
+
+/* Killed in mid-run. */
+static void restart_under(const char *part)
+{
+	struct command *client;
+
+	begin("--latency_seconds=0.05");
+	client = start(part, false);
+	command_await(client, "running");
+	daemon_kill(server);
+	daemon_restart(server);
+	end(client);
+}
+
+START_TEST(restarts)
+{
+	restart_under("restarts");
+}
+END_TEST
+
+START_TEST(restarts_blocking)
+{
+	restart_under("restarts_blocking");
+}
+END_TEST
+
+static const char *example(const char *name, const char *url)
+{
+	struct command *client = command_start_program(server, "/usr/bin/env", (const char *[]) {
+		"PYTHONPATH=" CLIENT_PACKAGE, PYTHON, text(EXAMPLES "/%s", name), url, NULL });
+	int status = command_end(client);
+
+	ck_assert_msg(status == 0, "status %d: %s%s", status, client->out, client->err);
+	return client->out;
+}
+
+START_TEST(examples)
+{
+	const char *said;
+
+	begin("--fixed_answer=YES");
+	said = example("experiment.py", sim_url(sim));
+	ck_assert_ptr_nonnull(strstr(said, "%  Is it about {{topic}}?\nsuccess rate "));
+	ck_assert_ptr_nonnull(strstr(example("experiment.py", NULL), "success rate "));
+	ck_assert_ptr_nonnull(strstr(example("many.py", sim_url(sim)), "20 of 20 succeeded\n"));
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_SUITE(blocking, errors, cancelled, many, restarts, restarts_blocking, examples);
+}
