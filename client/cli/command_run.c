@@ -14,300 +14,7 @@
 #include "proto/limits.h"
 #include "proto/template.h"
 
-#define PREVIEWS 3 // of a dry run
 #define SYNCS_MAX 10 // then the other one's rows are what there is to say
-
-struct dry_run {
-	struct cli *cli;
-	struct experiment_file *file;
-	const struct ellu_run_experiment_request *request;
-	const struct ellu_experiment_plan *plan;
-	const struct ellu_collection *collection; // as the file has it, or NULL
-	int64_t n_cases; // of the user's own rows; -1: they are the daemon's
-	bool partly; // the daemon saw the first of them only
-};
-
-/* ---- A dry run: the rows ---- */
-
-/* As many of the first rows as one message takes. */
-static int first_rows(struct dry_run *run, json_object **ret_rows)
-{
-	json_object *rows = json_object_new_array(), *row;
-	struct complaint complaint;
-	size_t bytes = 0, size;
-	int r = rows_rewind(run->file->rows, &complaint);
-
-	if (!rows)
-		return cli_fail(-ENOMEM, NULL);
-	while (r >= 0 && json_object_array_length(rows) < ROWS_MAX &&
-	       (r = rows_next(run->file->rows, &row, &complaint)) > 0) {
-		if (!json_text(row, &size))
-			size = ROWS_BYTES_MAX;
-		bytes += size + 1;
-		if (bytes > ROWS_BYTES_MAX && json_object_array_length(rows) > 0) {
-			json_object_put(row);
-			break;
-		}
-		json_object_array_add(rows, row);
-	}
-	if (r < 0) {
-		json_object_put(rows);
-		return cli_fail_file(r, &complaint);
-	}
-	run->partly = (int64_t) json_object_array_length(rows) < run->n_cases;
-	*ret_rows = rows;
-	return 0;
-}
-
-/* Rows that the daemon does not have yet go along with the question. */
-static int add_rows(struct dry_run *run, const struct ellu_collection *collection)
-{
-	json_object *rows = NULL, *content, *in;
-	bool equal;
-	int status;
-
-	status = rows_compare(run->cli, collection, run->file->rows, &equal, &run->n_cases);
-	if (status == 0 && !equal && run->n_cases == 0) {
-		cli_error("the collection has no rows");
-		status = EXIT_USAGE;
-	}
-	if (status != 0 || equal)
-		return status;
-	status = first_rows(run, &rows);
-	if (status != 0)
-		return status;
-	content = json_object_get(run->file->collection);
-	in = json_object_new_object();
-	if (json_object_object_add(content, "variables", rows) < 0 || !in ||
-	    json_object_object_add(in, "content", content) < 0 ||
-	    experiment_file_set(run->file, "collection", in) < 0)
-		return cli_fail(-ENOMEM, NULL);
-	return 0;
-}
-
-/* ---- Previews ---- */
-
-static int fill_defaults(const struct ellu_collection *collection, json_object *row)
-{
-	for (size_t i = 0; i < collection->n_columns; i++) {
-		const struct ellu_column *column = collection->columns[i];
-
-		if (column->default_value && !json_object_object_get(row, column->name) &&
-		    json_object_object_add(row, column->name,
-					   json_object_new_string(column->default_value)) < 0)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-/* What the model and the judge would be sent. */
-static int render(const struct dry_run *run, const struct ellu_prompt_template *template,
-		  json_object *row, struct arena *arena,
-		  const struct ellu_message *const **ret_messages, struct fault *fault)
-{
-	const char *criterion;
-	int r = fill_defaults(run->collection, row);
-
-	if (r < 0)
-		return fault_oom(fault);
-	r = template_render_messages(template->messages, template->n_messages, row, arena,
-				     ret_messages, fault);
-	for (size_t i = 0; r >= 0 && i < run->request->n_criteria; i++)
-		r = template_render(run->request->criteria[i], row, arena, &criterion, fault);
-	return r;
-}
-
-static int print_prompt(const struct dry_run *run, const struct ellu_prompt_template *template,
-			json_object *row, int64_t number)
-{
-	const struct ellu_message *const *messages;
-	struct fault fault;
-	struct arena arena;
-	char text[32];
-	int status = 0;
-
-	arena_init(&arena);
-	if (render(run, template, row, &arena, &messages, &fault) < 0) {
-		cli_error("case %s: %s", number_text(text, number), fault.message);
-		status = ellu_error_exit_status(fault.code);
-	} else if (number <= PREVIEWS && !output_is_json()) {
-		printf("--- case %s\n", number_text(text, number));
-		for (size_t i = 0; i < template->n_messages; i++)
-			show_message(stdout, messages[i]);
-	}
-	arena_done(&arena);
-	return status;
-}
-
-/* Renders every row, so that one that lacks a variable is found. */
-static int check_rows(struct dry_run *run, const struct ellu_prompt_template *template)
-{
-	const int64_t *limit = run->request->row_limit;
-	struct complaint complaint;
-	json_object *row;
-	int64_t number = 0;
-	int status = 0, r = rows_rewind(run->file->rows, &complaint);
-
-	while (status == 0 && r >= 0 && !(limit && number >= *limit) &&
-	       (r = rows_next(run->file->rows, &row, &complaint)) > 0) {
-		status = print_prompt(run, template, row, ++number);
-		json_object_put(row);
-	}
-	return r < 0 ? cli_fail_file(r, &complaint) : status;
-}
-
-static int check_prompts(struct dry_run *run)
-{
-	struct ellu_get_prompt_template_request request =
-		ELLU_RECORD(struct ellu_get_prompt_template_request);
-	const struct ellu_get_prompt_template_reply *reply;
-	const struct ellu_template_in *in = run->request->prompt_template;
-	const struct ellu_error *error;
-	int status, r;
-
-	if (!in || run->request->response_column)
-		return 0;
-	if (in->content)
-		return check_rows(run, in->content);
-	request.project = run->request->project;
-	request.prompt_template = in->ref;
-	r = ellu_get_prompt_template(run->cli->daemon, &request, &reply, &error);
-	if (r < 0)
-		return cli_fail(r, error);
-	status = check_rows(run, reply->prompt_template);
-	ellu_free(reply);
-	return status;
-}
-
-/* The daemon's own rows: it has rendered the first. */
-static void print_first_prompt(const struct dry_run *run)
-{
-	if (output_is_json() || run->plan->n_messages == 0)
-		return;
-	puts("--- case 1");
-	for (size_t i = 0; i < run->plan->n_messages; i++)
-		show_message(stdout, run->plan->messages[i]);
-}
-
-/* ---- What it comes to ---- */
-
-struct calls {
-	int64_t cases;
-	int64_t answers;
-	int64_t judgements;
-};
-
-static struct calls count_calls(const struct dry_run *run)
-{
-	const struct ellu_experiment *experiment = run->plan->experiment;
-	const int64_t *limit = run->request->row_limit;
-	struct calls calls = { experiment->total_cases, run->plan->generation_calls,
-			       run->plan->judge_calls };
-	int64_t pairs;
-
-	if (!run->partly)
-		return calls;
-	calls.cases = limit && *limit < run->n_cases ? *limit : run->n_cases;
-	pairs = calls.cases * experiment->n_epochs;
-	calls.answers = experiment->response_column ? 0 : pairs;
-	calls.judgements = experiment->criterion_set
-				   ? pairs * (int64_t) experiment->criterion_set->n_criteria
-				   : 0;
-	return calls;
-}
-
-static void add_model(json_object *json, const char *name, const struct ellu_model *model)
-{
-	json_object *json_model = model ? json_object_new_object() : NULL;
-
-	if (model) {
-		json_object_object_add(json_model, "provider", json_object_new_string(model->provider));
-		json_object_object_add(json_model, "llm_model_name",
-				       json_object_new_string(model->llm_model_name));
-	}
-	json_object_object_add(json, name, json_model);
-}
-
-static void print_json(const struct dry_run *run, const struct calls *calls)
-{
-	const struct ellu_experiment *experiment = run->plan->experiment;
-	json_object *json = json_object_new_object();
-
-	json_object_object_add(json, "name", json_object_new_string(experiment->name));
-	json_object_object_add(json, "is_new", json_object_new_boolean(run->plan->is_new));
-	json_object_object_add(json, "finished", json_object_new_boolean(run->plan->finished));
-	json_object_object_add(json, "cases", json_object_new_int64(calls->cases));
-	json_object_object_add(json, "epochs", json_object_new_int64(experiment->n_epochs));
-	json_object_object_add(json, "generation_calls", json_object_new_int64(calls->answers));
-	json_object_object_add(json, "judge_calls", json_object_new_int64(calls->judgements));
-	add_model(json, "model", experiment->model);
-	add_model(json, "rating_model", experiment->rating_model);
-	puts(json_text(json, NULL));
-	json_object_put(json);
-}
-
-static void print_plan(const struct dry_run *run)
-{
-	const struct ellu_experiment_plan *plan = run->plan;
-	struct calls calls = count_calls(run);
-	/* Earlier runs of the name may have some of the answers. */
-	bool some_may_be_there = plan->is_new && run->request->name &&
-				 strcmp(plan->experiment->name, run->request->name) != 0;
-	char cases[32], total[32], answers[32], judgements[32];
-
-	if (output_is_json()) {
-		print_json(run, &calls);
-		return;
-	}
-	puts("---");
-	fputs(plan->is_new ? "New: " : plan->finished ? "Finished: " : "Goes on: ", stdout);
-	text_print(stdout, plan->experiment->name);
-	putchar('\n');
-	results_print_models(stdout, plan->experiment);
-	for (size_t i = 0; i < plan->n_notes; i++) {
-		text_print(stdout, plan->notes[i]);
-		putchar('\n');
-	}
-	printf("%s case%s: %s%s call%s (%s to answer, %s to judge). Nothing was run.\n",
-	       number_text(cases, calls.cases), calls.cases == 1 ? "" : "s",
-	       some_may_be_there ? "at most " : "", number_text(total, calls.answers + calls.judgements),
-	       calls.answers + calls.judgements == 1 ? "" : "s",
-	       number_text(answers, calls.answers), number_text(judgements, calls.judgements));
-}
-
-/* What the daemon would do with the file, by its own checks, and whether every case can be rendered.
- * Returns the exit status. */
-static int dry_run(struct cli *cli, struct experiment_file *file,
-	    const struct ellu_run_experiment_request *request,
-	    const struct ellu_collection *collection)
-{
-	struct ellu_plan_experiment_request question = ELLU_RECORD(struct ellu_plan_experiment_request);
-	struct dry_run run = { .cli = cli, .file = file, .request = request,
-			       .collection = collection, .n_cases = -1 };
-	const struct ellu_plan_experiment_reply *reply;
-	const struct ellu_error *error;
-	int r, status = cli_connect(cli);
-
-	if (status == 0 && collection)
-		status = add_rows(&run, collection);
-	if (status != 0)
-		return status;
-	question.run = json_text(file->request, NULL);
-	if (!question.run)
-		return cli_fail(-ENOMEM, NULL);
-	r = ellu_plan_experiment(cli->daemon, &question, &reply, &error);
-	if (r < 0)
-		return cli_fail_request(cli, r, error);
-	run.plan = reply->plan;
-	if (collection)
-		status = check_prompts(&run);
-	else
-		print_first_prompt(&run);
-	if (status == 0)
-		print_plan(&run);
-	ellu_free(reply);
-	return status;
-}
 
 /* ---- A run ---- */
 
@@ -392,6 +99,12 @@ static int make(struct cli *cli, struct experiment_file *file, const struct ellu
 
 /* ---- Either ---- */
 
+static void tell_notes(const struct cli *cli, const struct experiment_file *file)
+{
+	for (size_t i = 0; i < json_object_array_length(file->notes); i++)
+		cli_note(cli, "%s", json_object_get_string(json_object_array_get_idx(file->notes, i)));
+}
+
 static int run_file(struct cli *cli, struct experiment_file *file)
 {
 	const bool runs = strcmp(cli->command->method, "RunExperiment") == 0;
@@ -403,15 +116,353 @@ static int run_file(struct cli *cli, struct experiment_file *file)
 	cli->file = file;
 	arena_init(&arena);
 	status = decode(cli, &arena, &request, &collection);
-	for (size_t i = 0; status == 0 && i < sizeof(file->notes) / sizeof(file->notes[0]); i++)
-		if (file->notes[i][0])
-			cli_note(cli, "%s", file->notes[i]);
+	if (status == 0)
+		tell_notes(cli, file);
 	if (status == 0)
 		status = !runs			  ? make(cli, file, collection, &arena)
-			 : cli->arguments.dry_run ? dry_run(cli, file, request, collection)
+			 : cli->arguments.dry_run ? run_dry(cli, file, request, collection)
 						  : run(cli, file, collection, &arena);
 	arena_done(&arena);
 	cli->file = NULL;
+	return status;
+}
+
+/* ---- Several at a time ---- */
+
+/* One of the experiments: the file's own record of it is a copy with the choice that it is. */
+struct pair {
+	struct cli cli;
+	struct experiment_file file;
+	struct submission submission;
+	const struct ellu_get_experiment_reply *reply; // in the end, or NULL
+};
+
+struct matrix {
+	struct cli *cli;
+	struct experiment_file files[PAIRS_MAX];
+	size_t n_files;
+	struct pair pairs[PAIRS_MAX];
+	struct follow follows[PAIRS_MAX];
+	const char *labels[PAIRS_MAX];
+	size_t n;
+	struct arena arena;
+};
+
+static int length_of(json_object *list)
+{
+	return list ? (int) json_object_array_length(list) : 0;
+}
+
+/* What --llm says, once or more often, takes the place of the file's. */
+static int apply_configs(struct experiment_file *file, const struct arguments *arguments)
+{
+	json_object *configs = json_object_new_array();
+	int n = 0;
+
+	for (size_t i = 0; i < arguments->n_given; i++)
+		if (strcmp(arguments->given[i].option->field, "llm_config") == 0 &&
+		    json_object_array_add(configs, json_object_get(arguments->given[i].value)) == 0)
+			n++;
+	if (n == 0) {
+		json_object_put(configs);
+		return 0;
+	}
+	json_object_put(file->configs);
+	file->configs = n > 1 ? configs : NULL;
+	if (n == 1)
+		json_object_put(configs);
+	return 0;
+}
+
+/* How many experiments a file makes; 0: one, without a choice. */
+static int count_pairs(const struct experiment_file *file)
+{
+	int templates = length_of(file->templates), configs = length_of(file->configs);
+
+	return templates + configs == 0 ? 0 : (templates ? templates : 1) * (configs ? configs : 1);
+}
+
+static int load(struct matrix *matrix, const char *path)
+{
+	struct experiment_file *file = &matrix->files[matrix->n_files];
+	struct complaint complaint;
+	int r = experiment_file_load(path, file, &complaint);
+
+	if (r < 0)
+		return cli_fail_file(r, &complaint);
+	matrix->n_files++;
+	if (apply_arguments(file, &matrix->cli->arguments) < 0 || apply_configs(file, &matrix->cli->arguments) < 0)
+		return cli_fail(-ENOMEM, NULL);
+	return 0;
+}
+
+/* The pair's request, checked. */
+static int add_pair(struct matrix *matrix, struct experiment_file *file, int template, int config)
+{
+	struct pair *pair = &matrix->pairs[matrix->n];
+	const struct ellu_run_experiment_request *request;
+	const struct ellu_collection *collection;
+	struct complaint complaint;
+	int r = template < 0 && config < 0 ? 0 : experiment_file_choose(file, template, config, &complaint);
+	int status;
+
+	if (r < 0)
+		return cli_fail_file(r, &complaint);
+	*pair = (struct pair){ .cli = *matrix->cli, .file = *file };
+	pair->cli.file = &pair->file;
+	status = decode(&pair->cli, &matrix->arena, &request, &collection);
+	if (status != 0)
+		return status;
+	pair->submission = (struct submission){ .method = call_method("RunExperiment"), .request = request };
+	matrix->follows[matrix->n] = (struct follow){ .cli = &pair->cli, .submission = &pair->submission,
+						      .started = true };
+	matrix->labels[matrix->n++] = request->name ? request->name : file->json.path;
+	return 0;
+}
+
+static int add_pairs(struct matrix *matrix, struct experiment_file *file)
+{
+	const int templates = length_of(file->templates), configs = length_of(file->configs);
+	int status = 0;
+
+	if (matrix->n + (size_t) count_pairs(file) + 1 > PAIRS_MAX) {
+		cli_error("%s: more than %d experiments", file->json.path, PAIRS_MAX);
+		return EXIT_USAGE;
+	}
+	for (int t = templates ? 0 : -1; status == 0 && t < (templates ? templates : 0); t++)
+		for (int k = configs ? 0 : -1; status == 0 && k < (configs ? configs : 0); k++)
+			status = add_pair(matrix, file, t, k);
+	return status;
+}
+
+/* The rows, once for all experiments over them. */
+static int bring_rows(struct matrix *matrix, struct experiment_file *file)
+{
+	const struct ellu_run_experiment_request *request;
+	const struct ellu_collection *collection;
+	struct cli cli = *matrix->cli;
+	int64_t version;
+	int status;
+
+	if (!file->collection)
+		return 0;
+	cli.file = file;
+	status = decode(&cli, &matrix->arena, &request, &collection);
+	if (status == 0)
+		status = rows_sync(&cli, collection, file->rows, &version);
+	if (status == 0)
+		experiment_file_set_version(file, version);
+	return status;
+}
+
+/* Each name without what all begin with, which is the file's own. */
+static const char *short_label(const struct matrix *matrix, size_t i)
+{
+	const char *label = matrix->labels[i], *slash = strstr(label, " / ");
+
+	return matrix->n_files == 1 && slash ? slash + 3 : label;
+}
+
+static const struct ellu_experiment_results *results_of(const struct pair *pair)
+{
+	return pair->reply ? pair->reply->experiment->results : NULL;
+}
+
+/* What came of a criterion, or (NULL) of all. */
+static const struct ellu_proportion *share_of(const struct pair *pair, const char *criterion)
+{
+	const struct ellu_experiment_results *results = results_of(pair);
+
+	if (!results || !criterion)
+		return results ? results->success_rate : NULL;
+	for (size_t i = 0; i < results->n_criteria; i++)
+		if (strcmp(results->criteria[i]->criterion, criterion) == 0)
+			return results->criteria[i]->yes;
+	return NULL;
+}
+
+static void add_row(const struct matrix *matrix, struct table *table, const char *criterion)
+{
+	for (size_t i = 0; i < matrix->n; i++) {
+		const struct ellu_proportion *share = share_of(&matrix->pairs[i], criterion);
+
+		if (share && share->value)
+			table_printf(table, "%.1f %%", *share->value * 100);
+		else
+			table_text(table, "-");
+	}
+	table_text(table, criterion ? criterion : ALL_CRITERIA);
+}
+
+/* Is it the first that has this criterion? */
+static bool is_new(const struct matrix *matrix, size_t at, const char *criterion)
+{
+	for (size_t i = 0; i < at; i++)
+		if (share_of(&matrix->pairs[i], criterion))
+			return false;
+	return true;
+}
+
+static void print_table(const struct matrix *matrix)
+{
+	struct table *table = table_new();
+	char *titles[PAIRS_MAX];
+
+	for (size_t i = 0; i < matrix->n; i++) {
+		if (asprintf(&titles[i], ">%s", short_label(matrix, i)) < 0)
+			titles[i] = NULL;
+		table_column(table, titles[i] ? titles[i] : ">?");
+	}
+	table_column(table, "CRITERION");
+	for (size_t i = 0; i < matrix->n; i++) {
+		const struct ellu_experiment_results *results = results_of(&matrix->pairs[i]);
+
+		for (size_t k = 0; results && k < results->n_criteria; k++)
+			if (is_new(matrix, i, results->criteria[k]->criterion))
+				add_row(matrix, table, results->criteria[k]->criterion);
+	}
+	add_row(matrix, table, NULL);
+	for (size_t i = 0; i < matrix->n; i++)
+		table_printf(table, "%lld", (long long) matrix->follows[i].experiment_id);
+	table_text(table, "experiment");
+	table_print(table, stdout);
+	table_free(table);
+	for (size_t i = 0; i < matrix->n; i++)
+		free(titles[i]);
+	for (size_t i = 0; i < matrix->n; i++)
+		if (results_of(&matrix->pairs[i]) && results_of(&matrix->pairs[i])->simulated) {
+			results_print_simulated(stdout, "some of these answers or verdicts");
+			break;
+		}
+}
+
+static void print_csv(const struct matrix *matrix)
+{
+	const struct ellu_experiment *experiments[PAIRS_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < matrix->n; i++)
+		if (matrix->pairs[i].reply)
+			experiments[n++] = matrix->pairs[i].reply->experiment;
+	results_print_csv(stdout, experiments, n);
+}
+
+/* {"experiments":[…]}, or one a line. */
+static int print_all_json(const struct matrix *matrix)
+{
+	bool begun = false;
+	int status = 0;
+
+	if (output.format == FORMAT_JSON)
+		fputs("{\"experiments\":[", stdout);
+	for (size_t i = 0; status == 0 && i < matrix->n; i++) {
+		const struct ellu_get_experiment_reply *reply = matrix->pairs[i].reply;
+
+		if (!reply)
+			continue;
+		fputs(begun && output.format == FORMAT_JSON ? "," : "", stdout);
+		begun = true;
+		status = cli_print_json(&ellu_experiment_type, reply->experiment);
+	}
+	if (output.format == FORMAT_JSON)
+		puts("]}");
+	return status;
+}
+
+/* How one ended; its results are fetched. */
+static int settle(struct matrix *matrix, size_t i)
+{
+	const struct follow *follow = &matrix->follows[i];
+
+	if (follow->experiment_id > 0 &&
+	    follow_get_experiment(matrix->cli, follow->experiment_id, &matrix->pairs[i].reply) != 0)
+		matrix->pairs[i].reply = NULL;
+	if (follow->outcome != 0)
+		return follow->outcome;
+	follow_tell_end(follow);
+	if (matrix->pairs[i].reply)
+		tell_failed(matrix->cli, matrix->pairs[i].reply->experiment);
+	return cli_task_exit_status(follow->status);
+}
+
+/* Side by side. What went wrong first is the status of all; the worst of them is compared. */
+static int print_matrix(struct matrix *matrix)
+{
+	int status = 0, below = 0, one;
+
+	for (size_t i = 0; i < matrix->n; i++) {
+		one = settle(matrix, i);
+		status = status ? status : one;
+		if (one == 0 && matrix->pairs[i].reply && below == 0)
+			below = check_fail_under(matrix->cli, matrix->pairs[i].reply->experiment);
+	}
+	if (output_is_json())
+		(void) print_all_json(matrix);
+	else if (output.format == FORMAT_CSV)
+		print_csv(matrix);
+	else
+		print_table(matrix);
+	for (size_t i = 0; i < matrix->n; i++)
+		ellu_free(matrix->pairs[i].reply);
+	return status ? status : below;
+}
+
+static int submit_all(struct matrix *matrix)
+{
+	int status = 0, one;
+
+	if (options_given(&matrix->cli->arguments, "detach")) {
+		for (size_t i = 0; i < matrix->n; i++) {
+			one = submit_detached(&matrix->pairs[i].cli, &matrix->pairs[i].submission);
+			status = status ? status : one;
+		}
+		return status;
+	}
+	follow_all(matrix->follows, matrix->n, matrix->labels);
+	status = print_matrix(matrix);
+	for (size_t i = 0; i < matrix->n; i++)
+		follow_done(&matrix->follows[i]);
+	return status;
+}
+
+static int run_matrix(struct matrix *matrix)
+{
+	int status = 0;
+
+	/* All is checked before anything changes, and again with the rows. */
+	for (size_t i = 0; status == 0 && i < matrix->n_files; i++)
+		status = add_pairs(matrix, &matrix->files[i]);
+	matrix->n = 0;
+	if (status == 0)
+		status = cli_connect(matrix->cli);
+	for (size_t i = 0; status == 0 && i < matrix->n_files; i++) {
+		tell_notes(matrix->cli, &matrix->files[i]);
+		status = bring_rows(matrix, &matrix->files[i]);
+		if (status == 0)
+			status = add_pairs(matrix, &matrix->files[i]);
+	}
+	for (size_t i = 0; i < matrix->n; i++)
+		matrix->pairs[i].cli.daemon = matrix->cli->daemon;
+	return status == 0 ? submit_all(matrix) : status;
+}
+
+/* Each is checked for itself. */
+static int plan_all(struct matrix *matrix)
+{
+	int status = 0;
+
+	for (size_t i = 0; status == 0 && i < matrix->n_files; i++) {
+		struct experiment_file *file = &matrix->files[i];
+		const int templates = length_of(file->templates), configs = length_of(file->configs);
+		struct complaint complaint;
+
+		for (int t = templates ? 0 : -1; status == 0 && t < (templates ? templates : 0); t++)
+			for (int k = configs ? 0 : -1; status == 0 && k < (configs ? configs : 0); k++) {
+				int r = t < 0 && k < 0 ? 0 : experiment_file_choose(file, t, k, &complaint);
+
+				status = r < 0 ? cli_fail_file(r, &complaint) : run_file(matrix->cli, file);
+			}
+	}
 	return status;
 }
 
@@ -424,19 +475,42 @@ int command_make(struct cli *cli)
 	r = experiment_file_load(cli->arguments.operands[0], &file, &complaint);
 	if (r < 0)
 		return cli_fail_file(r, &complaint);
-	if (apply_arguments(&file, &cli->arguments) < 0)
+	if (count_pairs(&file) > 0) {
+		cli_error("%s: prompt_templates and llm_configs are for `elluminate run`", file.json.path);
+		status = EXIT_USAGE;
+	} else if (apply_arguments(&file, &cli->arguments) < 0) {
 		status = cli_fail(-ENOMEM, NULL);
-	else
+	} else {
 		status = run_file(cli, &file);
+	}
 	experiment_file_done(&file);
 	return status;
 }
 
 int command_run(struct cli *cli)
 {
+	struct matrix *matrix = calloc(1, sizeof(*matrix));
+	int status = 0;
+
+	if (!matrix)
+		return cli_fail(-ENOMEM, NULL);
+	matrix->cli = cli;
+	arena_init(&matrix->arena);
 	if (options_given(&cli->arguments, "detach") && cli->arguments.fail_under >= 0) {
 		cli_error("--detach and --fail-under exclude each other");
-		return EXIT_USAGE;
+		status = EXIT_USAGE;
 	}
-	return command_make(cli);
+	for (unsigned i = 0; status == 0 && i < cli->arguments.n_operands; i++)
+		status = load(matrix, cli->arguments.operands[i]);
+	if (status == 0 && cli->arguments.dry_run)
+		status = plan_all(matrix);
+	else if (status == 0 && matrix->n_files == 1 && count_pairs(&matrix->files[0]) == 0)
+		status = run_file(cli, &matrix->files[0]);
+	else if (status == 0)
+		status = run_matrix(matrix);
+	for (size_t i = 0; i < matrix->n_files; i++)
+		experiment_file_done(&matrix->files[i]);
+	arena_done(&matrix->arena);
+	free(matrix);
+	return status;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "client/cli/call.h"
+#include "client/cli/experiment_file.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
 
@@ -147,6 +148,11 @@ static const char run_details[] =
 	"(one a line) reads these. `\"api_key\": \"$NAME\"` takes the key from your environment.\n"
 	"Without `llm_config` the built-in simulated model answers, unless `elluminate llm\n"
 	"default` chose another.\n"
+	"\n"
+	"`\"prompt_templates\": [...]` and `\"llm_configs\": [...]` in the place of the single ones, --llm\n"
+	"given again, and several files make an experiment each, of every template with every\n"
+	"config. They run at the same time, are named `NAME / TEMPLATE / CONFIG`, and their results\n"
+	"are printed side by side; --fail-under looks at the worst.\n"
 	"\n"
 	"Ctrl-C cancels the task and keeps what was recorded; the same command continues it. A\n"
 	"second Ctrl-C leaves at once. A terminal that is lost leaves the task running.\n"
@@ -316,7 +322,7 @@ static const struct verb {
 /* ---- The table ---- */
 
 static const struct command fixed[] = {
-	{ "run", "FILE", 1, 1, "run an experiment file", run_details, run_options, command_run,
+	{ "run", "FILE...", 1, PAIRS_MAX, "run experiment files", run_details, run_options, command_run,
 	  .method = "RunExperiment", .fields = run_fields },
 	{ "rate", "[EXPERIMENT]", 0, 1, "rate responses again, or by other criteria", rate_details,
 	  rate_options, command_rate, .method = "RateResponses",

@@ -71,15 +71,20 @@ static const char *const reserved[] = {
 /* ---- Where something stands ---- */
 
 /* A field of the request as the file has it, where `content` and `ref` are left out. */
-static const char *path_in_file(const char *field, char *buffer, size_t size)
+static const char *path_in_file(const struct experiment_file *file, const char *field, char *buffer, size_t size)
 {
 	size_t skip = 0, top = strcspn(field, ".[");
+	char item[32] = "";
 
 	if (strncmp(field + top, ".content", 8) == 0 && strchr(".[", field[top + 8]))
 		skip = 8;
 	else if (strncmp(field + top, ".ref", 4) == 0 && strchr(".[", field[top + 4]))
 		skip = 4;
-	snprintf(buffer, size, "%.*s%s", (int) top, field, field + top + skip);
+	if (top == 15 && strncmp(field, "prompt_template", top) == 0 && file->at_template >= 0)
+		snprintf(item, sizeof(item), "s[%d]", file->at_template);
+	else if (top == 10 && strncmp(field, "llm_config", top) == 0 && file->at_config >= 0)
+		snprintf(item, sizeof(item), "s[%d]", file->at_config);
+	snprintf(buffer, size, "%.*s%s%s", (int) top, field, item, field + top + skip);
 	return buffer;
 }
 
@@ -126,8 +131,16 @@ static json_object *ref_or_content(json_object *value)
 
 /* ---- Configs ---- */
 
-static int add_config(struct experiment_file *file, const char *field, unsigned index,
-		      json_object *value, json_object **ret_value, struct complaint *complaint)
+static int note(struct experiment_file *file, const char *variable, const char *field)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "Using the key in $%s for %s.", variable, field);
+	return json_object_array_add(file->notes, json_object_new_string(text)) < 0 ? -ENOMEM : 0;
+}
+
+static int add_config(struct experiment_file *file, const char *field, json_object *value,
+		      json_object **ret_value, struct complaint *complaint)
 {
 	const char *variable;
 	struct complaint missing;
@@ -143,10 +156,114 @@ static int add_config(struct experiment_file *file, const char *field, unsigned 
 			r = api_key_usual(value, &variable);
 	}
 	if (r > 0)
-		snprintf(file->notes[index], sizeof(file->notes[index]),
-			 "Using the key in $%s for %s.", variable, field);
+		r = note(file, variable, field);
 	*ret_value = ref_or_content(value);
 	return r < 0 ? r : 0;
+}
+
+static int add_template(struct experiment_file *file, const char *field, json_object *value,
+			json_object **ret_value, struct complaint *complaint)
+{
+	int r = json_object_is_type(value, json_type_object) ? content_expand(value, file->json.path, complaint)
+							     : 0;
+
+	(void) field;
+	*ret_value = ref_or_content(value);
+	return r;
+}
+
+/* ---- Lists of them ---- */
+
+/* What it is called where there are several. */
+static const char *label_of(json_object *in, char *buffer, size_t size)
+{
+	json_object *ref = json_object_object_get(in, "ref"), *content = json_object_object_get(in, "content");
+	const char *name = text_of(ref ? ref : content, "name");
+
+	if (name && json_object_object_get(ref, "version"))
+		snprintf(buffer, size, "%s v%s", name, text_of(ref, "version"));
+	else if (name || !ref)
+		snprintf(buffer, size, "%s", name ? name : "?");
+	else
+		snprintf(buffer, size, "#%s", text_of(ref, "id"));
+	return buffer;
+}
+
+/* Their names say which is meant, so no two are alike. */
+static int check_labels(struct experiment_file *file, const char *name, json_object *list,
+			struct complaint *complaint)
+{
+	const size_t n = json_object_array_length(list);
+	char one[512], other[512], path[64];
+
+	for (size_t i = 1; i < n; i++)
+		for (size_t k = 0; k < i; k++) {
+			label_of(json_object_array_get_idx(list, i), one, sizeof(one));
+			if (strcmp(one, label_of(json_object_array_get_idx(list, k), other, sizeof(other))) != 0)
+				continue;
+			snprintf(path, sizeof(path), "%s[%zu]", name, i);
+			return COMPLAIN_AT(file, path, complaint, "the name %s again", one);
+		}
+	return 0;
+}
+
+typedef int add_fn(struct experiment_file *file, const char *field, json_object *value, json_object **ret_value,
+		   struct complaint *complaint);
+
+static int add_list(struct experiment_file *file, const char *name, json_object *values, add_fn *add,
+		    json_object **ret_list, struct complaint *complaint)
+{
+	const size_t n = json_object_is_type(values, json_type_array) ? json_object_array_length(values) : 0;
+	char path[64];
+	int r = 0;
+
+	snprintf(path, sizeof(path), "%.*s", (int) strlen(name) - 1, name);
+	if (json_object_object_get_ex(file->request, path, NULL))
+		return COMPLAIN_AT(file, name, complaint, "expected either this or %s", path);
+	if (n == 0 || n > PAIRS_MAX)
+		return COMPLAIN_AT(file, name, complaint, "expected an array of 1 to %d", PAIRS_MAX);
+	*ret_list = json_object_new_array();
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		json_object *value = NULL;
+
+		snprintf(path, sizeof(path), "%s[%zu]", name, i);
+		r = add(file, path, json_object_array_get_idx(values, i), &value, complaint);
+		if (r < 0)
+			json_object_put(value);
+		else
+			json_object_array_add(*ret_list, value);
+	}
+	return r == 0 ? check_labels(file, name, *ret_list, complaint) : r;
+}
+
+/* The member of the request that is one of a list, which adds to the name. */
+static int choose(struct experiment_file *file, const char *field, json_object *list, int at, char *name,
+		  size_t size)
+{
+	json_object *in = at >= 0 ? json_object_array_get_idx(list, (size_t) at) : NULL;
+	char label[512];
+
+	if (!in)
+		return 0;
+	snprintf(name + strlen(name), size - strlen(name), " / %s", label_of(in, label, sizeof(label)));
+	return experiment_file_set(file, field, json_object_get(in));
+}
+
+int experiment_file_choose(struct experiment_file *file, int at_template, int at_config,
+			   struct complaint *complaint)
+{
+	char name[1024];
+	int r;
+
+	if (!file->name)
+		return COMPLAIN_AT(file, "name", complaint, "expected a name");
+	snprintf(name, sizeof(name), "%.300s", file->name);
+	file->at_template = at_template;
+	file->at_config = at_config;
+	r = choose(file, "prompt_template", file->templates, at_template, name, sizeof(name));
+	if (r == 0)
+		r = choose(file, "llm_config", file->configs, at_config, name, sizeof(name));
+	return r < 0 ? r : experiment_file_set(file, "name", json_object_new_string(name));
 }
 
 /* ---- The collection ---- */
@@ -205,10 +322,13 @@ static int add_field(struct experiment_file *file, const char *name, json_object
 		if (strcmp(reserved[i], name) == 0)
 			return COMPLAIN_AT(file, name, complaint,
 					   "does not belong into an experiment file");
+	if (strcmp(name, "prompt_templates") == 0)
+		return add_list(file, name, value, add_template, &file->templates, complaint);
+	if (strcmp(name, "llm_configs") == 0)
+		return add_list(file, name, value, add_config, &file->configs, complaint);
 	if (strcmp(name, "prompt_template") == 0) {
-		if (json_object_is_type(value, json_type_object))
-			r = content_expand(value, file->json.path, complaint);
-		field = r == 0 ? ref_or_content(value) : NULL;
+		r = file->templates ? COMPLAIN_AT(file, name, complaint, "expected either this or prompt_templates")
+				    : add_template(file, name, value, &field, complaint);
 	} else if (strcmp(name, "collection") == 0 && json_object_is_type(value, json_type_object)) {
 		r = add_collection(file, value, &field, complaint);
 	} else if (strcmp(name, "collection") == 0) {
@@ -219,10 +339,10 @@ static int add_field(struct experiment_file *file, const char *name, json_object
 	} else if (strcmp(name, "criterion_set") == 0 &&
 		   json_object_is_type(value, json_type_string)) {
 		field = wrap("name", json_object_get(value));
-	} else if (strcmp(name, "llm_config") == 0) {
-		r = add_config(file, name, 0, value, &field, complaint);
-	} else if (strcmp(name, "rating_llm_config") == 0) {
-		r = add_config(file, name, 1, value, &field, complaint);
+	} else if (strcmp(name, "llm_config") == 0 && file->configs) {
+		r = COMPLAIN_AT(file, name, complaint, "expected either this or llm_configs");
+	} else if (strcmp(name, "llm_config") == 0 || strcmp(name, "rating_llm_config") == 0) {
+		r = add_config(file, name, value, &field, complaint);
 	} else {
 		field = json_object_get(value);
 	}
@@ -235,7 +355,8 @@ static int add_field(struct experiment_file *file, const char *name, json_object
 int experiment_file_load(const char *path, struct experiment_file *ret_file,
 			 struct complaint *complaint)
 {
-	struct experiment_file file = { .request = json_object_new_object() };
+	struct experiment_file file = { .request = json_object_new_object(), .notes = json_object_new_array(),
+					.at_template = -1, .at_config = -1 };
 	json_object *json = NULL;
 	int r = json_file_read(path, &file.json, &json, complaint);
 
@@ -248,6 +369,8 @@ int experiment_file_load(const char *path, struct experiment_file *ret_file,
 		}
 		json_object_put(json);
 	}
+	if (r == 0 && text_of(file.request, "name"))
+		file.name = strdup(text_of(file.request, "name"));
 	if (r < 0)
 		experiment_file_done(&file);
 	else
@@ -260,6 +383,10 @@ void experiment_file_done(struct experiment_file *file)
 	json_file_done(&file->json);
 	json_object_put(file->request);
 	json_object_put(file->collection);
+	json_object_put(file->templates);
+	json_object_put(file->configs);
+	json_object_put(file->notes);
+	free(file->name);
 	rows_free(file->rows);
 }
 
@@ -282,7 +409,7 @@ void experiment_file_complain(const struct experiment_file *file, const char *fi
 	size_t length = strlen(field);
 	char where[512], path[256];
 
-	path_in_file(field, path, sizeof(path));
+	path_in_file(file, field, path, sizeof(path));
 	if (length > 0 && strncmp(message, field, length) == 0)
 		complain(complaint, "%s: %s%s", json_file_place(&file->json, path, where, sizeof(where)),
 			 path, message + length);

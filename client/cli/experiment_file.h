@@ -18,12 +18,18 @@
 #include "proto/arena.h"
 #include "proto/fault.h"
 
+#define PAIRS_MAX 60 // of templates and configs
+
 struct experiment_file {
 	struct json_file json;
+	char *name; // as the file has it, or NULL
 	json_object *request;
 	json_object *collection; // its content without rows; NULL when it only refers to one
 	struct rows *rows; // with `collection`
-	char notes[2][256]; // what the user should know about the keys; "" for nothing
+	json_object *templates; // of `prompt_templates`, as the request takes each; or NULL
+	json_object *configs; // the same of `llm_configs`
+	json_object *notes; // texts: what the user should know about the keys
+	int at_template, at_config; // those that the request has now; -1: they are none of a list
 };
 
 /* Reads it. -EINVAL with a complaint, -ENOMEM. */
@@ -37,6 +43,11 @@ int experiment_file_set(struct experiment_file *file, const char *name, json_obj
 /* The run is to have the rows of that version of `collection`. */
 void experiment_file_set_version(struct experiment_file *file, int64_t version);
 
+/* Makes the request that of one of its templates and one of its configs (-1: it has no list of them), under a
+ * name that says which. -EINVAL with a complaint, -ENOMEM. */
+int experiment_file_choose(struct experiment_file *file, int at_template, int at_config,
+			   struct complaint *complaint);
+
 /* What is wrong with a field of the request, as a decoder or the daemon says it, in the words of
  * the file: with its place there, and without what is no part of it. */
 void experiment_file_complain(const struct experiment_file *file, const char *field,
@@ -46,6 +57,13 @@ void experiment_file_complain(const struct experiment_file *file, const char *fi
 int experiment_file_request(const struct experiment_file *file, struct arena *arena,
 			    const struct ellu_run_experiment_request **ret_request,
 			    const struct ellu_collection **ret_collection, struct fault *ret_fault);
+
+struct cli;
+
+/* What the daemon would do with the file, by its own checks, and whether every case can be rendered.
+ * Returns the exit status. */
+int run_dry(struct cli *cli, struct experiment_file *file, const struct ellu_run_experiment_request *request,
+	    const struct ellu_collection *collection);
 
 /* ---- Keys of configs, from the environment of the command ---- */
 

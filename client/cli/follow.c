@@ -150,7 +150,7 @@ static void take_event(struct follow *follow, const void *reply, const struct el
 	if (task_status_is_terminal(task_status_from_name(event->status)))
 		keep_end(follow, event->status, event->error);
 	else
-		progress_bar_update(bar, follow->progress, event->status, event->hold);
+		progress_bar_update(bar, follow->row, follow->progress, event->status, event->hold);
 }
 
 /* ---- What Ctrl-C means ---- */
@@ -168,20 +168,38 @@ static int cancel(struct follow *follow)
 	return r < 0 ? cli_fail(r, error) : 0;
 }
 
-/* 0 to go on, else the exit status. */
-static int on_interrupted(struct follow *follow, struct progress_bar *bar)
+static void tell_goes_on(const struct follow *follow)
 {
-	progress_bar_clear(bar);
-	follow->interrupted = true;
-	if (follow->started) {
-		cli_note(follow->cli, "Cancelling; once more to leave at once.");
-		return cancel(follow);
-	}
 	if (follow->task_id > 0)
 		cli_note(follow->cli,
 			 "The task goes on. Follow it again: elluminate task watch %lld%s",
 			 (long long) follow->task_id, cli_same_daemon(&follow->cli->arguments));
-	return EXIT_INTERRUPTED;
+}
+
+static void end(struct follow *follow, int outcome)
+{
+	follow->outcome = outcome;
+	follow->ended = true;
+}
+
+/* Those that the command has started are cancelled, the others left alone. */
+static void on_interrupted(struct follow *all, size_t n, struct progress_bar *bar)
+{
+	progress_bar_clear(bar);
+	if (all->started)
+		cli_note(all->cli, "Cancelling; once more to leave at once.");
+	for (size_t i = 0; i < n; i++) {
+		int status;
+
+		if (all[i].ended)
+			continue;
+		all[i].interrupted = true;
+		if (!all[i].started)
+			tell_goes_on(&all[i]);
+		status = all[i].started ? cancel(&all[i]) : EXIT_INTERRUPTED;
+		if (status != 0)
+			end(&all[i], status);
+	}
 }
 
 /* ---- Why it waits ---- */
@@ -278,56 +296,105 @@ static int take(struct follow *follow, const void *reply, struct progress_bar *b
 	return status == 0 && follow->interrupted ? cancel(follow) : status;
 }
 
-/* 1 to go on, 0 at the end of the stream, negative: the exit status. */
-static int step(struct follow *follow, struct progress_bar *bar)
+static void step(struct follow *follow, struct progress_bar *bar)
 {
 	const struct ellu_error *error = NULL;
 	const void *reply;
-	int r = interrupt_wait(follow->cli, follow->stream);
+	int status, r = ellu_stream_next(follow->stream, &reply, &error);
 
-	if (r == -EINTR && interrupt_take()) {
-		r = on_interrupted(follow, bar);
-		return r == 0 ? 1 : -r;
+	if (r > 0) {
+		status = take(follow, reply, bar);
+		ellu_free(reply);
+		if (status != 0)
+			end(follow, status);
+		return;
 	}
-	if (r > 0)
-		r = ellu_stream_next(follow->stream, &reply, &error);
+	progress_bar_clear(bar);
 	if (r < 0) {
-		progress_bar_clear(bar);
-		return -lost(follow, r, error);
+		end(follow, lost(follow, r, error));
+	} else if (follow->status[0]) {
+		end(follow, 0);
+	} else {
+		cli_error("the daemon ended the stream before the task had ended");
+		end(follow, ellu_error_exit_status(-EPROTO));
 	}
-	if (r == 0)
+}
+
+/* How long one of several is waited for before the others are asked. */
+#define TURN_SECONDS 0.05
+
+/* One of those that go on, with something to say; NULL: all have ended. */
+static int wait_any(struct follow *all, size_t n, struct follow **ret_ready)
+{
+	struct follow *first = NULL, *last = NULL;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (all[i].ended)
+			continue;
+		first = first ? first : &all[i];
+		last = &all[i];
+		if (n > 1)
+			r = ellu_stream_wait(last->stream, 0);
+	}
+	*ret_ready = r == 0 ? first : last;
+	if (!first || (r != 0 && r != -EINTR))
 		return 0;
-	r = take(follow, reply, bar);
-	ellu_free(reply);
-	return r == 0 ? 1 : -r;
+	r = n == 1 ? interrupt_wait(first->cli, first->stream)
+		   : interrupted ? -EINTR : ellu_stream_wait(first->stream, TURN_SECONDS);
+	if (r == 0 || r == -EINTR)
+		*ret_ready = NULL;
+	return r == -EINTR ? r : 0;
+}
+
+static void open_stream(struct follow *follow)
+{
+	const struct submission *submission = follow->submission;
+	int r;
+
+	if (follow->ended)
+		return;
+	cli_tell(follow->cli, "%s", submission->method->name);
+	r = ellu_stream_method(follow->cli->daemon, submission->method->qualified_name,
+			       submission->request, &follow->stream);
+	if (r < 0)
+		end(follow, cli_fail(r, NULL));
+}
+
+static bool any_goes_on(const struct follow *all, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!all[i].ended)
+			return true;
+	return false;
+}
+
+void follow_all(struct follow *all, size_t n, const char *const *labels)
+{
+	const struct arguments *arguments = &all->cli->arguments;
+	struct progress_bar bar;
+	struct follow *ready;
+
+	progress_bar_init(&bar, arguments->quiet || arguments->json, error_output.color, labels, n);
+	interrupt_catch();
+	for (size_t i = 0; i < n; i++) {
+		all[i].row = i;
+		open_stream(&all[i]);
+	}
+	while (any_goes_on(all, n)) {
+		if (wait_any(all, n, &ready) == -EINTR && interrupt_take())
+			on_interrupted(all, n, &bar);
+		else if (ready)
+			step(ready, &bar);
+	}
+	progress_bar_clear(&bar);
+	interrupt_release();
 }
 
 int follow(struct follow *follow)
 {
-	const struct arguments *arguments = &follow->cli->arguments;
-	const struct submission *submission = follow->submission;
-	struct progress_bar bar;
-	int r;
-
-	progress_bar_init(&bar, arguments->quiet || arguments->json, error_output.color);
-	interrupt_catch();
-	cli_tell(follow->cli, "%s", submission->method->name);
-	r = ellu_stream_method(follow->cli->daemon, submission->method->qualified_name,
-			       submission->request, &follow->stream);
-	if (r < 0) {
-		interrupt_release();
-		return cli_fail(r, NULL);
-	}
-	do
-		r = step(follow, &bar);
-	while (r > 0);
-	progress_bar_clear(&bar);
-	interrupt_release();
-	if (r == 0 && !follow->status[0]) {
-		cli_error("the daemon ended the stream before the task had ended");
-		return ellu_error_exit_status(-EPROTO);
-	}
-	return -r;
+	follow_all(follow, 1, NULL);
+	return follow->outcome;
 }
 
 void follow_done(struct follow *follow)
@@ -364,7 +431,7 @@ static int print_detached(struct cli *cli, const struct method *method, const vo
 	return status;
 }
 
-static int submit_detached(struct cli *cli, const struct submission *submission)
+int submit_detached(struct cli *cli, const struct submission *submission)
 {
 	const struct ellu_error *error;
 	const void *reply;
@@ -380,14 +447,19 @@ static int submit_detached(struct cli *cli, const struct submission *submission)
 
 /* ---- Seen through ---- */
 
-static bool is_below(const struct arguments *arguments, const struct ellu_experiment *experiment)
+int check_fail_under(const struct cli *cli, const struct ellu_experiment *experiment)
 {
 	const double *rate = experiment->results ? experiment->results->success_rate->value : NULL;
+	const double wanted = cli->arguments.fail_under;
 
-	return arguments->fail_under >= 0 && (!rate || *rate < arguments->fail_under);
+	if (wanted < 0 || (rate && *rate >= wanted))
+		return 0;
+	cli_note(cli, rate ? "The success rate is below %.4g %%."
+			   : "Nothing was decided: no success rate is at least %.4g %%.", wanted * 100);
+	return EXIT_BELOW;
 }
 
-static void tell_failed(struct cli *cli, const struct ellu_experiment *experiment)
+void tell_failed(const struct cli *cli, const struct ellu_experiment *experiment)
 {
 	const struct ellu_experiment_results *results = experiment->results;
 
@@ -396,33 +468,34 @@ static void tell_failed(struct cli *cli, const struct ellu_experiment *experimen
 			 (long long) experiment->id, cli_same_daemon(&cli->arguments));
 }
 
-static int print_results(struct cli *cli, const struct follow *follow)
+int follow_get_experiment(struct cli *cli, int64_t id, const struct ellu_get_experiment_reply **ret_reply)
 {
 	struct ellu_get_experiment_request request = ELLU_RECORD(struct ellu_get_experiment_request);
 	struct ellu_ref ref = ELLU_RECORD(struct ellu_ref);
-	const struct ellu_get_experiment_reply *reply;
 	const struct ellu_error *error;
-	int status = 0, r;
+	int r;
 
-	ref.id = &follow->experiment_id;
+	ref.id = &id;
 	request.project = cli->arguments.project;
 	request.experiment = &ref;
-	r = ellu_get_experiment(cli->daemon, &request, &reply, &error);
-	if (r < 0)
-		return cli_fail(r, error);
+	r = ellu_get_experiment(cli->daemon, &request, ret_reply, &error);
+	return r < 0 ? cli_fail(r, error) : 0;
+}
+
+static int print_results(struct cli *cli, const struct follow *follow)
+{
+	const struct ellu_get_experiment_reply *reply;
+	int status = follow_get_experiment(cli, follow->experiment_id, &reply);
+
+	if (status != 0)
+		return status;
 	if (output_is_json())
 		status = cli_print_json(&ellu_get_experiment_reply_type, reply);
 	else if (reply->experiment->results || strcmp(follow->status, "SUCCESS") == 0)
 		results_print(stdout, reply->experiment);
 	tell_failed(cli, reply->experiment);
-	if (status == 0 && is_below(&cli->arguments, reply->experiment)) {
-		cli_note(cli, reply->experiment->results &&
-				      reply->experiment->results->success_rate->value
-				      ? "The success rate is below %.4g %%."
-				      : "Nothing was decided: no success rate is at least %.4g %%.",
-			 cli->arguments.fail_under * 100);
-		status = EXIT_BELOW;
-	}
+	if (status == 0)
+		status = check_fail_under(cli, reply->experiment);
 	ellu_free(reply);
 	return status;
 }
@@ -500,10 +573,10 @@ static int print_outcome(struct cli *cli, const struct follow *follow)
 	return follow->experiment_id > 0 ? print_results(cli, follow) : 0;
 }
 
-/* Why a task did not succeed, and what to do. */
-static void tell_end(struct cli *cli, const struct follow *follow)
+void follow_tell_end(const struct follow *follow)
 {
 	const struct submission *submission = follow->submission;
+	const struct cli *cli = follow->cli;
 
 	if (strcmp(follow->status, "SUCCESS") == 0)
 		return;
@@ -526,7 +599,7 @@ static int submit_attached(struct cli *cli, const struct submission *submission)
 
 	if (status == 0) {
 		status = cli_task_exit_status(run.status);
-		tell_end(cli, &run);
+		follow_tell_end(&run);
 		outcome = print_outcome(cli, &run);
 		status = status ? status : outcome;
 	}

@@ -37,15 +37,37 @@ struct follow {
 	char told_hold[16]; // what was last said of it, "" when it is on none
 	bool told_pending; // why it does not begin
 	struct ellu_stream *stream;
+	size_t row; // of the progress bar
+	bool ended; // there, or before
+	int outcome; // 0 once the task has ended, else the exit status; what is wrong has been said
 };
 
 /* Until the task ends: 0. Else the exit status, after saying why. */
 int follow(struct follow *follow);
 
+/* The same of several at a time, under these names, as each one's `outcome`; at most PROGRESS_ROWS_MAX. A
+ * Ctrl-C is for all. */
+void follow_all(struct follow *all, size_t n, const char *const *labels);
+
+/* Why a task that has ended did not succeed, and what to do. */
+void follow_tell_end(const struct follow *follow);
+
 void follow_done(struct follow *follow);
 
 /* What a task brought that is its own: the answer of a call, or NULL. Returns the exit status. */
 int follow_print_answer(const struct follow *follow);
+
+/* With --detach: the task is printed. Returns the exit status. */
+int submit_detached(struct cli *cli, const struct submission *submission);
+
+/* An experiment as it is, with the reply to free. 0, or the exit status. */
+int follow_get_experiment(struct cli *cli, int64_t id, const struct ellu_get_experiment_reply **ret_reply);
+
+/* How to ask again for what failed, if anything. */
+void tell_failed(const struct cli *cli, const struct ellu_experiment *experiment);
+
+/* Whether --fail-under is not met: EXIT_BELOW after saying so, else 0. */
+int check_fail_under(const struct cli *cli, const struct ellu_experiment *experiment);
 
 /* Starts a task, connected, and sees it through: progress, then what it brought. With --detach only the
  * task is printed. Returns the exit status. */

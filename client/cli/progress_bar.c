@@ -25,11 +25,15 @@ bool progress_bar_has_unicode(void)
 	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
 
-void progress_bar_init(struct progress_bar *bar, bool quiet, bool color)
+void progress_bar_init(struct progress_bar *bar, bool quiet, bool color, const char *const *labels,
+		       size_t n_rows)
 {
 	const char *terminal = getenv("TERM");
 
-	*bar = (struct progress_bar){ .quiet = quiet, .last_told = now_seconds() };
+	*bar = (struct progress_bar){ .quiet = quiet, .n_rows = n_rows };
+	for (size_t i = 0; i < n_rows; i++)
+		bar->rows[i] = (struct progress_row){ .label = labels ? labels[i] : NULL,
+						      .last_told = now_seconds() };
 	bar->live = !quiet && terminal_width(stderr) > 0 &&
 		    !(terminal && strcmp(terminal, "dumb") == 0);
 	bar->unicode = progress_bar_has_unicode();
@@ -126,46 +130,89 @@ void progress_bar_format(const struct progress_bar *bar, const struct ellu_progr
 
 /* ---- Drawing ---- */
 
-static void tell_plain(struct progress_bar *bar, const struct ellu_progress *progress,
+static void tell_plain(struct progress_row *row, const struct ellu_progress *progress,
 		       const char *status, const char *hold)
 {
 	int step = progress ? (int) (progress->percent_complete / 10) : 0;
 	double now = now_seconds();
 	char text[512];
 
-	if (!progress || (step == bar->last_step && now - bar->last_told < PLAIN_SECONDS))
+	if (!progress || (step == row->last_step && now - row->last_told < PLAIN_SECONDS))
 		return;
-	bar->last_step = step;
-	bar->last_told = now;
-	fprintf(stderr, "%s\n", progress_text(text, sizeof(text), progress, status, hold));
+	row->last_step = step;
+	row->last_told = now;
+	if (row->label)
+		text_print(stderr, row->label);
+	fprintf(stderr, "%s%s\n", row->label ? ": " : "",
+		progress_text(text, sizeof(text), progress, status, hold));
 }
 
-void progress_bar_update(struct progress_bar *bar, const struct ellu_progress *progress,
+/* As wide as the widest, but no more than a third of the line. */
+static int label_width(const struct progress_bar *bar, int width)
+{
+	int needed = 0;
+
+	for (size_t i = 0; i < bar->n_rows; i++) {
+		int own = bar->rows[i].label ? text_width(bar->rows[i].label) : 0;
+
+		needed = own > needed ? own : needed;
+	}
+	return needed < width / 3 ? needed : width / 3;
+}
+
+static void draw_label(const struct progress_row *row, int width)
+{
+	char *cut = row->label ? strndup(row->label, text_cut(row->label, width)) : NULL;
+
+	if (cut) {
+		text_print(stderr, cut);
+		fprintf(stderr, "%*s", width - text_width(cut) + 2, "");
+	}
+	free(cut);
+}
+
+/* The cursor stays at the end of the last row. */
+static void draw(struct progress_bar *bar, int label)
+{
+	const size_t lines = (size_t) terminal_lines(stderr), n = bar->n_rows < lines ? bar->n_rows : lines - 1;
+
+	if (bar->n_drawn > 1)
+		fprintf(stderr, "\033[%zuA", bar->n_drawn - 1);
+	for (size_t i = 0; i < n; i++) {
+		fputs(i > 0 ? "\n\r" : "\r", stderr);
+		draw_label(&bar->rows[i], label);
+		fprintf(stderr, "%s%s%s\033[K", bar->color ? "\033[36m" : "", bar->rows[i].text,
+			bar->color ? "\033[0m" : "");
+	}
+	fflush(stderr);
+	bar->n_drawn = n;
+}
+
+void progress_bar_update(struct progress_bar *bar, size_t row, const struct ellu_progress *progress,
 			 const char *status, const char *hold)
 {
-	char text[1024];
+	const int width = bar->live ? terminal_width(stderr) : 0, label = label_width(bar, width);
 
 	if (bar->quiet)
 		return;
 	if (!bar->live) {
-		tell_plain(bar, progress, status, hold);
+		tell_plain(&bar->rows[row], progress, status, hold);
 		return;
 	}
-	progress_bar_format(bar, progress, status, hold, terminal_width(stderr), text,
-			    sizeof(text));
-	fprintf(stderr, "\r%s%s%s\033[K", bar->color ? "\033[36m" : "", text,
-		bar->color ? "\033[0m" : "");
-	fflush(stderr);
-	bar->drawn = true;
+	progress_bar_format(bar, progress, status, hold, width - (label > 0 ? label + 2 : 0),
+			    bar->rows[row].text, sizeof(bar->rows[row].text));
+	draw(bar, label);
 }
 
 void progress_bar_clear(struct progress_bar *bar)
 {
-	if (bar->drawn) {
-		fputs("\r\033[K", stderr);
+	if (bar->n_drawn > 1)
+		fprintf(stderr, "\033[%zuA", bar->n_drawn - 1);
+	if (bar->n_drawn > 0) {
+		fputs(bar->n_drawn > 1 ? "\r\033[J" : "\r\033[K", stderr);
 		fflush(stderr);
 	}
-	bar->drawn = false;
+	bar->n_drawn = 0;
 }
 
 void progress_bar_log(struct progress_bar *bar, const char *lines)

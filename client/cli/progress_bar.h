@@ -1,6 +1,6 @@
 /*
- * A live bar on a terminal's last line, with log lines above it; plain lines where there is no
- * terminal. Everything goes to stderr.
+ * A live bar on a terminal's last line, or several on its last lines, with log lines above them; plain
+ * lines where there is no terminal. Everything goes to stderr.
  */
 #pragma once
 
@@ -11,20 +11,31 @@
 /* Of the monotonic clock. */
 double now_seconds(void);
 
+#define PROGRESS_ROWS_MAX 64
+
+struct progress_row {
+	const char *label; // before it; NULL: none
+	char text[512]; // as it was drawn last
+	int last_step; // of plain lines: tenths that were told
+	double last_told; // of plain lines: seconds, monotonic
+};
+
 struct progress_bar {
 	bool quiet; // only log lines of trouble are the caller's business; nothing is drawn
 	bool live;
 	bool unicode;
 	bool color;
-	bool drawn; // the bar is on the last line
-	int last_step; // of plain lines: tenths that were told
-	double last_told; // of plain lines: seconds, monotonic
+	size_t n_drawn; // so many of the last lines are its own
+	size_t n_rows;
+	struct progress_row rows[PROGRESS_ROWS_MAX];
 };
 
-void progress_bar_init(struct progress_bar *bar, bool quiet, bool color);
+/* With a row for each label; one without labels where there are none. */
+void progress_bar_init(struct progress_bar *bar, bool quiet, bool color, const char *const *labels,
+		       size_t n_rows);
 
 /* Draws it. `progress` may be NULL; `hold` is why the task waits, or NULL. */
-void progress_bar_update(struct progress_bar *bar, const struct ellu_progress *progress,
+void progress_bar_update(struct progress_bar *bar, size_t row, const struct ellu_progress *progress,
 			 const char *status, const char *hold);
 
 /* Prints lines, each ending in a newline, above the bar. */

@@ -64,7 +64,7 @@ static void print_criteria(FILE *out, const struct ellu_experiment_results *resu
 	struct table *table = criteria_table(results->criteria, results->n_criteria);
 
 	add_proportion(table, results->success_rate);
-	table_text(table, results->n_criteria > 0 ? "all of them (success rate)"
+	table_text(table, results->n_criteria > 0 ? ALL_CRITERIA
 						  : "answered (success rate)");
 	table_print(table, out);
 	table_free(table);
@@ -135,7 +135,7 @@ static void print_results(FILE *out, const struct ellu_experiment_results *resul
 	print_spread(out, "Output tokens", results->output_tokens, "");
 }
 
-static void print_simulated(FILE *out, const char *what)
+void results_print_simulated(FILE *out, const char *what)
 {
 	fprintf(out, "%sSimulated: %s come from the built-in simulated model, not from a real one.%s\n",
 		meaning_on(&output, MEANING_WARNING), what, meaning_off(&output, MEANING_WARNING));
@@ -152,7 +152,7 @@ static void print_what_is_simulated(FILE *out, const struct ellu_experiment *exp
 	bool verdicts = is_simulated(experiment->rating_model) && experiment->results->ratings > 0;
 
 	if (experiment->results->simulated)
-		print_simulated(out,
+		results_print_simulated(out,
 				answers && verdicts ? "these answers and verdicts"
 				: verdicts	    ? "these verdicts"
 						    : "these answers");
@@ -225,13 +225,37 @@ void results_print(FILE *out, const struct ellu_experiment *experiment)
 		fputs("No results yet.\n", out);
 }
 
+void results_print_csv(FILE *out, const struct ellu_experiment *const *experiments, size_t n)
+{
+	static const char *const titles[] = { "id", "experiment", "yes", "low", "high", "n_scored", "n_total",
+					      "criterion" };
+	struct table *table = table_new();
+
+	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
+		table_column(table, titles[i]);
+	for (size_t i = 0; i < n; i++) {
+		const struct ellu_experiment_results *results = experiments[i]->results;
+
+		for (size_t k = 0; results && k <= results->n_criteria; k++) {
+			bool is_last = k == results->n_criteria;
+
+			table_printf(table, "%lld", (long long) experiments[i]->id);
+			table_text(table, experiments[i]->name);
+			add_numbers(table, is_last ? results->success_rate : results->criteria[k]->yes);
+			table_text(table, is_last ? ALL_CRITERIA : results->criteria[k]->criterion);
+		}
+	}
+	table_print(table, out);
+	table_free(table);
+}
+
 void results_print_ratings(FILE *out, const struct ellu_rating_results *results)
 {
 	struct table *table = criteria_table(results->criteria, results->n_criteria);
 
 	fputc('\n', out);
 	if (results->simulated)
-		print_simulated(out, "these verdicts, or the answers,");
+		results_print_simulated(out, "these verdicts, or the answers,");
 	table_print(table, out);
 	table_free(table);
 	fputc('\n', out);

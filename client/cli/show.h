@@ -44,5 +44,13 @@ void results_print_models(FILE *out, const struct ellu_experiment *experiment);
 /* In CSV: what came of each criterion. */
 void results_print(FILE *out, const struct ellu_experiment *experiment);
 
+#define ALL_CRITERIA "all of them (success rate)"
+
+/* That `what` comes from no real model. */
+void results_print_simulated(FILE *out, const char *what);
+
+/* What came of each criterion of each, in CSV. */
+void results_print_csv(FILE *out, const struct ellu_experiment *const *experiments, size_t n);
+
 /* What a batch of ratings came to, below its verdicts. */
 void results_print_ratings(FILE *out, const struct ellu_rating_results *results);

@@ -480,9 +480,86 @@ START_TEST(forms_of_files)
 }
 END_TEST
 
+static const char matrix[] =
+	"name: M\n"
+	"prompt_templates:\n"
+	"- { name: Short, messages: 'About {{topic}}.' }\n"
+	"- { name: Long, messages: 'Write at length about {{topic}}.' }\n"
+	"llm_configs:\n"
+	"- { name: one, provider: simulated }\n"
+	"- { name: two, provider: simulated, max_connections: 3 }\n"
+	"collection: { name: MT, variables: [ {topic: a}, {topic: b}, {topic: c} ] }\n"
+	"criteria: [ Is it short?, 'Is it about {{topic}}?' ]\n";
+
+/* Every template with every config, side by side. */
+START_TEST(a_matrix)
+{
+	static const struct {
+		const char *line, *says;
+		int status;
+	} rows[] = {
+		{ "$0 run m.yaml", "Short / one  Short / two  Long / one  Long / two  CRITERION\n", 0 },
+		{ "$0 run m.yaml --no-header", "      1        2       3       4  experiment\n", 0 },
+		{ "$0 run m.yaml --json | tail -n 8 | grep -c '\"name\":\"M / '", "4\n", 0 },
+		{ "$0 task list -q | wc -l", "4\n", 0 }, // what is finished is not run again
+		{ "$0 run m.yaml --format csv | cut -d, -f1,2,8",
+		  "id,experiment,criterion\n1,M / Short / one,Is it short?\n1,M / Short / one,Is it about {{topic}}?\n", 0 },
+		{ "$0 run m.yaml --dry-run --json | wc -l", "4\n", 0 },
+		{ "$0 run m.yaml --fail-under 1%", "CRITERION\n", 0 },
+		{ "$0 run m.yaml --fail-under 100% 2>&1", "The success rate is below 100 %.\n", 1 },
+		{ "sed -i '/^prompt_t/,/^- .*Long/d; 1a prompt_template: Short' m.yaml; "
+		  "$0 run m.yaml --llm two", "M  (experiment 5, 3 cases)\n", 0 },
+		{ "$0 run m.yaml --llm one --llm two", "one      two  CRITERION\n", 0 },
+		{ "sed 's/^name: M/name: N/' m.yaml >n.yaml; $0 run m.yaml n.yaml --llm two",
+		  "M        N  CRITERION\n", 0 },
+		{ "sed 's/name: two/name: one/' m.yaml | $0 run - 2>&1",
+		  "elluminate: -:5:3: llm_configs[1]: the name one again\n", 2 },
+		{ "sed 's/max_connections: 3/max_connections: 0/' m.yaml | $0 run - 2>&1",
+		  "elluminate: -:5:37: llm_configs[1].max_connections: expected", 23 },
+		{ "sed 's/^llm_configs:/llm_config: one\\n&/' m.yaml | $0 run - 2>&1",
+		  "expected either this or llm_config\n", 2 },
+		{ "$0 run m.yaml --detach -q --new | wc -l", "2\n", 0 },
+	};
+	const struct command *said;
+
+	server = daemon_start(NULL);
+	ck_assert_int_eq(chdir(dir_new()), 0);
+	file_write("m.yaml", matrix);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		said = command_run_line(server, rows[i].status, rows[i].line);
+		ck_assert_msg(strstr(said->out, rows[i].says), "%s says %s%s", rows[i].line, said->out, said->err);
+	}
+}
+END_TEST
+
+/* All run at the same time under one view, and Ctrl-C is for all of them. */
+START_TEST(a_matrix_interrupted)
+{
+	struct command *run;
+
+	server = daemon_start(NULL);
+	wire = daemon_connect(server);
+	ck_assert_int_eq(chdir(dir_new()), 0);
+	file_write("m.yaml", matrix);
+	COMMAND(server, 0, "llm", "create", "--name", "slow", "--provider", "simulated", "--custom",
+		"{\"latency_seconds\":3600}");
+	COMMAND(server, 0, "llm", "create", "--name", "slower", "--provider", "simulated", "--custom",
+		"{\"latency_seconds\":3600}");
+	command_run_line(server, 0, "sed -i '/^llm_configs/,/two/d' m.yaml");
+	run = command_start_on_terminal(server, 100, 24, (const char *[]) {
+		"run", "m.yaml", "--llm", "slow", "--llm", "slower", NULL });
+	command_await(run, "M / Long / slower");
+	command_type(run, "\003");
+	command_await(run, "Cancelling");
+	ck_assert_int_eq(command_end(run), 12);
+	for (int i = 1; i <= 4; i++)
+		task_await_status(server, i, "REVOKED");
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(forms_of_files, interrupted_upload_leaves_the_old_rows, refused_upload_leaves_the_old_rows,
+	return RUN_SUITE(forms_of_files, a_matrix, a_matrix_interrupted, interrupted_upload_leaves_the_old_rows, refused_upload_leaves_the_old_rows,
 			 two_uploads_at_once, each_run_has_its_own_rows,
 			 another_version_of_the_rows, dry_run_asks_the_daemon,
 			 dry_run_of_what_is_there, held_for_its_budget,
