@@ -23,7 +23,7 @@ same()
 # options_in: those that stand at the beginning of a line of standard input.
 options_in()
 {
-	sed 's/\\-/-/g; s/\\f[A-Z]//g' | grep -o '^ *--[a-z-]*' | tr -d ' ' | sort -u
+	sed 's/\\-/-/g; s/\\f[A-Z]//g; s/^ *-[a-z], / /' | grep -o '^ *--[a-z-]*' | tr -d ' ' | sort -u
 }
 
 # completed WORD...: what is offered for the last of them.
