@@ -175,7 +175,7 @@ static int take_operand(struct cli *cli, const struct method *method, json_objec
 		return 0;
 	if (field->kind == FIELD_INT) {
 		if (!cli_is_id(operand, &id)) {
-			cli_error("%s: expected the id of a task, a number", operand);
+			cli_error("%s: expected an id, a number", operand);
 			return EXIT_USAGE;
 		}
 		value = json_object_new_int64(id);

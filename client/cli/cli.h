@@ -28,7 +28,7 @@ enum exit_status {
 	EXIT_INTERRUPTED = 130,
 };
 
-#define OPERANDS_MAX 1000
+#define OPERANDS_MAX 1001 // a set, and its criteria
 #define GIVEN_MAX 100
 
 struct option;
@@ -159,6 +159,8 @@ int command_template(struct cli *cli);
 int command_task_watch(struct cli *cli);
 int command_task_tune(struct cli *cli);
 int command_task_logs(struct cli *cli);
+int command_criteria(struct cli *cli);
+int command_criteria_link(struct cli *cli);
 int command_llm_list(struct cli *cli);
 int command_llm_default(struct cli *cli);
 int command_monitor(struct cli *cli);
@@ -185,4 +187,5 @@ void column_status(struct table *table, const void *task);
 void column_experiment(struct table *table, const void *experiment);
 void column_verdicts(struct table *table, const void *response);
 void column_response(struct table *table, const void *response);
+void column_criteria(struct table *table, const void *set);
 void column_default(struct table *table, const void *config);

@@ -238,6 +238,13 @@ static const char template_details[] =
 	"fields `name`, `messages` (a list, or a text) and, where needed, `response_format`, `tools`\n"
 	"and `tool_choice`. Options go over what it says. The same content is no new version.";
 
+static const char criteria_details[] =
+	"Each TEXT is one question about an answer; it may hold placeholders, filled from the row:\n"
+	"\n"
+	"  elluminate criteria create polite 'Is it polite?' 'Is it about {{topic}}?'\n"
+	"\n"
+	"The same text is the same question: it is there once.";
+
 static const char write_details[] =
 	"FILE is JSON with comments (// and /* */) or YAML, `-` is standard input; options say it without a\n"
 	"file, or over it. `\"api_key\": \"$NAME\"` takes a key from your environment.";
@@ -280,6 +287,10 @@ static const struct column template_columns[] = {
 	COLUMN(">ID", "id"), COLUMN(">VERSION", "version"), COLUMN("CREATED", "created_at"),
 	COLUMN("NAME", "name"), { NULL, NULL, NULL },
 };
+static const struct column criteria_columns[] = {
+	COLUMN(">ID", "id"), MADE(">CRITERIA", column_criteria), COLUMN("CREATED", "created_at"),
+	COLUMN("NAME", "name"), { NULL, NULL, NULL },
+};
 static const struct column named_columns[] = {
 	COLUMN(">ID", "id"), COLUMN("NAME", "name"), { NULL, NULL, NULL },
 };
@@ -301,7 +312,7 @@ static const struct resource resources[] = {
 	{ "llm", "LLMConfig", config_columns, NULL, NULL },
 	{ "collection", "Collection", collection_columns, NULL, NULL },
 	{ "template", "PromptTemplate", template_columns, print_template, template_options },
-	{ "criteria", "CriterionSet", named_columns, NULL, NULL },
+	{ "criteria", "CriterionSet", criteria_columns, NULL, NULL },
 	{ "project", "Project", named_columns, NULL, NULL },
 };
 
@@ -377,6 +388,24 @@ static const struct command fixed[] = {
 	  rendered_options, command_call, .method = "RenderPromptTemplate", .print = print_rendered },
 	{ "template delete", "ID|NAME", 1, 1, "delete a prompt template", "Results keep what they used.",
 	  deleted_options, command_call, .method = "DeletePromptTemplate" },
+	{ "criteria create", "NAME [TEXT...]", 1, OPERANDS_MAX, "make a set of yes/no questions",
+	  criteria_details, NULL, command_criteria, .method = "CreateCriterionSet", .fields = "",
+	  .own_operands = true },
+	{ "criteria get", "NAME [TEXT...]", 1, OPERANDS_MAX, "show the set of that name, or make it",
+	  criteria_details, NULL, command_criteria, .method = "GetOrCreateCriterionSet", .fields = "",
+	  .own_operands = true },
+	{ "criteria add", "ID|NAME TEXT...", 2, OPERANDS_MAX, "add questions at the end of a set", NULL,
+	  NULL, command_criteria, .method = "AddCriteria", .fields = "", .own_operands = true },
+	{ "criteria remove", "ID", 1, 1, "take the question of that id out of its set",
+	  "`elluminate criteria show` says the ids.", NULL, command_call, .method = "DeleteCriterion" },
+	{ "criteria clear", "ID|NAME", 1, 1, "take all questions out of a set", NULL, NULL, command_call,
+	  .method = "ClearCriterionSet" },
+	{ "criteria link", "ID|NAME TEMPLATE", 2, 2, "judge a prompt template's answers by the set",
+	  "Experiments with the prompt template, in any version, that name no criteria are judged by the\n"
+	  "set, in the place of the one that was linked before.", NULL, command_criteria_link,
+	  .method = "LinkCriterionSet", .fields = "", .own_operands = true },
+	{ "criteria unlink", "ID|NAME TEMPLATE", 2, 2, "end the link to a prompt template", NULL, NULL,
+	  command_criteria_link, .method = "UnlinkCriterionSet", .fields = "", .own_operands = true },
 	{ "monitor", "", 0, 0, "print every change of any task", monitor_details, NULL,
 	  command_monitor, .method = "Monitor" },
 	{ "api", "METHOD [JSON]", 1, 2, "call any method of the daemon", api_details, api_options,

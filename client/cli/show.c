@@ -33,7 +33,7 @@ static const void *scalar(const struct record_field *field, const void *record)
 static void print_integer(FILE *out, const struct record_field *field, int64_t value)
 {
 	bool names = strcmp(field->name, "id") == 0 || ends_with(field->name, "_id") ||
-		     ends_with(field->name, "_of") || strcmp(field->name, "epoch") == 0;
+		     ends_with(field->name, "_of") || ends_with(field->name, "_templates") || strcmp(field->name, "epoch") == 0;
 	char text[32];
 
 	if (names)
@@ -95,6 +95,12 @@ static void print_struct(FILE *out, const struct record_type *type, const void *
 		const struct ellu_call_result *call = ((const struct ellu_task_result *) record)->call;
 
 		fputs(call && call->text ? call->text : "", out);
+	} else if (type == &ellu_criterion_type) {
+		const struct ellu_criterion *criterion = record;
+
+		fprintf(out, "%" PRId64 "  %s%s%s", criterion->id ? *criterion->id : 0,
+			criterion->label ? criterion->label : "", criterion->label ? ": " : "",
+			criterion->criterion_str);
 	} else if (type == &ellu_message_type) {
 		const struct ellu_message *message = record;
 
@@ -247,7 +253,8 @@ static const char *label_of(const struct record_field *field, char *buffer, size
 	} labels[] = {
 		{ "llm_model_name", "Model" }, { "llm_base_url", "URL" },	 { "api_key_ref", "Key from" },
 		{ "has_api_key", "Key" },      { "max_connections", "Connections" }, { "hold", "On hold" },
-		{ "owner_uid", "Owner" },      { "ca_file", "CA file" },	 { "default_llm_config", "LLM config" },
+		{ "owner_uid", "Owner" },      { "linked_prompt_templates", "Templates" },
+		{ "ca_file", "CA file" },	 { "default_llm_config", "LLM config" },
 	};
 	static const char *const endings[] = { "_seconds", "_at", "_id", "_count" };
 

@@ -3,6 +3,7 @@
 
 #include "daemon/store/engine/tx.h"
 #include "daemon/store/resources/collection.h"
+#include "daemon/store/resources/criterion.h"
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/resources/prompt_template.h"
 #include "daemon/store/resources/rows.h"
@@ -19,30 +20,39 @@ static const struct operation {
 	int (*run)(struct tx *tx, struct method_run *op);
 	const struct resource *resource; // of operations that all resources have
 } operations[_METHOD_MAX] = {
+	[METHOD_ADD_CRITERIA] = { STORE_WRITE, criteria_add },
 	[METHOD_ADD_TEMPLATE_VARIABLES] = { STORE_SCAN, rows_add },
 	[METHOD_ANNOTATE_RESPONSE] = { STORE_WRITE, response_annotate },
 	[METHOD_CLEAR_COLLECTION] = { STORE_WRITE, collection_clear },
+	[METHOD_CLEAR_CRITERION_SET] = { STORE_WRITE, criterion_set_clear },
 	[METHOD_CLONE_EXPERIMENT] = { STORE_SCAN, experiment_clone },
 	[METHOD_CREATE_COLLECTION] = { STORE_SCAN, resource_create, &resource_collection },
+	[METHOD_CREATE_CRITERION_SET] = { STORE_POINT, resource_create, &resource_criterion_set },
 	[METHOD_CREATE_EXPERIMENT] = { STORE_SCAN, experiment_create },
 	[METHOD_CREATE_LLM_CONFIG] = { STORE_SCAN, resource_create, &resource_llm_config },
 	[METHOD_CREATE_PROMPT_TEMPLATE] = { STORE_SCAN, resource_create, &resource_prompt_template },
 	[METHOD_DELETE_COLLECTION] = { STORE_WRITE, resource_delete, &resource_collection },
+	[METHOD_DELETE_CRITERION] = { STORE_WRITE, criterion_delete },
+	[METHOD_DELETE_CRITERION_SET] = { STORE_WRITE, resource_delete, &resource_criterion_set },
 	[METHOD_DELETE_LLM_CONFIG] = { STORE_WRITE, resource_delete, &resource_llm_config },
 	[METHOD_DELETE_PROMPT_TEMPLATE] = { STORE_WRITE, prompt_template_delete,
 					    &resource_prompt_template },
 	[METHOD_EDIT_RATING] = { STORE_WRITE, rating_edit },
 	[METHOD_GET_COLLECTION] = { STORE_POINT, resource_get, &resource_collection },
+	[METHOD_GET_CRITERION_SET] = { STORE_POINT, resource_get, &resource_criterion_set },
 	[METHOD_GET_EXPERIMENT] = { STORE_POINT, resource_get, &resource_experiment },
 	[METHOD_GET_LLM_CONFIG] = { STORE_POINT, resource_get, &resource_llm_config },
 	[METHOD_GET_OR_CREATE_COLLECTION] = { STORE_SCAN, resource_get_or_create, &resource_collection },
+	[METHOD_GET_OR_CREATE_CRITERION_SET] = { STORE_POINT, resource_get_or_create, &resource_criterion_set },
 	[METHOD_GET_OR_CREATE_EXPERIMENT] = { STORE_SCAN, experiment_get_or_create },
 	[METHOD_GET_OR_CREATE_LLM_CONFIG] = { STORE_SCAN, resource_get_or_create, &resource_llm_config },
 	[METHOD_GET_OR_CREATE_PROMPT_TEMPLATE] = { STORE_SCAN, resource_get_or_create,
 						   &resource_prompt_template },
 	[METHOD_GET_PROJECT] = { STORE_POINT, project_get },
 	[METHOD_GET_PROMPT_TEMPLATE] = { STORE_POINT, resource_get, &resource_prompt_template },
+	[METHOD_LINK_CRITERION_SET] = { STORE_WRITE, criterion_set_link },
 	[METHOD_LIST_COLLECTIONS] = { STORE_SCAN, resource_list, &resource_collection },
+	[METHOD_LIST_CRITERION_SETS] = { STORE_SCAN, resource_list, &resource_criterion_set },
 	[METHOD_LIST_EXPERIMENTS] = { STORE_SCAN, resource_list, &resource_experiment },
 	[METHOD_LIST_LLM_CONFIGS] = { STORE_SCAN, resource_list, &resource_llm_config },
 	[METHOD_LIST_PROMPT_TEMPLATES] = { STORE_SCAN, prompt_templates_list,
@@ -57,7 +67,9 @@ static const struct operation {
 	[METHOD_PLAN_EXPERIMENT] = { STORE_SCAN, experiment_plan },
 	[METHOD_RENDER_PROMPT_TEMPLATE] = { STORE_SCAN, prompt_template_render },
 	[METHOD_SET_DEFAULT_LLM_CONFIG] = { STORE_WRITE, default_llm_config_set },
+	[METHOD_UNLINK_CRITERION_SET] = { STORE_WRITE, criterion_set_unlink },
 	[METHOD_UPDATE_COLLECTION] = { STORE_SCAN, resource_update, &resource_collection },
+	[METHOD_UPDATE_CRITERION_SET] = { STORE_POINT, resource_update, &resource_criterion_set },
 	[METHOD_UPDATE_LLM_CONFIG] = { STORE_SCAN, resource_update, &resource_llm_config },
 };
 

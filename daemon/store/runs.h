@@ -13,6 +13,7 @@ struct run_measure {
 	int64_t id; // measures.id
 	int64_t criterion_id;
 	const char *text;
+	const char *label; // or NULL
 };
 
 struct run_epoch {

@@ -34,6 +34,11 @@ static const struct resource {
 	  "'name':'N','provider':'openai','llm_model_name':'n','llm_base_url':'http://127.0.0.1:9/v1'",
 	  "'llm_model_name':'n','has_api_key':true",
 	  "'name':'N','provider':'openai','llm_model_name':'m','llm_base_url':'ftp://a'", "llm_base_url" },
+	{ "CriterionSet", "criterion_set", "criterion_sets",
+	  "'name':'N','criteria':[{'criterion_str':'A?','label':'a'},{'criterion_str':'B?'}]",
+	  "'name':'N','criteria':[]", "'criteria':[],'linked_prompt_templates':[]",
+	  "'name':'N','criteria':[{'criterion_str':'A?'},{'criterion_str':' '}]",
+	  "criteria[1].criterion_str" },
 };
 
 #define EACH(resource) (const struct resource *resource = resources; \

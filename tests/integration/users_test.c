@@ -50,6 +50,12 @@ static void see_nothing(struct wire *wire, void *userdata)
 	wire_refused(wire, "NotFound", "ClearCollection", "{'collection':{'id':1}}");
 	wire_refused(wire, "NotFound", "AddTemplateVariables",
 		     "{'collection':{'id':1},'variables':[{'a':'b'}]}");
+	wire_refused(wire, "NotFound", "GetCriterionSet", "{'criterion_set':{'id':1}}");
+	wire_refused(wire, "NotFound", "AddCriteria",
+		     "{'criterion_set':{'id':1},'criteria':[{'criterion_str':'A?'}]}");
+	wire_refused(wire, "NotFound", "ClearCriterionSet", "{'criterion_set':{'id':1}}");
+	wire_refused(wire, "NotFound", "DeleteCriterion", "{'id':1}");
+	wire_refused(wire, "NotFound", "DeleteCriterionSet", "{'criterion_set':{'id':1}}");
 	wire_refused(wire, "NotFound", "GetPromptTemplate", "{'prompt_template':{'id':1}}");
 	wire_refused(wire, "NotFound", "GetLLMConfig", "{'llm_config':{'name':'Experiment config'}}");
 	wire_refused(wire, "NotFound", "SetDefaultLLMConfig",

@@ -123,16 +123,19 @@ static const char resources[] =
 	" name TEXT NOT NULL,"
 	" family TEXT NOT NULL," // NAME of NAME, NAME #2, ...
 	" family_number INTEGER NOT NULL CHECK (family_number >= 1),"
-	" identity TEXT NOT NULL," // hash of the texts in it
+	" identity TEXT NOT NULL," // hash of the criteria in it
 	" created_at INTEGER NOT NULL,"
 	" updated_at INTEGER NOT NULL,"
-	" deleted_at INTEGER," // hidden: kept for what used it
-	" UNIQUE (project_id, family, family_number)"
+	" deleted_at INTEGER" // hidden: kept for what used it
 	") STRICT;"
 	"CREATE UNIQUE INDEX criterion_sets_by_name ON criterion_sets (project_id, name)"
 	" WHERE deleted_at IS NULL;"
+	"CREATE INDEX criterion_sets_by_project ON criterion_sets (project_id)"
+	" WHERE deleted_at IS NULL;"
+	"CREATE UNIQUE INDEX criterion_sets_by_family ON"
+	" criterion_sets (project_id, family, family_number) WHERE deleted_at IS NULL;"
 	"CREATE INDEX criterion_sets_by_identity ON"
-	" criterion_sets (project_id, family, identity, family_number);"
+	" criterion_sets (project_id, family, identity, family_number) WHERE deleted_at IS NULL;"
 
 	"CREATE TABLE criteria ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -141,11 +144,22 @@ static const char resources[] =
 	" criterion_set_id INTEGER NOT NULL REFERENCES criterion_sets,"
 	" position INTEGER," // NULL: no longer in the set, kept for results
 	" criterion_str TEXT NOT NULL,"
+	" label TEXT,"
 	" created_at INTEGER NOT NULL,"
 	" UNIQUE (criterion_set_id, criterion_str)"
 	") STRICT;"
 	"CREATE INDEX criteria_by_position ON criteria (criterion_set_id, position)"
 	" WHERE position IS NOT NULL;"
+
+	/* Which set judges where a run of the template, in any version, names no criteria. */
+	"CREATE TABLE criterion_set_links ("
+	" project_id INTEGER NOT NULL REFERENCES projects,"
+	" template_name TEXT NOT NULL,"
+	" owner_uid INTEGER NOT NULL,"
+	" criterion_set_id INTEGER NOT NULL REFERENCES criterion_sets,"
+	" PRIMARY KEY (project_id, template_name)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX criterion_set_links_by_set ON criterion_set_links (criterion_set_id);"
 
 	/* `settings` is the record without id, times and key; `secret` names a file. */
 	"CREATE TABLE llm_configs ("

@@ -1,16 +1,27 @@
-/* Criteria in sets, the measures that runs judge by, and the judges. */
+/* Criteria in sets (criterion_set.c), the measures that runs judge by, and the judges. */
 #pragma once
 
 #include "daemon/store/resources/notes.h"
 #include "daemon/store/resources/resource.h"
 #include "daemon/store/runs.h"
 
+#define CRITERIA_MAX 1000 // of a set
+
 extern const struct resource resource_criterion_set;
 
-/* A set with exactly these texts: what exists and is equal, else what exists brought to them
- * (with `update`) or Conflict, else a new one. The same text is the same criterion. */
+/* As a request has them, or a set, in order. */
+struct criteria {
+	const struct ellu_criterion *const *items;
+	size_t n;
+};
+int criteria_of_texts(struct tx *tx, const char *const *texts, size_t n_texts,
+		      struct criteria *ret_criteria);
+int criterion_set_criteria(struct tx *tx, int64_t set_id, struct criteria *ret_criteria);
+
+/* A set with exactly these: what exists and is equal, else what exists brought to them (with
+ * `update`) or Conflict, else a new one. The same text is the same criterion. */
 int criterion_set_put(struct tx *tx, const struct place *place, const char *name,
-		      const char *const *texts, size_t n_texts, bool update, struct notes *notes,
+		      const struct criteria *criteria, bool update, struct notes *notes,
 		      int64_t *ret_id);
 
 /* Inline criteria of a request, or NULL: instead of a set, none blank, and their set can be named
@@ -19,7 +30,10 @@ int criteria_check(struct tx *tx, const char *name, const char *const *texts, si
 		   const struct ellu_ref *set);
 /* Of NAME criteria, NAME criteria #2, ... the one that is equal, or a new one. */
 int criterion_set_fit(struct tx *tx, const struct place *place, const char *name,
-		      const char *const *texts, size_t n_texts, int64_t *ret_id);
+		      const struct criteria *criteria, int64_t *ret_id);
+
+/* The set that is linked to a prompt template: 1, or 0. */
+int criterion_set_linked(struct tx *tx, int64_t template_id, int64_t *ret_set_id);
 
 /* Measures of the set's present criteria, made where they are missing; struct run_measure. */
 int criterion_set_measures(struct tx *tx, int64_t set_id, struct tx_list *measures);
@@ -33,3 +47,11 @@ int run_measures(struct tx *tx, int64_t run_id, struct tx_list *measures);
 /* The judge of that config, mode and version; made when it is missing. */
 int judge_put(struct tx *tx, const struct place *place, const struct ellu_llm_config *config,
 	      const char *rating_mode, const char *rating_version, int64_t *ret_id);
+
+/* ---- Operations of methods ---- */
+
+int criteria_add(struct tx *tx, struct method_run *op);
+int criterion_delete(struct tx *tx, struct method_run *op);
+int criterion_set_clear(struct tx *tx, struct method_run *op);
+int criterion_set_link(struct tx *tx, struct method_run *op);
+int criterion_set_unlink(struct tx *tx, struct method_run *op);

@@ -153,10 +153,23 @@ static int insert(struct tx *tx, const struct place *place, const void *template
 	return content_insert(tx, place, wanted->name, content, notes, ret_id);
 }
 
+/* A name without versions is linked to no set of criteria; one that is made of it later is another. */
+static int drop_link(struct tx *tx, int64_t id)
+{
+	return db_run(tx->db, "DELETE FROM criterion_set_links WHERE (project_id, template_name) ="
+			      " (SELECT project_id, name FROM prompt_templates WHERE id = ?1)"
+			      " AND NOT EXISTS (SELECT 1 FROM prompt_templates v"
+			      "  WHERE v.project_id = criterion_set_links.project_id"
+			      "  AND v.name = template_name AND v.deleted_at IS NULL AND v.id <> ?1)",
+		      "i", id);
+}
+
 /* What is before it takes its place; which number was the last is known to that one, then. */
 static int discard(struct tx *tx, int64_t id)
 {
-	return db_run(tx->db, "UPDATE prompt_templates SET last_version ="
+	int r = drop_link(tx, id);
+
+	return r < 0 ? r : db_run(tx->db, "UPDATE prompt_templates SET last_version ="
 			      " max(last_version, (SELECT last_version FROM prompt_templates"
 			      "  WHERE id = ?1)) WHERE id = (SELECT v.id FROM prompt_templates t"
 			      "  JOIN prompt_templates v ON v.project_id = t.project_id"
@@ -332,7 +345,7 @@ static int hide_versions(struct tx *tx, struct method_run *op, const char *name)
 			   " AND deleted_at IS NULL ORDER BY version LIMIT ?4)",
 		   "isii", place.project_id, name, tx->now, (int64_t)HIDDEN_MAX);
 	op->request.again = r == HIDDEN_MAX;
-	return r;
+	return r < 0 ? r : drop_link(tx, id);
 }
 
 int prompt_template_delete(struct tx *tx, struct method_run *op)

@@ -123,7 +123,7 @@ static int set_of(struct tx *tx, const char *name, const struct run_row *run,
 
 	if (!set)
 		return -ENOMEM;
-	set->id = run->criterion_set_id;
+	set->id = tx_int_value(tx, run->criterion_set_id);
 	set->name = name;
 	r = run_measures(tx, run->id, &measures);
 	for (size_t i = 0; r >= 0 && i < measures.n; i++) {
@@ -132,8 +132,9 @@ static int set_of(struct tx *tx, const char *name, const struct run_row *run,
 
 		if (!criterion)
 			return -ENOMEM;
-		criterion->id = measure->criterion_id;
+		criterion->id = &measure->criterion_id;
 		criterion->criterion_str = measure->text;
+		criterion->label = measure->label;
 		r = tx_append(tx, &criteria, criterion);
 	}
 	set->criteria = tx_list_items(tx, &criteria);

@@ -9,11 +9,12 @@
 #define PERSON "person" // as a judge
 
 #define RATING_COLUMNS                                                                          \
-	"SELECT g.id, g.response_id, m.criterion_id, m.text, g.value, g.reasoning, g.raw_text," \
+	"SELECT g.id, g.response_id, c.id, m.text, c.label, c.created_at, g.value, g.reasoning, g.raw_text," \
 	" g.error, g.attempts, j.name, g.duration_usec, g.input_tokens, g.output_tokens,"       \
 	" g.cost_nanodollars, g.created_at, p.value, p.reasoning, p.created_at FROM"
 #define RATING_JOINS                                                                            \
 	" CROSS JOIN measures m ON m.id = g.measure_id CROSS JOIN judges j ON j.id = g.judge_id" \
+	" CROSS JOIN criteria c ON c.id = m.criterion_id"                                       \
 	" LEFT JOIN ratings p ON p.response_id = g.response_id AND p.measure_id = g.measure_id" \
 	" AND p.judge_id IS NULL"
 
@@ -33,9 +34,9 @@ static const char by_others[] =
 
 enum rating_column {
 	COLUMN_ID,
-	COLUMN_REASONING = 5,
+	COLUMN_REASONING = 7,
 	COLUMN_RAW_TEXT,
-	COLUMN_OVERRULED = 15, // value, reasoning and time; NULL: not
+	COLUMN_OVERRULED = 17, // value, reasoning and time; NULL: not
 };
 
 /* What a person says takes the place of what the judge said. */
@@ -74,8 +75,10 @@ static int rating_read(struct tx *tx, sqlite3_stmt *q, bool lean, struct ellu_ra
 		return -ENOMEM;
 	rating->id = column_int(q, c++);
 	rating->response_id = column_int(q, c++);
-	criterion->id = column_int(q, c++);
+	criterion->id = tx_int(tx, q, c++);
 	criterion->criterion_str = tx_text(tx, q, c++);
+	criterion->label = tx_text(tx, q, c++);
+	criterion->created_at = tx_int(tx, q, c++);
 	rating->criterion = criterion;
 	if (!column_null(q, c)) {
 		rating->rating = column_double(q, c) >= 0.5 ? "YES" : "NO";

@@ -323,6 +323,7 @@ static int tell_criteria(struct results *results)
 			return -ENOMEM;
 		record->criterion_id = tally->measure->criterion_id;
 		record->criterion = tally->measure->text;
+		record->label = tally->measure->label;
 		tell_criterion(tx, record, tally->yes, tally->decided, tally->ratings,
 			       out->responses);
 		out->ratings += tally->ratings;

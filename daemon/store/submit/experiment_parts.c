@@ -42,18 +42,23 @@ static int resolve_collection(struct submission *s)
 static int resolve_criteria(struct submission *s)
 {
 	const struct ellu_run_experiment_request *a = s->arguments;
+	struct criteria criteria;
 	int r = 0;
 
+	if (a->criteria)
+		r = criteria_of_texts(s->tx, a->criteria, a->n_criteria, &criteria);
+	if (r < 0)
+		return r;
 	if (a->criteria && s->fits_criteria)
-		r = criterion_set_fit(s->tx, &s->place, a->name, a->criteria, a->n_criteria,
-				      &s->run.criterion_set_id);
+		r = criterion_set_fit(s->tx, &s->place, a->name, &criteria, &s->run.criterion_set_id);
 	else if (a->criteria)
 		r = criterion_set_put(s->tx, &s->place, tx_printf(s->tx, "%s criteria", a->name),
-				      a->criteria, a->n_criteria, s->update, &s->notes,
-				      &s->run.criterion_set_id);
+				      &criteria, s->update, &s->notes, &s->run.criterion_set_id);
 	else if (a->criterion_set)
 		r = resource_resolve(s->tx, &resource_criterion_set, &s->scope, a->criterion_set,
 				     &s->run.criterion_set_id);
+	else if (s->template)
+		r = criterion_set_linked(s->tx, s->run.prompt_template_id, &s->run.criterion_set_id);
 	if (r < 0 || s->run.criterion_set_id == 0)
 		return r;
 	return criterion_set_measures(s->tx, s->run.criterion_set_id, &s->measures);

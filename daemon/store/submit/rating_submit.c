@@ -294,14 +294,19 @@ static int find_responses(struct rating_submission *s)
 static int resolve_criteria(struct rating_submission *s)
 {
 	const struct ellu_rate_responses_request *a = &s->a;
+	struct criteria criteria;
 	int r = 0;
 
+	if (a->criteria)
+		r = criteria_of_texts(s->tx, a->criteria, a->n_criteria, &criteria);
+	if (r < 0)
+		return r;
 	if (a->criteria && a->name)
 		r = criterion_set_put(s->tx, &s->place, tx_printf(s->tx, "%s criteria", a->name),
-				      a->criteria, a->n_criteria, /* update= */ false, &s->notes,
+				      &criteria, /* update= */ false, &s->notes,
 				      &s->run.criterion_set_id);
 	else if (a->criteria)
-		r = criterion_set_fit(s->tx, &s->place, s->name, a->criteria, a->n_criteria, &s->run.criterion_set_id);
+		r = criterion_set_fit(s->tx, &s->place, s->name, &criteria, &s->run.criterion_set_id);
 	else if (a->criterion_set)
 		r = resource_resolve(s->tx, &resource_criterion_set, &s->scope, a->criterion_set,
 				     &s->run.criterion_set_id);

@@ -404,7 +404,7 @@ START_TEST(columns_are_the_fields_of_the_interface)
 		{ "collection_columns", &ellu_column_type, { NULL } },
 		{ "template_variables", &ellu_template_variables_type, { NULL } },
 		{ "criteria", &ellu_criterion_type, { NULL } },
-		{ "criterion_sets", &ellu_criterion_set_type, { "criteria" } },
+		{ "criterion_sets", &ellu_criterion_set_type, { "criteria", "linked_prompt_templates" } },
 		{ "experiments", &ellu_experiment_type,
 		  { "prompt_template", "collection", "criterion_set", "llm_config", "rating_llm_config",
 		    "model", "rating_model" } },

@@ -1,0 +1,56 @@
+/* elluminate criteria …: questions as they stand on the command line. */
+#include <errno.h>
+
+#include "client/cli/call.h"
+
+/* The operands behind the set. NULL without memory. */
+static json_object *criteria_of(const struct arguments *arguments)
+{
+	json_object *criteria = json_object_new_array();
+
+	for (unsigned i = 1; criteria && i < arguments->n_operands; i++) {
+		json_object *criterion = json_object_new_object();
+
+		json_object_object_add(criterion, "criterion_str",
+				       json_object_new_string(arguments->operands[i]));
+		json_object_array_add(criteria, criterion);
+	}
+	return criteria;
+}
+
+/* A method that makes a set has its record; one that changes it a Ref. */
+int command_criteria(struct cli *cli)
+{
+	const struct method *method = call_method(cli->command->method);
+	const struct record_field *content = call_content(method);
+	const char *set = cli->arguments.operands[0];
+	json_object *request = json_object_new_object(), *criteria = criteria_of(&cli->arguments);
+	json_object *record = content ? json_object_new_object() : request;
+
+	if (!request || !criteria || !record)
+		return cli_fail(-ENOMEM, NULL);
+	if (content) {
+		json_object_object_add(record, "name", json_object_new_string(set));
+		json_object_object_add(request, content->name, record);
+	} else {
+		json_object_object_add(request, "criterion_set", cli_ref(set));
+	}
+	json_object_object_add(record, "criteria", criteria);
+	return call_json_and_print(cli, method, request);
+}
+
+int command_criteria_link(struct cli *cli)
+{
+	json_object *request = json_object_new_object();
+
+	if (!request)
+		return cli_fail(-ENOMEM, NULL);
+	json_object_object_add(request, "criterion_set", cli_ref(cli->arguments.operands[0]));
+	json_object_object_add(request, "prompt_template", cli_ref(cli->arguments.operands[1]));
+	return call_json_and_print(cli, call_method(cli->command->method), request);
+}
+
+void column_criteria(struct table *table, const void *set)
+{
+	table_printf(table, "%zu", ((const struct ellu_criterion_set *) set)->n_criteria);
+}
