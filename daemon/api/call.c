@@ -118,11 +118,6 @@ bool call_reply_as(struct call *call, const struct record_type *type, const void
 	return send_answer(call, &answer, continues);
 }
 
-bool call_continue(struct call *call, const void *reply)
-{
-	return call_reply_as(call, call->method->reply, reply, /* continues= */ true, NULL);
-}
-
 void call_reply(struct call *call, const void *reply)
 {
 	(void)call_reply_as(call, call->method->reply, reply, /* continues= */ false, NULL);

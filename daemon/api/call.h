@@ -2,7 +2,7 @@
  * A call of a method, as handlers see it, whichever way it came in. A front makes it, fills in
  * who calls and the decoded request, and hands it to call_dispatch(); the method's handler (a row in
  * methods.c), or the operation that the store has for it, answers it, now or later, exactly once
- * with call_reply() or call_fail(), after any number of call_continue().
+ * with call_reply() or call_fail(), after any number of replies that continue.
  *
  * A call is counted: what is under way for it holds a reference. When its caller goes away,
  * call_abandon() says so to the handler, and answers go nowhere.
@@ -96,10 +96,9 @@ void call_abandon(struct call *call);
 /* The front: output is low again. */
 void call_writable(struct call *call);
 
-/* One of many replies. False: hold back until on_writable. */
-bool call_continue(struct call *call, const void *reply);
 void call_reply(struct call *call, const void *reply);
-/* One or the other of a record of its own type, whose members are those of the method's reply.
+/* One of many, which answers false: hold back until on_writable; or the last. The record's type may be
+ * another one with the members of the method's reply.
  * `share` lies beside what it is made of, where others get the same, or is NULL. */
 bool call_reply_as(struct call *call, const struct record_type *type, const void *reply,
 		   bool continues, struct share *share);

@@ -239,7 +239,8 @@ static int read_cursor(const char *cursor, struct events_position *ret_position,
 }
 
 static void on_reply(void *userdata, const struct ellu_task *task,
-		     const struct ellu_task_event *event, const struct events_position *position)
+		     const struct ellu_task_event *event, const struct events_position *position,
+		     struct share *share)
 {
 	struct monitoring *monitoring = userdata;
 	struct call *call = monitoring->call;
@@ -252,17 +253,20 @@ static void on_reply(void *userdata, const struct ellu_task *task,
 	reply.event = event;
 	reply.cursor = cursor;
 	user_begin_work(user);
-	if (!call_continue(call, &reply) && call->data)
+	if (!call_reply_as(call, call->method->reply, &reply, /* continues= */ true, share) &&
+	    call->data)
 		monitor_pause(monitoring->monitor);
 	user_end_work(user);
 }
 
 /* A user may have many. */
-static bool must_wait(void *userdata)
+static bool must_wait(void *userdata, int64_t took_usec)
 {
 	struct monitoring *monitoring = userdata;
+	struct user *user = monitoring->call->principal.user;
 
-	return !user_take_turn(monitoring->call->principal.user, &monitoring->turn);
+	user_worked_elsewhere(user, took_usec);
+	return !user_is_alone(user) && !user_take_turn(user, &monitoring->turn);
 }
 
 static void on_turn(struct user_waiter *waiter)
@@ -317,6 +321,7 @@ int api_monitor(struct call *call)
 	const struct ellu_monitor_request *request = call->request;
 	struct monitor_options options = {
 		.scope = call_scope(call, NULL),
+		.uid = call->principal.uid,
 		.position = { .number = -1 },
 		.min_interval_usec = (int64_t)(*request->min_interval_seconds * USEC_PER_SEC),
 		.reply = on_reply,

@@ -115,11 +115,12 @@ static void on_event(void *userdata, const struct ellu_task_event *event, bool t
 }
 
 /* A user may follow a task many times, which others would feel. */
-static bool must_wait(void *userdata)
+static bool must_wait(void *userdata, int64_t took_usec)
 {
 	struct follow *follow = userdata;
 	struct user *user = follow->call->principal.user;
 
+	user_worked_elsewhere(user, took_usec);
 	return !user_is_alone(user) && !user_take_turn(user, &follow->turn);
 }
 

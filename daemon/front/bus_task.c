@@ -176,11 +176,12 @@ static void show_event(struct bus *bus, const struct ellu_task_event *event)
 
 static void on_monitor(void *userdata, const struct ellu_task *task,
 		       const struct ellu_task_event *event,
-		       const struct events_position *position)
+		       const struct events_position *position, struct share *share)
 {
 	struct bus *bus = userdata;
 
 	(void)position;
+	(void)share;
 	if (task)
 		bus_task_show(bus, task);
 	if (event)
@@ -203,6 +204,7 @@ int bus_tasks_follow(struct bus *bus)
 {
 	const struct monitor_options options = {
 		.scope = { .all = true },
+		.uid = -1,
 		.position = { .number = -1 },
 		.min_interval_usec = PROGRESS_USEC,
 		.reply = on_monitor,

@@ -278,6 +278,7 @@ static const struct ellu_epoch_progress *const *copy_epochs(struct arena *arena,
 void live_task_forget_progress_event(struct live_task *task)
 {
 	share_done(&task->progress_share);
+	share_done(&task->monitor_share.share);
 	task->progress_event.task_id = 0;
 }
 

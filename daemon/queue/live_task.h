@@ -57,7 +57,8 @@ struct live_task {
 	struct arena progress_arena;
 	struct ellu_progress *progress; // NULL: none yet
 	struct ellu_task_event progress_event; // task_id 0: not made yet
-	struct share progress_share; // of `progress_event`
+	struct share progress_share; // of `progress_event`, and the next
+	struct monitor_share monitor_share;
 	struct log_news log;
 	struct task_told told[TOLD_MAX]; // the last one at n_told - 1
 	unsigned n_told;

@@ -14,7 +14,8 @@ struct monitor {
 	struct monitor **link;
 	struct events_position position; // what was delivered
 	bool caught_up; // there is nothing in the store that was not delivered
-	bool reading; // a page is with the store
+	bool reading; // a page is with the store, or waits
+	void (*page_waits)(struct monitor *monitor); // for monitor_go_on(), then this takes it; or NULL
 	bool reading_waits; // for monitor_go_on(), and so does what follows
 	bool progress_waits;
 	bool paused;
@@ -60,9 +61,20 @@ static bool may_see(const struct monitor *monitor, const struct live_task *task)
 }
 
 static void deliver(struct monitor *monitor, const struct ellu_task *task,
-		    const struct ellu_task_event *event)
+		    const struct ellu_task_event *event, struct share *share)
 {
-	monitor->options.reply(monitor->options.userdata, task, event, &monitor->position);
+	monitor->options.reply(monitor->options.userdata, task, event, &monitor->position, share);
+}
+
+/* Replies say the position as well. */
+static struct share *share_at(struct monitor_share *shared, const struct events_position *position)
+{
+	if (shared->position.number != position->number ||
+	    shared->position.known_id != position->known_id ||
+	    shared->position.introduced_id != position->introduced_id)
+		share_done(&shared->share);
+	shared->position = *position;
+	return &shared->share;
 }
 
 static void end(struct monitor *monitor, const struct fault *fault)
@@ -92,7 +104,7 @@ static void show(struct monitor *monitor, const struct ellu_task *stored)
 	note_read(monitor, task.id, task.sequence, task.progress);
 	queue_overlay(monitor->queue, &task);
 	monitor->position.introduced_id = task.id;
-	deliver(monitor, &task, NULL);
+	deliver(monitor, &task, NULL, NULL);
 }
 
 static void take_tasks(struct monitor *monitor)
@@ -135,7 +147,7 @@ static void take_events(struct monitor *monitor)
 		}
 		monitor->position.number = page->ret_rows[i - 1].number;
 		note_read(monitor, event.task_id, event.sequence, event.progress);
-		deliver(monitor, NULL, &event);
+		deliver(monitor, NULL, &event, NULL);
 	}
 	if (i == page->ret_n_rows)
 		monitor->position.number = page->ret_number;
@@ -144,13 +156,13 @@ static void take_events(struct monitor *monitor)
 		plan_progress(monitor);
 }
 
-static void take_page(struct store_request *request,
-		      void (*take)(struct monitor *monitor))
+static void finish_page(struct monitor *monitor, void (*take)(struct monitor *monitor))
 {
-	struct monitor *monitor = request->userdata;
+	struct store_request *request = &monitor->page.request;
 	struct queue *queue = monitor->queue;
 
 	monitor->reading = false;
+	monitor->page_waits = NULL;
 	if (!monitor->freed && request->result < 0)
 		end(monitor, &request->fault);
 	else if (!is_idle(monitor))
@@ -161,6 +173,23 @@ static void take_page(struct store_request *request,
 	queue_count_outstanding(queue, -1);
 }
 
+static bool must_wait(const struct monitor *monitor, int64_t took_usec)
+{
+	return monitor->options.must_wait &&
+	       monitor->options.must_wait(monitor->options.userdata, took_usec);
+}
+
+/* The store may have answered many monitors of one caller at once. */
+static void take_page(struct store_request *request, void (*take)(struct monitor *monitor))
+{
+	struct monitor *monitor = request->userdata;
+
+	if (!monitor->freed && must_wait(monitor, request->took_usec))
+		monitor->page_waits = take;
+	else
+		finish_page(monitor, take);
+}
+
 static void on_tasks(struct store_request *request)
 {
 	take_page(request, take_tasks);
@@ -169,11 +198,6 @@ static void on_tasks(struct store_request *request)
 static void on_events(struct store_request *request)
 {
 	take_page(request, take_events);
-}
-
-static bool must_wait(const struct monitor *monitor)
-{
-	return monitor->options.must_wait && monitor->options.must_wait(monitor->options.userdata);
 }
 
 /* Whether there is a next page, and somebody to tell. */
@@ -198,12 +222,14 @@ static void read_page(struct monitor *monitor)
 			.scope = monitor->options.scope, .position = *position
 		};
 		store_request_init(&monitor->page.request, loop, on_tasks, monitor);
+		monitor->page.request.uid = monitor->options.uid;
 		store_events_tasks_page(store, &monitor->page.tasks);
 	} else {
 		monitor->page.events = (struct events_page){
 			.scope = monitor->options.scope, .position = *position
 		};
 		store_request_init(&monitor->page.request, loop, on_events, monitor);
+		monitor->page.request.uid = monitor->options.uid;
 		store_events_page(store, &monitor->page.events);
 	}
 }
@@ -212,7 +238,7 @@ static void read_on(struct monitor *monitor)
 {
 	if (!wants_page(monitor))
 		return;
-	monitor->reading_waits = must_wait(monitor);
+	monitor->reading_waits = must_wait(monitor, 0);
 	if (!monitor->reading_waits)
 		read_page(monitor);
 }
@@ -234,6 +260,7 @@ void monitors_publish(struct monitors *monitors, const struct live_task *task,
 		      const struct task_news *news)
 {
 	int64_t first = news->last_number - (news->event.sequence - news->first_sequence);
+	struct monitor_share shared = { 0 };
 	struct monitor *next;
 
 	for (struct monitor *monitor = monitors->first; monitor; monitor = next) {
@@ -246,10 +273,16 @@ void monitors_publish(struct monitors *monitors, const struct live_task *task,
 			read_on(monitor);
 			continue;
 		}
+		if (may_see(monitor, task) && must_wait(monitor, 0)) {
+			monitor->caught_up = false;
+			monitor->reading_waits = true;
+			continue;
+		}
 		monitor->position.number = news->last_number;
 		if (may_see(monitor, task))
-			deliver(monitor, NULL, &news->event);
+			deliver(monitor, NULL, &news->event, share_at(&shared, &monitor->position));
 	}
+	share_done(&shared.share);
 }
 
 void monitors_forget(struct live_task *task)
@@ -279,6 +312,7 @@ void monitors_progress(struct monitors *monitors, struct live_task *task)
 static void tell_progress(struct monitor *monitor)
 {
 	const struct monitors *monitors = &monitor->queue->monitors;
+	const struct ellu_task_event *event;
 	struct live_task *task = monitors->moved;
 	bool ahead = false;
 
@@ -290,10 +324,12 @@ static void tell_progress(struct monitor *monitor)
 			continue;
 		/* Progress repeats the last sequence: not one before what was told already, nor one
 		 * that is yet to be told. */
-		if (task->sequence_read > task->sequence || task->number > monitor->position.number)
+		if (task->sequence_read > task->sequence || task->number > monitor->position.number) {
 			ahead = true;
-		else
-			deliver(monitor, NULL, live_task_progress_event(task));
+			continue;
+		}
+		event = live_task_progress_event(task);
+		deliver(monitor, NULL, event, share_at(&task->monitor_share, &monitor->position));
 	}
 	if (ahead && !is_idle(monitor))
 		plan_progress(monitor);
@@ -308,7 +344,7 @@ static void on_timer(evutil_socket_t fd, short events, void *userdata)
 
 	(void)fd;
 	(void)events;
-	monitor->progress_waits = must_wait(monitor);
+	monitor->progress_waits = must_wait(monitor, 0);
 	if (!monitor->progress_waits)
 		tell_progress(monitor);
 }
@@ -317,11 +353,15 @@ void monitor_go_on(struct monitor *monitor)
 {
 	bool progress_waits = monitor->progress_waits;
 
-	if (monitor->reading_waits && wants_page(monitor))
+	monitor->n_pins++;
+	if (monitor->page_waits)
+		finish_page(monitor, monitor->page_waits);
+	else if (monitor->reading_waits && wants_page(monitor))
 		read_page(monitor);
 	monitor->reading_waits = monitor->progress_waits = false;
-	if (progress_waits)
+	if (progress_waits && !is_idle(monitor))
 		tell_progress(monitor);
+	unpin(monitor);
 }
 
 /* ---- Life ---- */
@@ -368,6 +408,8 @@ struct monitor *monitor_free(struct monitor *monitor)
 	monitor->queue->n_watches--;
 	monitor->freed = true;
 	monitor->caught_up = false;
+	if (monitor->page_waits)
+		finish_page(monitor, monitor->page_waits);
 	unpin(monitor);
 	return NULL;
 }

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/base/share.h"
 #include "daemon/store/events.h"
 #include "proto/fault.h"
 
@@ -19,6 +20,12 @@ struct live_task;
 struct monitor;
 struct queue;
 struct task_news;
+
+/* What those monitors share that are as far as each other. */
+struct monitor_share {
+	struct events_position position;
+	struct share share;
+};
 
 /* All of a queue. */
 struct monitors {
@@ -30,16 +37,20 @@ struct monitors {
 
 struct monitor_options {
 	struct scope scope;
+	int64_t uid; // the caller's, whose turns with the store it takes; -1: it is the daemon's own
 	struct events_position position; // number -1: from the present state
 	int64_t min_interval_usec; // between two events of a task that only carry progress
 	/* A task that was not shown yet, or an event, and the position behind it. Both are borrowed
-	 * for the call. The monitor may be freed or paused inside. */
+	 * for the call. `share` is for all who get the same; NULL: nobody else does. The monitor may
+	 * be freed or paused inside. */
 	void (*reply)(void *userdata, const struct ellu_task *task,
-		      const struct ellu_task_event *event, const struct events_position *position);
+		      const struct ellu_task_event *event, const struct events_position *position,
+		      struct share *share);
 	/* The store failed to tell; nothing follows. */
 	void (*failed)(void *userdata, const struct fault *fault);
-	/* Whether looking for what is new has to wait for monitor_go_on(); NULL: it never has. */
-	bool (*must_wait)(void *userdata);
+	/* Whether looking for what is new, or telling it, has to wait for monitor_go_on(); NULL: it
+	 * never has. So much was done for it elsewhere. */
+	bool (*must_wait)(void *userdata, int64_t took_usec);
 	void *userdata;
 };
 

@@ -72,9 +72,9 @@ static void deliver(struct watch *watch, const struct ellu_task_event *event, bo
 	watch->options.event(watch->options.userdata, event, terminal, share);
 }
 
-static bool must_wait(const struct watch *watch)
+static bool must_wait(const struct watch *watch, int64_t took_usec)
 {
-	return watch->options.must_wait(watch->options.userdata);
+	return watch->options.must_wait(watch->options.userdata, took_usec);
 }
 
 /* ---- Reading what was missed ---- */
@@ -193,7 +193,7 @@ static void on_page(struct store_request *request)
 {
 	struct watch *watch = request->userdata;
 
-	watch->page_waits = !watch->freed && must_wait(watch);
+	watch->page_waits = !watch->freed && must_wait(watch, request->took_usec);
 	if (!watch->page_waits)
 		finish_page(watch);
 }
@@ -307,7 +307,7 @@ static void on_timer(evutil_socket_t fd, short events, void *userdata)
 
 	(void)fd;
 	(void)events;
-	if (!watch->paused && !watch->ended && !must_wait(watch))
+	if (!watch->paused && !watch->ended && !must_wait(watch, 0))
 		watch_go_on(watch);
 }
 
@@ -354,7 +354,7 @@ void live_task_publish(struct live_task *task, const struct task_news *news, str
 			; // reads it from the store, or has it from there
 		else if (!is_next(watch, news))
 			start_reading(watch);
-		else if (must_wait(watch))
+		else if (must_wait(watch, 0))
 			watch->caught_up = false;
 		else
 			deliver(watch, &news->event, news->terminal, share);

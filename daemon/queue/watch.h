@@ -31,8 +31,8 @@ struct watch_options {
 		      struct share *share);
 	/* The store failed to tell; nothing follows. */
 	void (*failed)(void *userdata, const struct fault *fault);
-	/* Whether telling has to wait for watch_go_on(). */
-	bool (*must_wait)(void *userdata);
+	/* Whether telling has to wait for watch_go_on(). So much was done for it elsewhere. */
+	bool (*must_wait)(void *userdata, int64_t took_usec);
 	void *userdata;
 };
 

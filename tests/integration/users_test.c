@@ -444,14 +444,14 @@ static pid_t call_for_ever(void)
 		json_object_put(wire_call(wire, "ListTasks", "%s", "{}"));
 }
 
-/* While others are at work who follows a task often has to wait for his turns. Each time he is told
- * all of it, once and in order. */
+/* While others are at work who follows a task, or all, many times has to wait for his turns. Each time
+ * he is told all of it, once and in order. */
 START_TEST(who_gives_way_is_told_all)
 {
-	enum { WATCHES = 60 };
+	enum { WATCHES = 60, MONITORS = 20 };
 	struct sim *sim = sim_start((const char *[]) { "--content_filter_rate=0.5",
 						       "--latency_seconds=0.01", NULL });
-	struct wire *watches[WATCHES], *wire;
+	struct wire *watches[WATCHES], *monitors[MONITORS], *wire;
 	const char *logs;
 	int64_t id;
 	pid_t other;
@@ -459,6 +459,10 @@ START_TEST(who_gives_way_is_told_all)
 	server = daemon_start_system();
 	wire = daemon_connect(server);
 	other = call_for_ever();
+	for (int i = 0; i < MONITORS; i++) {
+		monitors[i] = daemon_connect(server);
+		wire_start(monitors[i], "'more':true", "Monitor", "{'min_interval_seconds':0.05}");
+	}
 	id = experiment_submit(wire, &(struct experiment) {
 		.rows = 200, .url = sim_url(sim), .max_connections = 4 });
 	for (int i = 0; i < WATCHES; i++) {
@@ -477,6 +481,19 @@ START_TEST(who_gives_way_is_told_all)
 
 			trail_take(trail, at_json(reply, "parameters.event"));
 			json_object_put(reply);
+		}
+		ck_assert_str_eq(trail->logs, logs);
+	}
+	for (int i = 0; i < MONITORS; i++) {
+		struct monitor_trail all = { 0 };
+		struct trail *trail = NULL;
+
+		while (!trail || !trail_has_ended(trail)) {
+			json_object *reply = wire_next(monitors[i]);
+
+			monitor_trail_take(&all, at_json(reply, "parameters"));
+			json_object_put(reply);
+			trail = monitor_trail_find(&all, id);
 		}
 		ck_assert_str_eq(trail->logs, logs);
 	}
