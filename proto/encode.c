@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "proto/cleanup.h"
@@ -136,17 +137,95 @@ static int encode_value(struct encoder *encoder, const struct record_field *fiel
 	}
 }
 
-/* ---- Fields ---- */
-
 static bool is_inline(const struct record_field *field)
 {
 	return !(field->flags & FIELD_NULLABLE) && field->kind != FIELD_STRING &&
 	       field->kind != FIELD_OBJECT && field->kind != FIELD_STRUCT;
 }
 
+/* ---- Lists of counts ---- */
+
+/* Whether there is nothing but whole numbers in it. */
+static bool is_counts(const struct record_type *type)
+{
+	for (size_t i = 0; i < type->n_fields; i++) {
+		const struct record_field *field = &type->fields[i];
+
+		if (field->kind != FIELD_INT || field->container != FIELD_SINGLE ||
+		    (field->flags & (FIELD_NULLABLE | FIELD_WRITE_ONLY)))
+			return false;
+	}
+	return type->n_fields > 0;
+}
+
+static char *write_int(char *at, int64_t value)
+{
+	uint64_t left = value < 0 ? -(uint64_t) value : (uint64_t) value;
+	char digits[20];
+	size_t n = 0;
+
+	do
+		digits[n++] = (char) ('0' + left % 10);
+	while (left /= 10);
+	if (value < 0)
+		*at++ = '-';
+	while (n > 0)
+		*at++ = digits[--n];
+	return at;
+}
+
+static char *write_counts(char *at, const struct record_type *type, const void *record)
+{
+	for (size_t i = 0; i < type->n_fields; i++) {
+		const struct record_field *field = &type->fields[i];
+
+		*at++ = i == 0 ? '{' : ',';
+		*at++ = '"';
+		at = stpcpy(at, field->name);
+		*at++ = '"';
+		*at++ = ':';
+		at = write_int(at, *(const int64_t *) field_value(field, record));
+	}
+	*at++ = '}';
+	return at;
+}
+
+/* A task with a thousand epochs is told of often: this takes a tenth of what a tree of its counts
+ * takes. The tree says no more than its text then, so clients alone get it; NULL: it is not to be had
+ * like that. */
+static json_object *counts_array(const struct record_type *type, const void *const *items, size_t n)
+{
+	size_t item_size = 2;
+	_cleanup_free_ char *text = NULL;
+	char *at;
+
+	for (size_t i = 0; i < type->n_fields; i++)
+		item_size += strlen(type->fields[i].name) + 24;
+	for (size_t i = 0; i < n; i++)
+		if (!items[i] || *(const size_t *) items[i] < type->size)
+			return NULL;
+	text = at = malloc(n * item_size + 3);
+	if (!text)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		*at++ = i == 0 ? '[' : ',';
+		at = write_counts(at, type, items[i]);
+	}
+	memcpy(at, n > 0 ? "]" : "[]", n > 0 ? 2 : 3);
+	return json_raw(text);
+}
+
+/* ---- Fields ---- */
+
 static int encode_array(struct encoder *encoder, const struct record_field *field,
 			const void *items, size_t n, json_object **ret_json)
 {
+	if (encoder->sink == TO_CLIENT && field->kind == FIELD_STRUCT && is_counts(field->type)) {
+		*ret_json = counts_array(field->type, items, n);
+		if (*ret_json)
+			return 0;
+	}
+
 	_cleanup_json_ json_object *array = json_object_new_array_ext((int) n);
 
 	if (!array)

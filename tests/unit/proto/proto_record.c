@@ -255,6 +255,45 @@ START_TEST(older_records)
 }
 END_TEST
 
+/* What clients get of a list of counts is written in another way than the rest. */
+START_TEST(lists_of_counts)
+{
+	static const int64_t values[] = { 0, 7, -1, 1234567890, INT64_MAX, INT64_MIN };
+	enum { N = 6 };
+	struct ellu_epoch_progress epochs[N];
+	const struct ellu_epoch_progress *list[N];
+	struct ellu_progress progress = ELLU_RECORD(struct ellu_progress);
+
+	for (size_t n = 0; n <= N; n++) {
+		char *to_client, *to_daemon;
+
+		for (size_t i = 0; i < n; i++) {
+			epochs[i] = (struct ellu_epoch_progress) ELLU_RECORD(
+				struct ellu_epoch_progress);
+			epochs[i].epoch = epochs[i].total = values[i];
+			epochs[i].rated = values[N - 1 - i];
+			list[i] = &epochs[i];
+		}
+		progress.epochs = list;
+		progress.n_epochs = n;
+		ck_assert_int_eq(record_to_text(&ellu_progress_type, &progress, TO_CLIENT, &to_client,
+						NULL), 0);
+		ck_assert_int_eq(record_to_text(&ellu_progress_type, &progress, TO_DAEMON, &to_daemon,
+						NULL), 0);
+		ck_assert_str_eq(to_client, to_daemon);
+		free(to_client);
+		free(to_daemon);
+	}
+	epochs[1].struct_size = offsetof(struct ellu_epoch_progress, total); // an older program's
+	char *text;
+	ck_assert_int_eq(record_to_text(&ellu_progress_type, &progress, TO_CLIENT, &text, NULL), 0);
+	ck_assert_ptr_nonnull(strstr(text, "\"rated\":9223372036854775807},"));
+	free(text);
+	list[0] = NULL;
+	ck_assert_int_eq(record_to_text(&ellu_progress_type, &progress, TO_CLIENT, &text, NULL), -EINVAL);
+}
+END_TEST
+
 START_TEST(floats)
 {
 	static const struct {
@@ -316,5 +355,5 @@ END_TEST
 int main(void)
 {
 	return RUN_TESTS(decoding, nested_records, refusals, from_daemon, encoding,
-			 encoding_refusals, older_records, floats, out_of_memory);
+			 encoding_refusals, older_records, lists_of_counts, floats, out_of_memory);
 }
