@@ -22,51 +22,26 @@ static void print_results(const struct ellu_experiment_results *results)
 
 int main(int argc, char **argv)
 {
-	/* A request is made of records; each starts as ELLU_RECORD(). */
-	struct ellu_message message = ELLU_RECORD(struct ellu_message);
-	const struct ellu_message *messages[] = { &message };
-	struct ellu_prompt_template prompt = ELLU_RECORD(struct ellu_prompt_template);
-	struct ellu_template_in template_in = ELLU_RECORD(struct ellu_template_in);
-	const char *cases[] = { "{\"topic\": \"coffee\"}", "{\"topic\": \"rain\"}",
-				"{\"topic\": \"tea\"}" };
-	struct ellu_collection collection = ELLU_RECORD(struct ellu_collection);
-	struct ellu_collection_in collection_in = ELLU_RECORD(struct ellu_collection_in);
-	const char *criteria[] = { "Is it a haiku of three lines?", "Is it about {{topic}}?" };
-	struct ellu_llm_config model = ELLU_RECORD(struct ellu_llm_config);
-	struct ellu_llm_config_in model_in = ELLU_RECORD(struct ellu_llm_config_in);
-	struct ellu_run_experiment_request request = ELLU_RECORD(struct ellu_run_experiment_request);
-	const int yes = 1;
-
+	const struct ellu_run_experiment_request *request = ELLU_NEW(
+		run_experiment_request, .name = "Haiku",
+		.prompt_template = ELLU_NEW(template_in, .content = ELLU_NEW(
+			prompt_template, .name = "Haiku",
+			ELLU_RECORDS(messages, message, ELLU_NEW(message, .role = "user",
+				.content = "Write a haiku about {{topic}}.")))),
+		.collection = ELLU_NEW(collection_in, .content = ELLU_NEW(
+			collection, .name = "Topics",
+			ELLU_TEXTS(variables, "{\"topic\": \"coffee\"}", "{\"topic\": \"rain\"}",
+				   "{\"topic\": \"tea\"}"))),
+		ELLU_TEXTS(criteria, "Is it a haiku of three lines?", "Is it about {{topic}}?"),
+		.llm_config = ELLU_NEW(llm_config_in, .content = ELLU_NEW(
+			llm_config, .name = "Example model", .llm_model_name = "example",
+			.provider = argc > 1 ? "openai" : "simulated",
+			.llm_base_url = argc > 1 ? argv[1] : NULL)),
+		.update_existing = ELLU_TRUE); /* what has these names follows this request */
 	const struct ellu_run_experiment_reply *reply;
 	const struct ellu_error *error;
 	struct ellu *daemon;
 	int r, success;
-
-	message.role = "user";
-	message.content = "Write a haiku about {{topic}}.";
-	prompt.name = "Haiku";
-	prompt.messages = messages;
-	prompt.n_messages = 1;
-	template_in.content = &prompt;
-
-	collection.name = "Topics";
-	collection.variables = cases;
-	collection.n_variables = 3;
-	collection_in.content = &collection;
-
-	model.name = "Example model";
-	model.provider = argc > 1 ? "openai" : "simulated";
-	model.llm_model_name = "example";
-	model.llm_base_url = argc > 1 ? argv[1] : NULL;
-	model_in.content = &model;
-
-	request.name = "Haiku";
-	request.prompt_template = &template_in;
-	request.collection = &collection_in;
-	request.criteria = criteria;
-	request.n_criteria = 2;
-	request.llm_config = &model_in;
-	request.update_existing = &yes; /* what has these names follows this request */
 
 	r = ellu_open(NULL, ELLU_BLOCKING, &daemon);
 	if (r < 0) {
@@ -74,7 +49,7 @@ int main(int argc, char **argv)
 		return ellu_error_exit_status(r);
 	}
 	/* Returns when the task has ended. */
-	r = ellu_run_experiment(daemon, &request, &reply, &error);
+	r = ellu_run_experiment(daemon, request, &reply, &error);
 	if (r < 0) {
 		fprintf(stderr, "%s\n", error ? error->message : ellu_strerror(r));
 		ellu_free(error);
