@@ -9,7 +9,8 @@
 #define TASK_KINDS(KIND)                        \
 	KIND(EXPERIMENT, experiment, TASK_LASTS) \
 	KIND(RATING, rating, TASK_LASTS)         \
-	KIND(CALL, call, TASK_IS_EPHEMERAL)
+	KIND(CALL, call, TASK_IS_EPHEMERAL)       \
+	KIND(GENERATION, generation, TASK_LASTS)
 
 #define TASK_KIND_ID(id, name, ephemeral) TASK_KIND_##id,
 enum task_kind {

@@ -55,11 +55,15 @@ static const struct option message = { "message", "TEXT", "what is asked; {{name
 static const struct option system_message = { "system-message", "TEXT", "what is said before that",
 					      OPTION_TEXT, OWN(system_message) };
 
+static const struct option made_up = { "count", "N", "so many, at most 100", OPTION_COUNT,
+				       .field = "count", .letter = 'n' };
+
 static const struct option *const run_options[] = { &dry_run, &fail_under, &run_connections, NULL };
 static const struct option *const rate_options[] = { &keep, &where, NULL };
 static const struct option *const responses_options[] = { &where, NULL };
 static const struct option *const api_options[] = { &more, NULL };
 static const struct option *const logs_options[] = { &follow_log, NULL };
+static const struct option *const generate_options[] = { &made_up, NULL };
 static const struct option *const call_options[] = { &file, NULL };
 static const struct option *const template_options[] = { &revision, NULL };
 static const struct option *const deleted_options[] = { &revision_alone, NULL };
@@ -373,6 +377,11 @@ static const struct command fixed[] = {
 	  "It is the built-in simulated model until another is chosen: making a config, or naming it\n"
 	  "in a file, never chooses it. Each project has its own.", NULL, command_llm_default,
 	  .method = "SetDefaultLLMConfig", .print = print_default_config },
+	{ "collection generate", "ID|NAME", 1, 1, "have a model make up rows for a prompt template",
+	  "Each row has a value for every placeholder. Those that are alike are one.\n"
+	  "\n"
+	  "  elluminate collection generate Topics --template Haiku -n 20", generate_options,
+	  command_submit, .method = "GenerateTemplateVariables" },
 	{ "collection rows", "ID|NAME", 1, 1, "list the rows in the order in which they were added", NULL,
 	  NULL, command_list, .method = "ListTemplateVariables", .columns = row_columns },
 	{ "template create", "NAME|FILE", 1, 1, "make a prompt template, or the next version of its name",

@@ -1,6 +1,7 @@
 #include "client/cli/follow.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -562,12 +563,24 @@ int follow_print_answer(const struct follow *follow)
 	return status;
 }
 
+static int print_generation(const struct cli *cli, const struct ellu_generation_result *made)
+{
+	if (output_is_json())
+		return cli_print_json(&ellu_generation_result_type, made);
+	if (provider_is_simulated(made->model))
+		cli_note(cli, "Simulated: this was made up by the built-in simulated model, not by a real one.");
+	printf("%" PRId64 " rows were added.\n", made->added);
+	return 0;
+}
+
 static int print_outcome(struct cli *cli, const struct follow *follow)
 {
 	const struct ellu_rating_results *ratings = follow->result ? follow->result->ratings : NULL;
 
 	if (follow->result && follow->result->call)
 		return follow_print_answer(follow);
+	if (follow->result && follow->result->generation)
+		return print_generation(cli, follow->result->generation);
 	if ((follow->submission->verdicts || ratings) && follow->task_id > 0)
 		return print_verdicts(cli, follow->task_id, ratings);
 	return follow->experiment_id > 0 ? print_results(cli, follow) : 0;

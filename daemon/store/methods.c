@@ -108,6 +108,7 @@ static const struct submission {
 	enum task_kind kind; // of job_submit()
 } submissions[_METHOD_MAX] = {
 	[METHOD_CALL] = { job_submit, .kind = TASK_KIND_CALL },
+	[METHOD_GENERATE_TEMPLATE_VARIABLES] = { job_submit, .kind = TASK_KIND_GENERATION },
 	[METHOD_RATE_EXPERIMENT] = { rating_submit },
 	[METHOD_RATE_RESPONSES] = { rating_submit, rating_submit_lane },
 	[METHOD_RETRY_FAILED] = { failed_retry },

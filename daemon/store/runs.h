@@ -213,6 +213,18 @@ struct run_spend {
 };
 void store_run_spend(struct store *store, struct run_spend *op);
 
+/* Keeps what a model made up, rows of the run's collection, and that the run has it: once, however
+ * often it is asked for. */
+struct generation_keep {
+	struct store_request request;
+	struct run_spend spend; // all but its request
+	const char *model;
+	const char *const *rows; // JSON objects
+	size_t n_rows;
+	const struct ellu_generation_result *ret_result;
+};
+void store_generation_keep(struct store *store, struct generation_keep *op);
+
 /* Aggregates of a run, by its judge; of one that rates as if it had made the responses too, and of
  * its ratings alone. */
 struct results_compute {

@@ -310,6 +310,13 @@ START_TEST(templates)
 	ASSERT_SAYS(said->err, "n: expected a value for this placeholder");
 	said = COMMAND(server, 0, "template", "list", "--name", "Haiku", "--quiet");
 	ck_assert_str_eq(said->out, "3\n2\n1\n");
+	/* What a model makes up for it. */
+	COMMAND(server, 0, "collection", "create", "--name", "Made");
+	said = COMMAND(server, 0, "collection", "generate", "Made", "--template", "Haiku", "-n", "3");
+	ck_assert_str_eq(said->out, "3 rows were added.\n");
+	ASSERT_SAYS(said->err, "Simulated: this was made up");
+	said = COMMAND(server, 0, "collection", "generate", "Made", "--template", "Haiku", "-n", "2", "--json");
+	ASSERT_SAYS(said->out, "\"added\":2");
 	COMMAND(server, 0, "template", "delete", "Haiku", "--revision", "3");
 	said = COMMAND(server, 0, "template", "list");
 	ASSERT_SAYS(said->out, "Haiku");

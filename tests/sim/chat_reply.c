@@ -123,7 +123,8 @@ static void make_text(const struct behaviour *behaviour, const struct chat_reque
 	if (!judge && behaviour->fixed_answer) {
 		bytes_text(out, behaviour->fixed_answer);
 		answer->output_tokens = simulated_tokens(behaviour->fixed_answer);
-	} else if (!judge && chat->format != CHAT_TEXT) {
+	} else if (chat->format != CHAT_TEXT &&
+		   !simulated_has_form(chat->contents, chat->n_contents)) {
 		chat_structured_text(chat, text, out);
 	} else {
 		bytes_text(out, text);

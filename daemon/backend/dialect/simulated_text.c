@@ -5,6 +5,7 @@
 #include "daemon/backend/dialect/simulated_text.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 #define WORD_MAX 24
 #define SENTENCES_MAX 4
 #define ANSWER_MAX 1024
+#define ITEMS_MAX 1000
 #define YES_SHARE 0.75
 #define GAP '~'
 
@@ -67,11 +69,11 @@ int64_t simulated_tokens(const char *text)
 }
 
 /* The last message that holds the marker, and where; NULL when none does. */
-static const char *find_marker(const char *const *contents, size_t n_contents,
+static const char *find_marker(const char *const *contents, size_t n_contents, const char *what,
 			       const char **ret_content)
 {
 	for (size_t i = n_contents; i-- > 0;) {
-		const char *marker = strstr(contents[i], SIMULATED_JUDGE_MARKER);
+		const char *marker = strstr(contents[i], what);
 
 		if (marker) {
 			*ret_content = contents[i];
@@ -85,7 +87,15 @@ bool simulated_is_judge(const char *const *contents, size_t n_contents)
 {
 	const char *content;
 
-	return find_marker(contents, n_contents, &content) != NULL;
+	return find_marker(contents, n_contents, SIMULATED_JUDGE_MARKER, &content) != NULL;
+}
+
+bool simulated_has_form(const char *const *contents, size_t n_contents)
+{
+	const char *content;
+
+	return simulated_is_judge(contents, n_contents) ||
+	       find_marker(contents, n_contents, SIMULATED_ITEMS_MARKER, &content);
 }
 
 /* Bytes of multi-byte characters count as letters, so that a word is never cut inside one. */
@@ -174,21 +184,76 @@ static char *write_verdict(bool reasoning, double bad_verdict_rate, uint64_t *st
 	return strdup(out);
 }
 
+/* An item for each number, whose values are a word of the text and that number: no two are alike. */
+static void write_item(FILE *out, const char *text, size_t text_size, const char *form, size_t number,
+		       uint64_t *state)
+{
+	const char *end = form + strcspn(form, "}"), *key = form;
+
+	fputc('{', out);
+	while ((key = strchr(key, '"')) && key < end) {
+		size_t key_size = strcspn(++key, "\""), size;
+		const char *word;
+
+		if (!pick_word(text, text_size, state, &word, &size)) {
+			word = PICK(spare_words, state);
+			size = strlen(word);
+		}
+		fprintf(out, "%s\"%.*s\": \"%.*s %zu\"", key > form + 1 ? ", " : "", (int) key_size, key,
+			(int) size, word, number);
+		for (int i = 0; i < 3 && key; i++) // behind the key, around its value
+			key = strchr(key, '"') ? strchr(key, '"') + 1 : NULL;
+		if (!key)
+			break;
+	}
+	fputc('}', out);
+}
+
+static char *write_items(const char *text, const char *marker, double bad_verdict_rate,
+			 uint64_t *state)
+{
+	const char *form = marker + strlen(SIMULATED_ITEMS_MARKER);
+	const char *count = strstr(form, "\"count\": ");
+	long n = count ? strtol(count + strlen("\"count\": "), NULL, 10) : 1;
+	char *out_text = NULL;
+	size_t size;
+	FILE *out;
+
+	if (random_fraction(state) < bad_verdict_rate)
+		return strdup(PICK(nonsense, state));
+	out = open_memstream(&out_text, &size);
+	if (!out)
+		return NULL;
+	fputs("{\"items\": [", out);
+	for (size_t i = 1; i <= (size_t) (n < 1 ? 1 : n > ITEMS_MAX ? ITEMS_MAX : n); i++) {
+		fputs(i > 1 ? ", " : "", out);
+		write_item(out, text, (size_t) (marker - text), form, i, state);
+	}
+	fprintf(out, "], \"count\": %ld}", n);
+	if (fclose(out) == 0)
+		return out_text;
+	free(out_text);
+	return NULL;
+}
+
 int simulated_answer(const char *const *contents, size_t n_contents, int64_t seed,
 		     double bad_verdict_rate, char **ret_text, int64_t *ret_input_tokens,
 		     int64_t *ret_output_tokens)
 {
 	uint64_t state = (uint64_t) seed;
 	int64_t input_tokens = 0;
-	const char *content, *marker;
+	const char *content, *marker, *items;
 	char *text;
 
 	for (size_t i = 0; i < n_contents; i++) {
 		state = hash_bytes(state, contents[i], strlen(contents[i]));
 		input_tokens += simulated_tokens(contents[i]);
 	}
-	marker = find_marker(contents, n_contents, &content);
-	if (marker) {
+	marker = find_marker(contents, n_contents, SIMULATED_JUDGE_MARKER, &content);
+	items = marker ? NULL : find_marker(contents, n_contents, SIMULATED_ITEMS_MARKER, &content);
+	if (items) {
+		text = write_items(content, items, bad_verdict_rate, &state);
+	} else if (marker) {
 		const char *reasoning = strstr(content, "\"reasoning\"");
 
 		text = write_verdict(reasoning && reasoning < marker, bad_verdict_rate, &state);

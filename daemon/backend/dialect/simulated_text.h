@@ -1,6 +1,6 @@
 /*
- * The text of a simulated model: short plausible English, or a verdict where a judge prompt
- * asks for one.
+ * The text of a simulated model: short plausible English, or where a prompt asks for one a verdict,
+ * or a list of made-up items.
  *
  * Everything follows from the texts of the messages and the seed, so the built-in provider
  * `simulated` and the simulated endpoint answer alike, and every run can be repeated.
@@ -16,6 +16,10 @@
  * "reasoning" before this text is answered with a reasoning too. */
 #define SIMULATED_JUDGE_MARKER "\"rating\": \"YES\" | \"NO\""
 
+/* How a prompt begins that wants a list of items, each with a text for every key, as many as its
+ * `count` says: {"items": [{"key": "text"}], "count": 20}. */
+#define SIMULATED_ITEMS_MARKER "{\"items\": [{"
+
 /* The answer to a conversation, of which contents are the messages' texts in order. A share of
  * bad_verdict_rate (0..1) of the verdicts is nonsense; one more message decides anew.
  * Returns 0 or -ENOMEM; the caller frees *ret_text. */
@@ -25,6 +29,9 @@ int simulated_answer(const char *const *contents, size_t n_contents, int64_t see
 
 /* Whether simulated_answer gives a verdict for these messages. */
 bool simulated_is_judge(const char *const *contents, size_t n_contents);
+
+/* Whether what it gives has the form that these messages state: a verdict, or items. */
+bool simulated_has_form(const char *const *contents, size_t n_contents);
 
 /* Roughly what a tokenizer would count. */
 int64_t simulated_tokens(const char *text);

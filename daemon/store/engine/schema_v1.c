@@ -231,6 +231,7 @@ static const char runs[] =
 	" response_column TEXT,"
 	" generation_params TEXT,"
 	" request TEXT," // what one item is asked that is no row's: JSON of a method's parameters
+	" outcome TEXT," // what came of it, where that was kept by the run itself: JSON
 	" criterion_set_id INTEGER REFERENCES criterion_sets,"
 	" judge_id INTEGER REFERENCES judges,"
 	" rating_mode TEXT CHECK (rating_mode IN ('fast', 'detailed')),"

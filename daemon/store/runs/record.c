@@ -7,7 +7,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/store/engine/tx.h"
-#include "daemon/store/runs.h"
+#include "daemon/store/runs/run.h"
 #include "proto/usage.h"
 
 /* No more than INTEGER_MAX: two that keep to it can be added. */
@@ -178,6 +178,11 @@ static int rating_record_run(struct tx *tx, struct rating_record *op)
 STORE_OPERATION(rating_record, STORE_RECORD, true)
 
 static int run_spend_run(struct tx *tx, struct run_spend *op)
+{
+	return run_spend_put(tx, op);
+}
+
+int run_spend_put(struct tx *tx, const struct run_spend *op)
 {
 	return db_run(tx->db,
 		      "UPDATE run_epochs SET generated = generated + ?3, rated = rated + ?3,"

@@ -61,6 +61,8 @@ int run_row_load(struct tx *tx, int64_t id, struct run_row *ret_row); // NotFoun
 /* With its measures and epochs, and all but `judge` and `models` of the row. */
 int run_insert(struct tx *tx, const struct run_row *row, const struct tx_list *measures,
 	       int64_t *ret_id);
+/* Counts it, in the transaction of what it was spent for. */
+int run_spend_put(struct tx *tx, const struct run_spend *op);
 bool run_is_simulated(const struct run_row *row);
 
 /* Epochs, sums and the number of measures of a spec. */

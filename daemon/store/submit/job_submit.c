@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "daemon/store/resources/collection.h"
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/resources/prompt_template.h"
 #include "daemon/store/runs/run.h"
@@ -26,7 +27,8 @@ struct job {
 static int pin_request(struct job *job)
 {
 	static const char *const left_out[] = { "llm_config", "prompt_template", "generation_params",
-						"project", "idempotency_key", "detach" };
+						"project", "idempotency_key", "detach",
+						"collection" };
 	const struct record_type *type = job->op->method->request;
 	json_object *json = NULL;
 	int r;
@@ -56,9 +58,22 @@ static int pin_config(struct job *job)
 	return r < 0 ? r : tx_encode(tx, &ellu_llm_config_type, config, &job->run.config_snapshot);
 }
 
+/* That rows go to. */
+static int pin_collection(struct job *job, const struct ellu_ref *ref)
+{
+	struct collection_state state;
+	int r = collection_resolve(job->tx, &job->scope, ref, &state);
+
+	if (r >= 0)
+		r = collection_check_writable(job->tx, &state);
+	job->run.collection_id = r < 0 ? 0 : state.id;
+	return r;
+}
+
 static int pin(struct job *job)
 {
 	const struct ellu_ref *template = task_submit_member(job->op, "prompt_template");
+	const struct ellu_ref *collection = task_submit_member(job->op, "collection");
 	int r = pin_request(job);
 
 	job->run.owner_uid = job->place.owner_uid;
@@ -69,6 +84,8 @@ static int pin(struct job *job)
 	if (r >= 0 && template)
 		r = resource_resolve(job->tx, &resource_prompt_template, &job->scope,
 				     template, &job->run.prompt_template_id);
+	if (r >= 0 && collection)
+		r = pin_collection(job, collection);
 	if (r >= 0)
 		r = tx_encode(job->tx, &ellu_generation_params_type,
 			      task_submit_member(job->op, "generation_params"), &job->run.generation_params);

@@ -337,6 +337,13 @@ void store_run_spend(struct store *store, struct run_spend *op)
 	standin_commit(&op->request);
 }
 
+void store_generation_keep(struct store *store, struct generation_keep *op)
+{
+	(void)store;
+	(void)op;
+	standin_wrong("nothing was to be made up");
+}
+
 static void on_results(struct message *message)
 {
 	struct results_compute *op = container_of(message, struct results_compute, request.message);
