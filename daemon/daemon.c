@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -38,6 +39,7 @@
 #include "daemon/status_line.h"
 #include "daemon/store/store.h"
 #include "daemon/watchdog.h"
+#include "proto/utf8.h"
 #include "daemon/work/work.h"
 #include "proto/limits.h"
 
@@ -56,6 +58,7 @@ struct daemon {
 	struct service service;
 	struct retention *retention;
 	int listener; // the service manager's, or -1
+	char log_path[PATH_MAX]; // of standard error, where it is a file
 	struct front *front;
 	struct bus *bus;
 	struct status_line *status_line;
@@ -326,6 +329,21 @@ static int start_bus(struct daemon *daemon)
 	return bus_new(&options, &daemon->bus);
 }
 
+/* Where lines go, for people: a file where standard error is one. */
+static const char *log_place(struct daemon *daemon)
+{
+	struct stat status;
+	ssize_t n;
+
+	if (log_goes_to_journal())
+		return "journal";
+	if (fstat(STDERR_FILENO, &status) < 0 || !S_ISREG(status.st_mode))
+		return "standard error";
+	n = readlink("/proc/self/fd/2", daemon->log_path, sizeof(daemon->log_path) - 1);
+	daemon->log_path[n > 0 ? n : 0] = '\0';
+	return utf8_valid(daemon->log_path, strlen(daemon->log_path), NULL) ? daemon->log_path : "a file";
+}
+
 static void on_queue_ready(void *userdata)
 {
 	struct daemon *daemon = userdata;
@@ -344,6 +362,8 @@ static void on_queue_ready(void *userdata)
 
 	if (daemon->service.stopping)
 		return; // told to stop before it came to serve
+	daemon->service.log = log_place(daemon);
+	daemon->service.socket = daemon->config.socket_path;
 	if (front_new(&options, &daemon->front, &fault) < 0) {
 		log_about(LOG_ERR, ABOUT(.message = LOG_START_FAILED), "%s", fault.message);
 		daemon->failed = true;

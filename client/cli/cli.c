@@ -152,12 +152,19 @@ static int open_daemon(const struct cli *cli, unsigned flags, struct ellu **ret_
 }
 
 /* Only the user's own daemon, in its own place, is started by the command. */
-static bool may_start(const struct arguments *arguments)
+bool cli_may_start(const struct arguments *arguments)
 {
 	const char *socket = getenv("ELLUMINATE_SOCKET");
 
 	return !arguments->no_start && !arguments->socket && !arguments->bus && !arguments->system &&
 	       !(socket && *socket && !arguments->user);
+}
+
+bool cli_is_there(struct cli *cli)
+{
+	if (cli->arguments.user && !cli->arguments.socket)
+		unsetenv("ELLUMINATE_SOCKET");
+	return open_daemon(cli, ELLU_BLOCKING, &cli->daemon) >= 0;
 }
 
 int cli_connect(struct cli *cli)
@@ -174,7 +181,7 @@ int cli_connect(struct cli *cli)
 	if (cli->arguments.user && !cli->arguments.socket)
 		unsetenv("ELLUMINATE_SOCKET");
 	r = open_daemon(cli, ELLU_BLOCKING, &cli->daemon);
-	if ((r == -ENOENT || r == -ECONNREFUSED) && may_start(&cli->arguments)) {
+	if ((r == -ENOENT || r == -ECONNREFUSED) && cli_may_start(&cli->arguments)) {
 		r = daemon_start(program, &complaint);
 		if (r < 0) {
 			cli_error("%s", complaint.text);

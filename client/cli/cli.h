@@ -57,6 +57,7 @@ struct arguments {
 	const char *color; // "auto", "always" or "never"
 	bool no_color;
 	bool no_pager;
+	const char *pager; // where the environment has none; or NULL
 	bool no_start;
 	bool help;
 	bool version;
@@ -105,6 +106,19 @@ int daemon_start(char ret_program[static PATH_MAX], struct complaint *complaint)
 /* Runs the command: where it takes many operands, for each, and with --watch again and again. */
 int cli_run(struct cli *cli);
 int watch_run(struct cli *cli, int (*run)(struct cli *cli));
+
+/* Stops the unit of the service manager: true when it was active, and is no more. */
+bool daemon_stop_unit(const struct arguments *arguments);
+
+/* Whether the command starts a daemon where none answers. */
+bool cli_may_start(const struct arguments *arguments);
+
+/* As cli_connect(), but nothing is started or said. */
+bool cli_is_there(struct cli *cli);
+
+/* What is said neither on the command line nor in the environment, from ~/.config/elluminate/command.conf.
+ * 0, or the exit status after saying what is wrong. */
+int conf_apply(struct arguments *arguments);
 
 /* Connects, unless that is done, starting the user's daemon when that is due. 0, or the exit status; it has said why. */
 int cli_connect(struct cli *cli);
@@ -164,6 +178,9 @@ int command_criteria_link(struct cli *cli);
 int command_llm_list(struct cli *cli);
 int command_llm_default(struct cli *cli);
 int command_monitor(struct cli *cli);
+int command_init(struct cli *cli);
+int command_stop(struct cli *cli);
+int command_restart(struct cli *cli);
 int command_api(struct cli *cli);
 int command_version(struct cli *cli);
 int command_help(struct cli *cli);

@@ -50,8 +50,8 @@ void print_status(const struct cli *cli, const void *reply)
 		tasks += status->workers[i]->tasks;
 		cases += status->workers[i]->cases;
 	}
-	printf("Daemon     elluminated %s, up %s (libcurl %s, SQLite %s, libevent %s)\n",
-	       status->versions->daemon, duration_text(uptime, status->uptime_seconds),
+	printf("Daemon     elluminated %s, up %s, process %lld (libcurl %s, SQLite %s, libevent %s)\n",
+	       status->versions->daemon, duration_text(uptime, status->uptime_seconds), (long long) status->pid,
 	       status->versions->libcurl, status->versions->sqlite, status->versions->libevent);
 	printf("Queue      %lld of %lld started (%lld a user), %lld of %lld pending, %lld on "
 	       "hold%s\n",
@@ -67,10 +67,16 @@ void print_status(const struct cli *cli, const void *reply)
 	printf("           %s operations in %s commits, the slowest %.1f ms and %.1f ms\n",
 	       number_text(a, storage->operations), number_text(b, storage->commits),
 	       storage->slowest_operation_seconds * 1e3, storage->slowest_commit_seconds * 1e3);
+	printf("Socket     ");
+	text_print(stdout, status->front->socket);
+	printf("%s%s%s\n", status->front->bus ? ", and the " : "", status->front->bus ? status->front->bus : "",
+	       status->front->bus ? " bus" : "");
 	printf("Clients    %lld connections, %lld watchers\n",
 	       (long long) status->front->connections, (long long) status->front->watchers);
+	printf("Log        ");
+	text_print(stdout, status->log);
 	if (status->log_lines_dropped > 0)
-		printf("Log        %s lines dropped\n",
-		       number_text(a, status->log_lines_dropped));
+		printf(", %s lines dropped", number_text(a, status->log_lines_dropped));
+	putchar('\n');
 	print_endpoints(status);
 }

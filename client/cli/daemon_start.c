@@ -163,6 +163,20 @@ static bool start_unit(void)
 	return run_quietly(ask) == 0 && run_quietly(start) == 0;
 }
 
+bool daemon_stop_unit(const struct arguments *arguments)
+{
+	const char *scope = arguments->system ? "--system" : "--user", *runtime = getenv("XDG_RUNTIME_DIR");
+	const char *const ask[] = { "systemctl", scope, "--quiet", "is-active", UNIT, NULL };
+	const char *const stop[] = { "systemctl", scope, "--quiet", "stop", UNIT, NULL };
+	char path[PATH_MAX];
+
+	if (arguments->socket || arguments->bus || (!arguments->system && !runtime) ||
+	    snprintf(path, PATH_MAX, "%s/systemd/private", arguments->system ? "/run" : runtime) >= PATH_MAX ||
+	    access(path, F_OK) < 0)
+		return false;
+	return run_quietly(ask) == 0 && run_quietly(stop) == 0;
+}
+
 /* ---- Detached ---- */
 
 /* What this process may have from who started it; the daemon is nobody's but ours. */

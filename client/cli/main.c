@@ -24,6 +24,8 @@ int main(int argc, char **argv)
 	hold_closed();
 	setlocale(LC_CTYPE, "");
 	status = options_parse(argc, argv, &cli.arguments, &command);
+	if (status == 0)
+		status = conf_apply(&cli.arguments);
 	if (status != 0) {
 		options_done(&cli.arguments);
 		return status;

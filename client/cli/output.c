@@ -20,6 +20,7 @@ struct output output = { .header = true };
 struct output error_output;
 
 static pid_t pager; // 0: none
+static const char *pager_line; // for a shell; NULL: none is wished for in particular
 static bool may_page;
 static int failure; // negative: what was printed did not all get out
 
@@ -111,6 +112,7 @@ int output_open(const struct arguments *arguments)
 	};
 	error_output = (struct output){ .terminal = isatty(STDERR_FILENO),
 				    .color = has_color(arguments, STDERR_FILENO) };
+	pager_line = getenv("PAGER") ? getenv("PAGER") : arguments->pager;
 	may_page = output.terminal && !arguments->no_pager && !output_is_json();
 	return status;
 }
@@ -122,10 +124,10 @@ bool output_is_json(void)
 
 /* ---- The pager ---- */
 
-/* $PAGER is a line for a shell; without it less is asked for, where there is one. */
+/* Without a wish less is asked for, where there is one. */
 static int spawn_pager(int in)
 {
-	const char *line = getenv("PAGER"), *terminal = getenv("TERM");
+	const char *line = pager_line, *terminal = getenv("TERM");
 	const char *const shell[] = { "sh", "-c", line, NULL }, *const less[] = { "less", NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;

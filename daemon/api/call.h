@@ -34,6 +34,9 @@ struct service {
 	struct loop *behind; // decodes and frees what is large
 	struct users *users;
 	int64_t started_usec; // monotonic
+	const char *log; // where lines go: a path, or words for it
+	const char *socket; // its path
+	const char *bus; // "session" or "system" while the name is had there, else NULL
 	bool stopping; // submissions are refused
 	int64_t n_under_way; // calls, and what else waits for the store
 	int64_t n_connections; // counted by the fronts

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/api/methods.h"
 #include "daemon/backend/backend.h"
@@ -78,6 +79,8 @@ static const struct ellu_front_status *front_status(struct arena *arena,
 	if (!status)
 		return NULL;
 	*status = (struct ellu_front_status)ELLU_RECORD(struct ellu_front_status);
+	status->socket = service->socket;
+	status->bus = service->bus;
 	status->connections = service->n_connections;
 	status->watchers = queue_n_watchers(service->queue);
 	return status;
@@ -93,6 +96,8 @@ static void answer(struct call *call, const struct status_get *op,
 	reply.versions = versions(arena);
 	reply.uptime_seconds =
 		(double)(clock_monotonic_usec() - service->started_usec) / USEC_PER_SEC;
+	reply.pid = getpid();
+	reply.log = service->log;
 	reply.queue = queue_status(arena, op, service->queue);
 	reply.workers = worker_status(arena, queue_get_work(service->queue));
 	reply.n_workers = work_n_workers(queue_get_work(service->queue));

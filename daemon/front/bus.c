@@ -64,6 +64,7 @@ static void disconnect(struct bus *bus)
 	sd_bus_close(bus->bus);
 	bus->bus = sd_bus_unref(bus->bus);
 	bus->connected = bus->owned = false;
+	bus->options.service->bus = NULL;
 	give_sent_back(bus);
 	tell_left(bus);
 }
@@ -247,6 +248,7 @@ static int on_name(sd_bus_message *message, void *userdata, sd_bus_error *ret_er
 		log_warning("the name %s is another's on the bus", BUS_NAME);
 	} else {
 		bus->owned = true;
+		bus->options.service->bus = bus->options.system ? "system" : "session";
 		bus->retry_usec = RETRY_FIRST_USEC;
 		log_info("serves on the %s bus as %s", bus->options.system ? "system" : "session",
 			 BUS_NAME);

@@ -128,6 +128,54 @@ says out '"is_new":true,.*"model":{"provider":"simulated","llm_model_name":"seco
 expect 0 llm default simulated
 expect 27 llm default nobody
 
+# A file to begin with, which is never written over
+expect 0 init
+expect 0 run experiment.json
+says out '^First steps '
+echo mine >mine.json
+expect 2 init mine.json
+says err 'mine.json: File exists'
+[ "$(cat mine.json)" = mine ] || fail "init wrote over a file"
+
+# Defaults from a file, the environment over it, options over both
+mkdir -p config/elluminate
+printf '; mine\nproject = P\ncolor = always\n' >config/elluminate/command.conf
+expect 27 task list
+says err "no project named 'P'"
+grep -q "$(printf '\033')" err || fail "no colours"
+expect 27 task list --no-color
+grep -q "$(printf '\033')" err && fail "colours"
+ELLUMINATE_PROJECT=Q expect 27 task list
+says err "no project named 'Q'"
+ELLUMINATE_PROJECT=Q expect 0 task list --project default
+printf 'project = P\ncolour = always\n' >config/elluminate/command.conf
+expect 2 task list
+says err 'command.conf:2: unknown key colour; did you mean color?'
+printf 'bus = tram\n' >config/elluminate/command.conf
+expect 2 task list
+says err 'command.conf:1: bus: expected one of session system'
+printf 'socket = %s/nowhere\n' "$scratch" >config/elluminate/command.conf
+expect 69 task list
+says err "no daemon answers at $scratch/nowhere"
+expect 0 task list --user
+rm config/elluminate/command.conf
+
+# The daemon as a process
+pid=$(head -n 1 "$scratch/state/elluminate/lock")
+expect 0 status
+says out ", process $pid "
+says out "^Socket     $scratch/run/elluminate/socket$"
+says out "^Storage    $scratch/state/elluminate, "
+says out "^Log        $scratch/state/elluminate/log$"
+expect 0 restart
+says err 'Started your daemon'
+[ "$(head -n 1 "$scratch/state/elluminate/lock")" != "$pid" ] || fail "the same process"
+expect 0 stop
+expect 69 status --no-start
+expect 0 stop
+says err 'No daemon runs.'
+expect 2 restart --socket "$scratch/run/elluminate/socket"
+
 # What is wrong
 expect 2 tsak list
 says err 'did you mean task list?'
