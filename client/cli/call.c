@@ -44,8 +44,7 @@ int cli_refuse(const struct cli *cli, const char *field, const char *message, in
 	return ellu_error_exit_status(code);
 }
 
-/* The list of that kind of resource. Or NULL. */
-static const struct method *list_of(const char *resource_type)
+const struct method *call_list_of(const char *resource_type)
 {
 	for (size_t i = 0; i < elluminate_interface.n_methods; i++) {
 		const struct method *method = &elluminate_interface.methods[i];
@@ -62,7 +61,7 @@ static const struct method *list_of(const char *resource_type)
 /* A name that there is, for one that there is not. */
 static void suggest_name(const struct cli *cli, const struct ellu_error *error)
 {
-	const struct method *list = error->resource_type ? list_of(error->resource_type) : NULL;
+	const struct method *list = error->resource_type ? call_list_of(error->resource_type) : NULL;
 	struct near_name near = NEAR_NAME(error->name);
 	const struct ellu_raw_reply *reply = NULL;
 	json_object *request, *json, *items = NULL;

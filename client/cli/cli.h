@@ -116,6 +116,9 @@ bool cli_may_start(const struct arguments *arguments);
 /* As cli_connect(), but nothing is started or said. */
 bool cli_is_there(struct cli *cli);
 
+/* Prints what the last of the words may become, a line each; argv[0] is the program. */
+int complete(int argc, char **argv);
+
 /* What is said neither on the command line nor in the environment, from ~/.config/elluminate/command.conf.
  * 0, or the exit status after saying what is wrong. */
 int conf_apply(struct arguments *arguments);
@@ -179,6 +182,7 @@ int command_llm_list(struct cli *cli);
 int command_llm_default(struct cli *cli);
 int command_monitor(struct cli *cli);
 int command_init(struct cli *cli);
+int command_completion(struct cli *cli);
 int command_stop(struct cli *cli);
 int command_restart(struct cli *cli);
 int command_api(struct cli *cli);

@@ -429,6 +429,12 @@ static const struct command fixed[] = {
 	  .method = NULL },
 	{ "drain", "", 0, 0, "start no further task, and wait until none runs", drain_details,
 	  NULL, command_call, .method = "Drain", .print = print_drained },
+	{ "completion", "bash|zsh|fish", 1, 1, "print a script that completes commands, names and ids",
+	  "  source <(elluminate completion bash)       # in ~/.bashrc, where it is not installed\n"
+	  "  source <(elluminate completion zsh)        # in ~/.zshrc, after compinit\n"
+	  "  elluminate completion fish | source        # in ~/.config/fish/config.fish\n"
+	  "\n"
+	  "Names and ids come from the daemon, if it runs.", NULL, command_completion, .method = NULL },
 	{ "version", "", 0, 0, "print the version", NULL, NULL, command_version,
 	  .method = NULL },
 	{ "help", "[COMMAND]", 0, 2, "explain a command", NULL, NULL, command_help,

@@ -1,7 +1,4 @@
-/*
- * elluminate-describe man|bash: the man page of the command and its completion in bash, from the
- * table of commands. Runs when the project is built.
- */
+/* elluminate-describe: the man page of the command, from the table of commands. Runs when the project is built. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,127 +152,9 @@ static void print_man(void)
 	fputs(man_tail, stdout);
 }
 
-/* ---- Completion ---- */
-
-/* The words before the cursor that are neither options nor their values name the command. */
-static const char bash_head[] =
-	"# Completion of elluminate in bash. Made from the table of commands.\n"
-	"_elluminate()\n"
-	"{\n"
-	"\tlocal word current=${COMP_WORDS[COMP_CWORD]} command='' own='' i\n"
-	"\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
-	"\t\tword=${COMP_WORDS[i]}\n"
-	"\t\tcase $word in\n"
-	"\t\t";
-
-/* What stands in the place of an option's value is completed as a file. */
-static const char bash_words[] =
-	") ((i++)) ;;\n"
-	"\t\t-*) ;;\n"
-	"\t\t*) command=$command${command:+ }$word ;;\n"
-	"\t\tesac\n"
-	"\tdone\n"
-	"\tif ((i > COMP_CWORD)); then\n"
-	"\t\treturn\n"
-	"\tfi\n"
-	"\tlocal words='' global='";
-
-static const char bash_tail[] =
-	"\tesac\n"
-	"\tif [[ $current == -* ]]; then\n"
-	"\t\tmapfile -t COMPREPLY < <(compgen -W \"$own $global\" -- \"$current\")\n"
-	"\telse\n"
-	"\t\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$current\")\n"
-	"\tfi\n"
-	"}\n"
-	"complete -o default -F _elluminate elluminate\n";
-
-/* Whether a command before that one has an option of that name. */
-static bool is_known(size_t command, const char *name)
-{
-	for (size_t i = 0; i < command; i++)
-		for (const struct option *const *own = commands[i].options; own && *own; own++)
-			if (strcmp((*own)->name, name) == 0)
-				return true;
-	return false;
-}
-
-static void put_options_with_values(void)
-{
-	const char *separator = "";
-
-	for (size_t i = 0; i < n_global_options; i++)
-		if (global_options[i].value) {
-			printf("%s--%s", separator, global_options[i].name);
-			separator = " | ";
-		}
-	for (size_t i = 0; i < n_commands; i++)
-		for (const struct option *const *own = commands[i].options; own && *own; own++)
-			if ((*own)->value && !is_known(i, (*own)->name))
-				printf("%s--%s", separator, (*own)->name);
-}
-
-/* The words that may follow `group`, or those that a command may begin with. */
-static void put_words(const char *group)
-{
-	size_t length = strlen(group);
-
-	for (size_t i = 0; i < n_commands; i++) {
-		const char *name = commands[i].name;
-
-		if (*group ? strncmp(name, group, length) == 0 && name[length] == ' '
-			   : i == 0 || strncmp(name, commands[i - 1].name, strcspn(name, " ") + 1) != 0)
-			printf("%.*s ", (int) strcspn(name + (*group ? length + 1 : 0), " "),
-			       name + (*group ? length + 1 : 0));
-	}
-}
-
-static void put_groups(void)
-{
-	for (size_t i = 0; i < n_commands; i++) {
-		size_t length = strcspn(commands[i].name, " ");
-		char group[32];
-
-		if (!commands[i].name[length] ||
-		    (i > 0 && strncmp(commands[i].name, commands[i - 1].name, length + 1) == 0))
-			continue;
-		snprintf(group, sizeof(group), "%.*s", (int) length, commands[i].name);
-		printf("\t%s) words='", group);
-		put_words(group);
-		puts("' ;;");
-	}
-}
-
-static void print_bash(void)
-{
-	fputs(bash_head, stdout);
-	put_options_with_values();
-	fputs(bash_words, stdout);
-	for (size_t i = 0; i < n_global_options; i++)
-		printf("--%s ", global_options[i].name);
-	fputs("'\n\tcase $command in\n\t'') words='", stdout);
-	put_words("");
-	puts("' ;;");
-	put_groups();
-	for (size_t i = 0; i < n_commands; i++) {
-		if (!commands[i].options)
-			continue;
-		printf("\t'%s'*) own='", commands[i].name);
-		for (const struct option *const *own = commands[i].options; *own; own++)
-			printf("--%s ", (*own)->name);
-		puts("' ;;");
-	}
-	fputs(bash_tail, stdout);
-}
-
-int main(int argc, char **argv)
+int main(void)
 {
 	commands = commands_all(&n_commands);
-	if (argc == 2 && strcmp(argv[1], "man") == 0)
-		print_man();
-	else if (argc == 2 && strcmp(argv[1], "bash") == 0)
-		print_bash();
-	else
-		return EXIT_FAILURE;
+	print_man();
 	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "client/cli/options.h"
@@ -23,6 +24,8 @@ int main(int argc, char **argv)
 
 	hold_closed();
 	setlocale(LC_CTYPE, "");
+	if (argc > 2 && strcmp(argv[1], "__complete") == 0)
+		return complete(argc - 1, argv + 1);
 	status = options_parse(argc, argv, &cli.arguments, &command);
 	if (status == 0)
 		status = conf_apply(&cli.arguments);

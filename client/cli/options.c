@@ -71,8 +71,7 @@ static bool is_group(const char *word)
 	return false;
 }
 
-/* The options that a command takes: its own, then those of all. NULL: there is no further one. */
-static const struct option *option_at(const struct command *command, size_t i)
+const struct option *options_at(const struct command *command, size_t i)
 {
 	size_t n = 0;
 
@@ -86,7 +85,7 @@ static const struct option *find_option(const struct command *command, const cha
 {
 	const struct option *option;
 
-	for (size_t i = 0; (option = option_at(command, i)); i++)
+	for (size_t i = 0; (option = options_at(command, i)); i++)
 		if (strlen(option->name) == length && memcmp(option->name, name, length) == 0)
 			return option;
 	return NULL;
@@ -96,7 +95,7 @@ static const struct option *find_letter(const struct command *command, char lett
 {
 	const struct option *option;
 
-	for (size_t i = 0; (option = option_at(command, i)); i++)
+	for (size_t i = 0; (option = options_at(command, i)); i++)
 		if (option->letter == letter)
 			return option;
 	return NULL;
@@ -130,7 +129,7 @@ static int unknown_option(const struct command *command, const char *word)
 	const struct option *option;
 
 	snprintf(name, sizeof(name), "%.*s", (int) strcspn(word + 2, "="), word + 2);
-	for (size_t i = 0; (option = option_at(command, i)); i++)
+	for (size_t i = 0; (option = options_at(command, i)); i++)
 		near_name_show(&near, option->name);
 	say_unknown("option", "--", &near);
 	return 0;
@@ -343,6 +342,41 @@ int options_parse(int argc, char **argv, struct arguments *ret_arguments,
 	}
 	*ret_command = parser.command;
 	return check(&parser);
+}
+
+/* What a word that is the last one waits for. */
+static const struct option *pending_option(const struct command *command, const char *word)
+{
+	const struct option *option;
+
+	if (word[0] != '-' || !word[1] || strchr(word, '='))
+		return NULL;
+	option = word[1] == '-' ? find_option(command, word + 2, strlen(word + 2))
+				: find_letter(command, word[strlen(word) - 1]);
+	return option && option->value ? option : NULL;
+}
+
+void options_scan(int argc, char **argv, struct arguments *ret_arguments,
+		  const struct command **ret_command, const struct option **ret_pending)
+{
+	struct parser parser = { .arguments = ret_arguments };
+	int taken;
+
+	*ret_arguments = (struct arguments){ .limit = -1, .fail_under = -1 };
+	*ret_pending = NULL;
+	for (int i = 1; i < argc; i += taken) {
+		taken = 1;
+		if (i + 1 == argc)
+			*ret_pending = pending_option(parser.command, argv[i]);
+		if (*ret_pending)
+			break;
+		if (argv[i][0] == '-' && argv[i][1])
+			taken = take_option(&parser, argv[i], argv[i + 1]);
+		else
+			(void) take_word(&parser, argv[i]);
+		taken = taken > 0 ? taken : 1;
+	}
+	*ret_command = parser.command;
 }
 
 void options_done(struct arguments *arguments)

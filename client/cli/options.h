@@ -78,6 +78,14 @@ int options_parse(int argc, char **argv, struct arguments *ret_arguments,
 		  const struct command **ret_command);
 void options_done(struct arguments *arguments);
 
+/* The same of words that are not all there yet: what is wrong is passed over. `*ret_pending` is the option
+ * whose value comes next, or NULL. */
+void options_scan(int argc, char **argv, struct arguments *ret_arguments,
+		  const struct command **ret_command, const struct option **ret_pending);
+
+/* The options that a command (NULL: any) takes: its own, then those of all. NULL: there is no further one. */
+const struct option *options_at(const struct command *command, size_t i);
+
 /* The command of that name; `second` may be NULL. */
 const struct command *options_find_command(const char *first, const char *second);
 

@@ -170,7 +170,34 @@ says out "^Log        $scratch/state/elluminate/log$"
 expect 0 restart
 says err 'Started your daemon'
 [ "$(head -n 1 "$scratch/state/elluminate/lock")" != "$pid" ] || fail "the same process"
+
+# Names and ids, from the daemon; it is not started for them
+shell_says()
+{
+	bash -c 'source <("$1" completion bash); shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+		_elluminate; printf "%s\n" "${COMPREPLY[@]}"' bash "$command" "$command" "$@" >out 2>err
+	[ ! -s err ] || fail "the completion speaks"
+}
+expect 0 collection create --name "two words; \$(touch x)"
+shell_says collection show two
+says out '^two\\ words\\;\\ \\$\\(touch\\ x\\)$'
+shell_says run good.json --llm pre
+says out '^pretender$'
+shell_says task show ''
+says out '^1$'
+if command -v zsh >/dev/null; then
+	zsh -fc 'compdef() { :; }; compadd() { shift; print -l -- "$@"; }; source <("$1" completion zsh)
+		words=("$1" task wat); CURRENT=3; _elluminate' zsh "$command" >out
+	says out '^watch$'
+fi
+if command -v fish >/dev/null; then
+	PATH="$scratch/bin:$PATH" fish --no-config -c 'elluminate completion fish | source
+		complete -C "elluminate task wat"' >out
+	says out '^watch'
+fi
 expect 0 stop
+shell_says collection show two
+[ ! -s out ] || [ "$(cat out)" = '' ] || fail "names without a daemon"
 expect 69 status --no-start
 expect 0 stop
 says err 'No daemon runs.'

@@ -30,7 +30,7 @@ options_in()
 completed()
 {
 	bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()
-		_elluminate; printf "%s\n" "${COMPREPLY[@]}"' bash "$completion" elluminate "$@"
+		_elluminate; printf "%s\n" "${COMPREPLY[@]}"' bash "$completion" "$command" "$@"
 }
 
 "$command" help | sed -n '/^Commands:/,/^$/s/^  \([a-z-]*\( [a-z-]*\)\{0,1\}\) .*/\1/p' |
@@ -61,7 +61,12 @@ completed '' | sort >"$scratch/completed"
 same "the first words that are completed" "$scratch/words" "$scratch/completed"
 [ "$(completed task wat)" = watch ] || fail "task wat is not completed"
 [ "$(completed --project x experiment sh)" = show ] || fail "the value of an option is a command"
-[ -z "$(completed task list --status '')" ] || fail "the value of an option is completed as a word"
+[ "$(completed task list --status SU)" = SUCCESS ] || fail "the value of an option is not completed"
+[ "$(completed task list --format = js | tr '\n' ' ')" = 'json jsonl ' ] || fail "--format=js is not completed"
+[ "$(completed completion z)" = zsh ] || fail "the operand of completion is not completed"
+[ "$(completed api GetTas)" = GetTask ] || fail "methods are not completed"
+[ "$(completed help task wa)" = watch ] || fail "what help explains is not completed"
+[ -z "$(completed run '')" ] || fail "files are not left to the shell"
 
 # What formats pages has nothing to say about it.
 if command -v groff >/dev/null; then

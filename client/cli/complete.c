@@ -1,0 +1,240 @@
+/*
+ * Completion: `elluminate completion SHELL` prints a script for the shell, which asks `elluminate __complete
+ * WORD...` what the last of the words may become. That never starts a daemon and says nothing else.
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/cli/call.h"
+#include "proto/generated/interface.h"
+#include "proto/limits.h"
+#include "proto/record.h"
+
+/* A line: the word, a tab, what it is. */
+static void offer(const char *current, const char *word, const char *is)
+{
+	char *flat = word && strncmp(word, current, strlen(current)) == 0 ? strdup(is ? is : "") : NULL;
+
+	if (!flat)
+		return;
+	text_flatten(flat);
+	if (!strpbrk(word, "\t\n"))
+		printf("%s%s%s\n", word, *flat ? "\t" : "", flat);
+	free(flat);
+}
+
+static void offer_words(const char *current, const char *words)
+{
+	char *copy = strdup(words), *rest = copy;
+
+	for (char *word; (word = strsep(&rest, " |"));)
+		if (*word)
+			offer(current, word, NULL);
+	free(copy);
+}
+
+/* ---- What the daemon has ---- */
+
+static void offer_item(const char *current, json_object *item, bool is_task)
+{
+	json_object *id = json_object_object_get(item, "id"), *name = json_object_object_get(item, "name");
+
+	if (is_task)
+		offer(current, json_object_get_string(id), json_object_get_string(name));
+	else if (name)
+		offer(current, json_object_get_string(name), NULL);
+}
+
+/* Names, or, of tasks, ids. */
+static void offer_resources(struct cli *cli, const char *current, const char *resource_type)
+{
+	const struct method *list = call_list_of(resource_type);
+	const struct ellu_raw_reply *reply;
+	json_object *request = json_object_new_object(), *json, *items;
+
+	cli->arguments.no_start = true;
+	json_object_object_add(request, "limit", json_object_new_int64(PAGE_MAX));
+	if (cli->arguments.project)
+		json_object_object_add(request, "project", json_object_new_string(cli->arguments.project));
+	if (list && cli_is_there(cli) &&
+	    ellu_call_raw(cli->daemon, list->qualified_name, json_text(request, NULL), &reply, NULL) == 0) {
+		json = json_tokener_parse(reply->parameters);
+		items = json_object_object_get(json, "items");
+		for (size_t i = 0; items && i < json_object_array_length(items); i++)
+			offer_item(current, json_object_array_get_idx(items, i),
+				   strcmp(resource_type, "task") == 0);
+		json_object_put(json);
+		ellu_free(reply);
+	}
+	json_object_put(request);
+}
+
+/* What a field refers to: `rating_llm_config` is an llm_config, an `id` that of a task. */
+static void offer_referred(struct cli *cli, const char *current, const char *field)
+{
+	field += strncmp(field, "rating_", 7) == 0 ? 7 : 0;
+	offer_resources(cli, current, strcmp(field, "id") == 0 ? "task" : field);
+}
+
+/* ---- Words of the command line ---- */
+
+/* The field of a request at `path`, or NULL. */
+static const struct record_field *field_at(const struct record_type *type, const char *path)
+{
+	const char *dot = strchr(path, '.');
+	const struct record_field *field;
+	char first[64];
+
+	snprintf(first, sizeof(first), "%.*s", (int) strcspn(path, "."), path);
+	field = type ? record_field_find(type, first) : NULL;
+	return field && dot ? field_at(field->type, dot + 1) : field;
+}
+
+static void offer_values(struct cli *cli, const char *current, const struct option *option)
+{
+	const struct method *method = cli->command && cli->command->method ? call_method(cli->command->method)
+									    : NULL;
+	const struct record_field *field = method && option->field ? field_at(method->request, option->field)
+								   : NULL;
+
+	if (option->one_of)
+		offer_words(current, option->one_of);
+	else if (field && field->one_of)
+		for (const char *const *word = field->one_of; *word; word++)
+			offer(current, *word, NULL);
+	else if (field && (option->kind == OPTION_REF || option->kind == OPTION_EXISTING))
+		offer_referred(cli, current, field->name);
+	else if (strcmp(option->name, "project") == 0)
+		offer_resources(cli, current, "project");
+}
+
+static void offer_options(const char *current, const struct command *command)
+{
+	const struct option *option;
+	char word[80];
+
+	for (size_t i = 0; (option = options_at(command, i)); i++) {
+		snprintf(word, sizeof(word), "--%s", option->name);
+		offer(current, word, option->help);
+	}
+}
+
+/* The first words of all commands, or the second ones of a group. */
+static void offer_commands(const char *current, const char *group)
+{
+	const size_t length = group ? strlen(group) : 0;
+	char word[64], last[64] = "";
+	size_t n;
+	const struct command *commands = commands_all(&n);
+
+	for (size_t i = 0; i < n; i++) {
+		const char *name = commands[i].name;
+		const bool is_alone = !strchr(name, ' ');
+
+		if (group && (strncmp(name, group, length) != 0 || name[length] != ' '))
+			continue;
+		snprintf(word, sizeof(word), "%.*s", (int) strcspn(name + (group ? length + 1 : 0), " "),
+			 name + (group ? length + 1 : 0));
+		if (strcmp(word, last) != 0)
+			offer(current, word, group || is_alone ? commands[i].summary : NULL);
+		snprintf(last, sizeof(last), "%s", word);
+	}
+}
+
+static void offer_operand(struct cli *cli, const char *current)
+{
+	const struct command *command = cli->command;
+	const struct method *method = command->method ? call_method(command->method) : NULL;
+	const struct record_field *field = method && !command->own_operands ? call_operand(method) : NULL;
+
+	if (command->run == command_api && cli->arguments.n_operands == 0)
+		for (size_t i = 0; i < elluminate_interface.n_methods; i++)
+			offer(current, elluminate_interface.methods[i].name, NULL);
+	else if (command->run == command_help && cli->arguments.n_operands < 2)
+		offer_commands(current, cli->arguments.n_operands > 0 ? cli->arguments.operands[0] : NULL);
+	else if (strchr(command->operands, '|') && islower((unsigned char) command->operands[0]) &&
+		 cli->arguments.n_operands == 0)
+		offer_words(current, command->operands);
+	else if (field && command->operands_max > 0 && (command->many || cli->arguments.n_operands == 0))
+		offer_referred(cli, current, field->name);
+}
+
+int complete(int argc, char **argv)
+{
+	const struct option *pending;
+	struct cli cli = { .argv = argv };
+	const char *current = argv[argc - 1];
+
+	if (!freopen("/dev/null", "w", stderr))
+		return EXIT_USAGE;
+	/* bash cuts words at `=`. */
+	if (argc > 2 && strcmp(current, "=") == 0)
+		current = "";
+	else if (argc > 3 && strcmp(argv[argc - 2], "=") == 0)
+		argc--;
+	options_scan(argc - 1, argv, &cli.arguments, &cli.command, &pending);
+	(void) conf_apply(&cli.arguments);
+	if (pending)
+		offer_values(&cli, current, pending);
+	else if (*current == '-')
+		offer_options(current, cli.command);
+	else if (cli.command)
+		offer_operand(&cli, current);
+	else
+		offer_commands(current, cli.arguments.group);
+	ellu_close(cli.daemon);
+	options_done(&cli.arguments);
+	return 0;
+}
+
+/* ---- Scripts ---- */
+
+static const char bash[] =
+	"# Completion of elluminate in bash.\n"
+	"_elluminate()\n"
+	"{\n"
+	"\tlocal line\n"
+	"\tCOMPREPLY=()\n"
+	"\twhile IFS=$'\\t' read -r line _; do\n"
+	"\t\tprintf -v line %q \"$line\"\n"
+	"\t\tCOMPREPLY+=(\"$line\")\n"
+	"\tdone < <(\"${COMP_WORDS[0]}\" __complete \"${COMP_WORDS[@]:1:COMP_CWORD}\" 2>/dev/null)\n"
+	"}\n"
+	"complete -o default -F _elluminate elluminate\n";
+
+static const char zsh[] =
+	"#compdef elluminate\n"
+	"_elluminate()\n"
+	"{\n"
+	"\tlocal -a lines\n"
+	"\tlines=(\"${(@f)$($words[1] __complete \"${(@)words[2,CURRENT]}\" 2>/dev/null)}\")\n"
+	"\tlines=(\"${(@)lines%%$'\\t'*}\")\n"
+	"\tlines=(${lines:#})\n"
+	"\tif (( $#lines )); then compadd -- \"${lines[@]}\"; else _files; fi\n"
+	"}\n"
+	"if [ \"$funcstack[1]\" = _elluminate ]; then _elluminate \"$@\"; else compdef _elluminate elluminate; fi\n";
+
+static const char fish[] =
+	"# Completion of elluminate in fish.\n"
+	"function __elluminate_complete\n"
+	"\tset -l words (commandline -opc)\n"
+	"\t$words[1] __complete $words[2..-1] (commandline -ct) 2>/dev/null\n"
+	"end\n"
+	"complete -c elluminate -a '(__elluminate_complete)'\n";
+
+int command_completion(struct cli *cli)
+{
+	static const struct {
+		const char *shell, *script;
+	} scripts[] = { { "bash", bash }, { "zsh", zsh }, { "fish", fish } };
+
+	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++)
+		if (strcmp(cli->operand, scripts[i].shell) == 0) {
+			fputs(scripts[i].script, stdout);
+			return 0;
+		}
+	cli_error("completion: expected bash, zsh or fish");
+	return EXIT_USAGE;
+}
