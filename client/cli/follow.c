@@ -324,28 +324,31 @@ static void step(struct follow *follow, struct progress_bar *bar)
 /* How long one of several is waited for before the others are asked. */
 #define TURN_SECONDS 0.05
 
-/* One of those that go on, with something to say; NULL: all have ended. */
+/* One of those that go on, with something to say; NULL: ask again. -EINTR: a Ctrl-C. */
 static int wait_any(struct follow *all, size_t n, struct follow **ret_ready)
 {
-	struct follow *first = NULL, *last = NULL;
-	int r = 0;
+	struct follow *first = NULL;
+	int r;
 
-	for (size_t i = 0; r == 0 && i < n; i++) {
+	*ret_ready = NULL;
+	if (n == 1) {
+		r = interrupt_wait(all->cli, all->stream);
+		*ret_ready = r == -EINTR ? NULL : all;
+		return r == -EINTR ? r : 0;
+	}
+	for (size_t i = 0; !interrupted && i < n; i++) {
 		if (all[i].ended)
 			continue;
 		first = first ? first : &all[i];
-		last = &all[i];
-		if (n > 1)
-			r = ellu_stream_wait(last->stream, 0);
-	}
-	*ret_ready = r == 0 ? first : last;
-	if (!first || (r != 0 && r != -EINTR))
+		r = ellu_stream_wait(all[i].stream, 0);
+		if (r == 0 || r == -EINTR)
+			continue;
+		*ret_ready = &all[i];
 		return 0;
-	r = n == 1 ? interrupt_wait(first->cli, first->stream)
-		   : interrupted ? -EINTR : ellu_stream_wait(first->stream, TURN_SECONDS);
-	if (r == 0 || r == -EINTR)
-		*ret_ready = NULL;
-	return r == -EINTR ? r : 0;
+	}
+	if (!interrupted && first)
+		(void) ellu_stream_wait(first->stream, TURN_SECONDS);
+	return interrupted ? -EINTR : 0;
 }
 
 static void open_stream(struct follow *follow)
