@@ -34,6 +34,7 @@ static const struct operation {
 	[METHOD_DELETE_COLLECTION] = { STORE_WRITE, resource_delete, &resource_collection },
 	[METHOD_DELETE_CRITERION] = { STORE_WRITE, criterion_delete },
 	[METHOD_DELETE_CRITERION_SET] = { STORE_WRITE, resource_delete, &resource_criterion_set },
+	[METHOD_DELETE_EXPERIMENT] = { STORE_WRITE, resource_delete, &resource_experiment },
 	[METHOD_DELETE_LLM_CONFIG] = { STORE_WRITE, resource_delete, &resource_llm_config },
 	[METHOD_DELETE_PROMPT_TEMPLATE] = { STORE_WRITE, prompt_template_delete,
 					    &resource_prompt_template },
@@ -70,6 +71,7 @@ static const struct operation {
 	[METHOD_UNLINK_CRITERION_SET] = { STORE_WRITE, criterion_set_unlink },
 	[METHOD_UPDATE_COLLECTION] = { STORE_SCAN, resource_update, &resource_collection },
 	[METHOD_UPDATE_CRITERION_SET] = { STORE_POINT, resource_update, &resource_criterion_set },
+	[METHOD_UPDATE_EXPERIMENT] = { STORE_WRITE, experiment_update },
 	[METHOD_UPDATE_LLM_CONFIG] = { STORE_SCAN, resource_update, &resource_llm_config },
 };
 
@@ -107,6 +109,7 @@ static const struct submission {
 	enum store_lane (*lane)(const void *arguments);
 	enum task_kind kind; // of job_submit()
 } submissions[_METHOD_MAX] = {
+	[METHOD_ADD_EPOCHS] = { epochs_add },
 	[METHOD_CALL] = { job_submit, .kind = TASK_KIND_CALL },
 	[METHOD_GENERATE_TEMPLATE_VARIABLES] = { job_submit, .kind = TASK_KIND_GENERATION },
 	[METHOD_RATE_EXPERIMENT] = { rating_submit },

@@ -147,8 +147,8 @@ struct cases_page {
 void store_cases_page(struct store *store, struct cases_page *op);
 
 /* Records a response, with an answer or a final error. The same (run, row, epoch) again
- * changes nothing and answers the id of what is there, unless that is an error of an earlier
- * round: it is overwritten, and attempts and usage add up. An answer that does not fit its columns is
+ * changes nothing but what was spent and answers the id of what is there, unless that is an
+ * error of an earlier round: it is overwritten, and attempts and usage add up. An answer that does not fit its columns is
  * recorded as an error, which `error` and `complete` then say. */
 struct response_record {
 	struct store_request request;

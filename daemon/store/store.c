@@ -10,6 +10,7 @@
 #include "daemon/store/engine/schema.h"
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources/sweep.h"
+#include "daemon/store/runs/experiment_sweep.h"
 #include "daemon/store/store.h"
 
 #define WRITER_CACHE_KIB 4096
@@ -98,6 +99,17 @@ static int start_threads(struct store *store)
 	return r;
 }
 
+static int sweep(struct db *db, int64_t now, int64_t *ret_next_usec)
+{
+	int r = sweep_step(db, now, ret_next_usec);
+
+	if (r >= 0 && *ret_next_usec != SWEEP_PAUSE_USEC)
+		r = experiments_sweep(db);
+	if (r > 0)
+		*ret_next_usec = SWEEP_PAUSE_USEC;
+	return r < 0 ? r : 0;
+}
+
 int store_open(const struct store_options *options, struct store **ret_store, struct fault *fault)
 {
 	struct store *store = calloc(1, sizeof(*store));
@@ -116,7 +128,7 @@ int store_open(const struct store_options *options, struct store **ret_store, st
 	store->lock_fd = -1;
 	store->secrets.folder_fd = -1;
 	notices_init(store);
-	store->writer.sweep_step = sweep_step;
+	store->writer.sweep_step = sweep;
 	/* Nobody asks how much memory SQLite has, and counting it takes a lock for each piece. */
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	if (sqlite3_libversion_number() < SQLITE_WITHOUT_WAL_DEFECT)

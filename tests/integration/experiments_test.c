@@ -176,6 +176,90 @@ START_TEST(cloned)
 }
 END_TEST
 
+/* Only the new ones are asked for, and all count. */
+START_TEST(more_epochs)
+{
+	struct sim *sim = sim_start(NULL);
+	struct daemon *daemon = daemon_start(NULL);
+	struct wire *wire = daemon_connect(daemon);
+	json_object *task, *first, *reply;
+	int64_t asked;
+
+	first = experiment_run(wire, &(struct experiment) { .rows = 3, .n_criteria = 1, .url = sim_url(sim) });
+	ck_assert_str_eq(at_text(first, "status"), "SUCCESS");
+	/* Neither what the rows are now nor what the config says concerns it. */
+	wire_call(wire, "AddTemplateVariables", "{'collection':{'name':'Experiment rows'},'variables':"
+		  "[{'topic':'new'}]}");
+	asked = sim_stat(sim, "calls");
+	task = at_json(wire_call(wire, "AddEpochs", "{'experiment':{'name':'Experiment'},'epochs':2,"
+				 "'idempotency_key':'k'}"), "task");
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	ck_assert_int_eq(at_int(task, "retry_of"), at_int(first, "id"));
+	ck_assert_int_eq(sim_stat(sim, "calls") - asked, 2 * 3 * 2);
+	ck_assert_int_eq(at_int(task, "result.results.responses"), 9);
+	ck_assert_uint_eq(at_count(task, "progress.epochs"), 3);
+	ck_assert_int_eq(at_int(task, "progress.epochs.2.generated"), 3);
+	ck_assert_int_eq(at_int(task, "progress.epochs.2.total"), 3);
+	/* Once, by its key; and no more than there may be. */
+	ck_assert_int_eq(at_int(wire_call(wire, "AddEpochs", "{'experiment':{'name':'Experiment'},'epochs':2,"
+					  "'idempotency_key':'k'}"), "task.id"), at_int(task, "id"));
+	reply = wire_refused(wire, "org.varlink.service.InvalidParameter", "AddEpochs",
+			     "{'experiment':{'name':'Experiment'},'epochs':998}");
+	ck_assert_str_eq(at_text(reply, "parameters.parameter"), "epochs");
+	wire_refused(wire, "NotFound", "AddEpochs", "{'experiment':{'name':'none'},'epochs':1}");
+	ck_assert_int_eq(at_int(wire_call(wire, "GetExperiment", "{'experiment':{'name':'Experiment'}}"),
+				"experiment.n_epochs"), 3);
+	/* Killed in the middle of another, it goes on. */
+	sim_control(sim, "{'latency_seconds':0.2}");
+	task = at_json(wire_call(wire, "AddEpochs", "{'experiment':{'name':'Experiment'},'epochs':1,"
+				 "'detach':true}"), "task");
+	wire_refused(wire, "Conflict", "AddEpochs", "{'experiment':{'name':'Experiment'},'epochs':1}");
+	wire_refused(wire, "Conflict", "DeleteExperiment", "{'experiment':{'name':'Experiment'}}");
+	daemon_kill(daemon);
+	daemon_restart(daemon);
+	task = task_await_status(daemon, at_int(task, "id"), "SUCCESS");
+	ck_assert_int_eq(at_int(task, "result.results.responses"), 12);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+/* Renamed; and deleted, from which on it is nowhere. */
+START_TEST(renamed_and_deleted)
+{
+	static const char *const gone[] = { "GetExperiment", "ListResponses", "ListRatings", "RunExperiment",
+					    "RateExperiment", "RetryFailed", "CloneExperiment",
+					    "UpdateExperiment", "DeleteExperiment" };
+	struct daemon *daemon = daemon_start(NULL);
+	struct wire *wire = daemon_connect(daemon);
+	json_object *experiment = make(wire, "E", ",'description':'why'"), *reply;
+	long long id = at_int(experiment, "id");
+
+	make(wire, "F", ",'response_column':'topic'");
+	wire_call(wire, "RunExperiment", "{'experiment':{'name':'E'}}");
+	wire_refused(wire, "Conflict", "UpdateExperiment", "{'experiment':{'name':'E'},'name':'F'}");
+	reply = wire_call(wire, "UpdateExperiment", "{'experiment':{'name':'E'},'name':'G'}");
+	ck_assert_str_eq(at_text(reply, "experiment.name"), "G");
+	ck_assert_str_eq(at_text(reply, "experiment.description"), "why");
+	reply = wire_call(wire, "UpdateExperiment", "{'experiment':{'name':'G'},'name':'G','description':''}");
+	ck_assert(!at_has(reply, "experiment.description"));
+	ck_assert_int_eq(at_int(reply, "experiment.id"), id);
+	make(wire, "E", ""); // that name is free
+	wire_call(wire, "DeleteExperiment", "{'experiment':{'name':'G'}}");
+	for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++) {
+		wire_refused(wire, "NotFound", gone[i], "{'experiment':{'name':'G'}}");
+		wire_refused(wire, "NotFound", gone[i], "{'experiment':{'id':%lld}}", id);
+	}
+	ck_assert_int_eq(number_of(wire, "ListExperiments"), 2);
+	/* The same once more is a new one, with its own answers. */
+	reply = wire_call(wire, "RunExperiment", "{'name':'G'," PARTS "}");
+	ck_assert_str_eq(at_text(reply, "task.status"), "SUCCESS");
+	ck_assert_int_ne(at_int(reply, "task.experiment_id"), id);
+	reply = wire_call(wire, "GetExperiment", "{'experiment':{'name':'G'}}");
+	ck_assert_int_eq(at_int(reply, "experiment.taken_over_responses"), 0);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
 START_TEST(commands)
 {
 	struct daemon *daemon = daemon_start(NULL);
@@ -194,11 +278,16 @@ START_TEST(commands)
 	command = COMMAND(daemon, 0, "experiment", "clone", "E", "--name", "F", "--collection", "C", "--criteria",
 			  "Is it long?", "--json");
 	ck_assert_str_eq(at_text(json_must_parse(command->out), "experiment.name"), "F");
+	COMMAND(daemon, 23, "experiment", "add-epochs", "E");
+	command = COMMAND(daemon, 0, "experiment", "add-epochs", "E", "--epochs", "1");
+	COMMAND(daemon, 0, "experiment", "update", "F", "--name", "G", "--description", "what for");
+	COMMAND(daemon, 0, "experiment", "delete", "G");
+	COMMAND(daemon, 27, "experiment", "show", "G");
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(made_and_run, refused, found_or_made, cloned, commands);
+	return RUN_SUITE(made_and_run, refused, found_or_made, cloned, more_epochs, renamed_and_deleted, commands);
 }

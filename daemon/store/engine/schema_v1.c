@@ -244,6 +244,7 @@ static const char runs[] =
 	" filter_value INTEGER CHECK (filter_value IN (0, 1)),"
 	" last_response_id INTEGER,"
 	" last_rating_id INTEGER,"
+	" adopted INTEGER NOT NULL DEFAULT 0," // its ratings are to be the source's own
 	" round INTEGER NOT NULL DEFAULT 0," // errors of an earlier one are missing; the task's id
 	" counters_stale INTEGER NOT NULL DEFAULT 0," // changes that the epochs' counters lack
 	" created_at INTEGER NOT NULL,"
@@ -253,6 +254,15 @@ static const char runs[] =
 	"CREATE INDEX runs_by_rows ON runs (collection_id, last_sequence)"
 	" WHERE collection_id IS NOT NULL;"
 	"CREATE INDEX runs_by_source ON runs (source_run_id) WHERE source_run_id IS NOT NULL;"
+
+	/* The runs that made the responses of a list. */
+	"CREATE TABLE listed_runs ("
+	" source_run_id INTEGER NOT NULL REFERENCES runs,"
+	" run_id INTEGER NOT NULL REFERENCES runs," // that rates them
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL,"
+	" PRIMARY KEY (source_run_id, run_id)"
+	") STRICT, WITHOUT ROWID;"
 
 	"CREATE TABLE run_measures ("
 	" run_id INTEGER NOT NULL REFERENCES runs,"
@@ -301,13 +311,17 @@ static const char runs[] =
 	" results TEXT,"
 	" created_at INTEGER NOT NULL,"
 	" updated_at INTEGER NOT NULL,"
-	" deleted_at INTEGER" // hidden
+	" deleted_at INTEGER," // hidden
+	" swept_response_id INTEGER" // of a deleted one: its responses up to this are gone; NULL: all
 	") STRICT;"
 	"CREATE UNIQUE INDEX experiments_by_family ON"
 	" experiments (project_id, family, family_number) WHERE deleted_at IS NULL;"
 	"CREATE UNIQUE INDEX experiments_by_name ON experiments (project_id, name)"
 	" WHERE deleted_at IS NULL;"
 	"CREATE INDEX experiments_by_project ON experiments (project_id) WHERE deleted_at IS NULL;"
+	"CREATE INDEX experiments_by_source ON experiments (source_experiment_id)"
+	" WHERE source_experiment_id IS NOT NULL;"
+	"CREATE INDEX experiments_dying ON experiments (id) WHERE swept_response_id IS NOT NULL;"
 
 	"CREATE TABLE responses ("
 	" id INTEGER PRIMARY KEY,"

@@ -10,7 +10,6 @@
 
 #define CHUNK_ROWS 1000
 #define CHUNK_BATCHES 200
-#define CHUNK_PAUSE_USEC 1000
 #define TOMBSTONE_USEC (30 * SWEEP_UPLOAD_AGE_USEC)
 
 /* 1: there are cleared batches that nobody has looked at. */
@@ -115,7 +114,7 @@ int sweep_step(struct db *db, int64_t now, int64_t *ret_next_usec)
 	if (r == 0)
 		r = sweep_dead(db);
 	if (r > 0)
-		*ret_next_usec = CHUNK_PAUSE_USEC;
+		*ret_next_usec = SWEEP_PAUSE_USEC;
 	if (r != 0)
 		return r < 0 ? r : 0;
 	r = db_run(db, "DELETE FROM row_batches WHERE sequence IS NULL AND dead AND created_at < ?1",

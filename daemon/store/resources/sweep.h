@@ -6,6 +6,7 @@
 
 #include "daemon/store/engine/statement.h"
 
+#define SWEEP_PAUSE_USEC 1000 // between chunks
 #define SWEEP_UPLOAD_AGE_USEC INT64_C(86400000000)
 
 /* One chunk. *ret_next_usec says when there is more to do; -1: no upload is open. */

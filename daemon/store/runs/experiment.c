@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources/criterion.h"
 #include "daemon/store/resources/llm_config.h"
 #include "proto/generated/interface.h"
@@ -14,7 +15,8 @@
 	"SELECT e.id, e.owner_uid, e.project_id, e.name, e.family, e.family_number,"            \
 	" e.description, e.run_id, e.answer_identity, e.source_experiment_id,"                 \
 	" e.taken_over_responses, e.taken_over_ratings, e.task_id, e.results, e.created_at,"    \
-	" e.updated_at, t.status, l.id, l.status FROM experiments e LEFT JOIN tasks t ON t.id = e.task_id"              \
+	" e.updated_at, t.status, l.id, l.status, e.deleted_at IS NOT NULL"          \
+	" FROM experiments e LEFT JOIN tasks t ON t.id = e.task_id"              \
 	" LEFT JOIN tasks l ON l.experiment_id = e.id AND l.status IN ('PENDING', 'STARTED')"   \
 	" WHERE e.id = ?1"
 
@@ -42,6 +44,7 @@ static void read_row(struct tx *tx, sqlite3_stmt *q, struct experiment_row *row)
 	row->task_status = tx_text(tx, q, c++);
 	row->live_task_id = column_int(q, c++);
 	row->live_status = tx_text(tx, q, c++);
+	row->deleted = column_int(q, c++) != 0;
 }
 
 int experiment_row_load(struct tx *tx, int64_t id, struct experiment_row *ret_row)
@@ -217,13 +220,66 @@ int experiment_load(struct tx *tx, int64_t id, void *ret_experiment)
 	return r;
 }
 
+/* The rest goes with its responses, in chunks. */
+static int discard(struct tx *tx, int64_t id)
+{
+	writer_sweep_in(&tx->store->writer, 0);
+	return db_run(tx->db, "UPDATE experiments SET swept_response_id = 0 WHERE id = ?1", "i", id);
+}
+
 const struct resource resource_experiment = {
 	.name = "experiment",
+	.noun = "an experiment",
 	.type = &ellu_experiment_type,
 	.letter = 'x',
 	RESOURCE_STATEMENTS("experiments"),
 	.load = experiment_load,
+	/* It makes, rates or takes over its responses. */
+	.live = "SELECT t.id FROM tasks t LEFT JOIN runs n ON n.id = t.run_id CROSS JOIN experiments e"
+		" ON e.id = ?1 WHERE t.finished_at IS NULL AND (t.experiment_id = e.id"
+		" OR n.source_run_id = e.run_id OR EXISTS (SELECT 1 FROM listed_runs l"
+		"  WHERE l.source_run_id = e.run_id AND l.run_id = n.id) OR EXISTS"
+		" (SELECT 1 FROM experiments b WHERE b.id = t.experiment_id"
+		"  AND b.source_experiment_id = e.id)) LIMIT 1",
+	.discard = discard,
 };
+
+/* By its name an experiment begins a family. */
+static int rename_to(struct tx *tx, const struct experiment_row *row, const char *name)
+{
+	int64_t id;
+	int r = resource_find(tx, &resource_experiment, row->project_id, name, &id);
+
+	if (r > 0)
+		return id == row->id ? 0 :
+				       fault_conflict(tx->fault, "experiment", name, id,
+						      "an experiment of that name exists");
+	return r < 0 ? r : db_run(tx->db, "UPDATE experiments SET name = ?2, family = ?2,"
+					  " family_number = 1 WHERE id = ?1", "is", row->id, name);
+}
+
+int experiment_update(struct tx *tx, struct method_run *op)
+{
+	const struct ellu_update_experiment_request *request = op->arguments;
+	struct ellu_update_experiment_reply *reply = method_reply(tx, op);
+	const char *description = request->description;
+	struct experiment_row row;
+	struct place place;
+	int64_t id;
+	int r = reply ? 0 : -ENOMEM;
+
+	if (r >= 0)
+		r = resource_resolve_own(tx, &resource_experiment, &op->scope, request->experiment, &id,
+					 &place);
+	if (r >= 0)
+		r = experiment_row_load(tx, id, &row);
+	if (r >= 0 && request->name)
+		r = rename_to(tx, &row, request->name);
+	if (r >= 0)
+		r = db_run(tx->db, "UPDATE experiments SET description = nullif(coalesce(?2, description),"
+				   " ''), updated_at = ?3 WHERE id = ?1", "isi", id, description, tx->now);
+	return r < 0 ? r : experiment_load(tx, id, &reply->experiment);
+}
 
 /* ---- Identity ---- */
 

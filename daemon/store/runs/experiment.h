@@ -28,6 +28,7 @@ struct experiment_row {
 	const char *task_status; // of the latest
 	int64_t live_task_id; // of any kind
 	const char *live_status;
+	bool deleted;
 };
 
 int experiment_row_load(struct tx *tx, int64_t id, struct experiment_row *ret_row); // NotFound
@@ -43,6 +44,9 @@ int experiment_check_idle(struct tx *tx, const struct experiment_row *row);
 
 /* *ret_experiment points to a const struct ellu_experiment. NotFound. */
 int experiment_load(struct tx *tx, int64_t id, void *ret_experiment);
+
+/* The method: name and description. */
+int experiment_update(struct tx *tx, struct method_run *op);
 
 /* Equal for runs of what, with a row and an epoch, decides an answer. `config` is the run's, or NULL. */
 int experiment_answer_identity(struct tx *tx, const struct run_row *run,

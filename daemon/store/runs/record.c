@@ -86,13 +86,22 @@ static int put_unfit_response(struct tx *tx, struct response_record *op)
 	return put_response(tx, op);
 }
 
+/* Of what was asked for and cannot be recorded any more. */
+#define SPEND_OF(op)                                                                            \
+	(struct run_spend){ .run_id = (op)->run_id, .epoch = (op)->epoch,                       \
+			    .input_tokens = (op)->input_tokens,                                 \
+			    .output_tokens = (op)->output_tokens,                               \
+			    .cost_nanodollars = (op)->cost_nanodollars }
+
 static int response_record_run(struct tx *tx, struct response_record *op)
 {
 	int r = put_response(tx, op);
 
 	if (r == -EDOM && !op->error)
 		r = put_unfit_response(tx, op);
-	if (r <= 0)
+	if (r == 0)
+		return run_spend_put(tx, &SPEND_OF(op)); // others did meanwhile; it is spent all the same
+	if (r < 0)
 		return r;
 	return db_run(tx->db,
 		      "UPDATE run_epochs SET generated = generated + 1, rated = rated + ?3,"
@@ -172,7 +181,9 @@ static int rating_record_run(struct tx *tx, struct rating_record *op)
 
 	if (r == -EDOM && !op->error)
 		r = put_unfit_rating(tx, op);
-	return r <= 0 ? r : count_rating(tx, op);
+	if (r != 0)
+		return r < 0 ? r : count_rating(tx, op);
+	return run_spend_put(tx, &SPEND_OF(op));
 }
 
 STORE_OPERATION(rating_record, STORE_RECORD, true)

@@ -2,6 +2,7 @@
 #include "daemon/store/runs/run.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "daemon/store/resources/criterion.h"
@@ -94,11 +95,12 @@ static int insert_row(struct tx *tx, const struct run_row *row, int64_t *ret_id)
 			 " total_cases, n_epochs, llm_config_id, config_snapshot, response_column,"
 			 " generation_params, criterion_set_id, judge_id, rating_mode, rating_version,"
 			 " source_run_id, response_ids, filter_epoch, filter_measure_id, filter_judge_id,"
-			 " filter_value, last_response_id, last_rating_id, counters_stale, created_at, request)"
+			 " filter_value, last_response_id, last_rating_id, counters_stale, created_at, request,"
+			 " adopted)"
 			 " VALUES (?1, ?2, nullif(?3, 0), nullif(?4, 0), ?5, ?6, ?7, nullif(?8, 0), ?9, ?10,"
 			 " ?11, nullif(?12, 0), ?13, ?14, ?15, nullif(?16, 0), nullif(?17, 0), ?18, ?19,"
-			 " nullif(?20, 0), ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)",
-			 "iiiiiisis" "iiisss" "iissis" "IIIIiiiis", row->owner_uid, row->project_id,
+			 " nullif(?20, 0), ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31)",
+			 "iiiiiisis" "iiisss" "iissis" "IIIIiiiisb", row->owner_uid, row->project_id,
 			 row->prompt_template_id, row->collection_id, row->first_sequence,
 			 row->last_sequence, row->rows_identity, row->row_limit, row->column_defaults,
 			 row->total_cases, row->n_epochs, row->config_id, row->config_snapshot,
@@ -106,7 +108,19 @@ static int insert_row(struct tx *tx, const struct run_row *row, int64_t *ret_id)
 			 row->judge_id, row->rating_mode, row->rating_version, row->source_run_id,
 			 row->response_ids, row->filter_epoch, row->filter_measure_id,
 			 row->filter_judge_id, row->filter_value, row->last_response_id,
-			 row->last_rating_id, row->counters_stale, tx->now, row->request);
+			 row->last_rating_id, row->counters_stale, tx->now, row->request,
+			 (int)row->adopted);
+}
+
+static int insert_epochs(struct tx *tx, const struct run_row *row, int64_t run_id, int64_t first)
+{
+	int r = 0;
+
+	for (int64_t epoch = first; r >= 0 && epoch <= row->n_epochs; epoch++)
+		r = db_run(tx->db, "INSERT INTO run_epochs (run_id, epoch, owner_uid, project_id, total)"
+				   " VALUES (?1, ?2, ?3, ?4, ?5)", "iiiii", run_id, epoch,
+			   row->owner_uid, row->project_id, row->total_cases);
+	return r;
 }
 
 int run_insert(struct tx *tx, const struct run_row *row, const struct tx_list *measures,
@@ -119,10 +133,8 @@ int run_insert(struct tx *tx, const struct run_row *row, const struct tx_list *m
 				   " measure_id) VALUES (?1, ?2, ?3, ?4, ?5)",
 			   "iiiii", *ret_id, (int64_t)i, row->owner_uid, row->project_id,
 			   ((const struct run_measure *)measures->items[i])->id);
-	for (int64_t epoch = row->n_epochs > 0; r >= 0 && epoch <= row->n_epochs; epoch++)
-		r = db_run(tx->db, "INSERT INTO run_epochs (run_id, epoch, owner_uid, project_id, total)"
-				   " VALUES (?1, ?2, ?3, ?4, ?5)", "iiiii", *ret_id, epoch,
-			   row->owner_uid, row->project_id, row->total_cases);
+	if (r >= 0)
+		r = insert_epochs(tx, row, *ret_id, row->n_epochs > 0);
 	return r < 0 ? r : 0;
 }
 
@@ -354,6 +366,28 @@ static int identify(struct tx *tx, const struct experiment_row *experiment)
 	experiment_identity(&run, experiment->answer_identity, &measures, identity);
 	return db_run(tx->db, "UPDATE experiments SET identity = ?2 WHERE id = ?1", "is",
 		      experiment->id, (const char *)identity);
+}
+
+int run_add_epochs(struct tx *tx, int64_t run_id, int64_t n)
+{
+	double most = record_field_find(&ellu_run_experiment_request_type, "n_epochs")->high;
+	struct experiment_row experiment;
+	struct run_row row;
+	int r = run_row_load(tx, run_id, &row);
+
+	if (r < 0)
+		return r;
+	row.n_epochs += n;
+	if ((double)row.n_epochs > most)
+		return fault_invalid(tx->fault, "epochs", "as many as make %.0f with the %" PRId64
+				     " that there are", most, row.n_epochs - n);
+	r = insert_epochs(tx, &row, run_id, row.n_epochs - n + 1);
+	if (r >= 0)
+		r = db_run(tx->db, "UPDATE runs SET n_epochs = ?2 WHERE id = ?1", "ii", run_id,
+			   row.n_epochs);
+	if (r >= 0)
+		r = experiment_row_of_run(tx, run_id, &experiment);
+	return r <= 0 ? r : identify(tx, &experiment);
 }
 
 static int adopt(struct tx *tx, const struct run_row *from, const struct experiment_row *experiment)

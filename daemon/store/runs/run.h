@@ -47,6 +47,7 @@ struct run_row {
 	const int64_t *filter_value;
 	int64_t last_response_id;
 	int64_t last_rating_id;
+	bool adopted; // its ratings are to be the source's own; not read back
 	int64_t round;
 	int64_t counters_stale;
 	struct run_judge { // as its row says
@@ -63,6 +64,8 @@ int run_insert(struct tx *tx, const struct run_row *row, const struct tx_list *m
 	       int64_t *ret_id);
 /* Counts it, in the transaction of what it was spent for. */
 int run_spend_put(struct tx *tx, const struct run_spend *op);
+/* It is to make more than it was pinned to: of an experiment, which is another one to who compares it. */
+int run_add_epochs(struct tx *tx, int64_t run_id, int64_t n);
 bool run_is_simulated(const struct run_row *row);
 
 /* Epochs, sums and the number of measures of a spec. */

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 
+#include "daemon/store/engine/store_internal.h"
 #include "daemon/store/runs/experiment.h"
 
 #define STEP 400 // pairs of row and epoch, and rows alike, that one transaction looks at
@@ -186,10 +187,11 @@ static int next_source(struct taking *taking)
 
 	op->cursor = (struct case_cursor){ 0 };
 	op->n_sources++;
+	writer_sweep_in(&taking->tx->store->writer, 0); // if it was deleted meanwhile
 	return db_run(taking->tx->db,
 		      "UPDATE experiments SET source_experiment_id = iif(?2, NULL, (SELECT s.id"
 		      "  FROM experiments s WHERE s.project_id = experiments.project_id"
-		      "  AND s.family = experiments.family AND s.deleted_at IS NULL"
+		      "  AND s.family = experiments.family AND s.deleted_at IS NULL AND s.id <> ?1"
 		      "  AND s.answer_identity = experiments.answer_identity"
 		      "  AND s.family_number < (SELECT o.family_number FROM experiments o WHERE o.id ="
 		      "   experiments.source_experiment_id) ORDER BY s.family_number DESC LIMIT 1))"

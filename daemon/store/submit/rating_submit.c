@@ -212,9 +212,14 @@ static int look(struct rating_submission *s)
 
 static int find_listed(struct rating_submission *s)
 {
-	int64_t run_id;
+	int64_t run_id, deleted_id;
 	int r;
 
+	r = db_int(s->tx->db, &deleted_id, "SELECT e.id FROM json_each(?1) i CROSS JOIN experiments e"
+		   " ON e.run_id = i.value WHERE e.deleted_at IS NOT NULL LIMIT 1", "s",
+		   s->input->run_ids);
+	if (r != 0)
+		return r < 0 ? r : fault_not_found(s->tx->fault, "experiment", NULL, deleted_id);
 	s->run.response_ids = s->input->response_ids;
 	s->run.total_cases = (int64_t)s->a.n_response_ids;
 	r = place_resolve(s->tx, &s->scope, &s->place);
@@ -478,7 +483,12 @@ static int accept(struct rating_submission *s)
 	run->project_id = s->place.project_id;
 	run->rating_mode = s->a.rating_mode;
 	run->rating_version = s->a.rating_version;
+	run->adopted = s->adopt;
 	r = run_insert(s->tx, run, &s->measures, &run->id);
+	if (r >= 0 && run->response_ids)
+		r = db_run(s->tx->db, "INSERT INTO listed_runs (source_run_id, run_id, owner_uid, project_id)"
+				      " SELECT value, ?2, ?3, ?4 FROM json_each(?1)", "siii",
+			   s->input->run_ids, run->id, run->owner_uid, run->project_id);
 	return r < 0 ? r : insert_task(s, run->id);
 }
 

@@ -231,6 +231,8 @@ int task_submit_insert(struct tx *tx, struct task_submit *submit, struct task_ne
 	take_options(submit, task);
 	task->start = submit->start && !rejected;
 	submit->ret_attempt = task->start;
+	if (r >= 0 && task->more_epochs > 0 && !rejected)
+		r = run_add_epochs(tx, task->run_id, task->more_epochs);
 	if (r >= 0)
 		r = task_insert(tx, task, &id);
 	if (r >= 0 && !rejected && task->kind == TASK_KIND_EXPERIMENT)
@@ -252,7 +254,9 @@ int task_submit_insert(struct tx *tx, struct task_submit *submit, struct task_ne
 int task_submit_go_on(struct tx *tx, struct task_submit *submit, struct task_new *task,
 		      const struct experiment_row *experiment, struct fault *rejected)
 {
-	int r = experiment_check_idle(tx, experiment);
+	int r = experiment->deleted ? fault_not_found(tx->fault, "experiment", experiment->name,
+						      experiment->id) :
+				      experiment_check_idle(tx, experiment);
 
 	take_options(submit, task);
 	task->rejected = rejected;
@@ -332,6 +336,34 @@ int task_retry(struct tx *tx, struct task_submit *op)
 				 &experiment, &rejected);
 }
 
+/* A new task of the experiment's run. */
+static int go_on(struct tx *tx, struct task_submit *op, const struct ellu_ref *ref,
+		 struct task_new *task)
+{
+	struct experiment_row experiment;
+	struct fault rejected = { 0 };
+	char hash[IDENTITY_SIZE];
+	int r;
+
+	task_submit_begin(op);
+	r = experiment_row_resolve(tx, &op->scope, ref, &experiment);
+	if (r >= 0)
+		r = task_submit_hash(tx, op->method->request, op->arguments, hash);
+	if (r >= 0)
+		r = task_submit_find_key(tx, op, experiment.owner_uid, hash);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	task->kind = TASK_KIND_EXPERIMENT;
+	task->place = (struct place){ .owner_uid = experiment.owner_uid,
+				      .project_id = experiment.project_id };
+	task->name = experiment.name;
+	task->experiment_id = experiment.id;
+	task->run_id = experiment.run_id;
+	task->retry_of = experiment.task_id;
+	task->request_hash = hash;
+	return task_submit_go_on(tx, op, task, &experiment, &rejected);
+}
+
 /*
  * Asking again for what failed begins a new round of the experiment: from then on an error that
  * was recorded in an earlier one is missing. So nothing has to be cleared, however many there
@@ -340,30 +372,14 @@ int task_retry(struct tx *tx, struct task_submit *op)
 int failed_retry(struct tx *tx, struct task_submit *op)
 {
 	const struct ellu_retry_failed_request *a = op->arguments;
-	struct experiment_row experiment;
-	struct fault rejected = { 0 };
-	char hash[IDENTITY_SIZE];
-	int r;
 
-	task_submit_begin(op);
-	r = experiment_row_resolve(tx, &op->scope, a->experiment, &experiment);
-	if (r >= 0)
-		r = task_submit_hash(tx, op->method->request, a, hash);
-	if (r >= 0)
-		r = task_submit_find_key(tx, op, experiment.owner_uid, hash);
-	if (r != 0)
-		return r < 0 ? r : 0;
-	return task_submit_go_on(tx, op,
-				 &(struct task_new){
-					 .kind = TASK_KIND_EXPERIMENT,
-					 .place = { .owner_uid = experiment.owner_uid,
-						    .project_id = experiment.project_id },
-					 .name = experiment.name,
-					 .experiment_id = experiment.id,
-					 .run_id = experiment.run_id,
-					 .begins_round = true,
-					 .retry_of = experiment.task_id,
-					 .request_hash = hash,
-				 },
-				 &experiment, &rejected);
+	return go_on(tx, op, a->experiment, &(struct task_new){ .begins_round = true });
+}
+
+/* What is missing then is what the new epochs lack. */
+int epochs_add(struct tx *tx, struct task_submit *op)
+{
+	const struct ellu_add_epochs_request *a = op->arguments;
+
+	return go_on(tx, op, a->experiment, &(struct task_new){ .more_epochs = a->epochs });
 }

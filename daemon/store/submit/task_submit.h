@@ -14,6 +14,7 @@ struct experiment_row;
 int experiment_submit(struct tx *tx, struct task_submit *op);
 int rating_submit(struct tx *tx, struct task_submit *op); // of responses, or of an experiment anew
 int failed_retry(struct tx *tx, struct task_submit *op);
+int epochs_add(struct tx *tx, struct task_submit *op);
 int task_retry(struct tx *tx, struct task_submit *op);
 int job_submit(struct tx *tx, struct task_submit *op); // of op->kind, whose item is the request
 enum store_lane experiment_submit_lane(const void *arguments);

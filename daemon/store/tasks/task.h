@@ -47,6 +47,7 @@ struct task_new {
 	int64_t experiment_id; // 0: none
 	int64_t run_id; // 0: none
 	bool begins_round; // of its run
+	int64_t more_epochs; // of its run, for this task to make
 	const char *priority;
 	double time_limit_seconds;
 	const int64_t *max_connections; // NULL: the config's

@@ -284,6 +284,27 @@ START_TEST(counters_go_stale)
 }
 END_TEST
 
+/* Two ask the same at the same time: one verdict is recorded, and each has spent what it spent. */
+START_TEST(spent_for_what_others_recorded)
+{
+	const struct run_spec *first, *second;
+
+	begin();
+	answer_some();
+	first = load_counted(ask("{\"response_ids\": [1], \"criteria\": [\"C?\"]}")->id);
+	second = load_counted(ask("{\"response_ids\": [1], \"criteria\": [\"C?\"]}")->id);
+	ck_assert_int_eq(first->measures[0].id, second->measures[0].id);
+	say(first, 1, 0, 1, true);
+	say(second, 1, 0, 0, true);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM ratings"), 1);
+	ck_assert_int_eq(look_int(&f, "SELECT value FROM ratings"), 1);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM run_epochs WHERE epoch = 0 AND input_tokens = 1"
+				      " AND output_tokens = 2 AND cost_nanodollars = 7"), 2);
+	ck_assert_int_eq(look_int(&f, "SELECT sum(ratings) FROM run_epochs WHERE epoch = 0"), 1);
+	fixture_close(&f);
+}
+END_TEST
+
 /* What it takes to ask the same response by these criteria. */
 static int64_t cost_of(const char *first, const char *second)
 {
@@ -358,5 +379,6 @@ END_TEST
 int main(void)
 {
 	return RUN_TESTS(a_list_in_its_order, a_filter_is_pinned, rounds, counters_go_stale,
+			 spent_for_what_others_recorded,
 			 criteria_cost_what_they_are, columns_of_every_collection);
 }

@@ -86,7 +86,8 @@ START_TEST(recorded_once)
 	rate(&f, spec, id, 1, 0, 0, false);
 	spec = load_run(&f, *task->experiment_id);
 	ck_assert_int_eq(spec->epochs[0].generated, 1);
-	ck_assert_int_eq(spec->input_tokens, 11);
+	ck_assert_int_eq(spec->epochs[0].ratings, 1);
+	ck_assert_int_eq(spec->input_tokens, 2 * (10 + 1)); // spent all the same
 	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM responses WHERE response_text = 'first'"), 1);
 	ck_assert_int_eq(look_int(&f, "SELECT value FROM ratings"), 1);
 	fixture_close(&f);
