@@ -191,6 +191,13 @@ static const char make_details[] =
 	"is not changed: `elluminate experiment run NAME` asks. What the file holds beside the\n"
 	"experiment, as its template, is made with it.";
 
+static const char add_details[] =
+	"For an experiment that was made and not run, from a file without `prompt_template`: then\n"
+	"`elluminate rate` rates what is there, and `elluminate experiment run` all of it.\n"
+	"\n"
+	"  elluminate experiment add-responses Haiku \\\n"
+	"      --responses '[{\"row\": 1, \"response_text\": \"An old silent pond\"}]'";
+
 static const char clone_details[] =
 	"The new experiment has the same parts, but for what options say; it has no answers, and\n"
 	"`elluminate experiment run` asks for them. Without --name it is the next `NAME #2`.\n"
@@ -372,6 +379,8 @@ static const struct command fixed[] = {
 	  command_call, .method = "CloneExperiment" },
 	{ "experiment run", "ID|NAME", 1, 1, "ask for what an experiment lacks", NULL, NULL,
 	  command_submit, .method = "RunExperiment", .fields = again_fields },
+	{ "experiment add-responses", "ID|NAME", 1, 1, "add answers that were made elsewhere",
+	  add_details, NULL, command_call, .method = "AddResponses" },
 	{ "experiment update", "ID|NAME", 1, 1, "give it another name or description", NULL, NULL,
 	  command_call, .method = "UpdateExperiment" },
 	{ "experiment add-epochs", "ID|NAME", 1, 1, "answer each case some times more", NULL, NULL,

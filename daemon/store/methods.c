@@ -21,6 +21,7 @@ static const struct operation {
 	const struct resource *resource; // of operations that all resources have
 } operations[_METHOD_MAX] = {
 	[METHOD_ADD_CRITERIA] = { STORE_WRITE, criteria_add },
+	[METHOD_ADD_RESPONSES] = { STORE_SCAN, responses_add },
 	[METHOD_ADD_TEMPLATE_VARIABLES] = { STORE_SCAN, rows_add },
 	[METHOD_ANNOTATE_RESPONSE] = { STORE_WRITE, response_annotate },
 	[METHOD_CLEAR_COLLECTION] = { STORE_WRITE, collection_clear },

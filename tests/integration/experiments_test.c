@@ -71,8 +71,6 @@ START_TEST(refused)
 		  "'response_column':'x'}", "collection", "parameter" },
 		{ "org.varlink.service.InvalidParameter", "{'name':'N','collection':{'content':{'name':'L',"
 		  "'variables':[{'x':1}]}},'response_column':'y'}", "response_column", "parameter" },
-		{ "org.varlink.service.InvalidParameter", "{'name':'N','collection':{'content':{'name':'L',"
-		  "'variables':[{'x':1}]}}}", "prompt_template", "parameter" },
 		{ "NotFound", "{'name':'N','collection':{'ref':{'name':'none'}},'response_column':'x'}", "none",
 		  "name" },
 		{ "Conflict", "{'name':'E'," PARTS "}", "E", "resource_name" },
@@ -223,6 +221,78 @@ START_TEST(more_epochs)
 }
 END_TEST
 
+#define ADD(responses) "{'experiment':{'name':'E'},'responses':[" responses "]}"
+
+/* Answers that came from elsewhere are rated, and nothing else is asked. */
+START_TEST(made_elsewhere)
+{
+	static const struct {
+		const char *request, *field;
+	} wrong[] = {
+		{ ADD("{'row':4,'response_text':'x'}"), "responses[0].row" },
+		{ ADD("{'row':1,'response_text':'x'},{'row':2}"), "responses[1]" },
+		{ ADD("{'row':1,'epoch':3,'response_text':'x'}"), "responses[0].epoch" },
+		{ ADD("{'template_variables_id':77,'response_text':'x'}"),
+		  "responses[0].template_variables_id" },
+		{ ADD("{'row':1,'template_variables_id':1,'response_text':'x'}"), "responses[0]" },
+		{ ADD(""), "responses" },
+	};
+	struct sim *sim = sim_start(NULL);
+	struct daemon *daemon = daemon_start(NULL);
+	struct wire *wire = daemon_connect(daemon);
+	json_object *reply, *rows, *items;
+
+	/* Two batches, and one that comes too late. */
+	wire_call(wire, "CreateCollection", "{'collection':{'name':'C','variables':[{'q':'1'},{'q':'2'}]}}");
+	wire_call(wire, "AddTemplateVariables", "{'collection':{'name':'C'},'variables':[{'q':'3'}]}");
+	wire_call(wire, "CreateExperiment", "{'name':'E','collection':{'ref':{'name':'C'}},'n_epochs':2,"
+		  "'criteria':['Is {{q}} answered?'],'rating_llm_config':{'content':{'name':'judge',"
+		  "'provider':'openai','llm_model_name':'m','llm_base_url':'%s'}}}", sim_url(sim));
+	wire_call(wire, "AddTemplateVariables", "{'collection':{'name':'C'},'variables':[{'q':'4'}]}");
+	rows = list_all(wire, "ListTemplateVariables", "'collection':{'name':'C'}");
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		reply = wire_refused(wire, "org.varlink.service.InvalidParameter", "AddResponses", "%s",
+				     requoted(wrong[i].request));
+		ck_assert_str_eq(at_text(reply, "parameters.parameter"), wrong[i].field);
+	}
+	wire_refused(wire, "org.varlink.service.InvalidParameter", "AddResponses",
+		     "{'experiment':{'name':'E'},'responses':[{'template_variables_id':%lld,'response_text':'x'}]}",
+		     (long long)at_int(rows, "3.id"));
+	reply = wire_call(wire, "AddResponses", "{'experiment':{'name':'E'},'responses':[{'row':3,"
+			  "'response_text':'three','input_tokens':5,'finish_reason':'stop'},"
+			  "{'template_variables_id':%lld,'response_text':'one'}]}", (long long)at_int(rows, "0.id"));
+	ck_assert_int_eq(at_int(reply, "added"), 2);
+	/* Half of them can be rated, and are not enough to run. */
+	reply = wire_call(wire, "RunExperiment", "{'experiment':{'name':'E'}}");
+	ck_assert_str_eq(at_text(reply, "task.status"), "REJECTED");
+	ck_assert_str_eq(at_text(reply, "task.error.field"), "experiment");
+	reply = wire_call(wire, "RateExperiment", "{'experiment':{'name':'E'}}");
+	ck_assert_str_eq(at_text(reply, "task.status"), "SUCCESS");
+	ck_assert_int_eq(at_int(reply, "task.result.results.ratings"), 2);
+	/* The same is counted, another is refused with all that came with it. */
+	wire_refused(wire, "Conflict", "AddResponses", ADD("{'row':2,'response_text':'two'},"
+		     "{'row':1,'response_text':'another'}"));
+	reply = wire_call(wire, "AddResponses", ADD("{'row':1,'response_text':'one'},{'row':2,'response_text':"
+			  "'two'},{'row':2,'epoch':2,'tool_calls':[{'id':'c','name':'f','arguments':'{}'}]},"
+			  "{'row':1,'epoch':2,'response_text':'one'},{'row':3,'epoch':2,'response_text':''},"
+			  "{'row':2,'response_text':'two'}"));
+	ck_assert_int_eq(at_int(reply, "added"), 4);
+	ck_assert_int_eq(at_int(reply, "present"), 2);
+	reply = wire_call(wire, "RunExperiment", "{'experiment':{'name':'E'}}");
+	ck_assert_str_eq(at_text(reply, "task.status"), "SUCCESS");
+	ck_assert_int_eq(at_int(reply, "task.result.results.responses"), 6);
+	ck_assert_int_eq(at_int(reply, "task.result.results.ratings"), 6);
+	ck_assert(!at_bool(reply, "task.result.results.simulated"));
+	ck_assert_int_eq(sim_stat(sim, "calls"), 6); // the judge's
+	items = list_all(wire, "ListResponses", "'experiment':{'name':'E'},'epoch':1");
+	ck_assert_str_eq(at_text(items, "2.response_text"), "three");
+	ck_assert_str_eq(at_text(items, "2.finish_reason"), "stop");
+	ck_assert_int_eq(at_int(items, "2.input_tokens"), 5);
+	ck_assert(!at_has(items, "2.cost"));
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
 /* Renamed; and deleted, from which on it is nowhere. */
 START_TEST(renamed_and_deleted)
 {
@@ -289,5 +359,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(made_and_run, refused, found_or_made, cloned, more_epochs, renamed_and_deleted, commands);
+	return RUN_SUITE(made_and_run, refused, found_or_made, cloned, more_epochs, made_elsewhere, renamed_and_deleted, commands);
 }

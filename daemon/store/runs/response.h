@@ -93,6 +93,7 @@ int rating_load(struct tx *tx, int64_t id, struct ellu_rating **ret_rating);
 
 /* ---- Operations of methods ---- */
 
+int responses_add(struct tx *tx, struct method_run *op); // answers that were made elsewhere
 int responses_list(struct tx *tx, struct method_run *op);
 int ratings_list(struct tx *tx, struct method_run *op);
 int response_annotate(struct tx *tx, struct method_run *op);

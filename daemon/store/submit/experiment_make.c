@@ -32,6 +32,7 @@ static int begin(struct tx *tx, struct method_run *op, struct submission **ret_s
 		return -ENOMEM;
 	*ret_s = s;
 	submission_init(s, tx, &prepared->submit, prepared->input);
+	s->runs_later = true;
 	return place_resolve(tx, &s->scope, &s->place);
 }
 

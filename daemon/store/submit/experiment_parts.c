@@ -79,7 +79,7 @@ static int resolve_configs(struct submission *s)
 	r = resolve_config(s, a->llm_config, "llm_config", &config_id);
 	if (r < 0)
 		return r;
-	if (!a->response_column)
+	if (a->prompt_template && !a->response_column)
 		s->run.config_id = config_id;
 	if (a->rating_llm_config) {
 		s->judge_field = "rating_llm_config";
@@ -169,7 +169,7 @@ int parts_check(struct submission *s)
 	if (s->run.total_cases == 0)
 		fault_invalid(&s->rejected, "collection", "a collection with rows; '%s' is empty",
 			      s->collection.name);
-	else if (!s->arguments->response_column && !s->config)
+	else if (s->template && !s->arguments->response_column && !s->config)
 		fault_invalid(&s->rejected, "llm_config", "a config, since the project has no default");
 	else if (s->measures.n > 0 && !s->judge_config)
 		fault_invalid(&s->rejected, "rating_llm_config", "a config to judge with");

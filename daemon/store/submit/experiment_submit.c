@@ -28,7 +28,7 @@ static int check_parts(struct submission *s)
 
 	if (!a->name)
 		return invalid(s, "name", "a name for the experiment");
-	if (!a->prompt_template && !a->response_column)
+	if (!a->prompt_template && !a->response_column && !s->runs_later)
 		return invalid(s, "prompt_template",
 			       "a prompt template, unless response_column says where the answers are");
 	if (!a->collection)

@@ -25,6 +25,7 @@ struct submission {
 	struct scope scope; // the submitter's own rows
 	struct place place;
 	bool update;
+	bool runs_later; // who makes it need not say how it comes to answers
 	bool fits_criteria; // those of the request make a set of their own beside one that differs
 	struct notes notes;
 	struct submit_input *input;

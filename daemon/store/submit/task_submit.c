@@ -1,6 +1,7 @@
 #include "daemon/store/submit/task_submit.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "daemon/store/engine/store_internal.h"
@@ -156,12 +157,31 @@ static int check_config_id(struct tx *tx, const struct scope *scope, int64_t id,
 		       task_submit_check_config(tx, scope, config, part, cost_limit, rejected);
 }
 
+/* Answers that no model gives have to be there. */
+static int check_answers(struct tx *tx, const struct run_row *run, struct fault *rejected)
+{
+	int64_t missing = 0;
+	int r;
+
+	if (!run->collection_id || run->prompt_template_id || run->response_column)
+		return 0;
+	r = db_int(tx->db, &missing, "SELECT sum(total - generated) FROM run_epochs WHERE run_id = ?1", "i",
+		   run->id);
+	if (r >= 0 && missing > 0)
+		fault_invalid(rejected, "experiment", "one that has an answer for each case: %" PRId64
+			      " are missing, for AddResponses to bring; RateExperiment rates the others",
+			      missing);
+	return r < 0 ? r : 0;
+}
+
 int task_submit_check_run(struct tx *tx, const struct task_submit *submit, int64_t run_id,
 			  const int64_t *cost_limit, struct fault *rejected)
 {
 	struct run_row run = { 0 };
 	int r = run_id ? run_row_load(tx, run_id, &run) : 0;
 
+	if (r >= 0)
+		r = check_answers(tx, &run, rejected);
 	if (r >= 0)
 		r = check_config_id(tx, &submit->scope, run.config_id, "llm_config", cost_limit,
 				    rejected);

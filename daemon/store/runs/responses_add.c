@@ -1,0 +1,282 @@
+/*
+ * Answers that were made elsewhere. A reader finds the cases that they are for, which never change once
+ * they are pinned; the writer records what is not there yet. The same once more changes nothing.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/base/clock.h"
+#include "daemon/store/resources/rows.h"
+#include "daemon/store/runs/experiment.h"
+#include "daemon/store/runs/response.h"
+#include "proto/generated/interface.h"
+#include "proto/limits.h"
+
+struct made {
+	const struct ellu_made_response *response;
+	size_t index; // in the request
+	int64_t row_id;
+	const char *tool_calls; // JSON, or NULL
+};
+
+/* What a reader has found out. */
+struct made_list {
+	struct made *items;
+	size_t n;
+};
+
+static const char *path(struct tx *tx, const struct made *made, const char *member)
+{
+	return tx_printf(tx, "responses[%zu]%s%s", made->index, *member ? "." : "", member);
+}
+
+/* ---- At a reader: what it says by itself ---- */
+
+static int check(struct tx *tx, const struct run_row *run, struct made *made)
+{
+	const struct ellu_made_response *response = made->response;
+	json_object *calls = NULL;
+	int r = 0;
+
+	if (!response->response_text && !response->tool_calls)
+		return fault_invalid(tx->fault, path(tx, made, ""), "response_text or tool_calls");
+	if (response->response_text && strlen(response->response_text) > RESPONSE_TEXT_MAX)
+		return fault_too_large(tx->fault, RESPONSE_TEXT_MAX, path(tx, made, "response_text"));
+	if (*response->epoch > run->n_epochs)
+		return fault_invalid(tx->fault, path(tx, made, "epoch"), "1 to %" PRId64, run->n_epochs);
+	if (!response->tool_calls)
+		return 0;
+	calls = json_object_new_array();
+	for (size_t i = 0; calls && r >= 0 && i < response->n_tool_calls; i++) {
+		json_object *call = NULL;
+
+		r = record_encode(&ellu_tool_call_type, response->tool_calls[i], TO_STORE, &call);
+		if (r >= 0)
+			r = json_object_array_add(calls, call);
+	}
+	made->tool_calls = r >= 0 && calls ? tx_strdup(tx, json_text(calls, NULL)) : NULL;
+	json_object_put(calls);
+	return made->tool_calls ? 0 : -ENOMEM;
+}
+
+/* ---- At a reader: rows by their number ---- */
+
+static int by_row(const void *a, const void *b)
+{
+	const struct made *x = a, *y = b;
+	int64_t left = x->response->row ? *x->response->row : 0;
+	int64_t right = y->response->row ? *y->response->row : 0;
+
+	return (left > right) - (left < right);
+}
+
+/* Where a walk over the pinned rows is; zeroed: before the first. */
+struct row_place {
+	int64_t sequence;
+	int64_t batch_id;
+	int64_t before; // rows of the batches before
+	int64_t n; // of this batch
+	int64_t row_id; // that was found last in it, ...
+	int64_t number; // ... and its number; 0: none
+};
+
+static int next_batch(struct tx *tx, const struct run_row *run, struct row_place *place)
+{
+	int64_t sequence = place->sequence ? place->sequence + 1 : run->first_sequence + 1;
+	int r = rows_next_batch(tx, run->collection_id, run->last_sequence, &sequence, &place->batch_id);
+
+	if (r <= 0)
+		return r < 0 ? r : -EBADMSG;
+	*place = (struct row_place){ .sequence = sequence, .batch_id = place->batch_id,
+				     .before = place->before + place->n };
+	r = db_int(tx->db, &place->n, "SELECT row_count FROM row_batches WHERE id = ?1", "i",
+		   place->batch_id);
+	return r < 0 ? r : 0;
+}
+
+/* From the smallest number on. */
+static int find_row(struct tx *tx, const struct run_row *run, struct row_place *place, int64_t number)
+{
+	int64_t passed = 0;
+	int r = 0;
+
+	while (r >= 0 && number > place->before + place->n)
+		r = next_batch(tx, run, place);
+	if (r < 0 || number == place->number)
+		return r;
+	passed = place->number ? place->number : place->before;
+	r = db_int(tx->db, &place->row_id, "SELECT id FROM template_variables WHERE batch_id = ?1"
+					   " AND id > ?2 ORDER BY id LIMIT 1 OFFSET ?3", "iii",
+		   place->batch_id, place->row_id, number - passed - 1);
+	place->number = number;
+	return r < 0 ? r : r == 0 ? -EBADMSG : 0;
+}
+
+/* ---- At a reader: which case ---- */
+
+/* Whether the run is pinned to the row: not behind its last one. */
+static int check_row(struct tx *tx, const struct run_row *run, const struct made *made)
+{
+	int64_t sequence = 0, id = *made->response->template_variables_id;
+	struct row_place last = { 0 };
+	int r;
+
+	r = db_int(tx->db, &sequence, "SELECT b.sequence FROM template_variables v CROSS JOIN row_batches b"
+				      " ON b.id = v.batch_id WHERE v.id = ?1 AND b.collection_id = ?2"
+				      " AND b.sequence > ?3 AND b.sequence <= ?4",
+		   "iiii", id, run->collection_id, run->first_sequence, run->last_sequence);
+	if (r > 0 && run->row_limit)
+		r = find_row(tx, run, &last, run->total_cases);
+	if (r < 0)
+		return r;
+	if (!sequence || (last.sequence && (sequence > last.sequence ||
+					    (sequence == last.sequence && id > last.row_id))))
+		return fault_invalid(tx->fault, path(tx, made, "template_variables_id"),
+				     "a row that the experiment is pinned to");
+	return 0;
+}
+
+static int find_case(struct tx *tx, const struct run_row *run, struct row_place *place, struct made *made)
+{
+	const int64_t *number = made->response->row;
+	int r;
+
+	if (!number) {
+		made->row_id = *made->response->template_variables_id;
+		return check_row(tx, run, made);
+	}
+	if (*number > run->total_cases)
+		return fault_invalid(tx->fault, path(tx, made, "row"), "1 to %" PRId64, run->total_cases);
+	r = find_row(tx, run, place, *number);
+	made->row_id = place->row_id;
+	return r;
+}
+
+static int read_made(struct tx *tx, struct method_run *op)
+{
+	const struct ellu_add_responses_request *request = op->arguments;
+	struct made_list *list = tx_alloc(tx, sizeof(*list));
+	struct row_place place = { 0 };
+	struct run_row run;
+	int r;
+
+	if (!list)
+		return -ENOMEM;
+	list->n = request->n_responses;
+	list->items = tx_array(tx, list->n, sizeof(*list->items));
+	if (!list->items)
+		return -ENOMEM;
+	if (record_text_bytes(op->method->request, request) > ROWS_BYTES_MAX)
+		return fault_too_large(tx->fault, ROWS_BYTES_MAX, "responses");
+	r = experiment_run_resolve(tx, &op->scope, request->experiment, &run);
+	for (size_t i = 0; r >= 0 && i < list->n; i++) {
+		list->items[i] = (struct made){ .response = request->responses[i], .index = i };
+		r = check(tx, &run, &list->items[i]);
+	}
+	if (r < 0)
+		return r;
+	qsort(list->items, list->n, sizeof(*list->items), by_row);
+	for (size_t i = 0; r >= 0 && i < list->n; i++)
+		r = find_case(tx, &run, &place, &list->items[i]);
+	op->request.state = list;
+	op->request.lane = STORE_WRITE;
+	return r;
+}
+
+/* ---- At the writer ---- */
+
+struct adding {
+	struct tx *tx;
+	struct run_row run;
+	int64_t *added; // by epoch
+	struct ellu_add_responses_reply *reply;
+};
+
+/* 1: that answer is there; 0: none is. */
+static int find_present(struct adding *adding, const struct made *made)
+{
+	const struct ellu_made_response *response = made->response;
+	struct tx *tx = adding->tx;
+	QUERY q = NULL;
+	int r;
+
+	r = db_row(tx->db, &q,
+		   "SELECT id, error IS NULL AND response_text IS ?4 AND tool_calls IS ?5 FROM responses"
+		   " WHERE template_variables_id = ?1 AND run_id = ?2 AND epoch = ?3", "iiiss",
+		   made->row_id, adding->run.id, *response->epoch, response->response_text,
+		   made->tool_calls);
+	if (r <= 0 || column_int(q, 1))
+		return r;
+	return fault_conflict(tx->fault, "response", NULL, column_int(q, 0),
+			      "%s: the case has another answer in this epoch", path(tx, made, ""));
+}
+
+static int add(struct adding *adding, const struct made *made)
+{
+	const struct ellu_made_response *response = made->response;
+	const struct run_row *run = &adding->run;
+	int64_t id;
+	int r = find_present(adding, made);
+
+	if (r != 0) {
+		adding->reply->present += r > 0;
+		return r;
+	}
+	adding->reply->added++;
+	adding->added[*response->epoch - 1]++;
+	return db_insert(adding->tx->db, &id,
+			 "INSERT INTO responses (owner_uid, project_id, run_id, template_variables_id, epoch,"
+			 " response_text, tool_calls, finish_reason, attempts, duration_usec, input_tokens,"
+			 " output_tokens, replaced, round, created_at)"
+			 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?10, ?11, 0, ?12, ?13)",
+			 "iiiiisssiIIii", run->owner_uid, run->project_id, run->id, made->row_id,
+			 *response->epoch, response->response_text, made->tool_calls,
+			 response->finish_reason,
+			 response->duration_seconds ?
+				 (int64_t)(*response->duration_seconds * USEC_PER_SEC) : 0,
+			 response->input_tokens, response->output_tokens, run->round, adding->tx->now);
+}
+
+/* Others have paid for them: what the run has spent stays as it is. */
+static int count(struct adding *adding)
+{
+	const struct run_row *run = &adding->run;
+	int r = 0;
+
+	for (int64_t epoch = 1; r >= 0 && epoch <= run->n_epochs; epoch++)
+		if (adding->added[epoch - 1])
+			r = db_run(adding->tx->db, "UPDATE run_epochs SET generated = generated + ?3,"
+						   " rated = rated + iif(EXISTS (SELECT 1 FROM run_measures"
+						   "  WHERE run_id = ?1), 0, ?3) WHERE run_id = ?1 AND epoch = ?2",
+				   "iii", run->id, epoch, adding->added[epoch - 1]);
+	return r;
+}
+
+int responses_add(struct tx *tx, struct method_run *op)
+{
+	const struct ellu_add_responses_request *request = op->arguments;
+	const struct made_list *list = op->request.state;
+	struct adding adding = { .tx = tx };
+	struct experiment_row experiment;
+	int r;
+
+	if (!list)
+		return read_made(tx, op);
+	adding.reply = method_reply(tx, op);
+	if (!adding.reply)
+		return -ENOMEM;
+	r = experiment_row_resolve(tx, &op->scope, request->experiment, &experiment);
+	if (r >= 0)
+		r = experiment_check_idle(tx, &experiment);
+	if (r >= 0)
+		r = run_row_load(tx, experiment.run_id, &adding.run);
+	if (r < 0)
+		return r;
+	adding.added = tx_array(tx, (size_t)adding.run.n_epochs, sizeof(*adding.added));
+	r = adding.added ? 0 : -ENOMEM;
+	for (size_t i = 0; r >= 0 && i < list->n; i++)
+		r = add(&adding, &list->items[i]);
+	return r < 0 ? r : count(&adding);
+}
