@@ -14,7 +14,8 @@
 #include "daemon/front/bus_internal.h"
 #include "daemon/front/front.h"
 
-#define STEPS_PER_TURN 64 // of sd_bus_process(), so that other work of the loop has its turn
+/* So long are messages taken in one turn; then others have theirs. */
+#define TURN_USEC 50
 #define RETRY_FIRST_USEC (1 * USEC_PER_SEC)
 #define RETRY_LAST_USEC (60 * USEC_PER_SEC)
 
@@ -92,10 +93,12 @@ void bus_fail(struct bus *bus, int error)
 
 static void process(struct bus *bus)
 {
-	int r = 1;
+	int64_t end = clock_monotonic_usec() + TURN_USEC;
+	int r;
 
-	for (int i = 0; r > 0 && i < STEPS_PER_TURN && bus->bus; i++)
+	do
 		r = sd_bus_process(bus->bus, NULL);
+	while (r > 0 && bus->bus && clock_monotonic_usec() < end);
 	if (r < 0)
 		bus_fail(bus, r);
 	else if (bus->held_back && bus_has_room(bus))

@@ -147,6 +147,18 @@ void bus_call_wake(struct user_waiter *waiter)
 	begin((struct bus_request *)((char *)waiter - offsetof(struct bus_request, waiter)));
 }
 
+/* One stream brings the requests of all. */
+static void begin_in_turn(struct bus_request *request)
+{
+	struct user *user = request->peer->principal.user;
+
+	if (!user_take_turn(user, &request->waiter))
+		return;
+	user_begin_work(user);
+	begin(request);
+	user_end_work(user);
+}
+
 /* ---- Parameters ---- */
 
 static int parse(struct bus_decoding *decoding, json_object **ret_json)
@@ -197,7 +209,7 @@ static void on_decoded(struct decoding *base)
 		if (decoding->fault.code)
 			bus_call_fail(request, &decoding->fault);
 		else
-			begin(request);
+			begin_in_turn(request);
 	}
 	json_object_put(decoding->parameters);
 	arena_done(&decoding->arena);
@@ -208,6 +220,7 @@ static void on_decoded(struct decoding *base)
 static void decode_parameters(struct bus_request *request)
 {
 	struct bus_decoding *decoding = calloc(1, sizeof(*decoding));
+	struct user *user = request->peer->principal.user;
 	struct fault fault = { 0 };
 
 	if (!decoding) {
@@ -229,7 +242,9 @@ static void decode_parameters(struct bus_request *request)
 		decoder_post(request->peer->bus->options.service, &decoding->decoding);
 		return;
 	}
+	user_begin_work(user);
 	decode(&decoding->decoding);
+	user_end_work(user);
 	on_decoded(&decoding->decoding);
 }
 

@@ -79,6 +79,8 @@ bool connection_has_room(struct connection *connection);
 
 struct loop *front_loop(const struct front *front);
 const struct front_options *front_get_options(const struct front *front);
+/* The place beside an interface's description. */
+struct share *front_description(struct front *front, const struct interface_info *interface);
 void front_reap_soon(struct connection *connection);
 /* The connection was used: it is the last to make room for another. */
 void front_touch(struct connection *connection);

@@ -32,6 +32,7 @@ struct front {
 	struct connection *dead; // until the reaper frees them
 	struct event *reaper;
 	int64_t log_again_usec; // monotonic
+	struct share *descriptions; // one beside each of interfaces[]
 };
 
 struct loop *front_loop(const struct front *front)
@@ -42,6 +43,15 @@ struct loop *front_loop(const struct front *front)
 const struct front_options *front_get_options(const struct front *front)
 {
 	return &front->options;
+}
+
+struct share *front_description(struct front *front, const struct interface_info *interface)
+{
+	size_t i = 0;
+
+	while (interfaces[i] != interface)
+		i++;
+	return &front->descriptions[i];
 }
 
 /* ---- The connections ---- */
@@ -427,7 +437,8 @@ int front_new(const struct front_options *options, struct front **ret_front, str
 		front->options = *options;
 		front->listener = -1;
 		front->tail = &front->connections;
-		r = open_listener(front);
+		front->descriptions = calloc(n_interfaces, sizeof(*front->descriptions));
+		r = front->descriptions ? open_listener(front) : -ENOMEM;
 	}
 	if (r == 0)
 		r = make_events(front);
@@ -519,6 +530,9 @@ struct front *front_free(struct front *front)
 		loop_join(front->behind);
 	}
 	loop_free(front->behind);
+	for (size_t i = 0; front->descriptions && i < n_interfaces; i++)
+		share_done(&front->descriptions[i]);
+	free(front->descriptions);
 	free(front);
 	return NULL;
 }

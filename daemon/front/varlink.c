@@ -61,14 +61,15 @@ static int encode(const struct answer *answer, bool continues, char **ret_text, 
 	return r;
 }
 
-/* Makes the message, unless it is there: made by who read it, or for another connection. */
-static int make_reply(const struct call *call, struct answer *answer, bool continues,
+/* Makes the message, unless it is there: made by who read it, or for another connection. What was
+ * read is freed behind. */
+static int make_reply(struct service *service, struct answer *answer, bool continues,
 		      struct reply **ret_reply)
 {
 	struct reply *reply = answer->share ?
 				      replies_find(answer->share, answer->type, continues) :
 				      NULL;
-	struct loop *behind = answer->text ? call->service->behind : NULL;
+	struct loop *behind = answer->text ? service->behind : NULL;
 	size_t size;
 	char *text;
 	int r;
@@ -96,7 +97,7 @@ static int on_send(struct call *call, struct answer *answer, bool continues)
 {
 	struct connection *connection = call->front_data;
 	struct reply *reply = NULL;
-	int r = connection->oneway ? 0 : make_reply(call, answer, continues, &reply);
+	int r = connection->oneway ? 0 : make_reply(call->service, answer, continues, &reply);
 
 	if (r < 0)
 		return r;
@@ -146,17 +147,20 @@ static void begin_call(struct connection *connection, struct decoded *decoded)
 
 /* ---- org.varlink.service ---- */
 
+/* `share` lies beside what is always the same; or NULL. */
 static void reply_record(struct connection *connection, const struct method *method,
-			 const void *record)
+			 const void *record, struct share *share)
 {
-	json_object *parameters;
+	struct answer answer = { .type = method->reply, .record = record, .share = share };
+	struct reply *reply = NULL;
 
-	if (record_encode(method->reply, record, TO_CLIENT, &parameters) < 0) {
-		connection_kill(connection);
+	if (connection->oneway)
 		return;
-	}
-	send_parameters(connection, parameters, /* continues= */ false);
-	json_object_put(parameters);
+	if (make_reply(NULL, &answer, /* continues= */ false, &reply) < 0)
+		connection_kill(connection);
+	else
+		connection_send(connection, reply);
+	reply_unref(reply);
 }
 
 static void get_info(struct connection *connection, const struct method *method)
@@ -174,7 +178,7 @@ static void get_info(struct connection *connection, const struct method *method)
 	reply.version = ELLU_VERSION;
 	reply.url = "https://github.com/elluminate/elluminated";
 	reply.interfaces = names;
-	reply_record(connection, method, &reply);
+	reply_record(connection, method, &reply, NULL);
 }
 
 static void get_description(struct connection *connection, const struct decoded *decoded)
@@ -184,18 +188,21 @@ static void get_description(struct connection *connection, const struct decoded 
 	struct ellu_get_interface_description_reply reply =
 		ELLU_RECORD(struct ellu_get_interface_description_reply);
 	const struct interface_info *interface = interface_find(request->interface);
+	struct share *share = NULL;
 	struct fault fault = { 0 };
 
-	if (interface)
+	if (interface) {
 		reply.description = interface->text;
-	else if (raw && strcmp(raw->name, request->interface) == 0)
+		share = front_description(connection->front, interface);
+	} else if (raw && strcmp(raw->name, request->interface) == 0) {
 		reply.description = raw->description;
-	else
+	} else {
 		name_fault(&fault, ELLU_E_INTERFACE_NOT_FOUND, request->interface);
+	}
 	if (fault.code)
 		varlink_fail(connection, &fault);
 	else
-		reply_record(connection, decoded->method, &reply);
+		reply_record(connection, decoded->method, &reply, share);
 }
 
 static void serve_service(struct connection *connection, const struct decoded *decoded)
