@@ -200,6 +200,7 @@ void print_pruned(const struct cli *cli, const void *reply);
 void print_drained(const struct cli *cli, const void *reply);
 void print_experiment(const struct cli *cli, const void *reply);
 void print_template(const struct cli *cli, const void *reply);
+void print_criteria(const struct cli *cli, const void *reply);
 void print_rendered(const struct cli *cli, const void *reply);
 void print_default_config(const struct cli *cli, const void *reply);
 void print_status(const struct cli *cli, const void *reply);

@@ -125,3 +125,14 @@ void print_rendered(const struct cli *cli, const void *reply)
 	for (size_t i = 0; i < rendered->n_messages; i++)
 		show_message(stdout, rendered->messages[i]);
 }
+
+void print_criteria(const struct cli *cli, const void *reply)
+{
+	const struct ellu_list_criteria_reply *list = reply;
+
+	(void) cli;
+	for (size_t i = 0; i < list->n_criteria; i++) {
+		text_print(stdout, list->criteria[i]->criterion_str);
+		putchar('\n');
+	}
+}

@@ -63,6 +63,9 @@ static const struct option *const rate_options[] = { &keep, &where, NULL };
 static const struct option *const responses_options[] = { &where, NULL };
 static const struct option *const api_options[] = { &more, NULL };
 static const struct option *const logs_options[] = { &follow_log, NULL };
+static const struct option questions = { "count", "N", "so many, at most 50 (default 5)", OPTION_COUNT,
+					 .field = "n", .letter = 'n' };
+static const struct option *const criteria_options[] = { &questions, NULL };
 static const struct option *const generate_options[] = { &made_up, NULL };
 static const struct option *const call_options[] = { &file, NULL };
 static const struct option *const template_options[] = { &revision, NULL };
@@ -86,6 +89,7 @@ static const struct {
 	{ "criterion_set", "set", "ID|NAME", "the criteria of this set", BY_FIELD },
 	{ "cursor", "cursor", "TEXT", "go on where an earlier one left off", BY_FIELD },
 	{ "description", "description", "TEXT", "what it is for", BY_FIELD },
+	{ "delete_existing", "delete-existing", NULL, "in the place of what is in the set", BY_FIELD },
 	{ "detach", "detach", NULL, "submit, print the task, and leave", BY_FIELD },
 	{ "epoch", "epoch", "N", "only those of this epoch", OPTION_COUNT },
 	{ "epochs", "epochs", "N", "N times more", OPTION_COUNT },
@@ -411,6 +415,12 @@ static const struct command fixed[] = {
 	  .print = print_template },
 	{ "template render", "ID|NAME", 1, 1, "fill in the placeholders; no model is called", NULL,
 	  rendered_options, command_call, .method = "RenderPromptTemplate", .print = print_rendered },
+	{ "template generate-criteria", "ID|NAME", 1, 1, "have a model make up questions to judge its answers by",
+	  "They go into the set of criteria that is linked to the prompt template, which judges where an\n"
+	  "experiment names no criteria. All of the set are printed.", criteria_options, command_submit,
+	  .method = "GenerateCriteria" },
+	{ "template criteria", "ID|NAME", 1, 1, "print the questions that judge its answers", NULL, NULL,
+	  command_call, .method = "ListCriteria", .print = print_criteria },
 	{ "template delete", "ID|NAME", 1, 1, "delete a prompt template", "Results keep what they used.",
 	  deleted_options, command_call, .method = "DeletePromptTemplate" },
 	{ "criteria create", "NAME [TEXT...]", 1, OPERANDS_MAX, "make a set of yes/no questions",
@@ -466,7 +476,7 @@ static struct arena texts; // of what is made here; it lasts as long as the proc
 /* False when the field is none of the user's, or there is no memory. */
 static bool make_option(const struct record_field *field, struct option *ret_option)
 {
-	static const char ours[] = "project limit count idempotency_key cancel_on_disconnect "
+	static const char ours[] = "project limit count n idempotency_key cancel_on_disconnect "
 				   "min_interval_seconds criterion_id rating";
 	const struct record_field named = { .name = "", .kind = FIELD_STRING, .one_of = field->one_of };
 	char values[512];

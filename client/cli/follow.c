@@ -572,7 +572,12 @@ static int print_generation(const struct cli *cli, const struct ellu_generation_
 		return cli_print_json(&ellu_generation_result_type, made);
 	if (provider_is_simulated(made->model))
 		cli_note(cli, "Simulated: this was made up by the built-in simulated model, not by a real one.");
-	printf("%" PRId64 " rows were added.\n", made->added);
+	for (size_t i = 0; i < made->n_criteria; i++) {
+		text_print(stdout, made->criteria[i]->criterion_str);
+		putchar('\n');
+	}
+	if (made->collection_id)
+		printf("%" PRId64 " rows were added.\n", made->added);
 	return 0;
 }
 

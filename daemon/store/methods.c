@@ -54,6 +54,7 @@ static const struct operation {
 	[METHOD_GET_PROMPT_TEMPLATE] = { STORE_POINT, resource_get, &resource_prompt_template },
 	[METHOD_LINK_CRITERION_SET] = { STORE_WRITE, criterion_set_link },
 	[METHOD_LIST_COLLECTIONS] = { STORE_SCAN, resource_list, &resource_collection },
+	[METHOD_LIST_CRITERIA] = { STORE_POINT, criteria_list },
 	[METHOD_LIST_CRITERION_SETS] = { STORE_SCAN, resource_list, &resource_criterion_set },
 	[METHOD_LIST_EXPERIMENTS] = { STORE_SCAN, resource_list, &resource_experiment },
 	[METHOD_LIST_LLM_CONFIGS] = { STORE_SCAN, resource_list, &resource_llm_config },
@@ -112,6 +113,7 @@ static const struct submission {
 } submissions[_METHOD_MAX] = {
 	[METHOD_ADD_EPOCHS] = { epochs_add },
 	[METHOD_CALL] = { job_submit, .kind = TASK_KIND_CALL },
+	[METHOD_GENERATE_CRITERIA] = { job_submit, .kind = TASK_KIND_GENERATION },
 	[METHOD_GENERATE_TEMPLATE_VARIABLES] = { job_submit, .kind = TASK_KIND_GENERATION },
 	[METHOD_RATE_EXPERIMENT] = { rating_submit },
 	[METHOD_RATE_RESPONSES] = { rating_submit, rating_submit_lane },

@@ -213,16 +213,18 @@ struct run_spend {
 };
 void store_run_spend(struct store *store, struct run_spend *op);
 
-/* Keeps what a model made up, rows of the run's collection, and that the run has it: once, however
- * often it is asked for. */
+/* Keeps what a model made up, and that the run has it: once, however often it is asked for. They are
+ * rows of the run's collection, or where it has none criteria, for its prompt template. */
 struct generation_keep {
 	struct store_request request;
 	struct run_spend spend; // all but its request
 	const char *model;
-	const char *const *rows; // JSON objects
+	const char *const *rows; // JSON objects; criteria have one key, GENERATION_CRITERION
 	size_t n_rows;
+	bool replace; // what is in the set of criteria goes
 	const struct ellu_generation_result *ret_result;
 };
+#define GENERATION_CRITERION "criterion"
 void store_generation_keep(struct store *store, struct generation_keep *op);
 
 /* Aggregates of a run, by its judge; of one that rates as if it had made the responses too, and of

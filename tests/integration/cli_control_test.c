@@ -311,6 +311,9 @@ START_TEST(templates)
 	said = COMMAND(server, 0, "template", "list", "--name", "Haiku", "--quiet");
 	ck_assert_str_eq(said->out, "3\n2\n1\n");
 	/* What a model makes up for it. */
+	said = COMMAND(server, 0, "template", "generate-criteria", "Haiku", "-n", "2");
+	ASSERT_SAYS(said->out, "?\n");
+	ck_assert_str_eq(said->out, COMMAND(server, 0, "template", "criteria", "Haiku")->out);
 	COMMAND(server, 0, "collection", "create", "--name", "Made");
 	said = COMMAND(server, 0, "collection", "generate", "Made", "--template", "Haiku", "-n", "3");
 	ck_assert_str_eq(said->out, "3 rows were added.\n");

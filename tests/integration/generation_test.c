@@ -166,7 +166,56 @@ START_TEST(killed)
 }
 END_TEST
 
+static json_object *criteria(void)
+{
+	return at_json(wire_call(wire, "ListCriteria", "{'prompt_template':{'name':'T'}}"), "criteria");
+}
+
+static json_object *generate_criteria(const char *more)
+{
+	json_object *reply = wire_call(wire, "GenerateCriteria",
+				       "{'prompt_template':{'name':'T'},'detach':true%s}", requoted(more));
+
+	return task_await_status(server, at_int(reply, "task.id"), "SUCCESS");
+}
+
+/* They judge where an experiment names none. */
+START_TEST(made_up_criteria)
+{
+	struct sim *sim;
+	json_object *task;
+
+	begin(NULL);
+	ck_assert_uint_eq(json_object_array_length(criteria()), 0);
+	task = generate_criteria("");
+	ck_assert_int_eq(at_int(task, "result.generation.added"), 5);
+	ck_assert_uint_eq(at_count(task, "result.generation.criteria"), 5);
+	ck_assert_str_eq(at_text(task, "result.generation.criteria.4.criterion_str"),
+			 at_text(criteria(), "4.criterion_str"));
+	ck_assert_str_eq(at_text(wire_call(wire, "GetCriterionSet", "{'criterion_set':{'id':%lld}}",
+					   (long long)at_int(task, "result.generation.criterion_set_id")),
+				 "criterion_set.name"), "T");
+	generate_criteria(",'n':2,'delete_existing':true");
+	ck_assert_uint_eq(json_object_array_length(criteria()), 2);
+	task_await_status(server, submit(3, ""), "SUCCESS");
+	task = experiment_run(wire, &(struct experiment) {
+		.more = "'collection':{'ref':{'name':'C'}},'prompt_template':{'ref':{'name':'T'}}" });
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	ck_assert_uint_eq(at_count(task, "result.results.criteria"), 2);
+	/* What looks like a placeholder is none of the rows' columns. */
+	sim = sim_start(NULL);
+	wire_call(wire, "CreateLLMConfig", "{'llm_config':{'name':'sim','provider':'openai',"
+		  "'llm_model_name':'m','llm_base_url':'%s'}}", sim_url(sim));
+	sim_control(sim, "%s", json_object_to_json_string(settings(
+		"[{\"criterion\":\"Is it {{good}}?\"},{\"criterion\":\" \"},{\"criterion\":\"Is it good?\"}]")));
+	task = generate_criteria(",'llm_config':{'ref':{'name':'sim'}}");
+	ck_assert_int_eq(at_int(task, "result.generation.added"), 1);
+	ck_assert_uint_eq(json_object_array_length(criteria()), 3);
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(simulated, whatever_it_answers, killed);
+	return RUN_SUITE(simulated, whatever_it_answers, killed, made_up_criteria);
 }

@@ -193,14 +193,16 @@ static void write_item(FILE *out, const char *text, size_t text_size, const char
 	fputc('{', out);
 	while ((key = strchr(key, '"')) && key < end) {
 		size_t key_size = strcspn(++key, "\""), size;
+		const bool question = strncmp(key, "criterion\"", 10) == 0;
 		const char *word;
 
 		if (!pick_word(text, text_size, state, &word, &size)) {
 			word = PICK(spare_words, state);
 			size = strlen(word);
 		}
-		fprintf(out, "%s\"%.*s\": \"%.*s %zu\"", key > form + 1 ? ", " : "", (int) key_size, key,
-			(int) size, word, number);
+		fprintf(out, "%s\"%.*s\": \"%s%.*s %zu%s\"", key > form + 1 ? ", " : "", (int) key_size, key,
+			question ? "Does the answer deal with " : "", (int) size, word, number,
+			question ? "?" : "");
 		for (int i = 0; i < 3 && key; i++) // behind the key, around its value
 			key = strchr(key, '"') ? strchr(key, '"') + 1 : NULL;
 		if (!key)

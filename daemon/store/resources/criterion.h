@@ -35,6 +35,11 @@ int criterion_set_fit(struct tx *tx, const struct place *place, const char *name
 /* The set that is linked to a prompt template: 1, or 0. */
 int criterion_set_linked(struct tx *tx, int64_t template_id, int64_t *ret_set_id);
 
+/* What was made up for a prompt template goes into the set that is linked to it, else into that of its
+ * name, or a new one, linked then; with `replace` in the place of what is in it. */
+int criterion_set_extend(struct tx *tx, int64_t template_id, const struct criteria *criteria,
+			 bool replace, int64_t *ret_set_id);
+
 /* Measures of the set's present criteria, made where they are missing; struct run_measure. */
 int criterion_set_measures(struct tx *tx, int64_t set_id, struct tx_list *measures);
 
@@ -51,6 +56,7 @@ int judge_put(struct tx *tx, const struct place *place, const struct ellu_llm_co
 /* ---- Operations of methods ---- */
 
 int criteria_add(struct tx *tx, struct method_run *op);
+int criteria_list(struct tx *tx, struct method_run *op); // ListCriteria
 int criterion_delete(struct tx *tx, struct method_run *op);
 int criterion_set_clear(struct tx *tx, struct method_run *op);
 int criterion_set_link(struct tx *tx, struct method_run *op);

@@ -607,6 +607,15 @@ int criterion_set_linked(struct tx *tx, int64_t template_id, int64_t *ret_set_id
 		      "i", template_id);
 }
 
+static int put_link(struct tx *tx, int64_t template_id, int64_t set_id)
+{
+	return db_run(tx->db, "INSERT INTO criterion_set_links (project_id, template_name, owner_uid,"
+			      " criterion_set_id) SELECT project_id, name, owner_uid, ?2"
+			      " FROM prompt_templates WHERE id = ?1"
+			      " ON CONFLICT DO UPDATE SET criterion_set_id = excluded.criterion_set_id",
+		      "ii", template_id, set_id);
+}
+
 struct linking {
 	int64_t set_id;
 	int64_t template_id;
@@ -655,11 +664,7 @@ int criterion_set_link(struct tx *tx, struct method_run *op)
 				     &linking) : -ENOMEM;
 
 	if (r >= 0)
-		r = db_run(tx->db, "INSERT INTO criterion_set_links (project_id, template_name, owner_uid,"
-				   " criterion_set_id) SELECT project_id, name, owner_uid, ?2"
-				   " FROM prompt_templates WHERE id = ?1"
-				   " ON CONFLICT DO UPDATE SET criterion_set_id = excluded.criterion_set_id",
-			   "ii", linking.template_id, linking.set_id);
+		r = put_link(tx, linking.template_id, linking.set_id);
 	if (r >= 0)
 		r = check_links(tx, linking.set_id);
 	return r < 0 ? r : load(tx, linking.set_id, &reply->criterion_set);
@@ -679,4 +684,74 @@ int criterion_set_unlink(struct tx *tx, struct method_run *op)
 				   "  FROM prompt_templates WHERE id = ?1)",
 			   "ii", linking.template_id, linking.set_id);
 	return r < 0 ? r : load(tx, linking.set_id, &reply->criterion_set);
+}
+
+/* The set that the template's criteria are in, made and linked where there is none. */
+static int find_linked(struct tx *tx, int64_t template_id, int64_t *ret_set_id, struct place *ret_place)
+{
+	char identity[IDENTITY_SIZE];
+	const char *name;
+	QUERY q = NULL;
+	int r;
+
+	r = db_row(tx->db, &q, "SELECT owner_uid, project_id, name FROM prompt_templates WHERE id = ?1",
+		   "i", template_id);
+	if (r <= 0)
+		return r < 0 ? r : -EBADMSG;
+	*ret_place = (struct place){ .owner_uid = column_int(q, 0), .project_id = column_int(q, 1) };
+	name = tx_text(tx, q, 2);
+	if (!name)
+		return -ENOMEM;
+	r = criterion_set_linked(tx, template_id, ret_set_id);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	set_identity(&(struct criteria){ 0 }, identity);
+	r = resource_find(tx, &resource_criterion_set, ret_place->project_id, name, ret_set_id);
+	if (r == 0)
+		r = set_insert(tx, ret_place, name, identity, ret_set_id);
+	return r < 0 ? r : put_link(tx, template_id, *ret_set_id);
+}
+
+int criterion_set_extend(struct tx *tx, int64_t template_id, const struct criteria *criteria,
+			 bool replace, int64_t *ret_set_id)
+{
+	const struct ellu_criterion *added;
+	int64_t position = -1;
+	struct place place;
+	int r;
+
+	r = find_linked(tx, template_id, ret_set_id, &place);
+	if (r >= 0 && replace)
+		r = mark_all(tx, *ret_set_id);
+	if (r >= 0 && replace)
+		r = remove_marked(tx, *ret_set_id);
+	if (r >= 0)
+		r = db_int(tx->db, &position, "SELECT max(position) FROM criteria"
+					      " WHERE criterion_set_id = ?1 AND position IS NOT NULL",
+			   "i", *ret_set_id);
+	for (size_t i = 0; r >= 0 && i < criteria->n; i++)
+		r = add_one(tx, &place, *ret_set_id, &position, criteria->items[i], &added);
+	return r < 0 ? r : set_changed(tx, *ret_set_id);
+}
+
+int criteria_list(struct tx *tx, struct method_run *op)
+{
+	const struct ellu_list_criteria_request *request = op->arguments;
+	struct ellu_list_criteria_reply *reply = method_reply(tx, op);
+	struct criteria criteria = { 0 };
+	int64_t template_id, set_id;
+	int r = reply ? 0 : -ENOMEM;
+
+	if (r >= 0)
+		r = resource_resolve(tx, &resource_prompt_template, &op->scope, request->prompt_template,
+				     &template_id);
+	if (r >= 0)
+		r = criterion_set_linked(tx, template_id, &set_id);
+	if (r > 0)
+		r = criterion_set_criteria(tx, set_id, &criteria);
+	if (r < 0)
+		return r;
+	reply->criteria = criteria.n > 0 ? criteria.items : tx_list_items(tx, &(struct tx_list){ 0 });
+	reply->n_criteria = criteria.n;
+	return 0;
 }

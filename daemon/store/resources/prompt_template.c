@@ -333,7 +333,9 @@ static int hide_versions(struct tx *tx, struct method_run *op, const char *name)
 	r = place_resolve(tx, &op->scope, &place);
 	if (r >= 0)
 		r = resource_find(tx, op->resource, place.project_id, name, &id);
-	if (r == 0 && !op->request.state)
+	if (r == 0 && op->request.state)
+		return 0; // the last of them went before
+	if (r == 0)
 		r = fault_not_found(tx->fault, "prompt_template", name, 0);
 	if (r > 0)
 		r = check_unused(tx, &place, name, id);
