@@ -491,6 +491,7 @@ static bool make_option(const struct record_field *field, struct option *ret_opt
 		ret_option->name = words[i].name;
 		ret_option->value = words[i].value;
 		ret_option->help = words[i].help;
+		ret_option->letter = strcmp(words[i].name, "limit") == 0 ? 'n' : '\0';
 		ret_option->kind = words[i].kind == BY_FIELD ? ret_option->kind : words[i].kind;
 		record_expected(&named, values, sizeof(values));
 		if (words[i].help[strlen(words[i].help) - 1] == ':')

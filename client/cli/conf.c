@@ -51,7 +51,8 @@ static int on_key(void *userdata, const char *section, const char *key, const ch
 	} else if (option && option->one_of && !text_is_listed(option->one_of, value)) {
 		complain(&conf->complaint, "%s: expected one of %s", key, option->one_of);
 	} else {
-		*place = strdup(value); // as long as the process
+		free((char *) *place);
+		*place = strdup(value);
 		return *place != NULL;
 	}
 	return 0;
@@ -83,7 +84,7 @@ int conf_apply(struct arguments *arguments)
 {
 	const char *folder = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
 	const bool is_xdg = folder && *folder == '/';
-	struct conf conf = { 0 };
+	static struct conf conf; // the arguments point into it
 	char path[PATH_MAX];
 	int line = 0;
 

@@ -109,14 +109,11 @@ static bool is_number(const char *text, bool *ret_whole)
 static int read_number(struct reader *reader, const char *text, bool whole, json_object **ret_value)
 {
 	const double number = strtod(text, NULL);
+	const long long integer = strtoll(text, NULL, 10);
 
-	errno = 0;
-	if (whole)
-		*ret_value = json_object_new_int64(strtoll(text, NULL, 10));
-	else
-		*ret_value = isfinite(number) ? json_float(number) : NULL;
-	if (errno == ERANGE || (!whole && !isfinite(number)))
+	if (!isfinite(number) || (whole && (integer > INTEGER_MAX || integer < -INTEGER_MAX)))
 		return refuse(reader, "a number that is too large");
+	*ret_value = whole ? json_object_new_int64(integer) : json_float(number);
 	return *ret_value ? 0 : -ENOMEM;
 }
 

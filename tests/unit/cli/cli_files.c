@@ -289,6 +289,8 @@ START_TEST(yaml_is_json)
 		{ "a: &a [*a]\n", "1:8: an alias of what has no anchor before" },
 		{ "a: !!int 5\n", "1:4: tags have no meaning here" },
 		{ "a: .nan\n", "1:4: a number that is not finite" },
+		{ "a: 9007199254740993\n", "1:4: a number that is too large" },
+		{ "a: -9007199254740992\n", "{\"a\":-9007199254740992}" },
 		{ "a: 99999999999999999999\n", "1:4: a number that is too large" },
 		{ "a: \"\\0\"\n", "1:4: a NUL within a text" },
 		{ "[a]: 1\n", "1:1: expected a name before the colon" },

@@ -194,6 +194,7 @@ START_TEST(right_arguments)
 	options_done(&arguments);
 	ck_assert_str_eq(request_of("--json run f.json --limit 5 --epochs=2 --fail-under 80% --new"),
 			 "{\"row_limit\":5,\"n_epochs\":2,\"run_afresh\":true}");
+	ck_assert_str_eq(request_of("run f.json g.json -n5"), "{\"row_limit\":5}");
 	ck_assert_str_eq(request_of("run f.json --max-connections 3 --llm 7 --judge it"),
 			 "{\"generation_params\":{\"max_connections\":3},\"llm_config\":{\"ref\":{\"id\":7}},"
 			 "\"rating_llm_config\":{\"ref\":{\"name\":\"it\"}}}");
