@@ -435,14 +435,19 @@ int call_list(struct cli *cli, const struct command *list, json_object *json)
 	return list_by(cli, list, json, INTEGER_MAX, call_decode);
 }
 
-int command_list(struct cli *cli)
+int call_list_asked(struct cli *cli, json_object *json)
 {
 	int64_t limit = cli->arguments.limit;
 	int64_t wanted = limit > 0 ? limit : cli->command->listed > 0 ? cli->command->listed : INTEGER_MAX;
 
 	if (cli->arguments.watch && output.terminal && limit < 0)
 		wanted = terminal_lines(stdout) - 2; // what the screen holds below the header
-	return list_by(cli, cli->command, json_object_new_object(), wanted, call_request);
+	return list_by(cli, cli->command, json, wanted, call_request);
+}
+
+int command_list(struct cli *cli)
+{
+	return call_list_asked(cli, json_object_new_object());
 }
 
 /* ---- Content ---- */

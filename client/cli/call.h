@@ -44,6 +44,8 @@ int call_and_print(struct cli *cli, const struct method *method, const void *req
 /* The same of what call_request() makes of `json`, with the arguments over it. */
 int call_json_and_print(struct cli *cli, const struct method *method, json_object *json);
 
+/* Prints the list of the command at hand. `json` as in call_request(). */
+int call_list_asked(struct cli *cli, json_object *json);
 /* Prints all of a list. `json` as in call_decode(). */
 int call_list(struct cli *cli, const struct command *list, json_object *json);
 

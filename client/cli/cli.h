@@ -67,6 +67,8 @@ struct arguments {
 	bool follow;
 	bool watch;
 	const char *file;
+	const char *criterion; // an id, a label or a text
+	bool reasoning;
 	bool keep;
 	const char *message; // of a prompt template
 	const char *system_message; // the same

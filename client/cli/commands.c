@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "client/cli/call.h"
+#include "client/cli/command_response.h"
 #include "client/cli/experiment_file.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
@@ -60,7 +61,17 @@ static const struct option made_up = { "count", "N", "so many, at most 100", OPT
 
 static const struct option *const run_options[] = { &dry_run, &fail_under, &run_connections, NULL };
 static const struct option *const rate_options[] = { &keep, &where, NULL };
-static const struct option *const responses_options[] = { &where, NULL };
+static const struct option criterion = { "criterion", "ID|TEXT|LABEL",
+					 "only those rated by this criterion; see --verdict", OPTION_TEXT,
+					 OWN(criterion) };
+static const struct option verdict = { "verdict", "YES|NO", "only those that got this verdict", OPTION_TEXT,
+				       .field = "rating" };
+static const struct option reasoning = { "reasoning", NULL, "with the reasons of the verdicts", OPTION_FLAG,
+					 OWN(reasoning) };
+static const struct option undo_edit = { "undo", NULL, "let the judge's verdict count again", OPTION_FLAG,
+					 .field = "undo" };
+static const struct option *const responses_options[] = { &where, &criterion, &verdict, &reasoning, NULL };
+static const struct option *const edit_options[] = { &undo_edit, NULL };
 static const struct option *const api_options[] = { &more, NULL };
 static const struct option *const logs_options[] = { &follow_log, NULL };
 static const struct option questions = { "count", "N", "so many, at most 50 (default 5)", OPTION_COUNT,
@@ -82,6 +93,7 @@ static const struct {
 	const char *field, *name, *value, *help;
 	enum option_kind kind;
 } words[] = {
+	{ "annotated", "annotated", NULL, "only those that people have said something of", BY_FIELD },
 	{ "after", "after", "SEQUENCE", "only lines after this sequence", OPTION_POSITION },
 	{ "collection", "collection", "ID|NAME", "the collection of its cases", BY_FIELD },
 	{ "cost_limit", "cost-limit", "DOLLARS", "issue no further call once so much was spent", BY_FIELD },
@@ -102,7 +114,13 @@ static const struct {
 	{ "older_than_seconds", "older-than", "DURATION",
 	  "tasks that ended longer ago than that (default 30d)", BY_FIELD },
 	{ "name", "name", "NAME", "what it is called", BY_FIELD },
-	{ "order", "order", "ORDER", "in the order of:", BY_FIELD },
+	{ "max_duration_seconds", "max-duration", "DURATION", "only those that took no longer", BY_FIELD },
+	{ "max_input_tokens", "max-input-tokens", "N", "only those with no more", OPTION_POSITION },
+	{ "max_output_tokens", "max-output-tokens", "N", "only those with no more", OPTION_POSITION },
+	{ "min_duration_seconds", "min-duration", "DURATION", "only those that took so long", BY_FIELD },
+	{ "min_input_tokens", "min-input-tokens", "N", "only those with so many", OPTION_POSITION },
+	{ "min_output_tokens", "min-output-tokens", "N", "only those with so many", OPTION_POSITION },
+	{ "order", "sort", "ORDER", "in the order of (the longest, and the most tokens, first):", BY_FIELD },
 	{ "priority", "priority", "PRIORITY", "one of:", BY_FIELD },
 	{ "prompt_template", "template", "ID|NAME", "the prompt template; of a call in the place of TEXT", BY_FIELD },
 	{ "rating_llm_config", "judge", "ID|NAME", "the config that judges", BY_FIELD },
@@ -114,6 +132,8 @@ static const struct {
 	{ "run_afresh", "new", NULL, "run a new experiment even if nothing has changed", BY_FIELD },
 	{ "since", "since", "TIME", "only those made since then, or so long ago: 10m, 2h, 1d", BY_FIELD },
 	{ "status", "status", "STATUS", "only those in this state:", BY_FIELD },
+	{ "reasoning", "reasoning", "TEXT", "why", BY_FIELD },
+	{ "template_variables_id", "row", "ID", "only those of this row", OPTION_COUNT },
 	{ "time_limit_seconds", "time-limit", "DURATION",
 	  "end after running so long: 90 (seconds), 10m, 2h", BY_FIELD },
 	{ "undo", "undo", NULL, "start tasks again", BY_FIELD },
@@ -208,6 +228,14 @@ static const char clone_details[] =
 	"\n"
 	"  elluminate experiment clone Haiku --name 'Haiku, other model' --llm other";
 
+static const char edit_details[] =
+	"RATING is the id of a rating, as `elluminate experiment case` shows it. What the judge said\n"
+	"stays visible; the experiment's results are of verdicts as they stand, and rating again does\n"
+	"not undo it.\n"
+	"\n"
+	"  elluminate experiment edit-rating 34 NO --reasoning 'It has four lines.'\n"
+	"  elluminate experiment edit-rating 34 --undo";
+
 static const char call_details[] =
 	"Asks once and prints the answer. The text is TEXT, or in a file, or comes from standard\n"
 	"input; nothing of it is kept but the task.\n"
@@ -282,7 +310,7 @@ static const struct column experiment_columns[] = {
 	{ NULL, NULL, NULL },
 };
 static const struct column response_columns[] = {
-	COLUMN(">ID", "id"), COLUMN(">EPOCH", "epoch"), MADE("RATED", column_verdicts),
+	COLUMN(">ID", "id"), COLUMN(">ROW", "template_variables.id"), COLUMN(">EPOCH", "epoch"), MADE("RATED", column_verdicts),
 	COLUMN(">DURATION", "duration_seconds"),
 	COLUMN("VARIABLES", "template_variables.input_values"), MADE("RESPONSE", column_response),
 	{ NULL, NULL, NULL },
@@ -390,7 +418,15 @@ static const struct command fixed[] = {
 	{ "experiment add-epochs", "ID|NAME", 1, 1, "answer each case some times more", NULL, NULL,
 	  command_submit, .method = "AddEpochs" },
 	{ "experiment responses", "ID|NAME", 1, 1, "list the answers with their ratings", NULL,
-	  responses_options, command_list, .method = "ListResponses", .columns = response_columns },
+	  responses_options, command_responses, .method = "ListResponses", .columns = response_columns },
+	{ "experiment case", "ID|NAME ROW", 2, 2, "show a case: prompt, answers, each verdict and why", NULL,
+	  NULL, command_case, .method = "ListResponses", .fields = "epoch", .print = print_case },
+	{ "experiment annotate", "RESPONSE [TEXT]", 1, 2, "say something of a response, or nothing any more",
+	  NULL, NULL, command_annotate, .method = "AnnotateResponse", .fields = "",
+	  .own_operands = true },
+	{ "experiment edit-rating", "RATING [YES|NO]", 1, 2, "put your verdict in the place of a judge's",
+	  edit_details, edit_options, command_edit_rating, .method = "EditRating", .fields = "reasoning",
+	  .own_operands = true, .print = print_edited },
 	{ "experiment retry-failed", "ID|NAME", 1, 1, "ask again for what ended with an error", NULL,
 	  NULL, command_submit, .method = "RetryFailed" },
 	{ "llm default", "[ID|NAME]", 0, 1, "say, or choose, which config answers where none is named",

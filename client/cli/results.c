@@ -191,6 +191,30 @@ void results_print_models(FILE *out, const struct ellu_experiment *experiment)
 	print_model(out, "Judged by", experiment->rating_model, experiment->rating_llm_config);
 }
 
+/* What was asked, how it is judged, and when it was made. */
+static void print_parts(FILE *out, const struct ellu_experiment *experiment)
+{
+	const struct ellu_ref *template = experiment->prompt_template;
+	char made[32];
+
+	if (template && template->name) {
+		fprintf(out, "%-14s ", "Prompt");
+		text_print(out, template->name);
+		if (template->version)
+			fprintf(out, ", version %lld", (long long) *template->version);
+		fputc('\n', out);
+	}
+	if (experiment->collection->name) {
+		fprintf(out, "%-14s ", "Collection");
+		text_print(out, experiment->collection->name);
+		fputc('\n', out);
+	}
+	results_print_models(out, experiment);
+	if (experiment->rating_model)
+		fprintf(out, "%-14s %s\n", "Mode", experiment->rating_mode);
+	fprintf(out, "%-14s %s\n", "Made", time_local_text(made, experiment->created_at));
+}
+
 static void print_head(FILE *out, const struct ellu_experiment *experiment)
 {
 	char cases[32], epochs[32];
@@ -203,7 +227,7 @@ static void print_head(FILE *out, const struct ellu_experiment *experiment)
 	if (experiment->n_epochs > 1)
 		fprintf(out, ", %s epochs", number_text(epochs, experiment->n_epochs));
 	fputs(")\n", out);
-	results_print_models(out, experiment);
+	print_parts(out, experiment);
 	if (experiment->results)
 		print_what_is_simulated(out, experiment);
 	if (experiment->taken_over_responses > 0)

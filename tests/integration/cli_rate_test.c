@@ -120,6 +120,51 @@ START_TEST(what_failed)
 }
 END_TEST
 
+/* Which responses, with reasons or without, and one of them as a page; what a person says of it. */
+START_TEST(looking_at_responses)
+{
+	json_object *listed, *edited;
+	struct command *said;
+	const char *rating, *response;
+
+	begin();
+	listed = list_all(wire, "ListResponses", "'experiment':{'name':'Rated'}");
+	ck_assert_uint_eq(json_object_array_length(listed), 3);
+	response = text("%lld", (long long)at_int(listed, "1.id"));
+	rating = text("%lld", (long long)at_int(listed, "1.ratings.0.id"));
+	said = COMMAND(server, 0, "experiment", "case", "Rated",
+		       text("%lld", (long long)at_int(listed, "1.template_variables.id")));
+	ASSERT_SAYS(said->out, at_text(listed, "1.messages.0.content"));
+	ASSERT_SAYS(said->out, at_text(listed, "1.response_text"));
+	ASSERT_SAYS(said->out, text("rating %s, judge ", rating));
+	COMMAND(server, 27, "experiment", "case", "Rated", "4711");
+	COMMAND(server, 2, "experiment", "case", "Rated", "first");
+	said = COMMAND(server, 0, "experiment", "annotate", response, "Not what was meant.");
+	ck_assert_str_eq(said->out, "");
+	edited = json_must_parse(COMMAND(server, 0, "experiment", "edit-rating", rating, "NO",
+					 "--reasoning", "It rambles.", "--json")->out);
+	ck_assert_str_eq(at_text(edited, "rating.judge"), "person");
+	said = COMMAND(server, 0, "experiment", "responses", "Rated", "--annotated", "--reasoning");
+	ASSERT_SAYS(said->out, "Not what was meant.");
+	ASSERT_SAYS(said->out, "NO   ");
+	ASSERT_SAYS(said->out, "It rambles.");
+	said = COMMAND(server, 0, "experiment", "responses", "Rated", "--verdict", "NO", "--criterion",
+		       at_text(listed, "0.ratings.0.criterion.criterion_str"), "--sort", "duration", "-q");
+	ASSERT_SAYS(said->out, response);
+	COMMAND(server, 2, "experiment", "responses", "Rated", "--criterion", "Is it none?");
+	COMMAND(server, 23, "experiment", "responses", "Rated", "--verdict", "MAYBE");
+	said = COMMAND(server, 0, "experiment", "edit-rating", rating, "--undo");
+	ck_assert_ptr_null(strstr(said->out, "person"));
+	COMMAND(server, 0, "experiment", "annotate", response);
+	said = COMMAND(server, 0, "experiment", "responses", "Rated", "--annotated", "-q");
+	ck_assert_str_eq(said->out, "");
+	said = COMMAND(server, 0, "experiment", "show", "Rated");
+	ASSERT_SAYS(said->out, "Prompt  ");
+	ASSERT_SAYS(said->out, ", version 1");
+	ASSERT_SAYS(said->out, "Mode           fast");
+}
+END_TEST
+
 START_TEST(what_is_wrong)
 {
 	begin();
@@ -139,6 +184,6 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(an_experiment, responses_in_the_order_asked, some_of_an_experiment,
+	return RUN_SUITE(an_experiment, looking_at_responses, responses_in_the_order_asked, some_of_an_experiment,
 			 what_failed, what_is_wrong);
 }
