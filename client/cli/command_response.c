@@ -73,7 +73,9 @@ static void print_answer(const struct ellu_response *response)
 	for (size_t i = 0; i < response->n_tool_calls; i++) {
 		const struct ellu_tool_call *call = response->tool_calls[i];
 
-		printf("calls %s %s\n", call->name, call->arguments);
+		fputs("calls ", stdout);
+		text_print(stdout, call->name);
+		print_indented(" ", call->arguments);
 	}
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "client/cli/call.h"
+#include "client/cli/command_compare.h"
 #include "client/cli/command_response.h"
 #include "client/cli/experiment_file.h"
 #include "proto/generated/interface.h"
@@ -228,6 +229,12 @@ static const char clone_details[] =
 	"\n"
 	"  elluminate experiment clone Haiku --name 'Haiku, other model' --llm other";
 
+static const char compare_details[] =
+	"Two to ten of them: their success rates, and what came of each criterion; those of the same\n"
+	"text are one. Differences are to the first, in percentage points.\n"
+	"\n"
+	"  elluminate experiment compare 'Haiku' 'Haiku #2'";
+
 static const char edit_details[] =
 	"RATING is the id of a rating, as `elluminate experiment case` shows it. What the judge said\n"
 	"stays visible; the experiment's results are of verdicts as they stand, and rating again does\n"
@@ -421,6 +428,9 @@ static const struct command fixed[] = {
 	  responses_options, command_responses, .method = "ListResponses", .columns = response_columns },
 	{ "experiment case", "ID|NAME ROW", 2, 2, "show a case: prompt, answers, each verdict and why", NULL,
 	  NULL, command_case, .method = "ListResponses", .fields = "epoch", .print = print_case },
+	{ "experiment compare", "ID|NAME ID|NAME...", 2, 10, "put experiments side by side", compare_details,
+	  NULL, command_compare, .method = "CompareExperiments", .fields = "", .own_operands = true,
+	  .print = print_comparison, .all_formats = true },
 	{ "experiment annotate", "RESPONSE [TEXT]", 1, 2, "say something of a response, or nothing any more",
 	  NULL, NULL, command_annotate, .method = "AnnotateResponse", .fields = "",
 	  .own_operands = true },

@@ -27,6 +27,7 @@ static const struct operation {
 	[METHOD_CLEAR_COLLECTION] = { STORE_WRITE, collection_clear },
 	[METHOD_CLEAR_CRITERION_SET] = { STORE_WRITE, criterion_set_clear },
 	[METHOD_CLONE_EXPERIMENT] = { STORE_SCAN, experiment_clone },
+	[METHOD_COMPARE_EXPERIMENTS] = { STORE_SCAN, experiments_compare },
 	[METHOD_CREATE_COLLECTION] = { STORE_SCAN, resource_create, &resource_collection },
 	[METHOD_CREATE_CRITERION_SET] = { STORE_POINT, resource_create, &resource_criterion_set },
 	[METHOD_CREATE_EXPERIMENT] = { STORE_SCAN, experiment_create },

@@ -158,6 +158,13 @@ START_TEST(looking_at_responses)
 	COMMAND(server, 0, "experiment", "annotate", response);
 	said = COMMAND(server, 0, "experiment", "responses", "Rated", "--annotated", "-q");
 	ck_assert_str_eq(said->out, "");
+	json_object_put(experiment_run(wire, &(struct experiment) {
+		.name = "Other", .rows = 2, .n_criteria = 1 }));
+	said = COMMAND(server, 0, "experiment", "compare", "Rated", "Other");
+	ASSERT_SAYS(said->out, "EXPERIMENT 1  ");
+	ASSERT_SAYS(said->out, "Other");
+	COMMAND(server, 2, "experiment", "compare", "Rated");
+	COMMAND(server, 27, "experiment", "compare", "Rated", "Nobody");
 	said = COMMAND(server, 0, "experiment", "show", "Rated");
 	ASSERT_SAYS(said->out, "Prompt  ");
 	ASSERT_SAYS(said->out, ", version 1");

@@ -385,6 +385,51 @@ START_TEST(edits_refused)
 }
 END_TEST
 
+/* ---- Side by side ---- */
+
+/* Criteria meet by their texts; differences are to the first. */
+START_TEST(compared)
+{
+	json_object *first, *reply;
+	long long ids[2];
+
+	begin(NULL);
+	for (int i = 0; i < 2; i++) {
+		run_first(&(struct experiment) {
+			.name = i ? "Second" : "First", .rows = 12, .url = sim_url(sim),
+			.more = i ? "'criteria':['Is it one?','Is it another?']" :
+				    "'criteria':['Is it a first?','Is it one?']" });
+		ids[i] = experiment_id;
+	}
+	reply = wire_call(wire, "CompareExperiments", "{'experiments':[{'name':'First'},{'id':%lld}]}",
+			  ids[1]);
+	ck_assert_int_eq(at_int(reply, "experiments.0.id"), ids[0]);
+	ck_assert_int_eq(at_int(reply, "experiments.1.id"), ids[1]);
+	ck_assert_int_eq(at_count(reply, "criteria"), 3);
+	ck_assert_str_eq(at_text(reply, "criteria.0.criterion"), "Is it a first?");
+	ck_assert_str_eq(at_text(reply, "criteria.1.criterion"), "Is it one?");
+	ck_assert_str_eq(at_text(reply, "criteria.2.criterion"), "Is it another?");
+	ck_assert(at_has(reply, "criteria.0.rates.0.yes.low") && !at_has(reply, "criteria.0.rates.1.yes"));
+	ck_assert(!at_has(reply, "criteria.2.rates.0.yes") && at_has(reply, "criteria.2.rates.1.yes"));
+	ck_assert(!at_has(reply, "criteria.2.rates.1.difference"));
+	ck_assert(fabs(at_number(reply, "criteria.1.rates.1.yes.value") -
+		       at_number(reply, "criteria.1.rates.0.yes.value") -
+		       at_number(reply, "criteria.1.rates.1.difference")) < 1e-9);
+	first = at_json(wire_call(wire, "GetExperiment", "{'experiment':{'id':%lld}}", ids[0]), "experiment");
+	ck_assert_str_eq(json_object_to_json_string(at_json(reply, "criteria.1.rates.0.yes")),
+			 json_object_to_json_string(at_json(first, "results.criteria.1.yes")));
+	ck_assert_str_eq(json_object_to_json_string(at_json(reply, "success_rate.0.yes")),
+			 json_object_to_json_string(at_json(first, "results.success_rate")));
+	ck_assert(fabs(at_number(reply, "success_rate.0.difference")) < 1e-9);
+	reply = wire_refused(wire, "org.varlink.service.InvalidParameter", "CompareExperiments",
+			     "{'experiments':[{'id':%lld},{'name':'First'}]}", ids[0]);
+	ck_assert_str_eq(at_text(reply, "parameters.parameter"), "experiments[1]");
+	wire_refused(wire, "NotFound", "CompareExperiments", "{'experiments':[{'id':%lld},{'id':4711}]}",
+		     ids[0]);
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 START_TEST(same_key)
 {
 	const char *request;
@@ -406,6 +451,6 @@ END_TEST
 int main(void)
 {
 	return RUN_SUITE(rate_experiment, rate_experiment_fails, retry_failed, retry_fails_again,
-			 side_by_side, a_person_overrules, edits_are_taken_over, edits_refused,
+			 side_by_side, compared, a_person_overrules, edits_are_taken_over, edits_refused,
 			 same_key);
 }

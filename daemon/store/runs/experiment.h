@@ -42,6 +42,8 @@ int experiment_run_resolve(struct tx *tx, const struct scope *scope, const struc
 /* Conflict while a task works at it. */
 int experiment_check_idle(struct tx *tx, const struct experiment_row *row);
 
+int experiments_compare(struct tx *tx, struct method_run *op); // CompareExperiments
+
 /* *ret_experiment points to a const struct ellu_experiment. NotFound. */
 int experiment_load(struct tx *tx, int64_t id, void *ret_experiment);
 

@@ -201,7 +201,7 @@ static int count_ratings(struct results *results, int64_t response_id, size_t *r
 
 		results->n_looked++;
 		if (column_null(q, 6)) {
-			edited_id = column_int(q, 0);
+			edited_id = column_null(q, 1) ? 0 : column_int(q, 0);
 			edited = column_double(q, 1);
 			continue;
 		}

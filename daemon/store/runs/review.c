@@ -67,6 +67,8 @@ static int check(struct edit *edit)
 		return fault_invalid(fault, "criterion_id", "nothing, since rating_id says which rating");
 	if (!a->rating && !undo)
 		return fault_invalid(fault, "rating", "a verdict, or undo");
+	if (a->reasoning && undo)
+		return fault_invalid(fault, "reasoning", "nothing, with undo");
 	if (a->rating && undo)
 		return fault_invalid(fault, "undo", "either undo or a rating");
 	return 0;
@@ -104,22 +106,27 @@ static int find(struct edit *edit, const struct scope *scope)
 	return tx->oom ? -ENOMEM : 0;
 }
 
-/* The latest takes the place of an earlier one. */
+/* The latest takes the place of an earlier one. What is taken back stays as a row without a value: an
+ * id would come again. */
 static int put(struct edit *edit)
 {
 	const struct ellu_edit_rating_request *a = edit->a;
 	struct tx *tx = edit->tx;
+	const char *error = a->rating ? NULL : "{}";
+	const double yes = 1, no = 0;
+	const double *value = !a->rating ? NULL : strcmp(a->rating, "YES") == 0 ? &yes : &no;
 	int r;
 
-	r = db_run(tx->db, "DELETE FROM ratings WHERE response_id = ?1 AND measure_id = ?2"
-			   " AND judge_id IS NULL", "ii", edit->response_id, edit->measure.id);
-	if (r < 0 || !a->rating)
+	r = db_run(tx->db, "UPDATE ratings SET value = ?3, reasoning = ?4, error = ?5, created_at = ?6"
+			   " WHERE response_id = ?1 AND measure_id = ?2 AND judge_id IS NULL", "iiDssi",
+		   edit->response_id, edit->measure.id, value, a->reasoning, error, tx->now);
+	if (r != 0 || !value)
 		return r;
 	return db_run(tx->db, "INSERT INTO ratings (owner_uid, project_id, response_id, measure_id, value,"
 			      " reasoning, attempts, duration_usec, created_at)"
-			      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?7)", "iiiidsi",
+			      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?7)", "iiiiDsi",
 		      edit->experiment.owner_uid, edit->experiment.project_id, edit->response_id,
-		      edit->measure.id, strcmp(a->rating, "YES") == 0 ? 1.0 : 0.0, a->reasoning, tx->now);
+		      edit->measure.id, value, a->reasoning, tx->now);
 }
 
 static int put_and_adjust(struct edit *edit)

@@ -125,7 +125,7 @@ static int copy_edits(struct tx *tx, int64_t from_id, int64_t to_id)
 		       "INSERT INTO ratings (owner_uid, project_id, response_id, measure_id, value,"
 		       " reasoning, attempts, duration_usec, created_at) SELECT owner_uid, project_id, ?2,"
 		       " measure_id, value, reasoning, attempts, duration_usec, created_at FROM ratings"
-		       " WHERE response_id = ?1 AND judge_id IS NULL", "ii", from_id, to_id);
+		       " WHERE response_id = ?1 AND judge_id IS NULL AND value IS NOT NULL", "ii", from_id, to_id);
 
 	return r < 0 ? r : 0;
 }

@@ -103,12 +103,15 @@ START_TEST(several_experiments)
 	said = RUN(0, "compare", sim_url(sim));
 	ASSERT_SAYS(said, "#   rate  prompt\n1  ");
 	ASSERT_SAYS(said, " %  haiku, {{topic}}\n");
+	said = RUN(0, "ab_test", sim_url(sim));
+	ASSERT_SAYS(said, "      A        B   B - A\n");
+	ASSERT_SAYS(said, "  all of them\n");
 	said = RUN(0, "many", sim_url(sim));
 	ck_assert_uint_eq(count(said, "  SUCCESS  "), 20);
 	ASSERT_SAYS(said, "20 of 20 succeeded, at most 5 at a time\n");
 	ASSERT_SAYS(RUN(0, "thread_pool", sim_url(sim)), "24 of 24 jobs succeeded, by 8 threads\n");
 	ck_assert_int_eq(database_int(server, "SELECT count(*) FROM tasks WHERE status = 'SUCCESS'"),
-			 3 + 20 + 24);
+			 3 + 2 + 20 + 24);
 }
 END_TEST
 
