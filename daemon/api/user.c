@@ -337,6 +337,16 @@ void user_wait_for_slot(struct user *user, enum user_slot slot, struct user_wait
 
 /* ---- Slots ---- */
 
+/* There may be more of it for them. */
+static void wake_short_of(struct users *users, enum user_slot slot)
+{
+	for (struct user *each = users->active; each; each = each->next_active)
+		if (each->short_of[slot].first) {
+			each->relieved |= 1u << slot;
+			plan_turn(users, 0);
+		}
+}
+
 static void account(struct user_charge *charge, int64_t amount)
 {
 	struct user *user = charge->user;
@@ -349,13 +359,8 @@ static void account(struct user_charge *charge, int64_t amount)
 	users->held[slot] += more;
 	users->n_holders[slot] += (user->held[slot] > 0) - held_some;
 	charge->amount = amount;
-	if (more >= 0)
-		return;
-	for (struct user *each = users->active; each; each = each->next_active)
-		if (each->short_of[slot].first) {
-			each->relieved |= 1u << slot;
-			plan_turn(users, 0);
-		}
+	if (more < 0)
+		wake_short_of(users, slot);
 }
 
 /* With n users who hold some, the asker among them, 3 / (3n + 1) of what the others leave: a user
@@ -508,6 +513,8 @@ struct user *user_of(struct users *users, int64_t uid)
 void users_set_limits(struct users *users, const struct user_limits *limits)
 {
 	users->limits = *limits;
+	for (enum user_slot slot = 0; slot < _USER_SLOT_MAX; slot++)
+		wake_short_of(users, slot);
 }
 
 int users_new(struct service *service, const struct user_limits *limits, struct users **ret_users)

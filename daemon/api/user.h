@@ -91,7 +91,7 @@ struct user {
 /* `service` has its loop, and gets its store before there are users. */
 int users_new(struct service *service, const struct user_limits *limits, struct users **ret_users);
 struct users *users_free(struct users *users);
-/* What is held beyond lowered limits stays. */
+/* What is held beyond lowered limits stays; who is short of a slot tries again. */
 void users_set_limits(struct users *users, const struct user_limits *limits);
 
 /* Finds or makes; users stay, there are few. NULL without memory. */

@@ -148,6 +148,28 @@ START_TEST(who_is_short_is_woken)
 }
 END_TEST
 
+/* Without anything being given back. */
+START_TEST(who_is_short_is_woken_by_a_higher_limit)
+{
+	const struct user_limits higher = { .slots = { [USER_WATCHES] = { TOTAL, 20 } } };
+	struct waiting waiting = { .waiter.wake = on_wake, .uid = 1000, .number = 7, .wants = 5 };
+	struct user_charge charge = { 0 };
+	struct user *user;
+
+	begin(TOTAL, 10);
+	user = user_of(service.users, 1000);
+	ck_assert(user_take(&charge, user, USER_WATCHES, 10));
+	user_wait_for_slot(user, USER_WATCHES, &waiting.waiter);
+	n_woken = 2; // the next one ends the loop
+	users_set_limits(service.users, &higher);
+	ck_assert_int_eq(loop_run(service.loop), 0);
+	ck_assert_int_eq(woken[2], 7);
+	user_give_back(&charge);
+	user_give_back(&waiting.charge);
+	end();
+}
+END_TEST
+
 static void on_turn_come(struct user_waiter *waiter)
 {
 	struct waiting *waiting = (struct waiting *)waiter;
@@ -274,6 +296,7 @@ END_TEST
 int main(void)
 {
 	return RUN_TESTS(who_comes_late_finds_some, a_charge_grows_and_shrinks,
-			 who_is_short_is_woken, turns_go_around, who_used_less_goes_first,
+			 who_is_short_is_woken, who_is_short_is_woken_by_a_higher_limit,
+			 turns_go_around, who_used_less_goes_first,
 			 a_turn_is_not_put_off, users_are_found_among_many);
 }
