@@ -160,6 +160,22 @@ START_TEST(rating)
 }
 END_TEST
 
+/* Twice: what is there already is taken as it is. */
+START_TEST(workflow)
+{
+	const char *said;
+
+	begin(NULL, NULL);
+	for (unsigned runs = 1; runs <= 2; runs++) {
+		said = RUN(0, "workflow");
+		ASSERT_SAYS(said, "Workflow haiku, version 1\n  Does the answer deal with ");
+		ck_assert_uint_eq(count(said, "Does the answer"), 5);
+		ASSERT_SAYS(said, "SUCCESS: success rate ");
+		ASSERT_SAYS(said, text("a note on 1 of %u answers\n", 4 * runs));
+	}
+}
+END_TEST
+
 START_TEST(cancelled_by_an_interrupt)
 {
 	struct command *example;
@@ -290,6 +306,6 @@ int main(int argc, char **argv)
 		fputs("set ELLU_TEST_ALL, and install valgrind, to run this\n", stderr);
 		return EXIT_SKIPPED;
 	}
-	return RUN_SUITE(one_experiment, several_experiments, progress_to_each_end, rating,
+	return RUN_SUITE(one_experiment, several_experiments, progress_to_each_end, rating, workflow,
 			 cancelled_by_an_interrupt, on_libevent, on_glib, http_service, errors);
 }
