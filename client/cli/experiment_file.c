@@ -84,6 +84,14 @@ static const char *path_in_file(const struct experiment_file *file, const char *
 		snprintf(item, sizeof(item), "s[%d]", file->at_template);
 	else if (top == 10 && strncmp(field, "llm_config", top) == 0 && file->at_config >= 0)
 		snprintf(item, sizeof(item), "s[%d]", file->at_config);
+	if (top == 8 && strncmp(field, "measures", top) == 0) {
+		const char *text = strstr(field, ".criterion_str");
+
+		/* As it is written there: a text, or a `criterion` with more. */
+		snprintf(buffer, size, "criteria%.*s", (int) (text ? text - field - (ptrdiff_t) top : 200),
+			 field + top);
+		return buffer;
+	}
 	snprintf(buffer, size, "%.*s%s%s", (int) top, field, item, field + top + skip);
 	return buffer;
 }
@@ -312,6 +320,42 @@ static int add_collection(struct experiment_file *file, json_object *value,
 
 /* ---- The whole ---- */
 
+static bool has_objects(json_object *list)
+{
+	bool is_list = json_object_is_type(list, json_type_array);
+
+	for (size_t i = 0; is_list && i < json_object_array_length(list); i++)
+		if (json_object_is_type(json_object_array_get_idx(list, i), json_type_object))
+			return true;
+	return false;
+}
+
+/* What is called `criterion` in a file is a field of its own in the interface. */
+static json_object *measure_of(json_object *item)
+{
+	json_object *measure;
+
+	if (!json_object_is_type(item, json_type_object))
+		return wrap("criterion_str", json_object_get(item));
+	measure = json_object_new_object();
+	json_object_object_foreach(item, name, value)
+	{
+		bool is_text = strcmp(name, "criterion") == 0;
+
+		json_object_object_add(measure, is_text ? "criterion_str" : name, json_object_get(value));
+	}
+	return measure;
+}
+
+static json_object *measures_of(json_object *criteria)
+{
+	json_object *measures = json_object_new_array();
+
+	for (size_t i = 0; measures && i < json_object_array_length(criteria); i++)
+		json_object_array_add(measures, measure_of(json_object_array_get_idx(criteria, i)));
+	return measures;
+}
+
 static int add_field(struct experiment_file *file, const char *name, json_object *value,
 		     struct complaint *complaint)
 {
@@ -336,6 +380,12 @@ static int add_field(struct experiment_file *file, const char *name, json_object
 	} else if (strcmp(name, "criteria") == 0) {
 		field = json_object_get(value);
 		r = criteria_expand(&field, file->json.path, complaint);
+		if (r == 0 && has_objects(field)) {
+			json_object *measures = measures_of(field);
+
+			json_object_put(field);
+			return measures ? experiment_file_set(file, "measures", measures) : -ENOMEM;
+		}
 	} else if (strcmp(name, "criterion_set") == 0 &&
 		   json_object_is_type(value, json_type_string)) {
 		field = wrap("name", json_object_get(value));

@@ -101,6 +101,9 @@ static void print_struct(FILE *out, const struct record_type *type, const void *
 		fprintf(out, "%" PRId64 "  %s%s%s", criterion->id ? *criterion->id : 0,
 			criterion->label ? criterion->label : "", criterion->label ? ": " : "",
 			criterion->criterion_str);
+		if (criterion->check)
+			fprintf(out, "  (%s%s%s)", criterion->check->kind, criterion->check->value ? " " : "",
+				criterion->check->value ? criterion->check->value : "");
 	} else if (type == &ellu_message_type) {
 		const struct ellu_message *message = record;
 

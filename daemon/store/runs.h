@@ -8,12 +8,13 @@
 #include "daemon/store/store.h"
 #include "elluminate-types.h"
 
-/* A criterion as a run judges it. Columns of check and evaluator kinds come with their issue. */
+/* A criterion as a run judges it. */
 struct run_measure {
 	int64_t id; // measures.id
 	int64_t criterion_id;
 	const char *text;
 	const char *label; // or NULL
+	const struct ellu_check *check; // NULL: the judge decides
 };
 
 struct run_epoch {
@@ -68,7 +69,7 @@ struct run_spec {
 	const struct ellu_prompt_template *prompt_template; // NULL: responses come from a column
 	const char *response_column; // or NULL
 	const struct ellu_llm_config *config; // NULL with response_column; api_key filled
-	const struct ellu_llm_config *judge_config; // NULL without criteria; api_key filled
+	const struct ellu_llm_config *judge_config; // NULL: none is asked; api_key filled
 	const struct ellu_generation_params *generation_params; // or NULL
 	const char *request; // of a run of one item: JSON of the method's parameters; or NULL
 	int64_t judge_id;

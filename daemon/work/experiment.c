@@ -116,14 +116,18 @@ static void tune(struct run *base)
 
 static int find_needed(struct experiment_run *run, struct fault *fault)
 {
-	size_t n = run->spec->n_measures;
+	const struct run_measure *measures = run->spec->measures;
+	size_t n = 2 * run->spec->n_measures;
 	struct ellu_message *messages = arena_array(&run->base.arena, n, sizeof(*messages));
 	const struct ellu_message **list = arena_array(&run->base.arena, n, sizeof(*list));
 
 	if (!messages || !list)
 		return fault_oom(fault);
 	for (size_t i = 0; i < n; i++) {
-		messages[i].content = run->spec->measures[i].text;
+		const struct run_measure *measure = &measures[i / 2];
+
+		messages[i].content = i % 2 == 0 ? measure->text
+				      : measure->check ? measure->check->value : NULL;
 		list[i] = &messages[i];
 	}
 	if (template_placeholders(list, n, &run->base.arena, &run->needed, &run->n_needed) < 0)
@@ -166,7 +170,7 @@ static int prepare(struct experiment_run *run, struct fault *fault)
 		if (r < 0)
 			return r;
 	}
-	if (spec->n_measures > 0) {
+	if (spec->judge_config) {
 		r = llm_target_new(spec->judge_config, &run->judge_target, fault);
 		if (r < 0)
 			return r;

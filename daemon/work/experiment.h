@@ -102,7 +102,7 @@ struct experiment_run {
 	bool counted; // by this run
 	const struct run_spec *spec; // NULL until loaded
 	struct llm_target *target; // NULL with a response column
-	struct llm_target *judge_target; // NULL without criteria
+	struct llm_target *judge_target; // NULL where no judge is asked
 	struct route *generating; // one of the routes, or both the same
 	struct route *judging_route;
 	const char *const *needed; // placeholders of the criteria

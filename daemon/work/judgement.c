@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/base/hash.h"
+#include "daemon/work/check.h"
 #include "daemon/work/judge.h"
 #include "daemon/work/experiment.h"
 #include "proto/limits.h"
@@ -278,6 +279,34 @@ static const struct run_measure *take_measure(struct open_case *open_case)
 	return &spec->measures[open_case->next_measure++];
 }
 
+static void record_failure(struct judgement *judgement, const struct fault *fault)
+{
+	judgement->asking.call.fault = *fault; // outlives the record
+	take_failure(judgement, fault);
+	record_rating(judgement, NULL, &judgement->asking.call.fault);
+}
+
+/* What the row makes of its value is the item's own failure. */
+static void decide(struct judgement *judgement)
+{
+	const struct open_case *open_case = judgement->open_case;
+	struct judge_verdict verdict = { 0 };
+	struct fault fault = { 0 };
+	bool yes = false;
+	int r;
+
+	r = check_decide(judgement->measure->check, open_case->text, open_case->values,
+			 memory(judgement), &yes, &fault);
+	weigh(judgement);
+	verdict.value = yes;
+	if (r >= 0)
+		record_rating(judgement, &verdict, NULL);
+	else if (r == ELLU_E_TOO_LARGE || r == ELLU_E_INVALID_PARAMETER)
+		record_failure(judgement, &fault);
+	else
+		run_fail(&open_case->run->base, &fault);
+}
+
 void judgement_start(struct open_case *open_case)
 {
 	struct experiment_run *run = open_case->run;
@@ -296,12 +325,12 @@ void judgement_start(struct open_case *open_case)
 	judgement->record.input_tokens = -1;
 	judgement->record.output_tokens = -1;
 	judgement->record.cost_nanodollars = -1;
-	if (make_question(judgement, &fault) >= 0) {
+	if (judgement->measure->check) {
+		decide(judgement);
+	} else if (make_question(judgement, &fault) >= 0) {
 		run_call_submit(&judgement->asking);
 	} else if (fault.code == ELLU_E_TOO_LARGE) {
-		judgement->asking.call.fault = fault; // outlives the record
-		take_failure(judgement, &fault);
-		record_rating(judgement, NULL, &judgement->asking.call.fault);
+		record_failure(judgement, &fault);
 	} else {
 		run_fail(&run->base, &fault);
 	}

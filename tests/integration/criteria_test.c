@@ -1,8 +1,10 @@
-/* Sets of criteria: what they hold, what runs keep of them, and which templates they judge. */
+/* Sets of criteria: what they hold, what runs keep of them, which templates they judge; and those that
+ * are decided without a model. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/harness/command.h"
 #include "tests/harness/suite.h"
 
 static struct daemon *server;
@@ -287,7 +289,246 @@ START_TEST(used_by_a_task)
 }
 END_TEST
 
+/* ---- Checks ---- */
+
+/* Answers stand in a column; each check says YES or NO of them by itself, and no config judges. */
+static const struct {
+	const char *kind, *value; // as JSON, or NULL
+	const char *verdicts; // of the rows below
+} checks[] = {
+	{ "equals", "'{{expected}}'", "YES NO NO" },
+	{ "contains", "'{{expected}}'", "YES YES NO" },
+	{ "contains", "'Paris is'", "NO YES NO" },
+	{ "icontains", "'{{expected}}'", "YES YES YES" },
+	{ "starts_with", "'The {{expected}}'", "NO NO NO" },
+	{ "starts_with", "'P'", "YES YES NO" },
+	{ "is_json", NULL, "NO NO YES" },
+	{ "length", "'..5'", "YES NO NO" },
+	{ "length", "'{{low}}..99'", "NO YES YES" },
+};
+#define CHECKS (sizeof(checks) / sizeof(checks[0]))
+
+static const char rows[] =
+	"'collection':{'content':{'name':'Rows','variables':["
+	"{'answer':'Paris','expected':'Paris','low':6},"
+	"{'answer':'Paris is the one \u00e9\u00e9','expected':'Paris','low':19},"
+	"{'answer':'{\\\"capital\\\":\\\"paris\\\"}','expected':'Paris','low':1}]}}";
+
+static const char *check_json(size_t i)
+{
+	return requoted(text("{'criterion_str':'%s %zu','label':'l%zu','check':{'kind':'%s'%s%s}}",
+			     checks[i].kind, i, i, checks[i].kind, checks[i].value ? ",'value':" : "",
+			     checks[i].value ? checks[i].value : ""));
+}
+
+static const char *all_checks(void)
+{
+	const char *list = "";
+
+	for (size_t i = 0; i < CHECKS; i++)
+		list = text("%s%s%s", list, i ? "," : "", check_json(i));
+	return list;
+}
+
+/* Of the responses in order: what the criterion number `i` says. */
+static const char *verdicts_of(long long experiment_id, size_t i)
+{
+	json_object *responses = list_all(wire, "ListResponses", "'experiment':{'id':%lld}", experiment_id);
+	const char *found = "";
+
+	for (size_t k = 0; k < json_object_array_length(responses); k++) {
+		const char *rating = text("%zu.ratings.%zu", k, i);
+
+		ck_assert_str_eq(at_text(responses, text("%s.judge", rating)), "check");
+		ck_assert_str_eq(at_text(responses, text("%s.criterion.check.kind", rating)),
+				 checks[i].kind);
+		found = text("%s%s%s", found, k ? " " : "", at_text(responses, text("%s.rating", rating)));
+	}
+	return found;
+}
+
+START_TEST(checks_alone)
+{
+	json_object *task;
+	long long id;
+
+	begin();
+	task = at_json(wire_call(wire, "RunExperiment", "{'name':'E','response_column':'answer',%s,"
+				 "'measures':[%s]}", requoted(rows), all_checks()), "task");
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	id = at_int(task, "experiment_id");
+	for (size_t i = 0; i < CHECKS; i++)
+		ck_assert_str_eq(verdicts_of(id, i), checks[i].verdicts);
+	ck_assert_str_eq(at_text(task, "result.results.criteria.3.label"), "l3");
+	ck_assert_int_eq(at_int(task, "result.results.criteria.3.yes.n_scored"), 3);
+	task = at_json(wire_call(wire, "GetExperiment", "{'experiment':{'id':%lld}}", id), "experiment");
+	ck_assert(!at_has(task, "rating_llm_config"));
+	/* Again, by a set that holds them: the same measures, nothing to do. */
+	task = at_json(wire_call(wire, "RateExperiment",
+				 "{'experiment':{'id':%lld},'criterion_set':{'name':'E criteria'}}", id),
+		       "task");
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	ck_assert_int_eq(database_int(server, "SELECT count(*) FROM ratings"), 3 * CHECKS);
+	end();
+}
+END_TEST
+
+/* The model is asked for what is no check, and for nothing else. */
+START_TEST(checks_and_questions)
+{
+	struct sim *sim = sim_start(NULL);
+	struct experiment experiment = {
+		.rows = 20, .url = sim_url(sim),
+		.more = "'measures':[{'criterion_str':'Is it so?'},"
+			"{'criterion_str':'long','check':{'kind':'length','value':'1..'}}]" };
+	json_object *task;
+	long long id;
+
+	begin();
+	task = experiment_run(wire, &experiment);
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	ck_assert_int_eq(at_int(task, "result.results.ratings"), 40);
+	ck_assert_int_eq(at_int(task, "result.results.criteria.1.yes.n_scored"), 20);
+	ck_assert_int_eq(sim_stat(sim, "calls"), 40);
+	id = at_int(task, "experiment_id");
+	/* Another check of the same text is another measure; what is there is not asked again. */
+	sim_reset(sim);
+	experiment.more = "'update_existing':true,'measures':[{'criterion_str':'Is it so?'},"
+			  "{'criterion_str':'long','check':{'kind':'length','value':'9999..'}}]";
+	task = experiment_run(wire, &experiment);
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	ck_assert(at_int(task, "experiment_id") != id);
+	ck_assert_int_eq(at_int(task, "result.results.failed_ratings"), 0);
+	ck_assert_int_eq(sim_stat(sim, "calls"), 0);
+	task = at_json(wire_call(wire, "GetExperiment", "{'experiment':{'id':%lld}}", id), "experiment");
+	ck_assert_str_eq(at_text(task, "criterion_set.criteria.1.check.value"), "1..");
+	end();
+}
+END_TEST
+
+/* What a row makes of a value may be none: its rating fails, and is tried again when asked to. */
+START_TEST(checks_that_fail)
+{
+	json_object *task;
+	long long id;
+
+	begin();
+	task = at_json(wire_call(wire, "RunExperiment", "{'name':'E','response_column':'answer',%s,"
+				 "'measures':[{'criterion_str':'A','check':{'kind':'length','value':'{{expected}}'}},"
+				 "{'criterion_str':'B','check':{'kind':'contains','value':'P'}}]}",
+				 requoted(rows)), "task");
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	ck_assert_int_eq(at_int(task, "result.results.failed_ratings"), 3);
+	id = at_int(task, "experiment_id");
+	task = at_json(wire_call(wire, "RetryFailed", "{'experiment':{'id':%lld}}", id), "task");
+	ck_assert_int_eq(at_int(task, "result.results.failed_ratings"), 3);
+	end();
+}
+END_TEST
+
+/* kill -9 between the answers: each verdict is there once. */
+START_TEST(checks_go_on_after_a_kill)
+{
+	struct sim *sim = sim_start((const char *[]) { "--latency_seconds=0.01", NULL });
+	json_object *task;
+	int64_t id;
+
+	begin();
+	id = experiment_submit(wire, &(struct experiment) {
+		.rows = 100, .url = sim_url(sim), .max_connections = 4,
+		.more = "'measures':[{'criterion_str':'long','check':{'kind':'length','value':'1..'}}]" });
+	experiment_await_recorded(wire, id, at_int(task_get(wire, id), "experiment_id"), 20);
+	daemon_kill(server);
+	daemon_restart(server);
+	wire = daemon_connect(server);
+	task = task_await_status(server, id, "SUCCESS");
+	ck_assert_int_eq(at_int(task, "result.results.ratings"), 100);
+	ck_assert_int_eq(database_int(server, "SELECT count(*) FROM ratings WHERE value = 1"), 100);
+	end();
+}
+END_TEST
+
+START_TEST(checks_refused)
+{
+	static const struct {
+		const char *criterion, *field;
+	} wrong[] = {
+		{ "'check':{'kind':'equals'}", "measures[0].check.value" },
+		{ "'check':{'kind':'is_json','value':'x'}", "measures[0].check.value" },
+		{ "'check':{'kind':'length','value':'5'}", "measures[0].check.value" },
+		{ "'check':{'kind':'length','value':'9..2'}", "measures[0].check.value" },
+		{ "'check':{'kind':'length','value':'..'}", "measures[0].check.value" },
+		{ "'check':{'kind':'no such'}", "measures[0].check.kind" },
+		{ "'label':''", "measures[0].label" },
+	};
+	json_object *reply;
+
+	begin();
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		reply = wire_refused(wire, "org.varlink.service.InvalidParameter", "RunExperiment",
+				     "{'name':'E','response_column':'answer',%s,"
+				     "'measures':[{'criterion_str':'A',%s}]}", requoted(rows),
+				     requoted(wrong[i].criterion));
+		ck_assert_str_eq(at_text(reply, "parameters.parameter"), wrong[i].field);
+	}
+	wire_refused(wire, "org.varlink.service.InvalidParameter", "RunExperiment",
+		     "{'name':'E','response_column':'answer',%s,'criteria':['A?'],"
+		     "'measures':[{'criterion_str':'A'}]}", requoted(rows));
+	/* A column that is none is seen before anything runs. */
+	reply = wire_call(wire, "RunExperiment", "{'name':'E','response_column':'answer',%s,'measures':"
+			  "[{'criterion_str':'A','check':{'kind':'equals','value':'{{none}}'}}]}",
+			  requoted(rows));
+	ck_assert_str_eq(at_text(reply, "task.status"), "REJECTED");
+	end();
+}
+END_TEST
+
+#define ASSERT_SAYS(output, wanted) \
+	ck_assert_msg(strstr(output, wanted), "no %s in: %s", wanted, output)
+
+/* A file has what it is called there in the place of what the interface calls it. */
+START_TEST(checks_in_a_file)
+{
+	const char *path = dir_path(dir_new(), "checks.json");
+	char *sample = file_read(CHECKS_SAMPLE, NULL), *range = strstr(sample, "1..12");
+
+	begin();
+	file_write(path, sample);
+	ASSERT_SAYS(COMMAND(server, 0, "run", path)->out, " 66.7 %   20.8 to 93.9 %    3/3  names {{city}}");
+	ASSERT_SAYS(COMMAND(server, 0, "criteria", "show", "Capitals, checked criteria")->out,
+		    "short: is short  (length 1..12)");
+	ASSERT_SAYS(COMMAND(server, 0, "run", path, "--dry-run", "--new")->out,
+		    "0 calls (0 to answer, 0 to judge)");
+	memcpy(range, "12..1", 5);
+	file_write(path, sample);
+	ASSERT_SAYS(COMMAND(server, 23, "run", path)->err, "criteria[2].check.value: expected lengths");
+	end();
+}
+END_TEST
+
+/* The questions of a set, as the command has them. */
+START_TEST(commands)
+{
+	begin();
+	COMMAND(server, 0, "criteria", "create", "S", "A?", "B?", "A?");
+	COMMAND(server, 0, "criteria", "add", "S", "B?", "C?");
+	COMMAND(server, 0, "criteria", "get", "S");
+	COMMAND(server, 0, "criteria", "remove", "2");
+	holds("A? C?");
+	COMMAND(server, 28, "criteria", "create", "S");
+	COMMAND(server, 27, "criteria", "link", "S", "none");
+	ASSERT_SAYS(COMMAND(server, 2, "criteria", "add", "S")->err, "expected ID|NAME TEXT...");
+	ASSERT_SAYS(COMMAND(server, 0, "criteria", "list")->out, "CRITERIA");
+	COMMAND(server, 0, "criteria", "clear", "S");
+	holds("");
+	COMMAND(server, 0, "criteria", "delete", "S");
+	end();
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(one_by_one, as_a_whole, refused, results_keep_theirs, families, links, used_by_a_task);
+	return RUN_SUITE(one_by_one, as_a_whole, refused, results_keep_theirs, families, links, used_by_a_task,
+			 checks_alone, checks_and_questions, checks_that_fail,
+			 checks_go_on_after_a_kill, checks_refused, checks_in_a_file, commands);
 }

@@ -145,6 +145,7 @@ static const char resources[] =
 	" position INTEGER," // NULL: no longer in the set, kept for results
 	" criterion_str TEXT NOT NULL,"
 	" label TEXT,"
+	" rule TEXT," // the record; NULL: a judge decides
 	" created_at INTEGER NOT NULL,"
 	" UNIQUE (criterion_set_id, criterion_str)"
 	") STRICT;"
@@ -188,7 +189,7 @@ static const char runs[] =
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
 	" owner_uid INTEGER NOT NULL,"
 	" project_id INTEGER NOT NULL REFERENCES projects,"
-	" kind TEXT NOT NULL CHECK (kind IN ('model', 'simulated')),"
+	" kind TEXT NOT NULL CHECK (kind IN ('model', 'simulated', 'check')),"
 	" name TEXT NOT NULL,"
 	" llm_config_id INTEGER REFERENCES llm_configs,"
 	" snapshot TEXT,"
@@ -207,7 +208,8 @@ static const char runs[] =
 	" kind TEXT NOT NULL CHECK (kind IN ('criterion')),"
 	" criterion_id INTEGER NOT NULL REFERENCES criteria,"
 	" text TEXT NOT NULL,"
-	" UNIQUE (criterion_id, text)"
+	" rule TEXT NOT NULL," // the check as it was; empty: none
+	" UNIQUE (criterion_id, text, rule)"
 	") STRICT;"
 
 	/* What a task does, pinned: rows by range, template by version, config by snapshot. A run makes

@@ -7,6 +7,17 @@
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
 
+int check_read(struct tx *tx, sqlite3_stmt *q, int column, const struct ellu_check **ret_check)
+{
+	const char *text = column_peek(q, column);
+	struct ellu_check *check;
+	int r = tx_decode(tx, &ellu_check_type, text && *text ? text : NULL, &check);
+
+	if (r >= 0)
+		*ret_check = check;
+	return r;
+}
+
 static int read_measures(struct tx *tx, sqlite3_stmt *q, struct tx_list *measures)
 {
 	int r;
@@ -20,7 +31,9 @@ static int read_measures(struct tx *tx, sqlite3_stmt *q, struct tx_list *measure
 		measure->criterion_id = column_int(q, 1);
 		measure->text = tx_text(tx, q, 2);
 		measure->label = tx_text(tx, q, 3);
-		r = tx_append(tx, measures, measure);
+		r = check_read(tx, q, 4, &measure->check);
+		if (r >= 0)
+			r = tx_append(tx, measures, measure);
 		if (r < 0)
 			break;
 	}
@@ -32,13 +45,15 @@ int criterion_set_measures(struct tx *tx, int64_t set_id, struct tx_list *measur
 	QUERY q = NULL;
 	int r;
 
-	r = db_run(tx->db, "INSERT INTO measures (owner_uid, project_id, kind, criterion_id, text)"
-			   " SELECT owner_uid, project_id, 'criterion', id, criterion_str FROM criteria"
+	r = db_run(tx->db, "INSERT INTO measures (owner_uid, project_id, kind, criterion_id, text,"
+			   " rule) SELECT owner_uid, project_id, 'criterion', id, criterion_str,"
+			   " coalesce(rule, '') FROM criteria"
 			   " WHERE criterion_set_id = ?1 AND position IS NOT NULL"
-			   " ON CONFLICT (criterion_id, text) DO NOTHING", "i", set_id);
+			   " ON CONFLICT (criterion_id, text, rule) DO NOTHING", "i", set_id);
 	if (r >= 0)
-		r = db_query(tx->db, &q, "SELECT m.id, c.id, m.text, c.label FROM criteria c JOIN measures m"
-					 " ON m.criterion_id = c.id AND m.text = c.criterion_str"
+		r = db_query(tx->db, &q, "SELECT m.id, c.id, m.text, c.label, m.rule FROM criteria c"
+					 " JOIN measures m ON m.criterion_id = c.id"
+					 " AND m.text = c.criterion_str AND m.rule = coalesce(c.rule, '')"
 					 " WHERE c.criterion_set_id = ?1 AND c.position IS NOT NULL"
 					 " ORDER BY c.position", "i", set_id);
 	return r < 0 ? r : read_measures(tx, q, measures);
@@ -50,10 +65,22 @@ int measures_texts(struct tx *tx, const struct tx_list *measures, const char *co
 
 	if (!texts)
 		return -ENOMEM;
-	for (size_t i = 0; i < measures->n; i++)
-		texts[i] = ((const struct run_measure *)measures->items[i])->text;
+	for (size_t i = 0; i < measures->n; i++) {
+		const struct run_measure *measure = measures->items[i];
+		const char *value = measure->check ? measure->check->value : NULL;
+
+		texts[i] = value ? tx_printf(tx, "%s\n%s", measure->text, value) : measure->text;
+	}
 	*ret_texts = texts;
-	return 0;
+	return tx->oom ? -ENOMEM : 0;
+}
+
+bool measures_need_judge(const struct tx_list *measures)
+{
+	for (size_t i = 0; i < measures->n; i++)
+		if (!((const struct run_measure *)measures->items[i])->check)
+			return true;
+	return false;
 }
 
 int run_measures(struct tx *tx, int64_t run_id, struct tx_list *measures)
@@ -61,7 +88,7 @@ int run_measures(struct tx *tx, int64_t run_id, struct tx_list *measures)
 	QUERY q = NULL;
 	int r;
 
-	r = db_query(tx->db, &q, "SELECT m.id, c.id, m.text, c.label FROM run_measures n"
+	r = db_query(tx->db, &q, "SELECT m.id, c.id, m.text, c.label, m.rule FROM run_measures n"
 				 " JOIN measures m ON m.id = n.measure_id"
 				 " JOIN criteria c ON c.id = m.criterion_id"
 				 " WHERE n.run_id = ?1 ORDER BY n.position", "i", run_id);
@@ -103,4 +130,18 @@ int judge_put(struct tx *tx, const struct place *place, const struct ellu_llm_co
 			      "iississssi", place->owner_uid, place->project_id, kind, config->name,
 			      *config->id, text, rating_mode, rating_version, hash, tx->now);
 	return r;
+}
+
+int judge_of_checks(struct tx *tx, const struct place *place, int64_t *ret_id)
+{
+	int r;
+
+	r = db_int(tx->db, ret_id, "SELECT id FROM judges WHERE project_id = ?1 AND identity = 'check'",
+		   "i", place->project_id);
+	if (r == 0)
+		r = db_insert(tx->db, ret_id,
+			      "INSERT INTO judges (owner_uid, project_id, kind, name, identity,"
+			      " created_at) VALUES (?1, ?2, 'check', 'check', 'check', ?3)",
+			      "iii", place->owner_uid, place->project_id, tx->now);
+	return r < 0 ? r : 0;
 }

@@ -24,9 +24,14 @@ int criterion_set_put(struct tx *tx, const struct place *place, const char *name
 		      const struct criteria *criteria, bool update, struct notes *notes,
 		      int64_t *ret_id);
 
-/* Inline criteria of a request, or NULL: instead of a set, none blank, and their set can be named
- * after `name`, if there is one. */
-int criteria_check(struct tx *tx, const char *name, const char *const *texts, size_t n_texts,
+/* Inline criteria of a request: as texts or as records, or neither (NULL); instead of a set, none blank,
+ * and their set can be named after `name`, if there is one. */
+struct inline_criteria {
+	const char *const *texts;
+	size_t n_texts;
+	struct criteria records;
+};
+int criteria_check(struct tx *tx, const char *name, const struct inline_criteria *given,
 		   const struct ellu_ref *set);
 /* Of NAME criteria, NAME criteria #2, ... the one that is equal, or a new one. */
 int criterion_set_fit(struct tx *tx, const struct place *place, const char *name,
@@ -43,7 +48,13 @@ int criterion_set_extend(struct tx *tx, int64_t template_id, const struct criter
 /* Measures of the set's present criteria, made where they are missing; struct run_measure. */
 int criterion_set_measures(struct tx *tx, int64_t set_id, struct tx_list *measures);
 
-/* Their texts, in that order. */
+/* Whether one of them is no check. */
+bool measures_need_judge(const struct tx_list *measures);
+
+/* The check in a column, or NULL. */
+int check_read(struct tx *tx, sqlite3_stmt *q, int column, const struct ellu_check **ret_check);
+
+/* What is rendered of them, in that order: texts, and the values of checks. */
 int measures_texts(struct tx *tx, const struct tx_list *measures, const char *const **ret_texts);
 
 /* The measures that a run is pinned to, in order; struct run_measure. */
@@ -52,6 +63,8 @@ int run_measures(struct tx *tx, int64_t run_id, struct tx_list *measures);
 /* The judge of that config, mode and version; made when it is missing. */
 int judge_put(struct tx *tx, const struct place *place, const struct ellu_llm_config *config,
 	      const char *rating_mode, const char *rating_version, int64_t *ret_id);
+/* That of a run in which no model is asked. In others, what is checked goes with the model's. */
+int judge_of_checks(struct tx *tx, const struct place *place, int64_t *ret_id);
 
 /* ---- Operations of methods ---- */
 

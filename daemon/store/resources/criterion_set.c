@@ -9,6 +9,7 @@
 #include "daemon/store/resources/criterion.h"
 #include "daemon/store/resources/identity.h"
 #include "daemon/store/resources/prompt_template.h"
+#include "proto/check_value.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
 #include "proto/utf8.h"
@@ -24,29 +25,61 @@ static bool is_blank(const char *text)
 	return text[strspn(text, " \t\r\n")] == '\0';
 }
 
-int criteria_check(struct tx *tx, const char *name, const char *const *texts, size_t n_texts,
-		   const struct ellu_ref *set)
+/* What the value would have to be, or NULL: it is. What a row makes of it is seen then. */
+static const char *value_expected(const struct ellu_check *check)
 {
-	if (!texts)
-		return 0;
-	if (set)
-		return fault_invalid(tx->fault, "criteria", "either criteria or criterion_set");
-	for (size_t i = 0; i < n_texts; i++)
-		if (is_blank(texts[i]))
-			return fault_invalid(tx->fault, tx_printf(tx, "criteria[%zu]", i), "a question");
-	if (name && utf8_length(name, strlen(name)) > SET_NAME_CHARS_MAX)
-		return fault_invalid(tx->fault, "name",
-				     "at most 191 characters when criteria are given, whose set is "
-				     "named after it");
-	return 0;
+	bool has_value = strcmp(check->kind, "is_json") != 0;
+	size_t low, high;
+
+	if (!check->value)
+		return has_value ? "a value for this kind" : NULL;
+	if (!has_value)
+		return "nothing, since is_json has no value";
+	if (strcmp(check->kind, "length") != 0 || strstr(check->value, "{{"))
+		return NULL;
+	return check_value_range(check->value, &low, &high) < 0 ? CHECK_RANGE_EXPECTED : NULL;
 }
 
 static int check_records(struct tx *tx, const struct criteria *criteria, const char *path)
 {
-	for (size_t i = 0; i < criteria->n; i++)
-		if (is_blank(criteria->items[i]->criterion_str))
+	const char *expected;
+
+	for (size_t i = 0; i < criteria->n; i++) {
+		const struct ellu_criterion *criterion = criteria->items[i];
+
+		if (is_blank(criterion->criterion_str))
 			return fault_invalid(tx->fault, tx_printf(tx, "%s[%zu].criterion_str", path, i),
 					     "a question");
+		expected = criterion->check ? value_expected(criterion->check) : NULL;
+		if (expected)
+			return fault_invalid(tx->fault, tx_printf(tx, "%s[%zu].check.value", path, i),
+					     "%s", expected);
+	}
+	return 0;
+}
+
+int criteria_check(struct tx *tx, const char *name, const struct inline_criteria *given,
+		   const struct ellu_ref *set)
+{
+	const char *field = given->texts ? "criteria" : "measures";
+	int r;
+
+	if (!given->texts && !given->records.items)
+		return 0;
+	if (set)
+		return fault_invalid(tx->fault, field, "either %s or criterion_set", field);
+	if (given->texts && given->records.items)
+		return fault_invalid(tx->fault, "measures", "either measures or criteria");
+	for (size_t i = 0; i < given->n_texts; i++)
+		if (is_blank(given->texts[i]))
+			return fault_invalid(tx->fault, tx_printf(tx, "criteria[%zu]", i), "a question");
+	r = check_records(tx, &given->records, field);
+	if (r < 0)
+		return r;
+	if (name && utf8_length(name, strlen(name)) > SET_NAME_CHARS_MAX)
+		return fault_invalid(tx->fault, "name",
+				     "at most 191 characters when criteria are given, whose set is "
+				     "named after it");
 	return 0;
 }
 
@@ -68,10 +101,19 @@ int criteria_of_texts(struct tx *tx, const char *const *texts, size_t n_texts,
 	return r;
 }
 
+static bool same_check(const struct ellu_check *a, const struct ellu_check *b)
+{
+	if (!a || !b)
+		return a == b;
+	return strcmp(a->kind, b->kind) == 0 &&
+	       strcmp(a->value ? a->value : "", b->value ? b->value : "") == 0;
+}
+
 /* Whether what is there is what is asked for; a label that isn't said may be any. */
 static bool is_same(const struct ellu_criterion *there, const struct ellu_criterion *wanted)
 {
-	return !wanted->label || (there->label && strcmp(there->label, wanted->label) == 0);
+	return same_check(there->check, wanted->check) &&
+	       (!wanted->label || (there->label && strcmp(there->label, wanted->label) == 0));
 }
 
 static int compare_texts(const void *a, const void *b)
@@ -89,6 +131,8 @@ static int check_bytes(struct tx *tx, const struct criteria *criteria)
 	for (size_t i = 0; i < criteria->n; i++) {
 		bytes += strlen(criteria->items[i]->criterion_str);
 		bytes += criteria->items[i]->label ? strlen(criteria->items[i]->label) : 0;
+		if (criteria->items[i]->check && criteria->items[i]->check->value)
+			bytes += strlen(criteria->items[i]->check->value);
 	}
 	return bytes > CRITERIA_BYTES_MAX ?
 		       fault_too_large(tx->fault, CRITERIA_BYTES_MAX, "criteria") :
@@ -117,7 +161,7 @@ static int distinct(struct tx *tx, const struct criteria *criteria, const char *
 					  (*sorted[i - 1])->criterion_str) == 0;
 		if (repeated[number] && !is_same(*sorted[i - 1], *sorted[i]))
 			return fault_invalid(tx->fault, tx_printf(tx, "%s[%zu]", path, number),
-					     "each text once; this one is there with another label");
+					     "each text once; this one is there with another label or check");
 	}
 	for (size_t i = 0; r >= 0 && i < n; i++)
 		if (!repeated[i])
@@ -132,8 +176,12 @@ static void set_identity(const struct criteria *criteria, char ret_identity[stat
 
 	identity_init(&identity);
 	for (size_t i = 0; i < criteria->n; i++) {
+		const struct ellu_check *check = criteria->items[i]->check;
+
 		identity_text(&identity, criteria->items[i]->criterion_str);
 		identity_text(&identity, criteria->items[i]->label);
+		identity_text(&identity, check ? check->kind : NULL);
+		identity_text(&identity, check ? check->value : NULL);
 	}
 	identity_done(&identity, ret_identity);
 }
@@ -196,13 +244,18 @@ static int remove_marked(struct tx *tx, int64_t set_id)
 static int put_criterion(struct tx *tx, const struct place *place, int64_t set_id, int64_t position,
 			 const struct ellu_criterion *criterion)
 {
-	return db_run(tx->db, "INSERT INTO criteria (owner_uid, project_id, criterion_set_id,"
-			      " position, criterion_str, label, created_at)"
-			      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
-			      " ON CONFLICT (criterion_set_id, criterion_str) DO UPDATE SET"
-			      " position = excluded.position, label = excluded.label",
-		      "iiiissi", place->owner_uid, place->project_id, set_id, position,
-		      criterion->criterion_str, criterion->label, tx->now);
+	const char *check;
+	int r = tx_encode(tx, &ellu_check_type, criterion->check, &check);
+
+	return r < 0 ? r : db_run(tx->db,
+		      "INSERT INTO criteria (owner_uid, project_id, criterion_set_id,"
+		      " position, criterion_str, label, rule, created_at)"
+		      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+		      " ON CONFLICT (criterion_set_id, criterion_str) DO UPDATE SET"
+		      " position = excluded.position, label = excluded.label,"
+		      " rule = excluded.rule",
+		      "iiiisssi", place->owner_uid, place->project_id, set_id, position,
+		      criterion->criterion_str, criterion->label, check, tx->now);
 }
 
 static int set_fill(struct tx *tx, const struct place *place, int64_t id,
@@ -215,7 +268,7 @@ static int set_fill(struct tx *tx, const struct place *place, int64_t id,
 	return r < 0 ? r : remove_marked(tx, id);
 }
 
-#define CRITERION_COLUMNS "SELECT id, criterion_str, label, created_at FROM criteria"
+#define CRITERION_COLUMNS "SELECT id, criterion_str, label, created_at, rule FROM criteria"
 
 static const struct ellu_criterion *read_criterion(struct tx *tx, sqlite3_stmt *q)
 {
@@ -227,6 +280,8 @@ static const struct ellu_criterion *read_criterion(struct tx *tx, sqlite3_stmt *
 	criterion->criterion_str = tx_text(tx, q, 1);
 	criterion->label = tx_text(tx, q, 2);
 	criterion->created_at = tx_int(tx, q, 3);
+	if (check_read(tx, q, 4, &criterion->check) < 0)
+		tx->oom = true; // it was checked when it came in
 	return criterion;
 }
 

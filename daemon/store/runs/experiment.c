@@ -138,6 +138,7 @@ static int set_of(struct tx *tx, const char *name, const struct run_row *run,
 		criterion->id = &measure->criterion_id;
 		criterion->criterion_str = measure->text;
 		criterion->label = measure->label;
+		criterion->check = measure->check;
 		r = tx_append(tx, &criteria, criterion);
 	}
 	set->criteria = tx_list_items(tx, &criteria);
@@ -164,7 +165,7 @@ static int fill_names(struct tx *tx, const struct run_row *run, struct ellu_expe
 	int r;
 
 	r = db_row(tx->db, &q,
-		   "SELECT t.name, t.version, c.name, s.name, l.name, j.name FROM runs n"
+		   "SELECT t.name, t.version, c.name, s.name, l.name, iif(j.kind = 'check', NULL, j.name) FROM runs n"
 		   " JOIN collections c ON c.id = n.collection_id"
 		   " LEFT JOIN prompt_templates t ON t.id = n.prompt_template_id"
 		   " LEFT JOIN criterion_sets s ON s.id = n.criterion_set_id"

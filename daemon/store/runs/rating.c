@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/store/resources/criterion.h"
 #include "daemon/store/runs/response.h"
 #include "proto/generated/interface.h"
 #include "proto/task_kind.h"
@@ -9,8 +10,8 @@
 #define PERSON "person" // as a judge
 
 #define RATING_COLUMNS                                                                          \
-	"SELECT g.id, g.response_id, c.id, m.text, c.label, c.created_at, g.value, g.reasoning, g.raw_text," \
-	" g.error, g.attempts, j.name, g.duration_usec, g.input_tokens, g.output_tokens,"       \
+	"SELECT g.id, g.response_id, c.id, m.text, c.label, c.created_at, m.rule, g.value, g.reasoning, g.raw_text," \
+	" g.error, g.attempts, iif(m.rule = '', j.name, 'check'), g.duration_usec, g.input_tokens, g.output_tokens,"       \
 	" g.cost_nanodollars, g.created_at, p.value, p.reasoning, p.created_at FROM"
 #define RATING_JOINS                                                                            \
 	" CROSS JOIN measures m ON m.id = g.measure_id CROSS JOIN judges j ON j.id = g.judge_id" \
@@ -34,9 +35,9 @@ static const char by_others[] =
 
 enum rating_column {
 	COLUMN_ID,
-	COLUMN_REASONING = 7,
+	COLUMN_REASONING = 8,
 	COLUMN_RAW_TEXT,
-	COLUMN_OVERRULED = 17, // value, reasoning and time; NULL: not
+	COLUMN_OVERRULED = 18, // value, reasoning and time; NULL: not
 };
 
 /* What a person says takes the place of what the judge said. */
@@ -79,6 +80,9 @@ static int rating_read(struct tx *tx, sqlite3_stmt *q, bool lean, struct ellu_ra
 	criterion->criterion_str = tx_text(tx, q, c++);
 	criterion->label = tx_text(tx, q, c++);
 	criterion->created_at = tx_int(tx, q, c++);
+	r = check_read(tx, q, c++, &criterion->check);
+	if (r < 0)
+		return r;
 	rating->criterion = criterion;
 	if (!column_null(q, c)) {
 		rating->rating = column_double(q, c) >= 0.5 ? "YES" : "NO";

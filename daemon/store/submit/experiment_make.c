@@ -144,7 +144,7 @@ static int take_parts(struct tx *tx, const struct run_row *from, struct ellu_run
 	rest->collection = in_to(tx, &ellu_collection_in_type, from->collection_id);
 	rest->llm_config = in_to(tx, &ellu_llm_config_in_type, from->config_id);
 	rest->rating_llm_config = in_to(tx, &ellu_llm_config_in_type, from->judge.config_id);
-	if (!run->criteria)
+	if (!run->criteria && !run->measures)
 		rest->criterion_set = ref_to(tx, from->criterion_set_id);
 	rest->rating_mode = from->rating_mode;
 	rest->rating_version = from->rating_version;

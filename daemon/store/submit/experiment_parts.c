@@ -42,16 +42,16 @@ static int resolve_collection(struct submission *s)
 static int resolve_criteria(struct submission *s)
 {
 	const struct ellu_run_experiment_request *a = s->arguments;
-	struct criteria criteria;
+	struct criteria criteria = { a->measures, a->n_measures };
 	int r = 0;
 
 	if (a->criteria)
 		r = criteria_of_texts(s->tx, a->criteria, a->n_criteria, &criteria);
 	if (r < 0)
 		return r;
-	if (a->criteria && s->fits_criteria)
+	if (criteria.items && s->fits_criteria)
 		r = criterion_set_fit(s->tx, &s->place, a->name, &criteria, &s->run.criterion_set_id);
-	else if (a->criteria)
+	else if (criteria.items)
 		r = criterion_set_put(s->tx, &s->place, tx_printf(s->tx, "%s criteria", a->name),
 				      &criteria, s->update, &s->notes, &s->run.criterion_set_id);
 	else if (a->criterion_set)
@@ -73,6 +73,7 @@ static int resolve_config(struct submission *s, const struct ellu_llm_config_in 
 static int resolve_configs(struct submission *s)
 {
 	const struct ellu_run_experiment_request *a = s->arguments;
+	const bool needs_judge = measures_need_judge(&s->measures);
 	int64_t config_id = 0;
 	int r;
 
@@ -84,7 +85,7 @@ static int resolve_configs(struct submission *s)
 	if (a->rating_llm_config) {
 		s->judge_field = "rating_llm_config";
 		r = resolve_config(s, a->rating_llm_config, s->judge_field, &s->judge_config_id);
-	} else if (s->measures.n > 0) {
+	} else if (needs_judge) {
 		s->judge_field = "llm_config";
 		r = db_int(s->tx->db, &s->judge_config_id,
 			   "SELECT rating_llm_config_id FROM projects WHERE id = ?1", "i",
@@ -92,7 +93,7 @@ static int resolve_configs(struct submission *s)
 		if (r == 0)
 			s->judge_config_id = config_id;
 	}
-	if (s->measures.n == 0)
+	if (!needs_judge)
 		s->judge_config_id = 0;
 	if (r >= 0 && s->run.config_id)
 		r = llm_config_load(s->tx, s->run.config_id, &s->config, NULL);
@@ -120,7 +121,8 @@ int parts_resolve(struct submission *s)
 /* Of the criteria, and before them of the template. */
 static int check_placeholders(struct submission *s)
 {
-	const char *field = s->arguments->criteria ? "criteria" : "criterion_set";
+	const bool is_inline = s->arguments->criteria || s->arguments->measures;
+	const char *field = s->arguments->measures ? "measures" : is_inline ? "criteria" : "criterion_set";
 	struct placeholders needed;
 	const char *const *texts;
 	int r = 0;
@@ -137,7 +139,7 @@ static int check_placeholders(struct submission *s)
 	if (r >= 0)
 		r = placeholders_of(s->tx, texts, s->measures.n, &needed);
 	return r < 0 ? r : collection_need(s->tx, s->collection.id, /* former= */ false, &needed,
-					   field, s->arguments->criteria != NULL, &s->rejected);
+					   field, is_inline, &s->rejected);
 }
 
 static int check_columns(struct submission *s)
@@ -171,7 +173,7 @@ int parts_check(struct submission *s)
 			      s->collection.name);
 	else if (s->template && !s->arguments->response_column && !s->config)
 		fault_invalid(&s->rejected, "llm_config", "a config, since the project has no default");
-	else if (s->measures.n > 0 && !s->judge_config)
+	else if (measures_need_judge(&s->measures) && !s->judge_config)
 		fault_invalid(&s->rejected, "rating_llm_config", "a config to judge with");
 	if (s->rejected.code)
 		return 0;
@@ -220,6 +222,8 @@ int parts_pin(struct submission *s)
 	if (r >= 0 && s->judge_config)
 		r = judge_put(s->tx, &s->place, s->judge_config, a->rating_mode, a->rating_version,
 			      &run->judge_id);
+	else if (r >= 0 && s->measures.n > 0)
+		r = judge_of_checks(s->tx, &s->place, &run->judge_id);
 	if (r >= 0)
 		r = collection_defaults(s->tx, run->collection_id, &run->column_defaults);
 	if (r >= 0)

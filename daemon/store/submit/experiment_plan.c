@@ -74,7 +74,8 @@ static int count_calls(struct submission *s, struct ellu_experiment_plan *plan)
 {
 	const struct ellu_experiment *experiment = plan->experiment;
 	int64_t pairs = experiment->total_cases * experiment->n_epochs;
-	int64_t generated = 0, failed = 0, ratings = 0;
+	const struct ellu_criterion_set *set = experiment->criterion_set;
+	int64_t generated = 0, failed = 0, ratings = 0, n_checks = 0;
 	struct run_spec spec = { 0 };
 	int r;
 
@@ -88,7 +89,11 @@ static int count_calls(struct submission *s, struct ellu_experiment_plan *plan)
 	}
 	if (!experiment->response_column)
 		plan->generation_calls = at_least_0(pairs - generated);
-	plan->judge_calls = at_least_0((pairs - failed) * (int64_t)spec.n_measures - ratings);
+	for (size_t i = 0; set && i < set->n_criteria; i++)
+		n_checks += set->criteria[i]->check != NULL;
+	/* They are decided as soon as there is an answer. */
+	ratings = at_least_0(ratings - n_checks * (generated - failed));
+	plan->judge_calls = at_least_0((pairs - failed) * ((int64_t)spec.n_measures - n_checks) - ratings);
 	return r;
 }
 

@@ -33,7 +33,10 @@ static int check_parts(struct submission *s)
 			       "a prompt template, unless response_column says where the answers are");
 	if (!a->collection)
 		return invalid(s, "collection", "a collection of test cases");
-	return criteria_check(s->tx, a->name, a->criteria, a->n_criteria, a->criterion_set);
+	return criteria_check(s->tx, a->name,
+			      &(struct inline_criteria){ a->criteria, a->n_criteria,
+							 { a->measures, a->n_measures } },
+			      a->criterion_set);
 }
 
 static int check_again(struct submission *s)
@@ -49,6 +52,7 @@ static int check_again(struct submission *s)
 		{ "collection", a->collection },
 		{ "criterion_set", a->criterion_set },
 		{ "criteria", a->criteria },
+		{ "measures", a->measures },
 		{ "llm_config", a->llm_config },
 		{ "rating_llm_config", a->rating_llm_config },
 		{ "response_column", a->response_column },

@@ -106,7 +106,9 @@ static int check(struct rating_submission *s)
 		return invalid(s, "criterion_id", "the criterion that the rating is by");
 	if (a->response_ids && !a->criteria && !a->criterion_set)
 		return invalid(s, "criteria", "criteria or a criterion_set");
-	r = criteria_check(s->tx, a->name, a->criteria, a->n_criteria, a->criterion_set);
+	r = criteria_check(s->tx, a->name,
+			   &(struct inline_criteria){ .texts = a->criteria, .n_texts = a->n_criteria },
+			   a->criterion_set);
 	return r < 0 || !a->response_ids ? r : check_distinct(s);
 }
 
@@ -159,8 +161,8 @@ static int look_for_listed(struct rating_submission *s)
 /* The criteria's texts, if they can be had; what is wrong with them is said later. */
 static int criteria_texts(struct rating_submission *s, struct tx_list *texts)
 {
+	struct criteria criteria;
 	int64_t set_id;
-	QUERY q = NULL;
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < s->a.n_criteria; i++)
@@ -170,11 +172,15 @@ static int criteria_texts(struct rating_submission *s, struct tx_list *texts)
 	r = resource_resolve(s->tx, &resource_criterion_set, &s->scope, s->a.criterion_set, &set_id);
 	if (r < 0)
 		return r == ELLU_E_NOT_FOUND ? 0 : r;
-	r = db_query(s->tx->db, &q, "SELECT criterion_str FROM criteria WHERE criterion_set_id = ?1"
-				    " AND position IS NOT NULL ORDER BY position", "i", set_id);
-	while (r >= 0 && (r = db_next(s->tx->db, q)) > 0)
-		r = tx_append(s->tx, texts, tx_text(s->tx, q, 0));
-	return r < 0 ? r : s->tx->oom ? -ENOMEM : 0;
+	r = criterion_set_criteria(s->tx, set_id, &criteria);
+	for (size_t i = 0; r >= 0 && i < criteria.n; i++) {
+		const struct ellu_check *check = criteria.items[i]->check;
+
+		r = tx_append(s->tx, texts, criteria.items[i]->criterion_str);
+		if (r >= 0 && check && check->value)
+			r = tx_append(s->tx, texts, check->value);
+	}
+	return r < 0 ? r : 0;
 }
 
 static int check_listed(struct rating_submission *s)
@@ -400,6 +406,8 @@ static int resolve_judge(struct rating_submission *s)
 	struct ellu_llm_config *live, *config;
 	int r;
 
+	if (!measures_need_judge(&s->measures))
+		return judge_of_checks(s->tx, &s->place, &s->run.judge_id);
 	s->judge_field = "rating_llm_config";
 	r = s->a.rating_llm_config ? take_judge(s) : default_judge(s);
 	if (r < 0)

@@ -403,7 +403,7 @@ START_TEST(columns_are_the_fields_of_the_interface)
 		{ "collections", &ellu_collection_type, { "columns", "variables", "version" } },
 		{ "collection_columns", &ellu_column_type, { NULL } },
 		{ "template_variables", &ellu_template_variables_type, { NULL } },
-		{ "criteria", &ellu_criterion_type, { NULL } },
+		{ "criteria", &ellu_criterion_type, { "check" } },
 		{ "criterion_sets", &ellu_criterion_set_type, { "criteria", "linked_prompt_templates" } },
 		{ "experiments", &ellu_experiment_type,
 		  { "prompt_template", "collection", "criterion_set", "llm_config", "rating_llm_config",
