@@ -408,7 +408,7 @@ START_TEST(the_command_over_the_bus)
 	command = COMMAND(server, 0, "status", "--bus=session");
 	ck_assert_uint_gt(command->size, 0);
 	command = COMMAND(server, 2, "status", "--bus=other");
-	ck_assert_ptr_nonnull(strstr(command->err, "expected session or system"));
+	ck_assert_ptr_nonnull(strstr(command->err, "--bus other: expected one of session system"));
 	daemon_kill(server);
 	command = COMMAND(server, 69, "status", "--bus=session");
 	ck_assert_ptr_nonnull(strstr(command->err, "bus:session"));
