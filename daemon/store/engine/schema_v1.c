@@ -29,8 +29,12 @@ static const char resources[] =
 	" rating_version TEXT NOT NULL DEFAULT '1',"
 	" created_at INTEGER NOT NULL,"
 	" updated_at INTEGER NOT NULL,"
-	" UNIQUE (owner_uid, name)"
+	" deleted_at INTEGER," // hidden: kept for the results of what is in it
+	" emptied INTEGER NOT NULL DEFAULT 0 CHECK (emptied IN (0, 1))" // that is hidden, too
 	") STRICT;"
+	"CREATE UNIQUE INDEX projects_by_name ON projects (owner_uid, name) WHERE deleted_at IS NULL;"
+	"CREATE INDEX projects_by_owner ON projects (owner_uid) WHERE deleted_at IS NULL;"
+	"CREATE INDEX projects_to_empty ON projects (id) WHERE deleted_at IS NOT NULL AND NOT emptied;"
 
 	"CREATE TABLE prompt_templates ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"

@@ -68,7 +68,8 @@ struct writer {
 	struct event *sweep;
 	/* One chunk of what nobody can reach any more; *ret_next_usec says when there is more to
 	 * do, -1: never, as it is. */
-	int (*sweep_step)(struct db *db, int64_t now, int64_t *ret_next_usec);
+	int (*sweep_step)(struct db *db, struct secret_changes *secrets, int64_t now,
+			  int64_t *ret_next_usec);
 	int64_t sweep_due_usec; // monotonic, while `sweep` is armed
 };
 

@@ -459,7 +459,7 @@ static void on_sweep(evutil_socket_t fd, short events, void *userdata)
 	}
 	r = db_run(&writer->db, "BEGIN IMMEDIATE", "");
 	if (r >= 0)
-		r = writer->sweep_step(&writer->db, clock_wall_usec(), &next);
+		r = writer->sweep_step(&writer->db, &writer->secrets, clock_wall_usec(), &next);
 	(void)stopwatch_operation(&writer->store->stopwatch, "sweep", begun);
 	if (r < 0 || commit(writer) < 0) {
 		batch_aborted(writer, NULL);

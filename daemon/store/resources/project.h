@@ -4,7 +4,13 @@
 #include "daemon/store/engine/tx.h"
 #include "daemon/store/store.h"
 
+struct resource;
+
 #define PROJECT_DEFAULT "default"
+/* Of one user: each brings rows of its own. */
+#define PROJECTS_MAX 1000
+
+extern const struct resource resource_project;
 
 /* Whose resources a request works on: the project, and the user it belongs to. */
 struct place {
@@ -23,3 +29,6 @@ int place_filter(struct tx *tx, const struct scope *scope, int64_t *ret_project_
 int project_get(struct tx *tx, struct method_run *op);
 /* A config of another project is refused, also when the scope may see it. */
 int default_llm_config_set(struct tx *tx, struct method_run *op);
+/* In chunks: first nothing can be found or made in it any more, then all that is in it is hidden; the
+ * sweep goes on with that after a crash. */
+int project_delete(struct tx *tx, struct method_run *op);

@@ -85,6 +85,66 @@ static int sweep_dead(struct db *db)
 	return r < 0 ? r : 1;
 }
 
+/* ---- Deleted projects ---- */
+
+#define HIDE(table, and)                                                                         \
+	"UPDATE " table " SET deleted_at = ?2" and " WHERE id IN (SELECT id FROM " table             \
+	" WHERE project_id = ?1 AND deleted_at IS NULL LIMIT ?3)"
+
+/* How many there were. */
+static int sweep_configs(struct db *db, struct secret_changes *secrets, int64_t project_id, int64_t now)
+{
+	int64_t last = 0;
+	QUERY q = NULL;
+	int r, n = 0;
+
+	r = db_query(db, &q, "SELECT id, secret FROM llm_configs WHERE project_id = ?1"
+			     " AND deleted_at IS NULL ORDER BY id LIMIT ?2", "ib", project_id,
+		     CHUNK_BATCHES);
+	while (r >= 0 && (r = db_next(db, q)) > 0) {
+		last = column_int(q, 0);
+		r = secrets_forget(secrets, column_peek(q, 1));
+		n++;
+	}
+	if (r >= 0)
+		r = db_run(db, "UPDATE llm_configs SET deleted_at = ?2, secret = NULL"
+			       " WHERE project_id = ?1 AND deleted_at IS NULL AND id <= ?3",
+			   "iii", project_id, now, last);
+	return r < 0 ? r : n;
+}
+
+/* Rows are swept like cleared ones. */
+int sweep_project(struct db *db, struct secret_changes *secrets, int64_t project_id, int64_t now)
+{
+	static const char *const hide[] = {
+		HIDE("collections", ", first_sequence = last_sequence, variables_count = 0,"
+				    " rows_identity = ''"),
+		HIDE("criterion_sets", ""),
+		HIDE("prompt_templates", ""),
+		HIDE("experiments", ", swept_response_id = 0"),
+	};
+	int r = sweep_configs(db, secrets, project_id, now);
+
+	for (size_t i = 0; r == 0 && i < sizeof(hide) / sizeof(*hide); i++)
+		r = db_run(db, hide[i], "iib", project_id, now, CHUNK_BATCHES);
+	if (r != 0)
+		return r < 0 ? r : 1;
+	r = db_run(db, "UPDATE projects SET emptied = 1 WHERE id = ?1", "i", project_id);
+	return r < 0 ? r : 0;
+}
+
+/* 1: there was a project with something in it. */
+static int sweep_projects(struct db *db, struct secret_changes *secrets, int64_t now)
+{
+	int64_t id;
+	int r = db_int(db, &id, "SELECT id FROM projects WHERE deleted_at IS NOT NULL AND NOT emptied"
+				" LIMIT 1", "");
+
+	if (r > 0)
+		r = sweep_project(db, secrets, id, now);
+	return r < 0 ? r : r > 0;
+}
+
 /* When the oldest upload that is still open will be too old; -1: there is none. */
 static int next_due(struct db *db, int64_t now, int64_t *ret_usec)
 {
@@ -102,7 +162,7 @@ static int next_due(struct db *db, int64_t now, int64_t *ret_usec)
 	return 0;
 }
 
-int sweep_step(struct db *db, int64_t now, int64_t *ret_next_usec)
+int sweep_step(struct db *db, struct secret_changes *secrets, int64_t now, int64_t *ret_next_usec)
 {
 	int r;
 
@@ -110,6 +170,8 @@ int sweep_step(struct db *db, int64_t now, int64_t *ret_next_usec)
 		       " WHERE sequence IS NULL AND created_at < ?1 AND NOT dead",
 		   "i", now - SWEEP_UPLOAD_AGE_USEC);
 	if (r >= 0)
+		r = sweep_projects(db, secrets, now);
+	if (r == 0)
 		r = sweep_cleared(db);
 	if (r == 0)
 		r = sweep_dead(db);
