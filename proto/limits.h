@@ -45,6 +45,9 @@
 /* What a judge reads at once: request, response and criterion. */
 #define QUESTION_BYTES_MAX (8u * 1024 * 1024)
 
+/* Messages of a cell of type `conversation`. */
+#define CONVERSATION_MAX 1000
+
 /* A longer text of a model makes its item fail with TooLarge. */
 #define RESPONSE_TEXT_MAX (2u * 1024 * 1024)
 

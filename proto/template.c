@@ -7,10 +7,10 @@
 #include "proto/template.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/generated/interface.h"
 #include "proto/limits.h"
 
 #define NAME_MAX_BYTES 255
@@ -274,23 +274,157 @@ static int render_message(const struct ellu_message *message, json_object *value
 	return r;
 }
 
-int template_render_messages(const struct ellu_message *const *messages, size_t n_messages,
-			     json_object *values, struct arena *arena,
-			     const struct ellu_message *const **ret_messages, struct fault *fault)
+/* Behind what `list` has. */
+static int render_into(const struct ellu_message *const *messages, size_t n_messages,
+		       json_object *values, size_t *left, struct arena *arena,
+		       const struct ellu_message **list, struct fault *fault)
 {
-	const struct ellu_message **list = arena_array(arena, n_messages, sizeof(*list));
 	struct ellu_message *rendered = arena_array(arena, n_messages, sizeof(*rendered));
-	size_t left = RENDERED_BYTES_MAX;
 
-	if (!list || !rendered)
+	if (!rendered)
 		return fault_oom(fault);
 	for (size_t i = 0; i < n_messages; i++) {
-		int r = render_message(messages[i], values, &left, arena, &rendered[i], fault);
+		int r = render_message(messages[i], values, left, arena, &rendered[i], fault);
 
 		if (r < 0)
 			return r;
 		list[i] = &rendered[i];
 	}
-	*ret_messages = list;
 	return 0;
+}
+
+int template_render_messages(const struct ellu_message *const *messages, size_t n_messages,
+			     json_object *values, struct arena *arena,
+			     const struct ellu_message *const **ret_messages, struct fault *fault)
+{
+	const struct ellu_message **list = arena_array(arena, n_messages, sizeof(*list));
+	size_t left = RENDERED_BYTES_MAX;
+
+	if (!list)
+		return fault_oom(fault);
+	*ret_messages = list;
+	return render_into(messages, n_messages, values, &left, arena, list, fault);
+}
+
+/* ---- What a row brings itself ---- */
+
+bool column_is_input(const char *type)
+{
+	return strcmp(type, "conversation") == 0 || strcmp(type, "raw_input") == 0;
+}
+
+static int decode_message(json_object *value, size_t i, enum record_source source, const char *path,
+			  struct arena *arena, void *ret_message, struct fault *fault)
+{
+	const char *item = arena_printf(arena, "%s[%zu]", path, i);
+	void *message;
+	int r;
+
+	if (!item)
+		return fault_oom(fault);
+	r = record_decode(&ellu_message_type, json_object_array_get_idx(value, i), source, item, arena,
+			  &message, fault);
+	if (r >= 0)
+		memcpy(ret_message, &message, sizeof(message));
+	return r;
+}
+
+int conversation_check(json_object *value, const char *path, struct fault *fault)
+{
+	size_t n = json_object_is_type(value, json_type_array) ? json_object_array_length(value) : 0;
+	struct ellu_message *message;
+	struct arena arena;
+	int r = 0;
+
+	if (n < 1 || n > CONVERSATION_MAX)
+		return fault_invalid(fault, path, "a list of 1 to %d messages", CONVERSATION_MAX);
+	arena_init(&arena);
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		r = decode_message(value, i, FROM_CLIENT, path, &arena, &message, fault);
+	arena_done(&arena);
+	return r;
+}
+
+/* True when it stands in the template already. */
+static bool names_input(const struct prompt *prompt)
+{
+	for (size_t i = 0; prompt->template && i < prompt->template->n_placeholders; i++)
+		if (strcmp(prompt->template->placeholders[i], prompt->input) == 0)
+			return true;
+	return false;
+}
+
+/* How many messages the row brings; InvalidParameter without any. */
+static int find_input(const struct prompt *prompt, json_object *values, json_object **ret_value,
+		      size_t *ret_n, struct fault *fault)
+{
+	json_object *value = NULL;
+
+	*ret_n = 0;
+	if (!prompt->input || names_input(prompt))
+		return 0;
+	if (!json_object_object_get_ex(values, prompt->input, &value) ||
+	    !json_object_is_type(value, prompt->literal ? json_type_string : json_type_array))
+		return fault_invalid(fault, prompt->input, "a value in this column");
+	*ret_value = value;
+	*ret_n = prompt->literal ? 1 : json_object_array_length(value);
+	return 0;
+}
+
+static int add_literal(json_object *value, struct arena *arena, const struct ellu_message **list)
+{
+	struct ellu_message *message = arena_alloc(arena, sizeof(*message));
+
+	if (!message)
+		return -ENOMEM;
+	*message = (struct ellu_message)ELLU_RECORD(struct ellu_message);
+	message->role = "user";
+	message->content = arena_strdup(arena, json_object_get_string(value));
+	*list = message;
+	return message->content ? 0 : -ENOMEM;
+}
+
+static int add_input(const struct prompt *prompt, json_object *value, size_t n, size_t left,
+		     struct arena *arena, const struct ellu_message **list, struct fault *fault)
+{
+	const char *text;
+	size_t size;
+	int r = 0;
+
+	if (value_text(value, &text, &size) < 0)
+		return fault_oom(fault);
+	if (size > left) {
+		fault_too_large(fault, RENDERED_BYTES_MAX, prompt->input);
+		snprintf(fault->field, sizeof(fault->field), "%s", prompt->input);
+		return fault->code;
+	}
+	if (prompt->literal)
+		return add_literal(value, arena, list) < 0 ? fault_oom(fault) : 0;
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		r = decode_message(value, i, FROM_STORE, prompt->input, arena, &list[i], fault);
+	return r;
+}
+
+int prompt_render(const struct prompt *prompt, json_object *values, struct arena *arena,
+		  const struct ellu_message *const **ret_messages, size_t *ret_n_messages,
+		  struct fault *fault)
+{
+	const struct ellu_prompt_template *template = prompt->template;
+	size_t n_template = template ? template->n_messages : 0, left = RENDERED_BYTES_MAX, n;
+	const struct ellu_message **list;
+	json_object *value = NULL;
+	int r = find_input(prompt, values, &value, &n, fault);
+
+	if (r < 0)
+		return r;
+	list = arena_array(arena, n_template + n, sizeof(*list));
+	if (!list)
+		return fault_oom(fault);
+	if (template)
+		r = render_into(template->messages, n_template, values, &left, arena, list, fault);
+	if (r >= 0 && n > 0)
+		r = add_input(prompt, value, n, left, arena, list + n_template, fault);
+	*ret_messages = list;
+	*ret_n_messages = n_template + n;
+	return r;
 }

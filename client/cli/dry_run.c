@@ -92,45 +92,45 @@ static int fill_defaults(const struct ellu_collection *collection, json_object *
 
 		if (column->default_value && !json_object_object_get(row, column->name) &&
 		    json_object_object_add(row, column->name,
-					   json_object_new_string(column->default_value)) < 0)
+					   column_fallback(column)) < 0)
 			return -ENOMEM;
 	}
 	return 0;
 }
 
 /* What the model and the judge would be sent. */
-static int render(const struct dry_run *run, const struct ellu_prompt_template *template,
-		  json_object *row, struct arena *arena,
-		  const struct ellu_message *const **ret_messages, struct fault *fault)
+static int render(const struct dry_run *run, const struct prompt *prompt, json_object *row,
+		  struct arena *arena, const struct ellu_message *const **ret_messages,
+		  size_t *ret_n_messages, struct fault *fault)
 {
 	const char *criterion;
 	int r = fill_defaults(run->collection, row);
 
 	if (r < 0)
 		return fault_oom(fault);
-	r = template_render_messages(template->messages, template->n_messages, row, arena,
-				     ret_messages, fault);
+	r = prompt_render(prompt, row, arena, ret_messages, ret_n_messages, fault);
 	for (size_t i = 0; r >= 0 && i < run->request->n_criteria; i++)
 		r = template_render(run->request->criteria[i], row, arena, &criterion, fault);
 	return r;
 }
 
-static int print_prompt(const struct dry_run *run, const struct ellu_prompt_template *template,
-			json_object *row, int64_t number)
+static int print_prompt(const struct dry_run *run, const struct prompt *prompt, json_object *row,
+			int64_t number)
 {
 	const struct ellu_message *const *messages;
+	size_t n_messages;
 	struct fault fault;
 	struct arena arena;
 	char text[32];
 	int status = 0;
 
 	arena_init(&arena);
-	if (render(run, template, row, &arena, &messages, &fault) < 0) {
+	if (render(run, prompt, row, &arena, &messages, &n_messages, &fault) < 0) {
 		cli_error("case %s: %s", number_text(text, number), fault.message);
 		status = ellu_error_exit_status(fault.code);
 	} else if (number <= PREVIEWS && !output_is_json()) {
 		printf("--- case %s\n", number_text(text, number));
-		for (size_t i = 0; i < template->n_messages; i++)
+		for (size_t i = 0; i < n_messages; i++)
 			show_message(stdout, messages[i]);
 	}
 	arena_done(&arena);
@@ -138,7 +138,7 @@ static int print_prompt(const struct dry_run *run, const struct ellu_prompt_temp
 }
 
 /* Renders every row, so that one that lacks a variable is found. */
-static int check_rows(struct dry_run *run, const struct ellu_prompt_template *template)
+static int check_rows(struct dry_run *run, const struct prompt *prompt)
 {
 	const int64_t *limit = run->request->row_limit;
 	struct complaint complaint;
@@ -148,10 +148,36 @@ static int check_rows(struct dry_run *run, const struct ellu_prompt_template *te
 
 	while (status == 0 && r >= 0 && !(limit && number >= *limit) &&
 	       (r = rows_next(run->file->rows, &row, &complaint)) > 0) {
-		status = print_prompt(run, template, row, ++number);
+		status = print_prompt(run, prompt, row, ++number);
 		json_object_put(row);
 	}
 	return r < 0 ? cli_fail_file(r, &complaint) : status;
+}
+
+/* As the daemon will have it, once it has the file's columns. */
+static int check_template(struct dry_run *run, const struct ellu_prompt_template *template)
+{
+	struct ellu_prompt_template copy = template ? *template : (struct ellu_prompt_template){ 0 };
+	struct prompt prompt = { .template = template ? &copy : NULL };
+	const struct ellu_collection *collection = run->collection;
+	struct arena arena;
+	int status;
+
+	for (size_t i = 0; i < collection->n_columns; i++) {
+		if (!column_is_input(collection->columns[i]->type))
+			continue;
+		prompt.input = collection->columns[i]->name;
+		prompt.literal = strcmp(collection->columns[i]->type, "raw_input") == 0;
+	}
+	if (prompt_is_empty(&prompt))
+		return 0;
+	arena_init(&arena);
+	status = template && template_placeholders(copy.messages, copy.n_messages, &arena,
+						   &copy.placeholders, &copy.n_placeholders) < 0 ?
+			 cli_fail(-ENOMEM, NULL) :
+			 check_rows(run, &prompt);
+	arena_done(&arena);
+	return status;
 }
 
 static int check_prompts(struct dry_run *run)
@@ -163,16 +189,16 @@ static int check_prompts(struct dry_run *run)
 	const struct ellu_error *error;
 	int status, r;
 
-	if (!in || run->request->response_column)
+	if (run->request->response_column)
 		return 0;
-	if (in->content)
-		return check_rows(run, in->content);
+	if (!in || in->content)
+		return check_template(run, in ? in->content : NULL);
 	request.project = run->request->project;
 	request.prompt_template = in->ref;
 	r = ellu_get_prompt_template(run->cli->daemon, &request, &reply, &error);
 	if (r < 0)
 		return cli_fail(r, error);
-	status = check_rows(run, reply->prompt_template);
+	status = check_template(run, reply->prompt_template);
 	ellu_free(reply);
 	return status;
 }

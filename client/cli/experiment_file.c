@@ -279,7 +279,7 @@ int experiment_file_choose(struct experiment_file *file, int at_template, int at
 static int open_rows(struct experiment_file *file, const char *name, struct complaint *complaint)
 {
 	char *path = path_beside(file->json.path, name);
-	int r = path ? rows_open(path, &file->rows, complaint) : -ENOMEM;
+	int r = path ? rows_open(path, NULL, /* once= */ false, &file->rows, complaint) : -ENOMEM;
 
 	free(path);
 	return r;

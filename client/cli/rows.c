@@ -2,6 +2,7 @@
 
 #include <csv.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <strings.h>
 
 #include "client/cli/json_file.h"
+#include "client/elluminate.h"
 #include "proto/limits.h"
 #include "proto/utf8.h"
 
@@ -18,12 +20,18 @@ struct cells {
 	size_t capacity;
 };
 
+enum rows_format { ROWS_CSV, ROWS_JSONL, ROWS_JSON, _ROWS_FORMAT_MAX };
+
+static const char *const formats[_ROWS_FORMAT_MAX] = { "csv", "jsonl", "json" };
+
 struct rows {
 	char *name; // what complaints call it
 	json_object *array; // or NULL
 	size_t next; // in the array
 	FILE *file;
-	bool is_csv;
+	bool once; // it is a stream, that cannot be read again
+	enum rows_format format;
+	bool begun; // the array of a JSON file
 	char *line;
 	size_t line_size;
 	size_t line_capacity;
@@ -34,6 +42,10 @@ struct rows {
 	struct cells cells; // of the row being read
 	bool row_complete;
 	bool out_of_memory;
+	long row_line; // where the last row begins; in an array: its number
+	char place[PATH_MAX + 32];
+	const struct ellu_column *const *columns; // that cells may have
+	size_t n_columns;
 };
 
 static void cells_clear(struct cells *cells)
@@ -72,6 +84,32 @@ static int line_grow(struct rows *rows)
 	return 0;
 }
 
+static int line_add(struct rows *rows, int c, struct complaint *complaint)
+{
+	if (rows->line_size + 1 >= rows->line_capacity && line_grow(rows) < 0)
+		return -ENOMEM;
+	if (rows->line_size >= ROWS_BYTES_MAX)
+		return complain(complaint, "%s:%ld: longer than %u bytes", rows->name,
+				rows->line_number + 1, ROWS_BYTES_MAX);
+	rows->line[rows->line_size++] = (char) c;
+	return 0;
+}
+
+/* What was read is text; a NUL behind it. */
+static int line_end(struct rows *rows, struct complaint *complaint)
+{
+	if (ferror(rows->file))
+		return complain(complaint, "%s: %s", rows->name, strerror(errno));
+	if (rows->line_size == 0)
+		return 0;
+	if (memchr(rows->line, 0, rows->line_size) ||
+	    !utf8_valid(rows->line, rows->line_size, NULL))
+		return complain(complaint, "%s:%ld: not valid UTF-8 text", rows->name,
+				rows->line_number);
+	rows->line[rows->line_size] = '\0';
+	return 1;
+}
+
 /* A line feed, a carriage return, or both. */
 static bool ends_line(const struct rows *rows, int c)
 {
@@ -94,34 +132,42 @@ static bool line_is_blank(const struct rows *rows)
 static int line_read(struct rows *rows, struct complaint *complaint)
 {
 	bool ended = false;
-	int c;
+	int c, r = 0;
 
 	rows->line_size = 0;
-	while (!ended && (c = getc_unlocked(rows->file)) != EOF) {
-		if (rows->line_size + 1 >= rows->line_capacity && line_grow(rows) < 0)
-			return -ENOMEM;
-		if (rows->line_size >= ROWS_BYTES_MAX)
-			return complain(complaint, "%s:%ld: longer than %u bytes", rows->name,
-					rows->line_number + 1, ROWS_BYTES_MAX);
-		rows->line[rows->line_size++] = (char) c;
+	while (r == 0 && !ended && (c = getc_unlocked(rows->file)) != EOF) {
+		r = line_add(rows, c, complaint);
 		ended = ends_line(rows, c);
 	}
-	if (ferror(rows->file))
-		return complain(complaint, "%s: %s", rows->name, strerror(errno));
-	if (rows->line_size == 0)
-		return 0;
-	rows->line_number++;
-	if (memchr(rows->line, 0, rows->line_size) ||
-	    !utf8_valid(rows->line, rows->line_size, NULL))
-		return complain(complaint, "%s:%ld: not valid UTF-8 text", rows->name,
-				rows->line_number);
-	if (rows->line_number == 1 && rows->line_size >= 3 &&
+	if (r < 0)
+		return r;
+	rows->line_number += rows->line_size > 0;
+	r = line_end(rows, complaint);
+	if (r > 0 && rows->line_number == 1 && rows->line_size >= 3 &&
 	    memcmp(rows->line, "\xef\xbb\xbf", 3) == 0) {
 		rows->line_size -= 3;
-		memmove(rows->line, rows->line + 3, rows->line_size);
+		memmove(rows->line, rows->line + 3, rows->line_size + 1);
 	}
-	rows->line[rows->line_size] = '\0';
-	return 1;
+	return r;
+}
+
+/* ---- Places ---- */
+
+const char *rows_place_of(struct rows *rows, long line)
+{
+	snprintf(rows->place, sizeof(rows->place), rows->array ? "%s[%ld]" : "%s:%ld", rows->name, line);
+	return rows->place;
+}
+
+long rows_line(const struct rows *rows)
+{
+	return rows->row_line;
+}
+
+/* Of the last row. */
+static const char *rows_place(struct rows *rows)
+{
+	return rows_place_of(rows, rows->row_line);
 }
 
 /* ---- CSV ---- */
@@ -220,37 +266,96 @@ static int csv_header(struct rows *rows, struct complaint *complaint)
 	return 0;
 }
 
+static const char *column_type(const struct rows *rows, const char *name)
+{
+	for (size_t i = 0; i < rows->n_columns; i++)
+		if (strcmp(rows->columns[i]->name, name) == 0)
+			return rows->columns[i]->type;
+	return "text";
+}
+
+/* The value of a cell; *ret_value is NULL for none, and -EINVAL: it is no JSON, but should be. */
+static int cell_value(const char *type, const char *text, json_object **ret_value)
+{
+	bool is_list = strcmp(type, "conversation") == 0;
+	const char *reason;
+	size_t offset;
+	int r = -EINVAL;
+
+	*ret_value = NULL;
+	if (!*text && (is_list || strcmp(type, "json") == 0 || strcmp(type, "category") == 0))
+		return 0;
+	if (is_list || strcmp(type, "json") == 0)
+		r = json_text_parse(text, strlen(text), ret_value, &offset, &reason);
+	if (r != -EINVAL || is_list)
+		return r < 0 ? r : 1;
+	*ret_value = json_object_new_string(text);
+	return *ret_value ? 1 : -ENOMEM;
+}
+
+static int add_cell(struct rows *rows, json_object *row, size_t i, struct complaint *complaint)
+{
+	const char *name = rows->header.items[i];
+	json_object *value;
+	int r = cell_value(column_type(rows, name), rows->cells.items[i], &value);
+
+	if (r == -EINVAL)
+		return complain(complaint, "%s: %s: expected a list of messages as JSON", rows_place(rows),
+				name);
+	if (r > 0 && json_object_object_add(row, name, value) < 0) {
+		json_object_put(value);
+		r = -ENOMEM;
+	}
+	return r;
+}
+
 static int csv_next(struct rows *rows, json_object **ret_row, struct complaint *complaint)
 {
 	json_object *row;
-	long line;
-	int r = csv_read(rows, &line, complaint);
+	int r = csv_read(rows, &rows->row_line, complaint);
 
 	if (r <= 0)
 		return r;
 	if (rows->cells.n > rows->header.n)
-		return complain(complaint, "%s:%ld: %zu cells where the header has %zu",
-				rows->name, line, rows->cells.n, rows->header.n);
+		return complain(complaint, "%s: %zu cells where the header has %zu", rows_place(rows),
+				rows->cells.n, rows->header.n);
 	row = json_object_new_object();
-	for (size_t i = 0; row && i < rows->cells.n; i++) {
-		json_object *cell = json_object_new_string(rows->cells.items[i]);
-
-		if (!cell || json_object_object_add(row, rows->header.items[i], cell) < 0) {
-			json_object_put(row);
-			row = NULL;
-		}
-	}
-	*ret_row = row;
-	return row ? 1 : -ENOMEM;
+	r = row ? 0 : -ENOMEM;
+	for (size_t i = 0; r >= 0 && i < rows->cells.n; i++)
+		r = add_cell(rows, row, i, complaint);
+	if (r < 0)
+		json_object_put(row);
+	else
+		*ret_row = row;
+	return r < 0 ? r : 1;
 }
 
-/* ---- JSON lines, arrays ---- */
+/* ---- JSON ---- */
 
-static int jsonl_next(struct rows *rows, json_object **ret_row, struct complaint *complaint)
+/* `line` holds its text. */
+static int take_object(struct rows *rows, json_object **ret_row, struct complaint *complaint)
 {
 	const char *reason;
 	size_t offset;
 	json_object *row;
+	int r = json_text_parse(rows->line, rows->line_size, &row, &offset, &reason);
+
+	if (r == -EINVAL && rows->format == ROWS_JSON)
+		return complain(complaint, "%s: %s", rows_place(rows), reason);
+	if (r == -EINVAL)
+		return complain(complaint, "%s:%zu: %s", rows_place(rows), offset + 1, reason);
+	if (r < 0)
+		return r;
+	if (!json_object_is_type(row, json_type_object)) {
+		json_object_put(row);
+		return complain(complaint, "%s: expected a JSON object", rows_place(rows));
+	}
+	*ret_row = row;
+	return 1;
+}
+
+static int jsonl_next(struct rows *rows, json_object **ret_row, struct complaint *complaint)
+{
 	int r;
 
 	do {
@@ -258,19 +363,66 @@ static int jsonl_next(struct rows *rows, json_object **ret_row, struct complaint
 		if (r <= 0)
 			return r;
 	} while (line_is_blank(rows));
-	r = json_text_parse(rows->line, rows->line_size, &row, &offset, &reason);
-	if (r == -EINVAL)
-		return complain(complaint, "%s:%ld:%zu: %s", rows->name, rows->line_number,
-				offset + 1, reason);
-	if (r < 0)
-		return r;
-	if (!json_object_is_type(row, json_type_object)) {
-		json_object_put(row);
-		return complain(complaint, "%s:%ld: expected a JSON object", rows->name,
-				rows->line_number);
+	rows->row_line = rows->line_number;
+	return take_object(rows, ret_row, complaint);
+}
+
+/* The next byte that is no blank, or EOF. */
+static int next_byte(struct rows *rows)
+{
+	int c;
+
+	while ((c = getc_unlocked(rows->file)) != EOF && strchr(" \t\r\n", c) && c)
+		rows->line_number += c == '\n';
+	return c;
+}
+
+/* The rest of an object, as far as its braces say where it ends. */
+static int object_read(struct rows *rows, struct complaint *complaint)
+{
+	bool quoted = false, escaped = false;
+	int c = '{', depth = 0, r;
+
+	rows->line_size = 0;
+	do {
+		r = line_add(rows, c, complaint);
+		if (r < 0)
+			return r;
+		rows->line_number += c == '\n';
+		if (!quoted)
+			depth += (c == '{') - (c == '}');
+		if (c == '"' && !escaped)
+			quoted = !quoted;
+		escaped = quoted && c == '\\' && !escaped;
+	} while (depth > 0 && (c = getc_unlocked(rows->file)) != EOF);
+	return line_end(rows, complaint);
+}
+
+/* An element of the array that the file is. */
+static int json_next(struct rows *rows, json_object **ret_row, struct complaint *complaint)
+{
+	int c = next_byte(rows), r;
+
+	if (!rows->begun && c == 0xef && getc_unlocked(rows->file) == 0xbb &&
+	    getc_unlocked(rows->file) == 0xbf)
+		c = next_byte(rows);
+	rows->row_line = rows->line_number + 1;
+	if (c != (rows->begun ? ',' : '[') && !(rows->begun && c == ']'))
+		return complain(complaint, "%s: expected %s", rows_place(rows),
+				rows->begun ? "a comma or a bracket behind the object" : "an array of objects");
+	if (c != ']')
+		c = next_byte(rows);
+	if (c == ']') {
+		rows->row_line = rows->line_number + 1;
+		return next_byte(rows) == EOF && !ferror(rows->file) ? 0 :
+			complain(complaint, "%s: expected nothing behind the array", rows_place(rows));
 	}
-	*ret_row = row;
-	return 1;
+	rows->begun = true;
+	rows->row_line = rows->line_number + 1;
+	if (c != '{')
+		return complain(complaint, "%s: expected a JSON object", rows_place(rows));
+	r = object_read(rows, complaint);
+	return r < 0 ? r : take_object(rows, ret_row, complaint);
 }
 
 static int array_next(struct rows *rows, json_object **ret_row, struct complaint *complaint)
@@ -279,10 +431,10 @@ static int array_next(struct rows *rows, json_object **ret_row, struct complaint
 
 	if (rows->next >= json_object_array_length(rows->array))
 		return 0;
-	row = json_object_array_get_idx(rows->array, rows->next++);
+	row = json_object_array_get_idx(rows->array, rows->next);
+	rows->row_line = (long) rows->next++;
 	if (!json_object_is_type(row, json_type_object))
-		return complain(complaint, "%s[%zu]: expected an object", rows->name,
-				rows->next - 1);
+		return complain(complaint, "%s: expected an object", rows_place(rows));
 	*ret_row = json_object_get(row);
 	return 1;
 }
@@ -291,8 +443,9 @@ int rows_next(struct rows *rows, json_object **ret_row, struct complaint *compla
 {
 	if (rows->array)
 		return array_next(rows, ret_row, complaint);
-	return rows->is_csv ? csv_next(rows, ret_row, complaint)
-			    : jsonl_next(rows, ret_row, complaint);
+	return rows->format == ROWS_CSV	  ? csv_next(rows, ret_row, complaint)
+	       : rows->format == ROWS_JSONL ? jsonl_next(rows, ret_row, complaint)
+					    : json_next(rows, ret_row, complaint);
 }
 
 /* ---- The whole ---- */
@@ -301,15 +454,23 @@ int rows_rewind(struct rows *rows, struct complaint *complaint)
 {
 	rows->next = 0;
 	rows->line_number = 0;
+	rows->begun = false;
 	if (rows->array)
 		return 0;
-	rewind(rows->file);
-	if (!rows->is_csv)
+	if (!rows->once)
+		rewind(rows->file);
+	if (rows->format != ROWS_CSV)
 		return 0;
 	if (rows->csv_started)
 		csv_free(&rows->csv);
 	rows->csv_started = csv_init(&rows->csv, CSV_STRICT | CSV_STRICT_FINI) == 0;
 	return rows->csv_started ? csv_header(rows, complaint) : -ENOMEM;
+}
+
+void rows_set_columns(struct rows *rows, const struct ellu_column *const *columns, size_t n_columns)
+{
+	rows->columns = columns;
+	rows->n_columns = n_columns;
 }
 
 static bool ends_with(const char *text, const char *ending)
@@ -319,28 +480,45 @@ static bool ends_with(const char *text, const char *ending)
 	return size > length && strcasecmp(text + size - length, ending) == 0;
 }
 
-int rows_open(const char *path, struct rows **ret_rows, struct complaint *complaint)
+int rows_format_find(const char *path, const char *format)
 {
-	bool is_csv = ends_with(path, ".csv");
-	struct rows *rows;
-	int r;
+	for (int i = 0; i < _ROWS_FORMAT_MAX; i++)
+		if (format ? strcmp(format, formats[i]) == 0
+			   : ends_with(path, formats[i]) && path[strlen(path) - strlen(formats[i]) - 1] == '.')
+			return i;
+	return !format && ends_with(path, ".ndjson") ? ROWS_JSONL : -EINVAL;
+}
 
-	if (!is_csv && !ends_with(path, ".jsonl") && !ends_with(path, ".ndjson"))
-		return complain(complaint, "%s: expected a name that ends in .csv or .jsonl", path);
+static int open_file(struct rows *rows, const char *path, struct complaint *complaint)
+{
+	if (!rows->name)
+		return -ENOMEM;
+	rows->file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	if (!rows->file)
+		return complain(complaint, "%s: %s", path, strerror(errno));
+	if (!rows->once && fseek(rows->file, 0, SEEK_SET) < 0)
+		return complain(complaint, "%s: expected a file that can be read again from its beginning",
+				path);
+	return rows_rewind(rows, complaint);
+}
+
+int rows_open(const char *path, const char *format, bool once, struct rows **ret_rows,
+	      struct complaint *complaint)
+{
+	int r, found = rows_format_find(path, format);
+	struct rows *rows;
+
+	if (found < 0 && format)
+		return complain(complaint, "%s: expected csv, jsonl or json", format);
+	if (found < 0)
+		return complain(complaint, "%s: expected a name that ends in .csv, .jsonl or .json", path);
 	rows = calloc(1, sizeof(*rows));
 	if (!rows)
 		return -ENOMEM;
-	rows->is_csv = is_csv;
-	rows->name = strdup(path);
-	rows->file = fopen(path, "re");
-	if (!rows->name)
-		r = -ENOMEM;
-	else if (!rows->file)
-		r = complain(complaint, "%s: %s", path, strerror(errno));
-	else if (fseek(rows->file, 0, SEEK_SET) < 0)
-		r = complain(complaint, "%s: expected a file that can be read again from its beginning", path);
-	else
-		r = rows_rewind(rows, complaint);
+	rows->once = once;
+	rows->format = (enum rows_format) found;
+	rows->name = strdup(strcmp(path, "-") == 0 ? "standard input" : path);
+	r = open_file(rows, path, complaint);
 	if (r < 0) {
 		rows_free(rows);
 		return r;
@@ -365,12 +543,24 @@ int rows_from_array(json_object *array, const char *name, struct rows **ret_rows
 	return 0;
 }
 
+json_object *column_fallback(const struct ellu_column *column)
+{
+	json_object *json = NULL;
+	const char *reason;
+	size_t offset;
+
+	if (strcmp(column->type, "json") == 0 || strcmp(column->type, "conversation") == 0)
+		(void) json_text_parse(column->default_value, strlen(column->default_value), &json, &offset,
+				       &reason);
+	return json ? json : json_object_new_string(column->default_value);
+}
+
 struct rows *rows_free(struct rows *rows)
 {
 	if (!rows)
 		return NULL;
 	json_object_put(rows->array);
-	if (rows->file)
+	if (rows->file && rows->file != stdin)
 		fclose(rows->file);
 	if (rows->csv_started)
 		csv_free(&rows->csv);

@@ -18,6 +18,7 @@ struct sync {
 	struct ellu_ref ref;
 	struct rows *rows;
 	const struct ellu_collection *stored; // columns and count; NULL: there is none yet
+	const struct ellu_column **columns; // the user's, then those
 	int64_t n_rows; // that the user keeps
 	bool equal;
 	int64_t n_stored; // after the upload
@@ -32,7 +33,7 @@ static json_object *default_of(const struct sync *sync, const char *name)
 		const struct ellu_column *column = sync->stored->columns[i];
 
 		if (strcmp(column->name, name) == 0 && column->default_value)
-			return json_object_new_string(column->default_value);
+			return column_fallback(column);
 	}
 	return NULL;
 }
@@ -129,6 +130,7 @@ static int compare(struct sync *sync)
 
 struct chunk {
 	char *texts[ROWS_MAX];
+	long lines[ROWS_MAX];
 	size_t n;
 	size_t size;
 };
@@ -138,6 +140,28 @@ static void chunk_clear(struct chunk *chunk)
 	while (chunk->n > 0)
 		free(chunk->texts[--chunk->n]);
 	chunk->size = 0;
+}
+
+/* Which row of the user's it is, and what of it. */
+static int fail_chunk(const struct sync *sync, const struct chunk *chunk, int64_t sent, int code,
+		      const struct ellu_error *error)
+{
+	const char *message = error ? error->message : "";
+	char first[32], last[32];
+	int length = 0;
+	size_t i;
+
+	if (sscanf(message, "variables[%zu]%n", &i, &length) == 1 && length > 0 && i < chunk->n) {
+		message += length;
+		message += message[0] == '.' ? 1 : message[0] == ':' ? 2 : 0;
+		cli_error("%s: %s", rows_place_of(sync->rows, chunk->lines[i]), message);
+		ellu_free(error);
+		return ellu_error_exit_status(code);
+	}
+	if (chunk->n > 0)
+		cli_error("rows %s to %s of %s:", number_text(first, sent + 1),
+			  number_text(last, sent + (int64_t) chunk->n), sync->name);
+	return cli_fail(code, error);
 }
 
 static int send_chunk(struct sync *sync, struct chunk *chunk, const char *upload_id, bool commit,
@@ -159,11 +183,8 @@ static int send_chunk(struct sync *sync, struct chunk *chunk, const char *upload
 	request.commit = &is_last;
 	request.replace = &is_last;
 	r = ellu_add_template_variables(sync->cli->daemon, &request, &reply, &error);
-	if (r < 0) {
-		cli_error("rows %s to %s of %s:", number_text(first, sent + 1),
-			  number_text(last, sent + (int64_t) chunk->n), sync->name);
-		return cli_fail(r, error);
-	}
+	if (r < 0)
+		return fail_chunk(sync, chunk, sent, r, error);
 	sync->n_stored = reply->variables_count;
 	sync->version = reply->version;
 	ellu_free(reply);
@@ -191,8 +212,10 @@ static int send_rows(struct sync *sync, struct chunk *chunk, const char *upload_
 			status = send_chunk(sync, chunk, upload_id, /* commit= */ false, sent);
 			sent += n;
 		}
-		if (status == 0)
+		if (status == 0) {
 			chunk->texts[chunk->n] = text ? strdup(text) : NULL;
+			chunk->lines[chunk->n] = rows_line(sync->rows);
+		}
 		json_object_put(row);
 		if (status != 0 || !chunk->texts[chunk->n])
 			return status ? status : cli_fail(-ENOMEM, NULL);
@@ -289,6 +312,30 @@ static int get(struct sync *sync, const struct ellu_get_collection_reply **ret_r
 	return r < 0 ? -cli_fail(r, error) : 1;
 }
 
+static int set_columns(struct sync *sync, const struct ellu_collection *wanted)
+{
+	size_t n = wanted->n_columns, n_stored = sync->stored ? sync->stored->n_columns : 0;
+
+	sync->columns = calloc(n + n_stored + 1, sizeof(*sync->columns));
+	if (!sync->columns)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		sync->columns[i] = wanted->columns[i];
+	for (size_t i = 0; i < n_stored; i++)
+		sync->columns[n + i] = sync->stored->columns[i];
+	rows_set_columns(sync->rows, sync->columns, n + n_stored);
+	return 0;
+}
+
+/* The rows go on without what is freed here. */
+static void done(struct sync *sync, const struct ellu_collection *wanted,
+		 const struct ellu_get_collection_reply *reply)
+{
+	rows_set_columns(sync->rows, wanted->columns, wanted->n_columns);
+	free(sync->columns);
+	ellu_free(reply);
+}
+
 /* What is stored, if anything, and whether it is what the user keeps; free the reply. */
 static int look(struct sync *sync, const struct ellu_collection *wanted,
 		const struct ellu_get_collection_reply **ret_reply)
@@ -305,7 +352,9 @@ static int look(struct sync *sync, const struct ellu_collection *wanted,
 	*ret_reply = reply;
 	sync->stored = found ? reply->collection : NULL;
 	sync->version = found ? *reply->collection->version : 0;
-	r = rows_rewind(sync->rows, &complaint);
+	r = set_columns(sync, wanted);
+	if (r >= 0)
+		r = rows_rewind(sync->rows, &complaint);
 	status = r < 0 ? cli_fail_file(r, &complaint) : 0;
 	if (status == 0 && found)
 		status = check_columns(sync, wanted);
@@ -346,7 +395,7 @@ int rows_sync(struct cli *cli, const struct ellu_collection *collection, struct 
 	if (status == 0)
 		status = bring_rows(&sync, collection);
 	*ret_version = sync.version;
-	ellu_free(reply);
+	done(&sync, collection, reply);
 	return status;
 }
 
@@ -359,6 +408,6 @@ int rows_compare(struct cli *cli, const struct ellu_collection *collection, stru
 
 	*ret_equal = sync.equal;
 	*ret_n_rows = sync.n_rows;
-	ellu_free(reply);
+	done(&sync, collection, reply);
 	return status;
 }

@@ -42,6 +42,7 @@ static const struct operation {
 	[METHOD_DELETE_PROJECT] = { STORE_WRITE, project_delete },
 	[METHOD_DELETE_PROMPT_TEMPLATE] = { STORE_WRITE, prompt_template_delete,
 					    &resource_prompt_template },
+	[METHOD_DELETE_TEMPLATE_VARIABLES] = { STORE_WRITE, rows_delete },
 	[METHOD_EDIT_RATING] = { STORE_WRITE, rating_edit },
 	[METHOD_GET_COLLECTION] = { STORE_POINT, resource_get, &resource_collection },
 	[METHOD_GET_CRITERION_SET] = { STORE_POINT, resource_get, &resource_criterion_set },

@@ -7,6 +7,7 @@
 
 #include "daemon/store/store.h"
 #include "elluminate-types.h"
+#include "proto/template.h"
 
 /* A criterion as a run judges it. */
 struct run_measure {
@@ -66,7 +67,7 @@ struct run_spec {
 	int64_t round;
 	int64_t owner_uid;
 	int64_t project_id;
-	const struct ellu_prompt_template *prompt_template; // NULL: responses come from a column
+	struct prompt prompt; // empty: responses come from a column
 	const char *response_column; // or NULL
 	const struct ellu_llm_config *config; // NULL with response_column; api_key filled
 	const struct ellu_llm_config *judge_config; // NULL: none is asked; api_key filled
@@ -121,7 +122,7 @@ void store_run_take_over(struct store *store, struct run_take_over *op);
 
 /* A (row, epoch) that misses its response, or ratings of it. */
 struct run_case {
-	const struct ellu_prompt_template *prompt_template; // NULL: the run's
+	struct prompt prompt; // empty: the run's
 	int64_t row_id;
 	int64_t row_number; // from 1, in the run's order; for people
 	int64_t epoch;

@@ -34,7 +34,7 @@ struct call_run {
 static int render(struct call_run *run, struct fault *fault)
 {
 	const struct ellu_call_request *request = run->request;
-	const struct ellu_prompt_template *template = run->load.ret_spec->prompt_template;
+	const struct ellu_prompt_template *template = run->load.ret_spec->prompt.template;
 	json_object *values;
 	int r;
 
@@ -72,7 +72,7 @@ static void fill_call(struct call_run *run)
 {
 	const struct ellu_call_request *request = run->request;
 	const struct run_spec *spec = run->load.ret_spec;
-	const struct ellu_prompt_template *template = spec->prompt_template;
+	const struct ellu_prompt_template *template = spec->prompt.template;
 	struct llm_call *call = &run->asking.call;
 
 	run_call_init(&run->asking, &run->base, &run->base.routes[0], run->target);

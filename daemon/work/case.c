@@ -263,7 +263,7 @@ static bool fail_size(struct open_case *open_case, const struct run_case *row,
 		return true;
 	*fault = *cause;
 	snprintf(fault->message, sizeof(fault->message),
-		 "row %" PRId64 ": rendered with the placeholder '%s' the request takes more than %u bytes",
+		 "row %" PRId64 ": rendered with '%s' the request takes more than %u bytes",
 		 open_case->row_number, cause->field, RENDERED_BYTES_MAX);
 	set_no_usage(&open_case->asking.call);
 	fail_case(open_case, fault);
@@ -300,23 +300,45 @@ static bool read_values(struct open_case *open_case, const char *input_values)
 	return true;
 }
 
-/* The template may go with the page that it came in. */
-static int keep_roles(struct open_case *open_case, const struct ellu_prompt_template *template)
+static int keep_tool_calls(struct open_case *open_case, const struct ellu_message *message,
+			   struct ellu_message *kept)
 {
-	struct ellu_message *kept = arena_array(memory(open_case), template->n_messages,
+	struct ellu_tool_call *calls = arena_array(memory(open_case), message->n_tool_calls, sizeof(*calls));
+	const struct ellu_tool_call **list =
+		arena_array(memory(open_case), message->n_tool_calls, sizeof(*list));
+
+	if (!calls || !list)
+		return -ENOMEM;
+	for (size_t i = 0; i < message->n_tool_calls; i++) {
+		calls[i] = (struct ellu_tool_call)ELLU_RECORD(struct ellu_tool_call);
+		calls[i].name = arena_strdup(memory(open_case), message->tool_calls[i]->name);
+		calls[i].arguments = arena_strdup(memory(open_case), message->tool_calls[i]->arguments);
+		if (!calls[i].name || !calls[i].arguments)
+			return -ENOMEM;
+		list[i] = &calls[i];
+	}
+	kept->tool_calls = list;
+	kept->n_tool_calls = message->n_tool_calls;
+	return 0;
+}
+
+/* The template may go with the page that it came in. What a judge reads is kept. */
+static int keep_messages(struct open_case *open_case)
+{
+	struct ellu_message *kept = arena_array(memory(open_case), open_case->n_messages,
 						sizeof(*kept));
 	const struct ellu_message **list =
-		arena_array(memory(open_case), template->n_messages, sizeof(*list));
+		arena_array(memory(open_case), open_case->n_messages, sizeof(*list));
 
 	if (!kept || !list)
 		return -ENOMEM;
-	for (size_t i = 0; i < template->n_messages; i++) {
+	for (size_t i = 0; i < open_case->n_messages; i++) {
 		kept[i] = (struct ellu_message)ELLU_RECORD(struct ellu_message);
 		kept[i].role = arena_strdup(memory(open_case), open_case->messages[i]->role);
 		kept[i].content = open_case->messages[i]->content;
 		kept[i].parts = open_case->messages[i]->parts;
 		kept[i].n_parts = open_case->messages[i]->n_parts;
-		if (!kept[i].role)
+		if (!kept[i].role || keep_tool_calls(open_case, open_case->messages[i], &kept[i]) < 0)
 			return -ENOMEM;
 		list[i] = &kept[i];
 	}
@@ -327,23 +349,25 @@ static int keep_roles(struct open_case *open_case, const struct ellu_prompt_temp
 static bool render_request(struct open_case *open_case, const struct run_case *row)
 {
 	struct experiment_run *run = open_case->run;
-	const struct ellu_prompt_template *template =
-		row->prompt_template ? row->prompt_template : run->spec->prompt_template;
+	bool own = !prompt_is_empty(&row->prompt);
+	const struct prompt *prompt = own ? &row->prompt : &run->spec->prompt;
 	struct fault fault = { 0 };
 
-	if (!template)
+	if (prompt_is_empty(prompt))
 		return true;
-	if (template_render_messages(template->messages, template->n_messages, open_case->values,
-				     memory(open_case), &open_case->messages, &fault) >= 0) {
-		open_case->n_messages = template->n_messages;
-		if (!row->prompt_template || keep_roles(open_case, template) >= 0)
+	if (prompt_render(prompt, open_case->values, memory(open_case), &open_case->messages,
+			  &open_case->n_messages, &fault) >= 0) {
+		if (!own || keep_messages(open_case) >= 0)
 			return true;
 		fault_oom(&fault);
 	}
+	open_case->n_messages = 0;
 	if (fault.code == ELLU_E_TOO_LARGE)
 		return fail_size(open_case, row, &fault);
 	if (fault.field[0])
-		fail_value(open_case, "placeholder", fault.field);
+		fail_value(open_case,
+			   prompt->input && strcmp(prompt->input, fault.field) == 0 ? "column" : "placeholder",
+			   fault.field);
 	else
 		run_fail(&run->base, &fault);
 	return false;
@@ -371,7 +395,7 @@ static void make_key(struct open_case *open_case)
 static void generate(struct open_case *open_case)
 {
 	struct experiment_run *run = open_case->run;
-	const struct ellu_prompt_template *template = run->spec->prompt_template;
+	const struct ellu_prompt_template *template = run->spec->prompt.template;
 	struct run_call *asking = &open_case->asking;
 	struct llm_call *call = &asking->call;
 
@@ -380,10 +404,12 @@ static void generate(struct open_case *open_case)
 	call->messages = open_case->messages;
 	call->n_messages = open_case->n_messages;
 	call->params = run->spec->generation_params;
-	call->tools = template->tools;
-	call->n_tools = template->n_tools;
-	call->tool_choice = template->tool_choice;
-	call->response_format = template->response_format;
+	if (template) {
+		call->tools = template->tools;
+		call->n_tools = template->n_tools;
+		call->tool_choice = template->tool_choice;
+		call->response_format = template->response_format;
+	}
 	make_key(open_case);
 	run_call_submit(asking);
 }

@@ -83,7 +83,7 @@ static const char *printed(struct generation_run *run,
 
 static int write_question(FILE *out, struct generation_run *run)
 {
-	const struct ellu_prompt_template *template = run->load.ret_spec->prompt_template;
+	const struct ellu_prompt_template *template = run->load.ret_spec->prompt.template;
 
 	fputs("The messages of the prompt template:\n", out);
 	for (size_t i = 0; i < template->n_messages; i++) {
@@ -284,8 +284,8 @@ static int read_request(struct generation_run *run)
 	json_object_put(request);
 	if (run->wanted < 1 || run->wanted > ITEMS_MAX)
 		return -EBADMSG;
-	run->keys = spec->prompt_template->placeholders;
-	run->n_keys = spec->prompt_template->n_placeholders;
+	run->keys = spec->prompt.template->placeholders;
+	run->n_keys = spec->prompt.template->n_placeholders;
 	if (run->makes_criteria) {
 		run->keys = criterion;
 		run->n_keys = 1;

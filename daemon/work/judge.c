@@ -127,6 +127,14 @@ static void write_section(struct writer *writer, const char *name, const char *c
 	write_tag(writer, "\n</", name, code);
 }
 
+static void write_tool_call(struct writer *writer, const struct ellu_tool_call *call)
+{
+	write_text(writer, "\n");
+	write_data(writer, call->name);
+	write_text(writer, " ");
+	write_data(writer, call->arguments);
+}
+
 static void write_request(struct writer *writer, const struct judge_question *question,
 			  const char *code)
 {
@@ -145,6 +153,8 @@ static void write_request(struct writer *writer, const struct judge_question *qu
 			write_text(writer, "\n");
 			write_data(writer, message->parts[k]);
 		}
+		for (size_t k = 0; k < message->n_tool_calls; k++)
+			write_tool_call(writer, message->tool_calls[k]);
 	}
 	write_tag(writer, "\n</", tag_names[0], code);
 }

@@ -90,8 +90,7 @@ START_TEST(refused_upload_leaves_the_old_rows)
 		fprintf(out, "{\"topic\":%d%s}\n", i, i == 3 ? ",\"\":1" : "");
 	fclose(out);
 	run = COMMAND(server, 23, "run", make_file("new.json", ",\"collection\":{\"name\":\"C\",\"file\":\"new.jsonl\"}"));
-	ASSERT_SAYS(run->err, "rows 1 to 1,000 of C:");
-	ASSERT_SAYS(run->err, "variables[3]: expected keys of 1 to 200 characters");
+	ASSERT_SAYS(run->err, "new.jsonl:4: expected keys of 1 to 200 characters");
 	ck_assert(holds_rows_of("old", 3));
 }
 END_TEST

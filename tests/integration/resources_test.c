@@ -23,7 +23,7 @@ static const struct resource {
 } resources[] = {
 	{ "Collection", "collection", "collections",
 	  "'name':'N','description':'d','columns':[{'name':'a','default_value':'1'}],"
-	  "'variables':[{'b':2}]",
+	  "'variables':[{'b':'2'}]",
 	  "'name':'N','columns':[{'name':'b'},{'name':'a','type':'json'}]",
 	  "'columns':[{'name':'b','type':'text','position':0},{'name':'a','type':'json','position':1}],"
 	  "'variables_count':1",
@@ -251,7 +251,7 @@ START_TEST(collections)
 	/* Without rows what is not said goes, with rows it stays behind. */
 	must_show(update_collection("'name':'C','columns':[{'name':'c'}]"),
 		  "'columns':[{'name':'c','type':'text','position':0}]");
-	must_show(update_collection("'name':'C','variables':[{'d':1,'e':2}],'columns':[{'name':'e'}]"),
+	must_show(update_collection("'name':'C','variables':[{'d':'1','e':'2'}],'columns':[{'name':'e'}]"),
 		  "'columns':[{'name':'e','type':'text','position':0},"
 		  "{'name':'d','type':'text','position':1}],'variables_count':1");
 	must_show(update_collection("'name':'C','columns':[{'name':'f'},{'name':'d'}]"),

@@ -81,7 +81,8 @@ static const char resources[] =
 	" project_id INTEGER NOT NULL REFERENCES projects,"
 	" collection_id INTEGER NOT NULL REFERENCES collections,"
 	" name TEXT NOT NULL,"
-	" type TEXT NOT NULL CHECK (type IN ('text', 'json')),"
+	" type TEXT NOT NULL CHECK (type IN ('text', 'json', 'category', 'conversation', 'raw_input')),"
+	" inferred INTEGER NOT NULL CHECK (inferred IN (0, 1))," // from what rows have
 	" default_value TEXT,"
 	" position INTEGER CHECK (position >= 0)," // NULL: of former rows, kept for who rates them
 	" UNIQUE (collection_id, name),"
@@ -96,7 +97,7 @@ static const char resources[] =
 	" upload_id TEXT,"
 	" sequence INTEGER," // NULL until the upload is committed
 	" row_count INTEGER NOT NULL CHECK (row_count >= 0),"
-	" keys TEXT," // JSON array: all that the rows of an upload have, until its commit
+	" keys TEXT," // JSON object: all that the rows of an upload have, and their types, until its commit
 	" identity TEXT," // hash of the rows of an upload, by value
 	" dead INTEGER NOT NULL DEFAULT 0 CHECK (dead IN (0, 1) AND (NOT dead OR sequence IS NULL)),"
 	" created_at INTEGER NOT NULL,"
@@ -113,9 +114,12 @@ static const char resources[] =
 	" batch_id INTEGER NOT NULL REFERENCES row_batches,"
 	" input_values TEXT NOT NULL,"
 	" hash INTEGER NOT NULL," // of it, by value
-	" created_at INTEGER NOT NULL"
+	" created_at INTEGER NOT NULL,"
+	" removed_sequence INTEGER" // there for runs that are pinned to less; NULL: not removed
 	") STRICT;"
 	"CREATE INDEX template_variables_by_batch ON template_variables (batch_id);"
+	"CREATE INDEX template_variables_removed ON template_variables (batch_id, removed_sequence)"
+	" WHERE removed_sequence IS NOT NULL;"
 	/* A hash is as good as random: rows that come in together stay in some pages of it. */
 	"CREATE INDEX template_variables_by_hash ON"
 	" template_variables (project_id, id >> 16, hash);"
@@ -230,6 +234,8 @@ static const char runs[] =
 	" rows_identity TEXT,"
 	" row_limit INTEGER CHECK (row_limit >= 1),"
 	" column_defaults TEXT," // JSON object; NULL: no column has one
+	" input_column TEXT," // whose cells are the request, or its end
+	" input_type TEXT CHECK (input_type IN ('conversation', 'raw_input')),"
 	" total_cases INTEGER NOT NULL CHECK (total_cases >= 0)," // in each epoch, as far as is known
 	" n_epochs INTEGER NOT NULL CHECK (n_epochs >= 0),"
 	" llm_config_id INTEGER REFERENCES llm_configs,"

@@ -176,6 +176,7 @@ static int update(struct tx *tx, int64_t id, const void *record, void *rows, con
 	int r;
 
 	r = collection_state(tx, id, &state);
+	state.rows_fit = content->variables != NULL;
 	if (r >= 0)
 		r = compare(tx, &state, content, rows, &difference);
 	if (r >= 0)
@@ -197,15 +198,36 @@ static int update(struct tx *tx, int64_t id, const void *record, void *rows, con
 		      content->read_only ? *content->read_only : (int)state.read_only, tx->now);
 }
 
+static int content_types(struct tx *tx, const struct ellu_collection *content, const char **ret_types)
+{
+	json_object *types = json_object_new_object();
+	int r = types ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r >= 0 && i < content->n_columns; i++)
+		r = json_object_object_add(types, content->columns[i]->name,
+					   json_object_new_string(content->columns[i]->type));
+	if (r >= 0)
+		*ret_types = tx_strdup(tx, json_text(types, NULL));
+	json_object_put(types);
+	return r < 0 || tx->oom ? -ENOMEM : 0;
+}
+
+int collection_read_rows(struct tx *tx, const struct ellu_collection *content, const char *path,
+			 struct row_set *ret_rows)
+{
+	const char *types;
+	int r = content_types(tx, content, &types);
+
+	return r < 0 ? r : row_set_read(tx, types, content->variables, content->n_variables,
+					tx_printf(tx, "%s.variables", path), ret_rows);
+}
+
 static int prepare(struct tx *tx, const void *content, const char *path, void **ret_rows)
 {
-	const struct ellu_collection *collection = content;
 	struct row_set *rows = tx_alloc(tx, sizeof(*rows));
 
 	*ret_rows = rows;
-	return rows ? row_set_read(tx, collection->variables, collection->n_variables,
-				   tx_printf(tx, "%s.variables", path), rows) :
-		      -ENOMEM;
+	return rows ? collection_read_rows(tx, content, path, rows) : -ENOMEM;
 }
 
 static int check(struct tx *tx, const struct place *place, int64_t id, const void *content,

@@ -4,6 +4,8 @@
 #include "daemon/store/resources/notes.h"
 #include "daemon/store/resources/resource.h"
 
+struct row_set;
+
 extern const struct resource resource_collection;
 
 struct collection_state {
@@ -20,6 +22,7 @@ struct collection_state {
 	int64_t created_at;
 	int64_t updated_at;
 	int64_t next_position; // of a new column; -1: not looked up
+	bool rows_fit; // the columns that are put: their types may change
 };
 
 int collection_state(struct tx *tx, int64_t id, struct collection_state *ret_state);
@@ -69,22 +72,33 @@ int collections_need(struct tx *tx, const char *collection_ids, int64_t first, i
 int collection_columns(struct tx *tx, int64_t id, struct tx_list *columns);
 int collection_check_columns(struct tx *tx, const struct ellu_collection *content,
 			     const char *path);
-/* Takes away the columns that are not in a JSON array of names; those with a default value only if
+/* What is in a cell has to fit its column: types by name as a JSON object, of columns that say so. */
+int collection_types(struct tx *tx, int64_t id, const char **ret_types);
+/* The value of a cell, NULL for null. InvalidParameter of `path`, or of a field below it. */
+int cell_check(const char *type, json_object *value, const char *path, struct fault *fault);
+/* The column that needs no template, if there is one: 1, or 0. */
+int collection_input(struct tx *tx, int64_t id, const char **ret_name, const char **ret_type);
+
+/* Takes away the columns that are not in a JSON object of keys; those with a default value only if
  * they were `declared` by what goes, too. Where a run has pinned rows, they stay as former ones. */
-int collection_retire_columns(struct tx *tx, struct collection_state *state, const char *names,
+int collection_retire_columns(struct tx *tx, struct collection_state *state, const char *keys,
 			      bool declared);
 /* Whether those of the content, if it says any, come first and as it has them. Where there are no rows
  * there are no others. */
 int collection_has_columns(struct tx *tx, const struct collection_state *state,
 			   const struct ellu_collection *content);
-/* Makes it so. */
+/* Makes it so. Conflict with the rows or another column. */
 int collection_set_columns(struct tx *tx, struct collection_state *state,
 			   const struct ellu_collection *content);
 /* Refuses `field` where there are more than COLUMNS_MAX. */
 int collection_check_count(struct tx *tx, int64_t id, const char *field);
-/* Adds the columns of a JSON array of names that do not exist yet. */
-int collection_add_columns(struct tx *tx, struct collection_state *state,
-			   const char *names);
+/* Brings the columns to what rows with these keys need (row_set.h). Conflict when the columns are
+ * others than those that the rows were checked by. */
+int collection_add_columns(struct tx *tx, struct collection_state *state, const char *keys);
+
+/* The rows of a content, which fit its own columns; `path` is the record's in the request. */
+int collection_read_rows(struct tx *tx, const struct ellu_collection *content, const char *path,
+			 struct row_set *ret_rows);
 
 /* ---- Operations of methods ---- */
 

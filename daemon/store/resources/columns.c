@@ -4,6 +4,7 @@
 
 #include "daemon/store/resources/collection.h"
 #include "proto/generated/interface.h"
+#include "proto/limits.h"
 #include "proto/template.h"
 #include "proto/utf8.h"
 
@@ -166,7 +167,7 @@ static json_object *default_of(const char *type, const char *value)
 	json_object *json = NULL;
 
 	/* A default is text; where the column holds JSON it stands for what it says. */
-	if (strcmp(type, "json") == 0)
+	if (strcmp(type, "json") == 0 || strcmp(type, "conversation") == 0)
 		json = tx_parse(value);
 	return json ? json : json_object_new_string(value);
 }
@@ -235,27 +236,44 @@ static int find_next_position(struct tx *tx, struct collection_state *state)
 		      "i", state->id);
 }
 
-/* A new one, or new type and default of an old one. */
-static int put_column(struct tx *tx, struct collection_state *state,
-		      const struct ellu_column *column)
+/* While there are rows, a column can only come to take more. */
+static int check_type(struct tx *tx, const struct collection_state *state,
+		      const struct ellu_column *column, const char *former)
 {
-	int r;
+	if (same_text(former, column->type) || strcmp(column->type, "json") == 0 ||
+	    state->variables_count == 0 || state->rows_fit)
+		return 0;
+	return fault_conflict(tx->fault, "collection", state->name, state->id,
+			      "it has rows, so that its column '%s' of type %s cannot become one of type %s",
+			      column->name, former, column->type);
+}
 
-	r = db_run(tx->db, "UPDATE collection_columns SET type = ?3, default_value = ?4"
-			   " WHERE collection_id = ?1 AND name = ?2 AND position IS NOT NULL",
-		   "isss", state->id, column->name, column->type, column->default_value);
-	if (r == 0)
-		r = find_next_position(tx, state);
-	else
-		return r;
+static int check_input(struct tx *tx, const struct collection_state *state,
+		       const struct ellu_column *column)
+{
+	const char *name, *type;
+	int r = column_is_input(column->type) ? collection_input(tx, state->id, &name, &type) : 0;
+
+	if (r <= 0 || strcmp(name, column->name) == 0)
+		return r < 0 ? r : 0;
+	return fault_conflict(tx->fault, "collection", state->name, state->id,
+			      "its column '%s' is of type %s, and only one may be of this type or of type "
+			      "%s", name, type, column->type);
+}
+
+static int insert_column(struct tx *tx, struct collection_state *state,
+			 const struct ellu_column *column, bool inferred)
+{
+	int r = find_next_position(tx, state);
+
 	if (r >= 0)
 		r = db_run(tx->db, "INSERT INTO collection_columns (owner_uid, project_id,"
-				   " collection_id, name, type, default_value, position)"
-				   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+				   " collection_id, name, type, default_value, position, inferred)"
+				   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
 				   " ON CONFLICT (collection_id, name) DO UPDATE SET type = ?5,"
-				   "  default_value = ?6, position = ?7",
-			   "iiisssi", state->owner_uid, state->project_id, state->id, column->name,
-			   column->type, column->default_value, state->next_position++);
+				   "  default_value = ?6, position = ?7, inferred = ?8",
+			   "iiisssib", state->owner_uid, state->project_id, state->id, column->name,
+			   column->type, column->default_value, state->next_position++, (int)inferred);
 	return r;
 }
 
@@ -270,30 +288,93 @@ int collection_check_count(struct tx *tx, int64_t id, const char *field)
 	return r < 0 ? r : 0;
 }
 
-int collection_add_columns(struct tx *tx, struct collection_state *state,
-			   const char *names)
+/* 1 with its type and default, or 0. */
+static int find_column(struct tx *tx, int64_t id, const char *name, const char **ret_type,
+		       const char **ret_default, bool *ret_inferred)
 {
-	json_object *array;
+	QUERY q = NULL;
+	int r;
+
+	r = db_row(tx->db, &q, "SELECT type, default_value, inferred FROM collection_columns"
+			       " WHERE collection_id = ?1 AND name = ?2 AND position IS NOT NULL",
+		   "is", id, name);
+	if (r <= 0)
+		return r;
+	*ret_type = tx_text(tx, q, 0);
+	*ret_default = tx_text(tx, q, 1);
+	*ret_inferred = column_int(q, 2) != 0;
+	return tx->oom ? -ENOMEM : 1;
+}
+
+/* A new one, or new type and default of an old one. */
+static int put_column(struct tx *tx, struct collection_state *state,
+		      const struct ellu_column *column)
+{
+	const char *type, *fallback;
+	bool inferred;
+	int r = find_column(tx, state->id, column->name, &type, &fallback, &inferred);
+
+	if (r < 0 || (r > 0 && same_text(type, column->type) && same_text(fallback, column->default_value)))
+		return r < 0 ? r : 0;
+	if (r > 0) {
+		r = check_type(tx, state, column, type);
+		if (r >= 0)
+			r = check_input(tx, state, column);
+		return r < 0 ? r : db_run(tx->db, "UPDATE collection_columns SET type = ?3,"
+						  " default_value = ?4, inferred = 0"
+						  " WHERE collection_id = ?1 AND name = ?2",
+					  "isss", state->id, column->name, column->type,
+					  column->default_value);
+	}
+	r = check_input(tx, state, column);
+	return r < 0 ? r : insert_column(tx, state, column, /* inferred= */ false);
+}
+
+/* A key's type, and what its column is. */
+static int bring_column(struct tx *tx, struct collection_state *state, const char *name,
+			const char *type)
+{
+	bool is_text = strcmp(type, "json") != 0 && strcmp(type, "conversation") != 0;
+	const char *needed = is_text ? "text" : "json", *former, *fallback;
+	bool inferred;
+	int r = find_column(tx, state->id, name, &former, &fallback, &inferred);
+
+	if (r == 0)
+		return insert_column(tx, state, &(struct ellu_column){ .name = name, .type = needed },
+				     /* inferred= */ true);
+	if (r < 0 || strcmp(former, type) == 0)
+		return r < 0 ? r : 0;
+	if (inferred && (!is_text || state->variables_count == 0))
+		return db_run(tx->db, "UPDATE collection_columns SET type = ?3"
+				      " WHERE collection_id = ?1 AND name = ?2", "iss", state->id, name,
+			      needed);
+	if (inferred || strcmp(former, "json") == 0)
+		return 0;
+	return fault_conflict(tx->fault, "collection", state->name, state->id,
+			      "its column '%s' is of type %s by now", name, former);
+}
+
+int collection_add_columns(struct tx *tx, struct collection_state *state, const char *keys)
+{
+	json_object *types;
 	int r = 0;
 
-	if (!names)
+	if (!keys)
 		return 0;
-	array = tx_parse(names);
-	if (!array)
+	types = tx_parse(keys);
+	if (!types)
 		return -ENOMEM;
-	for (size_t i = 0; r >= 0 && i < json_object_array_length(array); i++) {
-		const char *name = json_object_get_string(json_object_array_get_idx(array, i));
-
-		r = collection_has_column(tx, state->id, name);
-		if (r == 0)
-			r = put_column(tx, state, &(struct ellu_column){ .name = name,
-									.type = "text" });
+	json_object_object_foreach(types, name, type)
+	{
+		r = bring_column(tx, state, name, json_object_get_string(type));
+		if (r < 0)
+			break;
 	}
-	json_object_put(array);
+	json_object_put(types);
 	return r < 0 ? r : collection_check_count(tx, state->id, "variables");
 }
 
-int collection_retire_columns(struct tx *tx, struct collection_state *state, const char *names,
+int collection_retire_columns(struct tx *tx, struct collection_state *state, const char *keys,
 			      bool declared)
 {
 	int r;
@@ -301,15 +382,69 @@ int collection_retire_columns(struct tx *tx, struct collection_state *state, con
 	state->next_position = -1;
 	r = db_run(tx->db, "DELETE FROM collection_columns WHERE collection_id = ?1"
 			   " AND (?3 OR default_value IS NULL)"
-			   " AND name NOT IN (SELECT value FROM json_each(?2))"
+			   " AND name NOT IN (SELECT key FROM json_each(?2))"
 			   " AND NOT EXISTS (SELECT 1 FROM runs WHERE collection_id = ?1)",
-		   "isb", state->id, names, (int)declared);
+		   "isb", state->id, keys, (int)declared);
 	if (r >= 0)
 		r = db_run(tx->db, "UPDATE collection_columns SET position = NULL, default_value = NULL"
 				   " WHERE collection_id = ?1 AND (?3 OR default_value IS NULL)"
-				   " AND name NOT IN (SELECT value FROM json_each(?2))",
-			   "isb", state->id, names, (int)declared);
+				   " AND name NOT IN (SELECT key FROM json_each(?2))",
+			   "isb", state->id, keys, (int)declared);
 	return r < 0 ? r : 0;
+}
+
+/* ---- Types ---- */
+
+int collection_input(struct tx *tx, int64_t id, const char **ret_name, const char **ret_type)
+{
+	QUERY q = NULL;
+	int r;
+
+	r = db_row(tx->db, &q, "SELECT name, type FROM collection_columns WHERE collection_id = ?1"
+			       " AND type IN ('conversation', 'raw_input') AND position IS NOT NULL LIMIT 1",
+		   "i", id);
+	if (r <= 0)
+		return r;
+	*ret_name = tx_text(tx, q, 0);
+	*ret_type = tx_text(tx, q, 1);
+	return tx->oom ? -ENOMEM : 1;
+}
+
+int collection_types(struct tx *tx, int64_t id, const char **ret_types)
+{
+	QUERY q = NULL;
+	int r;
+
+	r = db_row(tx->db, &q, "SELECT json_group_object(name, type) FROM collection_columns"
+			       " WHERE collection_id = ?1 AND position IS NOT NULL AND NOT inferred",
+		   "i", id);
+	if (r > 0)
+		*ret_types = tx_text(tx, q, 0);
+	return r < 0 ? r : tx->oom ? -ENOMEM : 0;
+}
+
+static bool is_category(const char *text)
+{
+	size_t size = strlen(text), length = utf8_length(text, size);
+
+	for (size_t i = 0; i < size; i++)
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+			return false;
+	return length >= 1 && length <= NAME_MAX_CHARS;
+}
+
+int cell_check(const char *type, json_object *value, const char *path, struct fault *fault)
+{
+	if (!value || strcmp(type, "json") == 0)
+		return 0;
+	if (strcmp(type, "conversation") == 0)
+		return conversation_check(value, path, fault);
+	if (!json_object_is_type(value, json_type_string))
+		return fault_invalid(fault, path, "a string, since its column is of type %s", type);
+	if (strcmp(type, "category") == 0 && !is_category(json_object_get_string(value)))
+		return fault_invalid(fault, path, "1 to %d characters, none a control character",
+				     NAME_MAX_CHARS);
+	return 0;
 }
 
 int collection_columns(struct tx *tx, int64_t id, struct tx_list *columns)
@@ -334,20 +469,46 @@ int collection_columns(struct tx *tx, int64_t id, struct tx_list *columns)
 	return r < 0 ? r : 0;
 }
 
-/* Two columns of one name. */
+static int check_default(struct tx *tx, const struct ellu_column *column, const char *path)
+{
+	json_object *value;
+	int r;
+
+	if (!column->default_value)
+		return 0;
+	value = default_of(column->type, column->default_value);
+	r = value ? cell_check(column->type, value, path, tx->fault) : -ENOMEM;
+	json_object_put(value);
+	return r;
+}
+
+/* Against those before it. */
+static int check_column(struct tx *tx, const struct ellu_collection *content, size_t i,
+			const char *path)
+{
+	const struct ellu_column *column = content->columns[i];
+
+	for (size_t j = 0; j < i; j++) {
+		const struct ellu_column *other = content->columns[j];
+
+		if (strcmp(column->name, other->name) == 0)
+			return fault_invalid(tx->fault, tx_printf(tx, "%s.columns[%zu].name", path, i),
+					     "a name that no other column has");
+		if (column_is_input(column->type) && column_is_input(other->type))
+			return fault_invalid(tx->fault, tx_printf(tx, "%s.columns[%zu].type", path, i),
+					     "one column of type conversation or raw_input at most");
+	}
+	return check_default(tx, column, tx_printf(tx, "%s.columns[%zu].default_value", path, i));
+}
+
 int collection_check_columns(struct tx *tx, const struct ellu_collection *content,
 			     const char *path)
 {
-	for (size_t i = 0; i < content->n_columns; i++) {
-		const struct ellu_column *column = content->columns[i];
+	int r = 0;
 
-		for (size_t j = 0; j < i; j++)
-			if (strcmp(column->name, content->columns[j]->name) == 0)
-				return fault_invalid(tx->fault,
-						     tx_printf(tx, "%s.columns[%zu].name", path, i),
-						     "a name that no other column has");
-	}
-	return 0;
+	for (size_t i = 0; r >= 0 && i < content->n_columns; i++)
+		r = check_column(tx, content, i, path);
+	return r < 0 ? r : tx->oom ? -ENOMEM : 0;
 }
 
 static bool column_equal(const struct ellu_column *a, const struct ellu_column *b)
@@ -410,7 +571,7 @@ int collection_set_columns(struct tx *tx, struct collection_state *state,
 
 	/* Which columns there are follows from rows; without any, from what is declared. */
 	if (state->variables_count == 0)
-		r = collection_retire_columns(tx, state, "[]", /* declared= */ true);
+		r = collection_retire_columns(tx, state, "{}", /* declared= */ true);
 	for (size_t i = 0; r >= 0 && i < content->n_columns; i++)
 		r = put_column(tx, state, content->columns[i]);
 	if (r >= 0)

@@ -21,28 +21,51 @@ static bool is_name(const char *key)
 struct reading {
 	struct tx *tx;
 	const char *path;
-	json_object *seen; // its keys
-	struct tx_list keys;
+	json_object *types; // that columns have; NULL: none has
+	json_object *keys; // of the set
 	int64_t *hashes;
 	struct identity identity;
 };
 
-static int add_key(struct reading *reading, const char *key, size_t i)
+/* The type that its column has, or that its value would have. */
+static int find_type(struct reading *reading, const char *key, json_object *value, size_t i,
+		     const char **ret_type)
+{
+	json_object *type;
+	int r = 0;
+
+	if (!reading->types || !json_object_object_get_ex(reading->types, key, &type)) {
+		*ret_type = value && !json_object_is_type(value, json_type_string) ? "json" : "text";
+		return 0;
+	}
+	*ret_type = json_object_get_string(type);
+	if (strcmp(*ret_type, "text") != 0 || (value && !json_object_is_type(value, json_type_string)))
+		r = cell_check(*ret_type, value,
+			       tx_printf(reading->tx, "%s[%zu].%s", reading->path, i, key),
+			       reading->tx->fault);
+	return r;
+}
+
+static int add_key(struct reading *reading, const char *key, json_object *value, size_t i)
 {
 	struct tx *tx = reading->tx;
+	json_object *known = NULL;
+	const char *type;
+	int r;
 
-	if (json_object_object_get_ex(reading->seen, key, NULL))
-		return 0;
-	if (!is_name(key))
+	if (!json_object_object_get_ex(reading->keys, key, &known) && !is_name(key))
 		return fault_invalid(tx->fault, tx_printf(tx, "%s[%zu]", reading->path, i),
 				     "keys of 1 to %d characters, none a control character",
 				     NAME_MAX_CHARS);
-	if (reading->keys.n == COLUMNS_MAX)
+	r = find_type(reading, key, value, i, &type);
+	if (r < 0 || (known && strcmp(type, "json") != 0))
+		return r;
+	if (known)
+		return json_object_set_string(known, type) ? 0 : -ENOMEM;
+	if (json_object_object_length(reading->keys) == COLUMNS_MAX)
 		return fault_invalid(tx->fault, reading->path, "at most %d different keys",
 				     COLUMNS_MAX);
-	if (json_object_object_add(reading->seen, key, NULL) < 0)
-		return -ENOMEM;
-	return tx_append(tx, &reading->keys, tx_strdup(tx, key));
+	return json_object_object_add(reading->keys, key, json_object_new_string(type)) < 0 ? -ENOMEM : 0;
 }
 
 static int identify(struct reading *reading, json_object *row, size_t i)
@@ -70,8 +93,7 @@ static int read_row(struct reading *reading, const char *row, size_t i)
 	if (r >= 0) {
 		json_object_object_foreach(json, key, value)
 		{
-			(void)value;
-			r = add_key(reading, key, i);
+			r = add_key(reading, key, value, i);
 			if (r < 0)
 				break;
 		}
@@ -82,33 +104,57 @@ static int read_row(struct reading *reading, const char *row, size_t i)
 	return r;
 }
 
-int row_set_read(struct tx *tx, const char *const *rows, size_t n_rows, const char *path,
-		 struct row_set *ret_set)
+int row_set_read(struct tx *tx, const char *types, const char *const *rows, size_t n_rows,
+		 const char *path, struct row_set *ret_set)
 {
-	struct reading reading = { .tx = tx, .path = path, .seen = json_object_new_object() };
+	struct reading reading = { .tx = tx, .path = path, .keys = json_object_new_object() };
 	size_t bytes = 0;
 	int r;
 
 	identity_init(&reading.identity);
+	reading.types = types ? tx_parse(types) : NULL;
 	reading.hashes = tx_array(tx, n_rows, sizeof(*reading.hashes));
-	r = reading.seen && reading.hashes ? 0 : -ENOMEM;
+	r = reading.keys && reading.hashes && (reading.types || !types) ? 0 : -ENOMEM;
 	for (size_t i = 0; i < n_rows && r >= 0; i++) {
 		bytes += strlen(rows[i]);
 		r = bytes > ROWS_BYTES_MAX ? fault_too_large(tx->fault, ROWS_BYTES_MAX, path) :
 					     read_row(&reading, rows[i], i);
 	}
-	json_object_put(reading.seen);
-	if (r < 0)
-		return r;
-	*ret_set = (struct row_set){
-		.rows = rows,
-		.n_rows = n_rows,
-		.keys = (const char *const *)reading.keys.items,
-		.n_keys = reading.keys.n,
-		.hashes = reading.hashes,
-	};
-	identity_done(&reading.identity, ret_set->identity);
-	return 0;
+	if (r >= 0)
+		*ret_set = (struct row_set){
+			.rows = rows,
+			.n_rows = n_rows,
+			.n_read = n_rows,
+			.keys = tx_strdup(tx, json_text(reading.keys, NULL)),
+			.hashes = reading.hashes,
+		};
+	json_object_put(reading.keys);
+	json_object_put(reading.types);
+	if (r >= 0)
+		identity_done(&reading.identity, ret_set->identity);
+	return r < 0 ? r : tx->oom ? -ENOMEM : 0;
+}
+
+int keys_merge(struct tx *tx, const char *known, const char *more, const char **ret_keys)
+{
+	json_object *keys = tx_parse(known ? known : "{}"), *added = tx_parse(more);
+	int r = keys && added ? 0 : -ENOMEM;
+
+	if (r >= 0) {
+		json_object_object_foreach(added, key, type)
+		{
+			if (r >= 0 && (strcmp(json_object_get_string(type), "json") == 0 ||
+				       !json_object_object_get_ex(keys, key, NULL)))
+				r = json_object_object_add(keys, key, json_object_get(type));
+		}
+	}
+	if (r >= 0 && json_object_object_length(keys) > COLUMNS_MAX)
+		r = fault_invalid(tx->fault, "variables", "at most %d different keys", COLUMNS_MAX);
+	if (r >= 0)
+		*ret_keys = tx_strdup(tx, json_text(keys, NULL));
+	json_object_put(keys);
+	json_object_put(added);
+	return r < 0 ? r : tx->oom ? -ENOMEM : 0;
 }
 
 /* ---- Comparing ---- */
@@ -165,4 +211,140 @@ int row_set_equal(struct tx *tx, struct row_set *set, const struct collection_st
 		*compared = (struct row_comparison){ state->id, state->first_sequence,
 						     state->last_sequence, r > 0 };
 	return r;
+}
+
+/* ---- Dropping ---- */
+
+#define LOOKS 4000 // that one step takes: chunks of rows, and rows of one hash
+
+/* Equal to an earlier one of the set? */
+static int is_repeated(const struct row_set *set, size_t i)
+{
+	int r = 0;
+
+	for (size_t k = 0; k < i && r == 0; k++)
+		if (set->hashes[k] == set->hashes[i])
+			r = identity_json_equal(set->rows[k], set->rows[i]);
+	return r;
+}
+
+struct range {
+	const struct collection_state *state;
+	int64_t after_sequence;
+	int64_t batch_id;
+	int64_t first_chunk, last_chunk; // of rows, see template_variables_by_hash
+	int looks; // that are left
+};
+
+/* 1: the collection has it. */
+static int is_there(struct tx *tx, struct range *range, const struct row_set *set, size_t i)
+{
+	const struct collection_state *state = range->state;
+	int r = 0;
+
+	for (int64_t chunk = range->last_chunk; r == 0 && chunk >= range->first_chunk; chunk--) {
+		QUERY q = NULL;
+
+		range->looks--;
+		r = db_query(tx->db, &q,
+			     "SELECT v.input_values FROM template_variables v CROSS JOIN row_batches b"
+			     " ON b.id = v.batch_id WHERE v.project_id = ?1 AND v.id >> 16 = ?2"
+			     " AND v.hash = ?3 AND v.removed_sequence IS NULL AND b.collection_id = ?4"
+			     " AND (b.id = ?5 OR (b.sequence > ?6 AND b.sequence <= ?7))",
+			     "iiiiiii", state->project_id, chunk, set->hashes[i], state->id,
+			     range->batch_id, range->after_sequence, state->last_sequence);
+		while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
+			range->looks--;
+			r = identity_json_equal(set->rows[i], column_peek(q, 0));
+			if (r != 0)
+				break;
+		}
+	}
+	return r;
+}
+
+/* Where the batches in question may have their rows. */
+static int find_chunks(struct tx *tx, struct range *range)
+{
+	int64_t id = 0;
+	int r;
+
+	r = db_int(tx->db, &range->last_chunk, "SELECT max(id) >> 16 FROM template_variables", "");
+	if (r <= 0) {
+		range->last_chunk = -1;
+		return r;
+	}
+	/* Those that came meanwhile are few; all there are may be many. */
+	if (range->after_sequence > range->state->first_sequence && !range->batch_id)
+		r = db_int(tx->db, &id, "SELECT min((SELECT min(v.id) FROM template_variables v"
+					"  WHERE v.batch_id = b.id)) FROM row_batches b"
+					" WHERE b.collection_id = ?1 AND b.sequence > ?2",
+			   "ii", range->state->id, range->after_sequence);
+	range->first_chunk = id >> 16;
+	return r;
+}
+
+static void drop(struct row_set *set, size_t i)
+{
+	const char **rows = (const char **)set->rows;
+	size_t n = set->n_rows - i - 1;
+
+	memmove(rows + i, rows + i + 1, n * sizeof(*rows));
+	memmove(set->hashes + i, set->hashes + i + 1, n * sizeof(*set->hashes));
+	set->n_rows--;
+}
+
+/* Its own array, which rows can be dropped from. */
+static int own_rows(struct tx *tx, struct row_set *set)
+{
+	const char **rows = tx_array(tx, set->n_rows, sizeof(*rows));
+
+	if (!rows)
+		return -ENOMEM;
+	memcpy(rows, set->rows, set->n_rows * sizeof(*rows));
+	set->rows = rows;
+	set->is_own = true;
+	return 0;
+}
+
+/* Of the rows that are left. */
+static int identify_again(struct row_set *set)
+{
+	struct identity whole, identity;
+	char text[IDENTITY_SIZE];
+	int r = 0;
+
+	identity_init(&whole);
+	for (size_t i = 0; r >= 0 && i < set->n_rows; i++) {
+		identity_init(&identity);
+		r = identity_json(&identity, set->rows[i]);
+		identity_done(&identity, text);
+		identity_text(&whole, text);
+	}
+	identity_done(&whole, set->identity);
+	return r;
+}
+
+int row_set_deduplicate(struct tx *tx, struct row_set *set, const struct collection_state *state,
+			int64_t after_sequence, int64_t batch_id, size_t *at)
+{
+	struct range range = { .state = state, .after_sequence = after_sequence, .batch_id = batch_id,
+			       .looks = LOOKS };
+	bool all = after_sequence < state->last_sequence || batch_id;
+	int r = set->is_own ? 0 : own_rows(tx, set);
+
+	if (r >= 0 && all)
+		r = find_chunks(tx, &range);
+	while (r >= 0 && *at < set->n_rows && range.looks > 0) {
+		r = is_repeated(set, *at);
+		if (r == 0 && all)
+			r = is_there(tx, &range, set, *at);
+		if (r > 0)
+			drop(set, *at);
+		else
+			(*at)++;
+	}
+	if (r < 0 || *at < set->n_rows)
+		return r < 0 ? r : 1;
+	return set->n_rows < set->n_read ? identify_again(set) : 0;
 }

@@ -1,34 +1,13 @@
 #include "daemon/store/resources/rows.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/store/engine/page.h"
 #include "daemon/store/engine/store_internal.h"
 #include "proto/generated/interface.h"
-
-int rows_keys(struct tx *tx, const char *known, const struct row_set *set, const char **ret_keys)
-{
-	json_object *seen = json_object_new_object();
-	json_object *names = known ? tx_parse(known) : json_object_new_array();
-	int r = seen && names ? 0 : -ENOMEM;
-
-	for (size_t i = 0; r >= 0 && i < json_object_array_length(names); i++)
-		r = json_object_object_add(
-			seen, json_object_get_string(json_object_array_get_idx(names, i)), NULL);
-	for (size_t i = 0; r >= 0 && i < set->n_keys; i++) {
-		if (json_object_object_get_ex(seen, set->keys[i], NULL))
-			continue;
-		r = json_object_array_add(names, json_object_new_string(set->keys[i]));
-	}
-	if (r >= 0 && json_object_array_length(names) > COLUMNS_MAX)
-		r = fault_invalid(tx->fault, "variables", "at most %d different keys", COLUMNS_MAX);
-	if (r >= 0)
-		*ret_keys = tx_strdup(tx, json_text(names, NULL));
-	json_object_put(seen);
-	json_object_put(names);
-	return r < 0 ? r : tx->oom ? -ENOMEM : 0;
-}
 
 int rows_insert(struct tx *tx, const struct collection_state *state, int64_t batch_id,
 		const struct row_set *set)
@@ -49,9 +28,9 @@ int rows_publish(struct tx *tx, struct collection_state *state, int64_t added,
 	char chained[IDENTITY_SIZE];
 
 	identity_chain(state->rows_identity, identity, chained);
-	state->rows_identity = tx_strdup(tx, chained);
 	state->last_sequence++;
 	state->variables_count += added;
+	state->rows_identity = state->variables_count > 0 ? tx_strdup(tx, chained) : "";
 	return db_run(tx->db, "UPDATE collections SET last_sequence = ?2, variables_count = ?3,"
 			      " updated_at = ?4, rows_identity = ?5 WHERE id = ?1",
 		      "iiiis", state->id, state->last_sequence, state->variables_count, tx->now,
@@ -60,15 +39,12 @@ int rows_publish(struct tx *tx, struct collection_state *state, int64_t added,
 
 int rows_append(struct tx *tx, struct collection_state *state, const struct row_set *set)
 {
-	const char *keys;
 	int64_t batch_id;
 	int r;
 
 	if (set->n_rows == 0)
 		return 0;
-	r = rows_keys(tx, NULL, set, &keys);
-	if (r >= 0)
-		r = collection_add_columns(tx, state, keys);
+	r = collection_add_columns(tx, state, set->keys);
 	if (r >= 0)
 		r = db_insert(tx->db, &batch_id,
 			      "INSERT INTO row_batches (owner_uid, project_id, collection_id,"
@@ -90,6 +66,70 @@ int rows_clear(struct tx *tx, struct collection_state *state)
 			      " variables_count = 0, rows_identity = '', updated_at = ?2 WHERE id = ?1",
 		      "ii", state->id, tx->now);
 }
+
+/* ---- Removing some ---- */
+
+/* Ids as a JSON array without repetition, and NotFound when one of them is not shown. */
+static int find_shown(struct tx *tx, const struct collection_state *state, const int64_t *ids,
+		      size_t n_ids, const char **ret_ids, int64_t *ret_n)
+{
+	json_object *list = json_object_new_object(), *array = json_object_new_array();
+	char key[24];
+	int64_t missing;
+	int r = list && array ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r >= 0 && i < n_ids; i++) {
+		snprintf(key, sizeof(key), "%" PRId64, ids[i]);
+		if (json_object_object_get_ex(list, key, NULL))
+			continue;
+		r = json_object_object_add(list, key, NULL);
+		if (r >= 0)
+			r = json_object_array_add(array, json_object_new_int64(ids[i]));
+	}
+	if (r >= 0) {
+		*ret_n = (int64_t)json_object_array_length(array);
+		*ret_ids = tx_strdup(tx, json_text(array, NULL));
+	}
+	json_object_put(list);
+	json_object_put(array);
+	if (r < 0 || !*ret_ids)
+		return -ENOMEM;
+	r = db_int(tx->db, &missing, "SELECT j.value FROM json_each(?1) j WHERE NOT EXISTS ("
+				     "SELECT 1 FROM template_variables v CROSS JOIN row_batches b"
+				     " ON b.id = v.batch_id WHERE v.id = j.value AND b.collection_id = ?2"
+				     " AND b.sequence > ?3 AND b.sequence <= ?4"
+				     " AND v.removed_sequence IS NULL) LIMIT 1",
+		   "siii", *ret_ids, state->id, state->first_sequence, state->last_sequence);
+	return r <= 0 ? r : fault_not_found(tx->fault, "template_variables", NULL, missing);
+}
+
+/* The sequence that removes is no batch's. Who is pinned to less sees the rows; they go with their
+ * batch. */
+int rows_delete(struct tx *tx, struct method_run *op)
+{
+	const struct ellu_delete_template_variables_request *request = op->arguments;
+	struct ellu_delete_template_variables_reply *reply = method_reply(tx, op);
+	struct collection_state state;
+	const char *ids = NULL, *identity;
+	int r = reply ? 0 : -ENOMEM;
+
+	if (r >= 0)
+		r = collection_resolve(tx, &op->scope, request->collection, &state);
+	if (r >= 0)
+		r = collection_check_writable(tx, &state);
+	if (r >= 0)
+		r = find_shown(tx, &state, request->ids, request->n_ids, &ids, &reply->removed);
+	if (r >= 0)
+		r = db_run(tx->db, "UPDATE template_variables SET removed_sequence = ?2"
+				   " WHERE id IN (SELECT value FROM json_each(?1))", "si", ids,
+			   state.last_sequence + 1);
+	if (r < 0)
+		return r;
+	identity = tx_printf(tx, "without %s", ids);
+	return identity ? rows_publish(tx, &state, -reply->removed, identity) : -ENOMEM;
+}
+
+/* ---- Walking ---- */
 
 int rows_next_batch(struct tx *tx, int64_t collection_id, int64_t last_sequence,
 		    int64_t *sequence, int64_t *ret_batch_id)
@@ -114,7 +154,8 @@ static int walk_batch(struct row_walk *walk, int64_t batch_id)
 	int r;
 
 	r = db_query(db, &q, "SELECT id, input_values, created_at FROM template_variables"
-			     " WHERE batch_id = ?1 AND id > ?2 ORDER BY id", "ii", batch_id,
+			     " WHERE batch_id = ?1 AND id > ?2 AND removed_sequence IS NULL"
+			     " ORDER BY id", "ii", batch_id,
 		     walk->row_id);
 	while (r >= 0 && (r = db_next(db, q)) > 0) {
 		r = walk->found(walk, q);

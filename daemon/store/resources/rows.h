@@ -27,8 +27,6 @@ int row_walk(struct row_walk *walk);
 
 /* The steps of adding rows, shared by what is visible at once and by uploads. */
 
-/* The keys of rows behind those of `known`, which may be NULL, as a JSON array. */
-int rows_keys(struct tx *tx, const char *known, const struct row_set *set, const char **ret_keys);
 int rows_insert(struct tx *tx, const struct collection_state *state, int64_t batch_id,
 		const struct row_set *set);
 /* Gives the collection its next sequence, with so many rows more. */
@@ -38,4 +36,5 @@ int rows_publish(struct tx *tx, struct collection_state *state, int64_t added,
 /* ---- Operations of methods ---- */
 
 int rows_list(struct tx *tx, struct method_run *op); // ListTemplateVariables
+int rows_delete(struct tx *tx, struct method_run *op); // DeleteTemplateVariables
 int rows_add(struct tx *tx, struct method_run *op); // AddTemplateVariables (rows_upload.c)

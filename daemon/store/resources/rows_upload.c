@@ -8,13 +8,14 @@
 
 #include <errno.h>
 
+#include "daemon/store/engine/page.h"
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources/sweep.h"
 
 struct upload {
 	int64_t batch_id;
 	int64_t row_count;
-	const char *keys; // NULL: it has no rows yet
+	const char *keys; // as a set of rows has them; NULL: it has no rows yet
 	const char *identity; // of its rows
 };
 
@@ -103,7 +104,7 @@ static int upload_add(struct tx *tx, struct collection_state *state,
 	if (r == 0)
 		r = upload_begin(tx, state, arguments->upload_id, &upload);
 	if (r >= 0)
-		r = rows_keys(tx, upload.keys, set, &upload.keys);
+		r = keys_merge(tx, upload.keys, set->keys, &upload.keys);
 	if (r >= 0)
 		r = rows_insert(tx, state, upload.batch_id, set);
 	upload.row_count += (int64_t)set->n_rows;
@@ -124,50 +125,109 @@ static int add_at_once(struct tx *tx, struct collection_state *state,
 		       const struct ellu_add_template_variables_request *arguments,
 		       const struct row_set *set)
 {
-	const char *keys;
-	int r;
+	int r = make_place(tx, state, arguments, set->keys);
 
-	r = rows_keys(tx, NULL, set, &keys);
-	if (r >= 0)
-		r = make_place(tx, state, arguments, keys);
 	return r < 0 ? r : rows_append(tx, state, set);
 }
 
+/* ---- The request ---- */
+
+struct adding {
+	struct row_set rows;
+	int64_t seen_sequence; // rows up to it were looked at for equal ones
+	int64_t batch_id; // of the upload so far, 0: it has none
+	size_t at; // rows that were
+};
+
+static bool is_set(const int *option)
+{
+	return option && *option;
+}
+
+/* What a reader sees may change before the writer looks at it: what came meanwhile is looked at there. */
+static int read_rows(struct tx *tx, const struct ellu_add_template_variables_request *request,
+		     const struct collection_state *state, struct adding *adding)
+{
+	const char *types;
+	int r = collection_types(tx, state->id, &types);
+
+	if (r >= 0)
+		r = row_set_read(tx, types, request->variables, request->n_variables, "variables",
+				 &adding->rows);
+	if (r >= 0 && request->upload_id)
+		r = db_int(tx->db, &adding->batch_id, "SELECT id FROM row_batches WHERE collection_id = ?1"
+						      " AND upload_id = ?2 AND sequence IS NULL",
+			   "is", state->id, request->upload_id);
+	adding->seen_sequence = state->last_sequence;
+	return r < 0 ? r : 0;
+}
+
 /* Away from the writer, to which the request goes on. */
-static int read_rows(struct tx *tx, struct method_run *op)
+static int prepare_rows(struct tx *tx, struct method_run *op)
 {
 	const struct ellu_add_template_variables_request *request = op->arguments;
-	struct row_set *rows = tx_alloc(tx, sizeof(*rows));
+	struct adding *adding = op->request.state;
+	struct collection_state state;
+	int r = collection_resolve(tx, &op->scope, request->collection, &state);
 
-	op->request.state = rows;
+	op->request.again = false;
+	if (r >= 0 && !adding) {
+		op->request.state = adding = tx_alloc(tx, sizeof(*adding));
+		r = adding ? read_rows(tx, request, &state, adding) : -ENOMEM;
+	}
+	if (r >= 0 && is_set(request->deduplicate)) {
+		state.last_sequence = adding->seen_sequence;
+		r = row_set_deduplicate(tx, &adding->rows, &state,
+					is_set(request->replace) ? state.last_sequence : state.first_sequence,
+					adding->batch_id, &adding->at);
+	}
+	if (r > 0)
+		return list_again(&op->request);
 	op->request.lane = STORE_WRITE;
-	return rows ? row_set_read(tx, request->variables, request->n_variables, "variables", rows) :
-		      -ENOMEM;
+	return r;
+}
+
+static int drop_newcomers(struct tx *tx, const struct ellu_add_template_variables_request *request,
+			  const struct collection_state *state, struct adding *adding)
+{
+	int64_t after = adding->seen_sequence;
+	int r = 0;
+
+	if (!is_set(request->deduplicate) || is_set(request->replace) || after == state->last_sequence)
+		return 0;
+	adding->at = 0;
+	do
+		r = row_set_deduplicate(tx, &adding->rows, state, after, /* batch_id= */ 0, &adding->at);
+	while (r > 0);
+	return r;
 }
 
 int rows_add(struct tx *tx, struct method_run *op)
 {
 	const struct ellu_add_template_variables_request *request = op->arguments;
-	const struct row_set *rows = op->request.state;
+	struct adding *adding = op->request.state;
 	struct ellu_add_template_variables_reply *reply;
 	struct collection_state state;
 	int r;
 
-	if (!rows)
-		return read_rows(tx, op);
+	if (op->request.lane != STORE_WRITE)
+		return prepare_rows(tx, op);
 	reply = method_reply(tx, op);
 	if (!reply)
 		return -ENOMEM;
 	r = collection_resolve(tx, &op->scope, request->collection, &state);
 	if (r >= 0)
 		r = collection_check_writable(tx, &state);
+	if (r >= 0)
+		r = drop_newcomers(tx, request, &state, adding);
 	if (r >= 0 && request->upload_id)
-		r = upload_add(tx, &state, request, rows);
+		r = upload_add(tx, &state, request, &adding->rows);
 	else if (r >= 0)
-		r = add_at_once(tx, &state, request, rows);
+		r = add_at_once(tx, &state, request, &adding->rows);
 	if (r < 0)
 		return r;
-	reply->added = (int64_t)request->n_variables;
+	reply->added = (int64_t)adding->rows.n_rows;
+	reply->dropped = (int64_t)(adding->rows.n_read - adding->rows.n_rows);
 	reply->variables_count = state.variables_count;
 	reply->version = collection_version(&state);
 	return 0;

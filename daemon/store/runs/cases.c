@@ -9,7 +9,6 @@
 #include <errno.h>
 
 #include "daemon/store/resources/collection.h"
-#include "daemon/store/resources/prompt_template.h"
 #include "daemon/store/runs/run.h"
 #include "proto/limits.h"
 
@@ -22,7 +21,7 @@ struct scan {
 	struct run_row run;
 	/* Of a run that rates: what the cases of one experiment share; few follow each other. */
 	struct run_row origin;
-	struct ellu_prompt_template *prompt_template;
+	struct prompt prompt;
 	struct case_cursor at;
 	struct run_case *cases;
 	size_t n_cases;
@@ -104,7 +103,7 @@ static int scan_pairs(struct scan *scan)
 		.sql = "SELECT v.id, v.input_values, r.id, coalesce(r.response_text, r.tool_calls),"
 		       " r.error IS NOT NULL, r.round FROM template_variables v LEFT JOIN responses r"
 		       " ON r.template_variables_id = v.id AND r.run_id = ?3 AND r.epoch = ?4"
-		       " WHERE v.batch_id = ?1 AND v.id > ?2 ORDER BY v.id",
+		       " WHERE v.batch_id = ?1 AND v.id > ?2 AND " ROW_IS_PINNED("?5") " ORDER BY v.id",
 		.found = look_at_pair,
 		.userdata = scan,
 	};
@@ -123,12 +122,8 @@ static int set_origin(struct scan *scan, int64_t run_id)
 
 	if (scan->origin.id == run_id)
 		return 0;
-	scan->prompt_template = NULL;
 	r = run_row_load(scan->tx, run_id, &scan->origin);
-	if (r < 0 || !scan->origin.prompt_template_id)
-		return r;
-	return prompt_template_load(scan->tx, scan->origin.prompt_template_id,
-				    &scan->prompt_template);
+	return r < 0 ? r : run_prompt_load(scan->tx, &scan->origin, &scan->prompt);
 }
 
 static int look_at_response(struct scan *scan, const struct run_walk *walk)
@@ -153,7 +148,7 @@ static int look_at_response(struct scan *scan, const struct run_walk *walk)
 	if (r < 0)
 		return r;
 	item.row_id = column_int(q, 1);
-	item.prompt_template = scan->prompt_template;
+	item.prompt = scan->prompt;
 	return add_case(scan, &item, scan->origin.column_defaults, q, 3, 2);
 }
 

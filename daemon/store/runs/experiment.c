@@ -322,6 +322,8 @@ int experiment_answer_identity(struct tx *tx, const struct run_row *run,
 	identity_int(&identity, run->config_id); // another one may lead to another account
 	identity_text(&identity, of_config);
 	identity_text(&identity, run->response_column);
+	identity_text(&identity, run->input_column);
+	identity_text(&identity, run->input_type);
 	r = identity_json(&identity, params);
 	identity_done(&identity, ret_identity);
 	return r;

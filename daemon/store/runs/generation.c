@@ -38,11 +38,14 @@ static int add_rows(struct tx *tx, const struct generation_keep *op, struct coll
 		    struct ellu_generation_result *result)
 {
 	struct row_set rows;
+	const char *types;
 	int r = collection_check_writable(tx, state);
 
 	result->collection_id = tx_int_value(tx, state->id);
 	if (r >= 0)
-		r = row_set_read(tx, op->rows, op->n_rows, "variables", &rows);
+		r = collection_types(tx, state->id, &types);
+	if (r >= 0)
+		r = row_set_read(tx, types, op->rows, op->n_rows, "variables", &rows);
 	return r < 0 ? r : rows_append(tx, state, &rows);
 }
 

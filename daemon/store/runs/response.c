@@ -6,7 +6,6 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/store/resources/collection.h"
-#include "daemon/store/resources/prompt_template.h"
 #include "proto/generated/interface.h"
 #include "proto/template.h"
 
@@ -75,26 +74,22 @@ static int read_response(struct tx *tx, sqlite3_stmt *q, const struct run_row *r
 /* ---- Messages ---- */
 
 /* What the messages of the responses are rendered from. */
-struct prompt {
-	const struct ellu_prompt_template *template; // NULL: the run has none
+struct source {
+	struct prompt prompt; // empty: the run has none
 	const char *system_message; // of the pinned config, or NULL
 };
 
-static int load_prompt(struct tx *tx, const struct run_row *run, struct prompt *ret_prompt)
+static int load_source(struct tx *tx, const struct run_row *run, struct source *ret_source)
 {
-	struct ellu_prompt_template *template = NULL;
 	struct ellu_llm_config *config;
-	int r = 0;
+	int r = run_prompt_load(tx, run, &ret_source->prompt);
 
-	*ret_prompt = (struct prompt){ 0 };
-	if (run->prompt_template_id)
-		r = prompt_template_load(tx, run->prompt_template_id, &template);
-	ret_prompt->template = template;
+	ret_source->system_message = NULL;
 	if (r < 0 || !run->config_snapshot)
 		return r;
 	r = tx_decode(tx, &ellu_llm_config_type, run->config_snapshot, &config);
 	if (r >= 0)
-		ret_prompt->system_message = config->system_message;
+		ret_source->system_message = config->system_message;
 	return r;
 }
 
@@ -111,33 +106,31 @@ static const struct ellu_message *system_message(struct tx *tx, const char *text
 
 /* The messages that were sent are rendered from what was pinned, not stored twice. A row that
  * cannot be rendered was never sent: its response has no messages. */
-static int render_messages(struct tx *tx, const struct prompt *prompt,
+static int render_messages(struct tx *tx, const struct source *source,
 			   struct ellu_response *response)
 {
-	const struct ellu_prompt_template *template = prompt->template;
 	const struct ellu_message *const *rendered = NULL;
 	const struct ellu_message **messages;
 	struct fault fault;
 	json_object *values;
-	size_t n = 0;
+	size_t n_rendered, n = 0;
 	int r;
 
-	if (!template)
+	if (prompt_is_empty(&source->prompt))
 		return 0;
-	messages = tx_array(tx, template->n_messages + 1, sizeof(*messages));
 	values = tx_parse(response->template_variables->input_values);
-	if (!messages || !values) {
-		json_object_put(values);
+	if (!values)
 		return -ENOMEM;
-	}
-	r = template_render_messages(template->messages, template->n_messages, values, tx->arena,
-				     &rendered, &fault);
+	r = prompt_render(&source->prompt, values, tx->arena, &rendered, &n_rendered, &fault);
 	json_object_put(values);
 	if (r < 0)
 		return fault.code == ELLU_E_INTERNAL ? -ENOMEM : 0;
-	if (prompt->system_message)
-		messages[n++] = system_message(tx, prompt->system_message);
-	for (size_t i = 0; i < template->n_messages; i++)
+	messages = tx_array(tx, n_rendered + 1, sizeof(*messages));
+	if (!messages)
+		return -ENOMEM;
+	if (source->system_message)
+		messages[n++] = system_message(tx, source->system_message);
+	for (size_t i = 0; i < n_rendered; i++)
 		messages[n++] = rendered[i];
 	response->messages = messages;
 	response->n_messages = n;
@@ -152,7 +145,7 @@ struct listing {
 	struct page page;
 	struct run_row run;
 	struct response_filter filter;
-	struct prompt prompt;
+	struct source source;
 	enum response_order order;
 	struct response_ranking *ranking; // NULL: it is a walk
 	struct response_place at;
@@ -202,7 +195,7 @@ static int list_response(struct listing *listing, int64_t response_id)
 	if (r >= 0)
 		r = read_response(tx, q, &listing->run, &response);
 	if (r >= 0)
-		r = render_messages(tx, &listing->prompt, response);
+		r = render_messages(tx, &listing->source, response);
 	if (r >= 0)
 		r = page_try(tx, &listing->page, &ellu_response_type, response);
 	if (r == -E2BIG)
@@ -362,7 +355,7 @@ static int begin(struct tx *tx, struct method_run *op)
 	if (r >= 0)
 		r = filter_of(tx, a, &listing->filter);
 	if (r >= 0)
-		r = load_prompt(tx, &listing->run, &listing->prompt);
+		r = load_source(tx, &listing->run, &listing->source);
 	if (r >= 0 && ranked)
 		return begin_ranking(listing);
 	return r >= 0 && listing->page.resumed ? resume(listing) : r;

@@ -80,9 +80,9 @@ static int walk_batch(struct response_walk *walk, int64_t batch_id, size_t *left
 		     "SELECT v.id, r.id, r.epoch," LETS_THROUGH " FROM template_variables v"
 		     " LEFT JOIN responses r ON r.template_variables_id = v.id"
 		     " AND r.run_id = ?1 WHERE v.batch_id = ?14 AND v.id >= ?15"
-		     " ORDER BY v.id, r.epoch",
-		     LETS_THROUGH_FORMAT "ii", LETS_THROUGH_VALUES(walk->run, walk->filter),
-		     batch_id, walk->at.row_id);
+		     " AND " ROW_IS_PINNED("?16") " ORDER BY v.id, r.epoch",
+		     LETS_THROUGH_FORMAT "iii", LETS_THROUGH_VALUES(walk->run, walk->filter),
+		     batch_id, walk->at.row_id, walk->run->last_sequence);
 	while (r >= 0 && !*ret_end) {
 		if (*left == 0)
 			return RESPONSE_WALK_MORE;

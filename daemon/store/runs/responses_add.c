@@ -91,8 +91,10 @@ static int next_batch(struct tx *tx, const struct run_row *run, struct row_place
 		return r < 0 ? r : -EBADMSG;
 	*place = (struct row_place){ .sequence = sequence, .batch_id = place->batch_id,
 				     .before = place->before + place->n };
-	r = db_int(tx->db, &place->n, "SELECT row_count FROM row_batches WHERE id = ?1", "i",
-		   place->batch_id);
+	r = db_int(tx->db, &place->n, "SELECT row_count - (SELECT count(*) FROM template_variables v"
+				      "  WHERE v.batch_id = ?1 AND v.removed_sequence IS NOT NULL"
+				      "  AND v.removed_sequence <= ?2) FROM row_batches WHERE id = ?1",
+		   "ii", place->batch_id, run->last_sequence);
 	return r < 0 ? r : 0;
 }
 
@@ -107,9 +109,10 @@ static int find_row(struct tx *tx, const struct run_row *run, struct row_place *
 	if (r < 0 || number == place->number)
 		return r;
 	passed = place->number ? place->number : place->before;
-	r = db_int(tx->db, &place->row_id, "SELECT id FROM template_variables WHERE batch_id = ?1"
-					   " AND id > ?2 ORDER BY id LIMIT 1 OFFSET ?3", "iii",
-		   place->batch_id, place->row_id, number - passed - 1);
+	r = db_int(tx->db, &place->row_id, "SELECT v.id FROM template_variables v WHERE v.batch_id = ?1"
+					   " AND v.id > ?2 AND " ROW_IS_PINNED("?4")
+					   " ORDER BY v.id LIMIT 1 OFFSET ?3", "iiii",
+		   place->batch_id, place->row_id, number - passed - 1, run->last_sequence);
 	place->number = number;
 	return r < 0 ? r : r == 0 ? -EBADMSG : 0;
 }
@@ -125,7 +128,8 @@ static int check_row(struct tx *tx, const struct run_row *run, const struct made
 
 	r = db_int(tx->db, &sequence, "SELECT b.sequence FROM template_variables v CROSS JOIN row_batches b"
 				      " ON b.id = v.batch_id WHERE v.id = ?1 AND b.collection_id = ?2"
-				      " AND b.sequence > ?3 AND b.sequence <= ?4",
+				      " AND b.sequence > ?3 AND b.sequence <= ?4"
+				      " AND " ROW_IS_PINNED("?4"),
 		   "iiii", id, run->collection_id, run->first_sequence, run->last_sequence);
 	if (r > 0 && run->row_limit)
 		r = find_row(tx, run, &last, run->total_cases);

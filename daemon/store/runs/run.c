@@ -20,6 +20,7 @@
 #define RUN_COLUMNS                                                                             \
 	"n.id, n.owner_uid, n.project_id, n.prompt_template_id, n.collection_id,"               \
 	" n.first_sequence, n.last_sequence, n.rows_identity, n.row_limit, n.column_defaults,"  \
+	" n.input_column, n.input_type,"                                                        \
 	" n.total_cases, n.n_epochs, n.llm_config_id, n.config_snapshot, n.response_column,"    \
 	" n.generation_params, n.request, n.criterion_set_id, n.judge_id, n.rating_mode,"         \
 	" n.rating_version,"                                                                     \
@@ -45,6 +46,8 @@ static void read_row(struct tx *tx, sqlite3_stmt *q, struct run_row *row)
 	row->rows_identity = tx_text(tx, q, c++);
 	row->row_limit = column_int(q, c++);
 	row->column_defaults = tx_text(tx, q, c++);
+	row->input_column = tx_text(tx, q, c++);
+	row->input_type = tx_text(tx, q, c++);
 	row->total_cases = column_int(q, c++);
 	row->n_epochs = column_int(q, c++);
 	row->config_id = column_int(q, c++);
@@ -96,11 +99,11 @@ static int insert_row(struct tx *tx, const struct run_row *row, int64_t *ret_id)
 			 " generation_params, criterion_set_id, judge_id, rating_mode, rating_version,"
 			 " source_run_id, response_ids, filter_epoch, filter_measure_id, filter_judge_id,"
 			 " filter_value, last_response_id, last_rating_id, counters_stale, created_at, request,"
-			 " adopted)"
+			 " adopted, input_column, input_type)"
 			 " VALUES (?1, ?2, nullif(?3, 0), nullif(?4, 0), ?5, ?6, ?7, nullif(?8, 0), ?9, ?10,"
 			 " ?11, nullif(?12, 0), ?13, ?14, ?15, nullif(?16, 0), nullif(?17, 0), ?18, ?19,"
-			 " nullif(?20, 0), ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31)",
-			 "iiiiiisis" "iiisss" "iissis" "IIIIiiiisb", row->owner_uid, row->project_id,
+			 " nullif(?20, 0), ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33)",
+			 "iiiiiisis" "iiisss" "iissis" "IIIIiiiisb" "ss", row->owner_uid, row->project_id,
 			 row->prompt_template_id, row->collection_id, row->first_sequence,
 			 row->last_sequence, row->rows_identity, row->row_limit, row->column_defaults,
 			 row->total_cases, row->n_epochs, row->config_id, row->config_snapshot,
@@ -109,7 +112,7 @@ static int insert_row(struct tx *tx, const struct run_row *row, int64_t *ret_id)
 			 row->response_ids, row->filter_epoch, row->filter_measure_id,
 			 row->filter_judge_id, row->filter_value, row->last_response_id,
 			 row->last_rating_id, row->counters_stale, tx->now, row->request,
-			 (int)row->adopted);
+			 (int)row->adopted, row->input_column, row->input_type);
 }
 
 static int insert_epochs(struct tx *tx, const struct run_row *row, int64_t run_id, int64_t first)
@@ -136,6 +139,21 @@ int run_insert(struct tx *tx, const struct run_row *row, const struct tx_list *m
 	if (r >= 0)
 		r = insert_epochs(tx, row, *ret_id, row->n_epochs > 0);
 	return r < 0 ? r : 0;
+}
+
+int run_prompt_load(struct tx *tx, const struct run_row *row, struct prompt *ret_prompt)
+{
+	struct ellu_prompt_template *template = NULL;
+	int r = 0;
+
+	if (row->prompt_template_id)
+		r = prompt_template_load(tx, row->prompt_template_id, &template);
+	*ret_prompt = (struct prompt){
+		.template = template,
+		.input = row->input_column,
+		.literal = row->input_type && strcmp(row->input_type, "raw_input") == 0,
+	};
+	return r;
 }
 
 bool run_is_simulated(const struct run_row *row)
@@ -270,7 +288,6 @@ static int load_taken_over(struct tx *tx, struct run_spec *spec)
 
 static int load_spec(struct tx *tx, int64_t run_id, struct run_spec *spec)
 {
-	struct ellu_prompt_template *template = NULL;
 	struct run_row row;
 	int r = run_row_load(tx, run_id, &row);
 
@@ -287,9 +304,7 @@ static int load_spec(struct tx *tx, int64_t run_id, struct run_spec *spec)
 	spec->request = row.request;
 	spec->round = row.round;
 	spec->uncounted = row.counters_stale != 0;
-	if (row.prompt_template_id)
-		r = prompt_template_load(tx, row.prompt_template_id, &template);
-	spec->prompt_template = template;
+	r = run_prompt_load(tx, &row, &spec->prompt);
 	if (r >= 0)
 		r = tx_decode(tx, &ellu_generation_params_type, row.generation_params,
 			      &spec->generation_params);
@@ -499,8 +514,8 @@ static int walk_batch(struct pair_walk *walk, int64_t batch_id)
 	QUERY q = NULL;
 	int r;
 
-	r = db_query(walk->tx->db, &q, walk->sql, "iiii", batch_id, at->row_id, walk->run->id,
-		     at->epoch);
+	r = db_query(walk->tx->db, &q, walk->sql, "iiiii", batch_id, at->row_id, walk->run->id,
+		     at->epoch, walk->run->last_sequence);
 	while (r >= 0) {
 		if (walk->left == 0 || at->row_number == walk->run->total_cases)
 			return 1;

@@ -28,6 +28,8 @@ struct run_row {
 	const char *rows_identity;
 	int64_t row_limit;
 	const char *column_defaults;
+	const char *input_column; // or NULL
+	const char *input_type; // its column's
 	int64_t total_cases;
 	int64_t n_epochs; // 0: it makes no responses
 	int64_t config_id;
@@ -58,7 +60,12 @@ struct run_row {
 	const char *models[2][2]; // provider and name: that is asked, that judges
 };
 
+/* The row `v` of one of its batches was not removed when it was pinned; `last` is its last_sequence. */
+#define ROW_IS_PINNED(last) "(v.removed_sequence IS NULL OR v.removed_sequence > " last ")"
+
 int run_row_load(struct tx *tx, int64_t id, struct run_row *ret_row); // NotFound
+/* What its cases are asked; what is pinned of it lives as long as the row. */
+int run_prompt_load(struct tx *tx, const struct run_row *row, struct prompt *ret_prompt);
 /* With its measures and epochs, and all but `judge` and `models` of the row. */
 int run_insert(struct tx *tx, const struct run_row *row, const struct tx_list *measures,
 	       int64_t *ret_id);
@@ -127,7 +134,8 @@ struct pair_walk {
 	const struct run_row *run;
 	struct case_cursor at; // zeroed: before the first
 	size_t left; // to look at; whoever is called may take more of it
-	/* ?1 batch, ?2 behind which row, ?3 run, ?4 epoch; the rows in order, their id first. */
+	/* ?1 batch, ?2 behind which row, ?3 run, ?4 epoch; the rows in order, their id first, of those
+	 * that ROW_IS_PINNED("?5"). */
 	const char *sql;
 	int (*found)(struct pair_walk *walk, sqlite3_stmt *q);
 	void *userdata;

@@ -229,7 +229,8 @@ static int run_take_over_run(struct tx *tx, struct run_take_over *op)
 		.left = STEP,
 		.sql = "SELECT v.id, v.hash, EXISTS (SELECT 1 FROM responses r WHERE"
 		       "  r.template_variables_id = v.id AND r.run_id = ?3 AND r.epoch = ?4)"
-		       " FROM template_variables v WHERE v.batch_id = ?1 AND v.id > ?2 ORDER BY v.id",
+		       " FROM template_variables v WHERE v.batch_id = ?1 AND v.id > ?2"
+		       " AND " ROW_IS_PINNED("?5") " ORDER BY v.id",
 		.found = take,
 		.userdata = taking,
 	};

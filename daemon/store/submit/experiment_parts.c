@@ -36,7 +36,9 @@ static int resolve_collection(struct submission *s)
 	    *in->ref->version != collection_version(&s->collection))
 		r = fault_conflict(s->tx->fault, "collection", s->collection.name, id,
 				   "its rows are others by now");
-	return r;
+	if (r >= 0)
+		r = collection_input(s->tx, id, &s->run.input_column, &s->run.input_type);
+	return r < 0 ? r : 0;
 }
 
 static int resolve_criteria(struct submission *s)
@@ -80,7 +82,7 @@ static int resolve_configs(struct submission *s)
 	r = resolve_config(s, a->llm_config, "llm_config", &config_id);
 	if (r < 0)
 		return r;
-	if (a->prompt_template && !a->response_column)
+	if ((a->prompt_template || s->run.input_column) && !a->response_column)
 		s->run.config_id = config_id;
 	if (a->rating_llm_config) {
 		s->judge_field = "rating_llm_config";
@@ -171,10 +173,15 @@ int parts_check(struct submission *s)
 	if (s->run.total_cases == 0)
 		fault_invalid(&s->rejected, "collection", "a collection with rows; '%s' is empty",
 			      s->collection.name);
-	else if (s->template && !s->arguments->response_column && !s->config)
+	else if ((s->template || s->run.input_column) && !s->arguments->response_column && !s->config)
 		fault_invalid(&s->rejected, "llm_config", "a config, since the project has no default");
 	else if (measures_need_judge(&s->measures) && !s->judge_config)
 		fault_invalid(&s->rejected, "rating_llm_config", "a config to judge with");
+	else if (!s->template && !s->arguments->response_column && !s->run.input_column &&
+		 !s->runs_later)
+		fault_invalid(&s->rejected, "prompt_template", "a prompt template: '%s' has no column of "
+			      "type conversation or raw_input, and no response_column says where answers are",
+			      s->collection.name);
 	if (s->rejected.code)
 		return 0;
 	r = check_columns(s);

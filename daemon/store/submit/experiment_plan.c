@@ -38,30 +38,25 @@ static int read_first_row(struct submission *s, json_object **ret_values)
 
 static int render(struct submission *s, struct ellu_experiment_plan *plan)
 {
-	const struct ellu_message *const *messages;
 	struct fault fault = { 0 };
+	struct prompt prompt;
 	json_object *values;
-	int r;
+	int r = run_prompt_load(s->tx, &s->run, &prompt);
 
-	if (!s->template || s->arguments->response_column)
-		return 0;
+	if (r < 0 || prompt_is_empty(&prompt) || s->arguments->response_column)
+		return r;
 	r = read_first_row(s, &values);
 	if (r < 0)
 		return r;
-	r = template_render_messages(s->template->messages, s->template->n_messages, values,
-				     s->tx->arena, &messages, &fault);
+	r = prompt_render(&prompt, values, s->tx->arena, &plan->messages, &plan->n_messages, &fault);
 	json_object_put(values);
 	if (r == ELLU_E_INVALID_PARAMETER)
 		return fault_invalid(s->tx->fault, "collection",
-				     "a value of '%s' in its first row, which the prompt template needs",
+				     "a value of '%s' in its first row, which the prompt needs",
 				     fault.field);
-	if (r < 0) {
+	if (r < 0)
 		*s->tx->fault = fault;
-		return r;
-	}
-	plan->messages = messages;
-	plan->n_messages = s->template->n_messages;
-	return 0;
+	return r;
 }
 
 static int64_t at_least_0(int64_t n)

@@ -28,9 +28,6 @@ static int check_parts(struct submission *s)
 
 	if (!a->name)
 		return invalid(s, "name", "a name for the experiment");
-	if (!a->prompt_template && !a->response_column && !s->runs_later)
-		return invalid(s, "prompt_template",
-			       "a prompt template, unless response_column says where the answers are");
 	if (!a->collection)
 		return invalid(s, "collection", "a collection of test cases");
 	return criteria_check(s->tx, a->name,
@@ -110,8 +107,7 @@ int submission_read(struct tx *tx, const struct scope *scope,
 						     &input->template);
 	if (r < 0 || !content)
 		return r;
-	r = row_set_read(tx, content->variables, content->n_variables,
-			 "collection.content.variables", &input->rows);
+	r = collection_read_rows(tx, content, "collection.content", &input->rows);
 	if (r >= 0 && content->n_variables > 0)
 		r = compare_rows(tx, scope, content->name, &input->rows);
 	return r < 0 ? r : 0;

@@ -163,7 +163,7 @@ static int check_answers(struct tx *tx, const struct run_row *run, struct fault 
 	int64_t missing = 0;
 	int r;
 
-	if (!run->collection_id || run->prompt_template_id || run->response_column)
+	if (!run->collection_id || run->prompt_template_id || run->input_column || run->response_column)
 		return 0;
 	r = db_int(tx->db, &missing, "SELECT sum(total - generated) FROM run_epochs WHERE run_id = ?1", "i",
 		   run->id);

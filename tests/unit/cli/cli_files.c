@@ -72,7 +72,7 @@ static const char *read_rows(const char *name, const char *content, size_t size)
 	struct complaint complaint;
 	struct rows *rows;
 	json_object *row;
-	int r = rows_open(make_file(name, content, size), &rows, &complaint);
+	int r = rows_open(make_file(name, content, size), NULL, false, &rows, &complaint);
 
 	*out = '\0';
 	for (int pass = 0; r >= 0 && pass < 2; pass++) {
@@ -153,7 +153,7 @@ START_TEST(jsonl)
 	ck_assert(strstr(ROWS("a.jsonl", "{\"a\":1,}\n"), "a.jsonl:1:7: trailing comma"));
 	ck_assert(strstr(ROWS("a.jsonl", "{\"a\":NaN}\n"), "a.jsonl:1:6: "));
 	ck_assert(strstr(ROWS("a.jsonl", "{\"a\":1,\"a\":2}\n"), "duplicate"));
-	ck_assert(strstr(ROWS("a.txt", "x"), "expected a name that ends in .csv or .jsonl"));
+	ck_assert(strstr(ROWS("a.txt", "x"), "expected a name that ends in .csv, .jsonl or .json"));
 }
 END_TEST
 

@@ -144,7 +144,7 @@ START_TEST(a_list_in_its_order)
 	ck_assert_str_eq(op.ret_cases[0].input_values, "{\"n\":1}");
 	ck_assert_int_eq(op.ret_cases[0].epoch, 2);
 	ck_assert_int_eq(op.ret_cases[0].row_id, 1);
-	ck_assert_str_eq(op.ret_cases[0].prompt_template->messages[0]->content, "{{n}}");
+	ck_assert_str_eq(op.ret_cases[0].prompt.template->messages[0]->content, "{{n}}");
 	ck_assert(strstr(op.ret_cases[2].response_text, "\"arguments\"") != NULL);
 	/* What is recorded is not asked for; counters follow. */
 	say(spec, 2, 0, 1, false);

@@ -37,7 +37,7 @@ START_TEST(a_new_experiment)
 	ck_assert_str_eq(spec->config->provider, "simulated");
 	ck_assert_str_eq(spec->judge_config->provider, "simulated");
 	ck_assert_int_eq(spec->total_responses, 3);
-	ck_assert_str_eq(spec->prompt_template->messages[0]->content, "About {{topic}}.");
+	ck_assert_str_eq(spec->prompt.template->messages[0]->content, "About {{topic}}.");
 	fixture_close(&f);
 }
 END_TEST
@@ -266,7 +266,7 @@ START_TEST(what_the_request_shows_wrong)
 		const char *field;
 	} cases[] = {
 		{ "{" PARTS "}", ELLU_E_INVALID_PARAMETER, "name" },
-		{ "{\"name\": \"X\"}", ELLU_E_INVALID_PARAMETER, "prompt_template" },
+		{ "{\"name\": \"X\"}", ELLU_E_INVALID_PARAMETER, "collection" },
 		{ "{\"name\": \"X\", \"response_column\": \"r\"}", ELLU_E_INVALID_PARAMETER, "collection" },
 		{ "{\"name\": \"X\", \"criterion_set\": {\"id\": 1}, " PARTS "}", ELLU_E_INVALID_PARAMETER,
 		  "criteria" },

@@ -61,7 +61,7 @@ static void fill_spec(struct run_spec *spec, struct arena *arena)
 		.run_id = 7,
 		.owner_uid = 1000,
 		.project_id = 3,
-		.prompt_template = standin.response_column ? NULL : &prompt_template,
+		.prompt.template = standin.response_column ? NULL : &prompt_template,
 		.response_column = standin.response_column,
 		.config = standin.response_column ? NULL : &standin_configs[0],
 		.judge_config = &standin_configs[standin.judge_apart],
@@ -100,7 +100,7 @@ static void make_rating(struct run_spec *spec, struct arena *arena)
 	spec->run_id = 9;
 	spec->rates = true;
 	spec->uncounted = standin.n_counts == 0;
-	spec->prompt_template = NULL;
+	spec->prompt.template = NULL;
 	spec->config = NULL;
 	for (size_t e = 0; e < spec->n_epochs; e++) {
 		counts->total += spec->epochs[e].total;
@@ -160,7 +160,7 @@ static bool add_case(const struct cases_page *op, struct run_case *item, size_t 
 	if (response->recorded && (response->failed || op->n_measures == 0))
 		return false;
 	*item = (struct run_case){
-		.prompt_template = op->run_id == 9 ? &prompt_template : NULL,
+		.prompt.template = op->run_id == 9 ? &prompt_template : NULL,
 		.row_id = (int64_t)row + 100,
 		.row_number = (int64_t)row,
 		.epoch = (int64_t)epoch,
