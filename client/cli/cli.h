@@ -69,6 +69,7 @@ struct arguments {
 	const char *file;
 	const char *criterion; // an id, a label or a text
 	bool reasoning;
+	const char *columns;
 	bool keep;
 	const char *message; // of a prompt template
 	const char *system_message; // the same
@@ -181,6 +182,9 @@ int command_task_logs(struct cli *cli);
 int command_criteria(struct cli *cli);
 int command_criteria_link(struct cli *cli);
 int command_llm_list(struct cli *cli);
+int command_collection_import(struct cli *cli);
+int command_collection_export(struct cli *cli);
+int command_collection_remove_rows(struct cli *cli);
 int command_llm_default(struct cli *cli);
 int command_monitor(struct cli *cli);
 int command_init(struct cli *cli);

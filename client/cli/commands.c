@@ -60,6 +60,11 @@ static const struct option system_message = { "system-message", "TEXT", "what is
 static const struct option made_up = { "count", "N", "so many, at most 100", OPTION_COUNT,
 				       .field = "count", .letter = 'n' };
 
+static const struct option columns_option = { "columns", "NAME:TYPE,...",
+					      "types of the columns of a new collection: text, json, category, "
+					      "conversation, raw_input", OPTION_TEXT, OWN(columns) };
+
+static const struct option *const import_options[] = { &columns_option, NULL };
 static const struct option *const run_options[] = { &dry_run, &fail_under, &run_connections, NULL };
 static const struct option *const rate_options[] = { &keep, &where, NULL };
 static const struct option criterion = { "criterion", "ID|TEXT|LABEL",
@@ -102,6 +107,7 @@ static const struct {
 	{ "criterion_set", "set", "ID|NAME", "the criteria of this set", BY_FIELD },
 	{ "cursor", "cursor", "TEXT", "go on where an earlier one left off", BY_FIELD },
 	{ "description", "description", "TEXT", "what it is for", BY_FIELD },
+	{ "deduplicate", "deduplicate", NULL, "drop rows that repeat an earlier one", BY_FIELD },
 	{ "delete_existing", "delete-existing", NULL, "in the place of what is in the set", BY_FIELD },
 	{ "detach", "detach", NULL, "submit, print the task, and leave", BY_FIELD },
 	{ "epoch", "epoch", "N", "only those of this epoch", OPTION_COUNT },
@@ -128,6 +134,7 @@ static const struct {
 	{ "rating_mode", "mode", "MODE", "fast or detailed (with a reasoning)", BY_FIELD },
 	{ "response_column", "response-column", "COLUMN", "no model answers: this column has the answers",
 	  BY_FIELD },
+	{ "replace", "replace", NULL, "put them in the place of all that are there", BY_FIELD },
 	{ "response_ids", "responses", "IDS", "rate these, wherever they came from: 1,2,3", OPTION_IDS },
 	{ "row_limit", "limit", "N", "only the first N cases", OPTION_COUNT },
 	{ "run_afresh", "new", NULL, "run a new experiment even if nothing has changed", BY_FIELD },
@@ -304,6 +311,23 @@ static const char criteria_details[] =
 static const char write_details[] =
 	"FILE is JSON with comments (// and /* */) or YAML, `-` is standard input; options say it without a\n"
 	"file, or over it. `\"api_key\": \"$NAME\"` takes a key from your environment.";
+
+static const char import_details[] =
+	"FILE is CSV with a header line, JSONL, or JSON, an array of objects: by the end of its name,\n"
+	"or by --format; `-` is standard input. A collection that is not there is made, with the types\n"
+	"that --columns says. None of the rows is visible unless all are; what is wrong is told with its\n"
+	"line.\n"
+	"\n"
+	"  elluminate collection import Topics topics.csv\n"
+	"  elluminate collection import Chats chats.csv --columns chat:conversation,kind:category\n"
+	"\n"
+	"In CSV, a cell of a column of type json or conversation is JSON; one that is empty is left out.";
+
+static const char export_details[] =
+	"As JSONL, or as --format or the end of the name after -o say: csv, jsonl or json. What is\n"
+	"imported again is the same, but that CSV has an empty text where a row has none.\n"
+	"\n"
+	"  elluminate collection export Topics -o topics.csv";
 
 /* ---- Columns ---- */
 
@@ -492,6 +516,15 @@ static const struct command fixed[] = {
 	  .method = "LinkCriterionSet", .fields = "", .own_operands = true },
 	{ "criteria unlink", "ID|NAME TEMPLATE", 2, 2, "end the link to a prompt template", NULL, NULL,
 	  command_criteria_link, .method = "UnlinkCriterionSet", .fields = "", .own_operands = true },
+	{ "collection import", "ID|NAME FILE", 2, 2, "add the rows of a file", import_details,
+	  import_options, command_collection_import, .method = "AddTemplateVariables",
+	  .fields = "replace deduplicate", .own_operands = true },
+	{ "collection export", "ID|NAME", 1, 1, "print the rows, or write them to a file", export_details,
+	  NULL, command_collection_export, .own_operands = true },
+	{ "collection remove-rows", "ID|NAME IDS", 2, 2, "remove rows by their ids: 1,2,3",
+	  "Tasks that run on them and results that used them keep them.", NULL,
+	  command_collection_remove_rows, .method = "DeleteTemplateVariables", .fields = "",
+	  .own_operands = true },
 	{ "monitor", "", 0, 0, "print every change of any task", monitor_details, NULL,
 	  command_monitor, .method = "Monitor" },
 	{ "api", "METHOD [JSON]", 1, 2, "call any method of the daemon", api_details, api_options,

@@ -135,6 +135,23 @@ struct chunk {
 	size_t size;
 };
 
+/* What goes to the daemon while the next chunk is read. */
+struct sending {
+	struct cli *cli;
+	struct ellu *daemon; // for events
+	const struct ellu_ref *ref;
+	struct rows *rows;
+	struct rows_upload *upload;
+	char upload_id[40];
+	struct chunk chunks[2];
+	struct chunk *filling;
+	struct chunk *sent; // its answer is awaited; or NULL
+	struct ellu_op *op;
+	int result; // of `op`
+	const struct ellu_error *error;
+	int64_t n_sent;
+};
+
 static void chunk_clear(struct chunk *chunk)
 {
 	while (chunk->n > 0)
@@ -143,108 +160,180 @@ static void chunk_clear(struct chunk *chunk)
 }
 
 /* Which row of the user's it is, and what of it. */
-static int fail_chunk(const struct sync *sync, const struct chunk *chunk, int64_t sent, int code,
-		      const struct ellu_error *error)
+static int fail_chunk(const struct sending *sending)
 {
-	const char *message = error ? error->message : "";
-	char first[32], last[32];
-	int length = 0;
+	const char *message = sending->error ? sending->error->message : "";
+	const struct chunk *chunk = sending->sent;
+	int length = 0, status;
 	size_t i;
 
 	if (sscanf(message, "variables[%zu]%n", &i, &length) == 1 && length > 0 && i < chunk->n) {
 		message += length;
 		message += message[0] == '.' ? 1 : message[0] == ':' ? 2 : 0;
-		cli_error("%s: %s", rows_place_of(sync->rows, chunk->lines[i]), message);
-		ellu_free(error);
-		return ellu_error_exit_status(code);
+		cli_error("%s: %s", rows_place_of(sending->rows, chunk->lines[i]), message);
+		status = ellu_error_exit_status(sending->result);
+		ellu_free(sending->error);
+		return status;
 	}
 	if (chunk->n > 0)
-		cli_error("rows %s to %s of %s:", number_text(first, sent + 1),
-			  number_text(last, sent + (int64_t) chunk->n), sync->name);
-	return cli_fail(code, error);
+		cli_error("the rows from %s on:", rows_place_of(sending->rows, chunk->lines[0]));
+	return cli_fail(sending->result, sending->error);
 }
 
-static int send_chunk(struct sync *sync, struct chunk *chunk, const char *upload_id, bool commit,
-		      int64_t sent)
+static void on_added(struct ellu_op *op, int result, const void *reply, const struct ellu_error *error,
+		     void *userdata)
+{
+	const struct ellu_add_template_variables_reply *added = reply;
+	struct sending *sending = userdata;
+
+	(void) op;
+	sending->result = result;
+	if (result < 0) {
+		sending->error = error ? ellu_keep(error) : NULL;
+		return;
+	}
+	sending->upload->added += added->added;
+	sending->upload->dropped += added->dropped;
+	sending->upload->variables_count = added->variables_count;
+	sending->upload->version = added->version;
+}
+
+static void tell(struct sending *sending, int64_t n)
+{
+	char sent[32];
+
+	if ((sending->n_sent + n) / TELL_ROWS > sending->n_sent / TELL_ROWS)
+		cli_note(sending->cli, "%s rows uploaded.", number_text(sent, sending->n_sent + n));
+	sending->n_sent += n;
+}
+
+/* Awaits what was sent, if anything. 0, or the exit status. */
+static int await_sent(struct sending *sending)
+{
+	struct chunk *chunk = sending->sent;
+	int r, status = 0;
+
+	if (!chunk)
+		return 0;
+	while ((r = ellu_op_wait(sending->op, 3600)) == 0)
+		;
+	sending->op = ellu_op_free(sending->op);
+	if (r < 0)
+		status = cli_fail(r, NULL);
+	else if (sending->result < 0)
+		status = fail_chunk(sending);
+	else
+		tell(sending, (int64_t) chunk->n);
+	chunk_clear(chunk);
+	sending->sent = NULL;
+	return status;
+}
+
+/* Sends what was filled, after what was sent before it. */
+static int send_filled(struct sending *sending, bool commit)
 {
 	struct ellu_add_template_variables_request request =
 		ELLU_RECORD(struct ellu_add_template_variables_request);
-	const struct ellu_add_template_variables_reply *reply;
-	const struct ellu_error *error;
-	const int is_last = commit;
-	char first[32], last[32];
-	int r;
+	const int is_last = commit, replace = sending->upload->replace,
+		  deduplicate = sending->upload->deduplicate;
+	struct chunk *chunk = sending->filling;
+	int r, status = await_sent(sending);
 
-	request.project = sync->cli->arguments.project;
-	request.collection = &sync->ref;
+	if (status != 0)
+		return status;
+	request.project = sending->cli->arguments.project;
+	request.collection = sending->ref;
 	request.variables = (const char *const *) chunk->texts;
 	request.n_variables = chunk->n;
-	request.upload_id = upload_id;
+	request.upload_id = sending->upload_id;
 	request.commit = &is_last;
-	request.replace = &is_last;
-	r = ellu_add_template_variables(sync->cli->daemon, &request, &reply, &error);
+	request.replace = &replace;
+	request.deduplicate = &deduplicate;
+	r = ellu_add_template_variables_async(sending->daemon, &request, on_added, sending, &sending->op);
 	if (r < 0)
-		return fail_chunk(sync, chunk, sent, r, error);
-	sync->n_stored = reply->variables_count;
-	sync->version = reply->version;
-	ellu_free(reply);
-	if (!commit && (sent + (int64_t) chunk->n) / TELL_ROWS > sent / TELL_ROWS)
-		cli_note(sync->cli, "Collection %s: %s of %s rows uploaded.", sync->name,
-			 number_text(first, sent + (int64_t) chunk->n),
-			 number_text(last, sync->n_rows));
-	chunk_clear(chunk);
+		return cli_fail(r, NULL);
+	sending->sent = chunk;
+	sending->filling = &sending->chunks[chunk == sending->chunks];
+	return commit ? await_sent(sending) : 0;
+}
+
+static int take_row(struct sending *sending, json_object *row)
+{
+	struct chunk *chunk = sending->filling;
+	size_t size;
+	const char *text = json_text(row, &size);
+	int status = 0;
+
+	if (!text)
+		return cli_fail(-ENOMEM, NULL);
+	if (chunk->n == ROWS_MAX || (chunk->n > 0 && chunk->size + size > ROWS_BYTES_MAX))
+		status = send_filled(sending, /* commit= */ false);
+	if (status != 0)
+		return status;
+	chunk = sending->filling;
+	chunk->texts[chunk->n] = strdup(text);
+	chunk->lines[chunk->n] = rows_line(sending->rows);
+	if (!chunk->texts[chunk->n])
+		return cli_fail(-ENOMEM, NULL);
+	chunk->n++;
+	chunk->size += size + 1;
 	return 0;
 }
 
-static int send_rows(struct sync *sync, struct chunk *chunk, const char *upload_id)
+static int send_rows(struct sending *sending)
 {
 	struct complaint complaint;
 	json_object *row = NULL;
-	int64_t sent = 0;
 	int kept, status = 0;
 
-	while ((kept = rows_next(sync->rows, &row, &complaint)) > 0) {
-		int64_t n = (int64_t) chunk->n;
-		size_t size;
-		const char *text = json_text(row, &size);
-
-		if (n == ROWS_MAX || (n > 0 && chunk->size + size > ROWS_BYTES_MAX)) {
-			status = send_chunk(sync, chunk, upload_id, /* commit= */ false, sent);
-			sent += n;
-		}
-		if (status == 0) {
-			chunk->texts[chunk->n] = text ? strdup(text) : NULL;
-			chunk->lines[chunk->n] = rows_line(sync->rows);
-		}
+	while (status == 0 && (kept = rows_next(sending->rows, &row, &complaint)) > 0) {
+		status = take_row(sending, row);
 		json_object_put(row);
-		if (status != 0 || !chunk->texts[chunk->n])
-			return status ? status : cli_fail(-ENOMEM, NULL);
-		chunk->n++;
-		chunk->size += size + 1;
 	}
-	if (kept < 0)
-		return cli_fail_file(kept, &complaint);
-	return send_chunk(sync, chunk, upload_id, /* commit= */ true, sent);
+	if (status != 0)
+		return status;
+	return kept < 0 ? cli_fail_file(kept, &complaint) : send_filled(sending, /* commit= */ true);
+}
+
+int rows_upload(struct cli *cli, const struct ellu_ref *ref, struct rows *rows,
+		struct rows_upload *upload)
+{
+	struct sending *sending = calloc(1, sizeof(*sending));
+	uint64_t random[2];
+	int status;
+
+	if (!sending || getrandom(random, sizeof(random), 0) != sizeof(random)) {
+		free(sending);
+		return cli_fail(-ENOMEM, NULL);
+	}
+	sending->cli = cli;
+	sending->ref = ref;
+	sending->rows = rows;
+	sending->upload = upload;
+	sending->filling = sending->chunks;
+	snprintf(sending->upload_id, sizeof(sending->upload_id), "%016llx%016llx",
+		 (unsigned long long) random[0], (unsigned long long) random[1]);
+	status = cli_connect_event(cli, &sending->daemon);
+	if (status == 0) {
+		status = send_rows(sending);
+		ellu_op_free(sending->op);
+		ellu_close(sending->daemon);
+	}
+	for (size_t i = 0; i < 2; i++)
+		chunk_clear(&sending->chunks[i]);
+	free(sending);
+	return status;
 }
 
 static int upload(struct sync *sync)
 {
-	struct chunk *chunk = calloc(1, sizeof(*chunk));
+	struct rows_upload all = { .replace = true };
 	struct complaint complaint;
-	char upload_id[40];
-	uint64_t random[2];
-	int r, status;
+	int r = rows_rewind(sync->rows, &complaint);
+	int status = r < 0 ? cli_fail_file(r, &complaint) : rows_upload(sync->cli, &sync->ref, sync->rows, &all);
 
-	if (!chunk || getrandom(random, sizeof(random), 0) != sizeof(random)) {
-		free(chunk);
-		return cli_fail(-ENOMEM, NULL);
-	}
-	snprintf(upload_id, sizeof(upload_id), "%016llx%016llx", (unsigned long long) random[0],
-		 (unsigned long long) random[1]);
-	r = rows_rewind(sync->rows, &complaint);
-	status = r < 0 ? cli_fail_file(r, &complaint) : send_rows(sync, chunk, upload_id);
-	chunk_clear(chunk);
-	free(chunk);
+	sync->n_stored = all.variables_count;
+	sync->version = all.version;
 	return status;
 }
 
