@@ -6,7 +6,10 @@
 
 #include "client/cli/cli.h"
 #include "client/cli/json_file.h"
+#include "client/cli/options.h"
 #include "client/cli/output.h"
+#include "client/cli/table.h"
+#include "client/cli/text.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
 
@@ -71,6 +74,58 @@ static bool is_object(const char *text)
 	return false;
 }
 
+/* The command that is one of the method, or has a part of it; else this one. */
+static const char *command_of(const struct method *method)
+{
+	size_t n;
+	const struct command *commands = commands_all(&n);
+
+	for (size_t i = 0; i < n; i++)
+		if (commands[i].method && strcmp(commands[i].method, method->name) == 0)
+			return commands[i].name;
+	for (size_t i = 0; i < n; i++)
+		if (commands[i].also && text_is_listed(commands[i].also, method->name))
+			return commands[i].name;
+	return "api";
+}
+
+static int list_as_json(void)
+{
+	json_object *list = json_object_new_object(), *items = json_object_new_array();
+	int status;
+
+	json_object_object_add(list, "items", items);
+	for (size_t i = 0; i < elluminate_interface.n_methods; i++) {
+		const struct method *method = &elluminate_interface.methods[i];
+		json_object *item = json_object_new_object();
+
+		json_object_object_add(item, "method", json_object_new_string(method->name));
+		json_object_object_add(item, "command", json_object_new_string(command_of(method)));
+		json_object_array_add(items, item);
+	}
+	status = cli_put_json(json_object_to_json_string_ext(list, JSON_C_TO_STRING_PLAIN));
+	json_object_put(list);
+	return status;
+}
+
+static int list_methods(void)
+{
+	struct table *table;
+
+	if (output_is_json())
+		return list_as_json();
+	table = table_new();
+	table_column(table, "METHOD");
+	table_column(table, "COMMAND");
+	for (size_t i = 0; i < elluminate_interface.n_methods; i++) {
+		table_text(table, elluminate_interface.methods[i].name);
+		table_text(table, command_of(&elluminate_interface.methods[i]));
+	}
+	table_print(table, stdout);
+	table_free(table);
+	return 0;
+}
+
 int command_api(struct cli *cli)
 {
 	const struct arguments *arguments = &cli->arguments;
@@ -80,6 +135,8 @@ int command_api(struct cli *cli)
 	size_t size;
 	int r, status;
 
+	if (arguments->n_operands == 0)
+		return list_methods();
 	if (asprintf(&method, "%s%s", strchr(arguments->operands[0], '.') ? "" : "org.elluminate.",
 		     arguments->operands[0]) < 0)
 		return cli_fail(-ENOMEM, NULL);

@@ -283,7 +283,8 @@ static const char drain_details[] =
 	"nothing runs any more. Needs an administrator on a machine's daemon.";
 
 static const char api_details[] =
-	"METHOD is a method of org.elluminate, or a full name such as\n"
+	"Without METHOD it lists the methods, with the command that each has. METHOD is one of\n"
+	"org.elluminate, or a full name such as\n"
 	"org.varlink.service.GetInfo. JSON is the object of its parameters; `-` reads it from\n"
 	"standard input.\n"
 	"\n"
@@ -351,6 +352,11 @@ static const struct column response_columns[] = {
 	COLUMN("VARIABLES", "template_variables.input_values"), MADE("RESPONSE", column_response),
 	{ NULL, NULL, NULL },
 };
+static const struct column rating_columns[] = {
+	COLUMN(">ID", "id"), COLUMN(">RESPONSE", "response_id"), COLUMN("RATING", "rating"),
+	COLUMN("JUDGE", "judge"), COLUMN("CRITERION", "criterion.criterion_str"),
+	COLUMN("REASONING", "reasoning"), { NULL, NULL, NULL },
+};
 static const struct column config_columns[] = {
 	COLUMN(">ID", "id"),	 MADE("DEFAULT", column_default), COLUMN("PROVIDER", "provider"),
 	COLUMN("MODEL", "llm_model_name"), COLUMN("KEY", "has_api_key"), COLUMN("URL", "llm_base_url"),
@@ -414,11 +420,11 @@ static const struct verb {
 
 static const struct command fixed[] = {
 	{ "run", "FILE...", 1, PAIRS_MAX, "run experiment files", run_details, run_options, command_run,
-	  .method = "RunExperiment", .fields = run_fields },
+	  .method = "RunExperiment", .also = "PlanExperiment AddTemplateVariables", .fields = run_fields },
 	{ "init", "[FILE]", 0, 1, "write an example of an experiment file (experiment.json)", NULL, NULL,
 	  command_init, .method = NULL },
 	{ "rate", "[EXPERIMENT]", 0, 1, "rate responses again, or by other criteria", rate_details,
-	  rate_options, command_rate, .method = "RateResponses",
+	  rate_options, command_rate, .method = "RateResponses", .also = "RateExperiment",
 	  .fields = rate_fields },
 	{ "call", "[TEXT]", 0, 1, "ask a model once", call_details, call_options, command_chat,
 	  .method = "Call", .own_operands = true },
@@ -455,6 +461,8 @@ static const struct command fixed[] = {
 	  command_submit, .method = "AddEpochs" },
 	{ "experiment responses", "ID|NAME", 1, 1, "list the answers with their ratings", NULL,
 	  responses_options, command_responses, .method = "ListResponses", .columns = response_columns },
+	{ "experiment ratings", "ID|NAME", 1, 1, "list the verdicts, response by response", NULL, NULL,
+	  command_list, .method = "ListRatings", .fields = "response_id", .columns = rating_columns },
 	{ "experiment case", "ID|NAME ROW", 2, 2, "show a case: prompt, answers, each verdict and why", NULL,
 	  NULL, command_case, .method = "ListResponses", .fields = "epoch", .print = print_case },
 	{ "experiment compare", "ID|NAME ID|NAME...", 2, 10, "put experiments side by side", compare_details,
@@ -477,6 +485,8 @@ static const struct command fixed[] = {
 	  "\n"
 	  "  elluminate collection generate Topics --template Haiku -n 20", generate_options,
 	  command_submit, .method = "GenerateTemplateVariables" },
+	{ "collection clear", "ID|NAME", 1, 1, "remove all rows; results keep what they used", NULL, NULL,
+	  command_call, .method = "ClearCollection" },
 	{ "collection rows", "ID|NAME", 1, 1, "list the rows in the order in which they were added", NULL,
 	  NULL, command_list, .method = "ListTemplateVariables", .columns = row_columns },
 	{ "template create", "NAME|FILE", 1, 1, "make a prompt template, or the next version of its name",
@@ -527,7 +537,7 @@ static const struct command fixed[] = {
 	  .own_operands = true },
 	{ "monitor", "", 0, 0, "print every change of any task", monitor_details, NULL,
 	  command_monitor, .method = "Monitor" },
-	{ "api", "METHOD [JSON]", 1, 2, "call any method of the daemon", api_details, api_options,
+	{ "api", "[METHOD] [JSON]", 0, 2, "call any method of the daemon", api_details, api_options,
 	  command_api, .method = NULL },
 	{ "status", "", 0, 0, "show how the daemon is", NULL, NULL, command_call,
 	  .method = "GetStatus", .print = print_status },

@@ -56,6 +56,7 @@ struct command {
 
 	/* For what commands have in common (call.h). */
 	const char *method; // that it calls, by its short name
+	const char *also; // further ones, in words
 	const char *fields; // of its request that are options; NULL: all
 	bool own_operands; // they are no field of the request
 	bool many; // operands: it runs for one after the other
