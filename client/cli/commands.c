@@ -446,17 +446,21 @@ static const struct command fixed[] = {
 	{ "task prune", "", 0, 0, "remove the logs of tasks that ended long ago", NULL,
 	  NULL, command_call, .method = "PruneTasks", .print = print_pruned },
 	{ "experiment create", "FILE", 1, 1, "make an experiment of a file, to be run later", make_details,
-	  NULL, command_make, .method = "CreateExperiment", .fields = make_fields },
+	  NULL, command_make, .method = "CreateExperiment", .fields = make_fields,
+	  .print = print_experiment },
 	{ "experiment get", "FILE", 1, 1, "show the experiment of the file's name, or make it",
-	  make_details, NULL, command_make, .method = "GetOrCreateExperiment", .fields = make_fields },
+	  make_details, NULL, command_make, .method = "GetOrCreateExperiment", .fields = make_fields,
+	  .print = print_experiment },
 	{ "experiment clone", "ID|NAME", 1, 1, "make one with the parts of another", clone_details, NULL,
-	  command_call, .method = "CloneExperiment" },
+	  command_call, .method = "CloneExperiment",
+	  .print = print_experiment },
 	{ "experiment run", "ID|NAME", 1, 1, "ask for what an experiment lacks", NULL, NULL,
 	  command_submit, .method = "RunExperiment", .fields = again_fields },
 	{ "experiment add-responses", "ID|NAME", 1, 1, "add answers that were made elsewhere",
 	  add_details, NULL, command_call, .method = "AddResponses" },
 	{ "experiment update", "ID|NAME", 1, 1, "give it another name or description", NULL, NULL,
-	  command_call, .method = "UpdateExperiment" },
+	  command_call, .method = "UpdateExperiment",
+	  .print = print_experiment },
 	{ "experiment add-epochs", "ID|NAME", 1, 1, "answer each case some times more", NULL, NULL,
 	  command_submit, .method = "AddEpochs" },
 	{ "experiment responses", "ID|NAME", 1, 1, "list the answers with their ratings", NULL,
@@ -711,6 +715,12 @@ static bool is_fixed(const char *name)
 	return false;
 }
 
+/* The reply begins with the record, as that of Get does. */
+static bool brings_record(const struct verb *verb)
+{
+	return verb->run == command_write || strcmp(verb->before, "Get") == 0;
+}
+
 static void add_verb(const struct resource *resource, const struct verb *verb)
 {
 	const struct method *method;
@@ -730,7 +740,7 @@ static void add_verb(const struct resource *resource, const struct verb *verb)
 		.method = method->name,
 		.columns = resource->columns,
 		.listed = PAGE_DEFAULT,
-		.print = is_get ? resource->print : NULL,
+		.print = brings_record(verb) ? resource->print : NULL,
 		.all_formats = is_get,
 		.options = is_get ? resource->options : NULL,
 	};
