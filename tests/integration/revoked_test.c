@@ -174,7 +174,7 @@ START_TEST(stream_begins_at_the_stop)
 	sim_await(sim, "in_flight", 2);
 	watcher = daemon_connect(server);
 	ck_assert_int_eq(mkfifo(gate, 0600), 0);
-	wire_start(watcher, "'more':true", "WatchTask", "{'id':%lld}", (long long)id);
+	wire_start(watcher, "'more':true", "WatchTask", "{'id':%lld,'after_sequence':0}", (long long)id);
 	fd = open(gate, O_WRONLY | O_CLOEXEC);
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(unlink(gate), 0);
