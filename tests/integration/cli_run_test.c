@@ -480,17 +480,6 @@ START_TEST(forms_of_files)
 }
 END_TEST
 
-static const char matrix[] =
-	"name: M\n"
-	"prompt_templates:\n"
-	"- { name: Short, messages: 'About {{topic}}.' }\n"
-	"- { name: Long, messages: 'Write at length about {{topic}}.' }\n"
-	"llm_configs:\n"
-	"- { name: one, provider: simulated }\n"
-	"- { name: two, provider: simulated, max_connections: 3 }\n"
-	"collection: { name: MT, variables: [ {topic: a}, {topic: b}, {topic: c} ] }\n"
-	"criteria: [ Is it short?, 'Is it about {{topic}}?' ]\n";
-
 /* Every template with every config, side by side. */
 START_TEST(a_matrix)
 {
@@ -524,7 +513,7 @@ START_TEST(a_matrix)
 
 	server = daemon_start(NULL);
 	ck_assert_int_eq(chdir(dir_new()), 0);
-	file_write("m.yaml", matrix);
+	file_write("m.yaml", file_read(MATRIX_SAMPLE, NULL));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		said = command_run_line(server, rows[i].status, rows[i].line);
 		ck_assert_msg(strstr(said->out, rows[i].says), "%s says %s%s", rows[i].line, said->out, said->err);
@@ -540,7 +529,7 @@ START_TEST(a_matrix_interrupted)
 	server = daemon_start(NULL);
 	wire = daemon_connect(server);
 	ck_assert_int_eq(chdir(dir_new()), 0);
-	file_write("m.yaml", matrix);
+	file_write("m.yaml", file_read(MATRIX_SAMPLE, NULL));
 	COMMAND(server, 0, "llm", "create", "--name", "slow", "--provider", "simulated", "--custom",
 		"{\"latency_seconds\":3600}");
 	COMMAND(server, 0, "llm", "create", "--name", "slower", "--provider", "simulated", "--custom",

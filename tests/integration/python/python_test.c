@@ -99,6 +99,12 @@ START_TEST(examples)
 	ck_assert_ptr_nonnull(strstr(said, "%  Is it about {{topic}}?\nsuccess rate "));
 	ck_assert_ptr_nonnull(strstr(example("experiment.py", NULL), "success rate "));
 	ck_assert_ptr_nonnull(strstr(example("many.py", sim_url(sim)), "20 of 20 succeeded\n"));
+	said = example("batch.py", NULL);
+	ck_assert_ptr_nonnull(strstr(said, "Harbours: made, 2 rows\n"));
+	ck_assert_ptr_nonnull(strstr(said, "Conflict: Capitals is collection "));
+	ck_assert_ptr_nonnull(strstr(said, "NotFound: Villages\n"));
+	ck_assert_ptr_nonnull(strstr(said, "A visit to Mountains: SUCCESS, 2 answers\n"));
+	ck_assert_ptr_nonnull(strstr(example("batch.py", NULL), "Harbours: is there, 2 rows\n"));
 }
 END_TEST
 
