@@ -5,6 +5,7 @@
 
 #include "proto/check_value.h"
 #include "proto/json_check.h"
+#include "proto/regex.h"
 #include "proto/template.h"
 #include "proto/utf8.h"
 
@@ -42,12 +43,27 @@ static int decide_json(const char *answer, bool *ret_yes, struct fault *fault)
 	return r >= 0 || r == -EBADMSG ? 0 : fault_oom(fault);
 }
 
+static int decide_regex(const char *answer, const char *pattern, bool *ret_yes, size_t *ret_steps,
+			struct fault *fault)
+{
+	const char *expected;
+	int r = regex_find(pattern, answer, ret_yes, ret_steps, &expected);
+
+	if (r == -EINVAL)
+		return fault_invalid(fault, "check.value", "%s", expected);
+	if (r == -E2BIG)
+		return fault_invalid(fault, "check.value", "a pattern that takes at most %d steps in this "
+				     "response", REGEX_STEPS_MAX);
+	return r < 0 ? fault_oom(fault) : 0;
+}
+
 int check_decide(const struct ellu_check *check, const char *answer, json_object *values,
-		 struct arena *arena, bool *ret_yes, struct fault *fault)
+		 struct arena *arena, bool *ret_yes, size_t *ret_steps, struct fault *fault)
 {
 	const char *kind = check->kind, *value = "";
 	int r = 0;
 
+	*ret_steps = 0;
 	if (check->value)
 		r = template_render(check->value, values, arena, &value, fault);
 	if (r < 0)
@@ -56,6 +72,8 @@ int check_decide(const struct ellu_check *check, const char *answer, json_object
 		return decide_json(answer, ret_yes, fault);
 	if (strcmp(kind, "length") == 0)
 		return decide_length(answer, value, ret_yes, fault);
+	if (strcmp(kind, "regex") == 0)
+		return decide_regex(answer, value, ret_yes, ret_steps, fault);
 	if (strcmp(kind, "icontains") == 0) {
 		answer = fold(answer, arena);
 		value = fold(value, arena);

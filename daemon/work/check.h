@@ -1,6 +1,6 @@
 /*
  * What is decided of an answer without a model. Pure functions; any thread. None of them takes longer
- * than reading answer and value a few times.
+ * than reading answer and value a few times, but `regex`, which takes REGEX_STEPS_MAX at the most.
  */
 #pragma once
 
@@ -12,6 +12,6 @@
 #include "proto/fault.h"
 
 /* Its value is rendered with the row's. 0, or the code of the fault: what the row makes of the value is
- * none for this kind, or it is too large. */
+ * none for this kind, or it is too large. *ret_steps says what a `regex` took, else it is 0. */
 int check_decide(const struct ellu_check *check, const char *answer, json_object *values,
-		 struct arena *arena, bool *ret_yes, struct fault *fault);
+		 struct arena *arena, bool *ret_yes, size_t *ret_steps, struct fault *fault);

@@ -64,6 +64,7 @@ struct judgement {
 	struct open_case *open_case;
 	const struct run_measure *measure;
 	size_t bytes; // of RUN_QUESTIONS
+	size_t steps; // that its check took
 	struct judgement *newer; // run::newest_judgement, or run::spare_judgements
 	struct judgement *older;
 };
@@ -120,6 +121,7 @@ struct experiment_run {
 	struct open_case *spare_cases;
 	struct open_case *judging; // wait to be asked for, in order
 	struct open_case **judging_tail;
+	size_t steps; // of the verdicts that are not committed
 	struct judgement *newest_judgement;
 	struct judgement *spare_judgements;
 

@@ -130,6 +130,7 @@ static void on_recorded(struct store_request *request)
 	struct open_case *open_case = judgement->open_case;
 
 	judgement->asking.route->uncommitted--;
+	run->steps -= judgement->steps;
 	if (run_take_answer(&run->base, request)) {
 		if (record->ret_unfit.code)
 			take_failure(judgement, &record->ret_unfit);
@@ -296,7 +297,8 @@ static void decide(struct judgement *judgement)
 	int r;
 
 	r = check_decide(judgement->measure->check, open_case->text, open_case->values,
-			 memory(judgement), &yes, &fault);
+			 memory(judgement), &yes, &judgement->steps, &fault);
+	open_case->run->steps += judgement->steps;
 	weigh(judgement);
 	verdict.value = yes;
 	if (r >= 0)

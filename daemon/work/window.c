@@ -4,6 +4,7 @@
  * judge call never waits behind a long line of them.
  */
 #include "daemon/work/experiment.h"
+#include "proto/regex.h"
 
 /* ---- Verdicts ---- */
 
@@ -26,10 +27,12 @@ static bool has_measure_left(const struct open_case *open_case)
 	return false;
 }
 
+/* What checks take of the worker is between two commits no more than one of them may, and once beyond:
+ * others' work gets its turn. */
 static void issue_judgements(struct experiment_run *run)
 {
 	while (run->base.phase == RUN_RUNNING && run->judging && route_has_room(run->judging_route) &&
-	       run_may_hold(&run->base, RUN_QUESTIONS)) {
+	       run->steps < REGEX_STEPS_MAX && run_may_hold(&run->base, RUN_QUESTIONS)) {
 		struct open_case *open_case = run->judging;
 
 		judgement_start(open_case);

@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/harness/command.h"
 #include "tests/harness/suite.h"
+#include "tests/harness/users.h"
 
 static struct daemon *server;
 static struct wire *wire;
@@ -305,6 +307,8 @@ static const struct {
 	{ "is_json", NULL, "NO NO YES" },
 	{ "length", "'..5'", "YES NO NO" },
 	{ "length", "'{{low}}..99'", "NO YES YES" },
+	{ "regex", "'(?i)^[a-z]+ IS .*\\\\W\u00e9{2}$'", "NO YES NO" },
+	{ "regex", "'^{{expected}}\\\\b'", "YES YES NO" },
 };
 #define CHECKS (sizeof(checks) / sizeof(checks[0]))
 
@@ -380,7 +384,7 @@ START_TEST(checks_and_questions)
 	struct experiment experiment = {
 		.rows = 20, .url = sim_url(sim),
 		.more = "'measures':[{'criterion_str':'Is it so?'},"
-			"{'criterion_str':'long','check':{'kind':'length','value':'1..'}}]" };
+			"{'criterion_str':'long','check':{'kind':'regex','value':'.'}}]" };
 	json_object *task;
 	long long id;
 
@@ -401,7 +405,7 @@ START_TEST(checks_and_questions)
 	ck_assert_int_eq(at_int(task, "result.results.failed_ratings"), 0);
 	ck_assert_int_eq(sim_stat(sim, "calls"), 0);
 	task = at_json(wire_call(wire, "GetExperiment", "{'experiment':{'id':%lld}}", id), "experiment");
-	ck_assert_str_eq(at_text(task, "criterion_set.criteria.1.check.value"), "1..");
+	ck_assert_str_eq(at_text(task, "criterion_set.criteria.1.check.value"), ".");
 	end();
 }
 END_TEST
@@ -415,13 +419,49 @@ START_TEST(checks_that_fail)
 	begin();
 	task = at_json(wire_call(wire, "RunExperiment", "{'name':'E','response_column':'answer',%s,"
 				 "'measures':[{'criterion_str':'A','check':{'kind':'length','value':'{{expected}}'}},"
-				 "{'criterion_str':'B','check':{'kind':'contains','value':'P'}}]}",
+				 "{'criterion_str':'B','check':{'kind':'contains','value':'P'}},"
+				 "{'criterion_str':'C','check':{'kind':'regex','value':'({{expected}}'}}]}",
 				 requoted(rows)), "task");
 	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
-	ck_assert_int_eq(at_int(task, "result.results.failed_ratings"), 3);
+	ck_assert_int_eq(at_int(task, "result.results.failed_ratings"), 6);
 	id = at_int(task, "experiment_id");
 	task = at_json(wire_call(wire, "RetryFailed", "{'experiment':{'id':%lld}}", id), "task");
-	ck_assert_int_eq(at_int(task, "result.results.failed_ratings"), 3);
+	ck_assert_int_eq(at_int(task, "result.results.failed_ratings"), 6);
+	end();
+}
+END_TEST
+
+/* A pattern that takes all it may in each answer fails there, and keeps no other user from anything. */
+START_TEST(hostile_patterns)
+{
+	char answer[8001], *list;
+	json_object *task;
+	struct wire *other;
+	int64_t id;
+
+	if (geteuid() != 0)
+		return; // a second user is to be had by root only
+	server = daemon_start_system();
+	wire = daemon_connect(server);
+	other = connect_as(server, OTHER_UID);
+	memset(answer, 'a', sizeof(answer) - 1);
+	answer[sizeof(answer) - 1] = '\0';
+	list = calloc(6, sizeof(answer) + 40);
+	for (int i = 0; i < 6; i++)
+		sprintf(list + strlen(list), "%s{\"answer\":\"%s\"}", i ? "," : "", answer);
+	id = at_int(wire_call(other, "RunExperiment",
+			      "{'name':'E','detach':true,'response_column':'answer',"
+			      "'collection':{'content':{'name':'Rows','variables':[%s]}},'measures':["
+			      "{'criterion_str':'A','check':{'kind':'regex','value':'(a?){1000}(a?){900}b'}},"
+			      "{'criterion_str':'B','check':{'kind':'regex','value':'^(a|a)*$'}}]}", list),
+		    "task.id");
+	task = experiment_run(wire, &(struct experiment) { .rows = 20, .n_criteria = 2 });
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	task = task_await_status(server, id, "SUCCESS");
+	ck_assert_int_eq(at_int(task, "result.results.failed_ratings"), 6);
+	ck_assert_int_eq(at_int(task, "result.results.criteria.1.yes.n_scored"), 6);
+	ck_assert_ptr_nonnull(strstr(at_text(task, "result.results.errors.0.error.message"), "steps"));
+	free(list);
 	end();
 }
 END_TEST
@@ -458,6 +498,10 @@ START_TEST(checks_refused)
 		{ "'check':{'kind':'length','value':'5'}", "measures[0].check.value" },
 		{ "'check':{'kind':'length','value':'9..2'}", "measures[0].check.value" },
 		{ "'check':{'kind':'length','value':'..'}", "measures[0].check.value" },
+		{ "'check':{'kind':'regex'}", "measures[0].check.value" },
+		{ "'check':{'kind':'regex','value':'(a)\\\\1'}", "measures[0].check.value" },
+		{ "'check':{'kind':'regex','value':'a(?=b)'}", "measures[0].check.value" },
+		{ "'check':{'kind':'regex','value':'(a{1000}){1000}'}", "measures[0].check.value" },
 		{ "'check':{'kind':'no such'}", "measures[0].check.kind" },
 		{ "'label':''", "measures[0].label" },
 	};
@@ -497,6 +541,8 @@ START_TEST(checks_in_a_file)
 	ASSERT_SAYS(COMMAND(server, 0, "run", path)->out, " 66.7 %   20.8 to 93.9 %    3/3  names {{city}}");
 	ASSERT_SAYS(COMMAND(server, 0, "criteria", "show", "Capitals, checked criteria")->out,
 		    "short: is short  (length 1..12)");
+	ASSERT_SAYS(COMMAND(server, 0, "criteria", "show", "Capitals, checked criteria")->out,
+		    "name: is a name  (regex ^[A-Z]\\w+$)");
 	ASSERT_SAYS(COMMAND(server, 0, "run", path, "--dry-run", "--new")->out,
 		    "0 calls (0 to answer, 0 to judge)");
 	memcpy(range, "12..1", 5);
@@ -529,6 +575,6 @@ END_TEST
 int main(void)
 {
 	return RUN_SUITE(one_by_one, as_a_whole, refused, results_keep_theirs, families, links, used_by_a_task,
-			 checks_alone, checks_and_questions, checks_that_fail,
+			 checks_alone, checks_and_questions, checks_that_fail, hostile_patterns,
 			 checks_go_on_after_a_kill, checks_refused, checks_in_a_file, commands);
 }

@@ -12,6 +12,7 @@
 #include "proto/check_value.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
+#include "proto/regex.h"
 #include "proto/utf8.h"
 
 #define FAMILY_BYTES_MAX 180 // of a name that " criteria #N" goes behind
@@ -25,24 +26,29 @@ static bool is_blank(const char *text)
 	return text[strspn(text, " \t\r\n")] == '\0';
 }
 
-/* What the value would have to be, or NULL: it is. What a row makes of it is seen then. */
-static const char *value_expected(const struct ellu_check *check)
+/* What the value would have to be, or NULL: it is. What a row makes of it is seen then. -ENOMEM. */
+static int value_expected(const struct ellu_check *check, const char **ret_expected)
 {
 	bool has_value = strcmp(check->kind, "is_json") != 0;
 	size_t low, high;
 
-	if (!check->value)
-		return has_value ? "a value for this kind" : NULL;
-	if (!has_value)
-		return "nothing, since is_json has no value";
-	if (strcmp(check->kind, "length") != 0 || strstr(check->value, "{{"))
-		return NULL;
-	return check_value_range(check->value, &low, &high) < 0 ? CHECK_RANGE_EXPECTED : NULL;
+	*ret_expected = NULL;
+	if (!check->value && has_value)
+		*ret_expected = "a value for this kind";
+	else if (check->value && !has_value)
+		*ret_expected = "nothing, since is_json has no value";
+	if (!check->value || *ret_expected || strstr(check->value, "{{"))
+		return 0;
+	if (strcmp(check->kind, "regex") == 0)
+		return regex_check(check->value, ret_expected);
+	if (strcmp(check->kind, "length") == 0 && check_value_range(check->value, &low, &high) < 0)
+		*ret_expected = CHECK_RANGE_EXPECTED;
+	return 0;
 }
 
 static int check_records(struct tx *tx, const struct criteria *criteria, const char *path)
 {
-	const char *expected;
+	const char *expected = NULL;
 
 	for (size_t i = 0; i < criteria->n; i++) {
 		const struct ellu_criterion *criterion = criteria->items[i];
@@ -50,7 +56,8 @@ static int check_records(struct tx *tx, const struct criteria *criteria, const c
 		if (is_blank(criterion->criterion_str))
 			return fault_invalid(tx->fault, tx_printf(tx, "%s[%zu].criterion_str", path, i),
 					     "a question");
-		expected = criterion->check ? value_expected(criterion->check) : NULL;
+		if (criterion->check && value_expected(criterion->check, &expected) < 0)
+			return -ENOMEM;
 		if (expected)
 			return fault_invalid(tx->fault, tx_printf(tx, "%s[%zu].check.value", path, i),
 					     "%s", expected);
