@@ -248,7 +248,7 @@ static int copy_record(const struct record_type *type, const void *record, struc
 	json_object *json = NULL;
 	struct fault fault;
 	void *copy = NULL;
-	int r = record_encode(type, record, TO_DAEMON, &json);
+	int r = record_encode(type, record, TO_STORE, &json);
 
 	if (r == 0)
 		r = record_decode(type, json, FROM_DAEMON, "", arena, &copy, &fault);

@@ -190,8 +190,7 @@ START_TEST(made_up_criteria)
 	task = generate_criteria("");
 	ck_assert_int_eq(at_int(task, "result.generation.added"), 5);
 	ck_assert_uint_eq(at_count(task, "result.generation.criteria"), 5);
-	ck_assert_str_eq(at_text(task, "result.generation.criteria.4.criterion_str"),
-			 at_text(criteria(), "4.criterion_str"));
+	ck_assert(json_object_equal(at_json(task, "result.generation.criteria"), criteria()));
 	ck_assert_str_eq(at_text(wire_call(wire, "GetCriterionSet", "{'criterion_set':{'id':%lld}}",
 					   (long long)at_int(task, "result.generation.criterion_set_id")),
 				 "criterion_set.name"), "T");
