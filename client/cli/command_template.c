@@ -131,8 +131,5 @@ void print_criteria(const struct cli *cli, const void *reply)
 	const struct ellu_list_criteria_reply *list = reply;
 
 	(void) cli;
-	for (size_t i = 0; i < list->n_criteria; i++) {
-		text_print(stdout, list->criteria[i]->criterion_str);
-		putchar('\n');
-	}
+	show_criteria(stdout, list->criteria, list->n_criteria);
 }

@@ -508,6 +508,10 @@ static const struct command fixed[] = {
 	  "They go into the set of criteria that is linked to the prompt template, which judges where an\n"
 	  "experiment names no criteria. All of the set are printed.", criteria_options, command_submit,
 	  .method = "GenerateCriteria" },
+	{ "template get-criteria", "ID|NAME", 1, 1,
+	  "print the questions that judge its answers, or have a model make up some",
+	  "Where there are questions, no model is asked, and options concern nothing.", criteria_options,
+	  command_submit, .method = "GetOrGenerateCriteria" },
 	{ "template criteria", "ID|NAME", 1, 1, "print the questions that judge its answers", NULL, NULL,
 	  command_call, .method = "ListCriteria", .print = print_criteria },
 	{ "template delete", "ID|NAME", 1, 1, "delete a prompt template", "Results keep what they used.",

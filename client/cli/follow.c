@@ -154,6 +154,13 @@ static void take_event(struct follow *follow, const void *reply, const struct el
 		progress_bar_update(bar, follow->row, follow->progress, event->status, event->hold);
 }
 
+/* No task was needed: what one would have made is there. */
+static void take_present(struct follow *follow, const void *reply)
+{
+	keep(&follow->kept_present, reply);
+	keep_end(follow, "SUCCESS", NULL);
+}
+
 /* ---- What Ctrl-C means ---- */
 
 /* As soon as it is known which task that is. 0 to go on, else the exit status. */
@@ -286,6 +293,8 @@ static int take(struct follow *follow, const void *reply, struct progress_bar *b
 		take_event(follow, reply, event, bar);
 	if (task)
 		take_task(follow, reply, task);
+	if (!event && !task)
+		take_present(follow, reply);
 	if (hold ? strcmp(hold, follow->told_hold) != 0 : event && !follow->told_pending)
 		progress_bar_clear(bar);
 	if (hold)
@@ -406,7 +415,34 @@ void follow_done(struct follow *follow)
 	ellu_stream_close(follow->stream);
 	ellu_free(follow->kept_progress);
 	ellu_free(follow->kept_result);
+	ellu_free(follow->kept_present);
 	free(follow->error);
+}
+
+/* ---- What a model makes up ---- */
+
+static int print_present(const struct record_type *type, const void *reply)
+{
+	const struct ellu_get_or_generate_criteria_reply *present = reply;
+
+	if (type != &ellu_get_or_generate_criteria_reply_type)
+		return cli_fail(-EPROTO, NULL);
+	if (output_is_json())
+		return cli_print_json(type, reply);
+	show_criteria(stdout, present->criteria, present->n_criteria);
+	return 0;
+}
+
+static int print_generation(const struct cli *cli, const struct ellu_generation_result *made)
+{
+	if (output_is_json())
+		return cli_print_json(&ellu_generation_result_type, made);
+	if (provider_is_simulated(made->model))
+		cli_note(cli, "Simulated: this was made up by the built-in simulated model, not by a real one.");
+	show_criteria(stdout, made->criteria, made->n_criteria);
+	if (made->collection_id)
+		printf("%" PRId64 " rows were added.\n", made->added);
+	return 0;
 }
 
 /* ---- With --detach ---- */
@@ -417,7 +453,7 @@ static int print_detached(struct cli *cli, const struct method *method, const vo
 	int status = 0;
 
 	if (!task)
-		return cli_fail(-EPROTO, NULL);
+		return print_present(method->reply, reply);
 	if (output_is_json()) {
 		status = cli_print_json(method->reply, reply);
 	} else if (cli->arguments.quiet) {
@@ -566,25 +602,12 @@ int follow_print_answer(const struct follow *follow)
 	return status;
 }
 
-static int print_generation(const struct cli *cli, const struct ellu_generation_result *made)
-{
-	if (output_is_json())
-		return cli_print_json(&ellu_generation_result_type, made);
-	if (provider_is_simulated(made->model))
-		cli_note(cli, "Simulated: this was made up by the built-in simulated model, not by a real one.");
-	for (size_t i = 0; i < made->n_criteria; i++) {
-		text_print(stdout, made->criteria[i]->criterion_str);
-		putchar('\n');
-	}
-	if (made->collection_id)
-		printf("%" PRId64 " rows were added.\n", made->added);
-	return 0;
-}
-
 static int print_outcome(struct cli *cli, const struct follow *follow)
 {
 	const struct ellu_rating_results *ratings = follow->result ? follow->result->ratings : NULL;
 
+	if (follow->kept_present)
+		return print_present(follow->submission->method->reply, follow->kept_present);
 	if (follow->result && follow->result->call)
 		return follow_print_answer(follow);
 	if (follow->result && follow->result->generation)

@@ -32,6 +32,7 @@ struct follow {
 	const struct ellu_task_result *result; // of the end, or NULL
 	const void *kept_progress; // the reply that `progress` lies in
 	const void *kept_result;
+	const void *kept_present; // the reply of a method that made no task, or NULL
 	bool interrupted;
 	bool cancelled; // as Ctrl-C asked
 	char told_hold[16]; // what was last said of it, "" when it is on none

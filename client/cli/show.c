@@ -368,3 +368,11 @@ void show_message(FILE *out, const struct ellu_message *message)
 	}
 	putc('\n', out);
 }
+
+void show_criteria(FILE *out, const struct ellu_criterion *const *criteria, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		text_print(out, criteria[i]->criterion_str);
+		putc('\n', out);
+	}
+}

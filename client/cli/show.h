@@ -32,6 +32,8 @@ void show_record(FILE *out, const struct record_type *type, const void *record);
 
 /* Who says what, on a line of its own. */
 void show_message(FILE *out, const struct ellu_message *message);
+/* What is asked, a line each. */
+void show_criteria(FILE *out, const struct ellu_criterion *const *criteria, size_t n);
 
 /* ---- Experiments and ratings ---- */
 

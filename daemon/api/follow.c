@@ -23,7 +23,7 @@ struct follow {
 	char *notes; // told with the end, or NULL
 };
 
-/* Every method that follows a task answers as WatchTask does. */
+/* Every method that follows a task answers as WatchTask does, or begins so. */
 static bool answer(struct call *call, const struct ellu_task_event *event,
 		   const struct ellu_task *task, bool continues, struct share *share)
 {
@@ -49,11 +49,30 @@ static void follow_end(struct follow *follow)
 
 /* ---- One answer at the end ---- */
 
+/* `task` NULL: they were there. */
+static void answer_criteria(struct call *call, const struct ellu_task *task,
+			    const struct ellu_criterion *const *criteria, size_t n_criteria)
+{
+	struct ellu_get_or_generate_criteria_reply reply =
+		ELLU_RECORD(struct ellu_get_or_generate_criteria_reply);
+	int generated = task != NULL;
+
+	reply.task = task;
+	reply.criteria = criteria;
+	reply.n_criteria = n_criteria;
+	reply.generated = &generated;
+	call_reply(call, &reply);
+}
+
 static void on_final_task(struct call *call, struct store_request *request)
 {
-	const struct task_get *op = (const struct task_get *)request;
+	const struct ellu_task *task = ((const struct task_get *)request)->ret_task;
+	const struct ellu_generation_result *made = task->result ? task->result->generation : NULL;
 
-	(void)answer(call, NULL, op->ret_task, /* continues= */ false, NULL);
+	if (made && call->method->id == METHOD_GET_OR_GENERATE_CRITERIA)
+		answer_criteria(call, task, made->criteria, made->n_criteria);
+	else
+		(void)answer(call, NULL, task, /* continues= */ false, NULL);
 }
 
 static void answer_task(struct call *call, int64_t task_id)
@@ -248,13 +267,18 @@ static void follow_submitted(struct call *call, const struct task_submit *op)
 {
 	const int *cancel = parameter(call, "cancel_on_disconnect");
 	const double *min_interval_seconds = parameter(call, "min_interval_seconds");
-	bool ephemeral = task_kind_is_ephemeral(task_kind_from_name(op->ret_task->kind));
 	struct watch *watch;
+	bool ephemeral;
 
+	if (!op->ret_task) {
+		answer_criteria(call, NULL, op->ret_criteria, op->ret_n_criteria);
+		return;
+	}
 	if (call->detached) {
 		(void)answer(call, NULL, op->ret_task, /* continues= */ false, NULL);
 		return;
 	}
+	ephemeral = task_kind_is_ephemeral(task_kind_from_name(op->ret_task->kind));
 	/* What an earlier run of it logged is no news of this one. */
 	watch = follow_new(call, op->ret_task->id, op->ret_finished ? -1 : 0,
 			   (ephemeral && !op->ret_existing) || (cancel && *cancel),

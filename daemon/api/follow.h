@@ -1,7 +1,7 @@
 /*
  * Making a task for a call, and following one: events while `more` was asked for, else one answer at
- * the end. Every method that makes a task, and WatchTask, answers through here; their replies have
- * the same shape, `(event: ?TaskEvent, task: ?Task)`.
+ * the end. Every method that makes a task, and WatchTask, answers through here; their replies begin
+ * alike, `(event: ?TaskEvent, task: ?Task)`.
  */
 #pragma once
 

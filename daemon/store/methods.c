@@ -122,6 +122,7 @@ static const struct submission {
 	[METHOD_CALL] = { job_submit, .kind = TASK_KIND_CALL },
 	[METHOD_GENERATE_CRITERIA] = { job_submit, .kind = TASK_KIND_GENERATION },
 	[METHOD_GENERATE_TEMPLATE_VARIABLES] = { job_submit, .kind = TASK_KIND_GENERATION },
+	[METHOD_GET_OR_GENERATE_CRITERIA] = { criteria_submit, .kind = TASK_KIND_GENERATION },
 	[METHOD_RATE_EXPERIMENT] = { rating_submit },
 	[METHOD_RATE_RESPONSES] = { rating_submit, rating_submit_lane },
 	[METHOD_RETRY_FAILED] = { failed_retry },

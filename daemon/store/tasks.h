@@ -26,12 +26,14 @@ struct task_submit {
 	enum task_kind kind; // the store's own: of a job whose item is the request
 	bool queue_full; // the queue has no room: store it REJECTED with QueueFull
 	bool start; // a slot is free: claim it in the same transaction
-	const struct ellu_task *ret_task;
+	const struct ellu_task *ret_task; // NULL: none was needed
 	int64_t ret_attempt; // of the claim, when it was started
 	const struct task_event_row *ret_rows; // the history of a new task
 	size_t ret_n_rows;
 	bool ret_existing; // an earlier task: same idempotency key, or finished and unchanged
 	bool ret_finished; // of these the latter: its history is that of another request
+	const struct ellu_criterion *const *ret_criteria; // what a task would have made was there: then
+	size_t ret_n_criteria; // there is none, and `ret_existing`
 	const char *const *ret_notes; // what the submission changed, a line each; also a new task's
 	size_t ret_n_notes; // first log lines
 };

@@ -314,6 +314,14 @@ START_TEST(templates)
 	said = COMMAND(server, 0, "template", "generate-criteria", "Haiku", "-n", "2");
 	ASSERT_SAYS(said->out, "?\n");
 	ck_assert_str_eq(said->out, COMMAND(server, 0, "template", "criteria", "Haiku")->out);
+	ck_assert_str_eq(said->out, COMMAND(server, 0, "template", "get-criteria", "Haiku")->out);
+	ck_assert_str_eq(said->out, COMMAND(server, 0, "template", "get-criteria", "Haiku", "--detach")->out);
+	said = COMMAND(server, 0, "template", "get-criteria", "Haiku", "--json");
+	ASSERT_SAYS(said->out, "\"generated\":false");
+	COMMAND(server, 0, "criteria", "clear", "Haiku");
+	said = COMMAND(server, 0, "template", "get-criteria", "Haiku", "-n", "3");
+	ASSERT_SAYS(said->err, "Simulated: this was made up");
+	ck_assert_str_eq(said->out, COMMAND(server, 0, "template", "criteria", "Haiku")->out);
 	COMMAND(server, 0, "collection", "create", "--name", "Made");
 	said = COMMAND(server, 0, "collection", "generate", "Made", "--template", "Haiku", "-n", "3");
 	ck_assert_str_eq(said->out, "3 rows were added.\n");

@@ -214,7 +214,77 @@ START_TEST(made_up_criteria)
 }
 END_TEST
 
+#define CLIENTS 64
+#define THREE "[{\"criterion\":\"A?\"},{\"criterion\":\"B?\"},{\"criterion\":\"C?\"}]"
+#define GET_OR_GENERATE "{'prompt_template':{'name':'T'},'n':3,'llm_config':{'ref':{'name':'sim'}}%s}"
+
+static json_object *get_or_generate(const char *more)
+{
+	return wire_call(wire, "GetOrGenerateCriteria", GET_OR_GENERATE, requoted(more));
+}
+
+/* Whoever asks while they are made up has them when they are; afterwards nobody needs a task. */
+START_TEST(criteria_once)
+{
+	struct sim *sim = sim_start(NULL);
+	struct wire *wires[CLIENTS];
+	json_object *reply, *made, *event;
+
+	begin(sim);
+	sim_control(sim, "%s", json_object_to_json_string(settings(THREE)));
+	for (int i = 0; i < CLIENTS; i++)
+		wires[i] = daemon_connect(server);
+	for (int i = 0; i < CLIENTS; i++)
+		wire_start(wires[i], i == 1 ? "'more':true" : "", "GetOrGenerateCriteria", GET_OR_GENERATE, "");
+	reply = at_json(wire_next(wires[0]), "parameters");
+	made = at_json(reply, "criteria");
+	ck_assert_uint_eq(json_object_array_length(made), 3);
+	ck_assert(json_object_equal(made, criteria()));
+	for (int i = 1; i < CLIENTS; i++) {
+		do
+			event = wire_next(wires[i]);
+		while (at_has(event, "continues"));
+		if (at_has(event, "parameters.event"))
+			made = at_json(event, "parameters.event.result.generation.criteria");
+		else
+			made = at_json(event, "parameters.criteria");
+		ck_assert(json_object_equal(made, at_json(reply, "criteria")));
+	}
+	ck_assert_int_eq(sim_stat(sim, "calls"), 1);
+	ck_assert_uint_eq(json_object_array_length(list_all(wire, "ListTasks", "%s", "")), 1);
+	ck_assert(at_bool(reply, "generated"));
+	ck_assert_str_eq(at_text(reply, "task.status"), "SUCCESS");
+	/* Its key brings the task that it brought, any other request what is there. */
+	reply = get_or_generate("");
+	ck_assert(!at_bool(reply, "generated") && !at_has(reply, "task"));
+	ck_assert(json_object_equal(made, at_json(reply, "criteria")));
+	wire_call(wire, "ClearCriterionSet", "{'criterion_set':{'name':'T'}}");
+	reply = get_or_generate(",'idempotency_key':'k'");
+	ck_assert(at_bool(reply, "generated"));
+	ck_assert_int_eq(at_int(get_or_generate(",'idempotency_key':'k'"), "task.id"), at_int(reply, "task.id"));
+	ck_assert_int_eq(sim_stat(sim, "calls"), 2);
+	ck_assert_uint_eq(at_count(get_or_generate(",'detach':true"), "criteria"), 3);
+	/* Another version has the same; another template has none. */
+	wire_call(wire, "NewPromptTemplateVersion",
+		  "{'prompt_template':{'name':'T'},'messages':[{'role':'user','content':'On {{x}}.'}]}");
+	ck_assert(!at_bool(get_or_generate(""), "generated"));
+	wire_call(wire, "ClearCriterionSet", "{'criterion_set':{'name':'T'}}");
+	reply = wire_refused(wire, "org.varlink.service.InvalidParameter", "GetOrGenerateCriteria",
+			     "{'prompt_template':{'name':'T'},'n':51}");
+	ck_assert_str_eq(at_text(reply, "parameters.parameter"), "n");
+	wire_refused(wire, "NotFound", "GetOrGenerateCriteria", "{'prompt_template':{'name':'None'}}");
+	/* What failed has made none, and the next one tries. */
+	sim_control(sim, "{'fixed_answer':'None.'}");
+	reply = get_or_generate("");
+	ck_assert_str_eq(at_text(reply, "task.status"), "FAILURE");
+	ck_assert(!at_has(reply, "criteria") && !at_has(reply, "generated"));
+	sim_control(sim, "%s", json_object_to_json_string(settings(THREE)));
+	ck_assert(at_bool(get_or_generate(""), "generated"));
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(simulated, whatever_it_answers, killed, made_up_criteria);
+	return RUN_SUITE(simulated, whatever_it_answers, killed, made_up_criteria, criteria_once);
 }

@@ -59,6 +59,7 @@ static void see_nothing(struct wire *wire, void *userdata)
 	wire_refused(wire, "NotFound", "GetPromptTemplate", "{'prompt_template':{'id':1}}");
 	wire_refused(wire, "NotFound", "ListCriteria", "{'prompt_template':{'id':1}}");
 	wire_refused(wire, "NotFound", "GenerateCriteria", "{'prompt_template':{'id':1}}");
+	wire_refused(wire, "NotFound", "GetOrGenerateCriteria", "{'prompt_template':{'id':1}}");
 	wire_refused(wire, "NotFound", "GenerateTemplateVariables",
 		     "{'prompt_template':{'id':1},'collection':{'id':1},'count':1}");
 	wire_refused(wire, "NotFound", "GetLLMConfig", "{'llm_config':{'name':'Experiment config'}}");

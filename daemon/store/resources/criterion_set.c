@@ -669,6 +669,15 @@ int criterion_set_linked(struct tx *tx, int64_t template_id, int64_t *ret_set_id
 		      "i", template_id);
 }
 
+int criteria_linked(struct tx *tx, int64_t template_id, struct criteria *ret_criteria)
+{
+	int64_t set_id;
+	int r = criterion_set_linked(tx, template_id, &set_id);
+
+	*ret_criteria = (struct criteria){ 0 };
+	return r > 0 ? criterion_set_criteria(tx, set_id, ret_criteria) : r;
+}
+
 static int put_link(struct tx *tx, int64_t template_id, int64_t set_id)
 {
 	return db_run(tx->db, "INSERT INTO criterion_set_links (project_id, template_name, owner_uid,"
@@ -800,17 +809,15 @@ int criteria_list(struct tx *tx, struct method_run *op)
 {
 	const struct ellu_list_criteria_request *request = op->arguments;
 	struct ellu_list_criteria_reply *reply = method_reply(tx, op);
-	struct criteria criteria = { 0 };
-	int64_t template_id, set_id;
+	struct criteria criteria;
+	int64_t template_id;
 	int r = reply ? 0 : -ENOMEM;
 
 	if (r >= 0)
 		r = resource_resolve(tx, &resource_prompt_template, &op->scope, request->prompt_template,
 				     &template_id);
 	if (r >= 0)
-		r = criterion_set_linked(tx, template_id, &set_id);
-	if (r > 0)
-		r = criterion_set_criteria(tx, set_id, &criteria);
+		r = criteria_linked(tx, template_id, &criteria);
 	if (r < 0)
 		return r;
 	reply->criteria = criteria.n > 0 ? criteria.items : tx_list_items(tx, &(struct tx_list){ 0 });

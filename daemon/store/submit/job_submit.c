@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "daemon/store/resources/collection.h"
+#include "daemon/store/resources/criterion.h"
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/resources/prompt_template.h"
 #include "daemon/store/runs/run.h"
@@ -95,31 +96,39 @@ static int pin(struct job *job)
 						 task_submit_member(job->op, "cost_limit"), &job->rejected);
 }
 
-int job_submit(struct tx *tx, struct task_submit *op)
+/* ---- Whole ---- */
+
+/* 1: the same key brought a task before. */
+static int begin(struct tx *tx, struct task_submit *op, struct job **ret_job,
+		 char ret_hash[static IDENTITY_SIZE])
 {
 	struct job *job = tx_alloc(tx, sizeof(*job));
-	char hash[IDENTITY_SIZE];
 	int r;
 
 	if (!job)
 		return -ENOMEM;
+	*ret_job = job;
 	job->tx = tx;
 	job->op = op;
 	task_submit_begin(op);
 	job->scope = scope_own(&op->scope);
 	r = place_resolve(tx, &job->scope, &job->place);
 	if (r >= 0)
-		r = task_submit_hash(tx, op->method->request, op->arguments, hash);
-	if (r >= 0)
-		r = task_submit_find_key(tx, op, job->place.owner_uid, hash);
-	if (r != 0)
-		return r < 0 ? r : 0;
+		r = task_submit_hash(tx, op->method->request, op->arguments, ret_hash);
+	return r < 0 ? r : task_submit_find_key(tx, op, job->place.owner_uid, ret_hash);
+}
+
+static int insert(struct job *job, const char *hash)
+{
+	struct tx *tx = job->tx;
+	int r;
+
 	r = task_submit_check_room(tx);
 	if (r >= 0)
 		r = pin(job);
-	return r < 0 ? r : task_submit_insert(tx, op,
+	return r < 0 ? r : task_submit_insert(tx, job->op,
 					      &(struct task_new){
-						      .kind = op->kind,
+						      .kind = job->op->kind,
 						      .place = job->place,
 						      .name = task_submit_member(job->op, "name"),
 						      .run_id = job->run.id,
@@ -127,4 +136,60 @@ int job_submit(struct tx *tx, struct task_submit *op)
 						      .rejected = &job->rejected,
 						      .log = &job->notes.lines,
 					      });
+}
+
+int job_submit(struct tx *tx, struct task_submit *op)
+{
+	char hash[IDENTITY_SIZE];
+	struct job *job;
+	int r = begin(tx, op, &job, hash);
+
+	return r == 0 ? insert(job, hash) : r < 0 ? r : 0;
+}
+
+/* ---- Criteria, unless there are some ---- */
+
+/* 1: they are there, or a task makes them up. Any version of the template is linked to the same set. */
+static int find_criteria(struct job *job)
+{
+	struct criteria criteria;
+	int64_t id, task_id;
+	int r;
+
+	r = resource_resolve(job->tx, &resource_prompt_template, &job->scope,
+			     task_submit_member(job->op, "prompt_template"), &id);
+	if (r >= 0)
+		r = criteria_linked(job->tx, id, &criteria);
+	if (r < 0)
+		return r;
+	if (criteria.n > 0) {
+		job->op->ret_existing = true;
+		job->op->ret_criteria = criteria.items;
+		job->op->ret_n_criteria = criteria.n;
+		return 1;
+	}
+	r = db_int(job->tx->db, &task_id,
+		   "SELECT t.id FROM tasks t CROSS JOIN runs r ON r.id = t.run_id"
+		   " CROSS JOIN prompt_templates p ON p.id = r.prompt_template_id"
+		   " WHERE t.finished_at IS NULL AND t.owner_uid = ?2 AND t.kind = ?3"
+		   " AND r.collection_id IS NULL AND (p.project_id, p.name)"
+		   "  = (SELECT project_id, name FROM prompt_templates WHERE id = ?1)"
+		   " ORDER BY t.id LIMIT 1",
+		   "iis", id, job->place.owner_uid, task_kind_name(TASK_KIND_GENERATION));
+	if (r > 0)
+		r = task_submit_existing(job->tx, job->op, task_id);
+	else
+		return r;
+	return r < 0 ? r : 1;
+}
+
+int criteria_submit(struct tx *tx, struct task_submit *op)
+{
+	char hash[IDENTITY_SIZE];
+	struct job *job;
+	int r = begin(tx, op, &job, hash);
+
+	if (r == 0)
+		r = find_criteria(job);
+	return r == 0 ? insert(job, hash) : r < 0 ? r : 0;
 }

@@ -18,6 +18,8 @@ void task_submit_begin(struct task_submit *submit)
 	submit->ret_n_rows = 0;
 	submit->ret_existing = false;
 	submit->ret_finished = false;
+	submit->ret_criteria = NULL;
+	submit->ret_n_criteria = 0;
 }
 
 int task_submit_hash(struct tx *tx, const struct record_type *type, const void *request,

@@ -136,7 +136,7 @@ START_TEST(statuses)
 }
 END_TEST
 
-/* The daemon answers all of them with WatchTask's record; and the kinds of tasks are those of C. */
+/* The daemon answers all of them with WatchTask's record, behind which others may have more; and the kinds of tasks are those of C. */
 START_TEST(what_follows_tasks)
 {
 	const struct record_type *watch = &ellu_watch_task_reply_type;
@@ -150,10 +150,13 @@ START_TEST(what_follows_tasks)
 			continue;
 		n++;
 		ck_assert_int_eq(method->replies, METHOD_REPLIES_EVENTS);
-		ck_assert_uint_eq(method->reply->n_fields, watch->n_fields);
-		for (size_t k = 0; k < watch->n_fields; k++) {
+		ck_assert_uint_ge(method->reply->n_fields, watch->n_fields);
+		for (size_t k = 0; k < method->reply->n_fields; k++) {
 			const struct record_field *field = &method->reply->fields[k];
 
+			ck_assert(field->flags & FIELD_NULLABLE);
+			if (k >= watch->n_fields)
+				continue;
 			ck_assert_str_eq(field->name, watch->fields[k].name);
 			ck_assert_ptr_eq(field->type, watch->fields[k].type);
 		}
