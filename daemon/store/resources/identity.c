@@ -39,16 +39,18 @@ static void compress(uint32_t state[static 8], const uint8_t block[static 64])
 		       (rotate(b, 17) ^ rotate(b, 19) ^ b >> 10);
 	}
 	memcpy(s, state, sizeof(s));
-	for (int i = 0; i < 64; i++) {
-		uint32_t e = s[4], a = s[0], one, two;
+	/* The eight words stay where they are, and take each other's parts: moving them costs more. */
+	for (unsigned i = 0; i < 64; i++) {
+#define WORD(n) s[((n) - i) & 7]
+		uint32_t e = WORD(4), a = WORD(0), one, two;
 
-		one = s[7] + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) +
-		      ((e & s[5]) ^ (~e & s[6])) + round_constants[i] + w[i];
+		one = WORD(7) + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) +
+		      ((e & WORD(5)) ^ (~e & WORD(6))) + round_constants[i] + w[i];
 		two = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) +
-		      ((a & s[1]) ^ (a & s[2]) ^ (s[1] & s[2]));
-		memmove(s + 1, s, 7 * sizeof(s[0]));
-		s[4] += one;
-		s[0] = one + two;
+		      ((a & WORD(1)) ^ (a & WORD(2)) ^ (WORD(1) & WORD(2)));
+		WORD(3) += one;
+		WORD(7) = one + two;
+#undef WORD
 	}
 	for (int i = 0; i < 8; i++)
 		state[i] += s[i];
