@@ -71,6 +71,7 @@ struct arguments {
 	bool reasoning;
 	const char *columns;
 	bool keep;
+	bool force;
 	const char *message; // of a prompt template
 	const char *system_message; // the same
 	int64_t limit; // of a list
@@ -187,6 +188,7 @@ int command_collection_export(struct cli *cli);
 int command_collection_remove_rows(struct cli *cli);
 int command_llm_default(struct cli *cli);
 int command_monitor(struct cli *cli);
+int command_import(struct cli *cli);
 int command_init(struct cli *cli);
 int command_completion(struct cli *cli);
 int command_stop(struct cli *cli);

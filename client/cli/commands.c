@@ -39,6 +39,7 @@ static const struct option where = { "where", "ID=YES|NO",
 				     OPTION_VERDICT, .field = "criterion_id" };
 static const struct option keep = { "keep", NULL, "leave the experiment's own results as they are",
 				    OPTION_FLAG, OWN(keep) };
+static const struct option force = { "force", NULL, "write over a file that is there", OPTION_FLAG, OWN(force) };
 static const struct option more = { "more", NULL, "ask for many replies; print one a line",
 				    OPTION_FLAG, OWN(more) };
 
@@ -78,6 +79,7 @@ static const struct option undo_edit = { "undo", NULL, "let the judge's verdict 
 					 .field = "undo" };
 static const struct option *const responses_options[] = { &where, &criterion, &verdict, &reasoning, NULL };
 static const struct option *const edit_options[] = { &undo_edit, NULL };
+static const struct option *const promptfoo_options[] = { &force, NULL };
 static const struct option *const api_options[] = { &more, NULL };
 static const struct option *const logs_options[] = { &follow_log, NULL };
 static const struct option questions = { "count", "N", "so many, at most 50 (default 5)", OPTION_COUNT,
@@ -313,6 +315,32 @@ static const char write_details[] =
 	"FILE is JSON with comments (// and /* */) or YAML, `-` is standard input; options say it without a\n"
 	"file, or over it. `\"api_key\": \"$NAME\"` takes a key from your environment.";
 
+static const char promptfoo_details[] =
+	"Prints an experiment file, or writes it with -o FILE; no daemon is asked.\n"
+	"\n"
+	"  elluminate import promptfooconfig.yaml -o experiment.json\n"
+	"  elluminate run experiment.json\n"
+	"\n"
+	"  description                     name\n"
+	"  prompts: texts, conversations,  prompt_templates; in a .txt file `---` is between\n"
+	"    file://x.txt|md|json|yaml     several\n"
+	"  providers: openai, anthropic,   llm_configs; label: name; config: base URL, key,\n"
+	"    ollama, groq, mistral, xai,   headers, passthrough, temperature, max_tokens,\n"
+	"    litellm                       top_p, seed, stop, ...\n"
+	"  tests, defaultTest: vars        rows of the collection; a list as a value is a row for\n"
+	"    file://x.csv|jsonl|json       each item; what a test lacks is empty\n"
+	"  assert: llm-rubric              a criterion\n"
+	"    equals, contains, icontains,  a criterion with a check; each item of contains-all\n"
+	"    starts-with, is-json, regex   and icontains-all is one\n"
+	"  options.provider                rating_llm_config, of defaultTest\n"
+	"  evaluateOptions                 repeat: n_epochs; maxConcurrency: max_connections\n"
+	"\n"
+	"A criterion is of all cases. Where tests expect different things these stand in columns,\n"
+	"`expected_contains` and so on; a test that has no such assertion has there what every\n"
+	"response meets, which counts as a YES. For equals and is-json there is nothing of this\n"
+	"kind: every test has them, or they are not mapped. Nor are not-..., programs, templates\n"
+	"beyond {{name}}, and all else: each is listed on standard error, with its place.";
+
 static const char import_details[] =
 	"FILE is CSV with a header line, JSONL, or JSON, an array of objects: by the end of its name,\n"
 	"or by --format; `-` is standard input. A collection that is not there is made, with the types\n"
@@ -423,6 +451,8 @@ static const struct command fixed[] = {
 	  .method = "RunExperiment", .also = "PlanExperiment AddTemplateVariables", .fields = run_fields },
 	{ "init", "[FILE]", 0, 1, "write an example of an experiment file (experiment.json)", NULL, NULL,
 	  command_init, .method = NULL },
+	{ "import", "FILE", 1, 1, "make an experiment file of a configuration of promptfoo", promptfoo_details,
+	  promptfoo_options, command_import, .method = NULL, .own_output = true },
 	{ "rate", "[EXPERIMENT]", 0, 1, "rate responses again, or by other criteria", rate_details,
 	  rate_options, command_rate, .method = "RateResponses", .also = "RateExperiment",
 	  .fields = rate_fields },

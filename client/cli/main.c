@@ -33,7 +33,8 @@ int main(int argc, char **argv)
 		options_done(&cli.arguments);
 		return status;
 	}
-	status = output_open(&cli.arguments);
+	status = output_open(&cli.arguments, command && command->own_output && !cli.arguments.help ?
+						     NULL : cli.arguments.output);
 	if (status != 0) {
 		options_done(&cli.arguments);
 		return status;

@@ -98,10 +98,9 @@ static int open_file(const char *path)
 	return EXIT_USAGE;
 }
 
-int output_open(const struct arguments *arguments)
+int output_open(const struct arguments *arguments, const char *path)
 {
-	int status = arguments->output && strcmp(arguments->output, "-") != 0 ? open_file(arguments->output)
-									       : 0;
+	int status = path && strcmp(path, "-") != 0 ? open_file(path) : 0;
 
 	output = (struct output){
 		.format = format_of(arguments),

@@ -39,8 +39,8 @@ struct output {
 extern struct output output; // standard output
 extern struct output error_output; // standard error; never more than lines
 
-/* 0, or the exit status after saying what is wrong. */
-int output_open(const struct arguments *arguments);
+/* Into the file at `path` where that is one. 0, or the exit status after saying what is wrong. */
+int output_open(const struct arguments *arguments, const char *path);
 
 /* What follows is read through the pager, where there is a terminal. */
 void output_page(void);
