@@ -351,14 +351,14 @@ static void on_timer(evutil_socket_t fd, short events, void *userdata)
 
 void monitor_go_on(struct monitor *monitor)
 {
-	bool progress_waits = monitor->progress_waits;
+	bool reading_waits = monitor->reading_waits, progress_waits = monitor->progress_waits;
 
 	monitor->n_pins++;
+	monitor->reading_waits = monitor->progress_waits = false; // what is done now may have to wait again
 	if (monitor->page_waits)
 		finish_page(monitor, monitor->page_waits);
-	else if (monitor->reading_waits && wants_page(monitor))
+	else if (reading_waits && wants_page(monitor))
 		read_page(monitor);
-	monitor->reading_waits = monitor->progress_waits = false;
 	if (progress_waits && !is_idle(monitor))
 		tell_progress(monitor);
 	unpin(monitor);
