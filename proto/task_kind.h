@@ -10,7 +10,8 @@
 	KIND(EXPERIMENT, experiment, TASK_LASTS) \
 	KIND(RATING, rating, TASK_LASTS)         \
 	KIND(CALL, call, TASK_IS_EPHEMERAL)       \
-	KIND(GENERATION, generation, TASK_LASTS)
+	KIND(GENERATION, generation, TASK_LASTS) \
+	KIND(TEST, test, TASK_IS_EPHEMERAL)
 
 #define TASK_KIND_ID(id, name, ephemeral) TASK_KIND_##id,
 enum task_kind {

@@ -121,13 +121,20 @@ const struct method *call_method(const char *name)
 	return NULL;
 }
 
+/* A thing that exists, or the content of one. */
+static bool is_in(const struct record_field *field)
+{
+	return field->type == &ellu_template_in_type ||
+	       (field->type == &ellu_llm_config_in_type && !(field->flags & FIELD_NULLABLE));
+}
+
 const struct record_field *call_operand(const struct method *method)
 {
 	for (size_t i = 0; i < method->request->n_fields; i++) {
 		const struct record_field *field = &method->request->fields[i];
 
 		if (strcmp(field->name, "id") == 0 ||
-		    field->type == &ellu_template_in_type ||
+		    is_in(field) ||
 		    (field->type == &ellu_ref_type && field->container == FIELD_SINGLE) ||
 		    (field->kind == FIELD_STRING && method->request->n_fields == 1))
 			return field;
@@ -184,7 +191,7 @@ static int take_operand(struct cli *cli, const struct method *method, json_objec
 	} else {
 		value = cli_ref(operand);
 	}
-	if (field->type == &ellu_template_in_type) {
+	if (is_in(field)) {
 		json_object *in = json_object_new_object();
 
 		json_object_object_add(in, "ref", value);

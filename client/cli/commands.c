@@ -514,6 +514,12 @@ static const struct command fixed[] = {
 	  "It is the built-in simulated model until another is chosen: making a config, or naming it\n"
 	  "in a file, never chooses it. Each project has its own.", NULL, command_llm_default,
 	  .method = "SetDefaultLLMConfig", .print = print_default_config },
+	{ "llm test", "ID|NAME", 1, 1, "ask a config for one word: does it answer, and how fast",
+	  "Asked once: what a run would retry is told, in the provider's words. A config that has a system\n"
+	  "message and parameters is asked with them.\n"
+	  "\n"
+	  "  elluminate llm test local", NULL, command_submit,
+	  .method = "TestLLMConfig" },
 	{ "collection generate", "ID|NAME", 1, 1, "have a model make up rows for a prompt template",
 	  "Each row has a value for every placeholder. Those that are alike are one.\n"
 	  "\n"

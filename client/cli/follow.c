@@ -585,11 +585,22 @@ static void print_text(const char *text)
 		putchar('\n');
 }
 
+static int print_test(const struct ellu_test_result *test)
+{
+	if (output_is_json())
+		return cli_print_json(&ellu_test_result_type, test);
+	show_record(stdout, &ellu_test_result_type, test);
+	return 0;
+}
+
 int follow_print_answer(const struct follow *follow)
 {
 	const struct ellu_call_result *call = follow->result ? follow->result->call : NULL;
+	const struct ellu_test_result *test = follow->result ? follow->result->test : NULL;
 	int status = 0;
 
+	if (test)
+		return print_test(test);
 	if (call && output_is_json())
 		return cli_print_json(&ellu_call_result_type, call);
 	if (call && provider_is_simulated(call->model))
@@ -608,7 +619,7 @@ static int print_outcome(struct cli *cli, const struct follow *follow)
 
 	if (follow->kept_present)
 		return print_present(follow->submission->method->reply, follow->kept_present);
-	if (follow->result && follow->result->call)
+	if (follow->result && (follow->result->call || follow->result->test))
 		return follow_print_answer(follow);
 	if (follow->result && follow->result->generation)
 		return print_generation(cli, follow->result->generation);
@@ -679,5 +690,7 @@ int command_submit(struct cli *cli)
 {
 	struct submission task = { .method = call_method(cli->command->method) };
 
+	/* A task of the moment is always cancelled then. */
+	task.is_lost = !record_field_find(task.method->request, "cancel_on_disconnect");
 	return submit_request(cli, &task, NULL);
 }

@@ -55,7 +55,7 @@ void follow_tell_end(const struct follow *follow);
 
 void follow_done(struct follow *follow);
 
-/* What a task brought that is its own: the answer of a call, or NULL. Returns the exit status. */
+/* What a task brought that is its own: the answer of a call or a test, if any. Returns the exit status. */
 int follow_print_answer(const struct follow *follow);
 
 /* With --detach: the task is printed. Returns the exit status. */

@@ -92,9 +92,13 @@ static void print_struct(FILE *out, const struct record_type *type, const void *
 		else if (ref->id)
 			fprintf(out, "%" PRId64, *ref->id);
 	} else if (type == &ellu_task_result_type) {
-		const struct ellu_call_result *call = ((const struct ellu_task_result *) record)->call;
+		const struct ellu_task_result *result = record;
 
-		fputs(call && call->text ? call->text : "", out);
+		if (result->call && result->call->text)
+			fputs(result->call->text, out);
+		else if (result->test)
+			fprintf(out, "%s, in %s", result->test->model,
+				duration_text(text, result->test->latency_seconds));
 	} else if (type == &ellu_criterion_type) {
 		const struct ellu_criterion *criterion = record;
 

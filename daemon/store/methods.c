@@ -128,6 +128,7 @@ static const struct submission {
 	[METHOD_RETRY_FAILED] = { failed_retry },
 	[METHOD_RETRY_TASK] = { task_retry },
 	[METHOD_RUN_EXPERIMENT] = { experiment_submit, experiment_submit_lane },
+	[METHOD_TEST_LLM_CONFIG] = { job_submit, .kind = TASK_KIND_TEST },
 };
 
 bool store_makes_task(const struct method *method)

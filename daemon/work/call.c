@@ -1,6 +1,7 @@
 /*
- * The kind `call`: one chat completion. Its one item stands in the request; the answer is the
- * task's result, and nothing else is recorded of it.
+ * The kinds `call` and `test`: one chat completion. The one item of a call stands in the request,
+ * that of a test is always the same; the answer, or that there was one, is the task's result, and
+ * nothing else is recorded of it.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -27,9 +28,57 @@ struct call_run {
 	struct run_spend spend;
 	struct ellu_call_result result;
 	struct ellu_usage usage; // of `result`
+	struct ellu_test_result test; // what is told of it, when it is one
 };
 
+static bool is_test(const struct call_run *run)
+{
+	return run->base.task.kind == TASK_KIND_TEST;
+}
+
 /* ---- Loading ---- */
+
+/* With the config's own parameters: a limit of our own on the answer would refuse models that think
+ * first, and not be a test of what runs do. */
+static const struct ellu_message test_message = {
+	.struct_size = sizeof(struct ellu_message),
+	.role = "user",
+	.content = "Answer with the word OK alone.",
+};
+static const struct ellu_message *const test_messages[] = { &test_message };
+static const struct ellu_call_request test_request = {
+	.struct_size = sizeof(struct ellu_call_request),
+	.messages = test_messages,
+	.n_messages = 1,
+};
+
+static int read_request(struct call_run *run, struct fault *fault)
+{
+	const char *text = run->load.ret_spec->request;
+	void *request;
+	int r;
+
+	if (is_test(run)) {
+		run->request = &test_request;
+		return 0;
+	}
+	r = record_from_text(&ellu_call_request_type, text, strlen(text), FROM_STORE, &run->base.arena,
+			     &request, fault);
+	if (r >= 0)
+		run->request = request;
+	return r;
+}
+
+/* Who tests wants to be told of what fails, not to wait it out. */
+static int make_target(struct call_run *run, struct fault *fault)
+{
+	static const int64_t none = 0;
+	struct ellu_llm_config config = *run->load.ret_spec->config;
+
+	if (is_test(run))
+		config.max_retries = &none;
+	return llm_target_new(&config, &run->target, fault);
+}
 
 static int render(struct call_run *run, struct fault *fault)
 {
@@ -94,18 +143,14 @@ static void fill_call(struct call_run *run)
 static int begin(struct call_run *run, struct fault *fault)
 {
 	const struct run_spec *spec = run->load.ret_spec;
-	void *request;
-	int r;
+	int r = read_request(run, fault);
 
-	r = record_from_text(&ellu_call_request_type, spec->request, strlen(spec->request), FROM_STORE,
-			     &run->base.arena, &request, fault);
 	if (r < 0)
 		return r;
-	run->request = request;
 	run_price(&run->base, spec->config);
 	if (run_begin(&run->base, spec) < 0)
 		return fault_oom(fault);
-	r = llm_target_new(spec->config, &run->target, fault);
+	r = make_target(run, fault);
 	if (r >= 0)
 		r = render(run, fault);
 	if (r < 0)
@@ -190,6 +235,9 @@ static void answered(struct run_call *asking)
 	run->result.usage = &run->usage;
 	run->result.cost = known(arena, call->cost_nanodollars);
 	run->result.model = run->load.ret_spec->config->llm_model_name;
+	run->test = (struct ellu_test_result)ELLU_RECORD(struct ellu_test_result);
+	run->test.model = run->result.model;
+	run->test.latency_seconds = run->result.duration_seconds;
 }
 
 /* ---- The end ---- */
@@ -203,7 +251,10 @@ static void end(struct run *base)
 	progress_add_usage(&base->progress, run->spend.input_tokens, run->spend.output_tokens,
 			   run->spend.cost_nanodollars);
 	run_changed(base);
-	base->result.call = &run->result;
+	if (is_test(run))
+		base->result.test = &run->test;
+	else
+		base->result.call = &run->result;
 }
 
 static void conclude(struct run *base)
@@ -232,12 +283,16 @@ static void free_run(struct run *base)
 		llm_target_unref(run->target);
 }
 
-const struct job_kind call_kind = {
-	.size = sizeof(struct call_run),
-	.free = free_run,
-	.start = start,
-	.issue = issue,
-	.conclude = conclude,
-	.end = end,
-	.tune = tune,
-};
+#define ASKS_ONCE                              \
+	{                                       \
+		.size = sizeof(struct call_run), \
+		.free = free_run,               \
+		.start = start,                 \
+		.issue = issue,                 \
+		.conclude = conclude,           \
+		.end = end,                     \
+		.tune = tune,                   \
+	}
+
+const struct job_kind call_kind = ASKS_ONCE;
+const struct job_kind test_kind = ASKS_ONCE;

@@ -7,7 +7,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 
-/* A kind of job: its row is in proto/task_kind.h, what it does in a file of its name. */
+/* A kind of job: its row is in proto/task_kind.h, what it does in a file here. */
 #define DECLARE(id, name, ephemeral) extern const struct job_kind name##_kind;
 TASK_KINDS(DECLARE)
 #define ROW(id, name, ephemeral) [TASK_KIND_##id] = &name##_kind,

@@ -1,6 +1,6 @@
 /*
- * Call: one chat completion as a task of the moment. What it is asked, what it answers, and that it
- * ends with whoever waits for it.
+ * Call and TestLLMConfig: one chat completion as a task of the moment. What it is asked, what it
+ * answers, and that it ends with whoever waits for it.
  */
 #include <string.h>
 
@@ -136,36 +136,49 @@ START_TEST(the_default)
 }
 END_TEST
 
-static int64_t begin_slow(const char *more)
+/* What is asked in tests of what both have in common. */
+static const struct asking {
+	const char *method, *parameters;
+} askings[] = { { "Call", HELLO "," }, { "TestLLMConfig", "" } };
+#define N_ASKINGS (sizeof(askings) / sizeof(askings[0]))
+
+static int64_t begin_slow(const struct asking *asking, const char *more)
 {
 	json_object *reply;
 
-	wire_start(wire, "'more':true", "Call", "%s", requoted(text("{" HELLO ",%s%s}", config(), more)));
+	wire_start(wire, "'more':true", asking->method, "%s",
+		   requoted(text("{%s%s%s}", asking->parameters, config(), more)));
 	reply = wire_next(wire);
 	sim_await(sim, "calls", 1);
 	return at_int(reply, at_has(reply, "parameters.task") ? "parameters.task.id" :
 								"parameters.event.task_id");
 }
 
-START_TEST(it_ends_with_its_caller)
+static void must_end_with_its_caller(const struct asking *asking)
 {
 	int64_t id;
 
 	start("--latency_seconds=1000");
-	id = begin_slow("");
+	id = begin_slow(asking, "");
 	wire_close(wire);
 	wire = daemon_connect(server);
 	task_await_status(server, id, "REVOKED");
 	sim_await(sim, "closed_early", 1);
 	/* One that is detached does not. */
 	sim_reset(sim);
-	id = begin_slow(",'detach':true");
+	id = begin_slow(asking, ",'detach':true");
 	wire_close(wire);
 	wire = daemon_connect(server);
 	ck_assert_str_eq(at_text(task_get(wire, id), "status"), "STARTED");
 	sim_control(sim, "{'latency_seconds':0}");
 	wire_call(wire, "CancelTask", "{'id':%lld}", (long long)id);
 	end();
+}
+
+START_TEST(it_ends_with_its_caller)
+{
+	for (size_t i = 0; i < N_ASKINGS; i++)
+		must_end_with_its_caller(&askings[i]);
 }
 END_TEST
 
@@ -177,10 +190,10 @@ START_TEST(it_outlives_who_came_later)
 	int64_t id;
 
 	start("--latency_seconds=1000");
-	id = begin_slow(key);
+	id = begin_slow(&askings[0], key);
 	first = wire;
 	wire = daemon_connect(server);
-	ck_assert_int_eq(begin_slow(key), id);
+	ck_assert_int_eq(begin_slow(&askings[0], key), id);
 	wire_close(wire);
 	wire = daemon_connect(server);
 	/* Commits behind what that led to. */
@@ -199,9 +212,11 @@ START_TEST(it_ends_with_the_daemon)
 	int64_t id;
 
 	start("--latency_seconds=1000");
-	for (int killed = 0; killed < 2; killed++) {
+	for (size_t round = 0; round < 2 * N_ASKINGS; round++) {
+		const bool killed = round % 2;
+
 		sim_reset(sim);
-		id = begin_slow(",'detach':true");
+		id = begin_slow(&askings[round / 2], ",'detach':true");
 		if (killed)
 			daemon_kill(server);
 		else
@@ -238,8 +253,89 @@ START_TEST(retried)
 }
 END_TEST
 
+/* ---- TestLLMConfig ---- */
+
+static json_object *test(const char *name, const char *url, const char *more)
+{
+	json_object *reply = wire_call(wire, "TestLLMConfig",
+				       "{'llm_config':{'content':{'name':'%s','provider':'openai',"
+				       "'llm_model_name':'m','llm_base_url':'%s'%s}}}", name, url, requoted(more));
+
+	return json_object_get(at_json(reply, "task"));
+}
+
+/* As the config says, all of it. */
+START_TEST(a_config_answers)
+{
+	json_object *task, *request;
+
+	start("--latency_seconds=0.05");
+	task = test("L", sim_url(sim), ",'system_message':'Be brief.','temperature':0.5");
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	ck_assert_str_eq(at_text(task, "kind"), "test");
+	ck_assert_str_eq(at_text(task, "name"), "test");
+	ck_assert_str_eq(at_text(task, "priority"), "interactive");
+	ck_assert_str_eq(at_text(task, "result.test.model"), "m");
+	ck_assert_double_ge(at_number(task, "result.test.latency_seconds"), 0.05);
+	ck_assert(!at_has(task, "result.call"));
+	ck_assert_int_eq(at_int(task, "progress.responses_generated"), 1);
+	request = last_request();
+	ck_assert_str_eq(at_text(request, "messages.0.content"), "Be brief.");
+	ck_assert_str_eq(at_text(request, "messages.1.role"), "user");
+	ck_assert_double_eq(at_number(request, "temperature"), 0.5);
+	wire_refused(wire, "NotFound", "TestLLMConfig", "{'llm_config':{'ref':{'name':'nobody'}}}");
+	end();
+}
+END_TEST
+
+/* At once, whatever a run would do about it, in the provider's words. */
+START_TEST(a_config_does_not)
+{
+	static const struct {
+		const char *setting, *more, *code, *says;
+		int status;
+	} configs[] = {
+		{ "{'api_key':'sk-right'}", ",'api_key':'sk-wrong'", "BackendAuthentication",
+		  "Incorrect API key provided.", 401 },
+		{ "{}", "", "BackendAuthentication", "the config has no api_key", 401 },
+		{ "{'model':'another'}", ",'api_key':'sk-right'", "BackendRejected",
+		  "The model does not exist", 404 },
+		{ "{'model':'m','error_500_rate':1}", ",'api_key':'sk-right'", "BackendUnavailable",
+		  "500 from http://127.0.0.1:", 500 },
+	};
+	json_object *task, *reply;
+	const char *url;
+
+	start(NULL);
+	for (size_t i = 0; i < sizeof(configs) / sizeof(configs[0]); i++) {
+		sim_reset(sim);
+		sim_control(sim, "%s", requoted(configs[i].setting));
+		task = test(text("L%zu", i), sim_url(sim), configs[i].more);
+		ck_assert_str_eq(at_text(task, "status"), "FAILURE");
+		ck_assert_str_eq(at_text(task, "error.code"), configs[i].code);
+		ck_assert_int_eq(at_int(task, "error.status"), configs[i].status);
+		ck_assert_ptr_nonnull(strstr(at_text(task, "error.message"), configs[i].says));
+		ck_assert(!at_has(task, "result"));
+		ck_assert_int_eq(sim_stat(sim, "calls"), 1);
+	}
+	sim_control(sim, "{'error_500_rate':0}");
+	reply = wire_call(wire, "RetryTask", "{'id':%lld}", (long long)at_int(task, "id"));
+	ck_assert_str_eq(at_text(reply, "task.result.test.model"), "m");
+	task = test("Nowhere", "http://127.0.0.1:1/v1", "");
+	ck_assert_str_eq(at_text(task, "error.code"), "BackendUnavailable");
+	ck_assert_int_eq(at_int(task, "attempts"), 1);
+	/* The base URL without its /v1. */
+	url = text("%.*s", (int)(strlen(sim_url(sim)) - strlen("/v1")), sim_url(sim));
+	task = test("Halfway", url, "");
+	ck_assert_int_eq(at_int(task, "error.status"), 404);
+	ck_assert_ptr_nonnull(strstr(at_text(task, "error.message"), text("404 from %s/chat", url)));
+	ck_assert_ptr_nonnull(strstr(at_text(task, "error.message"), "/v1 at the end of llm_base_url"));
+	end();
+}
+END_TEST
+
 int main(void)
 {
 	return RUN_SUITE(messages, a_template, what_is_wrong, the_default, it_ends_with_its_caller, it_outlives_who_came_later,
-			 it_ends_with_the_daemon, retried);
+			 it_ends_with_the_daemon, retried, a_config_answers, a_config_does_not);
 }

@@ -1,4 +1,4 @@
-/* `elluminate call`, and which version of a template `elluminate template show` shows. */
+/* `elluminate call` and `elluminate llm test`, and which version of a template `elluminate template show` shows. */
 #include <signal.h>
 #include <string.h>
 
@@ -172,7 +172,26 @@ START_TEST(detached)
 }
 END_TEST
 
+START_TEST(llm_test)
+{
+	struct command *said;
+
+	begin(NULL);
+	said = COMMAND(server, 0, "llm", "test", "local");
+	ASSERT_SAYS(said->out, "Model        m\nLatency      ");
+	ASSERT_SAYS(COMMAND(server, 0, "llm", "test", "local", "--json")->out, "\n{\"model\":\"m\",\"latency_seconds\":");
+	ASSERT_SAYS(COMMAND(server, 0, "task", "show", "1")->out, "Result       m, in ");
+	sim_control(sim, "{'api_key':'sk-right'}");
+	said = COMMAND(server, 10, "llm", "test", "local");
+	ck_assert_str_eq(said->out, "");
+	ASSERT_SAYS(said->err, text("FAILURE: 401 from %s/chat/completions: Incorrect API key provided.", sim_url(sim)));
+	ASSERT_SAYS(said->err, "(the config has no api_key)");
+	ASSERT_SAYS(COMMAND(server, 27, "llm", "test", "loca")->err, "Did you mean local?");
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(text_in_text_out, a_template, what_is_wrong, ctrl_c, ctrl_c_in_the_background, detached);
+	return RUN_SUITE(text_in_text_out, a_template, what_is_wrong, ctrl_c, ctrl_c_in_the_background, detached,
+			 llm_test);
 }

@@ -170,6 +170,7 @@ static const struct {
 	{ "UpdateCollection", "{'collection':{'name':'D'},'content':{'name':'D'}}" },
 	{ "UpdateLLMConfig", "{'llm_config':{'name':'keyed'},'content':{'name':'keyed','provider':'openai',"
 			     "'llm_model_name':'m'}}" },
+	{ "TestLLMConfig", "{'llm_config':{'ref':{'name':'keyed'}}}" },
 	{ "SetDefaultLLMConfig", "{'llm_config':{'name':'keyed'}}" },
 	{ "RunExperiment", "{'experiment':{'id':$e}}" },
 	{ "PlanExperiment", "{'run':{'experiment':{'id':$e}}}" },

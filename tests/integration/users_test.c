@@ -63,6 +63,8 @@ static void see_nothing(struct wire *wire, void *userdata)
 	wire_refused(wire, "NotFound", "GenerateTemplateVariables",
 		     "{'prompt_template':{'id':1},'collection':{'id':1},'count':1}");
 	wire_refused(wire, "NotFound", "GetLLMConfig", "{'llm_config':{'name':'Experiment config'}}");
+	wire_refused(wire, "NotFound", "TestLLMConfig",
+		     "{'llm_config':{'ref':{'name':'Experiment config'}}}");
 	wire_refused(wire, "NotFound", "SetDefaultLLMConfig",
 		     "{'llm_config':{'name':'Experiment config'}}");
 	/* Its own has the same names, and nothing to do with the other. */
