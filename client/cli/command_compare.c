@@ -1,21 +1,18 @@
 /* elluminate experiment compare: what came of several experiments, side by side. */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "client/cli/call.h"
 #include "client/cli/command_compare.h"
 #include "proto/generated/interface.h"
 #include "proto/money.h"
 
-int command_compare(struct cli *cli)
-{
-	const struct arguments *arguments = &cli->arguments;
-	json_object *json = json_object_new_object(), *refs = json_object_new_array();
+#define CASES_SHOWN 10 // without --limit
+#define VERDICTS_SHOWN 8 // one by one
+#define VERDICT_COLUMNS 4
 
-	for (unsigned i = 0; i < arguments->n_operands; i++)
-		json_object_array_add(refs, cli_ref(arguments->operands[i]));
-	json_object_object_add(json, "experiments", refs);
-	return call_json_and_print(cli, call_method("CompareExperiments"), json);
-}
+/* ---- The summary ---- */
 
 /* "83.3 % (+10.0)": the share, and by how much it differs from the first one's. */
 static void add_rate(struct table *table, const struct ellu_compared_rate *rate, bool is_first)
@@ -109,6 +106,7 @@ void print_comparison(const struct cli *cli, const void *reply)
 	const struct ellu_compare_experiments_reply *comparison = reply;
 
 	(void) cli;
+	output_page();
 	if (output.format == FORMAT_CSV) {
 		print_rates(comparison);
 		return;
@@ -116,4 +114,154 @@ void print_comparison(const struct cli *cli, const void *reply)
 	print_experiments(comparison);
 	putchar('\n');
 	print_rates(comparison);
+}
+
+/* ---- The cases that changed ---- */
+
+static int64_t n_printed;
+
+static void print_verdicts(const struct ellu_compared_response *response)
+{
+	int met = 0;
+
+	for (size_t i = 0; i < response->n_verdicts; i++) {
+		const char *rating = response->verdicts[i]->rating;
+		const bool yes = rating && strcmp(rating, "YES") == 0;
+		enum meaning meaning = !rating ? MEANING_WARNING : yes ? MEANING_GOOD : MEANING_BAD;
+
+		met += yes;
+		if (response->n_verdicts <= VERDICTS_SHOWN)
+			printf("%s%-*s%s", meaning_on(&output, meaning), VERDICT_COLUMNS, rating ? rating : "?",
+			       meaning_off(&output, meaning));
+	}
+	if (response->n_verdicts > VERDICTS_SHOWN)
+		printf("%d of %zu met", met, response->n_verdicts);
+}
+
+/* As much of its first line as there is room for. */
+static void print_first_line(const char *text, int used)
+{
+	size_t skipped = strspn(text, " \t\r\n");
+	char *line = strndup(text + skipped, strcspn(text + skipped, "\n"));
+	const int room = output.width - used;
+
+	if (!line)
+		return;
+	text_flatten(line);
+	if (output.width > 0)
+		line[text_cut(line, room > 0 ? room : 0)] = '\0';
+	text_print(stdout, line);
+	free(line);
+}
+
+static void print_answer(const struct ellu_compared_response *response, int id_columns)
+{
+	size_t n = response->n_verdicts;
+	int used = id_columns + 4 + (n > VERDICTS_SHOWN ? 16 : (int) n * VERDICT_COLUMNS + 1);
+
+	printf("  %*lld  ", id_columns, (long long) response->experiment_id);
+	print_verdicts(response);
+	putchar(' ');
+	if (!response->response_id)
+		fputs("no answer", stdout);
+	else if (response->error)
+		print_first_line(response->error->message, used);
+	else if (response->response_text)
+		print_first_line(response->response_text, used);
+	putchar('\n');
+}
+
+static void print_compared_case(const struct cli *cli, const void *item)
+{
+	const struct ellu_compared_case *compared = item;
+	int id_columns = 0;
+
+	(void) cli;
+	if (n_printed++ == 0)
+		printf("\n%sCases that changed%s\n", meaning_on(&output, MEANING_TITLE),
+		       meaning_off(&output, MEANING_TITLE));
+	printf("Row %lld, epoch %lld  ", (long long) compared->template_variables->id,
+	       (long long) compared->epoch);
+	print_first_line(compared->template_variables->input_values, 24);
+	putchar('\n');
+	for (size_t i = 0; i < compared->n_responses; i++) {
+		int n = snprintf(NULL, 0, "%lld", (long long) compared->responses[i]->experiment_id);
+
+		id_columns = n > id_columns ? n : id_columns;
+	}
+	for (size_t i = 0; i < compared->n_responses; i++)
+		print_answer(compared->responses[i], id_columns);
+}
+
+static json_object *refs_of(const struct cli *cli)
+{
+	json_object *json = json_object_new_object(), *refs = json_object_new_array();
+
+	for (unsigned i = 0; i < cli->arguments.n_operands; i++)
+		json_object_array_add(refs, cli_ref(cli->arguments.operands[i]));
+	json_object_object_add(json, "experiments", refs);
+	return json;
+}
+
+static json_object *changed_of(const struct cli *cli)
+{
+	json_object *json = refs_of(cli);
+
+	json_object_object_add(json, "changed", json_object_new_boolean(1));
+	return json;
+}
+
+/* How many there are beside those that were printed. */
+static int print_others(struct cli *cli, const struct method *method)
+{
+	json_object *json = changed_of(cli);
+	const struct ellu_list_compared_cases_reply *page;
+	const void *reply;
+	struct arena arena;
+	void *request;
+	int status;
+
+	json_object_object_add(json, "limit", json_object_new_int(1));
+	json_object_object_add(json, "count", json_object_new_boolean(1));
+	arena_init(&arena);
+	status = call_decode(cli, method, json, &arena, &request);
+	if (status == 0)
+		status = call_reply(cli, method, request, &reply);
+	arena_done(&arena);
+	if (status != 0)
+		return status;
+	page = reply;
+	if (page->count && *page->count > n_printed)
+		printf("... and %lld more; -n %lld shows them\n", (long long) (*page->count - n_printed),
+		       (long long) *page->count);
+	ellu_free(reply);
+	return output_flush();
+}
+
+static int print_changed(struct cli *cli)
+{
+	const struct command *command = cli->command;
+	struct command cases = *command;
+	const int64_t limit = cli->arguments.limit > 0 ? cli->arguments.limit : CASES_SHOWN;
+	int status;
+
+	n_printed = 0;
+	cases.method = command->also;
+	cases.print = print_compared_case;
+	cases.listed = CASES_SHOWN;
+	cli->command = &cases;
+	status = call_list_asked(cli, changed_of(cli));
+	cli->command = command;
+	if (status == 0 && n_printed == 0)
+		puts("\nNo case changed.");
+	return status == 0 && n_printed == limit ? print_others(cli, call_method(cases.method)) : status;
+}
+
+int command_compare(struct cli *cli)
+{
+	int status = call_json_and_print(cli, call_method("CompareExperiments"), refs_of(cli));
+
+	if (status != 0 || output.format != FORMAT_TABLE || cli->arguments.quiet)
+		return status;
+	return print_changed(cli);
 }

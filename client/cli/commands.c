@@ -78,6 +78,9 @@ static const struct option reasoning = { "reasoning", NULL, "with the reasons of
 static const struct option undo_edit = { "undo", NULL, "let the judge's verdict count again", OPTION_FLAG,
 					 .field = "undo" };
 static const struct option *const responses_options[] = { &where, &criterion, &verdict, &reasoning, NULL };
+static const struct option cases_limit = { "limit", "N", "at most N of the cases that changed (default 10)",
+					   OPTION_COUNT, OWN(limit), .letter = 'n' };
+static const struct option *const compare_options[] = { &cases_limit, NULL };
 static const struct option *const edit_options[] = { &undo_edit, NULL };
 static const struct option *const promptfoo_options[] = { &force, NULL };
 static const struct option *const api_options[] = { &more, NULL };
@@ -245,7 +248,8 @@ static const char clone_details[] =
 
 static const char compare_details[] =
 	"Two to ten of them: their success rates, and what came of each criterion; those of the same\n"
-	"text are one. Differences are to the first, in percentage points.\n"
+	"text are one. Differences are to the first, in percentage points. Below, the cases that\n"
+	"changed: with another verdict than the first's, or an answer where the other failed.\n"
 	"\n"
 	"  elluminate experiment compare 'Haiku' 'Haiku #2'";
 
@@ -500,7 +504,8 @@ static const struct command fixed[] = {
 	{ "experiment case", "ID|NAME ROW", 2, 2, "show a case: prompt, answers, each verdict and why", NULL,
 	  NULL, command_case, .method = "ListResponses", .fields = "epoch", .print = print_case },
 	{ "experiment compare", "ID|NAME ID|NAME...", 2, 10, "put experiments side by side", compare_details,
-	  NULL, command_compare, .method = "CompareExperiments", .fields = "", .own_operands = true,
+	  compare_options, command_compare, .method = "CompareExperiments",
+	  .also = "ListComparedCases", .fields = "", .own_operands = true,
 	  .print = print_comparison, .all_formats = true },
 	{ "experiment annotate", "RESPONSE [TEXT]", 1, 2, "say something of a response, or nothing any more",
 	  NULL, NULL, command_annotate, .method = "AnnotateResponse", .fields = "",

@@ -59,6 +59,7 @@ static const struct operation {
 	[METHOD_GET_PROMPT_TEMPLATE] = { STORE_POINT, resource_get, &resource_prompt_template },
 	[METHOD_LINK_CRITERION_SET] = { STORE_WRITE, criterion_set_link },
 	[METHOD_LIST_COLLECTIONS] = { STORE_SCAN, resource_list, &resource_collection },
+	[METHOD_LIST_COMPARED_CASES] = { STORE_SCAN, compared_cases_list },
 	[METHOD_LIST_CRITERIA] = { STORE_POINT, criteria_list },
 	[METHOD_LIST_CRITERION_SETS] = { STORE_SCAN, resource_list, &resource_criterion_set },
 	[METHOD_LIST_EXPERIMENTS] = { STORE_SCAN, resource_list, &resource_experiment },

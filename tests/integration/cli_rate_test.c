@@ -163,12 +163,41 @@ START_TEST(looking_at_responses)
 	said = COMMAND(server, 0, "experiment", "compare", "Rated", "Other");
 	ASSERT_SAYS(said->out, "EXPERIMENT 1  ");
 	ASSERT_SAYS(said->out, "Other");
+	ASSERT_SAYS(said->out, "No case changed.");
 	COMMAND(server, 2, "experiment", "compare", "Rated");
 	COMMAND(server, 27, "experiment", "compare", "Rated", "Nobody");
 	said = COMMAND(server, 0, "experiment", "show", "Rated");
 	ASSERT_SAYS(said->out, "Prompt  ");
 	ASSERT_SAYS(said->out, ", version 1");
 	ASSERT_SAYS(said->out, "Mode           fast");
+}
+END_TEST
+
+/* The same rows, answered and judged alike, but for two verdicts that a person gave. */
+START_TEST(cases_that_changed)
+{
+	struct command *said;
+	json_object *all, *rated;
+
+	begin();
+	rated = list_all(wire, "ListResponses", "'experiment':{'name':'Rated'}");
+	COMMAND(server, 0, "experiment", "clone", "Rated", "--name", "Other");
+	COMMAND(server, 0, "experiment", "run", "Other");
+	all = list_all(wire, "ListComparedCases", "'experiments':[{'name':'Rated'},{'name':'Other'}]");
+	ck_assert_uint_eq(json_object_array_length(all), 3);
+	for (int i = 0; i < 2; i++)
+		COMMAND(server, 0, "experiment", "edit-rating",
+			text("%lld", (long long)at_int(rated, text("%d.ratings.0.id", i))),
+			at_is(all, text("%d.responses.1.verdicts.0.rating", i), "YES") ? "NO" : "YES");
+	said = COMMAND(server, 0, "experiment", "compare", "Rated", "Other", "-n", "1");
+	ASSERT_SAYS(said->out, "Row 1, epoch 1  {\"topic\":");
+	ASSERT_SAYS(said->out, at_is(all, "0.responses.1.verdicts.0.rating", "YES") ? "\n  2  YES " :
+										   "\n  2  NO  ");
+	ck_assert_ptr_null(strstr(said->out, "Row 2, "));
+	ASSERT_SAYS(said->out, "... and 1 more; -n 2 shows them");
+	said = COMMAND(server, 0, "experiment", "compare", "Rated", "Other");
+	ASSERT_SAYS(said->out, "Row 2, epoch 1  ");
+	ck_assert_ptr_null(strstr(said->out, " more; "));
 }
 END_TEST
 
@@ -192,5 +221,5 @@ END_TEST
 int main(void)
 {
 	return RUN_SUITE(an_experiment, looking_at_responses, responses_in_the_order_asked, some_of_an_experiment,
-			 what_failed, what_is_wrong);
+			 what_failed, cases_that_changed, what_is_wrong);
 }

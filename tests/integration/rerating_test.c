@@ -430,6 +430,97 @@ START_TEST(compared)
 }
 END_TEST
 
+/* ---- Case by case ---- */
+
+/* Whether the verdicts on a case, as they stand, are other ones by the first criterion. */
+static bool must_differ(json_object *one, json_object *two, size_t case_number)
+{
+	const char *ratings = text("%zu.ratings.0.rating", case_number);
+
+	return strcmp(at_text(one, ratings), at_text(two, ratings)) != 0;
+}
+
+/* Each case once: those that changed, then the rest, both in the order of the rows, with what each
+ * experiment's own list says; also in small pages, and over other rows of the same values. */
+START_TEST(case_by_case)
+{
+	json_object *own[3], *all, *page, *found = json_object_new_array();
+	const char *next = "", *refs;
+	long long ids[3];
+	size_t n_changed = 0;
+
+	begin(NULL);
+	for (int i = 0; i < 3; i++) {
+		run_first(&(struct experiment) {
+			.name = text("E%d", i), .url = sim_url(sim),
+			.more = text("'collection':{'content':{'name':'C%d','variables':[{'topic':'a'},"
+				     "{'topic':'b'},{'topic':'c'},{'topic':'d'}]}},'n_epochs':2,"
+				     "'criteria':['Is it one?'%s]", i == 2, i == 1 ? ",'Is it another?'" : "") });
+		ids[i] = experiment_id;
+	}
+	for (int i = 0; i < 3; i++)
+		own[i] = list_all(wire, "ListResponses", "'experiment':{'id':%lld}", ids[i]);
+	/* Two cases at least are other ones. */
+	for (int i = 3; i < 6; i += 2)
+		edit("{'rating_id':%lld,'rating':'%s'}",
+		     (long long)at_int(own[1], text("%d.ratings.0.id", i)),
+		     at_is(own[0], text("%d.ratings.0.rating", i), "YES") ? "NO" : "YES");
+	own[1] = list_all(wire, "ListResponses", "'experiment':{'id':%lld}", ids[1]);
+	refs = requoted(text("'experiments':[{'id':%lld},{'id':%lld},{'name':'E2'}]", ids[0], ids[1]));
+	all = list_all(wire, "ListComparedCases", "%s", refs);
+	ck_assert_uint_eq(json_object_array_length(all), json_object_array_length(own[0]));
+	for (size_t pass = 0, k = 0; pass < 2; pass++)
+		for (size_t i = 0; i < json_object_array_length(own[0]); i++) {
+			bool changed = must_differ(own[0], own[1], i) || must_differ(own[0], own[2], i);
+
+			if (changed == (pass > 0))
+				continue;
+			n_changed += changed;
+			ck_assert(at_bool(all, text("%zu.changed", k)) == changed);
+			ck_assert_int_eq(at_int(all, text("%zu.epoch", k)), at_int(own[0], text("%zu.epoch", i)));
+			ck_assert_int_eq(at_int(all, text("%zu.template_variables.id", k)),
+					 at_int(own[0], text("%zu.template_variables.id", i)));
+			for (size_t e = 0; e < 3; e++) {
+				const char *response = text("%zu.responses.%zu.", k, e);
+
+				ck_assert_int_eq(at_int(all, text("%sresponse_id", response)),
+						 at_int(own[e], text("%zu.id", i)));
+				ck_assert_str_eq(at_text(all, text("%sresponse_text", response)),
+						 at_text(own[e], text("%zu.response_text", i)));
+				ck_assert_uint_eq(at_count(all, text("%sverdicts", response)), e == 1 ? 2 : 1);
+				ck_assert_str_eq(at_text(all, text("%sverdicts.0.rating", response)),
+						 at_text(own[e], text("%zu.ratings.0.rating", i)));
+			}
+			k++;
+		}
+	ck_assert_uint_ge(n_changed, 2);
+	do {
+		page = wire_call(wire, "ListComparedCases", "{%s,'limit':1,'count':true%s}", refs, next);
+		ck_assert_int_eq(at_int(page, "count"), (long long)json_object_array_length(own[0]));
+		json_object_array_add(found, json_object_get(at_json(page, "items.0")));
+		next = at_has(page, "next_cursor") ?
+			       requoted(text(",'cursor':'%s'", at_text(page, "next_cursor"))) : NULL;
+	} while (next);
+	ck_assert_str_eq(json_object_to_json_string(found), json_object_to_json_string(all));
+	for (int changed = 0; changed < 2; changed++) {
+		page = wire_call(wire, "ListComparedCases", "{%s,'changed':%s,'count':true}", refs,
+				 changed ? "true" : "false");
+		ck_assert_uint_eq(at_count(page, "items"),
+				  changed ? n_changed : json_object_array_length(all) - n_changed);
+		ck_assert_int_eq(at_int(page, "count"), (long long)at_count(page, "items"));
+		ck_assert(!at_has(page, "next_cursor"));
+	}
+	/* A cursor of the rest is none of those that changed. */
+	wire_refused(wire, "org.varlink.service.InvalidParameter", "ListComparedCases",
+		     "{%s,'changed':true,'cursor':'u0.0'}", refs);
+	page = wire_refused(wire, "org.varlink.service.InvalidParameter", "ListComparedCases",
+			    "{'experiments':[{'name':'E0'},{'id':%lld}]}", ids[0]);
+	ck_assert_str_eq(at_text(page, "parameters.parameter"), "experiments[1]");
+	wire_refused(wire, "NotFound", "ListComparedCases", "{'experiments':[{'name':'E0'},{'id':4711}]}");
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 START_TEST(same_key)
 {
 	const char *request;
@@ -451,6 +542,6 @@ END_TEST
 int main(void)
 {
 	return RUN_SUITE(rate_experiment, rate_experiment_fails, retry_failed, retry_fails_again,
-			 side_by_side, compared, a_person_overrules, edits_are_taken_over, edits_refused,
+			 side_by_side, compared, case_by_case, a_person_overrules, edits_are_taken_over, edits_refused,
 			 same_key);
 }

@@ -147,6 +147,17 @@ int rows_next_batch(struct tx *tx, int64_t collection_id, int64_t last_sequence,
 	return 1;
 }
 
+int rows_alike(struct tx *tx, int64_t row_id, int64_t other_row_id)
+{
+	QUERY q = NULL;
+	int r;
+
+	r = db_row(tx->db, &q, "SELECT a.input_values, b.input_values FROM template_variables a"
+			       " CROSS JOIN template_variables b WHERE a.id = ?1 AND b.id = ?2",
+		   "ii", row_id, other_row_id);
+	return r <= 0 ? r : identity_json_equal(column_peek(q, 0), column_peek(q, 1));
+}
+
 static int walk_batch(struct row_walk *walk, int64_t batch_id)
 {
 	struct db *db = walk->tx->db;

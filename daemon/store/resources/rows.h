@@ -13,6 +13,9 @@ int rows_clear(struct tx *tx, struct collection_state *state);
 int rows_next_batch(struct tx *tx, int64_t collection_id, int64_t last_sequence,
 		    int64_t *sequence, int64_t *ret_batch_id);
 
+/* Whether two rows have the same values. */
+int rows_alike(struct tx *tx, int64_t row_id, int64_t other_row_id);
+
 /* The visible rows behind a place, in order, batch by batch. */
 struct row_walk {
 	struct tx *tx;

@@ -24,34 +24,34 @@ struct comparison {
 
 /* ---- The experiments ---- */
 
-static int check_distinct(struct comparison *comparison, size_t at)
+int experiments_resolve(struct tx *tx, const struct scope *scope, const struct ellu_ref *const *refs,
+			size_t n, int64_t *ret_ids)
 {
-	for (size_t i = 0; i < at; i++)
-		if (comparison->experiments[i]->id == comparison->experiments[at]->id)
-			return fault_invalid(comparison->tx->fault,
-					     tx_printf(comparison->tx, "experiments[%zu]", at),
-					     "each experiment once");
-	return 0;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		r = resource_resolve(tx, &resource_experiment, scope, refs[i], &ret_ids[i]);
+		for (size_t k = 0; r >= 0 && k < i; k++)
+			if (ret_ids[k] == ret_ids[i])
+				return fault_invalid(tx->fault, tx_printf(tx, "experiments[%zu]", i),
+						     "each experiment once");
+	}
+	return r;
 }
 
 /* Without what grows with its criteria. */
-static int load(struct comparison *comparison, const struct scope *scope, const struct ellu_ref *ref,
-		size_t at)
+static int load(struct comparison *comparison, int64_t id, size_t at)
 {
 	struct ellu_experiment_results *lean;
 	struct ellu_experiment *experiment;
-	int64_t id;
-	int r;
+	int r = experiment_load(comparison->tx, id, &experiment);
 
-	r = resource_resolve(comparison->tx, &resource_experiment, scope, ref, &id);
-	if (r >= 0)
-		r = experiment_load(comparison->tx, id, &experiment);
 	if (r < 0)
 		return r;
 	comparison->experiments[at] = experiment;
 	experiment->criterion_set = NULL;
 	if (!experiment->results)
-		return check_distinct(comparison, at);
+		return 0;
 	lean = TX_RECORD(comparison->tx, struct ellu_experiment_results);
 	if (!lean)
 		return -ENOMEM;
@@ -60,7 +60,7 @@ static int load(struct comparison *comparison, const struct scope *scope, const 
 	comparison->n_outcomes += lean->n_criteria;
 	lean->n_criteria = lean->n_errors = 0;
 	experiment->results = lean;
-	return check_distinct(comparison, at);
+	return 0;
 }
 
 /* ---- Rates ---- */
@@ -203,14 +203,16 @@ int experiments_compare(struct tx *tx, struct method_run *op)
 	const struct ellu_compare_experiments_request *a = op->arguments;
 	struct ellu_compare_experiments_reply *reply = method_reply(tx, op);
 	struct comparison comparison = { .tx = tx, .n = a->n_experiments };
-	int r = 0;
+	int64_t *ids = tx_array(tx, comparison.n, sizeof(*ids));
+	int r;
 
 	comparison.experiments = tx_array(tx, comparison.n, sizeof(*comparison.experiments));
 	comparison.results = tx_array(tx, comparison.n, sizeof(*comparison.results));
-	if (!reply || !comparison.experiments || !comparison.results)
+	if (!reply || !ids || !comparison.experiments || !comparison.results)
 		return -ENOMEM;
+	r = experiments_resolve(tx, &op->scope, a->experiments, comparison.n, ids);
 	for (size_t i = 0; r >= 0 && i < comparison.n; i++)
-		r = load(&comparison, &op->scope, a->experiments[i], i);
+		r = load(&comparison, ids[i], i);
 	if (r < 0)
 		return r;
 	reply->experiments = (const struct ellu_experiment *const *)comparison.experiments;

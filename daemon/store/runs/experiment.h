@@ -42,7 +42,11 @@ int experiment_run_resolve(struct tx *tx, const struct scope *scope, const struc
 /* Conflict while a task works at it. */
 int experiment_check_idle(struct tx *tx, const struct experiment_row *row);
 
+/* Those that are to be put side by side: each once. */
+int experiments_resolve(struct tx *tx, const struct scope *scope, const struct ellu_ref *const *refs,
+			size_t n, int64_t *ret_ids);
 int experiments_compare(struct tx *tx, struct method_run *op); // CompareExperiments
+int compared_cases_list(struct tx *tx, struct method_run *op); // ListComparedCases
 
 /* *ret_experiment points to a const struct ellu_experiment. NotFound. */
 int experiment_load(struct tx *tx, int64_t id, void *ret_experiment);

@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "daemon/store/engine/store_internal.h"
+#include "daemon/store/resources/rows.h"
 #include "daemon/store/runs/experiment.h"
 
 #define STEP 400 // pairs of row and epoch, and rows alike, that one transaction looks at
@@ -48,17 +49,6 @@ static int load_taking(struct taking *taking)
 	return r;
 }
 
-static int same_values(struct tx *tx, int64_t row_id, int64_t other_row_id)
-{
-	QUERY q = NULL;
-	int r;
-
-	r = db_row(tx->db, &q, "SELECT a.input_values, b.input_values FROM template_variables a"
-			       " CROSS JOIN template_variables b WHERE a.id = ?1 AND b.id = ?2",
-		   "ii", row_id, other_row_id);
-	return r <= 0 ? r : identity_json_equal(column_peek(q, 0), column_peek(q, 1));
-}
-
 /* What is looked for: the source's answer for a row of the same values that nobody has taken. */
 struct wanted {
 	int64_t row_id;
@@ -87,7 +77,7 @@ static int find_in_chunk(struct taking *taking, struct wanted *wanted, int64_t c
 		if (column_null(q, 1) || column_int(q, 2))
 			continue;
 		*ret_id = column_int(q, 1);
-		r = same_values(tx, wanted->row_id, column_int(q, 0));
+		r = rows_alike(tx, wanted->row_id, column_int(q, 0));
 		if (r > 0)
 			return r;
 	}
