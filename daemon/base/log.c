@@ -78,7 +78,6 @@ static void *log_thread(void *userdata)
 
 bool log_goes_to_journal(void)
 {
-	log_sink_open();
 	return log_sink_is_journal();
 }
 

@@ -34,22 +34,23 @@ const char *log_message_id(enum log_message message)
 
 /* $JOURNAL_STREAM names device and inode of the descriptor that the journal reads from
  * (systemd.exec(5)): only while that is still our standard error do lines belong there. */
-void log_sink_open(void)
+bool log_sink_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
 	unsigned long long device, inode;
 	struct stat status;
 
-	if (fstat(STDERR_FILENO, &status) < 0)
-		return;
-	to_journal = stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
-		     status.st_dev == device && status.st_ino == inode;
-	to_file = S_ISREG(status.st_mode);
+	return stream && fstat(STDERR_FILENO, &status) == 0 &&
+	       sscanf(stream, "%llu:%llu", &device, &inode) == 2 && status.st_dev == device &&
+	       status.st_ino == inode;
 }
 
-bool log_sink_is_journal(void)
+void log_sink_open(void)
 {
-	return to_journal;
+	struct stat status;
+
+	to_journal = log_sink_is_journal();
+	to_file = fstat(STDERR_FILENO, &status) == 0 && S_ISREG(status.st_mode);
 }
 
 struct fields {

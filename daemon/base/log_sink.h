@@ -1,7 +1,7 @@
 /*
  * Where log entries end: the journal, with fields, when standard error is the journal's; else
- * standard error, with level prefixes, and times where that is a file. Used by the log's own thread
- * alone, since the journal blocks its clients when it stalls.
+ * standard error, with level prefixes, and times where that is a file. Written to by the log's own
+ * thread alone, since the journal blocks its clients when it stalls.
  */
 #pragma once
 
@@ -23,6 +23,6 @@ struct log_entry {
 	char text[LOG_LINE_BYTES];
 };
 
-void log_sink_open(void);
+void log_sink_open(void); // before that thread
 bool log_sink_is_journal(void);
 void log_sink_write(const struct log_entry *entry);
