@@ -70,8 +70,8 @@ static int empty(struct db *db, int64_t response_id)
 {
 	int r;
 
-	r = db_run(db, "UPDATE responses SET response_text = NULL, tool_calls = NULL WHERE id = ?1",
-		   "i", response_id);
+	r = db_run(db, "UPDATE responses SET response_text = NULL, tool_calls = NULL, annotation = NULL"
+		       " WHERE id = ?1", "i", response_id);
 	return r < 0 ? r : db_run(db, "UPDATE ratings SET reasoning = NULL, raw_text = NULL"
 				      " WHERE response_id = ?1", "i", response_id);
 }

@@ -1,0 +1,200 @@
+/*
+ * What --help says of a command behind its options, for the table of commands alone.
+ */
+#pragma once
+
+static const char run_details[] =
+	"FILE is JSON with comments (// and /* */), or YAML where its name ends in .yaml; `-` is\n"
+	"standard input. It is the truth: running it again brings template, collection and\n"
+	"configs to what it says, continues what is unfinished, asks only for what is new, and\n"
+	"prints the results of what is finished and unchanged without calling the model.\n"
+	"\n"
+	"  {\n"
+	"    \"name\": \"Haiku quality\",\n"
+	"    \"prompt_template\": { \"name\": \"Haiku\",\n"
+	"                         \"messages\": \"Write a haiku about {{topic}}.\" },\n"
+	"    \"collection\": { \"name\": \"Topics\",\n"
+	"                    \"variables\": [ {\"topic\": \"coffee\"}, {\"topic\": \"rain\"} ] },\n"
+	"    \"criteria\": [ \"Is it a haiku of three lines?\", \"Is it about {{topic}}?\" ],\n"
+	"    \"llm_config\": { \"name\": \"local\", \"provider\": \"openai\",\n"
+	"                    \"llm_model_name\": \"m\", \"api_key\": \"$MY_KEY\",\n"
+	"                    \"llm_base_url\": \"http://127.0.0.1:8080/v1\" }\n"
+	"  }\n"
+	"\n"
+	"A criterion that no model has to judge is a check, its value a text or from a column:\n"
+	"  {\"criterion\": \"names it\", \"check\": {\"kind\": \"contains\", \"value\": \"{{city}}\"}}\n"
+	"Kinds: equals, contains, icontains, starts_with, is_json, length (\"..80\"), regex\n"
+	"(\"^[A-Z][a-z]*$\"). `label` is a short name for tables.\n"
+	"\n"
+	"A string in place of a template, collection or config names one that exists. Instead of\n"
+	"`variables`, `\"file\": \"topics.csv\"` (or .jsonl) reads the cases from a file beside this\n"
+	"one; `\"file:prompt.txt\"` in the place of messages, of a message's content or of criteria\n"
+	"(one a line) reads these. `\"api_key\": \"$NAME\"` takes the key from your environment.\n"
+	"Without `llm_config` the built-in simulated model answers, unless `elluminate llm\n"
+	"default` chose another.\n"
+	"\n"
+	"`\"prompt_templates\": [...]` and `\"llm_configs\": [...]` in the place of the single ones, --llm\n"
+	"given again, and several files make an experiment each, of every template with every\n"
+	"config. They run at the same time, are named `NAME / TEMPLATE / CONFIG`, and their results\n"
+	"are printed side by side; --fail-under looks at the worst.\n"
+	"\n"
+	"Ctrl-C cancels the task and keeps what was recorded; the same command continues it. A\n"
+	"second Ctrl-C leaves at once. A terminal that is lost leaves the task running.\n"
+	"\n"
+	"Exit status: 0 success, 1 below --fail-under, 10 the task failed, 11 its time limit\n"
+	"passed, 12 it was cancelled, 13 it was refused, 14 it is on hold at its cost limit (where\n"
+	"there is no terminal; on one the command waits until the limit is raised).";
+
+static const char rate_details[] =
+	"Rates responses; no answer is generated again.\n"
+	"\n"
+	"  elluminate rate EXPERIMENT           all its responses, by another judge, mode or\n"
+	"                                       criteria: they become the experiment's own, and\n"
+	"                                       its new results are printed\n"
+	"  elluminate rate EXPERIMENT --keep    the same, but the experiment stays as it is, and\n"
+	"                                       the verdicts are printed, in the order of the\n"
+	"                                       responses; so with --epoch and --where, which\n"
+	"                                       choose some of them\n"
+	"  elluminate rate --responses 1,2,3    those, and their verdicts in this order\n"
+	"\n"
+	"Without --criteria and --set: the experiment's own criteria.\n"
+	"\n"
+	"  elluminate rate Haiku --judge strict --mode detailed\n"
+	"  elluminate rate Haiku --where 12=NO --criteria 'Is it at least polite?'\n"
+	"\n"
+	"Ctrl-C cancels the task and keeps what was recorded; `elluminate task retry` continues it.\n"
+	"With --json: the events, one a line, then the experiment, or the list of the verdicts.";
+
+static const char make_details[] =
+	"FILE is an experiment file, as `elluminate run` has it; nothing is asked yet, and what exists\n"
+	"is not changed: `elluminate experiment run NAME` asks. What the file holds beside the\n"
+	"experiment, as its template, is made with it.";
+
+static const char add_details[] =
+	"For an experiment that was made and not run, from a file without `prompt_template`: then\n"
+	"`elluminate rate` rates what is there, and `elluminate experiment run` all of it.\n"
+	"\n"
+	"  elluminate experiment add-responses Haiku \\\n"
+	"      --responses '[{\"row\": 1, \"response_text\": \"An old silent pond\"}]'";
+
+static const char clone_details[] =
+	"The new experiment has the same parts, but for what options say; it has no answers, and\n"
+	"`elluminate experiment run` asks for them. Without --name it is the next `NAME #2`.\n"
+	"\n"
+	"  elluminate experiment clone Haiku --name 'Haiku, other model' --llm other";
+
+static const char compare_details[] =
+	"Two to ten of them: their success rates, and what came of each criterion; those of the same\n"
+	"text are one. Differences are to the first, in percentage points. Below, the cases that\n"
+	"changed: with another verdict than the first's, or an answer where the other failed.\n"
+	"\n"
+	"  elluminate experiment compare 'Haiku' 'Haiku #2'";
+
+static const char edit_details[] =
+	"RATING is the id of a rating, as `elluminate experiment case` shows it. What the judge said\n"
+	"stays visible; the experiment's results are of verdicts as they stand, and rating again does\n"
+	"not undo it.\n"
+	"\n"
+	"  elluminate experiment edit-rating 34 NO --reasoning 'It has four lines.'\n"
+	"  elluminate experiment edit-rating 34 --undo";
+
+static const char call_details[] =
+	"Asks once and prints the answer. The text is TEXT, or in a file, or comes from standard\n"
+	"input; nothing of it is kept but the task.\n"
+	"\n"
+	"  elluminate call 'Name three rivers.' --llm local --temperature 0\n"
+	"  elluminate call --llm local < question.txt > answer.txt\n"
+	"  elluminate call --template Haiku --variables '{\"topic\": \"tea\"}'\n"
+	"\n"
+	"Calls of tools that the model asks for are printed as JSON, one a line. Without --llm the\n"
+	"built-in simulated model answers, unless `elluminate llm default` chose another. Ctrl-C\n"
+	"cancels the call, and so does leaving it, unless it was detached; then `elluminate task\n"
+	"watch` prints the answer. With --json: the events, one a line, then the answer.";
+
+static const char watch_details[] =
+	"With ID: until it ends. Without: a live view of all tasks that wait or run; q or Ctrl-C\n"
+	"leaves it. Where there is no terminal, or with --json, it prints what `elluminate\n"
+	"monitor` does. Watching never disturbs the tasks: they go on.";
+
+static const char monitor_details[] =
+	"First the tasks that wait or run, then every change and log line of any task, each on a\n"
+	"line: time, task, name, what. With --json: each reply, with the cursor to go on after it.\n"
+	"Ctrl-C ends it with exit status 0.";
+
+static const char drain_details[] =
+	"No further task is started; the calls in flight finish, and what ran waits. Ends when\n"
+	"nothing runs any more. Needs an administrator on a machine's daemon.";
+
+static const char api_details[] =
+	"Without METHOD it lists the methods, with the command that each has. METHOD is one of\n"
+	"org.elluminate, or a full name such as\n"
+	"org.varlink.service.GetInfo. JSON is the object of its parameters; `-` reads it from\n"
+	"standard input.\n"
+	"\n"
+	"  elluminate api GetTask '{\"id\": 42}'\n"
+	"  elluminate api WatchTask '{\"id\": 42}' --more\n"
+	"\n"
+	"Unlike `elluminate task watch`, replies of --more end with the connection: nothing is\n"
+	"resumed when the daemon restarts.";
+
+static const char template_details[] =
+	"  elluminate template create Haiku --message 'Write a haiku about {{topic}}.'\n"
+	"  elluminate template create haiku.json\n"
+	"\n"
+	"FILE ends in .json or .yaml or has a / in it, `-` is standard input; it has the\n"
+	"fields `name`, `messages` (a list, or a text) and, where needed, `response_format`, `tools`\n"
+	"and `tool_choice`. Options go over what it says. The same content is no new version.";
+
+static const char criteria_details[] =
+	"Each TEXT is one question about an answer; it may hold placeholders, filled from the row:\n"
+	"\n"
+	"  elluminate criteria create polite 'Is it polite?' 'Is it about {{topic}}?'\n"
+	"\n"
+	"The same text is the same question: it is there once.";
+
+static const char write_details[] =
+	"FILE is JSON with comments (// and /* */) or YAML, `-` is standard input; options say it without a\n"
+	"file, or over it. `\"api_key\": \"$NAME\"` takes a key from your environment.";
+
+static const char promptfoo_details[] =
+	"Prints an experiment file, or writes it with -o FILE; no daemon is asked.\n"
+	"\n"
+	"  elluminate import promptfooconfig.yaml -o experiment.json\n"
+	"  elluminate run experiment.json\n"
+	"\n"
+	"  description                     name\n"
+	"  prompts: texts, conversations,  prompt_templates; in a .txt file `---` is between\n"
+	"    file://x.txt|md|json|yaml     several\n"
+	"  providers: openai, anthropic,   llm_configs; label: name; config: base URL, key,\n"
+	"    ollama, groq, mistral, xai,   headers, passthrough, temperature, max_tokens,\n"
+	"    litellm                       top_p, seed, stop, ...\n"
+	"  tests, defaultTest: vars        rows of the collection; a list as a value is a row for\n"
+	"    file://x.csv|jsonl|json       each item; what a test lacks is empty\n"
+	"  assert: llm-rubric              a criterion\n"
+	"    equals, contains, icontains,  a criterion with a check; each item of contains-all\n"
+	"    starts-with, is-json, regex   and icontains-all is one\n"
+	"  options.provider                rating_llm_config, of defaultTest\n"
+	"  evaluateOptions                 repeat: n_epochs; maxConcurrency: max_connections\n"
+	"\n"
+	"A criterion is of all cases. Where tests expect different things these stand in columns,\n"
+	"`expected_contains` and so on; a test that has no such assertion has there what every\n"
+	"response meets, which counts as a YES. For equals and is-json there is nothing of this\n"
+	"kind: every test has them, or they are not mapped. Nor are not-..., programs, templates\n"
+	"beyond {{name}}, and all else: each is listed on standard error, with its place.";
+
+static const char import_details[] =
+	"FILE is CSV with a header line, JSONL, or JSON, an array of objects: by the end of its name,\n"
+	"or by --format; `-` is standard input. A collection that is not there is made, with the types\n"
+	"that --columns says. None of the rows is visible unless all are; what is wrong is told with its\n"
+	"line.\n"
+	"\n"
+	"  elluminate collection import Topics topics.csv\n"
+	"  elluminate collection import Chats chats.csv --columns chat:conversation,kind:category\n"
+	"\n"
+	"In CSV, a cell of a column of type json or conversation is JSON; one that is empty is left out.";
+
+static const char export_details[] =
+	"As JSONL, or as --format or the end of the name after -o say: csv, jsonl or json. What is\n"
+	"imported again is the same, but that CSV has an empty text where a row has none.\n"
+	"\n"
+	"  elluminate collection export Topics -o topics.csv";
