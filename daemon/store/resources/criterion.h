@@ -1,11 +1,14 @@
 /* Criteria in sets (criterion_set.c), the measures that runs judge by, and the judges. */
 #pragma once
 
+#include "daemon/store/resources/identity.h"
 #include "daemon/store/resources/notes.h"
 #include "daemon/store/resources/resource.h"
 #include "daemon/store/runs.h"
+#include "proto/limits.h"
 
 #define CRITERIA_MAX 1000 // of a set
+#define SET_NAME_CHARS_MAX (NAME_MAX_CHARS - 9) // " criteria"
 
 extern const struct resource resource_criterion_set;
 
@@ -16,6 +19,15 @@ struct criteria {
 };
 int criteria_of_texts(struct tx *tx, const char *const *texts, size_t n_texts,
 		      struct criteria *ret_criteria);
+/* What each of them has to be; `path` is theirs in the request. */
+int criteria_check_records(struct tx *tx, const struct criteria *criteria, const char *path);
+int criteria_check_bytes(struct tx *tx, const struct criteria *criteria);
+/* Without repetitions, in the order of their first appearance. */
+int criteria_distinct(struct tx *tx, const struct criteria *criteria, const char *path,
+		      struct criteria *ret_criteria);
+void criteria_identity(const struct criteria *criteria, char ret_identity[static IDENTITY_SIZE]);
+/* Whether what is there is what is asked for; a label that isn't said may be any. */
+bool criterion_is_same(const struct ellu_criterion *there, const struct ellu_criterion *wanted);
 int criterion_set_criteria(struct tx *tx, int64_t set_id, struct criteria *ret_criteria);
 
 /* A set with exactly these: what exists and is equal, else what exists brought to them (with
