@@ -3,16 +3,13 @@
  * another: the system message and those of role `system` stand apart, calls of tools and their
  * results are blocks of a message's content, and a request must limit its answer.
  */
-#include <json-c/json.h>
 #include <string.h>
 
 #include "daemon/backend/dialect/dialect.h"
 #include "daemon/backend/dialect/request.h"
-#include "proto/json_check.h"
 
 #define API_VERSION "2023-06-01"
 #define MAX_TOKENS 4096 // where nobody says; every model allows as much
-#define INPUTS_WEIGHT_MAX (1u << 20) // of the calls of tools in a request; models write less
 
 enum field {
 	FIELD_MODEL,
@@ -117,29 +114,6 @@ static void put_system(const struct llm_call *call, struct buffer *body)
 	buffer_text(body, "]");
 }
 
-/* Arguments are a text that should be a JSON object, and here have to be one. Everyone waits while
- * it is parsed: of what goes beyond `left` nothing is. */
-static void put_input(const char *arguments, size_t *left, struct buffer *body)
-{
-	const size_t weight = json_weight(arguments);
-	json_object *json = NULL;
-
-	if (weight <= *left) {
-		*left -= weight;
-		json = json_tokener_parse(arguments);
-	}
-	if (json_object_is_type(json, json_type_object)) {
-		buffer_text(body, json_object_to_json_string_ext(json,
-								 JSON_C_TO_STRING_PLAIN |
-								 JSON_C_TO_STRING_NOSLASHESCAPE));
-	} else {
-		buffer_text(body, "{\"arguments\":");
-		buffer_json(body, arguments);
-		buffer_text(body, "}");
-	}
-	json_object_put(json);
-}
-
 static void put_content(const struct ellu_message *message, size_t *left, struct buffer *body)
 {
 	size_t n;
@@ -159,7 +133,7 @@ static void put_content(const struct ellu_message *message, size_t *left, struct
 		buffer_text(body, ",\"name\":");
 		buffer_json(body, tool_call->name);
 		buffer_text(body, ",\"input\":");
-		put_input(tool_call->arguments, left, body);
+		request_arguments(tool_call->arguments, left, body);
 		buffer_text(body, "}");
 	}
 	buffer_text(body, "]");
@@ -185,7 +159,7 @@ static void put_message(const struct ellu_message *message, size_t *left, struct
 
 static void put_messages(const struct llm_call *call, struct buffer *body)
 {
-	size_t n = 0, left = INPUTS_WEIGHT_MAX;
+	size_t n = 0, left = REQUEST_ARGUMENTS_MAX;
 
 	buffer_member(body, "messages");
 	buffer_text(body, "[");
@@ -404,6 +378,7 @@ const struct dialect anthropic_dialects[] = {
 	{
 		.name = "anthropic",
 		.path = "/v1/messages",
+		.version_path = "/messages",
 		.key_header = "x-api-key",
 		.key_prefix = "",
 		.fields = field_names,

@@ -38,10 +38,11 @@ struct dialect {
 		       struct fault *fault);
 
 	/* The rest is for TRANSPORT_HTTP. */
-	const char *path; // of requests, behind the base's own
-	/* Where a model has a path of its own, unless the base ends in /v1: around its name. Optional,
-	 * and so is what the query is then, if the base has none. */
-	const char *model_path[2];
+	/* Of requests, behind the base's own; `{model}` is where the model's name goes. What it is
+	 * where the base ends in a version, such as /v1, is optional, and so is the query that goes
+	 * with the first where the base has none. */
+	const char *path;
+	const char *version_path;
 	const char *query;
 	const char *key_header; // which holds the key, unless the config has its own
 	const char *key_prefix;

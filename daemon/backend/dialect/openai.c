@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/backend/dialect/dialect.h"
+#include "daemon/backend/dialect/openai_form.h"
 #include "daemon/backend/dialect/request.h"
 
 /* Fields that extra_body may replace; a bit each in llm_target::extra_fields. */
@@ -92,89 +93,12 @@ static int prepare(struct llm_target *target, const struct ellu_llm_config *conf
 	return r;
 }
 
-static void put_tool_calls(const struct ellu_message *message, struct buffer *body)
-{
-	buffer_text(body, ",\"tool_calls\":[");
-	for (size_t i = 0; i < message->n_tool_calls; i++) {
-		const struct ellu_tool_call *tool_call = message->tool_calls[i];
-
-		buffer_text(body, i == 0 ? "{\"id\":" : ",{\"id\":");
-		buffer_json(body, tool_call->id);
-		buffer_text(body, ",\"type\":\"function\",\"function\":{\"name\":");
-		buffer_json(body, tool_call->name);
-		buffer_text(body, ",\"arguments\":");
-		buffer_json(body, tool_call->arguments);
-		buffer_text(body, "}}");
-	}
-	buffer_text(body, "]");
-}
-
-static void put_message(const struct ellu_message *message, struct buffer *body)
-{
-	buffer_text(body, "{\"role\":");
-	buffer_json(body, message->role);
-	buffer_text(body, ",\"content\":");
-	if (message->parts) {
-		for (size_t i = 0; i < message->n_parts; i++) {
-			buffer_text(body, i == 0 ? "[" : ",");
-			buffer_text(body, message->parts[i]);
-		}
-		buffer_text(body, message->n_parts == 0 ? "[]" : "]");
-	} else if (message->content) {
-		buffer_json(body, message->content);
-	} else {
-		buffer_text(body, "null");
-	}
-	if (message->tool_calls && message->n_tool_calls > 0)
-		put_tool_calls(message, body);
-	if (message->tool_call_id) {
-		buffer_text(body, ",\"tool_call_id\":");
-		buffer_json(body, message->tool_call_id);
-	}
-	if (message->name) {
-		buffer_text(body, ",\"name\":");
-		buffer_json(body, message->name);
-	}
-	buffer_text(body, "}");
-}
-
-static void put_messages(const struct llm_call *call, struct buffer *body)
-{
-	const char *system_message = request_system(call);
-
-	buffer_member(body, "messages");
-	buffer_text(body, "[");
-	if (system_message) {
-		buffer_text(body, "{\"role\":\"system\",\"content\":");
-		buffer_json(body, system_message);
-		buffer_text(body, call->n_messages > 0 ? "}," : "}");
-	}
-	for (size_t i = 0; i < call->n_messages; i++) {
-		if (i > 0)
-			buffer_text(body, ",");
-		put_message(call->messages[i], body);
-	}
-	buffer_text(body, "]");
-}
-
 static void put_tools(const struct llm_call *call, struct buffer *body)
 {
 	if (call->n_tools > 0 && request_begin(call->target, FIELD_TOOLS, body)) {
 		for (size_t i = 0; i < call->n_tools; i++) {
-			const struct ellu_tool *tool = call->tools[i];
-
 			buffer_text(body, i == 0 ? "[" : ",");
-			buffer_text(body, "{\"type\":\"function\",\"function\":{\"name\":");
-			buffer_json(body, tool->name);
-			if (tool->description) {
-				buffer_text(body, ",\"description\":");
-				buffer_json(body, tool->description);
-			}
-			if (tool->parameters) {
-				buffer_text(body, ",\"parameters\":");
-				buffer_text(body, tool->parameters);
-			}
-			buffer_text(body, "}}");
+			openai_put_tool(call->tools[i], body);
 		}
 		buffer_text(body, "]");
 	}
@@ -213,7 +137,7 @@ static void request(const struct llm_call *call, const struct request_form *form
 
 	buffer_text(body, "{");
 	request_text(target, FIELD_MODEL, target->model, body);
-	put_messages(call, body);
+	openai_put_messages(call, body);
 	if (call->params && !call->plain) {
 		const struct ellu_generation_params params = request_params(call);
 
@@ -432,22 +356,22 @@ static void refusal(struct json_value *json, struct refusal *refusal)
 
 #define OPENAI(NAME, ...)                                                                          \
 	{                                                                                          \
-		.name = (NAME), .path = "/chat/completions", .n_fields = _FIELD_MAX,               \
-		.prepare = prepare, .request = request, .whole = whole, .event = event,            \
-		.refusal = refusal, .change_form = change_form, __VA_ARGS__                        \
+		.name = (NAME), .n_fields = _FIELD_MAX, .prepare = prepare, .request = request,    \
+		.whole = whole, .event = event, .refusal = refusal, .change_form = change_form,    \
+		__VA_ARGS__                                                                        \
 	}
-#define BEARER .key_header = "Authorization", .key_prefix = "Bearer "
+#define USUAL .path = "/chat/completions", .key_header = "Authorization", .key_prefix = "Bearer "
 #define NAMES .fields = field_names, .any_tool = "required"
 
 const struct dialect openai_dialects[] = {
-	OPENAI("openai", BEARER, NAMES),
+	OPENAI("openai", USUAL, NAMES),
 	OPENAI("azure", NAMES, .key_header = "api-key", .key_prefix = "",
-	       .model_path = { "/openai/deployments/", "/chat/completions" },
-	       .query = "api-version=2024-10-21"),
-	OPENAI("groq", BEARER, NAMES, .form = { .max_completion_tokens = true }),
-	OPENAI("litellm", BEARER, NAMES),
-	OPENAI("mistral", BEARER, .fields = mistral_names, .any_tool = "any"),
-	OPENAI("ollama", BEARER, NAMES),
-	OPENAI("xai", BEARER, NAMES, .form = { .max_completion_tokens = true }),
+	       .path = "/openai/deployments/{model}/chat/completions",
+	       .version_path = "/chat/completions", .query = "api-version=2024-10-21"),
+	OPENAI("groq", USUAL, NAMES, .form = { .max_completion_tokens = true }),
+	OPENAI("litellm", USUAL, NAMES),
+	OPENAI("mistral", USUAL, .fields = mistral_names, .any_tool = "any"),
+	OPENAI("ollama", USUAL, NAMES),
+	OPENAI("xai", USUAL, NAMES, .form = { .max_completion_tokens = true }),
 	{ 0 },
 };

@@ -91,6 +91,27 @@ const char *request_system(const struct llm_call *call)
 	return call->system_message ? call->system_message : call->target->system_message;
 }
 
+void request_arguments(const char *arguments, size_t *left, struct buffer *body)
+{
+	const size_t weight = json_weight(arguments);
+	json_object *json = NULL;
+
+	if (weight <= *left) {
+		*left -= weight;
+		json = json_tokener_parse(arguments);
+	}
+	if (json_object_is_type(json, json_type_object)) {
+		buffer_text(body, json_object_to_json_string_ext(json,
+								 JSON_C_TO_STRING_PLAIN |
+								 JSON_C_TO_STRING_NOSLASHESCAPE));
+	} else {
+		buffer_text(body, "{\"arguments\":");
+		buffer_json(body, arguments);
+		buffer_text(body, "}");
+	}
+	json_object_put(json);
+}
+
 static void take_member(struct llm_target *target, const char *name, json_object *value,
 			struct buffer *text)
 {

@@ -32,3 +32,9 @@ struct ellu_generation_params request_params(const struct llm_call *call);
 
 /* The system message that goes before the call's messages, or NULL. */
 const char *request_system(const struct llm_call *call);
+
+#define REQUEST_ARGUMENTS_MAX (1u << 20) // json_weight() of a request's tool calls; models write less
+
+/* Arguments of a tool's call, a text that should be a JSON object, where it has to be one. Everyone
+ * waits while it is parsed: of what goes beyond `left` nothing is. */
+void request_arguments(const char *arguments, size_t *left, struct buffer *body);

@@ -374,10 +374,10 @@ static const char *origin_of(CURLU *url, struct arena *arena)
 	return origin;
 }
 
+/* Whether the last part of the base's path is one, such as `v1` or `v1beta`. */
 static bool ends_in_version(CURLU *url)
 {
-	static const char version[] = "/v1";
-	char *path = NULL;
+	char *path = NULL, *last;
 	size_t size;
 	bool ends;
 
@@ -385,31 +385,42 @@ static bool ends_in_version(CURLU *url)
 		return false;
 	size = strlen(path);
 	while (size > 0 && path[size - 1] == '/')
-		size--;
-	ends = size >= sizeof(version) - 1 &&
-	       memcmp(path + size - (sizeof(version) - 1), version, sizeof(version) - 1) == 0;
+		path[--size] = '\0';
+	last = strrchr(path, '/');
+	ends = last && last[1] == 'v' && isdigit((unsigned char)last[2]);
 	curl_free(path);
 	return ends;
+}
+
+/* The model's name in place of where the path has room for it. */
+static const char *name_model(const char *path, const char *model, struct arena *arena)
+{
+	static const char place[] = "{model}";
+	const char *at = strstr(path, place);
+	char *escaped;
+
+	if (!at)
+		return path;
+	escaped = curl_easy_escape(NULL, model, 0);
+	path = escaped ? arena_printf(arena, "%.*s%s%s", (int)(at - path), path, escaped,
+				      at + sizeof(place) - 1) :
+			 NULL;
+	curl_free(escaped);
+	return path;
 }
 
 /* Puts the dialect's path behind the base's own, and before its query. */
 static bool add_path(CURLU *url, const struct dialect *dialect, const char *model,
 		     struct arena *arena)
 {
-	const char *path = dialect->path;
-	char *escaped = NULL;
-	bool ok = true;
+	bool has_version = dialect->version_path && ends_in_version(url);
+	const char *path = name_model(has_version ? dialect->version_path : dialect->path, model,
+				      arena);
 
-	if (dialect->model_path[0] && !ends_in_version(url)) {
-		escaped = curl_easy_escape(NULL, model, 0);
-		path = escaped ? arena_printf(arena, "%s%s%s", dialect->model_path[0], escaped,
-					      dialect->model_path[1]) :
-				 NULL;
-		curl_free(escaped);
-		if (dialect->query && !has_part(url, CURLUPART_QUERY))
-			ok = curl_url_set(url, CURLUPART_QUERY, dialect->query, 0) == CURLUE_OK;
-	}
-	return ok && path && append_path(url, path, arena);
+	if (!has_version && dialect->query && !has_part(url, CURLUPART_QUERY) &&
+	    curl_url_set(url, CURLUPART_QUERY, dialect->query, 0) != CURLUE_OK)
+		return false;
+	return path && append_path(url, path, arena);
 }
 
 /* The address that calls go to, and its origin. */

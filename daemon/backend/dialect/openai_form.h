@@ -1,0 +1,10 @@
+/* Messages and tools as OpenAI's chat completions have them, which other dialects took over. */
+#pragma once
+
+#include "daemon/backend/backend.h"
+#include "daemon/backend/dialect/buffer.h"
+
+/* The member `messages`, all of the call's with the system message before them. */
+void openai_put_messages(const struct llm_call *call, struct buffer *body);
+/* An element of `tools`. */
+void openai_put_tool(const struct ellu_tool *tool, struct buffer *body);
