@@ -46,6 +46,8 @@ enum llm_outcome {
 	LLM_CANCELLED,
 };
 
+struct llm_stream;
+
 struct llm_call {
 	struct message message;
 
@@ -61,6 +63,7 @@ struct llm_call {
 	const char *tool_choice; // or NULL
 	const char *response_format; // a JSON schema object for the answer, or NULL
 	char idempotency_key[64]; // the same on each retry
+	struct llm_stream *stream; // who is told of the answer as it comes, or NULL
 
 	/* What came back; strings lie in the arena. */
 	struct arena arena;

@@ -1,22 +1,10 @@
-/*
- * One attempt over HTTP, on an easy handle from its user's pool. Handles keep their options
- * from one call to the next; only what differs is set again.
- *
- * Time limits beyond curl's own for connecting are the backend's deadlines: for the first byte
- * from when the request goes out, for a stall from the last byte, and for all of it.
- *
- * An answer that turns out to be long waits where it is until it is one of the few that are held
- * at a time, and until its user has rested from what his last ones took of the loop's time.
- */
-#include <curl/curl.h>
+#include "daemon/backend/transfer.h"
+
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "daemon/backend/core.h"
-#include "daemon/backend/multi.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/loop.h"
@@ -24,153 +12,13 @@
 #define CONNECTION_AGE_SECONDS 118L // peers close idle connections; curl looks before reuse
 #define KEEPALIVE_SECONDS 30L
 #define UPLOAD_BUFFER_BYTES 16384L
-#if LIBCURL_VERSION_NUM >= 0x080600
-#define HEADER_TOO_LONG CURLE_TOO_LARGE
-#else
-#define HEADER_TOO_LONG CURLE_OUT_OF_MEMORY // as it is told before
-#endif
-#define LONG_RESTS 3 // times as long as a long answer took
 #define COLLECT_USEC 2000 // of a pool, before the others get their turn
 #define COLLECT_ALL_USEC 4000 // of all of them, before the loop gets its
-#define IDEMPOTENCY_HEADER "Idempotency-Key: "
 
-enum transfer_phase {
-	TRANSFER_CONNECTING,
-	TRANSFER_SENT, // a connection stands, the request goes out
-	TRANSFER_ANSWERING, // bytes of the body arrive
-};
-
-struct transfer {
-	TAILQ_ENTRY(transfer) of_list; // pool::spare or pool::busy
-	TAILQ_ENTRY(transfer) of_unread; // backend::unread
-	struct pool *pool;
-	struct multi_sockets sockets;
-	CURL *easy;
-	struct backend *backend;
-	struct job *job; // while busy
-	struct llm_target *target; // whose options the handle has, with a reference; or NULL
-	struct curl_slist idempotency; // goes before the target's headers
-	char idempotency_line[sizeof(IDEMPOTENCY_HEADER) + 64];
-	char error[CURL_ERROR_SIZE];
-	struct buffer body; // of the answer
-	size_t body_max;
-	bool too_large;
-	bool is_long; // counts in admission::long_answers
-	bool unread; // is in backend::unread
-	enum transfer_phase phase;
-	struct deadline deadline;
-	int64_t total_usec; // when all time is up
-	int64_t byte_usec; // of the last byte
-};
-
-static int64_t earlier(int64_t a, int64_t b)
+void transfer_wait(struct transfer *transfer, int64_t until_usec)
 {
-	return a < b ? a : b;
-}
-
-/* Of the endpoint's answer; 0: none yet. */
-static int status_of(const struct transfer *transfer)
-{
-	long status = 0;
-
-	(void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-	return (int)status;
-}
-
-/* ---- Long answers ---- */
-
-static void on_rested(struct deadline *deadline)
-{
-	struct backend *backend =
-		(struct backend *)((char *)deadline - offsetof(struct backend, rested));
-
-	backend->read_on = true;
-}
-
-static bool begin_long(struct transfer *transfer)
-{
-	struct backend *backend = transfer->backend;
-	struct fair *fair = &backend->admission.long_answers;
-	struct backend_user *user = transfer->job->lane->guest->user;
-	struct deadline *rested = &backend->rested;
-
-	if (transfer->is_long)
-		return true;
-	if (user->rests_until_usec > backend->now_usec) {
-		rested->passed = on_rested;
-		if (!rested->place || user->rests_until_usec < rested->usec)
-			deadline_set(&backend->deadlines, rested, user->rests_until_usec);
-		return false;
-	}
-	if (!fair_allows(fair, user->long_answers))
-		return false;
-	fair_take(fair, &user->long_answers);
-	transfer->is_long = true;
-	return true;
-}
-
-static void leave_unread(struct transfer *transfer)
-{
-	if (transfer->unread)
-		return;
-	transfer->unread = true;
-	TAILQ_INSERT_TAIL(&transfer->backend->unread, transfer, of_unread);
-}
-
-/* For what is long a user has a part of the loop's time only. */
-static void rest(struct transfer *transfer, int64_t began_usec)
-{
-	struct backend_user *user = transfer->job->lane->guest->user;
-	int64_t now_usec = clock_monotonic_usec();
-
-	if (!transfer->is_long)
-		return;
-	if (user->rests_until_usec < now_usec)
-		user->rests_until_usec = now_usec;
-	user->rests_until_usec += (now_usec - began_usec) * LONG_RESTS;
-}
-
-/* The transfer is over, wherever it was. */
-static void end_long(struct transfer *transfer)
-{
-	struct backend *backend = transfer->backend;
-
-	if (transfer->unread)
-		TAILQ_REMOVE(&backend->unread, transfer, of_unread);
-	if (transfer->is_long) {
-		fair_give(&backend->admission.long_answers,
-			  &transfer->job->lane->guest->user->long_answers);
-		backend->read_on = true;
-	}
-	transfer->unread = transfer->is_long = false;
-}
-
-/* ---- What curl calls ---- */
-
-static size_t on_body(char *data, size_t size, size_t n, void *userdata)
-{
-	struct transfer *transfer = userdata;
-	struct llm_target *target = transfer->target;
-
-	transfer->byte_usec = clock_monotonic_usec();
-	if (transfer->phase != TRANSFER_ANSWERING) {
-		transfer->phase = TRANSFER_ANSWERING;
-		transfer->body_max = status_of(transfer) < 300 ? RESPONSE_BODY_MAX :
-								 REFUSAL_BODY_MAX;
-		deadline_set(&transfer->backend->deadlines, &transfer->deadline,
-			     earlier(transfer->total_usec,
-				     transfer->byte_usec + target->stall_usec));
-	}
-	if (transfer->body.size + size * n > transfer->body_max) {
-		transfer->too_large = true;
-		return 0;
-	}
-	if (transfer->body.size + size * n > BACKEND_ANSWER_BYTES && !begin_long(transfer)) {
-		leave_unread(transfer);
-		return CURL_WRITEFUNC_PAUSE;
-	}
-	buffer_append(&transfer->body, data, size * n);
-	return transfer->body.failed ? 0 : size * n;
+	deadline_set(&transfer->backend->deadlines, &transfer->deadline,
+		     until_usec < transfer->total_usec ? until_usec : transfer->total_usec);
 }
 
 /* The connection stands, new or used before. */
@@ -184,9 +32,7 @@ static int on_connected(void *userdata, char *address, char *local, int port, in
 	(void)local_port;
 	if (transfer->phase == TRANSFER_CONNECTING) {
 		transfer->phase = TRANSFER_SENT;
-		deadline_set(&transfer->backend->deadlines, &transfer->deadline,
-			     earlier(transfer->total_usec,
-				     clock_monotonic_usec() + transfer->target->first_byte_usec));
+		transfer_wait(transfer, clock_monotonic_usec() + transfer->target->first_byte_usec);
 	}
 	transfer->job->lane->connected = true;
 	endpoint_connected(transfer->job->endpoint);
@@ -199,7 +45,7 @@ static bool set_constant_options(struct transfer *transfer)
 {
 	return multi_prepare(&transfer->sockets, transfer->pool->multi, transfer->easy) &&
 	       SET(CURLOPT_PRIVATE, transfer) && SET(CURLOPT_ERRORBUFFER, transfer->error) &&
-	       SET(CURLOPT_WRITEFUNCTION, on_body) && SET(CURLOPT_WRITEDATA, transfer) &&
+	       SET(CURLOPT_WRITEFUNCTION, reception_take) && SET(CURLOPT_WRITEDATA, transfer) &&
 	       SET(CURLOPT_PREREQFUNCTION, on_connected) && SET(CURLOPT_PREREQDATA, transfer) &&
 	       SET(CURLOPT_POST, 1L) && SET(CURLOPT_NOSIGNAL, 1L) &&
 	       SET(CURLOPT_QUICK_EXIT, 1L) && SET(CURLOPT_FOLLOWLOCATION, 0L) &&
@@ -214,11 +60,12 @@ static bool set_constant_options(struct transfer *transfer)
 	       SET(CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES);
 }
 
-static bool set_target(struct transfer *transfer, struct llm_target *target)
+static bool set_target(struct transfer *transfer, struct llm_target *target, bool to_stream)
 {
 	bool https = strncmp(target->url, "https:", 6) == 0;
+	bool elsewhere = to_stream && target->parsed_stream_url;
 
-	if (transfer->target == target)
+	if (transfer->target == target && transfer->to_stream == elsewhere)
 		return true;
 	/* The built-in CA file cannot be set again other than by a reset. */
 	if (transfer->target && transfer->target->ca_file) {
@@ -228,13 +75,15 @@ static bool set_target(struct transfer *transfer, struct llm_target *target)
 	}
 	transfer->target = llm_target_unref(transfer->target);
 	/* Requests go by the parsed one; curl would parse the other one for each. */
-	if (!SET(CURLOPT_URL, target->url) || !SET(CURLOPT_CURLU, target->parsed_url) ||
+	if (!SET(CURLOPT_URL, elsewhere ? target->stream_url : target->url) ||
+	    !SET(CURLOPT_CURLU, elsewhere ? target->parsed_stream_url : target->parsed_url) ||
 	    !SET(CURLOPT_PROXY, target->proxy ? target->proxy : "") ||
 	    (target->ca_file && !SET(CURLOPT_CAINFO_BLOB, &target->ca)) ||
 	    !SET(CURLOPT_PIPEWAIT, https ? 1L : 0L) ||
 	    !SET(CURLOPT_CONNECTTIMEOUT_MS, (long)((target->connect_usec + 999) / 1000)))
 		return false;
 	transfer->target = llm_target_ref(target);
+	transfer->to_stream = elsewhere;
 	transfer->sockets.plain = !https && !target->proxy;
 	return true;
 }
@@ -275,7 +124,7 @@ static void transfer_release(struct transfer *transfer)
 	struct pool *pool = transfer->pool;
 
 	deadline_unset(&transfer->backend->deadlines, &transfer->deadline);
-	end_long(transfer);
+	reception_end(transfer);
 	transfer->job->transfer = NULL;
 	transfer->job = NULL;
 	buffer_clear(&transfer->body);
@@ -313,13 +162,16 @@ static void on_deadline(struct deadline *deadline)
 	} else if (transfer->phase == TRANSFER_SENT) {
 		attempt_fail(&attempt, ATTEMPT_RETRY, "no byte of the answer within %.3g s",
 			     (double)target->first_byte_usec / USEC_PER_SEC);
+	} else if (backend->now_usec >= stalled_usec && reception_is_whole(transfer)) {
+		multi_remove(transfer->pool->multi, transfer->easy);
+		transfer_done(transfer, CURLE_OK);
+		return;
 	} else if (backend->now_usec >= stalled_usec) {
 		attempt_fail(&attempt, ATTEMPT_RETRY, "the answer stalled for %.3g s",
 			     (double)target->stall_usec / USEC_PER_SEC);
 	} else {
 		/* Bytes came since it was set. */
-		deadline_set(&backend->deadlines, deadline,
-			     earlier(transfer->total_usec, stalled_usec));
+		transfer_wait(transfer, stalled_usec);
 		return;
 	}
 	attempt.connected = abort_attempt(job);
@@ -367,7 +219,7 @@ static bool begin(struct transfer *transfer, struct job *job)
 	transfer->total_usec = backend->now_usec + job->call->target->timeout_usec;
 	transfer->byte_usec = backend->now_usec;
 	deadline_set(&backend->deadlines, &transfer->deadline, transfer->total_usec);
-	return set_target(transfer, job->call->target) && set_request(transfer, job) &&
+	return set_target(transfer, job->call->target, job->call->stream != NULL) && set_request(transfer, job) &&
 	       multi_add(transfer->pool->multi, transfer->easy) >= 0;
 }
 
@@ -413,117 +265,11 @@ const struct transport transport_http = {
 	.abort = abort_attempt,
 };
 
-static const char *header(struct transfer *transfer, const char *name)
-{
-	struct curl_header *found;
-
-	return curl_easy_header(transfer->easy, name, 0, CURLH_HEADER, -1, &found) == CURLHE_OK ?
-		       found->value :
-		       NULL;
-}
-
-/* What it is sent in, if the body is not the text itself; or NULL. */
-static const char *encoding_of(struct transfer *transfer)
-{
-	const char *encoding = header(transfer, "Content-Encoding");
-
-	return encoding && *encoding && strcasecmp(encoding, "identity") != 0 ? encoding : NULL;
-}
-
-static enum framing framing_of(struct transfer *transfer)
-{
-	static const char events[] = "text/event-stream";
-	const char *type = header(transfer, "Content-Type");
-
-	return type && strncasecmp(type, events, sizeof(events) - 1) == 0 ? FRAMING_SSE : FRAMING_NONE;
-}
-
-static void read_redirection(struct transfer *transfer, struct attempt *attempt)
-{
-	char *location = NULL, *copy;
-
-	if (curl_easy_getinfo(transfer->easy, CURLINFO_REDIRECT_URL, &location) != CURLE_OK ||
-	    !location)
-		return;
-	copy = strdup(location);
-	if (copy)
-		target_redact(transfer->target, copy, strlen(copy));
-	attempt_fail(attempt, ATTEMPT_CONFIG, "redirected to %.200s, which is not followed",
-		     copy ? copy : "another place");
-	free(copy);
-}
-
-static void read_refusal(struct transfer *transfer, struct attempt *attempt)
-{
-	bool readable = !encoding_of(transfer);
-
-	attempt->wait_usec = retry_after_usec(header(transfer, "Retry-After"),
-					      header(transfer, "retry-after-ms"),
-					      clock_wall_usec());
-	refusal_read(transfer->target, &transfer->backend->reader, transfer->body.data,
-		     readable ? transfer->body.size : 0, attempt);
-	if (attempt->status < 400)
-		read_redirection(transfer, attempt);
-}
-
-static void read_answer(struct transfer *transfer, struct attempt *attempt)
-{
-	const char *encoding = encoding_of(transfer);
-
-	if (encoding) {
-		attempt_fail(attempt, ATTEMPT_RETRY, "the answer is compressed (Content-Encoding: "
-			     "%.40s), which was not asked for", encoding);
-		return;
-	}
-	answer_read(transfer->job->call, &transfer->backend->reader, framing_of(transfer),
-		    transfer->body.data, transfer->body.size, attempt);
-}
-
-/* No whole answer came. */
-static void read_failure(struct transfer *transfer, CURLcode result, struct attempt *attempt)
-{
-	const char *words = transfer->error[0] ? transfer->error : curl_easy_strerror(result);
-
-	target_redact(transfer->target, transfer->error, strlen(transfer->error));
-	if (result == HEADER_TOO_LONG && status_of(transfer) > 0 &&
-	    transfer->phase == TRANSFER_SENT) {
-		words = "a header of the answer is too long";
-		attempt->status = status_of(transfer);
-	}
-	attempt_fail(attempt, result == CURLE_SSL_CACERT_BADFILE ? ATTEMPT_CONFIG : ATTEMPT_RETRY,
-		     "%s", words);
-}
-
-static void read_result(struct transfer *transfer, CURLcode result, struct attempt *attempt)
-{
-	int status = status_of(transfer);
-
-	if (status >= 300) {
-		/* An error counts even when the connection broke before its end. */
-		attempt->status = status;
-		read_refusal(transfer, attempt);
-	} else if (transfer->too_large) {
-		attempt_too_large(attempt, RESPONSE_BODY_MAX, "an answer: more than %u bytes",
-				  RESPONSE_BODY_MAX);
-		attempt->status = status;
-	} else if (result == CURLE_OK && status >= 200) {
-		attempt->status = status;
-		read_answer(transfer, attempt);
-	} else {
-		read_failure(transfer, result, attempt);
-	}
-}
-
-static void on_done(void *userdata, CURL *easy, CURLcode result)
+void transfer_done(struct transfer *transfer, CURLcode result)
 {
 	struct attempt attempt = { .wait_usec = -1 };
-	struct transfer *transfer;
-	struct job *job;
-	int64_t began_usec;
+	struct job *job = transfer->job;
 
-	(void)userdata;
-	(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer);
-	job = transfer->job;
 	attempt.connected = transfer->phase != TRANSFER_CONNECTING;
 	if (result != CURLE_OK && !attempt.connected &&
 	    (transfer->sockets.refused || descriptors_are_out())) {
@@ -531,42 +277,18 @@ static void on_done(void *userdata, CURL *easy, CURLcode result)
 		job_short_of_descriptors(job);
 		return;
 	}
-	began_usec = clock_monotonic_usec();
-	read_result(transfer, result, &attempt);
-	rest(transfer, began_usec);
+	reception_result(transfer, result, &attempt);
 	transfer_release(transfer);
 	job_attempted(job, &attempt);
 }
 
-static void read_on(struct transfer *transfer)
+static void on_done(void *userdata, CURL *easy, CURLcode result)
 {
-	struct backend *backend = transfer->backend;
+	struct transfer *transfer;
 
-	TAILQ_REMOVE(&backend->unread, transfer, of_unread);
-	transfer->unread = false;
-	transfer->byte_usec = backend->now_usec;
-	deadline_set(&backend->deadlines, &transfer->deadline,
-		     earlier(transfer->total_usec,
-			     transfer->byte_usec + transfer->target->stall_usec));
-	if (curl_easy_pause(transfer->easy, CURLPAUSE_CONT) == CURLE_OK)
-		return;
-	/* What curl had of it already cannot be taken, and it would not tell again. */
-	multi_remove(transfer->pool->multi, transfer->easy);
-	on_done(NULL, transfer->easy, CURLE_WRITE_ERROR);
-}
-
-void transfer_read_on(struct backend *backend)
-{
-	struct transfer *transfer, *next;
-
-	if (!backend->read_on)
-		return;
-	backend->read_on = false;
-	for (transfer = TAILQ_FIRST(&backend->unread); transfer; transfer = next) {
-		next = TAILQ_NEXT(transfer, of_unread);
-		if (begin_long(transfer))
-			read_on(transfer);
-	}
+	(void)userdata;
+	(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer);
+	transfer_done(transfer, result);
 }
 
 void transfer_collect(struct backend *backend)

@@ -144,7 +144,7 @@ static void try_json(struct json_reader *reader, const char *body, size_t size)
 /* ---- What dialects read ---- */
 
 static void try_answer(struct llm_target *target, struct json_reader *reader,
-		       enum framing framing, char *body, size_t size)
+		       const struct framing *framing, char *body, size_t size)
 {
 	struct llm_call call = {
 		.target = target,
@@ -154,8 +154,16 @@ static void try_answer(struct llm_target *target, struct json_reader *reader,
 		.cost_nanodollars = -1,
 	};
 	struct attempt attempt = { .status = 200 };
+	struct answer answer;
 
-	answer_read(&call, reader, framing, body, size, &attempt);
+	answer_begin(&answer, &call, reader, framing, &attempt);
+	/* However it is cut. */
+	for (size_t at = 0, step; framing && at < size; at += step) {
+		step = 1 + (unsigned char)body[at] % (size - at);
+		if (!answer_take(&answer, body + at, step))
+			break;
+	}
+	answer_end(&answer, body, framing ? 0 : size);
 	require(call.input_tokens >= -1 && call.input_tokens <= ANSWER_TOKENS_MAX);
 	require(call.output_tokens >= -1 && call.output_tokens <= ANSWER_TOKENS_MAX);
 	require(call.reasoning_tokens >= -1 && call.reasoning_tokens <= ANSWER_TOKENS_MAX);
@@ -203,8 +211,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(body, data + 2, size - 2);
 	if (status == 200)
 		try_answer(target, &reader,
-			   data[1] / (sizeof(targets) / sizeof(*targets)) % 2 ? FRAMING_SSE :
-										 FRAMING_NONE,
+			   data[1] / (sizeof(targets) / sizeof(*targets)) % 2 ? &framing_sse : NULL,
 			   body, size - 2);
 	else
 		try_refusal(target, status, &reader, body, size - 2);

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "daemon/backend/dialect/dialect.h"
-#include "daemon/backend/dialect/sse.h"
 #include "daemon/backend/dialect/target.h"
 #include "proto/limits.h"
 #include "proto/usage.h"
@@ -48,10 +47,36 @@ static bool is_text(struct answer *answer, struct json_value *value, const char 
 	return false;
 }
 
+/* More is never kept than an answer may have. */
+static void check_size(struct answer *answer, size_t more)
+{
+	if (answer->text.size + answer->piece_bytes + more <= RESPONSE_TEXT_MAX)
+		return;
+	attempt_too_large(answer->attempt, RESPONSE_TEXT_MAX,
+			  "the text of an answer: more than %u bytes", RESPONSE_TEXT_MAX);
+	answer->unusable = true;
+}
+
+/* A decoded string may hold NUL, which JSON writes \u0000. */
 static void append_text(struct answer *answer, struct json_value *text)
 {
-	buffer_append(&answer->text, json_words(text), json_words_size(text));
+	const char *words = json_words(text);
+	size_t size = json_words_size(text), replaced = 0;
+	char *clean = NULL;
+
+	check_size(answer, size);
+	if (answer->unusable)
+		return;
+	if (size > 0 && memchr(words, 0, size)) {
+		if (utf8_clean(words, size, &clean, &size, &replaced) < 0)
+			answer->text.failed = true;
+		answer->call->replaced += (int64_t)replaced;
+		words = clean;
+	}
+	if (words)
+		buffer_append(&answer->text, words, size);
 	answer->has_text = true;
+	free(clean);
 }
 
 void answer_text(struct answer *answer, struct json_value *text)
@@ -163,8 +188,13 @@ void answer_tool_piece(struct answer *answer, struct json_value *index, struct j
 		return;
 	keep_words(answer, &piece->id, id);
 	keep_words(answer, &piece->name, name);
-	if (json_is(arguments, JSON_TEXT))
-		buffer_append(&piece->arguments, json_words(arguments), json_words_size(arguments));
+	if (!json_is(arguments, JSON_TEXT))
+		return;
+	check_size(answer, json_words_size(arguments));
+	if (answer->unusable)
+		return;
+	buffer_append(&piece->arguments, json_words(arguments), json_words_size(arguments));
+	answer->piece_bytes += json_words_size(arguments);
 }
 
 static void join_pieces(struct answer *answer)
@@ -259,23 +289,6 @@ void answer_unusable(struct answer *answer, const char *words)
 	answer->unusable = true;
 }
 
-/* A decoded string may hold NUL, which JSON writes \u0000. */
-static const char *take_text(struct llm_call *call, const struct buffer *text)
-{
-	size_t clean_size, replaced = 0;
-	const char *copy;
-	char *clean;
-
-	if (text->size == 0 || !memchr(text->data, 0, text->size))
-		return arena_strndup(&call->arena, text->data ? text->data : "", text->size);
-	if (utf8_clean(text->data, text->size, &clean, &clean_size, &replaced) < 0)
-		return NULL;
-	call->replaced += (int64_t)replaced;
-	copy = arena_strndup(&call->arena, clean, clean_size);
-	free(clean);
-	return copy;
-}
-
 /* Bounded, and without a key: a provider may put anything there. */
 static const char *take_finish_reason(struct answer *answer)
 {
@@ -310,7 +323,7 @@ static bool take(struct answer *answer)
 	}
 	if (answer->has_text || answer->n_tool_calls == 0) {
 		target_redact_answer(call->target, text->data, text->size);
-		call->text = take_text(call, text);
+		call->text = arena_strndup(&call->arena, text->data ? text->data : "", text->size);
 		if (!call->text)
 			return false;
 	}
@@ -350,9 +363,13 @@ static void forget(struct llm_call *call)
 static struct json_value *read_object(struct answer *answer, char *text, size_t size,
 				      const char *otherwise)
 {
+	struct json_reader *reader = answer->reader;
 	struct json_value *json = NULL;
-	int r = json_read(answer->reader, text, size, &json);
+	int r;
 
+	reader->n_rewritten = answer->n_rewritten;
+	r = json_read(reader, text, size, &json);
+	answer->n_rewritten = reader->n_rewritten;
 	if (r == -E2BIG) {
 		attempt_too_large(answer->attempt, RESPONSE_BODY_MAX,
 				  "an answer: more than %u JSON values", JSON_READ_VALUES_MAX);
@@ -365,78 +382,185 @@ static struct json_value *read_object(struct answer *answer, char *text, size_t 
 	return answer->unusable ? NULL : json;
 }
 
-static void read_event(struct answer *answer, const struct buffer *data)
+/* A whole body, or the data of one event. */
+static void read_piece(struct answer *answer, char *text, size_t size, const char *otherwise,
+		       void (*read)(struct json_value *json, struct answer *answer))
 {
-	static const char last[] = "[DONE]"; // with some
 	struct json_value *json;
-
-	if (data->failed) {
-		answer_unusable(answer, "out of memory");
-		return;
-	}
-	if (data->size == sizeof(last) - 1 && memcmp(data->data, last, data->size) == 0)
-		return;
-	json = read_object(answer, data->data, data->size,
-			   "an event of the answer is not a JSON object");
-	if (json)
-		answer->call->target->dialect->event(json, answer);
-}
-
-/* One that nobody asked for comes all the same from some servers. */
-static void read_events(struct answer *answer, const char *body, size_t size)
-{
-	struct sse sse = { 0 };
-	const struct buffer *data;
-
-	while (size > 0 && !answer->unusable) {
-		size_t taken = sse_take(&sse, body, size, &data);
-
-		body += taken;
-		size -= taken;
-		if (data)
-			read_event(answer, data);
-	}
-	sse_done(&sse);
-	join_pieces(answer);
-	if (!answer->finish_reason)
-		answer_unusable(answer, "the answer's events end early");
-}
-
-static void read_whole(struct answer *answer, char *body, size_t size)
-{
-	struct json_value *json = read_object(answer, body, size, "the answer is not a JSON object");
-
-	if (json)
-		answer->call->target->dialect->whole(json, answer);
-}
-
-void answer_read(struct llm_call *call, struct json_reader *reader, enum framing framing, char *body,
-		 size_t size, struct attempt *attempt)
-{
-	struct answer answer = { .call = call, .attempt = attempt, .reader = reader,
-				 .tokens = { -1, -1, -1 } };
 	size_t replaced = 0;
 	char *copy = NULL;
 
-	if (clean_body(&body, &size, &copy, &replaced) < 0) {
-		attempt_fail(attempt, ATTEMPT_RETRY, "out of memory");
+	if (clean_body(&text, &size, &copy, &replaced) < 0) {
+		answer_unusable(answer, "out of memory");
 		return;
 	}
-	call->replaced = (int64_t)replaced;
-	reader->n_rewritten = 0;
-	if (framing == FRAMING_SSE)
-		read_events(&answer, body, size);
-	else
-		read_whole(&answer, body, size);
-	take_usage(&answer);
-	finish(&answer);
-	if (attempt->class != ATTEMPT_ANSWERED)
-		forget(call);
-	buffer_done(&answer.text);
-	buffer_done(&answer.tool_calls);
-	forget_pieces(&answer);
-	free(answer.finish_reason);
+	answer->call->replaced += (int64_t)replaced;
+	json = read_object(answer, text, size, otherwise);
+	if (json)
+		read(json, answer);
 	free(copy);
+}
+
+static void read_event(struct answer *answer, const struct framed_event *event)
+{
+	static const char last[] = "[DONE]"; // with some
+
+	if (event->size == sizeof(last) - 1 && memcmp(event->data, last, event->size) == 0)
+		return;
+	answer->event_type = event->type;
+	read_piece(answer, event->data, event->size, "an event of the answer is not a JSON object",
+		   answer->call->target->dialect->event);
+	answer->event_type = NULL;
+}
+
+void answer_begin(struct answer *answer, struct llm_call *call, struct json_reader *reader,
+		  const struct framing *framing, struct attempt *attempt)
+{
+	*answer = (struct answer){ .call = call, .attempt = attempt, .reader = reader,
+				   .framing = framing, .tokens = { -1, -1, -1 } };
+	call->replaced = 0;
+}
+
+static void check_event_size(struct answer *answer, size_t size)
+{
+	if (answer->framing->held(&answer->state) > RESPONSE_BODY_MAX)
+		attempt_too_large(answer->attempt, RESPONSE_BODY_MAX,
+				  "an event of an answer: more than %u bytes", RESPONSE_BODY_MAX);
+	else if ((answer->size += size) > RESPONSE_STREAM_MAX)
+		attempt_too_large(answer->attempt, RESPONSE_STREAM_MAX,
+				  "an answer: more than %u bytes", RESPONSE_STREAM_MAX);
+	else
+		return;
+	answer->unusable = true;
+}
+
+bool answer_take(struct answer *answer, const char *bytes, size_t size)
+{
+	struct framed_event event;
+
+	while (size > 0 && !answer->unusable) {
+		ssize_t taken = answer->framing->take(&answer->state, bytes, size, &event);
+
+		if (taken < 0) {
+			answer_unusable(answer, taken == -ENOMEM ? "out of memory" :
+								   "the answer's stream is broken");
+			return false;
+		}
+		bytes += taken;
+		size -= (size_t)taken;
+		check_event_size(answer, (size_t)taken);
+		if (event.data && !answer->unusable)
+			read_event(answer, &event);
+	}
+	return !answer->unusable;
+}
+
+size_t answer_held(const struct answer *answer)
+{
+	return answer->text.size + answer->piece_bytes +
+	       (answer->framing ? answer->framing->held(&answer->state) : 0);
+}
+
+bool answer_is_whole(const struct answer *answer)
+{
+	return answer->finish_reason != NULL && !answer->unusable;
+}
+
+static void answer_done(struct answer *answer)
+{
+	if (answer->framing)
+		answer->framing->done(&answer->state);
+	buffer_done(&answer->text);
+	buffer_done(&answer->tool_calls);
+	forget_pieces(answer);
+	free(answer->finish_reason);
+}
+
+void answer_end(struct answer *answer, char *body, size_t size)
+{
+	if (!answer->framing) {
+		read_piece(answer, body, size, "the answer is not a JSON object",
+			   answer->call->target->dialect->whole);
+	} else {
+		join_pieces(answer);
+		if (!answer->finish_reason)
+			answer_unusable(answer, "the answer's events end early");
+	}
+	take_usage(answer);
+	finish(answer);
+	if (answer->attempt->class != ATTEMPT_ANSWERED)
+		forget(answer->call);
+	answer_done(answer);
+}
+
+void answer_drop(struct answer *answer)
+{
+	take_usage(answer);
+	forget(answer->call);
+	answer_done(answer);
+}
+
+/* Errors that come in the place of an answer have no status of their own. */
+static int status_of_word(const char *word)
+{
+	static const struct {
+		const char *word;
+		int status;
+	} statuses[] = {
+		{ "invalid_request_error", 400 }, { "authentication_error", 401 },
+		{ "invalid_api_key", 401 }, { "permission_error", 403 }, { "not_found_error", 404 },
+		{ "request_too_large", 413 }, { "rate_limit_error", 429 },
+		{ "rate_limit_exceeded", 429 }, { "api_error", 500 }, { "server_error", 500 },
+		{ "internal_server_error", 500 }, { "service_unavailable", 503 },
+		{ "timeout_error", 504 }, { "overloaded_error", 529 },
+	};
+	long number = word ? strtol(word, NULL, 10) : 0;
+
+	if (number >= 300 && number < 600)
+		return (int)number;
+	for (size_t i = 0; word && i < sizeof(statuses) / sizeof(*statuses); i++) {
+		if (strcmp(word, statuses[i].word) == 0)
+			return statuses[i].status;
+	}
+	return 0;
+}
+
+/* The class of what the dialect found, and the words for it; `text` is what it found it in. */
+static void take_refusal(const struct llm_target *target, const struct refusal *refusal,
+			 const char *text, size_t size, struct attempt *attempt)
+{
+	attempt->hint = refusal->hint;
+	attempt_classify(attempt);
+	if (refusal->message && *refusal->message)
+		fail_saying(target, attempt, attempt->class, refusal->message,
+			    strlen(refusal->message), SIZE_MAX);
+	else if (size > 0)
+		fail_saying(target, attempt, attempt->class, text, size, EXCERPT_BYTES);
+	else if (attempt->status >= 300)
+		attempt_fail(attempt, attempt->class, "HTTP status %d", attempt->status);
+	else
+		fail_saying(target, attempt, attempt->class, "", 0, EXCERPT_BYTES);
+	attempt_classify(attempt);
+}
+
+void answer_failed(struct answer *answer, struct json_value *json)
+{
+	struct llm_target *target = answer->call->target;
+	struct refusal refusal = { 0 };
+
+	if (answer->unusable)
+		return;
+	target->dialect->refusal(json, &refusal);
+	if (!refusal.status)
+		refusal.status = status_of_word(refusal.code);
+	if (!refusal.status)
+		refusal.status = status_of_word(refusal.type);
+	if (refusal.status) {
+		answer->attempt->status = refusal.status;
+		target->dialect->refusal(json, &refusal); // what it is about depends on it
+	}
+	take_refusal(target, &refusal, NULL, 0, answer->attempt);
+	answer->unusable = true;
 }
 
 void refusal_read(const struct llm_target *target, struct json_reader *reader, char *body,
@@ -452,15 +576,7 @@ void refusal_read(const struct llm_target *target, struct json_reader *reader, c
 	reader->n_rewritten = 0;
 	(void)json_read(reader, body, size, &json);
 	target->dialect->refusal(json, &refusal);
-	attempt->hint = refusal.hint;
-	attempt_classify(attempt);
-	if (refusal.message && *refusal.message)
-		fail_saying(target, attempt, attempt->class, refusal.message,
-			    strlen(refusal.message), SIZE_MAX);
-	else if (size > 0 && !json && body[0] != '<')
-		fail_saying(target, attempt, attempt->class, body, size, EXCERPT_BYTES);
-	else
-		attempt_fail(attempt, attempt->class, "HTTP status %d", attempt->status);
-	attempt_classify(attempt);
+	take_refusal(target, &refusal, body, json || (size > 0 && body[0] == '<') ? 0 : size,
+		     attempt);
 	free(copy);
 }

@@ -11,25 +11,26 @@
 #include "daemon/backend/backend.h"
 #include "daemon/backend/dialect/buffer.h"
 #include "daemon/backend/dialect/attempt.h"
+#include "daemon/backend/dialect/framing.h"
 #include "daemon/backend/dialect/json.h"
 
 #define RESPONSE_BODY_MAX (8u * 1024 * 1024) // RESPONSE_TEXT_MAX escaped, and what surrounds it
+#define RESPONSE_STREAM_MAX (32u * RESPONSE_BODY_MAX) // mostly what surrounds the pieces
 #define REFUSAL_BODY_MAX (256u * 1024) // of an error more is not read
 
 /* Counts of tokens beyond it are no counts. Sums of them, with prices, stay within numbers. */
 #define ANSWER_TOKENS_MAX INT64_C(1000000000)
-
-/* How a body is cut into what a dialect reads. */
-enum framing {
-	FRAMING_NONE, // it is one
-	FRAMING_SSE, // server-sent events
-};
 
 /* An answer under construction: a dialect says what is in it, piece by piece. */
 struct answer {
 	struct llm_call *call;
 	struct attempt *attempt;
 	struct json_reader *reader;
+	const struct framing *framing; // NULL: the body is one piece
+	union framing_state state;
+	const char *event_type; // what the framing calls the event that is being read, or NULL
+	size_t n_rewritten; // of json_reader, by this answer
+	size_t size; // that came of the body
 	struct buffer text;
 	struct buffer tool_calls; // as a JSON array without its end
 	size_t n_tool_calls;
@@ -37,6 +38,7 @@ struct answer {
 	int64_t tokens[3]; // input, output, reasoning; -1: unknown
 	struct tool_piece *pieces; // of tool calls that come in some
 	size_t n_pieces;
+	size_t piece_bytes; // of their arguments
 	bool has_text; // be it empty
 	bool refused;
 	bool unusable; // the attempt has failed
@@ -60,16 +62,29 @@ void answer_finish_reason(struct answer *answer, const char *reason);
 /* Counts of tokens, which count whatever becomes of the answer; of several the last. */
 void answer_usage(struct answer *answer, struct json_value *input, struct json_value *output,
 		  struct json_value *reasoning);
-/* It is none; why, in words of ours or the provider's. The attempt is to be made again. */
+/* It is none; why, in words of ours. The attempt is to be made again. */
 void answer_unusable(struct answer *answer, const char *words);
+/* It is none but an error, which the dialect's `refusal` reads, as if its status had said so. */
+void answer_failed(struct answer *answer, struct json_value *json);
 
-/* The body of a 2xx, which it spoils: the call's results, or an attempt that failed. */
-void answer_read(struct llm_call *call, struct json_reader *reader, enum framing framing, char *body,
-		 size_t size, struct attempt *attempt);
+/* A 2xx begins to come. What the arguments point to is borrowed until one of the last two below. */
+void answer_begin(struct answer *answer, struct llm_call *call, struct json_reader *reader,
+		  const struct framing *framing, struct attempt *attempt);
+/* More of a body that is framed. False: the answer is none, whatever else comes. */
+bool answer_take(struct answer *answer, const char *bytes, size_t size);
+/* What it holds by now. */
+size_t answer_held(const struct answer *answer);
+/* All that belongs to it has come, though its stream may not be over. */
+bool answer_is_whole(const struct answer *answer);
+/* That was all, and `body` where it is one piece, which it spoils: the call's results, or an attempt
+ * that failed. */
+void answer_end(struct answer *answer, char *body, size_t size);
+/* No more comes of it, and it is none, for what the attempt says; but what it took counts. */
+void answer_drop(struct answer *answer);
 
 /* What a dialect finds in an error; strings or NULL. */
 struct refusal {
-	int status;
+	int status; // 0: it came in the place of an answer; the dialect may say one, else code or type do
 	const char *message; // for people
 	const char *code;
 	const char *type;

@@ -245,6 +245,8 @@ static void request(const struct llm_call *call, const struct request_form *form
 		buffer_text(body, call->response_format);
 		buffer_text(body, "}}");
 	}
+	if (call->stream)
+		buffer_text(body, ",\"stream\":true");
 	buffer_text(body, target->extra_json);
 	buffer_text(body, "}");
 }
@@ -303,13 +305,11 @@ static void whole(struct json_value *json, struct answer *answer)
 	struct json_value *content = json_member(json, "content");
 	struct json_value *usage = json_member(json, "usage");
 	struct json_value *block;
-	const char *words;
 
 	answer_usage(answer, json_member(usage, "input_tokens"),
 		     json_member(usage, "output_tokens"), NULL);
 	if (json_member(json, "error")) {
-		words = json_text_member(json_member(json, "error"), "message");
-		answer_unusable(answer, words ? words : "");
+		answer_failed(answer, json);
 		return;
 	}
 	if (!json_is(content, JSON_ARRAY)) {
@@ -334,9 +334,7 @@ static void event(struct json_value *json, struct answer *answer)
 	answer_usage(answer, json_member(usage, "input_tokens"),
 		     json_member(usage, "output_tokens"), NULL);
 	if (is_text(type, "error")) {
-		const char *words = json_text_member(json_member(json, "error"), "message");
-
-		answer_unusable(answer, words ? words : "");
+		answer_failed(answer, json);
 		return;
 	}
 	answer_finish_reason(answer, finish_reason_of(json_text_member(delta, "stop_reason")));

@@ -19,6 +19,7 @@
 struct request_form {
 	enum structured_output structured_output;
 	bool max_completion_tokens; // instead of max_tokens
+	bool plain_stream; // one is asked for without options
 };
 
 /* What carries a call's attempts. */
@@ -44,6 +45,10 @@ struct dialect {
 	const char *path;
 	const char *version_path;
 	const char *query;
+	/* The same of requests for a stream, where it is another; its query is put behind any other. */
+	const char *stream_path;
+	const char *stream_version_path;
+	const char *stream_query;
 	const char *key_header; // which holds the key, unless the config has its own
 	const char *key_prefix;
 	const char *const *fields; // of requests, those that extra_body may replace; at most 64
@@ -51,13 +56,15 @@ struct dialect {
 	struct request_form form; // of the first request
 	const char *any_tool; // word for a tool_choice of `required`
 
-	/* Writes a request's body behind what the buffer holds; a failure sticks there. Before the
-	 * first attempt, and again when the form has changed; on the backend's loop, as all below. */
+	/* Writes a request's body behind what the buffer holds; a failure sticks there. A stream is
+	 * asked for if the call has one (llm_call::stream). Before the first attempt, and again when
+	 * the form has changed; on the backend's loop, as all below. */
 	void (*request)(const struct llm_call *call, const struct request_form *form,
 			struct buffer *body);
 	/* Reads the whole answer of a 2xx, an object, which it borrows. */
 	void (*whole)(struct json_value *json, struct answer *answer);
-	/* Reads an event of one that comes as a stream, an object, which it borrows. */
+	/* Reads an event of one that comes as a stream, asked for or not, an object, which it borrows.
+	 * Where the framing has types of events, answer->event_type is this one's. */
 	void (*event)(struct json_value *json, struct answer *answer);
 	/* Reads what an error status came with, of any type or NULL; borrows it, and so does what
 	 * it finds. Codes and types before prose. */

@@ -27,6 +27,7 @@ enum field {
 	FIELD_TOOLS,
 	FIELD_TOOL_CHOICE,
 	FIELD_RESPONSE_FORMAT,
+	FIELD_STREAM_OPTIONS,
 	_FIELD_MAX,
 };
 
@@ -49,6 +50,7 @@ enum field {
 		[FIELD_TOOLS] = "tools",                                                           \
 		[FIELD_TOOL_CHOICE] = "tool_choice",                                               \
 		[FIELD_RESPONSE_FORMAT] = "response_format",                                       \
+		[FIELD_STREAM_OPTIONS] = "stream_options",                                         \
 	}
 
 static const char *const field_names[_FIELD_MAX] = FIELD_NAMES("seed");
@@ -130,6 +132,17 @@ static void put_response_format(const struct llm_call *call, const struct reques
 	buffer_text(body, "}}");
 }
 
+/* Only with the option does a stream say what it took. */
+static void put_stream(const struct llm_call *call, const struct request_form *form,
+		       struct buffer *body)
+{
+	if (!call->stream)
+		return;
+	buffer_text(body, ",\"stream\":true");
+	if (!form->plain_stream && request_begin(call->target, FIELD_STREAM_OPTIONS, body))
+		buffer_text(body, "{\"include_usage\":true}");
+}
+
 static void request(const struct llm_call *call, const struct request_form *form,
 		    struct buffer *body)
 {
@@ -147,6 +160,7 @@ static void request(const struct llm_call *call, const struct request_form *form
 	}
 	put_tools(call, body);
 	put_response_format(call, form, body);
+	put_stream(call, form, body);
 	buffer_text(body, target->extra_json);
 	buffer_text(body, "}");
 }
@@ -162,6 +176,10 @@ static bool change_form(const struct llm_call *call, enum error_hint hint,
 			return false;
 		form->max_completion_tokens = !used->max_completion_tokens;
 		return true;
+	}
+	if (hint == HINT_STREAM_OPTIONS) {
+		form->plain_stream = true;
+		return call->stream && !used->plain_stream;
 	}
 	if (hint != HINT_RESPONSE_FORMAT || !call->response_format ||
 	    call->target->structured_fixed || used->structured_output == STRUCTURED_NONE)
@@ -253,10 +271,7 @@ static struct json_value *read_envelope(struct json_value *json, struct answer *
 		     json_member(json_member(usage, "completion_tokens_details"),
 				 "reasoning_tokens"));
 	if (error) {
-		const char *words = json_is(error, JSON_TEXT) ? json_words(error) :
-								json_text_member(error, "message");
-
-		answer_unusable(answer, words ? words : "");
+		answer_failed(answer, json);
 		return NULL;
 	}
 	return json_first(choices);
@@ -306,6 +321,8 @@ static enum error_hint hint_of_param(const char *text, const struct refusal *ref
 									       HINT_NONE) :
 		       names(refusal->message, field_names[FIELD_MAX_COMPLETION_TOKENS]) ?
 				       HINT_MAX_TOKENS : HINT_NONE;
+	if (names(text, field_names[FIELD_STREAM_OPTIONS]))
+		return HINT_STREAM_OPTIONS;
 	return names_any(text, formats) ? HINT_RESPONSE_FORMAT : HINT_NONE;
 }
 
@@ -341,7 +358,7 @@ static void refusal(struct json_value *json, struct refusal *refusal)
 
 	if (json_is(error, JSON_OBJECT)) {
 		refusal->message = json_text_member(error, "message");
-		refusal->code = json_text_member(error, "code");
+		refusal->code = json_words(json_member(error, "code")); // or a number
 		refusal->type = json_text_member(error, "type");
 		refusal->param = json_text_member(error, "param");
 	} else {
@@ -370,7 +387,8 @@ const struct dialect openai_dialects[] = {
 	       .version_path = "/chat/completions", .query = "api-version=2024-10-21"),
 	OPENAI("groq", USUAL, NAMES, .form = { .max_completion_tokens = true }),
 	OPENAI("litellm", USUAL, NAMES),
-	OPENAI("mistral", USUAL, .fields = mistral_names, .any_tool = "any"),
+	OPENAI("mistral", USUAL, .fields = mistral_names, .any_tool = "any",
+	       .form = { .plain_stream = true }),
 	OPENAI("ollama", USUAL, NAMES),
 	OPENAI("xai", USUAL, NAMES, .form = { .max_completion_tokens = true }),
 	{ 0 },

@@ -409,49 +409,63 @@ static const char *name_model(const char *path, const char *model, struct arena 
 	return path;
 }
 
+static bool add_query(CURLU *url, const char *query)
+{
+	return curl_url_set(url, CURLUPART_QUERY, query, CURLU_APPENDQUERY) == CURLUE_OK;
+}
+
 /* Puts the dialect's path behind the base's own, and before its query. */
-static bool add_path(CURLU *url, const struct dialect *dialect, const char *model,
+static bool add_path(CURLU *url, const struct dialect *dialect, bool to_stream, const char *model,
 		     struct arena *arena)
 {
-	bool has_version = dialect->version_path && ends_in_version(url);
-	const char *path = name_model(has_version ? dialect->version_path : dialect->path, model,
-				      arena);
+	bool other = to_stream && dialect->stream_path;
+	const char *path = other ? dialect->stream_path : dialect->path;
+	const char *version_path = other ? dialect->stream_version_path : dialect->version_path;
+	bool has_version = version_path && ends_in_version(url);
 
+	path = name_model(has_version ? version_path : path, model, arena);
 	if (!has_version && dialect->query && !has_part(url, CURLUPART_QUERY) &&
-	    curl_url_set(url, CURLUPART_QUERY, dialect->query, 0) != CURLUE_OK)
+	    !add_query(url, dialect->query))
+		return false;
+	if (to_stream && dialect->stream_query && !add_query(url, dialect->stream_query))
 		return false;
 	return path && append_path(url, path, arena);
 }
 
-/* The address that calls go to, and its origin. */
-static int make_url(struct llm_target *target, const char *base, struct fault *fault)
+/* One of the addresses that calls go to. *ret_url is to be freed, also after a failure. */
+static int make_url(struct llm_target *target, const char *base, bool to_stream, CURLU **ret_url,
+		    const char **ret_text, struct fault *fault)
 {
-	struct arena *arena = &target->arena;
-	CURLU *url = curl_url();
+	CURLU *url = *ret_url = curl_url();
 	char *text = NULL;
-	int r = 0;
 
 	if (!url)
 		return fault_oom(fault);
 	if (!base || curl_url_set(url, CURLUPART_URL, base, 0) != CURLUE_OK ||
-	    !is_acceptable(url)) {
-		r = fault_invalid(fault, "llm_config.llm_base_url",
-				  "an http or https URL without user, password and fragment");
-		goto out;
-	}
-	if (!add_path(url, target->dialect, target->model, arena) ||
-	    curl_url_get(url, CURLUPART_URL, &text, 0) != CURLUE_OK) {
-		r = fault_oom(fault);
-		goto out;
-	}
-	target->url = arena_strdup(arena, text);
-	target->origin = origin_of(url, arena);
-	if (!target->url || !target->origin)
-		r = fault_oom(fault);
-out:
+	    !is_acceptable(url))
+		return fault_invalid(fault, "llm_config.llm_base_url",
+				     "an http or https URL without user, password and fragment");
+	if (add_path(url, target->dialect, to_stream, target->model, &target->arena) &&
+	    curl_url_get(url, CURLUPART_URL, &text, 0) == CURLUE_OK)
+		*ret_text = arena_strdup(&target->arena, text);
 	curl_free(text);
-	target->parsed_url = url;
-	return r;
+	return *ret_text ? 0 : fault_oom(fault);
+}
+
+/* The addresses, and their origin. */
+static int make_urls(struct llm_target *target, const char *base, struct fault *fault)
+{
+	const struct dialect *dialect = target->dialect;
+	int r = make_url(target, base, /* to_stream= */ false, &target->parsed_url, &target->url,
+			 fault);
+
+	if (r >= 0 && (dialect->stream_path || dialect->stream_query))
+		r = make_url(target, base, /* to_stream= */ true, &target->parsed_stream_url,
+			     &target->stream_url, fault);
+	if (r < 0)
+		return r;
+	target->origin = origin_of(target->parsed_url, &target->arena);
+	return target->origin ? 0 : fault_oom(fault);
 }
 
 static int fill(struct llm_target *target, const struct ellu_llm_config *config,
@@ -475,9 +489,9 @@ static int fill(struct llm_target *target, const struct ellu_llm_config *config,
 	if (r < 0)
 		return r;
 	if (dialect->transport == TRANSPORT_HTTP) {
-		r = make_url(target, config->llm_base_url ? config->llm_base_url :
-							    provider_find(dialect->name)->default_base,
-			     fault);
+		r = make_urls(target, config->llm_base_url ? config->llm_base_url :
+							     provider_find(dialect->name)->default_base,
+			      fault);
 		if (r >= 0)
 			r = make_headers(target, config, fault);
 		if (r >= 0 && target->ca_file)
@@ -536,6 +550,7 @@ struct llm_target *llm_target_unref(struct llm_target *target)
 	for (struct target_secret *secret = target->secrets; secret; secret = secret->next)
 		explicit_bzero(secret->text, secret->size);
 	curl_url_cleanup(target->parsed_url);
+	curl_url_cleanup(target->parsed_stream_url);
 	arena_done(&target->arena);
 	free(target);
 	return NULL;

@@ -45,6 +45,8 @@ struct llm_target {
 	const char *model;
 	const char *url;
 	CURLU *parsed_url; // the same
+	const char *stream_url; // where streams are asked for, if elsewhere; or NULL
+	CURLU *parsed_stream_url;
 	char *key; // or NULL
 	struct curl_slist *headers; // may hold secrets
 	struct target_secret *secrets;

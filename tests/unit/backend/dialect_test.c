@@ -30,7 +30,7 @@ START_TEST(requests)
 	const double temperature = 0.1, top_p = 1;
 	const int64_t max_tokens = 9, seed = -4;
 	struct ellu_generation_params params = ELLU_RECORD(struct ellu_generation_params);
-	struct request_form form = { STRUCTURED_JSON_SCHEMA, false };
+	struct request_form form = { .structured_output = STRUCTURED_JSON_SCHEMA };
 	struct ellu_llm_config config = minimal();
 	struct llm_call call = { .messages = messages, .n_messages = 1 };
 
@@ -95,7 +95,7 @@ START_TEST(anthropic_requests)
 	static const char *const stop[] = { "x" };
 	const int64_t max_tokens = 9, seed = 5, top_k = 3;
 	struct ellu_generation_params params = ELLU_RECORD(struct ellu_generation_params);
-	struct request_form form = { STRUCTURED_JSON_SCHEMA, false };
+	struct request_form form = { .structured_output = STRUCTURED_JSON_SCHEMA };
 	struct ellu_llm_config config = minimal();
 	struct llm_call call = { .messages = messages, .n_messages = 4 };
 
@@ -148,7 +148,7 @@ START_TEST(many_arguments)
 				       .tool_calls = calls, .n_tool_calls = 1 };
 	const struct ellu_message *const messages[] = { &answer };
 	struct llm_call call = { .messages = messages, .n_messages = 1 };
-	struct request_form form = { STRUCTURED_JSON_SCHEMA, false };
+	struct request_form form = { .structured_output = STRUCTURED_JSON_SCHEMA };
 	struct ellu_llm_config config = minimal();
 	const size_t sizes[] = { 10000, 900000 };
 
@@ -175,15 +175,19 @@ END_TEST
 
 static bool read_odd_usage;
 static const char *read_provider = "openai";
+static const size_t read_steps[] = { SIZE_MAX / 2, 1, 7 };
+static size_t read_step = SIZE_MAX / 2; // bytes of a stream at a time
 
 /* Reads an answer's body into *call, whose arena is to be freed. */
-static enum attempt_class read_framed(struct llm_call *call, enum framing framing, const char *body)
+static enum attempt_class read_framed(struct llm_call *call, const struct framing *framing,
+				      const char *body)
 {
 	char *text = strdup(body);
 	struct json_reader reader = { 0 };
 	static const int64_t price = 1000000;
 	struct ellu_llm_config config = minimal();
 	struct attempt attempt = { .status = 200 };
+	struct answer answer;
 
 	config.provider = read_provider;
 	config.api_key = "sk-0123456789";
@@ -196,7 +200,11 @@ static enum attempt_class read_framed(struct llm_call *call, enum framing framin
 		.reasoning_tokens = -1,
 		.cost_nanodollars = -1,
 	};
-	answer_read(call, &reader, framing, text, strlen(text), &attempt);
+	answer_begin(&answer, call, &reader, framing, &attempt);
+	for (size_t at = 0; framing && at < strlen(body); at += read_step)
+		if (!answer_take(&answer, body + at, strnlen(body + at, read_step)))
+			break;
+	answer_end(&answer, text, framing ? 0 : strlen(text));
 	llm_target_unref(call->target);
 	json_reader_done(&reader);
 	free(text);
@@ -207,7 +215,7 @@ static enum attempt_class read_framed(struct llm_call *call, enum framing framin
 
 static enum attempt_class read_body(struct llm_call *call, const char *body)
 {
-	return read_framed(call, FRAMING_NONE, body);
+	return read_framed(call, NULL, body);
 }
 
 START_TEST(answers)
@@ -330,7 +338,7 @@ END_TEST
 #define CHUNK(delta) "data: {\"choices\":[{\"index\":0,\"delta\":{" delta "},\"finish_reason\":null}]}\n\n"
 #define LAST(reason) "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"" reason "\"}]}\n\n"
 
-START_TEST(streams)
+static void read_streams(void)
 {
 	static const char *const broken[] = {
 		"", "data: [DONE]\n\n", CHUNK("\"content\":\"x\"") "data: [DONE]\n\n",
@@ -341,7 +349,7 @@ START_TEST(streams)
 	};
 	struct llm_call call;
 
-	ck_assert_int_eq(read_framed(&call, FRAMING_SSE,
+	ck_assert_int_eq(read_framed(&call, &framing_sse,
 				     CHUNK("\"role\":\"assistant\",\"content\":\"\"") ": alive\n\n"
 				     CHUNK("\"content\":\"Hel\"") CHUNK("\"content\":\"lo.\"") LAST("stop")
 				     "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,"
@@ -351,7 +359,7 @@ START_TEST(streams)
 	ck_assert_int_eq(call.input_tokens, 3);
 	ck_assert_int_eq(call.output_tokens, 2);
 	arena_done(&call.arena);
-	ck_assert_int_eq(read_framed(&call, FRAMING_SSE,
+	ck_assert_int_eq(read_framed(&call, &framing_sse,
 				     CHUNK("\"tool_calls\":[{\"index\":0,\"id\":\"a\",\"function\":"
 					   "{\"name\":\"f\",\"arguments\":\"\"}}]")
 				     CHUNK("\"tool_calls\":[{\"index\":1,\"id\":\"b\",\"function\":"
@@ -367,19 +375,27 @@ START_TEST(streams)
 	ck_assert_ptr_null(call.text);
 	arena_done(&call.arena);
 	for (size_t i = 0; i < sizeof(broken) / sizeof(*broken); i++) {
-		ck_assert_msg(read_framed(&call, FRAMING_SSE, broken[i]) == ATTEMPT_RETRY, "%zu", i);
+		ck_assert_msg(read_framed(&call, &framing_sse, broken[i]) == ATTEMPT_RETRY, "%zu", i);
 		ck_assert_ptr_null(call.text);
 		arena_done(&call.arena);
 	}
 }
+
+START_TEST(streams)
+{
+	for (size_t i = 0; i < sizeof(read_steps) / sizeof(*read_steps); i++) {
+		read_step = read_steps[i];
+		read_streams();
+	}
+}
 END_TEST
 
-START_TEST(anthropic_streams)
+static void read_anthropic_streams(void)
 {
 	struct llm_call call;
 
 	read_provider = "anthropic";
-	ck_assert_int_eq(read_framed(&call, FRAMING_SSE,
+	ck_assert_int_eq(read_framed(&call, &framing_sse,
 		"event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":"
 		"{\"input_tokens\":9,\"output_tokens\":1}}}\n\n"
 		"data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":"
@@ -399,10 +415,18 @@ START_TEST(anthropic_streams)
 	ck_assert_int_eq(call.input_tokens, 9);
 	ck_assert_int_eq(call.output_tokens, 7);
 	arena_done(&call.arena);
-	ck_assert_int_eq(read_framed(&call, FRAMING_SSE,
+	ck_assert_int_eq(read_framed(&call, &framing_sse,
 		"data: {\"type\":\"error\",\"error\":{\"message\":\"x\"}}\n\n"), ATTEMPT_RETRY);
 	arena_done(&call.arena);
 	read_provider = "openai";
+}
+
+START_TEST(anthropic_streams)
+{
+	for (size_t i = 0; i < sizeof(read_steps) / sizeof(*read_steps); i++) {
+		read_step = read_steps[i];
+		read_anthropic_streams();
+	}
 }
 END_TEST
 
@@ -435,7 +459,7 @@ START_TEST(too_many_lenient_values)
 
 	for (size_t i = 0; i < n; i++)
 		memcpy(body + i * step, event, step + 1);
-	ck_assert_int_eq(read_framed(&call, FRAMING_SSE, body), ATTEMPT_ITEM);
+	ck_assert_int_eq(read_framed(&call, &framing_sse, body), ATTEMPT_ITEM);
 	arena_done(&call.arena);
 	free(body);
 }

@@ -1,0 +1,74 @@
+/*
+ * One attempt over HTTP, on an easy handle from its user's pool. Handles keep their options
+ * from one call to the next; only what differs is set again.
+ *
+ * Time limits beyond curl's own for connecting are the backend's deadlines: for the first byte
+ * from when the request goes out, for a stall from the last byte, and for all of it.
+ *
+ *	transfer.c	handles, and an attempt's way from its start to its end
+ *	reception.c	what comes back on one
+ */
+#pragma once
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/backend/core.h"
+#include "daemon/backend/dialect/answer.h"
+#include "daemon/backend/multi.h"
+
+#define IDEMPOTENCY_HEADER "Idempotency-Key: "
+
+enum transfer_phase {
+	TRANSFER_CONNECTING,
+	TRANSFER_SENT, // a connection stands, the request goes out
+	TRANSFER_ANSWERING, // bytes of the body arrive
+};
+
+/* A body that is read as it comes. */
+struct reading {
+	struct answer answer;
+	struct attempt attempt;
+};
+
+struct transfer {
+	TAILQ_ENTRY(transfer) of_list; // pool::spare or pool::busy
+	TAILQ_ENTRY(transfer) of_unread; // backend::unread
+	struct pool *pool;
+	struct multi_sockets sockets;
+	CURL *easy;
+	struct backend *backend;
+	struct job *job; // while busy
+	struct llm_target *target; // whose options the handle has, with a reference; or NULL
+	bool to_stream; // the address it has is the target's for streams
+	struct curl_slist idempotency; // goes before the target's headers
+	char idempotency_line[sizeof(IDEMPOTENCY_HEADER) + 64];
+	char error[CURL_ERROR_SIZE];
+	struct buffer body; // of the answer, if it is one piece
+	struct reading *reading; // else; or NULL
+	size_t body_max;
+	bool too_large;
+	bool is_long; // counts in admission::long_answers
+	bool unread; // is in backend::unread
+	enum transfer_phase phase;
+	struct deadline deadline;
+	int64_t total_usec; // when all time is up
+	int64_t byte_usec; // of the last byte
+};
+
+/* Its attempt has ended, and curl has let go of the handle. */
+void transfer_done(struct transfer *transfer, CURLcode result);
+/* Sets the deadline, for one that ends when all time is up if not before. */
+void transfer_wait(struct transfer *transfer, int64_t until_usec);
+
+/* ---- What comes back; reception.c ---- */
+
+/* curl's write function. */
+size_t reception_take(char *data, size_t size, size_t n, void *userdata);
+/* What the attempt came to. */
+void reception_result(struct transfer *transfer, CURLcode result, struct attempt *attempt);
+/* The transfer is over, wherever it was. */
+void reception_end(struct transfer *transfer);
+/* All of an answer is there, though the connection may go on. */
+bool reception_is_whole(const struct transfer *transfer);
