@@ -43,14 +43,18 @@ static const struct config_key {
 	int64_t initial;
 	const struct config_word *words; // NULL: a number from low to high
 	bool is_group; // the name of a group
+	bool is_path; // an absolute one; a string of the config's own
 } config_keys[] = {
 #define KEY(section, name, low, high, initial) \
-	{ section, #name, offsetof(struct config, name), low, high, initial, NULL, false }
+	{ section, #name, offsetof(struct config, name), low, high, initial, NULL, false, false }
 #define WORD(section, name, words, initial) \
-	{ section, #name, offsetof(struct config, name), 0, 0, initial, words, false }
+	{ section, #name, offsetof(struct config, name), 0, 0, initial, words, false, false }
 #define GROUP(section, name) \
-	{ section, #name, offsetof(struct config, name), 0, 0, -1, NULL, true }
+	{ section, #name, offsetof(struct config, name), 0, 0, -1, NULL, true, false }
+#define PATH(section, name) \
+	{ section, #name, offsetof(struct config, name), 0, 0, 0, NULL, false, true }
 	GROUP("daemon", administrator_group),
+	PATH("daemon", price_file),
 	WORD("daemon", log_level, log_levels, LOG_INFO),
 	WORD("daemon", on_shutdown, shutdowns, SHUTDOWN_RESUME),
 	KEY("daemon", idle_exit_seconds, 0, 86400 * 365, 0),
@@ -79,6 +83,7 @@ static const struct config_key {
 	KEY("front", max_output_mib_per_user, 8, 65536, 32),
 	KEY("front", message_seconds, 1, 3600, 30),
 	KEY("front", output_stall_seconds, 1, 3600, 60),
+#undef PATH
 #undef GROUP
 #undef WORD
 #undef KEY
@@ -172,6 +177,15 @@ static int parse_group(const char *where, const char *text, int64_t *ret_gid, st
 	return 0;
 }
 
+static int parse_path(const char *where, const char *text, char **ret_path, struct fault *fault)
+{
+	if (text[0] != '/')
+		return fault_set(fault, -EINVAL, "%s: expected an absolute path", where);
+	free(*ret_path);
+	*ret_path = strdup(text);
+	return *ret_path ? 0 : fault_oom(fault);
+}
+
 /* `where` names the key as people gave it. */
 static int set_key(const struct config_key *key, struct config *config, const char *where,
 		   const char *text, struct fault *fault)
@@ -187,6 +201,8 @@ static int set_key(const struct config_key *key, struct config *config, const ch
 	}
 	if (key->is_group)
 		return parse_group(where, text, value, fault);
+	if (key->is_path)
+		return parse_path(where, text, (char **)((char *)config + key->offset), fault);
 	if (parse_number(text, key->low, key->high, value) == 0)
 		return 0;
 	return fault_set(fault, -EINVAL, "%s: expected a number from %lld to %lld", where,
@@ -415,7 +431,8 @@ int config_load(struct config *config, int argc, char **argv, struct fault *faul
 
 	*config = (struct config){ .ready_fd = -1 };
 	for (size_t i = 0; i < N_CONFIG_KEYS; i++)
-		*(int64_t *)((char *)config + config_keys[i].offset) = config_keys[i].initial;
+		if (!config_keys[i].is_path)
+			*(int64_t *)((char *)config + config_keys[i].offset) = config_keys[i].initial;
 
 	r = take_options(config, argc, argv, fault);
 	if (r != CONFIG_RUN)
@@ -437,5 +454,6 @@ void config_done(struct config *config)
 	free(config->state_dir);
 	free(config->socket_path);
 	free(config->config_path);
+	free(config->price_file);
 	*config = (struct config){ .ready_fd = -1 };
 }

@@ -23,6 +23,7 @@ struct config {
 	int64_t log_level;
 	int64_t on_shutdown; // enum config_shutdown
 	int64_t administrator_group; // its gid; -1: none
+	char *price_file; // or NULL
 	int64_t idle_exit_seconds; // 0: never
 	int64_t shutdown_grace_seconds;
 	int64_t workers; // 0: one a core

@@ -28,6 +28,7 @@
 #include "daemon/base/file_share.h"
 #include "daemon/base/log.h"
 #include "daemon/base/loop.h"
+#include "daemon/base/prices.h"
 #include "daemon/config.h"
 #include "daemon/front/bus.h"
 #include "daemon/front/front.h"
@@ -48,6 +49,7 @@
 
 struct daemon {
 	struct config config;
+	struct prices *prices;
 	const struct raw_interface *raw;
 	int argc; // for a reload
 	char **argv;
@@ -398,6 +400,7 @@ static int start_store(struct daemon *daemon, struct fault *fault)
 	const struct store_options options = {
 		.state_dir = daemon->config.state_dir,
 		.system = daemon->config.system,
+		.prices = daemon->prices,
 		.reply_to = daemon->loop,
 		.trouble = on_trouble,
 		.migrating = on_migrating,
@@ -578,8 +581,11 @@ int daemon_main(int argc, char **argv, const struct raw_interface *raw)
 
 	prepare_process();
 	r = config_load(&daemon.config, argc, argv, &fault);
+	if (r == CONFIG_RUN)
+		r = prices_new(daemon.config.price_file, &daemon.prices, &fault);
 	if (r != CONFIG_RUN || daemon.config.check) {
 		r = r < 0 ? refuse_configuration(&daemon.config, &fault) : EXIT_SUCCESS;
+		prices_free(daemon.prices);
 		config_done(&daemon.config);
 		return r;
 	}
@@ -594,6 +600,7 @@ int daemon_main(int argc, char **argv, const struct raw_interface *raw)
 		r = loop_run(daemon.loop);
 	stop(&daemon);
 	log_stop();
+	prices_free(daemon.prices);
 	config_done(&daemon.config);
 	return r < 0 || daemon.failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

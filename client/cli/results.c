@@ -106,12 +106,15 @@ static void print_spread(FILE *out, const char *name, const struct ellu_spread *
 		*unit ? 2 : 0, *spread->p95, *unit ? 2 : 0, *spread->mean, unit);
 }
 
-static void print_use(FILE *out, int64_t input_tokens, int64_t output_tokens, const int64_t *cost)
+static void print_use(FILE *out, int64_t input_tokens, int64_t cached_tokens, int64_t output_tokens,
+		      const int64_t *cost)
 {
-	char in[32], answered[32], money[MONEY_TEXT_SIZE];
+	char in[32], cached[32], answered[32], money[MONEY_TEXT_SIZE];
 
-	fprintf(out, ", %s tokens in, %s out", number_text(in, input_tokens),
-		number_text(answered, output_tokens));
+	fprintf(out, ", %s tokens in", number_text(in, input_tokens));
+	if (cached_tokens > 0)
+		fprintf(out, " (%s of them cached)", number_text(cached, cached_tokens));
+	fprintf(out, ", %s out", number_text(answered, output_tokens));
 	if (cost) {
 		money_format(*cost, money);
 		fprintf(out, ", $%s", money);
@@ -128,7 +131,8 @@ static void print_results(FILE *out, const struct ellu_experiment_results *resul
 	print_count(out, "responses", results->responses, results->failed_responses);
 	fputs(", ", out);
 	print_count(out, "ratings", results->ratings, results->failed_ratings);
-	print_use(out, results->total_input_tokens, results->total_output_tokens, results->cost);
+	print_use(out, results->total_input_tokens, results->total_cached_tokens,
+		  results->total_output_tokens, results->cost);
 	print_errors(out, results->undecided_responses, results->errors, results->n_errors);
 	print_spread(out, "Duration", results->duration_seconds, " s");
 	print_spread(out, "Input tokens", results->input_tokens, "");
@@ -286,6 +290,7 @@ void results_print_ratings(FILE *out, const struct ellu_rating_results *results)
 	print_count(out, "responses", results->responses, 0);
 	fputs(", ", out);
 	print_count(out, "ratings", results->ratings, results->failed_ratings);
-	print_use(out, results->total_input_tokens, results->total_output_tokens, results->cost);
+	print_use(out, results->total_input_tokens, results->total_cached_tokens,
+		  results->total_output_tokens, results->cost);
 	print_errors(out, 0, results->errors, results->n_errors);
 }

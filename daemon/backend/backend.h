@@ -75,7 +75,8 @@ struct llm_call {
 	int64_t replaced; // invalid sequences replaced by U+FFFD
 	int64_t input_tokens; // -1: unknown, here and below
 	int64_t output_tokens;
-	int64_t reasoning_tokens;
+	int64_t reasoning_tokens; // of the output
+	int64_t cached_tokens; // of the input
 	int64_t cost_nanodollars;
 	int64_t attempts;
 	int64_t duration_usec; // of the attempt that was answered

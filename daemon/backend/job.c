@@ -36,6 +36,7 @@ static void call_reset(struct llm_call *call)
 	call->text = call->tool_calls = call->finish_reason = NULL;
 	call->replaced = 0;
 	call->input_tokens = call->output_tokens = call->reasoning_tokens = -1;
+	call->cached_tokens = -1;
 	call->cost_nanodollars = -1;
 	call->attempts = 0;
 	call->duration_usec = 0;

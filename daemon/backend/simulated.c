@@ -122,8 +122,8 @@ static void answer(struct job *job, struct attempt *attempt)
 		return;
 	}
 	call->finish_reason = "stop";
-	call->cost_nanodollars = target_cost(call->target, call->input_tokens,
-					     call->output_tokens);
+	call->cost_nanodollars = target_cost(call->target, &(struct token_counts){
+		.input = call->input_tokens, .output = call->output_tokens });
 	attempt->class = ATTEMPT_ANSWERED;
 }
 

@@ -169,6 +169,7 @@ struct response_record {
 	int64_t input_tokens; // -1: unknown, here and below
 	int64_t output_tokens;
 	int64_t reasoning_tokens;
+	int64_t cached_tokens; // of the input
 	int64_t cost_nanodollars;
 	int64_t replaced; // invalid sequences replaced by U+FFFD
 	bool complete; // no rating will follow: it counts as rated
@@ -196,6 +197,7 @@ struct rating_record {
 	int64_t duration_usec;
 	int64_t input_tokens;
 	int64_t output_tokens;
+	int64_t cached_tokens;
 	int64_t cost_nanodollars;
 	bool complete; // the last criterion of its response: that counts as rated
 	struct fault ret_unfit;

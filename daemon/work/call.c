@@ -232,6 +232,7 @@ static void answered(struct run_call *asking)
 	run->usage.input_tokens = known(arena, call->input_tokens);
 	run->usage.output_tokens = known(arena, call->output_tokens);
 	run->usage.reasoning_tokens = known(arena, call->reasoning_tokens);
+	run->usage.cached_tokens = known(arena, call->cached_tokens);
 	run->result.usage = &run->usage;
 	run->result.cost = known(arena, call->cost_nanodollars);
 	run->result.model = run->load.ret_spec->config->llm_model_name;

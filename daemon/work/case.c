@@ -119,6 +119,7 @@ static void record_response(struct open_case *open_case, const struct fault *err
 	record->input_tokens = call->input_tokens;
 	record->output_tokens = call->output_tokens;
 	record->reasoning_tokens = call->reasoning_tokens;
+	record->cached_tokens = call->cached_tokens;
 	record->cost_nanodollars = call->cost_nanodollars;
 	record->replaced = call->replaced;
 	record->complete = error || run->spec->n_measures == 0;
@@ -158,7 +159,7 @@ static void on_failed(struct run_call *asking)
 static void set_no_usage(struct llm_call *call)
 {
 	call->input_tokens = call->output_tokens = call->reasoning_tokens = -1;
-	call->cost_nanodollars = -1;
+	call->cached_tokens = call->cost_nanodollars = -1;
 }
 
 /* ---- Having it judged ---- */

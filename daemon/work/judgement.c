@@ -94,6 +94,7 @@ static void add_usage(struct judgement *judgement)
 	record->duration_usec += call->duration_usec;
 	usage_add(&record->input_tokens, call->input_tokens);
 	usage_add(&record->output_tokens, call->output_tokens);
+	usage_add(&record->cached_tokens, call->cached_tokens);
 	usage_add(&record->cost_nanodollars, call->cost_nanodollars);
 }
 
@@ -326,6 +327,7 @@ void judgement_start(struct open_case *open_case)
 	judgement->measure = take_measure(open_case);
 	judgement->record.input_tokens = -1;
 	judgement->record.output_tokens = -1;
+	judgement->record.cached_tokens = -1;
 	judgement->record.cost_nanodollars = -1;
 	if (judgement->measure->check) {
 		decide(judgement);

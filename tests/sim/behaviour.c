@@ -54,6 +54,7 @@ static const struct setting settings[] = {
 	SETTING(faults_until, SETTING_INTEGER),
 	SETTING(refuse_schema, SETTING_BOOL),
 	SETTING(need_max_completion_tokens, SETTING_BOOL),
+	SETTING(cached_tokens, SETTING_INTEGER),
 	SETTING(seed, SETTING_INTEGER),
 };
 

@@ -51,6 +51,7 @@ struct behaviour {
 	int64_t faults_until; /* 0: for ever */
 	bool refuse_schema;
 	bool need_max_completion_tokens;
+	int64_t cached_tokens; /* at most so many of a request are said to be */
 	int64_t seed;
 };
 

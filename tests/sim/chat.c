@@ -212,9 +212,13 @@ static void write_usage(struct bytes *out, const struct chat_answer *answer)
 {
 	bytes_printf(out,
 		     ",\"usage\":{\"prompt_tokens\":%" PRIi64 ",\"completion_tokens\":%" PRIi64
-		     ",\"total_tokens\":%" PRIi64 "}",
+		     ",\"total_tokens\":%" PRIi64,
 		     answer->input_tokens, answer->output_tokens,
 		     answer->input_tokens + answer->output_tokens);
+	if (answer->cached_tokens)
+		bytes_printf(out, ",\"prompt_tokens_details\":{\"cached_tokens\":%" PRIi64 "}",
+			     answer->cached_tokens);
+	bytes_text(out, "}");
 }
 
 static void write_anthropic_answer(struct bytes *out, const struct chat_answer *answer)

@@ -34,7 +34,7 @@ struct chat_answer {
 	const char *model;
 	struct span text;
 	const char *finish_reason;
-	int64_t input_tokens, output_tokens;
+	int64_t input_tokens, output_tokens, cached_tokens;
 };
 
 /* Returns false with a message when the body is no such request. */

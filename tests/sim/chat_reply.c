@@ -137,7 +137,7 @@ static void make_body(const struct behaviour *behaviour, const struct chat_reque
 		      uint64_t number, enum fault fault, struct bytes *out)
 {
 	static const char garbage[] = " \xff\xfe\xc3(\0\xed\xa0\x80 end";
-	struct chat_answer answer = { chat->dialect, number, chat->model, { 0 }, "stop", 0, 0 };
+	struct chat_answer answer = { chat->dialect, number, chat->model, { 0 }, "stop", 0, 0, 0 };
 	struct bytes text = { 0 };
 
 	if (fault == FAULT_WRONG_JSON) {
@@ -145,6 +145,8 @@ static void make_body(const struct behaviour *behaviour, const struct chat_reque
 		return;
 	}
 	make_text(behaviour, chat, number, &text, &answer);
+	answer.cached_tokens = answer.input_tokens < behaviour->cached_tokens ? answer.input_tokens :
+										 behaviour->cached_tokens;
 	if (fault == FAULT_EMPTY) {
 		bytes_clear(&text);
 		answer.finish_reason = "length";

@@ -245,26 +245,43 @@ static int64_t count_of(struct answer *answer, struct json_value *value)
 	return -1;
 }
 
+static void count_tokens(struct answer *answer, struct json_value *value, int64_t *count)
+{
+	if (value)
+		*count = count_of(answer, value);
+}
+
 void answer_usage(struct answer *answer, struct json_value *input, struct json_value *output,
 		  struct json_value *reasoning)
 {
-	struct json_value *values[] = { input, output, reasoning };
+	count_tokens(answer, input, &answer->tokens.input);
+	count_tokens(answer, output, &answer->tokens.output);
+	count_tokens(answer, reasoning, &answer->tokens.reasoning);
+}
 
-	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
-		if (values[i])
-			answer->tokens[i] = count_of(answer, values[i]);
+void answer_cached(struct answer *answer, struct json_value *read, struct json_value *written,
+		   bool beside)
+{
+	count_tokens(answer, read, &answer->tokens.cached);
+	count_tokens(answer, written, &answer->tokens.cache_write);
+	answer->cached_beside = beside;
 }
 
 /* What an attempt took that is made again was spent all the same. */
 static void take_usage(struct answer *answer)
 {
 	struct llm_call *call = answer->call;
-	const int64_t *tokens = answer->tokens;
+	struct token_counts *tokens = &answer->tokens;
 
-	usage_add(&call->input_tokens, tokens[0]);
-	usage_add(&call->output_tokens, tokens[1]);
-	usage_add(&call->reasoning_tokens, tokens[2]);
-	usage_add(&call->cost_nanodollars, target_cost(call->target, tokens[0], tokens[1]));
+	if (answer->cached_beside && tokens->input >= 0) {
+		usage_add(&tokens->input, tokens->cached);
+		usage_add(&tokens->input, tokens->cache_write);
+	}
+	usage_add(&call->input_tokens, tokens->input);
+	usage_add(&call->output_tokens, tokens->output);
+	usage_add(&call->reasoning_tokens, tokens->reasoning);
+	usage_add(&call->cached_tokens, tokens->cached);
+	usage_add(&call->cost_nanodollars, target_cost(call->target, tokens));
 }
 
 /* What a provider said, or the beginning of it, as the attempt's end. */
@@ -417,7 +434,7 @@ void answer_begin(struct answer *answer, struct llm_call *call, struct json_read
 		  const struct framing *framing, struct attempt *attempt)
 {
 	*answer = (struct answer){ .call = call, .attempt = attempt, .reader = reader,
-				   .framing = framing, .tokens = { -1, -1, -1 } };
+				   .framing = framing, .tokens = { -1, -1, -1, -1, -1 } };
 	call->replaced = 0;
 }
 

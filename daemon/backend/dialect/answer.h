@@ -13,6 +13,7 @@
 #include "daemon/backend/dialect/attempt.h"
 #include "daemon/backend/dialect/framing.h"
 #include "daemon/backend/dialect/json.h"
+#include "daemon/backend/dialect/target.h"
 
 #define RESPONSE_BODY_MAX (8u * 1024 * 1024) // RESPONSE_TEXT_MAX escaped, and what surrounds it
 #define RESPONSE_STREAM_MAX (32u * RESPONSE_BODY_MAX) // mostly what surrounds the pieces
@@ -35,7 +36,8 @@ struct answer {
 	struct buffer tool_calls; // as a JSON array without its end
 	size_t n_tool_calls;
 	char *finish_reason; // or NULL
-	int64_t tokens[3]; // input, output, reasoning; -1: unknown
+	struct token_counts tokens; // those in the cache beside the input, if `cached_beside`
+	bool cached_beside;
 	struct tool_piece *pieces; // of tool calls that come in some
 	size_t n_pieces;
 	size_t piece_bytes; // of their arguments
@@ -62,6 +64,10 @@ void answer_finish_reason(struct answer *answer, const char *reason);
 /* Counts of tokens, which count whatever becomes of the answer; of several the last. */
 void answer_usage(struct answer *answer, struct json_value *input, struct json_value *output,
 		  struct json_value *reasoning);
+/* Of the input those that the provider read in its cache, and put there; `beside`: the input is without
+ * them, there. */
+void answer_cached(struct answer *answer, struct json_value *read, struct json_value *written,
+		   bool beside);
 /* It is none; why, in words of ours. The attempt is to be made again. */
 void answer_unusable(struct answer *answer, const char *words);
 /* It is none but an error, which the dialect's `refusal` reads, as if its status had said so. */

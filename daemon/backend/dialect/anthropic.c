@@ -300,14 +300,22 @@ static void read_block(struct json_value *block, struct answer *answer)
 		answer_text(answer, json_member(block, "text"));
 }
 
+/* Tokens of the input that went through the cache are counted apart. */
+static void read_usage(struct json_value *usage, struct answer *answer)
+{
+	answer_usage(answer, json_member(usage, "input_tokens"), json_member(usage, "output_tokens"),
+		     NULL);
+	answer_cached(answer, json_member(usage, "cache_read_input_tokens"),
+		      json_member(usage, "cache_creation_input_tokens"), /* beside= */ true);
+}
+
 static void whole(struct json_value *json, struct answer *answer)
 {
 	struct json_value *content = json_member(json, "content");
 	struct json_value *usage = json_member(json, "usage");
 	struct json_value *block;
 
-	answer_usage(answer, json_member(usage, "input_tokens"),
-		     json_member(usage, "output_tokens"), NULL);
+	read_usage(usage, answer);
 	if (json_member(json, "error")) {
 		answer_failed(answer, json);
 		return;
@@ -331,8 +339,7 @@ static void event(struct json_value *json, struct answer *answer)
 
 	if (!usage)
 		usage = json_member(json_member(json, "message"), "usage");
-	answer_usage(answer, json_member(usage, "input_tokens"),
-		     json_member(usage, "output_tokens"), NULL);
+	read_usage(usage, answer);
 	if (is_text(type, "error")) {
 		answer_failed(answer, json);
 		return;

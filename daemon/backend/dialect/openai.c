@@ -270,6 +270,8 @@ static struct json_value *read_envelope(struct json_value *json, struct answer *
 		     json_member(usage, "completion_tokens"),
 		     json_member(json_member(usage, "completion_tokens_details"),
 				 "reasoning_tokens"));
+	answer_cached(answer, json_member(json_member(usage, "prompt_tokens_details"), "cached_tokens"),
+		      NULL, /* beside= */ false);
 	if (error) {
 		answer_failed(answer, json);
 		return NULL;

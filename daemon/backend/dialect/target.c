@@ -229,6 +229,11 @@ static void take_params(struct ellu_generation_params *params, const struct ellu
 	}
 }
 
+static int64_t price_or(const int64_t *price, int64_t other)
+{
+	return price ? *price : other;
+}
+
 static void take_limits(struct llm_target *target, const struct ellu_llm_config *config)
 {
 	static const char *const forms[] = {
@@ -250,8 +255,11 @@ static void take_limits(struct llm_target *target, const struct ellu_llm_config 
 	target->connect_usec = usec_of(config->connect_seconds, 10);
 	target->first_byte_usec = usec_of(config->first_byte_seconds, 300);
 	target->stall_usec = usec_of(config->stall_seconds, 60);
-	target->price_input = config->price_input ? *config->price_input : -1;
-	target->price_output = config->price_output ? *config->price_output : -1;
+	target->price_input = price_or(config->price_input, -1);
+	target->price_output = price_or(config->price_output, -1);
+	target->price_cached_input = price_or(config->price_cached_input, target->price_input);
+	target->price_cache_write = price_or(config->price_cache_write, target->price_input);
+	target->price_reasoning = price_or(config->price_reasoning, target->price_output);
 }
 
 /* Of a URL, where a key may stand; or NULL. */
@@ -595,14 +603,28 @@ void target_redact_answer(const struct llm_target *target, char *text, size_t si
 	}
 }
 
-int64_t target_cost(const struct llm_target *target, int64_t input_tokens, int64_t output_tokens)
+/* Of `whole` a part has a price of its own; more than the whole is none. */
+static double add_part(int64_t *whole, int64_t part, int64_t price)
 {
+	if (part <= 0)
+		return 0;
+	part = part < *whole ? part : *whole;
+	*whole -= part;
+	return (double)part * (double)price;
+}
+
+int64_t target_cost(const struct llm_target *target, const struct token_counts *tokens)
+{
+	int64_t input = tokens->input, output = tokens->output;
 	double cost;
 
-	if (target->price_input < 0 || target->price_output < 0 || input_tokens < 0 ||
-	    output_tokens < 0)
+	if (target->price_input < 0 || target->price_output < 0 || input < 0 || output < 0)
 		return -1;
-	cost = ((double)input_tokens * (double)target->price_input +
-		(double)output_tokens * (double)target->price_output) / 1e6;
+	cost = add_part(&input, tokens->cached, target->price_cached_input) +
+	       add_part(&input, tokens->cache_write, target->price_cache_write) +
+	       add_part(&output, tokens->reasoning, target->price_reasoning) +
+	       (double)input * (double)target->price_input +
+	       (double)output * (double)target->price_output;
+	cost /= 1e6;
 	return cost < (double)INTEGER_MAX ? llround(cost) : INTEGER_MAX;
 }

@@ -74,6 +74,9 @@ struct llm_target {
 	struct curl_blob ca; // what it held
 	int64_t price_input; // nanodollars for a million tokens, -1: unknown
 	int64_t price_output;
+	int64_t price_cached_input; // and these as the other of their kind
+	int64_t price_cache_write;
+	int64_t price_reasoning;
 	struct simulated_settings simulated;
 };
 
@@ -92,6 +95,14 @@ bool target_has_header(const struct ellu_llm_config *config, const char *name);
 void target_redact(const struct llm_target *target, char *text, size_t size);
 void target_redact_answer(const struct llm_target *target, char *text, size_t size);
 
-/* What the tokens cost, at most INTEGER_MAX, or -1. */
-int64_t target_cost(const struct llm_target *target, int64_t input_tokens,
-		    int64_t output_tokens);
+/* What one answer took; -1: unknown. */
+struct token_counts {
+	int64_t input;
+	int64_t output;
+	int64_t reasoning; // of the output
+	int64_t cached; // of the input, read in the provider's cache
+	int64_t cache_write; // and put there
+};
+
+/* What it costs, at most INTEGER_MAX, or -1. */
+int64_t target_cost(const struct llm_target *target, const struct token_counts *tokens);

@@ -351,6 +351,7 @@ static const char runs[] =
 	" input_tokens INTEGER,"
 	" output_tokens INTEGER,"
 	" reasoning_tokens INTEGER,"
+	" cached_tokens INTEGER," // of the input
 	" cost_nanodollars INTEGER,"
 	" replaced INTEGER NOT NULL," // invalid sequences in the text, now U+FFFD
 	" round INTEGER NOT NULL DEFAULT 0," // in which it was recorded last
@@ -377,6 +378,7 @@ static const char runs[] =
 	" duration_usec INTEGER NOT NULL,"
 	" input_tokens INTEGER,"
 	" output_tokens INTEGER,"
+	" cached_tokens INTEGER,"
 	" cost_nanodollars INTEGER,"
 	" round INTEGER NOT NULL DEFAULT 0,"
 	" created_at INTEGER NOT NULL,"

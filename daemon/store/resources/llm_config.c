@@ -6,6 +6,7 @@
 
 #include "daemon/base/ca_file.h"
 #include "daemon/base/log.h"
+#include "daemon/base/prices.h"
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources/identity.h"
 #include "daemon/store/resources/llm_config_secret.h"
@@ -31,6 +32,9 @@ void llm_config_take_way(struct ellu_llm_config *config, const struct ellu_llm_c
 	config->ca_file = from->ca_file;
 	config->price_input = from->price_input;
 	config->price_output = from->price_output;
+	config->price_cached_input = from->price_cached_input;
+	config->price_cache_write = from->price_cache_write;
+	config->price_reasoning = from->price_reasoning;
 	config->max_connections = from->max_connections;
 	config->max_retries = from->max_retries;
 	config->timeout_seconds = from->timeout_seconds;
@@ -251,16 +255,40 @@ int llm_config_load_key(struct tx *tx, int64_t id, const char *field,
 	return r;
 }
 
-void llm_config_check_prices(const struct ellu_llm_config *config, struct fault *rejected)
+static void fill_price(struct tx *tx, int64_t price, const int64_t **value)
 {
-	const char *missing = !config->price_input && !config->price_output ?
-				      "price_input and price_output" :
-			      !config->price_input ? "price_input" :
-						     "price_output";
+	if (!*value && price >= 0)
+		*value = tx_int_value(tx, price);
+}
 
-	if ((config->price_input && config->price_output) ||
-	    provider_is_simulated(config->provider))
+void llm_config_fill_prices(struct tx *tx, struct ellu_llm_config *config)
+{
+	const struct price *price = NULL;
+
+	if (!config->price_input && !config->price_output)
+		price = prices_find(tx->store->options.prices, config->provider,
+				    config->llm_base_url, config->llm_model_name);
+	if (!price)
 		return;
+	fill_price(tx, price->input, &config->price_input);
+	fill_price(tx, price->output, &config->price_output);
+	fill_price(tx, price->cached, &config->price_cached_input);
+	fill_price(tx, price->cache_write, &config->price_cache_write);
+	fill_price(tx, price->reasoning, &config->price_reasoning);
+}
+
+void llm_config_check_prices(struct tx *tx, const struct ellu_llm_config *config,
+			     struct fault *rejected)
+{
+	struct ellu_llm_config priced = *config;
+	const char *missing;
+
+	llm_config_fill_prices(tx, &priced);
+	if ((priced.price_input && priced.price_output) || provider_is_simulated(config->provider))
+		return;
+	missing = !priced.price_input && !priced.price_output ? "price_input and price_output" :
+		  !priced.price_input			       ? "price_input" :
+								 "price_output";
 	fault_invalid(rejected, "cost_limit", "no limit, since what '%s' costs is not known: its "
 		      "config has no %s", config->name, missing);
 }

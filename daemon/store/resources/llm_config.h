@@ -30,7 +30,10 @@ int llm_config_load_key(struct tx *tx, int64_t id, const char *field,
 
 /* Fills `rejected` when it is not known what the config costs: a limit that nothing can be held
  * against would be none. */
-void llm_config_check_prices(const struct ellu_llm_config *config, struct fault *rejected);
+void llm_config_check_prices(struct tx *tx, const struct ellu_llm_config *config,
+			     struct fault *rejected);
+/* Where the config says none, those that the daemon knows. */
+void llm_config_fill_prices(struct tx *tx, struct ellu_llm_config *config);
 
 /* How answers are fetched, and what they cost: nothing that decides what they are. */
 void llm_config_take_way(struct ellu_llm_config *config, const struct ellu_llm_config *from);

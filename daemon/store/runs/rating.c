@@ -12,7 +12,7 @@
 #define RATING_COLUMNS                                                                          \
 	"SELECT g.id, g.response_id, c.id, m.text, c.label, c.created_at, m.rule, g.value, g.reasoning, g.raw_text," \
 	" g.error, g.attempts, iif(m.rule = '', j.name, 'check'), g.duration_usec, g.input_tokens, g.output_tokens,"       \
-	" g.cost_nanodollars, g.created_at, p.value, p.reasoning, p.created_at FROM"
+	" g.cost_nanodollars, g.created_at, p.value, p.reasoning, p.created_at, g.cached_tokens FROM"
 #define RATING_JOINS                                                                            \
 	" CROSS JOIN measures m ON m.id = g.measure_id CROSS JOIN judges j ON j.id = g.judge_id" \
 	" CROSS JOIN criteria c ON c.id = m.criterion_id"                                       \
@@ -101,6 +101,7 @@ static int rating_read(struct tx *tx, sqlite3_stmt *q, bool lean, struct ellu_ra
 	rating->output_tokens = tx_int(tx, q, c++);
 	rating->cost = tx_int(tx, q, c++);
 	rating->created_at = column_int(q, c++);
+	rating->cached_tokens = tx_int(tx, q, COLUMN_OVERRULED + 3);
 	*ret_rating = rating;
 	return r < 0 || column_null(q, COLUMN_OVERRULED) ? r : overrule(tx, q, lean, rating);
 }

@@ -25,25 +25,25 @@
 	"INSERT INTO responses (owner_uid, project_id, run_id, template_variables_id,"         \
 	" epoch, response_text, tool_calls, finish_reason, error, attempts, duration_usec,"    \
 	" input_tokens, output_tokens, reasoning_tokens, cost_nanodollars, replaced, round,"   \
-	" created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15," \
-	" ?16, ?17, ?18) ON CONFLICT (template_variables_id, run_id, epoch) DO NOTHING"
+	" created_at, cached_tokens) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"  \
+	" ?13, ?14, ?15, ?16, ?17, ?18, ?19) ON CONFLICT (template_variables_id, run_id, epoch) DO NOTHING"
 #define UPDATE_RESPONSE                                                                        \
 	"UPDATE responses SET response_text = ?6, tool_calls = ?7, finish_reason = ?8,"        \
 	" error = ?9, attempts = attempts + ?10, duration_usec = ?11,"                         \
 	ADD_KNOWN("input_tokens", "?12") ADD_KNOWN("output_tokens", "?13")                     \
 	" reasoning_tokens = ?14," ADD_KNOWN("cost_nanodollars", "?15")                        \
-	" replaced = ?16, round = ?17, created_at = ?18"                                       \
+	" replaced = ?16, round = ?17, created_at = ?18, cached_tokens = ?19"                  \
 	" WHERE template_variables_id = ?4 AND run_id = ?3 AND epoch = ?5"                     \
 	" AND error IS NOT NULL AND round < ?17"
 
 static int run_response(struct tx *tx, const char *sql, struct response_record *op,
 			const char *error)
 {
-	return db_insert(tx->db, &op->ret_response_id, sql, "iiiiissssiinnnniii", op->owner_uid,
+	return db_insert(tx->db, &op->ret_response_id, sql, "iiiiissssiinnnniiin", op->owner_uid,
 			 op->project_id, op->run_id, op->row_id, op->epoch, op->text, op->tool_calls,
 			 op->finish_reason, error, op->attempts, op->duration_usec, op->input_tokens,
 			 op->output_tokens, op->reasoning_tokens, op->cost_nanodollars, op->replaced,
-			 op->round, tx->now);
+			 op->round, tx->now, op->cached_tokens);
 }
 
 /* Positive when it was missing. */
@@ -135,24 +135,26 @@ static int count_rating(struct tx *tx, const struct rating_record *op)
 #define INSERT_RATING                                                                          \
 	"INSERT INTO ratings (owner_uid, project_id, response_id, measure_id, judge_id, value," \
 	" reasoning, raw_text, error, attempts, duration_usec, input_tokens, output_tokens,"   \
-	" cost_nanodollars, round, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10," \
-	" ?11, ?12, ?13, ?14, ?15, ?16)"                                                       \
+	" cost_nanodollars, round, created_at, cached_tokens) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"  \
+	" ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"                                 \
 	" ON CONFLICT (response_id, measure_id, judge_id) DO NOTHING"
 #define UPDATE_RATING                                                                          \
 	"UPDATE ratings SET value = ?6, reasoning = ?7, raw_text = ?8, error = ?9,"            \
 	" attempts = attempts + ?10, duration_usec = ?11,"                                     \
 	ADD_KNOWN("input_tokens", "?12") ADD_KNOWN("output_tokens", "?13")                     \
-	ADD_KNOWN("cost_nanodollars", "?14") " round = ?15, created_at = ?16"                  \
+	ADD_KNOWN("cost_nanodollars", "?14") ADD_KNOWN("cached_tokens", "?17")                 \
+	" round = ?15, created_at = ?16"                                                       \
 	" WHERE response_id = ?3 AND measure_id = ?4 AND judge_id = ?5"                        \
 	" AND error IS NOT NULL AND round < ?15"
 
 static int run_rating(struct tx *tx, const char *sql, const struct rating_record *op,
 		      const char *error)
 {
-	return db_run(tx->db, sql, "iiiiinsssiinnnii", op->owner_uid, op->project_id,
+	return db_run(tx->db, sql, "iiiiinsssiinnniin", op->owner_uid, op->project_id,
 		      op->response_id, op->measure_id, op->judge_id, (int64_t)op->value,
 		      op->reasoning, op->raw_text, error, op->attempts, op->duration_usec,
-		      op->input_tokens, op->output_tokens, op->cost_nanodollars, op->round, tx->now);
+		      op->input_tokens, op->output_tokens, op->cost_nanodollars, op->round, tx->now,
+		      op->cached_tokens);
 }
 
 static int put_rating(struct tx *tx, struct rating_record *op)

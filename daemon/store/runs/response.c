@@ -15,7 +15,7 @@
 	"SELECT r.id, r.template_variables_id, v.input_values, v.created_at, r.response_text,"     \
 	" r.tool_calls, r.finish_reason, r.epoch, r.error, r.attempts, r.duration_usec,"           \
 	" r.input_tokens, r.output_tokens, r.reasoning_tokens, r.cost_nanodollars, r.created_at,"  \
-	" r.annotation"                                                                          \
+	" r.annotation, r.cached_tokens"                                                                          \
 	" FROM responses r CROSS JOIN template_variables v ON v.id = r.template_variables_id"      \
 	" WHERE r.id = ?1"
 
@@ -55,6 +55,7 @@ static int read_response(struct tx *tx, sqlite3_stmt *q, const struct run_row *r
 	response->cost = tx_int(tx, q, 14);
 	response->created_at = column_int(q, 15);
 	response->annotation = tx_text(tx, q, 16);
+	response->cached_tokens = tx_int(tx, q, 17);
 	r = read_row(tx, q, run->column_defaults, &response->template_variables);
 	if (r >= 0)
 		r = record_list_from_text(&ellu_tool_call_type, column_peek(q, 5), FROM_STORE, tx->arena,

@@ -22,6 +22,7 @@
 struct usage {
 	int64_t input_tokens;
 	int64_t output_tokens;
+	int64_t cached_tokens;
 	int64_t cost; // -1: unknown
 };
 
@@ -170,10 +171,12 @@ static struct tally *find_tally(const struct results *results, int64_t measure_i
 	return found ? *found : NULL;
 }
 
-static void add_usage(struct usage *usage, sqlite3_stmt *q, int input, int output, int cost)
+static void add_usage(struct usage *usage, sqlite3_stmt *q, int input, int output, int cached,
+		      int cost)
 {
 	usage_add(&usage->input_tokens, column_int(q, input));
 	usage_add(&usage->output_tokens, column_int(q, output));
+	usage_add(&usage->cached_tokens, column_int(q, cached));
 	usage_add(&usage->cost, column_int_or(q, cost, -1));
 }
 
@@ -189,7 +192,7 @@ static int count_ratings(struct results *results, int64_t response_id, size_t *r
 	int r;
 
 	r = db_query(tx->db, &q, "SELECT measure_id, value, input_tokens, output_tokens,"
-				 " cost_nanodollars, error, judge_id FROM ratings"
+				 " cached_tokens, cost_nanodollars, error, judge_id FROM ratings"
 				 " WHERE response_id = ?1 AND ifnull(judge_id, ?2) = ?2"
 				 " ORDER BY measure_id, judge_id",
 		     "ii", response_id, results->run.judge_id);
@@ -200,20 +203,20 @@ static int count_ratings(struct results *results, int64_t response_id, size_t *r
 		bool yes = (overruled ? edited : column_double(q, 1)) >= 0.5;
 
 		results->n_looked++;
-		if (column_null(q, 6)) {
+		if (column_null(q, 7)) {
 			edited_id = column_null(q, 1) ? 0 : column_int(q, 0);
 			edited = column_double(q, 1);
 			continue;
 		}
 		if (!tally)
 			continue;
-		add_usage(&results->rating, q, 2, 3, 4);
+		add_usage(&results->rating, q, 2, 3, 4, 5);
 		tally->ratings++;
 		tally->decided += decided;
 		tally->yes += yes;
 		*ret_yes += yes;
 		*ret_no += decided && !yes;
-		r = error_counts_add(tx, &results->errors, "rating", column_peek(q, 5));
+		r = error_counts_add(tx, &results->errors, "rating", column_peek(q, 6));
 	}
 	return r;
 }
@@ -235,7 +238,8 @@ static int count_response(struct results *results, sqlite3_stmt *q)
 	results->n_looked++;
 	results->out->responses++;
 	results->out->failed_responses += failed;
-	add_usage(&results->generation, q, WALK_INPUT_TOKENS, WALK_OUTPUT_TOKENS, WALK_COST);
+	add_usage(&results->generation, q, WALK_INPUT_TOKENS, WALK_OUTPUT_TOKENS,
+		  WALK_CACHED_TOKENS, WALK_COST);
 	r = error_counts_add(results->tx, &results->errors, "response", column_peek(q, WALK_ERROR));
 	if (r >= 0 && results->n_tallies > 0)
 		r = count_ratings(results, column_int(q, WALK_RESPONSE), &yes, &no);
@@ -269,17 +273,19 @@ static int step(struct results *results)
 
 /* What the ratings took, and with `generation` the responses too. */
 static const int64_t *tell_usage(struct results *results, bool generation, int64_t *ret_input,
-				 int64_t *ret_output)
+				 int64_t *ret_output, int64_t *ret_cached)
 {
 	struct usage sum = results->rating;
 
 	if (generation) {
 		usage_add(&sum.input_tokens, results->generation.input_tokens);
 		usage_add(&sum.output_tokens, results->generation.output_tokens);
+		usage_add(&sum.cached_tokens, results->generation.cached_tokens);
 		usage_add(&sum.cost, results->generation.cost);
 	}
 	*ret_input = sum.input_tokens;
 	*ret_output = sum.output_tokens;
+	*ret_cached = sum.cached_tokens;
 	return sum.cost < 0 ? NULL : tx_int_value(results->tx, sum.cost);
 }
 
@@ -350,7 +356,8 @@ static int tell(struct results *results)
 				      &out->n_errors);
 	if (r < 0)
 		return r;
-	out->cost = tell_usage(results, true, &out->total_input_tokens, &out->total_output_tokens);
+	out->cost = tell_usage(results, true, &out->total_input_tokens, &out->total_output_tokens,
+			       &out->total_cached_tokens);
 	out->undecided_responses = out->responses - out->failed_responses - results->decided;
 	out->success_rate = proportion(tx, results->successes, out->responses, results->decided,
 				       out->responses);
@@ -376,7 +383,7 @@ static int tell_ratings(struct results *results, const struct ellu_rating_result
 	ratings->n_criteria = out->n_criteria;
 	ratings->simulated = out->simulated;
 	ratings->cost = tell_usage(results, false, &ratings->total_input_tokens,
-				   &ratings->total_output_tokens);
+				   &ratings->total_output_tokens, &ratings->total_cached_tokens);
 	return error_counts_tell(results->tx, &results->errors, /* responses= */ false,
 				 &ratings->errors, &ratings->n_errors);
 }

@@ -240,6 +240,7 @@ static int pinned_config(struct tx *tx, const char *snapshot, int64_t config_id,
 	pinned->api_key = live->api_key;
 	pinned->has_api_key = live->has_api_key;
 	llm_config_take_way(pinned, live);
+	llm_config_fill_prices(tx, pinned);
 	return 0;
 }
 
@@ -456,7 +457,7 @@ int run_settle(struct tx *tx, int64_t task_id)
 
 #define WALK_COLUMNS                                                                            \
 	" r.epoch, r.error IS NOT NULL, r.round, r.duration_usec, r.input_tokens,"              \
-	" r.output_tokens, r.cost_nanodollars, r.error"
+	" r.output_tokens, r.cached_tokens, r.cost_nanodollars, r.error"
 
 int run_walk_begin(struct tx *tx, const struct run_row *run, int64_t after, size_t n,
 		   struct run_walk *walk)

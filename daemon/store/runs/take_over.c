@@ -130,11 +130,11 @@ static int copy_answer(struct taking *taking, int64_t row_id, int64_t answer_id)
 	r = db_int(tx->db, &id,
 		   "INSERT INTO responses (owner_uid, project_id, run_id, template_variables_id,"
 		   " epoch, response_text, tool_calls, finish_reason, attempts, duration_usec,"
-		   " input_tokens, output_tokens, reasoning_tokens, replaced, round, taken_from, annotation,"
+		   " input_tokens, output_tokens, reasoning_tokens, cached_tokens, replaced, round, taken_from, annotation,"
 		   " created_at)"
 		   " SELECT n.owner_uid, n.project_id, n.id, ?2, r.epoch, r.response_text, r.tool_calls,"
 		   " r.finish_reason, r.attempts, r.duration_usec, r.input_tokens, r.output_tokens,"
-		   " r.reasoning_tokens, r.replaced, n.round, r.id, r.annotation, r.created_at"
+		   " r.reasoning_tokens, r.cached_tokens, r.replaced, n.round, r.id, r.annotation, r.created_at"
 		   " FROM responses r CROSS JOIN runs n WHERE r.id = ?3 AND n.id = ?1 RETURNING id",
 		   "iii", taking->run.id, row_id, answer_id);
 	if (r <= 0)
@@ -145,9 +145,9 @@ static int copy_answer(struct taking *taking, int64_t row_id, int64_t answer_id)
 	r = db_run(tx->db,
 		   "INSERT INTO ratings (owner_uid, project_id, response_id, measure_id,"
 		   " judge_id, value, reasoning, raw_text, attempts, duration_usec, input_tokens,"
-		   " output_tokens, round, created_at) SELECT n.owner_uid, n.project_id, ?2,"
+		   " output_tokens, cached_tokens, round, created_at) SELECT n.owner_uid, n.project_id, ?2,"
 		   " g.measure_id, g.judge_id, g.value, g.reasoning, g.raw_text, g.attempts,"
-		   " g.duration_usec, g.input_tokens, g.output_tokens, n.round, g.created_at"
+		   " g.duration_usec, g.input_tokens, g.output_tokens, g.cached_tokens, n.round, g.created_at"
 		   " FROM runs n CROSS JOIN run_measures m ON m.run_id = n.id"
 		   " CROSS JOIN ratings g ON g.response_id = ?3 AND g.measure_id = m.measure_id"
 		   "  AND g.judge_id = n.judge_id WHERE n.id = ?1 AND g.error IS NULL",

@@ -139,7 +139,7 @@ int task_submit_check_config(struct tx *tx, const struct scope *scope,
 	if (r >= 0 && !rejected->code)
 		r = check_key(tx, config, part, rejected);
 	if (r >= 0 && !rejected->code && cost_limit)
-		llm_config_check_prices(config, rejected);
+		llm_config_check_prices(tx, config, rejected);
 	return r < 0 ? r : 0;
 }
 

@@ -559,7 +559,7 @@ static int check_limit(struct tx *tx, int64_t run_id)
 
 		r = id ? llm_config_load(tx, id, &config, NULL) : 0;
 		if (r >= 0 && id)
-			llm_config_check_prices(config, &refused);
+			llm_config_check_prices(tx, config, &refused);
 		if (!refused.code)
 			continue;
 		*tx->fault = refused;

@@ -177,6 +177,8 @@ static bool read_odd_usage;
 static const char *read_provider = "openai";
 static const size_t read_steps[] = { SIZE_MAX / 2, 1, 7 };
 static size_t read_step = SIZE_MAX / 2; // bytes of a stream at a time
+static const int64_t *read_prices; // input, output, cached, put into the cache, thought; or NULL
+static bool read_apart; // the last three as well
 
 /* Reads an answer's body into *call, whose arena is to be freed. */
 static enum attempt_class read_framed(struct llm_call *call, const struct framing *framing,
@@ -191,13 +193,19 @@ static enum attempt_class read_framed(struct llm_call *call, const struct framin
 
 	config.provider = read_provider;
 	config.api_key = "sk-0123456789";
-	config.price_input = &price;
-	config.price_output = &price;
+	config.price_input = read_prices ? &read_prices[0] : &price;
+	config.price_output = read_prices ? &read_prices[1] : &price;
+	if (read_prices && read_apart) {
+		config.price_cached_input = &read_prices[2];
+		config.price_cache_write = &read_prices[3];
+		config.price_reasoning = &read_prices[4];
+	}
 	*call = (struct llm_call){
 		.target = make(&config),
 		.input_tokens = -1,
 		.output_tokens = -1,
 		.reasoning_tokens = -1,
+		.cached_tokens = -1,
 		.cost_nanodollars = -1,
 	};
 	answer_begin(&answer, call, &reader, framing, &attempt);
@@ -259,6 +267,57 @@ START_TEST(answers)
 	ck_assert_int_eq(call.input_tokens, 3);
 	ck_assert_int_eq(call.reasoning_tokens, 2);
 	arena_done(&call.arena);
+}
+END_TEST
+
+/* What was cached, or is thought, has a price of its own, and is part of input and output, however the
+ * provider counts it. Prices are in dollars a token here. */
+START_TEST(costs)
+{
+	static const int64_t million = INT64_C(1000000000000000);
+	static const struct {
+		const char *provider, *body;
+		bool apart; // these prices are there
+		int64_t input, cached, dollars; // -1: unknown
+	} cases[] = {
+#define OPENAI(usage) "openai", "{\"choices\":[{\"message\":{\"content\":\"x\"}}],\"usage\":{" usage "}}"
+#define ANTHROPIC(usage) "anthropic", "{\"content\":[{\"type\":\"text\",\"text\":\"x\"}],\"usage\":{" usage "}}"
+#define OUTPUT "\"completion_tokens\":2,"
+#define CACHED(n) "\"prompt_tokens_details\":{\"cached_tokens\":" n "}"
+		{ OPENAI(OUTPUT "\"prompt_tokens\":10"), true, 10, -1, 100 + 2 * 20 },
+		{ OPENAI(OUTPUT "\"prompt_tokens\":10," CACHED("4")), true, 10, 4, 60 + 4 + 2 * 20 },
+		{ OPENAI(OUTPUT "\"prompt_tokens\":10," CACHED("4")), false, 10, 4, 100 + 2 * 20 },
+		{ OPENAI(OUTPUT "\"prompt_tokens\":10," CACHED("40")), true, 10, 40, 10 + 2 * 20 },
+		{ OPENAI(OUTPUT "\"prompt_tokens\":10," CACHED("-4")), true, 10, -1, 100 + 2 * 20 },
+		{ OPENAI(OUTPUT CACHED("4")), true, -1, 4, -1 },
+		{ OPENAI("\"completion_tokens\":5,\"completion_tokens_details\":{\"reasoning_tokens\":3},"
+			 "\"prompt_tokens\":1"), true, 1, -1, 10 + 3 * 30 + 2 * 20 },
+		{ ANTHROPIC("\"input_tokens\":5,\"output_tokens\":2,\"cache_read_input_tokens\":3,"
+			    "\"cache_creation_input_tokens\":7"), true, 15, 3, 50 + 3 + 7 * 12 + 2 * 20 },
+		{ ANTHROPIC("\"input_tokens\":5,\"output_tokens\":2,\"cache_read_input_tokens\":0"), true,
+		  5, 0, 50 + 2 * 20 },
+#undef OPENAI
+#undef ANTHROPIC
+#undef OUTPUT
+#undef CACHED
+	};
+	struct llm_call call;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		int64_t prices[] = { 10 * million, 20 * million, million, 12 * million, 30 * million };
+
+		read_provider = cases[i].provider;
+		read_prices = prices;
+		read_apart = cases[i].apart;
+		ck_assert_int_eq(read_body(&call, cases[i].body), ATTEMPT_ANSWERED);
+		ck_assert_int_eq(call.input_tokens, cases[i].input);
+		ck_assert_int_eq(call.cached_tokens, cases[i].cached);
+		ck_assert_int_eq(call.cost_nanodollars,
+				 cases[i].dollars < 0 ? -1 : cases[i].dollars * INT64_C(1000000000));
+		arena_done(&call.arena);
+	}
+	read_provider = "openai";
+	read_prices = NULL;
 }
 END_TEST
 
@@ -662,7 +721,7 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS(requests, anthropic_requests, many_arguments, answers, odd_json, shapes, streams,
+	return RUN_TESTS(requests, anthropic_requests, many_arguments, answers, costs, odd_json, shapes, streams,
 			 anthropic_streams, too_many_values, too_many_lenient_values,
 			 anthropic_answers, long_finish_reason, echoed_key, usage, refusals);
 }
