@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/api/listener.h"
 #include "daemon/api/methods.h"
 #include "daemon/backend/backend.h"
 #include "daemon/base/clock.h"
@@ -207,7 +208,7 @@ int api_drain(struct call *call)
 struct monitoring {
 	struct call *call; // a reference
 	struct monitor *monitor;
-	struct user_waiter turn;
+	struct listener listener;
 };
 
 static void monitoring_end(struct monitoring *monitoring)
@@ -216,8 +217,8 @@ static void monitoring_end(struct monitoring *monitoring)
 
 	call->on_gone = call->on_writable = NULL;
 	call->data = NULL;
-	user_stop_waiting(&monitoring->turn);
 	monitor_free(monitoring->monitor);
+	listener_done(&monitoring->listener);
 	free(monitoring);
 	call_unref(call);
 }
@@ -268,16 +269,28 @@ static void on_reply(void *userdata, const struct ellu_task *task,
 static bool must_wait(void *userdata, int64_t took_usec)
 {
 	struct monitoring *monitoring = userdata;
-	struct user *user = monitoring->call->principal.user;
 
-	user_worked_elsewhere(user, took_usec);
-	return !user_is_alone(user) && !user_take_turn(user, &monitoring->turn);
+	return listener_must_wait(&monitoring->listener, took_usec);
 }
 
-static void on_turn(struct user_waiter *waiter)
+static bool may_read(void *userdata)
 {
-	monitor_go_on(((struct monitoring *)((char *)waiter - offsetof(struct monitoring, turn)))
-			      ->monitor);
+	struct monitoring *monitoring = userdata;
+
+	return listener_may_read(&monitoring->listener);
+}
+
+static void has_read(void *userdata)
+{
+	struct monitoring *monitoring = userdata;
+
+	listener_has_read(&monitoring->listener);
+}
+
+static void go_on(struct listener *listener)
+{
+	monitor_go_on(((struct monitoring *)((char *)listener - offsetof(struct monitoring, listener)))
+			->monitor);
 }
 
 static void on_failed(void *userdata, const struct fault *fault)
@@ -308,7 +321,7 @@ static int begin(struct call *call, const struct monitor_options *options)
 	int r;
 
 	monitoring->call = call;
-	monitoring->turn.wake = on_turn;
+	listener_init(&monitoring->listener, call->principal.user, go_on);
 	r = monitor_new(call->service->queue, options, &monitoring->monitor);
 	if (r < 0) {
 		free(monitoring);
@@ -332,6 +345,8 @@ int api_monitor(struct call *call)
 		.reply = on_reply,
 		.failed = on_failed,
 		.must_wait = must_wait,
+		.may_read = may_read,
+		.has_read = has_read,
 	};
 	struct fault fault = { 0 };
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/api/listener.h"
 #include "daemon/base/clock.h"
 #include "daemon/queue/queue.h"
 #include "daemon/queue/schedule.h"
@@ -18,7 +19,7 @@ struct follow {
 	struct call *call; // a reference
 	struct watch *watch;
 	int64_t task_id;
-	struct user_waiter turn;
+	struct listener listener;
 	bool cancel_on_disconnect;
 	char *notes; // told with the end, or NULL
 };
@@ -40,8 +41,8 @@ static void follow_end(struct follow *follow)
 
 	call->on_gone = call->on_writable = NULL;
 	call->data = NULL;
-	user_stop_waiting(&follow->turn);
 	watch_free(follow->watch);
+	listener_done(&follow->listener);
 	free(follow->notes);
 	free(follow);
 	call_unref(call);
@@ -137,15 +138,28 @@ static void on_event(void *userdata, const struct ellu_task_event *event, bool t
 static bool must_wait(void *userdata, int64_t took_usec)
 {
 	struct follow *follow = userdata;
-	struct user *user = follow->call->principal.user;
 
-	user_worked_elsewhere(user, took_usec);
-	return !user_is_alone(user) && !user_take_turn(user, &follow->turn);
+	return listener_must_wait(&follow->listener, took_usec);
 }
 
-static void on_turn(struct user_waiter *waiter)
+static bool may_read(void *userdata)
 {
-	watch_go_on(((struct follow *)((char *)waiter - offsetof(struct follow, turn)))->watch);
+	struct follow *follow = userdata;
+
+	return listener_may_read(&follow->listener);
+}
+
+static void has_read(void *userdata)
+{
+	struct follow *follow = userdata;
+
+	listener_has_read(&follow->listener);
+}
+
+static void go_on(struct listener *listener)
+{
+	watch_go_on(((struct follow *)((char *)listener - offsetof(struct follow, listener)))
+			->watch);
 }
 
 static void on_failed(void *userdata, const struct fault *fault)
@@ -203,6 +217,8 @@ static struct watch *follow_new(struct call *call, int64_t task_id, int64_t afte
 		.event = on_event,
 		.failed = on_failed,
 		.must_wait = must_wait,
+		.may_read = may_read,
+		.has_read = has_read,
 		.userdata = follow,
 	};
 	int r;
@@ -212,7 +228,7 @@ static struct watch *follow_new(struct call *call, int64_t task_id, int64_t afte
 		return NULL;
 	}
 	follow->task_id = task_id;
-	follow->turn.wake = on_turn;
+	listener_init(&follow->listener, call->principal.user, go_on);
 	follow->cancel_on_disconnect = cancel_on_disconnect;
 	r = watch_new(call->service->queue, &options, &follow->watch);
 	if (r < 0) {

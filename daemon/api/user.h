@@ -33,6 +33,9 @@ enum user_slot {
 	_USER_SLOT_MAX,
 };
 
+/* Of their output, that pages of lists and events leave for other replies. */
+#define USER_OUTPUT_KEPT (4 * 1024 * 1024)
+
 struct user_limit {
 	int64_t total;
 	int64_t per_user;

@@ -7,8 +7,6 @@
 
 /* What a reply is thought to take; a page never takes more than it may. */
 #define REPLY_BYTES 4096
-/* Room that pages leave for other replies. */
-#define PAGES_LEAVE (4 * 1024 * 1024)
 
 struct kept_reply {
 	struct kept_reply *next;
@@ -25,7 +23,7 @@ bool reply_expect(struct user_charge *expected, struct user *user, const struct 
 
 	if (expected->amount)
 		return true;
-	if (!user_take(expected, user, USER_OUTPUT, is_page && begins ? bytes + PAGES_LEAVE : bytes)) {
+	if (!user_take(expected, user, USER_OUTPUT, is_page && begins ? bytes + USER_OUTPUT_KEPT : bytes)) {
 		user_wait_for_slot(user, USER_OUTPUT, waiter);
 		return false;
 	}

@@ -60,6 +60,7 @@ struct live_task {
 	struct share progress_share; // of `progress_event`, and the next
 	struct monitor_share monitor_share;
 	struct log_news log;
+	int64_t log_rests_until_usec; // those lines, for the sake of the loop
 	struct task_told told[TOLD_MAX]; // the last one at n_told - 1
 	unsigned n_told;
 	struct live_task *moved_next; // monitors::moved

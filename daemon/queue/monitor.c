@@ -168,6 +168,8 @@ static void finish_page(struct monitor *monitor, void (*take)(struct monitor *mo
 	else if (!is_idle(monitor))
 		take(monitor);
 	store_request_done(request);
+	if (!monitor->freed && monitor->options.has_read)
+		monitor->options.has_read(monitor->options.userdata);
 	read_on(monitor);
 	unpin(monitor);
 	queue_count_outstanding(queue, -1);
@@ -177,6 +179,11 @@ static bool must_wait(const struct monitor *monitor, int64_t took_usec)
 {
 	return monitor->options.must_wait &&
 	       monitor->options.must_wait(monitor->options.userdata, took_usec);
+}
+
+static bool may_read(const struct monitor *monitor)
+{
+	return !monitor->options.may_read || monitor->options.may_read(monitor->options.userdata);
 }
 
 /* The store may have answered many monitors of one caller at once. */
@@ -238,7 +245,7 @@ static void read_on(struct monitor *monitor)
 {
 	if (!wants_page(monitor))
 		return;
-	monitor->reading_waits = must_wait(monitor, 0);
+	monitor->reading_waits = must_wait(monitor, 0) || !may_read(monitor);
 	if (!monitor->reading_waits)
 		read_page(monitor);
 }
@@ -357,8 +364,10 @@ void monitor_go_on(struct monitor *monitor)
 	monitor->reading_waits = monitor->progress_waits = false; // what is done now may have to wait again
 	if (monitor->page_waits)
 		finish_page(monitor, monitor->page_waits);
-	else if (reading_waits && wants_page(monitor))
+	else if (reading_waits && wants_page(monitor) && may_read(monitor))
 		read_page(monitor);
+	else
+		monitor->reading_waits = reading_waits && wants_page(monitor);
 	if (progress_waits && !is_idle(monitor))
 		tell_progress(monitor);
 	unpin(monitor);

@@ -51,6 +51,10 @@ struct monitor_options {
 	/* Whether looking for what is new, or telling it, has to wait for monitor_go_on(); NULL: it
 	 * never has. So much was done for it elsewhere. */
 	bool (*must_wait)(void *userdata, int64_t took_usec);
+	/* Whether a page may be read; if not, monitor_go_on() follows. As that one, both NULL for the
+	 * daemon's own. */
+	bool (*may_read)(void *userdata);
+	void (*has_read)(void *userdata);
 	void *userdata;
 };
 

@@ -5,9 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/clock.h"
 #include "daemon/queue/live_task.h"
 #include "daemon/queue/queue_state.h"
 #include "proto/utf8.h"
+
+#define TELLING_RESTS 4 // times as long as telling lines took
+#define REST_MAX_USEC 50000
 
 /* ---- The history ---- */
 
@@ -64,14 +68,38 @@ size_t event_rows_gather(struct arena *arena, const struct task_event_row *rows,
 
 /* ---- Lines that were just committed ---- */
 
+static void tell_later(struct log_backlog *backlog, int64_t usec)
+{
+	const struct timeval wait = { .tv_usec = usec };
+
+	if (usec <= 0)
+		event_active(backlog->timer, EV_TIMEOUT, 0);
+	else
+		(void)event_add(backlog->timer, &wait);
+}
+
+/* Tells the lines of who has rested, and is back for the others. */
 static void on_timer(evutil_socket_t fd, short events, void *userdata)
 {
 	struct log_backlog *backlog = userdata;
+	int64_t now = clock_monotonic_usec(), soonest = INT64_MAX;
+	struct live_task *task = backlog->first;
 
 	(void)fd;
 	(void)events;
-	while (backlog->first)
-		log_news_flush(backlog->first);
+	while (task) {
+		int64_t until = task->log_rests_until_usec;
+
+		if (until <= now) {
+			log_news_flush(task);
+			task = backlog->first;
+			continue;
+		}
+		soonest = until < soonest ? until : soonest;
+		task = task->log.next;
+	}
+	if (soonest < INT64_MAX)
+		tell_later(backlog, soonest - now);
 }
 
 int log_backlog_init(struct log_backlog *backlog, struct loop *loop)
@@ -97,7 +125,7 @@ static void wait_for_turn(struct log_backlog *backlog, struct live_task *task)
 	if (news->next)
 		news->next->log.link = &news->next;
 	backlog->first = task;
-	event_active(backlog->timer, EV_TIMEOUT, 0);
+	tell_later(backlog, task->log_rests_until_usec - clock_monotonic_usec());
 }
 
 static bool goes_with(const struct live_task *task, const struct log_line *line)
@@ -151,11 +179,21 @@ void task_told_done(struct task_told *told)
 	told->text = NULL;
 }
 
+/* Where very many watch, lines go out several at a time: telling takes a part of the loop only. */
+static void rest(struct live_task *task, int64_t took_usec)
+{
+	int64_t usec = took_usec * TELLING_RESTS;
+
+	task->log_rests_until_usec =
+		clock_monotonic_usec() + (usec < REST_MAX_USEC ? usec : REST_MAX_USEC);
+}
+
 void log_news_flush(struct live_task *task)
 {
 	struct log_news waiting = task->log;
 	struct task_told *told;
 	struct ellu_task_event *event;
+	int64_t began_usec;
 
 	if (!waiting.link)
 		return;
@@ -179,5 +217,7 @@ void log_news_flush(struct live_task *task)
 	event->hold_reason = live_task_hold_reason(task, waiting.hold);
 	event->logs_delta = waiting.text;
 	event->at = waiting.at;
+	began_usec = clock_monotonic_usec();
 	live_task_publish(task, &told->news, &told->share);
+	rest(task, clock_monotonic_usec() - began_usec);
 }

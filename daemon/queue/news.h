@@ -66,7 +66,7 @@ void task_told_done(struct task_told *told);
 /* All of a queue. */
 struct log_backlog {
 	struct live_task *first; // with lines that wait
-	struct event *timer; // active: tells them in this turn
+	struct event *timer; // active: tells them in this turn; pending: of those that rest
 };
 
 int log_backlog_init(struct log_backlog *backlog, struct loop *loop);

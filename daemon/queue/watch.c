@@ -20,6 +20,7 @@ struct watch {
 	bool introduced; // the present state, or what came after the start, was delivered
 	bool caught_up; // fed from memory
 	bool reading; // `page` is with the store, waits for a turn, or is being delivered
+	bool room_waits; // to ask for it
 	bool page_waits;
 	bool paused;
 	bool freed; // leave_page() frees it
@@ -166,9 +167,12 @@ static void leave_page(struct watch *watch)
 {
 	store_request_done(&watch->page.request);
 	watch->reading = false;
-	if (watch->freed)
+	if (watch->freed) {
 		free(watch);
-	else if (!watch->paused && !watch->ended && !watch->caught_up)
+		return;
+	}
+	watch->options.has_read(watch->options.userdata);
+	if (!watch->paused && !watch->ended && !watch->caught_up)
 		read_on(watch);
 }
 
@@ -210,13 +214,11 @@ static void read_on(struct watch *watch)
 		(void)event_add(watch->timer, &soon);
 }
 
-static void start_reading(struct watch *watch)
+static void read_page(struct watch *watch)
 {
-	if (watch->reading || watch->ended)
+	watch->room_waits = !watch->options.may_read(watch->options.userdata);
+	if (watch->room_waits)
 		return;
-	watch->caught_up = false;
-	watch->reading = true;
-	queue_count_outstanding(watch->queue, 1);
 	store_request_init(&watch->page.request, watch->queue->options.loop, on_page, watch);
 	watch->page.request.uid = watch->options.uid;
 	watch->page.task_id = watch->options.task_id;
@@ -224,6 +226,16 @@ static void start_reading(struct watch *watch)
 	watch->page.ret_rows = NULL;
 	watch->page.ret_n_rows = 0;
 	store_task_events_page(watch->queue->options.store, &watch->page);
+}
+
+static void start_reading(struct watch *watch)
+{
+	if (watch->reading || watch->ended)
+		return;
+	watch->caught_up = false;
+	watch->reading = true;
+	queue_count_outstanding(watch->queue, 1);
+	read_page(watch);
 }
 
 /* ---- Being fed ---- */
@@ -291,7 +303,9 @@ static void catch_up(struct watch *watch)
 
 void watch_go_on(struct watch *watch)
 {
-	if (watch->page_waits)
+	if (watch->room_waits)
+		read_page(watch);
+	else if (watch->page_waits)
 		finish_page(watch);
 	else if (watch->paused || watch->ended)
 		; // watch_resume() looks
@@ -428,7 +442,7 @@ struct watch *watch_free(struct watch *watch)
 	watch->queue->n_watches--;
 	watch->freed = true;
 	/* While a page is with the store or being delivered, leave_page() frees. */
-	if (watch->page_waits)
+	if (watch->page_waits || watch->room_waits)
 		finish_page(watch);
 	else if (!watch->reading)
 		free(watch);

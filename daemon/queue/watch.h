@@ -33,6 +33,9 @@ struct watch_options {
 	void (*failed)(void *userdata, const struct fault *fault);
 	/* Whether telling has to wait for watch_go_on(). So much was done for it elsewhere. */
 	bool (*must_wait)(void *userdata, int64_t took_usec);
+	/* Whether a page of what it missed may be read; if not, watch_go_on() follows. */
+	bool (*may_read)(void *userdata);
+	void (*has_read)(void *userdata);
 	void *userdata;
 };
 

@@ -14,11 +14,15 @@
 static struct daemon *server;
 static struct sim *sim;
 
-/* Most items fail, and each failure is logged. */
+/* Most items fail, and each failure is logged. There is room for few pages at a time. */
 static int64_t begin(void)
 {
+	const struct daemon_options options = {
+		.config = "[front]\nmax_output_mib_per_user = 8\n",
+	};
+
 	sim = sim_start((const char *[]) { "--content_filter_rate=0.7", "--latency_seconds=0.002", NULL });
-	server = daemon_start(NULL);
+	server = daemon_start(&options);
 	return experiment_submit(daemon_connect(server), &(struct experiment) {
 		.rows = ROWS, .url = sim_url(sim), .max_connections = 8 });
 }
@@ -83,6 +87,10 @@ START_TEST(many_watchers)
 	logs = listed_logs(id);
 	ck_assert_uint_gt(strlen(logs), 10000);
 	/* Nobody has read so far: those who could not be sent more catch up now. */
+	for (int i = 0; i < N; i++)
+		ck_assert_str_eq(read_all(wires[i]), logs);
+	for (int i = 0; i < N; i++)
+		watch(wires[i], id, 0);
 	for (int i = 0; i < N; i++)
 		ck_assert_str_eq(read_all(wires[i]), logs);
 	ck_assert_int_eq(daemon_stop(server), 0);
