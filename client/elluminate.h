@@ -24,7 +24,7 @@
  * Files
  *	elluminate.h		what all methods share (this file)
  *	elluminate-types.h	the records: requests, replies and what they hold
- *	elluminate-methods.h	a function for each method of the daemon
+ *	elluminate-methods.h	the functions for each method of the daemon
  *	elluminate-libevent.h, elluminate-sd-event.h, elluminate-glib.h
  *				a handle on an event loop of that library, by one call each;
  *				include the one that the program uses
@@ -47,15 +47,16 @@
  *	-ECANCELED		the operation was cancelled, or its handle closed
  *	-ENOMEM, -EMFILE, ...	what the system said
  *	ellu_may_have_happened() tells those apart that leave a doubt. Outputs (ret, ret_...) are
- *	set on success only, but for `ret_error`, which is set to NULL then; on failure it is an error
- *	to free, or NULL when there was no memory left even for that. `ret_error` may be NULL, and
+ *	set on success only, but for `ret_error`, which is set to NULL then; on failure it is an error,
+ *	or NULL when there was no memory left even for that. `ret_error` may be NULL, and
  *	so may the output for a call's reply, where it is not wanted.
  *
  * Records
  *	A request starts as ELLU_RECORD(type), so that it can grow in later versions; it and all
- *	it points to belong to the caller and are only read during the call. Replies and errors
- *	that the library returns are freed with ellu_free(), with all they point to. The units of
- *	their fields are said in elluminate-types.h; times that functions take are seconds.
+ *	it points to belong to the caller and are only read during the call. A reply or an error that
+ *	comes by an output is the caller's, who frees it with ellu_free(), with all it points to; one
+ *	that a callback is given is the library's. The units of their fields are said in
+ *	elluminate-types.h; times that functions take are seconds.
  *
  * Modes
  *	A handle is opened for blocking use or for event use, and refuses the functions of the
@@ -75,8 +76,8 @@
  *	what was seen of a task's state may be told again. The stream of a method that
  *	starts a task is resumed once its first event came; before, only when the request has an
  *	idempotency_key, which makes a repetition safe. The same holds for such a call that
- *	is no stream. What cannot be resumed ends with -ENOTCONN or -ECONNRESET. See
- *	ellu_set_reconnect(). Calls by name (ellu_call_raw() and its like) are not resumed.
+ *	is no stream. A call that changes nothing, or that may be made twice, is made again. What cannot
+ *	be resumed ends with -ENOTCONN or -ECONNRESET. See ellu_set_reconnect().
  *
  * The library owns no loop, and no thread but those of ellu_run_off_loop(). It prints nothing
  * and leaves signal handlers and locale alone. A blocking call goes on after a signal handler
@@ -149,11 +150,10 @@ ELLU_API struct ellu *ellu_close(struct ellu *handle);
 ELLU_API int ellu_set_reconnect(struct ellu *handle, double seconds);
 
 /*
- * For how long a blocking call may take in all, and each page of a list: without limit unless set,
- * and with 0. At most a year. A call that takes longer ends with -ETIMEDOUT, and its connection is
- * closed; it may have been carried out. Streams of events and raw ones wait on:
- * ellu_stream_wait() has a limit for them. Of an event handle the waiting functions have theirs:
- * -EOPNOTSUPP.
+ * For how long a call may take in all, and each page of a list: without limit unless set, and with 0.
+ * At most a year. It holds for calls that begin later; `call_timeout_seconds` in a request stands over
+ * it for that call. A call that takes longer ends with -ETIMEDOUT, and its connection is closed; it may
+ * have been carried out. Streams of events wait on: ellu_stream_wait() has a limit for them.
  */
 ELLU_API int ellu_set_timeout(struct ellu *handle, double seconds);
 
@@ -216,14 +216,14 @@ ELLU_API double ellu_task_percent(const struct ellu_task *task);
 /* ---- Any method ---- */
 
 /*
- * What ellu_METHOD() and ellu_METHOD_stream() do, for programs that choose the method while they run:
- * by its full name (`org.elluminate.GetStatus`), with its own request, for its own reply. -EINVAL: there
- * is no such method.
+ * What ellu_METHOD() and ellu_METHOD_stream() are made of, for programs that choose the method while
+ * they run: by its full name (`org.elluminate.GetStatus`), with its own request, for its own reply.
+ * -ENOSYS: the library knows no such method.
  */
 ELLU_API int ellu_call_method(struct ellu *handle, const char *name, const void *request,
 			      const void **ret, const struct ellu_error **ret_error);
 ELLU_API int ellu_stream_method(struct ellu *handle, const char *name, const void *request,
-				struct ellu_stream **ret);
+				struct ellu_stream **ret, const struct ellu_error **ret_error);
 
 /* The parameters of a reply as JSON text. */
 struct ellu_raw_reply {
@@ -243,21 +243,31 @@ ELLU_API int ellu_call_raw(struct ellu *handle, const char *method, const char *
 ELLU_API int ellu_oneway_raw(struct ellu *handle, const char *method, const char *parameters,
 			     const struct ellu_error **ret_error);
 
-/* The same with many replies; each is a struct ellu_raw_reply. */
+/* The same with many replies, for ellu_raw_next(). */
 ELLU_API int ellu_stream_raw(struct ellu *handle, const char *method, const char *parameters,
-			     struct ellu_stream **ret);
+			     struct ellu_stream **ret, const struct ellu_error **ret_error);
 
 /* ---- Streams (blocking handles) ---- */
 
 /*
  * The next reply: 1 with a reply that the caller frees, 0 at the end, negative on an error,
  * after which the stream has ended. Each function ellu_METHOD_stream() has an
- * ellu_METHOD_next(), which is this with the reply's type. Each list has an
- * ellu_METHOD_next_item() as well, which goes through the items of all pages; an item is valid
- * until the next call, and belongs to the stream. Streams are ended with ellu_stream_close().
+ * ellu_METHOD_next(), which is this with the reply's type. Streams are ended with
+ * ellu_stream_close().
  */
 ELLU_API int ellu_stream_next(struct ellu_stream *stream, const void **ret_reply,
 			      const struct ellu_error **ret_error);
+
+/* The same for a stream of ellu_stream_raw(). */
+ELLU_API int ellu_raw_next(struct ellu_stream *stream, const struct ellu_raw_reply **ret_reply,
+			   const struct ellu_error **ret_error);
+
+/*
+ * The same for the items of a list, all pages over; each list has an ellu_METHOD_next_item(). An item
+ * is valid until the next call, and belongs to the stream.
+ */
+ELLU_API int ellu_stream_next_item(struct ellu_stream *stream, const void **ret_item,
+				   const struct ellu_error **ret_error);
 
 /*
  * Waits until ellu_stream_next() would not block: 1 when it would not, 0 when
@@ -288,7 +298,8 @@ ELLU_API struct ellu_stream *ellu_stream_close(struct ellu_stream *stream);
 /* ---- Operations (event handles) ---- */
 
 /*
- * Called by ellu_process() with what came for an operation.
+ * Called by ellu_process() with what came for an operation; an ellu_METHOD_fn is this with the
+ * method's reply.
  *
  * `result` 0: the last reply. 1: a reply after which more come (only of functions that end in
  * _stream_async). Negative: it failed, and `error` says why (NULL without memory). `reply` and
@@ -299,24 +310,40 @@ ELLU_API struct ellu_stream *ellu_stream_close(struct ellu_stream *stream);
  */
 typedef void ellu_reply_fn(struct ellu_op *op, int result, const void *reply,
 			   const struct ellu_error *error, void *userdata);
+typedef void ellu_raw_fn(struct ellu_op *op, int result, const struct ellu_raw_reply *reply,
+			 const struct ellu_error *error, void *userdata);
+
+/* A callback of any type, and what calls it with the reply of its type. */
+typedef void ellu_any_fn(void);
+typedef void ellu_deliver_fn(ellu_any_fn *callback, struct ellu_op *op, int result,
+			     const void *reply, const struct ellu_error *error, void *userdata);
 
 /*
  * Functions that end in _async start an operation. Their `callback` may be NULL. With `ret_op`
  * the caller gets an operation to free with ellu_op_free(); when it is NULL, the library frees
  * the operation after its last callback.
+ *
+ * Without `deliver` the callback of these two is an ellu_reply_fn.
  */
+ELLU_API int ellu_call_method_async(struct ellu *handle, const char *name, const void *request,
+				    ellu_deliver_fn *deliver, ellu_any_fn *callback, void *userdata,
+				    struct ellu_op **ret_op);
+ELLU_API int ellu_stream_method_async(struct ellu *handle, const char *name, const void *request,
+				      ellu_deliver_fn *deliver, ellu_any_fn *callback,
+				      void *userdata, struct ellu_op **ret_op);
+
 ELLU_API int ellu_call_raw_async(struct ellu *handle, const char *method, const char *parameters,
-				 ellu_reply_fn *callback, void *userdata,
-				 struct ellu_op **ret_op);
+				 ellu_raw_fn *callback, void *userdata, struct ellu_op **ret_op);
 ELLU_API int ellu_stream_raw_async(struct ellu *handle, const char *method,
-				   const char *parameters, ellu_reply_fn *callback,
-				   void *userdata, struct ellu_op **ret_op);
+				   const char *parameters, ellu_raw_fn *callback, void *userdata,
+				   struct ellu_op **ret_op);
 
 /* 1 when the operation has ended, else 0. */
 ELLU_API int ellu_op_is_done(const struct ellu_op *op);
 
 /* What the callback was given last: 0, 1 or the error's code; -EINPROGRESS before anything
- * came. `ret_reply` and `ret_error` may be NULL; what they get belongs to the operation. */
+ * came. Both outputs may be NULL, and are set to NULL where there is nothing. Each method has an
+ * ellu_METHOD_result(), which is this with the reply's type. */
 ELLU_API int ellu_op_result(const struct ellu_op *op, const void **ret_reply,
 			    const struct ellu_error **ret_error);
 
@@ -326,6 +353,8 @@ ELLU_API void *ellu_op_userdata(const struct ellu_op *op);
 /* Another callback from now on; NULL: none. For an operation that has ended, and whose end its
  * old callback was not told (there was none), the new one is called by ellu_process(). */
 ELLU_API int ellu_op_set_callback(struct ellu_op *op, ellu_reply_fn *callback, void *userdata);
+ELLU_API int ellu_op_deliver_to(struct ellu_op *op, ellu_deliver_fn *deliver, ellu_any_fn *callback,
+				void *userdata);
 
 /*
  * Waiting drives the handle where there is no loop: callbacks of any operation run meanwhile.

@@ -28,6 +28,14 @@ const struct method *method_find(const char *qualified_name)
 	return NULL;
 }
 
+bool method_needs_request(const struct method *method)
+{
+	for (size_t i = 0; i < method->request->n_fields; i++)
+		if (!(method->request->fields[i].flags & FIELD_NULLABLE))
+			return true;
+	return false;
+}
+
 const struct error_info *error_find(int code)
 {
 	for (size_t i = 0; i < n_interfaces; i++)

@@ -39,6 +39,12 @@ struct method {
 	size_t page; // struct method_page_request
 };
 
+/* What each request begins with. */
+struct method_request {
+	size_t struct_size;
+	double call_timeout_seconds; // of the library alone; 0: as the handle says
+};
+
 /* Each METHOD_REPLIES_PAGES has these behind each other: somewhere in its request, and first in its
  * reply. */
 struct method_page_request {
@@ -109,6 +115,15 @@ static inline struct method_page_request *method_page_of(const struct method *me
 {
 	return method->page ? (struct method_page_request *)((char *)request + method->page) : NULL;
 }
+
+/* A request from a program. */
+static inline double method_request_timeout(const struct method_request *request)
+{
+	return request->struct_size >= sizeof(*request) ? request->call_timeout_seconds : 0;
+}
+
+/* Whether there is a field that must be given. */
+bool method_needs_request(const struct method *method);
 
 /* All give NULL for what they do not know. */
 const struct interface_info *interface_find(const char *name);

@@ -377,7 +377,7 @@ static int add_literal(json_object *value, struct arena *arena, const struct ell
 
 	if (!message)
 		return -ENOMEM;
-	*message = (struct ellu_message)ELLU_RECORD(struct ellu_message);
+	*message = ELLU_RECORD(struct ellu_message);
 	message->role = "user";
 	message->content = arena_strdup(arena, json_object_get_string(value));
 	*list = message;

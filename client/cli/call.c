@@ -409,7 +409,7 @@ static int list_pages(struct cli *cli, const struct command *list, const void *r
 	if (status != 0)
 		return status;
 	cli_tell(cli, "%s", list->method);
-	r = ellu_stream_method(cli->daemon, call_method(list->method)->qualified_name, request, &stream);
+	r = ellu_stream_method(cli->daemon, call_method(list->method)->qualified_name, request, &stream, NULL);
 	if (r < 0)
 		return cli_fail(r, NULL);
 	if (list->columns && !output_is_json() && !cli->arguments.quiet) {

@@ -30,7 +30,7 @@ static int call_many(struct cli *cli, const char *method, const char *parameters
 	const struct ellu_error *error = NULL;
 	struct ellu_stream *stream;
 	const void *reply;
-	int status = 0, r = ellu_stream_raw(cli->daemon, method, parameters, &stream);
+	int status = 0, r = ellu_stream_raw(cli->daemon, method, parameters, &stream, NULL);
 
 	if (r < 0)
 		return cli_fail(r, NULL);

@@ -67,7 +67,7 @@ static int parse_columns(struct import *import, char *text)
 			return EXIT_USAGE;
 		}
 		*colon = '\0';
-		*column = (struct ellu_column) ELLU_RECORD(struct ellu_column);
+		*column = ELLU_RECORD(struct ellu_column);
 		column->name = at;
 		column->type = colon + 1;
 		import->columns[import->n_columns++] = column;
@@ -305,7 +305,7 @@ static int export_rows(struct cli *cli, const struct ellu_ref *ref, struct expor
 	request.project = cli->arguments.project;
 	request.collection = ref;
 	request.limit = &limit;
-	r = ellu_list_template_variables_stream(cli->daemon, &request, &stream);
+	r = ellu_list_template_variables_stream(cli->daemon, &request, &stream, NULL);
 	if (r < 0)
 		return cli_fail(r, NULL);
 	if (export->format == FORMAT_CSV)

@@ -134,7 +134,7 @@ int command_monitor(struct cli *cli)
 	if (status != 0)
 		return status;
 	request.cursor = options_given(&cli->arguments, "cursor");
-	r = ellu_monitor_stream(cli->daemon, &request, &stream);
+	r = ellu_monitor_stream(cli->daemon, &request, &stream, NULL);
 	if (r < 0)
 		return cli_fail(r, NULL);
 	interrupt_catch();

@@ -227,7 +227,7 @@ int command_responses(struct cli *cli)
 {
 	const struct command *command = cli->command;
 	struct command with_reasons = *command;
-	const struct ellu_get_experiment_reply *reply;
+	const struct ellu_get_experiment_reply *reply = NULL;
 	json_object *json;
 	int status = get_experiment(cli, &reply);
 

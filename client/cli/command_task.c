@@ -101,7 +101,7 @@ static int follow_logs(struct cli *cli, int64_t id, int64_t after)
 		return status;
 	request.id = id;
 	request.after_sequence = &after;
-	r = ellu_watch_task_stream(cli->daemon, &request, &stream);
+	r = ellu_watch_task_stream(cli->daemon, &request, &stream, NULL);
 	if (r < 0)
 		return cli_fail(r, NULL);
 	while (status == 0 && (r = ellu_watch_task_next(stream, &reply, &error)) > 0) {

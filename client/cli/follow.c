@@ -369,7 +369,7 @@ static void open_stream(struct follow *follow)
 		return;
 	cli_tell(follow->cli, "%s", submission->method->name);
 	r = ellu_stream_method(follow->cli->daemon, submission->method->qualified_name,
-			       submission->request, &follow->stream);
+			       submission->request, &follow->stream, NULL);
 	if (r < 0)
 		end(follow, cli_fail(r, NULL));
 }

@@ -384,7 +384,7 @@ static void forget_drawn(struct view *view)
 
 /* ---- The stream ---- */
 
-static void on_reply(struct ellu_op *op, int result, const void *reply,
+static void on_reply(struct ellu_op *op, int result, const struct ellu_monitor_reply *change,
 		     const struct ellu_error *error, void *userdata)
 {
 	struct view *view = userdata;
@@ -392,9 +392,7 @@ static void on_reply(struct ellu_op *op, int result, const void *reply,
 	int r = 0;
 
 	(void) op;
-	if (result >= 0 && reply) {
-		const struct ellu_monitor_reply *change = reply;
-
+	if (result >= 0 && change) {
 		if (change->event || change->task)
 			r = task_board_take(&view->board, change, now_seconds(), &task);
 		view->changed = true;

@@ -78,7 +78,7 @@ static int open_stored(const struct sync *sync, struct ellu_stream **ret_stream)
 	request.project = sync->cli->arguments.project;
 	request.collection = &sync->ref;
 	request.limit = &limit;
-	return ellu_list_template_variables_stream(sync->cli->daemon, &request, ret_stream);
+	return ellu_list_template_variables_stream(sync->cli->daemon, &request, ret_stream, NULL);
 }
 
 /* The next of the daemon's rows beside one of the user's; NULL: there should be none left. As
@@ -180,10 +180,9 @@ static int fail_chunk(const struct sending *sending)
 	return cli_fail(sending->result, sending->error);
 }
 
-static void on_added(struct ellu_op *op, int result, const void *reply, const struct ellu_error *error,
-		     void *userdata)
+static void on_added(struct ellu_op *op, int result, const struct ellu_add_template_variables_reply *added,
+		     const struct ellu_error *error, void *userdata)
 {
-	const struct ellu_add_template_variables_reply *added = reply;
 	struct sending *sending = userdata;
 
 	(void) op;
@@ -433,7 +432,7 @@ static int look(struct sync *sync, const struct ellu_collection *wanted,
 	struct complaint complaint;
 	int r, found, status;
 
-	sync->ref = (struct ellu_ref) ELLU_RECORD(struct ellu_ref);
+	sync->ref = ELLU_RECORD(struct ellu_ref);
 	sync->ref.name = wanted->name;
 	found = get(sync, &reply);
 	if (found < 0)

@@ -58,7 +58,7 @@ int watch_run(struct cli *cli, int (*run)(struct cli *cli))
 	if (status != 0)
 		return status;
 	request.min_interval_seconds = &pause;
-	r = ellu_monitor_stream(cli->daemon, &request, &stream);
+	r = ellu_monitor_stream(cli->daemon, &request, &stream, NULL);
 	if (r < 0)
 		return cli_fail(r, NULL);
 	interrupt_catch();

@@ -65,7 +65,7 @@ int main(int argc, char **argv)
 	sample_init(&sample, "Cancelled", argc > 1 ? argv[1] : NULL, 8);
 	if (argc <= 1)
 		sample.model.custom = "{\"latency_seconds\": 2}"; /* time for Ctrl-C */
-	r = ellu_run_experiment_stream(daemon, &sample.request, &stream);
+	r = ellu_run_experiment_stream(daemon, &sample.request, &stream, NULL);
 	if (r < 0) {
 		ellu_close(daemon);
 		return sample_complain(r, NULL);

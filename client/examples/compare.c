@@ -34,20 +34,20 @@ static int print_row(size_t index, const struct ellu_op *op)
 {
 	const struct ellu_run_experiment_reply *reply;
 	const struct ellu_error *error;
-	const void *answer;
-	int r = ellu_op_result(op, &answer, &error);
+	int r = ellu_run_experiment_result(op, &reply, &error), good = 0;
 
 	if (r < 0) {
 		printf("%zu      -  %s\n", index + 1, error ? error->message : ellu_strerror(r));
-		return 0;
-	}
-	reply = answer;
-	if (!ellu_task_is_success(reply->task)) {
+	} else if (!ellu_task_is_success(reply->task)) {
 		printf("%zu      -  %s\n", index + 1, reply->task->status);
-		return 0;
+	} else {
+		printf("%zu  %3.0f %%  %s\n", index + 1, sample_success_rate(reply->task),
+		       wordings[index]);
+		good = 1;
 	}
-	printf("%zu  %3.0f %%  %s\n", index + 1, sample_success_rate(reply->task), wordings[index]);
-	return 1;
+	ellu_free(reply);
+	ellu_free(error);
+	return good;
 }
 
 int main(int argc, char **argv)

@@ -16,10 +16,9 @@ struct outcome {
 };
 
 /* `reply` and `error` belong to the library; they are valid until this returns. */
-static void on_end(struct ellu_op *op, int result, const void *reply,
+static void on_end(struct ellu_op *op, int result, const struct ellu_run_experiment_reply *answer,
 		   const struct ellu_error *error, void *userdata)
 {
-	const struct ellu_run_experiment_reply *answer = reply;
 	struct outcome *outcome = userdata;
 
 	(void) op;

@@ -61,10 +61,9 @@ static void refuse(struct evaluation *evaluation, int status, const char *why)
 	respond(evaluation, status);
 }
 
-static void on_responses(struct ellu_op *op, int result, const void *reply,
+static void on_responses(struct ellu_op *op, int result, const struct ellu_list_responses_reply *answer,
 			 const struct ellu_error *error, void *userdata)
 {
-	const struct ellu_list_responses_reply *answer = reply;
 	struct evaluation *evaluation = userdata;
 	struct evbuffer *output = evhttp_request_get_output_buffer(evaluation->http);
 	const struct ellu_response *response;
@@ -82,12 +81,11 @@ static void on_responses(struct ellu_op *op, int result, const void *reply,
 	respond(evaluation, HTTP_OK);
 }
 
-static void on_experiment(struct ellu_op *op, int result, const void *reply,
+static void on_experiment(struct ellu_op *op, int result, const struct ellu_run_experiment_reply *answer,
 			  const struct ellu_error *error, void *userdata)
 {
 	struct ellu_list_responses_request request = ELLU_RECORD(struct ellu_list_responses_request);
 	struct ellu_ref experiment = ELLU_RECORD(struct ellu_ref);
-	const struct ellu_run_experiment_reply *answer = reply;
 	struct evaluation *evaluation = userdata;
 
 	if (result < 0) {

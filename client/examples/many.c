@@ -18,7 +18,7 @@ struct course {
 	int most_running; /* what the limit is about */
 };
 
-static void on_end(struct ellu_op *op, int result, const void *reply,
+static void on_end(struct ellu_op *op, int result, const struct ellu_run_experiment_reply *reply,
 		   const struct ellu_error *error, void *userdata)
 {
 	struct course *course = userdata;
@@ -52,7 +52,6 @@ int main(int argc, char **argv)
 	struct ellu_op *ops[N_EXPERIMENTS] = { NULL };
 	struct ellu *daemon = sample_open(ELLU_EVENT);
 	const struct ellu_run_experiment_reply *reply;
-	const void *answer;
 	int r, n_good = 0;
 
 	if (!daemon)
@@ -65,11 +64,11 @@ int main(int argc, char **argv)
 
 	/* The operations are there in any case, in the order of their index. */
 	for (size_t i = 0; i < N_EXPERIMENTS; i++) {
-		if (ops[i] && ellu_op_result(ops[i], &answer, NULL) == 0) {
-			reply = answer;
+		if (ops[i] && ellu_run_experiment_result(ops[i], &reply, NULL) == 0) {
 			printf("%2zu  %s  %.0f %%\n", i + 1, reply->task->status,
 			       sample_success_rate(reply->task));
 			n_good += ellu_task_is_success(reply->task);
+			ellu_free(reply);
 		}
 		ellu_op_free(ops[i]);
 	}

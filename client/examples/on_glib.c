@@ -23,10 +23,9 @@ static gboolean on_tick(gpointer userdata)
 }
 
 /* 1 with each event, 0 with the last reply. */
-static void on_event(struct ellu_op *op, int result, const void *reply,
+static void on_event(struct ellu_op *op, int result, const struct ellu_run_experiment_reply *answer,
 		     const struct ellu_error *error, void *userdata)
 {
-	const struct ellu_run_experiment_reply *answer = reply;
 	struct application *application = userdata;
 
 	(void) op;

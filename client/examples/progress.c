@@ -82,7 +82,7 @@ int main(int argc, char **argv)
 		time_limit = atof(argv[2]);
 		sample.request.time_limit_seconds = &time_limit;
 	}
-	r = ellu_run_experiment_stream(daemon, &sample.request, &stream);
+	r = ellu_run_experiment_stream(daemon, &sample.request, &stream, NULL);
 	if (r < 0) {
 		ellu_close(daemon);
 		return sample_complain(r, NULL);

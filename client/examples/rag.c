@@ -59,7 +59,7 @@ static int add_answers(struct ellu *daemon, const struct ellu_ref *experiment)
 
 	for (int i = 0; i < N; i++) {
 		numbers[i] = i + 1;
-		made[i] = (struct ellu_made_response) ELLU_RECORD(struct ellu_made_response);
+		made[i] = ELLU_RECORD(struct ellu_made_response);
 		made[i].row = &numbers[i];
 		made[i].response_text = answers[i];
 		responses[i] = &made[i];

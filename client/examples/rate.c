@@ -44,7 +44,7 @@ static int64_t rate(struct ellu *daemon, int64_t experiment_id)
 	request.experiment = &experiment;
 	request.criteria = criteria;
 	request.n_criteria = 2;
-	r = ellu_rate_responses_stream(daemon, &request, &stream);
+	r = ellu_rate_responses_stream(daemon, &request, &stream, NULL);
 	if (r < 0)
 		return -sample_complain(r, NULL);
 	while ((r = ellu_rate_responses_next(stream, &reply, &error)) > 0) {
@@ -71,7 +71,7 @@ static int print_verdicts(struct ellu *daemon, int64_t task_id)
 
 	request.task_id = &task_id;
 	request.limit = &page;
-	r = ellu_list_ratings_stream(daemon, &request, &stream);
+	r = ellu_list_ratings_stream(daemon, &request, &stream, NULL);
 	if (r < 0)
 		return sample_complain(r, NULL);
 	while ((r = ellu_list_ratings_next_item(stream, &rating, &error)) > 0)

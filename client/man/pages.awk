@@ -196,6 +196,14 @@ function put_declarations(    i, text, parts, n)
 	put(".hy")
 }
 
+function code_has(pattern,    i)
+{
+	for (i = 1; i <= n_code; i++)
+		if (code[i] ~ pattern)
+			return 1
+	return 0
+}
+
 function flush_item(    i)
 {
 	if (page != "" && n_code + n_text > 0) {
@@ -263,15 +271,18 @@ in_comment {
 	next
 }
 
-# The body of a function that a header brings itself: only those are documented that attach.
+# The body of a function that a header brings itself: those of methods are documented, and those that
+# attach.
 /^\{/ {
 	skipping = 1
-	if (code[1] ~ /_attach\(/) {
-		code[n_code] = code[n_code] ";"
-		sub(/^static inline /, "", code[1])
-	} else {
+	if (code_has("ellu_[a-z_]*_deliver_\\("))
 		n_code = 0
-	}
+	else if (file == "elluminate-methods.h" || code[1] ~ /_attach\(/)
+		code[n_code] = code[n_code] ";"
+	else
+		n_code = 0
+	for (i = 1; i <= n_code; i++)
+		sub(/^static inline /, "", code[i])
 	flush_item()
 	next
 }

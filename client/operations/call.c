@@ -1,5 +1,4 @@
-#include "client/operations/call.h"
-
+/* Calls by the method's name: blocking ones, and the starts of asynchronous ones. */
 #include <errno.h>
 
 #include "client/operations/exchange.h"
@@ -7,7 +6,7 @@
 #include "client/operations/result.h"
 #include "proto/message.h"
 
-static int check(struct ellu *handle, unsigned mode, const struct ellu_error **ret_error)
+int call_check(struct ellu *handle, unsigned mode, const struct ellu_error **ret_error)
 {
 	int r = handle_check(handle, mode);
 
@@ -20,12 +19,26 @@ static int check(struct ellu *handle, unsigned mode, const struct ellu_error **r
 	return r;
 }
 
+/* -ENOSYS: the daemon may know the method, the library does not. */
+int call_write(const char *name, const void *request, bool more, struct letter *ret_letter,
+	       const struct ellu_error **ret_error)
+{
+	const struct method *method = name ? method_find(name) : NULL;
+
+	int r = name ? -ENOSYS : -EINVAL;
+
+	if (method)
+		return letter_write(method, request, more, ret_letter, ret_error);
+	if (ret_error)
+		*ret_error = result_errno(r, "The library knows no such method.");
+	return r;
+}
+
 /* ---- Blocking calls ---- */
 
 static int run(struct ellu *handle, struct letter *letter, const void **ret,
 	       const struct ellu_error **ret_error)
 {
-	uint64_t deadline = handle_deadline(handle);
 	struct exchange exchange;
 	struct outcome outcome;
 	int r = exchange_begin(&exchange, handle, letter);
@@ -36,7 +49,7 @@ static int run(struct ellu *handle, struct letter *letter, const void **ret,
 			*ret_error = result_errno(r, NULL);
 		return r;
 	}
-	exchange_await(&exchange, deadline, &outcome);
+	exchange_await(&exchange, exchange_deadline(&exchange), &outcome);
 	exchange_done(&exchange);
 	if (outcome.result < 0 && ret_error) {
 		*ret_error = outcome.error;
@@ -49,38 +62,31 @@ static int run(struct ellu *handle, struct letter *letter, const void **ret,
 	return outcome.result;
 }
 
-int call_blocking(struct ellu *handle, const struct method *method, const void *request,
-		  const void **ret, const struct ellu_error **ret_error)
-{
-	struct letter letter;
-	int r = check(handle, ELLU_BLOCKING, ret_error);
-
-	if (r == 0)
-		r = letter_write(method, request, /* more= */ false, &letter, ret_error);
-	return r < 0 ? r : run(handle, &letter, ret, ret_error);
-}
-
 int ellu_call_method(struct ellu *handle, const char *name, const void *request, const void **ret,
 		     const struct ellu_error **ret_error)
 {
-	const struct method *method = name ? method_find(name) : NULL;
+	struct letter letter;
+	int r = call_check(handle, ELLU_BLOCKING, ret_error);
 
-	if (method)
-		return call_blocking(handle, method, request, ret, ret_error);
-	if (ret_error)
-		*ret_error = result_errno(-EINVAL, "There is no such method.");
-	return -EINVAL;
+	if (r == 0)
+		r = call_write(name, request, /* more= */ false, &letter, ret_error);
+	return r < 0 ? r : run(handle, &letter, ret, ret_error);
 }
 
 int ellu_call_raw(struct ellu *handle, const char *method, const char *parameters,
 		  const struct ellu_raw_reply **ret, const struct ellu_error **ret_error)
 {
+	const void *reply = NULL;
 	struct letter letter;
-	int r = check(handle, ELLU_BLOCKING, ret_error);
+	int r = call_check(handle, ELLU_BLOCKING, ret_error);
 
 	if (r == 0)
 		r = letter_write_raw(method, parameters, 0, &letter, ret_error);
-	return r < 0 ? r : run(handle, &letter, (const void **) ret, ret_error);
+	if (r == 0)
+		r = run(handle, &letter, ret ? &reply : NULL, ret_error);
+	if (r >= 0 && ret)
+		*ret = reply;
+	return r;
 }
 
 int ellu_oneway_raw(struct ellu *handle, const char *method, const char *parameters,
@@ -88,7 +94,7 @@ int ellu_oneway_raw(struct ellu *handle, const char *method, const char *paramet
 {
 	struct exchange exchange;
 	struct letter letter;
-	int r = check(handle, ELLU_BLOCKING, ret_error);
+	int r = call_check(handle, ELLU_BLOCKING, ret_error);
 
 	if (r == 0)
 		r = letter_write_raw(method, parameters, WIRE_ONEWAY, &letter, ret_error);
@@ -107,40 +113,71 @@ int ellu_oneway_raw(struct ellu *handle, const char *method, const char *paramet
 
 /* ---- Asynchronous calls ---- */
 
-int call_async(struct ellu *handle, const struct method *method, const void *request, bool more,
-	       ellu_reply_fn *callback, void *userdata, struct ellu_op **ret_op)
+/* How long a method that is not known takes is not known either. */
+static bool is_long(const struct letter *letter)
 {
-	bool is_long = more || method->replies == METHOD_REPLIES_EVENTS ||
-		       method->replies == METHOD_REPLIES_LATE;
-	int r = handle_check(handle, ELLU_EVENT);
-	struct letter letter;
+	const struct method *method = letter->resume.method;
 
-	if (r == 0)
-		r = letter_write(method, request, more, &letter, NULL);
-	return r < 0 ? r : op_start(handle, &letter, is_long, callback, userdata, ret_op);
+	return letter->resume.more || !method || method->replies == METHOD_REPLIES_EVENTS ||
+	       method->replies == METHOD_REPLIES_LATE;
 }
 
-static int raw_async(struct ellu *handle, const char *name, const char *parameters, bool more,
-		     ellu_reply_fn *callback, void *userdata, struct ellu_op **ret_op)
+static int start(struct ellu *handle, const char *name, const void *request, bool more,
+		 const struct callback *callback, struct ellu_op **ret_op)
 {
 	struct letter letter;
 	int r = handle_check(handle, ELLU_EVENT);
 
 	if (r == 0)
-		r = letter_write_raw(name, parameters, more ? WIRE_MORE : 0, &letter, NULL);
-	/* How long a method that is not known takes is not known either. */
-	return r < 0 ? r
-		     : op_start(handle, &letter, /* is_long= */ true, callback, userdata, ret_op);
+		r = call_write(name, request, more, &letter, NULL);
+	return r < 0 ? r : op_start(handle, &letter, is_long(&letter), callback, ret_op);
+}
+
+int ellu_call_method_async(struct ellu *handle, const char *name, const void *request,
+			   ellu_deliver_fn *deliver, ellu_any_fn *callback, void *userdata,
+			   struct ellu_op **ret_op)
+{
+	return start(handle, name, request, /* more= */ false,
+		     &(struct callback){ deliver, callback, userdata }, ret_op);
+}
+
+int ellu_stream_method_async(struct ellu *handle, const char *name, const void *request,
+			     ellu_deliver_fn *deliver, ellu_any_fn *callback, void *userdata,
+			     struct ellu_op **ret_op)
+{
+	return start(handle, name, request, /* more= */ true,
+		     &(struct callback){ deliver, callback, userdata }, ret_op);
+}
+
+static void deliver_raw(ellu_any_fn *callback, struct ellu_op *op, int result, const void *reply,
+			const struct ellu_error *error, void *userdata)
+{
+	((ellu_raw_fn *) callback)(op, result, reply, error, userdata);
+}
+
+static int start_raw(struct ellu *handle, const char *name, const char *parameters, unsigned flags,
+		     const struct callback *callback, struct ellu_op **ret_op)
+{
+	struct letter letter;
+	int r = handle_check(handle, ELLU_EVENT);
+
+	if (r == 0)
+		r = letter_write_raw(name, parameters, flags, &letter, NULL);
+	return r < 0 ? r : op_start(handle, &letter, is_long(&letter), callback, ret_op);
 }
 
 int ellu_call_raw_async(struct ellu *handle, const char *method, const char *parameters,
-			ellu_reply_fn *callback, void *userdata, struct ellu_op **ret_op)
+			ellu_raw_fn *callback, void *userdata, struct ellu_op **ret_op)
 {
-	return raw_async(handle, method, parameters, /* more= */ false, callback, userdata, ret_op);
+	return start_raw(handle, method, parameters, 0,
+			 &(struct callback){ deliver_raw, (ellu_any_fn *) callback, userdata },
+			 ret_op);
 }
 
 int ellu_stream_raw_async(struct ellu *handle, const char *method, const char *parameters,
-			  ellu_reply_fn *callback, void *userdata, struct ellu_op **ret_op)
+			  ellu_raw_fn *callback, void *userdata, struct ellu_op **ret_op)
 {
-	return raw_async(handle, method, parameters, /* more= */ true, callback, userdata, ret_op);
+	return start_raw(handle, method, parameters, WIRE_MORE,
+			 &(struct callback){ deliver_raw, (ellu_any_fn *) callback, userdata },
+			 ret_op);
 }

@@ -66,16 +66,23 @@ static int write_envelope(const char *name, json_object *parameters, unsigned fl
 int letter_write(const struct method *method, const void *request, bool more,
 		 struct letter *ret_letter, const struct ellu_error **ret_error)
 {
+	const struct method_request *head = request;
 	struct letter letter = { .text = NULL };
 	struct record_problem problem;
 	json_object *parameters;
 	int r;
 
+	if (!request && !method_needs_request(method))
+		request = head = &(const struct method_request){ .struct_size = sizeof(*head) };
 	if (!request)
 		return set_error(ret_error, -EINVAL, "There is no request.");
 	r = record_encode_request(method->request, request, &parameters, &problem);
 	if (r < 0)
 		return set_problem(ret_error, r, &problem);
+	if (handle_duration(method_request_timeout(head), &letter.patience_usec) < 0) {
+		json_object_put(parameters);
+		return set_error(ret_error, -EINVAL, "call_timeout_seconds is none.");
+	}
 	r = write_envelope(method->qualified_name, parameters, more ? WIRE_MORE : 0, &letter,
 			   ret_error);
 	if (r == 0) {
@@ -89,7 +96,7 @@ int letter_write(const struct method *method, const void *request, bool more,
 int letter_write_raw(const char *method, const char *parameters, unsigned flags,
 		     struct letter *ret_letter, const struct ellu_error **ret_error)
 {
-	struct letter letter = { .text = NULL };
+	struct letter letter = { .text = NULL, .raw = true };
 	json_object *json = NULL;
 	struct fault fault;
 	int r;
@@ -104,11 +111,13 @@ int letter_write_raw(const char *method, const char *parameters, unsigned flags,
 		return set_error(ret_error, -EINVAL, "The parameters are not a JSON object.");
 	}
 	r = write_envelope(method, json, flags, &letter, ret_error);
-	json_object_put(json);
+	if (!json)
+		json = json_object_new_object();
 	if (r == 0) {
-		resume_init(&letter.resume, NULL, NULL, flags & WIRE_MORE);
+		resume_init(&letter.resume, method_find(method), json, flags & WIRE_MORE);
 		*ret_letter = letter;
 	}
+	json_object_put(json);
 	return r;
 }
 
@@ -163,7 +172,7 @@ static int send_call(struct ellu *handle, struct letter *letter, struct connecti
 	for (;;) {
 		struct connection *connection;
 		char *text = letter->text;
-		int r = handle_take_connection(handle, &connection);
+		int r = handle_take_connection(handle, letter->patience_usec, &connection);
 		bool reused;
 
 		if (r < 0)
@@ -192,7 +201,8 @@ int exchange_begin(struct exchange *exchange, struct ellu *handle, struct letter
 	if (r < 0)
 		return r;
 	*exchange = (struct exchange){ .handle = handle,
-				       .method = letter->resume.method,
+				       .raw = letter->raw,
+				       .patience_usec = letter->patience_usec,
 				       .more = letter->resume.more,
 				       .connection = connection,
 				       .resume = letter->resume };
@@ -206,11 +216,11 @@ static void read_reply(struct exchange *exchange, const struct wire_reply *reply
 	struct fault fault;
 	int r;
 
-	if (exchange->method)
-		r = result_decode(exchange->method->reply, reply->parameters, &outcome->reply,
-				  &fault);
-	else
+	if (exchange->raw)
 		r = result_raw(reply->parameters, &outcome->reply);
+	else
+		r = result_decode(exchange->resume.method->reply, reply->parameters,
+				  &outcome->reply, &fault);
 	if (r < 0) {
 		fail(exchange, r, r == -EPROTO ? fault.message : NULL, outcome);
 		return;
@@ -218,7 +228,7 @@ static void read_reply(struct exchange *exchange, const struct wire_reply *reply
 	outcome->result = reply->continues;
 	exchange->give_up_usec = 0;
 	backoff_reset(&exchange->backoff);
-	r = resume_note(&exchange->resume, outcome->reply);
+	r = resume_note(&exchange->resume, reply->parameters);
 	if (r < 0) {
 		ellu_free(outcome->reply);
 		outcome->reply = NULL;
@@ -402,7 +412,7 @@ bool exchange_is_reconnecting(const struct exchange *exchange)
 
 int exchange_reconnect(struct exchange *exchange)
 {
-	struct letter letter = { .text = NULL };
+	struct letter letter = { .patience_usec = exchange->patience_usec };
 	int r = resume_write(&exchange->resume, &letter.text, &letter.size);
 
 	if (r == 0)
@@ -483,12 +493,23 @@ int exchange_flush(struct exchange *exchange, uint64_t deadline_usec)
 	return r < 0 ? r : connection->cut ? -ENOTCONN : 0;
 }
 
+uint64_t exchange_deadline(const struct exchange *exchange)
+{
+	return exchange->patience_usec > 0 ? now_usec() + exchange->patience_usec
+					   : handle_deadline(exchange->handle);
+}
+
+void exchange_time_out(struct exchange *exchange, struct outcome *ret_outcome)
+{
+	fail(exchange, -ETIMEDOUT, LATE_TEXT, ret_outcome);
+}
+
 void exchange_await(struct exchange *exchange, uint64_t deadline_usec,
 		    struct outcome *ret_outcome)
 {
 	while (exchange_step(exchange, ret_outcome) == 0)
 		if (exchange_wait(exchange, exchange_left(deadline_usec)) == 0) {
-			fail(exchange, -ETIMEDOUT, LATE_TEXT, ret_outcome);
+			exchange_time_out(exchange, ret_outcome);
 			return;
 		}
 }

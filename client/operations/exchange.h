@@ -16,13 +16,14 @@
 
 struct exchange {
 	struct ellu *handle;
-	const struct method *method; // NULL: raw, replies are struct ellu_raw_reply
+	bool raw; // replies are struct ellu_raw_reply
 	bool more;
 	bool ended;
 	bool lost; // and not ended
 	bool received; // the daemon had the call, on a connection before this one
 	struct connection *connection; // until it has ended; NULL while it is lost
-	struct resume resume;
+	struct resume resume; // with the method
+	uint64_t patience_usec; // for the answer, or a page of it; 0: as the handle says
 	uint64_t give_up_usec; // when a loss is final; 0: nothing was lost since the last reply
 	struct backoff backoff; // of a blocking handle
 };
@@ -36,10 +37,11 @@ struct outcome {
 
 /* A call ready to be sent. */
 struct letter {
-	const struct method *method; // NULL: raw
+	bool raw;
 	char *text; // owned
 	size_t size;
-	struct resume resume; // owned
+	uint64_t patience_usec;
+	struct resume resume; // owned, with the method
 };
 
 /* Both check what they are given; what is wrong there is told in *ret_error (which may be NULL). */
@@ -49,6 +51,11 @@ int letter_write(const struct method *method, const void *request, bool more,
 int letter_write_raw(const char *method, const char *parameters, unsigned flags,
 		     struct letter *ret_letter, const struct ellu_error **ret_error);
 void letter_done(struct letter *letter);
+
+/* What every call begins with: may it be made on the handle, and its letter by the method's name. */
+int call_check(struct ellu *handle, unsigned mode, const struct ellu_error **ret_error);
+int call_write(const char *name, const void *request, bool more, struct letter *ret_letter,
+	       const struct ellu_error **ret_error);
 
 /* Takes what the letter holds when it succeeds. */
 int exchange_begin(struct exchange *exchange, struct ellu *handle, struct letter *letter);
@@ -79,6 +86,12 @@ long long exchange_left(uint64_t deadline_usec);
 
 /* Blocks until the call is sent. */
 int exchange_flush(struct exchange *exchange, uint64_t deadline_usec);
+
+/* When an answer that is asked for now is too late; UINT64_MAX: never. */
+uint64_t exchange_deadline(const struct exchange *exchange);
+
+/* Too late. */
+void exchange_time_out(struct exchange *exchange, struct outcome *ret_outcome);
 
 /* Blocks for the next outcome, which is -ETIMEDOUT when none came in time. */
 void exchange_await(struct exchange *exchange, uint64_t deadline_usec,

@@ -94,6 +94,7 @@ static struct ellu *handle_new(unsigned mode)
 	TAILQ_INIT(&handle->ended);
 	TAILQ_INIT(&handle->ready);
 	TAILQ_INIT(&handle->untold);
+	TAILQ_INIT(&handle->limited);
 	pthread_mutex_init(&handle->lock, NULL);
 	return handle;
 }
@@ -188,10 +189,8 @@ int ellu_set_reconnect(struct ellu *handle, double seconds)
 int ellu_set_timeout(struct ellu *handle, double seconds)
 {
 	uint64_t usec;
-	int r = handle_check(handle, ELLU_BLOCKING);
+	int r = live_is(handle, LIVE_HANDLE) ? handle_duration(seconds, &usec) : -EINVAL;
 
-	if (r == 0)
-		r = handle_duration(seconds, &usec);
 	if (r == 0)
 		atomic_store(&handle->timeout_usec, usec > 0 ? usec : CONNECTION_NO_LIMIT);
 	return r;
@@ -206,10 +205,14 @@ uint64_t handle_deadline(const struct ellu *handle)
 
 /* ---- Connections ---- */
 
-int handle_take_connection(struct ellu *handle, struct connection **ret)
+int handle_take_connection(struct ellu *handle, uint64_t patience_usec, struct connection **ret)
 {
 	struct connection *connection;
 
+	if (handle->mode == ELLU_EVENT)
+		patience_usec = 0;
+	else if (patience_usec == 0)
+		patience_usec = handle->timeout_usec;
 	for (;;) {
 		pthread_mutex_lock(&handle->lock);
 		connection = handle->idle;
@@ -219,10 +222,7 @@ int handle_take_connection(struct ellu *handle, struct connection **ret)
 		}
 		pthread_mutex_unlock(&handle->lock);
 		if (!connection)
-			return connection_open(&handle->address,
-					       handle->mode == ELLU_BLOCKING ? handle->timeout_usec
-									     : 0,
-					       ret);
+			return connection_open(&handle->address, patience_usec, ret);
 		if (connection_is_fresh(connection)) {
 			*ret = connection;
 			return 0;

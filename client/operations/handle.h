@@ -49,7 +49,7 @@ struct ellu {
 	atomic_uint references; // the caller's, and one of whoever runs callbacks or reads a stream
 	atomic_bool closed;
 	_Atomic uint64_t reconnect_usec; // 0: never
-	_Atomic uint64_t timeout_usec; // of a blocking call; CONNECTION_NO_LIMIT
+	_Atomic uint64_t timeout_usec; // of a call; CONNECTION_NO_LIMIT
 	pthread_mutex_t lock; // of the idle list, and of `posts` with the timer
 	struct connection *idle;
 	unsigned n_idle;
@@ -65,6 +65,7 @@ struct ellu {
 	struct op_list ended; // and not freed yet
 	struct op_list ready; // running ones with replies that were read and not told
 	struct op_list untold; // ended ones whose callback does not know
+	struct op_list limited; // those with a deadline, the first one first
 	unsigned n_short; // running operations that take turns
 	uint64_t n_ended; // operations, ever
 	uint64_t retry_usec; // when to try again to connect for a waiting one; 0: nothing to try
@@ -83,11 +84,12 @@ int handle_check(const struct ellu *handle, unsigned mode);
 /* Microseconds; -EINVAL for what is no number between 0 and a year. */
 int handle_duration(double seconds, uint64_t *ret_usec);
 
-/* When a blocking call that begins now is too late; UINT64_MAX: never. */
+/* When a call that begins now is too late, unless it says otherwise; UINT64_MAX: never. */
 uint64_t handle_deadline(const struct ellu *handle);
 
-/* An idle connection, else a new one. */
-int handle_take_connection(struct ellu *handle, struct connection **ret);
+/* An idle connection, else a new one. A blocking handle waits that long for it; 0: as the handle
+ * says. */
+int handle_take_connection(struct ellu *handle, uint64_t patience_usec, struct connection **ret);
 /* Only a connection on which everything was read may come back. */
 void handle_give_connection(struct ellu *handle, struct connection *connection);
 

@@ -189,7 +189,10 @@ static int start(struct ellu *handle, struct off_loop_job *job, ellu_reply_fn *c
 		handle->off_loop = off_loop_new(handle);
 	if (!handle->off_loop)
 		return -ENOMEM;
-	r = op_start_away(handle, callback, job->userdata, ret_op, &op);
+	r = op_start_away(handle,
+			  &(struct callback){ .function = (ellu_any_fn *) callback,
+					      .userdata = job->userdata },
+			  ret_op, &op);
 	if (r < 0)
 		return r;
 	job->op = op;

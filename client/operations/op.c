@@ -51,6 +51,9 @@ static void leave_loop(struct ellu_op *op)
 	if (op->is_ready)
 		TAILQ_REMOVE(&handle->ready, op, news_link);
 	op->is_ready = false;
+	if (op->deadline_usec != UINT64_MAX)
+		TAILQ_REMOVE(&handle->limited, op, limit_link);
+	op->deadline_usec = UINT64_MAX;
 	if (op->state == OP_RUNNING)
 		handle->n_short -= !op->is_long;
 	if (op->state == OP_AWAY)
@@ -61,7 +64,7 @@ static void leave_loop(struct ellu_op *op)
 
 static void be_told_later(struct ellu_op *op)
 {
-	if (op->is_untold || op->told || !op->callback || op->silent || !op->handle)
+	if (op->is_untold || op->told || !op->callback.function || op->silent || !op->handle)
 		return;
 	op->is_untold = true;
 	op->references++;
@@ -122,9 +125,33 @@ void ops_abandon(struct ellu *handle)
 
 uint64_t ops_due_usec(const struct ellu *handle)
 {
+	const struct ellu_op *limited = TAILQ_FIRST(&handle->limited);
+	uint64_t due = limited ? limited->deadline_usec : UINT64_MAX;
+
 	if (!TAILQ_EMPTY(&handle->untold) || !TAILQ_EMPTY(&handle->ready))
 		return 0;
-	return ops_are_waiting(handle) && handle->retry_usec != 0 ? handle->retry_usec : UINT64_MAX;
+	if (ops_are_waiting(handle) && handle->retry_usec != 0 && handle->retry_usec < due)
+		due = handle->retry_usec;
+	return due;
+}
+
+void op_limit(struct ellu_op *op)
+{
+	struct op_list *limited = &op->handle->limited;
+	struct ellu_op *before;
+
+	if (op->patience_usec == 0)
+		return;
+	if (op->deadline_usec != UINT64_MAX)
+		TAILQ_REMOVE(limited, op, limit_link);
+	op->deadline_usec = now_usec() + op->patience_usec;
+	before = TAILQ_LAST(limited, op_list);
+	while (before && before->deadline_usec > op->deadline_usec)
+		before = TAILQ_PREV(before, op_list, limit_link);
+	if (before)
+		TAILQ_INSERT_AFTER(limited, before, op, limit_link);
+	else
+		TAILQ_INSERT_HEAD(limited, op, limit_link);
 }
 
 /* ---- Starts ---- */
@@ -186,7 +213,7 @@ int op_send(struct ellu_op *op)
 	return 1;
 }
 
-static struct ellu_op *op_new(struct ellu *handle, ellu_reply_fn *callback, void *userdata,
+static struct ellu_op *op_new(struct ellu *handle, const struct callback *callback,
 			      struct ellu_op **ret_op)
 {
 	struct ellu_op *op = calloc(1, sizeof(*op));
@@ -201,8 +228,8 @@ static struct ellu_op *op_new(struct ellu *handle, ellu_reply_fn *callback, void
 	op->references = 1 + (ret_op != NULL);
 	op->outcome.result = -EINPROGRESS;
 	op->exchange.ended = true; // until it begins
-	op->callback = callback;
-	op->userdata = userdata;
+	op->callback = *callback;
+	op->deadline_usec = UINT64_MAX;
 	op->is_owned = ret_op != NULL;
 	if (ret_op)
 		*ret_op = op;
@@ -225,21 +252,36 @@ void op_withdraw(struct ellu_op *op)
 	op_unref(op);
 }
 
-int op_start(struct ellu *handle, struct letter *letter, bool is_long, ellu_reply_fn *callback,
-	     void *userdata, struct ellu_op **ret_op)
+/* 0: no limit. That an event is long in coming says nothing. */
+static uint64_t patience_of(const struct ellu *handle, const struct letter *letter)
+{
+	const struct method *method = letter->resume.method;
+	uint64_t usual = atomic_load(&handle->timeout_usec);
+
+	if (letter->resume.more && !(method && method->replies == METHOD_REPLIES_PAGES))
+		return 0;
+	if (letter->patience_usec > 0 || usual == CONNECTION_NO_LIMIT)
+		return letter->patience_usec;
+	return usual;
+}
+
+int op_start(struct ellu *handle, struct letter *letter, bool is_long,
+	     const struct callback *callback, struct ellu_op **ret_op)
 {
 	struct ellu_op *op, *owned = NULL;
 	int r;
 
-	op = op_new(handle, callback, userdata, ret_op ? &owned : NULL);
+	op = op_new(handle, callback, ret_op ? &owned : NULL);
 	if (!op) {
 		letter_done(letter);
 		return -ENOMEM;
 	}
 	op->is_long = is_long;
+	op->patience_usec = patience_of(handle, letter);
 	op->letter = *letter;
 	op->follows_task = resume_follows_task(&letter->resume);
 	TAILQ_INSERT_TAIL(op_waiting_list(op), op, link);
+	op_limit(op);
 	r = op_send(op);
 	if (r < 0)
 		op_withdraw(op);
@@ -249,10 +291,10 @@ int op_start(struct ellu *handle, struct letter *letter, bool is_long, ellu_repl
 	return r < 0 ? r : 0;
 }
 
-int op_start_away(struct ellu *handle, ellu_reply_fn *callback, void *userdata,
+int op_start_away(struct ellu *handle, const struct callback *callback,
 		  struct ellu_op **ret_owned, struct ellu_op **ret_op)
 {
-	struct ellu_op *op = op_new(handle, callback, userdata, ret_owned);
+	struct ellu_op *op = op_new(handle, callback, ret_owned);
 
 	if (!op)
 		return -ENOMEM;
@@ -275,23 +317,28 @@ int ellu_op_result(const struct ellu_op *op, const void **ret_reply,
 	if (!op_is_live(op))
 		return -EINVAL;
 	if (ret_reply)
-		*ret_reply = op->outcome.reply;
+		*ret_reply = ellu_keep(op->outcome.reply);
 	if (ret_error)
-		*ret_error = op->outcome.error;
+		*ret_error = ellu_keep(op->outcome.error);
 	return op->outcome.result;
 }
 
 void *ellu_op_userdata(const struct ellu_op *op)
 {
-	return op_is_live(op) ? op->userdata : NULL;
+	return op_is_live(op) ? op->callback.userdata : NULL;
 }
 
 int ellu_op_set_callback(struct ellu_op *op, ellu_reply_fn *callback, void *userdata)
 {
+	return ellu_op_deliver_to(op, NULL, (ellu_any_fn *) callback, userdata);
+}
+
+int ellu_op_deliver_to(struct ellu_op *op, ellu_deliver_fn *deliver, ellu_any_fn *callback,
+		       void *userdata)
+{
 	if (!op_is_live(op))
 		return -EINVAL;
-	op->callback = callback;
-	op->userdata = userdata;
+	op->callback = (struct callback){ deliver, callback, userdata };
 	if (op->state == OP_ENDED && op->handle) {
 		if (!callback)
 			op_forget_to_tell(op);

@@ -20,10 +20,20 @@ enum op_state {
 
 struct off_loop_job;
 
+/* Who is told; `deliver` NULL: `function` is an ellu_reply_fn. */
+struct callback {
+	ellu_deliver_fn *deliver;
+	ellu_any_fn *function; // NULL: nobody
+	void *userdata;
+};
+
 struct ellu_op {
 	struct ellu *handle; // NULL once that is closed
 	TAILQ_ENTRY(ellu_op) link; // of its state
 	TAILQ_ENTRY(ellu_op) news_link; // ellu::ready while it runs, ellu::untold when it has ended
+	TAILQ_ENTRY(ellu_op) limit_link; // ellu::limited while it has a deadline
+	uint64_t deadline_usec; // UINT64_MAX: none
+	uint64_t patience_usec; // from its start, and from each page of a list; 0: without limit
 	enum op_state state;
 	unsigned references;
 	bool is_owned; // the caller has a reference
@@ -41,19 +51,18 @@ struct ellu_op {
 	int epoll_fd; // the connection's, that the epoll watches; another before it has its socket
 	int epoll_events;
 	struct outcome outcome; // the last
-	ellu_reply_fn *callback;
-	void *userdata;
+	struct callback callback;
 	/* The library's own interest in the end; before the callback. */
 	void (*on_end)(struct ellu_op *op, void *userdata);
 	void *on_end_userdata;
 };
 
 /* Takes the letter in any case. */
-int op_start(struct ellu *handle, struct letter *letter, bool is_long, ellu_reply_fn *callback,
-	     void *userdata, struct ellu_op **ret_op);
+int op_start(struct ellu *handle, struct letter *letter, bool is_long,
+	     const struct callback *callback, struct ellu_op **ret_op);
 
 /* One that is not a call: away until op_finish(). `ret_owned`, the caller's, may be NULL. */
-int op_start_away(struct ellu *handle, ellu_reply_fn *callback, void *userdata,
+int op_start_away(struct ellu *handle, const struct callback *callback,
 		  struct ellu_op **ret_owned, struct ellu_op **ret_op);
 /* It could not be started after all: nobody has it. */
 void op_withdraw(struct ellu_op *op);
@@ -68,6 +77,9 @@ void op_unref(struct ellu_op *op);
 int op_send(struct ellu_op *op);
 int op_watch(struct ellu_op *op);
 int op_send_cancel(struct ellu_op *op); // of its task
+
+/* From now on; nothing for what has no limit. */
+void op_limit(struct ellu_op *op);
 
 /* Leaves its list and its connection; takes the outcome. The library's reference goes. */
 void op_end(struct ellu_op *op, struct outcome outcome);

@@ -14,17 +14,28 @@
 
 /* ---- Delivery ---- */
 
+static void callback_run(const struct callback *callback, struct ellu_op *op,
+			 const struct outcome *outcome)
+{
+	if (callback->deliver)
+		callback->deliver(callback->function, op, outcome->result, outcome->reply,
+				  outcome->error, callback->userdata);
+	else
+		((ellu_reply_fn *) callback->function)(op, outcome->result, outcome->reply,
+						       outcome->error, callback->userdata);
+}
+
 /* The operation is pinned by the caller. */
 static void tell(struct ellu_op *op)
 {
 	struct outcome outcome = op->outcome;
 
-	if (!op->callback || op->silent)
+	if (!op->callback.function || op->silent)
 		return;
 	op->told = op->state == OP_ENDED;
 	ellu_keep(outcome.reply);
 	ellu_keep(outcome.error);
-	op->callback(op, outcome.result, outcome.reply, outcome.error, op->userdata);
+	callback_run(&op->callback, op, &outcome);
 	outcome_done(&outcome);
 }
 
@@ -38,6 +49,7 @@ static void deliver(struct ellu_op *op, struct outcome *outcome)
 	} else {
 		outcome_done(&op->outcome);
 		op->outcome = *outcome;
+		op_limit(op);
 		if (op->cancel_task && op->task_id != 0)
 			(void) op_send_cancel(op);
 	}
@@ -178,6 +190,21 @@ static void tell_next(struct ellu *handle)
 	op_unref(op);
 }
 
+/* 1: one was too late. */
+static int end_late(struct ellu *handle)
+{
+	struct ellu_op *op = TAILQ_FIRST(&handle->limited);
+	struct outcome outcome;
+
+	if (!op || op->deadline_usec > now_usec())
+		return 0;
+	op->references++;
+	exchange_time_out(&op->exchange, &outcome);
+	deliver(op, &outcome);
+	op_unref(op);
+	return 1;
+}
+
 static int take_event(struct ellu *handle)
 {
 	struct epoll_event events[2]; // one is the timer
@@ -201,6 +228,8 @@ static int process_piece(struct ellu *handle)
 		tell_next(handle);
 		return 1;
 	}
+	if (end_late(handle))
+		return 1;
 	if (ops_are_waiting(handle) && handle->retry_usec != 0 &&
 	    handle->retry_usec <= now_usec() && send_waiting(handle) > 0)
 		return 1;

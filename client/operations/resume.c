@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/elluminate.h"
 #include "proto/generated/interface.h"
 #include "proto/json_build.h"
 #include "proto/message.h"
@@ -34,9 +33,7 @@ void resume_init(struct resume *resume, const struct method *method, json_object
 	*resume = (struct resume){ .method = method, .more = more };
 	if (!method)
 		return;
-	/* What takes no time says at once that the daemon is away. */
-	resume->repeatable = (method->repeatable && method->replies != METHOD_REPLIES_ONE &&
-			      (more || method->replies != METHOD_REPLIES_PAGES)) ||
+	resume->repeatable = method->repeatable ||
 			     json_object_object_get(parameters, "idempotency_key");
 	if (resume->repeatable || resume_follows_task(resume))
 		resume->parameters = json_object_get(parameters);
@@ -68,36 +65,42 @@ static int keep_interval(struct resume *resume)
 	return 0;
 }
 
-static int note_task(struct resume *resume, const void *reply)
+static int64_t integer_of(json_object *record, const char *name)
 {
-	const struct ellu_task_event *event = record_member(resume->method->reply, reply, "event");
-	const struct ellu_task *task = record_member(resume->method->reply, reply, "task");
-	bool is_first = resume->task_id == 0;
-
-	if (event) {
-		resume->task_id = event->task_id;
-		resume->sequence = event->sequence;
-	} else if (task) {
-		resume->task_id = task->id;
-	}
-	return is_first && event ? keep_interval(resume) : 0;
+	return json_object_get_int64(json_object_object_get(record, name));
 }
 
-int resume_note(struct resume *resume, const void *reply)
+static int note_task(struct resume *resume, json_object *reply)
 {
-	const char *cursor;
+	json_object *event = json_object_object_get(reply, "event");
+	json_object *task = json_object_object_get(reply, "task");
+	bool is_first = resume->task_id == 0;
+
+	if (json_object_is_type(event, json_type_object)) {
+		resume->task_id = integer_of(event, "task_id");
+		resume->sequence = integer_of(event, "sequence");
+		return is_first ? keep_interval(resume) : 0;
+	}
+	if (json_object_is_type(task, json_type_object))
+		resume->task_id = integer_of(task, "id");
+	return 0;
+}
+
+int resume_note(struct resume *resume, json_object *reply)
+{
+	json_object *cursor;
 	char *copy;
 
 	if (!resume->method || !resume->more)
 		return 0;
 	if (resume_follows_task(resume))
 		return note_task(resume, reply);
-	cursor = has_cursor(resume) ? record_member(resume->method->reply, reply,
-						   cursor_name(resume->method))
-				    : NULL;
-	if (!cursor)
+	if (!has_cursor(resume))
 		return 0;
-	copy = strdup(cursor);
+	cursor = json_object_object_get(reply, cursor_name(resume->method));
+	if (!json_object_is_type(cursor, json_type_string))
+		return 0;
+	copy = strdup(json_object_get_string(cursor));
 	if (!copy)
 		return -ENOMEM;
 	free(resume->cursor);

@@ -4,7 +4,8 @@
  *
  * A list and Monitor go on behind their cursor. What follows a task goes on as WatchTask behind the
  * last sequence, whatever method began it. A call that tells nothing before its end is made
- * again, when its idempotency key, or what it is, makes that safe.
+ * again, when its idempotency key, or what it is, makes that safe. Where a call stands is read from
+ * the replies as they came, so that it is the same for raw ones.
  */
 #pragma once
 
@@ -16,7 +17,7 @@
 #include "proto/method.h"
 
 struct resume {
-	const struct method *method; // NULL: raw, never resumed
+	const struct method *method; // NULL: one that is not known, and never resumed
 	bool more;
 	bool repeatable; // as it stands, while nothing was told
 	json_object *parameters; // owned; NULL: nothing to resume with
@@ -25,13 +26,13 @@ struct resume {
 	char *cursor;
 };
 
-/* Takes a reference to the parameters where they may be needed again. `method` NULL: raw. */
+/* Takes a reference to the parameters where they may be needed again. `method` may be NULL. */
 void resume_init(struct resume *resume, const struct method *method, json_object *parameters,
 		 bool more);
 void resume_done(struct resume *resume);
 
-/* A reply, of the method's type, has been told. -ENOMEM. */
-int resume_note(struct resume *resume, const void *reply);
+/* A reply with these parameters has been told. -ENOMEM. */
+int resume_note(struct resume *resume, json_object *reply);
 
 bool resume_possible(const struct resume *resume);
 

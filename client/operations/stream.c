@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/operations/call.h"
 #include "client/operations/exchange.h"
 #include "client/operations/live.h"
 #include "client/operations/result.h"
@@ -36,47 +35,51 @@ static int begin(struct ellu_stream *stream, struct ellu *handle, struct letter 
 	return r;
 }
 
-static int open_stream(struct ellu *handle, struct letter *letter, struct ellu_stream **ret)
+static int open_stream(struct ellu *handle, struct letter *letter, struct ellu_stream **ret,
+		       const struct ellu_error **ret_error)
 {
 	struct ellu_stream *stream = calloc(1, sizeof(*stream));
 	int r = stream ? begin(stream, handle, letter) : -ENOMEM;
 
 	letter_done(letter);
-	if (r < 0)
+	if (r < 0) {
 		free(stream);
-	else
-		*ret = stream;
-	return r;
+		if (ret_error)
+			*ret_error = result_errno(r, NULL);
+		return r;
+	}
+	*ret = stream;
+	return 0;
 }
 
-int call_stream(struct ellu *handle, const struct method *method, const void *request,
-		struct ellu_stream **ret)
+static int check_start(struct ellu *handle, struct ellu_stream **ret,
+		       const struct ellu_error **ret_error)
 {
-	struct letter letter;
-	int r = ret ? handle_check(handle, ELLU_BLOCKING) : -EINVAL;
+	int r = call_check(handle, ELLU_BLOCKING, ret_error);
 
-	if (r == 0)
-		r = letter_write(method, request, /* more= */ true, &letter, NULL);
-	return r < 0 ? r : open_stream(handle, &letter, ret);
+	return r == 0 && !ret ? -EINVAL : r;
 }
 
 int ellu_stream_method(struct ellu *handle, const char *name, const void *request,
-		       struct ellu_stream **ret)
+		       struct ellu_stream **ret, const struct ellu_error **ret_error)
 {
-	const struct method *method = name ? method_find(name) : NULL;
+	struct letter letter;
+	int r = check_start(handle, ret, ret_error);
 
-	return method ? call_stream(handle, method, request, ret) : -EINVAL;
+	if (r == 0)
+		r = call_write(name, request, /* more= */ true, &letter, ret_error);
+	return r < 0 ? r : open_stream(handle, &letter, ret, ret_error);
 }
 
 int ellu_stream_raw(struct ellu *handle, const char *method, const char *parameters,
-		    struct ellu_stream **ret)
+		    struct ellu_stream **ret, const struct ellu_error **ret_error)
 {
 	struct letter letter;
-	int r = ret ? handle_check(handle, ELLU_BLOCKING) : -EINVAL;
+	int r = check_start(handle, ret, ret_error);
 
 	if (r == 0)
-		r = letter_write_raw(method, parameters, WIRE_MORE, &letter, NULL);
-	return r < 0 ? r : open_stream(handle, &letter, ret);
+		r = letter_write_raw(method, parameters, WIRE_MORE, &letter, ret_error);
+	return r < 0 ? r : open_stream(handle, &letter, ret, ret_error);
 }
 
 struct ellu_stream *ellu_stream_close(struct ellu_stream *stream)
@@ -136,10 +139,11 @@ int ellu_stream_wait(struct ellu_stream *stream, double timeout_seconds)
 /* Of a list; that an event is long in coming says nothing. */
 static uint64_t deadline_of(const struct ellu_stream *stream)
 {
-	const struct method *method = stream->exchange.method;
+	const struct method *method = stream->exchange.resume.method;
 
-	return method && method->replies == METHOD_REPLIES_PAGES ? handle_deadline(stream->handle)
-								 : UINT64_MAX;
+	return method && method->replies == METHOD_REPLIES_PAGES
+		       ? exchange_deadline(&stream->exchange)
+		       : UINT64_MAX;
 }
 
 /* 1 with an outcome of the caller's, 0 at the end. */
@@ -177,6 +181,21 @@ int ellu_stream_next(struct ellu_stream *stream, const void **ret_reply,
 	return outcome.result;
 }
 
+int ellu_raw_next(struct ellu_stream *stream, const struct ellu_raw_reply **ret_reply,
+		  const struct ellu_error **ret_error)
+{
+	const void *reply;
+	int r = check(stream, ret_error);
+
+	if (r == 0 && (!ret_reply || !stream->exchange.raw))
+		r = -EINVAL;
+	if (r == 0)
+		r = ellu_stream_next(stream, &reply, ret_error);
+	if (r > 0)
+		*ret_reply = reply;
+	return r;
+}
+
 /* ---- Items ---- */
 
 /* The next item of the page; NULL at its end, and without one. */
@@ -189,15 +208,15 @@ static const void *take_item(struct ellu_stream *stream, const struct record_fie
 	return (*(const void *const *const *) (page + field->offset))[stream->next_item++];
 }
 
-int stream_next_item(struct ellu_stream *stream, const void **ret_item,
-		     const struct ellu_error **ret_error)
+int ellu_stream_next_item(struct ellu_stream *stream, const void **ret_item,
+			  const struct ellu_error **ret_error)
 {
 	const struct record_field *field = NULL;
 	const void *item, *page;
 	int r = check(stream, ret_error);
 
-	if (r == 0 && stream->exchange.method)
-		field = record_field_find(stream->exchange.method->reply, "items");
+	if (r == 0 && !stream->exchange.raw)
+		field = record_field_find(stream->exchange.resume.method->reply, "items");
 	if (r < 0 || !ret_item || !field)
 		return r < 0 ? r : -EINVAL;
 	while (!(item = take_item(stream, field))) {

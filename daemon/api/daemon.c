@@ -27,7 +27,7 @@ static const struct ellu_versions *versions(struct arena *arena)
 
 	if (!versions)
 		return NULL;
-	*versions = (struct ellu_versions)ELLU_RECORD(struct ellu_versions);
+	*versions = ELLU_RECORD(struct ellu_versions);
 	versions->daemon = ELLU_VERSION;
 	versions->libcurl = curl_version_info(CURLVERSION_NOW)->version;
 	versions->sqlite = store_sqlite_version();
@@ -44,7 +44,7 @@ static const struct ellu_queue_status *queue_status(struct arena *arena,
 
 	if (!status)
 		return NULL;
-	*status = (struct ellu_queue_status)ELLU_RECORD(struct ellu_queue_status);
+	*status = ELLU_RECORD(struct ellu_queue_status);
 	status->pending = op->ret_pending;
 	status->started = op->ret_started;
 	status->on_hold = queue_n_on_hold(queue);
@@ -65,7 +65,7 @@ static const struct ellu_worker_status *const *worker_status(struct arena *arena
 	if (!list || !workers)
 		return NULL;
 	for (unsigned i = 0; i < n; i++) {
-		workers[i] = (struct ellu_worker_status)ELLU_RECORD(struct ellu_worker_status);
+		workers[i] = ELLU_RECORD(struct ellu_worker_status);
 		work_worker_status(work, i, &workers[i].tasks, &workers[i].cases);
 		list[i] = &workers[i];
 	}
@@ -79,7 +79,7 @@ static const struct ellu_front_status *front_status(struct arena *arena,
 
 	if (!status)
 		return NULL;
-	*status = (struct ellu_front_status)ELLU_RECORD(struct ellu_front_status);
+	*status = ELLU_RECORD(struct ellu_front_status);
 	status->socket = service->socket;
 	status->bus = service->bus;
 	status->connections = service->n_connections;

@@ -16,7 +16,7 @@
 
 /* What requests on one task begin with. */
 struct task_request {
-	size_t struct_size;
+	struct method_request head;
 	int64_t id;
 };
 #define HAS_ID(request) \

@@ -47,7 +47,7 @@ size_t event_rows_gather(struct arena *arena, const struct task_event_row *rows,
 	const struct task_event_row *row = &rows[first];
 	size_t end = first, size = 0;
 
-	*ret_event = (struct ellu_task_event)ELLU_RECORD(struct ellu_task_event);
+	*ret_event = ELLU_RECORD(struct ellu_task_event);
 	ret_event->task_id = row->task_id;
 	ret_event->status = task_status_name(row->status);
 	ret_event->hold = row->hold;

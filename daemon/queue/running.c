@@ -67,7 +67,7 @@ static void publish_state(struct live_task *task, const struct store_request *re
 	if (request->first_event == request->last_event)
 		news.last_number = request->last_event;
 
-	news.event = (struct ellu_task_event)ELLU_RECORD(struct ellu_task_event);
+	news.event = ELLU_RECORD(struct ellu_task_event);
 	news.event.task_id = task->id;
 	news.event.sequence = record->sequence;
 	news.event.status = record->status;

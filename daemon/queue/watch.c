@@ -331,7 +331,7 @@ const struct ellu_task_event *live_task_progress_event(struct live_task *task)
 
 	if (event->task_id)
 		return event;
-	*event = (struct ellu_task_event)ELLU_RECORD(struct ellu_task_event);
+	*event = ELLU_RECORD(struct ellu_task_event);
 	event->task_id = task->id;
 	event->sequence = task->sequence;
 	event->status = task_status_name(task->status);

@@ -218,7 +218,7 @@ static void answered(struct run_call *asking)
 	const struct llm_call *call = &asking->call;
 	struct arena *arena = &run->base.arena;
 
-	run->result = (struct ellu_call_result)ELLU_RECORD(struct ellu_call_result);
+	run->result = ELLU_RECORD(struct ellu_call_result);
 	if (record_list_from_text(&ellu_tool_call_type, call->tool_calls, FROM_STORE, arena,
 				  &run->result.tool_calls, &run->result.n_tool_calls) < 0) {
 		run_fail_oom(&run->base);
@@ -228,7 +228,7 @@ static void answered(struct run_call *asking)
 	run->result.finish_reason = call->finish_reason;
 	run->result.attempts = call->attempts;
 	run->result.duration_seconds = (double)call->duration_usec / USEC_PER_SEC;
-	run->usage = (struct ellu_usage)ELLU_RECORD(struct ellu_usage);
+	run->usage = ELLU_RECORD(struct ellu_usage);
 	run->usage.input_tokens = known(arena, call->input_tokens);
 	run->usage.output_tokens = known(arena, call->output_tokens);
 	run->usage.reasoning_tokens = known(arena, call->reasoning_tokens);
@@ -236,7 +236,7 @@ static void answered(struct run_call *asking)
 	run->result.usage = &run->usage;
 	run->result.cost = known(arena, call->cost_nanodollars);
 	run->result.model = run->load.ret_spec->config->llm_model_name;
-	run->test = (struct ellu_test_result)ELLU_RECORD(struct ellu_test_result);
+	run->test = ELLU_RECORD(struct ellu_test_result);
 	run->test.model = run->result.model;
 	run->test.latency_seconds = run->result.duration_seconds;
 }

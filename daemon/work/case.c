@@ -311,7 +311,7 @@ static int keep_tool_calls(struct open_case *open_case, const struct ellu_messag
 	if (!calls || !list)
 		return -ENOMEM;
 	for (size_t i = 0; i < message->n_tool_calls; i++) {
-		calls[i] = (struct ellu_tool_call)ELLU_RECORD(struct ellu_tool_call);
+		calls[i] = ELLU_RECORD(struct ellu_tool_call);
 		calls[i].name = arena_strdup(memory(open_case), message->tool_calls[i]->name);
 		calls[i].arguments = arena_strdup(memory(open_case), message->tool_calls[i]->arguments);
 		if (!calls[i].name || !calls[i].arguments)
@@ -334,7 +334,7 @@ static int keep_messages(struct open_case *open_case)
 	if (!kept || !list)
 		return -ENOMEM;
 	for (size_t i = 0; i < open_case->n_messages; i++) {
-		kept[i] = (struct ellu_message)ELLU_RECORD(struct ellu_message);
+		kept[i] = ELLU_RECORD(struct ellu_message);
 		kept[i].role = arena_strdup(memory(open_case), open_case->messages[i]->role);
 		kept[i].content = open_case->messages[i]->content;
 		kept[i].parts = open_case->messages[i]->parts;

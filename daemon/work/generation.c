@@ -144,7 +144,7 @@ static int add_messages(struct generation_run *run, const char *const roles[2],
 	if (n > 0)
 		memcpy(list, call->messages, n * sizeof(*list));
 	for (size_t i = 0; i < 2; i++) {
-		made[i] = (struct ellu_message)ELLU_RECORD(struct ellu_message);
+		made[i] = ELLU_RECORD(struct ellu_message);
 		made[i].role = roles[i];
 		made[i].content = contents[i];
 		list[n + i] = &made[i];

@@ -206,7 +206,7 @@ static int new_messages(const struct ellu_message *const *before, size_t n_befor
 	if (n_before > 0)
 		memcpy(list, before, n_before * sizeof(*list));
 	for (size_t i = 0; i < 2; i++) {
-		made[i] = (struct ellu_message)ELLU_RECORD(struct ellu_message);
+		made[i] = ELLU_RECORD(struct ellu_message);
 		made[i].role = roles[i];
 		list[n_before + i] = &made[i];
 	}

@@ -149,7 +149,7 @@ static int add_epochs(const struct progress *progress, struct arena *arena,
 		snapshot->responses_rated += counts->rated;
 		if (!counts->epoch)
 			continue;
-		epochs[i] = (struct ellu_epoch_progress)ELLU_RECORD(struct ellu_epoch_progress);
+		epochs[i] = ELLU_RECORD(struct ellu_epoch_progress);
 		epochs[i].epoch = counts->epoch;
 		epochs[i].generated = counts->generated;
 		epochs[i].rated = counts->rated;
@@ -166,7 +166,7 @@ int progress_snapshot(struct progress *progress, int64_t now_usec, struct arena 
 
 	if (!snapshot)
 		return -ENOMEM;
-	*snapshot = (struct ellu_progress)ELLU_RECORD(struct ellu_progress);
+	*snapshot = ELLU_RECORD(struct ellu_progress);
 	if (add_epochs(progress, arena, snapshot) < 0)
 		return -ENOMEM;
 	snapshot->total_responses = progress->total;

@@ -172,7 +172,7 @@ static void on_concluded(struct store_request *request)
 	struct run *run = request->userdata;
 
 	if (run_take_answer(run, request)) {
-		run->result = (struct ellu_task_result)ELLU_RECORD(struct ellu_task_result);
+		run->result = ELLU_RECORD(struct ellu_task_result);
 		run->end.result = &run->result;
 		run->end.status = TASK_SUCCESS;
 		run->kind->end(run);

@@ -36,7 +36,7 @@ static const char prologue[] =
 	"#define ELLU_RECORD(type) ellu_record_of_size<type>()\n"
 	"extern \"C\" {\n"
 	"#else\n"
-	"#define ELLU_RECORD(type) { .struct_size = sizeof(type) }\n"
+	"#define ELLU_RECORD(type) ((type) { .struct_size = sizeof(type) })\n"
 	"\n"
 	"/*\n"
 	" * What a request holds, written where it stands (C99 and later). All of these are pointers to what\n"
@@ -135,11 +135,13 @@ static void emit_constraints(FILE *out, const struct idl_field *field)
 		fputs(" */\n", out);
 }
 
-static void emit_record(FILE *out, const char *doc, const struct idl_record *record)
+static void emit_record(FILE *out, const char *doc, const struct idl_record *record, bool is_request)
 {
 	fputc('\n', out);
 	emit_doc(out, "", doc);
 	fprintf(out, "struct ellu_%s {\n\tsize_t struct_size;\n", record->name);
+	if (is_request)
+		fputs("\tdouble call_timeout_seconds;\n", out);
 	for (size_t i = 0; i < record->n_fields; i++) {
 		emit_doc(out, "\t", record->fields[i].doc);
 		emit_constraints(out, &record->fields[i]);
@@ -173,10 +175,10 @@ void emit_types(FILE *out, const struct idl_model *model)
 		const struct idl_interface *interface = &model->interfaces[i];
 
 		for (size_t k = 0; k < interface->n_types; k++)
-			emit_record(out, interface->types[k].doc, &interface->types[k].record);
+			emit_record(out, interface->types[k].doc, &interface->types[k].record, false);
 		for (size_t k = 0; k < interface->n_methods; k++) {
-			emit_record(out, interface->methods[k].doc, &interface->methods[k].request);
-			emit_record(out, "", &interface->methods[k].reply);
+			emit_record(out, interface->methods[k].doc, &interface->methods[k].request, true);
+			emit_record(out, "", &interface->methods[k].reply, false);
 		}
 	}
 	emit_header_end(out);

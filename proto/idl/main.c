@@ -16,7 +16,6 @@ static const struct {
 	{ "--interface-header", emit_interface_header },
 	{ "--interface-source", emit_interface_source },
 	{ "--client-header", emit_client_header },
-	{ "--client-source", emit_client_source },
 	{ "--model", emit_model },
 };
 

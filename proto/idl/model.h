@@ -122,7 +122,6 @@ void emit_types(FILE *out, const struct idl_model *model);
 void emit_interface_header(FILE *out, const struct idl_model *model);
 void emit_interface_source(FILE *out, const struct idl_model *model);
 void emit_client_header(FILE *out, const struct idl_model *model);
-void emit_client_source(FILE *out, const struct idl_model *model);
 void emit_model(FILE *out, const struct idl_model *model);
 
 /* ---- What emitters share ---- */

@@ -51,6 +51,7 @@ static void check_field_name(const struct idl_field *field)
 		"register", "return", "short", "signed", "sizeof", "static", "struct", "switch",
 		"template", "this", "throw", "true", "try", "typedef", "typename", "union",
 		"unsigned", "using", "virtual", "void", "volatile", "while", "struct_size",
+		"call_timeout_seconds",
 	};
 
 	if (!islower((unsigned char) field->name[0]) || strchr(field->name, '.'))

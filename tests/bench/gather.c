@@ -51,14 +51,15 @@ static double run_seconds(struct ellu *handle, struct plan *plan, size_t limit)
 		die("gathering ended with %d", r);
 	begin = now_seconds() - begin;
 	for (size_t i = 0; i < N_EXPERIMENTS; i++) {
-		const void *last;
+		const struct ellu_run_experiment_reply *last;
 		const struct ellu_error *error;
 
-		r = ellu_op_result(ops[i], &last, &error);
+		r = ellu_run_experiment_result(ops[i], &last, &error);
 		if (r < 0)
 			die("%s", error ? error->message : ellu_strerror(r));
-		if (!ellu_event_is_success(((const struct ellu_run_experiment_reply *)last)->event))
+		if (!ellu_event_is_success(last->event))
 			die("an experiment did not succeed");
+		ellu_free(last);
 		ellu_op_free(ops[i]);
 	}
 	return begin;

@@ -24,10 +24,9 @@
 
 static int n_ended;
 
-static void on_reply(struct ellu_op *op, int result, const void *reply,
+static void on_reply(struct ellu_op *op, int result, const struct ellu_run_experiment_reply *run,
 		     const struct ellu_error *error, void *userdata)
 {
-	const struct ellu_run_experiment_reply *run = reply;
 
 	(void)op;
 	(void)userdata;

@@ -58,16 +58,16 @@ static char *call(const char *name, const char *parameters)
 static char *call_with_more(const char *parameters)
 {
 	struct ellu_stream *stream;
-	const void *reply;
+	const struct ellu_raw_reply *reply;
 	char *answers = text("%s", "");
 	int n = 0;
 
 	ck_assert_int_eq(ellu_stream_raw(handle, "org.varlink.certification.Test10", parameters,
-					 &stream),
+					 &stream, NULL),
 			 0);
-	while (ellu_stream_next(stream, &reply, NULL) > 0) {
+	while (ellu_raw_next(stream, &reply, NULL) > 0) {
 		json_object *json =
-			json_tokener_parse(((const struct ellu_raw_reply *)reply)->parameters);
+			json_tokener_parse(reply->parameters);
 
 		answers = text("%s%s\"%s\"", answers, n++ ? "," : "", at_text(json, "string"));
 		json_object_put(json);

@@ -81,7 +81,7 @@ static void *follow(void *userdata)
 	request.id = follower->task_id;
 	request.after_sequence = &from_start;
 	request.min_interval_seconds = &interval;
-	follower->result = ellu_watch_task_stream(follower->handle, &request, &stream);
+	follower->result = ellu_watch_task_stream(follower->handle, &request, &stream, NULL);
 	if (follower->result < 0)
 		return NULL;
 	while ((follower->result = ellu_watch_task_next(stream, &reply, &error)) > 0) {
@@ -101,18 +101,29 @@ static void *follow(void *userdata)
 
 /* ---- Event-driven ---- */
 
-static void on_event(struct ellu_op *op, int result, const void *reply,
-		     const struct ellu_error *error, void *userdata)
+static void take_reply(struct follower *follower, int result, const struct ellu_task_event *event,
+		       const struct ellu_error *error)
 {
-	struct follower *follower = userdata;
-
-	(void)op;
 	if (result < 0) {
 		fprintf(stderr, "%s\n", error ? error->message : "");
 		follower->result = result;
 	} else {
-		take_event(follower, ((const struct ellu_run_experiment_reply *)reply)->event);
+		take_event(follower, event);
 	}
+}
+
+static void on_watched(struct ellu_op *op, int result, const struct ellu_watch_task_reply *reply,
+		       const struct ellu_error *error, void *userdata)
+{
+	(void)op;
+	take_reply(userdata, result, reply ? reply->event : NULL, error);
+}
+
+static void on_run(struct ellu_op *op, int result, const struct ellu_run_experiment_reply *reply,
+		   const struct ellu_error *error, void *userdata)
+{
+	(void)op;
+	take_reply(userdata, result, reply ? reply->event : NULL, error);
 }
 
 static struct ellu_op *watch(struct follower *follower)
@@ -125,7 +136,7 @@ static struct ellu_op *watch(struct follower *follower)
 	request.id = follower->task_id;
 	request.after_sequence = &from_start;
 	request.min_interval_seconds = &interval;
-	ck_assert_int_eq(ellu_watch_task_stream_async(follower->handle, &request, on_event, follower,
+	ck_assert_int_eq(ellu_watch_task_stream_async(follower->handle, &request, on_watched, follower,
 						      &op),
 			 0);
 	return op;
@@ -156,7 +167,7 @@ static struct ellu_op *submit(struct follower *follower)
 	request.llm_config = &config;
 	request.idempotency_key = "reconnect";
 	request.min_interval_seconds = &interval;
-	ck_assert_int_eq(ellu_run_experiment_stream_async(follower->handle, &request, on_event,
+	ck_assert_int_eq(ellu_run_experiment_stream_async(follower->handle, &request, on_run,
 							  follower, &op),
 			 0);
 	return op;
@@ -167,10 +178,9 @@ static struct ellu_op *submit(struct follower *follower)
 static int n_monitored;
 
 /* Of all that it tells, what concerns the task. */
-static void on_monitor(struct ellu_op *op, int result, const void *reply,
+static void on_monitor(struct ellu_op *op, int result, const struct ellu_monitor_reply *monitor,
 		       const struct ellu_error *error, void *userdata)
 {
-	const struct ellu_monitor_reply *monitor = reply;
 	struct follower *follower = userdata;
 
 	(void)op;

@@ -63,6 +63,12 @@ static void on_reply(struct ellu_op *op, int result, const void *reply,
 	}
 }
 
+static void on_reply_raw(struct ellu_op *op, int result, const struct ellu_raw_reply *reply,
+		     const struct ellu_error *error, void *userdata)
+{
+	on_reply(op, result, reply, error, userdata);
+}
+
 static int start(struct ellu *handle, unsigned choice, struct ellu_op **op)
 {
 	struct ellu_watch_task_request watch = ELLU_RECORD(struct ellu_watch_task_request);
@@ -75,15 +81,19 @@ static int start(struct ellu *handle, unsigned choice, struct ellu_op **op)
 	list.experiment = &experiment;
 	switch (choice % 5) {
 	case 0:
-		return ellu_watch_task_stream_async(handle, &watch, on_reply, handle, op);
+		return ellu_stream_method_async(handle, "org.elluminate.WatchTask", &watch, NULL,
+				(ellu_any_fn *) on_reply, handle, op);
 	case 1:
-		return ellu_get_task_async(handle, &get, on_reply, NULL, op);
+		return ellu_call_method_async(handle, "org.elluminate.GetTask", &get, NULL,
+				(ellu_any_fn *) on_reply, NULL, op);
 	case 2:
-		return ellu_list_responses_stream_async(handle, &list, on_reply, NULL, op);
+		return ellu_stream_method_async(handle, "org.elluminate.ListResponses", &list, NULL,
+				(ellu_any_fn *) on_reply, NULL, op);
 	case 3:
-		return ellu_monitor_stream_async(handle, &monitor, on_reply, handle, op);
+		return ellu_stream_method_async(handle, "org.elluminate.Monitor", &monitor, NULL,
+				(ellu_any_fn *) on_reply, handle, op);
 	default:
-		return ellu_stream_raw_async(handle, "a.B", "{}", on_reply, NULL, op);
+		return ellu_stream_raw_async(handle, "a.B", "{}", on_reply_raw, NULL, op);
 	}
 }
 

@@ -74,18 +74,18 @@ static void watch_request(struct ellu_watch_task_request *request, int64_t id)
 {
 	static const int64_t from_start;
 
-	*request = (struct ellu_watch_task_request)ELLU_RECORD(struct ellu_watch_task_request);
+	*request = ELLU_RECORD(struct ellu_watch_task_request);
 	request->id = id;
 	request->after_sequence = &from_start;
 }
 
-static void on_watch(struct ellu_op *op, int result, const void *reply,
+static void on_watch(struct ellu_op *op, int result, const struct ellu_watch_task_reply *reply,
 		     const struct ellu_error *error, void *userdata)
 {
 	(void)op;
 	(void)error;
 	if (result >= 0)
-		seen_take(userdata, ((const struct ellu_watch_task_reply *)reply)->event);
+		seen_take(userdata, reply->event);
 }
 
 /* The bus goes and comes back under a blocking stream and an asynchronous one, once with the daemon. */
@@ -109,7 +109,7 @@ START_TEST(streams_survive_the_bus)
 	seen_init(&blocking);
 	seen_init(&event);
 	watch_request(&request, id);
-	ck_assert_int_eq(ellu_watch_task_stream(handles[0], &request, &stream), 0);
+	ck_assert_int_eq(ellu_watch_task_stream(handles[0], &request, &stream, NULL), 0);
 	ck_assert_int_eq(ellu_watch_task_stream_async(handles[1], &request, on_watch, &event, &op),
 			 0);
 	while (!event.status[0])
@@ -157,7 +157,7 @@ START_TEST(a_stream_on_the_system_bus)
 	ck_assert_int_eq(ellu_open(ELLU_SYSTEM_BUS_ADDRESS, ELLU_BLOCKING, &handle), 0);
 	seen_init(&seen);
 	watch_request(&request, id);
-	ck_assert_int_eq(ellu_watch_task_stream(handle, &request, &stream), 0);
+	ck_assert_int_eq(ellu_watch_task_stream(handle, &request, &stream, NULL), 0);
 	while (ellu_watch_task_next(stream, &reply, NULL) > 0) {
 		seen_take(&seen, reply->event);
 		ellu_free(reply);
@@ -177,10 +177,9 @@ struct shown {
 	int n_tasks;
 };
 
-static void on_monitor(struct ellu_op *op, int result, const void *reply,
+static void on_monitor(struct ellu_op *op, int result, const struct ellu_monitor_reply *monitor,
 		       const struct ellu_error *error, void *userdata)
 {
-	const struct ellu_monitor_reply *monitor = reply;
 	struct shown *shown = userdata;
 
 	(void)op;

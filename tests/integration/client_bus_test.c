@@ -51,6 +51,7 @@ START_TEST(nobody_is_there)
 	ck_assert_int_eq(ellu_op_wait(op, WAIT_SECONDS), 1);
 	ck_assert_int_eq(ellu_op_result(op, NULL, &error), -ECONNREFUSED);
 	ck_assert_str_eq(error->code, "ECONNREFUSED");
+	ellu_free(error);
 	ck_assert_int_eq(ellu_may_have_happened(-ECONNREFUSED), 0);
 	ellu_op_free(op);
 	ellu_close(handle);
@@ -107,11 +108,11 @@ static struct ellu_stream *begin_stream(struct ellu *handle, const char *method,
 {
 	const struct ellu_error *error = NULL;
 	struct ellu_stream *stream;
-	const void *reply;
+	const struct ellu_raw_reply *reply;
 
-	ck_assert_int_eq(ellu_stream_raw(handle, method, parameters, &stream), 0);
-	ck_assert_msg(ellu_stream_next(stream, &reply, &error) == 1, "%s", error->message);
-	*ret_reply = json_must_parse(((const struct ellu_raw_reply *)reply)->parameters);
+	ck_assert_int_eq(ellu_stream_raw(handle, method, parameters, &stream, NULL), 0);
+	ck_assert_msg(ellu_raw_next(stream, &reply, &error) == 1, "%s", error->message);
+	*ret_reply = json_must_parse(reply->parameters);
 	ellu_free(reply);
 	return stream;
 }
@@ -223,7 +224,7 @@ static int follow(struct ellu *handle, int64_t id, struct ellu_stream **ret_stre
 	int r;
 
 	request.id = id;
-	ck_assert_int_eq(ellu_watch_task_stream(handle, &request, ret_stream), 0);
+	ck_assert_int_eq(ellu_watch_task_stream(handle, &request, ret_stream, NULL), 0);
 	r = ellu_watch_task_next(*ret_stream, &reply, ret_error);
 	if (r == 1)
 		ellu_free(reply);
@@ -307,6 +308,8 @@ START_TEST(calls_that_are_lost)
 	start(/* system= */ false);
 	blocking = open_handle(ELLU_BLOCKING);
 	event = open_handle(ELLU_EVENT);
+	ck_assert_int_eq(ellu_set_reconnect(blocking, 0), 0);
+	ck_assert_int_eq(ellu_set_reconnect(event, 0), 0);
 	ck_assert_int_eq(await_op(begin_call(event)), 0);
 	daemon_signal(server, SIGSTOP);
 	op = begin_call(event);

@@ -75,7 +75,7 @@ static void say_responses(FILE *out)
 	experiment.id = &experiment_id;
 	request.experiment = &experiment;
 	request.limit = &limit;
-	if (ellu_list_responses_stream(handle, &request, &stream) < 0)
+	if (ellu_list_responses_stream(handle, &request, &stream, NULL) < 0)
 		return;
 	while (ellu_list_responses_next_item(stream, &response, NULL) > 0)
 		fprintf(out, "%lld %s %s\n", (long long)response->id, response->response_text,
@@ -92,7 +92,7 @@ static void say_events(FILE *out)
 
 	request.id = task_id;
 	request.after_sequence = &from_start;
-	if (ellu_watch_task_stream(handle, &request, &stream) < 0)
+	if (ellu_watch_task_stream(handle, &request, &stream, NULL) < 0)
 		return;
 	while (ellu_watch_task_next(stream, &reply, NULL) > 0) {
 		fprintf(out, "%lld %s %s", (long long)reply->event->sequence, reply->event->status,
@@ -169,14 +169,12 @@ START_TEST(gathered_experiments)
 	ck_assert_int_eq(ellu_gather(handle, 20, 5, start_run, NULL, WAIT_SECONDS, ops), 1);
 	for (int i = 0; i < 20; i++) {
 		const struct ellu_run_experiment_reply *reply;
-		const void *last;
-
-		ck_assert_int_eq(ellu_op_result(ops[i], &last, NULL), 0);
-		reply = last;
+		ck_assert_int_eq(ellu_run_experiment_result(ops[i], &reply, NULL), 0);
 		ck_assert_int_eq(ellu_event_is_success(reply->event), 1);
 		ck_assert_double_eq(ellu_event_percent(reply->event), 100);
 		ck_assert_int_eq(ellu_event_result(reply->event)->results->responses, ROWS);
 		ck_assert_int_eq(reply->event->task_id, ellu_op_task_id(ops[i]));
+		ellu_free(reply);
 		ellu_op_free(ops[i]);
 	}
 	finish();
@@ -215,7 +213,6 @@ START_TEST(a_task_is_cancelled_with_its_operation)
 {
 	struct ellu_run_experiment_request request = ELLU_RECORD(struct ellu_run_experiment_request);
 	const struct ellu_run_experiment_reply *reply;
-	const void *last;
 	struct ellu_op *op;
 
 	begin(ELLU_EVENT);
@@ -225,9 +222,9 @@ START_TEST(a_task_is_cancelled_with_its_operation)
 	ck_assert_int_eq(ellu_run_experiment_stream_async(handle, &request, NULL, NULL, &op), 0);
 	ck_assert_int_eq(ellu_op_cancel_task(op), 0);
 	ck_assert_int_eq(ellu_op_wait(op, WAIT_SECONDS), 1);
-	ck_assert_int_eq(ellu_op_result(op, &last, NULL), 0);
-	reply = last;
+	ck_assert_int_eq(ellu_run_experiment_result(op, &reply, NULL), 0);
 	ck_assert_str_eq(reply->event->status, "REVOKED");
+	ellu_free(reply);
 	ellu_op_free(op);
 	/* An operation that is only cancelled leaves its task alone. */
 	request.name = "Left alone";
@@ -254,7 +251,7 @@ START_TEST(a_stream_is_cancelled_and_ends)
 	json_object_put(make_slow());
 	slow_request(&request);
 	request.name = "Cancelled";
-	ck_assert_int_eq(ellu_run_experiment_stream(handle, &request, &stream), 0);
+	ck_assert_int_eq(ellu_run_experiment_stream(handle, &request, &stream, NULL), 0);
 	while (ellu_run_experiment_next(stream, &reply, NULL) > 0) {
 		bool is_first = !*last;
 
@@ -281,7 +278,7 @@ START_TEST(a_stream_survives_an_orderly_restart)
 	json_object_put(make_slow());
 	slow_request(&request);
 	request.name = "Restarted";
-	ck_assert_int_eq(ellu_run_experiment_stream(handle, &request, &stream), 0);
+	ck_assert_int_eq(ellu_run_experiment_stream(handle, &request, &stream, NULL), 0);
 	while (strcmp(last, "STARTED") != 0) {
 		ck_assert_int_eq(ellu_run_experiment_next(stream, &reply, NULL), 1);
 		snprintf(last, sizeof(last), "%s", reply->event->status);

@@ -557,7 +557,7 @@ static void take_experiment(struct rating_submission *s,
 			    const struct ellu_rate_experiment_request *request)
 {
 	s->adopt = true;
-	s->a = (struct ellu_rate_responses_request)ELLU_RECORD(struct ellu_rate_responses_request);
+	s->a = ELLU_RECORD(struct ellu_rate_responses_request);
 	s->a.experiment = request->experiment;
 	s->a.criterion_set = request->criterion_set;
 	s->a.criteria = request->criteria;

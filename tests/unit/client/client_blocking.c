@@ -88,7 +88,7 @@ START_TEST(a_stream_to_its_end)
 	int n = 0;
 
 	request.id = get.id = 7;
-	ck_assert_int_eq(ellu_watch_task_stream(handle, &request, &stream), 0);
+	ck_assert_int_eq(ellu_watch_task_stream(handle, &request, &stream, NULL), 0);
 	ck_assert_int_eq(ellu_stream_wait(stream, 5), 1);
 	ck_assert_int_eq(ellu_get_task(handle, &get, NULL, NULL), 0);
 	while (ellu_watch_task_next(stream, &reply, NULL) > 0) {
@@ -100,7 +100,7 @@ START_TEST(a_stream_to_its_end)
 	ck_assert_int_eq(ellu_watch_task_next(stream, &reply, NULL), 0);
 	ck_assert_ptr_null(ellu_stream_close(stream));
 	ck_assert_int_eq(standin.n_connections, 2);
-	ck_assert_int_eq(ellu_watch_task_stream(handle, &request, &stream), 0);
+	ck_assert_int_eq(ellu_watch_task_stream(handle, &request, &stream, NULL), 0);
 	ck_assert_int_eq(ellu_watch_task_next(stream, &reply, NULL), 1);
 	ellu_free(reply);
 	ellu_stream_close(stream); // in the middle: that connection is not used again
@@ -126,7 +126,7 @@ START_TEST(waiting_for_a_stream)
 	struct ellu *handle = open_handle(ELLU_BLOCKING);
 	struct ellu_stream *stream;
 
-	ck_assert_int_eq(ellu_stream_raw(handle, "a.Hang", NULL, &stream), 0);
+	ck_assert_int_eq(ellu_stream_raw(handle, "a.Hang", NULL, &stream, NULL), 0);
 	ck_assert_int_eq(ellu_stream_wait(stream, 0), 0);
 	ck_assert_int_eq(ellu_stream_wait(stream, 0.02), 0);
 	ck_assert_int_eq(ellu_stream_wait(stream, NAN), -EINVAL);
@@ -155,7 +155,7 @@ START_TEST(a_daemon_that_hangs)
 	ck_assert_int_eq(ellu_may_have_happened(-ETIMEDOUT), 1);
 	ellu_free(error);
 	standin_await_left(&standin); // the connection is closed
-	ck_assert_int_eq(ellu_list_tasks_stream(handle, &list, &stream), 0);
+	ck_assert_int_eq(ellu_list_tasks_stream(handle, &list, &stream, NULL), 0);
 	ck_assert_int_eq(ellu_list_tasks_next_item(stream, &task, NULL), -ETIMEDOUT);
 	ck_assert_int_eq(ellu_list_tasks_next_item(stream, &task, NULL), 0);
 	ellu_stream_close(stream);
@@ -231,7 +231,7 @@ START_TEST(misuse_is_refused)
 	ck_assert_int_eq(ellu_get_task(handle, &request, NULL, &error), -EOPNOTSUPP);
 	ck_assert_str_eq(error->code, "EOPNOTSUPP");
 	ellu_free(error);
-	ck_assert_int_eq(ellu_stream_raw(handle, "a.B", NULL, &stream), -EOPNOTSUPP);
+	ck_assert_int_eq(ellu_stream_raw(handle, "a.B", NULL, &stream, NULL), -EOPNOTSUPP);
 	close_handle(handle);
 	handle = open_handle(ELLU_BLOCKING);
 	ck_assert_int_eq(ellu_get_task_async(handle, &request, NULL, NULL, NULL), -EOPNOTSUPP);

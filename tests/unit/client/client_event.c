@@ -52,6 +52,12 @@ static void count(struct ellu_op *op, int result, const void *reply, const struc
 	last_result = result;
 }
 
+static void count_raw(struct ellu_op *op, int result, const struct ellu_raw_reply *reply,
+		     const struct ellu_error *error, void *userdata)
+{
+	count(op, result, reply, error, userdata);
+}
+
 START_TEST(many_calls_share_few_connections)
 {
 	struct ellu_get_task_request request = ELLU_RECORD(struct ellu_get_task_request);
@@ -59,7 +65,8 @@ START_TEST(many_calls_share_few_connections)
 	start();
 	request.id = 7;
 	for (int i = 0; i < 100; i++)
-		ck_assert_int_eq(ellu_get_task_async(handle, &request, count, NULL, NULL), 0);
+		ck_assert_int_eq(ellu_call_method_async(handle, "org.elluminate.GetTask", &request, NULL,
+				(ellu_any_fn *) count, NULL, NULL), 0);
 	ck_assert_int_eq(n_replies, 0);
 	run_until(&n_ended, 100);
 	ck_assert_int_eq(last_result, 0);
@@ -75,9 +82,10 @@ START_TEST(long_calls_do_not_hold_up_short_ones)
 
 	start();
 	for (int i = 0; i < 20; i++)
-		ck_assert_int_eq(ellu_call_raw_async(handle, "a.Hang", NULL, count, NULL, NULL), 0);
+		ck_assert_int_eq(ellu_call_raw_async(handle, "a.Hang", NULL, count_raw, NULL, NULL), 0);
 	request.id = 404;
-	ck_assert_int_eq(ellu_get_task_async(handle, &request, count, NULL, NULL), 0);
+	ck_assert_int_eq(ellu_call_method_async(handle, "org.elluminate.GetTask", &request, NULL,
+				(ellu_any_fn *) count, NULL, NULL), 0);
 	run_until(&n_ended, 1);
 	ck_assert_int_eq(last_result, ELLU_E_NOT_FOUND);
 	stop();
@@ -88,24 +96,25 @@ START_TEST(a_stream_by_callback)
 {
 	struct ellu_watch_task_request request = ELLU_RECORD(struct ellu_watch_task_request);
 	const struct ellu_watch_task_reply *reply;
-	const void *result;
 	struct ellu_op *op;
 
 	start();
 	request.id = 7;
-	ck_assert_int_eq(ellu_watch_task_stream_async(handle, &request, count, NULL, &op), 0);
+	ck_assert_int_eq(ellu_stream_method_async(handle, "org.elluminate.WatchTask", &request, NULL,
+				(ellu_any_fn *) count, NULL, &op), 0);
 	ck_assert_int_eq(ellu_op_is_done(op), 0);
 	ck_assert_int_eq(ellu_op_result(op, NULL, NULL), -EINPROGRESS);
 	ck_assert_int_eq(ellu_op_wait(op, 10), 1);
 	ck_assert_int_eq(n_replies, 5);
 	ck_assert_int_eq(n_ended, 1);
-	ck_assert_int_eq(ellu_op_result(op, &result, NULL), 0);
-	reply = result;
+	ck_assert_int_eq(ellu_watch_task_result(op, &reply, NULL), 0);
 	ck_assert_str_eq(reply->event->status, "SUCCESS");
 	stop();
 	ck_assert_int_eq(ellu_op_is_done(op), 1);
 	ck_assert_str_eq(reply->event->status, "SUCCESS");
 	ellu_op_free(op);
+	ck_assert_str_eq(reply->event->status, "SUCCESS");
+	ellu_free(reply);
 }
 END_TEST
 
@@ -128,9 +137,11 @@ START_TEST(a_callback_may_free_its_operation)
 
 	start();
 	request.id = get.id = 7;
-	ck_assert_int_eq(ellu_watch_task_stream_async(handle, &request, free_own, NULL, &op), 0);
+	ck_assert_int_eq(ellu_stream_method_async(handle, "org.elluminate.WatchTask", &request, NULL,
+				(ellu_any_fn *) free_own, NULL, &op), 0);
 	run_until(&n_replies, 1);
-	ck_assert_int_eq(ellu_get_task_async(handle, &get, count, NULL, NULL), 0);
+	ck_assert_int_eq(ellu_call_method_async(handle, "org.elluminate.GetTask", &get, NULL,
+				(ellu_any_fn *) count, NULL, NULL), 0);
 	run_until(&n_ended, 1);
 	ck_assert_int_eq(n_replies, 2);
 	stop();
@@ -156,8 +167,9 @@ START_TEST(a_callback_may_close_the_handle)
 
 	start();
 	request.id = 7;
-	ck_assert_int_eq(ellu_call_raw_async(handle, "a.Hang", NULL, count, NULL, &hanging), 0);
-	ck_assert_int_eq(ellu_watch_task_stream_async(handle, &request, close_all, NULL, NULL), 0);
+	ck_assert_int_eq(ellu_call_raw_async(handle, "a.Hang", NULL, count_raw, NULL, &hanging), 0);
+	ck_assert_int_eq(ellu_stream_method_async(handle, "org.elluminate.WatchTask", &request, NULL,
+				(ellu_any_fn *) close_all, NULL, NULL), 0);
 	ck_assert_int_eq(ellu_op_wait(hanging, 10), -ECANCELED);
 	ck_assert_int_eq(n_replies, 1);
 	ellu_op_free(hanging);
@@ -170,7 +182,7 @@ START_TEST(an_operation_that_is_abandoned_stays_silent)
 	struct ellu_op *op;
 
 	start();
-	ck_assert_int_eq(ellu_call_raw_async(handle, "a.Hang", NULL, count, NULL, &op), 0);
+	ck_assert_int_eq(ellu_call_raw_async(handle, "a.Hang", NULL, count_raw, NULL, &op), 0);
 	ck_assert_int_eq(ellu_op_wait(op, 0.01), 0);
 	ck_assert_ptr_null(ellu_op_free(op));
 	ck_assert_int_eq(ellu_process(handle), 0);

@@ -116,7 +116,7 @@ START_TEST(a_child_leaves_a_blocking_handle_as_it_is)
 	standin_start(&standin, standin_answer);
 	ck_assert_int_eq(ellu_open(standin.path, ELLU_BLOCKING, &handle), 0);
 	request.id = 7;
-	ck_assert_int_eq(ellu_watch_task_stream(handle, &request, &stream), 0);
+	ck_assert_int_eq(ellu_watch_task_stream(handle, &request, &stream, NULL), 0);
 	in_a_child(try_blocking_handle);
 	while (ellu_watch_task_next(stream, &reply, NULL) > 0) {
 		n++;

@@ -76,7 +76,7 @@ START_TEST(callers_and_libraries_of_any_age)
 	check_task(reply->task);
 	ellu_free(reply);
 	requests.list.status = "SUCCESS";
-	ck_assert_int_eq(ellu_list_tasks_stream(handle, &requests.list, &stream), 0);
+	ck_assert_int_eq(ellu_list_tasks_stream(handle, &requests.list, &stream, NULL), 0);
 	while (ellu_list_tasks_next_item(stream, &item, NULL) > 0) {
 		check_task(item);
 		n++;

@@ -14,7 +14,7 @@ add_custom_command(OUTPUT ${grown_files}
 	WORKING_DIRECTORY ${grown} VERBATIM)
 set(generated "")
 foreach(pair types:elluminate-types.h interface-header:interface.h interface-source:interface.c
-		client-header:elluminate-methods.h client-source:elluminate-methods.c)
+		client-header:elluminate-methods.h)
 	string(REPLACE ":" ";" pair ${pair})
 	list(GET pair 0 mode)
 	list(GET pair 1 name)
@@ -25,7 +25,7 @@ foreach(pair types:elluminate-types.h interface-header:interface.h interface-sou
 endforeach()
 add_custom_target(grown-generated DEPENDS ${generated})
 
-set(sources ${grown}/proto/generated/interface.c ${grown}/proto/generated/elluminate-methods.c)
+set(sources ${grown}/proto/generated/interface.c)
 foreach(part proto:proto client-objects:client)
 	string(REPLACE ":" ";" part ${part})
 	list(GET part 0 target)

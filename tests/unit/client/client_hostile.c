@@ -54,6 +54,7 @@ static int result_of(const char *bytes, size_t size, size_t slice_size)
 	slice = slice_size;
 	standin_start(&standin, answer_with_bytes);
 	ck_assert_int_eq(ellu_open(standin.path, ELLU_BLOCKING, &handle), 0);
+	ck_assert_int_eq(ellu_set_reconnect(handle, 0), 0);
 	r = ellu_get_info(handle, &request, &reply, &error);
 	ck_assert_int_eq(r < 0, error != NULL);
 	ck_assert_int_eq(r == 0, reply != NULL);

@@ -31,6 +31,12 @@ static inline void loops_on_reply(struct ellu_op *op, int result, const void *re
 	loops->stop(loops->userdata);
 }
 
+static inline void loops_on_reply_raw(struct ellu_op *op, int result, const struct ellu_raw_reply *reply,
+		     const struct ellu_error *error, void *userdata)
+{
+	loops_on_reply(op, result, reply, error, userdata);
+}
+
 static inline void loops_open(struct loops *loops, void (*stop)(void *userdata), void *userdata)
 {
 	*loops = (struct loops){ .stop = stop, .userdata = userdata };
@@ -46,12 +52,14 @@ static inline void loops_start(struct loops *loops)
 
 	get.id = watch.id = 7;
 	for (int i = 0; i < LOOPS_CALLS; i++)
-		ck_assert_int_eq(ellu_get_task_async(loops->handle, &get, loops_on_reply, loops, NULL),
+		ck_assert_int_eq(ellu_call_method_async(loops->handle, "org.elluminate.GetTask", &get, NULL,
+				(ellu_any_fn *) loops_on_reply, loops, NULL),
 				 0);
-	ck_assert_int_eq(ellu_watch_task_stream_async(loops->handle, &watch, loops_on_reply, loops,
+	ck_assert_int_eq(ellu_stream_method_async(loops->handle, "org.elluminate.WatchTask", &watch, NULL,
+				(ellu_any_fn *) loops_on_reply, loops,
 						      NULL),
 			 0);
-	ck_assert_int_eq(ellu_call_raw_async(loops->handle, "a.Hang", NULL, loops_on_reply, loops,
+	ck_assert_int_eq(ellu_call_raw_async(loops->handle, "a.Hang", NULL, loops_on_reply_raw, loops,
 					     &loops->hanging),
 			 0);
 	ellu_op_cancel(loops->hanging);

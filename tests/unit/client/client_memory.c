@@ -107,7 +107,7 @@ static int blocking_calls(void)
 	if (r != ELLU_E_NOT_FOUND)
 		note(&worst, r);
 	ellu_free(error);
-	if (note(&worst, ellu_watch_task_stream(handle, &watch, &stream)) == 0) {
+	if (note(&worst, ellu_watch_task_stream(handle, &watch, &stream, NULL)) == 0) {
 		note(&worst, ellu_stream_wait(stream, -1));
 		while ((r = note(&worst, ellu_stream_next(stream, &reply, &error))) > 0)
 			ellu_free(reply);
@@ -136,8 +136,10 @@ static int start_one(struct ellu *handle, size_t index, struct ellu_op **ret_op,
 	watch.id = 7;
 	get.id = index % 2 ? 7 : 404;
 	if (index == 2)
-		return ellu_watch_task_stream_async(handle, &watch, on_reply, userdata, ret_op);
-	return ellu_get_task_async(handle, &get, on_reply, userdata, ret_op);
+		return ellu_stream_method_async(handle, "org.elluminate.WatchTask", &watch, NULL,
+				(ellu_any_fn *) on_reply, userdata, ret_op);
+	return ellu_call_method_async(handle, "org.elluminate.GetTask", &get, NULL,
+				(ellu_any_fn *) on_reply, userdata, ret_op);
 }
 
 static int event_calls(void)

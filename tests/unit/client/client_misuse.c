@@ -49,10 +49,10 @@ static void try_handle(struct ellu *handle, int wanted)
 	ellu_free(error);
 	ck_assert_int_eq(ellu_call_raw(handle, "a.B", NULL, NULL, NULL), wanted);
 	ck_assert_int_eq(ellu_oneway_raw(handle, "a.B", NULL, NULL), wanted);
-	ck_assert_int_eq(ellu_stream_raw(handle, "a.B", NULL, &stream), wanted);
+	ck_assert_int_eq(ellu_stream_raw(handle, "a.B", NULL, &stream, NULL), wanted);
 	ck_assert_int_eq(ellu_call_method(handle, "org.elluminate.GetTask", &request, NULL, NULL), wanted);
-	ck_assert_int_eq(ellu_stream_method(handle, "org.elluminate.WatchTask", &watch, &stream), wanted);
-	ck_assert_int_eq(ellu_watch_task_stream(handle, &watch, &stream), wanted);
+	ck_assert_int_eq(ellu_stream_method(handle, "org.elluminate.WatchTask", &watch, &stream, NULL), wanted);
+	ck_assert_int_eq(ellu_watch_task_stream(handle, &watch, &stream, NULL), wanted);
 	ck_assert_int_eq(ellu_call_raw_async(handle, "a.B", NULL, NULL, NULL, &op), wanted);
 	ck_assert_int_eq(ellu_watch_task_stream_async(handle, &watch, NULL, NULL, &op), wanted);
 	ck_assert_int_eq(ellu_get_task_async(handle, &request, NULL, NULL, NULL), wanted);
@@ -108,7 +108,7 @@ START_TEST(what_is_none)
 	standin_start(&standin, standin_answer);
 	handles[0] = open_handle(ELLU_BLOCKING);
 	handles[1] = open_handle(ELLU_EVENT);
-	ck_assert_int_eq(ellu_stream_raw(handles[0], "a.Hang", NULL, &stream), 0);
+	ck_assert_int_eq(ellu_stream_raw(handles[0], "a.Hang", NULL, &stream, NULL), 0);
 	ck_assert_int_eq(ellu_call_raw_async(handles[1], "a.Hang", NULL, NULL, NULL, &op), 0);
 	try_handle(NULL, -EINVAL);
 	try_op(NULL);
@@ -172,10 +172,11 @@ START_TEST(wrong_arguments)
 	ck_assert_int_eq(n_told, 1);
 	ellu_close(other);
 	handle = open_handle(ELLU_BLOCKING);
-	ck_assert_int_eq(ellu_stream_raw(handle, "a.Hang", NULL, NULL), -EINVAL);
-	ck_assert_int_eq(ellu_call_method(handle, "a.Hang", NULL, NULL, NULL), -EINVAL);
-	ck_assert_int_eq(ellu_stream_method(handle, NULL, NULL, &stream), -EINVAL);
-	ck_assert_int_eq(ellu_stream_raw(handle, "a.Hang", NULL, &stream), 0);
+	ck_assert_int_eq(ellu_stream_raw(handle, "a.Hang", NULL, NULL, NULL), -EINVAL);
+	ck_assert_int_eq(ellu_call_method(handle, "a.Hang", NULL, NULL, NULL), -ENOSYS);
+	ck_assert_int_eq(ellu_call_method(handle, NULL, NULL, NULL, NULL), -EINVAL);
+	ck_assert_int_eq(ellu_stream_method(handle, NULL, NULL, &stream, NULL), -EINVAL);
+	ck_assert_int_eq(ellu_stream_raw(handle, "a.Hang", NULL, &stream, NULL), 0);
 	ck_assert_int_eq(ellu_stream_next(stream, NULL, NULL), -EINVAL);
 	ck_assert_int_eq(ellu_stream_cancel_task(stream, NULL), -EOPNOTSUPP);
 	ellu_close(handle); // before its stream
@@ -216,7 +217,8 @@ START_TEST(a_callback_frees_everything)
 	handle = open_handle(ELLU_EVENT);
 	request.id = 7;
 	for (int i = 0; i < 8; i++)
-		ck_assert_int_eq(ellu_watch_task_stream_async(handle, &request, free_all, NULL,
+		ck_assert_int_eq(ellu_stream_method_async(handle, "org.elluminate.WatchTask", &request, NULL,
+				(ellu_any_fn *) free_all, NULL,
 							      &victims[i]),
 				 0);
 	while (n_told == 0)
@@ -264,11 +266,13 @@ START_TEST(a_callback_closes_the_handle)
 	standin_start(&standin, standin_answer);
 	handle = open_handle(ELLU_EVENT);
 	request.id = 7;
-	ck_assert_int_eq(ellu_watch_task_stream_async(handle, &request, free_unowned, NULL, NULL), 0);
+	ck_assert_int_eq(ellu_stream_method_async(handle, "org.elluminate.WatchTask", &request, NULL,
+				(ellu_any_fn *) free_unowned, NULL, NULL), 0);
 	while (n_told == 0)
 		ck_assert_int_ge(ellu_process(handle), 0);
 	for (int i = 0; i < 3; i++)
-		ck_assert_int_eq(ellu_watch_task_stream_async(handle, &request, close_in_callback,
+		ck_assert_int_eq(ellu_stream_method_async(handle, "org.elluminate.WatchTask", &request, NULL,
+				(ellu_any_fn *) close_in_callback,
 							      &handle, &ops[i]),
 				 0);
 	do
@@ -301,7 +305,7 @@ START_TEST(out_of_descriptors)
 	blocking = open_handle(ELLU_BLOCKING);
 	event = open_handle(ELLU_EVENT);
 	request.id = 7;
-	ck_assert_int_eq(ellu_stream_raw(blocking, "a.Hang", NULL, &stream), 0);
+	ck_assert_int_eq(ellu_stream_raw(blocking, "a.Hang", NULL, &stream, NULL), 0);
 	ck_assert_int_eq(start_none(event, 0, &op, NULL), 0);
 	ck_assert_int_eq(ellu_op_wait(op, 0.01), 0);
 	while (standin.n_calls < 2)

@@ -34,7 +34,8 @@ static struct ellu_op *start_task(int64_t id, ellu_reply_fn *callback)
 	struct ellu_op *op;
 
 	request.id = id;
-	ck_assert_int_eq(ellu_get_task_async(handle, &request, callback, &n_told, &op), 0);
+	ck_assert_int_eq(ellu_call_method_async(handle, "org.elluminate.GetTask", &request, NULL,
+				(ellu_any_fn *) callback, &n_told, &op), 0);
 	return op;
 }
 
@@ -42,7 +43,8 @@ static struct ellu_op *start_hanging(ellu_reply_fn *callback)
 {
 	struct ellu_op *op;
 
-	ck_assert_int_eq(ellu_call_raw_async(handle, "a.Hang", NULL, callback, NULL, &op), 0);
+	ck_assert_int_eq(ellu_call_raw_async(handle, "a.Hang", NULL, NULL, NULL, &op), 0);
+	ck_assert_int_eq(ellu_op_set_callback(op, callback, NULL), 0);
 	return op;
 }
 
@@ -543,6 +545,61 @@ START_TEST(closing_ends_those_who_wait)
 }
 END_TEST
 
+static int never_answer(struct standin *guest, int fd, const char *call)
+{
+	(void) guest;
+	(void) fd;
+	(void) call;
+	return 0;
+}
+
+static void count_task(struct ellu_op *op, int result, const struct ellu_get_task_reply *reply,
+		       const struct ellu_error *error, void *userdata)
+{
+	count(op, result, reply, error, userdata);
+}
+
+/* A limit of the call's own stands over the handle's. */
+START_TEST(calls_that_take_too_long)
+{
+	struct ellu_get_task_request request = ELLU_RECORD(struct ellu_get_task_request);
+	struct ellu_watch_task_request watch = ELLU_RECORD(struct ellu_watch_task_request);
+	struct ellu_op *ops[4];
+	struct ellu *blocking;
+
+	standin_start(&standin, never_answer);
+	ck_assert_int_eq(ellu_open(standin.path, ELLU_EVENT, &handle), 0);
+	n_told = 0;
+	request.id = watch.id = 7;
+	ck_assert_int_eq(ellu_get_task_async(handle, &request, count_task, NULL, &ops[0]), 0);
+	ck_assert_int_eq(ellu_set_timeout(handle, 0.01), 0);
+	ck_assert_int_eq(ellu_get_task_async(handle, &request, count_task, NULL, &ops[1]), 0);
+	ck_assert_int_eq(ellu_watch_task_stream_async(handle, &watch, NULL, NULL, &ops[3]), 0);
+	ck_assert_int_eq(ellu_set_timeout(handle, 3600), 0);
+	request.call_timeout_seconds = 0.01;
+	ck_assert_int_eq(ellu_get_task_async(handle, &request, count_task, NULL, &ops[2]), 0);
+	ck_assert_int_eq(ellu_op_wait(ops[2], 30), 1);
+	ck_assert_int_eq(ellu_op_result(ops[2], NULL, NULL), -ETIMEDOUT);
+	ck_assert_int_eq(ellu_op_wait(ops[1], 30), 1);
+	ck_assert_int_eq(ellu_op_result(ops[1], NULL, NULL), -ETIMEDOUT);
+	ck_assert_int_eq(n_told, 2);
+	ck_assert_int_eq(last_result, -ETIMEDOUT);
+	ck_assert_uint_eq(ellu_timeout(handle), UINT64_MAX);
+	/* Neither what began before, nor what follows events. */
+	ck_assert_int_eq(ellu_op_is_done(ops[0]), 0);
+	ck_assert_int_eq(ellu_op_is_done(ops[3]), 0);
+	request.call_timeout_seconds = -1;
+	ck_assert_int_eq(ellu_get_task_async(handle, &request, NULL, NULL, NULL), -EINVAL);
+	for (int i = 0; i < 4; i++)
+		ellu_op_free(ops[i]);
+	ck_assert_int_eq(ellu_open(standin.path, ELLU_BLOCKING, &blocking), 0);
+	request.call_timeout_seconds = 0.01;
+	ck_assert_int_eq(ellu_get_task(blocking, &request, NULL, NULL), -ETIMEDOUT);
+	ellu_close(blocking);
+	stop();
+}
+END_TEST
+
 int main(void)
 {
 	return RUN_TESTS(waiting_for_many, waiting_for_one_after_the_other,
@@ -551,5 +608,6 @@ int main(void)
 			 a_callback_that_comes_later, gathering, gathering_out_of_time, off_the_loop,
 			 closing_while_functions_run, awaiting_from_other_threads,
 			 what_was_awaited_too_late_is_not_started,
-			 closing_ends_those_who_wait, closing_ends_functions_that_wait_for_the_loop);
+			 closing_ends_those_who_wait, closing_ends_functions_that_wait_for_the_loop,
+			 calls_that_take_too_long);
 }

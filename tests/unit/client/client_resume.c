@@ -163,7 +163,7 @@ START_TEST(a_run_goes_on_as_its_task)
 	begin(ELLU_BLOCKING, answer_events);
 	request.name = "n";
 	request.min_interval_seconds = &interval;
-	ck_assert_int_eq(ellu_run_experiment_stream(handle, &request, &stream), 0);
+	ck_assert_int_eq(ellu_run_experiment_stream(handle, &request, &stream, NULL), 0);
 	ck_assert_int_eq(ellu_stream_task_id(stream), 0);
 	while (ellu_run_experiment_next(stream, &reply, NULL) > 0) {
 		ck_assert_int_eq(reply->event->sequence, ++n);
@@ -181,10 +181,9 @@ END_TEST
 
 static int n_events;
 
-static void on_event(struct ellu_op *op, int result, const void *reply,
+static void on_event(struct ellu_op *op, int result, const struct ellu_watch_task_reply *watch,
 		     const struct ellu_error *error, void *userdata)
 {
-	const struct ellu_watch_task_reply *watch = reply;
 
 	(void) userdata;
 	ck_assert_ptr_null(error);
@@ -220,7 +219,7 @@ START_TEST(a_list_goes_on_with_the_next_page)
 
 	begin(ELLU_BLOCKING, answer_pages);
 	request.id = 7;
-	ck_assert_int_eq(ellu_list_task_logs_stream(handle, &request, &stream), 0);
+	ck_assert_int_eq(ellu_list_task_logs_stream(handle, &request, &stream, NULL), 0);
 	while (ellu_list_task_logs_next_item(stream, &item, NULL) > 0)
 		ck_assert_int_eq(item->sequence, ++n);
 	ck_assert_int_eq(n, 6);
@@ -239,7 +238,7 @@ START_TEST(a_monitor_goes_on_behind_its_cursor)
 	int n = 0;
 
 	begin(ELLU_BLOCKING, answer_events);
-	ck_assert_int_eq(ellu_monitor_stream(handle, &request, &stream), 0);
+	ck_assert_int_eq(ellu_monitor_stream(handle, &request, &stream, NULL), 0);
 	while (ellu_monitor_next(stream, &reply, NULL) > 0) {
 		ck_assert_int_eq(reply->event->sequence, ++n);
 		ellu_free(reply);
@@ -283,6 +282,78 @@ START_TEST(a_key_makes_a_repetition_safe)
 }
 END_TEST
 
+/* Hangs up twice. */
+static int answer_third_time(struct standin *guest, int fd, const char *call)
+{
+	return note_call(call) % 3 < 2 ? -1 : standin_answer(guest, fd, call);
+}
+
+/* A plain read, however it is called. What changes something is not made twice. */
+START_TEST(a_read_is_made_again)
+{
+	struct ellu_get_task_request request = ELLU_RECORD(struct ellu_get_task_request);
+	struct ellu_prune_tasks_request prune = ELLU_RECORD(struct ellu_prune_tasks_request);
+	const struct ellu_raw_reply *raw;
+	struct ellu_op *op;
+
+	begin(ELLU_BLOCKING, answer_third_time);
+	request.id = 7;
+	ck_assert_int_eq(ellu_get_task(handle, &request, NULL, NULL), 0);
+	ck_assert_int_eq(n_seen, 3);
+	ck_assert_str_eq(calls[0], calls[2]);
+	ck_assert_int_eq(ellu_call_raw(handle, "org.elluminate.GetTask", "{\"id\":7}", &raw, NULL), 0);
+	ck_assert(strstr(raw->parameters, "STARTED"));
+	ck_assert_int_eq(n_seen, 6);
+	ck_assert_str_eq(calls[0], calls[5]);
+	ellu_free(raw);
+	ck_assert_int_eq(ellu_prune_tasks(handle, &prune, NULL, NULL), -ECONNRESET);
+	ck_assert_int_eq(n_seen, 7);
+	ellu_close(handle);
+	n_seen = 0;
+	ck_assert_int_eq(ellu_open(standin.path, ELLU_EVENT, &handle), 0);
+	ck_assert_int_eq(ellu_get_task_async(handle, &request, NULL, NULL, &op), 0);
+	ck_assert_int_eq(ellu_op_wait(op, 30), 1);
+	ck_assert_int_eq(ellu_op_result(op, NULL, NULL), 0);
+	ck_assert_int_eq(n_seen, 3);
+	ellu_op_free(op);
+	finish();
+}
+END_TEST
+
+/* Streams by name: of a task, and a list. */
+START_TEST(raw_streams_go_on_too)
+{
+	const struct ellu_raw_reply *reply;
+	struct ellu_stream *stream;
+	char wanted[32];
+	int n = 0;
+
+	begin(ELLU_BLOCKING, answer_events);
+	ck_assert_int_eq(ellu_stream_raw(handle, "org.elluminate.WatchTask", "{\"id\":7}", &stream,
+					 NULL), 0);
+	while (ellu_raw_next(stream, &reply, NULL) > 0) {
+		snprintf(wanted, sizeof(wanted), "\"sequence\":%d,", ++n);
+		ck_assert(strstr(reply->parameters, wanted));
+		ellu_free(reply);
+	}
+	ck_assert_int_eq(n, 6);
+	ck_assert_int_eq(ellu_stream_task_id(stream), 7);
+	ck_assert(strstr(calls[2], "\"after_sequence\":4"));
+	ellu_stream_close(stream);
+	finish();
+	n_seen = 0;
+	begin(ELLU_BLOCKING, answer_pages);
+	ck_assert_int_eq(ellu_stream_raw(handle, "org.elluminate.ListTaskLogs", "{\"id\":7}", &stream,
+					 NULL), 0);
+	for (n = 0; ellu_raw_next(stream, &reply, NULL) > 0; n++)
+		ellu_free(reply);
+	ck_assert_int_eq(n_seen, 3);
+	ck_assert(strstr(calls[2], "\"cursor\":\"4\"") && strstr(calls[2], "\"id\":7"));
+	ellu_stream_close(stream);
+	finish();
+}
+END_TEST
+
 START_TEST(what_was_not_sent_is_told_apart)
 {
 	struct ellu_get_task_request request = ELLU_RECORD(struct ellu_get_task_request);
@@ -310,7 +381,7 @@ START_TEST(patience_ends)
 	begin(ELLU_BLOCKING, answer_events);
 	request.id = 7;
 	ck_assert_int_eq(ellu_set_reconnect(handle, 1), 0);
-	ck_assert_int_eq(ellu_watch_task_stream(handle, &request, &stream), 0);
+	ck_assert_int_eq(ellu_watch_task_stream(handle, &request, &stream, NULL), 0);
 	for (int i = 0; i < 2; i++) {
 		ck_assert_int_eq(ellu_watch_task_next(stream, &reply, NULL), 1);
 		ellu_free(reply);
@@ -368,10 +439,9 @@ START_TEST(cancelling_the_task_of_a_stream)
 	const struct ellu_run_experiment_reply *reply;
 	struct ellu_stream *stream;
 	struct ellu_op *op;
-	const void *last;
 
 	begin(ELLU_BLOCKING, answer_until_cancelled);
-	ck_assert_int_eq(ellu_run_experiment_stream(handle, &request, &stream), 0);
+	ck_assert_int_eq(ellu_run_experiment_stream(handle, &request, &stream, NULL), 0);
 	ck_assert_int_eq(ellu_stream_cancel_task(stream, NULL), -EAGAIN);
 	ck_assert_int_eq(ellu_run_experiment_next(stream, &reply, NULL), 1);
 	ellu_free(reply);
@@ -385,9 +455,9 @@ START_TEST(cancelling_the_task_of_a_stream)
 	ck_assert_int_eq(ellu_run_experiment_stream_async(handle, &request, NULL, NULL, &op), 0);
 	ck_assert_int_eq(ellu_op_cancel_task(op), 0); // its task is not known yet
 	ck_assert_int_eq(ellu_op_wait(op, 10), 1);
-	ck_assert_int_eq(ellu_op_result(op, &last, NULL), 0);
-	reply = last;
+	ck_assert_int_eq(ellu_run_experiment_result(op, &reply, NULL), 0);
 	ck_assert_str_eq(reply->event->status, "REVOKED");
+	ellu_free(reply);
 	ellu_op_free(op);
 	finish();
 }
@@ -398,6 +468,7 @@ int main(void)
 	return RUN_TESTS(a_call_that_arrived_is_never_said_not_to_have_been_carried_out,
 			 a_run_goes_on_as_its_task, the_same_by_callbacks,
 			 a_list_goes_on_with_the_next_page, a_monitor_goes_on_behind_its_cursor,
-			 a_key_makes_a_repetition_safe, what_was_not_sent_is_told_apart, patience_ends,
+			 a_key_makes_a_repetition_safe, a_read_is_made_again,
+			 raw_streams_go_on_too, what_was_not_sent_is_told_apart, patience_ends,
 			 no_patience_at_all, cancelling_the_task_of_a_stream);
 }

@@ -1,8 +1,8 @@
 #!/bin/sh
 # client_symbols.sh LIBRARY PAGES HEADER...: the library exports exactly the functions that the
-# headers declare, all in the version script's node; the headers compile as C89 and C++98, the
-# adapters' too where their loops are; each function, and no other, has a man page in the folder
-# PAGES.
+# headers declare, all in the version script's node, and no more than were meant for ever: methods are
+# made of them. The headers compile as the first and the last C and C++ that they are for, the adapters'
+# too where their loops are; each function, and no other, has a man page in the folder PAGES.
 set -eu
 library=$1
 pages=$2
@@ -22,19 +22,23 @@ nm -D --defined-only "$library" | awk '$2 != "A" { print $3 }' | sort -u >"$scra
 sed -n 's/@@ELLUMINATE_0$//p' "$scratch/exported" >"$scratch/names"
 [ "$(wc -l <"$scratch/exported")" = "$(wc -l <"$scratch/names")" ] ||
 	fail "symbols outside the node: $(grep -v '@@ELLUMINATE_0$' "$scratch/exported")"
-[ "$(wc -l <"$scratch/names")" -gt 50 ] || fail "too few symbols"
+n=$(wc -l <"$scratch/names")
+{ [ "$n" -gt 50 ] && [ "$n" -le 80 ]; } || fail "$n symbols"
 diff "$scratch/declared" "$scratch/names" || fail "declared (<) and exported (>) differ"
 readelf -d "$library" | grep -q 'SONAME.*libelluminate\.so\.0\]' || fail "wrong soname"
 
 includes=$(for header; do dirname "$header"; done | sort -u | sed 's/^/-I/')
-echo '#include <elluminate.h>' >"$scratch/header.c"
 # shellcheck disable=SC2086
-cc -std=c89 -Wall -Wextra -Wstrict-prototypes -Wundef -Werror -Wno-long-long $includes \
-	-fsyntax-only "$scratch/header.c"
+for standard in c99 c2x; do
+	cc -std=$standard -Wall -Wextra -pedantic -Wstrict-prototypes -Wundef -Werror $includes \
+		-fsyntax-only -x c "$(dirname "$0")/client_header.cc"
+done
 if command -v c++ >/dev/null; then
-	# shellcheck disable=SC2086
-	c++ -std=c++98 -Wall -Wextra -Werror $includes \
-		-fsyntax-only "$(dirname "$0")/client_header.cc"
+	for standard in c++98 c++20; do
+		# shellcheck disable=SC2086
+		c++ -std=$standard -Wall -Wextra -pedantic -Wno-long-long -Werror $includes \
+			-fsyntax-only "$(dirname "$0")/client_header.cc"
+	done
 	for adapter in libevent:libevent sd-event:libsystemd glib:glib-2.0; do
 		pkg-config --exists "${adapter#*:}" || continue
 		echo "#include <elluminate-${adapter%:*}.h>" >"$scratch/adapter.cc"
@@ -52,7 +56,9 @@ for link in "$pages"/ellu_*.3; do
 	grep -q "^\\\\fB.*[ *]$name(" "$pages$page" || fail "$name is not in the page $page"
 	echo "$name"
 done | grep -v -e '_fn$' -e '_attach$' | sort >"$scratch/described"
-diff "$scratch/declared" "$scratch/described" || fail "declared (<) and in man pages (>) differ"
+cat "$@" | tr '\n' ' ' | grep -o 'static inline [^{]*' | grep -o 'ellu_[a-z_]*(' | tr -d '(' |
+	grep -v '_deliver_$' | sort -u - "$scratch/declared" >"$scratch/functions"
+diff "$scratch/functions" "$scratch/described" || fail "declared (<) and in man pages (>) differ"
 if command -v groff >/dev/null; then
 	for page in "$pages"/*elluminate*.3; do
 		groff -k -man -ww -z -Tutf8 "$page" 2>"$scratch/said"

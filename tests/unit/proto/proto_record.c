@@ -268,7 +268,7 @@ START_TEST(lists_of_counts)
 		char *to_client, *to_daemon;
 
 		for (size_t i = 0; i < n; i++) {
-			epochs[i] = (struct ellu_epoch_progress) ELLU_RECORD(
+			epochs[i] = ELLU_RECORD(
 				struct ellu_epoch_progress);
 			epochs[i].epoch = epochs[i].total = values[i];
 			epochs[i].rated = values[N - 1 - i];

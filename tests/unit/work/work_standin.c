@@ -85,7 +85,7 @@ void standin_await_stall(void)
 
 static void fill_config(struct ellu_llm_config *config, const int64_t *id, const char *name)
 {
-	*config = (struct ellu_llm_config)ELLU_RECORD(struct ellu_llm_config);
+	*config = ELLU_RECORD(struct ellu_llm_config);
 	config->id = id;
 	config->name = name;
 	config->provider = "openai";

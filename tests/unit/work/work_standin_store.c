@@ -213,7 +213,7 @@ static void keep_error(int item, const struct fault *fault)
 
 	if (!fault || error_counts[item].count++ > 0)
 		return;
-	errors[item] = (struct ellu_error)ELLU_RECORD(struct ellu_error);
+	errors[item] = ELLU_RECORD(struct ellu_error);
 	errors[item].code = "BackendRejected";
 	errors[item].message = error_messages[item];
 	snprintf(error_messages[item], sizeof(error_messages[item]), "%s", fault->message);
@@ -377,17 +377,17 @@ void standin_set_hold(bool hold)
 void standin_reset_store(void)
 {
 	hold_commits = commit_planned = false;
-	results = (struct ellu_experiment_results)ELLU_RECORD(struct ellu_experiment_results);
+	results = ELLU_RECORD(struct ellu_experiment_results);
 	results.ratings = results.failed_ratings = standin.all_ratings_fail ? 1 : 0;
 	memset(error_counts, 0, sizeof(error_counts));
 	flow_connections = standin.flow_connections;
-	params = (struct ellu_generation_params)ELLU_RECORD(struct ellu_generation_params);
+	params = ELLU_RECORD(struct ellu_generation_params);
 	params.max_connections = &flow_connections;
-	template_message = (struct ellu_message)ELLU_RECORD(struct ellu_message);
+	template_message = ELLU_RECORD(struct ellu_message);
 	template_message.role = "user";
 	template_message.content = standin.template_text ? standin.template_text : "Say {{word}}";
 	template_messages[0] = &template_message;
-	prompt_template = (struct ellu_prompt_template)ELLU_RECORD(struct ellu_prompt_template);
+	prompt_template = ELLU_RECORD(struct ellu_prompt_template);
 	prompt_template.messages = template_messages;
 	prompt_template.n_messages = 1;
 	for (size_t m = 0; m < standin.n_measures; m++)
