@@ -176,7 +176,7 @@ static bool header_is_valid(const struct ellu_entry *header)
 
 static int check_body(const struct check *check)
 {
-	static const char *const ours[] = { "messages", "stream", "n" };
+	static const char *const ours[] = { "messages", "contents", "stream", "n" };
 	const char *extra_body = check->config->extra_body;
 	struct fault problem;
 	json_object *json;
@@ -195,7 +195,8 @@ static int check_body(const struct check *check)
 	}
 	json_object_put(json);
 	return ok ? 0 : invalid(check, "extra_body",
-				"an object without messages, stream and n, which the daemon sets");
+				"an object without messages, contents, stream and n, which the daemon "
+				"sets");
 }
 
 /* What the backend sends as it is. */

@@ -6,11 +6,20 @@
 static const char *const anthropic_lacks[] = { "frequency_penalty", "presence_penalty", "seed",
 					       "reasoning_effort", "verbosity", "logprobs", NULL };
 
+static const char *const cohere_lacks[] = { "reasoning_effort", "verbosity", NULL };
+static const char *const gemini_lacks[] = { "verbosity", NULL };
+
 static const struct provider providers[] = {
 	{ .name = "anthropic", .default_base = "https://api.anthropic.com",
 	  .key_variable = "ANTHROPIC_API_KEY", .wants_key = true, .lacks = anthropic_lacks,
 	  .lacks_json_object = true },
 	{ .name = "azure" },
+	{ .name = "cohere", .default_base = "https://api.cohere.com", .key_variable = "COHERE_API_KEY",
+	  .wants_key = true, .lacks = cohere_lacks },
+	{ .name = "deepseek", .default_base = "https://api.deepseek.com/v1",
+	  .key_variable = "DEEPSEEK_API_KEY", .wants_key = true },
+	{ .name = "gemini", .default_base = "https://generativelanguage.googleapis.com",
+	  .key_variable = "GEMINI_API_KEY", .wants_key = true, .lacks = gemini_lacks },
 	{ .name = "groq", .default_base = "https://api.groq.com/openai/v1",
 	  .key_variable = "GROQ_API_KEY", .wants_key = true },
 	{ .name = "litellm", .default_base = "http://127.0.0.1:4000/v1",
@@ -20,7 +29,12 @@ static const struct provider providers[] = {
 	{ .name = "ollama", .default_base = "http://127.0.0.1:11434/v1" },
 	{ .name = "openai", .default_base = "https://api.openai.com/v1",
 	  .key_variable = "OPENAI_API_KEY", .wants_key = true },
+	{ .name = "openrouter", .default_base = "https://openrouter.ai/api/v1",
+	  .key_variable = "OPENROUTER_API_KEY", .wants_key = true },
 	{ .name = PROVIDER_SIMULATED },
+	{ .name = "together", .default_base = "https://api.together.xyz/v1",
+	  .key_variable = "TOGETHER_API_KEY", .wants_key = true },
+	{ .name = "vertex", .lacks = gemini_lacks },
 	{ .name = "xai", .default_base = "https://api.x.ai/v1", .key_variable = "XAI_API_KEY",
 	  .wants_key = true },
 };

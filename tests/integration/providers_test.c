@@ -6,24 +6,26 @@
 
 #define KEY "sk-ant-0123456789abcdef"
 
-/* Answers and verdicts come, under the key that the provider wants, and no call is lost. */
-START_TEST(anthropic)
-{
-	struct sim *sim = sim_start((const char *[]) {
-		"--api_key=" KEY, "--refuse_schema=true", "--error_503_rate=0.1",
-		"--truncated_json_rate=0.1", "--fixed_answer=The key was " KEY ".", NULL });
-	struct daemon *daemon = daemon_start(NULL);
-	struct wire *wire = daemon_connect(daemon);
-	char *url = strdup(sim_url(sim));
-	json_object *task, *items, *reply;
+/* Whose way to speak it is, and what its base has behind the endpoint's. */
+static const struct {
+	const char *provider, *base;
+} spoken[] = {
+	{ "anthropic", "" },
+	{ "cohere", "" },
+	{ "gemini", "" },
+	{ "vertex", "/v1/projects/p/locations/l" },
+};
 
-	*strstr(url, "/v1") = '\0';
-	task = experiment_run(wire, &(struct experiment) {
-		.rows = 10, .n_criteria = 2,
-		.more = text("'llm_config':{'content':{'name':'c','provider':'anthropic',"
+static void run_with(struct wire *wire, const char *provider, const char *url)
+{
+	json_object *task = experiment_run(wire, &(struct experiment) {
+		.name = provider, .rows = 10, .n_criteria = 2,
+		.more = text("'llm_config':{'content':{'name':'%s','provider':'%s',"
 			     "'llm_model_name':'m','llm_base_url':'%s','api_key':'" KEY "',"
 			     "'max_connections':4,'max_retries':20,'system_message':'Be brief.',"
-			     "'price_input':'1','price_output':'2'}}", url) });
+			     "'price_input':'1','price_output':'2'}}", provider, provider, url) });
+	json_object *items;
+
 	ck_assert_msg(at_is(task, "status", "SUCCESS"), "%s", json_object_to_json_string(task));
 	items = list_all(wire, "ListResponses", "'experiment':{'id':%lld}",
 			 (long long)at_int(task, "experiment_id"));
@@ -37,9 +39,38 @@ START_TEST(anthropic)
 		ck_assert_int_gt(at_int(item, "input_tokens"), 0);
 		ck_assert_uint_eq(at_count(item, "ratings"), 2);
 	}
+}
+
+/* Answers and verdicts come, under the key that the provider wants, and no call is lost. */
+START_TEST(experiments)
+{
+	struct sim *sim = sim_start((const char *[]) {
+		"--api_key=" KEY, "--refuse_schema=true", "--error_503_rate=0.1",
+		"--retry_after_seconds=0.01", "--truncated_json_rate=0.1",
+		"--fixed_answer=The key was " KEY ".", NULL });
+	struct daemon *daemon = daemon_start(NULL);
+	struct wire *wire = daemon_connect(daemon);
+	char *url = strdup(sim_url(sim));
+
+	*strstr(url, "/v1") = '\0';
+	for (size_t i = 0; i < sizeof(spoken) / sizeof(*spoken); i++) {
+		run_with(wire, spoken[i].provider, text("%s%s", url, spoken[i].base));
+		ck_assert_int_eq(sim_stat(sim, "distinct_keys"), 30 * ((int)i + 1));
+	}
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+/* What a provider does not have, or must have, is told where a config is made. */
+START_TEST(configs)
+{
+	struct daemon *daemon = daemon_start(NULL);
+	struct wire *wire = daemon_connect(daemon);
+	json_object *reply;
+
 	reply = wire_refused(wire, "org.varlink.service.InvalidParameter", "CreateLLMConfig",
 			     "{'llm_config':{'name':'d','provider':'anthropic','llm_model_name':'m',"
-			     "'llm_base_url':'%s','seed':1}}", url);
+			     "'llm_base_url':'http://127.0.0.1:1','seed':1}}");
 	ck_assert_str_eq(at_text(reply, "parameters.parameter"), "llm_config.seed");
 	/* Without a URL it is the provider's own, with a key; some have none. */
 	reply = wire_refused(wire, "org.varlink.service.InvalidParameter", "CreateLLMConfig",
@@ -56,14 +87,19 @@ START_TEST(anthropic)
 			     "{'llm_config':{'name':'e','provider':'ollama','llm_model_name':'m',"
 			     "'extra_headers':{'Host':'h'}}}");
 	ck_assert_str_eq(at_text(reply, "parameters.parameter"), "llm_config.extra_headers");
-	reply = wire_call(wire, "GetLLMConfig", "{'llm_config':{'name':'c'}}");
-	ck_assert_str_eq(at_text(reply, "llm_config.provider"), "anthropic");
-	ck_assert_int_eq(sim_stat(sim, "distinct_keys"), 30);
+	reply = wire_refused(wire, "org.varlink.service.InvalidParameter", "CreateLLMConfig",
+			     "{'llm_config':{'name':'e','provider':'vertex','llm_model_name':'m',"
+			     "'api_key':'k'}}");
+	ck_assert_str_eq(at_text(reply, "parameters.parameter"), "llm_config.llm_base_url");
+	reply = wire_refused(wire, "org.varlink.service.InvalidParameter", "CreateLLMConfig",
+			     "{'llm_config':{'name':'e','provider':'cohere','llm_model_name':'m',"
+			     "'api_key':'k','verbosity':'low'}}");
+	ck_assert_str_eq(at_text(reply, "parameters.parameter"), "llm_config.verbosity");
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(anthropic);
+	return RUN_SUITE(experiments, configs);
 }

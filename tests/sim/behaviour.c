@@ -47,12 +47,15 @@ static const struct setting settings[] = {
 	SETTING(api_key, SETTING_TEXT),
 	SETTING(model, SETTING_TEXT),
 	SETTING(fixed_answer, SETTING_TEXT),
+	SETTING(finish, SETTING_TEXT),
 	SETTING(refused_text, SETTING_TEXT),
 	SETTING(bad_verdict_rate, SETTING_RATE),
 	SETTING(fail_first_n, SETTING_INTEGER),
 	SETTING(faults_after, SETTING_INTEGER),
 	SETTING(faults_until, SETTING_INTEGER),
 	SETTING(refuse_schema, SETTING_BOOL),
+	SETTING(call_tools, SETTING_BOOL),
+	SETTING(no_usage, SETTING_BOOL),
 	SETTING(need_max_completion_tokens, SETTING_BOOL),
 	SETTING(cached_tokens, SETTING_INTEGER),
 	SETTING(seed, SETTING_INTEGER),
@@ -103,6 +106,7 @@ void behaviour_done(struct behaviour *behaviour)
 	free(behaviour->api_key);
 	free(behaviour->model);
 	free(behaviour->fixed_answer);
+	free(behaviour->finish);
 	free(behaviour->refused_text);
 }
 

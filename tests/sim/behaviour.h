@@ -43,6 +43,7 @@ struct behaviour {
 	char *api_key;              /* NULL: none needed */
 	char *model;                /* NULL: any */
 	char *fixed_answer;         /* NULL: generated text */
+	char *finish;               /* length, filter or refusal: how each answer ends; NULL: well */
 	char *refused_text;         /* a call that holds it gets 429, always; NULL: none */
 	double fault_rates[_FAULT_MAX];
 	double bad_verdict_rate;
@@ -50,6 +51,8 @@ struct behaviour {
 	int64_t faults_after; /* none in the first so many calls */
 	int64_t faults_until; /* 0: for ever */
 	bool refuse_schema;
+	bool call_tools; /* those of a request are called, the first one first, before it is answered */
+	bool no_usage;
 	bool need_max_completion_tokens;
 	int64_t cached_tokens; /* at most so many of a request are said to be */
 	int64_t seed;

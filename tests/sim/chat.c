@@ -4,7 +4,6 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "daemon/backend/dialect/simulated_text.h"
 #include "daemon/base/hash.h"
@@ -12,171 +11,107 @@
 #define DEPTH_MAX 64
 #define DELTA_SIZE_MIN 16
 
-static const char *text_member(struct json_object *object, const char *name)
+/* ---- Which ---- */
+
+static const struct chat_dialect *const dialects[] = {
+	&chat_openai, &chat_mistral, &chat_azure, &chat_anthropic, &chat_cohere, &chat_gemini,
+	&chat_vertex,
+};
+
+static bool ends_in(struct span path, const char *end)
+{
+	size_t size = strlen(end);
+
+	return path.size > size && memcmp(path.data + path.size - size, end, size) == 0;
+}
+
+bool chat_find(struct span path, struct chat_wanted *ret_wanted)
+{
+	for (size_t i = 0; i < sizeof(dialects) / sizeof(*dialects); i++) {
+		const struct chat_dialect *dialect = dialects[i];
+		const size_t size = strlen(dialect->path);
+		const char *slash;
+		bool stream;
+
+		*ret_wanted = (struct chat_wanted) { .dialect = dialect };
+		if (!dialect->end && span_is(path, dialect->path))
+			return true;
+		if (!dialect->end || path.size <= size || memcmp(path.data, dialect->path, size) != 0)
+			continue;
+		stream = dialect->stream_end && ends_in(path, dialect->stream_end);
+		if (!stream && !ends_in(path, dialect->end))
+			continue;
+		path.size -= strlen(stream ? dialect->stream_end : dialect->end);
+		slash = memrchr(path.data, '/', path.size);
+		ret_wanted->model = (struct span) { slash + 1,
+						    (size_t) (path.data + path.size - slash) - 1 };
+		ret_wanted->stream = stream;
+		return true;
+	}
+	return false;
+}
+
+/* ---- Requests ---- */
+
+struct json_object *chat_member(struct json_object *object, const char *name)
 {
 	struct json_object *value;
 
-	if (!json_object_object_get_ex(object, name, &value) ||
-	    !json_object_is_type(value, json_type_string))
-		return NULL;
-	return json_object_get_string(value);
+	return json_object_is_type(object, json_type_object) &&
+			       json_object_object_get_ex(object, name, &value) ?
+		       value : NULL;
 }
 
-static bool true_member(struct json_object *object, const char *name)
+const char *chat_text_member(struct json_object *object, const char *name)
 {
-	struct json_object *value;
+	struct json_object *value = chat_member(object, name);
 
-	return json_object_object_get_ex(object, name, &value) &&
-	       json_object_is_type(value, json_type_boolean) && json_object_get_boolean(value);
+	return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
 }
 
-static void add_content(struct chat_request *request, const char *text)
+void chat_add_content(struct chat_request *request, const char *text)
 {
 	request->contents = must_have(reallocarray(request->contents, request->n_contents + 1,
 						   sizeof(*request->contents)));
 	request->contents[request->n_contents++] = text;
 }
 
-/* A text, or parts of which some are texts. */
-static bool add_text(struct chat_request *request, struct json_object *content)
+bool chat_add_text(struct chat_request *request, struct json_object *content)
 {
 	if (json_object_is_type(content, json_type_string)) {
-		add_content(request, json_object_get_string(content));
+		chat_add_content(request, json_object_get_string(content));
 		return true;
 	}
 	if (!json_object_is_type(content, json_type_array))
 		return false;
 	for (size_t i = 0; i < json_object_array_length(content); i++) {
-		struct json_object *part = json_object_array_get_idx(content, i);
-		const char *text = text_member(part, "text");
+		const char *text = chat_text_member(json_object_array_get_idx(content, i), "text");
 
 		if (text)
-			add_content(request, text);
+			chat_add_content(request, text);
 	}
 	return true;
 }
 
-static bool add_message(struct chat_request *request, struct json_object *message)
+void chat_add_tool(struct chat_request *request, const char *name, struct json_object *schema)
 {
-	const char *role = text_member(message, "role");
-	struct json_object *content;
-
-	if (!json_object_is_type(message, json_type_object) || !role)
-		return false;
-	if (request->dialect == CHAT_ANTHROPIC && strcmp(role, "user") != 0 &&
-	    strcmp(role, "assistant") != 0)
-		return false;
-	if (!json_object_object_get_ex(message, "content", &content) || !content)
-		return true;
-	return add_text(request, content);
+	request->tools = must_have(reallocarray(request->tools, request->n_tools + 1,
+						sizeof(*request->tools)));
+	request->tools[request->n_tools++] = (struct chat_tool) { name, schema };
 }
 
-/* {output_config: {format: {type: json_schema, schema}}} */
-static void read_output_config(struct chat_request *request)
+/* The model's name becomes a member, as others have it. */
+static void take_model(struct chat_request *request, struct span model)
 {
-	struct json_object *format;
-
-	if (json_object_object_get_ex(request->json, "output_config", &format) &&
-	    json_object_object_get_ex(format, "format", &format)) {
-		request->format = CHAT_JSON_SCHEMA;
-		json_object_object_get_ex(format, "schema", &request->schema);
-	}
+	json_object_object_add(request->json, "model",
+			       json_object_new_string_len(model.data, (int) model.size));
 }
 
-/* The system message stands apart, as a text or as blocks; an answer must be limited. */
-static bool read_anthropic(struct chat_request *request, struct bytes *error)
-{
-	struct json_object *value;
-
-	if (!json_object_object_get_ex(request->json, "max_tokens", &value) ||
-	    !json_object_is_type(value, json_type_int)) {
-		bytes_text(error, "max_tokens: Field required");
-		return false;
-	}
-	if (json_object_object_get_ex(request->json, "system", &value) &&
-	    !add_text(request, value)) {
-		bytes_text(error, "system: Input should be a valid string or list");
-		return false;
-	}
-	read_output_config(request);
-	return true;
-}
-
-static void read_format(struct chat_request *request)
-{
-	struct json_object *format, *schema;
-	const char *type;
-
-	if (!json_object_object_get_ex(request->json, "response_format", &format))
-		return;
-	type = text_member(format, "type");
-	if (type && strcmp(type, "json_object") == 0) {
-		request->format = CHAT_JSON_OBJECT;
-	} else if (type && strcmp(type, "json_schema") == 0) {
-		request->format = CHAT_JSON_SCHEMA;
-		if (json_object_object_get_ex(format, "json_schema", &schema) &&
-		    json_object_object_get_ex(schema, "schema", &schema))
-			request->schema = schema;
-	}
-}
-
-/* What it does not know, it does not ignore. */
-static bool is_mistral(const struct chat_request *request, struct bytes *error)
-{
-	static const char *const unknown[] = { "seed", "max_completion_tokens", "top_k" };
-	const char *choice = text_member(request->json, "tool_choice");
-
-	for (size_t i = 0; i < sizeof(unknown) / sizeof(*unknown); i++)
-		if (json_object_object_get_ex(request->json, unknown[i], NULL)) {
-			bytes_printf(error, "%s: Extra inputs are not permitted", unknown[i]);
-			return false;
-		}
-	if (!choice || strcmp(choice, "required") != 0)
-		return true;
-	bytes_text(error, "tool_choice: Input should be 'auto', 'none' or 'any'");
-	return false;
-}
-
-static bool read_members(struct chat_request *request, struct bytes *error)
-{
-	struct json_object *messages, *options;
-
-	request->model = text_member(request->json, "model");
-	if (!request->model) {
-		bytes_text(error, "you must provide a model parameter");
-		return false;
-	}
-	if (!json_object_object_get_ex(request->json, "messages", &messages) ||
-	    !json_object_is_type(messages, json_type_array) ||
-	    json_object_array_length(messages) == 0) {
-		bytes_text(error, "'messages' must be a non-empty array");
-		return false;
-	}
-	if (request->dialect == CHAT_ANTHROPIC && !read_anthropic(request, error))
-		return false;
-	if (request->dialect == CHAT_MISTRAL && !is_mistral(request, error))
-		return false;
-	for (size_t i = 0; i < json_object_array_length(messages); i++)
-		if (!add_message(request, json_object_array_get_idx(messages, i))) {
-			bytes_printf(error, "'messages[%zu]' is not a message", i);
-			return false;
-		}
-	if (request->dialect == CHAT_ANTHROPIC)
-		return true;
-	request->stream = true_member(request->json, "stream");
-	request->include_usage =
-		json_object_object_get_ex(request->json, "stream_options", &options) &&
-		true_member(options, "include_usage");
-	request->has_max_tokens = json_object_object_get_ex(request->json, "max_tokens", &options);
-	read_format(request);
-	return true;
-}
-
-bool chat_request_parse(struct span body, enum chat_dialect dialect,
+bool chat_request_parse(struct span body, const struct chat_wanted *wanted,
 			struct chat_request *ret_request, struct bytes *error)
 {
 	struct json_tokener *tokener = must_have(json_tokener_new_ex(DEPTH_MAX));
-	struct chat_request request = { .dialect = dialect };
+	struct chat_request request = { .dialect = wanted->dialect, .stream = wanted->stream };
 
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
 	request.json = json_tokener_parse_ex(tokener, body.data ? body.data : "", (int) body.size);
@@ -186,7 +121,12 @@ bool chat_request_parse(struct span body, enum chat_dialect dialect,
 		chat_request_done(&request);
 		return false;
 	}
-	if (!read_members(&request, error)) {
+	if (wanted->model.data)
+		take_model(&request, wanted->model);
+	request.model = chat_text_member(request.json, "model");
+	if (!request.model)
+		bytes_text(error, "you must provide a model parameter");
+	if (!request.model || !wanted->dialect->read(&request, error)) {
 		chat_request_done(&request);
 		return false;
 	}
@@ -198,159 +138,55 @@ void chat_request_done(struct chat_request *request)
 {
 	json_object_put(request->json);
 	free(request->contents);
+	free(request->tools);
 	*request = (struct chat_request) { 0 };
 }
 
-static void write_opening(struct bytes *out, const struct chat_answer *answer, const char *object)
+/* ---- Streams ---- */
+
+struct span chat_take_piece(struct span *text)
 {
-	bytes_printf(out, "{\"id\":\"chatcmpl-%016" PRIx64 "\",\"object\":\"%s\",\"created\":%lld,\"model\":",
-		     answer->number, object, (long long) time(NULL));
-	bytes_json(out, span_of(answer->model));
+	size_t n = text->size < DELTA_SIZE_MIN ? text->size : DELTA_SIZE_MIN;
+	struct span piece = { text->data, 0 };
+
+	while (n < text->size && text->data[n - 1] != ' ' && text->data[n - 1] != '\n')
+		n++;
+	piece.size = n;
+	text->data += n;
+	text->size -= n;
+	return piece;
 }
 
-static void write_usage(struct bytes *out, const struct chat_answer *answer)
+void chat_write_event(struct bytes *out, const char *name, struct bytes *event)
 {
-	bytes_printf(out,
-		     ",\"usage\":{\"prompt_tokens\":%" PRIi64 ",\"completion_tokens\":%" PRIi64
-		     ",\"total_tokens\":%" PRIi64,
-		     answer->input_tokens, answer->output_tokens,
-		     answer->input_tokens + answer->output_tokens);
-	if (answer->cached_tokens)
-		bytes_printf(out, ",\"prompt_tokens_details\":{\"cached_tokens\":%" PRIi64 "}",
-			     answer->cached_tokens);
-	bytes_text(out, "}");
-}
+	size_t size = event->size + 8 + (name ? strlen(name) + 8 : 0);
 
-static void write_anthropic_answer(struct bytes *out, const struct chat_answer *answer)
-{
-	bool stopped = strcmp(answer->finish_reason, "stop") == 0;
-
-	bytes_printf(out, "{\"id\":\"msg_%016" PRIx64 "\",\"type\":\"message\",\"role\":\"assistant\","
-		     "\"model\":", answer->number);
-	bytes_json(out, span_of(answer->model));
-	bytes_text(out, ",\"content\":[{\"type\":\"text\",\"text\":");
-	bytes_json(out, answer->text);
-	bytes_printf(out, "}],\"stop_reason\":\"%s\",\"stop_sequence\":null,\"usage\":{"
-		     "\"input_tokens\":%" PRIi64 ",\"output_tokens\":%" PRIi64 "}}",
-		     stopped ? "end_turn" : "max_tokens", answer->input_tokens,
-		     answer->output_tokens);
-}
-
-void chat_write_anthropic_error(struct bytes *out, const char *message, int status)
-{
-	const char *type = status == 401 ? "authentication_error" :
-			   status == 404 ? "not_found_error" :
-			   status == 429 ? "rate_limit_error" :
-			   status == 503 ? "overloaded_error" :
-			   status >= 500 ? "api_error" : "invalid_request_error";
-
-	bytes_printf(out, "{\"type\":\"error\",\"error\":{\"type\":\"%s\",\"message\":", type);
-	bytes_json(out, span_of(message));
-	bytes_text(out, "},\"request_id\":\"req_simulated\"}");
-}
-
-void chat_write_mistral_error(struct bytes *out, const char *message, const char *type)
-{
-	bytes_text(out, "{\"object\":\"error\",\"message\":{\"detail\":[{\"msg\":");
-	bytes_json(out, span_of(message));
-	bytes_printf(out, "}]},\"type\":\"%s\",\"param\":null,\"code\":null}", type);
-}
-
-void chat_write_answer(struct bytes *out, const struct chat_answer *answer)
-{
-	if (answer->dialect == CHAT_ANTHROPIC) {
-		write_anthropic_answer(out, answer);
-		return;
-	}
-	write_opening(out, answer, "chat.completion");
-	bytes_text(out, ",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":");
-	bytes_json(out, answer->text);
-	bytes_printf(out, "},\"logprobs\":null,\"finish_reason\":\"%s\"}]", answer->finish_reason);
-	write_usage(out, answer);
-	bytes_text(out, "}");
-}
-
-void chat_write_error(struct bytes *out, const char *message, const char *type, const char *code)
-{
-	bytes_text(out, "{\"error\":{\"message\":");
-	bytes_json(out, span_of(message));
-	bytes_printf(out, ",\"type\":\"%s\",\"param\":null,\"code\":", type);
-	if (code)
-		bytes_json(out, span_of(code));
-	else
-		bytes_text(out, "null");
-	bytes_text(out, "}}");
-}
-
-void chat_write_event(struct bytes *out, struct span data)
-{
-	bytes_printf(out, "%zx\r\ndata: ", data.size + 8);
-	bytes_append(out, data.data, data.size);
+	bytes_printf(out, "%zx\r\n", size);
+	if (name)
+		bytes_printf(out, "event: %s\n", name);
+	bytes_text(out, "data: ");
+	bytes_append(out, event->data, event->size);
 	bytes_text(out, "\n\n\r\n");
+	bytes_clear(event);
 }
 
-void chat_write_stream_end(struct bytes *out)
-{
-	chat_write_event(out, span_of("[DONE]"));
-	bytes_text(out, "0\r\n\r\n");
-}
-
-/* One event; data says what stands in choices and behind it. */
-static void write_chunk(struct bytes *out, const struct chat_answer *answer, struct bytes *data)
+void chat_write_stream_end(struct bytes *out, bool done)
 {
 	struct bytes event = { 0 };
 
-	write_opening(&event, answer, "chat.completion.chunk");
-	bytes_append(&event, data->data, data->size);
-	bytes_text(&event, "}");
-	chat_write_event(out, (struct span) { event.data, event.size });
+	bytes_text(&event, "[DONE]");
+	if (done)
+		chat_write_event(out, NULL, &event);
+	bytes_text(out, "0\r\n\r\n");
 	bytes_done(&event);
-	bytes_clear(data);
 }
 
-/* Pieces end behind a blank, so that no character is cut. */
-static size_t delta_size(struct span rest)
-{
-	size_t n = rest.size < DELTA_SIZE_MIN ? rest.size : DELTA_SIZE_MIN;
-
-	while (n < rest.size && rest.data[n - 1] != ' ' && rest.data[n - 1] != '\n')
-		n++;
-	return n;
-}
-
-void chat_write_stream(struct bytes *out, const struct chat_answer *answer, bool include_usage)
-{
-	static const char delta[] = ",\"choices\":[{\"index\":0,\"delta\":{";
-	struct span rest = answer->text;
-	struct bytes data = { 0 };
-
-	bytes_printf(&data, "%s\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}]", delta);
-	write_chunk(out, answer, &data);
-	while (rest.size > 0) {
-		size_t n = delta_size(rest);
-
-		bytes_printf(&data, "%s\"content\":", delta);
-		bytes_json(&data, (struct span) { rest.data, n });
-		bytes_text(&data, "},\"finish_reason\":null}]");
-		write_chunk(out, answer, &data);
-		rest.data += n;
-		rest.size -= n;
-	}
-	bytes_printf(&data, "%s},\"finish_reason\":\"%s\"}]", delta, answer->finish_reason);
-	write_chunk(out, answer, &data);
-	if (include_usage) {
-		bytes_text(&data, ",\"choices\":[]");
-		write_usage(&data, answer);
-		write_chunk(out, answer, &data);
-	}
-	chat_write_stream_end(out);
-	bytes_done(&data);
-}
+/* ---- What is said ---- */
 
 /* A value that fits one property's schema, as far as its type and enum say. */
 static void write_property(struct json_object *schema, const char *text, struct bytes *out)
 {
-	const char *type = text_member(schema, "type");
+	const char *type = chat_text_member(schema, "type");
 	struct json_object *choices;
 
 	if (json_object_object_get_ex(schema, "enum", &choices) &&
@@ -371,19 +207,18 @@ static void write_property(struct json_object *schema, const char *text, struct 
 	}
 }
 
-void chat_structured_text(const struct chat_request *request, const char *text, struct bytes *out)
+void chat_structured_text(struct json_object *schema, const char *text, struct bytes *out)
 {
-	struct json_object *properties;
+	struct json_object *properties = chat_member(schema, "properties");
 	const char *separator = "";
 
 	bytes_text(out, "{");
-	if (request->schema && json_object_object_get_ex(request->schema, "properties", &properties) &&
-	    json_object_is_type(properties, json_type_object)) {
-		json_object_object_foreach(properties, name, schema) {
+	if (json_object_is_type(properties, json_type_object)) {
+		json_object_object_foreach(properties, name, value) {
 			bytes_text(out, separator);
 			bytes_json(out, span_of(name));
 			bytes_text(out, ": ");
-			write_property(schema, text, out);
+			write_property(value, text, out);
 			separator = ", ";
 		}
 	} else {

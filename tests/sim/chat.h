@@ -1,7 +1,6 @@
 /*
- * The OpenAI dialect of chat completions, as Azure and Mistral speak it too, and Anthropic's of
- * messages: requests in, answers, streams (of the first) and errors out. Knows nothing of sockets
- * and faults.
+ * Endpoints for chat as the world has them: requests in, answers, streams and errors out. A row for
+ * each way to speak; what is said is the same in all of them. Knows nothing of sockets and faults.
  */
 #pragma once
 
@@ -11,47 +10,111 @@
 #include "tests/sim/bytes.h"
 
 struct json_object;
-
-enum chat_dialect { CHAT_OPENAI, CHAT_AZURE, CHAT_MISTRAL, CHAT_ANTHROPIC };
+struct chat_dialect;
 
 enum chat_format { CHAT_TEXT, CHAT_JSON_OBJECT, CHAT_JSON_SCHEMA };
 
+struct chat_tool {
+	const char *name;
+	struct json_object *schema; /* NULL: none */
+};
+
 struct chat_request {
-	enum chat_dialect dialect;
+	const struct chat_dialect *dialect;
 	struct json_object *json; /* owns what the pointers below point to */
 	const char *model;
 	const char **contents; /* the texts of all messages, in order */
 	size_t n_contents;
+	struct chat_tool *tools;
+	size_t n_tools;
+	bool after_tools; /* the last message has what they said */
 	bool stream, include_usage;
 	bool has_max_tokens;
 	enum chat_format format;
 	struct json_object *schema; /* NULL when none was sent */
 };
 
+enum chat_finish {
+	CHAT_STOP,
+	CHAT_LENGTH,
+	CHAT_FILTER,
+	CHAT_REFUSAL,
+	CHAT_TOOLS, /* as what is called says by itself */
+};
+
 struct chat_answer {
-	enum chat_dialect dialect;
 	uint64_t number;
 	const char *model;
 	struct span text;
-	const char *finish_reason;
+	enum chat_finish finish;
+	const char *tool; /* what is called, with arguments in JSON, or NULL */
+	struct span arguments;
+	bool usage;
 	int64_t input_tokens, output_tokens, cached_tokens;
 };
 
-/* Returns false with a message when the body is no such request. */
-bool chat_request_parse(struct span body, enum chat_dialect dialect,
+struct chat_problem {
+	int status;
+	const char *message, *type, *code; /* as OpenAI has them; code may be NULL */
+	double wait_seconds; /* 0: none */
+};
+
+struct chat_dialect {
+	/* Which requests are its own: all with that path, or those that end as well in one of the two,
+	 * the other of which asks for a stream. The model's name stands before it. */
+	const char *path;
+	const char *end, *stream_end;
+	const char *key_header; /* NULL: a Bearer's */
+	const char *wanted_header, *wanted_parameter; /* NULL: none */
+	const char *no_schema; /* how it says that it has no such form of answers; NULL: as OpenAI */
+	bool waits_in_body; /* no header says how long */
+
+	/* Reads the members of request->json; false with a message when it is no such request. */
+	bool (*read)(struct chat_request *request, struct bytes *error);
+	void (*write)(struct bytes *out, const struct chat_answer *answer);
+	/* Server-sent events, each in a chunk of its own, and the last one. */
+	void (*write_stream)(struct bytes *out, const struct chat_answer *answer, bool include_usage);
+	/* Returns the status that it has there. */
+	int (*write_problem)(struct bytes *out, const struct chat_problem *problem);
+};
+
+extern const struct chat_dialect chat_openai, chat_azure, chat_mistral; /* chat_openai.c */
+extern const struct chat_dialect chat_anthropic, chat_cohere, chat_gemini, chat_vertex;
+
+/* What a request's path says. */
+struct chat_wanted {
+	const struct chat_dialect *dialect;
+	struct span model; /* data is NULL: the body says */
+	bool stream;
+};
+
+/* False: nobody's requests come to that path. */
+bool chat_find(struct span path, struct chat_wanted *ret_wanted);
+
+/* False with a message when the body is no such request. */
+bool chat_request_parse(struct span body, const struct chat_wanted *wanted,
 			struct chat_request *ret_request, struct bytes *error);
 void chat_request_done(struct chat_request *request);
 
-void chat_write_answer(struct bytes *out, const struct chat_answer *answer);
-void chat_write_error(struct bytes *out, const char *message, const char *type, const char *code);
-/* The same as other dialects have it: of the status, and without a code; in a list. */
-void chat_write_anthropic_error(struct bytes *out, const char *message, int status);
-void chat_write_mistral_error(struct bytes *out, const char *message, const char *type);
+/* ---- For dialects, of requests ---- */
 
-/* Server-sent events, each in a chunk of its own. */
-void chat_write_stream(struct bytes *out, const struct chat_answer *answer, bool include_usage);
-void chat_write_event(struct bytes *out, struct span data);
-void chat_write_stream_end(struct bytes *out);
+struct json_object *chat_member(struct json_object *object, const char *name); /* or NULL */
+const char *chat_text_member(struct json_object *object, const char *name); /* or NULL */
+void chat_add_content(struct chat_request *request, const char *text);
+/* A text, or parts of which some are texts; false: neither. */
+bool chat_add_text(struct chat_request *request, struct json_object *content);
+void chat_add_tool(struct chat_request *request, const char *name, struct json_object *schema);
 
-/* A document that fits the request's JSON format, with the text in its string fields. */
-void chat_structured_text(const struct chat_request *request, const char *text, struct bytes *out);
+/* ---- For dialects, of answers ---- */
+
+/* The next piece of a text, of which it takes it off; pieces end behind a blank, so that no character
+ * is cut. */
+struct span chat_take_piece(struct span *text);
+/* What is in `event` as an event, and none is there any more. The name may be NULL. */
+void chat_write_event(struct bytes *out, const char *name, struct bytes *event);
+void chat_write_stream_end(struct bytes *out, bool done); /* done: `[DONE]` says so */
+
+/* ---- What is said ---- */
+
+/* A document that fits the schema, or has any form if that is NULL, with the text in its strings. */
+void chat_structured_text(struct json_object *schema, const char *text, struct bytes *out);

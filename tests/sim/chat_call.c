@@ -2,6 +2,7 @@
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -169,15 +170,18 @@ static void on_admit(evutil_socket_t fd, short what, void *userdata)
 	}
 }
 
-bool chat_call_authorised(const struct simulator *simulator, const struct http_request *request)
+bool chat_call_authorised(const struct simulator *simulator, const struct chat_dialect *dialect,
+			  const struct http_request *request)
 {
 	static const char scheme[] = "Bearer ";
 	const char *key = simulator->behaviour.api_key;
-	struct span given = http_request_header(request, "Authorization");
+	struct span given;
 
-	if (!key || span_is(http_request_header(request, "x-api-key"), key) ||
-	    span_is(http_request_header(request, "api-key"), key))
+	if (!key)
 		return true;
+	if (dialect->key_header)
+		return span_is(http_request_header(request, dialect->key_header), key);
+	given = http_request_header(request, "Authorization");
 	if (given.size < sizeof(scheme) || strncasecmp(given.data, scheme, sizeof(scheme) - 1) != 0)
 		return false;
 	given.data += sizeof(scheme) - 1;
@@ -206,32 +210,31 @@ static bool within_rate(struct simulator *simulator, int64_t now_usec)
 
 /* Decides at once on calls that no slot is spent on. */
 static bool refused(struct chat_call *call, const struct http_request *request,
-		    struct chat_request *ret_chat)
+		    const struct chat_wanted *wanted, struct chat_request *ret_chat)
 {
 	struct simulator *simulator = call->simulator;
 	const struct behaviour *behaviour = &simulator->behaviour;
+	const struct chat_dialect *dialect = wanted->dialect;
 	struct chat_reply *reply = &call->reply;
 
-	if (!chat_call_authorised(simulator, request)) {
-		chat_reply_refuse(reply, behaviour, CHAT_REFUSAL_KEY, NULL);
-		return true;
-	}
-	if (reply->dialect == CHAT_ANTHROPIC &&
-	    !http_request_header(request, "anthropic-version").data) {
-		chat_reply_refuse(reply, behaviour, CHAT_REFUSAL_REQUEST,
-				  "anthropic-version: header is required");
-		return true;
-	}
-	if (reply->dialect == CHAT_AZURE && !memmem(request->query.data, request->query.size,
-						     "api-version=", 12)) {
+	if (dialect->wanted_parameter &&
+	    !memmem(request->query.data, request->query.size, dialect->wanted_parameter,
+		    strlen(dialect->wanted_parameter))) {
 		chat_reply_refuse(reply, behaviour, CHAT_REFUSAL_MODEL, "Resource not found");
 		return true;
 	}
-	if (reply->dialect == CHAT_AZURE && !http_request_header(request, "api-key").data) {
+	if (!chat_call_authorised(simulator, dialect, request)) {
 		chat_reply_refuse(reply, behaviour, CHAT_REFUSAL_KEY, NULL);
 		return true;
 	}
-	if (!chat_reply_accepts(reply, behaviour, request->body, ret_chat))
+	if (dialect->wanted_header && !http_request_header(request, dialect->wanted_header).data) {
+		char message[80];
+
+		snprintf(message, sizeof(message), "%s: header is required", dialect->wanted_header);
+		chat_reply_refuse(reply, behaviour, CHAT_REFUSAL_REQUEST, message);
+		return true;
+	}
+	if (!chat_reply_accepts(reply, behaviour, request->body, wanted, ret_chat))
 		return true;
 	if (behaviour->refused_text &&
 	    memmem(request->body.data, request->body.size, behaviour->refused_text,
@@ -251,8 +254,8 @@ static bool refused(struct chat_call *call, const struct http_request *request,
 }
 
 static struct chat_call *call_new(struct simulator *simulator, struct http_conn *conn,
-				  const struct http_request *request, enum chat_dialect dialect,
-				  int64_t received_usec)
+				  const struct http_request *request,
+				  const struct chat_dialect *dialect, int64_t received_usec)
 {
 	struct chat_call *call = must_have(calloc(1, sizeof(*call)));
 	struct span key = http_request_header(request, "Idempotency-Key");
@@ -276,14 +279,15 @@ static struct chat_call *call_new(struct simulator *simulator, struct http_conn 
 }
 
 void chat_call_start(struct simulator *simulator, struct http_conn *conn,
-		     const struct http_request *request, enum chat_dialect dialect,
+		     const struct http_request *request, const struct chat_wanted *wanted,
 		     int64_t received_usec)
 {
-	struct chat_call *call = call_new(simulator, conn, request, dialect, received_usec);
+	struct chat_call *call = call_new(simulator, conn, request, wanted->dialect,
+					  received_usec);
 	struct chat_request chat = { 0 };
 	enum fault fault;
 
-	if (refused(call, request, &chat)) {
+	if (refused(call, request, wanted, &chat)) {
 		chat_request_done(&chat);
 		call_play(call);
 		return;

@@ -17,10 +17,11 @@ struct http_request;
 struct simulator;
 
 void chat_call_start(struct simulator *simulator, struct http_conn *conn,
-		     const struct http_request *request, enum chat_dialect dialect,
+		     const struct http_request *request, const struct chat_wanted *wanted,
 		     int64_t received_usec);
-/* By either dialect's header. */
-bool chat_call_authorised(const struct simulator *simulator, const struct http_request *request);
+/* By the header that holds the key there. */
+bool chat_call_authorised(const struct simulator *simulator, const struct chat_dialect *dialect,
+			  const struct http_request *request);
 
 void chat_calls_init(struct simulator *simulator);
 /* To be called after a change of the concurrency limit: lets waiting calls in. */

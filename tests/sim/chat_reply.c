@@ -61,36 +61,39 @@ static void put(struct chat_reply *reply, int status, const char *content_type, 
 void chat_reply_refuse(struct chat_reply *reply, const struct behaviour *behaviour,
 		       enum chat_refusal refusal, const char *message)
 {
-	double retry_after_seconds = refusals[refusal].retry_after ? behaviour->retry_after_seconds : 0;
+	const struct chat_dialect *dialect = reply->dialect;
+	struct chat_problem problem = {
+		.status = refusals[refusal].status,
+		.message = message ? message : refusals[refusal].message,
+		.type = refusals[refusal].type,
+		.code = refusals[refusal].code,
+		.wait_seconds = refusals[refusal].retry_after ? behaviour->retry_after_seconds : 0,
+	};
+	double wait_seconds = dialect->waits_in_body ? 0 : problem.wait_seconds;
 	struct bytes body = { 0 }, headers = { 0 };
+	int status;
 
-	if (!message)
-		message = reply->dialect == CHAT_ANTHROPIC && refusal == CHAT_REFUSAL_SCHEMA ?
-				  "output_config.format: not supported by this model" :
-				  refusals[refusal].message;
-	if (reply->dialect == CHAT_ANTHROPIC)
-		chat_write_anthropic_error(&body, message, refusals[refusal].status);
-	else if (reply->dialect == CHAT_MISTRAL)
-		chat_write_mistral_error(&body, message, refusals[refusal].type);
-	else
-		chat_write_error(&body, message, refusals[refusal].type, refusals[refusal].code);
+	if (!message && refusal == CHAT_REFUSAL_SCHEMA && dialect->no_schema)
+		problem.message = dialect->no_schema;
+	status = dialect->write_problem(&body, &problem);
 	/* The standard header knows whole seconds only; the other is what OpenAI adds. */
-	if (retry_after_seconds > 0)
-		bytes_printf(&headers, "Retry-After: %.0f\r\n", ceil(retry_after_seconds));
-	if (retry_after_seconds > floor(retry_after_seconds))
-		bytes_printf(&headers, "retry-after-ms: %.0f\r\n", ceil(retry_after_seconds * 1000));
+	if (wait_seconds > 0)
+		bytes_printf(&headers, "Retry-After: %.0f\r\n", ceil(wait_seconds));
+	if (wait_seconds > floor(wait_seconds))
+		bytes_printf(&headers, "retry-after-ms: %.0f\r\n", ceil(wait_seconds * 1000));
 	bytes_append(&headers, "", 1);
-	put(reply, refusals[refusal].status, "application/json", headers.data,
+	put(reply, status, "application/json", headers.data,
 	    (struct span) { body.data, body.size });
 	bytes_done(&headers);
 	bytes_done(&body);
 }
 
 bool chat_reply_accepts(struct chat_reply *reply, const struct behaviour *behaviour,
-			struct span body, struct chat_request *ret_chat)
+			struct span body, const struct chat_wanted *wanted,
+			struct chat_request *ret_chat)
 {
 	struct bytes error = { 0 };
-	bool ok = chat_request_parse(body, reply->dialect, ret_chat, &error);
+	bool ok = chat_request_parse(body, wanted, ret_chat, &error);
 
 	if (!ok) {
 		bytes_append(&error, "", 1);
@@ -125,11 +128,35 @@ static void make_text(const struct behaviour *behaviour, const struct chat_reque
 		answer->output_tokens = simulated_tokens(behaviour->fixed_answer);
 	} else if (chat->format != CHAT_TEXT &&
 		   !simulated_has_form(chat->contents, chat->n_contents)) {
-		chat_structured_text(chat, text, out);
+		chat_structured_text(chat->schema, text, out);
 	} else {
 		bytes_text(out, text);
 	}
 	free(text);
+}
+
+static enum chat_finish finish_of(const char *word)
+{
+	static const char *const words[] = {
+		[CHAT_LENGTH] = "length", [CHAT_FILTER] = "filter", [CHAT_REFUSAL] = "refusal",
+	};
+
+	for (size_t i = CHAT_LENGTH; word && i < sizeof(words) / sizeof(*words); i++)
+		if (strcmp(word, words[i]) == 0)
+			return (enum chat_finish) i;
+	return CHAT_STOP;
+}
+
+/* If one is to be, a tool is called instead of an answer. */
+static void call_tool(const struct behaviour *behaviour, const struct chat_request *chat,
+		      struct bytes *arguments, struct chat_answer *answer)
+{
+	if (!behaviour->call_tools || chat->n_tools == 0 || chat->after_tools)
+		return;
+	chat_structured_text(chat->tools[0].schema, "some words", arguments);
+	answer->tool = chat->tools[0].name;
+	answer->arguments = (struct span) { arguments->data, arguments->size };
+	answer->finish = CHAT_TOOLS;
 }
 
 /* The body of a 200, as the fault wants it, in the form that was asked for. */
@@ -137,8 +164,13 @@ static void make_body(const struct behaviour *behaviour, const struct chat_reque
 		      uint64_t number, enum fault fault, struct bytes *out)
 {
 	static const char garbage[] = " \xff\xfe\xc3(\0\xed\xa0\x80 end";
-	struct chat_answer answer = { chat->dialect, number, chat->model, { 0 }, "stop", 0, 0, 0 };
-	struct bytes text = { 0 };
+	struct chat_answer answer = {
+		.number = number,
+		.model = chat->model,
+		.finish = finish_of(behaviour->finish),
+		.usage = !behaviour->no_usage,
+	};
+	struct bytes text = { 0 }, arguments = { 0 };
 
 	if (fault == FAULT_WRONG_JSON) {
 		bytes_text(out, "{\"result\":[1,2,3],\"choices\":\"none\"}");
@@ -149,21 +181,24 @@ static void make_body(const struct behaviour *behaviour, const struct chat_reque
 										 behaviour->cached_tokens;
 	if (fault == FAULT_EMPTY) {
 		bytes_clear(&text);
-		answer.finish_reason = "length";
+		answer.finish = CHAT_LENGTH;
 	}
 	if (fault == FAULT_UTF8_GARBAGE)
 		bytes_append(&text, garbage, sizeof(garbage) - 1);
 	answer.text = (struct span) { text.data, text.size };
+	if (fault == FAULT_NONE)
+		call_tool(behaviour, chat, &arguments, &answer);
 	if (chat->stream && fault != FAULT_TRUNCATED_JSON)
-		chat_write_stream(out, &answer, chat->include_usage);
+		chat->dialect->write_stream(out, &answer, chat->include_usage);
 	else
-		chat_write_answer(out, &answer);
+		chat->dialect->write(out, &answer);
+	bytes_done(&arguments);
 	bytes_done(&text);
 	if (fault == FAULT_TRUNCATED_JSON)
 		out->size /= 2;
 }
 
-static void make_stream(struct chat_reply *reply, enum fault fault, struct span body)
+static void make_stream(struct chat_reply *reply, enum fault fault, struct bytes *body)
 {
 	bytes_text(&reply->out, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 				"Cache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -171,10 +206,10 @@ static void make_stream(struct chat_reply *reply, enum fault fault, struct span 
 	reply->status = 200;
 	reply->play = CHAT_PLAY_EVENTS;
 	if (fault == FAULT_WRONG_JSON || fault == FAULT_TRUNCATED_JSON) {
-		chat_write_event(&reply->out, body);
-		chat_write_stream_end(&reply->out);
+		chat_write_event(&reply->out, NULL, body);
+		chat_write_stream_end(&reply->out, /* done= */ true);
 	} else {
-		bytes_append(&reply->out, body.data, body.size);
+		bytes_append(&reply->out, body->data, body->size);
 	}
 }
 
@@ -229,7 +264,7 @@ void chat_reply_make(struct chat_reply *reply, const struct behaviour *behaviour
 	}
 	make_body(behaviour, chat, number, fault, &body);
 	if (chat->stream)
-		make_stream(reply, fault, (struct span) { body.data, body.size });
+		make_stream(reply, fault, &body);
 	else
 		put(reply, 200, "application/json", "", (struct span) { body.data, body.size });
 	bytes_done(&body);

@@ -20,7 +20,7 @@ enum chat_play {
 };
 
 struct chat_reply {
-	enum chat_dialect dialect;
+	const struct chat_dialect *dialect;
 	struct bytes out;
 	size_t head_size;
 	int status;   /* 0: the client will not see a whole answer */
@@ -53,7 +53,8 @@ void chat_reply_refuse(struct chat_reply *reply, const struct behaviour *behavio
 /* Reads the request; one that this endpoint does not accept gets its refusal, and false. The
  * caller ends *ret_chat. */
 bool chat_reply_accepts(struct chat_reply *reply, const struct behaviour *behaviour,
-			struct span body, struct chat_request *ret_chat);
+			struct span body, const struct chat_wanted *wanted,
+			struct chat_request *ret_chat);
 
 void chat_reply_make(struct chat_reply *reply, const struct behaviour *behaviour,
 		     const struct chat_request *chat, uint64_t number, enum fault fault);

@@ -30,8 +30,8 @@ static int print_help(void)
 
 	behaviour_print_help(&settings);
 	printf("ellu-sim [--NAME=VALUE ...]\n\n"
-	       "A simulated LLM endpoint on 127.0.0.1: POST /v1/chat/completions or\n"
-	       "/v1/messages, GET /v1/models.\n"
+	       "A simulated LLM endpoint on 127.0.0.1: POST /v1/chat/completions, /v1/messages, /v2/chat,\n"
+	       "/v1beta/models/MODEL:generateContent and so on, GET /v1/models.\n"
 	       "GET /stats, POST /stats/reset, GET /requests?last=N, and /control with the settings.\n\n"
 	       "  --port=N              0 picks a free one (default)\n"
 	       "  --keep-requests=N     how many calls /requests remembers (%d, at most %d)\n"

@@ -11,7 +11,10 @@ static void respond_error(struct http_conn *conn, int status, const char *messag
 {
 	struct bytes body = { 0 };
 
-	chat_write_error(&body, message, "invalid_request_error", code);
+	chat_openai.write_problem(&body, &(const struct chat_problem) {
+						 .message = message,
+						 .type = "invalid_request_error",
+						 .code = code });
 	http_conn_respond(conn, status, "", (struct span) { body.data, body.size });
 	bytes_done(&body);
 }
@@ -22,7 +25,7 @@ static void list_models(struct simulator *simulator, struct http_conn *conn,
 	const char *model = simulator->behaviour.model;
 	struct bytes body = { 0 };
 
-	if (!chat_call_authorised(simulator, request)) {
+	if (!chat_call_authorised(simulator, &chat_openai, request)) {
 		respond_error(conn, 401, "Incorrect API key provided.", "invalid_api_key");
 		return;
 	}
@@ -33,37 +36,15 @@ static void list_models(struct simulator *simulator, struct http_conn *conn,
 	bytes_done(&body);
 }
 
-/* Whose requests come to that path; false: nobody's. */
-static bool find_dialect(struct span path, enum chat_dialect *ret_dialect)
-{
-	static const char azure[] = "/openai/deployments/";
-	static const struct {
-		const char *path;
-		enum chat_dialect dialect;
-	} paths[] = {
-		{ "/v1/chat/completions", CHAT_OPENAI },
-		{ "/v1/messages", CHAT_ANTHROPIC },
-		{ "/mistral/v1/chat/completions", CHAT_MISTRAL },
-	};
-
-	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
-		if (span_is(path, paths[i].path)) {
-			*ret_dialect = paths[i].dialect;
-			return true;
-		}
-	*ret_dialect = CHAT_AZURE;
-	return path.size > sizeof(azure) && memcmp(path.data, azure, sizeof(azure) - 1) == 0;
-}
-
 static void on_request(struct http_conn *conn, const struct http_request *request,
 		       int64_t received_usec, void *userdata)
 {
 	struct simulator *simulator = userdata;
-	enum chat_dialect dialect;
+	struct chat_wanted wanted;
 
-	if (find_dialect(request->path, &dialect)) {
+	if (chat_find(request->path, &wanted)) {
 		if (span_is(request->method, "POST"))
-			chat_call_start(simulator, conn, request, dialect, received_usec);
+			chat_call_start(simulator, conn, request, &wanted, received_usec);
 		else
 			respond_error(conn, 405, "Only POST requests are accepted.", NULL);
 	} else if (span_is(request->path, "/v1/models")) {

@@ -8,6 +8,7 @@
 
 #include "daemon/backend/dialect/dialect.h"
 #include "daemon/backend/dialect/target.h"
+#include "daemon/backend/limits/retry.h"
 #include "proto/limits.h"
 #include "proto/usage.h"
 #include "proto/utf8.h"
@@ -233,6 +234,14 @@ void answer_finish_reason(struct answer *answer, const char *reason)
 		answer_unusable(answer, "out of memory");
 }
 
+const char *answer_word_of(const struct answer_word *words, const char *theirs)
+{
+	for (; theirs && words->theirs; words++)
+		if (strcmp(words->theirs, theirs) == 0)
+			return words->ours;
+	return theirs;
+}
+
 /* -1: unknown, be it that what is said cannot be. */
 static int64_t count_of(struct answer *answer, struct json_value *value)
 {
@@ -259,6 +268,13 @@ void answer_usage(struct answer *answer, struct json_value *input, struct json_v
 	count_tokens(answer, reasoning, &answer->tokens.reasoning);
 }
 
+void answer_usage_beside(struct answer *answer, struct json_value *input, struct json_value *output,
+			 struct json_value *reasoning)
+{
+	answer_usage(answer, input, output, reasoning);
+	answer->reasoning_beside = true;
+}
+
 void answer_cached(struct answer *answer, struct json_value *read, struct json_value *written,
 		   bool beside)
 {
@@ -277,6 +293,8 @@ static void take_usage(struct answer *answer)
 		usage_add(&tokens->input, tokens->cached);
 		usage_add(&tokens->input, tokens->cache_write);
 	}
+	if (answer->reasoning_beside)
+		usage_add(&tokens->output, tokens->reasoning);
 	usage_add(&call->input_tokens, tokens->input);
 	usage_add(&call->output_tokens, tokens->output);
 	usage_add(&call->reasoning_tokens, tokens->reasoning);
@@ -547,6 +565,8 @@ static void take_refusal(const struct llm_target *target, const struct refusal *
 			 const char *text, size_t size, struct attempt *attempt)
 {
 	attempt->hint = refusal->hint;
+	if (refusal->wait && attempt->wait_usec < 0)
+		attempt->wait_usec = retry_delay_usec(refusal->wait);
 	attempt_classify(attempt);
 	if (refusal->message && *refusal->message)
 		fail_saying(target, attempt, attempt->class, refusal->message,

@@ -36,8 +36,9 @@ struct answer {
 	struct buffer tool_calls; // as a JSON array without its end
 	size_t n_tool_calls;
 	char *finish_reason; // or NULL
-	struct token_counts tokens; // those in the cache beside the input, if `cached_beside`
-	bool cached_beside;
+	struct token_counts tokens;
+	bool cached_beside; // the input is without what went through the cache
+	bool reasoning_beside; // and the output without what was reasoned
 	struct tool_piece *pieces; // of tool calls that come in some
 	size_t n_pieces;
 	size_t piece_bytes; // of their arguments
@@ -61,9 +62,17 @@ void answer_tool_piece(struct answer *answer, struct json_value *index, struct j
 /* Why the text ends, or NULL: `stop`, `length`, `tool_calls`, `refusal`, or the provider's own
  * word. */
 void answer_finish_reason(struct answer *answer, const char *reason);
+/* What a provider calls it, and all do; a list of them ends with NULL. Another word stays. */
+struct answer_word {
+	const char *theirs, *ours;
+};
+const char *answer_word_of(const struct answer_word *words, const char *theirs);
 /* Counts of tokens, which count whatever becomes of the answer; of several the last. */
 void answer_usage(struct answer *answer, struct json_value *input, struct json_value *output,
 		  struct json_value *reasoning);
+/* The same where the output is without what was reasoned. */
+void answer_usage_beside(struct answer *answer, struct json_value *input, struct json_value *output,
+			 struct json_value *reasoning);
 /* Of the input those that the provider read in its cache, and put there; `beside`: the input is without
  * them, there. */
 void answer_cached(struct answer *answer, struct json_value *read, struct json_value *written,
@@ -95,6 +104,7 @@ struct refusal {
 	const char *code;
 	const char *type;
 	const char *param;
+	const char *wait; // seconds to wait, in words that begin with a number
 	enum error_hint hint;
 };
 

@@ -57,7 +57,7 @@ static int prepare(struct llm_target *target, const struct ellu_llm_config *conf
 	if (!target_has_header(config, "anthropic-version") &&
 	    target_add_header(target, "anthropic-version", "", API_VERSION) < 0)
 		return fault_oom(fault);
-	return request_take_extra(target, config->extra_body, fault);
+	return request_take_extra(target, config, fault);
 }
 
 static bool is_system(const struct ellu_message *message)
@@ -270,21 +270,16 @@ static bool is_text(const char *text, const char *what)
 /* In the words that all dialects share, where there is one. */
 static const char *finish_reason_of(const char *stop_reason)
 {
-	static const struct {
-		const char *theirs, *ours;
-	} reasons[] = {
+	static const struct answer_word words[] = {
 		{ "end_turn", "stop" },
 		{ "stop_sequence", "stop" },
 		{ "max_tokens", "length" },
 		{ "model_context_window_exceeded", "length" },
 		{ "tool_use", "tool_calls" },
+		{ NULL, NULL },
 	};
 
-	for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++) {
-		if (is_text(stop_reason, reasons[i].theirs))
-			return reasons[i].ours;
-	}
-	return stop_reason;
+	return answer_word_of(words, stop_reason);
 }
 
 static void read_block(struct json_value *block, struct answer *answer)

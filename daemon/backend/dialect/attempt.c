@@ -19,7 +19,12 @@ void attempt_classify(struct attempt *attempt)
 		decide(attempt, ATTEMPT_CONFIG, ELLU_E_BACKEND_REJECTED);
 		return;
 	}
-	if (attempt->status == 429 && attempt->hint == HINT_CONTENT) {
+	if (attempt->hint == HINT_KEY) {
+		decide(attempt, ATTEMPT_CONFIG, ELLU_E_BACKEND_AUTHENTICATION);
+		return;
+	}
+	/* Some providers refuse content, and not the key, by a 403. */
+	if (attempt->hint == HINT_CONTENT) {
 		decide(attempt, ATTEMPT_ITEM, ELLU_E_BACKEND_REJECTED);
 		return;
 	}
@@ -44,11 +49,7 @@ void attempt_classify(struct attempt *attempt)
 		return;
 	case 401:
 	case 403:
-		/* Some providers refuse content, and not the key, by a 403. */
-		if (attempt->hint == HINT_CONTENT)
-			decide(attempt, ATTEMPT_ITEM, ELLU_E_BACKEND_REJECTED);
-		else
-			decide(attempt, ATTEMPT_CONFIG, ELLU_E_BACKEND_AUTHENTICATION);
+		decide(attempt, ATTEMPT_CONFIG, ELLU_E_BACKEND_AUTHENTICATION);
 		return;
 	default:
 		break;

@@ -21,6 +21,7 @@ enum error_hint {
 	HINT_RESPONSE_FORMAT, // the form of the answer asked for is not known there
 	HINT_MAX_TOKENS, // wants the other name of max_tokens
 	HINT_STREAM_OPTIONS, // are not known there
+	HINT_KEY, // the key is refused, whatever the status says
 	HINT_QUOTA, // nothing is left to be spent there: waiting does not help
 };
 

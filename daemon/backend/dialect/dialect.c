@@ -2,16 +2,19 @@
 
 #include <string.h>
 
-static const struct dialect *const families[] = {
+const struct dialect *const dialect_families[] = {
 	openai_dialects,
 	anthropic_dialects,
+	cohere_dialects,
+	gemini_dialects,
 	simulated_dialects,
+	NULL,
 };
 
 const struct dialect *dialect_find(const char *name)
 {
-	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++) {
-		for (const struct dialect *dialect = families[i]; dialect->name; dialect++) {
+	for (size_t i = 0; dialect_families[i]; i++) {
+		for (const struct dialect *dialect = dialect_families[i]; dialect->name; dialect++) {
 			if (strcmp(dialect->name, name) == 0)
 				return dialect;
 		}

@@ -53,6 +53,7 @@ struct dialect {
 	const char *key_prefix;
 	const char *const *fields; // of requests, those that extra_body may replace; at most 64
 	size_t n_fields;
+	const char *params_object; // member of requests that parameters are in; NULL: they are at the top
 	struct request_form form; // of the first request
 	const char *any_tool; // word for a tool_choice of `required`
 
@@ -80,4 +81,7 @@ const struct dialect *dialect_find(const char *name); // or NULL
 /* Those that share functions; each ends with one that has no name. */
 extern const struct dialect openai_dialects[];
 extern const struct dialect anthropic_dialects[];
+extern const struct dialect cohere_dialects[];
+extern const struct dialect gemini_dialects[];
 extern const struct dialect simulated_dialects[];
+extern const struct dialect *const dialect_families[]; // all of them, and NULL

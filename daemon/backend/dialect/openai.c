@@ -80,7 +80,7 @@ static void put_params(const struct llm_target *target,
 static int prepare(struct llm_target *target, const struct ellu_llm_config *config,
 		   struct fault *fault)
 {
-	int r = request_take_extra(target, config->extra_body, fault);
+	int r = request_take_extra(target, config, fault);
 
 	for (int i = 0; r >= 0 && i < 2; i++) {
 		struct buffer text = { 0 };
@@ -181,13 +181,7 @@ static bool change_form(const struct llm_call *call, enum error_hint hint,
 		form->plain_stream = true;
 		return call->stream && !used->plain_stream;
 	}
-	if (hint != HINT_RESPONSE_FORMAT || !call->response_format ||
-	    call->target->structured_fixed || used->structured_output == STRUCTURED_NONE)
-		return false;
-	/* Another call may have stepped down further meanwhile. */
-	if (form->structured_output == used->structured_output)
-		form->structured_output++;
-	return true;
+	return request_step_down(call, hint, used, form);
 }
 
 static void read_tool_calls(struct json_value *tool_calls, struct answer *answer)
@@ -229,6 +223,10 @@ static void read_choice(struct json_value *choice, struct answer *answer)
 	struct json_value *message = json_member(choice, "message");
 	struct json_value *text = json_member(choice, "text"); // of servers for completions
 
+	if (json_member(choice, "error")) {
+		answer_failed(answer, choice);
+		return;
+	}
 	answer_finish_reason(answer, json_text_member(choice, "finish_reason"));
 	if (!message) {
 		answer_text(answer, text);
@@ -294,6 +292,10 @@ static void event(struct json_value *json, struct answer *answer)
 {
 	struct json_value *choice = read_envelope(json, answer);
 
+	if (json_member(choice, "error")) {
+		answer_failed(answer, choice);
+		return;
+	}
 	answer_finish_reason(answer, json_text_member(choice, "finish_reason"));
 	read_piece(json_member(choice, "delta"), answer);
 }
@@ -387,11 +389,14 @@ const struct dialect openai_dialects[] = {
 	OPENAI("azure", NAMES, .key_header = "api-key", .key_prefix = "",
 	       .path = "/openai/deployments/{model}/chat/completions",
 	       .version_path = "/chat/completions", .query = "api-version=2024-10-21"),
+	OPENAI("deepseek", USUAL, NAMES),
 	OPENAI("groq", USUAL, NAMES, .form = { .max_completion_tokens = true }),
 	OPENAI("litellm", USUAL, NAMES),
 	OPENAI("mistral", USUAL, .fields = mistral_names, .any_tool = "any",
 	       .form = { .plain_stream = true }),
 	OPENAI("ollama", USUAL, NAMES),
+	OPENAI("openrouter", USUAL, NAMES),
+	OPENAI("together", USUAL, NAMES),
 	OPENAI("xai", USUAL, NAMES, .form = { .max_completion_tokens = true }),
 	{ 0 },
 };

@@ -53,6 +53,12 @@ void request_texts(const struct llm_target *target, unsigned field, const char *
 	buffer_text(body, "]");
 }
 
+void request_element(struct buffer *body)
+{
+	if (body->size > 0 && body->data[body->size - 1] != '[')
+		buffer_text(body, ",");
+}
+
 struct ellu_generation_params request_params(const struct llm_call *call)
 {
 	const struct ellu_generation_params *over = call->plain ? NULL : call->params;
@@ -112,40 +118,73 @@ void request_arguments(const char *arguments, size_t *left, struct buffer *body)
 	json_object_put(json);
 }
 
-static void take_member(struct llm_target *target, const char *name, json_object *value,
-			struct buffer *text)
+bool request_step_down(const struct llm_call *call, enum error_hint hint,
+		       const struct request_form *used, struct request_form *form)
+{
+	if (hint != HINT_RESPONSE_FORMAT || !call->response_format ||
+	    call->target->structured_fixed || used->structured_output == STRUCTURED_NONE)
+		return false;
+	/* Another call may have stepped down further meanwhile. */
+	if (form->structured_output == used->structured_output)
+		form->structured_output++;
+	return true;
+}
+
+/* `,"NAME":VALUE` for each member of the object, but for that which holds the parameters. */
+static void take_members(struct llm_target *target, json_object *json, struct buffer *text)
 {
 	const struct dialect *dialect = target->dialect;
 
-	for (size_t i = 0; i < dialect->n_fields; i++) {
-		if (strcmp(name, dialect->fields[i]) == 0)
-			target->extra_fields |= UINT64_C(1) << i;
+	json_object_object_foreach(json, name, value)
+	{
+		if (dialect->params_object && strcmp(name, dialect->params_object) == 0 &&
+		    json_object_is_type(value, json_type_object))
+			continue;
+		for (size_t i = 0; i < dialect->n_fields; i++) {
+			if (strcmp(name, dialect->fields[i]) == 0)
+				target->extra_fields |= UINT64_C(1) << i;
+		}
+		buffer_text(text, ",");
+		buffer_json(text, name);
+		buffer_text(text, ":");
+		buffer_text(text, json_object_to_json_string_ext(value,
+								 JSON_C_TO_STRING_PLAIN |
+								 JSON_C_TO_STRING_NOSLASHESCAPE));
 	}
-	buffer_text(text, ",");
-	buffer_json(text, name);
-	buffer_text(text, ":");
-	buffer_text(text, json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN |
-								JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
-int request_take_extra(struct llm_target *target, const char *extra_body, struct fault *fault)
+/* As a text of the target's. NULL: no memory. */
+static const char *members_text(struct llm_target *target, json_object *json)
 {
 	struct buffer text = { 0 };
-	json_object *json;
-	int r;
+	const char *copy;
 
-	target->extra_json = "";
+	if (json_object_is_type(json, json_type_object))
+		take_members(target, json, &text);
+	copy = text.failed ? NULL : arena_strndup(&target->arena, text.data ? text.data : "", text.size);
+	buffer_done(&text);
+	return copy;
+}
+
+int request_take_extra(struct llm_target *target, const struct ellu_llm_config *config,
+		       struct fault *fault)
+{
+	const char *extra_body = config->extra_body;
+	json_object *json, *params = NULL;
+	int r = 0;
+
+	target->extra_json = target->extra_params = "";
 	if (!extra_body)
 		return 0;
 	r = json_parse_strict(extra_body, strlen(extra_body), &json, fault);
 	if (r < 0)
 		return r;
-	json_object_object_foreach(json, name, value)
-		take_member(target, name, value, &text);
-	target->extra_json = arena_strndup(&target->arena, text.data ? text.data : "", text.size);
-	if (!target->extra_json || text.failed)
+	if (target->dialect->params_object)
+		json_object_object_get_ex(json, target->dialect->params_object, &params);
+	target->extra_json = members_text(target, json);
+	target->extra_params = members_text(target, params);
+	if (!target->extra_json || !target->extra_params)
 		r = fault_oom(fault);
 	json_object_put(json);
-	buffer_done(&text);
 	return r;
 }

@@ -6,10 +6,13 @@
 
 #include "daemon/backend/backend.h"
 #include "daemon/backend/dialect/buffer.h"
+#include "daemon/backend/dialect/dialect.h"
 #include "daemon/backend/dialect/target.h"
 
-/* Takes the members of extra_body (NULL: none) over into the target, when it is made. */
-int request_take_extra(struct llm_target *target, const char *extra_body, struct fault *fault);
+/* Takes the members of the config's extra_body over into the target, when it is made: all that some
+ * dialects prepare. */
+int request_take_extra(struct llm_target *target, const struct ellu_llm_config *config,
+		       struct fault *fault);
 
 /* Whether the target's extra_body has the field, which is one of its dialect's. */
 bool request_replaced(const struct llm_target *target, unsigned field);
@@ -27,6 +30,9 @@ void request_text(const struct llm_target *target, unsigned field, const char *v
 void request_texts(const struct llm_target *target, unsigned field, const char *const *values,
 		   size_t n, struct buffer *body); // values NULL: none
 
+/* Before an element of an array: a comma, unless it is the first. */
+void request_element(struct buffer *body);
+
 /* What the call is asked with, one by one: the run's before the config's. */
 struct ellu_generation_params request_params(const struct llm_call *call);
 
@@ -38,3 +44,7 @@ const char *request_system(const struct llm_call *call);
 /* Arguments of a tool's call, a text that should be a JSON object, where it has to be one. Everyone
  * waits while it is parsed: of what goes beyond `left` nothing is. */
 void request_arguments(const char *arguments, size_t *left, struct buffer *body);
+
+/* A dialect's change_form() where an endpoint that refuses a form of answer may know a lesser one. */
+bool request_step_down(const struct llm_call *call, enum error_hint hint,
+		       const struct request_form *used, struct request_form *form);

@@ -1,0 +1,451 @@
+/*
+ * The dialect of Google's generateContent, of the Gemini API and of Vertex. What others have at the
+ * top of a request stands in its generationConfig; a tool's result goes by the tool's name; thoughts
+ * are parts of an answer beside its text, and are counted beside it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/backend/dialect/dialect.h"
+#include "daemon/backend/dialect/request.h"
+
+enum field {
+	FIELD_SYSTEM,
+	FIELD_TOOLS,
+	FIELD_TOOL_CONFIG,
+	/* In PARAMS_OBJECT, as all below. */
+	FIELD_MAX_TOKENS,
+	FIELD_TEMPERATURE,
+	FIELD_TOP_P,
+	FIELD_TOP_K,
+	FIELD_SEED,
+	FIELD_STOP,
+	FIELD_FREQUENCY_PENALTY,
+	FIELD_PRESENCE_PENALTY,
+	FIELD_LOGPROBS,
+	FIELD_THINKING,
+	FIELD_MEDIA_TYPE,
+	FIELD_SCHEMA,
+	_FIELD_MAX,
+};
+
+static const char *const field_names[_FIELD_MAX] = {
+	[FIELD_SYSTEM] = "systemInstruction",
+	[FIELD_TOOLS] = "tools",
+	[FIELD_TOOL_CONFIG] = "toolConfig",
+	[FIELD_MAX_TOKENS] = "maxOutputTokens",
+	[FIELD_TEMPERATURE] = "temperature",
+	[FIELD_TOP_P] = "topP",
+	[FIELD_TOP_K] = "topK",
+	[FIELD_SEED] = "seed",
+	[FIELD_STOP] = "stopSequences",
+	[FIELD_FREQUENCY_PENALTY] = "frequencyPenalty",
+	[FIELD_PRESENCE_PENALTY] = "presencePenalty",
+	[FIELD_LOGPROBS] = "responseLogprobs",
+	[FIELD_THINKING] = "thinkingConfig",
+	[FIELD_MEDIA_TYPE] = "responseMimeType",
+	[FIELD_SCHEMA] = "responseJsonSchema",
+};
+
+#define PARAMS_OBJECT "generationConfig"
+
+static bool is_role(const struct ellu_message *message, const char *role)
+{
+	return strcmp(message->role, role) == 0;
+}
+
+static bool is_system(const struct ellu_message *message)
+{
+	return is_role(message, "system") || is_role(message, "developer");
+}
+
+static void put_text_part(const char *text, struct buffer *body)
+{
+	request_element(body);
+	buffer_text(body, "{\"text\":");
+	buffer_json(body, text);
+	buffer_text(body, "}");
+}
+
+static void put_parts(const struct ellu_message *message, struct buffer *body)
+{
+	const char *content = message->content ? message->content : "";
+
+	/* Something has to be there, be it empty. */
+	if (!message->parts && (*content || message->n_tool_calls == 0))
+		put_text_part(content, body);
+	for (size_t i = 0; i < message->n_parts; i++) {
+		request_element(body);
+		buffer_text(body, message->parts[i]);
+	}
+}
+
+static void put_system(const struct llm_call *call, struct buffer *body)
+{
+	const char *system_message = request_system(call);
+	bool has = system_message && *system_message;
+
+	for (size_t i = 0; i < call->n_messages && !has; i++)
+		has = is_system(call->messages[i]);
+	if (!has || !request_begin(call->target, FIELD_SYSTEM, body))
+		return;
+	buffer_text(body, "{\"parts\":[");
+	if (system_message && *system_message)
+		put_text_part(system_message, body);
+	for (size_t i = 0; i < call->n_messages; i++) {
+		if (is_system(call->messages[i]))
+			put_parts(call->messages[i], body);
+	}
+	buffer_text(body, "]}");
+}
+
+static void put_tool_calls(const struct ellu_message *message, size_t *left, struct buffer *body)
+{
+	for (size_t i = 0; i < message->n_tool_calls; i++) {
+		const struct ellu_tool_call *tool_call = message->tool_calls[i];
+
+		request_element(body);
+		buffer_text(body, "{\"functionCall\":{\"name\":");
+		buffer_json(body, tool_call->name);
+		buffer_text(body, ",\"args\":");
+		request_arguments(tool_call->arguments, left, body);
+		buffer_text(body, "}}");
+	}
+}
+
+/* Of the call that the result is for, which is one of the messages before it. */
+static const char *tool_name(const struct llm_call *call, size_t at)
+{
+	const struct ellu_message *result = call->messages[at];
+
+	if (result->name || !result->tool_call_id)
+		return result->name ? result->name : "";
+	while (at-- > 0) {
+		const struct ellu_message *message = call->messages[at];
+
+		for (size_t i = 0; i < message->n_tool_calls; i++)
+			if (strcmp(message->tool_calls[i]->id, result->tool_call_id) == 0)
+				return message->tool_calls[i]->name;
+	}
+	return result->tool_call_id;
+}
+
+/* An object is wanted; what a tool says is a text. */
+static void put_tool_result(const struct llm_call *call, size_t at, struct buffer *body)
+{
+	const struct ellu_message *message = call->messages[at];
+
+	request_element(body);
+	buffer_text(body, "{\"functionResponse\":{\"name\":");
+	buffer_json(body, tool_name(call, at));
+	buffer_text(body, ",\"response\":{\"result\":");
+	if (message->parts) {
+		buffer_text(body, "[");
+		put_parts(message, body);
+		buffer_text(body, "]");
+	} else {
+		buffer_json(body, message->content ? message->content : "");
+	}
+	buffer_text(body, "}}}");
+}
+
+/* Results of tools that were called together go together. */
+static void put_contents(const struct llm_call *call, struct buffer *body)
+{
+	size_t left = REQUEST_ARGUMENTS_MAX;
+	const char *open = NULL; // the role whose parts are open
+
+	buffer_member(body, "contents");
+	buffer_text(body, "[");
+	for (size_t i = 0; i < call->n_messages; i++) {
+		const struct ellu_message *message = call->messages[i];
+
+		if (is_system(message))
+			continue;
+		if (!open || strcmp(open, "tool") != 0 || !is_role(message, "tool")) {
+			buffer_text(body, open ? "]},{\"role\":" : "{\"role\":");
+			buffer_text(body, is_role(message, "assistant") ? "\"model\"" : "\"user\"");
+			buffer_text(body, ",\"parts\":[");
+		}
+		open = message->role;
+		if (is_role(message, "tool")) {
+			put_tool_result(call, i, body);
+			continue;
+		}
+		put_parts(message, body);
+		put_tool_calls(message, &left, body);
+	}
+	buffer_text(body, open ? "]}]" : "]");
+}
+
+/* What the words of others are in tokens, as Google itself has it. */
+static void put_effort(const struct llm_target *target, const char *effort, struct buffer *body)
+{
+	static const struct {
+		const char *effort;
+		int64_t tokens;
+	} budgets[] = {
+		{ "none", 0 }, { "minimal", 1024 }, { "low", 1024 }, { "medium", 8192 }, { "high", 24576 },
+	};
+
+	for (size_t i = 0; effort && i < sizeof(budgets) / sizeof(*budgets); i++) {
+		if (strcmp(effort, budgets[i].effort) != 0 ||
+		    !request_begin(target, FIELD_THINKING, body))
+			continue;
+		buffer_text(body, "{\"thinkingBudget\":");
+		buffer_int(body, budgets[i].tokens);
+		buffer_text(body, "}");
+	}
+}
+
+static void put_format(const struct llm_call *call, const struct request_form *form,
+		       struct buffer *body)
+{
+	if (!call->response_format || form->structured_output == STRUCTURED_NONE)
+		return;
+	request_text(call->target, FIELD_MEDIA_TYPE, "application/json", body);
+	if (form->structured_output == STRUCTURED_JSON_SCHEMA &&
+	    request_begin(call->target, FIELD_SCHEMA, body))
+		buffer_text(body, call->response_format);
+}
+
+static void put_params(const struct llm_call *call, const struct request_form *form,
+		       struct buffer *body)
+{
+	const struct ellu_generation_params params = request_params(call);
+	const struct llm_target *target = call->target;
+
+	request_int(target, FIELD_MAX_TOKENS, params.max_tokens, body);
+	request_float(target, FIELD_TEMPERATURE, params.temperature, body);
+	request_float(target, FIELD_TOP_P, params.top_p, body);
+	request_int(target, FIELD_TOP_K, params.top_k, body);
+	request_int(target, FIELD_SEED, params.seed, body);
+	request_texts(target, FIELD_STOP, params.stop, params.n_stop, body);
+	request_float(target, FIELD_FREQUENCY_PENALTY, params.frequency_penalty, body);
+	request_float(target, FIELD_PRESENCE_PENALTY, params.presence_penalty, body);
+	if (params.logprobs && request_begin(target, FIELD_LOGPROBS, body))
+		buffer_text(body, *params.logprobs ? "true" : "false");
+	put_effort(target, params.reasoning_effort, body);
+	put_format(call, form, body);
+}
+
+static void put_tools(const struct llm_call *call, struct buffer *body)
+{
+	if (call->n_tools == 0 || !request_begin(call->target, FIELD_TOOLS, body))
+		return;
+	buffer_text(body, "[{\"functionDeclarations\":[");
+	for (size_t i = 0; i < call->n_tools; i++) {
+		const struct ellu_tool *tool = call->tools[i];
+
+		request_element(body);
+		buffer_text(body, "{\"name\":");
+		buffer_json(body, tool->name);
+		if (tool->description) {
+			buffer_text(body, ",\"description\":");
+			buffer_json(body, tool->description);
+		}
+		if (tool->parameters) {
+			buffer_text(body, ",\"parametersJsonSchema\":");
+			buffer_text(body, tool->parameters);
+		}
+		buffer_text(body, "}");
+	}
+	buffer_text(body, "]}]");
+}
+
+static void put_tool_choice(const struct llm_call *call, struct buffer *body)
+{
+	const char *choice = call->tool_choice;
+	bool none = choice && strcmp(choice, "none") == 0, automatic = choice && strcmp(choice, "auto") == 0;
+
+	if (!choice || !request_begin(call->target, FIELD_TOOL_CONFIG, body))
+		return;
+	buffer_text(body, "{\"functionCallingConfig\":{\"mode\":");
+	buffer_text(body, none ? "\"NONE\"" : automatic ? "\"AUTO\"" : "\"ANY\"");
+	if (!none && !automatic && strcmp(choice, "required") != 0) {
+		buffer_text(body, ",\"allowedFunctionNames\":[");
+		buffer_json(body, choice);
+		buffer_text(body, "]");
+	}
+	buffer_text(body, "}}");
+}
+
+static void request(const struct llm_call *call, const struct request_form *form,
+		    struct buffer *body)
+{
+	const struct llm_target *target = call->target;
+	size_t before, inside;
+
+	buffer_text(body, "{");
+	put_contents(call, body);
+	put_system(call, body);
+	put_tools(call, body);
+	put_tool_choice(call, body);
+	buffer_text(body, target->extra_json);
+	before = body->size;
+	buffer_member(body, PARAMS_OBJECT);
+	buffer_text(body, "{");
+	inside = body->size;
+	put_params(call, form, body);
+	if (body->size > inside || *target->extra_params) {
+		/* Its members begin with a comma. */
+		buffer_text(body, target->extra_params + (body->size == inside));
+		buffer_text(body, "}");
+	} else {
+		body->size = before;
+	}
+	buffer_text(body, "}");
+}
+
+/* In the words that all dialects share, where there is one. */
+static const char *finish_reason_of(const char *reason, bool calls_tools)
+{
+	static const struct answer_word words[] = {
+		{ "STOP", "stop" },
+		{ "MAX_TOKENS", "length" },
+		{ "SAFETY", "content_filter" },
+		{ "RECITATION", "content_filter" },
+		{ "BLOCKLIST", "content_filter" },
+		{ "PROHIBITED_CONTENT", "content_filter" },
+		{ "SPII", "content_filter" },
+		{ NULL, NULL },
+	};
+
+	return calls_tools && reason && strcmp(reason, "STOP") == 0 ? "tool_calls" :
+								      answer_word_of(words, reason);
+}
+
+static void read_part(struct json_value *part, struct answer *answer)
+{
+	struct json_value *thought = json_member(part, "thought");
+	struct json_value *function = json_member(part, "functionCall");
+
+	if (!json_is(part, JSON_OBJECT))
+		answer_unusable(answer, "a part of the answer's content is not an object");
+	else if (function)
+		answer_tool_call(answer, json_member(function, "id"), json_member(function, "name"),
+				 json_member(function, "args"));
+	else if (!thought || strcmp(json_words(thought), "true") != 0)
+		answer_text(answer, json_member(part, "text"));
+}
+
+static void read_candidate(struct json_value *candidate, struct answer *answer)
+{
+	struct json_value *content = json_member(candidate, "content");
+	struct json_value *parts = json_member(content, "parts"), *part;
+
+	if ((content && !json_is(content, JSON_OBJECT)) || (parts && !json_is(parts, JSON_ARRAY))) {
+		answer_unusable(answer, "the answer's content is not an object with parts");
+		return;
+	}
+	JSON_EACH(part, parts)
+		read_part(part, answer);
+	answer_finish_reason(answer, finish_reason_of(json_text_member(candidate, "finishReason"),
+						      answer->n_tool_calls > 0));
+}
+
+/* `{candidates: [{content: {parts}, finishReason}], promptFeedback, usageMetadata}`: an answer, or as
+ * an event what is new of it. */
+static void event(struct json_value *json, struct answer *answer)
+{
+	struct json_value *usage = json_member(json, "usageMetadata");
+	struct json_value *candidate = json_first(json_member(json, "candidates"));
+	struct json_value *feedback = json_member(json, "promptFeedback");
+
+	answer_usage_beside(answer, json_member(usage, "promptTokenCount"),
+			    json_member(usage, "candidatesTokenCount"),
+			    json_member(usage, "thoughtsTokenCount"));
+	answer_cached(answer, json_member(usage, "cachedContentTokenCount"), NULL, /* beside= */ false);
+	if (json_member(json, "error")) {
+		answer_failed(answer, json);
+	} else if (candidate) {
+		read_candidate(candidate, answer);
+	} else if (json_text_member(feedback, "blockReason")) {
+		answer_finish_reason(answer, "content_filter");
+	}
+}
+
+static void whole(struct json_value *json, struct answer *answer)
+{
+	event(json, answer);
+	if (!answer->finish_reason && !json_first(json_member(json, "candidates")))
+		answer_unusable(answer, "the answer has no candidates");
+}
+
+/* What the details of an error have under that name of a type. */
+static struct json_value *detail(struct json_value *error, const char *type)
+{
+	struct json_value *details = json_member(error, "details"), *each;
+
+	JSON_EACH(each, details) {
+		const char *name = json_text_member(each, "@type");
+		const char *last = name ? strrchr(name, '.') : NULL;
+
+		if (last && strcmp(last + 1, type) == 0)
+			return each;
+	}
+	return NULL;
+}
+
+static bool is_word(const char *text, const char *word)
+{
+	return text && strcmp(text, word) == 0;
+}
+
+static enum error_hint hint_of(const struct refusal *refusal)
+{
+	static const char *const formats[] = { "response_json_schema", "responseJsonSchema",
+					       "response_schema", "response_mime_type", "JSON mode" };
+
+	/* It comes as a 400 like any other. */
+	if (is_word(refusal->code, "API_KEY_INVALID"))
+		return HINT_KEY;
+	if (is_word(refusal->code, "BILLING_DISABLED"))
+		return HINT_QUOTA;
+	/* No request of this config is taken: the country, the account. */
+	if (is_word(refusal->type, "FAILED_PRECONDITION") && refusal->status == 400)
+		return HINT_QUOTA;
+	for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++)
+		if (refusal->status == 400 && refusal->message && strcasestr(refusal->message, formats[i]))
+			return HINT_RESPONSE_FORMAT;
+	return HINT_NONE;
+}
+
+/* `{error: {code, status, message, details}}`, from some places in a list. */
+static void refusal(struct json_value *json, struct refusal *refusal)
+{
+	struct json_value *error = json_member(json_is(json, JSON_ARRAY) ? json_first(json) : json,
+					       "error");
+	struct json_value *code = json_member(error, "code");
+	double status = json_is(code, JSON_NUMBER) ? json_number(code) : 0;
+	const char *delay = json_text_member(detail(error, "RetryInfo"), "retryDelay");
+
+	if (!refusal->status && status >= 300 && status < 600)
+		refusal->status = (int)status;
+	refusal->message = json_text_member(error, "message");
+	refusal->type = json_text_member(error, "status");
+	refusal->code = json_text_member(detail(error, "ErrorInfo"), "reason");
+	refusal->wait = delay; // `34.07s`
+	refusal->hint = hint_of(refusal);
+}
+
+#define GEMINI(NAME, ...)                                                                          \
+	{                                                                                          \
+		.name = (NAME), .fields = field_names, .n_fields = _FIELD_MAX,                     \
+		.params_object = PARAMS_OBJECT, .stream_query = "alt=sse",                         \
+		.prepare = request_take_extra, .request = request, .whole = whole, .event = event, \
+		.refusal = refusal, .change_form = request_step_down, __VA_ARGS__                  \
+	}
+
+const struct dialect gemini_dialects[] = {
+	GEMINI("gemini", .path = "/v1beta/models/{model}:generateContent",
+	       .version_path = "/models/{model}:generateContent",
+	       .stream_path = "/v1beta/models/{model}:streamGenerateContent",
+	       .stream_version_path = "/models/{model}:streamGenerateContent",
+	       .key_header = "x-goog-api-key", .key_prefix = ""),
+	/* The base names project and location. */
+	GEMINI("vertex", .path = "/publishers/google/models/{model}:generateContent",
+	       .stream_path = "/publishers/google/models/{model}:streamGenerateContent",
+	       .key_header = "Authorization", .key_prefix = "Bearer "),
+	{ 0 },
+};
