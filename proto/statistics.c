@@ -1,0 +1,482 @@
+#include "proto/statistics.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "proto/distributions.h"
+
+#define RANKING_STEPS_MAX 100000
+#define RANKING_CLOSE 1e-13
+
+/* The value up to which the probability is the confidence, and half of what is missing to 1. */
+static double upper(double confidence)
+{
+	return (1 + confidence) / 2;
+}
+
+/* ---- Means ---- */
+
+void clusters_add(struct clusters *clusters, double sum, int64_t size)
+{
+	double n = (double)size;
+
+	if (size <= 0)
+		return;
+	clusters->n++;
+	clusters->n_values += size;
+	clusters->sum += sum;
+	clusters->sum_squared += sum * sum;
+	clusters->sum_size += sum * n;
+	clusters->size_squared += n * n;
+}
+
+static struct estimate unknown(void)
+{
+	return (struct estimate){ NAN, NAN, NAN, NAN };
+}
+
+/* The squared error of the mean, by how the clusters' sums lie about their sizes' part. */
+static double squared_error(const struct clusters *clusters, double mean)
+{
+	double n = (double)clusters->n, n_values = (double)clusters->n_values;
+	double spread = clusters->sum_squared - 2 * mean * clusters->sum_size +
+			mean * mean * clusters->size_squared;
+
+	return clusters->n < 2 ? NAN : fmax(0, spread) / (n_values * n_values) * n / (n - 1);
+}
+
+static struct estimate wilson(double p, double n, double z)
+{
+	double z2 = z * z / n, middle = (p + z2 / 2) / (1 + z2);
+	double half = z / (1 + z2) * sqrt(p * (1 - p) / n + z2 / (4 * n));
+
+	/* Rounding must not carry the ends past what a proportion can be. */
+	return (struct estimate){
+		.value = p,
+		.error = sqrt(p * (1 - p) / n),
+		.low = p == 0 ? 0 : fmax(0, middle - half),
+		.high = p == 1 ? 1 : fmin(1, middle + half),
+	};
+}
+
+struct estimate clusters_proportion(const struct clusters *clusters, double confidence)
+{
+	double n = (double)clusters->n_values, z = normal_quantile(upper(confidence));
+	double p = clusters->sum / n, error, effective;
+
+	if (clusters->n_values == 0)
+		return unknown();
+	if (clusters->n == clusters->n_values)
+		return wilson(p, n, z);
+	error = squared_error(clusters, p);
+	/* One cluster, or values that are all alike, say no more than one value each. */
+	effective = error > 0 ? p * (1 - p) / error : (double)clusters->n;
+	if (clusters->n > 1)
+		z = t_quantile(upper(confidence), (double)clusters->n - 1);
+	return wilson(p, fmin(effective, n), z);
+}
+
+static struct estimate interval_of(double value, double error, int64_t n, double confidence)
+{
+	double half = n < 2 ? NAN : error * t_quantile(upper(confidence), (double)n - 1);
+
+	return (struct estimate){ value, error, value - half, value + half };
+}
+
+struct estimate clusters_mean(const struct clusters *clusters, double confidence)
+{
+	double mean = clusters->sum / (double)clusters->n_values;
+
+	if (clusters->n_values == 0)
+		return unknown();
+	return interval_of(mean, sqrt(squared_error(clusters, mean)), clusters->n, confidence);
+}
+
+static double majority(const double *values, size_t n)
+{
+	size_t n_above = 0;
+
+	for (size_t i = 0; i < n; i++)
+		n_above += values[i] > 0.5;
+	return 2 * n_above == n ? 0.5 : 2 * n_above > n;
+}
+
+static double mean_of(const double *values, size_t n)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += values[i];
+	return n ? sum / (double)n : NAN;
+}
+
+double reduce(enum reducer reducer, const double *values, size_t n)
+{
+	double value = n ? values[0] : NAN;
+
+	if (n && reducer == REDUCE_MEAN)
+		return mean_of(values, n);
+	if (n && reducer == REDUCE_MAJORITY)
+		return majority(values, n);
+	for (size_t i = 1; i < n; i++)
+		value = reducer == REDUCE_ANY ? fmax(value, values[i]) : fmin(value, values[i]);
+	return value;
+}
+
+double pass_at_k(int64_t n, int64_t c, int64_t k)
+{
+	double none = 1;
+
+	if (k > n || k < 1 || c < 0 || c > n)
+		return NAN;
+	if (n - c < k)
+		return 1;
+	for (int64_t i = n - c + 1; i <= n; i++)
+		none *= 1 - (double)k / (double)i;
+	return 1 - none;
+}
+
+/* ---- Two of the same rows ---- */
+
+double sign_test(int64_t up, int64_t down)
+{
+	return fmin(1, 2 * binomial_cdf(up < down ? up : down, up + down, 0.5));
+}
+
+static double deviation_of(const double *values, size_t n, double mean)
+{
+	double spread = 0;
+
+	for (size_t i = 0; i < n; i++)
+		spread += (values[i] - mean) * (values[i] - mean);
+	return n < 2 ? NAN : sqrt(spread / (double)(n - 1));
+}
+
+struct estimate paired_difference(const double *differences, size_t n, double confidence)
+{
+	double mean = mean_of(differences, n);
+	double error = deviation_of(differences, n, mean) / sqrt((double)n);
+
+	return interval_of(mean, error, (int64_t)n, confidence);
+}
+
+/* SplitMix64. Source: G. L. Steele, D. Lea, C. H. Flood, OOPSLA 2014. */
+static uint64_t next_random(uint64_t *state)
+{
+	uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+
+	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+	return z ^ z >> 31;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* Between the two that are next to it. */
+static double sorted_quantile(const double *sorted, size_t n, double p)
+{
+	double at = p * (double)(n - 1);
+	size_t i = (size_t)at;
+
+	return i + 1 < n ? sorted[i] + (at - (double)i) * (sorted[i + 1] - sorted[i]) : sorted[n - 1];
+}
+
+struct estimate bootstrap_difference(const double *differences, size_t n, double confidence,
+				     uint64_t seed, double *scratch, size_t n_samples)
+{
+	double mean = mean_of(differences, n);
+
+	if (n < 2 || n_samples < 2)
+		return (struct estimate){ mean, NAN, NAN, NAN };
+	for (size_t i = 0; i < n_samples; i++) {
+		double sum = 0;
+
+		for (size_t j = 0; j < n; j++)
+			sum += differences[next_random(&seed) % n];
+		scratch[i] = sum / (double)n;
+	}
+	qsort(scratch, n_samples, sizeof(*scratch), compare_doubles);
+	return (struct estimate){
+		.value = mean,
+		.error = deviation_of(scratch, n_samples, mean_of(scratch, n_samples)),
+		.low = sorted_quantile(scratch, n_samples, 1 - upper(confidence)),
+		.high = sorted_quantile(scratch, n_samples, upper(confidence)),
+	};
+}
+
+double effect_size(const double *differences, size_t n)
+{
+	double mean = mean_of(differences, n), deviation = deviation_of(differences, n, mean);
+
+	return deviation > 0 ? mean / deviation : NAN;
+}
+
+double effect_size_proportions(double a, double b)
+{
+	return 2 * asin(sqrt(a)) - 2 * asin(sqrt(b));
+}
+
+/* The places of the p-values that are known, from the smallest to the largest; returns how many. */
+static size_t order_of(const double *p, size_t n, size_t *order)
+{
+	size_t n_known = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t at = n_known;
+
+		if (isnan(p[i]))
+			continue;
+		for (; at > 0 && p[order[at - 1]] > p[i]; at--)
+			order[at] = order[at - 1];
+		order[at] = i;
+		n_known++;
+	}
+	return n_known;
+}
+
+void correct_holm(double *p, size_t n, size_t *scratch)
+{
+	size_t n_known = order_of(p, n, scratch);
+	double largest = 0;
+
+	for (size_t i = 0; i < n_known; i++) {
+		largest = fmin(1, fmax(largest, p[scratch[i]] * (double)(n_known - i)));
+		p[scratch[i]] = largest;
+	}
+}
+
+void correct_benjamini_hochberg(double *p, size_t n, size_t *scratch)
+{
+	size_t n_known = order_of(p, n, scratch);
+	double smallest = 1;
+
+	for (size_t i = n_known; i-- > 0;) {
+		smallest = fmin(smallest, p[scratch[i]] * (double)n_known / (double)(i + 1));
+		p[scratch[i]] = smallest;
+	}
+}
+
+/* ---- How many rows ---- */
+
+double rows_for_difference(double difference, double discordant, double confidence, double power)
+{
+	double d = fabs(difference), root;
+
+	if (!(d > 0) || discordant < d || discordant > 1)
+		return NAN;
+	root = normal_quantile(upper(confidence)) * sqrt(discordant) +
+	       normal_quantile(power) * sqrt(discordant - d * d);
+	return ceil(root * root / (d * d));
+}
+
+double rows_for_mean(double difference, double deviation, double confidence, double power)
+{
+	double root = (normal_quantile(upper(confidence)) + normal_quantile(power)) * deviation /
+		      difference;
+
+	return difference != 0 ? ceil(root * root) : NAN;
+}
+
+double difference_of_rows(double n, double deviation, double confidence, double power)
+{
+	double sum = normal_quantile(upper(confidence)) + normal_quantile(power);
+
+	return n > 0 ? sum * deviation / sqrt(n) : NAN;
+}
+
+/* ---- Agreement ---- */
+
+/* Of a unit that can be compared with itself: its values, of which there are two at least. */
+static size_t count_known(const double *unit, size_t n_judges)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_judges; i++)
+		n += !isnan(unit[i]);
+	return n > 1 ? n : 0;
+}
+
+/* Pairs of unlike values in sorted ones, both ways. */
+static double unlike_pairs(double *values, size_t n)
+{
+	double alike = 0;
+
+	qsort(values, n, sizeof(*values), compare_doubles);
+	for (size_t i = 0, end; i < n; i = end) {
+		for (end = i + 1; end < n && values[end] == values[i];)
+			end++;
+		alike += (double)(end - i) * (double)(end - i);
+	}
+	return (double)n * (double)n - alike;
+}
+
+/* Of what was seen within units, and between any two. */
+static double alpha_of(double observed, double expected, size_t n)
+{
+	if (n < 2)
+		return NAN;
+	if (expected == 0)
+		return 1;
+	return 1 - observed * (double)(n - 1) / expected;
+}
+
+double alpha_nominal(const double *values, size_t n_units, size_t n_judges, double *scratch)
+{
+	double observed = 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_units; i++) {
+		const double *unit = values + i * n_judges;
+		size_t n_known = count_known(unit, n_judges), first = n;
+
+		for (size_t j = 0; n_known && j < n_judges; j++)
+			if (!isnan(unit[j]))
+				scratch[n++] = unit[j];
+		if (n_known)
+			observed += unlike_pairs(scratch + first, n_known) / (double)(n_known - 1);
+	}
+	return alpha_of(observed, unlike_pairs(scratch, n), n);
+}
+
+/* Differences squared of all pairs, both ways, are 2 n sum(x^2) - 2 sum(x)^2; about a middle, so that
+ * little is lost. */
+struct moments {
+	double sum, squared;
+	size_t n;
+};
+
+static double squared_differences(const struct moments *moments)
+{
+	return 2 * ((double)moments->n * moments->squared - moments->sum * moments->sum);
+}
+
+double alpha_interval(const double *values, size_t n_units, size_t n_judges)
+{
+	struct moments all = { 0 };
+	double observed = 0, middle = NAN;
+
+	for (size_t i = 0; i < n_units; i++) {
+		const double *unit = values + i * n_judges;
+		struct moments own = { 0 };
+
+		for (size_t j = 0; count_known(unit, n_judges) && j < n_judges; j++) {
+			double value;
+
+			if (isnan(unit[j]))
+				continue;
+			if (isnan(middle))
+				middle = unit[j];
+			value = unit[j] - middle;
+			own.sum += value;
+			own.squared += value * value;
+			own.n++;
+		}
+		if (!own.n)
+			continue;
+		observed += fmax(0, squared_differences(&own)) / (double)(own.n - 1);
+		all.sum += own.sum;
+		all.squared += own.squared;
+		all.n += own.n;
+	}
+	return alpha_of(observed, squared_differences(&all), all.n);
+}
+
+static double confusion_total(const struct confusion *confusion)
+{
+	return (double)(confusion->yes_yes + confusion->yes_no + confusion->no_yes +
+			confusion->no_no);
+}
+
+double confusion_accuracy(const struct confusion *confusion)
+{
+	double n = confusion_total(confusion);
+
+	return n > 0 ? (double)(confusion->yes_yes + confusion->no_no) / n : NAN;
+}
+
+double confusion_kappa(const struct confusion *confusion)
+{
+	double n = confusion_total(confusion);
+	double says_yes = (double)(confusion->yes_yes + confusion->yes_no);
+	double is_yes = (double)(confusion->yes_yes + confusion->no_yes);
+	double chance = (says_yes * is_yes + (n - says_yes) * (n - is_yes)) / (n * n);
+
+	return n > 0 && chance < 1 ? (confusion_accuracy(confusion) - chance) / (1 - chance) : NAN;
+}
+
+/* The largest score first. */
+static int compare_points(const void *a, const void *b)
+{
+	const struct labelled_score *x = a, *y = b;
+
+	return (x->score < y->score) - (x->score > y->score);
+}
+
+double threshold_of_labels(struct labelled_score *points, size_t n, double *ret_j)
+{
+	double n_yes = 0, right = 0, wrong = 0, best = -INFINITY, threshold = NAN;
+
+	for (size_t i = 0; i < n; i++)
+		n_yes += points[i].yes;
+	*ret_j = NAN;
+	if (n_yes == 0 || n_yes == (double)n)
+		return NAN;
+	qsort(points, n, sizeof(*points), compare_points);
+	for (size_t i = 0; i < n; i++) {
+		double j;
+
+		right += points[i].yes;
+		wrong += !points[i].yes;
+		if (i + 1 < n && points[i + 1].score == points[i].score)
+			continue;
+		j = right / n_yes - wrong / ((double)n - n_yes);
+		if (j > best) {
+			best = j;
+			threshold = points[i].score;
+		}
+	}
+	*ret_j = best;
+	return threshold;
+}
+
+/* ---- Rankings ---- */
+
+/* One step towards the likeliest strengths, which are no logarithms here. Returns the largest change. */
+static double ranking_step(const double *wins, size_t n, double prior, double *strengths)
+{
+	double change = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		double won = prior / 2, met = prior / (strengths[i] + 1), next;
+
+		for (size_t j = 0; j < n; j++) {
+			if (j == i)
+				continue;
+			won += wins[i * n + j];
+			met += (wins[i * n + j] + wins[j * n + i]) / (strengths[i] + strengths[j]);
+		}
+		next = won / met;
+		change = fmax(change, fabs(log(next) - log(strengths[i])));
+		strengths[i] = next;
+	}
+	return change;
+}
+
+bool bradley_terry(const double *wins, size_t n, double prior, double *ret_strengths)
+{
+	double change = INFINITY;
+
+	for (size_t i = 0; i < n; i++)
+		ret_strengths[i] = 1;
+	for (int i = 0; i < RANKING_STEPS_MAX && change > RANKING_CLOSE && !isnan(change); i++)
+		change = ranking_step(wins, n, prior, ret_strengths);
+	for (size_t i = 0; i < n; i++)
+		ret_strengths[i] = log(ret_strengths[i]);
+	return change <= RANKING_CLOSE;
+}
