@@ -1,9 +1,4 @@
-/*
- * What does not look like a placeholder stays as it is, single braces and `{{two words}}` too.
- *
- * A part of a message is JSON text. `{{` stands nowhere in JSON but inside a string, so parts
- * are rendered like any text, with the values escaped as the inside of a JSON string.
- */
+/* What does not look like a placeholder stays as it is, single braces and `{{two words}}` too. */
 #include "proto/template.h"
 
 #include <errno.h>
@@ -107,6 +102,32 @@ static int add_name(void *userdata, const char *name, size_t size)
 	return 0;
 }
 
+static int add_names(struct names *names, const char *text)
+{
+	return text ? template_scan(text, add_name, names) : 0;
+}
+
+static int add_names_of_media(struct names *names, const struct ellu_media *media)
+{
+	const char *const texts[] = { media->data, media->url, media->media_type, media->name };
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < sizeof(texts) / sizeof(texts[0]); i++)
+		r = add_names(names, texts[i]);
+	return r;
+}
+
+static int add_names_of_part(struct names *names, const struct ellu_message_part *part)
+{
+	int r = add_names(names, part->text);
+
+	if (r >= 0 && part->image)
+		r = add_names_of_media(names, part->image);
+	if (r >= 0 && part->document)
+		r = add_names_of_media(names, part->document);
+	return r;
+}
+
 int template_placeholders(const struct ellu_message *const *messages, size_t n_messages,
 			  struct arena *arena, const char *const **ret_names, size_t *ret_n_names)
 {
@@ -114,10 +135,9 @@ int template_placeholders(const struct ellu_message *const *messages, size_t n_m
 	int r = names.seen ? 0 : -ENOMEM;
 
 	for (size_t i = 0; r >= 0 && i < n_messages; i++) {
-		if (messages[i]->content)
-			r = template_scan(messages[i]->content, add_name, &names);
+		r = add_names(&names, messages[i]->content);
 		for (size_t k = 0; r >= 0 && k < messages[i]->n_parts; k++)
-			r = template_scan(messages[i]->parts[k], add_name, &names);
+			r = add_names_of_part(&names, messages[i]->parts[k]);
 	}
 	json_object_put(names.seen);
 	if (r < 0)
@@ -169,26 +189,8 @@ static int value_text(json_object *value, const char **ret_text, size_t *ret_siz
 	return *ret_text ? 0 : -ENOMEM;
 }
 
-static int write_escaped(struct writer *writer, const char *text, size_t text_size,
-			 struct fault *fault)
-{
-	json_object *string;
-	const char *json = NULL;
-	size_t size;
-	int r;
-
-	if (text_size > writer->size_max - writer->size)
-		return too_large(writer, fault);
-	string = json_object_new_string_len(text, (int)text_size);
-	if (string)
-		json = json_object_to_json_string_length(string, JSON_FLAGS, &size);
-	r = json ? write_bytes(writer, json + 1, size - 2, fault) : fault_oom(fault);
-	json_object_put(string);
-	return r;
-}
-
 static int write_value(struct writer *writer, const struct placeholder *place,
-		       json_object *values, bool escaped, struct fault *fault)
+		       json_object *values, struct fault *fault)
 {
 	char *name = writer->last;
 	json_object *value = NULL;
@@ -202,12 +204,11 @@ static int write_value(struct writer *writer, const struct placeholder *place,
 		return fault_invalid(fault, name, "a value for this placeholder");
 	if (value_text(value, &text, &size) < 0)
 		return fault_oom(fault);
-	return escaped ? write_escaped(writer, text, size, fault) :
-			 write_bytes(writer, text, size, fault);
+	return write_bytes(writer, text, size, fault);
 }
 
 static int write_rendered(struct writer *writer, const char *text, json_object *values,
-			  bool escaped, struct fault *fault)
+			  struct fault *fault)
 {
 	struct placeholder place;
 
@@ -216,7 +217,7 @@ static int write_rendered(struct writer *writer, const char *text, json_object *
 
 		r = write_bytes(writer, text, (size_t)(place.start - text), fault);
 		if (r >= 0)
-			r = write_value(writer, &place, values, escaped, fault);
+			r = write_value(writer, &place, values, fault);
 		if (r < 0)
 			return r;
 		text = place.end;
@@ -225,11 +226,11 @@ static int write_rendered(struct writer *writer, const char *text, json_object *
 }
 
 /* `*left` bytes may still be written. */
-static int render(const char *text, json_object *values, bool escaped, size_t *left,
-		  struct arena *arena, const char **ret_text, struct fault *fault)
+static int render(const char *text, json_object *values, size_t *left, struct arena *arena,
+		  const char **ret_text, struct fault *fault)
 {
 	struct writer writer = { .size_max = *left };
-	int r = write_rendered(&writer, text, values, escaped, fault);
+	int r = write_rendered(&writer, text, values, fault);
 
 	if (r < 0)
 		return r;
@@ -237,7 +238,7 @@ static int render(const char *text, json_object *values, bool escaped, size_t *l
 	if (!writer.out)
 		return fault_oom(fault);
 	writer.size = 0;
-	r = write_rendered(&writer, text, values, escaped, fault);
+	r = write_rendered(&writer, text, values, fault);
 	if (r < 0)
 		return r;
 	*left -= writer.size;
@@ -250,28 +251,68 @@ int template_render(const char *text, json_object *values, struct arena *arena,
 {
 	size_t left = RENDERED_BYTES_MAX;
 
-	return render(text, values, false, &left, arena, ret_text, fault);
+	return render(text, values, &left, arena, ret_text, fault);
+}
+
+/* In place. NULL: there is none. */
+static int render_field(const char **text, json_object *values, size_t *left, struct arena *arena,
+			struct fault *fault)
+{
+	return *text ? render(*text, values, left, arena, text, fault) : 0;
+}
+
+static int render_media(const struct ellu_media **media, json_object *values, size_t *left,
+			struct arena *arena, struct fault *fault)
+{
+	struct ellu_media *copy;
+	int r;
+
+	if (!*media)
+		return 0;
+	copy = arena_alloc(arena, sizeof(*copy));
+	if (!copy)
+		return fault_oom(fault);
+	*copy = **media;
+	*media = copy;
+	r = render_field(&copy->data, values, left, arena, fault);
+	if (r >= 0)
+		r = render_field(&copy->url, values, left, arena, fault);
+	if (r >= 0)
+		r = render_field(&copy->media_type, values, left, arena, fault);
+	return r < 0 ? r : render_field(&copy->name, values, left, arena, fault);
+}
+
+static int render_parts(struct ellu_message *message, json_object *values, size_t *left,
+			struct arena *arena, struct fault *fault)
+{
+	struct ellu_message_part *parts = arena_array(arena, message->n_parts, sizeof(*parts));
+	const struct ellu_message_part **list = arena_array(arena, message->n_parts, sizeof(*list));
+	int r = parts && list ? 0 : fault_oom(fault);
+
+	for (size_t i = 0; r >= 0 && i < message->n_parts; i++) {
+		parts[i] = *message->parts[i];
+		list[i] = &parts[i];
+		r = render_field(&parts[i].text, values, left, arena, fault);
+		if (r >= 0)
+			r = render_media(&parts[i].image, values, left, arena, fault);
+		if (r >= 0)
+			r = render_media(&parts[i].document, values, left, arena, fault);
+	}
+	message->parts = list;
+	return r;
 }
 
 static int render_message(const struct ellu_message *message, json_object *values, size_t *left,
 			  struct arena *arena, struct ellu_message *ret_message,
 			  struct fault *fault)
 {
-	const char **parts = NULL;
-	int r = 0;
+	int r;
 
 	*ret_message = *message;
-	if (message->content)
-		r = render(message->content, values, false, left, arena, &ret_message->content, fault);
+	r = render_field(&ret_message->content, values, left, arena, fault);
 	if (r < 0 || message->n_parts == 0)
 		return r;
-	parts = arena_array(arena, message->n_parts, sizeof(*parts));
-	if (!parts)
-		return fault_oom(fault);
-	for (size_t i = 0; r >= 0 && i < message->n_parts; i++)
-		r = render(message->parts[i], values, true, left, arena, &parts[i], fault);
-	ret_message->parts = parts;
-	return r;
+	return render_parts(ret_message, values, left, arena, fault);
 }
 
 /* Behind what `list` has. */

@@ -362,13 +362,29 @@ void show_record(FILE *out, const struct record_type *type, const void *record)
 		show_as_table(out, type, record);
 }
 
+static void show_part(FILE *out, const struct ellu_message_part *part)
+{
+	const struct ellu_media *media = part->image ? part->image : part->document;
+
+	if (part->text) {
+		text_print(out, part->text);
+		return;
+	}
+	fputs(part->image ? "[image" : "[document", out);
+	if (media->name || media->url) {
+		putc(' ', out);
+		text_print(out, media->name ? media->name : media->url);
+	}
+	putc(']', out);
+}
+
 void show_message(FILE *out, const struct ellu_message *message)
 {
 	fprintf(out, "%s: ", message->role);
 	text_print(out, message->content ? message->content : "");
 	for (size_t i = 0; i < message->n_parts; i++) {
 		putc('\n', out);
-		text_print(out, message->parts[i]);
+		show_part(out, message->parts[i]);
 	}
 	putc('\n', out);
 }

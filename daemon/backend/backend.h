@@ -37,6 +37,10 @@ int llm_target_new(const struct ellu_llm_config *config, struct llm_target **ret
 		   struct fault *fault);
 struct llm_target *llm_target_ref(struct llm_target *target);
 struct llm_target *llm_target_unref(struct llm_target *target);
+/* Whether the provider can be shown all that the messages show. InvalidParameter or Unsupported of
+ * the part's field. */
+int llm_target_check(const struct llm_target *target, const struct ellu_message *const *messages,
+		     size_t n_messages, struct fault *fault);
 
 enum llm_outcome {
 	LLM_ANSWERED,

@@ -80,14 +80,17 @@ static bool make_fault(const struct job *job, struct attempt *attempt)
 	return false;
 }
 
+/* What the messages say; of what is no text, that it is there. */
 static const char **contents_of(struct llm_call *call, size_t *ret_n)
 {
 	const char *system_message = call->system_message ? call->system_message :
 							    call->target->system_message;
-	const char **contents = arena_array(&call->arena, call->n_messages + 1,
-					    sizeof(*contents));
-	size_t n = 0;
+	size_t n = 0, room = 1;
+	const char **contents;
 
+	for (size_t i = 0; i < call->n_messages; i++)
+		room += 1 + call->messages[i]->n_parts;
+	contents = arena_array(&call->arena, room, sizeof(*contents));
 	if (!contents)
 		return NULL;
 	if (system_message && !call->plain)
@@ -97,8 +100,11 @@ static const char **contents_of(struct llm_call *call, size_t *ret_n)
 
 		if (message->content)
 			contents[n++] = message->content;
-		else if (message->parts && message->n_parts > 0)
-			contents[n++] = message->parts[0];
+		for (size_t k = 0; k < message->n_parts; k++) {
+			const struct ellu_message_part *part = message->parts[k];
+
+			contents[n++] = part->text ? part->text : part->image ? "image" : "document";
+		}
 	}
 	*ret_n = n;
 	return contents;

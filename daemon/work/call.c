@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "daemon/base/clock.h"
-#include "daemon/base/hash.h"
 #include "daemon/store/runs.h"
 #include "daemon/work/run.h"
 #include "proto/generated/interface.h"
@@ -104,14 +103,9 @@ static int render(struct call_run *run, struct fault *fault)
 /* An endpoint may serve several databases whose ids are alike. */
 static void make_key(struct call_run *run)
 {
-	uint64_t hash = 0;
-
-	for (size_t i = 0; i < run->n_messages; i++)
-		if (run->messages[i]->content)
-			hash = hash_bytes(hash, run->messages[i]->content,
-					  strlen(run->messages[i]->content));
 	snprintf(run->asking.call.idempotency_key, sizeof(run->asking.call.idempotency_key),
-		 "ellu-call-%" PRId64 "-%08" PRIx32, run->load.ret_spec->run_id, (uint32_t)hash);
+		 "ellu-call-%" PRId64 "-%08" PRIx32, run->load.ret_spec->run_id,
+		 run_messages_hash(run->messages, run->n_messages));
 }
 
 static void answered(struct run_call *asking);
@@ -153,6 +147,8 @@ static int begin(struct call_run *run, struct fault *fault)
 	r = make_target(run, fault);
 	if (r >= 0)
 		r = render(run, fault);
+	if (r >= 0)
+		r = llm_target_check(run->target, run->messages, run->n_messages, fault);
 	if (r < 0)
 		return r;
 	fill_call(run);

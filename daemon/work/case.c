@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/base/hash.h"
 #include "daemon/work/experiment.h"
 #include "proto/json_check.h"
 #include "proto/template.h"
@@ -379,18 +378,12 @@ static bool render_request(struct open_case *open_case, const struct run_case *r
 static void make_key(struct open_case *open_case)
 {
 	struct llm_call *call = &open_case->asking.call;
-	uint64_t hash = 0;
 
-	for (size_t i = 0; i < open_case->n_messages; i++) {
-		const char *content = open_case->messages[i]->content;
-
-		if (content)
-			hash = hash_bytes(hash, content, strlen(content));
-	}
 	snprintf(call->idempotency_key, sizeof(call->idempotency_key),
 		 "ellu-%" PRId64 "-%" PRId64 "-%" PRId64 "-g%" PRId64 "-%08" PRIx32,
 		 open_case->run->spec->run_id, open_case->row_id, open_case->epoch,
-		 open_case->run->spec->round, (uint32_t)hash);
+		 open_case->run->spec->round,
+		 run_messages_hash(open_case->messages, open_case->n_messages));
 }
 
 static void generate(struct open_case *open_case)
@@ -400,6 +393,11 @@ static void generate(struct open_case *open_case)
 	struct run_call *asking = &open_case->asking;
 	struct llm_call *call = &asking->call;
 
+	if (llm_target_check(run->target, open_case->messages, open_case->n_messages, &call->fault) < 0) {
+		set_no_usage(call);
+		fail_case(open_case, &call->fault);
+		return;
+	}
 	asking->answered = on_answered;
 	asking->failed = on_failed;
 	call->messages = open_case->messages;

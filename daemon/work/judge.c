@@ -135,6 +135,24 @@ static void write_tool_call(struct writer *writer, const struct ellu_tool_call *
 	write_data(writer, call->arguments);
 }
 
+/* The judge is shown no picture: that there was one has to do. */
+static void write_part(struct writer *writer, const struct ellu_message_part *part)
+{
+	const struct ellu_media *media = part->image ? part->image : part->document;
+
+	write_text(writer, "\n");
+	if (part->text) {
+		write_data(writer, part->text);
+		return;
+	}
+	write_text(writer, part->image ? "[image" : "[document");
+	if (media->name || media->url) {
+		write_text(writer, " ");
+		write_data(writer, media->name ? media->name : media->url);
+	}
+	write_text(writer, "]");
+}
+
 static void write_request(struct writer *writer, const struct judge_question *question,
 			  const char *code)
 {
@@ -149,10 +167,8 @@ static void write_request(struct writer *writer, const struct judge_question *qu
 		}
 		if (message->content)
 			write_data(writer, message->content);
-		for (size_t k = 0; k < message->n_parts; k++) {
-			write_text(writer, "\n");
-			write_data(writer, message->parts[k]);
-		}
+		for (size_t k = 0; k < message->n_parts; k++)
+			write_part(writer, message->parts[k]);
 		for (size_t k = 0; k < message->n_tool_calls; k++)
 			write_tool_call(writer, message->tool_calls[k]);
 	}

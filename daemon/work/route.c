@@ -1,7 +1,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/base/hash.h"
 #include "daemon/base/log.h"
 #include "daemon/work/run.h"
 #include "proto/money.h"
@@ -181,6 +183,32 @@ void run_call_submit(struct run_call *call)
 	call->route->handed++;
 	call->run->n_outstanding++;
 	backend_submit(call->run->flow, &call->call);
+}
+
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+	return text ? hash_bytes(hash, text, strlen(text)) : hash;
+}
+
+static uint64_t hash_media(uint64_t hash, const struct ellu_media *media)
+{
+	return media ? hash_text(hash_text(hash, media->data), media->url) : hash;
+}
+
+uint32_t run_messages_hash(const struct ellu_message *const *messages, size_t n_messages)
+{
+	uint64_t hash = 0;
+
+	for (size_t i = 0; i < n_messages; i++) {
+		hash = hash_text(hash, messages[i]->content);
+		for (size_t k = 0; k < messages[i]->n_parts; k++) {
+			const struct ellu_message_part *part = messages[i]->parts[k];
+
+			hash = hash_text(hash, part->text);
+			hash = hash_media(hash_media(hash, part->image), part->document);
+		}
+	}
+	return (uint32_t)hash;
 }
 
 /* ---- Caps ---- */

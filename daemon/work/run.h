@@ -139,6 +139,9 @@ int run_open_flow(struct run *run);
 void run_call_init(struct run_call *call, struct run *run, struct route *route,
 		   struct llm_target *target);
 void run_call_submit(struct run_call *call);
+/* What messages say, for the keys of calls: an endpoint may serve several databases whose ids are
+ * alike. */
+uint32_t run_messages_hash(const struct ellu_message *const *messages, size_t n_messages);
 /* It was spent for nothing, as far as it was: no record will say so. */
 void run_call_lost(struct run_call *call);
 bool route_has_room(const struct route *route);

@@ -73,8 +73,34 @@ static void put_text_block(const char *text, struct buffer *body)
 	buffer_text(body, "}");
 }
 
-/* What a message says, as blocks; its parts are the blocks of text that they are. Returns how many
- * it has put behind `n` others. */
+static void put_source(const struct ellu_media *media, struct buffer *body)
+{
+	buffer_text(body, ",\"source\":{\"type\":");
+	if (media->url) {
+		buffer_text(body, "\"url\"");
+		media_put("url", media->url, body);
+	} else {
+		buffer_text(body, "\"base64\"");
+		media_put("media_type", media_type(media), body);
+		media_put("data", media->data, body);
+	}
+	buffer_text(body, "}");
+}
+
+static void put_part(const struct ellu_message_part *part, struct buffer *body)
+{
+	if (part->text) {
+		put_text_block(part->text, body);
+		return;
+	}
+	buffer_text(body, part->image ? "{\"type\":\"image\"" : "{\"type\":\"document\"");
+	put_source(part->image ? part->image : part->document, body);
+	if (part->document && part->document->name)
+		media_put("title", part->document->name, body);
+	buffer_text(body, "}");
+}
+
+/* What a message says, as blocks. Returns how many it has put behind `n` others. */
 static size_t put_blocks(const struct ellu_message *message, size_t n, struct buffer *body)
 {
 	if (!message->parts) {
@@ -87,7 +113,7 @@ static size_t put_blocks(const struct ellu_message *message, size_t n, struct bu
 	}
 	for (size_t i = 0; i < message->n_parts; i++, n++) {
 		buffer_text(body, n > 0 ? "," : "");
-		buffer_text(body, message->parts[i]);
+		put_part(message->parts[i], body);
 	}
 	return n;
 }
@@ -383,6 +409,7 @@ const struct dialect anthropic_dialects[] = {
 		.key_prefix = "",
 		.fields = field_names,
 		.n_fields = _FIELD_MAX,
+		.media = MEDIA_IMAGE_DATA | MEDIA_IMAGE_URL | MEDIA_PDF_DATA | MEDIA_DOCUMENT_URL,
 		.prepare = prepare,
 		.request = request,
 		.whole = whole,

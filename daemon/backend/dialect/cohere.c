@@ -233,6 +233,7 @@ const struct dialect cohere_dialects[] = {
 		.key_prefix = "Bearer ",
 		.fields = field_names,
 		.n_fields = _FIELD_MAX,
+		.media = MEDIA_IMAGE_DATA | MEDIA_IMAGE_URL,
 		.prepare = request_take_extra,
 		.request = request,
 		.whole = whole,

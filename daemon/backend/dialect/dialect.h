@@ -13,6 +13,7 @@
 #include "daemon/backend/backend.h"
 #include "daemon/backend/dialect/buffer.h"
 #include "daemon/backend/dialect/attempt.h"
+#include "daemon/backend/dialect/media.h"
 #include "daemon/backend/dialect/target.h"
 
 /* What an endpoint and model turned out to want; learnt from its refusals. */
@@ -56,6 +57,7 @@ struct dialect {
 	const char *params_object; // member of requests that parameters are in; NULL: they are at the top
 	struct request_form form; // of the first request
 	const char *any_tool; // word for a tool_choice of `required`
+	int media; // of enum media_forms: what it can be shown; the rest is refused
 
 	/* Writes a request's body behind what the buffer holds; a failure sticks there. A stream is
 	 * asked for if the call has one (llm_call::stream). Before the first attempt, and again when

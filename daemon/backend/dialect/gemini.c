@@ -67,6 +67,16 @@ static void put_text_part(const char *text, struct buffer *body)
 	buffer_text(body, "}");
 }
 
+static void put_media_part(const struct ellu_media *media, struct buffer *body)
+{
+	request_element(body);
+	buffer_text(body, media->data ? "{\"inlineData\":{\"data\":" : "{\"fileData\":{\"fileUri\":");
+	buffer_json(body, media->data ? media->data : media->url);
+	if (media_type(media))
+		media_put("mimeType", media_type(media), body);
+	buffer_text(body, "}}");
+}
+
 static void put_parts(const struct ellu_message *message, struct buffer *body)
 {
 	const char *content = message->content ? message->content : "";
@@ -75,8 +85,12 @@ static void put_parts(const struct ellu_message *message, struct buffer *body)
 	if (!message->parts && (*content || message->n_tool_calls == 0))
 		put_text_part(content, body);
 	for (size_t i = 0; i < message->n_parts; i++) {
-		request_element(body);
-		buffer_text(body, message->parts[i]);
+		const struct ellu_message_part *part = message->parts[i];
+
+		if (part->text)
+			put_text_part(part->text, body);
+		else
+			put_media_part(part->image ? part->image : part->document, body);
 	}
 }
 
@@ -432,7 +446,7 @@ static void refusal(struct json_value *json, struct refusal *refusal)
 #define GEMINI(NAME, ...)                                                                          \
 	{                                                                                          \
 		.name = (NAME), .fields = field_names, .n_fields = _FIELD_MAX,                     \
-		.params_object = PARAMS_OBJECT, .stream_query = "alt=sse",                         \
+		.params_object = PARAMS_OBJECT, .stream_query = "alt=sse", .media = MEDIA_ALL,      \
 		.prepare = request_take_extra, .request = request, .whole = whole, .event = event, \
 		.refusal = refusal, .change_form = request_step_down, __VA_ARGS__                  \
 	}

@@ -383,20 +383,23 @@ static void refusal(struct json_value *json, struct refusal *refusal)
 	}
 #define USUAL .path = "/chat/completions", .key_header = "Authorization", .key_prefix = "Bearer "
 #define NAMES .fields = field_names, .any_tool = "required"
+#define IMAGES .media = MEDIA_IMAGE_DATA | MEDIA_IMAGE_URL
+#define FILES .media = MEDIA_IMAGE_DATA | MEDIA_IMAGE_URL | MEDIA_DOCUMENT_DATA
 
 const struct dialect openai_dialects[] = {
-	OPENAI("openai", USUAL, NAMES),
-	OPENAI("azure", NAMES, .key_header = "api-key", .key_prefix = "",
+	OPENAI("openai", USUAL, NAMES, FILES),
+	OPENAI("azure", NAMES, FILES, .key_header = "api-key", .key_prefix = "",
 	       .path = "/openai/deployments/{model}/chat/completions",
 	       .version_path = "/chat/completions", .query = "api-version=2024-10-21"),
 	OPENAI("deepseek", USUAL, NAMES),
-	OPENAI("groq", USUAL, NAMES, .form = { .max_completion_tokens = true }),
-	OPENAI("litellm", USUAL, NAMES),
+	OPENAI("groq", USUAL, NAMES, IMAGES, .form = { .max_completion_tokens = true }),
+	OPENAI("litellm", USUAL, NAMES, FILES),
 	OPENAI("mistral", USUAL, .fields = mistral_names, .any_tool = "any",
-	       .form = { .plain_stream = true }),
-	OPENAI("ollama", USUAL, NAMES),
-	OPENAI("openrouter", USUAL, NAMES),
-	OPENAI("together", USUAL, NAMES),
-	OPENAI("xai", USUAL, NAMES, .form = { .max_completion_tokens = true }),
+	       .form = { .plain_stream = true },
+	       .media = MEDIA_IMAGE_DATA | MEDIA_IMAGE_URL | MEDIA_DOCUMENT_URL),
+	OPENAI("ollama", USUAL, NAMES, .media = MEDIA_IMAGE_DATA),
+	OPENAI("openrouter", USUAL, NAMES, FILES),
+	OPENAI("together", USUAL, NAMES, IMAGES),
+	OPENAI("xai", USUAL, NAMES, IMAGES, .form = { .max_completion_tokens = true }),
 	{ 0 },
 };

@@ -1,5 +1,6 @@
 #include "daemon/backend/dialect/openai_form.h"
 
+#include "daemon/backend/dialect/media.h"
 #include "daemon/backend/dialect/request.h"
 
 static void put_tool_calls(const struct ellu_message *message, struct buffer *body)
@@ -19,6 +20,32 @@ static void put_tool_calls(const struct ellu_message *message, struct buffer *bo
 	buffer_text(body, "]");
 }
 
+/* Documents by URL are Mistral's. */
+static void put_part(const struct ellu_message_part *part, struct buffer *body)
+{
+	const struct ellu_media *media = part->image ? part->image : part->document;
+
+	if (part->text) {
+		buffer_text(body, "{\"type\":\"text\",\"text\":");
+		buffer_json(body, part->text);
+	} else if (part->image) {
+		buffer_text(body, "{\"type\":\"image_url\",\"image_url\":{\"url\":");
+		media_put_url(media, body);
+		buffer_text(body, "}");
+	} else if (media->url) {
+		buffer_text(body, "{\"type\":\"document_url\",\"document_url\":");
+		buffer_json(body, media->url);
+		if (media->name)
+			media_put("document_name", media->name, body);
+	} else {
+		buffer_text(body, "{\"type\":\"file\",\"file\":{\"file_data\":");
+		media_put_url(media, body);
+		media_put("filename", media->name ? media->name : "document", body);
+		buffer_text(body, "}");
+	}
+	buffer_text(body, "}");
+}
+
 static void put_message(const struct ellu_message *message, struct buffer *body)
 {
 	buffer_text(body, "{\"role\":");
@@ -27,7 +54,7 @@ static void put_message(const struct ellu_message *message, struct buffer *body)
 	if (message->parts) {
 		for (size_t i = 0; i < message->n_parts; i++) {
 			buffer_text(body, i == 0 ? "[" : ",");
-			buffer_text(body, message->parts[i]);
+			put_part(message->parts[i], body);
 		}
 		buffer_text(body, message->n_parts == 0 ? "[]" : "]");
 	} else if (message->content) {

@@ -33,6 +33,7 @@ static int prepare(struct llm_target *target, const struct ellu_llm_config *conf
 }
 
 const struct dialect simulated_dialects[] = {
-	{ .name = PROVIDER_SIMULATED, .transport = TRANSPORT_SIMULATED, .prepare = prepare },
+	{ .name = PROVIDER_SIMULATED, .transport = TRANSPORT_SIMULATED, .prepare = prepare,
+	  .media = MEDIA_ALL },
 	{ 0 },
 };

@@ -104,20 +104,24 @@ static struct ellu_message message(const char *content)
 
 START_TEST(names_of_messages)
 {
-	static const char *const parts[] = { "{\"type\":\"text\",\"text\":\"{{c}} {{a}}\"}" };
+	static const struct ellu_media photo = { sizeof(photo), .url = "http://{{host}}/", .name = "{{a}}" };
+	static const struct ellu_message_part text = { sizeof(text), .text = "{{c}} {{a}}" };
+	static const struct ellu_message_part image = { sizeof(image), .image = &photo };
+	static const struct ellu_message_part *const parts[] = { &text, &image };
 	struct ellu_message one = message("{{b}} {{a}} {{ b }} {{ab}}"), two = message(NULL);
 	const struct ellu_message *const list[] = { &one, &two };
 	const char *const *names;
 	size_t n;
 
 	two.parts = parts;
-	two.n_parts = 1;
+	two.n_parts = 2;
 	ck_assert_int_eq(template_placeholders(list, 2, &arena, &names, &n), 0);
-	ck_assert_uint_eq(n, 4);
+	ck_assert_uint_eq(n, 5);
 	ck_assert_str_eq(names[0], "b");
 	ck_assert_str_eq(names[1], "a");
 	ck_assert_str_eq(names[2], "ab");
 	ck_assert_str_eq(names[3], "c");
+	ck_assert_str_eq(names[4], "host");
 	ck_assert_int_eq(template_placeholders(list, 0, &arena, &names, &n), 0);
 	ck_assert_uint_eq(n, 0);
 }
@@ -160,23 +164,31 @@ END_TEST
 
 START_TEST(messages_and_parts)
 {
-	static const char *const parts[] = { "{\"text\":\"{{quote}} {{list}}\"}" };
+	static const struct ellu_media photo = { sizeof(photo), .data = "{{topic}}", .media_type = "image/{{topic}}" };
+	static const struct ellu_media paper = { sizeof(paper), .url = "http://{{topic}}/", .name = "{{topic}}" };
+	static const struct ellu_message_part text = { sizeof(text), .text = "{{quote}} {{list}}" };
+	static const struct ellu_message_part image = { sizeof(image), .image = &photo };
+	static const struct ellu_message_part document = { sizeof(document), .document = &paper };
+	static const struct ellu_message_part *const parts[] = { &text, &image, &document };
 	struct ellu_message one = message("About {{topic}}"), two = message(NULL);
 	const struct ellu_message *const list[] = { &one, &two };
 	const struct ellu_message *const *rendered;
 	struct fault fault = { 0 };
-	json_object *part;
 
 	two.parts = parts;
-	two.n_parts = 1;
+	two.n_parts = 3;
 	ck_assert_int_eq(template_render_messages(list, 2, values, &arena, &rendered, &fault), 0);
 	ck_assert_str_eq(rendered[0]->content, "About tea");
 	ck_assert_str_eq(rendered[0]->role, "user");
 	ck_assert_ptr_null(rendered[1]->content);
-	part = json_tokener_parse(rendered[1]->parts[0]);
-	ck_assert_str_eq(json_object_get_string(json_object_object_get(part, "text")),
-			 "say \"hi\"\n [1,\"a/b\"]");
-	json_object_put(part);
+	ck_assert_str_eq(rendered[1]->parts[0]->text, "say \"hi\"\n [1,\"a/b\"]");
+	ck_assert_ptr_null(rendered[1]->parts[0]->image);
+	ck_assert_str_eq(rendered[1]->parts[1]->image->data, "tea");
+	ck_assert_str_eq(rendered[1]->parts[1]->image->media_type, "image/tea");
+	ck_assert_ptr_null(rendered[1]->parts[1]->image->url);
+	ck_assert_str_eq(rendered[1]->parts[2]->document->url, "http://tea/");
+	ck_assert_str_eq(rendered[1]->parts[2]->document->name, "tea");
+	ck_assert_str_eq(photo.data, "{{topic}}");
 
 	one.content = "{{absent}}";
 	ck_assert_int_eq(template_render_messages(list, 2, values, &arena, &rendered, &fault),
@@ -185,12 +197,14 @@ START_TEST(messages_and_parts)
 }
 END_TEST
 
-/* All messages together; parts as they are escaped. */
+/* All messages together, and their parts. */
 START_TEST(what_is_too_large)
 {
 	struct ellu_message one = message("{{cell}}{{cell}}"), two = message("{{cell}}{{ topic }}");
 	const struct ellu_message *const list[] = { &one, &two };
-	static const char *const parts[] = { "{\"text\":\"{{topic}}{{cell}}\"}" };
+	static const struct ellu_media photo = { sizeof(photo), .data = "{{topic}}{{cell}}" };
+	static const struct ellu_message_part image = { sizeof(image), .image = &photo };
+	static const struct ellu_message_part *const parts[] = { &image, &image };
 	const struct ellu_message *const *rendered;
 	size_t size = RENDERED_BYTES_MAX / 3 - 1;
 	struct fault fault = { 0 };
@@ -210,7 +224,7 @@ START_TEST(what_is_too_large)
 
 	two.content = NULL;
 	two.parts = parts;
-	two.n_parts = 1;
+	two.n_parts = 2;
 	ck_assert_int_eq(template_render_messages(list, 2, values, &arena, &rendered, &fault),
 			 ELLU_E_TOO_LARGE);
 	ck_assert_str_eq(fault.field, "cell");

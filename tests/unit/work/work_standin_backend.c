@@ -33,6 +33,16 @@ int llm_target_new(const struct ellu_llm_config *config, struct llm_target **ret
 	return 0;
 }
 
+int llm_target_check(const struct llm_target *target, const struct ellu_message *const *messages,
+		     size_t n_messages, struct fault *fault)
+{
+	(void)target;
+	(void)messages;
+	(void)n_messages;
+	(void)fault;
+	return 0;
+}
+
 struct llm_target *llm_target_unref(struct llm_target *target)
 {
 	__atomic_sub_fetch(&standin.n_targets, 1, __ATOMIC_SEQ_CST);
