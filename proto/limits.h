@@ -40,7 +40,7 @@
 #define CONFIG_BYTES_MAX (256u * 1024)
 
 /* All texts of a prompt template when it is rendered for a row; of a criterion. What takes more is
- * not made: its item fails with TooLarge. */
+ * not made: its item fails with TooLarge. The same for what is asked at once, images and all. */
 #define RENDERED_BYTES_MAX (4u * 1024 * 1024)
 /* What a judge reads at once: request, response and criterion. */
 #define QUESTION_BYTES_MAX (8u * 1024 * 1024)

@@ -1,7 +1,8 @@
 /*
  * The kinds `call` and `test`: one chat completion. The one item of a call stands in the request,
  * that of a test is always the same; the answer, or that there was one, is the task's result, and
- * nothing else is recorded of it.
+ * nothing else is recorded of it. An answer that does not fit its response_format is asked for once
+ * more.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -12,8 +13,10 @@
 #include "daemon/base/clock.h"
 #include "daemon/store/runs.h"
 #include "daemon/work/run.h"
+#include "daemon/work/structured.h"
 #include "proto/generated/interface.h"
 #include "proto/template.h"
+#include "proto/usage.h"
 
 struct call_run {
 	struct run base;
@@ -24,8 +27,11 @@ struct call_run {
 	struct llm_target *target;
 	struct run_call asking;
 	size_t bytes; // of RUN_ITEMS
-	struct run_spend spend;
-	struct ellu_call_result result;
+	struct run_spend spend; // of the last answer; what came before is recorded already
+	struct llm_call total; // what all answers took
+	bool asked_again;
+	bool complete; // nothing is to be asked any more
+	struct ellu_call_result result; // of the last answer
 	struct ellu_usage usage; // of `result`
 	struct ellu_test_result test; // what is told of it, when it is one
 };
@@ -103,9 +109,10 @@ static int render(struct call_run *run, struct fault *fault)
 /* An endpoint may serve several databases whose ids are alike. */
 static void make_key(struct call_run *run)
 {
-	snprintf(run->asking.call.idempotency_key, sizeof(run->asking.call.idempotency_key),
-		 "ellu-call-%" PRId64 "-%08" PRIx32, run->load.ret_spec->run_id,
-		 run_messages_hash(run->messages, run->n_messages));
+	struct llm_call *call = &run->asking.call;
+
+	snprintf(call->idempotency_key, sizeof(call->idempotency_key), "ellu-call-%" PRId64 "-%08" PRIx32,
+		 run->load.ret_spec->run_id, run_messages_hash(call->messages, call->n_messages));
 }
 
 static void answered(struct run_call *asking);
@@ -170,6 +177,8 @@ static void start(struct run *base)
 {
 	struct call_run *run = (struct call_run *)base;
 
+	run->total.input_tokens = run->total.output_tokens = run->total.reasoning_tokens = -1;
+	run->total.cached_tokens = run->total.cost_nanodollars = -1;
 	run->load.task_id = base->task.task_id;
 	run_expect(base, &run->load.request, on_loaded);
 	store_run_load(base->host.store, &run->load);
@@ -182,16 +191,25 @@ static void tune(struct run *base)
 
 /* ---- Asking ---- */
 
+static void weigh(struct call_run *run)
+{
+	size_t bytes = arena_size(&run->base.arena);
+
+	run_weigh(&run->base, RUN_ITEMS, run->bytes, bytes);
+	run->bytes = bytes;
+}
+
 static bool issue(struct run *base)
 {
 	struct call_run *run = (struct call_run *)base;
 
-	if (run->result.model)
+	if (run->complete)
 		return true;
-	if (base->n_open == 0 && run_may_spend(base) && run_may_hold(base, RUN_ITEMS)) {
+	/* What an answer took counts before another is asked for. */
+	if (base->n_open == 0 && base->n_outstanding == 0 && run_may_spend(base) &&
+	    run_may_hold(base, RUN_ITEMS)) {
 		base->n_open = 1;
-		run->bytes = arena_size(&base->arena);
-		run_weigh(base, RUN_ITEMS, 0, run->bytes);
+		weigh(run);
 		run_call_submit(&run->asking);
 	}
 	return false;
@@ -208,33 +226,131 @@ static const int64_t *known(struct arena *arena, int64_t value)
 	return value < 0 ? NULL : arena_int(arena, value);
 }
 
-static void answered(struct run_call *asking)
+static void add_usage(struct llm_call *total, const struct llm_call *call)
 {
-	struct call_run *run = container_of(asking, struct call_run, asking);
-	const struct llm_call *call = &asking->call;
+	usage_add(&total->input_tokens, call->input_tokens);
+	usage_add(&total->output_tokens, call->output_tokens);
+	usage_add(&total->reasoning_tokens, call->reasoning_tokens);
+	usage_add(&total->cached_tokens, call->cached_tokens);
+	usage_add(&total->cost_nanodollars, call->cost_nanodollars);
+	total->attempts += call->attempts;
+	total->duration_usec += call->duration_usec;
+}
+
+static int take_result(struct call_run *run)
+{
+	const struct llm_call *call = &run->asking.call, *total = &run->total;
 	struct arena *arena = &run->base.arena;
 
+	add_usage(&run->total, call);
 	run->result = ELLU_RECORD(struct ellu_call_result);
 	if (record_list_from_text(&ellu_tool_call_type, call->tool_calls, FROM_STORE, arena,
-				  &run->result.tool_calls, &run->result.n_tool_calls) < 0) {
-		run_fail_oom(&run->base);
-		return;
-	}
+				  &run->result.tool_calls, &run->result.n_tool_calls) < 0)
+		return -ENOMEM;
 	run->result.text = call->text;
 	run->result.finish_reason = call->finish_reason;
-	run->result.attempts = call->attempts;
-	run->result.duration_seconds = (double)call->duration_usec / USEC_PER_SEC;
+	run->result.attempts = total->attempts;
+	run->result.duration_seconds = (double)total->duration_usec / USEC_PER_SEC;
 	run->usage = ELLU_RECORD(struct ellu_usage);
-	run->usage.input_tokens = known(arena, call->input_tokens);
-	run->usage.output_tokens = known(arena, call->output_tokens);
-	run->usage.reasoning_tokens = known(arena, call->reasoning_tokens);
-	run->usage.cached_tokens = known(arena, call->cached_tokens);
+	run->usage.input_tokens = known(arena, total->input_tokens);
+	run->usage.output_tokens = known(arena, total->output_tokens);
+	run->usage.reasoning_tokens = known(arena, total->reasoning_tokens);
+	run->usage.cached_tokens = known(arena, total->cached_tokens);
 	run->result.usage = &run->usage;
-	run->result.cost = known(arena, call->cost_nanodollars);
+	run->result.cost = known(arena, total->cost_nanodollars);
 	run->result.model = run->load.ret_spec->config->llm_model_name;
 	run->test = ELLU_RECORD(struct ellu_test_result);
 	run->test.model = run->result.model;
 	run->test.latency_seconds = run->result.duration_seconds;
+	return 0;
+}
+
+/* Once what the last answer took is recorded, the call's messages are asked with. */
+static void go_on(struct call_run *run)
+{
+	struct llm_call *call = &run->asking.call;
+
+	run_call_lost(&run->asking);
+	arena_done(&call->arena);
+	make_key(run);
+	weigh(run);
+	run->base.n_open = 0;
+}
+
+/* ---- An answer of a form ---- */
+
+/* What was cut short would be so again, and who refuses does not for want of being asked. */
+static bool may_ask_again(const struct call_run *run)
+{
+	const char *reason = run->asking.call.finish_reason;
+
+	return !run->asked_again && run->base.phase == RUN_RUNNING &&
+	       (!reason || strcmp(reason, "stop") == 0);
+}
+
+static int ask_again(struct call_run *run, const struct schema_problem *problem)
+{
+	struct llm_call *call = &run->asking.call;
+	int r = structured_ask_again(call->messages, call->n_messages, call->response_format,
+				     call->text ? call->text : "", problem, &run->base.arena,
+				     &call->messages, &call->n_messages);
+
+	if (r < 0)
+		return r;
+	run_log_line(&run->base.log, "the answer does not fit response_format, asked once more: %s",
+		     problem->text);
+	run->asked_again = true;
+	go_on(run);
+	return 0;
+}
+
+/* The task has the text for its result all the same. */
+static void fail_structured(struct call_run *run, const struct schema_problem *problem)
+{
+	struct llm_call *call = &run->asking.call;
+	bool cut = call->finish_reason && strcmp(call->finish_reason, "length") == 0;
+
+	fault_set(&call->fault, ELLU_E_BACKEND_REJECTED, "the answer does not fit response_format%s: %s%s",
+		  run->asked_again ? ", asked twice" : "", problem->text,
+		  cut ? "; it was cut at the limit of its tokens" : "");
+	call->fault.status = 200;
+	run_call_lost(&run->asking);
+	if (run->base.phase == RUN_RUNNING) {
+		run->base.result = ELLU_RECORD(struct ellu_task_result);
+		run->base.result.call = &run->result;
+		run->base.end.result = &run->base.result;
+	}
+	run_fail(&run->base, &call->fault);
+}
+
+/* 1: it fits, or need not; 0: it does not, and what follows from that is done. */
+static int take_structured(struct call_run *run)
+{
+	struct llm_call *call = &run->asking.call;
+	struct schema_problem problem;
+	int r;
+
+	if (!call->response_format || call->tool_calls)
+		return 1;
+	r = structured_check(call->response_format, call->text, &run->base.arena, &run->result.text, &problem);
+	if (r != 0)
+		return r;
+	if (may_ask_again(run))
+		return ask_again(run, &problem);
+	fail_structured(run, &problem);
+	return 0;
+}
+
+static void answered(struct run_call *asking)
+{
+	struct call_run *run = container_of(asking, struct call_run, asking);
+	int r = take_result(run);
+
+	if (r >= 0)
+		r = take_structured(run);
+	if (r < 0)
+		run_fail_oom(&run->base);
+	run->complete = r > 0;
 }
 
 /* ---- The end ---- */

@@ -100,7 +100,7 @@ END_TEST
 
 START_TEST(what_is_wrong)
 {
-	static char long_text[1024 * 1024 + 2];
+	static char long_text[4 * 1024 * 1024 + 2];
 	json_object *reply;
 
 	start(NULL);
@@ -116,6 +116,166 @@ START_TEST(what_is_wrong)
 	ck_assert_str_eq(at_text(reply, "status"), "FAILURE");
 	ck_assert_int_eq(at_int(reply, "error.status"), 400);
 	ck_assert(!at_has(reply, "result"));
+	end();
+}
+END_TEST
+
+/* ---- What is shown ---- */
+
+#define PNG "iVBORw0KGgo="
+#define IMAGE(of) "'messages':[{'role':'user','parts':[{'text':'What is it?'},{'image':{" of "}}]}]"
+
+START_TEST(images)
+{
+	static char large[3 * 1024 * 1024 + 1];
+	json_object *task, *request;
+
+	start(NULL);
+	task = ask(IMAGE("'data':'" PNG "'"), "");
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	request = last_request();
+	ck_assert_str_eq(at_text(request, "messages.0.content.0.text"), "What is it?");
+	ck_assert_str_eq(at_text(request, "messages.0.content.1.image_url.url"), "data:image/png;base64," PNG);
+	/* From a row's or a call's values, as any text. */
+	wire_call(wire, "CreatePromptTemplate",
+		  "{'prompt_template':{'name':'T'," IMAGE("'data':'{{photo}}','media_type':'image/jpeg'") "}}");
+	task = ask("'prompt_template':{'name':'T'},'variables':{'photo':'/9j/AAAA'}", "");
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	ck_assert_str_eq(at_text(last_request(), "messages.0.content.1.image_url.url"), "data:image/jpeg;base64,/9j/AAAA");
+	/* One of some megabytes. */
+	memset(large, 'A', sizeof(large) - 1);
+	memcpy(large, PNG, 11);
+	task = ask(text(IMAGE("'data':'%s'"), large), "");
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	ck_assert_uint_eq(strlen(at_text(last_request(), "messages.0.content.1.image_url.url")),
+			  strlen("data:image/png;base64,") + sizeof(large) - 1);
+	end();
+}
+END_TEST
+
+START_TEST(what_cannot_be_shown)
+{
+	json_object *task;
+
+	start(NULL);
+	wire_refused(wire, "org.varlink.service.InvalidParameter", "Call", "{" IMAGE("") "}");
+	wire_refused(wire, "org.varlink.service.InvalidParameter", "Call",
+		     "{" IMAGE("'data':'" PNG "','url':'http://h/'") "}");
+	wire_refused(wire, "org.varlink.service.InvalidParameter", "Call",
+		     "{'messages':[{'role':'user','parts':[{'type':'text','text':'a'}]}]}");
+	task = ask("'messages':[{'role':'user','parts':[{'document':{'url':'https://h/a.pdf'}}]}]", "");
+	ck_assert_str_eq(at_text(task, "status"), "FAILURE");
+	ck_assert_str_eq(at_text(task, "error.code"), "Unsupported");
+	ck_assert_str_eq(at_text(task, "error.field"), "messages[0].parts[0].document.url");
+	ck_assert_ptr_nonnull(strstr(at_text(task, "error.message"), "openai"));
+	task = ask(IMAGE("'data':'?'"), "");
+	ck_assert_str_eq(at_text(task, "error.code"), "InvalidParameter");
+	ck_assert_str_eq(at_text(task, "error.field"), "messages[0].parts[1].image.data");
+	ck_assert_int_eq(sim_stat(sim, "calls"), 0);
+	end();
+}
+END_TEST
+
+/* ---- Answers of a form ---- */
+
+#define PERSON ",'response_format':{'type':'object','properties':{'name':{'type':'string'},'age':" \
+	       "{'type':'integer','minimum':0}},'required':['name','age'],'additionalProperties':false}"
+
+static void answer_with(const char *says, int first_n)
+{
+	json_object *settings = json_object_new_object();
+
+	sim_reset(sim);
+	json_object_object_add(settings, "fixed_answer", json_object_new_string(says));
+	json_object_object_add(settings, "fixed_until", json_object_new_int(first_n));
+	sim_control(sim, "%s", json_object_to_json_string(settings));
+	json_object_put(settings);
+}
+
+START_TEST(an_answer_of_a_form)
+{
+	json_object *task, *answer;
+
+	start(NULL);
+	task = ask(HELLO, PERSON);
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	answer = json_must_parse(at_text(task, "result.call.text"));
+	ck_assert_int_ge(at_int(answer, "age"), 0);
+	/* Nothing but the JSON is the answer. */
+	answer_with("```json\n{\"name\":\"A\",\"age\":1}\n```\n", 0);
+	task = ask(HELLO, PERSON);
+	ck_assert_str_eq(at_text(task, "result.call.text"), "{\"name\":\"A\",\"age\":1}");
+	ck_assert_int_eq(sim_stat(sim, "calls"), 1);
+	end();
+}
+END_TEST
+
+/* Once, saying what was wrong; what both took counts. */
+START_TEST(it_is_asked_for_again)
+{
+	json_object *task, *request, *logs;
+
+	start(NULL);
+	answer_with("{\"name\":\"A\",\"age\":-1}", 1);
+	task = ask(HELLO, PERSON);
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	json_must_parse(at_text(task, "result.call.text"));
+	ck_assert_int_eq(sim_stat(sim, "calls"), 2);
+	ck_assert_int_eq(at_int(task, "result.call.attempts"), 2);
+	ck_assert_int_eq(at_int(task, "progress.input_tokens"), at_int(task, "result.call.usage.input_tokens"));
+	ck_assert_int_eq(at_int(task, "progress.output_tokens"), at_int(task, "result.call.usage.output_tokens"));
+	request = last_request();
+	ck_assert_str_eq(at_text(request, "messages.1.role"), "assistant");
+	ck_assert_str_eq(at_text(request, "messages.1.content"), "{\"name\":\"A\",\"age\":-1}");
+	ck_assert_ptr_nonnull(strstr(at_text(request, "messages.2.content"), "age: -1 is below its minimum of 0"));
+	logs = wire_call(wire, "ListTaskLogs", "{'id':%lld}", (long long)at_int(task, "id"));
+	ck_assert_ptr_nonnull(strstr(at_text(logs, "items.0.line"), "asked once more: age: -1"));
+	/* Each request has a key of its own. */
+	ck_assert_int_eq(sim_stat(sim, "keys_repeated"), 0);
+	end();
+}
+END_TEST
+
+START_TEST(it_does_not_come)
+{
+	json_object *task;
+
+	start(NULL);
+	answer_with("I would rather not.", 0);
+	task = ask(HELLO, PERSON);
+	ck_assert_str_eq(at_text(task, "status"), "FAILURE");
+	ck_assert_str_eq(at_text(task, "error.code"), "BackendRejected");
+	ck_assert_ptr_nonnull(strstr(at_text(task, "error.message"), "asked twice: it is not JSON"));
+	ck_assert_str_eq(at_text(task, "result.call.text"), "I would rather not.");
+	ck_assert_int_eq(sim_stat(sim, "calls"), 2);
+	ck_assert_int_gt(at_int(task, "progress.output_tokens"), 0);
+	/* What was cut would be cut again. */
+	sim_reset(sim);
+	sim_control(sim, "{'empty_rate':1}");
+	task = ask(HELLO, PERSON);
+	ck_assert_str_eq(at_text(task, "status"), "FAILURE");
+	ck_assert_ptr_nonnull(strstr(at_text(task, "error.message"), "it was cut at the limit of its tokens"));
+	ck_assert_int_eq(sim_stat(sim, "calls"), 1);
+	end();
+}
+END_TEST
+
+/* A budget that the first answer used up holds the task before the second is asked for. */
+START_TEST(its_budget_holds)
+{
+	json_object *reply;
+
+	start(NULL);
+	answer_with("{}", 0);
+	wire_start(wire, "'more':true", "Call", "%s",
+		   requoted(text("{" HELLO PERSON ",'cost_limit':'0.000001','llm_config':{'content':{'name':'L',"
+				 "'provider':'openai','llm_model_name':'m','llm_base_url':'%s','price_input':'1000',"
+				 "'price_output':'1000'}}}", sim_url(sim))));
+	do
+		reply = wire_next(wire);
+	while (!at_has(reply, "parameters.event.hold") && at_has(reply, "continues"));
+	ck_assert_str_eq(at_text(reply, "parameters.event.hold"), "budget");
+	ck_assert_int_eq(sim_stat(sim, "calls"), 1);
 	end();
 }
 END_TEST
@@ -336,6 +496,7 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(messages, a_template, what_is_wrong, the_default, it_ends_with_its_caller, it_outlives_who_came_later,
+	return RUN_SUITE(messages, a_template, what_is_wrong, images, what_cannot_be_shown, an_answer_of_a_form,
+			 it_is_asked_for_again, it_does_not_come, its_budget_holds, the_default, it_ends_with_its_caller, it_outlives_who_came_later,
 			 it_ends_with_the_daemon, retried, a_config_answers, a_config_does_not);
 }

@@ -48,6 +48,7 @@ static const struct setting settings[] = {
 	SETTING(model, SETTING_TEXT),
 	SETTING(fixed_answer, SETTING_TEXT),
 	SETTING(finish, SETTING_TEXT),
+	SETTING(fixed_until, SETTING_INTEGER),
 	SETTING(refused_text, SETTING_TEXT),
 	SETTING(bad_verdict_rate, SETTING_RATE),
 	SETTING(fail_first_n, SETTING_INTEGER),

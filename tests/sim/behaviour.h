@@ -44,6 +44,7 @@ struct behaviour {
 	char *model;                /* NULL: any */
 	char *fixed_answer;         /* NULL: generated text */
 	char *finish;               /* length, filter or refusal: how each answer ends; NULL: well */
+	int64_t fixed_until;        /* in the first so many calls; 0: always */
 	char *refused_text;         /* a call that holds it gets 429, always; NULL: none */
 	double fault_rates[_FAULT_MAX];
 	double bad_verdict_rate;

@@ -117,13 +117,15 @@ static void make_text(const struct behaviour *behaviour, const struct chat_reque
 		      uint64_t number, struct bytes *out, struct chat_answer *answer)
 {
 	bool judge = simulated_is_judge(chat->contents, chat->n_contents);
+	bool fixed = behaviour->fixed_answer &&
+		     (behaviour->fixed_until == 0 || (int64_t)number <= behaviour->fixed_until);
 	char *text;
 
 	if (simulated_answer(chat->contents, chat->n_contents, behaviour->seed,
 			     behaviour_bad_verdict_rate(behaviour, number), &text,
 			     &answer->input_tokens, &answer->output_tokens) < 0)
 		text = must_have(NULL);
-	if (!judge && behaviour->fixed_answer) {
+	if (!judge && fixed) {
 		bytes_text(out, behaviour->fixed_answer);
 		answer->output_tokens = simulated_tokens(behaviour->fixed_answer);
 	} else if (chat->format != CHAT_TEXT &&

@@ -34,8 +34,8 @@ static int pin_request(struct job *job)
 	json_object *json = NULL;
 	int r;
 
-	if (record_text_bytes(type, job->op->arguments) > TEMPLATE_BYTES_MAX)
-		return fault_too_large(job->tx->fault, TEMPLATE_BYTES_MAX, "the request");
+	if (record_text_bytes(type, job->op->arguments) > RENDERED_BYTES_MAX)
+		return fault_too_large(job->tx->fault, RENDERED_BYTES_MAX, "the request");
 	r = record_encode(type, job->op->arguments, TO_STORE, &json);
 	if (r < 0)
 		return r;
