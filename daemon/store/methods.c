@@ -120,7 +120,7 @@ static const struct submission {
 	enum task_kind kind; // of job_submit()
 } submissions[_METHOD_MAX] = {
 	[METHOD_ADD_EPOCHS] = { epochs_add },
-	[METHOD_CALL] = { job_submit, .kind = TASK_KIND_CALL },
+	[METHOD_CALL] = { job_submit, call_submit_lane, TASK_KIND_CALL },
 	[METHOD_GENERATE_CRITERIA] = { job_submit, .kind = TASK_KIND_GENERATION },
 	[METHOD_GENERATE_TEMPLATE_VARIABLES] = { job_submit, .kind = TASK_KIND_GENERATION },
 	[METHOD_GET_OR_GENERATE_CRITERIA] = { criteria_submit, .kind = TASK_KIND_GENERATION },

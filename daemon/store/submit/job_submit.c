@@ -14,6 +14,8 @@
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
 
+#define CALL_AT_ONCE_BYTES (32u << 10) // a longer one is not read by the writer
+
 struct job {
 	struct tx *tx;
 	struct task_submit *op;
@@ -24,26 +26,41 @@ struct job {
 	struct fault rejected; // code 0: not
 };
 
+/* The request as it is pinned and told from others: read by who has time for a large one. */
+struct job_input {
+	char hash[IDENTITY_SIZE];
+	const char *text;
+};
+
 /* What is pinned beside it, or says how the answer is to come, is left out. */
-static int pin_request(struct job *job)
+static int read_request(struct tx *tx, const struct task_submit *op, const char **ret_text)
 {
 	static const char *const left_out[] = { "llm_config", "prompt_template", "generation_params",
 						"project", "idempotency_key", "detach",
 						"collection" };
-	const struct record_type *type = job->op->method->request;
+	const struct record_type *type = op->method->request;
 	json_object *json = NULL;
 	int r;
 
-	if (record_text_bytes(type, job->op->arguments) > RENDERED_BYTES_MAX)
-		return fault_too_large(job->tx->fault, RENDERED_BYTES_MAX, "the request");
-	r = record_encode(type, job->op->arguments, TO_STORE, &json);
+	if (record_text_bytes(type, op->arguments) > RENDERED_BYTES_MAX)
+		return fault_too_large(tx->fault, RENDERED_BYTES_MAX, "the request");
+	r = record_encode(type, op->arguments, TO_STORE, &json);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++)
 		json_object_object_del(json, left_out[i]);
-	job->run.request = tx_strdup(job->tx, json_text(json, NULL));
+	*ret_text = tx_strdup(tx, json_text(json, NULL));
 	json_object_put(json);
-	return job->run.request ? 0 : -ENOMEM;
+	return *ret_text ? 0 : -ENOMEM;
+}
+
+static int read_input(struct tx *tx, struct task_submit *op)
+{
+	struct job_input *input = tx_alloc(tx, sizeof(*input));
+	int r = input ? read_request(tx, op, &input->text) : -ENOMEM;
+
+	op->request.state = input;
+	return r < 0 ? r : task_submit_hash(tx, op->method->request, op->arguments, input->hash);
 }
 
 static int pin_config(struct job *job)
@@ -75,13 +92,13 @@ static int pin(struct job *job)
 {
 	const struct ellu_ref *template = task_submit_member(job->op, "prompt_template");
 	const struct ellu_ref *collection = task_submit_member(job->op, "collection");
-	int r = pin_request(job);
+	int r;
 
+	job->run.request = ((struct job_input *)job->op->request.state)->text;
 	job->run.owner_uid = job->place.owner_uid;
 	job->run.project_id = job->place.project_id;
 	job->run.n_epochs = job->run.total_cases = 1;
-	if (r >= 0)
-		r = pin_config(job);
+	r = pin_config(job);
 	if (r >= 0 && template)
 		r = resource_resolve(job->tx, &resource_prompt_template, &job->scope,
 				     template, &job->run.prompt_template_id);
@@ -98,27 +115,31 @@ static int pin(struct job *job)
 
 /* ---- Whole ---- */
 
+static const char *request_hash(const struct job *job)
+{
+	return ((const struct job_input *)job->op->request.state)->hash;
+}
+
 /* 1: the same key brought a task before. */
-static int begin(struct tx *tx, struct task_submit *op, struct job **ret_job,
-		 char ret_hash[static IDENTITY_SIZE])
+static int begin(struct tx *tx, struct task_submit *op, struct job **ret_job)
 {
 	struct job *job = tx_alloc(tx, sizeof(*job));
-	int r;
+	int r = job ? 0 : -ENOMEM;
 
-	if (!job)
-		return -ENOMEM;
+	if (r == 0 && !op->request.state)
+		r = read_input(tx, op);
+	if (r < 0)
+		return r;
 	*ret_job = job;
 	job->tx = tx;
 	job->op = op;
 	task_submit_begin(op);
 	job->scope = scope_own(&op->scope);
 	r = place_resolve(tx, &job->scope, &job->place);
-	if (r >= 0)
-		r = task_submit_hash(tx, op->method->request, op->arguments, ret_hash);
-	return r < 0 ? r : task_submit_find_key(tx, op, job->place.owner_uid, ret_hash);
+	return r < 0 ? r : task_submit_find_key(tx, op, job->place.owner_uid, request_hash(job));
 }
 
-static int insert(struct job *job, const char *hash)
+static int insert(struct job *job)
 {
 	struct tx *tx = job->tx;
 	int r;
@@ -132,7 +153,7 @@ static int insert(struct job *job, const char *hash)
 						      .place = job->place,
 						      .name = task_submit_member(job->op, "name"),
 						      .run_id = job->run.id,
-						      .request_hash = hash,
+						      .request_hash = request_hash(job),
 						      .rejected = &job->rejected,
 						      .log = &job->notes.lines,
 					      });
@@ -140,11 +161,21 @@ static int insert(struct job *job, const char *hash)
 
 int job_submit(struct tx *tx, struct task_submit *op)
 {
-	char hash[IDENTITY_SIZE];
 	struct job *job;
-	int r = begin(tx, op, &job, hash);
+	int r;
 
-	return r == 0 ? insert(job, hash) : r < 0 ? r : 0;
+	if (op->request.lane != STORE_WRITE) {
+		op->request.lane = STORE_WRITE;
+		return read_input(tx, op);
+	}
+	r = begin(tx, op, &job);
+	return r == 0 ? insert(job) : r < 0 ? r : 0;
+}
+
+enum store_lane call_submit_lane(const void *arguments)
+{
+	return record_text_bytes(&ellu_call_request_type, arguments) > CALL_AT_ONCE_BYTES ? STORE_SCAN :
+											    STORE_WRITE;
 }
 
 /* ---- Criteria, unless there are some ---- */
@@ -185,11 +216,10 @@ static int find_criteria(struct job *job)
 
 int criteria_submit(struct tx *tx, struct task_submit *op)
 {
-	char hash[IDENTITY_SIZE];
 	struct job *job;
-	int r = begin(tx, op, &job, hash);
+	int r = begin(tx, op, &job);
 
 	if (r == 0)
 		r = find_criteria(job);
-	return r == 0 ? insert(job, hash) : r < 0 ? r : 0;
+	return r == 0 ? insert(job) : r < 0 ? r : 0;
 }
