@@ -143,12 +143,15 @@ static bool is_word(const char *text, const char *word)
 /* What came to an end by the provider's fault is no answer. */
 static void read_end(struct json_value *from, struct answer *answer)
 {
-	struct json_value *tokens = json_member(json_member(from, "usage"), "tokens");
+	struct json_value *usage = json_member(from, "usage"), *tokens = json_member(usage, "tokens");
 	const char *reason = json_text_member(from, "finish_reason");
 
 	answer_usage(answer, json_member(tokens, "input_tokens"), json_member(tokens, "output_tokens"),
 		     NULL);
-	if (is_word(reason, "ERROR") || is_word(reason, "TIMEOUT"))
+	answer_cached(answer, json_member(usage, "cached_tokens"), NULL, /* beside= */ false);
+	if (json_text_member(from, "error"))
+		answer_failed(answer, from);
+	else if (is_word(reason, "ERROR") || is_word(reason, "TIMEOUT"))
 		answer_unusable(answer, "the provider gave the answer up");
 	else
 		answer_finish_reason(answer, finish_reason_of(reason));
@@ -190,8 +193,6 @@ static void event(struct json_value *json, struct answer *answer)
 	struct json_value *function = json_member(tool_call, "function");
 
 	read_end(delta, answer);
-	if (!answer->unusable && json_text_member(delta, "error"))
-		answer_unusable(answer, json_text_member(delta, "error"));
 	answer_text(answer, json_member(message, "tool_plan"));
 	answer_text(answer, json_member(json_member(message, "content"), "text"));
 	if (json_is(tool_call, JSON_OBJECT))
@@ -217,10 +218,12 @@ static enum error_hint hint_of(const struct refusal *refusal)
 	return HINT_NONE;
 }
 
-/* `{message}`. */
+/* `{message}`; of a stream's end `{error}`. */
 static void refusal(struct json_value *json, struct refusal *refusal)
 {
-	refusal->message = json_text_member(json, "message");
+	const char *error = json_text_member(json, "error");
+
+	refusal->message = error ? error : json_text_member(json, "message");
 	refusal->hint = hint_of(refusal);
 }
 

@@ -1,0 +1,441 @@
+/*
+ * Requests and answers of each dialect as its provider documents them, which are data
+ * (tests/samples/dialects): what is asked comes out as its request, and what is answered is read as it
+ * was meant. The simulated endpoint takes the same requests, and answers in the same shapes.
+ */
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/backend/dialect/dialect.h"
+#include "proto/generated/interface.h"
+#include "proto/record.h"
+#include "tests/sim/chat.h"
+#include "tests/unit/suite.h"
+
+#define KEY "sk-0123456789abcdef"
+#define PATH_MAX_BYTES 512
+
+static const char *const files[] = { "anthropic", "cohere", "gemini", "openai" };
+
+static json_object *read_file(const char *name)
+{
+	char path[512];
+	json_object *json;
+
+	snprintf(path, sizeof(path), "%s/%s.json", GOLDEN_FOLDER, name);
+	json = json_object_from_file(path);
+	ck_assert_msg(json != NULL, "%s: %s", path, json_util_get_last_err());
+	return json;
+}
+
+static json_object *member(json_object *object, const char *name)
+{
+	json_object *value = NULL;
+
+	if (json_object_is_type(object, json_type_object))
+		json_object_object_get_ex(object, name, &value);
+	return value;
+}
+
+static const char *text_of(json_object *object, const char *name)
+{
+	return json_object_get_string(member(object, name));
+}
+
+static void expect_equal(const char *dialect, const char *name, json_object *expected,
+			 json_object *found)
+{
+	ck_assert_msg(json_object_equal(expected, found), "%s, %s: expected\n%s\nfound\n%s", dialect,
+		      name, json_object_to_json_string_ext(expected, JSON_C_TO_STRING_PLAIN),
+		      json_object_to_json_string_ext(found, JSON_C_TO_STRING_PLAIN));
+}
+
+static json_object *parsed(const char *text, size_t size)
+{
+	json_tokener *tokener = json_tokener_new();
+	json_object *json = json_tokener_parse_ex(tokener, text, (int)size);
+
+	json_tokener_free(tokener);
+	ck_assert_msg(json != NULL, "%.*s", (int)size, text);
+	return json;
+}
+
+/* ---- What is asked ---- */
+
+struct question {
+	struct arena arena;
+	const struct ellu_call_request *request;
+	struct llm_target *target;
+	struct llm_call call;
+};
+
+/* The target of the dialect; `content` is of the config, or NULL. */
+static struct llm_target *make_target(json_object *golden, const struct ellu_llm_config *content,
+				      const char *extra_body)
+{
+	struct ellu_llm_config config = ELLU_RECORD(struct ellu_llm_config);
+	struct llm_target *target;
+	struct fault fault = { 0 };
+
+	if (content)
+		config = *content;
+	config.name = "c";
+	config.provider = text_of(golden, "provider");
+	config.llm_model_name = "m";
+	config.llm_base_url = text_of(golden, "base");
+	config.api_key = KEY;
+	config.extra_body = extra_body;
+	ck_assert_msg(llm_target_new(&config, &target, &fault) == 0, "%s", fault.message);
+	return target;
+}
+
+/* What a config must have, wherever it is for. */
+static void name_config(json_object *golden, json_object *content)
+{
+	json_object_object_add(content, "name", json_object_new_string("c"));
+	json_object_object_add(content, "llm_model_name", json_object_new_string("m"));
+	json_object_object_add(content, "provider", json_object_get(member(golden, "provider")));
+}
+
+static void question_make(struct question *question, json_object *golden, json_object *neutral,
+			  json_object *wanted)
+{
+	json_object *content = member(member(neutral, "llm_config"), "content");
+	const struct ellu_call_request *request;
+	struct fault fault = { 0 };
+	const char *text;
+	void *record;
+
+	if (content)
+		name_config(golden, content);
+	text = json_object_to_json_string(neutral);
+
+	*question = (struct question){ 0 };
+	arena_init(&question->arena);
+	ck_assert_msg(record_from_text(&ellu_call_request_type, text, strlen(text), FROM_DAEMON,
+				       &question->arena, &record, &fault) >= 0, "%s", fault.message);
+	question->request = request = record;
+	question->target = make_target(golden, request->llm_config ? request->llm_config->content : NULL,
+				       text_of(wanted, "extra_body"));
+	question->call = (struct llm_call){
+		.target = question->target,
+		.messages = request->messages,
+		.n_messages = request->n_messages,
+		.params = request->generation_params,
+		.tools = request->tools,
+		.n_tools = request->n_tools,
+		.tool_choice = request->tool_choice,
+		.response_format = request->response_format,
+	};
+}
+
+static void question_done(struct question *question)
+{
+	llm_target_unref(question->target);
+	arena_done(&question->arena);
+}
+
+/* What the simulated endpoint makes of it; the caller ends it. */
+static void let_sim_read(const char *url, struct span body, const char *name,
+			 struct chat_request *ret_request)
+{
+	const char *path = strchr(strstr(url, "://") + 3, '/');
+	struct chat_wanted wanted;
+	struct bytes error = { 0 };
+
+	ck_assert_msg(chat_find((struct span){ path, strcspn(path, "?") }, &wanted), "%s", url);
+	if (!chat_request_parse(body, &wanted, ret_request, &error))
+		ck_abort_msg("%s, %s: %.*s", url, name, (int)error.size, error.data);
+	ck_assert_str_eq(ret_request->model, "m");
+}
+
+static void check_requests(const char *file)
+{
+	json_object *golden = read_file(file), *calls = read_file("calls");
+	json_object *all = member(golden, "requests");
+
+	json_object_object_foreach(calls, name, neutral) {
+		json_object *wanted = member(all, name);
+		struct chat_request seen;
+		struct buffer body = { 0 };
+		struct question question;
+		json_object *found;
+
+		ck_assert_msg(wanted != NULL, "%s lacks %s", file, name);
+		question_make(&question, golden, neutral, wanted);
+		question.call.stream = strcmp(name, "stream") == 0 ? (struct llm_stream *)&question : NULL;
+		question.target->dialect->request(&question.call, &question.target->dialect->form, &body);
+		ck_assert(!body.failed);
+		found = parsed(body.data, body.size);
+		expect_equal(file, name, member(wanted, "body"), found);
+		if (member(wanted, "url"))
+			ck_assert_str_eq(text_of(wanted, "url"), question.call.stream &&
+						question.target->stream_url ?
+					 question.target->stream_url : question.target->url);
+		let_sim_read(question.target->url, (struct span){ body.data, body.size }, name, &seen);
+		ck_assert_uint_eq(seen.n_tools > 0, question.call.n_tools > 0);
+		ck_assert_int_eq(seen.format == CHAT_JSON_SCHEMA, question.call.response_format != NULL);
+		chat_request_done(&seen);
+		json_object_put(found);
+		buffer_done(&body);
+		question_done(&question);
+	}
+	json_object_put(calls);
+	json_object_put(golden);
+}
+
+/* ---- What is answered ---- */
+
+static void add_text(json_object *to, const char *name, const char *value)
+{
+	if (value)
+		json_object_object_add(to, name, json_object_new_string(value));
+}
+
+static void add_count(json_object *to, const char *name, int64_t value)
+{
+	if (value >= 0)
+		json_object_object_add(to, name, json_object_new_int64(value));
+}
+
+/* What became of it, as the golden data have it. */
+static json_object *result_of(const struct llm_call *call, const struct attempt *attempt)
+{
+	static const char *const classes[] = {
+		[ATTEMPT_RETRY] = "retry", [ATTEMPT_WAIT] = "wait", [ATTEMPT_ITEM] = "item",
+		[ATTEMPT_CONFIG] = "config",
+	};
+	json_object *result = json_object_new_object();
+
+	if (attempt->class != ATTEMPT_ANSWERED) {
+		add_text(result, "class", attempt->code == ELLU_E_BACKEND_AUTHENTICATION ?
+						  "key" : classes[attempt->class]);
+		add_text(result, "message", attempt->message);
+		if (attempt->wait_usec >= 0)
+			json_object_object_add(result, "wait_seconds",
+					       json_object_new_double((double)attempt->wait_usec / 1e6));
+		return result;
+	}
+	add_text(result, "text", call->text);
+	if (call->tool_calls)
+		json_object_object_add(result, "tool_calls",
+				       parsed(call->tool_calls, strlen(call->tool_calls)));
+	add_text(result, "finish_reason", call->finish_reason);
+	add_count(result, "input_tokens", call->input_tokens);
+	add_count(result, "output_tokens", call->output_tokens);
+	add_count(result, "reasoning_tokens", call->reasoning_tokens);
+	add_count(result, "cached_tokens", call->cached_tokens);
+	return result;
+}
+
+/* Reads a body with that status; events if it is framed. */
+static json_object *read_answer(struct llm_target *target, int status, const struct framing *framing,
+				char *body, size_t size)
+{
+	struct attempt attempt = { .status = status, .wait_usec = -1 };
+	struct llm_call call = { .target = target, .input_tokens = -1, .output_tokens = -1,
+				 .reasoning_tokens = -1, .cached_tokens = -1, .cost_nanodollars = -1 };
+	struct json_reader reader = { 0 };
+	struct answer answer;
+	json_object *result;
+
+	if (status >= 300) {
+		refusal_read(target, &reader, body, size, &attempt);
+	} else {
+		answer_begin(&answer, &call, &reader, framing, &attempt);
+		/* In pieces of any size. */
+		for (size_t at = 0; framing && at < size; at += 7)
+			answer_take(&answer, body + at, size - at < 7 ? size - at : 7);
+		answer_end(&answer, body, framing ? 0 : size);
+	}
+	result = result_of(&call, &attempt);
+	arena_done(&call.arena);
+	json_reader_done(&reader);
+	return result;
+}
+
+static json_object *read_golden(struct llm_target *target, json_object *answer)
+{
+	json_object *status = member(answer, "status"), *events = member(answer, "events");
+	json_object *body = member(answer, "body"), *result;
+	struct buffer text = { 0 };
+
+	for (size_t i = 0; events && i < json_object_array_length(events); i++) {
+		json_object *event = json_object_array_get_idx(events, i);
+
+		buffer_text(&text, "data: ");
+		buffer_text(&text, json_object_is_type(event, json_type_string) ?
+					   json_object_get_string(event) :
+					   json_object_to_json_string(event));
+		buffer_text(&text, "\n\n");
+	}
+	if (!events)
+		buffer_text(&text, json_object_to_json_string(body));
+	result = read_answer(target, status ? json_object_get_int(status) : 200,
+			     events ? framing_find("text/event-stream") : NULL, text.data, text.size);
+	buffer_done(&text);
+	return result;
+}
+
+static void check_answers(const char *file)
+{
+	json_object *golden = read_file(file);
+	struct llm_target *target = make_target(golden, NULL, NULL);
+
+	json_object_object_foreach(member(golden, "answers"), name, answer) {
+		json_object *result = read_golden(target, answer);
+
+		expect_equal(file, name, member(answer, "then"), result);
+		json_object_put(result);
+	}
+	llm_target_unref(target);
+	json_object_put(golden);
+}
+
+/* ---- What the simulated endpoint answers ---- */
+
+/* Adds the place of each value, without numbers of elements, to what is there, or looks for it. */
+static void walk(json_object *value, const char *path, json_object *places, const char *look)
+{
+	char below[PATH_MAX_BYTES];
+
+	if (json_object_is_type(value, json_type_array)) {
+		snprintf(below, sizeof(below), "%s[]", path);
+		for (size_t i = 0; i < json_object_array_length(value); i++)
+			walk(json_object_array_get_idx(value, i), below, places, look);
+	} else if (json_object_is_type(value, json_type_object)) {
+		json_object_object_foreach(value, name, part) {
+			snprintf(below, sizeof(below), "%s.%s", path, name);
+			if (!look)
+				json_object_object_add(places, below, NULL);
+			else if (!strstr(below, "input.") && !strstr(below, "args."))
+				ck_assert_msg(json_object_object_get_ex(places, below, NULL),
+					      "%s: no golden answer has %s", look, below);
+			walk(part, below, places, look);
+		}
+	}
+}
+
+static json_object *places_of(json_object *golden)
+{
+	json_object *places = json_object_new_object();
+
+	json_object_object_foreach(member(golden, "answers"), name, answer) {
+		json_object *events = member(answer, "events");
+
+		(void)name;
+		walk(member(answer, "body"), "", places, NULL);
+		for (size_t i = 0; events && i < json_object_array_length(events); i++)
+			walk(json_object_array_get_idx(events, i), "", places, NULL);
+	}
+	return places;
+}
+
+/* Takes the chunks of HTTP off, and looks at each event. */
+static void unchunk(struct bytes *stream, json_object *places, const char *dialect)
+{
+	struct bytes out = { 0 };
+	char *at = stream->data, *end;
+
+	for (size_t size; (size = strtoul(at, &end, 16)) > 0; at = end + 2 + size + 2) {
+		const char *data = strstr(end, "data: ") + 6;
+
+		bytes_append(&out, end + 2, size);
+		if (*data == '{') {
+			json_object *event = parsed(data, (size_t)(end + 2 + size - data));
+
+			walk(event, "", places, dialect);
+			json_object_put(event);
+		}
+	}
+	bytes_done(stream);
+	*stream = out;
+}
+
+static void expect_of_sim(const char *dialect, const struct chat_answer *said, json_object *result)
+{
+	const char *reason = text_of(result, "finish_reason");
+
+	if (said->tool) {
+		json_object *tool_call = json_object_array_get_idx(member(result, "tool_calls"), 0);
+
+		ck_assert_str_eq(text_of(tool_call, "name"), said->tool);
+		ck_assert_int_eq(said->arguments.size, strlen(text_of(tool_call, "arguments")));
+		ck_assert_str_eq(reason, "tool_calls");
+	} else {
+		ck_assert_msg(span_is(said->text, text_of(result, "text")), "%s: %s", dialect,
+			      json_object_to_json_string(result));
+	}
+	if (said->finish == CHAT_STOP)
+		ck_assert_str_eq(reason, "stop");
+	if (said->finish == CHAT_LENGTH)
+		ck_assert_str_eq(reason, "length");
+	if (said->finish == CHAT_FILTER)
+		ck_assert_msg(strcmp(reason, "content_filter") == 0 || strcmp(reason, "refusal") == 0,
+			      "%s: %s", dialect, reason);
+	ck_assert_int_eq(json_object_get_int(member(result, "input_tokens")), said->usage ? 12 : 0);
+	ck_assert_int_eq(json_object_get_int(member(result, "output_tokens")), said->usage ? 34 : 0);
+}
+
+static void check_simulated(const char *file)
+{
+	json_object *golden = read_file(file), *places = places_of(golden);
+	struct llm_target *target = make_target(golden, NULL, NULL);
+	const struct chat_dialect *dialect;
+	struct chat_wanted wanted;
+
+	ck_assert(chat_find(span_of(strchr(strstr(target->url, "://") + 3, '/')), &wanted));
+	dialect = wanted.dialect;
+	for (int finish = CHAT_STOP; finish <= CHAT_TOOLS; finish++) {
+		for (int way = 0; way < 4; way++) {
+			bool streamed = way & 1;
+			struct chat_answer said = {
+				.number = 5, .model = "m", .finish = (enum chat_finish)finish,
+				.text = span_of("Words that are as many as a piece of a stream takes, and more."),
+				.tool = finish == CHAT_TOOLS ? "weather" : NULL,
+				.arguments = span_of("{\"place\":\"Rome, where it is warm\"}"),
+				.usage = way & 2, .input_tokens = 12, .output_tokens = 34,
+			};
+			struct bytes body = { 0 };
+			json_object *result, *json;
+
+			if (streamed) {
+				dialect->write_stream(&body, &said, /* include_usage= */ true);
+				bytes_append(&body, "", 1);
+				unchunk(&body, places, file);
+			} else {
+				dialect->write(&body, &said);
+				json = parsed(body.data, body.size);
+				walk(json, "", places, file);
+				json_object_put(json);
+			}
+			result = read_answer(target, 200, streamed ? framing_find("text/event-stream") : NULL,
+					     body.data, body.size);
+			expect_of_sim(file, &said, result);
+			json_object_put(result);
+			bytes_done(&body);
+		}
+	}
+	llm_target_unref(target);
+	json_object_put(places);
+	json_object_put(golden);
+}
+
+#define EACH_FILE(name, check)                                                                     \
+	START_TEST(name)                                                                           \
+	{                                                                                          \
+		for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)                        \
+			check(files[i]);                                                           \
+	}                                                                                          \
+	END_TEST
+
+EACH_FILE(requests, check_requests)
+EACH_FILE(answers, check_answers)
+EACH_FILE(simulated, check_simulated)
+
+int main(void)
+{
+	return RUN_TESTS(requests, answers, simulated);
+}
