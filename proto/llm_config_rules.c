@@ -224,23 +224,13 @@ int llm_config_check_request(const struct ellu_llm_config *config, const char *p
 	return check_request(&(const struct check){ .config = config, .path = path, .fault = fault });
 }
 
-static bool is_set(const struct ellu_llm_config *config, const char *field)
-{
-	const struct record_type *type = &ellu_llm_config_type;
-
-	for (size_t i = 0; i < type->n_fields; i++)
-		if (strcmp(type->fields[i].name, field) == 0)
-			return *(void *const *)((const char *)config + type->fields[i].offset);
-	return false;
-}
-
 /* What a config says and nobody would hear. */
 static int check_lacking(const struct check *check)
 {
 	const char *const *lacks = check->provider->lacks;
 	const char *form = check->config->structured_output;
 
-	while (lacks && *lacks && !is_set(check->config, *lacks))
+	while (lacks && *lacks && !record_member(&ellu_llm_config_type, check->config, *lacks))
 		lacks++;
 	if (lacks && *lacks)
 		return invalid(check, *lacks, "nothing that the provider does not have");

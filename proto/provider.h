@@ -8,12 +8,14 @@
 
 #define PROVIDER_SIMULATED "simulated" // built in: needs no endpoint, and costs nothing
 
+#define PROVIDER_LACKS_MAX 8
+
 struct provider {
 	const char *name;
 	const char *default_base; // where a config has no llm_base_url; NULL: it must have one
 	const char *key_variable; // of the environment, where people have its key; or NULL
 	bool wants_key; // at its default base
-	const char *const *lacks; // fields of a config that it knows nothing of, ends with NULL; or NULL
+	const char *const *lacks; // fields of configs that it has not, ends with NULL; or NULL
 	bool lacks_json_object; // as a structured_output
 };
 

@@ -6,6 +6,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "proto/generated/interface.h"
 
 /* A kind of job: its row is in proto/task_kind.h, what it does in a file here. */
 #define DECLARE(id, name, ephemeral) extern const struct job_kind name##_kind;
@@ -173,6 +174,8 @@ static void on_concluded(struct store_request *request)
 
 	if (run_take_answer(run, request)) {
 		run->result = ELLU_RECORD(struct ellu_task_result);
+		run->result.ignored_params = run->n_ignored > 0 ? run->ignored : NULL;
+		run->result.n_ignored_params = run->n_ignored;
 		run->end.result = &run->result;
 		run->end.status = TASK_SUCCESS;
 		run->kind->end(run);
@@ -206,12 +209,29 @@ void run_changed(struct run *run)
 	run->events.changed(run->events.userdata);
 }
 
+/* What is asked for and not sent is said. */
+static void note_ignored(struct run *run, const struct run_spec *spec)
+{
+	const struct provider *provider = spec->config ? provider_find(spec->config->provider) : NULL;
+	const char *const *lacks = provider && spec->generation_params ? provider->lacks : NULL;
+
+	run->n_ignored = 0;
+	for (; lacks && *lacks && run->n_ignored < PROVIDER_LACKS_MAX; lacks++) {
+		if (!record_member(&ellu_generation_params_type, spec->generation_params, *lacks))
+			continue;
+		run->ignored[run->n_ignored++] = *lacks;
+		run_log_line(&run->log, "%s is not sent: the provider %s has none", *lacks,
+			     provider->name);
+	}
+}
+
 int run_begin(struct run *run, const struct run_spec *spec)
 {
 	if (progress_init(&run->progress, spec, clock_monotonic_usec()) < 0)
 		return -ENOMEM;
 	run->id = spec->run_id;
 	run_describe_cost(run);
+	note_ignored(run, spec);
 	run->kind->tune(run);
 	if (run_open_flow(run) < 0)
 		return -ENOMEM;

@@ -33,6 +33,7 @@
 #include "daemon/work/progress.h"
 #include "daemon/work/run_log.h"
 #include "daemon/work/work.h"
+#include "proto/provider.h"
 
 #define container_of(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
 
@@ -174,6 +175,8 @@ struct run {
 	bool held_up; // by the provider: none of its calls can go
 	bool over_budget; // nothing is issued any more
 	bool priced; // what its calls cost is known
+	const char *ignored[PROVIDER_LACKS_MAX]; // parameters that are not sent
+	size_t n_ignored;
 	int flow_connections;
 	struct route routes[RUN_ROUTES];
 	int64_t n_open; // items

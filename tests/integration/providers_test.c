@@ -23,10 +23,18 @@ static void run_with(struct wire *wire, const char *provider, const char *url)
 		.more = text("'llm_config':{'content':{'name':'%s','provider':'%s',"
 			     "'llm_model_name':'m','llm_base_url':'%s','api_key':'" KEY "',"
 			     "'max_connections':4,'max_retries':20,'system_message':'Be brief.',"
-			     "'price_input':'1','price_output':'2'}}", provider, provider, url) });
+			     "'price_input':'1','price_output':'2'}},"
+			     "'generation_params':{'verbosity':'low','top_p':0.5}", provider, provider,
+			     url) });
 	json_object *items;
 
 	ck_assert_msg(at_is(task, "status", "SUCCESS"), "%s", json_object_to_json_string(task));
+	/* What none of them has is not sent, and that is said. */
+	ck_assert_uint_eq(at_count(task, "result.ignored_params"), 1);
+	ck_assert_str_eq(at_text(task, "result.ignored_params.0"), "verbosity");
+	items = list_all(wire, "ListTaskLogs", "'id':%lld", (long long)at_int(task, "id"));
+	ck_assert_ptr_nonnull(strstr(json_object_to_json_string(items),
+				     text("verbosity is not sent: the provider %s has none", provider)));
 	items = list_all(wire, "ListResponses", "'experiment':{'id':%lld}",
 			 (long long)at_int(task, "experiment_id"));
 	ck_assert_uint_eq(json_object_array_length(items), 10);

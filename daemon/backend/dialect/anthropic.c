@@ -22,13 +22,6 @@ enum field {
 	FIELD_TOOLS,
 	FIELD_TOOL_CHOICE,
 	FIELD_OUTPUT_CONFIG,
-	/* These it does not have: configs may not set them, and a run that does is told so by it. */
-	FIELD_FREQUENCY_PENALTY,
-	FIELD_PRESENCE_PENALTY,
-	FIELD_SEED,
-	FIELD_REASONING_EFFORT,
-	FIELD_VERBOSITY,
-	FIELD_LOGPROBS,
 	_FIELD_MAX,
 };
 
@@ -43,12 +36,6 @@ static const char *const field_names[_FIELD_MAX] = {
 	[FIELD_TOOLS] = "tools",
 	[FIELD_TOOL_CHOICE] = "tool_choice",
 	[FIELD_OUTPUT_CONFIG] = "output_config",
-	[FIELD_FREQUENCY_PENALTY] = "frequency_penalty",
-	[FIELD_PRESENCE_PENALTY] = "presence_penalty",
-	[FIELD_SEED] = "seed",
-	[FIELD_REASONING_EFFORT] = "reasoning_effort",
-	[FIELD_VERBOSITY] = "verbosity",
-	[FIELD_LOGPROBS] = "logprobs",
 };
 
 static int prepare(struct llm_target *target, const struct ellu_llm_config *config,
@@ -210,13 +197,6 @@ static void put_params(const struct llm_call *call, struct buffer *body)
 	request_float(target, FIELD_TOP_P, params.top_p, body);
 	request_int(target, FIELD_TOP_K, params.top_k, body);
 	request_texts(target, FIELD_STOP, params.stop, params.n_stop, body);
-	request_float(target, FIELD_FREQUENCY_PENALTY, params.frequency_penalty, body);
-	request_float(target, FIELD_PRESENCE_PENALTY, params.presence_penalty, body);
-	request_int(target, FIELD_SEED, params.seed, body);
-	request_text(target, FIELD_REASONING_EFFORT, params.reasoning_effort, body);
-	request_text(target, FIELD_VERBOSITY, params.verbosity, body);
-	if (params.logprobs && request_begin(target, FIELD_LOGPROBS, body))
-		buffer_text(body, *params.logprobs ? "true" : "false");
 }
 
 static void put_tools(const struct llm_call *call, struct buffer *body)

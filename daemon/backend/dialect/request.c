@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "daemon/backend/dialect/dialect.h"
+#include "proto/generated/interface.h"
 #include "proto/json_check.h"
+#include "proto/record.h"
 
 bool request_replaced(const struct llm_target *target, unsigned field)
 {
@@ -59,13 +61,26 @@ void request_element(struct buffer *body)
 		buffer_text(body, ",");
 }
 
+static void leave_out(const char *const *lacks, struct ellu_generation_params *params)
+{
+	for (; lacks && *lacks; lacks++) {
+		const struct record_field *field =
+			record_field_find(&ellu_generation_params_type, *lacks);
+
+		if (field)
+			*(void **)((char *)params + field->offset) = NULL;
+	}
+}
+
 struct ellu_generation_params request_params(const struct llm_call *call)
 {
-	const struct ellu_generation_params *over = call->plain ? NULL : call->params;
-	struct ellu_generation_params params = call->target->params;
+	struct ellu_generation_params params = call->target->params, own;
+	const struct ellu_generation_params *over = &own;
 
-	if (!over)
+	if (call->plain || !call->params)
 		return params;
+	own = *call->params;
+	leave_out(call->target->lacks, &own);
 	/* These two exclude each other, so that setting one unsets the other. */
 	if (over->temperature)
 		params.reasoning_effort = NULL;

@@ -33,7 +33,8 @@ void request_texts(const struct llm_target *target, unsigned field, const char *
 /* Before an element of an array: a comma, unless it is the first. */
 void request_element(struct buffer *body);
 
-/* What the call is asked with, one by one: the run's before the config's. */
+/* What the call is asked with, one by one: the run's before the config's, without those that the
+ * provider has not. */
 struct ellu_generation_params request_params(const struct llm_call *call);
 
 /* The system message that goes before the call's messages, or NULL. */

@@ -488,6 +488,7 @@ static int fill(struct llm_target *target, const struct ellu_llm_config *config,
 	target->key = arena_strdup(arena, config->api_key);
 	target->proxy = arena_strdup(arena, config->proxy);
 	target->ca_file = arena_strdup(arena, config->ca_file);
+	target->lacks = provider_find(dialect->name)->lacks;
 	take_params(&target->params, config, arena);
 	take_limits(target, config);
 	if (!target->model || !target->key != !config->api_key || !target->proxy != !config->proxy ||

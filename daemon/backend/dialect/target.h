@@ -55,6 +55,7 @@ struct llm_target {
 	bool shared; // an administrator lets all users have one endpoint of it
 	const char *system_message; // or NULL
 
+	const char *const *lacks; // parameters that its provider has not, ends with NULL; or NULL
 	struct ellu_generation_params params;
 	/* Written out as `,"NAME":VALUE…` from the config alone, with max_tokens under either name. */
 	const char *params_json[2];

@@ -290,7 +290,7 @@ START_TEST(anthropic_requests)
 	expect_body(&call, &form,
 		    "{\"model\":\"m\",\"system\":[{\"type\":\"text\",\"text\":\"S\"},"
 		    "{\"type\":\"text\",\"text\":\"Also this.\"}]," ANTHROPIC_MESSAGES
-		    ",\"max_tokens\":9,\"top_k\":3,\"seed\":5,\"tools\":[{\"name\":\"t\","
+		    ",\"max_tokens\":9,\"top_k\":3,\"tools\":[{\"name\":\"t\","
 		    "\"input_schema\":{\"type\":\"object\"}}],\"tool_choice\":{\"type\":\"any\"},"
 		    "\"output_config\":{\"format\":{\"type\":\"json_schema\",\"schema\":{}}}"
 		    ANTHROPIC_EXTRA);
