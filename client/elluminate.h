@@ -150,6 +150,16 @@ ELLU_API struct ellu *ellu_close(struct ellu *handle);
 ELLU_API int ellu_set_reconnect(struct ellu *handle, double seconds);
 
 /*
+ * Whether the calls of an event handle are carried out in the order in which they were started. They
+ * then follow each other on one connection, up to four before the first is answered, and one that fails
+ * keeps none behind it from being carried out; when the connection is lost, so are all that were sent
+ * and not answered, but for safe ones, which are asked again.
+ * Unless set, calls that are under way at the same time have no order. Streams, and calls that start a
+ * task, never have. -EBUSY while calls are under way.
+ */
+ELLU_API int ellu_set_in_order(struct ellu *handle, int in_order);
+
+/*
  * For how long a call may take in all, and each page of a list: without limit unless set, and with 0.
  * At most a year. It holds for calls that begin later; `call_timeout_seconds` in a request stands over
  * it for that call. A call that takes longer ends with -ETIMEDOUT, and its connection is closed; it may

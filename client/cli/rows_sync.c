@@ -128,14 +128,18 @@ static int compare(struct sync *sync)
 
 /* ---- Uploading ---- */
 
+#define IN_FLIGHT 2 // one is written, and the next one read and checked, by the daemon meanwhile
+
 struct chunk {
 	char *texts[ROWS_MAX];
 	long lines[ROWS_MAX];
 	size_t n;
 	size_t size;
+	struct ellu_op *op; // its answer is awaited; or NULL
 };
 
-/* What goes to the daemon while the next chunk is read. */
+/* What goes to the daemon while the next chunk is read: a ring, in which those in flight come before
+ * the one that is filled. */
 struct sending {
 	struct cli *cli;
 	struct ellu *daemon; // for events
@@ -143,12 +147,8 @@ struct sending {
 	struct rows *rows;
 	struct rows_upload *upload;
 	char upload_id[40];
-	struct chunk chunks[2];
-	struct chunk *filling;
-	struct chunk *sent; // its answer is awaited; or NULL
-	struct ellu_op *op;
-	int result; // of `op`
-	const struct ellu_error *error;
+	struct chunk chunks[IN_FLIGHT + 1];
+	size_t filling;
 	int64_t n_sent;
 };
 
@@ -160,10 +160,10 @@ static void chunk_clear(struct chunk *chunk)
 }
 
 /* Which row of the user's it is, and what of it. */
-static int fail_chunk(const struct sending *sending)
+static int fail_chunk(const struct sending *sending, const struct chunk *chunk, int result,
+		      const struct ellu_error *error)
 {
-	const char *message = sending->error ? sending->error->message : "";
-	const struct chunk *chunk = sending->sent;
+	const char *message = error ? error->message : "";
 	int length = 0, status;
 	size_t i;
 
@@ -171,30 +171,13 @@ static int fail_chunk(const struct sending *sending)
 		message += length;
 		message += message[0] == '.' ? 1 : message[0] == ':' ? 2 : 0;
 		cli_error("%s: %s", rows_place_of(sending->rows, chunk->lines[i]), message);
-		status = ellu_error_exit_status(sending->result);
-		ellu_free(sending->error);
+		status = ellu_error_exit_status(result);
+		ellu_free(error);
 		return status;
 	}
 	if (chunk->n > 0)
 		cli_error("the rows from %s on:", rows_place_of(sending->rows, chunk->lines[0]));
-	return cli_fail(sending->result, sending->error);
-}
-
-static void on_added(struct ellu_op *op, int result, const struct ellu_add_template_variables_reply *added,
-		     const struct ellu_error *error, void *userdata)
-{
-	struct sending *sending = userdata;
-
-	(void) op;
-	sending->result = result;
-	if (result < 0) {
-		sending->error = error ? ellu_keep(error) : NULL;
-		return;
-	}
-	sending->upload->added += added->added;
-	sending->upload->dropped += added->dropped;
-	sending->upload->variables_count = added->variables_count;
-	sending->upload->version = added->version;
+	return cli_fail(result, error);
 }
 
 static void tell(struct sending *sending, int64_t n)
@@ -206,37 +189,58 @@ static void tell(struct sending *sending, int64_t n)
 	sending->n_sent += n;
 }
 
-/* Awaits what was sent, if anything. 0, or the exit status. */
-static int await_sent(struct sending *sending)
+static void note_added(struct sending *sending, const struct ellu_add_template_variables_reply *added)
 {
-	struct chunk *chunk = sending->sent;
+	sending->upload->added += added->added;
+	sending->upload->dropped += added->dropped;
+	sending->upload->variables_count = added->variables_count;
+	sending->upload->version = added->version;
+}
+
+/* Awaits the answer to a chunk, if it was sent. 0, or the exit status. */
+static int await_sent(struct sending *sending, struct chunk *chunk)
+{
+	const struct ellu_error *error = NULL;
+	const void *reply = NULL;
 	int r, status = 0;
 
-	if (!chunk)
+	if (!chunk->op)
 		return 0;
-	while ((r = ellu_op_wait(sending->op, 3600)) == 0)
+	while ((r = ellu_op_wait(chunk->op, 3600)) == 0)
 		;
-	sending->op = ellu_op_free(sending->op);
-	if (r < 0)
-		status = cli_fail(r, NULL);
-	else if (sending->result < 0)
-		status = fail_chunk(sending);
-	else
+	if (r > 0)
+		r = ellu_op_result(chunk->op, &reply, &error);
+	if (r < 0) {
+		status = fail_chunk(sending, chunk, r, error);
+	} else {
+		note_added(sending, reply);
 		tell(sending, (int64_t) chunk->n);
+		ellu_free(reply);
+	}
+	chunk->op = ellu_op_free(chunk->op);
 	chunk_clear(chunk);
-	sending->sent = NULL;
 	return status;
 }
 
-/* Sends what was filled, after what was sent before it. */
+/* Of all that are in flight, the oldest first. */
+static int await_all(struct sending *sending)
+{
+	int status = 0;
+
+	for (size_t i = 1; i <= IN_FLIGHT && status == 0; i++)
+		status = await_sent(sending, &sending->chunks[(sending->filling + i) % (IN_FLIGHT + 1)]);
+	return status;
+}
+
+/* What makes the rows visible goes alone: a part of them that failed must not be left out. */
 static int send_filled(struct sending *sending, bool commit)
 {
 	struct ellu_add_template_variables_request request =
 		ELLU_RECORD(struct ellu_add_template_variables_request);
 	const int is_last = commit, replace = sending->upload->replace,
 		  deduplicate = sending->upload->deduplicate;
-	struct chunk *chunk = sending->filling;
-	int r, status = await_sent(sending);
+	struct chunk *chunk = &sending->chunks[sending->filling];
+	int r, status = commit ? await_all(sending) : 0;
 
 	if (status != 0)
 		return status;
@@ -248,17 +252,18 @@ static int send_filled(struct sending *sending, bool commit)
 	request.commit = &is_last;
 	request.replace = &replace;
 	request.deduplicate = &deduplicate;
-	r = ellu_add_template_variables_async(sending->daemon, &request, on_added, sending, &sending->op);
+	r = ellu_add_template_variables_async(sending->daemon, &request, NULL, NULL, &chunk->op);
 	if (r < 0)
 		return cli_fail(r, NULL);
-	sending->sent = chunk;
-	sending->filling = &sending->chunks[chunk == sending->chunks];
-	return commit ? await_sent(sending) : 0;
+	if (commit)
+		return await_sent(sending, chunk);
+	sending->filling = (sending->filling + 1) % (IN_FLIGHT + 1);
+	return await_sent(sending, &sending->chunks[sending->filling]);
 }
 
 static int take_row(struct sending *sending, json_object *row)
 {
-	struct chunk *chunk = sending->filling;
+	struct chunk *chunk = &sending->chunks[sending->filling];
 	size_t size;
 	const char *text = json_text(row, &size);
 	int status = 0;
@@ -269,7 +274,7 @@ static int take_row(struct sending *sending, json_object *row)
 		status = send_filled(sending, /* commit= */ false);
 	if (status != 0)
 		return status;
-	chunk = sending->filling;
+	chunk = &sending->chunks[sending->filling];
 	chunk->texts[chunk->n] = strdup(text);
 	chunk->lines[chunk->n] = rows_line(sending->rows);
 	if (!chunk->texts[chunk->n])
@@ -309,17 +314,18 @@ int rows_upload(struct cli *cli, const struct ellu_ref *ref, struct rows *rows,
 	sending->ref = ref;
 	sending->rows = rows;
 	sending->upload = upload;
-	sending->filling = sending->chunks;
 	snprintf(sending->upload_id, sizeof(sending->upload_id), "%016llx%016llx",
 		 (unsigned long long) random[0], (unsigned long long) random[1]);
 	status = cli_connect_event(cli, &sending->daemon);
 	if (status == 0) {
+		(void) ellu_set_in_order(sending->daemon, true);
 		status = send_rows(sending);
-		ellu_op_free(sending->op);
-		ellu_close(sending->daemon);
 	}
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i <= IN_FLIGHT; i++) {
+		ellu_op_free(sending->chunks[i].op);
 		chunk_clear(&sending->chunks[i]);
+	}
+	ellu_close(sending->daemon);
 	free(sending);
 	return status;
 }

@@ -147,13 +147,35 @@ static struct connection *take_connection(struct exchange *exchange)
 	return connection;
 }
 
+/* Who is behind goes on without it: with the connection, or, with NULL, with none. */
+static void hand_on(struct exchange *exchange, struct connection *connection)
+{
+	struct exchange *behind = exchange->behind;
+
+	if (exchange->before) {
+		exchange->before->behind = NULL;
+		exchange->before->spoiled = true;
+		exchange->before = NULL;
+	}
+	exchange->behind = NULL;
+	if (behind) {
+		behind->before = NULL;
+		behind->connection = connection;
+	}
+}
+
 static void end(struct exchange *exchange, bool reusable)
 {
 	struct connection *connection = take_connection(exchange);
 
 	exchange->ended = true;
 	exchange->lost = false;
-	if (connection && reusable && connection_is_reusable(connection))
+	if (connection && reusable && !exchange->spoiled && exchange->behind) {
+		hand_on(exchange, connection);
+		return;
+	}
+	hand_on(exchange, NULL);
+	if (connection && reusable && !exchange->spoiled && connection_is_reusable(connection))
 		handle_give_connection(exchange->handle, connection);
 	else
 		connection_close(connection);
@@ -210,6 +232,46 @@ int exchange_begin(struct exchange *exchange, struct ellu *handle, struct letter
 	return 0;
 }
 
+/* Who has the connection, or should. */
+static struct exchange *first_of(struct exchange *exchange)
+{
+	while (exchange->before)
+		exchange = exchange->before;
+	return exchange;
+}
+
+bool exchange_may_follow(struct exchange *before)
+{
+	const struct connection *connection = first_of(before)->connection;
+
+	return !before->ended && !before->lost && !before->spoiled && !before->behind && connection &&
+	       !connection->ended && !connection->cut;
+}
+
+int exchange_begin_behind(struct exchange *exchange, struct exchange *before, struct letter *letter,
+			  struct exchange **ret_first)
+{
+	struct exchange *first = first_of(before);
+	char *text = letter->text;
+	int r;
+
+	letter->text = NULL;
+	r = connection_send_behind(first->connection, text, letter->size);
+	before->spoiled = r < 0;
+	if (r < 0)
+		return r;
+	*exchange = (struct exchange){ .handle = before->handle,
+				       .raw = letter->raw,
+				       .patience_usec = letter->patience_usec,
+				       .more = letter->resume.more,
+				       .before = before,
+				       .resume = letter->resume };
+	before->behind = exchange;
+	*ret_first = first;
+	letter->resume = (struct resume){ .method = NULL };
+	return 0;
+}
+
 static void read_reply(struct exchange *exchange, const struct wire_reply *reply,
 		       struct outcome *outcome)
 {
@@ -249,8 +311,9 @@ static bool lose(struct exchange *exchange)
 		exchange->give_up_usec = now_usec() + patience;
 	else if (now_usec() >= exchange->give_up_usec)
 		return false;
-	exchange->received |= !exchange->connection->cut;
+	exchange->received |= !exchange->connection || !exchange->connection->cut;
 	connection_close(take_connection(exchange));
+	hand_on(exchange, NULL);
 	exchange->lost = true;
 	return true;
 }
@@ -355,8 +418,14 @@ int exchange_next(struct exchange *exchange, struct outcome *ret_outcome)
 	size_t size;
 	int r;
 
-	if (exchange->ended || exchange->lost)
+	if (exchange->ended || exchange->lost || exchange->before)
 		return 0;
+	if (!connection) {
+		if (lose(exchange))
+			return 0;
+		fail(exchange, -ECONNRESET, LOST_TEXT, ret_outcome);
+		return 1;
+	}
 	r = connection_next(connection, &text, &size);
 	if (r > 0)
 		return read_message(exchange, text, size, ret_outcome);
@@ -388,7 +457,7 @@ int exchange_pump(struct exchange *exchange)
 	struct connection *connection = exchange->connection;
 	int r;
 
-	if (exchange->ended || exchange->lost)
+	if (exchange->ended || exchange->lost || !connection)
 		return 0;
 	r = connection->bus ? get_socket(exchange) : 1;
 	if (r == 0)

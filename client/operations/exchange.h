@@ -5,6 +5,9 @@
  *
  * When the connection is lost and the call can be resumed, the exchange is `lost` until
  * exchange_reconnect() has succeeded, or it is too late for that and the loss is the outcome.
+ *
+ * Where calls keep their order, one is sent behind another on the same connection, and gets that
+ * when the other has ended well; else its own is lost.
  */
 #pragma once
 
@@ -21,7 +24,10 @@ struct exchange {
 	bool ended;
 	bool lost; // and not ended
 	bool received; // the daemon had the call, on a connection before this one
-	struct connection *connection; // until it has ended; NULL while it is lost
+	struct connection *connection; // until it has ended; NULL while it is lost or behind another
+	struct exchange *before; // has the connection, or is behind who has it; or NULL
+	struct exchange *behind; // or NULL
+	bool spoiled; // what was sent behind it was broken off: the connection ends with it
 	struct resume resume; // with the method
 	uint64_t patience_usec; // for the answer, or a page of it; 0: as the handle says
 	uint64_t give_up_usec; // when a loss is final; 0: nothing was lost since the last reply
@@ -59,6 +65,12 @@ int call_write(const char *name, const void *request, bool more, struct letter *
 
 /* Takes what the letter holds when it succeeds. */
 int exchange_begin(struct exchange *exchange, struct ellu *handle, struct letter *letter);
+
+/* The same behind another one of the handle, where exchange_may_follow() says so; *ret_first has the
+ * connection. */
+bool exchange_may_follow(struct exchange *before);
+int exchange_begin_behind(struct exchange *exchange, struct exchange *before, struct letter *letter,
+			  struct exchange **ret_first);
 
 /* What of it can be had without reading: 1 with an outcome that the caller owns, else 0. */
 int exchange_next(struct exchange *exchange, struct outcome *ret_outcome);

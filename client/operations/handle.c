@@ -196,6 +196,17 @@ int ellu_set_timeout(struct ellu *handle, double seconds)
 	return r;
 }
 
+int ellu_set_in_order(struct ellu *handle, int in_order)
+{
+	int r = handle_check(handle, ELLU_EVENT);
+
+	if (r == 0 && handle->n_short > 0)
+		r = -EBUSY;
+	if (r == 0)
+		handle->in_order = in_order;
+	return r;
+}
+
 uint64_t handle_deadline(const struct ellu *handle)
 {
 	uint64_t usec = atomic_load(&handle->timeout_usec);

@@ -1,7 +1,8 @@
 /*
  * A handle: the daemon's address and the connections that wait for their next call. A
  * connection carries one call at a time, because the daemon answers in order; so each call
- * takes one and gives it back after its last reply.
+ * takes one and gives it back after its last reply. Calls that are to keep their order follow each
+ * other on one.
  *
  * Blocking: calls of several threads meet only in the idle list, under its lock. Event: one
  * thread at a time; an operation that has not ended is in exactly one of `waiting_short`,
@@ -67,6 +68,7 @@ struct ellu {
 	struct op_list untold; // ended ones whose callback does not know
 	struct op_list limited; // those with a deadline, the first one first
 	unsigned n_short; // running operations that take turns
+	bool in_order; // they share one connection
 	uint64_t n_ended; // operations, ever
 	uint64_t retry_usec; // when to try again to connect for a waiting one; 0: nothing to try
 	struct backoff backoff; // of the tries to resume

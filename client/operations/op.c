@@ -1,6 +1,7 @@
 #include "client/operations/op.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 
@@ -80,6 +81,26 @@ void op_forget_to_tell(struct ellu_op *op)
 	op_unref(op);
 }
 
+static bool is_in_order(const struct ellu_op *op)
+{
+	return op->state == OP_RUNNING && !op->is_long;
+}
+
+void op_wake_next(struct ellu *handle)
+{
+	struct ellu_op *op;
+
+	if (!handle->in_order)
+		return;
+	TAILQ_FOREACH(op, &handle->running, link)
+	{
+		if (!is_in_order(op) || op->exchange.before || op->is_ready)
+			continue;
+		op->is_ready = true;
+		TAILQ_INSERT_TAIL(&handle->ready, op, news_link);
+	}
+}
+
 void op_end(struct ellu_op *op, struct outcome outcome)
 {
 	struct ellu *handle = op->handle;
@@ -89,6 +110,7 @@ void op_end(struct ellu_op *op, struct outcome outcome)
 		return;
 	}
 	leave_loop(op);
+	op_wake_next(handle);
 	if (ops_are_waiting(handle) && handle->retry_usec == 0)
 		handle->retry_usec = now_usec(); // there may be room for the next one
 	op->state = OP_ENDED;
@@ -160,8 +182,11 @@ int op_watch(struct ellu_op *op)
 {
 	struct connection *connection = op->exchange.connection;
 	struct epoll_event event = { .data.ptr = op };
-	int operation = connection->fd == op->epoll_fd ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+	int operation;
 
+	if (!connection)
+		return 0;
+	operation = connection->fd == op->epoll_fd ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
 	event.events = (uint32_t) connection_events(connection); // as epoll's
 	if (operation == EPOLL_CTL_MOD && (int) event.events == op->epoll_events)
 		return 0;
@@ -172,9 +197,42 @@ int op_watch(struct ellu_op *op)
 	return epoll_ctl(op->handle->epoll, operation, connection->fd, &event) < 0 ? -errno : 0;
 }
 
+/* The last one that keeps its order, and that others follow. NULL: there is none. */
+static struct ellu_op *last_in_order(struct ellu *handle)
+{
+	struct ellu_op *op, *last = NULL;
+
+	if (!handle->in_order)
+		return NULL;
+	TAILQ_FOREACH(op, &handle->running, link)
+	{
+		last = is_in_order(op) ? op : last;
+	}
+	return last;
+}
+
 static bool has_turn(const struct ellu_op *op)
 {
-	return op->state != OP_WAITING || op->is_long || op->handle->n_short < HANDLE_SHORT_MAX;
+	struct ellu_op *last;
+
+	if (op->state != OP_WAITING || op->is_long)
+		return true;
+	if (op->handle->n_short == HANDLE_SHORT_MAX)
+		return false;
+	last = last_in_order(op->handle);
+	return !last || exchange_may_follow(&last->exchange);
+}
+
+static int begin(struct ellu_op *op)
+{
+	struct ellu_op *last = op->is_long ? NULL : last_in_order(op->handle);
+	struct exchange *first;
+	int r;
+
+	if (!last)
+		return exchange_begin(&op->exchange, op->handle, &op->letter);
+	r = exchange_begin_behind(&op->exchange, &last->exchange, &op->letter, &first);
+	return r < 0 ? r : op_watch((struct ellu_op *)((char *)first - offsetof(struct ellu_op, exchange)));
 }
 
 int op_send(struct ellu_op *op)
@@ -194,7 +252,7 @@ int op_send(struct ellu_op *op)
 		if (r <= 0)
 			return r;
 	} else {
-		r = exchange_begin(&op->exchange, handle, &op->letter);
+		r = begin(op);
 		if (r == -EAGAIN) {
 			handle->retry_usec = now_usec() + HANDLE_RETRY_USEC;
 			return 0;

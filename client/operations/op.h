@@ -73,6 +73,9 @@ void op_leave(struct ellu_op *op);
 
 void op_unref(struct ellu_op *op);
 
+/* Of those that keep their order, the next one may have got the connection, or lost it. */
+void op_wake_next(struct ellu *handle);
+
 /* From waiting to running. 0 when it has to go on waiting, 1 when it runs. */
 int op_send(struct ellu_op *op);
 int op_watch(struct ellu_op *op);

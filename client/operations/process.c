@@ -65,6 +65,7 @@ static void step_back(struct ellu_op *op)
 	TAILQ_REMOVE(&handle->running, op, link);
 	handle->n_short -= !op->is_long;
 	op->state = OP_LOST;
+	op_wake_next(handle);
 	TAILQ_INSERT_TAIL(op_waiting_list(op), op, link);
 	if (handle->retry_usec == 0) {
 		uint64_t now = now_usec();
@@ -110,7 +111,8 @@ static void advance(struct ellu_op *op)
 	}
 	if (!handle->closed && op->state == OP_RUNNING) {
 		set_ready(op, n == REPLIES_PER_PIECE);
-		connection_rest(op->exchange.connection);
+		if (op->exchange.connection)
+			connection_rest(op->exchange.connection);
 		(void) op_watch(op);
 	}
 	op_unref(op);

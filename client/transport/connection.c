@@ -144,6 +144,22 @@ int connection_send(struct connection *connection, char *message, size_t size)
 	return connection_flush(connection);
 }
 
+int connection_send_behind(struct connection *connection, char *message, size_t size)
+{
+	char *out;
+
+	if (!connection->out)
+		return connection_send(connection, message, size);
+	out = realloc(connection->out, connection->out_size + size);
+	if (out) {
+		memcpy(out + connection->out_size, message, size);
+		connection->out = out;
+		connection->out_size += size;
+	}
+	free(message);
+	return out ? connection_flush(connection) : -ENOMEM;
+}
+
 char *connection_take_back(struct connection *connection)
 {
 	char *message = connection->out;

@@ -50,6 +50,9 @@ void connection_take_socket(struct connection *connection, int socket);
 /* Takes the message. Sends what can be sent at once. */
 int connection_send(struct connection *connection, char *message, size_t size);
 
+/* The same behind what has not been sent yet. */
+int connection_send_behind(struct connection *connection, char *message, size_t size);
+
 /* Of a connection that is `cut`: the message that was not sent; free() it. NULL when it is gone. */
 char *connection_take_back(struct connection *connection);
 

@@ -260,6 +260,7 @@ int call_run_method(struct call *call,
 	op->scope = call_scope(call, method_project(call->method, call->request));
 	op->method = call->method;
 	op->arguments = call->request;
+	op->digest = call->digest;
 	store_method_run(call->service->store, op);
 	return 0;
 }

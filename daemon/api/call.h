@@ -73,6 +73,7 @@ struct call {
 	bool answered;
 	struct arena arena;
 	void *request; // the decoded record, in the arena
+	const void *digest; // what the store can say of it by itself, there too; or NULL
 	struct user_charge input; // what the request takes, of USER_INPUT or USER_LARGE_MESSAGES
 	struct user_charge watch;
 	struct store_request *stored; // has come back, and waits for a turn; or NULL

@@ -60,13 +60,24 @@ void connection_kill(struct connection *connection)
 	front_reap_soon(connection);
 }
 
+/* Behind a call that ends soon the next one is read as a whole, and decoded, meanwhile. What is small
+ * waits as it came, so that an end of input is seen; and so does what is too large, for its turn to be
+ * refused. */
+static bool looks_ahead(const struct connection *connection)
+{
+	size_t pending = frame_pending(&connection->in);
+
+	return connection->call && connection->call->method->replies == METHOD_REPLIES_ONE &&
+	       pending >= INPUT_FREE && pending <= MESSAGE_SIZE_MAX;
+}
+
 static bool wants_input(const struct connection *connection)
 {
 	if (!connection->started || connection->input_ended || connection->closing ||
 	    connection->unread || connection->decoding || connection->held)
 		return false;
 	if (connection->call)
-		return frame_pending(&connection->in) < INPUT_FREE;
+		return frame_pending(&connection->in) < INPUT_FREE || looks_ahead(connection);
 	return output_is_low(&connection->output) && !connection->waiter.list;
 }
 
@@ -149,9 +160,10 @@ void connection_call_ended(struct connection *connection)
 		advance(connection);
 }
 
+/* Takes what was decoded. */
 static void serve(struct connection *connection, struct decoded *decoded)
 {
-	if (!expect_reply(connection, decoded->method, /* begins= */ true)) {
+	if (connection->call || !expect_reply(connection, decoded->method, /* begins= */ true)) {
 		connection->held = malloc(sizeof(*decoded));
 		if (connection->held) {
 			*connection->held = *decoded;
@@ -166,6 +178,19 @@ static void serve(struct connection *connection, struct decoded *decoded)
 		user_give_back(&connection->expected);
 }
 
+/* What was held back, once nothing is in its way. */
+static void serve_held(struct connection *connection)
+{
+	struct decoded held;
+
+	if (!connection->held || connection->call || connection->waiter.list || connection->dead)
+		return;
+	held = *connection->held;
+	free(connection->held);
+	connection->held = NULL;
+	serve(connection, &held);
+}
+
 /* Thousands of idle connections keep no buffers. */
 static void drop_input(const struct service *service, struct frame_buffer *in)
 {
@@ -177,7 +202,7 @@ static void decode(struct decoding *base)
 {
 	struct connection_decoding *decoding = (struct connection_decoding *)base;
 
-	decode_call(decoding->text, decoding->size, &decoding->decoded);
+	decode_large_call(decoding->text, decoding->size, &decoding->decoded);
 }
 
 static void on_decoded(struct decoding *base)
@@ -243,9 +268,9 @@ static void refuse_and_close(struct connection *connection, const struct fault *
 
 static bool may_begin(const struct connection *connection)
 {
-	return !connection->call && !connection->decoding && !connection->held &&
-	       !connection->closing && !connection->waiter.list && !connection->dead &&
-	       output_is_low(&connection->output);
+	return !connection->decoding && !connection->held && !connection->closing &&
+	       !connection->waiter.list && !connection->dead &&
+	       (connection->call ? looks_ahead(connection) : output_is_low(&connection->output));
 }
 
 /* Begins the next call that waits. 0: there is none. */
@@ -284,6 +309,7 @@ static void advance(struct connection *connection)
 	int r = 1;
 
 	connection->advancing = true;
+	serve_held(connection);
 	while (r > 0 && may_begin(connection))
 		r = begin_next(connection);
 	connection->advancing = false;
@@ -332,7 +358,7 @@ static bool has_input_room(struct connection *connection)
 	struct user_charge *input = &connection->input, large = { 0 };
 	enum user_slot slot = USER_INPUT;
 
-	if (connection->call || pending < INPUT_FREE ||
+	if (pending < INPUT_FREE ||
 	    (input->amount && input->slot == USER_LARGE_MESSAGES))
 		return true;
 	if (pending < INPUT_MEDIUM) {
@@ -411,19 +437,14 @@ static void on_wake(struct user_waiter *waiter)
 {
 	struct connection *connection =
 		(struct connection *)((char *)waiter - offsetof(struct connection, waiter));
-	struct decoded held;
 
 	if (connection->dead)
 		return;
 	connection->started = true;
-	if (connection->held) {
-		held = *connection->held;
-		free(connection->held);
-		connection->held = NULL;
-		serve(connection, &held);
-	} else if (connection->call && connection_has_room(connection)) {
+	if (connection->held && !connection->call)
+		serve_held(connection);
+	else if (connection->call && connection_has_room(connection))
 		call_writable(connection->call);
-	}
 	if (connection->unread && !connection->dead && !connection->waiter.list)
 		read_input(connection);
 	if (!connection->dead)

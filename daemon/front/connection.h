@@ -1,5 +1,6 @@
 /*
- * One connection: bytes in, bytes out, one call at a time, in order. What a peer can make the
+ * One connection: bytes in, bytes out, one call at a time, in order; the next one is decoded while a
+ * call is carried out. What a peer can make the
  * daemon keep is charged to its user: a message that grows is read on, a call begun, and a page
  * asked for only when there is room for it, and input is not read while enough of it waits, nor
  * while output waits (output.h). A peer that does not read is dropped after a while, and one that
@@ -39,7 +40,8 @@ struct connection {
 	struct frame_buffer in;
 	struct output output;
 	struct connection_decoding *decoding; // of the next call; or NULL
-	struct decoded *held; // the next call, which waits for room for its reply; or NULL
+	struct decoded *held; // the next call, which waits for the one before it, or for room for its
+			      // reply; or NULL
 	struct call *call; // under way; a reference
 	struct user_waiter waiter;
 	struct user_charge place;

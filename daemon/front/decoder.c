@@ -28,6 +28,15 @@ void decode_call(const char *text, size_t size, struct decoded *ret_decoded)
 	wire_call_done(&decoded->wire);
 }
 
+void decode_large_call(const char *text, size_t size, struct decoded *ret_decoded)
+{
+	decode_call(text, size, ret_decoded);
+	if (ret_decoded->request && !ret_decoded->fault.code &&
+	    ret_decoded->method->interface != &service_interface)
+		ret_decoded->digest = store_method_digest(ret_decoded->method, ret_decoded->request,
+							  &ret_decoded->arena);
+}
+
 void decoded_done(struct decoded *decoded)
 {
 	wire_call_done(&decoded->wire);

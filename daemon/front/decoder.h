@@ -26,10 +26,13 @@ struct decoded {
 	struct fault fault; // if its code is set
 	struct arena arena; // of the request
 	void *request;
+	const void *digest; // see store_method_digest()
 	struct wire_call wire;
 };
 
 void decode_call(const char *text, size_t size, struct decoded *ret_decoded);
+/* The same of what is large. */
+void decode_large_call(const char *text, size_t size, struct decoded *ret_decoded);
 void decoded_done(struct decoded *decoded);
 
 /* Belongs to the decoder until `done` runs on the main loop. It counts as under way. */

@@ -135,6 +135,7 @@ static void begin_call(struct connection *connection, struct decoded *decoded)
 	call->more = decoded->flags & WIRE_MORE;
 	call->arena = arena_take(&decoded->arena);
 	call->request = decoded->request;
+	call->digest = decoded->digest;
 	call->front = &varlink_front;
 	call->front_data = connection;
 	user_move(&connection->input, &call->input);

@@ -19,10 +19,11 @@ static const struct operation {
 	enum store_lane lane; // where it begins
 	int (*run)(struct tx *tx, struct method_run *op);
 	const struct resource *resource; // of operations that all resources have
+	const void *(*digest)(const void *request, struct arena *arena); // see store_method_digest(); or NULL
 } operations[_METHOD_MAX] = {
 	[METHOD_ADD_CRITERIA] = { STORE_WRITE, criteria_add },
 	[METHOD_ADD_RESPONSES] = { STORE_SCAN, responses_add },
-	[METHOD_ADD_TEMPLATE_VARIABLES] = { STORE_SCAN, rows_add },
+	[METHOD_ADD_TEMPLATE_VARIABLES] = { STORE_SCAN, rows_add, .digest = rows_digest },
 	[METHOD_ANNOTATE_RESPONSE] = { STORE_WRITE, response_annotate },
 	[METHOD_CLEAR_COLLECTION] = { STORE_WRITE, collection_clear },
 	[METHOD_CLEAR_CRITERION_SET] = { STORE_WRITE, criterion_set_clear },
@@ -88,6 +89,13 @@ static const struct operation {
 bool store_runs_method(const struct method *method)
 {
 	return operations[method->id].run;
+}
+
+const void *store_method_digest(const struct method *method, const void *request, struct arena *arena)
+{
+	const void *(*digest)(const void *request, struct arena *arena) = operations[method->id].digest;
+
+	return digest ? digest(request, arena) : NULL;
 }
 
 /* The writer has others to serve: what it answers is encoded by who sends it. */

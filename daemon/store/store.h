@@ -48,6 +48,9 @@ void store_user_ensure(struct store *store, struct user_ensure *op);
 
 /* Whether the store has an operation for that method. */
 bool store_runs_method(const struct method *method);
+/* What takes long to find out of a request that came in, without the database and so by any thread,
+ * for its operation. Lies in the arena. NULL: nothing. */
+const void *store_method_digest(const struct method *method, const void *request, struct arena *arena);
 void store_method_run(struct store *store, struct method_run *op);
 
 /* ---- State of the store itself ---- */

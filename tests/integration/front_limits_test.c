@@ -186,6 +186,47 @@ START_TEST(connections)
 }
 END_TEST
 
+/* A part of an upload, some 100 KiB. */
+static void start_part(struct wire *wire, char first, const char *more)
+{
+	wire_start(wire, "", "AddTemplateVariables",
+		   "{'collection':{'name':'A'},'upload_id':'u','variables':[{'a':'%c%0100000d'}]%s}", first, 0,
+		   more);
+}
+
+/* The next call of a connection is decoded while one is carried out, and waits for its end. */
+START_TEST(calls_behind_each_other)
+{
+	struct wire *wire;
+	json_object *reply;
+
+	begin("max_large_messages_per_user = 1");
+	wire = daemon_connect(server);
+	json_object_put(wire_call(wire, "CreateCollection", "{'collection':{'name':'A'}}"));
+	for (char c = 'a'; c <= 'p'; c++)
+		start_part(wire, c, "");
+	wire_start(wire, "", "AddTemplateVariables", "{'collection':{'name':'%0100000d'},'variables':[]}", 0);
+	start_part(wire, 'q', ",\"commit\":true");
+	wire_start(wire, "", "ListTemplateVariables", "{'collection':{'name':'A'}}");
+	for (int i = 0; i < 16; i++) {
+		reply = wire_next(wire);
+		ck_assert_int_eq(at_int(reply, "parameters.added"), 1);
+		json_object_put(reply);
+	}
+	reply = wire_next(wire);
+	ck_assert(at_is(reply, "parameters.parameter", "collection.name"));
+	json_object_put(reply);
+	reply = wire_next(wire);
+	ck_assert_int_eq(at_int(reply, "parameters.variables_count"), 17);
+	json_object_put(reply);
+	reply = wire_next(wire);
+	for (int i = 0; i < 17; i++)
+		ck_assert_int_eq(at_text(reply, text("parameters.items.%d.input_values.a", i))[0], 'a' + i);
+	json_object_put(reply);
+	end();
+}
+END_TEST
+
 /* More than there is room for; where memory is looked at, many more. */
 #if SLOW_BUILD
 #define LISTS 8
@@ -253,5 +294,5 @@ END_TEST
 int main(void)
 {
 	return RUN_SUITE(half_messages_in_all, half_messages_in_time, a_byte_at_a_time,
-			 large_messages_pass, watches, connections, replies);
+			 large_messages_pass, calls_behind_each_other, watches, connections, replies);
 }

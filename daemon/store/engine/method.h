@@ -29,6 +29,7 @@ struct method_run {
 	struct scope scope; // without its project
 	const struct method *method;
 	const void *arguments; // its decoded request; lives until `done`
+	const void *digest; // what store_method_digest() made of it; or NULL
 	const struct resource *resource; // the store's own: of what resources have in common
 	const void *ret_reply; // the record of its reply; of a list: `request.page`
 	const void *ret_beside; // what else its operation tells; NULL: nothing

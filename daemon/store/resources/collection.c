@@ -219,7 +219,7 @@ int collection_read_rows(struct tx *tx, const struct ellu_collection *content, c
 	int r = content_types(tx, content, &types);
 
 	return r < 0 ? r : row_set_read(tx, types, content->variables, content->n_variables,
-					tx_printf(tx, "%s.variables", path), ret_rows);
+					tx_printf(tx, "%s.variables", path), /* digest= */ NULL, ret_rows);
 }
 
 static int prepare(struct tx *tx, const void *content, const char *path, void **ret_rows)

@@ -5,6 +5,8 @@
 
 #include "daemon/store/resources/identity.h"
 #include "daemon/store/resources/rows.h"
+#include "proto/generated/interface.h"
+#include "proto/json_build.h"
 #include "proto/limits.h"
 #include "proto/utf8.h"
 
@@ -18,13 +20,95 @@ static bool is_name(const char *key)
 	return length >= 1 && length <= NAME_MAX_CHARS;
 }
 
+static const char *type_of(json_object *value)
+{
+	return value && !json_object_is_type(value, json_type_string) ? "json" : "text";
+}
+
+/* 1: the key is there, with that type or with `json`. */
+static int add_type(json_object *keys, const char *key, const char *type)
+{
+	json_object *known;
+
+	if (!json_object_object_get_ex(keys, key, &known))
+		return json_object_object_add(keys, key, json_object_new_string(type)) < 0 ? -ENOMEM : 0;
+	return strcmp(type, "json") == 0 && !json_object_set_string(known, type) ? -ENOMEM : 0;
+}
+
+/* ---- What they say by themselves ---- */
+
+static int digest_keys(json_object *keys, json_object *row)
+{
+	int r = 0;
+
+	json_object_object_foreach(row, key, value)
+	{
+		if (!json_object_object_get_ex(keys, key, NULL) &&
+		    (!is_name(key) || json_object_object_length(keys) == COLUMNS_MAX))
+			return -EINVAL;
+		r = add_type(keys, key, type_of(value));
+		if (r < 0)
+			break;
+	}
+	return r;
+}
+
+static int digest_row(const char *text, json_object *keys, struct identity *all, int64_t *ret_hash)
+{
+	char hex[IDENTITY_SIZE];
+	struct identity identity;
+	json_object *row = NULL;
+	int r = json_build(text, strlen(text), &row);
+
+	if (r >= 0 && !json_object_is_type(row, json_type_object))
+		r = -EINVAL;
+	if (r >= 0)
+		r = digest_keys(keys, row);
+	identity_init(&identity);
+	if (r >= 0)
+		r = identity_value(&identity, row);
+	json_object_put(row);
+	identity_done(&identity, hex);
+	identity_text(all, hex);
+	*ret_hash = identity_hash(hex);
+	return r;
+}
+
+static const struct row_digest *digest(const char *const *rows, size_t n_rows, struct arena *arena)
+{
+	struct row_digest *digest = arena_alloc(arena, sizeof(*digest));
+	json_object *keys = json_object_new_object();
+	struct identity identity;
+	int r = digest && keys ? 0 : -ENOMEM;
+
+	identity_init(&identity);
+	if (r >= 0)
+		digest->hashes = arena_array(arena, n_rows, sizeof(*digest->hashes));
+	r = r >= 0 && digest->hashes ? 0 : -ENOMEM;
+	for (size_t i = 0; i < n_rows && r >= 0; i++)
+		r = digest_row(rows[i], keys, &identity, &digest->hashes[i]);
+	if (r >= 0) {
+		identity_done(&identity, digest->identity);
+		digest->keys = arena_strdup(arena, json_text(keys, NULL));
+	}
+	json_object_put(keys);
+	return r >= 0 && digest->keys ? digest : NULL;
+}
+
+const void *rows_digest(const void *request, struct arena *arena)
+{
+	const struct ellu_add_template_variables_request *arguments = request;
+
+	return digest(arguments->variables, arguments->n_variables, arena);
+}
+
+/* ---- What the columns say to it ---- */
+
 struct reading {
 	struct tx *tx;
 	const char *path;
 	json_object *types; // that columns have; NULL: none has
 	json_object *keys; // of the set
-	int64_t *hashes;
-	struct identity identity;
 };
 
 /* The type that its column has, or that its value would have. */
@@ -34,52 +118,35 @@ static int find_type(struct reading *reading, const char *key, json_object *valu
 	json_object *type;
 	int r = 0;
 
-	if (!reading->types || !json_object_object_get_ex(reading->types, key, &type)) {
-		*ret_type = value && !json_object_is_type(value, json_type_string) ? "json" : "text";
+	*ret_type = type_of(value);
+	if (!reading->types || !json_object_object_get_ex(reading->types, key, &type))
 		return 0;
-	}
-	*ret_type = json_object_get_string(type);
-	if (strcmp(*ret_type, "text") != 0 || (value && !json_object_is_type(value, json_type_string)))
-		r = cell_check(*ret_type, value,
+	if (strcmp(json_object_get_string(type), "text") != 0 || strcmp(*ret_type, "text") != 0)
+		r = cell_check(json_object_get_string(type), value,
 			       tx_printf(reading->tx, "%s[%zu].%s", reading->path, i, key),
 			       reading->tx->fault);
+	*ret_type = json_object_get_string(type);
 	return r;
 }
 
 static int add_key(struct reading *reading, const char *key, json_object *value, size_t i)
 {
+	bool known = json_object_object_get_ex(reading->keys, key, NULL);
 	struct tx *tx = reading->tx;
-	json_object *known = NULL;
 	const char *type;
 	int r;
 
-	if (!json_object_object_get_ex(reading->keys, key, &known) && !is_name(key))
+	if (!known && !is_name(key))
 		return fault_invalid(tx->fault, tx_printf(tx, "%s[%zu]", reading->path, i),
 				     "keys of 1 to %d characters, none a control character",
 				     NAME_MAX_CHARS);
 	r = find_type(reading, key, value, i, &type);
-	if (r < 0 || (known && strcmp(type, "json") != 0))
+	if (r < 0)
 		return r;
-	if (known)
-		return json_object_set_string(known, type) ? 0 : -ENOMEM;
-	if (json_object_object_length(reading->keys) == COLUMNS_MAX)
+	if (!known && json_object_object_length(reading->keys) == COLUMNS_MAX)
 		return fault_invalid(tx->fault, reading->path, "at most %d different keys",
 				     COLUMNS_MAX);
-	return json_object_object_add(reading->keys, key, json_object_new_string(type)) < 0 ? -ENOMEM : 0;
-}
-
-static int identify(struct reading *reading, json_object *row, size_t i)
-{
-	char text[IDENTITY_SIZE];
-	struct identity identity;
-	int r;
-
-	identity_init(&identity);
-	r = identity_value(&identity, row);
-	identity_done(&identity, text);
-	identity_text(&reading->identity, text);
-	reading->hashes[i] = identity_hash(text);
-	return r;
+	return add_type(reading->keys, key, type);
 }
 
 static int read_row(struct reading *reading, const char *row, size_t i)
@@ -98,41 +165,71 @@ static int read_row(struct reading *reading, const char *row, size_t i)
 				break;
 		}
 	}
-	if (r >= 0)
-		r = identify(reading, json, i);
 	json_object_put(json);
 	return r;
 }
 
-int row_set_read(struct tx *tx, const char *types, const char *const *rows, size_t n_rows,
-		 const char *path, struct row_set *ret_set)
+/* Texts go into any column of texts, and new columns are as the rows are. */
+static bool fits(const struct row_digest *digest, json_object *types)
 {
-	struct reading reading = { .tx = tx, .path = path, .keys = json_object_new_object() };
-	size_t bytes = 0;
-	int r;
+	json_object *keys = tx_parse(digest->keys), *type;
+	bool fits = true;
 
-	identity_init(&reading.identity);
-	reading.types = types ? tx_parse(types) : NULL;
-	reading.hashes = tx_array(tx, n_rows, sizeof(*reading.hashes));
-	r = reading.keys && reading.hashes && (reading.types || !types) ? 0 : -ENOMEM;
-	for (size_t i = 0; i < n_rows && r >= 0; i++) {
-		bytes += strlen(rows[i]);
-		r = bytes > ROWS_BYTES_MAX ? fault_too_large(tx->fault, ROWS_BYTES_MAX, path) :
-					     read_row(&reading, rows[i], i);
+	if (!keys)
+		return false;
+	json_object_object_foreach(keys, key, of_rows)
+	{
+		fits = fits && (!types || !json_object_object_get_ex(types, key, &type) ||
+				(strcmp(json_object_get_string(type), "text") == 0 &&
+				 strcmp(json_object_get_string(of_rows), "text") == 0));
 	}
-	if (r >= 0)
-		*ret_set = (struct row_set){
-			.rows = rows,
-			.n_rows = n_rows,
-			.n_read = n_rows,
-			.keys = tx_strdup(tx, json_text(reading.keys, NULL)),
-			.hashes = reading.hashes,
-		};
-	json_object_put(reading.keys);
+	json_object_put(keys);
+	return fits;
+}
+
+static int read_rows(struct reading *reading, const char *const *rows, size_t n_rows,
+		     const char **ret_keys)
+{
+	int r = 0;
+
+	reading->keys = json_object_new_object();
+	if (!reading->keys)
+		return -ENOMEM;
+	for (size_t i = 0; i < n_rows && r >= 0; i++)
+		r = read_row(reading, rows[i], i);
+	*ret_keys = tx_strdup(reading->tx, json_text(reading->keys, NULL));
+	json_object_put(reading->keys);
+	return r;
+}
+
+int row_set_read(struct tx *tx, const char *types, const char *const *rows, size_t n_rows,
+		 const char *path, const struct row_digest *digested, struct row_set *ret_set)
+{
+	struct reading reading = { .tx = tx, .path = path };
+	const char *keys = NULL;
+	size_t bytes = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < n_rows; i++)
+		bytes += strlen(rows[i]);
+	if (bytes > ROWS_BYTES_MAX)
+		return fault_too_large(tx->fault, ROWS_BYTES_MAX, path);
+	if (!digested)
+		digested = digest(rows, n_rows, tx->arena);
+	reading.types = types ? tx_parse(types) : NULL;
+	if (!reading.types && types)
+		return -ENOMEM;
+	if (digested && fits(digested, reading.types))
+		keys = digested->keys;
+	else
+		r = read_rows(&reading, rows, n_rows, &keys);
 	json_object_put(reading.types);
-	if (r >= 0)
-		identity_done(&reading.identity, ret_set->identity);
-	return r < 0 ? r : tx->oom ? -ENOMEM : 0;
+	if (r < 0 || !digested || tx->oom)
+		return r < 0 ? r : -ENOMEM;
+	*ret_set = (struct row_set){ .rows = rows, .n_rows = n_rows, .n_read = n_rows, .keys = keys,
+				     .hashes = digested->hashes };
+	memcpy(ret_set->identity, digested->identity, sizeof(ret_set->identity));
+	return 0;
 }
 
 int keys_merge(struct tx *tx, const char *known, const char *more, const char **ret_keys)

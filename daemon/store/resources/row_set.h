@@ -24,11 +24,22 @@ struct row_set {
 	} compared;
 };
 
+/* What rows say by themselves, wherever they go: worked out by whichever thread has them first. */
+struct row_digest {
+	const char *keys; // as row_set::keys, where no column has a type
+	int64_t *hashes;
+	char identity[IDENTITY_SIZE];
+};
+
+/* Of a request that adds rows. NULL: they are not as they should be, which row_set_read() says, or
+ * there is no memory. */
+const void *rows_digest(const void *request, struct arena *arena);
+
 /* Rows that are no objects, too large, or whose keys are no names of columns or too many are errors
  * of `path`, and so are values that do not fit the columns' `types` (collection_types()). The texts
- * are borrowed. */
+ * are borrowed. `digest` is of these rows, or NULL. */
 int row_set_read(struct tx *tx, const char *types, const char *const *rows, size_t n_rows,
-		 const char *path, struct row_set *ret_set);
+		 const char *path, const struct row_digest *digest, struct row_set *ret_set);
 
 /* The keys of both; one without a certain type has `json` where any of the values is no text. */
 int keys_merge(struct tx *tx, const char *known, const char *more, const char **ret_keys);

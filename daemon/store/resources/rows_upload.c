@@ -145,15 +145,16 @@ static bool is_set(const int *option)
 }
 
 /* What a reader sees may change before the writer looks at it: what came meanwhile is looked at there. */
-static int read_rows(struct tx *tx, const struct ellu_add_template_variables_request *request,
-		     const struct collection_state *state, struct adding *adding)
+static int read_rows(struct tx *tx, const struct method_run *op, const struct collection_state *state,
+		     struct adding *adding)
 {
+	const struct ellu_add_template_variables_request *request = op->arguments;
 	const char *types;
 	int r = collection_types(tx, state->id, &types);
 
 	if (r >= 0)
 		r = row_set_read(tx, types, request->variables, request->n_variables, "variables",
-				 &adding->rows);
+				 op->digest, &adding->rows);
 	if (r >= 0 && request->upload_id)
 		r = db_int(tx->db, &adding->batch_id, "SELECT id FROM row_batches WHERE collection_id = ?1"
 						      " AND upload_id = ?2 AND sequence IS NULL",
@@ -173,7 +174,7 @@ static int prepare_rows(struct tx *tx, struct method_run *op)
 	op->request.again = false;
 	if (r >= 0 && !adding) {
 		op->request.state = adding = tx_alloc(tx, sizeof(*adding));
-		r = adding ? read_rows(tx, request, &state, adding) : -ENOMEM;
+		r = adding ? read_rows(tx, op, &state, adding) : -ENOMEM;
 	}
 	if (r >= 0 && is_set(request->deduplicate)) {
 		state.last_sequence = adding->seen_sequence;

@@ -45,7 +45,7 @@ static int add_rows(struct tx *tx, const struct generation_keep *op, struct coll
 	if (r >= 0)
 		r = collection_types(tx, state->id, &types);
 	if (r >= 0)
-		r = row_set_read(tx, types, op->rows, op->n_rows, "variables", &rows);
+		r = row_set_read(tx, types, op->rows, op->n_rows, "variables", /* digest= */ NULL, &rows);
 	return r < 0 ? r : rows_append(tx, state, &rows);
 }
 

@@ -44,6 +44,7 @@ static void try_handle(struct ellu *handle, int wanted)
 
 	ck_assert_int_eq(ellu_set_reconnect(handle, 1), -EINVAL);
 	ck_assert_int_eq(ellu_set_timeout(handle, 1), wanted);
+	ck_assert_int_eq(ellu_set_in_order(handle, 1), wanted);
 	ck_assert_int_eq(ellu_get_task(handle, &request, NULL, &error), wanted);
 	ck_assert_str_eq(error->code, "EINVAL");
 	ellu_free(error);

@@ -315,9 +315,114 @@ START_TEST(gathering_out_of_time)
 }
 END_TEST
 
-/* ---- Threads ---- */
+/* ---- In order ---- */
 
 static sem_t go_on;
+
+static struct ellu_op *start_clearing(void)
+{
+	struct ellu_clear_collection_request request =
+		ELLU_RECORD(struct ellu_clear_collection_request);
+	struct ellu_ref ref = ELLU_RECORD(struct ellu_ref);
+	struct ellu_op *op;
+
+	ref.name = "c";
+	request.collection = &ref;
+	ck_assert_int_eq(ellu_clear_collection_async(handle, &request, NULL, NULL, &op), 0);
+	return op;
+}
+
+static int answer_when_told(struct standin *guest, int fd, const char *call)
+{
+	sem_wait(&go_on);
+	return standin_answer(guest, fd, call);
+}
+
+static int hang_up_when_told(struct standin *guest, int fd, const char *call)
+{
+	if (guest->n_connections > 1)
+		return standin_answer(guest, fd, call);
+	sem_wait(&go_on);
+	return -1;
+}
+
+static void start_in_order(int (*answer)(struct standin *standin, int fd, const char *call))
+{
+	sem_init(&go_on, 0, 0);
+	standin_start(&standin, answer);
+	ck_assert_int_eq(ellu_open(standin.path, ELLU_EVENT, &handle), 0);
+	ck_assert_int_eq(ellu_set_in_order(handle, 1), 0);
+}
+
+START_TEST(in_order)
+{
+	struct ellu_op *ops[9];
+
+	start_in_order(answer_when_told);
+	for (int i = 0; i < 9; i++)
+		ops[i] = start_task(i % 3 == 2 ? 404 : 7, NULL);
+	ck_assert_int_eq(ellu_set_in_order(handle, 0), -EBUSY);
+	for (int i = 0; i < 9; i++) {
+		sem_post(&go_on);
+		ck_assert_int_eq(ellu_op_wait_any(ops, 9, 10), i);
+		ck_assert_int_eq(ellu_op_result(ops[i], NULL, NULL), i % 3 == 2 ? ELLU_E_NOT_FOUND : 0);
+		ops[i] = ellu_op_free(ops[i]);
+	}
+	ck_assert_int_eq(standin.n_connections, 1);
+	ck_assert_int_eq(ellu_set_in_order(handle, 0), 0);
+	stop();
+}
+END_TEST
+
+/* Nobody takes its answer: what came behind it is not known, and what is safe is asked again. */
+START_TEST(in_order_one_is_cancelled)
+{
+	struct ellu_op *ops[5];
+
+	start_in_order(answer_when_told);
+	ops[0] = start_clearing();
+	ops[1] = start_clearing();
+	ops[2] = start_clearing();
+	ops[3] = start_task(7, NULL);
+	ellu_op_cancel(ops[1]);
+	ops[4] = start_task(7, NULL); // on a connection of its own, once there is room
+	for (int i = 0; i < 16; i++)
+		sem_post(&go_on);
+	ck_assert_int_eq(ellu_op_wait_all(ops, 5, 10), 1);
+	ck_assert_int_eq(ellu_op_result(ops[0], NULL, NULL), ELLU_E_METHOD_NOT_FOUND);
+	ck_assert_int_eq(ellu_op_result(ops[1], NULL, NULL), -ECANCELED);
+	ck_assert_int_eq(ellu_op_result(ops[2], NULL, NULL), -ECONNRESET);
+	ck_assert_int_eq(ellu_op_result(ops[3], NULL, NULL), 0);
+	ck_assert_int_eq(ellu_op_result(ops[4], NULL, NULL), 0);
+	for (int i = 0; i < 5; i++)
+		ellu_op_free(ops[i]);
+	stop();
+}
+END_TEST
+
+START_TEST(in_order_and_lost)
+{
+	struct ellu_op *ops[5];
+
+	start_in_order(hang_up_when_told);
+	ops[0] = start_task(7, NULL);
+	ops[1] = start_clearing();
+	ops[2] = start_task(7, NULL);
+	ops[3] = start_clearing();
+	ops[4] = start_task(404, NULL); // not sent yet
+	sem_post(&go_on);
+	ck_assert_int_eq(ellu_op_wait_all(ops, 5, 10), 1);
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(ellu_op_result(ops[i], NULL, NULL), i % 2 ? -ECONNRESET : 0);
+	ck_assert_int_eq(ellu_op_result(ops[4], NULL, NULL), ELLU_E_NOT_FOUND);
+	for (int i = 0; i < 5; i++)
+		ellu_op_free(ops[i]);
+	stop();
+}
+END_TEST
+
+/* ---- Threads ---- */
+
 
 static int wait_for_go(void *userdata)
 {
@@ -605,7 +710,8 @@ int main(void)
 	return RUN_TESTS(waiting_for_many, waiting_for_one_after_the_other,
 			 what_begins_meanwhile_is_not_waited_for,
 			 drains_leave_room_for_others, cancelling, the_descriptor_shows_what_is_due,
-			 a_callback_that_comes_later, gathering, gathering_out_of_time, off_the_loop,
+			 a_callback_that_comes_later, gathering, gathering_out_of_time, in_order,
+			 in_order_one_is_cancelled, in_order_and_lost, off_the_loop,
 			 closing_while_functions_run, awaiting_from_other_threads,
 			 what_was_awaited_too_late_is_not_started,
 			 closing_ends_those_who_wait, closing_ends_functions_that_wait_for_the_loop,
