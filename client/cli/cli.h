@@ -70,6 +70,7 @@ struct arguments {
 	const char *criterion; // an id, a label or a text
 	bool reasoning;
 	const char *columns;
+	const char *by; // parts of costs
 	bool keep;
 	bool force;
 	const char *message; // of a prompt template
@@ -182,6 +183,7 @@ int command_task_tune(struct cli *cli);
 int command_task_logs(struct cli *cli);
 int command_criteria(struct cli *cli);
 int command_criteria_link(struct cli *cli);
+int command_cost(struct cli *cli);
 int command_llm_list(struct cli *cli);
 int command_collection_import(struct cli *cli);
 int command_collection_export(struct cli *cli);

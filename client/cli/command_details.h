@@ -116,6 +116,13 @@ static const char watch_details[] =
 	"leaves it. Where there is no terminal, or with --json, it prints what `elluminate\n"
 	"monitor` does. Watching never disturbs the tasks: they go on.";
 
+static const char cost_details[] =
+	"One's own, or everybody's to an administrator. A day is one of UTC, as in providers' bills.\n"
+	"What is UNPRICED has no known price, and is in no COST.\n"
+	"\n"
+	"  elluminate cost --since 7d --by day,model\n"
+	"  elluminate cost --by total";
+
 static const char monitor_details[] =
 	"First the tasks that wait or run, then every change and log line of any task, each on a\n"
 	"line: time, task, name, what. With --json: each reply, with the cursor to go on after it.\n"

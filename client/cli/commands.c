@@ -83,6 +83,9 @@ static const struct option cases_limit = { "limit", "N", "at most N of the cases
 					   OPTION_COUNT, OWN(limit), .letter = 'n' };
 static const struct option *const compare_options[] = { &cases_limit, NULL };
 static const struct option *const edit_options[] = { &undo_edit, NULL };
+static const struct option cost_by = { "by", "WORDS", "what sums are of: some of day,user,project,llm_config,model; or total",
+				       OPTION_TEXT, OWN(by) };
+static const struct option *const cost_options[] = { &cost_by, NULL };
 static const struct option *const promptfoo_options[] = { &force, NULL };
 static const struct option *const api_options[] = { &more, NULL };
 static const struct option *const logs_options[] = { &follow_log, NULL };
@@ -150,6 +153,7 @@ static const struct {
 	{ "template_variables_id", "row", "ID", "only those of this row", OPTION_COUNT },
 	{ "time_limit_seconds", "time-limit", "DURATION",
 	  "end after running so long: 90 (seconds), 10m, 2h", BY_FIELD },
+	{ "until", "until", "TIME", "only until then, or so long ago", BY_FIELD },
 	{ "undo", "undo", NULL, "start tasks again", BY_FIELD },
 	{ "variables", "variables", "JSON", "what its placeholders stand for: {\"topic\":\"tea\"}", BY_FIELD },
 };
@@ -212,6 +216,7 @@ static const struct column criteria_columns[] = {
 	COLUMN(">ID", "id"), MADE(">CRITERIA", column_criteria), COLUMN("CREATED", "created_at"),
 	COLUMN("NAME", "name"), { NULL, NULL, NULL },
 };
+static const struct column cost_columns[] = { { NULL, NULL, NULL } }; // the command has them
 static const struct column named_columns[] = {
 	COLUMN(">ID", "id"), COLUMN("NAME", "name"), { NULL, NULL, NULL },
 };
@@ -387,6 +392,8 @@ static const struct command fixed[] = {
 	  "Tasks that run on them and results that used them keep them.", NULL,
 	  command_collection_remove_rows, .method = "DeleteTemplateVariables", .fields = "",
 	  .own_operands = true },
+	{ "cost", "", 0, 0, "list what was spent: by whom, on which model", cost_details, cost_options,
+	  command_cost, .method = "ListCosts", .fields = "since until", .columns = cost_columns },
 	{ "monitor", "", 0, 0, "print every change of any task", monitor_details, NULL,
 	  command_monitor, .method = "Monitor" },
 	{ "api", "[METHOD] [JSON]", 0, 2, "call any method of the daemon", api_details, api_options,

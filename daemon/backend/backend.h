@@ -41,6 +41,8 @@ struct llm_target *llm_target_unref(struct llm_target *target);
  * the part's field. */
 int llm_target_check(const struct llm_target *target, const struct ellu_message *const *messages,
 		     size_t n_messages, struct fault *fault);
+/* The id of its config, 0 where that costs nothing, and its model, which lives as long as it does. */
+int64_t llm_target_config(const struct llm_target *target, const char **ret_model);
 
 enum llm_outcome {
 	LLM_ANSWERED,

@@ -9,6 +9,7 @@
 #include "daemon/store/resources/rows.h"
 #include "daemon/store/runs/experiment.h"
 #include "daemon/store/runs/response.h"
+#include "daemon/store/runs/run.h"
 #include "daemon/store/store.h"
 #include "daemon/store/tasks/task.h"
 #include "daemon/store/submit/task_submit.h"
@@ -61,6 +62,7 @@ static const struct operation {
 	[METHOD_LINK_CRITERION_SET] = { STORE_WRITE, criterion_set_link },
 	[METHOD_LIST_COLLECTIONS] = { STORE_SCAN, resource_list, &resource_collection },
 	[METHOD_LIST_COMPARED_CASES] = { STORE_SCAN, compared_cases_list },
+	[METHOD_LIST_COSTS] = { STORE_SCAN, costs_list },
 	[METHOD_LIST_CRITERIA] = { STORE_POINT, criteria_list },
 	[METHOD_LIST_CRITERION_SETS] = { STORE_SCAN, resource_list, &resource_criterion_set },
 	[METHOD_LIST_EXPERIMENTS] = { STORE_SCAN, resource_list, &resource_experiment },

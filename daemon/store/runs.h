@@ -86,6 +86,26 @@ struct run_spec {
 	int64_t cost_nanodollars; // -1: no price was known
 };
 
+/* Who pays for a call, and for what; without a config nobody. */
+struct spend_source {
+	int64_t owner_uid;
+	int64_t project_id;
+	int64_t llm_config_id;
+	const char *model; // lives until the answer
+};
+
+/* What was spent on it. The source is filled by who records, the rest by the store. */
+struct spent {
+	struct spend_source source;
+	int64_t calls;
+	int64_t cached_calls;
+	int64_t unpriced_calls;
+	int64_t input_tokens; // -1: unknown, here and below
+	int64_t cached_tokens;
+	int64_t output_tokens;
+	int64_t cost_nanodollars;
+};
+
 /* The run of a task. */
 struct run_load {
 	struct store_request request;
@@ -173,6 +193,7 @@ struct response_record {
 	int64_t cost_nanodollars;
 	int64_t replaced; // invalid sequences replaced by U+FFFD
 	bool complete; // no rating will follow: it counts as rated
+	struct spent spent;
 	int64_t ret_response_id;
 	struct fault ret_unfit; // code 0: not
 };
@@ -200,6 +221,7 @@ struct rating_record {
 	int64_t cached_tokens;
 	int64_t cost_nanodollars;
 	bool complete; // the last criterion of its response: that counts as rated
+	struct spent spent;
 	struct fault ret_unfit;
 };
 void store_rating_record(struct store *store, struct rating_record *op);
@@ -213,7 +235,9 @@ struct run_spend {
 	bool generated; // the item has its answer
 	int64_t input_tokens; // -1: unknown, here and below
 	int64_t output_tokens;
+	int64_t cached_tokens;
 	int64_t cost_nanodollars;
+	struct spent spent;
 };
 void store_run_spend(struct store *store, struct run_spend *op);
 

@@ -11,6 +11,7 @@
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources/sweep.h"
 #include "daemon/store/runs/experiment_sweep.h"
+#include "daemon/store/runs/spending.h"
 #include "daemon/store/store.h"
 
 #define WRITER_CACHE_KIB 4096
@@ -129,6 +130,7 @@ int store_open(const struct store_options *options, struct store **ret_store, st
 	store->secrets.folder_fd = -1;
 	notices_init(store);
 	store->writer.sweep_step = sweep;
+	store->writer.settle = spending_settle;
 	/* Nobody asks how much memory SQLite has, and counting it takes a lock for each piece. */
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	if (sqlite3_libversion_number() < SQLITE_WITHOUT_WAL_DEFECT)

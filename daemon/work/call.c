@@ -381,6 +381,8 @@ static void conclude(struct run *base)
 	run->spend.generated = true;
 	run->spend.input_tokens = call->input_tokens;
 	run->spend.output_tokens = call->output_tokens;
+	run->spend.cached_tokens = call->cached_tokens;
+	run->spend.spent.source = run_source(base, run->target);
 	run->spend.cost_nanodollars = call->cost_nanodollars;
 	store_run_spend(base->host.store, &run->spend);
 }

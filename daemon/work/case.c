@@ -121,6 +121,7 @@ static void record_response(struct open_case *open_case, const struct fault *err
 	record->cached_tokens = call->cached_tokens;
 	record->cost_nanodollars = call->cost_nanodollars;
 	record->replaced = call->replaced;
+	record->spent.source = run_source(&run->base, call->target);
 	record->complete = error || run->spec->n_measures == 0;
 	open_case->asking.route->uncommitted++;
 	run->base.n_outstanding++;

@@ -344,7 +344,7 @@ static void start(struct run *base)
 	struct generation_run *run = (struct generation_run *)base;
 
 	run->keep.spend.input_tokens = run->keep.spend.output_tokens = -1;
-	run->keep.spend.cost_nanodollars = -1;
+	run->keep.spend.cached_tokens = run->keep.spend.cost_nanodollars = -1;
 	run->load.task_id = base->task.task_id;
 	run_expect(base, &run->load.request, on_loaded);
 	store_run_load(base->host.store, &run->load);
@@ -413,6 +413,7 @@ static int ask_again(struct generation_run *run)
 	run->asking.again = true;
 	run->asking.input_tokens = call->input_tokens;
 	run->asking.output_tokens = call->output_tokens;
+	run->asking.cached_tokens = call->cached_tokens;
 	run->asking.cost_nanodollars = call->cost_nanodollars;
 	arena_done(&call->arena);
 	call->text = NULL;
@@ -435,6 +436,7 @@ static void answered(struct run_call *asking)
 	}
 	usage_add(&spend->input_tokens, call->input_tokens);
 	usage_add(&spend->output_tokens, call->output_tokens);
+	usage_add(&spend->cached_tokens, call->cached_tokens);
 	usage_add(&spend->cost_nanodollars, call->cost_nanodollars);
 	if (run->n_rows == run->wanted) {
 		run->complete = true;
@@ -475,6 +477,7 @@ static void conclude(struct run *base)
 	run->keep.spend.run_id = run->load.ret_spec->run_id;
 	run->keep.spend.epoch = run->asking.epoch;
 	run->keep.spend.generated = true;
+	run->keep.spend.spent.source = run_source(base, run->target);
 	run->keep.model = run->load.ret_spec->config->llm_model_name;
 	run->keep.rows = run->rows;
 	run->keep.n_rows = run->n_rows;

@@ -117,6 +117,7 @@ static void record_rating(struct judgement *judgement, const struct judge_verdic
 	record->reasoning = verdict ? verdict->reasoning : NULL;
 	record->raw_text = verdict ? NULL : judgement->asking.call.text;
 	record->error = error;
+	record->spent.source = run_source(&run->base, judgement->asking.call.target);
 	record->complete = --open_case->n_unposted == 0;
 	judgement->asking.route->uncommitted++;
 	run->base.n_outstanding++;
@@ -206,6 +207,7 @@ static void ask_again(struct judgement *judgement)
 	judgement->asking.again = true;
 	judgement->asking.input_tokens = call->input_tokens;
 	judgement->asking.output_tokens = call->output_tokens;
+	judgement->asking.cached_tokens = call->cached_tokens;
 	judgement->asking.cost_nanodollars = call->cost_nanodollars;
 	call->messages = messages;
 	call->n_messages = n_messages;

@@ -62,6 +62,15 @@ static void on_lost(struct store_request *request)
 	run_go_on(run);
 }
 
+struct spend_source run_source(const struct run *run, const struct llm_target *target)
+{
+	struct spend_source source = { .owner_uid = run->task.owner_uid, .project_id = run->project_id };
+
+	if (target)
+		source.llm_config_id = llm_target_config(target, &source.model);
+	return source;
+}
+
 /* For lack of memory it is not counted. */
 void run_call_lost(struct run_call *call)
 {
@@ -72,13 +81,16 @@ void run_call_lost(struct run_call *call)
 		.epoch = call->epoch,
 		.input_tokens = spent->input_tokens,
 		.output_tokens = spent->output_tokens,
+		.cached_tokens = spent->cached_tokens,
 		.cost_nanodollars = spent->cost_nanodollars,
+		.spent.source = run_source(run, spent->target),
 	};
 	struct lost *lost;
 
 	if (call->again) {
 		usage_add(&op.input_tokens, call->input_tokens);
 		usage_add(&op.output_tokens, call->output_tokens);
+		usage_add(&op.cached_tokens, call->cached_tokens);
 		usage_add(&op.cost_nanodollars, call->cost_nanodollars);
 	}
 	if (op.input_tokens <= 0 && op.output_tokens <= 0 && op.cost_nanodollars <= 0)

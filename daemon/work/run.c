@@ -230,6 +230,7 @@ int run_begin(struct run *run, const struct run_spec *spec)
 	if (progress_init(&run->progress, spec, clock_monotonic_usec()) < 0)
 		return -ENOMEM;
 	run->id = spec->run_id;
+	run->project_id = spec->project_id;
 	run_describe_cost(run);
 	note_ignored(run, spec);
 	run->kind->tune(run);

@@ -128,7 +128,7 @@ struct run_call {
 	struct route *route;
 	int64_t epoch; // that counts what it takes
 	bool again; // it is asked once more; what it took before is:
-	int64_t input_tokens, output_tokens, cost_nanodollars;
+	int64_t input_tokens, output_tokens, cached_tokens, cost_nanodollars;
 	void (*answered)(struct run_call *call);
 	void (*failed)(struct run_call *call); // with call.fault
 	struct run_call *next; // route::held
@@ -143,6 +143,8 @@ void run_call_submit(struct run_call *call);
 /* What messages say, for the keys of calls: an endpoint may serve several databases whose ids are
  * alike. */
 uint32_t run_messages_hash(const struct ellu_message *const *messages, size_t n_messages);
+/* Who pays for a call by that config (NULL: nobody calls). */
+struct spend_source run_source(const struct run *run, const struct llm_target *target);
 /* It was spent for nothing, as far as it was: no record will say so. */
 void run_call_lost(struct run_call *call);
 bool route_has_room(const struct route *route);
@@ -169,6 +171,7 @@ struct run {
 	enum run_phase phase;
 	size_t n_outstanding;
 	int64_t id; // as it is stored; from run_begin() on
+	int64_t project_id; // the same
 	struct backend_flow *flow; // of all its calls; NULL until it is loaded
 	bool cancelled; // backend_flow_cancel() was called
 	bool drained; // backend_flow_drain() was called

@@ -179,6 +179,7 @@ static const struct {
 	{ "ListResponses", "{'experiment':{'id':$E}}" },
 	{ "CompareExperiments", "{'experiments':[{'id':1},{'id':2}]}" },
 	{ "ListComparedCases", "{'experiments':[{'id':1},{'id':2}]}" },
+	{ "ListCosts", "{}" },
 	{ "AnnotateResponse", "{'response_id':1,'annotation':'Hm.'}" },
 	{ "EditRating", "{'rating_id':1,'rating':'NO'}" },
 	{ "RateResponses", "{'experiment':{'id':$e},'criteria':['Is it good?']}" },

@@ -183,6 +183,9 @@ static void use_shared(struct wire *wire, void *userdata)
 	wire_refused(wire, "org.elluminate.NotFound", "UpdateLLMConfig",
 		     "{'llm_config':{'id':%lld},'content':{'name':'mine','provider':'simulated'}}",
 		     (long long)id + 1);
+	/* Who asks pays, and sees that alone. */
+	must(at_int(json_object_array_get_idx(list_all(wire, "ListCosts", "'by':'total'"), 0), "calls") == 8,
+	     "what another spent");
 	/* One's own of that name comes first. */
 	wire_call(wire, "CreateLLMConfig", "{'llm_config':{'name':'ours','provider':'simulated'}}");
 	must(at_int(wire_call(wire, "GetLLMConfig", "{'llm_config':{'name':'ours'}}"),
@@ -205,6 +208,7 @@ START_TEST(a_shared_config_serves_all)
 	/* One endpoint, whoever asks there. */
 	(void)experiment_run(wire, &(struct experiment) {
 		.rows = 1, .more = "'llm_config':{'ref':{'name':'ours'}}" });
+	ck_assert_uint_eq(json_object_array_length(list_all(wire, "ListCosts", "'by':'user'")), 2);
 	ck_assert_uint_eq(at_count(wire_call(wire, "GetStatus", "{}"), "endpoints"), 1);
 	ck_assert_int_eq(daemon_stop(server), 0);
 }

@@ -249,6 +249,8 @@ static void take_limits(struct llm_target *target, const struct ellu_llm_config 
 		}
 	}
 	target->shared = config->shared && *config->shared;
+	if (config->id && !provider_is_simulated(config->provider))
+		target->config_id = *config->id;
 	target->max_connections = config->max_connections ? (int)*config->max_connections : 0;
 	target->max_retries = config->max_retries ? (int)*config->max_retries : 5;
 	target->timeout_usec = usec_of(config->timeout_seconds, 600);
@@ -602,6 +604,12 @@ void target_redact_answer(const struct llm_target *target, char *text, size_t si
 		if (secret->is_key && secret->size >= ANSWER_SECRET_SIZE_MIN)
 			blot_out(secret, text, size);
 	}
+}
+
+int64_t llm_target_config(const struct llm_target *target, const char **ret_model)
+{
+	*ret_model = target->model;
+	return target->config_id;
 }
 
 /* Of `whole` a part has a price of its own; more than the whole is none. */

@@ -43,6 +43,7 @@ struct llm_target {
 	const struct dialect *dialect;
 	const char *origin; // scheme, host and port; "simulated"
 	const char *model;
+	int64_t config_id; // 0: it costs nothing
 	const char *url;
 	CURLU *parsed_url; // the same
 	const char *stream_url; // where streams are asked for, if elsewhere; or NULL

@@ -305,6 +305,23 @@ static const char runs[] =
 	" PRIMARY KEY (run_id, epoch)"
 	") STRICT, WITHOUT ROWID;"
 
+	/* What was spent, moved in the transactions that record what it is of. */
+	"CREATE TABLE spending ("
+	" owner_uid INTEGER NOT NULL,"
+	" day INTEGER NOT NULL," // since 1970, of UTC
+	" project_id INTEGER NOT NULL,"
+	" llm_config_id INTEGER NOT NULL," // it may be gone
+	" model TEXT NOT NULL,"
+	" calls INTEGER NOT NULL,"
+	" cached_calls INTEGER NOT NULL," // that were answered by recorded answers
+	" unpriced_calls INTEGER NOT NULL,"
+	" input_tokens INTEGER NOT NULL,"
+	" cached_tokens INTEGER NOT NULL,"
+	" output_tokens INTEGER NOT NULL,"
+	" cost_nanodollars INTEGER," // NULL: no price was known
+	" PRIMARY KEY (owner_uid, day, project_id, llm_config_id, model)"
+	") STRICT, WITHOUT ROWID;"
+
 	"CREATE TABLE experiments ("
 	" id INTEGER PRIMARY KEY,"
 	" owner_uid INTEGER NOT NULL,"

@@ -70,6 +70,8 @@ struct writer {
 	 * do, -1: never, as it is. */
 	int (*sweep_step)(struct db *db, struct secret_changes *secrets, int64_t now,
 			  int64_t *ret_next_usec);
+	/* Writes, once for them all, what the requests of the open transaction have spent. */
+	int (*settle)(struct db *db, struct store_request *batch, int64_t now);
 	int64_t sweep_due_usec; // monotonic, while `sweep` is armed
 };
 

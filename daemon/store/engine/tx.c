@@ -19,6 +19,7 @@ void store_request_init(struct store_request *request, struct loop *reply_to,
 	request->took_usec = 0;
 	request->patient = false;
 	request->state = NULL;
+	request->spent = NULL;
 	request->uid = request->for_uid = -1;
 	request->steps = 0;
 	request->next = NULL;
@@ -99,6 +100,7 @@ int tx_run(struct store *store, struct db *db, int64_t now, struct store_request
 
 	request->fault.code = 0;
 	request->again = false;
+	request->spent = NULL;
 	r = request->run(&tx, request);
 	request->took_usec += clock_thread_usec() - began;
 	if (db->checked)

@@ -298,8 +298,10 @@ static void run_batch(struct writer *writer)
 		queue->last_usec = after - before;
 		queue->used_usec += queue->last_usec / (queue == &writer->queues[0] ? OWN_SHARE : 1);
 	}
-	if (r >= 0 && !sqlite3_get_autocommit(writer->db.handle))
-		r = commit(writer);
+	if (r >= 0 && !sqlite3_get_autocommit(writer->db.handle)) {
+		r = writer->settle(&writer->db, batch, now);
+		r = r < 0 ? r : commit(writer);
+	}
 	if (r < 0) {
 		/* BEGIN has popped nothing: take one, so that trouble without end is refused. */
 		if (!batch && writer->n_waiting > 0)

@@ -110,7 +110,7 @@ static int generation_keep_run(struct tx *tx, struct generation_keep *op)
 	if (r >= 0)
 		r = db_run(tx->db, "UPDATE runs SET outcome = ?2 WHERE id = ?1", "is", op->spend.run_id,
 			   outcome);
-	return r < 0 ? r : run_spend_put(tx, &op->spend);
+	return r < 0 ? r : run_spend_record(tx, &op->request, &op->spend);
 }
 
 STORE_OPERATION(generation_keep, STORE_WRITE, true)

@@ -93,14 +93,46 @@ static int put_unfit_response(struct tx *tx, struct response_record *op)
 			    .output_tokens = (op)->output_tokens,                               \
 			    .cost_nanodollars = (op)->cost_nanodollars }
 
+/* Of an operation, or the part of one that has its usage. */
+#define SPEND(request, op, n_calls)                                                             \
+	spend(request, &(op)->spent, n_calls, (op)->input_tokens, (op)->cached_tokens,          \
+	      (op)->output_tokens, (op)->cost_nanodollars)
+
+static void spend(struct store_request *request, struct spent *spent, int64_t calls,
+		  int64_t input_tokens, int64_t cached_tokens, int64_t output_tokens,
+		  int64_t cost_nanodollars)
+{
+	if (!spent->source.llm_config_id || calls == 0)
+		return;
+	spent->calls = calls;
+	spent->unpriced_calls = cost_nanodollars < 0 ? calls : 0;
+	spent->input_tokens = input_tokens;
+	spent->cached_tokens = cached_tokens;
+	spent->output_tokens = output_tokens;
+	spent->cost_nanodollars = cost_nanodollars;
+	request->spent = spent;
+}
+
+/* What is recorded by nothing else. */
+static int count_spend(struct tx *tx, const struct run_spend *op)
+{
+	return db_run(tx->db,
+		      "UPDATE run_epochs SET generated = generated + ?3, rated = rated + ?3,"
+		      ADD_TO("input_tokens", "?4") ADD_TO("output_tokens", "?5") ADD_COST("?6")
+		      " recorded_monotonic = ?7 WHERE run_id = ?1 AND epoch = ?2",
+		      "iibnnni", op->run_id, op->epoch, (int)op->generated, op->input_tokens,
+		      op->output_tokens, op->cost_nanodollars, clock_monotonic_usec());
+}
+
 static int response_record_run(struct tx *tx, struct response_record *op)
 {
 	int r = put_response(tx, op);
 
+	SPEND(&op->request, op, op->attempts > 0);
 	if (r == -EDOM && !op->error)
 		r = put_unfit_response(tx, op);
 	if (r == 0)
-		return run_spend_put(tx, &SPEND_OF(op)); // others did meanwhile; it is spent all the same
+		return count_spend(tx, &SPEND_OF(op)); // others did meanwhile; it is spent all the same
 	if (r < 0)
 		return r;
 	return db_run(tx->db,
@@ -181,28 +213,25 @@ static int rating_record_run(struct tx *tx, struct rating_record *op)
 {
 	int r = put_rating(tx, op);
 
+	SPEND(&op->request, op, op->attempts > 0);
 	if (r == -EDOM && !op->error)
 		r = put_unfit_rating(tx, op);
 	if (r != 0)
 		return r < 0 ? r : count_rating(tx, op);
-	return run_spend_put(tx, &SPEND_OF(op));
+	return count_spend(tx, &SPEND_OF(op));
 }
 
 STORE_OPERATION(rating_record, STORE_RECORD, true)
 
 static int run_spend_run(struct tx *tx, struct run_spend *op)
 {
-	return run_spend_put(tx, op);
+	return run_spend_record(tx, &op->request, op);
 }
 
-int run_spend_put(struct tx *tx, const struct run_spend *op)
+int run_spend_record(struct tx *tx, struct store_request *request, struct run_spend *op)
 {
-	return db_run(tx->db,
-		      "UPDATE run_epochs SET generated = generated + ?3, rated = rated + ?3,"
-		      ADD_TO("input_tokens", "?4") ADD_TO("output_tokens", "?5") ADD_COST("?6")
-		      " recorded_monotonic = ?7 WHERE run_id = ?1 AND epoch = ?2",
-		      "iibnnni", op->run_id, op->epoch, (int)op->generated, op->input_tokens,
-		      op->output_tokens, op->cost_nanodollars, clock_monotonic_usec());
+	SPEND(request, op, 1);
+	return count_spend(tx, op);
 }
 
 STORE_OPERATION(run_spend, STORE_RECORD, true)

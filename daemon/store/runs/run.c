@@ -233,6 +233,7 @@ static int pinned_config(struct tx *tx, const char *snapshot, int64_t config_id,
 		return fault_invalid(tx->fault, field, "a config with the extra_body that the run is "
 				     "pinned to; that of '%s' has changed since: run it afresh",
 				     live->name);
+	pinned->id = live->id;
 	pinned->extra_headers = live->extra_headers;
 	pinned->n_extra_headers = live->n_extra_headers;
 	pinned->extra_body = live->extra_body;

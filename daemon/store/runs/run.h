@@ -70,7 +70,8 @@ int run_prompt_load(struct tx *tx, const struct run_row *row, struct prompt *ret
 int run_insert(struct tx *tx, const struct run_row *row, const struct tx_list *measures,
 	       int64_t *ret_id);
 /* Counts it, in the transaction of what it was spent for. */
-int run_spend_put(struct tx *tx, const struct run_spend *op);
+int run_spend_record(struct tx *tx, struct store_request *request, struct run_spend *op);
+int costs_list(struct tx *tx, struct method_run *op); // ListCosts
 /* It is to make more than it was pinned to: of an experiment, which is another one to who compares it. */
 int run_add_epochs(struct tx *tx, int64_t run_id, int64_t n);
 bool run_is_simulated(const struct run_row *row);

@@ -43,6 +43,12 @@ int llm_target_check(const struct llm_target *target, const struct ellu_message 
 	return 0;
 }
 
+int64_t llm_target_config(const struct llm_target *target, const char **ret_model)
+{
+	*ret_model = target->config->llm_model_name;
+	return 0;
+}
+
 struct llm_target *llm_target_unref(struct llm_target *target)
 {
 	__atomic_sub_fetch(&standin.n_targets, 1, __ATOMIC_SEQ_CST);

@@ -1,0 +1,87 @@
+#include "daemon/store/runs/spending.h"
+
+#include <string.h>
+
+#include "daemon/store/runs.h"
+#include "proto/usage.h"
+
+#define SUMS_MAX 64 // at a time; of a transaction there are few
+
+#define BOUNDED(sum) "min(" sum ", 9007199254740992)"
+#define ADD(column, value) " " column " = " BOUNDED(column " + " value)
+
+static bool same_source(const struct spend_source *a, const struct spend_source *b)
+{
+	return a->llm_config_id == b->llm_config_id && a->project_id == b->project_id &&
+	       a->owner_uid == b->owner_uid && (a->model == b->model || strcmp(a->model, b->model) == 0);
+}
+
+static void add(struct spent *sum, const struct spent *spent)
+{
+	sum->calls += spent->calls;
+	sum->cached_calls += spent->cached_calls;
+	sum->unpriced_calls += spent->unpriced_calls;
+	usage_add(&sum->input_tokens, spent->input_tokens);
+	usage_add(&sum->cached_tokens, spent->cached_tokens);
+	usage_add(&sum->output_tokens, spent->output_tokens);
+	usage_add(&sum->cost_nanodollars, spent->cost_nanodollars);
+}
+
+static int write(struct db *db, const struct spent *sum, int64_t day)
+{
+	static const char update[] =
+		"UPDATE spending SET" ADD("calls", "?6") "," ADD("cached_calls", "?7") ","
+		ADD("unpriced_calls", "?8") "," ADD("input_tokens", "?9") "," ADD("cached_tokens", "?10") ","
+		ADD("output_tokens", "?11") ", cost_nanodollars = iif(?12 IS NULL, cost_nanodollars, "
+		BOUNDED("coalesce(cost_nanodollars, 0) + ?12") ") WHERE owner_uid = ?1 AND day = ?2"
+		" AND project_id = ?3 AND llm_config_id = ?4 AND model = ?5";
+	static const char insert[] =
+		"INSERT INTO spending (owner_uid, day, project_id, llm_config_id, model, calls,"
+		" cached_calls, unpriced_calls, input_tokens, cached_tokens, output_tokens,"
+		" cost_nanodollars) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+	const struct spend_source *source = &sum->source;
+	const char *const statements[] = { update, insert };
+	int r = 0;
+
+	/* In two statements: an upsert would make SQLite keep a journal. */
+	for (size_t i = 0; r == 0 && i < 2; i++)
+		r = db_run(db, statements[i], "iiiisiiiiiin", source->owner_uid, day, source->project_id,
+			   source->llm_config_id, source->model, sum->calls, sum->cached_calls,
+			   sum->unpriced_calls, sum->input_tokens, sum->cached_tokens,
+			   sum->output_tokens, sum->cost_nanodollars);
+	return r < 0 ? r : 0;
+}
+
+static int write_all(struct db *db, const struct spent *sums, size_t n, int64_t day)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		r = write(db, &sums[i], day);
+	return r;
+}
+
+int spending_settle(struct db *db, struct store_request *batch, int64_t now)
+{
+	struct spent sums[SUMS_MAX];
+	size_t n = 0, at = 0;
+	int r = 0;
+
+	for (; r >= 0 && batch; batch = batch->next) {
+		const struct spent *spent = batch->result == 0 ? batch->spent : NULL;
+
+		if (!spent)
+			continue;
+		if (n == 0 || !same_source(&sums[at].source, &spent->source))
+			for (at = 0; at < n && !same_source(&sums[at].source, &spent->source); at++)
+				;
+		if (at == SUMS_MAX) {
+			r = write_all(db, sums, n, spending_day(now));
+			n = at = 0;
+		}
+		if (at == n)
+			sums[n++] = (struct spent){ .source = spent->source, .cost_nanodollars = -1 };
+		add(&sums[at], spent);
+	}
+	return r < 0 ? r : write_all(db, sums, n, spending_day(now));
+}
