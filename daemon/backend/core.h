@@ -43,12 +43,14 @@ struct job {
 	struct buffer body; // built once, and again when the form changes
 	struct request_form form; // of the body
 	int64_t started_usec; // of the attempt
+	int among; // so many were in flight with it, when it was issued
 	unsigned n_issued; // attempts and what does not count as one
 	unsigned n_forms; // changes of the form
 	bool due; // is in backend::simulated_due
 	bool probe; // its attempt is the breaker's probe
 	bool head; // its attempt is the first after a pause that the endpoint asked for
 	int n_refused; // as such
+	int64_t refused_at; // one more than endpoint::answered when it was refused last; 0: it was not
 	bool drained; // finishes what is in flight, and is not issued again
 };
 

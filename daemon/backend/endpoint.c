@@ -9,7 +9,7 @@
 #include "proto/utf8.h"
 
 #define WARM_USEC (60 * USEC_PER_SEC) // so long a host stays warm unused
-#define ENDPOINT_DEADLINES 2 // of its gates
+#define ENDPOINT_DEADLINES 3 // of its gates
 
 int endpoints_init(struct endpoints *endpoints)
 {
@@ -42,6 +42,7 @@ static void endpoint_free(struct endpoint *endpoint)
 		TAILQ_REMOVE(&backend->admission.ready, endpoint, of_ready);
 	deadline_unset(&backend->deadlines, &endpoint->pause.until);
 	deadline_unset(&backend->deadlines, &endpoint->outage.until);
+	deadline_unset(&backend->deadlines, &endpoint->paced.until);
 	deadlines_release(&backend->deadlines, ENDPOINT_DEADLINES);
 	backend->n_outages -= endpoint->long_pause;
 	backend->n_outages -= endpoint->breaker.state != BREAKER_CLOSED;
@@ -120,9 +121,20 @@ static void on_resume(struct deadline *deadline)
 {
 	struct endpoint *endpoint =
 		(struct endpoint *)((char *)deadline - offsetof(struct endpoint, pause.until));
+	int64_t now_usec = endpoint->backend->now_usec;
 
 	endpoint->resumed = true;
+	pace_resumed(&endpoint->pace,
+		     aimd_resumed(&endpoint->working, endpoint->in_flight, now_usec), now_usec);
 	outage_pause(endpoint, false);
+	admission_gates(&endpoint->backend->admission, endpoint);
+}
+
+static void on_paced(struct deadline *deadline)
+{
+	struct endpoint *endpoint =
+		(struct endpoint *)((char *)deadline - offsetof(struct endpoint, paced.until));
+
 	admission_gates(&endpoint->backend->admission, endpoint);
 }
 
@@ -156,6 +168,7 @@ static struct endpoint *endpoint_new(struct backend *backend, struct llm_target 
 	endpoint->backend = backend;
 	endpoint->target = llm_target_ref(target);
 	endpoint->pause.until.passed = on_resume;
+	endpoint->paced.until.passed = on_paced;
 	aimd_set(&endpoint->working, BACKEND_CONNECTIONS_START, BACKEND_CONNECTIONS_GROWN);
 	endpoint->form = target->dialect->form;
 	turns_init(&endpoint->turns);
@@ -263,9 +276,19 @@ bool endpoint_has_room(const struct endpoint *endpoint)
 const struct gate *endpoint_gate(const struct endpoint *endpoint, bool answered)
 {
 	bool out = answered && breaker_blocks(&endpoint->breaker);
-	bool paused = gate_is_closed(&endpoint->pause);
+	bool paused = gate_is_closed(&endpoint->pause), paced = gate_is_closed(&endpoint->paced);
 
-	return gate_later(paused ? &endpoint->pause : NULL, out ? &endpoint->outage : NULL);
+	return gate_later(gate_later(paused ? &endpoint->pause : NULL, out ? &endpoint->outage : NULL),
+			  paced ? &endpoint->paced : NULL);
+}
+
+static void hold_pace(struct endpoint *endpoint)
+{
+	gate_close(&endpoint->paced, &endpoint->backend->deadlines, endpoint->pace.next_usec,
+		   "as its refusals have shown, it takes %.3g calls a second", endpoint->pace.rate);
+	if (endpoint->waiting > 0)
+		pace_held(&endpoint->pace);
+	admission_gates(&endpoint->backend->admission, endpoint);
 }
 
 void endpoint_issued(struct endpoint *endpoint)
@@ -282,6 +305,9 @@ void endpoint_issued(struct endpoint *endpoint)
 	endpoint->in_flight++;
 	endpoint->calls++;
 	aimd_issued(&endpoint->working, endpoint->in_flight);
+	pace_issued(&endpoint->pace, now_usec);
+	if (endpoint->pace.rate > 0 && endpoint->pace.next_usec > now_usec)
+		hold_pace(endpoint);
 }
 
 void endpoint_ended(struct endpoint *endpoint)
@@ -324,10 +350,11 @@ void endpoint_not_connected(struct endpoint *endpoint)
 	consider_all(endpoint);
 }
 
-void endpoint_succeeded(struct endpoint *endpoint, int64_t latency_usec)
+void endpoint_succeeded(struct endpoint *endpoint, const struct job *job, int64_t latency_usec)
 {
+	endpoint->answered++;
 	endpoint->wait_streak = 0;
-	if (aimd_succeeded(&endpoint->working, latency_usec, endpoint->in_flight,
+	if (aimd_succeeded(&endpoint->working, job->among, latency_usec, endpoint->in_flight,
 			   endpoint->backend->now_usec))
 		admission_consider(&endpoint->backend->admission, endpoint);
 }
@@ -336,6 +363,7 @@ void endpoint_failed(struct endpoint *endpoint)
 {
 	endpoint->errors++;
 	aimd_failed(&endpoint->working, endpoint->in_flight);
+	pace_failed(&endpoint->pace, endpoint->backend->now_usec);
 }
 
 const char *endpoint_failure(const struct endpoint *endpoint, const struct attempt *attempt,
@@ -368,7 +396,20 @@ static int64_t wait_of(struct endpoint *endpoint, int64_t asked_usec)
 	return retry_wait_usec(++endpoint->wait_streak, random);
 }
 
-void endpoint_wait(struct endpoint *endpoint, const struct attempt *attempt, int64_t started_usec)
+/* What a refusal says of the number of calls, or of their rate. */
+static void learn(struct endpoint *endpoint, struct job *job)
+{
+	int64_t now_usec = endpoint->backend->now_usec;
+	/* Others went through since this one was refused before: it is about this one. */
+	bool odd = job->refused_at > 0 && endpoint->answered >= job->refused_at;
+
+	job->refused_at = endpoint->answered + 1;
+	if (!odd)
+		aimd_refused(&endpoint->working, job->among, endpoint->in_flight, now_usec);
+	pace_refused(&endpoint->pace, job->started_usec, now_usec);
+}
+
+void endpoint_wait(struct endpoint *endpoint, struct job *job, const struct attempt *attempt)
 {
 	struct backend *backend = endpoint->backend;
 	bool was_closed = gate_is_closed(&endpoint->pause);
@@ -376,8 +417,7 @@ void endpoint_wait(struct endpoint *endpoint, const struct attempt *attempt, int
 
 	endpoint->waits++;
 	if (attempt->status == 429)
-		aimd_refused(&endpoint->working, started_usec, endpoint->in_flight,
-			     backend->now_usec);
+		learn(endpoint, job);
 	gate_close(&endpoint->pause, &backend->deadlines,
 		   backend->now_usec + wait_of(endpoint, attempt->wait_usec),
 		   "it asks for a pause: %s", endpoint_failure(endpoint, attempt, failure));

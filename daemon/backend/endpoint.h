@@ -17,6 +17,7 @@
 #include "daemon/backend/limits/aimd.h"
 #include "daemon/backend/limits/breaker.h"
 #include "daemon/backend/limits/gate.h"
+#include "daemon/backend/limits/pace.h"
 #include "daemon/backend/dialect/dialect.h"
 #include "daemon/backend/limits/retry.h"
 #include "daemon/base/table.h"
@@ -43,6 +44,7 @@ struct origin {
 	unsigned n_endpoints;
 };
 
+struct job;
 struct guest;
 TAILQ_HEAD(guests, guest);
 
@@ -73,7 +75,10 @@ struct endpoint {
 	struct gate outage; // while the breaker is open; it says why until it is closed
 	struct request_form form;
 
-	int64_t calls, retries, waits, errors;
+	struct pace pace; // what is learnt of its rate
+	struct gate paced; // until the next call may go
+
+	int64_t calls, answered, retries, waits, errors;
 };
 TAILQ_HEAD(endpoint_list, endpoint);
 
@@ -111,10 +116,10 @@ void endpoint_connected(struct endpoint *endpoint);
 /* An attempt never got that far. */
 void endpoint_not_connected(struct endpoint *endpoint);
 
-void endpoint_succeeded(struct endpoint *endpoint, int64_t latency_usec);
+void endpoint_succeeded(struct endpoint *endpoint, const struct job *job, int64_t latency_usec);
 void endpoint_failed(struct endpoint *endpoint);
 /* The job's attempt says that nothing is to be issued for a while. */
-void endpoint_wait(struct endpoint *endpoint, const struct attempt *attempt, int64_t started_usec);
+void endpoint_wait(struct endpoint *endpoint, struct job *job, const struct attempt *attempt);
 
 /* What may be told of an attempt that failed: what the provider said to one user is not for the
  * others. */

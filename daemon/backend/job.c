@@ -141,6 +141,7 @@ void job_start(struct job *job)
 	job->head = job->endpoint->resumed;
 	job->endpoint->resumed = false;
 	endpoint_issued(job->endpoint);
+	job->among = job->endpoint->in_flight;
 	outage_issued(job);
 	transport_of(job->call->target)->start(job);
 }
@@ -302,7 +303,7 @@ static bool is_never_let_through(struct job *job, struct attempt *attempt)
 
 static void wait_out(struct job *job, struct attempt *attempt)
 {
-	endpoint_wait(job->endpoint, attempt, job->started_usec);
+	endpoint_wait(job->endpoint, job, attempt);
 	if (is_draining(job)) {
 		job_finish(job, LLM_CANCELLED);
 		return;
@@ -361,7 +362,7 @@ void job_attempted(struct job *job, struct attempt *attempt)
 	switch (attempt->class) {
 	case ATTEMPT_ANSWERED:
 		call->duration_usec = duration_usec;
-		endpoint_succeeded(job->endpoint, duration_usec);
+		endpoint_succeeded(job->endpoint, job, duration_usec);
 		job_finish(job, LLM_ANSWERED);
 		break;
 	case ATTEMPT_RETRY:
