@@ -4,10 +4,9 @@
 #include <string.h>
 
 static const char *const anthropic_lacks[] = { "frequency_penalty", "presence_penalty", "seed",
-					       "reasoning_effort", "verbosity", "logprobs", NULL };
+					       "verbosity", "logprobs", NULL };
 
-static const char *const cohere_lacks[] = { "reasoning_effort", "verbosity", NULL };
-static const char *const gemini_lacks[] = { "verbosity", NULL };
+static const char *const verbosity_lacks[] = { "verbosity", NULL };
 
 static const struct provider providers[] = {
 	{ .name = "anthropic", .default_base = "https://api.anthropic.com",
@@ -15,11 +14,11 @@ static const struct provider providers[] = {
 	  .lacks_json_object = true },
 	{ .name = "azure" },
 	{ .name = "cohere", .default_base = "https://api.cohere.com", .key_variable = "COHERE_API_KEY",
-	  .wants_key = true, .lacks = cohere_lacks },
+	  .wants_key = true, .lacks = verbosity_lacks },
 	{ .name = "deepseek", .default_base = "https://api.deepseek.com/v1",
 	  .key_variable = "DEEPSEEK_API_KEY", .wants_key = true },
 	{ .name = "gemini", .default_base = "https://generativelanguage.googleapis.com",
-	  .key_variable = "GEMINI_API_KEY", .wants_key = true, .lacks = gemini_lacks },
+	  .key_variable = "GEMINI_API_KEY", .wants_key = true, .lacks = verbosity_lacks },
 	{ .name = "groq", .default_base = "https://api.groq.com/openai/v1",
 	  .key_variable = "GROQ_API_KEY", .wants_key = true },
 	{ .name = "litellm", .default_base = "http://127.0.0.1:4000/v1",
@@ -34,7 +33,7 @@ static const struct provider providers[] = {
 	{ .name = PROVIDER_SIMULATED },
 	{ .name = "together", .default_base = "https://api.together.xyz/v1",
 	  .key_variable = "TOGETHER_API_KEY", .wants_key = true },
-	{ .name = "vertex", .lacks = gemini_lacks },
+	{ .name = "vertex", .lacks = verbosity_lacks },
 	{ .name = "xai", .default_base = "https://api.x.ai/v1", .key_variable = "XAI_API_KEY",
 	  .wants_key = true },
 };

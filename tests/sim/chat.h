@@ -65,6 +65,7 @@ struct chat_dialect {
 	const char *path;
 	const char *end, *stream_end;
 	const char *key_header; /* NULL: a Bearer's */
+	bool bearer_too; /* either will do */
 	const char *wanted_header, *wanted_parameter; /* NULL: none */
 	const char *no_schema; /* how it says that it has no such form of answers; NULL: as OpenAI */
 	bool waits_in_body; /* no header says how long */

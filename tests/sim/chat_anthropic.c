@@ -199,6 +199,7 @@ static int write_problem(struct bytes *out, const struct chat_problem *problem)
 const struct chat_dialect chat_anthropic = {
 	.path = "/v1/messages",
 	.key_header = "x-api-key",
+	.bearer_too = true,
 	.wanted_header = "anthropic-version",
 	.no_schema = "output_config.format: not supported by this model",
 	.read = read_request,

@@ -179,8 +179,10 @@ bool chat_call_authorised(const struct simulator *simulator, const struct chat_d
 
 	if (!key)
 		return true;
-	if (dialect->key_header)
-		return span_is(http_request_header(request, dialect->key_header), key);
+	if (dialect->key_header && span_is(http_request_header(request, dialect->key_header), key))
+		return true;
+	if (dialect->key_header && !dialect->bearer_too)
+		return false;
 	given = http_request_header(request, "Authorization");
 	if (given.size < sizeof(scheme) || strncasecmp(given.data, scheme, sizeof(scheme) - 1) != 0)
 		return false;

@@ -22,6 +22,7 @@ enum field {
 	FIELD_TOOLS,
 	FIELD_TOOL_CHOICE,
 	FIELD_OUTPUT_CONFIG,
+	FIELD_THINKING,
 	_FIELD_MAX,
 };
 
@@ -36,6 +37,7 @@ static const char *const field_names[_FIELD_MAX] = {
 	[FIELD_TOOLS] = "tools",
 	[FIELD_TOOL_CHOICE] = "tool_choice",
 	[FIELD_OUTPUT_CONFIG] = "output_config",
+	[FIELD_THINKING] = "thinking",
 };
 
 static int prepare(struct llm_target *target, const struct ellu_llm_config *config,
@@ -234,6 +236,35 @@ static void put_tools(const struct llm_call *call, struct buffer *body)
 	buffer_text(body, "}");
 }
 
+/* How much thought, and which form; not to think at all is another member's. */
+static void put_output(const struct llm_call *call, const struct request_form *form,
+		       struct buffer *body)
+{
+	const bool has_format = call->response_format &&
+				form->structured_output == STRUCTURED_JSON_SCHEMA;
+	const char *effort = request_params(call).reasoning_effort;
+
+	if (effort && strcmp(effort, "none") == 0) {
+		if (request_begin(call->target, FIELD_THINKING, body))
+			buffer_text(body, "{\"type\":\"disabled\"}");
+		effort = NULL;
+	}
+	if ((!effort && !has_format) || !request_begin(call->target, FIELD_OUTPUT_CONFIG, body))
+		return;
+	buffer_text(body, "{");
+	if (effort) {
+		buffer_member(body, "effort");
+		buffer_json(body, strcmp(effort, "minimal") == 0 ? "low" : effort);
+	}
+	if (has_format) {
+		buffer_member(body, "format");
+		buffer_text(body, "{\"type\":\"json_schema\",\"schema\":");
+		buffer_text(body, call->response_format);
+		buffer_text(body, "}");
+	}
+	buffer_text(body, "}");
+}
+
 static void request(const struct llm_call *call, const struct request_form *form,
 		    struct buffer *body)
 {
@@ -245,12 +276,7 @@ static void request(const struct llm_call *call, const struct request_form *form
 	put_messages(call, body);
 	put_params(call, body);
 	put_tools(call, body);
-	if (call->response_format && form->structured_output == STRUCTURED_JSON_SCHEMA &&
-	    request_begin(target, FIELD_OUTPUT_CONFIG, body)) {
-		buffer_text(body, "{\"format\":{\"type\":\"json_schema\",\"schema\":");
-		buffer_text(body, call->response_format);
-		buffer_text(body, "}}");
-	}
+	put_output(call, form, body);
 	if (call->stream)
 		buffer_text(body, ",\"stream\":true");
 	buffer_text(body, target->extra_json);
@@ -305,7 +331,7 @@ static void read_block(struct json_value *block, struct answer *answer)
 static void read_usage(struct json_value *usage, struct answer *answer)
 {
 	answer_usage(answer, json_member(usage, "input_tokens"), json_member(usage, "output_tokens"),
-		     NULL);
+		     json_member(json_member(usage, "output_tokens_details"), "thinking_tokens"));
 	answer_cached(answer, json_member(usage, "cache_read_input_tokens"),
 		      json_member(usage, "cache_creation_input_tokens"), /* beside= */ true);
 }

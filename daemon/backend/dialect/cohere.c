@@ -45,6 +45,18 @@ static const char *const field_names[_FIELD_MAX] = {
 	[FIELD_RESPONSE_FORMAT] = "response_format",
 };
 
+static void put_effort(const struct llm_target *target, const char *effort, struct buffer *body)
+{
+	int64_t tokens = effort ? request_effort_tokens(effort) : 0;
+
+	if (!effort || !request_begin(target, FIELD_THINKING, body))
+		return;
+	buffer_text(body, tokens > 0 ? "{\"type\":\"enabled\",\"token_budget\":" : "{\"type\":\"disabled\"");
+	if (tokens > 0)
+		buffer_int(body, tokens);
+	buffer_text(body, "}");
+}
+
 static void put_params(const struct llm_call *call, struct buffer *body)
 {
 	const struct ellu_generation_params params = request_params(call);
@@ -58,6 +70,7 @@ static void put_params(const struct llm_call *call, struct buffer *body)
 	request_texts(target, FIELD_STOP, params.stop, params.n_stop, body);
 	request_float(target, FIELD_FREQUENCY_PENALTY, params.frequency_penalty, body);
 	request_float(target, FIELD_PRESENCE_PENALTY, params.presence_penalty, body);
+	put_effort(target, params.reasoning_effort, body);
 	if (params.logprobs && request_begin(target, FIELD_LOGPROBS, body))
 		buffer_text(body, *params.logprobs ? "true" : "false");
 }

@@ -3,7 +3,6 @@
  * top of a request stands in its generationConfig; a tool's result goes by the tool's name; thoughts
  * are parts of an answer beside its text, and are counted beside it.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/backend/dialect/dialect.h"
@@ -119,7 +118,9 @@ static void put_tool_calls(const struct ellu_message *message, size_t *left, str
 		const struct ellu_tool_call *tool_call = message->tool_calls[i];
 
 		request_element(body);
-		buffer_text(body, "{\"functionCall\":{\"name\":");
+		buffer_text(body, "{\"functionCall\":{\"id\":");
+		buffer_json(body, tool_call->id);
+		buffer_text(body, ",\"name\":");
 		buffer_json(body, tool_call->name);
 		buffer_text(body, ",\"args\":");
 		request_arguments(tool_call->arguments, left, body);
@@ -150,9 +151,11 @@ static void put_tool_result(const struct llm_call *call, size_t at, struct buffe
 	const struct ellu_message *message = call->messages[at];
 
 	request_element(body);
-	buffer_text(body, "{\"functionResponse\":{\"name\":");
+	buffer_text(body, "{\"functionResponse\":{\"id\":");
+	buffer_json(body, message->tool_call_id ? message->tool_call_id : "");
+	buffer_text(body, ",\"name\":");
 	buffer_json(body, tool_name(call, at));
-	buffer_text(body, ",\"response\":{\"result\":");
+	buffer_text(body, ",\"response\":{\"output\":");
 	if (message->parts) {
 		buffer_text(body, "[");
 		put_parts(message, body);
@@ -192,24 +195,13 @@ static void put_contents(const struct llm_call *call, struct buffer *body)
 	buffer_text(body, open ? "]}]" : "]");
 }
 
-/* What the words of others are in tokens, as Google itself has it. */
 static void put_effort(const struct llm_target *target, const char *effort, struct buffer *body)
 {
-	static const struct {
-		const char *effort;
-		int64_t tokens;
-	} budgets[] = {
-		{ "none", 0 }, { "minimal", 1024 }, { "low", 1024 }, { "medium", 8192 }, { "high", 24576 },
-	};
-
-	for (size_t i = 0; effort && i < sizeof(budgets) / sizeof(*budgets); i++) {
-		if (strcmp(effort, budgets[i].effort) != 0 ||
-		    !request_begin(target, FIELD_THINKING, body))
-			continue;
-		buffer_text(body, "{\"thinkingBudget\":");
-		buffer_int(body, budgets[i].tokens);
-		buffer_text(body, "}");
-	}
+	if (!effort || !request_begin(target, FIELD_THINKING, body))
+		return;
+	buffer_text(body, "{\"thinkingBudget\":");
+	buffer_int(body, request_effort_tokens(effort));
+	buffer_text(body, "}");
 }
 
 static void put_format(const struct llm_call *call, const struct request_form *form,
@@ -322,6 +314,8 @@ static const char *finish_reason_of(const char *reason, bool calls_tools)
 		{ "BLOCKLIST", "content_filter" },
 		{ "PROHIBITED_CONTENT", "content_filter" },
 		{ "SPII", "content_filter" },
+		{ "IMAGE_SAFETY", "content_filter" },
+		{ "MODEL_ARMOR", "content_filter" },
 		{ NULL, NULL },
 	};
 

@@ -105,6 +105,21 @@ struct ellu_generation_params request_params(const struct llm_call *call)
 	return params;
 }
 
+int64_t request_effort_tokens(const char *effort)
+{
+	static const struct {
+		const char *effort;
+		int64_t tokens;
+	} efforts[] = {
+		{ "none", 0 }, { "minimal", 1024 }, { "low", 1024 }, { "medium", 8192 },
+	};
+
+	for (size_t i = 0; i < sizeof(efforts) / sizeof(*efforts); i++)
+		if (strcmp(effort, efforts[i].effort) == 0)
+			return efforts[i].tokens;
+	return 24576;
+}
+
 const char *request_system(const struct llm_call *call)
 {
 	if (call->plain)

@@ -37,6 +37,9 @@ void request_element(struct buffer *body);
  * provider has not. */
 struct ellu_generation_params request_params(const struct llm_call *call);
 
+/* The most tokens of thought that an effort is, where it is said so. */
+int64_t request_effort_tokens(const char *effort);
+
 /* The system message that goes before the call's messages, or NULL. */
 const char *request_system(const struct llm_call *call);
 
