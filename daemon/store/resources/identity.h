@@ -8,13 +8,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IDENTITY_SIZE 65 // hexadecimal digits and the NUL
+#include "daemon/base/sha256.h"
+
+#define IDENTITY_SIZE SHA256_TEXT_SIZE
 
 struct identity {
-	uint32_t state[8];
-	uint64_t length;
-	uint8_t block[64];
-	size_t used;
+	struct sha256 hash;
 };
 
 void identity_init(struct identity *identity);
