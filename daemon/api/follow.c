@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/api/listener.h"
+#include "daemon/backend/stream.h"
 #include "daemon/base/clock.h"
 #include "daemon/queue/queue.h"
 #include "daemon/queue/schedule.h"
@@ -20,6 +21,11 @@ struct follow {
 	struct watch *watch;
 	int64_t task_id;
 	struct listener listener;
+	struct llm_stream *stream; // of what the model says, or NULL
+	const struct ellu_call_delta *delta; // of it, that waits for a turn; or NULL
+	struct user_waiter delta_turn;
+	bool full; // no further one is welcome
+	bool events_wait; // for it
 	bool cancel_on_disconnect;
 	char *notes; // told with the end, or NULL
 };
@@ -41,6 +47,8 @@ static void follow_end(struct follow *follow)
 
 	call->on_gone = call->on_writable = NULL;
 	call->data = NULL;
+	user_stop_waiting(&follow->delta_turn);
+	llm_stream_leave(follow->stream);
 	watch_free(follow->watch);
 	listener_done(&follow->listener);
 	free(follow->notes);
@@ -139,6 +147,12 @@ static bool must_wait(void *userdata, int64_t took_usec)
 {
 	struct follow *follow = userdata;
 
+	/* What was said is told before what it came to. */
+	follow->events_wait = follow->delta != NULL;
+	if (follow->delta) {
+		user_worked_elsewhere(follow->listener.user, took_usec);
+		return true;
+	}
 	return listener_must_wait(&follow->listener, took_usec);
 }
 
@@ -172,10 +186,55 @@ static void on_failed(void *userdata, const struct fault *fault)
 	call_unref(call);
 }
 
+/* ---- What a model says ---- */
+
+static void tell_delta(struct follow *follow)
+{
+	struct ellu_call_reply reply = ELLU_RECORD(struct ellu_call_reply);
+	struct call *call = call_ref(follow->call);
+	bool room;
+
+	reply.delta = follow->delta;
+	follow->delta = NULL;
+	room = call_reply_as(call, &ellu_call_reply_type, &reply, /* continues= */ true, NULL);
+	if (call->data == follow) {
+		follow->full = !room;
+		if (room)
+			llm_stream_read_on(follow->stream);
+		if (follow->events_wait) {
+			follow->events_wait = false;
+			watch_go_on(follow->watch); // may end it
+		}
+	}
+	call_unref(call);
+}
+
+static void on_delta_turn(struct user_waiter *waiter)
+{
+	tell_delta((struct follow *)((char *)waiter - offsetof(struct follow, delta_turn)));
+}
+
+static void on_delta(void *userdata, const struct ellu_call_delta *delta)
+{
+	struct follow *follow = userdata;
+	struct user *user = follow->call->principal.user;
+
+	follow->delta = delta;
+	if (!user_is_alone(user) && !user_take_turn(user, &follow->delta_turn))
+		return;
+	user_begin_work(user);
+	tell_delta(follow);
+	user_end_work(user);
+}
+
 static void on_writable(struct call *call)
 {
 	struct follow *follow = call->data;
 
+	if (follow->full) {
+		follow->full = false;
+		llm_stream_read_on(follow->stream);
+	}
 	watch_resume(follow->watch);
 }
 
@@ -279,8 +338,20 @@ static const void *parameter(const struct call *call, const char *name)
 	return record_member(call->method->request, call->request, name);
 }
 
-static void follow_submitted(struct call *call, const struct task_submit *op)
+/* The stream is the follow's from now on. */
+static void read_stream(struct follow *follow, struct queue_submission *submission)
 {
+	if (!submission->stream)
+		return;
+	follow->stream = submission->stream;
+	follow->stream->userdata = follow;
+	follow->delta_turn.wake = on_delta_turn;
+	submission->stream = NULL;
+}
+
+static void follow_submitted(struct call *call, struct queue_submission *submission)
+{
+	const struct task_submit *op = &submission->op;
 	const int *cancel = parameter(call, "cancel_on_disconnect");
 	const double *min_interval_seconds = parameter(call, "min_interval_seconds");
 	struct watch *watch;
@@ -303,6 +374,7 @@ static void follow_submitted(struct call *call, const struct task_submit *op)
 		return;
 	if (op->ret_finished)
 		((struct follow *)call->data)->notes = join_notes(op);
+	read_stream(call->data, submission);
 	if (op->ret_n_rows)
 		watch_start_with(watch, op->ret_task, op->ret_rows, op->ret_n_rows);
 	else
@@ -320,12 +392,19 @@ static void on_submitted(struct queue_submission *submission)
 	if (op->request.result < 0)
 		call_fail(call, &op->request.fault);
 	else
-		follow_submitted(call, op);
+		follow_submitted(call, submission);
+	llm_stream_leave(submission->stream);
 	store_request_done(&op->request);
 	free(submission);
 	call_forget_request(call); // whoever follows the task may do so for days
 	call_unref(call);
 	user_end_work(user);
+}
+
+/* Whether its caller hears what the model says as it says it. */
+static bool wants_stream(const struct call *call)
+{
+	return call->method->id == METHOD_CALL && call->more && !call->detached;
 }
 
 int submit_task(struct call *call, const char *priority)
@@ -341,6 +420,16 @@ int submit_task(struct call *call, const char *priority)
 	submission = calloc(1, sizeof(*submission));
 	if (!submission)
 		return -ENOMEM;
+	if (wants_stream(call)) {
+		const int *may_reset = parameter(call, "allow_reset");
+
+		submission->stream = llm_stream_new(call->service->backend, call->service->loop,
+						    may_reset && *may_reset, on_delta, NULL);
+		if (!submission->stream) {
+			free(submission);
+			return -ENOMEM;
+		}
+	}
 	submission->op.scope = call_scope(call, method_project(call->method, call->request));
 	submission->op.method = call->method;
 	submission->op.arguments = call->request;

@@ -35,6 +35,7 @@ struct backend_user {
 	uint64_t served; // when, counted in admissions
 	int64_t in_flight;
 	int64_t long_answers; // of those in flight
+	int64_t stream_bytes; // held of other streams, beyond what any answer may hold
 	int64_t rests_until_usec; // no further one is read
 	unsigned n_flows;
 };

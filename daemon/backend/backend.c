@@ -96,6 +96,7 @@ static void on_turn(void *userdata)
 		descriptors_give_way(backend);
 		deadlines_run(&backend->deadlines, backend->now_usec);
 		transfer_read_on(backend);
+		transfer_tell(backend);
 		simulated_run(backend);
 		issue(backend);
 		loop_hand_over(); // before the requests are sent
@@ -152,6 +153,7 @@ int backend_new(struct loop *loop, struct backend **ret_backend)
 	backend->loop = loop;
 	TAILQ_INIT(&backend->pools);
 	TAILQ_INIT(&backend->unread);
+	TAILQ_INIT(&backend->news);
 	TAILQ_INIT(&backend->simulated_due);
 	TAILQ_INIT(&backend->looks);
 	if (backend_init(backend) < 0) {

@@ -27,6 +27,8 @@ struct backend;
 #define BACKEND_ANSWER_BYTES (32u * 1024)
 #define BACKEND_LONG_ANSWERS_MAX 16
 #define BACKEND_LONG_ANSWERS_PER_USER_MAX 8
+/* Streams of a user may hold so much more beside them. */
+#define BACKEND_STREAM_BYTES_PER_USER_MAX (16 * 1024 * 1024)
 #define BACKEND_CONNECTIONS_MAX 256 // what a config may set as its cap
 #define BACKEND_CONNECTIONS_START 10 // working concurrency where a config sets no cap
 #define BACKEND_CONNECTIONS_GROWN 64 // and what it may grow to
@@ -52,7 +54,7 @@ enum llm_outcome {
 	LLM_CANCELLED,
 };
 
-struct llm_stream;
+struct llm_stream; // stream.h
 
 struct llm_call {
 	struct message message;
@@ -69,7 +71,7 @@ struct llm_call {
 	const char *tool_choice; // or NULL
 	const char *response_format; // a JSON schema object for the answer, or NULL
 	char idempotency_key[64]; // the same on each retry
-	struct llm_stream *stream; // who is told of the answer as it comes, or NULL
+	struct llm_stream *stream; // to who reads the answer as it comes; or NULL
 
 	/* What came back; strings lie in the arena. */
 	struct arena arena;

@@ -1,8 +1,8 @@
 /*
  * What the files of this folder share: the backend itself and a call's state inside it.
  *
- * A job is in exactly one place: waiting in its lane, backing off (its deadline is set), or in
- * flight. Only a job in flight counts against any limit. Everything here lives on the backend's
+ * A job is in exactly one place: waiting in its lane, backing off (its deadline is set), in
+ * flight, or answered and not yet told. Only a job in flight counts against any limit. Everything here lives on the backend's
  * loop.
  */
 #pragma once
@@ -20,6 +20,7 @@
 #include "daemon/backend/dialect/dialect.h"
 #include "daemon/backend/dialect/json.h"
 #include "daemon/backend/limits/retry.h"
+#include "daemon/backend/stream.h"
 #include "daemon/base/deadline.h"
 
 struct event;
@@ -28,6 +29,7 @@ enum job_state {
 	JOB_WAITING,
 	JOB_BACKING_OFF,
 	JOB_IN_FLIGHT,
+	JOB_TELLING, // answered; who reads the answer as a stream has not all of it
 };
 
 struct job {
@@ -67,7 +69,8 @@ struct backend {
 	bool draining;
 	struct pools pools;
 	bool uncollected; // transfers have finished that had no turn yet
-	struct transfers unread; // long answers that wait until others have been read
+	struct transfers unread; // answers that wait until others, or what came of them, have been read
+	struct transfers news; // something came for who reads their streams
 	bool read_on; // one of them may be next
 	struct deadline rested; // sets it
 	struct descriptors descriptors;
@@ -122,6 +125,8 @@ void job_attempted(struct job *job, struct attempt *attempt);
 void job_cancel(struct job *job);
 /* Takes it out of flight to wait once more, as if it had never been issued. */
 void job_put_back(struct job *job);
+/* Who reads its stream has had what he was told. */
+void job_read_on(struct job *job);
 /* Its attempt is over, for lack of file descriptors: it waits as if it had never been issued. */
 void job_short_of_descriptors(struct job *job);
 /* For a call that never became a job. */

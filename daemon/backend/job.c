@@ -75,6 +75,8 @@ int job_new(struct backend_flow *flow, struct llm_call *call)
 		return -ENOMEM;
 	}
 	call_reset(call);
+	if (call->stream)
+		stream_enter(call->stream, job);
 	endpoint_enter(job->endpoint, call->target);
 	job->endpoint->waiting++;
 	job->state = JOB_WAITING;
@@ -83,17 +85,36 @@ int job_new(struct backend_flow *flow, struct llm_call *call)
 	return 0;
 }
 
-/* It is neither waiting nor in flight any more. */
-static void job_finish(struct job *job, enum llm_outcome outcome)
+static void job_end(struct job *job, enum llm_outcome outcome)
 {
 	struct backend_flow *flow = job->lane->flow;
 	struct llm_call *call = job->call;
 
+	if (call->stream)
+		stream_leave(call->stream);
 	endpoint_leave(job->endpoint, call->target);
 	outage_leave(job);
 	admission_leave(job);
 	job_free(job);
 	call_return(flow, call, outcome);
+}
+
+/* It is neither waiting nor in flight any more. */
+static void job_finish(struct job *job, enum llm_outcome outcome)
+{
+	if (outcome == LLM_ANSWERED && job->call->stream && !stream_finish(job->call->stream))
+		job->state = JOB_TELLING;
+	else
+		job_end(job, outcome);
+}
+
+void job_read_on(struct job *job)
+{
+	job->backend->read_on = true;
+	if (job->state == JOB_TELLING)
+		job_finish(job, LLM_ANSWERED);
+	else
+		stream_tell(job->call->stream);
 }
 
 static void leave_flight(struct job *job, bool connected)
@@ -129,6 +150,8 @@ static void take_out(struct job *job)
 	case JOB_IN_FLIGHT:
 		leave_flight(job, transport_of(job->call->target)->abort(job));
 		break;
+	case JOB_TELLING:
+		break;
 	}
 }
 
@@ -138,6 +161,8 @@ void job_start(struct job *job)
 	job->endpoint->waiting--;
 	job->n_issued++;
 	job->started_usec = job->backend->now_usec;
+	if (job->call->stream)
+		stream_restart(job->call->stream, job->call->attempts + 1);
 	job->head = job->endpoint->resumed;
 	job->endpoint->resumed = false;
 	endpoint_issued(job->endpoint);
@@ -154,7 +179,8 @@ static void fail_alike(struct job *failed)
 
 	for (job = TAILQ_FIRST(&failed->lane->flow->jobs); job; job = next) {
 		next = TAILQ_NEXT(job, of_flow);
-		if (job == failed || job->state == JOB_IN_FLIGHT || job->call->target != call->target)
+		if (job == failed || job->state == JOB_IN_FLIGHT || job->state == JOB_TELLING ||
+		    job->call->target != call->target)
 			continue;
 		job->call->fault = call->fault;
 		take_out(job);
@@ -224,6 +250,21 @@ static void fail(struct job *job, struct attempt *attempt, enum llm_outcome outc
 	job_finish(job, outcome);
 }
 
+/* Half of its answer was told: with another one behind it, that would be neither. */
+static bool fail_settled(struct job *job, struct attempt *attempt)
+{
+	char words[sizeof(attempt->message)];
+
+	if (!llm_stream_is_settled(job->call->stream))
+		return false;
+	snprintf(words, sizeof(words), "%s", attempt->message);
+	attempt_fail(attempt, ATTEMPT_ITEM, "the answer broke off: %s", words);
+	attempt->code = ELLU_E_BACKEND_UNAVAILABLE;
+	job->endpoint->errors++;
+	fail(job, attempt, LLM_ITEM_FAILED);
+	return true;
+}
+
 /* It is not to be issued again. */
 static bool is_draining(const struct job *job)
 {
@@ -279,6 +320,8 @@ static void try_again(struct job *job, struct attempt *attempt)
 		fail(job, attempt, job->lane->connected ? LLM_ITEM_FAILED : LLM_UNREACHABLE);
 		return;
 	}
+	if (fail_settled(job, attempt))
+		return;
 	endpoint->retries++;
 	/* Behind the others, so that another one is the next probe. */
 	if (job->lane->answered && endpoint->breaker.state != BREAKER_CLOSED)
@@ -308,6 +351,11 @@ static void wait_out(struct job *job, struct attempt *attempt)
 		job_finish(job, LLM_CANCELLED);
 		return;
 	}
+	if (llm_stream_is_settled(job->call->stream)) {
+		job->call->attempts++;
+		(void)fail_settled(job, attempt);
+		return;
+	}
 	if (is_never_let_through(job, attempt)) {
 		job->call->attempts++;
 		job->endpoint->errors++;
@@ -325,6 +373,7 @@ static bool change_form(struct job *job, const struct attempt *attempt)
 	const struct dialect *dialect = job->call->target->dialect;
 
 	if (job->n_forms >= FORMS_MAX || !dialect->change_form ||
+	    llm_stream_is_settled(job->call->stream) ||
 	    !dialect->change_form(job->call, attempt->hint, &job->form, &job->endpoint->form))
 		return false;
 	if (is_draining(job)) {
@@ -382,8 +431,10 @@ void job_attempted(struct job *job, struct attempt *attempt)
 
 void job_cancel(struct job *job)
 {
+	bool answered = job->state == JOB_TELLING;
+
 	take_out(job);
-	job_finish(job, LLM_CANCELLED);
+	job_end(job, answered ? LLM_ANSWERED : LLM_CANCELLED);
 }
 
 void job_short_of_descriptors(struct job *job)
@@ -398,6 +449,10 @@ void job_short_of_descriptors(struct job *job)
 
 void job_put_back(struct job *job)
 {
+	struct attempt attempt = { .wait_usec = -1 };
+
 	take_out(job);
-	wait_again(job, /* first= */ true);
+	attempt_fail(&attempt, ATTEMPT_RETRY, "its connection had to be closed");
+	if (!fail_settled(job, &attempt))
+		wait_again(job, /* first= */ true);
 }

@@ -9,6 +9,8 @@ static bool is_held_up(const struct job *job)
 
 	if (job->state == JOB_IN_FLIGHT)
 		return job->probe;
+	if (job->state == JOB_TELLING)
+		return false;
 	return endpoint->long_pause ||
 	       (job->lane->answered && endpoint->breaker.state != BREAKER_CLOSED);
 }

@@ -10,7 +10,9 @@
 
 #include "daemon/base/deadline.h"
 
+struct answer;
 struct backend;
+struct job;
 struct llm_target;
 struct multi;
 struct transfer;
@@ -47,8 +49,13 @@ void pool_rest(struct pool *pool);
 /* Delivers what has finished. */
 void transfer_collect(struct backend *backend);
 
-/* Goes on with long answers, as far as they may be read now. */
+/* Goes on with what was left unread, as far as it may be read now. */
 void transfer_read_on(struct backend *backend);
+
+/* Tells who reads streams what came of them. */
+void transfer_tell(struct backend *backend);
+/* What is read of the job's answer as it comes, or NULL. */
+struct answer *transfer_answer(const struct job *job);
 
 /* Makes another multi handle where curl gave up on one. */
 void transfer_repair(struct backend *backend);

@@ -61,8 +61,10 @@ static bool begin_long(struct transfer *transfer)
 	return true;
 }
 
-static void leave_unread(struct transfer *transfer)
+/* It would hold so much with what comes next. */
+static void leave_unread(struct transfer *transfer, size_t held)
 {
+	transfer->would_hold = held;
 	if (transfer->unread)
 		return;
 	transfer->unread = true;
@@ -124,6 +126,21 @@ static bool begin_body(struct transfer *transfer)
 	return true;
 }
 
+static void note_news(struct transfer *transfer)
+{
+	if (!transfer->job->call->stream || transfer->has_news)
+		return;
+	transfer->has_news = true;
+	TAILQ_INSERT_TAIL(&transfer->backend->news, transfer, of_news);
+}
+
+static void forget_news(struct transfer *transfer)
+{
+	if (transfer->has_news)
+		TAILQ_REMOVE(&transfer->backend->news, transfer, of_news);
+	transfer->has_news = false;
+}
+
 static bool take(struct transfer *transfer, const char *data, size_t size)
 {
 	int64_t began_usec;
@@ -136,7 +153,37 @@ static bool take(struct transfer *transfer, const char *data, size_t size)
 	began_usec = clock_monotonic_usec();
 	goes_on = answer_take(&transfer->reading->answer, data, size);
 	rest(transfer, began_usec);
+	note_news(transfer);
 	return goes_on;
+}
+
+/* A stream may take long to become long: it is held beside others as long as those of its user are
+ * not too large together. */
+static bool may_grow(struct transfer *transfer, size_t beyond)
+{
+	struct backend_user *user = transfer->job->lane->guest->user;
+
+	if (!transfer->reading)
+		return false;
+	if (beyond <= transfer->grown)
+		return true;
+	if (user->stream_bytes + (int64_t)(beyond - transfer->grown) >
+	    BACKEND_STREAM_BYTES_PER_USER_MAX)
+		return false;
+	user->stream_bytes += (int64_t)(beyond - transfer->grown);
+	transfer->grown = beyond;
+	return true;
+}
+
+/* Whether more of the body may be taken now: who reads it is not too far behind, and it is not long,
+ * or one of those that may be. */
+static bool may_take(struct transfer *transfer, size_t held)
+{
+	if (transfer->job->call->stream && transfer->reading &&
+	    answer_untold(&transfer->reading->answer) > STREAM_WAITING_MAX)
+		return false;
+	return held <= BACKEND_ANSWER_BYTES || may_grow(transfer, held - BACKEND_ANSWER_BYTES) ||
+	       begin_long(transfer);
 }
 
 size_t reception_take(char *data, size_t size, size_t n, void *userdata)
@@ -153,8 +200,8 @@ size_t reception_take(char *data, size_t size, size_t n, void *userdata)
 		transfer->too_large = true;
 		return 0;
 	}
-	if (held + size > BACKEND_ANSWER_BYTES && !begin_long(transfer)) {
-		leave_unread(transfer);
+	if (!may_take(transfer, held + size)) {
+		leave_unread(transfer, held + size);
 		return CURL_WRITEFUNC_PAUSE;
 	}
 	return take(transfer, data, size) ? size : 0;
@@ -202,6 +249,7 @@ static void read_answer(struct transfer *transfer, struct attempt *attempt)
 	}
 	answer_begin(&answer, transfer->job->call, &transfer->backend->reader, NULL, attempt);
 	answer_end(&answer, transfer->body.data, transfer->body.size);
+	answer_done(&answer);
 }
 
 /* No whole answer came. */
@@ -219,6 +267,14 @@ static void read_failure(struct transfer *transfer, CURLcode result, struct atte
 		     "%s", words);
 }
 
+static void forget_reading(struct transfer *transfer)
+{
+	forget_news(transfer);
+	answer_done(&transfer->reading->answer);
+	free(transfer->reading);
+	transfer->reading = NULL;
+}
+
 /* A broken connection matters no more when all that belongs to the answer was there. */
 static void end_reading(struct transfer *transfer, CURLcode result, struct attempt *attempt)
 {
@@ -227,14 +283,16 @@ static void end_reading(struct transfer *transfer, CURLcode result, struct attem
 	reading->attempt.connected = attempt->connected;
 	if (result == CURLE_OK || reading->answer.unusable || answer_is_whole(&reading->answer)) {
 		answer_end(&reading->answer, NULL, 0);
+		if (reading->attempt.class == ATTEMPT_ANSWERED && transfer->job->call->stream &&
+		    stream_keep(transfer->job->call->stream, &reading->answer) < 0)
+			attempt_fail(&reading->attempt, ATTEMPT_RETRY, "out of memory");
 	} else {
 		reading->attempt.status = 0;
 		read_failure(transfer, result, &reading->attempt);
 		answer_drop(&reading->answer);
 	}
 	*attempt = reading->attempt;
-	free(reading);
-	transfer->reading = NULL;
+	forget_reading(transfer);
 }
 
 void reception_result(struct transfer *transfer, CURLcode result, struct attempt *attempt)
@@ -272,8 +330,7 @@ void reception_end(struct transfer *transfer)
 
 	if (transfer->reading) {
 		answer_drop(&transfer->reading->answer);
-		free(transfer->reading);
-		transfer->reading = NULL;
+		forget_reading(transfer);
 	}
 	if (transfer->unread)
 		TAILQ_REMOVE(&backend->unread, transfer, of_unread);
@@ -282,7 +339,31 @@ void reception_end(struct transfer *transfer)
 			  &transfer->job->lane->guest->user->long_answers);
 		backend->read_on = true;
 	}
+	if (transfer->grown > 0) {
+		transfer->job->lane->guest->user->stream_bytes -= (int64_t)transfer->grown;
+		backend->read_on = true;
+	}
 	transfer->unread = transfer->is_long = false;
+	transfer->grown = 0;
+}
+
+/* ---- Who reads streams ---- */
+
+struct answer *transfer_answer(const struct job *job)
+{
+	struct transfer *transfer = job->transfer;
+
+	return transfer && transfer->reading ? &transfer->reading->answer : NULL;
+}
+
+void transfer_tell(struct backend *backend)
+{
+	struct transfer *transfer;
+
+	while ((transfer = TAILQ_FIRST(&backend->news))) {
+		forget_news(transfer);
+		stream_tell(transfer->job->call->stream);
+	}
 }
 
 /* ---- Reading on ---- */
@@ -311,7 +392,7 @@ void transfer_read_on(struct backend *backend)
 	backend->read_on = false;
 	for (transfer = TAILQ_FIRST(&backend->unread); transfer; transfer = next) {
 		next = TAILQ_NEXT(transfer, of_unread);
-		if (begin_long(transfer))
+		if (may_take(transfer, transfer->would_hold))
 			read_on(transfer);
 	}
 }

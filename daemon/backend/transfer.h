@@ -35,6 +35,7 @@ struct reading {
 struct transfer {
 	TAILQ_ENTRY(transfer) of_list; // pool::spare or pool::busy
 	TAILQ_ENTRY(transfer) of_unread; // backend::unread
+	TAILQ_ENTRY(transfer) of_news; // backend::news
 	struct pool *pool;
 	struct multi_sockets sockets;
 	CURL *easy;
@@ -51,6 +52,9 @@ struct transfer {
 	bool too_large;
 	bool is_long; // counts in admission::long_answers
 	bool unread; // is in backend::unread
+	size_t would_hold; // with what comes next, while it is
+	size_t grown; // bytes of backend_user::stream_bytes
+	bool has_news; // is in backend::news
 	enum transfer_phase phase;
 	struct deadline deadline;
 	int64_t total_usec; // when all time is up

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/backend/stream.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/queue/queue_state.h"
@@ -65,6 +66,7 @@ struct live_task *live_task_remove(struct live_tasks *tasks, struct live_task *t
 	if (task->limit_timer)
 		event_free(task->limit_timer);
 	arena_done(&task->progress_arena);
+	llm_stream_unref(task->stream);
 	free(task);
 	return NULL;
 }

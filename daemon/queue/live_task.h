@@ -15,6 +15,7 @@
 #include "proto/task_kind.h"
 #include "proto/task_status.h"
 
+struct llm_stream;
 struct watch;
 struct work_run;
 
@@ -49,6 +50,7 @@ struct live_task {
 	struct schedule_entry schedule;
 	bool suspect; // of bringing the daemon down: it is tried by itself first
 	struct work_run *run; // NULL: no worker has it
+	struct llm_stream *stream; // a reference, or NULL
 	int64_t run_since_usec; // monotonic; 0: the time that passes is no running time
 	int64_t run_counted_usec; // running time of this claim before that
 	int64_t run_before_usec; // running time of earlier claims

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/backend/stream.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/queue/queue_state.h"
@@ -91,6 +92,7 @@ static int take_in(struct queue *queue, const struct queue_submission *submissio
 
 	if (r < 0)
 		return r;
+	task->stream = llm_stream_ref(submission->stream);
 	task->schedule.uid = record->owner_uid;
 	task->schedule.turn.priority = task_priority_from_name(record->priority);
 	if (submission->op.ret_attempt) {

@@ -16,6 +16,7 @@
 #include "elluminate-types.h"
 
 struct backend;
+struct llm_stream;
 struct queue;
 struct work;
 
@@ -71,6 +72,7 @@ bool queue_is_draining(const struct queue *queue);
 struct queue_submission {
 	struct task_submit op;
 	enum task_priority priority; // that the task will have
+	struct llm_stream *stream; // to who reads what a call is answered, or NULL; borrowed
 	void (*done)(struct queue_submission *submission);
 	void *userdata;
 	struct queue *queue; // the queue's own

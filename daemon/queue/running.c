@@ -361,6 +361,7 @@ void running_start(struct live_task *task, const struct ellu_task *record, int64
 		.experiment_id = task->experiment_id,
 		.owner_uid = record->owner_uid,
 		.tuning = tuning_of(record),
+		.stream = task->stream,
 	};
 	int r;
 

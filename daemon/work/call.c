@@ -129,6 +129,7 @@ static void fill_call(struct call_run *run)
 	run->asking.answered = answered;
 	run->asking.failed = failed;
 	run->asking.epoch = spec->epochs[0].epoch;
+	call->stream = run->base.task.stream;
 	call->messages = run->messages;
 	call->n_messages = run->n_messages;
 	call->params = spec->generation_params;

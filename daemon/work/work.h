@@ -35,6 +35,7 @@ struct work_task {
 	int64_t experiment_id; // 0: none
 	int64_t owner_uid;
 	struct work_tuning tuning;
+	struct llm_stream *stream; // to who reads the answer of a call, or NULL; borrowed until `finished`
 };
 
 /* How a run ended. */

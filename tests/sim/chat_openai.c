@@ -80,7 +80,8 @@ static bool read_request(struct chat_request *request, struct bytes *error)
 /* What it does not know, it does not ignore. */
 static bool read_mistral(struct chat_request *request, struct bytes *error)
 {
-	static const char *const unknown[] = { "seed", "max_completion_tokens", "top_k" };
+	static const char *const unknown[] = { "seed", "max_completion_tokens", "top_k",
+					       "stream_options" };
 	const char *choice = chat_text_member(request->json, "tool_choice");
 
 	for (size_t i = 0; i < sizeof(unknown) / sizeof(*unknown); i++)
@@ -92,7 +93,10 @@ static bool read_mistral(struct chat_request *request, struct bytes *error)
 		bytes_text(error, "tool_choice: Input should be 'auto', 'none' or 'any'");
 		return false;
 	}
-	return read_request(request, error);
+	if (!read_request(request, error))
+		return false;
+	request->include_usage = true; /* unasked */
+	return true;
 }
 
 static void write_opening(struct bytes *out, const struct chat_answer *answer, const char *object)

@@ -14,7 +14,6 @@
 #include "proto/utf8.h"
 
 #define FINISH_REASON_MAX 64 // bytes
-#define TOOL_CALLS_MAX 1024 // that come in pieces
 #define EXCERPT_BYTES 200 // of an error that is no JSON
 
 /* The body with all that is no UTF-8 replaced: json-c would pass it on. *ret_copy is freed by
@@ -48,14 +47,14 @@ static bool is_text(struct answer *answer, struct json_value *value, const char 
 	return false;
 }
 
-/* More is never kept than an answer may have. */
-static void check_size(struct answer *answer, size_t more)
+bool answer_has_room(struct answer *answer, size_t size)
 {
-	if (answer->text.size + answer->piece_bytes + more <= RESPONSE_TEXT_MAX)
-		return;
+	if (answer->text.size + answer->piece_bytes + size <= RESPONSE_TEXT_MAX)
+		return !answer->unusable;
 	attempt_too_large(answer->attempt, RESPONSE_TEXT_MAX,
 			  "the text of an answer: more than %u bytes", RESPONSE_TEXT_MAX);
 	answer->unusable = true;
+	return false;
 }
 
 /* A decoded string may hold NUL, which JSON writes \u0000. */
@@ -65,8 +64,7 @@ static void append_text(struct answer *answer, struct json_value *text)
 	size_t size = json_words_size(text), replaced = 0;
 	char *clean = NULL;
 
-	check_size(answer, size);
-	if (answer->unusable)
+	if (!answer_has_room(answer, size))
 		return;
 	if (size > 0 && memchr(words, 0, size)) {
 		if (utf8_clean(words, size, &clean, &size, &replaced) < 0)
@@ -92,136 +90,6 @@ void answer_refusal(struct answer *answer, struct json_value *text)
 		return;
 	append_text(answer, text);
 	answer->refused = true;
-}
-
-/* An id may be missing; arguments are a text of JSON. */
-static void put_tool_call(struct answer *answer, const char *id, const char *name,
-			  const char *arguments)
-{
-	struct buffer *out = &answer->tool_calls;
-
-	if (!name) {
-		answer_unusable(answer, "the answer calls a tool without a name");
-		return;
-	}
-	buffer_text(out, answer->n_tool_calls == 0 ? "[{\"id\":" : ",{\"id\":");
-	if (id) {
-		buffer_json(out, id);
-	} else {
-		/* Some servers leave the id out; results need one to refer to. */
-		buffer_text(out, "\"call_");
-		buffer_int(out, (int64_t)answer->n_tool_calls);
-		buffer_text(out, "\"");
-	}
-	buffer_text(out, ",\"name\":");
-	buffer_json(out, name);
-	buffer_text(out, ",\"arguments\":");
-	buffer_json(out, arguments);
-	buffer_text(out, "}");
-	answer->n_tool_calls++;
-}
-
-/* Of a text, else NULL. */
-static const char *words_of(struct json_value *value)
-{
-	return json_is(value, JSON_TEXT) ? json_words(value) : NULL;
-}
-
-void answer_tool_call(struct answer *answer, struct json_value *id, struct json_value *name,
-		      struct json_value *arguments)
-{
-	const char *text = arguments ? words_of(arguments) : "{}";
-	char *compact = text ? NULL : json_compact(arguments);
-
-	if (!text)
-		text = compact;
-	if (text)
-		put_tool_call(answer, words_of(id), words_of(name), text);
-	else
-		answer->tool_calls.failed = true;
-	free(compact);
-}
-
-struct tool_piece {
-	int64_t number;
-	char *id; // or NULL
-	char *name;
-	struct buffer arguments;
-};
-
-/* The tool call with that number, made when it is new. */
-static struct tool_piece *piece_of(struct answer *answer, struct json_value *index)
-{
-	int64_t number = json_is(index, JSON_NUMBER) ? strtoll(index->piece.at, NULL, 10) : -1;
-	struct tool_piece *pieces;
-
-	for (size_t i = answer->n_pieces; i-- > 0;) {
-		if (answer->pieces[i].number == number)
-			return &answer->pieces[i];
-	}
-	pieces = answer->n_pieces < TOOL_CALLS_MAX ?
-			 reallocarray(answer->pieces, answer->n_pieces + 1, sizeof(*pieces)) :
-			 NULL;
-	if (!pieces) {
-		answer_unusable(answer, "too many tool calls");
-		return NULL;
-	}
-	answer->pieces = pieces;
-	pieces[answer->n_pieces] = (struct tool_piece){ .number = number };
-	return &pieces[answer->n_pieces++];
-}
-
-/* The first text that says it. */
-static void keep_words(struct answer *answer, char **kept, struct json_value *value)
-{
-	if (*kept || !json_is(value, JSON_TEXT))
-		return;
-	*kept = strdup(json_words(value));
-	answer->tool_calls.failed |= !*kept;
-}
-
-void answer_tool_piece(struct answer *answer, struct json_value *index, struct json_value *id,
-		       struct json_value *name, struct json_value *arguments)
-{
-	struct tool_piece *piece = piece_of(answer, index);
-
-	if (!piece)
-		return;
-	keep_words(answer, &piece->id, id);
-	keep_words(answer, &piece->name, name);
-	if (!json_is(arguments, JSON_TEXT))
-		return;
-	check_size(answer, json_words_size(arguments));
-	if (answer->unusable)
-		return;
-	buffer_append(&piece->arguments, json_words(arguments), json_words_size(arguments));
-	answer->piece_bytes += json_words_size(arguments);
-}
-
-static void join_pieces(struct answer *answer)
-{
-	for (size_t i = 0; i < answer->n_pieces; i++) {
-		struct tool_piece *piece = &answer->pieces[i];
-		struct buffer *arguments = &piece->arguments;
-
-		if (arguments->size == 0)
-			buffer_text(arguments, "{}");
-		buffer_append(arguments, "", 1);
-		if (arguments->failed)
-			answer->tool_calls.failed = true;
-		else
-			put_tool_call(answer, piece->id, piece->name, arguments->data);
-	}
-}
-
-static void forget_pieces(struct answer *answer)
-{
-	for (size_t i = 0; i < answer->n_pieces; i++) {
-		free(answer->pieces[i].id);
-		free(answer->pieces[i].name);
-		buffer_done(&answer->pieces[i].arguments);
-	}
-	free(answer->pieces);
 }
 
 void answer_finish_reason(struct answer *answer, const char *reason)
@@ -501,13 +369,13 @@ bool answer_is_whole(const struct answer *answer)
 	return answer->finish_reason != NULL && !answer->unusable;
 }
 
-static void answer_done(struct answer *answer)
+void answer_done(struct answer *answer)
 {
 	if (answer->framing)
 		answer->framing->done(&answer->state);
 	buffer_done(&answer->text);
 	buffer_done(&answer->tool_calls);
-	forget_pieces(answer);
+	tool_calls_done(answer);
 	free(answer->finish_reason);
 }
 
@@ -517,7 +385,7 @@ void answer_end(struct answer *answer, char *body, size_t size)
 		read_piece(answer, body, size, "the answer is not a JSON object",
 			   answer->call->target->dialect->whole);
 	} else {
-		join_pieces(answer);
+		tool_calls_join(answer);
 		if (!answer->finish_reason)
 			answer_unusable(answer, "the answer's events end early");
 	}
@@ -525,14 +393,12 @@ void answer_end(struct answer *answer, char *body, size_t size)
 	finish(answer);
 	if (answer->attempt->class != ATTEMPT_ANSWERED)
 		forget(answer->call);
-	answer_done(answer);
 }
 
 void answer_drop(struct answer *answer)
 {
 	take_usage(answer);
 	forget(answer->call);
-	answer_done(answer);
 }
 
 /* Errors that come in the place of an answer have no status of their own. */

@@ -22,6 +22,16 @@
 /* Counts of tokens beyond it are no counts. Sums of them, with prices, stay within numbers. */
 #define ANSWER_TOKENS_MAX INT64_C(1000000000)
 
+/* A call of a tool in a stream. */
+struct tool_piece {
+	int64_t number; // the provider's
+	char *id; // or NULL
+	char *name;
+	struct buffer arguments;
+	size_t told; // bytes of them
+	bool begun; // something of it was told
+};
+
 /* An answer under construction: a dialect says what is in it, piece by piece. */
 struct answer {
 	struct llm_call *call;
@@ -33,6 +43,7 @@ struct answer {
 	size_t n_rewritten; // of json_reader, by this answer
 	size_t size; // that came of the body
 	struct buffer text;
+	size_t text_told; // bytes of it
 	struct buffer tool_calls; // as a JSON array without its end
 	size_t n_tool_calls;
 	char *finish_reason; // or NULL
@@ -82,7 +93,7 @@ void answer_unusable(struct answer *answer, const char *words);
 /* It is none but an error, which the dialect's `refusal` reads, as if its status had said so. */
 void answer_failed(struct answer *answer, struct json_value *json);
 
-/* A 2xx begins to come. What the arguments point to is borrowed until one of the last two below. */
+/* A 2xx begins to come. What the arguments point to is borrowed until answer_done(). */
 void answer_begin(struct answer *answer, struct llm_call *call, struct json_reader *reader,
 		  const struct framing *framing, struct attempt *attempt);
 /* More of a body that is framed. False: the answer is none, whatever else comes. */
@@ -96,6 +107,21 @@ bool answer_is_whole(const struct answer *answer);
 void answer_end(struct answer *answer, char *body, size_t size);
 /* No more comes of it, and it is none, for what the attempt says; but what it took counts. */
 void answer_drop(struct answer *answer);
+void answer_done(struct answer *answer);
+
+/* What came since the last time, of a body that is framed; with `all` also what may yet turn out to
+ * be the begin of a key. Lies in the arena. 0: nothing; -ENOMEM: it is still to be told. */
+int answer_delta(struct answer *answer, bool all, struct arena *arena,
+		 struct ellu_call_delta *ret_delta);
+size_t answer_untold(const struct answer *answer); // bytes
+
+/* ---- For the files of an answer ---- */
+
+/* More is never kept than an answer may have: false, and it is none. */
+bool answer_has_room(struct answer *answer, size_t size);
+/* Those that came in pieces are whole. */
+void tool_calls_join(struct answer *answer);
+void tool_calls_done(struct answer *answer);
 
 /* What a dialect finds in an error; strings or NULL. */
 struct refusal {

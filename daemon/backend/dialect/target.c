@@ -597,11 +597,16 @@ void target_redact(const struct llm_target *target, char *text, size_t size)
 	}
 }
 
+static bool is_looked_for(const struct target_secret *secret)
+{
+	return secret->is_key && secret->size >= ANSWER_SECRET_SIZE_MIN;
+}
+
 void target_redact_answer(const struct llm_target *target, char *text, size_t size)
 {
 	for (const struct target_secret *secret = target->secrets; secret && size > 0;
 	     secret = secret->next) {
-		if (secret->is_key && secret->size >= ANSWER_SECRET_SIZE_MIN)
+		if (is_looked_for(secret))
 			blot_out(secret, text, size);
 	}
 }
@@ -610,6 +615,21 @@ int64_t llm_target_config(const struct llm_target *target, const char **ret_mode
 {
 	*ret_model = target->model;
 	return target->config_id;
+}
+
+size_t target_begins_secret(const struct llm_target *target, const char *text, size_t size)
+{
+	size_t longest = 0;
+
+	for (const struct target_secret *secret = target->secrets; secret; secret = secret->next) {
+		size_t n = secret->size - 1 < size ? secret->size - 1 : size;
+
+		for (; is_looked_for(secret) && n > longest; n--) {
+			if (memcmp(text + size - n, secret->text, n) == 0)
+				longest = n;
+		}
+	}
+	return longest;
 }
 
 /* Of `whole` a part has a price of its own; more than the whole is none. */

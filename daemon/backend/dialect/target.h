@@ -97,6 +97,8 @@ bool target_has_header(const struct ellu_llm_config *config, const char *name);
  * cut, quoted or stored. In an answer only keys are looked for. */
 void target_redact(const struct llm_target *target, char *text, size_t size);
 void target_redact_answer(const struct llm_target *target, char *text, size_t size);
+/* How many bytes at the text's end may be the begin of what the latter looks for. */
+size_t target_begins_secret(const struct llm_target *target, const char *text, size_t size);
 
 /* What one answer took; -1: unknown. */
 struct token_counts {
