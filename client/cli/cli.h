@@ -18,7 +18,7 @@ struct experiment_file;
 struct json_file;
 
 enum exit_status {
-	EXIT_BELOW = 1, // under --fail-under
+	EXIT_BELOW = 1, // what --fail-under and the like ask for
 	EXIT_USAGE = 2,
 	EXIT_TASK_FAILURE = 10,
 	EXIT_TASK_TIMEOUT = 11,
@@ -40,6 +40,14 @@ struct given {
 	const char *text; // as given; NULL for a flag
 	json_object *value;
 };
+
+/* A share that must be reached: of what meets all, or one of the criteria. */
+struct gate {
+	const char *criterion; // how it is named, not terminated; or NULL
+	size_t length;
+	double share;
+};
+#define GATES_MAX 32
 
 /* What was said on the command line. Numbers are negative, texts NULL when not given. */
 struct arguments {
@@ -76,7 +84,10 @@ struct arguments {
 	const char *message; // of a prompt template
 	const char *system_message; // the same
 	int64_t limit; // of a list
-	double fail_under;
+	struct gate gates[GATES_MAX]; // --fail-under
+	size_t n_gates;
+	double fail_under_low;
+	const char *base; // --fail-on-regression
 
 	struct given given[GIVEN_MAX]; // all else
 	size_t n_given;
@@ -176,6 +187,7 @@ int cli_task_exit_status(const char *status);
 int command_run(struct cli *cli);
 int command_make(struct cli *cli);
 int command_rate(struct cli *cli);
+int command_report(struct cli *cli);
 int command_chat(struct cli *cli);
 int command_template(struct cli *cli);
 int command_task_watch(struct cli *cli);

@@ -41,9 +41,21 @@ static const char run_details[] =
 	"Ctrl-C cancels the task and keeps what was recorded; the same command continues it. A\n"
 	"second Ctrl-C leaves at once. A terminal that is lost leaves the task running.\n"
 	"\n"
-	"Exit status: 0 success, 1 below --fail-under, 10 the task failed, 11 its time limit\n"
-	"passed, 12 it was cancelled, 13 it was refused, 14 it is on hold at its cost limit (where\n"
+	"Exit status: 0 success, 1 short of --fail-under and its like, 10 the task failed, 11 its\n"
+	"time limit passed, 12 it was cancelled, 13 it was refused, 14 it is on hold at its cost limit (where\n"
 	"there is no terminal; on one the command waits until the limit is raised).";
+
+static const char report_details[] =
+	"The format is what FILE of -o ends in, or --format: html, a page of its own that needs nothing\n"
+	"beside it; md, for a pull request; xml (junit), for who shows tests; csv and json, for programs.\n"
+	"Without either it is md on standard output. Cases that went wrong come first. Intervals take the\n"
+	"epochs of a row as one, not as further rows.\n"
+	"\n"
+	"  elluminate experiment report Haiku -o haiku.html\n"
+	"  elluminate experiment report Haiku 'Haiku #2' -o both.html\n"
+	"\n"
+	"Further experiments are compared with the first one, row by row: which came out worse, which\n"
+	"better, and how likely chance alone does as much (a sign test of the rows).";
 
 static const char rate_details[] =
 	"Rates responses; no answer is generated again.\n"

@@ -6,6 +6,7 @@
 #include "client/cli/call.h"
 #include "client/cli/experiment_file.h"
 #include "client/cli/follow.h"
+#include "client/cli/gates.h"
 #include "client/cli/rows.h"
 #include "client/cli/show.h"
 #include "client/cli/text.h"
@@ -394,7 +395,7 @@ static int print_matrix(struct matrix *matrix)
 		one = settle(matrix, i);
 		status = status ? status : one;
 		if (one == 0 && matrix->pairs[i].reply && below == 0)
-			below = check_fail_under(matrix->cli, matrix->pairs[i].reply->experiment);
+			below = gates_check(matrix->cli, matrix->pairs[i].reply->experiment);
 	}
 	if (output_is_json())
 		(void) print_all_json(matrix);
@@ -496,8 +497,8 @@ int command_run(struct cli *cli)
 		return cli_fail(-ENOMEM, NULL);
 	matrix->cli = cli;
 	arena_init(&matrix->arena);
-	if (options_given(&cli->arguments, "detach") && cli->arguments.fail_under >= 0) {
-		cli_error("--detach and --fail-under exclude each other");
+	if (options_given(&cli->arguments, "detach") && gates_are_given(&cli->arguments)) {
+		cli_error("--detach excludes --fail-under, --fail-under-low and --fail-on-regression");
 		status = EXIT_USAGE;
 	}
 	for (unsigned i = 0; status == 0 && i < cli->arguments.n_operands; i++)

@@ -22,8 +22,14 @@ static const struct option dry_run = { "dry-run", NULL,
 				       "have the daemon check it, show prompts and calls, run nothing",
 				       OPTION_FLAG, OWN(dry_run) };
 static const struct option fail_under = { "fail-under", "RATE",
-					  "exit 1 when the success rate is below 0.8 or 80%",
-					  OPTION_SHARE, OWN(fail_under) };
+					  "exit 1 when the success rate is below 0.8 or 80%; or, with "
+					  "criterion=TEXT:RATE, how many meet that one", OPTION_GATE, OWN(gates) };
+static const struct option fail_under_low = { "fail-under-low", "RATE",
+					      "exit 1 when the success rate's 95 % interval reaches below",
+					      OPTION_SHARE, OWN(fail_under_low) };
+static const struct option fail_on_regression = { "fail-on-regression", "ID|NAME",
+						  "exit 1 when rows came out worse than in that experiment, by more "
+						  "than chance", OPTION_TEXT, OWN(base) };
 static const struct option run_connections = { "max-connections", "N",
 					       "at most N calls at the same time", OPTION_COUNT,
 					       .field = "generation_params.max_connections" };
@@ -67,7 +73,8 @@ static const struct option columns_option = { "columns", "NAME:TYPE,...",
 					      "conversation, raw_input", OPTION_TEXT, OWN(columns) };
 
 static const struct option *const import_options[] = { &columns_option, NULL };
-static const struct option *const run_options[] = { &dry_run, &fail_under, &run_connections, NULL };
+static const struct option *const run_options[] = { &dry_run, &fail_under, &fail_under_low, &fail_on_regression,
+						   &run_connections, NULL };
 static const struct option *const rate_options[] = { &keep, &where, NULL };
 static const struct option criterion = { "criterion", "ID|TEXT|LABEL",
 					 "only those rated by this criterion; see --verdict", OPTION_TEXT,
@@ -81,6 +88,9 @@ static const struct option undo_edit = { "undo", NULL, "let the judge's verdict 
 static const struct option *const responses_options[] = { &where, &criterion, &verdict, &reasoning, NULL };
 static const struct option cases_limit = { "limit", "N", "at most N of the cases that changed (default 10)",
 					   OPTION_COUNT, OWN(limit), .letter = 'n' };
+static const struct option report_limit = { "limit", "N", "at most N cases of each outcome (default 5000)",
+					    OPTION_COUNT, OWN(limit), .letter = 'n' };
+static const struct option *const report_options[] = { &report_limit, NULL };
 static const struct option *const compare_options[] = { &cases_limit, NULL };
 static const struct option *const edit_options[] = { &undo_edit, NULL };
 static const struct option cost_by = { "by", "WORDS", "what sums are of: some of day,user,project,llm_config,model; or total",
@@ -315,6 +325,10 @@ static const struct command fixed[] = {
 	  compare_options, command_compare, .method = "CompareExperiments",
 	  .also = "ListComparedCases", .fields = "", .own_operands = true,
 	  .print = print_comparison, .all_formats = true },
+	{ "experiment report", "ID|NAME...", 1, 10, "write what came of experiments for others to read",
+	  report_details, report_options, command_report, .method = "ListResponses",
+	  .also = "GetExperiment ListComparedCases", .fields = "", .own_operands = true, .own_output = true,
+	  .reports = true },
 	{ "experiment annotate", "RESPONSE [TEXT]", 1, 2, "say something of a response, or nothing any more",
 	  NULL, NULL, command_annotate, .method = "AnnotateResponse", .fields = "",
 	  .own_operands = true },

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "client/cli/call.h"
+#include "client/cli/gates.h"
 #include "client/cli/progress_bar.h"
 #include "client/cli/show.h"
 #include "proto/generated/interface.h"
@@ -487,18 +488,6 @@ int submit_detached(struct cli *cli, const struct submission *submission)
 
 /* ---- Seen through ---- */
 
-int check_fail_under(const struct cli *cli, const struct ellu_experiment *experiment)
-{
-	const double *rate = experiment->results ? experiment->results->success_rate->value : NULL;
-	const double wanted = cli->arguments.fail_under;
-
-	if (wanted < 0 || (rate && *rate >= wanted))
-		return 0;
-	cli_note(cli, rate ? "The success rate is below %.4g %%."
-			   : "Nothing was decided: no success rate is at least %.4g %%.", wanted * 100);
-	return EXIT_BELOW;
-}
-
 void tell_failed(const struct cli *cli, const struct ellu_experiment *experiment)
 {
 	const struct ellu_experiment_results *results = experiment->results;
@@ -535,7 +524,7 @@ static int print_results(struct cli *cli, const struct follow *follow)
 		results_print(stdout, reply->experiment);
 	tell_failed(cli, reply->experiment);
 	if (status == 0)
-		status = check_fail_under(cli, reply->experiment);
+		status = gates_check(cli, reply->experiment);
 	ellu_free(reply);
 	return status;
 }

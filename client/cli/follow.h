@@ -67,8 +67,6 @@ int follow_get_experiment(struct cli *cli, int64_t id, const struct ellu_get_exp
 /* How to ask again for what failed, if anything. */
 void tell_failed(const struct cli *cli, const struct ellu_experiment *experiment);
 
-/* Whether --fail-under is not met: EXIT_BELOW after saying so, else 0. */
-int check_fail_under(const struct cli *cli, const struct ellu_experiment *experiment);
 
 /* Starts a task, connected, and sees it through: progress, then what it brought. With --detach only the
  * task is printed. Returns the exit status. */

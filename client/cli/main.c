@@ -35,6 +35,10 @@ int main(int argc, char **argv)
 	}
 	status = output_open(&cli.arguments, command && command->own_output && !cli.arguments.help ?
 						     NULL : cli.arguments.output);
+	if (status == 0 && output.format >= FORMAT_HTML && command && !command->reports) {
+		cli_error("--format %s: `elluminate experiment report` writes it", cli.arguments.format);
+		status = EXIT_USAGE;
+	}
 	if (status != 0) {
 		options_done(&cli.arguments);
 		return status;

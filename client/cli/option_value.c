@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "client/cli/gates.h"
 #include "client/cli/options.h"
 #include "proto/generated/interface.h"
 #include "proto/json_check.h"
@@ -167,6 +168,8 @@ static int json(const char *text, json_object **ret)
 
 static int make(enum option_kind kind, const char *text, json_object **ret)
 {
+	struct gate gate;
+
 	switch (kind) {
 	case OPTION_FLAG:
 		*ret = json_object_new_boolean(true);
@@ -185,6 +188,9 @@ static int make(enum option_kind kind, const char *text, json_object **ret)
 		return number(text, ret);
 	case OPTION_SHARE:
 		return share(text, ret);
+	case OPTION_GATE:
+		*ret = json_object_new_string(text);
+		return gate_parse(text, &gate);
 	case OPTION_MONEY:
 		return money(text, ret);
 	case OPTION_DURATION:
@@ -233,6 +239,7 @@ const char *option_expected(enum option_kind kind)
 		[OPTION_POSITION] = "a number, 0 or more",
 		[OPTION_NUMBER] = "a number",
 		[OPTION_SHARE] = "a share, 0.8 or 80%",
+		[OPTION_GATE] = "a share, 0.8 or 80%, or criterion=TEXT:80%",
 		[OPTION_MONEY] = "US dollars, 5 or 0.25",
 		[OPTION_DURATION] = "a duration: 90 (seconds), 10m, 2h, 1d",
 		[OPTION_SINCE] = "a time, 2026-01-31T12:00:00Z, or how long ago: 10m, 2h, 1d",

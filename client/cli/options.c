@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/cli/gates.h"
 #include "client/cli/output.h"
 #include "proto/near_name.h"
 
@@ -173,6 +174,7 @@ static bool take_value(struct arguments *arguments, const struct option *option,
 	int r = option_value(option->kind, text ? text : "", &value);
 
 	if (r == 0 && ((option->field && arguments->n_given == GIVEN_MAX) ||
+		       (option->kind == OPTION_GATE && arguments->n_gates == GATES_MAX) ||
 		       !text_is_listed(option->one_of, text)))
 		r = -EINVAL;
 	if (r < 0) {
@@ -191,6 +193,8 @@ static bool take_value(struct arguments *arguments, const struct option *option,
 		*(const char **) own = text;
 	else if (option->kind == OPTION_SHARE)
 		*(double *) own = json_object_get_double(value);
+	else if (option->kind == OPTION_GATE)
+		(void) gate_parse(text, (struct gate *) own + arguments->n_gates++);
 	else
 		*(int64_t *) own = json_object_get_int64(value);
 	json_object_put(value);
@@ -327,7 +331,7 @@ int options_parse(int argc, char **argv, struct arguments *ret_arguments,
 	bool options_end = false;
 	int taken;
 
-	*ret_arguments = (struct arguments){ .limit = -1, .fail_under = -1 };
+	*ret_arguments = (struct arguments){ .limit = -1 };
 	for (int i = 1; i < argc; i += taken) {
 		taken = 1;
 		if (!options_end && strcmp(argv[i], "--") == 0) {
@@ -362,7 +366,7 @@ void options_scan(int argc, char **argv, struct arguments *ret_arguments,
 	struct parser parser = { .arguments = ret_arguments };
 	int taken;
 
-	*ret_arguments = (struct arguments){ .limit = -1, .fail_under = -1 };
+	*ret_arguments = (struct arguments){ .limit = -1 };
 	*ret_pending = NULL;
 	for (int i = 1; i < argc; i += taken) {
 		taken = 1;

@@ -22,6 +22,7 @@ enum option_kind {
 	OPTION_POSITION, // 0 and up
 	OPTION_NUMBER,
 	OPTION_SHARE, // `0.8` or `80%`
+	OPTION_GATE, // the same, or `criterion=TEXT:80%`; its own alone
 	OPTION_MONEY, // `0.5`
 	OPTION_DURATION, // `90` or `10m`, in seconds
 	OPTION_SINCE, // a time or how long ago
@@ -65,6 +66,7 @@ struct command {
 	int64_t listed; // without --limit; 0: all
 	void (*print)(const struct cli *cli, const void *reply); // for people; NULL: field by field
 	bool all_formats; // `print` is for CSV, too
+	bool reports; // in their formats
 };
 
 extern const struct option global_options[]; // of all commands

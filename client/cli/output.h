@@ -14,10 +14,12 @@ enum format {
 	FORMAT_JSONL, // of a list: an item a line
 	FORMAT_CSV,
 	FORMAT_MD,
+	FORMAT_HTML, // of reports alone, and so is the next
+	FORMAT_JUNIT,
 	_FORMAT_MAX,
 };
 
-#define FORMAT_NAMES "table json jsonl csv md" // in this order
+#define FORMAT_NAMES "table json jsonl csv md html junit" // in this order
 
 enum meaning {
 	MEANING_NONE,

@@ -189,7 +189,8 @@ START_TEST(right_arguments)
 	ck_assert_str_eq(command->name, "run");
 	ck_assert(arguments.json && options_given(&arguments, "new") &&
 		  !options_given(&arguments, "detach"));
-	ck_assert_double_eq_tol(arguments.fail_under, 0.8, 1e-9);
+	ck_assert_uint_eq(arguments.n_gates, 1);
+	ck_assert_double_eq_tol(arguments.gates[0].share, 0.8, 1e-9);
 	ck_assert_str_eq(arguments.operands[0], "f.json");
 	options_done(&arguments);
 	ck_assert_str_eq(request_of("--json run f.json --limit 5 --epochs=2 --fail-under 80% --new"),
@@ -253,6 +254,9 @@ START_TEST(wrong_arguments)
 		"task list -qx",
 		"collection rows a b",
 		"run a --fail-under 1.5",
+		"run a --fail-under criterion=it",
+		"run a --fail-under criterion=it:much",
+		"run a --fail-under-low -1",
 		"--user --system status",
 		"-x status",
 		"--limit 5 run a",

@@ -1,0 +1,193 @@
+#include "client/cli/gates.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/cli/options.h"
+#include "client/cli/report/pairs.h"
+
+#define CRITERION "criterion="
+#define CHANCE_MAX 0.05 // a regression that chance alone brings more often is none
+
+int gate_parse(const char *text, struct gate *ret_gate)
+{
+	const char *colon = strrchr(text, ':');
+	json_object *value;
+	int r;
+
+	*ret_gate = (struct gate){ 0 };
+	if (strncmp(text, CRITERION, strlen(CRITERION)) == 0) {
+		if (!colon)
+			return -EINVAL;
+		ret_gate->criterion = text + strlen(CRITERION);
+		ret_gate->length = (size_t) (colon - ret_gate->criterion);
+		text = colon + 1;
+	}
+	r = option_value(OPTION_SHARE, text, &value);
+	if (r < 0)
+		return r;
+	ret_gate->share = json_object_get_double(value);
+	json_object_put(value);
+	return 0;
+}
+
+bool gates_are_given(const struct arguments *arguments)
+{
+	return arguments->n_gates > 0 || arguments->fail_under_low > 0 || arguments->base;
+}
+
+/* On stderr, and where a CI reads what is printed, as its annotation. */
+__attribute__((format(printf, 1, 2))) static int below(const char *format, ...)
+{
+	const char *actions = getenv("GITHUB_ACTIONS");
+	va_list arguments;
+
+	if (actions && strcmp(actions, "true") == 0)
+		fputs("::error title=elluminate::", stderr);
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+	return EXIT_BELOW;
+}
+
+/* ---- Criteria ---- */
+
+static bool is_said(const struct gate *gate, const char *text)
+{
+	return text && strlen(text) == gate->length && memcmp(text, gate->criterion, gate->length) == 0;
+}
+
+/* By its id, its label, its text, or a part of that which no other has. */
+static const struct ellu_criterion_result *find_criterion(const struct ellu_experiment_results *results,
+							   const struct gate *gate)
+{
+	const struct ellu_criterion_result *found = NULL;
+	char *part = strndup(gate->criterion, gate->length);
+	bool several = false;
+	int64_t id = 0;
+
+	if (!part || !cli_is_id(part, &id))
+		id = 0;
+	for (size_t i = 0; part && i < results->n_criteria; i++) {
+		const struct ellu_criterion_result *criterion = results->criteria[i];
+
+		if (criterion->criterion_id == id || is_said(gate, criterion->label) ||
+		    is_said(gate, criterion->criterion)) {
+			found = criterion;
+			several = false;
+			break;
+		}
+		if (!strcasestr(criterion->criterion, part))
+			continue;
+		several = found != NULL;
+		found = criterion;
+	}
+	free(part);
+	return several ? NULL : found;
+}
+
+static int check_criterion(const struct ellu_experiment_results *results, const struct gate *gate)
+{
+	const struct ellu_criterion_result *criterion = results ? find_criterion(results, gate) : NULL;
+
+	if (!criterion) {
+		cli_error("--fail-under criterion=%.*s: expected an id, a label or a text that one criterion of the "
+			  "experiment has", (int) gate->length, gate->criterion);
+		return EXIT_USAGE;
+	}
+	if (!criterion->yes->value)
+		return below("Nothing was decided by: %s", criterion->criterion);
+	if (*criterion->yes->value < gate->share)
+		return below("%.4g %% meet a criterion that is to be met by %.4g %%: %s", *criterion->yes->value * 100,
+			     gate->share * 100, criterion->criterion);
+	return 0;
+}
+
+/* ---- Rates ---- */
+
+static int check_rate(const struct ellu_experiment_results *results, double wanted)
+{
+	const double *rate = results ? results->success_rate->value : NULL;
+
+	if (!rate)
+		return below("Nothing was decided: no success rate is at least %.4g %%.", wanted * 100);
+	return *rate >= wanted ? 0 : below("The success rate is below %.4g %%.", wanted * 100);
+}
+
+static int check_low(const struct ellu_experiment_results *results, double wanted)
+{
+	const double *low = results ? results->success_rate->low : NULL;
+
+	if (wanted <= 0)
+		return 0;
+	if (!low)
+		return below("Nothing was decided: no success rate is at least %.4g %%.", wanted * 100);
+	if (*low >= wanted)
+		return 0;
+	return below("The success rate may be as low as %.4g %% (95 %% interval), which is below %.4g %%.", *low * 100,
+		     wanted * 100);
+}
+
+/* ---- An earlier experiment ---- */
+
+static int check_regression(struct cli *cli, const struct ellu_experiment *experiment)
+{
+	struct ellu_get_experiment_request request = ELLU_RECORD(struct ellu_get_experiment_request);
+	const char *operand = cli->arguments.base;
+	struct ellu_ref ref = ELLU_RECORD(struct ellu_ref);
+	const struct ellu_get_experiment_reply *base;
+	const struct ellu_error *error;
+	struct pairs pairs;
+	int r, status;
+	int64_t id;
+
+	if (!operand)
+		return 0;
+	if (cli_is_id(operand, &id))
+		ref.id = &id;
+	else
+		ref.name = operand;
+	request.project = cli->arguments.project;
+	request.experiment = &ref;
+	r = ellu_get_experiment(cli->daemon, &request, &base, &error);
+	if (r < 0)
+		return cli_fail(r, error);
+	status = pairs_read(cli, base->experiment->id, experiment->id, &pairs, NULL, NULL);
+	if (status == 0 && pairs.n_rows == 0) {
+		cli_error("--fail-on-regression %s: no row was decided in both", operand);
+		status = EXIT_USAGE;
+	}
+	if (status == 0) {
+		fprintf(stderr, "Beside %s, ", base->experiment->name);
+		pairs_print(stderr, &pairs);
+		fputs(".\n", stderr);
+	}
+	if (status == 0 && pairs.n_worse > pairs.n_better && pairs.p < CHANCE_MAX)
+		status = below("This is a regression from %s (p = %.2g, below %g).", base->experiment->name,
+			       pairs.p, CHANCE_MAX);
+	pairs_done(&pairs);
+	ellu_free(base);
+	return status;
+}
+
+int gates_check(struct cli *cli, const struct ellu_experiment *experiment)
+{
+	const struct arguments *arguments = &cli->arguments;
+	int status = 0, one;
+
+	for (size_t i = 0; i < arguments->n_gates; i++) {
+		const struct gate *gate = &arguments->gates[i];
+
+		one = gate->criterion ? check_criterion(experiment->results, gate) :
+					check_rate(experiment->results, gate->share);
+		status = status ? status : one;
+	}
+	one = check_low(experiment->results, arguments->fail_under_low);
+	status = status ? status : one;
+	one = check_regression(cli, experiment);
+	return status ? status : one;
+}

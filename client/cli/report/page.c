@@ -1,0 +1,415 @@
+/*
+ * A report as one HTML page: readable without script, which only filters and sorts. Answers are hostile
+ * input: all text is escaped, and nothing runs, or is styled or fetched, that does not carry the page's own
+ * nonce.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "client/cli/report/report.h"
+#include "client/cli/show.h"
+#include "client/cli/text.h"
+#include "proto/json_build.h"
+#include "proto/money.h"
+#include "report_page_css.h"
+#include "report_page_js.h"
+
+#define BAR_WIDTH 200
+#define CHART_WIDTH 360
+#define CHART_HEIGHT 120
+#define FIRST_LINE_BYTES 300
+#define VERDICTS_SHOWN 8 // one by one in a case's head
+
+static const char *const outcome_classes[_OUTCOME_MAX] = {
+	[OUTCOME_NO_ANSWER] = "bad",
+	[OUTCOME_NOT_MET] = "bad",
+	[OUTCOME_UNDECIDED] = "warn",
+	[OUTCOME_MET] = "good",
+};
+
+/* ---- Cases ---- */
+
+static void write_first_line(FILE *out, const char *text)
+{
+	char line[FIRST_LINE_BYTES + 1];
+
+	text += strspn(text, " \t\r\n");
+	snprintf(line, sizeof(line), "%.*s", (int) strcspn(text, "\n"), text);
+	line[text_cut(line, FIRST_LINE_BYTES)] = '\0';
+	report_escape(out, line);
+}
+
+static void write_text(FILE *out, const char *title, const char *text)
+{
+	if (!text || !*text)
+		return;
+	fputs("<h4>", out);
+	report_escape(out, title);
+	fputs("</h4><pre>", out);
+	report_escape(out, text);
+	fputs("</pre>", out);
+}
+
+static const char *verdict_class(const char *rating)
+{
+	return !rating ? "warn" : strcmp(rating, "YES") == 0 ? "good" : "bad";
+}
+
+static void write_verdicts(FILE *out, const struct ellu_response *response)
+{
+	if (response->n_ratings == 0)
+		return;
+	fputs("<h4>Verdicts</h4><table><tbody>", out);
+	for (size_t i = 0; i < response->n_ratings; i++) {
+		const struct ellu_rating *rating = response->ratings[i];
+
+		fprintf(out, "<tr><td class=\"%s\">%s</td><td>", verdict_class(rating->rating),
+			rating->rating ? rating->rating : "?");
+		report_escape(out, rating->criterion->criterion_str);
+		if (rating->error || rating->reasoning) {
+			fputs("<br><span class=soft>", out);
+			report_escape(out, rating->error ? rating->error->message : rating->reasoning);
+			fputs("</span>", out);
+		}
+		if (rating->edited)
+			fputs("<br><span class=soft>a person's verdict</span>", out);
+		fputs("</td></tr>", out);
+	}
+	fputs("</tbody></table>", out);
+}
+
+/* A letter for each criterion: what a script filters by. */
+static void write_letters(FILE *out, const struct reported *reported, const struct ellu_response *response)
+{
+	const struct ellu_experiment_results *results = reported->experiment->results;
+
+	for (size_t i = 0; i < results->n_criteria; i++) {
+		char letter = '-';
+
+		for (size_t k = 0; k < response->n_ratings; k++) {
+			const struct ellu_rating *rating = response->ratings[k];
+
+			if (rating->rating && rating->criterion->id &&
+			    *rating->criterion->id == results->criteria[i]->criterion_id)
+				letter = rating->rating[0];
+		}
+		fputc(letter, out);
+	}
+}
+
+static void write_case(const struct report *report, const struct reported *reported,
+		       const struct ellu_response *response, enum outcome outcome, FILE *out)
+{
+	(void) report;
+	fprintf(out, "<details class=case data-o=%d data-r=%" PRId64 " data-e=%" PRId64 " data-d=%.6f"
+		     " data-t=%" PRId64 " data-v=\"", (int) outcome, response->template_variables->id,
+		response->epoch, response->duration_seconds,
+		response->output_tokens ? *response->output_tokens : 0);
+	write_letters(out, reported, response);
+	fprintf(out, "\"><summary><span class=\"outcome %s\">%s</span><span class=first>",
+		outcome_classes[outcome], outcome_names[outcome]);
+	write_first_line(out, response->error	      ? response->error->message :
+			      response->response_text ? response->response_text :
+							"");
+	fprintf(out, "</span><span class=where>row %" PRId64, response->template_variables->id);
+	if (reported->experiment->n_epochs > 1)
+		fprintf(out, ", epoch %" PRId64, response->epoch);
+	fprintf(out, ", %.2f s</span></summary><div class=inside>", response->duration_seconds);
+	write_text(out, "Values", response->template_variables->input_values);
+	for (size_t i = 0; i < response->n_messages; i++)
+		write_text(out, response->messages[i]->role, response->messages[i]->content);
+	write_text(out, response->error ? "Error" : "Answer",
+		   response->error ? response->error->message : response->response_text);
+	for (size_t i = 0; i < response->n_tool_calls; i++) {
+		write_text(out, "Calls", response->tool_calls[i]->name);
+		write_text(out, "with", response->tool_calls[i]->arguments);
+	}
+	write_verdicts(out, response);
+	write_text(out, "Annotation", response->annotation);
+	if (response->left_out)
+		write_text(out, "Left out", response->left_out->message);
+	fputs("</div></details>\n", out);
+}
+
+static void write_change(const struct report *report, const struct ellu_compared_case *compared, FILE *out)
+{
+	const bool worse = *compared->responses[1]->success < *compared->responses[0]->success;
+
+	(void) report;
+	fprintf(out, "<details class=case><summary><span class=\"outcome %s\">%s</span><span class=first>",
+		worse ? "bad" : "good", worse ? "worse" : "better");
+	write_first_line(out, compared->template_variables->input_values);
+	fprintf(out, "</span><span class=where>row %" PRId64 ", epoch %" PRId64
+		     "</span></summary><div class=inside>",
+		compared->template_variables->id, compared->epoch);
+	write_text(out, "Values", compared->template_variables->input_values);
+	for (size_t i = 0; i < compared->n_responses; i++) {
+		const struct ellu_compared_response *response = compared->responses[i];
+		char title[64];
+
+		snprintf(title, sizeof(title), "Experiment %" PRId64, response->experiment_id);
+		write_text(out, title, response->error	       ? response->error->message :
+				       response->response_text ? response->response_text :
+								 "no answer");
+	}
+	fputs("</div></details>\n", out);
+}
+
+/* ---- Charts ---- */
+
+static double end_of(double value, double otherwise)
+{
+	return (isnan(value) ? otherwise : value) * BAR_WIDTH;
+}
+
+static void write_bar(FILE *out, const struct estimate *estimate)
+{
+	char share[32], interval[64];
+
+	fprintf(out, "<svg class=bar viewBox=\"0 0 %d 16\" preserveAspectRatio=none role=img aria-label=\"%s, 95 %% "
+		     "interval %s\"><rect class=track width=%d height=16 rx=3 />",
+		BAR_WIDTH, share_text(share, estimate->value), interval_text(interval, estimate), BAR_WIDTH);
+	if (!isnan(estimate->value))
+		fprintf(out, "<rect class=fill width=%.1f height=16 rx=3 /><path class=whisker"
+			     " d=\"M%.1f 4v8m0-4H%.1fm0-4v8\" />",
+			end_of(estimate->value, 0), end_of(estimate->low, estimate->value),
+			end_of(estimate->high, estimate->value));
+	fputs("</svg>", out);
+}
+
+/* From the first bin with something in it to the last. */
+static void write_histogram(FILE *out, const struct histogram *histogram, const char *title,
+			    int digits, const char *unit)
+{
+	size_t first = 0, last = HISTOGRAM_BINS - 1;
+	int64_t most = 1;
+	double width;
+
+	if (histogram->n == 0)
+		return;
+	while (!histogram->bins[first])
+		first++;
+	while (!histogram->bins[last])
+		last--;
+	for (size_t i = first; i <= last; i++)
+		most = histogram->bins[i] > most ? histogram->bins[i] : most;
+	width = (double) CHART_WIDTH / (double) (last - first + 1);
+	fprintf(out, "<figure><figcaption>%s</figcaption><svg viewBox=\"0 0 %d %d\" role=img aria-label=\"%s, of %"
+		     PRId64 " answers\">", title, CHART_WIDTH, CHART_HEIGHT + 16, title, histogram->n);
+	for (size_t i = first; i <= last; i++) {
+		double height = (double) histogram->bins[i] / (double) most * CHART_HEIGHT;
+
+		fprintf(out, "<rect class=fill x=%.1f y=%.1f width=%.1f height=%.1f><title>", (double) (i - first) * width,
+			CHART_HEIGHT - height, width - 1, height);
+		fprintf(out, "%.*g", digits, histogram_edge(histogram, i));
+		fputs(" to ", out);
+		fprintf(out, "%.*g", digits, histogram_edge(histogram, i + 1));
+		fprintf(out, "%s: %" PRId64 "</title></rect>", unit, histogram->bins[i]);
+	}
+	fprintf(out, "<text class=axis x=0 y=%d>", CHART_HEIGHT + 13);
+	fprintf(out, "%.*g", digits, histogram_edge(histogram, first));
+	fprintf(out, "%s</text><text class=axis x=%d y=%d text-anchor=end>", unit, CHART_WIDTH, CHART_HEIGHT + 13);
+	fprintf(out, "%.*g", digits, histogram_edge(histogram, last + 1));
+	fprintf(out, "%s</text></svg></figure>", unit);
+}
+
+/* ---- An experiment ---- */
+
+static void write_fact(FILE *out, const char *name, const char *text)
+{
+	fprintf(out, "<dt>%s</dt><dd>", name);
+	report_escape(out, text);
+	fputs("</dd>", out);
+}
+
+static void write_model(FILE *out, const char *name, const struct ellu_model *model)
+{
+	char text[600];
+
+	if (model)
+		write_fact(out, name, model_text(model, text, sizeof(text)));
+}
+
+static void write_facts(FILE *out, const struct reported *reported)
+{
+	const struct ellu_experiment *experiment = reported->experiment;
+	const struct ellu_experiment_results *results = experiment->results;
+	char text[256], number[32], other[32], money[MONEY_TEXT_SIZE];
+
+	fputs("<dl>", out);
+	if (experiment->prompt_template && experiment->prompt_template->name) {
+		snprintf(text, sizeof(text), "%s, version %" PRId64, experiment->prompt_template->name,
+			 experiment->prompt_template->version ? *experiment->prompt_template->version : 1);
+		write_fact(out, "Prompt", text);
+	}
+	if (experiment->collection->name)
+		write_fact(out, "Collection", experiment->collection->name);
+	write_model(out, "Answered by", experiment->model);
+	write_model(out, "Judged by", experiment->rating_model);
+	write_fact(out, "Made", time_local_text(number, experiment->created_at));
+	snprintf(text, sizeof(text), "%s (%s without an answer)", number_text(number, results->responses),
+		 number_text(other, results->failed_responses));
+	write_fact(out, "Responses", text);
+	snprintf(text, sizeof(text), "%s in, %s out", number_text(number, results->total_input_tokens),
+		 number_text(other, results->total_output_tokens));
+	write_fact(out, "Tokens", text);
+	if (results->cost) {
+		money_format(*results->cost, money);
+		snprintf(text, sizeof(text), "$%s", money);
+		write_fact(out, "Cost", text);
+	}
+	fputs("</dl>", out);
+}
+
+static void write_criteria(FILE *out, const struct reported *reported)
+{
+	const struct ellu_experiment_results *results = reported->experiment->results;
+	char text[64];
+
+	if (results->n_criteria == 0)
+		return;
+	fputs("<h3>Criteria</h3><table><thead><tr><th>Criterion</th><th class=number>YES</th><th>95 % interval</th>"
+	      "<th class=\"number rated\">rated</th></tr></thead><tbody>", out);
+	for (size_t i = 0; i < results->n_criteria; i++) {
+		const struct estimate *estimate = &reported->criteria[i];
+
+		fputs("<tr><td>", out);
+		report_escape(out, results->criteria[i]->criterion);
+		fprintf(out, "</td><td class=number>%s</td><td>", share_text(text, estimate->value));
+		write_bar(out, estimate);
+		fprintf(out, "<span class=soft>%s</span></td><td class=\"number rated\">%" PRId64 "/%" PRId64 "</td></tr>",
+			interval_text(text, estimate), results->criteria[i]->yes->n_scored,
+			results->criteria[i]->yes->n_total);
+	}
+	fputs("</tbody></table>", out);
+}
+
+static void write_experiment(FILE *out, const struct reported *reported)
+{
+	const struct ellu_experiment *experiment = reported->experiment;
+	char share[32], interval[64];
+
+	fprintf(out, "<section class=experiment><h2>");
+	report_escape(out, experiment->name);
+	fprintf(out, "</h2><p class=soft>Experiment %" PRId64 ", %" PRId64 " cases", experiment->id,
+		experiment->total_cases);
+	if (experiment->n_epochs > 1)
+		fprintf(out, ", %" PRId64 " epochs", experiment->n_epochs);
+	fputs("</p>", out);
+	if (experiment->description) {
+		fputs("<p>", out);
+		report_escape(out, experiment->description);
+		fputs("</p>", out);
+	}
+	if (experiment->results->simulated)
+		fputs("<p class=warning>Simulated: not from a real model.</p>", out);
+	fprintf(out, "<p class=big>%s</p><p>of all responses meet every criterion; 95 %% interval %s</p>",
+		share_text(share, reported->success.value), interval_text(interval, &reported->success));
+	write_bar(out, &reported->success);
+	write_facts(out, reported);
+	write_criteria(out, reported);
+	fputs("<h3>How long, and how much</h3><div class=charts>", out);
+	write_histogram(out, &reported->durations, "Duration of answers", 3, " s");
+	write_histogram(out, &reported->output_tokens, "Tokens of answers", 6, "");
+	fputs("</div></section>\n", out);
+}
+
+/* ---- Lists of cases ---- */
+
+static void write_json_names(FILE *out, const struct reported *reported)
+{
+	json_object *names = json_object_new_array(), *criteria = json_object_new_array();
+	const struct ellu_experiment_results *results = reported->experiment->results;
+
+	for (enum outcome outcome = 0; outcome < _OUTCOME_MAX; outcome++)
+		json_object_array_add(names, json_object_new_string(outcome_names[outcome]));
+	for (size_t i = 0; i < results->n_criteria; i++)
+		json_object_array_add(criteria, json_object_new_string(results->criteria[i]->criterion));
+	fputs("<div class=cases data-outcomes=\"", out);
+	report_escape(out, json_object_to_json_string(names));
+	fputs("\" data-criteria=\"", out);
+	report_escape(out, json_object_to_json_string(criteria));
+	fputs("\">\n", out);
+	json_object_put(names);
+	json_object_put(criteria);
+}
+
+static void write_cases(FILE *out, const struct report *report, const struct reported *reported)
+{
+	int64_t left_out = 0, room = report->limit;
+
+	fputs("<h2>Cases", out);
+	if (report->n > 1) {
+		fputs(" of ", out);
+		report_escape(out, reported->experiment->name);
+	}
+	fputs("</h2>", out);
+	for (enum outcome outcome = 0; outcome < _OUTCOME_MAX; outcome++)
+		left_out += reported->counts[outcome] - reported->n_shown[outcome];
+	write_json_names(out, reported);
+	for (enum outcome outcome = 0; outcome < _OUTCOME_MAX && room > 0; outcome++) {
+		report_copy(reported->cases[outcome], out);
+		room -= reported->n_shown[outcome];
+	}
+	fputs("</div>", out);
+	if (left_out > 0)
+		fprintf(out, "<p class=soft>%" PRId64 " more cases are left out; --limit shows them.</p>", left_out);
+}
+
+static void write_comparison(FILE *out, const struct report *report, size_t i)
+{
+	fputs("<section><h2>", out);
+	report_escape(out, report->experiments[i].experiment->name);
+	fputs(" beside ", out);
+	report_escape(out, report->experiments[0].experiment->name);
+	fputs("</h2><p>", out);
+	pairs_print(out, &report->pairs[i]);
+	fputs("</p>", out);
+	report_copy(report->worse[i], out);
+	report_copy(report->better[i], out);
+	fputs("</section>\n", out);
+}
+
+/* ---- The page ---- */
+
+/* What the page's own styles and script carry. */
+static void make_nonce(char nonce[static 33])
+{
+	unsigned char bytes[16] = { 0 };
+
+	(void) getrandom(bytes, sizeof(bytes), 0);
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		snprintf(nonce + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static void write(const struct report *report)
+{
+	FILE *out = stdout;
+	char nonce[33];
+
+	make_nonce(nonce);
+	fprintf(out, "<!doctype html>\n<html lang=en><head><meta charset=utf-8>\n<meta name=viewport"
+		     " content=\"width=device-width,initial-scale=1\">\n<meta http-equiv=Content-Security-Policy"
+		     " content=\"default-src 'none'; style-src 'nonce-%s'; script-src 'nonce-%s'; base-uri 'none';"
+		     " form-action 'none'\">\n<title>", nonce, nonce);
+	report_escape(out, report->experiments[0].experiment->name);
+	fprintf(out, "</title>\n<style nonce=%s>%s</style></head>\n<body><header><h1>", nonce, report_page_css);
+	report_escape(out, report->experiments[0].experiment->name);
+	fputs("</h1><p class=soft>A report of elluminate</p></header>\n<main>\n", out);
+	for (size_t i = 0; i < report->n; i++)
+		write_experiment(out, &report->experiments[i]);
+	for (size_t i = 1; i < report->n; i++)
+		write_comparison(out, report, i);
+	for (size_t i = 0; i < report->n; i++)
+		write_cases(out, report, &report->experiments[i]);
+	fprintf(out, "</main>\n<script nonce=%s>%s</script></body></html>\n", nonce, report_page_js);
+}
+
+const struct report_writer report_page = {
+	.name = "html",
+	.write_case = write_case,
+	.write_change = write_change,
+	.write = write,
+};

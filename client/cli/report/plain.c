@@ -1,0 +1,324 @@
+/* Reports for programs, and for where others are: Markdown, JUnit's XML, CSV and JSON. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/cli/report/report.h"
+#include "client/cli/show.h"
+#include "client/cli/text.h"
+#include "proto/generated/interface.h"
+
+#define MARKDOWN_CASES 20 // that went wrong, of each experiment
+#define MARKDOWN_BYTES 200 // of an answer
+
+/* The first criterion that is not met, or NULL. */
+static const struct ellu_rating *first_no(const struct ellu_response *response)
+{
+	for (size_t i = 0; i < response->n_ratings; i++)
+		if (response->ratings[i]->rating && strcmp(response->ratings[i]->rating, "NO") == 0)
+			return response->ratings[i];
+	return NULL;
+}
+
+/* ---- Markdown ---- */
+
+/* In a cell of a table, where it must be one line. */
+static const char *cell_escape(char c)
+{
+	switch (c) {
+	case '|':
+		return "\\|";
+	case '\n':
+	case '\r':
+		return " ";
+	case '<':
+		return "&lt;";
+	case '>':
+		return "&gt;";
+	case '&':
+		return "&amp;";
+	case '`':
+	case '*':
+	case '_':
+	case '[':
+	case ']':
+	case '\\':
+		return c == '`' ? "\\`" : c == '*' ? "\\*" : c == '_' ? "\\_" : c == '[' ? "\\[" :
+		       c == ']' ? "\\]" : "\\\\";
+	default:
+		return NULL;
+	}
+}
+
+static void write_cell(FILE *out, const char *text)
+{
+	char cut[MARKDOWN_BYTES + 8];
+	bool is_long = strlen(text) > MARKDOWN_BYTES;
+
+	snprintf(cut, sizeof(cut), "%.*s", MARKDOWN_BYTES, text);
+	text_escape(out, cut, cell_escape, /* guarded= */ true);
+	if (is_long)
+		fputs("…", out);
+}
+
+static void markdown_case(const struct report *report, const struct reported *reported,
+			  const struct ellu_response *response, enum outcome outcome, FILE *out)
+{
+	const struct ellu_rating *no = first_no(response);
+
+	(void) report;
+	if (reported->n_shown[outcome] > MARKDOWN_CASES || outcome == OUTCOME_MET)
+		return;
+	fprintf(out, "| %" PRId64 " | %" PRId64 " | %s | ", response->template_variables->id, response->epoch,
+		outcome_names[outcome]);
+	write_cell(out, no ? no->criterion->criterion_str : "");
+	fputs(" | ", out);
+	write_cell(out, response->error	      ? response->error->message :
+			response->response_text ? response->response_text :
+						  "");
+	fputs(" |\n", out);
+}
+
+static void markdown_row(FILE *out, const char *name, const struct estimate *estimate)
+{
+	char share[32], interval[64];
+
+	fputs("| ", out);
+	write_cell(out, name);
+	fprintf(out, " | %s | %s |\n", share_text(share, estimate->value), interval_text(interval, estimate));
+}
+
+static void markdown_experiment(FILE *out, const struct reported *reported)
+{
+	const struct ellu_experiment_results *results = reported->experiment->results;
+	char share[32], interval[64];
+
+	fputs("## ", out);
+	write_cell(out, reported->experiment->name);
+	fprintf(out, "\n\n**%s** of %" PRId64 " responses meet every criterion (95 %% interval %s).%s\n\n",
+		share_text(share, reported->success.value), results->responses,
+		interval_text(interval, &reported->success),
+		results->simulated ? " *Simulated: not from a real model.*" : "");
+	fputs("| criterion | YES | 95 % interval |\n| --- | ---: | ---: |\n", out);
+	for (size_t i = 0; i < results->n_criteria; i++)
+		markdown_row(out, results->criteria[i]->criterion, &reported->criteria[i]);
+	markdown_row(out, ALL_CRITERIA, &reported->success);
+}
+
+static void markdown_cases(FILE *out, const struct reported *reported)
+{
+	int64_t wrong = reported->counts[OUTCOME_NO_ANSWER] + reported->counts[OUTCOME_NOT_MET] +
+			reported->counts[OUTCOME_UNDECIDED];
+
+	if (wrong == 0)
+		return;
+	fprintf(out, "\n<details><summary>%" PRId64 " cases went wrong</summary>\n\n"
+		     "| row | epoch | outcome | criterion | answer |\n| ---: | ---: | --- | --- | --- |\n", wrong);
+	for (enum outcome outcome = 0; outcome < OUTCOME_MET; outcome++)
+		report_copy(reported->cases[outcome], out);
+	fputs("\n</details>\n", out);
+}
+
+static void markdown(const struct report *report)
+{
+	FILE *out = stdout;
+
+	for (size_t i = 0; i < report->n; i++) {
+		if (i > 0)
+			putchar('\n');
+		markdown_experiment(out, &report->experiments[i]);
+		if (i > 0) {
+			fprintf(out, "\nBeside experiment %" PRId64 ": ", report->experiments[0].experiment->id);
+			pairs_print(out, &report->pairs[i]);
+			fputs(".\n", out);
+		}
+		markdown_cases(out, &report->experiments[i]);
+	}
+}
+
+const struct report_writer report_markdown = {
+	.name = "md",
+	.write_case = markdown_case,
+	.write = markdown,
+};
+
+/* ---- JUnit ---- */
+
+static void junit_case(const struct report *report, const struct reported *reported,
+		       const struct ellu_response *response, enum outcome outcome, FILE *out)
+{
+	const struct ellu_rating *no = first_no(response);
+
+	(void) report;
+	fputs("    <testcase classname=\"", out);
+	report_escape(out, reported->experiment->name);
+	fprintf(out, "\" name=\"row %" PRId64 ", epoch %" PRId64 "\" time=\"%.3f\"", response->template_variables->id,
+		response->epoch, response->duration_seconds);
+	if (outcome == OUTCOME_MET) {
+		fputs("/>\n", out);
+		return;
+	}
+	fputs(outcome == OUTCOME_NO_ANSWER  ? ">\n      <error message=\"" :
+	      outcome == OUTCOME_UNDECIDED ? ">\n      <skipped message=\"" :
+					     ">\n      <failure message=\"", out);
+	report_escape(out, outcome == OUTCOME_NO_ANSWER	 ? response->error->message :
+			   outcome == OUTCOME_UNDECIDED ? "undecided" :
+							  no->criterion->criterion_str);
+	if (outcome == OUTCOME_UNDECIDED) {
+		fputs("\"/>\n    </testcase>\n", out);
+		return;
+	}
+	fputs("\">", out);
+	report_escape(out, response->response_text);
+	fprintf(out, "</%s>\n    </testcase>\n", outcome == OUTCOME_NO_ANSWER ? "error" : "failure");
+}
+
+static void junit(const struct report *report)
+{
+	FILE *out = stdout;
+
+	fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n", out);
+	for (size_t i = 0; i < report->n; i++) {
+		const struct reported *reported = &report->experiments[i];
+		int64_t n = 0;
+
+		for (enum outcome outcome = 0; outcome < _OUTCOME_MAX; outcome++)
+			n += reported->n_shown[outcome];
+		fputs("  <testsuite name=\"", out);
+		report_escape(out, reported->experiment->name);
+		fprintf(out, "\" tests=\"%" PRId64 "\" failures=\"%" PRId64 "\" errors=\"%" PRId64 "\" skipped=\"%" PRId64
+			     "\">\n", n, reported->n_shown[OUTCOME_NOT_MET], reported->n_shown[OUTCOME_NO_ANSWER],
+			reported->n_shown[OUTCOME_UNDECIDED]);
+		for (enum outcome outcome = 0; outcome < _OUTCOME_MAX; outcome++)
+			report_copy(reported->cases[outcome], out);
+		fputs("  </testsuite>\n", out);
+	}
+	fputs("</testsuites>\n", out);
+}
+
+const struct report_writer report_junit = { .name = "junit", .write_case = junit_case, .write = junit };
+
+/* ---- CSV ---- */
+
+static void csv_case(const struct report *report, const struct reported *reported,
+		     const struct ellu_response *response, enum outcome outcome, FILE *out)
+{
+	const struct output as = { .format = FORMAT_CSV };
+	struct table *table = table_new_as(&as);
+	const struct ellu_rating *no = first_no(response);
+
+	(void) report;
+	for (int i = 0; i < 9; i++)
+		table_column(table, "");
+	table_printf(table, "%" PRId64, reported->experiment->id);
+	table_printf(table, "%" PRId64, response->id);
+	table_printf(table, "%" PRId64, response->template_variables->id);
+	table_printf(table, "%" PRId64, response->epoch);
+	table_text(table, outcome_names[outcome]);
+	table_text(table, no ? no->criterion->criterion_str : NULL);
+	table_printf(table, "%.6f", response->duration_seconds);
+	table_text(table, response->error ? response->error->message : NULL);
+	table_text(table, response->response_text);
+	table_print(table, out);
+	table_free(table);
+}
+
+static void csv(const struct report *report)
+{
+	puts("experiment,response,row,epoch,outcome,not_met,duration_seconds,error,answer");
+	for (size_t i = 0; i < report->n; i++)
+		for (enum outcome outcome = 0; outcome < _OUTCOME_MAX; outcome++)
+			report_copy(report->experiments[i].cases[outcome], stdout);
+}
+
+const struct report_writer report_csv = { .name = "csv", .write_case = csv_case, .write = csv };
+
+/* ---- JSON ---- */
+
+static json_object *json_number(double value)
+{
+	return isnan(value) ? NULL : json_object_new_double(value);
+}
+
+static json_object *json_estimate(const struct estimate *estimate)
+{
+	json_object *json = json_object_new_object();
+
+	json_object_object_add(json, "value", json_number(estimate->value));
+	json_object_object_add(json, "low", json_number(estimate->low));
+	json_object_object_add(json, "high", json_number(estimate->high));
+	return json;
+}
+
+static void json_case(const struct report *report, const struct reported *reported,
+		      const struct ellu_response *response, enum outcome outcome, FILE *out)
+{
+	char *text;
+
+	(void) report;
+	(void) reported;
+	if (record_to_text(&ellu_response_type, response, TO_CLIENT, &text, NULL) < 0)
+		return;
+	fprintf(out, "%s{\"outcome\":\"%s\",\"response\":%s}", ftell(out) > 0 ? ",\n" : "",
+		outcome_names[outcome], text);
+	free(text);
+}
+
+static void json_experiment(FILE *out, const struct reported *reported)
+{
+	json_object *criteria = json_object_new_array(), *success = json_estimate(&reported->success);
+	const struct ellu_experiment_results *results = reported->experiment->results;
+	char *text = NULL;
+	int n = 0;
+
+	for (size_t i = 0; i < results->n_criteria; i++) {
+		json_object *criterion = json_estimate(&reported->criteria[i]);
+
+		json_object_object_add(criterion, "criterion",
+				       json_object_new_string(results->criteria[i]->criterion));
+		json_object_array_add(criteria, criterion);
+	}
+	if (record_to_text(&ellu_experiment_type, reported->experiment, TO_CLIENT, &text, NULL) < 0)
+		text = NULL;
+	fprintf(out, "{\"experiment\":%s,\"success_rate\":%s,", text ? text : "null", json_object_to_json_string(success));
+	fprintf(out, "\"criteria\":%s,\"cases\":[", json_object_to_json_string(criteria));
+	for (enum outcome outcome = 0; outcome < _OUTCOME_MAX; outcome++) {
+		if (reported->n_shown[outcome] > 0 && n++ > 0)
+			fputs(",\n", out);
+		report_copy(reported->cases[outcome], out);
+	}
+	fputs("]}", out);
+	free(text);
+	json_object_put(success);
+	json_object_put(criteria);
+}
+
+static void json_comparison(FILE *out, const struct report *report, size_t i)
+{
+	const struct pairs *pairs = &report->pairs[i];
+	json_object *difference = json_estimate(&pairs->difference);
+
+	fprintf(out, "%s{\"base_id\":%" PRId64 ",\"experiment_id\":%" PRId64 ",\"rows\":%zu,\"better\":%" PRId64
+		     ",\"worse\":%" PRId64 ",\"p\":%.9g,\"difference\":%s}", i > 1 ? "," : "",
+		report->experiments[0].experiment->id, report->experiments[i].experiment->id, pairs->n_rows,
+		pairs->n_better, pairs->n_worse, pairs->p, json_object_to_json_string(difference));
+	json_object_put(difference);
+}
+
+static void json(const struct report *report)
+{
+	FILE *out = stdout;
+
+	fputs("{\"experiments\":[", out);
+	for (size_t i = 0; i < report->n; i++) {
+		fputs(i > 0 ? "," : "", out);
+		json_experiment(out, &report->experiments[i]);
+	}
+	fputs("],\"comparisons\":[", out);
+	for (size_t i = 1; i < report->n; i++)
+		json_comparison(out, report, i);
+	fputs("]}\n", out);
+}
+
+const struct report_writer report_json = { .name = "json", .write_case = json_case, .write = json };

@@ -1,0 +1,370 @@
+#include "client/cli/report/report.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/cli/output.h"
+#include "client/cli/text.h"
+
+const char *const outcome_names[_OUTCOME_MAX] = {
+	[OUTCOME_NO_ANSWER] = "no answer",
+	[OUTCOME_NOT_MET] = "not met",
+	[OUTCOME_UNDECIDED] = "undecided",
+	[OUTCOME_MET] = "met",
+};
+
+/* ---- What writers share ---- */
+
+const struct report_writer *report_writer_find(const char *name)
+{
+	static const struct report_writer *const writers[] = {
+		&report_page, &report_markdown, &report_junit, &report_csv, &report_json,
+	};
+
+	for (size_t i = 0; i < sizeof(writers) / sizeof(writers[0]); i++)
+		if (strcmp(writers[i]->name, name) == 0)
+			return writers[i];
+	return NULL;
+}
+
+void report_copy(FILE *file, FILE *out)
+{
+	char buffer[16384];
+	size_t n;
+
+	rewind(file);
+	while ((n = fread(buffer, 1, sizeof(buffer), file)) > 0)
+		fwrite(buffer, 1, n, out);
+}
+
+static const char *markup(char c)
+{
+	switch (c) {
+	case '&':
+		return "&amp;";
+	case '<':
+		return "&lt;";
+	case '>':
+		return "&gt;";
+	case '"':
+		return "&quot;";
+	case '\'':
+		return "&#39;";
+	default:
+		return NULL;
+	}
+}
+
+void report_escape(FILE *out, const char *text)
+{
+	text_escape(out, text ? text : "", markup, /* guarded= */ true);
+}
+
+const char *share_text(char buffer[static 32], double share)
+{
+	if (isnan(share))
+		return "-";
+	snprintf(buffer, 32, "%.1f %%", share * 100);
+	return buffer;
+}
+
+const char *interval_text(char buffer[static 64], const struct estimate *estimate)
+{
+	if (isnan(estimate->low))
+		return "-";
+	snprintf(buffer, 64, "%.1f to %.1f %%", estimate->low * 100, estimate->high * 100);
+	return buffer;
+}
+
+double histogram_edge(const struct histogram *histogram, size_t bin)
+{
+	return histogram->least * exp2((double) bin / BINS_A_DOUBLING);
+}
+
+static void histogram_add(struct histogram *histogram, double value)
+{
+	double at = value > histogram->least ? log2(value / histogram->least) * BINS_A_DOUBLING : 0;
+
+	histogram->bins[at < HISTOGRAM_BINS - 1 ? (size_t) at : HISTOGRAM_BINS - 1]++;
+	histogram->n++;
+}
+
+/* ---- Reading ---- */
+
+/* Of the row at hand, whose epochs come one after the other. */
+struct row_counts {
+	int64_t row_id;
+	int64_t successes, responses;
+	struct {
+		int64_t yes, decided;
+	} *criteria;
+};
+
+struct reading {
+	struct report *report;
+	struct reported *reported;
+	struct row_counts row;
+	struct clusters success;
+	struct clusters *criteria;
+};
+
+static void end_row(struct reading *reading)
+{
+	struct row_counts *row = &reading->row;
+	size_t n = reading->reported->experiment->results->n_criteria;
+
+	clusters_add(&reading->success, (double) row->successes, row->responses);
+	for (size_t i = 0; i < n; i++) {
+		clusters_add(&reading->criteria[i], (double) row->criteria[i].yes,
+			     row->criteria[i].decided);
+		row->criteria[i].yes = row->criteria[i].decided = 0;
+	}
+	row->successes = row->responses = 0;
+}
+
+static bool is_of(const struct ellu_criterion_result *result, const struct ellu_criterion *criterion)
+{
+	return criterion->id ? *criterion->id == result->criterion_id :
+			       strcmp(criterion->criterion_str, result->criterion) == 0;
+}
+
+/* Counts a response's verdicts; what was found there is its outcome. */
+static enum outcome count_verdicts(struct reading *reading, const struct ellu_response *response)
+{
+	const struct ellu_experiment_results *results = reading->reported->experiment->results;
+	size_t n_yes = 0, n_no = 0;
+
+	for (size_t i = 0; i < results->n_criteria; i++) {
+		for (size_t k = 0; k < response->n_ratings; k++) {
+			const struct ellu_rating *rating = response->ratings[k];
+			bool yes = rating->rating && strcmp(rating->rating, "YES") == 0;
+
+			if (!rating->rating || !is_of(results->criteria[i], rating->criterion))
+				continue;
+			reading->row.criteria[i].decided++;
+			reading->row.criteria[i].yes += yes;
+			n_yes += yes;
+			n_no += !yes;
+			break;
+		}
+	}
+	if (response->error)
+		return OUTCOME_NO_ANSWER;
+	return n_no > 0 ? OUTCOME_NOT_MET : n_yes == results->n_criteria ? OUTCOME_MET : OUTCOME_UNDECIDED;
+}
+
+static void take_response(struct reading *reading, const struct ellu_response *response)
+{
+	struct reported *reported = reading->reported;
+	struct report *report = reading->report;
+	enum outcome outcome;
+
+	if (response->template_variables->id != reading->row.row_id)
+		end_row(reading);
+	reading->row.row_id = response->template_variables->id;
+	outcome = count_verdicts(reading, response);
+	reading->row.responses++;
+	reading->row.successes += outcome == OUTCOME_MET;
+	if (!response->error)
+		histogram_add(&reported->durations, response->duration_seconds);
+	if (!response->error && response->output_tokens)
+		histogram_add(&reported->output_tokens, (double) *response->output_tokens);
+	if (reported->counts[outcome]++ >= report->limit)
+		return;
+	reported->n_shown[outcome]++;
+	report->writer->write_case(report, reported, response, outcome, reported->cases[outcome]);
+}
+
+static int read_responses(struct reading *reading)
+{
+	struct ellu_list_responses_request request = ELLU_RECORD(struct ellu_list_responses_request);
+	struct cli *cli = reading->report->cli;
+	struct ellu_ref ref = ELLU_RECORD(struct ellu_ref);
+	const struct ellu_response *response;
+	const struct ellu_error *error = NULL;
+	struct ellu_stream *stream;
+	int r;
+
+	ref.id = &reading->reported->experiment->id;
+	request.project = cli->arguments.project;
+	request.experiment = &ref;
+	r = ellu_list_responses_stream(cli->daemon, &request, &stream, NULL);
+	if (r < 0)
+		return cli_fail(r, NULL);
+	while ((r = ellu_list_responses_next_item(stream, &response, &error)) > 0)
+		take_response(reading, response);
+	ellu_stream_close(stream);
+	return r < 0 ? cli_fail(r, error) : 0;
+}
+
+/* Nothing that is known is left out where nobody would miss it. */
+static void conclude(struct reading *reading)
+{
+	struct reported *reported = reading->reported;
+	const struct ellu_experiment_results *results = reported->experiment->results;
+
+	end_row(reading);
+	reported->success = results->success_rate->value ?
+				    clusters_proportion(&reading->success, REPORT_CONFIDENCE) :
+				    (struct estimate){ NAN, NAN, NAN, NAN };
+	for (size_t i = 0; i < results->n_criteria; i++)
+		reported->criteria[i] = clusters_proportion(&reading->criteria[i], REPORT_CONFIDENCE);
+}
+
+static int open_cases(struct reported *reported)
+{
+	for (enum outcome outcome = 0; outcome < _OUTCOME_MAX; outcome++) {
+		reported->cases[outcome] = tmpfile();
+		if (!reported->cases[outcome]) {
+			cli_error("no temporary file could be made: %s", strerror(errno));
+			return ellu_error_exit_status(-errno);
+		}
+	}
+	return 0;
+}
+
+static int read_experiment(struct report *report, struct reported *reported, const char *operand)
+{
+	struct ellu_get_experiment_request request = ELLU_RECORD(struct ellu_get_experiment_request);
+	struct ellu_ref ref = ELLU_RECORD(struct ellu_ref);
+	struct reading reading = { .report = report, .reported = reported };
+	const struct ellu_error *error;
+	int64_t id;
+	size_t n;
+	int r;
+
+	if (cli_is_id(operand, &id))
+		ref.id = &id;
+	else
+		ref.name = operand;
+	request.project = report->cli->arguments.project;
+	request.experiment = &ref;
+	r = ellu_get_experiment(report->cli->daemon, &request, &reported->reply, &error);
+	if (r < 0)
+		return cli_fail(r, error);
+	reported->experiment = reported->reply->experiment;
+	if (!reported->experiment->results) {
+		cli_error("experiment %s has no results yet", operand);
+		return EXIT_USAGE;
+	}
+	reported->durations.least = 0.001;
+	reported->output_tokens.least = 1;
+	n = reported->experiment->results->n_criteria;
+	reported->criteria = calloc(n + 1, sizeof(*reported->criteria));
+	reading.criteria = calloc(n + 1, sizeof(*reading.criteria));
+	reading.row.criteria = calloc(n + 1, sizeof(*reading.row.criteria));
+	r = reported->criteria && reading.criteria && reading.row.criteria ? open_cases(reported) :
+									     cli_fail(-ENOMEM, NULL);
+	if (r == 0)
+		r = read_responses(&reading);
+	if (r == 0)
+		conclude(&reading);
+	free(reading.criteria);
+	free(reading.row.criteria);
+	return r;
+}
+
+/* ---- Comparing with the first ---- */
+
+struct changes {
+	struct report *report;
+	size_t at;
+	int64_t n_worse, n_better;
+};
+
+static void on_case(void *userdata, const struct ellu_compared_case *compared)
+{
+	struct changes *changes = userdata;
+	const struct report *report = changes->report;
+	const int *base = compared->responses[0]->success, *other = compared->responses[1]->success;
+
+	if (!report->writer->write_change || !base || !other || *base == *other)
+		return;
+	if (*other < *base && changes->n_worse++ < report->limit)
+		report->writer->write_change(report, compared, report->worse[changes->at]);
+	if (*other > *base && changes->n_better++ < report->limit)
+		report->writer->write_change(report, compared, report->better[changes->at]);
+}
+
+static int compare(struct report *report, size_t i)
+{
+	struct changes changes = { .report = report, .at = i };
+
+	report->worse[i] = tmpfile();
+	report->better[i] = tmpfile();
+	if (!report->worse[i] || !report->better[i]) {
+		cli_error("no temporary file could be made: %s", strerror(errno));
+		return ellu_error_exit_status(-errno);
+	}
+	return pairs_read(report->cli, report->experiments[0].experiment->id,
+			  report->experiments[i].experiment->id, &report->pairs[i], on_case, &changes);
+}
+
+/* ---- The command ---- */
+
+static void done(struct report *report)
+{
+	for (size_t i = 0; i < REPORT_EXPERIMENTS_MAX; i++) {
+		struct reported *reported = &report->experiments[i];
+
+		for (enum outcome outcome = 0; outcome < _OUTCOME_MAX; outcome++)
+			if (reported->cases[outcome])
+				fclose(reported->cases[outcome]);
+		if (report->worse[i])
+			fclose(report->worse[i]);
+		if (report->better[i])
+			fclose(report->better[i]);
+		ellu_free(reported->reply);
+		free(reported->criteria);
+		pairs_done(&report->pairs[i]);
+	}
+	free(report);
+}
+
+/* As --format says, or what the file's name ends in. */
+static const struct report_writer *choose_writer(const struct arguments *arguments)
+{
+	const char *dot = arguments->output ? strrchr(arguments->output, '.') : NULL;
+	const char *name = arguments->format ? arguments->format :
+			   arguments->json   ? "json" :
+			   !dot		     ? "md" :
+			   strcmp(dot, ".htm") == 0 ? "html" :
+			   strcmp(dot, ".xml") == 0 ? "junit" :
+						      dot + 1;
+	const struct report_writer *writer = report_writer_find(name);
+
+	if (!writer)
+		cli_error("%s %s: expected one of html md junit json csv%s", arguments->format ? "--format" : "-o",
+			  arguments->format ? name : arguments->output,
+			  arguments->format ? "" : ", or --format");
+	return writer;
+}
+
+int command_report(struct cli *cli)
+{
+	const struct arguments *arguments = &cli->arguments;
+	struct report *report = calloc(1, sizeof(*report));
+	int status = report ? 0 : cli_fail(-ENOMEM, NULL);
+
+	if (status != 0)
+		return status;
+	report->cli = cli;
+	report->limit = arguments->limit > 0 ? arguments->limit : REPORT_CASES;
+	report->writer = choose_writer(arguments);
+	status = report->writer ? cli_connect(cli) : EXIT_USAGE;
+	for (; status == 0 && report->n < arguments->n_operands; report->n++)
+		status = read_experiment(report, &report->experiments[report->n],
+					 arguments->operands[report->n]);
+	for (size_t i = 1; status == 0 && i < report->n; i++)
+		status = compare(report, i);
+	if (status == 0)
+		status = output_open(arguments, arguments->output);
+	if (status == 0) {
+		report->writer->write(report);
+		status = output_flush();
+	}
+	done(report);
+	return status;
+}

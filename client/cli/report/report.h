@@ -1,0 +1,92 @@
+/*
+ * A report of experiments, for people who were not there: what was asked, what came of it and how sure
+ * that is, and the cases, those that went wrong first. Responses are read once, and each is written as
+ * its case at once, to a file of its outcome; so a report of a million takes no more memory than its
+ * rows' means.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "client/cli/cli.h"
+#include "client/cli/report/pairs.h"
+#include "proto/statistics.h"
+
+#define REPORT_EXPERIMENTS_MAX 10
+#define REPORT_CASES 5000 // of each experiment, where --limit says nothing else
+#define REPORT_CONFIDENCE 0.95
+
+/* What became of a case, the worst first. */
+enum outcome {
+	OUTCOME_NO_ANSWER,
+	OUTCOME_NOT_MET, // by one criterion at least
+	OUTCOME_UNDECIDED,
+	OUTCOME_MET,
+	_OUTCOME_MAX,
+};
+extern const char *const outcome_names[_OUTCOME_MAX]; // in words
+
+/* How values lie between others: bins of equal width on a logarithmic scale. */
+#define HISTOGRAM_BINS 96
+struct histogram {
+	double least; // the lower end of the first bin
+	int64_t bins[HISTOGRAM_BINS]; // BINS_A_DOUBLING for a doubling
+	int64_t n;
+};
+#define BINS_A_DOUBLING 4
+double histogram_edge(const struct histogram *histogram, size_t bin);
+
+/* One experiment of a report. */
+struct reported {
+	const struct ellu_get_experiment_reply *reply;
+	const struct ellu_experiment *experiment; // of it
+	struct estimate success;
+	struct estimate *criteria; // in the results' order
+	struct histogram durations, output_tokens;
+	int64_t counts[_OUTCOME_MAX];
+	int64_t n_shown[_OUTCOME_MAX];
+	FILE *cases[_OUTCOME_MAX]; // each written by the writer, one after the other
+};
+
+struct report;
+
+/* A form that reports are written in. */
+struct report_writer {
+	const char *name; // of the format
+	/* Of what was read, or NULL: a case, into the file of its outcome. */
+	void (*write_case)(const struct report *report, const struct reported *reported,
+			   const struct ellu_response *response, enum outcome outcome, FILE *out);
+	/* A case that is worse than that of the first experiment, or better. May be NULL. */
+	void (*write_change)(const struct report *report, const struct ellu_compared_case *compared,
+			     FILE *out);
+	/* All of it, to standard output. */
+	void (*write)(const struct report *report);
+};
+
+struct report {
+	struct cli *cli;
+	const struct report_writer *writer;
+	struct reported experiments[REPORT_EXPERIMENTS_MAX];
+	size_t n;
+	struct pairs pairs[REPORT_EXPERIMENTS_MAX]; // each with the first one; that one's is empty
+	FILE *worse[REPORT_EXPERIMENTS_MAX], *better[REPORT_EXPERIMENTS_MAX];
+	int64_t limit;
+};
+
+/* The writer of that format, or NULL. */
+const struct report_writer *report_writer_find(const char *name);
+
+/* Copies what was written to a file so far. */
+void report_copy(FILE *file, FILE *out);
+
+/* Writes the text so that it is text in HTML and XML. */
+void report_escape(FILE *out, const char *text);
+
+extern const struct report_writer report_page, report_markdown, report_junit, report_csv, report_json;
+
+/* "83.3 %", or what stands for nothing. */
+const char *share_text(char buffer[static 32], double share);
+/* "70.1 to 91.2 %" */
+const char *interval_text(char buffer[static 64], const struct estimate *estimate);

@@ -1,0 +1,148 @@
+/* `elluminate experiment report`, read back by other programs, and what makes `elluminate run` fail. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/harness/command.h"
+#include "tests/harness/suite.h"
+
+#define ROWS 12
+#define EPOCHS 2
+
+/* What would run, or break out, if it were not escaped. */
+#define HOSTILE "<script>alert(1)</script></pre><img src=x onerror=alert(1)> ]]> | \\\"quoted\\\" "
+
+static struct daemon *server;
+
+/* Two experiments over the same rows, whose text comes back in prompts and values. */
+static void begin(void)
+{
+	static const char form[] =
+		"{\"name\":\"%s\",\"prompt_template\":{\"name\":\"%s\",\"messages\":\"%s {{topic}}\"},"
+		"\"collection\":{\"name\":\"Rows\",\"file\":\"rows.jsonl\"},"
+		"\"criteria\":[\"Is it <b>short</b>?\",\"Is it about {{topic}}?\"],"
+		"\"llm_config\":{\"name\":\"s\",\"provider\":\"simulated\"},\"n_epochs\":2}";
+	FILE *rows;
+	char text[1024];
+
+	server = daemon_start(NULL);
+	ck_assert_int_eq(chdir(dir_new()), 0);
+	rows = fopen("rows.jsonl", "w");
+	for (int i = 0; i < ROWS; i++)
+		fprintf(rows, "{\"topic\":\"" HOSTILE "%d\"}\n", i);
+	fclose(rows);
+	snprintf(text, sizeof(text), form, "First <one>", "A", "Write about");
+	file_write("first.json", text);
+	snprintf(text, sizeof(text), form, "Second", "B", "Please write about");
+	file_write("second.json", text);
+	command_run_line(server, 0, "$0 run first.json && $0 run second.json");
+}
+
+struct row {
+	const char *line, *says;
+	int status;
+};
+
+static void run_rows(const struct row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct command *said = command_run_line(server, rows[i].status, rows[i].line);
+
+		ck_assert_msg(strstr(said->out, rows[i].says), "%s says %s%s", rows[i].line, said->out, said->err);
+	}
+}
+#define RUN_ROWS(rows) run_rows(rows, sizeof(rows) / sizeof((rows)[0]))
+
+/* Another program than ours reads each form. */
+START_TEST(forms)
+{
+	static const struct row rows[] = {
+		{ "$0 experiment report 'First <one>' Second -o r.html && $0 experiment report 1 2 -o r.xml && "
+		  "$0 experiment report 1 2 -o r.csv && $0 experiment report 1 2 -o r.json && "
+		  "$0 experiment report 1 2 -o r.md && echo all", "all\n", 0 },
+		/* A tag that is not the page's own would be counted. */
+		{ "python3 -c '\nimport html.parser, sys\n"
+		  "tags = {}\n"
+		  "class Reader(html.parser.HTMLParser):\n"
+		  "    def handle_starttag(self, tag, attributes):\n"
+		  "        tags[tag] = tags.get(tag, 0) + 1\n"
+		  "        assert not any(name.startswith(\"on\") or name == \"style\" for name, _ in attributes)\n"
+		  "page = open(\"r.html\").read()\n"
+		  "Reader().feed(page)\n"
+		  "print(tags[\"script\"], tags[\"style\"], tags.get(\"img\"), tags[\"details\"] >= 48, \"alert(1)\" in page)\n"
+		  "assert \"http\" not in page.replace(\"http-equiv\", \"\")'", "1 1 None True True\n", 0 },
+		{ "python3 -c '\nimport xml.etree.ElementTree as t\n"
+		  "for suite in t.parse(\"r.xml\").getroot():\n"
+		  "    kinds = [len(suite.findall(\"testcase/\" + kind)) for kind in (\"failure\", \"error\", \"skipped\")]\n"
+		  "    said = [int(suite.get(name)) for name in (\"failures\", \"errors\", \"skipped\")]\n"
+		  "    print(suite.tag, len(suite) == int(suite.get(\"tests\")) == 24, kinds == said, suite.get(\"name\"))'",
+		  "testsuite True True First <one>\ntestsuite True True Second\n", 0 },
+		{ "python3 -c '\nimport csv\nrows = list(csv.DictReader(open(\"r.csv\")))\n"
+		  "print(len(rows), {len(row) for row in rows}, {row[\"outcome\"] for row in rows} <= {\"met\", \"not met\"})'",
+		  "48 {9} True\n", 0 },
+		{ "python3 -c '\nimport json\nreport = json.load(open(\"r.json\"))\n"
+		  "first = report[\"experiments\"][0]\n"
+		  "met = sum(case[\"outcome\"] == \"met\" for case in first[\"cases\"])\n"
+		  "rate = first[\"experiment\"][\"results\"][\"success_rate\"][\"value\"]\n"
+		  "print(len(first[\"cases\"]), abs(met / 24 - rate) < 1e-9, first[\"success_rate\"][\"value\"] == rate,\n"
+		  "      report[\"comparisons\"][0][\"rows\"])'", "24 True True 12\n", 0 },
+		{ "grep -c '<script\\|<img' r.md", "0\n", 1 },
+		{ "grep '^## ' r.md", "## First &lt;one&gt;\n## Second\n", 0 },
+		{ "$0 experiment report 1 --limit 1 --format csv | grep -c ^1,", "2\n", 0 }, // of each outcome
+		{ "$0 experiment report 1 | head -n 1", "## First &lt;one&gt;\n", 0 },
+	};
+
+	begin();
+	RUN_ROWS(rows);
+}
+END_TEST
+
+START_TEST(refusals)
+{
+	static const struct row rows[] = {
+		{ "$0 experiment report 1 -o r.pdf 2>&1; ls", "expected one of html md junit json csv, or --format\n", 0 },
+		{ "$0 experiment report 1 --format table 2>&1", "expected one of html md junit json csv\n", 2 },
+		{ "$0 experiment report 99 -o r.html 2>&1", "no experiment with the id 99\n", 27 },
+		{ "$0 task list --format html 2>&1", "`elluminate experiment report` writes it\n", 2 },
+		{ "$0 experiment create third.json >/dev/null && $0 experiment report Third 2>&1", "has no results yet\n", 2 },
+		{ "ls", "first.json\nrows.jsonl\nsecond.json\nthird.json\n", 0 }, // no file is left behind
+	};
+
+	begin();
+	command_run_line(server, 0, "sed 's/Second/Third/' second.json > third.json");
+	RUN_ROWS(rows);
+}
+END_TEST
+
+/* All rows are as in the first one, or all but one are better or worse. */
+START_TEST(gates)
+{
+	static const struct row rows[] = {
+		{ "$0 run second.json --fail-under 0 --fail-under criterion=short:0 2>&1", "95 % INTERVAL", 0 },
+		{ "$0 run second.json --fail-under criterion=short:100.0% 2>&1", "a criterion that is to be met by 100 %", 1 },
+		{ "$0 run second.json --fail-under 'criterion=Is it about {{topic}}?:1' 2>&1", "Is it about {{topic}}?\n", 1 },
+		{ "$0 run second.json --fail-under criterion=it:50% 2>&1", "that one criterion of the experiment has", 2 },
+		{ "$0 run second.json --fail-under-low 99% 2>&1", "which is below 99 %", 1 },
+		{ "$0 run second.json --fail-under-low 1% 2>&1", "95 % INTERVAL", 0 },
+		{ "GITHUB_ACTIONS=true $0 run second.json --fail-under 100% 2>&1",
+		  "::error title=elluminate::The success rate is below 100 %.\n", 1 },
+		{ "$0 run second.json --fail-on-regression 'First <one>' 2>&1", "of 12 rows that both have decided", 0 },
+		{ "$0 run second.json --fail-on-regression nobody 2>&1", "no experiment named 'nobody'\n", 27 },
+		{ "$0 run second.json --detach --fail-on-regression 1 2>&1", "--detach excludes", 2 },
+		/* A person finds all of the second one's answers wrong. */
+		{ "for id in $($0 experiment ratings Second -q); do $0 experiment edit-rating $id NO; done >/dev/null; "
+		  "for id in $($0 experiment ratings 1 -q); do $0 experiment edit-rating $id YES; done >/dev/null; "
+		  "$0 run second.json --fail-on-regression 1 2>&1",
+		  "of 12 rows that both have decided 0 came out better, 12 worse (p = 0.00049)", 1 },
+		{ "$0 run first.json --fail-on-regression Second 2>&1", "12 came out better, 0 worse", 0 },
+	};
+
+	begin();
+	RUN_ROWS(rows);
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_SUITE(forms, refusals, gates);
+}
