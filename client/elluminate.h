@@ -42,6 +42,10 @@
  *	-EINVAL			misuse: what was given is NULL, closed, freed or of another kind, or a
  *				record lacks its size or what it needs
  *	-EDOM, -EILSEQ		a request holds a number that is not finite, a text that is not UTF-8
+ *	-E2BIG, -ENOSYS		the program is newer than the library, which does not know a field that is
+ *				given, or the method
+ *	-EREMOTEIO		the daemon is newer, and answered with an error that the library does not
+ *				know: it has its name and parameters
  *	-EOPNOTSUPP		the function is of the other mode
  *	-EDEADLK		waiting in a callback
  *	-ECANCELED		the operation was cancelled, or its handle closed
@@ -171,6 +175,9 @@ ELLU_API int ellu_set_timeout(struct ellu *handle, double seconds);
  * for a bus, which has none. */
 ELLU_API int ellu_address_path(const char *address, char **ret_path);
 
+/* The release of the library: "0.1.0". */
+ELLU_API const char *ellu_version(void);
+
 /* ---- Results ---- */
 
 /* Frees a reply or an error, or drops a reference that ellu_keep() took. Accepts NULL. */
@@ -181,6 +188,10 @@ ELLU_API const void *ellu_keep(const void *result);
 
 /* A sentence for any code that the library returns. Constant. */
 ELLU_API const char *ellu_strerror(int code);
+
+/* The code of an error, also of one that a task or an item holds: ELLU_E_*, or a negative errno of the
+ * library. -EREMOTEIO for one that the library does not know, 0 for NULL. */
+ELLU_API int ellu_error_code(const struct ellu_error *error);
 
 /* The exit status that a command should end with after `code`: 0 for 0 and above, 20 and up
  * otherwise. */

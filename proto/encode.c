@@ -316,6 +316,15 @@ static size_t field_end(const struct record_field *field)
 	return field->offset + (field->kind == FIELD_BOOL ? sizeof(int) : sizeof(int64_t));
 }
 
+/* A newer program's fields lie behind ours; those that it has not set may be left out. */
+static bool is_newer(const struct record_type *type, const void *record, size_t size)
+{
+	for (size_t i = type->size; i < size; i++)
+		if (((const unsigned char *) record)[i])
+			return true;
+	return false;
+}
+
 static int encode_record(struct encoder *encoder, const struct record_type *type,
 			 const void *record, json_object **ret_json)
 {
@@ -324,6 +333,8 @@ static int encode_record(struct encoder *encoder, const struct record_type *type
 
 	if (size < sizeof(size_t))
 		return refuse(encoder, -EINVAL, "a record without its size: begin with ELLU_RECORD()");
+	if (encoder->sink == TO_DAEMON && is_newer(type, record, size))
+		return refuse(encoder, -E2BIG, "a field is given that this library is too old for");
 	if (!object)
 		return -ENOMEM;
 	for (size_t i = 0; i < type->n_fields; i++) {

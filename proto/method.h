@@ -32,6 +32,8 @@ struct method {
 	const struct record_type *reply;
 	enum method_access access;
 	enum method_replies replies;
+	bool is_long; // its answer waits for something
+	bool follows_task; // with `more` it tells of a task until that has ended
 	bool repeatable; // twice is as good as once: who lost the answer may ask again
 	/* Where requests have what many of them have; 0: this one has not. */
 	size_t project; // const char *

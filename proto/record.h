@@ -102,7 +102,7 @@ int record_list_from_text(const struct record_type *type, const char *text,
 			  enum record_source source, struct arena *arena, void *ret_items,
 			  size_t *ret_n);
 
-/* -EDOM: a number that is not finite. -EILSEQ: a string that is not UTF-8. -EINVAL: a required
+/* -E2BIG: a newer program's record holds more than this library knows. -EDOM: a number that is not finite. -EILSEQ: a string that is not UTF-8. -EINVAL: a required
  * pointer is NULL, a record has no size, or an object's text is none. -ENOMEM. */
 int record_encode(const struct record_type *type, const void *record, enum record_sink sink,
 		  json_object **ret_json);

@@ -6,61 +6,45 @@
 #include <elluminate.h>
 #include <stdio.h>
 
-static void print_results(const struct ellu_experiment_results *results)
+static int print_task(const struct ellu_task *task)
 {
-	for (size_t i = 0; i < results->n_criteria; i++) {
-		const struct ellu_criterion_result *result = results->criteria[i];
+	const struct ellu_experiment_results *results = task->result ? task->result->results : NULL;
 
-		/* NULL: no answer could be judged. */
-		if (result->yes->value)
-			printf("%3.0f %%  %s\n", *result->yes->value * 100, result->criterion);
-	}
-	if (results->success_rate->value)
+	printf("task %lld is %s\n", (long long) task->id, task->status);
+	for (size_t i = 0; results && i < results->n_criteria; i++)
+		if (results->criteria[i]->yes->value) /* NULL: no answer could be judged */
+			printf("%3.0f %%  %s\n", *results->criteria[i]->yes->value * 100,
+			       results->criteria[i]->criterion);
+	if (results && results->success_rate->value)
 		printf("success rate %.0f %%%s\n", *results->success_rate->value * 100,
 		       results->simulated ? " (simulated)" : "");
+	return ellu_task_is_success(task) ? 0 : 1;
 }
 
 int main(int argc, char **argv)
 {
-	const struct ellu_run_experiment_request *request = ELLU_NEW(
-		run_experiment_request, .name = "Haiku",
-		.prompt_template = ELLU_NEW(template_in, .content = ELLU_NEW(
-			prompt_template, .name = "Haiku",
-			ELLU_RECORDS(messages, message, ELLU_NEW(message, .role = "user",
-				.content = "Write a haiku about {{topic}}.")))),
-		.collection = ELLU_NEW(collection_in, .content = ELLU_NEW(
-			collection, .name = "Topics",
-			ELLU_TEXTS(variables, "{\"topic\": \"coffee\"}", "{\"topic\": \"rain\"}",
-				   "{\"topic\": \"tea\"}"))),
-		ELLU_TEXTS(criteria, "Is it a haiku of three lines?", "Is it about {{topic}}?"),
-		.llm_config = ELLU_NEW(llm_config_in, .content = ELLU_NEW(
-			llm_config, .name = "Example model", .llm_model_name = "example",
-			.provider = argc > 1 ? "openai" : "simulated",
-			.llm_base_url = argc > 1 ? argv[1] : NULL)),
-		.update_existing = ELLU_TRUE); /* what has these names follows this request */
-	const struct ellu_run_experiment_reply *reply;
-	const struct ellu_error *error;
-	struct ellu *daemon;
-	int r, success;
+	const struct ellu_run_experiment_reply *reply = NULL;
+	const struct ellu_error *error = NULL;
+	struct ellu *daemon = NULL;
+	int r = ellu_open(NULL, ELLU_BLOCKING, &daemon);
 
-	r = ellu_open(NULL, ELLU_BLOCKING, &daemon);
-	if (r < 0) {
-		fprintf(stderr, "no daemon: %s\n", ellu_strerror(r));
-		return ellu_error_exit_status(r);
-	}
-	/* Returns when the task has ended. */
-	r = ellu_run_experiment(daemon, request, &reply, &error);
-	if (r < 0) {
+	/* Returns when the task has ended. What has these names follows the request. */
+	r = r < 0 ? r : ellu_run_experiment(daemon, ELLU_NEW(run_experiment_request, .name = "Haiku",
+		.prompt_template = ELLU_NEW(template_in, .content = ELLU_NEW(prompt_template,
+			.name = "Haiku", ELLU_RECORDS(messages, message, ELLU_NEW(message,
+				.role = "user", .content = "Write a haiku about {{topic}}.")))),
+		.collection = ELLU_CONTENT(collection, .name = "Topics", ELLU_TEXTS(variables,
+			"{\"topic\": \"tea\"}", "{\"topic\": \"rain\"}", "{\"topic\": \"coffee\"}")),
+		ELLU_TEXTS(criteria, "Is it a haiku of three lines?", "Is it about {{topic}}?"),
+		.llm_config = ELLU_CONTENT(llm_config, .name = "Example model", .llm_model_name = "m",
+			.llm_base_url = argv[1],
+			.provider = argc > 1 ? ELLU_PROVIDER_OPENAI : ELLU_PROVIDER_SIMULATED),
+		.update_existing = ELLU_TRUE), &reply, &error);
+	if (r < 0)
 		fprintf(stderr, "%s\n", error ? error->message : ellu_strerror(r));
-		ellu_free(error);
-		ellu_close(daemon);
-		return ellu_error_exit_status(r);
-	}
-	success = ellu_task_is_success(reply->task);
-	printf("task %lld is %s\n", (long long) reply->task->id, reply->task->status);
-	if (success && reply->task->result && reply->task->result->results)
-		print_results(reply->task->result->results);
+	r = r < 0 ? ellu_error_exit_status(r) : print_task(reply->task);
 	ellu_free(reply);
+	ellu_free(error);
 	ellu_close(daemon);
-	return success ? 0 : 1;
+	return r;
 }

@@ -118,8 +118,7 @@ static bool is_long(const struct letter *letter)
 {
 	const struct method *method = letter->resume.method;
 
-	return letter->resume.more || !method || method->replies == METHOD_REPLIES_EVENTS ||
-	       method->replies == METHOD_REPLIES_LATE;
+	return letter->resume.more || !method || method->is_long;
 }
 
 static int start(struct ellu *handle, const char *name, const void *request, bool more,

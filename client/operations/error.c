@@ -9,6 +9,8 @@
 #define EXIT_STATUS_UNREACHABLE 69
 #define EXIT_STATUS_LOCAL 71
 
+#define ERRNO_END 256 // above every errno
+
 const char *ellu_strerror(int code)
 {
 	const struct error_info *info;
@@ -21,6 +23,23 @@ const char *ellu_strerror(int code)
 		return info->text;
 	text = strerrordesc_np(-code);
 	return text ? text : "Unknown error";
+}
+
+int ellu_error_code(const struct ellu_error *error)
+{
+	const struct error_info *info = error ? error_find_name(error->code) : NULL;
+	const char *name;
+
+	if (!error)
+		return 0;
+	if (info)
+		return info->code;
+	for (int i = 1; i < ERRNO_END; i++) {
+		name = strerrorname_np(i);
+		if (name && strcmp(name, error->code) == 0)
+			return -i;
+	}
+	return -EREMOTEIO;
 }
 
 int ellu_error_exit_status(int code)

@@ -66,20 +66,20 @@ static int write_envelope(const char *name, json_object *parameters, unsigned fl
 int letter_write(const struct method *method, const void *request, bool more,
 		 struct letter *ret_letter, const struct ellu_error **ret_error)
 {
-	const struct method_request *head = request;
+	const struct method_request nothing = { .struct_size = sizeof(nothing) };
 	struct letter letter = { .text = NULL };
 	struct record_problem problem;
 	json_object *parameters;
 	int r;
 
 	if (!request && !method_needs_request(method))
-		request = head = &(const struct method_request){ .struct_size = sizeof(*head) };
+		request = &nothing;
 	if (!request)
 		return set_error(ret_error, -EINVAL, "There is no request.");
 	r = record_encode_request(method->request, request, &parameters, &problem);
 	if (r < 0)
 		return set_problem(ret_error, r, &problem);
-	if (handle_duration(method_request_timeout(head), &letter.patience_usec) < 0) {
+	if (handle_duration(method_request_timeout(request), &letter.patience_usec) < 0) {
 		json_object_put(parameters);
 		return set_error(ret_error, -EINVAL, "call_timeout_seconds is none.");
 	}
@@ -323,8 +323,13 @@ static void read_error(struct exchange *exchange, const struct wire_reply *reply
 {
 	struct fault fault;
 
-	outcome->result = fault_from_parameters(reply->error, reply->parameters, &fault);
-	outcome->error = result_error(&fault);
+	if (error_find_name(reply->error)) {
+		outcome->result = fault_from_parameters(reply->error, reply->parameters, &fault);
+		outcome->error = result_error(&fault);
+	} else {
+		outcome->result = -EREMOTEIO;
+		outcome->error = result_unknown(reply->error, reply->parameters);
+	}
 	end(exchange, outcome->result != ELLU_E_INVALID_MESSAGE);
 }
 

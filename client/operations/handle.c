@@ -176,6 +176,11 @@ struct ellu *ellu_close(struct ellu *handle)
 	return handle_unref(handle);
 }
 
+const char *ellu_version(void)
+{
+	return ELLU_VERSION;
+}
+
 int ellu_set_reconnect(struct ellu *handle, double seconds)
 {
 	uint64_t usec;

@@ -107,6 +107,22 @@ const struct ellu_error *result_bad_field(int code, const char *field, const cha
 	return result_new(&arena, &error, sizeof(error));
 }
 
+const struct ellu_error *result_unknown(const char *name, json_object *parameters)
+{
+	struct ellu_error error = ELLU_RECORD(struct ellu_error);
+	struct arena arena;
+
+	arena_init(&arena);
+	error.code = arena_strdup(&arena, name);
+	error.message = arena_printf(&arena, "an error that this library does not know: %s", name);
+	error.parameters = arena_strdup(&arena, parameters ? json_text(parameters, NULL) : "{}");
+	if (!error.code || !error.message || !error.parameters) {
+		arena_done(&arena);
+		return NULL;
+	}
+	return result_new(&arena, &error, sizeof(error));
+}
+
 void ellu_free(const void *record)
 {
 	struct result *result;

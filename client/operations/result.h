@@ -18,6 +18,9 @@ int result_raw(json_object *parameters, const void **ret_result);
 /* NULL without memory. An error that the daemon or the contract knows. */
 const struct ellu_error *result_error(const struct fault *fault);
 
+/* One that the daemon answered with, and nobody here knows. */
+const struct ellu_error *result_unknown(const char *name, json_object *parameters);
+
 /* An error of the library's own, by errno. `message` NULL: the errno's. */
 const struct ellu_error *result_errno(int code, const char *message);
 /* The same about a field of the request; NULL: none. */

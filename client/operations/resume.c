@@ -21,10 +21,7 @@ static bool has_cursor(const struct resume *resume)
 
 bool resume_follows_task(const struct resume *resume)
 {
-	const struct method *method = resume->method;
-
-	return method && resume->more && method->replies == METHOD_REPLIES_EVENTS &&
-	       !has_cursor(resume) && record_field_find(method->reply, "event");
+	return resume->method && resume->more && resume->method->follows_task;
 }
 
 void resume_init(struct resume *resume, const struct method *method, json_object *parameters,

@@ -17,17 +17,22 @@ static char *trimmed(const char *text, size_t length)
 	return memory_copy(text, length);
 }
 
+static void add_words(struct idl_words *words, const char *text)
+{
+	for (text += strspn(text, " "); *text; text += strspn(text, " ")) {
+		size_t length = strcspn(text, " ");
+
+		words->items = memory_grow(words->items, words->n, sizeof(*words->items));
+		words->items[words->n++] = memory_copy(text, length);
+		text += length;
+	}
+}
+
 static struct idl_words split_words(const char *text)
 {
 	struct idl_words words = { 0 };
 
-	for (text += strspn(text, " "); *text; text += strspn(text, " ")) {
-		size_t length = strcspn(text, " ");
-
-		words.items = memory_grow(words.items, words.n, sizeof(*words.items));
-		words.items[words.n++] = memory_copy(text, length);
-		text += length;
-	}
+	add_words(&words, text);
 	return words;
 }
 
@@ -61,7 +66,7 @@ static bool starts_with(const char *text, const char *start)
 void notes_add(struct idl_notes *notes, const char *file, int line, const char *comment)
 {
 	static const char *const keys[] = { "exactly one of:", "access:", "replies:", "number:",
-					    "http:" };
+					    "http:", "since:" };
 	bool known = false;
 	char *key, *value;
 
@@ -90,6 +95,8 @@ void notes_add(struct idl_notes *notes, const char *file, int line, const char *
 			notes->number = value;
 		else if (strcmp(key, "http") == 0)
 			notes->http = value;
+		else if (strcmp(key, "since") == 0)
+			notes->since = value;
 		else
 			idl_die(file, line, "unknown annotation '%s'", key);
 	}
@@ -131,7 +138,53 @@ static void parse_flag(struct idl_field *field, const char *key)
 			field->name);
 }
 
-void constraint_parse(struct idl_field *field, const char *comment)
+static struct idl_enumeration *enumeration_find(const struct idl_interface *interface,
+						const char *name)
+{
+	for (size_t i = 0; i < interface->n_enumerations; i++)
+		if (strcmp(interface->enumerations[i].name, name) == 0)
+			return &interface->enumerations[i];
+	return NULL;
+}
+
+bool enumeration_parse(struct idl_interface *interface, const char *file, int line,
+		       const char *comment)
+{
+	struct idl_enumeration *enumeration;
+	const char *colon = strchr(comment, ':');
+	char *name;
+
+	if (!starts_with(comment, "enum "))
+		return false;
+	name = trimmed(comment + 5, colon ? (size_t) (colon - comment - 5) : 0);
+	if (!isupper((unsigned char) *name) || strchr(name, ' ') || !colon[1 + strspn(colon + 1, " ")])
+		idl_die(file, line, "an enumeration is 'enum NAME: VALUE...'");
+	enumeration = enumeration_find(interface, name);
+	if (!enumeration) {
+		interface->enumerations = memory_grow(interface->enumerations,
+						      interface->n_enumerations,
+						      sizeof(*enumeration));
+		enumeration = &interface->enumerations[interface->n_enumerations++];
+		enumeration->name = name;
+		enumeration->place = (struct idl_place){ file, line };
+		enumeration->upper = name_convert(name, /* upper= */ true);
+	}
+	add_words(&enumeration->values, colon + 1);
+	return true;
+}
+
+/* Words, or the name of an enumeration. */
+static void parse_one_of(const struct idl_interface *interface, struct idl_field *field,
+			 const char *value)
+{
+	const struct idl_enumeration *enumeration = enumeration_find(interface, value);
+
+	field->one_of = enumeration ? enumeration->values : split_words(value);
+	field->enumeration = enumeration ? enumeration->upper : NULL;
+}
+
+void constraint_parse(const struct idl_interface *interface, struct idl_field *field,
+		      const char *comment)
 {
 	char *key, *value;
 	double low, high;
@@ -142,7 +195,7 @@ void constraint_parse(struct idl_field *field, const char *comment)
 		} else if (!*value) {
 			idl_die(field->file, field->line, "'%s' has no value", key);
 		} else if (strcmp(key, "one of") == 0) {
-			field->one_of = split_words(value);
+			parse_one_of(interface, field, value);
 		} else if (strcmp(key, "range") == 0) {
 			field->has_range = true;
 			parse_bounds(field, key, value, &field->low, &field->high);
@@ -153,6 +206,8 @@ void constraint_parse(struct idl_field *field, const char *comment)
 			field->length_high = (long) high;
 		} else if (strcmp(key, "default") == 0) {
 			field->default_text = value;
+		} else if (strcmp(key, "since") == 0) {
+			field->since = value;
 		} else {
 			idl_die(field->file, field->line, "unknown annotation '%s'", key);
 		}

@@ -18,12 +18,19 @@ struct idl_notes {
 	bool idempotent;
 	char *number;
 	char *http;
+	char *since;
 };
 
 void notes_clear(struct idl_notes *notes);
 void notes_add(struct idl_notes *notes, const char *file, int line, const char *comment);
 
 /* Reads the comment behind a field; dies on what it does not know. */
-void constraint_parse(struct idl_field *field, const char *comment);
+void constraint_parse(const struct idl_interface *interface, struct idl_field *field,
+		      const char *comment);
+
+/* A comment `enum NAME: VALUE...`: an enumeration for the fields behind it, or more of its values.
+ * False: it is none. */
+bool enumeration_parse(struct idl_interface *interface, const char *file, int line,
+		       const char *comment);
 /* Dies when the field's constraints do not fit its type or each other. */
 void constraint_check(const struct idl_field *field);

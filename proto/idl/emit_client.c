@@ -167,6 +167,7 @@ void emit_client_header(FILE *out, const struct idl_model *model)
 
 			fputc('\n', out);
 			emit_doc(out, "", method->doc);
+			emit_since(out, "", method->since);
 			emit_forms(out, interface, method, call_forms);
 			if (is_list || strcmp(method->replies, "events") == 0)
 				emit_forms(out, interface, method, stream_forms);

@@ -23,6 +23,12 @@ void emit_doc(FILE *out, const char *indent, const char *doc)
 	fprintf(out, " */\n");
 }
 
+void emit_since(FILE *out, const char *indent, const char *since)
+{
+	if (since)
+		fprintf(out, "%s/* Since %s. */\n", indent, since);
+}
+
 void emit_string(FILE *out, const char *text)
 {
 	fputc('"', out);

@@ -71,6 +71,8 @@ static void emit_field(FILE *out, const struct idl_field *field)
 	emit_flag(out, &first, "write_only", field->write_only);
 	emit_flag(out, &first, "is_name", field->name_rule);
 	emit_words(out, &first, "one_of", &field->one_of);
+	emit_text(out, &first, "enum", field->enumeration);
+	emit_text(out, &first, "since", field->since);
 	emit_text(out, &first, "default", field->default_text);
 	if (field->has_range) {
 		emit_key(out, &first, "range");
@@ -96,6 +98,18 @@ static void emit_record(FILE *out, bool *first, const char *key, const struct id
 	fputc(']', out);
 }
 
+static void emit_enumerations_of(FILE *out, bool *first, const struct idl_interface *interface)
+{
+	bool first_enumeration = true;
+
+	emit_key(out, first, "enums");
+	fputc('{', out);
+	for (size_t i = 0; i < interface->n_enumerations; i++)
+		emit_words(out, &first_enumeration, interface->enumerations[i].name,
+			   &interface->enumerations[i].values);
+	fputc('}', out);
+}
+
 static void emit_types_of(FILE *out, const struct idl_interface *interface)
 {
 	bool first_type = true;
@@ -108,6 +122,7 @@ static void emit_types_of(FILE *out, const struct idl_interface *interface)
 		fputs("\n{", out);
 		emit_text(out, &first, "name", type->name);
 		emit_text(out, &first, "doc", type->doc);
+		emit_text(out, &first, "since", type->since);
 		emit_words(out, &first, "exactly_one_of", &type->record.exactly_one);
 		emit_record(out, &first, "fields", &type->record);
 		fputc('}', out);
@@ -131,6 +146,9 @@ static void emit_methods_of(FILE *out, const struct idl_interface *interface)
 		emit_text(out, &first, "replies", method->replies);
 		emit_flag(out, &first, "safe", method->safe);
 		emit_flag(out, &first, "idempotent", method->idempotent);
+		emit_flag(out, &first, "long", method->is_long);
+		emit_flag(out, &first, "follows_task", method->follows_task);
+		emit_text(out, &first, "since", method->since);
 		emit_words(out, &first, "exactly_one_of", &method->request.exactly_one);
 		emit_record(out, &first, "request", &method->request);
 		emit_record(out, &first, "reply", &method->reply);
@@ -150,6 +168,7 @@ static void emit_errors_of(FILE *out, const struct idl_interface *interface)
 		fputs("\n{", out);
 		emit_text(out, &first, "name", error->name);
 		emit_text(out, &first, "doc", error->doc);
+		emit_text(out, &first, "since", error->since);
 		emit_key(out, &first, "number");
 		fprintf(out, "%d", error->number);
 		emit_key(out, &first, "http");
@@ -171,6 +190,7 @@ void emit_model(FILE *out, const struct idl_model *model)
 		emit_comma(out, &first_interface);
 		fputs("\n{", out);
 		emit_text(out, &first, "name", interface->name);
+		emit_enumerations_of(out, &first, interface);
 		emit_key(out, &first, "types");
 		fputc('[', out);
 		emit_types_of(out, interface);

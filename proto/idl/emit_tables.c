@@ -200,6 +200,10 @@ static void emit_methods(FILE *out, const struct idl_interface *interface)
 		fputs(",\n", out);
 		if (method->safe || method->idempotent)
 			fputs("\t\t.repeatable = true,\n", out);
+		if (method->is_long)
+			fputs("\t\t.is_long = true,\n", out);
+		if (method->follows_task)
+			fputs("\t\t.follows_task = true,\n", out);
 		emit_place(out, method, "project", "project");
 		emit_place(out, method, "detach", "detach");
 		if (strcmp(method->replies, "pages") == 0)

@@ -17,7 +17,11 @@ static const char prologue[] =
 	" * Fields are only ever appended. A pointer that is NULL means that the value is absent; an\n"
 	" * array that is present but empty is not NULL and has the length 0. Times are microseconds\n"
 	" * since the epoch in UTC, money is billionths of a US dollar, strings are UTF-8, and an\n"
-	" * `object` is the text of a JSON object.\n"
+	" * `object` is the text of a JSON object. What ends in _seconds is seconds, in _bytes bytes.\n"
+	" *\n"
+	" * `call_timeout_seconds` in a request is for how long that call may take; 0: as\n"
+	" * ellu_set_timeout() says. A record of a library that is older than the program may lack what is\n"
+	" * last in it: ELLU_HAS(record, field) tells.\n"
 	" */\n"
 	"#ifndef ELLUMINATE_TYPES_H\n"
 	"#define ELLUMINATE_TYPES_H\n"
@@ -51,6 +55,8 @@ static const char prologue[] =
 	" */\n"
 	"#define ELLU_NEW(type, ...) \\\n"
 	"\t(&(const struct ellu_##type) { .struct_size = sizeof(struct ellu_##type), __VA_ARGS__ })\n"
+	"/* Of a record that holds either a `ref` or the `content`, with the latter. */\n"
+	"#define ELLU_CONTENT(type, ...) ELLU_NEW(type##_in, .content = ELLU_NEW(type, __VA_ARGS__))\n"
 	"#define ELLU_INT(value) (&(const int64_t) { value })\n"
 	"#define ELLU_FLOAT(value) (&(const double) { value })\n"
 	"#define ELLU_TRUE (&(const int) { 1 })\n"
@@ -63,6 +69,11 @@ static const char prologue[] =
 	"\t.n_##field = sizeof((const struct ellu_##type *const[]) { __VA_ARGS__ }) / \\\n"
 	"\t\t     sizeof(const struct ellu_##type *)\n"
 	"#endif\n"
+	"\n"
+	"/* Whether a record that the library returned, and that is not NULL, is new enough to have it. */\n"
+	"#define ELLU_HAS(record, field) \\\n"
+	"\t((size_t) ((const char *) (&(record)->field + 1) - (const char *) (record)) <= \\\n"
+	"\t (record)->struct_size)\n"
 	"\n"
 	"/* One member of a map of strings. */\n"
 	"struct ellu_entry {\n"
@@ -121,7 +132,9 @@ static void emit_constraints(FILE *out, const struct idl_field *field)
 		ITEM("%ld to %ld items", field->length_low, field->length_high);
 	if (field->name_rule)
 		ITEM("1 to 200 characters");
-	for (size_t i = 0; i < field->one_of.n; i++)
+	if (field->enumeration)
+		ITEM("one of ELLU_%s_*", field->enumeration);
+	for (size_t i = 0; i < field->one_of.n && !field->enumeration; i++)
 		if (i == 0)
 			ITEM("\"%s\"", field->one_of.items[i]);
 		else
@@ -130,9 +143,21 @@ static void emit_constraints(FILE *out, const struct idl_field *field)
 		ITEM("only in answers");
 	if (field->write_only)
 		ITEM("never in answers");
+	if (field->since)
+		ITEM("since %s", field->since);
 #undef ITEM
 	if (*separator == ';')
 		fputs(" */\n", out);
+}
+
+static void emit_exactly_one(FILE *out, const struct idl_words *fields)
+{
+	if (fields->n == 0)
+		return;
+	fputs("\t/* Exactly one of ", out);
+	for (size_t i = 0; i < fields->n; i++)
+		fprintf(out, "%s%s", i == 0 ? "" : i + 1 < fields->n ? ", " : " and ", fields->items[i]);
+	fputs(" is given. */\n", out);
 }
 
 static void emit_record(FILE *out, const char *doc, const struct idl_record *record, bool is_request)
@@ -142,6 +167,7 @@ static void emit_record(FILE *out, const char *doc, const struct idl_record *rec
 	fprintf(out, "struct ellu_%s {\n\tsize_t struct_size;\n", record->name);
 	if (is_request)
 		fputs("\tdouble call_timeout_seconds;\n", out);
+	emit_exactly_one(out, &record->exactly_one);
 	for (size_t i = 0; i < record->n_fields; i++) {
 		emit_doc(out, "\t", record->fields[i].doc);
 		emit_constraints(out, &record->fields[i]);
@@ -162,9 +188,21 @@ static void emit_errors(FILE *out, const struct idl_interface *interface)
 	}
 }
 
+static void emit_enumeration(FILE *out, const struct idl_enumeration *enumeration)
+{
+	fprintf(out, "\n/* %s */\n", enumeration->name);
+	for (size_t i = 0; i < enumeration->values.n; i++)
+		fprintf(out, "#define ELLU_%s_%s \"%s\"\n", enumeration->upper,
+			name_convert(enumeration->values.items[i], true),
+			enumeration->values.items[i]);
+}
+
 void emit_types(FILE *out, const struct idl_model *model)
 {
 	fputs(prologue, out);
+	for (size_t i = 0; i < model->n_interfaces; i++)
+		for (size_t k = 0; k < model->interfaces[i].n_enumerations; k++)
+			emit_enumeration(out, &model->interfaces[i].enumerations[k]);
 	for (size_t i = 0; i < model->n_interfaces; i++)
 		emit_errors(out, &model->interfaces[i]);
 	fputc('\n', out);

@@ -29,6 +29,12 @@ enum idl_container {
 	IDL_MAP, // [string]string
 };
 
+/* Where it stands. */
+struct idl_place {
+	const char *file;
+	int line;
+};
+
 struct idl_words {
 	char **items;
 	size_t n;
@@ -56,6 +62,8 @@ struct idl_field {
 	long length_low;
 	long length_high;
 	struct idl_words one_of;
+	char *enumeration; // whose values `one_of` are, in capitals; NULL: they have no name
+	char *since; // the release; NULL: the first
 	char *default_text; // as written, valid for the kind; NULL without
 };
 
@@ -66,29 +74,45 @@ struct idl_record {
 	struct idl_words exactly_one; // names of fields; empty without
 };
 
+/* Values that fields share, under a name. */
+struct idl_enumeration {
+	char *name; // TaskStatus
+	struct idl_place place;
+	char *upper; // TASK_STATUS
+	struct idl_words values;
+};
+
 struct idl_type {
 	char *name; // LLMConfig
+	struct idl_place place;
 	char *doc;
+	char *since; // the release; NULL: the first
 	struct idl_record record;
 };
 
 struct idl_method {
 	char *name; // GetTask
+	struct idl_place place;
 	char *snake; // get_task
 	char *upper; // GET_TASK
 	char *doc;
+	char *since; // the release; NULL: the first
 	char *access; // anyone, own, administrator
 	char *replies; // one, late, pages, events
 	bool safe; // it changes nothing
 	bool idempotent; // twice is as good as once
+	bool is_long; // its answer waits for something, so that it keeps its connection
+	bool follows_task; // with `more` it tells of a task until that has ended
 	struct idl_record request;
 	struct idl_record reply;
 };
 
 struct idl_error {
 	char *name; // NotFound
+	struct idl_place place;
 	char *upper; // NOT_FOUND
 	char *doc;
+	char *since; // the release; NULL: the first
 	int number; // the exit status; -(1000 + number) in C
 	int http;
 	struct idl_record record; // its parameters
@@ -99,6 +123,8 @@ struct idl_interface {
 	char *snake; // elluminate: the last part of the name
 	char *upper;
 	char *text; // as it is printed: the files joined, each constraint above its field
+	struct idl_enumeration *enumerations;
+	size_t n_enumerations;
 	struct idl_type *types;
 	size_t n_types;
 	struct idl_method *methods;
@@ -110,11 +136,19 @@ struct idl_interface {
 struct idl_model {
 	struct idl_interface *interfaces;
 	size_t n_interfaces;
+	struct idl_words taken; // functions, types and constants that are there already
 };
 
 /* Reads `files` in order. A file that says `interface` starts a new one, the others go on with
- * the one before. Prints FILE:LINE: what is wrong, and exits, on anything it does not understand. */
+ * the one before. A C header (`.h`) declares names that are taken. Prints FILE:LINE: what is wrong,
+ * and exits, on anything it does not understand. */
 void idl_parse(struct idl_model *model, char *const *files, size_t n_files);
+
+/* TaskStatus as task_status or TASK_STATUS. */
+char *name_convert(const char *name, bool upper);
+
+/* Dies when two things would have one name in C or C++. */
+void names_check(const struct idl_model *model);
 
 /* ---- Emitters ---- */
 
@@ -128,6 +162,7 @@ void emit_model(FILE *out, const struct idl_model *model);
 
 /* A C comment of `doc` lines at `indent`; nothing for "". */
 void emit_doc(FILE *out, const char *indent, const char *doc);
+void emit_since(FILE *out, const char *indent, const char *since);
 /* `text` as a C string literal, without a line break. */
 void emit_string(FILE *out, const char *text);
 /* What ends a header that C++ may include. */

@@ -22,7 +22,7 @@ struct parser {
 #define APPEND(items, n) \
 	((items) = memory_grow((items), (n), sizeof(*(items))), &(items)[(n)++])
 
-static char *convert_case(const char *name, bool upper)
+char *name_convert(const char *name, bool upper)
 {
 	char *out = memory_grow(NULL, 0, 2 * strlen(name) + 1);
 	size_t n = 0;
@@ -73,7 +73,9 @@ static void read_notes(struct parser *parser)
 	while (lexer->token.kind == TOKEN_COMMENT) {
 		if (parser->notes.line > 0 && lexer->token.line > parser->notes.line + 1)
 			notes_clear(&parser->notes);
-		notes_add(&parser->notes, lexer->file, lexer->token.line, lexer->token.text);
+		if (!parser->interface || !enumeration_parse(parser->interface, lexer->file,
+							     lexer->token.line, lexer->token.text))
+			notes_add(&parser->notes, lexer->file, lexer->token.line, lexer->token.text);
 		lexer_next(lexer);
 	}
 	if (parser->notes.line > 0 && lexer->token.line > parser->notes.line + 1)
@@ -208,7 +210,7 @@ static void parse_record(struct parser *parser, struct idl_record *record)
 		if (more)
 			lexer_next(lexer);
 		if (lexer->token.kind == TOKEN_COMMENT && !lexer->token.first_on_line) {
-			constraint_parse(field, lexer->token.text);
+			constraint_parse(parser->interface, field, lexer->token.text);
 			print_constraint_above(parser, field->start);
 			lexer_next(lexer);
 		}
@@ -235,9 +237,11 @@ static void parse_type_member(struct parser *parser)
 
 	refuse_notes(parser, true, false, false);
 	type->doc = parser->notes.doc;
+	type->since = parser->notes.since;
 	type->record.exactly_one = parser->notes.exactly_one;
+	type->place = (struct idl_place){ parser->lexer.file, parser->lexer.token.line };
 	type->name = member_name(&parser->lexer);
-	type->record.name = convert_case(type->name, false);
+	type->record.name = name_convert(type->name, false);
 	parse_record(parser, &type->record);
 }
 
@@ -260,6 +264,23 @@ static char *record_name(const struct idl_method *method, const char *ending)
 	return memory_copy(name, strlen(name));
 }
 
+static bool has_field(const struct idl_record *record, const char *name)
+{
+	for (size_t i = 0; i < record->n_fields; i++)
+		if (strcmp(record->fields[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static void derive_traits(struct idl_method *method)
+{
+	bool events = strcmp(method->replies, "events") == 0;
+
+	method->is_long = events || strcmp(method->replies, "late") == 0;
+	method->follows_task = events && has_field(&method->reply, "event") &&
+			       !has_field(&method->reply, "cursor");
+}
+
 static void parse_method(struct parser *parser)
 {
 	static const char *const accesses[] = { "anyone", "own", "administrator", NULL };
@@ -269,19 +290,22 @@ static void parse_method(struct parser *parser)
 
 	refuse_notes(parser, false, true, false);
 	method->doc = parser->notes.doc;
+	method->since = parser->notes.since;
 	method->access = choice(parser, "access", parser->notes.access, accesses);
 	method->replies = choice(parser, "replies", parser->notes.replies, replies);
 	method->safe = parser->notes.safe;
 	method->idempotent = parser->notes.idempotent;
+	method->place = (struct idl_place){ parser->lexer.file, parser->lexer.token.line };
 	method->name = member_name(&parser->lexer);
-	method->snake = convert_case(method->name, false);
-	method->upper = convert_case(method->name, true);
+	method->snake = name_convert(method->name, false);
+	method->upper = name_convert(method->name, true);
 	method->request.name = record_name(method, "_request");
 	method->reply.name = record_name(method, "_reply");
 	method->request.exactly_one = parser->notes.exactly_one;
 	parse_record(parser, &method->request);
 	lexer_take(&parser->lexer, "->");
 	parse_record(parser, &method->reply);
+	derive_traits(method);
 }
 
 static int number_note(const struct parser *parser, const char *key, const char *value, int low,
@@ -305,10 +329,12 @@ static void parse_error(struct parser *parser)
 
 	refuse_notes(parser, false, false, true);
 	error->doc = parser->notes.doc;
+	error->since = parser->notes.since;
 	error->number = number_note(parser, "number", parser->notes.number, 20, 125);
 	error->http = number_note(parser, "http", parser->notes.http, 400, 599);
+	error->place = (struct idl_place){ parser->lexer.file, parser->lexer.token.line };
 	error->name = member_name(&parser->lexer);
-	error->upper = convert_case(error->name, true);
+	error->upper = name_convert(error->name, true);
 	parse_record(parser, &error->record);
 }
 
@@ -322,8 +348,8 @@ static void parse_interface(struct parser *parser)
 
 	const char *dot = strrchr(interface->name, '.');
 
-	interface->snake = convert_case(dot ? dot + 1 : interface->name, false);
-	interface->upper = convert_case(dot ? dot + 1 : interface->name, true);
+	interface->snake = name_convert(dot ? dot + 1 : interface->name, false);
+	interface->upper = name_convert(dot ? dot + 1 : interface->name, true);
 	interface->text = memory_copy("", 0);
 	parser->interface = interface;
 }
@@ -378,6 +404,33 @@ static void parse_file(struct parser *parser, const char *path)
 	print(parser, "\n", 1);
 }
 
+static bool starts_with(const char *text, const char *start)
+{
+	return strncmp(text, start, strlen(start)) == 0;
+}
+
+/* The functions, types and constants that a header declares, each at the beginning of a line. */
+static void read_header(struct idl_model *model, const char *path)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
+
+	for (char *line = read_file(path); line; line = strchr(line, '\n')) {
+		const char *end, *name = NULL;
+
+		line += *line == '\n';
+		end = line + strcspn(line, "\n");
+		if (starts_with(line, "#define ELLU_"))
+			name = line + strlen("#define ");
+		else if (starts_with(line, "ELLU_API ") || starts_with(line, "typedef "))
+			name = strstr(line, "ellu_");
+		while (name && name < end && *name == 'e' && name[strspn(name, letters)] != '(')
+			name = strstr(name + 1, "ellu_");
+		if (name && name < end)
+			*APPEND(model->taken.items, model->taken.n) =
+				memory_copy(name, strspn(name, letters));
+	}
+}
+
 static void resolve_record(const struct idl_interface *interface, struct idl_record *record)
 {
 	for (size_t i = 0; i < record->n_fields; i++) {
@@ -400,20 +453,6 @@ static void resolve_record(const struct idl_interface *interface, struct idl_rec
 				"'exactly one of' names '%s', no nullable field here",
 				record->exactly_one.items[k]);
 	}
-}
-
-static void check_twice(const struct idl_interface *interface)
-{
-	for (size_t i = 0; i < interface->n_types; i++)
-		for (size_t k = 0; k < i; k++)
-			if (strcmp(interface->types[i].record.name, interface->types[k].record.name) == 0)
-				idl_die(interface->name, 0, "type '%s' stands here twice",
-					interface->types[i].name);
-	for (size_t i = 0; i < interface->n_methods; i++)
-		for (size_t k = 0; k < i; k++)
-			if (strcmp(interface->methods[i].snake, interface->methods[k].snake) == 0)
-				idl_die(interface->name, 0, "method '%s' stands here twice",
-					interface->methods[i].name);
 }
 
 /* Where in the record these three fields stand behind each other; -1: nowhere. */
@@ -462,11 +501,13 @@ void idl_parse(struct idl_model *model, char *const *files, size_t n_files)
 	struct parser parser = { .model = model };
 
 	for (size_t i = 0; i < n_files; i++)
-		parse_file(&parser, files[i]);
+		if (strlen(files[i]) > 2 && strcmp(strchr(files[i], '\0') - 2, ".h") == 0)
+			read_header(model, files[i]);
+		else
+			parse_file(&parser, files[i]);
 	for (size_t i = 0; i < model->n_interfaces; i++) {
 		struct idl_interface *interface = &model->interfaces[i];
 
-		check_twice(interface);
 		for (size_t k = 0; k < interface->n_types; k++)
 			resolve_record(interface, &interface->types[k].record);
 		for (size_t k = 0; k < interface->n_methods; k++) {
@@ -478,4 +519,5 @@ void idl_parse(struct idl_model *model, char *const *files, size_t n_files)
 			resolve_record(interface, &interface->errors[k].record);
 	}
 	check_numbers(model);
+	names_check(model);
 }

@@ -27,7 +27,7 @@ sed -n 's/^{"name":"\([A-Za-z]*\)","snake":"\([a-z_]*\)".*/\1 \2/p' "$generated/
 [ -s "$scratch/commands" ]
 while read -r method name; do
 	function=$(sed -n "s/^$method //p" "$scratch/functions")
-	grep -q "^int ellu_$function(" "$generated/elluminate-methods.c" || function=
+	grep -q "^static inline int ellu_$function(" "$generated/elluminate-methods.h" || function=
 	in_python=-
 	if [ -e "$python" ]; then
 		in_python=$(sed -n "s/^    def \($function\|${function}_stream\)(.*/\1/p" "$python" | head -n 1)

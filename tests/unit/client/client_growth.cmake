@@ -40,9 +40,11 @@ set_target_properties(elluminate-grown PROPERTIES
 	OUTPUT_NAME elluminate SOVERSION 0 LIBRARY_OUTPUT_DIRECTORY ${grown}/lib)
 target_include_directories(elluminate-grown BEFORE PUBLIC ${grown} ${grown}/proto/generated
 	${PROJECT_SOURCE_DIR}/client)
+target_link_options(elluminate-grown PRIVATE
+	-Wl,--version-script=${PROJECT_BINARY_DIR}/client/libelluminate.map)
 target_link_libraries(elluminate-grown PRIVATE PkgConfig::JSONC PkgConfig::SYSTEMD Threads::Threads
 	m)
-add_dependencies(elluminate-grown grown-generated)
+add_dependencies(elluminate-grown grown-generated client-map)
 
 foreach(caller today grown)
 	add_executable(client_growth_${caller} ${CMAKE_CURRENT_SOURCE_DIR}/client_growth.c

@@ -98,7 +98,7 @@ START_TEST(answers_that_are_none)
 		ck_assert_msg(result_of(texts[i], strlen(texts[i]) + 1, 4096) == -EPROTO, "%s",
 			      texts[i]);
 	ck_assert_int_eq(result_of("{\"error\":\"a.B\"}", 15, 4096), -ECONNRESET);
-	ck_assert_int_eq(result_of("{\"error\":\"a.B\"}", 16, 4096), ELLU_E_INTERNAL);
+	ck_assert_int_eq(result_of("{\"error\":\"a.B\"}", 16, 4096), -EREMOTEIO);
 	ck_assert_int_eq(result_of("{\"error\":\"org.elluminate.QueueFull\"}", 37, 4096),
 			 ELLU_E_QUEUE_FULL);
 }

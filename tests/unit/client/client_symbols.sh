@@ -1,6 +1,6 @@
 #!/bin/sh
 # client_symbols.sh LIBRARY PAGES HEADER...: the library exports exactly the functions that the
-# headers declare, all in the version script's node, and no more than were meant for ever: methods are
+# headers declare, each in its release's node, and no more than were meant for ever: methods are
 # made of them. The headers compile as the first and the last C and C++ that they are for, the adapters'
 # too where their loops are; each function, and no other, has a man page in the folder PAGES.
 set -eu
@@ -19,13 +19,29 @@ trap 'rm -rf "$scratch"' EXIT
 cat "$@" | tr '\n' ' ' | grep -o 'ELLU_API [^;]*' | grep -o 'ellu_[a-z_]*(' | tr -d '(' |
 	grep -v '_fn$' | sort -u >"$scratch/declared"
 nm -D --defined-only "$library" | awk '$2 != "A" { print $3 }' | sort -u >"$scratch/exported"
-sed -n 's/@@ELLUMINATE_0$//p' "$scratch/exported" >"$scratch/names"
+sed -n 's/@@ELLUMINATE_[0-9.]*$//p' "$scratch/exported" >"$scratch/names"
 [ "$(wc -l <"$scratch/exported")" = "$(wc -l <"$scratch/names")" ] ||
-	fail "symbols outside the node: $(grep -v '@@ELLUMINATE_0$' "$scratch/exported")"
+	fail "symbols outside the node: $(grep -v '@@ELLUMINATE_[0-9.]*$' "$scratch/exported")"
 n=$(wc -l <"$scratch/names")
 { [ "$n" -gt 50 ] && [ "$n" -le 80 ]; } || fail "$n symbols"
 diff "$scratch/declared" "$scratch/names" || fail "declared (<) and exported (>) differ"
 readelf -d "$library" | grep -q 'SONAME.*libelluminate\.so\.0\]' || fail "wrong soname"
+
+cat >"$scratch/header.h" <<'EOT'
+/* The first. */
+ELLU_API int ellu_one(void);
+
+/* Another. Since 0.10. */
+ELLU_API int ellu_three(void);
+ELLU_API int ellu_four(void);
+
+/* Since 0.2. */
+ELLU_API const char *ellu_two(int,
+			      int);
+EOT
+awk -v out="$scratch/map" -f "$(dirname "$1")/map.awk" "$scratch/header.h"
+[ "$(tr -d ' \n\t' <"$scratch/map")" = "ELLUMINATE_0.1{global:ellu_one;local:*;};ELLUMINATE_0.2{global:ellu_two;}ELLUMINATE_0.1;ELLUMINATE_0.10{global:ellu_three;ellu_four;}ELLUMINATE_0.2;" ] ||
+	fail "a map: $(cat "$scratch/map")"
 
 includes=$(for header; do dirname "$header"; done | sort -u | sed 's/^/-I/')
 # shellcheck disable=SC2086

@@ -49,6 +49,17 @@ static const struct {
 	  ":3: 'L' replies pages: it takes cursor, limit, count, in this order, and answers items, "
 	  "next_cursor, count first" },
 	{ "interface a.b\n# number: 7; http: 404\nerror E ()\n", ":2: 'number' wants 20..125" },
+	{ "interface a.b\n# enum E: x\n# enum E: y\n\ntype T (x: ?string) # one of: E; default: y\n", NULL },
+	{ "interface a.b\n# enum E:\n\ntype T ()\n", ":2: an enumeration is 'enum NAME: VALUE...'" },
+	{ "interface a.b\ntype T ()\ntype T ()\n", ":3: 'struct ellu_t' is a name of 'T' already" },
+	{ "interface a.b\n# access: own; replies: events\nmethod M() -> ()\n\n"
+	  "# access: own; replies: one\nmethod MStream() -> ()\n",
+	  ":6: 'ellu_m_stream' is a name of 'M' already" },
+	{ "interface a.b\n# access: own; replies: one\nmethod M() -> ()\ntype MReply ()\n",
+	  ":4: 'struct ellu_m_reply' is a name of 'M' already" },
+	{ "interface a.b\n# access: own; replies: one\nmethod CallMethod() -> ()\n",
+	  ":3: 'ellu_call_method' is a name of 'a header' already" },
+	{ "interface a.b\n# since: 0.2\ntype T (\n  x: ?int # since: 0.3\n)\n", NULL },
 };
 
 START_TEST(places)
@@ -58,7 +69,8 @@ START_TEST(places)
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 	snprintf(path, sizeof(path), "%s/x.varlink", folder);
 	snprintf(out, sizeof(out), "%s/out", folder);
-	snprintf(command, sizeof(command), "%s --types %s %s 2>&1", ELLU_IDL, out, path);
+	snprintf(command, sizeof(command), "%s --types %s %s %s 2>&1", ELLU_IDL, out, path,
+		 ELLU_HEADER);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		FILE *file = fopen(path, "we");
 		int status;
