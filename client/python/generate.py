@@ -179,7 +179,7 @@ class MethodText:
             return
         if self.entry["replies"] == "events":
             if "cursor" not in names:
-                one = "task" if names == ["event", "task"] else ""
+                one = "task" if names[:2] == ["event", "task"] and names[2:] in ([], ["delta"]) else ""
                 yield "", "call", "Task" if one else self.reply_class(), f"_there(reply.{one})" if one else "reply"
             one = "event" if names == ["event", "task"] else ""
             ending = "_stream" if "cursor" not in names else ""

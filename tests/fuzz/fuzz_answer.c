@@ -143,6 +143,26 @@ static void try_json(struct json_reader *reader, const char *body, size_t size)
 
 /* ---- What dialects read ---- */
 
+/* Each delta is text that can be told by itself. Returns the bytes of the text in it. */
+static size_t tell(struct answer *answer, bool all)
+{
+	struct ellu_call_delta delta;
+	struct arena arena;
+	size_t size = 0;
+
+	arena_init(&arena);
+	require(answer_delta(answer, all, &arena, &delta) >= 0);
+	if (delta.text) {
+		size = strlen(delta.text);
+		require(size > 0);
+		require_text(delta.text, RESPONSE_TEXT_MAX);
+	}
+	for (size_t i = 0; i < delta.n_tool_calls; i++)
+		require_text(delta.tool_calls[i]->arguments, RESPONSE_TEXT_MAX);
+	arena_done(&arena);
+	return size;
+}
+
 static void try_answer(struct llm_target *target, struct json_reader *reader,
 		       const struct framing *framing, char *body, size_t size)
 {
@@ -155,6 +175,7 @@ static void try_answer(struct llm_target *target, struct json_reader *reader,
 	};
 	struct attempt attempt = { .status = 200 };
 	struct answer answer;
+	size_t told = 0;
 
 	answer_begin(&answer, &call, reader, framing, &attempt);
 	/* However it is cut. */
@@ -162,8 +183,14 @@ static void try_answer(struct llm_target *target, struct json_reader *reader,
 		step = 1 + (unsigned char)body[at] % (size - at);
 		if (!answer_take(&answer, body + at, step))
 			break;
+		told += tell(&answer, /* all= */ false);
 	}
 	answer_end(&answer, body, framing ? 0 : size);
+	if (framing && attempt.class == ATTEMPT_ANSWERED) {
+		told += tell(&answer, /* all= */ true);
+		require(!call.text || told == strlen(call.text));
+	}
+	answer_done(&answer);
 	require(call.input_tokens >= -1 && call.input_tokens <= ANSWER_TOKENS_MAX);
 	require(call.output_tokens >= -1 && call.output_tokens <= ANSWER_TOKENS_MAX);
 	require(call.reasoning_tokens >= -1 && call.reasoning_tokens <= ANSWER_TOKENS_MAX);

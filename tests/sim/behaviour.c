@@ -38,6 +38,8 @@ static const struct setting settings[] = {
 	SETTING(latency_seconds, SETTING_SECONDS),
 	SETTING(latency_jitter_seconds, SETTING_SECONDS),
 	SETTING(stream_delta_seconds, SETTING_SECONDS),
+	SETTING(stream_chunk_bytes, SETTING_INTEGER),
+	SETTING(stream_crlf, SETTING_BOOL),
 	SETTING(slow_byte_seconds, SETTING_SECONDS),
 	SETTING(concurrency_limit, SETTING_INTEGER),
 	{ "concurrency_mode", SETTING_MODE, offsetof(struct behaviour, concurrency_queue) },
@@ -79,6 +81,8 @@ static const char *const fault_names[] = {
 	[FAULT_CONTEXT_LENGTH] = "context_length",
 	[FAULT_EMPTY] = "empty",
 	[FAULT_UTF8_GARBAGE] = "utf8_garbage",
+	[FAULT_STREAM_ERROR] = "stream_error",
+	[FAULT_STREAM_STALL] = "stream_stall",
 };
 _Static_assert(sizeof(fault_names) / sizeof(*fault_names) == _FAULT_MAX, "every fault has a name");
 

@@ -26,6 +26,8 @@ enum fault {
 	FAULT_CONTEXT_LENGTH, /* 400 context_length_exceeded */
 	FAULT_EMPTY,          /* 200 with empty content, finish_reason length */
 	FAULT_UTF8_GARBAGE,   /* 200 with invalid UTF-8 and a NUL in the content */
+	FAULT_STREAM_ERROR,   /* a stream whose second half is an error; else as 500 */
+	FAULT_STREAM_STALL,   /* a stream of which nothing comes behind its first half; else a hang */
 	_FAULT_MAX,
 	FAULT_NONE = _FAULT_MAX,
 };
@@ -34,6 +36,8 @@ struct behaviour {
 	double latency_seconds;
 	double latency_jitter_seconds; /* up to so much more */
 	double stream_delta_seconds;   /* between the pieces of a streamed answer */
+	int64_t stream_chunk_bytes;    /* of a piece, wherever events end; 0: an event each */
+	bool stream_crlf;              /* as lines of events end */
 	double slow_byte_seconds;
 	int64_t concurrency_limit; /* 0: none */
 	bool concurrency_queue;    /* over the limit: wait, instead of 429 */

@@ -79,6 +79,7 @@ static size_t next_step(const struct chat_call *call, double *ret_pause_seconds)
 {
 	const struct behaviour *behaviour = &call->simulator->behaviour;
 	const struct chat_reply *reply = &call->reply;
+	size_t end;
 
 	*ret_pause_seconds = 0;
 	switch (reply->play) {
@@ -87,13 +88,12 @@ static size_t next_step(const struct chat_call *call, double *ret_pause_seconds)
 			return reply->out.size;
 		*ret_pause_seconds = behaviour->slow_byte_seconds;
 		return call->sent + 1;
-	case CHAT_PLAY_EVENTS:
-		if (behaviour->stream_delta_seconds == 0)
-			return reply->out.size;
-		*ret_pause_seconds = behaviour->stream_delta_seconds;
-		return chat_reply_event_end(reply, call->sent);
 	default:
-		return chat_reply_end(reply);
+		if (!reply->is_stream || behaviour->stream_delta_seconds == 0)
+			return chat_reply_end(reply);
+		*ret_pause_seconds = behaviour->stream_delta_seconds;
+		end = chat_reply_event_end(reply, call->sent);
+		return end < chat_reply_end(reply) ? end : chat_reply_end(reply);
 	}
 }
 
@@ -127,7 +127,8 @@ static void call_play(struct chat_call *call)
 			return;
 		}
 	}
-	http_conn_finish(call->conn, reply->close);
+	if (reply->play != CHAT_PLAY_STALL)
+		http_conn_finish(call->conn, reply->close);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *userdata)

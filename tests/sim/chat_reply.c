@@ -200,13 +200,104 @@ static void make_body(const struct behaviour *behaviour, const struct chat_reque
 		out->size /= 2;
 }
 
-static void make_stream(struct chat_reply *reply, enum fault fault, struct bytes *body)
+/* The events in the chunks of a body, one behind the other. */
+static void take_chunks(struct span body, struct bytes *out)
 {
+	while (body.size > 0) {
+		char *data;
+		size_t size = strtoul(body.data, &data, 16);
+		size_t whole = (size_t) (data - body.data) + 2 + size + 2;
+
+		bytes_append(out, data + 2, size);
+		body.data += whole;
+		body.size -= whole;
+	}
+}
+
+/* Chunks of that size, whatever is in them, up to the last one. */
+static void put_chunks(struct bytes *out, struct span data, size_t size)
+{
+	while (data.size > 0) {
+		size_t n = data.size < size ? data.size : size;
+
+		bytes_printf(out, "%zx\r\n", n);
+		bytes_append(out, data.data, n);
+		bytes_text(out, "\r\n");
+		data.data += n;
+		data.size -= n;
+	}
+	bytes_text(out, "0\r\n\r\n");
+}
+
+/* As other servers write the same lines. */
+static void put_crlf(struct span lines, struct bytes *out)
+{
+	for (size_t i = 0; i < lines.size; i++) {
+		if (lines.data[i] == '\n')
+			bytes_text(out, "\r");
+		bytes_append(out, lines.data + i, 1);
+	}
+}
+
+static void cut_otherwise(const struct behaviour *behaviour, struct bytes *body)
+{
+	struct bytes events = { 0 }, lines = { 0 };
+	struct span data;
+
+	if (!behaviour->stream_crlf && behaviour->stream_chunk_bytes == 0)
+		return;
+	take_chunks((struct span) { body->data, body->size }, &events);
+	if (behaviour->stream_crlf)
+		put_crlf((struct span) { events.data, events.size }, &lines);
+	else
+		bytes_append(&lines, events.data, events.size);
+	data = (struct span) { lines.data, lines.size };
+	bytes_clear(body);
+	put_chunks(body, data, behaviour->stream_chunk_bytes ? (size_t) behaviour->stream_chunk_bytes :
+							       data.size);
+	bytes_done(&events);
+	bytes_done(&lines);
+}
+
+/* Where the chunk ends in which half of them is. */
+static size_t half_of(struct span chunks)
+{
+	size_t at = 0;
+
+	while (at < chunks.size / 2) {
+		char *data;
+		size_t size = strtoul(chunks.data + at, &data, 16);
+
+		at = (size_t) (data - chunks.data) + 2 + size + 2;
+	}
+	return at;
+}
+
+static void break_off(const struct chat_dialect *dialect, struct bytes *body)
+{
+	static const struct chat_problem problem = { 500, "The engine has stopped.", "server_error",
+						     NULL, 0 };
+	struct bytes event = { 0 };
+
+	body->size = half_of((struct span) { body->data, body->size });
+	(void) dialect->write_problem(&event, &problem);
+	chat_write_event(body, "error", &event);
+	chat_write_stream_end(body, /* done= */ false);
+	bytes_done(&event);
+}
+
+static void make_stream(struct chat_reply *reply, const struct behaviour *behaviour,
+			enum fault fault, struct bytes *body)
+{
+	if (fault == FAULT_STREAM_ERROR)
+		break_off(reply->dialect, body);
+	if (fault != FAULT_WRONG_JSON && fault != FAULT_TRUNCATED_JSON)
+		cut_otherwise(behaviour, body);
 	bytes_text(&reply->out, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 				"Cache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n");
 	reply->head_size = reply->out.size;
 	reply->status = 200;
-	reply->play = CHAT_PLAY_EVENTS;
+	reply->is_stream = true;
 	if (fault == FAULT_WRONG_JSON || fault == FAULT_TRUNCATED_JSON) {
 		chat_write_event(&reply->out, NULL, body);
 		chat_write_stream_end(&reply->out, /* done= */ true);
@@ -249,6 +340,10 @@ void chat_reply_make(struct chat_reply *reply, const struct behaviour *behaviour
 {
 	struct bytes body = { 0 };
 
+	if (!chat->stream && fault == FAULT_STREAM_ERROR)
+		fault = FAULT_ERROR_500;
+	if (!chat->stream && fault == FAULT_STREAM_STALL)
+		fault = FAULT_HANG;
 	if (make_error(reply, behaviour, fault))
 		return;
 	if (fault == FAULT_RESET || fault == FAULT_HANG) {
@@ -266,11 +361,14 @@ void chat_reply_make(struct chat_reply *reply, const struct behaviour *behaviour
 	}
 	make_body(behaviour, chat, number, fault, &body);
 	if (chat->stream)
-		make_stream(reply, fault, &body);
+		make_stream(reply, behaviour, fault, &body);
 	else
 		put(reply, 200, "application/json", "", (struct span) { body.data, body.size });
 	bytes_done(&body);
-	reply->correct = fault != FAULT_WRONG_JSON && fault != FAULT_TRUNCATED_JSON;
+	reply->correct = fault != FAULT_WRONG_JSON && fault != FAULT_TRUNCATED_JSON &&
+			 fault != FAULT_STREAM_ERROR;
+	if (fault == FAULT_STREAM_STALL)
+		reply->play = CHAT_PLAY_STALL;
 	if (fault == FAULT_SLOW_HEADER)
 		reply->play = CHAT_PLAY_SLOW_HEAD;
 	if (fault == FAULT_HALF_BODY) {
@@ -283,7 +381,7 @@ void chat_reply_make(struct chat_reply *reply, const struct behaviour *behaviour
 
 size_t chat_reply_end(const struct chat_reply *reply)
 {
-	if (reply->play == CHAT_PLAY_HALF)
+	if (reply->play == CHAT_PLAY_HALF || reply->play == CHAT_PLAY_STALL)
 		return reply->head_size + (reply->out.size - reply->head_size) / 2;
 	return reply->out.size;
 }

@@ -13,8 +13,8 @@
 enum chat_play {
 	CHAT_PLAY_WHOLE,
 	CHAT_PLAY_HALF,      /* the head and half of the body */
+	CHAT_PLAY_STALL,     /* the same, and no end */
 	CHAT_PLAY_SLOW_HEAD, /* the head a byte at a time */
-	CHAT_PLAY_EVENTS,    /* the head with the first event, then event by event */
 	CHAT_PLAY_RESET,
 	CHAT_PLAY_NOTHING,
 };
@@ -26,6 +26,7 @@ struct chat_reply {
 	int status;   /* 0: the client will not see a whole answer */
 	bool correct; /* a 200 that means what it says */
 	bool close;   /* the connection ends behind it */
+	bool is_stream; /* the head goes with the first event, then event by event */
 	enum chat_play play;
 };
 

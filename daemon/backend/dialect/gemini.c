@@ -349,7 +349,7 @@ static void read_candidate(struct json_value *candidate, struct answer *answer)
 	JSON_EACH(part, parts)
 		read_part(part, answer);
 	answer_finish_reason(answer, finish_reason_of(json_text_member(candidate, "finishReason"),
-						      answer->n_tool_calls > 0));
+						      answer->n_tool_calls + answer->n_pieces > 0));
 }
 
 /* `{candidates: [{content: {parts}, finishReason}], promptFeedback, usageMetadata}`: an answer, or as

@@ -180,6 +180,21 @@ START_TEST(workflow)
 }
 END_TEST
 
+/* The same words, however they come. */
+START_TEST(tokens)
+{
+	const char *said;
+
+	begin(NULL, "--fixed_answer=The sea is wide, and nobody has seen all of it.");
+	said = RUN(0, "tokens", sim_url(sim));
+	ASSERT_SAYS(said, "The sea is wide, and nobody has seen all of it.\nSUCCESS, ");
+	said = RUN(0, "tokens");
+	ASSERT_SAYS(said, "\nSUCCESS, ");
+	said = RUN(10, "tokens", "http://127.0.0.1:9", "Is anybody there?");
+	ASSERT_SAYS(said, "\nFAILURE: http://127.0.0.1:9: ");
+}
+END_TEST
+
 START_TEST(cancelled_by_an_interrupt)
 {
 	struct command *example;
@@ -310,6 +325,6 @@ int main(int argc, char **argv)
 		fputs("set ELLU_TEST_ALL, and install valgrind, to run this\n", stderr);
 		return EXIT_SKIPPED;
 	}
-	return RUN_SUITE(one_experiment, several_experiments, progress_to_each_end, rating, workflow,
+	return RUN_SUITE(one_experiment, several_experiments, progress_to_each_end, rating, workflow, tokens,
 			 cancelled_by_an_interrupt, on_libevent, on_glib, http_service, errors);
 }

@@ -99,6 +99,8 @@ START_TEST(examples)
 	ck_assert_ptr_nonnull(strstr(said, "%  Is it about {{topic}}?\nsuccess rate "));
 	ck_assert_ptr_nonnull(strstr(example("experiment.py", NULL), "success rate "));
 	ck_assert_ptr_nonnull(strstr(example("many.py", sim_url(sim)), "20 of 20 succeeded\n"));
+	said = example("tokens.py", sim_url(sim));
+	ck_assert_msg(strncmp(said, "YES\nSUCCESS, ", 13) == 0, "%s", said);
 	said = example("batch.py", NULL);
 	ck_assert_ptr_nonnull(strstr(said, "Harbours: made, 2 rows\n"));
 	ck_assert_ptr_nonnull(strstr(said, "Conflict: Capitals is collection "));

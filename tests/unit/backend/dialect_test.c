@@ -373,6 +373,7 @@ static enum attempt_class read_framed(struct llm_call *call, const struct framin
 		if (!answer_take(&answer, body + at, strnlen(body + at, read_step)))
 			break;
 	answer_end(&answer, text, framing ? 0 : strlen(text));
+	answer_done(&answer);
 	llm_target_unref(call->target);
 	json_reader_done(&reader);
 	free(text);
@@ -649,6 +650,60 @@ START_TEST(anthropic_streams)
 }
 END_TEST
 
+/* A key that comes back is overwritten, also where it comes in pieces; what might become one waits. */
+START_TEST(deltas)
+{
+	static const char *const events[] = {
+		CHUNK("\"content\":\"a sk-01\""), CHUNK("\"content\":\"2345\""),
+		CHUNK("\"content\":\"6789 b sk-\""), CHUNK("\"content\":\"x\""),
+		CHUNK("\"tool_calls\":[{\"index\":0,\"function\":{\"name\":\"f\",\"arguments\":\"{sk-0\"}}]"),
+		CHUNK("\"content\":\" s\"") LAST("stop"),
+	};
+	static const struct {
+		const char *text, *arguments;
+	} told[] = {
+		{ "a ", NULL }, { NULL, NULL }, { "************* b ", NULL }, { "sk-x", NULL },
+		{ NULL, "{" }, { " s", "sk-0" },
+	};
+	struct ellu_llm_config config = minimal();
+	struct json_reader reader = { 0 };
+	struct attempt attempt = { .status = 200 };
+	struct llm_call call = { 0 };
+	struct answer answer;
+
+	config.api_key = "sk-0123456789";
+	call.target = make(&config);
+	answer_begin(&answer, &call, &reader, &framing_sse, &attempt);
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+		bool last = i + 1 == sizeof(events) / sizeof(events[0]);
+		struct ellu_call_delta delta;
+		struct arena arena;
+		int r;
+
+		arena_init(&arena);
+		ck_assert(answer_take(&answer, events[i], strlen(events[i])));
+		r = answer_delta(&answer, last, &arena, &delta);
+		ck_assert_int_eq(r, told[i].text || told[i].arguments);
+		ck_assert_pstr_eq(delta.text, told[i].text);
+		ck_assert_uint_eq(delta.n_tool_calls, told[i].arguments != NULL);
+		if (told[i].arguments) {
+			ck_assert_str_eq(delta.tool_calls[0]->arguments, told[i].arguments);
+			ck_assert_str_eq(delta.tool_calls[0]->id, "call_0");
+			ck_assert_pstr_eq(delta.tool_calls[0]->name, last ? NULL : "f");
+		}
+		arena_done(&arena);
+	}
+	ck_assert_uint_eq(answer_untold(&answer), 0);
+	answer_end(&answer, NULL, 0);
+	ck_assert_int_eq(attempt.class, ATTEMPT_ANSWERED);
+	ck_assert_str_eq(call.text, "a ************* b sk-x s");
+	answer_done(&answer);
+	arena_done(&call.arena);
+	llm_target_unref(call.target);
+	json_reader_done(&reader);
+}
+END_TEST
+
 /* It would be as large the next time. */
 START_TEST(too_many_values)
 {
@@ -882,7 +937,7 @@ END_TEST
 int main(void)
 {
 	return RUN_TESTS(requests, parts_of_messages, parts_for_gemini, parts_that_are_wrong, anthropic_requests, many_arguments,
-			 answers, costs, odd_json, shapes, streams,
+			 answers, costs, odd_json, shapes, streams, deltas,
 			 anthropic_streams, too_many_values, too_many_lenient_values,
 			 anthropic_answers, long_finish_reason, echoed_key, usage, refusals);
 }

@@ -249,6 +249,7 @@ static json_object *read_answer(struct llm_target *target, int status, const str
 		for (size_t at = 0; framing && at < size; at += 7)
 			answer_take(&answer, body + at, size - at < 7 ? size - at : 7);
 		answer_end(&answer, body, framing ? 0 : size);
+		answer_done(&answer);
 	}
 	result = result_of(&call, &attempt);
 	arena_done(&call.arena);
