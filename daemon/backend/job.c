@@ -224,8 +224,11 @@ static void fail_with_place(struct job *job, const struct attempt *attempt)
 		  target->url, attempt->message, advice(target, attempt, size));
 }
 
-static bool needs_place(const struct attempt *attempt)
+/* The simulated endpoint is nowhere. */
+static bool needs_place(const struct job *job, const struct attempt *attempt)
 {
+	if (!job->call->target->url)
+		return false;
 	return attempt->code == ELLU_E_BACKEND_AUTHENTICATION || attempt->status == 404 ||
 	       attempt->status == 405 || attempt->status >= 500;
 }
@@ -236,7 +239,7 @@ static void fail(struct job *job, struct attempt *attempt, enum llm_outcome outc
 
 	if (attempt->code == ELLU_E_TOO_LARGE)
 		fault_set(&call->fault, attempt->code, "%s", attempt->message);
-	else if (needs_place(attempt))
+	else if (needs_place(job, attempt))
 		fail_with_place(job, attempt);
 	else if (attempt->status == 0)
 		fault_set(&call->fault, attempt->code, "%s: %s", job->endpoint->origin->name,
