@@ -34,6 +34,9 @@
 #define ROWS_MAX 1000
 #define ROWS_BYTES_MAX (4u * 1024 * 1024)
 
+/* Answers that were made elsewhere, verdicts and edits in one call that adds them. */
+#define MADE_MAX 2000
+
 /* All texts of a prompt template; of the criteria of a run; of an LLM config. */
 #define TEMPLATE_BYTES_MAX (1024u * 1024)
 #define CRITERIA_BYTES_MAX (512u * 1024)

@@ -79,6 +79,7 @@ struct arguments {
 	bool reasoning;
 	const char *columns;
 	const char *by; // parts of costs
+	const char *name; // what is imported shall be called
 	bool keep;
 	bool force;
 	const char *message; // of a prompt template
@@ -203,6 +204,7 @@ int command_collection_remove_rows(struct cli *cli);
 int command_llm_default(struct cli *cli);
 int command_monitor(struct cli *cli);
 int command_import(struct cli *cli);
+int command_export(struct cli *cli);
 int command_init(struct cli *cli);
 int command_completion(struct cli *cli);
 int command_stop(struct cli *cli);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/cli/archive.h"
 #include "client/cli/call.h"
 #include "client/cli/output.h"
 #include "client/cli/rows.h"
@@ -345,7 +346,8 @@ int command_collection_export(struct cli *cli)
 	if (found < 0)
 		return -found;
 	export = (struct export){ .format = (enum format) format, .collection = reply->collection };
-	status = export_rows(cli, &ref, &export);
+	status = archive_is(cli->arguments.output) ? archive_export_collection(cli) :
+						     export_rows(cli, &ref, &export);
 	ellu_free(reply);
 	return status;
 }

@@ -175,8 +175,23 @@ static const char write_details[] =
 	"FILE is JSON with comments (// and /* */) or YAML, `-` is standard input; options say it without a\n"
 	"file, or over it. `\"api_key\": \"$NAME\"` takes a key from your environment.";
 
+static const char archive_details[] =
+	"The archive is a tar file with the cases, the prompt template, the criteria, the configs, the\n"
+	"answers, their ratings, edits and notes; `elluminate import` takes it in, on another machine or\n"
+	"in another project. Keys, headers, proxies and files of this machine stay here.\n"
+	"\n"
+	"  elluminate export 'Haiku quality' -o haiku.tar\n"
+	"  elluminate import haiku.tar --project review\n"
+	"\n"
+	"A collection by itself: `elluminate collection export Topics -o topics.tar`.";
+
 static const char promptfoo_details[] =
-	"Prints an experiment file, or writes it with -o FILE; no daemon is asked.\n"
+	"An archive (FILE ends in .tar) is what `elluminate export` has written. What is there already is\n"
+	"used where it is the same, and never changed; after an end in the middle the same command goes\n"
+	"on. No model is asked.\n"
+	"\n"
+	"Of a configuration of promptfoo it prints an experiment file, or writes it with -o FILE; no\n"
+	"daemon is asked.\n"
 	"\n"
 	"  elluminate import promptfooconfig.yaml -o experiment.json\n"
 	"  elluminate run experiment.json\n"
@@ -214,6 +229,7 @@ static const char import_details[] =
 
 static const char export_details[] =
 	"As JSONL, or as --format or the end of the name after -o say: csv, jsonl or json. What is\n"
-	"imported again is the same, but that CSV has an empty text where a row has none.\n"
+	"imported again is the same, but that CSV has an empty text where a row has none. With a name that\n"
+	"ends in .tar: an archive, with columns and description, for `elluminate import`.\n"
 	"\n"
 	"  elluminate collection export Topics -o topics.csv";

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "client/cli/archive.h"
 #include "client/cli/cli.h"
 #include "client/cli/file_text.h"
 #include "client/cli/import.h"
@@ -238,7 +239,7 @@ static int write_out(struct cli *cli, struct import *in)
 	return 0;
 }
 
-int command_import(struct cli *cli)
+static int import_promptfoo(struct cli *cli)
 {
 	struct complaint complaint;
 	struct import in = { .out = json_object_new_object(), .templates = json_object_new_array(),
@@ -268,4 +269,9 @@ int command_import(struct cli *cli)
 	json_object_put(in.columns);
 	json_file_done(&in.file);
 	return status;
+}
+
+int command_import(struct cli *cli)
+{
+	return archive_is(cli->operand) ? archive_import(cli, cli->operand) : import_promptfoo(cli);
 }

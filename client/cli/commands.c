@@ -96,7 +96,9 @@ static const struct option *const edit_options[] = { &undo_edit, NULL };
 static const struct option cost_by = { "by", "WORDS", "what sums are of: some of day,user,project,llm_config,model; or total",
 				       OPTION_TEXT, OWN(by) };
 static const struct option *const cost_options[] = { &cost_by, NULL };
-static const struct option *const promptfoo_options[] = { &force, NULL };
+static const struct option import_name = { "name", "NAME", "what the experiment of an archive shall be called",
+					   OPTION_TEXT, OWN(name) };
+static const struct option *const promptfoo_options[] = { &force, &import_name, NULL };
 static const struct option *const api_options[] = { &more, NULL };
 static const struct option *const logs_options[] = { &follow_log, NULL };
 static const struct option questions = { "count", "N", "so many, at most 50 (default 5)", OPTION_COUNT,
@@ -273,8 +275,10 @@ static const struct command fixed[] = {
 	  .method = "RunExperiment", .also = "PlanExperiment AddTemplateVariables", .fields = run_fields },
 	{ "init", "[FILE]", 0, 1, "write an example of an experiment file (experiment.json)", NULL, NULL,
 	  command_init, .method = NULL },
-	{ "import", "FILE", 1, 1, "make an experiment file of a configuration of promptfoo", promptfoo_details,
-	  promptfoo_options, command_import, .method = NULL, .own_output = true },
+	{ "export", "EXPERIMENT", 1, 1, "write an experiment, and all that came of it, into an archive",
+	  archive_details, NULL, command_export, .method = "GetExperiment", .own_operands = true },
+	{ "import", "FILE", 1, 1, "take in an archive, or make an experiment file of a promptfoo configuration",
+	  promptfoo_details, promptfoo_options, command_import, .method = NULL, .own_output = true },
 	{ "rate", "[EXPERIMENT]", 0, 1, "rate responses again, or by other criteria", rate_details,
 	  rate_options, command_rate, .method = "RateResponses", .also = "RateExperiment",
 	  .fields = rate_fields },

@@ -527,6 +527,24 @@ int rows_open(const char *path, const char *format, bool once, struct rows **ret
 	return 0;
 }
 
+int rows_from_file(FILE *file, const char *name, struct rows **ret_rows)
+{
+	struct rows *rows = calloc(1, sizeof(*rows));
+
+	if (!rows)
+		return -ENOMEM;
+	rows->name = strdup(name);
+	if (!rows->name) {
+		free(rows);
+		return -ENOMEM;
+	}
+	rows->format = ROWS_JSONL;
+	rows->file = file;
+	rewind(file);
+	*ret_rows = rows;
+	return 0;
+}
+
 int rows_from_array(json_object *array, const char *name, struct rows **ret_rows)
 {
 	struct rows *rows = calloc(1, sizeof(*rows));

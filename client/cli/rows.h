@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "client/cli/text.h"
 
@@ -25,6 +26,9 @@ int rows_format_find(const char *path, const char *format);
 /* `-` is standard input. What is read `once` need not be a file. */
 int rows_open(const char *path, const char *format, bool once, struct rows **ret_rows,
 	      struct complaint *complaint);
+
+/* JSONL, in a file that is read from its beginning and closed with the rows. */
+int rows_from_file(FILE *file, const char *name, struct rows **ret_rows);
 
 /* Holds the array; `name` says in complaints where it stands. */
 int rows_from_array(json_object *array, const char *name, struct rows **ret_rows);

@@ -236,6 +236,16 @@ START_TEST(made_elsewhere)
 		  "responses[0].template_variables_id" },
 		{ ADD("{'row':1,'template_variables_id':1,'response_text':'x'}"), "responses[0]" },
 		{ ADD(""), "responses" },
+		{ ADD("{'row':1,'response_text':'x','error':{'code':'Timeout','message':'m'}}"), "responses[0]" },
+		{ ADD("{'row':1,'error':{'code':'Sorry','message':'m'}}"), "responses[0].error.code" },
+		{ ADD("{'row':1,'response_text':'x','ratings':[{'criterion':'Is it?','rating':'YES'}]}"),
+		  "responses[0].ratings[0].criterion" },
+		{ ADD("{'row':1,'response_text':'x','ratings':[{'criterion':'Is {{q}} answered?','rating':'YES',"
+		      "'judge':'another'}]}"), "responses[0].ratings[0].judge" },
+		{ ADD("{'row':1,'response_text':'x','ratings':[{'criterion':'Is {{q}} answered?'}]}"),
+		  "responses[0].ratings[0]" },
+		{ ADD("{'row':1,'error':{'code':'Timeout','message':'m'},'ratings':[{'criterion':"
+		      "'Is {{q}} answered?','rating':'YES'}]}"), "responses[0].ratings" },
 	};
 	struct sim *sim = sim_start(NULL);
 	struct daemon *daemon = daemon_start(NULL);

@@ -1,5 +1,5 @@
 /*
- * Answers that were made elsewhere. A reader finds the cases that they are for, which never change once
+ * Answers that were made elsewhere, and what was said of them. A reader finds the cases that they are for, which never change once
  * they are pinned; the writer records what is not there yet. The same once more changes nothing.
  */
 #include <errno.h>
@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/store/resources/criterion.h"
 #include "daemon/store/resources/rows.h"
 #include "daemon/store/runs/experiment.h"
 #include "daemon/store/runs/response.h"
@@ -19,6 +20,11 @@ struct made {
 	size_t index; // in the request
 	int64_t row_id;
 	const char *tool_calls; // JSON, or NULL
+	const char *error; // JSON, or NULL
+	struct made_verdict {
+		int64_t measure_id;
+		const char *error; // JSON, or NULL
+	} *verdicts; // in the order of its ratings
 };
 
 /* What a reader has found out. */
@@ -34,14 +40,28 @@ static const char *path(struct tx *tx, const struct made *made, const char *memb
 
 /* ---- At a reader: what it says by itself ---- */
 
+static int encode_error(struct tx *tx, const struct made *made, const char *member,
+			const struct ellu_error *error, const char **ret_text)
+{
+	if (error && !error_find_name(error->code))
+		return fault_invalid(tx->fault, tx_printf(tx, "%s.code", path(tx, made, member)),
+				     "the name of an error");
+	return tx_encode(tx, &ellu_error_type, error, ret_text);
+}
+
 static int check(struct tx *tx, const struct run_row *run, struct made *made)
 {
 	const struct ellu_made_response *response = made->response;
 	json_object *calls = NULL;
-	int r = 0;
+	int r = encode_error(tx, made, "error", response->error, &made->error);
 
-	if (!response->response_text && !response->tool_calls)
-		return fault_invalid(tx->fault, path(tx, made, ""), "response_text or tool_calls");
+	if (r < 0)
+		return r;
+	if (!response->error == (!response->response_text && !response->tool_calls))
+		return fault_invalid(tx->fault, path(tx, made, ""),
+				     "response_text or tool_calls, or else error");
+	if (response->error && response->n_ratings > 0)
+		return fault_invalid(tx->fault, path(tx, made, "ratings"), "none where there is no answer");
 	if (response->response_text && strlen(response->response_text) > RESPONSE_TEXT_MAX)
 		return fault_too_large(tx->fault, RESPONSE_TEXT_MAX, path(tx, made, "response_text"));
 	if (*response->epoch > run->n_epochs)
@@ -59,6 +79,61 @@ static int check(struct tx *tx, const struct run_row *run, struct made *made)
 	made->tool_calls = r >= 0 && calls ? tx_strdup(tx, json_text(calls, NULL)) : NULL;
 	json_object_put(calls);
 	return made->tool_calls ? 0 : -ENOMEM;
+}
+
+/* ---- At a reader: verdicts ---- */
+
+static const struct run_measure *find_measure(const struct tx_list *measures, const char *text)
+{
+	for (size_t i = 0; i < measures->n; i++) {
+		const struct run_measure *measure = measures->items[i];
+
+		if (strcmp(measure->text, text) == 0)
+			return measure;
+	}
+	return NULL;
+}
+
+static int read_verdict(struct tx *tx, const struct run_row *run, const struct tx_list *measures,
+			struct made *made, size_t i)
+{
+	const struct ellu_made_rating *rating = made->response->ratings[i];
+	const struct run_measure *measure = find_measure(measures, rating->criterion);
+	const char *member = tx_printf(tx, "ratings[%zu]", i), *judge;
+
+	if (!measure)
+		return fault_invalid(tx->fault, path(tx, made, tx_printf(tx, "%s.criterion", member)),
+				     "the text of one of the experiment's criteria");
+	judge = measure->check ? "check" : run->judge.name;
+	if (rating->judge && strcmp(rating->judge, judge) != 0)
+		return fault_invalid(tx->fault, path(tx, made, tx_printf(tx, "%s.judge", member)),
+				     "the experiment's judge, %s", judge);
+	made->verdicts[i].measure_id = measure->id;
+	return encode_error(tx, made, tx_printf(tx, "%s.error", member), rating->error,
+			    &made->verdicts[i].error);
+}
+
+static int read_verdicts(struct tx *tx, const struct run_row *run, struct made_list *list)
+{
+	struct tx_list measures = { 0 };
+	size_t n = list->n;
+	int r = run_measures(tx, run->id, &measures);
+
+	for (size_t i = 0; r >= 0 && i < list->n; i++) {
+		struct made *made = &list->items[i];
+		const struct ellu_made_response *response = made->response;
+
+		made->verdicts = tx_array(tx, response->n_ratings, sizeof(*made->verdicts));
+		if (!made->verdicts)
+			return -ENOMEM;
+		for (size_t k = 0; r >= 0 && k < response->n_ratings; k++) {
+			n += 1 + (response->ratings[k]->edited != NULL);
+			r = read_verdict(tx, run, &measures, made, k);
+		}
+	}
+	if (r >= 0 && n > MADE_MAX)
+		r = fault_invalid(tx->fault, "responses", "at most %d answers, verdicts and edits", MADE_MAX);
+	return r;
 }
 
 /* ---- At a reader: rows by their number ---- */
@@ -179,6 +254,8 @@ static int read_made(struct tx *tx, struct method_run *op)
 		list->items[i] = (struct made){ .response = request->responses[i], .index = i };
 		r = check(tx, &run, &list->items[i]);
 	}
+	if (r >= 0)
+		r = read_verdicts(tx, &run, list);
 	if (r < 0)
 		return r;
 	qsort(list->items, list->n, sizeof(*list->items), by_row);
@@ -195,11 +272,12 @@ struct adding {
 	struct tx *tx;
 	struct run_row run;
 	int64_t *added; // by epoch
+	bool changed;
 	struct ellu_add_responses_reply *reply;
 };
 
 /* 1: that answer is there; 0: none is. */
-static int find_present(struct adding *adding, const struct made *made)
+static int find_present(struct adding *adding, const struct made *made, int64_t *ret_id)
 {
 	const struct ellu_made_response *response = made->response;
 	struct tx *tx = adding->tx;
@@ -207,55 +285,115 @@ static int find_present(struct adding *adding, const struct made *made)
 	int r;
 
 	r = db_row(tx->db, &q,
-		   "SELECT id, error IS NULL AND response_text IS ?4 AND tool_calls IS ?5 FROM responses"
-		   " WHERE template_variables_id = ?1 AND run_id = ?2 AND epoch = ?3", "iiiss",
-		   made->row_id, adding->run.id, *response->epoch, response->response_text,
-		   made->tool_calls);
-	if (r <= 0 || column_int(q, 1))
+		   "SELECT id, (error IS NULL) = ?6 AND response_text IS ?4 AND tool_calls IS ?5"
+		   " FROM responses WHERE template_variables_id = ?1 AND run_id = ?2 AND epoch = ?3",
+		   "iiissb", made->row_id, adding->run.id, *response->epoch, response->response_text,
+		   made->tool_calls, !made->error);
+	if (r <= 0)
 		return r;
-	return fault_conflict(tx->fault, "response", NULL, column_int(q, 0),
+	*ret_id = column_int(q, 0);
+	if (column_int(q, 1))
+		return 1;
+	return fault_conflict(tx->fault, "response", NULL, *ret_id,
 			      "%s: the case has another answer in this epoch", path(tx, made, ""));
+}
+
+static int64_t usec_of(const double *seconds)
+{
+	return seconds ? (int64_t)(*seconds * USEC_PER_SEC) : 0;
+}
+
+static int insert(struct adding *adding, const struct made *made, int64_t *ret_id)
+{
+	const struct ellu_made_response *response = made->response;
+	const struct run_row *run = &adding->run;
+
+	return db_insert(adding->tx->db, ret_id,
+			 "INSERT INTO responses (owner_uid, project_id, run_id, template_variables_id, epoch,"
+			 " response_text, tool_calls, finish_reason, error, attempts, duration_usec,"
+			 " input_tokens, output_tokens, reasoning_tokens, cost_nanodollars, annotation,"
+			 " replaced, round, created_at, cached_tokens) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
+			 " ?9, ?10, ?11, ?12, ?13, ?14, ?15, nullif(?16, ''), 0, ?17, ?18, ?19)",
+			 "iiiiissssiiIIIIsiiI", run->owner_uid, run->project_id, run->id, made->row_id,
+			 *response->epoch, response->response_text, made->tool_calls,
+			 response->finish_reason, made->error, *response->attempts,
+			 usec_of(response->duration_seconds), response->input_tokens,
+			 response->output_tokens, response->reasoning_tokens, response->cost,
+			 response->annotation, run->round, adding->tx->now, response->cached_tokens);
+}
+
+static const double *value_of(const char *rating)
+{
+	static const double yes = 1, no = 0;
+
+	return !rating ? NULL : strcmp(rating, "YES") == 0 ? &yes : &no;
+}
+
+/* What is there stays. */
+static int add_verdict(struct adding *adding, int64_t response_id, const struct ellu_made_rating *rating,
+		       const struct made_verdict *verdict)
+{
+	const struct run_row *run = &adding->run;
+	struct db *db = adding->tx->db;
+	int r;
+
+	r = db_run(db, "INSERT INTO ratings (owner_uid, project_id, response_id, measure_id, judge_id,"
+		       " value, reasoning, raw_text, error, attempts, duration_usec, input_tokens,"
+		       " output_tokens, cost_nanodollars, round, created_at, cached_tokens)"
+		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
+		       " ON CONFLICT (response_id, measure_id, judge_id) DO NOTHING",
+		   "iiiiiDsssiiIIIiiI", run->owner_uid, run->project_id, response_id, verdict->measure_id,
+		   run->judge_id, value_of(rating->rating), rating->reasoning, rating->raw_text,
+		   verdict->error, *rating->attempts, usec_of(rating->duration_seconds),
+		   rating->input_tokens, rating->output_tokens, rating->cost, run->round, adding->tx->now,
+		   rating->cached_tokens);
+	adding->changed = adding->changed || r > 0;
+	if (r < 0 || !rating->edited)
+		return r;
+	r = db_run(db, "INSERT INTO ratings (owner_uid, project_id, response_id, measure_id, value,"
+		       " reasoning, attempts, duration_usec, created_at)"
+		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?7) ON CONFLICT DO NOTHING", "iiiiDsi",
+		   run->owner_uid, run->project_id, response_id, verdict->measure_id,
+		   value_of(rating->edited->rating), rating->edited->reasoning, adding->tx->now);
+	adding->changed = adding->changed || r > 0;
+	return r;
 }
 
 static int add(struct adding *adding, const struct made *made)
 {
 	const struct ellu_made_response *response = made->response;
-	const struct run_row *run = &adding->run;
 	int64_t id;
-	int r = find_present(adding, made);
+	int r = find_present(adding, made, &id);
 
-	if (r != 0) {
-		adding->reply->present += r > 0;
-		return r;
+	if (r > 0)
+		adding->reply->present++;
+	if (r == 0) {
+		r = insert(adding, made, &id);
+		adding->reply->added++;
+		adding->added[*response->epoch - 1]++;
+		adding->changed = true;
 	}
-	adding->reply->added++;
-	adding->added[*response->epoch - 1]++;
-	return db_insert(adding->tx->db, &id,
-			 "INSERT INTO responses (owner_uid, project_id, run_id, template_variables_id, epoch,"
-			 " response_text, tool_calls, finish_reason, attempts, duration_usec, input_tokens,"
-			 " output_tokens, replaced, round, created_at)"
-			 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?10, ?11, 0, ?12, ?13)",
-			 "iiiiisssiIIii", run->owner_uid, run->project_id, run->id, made->row_id,
-			 *response->epoch, response->response_text, made->tool_calls,
-			 response->finish_reason,
-			 response->duration_seconds ?
-				 (int64_t)(*response->duration_seconds * USEC_PER_SEC) : 0,
-			 response->input_tokens, response->output_tokens, run->round, adding->tx->now);
+	for (size_t i = 0; r >= 0 && i < response->n_ratings; i++)
+		r = add_verdict(adding, id, response->ratings[i], &made->verdicts[i]);
+	return r;
 }
 
-/* Others have paid for them: what the run has spent stays as it is. */
+/* How many there are decides what the run may do; the rest is counted when it does. Others have paid for
+ * them: what the run has spent stays as it is. */
 static int count(struct adding *adding)
 {
 	const struct run_row *run = &adding->run;
+	struct db *db = adding->tx->db;
 	int r = 0;
 
+	if (!adding->changed)
+		return 0;
 	for (int64_t epoch = 1; r >= 0 && epoch <= run->n_epochs; epoch++)
 		if (adding->added[epoch - 1])
-			r = db_run(adding->tx->db, "UPDATE run_epochs SET generated = generated + ?3,"
-						   " rated = rated + iif(EXISTS (SELECT 1 FROM run_measures"
-						   "  WHERE run_id = ?1), 0, ?3) WHERE run_id = ?1 AND epoch = ?2",
-				   "iii", run->id, epoch, adding->added[epoch - 1]);
-	return r;
+			r = db_run(db, "UPDATE run_epochs SET generated = generated + ?3 WHERE run_id = ?1"
+				       " AND epoch = ?2", "iii", run->id, epoch, adding->added[epoch - 1]);
+	return r < 0 ? r : db_run(db, "UPDATE runs SET counters_stale = counters_stale + 1 WHERE id = ?1", "i",
+				  run->id);
 }
 
 int responses_add(struct tx *tx, struct method_run *op)
