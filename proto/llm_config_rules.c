@@ -13,6 +13,8 @@
 #define HOST_LETTERS                                                                               \
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
 
+#define REGION_LETTERS "abcdefghijklmnopqrstuvwxyz0123456789-"
+
 #define TOKEN_LETTERS                                                                              \
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"
 
@@ -239,26 +241,88 @@ static int check_lacking(const struct check *check)
 	return 0;
 }
 
+/* The record that `custom` is, by the provider. */
+static int decode_custom(const struct ellu_llm_config *config, const struct record_type *type,
+			 const char *path, struct arena *arena, void **ret_record,
+			 struct fault *fault)
+{
+	char field[256];
+	json_object *json;
+	int r = json_parse_strict(config->custom, strlen(config->custom), &json, fault);
+
+	if (r < 0)
+		return r;
+	snprintf(field, sizeof(field), "%s.custom", path);
+	r = record_decode(type, json, FROM_CLIENT, field, arena, ret_record, fault);
+	json_object_put(json);
+	return r;
+}
+
+/* The part of its host behind `bedrock-runtime` or `bedrock-runtime-fips`. */
+static const char *region_of_url(const char *url, struct arena *arena)
+{
+	static const char service[] = "bedrock-runtime";
+	const char *host = url ? strstr(url, "://") : NULL, *end, *part;
+
+	if (!host)
+		return NULL;
+	host += 3;
+	end = host + strcspn(host, ":/?#");
+	part = memmem(host, (size_t)(end - host), service, sizeof(service) - 1);
+	part = part ? memchr(part, '.', (size_t)(end - part)) : NULL;
+	return part ? arena_strndup(arena, part + 1, strspn(part + 1, REGION_LETTERS)) : NULL;
+}
+
+int llm_config_region(const struct ellu_llm_config *config, const char *path, struct arena *arena,
+		      const char **ret_region, struct fault *fault)
+{
+	const struct ellu_bedrock *custom;
+	const char *region = NULL;
+	char field[256];
+	void *record;
+	int r = 0;
+
+	if (config->custom) {
+		r = decode_custom(config, &ellu_bedrock_type, path, arena, &record, fault);
+		if (r < 0)
+			return r;
+		custom = record;
+		region = custom->region;
+	}
+	if (!region)
+		region = region_of_url(config->llm_base_url, arena);
+	if (region && (!*region || region[strspn(region, REGION_LETTERS)])) {
+		snprintf(field, sizeof(field), "%s.custom.region", path);
+		return fault_invalid(fault, field, "a region, such as us-east-1");
+	}
+	*ret_region = region;
+	return 0;
+}
+
+static int check_bedrock(const struct check *check)
+{
+	const struct ellu_llm_config *config = check->config;
+	const char *region;
+	int r = llm_config_region(config, check->path, check->arena, &region, check->fault);
+
+	if (r >= 0 && !region && config->api_key && strchr(config->api_key, ':'))
+		return invalid(check, "custom", "a `region` to sign for: the URL names none");
+	return r;
+}
+
 static int check_custom(const struct check *check)
 {
 	const struct ellu_llm_config *config = check->config;
-	json_object *json;
-	char path[256];
 	void *record;
-	int r;
 
+	if (strcmp(config->provider, PROVIDER_BEDROCK) == 0)
+		return check_bedrock(check);
 	if (!config->custom)
 		return 0;
 	if (!provider_is_simulated(config->provider))
-		return invalid(check, "custom", "nothing, unless the provider is simulated");
-	r = json_parse_strict(config->custom, strlen(config->custom), &json, check->fault);
-	if (r < 0)
-		return r;
-	snprintf(path, sizeof(path), "%s.custom", check->path);
-	r = record_decode(&ellu_simulated_type, json, FROM_CLIENT, path, check->arena, &record,
-			  check->fault);
-	json_object_put(json);
-	return r;
+		return invalid(check, "custom", "nothing, unless the provider is simulated or bedrock");
+	return decode_custom(config, &ellu_simulated_type, check->path, check->arena, &record,
+			     check->fault);
 }
 
 int llm_config_check(const struct ellu_llm_config *config, const char *path,

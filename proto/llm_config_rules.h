@@ -19,3 +19,8 @@ int llm_config_check(const struct ellu_llm_config *config, const char *path,
  * that exclude each other. */
 int llm_config_check_request(const struct ellu_llm_config *config, const char *path,
 			     struct fault *fault);
+
+/* The region that requests of Bedrock's are signed for: the one that `custom` says, else the one in
+ * the URL; NULL: neither does. */
+int llm_config_region(const struct ellu_llm_config *config, const char *path, struct arena *arena,
+		      const char **ret_region, struct fault *fault);

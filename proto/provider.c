@@ -6,6 +6,9 @@
 static const char *const anthropic_lacks[] = { "frequency_penalty", "presence_penalty", "seed",
 					       "verbosity", "logprobs", NULL };
 
+static const char *const bedrock_lacks[] = { "top_k", "frequency_penalty", "presence_penalty", "seed",
+					     "reasoning_effort", "verbosity", "logprobs", NULL };
+
 static const char *const verbosity_lacks[] = { "verbosity", NULL };
 
 static const struct provider providers[] = {
@@ -13,6 +16,8 @@ static const struct provider providers[] = {
 	  .key_variable = "ANTHROPIC_API_KEY", .wants_key = true, .lacks = anthropic_lacks,
 	  .lacks_json_object = true },
 	{ .name = "azure" },
+	{ .name = PROVIDER_BEDROCK, .key_variable = "AWS_BEARER_TOKEN_BEDROCK", .lacks = bedrock_lacks,
+	  .lacks_json_object = true },
 	{ .name = "cohere", .default_base = "https://api.cohere.com", .key_variable = "COHERE_API_KEY",
 	  .wants_key = true, .lacks = verbosity_lacks },
 	{ .name = "deepseek", .default_base = "https://api.deepseek.com/v1",

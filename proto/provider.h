@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#define PROVIDER_BEDROCK "bedrock" // whose requests may be signed
 #define PROVIDER_SIMULATED "simulated" // built in: needs no endpoint, and costs nothing
 
 #define PROVIDER_LACKS_MAX 8

@@ -226,12 +226,14 @@ static void read_redirection(struct transfer *transfer, struct attempt *attempt)
 
 static void read_refusal(struct transfer *transfer, struct attempt *attempt)
 {
+	const char *type = transfer->target->dialect->type_header;
 	bool readable = !encoding_of(transfer);
 
 	attempt->wait_usec = retry_after_usec(header(transfer, "Retry-After"),
 					      header(transfer, "retry-after-ms"),
 					      clock_wall_usec());
-	refusal_read(transfer->target, &transfer->backend->reader, transfer->body.data,
+	refusal_read(transfer->target, &transfer->backend->reader,
+		     type ? header(transfer, type) : NULL, transfer->body.data,
 		     readable ? transfer->body.size : 0, attempt);
 	if (attempt->status < 400)
 		read_redirection(transfer, attempt);

@@ -88,6 +88,27 @@ static bool set_target(struct transfer *transfer, struct llm_target *target, boo
 	return true;
 }
 
+/* What the dialect signs this attempt with goes before the headers; NULL: no memory. */
+static struct curl_slist *sign(struct transfer *transfer, const struct job *job,
+			       struct curl_slist *headers)
+{
+	const struct llm_target *target = job->call->target;
+	struct buffer *lines = &transfer->signature;
+	size_t n = 0;
+
+	buffer_clear(lines);
+	target->dialect->sign(target, transfer->to_stream ? target->stream_url : target->url, &job->body,
+			      clock_wall_usec(), lines);
+	if (lines->failed)
+		return NULL;
+	for (size_t at = 0; at < lines->size; at += strlen(lines->data + at) + 1) {
+		transfer->signed_lines[n].data = lines->data + at;
+		transfer->signed_lines[n].next = headers;
+		headers = &transfer->signed_lines[n++];
+	}
+	return headers;
+}
+
 static bool set_request(struct transfer *transfer, struct job *job)
 {
 	const struct llm_target *target = job->call->target;
@@ -100,6 +121,11 @@ static bool set_request(struct transfer *transfer, struct job *job)
 		transfer->idempotency.data = transfer->idempotency_line;
 		transfer->idempotency.next = headers;
 		headers = &transfer->idempotency;
+	}
+	if (target->dialect->sign) {
+		headers = sign(transfer, job, headers);
+		if (!headers)
+			return false;
 	}
 	return SET(CURLOPT_HTTPHEADER, headers) && SET(CURLOPT_POSTFIELDS, job->body.data) &&
 	       SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)job->body.size);
@@ -115,6 +141,7 @@ static struct transfer *transfer_free(struct transfer *transfer)
 		curl_easy_cleanup(transfer->easy);
 	llm_target_unref(transfer->target);
 	buffer_done(&transfer->body);
+	buffer_done(&transfer->signature);
 	free(transfer);
 	return NULL;
 }

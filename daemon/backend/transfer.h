@@ -19,6 +19,7 @@
 #include "daemon/backend/multi.h"
 
 #define IDEMPOTENCY_HEADER "Idempotency-Key: "
+#define SIGNED_LINES_MAX 2 // that a dialect signs an attempt with
 
 enum transfer_phase {
 	TRANSFER_CONNECTING,
@@ -45,6 +46,8 @@ struct transfer {
 	bool to_stream; // the address it has is the target's for streams
 	struct curl_slist idempotency; // goes before the target's headers
 	char idempotency_line[sizeof(IDEMPOTENCY_HEADER) + 64];
+	struct curl_slist signed_lines[SIGNED_LINES_MAX]; // before that
+	struct buffer signature; // holds them
 	char error[CURL_ERROR_SIZE];
 	struct buffer body; // of the answer, if it is one piece
 	struct reading *reading; // else; or NULL

@@ -209,7 +209,7 @@ static void try_refusal(const struct llm_target *target, int status, struct json
 {
 	struct attempt attempt = { .status = status, .wait_usec = -1 };
 
-	refusal_read(target, reader, body, size, &attempt);
+	refusal_read(target, reader, NULL, body, size, &attempt);
 	require(attempt.class != ATTEMPT_ANSWERED && attempt.code != 0 && attempt.message[0]);
 	require_text(attempt.message, sizeof(attempt.message));
 }
@@ -217,10 +217,19 @@ static void try_refusal(const struct llm_target *target, int status, struct json
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const int statuses[] = { 200, 400, 401, 403, 404, 422, 429, 500, 503, 302 };
-	static const char *const providers[] = { "openai", "anthropic" };
-	static struct llm_target *targets[sizeof(providers) / sizeof(*providers)];
+	static const struct {
+		const char *provider;
+		const struct framing *framing;
+	} ways[] = {
+		{ "openai", NULL }, { "anthropic", NULL }, { "openai", &framing_sse },
+		{ "anthropic", &framing_sse }, { "bedrock", NULL }, { "bedrock", &framing_aws },
+		{ "cohere", NULL }, { "cohere", &framing_sse }, { "gemini", NULL },
+		{ "gemini", &framing_sse },
+	};
+	static struct llm_target *targets[sizeof(ways) / sizeof(*ways)];
 	static struct json_reader reader;
 	struct llm_target *target;
+	size_t way;
 	char *body;
 	int status;
 
@@ -228,18 +237,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (!targets[0]) {
 		for (size_t i = 0; i < sizeof(targets) / sizeof(*targets); i++)
-			targets[i] = make_target(providers[i]);
+			targets[i] = make_target(ways[i].provider);
 	}
 	status = statuses[data[0] % (sizeof(statuses) / sizeof(*statuses))];
-	target = targets[data[1] % (sizeof(targets) / sizeof(*targets))];
+	way = data[1] % (sizeof(targets) / sizeof(*targets));
+	target = targets[way];
 	try_json(&reader, (const char *)data + 2, size - 2);
 	body = malloc(size);
 	require(body != NULL);
 	memcpy(body, data + 2, size - 2);
 	if (status == 200)
-		try_answer(target, &reader,
-			   data[1] / (sizeof(targets) / sizeof(*targets)) % 2 ? &framing_sse : NULL,
-			   body, size - 2);
+		try_answer(target, &reader, ways[way].framing, body, size - 2);
 	else
 		try_refusal(target, status, &reader, body, size - 2);
 	free(body);

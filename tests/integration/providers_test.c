@@ -11,6 +11,7 @@ static const struct {
 	const char *provider, *base;
 } spoken[] = {
 	{ "anthropic", "" },
+	{ "bedrock", "" },
 	{ "cohere", "" },
 	{ "gemini", "" },
 	{ "vertex", "/v1/projects/p/locations/l" },
@@ -69,6 +70,59 @@ START_TEST(experiments)
 }
 END_TEST
 
+#define ACCESS "AKIAIOSFODNN7EXAMPLE"
+#define SECRET "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+#define SESSION "FwoGZXIvYXdzEBYaDKlongsessiontoken//token=="
+#define ARN "arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.amazon.nova-lite-v1:0"
+
+/* Requests are signed, whatever the model is called; no part of the key comes back. */
+START_TEST(signed_requests)
+{
+	static const char *const keys[] = { ACCESS ":" SECRET, ACCESS ":" SECRET ":" SESSION };
+	static const char said[] = "By " ACCESS " with " SECRET " and " SESSION ".";
+	struct daemon *daemon = daemon_start(NULL);
+	struct wire *wire = daemon_connect(daemon);
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+		struct sim *sim = sim_start((const char *[]) {
+			text("--api_key=%s", keys[i]), text("--fixed_answer=%s", said),
+			"--model=" ARN, NULL });
+		char *url = strdup(sim_url(sim));
+		json_object *task, *items;
+
+		*strstr(url, "/v1") = '\0';
+		task = experiment_run(wire, &(struct experiment) {
+			.name = text("signed %zu", i), .rows = 3, .n_criteria = 2,
+			.more = text("'llm_config':{'content':{'name':'signed %zu','provider':'bedrock',"
+				     "'llm_model_name':'" ARN "','llm_base_url':'%s','api_key':'%s',"
+				     "'custom':{'region':'eu-west-1'},'max_tokens':100,"
+				     "'temperature':0.5}}", i, url, keys[i]) });
+		ck_assert_msg(at_is(task, "status", "SUCCESS"), "%s", json_object_to_json_string(task));
+		items = list_all(wire, "ListResponses", "'experiment':{'id':%lld}",
+				 (long long)at_int(task, "experiment_id"));
+		for (size_t k = 0; k < 3; k++) {
+			json_object *item = json_object_array_get_idx(items, k);
+			const char *answer = at_text(item, "response_text");
+
+			ck_assert_ptr_null(strstr(answer, ACCESS));
+			ck_assert_ptr_null(strstr(answer, SECRET));
+			ck_assert_msg(i == 0 || !strstr(answer, SESSION), "%s", answer);
+			ck_assert_uint_eq(at_count(item, "ratings"), 2);
+		}
+		ck_assert_int_eq(sim_stat(sim, "calls"), 9);
+		/* Another secret signs otherwise. */
+		sim_control(sim, "{'api_key':'" ACCESS ":x" SECRET "'}");
+		task = wire_call(wire, "TestLLMConfig", "{'llm_config':{'ref':{'name':'signed %zu'}},"
+							"'detach':true}", i);
+		task = task_await_status(daemon, at_int(task, "task.id"), "FAILURE");
+		ck_assert_str_eq(at_text(task, "error.code"), "BackendAuthentication");
+		ck_assert_ptr_nonnull(strstr(at_text(task, "error.message"), "/model/arn%3Aaws%3A"));
+		ck_assert_ptr_null(strstr(at_text(task, "error.message"), SESSION));
+	}
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
 /* What a provider does not have, or must have, is told where a config is made. */
 START_TEST(configs)
 {
@@ -109,5 +163,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(experiments, configs);
+	return RUN_SUITE(experiments, signed_requests, configs);
 }

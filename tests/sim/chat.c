@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <json-c/json.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@
 /* ---- Which ---- */
 
 static const struct chat_dialect *const dialects[] = {
-	&chat_openai, &chat_mistral, &chat_azure, &chat_anthropic, &chat_cohere, &chat_gemini,
+	&chat_openai, &chat_mistral, &chat_azure, &chat_anthropic, &chat_bedrock, &chat_cohere, &chat_gemini,
 	&chat_vertex,
 };
 
@@ -103,8 +104,19 @@ void chat_add_tool(struct chat_request *request, const char *name, struct json_o
 /* The model's name becomes a member, as others have it. */
 static void take_model(struct chat_request *request, struct span model)
 {
+	char *name = must_have(malloc(model.size + 1)), *end = name;
+	unsigned byte;
+
+	for (size_t i = 0; i < model.size; i++) {
+		bool escaped = model.data[i] == '%' && i + 2 < model.size &&
+			       sscanf(model.data + i + 1, "%2x", &byte) == 1;
+
+		*end++ = escaped ? (char) byte : model.data[i];
+		i += escaped ? 2 : 0;
+	}
 	json_object_object_add(request->json, "model",
-			       json_object_new_string_len(model.data, (int) model.size));
+			       json_object_new_string_len(name, (int) (end - name)));
+	free(name);
 }
 
 bool chat_request_parse(struct span body, const struct chat_wanted *wanted,

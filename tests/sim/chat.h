@@ -9,6 +9,7 @@
 
 #include "tests/sim/bytes.h"
 
+struct http_request;
 struct json_object;
 struct chat_dialect;
 
@@ -32,6 +33,7 @@ struct chat_request {
 	bool has_max_tokens;
 	enum chat_format format;
 	struct json_object *schema; /* NULL when none was sent */
+	const char *form_tool; /* whose arguments the answer is to be, or NULL */
 };
 
 enum chat_finish {
@@ -49,6 +51,7 @@ struct chat_answer {
 	enum chat_finish finish;
 	const char *tool; /* what is called, with arguments in JSON, or NULL */
 	struct span arguments;
+	const char *form_tool; /* whose arguments the text is, or NULL */
 	bool usage;
 	int64_t input_tokens, output_tokens, cached_tokens;
 };
@@ -70,17 +73,24 @@ struct chat_dialect {
 	const char *no_schema; /* how it says that it has no such form of answers; NULL: as OpenAI */
 	bool waits_in_body; /* no header says how long */
 
+	const char *stream_type; /* of content; NULL: server-sent events */
+
+	/* Whether the request has the key, or a message; NULL: its header has it. */
+	bool (*authorised)(const struct http_request *request, const char *key, struct bytes *error);
 	/* Reads the members of request->json; false with a message when it is no such request. */
 	bool (*read)(struct chat_request *request, struct bytes *error);
 	void (*write)(struct bytes *out, const struct chat_answer *answer);
-	/* Server-sent events, each in a chunk of its own, and the last one. */
+	/* Events, each in a chunk of its own, and the last one. */
 	void (*write_stream)(struct bytes *out, const struct chat_answer *answer, bool include_usage);
+	/* As chat_write_event(); NULL: by that. */
+	void (*write_event)(struct bytes *out, const char *name, struct bytes *event);
 	/* Returns the status that it has there. */
 	int (*write_problem)(struct bytes *out, const struct chat_problem *problem);
+	void (*write_problem_header)(struct bytes *out, int status); /* or NULL */
 };
 
 extern const struct chat_dialect chat_openai, chat_azure, chat_mistral; /* chat_openai.c */
-extern const struct chat_dialect chat_anthropic, chat_cohere, chat_gemini, chat_vertex;
+extern const struct chat_dialect chat_anthropic, chat_bedrock, chat_cohere, chat_gemini, chat_vertex;
 
 /* What a request's path says. */
 struct chat_wanted {

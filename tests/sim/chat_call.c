@@ -172,14 +172,14 @@ static void on_admit(evutil_socket_t fd, short what, void *userdata)
 }
 
 bool chat_call_authorised(const struct simulator *simulator, const struct chat_dialect *dialect,
-			  const struct http_request *request)
+			  const struct http_request *request, struct bytes *error)
 {
 	static const char scheme[] = "Bearer ";
 	const char *key = simulator->behaviour.api_key;
 	struct span given;
 
-	if (!key)
-		return true;
+	if (!key || dialect->authorised)
+		return !key || dialect->authorised(request, key, error);
 	if (dialect->key_header && span_is(http_request_header(request, dialect->key_header), key))
 		return true;
 	if (dialect->key_header && !dialect->bearer_too)
@@ -219,6 +219,7 @@ static bool refused(struct chat_call *call, const struct http_request *request,
 	const struct behaviour *behaviour = &simulator->behaviour;
 	const struct chat_dialect *dialect = wanted->dialect;
 	struct chat_reply *reply = &call->reply;
+	struct bytes error = { 0 };
 
 	if (dialect->wanted_parameter &&
 	    !memmem(request->query.data, request->query.size, dialect->wanted_parameter,
@@ -226,8 +227,10 @@ static bool refused(struct chat_call *call, const struct http_request *request,
 		chat_reply_refuse(reply, behaviour, CHAT_REFUSAL_MODEL, "Resource not found");
 		return true;
 	}
-	if (!chat_call_authorised(simulator, dialect, request)) {
-		chat_reply_refuse(reply, behaviour, CHAT_REFUSAL_KEY, NULL);
+	if (!chat_call_authorised(simulator, dialect, request, &error)) {
+		bytes_append(&error, "", 1);
+		chat_reply_refuse(reply, behaviour, CHAT_REFUSAL_KEY, error.size > 1 ? error.data : NULL);
+		bytes_done(&error);
 		return true;
 	}
 	if (dialect->wanted_header && !http_request_header(request, dialect->wanted_header).data) {

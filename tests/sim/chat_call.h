@@ -21,7 +21,7 @@ void chat_call_start(struct simulator *simulator, struct http_conn *conn,
 		     int64_t received_usec);
 /* By the header that holds the key there. */
 bool chat_call_authorised(const struct simulator *simulator, const struct chat_dialect *dialect,
-			  const struct http_request *request);
+			  const struct http_request *request, struct bytes *error);
 
 void chat_calls_init(struct simulator *simulator);
 /* To be called after a change of the concurrency limit: lets waiting calls in. */

@@ -81,6 +81,8 @@ void chat_reply_refuse(struct chat_reply *reply, const struct behaviour *behavio
 		bytes_printf(&headers, "Retry-After: %.0f\r\n", ceil(wait_seconds));
 	if (wait_seconds > floor(wait_seconds))
 		bytes_printf(&headers, "retry-after-ms: %.0f\r\n", ceil(wait_seconds * 1000));
+	if (dialect->write_problem_header)
+		dialect->write_problem_header(&headers, status);
 	bytes_append(&headers, "", 1);
 	put(reply, status, "application/json", headers.data,
 	    (struct span) { body.data, body.size });
@@ -169,6 +171,7 @@ static void make_body(const struct behaviour *behaviour, const struct chat_reque
 	struct chat_answer answer = {
 		.number = number,
 		.model = chat->model,
+		.form_tool = chat->form_tool,
 		.finish = finish_of(behaviour->finish),
 		.usage = !behaviour->no_usage,
 	};
@@ -239,7 +242,8 @@ static void put_crlf(struct span lines, struct bytes *out)
 	}
 }
 
-static void cut_otherwise(const struct behaviour *behaviour, struct bytes *body)
+static void cut_otherwise(const struct chat_dialect *dialect, const struct behaviour *behaviour,
+			  struct bytes *body)
 {
 	struct bytes events = { 0 }, lines = { 0 };
 	struct span data;
@@ -247,7 +251,7 @@ static void cut_otherwise(const struct behaviour *behaviour, struct bytes *body)
 	if (!behaviour->stream_crlf && behaviour->stream_chunk_bytes == 0)
 		return;
 	take_chunks((struct span) { body->data, body->size }, &events);
-	if (behaviour->stream_crlf)
+	if (behaviour->stream_crlf && !dialect->write_event)
 		put_crlf((struct span) { events.data, events.size }, &lines);
 	else
 		bytes_append(&lines, events.data, events.size);
@@ -281,7 +285,10 @@ static void break_off(const struct chat_dialect *dialect, struct bytes *body)
 
 	body->size = half_of((struct span) { body->data, body->size });
 	(void) dialect->write_problem(&event, &problem);
-	chat_write_event(body, "error", &event);
+	if (dialect->write_event)
+		dialect->write_event(body, "internalServerException", &event);
+	else
+		chat_write_event(body, "error", &event);
 	chat_write_stream_end(body, /* done= */ false);
 	bytes_done(&event);
 }
@@ -289,18 +296,21 @@ static void break_off(const struct chat_dialect *dialect, struct bytes *body)
 static void make_stream(struct chat_reply *reply, const struct behaviour *behaviour,
 			enum fault fault, struct bytes *body)
 {
+	const struct chat_dialect *dialect = reply->dialect;
+
 	if (fault == FAULT_STREAM_ERROR)
-		break_off(reply->dialect, body);
+		break_off(dialect, body);
 	if (fault != FAULT_WRONG_JSON && fault != FAULT_TRUNCATED_JSON)
-		cut_otherwise(behaviour, body);
-	bytes_text(&reply->out, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-				"Cache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n");
+		cut_otherwise(dialect, behaviour, body);
+	bytes_printf(&reply->out, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\n"
+		     "Cache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n",
+		     dialect->stream_type ? dialect->stream_type : "text/event-stream");
 	reply->head_size = reply->out.size;
 	reply->status = 200;
 	reply->is_stream = true;
 	if (fault == FAULT_WRONG_JSON || fault == FAULT_TRUNCATED_JSON) {
-		chat_write_event(&reply->out, NULL, body);
-		chat_write_stream_end(&reply->out, /* done= */ true);
+		(dialect->write_event ? dialect->write_event : chat_write_event)(&reply->out, NULL, body);
+		chat_write_stream_end(&reply->out, /* done= */ !dialect->write_event);
 	} else {
 		bytes_append(&reply->out, body->data, body->size);
 	}

@@ -25,7 +25,7 @@ static void list_models(struct simulator *simulator, struct http_conn *conn,
 	const char *model = simulator->behaviour.model;
 	struct bytes body = { 0 };
 
-	if (!chat_call_authorised(simulator, &chat_openai, request)) {
+	if (!chat_call_authorised(simulator, &chat_openai, request, NULL)) {
 		respond_error(conn, 401, "Incorrect API key provided.", "invalid_api_key");
 		return;
 	}

@@ -58,10 +58,9 @@ bool answer_has_room(struct answer *answer, size_t size)
 }
 
 /* A decoded string may hold NUL, which JSON writes \u0000. */
-static void append_text(struct answer *answer, struct json_value *text)
+static void append_words(struct answer *answer, const char *words, size_t size)
 {
-	const char *words = json_words(text);
-	size_t size = json_words_size(text), replaced = 0;
+	size_t replaced = 0;
 	char *clean = NULL;
 
 	if (!answer_has_room(answer, size))
@@ -78,10 +77,25 @@ static void append_text(struct answer *answer, struct json_value *text)
 	free(clean);
 }
 
+static void append_text(struct answer *answer, struct json_value *text)
+{
+	append_words(answer, json_words(text), json_words_size(text));
+}
+
 void answer_text(struct answer *answer, struct json_value *text)
 {
 	if (is_text(answer, text, "content"))
 		append_text(answer, text);
+}
+
+void answer_written(struct answer *answer, struct json_value *value)
+{
+	char *compact = value ? json_compact(value) : NULL;
+
+	if (compact)
+		append_words(answer, compact, strlen(compact));
+	answer->text.failed |= value && !compact;
+	free(compact);
 }
 
 void answer_refusal(struct answer *answer, struct json_value *text)
@@ -304,6 +318,11 @@ static void read_piece(struct answer *answer, char *text, size_t size, const cha
 	free(copy);
 }
 
+static void read_error(struct json_value *json, struct answer *answer)
+{
+	answer_failed(answer, json);
+}
+
 static void read_event(struct answer *answer, const struct framed_event *event)
 {
 	static const char last[] = "[DONE]"; // with some
@@ -312,7 +331,7 @@ static void read_event(struct answer *answer, const struct framed_event *event)
 		return;
 	answer->event_type = event->type;
 	read_piece(answer, event->data, event->size, "an event of the answer is not a JSON object",
-		   answer->call->target->dialect->event);
+		   event->is_error ? read_error : answer->call->target->dialect->event);
 	answer->event_type = NULL;
 }
 
@@ -449,7 +468,7 @@ static void take_refusal(const struct llm_target *target, const struct refusal *
 void answer_failed(struct answer *answer, struct json_value *json)
 {
 	struct llm_target *target = answer->call->target;
-	struct refusal refusal = { 0 };
+	struct refusal refusal = { .type = answer->event_type };
 
 	if (answer->unusable)
 		return;
@@ -466,10 +485,10 @@ void answer_failed(struct answer *answer, struct json_value *json)
 	answer->unusable = true;
 }
 
-void refusal_read(const struct llm_target *target, struct json_reader *reader, char *body,
-		  size_t size, struct attempt *attempt)
+void refusal_read(const struct llm_target *target, struct json_reader *reader, const char *type,
+		  char *body, size_t size, struct attempt *attempt)
 {
-	struct refusal refusal = { .status = attempt->status };
+	struct refusal refusal = { .status = attempt->status, .type = type };
 	size_t replaced = 0;
 	struct json_value *json = NULL;
 	char *copy = NULL;

@@ -58,9 +58,10 @@ struct answer {
 	bool unusable; // the attempt has failed
 };
 
-/* More of the text. Here and below a value of NULL is one that is missing; what is there but of
+/* More of the text, and the text as a value is written. Here and below a value of NULL is one that is missing; what is there but of
  * another type than it can be makes the answer unusable. */
 void answer_text(struct answer *answer, struct json_value *text);
+void answer_written(struct answer *answer, struct json_value *value);
 /* The model's own refusal, which is the text where there is none. */
 void answer_refusal(struct answer *answer, struct json_value *text);
 /* `id`, `name` and `arguments` as the provider has them; an id may be missing, and arguments may
@@ -128,13 +129,13 @@ struct refusal {
 	int status; // 0: it came in the place of an answer; the dialect may say one, else code or type do
 	const char *message; // for people
 	const char *code;
-	const char *type;
+	const char *type; // may be known before: of a header, or of an event
 	const char *param;
 	const char *wait; // seconds to wait, in words that begin with a number
 	enum error_hint hint;
 };
 
-/* The body of an error, whose status the attempt has: its class, and the provider's own words. It is
- * spoiled, too. */
-void refusal_read(const struct llm_target *target, struct json_reader *reader, char *body,
-		  size_t size, struct attempt *attempt);
+/* The body of an error, whose status the attempt has, and its type, or NULL: its class, and the
+ * provider's own words. The body is spoiled, too. */
+void refusal_read(const struct llm_target *target, struct json_reader *reader, const char *type,
+		  char *body, size_t size, struct attempt *attempt);

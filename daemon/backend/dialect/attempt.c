@@ -15,7 +15,7 @@ static void decide(struct attempt *attempt, enum attempt_class class, int code)
 
 void attempt_classify(struct attempt *attempt)
 {
-	if (attempt->hint == HINT_QUOTA) {
+	if (attempt->hint == HINT_QUOTA || attempt->hint == HINT_MODEL) {
 		decide(attempt, ATTEMPT_CONFIG, ELLU_E_BACKEND_REJECTED);
 		return;
 	}
@@ -39,6 +39,7 @@ void attempt_classify(struct attempt *attempt)
 		return;
 	case 408:
 	case 409:
+	case 424:
 	case 425:
 		decide(attempt, ATTEMPT_RETRY, ELLU_E_BACKEND_UNAVAILABLE);
 		return;

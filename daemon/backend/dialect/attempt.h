@@ -22,6 +22,7 @@ enum error_hint {
 	HINT_MAX_TOKENS, // wants the other name of max_tokens
 	HINT_STREAM_OPTIONS, // are not known there
 	HINT_KEY, // the key is refused, whatever the status says
+	HINT_MODEL, // and so is the model
 	HINT_QUOTA, // nothing is left to be spent there: waiting does not help
 };
 

@@ -5,6 +5,7 @@
 const struct dialect *const dialect_families[] = {
 	openai_dialects,
 	anthropic_dialects,
+	bedrock_dialects,
 	cohere_dialects,
 	gemini_dialects,
 	simulated_dialects,

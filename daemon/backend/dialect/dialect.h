@@ -50,12 +50,13 @@ struct dialect {
 	const char *stream_path;
 	const char *stream_version_path;
 	const char *stream_query;
-	const char *key_header; // which holds the key, unless the config has its own
+	const char *key_header; // which holds the key, unless the config has its own; or NULL
 	const char *key_prefix;
 	const char *const *fields; // of requests, those that extra_body may replace; at most 64
 	size_t n_fields;
 	const char *params_object; // member of requests that parameters are in; NULL: they are at the top
 	struct request_form form; // of the first request
+	const char *type_header; // which names the type of an error; or NULL
 	const char *any_tool; // word for a tool_choice of `required`
 	int media; // of enum media_forms: what it can be shown; the rest is refused
 
@@ -64,6 +65,10 @@ struct dialect {
 	 * the form has changed; on the backend's loop, as all below. */
 	void (*request)(const struct llm_call *call, const struct request_form *form,
 			struct buffer *body);
+	/* Writes the lines of headers that an attempt's body and time decide, each with a NUL behind
+	 * it. Optional. */
+	void (*sign)(const struct llm_target *target, const char *url, const struct buffer *body,
+		     int64_t wall_usec, struct buffer *lines);
 	/* Reads the whole answer of a 2xx, an object, which it borrows. */
 	void (*whole)(struct json_value *json, struct answer *answer);
 	/* Reads an event of one that comes as a stream, asked for or not, an object, which it borrows.
@@ -83,6 +88,7 @@ const struct dialect *dialect_find(const char *name); // or NULL
 /* Those that share functions; each ends with one that has no name. */
 extern const struct dialect openai_dialects[];
 extern const struct dialect anthropic_dialects[];
+extern const struct dialect bedrock_dialects[];
 extern const struct dialect cohere_dialects[];
 extern const struct dialect gemini_dialects[];
 extern const struct dialect simulated_dialects[];

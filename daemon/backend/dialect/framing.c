@@ -37,8 +37,37 @@ const struct framing framing_sse = {
 	.done = sse_state_done,
 };
 
+static ssize_t take_aws(union framing_state *state, const char *bytes, size_t size,
+			struct framed_event *ret_event)
+{
+	struct aws_event event;
+	ssize_t taken = aws_event_stream_take(&state->aws, bytes, size, &event);
+
+	*ret_event = (struct framed_event){ .data = event.payload, .size = event.size,
+					    .type = event.type, .is_error = event.is_error };
+	return taken;
+}
+
+static size_t aws_held(const union framing_state *state)
+{
+	return aws_event_stream_held(&state->aws);
+}
+
+static void aws_state_done(union framing_state *state)
+{
+	aws_event_stream_done(&state->aws);
+}
+
+const struct framing framing_aws = {
+	.content_type = "application/vnd.amazon.eventstream",
+	.take = take_aws,
+	.held = aws_held,
+	.done = aws_state_done,
+};
+
 static const struct framing *const framings[] = {
 	&framing_sse,
+	&framing_aws,
 };
 
 const struct framing *framing_find(const char *content_type)

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "daemon/backend/dialect/aws_event_stream.h"
 #include "daemon/backend/dialect/sse.h"
 
 /* One event, in the arms of the framing until it takes more. */
@@ -16,11 +17,13 @@ struct framed_event {
 	char *data; // not ended by NUL; whoever reads it may spoil it. NULL: there is none yet
 	size_t size;
 	const char *type; // what the framing itself calls it, or NULL: the data says what it is
+	bool is_error; // in place of what else would come
 };
 
 /* Where in a stream one is; zeroed at its begin. */
 union framing_state {
 	struct sse sse;
+	struct aws_event_stream aws;
 };
 
 struct framing {
@@ -37,3 +40,4 @@ struct framing {
 const struct framing *framing_find(const char *content_type);
 
 extern const struct framing framing_sse;
+extern const struct framing framing_aws;

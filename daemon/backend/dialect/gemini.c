@@ -279,28 +279,12 @@ static void put_tool_choice(const struct llm_call *call, struct buffer *body)
 static void request(const struct llm_call *call, const struct request_form *form,
 		    struct buffer *body)
 {
-	const struct llm_target *target = call->target;
-	size_t before, inside;
-
 	buffer_text(body, "{");
 	put_contents(call, body);
 	put_system(call, body);
 	put_tools(call, body);
 	put_tool_choice(call, body);
-	buffer_text(body, target->extra_json);
-	before = body->size;
-	buffer_member(body, PARAMS_OBJECT);
-	buffer_text(body, "{");
-	inside = body->size;
-	put_params(call, form, body);
-	if (body->size > inside || *target->extra_params) {
-		/* Its members begin with a comma. */
-		buffer_text(body, target->extra_params + (body->size == inside));
-		buffer_text(body, "}");
-	} else {
-		body->size = before;
-	}
-	buffer_text(body, "}");
+	request_end(call, form, put_params, body);
 }
 
 /* In the words that all dialects share, where there is one. */

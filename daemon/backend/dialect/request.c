@@ -72,6 +72,30 @@ static void leave_out(const char *const *lacks, struct ellu_generation_params *p
 	}
 }
 
+void request_end(const struct llm_call *call, const struct request_form *form,
+		 void (*put)(const struct llm_call *call, const struct request_form *form,
+			     struct buffer *body),
+		 struct buffer *body)
+{
+	const struct llm_target *target = call->target;
+	size_t before, inside;
+
+	buffer_text(body, target->extra_json);
+	before = body->size;
+	buffer_member(body, target->dialect->params_object);
+	buffer_text(body, "{");
+	inside = body->size;
+	put(call, form, body);
+	if (body->size > inside || *target->extra_params) {
+		/* Its members begin with a comma. */
+		buffer_text(body, target->extra_params + (body->size == inside));
+		buffer_text(body, "}");
+	} else {
+		body->size = before;
+	}
+	buffer_text(body, "}");
+}
+
 struct ellu_generation_params request_params(const struct llm_call *call)
 {
 	struct ellu_generation_params params = call->target->params, own;

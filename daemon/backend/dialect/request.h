@@ -33,6 +33,13 @@ void request_texts(const struct llm_target *target, unsigned field, const char *
 /* Before an element of an array: a comma, unless it is the first. */
 void request_element(struct buffer *body);
 
+/* The end of a request: what extra_body has, and the object of parameters, which `put` writes, if there
+ * is anything in it. */
+void request_end(const struct llm_call *call, const struct request_form *form,
+		 void (*put)(const struct llm_call *call, const struct request_form *form,
+			     struct buffer *body),
+		 struct buffer *body);
+
 /* What the call is asked with, one by one: the run's before the config's, without those that the
  * provider has not. */
 struct ellu_generation_params request_params(const struct llm_call *call);

@@ -71,6 +71,11 @@ static int add_secret(struct llm_target *target, char *text, bool is_key)
 	return 0;
 }
 
+int target_keep_secret(struct llm_target *target, char *text)
+{
+	return add_secret(target, text, /* is_key= */ true);
+}
+
 /* Of a header, a member of the body, a parameter of the URL. */
 static bool names_key(const char *name)
 {
@@ -184,7 +189,8 @@ static int make_headers(struct llm_target *target, const struct ellu_llm_config 
 		failed |= add_header_secret(target, header->key,
 					    arena_strdup(&target->arena, header->value));
 	}
-	if (target->key && !target_has_header(config, target->dialect->key_header))
+	if (target->key && target->dialect->key_header &&
+	    !target_has_header(config, target->dialect->key_header))
 		failed |= target_add_header(target, target->dialect->key_header,
 					    target->dialect->key_prefix, target->key);
 	/* Without this, curl waits a second for a 100 before it sends a large body. */
@@ -286,6 +292,7 @@ static void set_identity(struct llm_target *target)
 	hash = add_to_hash(hash, target->dialect->name);
 	hash = add_to_hash(hash, target->model);
 	hash = add_to_hash(hash, query_of(target));
+	hash = add_to_hash(hash, target->key);
 	/* All headers: a key may stand in one of the config's own. */
 	for (struct curl_slist *node = target->headers; node; node = node->next)
 		hash = add_to_hash(hash, node->data);
@@ -305,7 +312,8 @@ bool target_same(const struct llm_target *a, const struct llm_target *b)
 	if (a == b)
 		return true;
 	if (a->identity != b->identity || a->dialect != b->dialect || !target_same_path(a, b) ||
-	    !same_text(a->model, b->model) || !same_text(query_of(a), query_of(b)))
+	    !same_text(a->model, b->model) || !same_text(query_of(a), query_of(b)) ||
+	    !same_text(a->key, b->key))
 		return false;
 	while (left && right && strcmp(left->data, right->data) == 0) {
 		left = left->next;
@@ -443,11 +451,24 @@ static bool add_path(CURLU *url, const struct dialect *dialect, bool to_stream, 
 }
 
 /* One of the addresses that calls go to. *ret_url is to be freed, also after a failure. */
+/* Escapes as RFC 3986 wants them, and those who sign: curl makes small letters of their digits where
+ * it is given a path. */
+static bool set_digits(CURLU *url, char *text)
+{
+	for (char *at = text; at && *at && *at != '?'; at++) {
+		if (*at != '%' || !isxdigit((unsigned char)at[1]) || !isxdigit((unsigned char)at[2]))
+			continue;
+		at[1] = (char)toupper((unsigned char)at[1]);
+		at[2] = (char)toupper((unsigned char)at[2]);
+	}
+	return text && curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK;
+}
+
 static int make_url(struct llm_target *target, const char *base, bool to_stream, CURLU **ret_url,
 		    const char **ret_text, struct fault *fault)
 {
 	CURLU *url = *ret_url = curl_url();
-	char *text = NULL;
+	char *text = NULL, *copy;
 
 	if (!url)
 		return fault_oom(fault);
@@ -456,8 +477,10 @@ static int make_url(struct llm_target *target, const char *base, bool to_stream,
 		return fault_invalid(fault, "llm_config.llm_base_url",
 				     "an http or https URL without user, password and fragment");
 	if (add_path(url, target->dialect, to_stream, target->model, &target->arena) &&
-	    curl_url_get(url, CURLUPART_URL, &text, 0) == CURLUE_OK)
-		*ret_text = arena_strdup(&target->arena, text);
+	    curl_url_get(url, CURLUPART_URL, &text, 0) == CURLUE_OK) {
+		copy = arena_strdup(&target->arena, text);
+		*ret_text = set_digits(url, copy) ? copy : NULL;
+	}
 	curl_free(text);
 	return *ret_text ? 0 : fault_oom(fault);
 }

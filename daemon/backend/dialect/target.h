@@ -13,6 +13,7 @@
 
 #include "daemon/backend/backend.h"
 
+struct aws_credentials;
 struct dialect;
 
 /* How an answer of a given form is asked for; a step down is one further. */
@@ -81,6 +82,7 @@ struct llm_target {
 	int64_t price_cache_write;
 	int64_t price_reasoning;
 	struct simulated_settings simulated;
+	const struct aws_credentials *aws; // that requests are signed with, or NULL
 };
 
 /* Whether calls go the same way: origin, proxy and CA are the same. */
@@ -92,6 +94,9 @@ bool target_same(const struct llm_target *a, const struct llm_target *b);
 int target_add_header(struct llm_target *target, const char *name, const char *prefix,
 		      const char *value);
 bool target_has_header(const struct ellu_llm_config *config, const char *name);
+
+/* A text of its arena that is, as a key is, kept out of all that is said. -1: no memory. */
+int target_keep_secret(struct llm_target *target, char *text);
 
 /* Overwrites, in place, what the target keeps secret wherever a text holds it: before the text is
  * cut, quoted or stored. In an answer only keys are looked for. */

@@ -55,20 +55,20 @@ START_TEST(urls)
 		{ "cohere", NULL, "https://api.cohere.com/v2/chat" },
 		{ "cohere", "https://h/proxy/v2/", "https://h/proxy/v2/chat" },
 		{ "gemini", NULL, "https://generativelanguage.googleapis.com/v1beta/models/"
-				  "a%20model%2f1:generateContent" },
-		{ "gemini", "https://h/v1", "https://h/v1/models/a%20model%2f1:generateContent" },
+				  "a%20model%2F1:generateContent" },
+		{ "gemini", "https://h/v1", "https://h/v1/models/a%20model%2F1:generateContent" },
 		{ "vertex", "https://h/v1/projects/p/locations/l",
-		  "https://h/v1/projects/p/locations/l/publishers/google/models/a%20model%2f1"
+		  "https://h/v1/projects/p/locations/l/publishers/google/models/a%20model%2F1"
 		  ":generateContent" },
 		{ "deepseek", NULL, "https://api.deepseek.com/v1/chat/completions" },
 		{ "openrouter", NULL, "https://openrouter.ai/api/v1/chat/completions" },
 		{ "together", NULL, "https://api.together.xyz/v1/chat/completions" },
 		{ "anthropic", "http://h/v1", "http://h/v1/messages" },
 		{ "groq", "http://h:1/v1", "http://h:1/v1/chat/completions" },
-		{ "azure", "https://r.example/", "https://r.example/openai/deployments/a%20model%2f1/"
+		{ "azure", "https://r.example/", "https://r.example/openai/deployments/a%20model%2F1/"
 						 "chat/completions?api-version=2024-10-21" },
 		{ "azure", "https://r.example?api-version=2025-01-01",
-		  "https://r.example/openai/deployments/a%20model%2f1/chat/completions"
+		  "https://r.example/openai/deployments/a%20model%2F1/chat/completions"
 		  "?api-version=2025-01-01" },
 		{ "azure", "https://r.example/openai/v1/",
 		  "https://r.example/openai/v1/chat/completions" },

@@ -923,7 +923,7 @@ START_TEST(refusals)
 
 		config.provider = table[i].provider;
 		target = make(&config);
-		refusal_read(target, &reader, text, strlen(text), &attempt);
+		refusal_read(target, &reader, NULL, text, strlen(text), &attempt);
 		ck_assert_msg(attempt.hint == table[i].hint && attempt.class == table[i].class,
 			      "%s: hint %d, class %d", table[i].body, attempt.hint, attempt.class);
 		ck_assert(attempt.message[0]);

@@ -17,7 +17,7 @@
 #define KEY "sk-0123456789abcdef"
 #define PATH_MAX_BYTES 512
 
-static const char *const files[] = { "anthropic", "cohere", "gemini", "openai" };
+static const char *const files[] = { "anthropic", "bedrock", "cohere", "gemini", "openai" };
 
 static json_object *read_file(const char *name)
 {
@@ -231,8 +231,8 @@ static json_object *result_of(const struct llm_call *call, const struct attempt 
 }
 
 /* Reads a body with that status; events if it is framed. */
-static json_object *read_answer(struct llm_target *target, int status, const struct framing *framing,
-				char *body, size_t size)
+static json_object *read_answer(struct llm_target *target, int status, const char *type,
+				const struct framing *framing, char *body, size_t size)
 {
 	struct attempt attempt = { .status = status, .wait_usec = -1 };
 	struct llm_call call = { .target = target, .input_tokens = -1, .output_tokens = -1,
@@ -242,7 +242,7 @@ static json_object *read_answer(struct llm_target *target, int status, const str
 	json_object *result;
 
 	if (status >= 300) {
-		refusal_read(target, &reader, body, size, &attempt);
+		refusal_read(target, &reader, type, body, size, &attempt);
 	} else {
 		answer_begin(&answer, &call, &reader, framing, &attempt);
 		/* In pieces of any size. */
@@ -257,25 +257,49 @@ static json_object *read_answer(struct llm_target *target, int status, const str
 	return result;
 }
 
-static json_object *read_golden(struct llm_target *target, json_object *answer)
+/* How streams come. */
+static const struct framing *framing_of(json_object *golden)
+{
+	return framing_find(member(golden, "stream_type") ? text_of(golden, "stream_type") :
+							    "text/event-stream");
+}
+
+/* Amazon's have a name: the event's only member's. */
+static void put_message(json_object *event, struct buffer *stream)
+{
+	struct bytes message = { 0 }, data = { 0 };
+
+	json_object_object_foreach(event, name, value) {
+		bytes_text(&data, json_object_to_json_string(value));
+		chat_bedrock.write_event(&message, name, &data);
+		buffer_append(stream, strstr(message.data, "\r\n") + 2, strtoul(message.data, NULL, 16));
+	}
+	bytes_done(&message);
+	bytes_done(&data);
+}
+
+static void put_event(json_object *event, struct buffer *stream)
+{
+	buffer_text(stream, "data: ");
+	buffer_text(stream, json_object_is_type(event, json_type_string) ?
+				    json_object_get_string(event) : json_object_to_json_string(event));
+	buffer_text(stream, "\n\n");
+}
+
+static json_object *read_golden(struct llm_target *target, const struct framing *framing,
+				json_object *answer)
 {
 	json_object *status = member(answer, "status"), *events = member(answer, "events");
 	json_object *body = member(answer, "body"), *result;
 	struct buffer text = { 0 };
 
-	for (size_t i = 0; events && i < json_object_array_length(events); i++) {
-		json_object *event = json_object_array_get_idx(events, i);
-
-		buffer_text(&text, "data: ");
-		buffer_text(&text, json_object_is_type(event, json_type_string) ?
-					   json_object_get_string(event) :
-					   json_object_to_json_string(event));
-		buffer_text(&text, "\n\n");
-	}
+	for (size_t i = 0; events && i < json_object_array_length(events); i++)
+		(framing == &framing_aws ? put_message : put_event)(json_object_array_get_idx(events, i),
+								    &text);
 	if (!events)
 		buffer_text(&text, json_object_to_json_string(body));
-	result = read_answer(target, status ? json_object_get_int(status) : 200,
-			     events ? framing_find("text/event-stream") : NULL, text.data, text.size);
+	result = read_answer(target, status ? json_object_get_int(status) : 200, text_of(answer, "type"),
+			     events ? framing : NULL, text.data, text.size);
 	buffer_done(&text);
 	return result;
 }
@@ -286,7 +310,7 @@ static void check_answers(const char *file)
 	struct llm_target *target = make_target(golden, NULL, NULL);
 
 	json_object_object_foreach(member(golden, "answers"), name, answer) {
-		json_object *result = read_golden(target, answer);
+		json_object *result = read_golden(target, framing_of(golden), answer);
 
 		expect_equal(file, name, member(answer, "then"), result);
 		json_object_put(result);
@@ -328,28 +352,41 @@ static json_object *places_of(json_object *golden)
 
 		(void)name;
 		walk(member(answer, "body"), "", places, NULL);
-		for (size_t i = 0; events && i < json_object_array_length(events); i++)
-			walk(json_object_array_get_idx(events, i), "", places, NULL);
+		for (size_t i = 0; events && i < json_object_array_length(events); i++) {
+			json_object *event = json_object_array_get_idx(events, i);
+
+			walk(event, "", places, NULL);
+			if (!member(golden, "stream_type"))
+				continue;
+			json_object_object_foreach(event, type, data) {
+				(void)type;
+				walk(data, "", places, NULL);
+			}
+		}
 	}
 	return places;
 }
 
 /* Takes the chunks of HTTP off, and looks at each event. */
-static void unchunk(struct bytes *stream, json_object *places, const char *dialect)
+static void unchunk(struct bytes *stream, const struct framing *framing, json_object *places,
+		    const char *dialect)
 {
 	struct bytes out = { 0 };
 	char *at = stream->data, *end;
 
 	for (size_t size; (size = strtoul(at, &end, 16)) > 0; at = end + 2 + size + 2) {
-		const char *data = strstr(end, "data: ") + 6;
+		union framing_state state = { 0 };
+		struct framed_event event;
 
 		bytes_append(&out, end + 2, size);
-		if (*data == '{') {
-			json_object *event = parsed(data, (size_t)(end + 2 + size - data));
+		ck_assert_int_eq(framing->take(&state, end + 2, size, &event), size);
+		if (*event.data == '{') {
+			json_object *json = parsed(event.data, event.size);
 
-			walk(event, "", places, dialect);
-			json_object_put(event);
+			walk(json, "", places, dialect);
+			json_object_put(json);
 		}
+		framing->done(&state);
 	}
 	bytes_done(stream);
 	*stream = out;
@@ -405,14 +442,14 @@ static void check_simulated(const char *file)
 			if (streamed) {
 				dialect->write_stream(&body, &said, /* include_usage= */ true);
 				bytes_append(&body, "", 1);
-				unchunk(&body, places, file);
+				unchunk(&body, framing_of(golden), places, file);
 			} else {
 				dialect->write(&body, &said);
 				json = parsed(body.data, body.size);
 				walk(json, "", places, file);
 				json_object_put(json);
 			}
-			result = read_answer(target, 200, streamed ? framing_find("text/event-stream") : NULL,
+			result = read_answer(target, 200, NULL, streamed ? framing_of(golden) : NULL,
 					     body.data, body.size);
 			expect_of_sim(file, &said, result);
 			json_object_put(result);
