@@ -5,10 +5,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include "proto/custom_template.h"
 #include "proto/generated/interface.h"
 #include "proto/json_check.h"
 #include "proto/limits.h"
 #include "proto/provider.h"
+#include "proto/record.h"
 
 #define HOST_LETTERS                                                                               \
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
@@ -226,16 +228,42 @@ int llm_config_check_request(const struct ellu_llm_config *config, const char *p
 	return check_request(&(const struct check){ .config = config, .path = path, .fault = fault });
 }
 
-/* What a config says and nobody would hear. */
-static int check_lacking(const struct check *check)
+/* Of a custom provider that which its body has no place for. */
+static bool lacks(const struct ellu_llm_config *config, const struct provider *provider, const char *param)
 {
-	const char *const *lacks = check->provider->lacks;
-	const char *form = check->config->structured_output;
+	if (strcmp(provider->name, PROVIDER_CUSTOM) == 0)
+		return config->custom && !custom_has_place(config->custom, param);
+	for (const char *const *name = provider->lacks; name && *name; name++)
+		if (strcmp(*name, param) == 0)
+			return true;
+	return false;
+}
 
-	while (lacks && *lacks && !record_member(&ellu_llm_config_type, check->config, *lacks))
-		lacks++;
-	if (lacks && *lacks)
-		return invalid(check, *lacks, "nothing that the provider does not have");
+size_t llm_config_unsent(const struct ellu_llm_config *config, const struct record_type *type,
+			 const void *record, const char *names[LLM_CONFIG_PARAMS_MAX])
+{
+	const struct record_type *params = &ellu_generation_params_type;
+	const struct provider *provider = provider_find(config->provider);
+	size_t n = 0;
+
+	for (size_t i = 0; provider && i < params->n_fields && n < LLM_CONFIG_PARAMS_MAX; i++) {
+		const char *name = params->fields[i].name;
+
+		/* It is no parameter of a request. */
+		if (strcmp(name, "max_connections") != 0 && record_member(type, record, name) &&
+		    lacks(config, provider, name))
+			names[n++] = name;
+	}
+	return n;
+}
+
+/* What a config says and nobody would hear. */
+static int check_unsent(const struct check *check)
+{
+	const char *form = check->config->structured_output, *names[LLM_CONFIG_PARAMS_MAX];
+
+	if (llm_config_unsent(check->config, &ellu_llm_config_type, check->config, names) > 0)
+		return invalid(check, names[0], "nothing that the provider does not have");
 	if (check->provider->lacks_json_object && form && strcmp(form, "json_object") == 0)
 		return invalid(check, "structured_output", "a form that the provider has");
 	return 0;
@@ -310,19 +338,77 @@ static int check_bedrock(const struct check *check)
 	return r;
 }
 
+/* The places of a body, wherever they are. */
+static int check_places(const struct check *check, json_object *json)
+{
+	const char *text = json_object_is_type(json, json_type_string) ? json_object_get_string(json) : "";
+	const char *place = custom_place_of(text, check->arena);
+	int r = 0;
+
+	if (place && !custom_place_is_known(place))
+		return invalid(check, "custom.body",
+			       "known places in it: messages, prompt, model, tools, tool_choice, schema, "
+			       "key and parameters");
+	if (json_object_is_type(json, json_type_array))
+		for (size_t i = 0; r >= 0 && i < json_object_array_length(json); i++)
+			r = check_places(check, json_object_array_get_idx(json, i));
+	if (json_object_is_type(json, json_type_object)) {
+		json_object_object_foreach(json, name, value) {
+			(void)name;
+			if (r >= 0)
+				r = check_places(check, value);
+		}
+	}
+	return r;
+}
+
+static int check_template(const struct check *check, const struct ellu_custom *custom)
+{
+	const struct {
+		const char *field, *path;
+	} paths[] = {
+		{ "custom.text", custom->text },
+		{ "custom.tool_calls", custom->tool_calls },
+		{ "custom.finish_reason", custom->finish_reason },
+		{ "custom.input_tokens", custom->input_tokens },
+		{ "custom.output_tokens", custom->output_tokens },
+		{ "custom.error", custom->error },
+	};
+	const char *const *steps;
+	json_object *body;
+	size_t n_steps;
+	int r;
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
+		if (paths[i].path && custom_path_take(paths[i].path, check->arena, &steps, &n_steps) < 0)
+			return invalid(check, paths[i].field,
+				       "a JSON pointer, as /choices/0/text, of at most 32 steps");
+	if (!strstr(custom->body, "\"{{messages}}\"") && !strstr(custom->body, "\"{{prompt}}\""))
+		return invalid(check, "custom.body", "a place for \"{{messages}}\" or \"{{prompt}}\"");
+	r = json_parse_strict(custom->body, strlen(custom->body), &body, check->fault);
+	if (r < 0)
+		return r;
+	r = check_places(check, body);
+	json_object_put(body);
+	return r;
+}
+
 static int check_custom(const struct check *check)
 {
 	const struct ellu_llm_config *config = check->config;
+	bool custom = strcmp(config->provider, PROVIDER_CUSTOM) == 0;
 	void *record;
+	int r;
 
 	if (strcmp(config->provider, PROVIDER_BEDROCK) == 0)
 		return check_bedrock(check);
 	if (!config->custom)
-		return 0;
-	if (!provider_is_simulated(config->provider))
-		return invalid(check, "custom", "nothing, unless the provider is simulated or bedrock");
-	return decode_custom(config, &ellu_simulated_type, check->path, check->arena, &record,
-			     check->fault);
+		return custom ? invalid(check, "custom", "what is asked and answered, for this provider") : 0;
+	if (!custom && !provider_is_simulated(config->provider))
+		return invalid(check, "custom", "nothing, unless the provider is simulated, bedrock or custom");
+	r = decode_custom(config, custom ? &ellu_custom_type : &ellu_simulated_type, check->path,
+			  check->arena, &record, check->fault);
+	return r >= 0 && custom ? check_template(check, record) : r;
 }
 
 int llm_config_check(const struct ellu_llm_config *config, const char *path,
@@ -353,8 +439,8 @@ int llm_config_check(const struct ellu_llm_config *config, const char *path,
 	if (r >= 0)
 		r = check_request(&check);
 	if (r >= 0)
-		r = check_lacking(&check);
-	if (r >= 0)
 		r = check_custom(&check);
+	if (r >= 0)
+		r = check_unsent(&check);
 	return r;
 }

@@ -9,6 +9,7 @@
 #include "elluminate-types.h"
 #include "proto/arena.h"
 #include "proto/fault.h"
+#include "proto/record.h"
 
 /* All of them. `has_api_key` says that what is left out is had all the same. `path` is the record's, for the fault's field. `references_forbidden`: the caller
  * may not have the daemon look up keys and files. */
@@ -24,3 +25,10 @@ int llm_config_check_request(const struct ellu_llm_config *config, const char *p
  * the URL; NULL: neither does. */
 int llm_config_region(const struct ellu_llm_config *config, const char *path, struct arena *arena,
 		      const char **ret_region, struct fault *fault);
+
+#define LLM_CONFIG_PARAMS_MAX 16
+
+/* Of the parameters that a record sets (the config itself, or those of a run) the names of such as the
+ * config's provider has not, so that they are not sent; and how many. */
+size_t llm_config_unsent(const struct ellu_llm_config *config, const struct record_type *type,
+			 const void *record, const char *names[LLM_CONFIG_PARAMS_MAX]);

@@ -20,6 +20,7 @@ static const struct provider providers[] = {
 	  .lacks_json_object = true },
 	{ .name = "cohere", .default_base = "https://api.cohere.com", .key_variable = "COHERE_API_KEY",
 	  .wants_key = true, .lacks = verbosity_lacks },
+	{ .name = PROVIDER_CUSTOM },
 	{ .name = "deepseek", .default_base = "https://api.deepseek.com/v1",
 	  .key_variable = "DEEPSEEK_API_KEY", .wants_key = true },
 	{ .name = "gemini", .default_base = "https://generativelanguage.googleapis.com",

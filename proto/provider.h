@@ -7,9 +7,8 @@
 #include <stdbool.h>
 
 #define PROVIDER_BEDROCK "bedrock" // whose requests may be signed
+#define PROVIDER_CUSTOM "custom" // its config says how it is asked
 #define PROVIDER_SIMULATED "simulated" // built in: needs no endpoint, and costs nothing
-
-#define PROVIDER_LACKS_MAX 8
 
 struct provider {
 	const char *name;

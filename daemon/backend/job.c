@@ -208,7 +208,7 @@ static const char *advice(const struct llm_target *target, const struct attempt 
 	if (size >= sizeof(twice) - 1 &&
 	    memcmp(target->url + size - (sizeof(twice) - 1), twice, sizeof(twice) - 1) == 0)
 		return " (leave /chat/completions out of llm_base_url)";
-	if (target->dialect->version_path || names_version(target->url, size))
+	if (!*target->dialect->path || target->dialect->version_path || names_version(target->url, size))
 		return "";
 	return " (most servers want /v1 at the end of llm_base_url)";
 }

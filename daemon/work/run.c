@@ -212,17 +212,13 @@ void run_changed(struct run *run)
 /* What is asked for and not sent is said. */
 static void note_ignored(struct run *run, const struct run_spec *spec)
 {
-	const struct provider *provider = spec->config ? provider_find(spec->config->provider) : NULL;
-	const char *const *lacks = provider && spec->generation_params ? provider->lacks : NULL;
-
-	run->n_ignored = 0;
-	for (; lacks && *lacks && run->n_ignored < PROVIDER_LACKS_MAX; lacks++) {
-		if (!record_member(&ellu_generation_params_type, spec->generation_params, *lacks))
-			continue;
-		run->ignored[run->n_ignored++] = *lacks;
-		run_log_line(&run->log, "%s is not sent: the provider %s has none", *lacks,
-			     provider->name);
-	}
+	if (!spec->config || !spec->generation_params)
+		return;
+	run->n_ignored = llm_config_unsent(spec->config, &ellu_generation_params_type,
+					   spec->generation_params, run->ignored);
+	for (size_t i = 0; i < run->n_ignored; i++)
+		run_log_line(&run->log, "%s is not sent: the provider %s has none", run->ignored[i],
+			     spec->config->provider);
 }
 
 int run_begin(struct run *run, const struct run_spec *spec)

@@ -33,7 +33,7 @@
 #include "daemon/work/progress.h"
 #include "daemon/work/run_log.h"
 #include "daemon/work/work.h"
-#include "proto/provider.h"
+#include "proto/llm_config_rules.h"
 
 #define container_of(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
 
@@ -178,7 +178,7 @@ struct run {
 	bool held_up; // by the provider: none of its calls can go
 	bool over_budget; // nothing is issued any more
 	bool priced; // what its calls cost is known
-	const char *ignored[PROVIDER_LACKS_MAX]; // parameters that are not sent
+	const char *ignored[LLM_CONFIG_PARAMS_MAX]; // parameters that are not sent
 	size_t n_ignored;
 	int flow_connections;
 	struct route routes[RUN_ROUTES];

@@ -22,6 +22,7 @@
 
 #include "proto/generated/interface.h"
 #include "proto/method.h"
+#include "proto/record.h"
 #include "tests/harness/suite.h"
 #include "tests/harness/users.h"
 #include "tests/integration/request.h"
@@ -63,12 +64,12 @@ enum place { BY_KEY, BY_HEADER, BY_BODY, BY_QUERY, _PLACE_MAX };
 static char *keys[_PLACE_MAX];
 
 /* The members of a config that has them all; `path` of the endpoint begins with its status. */
-static char *keyed_members(const char *url)
+static char *keyed_members(const char *provider, const char *url)
 {
-	return text("\"provider\":\"openai\",\"llm_model_name\":\"m\",\"llm_base_url\":\"%s?key=%s\","
+	return text("\"provider\":\"%s\",\"llm_model_name\":\"m\",\"llm_base_url\":\"%s?key=%s\","
 		    "\"api_key\":\"%s\",\"extra_headers\":{\"X-Secret\":\"%s\"},\"max_retries\":1,"
 		    "\"extra_body\":{\"user\":{\"token\":\"%s\"}}",
-		    url, keys[BY_QUERY], keys[BY_KEY], keys[BY_HEADER], keys[BY_BODY]);
+		    provider, url, keys[BY_QUERY], keys[BY_KEY], keys[BY_HEADER], keys[BY_BODY]);
 }
 
 /* ---- An endpoint that repeats every key that it gets ---- */
@@ -104,9 +105,10 @@ static void echo_one(int fd)
 		n++, sprintf(said + strlen(said), " %.35s", at);
 	snprintf(reply, sizeof(reply),
 		 "HTTP/1.1 %d Some\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
-		 "{\"%s\":%s{\"message\":%s\"Incorrect API keys, %u of them:%s. So %s it is.\"}%s}",
-		 status, status == 200 ? "choices" : "error", status == 200 ? "[" : "",
-		 status == 200 ? "{\"content\":" : "", n, said, said, status == 200 ? "}]" : "");
+		 "{\"message\":\"%u of them:%s\",\"%s\":%s{\"message\":%s\"Incorrect API keys, %u of them:%s."
+		 " So %s it is.\"}%s}", status, n, said, status == 200 ? "choices" : "error",
+		 status == 200 ? "[" : "", status == 200 ? "{\"content\":" : "", n, said, said,
+		 status == 200 ? "}]" : "");
 	(void)!write(fd, reply, strlen(reply));
 }
 
@@ -320,7 +322,7 @@ static json_object *run(struct wire *wire, const char *name, unsigned rows, cons
 /* By a config of its own, inline, and refused. */
 static void make_configs(struct wire *wire, const char *url)
 {
-	char *members = keyed_members(url);
+	char *members = keyed_members("openai", url);
 	json_object *reply;
 
 	reply = ask(wire, "", "CreateLLMConfig",
@@ -348,13 +350,34 @@ static void run_all(struct wire *wire, const char *echo)
 	json_object *reply;
 
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(*statuses); i++) {
-		char *members = keyed_members(text("%s/%d", echo, statuses[i]));
+		char *members = keyed_members("openai", text("%s/%d", echo, statuses[i]));
 
 		reply = run(wire, text("echo %d", statuses[i]), 3,
 			    text("\"content\":{\"name\":\"echo %d\",%s}", statuses[i], members));
 		ck_assert_str_eq(at_text(reply, "parameters.event.status"), "FAILURE");
 		ck_assert_ptr_nonnull(strstr(at_text(reply, "parameters.event.error.message"),
 					     "4 of them"));
+	}
+}
+
+/* Each provider has a way of its own to be sent a key. */
+static void ask_all_providers(struct wire *wire, const char *echo)
+{
+	const struct record_field *field = record_field_find(&ellu_llm_config_type, "provider");
+	const char *custom = ",\"custom\":{\"body\":{\"q\":\"{{prompt}}\",\"k\":\"{{key}}\"},\"text\":\"\"}";
+
+	for (const char *const *name = field->one_of; *name; name++) {
+		json_object *reply;
+
+		if (strcmp(*name, "simulated") == 0)
+			continue;
+		reply = ask(wire, "'more':true", "Call",
+			    text("{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"llm_config\":"
+				 "{\"content\":{\"name\":\"by %s\",%s%s}}}", *name,
+				 keyed_members(*name, text("%s/401", echo)),
+				 strcmp(*name, "custom") == 0 ? custom : ""));
+		ck_assert_msg(strstr(json_object_to_json_string(reply), "4 of them"), "%s: %s", *name,
+			      json_object_to_json_string(reply));
 	}
 }
 
@@ -385,6 +408,7 @@ START_TEST(keys_stay_secret)
 	run(wire, "one", 20, "'ref':{'name':'keyed'}");
 	must_have_used_all(wire, "one");
 	run_all(wire, echo);
+	ask_all_providers(wire, echo);
 	ask_everything(wire);
 	look_everywhere(daemon);
 

@@ -8,25 +8,29 @@
 
 /* Whose way to speak it is, and what its base has behind the endpoint's. */
 static const struct {
-	const char *provider, *base;
+	const char *provider, *base, *more;
 } spoken[] = {
-	{ "anthropic", "" },
-	{ "bedrock", "" },
-	{ "cohere", "" },
-	{ "gemini", "" },
-	{ "vertex", "/v1/projects/p/locations/l" },
+	{ "anthropic", "", "" },
+	{ "bedrock", "", "" },
+	{ "cohere", "", "" },
+	{ "custom", "/custom/answer", ",'custom':{'body':{'turns':'{{messages}}','model':'{{model}}',"
+				      "'settings':{'p':'{{top_p}}'}},'text':'/result/words',"
+				      "'finish_reason':'/result/end','input_tokens':'/spent/in',"
+				      "'error':'/fault/reason'}" },
+	{ "gemini", "", "" },
+	{ "vertex", "/v1/projects/p/locations/l", "" },
 };
 
-static void run_with(struct wire *wire, const char *provider, const char *url)
+static void run_with(struct wire *wire, const char *provider, const char *url, const char *config)
 {
 	json_object *task = experiment_run(wire, &(struct experiment) {
 		.name = provider, .rows = 10, .n_criteria = 2,
 		.more = text("'llm_config':{'content':{'name':'%s','provider':'%s',"
 			     "'llm_model_name':'m','llm_base_url':'%s','api_key':'" KEY "',"
 			     "'max_connections':4,'max_retries':20,'system_message':'Be brief.',"
-			     "'price_input':'1','price_output':'2'}},"
+			     "'price_input':'1','price_output':'2'%s}},"
 			     "'generation_params':{'verbosity':'low','top_p':0.5}", provider, provider,
-			     url) });
+			     url, config) });
 	json_object *items;
 
 	ck_assert_msg(at_is(task, "status", "SUCCESS"), "%s", json_object_to_json_string(task));
@@ -63,7 +67,8 @@ START_TEST(experiments)
 
 	*strstr(url, "/v1") = '\0';
 	for (size_t i = 0; i < sizeof(spoken) / sizeof(*spoken); i++) {
-		run_with(wire, spoken[i].provider, text("%s%s", url, spoken[i].base));
+		run_with(wire, spoken[i].provider, text("%s%s", url, spoken[i].base),
+			 spoken[i].more);
 		ck_assert_int_eq(sim_stat(sim, "distinct_keys"), 30 * ((int)i + 1));
 	}
 	ck_assert_int_eq(daemon_stop(daemon), 0);
@@ -123,6 +128,20 @@ START_TEST(signed_requests)
 }
 END_TEST
 
+static const struct {
+	const char *members, *field;
+} bad_customs[] = {
+	{ "", "custom" },
+	{ ",'custom':{'text':''}", "custom.body" },
+	{ ",'custom':{'body':{'x':'{{prompt}}'}}", "custom.text" },
+	{ ",'custom':{'body':{'x':'prompt'},'text':''}", "custom.body" },
+	{ ",'custom':{'body':{'x':'{{prompt}}','y':['{{prompts}}']},'text':''}", "custom.body" },
+	{ ",'custom':{'body':{'x':'{{prompt}}'},'text':'a'}", "custom.text" },
+	{ ",'custom':{'body':{'x':'{{prompt}}'},'text':'','error':'/~2'}", "custom.error" },
+	{ ",'custom':{'body':{'x':'{{prompt}}'},'text':'','latency_seconds':1}", "custom.latency_seconds" },
+	{ ",'custom':{'body':{'x':'{{prompt}}'},'text':''},'top_p':0.5", "top_p" },
+};
+
 /* What a provider does not have, or must have, is told where a config is made. */
 START_TEST(configs)
 {
@@ -157,6 +176,13 @@ START_TEST(configs)
 			     "{'llm_config':{'name':'e','provider':'cohere','llm_model_name':'m',"
 			     "'api_key':'k','verbosity':'low'}}");
 	ck_assert_str_eq(at_text(reply, "parameters.parameter"), "llm_config.verbosity");
+	for (size_t i = 0; i < sizeof(bad_customs) / sizeof(*bad_customs); i++) {
+		reply = wire_refused(wire, "org.varlink.service.InvalidParameter", "CreateLLMConfig",
+				     "{'llm_config':{'name':'e','provider':'custom','llm_model_name':'m',"
+				     "'llm_base_url':'http://127.0.0.1:1'%s}}", requoted(bad_customs[i].members));
+		ck_assert_str_eq(at_text(reply, "parameters.parameter"),
+				 text("llm_config.%s", bad_customs[i].field));
+	}
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST

@@ -15,8 +15,8 @@
 /* ---- Which ---- */
 
 static const struct chat_dialect *const dialects[] = {
-	&chat_openai, &chat_mistral, &chat_azure, &chat_anthropic, &chat_bedrock, &chat_cohere, &chat_gemini,
-	&chat_vertex,
+	&chat_openai, &chat_mistral, &chat_azure, &chat_anthropic, &chat_bedrock, &chat_cohere,
+	&chat_custom, &chat_gemini, &chat_vertex,
 };
 
 static bool ends_in(struct span path, const char *end)

@@ -80,7 +80,7 @@ struct chat_dialect {
 	/* Reads the members of request->json; false with a message when it is no such request. */
 	bool (*read)(struct chat_request *request, struct bytes *error);
 	void (*write)(struct bytes *out, const struct chat_answer *answer);
-	/* Events, each in a chunk of its own, and the last one. */
+	/* Events, each in a chunk of its own, and the last one. NULL: it has no streams. */
 	void (*write_stream)(struct bytes *out, const struct chat_answer *answer, bool include_usage);
 	/* As chat_write_event(); NULL: by that. */
 	void (*write_event)(struct bytes *out, const char *name, struct bytes *event);
@@ -90,7 +90,8 @@ struct chat_dialect {
 };
 
 extern const struct chat_dialect chat_openai, chat_azure, chat_mistral; /* chat_openai.c */
-extern const struct chat_dialect chat_anthropic, chat_bedrock, chat_cohere, chat_gemini, chat_vertex;
+extern const struct chat_dialect chat_anthropic, chat_bedrock, chat_cohere, chat_custom, chat_gemini,
+	chat_vertex;
 
 /* What a request's path says. */
 struct chat_wanted {

@@ -8,7 +8,6 @@
 
 #include "daemon/backend/dialect/dialect.h"
 #include "daemon/backend/dialect/target.h"
-#include "daemon/backend/limits/retry.h"
 #include "proto/limits.h"
 #include "proto/usage.h"
 #include "proto/utf8.h"
@@ -451,7 +450,7 @@ static void take_refusal(const struct llm_target *target, const struct refusal *
 {
 	attempt->hint = refusal->hint;
 	if (refusal->wait && attempt->wait_usec < 0)
-		attempt->wait_usec = retry_delay_usec(refusal->wait);
+		attempt->wait_usec = attempt_wait_usec(refusal->wait);
 	attempt_classify(attempt);
 	if (refusal->message && *refusal->message)
 		fail_saying(target, attempt, attempt->class, refusal->message,
@@ -468,7 +467,7 @@ static void take_refusal(const struct llm_target *target, const struct refusal *
 void answer_failed(struct answer *answer, struct json_value *json)
 {
 	struct llm_target *target = answer->call->target;
-	struct refusal refusal = { .type = answer->event_type };
+	struct refusal refusal = { .target = target, .type = answer->event_type };
 
 	if (answer->unusable)
 		return;
@@ -488,7 +487,7 @@ void answer_failed(struct answer *answer, struct json_value *json)
 void refusal_read(const struct llm_target *target, struct json_reader *reader, const char *type,
 		  char *body, size_t size, struct attempt *attempt)
 {
-	struct refusal refusal = { .status = attempt->status, .type = type };
+	struct refusal refusal = { .target = target, .status = attempt->status, .type = type };
 	size_t replaced = 0;
 	struct json_value *json = NULL;
 	char *copy = NULL;

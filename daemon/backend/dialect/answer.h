@@ -126,6 +126,7 @@ void tool_calls_done(struct answer *answer);
 
 /* What a dialect finds in an error; strings or NULL. */
 struct refusal {
+	const struct llm_target *target;
 	int status; // 0: it came in the place of an answer; the dialect may say one, else code or type do
 	const char *message; // for people
 	const char *code;

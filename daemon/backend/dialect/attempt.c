@@ -2,8 +2,10 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/clock.h"
 #include "elluminate-types.h"
 #include "proto/utf8.h"
 
@@ -96,4 +98,15 @@ void attempt_fail(struct attempt *attempt, enum attempt_class class, const char 
 	va_start(arguments, format);
 	say(attempt, format, arguments);
 	va_end(arguments);
+}
+
+int64_t attempt_wait_usec(const char *duration)
+{
+	char *end;
+	double seconds = strtod(duration, &end);
+
+	if (end == duration || strcmp(end, "s") != 0 || !(seconds >= 0))
+		return -1;
+	return seconds * USEC_PER_SEC < (double)ATTEMPT_WAIT_MAX_USEC ?
+		       (int64_t)(seconds * USEC_PER_SEC) : ATTEMPT_WAIT_MAX_USEC;
 }

@@ -50,3 +50,8 @@ __attribute__((format(printf, 3, 4))) void attempt_too_large(struct attempt *att
 __attribute__((format(printf, 3, 4))) void attempt_fail(struct attempt *attempt,
 							 enum attempt_class class,
 							 const char *format, ...);
+
+#define ATTEMPT_WAIT_MAX_USEC INT64_C(86400000000)
+
+/* How long a duration is that stands in a body, such as `1.5s`; -1: it is none. */
+int64_t attempt_wait_usec(const char *duration);

@@ -231,12 +231,10 @@ static enum error_hint hint_of(const struct refusal *refusal)
 	return HINT_NONE;
 }
 
-/* `{message}`; of a stream's end `{error}`. */
+/* `{message}`, of a stream's end `{error}`: what OpenAI's dialect knows as well. */
 static void refusal(struct json_value *json, struct refusal *refusal)
 {
-	const char *error = json_text_member(json, "error");
-
-	refusal->message = error ? error : json_text_member(json, "message");
+	openai_dialects[0].refusal(json, refusal);
 	refusal->hint = hint_of(refusal);
 }
 

@@ -7,6 +7,7 @@ const struct dialect *const dialect_families[] = {
 	anthropic_dialects,
 	bedrock_dialects,
 	cohere_dialects,
+	custom_dialects,
 	gemini_dialects,
 	simulated_dialects,
 	NULL,

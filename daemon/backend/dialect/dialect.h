@@ -90,6 +90,7 @@ extern const struct dialect openai_dialects[];
 extern const struct dialect anthropic_dialects[];
 extern const struct dialect bedrock_dialects[];
 extern const struct dialect cohere_dialects[];
+extern const struct dialect custom_dialects[];
 extern const struct dialect gemini_dialects[];
 extern const struct dialect simulated_dialects[];
 extern const struct dialect *const dialect_families[]; // all of them, and NULL

@@ -75,11 +75,10 @@ static void put_message(const struct ellu_message *message, struct buffer *body)
 	buffer_text(body, "}");
 }
 
-void openai_put_messages(const struct llm_call *call, struct buffer *body)
+void openai_put_message_list(const struct llm_call *call, struct buffer *body)
 {
 	const char *system_message = request_system(call);
 
-	buffer_member(body, "messages");
 	buffer_text(body, "[");
 	if (system_message) {
 		buffer_text(body, "{\"role\":\"system\",\"content\":");
@@ -92,6 +91,12 @@ void openai_put_messages(const struct llm_call *call, struct buffer *body)
 		put_message(call->messages[i], body);
 	}
 	buffer_text(body, "]");
+}
+
+void openai_put_messages(const struct llm_call *call, struct buffer *body)
+{
+	buffer_member(body, "messages");
+	openai_put_message_list(call, body);
 }
 
 void openai_put_tool(const struct ellu_tool *tool, struct buffer *body)

@@ -6,5 +6,6 @@
 
 /* The member `messages`, all of the call's with the system message before them. */
 void openai_put_messages(const struct llm_call *call, struct buffer *body);
+void openai_put_message_list(const struct llm_call *call, struct buffer *body); // its value alone
 /* An element of `tools`. */
 void openai_put_tool(const struct ellu_tool *tool, struct buffer *body);

@@ -57,7 +57,9 @@ void request_texts(const struct llm_target *target, unsigned field, const char *
 
 void request_element(struct buffer *body)
 {
-	if (body->size > 0 && body->data[body->size - 1] != '[')
+	char last = body->size > 0 ? body->data[body->size - 1] : '[';
+
+	if (last != '[' && last != '{')
 		buffer_text(body, ",");
 }
 

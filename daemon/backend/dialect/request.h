@@ -30,7 +30,7 @@ void request_text(const struct llm_target *target, unsigned field, const char *v
 void request_texts(const struct llm_target *target, unsigned field, const char *const *values,
 		   size_t n, struct buffer *body); // values NULL: none
 
-/* Before an element of an array: a comma, unless it is the first. */
+/* Before an element of an array, or a member: a comma, unless it is the first. */
 void request_element(struct buffer *body);
 
 /* The end of a request: what extra_body has, and the object of parameters, which `put` writes, if there

@@ -171,6 +171,16 @@ static int add_secrets(struct llm_target *target, const struct ellu_llm_config *
 	return r < 0 ? fault_oom(fault) : 0;
 }
 
+/* A header's value with the key where it says that it goes. NULL: no memory. */
+static const char *put_key(struct llm_target *target, const char *value)
+{
+	const char *place = target->key ? strstr(value, TARGET_KEY_PLACE) : NULL;
+
+	return place ? arena_printf(&target->arena, "%.*s%s%s", (int)(place - value), value, target->key,
+				    place + strlen(TARGET_KEY_PLACE)) :
+		       value;
+}
+
 static int make_headers(struct llm_target *target, const struct ellu_llm_config *config,
 			struct fault *fault)
 {
@@ -185,9 +195,10 @@ static int make_headers(struct llm_target *target, const struct ellu_llm_config 
 	for (size_t i = 0; i < config->n_extra_headers; i++) {
 		const struct ellu_entry *header = &config->extra_headers[i];
 
-		failed |= target_add_header(target, header->key, "", header->value);
-		failed |= add_header_secret(target, header->key,
-					    arena_strdup(&target->arena, header->value));
+		const char *value = put_key(target, header->value);
+
+		failed |= !value || target_add_header(target, header->key, "", value);
+		failed |= add_header_secret(target, header->key, arena_strdup(&target->arena, value));
 	}
 	if (target->key && target->dialect->key_header &&
 	    !target_has_header(config, target->dialect->key_header))
@@ -447,7 +458,7 @@ static bool add_path(CURLU *url, const struct dialect *dialect, bool to_stream, 
 		return false;
 	if (to_stream && dialect->stream_query && !add_query(url, dialect->stream_query))
 		return false;
-	return path && append_path(url, path, arena);
+	return path && (!*path || append_path(url, path, arena));
 }
 
 /* One of the addresses that calls go to. *ret_url is to be freed, also after a failure. */

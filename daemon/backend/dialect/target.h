@@ -31,6 +31,8 @@ struct simulated_settings {
 	int64_t seed;
 };
 
+#define TARGET_KEY_PLACE "{{key}}" // in values of headers
+
 struct target_secret {
 	char *text;
 	size_t size;
@@ -83,6 +85,7 @@ struct llm_target {
 	int64_t price_reasoning;
 	struct simulated_settings simulated;
 	const struct aws_credentials *aws; // that requests are signed with, or NULL
+	const struct custom_settings *custom; // of the dialect of that name
 };
 
 /* Whether calls go the same way: origin, proxy and CA are the same. */

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "daemon/base/clock.h"
 
@@ -78,11 +77,6 @@ static bool parse_number(const char *text, double *ret_value)
 	return end != text && !*end && !errno && isfinite(*ret_value) && *ret_value >= 0;
 }
 
-static int64_t bounded(double usec)
-{
-	return usec < (double)RETRY_AFTER_MAX_USEC ? (int64_t)usec : RETRY_AFTER_MAX_USEC;
-}
-
 int64_t retry_after_usec(const char *retry_after, const char *retry_after_ms, int64_t wall_usec)
 {
 	double value, usec;
@@ -99,15 +93,5 @@ int64_t retry_after_usec(const char *retry_after, const char *retry_after_ms, in
 		usec = (double)date * USEC_PER_SEC - (double)wall_usec;
 		usec = usec > 0 ? usec : 0;
 	}
-	return bounded(usec);
-}
-
-int64_t retry_delay_usec(const char *duration)
-{
-	char *end;
-	double seconds = strtod(duration, &end);
-
-	if (end == duration || strcmp(end, "s") != 0 || !isfinite(seconds) || seconds < 0)
-		return -1;
-	return bounded(seconds * USEC_PER_SEC);
+	return usec < (double)RETRY_AFTER_MAX_USEC ? (int64_t)usec : RETRY_AFTER_MAX_USEC;
 }

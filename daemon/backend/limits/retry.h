@@ -41,6 +41,3 @@ void heads_note(struct heads *heads, bool refused);
 /* The headers' values or NULL; -1 when they say nothing usable. */
 int64_t retry_after_usec(const char *retry_after, const char *retry_after_ms,
 			 int64_t wall_usec);
-
-/* A duration as it stands in a body, such as `1.5s`; -1 when it is none. */
-int64_t retry_delay_usec(const char *duration);
