@@ -31,6 +31,9 @@ static void require_text(const char *text, size_t max)
 
 static struct llm_target *make_target(const char *provider)
 {
+	static const char custom[] = "{\"body\":{\"q\":\"{{messages}}\"},\"text\":\"/result/words\","
+				     "\"tool_calls\":\"/result/calls\",\"finish_reason\":\"/result/end\","
+				     "\"input_tokens\":\"/spent/in\",\"error\":\"/fault/0/reason\"}";
 	static const int64_t price = INTEGER_MAX;
 	const struct ellu_llm_config config = {
 		.struct_size = sizeof(config),
@@ -39,6 +42,7 @@ static struct llm_target *make_target(const char *provider)
 		.llm_model_name = "m",
 		.llm_base_url = "http://host/v1",
 		.api_key = KEY,
+		.custom = strcmp(provider, "custom") == 0 ? custom : NULL,
 		.price_input = &price,
 		.price_output = &price,
 	};
@@ -224,7 +228,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		{ "openai", NULL }, { "anthropic", NULL }, { "openai", &framing_sse },
 		{ "anthropic", &framing_sse }, { "bedrock", NULL }, { "bedrock", &framing_aws },
 		{ "cohere", NULL }, { "cohere", &framing_sse }, { "gemini", NULL },
-		{ "gemini", &framing_sse },
+		{ "gemini", &framing_sse }, { "custom", NULL },
 	};
 	static struct llm_target *targets[sizeof(ways) / sizeof(*ways)];
 	static struct json_reader reader;
