@@ -17,18 +17,28 @@ static double upper(double confidence)
 
 /* ---- Means ---- */
 
-void clusters_add(struct clusters *clusters, double sum, int64_t size)
+static void clusters_move(struct clusters *clusters, double sum, int64_t size, int by)
 {
 	double n = (double)size;
 
 	if (size <= 0)
 		return;
-	clusters->n++;
-	clusters->n_values += size;
-	clusters->sum += sum;
-	clusters->sum_squared += sum * sum;
-	clusters->sum_size += sum * n;
-	clusters->size_squared += n * n;
+	clusters->n += by;
+	clusters->n_values += by * size;
+	clusters->sum += by * sum;
+	clusters->sum_squared += by * sum * sum;
+	clusters->sum_size += by * sum * n;
+	clusters->size_squared += by * n * n;
+}
+
+void clusters_add(struct clusters *clusters, double sum, int64_t size)
+{
+	clusters_move(clusters, sum, size, 1);
+}
+
+void clusters_remove(struct clusters *clusters, double sum, int64_t size)
+{
+	clusters_move(clusters, sum, size, -1);
 }
 
 static struct estimate unknown(void)

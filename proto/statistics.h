@@ -30,6 +30,8 @@ struct clusters {
 };
 /* A cluster of `size` values with that sum; one without any says nothing. */
 void clusters_add(struct clusters *clusters, double sum, int64_t size);
+/* Takes back one that was added. */
+void clusters_remove(struct clusters *clusters, double sum, int64_t size);
 
 /* The share of values that are 1, where values are 0 or 1, with the interval of that confidence, by
  * Wilson's score. Where clusters have several values: with as many values as would say the same if

@@ -317,6 +317,37 @@ START_TEST(a_person_overrules)
 }
 END_TEST
 
+/* Three epochs of a row say less than three rows; and what edits have changed is what a recount finds. */
+START_TEST(epochs_of_a_row_are_no_rows)
+{
+	static const char *const edits[] = { "'rating':'NO'", "'rating':'YES'", "'undo':true" };
+	json_object *before, *after, *ratings;
+	double p, half;
+
+	begin(NULL);
+	run_first(&(struct experiment) { .rows = 20, .n_criteria = 2, .url = sim_url(sim),
+					 .more = "'n_epochs':3" });
+	before = at_json(results_of(), "results.success_rate");
+	ck_assert_int_eq(at_int(before, "rows.rows"), 20);
+	p = at_number(before, "value");
+	half = 1.96 * sqrt(p * (1 - p) / 60);
+	ck_assert_double_gt(at_number(before, "high") - at_number(before, "low"), 2.2 * half);
+	ratings = list_all(wire, "ListRatings", "'experiment':{'id':%lld}", (long long)experiment_id);
+	for (size_t i = 0; i < 60; i++)
+		edit("{'rating_id':%lld,%s}",
+		     (long long)at_int(ratings, text("%zu.id", i * 37 % json_object_array_length(ratings))),
+		     edits[i * i % 7 % 3]);
+	before = at_json(results_of(), "results");
+	rate_well("RateExperiment", text("{'experiment':{'id':%lld}}", (long long)experiment_id));
+	after = at_json(results_of(), "results");
+	ck_assert_str_eq(json_object_to_json_string(at_json(after, "success_rate")),
+			 json_object_to_json_string(at_json(before, "success_rate")));
+	ck_assert_str_eq(json_object_to_json_string(at_json(after, "criteria")),
+			 json_object_to_json_string(at_json(before, "criteria")));
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 /* A new experiment of the name takes over what people said with the answers. */
 START_TEST(edits_are_taken_over)
 {
@@ -542,6 +573,7 @@ END_TEST
 int main(void)
 {
 	return RUN_SUITE(rate_experiment, rate_experiment_fails, retry_failed, retry_fails_again,
-			 side_by_side, compared, case_by_case, a_person_overrules, edits_are_taken_over, edits_refused,
+			 side_by_side, compared, case_by_case, a_person_overrules, epochs_of_a_row_are_no_rows,
+			 edits_are_taken_over, edits_refused,
 			 same_key);
 }

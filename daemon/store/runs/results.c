@@ -1,7 +1,8 @@
 /*
- * Aggregates of a run: one walk over its responses and their ratings by key, cut into short read
- * transactions, so that neither the log nor another scan waits for a large one. What was counted
- * so far lives in the request's arena.
+ * Aggregates of a run: one walk over its responses and their ratings, cut into short read
+ * transactions, so that neither the log nor another scan waits for a large one: by key, or, where
+ * there are several epochs, by rows, whose epochs are counted together. What was counted so far
+ * lives in the request's arena.
  */
 #include <errno.h>
 #include <math.h>
@@ -12,12 +13,14 @@
 #include "daemon/store/resources/criterion.h"
 #include "daemon/store/runs/error_counts.h"
 #include "daemon/store/runs/quantity.h"
+#include "daemon/store/runs/response.h"
 #include "daemon/store/runs/run.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
+#include "proto/statistics.h"
 #include "proto/usage.h"
 
-#define Z95 1.959963984540054
+#define CONFIDENCE 0.95
 
 struct usage {
 	int64_t input_tokens;
@@ -31,17 +34,24 @@ struct tally {
 	int64_t ratings;
 	int64_t decided;
 	int64_t yes;
+	int64_t row_decided, row_yes; // of the row at hand
+	struct clusters rows; // before it
 };
 
 /* Of a request, while it walks. */
 struct results {
 	struct tx *tx; // of the present step
 	struct run_row run;
+	struct run_row source; // of a run that rates another one's responses
 	struct ellu_experiment_results *out;
 	struct tally *tallies; // in the measures' order
 	struct tally **by_id;
 	size_t n_tallies;
 	int64_t at; // the last place that was counted
+	struct response_walk by_row; // in the place of that, where there are several epochs
+	int64_t row_id; // at hand
+	int64_t row_responses, row_successes;
+	struct clusters rows; // before it: of successes
 	size_t n_looked; // rows in the present step
 	struct usage generation, rating;
 	int64_t successes; // responses without error that every measure says YES to
@@ -61,36 +71,53 @@ static const struct ellu_yes_no *yes_no(struct tx *tx, int64_t yes, int64_t deci
 	return record;
 }
 
-/* Wilson's score interval at 95 % for `yes` of `n`, n > 0. */
-static void wilson_interval(int64_t yes, int64_t n, double *ret_low, double *ret_high)
-{
-	double p = (double)yes / (double)n, z2 = Z95 * Z95 / (double)n;
-	double middle = (p + z2 / 2) / (1 + z2);
-	double half = Z95 / (1 + z2) * sqrt(p * (1 - p) / (double)n + z2 / (4 * (double)n));
-
-	/* Rounding must not carry the ends past what a proportion can be. */
-	*ret_low = yes == 0 ? 0 : fmax(0, middle - half);
-	*ret_high = yes == n ? 1 : fmin(1, middle + half);
-}
-
-/* Of `n` things; absent when none was scored. */
+/* Of `n` things; absent when none was scored. `rows` are those that have several of them, or NULL. */
 static const struct ellu_proportion *proportion(struct tx *tx, int64_t yes, int64_t n,
-						int64_t n_scored, int64_t n_total)
+						int64_t n_scored, int64_t n_total,
+						const struct clusters *rows)
 {
+	const struct clusters independent = { .n = n, .n_values = n, .sum = (double)yes };
 	struct ellu_proportion *record = TX_RECORD(tx, struct ellu_proportion);
-	double low, high;
+	struct ellu_row_sums *sums = record && rows ? TX_RECORD(tx, struct ellu_row_sums) : NULL;
+	struct estimate estimate;
 
 	if (!record)
 		return NULL;
 	record->n_scored = n_scored;
 	record->n_total = n_total;
+	record->rows = sums;
+	if (sums) {
+		sums->rows = rows->n;
+		sums->sums_squared = rows->sum_squared;
+		sums->sizes_squared = rows->size_squared;
+		sums->products = rows->sum_size;
+	}
 	if (n_scored > 0) {
-		wilson_interval(yes, n, &low, &high);
-		record->value = tx_double_value(tx, (double)yes / (double)n);
-		record->low = tx_double_value(tx, low);
-		record->high = tx_double_value(tx, high);
+		estimate = clusters_proportion(rows ? rows : &independent, CONFIDENCE);
+		record->value = tx_double_value(tx, estimate.value);
+		record->low = tx_double_value(tx, estimate.low);
+		record->high = tx_double_value(tx, estimate.high);
 	}
 	return record;
+}
+
+/* What stands in a proportion of which `yes` of `n` are; or NULL. */
+static const struct clusters *rows_of(const struct ellu_proportion *proportion, int64_t yes, int64_t n,
+				      struct clusters *rows)
+{
+	const struct ellu_row_sums *sums = proportion->rows;
+
+	if (!sums)
+		return NULL;
+	*rows = (struct clusters){
+		.n = sums->rows,
+		.n_values = n,
+		.sum = (double)yes,
+		.sum_squared = sums->sums_squared,
+		.size_squared = sums->sizes_squared,
+		.sum_size = sums->products,
+	};
+	return rows;
 }
 
 /* ---- Before the walk ---- */
@@ -98,17 +125,16 @@ static const struct ellu_proportion *proportion(struct tx *tx, int64_t yes, int6
 /* Simulated is what asks or judges here, and what is judged. */
 static int load_run(struct results *results, int64_t run_id)
 {
-	struct run_row source;
+	const struct run_row *source = &results->source;
 	int r = run_row_load(results->tx, run_id, &results->run);
 
 	if (r >= 0)
 		results->out->simulated = run_is_simulated(&results->run);
-	if (r < 0 || !results->run.source_run_id || results->out->simulated)
+	if (r < 0 || !results->run.source_run_id)
 		return r;
-	r = run_row_load(results->tx, results->run.source_run_id, &source);
-	if (r >= 0)
-		results->out->simulated = source.models[0][0] &&
-					  provider_is_simulated(source.models[0][0]);
+	r = run_row_load(results->tx, results->run.source_run_id, &results->source);
+	if (r >= 0 && source->models[0][0] && provider_is_simulated(source->models[0][0]))
+		results->out->simulated = true;
 	return r;
 }
 
@@ -212,8 +238,8 @@ static int count_ratings(struct results *results, int64_t response_id, size_t *r
 			continue;
 		add_usage(&results->rating, q, 2, 3, 4, 5);
 		tally->ratings++;
-		tally->decided += decided;
-		tally->yes += yes;
+		tally->row_decided += decided;
+		tally->row_yes += yes;
 		*ret_yes += yes;
 		*ret_no += decided && !yes;
 		r = error_counts_add(tx, &results->errors, "rating", column_peek(q, 6));
@@ -236,7 +262,7 @@ static int count_response(struct results *results, sqlite3_stmt *q)
 	int r;
 
 	results->n_looked++;
-	results->out->responses++;
+	results->row_responses++;
 	results->out->failed_responses += failed;
 	add_usage(&results->generation, q, WALK_INPUT_TOKENS, WALK_OUTPUT_TOKENS,
 		  WALK_CACHED_TOKENS, WALK_COST);
@@ -245,7 +271,7 @@ static int count_response(struct results *results, sqlite3_stmt *q)
 		r = count_ratings(results, column_int(q, WALK_RESPONSE), &yes, &no);
 	if (r < 0 || failed)
 		return r;
-	results->successes += yes == results->n_tallies;
+	results->row_successes += yes == results->n_tallies;
 	results->decided += yes == results->n_tallies || no > 0;
 	r = add_value(results, &results->durations, q, WALK_DURATION);
 	if (r >= 0)
@@ -255,6 +281,68 @@ static int count_response(struct results *results, sqlite3_stmt *q)
 	return r;
 }
 
+/* Counts the row at hand, all of which was seen. */
+static void end_row(struct results *results)
+{
+	results->out->responses += results->row_responses;
+	results->successes += results->row_successes;
+	clusters_add(&results->rows, (double)results->row_successes, results->row_responses);
+	results->row_responses = results->row_successes = 0;
+	for (size_t i = 0; i < results->n_tallies; i++) {
+		struct tally *tally = &results->tallies[i];
+
+		tally->decided += tally->row_decided;
+		tally->yes += tally->row_yes;
+		clusters_add(&tally->rows, (double)tally->row_yes, tally->row_decided);
+		tally->row_decided = tally->row_yes = 0;
+	}
+}
+
+/* Whose rows have several epochs, all of which count; or NULL. */
+static const struct run_row *run_with_rows(const struct results *results)
+{
+	const struct run_row *run = &results->run;
+	bool filtered = run->filter_epoch || run->filter_measure_id;
+
+	if (run->source_run_id)
+		run = filtered ? NULL : &results->source;
+	return run && run->n_epochs > 1 ? run : NULL;
+}
+
+static int on_response(struct response_walk *walk, int64_t response_id)
+{
+	struct results *results = walk->userdata;
+	QUERY q = NULL;
+	int r;
+
+	if (results->n_looked >= RUN_STEP)
+		return 1;
+	if (results->run.source_run_id && response_id > results->run.last_response_id)
+		return 0;
+	if (walk->at.row_id != results->row_id)
+		end_row(results);
+	results->row_id = walk->at.row_id;
+	r = run_walk_one(results->tx, response_id, &q);
+	if (r > 0)
+		r = count_response(results, q);
+	return r < 0 ? r : 0;
+}
+
+static int step_by_rows(struct results *results)
+{
+	struct response_walk *walk = &results->by_row;
+	int r;
+
+	walk->tx = results->tx;
+	walk->run = run_with_rows(results);
+	walk->found = on_response;
+	walk->userdata = results;
+	r = response_walk_step(walk);
+	if (r == RESPONSE_WALK_END)
+		end_row(results);
+	return r < 0 ? r : r != RESPONSE_WALK_END;
+}
+
 /* 1: there is more. */
 static int step(struct results *results)
 {
@@ -262,10 +350,13 @@ static int step(struct results *results)
 	int r;
 
 	results->n_looked = 0;
+	if (run_with_rows(results))
+		return step_by_rows(results);
 	r = run_walk_begin(results->tx, &results->run, results->at, RUN_STEP, &walk);
 	while (r >= 0 && results->n_looked < RUN_STEP && (r = run_walk_next(&walk)) > 0)
 		r = count_response(results, walk.q);
 	results->at = walk.place;
+	end_row(results); // its rows are nobody's concern
 	return r < 0 ? r : !walk.end;
 }
 
@@ -306,10 +397,11 @@ static const struct ellu_spread *spread(struct tx *tx, struct quantity *quantity
 
 /* How a criterion came out of the ratings by it. */
 static void tell_criterion(struct tx *tx, struct ellu_criterion_result *record, int64_t yes,
-			   int64_t decided, int64_t ratings, int64_t responses)
+			   int64_t decided, int64_t ratings, int64_t responses,
+			   const struct clusters *rows)
 {
 	record->mean = yes_no(tx, yes, decided);
-	record->yes = proportion(tx, yes, decided, decided, responses);
+	record->yes = proportion(tx, yes, decided, decided, responses, rows);
 	record->failed = ratings - decided;
 }
 
@@ -330,8 +422,8 @@ static int tell_criteria(struct results *results)
 		record->criterion_id = tally->measure->criterion_id;
 		record->criterion = tally->measure->text;
 		record->label = tally->measure->label;
-		tell_criterion(tx, record, tally->yes, tally->decided, tally->ratings,
-			       out->responses);
+		tell_criterion(tx, record, tally->yes, tally->decided, tally->ratings, out->responses,
+			       run_with_rows(results) ? &tally->rows : NULL);
 		out->ratings += tally->ratings;
 		out->failed_ratings += record->failed;
 		decided += tally->decided;
@@ -360,7 +452,8 @@ static int tell(struct results *results)
 			       &out->total_cached_tokens);
 	out->undecided_responses = out->responses - out->failed_responses - results->decided;
 	out->success_rate = proportion(tx, results->successes, out->responses, results->decided,
-				       out->responses);
+				       out->responses,
+				       run_with_rows(results) ? &results->rows : NULL);
 	out->duration_seconds = spread(tx, &results->durations, USEC_PER_SEC);
 	out->input_tokens = spread(tx, &results->inputs, 1);
 	out->output_tokens = spread(tx, &results->outputs, 1);
@@ -415,8 +508,9 @@ STORE_OPERATION(results_compute, STORE_SCAN, true)
 
 /* ---- An edit ---- */
 
-int standing_read(struct tx *tx, const struct run_row *run, int64_t response_id, int64_t measure_id,
-		  struct standing *ret_standing)
+/* By all criteria, and by one. */
+static int read_standing(struct tx *tx, const struct run_row *run, int64_t response_id,
+			 int64_t measure_id, struct standing *ret_standing)
 {
 	QUERY q = NULL;
 	int r;
@@ -436,6 +530,28 @@ int standing_read(struct tx *tx, const struct run_row *run, int64_t response_id,
 		.value = (int)column_int_or(q, 3, -2),
 	};
 	return 0;
+}
+
+int standing_read(struct tx *tx, const struct run_row *run, int64_t response_id, int64_t measure_id,
+		  struct standing *ret_standing)
+{
+	int r = read_standing(tx, run, response_id, measure_id, ret_standing);
+	struct standing each;
+	QUERY q = NULL;
+
+	if (r < 0 || run->n_epochs <= 1)
+		return r;
+	r = db_query(tx->db, &q, "SELECT s.id FROM responses r CROSS JOIN responses s"
+				 " ON s.template_variables_id = r.template_variables_id AND s.run_id = ?2"
+				 " WHERE r.id = ?1", "ii", response_id, run->id);
+	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
+		r = read_standing(tx, run, column_int(q, 0), measure_id, &each);
+		ret_standing->row_responses++;
+		ret_standing->row_successes += each.meets_all;
+		ret_standing->row_decided += each.value >= 0;
+		ret_standing->row_yes += each.value == 1;
+	}
+	return r;
 }
 
 /* How many of them a share was told of; what is told by it is exact up to 2^53. */
@@ -470,14 +586,20 @@ static int adjust_criterion(struct tx *tx, const struct ellu_experiment_results 
 			    const struct standing *after)
 {
 	struct ellu_criterion_result *criterion = criterion_of(tx, results, measure);
+	const struct clusters *rows;
+	struct clusters moved = { 0 };
 	int64_t yes, decided;
 
 	if (!criterion)
 		return tx->oom ? -ENOMEM : 0;
 	decided = criterion->yes->n_scored;
-	yes = part_of(criterion->yes->value, decided) + (after->value == 1) - (before->value == 1);
+	yes = part_of(criterion->yes->value, decided);
+	rows = rows_of(criterion->yes, yes, decided, &moved);
+	clusters_remove(&moved, (double)before->row_yes, before->row_decided);
+	clusters_add(&moved, (double)after->row_yes, after->row_decided);
+	yes += (after->value == 1) - (before->value == 1);
 	tell_criterion(tx, criterion, yes, decided + (after->value >= 0) - (before->value >= 0),
-		       decided + criterion->failed, results->responses);
+		       decided + criterion->failed, results->responses, rows);
 	return tx->oom ? -ENOMEM : 1;
 }
 
@@ -487,6 +609,8 @@ int results_adjust(struct tx *tx, const char *text, const struct run_measure *me
 {
 	struct ellu_experiment_results *results;
 	int64_t n, successes, all_yes = 0, all_decided = 0;
+	const struct clusters *rows;
+	struct clusters moved = { 0 };
 	int r;
 
 	*ret_text = text;
@@ -505,10 +629,14 @@ int results_adjust(struct tx *tx, const char *text, const struct run_measure *me
 	}
 	results->mean_all_ratings = yes_no(tx, all_yes, all_decided);
 	n = results->responses;
-	successes = part_of(results->success_rate->value, n) + after->meets_all - before->meets_all;
+	successes = part_of(results->success_rate->value, n);
+	rows = rows_of(results->success_rate, successes, n, &moved);
+	clusters_remove(&moved, (double)before->row_successes, before->row_responses);
+	clusters_add(&moved, (double)after->row_successes, after->row_responses);
+	successes += after->meets_all - before->meets_all;
 	results->success_rate = proportion(tx, successes, n,
 					   results->success_rate->n_scored + after->decided -
-						   before->decided, n);
+						   before->decided, n, rows);
 	results->undecided_responses =
 		n - results->failed_responses - results->success_rate->n_scored;
 	return tx->oom ? -ENOMEM : tx_encode(tx, &ellu_experiment_results_type, results, ret_text);

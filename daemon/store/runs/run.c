@@ -484,6 +484,12 @@ int run_walk_begin(struct tx *tx, const struct run_row *run, int64_t after, size
 			run->last_rating_id, (int64_t)n);
 }
 
+int run_walk_one(struct tx *tx, int64_t response_id, sqlite3_stmt **ret_q)
+{
+	return db_row(tx->db, ret_q, "SELECT r.id, r.id, 1," WALK_COLUMNS " FROM responses r WHERE r.id = ?1",
+		      "i", response_id);
+}
+
 int run_walk_next(struct run_walk *walk)
 {
 	int r;

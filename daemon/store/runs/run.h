@@ -79,11 +79,14 @@ bool run_is_simulated(const struct run_row *row);
 /* Epochs, sums and the number of measures of a spec. */
 int run_counters(struct tx *tx, int64_t run_id, struct run_spec *spec);
 
-/* How a response stands by the criteria of its run, and by one of them. */
+/* How a response stands by the criteria of its run, and by one of them; and, where there are several
+ * epochs, all of its row. */
 struct standing {
 	bool meets_all;
 	bool decided;
 	int value; // 1 YES, 0 NO, -1 none (it failed), -2 not rated
+	int64_t row_responses, row_successes; // that meet all
+	int64_t row_decided, row_yes; // by the one
 };
 int standing_read(struct tx *tx, const struct run_row *run, int64_t response_id, int64_t measure_id,
 		  struct standing *ret_standing);
@@ -112,6 +115,8 @@ int run_walk_begin(struct tx *tx, const struct run_row *run, int64_t after, size
 		   struct run_walk *walk);
 /* 1: the next response, in the columns below; 0: the page is at its end. */
 int run_walk_next(struct run_walk *walk);
+/* The response alone, in these columns. */
+int run_walk_one(struct tx *tx, int64_t response_id, sqlite3_stmt **ret_q);
 void run_walk_done(struct run_walk *walk);
 
 enum walk_column {
