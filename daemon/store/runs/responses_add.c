@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -300,7 +301,7 @@ static int find_present(struct adding *adding, const struct made *made, int64_t 
 
 static int64_t usec_of(const double *seconds)
 {
-	return seconds ? (int64_t)(*seconds * USEC_PER_SEC) : 0;
+	return seconds ? llround(*seconds * USEC_PER_SEC) : 0;
 }
 
 static int insert(struct adding *adding, const struct made *made, int64_t *ret_id)
