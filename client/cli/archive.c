@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/cli/answers.h"
 #include "client/cli/call.h"
 #include "client/cli/json_file.h"
 #include "client/cli/output.h"
@@ -23,7 +24,6 @@ enum member { MANIFEST, ROWS, RESPONSES, _MEMBER_MAX };
 static const char *const names[_MEMBER_MAX] = { ARCHIVE_MANIFEST, ARCHIVE_ROWS, ARCHIVE_RESPONSES };
 
 #define AGAIN_SUFFIX ", imported" // of a config whose name another model has
-#define CALL_BYTES_MAX (ROWS_BYTES_MAX - 65536) // of answers, as text
 
 struct archive {
 	struct cli *cli;
@@ -381,78 +381,23 @@ static int import_experiment(struct archive *archive)
 
 /* ---- Answers ---- */
 
-/* What the daemon takes at once. */
-struct answers {
-	json_object *list;
-	size_t bytes;
-	size_t n; // of answers, verdicts and edits
-	long line; // of the first
-};
-
 /* The judge may have another name here. */
-static size_t look_at(struct archive *archive, json_object *response)
+static void forget_judges(json_object *response)
 {
 	json_object *ratings = member_of(response, "ratings");
-	size_t n = 1;
 
 	for (size_t i = 0; json_object_is_type(ratings, json_type_array) && i < json_object_array_length(ratings); i++) {
 		json_object *rating = json_object_array_get_idx(ratings, i);
 
-		if (archive->renamed && json_object_is_type(rating, json_type_object))
+		if (json_object_is_type(rating, json_type_object))
 			json_object_object_del(rating, "judge");
-		n += member_of(rating, "edited") ? 2 : 1;
 	}
-	return n;
-}
-
-static int send_answers(struct archive *archive, struct answers *answers)
-{
-	const struct ellu_add_responses_reply *reply;
-	const struct ellu_error *error;
-	json_object *request = request_with("experiment", ref_by_id(archive->id));
-	size_t n = answers->list ? json_object_array_length(answers->list) : 0;
-	int r;
-
-	if (n == 0) {
-		json_object_put(request);
-		return 0;
-	}
-	json_object_object_add(request, "responses", answers->list);
-	answers->list = NULL;
-	r = ask(archive, "AddResponses", request, (const void **) &reply, 0, &error);
-	if (r < 0) {
-		cli_error("the answers from %s:%s:%ld on", archive->path, ARCHIVE_RESPONSES, answers->line);
-		return -r;
-	}
-	archive->n_responses += reply->added + reply->present;
-	ellu_free(reply);
-	*answers = (struct answers){ 0 };
-	return 0;
-}
-
-static int take_answer(struct archive *archive, struct answers *answers, json_object *response, long line)
-{
-	size_t size, n = look_at(archive, response);
-	int status = 0;
-
-	(void) json_text(response, &size);
-	if (answers->list && (json_object_array_length(answers->list) == ROWS_MAX || answers->n + n > MADE_MAX ||
-			      answers->bytes + size > CALL_BYTES_MAX))
-		status = send_answers(archive, answers);
-	if (!answers->list) {
-		answers->list = json_object_new_array();
-		answers->line = line;
-	}
-	answers->bytes += size;
-	answers->n += n;
-	if (status == 0 && (!answers->list || json_object_array_add(answers->list, json_object_get(response)) < 0))
-		status = cli_fail(-ENOMEM, NULL);
-	return status;
 }
 
 static int import_answers(struct archive *archive)
 {
-	struct answers answers = { 0 };
+	struct answers answers = { .cli = archive->cli, .name = ARCHIVE_RESPONSES,
+				   .experiment = ref_by_id(archive->id) };
 	struct complaint complaint;
 	json_object *response;
 	struct rows *rows;
@@ -463,12 +408,16 @@ static int import_answers(struct archive *archive)
 		return cli_fail(r, NULL);
 	archive->files[RESPONSES] = NULL;
 	while (status == 0 && (r = rows_next(rows, &response, &complaint)) > 0) {
-		status = take_answer(archive, &answers, response, rows_line(rows));
+		if (archive->renamed)
+			forget_judges(response);
+		status = answers_take(&answers, response, rows_line(rows));
 		json_object_put(response);
 	}
 	if (status == 0)
-		status = r < 0 ? cli_fail_file(r, &complaint) : send_answers(archive, &answers);
-	json_object_put(answers.list);
+		status = r < 0 ? cli_fail_file(r, &complaint) : answers_send(&answers);
+	archive->n_responses = answers.added + answers.present;
+	answers_done(&answers);
+	json_object_put(answers.experiment);
 	rows_free(rows);
 	return status;
 }

@@ -78,6 +78,8 @@ struct arguments {
 	const char *criterion; // an id, a label or a text
 	bool reasoning;
 	const char *columns;
+	const char *label; // of a criterion
+	const char *check; // the same: KIND, or KIND=VALUE
 	const char *by; // parts of costs
 	const char *name; // what is imported shall be called
 	bool keep;
@@ -205,6 +207,7 @@ int command_llm_default(struct cli *cli);
 int command_monitor(struct cli *cli);
 int command_import(struct cli *cli);
 int command_export(struct cli *cli);
+int command_add_responses(struct cli *cli);
 int command_init(struct cli *cli);
 int command_completion(struct cli *cli);
 int command_stop(struct cli *cli);

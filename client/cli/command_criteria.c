@@ -1,7 +1,20 @@
 /* elluminate criteria …: questions as they stand on the command line. */
 #include <errno.h>
+#include <string.h>
 
 #include "client/cli/call.h"
+
+/* KIND, or KIND=VALUE. */
+static json_object *check_of(const char *text)
+{
+	json_object *check = json_object_new_object();
+	size_t size = strcspn(text, "=");
+
+	json_object_object_add(check, "kind", json_object_new_string_len(text, (int) size));
+	if (text[size])
+		json_object_object_add(check, "value", json_object_new_string(text + size + 1));
+	return check;
+}
 
 /* The operands behind the set. NULL without memory. */
 static json_object *criteria_of(const struct arguments *arguments)
@@ -13,6 +26,10 @@ static json_object *criteria_of(const struct arguments *arguments)
 
 		json_object_object_add(criterion, "criterion_str",
 				       json_object_new_string(arguments->operands[i]));
+		if (arguments->label)
+			json_object_object_add(criterion, "label", json_object_new_string(arguments->label));
+		if (arguments->check)
+			json_object_object_add(criterion, "check", check_of(arguments->check));
 		json_object_array_add(criteria, criterion);
 	}
 	return criteria;
@@ -24,9 +41,15 @@ int command_criteria(struct cli *cli)
 	const struct method *method = call_method(cli->command->method);
 	const struct record_field *content = call_content(method);
 	const char *set = cli->arguments.operands[0];
-	json_object *request = json_object_new_object(), *criteria = criteria_of(&cli->arguments);
-	json_object *record = content ? json_object_new_object() : request;
+	json_object *request, *criteria, *record;
 
+	if ((cli->arguments.label || cli->arguments.check) && cli->arguments.n_operands != 2) {
+		cli_error("--label and --check are of one question: give one TEXT");
+		return EXIT_USAGE;
+	}
+	request = json_object_new_object();
+	criteria = criteria_of(&cli->arguments);
+	record = content ? json_object_new_object() : request;
 	if (!request || !criteria || !record)
 		return cli_fail(-ENOMEM, NULL);
 	if (content) {

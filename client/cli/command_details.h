@@ -84,8 +84,12 @@ static const char make_details[] =
 
 static const char add_details[] =
 	"For an experiment that was made and not run, from a file without `prompt_template`: then\n"
-	"`elluminate rate` rates what is there, and `elluminate experiment run` all of it.\n"
+	"`elluminate rate` rates what is there, and `elluminate experiment run` all of it. FILE is CSV\n"
+	"with a header line, JSONL, or JSON, an array of objects; a line has `response_text` or `error`, and\n"
+	"where need be `row` (from 1; else the lines are of the rows in their order), `epoch`,\n"
+	"`duration_seconds`, `input_tokens`, `ratings` and what else AddResponses has.\n"
 	"\n"
+	"  elluminate experiment add-responses Haiku answers.csv\n"
 	"  elluminate experiment add-responses Haiku \\\n"
 	"      --responses '[{\"row\": 1, \"response_text\": \"An old silent pond\"}]'";
 
@@ -168,6 +172,8 @@ static const char criteria_details[] =
 	"Each TEXT is one question about an answer; it may hold placeholders, filled from the row:\n"
 	"\n"
 	"  elluminate criteria create polite 'Is it polite?' 'Is it about {{topic}}?'\n"
+	"  elluminate criteria add polite 'names the city' --label city --check 'icontains={{city}}'\n"
+	"  elluminate criteria add polite 'is short' --check length=..80\n"
 	"\n"
 	"The same text is the same question: it is there once.";
 

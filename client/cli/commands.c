@@ -103,6 +103,12 @@ static const struct option *const api_options[] = { &more, NULL };
 static const struct option *const logs_options[] = { &follow_log, NULL };
 static const struct option questions = { "count", "N", "so many, at most 50 (default 5)", OPTION_COUNT,
 					 .field = "n", .letter = 'n' };
+static const struct option label = { "label", "TEXT", "a short name of the question, for tables", OPTION_TEXT,
+				     OWN(label) };
+static const struct option check = { "check", "KIND[=VALUE]",
+				     "decide it without a model: equals, contains, icontains, starts_with, "
+				     "is_json, length, regex", OPTION_TEXT, OWN(check) };
+static const struct option *const question_options[] = { &label, &check, NULL };
 static const struct option *const criteria_options[] = { &questions, NULL };
 static const struct option *const generate_options[] = { &made_up, NULL };
 static const struct option *const call_options[] = { &file, NULL };
@@ -312,8 +318,9 @@ static const struct command fixed[] = {
 	  .print = print_experiment },
 	{ "experiment run", "ID|NAME", 1, 1, "ask for what an experiment lacks", NULL, NULL,
 	  command_submit, .method = "RunExperiment", .fields = again_fields },
-	{ "experiment add-responses", "ID|NAME", 1, 1, "add answers that were made elsewhere",
-	  add_details, NULL, command_call, .method = "AddResponses" },
+	{ "experiment add-responses", "ID|NAME [FILE]", 1, 2, "add answers that were made elsewhere",
+	  add_details, NULL, command_add_responses, .method = "AddResponses", .fields = "responses",
+	  .own_operands = true },
 	{ "experiment update", "ID|NAME", 1, 1, "give it another name or description", NULL, NULL,
 	  command_call, .method = "UpdateExperiment",
 	  .print = print_experiment },
@@ -384,13 +391,13 @@ static const struct command fixed[] = {
 	{ "template delete", "ID|NAME", 1, 1, "delete a prompt template", "Results keep what they used.",
 	  deleted_options, command_call, .method = "DeletePromptTemplate" },
 	{ "criteria create", "NAME [TEXT...]", 1, OPERANDS_MAX, "make a set of yes/no questions",
-	  criteria_details, NULL, command_criteria, .method = "CreateCriterionSet", .fields = "",
+	  criteria_details, question_options, command_criteria, .method = "CreateCriterionSet", .fields = "",
 	  .own_operands = true },
 	{ "criteria get", "NAME [TEXT...]", 1, OPERANDS_MAX, "show the set of that name, or make it",
-	  criteria_details, NULL, command_criteria, .method = "GetOrCreateCriterionSet", .fields = "",
+	  criteria_details, question_options, command_criteria, .method = "GetOrCreateCriterionSet", .fields = "",
 	  .own_operands = true },
-	{ "criteria add", "ID|NAME TEXT...", 2, OPERANDS_MAX, "add questions at the end of a set", NULL,
-	  NULL, command_criteria, .method = "AddCriteria", .fields = "", .own_operands = true },
+	{ "criteria add", "ID|NAME TEXT...", 2, OPERANDS_MAX, "add questions at the end of a set",
+	  criteria_details, question_options, command_criteria, .method = "AddCriteria", .fields = "", .own_operands = true },
 	{ "criteria remove", "ID", 1, 1, "take the question of that id out of its set",
 	  "`elluminate criteria show` says the ids.", NULL, command_call, .method = "DeleteCriterion" },
 	{ "criteria clear", "ID|NAME", 1, 1, "take all questions out of a set", NULL, NULL, command_call,

@@ -170,6 +170,23 @@ START_TEST(cloned)
 	ck_assert_int_eq(at_int(source, "criterion_set.id"),
 			 at_int(wire_call(wire, "GetExperiment", "{'experiment':{'name':'E'}}"),
 				"experiment.criterion_set.id"));
+	/* A set that was deleted since: it is judged by the same, in a set of its own. */
+	wire_call(wire, "DeleteCriterionSet", "{'criterion_set':{'name':'E criteria'}}");
+	clone = at_json(wire_call(wire, "CloneExperiment", "{'experiment':{'name':'E'},'name':'G'}"), "experiment");
+	ck_assert_str_eq(at_text(clone, "criterion_set.name"), "G criteria");
+	ck_assert_str_eq(at_text(clone, "criterion_set.criteria.0.criterion_str"), "Is it short?");
+	/* A collection that was: another one is to be said. */
+	wire_call(wire, "CreateCollection", "{'collection':{'name':'D','variables':[{'topic':'d'}]}}");
+	wire_call(wire, "DeleteCollection", "{'collection':{'name':'C'}}");
+	clone = wire_refused(wire, "Conflict", "CloneExperiment", "{'experiment':{'name':'E'}}");
+	ck_assert_str_eq(at_text(clone, "parameters.reason"),
+			 "the collection of the experiment was deleted; say another one");
+	wire_call(wire, "CloneExperiment", "{'experiment':{'name':'E'},'collection':{'ref':{'name':'D'}}}");
+	wire_call(wire, "DeletePromptTemplate", "{'prompt_template':{'name':'T'}}");
+	clone = wire_refused(wire, "Conflict", "CloneExperiment",
+			     "{'experiment':{'name':'E'},'collection':{'ref':{'name':'D'}}}");
+	ck_assert_str_eq(at_text(clone, "parameters.reason"),
+			 "the prompt template of the experiment was deleted; say another one");
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
@@ -367,7 +384,47 @@ START_TEST(commands)
 }
 END_TEST
 
+/* Lines without a row are of the rows in their order. */
+START_TEST(answers_from_files)
+{
+	struct daemon *daemon = daemon_start(NULL);
+	struct wire *wire = daemon_connect(daemon);
+	const char *csv = text("%s/a.csv", daemon_state_dir(daemon)), *lines = text("%s/a.jsonl", daemon_state_dir(daemon));
+	struct command *command;
+	json_object *items;
+
+	wire_call(wire, "CreateExperiment", "{'name':'E','collection':{'content':{'name':'C','variables':"
+		  "[{'q':'1'},{'q':'2'},{'q':'3'}]}},'criteria':['Is it?'],'n_epochs':2}");
+	file_write(csv, "response_text,input_tokens,finish_reason,tool_calls\n\"one, 1\",5,stop,\n2,,,\n"
+			"three,7,,\"[{\"\"id\"\":\"\"c\"\",\"\"name\"\":\"\"f\"\",\"\"arguments\"\":\"\"{}\"\"}]\"\n");
+	command = COMMAND(daemon, 0, "experiment", "add-responses", "E", csv);
+	ck_assert_ptr_nonnull(strstr(command->err, "3 answers added, 0 were there already."));
+	command = COMMAND(daemon, 0, "experiment", "add-responses", "E", csv);
+	ck_assert_ptr_nonnull(strstr(command->err, "0 answers added, 3 were there already."));
+	file_write(lines, "{\"row\":1,\"epoch\":2,\"response_text\":\"x\"}\n{\"row\":9,\"response_text\":\"x\"}\n");
+	command = COMMAND(daemon, 23, "experiment", "add-responses", "E", lines);
+	ck_assert_ptr_nonnull(strstr(command->err, "responses[1].row: expected 1 to 3"));
+	file_write(lines, "{\"row\":1,\"epoch\":2,\"response_text\":\"x\",\"ratings\":[{\"criterion\":\"Is it?\","
+			  "\"rating\":\"YES\",\"judge\":\"simulated\"}]}\n");
+	COMMAND(daemon, 0, "experiment", "add-responses", "E", lines);
+	COMMAND(daemon, 2, "experiment", "add-responses", "E");
+	COMMAND(daemon, 2, "experiment", "add-responses", "E", "-");
+	COMMAND(daemon, 0, "experiment", "add-responses", "E", "--responses",
+		"[{\"row\": 2, \"epoch\": 2, \"response_text\": \"y\"}]");
+	items = list_all(wire, "ListResponses", "'experiment':{'name':'E'}");
+	ck_assert_uint_eq(json_object_array_length(items), 5);
+	ck_assert_str_eq(at_text(items, "0.response_text"), "one, 1");
+	ck_assert_int_eq(at_int(items, "0.input_tokens"), 5);
+	ck_assert_str_eq(at_text(items, "1.ratings.0.rating"), "YES");
+	ck_assert_str_eq(at_text(items, "2.response_text"), "2");
+	ck_assert(!at_has(items, "2.input_tokens") && !at_has(items, "2.finish_reason"));
+	ck_assert_str_eq(at_text(items, "4.tool_calls.0.name"), "f");
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(made_and_run, refused, found_or_made, cloned, more_epochs, made_elsewhere, renamed_and_deleted, commands);
+	return RUN_SUITE(made_and_run, refused, found_or_made, cloned, more_epochs, made_elsewhere, renamed_and_deleted, commands,
+			 answers_from_files);
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "daemon/store/resources/criterion.h"
 #include "daemon/store/submit/experiment_submit.h"
 #include "proto/generated/interface.h"
 
@@ -131,6 +132,60 @@ static void *in_to(struct tx *tx, const struct record_type *type, int64_t id)
 	return record;
 }
 
+/* 1: it is there to be used. */
+#define IS_SHOWN(tx, table, id)                                                                   \
+	db_int((tx)->db, &(int64_t){ 0 }, "SELECT 1 FROM " table " WHERE id = ?1"                 \
+					  " AND deleted_at IS NULL", "i", (int64_t)(id))
+
+/* A set that was deleted since, or whose criteria alone the source has: by what that is judged. */
+static int take_measures(struct tx *tx, const struct run_row *from, struct ellu_run_experiment_request *rest)
+{
+	struct tx_list measures = { 0 }, criteria = { 0 };
+	int r = run_measures(tx, from->id, &measures);
+
+	for (size_t i = 0; r >= 0 && i < measures.n; i++) {
+		const struct run_measure *measure = measures.items[i];
+		struct ellu_criterion *criterion = TX_RECORD(tx, struct ellu_criterion);
+
+		if (!criterion)
+			return -ENOMEM;
+		criterion->criterion_str = measure->text;
+		criterion->label = measure->label;
+		criterion->check = measure->check;
+		r = tx_append(tx, &criteria, criterion);
+	}
+	rest->n_measures = criteria.n;
+	rest->measures = criteria.n ? tx_list_items(tx, &criteria) : NULL;
+	return r;
+}
+
+/* What the clone would be made of is there, unless something else takes its place. */
+static int check_parts(struct tx *tx, const struct run_row *from, const struct ellu_run_experiment_request *run)
+{
+	static const char why[] = "%s of the experiment was deleted; say another one";
+	int r = 1;
+
+	if (!run->collection)
+		r = IS_SHOWN(tx, "collections", from->collection_id);
+	if (r == 0)
+		return fault_conflict(tx->fault, "collection", NULL, from->collection_id, why, "the collection");
+	if (r > 0 && !run->prompt_template && from->prompt_template_id)
+		r = IS_SHOWN(tx, "prompt_templates", from->prompt_template_id);
+	if (r == 0)
+		return fault_conflict(tx->fault, "prompt_template", NULL, from->prompt_template_id, why,
+				      "the prompt template");
+	if (r > 0 && !run->llm_config && from->config_id)
+		r = IS_SHOWN(tx, "llm_configs", from->config_id);
+	if (r == 0)
+		return fault_conflict(tx->fault, "llm_config", NULL, from->config_id, why, "the config");
+	if (r > 0 && !run->rating_llm_config && from->judge.config_id)
+		r = IS_SHOWN(tx, "llm_configs", from->judge.config_id);
+	if (r == 0)
+		return fault_conflict(tx->fault, "llm_config", NULL, from->judge.config_id, why,
+				      "the judge's config");
+	return r;
+}
+
 /* What the request leaves to the source. */
 static int take_parts(struct tx *tx, const struct run_row *from, struct ellu_run_experiment_request *run)
 {
@@ -140,12 +195,22 @@ static int take_parts(struct tx *tx, const struct run_row *from, struct ellu_run
 
 	if (!rest)
 		return -ENOMEM;
+	r = check_parts(tx, from, run);
+	if (r < 0)
+		return r;
 	rest->prompt_template = in_to(tx, &ellu_template_in_type, from->prompt_template_id);
 	rest->collection = in_to(tx, &ellu_collection_in_type, from->collection_id);
 	rest->llm_config = in_to(tx, &ellu_llm_config_in_type, from->config_id);
 	rest->rating_llm_config = in_to(tx, &ellu_llm_config_in_type, from->judge.config_id);
-	if (!run->criteria && !run->measures)
-		rest->criterion_set = ref_to(tx, from->criterion_set_id);
+	if (!run->criteria && !run->measures && !run->criterion_set && from->criterion_set_id) {
+		r = IS_SHOWN(tx, "criterion_sets", from->criterion_set_id);
+		if (r > 0)
+			rest->criterion_set = ref_to(tx, from->criterion_set_id);
+		else if (r == 0)
+			r = take_measures(tx, from, rest);
+		if (r < 0)
+			return r;
+	}
 	rest->rating_mode = from->rating_mode;
 	rest->rating_version = from->rating_version;
 	rest->n_epochs = tx_int_value(tx, from->n_epochs);
