@@ -83,8 +83,9 @@
  *	is no stream. A call that changes nothing, or that may be made twice, is made again. What cannot
  *	be resumed ends with -ENOTCONN or -ECONNRESET. See ellu_set_reconnect().
  *
- * The library owns no loop, and no thread but those of ellu_run_off_loop(). It prints nothing
- * and leaves signal handlers and locale alone. A blocking call goes on after a signal handler
+ * The library owns no loop, and no thread but those of ellu_run_off_loop(). It prints nothing, unless
+ * $ELLUMINATE_DEBUG is 1: then what it sends and receives, without keys, to stderr. It
+ * leaves signal handlers and locale alone. A blocking call goes on after a signal handler
  * has run.
  */
 #ifndef ELLUMINATE_H

@@ -93,6 +93,9 @@ struct interface_info {
 extern const struct interface_info *const interfaces[];
 extern const size_t n_interfaces;
 
+/* The names of the write-only fields; ends with NULL. */
+extern const char *const interface_secrets[];
+
 extern const struct method *const methods_by_name[];
 extern const size_t n_methods_by_name;
 

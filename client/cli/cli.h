@@ -209,6 +209,7 @@ int command_import(struct cli *cli);
 int command_export(struct cli *cli);
 int command_add_responses(struct cli *cli);
 int command_init(struct cli *cli);
+int command_schema(struct cli *cli);
 int command_completion(struct cli *cli);
 int command_stop(struct cli *cli);
 int command_restart(struct cli *cli);

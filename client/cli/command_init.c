@@ -1,4 +1,4 @@
-/* elluminate init: a file to begin with. */
+/* elluminate init: a file to begin with; elluminate schema: what such a file may say. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -7,6 +7,7 @@
 
 #include "client/cli/cli.h"
 #include "client/cli/text.h"
+#include "proto/experiment_file.h"
 
 #define FIRST_FILE "experiment.json"
 
@@ -56,5 +57,12 @@ int command_init(struct cli *cli)
 		return EXIT_USAGE;
 	}
 	cli_note(cli, "Written. Run it: elluminate run %s", path);
+	return 0;
+}
+
+int command_schema(struct cli *cli)
+{
+	(void) cli;
+	fputs(experiment_schema, stdout);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client/cli/file_text.h"
+#include "proto/experiment_file.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
 
@@ -62,11 +63,7 @@ int api_key_usual(json_object *config, const char **ret_variable)
 	return set_key(config, value) < 0 ? -ENOMEM : 1;
 }
 
-/* What the command itself decides; a file that says it would be ignored or would surprise. */
-static const char *const reserved[] = {
-	"project",	   "experiment",	   "row_limit",	      "idempotency_key", "detach",
-	"cancel_on_disconnect", "min_interval_seconds", "update_existing", "run_afresh",
-};
+static const char *const reserved[] = { EXPERIMENT_FILE_RESERVED };
 
 /* ---- Where something stands ---- */
 

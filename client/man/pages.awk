@@ -1,9 +1,9 @@
 # Makes the library's man pages out of its headers, which are the manual:
 #
-#	awk -v out=FOLDER -f pages.awk elluminate.h elluminate-methods.h elluminate-ADAPTER.h...
+#	awk -v out=FOLDER -f pages.awk elluminate.h elluminate-ADAPTER.h...
 #
-# The comment that opens elluminate.h is libelluminate(3), each of its sections a page of its own,
-# the methods are elluminate-methods(3), and the adapters belong to the page of loops. Each function
+# The comment that opens elluminate.h is libelluminate(3), each of its sections a page of its own, and
+# the adapters belong to the page of loops; methods have pages from elsewhere. Each function
 # gets a link to its page. A section that is not listed below is an error.
 BEGIN {
 	page_of["Handles"] = "elluminate-handles"
@@ -150,9 +150,6 @@ function open_file(lines, n)
 		open_page("libelluminate", lines[1])
 		put_manual(lines, 2, n)
 		page = ""
-	} else if (file == "elluminate-methods.h") {
-		open_page("elluminate-methods", "the methods of the daemon as functions")
-		put_manual(lines, 1, n)
 	} else {
 		page = "elluminate-loops"
 		put(".SH " toupper(file))
@@ -194,14 +191,6 @@ function put_declarations(    i, text, parts, n)
 	}
 	put(".ad b")
 	put(".hy")
-}
-
-function code_has(pattern,    i)
-{
-	for (i = 1; i <= n_code; i++)
-		if (code[i] ~ pattern)
-			return 1
-	return 0
 }
 
 function flush_item(    i)
@@ -271,18 +260,15 @@ in_comment {
 	next
 }
 
-# The body of a function that a header brings itself: those of methods are documented, and those that
-# attach.
+# The body of a function that a header brings itself: only those are documented that attach.
 /^\{/ {
 	skipping = 1
-	if (code_has("ellu_[a-z_]*_deliver_\\("))
-		n_code = 0
-	else if (file == "elluminate-methods.h" || code[1] ~ /_attach\(/)
+	if (code[1] ~ /_attach\(/) {
 		code[n_code] = code[n_code] ";"
-	else
+		sub(/^static inline /, "", code[1])
+	} else {
 		n_code = 0
-	for (i = 1; i <= n_code; i++)
-		sub(/^static inline /, "", code[i])
+	}
 	flush_item()
 	next
 }
@@ -307,6 +293,7 @@ END {
 		for (k = 0; k < n_pages; k++)
 			if (k != i)
 				put(".BR " pages[k] " (3),")
+		put(".BR elluminate\\-methods (3),")
 		put(".BR elluminated (8)")
 	}
 }

@@ -1,7 +1,8 @@
 /*
  * The handles, operations and streams that there are, so that a pointer which is none of them
- * (closed, freed, of another kind) is refused and never followed. One table for the process,
- * under a lock of its own. An address that was given out again is what it is now.
+ * (closed, freed, of another kind) is refused and never followed. A table in parts, each under a lock
+ * of its own, so that threads do not meet there; none is held over a fork(). An address that was
+ * given out again is what it is now.
  */
 #pragma once
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "client/transport/bus_socket.h"
+#include "client/transport/trace.h"
 #include "proto/message.h"
 
 /* ---- Opening ---- */
@@ -137,6 +138,7 @@ bool connection_is_fresh(const struct connection *connection)
 
 int connection_send(struct connection *connection, char *message, size_t size)
 {
+	trace_frame(connection->fd, /* sent= */ true, message, size);
 	free(connection->out);
 	connection->out = message;
 	connection->out_size = size;
@@ -150,6 +152,7 @@ int connection_send_behind(struct connection *connection, char *message, size_t 
 
 	if (!connection->out)
 		return connection_send(connection, message, size);
+	trace_frame(connection->fd, /* sent= */ true, message, size);
 	out = realloc(connection->out, connection->out_size + size);
 	if (out) {
 		memcpy(out + connection->out_size, message, size);
@@ -170,7 +173,11 @@ char *connection_take_back(struct connection *connection)
 
 int connection_next(struct connection *connection, char **ret_message, size_t *ret_size)
 {
-	return frame_next(&connection->in, ret_message, ret_size);
+	int r = frame_next(&connection->in, ret_message, ret_size);
+
+	if (r > 0)
+		trace_frame(connection->fd, /* sent= */ false, *ret_message, *ret_size);
+	return r;
 }
 
 void connection_rest(struct connection *connection)

@@ -7,21 +7,24 @@
 
 #include "proto/idl/model.h"
 
+const char client_manual[] =
+	"ellu_METHOD() blocks until the answer is there, ellu_METHOD_async() starts an operation, whose\n"
+	"callback is an ellu_METHOD_fn, and of which ellu_METHOD_result() gives what came last;\n"
+	"ellu_METHOD_set_callback() gives it another callback. ellu_METHOD_await() is ellu_await() for\n"
+	"the method.\n"
+	"\n"
+	"ellu_METHOD_stream() starts a stream of which ellu_METHOD_next() gives the replies, and\n"
+	"ellu_METHOD_stream_async() gives them to the callback. For lists ellu_METHOD_next_item()\n"
+	"gives the items of a stream one by one.\n"
+	"\n"
+	"The request may be NULL where it needs nothing.";
+
 static const char prologue[] =
 	"/*\n"
 	" * The methods of the daemon as functions. Generated from the interface's definition; include\n"
 	" * elluminate.h, which says what they have in common.\n"
 	" *\n"
-	" * ellu_METHOD() blocks until the answer is there, ellu_METHOD_async() starts an operation, whose\n"
-	" * callback is an ellu_METHOD_fn, and of which ellu_METHOD_result() gives what came last;\n"
-	" * ellu_METHOD_set_callback() gives it another callback. ellu_METHOD_await() is ellu_await() for\n"
-	" * the method.\n"
-	" *\n"
-	" * ellu_METHOD_stream() starts a stream of which ellu_METHOD_next() gives the replies, and\n"
-	" * ellu_METHOD_stream_async() gives them to the callback. For lists ellu_METHOD_next_item()\n"
-	" * gives the items of a stream one by one.\n"
-	" *\n"
-	" * The request may be NULL where it needs nothing.\n"
+	" * elluminate-methods(3) has their forms.\n"
 	" */\n"
 	"#ifndef ELLUMINATE_METHODS_H\n"
 	"#define ELLUMINATE_METHODS_H\n"
@@ -127,8 +130,7 @@ static const char list_forms[] =
 	"\treturn r;\n"
 	"}\n";
 
-/* What a list lists. */
-static const char *item_type(const struct idl_method *method)
+const char *list_item_type(const struct idl_method *method)
 {
 	for (size_t i = 0; i < method->reply.n_fields; i++)
 		if (strcmp(method->reply.fields[i].name, "items") == 0)
@@ -149,7 +151,7 @@ static void emit_forms(FILE *out, const struct idl_interface *interface,
 			fprintf(out, "%s.%s", interface->name, method->name);
 			break;
 		case ITEM_MARK:
-			fputs(item_type(method), out);
+			fputs(list_item_type(method), out);
 			break;
 		default:
 			fputc(*forms, out);

@@ -3,6 +3,11 @@
 
 #include "proto/idl/model.h"
 
+void emit_text(FILE *out, const struct idl_model *model)
+{
+	fputs(model->interfaces[0].text, out);
+}
+
 void emit_doc(FILE *out, const char *indent, const char *doc)
 {
 	const char *line = doc;

@@ -18,7 +18,7 @@ static void emit_key(FILE *out, bool *first, const char *key)
 	fprintf(out, "\"%s\":", key);
 }
 
-static void emit_text(FILE *out, bool *first, const char *key, const char *text)
+static void emit_member(FILE *out, bool *first, const char *key, const char *text)
 {
 	if (!text || !*text)
 		return;
@@ -62,18 +62,18 @@ static void emit_field(FILE *out, const struct idl_field *field)
 	bool first = true;
 
 	fputc('{', out);
-	emit_text(out, &first, "name", field->name);
-	emit_text(out, &first, "doc", field->doc);
-	emit_text(out, &first, "type", kinds[field->kind] ? kinds[field->kind] : field->type_name);
-	emit_text(out, &first, "container", containers[field->container]);
+	emit_member(out, &first, "name", field->name);
+	emit_member(out, &first, "doc", field->doc);
+	emit_member(out, &first, "type", kinds[field->kind] ? kinds[field->kind] : field->type_name);
+	emit_member(out, &first, "container", containers[field->container]);
 	emit_flag(out, &first, "nullable", field->nullable);
 	emit_flag(out, &first, "read_only", field->read_only);
 	emit_flag(out, &first, "write_only", field->write_only);
 	emit_flag(out, &first, "is_name", field->name_rule);
 	emit_words(out, &first, "one_of", &field->one_of);
-	emit_text(out, &first, "enum", field->enumeration);
-	emit_text(out, &first, "since", field->since);
-	emit_text(out, &first, "default", field->default_text);
+	emit_member(out, &first, "enum", field->enumeration);
+	emit_member(out, &first, "since", field->since);
+	emit_member(out, &first, "default", field->default_text);
 	if (field->has_range) {
 		emit_key(out, &first, "range");
 		fprintf(out, "[%.17g,%.17g]", field->low, field->high);
@@ -120,9 +120,9 @@ static void emit_types_of(FILE *out, const struct idl_interface *interface)
 
 		emit_comma(out, &first_type);
 		fputs("\n{", out);
-		emit_text(out, &first, "name", type->name);
-		emit_text(out, &first, "doc", type->doc);
-		emit_text(out, &first, "since", type->since);
+		emit_member(out, &first, "name", type->name);
+		emit_member(out, &first, "doc", type->doc);
+		emit_member(out, &first, "since", type->since);
 		emit_words(out, &first, "exactly_one_of", &type->record.exactly_one);
 		emit_record(out, &first, "fields", &type->record);
 		fputc('}', out);
@@ -139,16 +139,16 @@ static void emit_methods_of(FILE *out, const struct idl_interface *interface)
 
 		emit_comma(out, &first_method);
 		fputs("\n{", out);
-		emit_text(out, &first, "name", method->name);
-		emit_text(out, &first, "snake", method->snake);
-		emit_text(out, &first, "doc", method->doc);
-		emit_text(out, &first, "access", method->access);
-		emit_text(out, &first, "replies", method->replies);
+		emit_member(out, &first, "name", method->name);
+		emit_member(out, &first, "snake", method->snake);
+		emit_member(out, &first, "doc", method->doc);
+		emit_member(out, &first, "access", method->access);
+		emit_member(out, &first, "replies", method->replies);
 		emit_flag(out, &first, "safe", method->safe);
 		emit_flag(out, &first, "idempotent", method->idempotent);
 		emit_flag(out, &first, "long", method->is_long);
 		emit_flag(out, &first, "follows_task", method->follows_task);
-		emit_text(out, &first, "since", method->since);
+		emit_member(out, &first, "since", method->since);
 		emit_words(out, &first, "exactly_one_of", &method->request.exactly_one);
 		emit_record(out, &first, "request", &method->request);
 		emit_record(out, &first, "reply", &method->reply);
@@ -166,9 +166,9 @@ static void emit_errors_of(FILE *out, const struct idl_interface *interface)
 
 		emit_comma(out, &first_error);
 		fputs("\n{", out);
-		emit_text(out, &first, "name", error->name);
-		emit_text(out, &first, "doc", error->doc);
-		emit_text(out, &first, "since", error->since);
+		emit_member(out, &first, "name", error->name);
+		emit_member(out, &first, "doc", error->doc);
+		emit_member(out, &first, "since", error->since);
 		emit_key(out, &first, "number");
 		fprintf(out, "%d", error->number);
 		emit_key(out, &first, "http");
@@ -189,7 +189,7 @@ void emit_model(FILE *out, const struct idl_model *model)
 
 		emit_comma(out, &first_interface);
 		fputs("\n{", out);
-		emit_text(out, &first, "name", interface->name);
+		emit_member(out, &first, "name", interface->name);
 		emit_enumerations_of(out, &first, interface);
 		emit_key(out, &first, "types");
 		fputc('[', out);

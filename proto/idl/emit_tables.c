@@ -307,6 +307,42 @@ static void emit_index(FILE *out, const struct idl_model *model)
 	fprintf(out, "};\nconst size_t n_interfaces = %zu;\n", model->n_interfaces);
 }
 
+static bool has_word(const struct idl_words *words, const char *word)
+{
+	for (size_t i = 0; i < words->n; i++)
+		if (strcmp(words->items[i], word) == 0)
+			return true;
+	return false;
+}
+
+static void add_secrets(struct idl_words *secrets, const struct idl_record *record)
+{
+	for (size_t i = 0; i < record->n_fields; i++)
+		if (record->fields[i].write_only && !has_word(secrets, record->fields[i].name)) {
+			secrets->items = realloc(secrets->items, (secrets->n + 1) * sizeof(char *));
+			if (!secrets->items)
+				abort();
+			secrets->items[secrets->n++] = record->fields[i].name;
+		}
+}
+
+static void emit_secrets(FILE *out, const struct idl_model *model)
+{
+	struct idl_words secrets = { NULL, 0 };
+
+	for (size_t i = 0; i < model->n_interfaces; i++) {
+		for (size_t k = 0; k < model->interfaces[i].n_types; k++)
+			add_secrets(&secrets, &model->interfaces[i].types[k].record);
+		for (size_t k = 0; k < model->interfaces[i].n_methods; k++)
+			add_secrets(&secrets, &model->interfaces[i].methods[k].request);
+	}
+	fputs("\nconst char *const interface_secrets[] = {\n", out);
+	for (size_t i = 0; i < secrets.n; i++)
+		fprintf(out, "\t\"%s\",\n", secrets.items[i]);
+	fputs("\tNULL,\n};\n", out);
+	free(secrets.items);
+}
+
 void emit_interface_source(FILE *out, const struct idl_model *model)
 {
 	fputs(file_start, out);
@@ -318,4 +354,5 @@ void emit_interface_source(FILE *out, const struct idl_model *model)
 		emit_interface(out, &model->interfaces[i]);
 	}
 	emit_index(out, model);
+	emit_secrets(out, model);
 }

@@ -81,7 +81,7 @@ static const char prologue[] =
 	"\tconst char *value;\n"
 	"};\n";
 
-static void emit_declaration(FILE *out, const struct idl_field *field)
+void emit_declaration(FILE *out, const struct idl_field *field, const char *indent)
 {
 	static const char *const scalars[_IDL_KIND_MAX] = {
 		[IDL_BOOL] = "int",	    [IDL_INT] = "int64_t",  [IDL_FLOAT] = "double",
@@ -92,37 +92,39 @@ static void emit_declaration(FILE *out, const struct idl_field *field)
 	const char *name = field->name;
 
 	if (field->container == IDL_MAP)
-		fprintf(out, "\tconst struct ellu_entry *%s;\n", name);
+		fprintf(out, "%sconst struct ellu_entry *%s;\n", indent, name);
 	else if (field->container == IDL_ARRAY && field->kind == IDL_STRUCT)
-		fprintf(out, "\tconst struct ellu_%s *const *%s;\n", field->type->record.name, name);
+		fprintf(out, "%sconst struct ellu_%s *const *%s;\n", indent, field->type->record.name, name);
 	else if (field->container == IDL_ARRAY && text)
-		fprintf(out, "\tconst char *const *%s;\n", name);
+		fprintf(out, "%sconst char *const *%s;\n", indent, name);
 	else if (field->kind == IDL_STRUCT)
-		fprintf(out, "\tconst struct ellu_%s *%s;\n", field->type->record.name, name);
+		fprintf(out, "%sconst struct ellu_%s *%s;\n", indent, field->type->record.name, name);
 	else if (field->container == IDL_ARRAY || field->nullable || text)
-		fprintf(out, "\tconst %s *%s;\n", scalars[field->kind], name);
+		fprintf(out, "%sconst %s *%s;\n", indent, scalars[field->kind], name);
 	else
-		fprintf(out, "\t%s %s;\n", scalars[field->kind], name);
+		fprintf(out, "%s%s %s;\n", indent, scalars[field->kind], name);
 	if (field->container != IDL_SINGLE)
-		fprintf(out, "\tsize_t n_%s;\n", name);
+		fprintf(out, "%ssize_t n_%s;\n", indent, name);
 }
 
-/* What the type does not say, as a comment line above the member. */
-static void emit_constraints(FILE *out, const struct idl_field *field)
+void emit_constraints(FILE *out, const struct idl_field *field, bool in_c, const char *before,
+		      const char *after)
 {
 	static const char *const units[_IDL_KIND_MAX] = {
 		[IDL_TIME] = "microseconds since the epoch",
 		[IDL_MONEY] = "billionths of a US dollar",
 		[IDL_OBJECT] = "JSON text",
 	};
-	const char *separator = "\t/* ";
+	const char *separator = before;
 
 #define ITEM(...) (fputs(separator, out), fprintf(out, __VA_ARGS__), separator = "; ")
-	if (field->nullable && field->container == IDL_SINGLE && field->default_text)
+	if (!in_c && field->default_text)
+		ITEM("%s unless given", field->default_text);
+	if (in_c && field->nullable && field->container == IDL_SINGLE && field->default_text)
 		ITEM("NULL means %s", field->default_text);
-	else if (field->nullable)
+	else if (in_c && field->nullable)
 		ITEM("or NULL");
-	if (units[field->kind])
+	if (in_c && units[field->kind])
 		ITEM("%s", units[field->kind]);
 	if (field->has_range)
 		ITEM("%.16g to %.16g", field->low, field->high);
@@ -132,9 +134,9 @@ static void emit_constraints(FILE *out, const struct idl_field *field)
 		ITEM("%ld to %ld items", field->length_low, field->length_high);
 	if (field->name_rule)
 		ITEM("1 to 200 characters");
-	if (field->enumeration)
+	if (in_c && field->enumeration)
 		ITEM("one of ELLU_%s_*", field->enumeration);
-	for (size_t i = 0; i < field->one_of.n && !field->enumeration; i++)
+	for (size_t i = 0; i < field->one_of.n && !(in_c && field->enumeration); i++)
 		if (i == 0)
 			ITEM("\"%s\"", field->one_of.items[i]);
 		else
@@ -146,8 +148,8 @@ static void emit_constraints(FILE *out, const struct idl_field *field)
 	if (field->since)
 		ITEM("since %s", field->since);
 #undef ITEM
-	if (*separator == ';')
-		fputs(" */\n", out);
+	if (separator != before)
+		fputs(after, out);
 }
 
 static void emit_exactly_one(FILE *out, const struct idl_words *fields)
@@ -170,8 +172,8 @@ static void emit_record(FILE *out, const char *doc, const struct idl_record *rec
 	emit_exactly_one(out, &record->exactly_one);
 	for (size_t i = 0; i < record->n_fields; i++) {
 		emit_doc(out, "\t", record->fields[i].doc);
-		emit_constraints(out, &record->fields[i]);
-		emit_declaration(out, &record->fields[i]);
+		emit_constraints(out, &record->fields[i], /* in_c= */ true, "\t/* ", " */\n");
+		emit_declaration(out, &record->fields[i], "\t");
 	}
 	fputs("};\n", out);
 }

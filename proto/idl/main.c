@@ -1,7 +1,7 @@
 /*
  * elluminate-idl MODE OUT FILE...: writes one generated file from the interface files.
  *
- * OUT appears only when it is complete.
+ * OUT appears only when it is complete, and is left alone when it would be the same.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,12 +17,32 @@ static const struct {
 	{ "--interface-source", emit_interface_source },
 	{ "--client-header", emit_client_header },
 	{ "--model", emit_model },
+	{ "--text", emit_text },
+	{ "--schema", emit_schema },
+	{ "--schema-source", emit_schema_source },
+	{ "--manual", emit_manual },
+	{ "--experiment-page", emit_experiment_page },
 };
+
+static bool is_same(const char *path, const char *text, size_t size)
+{
+	FILE *file = fopen(path, "re");
+	size_t i = 0;
+	int c = EOF;
+
+	while (file && (c = fgetc(file)) != EOF && i < size && (char) c == text[i])
+		i++;
+	if (file)
+		fclose(file);
+	return file && c == EOF && i == size;
+}
 
 static int write_file(const char *path, const char *text, size_t size)
 {
 	char temporary[4096];
 
+	if (is_same(path, text, size))
+		return 0;
 	if (snprintf(temporary, sizeof(temporary), "%s.new", path) >= (int) sizeof(temporary))
 		return -1;
 

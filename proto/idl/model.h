@@ -157,6 +157,11 @@ void emit_interface_header(FILE *out, const struct idl_model *model);
 void emit_interface_source(FILE *out, const struct idl_model *model);
 void emit_client_header(FILE *out, const struct idl_model *model);
 void emit_model(FILE *out, const struct idl_model *model);
+void emit_schema(FILE *out, const struct idl_model *model);
+void emit_schema_source(FILE *out, const struct idl_model *model);
+void emit_manual(FILE *out, const struct idl_model *model);
+void emit_experiment_page(FILE *out, const struct idl_model *model);
+void emit_text(FILE *out, const struct idl_model *model); // of the first interface
 
 /* ---- What emitters share ---- */
 
@@ -165,5 +170,15 @@ void emit_doc(FILE *out, const char *indent, const char *doc);
 void emit_since(FILE *out, const char *indent, const char *since);
 /* `text` as a C string literal, without a line break. */
 void emit_string(FILE *out, const char *text);
+/* The member of a C record. */
+void emit_declaration(FILE *out, const struct idl_field *field, const char *indent);
+/* What its type does not say, between the two; nothing where there is nothing. */
+void emit_constraints(FILE *out, const struct idl_field *field, bool in_c, const char *before,
+		      const char *after);
+/* What the forms of methods are called and do. */
+extern const char client_manual[];
+const char *list_item_type(const struct idl_method *method);
+/* Whether an experiment file may say it. */
+bool experiment_file_has(const struct idl_field *field);
 /* What ends a header that C++ may include. */
 void emit_header_end(FILE *out);

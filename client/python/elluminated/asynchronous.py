@@ -223,6 +223,7 @@ class AsyncClient(AsyncMethods):
             call = exchange.call()
             try:
                 message = await self._ask(call, method)
+                exchange.check(message)
             except (OSError, ValueError) as cause:
                 await asyncio.sleep(exchange.lost(cause, was_sent=True))
                 continue

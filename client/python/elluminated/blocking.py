@@ -208,6 +208,7 @@ class Client(BlockingMethods):
                 connection.send(call, timeout)
                 was_sent = True
                 message = connection.receive()
+                exchange.check(message)
             except (OSError, ValueError) as cause:
                 if connection is not None:
                     connection.close()

@@ -34,6 +34,7 @@ class Method(NamedTuple):
 
 
 WATCH_TASK = "org.elluminate.WatchTask"
+SHUTTING_DOWN = "org.elluminate.ShuttingDown"
 
 
 def _pauses() -> Iterator[float]:
@@ -75,8 +76,17 @@ class Exchange:
         """What to send over a new connection."""
         return wire.encode(self._method, self._parameters, self._more)
 
+    def _is_patient(self) -> bool:
+        return self._repeatable or self._task_id is not None
+
+    def check(self, message: dict[str, Any]) -> None:
+        """A daemon that goes down says so, and comes back: as if the connection were lost."""
+        if message.get("error") == SHUTTING_DOWN and self._is_patient():
+            raise ConnectionResetError("the daemon is going down")
+
     def take(self, message: dict[str, Any]) -> tuple[dict[str, Any], bool]:
         """Of a message: the parameters of the reply, and whether more come."""
+        self.check(message)
         error, parameters = message.get("error"), message.get("parameters", {})
         continues = message.get("continues", False)
         if not isinstance(parameters, dict) or not isinstance(continues, bool):
@@ -109,7 +119,7 @@ class Exchange:
         if isinstance(cause, ValueError):
             raise ProtocolError(f"the daemon's answer is none of this protocol: {cause}") from cause
         nobody = isinstance(cause, (FileNotFoundError, ConnectionRefusedError))
-        patient = self._repeatable or self._task_id is not None
+        patient = self._is_patient()
         if nobody and (self._away_since is None or not patient):
             raise cause  # at once: whoever wants to wait for a daemon says so
         if was_sent and not patient:

@@ -66,18 +66,24 @@ else
 	echo "no C++ compiler: only checked as C"
 fi
 
-for link in "$pages"/ellu_*.3; do
-	name=$(basename "$link" .3)
-	page=$(sed -n 's/^\.so man3//p' "$link")
-	grep -q "^\\\\fB.*[ *]$name(" "$pages$page" || fail "$name is not in the page $page"
-	echo "$name"
-done | grep -v -e '_fn$' -e '_attach$' | sort >"$scratch/described"
+# Each is in the synopsis of its page.
+awk 'FNR == 1 { name = FILENAME; sub(/.*\//, "", name); sub(/\.3$/, "", name); page = name ".3" }
+	FNR == 1 && /^\.so man3\// { page = substr($2, 6) }
+	FNR == 1 && name ~ /^ellu_/ { want[page] = want[page] " " name }
+	/^\\fB/ { said[name ".3"] = said[name ".3"] $0 }
+	END {
+		for (page in want)
+			for (n = split(want[page], names, " "); n > 0; n--)
+				print names[n], page, (index(said[page], names[n] "(") > 0)
+	}' "$pages"/*.3 | sort >"$scratch/pages"
+! grep ' 0$' "$scratch/pages" || fail "not in their pages"
+cut -d ' ' -f 1 "$scratch/pages" | grep -v -e '_fn$' -e '_attach$' >"$scratch/described"
 cat "$@" | tr '\n' ' ' | grep -o 'static inline [^{]*' | grep -o 'ellu_[a-z_]*(' | tr -d '(' |
 	grep -v '_deliver_$' | sort -u - "$scratch/declared" >"$scratch/functions"
 diff "$scratch/functions" "$scratch/described" || fail "declared (<) and in man pages (>) differ"
 if command -v groff >/dev/null; then
-	for page in "$pages"/*elluminate*.3; do
-		groff -k -man -ww -z -Tutf8 "$page" 2>"$scratch/said"
-		[ ! -s "$scratch/said" ] || fail "$(cat "$scratch/said")"
-	done
+	# shellcheck disable=SC2046
+	groff -k -man -ww -z -Tutf8 $(grep -L '^\.so ' "$pages"/*) "$pages/../../proto/generated/elluminate-experiment.5" \
+		2>"$scratch/said"
+	[ ! -s "$scratch/said" ] || fail "$(head "$scratch/said")"
 fi
