@@ -14,6 +14,45 @@ static const struct column endpoint_columns[] = {
 	{ "MODEL", "llm_model_name", NULL }, { "ENDPOINT", "origin", NULL }, { NULL, NULL, NULL },
 };
 
+/* What is there only now and then: what is left, at what rate calls go, what they wait for. */
+static void print_limits(const struct ellu_endpoint_status *endpoint)
+{
+	const struct {
+		const int64_t *n;
+		const char *what;
+	} counts[] = {
+		{ endpoint->requests_left, "requests left" },
+		{ endpoint->tokens_left, "tokens left" },
+		{ endpoint->requests_left_today, "requests left today" },
+		{ endpoint->tokens_left_today, "tokens left today" },
+	};
+	const size_t n_counts = sizeof(counts) / sizeof(*counts);
+	bool any = endpoint->waits_for || endpoint->calls_per_second;
+	const char *separator = ": ";
+	char text[32];
+
+	for (size_t i = 0; i < n_counts; i++)
+		any = any || counts[i].n;
+	if (!any)
+		return;
+	text_print(stdout, endpoint->origin);
+	for (size_t i = 0; i < n_counts; i++) {
+		if (!counts[i].n)
+			continue;
+		printf("%s%s %s", separator, number_text(text, *counts[i].n), counts[i].what);
+		separator = ", ";
+	}
+	if (endpoint->calls_per_second) {
+		printf("%sabout %.3g calls a second", separator, *endpoint->calls_per_second);
+		separator = ", ";
+	}
+	if (endpoint->waits_for) {
+		fputs(separator, stdout);
+		text_print(stdout, endpoint->waits_for);
+	}
+	putchar('\n');
+}
+
 static void print_endpoints(const struct ellu_get_status_reply *status)
 {
 	struct table *table;
@@ -27,14 +66,8 @@ static void print_endpoints(const struct ellu_get_status_reply *status)
 	putchar('\n');
 	table_print(table, stdout);
 	table_free(table);
-	for (size_t i = 0; i < status->n_endpoints; i++) {
-		if (!status->endpoints[i]->waits_for)
-			continue;
-		text_print(stdout, status->endpoints[i]->origin);
-		fputs(": ", stdout);
-		text_print(stdout, status->endpoints[i]->waits_for);
-		putchar('\n');
-	}
+	for (size_t i = 0; i < status->n_endpoints; i++)
+		print_limits(status->endpoints[i]);
 }
 
 void print_status(const struct cli *cli, const void *reply)

@@ -165,6 +165,7 @@ static bool may_go(const struct lane *lane)
 	const struct llm_target *target = TAILQ_FIRST(&lane->jobs)->call->target;
 
 	return !endpoint_gate(lane->guest->endpoint, lane->answered) &&
+	       allowance_allows(lane->guest->endpoint, target) &&
 	       !has_reached(lane->flow->options.cap, lane->flow->in_flight) &&
 	       !has_reached(target->max_connections, lane->in_flight);
 }

@@ -253,7 +253,8 @@ static const struct ellu_endpoint_status *status_of(const struct endpoint *endpo
 						     struct arena *arena)
 {
 	struct ellu_endpoint_status *status = arena_alloc(arena, sizeof(*status));
-	const struct gate *gate = endpoint_gate(endpoint, /* answered= */ true);
+	const struct gate *spent = gate_is_closed(&endpoint->spent) ? &endpoint->spent : NULL;
+	const struct gate *gate = gate_later(endpoint_gate(endpoint, /* answered= */ true), spent);
 	int64_t wait_usec = gate ? gate_left_usec(gate, clock_monotonic_usec()) : 0;
 
 	if (!status)
@@ -271,6 +272,7 @@ static const struct ellu_endpoint_status *status_of(const struct endpoint *endpo
 		.errors = endpoint->errors,
 		.breaker = breaker_name(&endpoint->breaker),
 	};
+	allowance_status(endpoint, status, arena);
 	if (wait_usec > 0)
 		status->wait_seconds = arena_float(arena, (double)wait_usec / USEC_PER_SEC);
 	if (gate)

@@ -37,6 +37,8 @@ struct backend;
 struct llm_target;
 int llm_target_new(const struct ellu_llm_config *config, struct llm_target **ret_target,
 		   struct fault *fault);
+/* So much was taken of it before, that day; before it is used. */
+void llm_target_resume(struct llm_target *target, int64_t day, int64_t requests, int64_t tokens);
 struct llm_target *llm_target_ref(struct llm_target *target);
 struct llm_target *llm_target_unref(struct llm_target *target);
 /* Whether the provider can be shown all that the messages show. InvalidParameter or Unsupported of

@@ -46,6 +46,10 @@ struct job {
 	struct request_form form; // of the body
 	int64_t started_usec; // of the attempt
 	int among; // so many were in flight with it, when it was issued
+	int64_t tokens; // that it was thought to take
+	int64_t tokens_before; // that attempts before it took
+	int64_t calls_before; // endpoint::calls and tokens, when it was issued
+	double tokens_taken;
 	unsigned n_issued; // attempts and what does not count as one
 	unsigned n_forms; // changes of the form
 	bool due; // is in backend::simulated_due
@@ -145,6 +149,29 @@ bool flow_hold(const struct backend_flow *flow, bool held, const char *format, .
 	__attribute__((format(printf, 3, 4)));
 
 /*
+ * ---- What may be taken of an endpoint's requests and tokens; allowance.c ----
+ *
+ * By what it says is left, by what is learnt of its rate, and by what configs allow of it: the last
+ * holds only for calls with such a config.
+ */
+
+void allowance_init(struct endpoint *endpoint);
+bool allowance_is_limited(const struct llm_target *target);
+/* A call of the target comes. */
+void allowance_enter(struct endpoint *endpoint, const struct llm_target *target);
+/* Whether its config lets a call go now; or else when one may is looked at again. */
+bool allowance_allows(struct endpoint *endpoint, const struct llm_target *target);
+/* The job was issued. */
+void allowance_take(struct job *job);
+/* Its attempt is over; what it took is known as far as it will be. */
+void allowance_settle(struct job *job, const struct attempt *attempt);
+/* Its part of what GetStatus says. */
+void allowance_status(const struct endpoint *endpoint, struct ellu_endpoint_status *status,
+		      struct arena *arena);
+/* The answer to it told what is left. */
+void allowance_told(struct job *job, const struct told news[static _TOLD_MAX]);
+
+/*
  * ---- When an endpoint fails, or wants a long pause; outage.c ----
  *
  * The breaker counts, and holds up, only calls of flows that the endpoint has answered before:
@@ -171,8 +198,8 @@ void outage_notice(struct job *job, const struct gate *gate);
 /* The endpoint gave an answer of any kind. */
 void outage_answered(struct job *job);
 
-/* The endpoint's long pause begins or ends. */
-void outage_pause(struct endpoint *endpoint, bool begins);
+/* A wait that is long begins or ends, at that gate of the endpoint. */
+void outage_pause(struct endpoint *endpoint, enum gate_kind kind, bool begins);
 
 /* Whether the flow is held may have changed. */
 void outage_look(struct backend *backend, struct backend_flow *flow);

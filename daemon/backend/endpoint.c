@@ -9,7 +9,7 @@
 #include "proto/utf8.h"
 
 #define WARM_USEC (60 * USEC_PER_SEC) // so long a host stays warm unused
-#define ENDPOINT_DEADLINES 3 // of its gates
+#define ENDPOINT_DEADLINES 4 // of its gates
 
 int endpoints_init(struct endpoints *endpoints)
 {
@@ -43,8 +43,10 @@ static void endpoint_free(struct endpoint *endpoint)
 	deadline_unset(&backend->deadlines, &endpoint->pause.until);
 	deadline_unset(&backend->deadlines, &endpoint->outage.until);
 	deadline_unset(&backend->deadlines, &endpoint->paced.until);
+	deadline_unset(&backend->deadlines, &endpoint->spent.until);
 	deadlines_release(&backend->deadlines, ENDPOINT_DEADLINES);
-	backend->n_outages -= endpoint->long_pause;
+	for (unsigned gate = GATE_PAUSE; gate <= GATE_SPENT; gate *= 2)
+		outage_pause(endpoint, gate, false);
 	backend->n_outages -= endpoint->breaker.state != BREAKER_CLOSED;
 	TAILQ_REMOVE(&backend->endpoints.all, endpoint, of_all);
 	table_remove(&backend->endpoints.table, &endpoint->node);
@@ -126,15 +128,7 @@ static void on_resume(struct deadline *deadline)
 	endpoint->resumed = true;
 	pace_resumed(&endpoint->pace,
 		     aimd_resumed(&endpoint->working, endpoint->in_flight, now_usec), now_usec);
-	outage_pause(endpoint, false);
-	admission_gates(&endpoint->backend->admission, endpoint);
-}
-
-static void on_paced(struct deadline *deadline)
-{
-	struct endpoint *endpoint =
-		(struct endpoint *)((char *)deadline - offsetof(struct endpoint, paced.until));
-
+	outage_pause(endpoint, GATE_PAUSE, false);
 	admission_gates(&endpoint->backend->admission, endpoint);
 }
 
@@ -168,7 +162,7 @@ static struct endpoint *endpoint_new(struct backend *backend, struct llm_target 
 	endpoint->backend = backend;
 	endpoint->target = llm_target_ref(target);
 	endpoint->pause.until.passed = on_resume;
-	endpoint->paced.until.passed = on_paced;
+	allowance_init(endpoint);
 	aimd_set(&endpoint->working, BACKEND_CONNECTIONS_START, BACKEND_CONNECTIONS_GROWN);
 	endpoint->form = target->dialect->form;
 	turns_init(&endpoint->turns);
@@ -243,6 +237,7 @@ void endpoint_enter(struct endpoint *endpoint, const struct llm_target *target)
 	bool first = endpoint->caps[loosest] == 0; // after a pause, it finds the cap of those before
 
 	endpoint->caps[cap]++;
+	allowance_enter(endpoint, target);
 	if (first || (loosest > 0 && (cap == 0 || cap > loosest)))
 		set_loosest(endpoint, cap);
 }
@@ -282,17 +277,9 @@ const struct gate *endpoint_gate(const struct endpoint *endpoint, bool answered)
 			  paced ? &endpoint->paced : NULL);
 }
 
-static void hold_pace(struct endpoint *endpoint)
+void endpoint_issued(struct job *job)
 {
-	gate_close(&endpoint->paced, &endpoint->backend->deadlines, endpoint->pace.next_usec,
-		   "as its refusals have shown, it takes %.3g calls a second", endpoint->pace.rate);
-	if (endpoint->waiting > 0)
-		pace_held(&endpoint->pace);
-	admission_gates(&endpoint->backend->admission, endpoint);
-}
-
-void endpoint_issued(struct endpoint *endpoint)
-{
+	struct endpoint *endpoint = job->endpoint;
 	struct origin *origin = endpoint->origin;
 	int64_t now_usec = endpoint->backend->now_usec;
 
@@ -305,9 +292,8 @@ void endpoint_issued(struct endpoint *endpoint)
 	endpoint->in_flight++;
 	endpoint->calls++;
 	aimd_issued(&endpoint->working, endpoint->in_flight);
-	pace_issued(&endpoint->pace, now_usec);
-	if (endpoint->pace.rate > 0 && endpoint->pace.next_usec > now_usec)
-		hold_pace(endpoint);
+	job->among = endpoint->in_flight;
+	allowance_take(job);
 }
 
 void endpoint_ended(struct endpoint *endpoint)
@@ -424,5 +410,5 @@ void endpoint_wait(struct endpoint *endpoint, struct job *job, const struct atte
 	if (!was_closed)
 		admission_gates(&backend->admission, endpoint);
 	if (gate_left_usec(&endpoint->pause, backend->now_usec) > OUTAGE_WAIT_USEC)
-		outage_pause(endpoint, true);
+		outage_pause(endpoint, GATE_PAUSE, true);
 }

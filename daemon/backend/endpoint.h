@@ -16,10 +16,12 @@
 #include "daemon/backend/backend.h"
 #include "daemon/backend/limits/aimd.h"
 #include "daemon/backend/limits/breaker.h"
+#include "daemon/backend/limits/budget.h"
 #include "daemon/backend/limits/gate.h"
 #include "daemon/backend/limits/pace.h"
 #include "daemon/backend/dialect/dialect.h"
 #include "daemon/backend/limits/retry.h"
+#include "daemon/backend/limits/told.h"
 #include "daemon/base/table.h"
 #include "daemon/base/turns.h"
 
@@ -42,6 +44,12 @@ struct origin {
 	int in_flight;
 	int64_t used_usec; // when something last ended there
 	unsigned n_endpoints;
+};
+
+enum gate_kind {
+	GATE_PAUSE = 1,
+	GATE_PACED = 2,
+	GATE_SPENT = 4,
 };
 
 struct job;
@@ -70,13 +78,18 @@ struct endpoint {
 	int64_t wait_streak;
 	bool resumed; // the next call is the first after a pause
 	struct heads heads;
-	bool long_pause; // that wait is one that holds flows
+	unsigned long_gates; // of enum gate_kind: waits that hold flows
 	struct breaker breaker;
 	struct gate outage; // while the breaker is open; it says why until it is closed
 	struct request_form form;
 
 	struct pace pace; // what is learnt of its rate
-	struct gate paced; // until the next call may go
+	struct told told[_TOLD_MAX]; // what it says is left
+	double tokens; // that calls took, as far as is known
+	struct gate paced; // until the next call may go, for these two
+	struct budget budget; // what configs allow
+	struct budget_limits limits; // of the call that came last and has any
+	struct gate spent; // until a call with such a config may go; of several, the first
 
 	int64_t calls, answered, retries, waits, errors;
 };
@@ -106,10 +119,10 @@ int endpoint_limit(const struct endpoint *endpoint);
 /* Ends a wait that it asked for. */
 void endpoint_resume(struct endpoint *endpoint);
 /* What keeps calls from going there, and until when, or NULL: they may, as far as there is room. An
- * outage keeps only those of flows that were answered before. */
+ * outage keeps only those of flows that were answered before; what configs allow is not asked here. */
 const struct gate *endpoint_gate(const struct endpoint *endpoint, bool answered);
 
-void endpoint_issued(struct endpoint *endpoint);
+void endpoint_issued(struct job *job);
 void endpoint_ended(struct endpoint *endpoint);
 /* A connection stands: the origin is warm. */
 void endpoint_connected(struct endpoint *endpoint);

@@ -165,8 +165,7 @@ void job_start(struct job *job)
 		stream_restart(job->call->stream, job->call->attempts + 1);
 	job->head = job->endpoint->resumed;
 	job->endpoint->resumed = false;
-	endpoint_issued(job->endpoint);
-	job->among = job->endpoint->in_flight;
+	endpoint_issued(job);
 	outage_issued(job);
 	transport_of(job->call->target)->start(job);
 }
@@ -397,6 +396,7 @@ void job_attempted(struct job *job, struct attempt *attempt)
 	int64_t duration_usec = job->backend->now_usec - job->started_usec;
 
 	leave_flight(job, attempt->connected);
+	allowance_settle(job, attempt);
 	if (!is_outage(attempt))
 		outage_answered(job);
 	if (job->head && attempt->status > 0)

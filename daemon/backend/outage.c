@@ -11,7 +11,8 @@ static bool is_held_up(const struct job *job)
 		return job->probe;
 	if (job->state == JOB_TELLING)
 		return false;
-	return endpoint->long_pause ||
+	return (endpoint->long_gates & (GATE_PAUSE | GATE_PACED)) ||
+	       ((endpoint->long_gates & GATE_SPENT) && allowance_is_limited(job->call->target)) ||
 	       (job->lane->answered && endpoint->breaker.state != BREAKER_CLOSED);
 }
 
@@ -55,9 +56,12 @@ static bool tell_held(struct backend_flow *flow)
 {
 	const struct job *job = TAILQ_FIRST(&flow->jobs);
 	const struct endpoint *endpoint = job->endpoint;
-	bool out = job->lane->answered && endpoint->breaker.state != BREAKER_CLOSED;
-	const struct gate *gate = out ? &endpoint->outage : &endpoint->pause;
+	bool limited = (endpoint->long_gates & GATE_SPENT) && allowance_is_limited(job->call->target);
+	const struct gate *gate = gate_later(endpoint_gate(endpoint, job->lane->answered),
+					     limited ? &endpoint->spent : NULL);
 
+	if (!gate)
+		gate = &endpoint->outage; // its probe is on its way
 	return flow_hold(flow, true, "%s: %s; the next is tried in %.1f s",
 			 endpoint->origin->name, gate->why,
 			 (double)gate_left_usec(gate, job->backend->now_usec) / USEC_PER_SEC);
@@ -182,10 +186,10 @@ void outage_answered(struct job *job)
 	count(endpoint, false);
 }
 
-void outage_pause(struct endpoint *endpoint, bool begins)
+void outage_pause(struct endpoint *endpoint, enum gate_kind kind, bool begins)
 {
-	if (endpoint->long_pause == begins)
+	if (begins == !!(endpoint->long_gates & kind))
 		return;
-	endpoint->long_pause = begins;
+	endpoint->long_gates ^= kind;
 	count(endpoint, begins);
 }

@@ -103,6 +103,18 @@ static const char *encoding_of(struct transfer *transfer)
 	return encoding && *encoding && strcasecmp(encoding, "identity") != 0 ? encoding : NULL;
 }
 
+/* What the headers tell of what is left there. */
+static void read_told(struct transfer *transfer)
+{
+	struct told news[_TOLD_MAX] = { TOLD_NONE, TOLD_NONE };
+	struct curl_header *next = NULL;
+	int64_t wall_usec = clock_wall_usec();
+
+	while ((next = curl_easy_nextheader(transfer->easy, CURLH_HEADER, -1, next)))
+		told_header(news, next->name, next->value, wall_usec);
+	allowance_told(transfer->job, news);
+}
+
 /* Its body begins: one that is framed is read as it comes. */
 static bool begin_body(struct transfer *transfer)
 {
@@ -111,6 +123,7 @@ static bool begin_body(struct transfer *transfer)
 	int status = status_of(transfer);
 
 	transfer->phase = TRANSFER_ANSWERING;
+	read_told(transfer);
 	transfer->body_max = status < 300 ? RESPONSE_BODY_MAX : REFUSAL_BODY_MAX;
 	transfer_wait(transfer, transfer->byte_usec + transfer->target->stall_usec);
 	if (status >= 200 && status < 300 && !encoding_of(transfer))

@@ -54,6 +54,13 @@ static inline double run_units_percent(struct run_units units)
 	return units.due > 0 ? 100.0 * (double)units.recorded / (double)units.due : 100.0;
 }
 
+/* What a user has taken of a config, before the daemon began. */
+struct taken_today {
+	int64_t day; // since 1970, of UTC; 0: its config allows whatever is asked
+	int64_t requests;
+	int64_t tokens;
+};
+
 /* A pinned run: snapshots, with key, limits and URL of the live configs. One that rates has no
  * template and no config, and one epoch, 0: its cases all have their response. */
 struct run_spec {
@@ -71,6 +78,8 @@ struct run_spec {
 	const char *response_column; // or NULL
 	const struct ellu_llm_config *config; // NULL with response_column; api_key filled
 	const struct ellu_llm_config *judge_config; // NULL: none is asked; api_key filled
+	struct taken_today taken; // of the config
+	struct taken_today judge_taken;
 	const struct ellu_generation_params *generation_params; // or NULL
 	const char *request; // of a run of one item: JSON of the method's parameters; or NULL
 	int64_t judge_id;

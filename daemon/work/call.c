@@ -82,7 +82,7 @@ static int make_target(struct call_run *run, struct fault *fault)
 
 	if (is_test(run))
 		config.max_retries = &none;
-	return llm_target_new(&config, &run->target, fault);
+	return run_target_new(&config, &run->load.ret_spec->taken, &run->target, fault);
 }
 
 static int render(struct call_run *run, struct fault *fault)

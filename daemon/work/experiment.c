@@ -166,12 +166,12 @@ static int prepare(struct experiment_run *run, struct fault *fault)
 		return fault_set(fault, ELLU_E_UNSUPPORTED, "rating_version '%s' is not known",
 				 spec->rating_version);
 	if (spec->config) {
-		r = llm_target_new(spec->config, &run->target, fault);
+		r = run_target_new(spec->config, &spec->taken, &run->target, fault);
 		if (r < 0)
 			return r;
 	}
 	if (spec->judge_config) {
-		r = llm_target_new(spec->judge_config, &run->judge_target, fault);
+		r = run_target_new(spec->judge_config, &spec->judge_taken, &run->judge_target, fault);
 		if (r < 0)
 			return r;
 	}

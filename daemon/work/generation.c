@@ -324,7 +324,7 @@ static int begin(struct generation_run *run, struct fault *fault)
 	run_price(&run->base, spec->config);
 	if (run_begin(&run->base, spec) < 0)
 		return fault_oom(fault);
-	r = llm_target_new(spec->config, &run->target, fault);
+	r = run_target_new(spec->config, &spec->taken, &run->target, fault);
 	return r < 0 ? r : fill_call(run, fault);
 }
 

@@ -62,6 +62,16 @@ static void on_lost(struct store_request *request)
 	run_go_on(run);
 }
 
+int run_target_new(const struct ellu_llm_config *config, const struct taken_today *taken,
+		   struct llm_target **ret_target, struct fault *fault)
+{
+	int r = llm_target_new(config, ret_target, fault);
+
+	if (r >= 0)
+		llm_target_resume(*ret_target, taken->day, taken->requests, taken->tokens);
+	return r;
+}
+
 struct spend_source run_source(const struct run *run, const struct llm_target *target)
 {
 	struct spend_source source = { .owner_uid = run->task.owner_uid, .project_id = run->project_id };

@@ -143,6 +143,9 @@ void run_call_submit(struct run_call *call);
 /* What messages say, for the keys of calls: an endpoint may serve several databases whose ids are
  * alike. */
 uint32_t run_messages_hash(const struct ellu_message *const *messages, size_t n_messages);
+/* A target of the config, of which so much is taken. */
+int run_target_new(const struct ellu_llm_config *config, const struct taken_today *taken,
+		   struct llm_target **ret_target, struct fault *fault);
 /* Who pays for a call by that config (NULL: nobody calls). */
 struct spend_source run_source(const struct run *run, const struct llm_target *target);
 /* It was spent for nothing, as far as it was: no record will say so. */

@@ -251,6 +251,11 @@ static int64_t price_or(const int64_t *price, int64_t other)
 	return price ? *price : other;
 }
 
+static int64_t count_or_none(const int64_t *count)
+{
+	return count ? *count : 0;
+}
+
 static void take_limits(struct llm_target *target, const struct ellu_llm_config *config)
 {
 	static const char *const forms[] = {
@@ -269,6 +274,12 @@ static void take_limits(struct llm_target *target, const struct ellu_llm_config 
 	if (config->id && !provider_is_simulated(config->provider))
 		target->config_id = *config->id;
 	target->max_connections = config->max_connections ? (int)*config->max_connections : 0;
+	target->limits = (struct budget_limits){
+		.requests_per_minute = count_or_none(config->requests_per_minute),
+		.tokens_per_minute = count_or_none(config->tokens_per_minute),
+		.requests_per_day = count_or_none(config->requests_per_day),
+		.tokens_per_day = count_or_none(config->tokens_per_day),
+	};
 	target->max_retries = config->max_retries ? (int)*config->max_retries : 5;
 	target->timeout_usec = usec_of(config->timeout_seconds, 600);
 	target->connect_usec = usec_of(config->connect_seconds, 10);
@@ -643,6 +654,13 @@ void target_redact_answer(const struct llm_target *target, char *text, size_t si
 		if (is_looked_for(secret))
 			blot_out(secret, text, size);
 	}
+}
+
+void llm_target_resume(struct llm_target *target, int64_t day, int64_t requests, int64_t tokens)
+{
+	target->taken_day = day;
+	target->taken_requests = requests;
+	target->taken_tokens = tokens;
 }
 
 int64_t llm_target_config(const struct llm_target *target, const char **ret_model)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "daemon/backend/backend.h"
+#include "daemon/backend/limits/budget.h"
 
 struct aws_credentials;
 struct dialect;
@@ -70,6 +71,9 @@ struct llm_target {
 	bool structured_fixed; // not `auto`: never stepped down
 
 	int max_connections; // 0: none
+	struct budget_limits limits;
+	int64_t taken_day; // 0: nothing was taken before
+	int64_t taken_requests, taken_tokens;
 	int max_retries;
 	int64_t timeout_usec;
 	int64_t connect_usec;

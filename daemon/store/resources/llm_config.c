@@ -36,6 +36,10 @@ void llm_config_take_way(struct ellu_llm_config *config, const struct ellu_llm_c
 	config->price_cache_write = from->price_cache_write;
 	config->price_reasoning = from->price_reasoning;
 	config->max_connections = from->max_connections;
+	config->requests_per_minute = from->requests_per_minute;
+	config->tokens_per_minute = from->tokens_per_minute;
+	config->requests_per_day = from->requests_per_day;
+	config->tokens_per_day = from->tokens_per_day;
 	config->max_retries = from->max_retries;
 	config->timeout_seconds = from->timeout_seconds;
 	config->connect_seconds = from->connect_seconds;

@@ -11,6 +11,7 @@
 #include "daemon/store/resources/prompt_template.h"
 #include "daemon/store/resources/rows.h"
 #include "daemon/store/runs/experiment.h"
+#include "daemon/store/runs/spending.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
 #include "proto/usage.h"
@@ -262,6 +263,14 @@ static int load_measures(struct tx *tx, struct run_spec *spec)
 	return 0;
 }
 
+static int load_taken(struct tx *tx, const struct run_row *row, const struct ellu_llm_config *config,
+		      struct taken_today *ret_taken)
+{
+	if (!config->requests_per_day && !config->tokens_per_day)
+		return 0;
+	return spending_today(tx, row->owner_uid, *config->id, ret_taken);
+}
+
 static int load_configs(struct tx *tx, const struct run_row *row, struct run_spec *spec)
 {
 	int r = 0;
@@ -269,9 +278,13 @@ static int load_configs(struct tx *tx, const struct run_row *row, struct run_spe
 	if (row->config_id)
 		r = pinned_config(tx, row->config_snapshot, row->config_id, "llm_config.api_key_ref",
 				  &spec->config);
+	if (r >= 0 && row->config_id)
+		r = load_taken(tx, row, spec->config, &spec->taken);
 	if (r >= 0 && row->judge.config_id)
 		r = pinned_config(tx, row->judge.snapshot, row->judge.config_id,
 				  "rating_llm_config.api_key_ref", &spec->judge_config);
+	if (r >= 0 && row->judge.config_id)
+		r = load_taken(tx, row, spec->judge_config, &spec->judge_taken);
 	return r;
 }
 

@@ -85,3 +85,19 @@ int spending_settle(struct db *db, struct store_request *batch, int64_t now)
 	}
 	return r < 0 ? r : write_all(db, sums, n, spending_day(now));
 }
+
+int spending_today(struct tx *tx, int64_t owner_uid, int64_t config_id, struct taken_today *ret_taken)
+{
+	struct taken_today taken = { .day = spending_day(tx->now) };
+	QUERY q = NULL;
+	int r = db_query(tx->db, &q,
+			 "SELECT calls, input_tokens + output_tokens FROM spending WHERE owner_uid = ?1"
+			 " AND day = ?2 AND llm_config_id = ?3", "iii", owner_uid, taken.day, config_id);
+
+	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
+		usage_add(&taken.requests, column_int(q, 0));
+		usage_add(&taken.tokens, column_int(q, 1));
+	}
+	*ret_taken = taken;
+	return r;
+}

@@ -8,9 +8,15 @@
 
 #include "daemon/store/engine/request.h"
 #include "daemon/store/engine/statement.h"
+#include "daemon/store/engine/tx.h"
+
+struct taken_today;
 
 /* Once for a transaction: the sums of the requests in it that succeeded. */
 int spending_settle(struct db *db, struct store_request *batch, int64_t now);
+
+/* What the user has taken of the config this day, answered calls and their tokens. */
+int spending_today(struct tx *tx, int64_t owner_uid, int64_t config_id, struct taken_today *ret_taken);
 
 static inline int64_t spending_day(int64_t wall_usec)
 {

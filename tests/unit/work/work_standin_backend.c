@@ -43,6 +43,14 @@ int llm_target_check(const struct llm_target *target, const struct ellu_message 
 	return 0;
 }
 
+void llm_target_resume(struct llm_target *target, int64_t day, int64_t requests, int64_t tokens)
+{
+	(void)target;
+	(void)day;
+	(void)requests;
+	(void)tokens;
+}
+
 int64_t llm_target_config(const struct llm_target *target, const char **ret_model)
 {
 	*ret_model = target->config->llm_model_name;
