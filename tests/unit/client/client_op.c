@@ -172,6 +172,7 @@ START_TEST(cancelling)
 	ck_assert_int_eq(n_told, 0); // never inside of ellu_op_cancel()
 	ck_assert_int_eq(ellu_op_result(op, NULL, &error), -ECANCELED);
 	ck_assert_str_eq(error->code, "ECANCELED");
+	ellu_free(error);
 	ck_assert_uint_eq(ellu_timeout(handle), 0);
 	ck_assert_int_eq(ellu_process(handle), 1);
 	ck_assert_int_eq(n_told, 1);
