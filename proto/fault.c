@@ -366,6 +366,7 @@ int fault_to_error(const struct fault *fault, struct arena *arena,
 	error->struct_size = sizeof(*error);
 	error->code = info ? info->name : "Internal";
 	error->message = arena_strdup(arena, fault->message);
+	error->first_message = text_or_null(arena, fault->first_message, &oom);
 	error->field = text_or_null(arena, fault->field, &oom);
 	error->resource_type = text_or_null(arena, fault->resource_type, &oom);
 	error->name = text_or_null(arena, fault->name, &oom);
@@ -388,6 +389,7 @@ void fault_from_error(const struct ellu_error *error, struct fault *fault)
 
 	*fault = (struct fault) { .code = info ? info->code : ELLU_E_INTERNAL };
 	set_text(fault->message, sizeof(fault->message), error->message);
+	set_text(fault->first_message, sizeof(fault->first_message), error->first_message);
 	set_text(fault->field, sizeof(fault->field), error->field);
 	set_resource(fault, error->resource_type, error->name, error->id ? *error->id : 0);
 	fault->has_id = error->id != NULL;

@@ -28,6 +28,7 @@ struct fault {
 	char field[256]; // path of a parameter; also a method, interface or file
 	char expected[256];
 	char message[1024];
+	char first_message[512]; // of the first attempt, where it is another; may be empty
 };
 
 /* All return the code. `format` may be NULL: the error's own sentence. */

@@ -69,6 +69,8 @@ static void print_answer(const struct ellu_response *response)
 		       (long long) *response->output_tokens);
 	printf("\n%s", meaning_on(&output, meaning));
 	print_indented("", response->error ? response->error->message : response->response_text);
+	if (response->error && response->error->first_message)
+		print_indented("at first: ", response->error->first_message);
 	fputs(meaning_off(&output, meaning), stdout);
 	for (size_t i = 0; i < response->n_tool_calls; i++) {
 		const struct ellu_tool_call *call = response->tool_calls[i];

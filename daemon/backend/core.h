@@ -45,6 +45,7 @@ struct job {
 	struct buffer body; // built once, and again when the form changes
 	struct request_form form; // of the body
 	int64_t started_usec; // of the attempt
+	char *first_message; // of the first attempt that failed, or NULL
 	int among; // so many were in flight with it, when it was issued
 	int64_t tokens; // that it was thought to take
 	int64_t tokens_before; // that attempts before it took

@@ -10,6 +10,7 @@
 #include "daemon/backend/core.h"
 #include "daemon/base/clock.h"
 #include "proto/limits.h"
+#include "proto/utf8.h"
 
 #define FORMS_MAX 4 // more changes of the request's form than that are going in circles
 
@@ -55,6 +56,7 @@ static void job_free(struct job *job)
 	deadline_unset(&job->backend->deadlines, &job->deadline);
 	deadlines_release(&job->backend->deadlines, 1);
 	buffer_done(&job->body);
+	free(job->first_message);
 	free(job);
 }
 
@@ -182,6 +184,7 @@ static void fail_alike(struct job *failed)
 		    job->call->target != call->target)
 			continue;
 		job->call->fault = call->fault;
+		job->call->fault.first_message[0] = '\0';
 		take_out(job);
 		job_finish(job, LLM_CONFIG_FAILED);
 	}
@@ -232,6 +235,25 @@ static bool needs_place(const struct job *job, const struct attempt *attempt)
 	       attempt->status == 405 || attempt->status >= 500;
 }
 
+/* What the first attempt failed by often says more than the last one's. */
+static void remember_first(struct job *job, const struct attempt *attempt)
+{
+	if (!job->first_message)
+		job->first_message = strdup(attempt->message); // or nothing is said of it
+}
+
+static void say_first(struct job *job, const struct attempt *attempt)
+{
+	struct fault *fault = &job->call->fault;
+	const char *first = job->first_message;
+
+	fault->first_message[0] = '\0';
+	if (!first || strcmp(first, attempt->message) == 0)
+		return;
+	snprintf(fault->first_message, sizeof(fault->first_message), "%.*s",
+		 (int)utf8_cut(first, strlen(first), sizeof(fault->first_message) - 1), first);
+}
+
 static void fail(struct job *job, struct attempt *attempt, enum llm_outcome outcome)
 {
 	struct llm_call *call = job->call;
@@ -247,6 +269,7 @@ static void fail(struct job *job, struct attempt *attempt, enum llm_outcome outc
 		fault_set(&call->fault, attempt->code, "%s", attempt->message);
 	call->fault.status = attempt->status;
 	call->fault.number = attempt->limit;
+	say_first(job, attempt);
 	if (outcome == LLM_CONFIG_FAILED)
 		fail_alike(job);
 	job_finish(job, outcome);
@@ -402,6 +425,7 @@ void job_attempted(struct job *job, struct attempt *attempt)
 	if (job->head && attempt->status > 0)
 		heads_note(&job->endpoint->heads, attempt->status == 429);
 	if (attempt->class == ATTEMPT_WAIT) {
+		remember_first(job, attempt);
 		wait_out(job, attempt);
 		return;
 	}
@@ -419,6 +443,7 @@ void job_attempted(struct job *job, struct attempt *attempt)
 		break;
 	case ATTEMPT_RETRY:
 	case ATTEMPT_WAIT:
+		remember_first(job, attempt);
 		try_again(job, attempt);
 		break;
 	case ATTEMPT_ITEM:

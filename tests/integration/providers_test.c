@@ -128,6 +128,24 @@ START_TEST(signed_requests)
 }
 END_TEST
 
+/* An item has what it failed by at first, and in the end. */
+START_TEST(first_error)
+{
+	struct sim *sim = sim_start((const char *[]) { "--fail_first_n=1", "--content_filter_rate=1", NULL });
+	struct daemon *daemon = daemon_start(NULL);
+	struct wire *wire = daemon_connect(daemon);
+	json_object *task = experiment_run(wire, &(struct experiment) { .rows = 1, .url = sim_url(sim) });
+	json_object *items = list_all(wire, "ListResponses", "'experiment':{'id':%lld}",
+				      (long long)at_int(task, "experiment_id"));
+
+	ck_assert_uint_eq(json_object_array_length(items), 1);
+	ck_assert_ptr_nonnull(strstr(at_text(items, "0.error.message"), "filtered"));
+	ck_assert_ptr_nonnull(strstr(at_text(items, "0.error.first_message"), "had an error"));
+	ck_assert_int_eq(at_int(items, "0.attempts"), 2);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
 static const struct {
 	const char *members, *field;
 } bad_customs[] = {
@@ -189,5 +207,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(experiments, signed_requests, configs);
+	return RUN_SUITE(experiments, signed_requests, first_error, configs);
 }

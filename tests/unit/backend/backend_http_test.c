@@ -70,6 +70,26 @@ START_TEST(answers)
 }
 END_TEST
 
+/* What it was first is told beside what it was in the end. */
+START_TEST(first_and_last)
+{
+	struct exchange *exchange;
+
+	backend_fixture_setup();
+	sim_control("{\"fail_first_n\": 1, \"content_filter_rate\": 1}");
+	exchange = ask_plainly();
+	ck_assert_int_eq(exchange->call.outcome, LLM_ITEM_FAILED);
+	ck_assert_int_eq(exchange->call.fault.status, 400);
+	ck_assert_ptr_nonnull(strstr(exchange->call.fault.message, "filtered"));
+	ck_assert_ptr_nonnull(strstr(exchange->call.fault.first_message, "had an error"));
+	exchange_free(exchange);
+	exchange = ask_plainly();
+	ck_assert_str_eq(exchange->call.fault.first_message, "");
+	exchange_free(exchange);
+	backend_fixture_teardown();
+}
+END_TEST
+
 /* Each of these is mended by a second attempt under the same key. */
 START_TEST(retries)
 {
@@ -404,7 +424,7 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS(one_never_let_through, answers, retries, gives_up, time_limits, wrong_key, unknown_model,
+	return RUN_TESTS(one_never_let_through, answers, first_and_last, retries, gives_up, time_limits, wrong_key, unknown_model,
 			 refused_items, odd_answers, too_long_an_answer, waits, refusing_port,
 			 structured_output);
 }
