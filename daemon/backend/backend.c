@@ -95,8 +95,8 @@ static void on_turn(void *userdata)
 		transfer_repair(backend);
 		descriptors_give_way(backend);
 		deadlines_run(&backend->deadlines, backend->now_usec);
-		transfer_read_on(backend);
 		transfer_tell(backend);
+		transfer_read_on(backend);
 		simulated_run(backend);
 		issue(backend);
 		loop_hand_over(); // before the requests are sent

@@ -378,6 +378,7 @@ void transfer_tell(struct backend *backend)
 	while ((transfer = TAILQ_FIRST(&backend->news))) {
 		forget_news(transfer);
 		stream_tell(transfer->job->call->stream);
+		backend->read_on |= transfer->unread;
 	}
 }
 

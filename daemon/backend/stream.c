@@ -78,12 +78,12 @@ void llm_stream_read_on(struct llm_stream *stream)
 	stream->held = false;
 	stream->message.deliver = on_back;
 	for (;;) {
-		if (moves(stream, STREAM_AWAY, STREAM_BACK)) {
-			loop_post(stream->backend->loop, &stream->message);
+		if (moves(stream, STREAM_AWAY, STREAM_HOME)) {
+			llm_stream_unref(stream); // the message's
 			return;
 		}
-		if (moves(stream, STREAM_OVER, STREAM_HOME)) {
-			llm_stream_unref(stream); // the message's
+		if (moves(stream, STREAM_AWAITED, STREAM_BACK)) {
+			loop_post(stream->backend->loop, &stream->message);
 			return;
 		}
 	}
@@ -113,9 +113,12 @@ static void on_piece(struct message *message)
 
 /* ---- The backend ---- */
 
-static bool is_home(const struct llm_stream *stream)
+/* Whether something can be told now; if not, job_read_on() follows when it can. */
+static bool is_home(struct llm_stream *stream)
 {
-	return atomic_load(&stream->place) == STREAM_HOME;
+	return atomic_load(&stream->place) == STREAM_HOME ||
+	       (!moves(stream, STREAM_AWAY, STREAM_AWAITED) &&
+		atomic_load(&stream->place) == STREAM_HOME);
 }
 
 static void post(struct llm_stream *stream)
@@ -141,13 +144,12 @@ void stream_enter(struct llm_stream *stream, struct job *job)
 {
 	stream->job = job;
 	llm_stream_ref(stream);
-	(void)moves(stream, STREAM_OVER, STREAM_AWAY); // it is waited for again
 }
 
 void stream_leave(struct llm_stream *stream)
 {
 	stream->job = NULL;
-	(void)moves(stream, STREAM_AWAY, STREAM_OVER);
+	(void)moves(stream, STREAM_AWAITED, STREAM_AWAY);
 	llm_stream_unref(stream);
 }
 
@@ -166,7 +168,7 @@ void stream_tell(struct llm_stream *stream)
 	struct answer *answer = transfer_answer(stream->job);
 	struct stream_piece *piece = &stream->piece;
 
-	if (!is_home(stream))
+	if ((!stream->reset && (!answer || answer_untold(answer) == 0)) || !is_home(stream))
 		return;
 	piece_clear(piece);
 	piece->delta = (struct ellu_call_delta)ELLU_RECORD(struct ellu_call_delta);

@@ -25,10 +25,10 @@ struct backend;
 struct job;
 
 enum stream_place {
-	STREAM_HOME, // with the backend
+	STREAM_HOME, // with the backend, which the reader gave it back to without a word
 	STREAM_AWAY, // with the reader, or on its way to him
-	STREAM_BACK, // on its way back
-	STREAM_OVER, // the same as away, but nobody waits for it
+	STREAM_AWAITED, // the same, and it is to come back as a message: there is more
+	STREAM_BACK, // which is on its way
 };
 
 struct stream_piece {
