@@ -574,3 +574,22 @@ int command_write(struct cli *cli)
 	json_file_done(&file);
 	return status;
 }
+
+int call_experiment(struct cli *cli, const char *operand,
+		    const struct ellu_get_experiment_reply **ret_reply)
+{
+	struct ellu_get_experiment_request request = ELLU_RECORD(struct ellu_get_experiment_request);
+	struct ellu_ref ref = ELLU_RECORD(struct ellu_ref);
+	const struct ellu_error *error;
+	int64_t id;
+	int r;
+
+	if (cli_is_id(operand, &id))
+		ref.id = &id;
+	else
+		ref.name = operand;
+	request.project = cli->arguments.project;
+	request.experiment = &ref;
+	r = ellu_get_experiment(cli->daemon, &request, ret_reply, &error);
+	return r < 0 ? cli_fail(r, error) : 0;
+}

@@ -49,6 +49,10 @@ int call_list_asked(struct cli *cli, json_object *json);
 /* Prints all of a list. `json` as in call_decode(). */
 int call_list(struct cli *cli, const struct command *list, json_object *json);
 
+/* The experiment of that id or name, with the reply to free; connected. 0, or the exit status. */
+int call_experiment(struct cli *cli, const char *operand,
+		    const struct ellu_get_experiment_reply **ret_reply);
+
 /* ---- What a row of the table may run ---- */
 
 int command_call(struct cli *cli); // one reply

@@ -204,26 +204,6 @@ static int take_criterion(struct cli *cli, const struct ellu_experiment *experim
 	return 0;
 }
 
-static int get_experiment(struct cli *cli, const struct ellu_get_experiment_reply **ret_reply)
-{
-	struct ellu_get_experiment_request request = ELLU_RECORD(struct ellu_get_experiment_request);
-	struct ellu_ref ref = ELLU_RECORD(struct ellu_ref);
-	const struct ellu_error *error;
-	int r, status = cli_connect(cli);
-	int64_t id;
-
-	if (status != 0)
-		return status;
-	if (cli_is_id(cli->operand, &id))
-		ref.id = &id;
-	else
-		ref.name = cli->operand;
-	request.project = cli->arguments.project;
-	request.experiment = &ref;
-	r = ellu_get_experiment(cli->daemon, &request, ret_reply, &error);
-	return r < 0 ? cli_fail(r, error) : 0;
-}
-
 /* In detailed mode verdicts have reasons, which take lines of their own. */
 int command_responses(struct cli *cli)
 {
@@ -231,8 +211,10 @@ int command_responses(struct cli *cli)
 	struct command with_reasons = *command;
 	const struct ellu_get_experiment_reply *reply = NULL;
 	json_object *json;
-	int status = get_experiment(cli, &reply);
+	int status = cli_connect(cli);
 
+	if (status == 0)
+		status = call_experiment(cli, cli->operand, &reply);
 	if (status != 0)
 		return status;
 	json = json_object_new_object();

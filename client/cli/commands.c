@@ -281,7 +281,7 @@ static const struct command fixed[] = {
 	  .method = "RunExperiment", .also = "PlanExperiment AddTemplateVariables", .fields = run_fields },
 	{ "init", "[FILE]", 0, 1, "write an example of an experiment file (experiment.json)", NULL, NULL,
 	  command_init, .method = NULL },
-	{ "schema", NULL, 0, 0, "print the JSON schema of experiment files, for editors", NULL, NULL,
+	{ "schema", "", 0, 0, "print the JSON schema of experiment files, for editors", NULL, NULL,
 	  command_schema, .method = NULL },
 	{ "export", "EXPERIMENT", 1, 1, "write an experiment, and all that came of it, into an archive",
 	  archive_details, NULL, command_export, .method = "GetExperiment", .own_operands = true },

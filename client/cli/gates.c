@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/cli/options.h"
+#include "client/cli/call.h"
 #include "client/cli/report/pairs.h"
 
 #define CRITERION "criterion="
@@ -136,26 +136,13 @@ static int check_low(const struct ellu_experiment_results *results, double wante
 
 static int check_regression(struct cli *cli, const struct ellu_experiment *experiment)
 {
-	struct ellu_get_experiment_request request = ELLU_RECORD(struct ellu_get_experiment_request);
 	const char *operand = cli->arguments.base;
-	struct ellu_ref ref = ELLU_RECORD(struct ellu_ref);
 	const struct ellu_get_experiment_reply *base;
-	const struct ellu_error *error;
 	struct pairs pairs;
-	int r, status;
-	int64_t id;
+	int status = operand ? call_experiment(cli, operand, &base) : 0;
 
-	if (!operand)
-		return 0;
-	if (cli_is_id(operand, &id))
-		ref.id = &id;
-	else
-		ref.name = operand;
-	request.project = cli->arguments.project;
-	request.experiment = &ref;
-	r = ellu_get_experiment(cli->daemon, &request, &base, &error);
-	if (r < 0)
-		return cli_fail(r, error);
+	if (!operand || status != 0)
+		return status;
 	status = pairs_read(cli, base->experiment->id, experiment->id, &pairs, NULL, NULL);
 	if (status == 0 && pairs.n_rows == 0) {
 		cli_error("--fail-on-regression %s: no row was decided in both", operand);

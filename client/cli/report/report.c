@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/cli/call.h"
 #include "client/cli/output.h"
 #include "client/cli/text.h"
 
@@ -199,7 +200,7 @@ static int read_responses(struct reading *reading)
 	return r < 0 ? cli_fail(r, error) : 0;
 }
 
-/* Nothing that is known is left out where nobody would miss it. */
+/* Where nothing was decided, no share says so. */
 static void conclude(struct reading *reading)
 {
 	struct reported *reported = reading->reported;
@@ -227,23 +228,12 @@ static int open_cases(struct reported *reported)
 
 static int read_experiment(struct report *report, struct reported *reported, const char *operand)
 {
-	struct ellu_get_experiment_request request = ELLU_RECORD(struct ellu_get_experiment_request);
-	struct ellu_ref ref = ELLU_RECORD(struct ellu_ref);
 	struct reading reading = { .report = report, .reported = reported };
-	const struct ellu_error *error;
-	int64_t id;
+	int status = call_experiment(report->cli, operand, &reported->reply);
 	size_t n;
-	int r;
 
-	if (cli_is_id(operand, &id))
-		ref.id = &id;
-	else
-		ref.name = operand;
-	request.project = report->cli->arguments.project;
-	request.experiment = &ref;
-	r = ellu_get_experiment(report->cli->daemon, &request, &reported->reply, &error);
-	if (r < 0)
-		return cli_fail(r, error);
+	if (status != 0)
+		return status;
 	reported->experiment = reported->reply->experiment;
 	if (!reported->experiment->results) {
 		cli_error("experiment %s has no results yet", operand);
@@ -255,15 +245,15 @@ static int read_experiment(struct report *report, struct reported *reported, con
 	reported->criteria = calloc(n + 1, sizeof(*reported->criteria));
 	reading.criteria = calloc(n + 1, sizeof(*reading.criteria));
 	reading.row.criteria = calloc(n + 1, sizeof(*reading.row.criteria));
-	r = reported->criteria && reading.criteria && reading.row.criteria ? open_cases(reported) :
-									     cli_fail(-ENOMEM, NULL);
-	if (r == 0)
-		r = read_responses(&reading);
-	if (r == 0)
+	status = reported->criteria && reading.criteria && reading.row.criteria ?
+			 open_cases(reported) : cli_fail(-ENOMEM, NULL);
+	if (status == 0)
+		status = read_responses(&reading);
+	if (status == 0)
 		conclude(&reading);
 	free(reading.criteria);
 	free(reading.row.criteria);
-	return r;
+	return status;
 }
 
 /* ---- Comparing with the first ---- */
