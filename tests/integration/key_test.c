@@ -18,8 +18,10 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "daemon/base/sha256.h"
 #include "proto/generated/interface.h"
 #include "proto/method.h"
 #include "proto/record.h"
@@ -429,6 +431,68 @@ START_TEST(keys_stay_secret)
 }
 END_TEST
 
+static bool has_no_bytes(const char *path, void *key)
+{
+	size_t size;
+	char *content = file_read(path, &size);
+
+	ck_assert_msg(!content || !memmem(content, size, key, SHA256_SIZE), "%s holds a signing key", path);
+	free(content);
+	return true;
+}
+
+/* What a secret makes for the day, the region and the service, in both ways to write it. */
+static void look_for_signing_key(const struct daemon *daemon, const char *secret)
+{
+	const char *steps[] = { NULL, "eu-west-1", "bedrock", "aws4_request" };
+	char *first = text("AWS4%s", secret), digits[SHA256_TEXT_SIZE], date[16];
+	time_t now = time(NULL);
+	uint8_t key[SHA256_SIZE];
+
+	strftime(date, sizeof(date), "%Y%m%d", gmtime(&now));
+	steps[0] = date;
+	for (int i = 0; i < 4; i++) {
+		sha256_hmac(i == 0 ? (void *)first : key, i == 0 ? strlen(first) : SHA256_SIZE, steps[i],
+			    strlen(steps[i]), key);
+		sha256_text(key, digits);
+		n_found = 0;
+		dir_each_file(daemon_state_dir(daemon), look, digits);
+		dir_each_file(daemon_state_dir(daemon), has_no_bytes, key);
+		ck_assert_uint_eq(n_found, 0);
+		ck_assert(!strstr(answers, digits) && !strstr(daemon_log(daemon), digits));
+	}
+}
+
+/* A key of three parts, one of which never goes out: it signs. */
+START_TEST(keys_that_sign)
+{
+	static const int statuses[] = { 400, 403 };
+	struct daemon *daemon = daemon_start(&(struct daemon_options) {
+		.arguments = (const char *[]) { "--log-level=debug", NULL } });
+	struct wire *wire = daemon_connect(daemon);
+	char *key = random_key(), *secret = random_key(), *session = random_key();
+	const char *echo = start_echo();
+
+	answers = text("%s", "");
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(*statuses); i++) {
+		json_object *reply = run(wire, text("signed %d", statuses[i]), 3, text(
+			"'content':{'name':'signed %d','provider':'bedrock','llm_model_name':'m',"
+			"'llm_base_url':'%s/%d','api_key':'%s:%s:%s','custom':{'region':'eu-west-1'}}",
+			statuses[i], echo, statuses[i], key, secret, session));
+
+		ck_assert_msg(at_is(reply, "parameters.event.status", "FAILURE") &&
+			      strstr(at_text(reply, "parameters.event.error.message"), "2 of them: ****"),
+			      "%s", json_object_to_json_string(reply));
+	}
+	ask_everything(wire);
+	look_for(daemon, key);
+	look_for(daemon, secret);
+	look_for(daemon, session);
+	look_for_signing_key(daemon, secret);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
 /* A file that begins like one of certificates. */
 static char *certificates(void)
 {
@@ -659,6 +723,6 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(keys_stay_secret, moving_asks_for_the_key, a_key_in_plain_sight, references,
+	return RUN_SUITE(keys_stay_secret, keys_that_sign, moving_asks_for_the_key, a_key_in_plain_sight, references,
 			 memory_is_out_of_reach, no_core);
 }

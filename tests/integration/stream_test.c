@@ -30,7 +30,7 @@ static const struct provider {
 	const char *name, *base;
 } providers[] = {
 	{ "openai", "/v1" }, { "mistral", "/mistral/v1" }, { "anthropic", "" },
-	{ "cohere", "" }, { "gemini", "" },
+	{ "bedrock", "" }, { "cohere", "" }, { "gemini", "" },
 };
 #define N_PROVIDERS (sizeof(providers) / sizeof(providers[0]))
 

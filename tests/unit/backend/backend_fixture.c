@@ -44,7 +44,7 @@ static void start_sim(void)
 	out = fdopen(fds[0], "r");
 	ck_assert_int_eq(fscanf(out, "listening %47s", sim_url), 1);
 	fclose(out);
-	snprintf(base_url, sizeof(base_url), "%s%s", sim_url, TEST_IS_OPENAI ? "/v1" : "");
+	snprintf(base_url, sizeof(base_url), "%s/v1", sim_url);
 }
 
 void backend_fixture_setup(void)
@@ -150,7 +150,7 @@ struct ellu_llm_config test_config(void)
 	return (struct ellu_llm_config){
 		.struct_size = sizeof(struct ellu_llm_config),
 		.name = "test",
-		.provider = TEST_PROVIDER,
+		.provider = "openai",
 		.llm_model_name = "m",
 		.llm_base_url = base_url,
 		.max_retries = &max_retries,

@@ -11,11 +11,6 @@
 
 #define LINE_MAX_KEPT 512
 
-#ifndef TEST_PROVIDER
-#define TEST_PROVIDER "openai" // whose dialect the endpoint is asked in
-#endif
-#define TEST_IS_OPENAI (strcmp(TEST_PROVIDER, "openai") == 0)
-
 /* What calls of one number share, and what was heard of them. */
 struct flow {
 	int64_t number;

@@ -60,8 +60,7 @@ START_TEST(answers)
 	ck_assert_int_eq(sim_stat("without_key"), 0);
 	body = sim_last_body();
 	ck_assert_ptr_nonnull(strstr(body, "Be brief."));
-	if (TEST_IS_OPENAI)
-		ck_assert_ptr_null(strstr(body, "max_tokens"));
+	ck_assert_ptr_null(strstr(body, "max_tokens"));
 	ck_assert_ptr_null(strstr(body, "Authorization"));
 	ck_assert_ptr_nonnull(strstr(body, "key-1"));
 	free(body);
@@ -372,14 +371,12 @@ START_TEST(structured_output)
 		ck_assert_int_eq(exchange->call.attempts, 1);
 		exchange_free(exchange);
 	}
-	/* Two steps the first time, or one where there is but one; none the second. */
-	ck_assert_int_eq(sim_stat("calls"), TEST_IS_OPENAI ? 4 : 3);
+	/* Two steps the first time, none the second. */
+	ck_assert_int_eq(sim_stat("calls"), 4);
 	body = sim_last_body();
 	ck_assert_ptr_null(strstr(body, "schema"));
-	if (TEST_IS_OPENAI) {
-		ck_assert_ptr_nonnull(strstr(body, "json_object"));
-		ck_assert_ptr_nonnull(strstr(body, "max_completion_tokens"));
-	}
+	ck_assert_ptr_nonnull(strstr(body, "json_object"));
+	ck_assert_ptr_nonnull(strstr(body, "max_completion_tokens"));
 	free(body);
 	llm_target_unref(target);
 	backend_fixture_teardown();
