@@ -150,7 +150,51 @@ START_TEST(secrets)
 }
 END_TEST
 
+static bool sends(const struct llm_target *target, const char *line)
+{
+	for (const struct curl_slist *node = target->headers; node; node = node->next)
+		if (strcmp(node->data, line) == 0)
+			return true;
+	return false;
+}
+
+/* A custom provider's key goes where its config says, and as a Bearer's where it says nothing. */
+START_TEST(places_of_the_key)
+{
+	static const struct {
+		const char *body, *header, *line;
+		bool bearer;
+	} cases[] = {
+		{ "{\"q\":\"{{prompt}}\"}", "v", "X-Token: v", true },
+		{ "{\"q\":\"{{prompt}}\"}", "Token {{key}};", "X-Token: Token sk-0123456789;", false },
+		{ "{\"q\":\"{{prompt}}\",\"k\":\"{{key}}\"}", "v", "X-Token: v", false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct ellu_entry header = { "X-Token", cases[i].header };
+		struct ellu_llm_config config = minimal();
+		struct llm_target *target;
+		char custom[256], text[] = "It was sk-0123456789.";
+
+		snprintf(custom, sizeof(custom), "{\"body\":%s,\"text\":\"\"}", cases[i].body);
+		config.provider = "custom";
+		config.llm_base_url = "http://host/ask/?v=1";
+		config.api_key = "sk-0123456789";
+		config.custom = custom;
+		config.extra_headers = &header;
+		config.n_extra_headers = 1;
+		target = make(&config);
+		ck_assert_str_eq(target->url, "http://host/ask/?v=1");
+		ck_assert_msg(sends(target, cases[i].line), "%zu", i);
+		ck_assert_int_eq(sends(target, "Authorization: Bearer sk-0123456789"), cases[i].bearer);
+		target_redact(target, text, strlen(text));
+		ck_assert_str_eq(text, "It was *************.");
+		llm_target_unref(target);
+	}
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_TESTS(targets, bad_configs, ca_files, secrets);
+	return RUN_TESTS(targets, bad_configs, ca_files, secrets, places_of_the_key);
 }
