@@ -148,6 +148,7 @@ void stream_enter(struct llm_stream *stream, struct job *job)
 
 void stream_leave(struct llm_stream *stream)
 {
+	stream->attempts += stream->job->call->attempts;
 	stream->job = NULL;
 	(void)moves(stream, STREAM_AWAITED, STREAM_AWAY);
 	llm_stream_unref(stream);
@@ -159,7 +160,7 @@ void stream_restart(struct llm_stream *stream, int64_t attempt)
 	if (!stream->begun)
 		return;
 	stream->begun = false;
-	stream->reset = attempt;
+	stream->reset = stream->attempts + attempt;
 	stream_tell(stream);
 }
 

@@ -61,6 +61,7 @@ struct llm_stream {
 	struct stream_piece rest; // of an answer that is over
 	int64_t reset; // of the attempt that begins, to be told; 0: nothing of it is void
 	bool begun; // something of this attempt's answer was told
+	int64_t attempts; // of earlier calls with it, such as one whose answer did not do
 };
 
 /* ---- For the reader, on his loop ---- */

@@ -192,6 +192,23 @@ START_TEST(it_begins_anew)
 }
 END_TEST
 
+/* An answer that does not do is void in any case. */
+START_TEST(it_is_asked_for_again)
+{
+	struct heard heard;
+
+	start(NULL);
+	call(wire, &providers[0], ",'response_format':{'type':'object'}");
+	hear(wire, &heard);
+	ck_assert_str_eq(at_text(heard.task, "status"), "FAILURE");
+	ck_assert_int_eq(sim_stat(sim, "calls"), 2);
+	ck_assert_uint_eq(heard.n_resets, 1);
+	ck_assert_int_eq(heard.attempt, 2);
+	ck_assert_str_eq(heard.text, SAID);
+	end();
+}
+END_TEST
+
 static json_object *hear_one(struct wire *from)
 {
 	for (;;) {
@@ -321,6 +338,6 @@ END_TEST
 int main(void)
 {
 	return RUN_SUITE(it_comes_as_it_is_said, however_it_is_cut, it_begins_late, it_breaks_off,
-			 it_begins_anew, the_provider_stops_too, the_daemon_is_killed, a_slow_reader,
+			 it_begins_anew, it_is_asked_for_again, the_provider_stops_too, the_daemon_is_killed, a_slow_reader,
 			 tools);
 }
