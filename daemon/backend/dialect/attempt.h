@@ -23,7 +23,7 @@ enum error_hint {
 	HINT_STREAM_OPTIONS, // are not known there
 	HINT_KEY, // the key is refused, whatever the status says
 	HINT_MODEL, // and so is the model
-	HINT_QUOTA, // nothing is left to be spent there: waiting does not help
+	HINT_QUOTA, // nothing is left to be spent there, or the account is not served: waiting is no help
 };
 
 struct attempt {

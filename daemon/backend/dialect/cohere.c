@@ -51,7 +51,8 @@ static void put_effort(const struct llm_target *target, const char *effort, stru
 
 	if (!effort || !request_begin(target, FIELD_THINKING, body))
 		return;
-	buffer_text(body, tokens > 0 ? "{\"type\":\"enabled\",\"token_budget\":" : "{\"type\":\"disabled\"");
+	buffer_text(body, tokens > 0 ? "{\"type\":\"enabled\",\"token_budget\":" :
+				       "{\"type\":\"disabled\"");
 	if (tokens > 0)
 		buffer_int(body, tokens);
 	buffer_text(body, "}");

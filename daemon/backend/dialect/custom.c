@@ -120,8 +120,8 @@ static int take_path(const char *pointer, struct arena *arena, struct custom_pat
 	return pointer ? custom_path_take(pointer, arena, &path->steps, &path->n_steps) : 0;
 }
 
-static int take_settings(struct llm_target *target, const struct ellu_custom *given, bool *ret_has_key,
-			 struct fault *fault)
+static int take_settings(struct llm_target *target, const struct ellu_custom *given,
+			 bool *ret_has_key, struct fault *fault)
 {
 	struct arena *arena = &target->arena;
 	struct custom_settings *settings = arena_alloc(arena, sizeof(*settings));
@@ -229,7 +229,8 @@ static void put_texts(const char *const *texts, size_t n, struct buffer *body)
 }
 
 /* A parameter by its name, which is one. */
-static void put_param(const struct ellu_generation_params *params, const char *name, struct buffer *body)
+static void put_param(const struct ellu_generation_params *params, const char *name,
+		      struct buffer *body)
 {
 	const struct record_field *field = record_field_find(&ellu_generation_params_type, name);
 	const void *value = record_member(&ellu_generation_params_type, params, name);
@@ -251,8 +252,8 @@ static bool is(const char *place, const char *name)
 	return strcmp(place, name) == 0;
 }
 
-static bool stands_for_something(const struct llm_call *call, const struct ellu_generation_params *params,
-				 const char *place)
+static bool stands_for_something(const struct llm_call *call,
+				 const struct ellu_generation_params *params, const char *place)
 {
 	if (is(place, "messages") || is(place, "prompt") || is(place, "model"))
 		return true;

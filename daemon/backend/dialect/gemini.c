@@ -262,7 +262,8 @@ static void put_tools(const struct llm_call *call, struct buffer *body)
 static void put_tool_choice(const struct llm_call *call, struct buffer *body)
 {
 	const char *choice = call->tool_choice;
-	bool none = choice && strcmp(choice, "none") == 0, automatic = choice && strcmp(choice, "auto") == 0;
+	bool none = choice && strcmp(choice, "none") == 0;
+	bool automatic = choice && strcmp(choice, "auto") == 0;
 
 	if (!choice || !request_begin(call->target, FIELD_TOOL_CONFIG, body))
 		return;
