@@ -23,6 +23,7 @@
 
 struct backend;
 struct call;
+struct follow;
 struct queue;
 
 /* The rooms that methods use, and what they tell of the daemon. */
@@ -40,6 +41,7 @@ struct service {
 	bool stopping; // submissions are refused
 	int64_t n_under_way; // calls, and what else waits for the store
 	int64_t n_connections; // counted by the fronts
+	struct follow *submitters; // who waits for what he submitted; known to follow.c alone
 };
 
 /* A reply as methods make it; each front encodes it in its own way. */

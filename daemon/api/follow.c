@@ -18,6 +18,8 @@
 
 struct follow {
 	struct call *call; // a reference
+	struct follow *next; // service::submitters
+	struct follow **link; // NULL: it only watches
 	struct watch *watch;
 	int64_t task_id;
 	struct listener listener;
@@ -45,6 +47,10 @@ static void follow_end(struct follow *follow)
 {
 	struct call *call = follow->call;
 
+	if (follow->link)
+		*follow->link = follow->next;
+	if (follow->link && follow->next)
+		follow->next->link = follow->link;
 	call->on_gone = call->on_writable = NULL;
 	call->data = NULL;
 	user_stop_waiting(&follow->delta_turn);
@@ -245,13 +251,22 @@ static void on_cancelled(struct queue_steering *cancel, const struct ellu_task *
 	free(cancel);
 }
 
+/* Of those whose submissions came to the same task. */
+static bool is_last_submitter(const struct follow *follow)
+{
+	for (const struct follow *other = follow->call->service->submitters; other; other = other->next)
+		if (other != follow && other->task_id == follow->task_id)
+			return false;
+	return true;
+}
+
 static void on_gone(struct call *call)
 {
 	struct follow *follow = call->data;
 	struct queue_steering *cancel;
 
 	/* A daemon that stops closes its connections too: that cancels nothing. */
-	if (follow->cancel_on_disconnect && !call->service->stopping) {
+	if (follow->cancel_on_disconnect && !call->service->stopping && is_last_submitter(follow)) {
 		cancel = calloc(1, sizeof(*cancel));
 		if (cancel) {
 			cancel->what = QUEUE_CANCEL;
@@ -263,9 +278,20 @@ static void on_gone(struct call *call)
 	follow_end(follow);
 }
 
+static void add_submitter(struct follow *follow)
+{
+	struct follow **first = &follow->call->service->submitters;
+
+	follow->next = *first;
+	follow->link = first;
+	if (follow->next)
+		follow->next->link = &follow->next;
+	*first = follow;
+}
+
 /* NULL: the call was answered with why. */
 static struct watch *follow_new(struct call *call, int64_t task_id, int64_t after_sequence,
-				bool cancel_on_disconnect, double min_interval_seconds)
+				bool submitted, bool cancel_on_disconnect, double min_interval_seconds)
 {
 	struct follow *follow = calloc(1, sizeof(*follow));
 	struct watch_options options = {
@@ -296,6 +322,8 @@ static struct watch *follow_new(struct call *call, int64_t task_id, int64_t afte
 		return NULL;
 	}
 	follow->call = call_ref(call);
+	if (submitted)
+		add_submitter(follow);
 	call->data = follow;
 	call->on_gone = on_gone;
 	call->on_writable = on_writable;
@@ -308,7 +336,7 @@ static struct watch *follow_new(struct call *call, int64_t task_id, int64_t afte
 void follow_task(struct call *call, const struct ellu_task *task, int64_t after_sequence,
 		 double min_interval_seconds)
 {
-	struct watch *watch = follow_new(call, task->id, after_sequence,
+	struct watch *watch = follow_new(call, task->id, after_sequence, /* submitted= */ false,
 					 /* cancel_on_disconnect= */ false, min_interval_seconds);
 
 	if (watch && after_sequence < 0)
@@ -367,7 +395,7 @@ static void follow_submitted(struct call *call, struct queue_submission *submiss
 	}
 	ephemeral = task_kind_is_ephemeral(task_kind_from_name(op->ret_task->kind));
 	/* What an earlier run of it logged is no news of this one. */
-	watch = follow_new(call, op->ret_task->id, op->ret_finished ? -1 : 0,
+	watch = follow_new(call, op->ret_task->id, op->ret_finished ? -1 : 0, /* submitted= */ true,
 			   (ephemeral && !op->ret_existing) || (cancel && *cancel),
 			   *min_interval_seconds);
 	if (!watch)

@@ -285,7 +285,35 @@ START_TEST(criteria_once)
 }
 END_TEST
 
+/* Two have asked for the same, and to leave means to cancel: the last of them does. */
+START_TEST(the_last_who_leaves_cancels)
+{
+	struct sim *sim = sim_start((const char *[]) { "--hang_rate=1", NULL });
+	struct wire *wires[2];
+	int64_t id = 0;
+
+	begin(sim);
+	for (int i = 0; i < 2; i++) {
+		wires[i] = daemon_connect(server);
+		wire_start(wires[i], "'more':true", "GetOrGenerateCriteria", GET_OR_GENERATE,
+			   ",\"cancel_on_disconnect\":true");
+		id = at_int(wire_next(wires[i]), "parameters.event.task_id");
+	}
+	sim_await(sim, "in_flight", 1);
+	ck_assert_uint_eq(json_object_array_length(list_all(wire, "ListTasks", "%s", "")), 1);
+	wire_close(wires[0]);
+	/* By the time that these are answered, its leaving has been seen. */
+	for (int i = 0; i < 3; i++)
+		wire_call(daemon_connect(server), "CreateCollection", "{'collection':{'name':'after %d'}}", i);
+	ck_assert_str_eq(at_text(wire_call(wire, "GetTask", "{'id':%lld}", (long long)id), "task.status"), "STARTED");
+	wire_close(wires[1]);
+	json_object_put(task_await_status(server, id, "REVOKED"));
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(simulated, whatever_it_answers, killed, made_up_criteria, criteria_once);
+	return RUN_SUITE(simulated, whatever_it_answers, killed, made_up_criteria, criteria_once,
+			 the_last_who_leaves_cancels);
 }
