@@ -284,7 +284,7 @@ static const struct command fixed[] = {
 	{ "schema", "", 0, 0, "print the JSON schema of experiment files, for editors", NULL, NULL,
 	  command_schema, .method = NULL },
 	{ "export", "EXPERIMENT", 1, 1, "write an experiment, and all that came of it, into an archive",
-	  archive_details, NULL, command_export, .method = "GetExperiment", .own_operands = true },
+	  archive_details, NULL, command_export, .method = "GetExperiment" },
 	{ "import", "FILE", 1, 1, "take in an archive, or make an experiment file of a promptfoo configuration",
 	  promptfoo_details, promptfoo_options, command_import, .method = NULL, .own_output = true },
 	{ "rate", "[EXPERIMENT]", 0, 1, "rate responses again, or by other criteria", rate_details,

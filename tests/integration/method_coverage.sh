@@ -1,7 +1,8 @@
 #!/bin/sh
 # method_coverage.sh COMMAND SOURCE GENERATED PYTHON-INTERFACE: prints what each method of the interface has: a
-# command, functions in C and in Python (where the package was made), and a test that calls it. Fails where
-# one lacks any. Over D-Bus all are to be had by `Call`, which takes them as they come.
+# command, functions in C and in Python (where the package was made), what `Call` on D-Bus makes of it, and a
+# test that calls it. Fails where one lacks any. On D-Bus a call has one answer: of what makes a task the
+# task, of a list a page, of what follows a task its end; what never ends is refused (bus_test).
 set -eu
 command=$1 source=$2 generated=$3 python=$4
 scratch=$(mktemp -d)
@@ -33,7 +34,15 @@ while read -r method name; do
 		in_python=$(sed -n "s/^    def \($function\|${function}_stream\)(.*/\1/p" "$python" | head -n 1)
 	fi
 	test=$(called "$method" "$function")
-	printf '%-28s %-26s %-30s %-30s %s\n' "$method" "$name" "$function" "$in_python" "${test#"$source/"}"
+	case $(grep "^{\"name\":\"$method\"," "$generated/interface.json") in
+	*'"name":"detach"'*) on_bus='the task' ;;
+	*'"replies":"pages"'*) on_bus='a page' ;;
+	*'"replies":"events"'*'"follows_task":true'*) on_bus='its end' ;;
+	*'"replies":"events"'*) on_bus=refused ;;
+	*) on_bus='the reply' ;;
+	esac
+	printf '%-28s %-26s %-30s %-30s %-9s %s\n' "$method" "$name" "$function" "$in_python" "$on_bus" \
+		"${test#"$source/"}"
 	if [ "$name" = api ] || [ -z "$function" ] || [ -z "$in_python" ] || [ -z "$test" ]; then
 		echo "$method lacks something" >&2
 		failed=1

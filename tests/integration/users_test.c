@@ -44,7 +44,19 @@ static void see_nothing(struct wire *wire, void *userdata)
 		wire_refused(wire, "NotFound", "ListRatings", "{'experiment':{%s}}", ref);
 		wire_refused(wire, "NotFound", "RunExperiment", "{'experiment':{%s}}", ref);
 		wire_refused(wire, "NotFound", "CloneExperiment", "{'experiment':{%s}}", ref);
+		wire_refused(wire, "NotFound", "UpdateExperiment", "{'experiment':{%s},'name':'mine'}", ref);
+		wire_refused(wire, "NotFound", "DeleteExperiment", "{'experiment':{%s}}", ref);
+		wire_refused(wire, "NotFound", "AddEpochs", "{'experiment':{%s},'epochs':1}", ref);
+		wire_refused(wire, "NotFound", "AddResponses",
+			     "{'experiment':{%s},'responses':[{'row':1,'response_text':'x'}]}", ref);
+		wire_refused(wire, "NotFound", "RateExperiment", "{'experiment':{%s}}", ref);
+		wire_refused(wire, "NotFound", "RateResponses", "{'experiment':{%s}}", ref);
+		wire_refused(wire, "NotFound", "RetryFailed", "{'experiment':{%s}}", ref);
+		wire_refused(wire, "NotFound", "CompareExperiments", "{'experiments':[{%s}]}", ref);
+		wire_refused(wire, "NotFound", "ListComparedCases", "{'experiments':[{%s}]}", ref);
 	}
+	wire_refused(wire, "NotFound", "AnnotateResponse", "{'response_id':1,'annotation':'x'}");
+	wire_refused(wire, "NotFound", "EditRating", "{'rating_id':1,'rating':'NO'}");
 	wire_refused(wire, "NotFound", "GetCollection", "{'collection':{'id':1}}");
 	wire_refused(wire, "NotFound", "ListTemplateVariables", "{'collection':{'id':1}}");
 	wire_refused(wire, "NotFound", "ClearCollection", "{'collection':{'id':1}}");
