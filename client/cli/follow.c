@@ -213,11 +213,15 @@ static void on_interrupted(struct follow *all, size_t n, struct progress_bar *ba
 
 /* ---- Why it waits ---- */
 
-/* A task that is on hold for its budget goes on when somebody raises it. Where nobody looks on,
- * waiting for that has no end. 0 to go on, else the exit status. */
-static int tell_budget(struct follow *follow, bool is_told)
+/* A task that is on hold for its budget goes on when somebody raises it, or on another day. Where nobody
+ * looks on, waiting for that has no end. 0 to go on, else the exit status. */
+static int tell_budget(struct follow *follow, bool is_told, const char *reason)
 {
-	if (!is_told) {
+	/* The project's limit of the day says itself how to go on. */
+	if (!is_told && reason && strstr(reason, "daily_cost_limit")) {
+		cli_error("task %lld is on hold: %s. What was recorded is kept.",
+			  (long long) follow->task_id, reason);
+	} else if (!is_told) {
 		cli_error("task %lld is on hold: its cost limit is reached. What was recorded is kept.",
 			  (long long) follow->task_id);
 		fprintf(stderr, "It goes on with a higher one: elluminate task tune %lld --cost-limit "
@@ -235,7 +239,7 @@ static int on_hold(struct follow *follow, const char *hold, const char *reason)
 
 	snprintf(follow->told_hold, sizeof(follow->told_hold), "%s", hold);
 	if (strcmp(hold, "budget") == 0)
-		return tell_budget(follow, is_told);
+		return tell_budget(follow, is_told, reason);
 	if (is_told)
 		return 0;
 	if (strcmp(hold, "user") == 0)

@@ -16,6 +16,7 @@ static method_handler_fn *const handlers[_METHOD_MAX] = {
 	[METHOD_RESUME_TASK] = api_steer_task,
 	[METHOD_RETRY_TASK] = api_retry_task,
 	[METHOD_TUNE_TASK] = api_tune_task,
+	[METHOD_UPDATE_PROJECT] = api_update_project,
 	[METHOD_WATCH_TASK] = api_watch_task,
 };
 

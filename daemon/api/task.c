@@ -271,3 +271,18 @@ int api_prune_tasks(struct call *call)
 	prune_start(call->service->queue, prune);
 	return 0;
 }
+
+/* ---- UpdateProject ---- */
+
+/* Another limit of the day may let tasks go on. An administrator may have changed anybody's. */
+static void on_project(struct call *call, struct store_request *request)
+{
+	call_reply_stored(call, request);
+	queue_release_budgets(call->service->queue,
+			      call->principal.scopes & PRINCIPAL_SEES_ALL ? -1 : call->principal.uid);
+}
+
+int api_update_project(struct call *call)
+{
+	return call_run_method(call, on_project);
+}

@@ -120,6 +120,10 @@ struct backend_flow_options {
 	void *userdata;
 };
 
+/* What a call may cost, in nanodollars: by the length of what it asks and the longest answer that it
+ * allows. Before anything is known of how long answers are. */
+int64_t llm_call_estimate(const struct llm_call *call);
+
 /* Any thread, as all below. -ENOMEM. What of an endpoint's outage a flow waits out, and what it only
  * fails by, depends on whether it was ever answered there: a task has one flow. */
 int backend_flow_open(struct backend *backend, const struct backend_flow_options *options,

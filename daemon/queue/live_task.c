@@ -65,6 +65,7 @@ struct live_task *live_task_remove(struct live_tasks *tasks, struct live_task *t
 	tasks->n--;
 	if (task->limit_timer)
 		event_free(task->limit_timer);
+	free(task->hold_reason);
 	arena_done(&task->progress_arena);
 	llm_stream_unref(task->stream);
 	free(task);
@@ -181,8 +182,19 @@ const char *live_task_hold(const struct live_task *task)
 	return task->lasting_hold ? task->lasting_hold : live_task_moment_hold(task);
 }
 
+void live_task_set_hold(struct live_task *task, const char *hold, const char *reason)
+{
+	free(task->hold_reason);
+	task->hold_reason = reason ? strdup(reason) : NULL;
+	task->lasting_hold = hold;
+	if (hold && strcmp(hold, TASK_HOLD_BUDGET) == 0)
+		budget_await(task->queue);
+}
+
 const char *live_task_hold_reason(const struct live_task *task, const char *hold)
 {
+	if (hold && task->lasting_hold && strcmp(hold, task->lasting_hold) == 0)
+		return task->hold_reason;
 	return hold == storage_hold ? store_trouble_text(task->queue->trouble) : NULL;
 }
 

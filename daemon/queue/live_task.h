@@ -45,6 +45,7 @@ struct live_task {
 	int64_t sequence_read; // the last one that a monitor had from the store
 	enum live_state state; // live_task_move() alone changes it
 	enum task_status status; // what lies in the task's row, and the next
+	char *hold_reason; // of that, or NULL
 	const char *lasting_hold; // static text, or NULL, here and below
 	const char *work_hold; // what its worker says of the moment
 	struct schedule_entry schedule;
@@ -96,6 +97,8 @@ int live_task_place(struct live_task *task);
  * and may have a sentence on; NULL, here too: none. */
 const char *live_task_hold(const struct live_task *task);
 const char *live_task_moment_hold(const struct live_task *task);
+/* The one that lasts; `reason` is copied, or NULL. */
+void live_task_set_hold(struct live_task *task, const char *hold, const char *reason);
 const char *live_task_hold_reason(const struct live_task *task, const char *hold);
 /* Running time of the present claim, in microseconds: time on hold is none, but for what a
  * provider makes the task wait. */

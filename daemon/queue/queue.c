@@ -193,7 +193,8 @@ void queue_overlay(struct queue *queue, struct ellu_task *record)
 		return;
 	if (!record->hold)
 		record->hold = live_task_moment_hold(task);
-	record->hold_reason = live_task_hold_reason(task, record->hold);
+	if (!record->hold_reason)
+		record->hold_reason = live_task_hold_reason(task, record->hold);
 	record->running_seconds += (double)live_task_elapsed(task) / USEC_PER_SEC;
 }
 
@@ -245,7 +246,7 @@ static int add_pending(struct queue *queue, const struct pending_task *pending)
 	task->status = TASK_PENDING;
 	task->schedule.uid = pending->uid;
 	task->schedule.turn.priority = task_priority_from_name(pending->priority);
-	task->lasting_hold = running_lasting_hold(pending->hold);
+	live_task_set_hold(task, running_lasting_hold(pending->hold), NULL);
 	task->suspect = pending->suspect;
 	(void)live_task_place(task);
 	return 0;
@@ -269,6 +270,7 @@ static void on_pending(struct store_request *request)
 	} else {
 		queue->ready(queue->userdata);
 		queue_claim_next(queue);
+		queue_release_budgets(queue, -1); // it may be another day
 	}
 	queue_count_outstanding(queue, -1);
 }
@@ -358,6 +360,8 @@ int queue_new(const struct queue_options *options, struct queue **ret_queue)
 	if (r == 0)
 		r = trial_init(queue);
 	if (r == 0)
+		r = budget_init(queue);
+	if (r == 0)
 		r = rejections_new(&queue->rejections);
 	if (r == 0)
 		r = work_new(options->n_workers, options->loop, options->store, options->backend,
@@ -383,6 +387,7 @@ struct queue *queue_free(struct queue *queue)
 	live_tasks_each(&queue->tasks, remove_task);
 	log_backlog_done(&queue->log_backlog);
 	trial_done(&queue->trial);
+	budget_done(queue);
 	rejections_free(queue->rejections);
 	schedule_free(queue->schedule);
 	free(queue);

@@ -97,6 +97,10 @@ struct queue_steering {
 };
 void queue_steer_task(struct queue *queue, struct queue_steering *steering);
 
+/* What may be spent, or has been, is another than before: tasks on hold for it go on, where nothing
+ * keeps them. Of one user, or (-1) of all. */
+void queue_release_budgets(struct queue *queue, int64_t uid);
+
 /* Adds to a record read from the store what only the queue knows: a hold of the moment. */
 void queue_overlay(struct queue *queue, struct ellu_task *task);
 

@@ -3,6 +3,7 @@
  *
  *	queue.c	submissions, start, stop and drain
  *	running.c	a task from its claim to its end, and what its owner wants of it meanwhile
+ *	budget.c	who is on hold for what was spent, and when that is over
  *	live_task.c	the state that it is in
  *	trial.c, schedule.c, rejections.c	who may start, and when
  *	watch.c, monitor.c, news.c	who is told of it
@@ -36,6 +37,8 @@ struct queue {
 	void (*stopped)(void *userdata);
 	void *userdata; // of `ready`, then of `stopped`
 	struct tasks_pending_page page;
+	struct event *day; // armed while a task is on hold for its budget
+	int64_t budget_day; // when those were looked at last
 };
 
 static inline bool queue_is_open(const struct queue *queue)
@@ -64,6 +67,13 @@ void running_take_record(struct live_task *task, const struct ellu_task *record)
 void running_start(struct live_task *task, const struct ellu_task *record, int64_t attempt);
 /* It ran for its time limit. */
 void running_time_is_up(struct live_task *task);
+/* It is on hold for its budget: looks again when it is another day. */
+void budget_await(struct queue *queue);
+int budget_init(struct queue *queue);
+void budget_done(struct queue *queue);
+/* It may go on, for all that was known when it asked. */
+void running_take_hold(struct live_task *task, const struct store_request *request,
+		       const struct ellu_task *record);
 /* What a stop or a drain does with a task, whenever it comes upon it. */
 void running_halt(struct live_task *task);
 /* The static text of a hold that lies in a task's row; NULL for NULL. */

@@ -38,7 +38,7 @@ void running_take_record(struct live_task *task, const struct ellu_task *record)
 	task->experiment_id = record->experiment_id ? *record->experiment_id : 0;
 	task->time_limit_usec = (int64_t)(record->time_limit_seconds * USEC_PER_SEC);
 	task->run_before_usec = (int64_t)(record->running_seconds * USEC_PER_SEC);
-	task->lasting_hold = running_lasting_hold(record->hold);
+	live_task_set_hold(task, running_lasting_hold(record->hold), record->hold_reason);
 	if (record->progress)
 		live_task_set_progress(task, record->progress);
 }
@@ -141,8 +141,8 @@ static void take_change(struct live_task *task, const struct store_request *requ
 }
 
 /* A change of the hold was committed: the same for it. */
-static void take_hold(struct live_task *task, const struct store_request *request,
-		      const struct ellu_task *record)
+void running_take_hold(struct live_task *task, const struct store_request *request,
+		       const struct ellu_task *record)
 {
 	running_take_record(task, record);
 	live_task_set_clock(task);
@@ -498,7 +498,7 @@ static void tune(struct live_task *task, const struct task_tune *op)
 	schedule_set_priority(task->queue->schedule, &task->schedule,
 			      task_priority_from_name(record->priority));
 	if (op->ret_released)
-		take_hold(task, &op->request, record);
+		running_take_hold(task, &op->request, record);
 	if (task->run && work_tune(task->run, &tuning) < 0)
 		log_error("task %" PRId64 ": out of memory: it is tuned when it is started again",
 			  task->id);
@@ -516,7 +516,7 @@ static const struct ellu_task *take_steering(struct queue_steering *steering, st
 		return steering->cancel.ret_task;
 	case QUEUE_PAUSE:
 		if (task && steering->pause.ret_changed)
-			take_hold(task, request, steering->pause.ret_task);
+			running_take_hold(task, request, steering->pause.ret_task);
 		/* Whoever resumes does not want to wait out what an endpoint once asked for. */
 		if (request->result == 0 && steering->pause.resume)
 			(void)backend_lift_pauses(steering->queue->options.backend,

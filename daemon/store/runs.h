@@ -61,6 +61,14 @@ struct taken_today {
 	int64_t tokens;
 };
 
+/* What a project may spend on a day, and has, as far as that is recorded. */
+struct daily_budget {
+	bool limited;
+	int64_t limit; // nanodollars
+	int64_t spent;
+	int64_t day; // of UTC, since 1970
+};
+
 /* A pinned run: snapshots, with key, limits and URL of the live configs. One that rates has no
  * template and no config, and one epoch, 0: its cases all have their response. */
 struct run_spec {
@@ -93,6 +101,7 @@ struct run_spec {
 	int64_t input_tokens; // recorded so far, ratings' included
 	int64_t output_tokens;
 	int64_t cost_nanodollars; // -1: no price was known
+	struct daily_budget today; // the project's
 };
 
 /* Who pays for a call, and for what; without a config nobody. */
@@ -113,6 +122,7 @@ struct spent {
 	int64_t cached_tokens;
 	int64_t output_tokens;
 	int64_t cost_nanodollars;
+	struct daily_budget ret_today; // of the project, with `calls`
 };
 
 /* The run of a task. */

@@ -84,6 +84,7 @@ struct task_pause {
 	struct store_request request;
 	int64_t task_id;
 	bool resume;
+	bool of_budget; // from that hold alone, where nothing keeps it there; or else nothing is changed
 	bool ret_changed;
 	const struct ellu_task *ret_task; // as it is now
 };

@@ -204,6 +204,7 @@ static void on_recorded(struct store_request *request)
 	const struct response_record *record = &open_case->record;
 
 	open_case->asking.route->uncommitted--;
+	run_call_recorded(&open_case->asking, &record->spent);
 	if (run_take_answer(&run->base, request)) {
 		open_case->response_id = record->ret_response_id;
 		if (record->ret_unfit.code)

@@ -132,6 +132,7 @@ static void on_recorded(struct store_request *request)
 	struct open_case *open_case = judgement->open_case;
 
 	judgement->asking.route->uncommitted--;
+	run_call_recorded(&judgement->asking, &record->spent);
 	run->steps -= judgement->steps;
 	if (run_take_answer(&run->base, request)) {
 		if (record->ret_unfit.code)

@@ -9,13 +9,71 @@
 #include "proto/money.h"
 #include "proto/usage.h"
 
-/* ---- Calls ---- */
+#define SECONDS_A_DAY 86400
 
-bool route_has_room(const struct route *route)
+/* ---- Cost ---- */
+
+void run_price(struct run *run, const struct ellu_llm_config *config)
 {
+	run->priced |= config && config->price_input && config->price_output;
+}
+
+static int64_t spent(const struct run *run)
+{
+	return run->progress.cost_nanodollars < 0 ? 0 : run->progress.cost_nanodollars;
+}
+
+static bool is_today(const struct daily_budget *today)
+{
+	return clock_wall_usec() / (SECONDS_A_DAY * USEC_PER_SEC) == today->day;
+}
+
+/* What may be spent still, by the lower of both limits. */
+static int64_t left(const struct run *run)
+{
+	int64_t limit = run->task.tuning.cost_limit;
+	int64_t most = limit < 0 ? INT64_MAX : limit - spent(run);
+	int64_t today = run->today.limit - (is_today(&run->today) ? run->today.spent : 0);
+
+	return run->today.limited && today < most ? today : most;
+}
+
+/* What is not known to cost anything is held against nothing. */
+static bool is_limited(const struct run *run)
+{
+	return (run->task.tuning.cost_limit >= 0 || run->today.limited) &&
+	       (run->priced || run->progress.cost_nanodollars >= 0);
+}
+
+bool run_may_spend(struct run *run)
+{
+	if (run->over_budget)
+		return false;
+	if (!is_limited(run))
+		return true;
+	if (run->n_outstanding == 0)
+		run->pending_cost = 0;
+	if (left(run) <= 0) {
+		run->over_budget = true;
+		run_drain_calls(run);
+		return false;
+	}
+	return run->pending_cost < left(run);
+}
+
+/* ---- Room ---- */
+
+/* What waits in the backend is issued at once where another call ends: under a limit of cost nothing
+ * does, for it to be held against what that call came to. */
+bool route_has_room(const struct run *run, const struct route *route)
+{
+	if (is_limited(run) && (route->handed >= route->cap || run->pending_cost >= left(run)))
+		return false;
 	return route->uncommitted < route->cap &&
 	       route->handed + route->uncommitted < 2 * route->cap;
 }
+
+/* ---- Calls ---- */
 
 /* The endpoint is there, so what could not reach it failed for its own. */
 static void route_reached(struct route *route)
@@ -46,13 +104,28 @@ static void route_hold(struct route *route, struct run_call *call)
 struct lost {
 	struct run_spend op;
 	struct run *run;
+	int64_t unrecorded;
 };
+
+static void run_settle(struct run *run, int64_t unrecorded, const struct spent *spent)
+{
+	run->pending_cost -= unrecorded;
+	if (spent && spent->calls)
+		run->today = spent->ret_today;
+}
+
+void run_call_recorded(struct run_call *call, const struct spent *spent)
+{
+	run_settle(call->run, call->unrecorded, spent);
+	call->unrecorded = 0;
+}
 
 static void on_lost(struct store_request *request)
 {
 	struct lost *lost = container_of(request, struct lost, op.request);
 	struct run *run = lost->run;
 
+	run_settle(run, lost->unrecorded, &lost->op.spent);
 	if (run_take_answer(run, request))
 		progress_add_usage(&run->progress, lost->op.input_tokens, lost->op.output_tokens,
 				   lost->op.cost_nanodollars);
@@ -103,13 +176,16 @@ void run_call_lost(struct run_call *call)
 		usage_add(&op.cached_tokens, call->cached_tokens);
 		usage_add(&op.cost_nanodollars, call->cost_nanodollars);
 	}
-	if (op.input_tokens <= 0 && op.output_tokens <= 0 && op.cost_nanodollars <= 0)
+	lost = op.input_tokens > 0 || op.output_tokens > 0 || op.cost_nanodollars > 0 ?
+		       calloc(1, sizeof(*lost)) : NULL;
+	if (!lost) {
+		run_call_recorded(call, NULL);
 		return;
-	lost = calloc(1, sizeof(*lost));
-	if (!lost)
-		return;
+	}
 	lost->op = op;
 	lost->run = run;
+	lost->unrecorded = call->unrecorded;
+	call->unrecorded = 0;
 	run_expect(run, &lost->op.request, on_lost);
 	store_run_spend(run->host.store, &lost->op);
 }
@@ -147,6 +223,20 @@ static void take_outcome(struct run_call *call)
 	}
 }
 
+static void take_cost(struct run_call *call)
+{
+	int64_t cost = call->call.cost_nanodollars;
+
+	call->run->pending_cost -= call->estimate;
+	call->estimate = 0;
+	if (cost < 0)
+		return;
+	call->run->pending_cost += cost;
+	call->unrecorded += cost;
+	call->route->n_priced++;
+	call->route->priced_cost += cost;
+}
+
 static void on_done(struct llm_call *done)
 {
 	struct run_call *call = container_of(done, struct run_call, call);
@@ -154,6 +244,7 @@ static void on_done(struct llm_call *done)
 
 	run->n_outstanding--;
 	call->route->handed--;
+	take_cost(call);
 	take_outcome(call);
 	run_go_on(run);
 }
@@ -202,8 +293,15 @@ void run_call_init(struct run_call *call, struct run *run, struct route *route,
 
 void run_call_submit(struct run_call *call)
 {
+	struct run *run = call->run;
+	const struct route *route = call->route;
+
+	if (is_limited(run))
+		call->estimate = route->n_priced ? route->priced_cost / route->n_priced :
+						   llm_call_estimate(&call->call);
+	run->pending_cost += call->estimate;
 	call->route->handed++;
-	call->run->n_outstanding++;
+	run->n_outstanding++;
 	backend_submit(call->run->flow, &call->call);
 }
 
@@ -266,38 +364,22 @@ void run_tune(struct run *run, const struct work_tuning *tuning)
 	run_go_on(run);
 }
 
-/* ---- Cost ---- */
-
-void run_price(struct run *run, const struct ellu_llm_config *config)
-{
-	run->priced |= config && config->price_input && config->price_output;
-}
-
-static int64_t spent(const struct run *run)
-{
-	return run->progress.cost_nanodollars < 0 ? 0 : run->progress.cost_nanodollars;
-}
-
-bool run_may_spend(struct run *run)
-{
-	int64_t limit = run->task.tuning.cost_limit;
-	bool known = run->priced || run->progress.cost_nanodollars >= 0;
-
-	if (!run->over_budget && limit >= 0 && spent(run) >= limit && known) {
-		run->over_budget = true;
-		run_drain_calls(run);
-	}
-	return !run->over_budget;
-}
-
 void run_log_spent(struct run *run)
 {
+	int64_t own = run->task.tuning.cost_limit;
+	bool is_own = own >= 0 && spent(run) >= own;
 	char cost[MONEY_TEXT_SIZE], limit[MONEY_TEXT_SIZE];
 
-	money_format(spent(run), cost);
-	money_format(run->task.tuning.cost_limit, limit);
-	run_log_line(&run->log, "$%s were spent, the cost_limit is $%s: nothing more is asked for",
-		     cost, limit);
+	money_format(is_own ? spent(run) : run->today.spent, cost);
+	money_format(is_own ? own : run->today.limit, limit);
+	if (is_own)
+		run_log_line(&run->log, "$%s were spent, the cost_limit is $%s: nothing more is asked for, "
+			     "until `elluminate task tune %" PRId64 " --cost-limit DOLLARS` raises it",
+			     cost, limit, run->task.task_id);
+	else
+		run_log_line(&run->log, "$%s were spent today in the project, its daily_cost_limit is $%s: "
+			     "nothing more is asked for until tomorrow (UTC), or until `elluminate project "
+			     "update NAME --daily-cost-limit DOLLARS` raises it", cost, limit);
 }
 
 void run_describe_cost(struct run *run)

@@ -227,6 +227,7 @@ int run_begin(struct run *run, const struct run_spec *spec)
 		return -ENOMEM;
 	run->id = spec->run_id;
 	run->project_id = spec->project_id;
+	run->today = spec->today;
 	run_describe_cost(run);
 	note_ignored(run, spec);
 	run->kind->tune(run);

@@ -116,6 +116,7 @@ struct route {
 	int handed; // calls with the backend
 	int uncommitted; // answers whose record is not committed
 	bool reached; // the endpoint answered, be it with an error
+	int64_t n_priced, priced_cost; // answers that came with a cost, and it
 	struct run_call *held; // came back unreachable while nothing was reached
 	size_t n_held;
 };
@@ -129,6 +130,8 @@ struct run_call {
 	int64_t epoch; // that counts what it takes
 	bool again; // it is asked once more; what it took before is:
 	int64_t input_tokens, output_tokens, cached_tokens, cost_nanodollars;
+	int64_t estimate; // what it may cost, while it is with the backend
+	int64_t unrecorded; // what it did cost, until that is recorded
 	void (*answered)(struct run_call *call);
 	void (*failed)(struct run_call *call); // with call.fault
 	struct run_call *next; // route::held
@@ -150,7 +153,7 @@ int run_target_new(const struct ellu_llm_config *config, const struct taken_toda
 struct spend_source run_source(const struct run *run, const struct llm_target *target);
 /* It was spent for nothing, as far as it was: no record will say so. */
 void run_call_lost(struct run_call *call);
-bool route_has_room(const struct route *route);
+bool route_has_room(const struct run *run, const struct route *route);
 
 /* The lower of two caps, of which 0 is none. */
 int run_lower_cap(int cap, int other);
@@ -158,8 +161,12 @@ int run_lower_cap(int cap, int other);
 int run_cap_of(const struct run *run, const struct ellu_llm_config *config);
 /* Whether one of the configs (NULL: none) says what its calls cost. */
 void run_price(struct run *run, const struct ellu_llm_config *config);
-/* Whether the cost limit allows to issue something. Once it does not, it stays so for the run. */
+/* What the call did cost is recorded, and counts as that; `spent` says of it what is left of the day. */
+void run_call_recorded(struct run_call *call, const struct spent *spent);
+/* Whether limits of cost allow to issue something: what is in flight counts by estimate, until it is
+ * recorded. Once one is reached by what was spent, it stays so for the run. */
 bool run_may_spend(struct run *run);
+/* Which limit is reached, and how to go on. */
 void run_log_spent(struct run *run);
 /* Says it if the cost limit has no effect. */
 void run_describe_cost(struct run *run);
@@ -181,6 +188,8 @@ struct run {
 	bool held_up; // by the provider: none of its calls can go
 	bool over_budget; // nothing is issued any more
 	bool priced; // what its calls cost is known
+	int64_t pending_cost; // of its calls: estimated, or unrecorded
+	struct daily_budget today; // of the project, as it was recorded last
 	const char *ignored[LLM_CONFIG_PARAMS_MAX]; // parameters that are not sent
 	size_t n_ignored;
 	int flow_connections;

@@ -31,7 +31,7 @@ static bool has_measure_left(const struct open_case *open_case)
  * others' work gets its turn. */
 static void issue_judgements(struct experiment_run *run)
 {
-	while (run->base.phase == RUN_RUNNING && run->judging && route_has_room(run->judging_route) &&
+	while (run->base.phase == RUN_RUNNING && run->judging && route_has_room(&run->base, run->judging_route) &&
 	       run->steps < REGEX_STEPS_MAX && run_may_hold(&run->base, RUN_QUESTIONS)) {
 		struct open_case *open_case = run->judging;
 
@@ -116,9 +116,11 @@ static const struct run_case *peek_case(struct experiment_run *run)
 
 /* ---- Cases ---- */
 
-static bool may_generate(const struct route *route)
+static bool may_generate(const struct experiment_run *run)
 {
-	return route_has_room(route) && route->handed < route->cap + (route->cap + 1) / 2;
+	const struct route *route = run->generating;
+
+	return route_has_room(&run->base, route) && route->handed < route->cap + (route->cap + 1) / 2;
 }
 
 static void issue_cases(struct experiment_run *run)
@@ -127,7 +129,7 @@ static void issue_cases(struct experiment_run *run)
 	       run_may_hold(&run->base, RUN_ITEMS)) {
 		const struct run_case *row = peek_case(run);
 
-		if (!row || (row->response_id == 0 && !may_generate(run->generating)))
+		if (!row || (row->response_id == 0 && !may_generate(run)))
 			break;
 		run->pages[run->page].next++;
 		case_start(run, row);

@@ -694,6 +694,33 @@ static double add_part(int64_t *whole, int64_t part, int64_t price)
 	return (double)part * (double)price;
 }
 
+/* A token is so many bytes of most texts, and an answer so many tokens where nothing limits it. */
+#define TOKEN_BYTES 4
+#define ANSWER_TOKENS 512
+#define SHOWN_TOKENS 1000 // and of what is shown, an image or a document
+
+int64_t llm_call_estimate(const struct llm_call *call)
+{
+	const struct llm_target *target = call->target;
+	const int64_t *max_tokens = call->params && call->params->max_tokens ? call->params->max_tokens :
+									      target->params.max_tokens;
+	size_t bytes = call->system_message ? strlen(call->system_message) : 0;
+	struct token_counts tokens = { .output = max_tokens ? *max_tokens : ANSWER_TOKENS };
+	int64_t cost;
+
+	for (size_t i = 0; i < call->n_messages; i++) {
+		const struct ellu_message *message = call->messages[i];
+
+		bytes += message->content ? strlen(message->content) : 0;
+		for (size_t j = 0; j < message->n_parts; j++)
+			bytes += message->parts[j]->text ? strlen(message->parts[j]->text) :
+							   SHOWN_TOKENS * TOKEN_BYTES;
+	}
+	tokens.input = (int64_t)(bytes / TOKEN_BYTES);
+	cost = target_cost(target, &tokens);
+	return cost < 0 ? 0 : cost;
+}
+
 int64_t target_cost(const struct llm_target *target, const struct token_counts *tokens)
 {
 	int64_t input = tokens->input, output = tokens->output;

@@ -32,7 +32,7 @@ struct store_request {
 	enum store_lane lane; // set by the operation
 	bool again; // set by the operation: it goes on in another transaction, behind what waits
 	bool patient; // set by the operation: it waits while the store is busy, or the disk full
-	const struct spent *spent; // set by the operation: what it records was paid for; NULL: nothing
+	struct spent *spent; // set by the operation: what it records was paid for; NULL: nothing
 	void *state; // the operation's own, in the arena, while it goes on; NULL at first
 	int64_t took_usec; // of a processor's time, so far
 	int64_t steps; // of SQLite's machine, where statements are checked

@@ -27,6 +27,7 @@ static const char resources[] =
 	" default_llm_config_id INTEGER REFERENCES llm_configs,"
 	" rating_llm_config_id INTEGER REFERENCES llm_configs,"
 	" rating_version TEXT NOT NULL DEFAULT '1',"
+	" daily_cost_limit_nanodollars INTEGER CHECK (daily_cost_limit_nanodollars >= 0),"
 	" created_at INTEGER NOT NULL,"
 	" updated_at INTEGER NOT NULL,"
 	" deleted_at INTEGER," // hidden: kept for the results of what is in it

@@ -60,7 +60,7 @@ static int load(struct tx *tx, int64_t id, void *ret_project)
 	if (!project)
 		return -ENOMEM;
 	r = db_row(tx->db, &q, "SELECT p.name, p.description, p.owner_uid, l.name, j.name, p.created_at,"
-			       " p.updated_at FROM projects p"
+			       " p.updated_at, p.daily_cost_limit_nanodollars FROM projects p"
 			       " LEFT JOIN llm_configs l"
 			       "  ON l.id = p.default_llm_config_id AND l.deleted_at IS NULL"
 			       " LEFT JOIN llm_configs j"
@@ -76,6 +76,7 @@ static int load(struct tx *tx, int64_t id, void *ret_project)
 	project->rating_llm_config = ref_named(tx, tx_text(tx, q, 4));
 	project->created_at = tx_int(tx, q, 5);
 	project->updated_at = tx_int(tx, q, 6);
+	project->daily_cost_limit = tx_int(tx, q, 7);
 	memcpy(ret_project, &project, sizeof(project));
 	return 0;
 }
@@ -187,8 +188,10 @@ static int write(struct tx *tx, int64_t id, const struct ellu_project *content, 
 
 	return r < 0 ? r :
 		       db_run(tx->db, "UPDATE projects SET name = ?2, description = ?3,"
-				      " rating_llm_config_id = nullif(?4, 0), updated_at = ?5 WHERE id = ?1",
-			      "issii", id, content->name, content->description, judge_id, tx->now);
+				      " rating_llm_config_id = nullif(?4, 0), updated_at = ?5,"
+				      " daily_cost_limit_nanodollars = ?6 WHERE id = ?1",
+			      "issiiI", id, content->name, content->description, judge_id, tx->now,
+			      content->daily_cost_limit);
 }
 
 static int check(struct tx *tx, const struct place *place, int64_t id, const void *content,
@@ -236,7 +239,10 @@ static int differs(struct tx *tx, int64_t id, const void *record, void *prepared
 			   "i", id);
 	return r < 0 ? r : !same_text(was->name, content->name) ||
 				   !same_text(was->description, content->description) ||
-				   judge_id != was_judge_id;
+				   judge_id != was_judge_id ||
+				   !was->daily_cost_limit != !content->daily_cost_limit ||
+				   (was->daily_cost_limit &&
+				    *was->daily_cost_limit != *content->daily_cost_limit);
 }
 
 static int update(struct tx *tx, int64_t id, const void *content, void *prepared, const char *path,

@@ -329,6 +329,8 @@ static int load_spec(struct tx *tx, int64_t run_id, struct run_spec *spec)
 		r = load_measures(tx, spec);
 	if (r >= 0 && !spec->rates)
 		r = load_taken_over(tx, spec);
+	if (r >= 0)
+		r = spending_daily(tx->db, spec->project_id, tx->now, &spec->today);
 	return r < 0 ? r : run_counters(tx, run_id, spec);
 }
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "daemon/store/engine/store_internal.h"
 #include "daemon/store/runs.h"
 #include "proto/usage.h"
 
@@ -52,38 +53,68 @@ static int write(struct db *db, const struct spent *sum, int64_t day)
 	return r < 0 ? r : 0;
 }
 
-static int write_all(struct db *db, const struct spent *sums, size_t n, int64_t day)
+int spending_daily(struct db *db, int64_t project_id, int64_t now, struct daily_budget *ret_today)
+{
+	QUERY q = NULL;
+	int r;
+
+	*ret_today = (struct daily_budget){ .day = spending_day(now) };
+	r = db_row(db, &q,
+		   "SELECT p.daily_cost_limit_nanodollars, (SELECT coalesce(sum(s.cost_nanodollars), 0)"
+		   "  FROM spending s WHERE s.owner_uid = p.owner_uid AND s.day = ?2 AND s.project_id = p.id)"
+		   " FROM projects p WHERE p.id = ?1 AND p.daily_cost_limit_nanodollars IS NOT NULL", "ii",
+		   project_id, ret_today->day);
+	if (r <= 0)
+		return r;
+	ret_today->limited = true;
+	ret_today->limit = column_int(q, 0);
+	ret_today->spent = column_int(q, 1);
+	return 0;
+}
+
+/* Those who recorded are told what is left. */
+static int write_all(struct db *db, struct spent *sums, size_t n, int64_t now)
 {
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < n; i++)
-		r = write(db, &sums[i], day);
+		r = write(db, &sums[i], spending_day(now));
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		r = spending_daily(db, sums[i].source.project_id, now, &sums[i].ret_today);
 	return r;
 }
 
 int spending_settle(struct db *db, struct store_request *batch, int64_t now)
 {
 	struct spent sums[SUMS_MAX];
-	size_t n = 0, at = 0;
+	unsigned char places[WRITER_BATCH_MAX];
 	int r = 0;
 
-	for (; r >= 0 && batch; batch = batch->next) {
-		const struct spent *spent = batch->result == 0 ? batch->spent : NULL;
+	while (r >= 0 && batch) {
+		struct store_request *first = batch;
+		size_t n = 0, n_spent = 0, at = 0;
 
-		if (!spent)
-			continue;
-		if (n == 0 || !same_source(&sums[at].source, &spent->source))
-			for (at = 0; at < n && !same_source(&sums[at].source, &spent->source); at++)
-				;
-		if (at == SUMS_MAX) {
-			r = write_all(db, sums, n, spending_day(now));
-			n = at = 0;
+		for (; batch; batch = batch->next) {
+			const struct spent *spent = batch->result == 0 ? batch->spent : NULL;
+
+			if (!spent)
+				continue;
+			if (n == 0 || !same_source(&sums[at].source, &spent->source))
+				for (at = 0; at < n && !same_source(&sums[at].source, &spent->source); at++)
+					;
+			if (at == SUMS_MAX || n_spent == WRITER_BATCH_MAX)
+				break; // the rest by itself
+			if (at == n)
+				sums[n++] = (struct spent){ .source = spent->source, .cost_nanodollars = -1 };
+			add(&sums[at], spent);
+			places[n_spent++] = (unsigned char)at;
 		}
-		if (at == n)
-			sums[n++] = (struct spent){ .source = spent->source, .cost_nanodollars = -1 };
-		add(&sums[at], spent);
+		r = write_all(db, sums, n, now);
+		for (at = 0; r >= 0 && first != batch; first = first->next)
+			if (first->result == 0 && first->spent)
+				first->spent->ret_today = sums[places[at++]].ret_today;
 	}
-	return r < 0 ? r : write_all(db, sums, n, spending_day(now));
+	return r < 0 ? r : 0;
 }
 
 int spending_today(struct tx *tx, int64_t owner_uid, int64_t config_id, struct taken_today *ret_taken)

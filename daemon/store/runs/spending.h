@@ -18,7 +18,16 @@ int spending_settle(struct db *db, struct store_request *batch, int64_t now);
 /* What the user has taken of the config this day, answered calls and their tokens. */
 int spending_today(struct tx *tx, int64_t owner_uid, int64_t config_id, struct taken_today *ret_taken);
 
+/* What a project may still spend today. */
+struct daily_budget;
+int spending_daily(struct db *db, int64_t project_id, int64_t now, struct daily_budget *ret_today);
+
 static inline int64_t spending_day(int64_t wall_usec)
 {
 	return wall_usec / (INT64_C(86400) * 1000000);
+}
+
+static inline int64_t spending_day_start(int64_t day)
+{
+	return day * INT64_C(86400) * 1000000;
 }

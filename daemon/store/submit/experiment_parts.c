@@ -158,7 +158,7 @@ static int check_columns(struct submission *s)
 static int check_config(struct submission *s, const struct ellu_llm_config *config,
 			const char *part)
 {
-	return task_submit_check_config(s->tx, &s->op->scope, config, part,
+	return task_submit_check_config(s->tx, &s->op->scope, s->place.project_id, config, part,
 					s->arguments->cost_limit, &s->rejected);
 }
 

@@ -422,8 +422,8 @@ static int resolve_judge(struct rating_submission *s)
 	if (r >= 0)
 		r = check_simulated(s, config);
 	if (r >= 0)
-		r = task_submit_check_config(s->tx, &s->op->scope, live, s->judge_field,
-					     s->a.cost_limit, &s->rejected);
+		r = task_submit_check_config(s->tx, &s->op->scope, s->place.project_id, live,
+					     s->judge_field, s->a.cost_limit, &s->rejected);
 	if (r < 0 || s->rejected.code)
 		return r;
 	return judge_put(s->tx, &s->place, config, s->a.rating_mode, s->a.rating_version,

@@ -7,6 +7,7 @@
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/runs/experiment.h"
+#include "daemon/store/runs/spending.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
 
@@ -123,7 +124,29 @@ static int check_key(struct tx *tx, const struct ellu_llm_config *config, const 
 	return r;
 }
 
-int task_submit_check_config(struct tx *tx, const struct scope *scope,
+/* What may be limited has to have a price. */
+static int check_prices(struct tx *tx, int64_t project_id, const struct ellu_llm_config *config,
+			const char *part, const int64_t *cost_limit, struct fault *rejected)
+{
+	struct daily_budget today = { 0 };
+	struct fault unpriced = { 0 };
+	int r = cost_limit ? 0 : spending_daily(tx->db, project_id, tx->now, &today);
+
+	if (r < 0 || (!cost_limit && !today.limited))
+		return r;
+	llm_config_check_prices(tx, config, &unpriced);
+	if (!unpriced.code)
+		return 0;
+	if (cost_limit)
+		*rejected = unpriced;
+	else
+		fault_invalid(rejected, part, "a config of which prices are known, since the project has a "
+			      "daily_cost_limit: '%s' has no price_input and price_output, which are 0 where "
+			      "it costs nothing", config->name);
+	return 0;
+}
+
+int task_submit_check_config(struct tx *tx, const struct scope *scope, int64_t project_id,
 			     const struct ellu_llm_config *config, const char *part,
 			     const int64_t *cost_limit, struct fault *rejected)
 {
@@ -138,8 +161,8 @@ int task_submit_check_config(struct tx *tx, const struct scope *scope,
 		r = check_owner(tx, scope, *config->id, part, rejected);
 	if (r >= 0 && !rejected->code)
 		r = check_key(tx, config, part, rejected);
-	if (r >= 0 && !rejected->code && cost_limit)
-		llm_config_check_prices(tx, config, rejected);
+	if (r >= 0 && !rejected->code)
+		r = check_prices(tx, project_id, config, part, cost_limit, rejected);
 	return r < 0 ? r : 0;
 }
 
@@ -149,14 +172,14 @@ void task_submit_check_queue(const struct task_submit *submit, struct fault *rej
 		fault_set(rejected, ELLU_E_QUEUE_FULL, NULL);
 }
 
-static int check_config_id(struct tx *tx, const struct scope *scope, int64_t id, const char *part,
-			   const int64_t *cost_limit, struct fault *rejected)
+static int check_config_id(struct tx *tx, const struct scope *scope, int64_t project_id, int64_t id,
+			   const char *part, const int64_t *cost_limit, struct fault *rejected)
 {
 	struct ellu_llm_config *config = NULL;
 	int r = id ? llm_config_load(tx, id, &config, NULL) : 0;
 
 	return r < 0 ? r :
-		       task_submit_check_config(tx, scope, config, part, cost_limit, rejected);
+		       task_submit_check_config(tx, scope, project_id, config, part, cost_limit, rejected);
 }
 
 /* Answers that no model gives have to be there. */
@@ -185,11 +208,11 @@ int task_submit_check_run(struct tx *tx, const struct task_submit *submit, int64
 	if (r >= 0)
 		r = check_answers(tx, &run, rejected);
 	if (r >= 0)
-		r = check_config_id(tx, &submit->scope, run.config_id, "llm_config", cost_limit,
-				    rejected);
-	if (r >= 0)
-		r = check_config_id(tx, &submit->scope, run.judge.config_id, "rating_llm_config",
+		r = check_config_id(tx, &submit->scope, run.project_id, run.config_id, "llm_config",
 				    cost_limit, rejected);
+	if (r >= 0)
+		r = check_config_id(tx, &submit->scope, run.project_id, run.judge.config_id,
+				    "rating_llm_config", cost_limit, rejected);
 	if (r >= 0)
 		task_submit_check_queue(submit, rejected);
 	return r < 0 ? r : 0;

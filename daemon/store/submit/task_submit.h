@@ -50,8 +50,9 @@ int task_submit_find_key(struct tx *tx, struct task_submit *submit, int64_t owne
 int task_submit_check_room(struct tx *tx);
 
 /* Fills `rejected` when `scope` may not spend a config as it is stored (NULL: there is none), when its
- * key cannot be had, or when `cost_limit` (may be NULL) is set and what it costs is not known. */
-int task_submit_check_config(struct tx *tx, const struct scope *scope,
+ * key cannot be had, or when `cost_limit` (may be NULL) or the project's of a day is set and what it
+ * costs is not known. */
+int task_submit_check_config(struct tx *tx, const struct scope *scope, int64_t project_id,
 			     const struct ellu_llm_config *config, const char *part,
 			     const int64_t *cost_limit, struct fault *rejected);
 

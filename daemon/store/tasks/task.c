@@ -109,9 +109,11 @@ static int read_row(struct tx *tx, sqlite3_stmt *q, struct task_row *row)
 	row->project_id = column_int(q, c++);
 	row->experiment_id = task->experiment_id ? *task->experiment_id : 0;
 	row->run_id = column_int(q, c++);
-	if (!row->run_id)
-		return tx->oom ? -ENOMEM : 0;
-	return read_progress(tx, row->run_id, column_int(q, c++) == 0, &task->progress);
+	if (row->run_id)
+		r = read_progress(tx, row->run_id, column_int(q, c++) == 0, &task->progress);
+	if (r >= 0)
+		r = budget_explain(tx, row);
+	return r >= 0 && tx->oom ? -ENOMEM : r;
 }
 
 int task_row_load(struct tx *tx, int64_t id, struct task_row *ret_row)
@@ -382,15 +384,6 @@ STORE_OPERATION(task_claim, STORE_WRITE, true)
 
 /* ---- End ---- */
 
-/* What was spent has reached its cost_limit. */
-static bool is_over_budget(const struct ellu_task *task)
-{
-	const struct ellu_progress *progress = task->progress;
-	int64_t spent = progress && progress->cost ? *progress->cost : 0;
-
-	return task->cost_limit && spent >= *task->cost_limit;
-}
-
 static int keep_results(struct tx *tx, int64_t task_id, const struct ellu_task_result *result)
 {
 	const char *results;
@@ -405,10 +398,13 @@ static int keep_results(struct tx *tx, int64_t task_id, const struct ellu_task_r
 
 static int budget_hold(struct tx *tx, int64_t task_id, const char **ret_hold)
 {
-	const struct ellu_task *task;
-	int r = task_load(tx, task_id, &task);
+	enum budget budget = BUDGET_LEFT;
+	struct task_row row;
+	int r = task_row_load(tx, task_id, &row);
 
-	*ret_hold = r >= 0 && is_over_budget(task) ? TASK_HOLD_BUDGET : NULL;
+	if (r >= 0)
+		r = budget_find(tx, &row, &budget);
+	*ret_hold = budget == BUDGET_LEFT ? NULL : TASK_HOLD_BUDGET;
 	return r;
 }
 
@@ -470,6 +466,7 @@ static int set_hold(struct tx *tx, int64_t task_id, const char *hold)
 
 static int task_pause_run(struct tx *tx, struct task_pause *op)
 {
+	enum budget budget = BUDGET_LEFT;
 	struct task_row row;
 	const char *hold;
 	int r;
@@ -481,8 +478,15 @@ static int task_pause_run(struct tx *tx, struct task_pause *op)
 	op->ret_task = row.task;
 	hold = op->ret_task->hold;
 	if (op->resume && hold && strcmp(hold, TASK_HOLD_BUDGET) == 0)
+		r = budget_find(tx, &row, &budget);
+	if (r < 0 || (op->of_budget && (budget != BUDGET_LEFT || !hold || strcmp(hold, TASK_HOLD_BUDGET) != 0)))
+		return r < 0 ? r : 0; // as it is
+	if (budget != BUDGET_LEFT)
 		return fault_conflict(tx->fault, "task", op->ret_task->name, op->task_id,
-				      "its cost_limit is reached: raise it with TuneTask");
+						  budget == BUDGET_TASK ?
+							  "its cost_limit is reached: raise it with TuneTask" :
+							  "the project's daily_cost_limit is reached: raise it "
+							  "with UpdateProject, or wait for tomorrow (UTC)");
 	if (op->resume ? !hold : hold && strcmp(hold, TASK_HOLD_USER) == 0)
 		return 0; // as it is
 	r = set_hold(tx, op->task_id, op->resume ? NULL : TASK_HOLD_USER);
@@ -570,6 +574,7 @@ static int check_limit(struct tx *tx, int64_t run_id)
 
 static int task_tune_run(struct tx *tx, struct task_tune *op)
 {
+	enum budget budget;
 	struct task_row row;
 	const char *hold;
 	int r;
@@ -590,8 +595,13 @@ static int task_tune_run(struct tx *tx, struct task_tune *op)
 	if (r < 0)
 		return r;
 	hold = op->ret_task->hold;
-	if (!hold || strcmp(hold, TASK_HOLD_BUDGET) != 0 || is_over_budget(op->ret_task))
+	if (!hold || strcmp(hold, TASK_HOLD_BUDGET) != 0)
 		return 0;
+	row.task->progress = op->ret_task->progress;
+	row.task->cost_limit = op->ret_task->cost_limit;
+	r = budget_find(tx, &row, &budget);
+	if (r < 0 || budget != BUDGET_LEFT)
+		return r;
 	op->ret_released = true;
 	r = set_hold(tx, op->task_id, NULL);
 	return r < 0 ? r : task_load(tx, op->task_id, &op->ret_task);

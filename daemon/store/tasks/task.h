@@ -27,6 +27,16 @@ int task_row_load(struct tx *tx, int64_t id, struct task_row *ret_row); // NotFo
 int task_row_find(struct tx *tx, const struct scope *scope, int64_t id, struct task_row *ret_row);
 int task_load(struct tx *tx, int64_t id, const struct ellu_task **ret_task); // NotFound
 
+/* Which of the limits that a task is held by is reached (budget.c). */
+enum budget {
+	BUDGET_LEFT,
+	BUDGET_TASK, // its own
+	BUDGET_DAY, // the project's of the day
+};
+int budget_find(struct tx *tx, const struct task_row *row, enum budget *ret_budget);
+/* Of one that is on hold for it: what it waits for, and until when. */
+int budget_explain(struct tx *tx, struct task_row *row);
+
 /* An entry of the history under the next sequence and number, with the hold that the task's row has
  * by now. `line` NULL: a change, to `status` or (NULL: the row's) of the hold. */
 int task_event_add(struct tx *tx, int64_t task_id, const char *status, const char *line,

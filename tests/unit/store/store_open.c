@@ -399,7 +399,7 @@ START_TEST(columns_are_the_fields_of_the_interface)
 	} tables[] = {
 		{ "tasks", &ellu_task_type,
 		  { "project", "time_limit_seconds", "running_seconds", "progress", "cost_limit",
-		    "hold_reason" } },
+		    "hold_reason", "hold_until" } },
 		{ "collections", &ellu_collection_type, { "columns", "variables", "version" } },
 		{ "collection_columns", &ellu_column_type, { NULL } },
 		{ "template_variables", &ellu_template_variables_type, { NULL } },

@@ -51,6 +51,12 @@ void llm_target_resume(struct llm_target *target, int64_t day, int64_t requests,
 	(void)tokens;
 }
 
+int64_t llm_call_estimate(const struct llm_call *call)
+{
+	(void)call;
+	return 0;
+}
+
 int64_t llm_target_config(const struct llm_target *target, const char **ret_model)
 {
 	*ret_model = target->config->llm_model_name;
