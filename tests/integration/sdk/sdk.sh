@@ -11,5 +11,5 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 "$python" -m venv "$folder"
 "$folder/bin/pip" -q --disable-pip-version-check install --no-compile --only-binary :all: \
-	openai==3.54.0 anthropic==2.12.0 google-genai==3.4.0 cohere==7.3.1
+	openai==3.54.0 anthropic==2.12.0 google-genai==3.4.0 cohere==7.3.1 botocore==1.44.5
 "$folder/bin/python" -B "$here/sdk_test.py" "$endpoint" "$golden"

@@ -4,14 +4,20 @@ each dialect, and what the golden data say is answered.
 
 sdk_test.py ENDPOINT-PROGRAM GOLDEN-FOLDER
 """
+import base64
 import http.server
 import json
+import struct
 import subprocess
 import sys
 import threading
 import urllib.request
+import zlib
 
 import anthropic
+import botocore.config
+import botocore.exceptions
+import botocore.session
 import cohere
 import cohere.core.api_error
 import google.genai
@@ -20,6 +26,7 @@ from google.genai import errors as google_errors
 from google.genai import types
 
 KEY = "sk-0123456789abcdef"
+ACCESS, SECRET, SESSION = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "IQoJb3JpZ2luX2VjEXAMPLE//="
 TEXT = "Words that are as many as a piece of a stream takes, and more."
 
 # What libraries put into a request beside what was asked for, or leave to be said otherwise.
@@ -41,24 +48,44 @@ def ask(url, body=None):
         return json.load(answer)
 
 
+def message_of(event):
+    """An event as Amazon's streams have it: its only member, framed."""
+    (kind, payload), = event.items()
+    failed = kind.endswith("Exception")
+    headers = b"".join(
+        struct.pack("!B", len(name)) + name + struct.pack("!BH", 7, len(value)) + value for name, value in (
+            (b":exception-type" if failed else b":event-type", kind.encode()),
+            (b":content-type", b"application/json"),
+            (b":message-type", b"exception" if failed else b"event")))
+    payload = json.dumps(payload).encode()
+    head = struct.pack("!II", len(headers) + len(payload) + 16, len(headers))
+    message = head + struct.pack("!I", zlib.crc32(head)) + headers + payload
+    return message + struct.pack("!I", zlib.crc32(message))
+
+
 class Replay(http.server.BaseHTTPRequestHandler):
     """Answers each request with what the test wants to be read next."""
     answer = {}
+    stream_type = None
 
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
         events = self.answer.get("events")
         if events is None:
             kind, body = "application/json", json.dumps(self.answer["body"])
+        elif self.stream_type:
+            kind, body = self.stream_type, b"".join(message_of(event) for event in events)
         else:
             kind = "text/event-stream"
             body = "".join(("event: %s\n" % event["type"] if isinstance(event, dict) and "type" in event else "") +
                            "data: %s\n\n" % (event if isinstance(event, str) else json.dumps(event))
                            for event in events)
-        body = body.encode()
+        body = body if isinstance(body, bytes) else body.encode()
         self.send_response(self.answer.get("status", 200))
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
+        if "type" in self.answer:
+            self.send_header("x-amzn-ErrorType", self.answer["type"])
         self.end_headers()
         self.wfile.write(body)
 
@@ -350,7 +377,100 @@ class Cohere:
                 "finish": finish, "tokens": tokens}
 
 
-LIBRARIES = (OpenAI, Anthropic, Google, Cohere)
+class Bedrock:
+    """Amazon's, which signs its requests."""
+    name = "bedrock"
+    key = ":".join((ACCESS, SECRET, SESSION))
+    refused = botocore.exceptions.ClientError
+
+    def __init__(self, base):
+        self.client = botocore.session.get_session().create_client(
+            "bedrock-runtime", region_name="eu-west-1", endpoint_url=base, aws_access_key_id=ACCESS,
+            aws_secret_access_key=SECRET, aws_session_token=SESSION,
+            config=botocore.config.Config(retries={"total_max_attempts": 1}))
+
+    def ask(self, question, extra=None, stream=False):
+        names = {"max_tokens": "maxTokens", "temperature": "temperature", "top_p": "topP", "stop": "stopSequences"}
+        config = {names[name]: value for name, value in question["params"].items() if name in names}
+        extra = dict(extra or {})
+        config.update(extra.pop("inferenceConfig", {}))
+        params = {"inferenceConfig": config} if config else {}
+        params.update(extra)
+        system = [{"text": message["content"]} for message in question["messages"] if message["role"] == "system"]
+        if system:
+            params["system"] = system
+        tools, choice = question["tools"], question["tool_choice"]
+        if question["response_format"]:
+            tools = [{"name": "answer", "description": "Gives the answer.", "parameters": question["response_format"]}]
+            choice = "answer"
+        if tools:
+            params["toolConfig"] = {"tools": [{"toolSpec": {
+                ("inputSchema" if name == "parameters" else name): {"json": value} if name == "parameters" else value
+                for name, value in tool.items()}} for tool in tools]}
+        if choice:
+            params["toolConfig"]["toolChoice"] = {"auto": {"auto": {}}, "required": {"any": {}}}.get(
+                choice, {"tool": {"name": choice}})
+        messages = []
+        for message in question["messages"]:
+            role = "assistant" if message["role"] == "assistant" else "user"
+            if message["role"] == "system":
+                continue
+            if messages and messages[-1]["role"] == role:
+                messages[-1]["content"] += self.blocks(message)
+            else:
+                messages.append({"role": role, "content": self.blocks(message)})
+        if stream:
+            return self.read_stream(self.client.converse_stream(modelId="m", messages=messages, **params)["stream"])
+        return self.read(self.client.converse(modelId="m", messages=messages, **params))
+
+    @staticmethod
+    def blocks(message):
+        if message["role"] == "tool":
+            return [{"toolResult": {"toolUseId": message["tool_call_id"], "content": [{"text": message["content"]}]}}]
+        if "parts" in message:
+            return [{"text": part["text"]} if "text" in part else
+                    {"image": {"format": part["image"]["media_type"].split("/")[1],
+                               "source": {"bytes": base64.b64decode(part["image"]["data"])}}}
+                    for part in message["parts"]]
+        return [{"text": message["content"]}] + [
+            {"toolUse": {"toolUseId": call["id"], "name": call["name"], "input": json.loads(call["arguments"])}}
+            for call in message.get("tool_calls", [])]
+
+    finishes = {"end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length", "tool_use": "tool_calls",
+                "content_filtered": "content_filter", "guardrail_intervened": "content_filter"}
+
+    @classmethod
+    def made(cls, text, calls, reason, usage):
+        return {"text": text, "tool_calls": calls, "finish": cls.finishes.get(reason, reason),
+                "tokens": usage and (usage["inputTokens"] + usage.get("cacheReadInputTokens", 0) +
+                                     usage.get("cacheWriteInputTokens", 0), usage["outputTokens"])}
+
+    @classmethod
+    def read(cls, answer):
+        content = answer["output"]["message"]["content"]
+        return cls.made("".join(block.get("text", "") for block in content),
+                        [(block["toolUse"]["name"], block["toolUse"]["input"]) for block in content
+                         if "toolUse" in block], answer["stopReason"], answer.get("usage"))
+
+    @classmethod
+    def read_stream(cls, events):
+        text, calls, reason, usage = "", [], None, None
+        for event in events:
+            (kind, data), = event.items()
+            if kind == "contentBlockStart":
+                calls.append([data["start"]["toolUse"]["name"], ""])
+            elif kind == "contentBlockDelta":
+                text += data["delta"].get("text", "")
+                if "toolUse" in data["delta"]:
+                    calls[-1][1] += data["delta"]["toolUse"]["input"]
+            elif kind == "messageStop":
+                reason = data["stopReason"]
+            elif kind == "metadata":
+                usage = data.get("usage")
+        return cls.made(text, [(name, json.loads(arguments or "{}")) for name, arguments in calls], reason, usage)
+
+
+LIBRARIES = (OpenAI, Anthropic, Bedrock, Google, Cohere)
 failures = []
 
 
@@ -413,7 +533,7 @@ def check_golden_answers(library, golden, base):
     question = flat({"messages": [{"role": "user", "content": "Hi"}]})
     for name, answer in golden["answers"].items():
         then, stream = answer["then"], "events" in answer
-        Replay.answer = answer
+        Replay.answer, Replay.stream_type = answer, golden.get("stream_type")
         what = "%s reads %s" % (library.name, name)
         if "class" in then:
             try:
@@ -434,6 +554,10 @@ def check_golden_answers(library, golden, base):
               read["tool_calls"])
         if "output_tokens" in then:
             check(what, (then["input_tokens"], then["output_tokens"]), read["tokens"])
+
+
+def key_of(library):
+    return getattr(library, "key", KEY)
 
 
 def check_simulated(library, calls, base):
@@ -458,14 +582,15 @@ def check_simulated(library, calls, base):
             if not read["tokens"] or read["tokens"][0] <= 0:
                 check(what, "counts of tokens", read["tokens"])
     ask(base + "/control", {"call_tools": False, "fixed_answer": None})
-    for settings, status in (({"api_key": "another"}, (401, 400)), ({"api_key": KEY, "model": "n"}, (404,)),
+    for settings, status in (({"api_key": "another:key"}, (401, 400, 403)), ({"api_key": key_of(library), "model": "n"}, (404,)),
                              ({"model": None, "error_500_rate": 1}, (500,)),
                              ({"error_500_rate": 0, "content_filter_rate": 1}, (400,))):
         ask(base + "/control", settings)
         try:
             failures.append("%s: no error but %s" % (library.name, asked.ask(text)))
         except library.refused as error:
-            code = getattr(error, "status_code", None) or getattr(error, "code", None)
+            code = getattr(error, "status_code", None) or getattr(error, "code", None) or \
+                error.response["ResponseMetadata"]["HTTPStatusCode"]
             if code not in status:
                 check("%s with %s" % (library.name, settings), status, code)
     ask(base + "/control", {"content_filter_rate": 0})
@@ -479,6 +604,7 @@ def main():
     calls = json.load(open(folder + "/calls.json"))
     for library in LIBRARIES:
         golden = json.load(open("%s/%s.json" % (folder, library.name)))
+        ask(base + "/control", {"api_key": key_of(library)})
         check_requests(library, golden, calls, base)
         check_golden_answers(library, golden, "http://127.0.0.1:%d" % replay.server_port)
         check_simulated(library, calls, base)
