@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "daemon/base/small_file.h"
-#include "daemon/prices_text.h"
+#include "daemon/base/prices_text.h"
 #include "proto/money.h"
 #include "proto/provider.h"
 
