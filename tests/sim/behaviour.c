@@ -40,6 +40,7 @@ static const struct setting settings[] = {
 	SETTING(stream_delta_seconds, SETTING_SECONDS),
 	SETTING(stream_chunk_bytes, SETTING_INTEGER),
 	SETTING(stream_crlf, SETTING_BOOL),
+	SETTING(stream_gate, SETTING_BOOL),
 	SETTING(slow_byte_seconds, SETTING_SECONDS),
 	SETTING(concurrency_limit, SETTING_INTEGER),
 	{ "concurrency_mode", SETTING_MODE, offsetof(struct behaviour, concurrency_queue) },

@@ -38,6 +38,7 @@ struct behaviour {
 	double stream_delta_seconds;   /* between the pieces of a streamed answer */
 	int64_t stream_chunk_bytes;    /* of a piece, wherever events end; 0: an event each */
 	bool stream_crlf;              /* as lines of events end */
+	bool stream_gate;              /* half of a stream comes, the rest once it is false */
 	double slow_byte_seconds;
 	int64_t concurrency_limit; /* 0: none */
 	bool concurrency_queue;    /* over the limit: wait, instead of 429 */

@@ -18,7 +18,7 @@ struct chat_call {
 	uint64_t number;
 	struct call_identity identity;
 	int64_t received_usec;
-	bool admitted, waiting;
+	bool admitted, waiting, gated;
 	struct chat_reply reply;
 	size_t sent;
 	TAILQ_ENTRY(chat_call) link; /* simulator::calls or simulator::waiting */
@@ -74,6 +74,16 @@ static void on_abandoned(void *data)
 
 static const struct http_exchange_ops call_ops = { on_finished, on_abandoned };
 
+/* Where a stream waits, or its end. */
+static size_t gate_of(const struct chat_call *call)
+{
+	const struct chat_reply *reply = &call->reply;
+
+	if (!reply->is_stream || !call->simulator->behaviour.stream_gate)
+		return chat_reply_end(reply);
+	return reply->head_size + (chat_reply_end(reply) - reply->head_size) / 2;
+}
+
 /* Where the next step of sending ends, and the pause behind it. */
 static size_t next_step(const struct chat_call *call, double *ret_pause_seconds)
 {
@@ -90,10 +100,10 @@ static size_t next_step(const struct chat_call *call, double *ret_pause_seconds)
 		return call->sent + 1;
 	default:
 		if (!reply->is_stream || behaviour->stream_delta_seconds == 0)
-			return chat_reply_end(reply);
+			return gate_of(call);
 		*ret_pause_seconds = behaviour->stream_delta_seconds;
 		end = chat_reply_event_end(reply, call->sent);
-		return end < chat_reply_end(reply) ? end : chat_reply_end(reply);
+		return end < gate_of(call) ? end : gate_of(call);
 	}
 }
 
@@ -118,8 +128,12 @@ static void call_play(struct chat_call *call)
 	}
 	while (call->sent < chat_reply_end(reply)) {
 		double pause_seconds;
-		size_t end = next_step(call, &pause_seconds);
+		size_t end;
 
+		call->gated = call->sent >= gate_of(call);
+		if (call->gated)
+			return;
+		end = next_step(call, &pause_seconds);
 		http_conn_send(call->conn, reply->out.data + call->sent, end - call->sent);
 		call->sent = end;
 		if (pause_seconds > 0 && end < chat_reply_end(reply)) {
@@ -158,10 +172,15 @@ static void call_admit(struct chat_call *call, int64_t since_usec)
 static void on_admit(evutil_socket_t fd, short what, void *userdata)
 {
 	struct simulator *simulator = userdata;
-	struct chat_call *call;
+	struct chat_call *call, *next;
 
 	(void) fd;
 	(void) what;
+	for (call = TAILQ_FIRST(&simulator->calls); call; call = next) {
+		next = TAILQ_NEXT(call, link);
+		if (call->gated)
+			call_play(call); /* may end it */
+	}
 	while ((call = TAILQ_FIRST(&simulator->waiting)) && has_slot(simulator)) {
 		TAILQ_REMOVE(&simulator->waiting, call, link);
 		TAILQ_INSERT_TAIL(&simulator->calls, call, link);
