@@ -196,14 +196,14 @@ START_TEST(killed_in_the_middle)
 
 	begin();
 	path = dir_path(folder, "x.tar");
-	run_here(600);
+	run_here(350);
 	COMMAND(here, 0, "export", "Haiku", "-o", path);
 	import = command_start(there, (const char *const[]) { "import", path, NULL });
 	await_answers(there, 1);
 	command_signal(import, SIGKILL);
 	(void)command_end(import);
 	import = command_start(there, (const char *const[]) { "import", path, "--name", "Other", NULL });
-	await_answers(there, 1201);
+	await_answers(there, 701);
 	daemon_kill(there);
 	(void)command_end(import);
 	daemon_restart(there);
@@ -215,7 +215,7 @@ START_TEST(killed_in_the_middle)
 	COMMAND(there, 0, "import", path, "--name", "Other");
 	COMMAND(there, 0, "import", path);
 	check_there();
-	ck_assert_int_eq(database_int(there, "SELECT count(*) FROM responses"), 2400);
+	ck_assert_int_eq(database_int(there, "SELECT count(*) FROM responses"), 1400);
 	end();
 }
 END_TEST
