@@ -116,7 +116,6 @@ struct spend_source {
 struct spent {
 	struct spend_source source;
 	int64_t calls;
-	int64_t cached_calls;
 	int64_t unpriced_calls;
 	int64_t input_tokens; // -1: unknown, here and below
 	int64_t cached_tokens;

@@ -314,7 +314,6 @@ static const char runs[] =
 	" llm_config_id INTEGER NOT NULL," // it may be gone
 	" model TEXT NOT NULL,"
 	" calls INTEGER NOT NULL,"
-	" cached_calls INTEGER NOT NULL," // that were answered by recorded answers
 	" unpriced_calls INTEGER NOT NULL,"
 	" input_tokens INTEGER NOT NULL,"
 	" cached_tokens INTEGER NOT NULL,"

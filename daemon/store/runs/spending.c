@@ -20,7 +20,6 @@ static bool same_source(const struct spend_source *a, const struct spend_source 
 static void add(struct spent *sum, const struct spent *spent)
 {
 	sum->calls += spent->calls;
-	sum->cached_calls += spent->cached_calls;
 	sum->unpriced_calls += spent->unpriced_calls;
 	usage_add(&sum->input_tokens, spent->input_tokens);
 	usage_add(&sum->cached_tokens, spent->cached_tokens);
@@ -31,25 +30,25 @@ static void add(struct spent *sum, const struct spent *spent)
 static int write(struct db *db, const struct spent *sum, int64_t day)
 {
 	static const char update[] =
-		"UPDATE spending SET" ADD("calls", "?6") "," ADD("cached_calls", "?7") ","
-		ADD("unpriced_calls", "?8") "," ADD("input_tokens", "?9") "," ADD("cached_tokens", "?10") ","
-		ADD("output_tokens", "?11") ", cost_nanodollars = iif(?12 IS NULL, cost_nanodollars, "
-		BOUNDED("coalesce(cost_nanodollars, 0) + ?12") ") WHERE owner_uid = ?1 AND day = ?2"
+		"UPDATE spending SET" ADD("calls", "?6") "," ADD("unpriced_calls", "?7") ","
+		ADD("input_tokens", "?8") "," ADD("cached_tokens", "?9") ","
+		ADD("output_tokens", "?10") ", cost_nanodollars = iif(?11 IS NULL, cost_nanodollars, "
+		BOUNDED("coalesce(cost_nanodollars, 0) + ?11") ") WHERE owner_uid = ?1 AND day = ?2"
 		" AND project_id = ?3 AND llm_config_id = ?4 AND model = ?5";
 	static const char insert[] =
 		"INSERT INTO spending (owner_uid, day, project_id, llm_config_id, model, calls,"
-		" cached_calls, unpriced_calls, input_tokens, cached_tokens, output_tokens,"
-		" cost_nanodollars) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+		" unpriced_calls, input_tokens, cached_tokens, output_tokens, cost_nanodollars)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 	const struct spend_source *source = &sum->source;
 	const char *const statements[] = { update, insert };
 	int r = 0;
 
 	/* In two statements: an upsert would make SQLite keep a journal. */
 	for (size_t i = 0; r == 0 && i < 2; i++)
-		r = db_run(db, statements[i], "iiiisiiiiiin", source->owner_uid, day, source->project_id,
-			   source->llm_config_id, source->model, sum->calls, sum->cached_calls,
-			   sum->unpriced_calls, sum->input_tokens, sum->cached_tokens,
-			   sum->output_tokens, sum->cost_nanodollars);
+		r = db_run(db, statements[i], "iiiisiiiiin", source->owner_uid, day, source->project_id,
+			   source->llm_config_id, source->model, sum->calls, sum->unpriced_calls,
+			   sum->input_tokens, sum->cached_tokens, sum->output_tokens,
+			   sum->cost_nanodollars);
 	return r < 0 ? r : 0;
 }
 
