@@ -300,11 +300,39 @@ START_TEST(a_stream_survives_an_orderly_restart)
 }
 END_TEST
 
+/* A record that was got, changed and sent back: what the daemon gives is left out. */
+START_TEST(what_was_got_goes_back)
+{
+	const struct ellu_ref *simulated = ELLU_NEW(ref, .name = "simulated");
+	const struct ellu_get_llm_config_reply *got;
+	const struct ellu_update_llm_config_reply *updated;
+	struct ellu_llm_config config;
+
+	begin(ELLU_BLOCKING);
+	ck_assert_int_eq(ellu_get_llm_config(handle,
+					     ELLU_NEW(get_llm_config_request, .llm_config = simulated),
+					     &got, NULL), 0);
+	ck_assert(got->llm_config->id && got->llm_config->created_at);
+	config = *got->llm_config;
+	config.description = "changed";
+	ck_assert_int_eq(ellu_update_llm_config(handle,
+						ELLU_NEW(update_llm_config_request,
+							 .llm_config = simulated, .content = &config),
+						&updated, NULL), 0);
+	ck_assert_str_eq(updated->llm_config->description, "changed");
+	ck_assert_int_eq(*updated->llm_config->id, *got->llm_config->id);
+	ck_assert_str_eq(updated->llm_config->llm_model_name, got->llm_config->llm_model_name);
+	ellu_free(updated);
+	ellu_free(got);
+	finish();
+}
+END_TEST
+
 int main(void)
 {
 	if (!way_is_there())
 		return EXIT_SKIPPED;
 	return RUN_SUITE(many_threads_say_what_one_says, gathered_experiments,
 			 a_task_is_cancelled_with_its_operation, a_stream_is_cancelled_and_ends,
-			 a_stream_survives_an_orderly_restart);
+			 a_stream_survives_an_orderly_restart, what_was_got_goes_back);
 }
