@@ -76,8 +76,11 @@ static void close_spent(struct endpoint *endpoint, const struct budget_limits *l
 		deadline_unset(deadlines, &endpoint->spent.until);
 	}
 	gate_close(&endpoint->spent, deadlines, until_usec,
-		   "the config allows %lld %s, and they are taken", (long long)kinds[kind].n,
-		   kinds[kind].what);
+		   "the config allows %lld %s, and they are taken%s", (long long)kinds[kind].n,
+		   kinds[kind].what,
+		   kind == BUDGET_REQUESTS_PER_DAY || kind == BUDGET_TOKENS_PER_DAY ?
+			   " until midnight, UTC" :
+			   "");
 	tell_if_long(endpoint, &endpoint->spent, GATE_SPENT);
 }
 

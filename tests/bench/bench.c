@@ -101,15 +101,16 @@ void bench_upload_rows(struct wire *wire, const char *collection, unsigned n_row
 	}
 }
 
-char *bench_experiment(const char *collection, const char *url, unsigned n_connections)
+char *bench_experiment(const char *collection, const char *url, unsigned n_connections,
+		       const char *config)
 {
 	return quoted("{'name':'%s','prompt_template':{'content':{'name':'Haiku','messages':["
 		      "{'role':'user','content':'Write a haiku about {{topic}}.'}]}},"
 		      "'collection':{'ref':{'name':'%s'}},"
 		      "'criteria':['Is it a haiku of three lines?','Is it about {{topic}}?'],"
 		      "'llm_config':{'content':{'name':'endpoint','provider':'openai',"
-		      "'llm_model_name':'model','llm_base_url':'%s','max_connections':%u}}}",
-		      collection, collection, url, n_connections);
+		      "'llm_model_name':'model','llm_base_url':'%s','max_connections':%u%s}}}",
+		      collection, collection, url, n_connections, config);
 }
 
 void bench_run_experiment(struct wire *wire, const char *parameters)

@@ -41,9 +41,16 @@ void bench_upload_rows(struct wire *wire, const char *collection, unsigned n_row
 
 #define BENCH_CRITERIA 2
 
+/* Further members of a config: limits that are far away, and prices. */
+#define BENCH_LIMITS                                                                     \
+	",\"requests_per_minute\":1000000000,\"tokens_per_minute\":1000000000,"           \
+	"\"requests_per_day\":1000000000,\"tokens_per_day\":1000000000000,"               \
+	"\"price_input\":\"1\",\"price_output\":\"2\""
+
 /* Parameters of RunExperiment: a haiku for each row of the collection, judged by BENCH_CRITERIA
- * criteria, at the endpoint by so many connections. */
-char *bench_experiment(const char *collection, const char *url, unsigned n_connections);
+ * criteria, at the endpoint by so many connections. `config` is empty, or further members of it. */
+char *bench_experiment(const char *collection, const char *url, unsigned n_connections,
+		       const char *config);
 
 /* Runs an experiment and watches it to its end, which must be SUCCESS. */
 void bench_run_experiment(struct wire *wire, const char *parameters);

@@ -31,7 +31,8 @@ static struct measurement measure(void)
 	struct sim *sim = sim_start(settings);
 	struct daemon *daemon = daemon_start(NULL);
 	struct wire *wire = daemon_connect(daemon);
-	char *experiment = bench_experiment("Pipeline", sim_url(sim), N_CONNECTIONS);
+	char *experiment = bench_experiment("Pipeline", sim_url(sim), N_CONNECTIONS,
+					    BENCH_LIMITS);
 	struct measurement seen;
 	json_object *stats;
 	uint64_t n_calls;

@@ -28,7 +28,7 @@ int main(void)
 	struct sim *sim = sim_start(settings);
 	struct daemon *daemon = daemon_start(NULL);
 	struct wire *wire = daemon_connect(daemon);
-	char *experiment = bench_experiment("Ratelimit", sim_url(sim), N_CONNECTIONS);
+	char *experiment = bench_experiment("Ratelimit", sim_url(sim), N_CONNECTIONS, "");
 	int64_t answered, refused;
 	json_object *stats;
 	double begin, wall;

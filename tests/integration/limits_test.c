@@ -12,7 +12,7 @@
 #include "tests/harness/suite.h"
 #include "tests/harness/wire.h"
 
-#define WORDS "the config allows 3 requests a day, and they are taken"
+#define WORDS "the config allows 3 requests a day, and they are taken until midnight, UTC"
 
 static struct sim *sim;
 static struct daemon *server;
