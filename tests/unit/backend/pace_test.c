@@ -155,12 +155,32 @@ static void end(struct world *world, int i)
 	world->paused = true;
 }
 
+static int64_t lower(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* When something happens next. */
+static int64_t next_usec(const struct world *world, int64_t until_usec)
+{
+	int64_t usec = until_usec;
+
+	for (int i = 0; i < world->in_flight; i++)
+		usec = lower(usec, world->calls[i].ends_usec);
+	if (world->paused)
+		usec = lower(usec, world->pause_usec);
+	else if (world->pace.rate > 0 && world->in_flight < aimd_limit(&world->aimd))
+		usec = lower(usec, world->pace.next_usec);
+	return usec > world->now_usec ? usec : world->now_usec + 1;
+}
+
 /* Calls wait all the time. */
 static void run(struct world *world, double seconds)
 {
 	int64_t until_usec = world->now_usec + (int64_t)(seconds * USEC_PER_SEC);
 
-	for (; world->now_usec < until_usec; world->now_usec += 500) {
+	for (; world->now_usec < until_usec;
+	     world->now_usec = next_usec(world, until_usec)) {
 		for (int i = 0; i < world->in_flight; i++) {
 			if (world->calls[i].ends_usec <= world->now_usec)
 				end(world, i--);
