@@ -289,16 +289,19 @@ static int decode_custom(const struct ellu_llm_config *config, const struct reco
 /* The part of its host behind `bedrock-runtime` or `bedrock-runtime-fips`. */
 static const char *region_of_url(const char *url, struct arena *arena)
 {
-	static const char service[] = "bedrock-runtime";
-	const char *host = url ? strstr(url, "://") : NULL, *end, *part;
+	static const char *const services[] = { "bedrock-runtime.", "bedrock-runtime-fips." };
+	const char *part = url ? strstr(url, "://") : NULL;
 
-	if (!host)
-		return NULL;
-	host += 3;
-	end = host + strcspn(host, ":/?#");
-	part = memmem(host, (size_t)(end - host), service, sizeof(service) - 1);
-	part = part ? memchr(part, '.', (size_t)(end - part)) : NULL;
-	return part ? arena_strndup(arena, part + 1, strspn(part + 1, REGION_LETTERS)) : NULL;
+	for (part = part ? part + 3 : NULL; part && *part; part = *part == '.' ? part + 1 : NULL) {
+		for (size_t i = 0; i < sizeof(services) / sizeof(*services); i++) {
+			const char *region = part + strlen(services[i]);
+
+			if (strncasecmp(part, services[i], strlen(services[i])) == 0)
+				return arena_strndup(arena, region, strspn(region, REGION_LETTERS));
+		}
+		part += strcspn(part, ".:/?#");
+	}
+	return NULL;
 }
 
 int llm_config_region(const struct ellu_llm_config *config, const char *path, struct arena *arena,

@@ -1,5 +1,6 @@
 #include "daemon/backend/transfer.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -102,6 +103,7 @@ static struct curl_slist *sign(struct transfer *transfer, const struct job *job,
 	if (lines->failed)
 		return NULL;
 	for (size_t at = 0; at < lines->size; at += strlen(lines->data + at) + 1) {
+		assert(n < SIGNED_LINES_MAX);
 		transfer->signed_lines[n].data = lines->data + at;
 		transfer->signed_lines[n].next = headers;
 		headers = &transfer->signed_lines[n++];

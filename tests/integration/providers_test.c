@@ -160,6 +160,41 @@ static const struct {
 	{ ",'custom':{'body':{'x':'{{prompt}}'},'text':''},'top_p':0.5", "top_p" },
 };
 
+/* Who signs says where for: the URL does, or the config. */
+START_TEST(regions)
+{
+	static const struct {
+		const char *url, *more;
+		bool ok;
+	} cases[] = {
+		{ "https://bedrock-runtime.us-east-1.amazonaws.com", "", true },
+		{ "https://bedrock-runtime-fips.us-gov-west-1.amazonaws.com/", "", true },
+		{ "https://vpce-1.bedrock-runtime.eu-west-1.vpce.amazonaws.com:443", "", true },
+		{ "https://my-bedrock-runtime.corp.example", "", false },
+		{ "https://gateway.example/bedrock-runtime.x", "", false },
+		{ "https://gateway.example", ",'custom':{'region':'eu-west-1'}", true },
+		{ "https://gateway.example", ",'custom':{'region':'EU West'}", false },
+		{ "https://gateway.example", ",'api_key':'bearer'", true },
+	};
+	struct daemon *daemon = daemon_start(NULL);
+	struct wire *wire = daemon_connect(daemon);
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const char *key = strstr(cases[i].more, "api_key") ? "" : ",'api_key':'" ACCESS ":" SECRET "'";
+		json_object *reply;
+
+		wire_start(wire, "", "CreateLLMConfig", "%s", requoted(text(
+			"{'llm_config':{'name':'c %zu','provider':'bedrock','llm_model_name':'m',"
+			"'llm_base_url':'%s'%s%s}}", i, cases[i].url, key, cases[i].more)));
+		reply = wire_next(wire);
+		ck_assert_msg(at_has(reply, "error") != cases[i].ok, "%s: %s", cases[i].url,
+			      json_object_to_json_string(reply));
+		json_object_put(reply);
+	}
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
 /* What a provider does not have, or must have, is told where a config is made. */
 START_TEST(configs)
 {
@@ -207,5 +242,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(experiments, signed_requests, first_error, configs);
+	return RUN_SUITE(experiments, signed_requests, regions, first_error, configs);
 }
