@@ -275,7 +275,7 @@ END_TEST
 /* What he does not read is not read from the provider, and nobody else is held up. */
 START_TEST(a_slow_reader)
 {
-	enum { LONG = 1000000 };
+	enum { LONG = 1600000 };
 	struct wire *slow;
 	struct heard heard;
 	json_object *reply;
