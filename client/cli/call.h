@@ -27,6 +27,9 @@ const struct method *call_list_of(const char *resource_type);
 /* The method of the interface, by its short name. */
 const struct method *call_method(const char *name);
 
+/* A message; its text may be NULL. */
+json_object *ask_message(const char *role, const char *text);
+
 /* The request that the arguments describe, over what `json` has (taken; NULL: nothing). 0, or the exit
  * status after saying what is wrong. */
 int call_request(struct cli *cli, const struct method *method, json_object *json, struct arena *arena,

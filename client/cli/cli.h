@@ -34,6 +34,13 @@ enum exit_status {
 struct option;
 struct command;
 
+/* What an option of the command's own was given, time and again. */
+#define TEXTS_MAX 20
+struct texts {
+	const char *items[TEXTS_MAX];
+	size_t n;
+};
+
 /* An option that sets a field of the request. */
 struct given {
 	const struct option *option;
@@ -85,7 +92,10 @@ struct arguments {
 	bool keep;
 	bool force;
 	const char *message; // of a prompt template
-	const char *system_message; // the same
+	const char *system_message; // the same; and of a call
+	const char *schema; // a file
+	struct texts images; // files or URLs, and the next
+	struct texts documents;
 	int64_t limit; // of a list
 	struct gate gates[GATES_MAX]; // --fail-under
 	size_t n_gates;
@@ -191,6 +201,7 @@ int command_run(struct cli *cli);
 int command_make(struct cli *cli);
 int command_rate(struct cli *cli);
 int command_report(struct cli *cli);
+int command_ask(struct cli *cli);
 int command_chat(struct cli *cli);
 int command_template(struct cli *cli);
 int command_task_watch(struct cli *cli);

@@ -121,11 +121,25 @@ static const char call_details[] =
 	"  elluminate call 'Name three rivers.' --llm local --temperature 0\n"
 	"  elluminate call --llm local < question.txt > answer.txt\n"
 	"  elluminate call --template Haiku --variables '{\"topic\": \"tea\"}'\n"
+	"  elluminate call 'What is on it?' --image photo.jpg --llm local\n"
+	"  elluminate call 'Who wrote it, and when?' --document letter.pdf --schema author.json --llm local\n"
+	"\n"
+	"The model's instructions are --system-message: --system is the machine's daemon, here too. With\n"
+	"--schema the answer is checked, and asked for once more where it does not fit.\n"
 	"\n"
 	"Calls of tools that the model asks for are printed as JSON, one a line. Without --llm the\n"
 	"built-in simulated model answers, unless `elluminate llm default` chose another. Ctrl-C\n"
 	"cancels the call, and so does leaving it, unless it was detached; then `elluminate task\n"
 	"watch` prints the answer. With --json: the events, one a line, then the answer.";
+
+static const char chat_details[] =
+	"Each line is asked with all that was said before, and the answer printed; Ctrl-D ends it. Ctrl-C\n"
+	"while the model answers cancels that answer alone: neither it nor its question is part of the\n"
+	"conversation then, which is kept nowhere but here. TEXT is the first line.\n"
+	"\n"
+	"  elluminate chat --llm local --system-message 'Answer in one sentence.'\n"
+	"\n"
+	"Where the lines come from a file or a pipe, the first answer that fails ends it.";
 
 static const char watch_details[] =
 	"With ID: until it ends. Without: a live view of all tasks that wait or run; q or Ctrl-C\n"

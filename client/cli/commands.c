@@ -111,7 +111,17 @@ static const struct option check = { "check", "KIND[=VALUE]",
 static const struct option *const question_options[] = { &label, &check, NULL };
 static const struct option *const criteria_options[] = { &questions, NULL };
 static const struct option *const generate_options[] = { &made_up, NULL };
-static const struct option *const call_options[] = { &file, NULL };
+static const struct option said_before = { "system-message", "TEXT", "what the model is told before that",
+					   OPTION_TEXT, OWN(system_message), .letter = 's' };
+static const struct option schema = { "schema", "FILE",
+				      "the answer is JSON that fits this JSON schema, asked for twice at most",
+				      OPTION_TEXT, OWN(schema) };
+static const struct option image = { "image", "FILE|URL", "what is shown beside the text; give it again for more",
+				     OPTION_TEXTS, OWN(images), .letter = 'i' };
+static const struct option document = { "document", "FILE|URL", "the same, such as a PDF", OPTION_TEXTS,
+					OWN(documents) };
+static const struct option *const call_options[] = { &file, &said_before, &schema, &image, &document, NULL };
+static const struct option *const chat_options[] = { &said_before, NULL };
 static const struct option *const template_options[] = { &revision, NULL };
 static const struct option *const deleted_options[] = { &revision_alone, NULL };
 static const struct option *const rendered_options[] = { &revision_rendered, NULL };
@@ -182,6 +192,8 @@ static const char run_fields[] =
 	"time_limit_seconds";
 static const char make_fields[] =
 	"row_limit n_epochs llm_config rating_llm_config";
+static const char chat_fields[] =
+	"llm_config generation_params cost_limit priority time_limit_seconds";
 static const char again_fields[] = "detach cost_limit priority time_limit_seconds";
 static const char rate_fields[] =
 	"response_ids epoch criterion_set criteria rating_llm_config rating_mode max_connections cost_limit "
@@ -290,8 +302,10 @@ static const struct command fixed[] = {
 	{ "rate", "[EXPERIMENT]", 0, 1, "rate responses again, or by other criteria", rate_details,
 	  rate_options, command_rate, .method = "RateResponses", .also = "RateExperiment",
 	  .fields = rate_fields },
-	{ "call", "[TEXT]", 0, 1, "ask a model once", call_details, call_options, command_chat,
+	{ "call", "[TEXT]", 0, 1, "ask a model once", call_details, call_options, command_ask,
 	  .method = "Call", .own_operands = true },
+	{ "chat", "[TEXT]", 0, 1, "talk with a model, line by line", chat_details, chat_options,
+	  command_chat, .method = "Call", .fields = chat_fields, .own_operands = true },
 	{ "task watch", "[ID]", 0, 1, "follow a task until it ends, or all of them", watch_details,
 	  NULL, command_task_watch, .method = "WatchTask" },
 	{ "task logs", "ID", 1, 1, "print a task's log", NULL, logs_options, command_task_logs,

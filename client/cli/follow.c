@@ -151,8 +151,53 @@ static void take_event(struct follow *follow, const void *reply, const struct el
 	take_result(follow, reply, event->result);
 	if (task_status_is_terminal(task_status_from_name(event->status)))
 		keep_end(follow, event->status, event->error);
-	else
+	else if (!follow->told_last)
 		progress_bar_update(bar, follow->row, follow->progress, event->status, event->hold);
+}
+
+/* ---- What a model says ---- */
+
+/* Where it is read on, as it is; a terminal is not to be commanded by it. */
+static void print_text(const char *text)
+{
+	if (output.terminal)
+		text_print(stdout, text);
+	else
+		fputs(text, stdout);
+}
+
+/* An answer that may be asked for again is told once it fits. */
+static bool is_told_as_it_comes(const struct follow *follow)
+{
+	return !output_is_json() && !follow->cli->arguments.schema &&
+	       !options_given(&follow->cli->arguments, "response-format") &&
+	       !options_given(&follow->cli->arguments, "template");
+}
+
+static void take_delta(struct follow *follow, const struct ellu_call_delta *delta, struct progress_bar *bar)
+{
+	if (!is_told_as_it_comes(follow))
+		return;
+	progress_bar_clear(bar);
+	if (delta->reset && follow->told_last) {
+		printf("\n\n");
+		fflush(stdout);
+		cli_note(follow->cli, "What came so far is void: the answer begins anew.");
+		follow->told_last = '\0';
+	}
+	if (!delta->text || !*delta->text)
+		return;
+	print_text(delta->text);
+	fflush(stdout);
+	follow->told_last = delta->text[strlen(delta->text) - 1];
+}
+
+/* What comes then is on a line of its own. */
+void follow_end_line(const struct follow *follow)
+{
+	if (follow->told_last && follow->told_last != '\n')
+		putchar('\n');
+	fflush(stdout);
 }
 
 /* No task was needed: what one would have made is there. */
@@ -290,6 +335,7 @@ static int take(struct follow *follow, const void *reply, struct progress_bar *b
 	const struct record_type *type = follow->submission->method->reply;
 	const struct ellu_task_event *event = record_member(type, reply, "event");
 	const struct ellu_task *task = record_member(type, reply, "task");
+	const struct ellu_call_delta *delta = record_member(type, reply, "delta");
 	const char *hold = event ? event->hold : task ? task->hold : NULL;
 	const char *reason = event ? event->hold_reason : task ? task->hold_reason : NULL;
 	int status = 0;
@@ -298,6 +344,10 @@ static int take(struct follow *follow, const void *reply, struct progress_bar *b
 		take_event(follow, reply, event, bar);
 	if (task)
 		take_task(follow, reply, task);
+	if (delta) {
+		take_delta(follow, delta, bar);
+		return follow->interrupted ? cancel(follow) : 0;
+	}
 	if (!event && !task)
 		take_present(follow, reply);
 	if (hold ? strcmp(hold, follow->told_hold) != 0 : event && !follow->told_pending)
@@ -567,17 +617,6 @@ static int print_verdicts(struct cli *cli, int64_t task_id, const struct ellu_ra
 	return status;
 }
 
-/* Where it is read on, as it is; a terminal is not to be commanded by it. */
-static void print_text(const char *text)
-{
-	if (output.terminal)
-		text_print(stdout, text);
-	else
-		fputs(text, stdout);
-	if (*text && text[strlen(text) - 1] != '\n')
-		putchar('\n');
-}
-
 static int print_test(const struct ellu_test_result *test)
 {
 	if (output_is_json())
@@ -596,11 +635,14 @@ int follow_print_answer(const struct follow *follow)
 		return print_test(test);
 	if (call && output_is_json())
 		return cli_print_json(&ellu_call_result_type, call);
-	if (call && provider_is_simulated(call->model))
+	if (call && provider_is_simulated(call->model) && !follow->told_simulated)
 		cli_note(follow->cli, "Simulated: this answer comes from the built-in simulated model, not "
 				      "from a real one.");
-	if (call && call->text)
+	if (call && call->text && !follow->told_last) {
 		print_text(call->text);
+		if (*call->text && call->text[strlen(call->text) - 1] != '\n')
+			putchar('\n');
+	}
 	for (size_t i = 0; call && status == 0 && i < call->n_tool_calls; i++)
 		status = cli_print_json(&ellu_tool_call_type, call->tool_calls[i]);
 	return status;
@@ -647,6 +689,7 @@ static int submit_attached(struct cli *cli, const struct submission *submission)
 
 	if (status == 0) {
 		status = cli_task_exit_status(run.status);
+		follow_end_line(&run);
 		follow_tell_end(&run);
 		outcome = print_outcome(cli, &run);
 		status = status ? status : outcome;

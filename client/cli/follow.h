@@ -37,6 +37,8 @@ struct follow {
 	bool cancelled; // as Ctrl-C asked
 	char told_hold[16]; // what was last said of it, "" when it is on none
 	bool told_pending; // why it does not begin
+	bool told_simulated; // that the built-in model answers
+	char told_last; // character of an answer that is printed as it comes; NUL: none was
 	struct ellu_stream *stream;
 	size_t row; // of the progress bar
 	bool ended; // there, or before
@@ -49,6 +51,9 @@ int follow(struct follow *follow);
 /* The same of several at a time, under these names, as each one's `outcome`; at most PROGRESS_ROWS_MAX. A
  * Ctrl-C is for all. */
 void follow_all(struct follow *all, size_t n, const char *const *labels);
+
+/* Behind an answer that was printed as it came: what follows is on a line of its own. */
+void follow_end_line(const struct follow *follow);
 
 /* Why a task that has ended did not succeed, and what to do. */
 void follow_tell_end(const struct follow *follow);

@@ -166,6 +166,16 @@ static void unknown_command(const char *group, const char *word)
 	say_unknown("command", "", &near);
 }
 
+static bool is_full(const struct arguments *arguments, const struct option *option)
+{
+	if (option->field)
+		return arguments->n_given == GIVEN_MAX;
+	if (option->kind == OPTION_GATE)
+		return arguments->n_gates == GATES_MAX;
+	return option->kind == OPTION_TEXTS &&
+	       ((const struct texts *) ((const char *) arguments + option->offset))->n == TEXTS_MAX;
+}
+
 /* False after saying what is wrong. */
 static bool take_value(struct arguments *arguments, const struct option *option, const char *text)
 {
@@ -173,9 +183,7 @@ static bool take_value(struct arguments *arguments, const struct option *option,
 	void *own = (char *) arguments + option->offset;
 	int r = option_value(option->kind, text ? text : "", &value);
 
-	if (r == 0 && ((option->field && arguments->n_given == GIVEN_MAX) ||
-		       (option->kind == OPTION_GATE && arguments->n_gates == GATES_MAX) ||
-		       !text_is_listed(option->one_of, text)))
+	if (r == 0 && (is_full(arguments, option) || !text_is_listed(option->one_of, text)))
 		r = -EINVAL;
 	if (r < 0) {
 		cli_error("--%s %s: expected %s%s", option->name, text, option->one_of ? "one of " : "",
@@ -191,6 +199,8 @@ static bool take_value(struct arguments *arguments, const struct option *option,
 		*(bool *) own = true;
 	else if (option->kind == OPTION_TEXT)
 		*(const char **) own = text;
+	else if (option->kind == OPTION_TEXTS)
+		((struct texts *) own)->items[((struct texts *) own)->n++] = text;
 	else if (option->kind == OPTION_SHARE)
 		*(double *) own = json_object_get_double(value);
 	else if (option->kind == OPTION_GATE)

@@ -176,6 +176,42 @@ START_TEST(what_cannot_be_shown)
 }
 END_TEST
 
+/* ---- A client of one's own ---- */
+
+/* Elsewhere goes what the call itself says, and no key that another origin has. */
+START_TEST(a_config_of_its_own)
+{
+	static const char other[] = "'llm_config':{'content':{'name':'%s','provider':'openai','llm_model_name':'m',"
+				    "'llm_base_url':'%s'%s}}";
+	struct sim *elsewhere = sim_start(NULL);
+	json_object *reply, *request;
+	const char *text_of_all;
+
+	start(NULL);
+	wire_call(wire, "CreateLLMConfig", "{'llm_config':{'name':'L','provider':'openai','llm_model_name':'m',"
+		  "'llm_base_url':'%s','api_key':'sk-first','extra_headers':{'X-First':'1'}}}", sim_url(sim));
+	reply = wire_call(wire, "Call", "%s", requoted(text("{" HELLO ",%s}", text(other, "O", sim_url(elsewhere),
+			  ",'api_key':'sk-other','extra_headers':{'X-Team':'blue'},'temperature':0.5"))));
+	ck_assert_str_eq(at_text(reply, "task.status"), "SUCCESS");
+	request = sim_requests(elsewhere, 1);
+	text_of_all = json_object_to_json_string(request);
+	ck_assert_ptr_nonnull(strstr(text_of_all, "Bearer sk-other"));
+	ck_assert_ptr_nonnull(strcasestr(text_of_all, "\"X-Team\": \"blue\""));
+	ck_assert_ptr_null(strstr(text_of_all, "sk-first"));
+	ck_assert_ptr_null(strcasestr(text_of_all, "X-First"));
+	/* The name of one that has a key is not enough to have it sent there. */
+	wire_refused(wire, "Conflict", "Call", "%s", requoted(text("{" HELLO ",%s}",
+								    text(other, "L", sim_url(elsewhere), ""))));
+	reply = wire_call(wire, "Call", "%s", requoted(text("{" HELLO ",%s}",
+							     text(other, "P", sim_url(elsewhere), ""))));
+	ck_assert_str_eq(at_text(reply, "task.status"), "SUCCESS");
+	ck_assert_ptr_null(strstr(json_object_to_json_string(sim_requests(elsewhere, 1)), "sk-"));
+	ck_assert_int_eq(sim_stat(sim, "calls"), 0);
+	sim_stop(elsewhere);
+	end();
+}
+END_TEST
+
 /* ---- Answers of a form ---- */
 
 #define PERSON ",'response_format':{'type':'object','properties':{'name':{'type':'string'},'age':" \
@@ -496,7 +532,7 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(messages, a_template, what_is_wrong, images, what_cannot_be_shown, an_answer_of_a_form,
+	return RUN_SUITE(messages, a_template, what_is_wrong, images, what_cannot_be_shown, a_config_of_its_own, an_answer_of_a_form,
 			 it_is_asked_for_again, it_does_not_come, its_budget_holds, the_default, it_ends_with_its_caller, it_outlives_who_came_later,
 			 it_ends_with_the_daemon, retried, a_config_answers, a_config_does_not);
 }

@@ -65,6 +65,89 @@ START_TEST(text_in_text_out)
 }
 END_TEST
 
+/* A picture, a document, instructions, and the form of the answer. */
+START_TEST(more_than_a_text)
+{
+	const char *folder = dir_new(), *image = dir_path(folder, "photo.png"), *schema = dir_path(folder, "schema.json");
+	struct command *said;
+	json_object *answer;
+
+	begin(NULL);
+	file_write(image, "\x89PNG\r\n\x1a\n....");
+	file_write(dir_path(folder, "notes.txt"), "a,b");
+	COMMAND(server, 0, "call", "What is it?", "--llm", "local", "--system-message", "Be brief.", "-i", image,
+		"--image", "https://h/b.png", "--document", dir_path(folder, "notes.txt"));
+	ck_assert_str_eq(at_text(last_request(), "messages.0.content"), "Be brief.");
+	ck_assert_str_eq(at_text(last_request(), "messages.1.content.0.text"), "What is it?");
+	ck_assert_str_eq(at_text(last_request(), "messages.1.content.1.image_url.url"),
+			 "data:image/png;base64,iVBORw0KGgouLi4u");
+	ck_assert_str_eq(at_text(last_request(), "messages.1.content.2.image_url.url"), "https://h/b.png");
+	ck_assert_str_eq(at_text(last_request(), "messages.1.content.3.file.file_data"), "data:text/plain;base64,YSxi");
+	ck_assert_str_eq(at_text(last_request(), "messages.1.content.3.file.filename"), "notes.txt");
+
+	file_write(schema, "{ // what is wanted\n\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\"}},"
+			   "\"required\":[\"n\"]}");
+	said = COMMAND(server, 0, "call", "How many?", "--llm", "local", "--schema", schema);
+	answer = json_must_parse(said->out);
+	ck_assert_int_ge(at_int(answer, "n"), 0);
+	sim_control(sim, "{'fixed_answer':'Many.'}");
+	said = COMMAND(server, 10, "call", "How many?", "--llm", "local", "--schema", schema);
+	ASSERT_SAYS(said->err, "does not fit response_format, asked twice: it is not JSON");
+	ck_assert_str_eq(said->out, "Many.\n");
+}
+END_TEST
+
+/* What arrives is printed then; the end comes later, and prints nothing twice. */
+START_TEST(as_it_comes)
+{
+	static char words[8000];
+	struct command *call;
+
+	begin(NULL);
+	for (size_t i = 0; i < sizeof(words) - 8; i += 7)
+		memcpy(words + i, "always ", 7);
+	strcpy(words + strlen(words), "ends.");
+	sim_control(sim, "{'stream_delta_seconds':0.05,'fixed_answer':'%s'}", words); // some minute
+	call = command_start(server, (const char *[]) { "call", "Hello", "--llm", "local", NULL });
+	command_await(call, "always always");
+	command_signal(call, SIGINT);
+	ck_assert_int_eq(command_end(call), 12);
+	ck_assert_ptr_null(strstr(call->out, "ends."));
+	ck_assert_int_eq(call->out[strlen(call->out) - 1], '\n');
+	sim_await(sim, "closed_early", 1);
+	sim_control(sim, "{'stream_delta_seconds':0}");
+	ck_assert_str_eq(COMMAND(server, 0, "call", "Hello", "--llm", "local")->out, text("%s\n", words));
+}
+END_TEST
+
+/* ---- elluminate chat ---- */
+
+START_TEST(a_conversation)
+{
+	struct command *said;
+
+	begin("--fixed_answer=Hello yourself.");
+	said = command_run_line(server, 0, "printf 'One.\n\n  \nTwo.\n' | $0 chat --llm local --system-message 'Be brief.'");
+	ck_assert_str_eq(said->out, "Hello yourself.\nHello yourself.\n");
+	ck_assert_int_eq(sim_stat(sim, "calls"), 2);
+	ck_assert_int_eq((int)json_object_array_length(at_json(last_request(), "messages")), 4);
+	ck_assert_str_eq(at_text(last_request(), "messages.0.content"), "Be brief.");
+	ck_assert_str_eq(at_text(last_request(), "messages.1.content"), "One.");
+	ck_assert_str_eq(at_text(last_request(), "messages.2.role"), "assistant");
+	ck_assert_str_eq(at_text(last_request(), "messages.2.content"), "Hello yourself.");
+	ck_assert_str_eq(at_text(last_request(), "messages.3.content"), "Two.");
+	said = command_run_line(server, 0, "$0 chat Zero. --llm local </dev/null");
+	ck_assert_str_eq(said->out, "Hello yourself.\n");
+	/* Where nobody looks on it ends with what failed. */
+	sim_control(sim, "{'content_filter_rate':1}");
+	said = command_run_line(server, 10, "printf 'One.\nTwo.\n' | $0 chat --llm local");
+	ASSERT_SAYS(said->err, "FAILURE: The response was filtered");
+	ck_assert_int_eq(sim_stat(sim, "calls"), 4);
+	command_run_line(server, 2, "printf 'a\377\n' | $0 chat --llm local");
+	command_run_line(server, 27, "echo a | $0 chat --llm nobody");
+}
+END_TEST
+
 START_TEST(a_template)
 {
 	const char *path = dir_path(dir_new(), "e.json");
@@ -192,6 +275,6 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(text_in_text_out, a_template, what_is_wrong, ctrl_c, ctrl_c_in_the_background, detached,
+	return RUN_SUITE(text_in_text_out, more_than_a_text, as_it_comes, a_conversation, a_template, what_is_wrong, ctrl_c, ctrl_c_in_the_background, detached,
 			 llm_test);
 }

@@ -146,11 +146,27 @@ START_TEST(proxies)
 }
 END_TEST
 
+/* A call may bring a client of its own: where it goes, through what, whom it trusts. */
+START_TEST(a_call_of_its_own)
+{
+	json_object *reply;
+
+	begin();
+	reply = wire_call(wire, "Call", "{'messages':[{'role':'user','content':'Hello'}],'llm_config':{'content':{"
+			  "'name':'mine','provider':'openai','llm_model_name':'m','llm_base_url':'https://127.0.0.1:%u/v1',"
+			  "'proxy':'http://127.0.0.1:%u','max_retries':0,'ca_file':'"
+			  TLS_FOLDER "/certificates/authority.pem'}}}", port_of("good"), port_of("connect"));
+	ck_assert_msg(at_is(reply, "task.status", "SUCCESS"), "%s", json_object_to_json_string(reply));
+	ck_assert_ptr_nonnull(strstr(at_text(reply, "task.result.call.text"), "HTTP/2.0 connect"));
+	end();
+}
+END_TEST
+
 int main(void)
 {
 	if (system("node --version >/dev/null 2>&1") != 0) {
 		puts("node is not there");
 		return 77;
 	}
-	return RUN_SUITE(certificates, http2, proxies);
+	return RUN_SUITE(certificates, http2, proxies, a_call_of_its_own);
 }

@@ -84,6 +84,12 @@ for columns in 80 120; do
 	done >"$columns.txt"
 done
 
+# What a model says
+for columns in 80 120; do
+	shows "$columns" "elluminate call 'Name a river.' --system-message 'Be brief.'" >>"$columns.txt"
+	shows "$columns" "printf 'Name a river.\\nAnd another one.\\n' | elluminate chat" >>"$columns.txt"
+done
+
 # A matrix in progress
 for columns in 80 120; do
 	sed "s/^name: .*/name: M$columns/" matrix.yaml >"m$columns.yaml"
