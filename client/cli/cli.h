@@ -206,6 +206,7 @@ int command_chat(struct cli *cli);
 int command_template(struct cli *cli);
 int command_task_watch(struct cli *cli);
 int command_task_tune(struct cli *cli);
+int command_task_answer(struct cli *cli);
 int command_task_logs(struct cli *cli);
 int command_criteria(struct cli *cli);
 int command_criteria_link(struct cli *cli);

@@ -52,6 +52,23 @@ int command_task_tune(struct cli *cli)
 	return EXIT_USAGE;
 }
 
+int command_task_answer(struct cli *cli)
+{
+	const struct arguments *arguments = &cli->arguments;
+	json_object *json;
+	int64_t id;
+
+	if (!cli_is_id(arguments->operands[0], &id)) {
+		cli_error("%s: expected the number of a task", arguments->operands[0]);
+		return EXIT_USAGE;
+	}
+	json = json_object_new_object();
+	json_object_object_add(json, "task_id", json_object_new_int64(id));
+	json_object_object_add(json, "tool_call_id", json_object_new_string(arguments->operands[1]));
+	json_object_object_add(json, "content", json_object_new_string(arguments->operands[2]));
+	return call_json_and_print(cli, call_method(cli->command->method), json);
+}
+
 void print_log_line(const struct cli *cli, const void *item)
 {
 	(void) cli;

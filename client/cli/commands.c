@@ -321,6 +321,10 @@ static const struct command fixed[] = {
 	{ "task tune", "ID", 1, 1, "change a task that waits or runs",
 	  "A --cost-limit above what was spent ends the hold `budget`.", NULL,
 	  command_task_tune, .method = "TuneTask", .print = print_task_settings },
+	{ "task answer", "ID CALL TEXT", 3, 3, "say what a call of a tool brought that a task waits for",
+	  "Which calls it waits for is in the events of `elluminate task watch ID --json`. Their programs\n"
+	  "answer them themselves, mostly.", NULL, command_task_answer,
+	  .method = "SendToolResult", .fields = "", .own_operands = true },
 	{ "task prune", "", 0, 0, "remove the logs of tasks that ended long ago", NULL,
 	  NULL, command_call, .method = "PruneTasks", .print = print_pruned },
 	{ "experiment create", "FILE", 1, 1, "make an experiment of a file, to be run later", make_details,

@@ -15,6 +15,7 @@ static method_handler_fn *const handlers[_METHOD_MAX] = {
 	[METHOD_PRUNE_TASKS] = api_prune_tasks,
 	[METHOD_RESUME_TASK] = api_steer_task,
 	[METHOD_RETRY_TASK] = api_retry_task,
+	[METHOD_SEND_TOOL_RESULT] = api_send_tool_result,
 	[METHOD_TUNE_TASK] = api_tune_task,
 	[METHOD_UPDATE_PROJECT] = api_update_project,
 	[METHOD_WATCH_TASK] = api_watch_task,

@@ -2,6 +2,7 @@
 #include "daemon/store/tasks.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,6 +218,37 @@ int api_tune_task(struct call *call)
 	fault_invalid(&fault, "priority", "one of priority, max_connections and cost_limit");
 	call_fail(call, &fault);
 	return 0;
+}
+
+/* ---- SendToolResult ---- */
+
+_Static_assert(offsetof(struct task_request, id) ==
+		       offsetof(struct ellu_send_tool_result_request, task_id), "the same");
+
+static void on_waiting_task(struct call *call, struct store_request *stored)
+{
+	const struct ellu_send_tool_result_request *request = call->request;
+	struct ellu_send_tool_result_reply reply = ELLU_RECORD(struct ellu_send_tool_result_reply);
+	struct fault fault = { 0 };
+	int r = queue_take_tool_result(call->service->queue, request->task_id, request->tool_call_id,
+				       request->content);
+
+	(void)stored;
+	if (r == -ENOENT) {
+		fault_conflict(&fault, "task", NULL, request->task_id,
+			       "task %" PRId64 " does not wait for a result of the tool call '%.200s'",
+			       request->task_id, request->tool_call_id);
+		call_fail(call, &fault);
+	} else if (r < 0) {
+		call_fail_errno(call, r);
+	} else {
+		call_reply(call, &reply);
+	}
+}
+
+int api_send_tool_result(struct call *call)
+{
+	return call_with_task(call, on_waiting_task);
 }
 
 /* ---- RetryTask ---- */

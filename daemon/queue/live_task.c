@@ -67,6 +67,7 @@ struct live_task *live_task_remove(struct live_tasks *tasks, struct live_task *t
 	free(task->hold_reason);
 	arena_done(&task->progress_arena);
 	llm_stream_unref(task->stream);
+	arena_done(&task->tools_arena);
 	free(task);
 	return NULL;
 }
@@ -268,6 +269,41 @@ void live_task_reset_clock(struct live_task *task)
 	task->run_counted_usec = task->run_since_usec = 0;
 	if (task->limit_timer)
 		event_del(task->limit_timer);
+}
+
+/* ---- Calls of tools ---- */
+
+int live_task_set_tool_calls(struct live_task *task, const struct ellu_tool_call *const *tool_calls, size_t n)
+{
+	live_task_forget_progress_event(task);
+	arena_done(&task->tools_arena);
+	arena_init(&task->tools_arena);
+	task->tool_calls = n > 0 ? tool_calls_copy(tool_calls, n, &task->tools_arena) : NULL;
+	task->n_tool_calls = task->tool_calls ? n : 0;
+	return task->n_tool_calls == n ? 0 : -ENOMEM;
+}
+
+static size_t find_tool_call(const struct live_task *task, const char *id)
+{
+	size_t i = 0;
+
+	while (i < task->n_tool_calls && strcmp(task->tool_calls[i]->id, id) != 0)
+		i++;
+	return i;
+}
+
+bool live_task_has_tool_call(const struct live_task *task, const char *id)
+{
+	return find_tool_call(task, id) < task->n_tool_calls;
+}
+
+void live_task_drop_tool_call(struct live_task *task, const char *id)
+{
+	size_t i = find_tool_call(task, id);
+
+	live_task_forget_progress_event(task);
+	for (task->n_tool_calls--; i < task->n_tool_calls; i++)
+		task->tool_calls[i] = task->tool_calls[i + 1];
 }
 
 /* ---- Progress ---- */

@@ -57,6 +57,9 @@ struct live_task {
 	int64_t run_before_usec; // running time of earlier claims
 	int64_t time_limit_usec;
 	struct event *limit_timer;
+	struct arena tools_arena;
+	const struct ellu_tool_call **tool_calls; // that it waits for
+	size_t n_tool_calls;
 	struct arena progress_arena;
 	struct ellu_progress *progress; // NULL: none yet
 	struct ellu_task_event progress_event; // task_id 0: not made yet
@@ -112,12 +115,19 @@ void live_task_set_clock(struct live_task *task);
  * be ahead of what a worker told on its way, and what was told once never falls. */
 void live_task_set_progress(struct live_task *task, const struct ellu_progress *progress);
 
+/* What it waits for is answered, or to be; the copies are its own. -ENOMEM. */
+int live_task_set_tool_calls(struct live_task *task, const struct ellu_tool_call *const *tool_calls, size_t n);
+bool live_task_has_tool_call(const struct live_task *task, const char *id);
+void live_task_drop_tool_call(struct live_task *task, const char *id); // one that it has
+
 /* ---- What watches are told (watch.c) ---- */
 
 /* A durable change, or log lines: to every watch, once and in order. `share` lies beside `news`. */
 void live_task_publish(struct live_task *task, const struct task_news *news, struct share *share);
 /* Progress or a hold of the moment: to each watch at its own pace. */
 void live_task_publish_progress(struct live_task *task);
+/* Calls of tools, which somebody is to answer: at once. */
+void live_task_publish_tool_calls(struct live_task *task);
 /* The progress as an event, as of now. */
 const struct ellu_task_event *live_task_progress_event(struct live_task *task);
 void live_task_forget_progress_event(struct live_task *task); // something in it changes

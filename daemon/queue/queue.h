@@ -101,6 +101,10 @@ void queue_steer_task(struct queue *queue, struct queue_steering *steering);
  * keeps them. Of one user, or (-1) of all. */
 void queue_release_budgets(struct queue *queue, int64_t uid);
 
+/* What one of the calls of tools brought that a task waits for; the caller has checked that the task may
+ * be seen. -ENOENT: it waits for no such one; -ENOMEM. */
+int queue_take_tool_result(struct queue *queue, int64_t task_id, const char *tool_call_id, const char *content);
+
 /* Adds to a record read from the store what only the queue knows: a hold of the moment. */
 void queue_overlay(struct queue *queue, struct ellu_task *task);
 

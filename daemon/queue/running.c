@@ -393,6 +393,33 @@ static void on_progress(void *userdata, int64_t task_id, const struct ellu_progr
 	live_task_publish_progress(task);
 }
 
+static void on_tool_calls(void *userdata, int64_t task_id,
+			  const struct ellu_tool_call *const *tool_calls, size_t n_tool_calls)
+{
+	struct queue *queue = userdata;
+	struct live_task *task = live_task_find(&queue->tasks, task_id);
+
+	if (!task || task_status_is_terminal(task->status))
+		return;
+	if (live_task_set_tool_calls(task, tool_calls, n_tool_calls) < 0)
+		task_error(task, "out of memory: what it waits for is not told");
+	live_task_publish_tool_calls(task);
+}
+
+int queue_take_tool_result(struct queue *queue, int64_t task_id, const char *tool_call_id, const char *content)
+{
+	struct live_task *task = live_task_find(&queue->tasks, task_id);
+	int r;
+
+	if (!task || !task->run || task->state != LIVE_RUNNING ||
+	    !live_task_has_tool_call(task, tool_call_id))
+		return -ENOENT;
+	r = work_take_tool_result(task->run, tool_call_id, content);
+	if (r == 0)
+		live_task_drop_tool_call(task, tool_call_id);
+	return r;
+}
+
 static void on_held(void *userdata, int64_t task_id, const char *hold)
 {
 	struct queue *queue = userdata;
@@ -465,6 +492,7 @@ static void on_finished(void *userdata, int64_t task_id, const struct work_end *
 		return;
 	task->run = NULL;
 	task->work_hold = NULL;
+	(void)live_task_set_tool_calls(task, NULL, 0);
 	if (task->state == LIVE_OVER)
 		let_go(task);
 	else if (task->state == LIVE_ENDING)
@@ -481,6 +509,7 @@ struct work_events running_events(struct queue *queue)
 		.progress = on_progress,
 		.held = on_held,
 		.log = on_log,
+		.tool_calls = on_tool_calls,
 		.finished = on_finished,
 		.userdata = queue,
 	};

@@ -32,6 +32,7 @@ struct watch {
 
 static void start_reading(struct watch *watch);
 static void read_on(struct watch *watch);
+static void tell_tool_calls(struct watch *watch);
 
 static void attach(struct watch *watch, struct live_task *task)
 {
@@ -161,6 +162,7 @@ static void take_page(struct watch *watch)
 	if (watch->task && last < watch->task->sequence)
 		last = watch->task->sequence;
 	watch->caught_up = watch->task && watch->cursor >= last;
+	tell_tool_calls(watch);
 }
 
 static void leave_page(struct watch *watch)
@@ -240,19 +242,27 @@ static void start_reading(struct watch *watch)
 
 /* ---- Being fed ---- */
 
-static void plan_progress(struct watch *watch)
+/* What somebody is to act on does not wait. */
+static void plan_progress(struct watch *watch, bool at_once)
 {
 	int64_t due = watch->sent_usec + watch->options.min_interval_usec;
 	int64_t wait = due - clock_monotonic_usec();
 	struct timeval timeout;
 
-	if (event_pending(watch->timer, EV_TIMEOUT, NULL))
+	if (!at_once && event_pending(watch->timer, EV_TIMEOUT, NULL))
 		return;
-	if (wait < 0)
+	if (wait < 0 || at_once)
 		wait = 0;
 	timeout.tv_sec = wait / USEC_PER_SEC;
 	timeout.tv_usec = wait % USEC_PER_SEC;
 	(void)event_add(watch->timer, &timeout);
+}
+
+/* They are in no row that it has read. */
+static void tell_tool_calls(struct watch *watch)
+{
+	if (watch->caught_up && !watch->paused && watch->task->n_tool_calls > 0)
+		plan_progress(watch, /* at_once= */ true);
 }
 
 static void tell_progress(struct watch *watch)
@@ -260,7 +270,7 @@ static void tell_progress(struct watch *watch)
 	if (watch->task->sequence == watch->cursor)
 		deliver_live(watch);
 	else if (watch->task->sequence)
-		plan_progress(watch); // read from the store what memory does not know yet
+		plan_progress(watch, false); // read from the store what memory does not know yet
 }
 
 /* Whether it was told all before `news`, and nothing of it. */
@@ -295,6 +305,8 @@ static void catch_up(struct watch *watch)
 		deliver(watch, &told->news.event, /* terminal= */ false, &told->share);
 	}
 	watch->reading = false;
+	if (!watch->freed)
+		tell_tool_calls(watch);
 	if (watch->freed)
 		free(watch);
 	else if (!watch->caught_up && !watch->paused)
@@ -338,17 +350,30 @@ const struct ellu_task_event *live_task_progress_event(struct live_task *task)
 	event->hold = live_task_hold(task);
 	event->hold_reason = live_task_hold_reason(task, event->hold);
 	event->progress = task->progress;
+	event->tool_calls = task->n_tool_calls > 0 ?
+				    (const struct ellu_tool_call *const *)task->tool_calls : NULL;
+	event->n_tool_calls = task->n_tool_calls;
 	event->at = clock_wall_usec();
 	return event;
 }
 
-void live_task_publish_progress(struct live_task *task)
+static void publish_progress(struct live_task *task, bool at_once)
 {
 	live_task_forget_progress_event(task);
 	for (struct watch *watch = task->watches; watch; watch = watch->next)
 		if (watch->caught_up && !watch->paused)
-			plan_progress(watch);
+			plan_progress(watch, at_once);
 	monitors_progress(&task->queue->monitors, task);
+}
+
+void live_task_publish_progress(struct live_task *task)
+{
+	publish_progress(task, /* at_once= */ false);
+}
+
+void live_task_publish_tool_calls(struct live_task *task)
+{
+	publish_progress(task, /* at_once= */ true);
 }
 
 void live_task_publish(struct live_task *task, const struct task_news *news, struct share *share)

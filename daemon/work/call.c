@@ -2,9 +2,11 @@
  * The kinds `call` and `test`: one chat completion. The one item of a call stands in the request,
  * that of a test is always the same; the answer, or that there was one, is the task's result, and
  * nothing else is recorded of it. An answer that does not fit its response_format is asked for once
- * more.
+ * more; one that calls tools is followed by what they brought, which somebody else finds out: until
+ * then the run has nothing outstanding, and a timer.
  */
 #include <errno.h>
+#include <event2/event.h>
 #include <inttypes.h>
 #include <json.h>
 #include <stdio.h>
@@ -14,6 +16,7 @@
 #include "daemon/store/runs.h"
 #include "daemon/work/run.h"
 #include "daemon/work/structured.h"
+#include "daemon/work/tool_round.h"
 #include "proto/generated/interface.h"
 #include "proto/template.h"
 #include "proto/usage.h"
@@ -30,6 +33,9 @@ struct call_run {
 	struct run_spend spend; // of the last answer; what came before is recorded already
 	struct llm_call total; // what all answers took
 	bool asked_again;
+	int64_t n_rounds; // with tools
+	struct tool_round round; // the one that is waited for, while `n_left`
+	struct event *tool_timer; // NULL: it never waited
 	bool complete; // nothing is to be asked any more
 	struct ellu_call_result result; // of the last answer
 	struct ellu_usage usage; // of `result`
@@ -266,13 +272,17 @@ static int take_result(struct call_run *run)
 	return 0;
 }
 
-/* Once what the last answer took is recorded, the call's messages are asked with. */
-static void go_on(struct call_run *run)
+/* Another answer will follow: what this one took is recorded, and nothing of it kept. */
+static void settle(struct call_run *run)
 {
-	struct llm_call *call = &run->asking.call;
-
 	run_call_lost(&run->asking);
-	arena_done(&call->arena);
+	arena_done(&run->asking.call.arena);
+	weigh(run);
+}
+
+/* The call's messages are asked with, once the answer before is settled. */
+static void ask_on(struct call_run *run)
+{
 	make_key(run);
 	weigh(run);
 	run->base.n_open = 0;
@@ -301,7 +311,8 @@ static int ask_again(struct call_run *run, const struct schema_problem *problem)
 	run_log_line(&run->base.log, "the answer does not fit response_format, asked once more: %s",
 		     problem->text);
 	run->asked_again = true;
-	go_on(run);
+	settle(run);
+	ask_on(run);
 	return 0;
 }
 
@@ -322,6 +333,88 @@ static void fail_structured(struct call_run *run, const struct schema_problem *p
 		run->base.end.result = &run->base.result;
 	}
 	run_fail(&run->base, &call->fault);
+}
+
+/* ---- Tools ---- */
+
+static void on_tool_timeout(evutil_socket_t fd, short events, void *userdata)
+{
+	struct call_run *run = userdata;
+	struct fault fault = { 0 };
+	size_t i = 0;
+
+	(void)fd;
+	(void)events;
+	while (i + 1 < run->round.n && run->round.results[i].content)
+		i++;
+	fault_set(&fault, ELLU_E_TIMEOUT, "nobody sent a result of the tool call '%.200s' (%.200s) within %g seconds",
+		  run->round.tool_calls[i]->id, run->round.tool_calls[i]->name, *run->request->tool_timeout_seconds);
+	run_fail(&run->base, &fault);
+	run_go_on(&run->base);
+}
+
+static int start_tool_timer(struct call_run *run)
+{
+	const double seconds = *run->request->tool_timeout_seconds;
+	const struct timeval timeout = { .tv_sec = (time_t)seconds,
+					 .tv_usec = (suseconds_t)((seconds - (double)(time_t)seconds) * USEC_PER_SEC) };
+
+	if (!run->tool_timer)
+		run->tool_timer = evtimer_new(loop_base(run->base.host.loop), on_tool_timeout, run);
+	return run->tool_timer && evtimer_add(run->tool_timer, &timeout) == 0 ? 0 : -ENOMEM;
+}
+
+static bool wants_tools(const struct call_run *run)
+{
+	const int64_t *rounds = run->request->tool_rounds;
+
+	return rounds && run->result.n_tool_calls > 0 && run->n_rounds < *rounds &&
+	       run->base.phase == RUN_RUNNING;
+}
+
+/* The answer's calls of tools go to who follows the task. */
+static int wait_for_tools(struct call_run *run)
+{
+	struct llm_call *call = &run->asking.call;
+	int r = tool_round_begin(call->messages, call->n_messages, run->result.text, run->result.tool_calls,
+				 run->result.n_tool_calls, &run->base.arena, &run->round);
+
+	if (r >= 0)
+		r = start_tool_timer(run);
+	if (r >= 0)
+		r = run_wait_for_tools(&run->base, run->round.tool_calls, run->round.n);
+	if (r < 0)
+		return r;
+	run->n_rounds++;
+	settle(run);
+	return 0;
+}
+
+/* The model is told what its tools brought. */
+static void end_round(struct call_run *run)
+{
+	struct llm_call *call = &run->asking.call;
+	struct fault fault = { 0 };
+
+	evtimer_del(run->tool_timer);
+	if (tool_round_check_size(&run->round, &fault) < 0) {
+		run_fail(&run->base, &fault);
+		return;
+	}
+	call->messages = run->round.messages;
+	call->n_messages = run->round.n_messages;
+	ask_on(run);
+}
+
+static void take_tool_result(struct run *base, const char *tool_call_id, const char *content)
+{
+	struct call_run *run = (struct call_run *)base;
+	int r = tool_round_take(&run->round, tool_call_id, content, &base->arena);
+
+	if (r < 0)
+		run_fail_oom(base);
+	else if (r > 0 && run->round.n_left == 0)
+		end_round(run);
 }
 
 /* 1: it fits, or need not; 0: it does not, and what follows from that is done. */
@@ -348,7 +441,7 @@ static void answered(struct run_call *asking)
 	int r = take_result(run);
 
 	if (r >= 0)
-		r = take_structured(run);
+		r = wants_tools(run) ? wait_for_tools(run) : take_structured(run);
 	if (r < 0)
 		run_fail_oom(&run->base);
 	run->complete = r > 0;
@@ -395,19 +488,22 @@ static void free_run(struct run *base)
 	arena_done(&run->asking.call.arena);
 	store_request_done(&run->spend.request);
 	store_request_done(&run->load.request);
+	if (run->tool_timer)
+		event_free(run->tool_timer);
 	if (run->target)
 		llm_target_unref(run->target);
 }
 
-#define ASKS_ONCE                              \
-	{                                       \
-		.size = sizeof(struct call_run), \
-		.free = free_run,               \
-		.start = start,                 \
-		.issue = issue,                 \
-		.conclude = conclude,           \
-		.end = end,                     \
-		.tune = tune,                   \
+#define ASKS_ONCE                                \
+	{                                         \
+		.size = sizeof(struct call_run),   \
+		.free = free_run,                 \
+		.start = start,                   \
+		.issue = issue,                   \
+		.conclude = conclude,             \
+		.end = end,                       \
+		.tune = tune,                     \
+		.tool_result = take_tool_result,  \
 	}
 
 const struct job_kind call_kind = ASKS_ONCE;

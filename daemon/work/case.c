@@ -302,28 +302,6 @@ static bool read_values(struct open_case *open_case, const char *input_values)
 	return true;
 }
 
-static int keep_tool_calls(struct open_case *open_case, const struct ellu_message *message,
-			   struct ellu_message *kept)
-{
-	struct ellu_tool_call *calls = arena_array(memory(open_case), message->n_tool_calls, sizeof(*calls));
-	const struct ellu_tool_call **list =
-		arena_array(memory(open_case), message->n_tool_calls, sizeof(*list));
-
-	if (!calls || !list)
-		return -ENOMEM;
-	for (size_t i = 0; i < message->n_tool_calls; i++) {
-		calls[i] = ELLU_RECORD(struct ellu_tool_call);
-		calls[i].name = arena_strdup(memory(open_case), message->tool_calls[i]->name);
-		calls[i].arguments = arena_strdup(memory(open_case), message->tool_calls[i]->arguments);
-		if (!calls[i].name || !calls[i].arguments)
-			return -ENOMEM;
-		list[i] = &calls[i];
-	}
-	kept->tool_calls = list;
-	kept->n_tool_calls = message->n_tool_calls;
-	return 0;
-}
-
 /* The template may go with the page that it came in. What a judge reads is kept. */
 static int keep_messages(struct open_case *open_case)
 {
@@ -340,7 +318,10 @@ static int keep_messages(struct open_case *open_case)
 		kept[i].content = open_case->messages[i]->content;
 		kept[i].parts = open_case->messages[i]->parts;
 		kept[i].n_parts = open_case->messages[i]->n_parts;
-		if (!kept[i].role || keep_tool_calls(open_case, open_case->messages[i], &kept[i]) < 0)
+		kept[i].n_tool_calls = open_case->messages[i]->n_tool_calls;
+		kept[i].tool_calls = tool_calls_copy(open_case->messages[i]->tool_calls,
+						     kept[i].n_tool_calls, memory(open_case));
+		if (!kept[i].role || !kept[i].tool_calls)
 			return -ENOMEM;
 		list[i] = &kept[i];
 	}

@@ -243,6 +243,38 @@ bool run_is_held_up(const struct run *run)
 	return run->held_up && run->phase == RUN_RUNNING;
 }
 
+/* ---- Tools ---- */
+
+const struct ellu_tool_call **tool_calls_copy(const struct ellu_tool_call *const *tool_calls, size_t n,
+					      struct arena *arena)
+{
+	const struct ellu_tool_call **list = arena_array(arena, n + 1, sizeof(*list));
+	struct ellu_tool_call *copies = arena_array(arena, n + 1, sizeof(*copies));
+
+	for (size_t i = 0; list && copies && i < n; i++) {
+		copies[i] = *tool_calls[i];
+		copies[i].id = arena_strdup(arena, tool_calls[i]->id);
+		copies[i].name = arena_strdup(arena, tool_calls[i]->name);
+		copies[i].arguments = arena_strdup(arena, tool_calls[i]->arguments);
+		if (!copies[i].id || !copies[i].name || !copies[i].arguments)
+			return NULL;
+		list[i] = &copies[i];
+	}
+	return copies ? list : NULL;
+}
+
+int run_wait_for_tools(struct run *run, const struct ellu_tool_call *const *tool_calls, size_t n)
+{
+	return run->events.tool_calls(run->events.userdata, tool_calls, n);
+}
+
+void run_take_tool_result(struct run *run, const char *tool_call_id, const char *content)
+{
+	if (run->kind->tool_result && run->phase == RUN_RUNNING)
+		run->kind->tool_result(run, tool_call_id, content);
+	run_go_on(run);
+}
+
 /* ---- Life ---- */
 
 int run_new(const struct run_host *host, const struct work_task *task,

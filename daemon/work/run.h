@@ -75,6 +75,8 @@ struct job_kind {
 	void (*end)(struct run *run);
 	/* Sets caps by what the run is tuned to. Called once it is loaded, and on each change. */
 	void (*tune)(struct run *run);
+	/* One of the calls of tools that it waits for was answered. NULL: it waits for none. */
+	void (*tool_result)(struct run *run, const char *tool_call_id, const char *content);
 };
 
 enum run_held {
@@ -102,6 +104,7 @@ struct run_host {
 struct run_events {
 	void (*changed)(void *userdata); // the progress
 	void (*log)(void *userdata, const char *line);
+	int (*tool_calls)(void *userdata, const struct ellu_tool_call *const *tool_calls, size_t n); // -ENOMEM
 	void (*ended)(void *userdata);
 	void *userdata;
 };
@@ -215,6 +218,8 @@ void run_start(struct run *run);
 void run_abort(struct run *run);
 void run_drain(struct run *run);
 void run_tune(struct run *run, const struct work_tuning *tuning);
+/* One that it does not wait for (any more) is left alone. */
+void run_take_tool_result(struct run *run, const char *tool_call_id, const char *content);
 /* None of its calls can go: a provider fails, or asks for a long pause. */
 bool run_is_held_up(const struct run *run);
 /* Others of its user hold less. */
@@ -230,6 +235,8 @@ void run_conclude(struct run *run, struct store_request *request);
 /* It is loaded: counts from what `spec` says was there before, has it tuned, and begins to issue.
  * -ENOMEM. */
 int run_begin(struct run *run, const struct run_spec *spec);
+/* It waits for these calls of tools, or for none any more. -ENOMEM. */
+int run_wait_for_tools(struct run *run, const struct ellu_tool_call *const *tool_calls, size_t n);
 /* Issues what there is room for, and ends the run when nothing is left. */
 void run_go_on(struct run *run);
 void run_changed(struct run *run);

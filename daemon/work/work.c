@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/work/worker.h"
 
@@ -59,6 +60,17 @@ static void on_log(struct message *message)
 
 	events->log(events->userdata, line->run->task.task_id, line->text);
 	free(line);
+}
+
+static void on_tool_calls(struct message *message)
+{
+	struct work_tool_calls *waiting = container_of(message, struct work_tool_calls, message);
+	const struct work_events *events = &waiting->run->work->events;
+
+	events->tool_calls(events->userdata, waiting->run->task.task_id, waiting->tool_calls,
+			   waiting->n_tool_calls);
+	arena_done(&waiting->arena);
+	free(waiting);
 }
 
 /* ---- Users ---- */
@@ -161,6 +173,7 @@ int work_new(unsigned n_workers, struct loop *home, struct store *store, struct 
 	work->worker_events = (struct worker_events){
 		.progress = on_progress,
 		.log = on_log,
+		.tool_calls = on_tool_calls,
 		.finished = on_finished,
 	};
 	for (; work->n_workers < n_workers; work->n_workers++) {
@@ -256,6 +269,22 @@ int work_tune(struct work_run *run, const struct work_tuning *tuning)
 	change->run = run;
 	change->tuning = *tuning;
 	loop_post(run->worker->loop, &change->message);
+	return 0;
+}
+
+int work_take_tool_result(struct work_run *run, const char *tool_call_id, const char *content)
+{
+	size_t id_size = strlen(tool_call_id) + 1, size = strlen(content) + 1;
+	struct work_tool_result *result = malloc(sizeof(*result) + id_size + size);
+
+	if (!result)
+		return -ENOMEM;
+	result->message.deliver = worker_take_tool_result;
+	result->run = run;
+	result->content = result->tool_call_id + id_size;
+	memcpy(result->tool_call_id, tool_call_id, id_size);
+	memcpy(result->tool_call_id + id_size, content, size);
+	loop_post(run->worker->loop, &result->message);
 	return 0;
 }
 

@@ -53,6 +53,9 @@ struct work_events {
 	void (*progress)(void *userdata, int64_t task_id, const struct ellu_progress *progress);
 	/* The task waits, all of it, for a provider: "provider"; or it no longer does: NULL. */
 	void (*held)(void *userdata, int64_t task_id, const char *hold);
+	/* It waits for these calls of tools, all of them; none: for no one any more. Borrowed. */
+	void (*tool_calls)(void *userdata, int64_t task_id,
+			   const struct ellu_tool_call *const *tool_calls, size_t n_tool_calls);
 	/* A line for the task's log. */
 	void (*log)(void *userdata, int64_t task_id, const char *line);
 	void (*finished)(void *userdata, int64_t task_id, const struct work_end *end);
@@ -75,6 +78,13 @@ void work_drain(struct work_run *run);
 
 /* Changes how it runs from now on. -ENOMEM. */
 int work_tune(struct work_run *run, const struct work_tuning *tuning);
+
+/* What one of the calls of tools that it waits for brought. -ENOMEM. */
+int work_take_tool_result(struct work_run *run, const char *tool_call_id, const char *content);
+
+/* A deep copy, in the arena; NULL without memory. */
+const struct ellu_tool_call **tool_calls_copy(const struct ellu_tool_call *const *tool_calls, size_t n,
+					      struct arena *arena);
 
 struct loop *work_loop(const struct work *work, unsigned index);
 unsigned work_n_workers(const struct work *work);

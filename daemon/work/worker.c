@@ -84,6 +84,26 @@ static void on_log(void *userdata, const char *text)
 	loop_post(run->worker->host.home, &line->message);
 }
 
+static int on_tool_calls(void *userdata, const struct ellu_tool_call *const *tool_calls, size_t n)
+{
+	struct work_run *run = userdata;
+	struct work_tool_calls *waiting = calloc(1, sizeof(*waiting));
+
+	if (!waiting)
+		return -ENOMEM;
+	waiting->tool_calls = tool_calls_copy(tool_calls, n, &waiting->arena);
+	if (!waiting->tool_calls) {
+		arena_done(&waiting->arena);
+		free(waiting);
+		return -ENOMEM;
+	}
+	waiting->n_tool_calls = n;
+	waiting->message.deliver = run->events->tool_calls;
+	waiting->run = run;
+	loop_post(run->worker->host.home, &waiting->message);
+	return 0;
+}
+
 static void on_ended(void *userdata)
 {
 	struct work_run *run = userdata;
@@ -125,6 +145,14 @@ void worker_take_change(struct message *message)
 	free(change);
 }
 
+void worker_take_tool_result(struct message *message)
+{
+	struct work_tool_result *result = container_of(message, struct work_tool_result, message);
+
+	run_take_tool_result(result->run->run, result->tool_call_id, result->content);
+	free(result);
+}
+
 static void on_room(struct message *message)
 {
 	struct work_run *run = container_of(message, struct work_run, room);
@@ -144,6 +172,7 @@ int worker_run_init(struct work_run *run, const struct worker_events *events)
 	const struct run_events run_events = {
 		.changed = on_changed,
 		.log = on_log,
+		.tool_calls = on_tool_calls,
 		.ended = on_ended,
 		.userdata = run,
 	};

@@ -4,9 +4,9 @@
  *
  * The messages of a run and their order, which each mailbox keeps:
  *
- *	home to worker: start, then at most once abort and drain, any number of changes and of times
- *	that there is room, each `progress` back, release
- *	worker to home: progress and log lines, then finished
+ *	home to worker: start, then at most once abort and drain, any number of changes, of results of
+ *	tools and of times that there is room, each `progress` back, release
+ *	worker to home: progress, log lines and calls of tools, then finished
  *
  * Home posts `release` when it has delivered `finished`; the worker then frees everything.
  */
@@ -40,6 +40,21 @@ struct work_line {
 	char text[];
 };
 
+struct work_tool_calls {
+	struct message message;
+	struct work_run *run;
+	struct arena arena;
+	const struct ellu_tool_call *const *tool_calls;
+	size_t n_tool_calls;
+};
+
+struct work_tool_result {
+	struct message message;
+	struct work_run *run;
+	const char *content;
+	char tool_call_id[];
+};
+
 struct work_change {
 	struct message message;
 	struct work_run *run;
@@ -50,6 +65,7 @@ struct work_change {
 struct worker_events {
 	void (*progress)(struct message *message); // in a work_snapshot; home posts it back
 	void (*log)(struct message *message); // in a work_line; home frees it
+	void (*tool_calls)(struct message *message); // in a work_tool_calls; home frees it
 	void (*finished)(struct message *message); // work_run::finished
 };
 
@@ -101,5 +117,6 @@ int worker_run_init(struct work_run *run, const struct worker_events *events);
 void worker_run_free(struct work_run *run);
 /* Delivers a snapshot that home has seen; home sets it and posts the message to the worker. */
 void worker_take_snapshot_back(struct message *message);
-/* Delivers a change and frees it. */
+/* Delivers a change and frees it; the same of a tool's result. */
 void worker_take_change(struct message *message);
+void worker_take_tool_result(struct message *message);

@@ -59,6 +59,8 @@ static const struct setting settings[] = {
 	SETTING(faults_until, SETTING_INTEGER),
 	SETTING(refuse_schema, SETTING_BOOL),
 	SETTING(call_tools, SETTING_BOOL),
+	SETTING(tool_rounds, SETTING_INTEGER),
+	SETTING(tool_times, SETTING_INTEGER),
 	SETTING(no_usage, SETTING_BOOL),
 	SETTING(need_max_completion_tokens, SETTING_BOOL),
 	SETTING(cached_tokens, SETTING_INTEGER),
@@ -103,6 +105,8 @@ void behaviour_init(struct behaviour *behaviour)
 		.slow_byte_seconds = 1,
 		.rate_window_seconds = 60,
 		.retry_after_seconds = 1,
+		.tool_rounds = 1,
+		.tool_times = 1,
 		.seed = 1,
 	};
 }

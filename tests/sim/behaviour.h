@@ -58,6 +58,8 @@ struct behaviour {
 	int64_t faults_until; /* 0: for ever */
 	bool refuse_schema;
 	bool call_tools; /* those of a request are called, the first one first, before it is answered */
+	int64_t tool_rounds; /* so often; the next one each time */
+	int64_t tool_times;  /* each so many times at once */
 	bool no_usage;
 	bool need_max_completion_tokens;
 	int64_t cached_tokens; /* at most so many of a request are said to be */

@@ -29,6 +29,7 @@ struct chat_request {
 	struct chat_tool *tools;
 	size_t n_tools;
 	bool after_tools; /* the last message has what they said */
+	int64_t n_rounds; /* how often they did, as far as the dialect counts */
 	bool stream, include_usage;
 	bool has_max_tokens;
 	enum chat_format format;
@@ -52,6 +53,7 @@ struct chat_answer {
 	const char *tool; /* what is called, with arguments in JSON, or NULL */
 	struct span arguments;
 	const char *form_tool; /* whose arguments the text is, or NULL */
+	int64_t tool_times; /* at once, as far as the dialect knows; 0: once */
 	bool usage;
 	int64_t input_tokens, output_tokens, cached_tokens;
 };

@@ -13,6 +13,7 @@ static bool add_message(struct chat_request *request, struct json_object *messag
 
 	if (!json_object_is_type(message, json_type_object) || !role)
 		return false;
+	request->n_rounds += strcmp(role, "tool") == 0 && !request->after_tools;
 	request->after_tools = strcmp(role, "tool") == 0;
 	return !content || chat_add_text(request, content);
 }
@@ -138,15 +139,24 @@ static const char *text_name(const struct chat_answer *answer)
 	return answer->finish == CHAT_REFUSAL ? "refusal" : "content";
 }
 
-/* Members of a message or, with a number, a delta. */
-static void write_tool_call(struct bytes *out, const struct chat_answer *answer, bool delta)
+/* Members of a message or, with their numbers, a delta. */
+static void write_tool_calls(struct bytes *out, const struct chat_answer *answer, bool delta)
 {
-	bytes_printf(out, "\"tool_calls\":[{%s\"id\":\"call_%" PRIx64 "\",\"type\":\"function\",\"function\":"
-		     "{\"name\":", delta ? "\"index\":0," : "", answer->number);
-	bytes_json(out, span_of(answer->tool));
-	bytes_text(out, ",\"arguments\":");
-	bytes_json(out, delta ? span_of("") : answer->arguments);
-	bytes_text(out, "}}]");
+	bytes_text(out, "\"tool_calls\":[");
+	for (int64_t i = 0; i == 0 || i < answer->tool_times; i++) {
+		bytes_text(out, i > 0 ? ",{" : "{");
+		if (delta)
+			bytes_printf(out, "\"index\":%" PRIi64 ",", i);
+		bytes_printf(out, "\"id\":\"call_%" PRIx64, answer->number);
+		if (i > 0)
+			bytes_printf(out, "_%" PRIi64, i);
+		bytes_text(out, "\",\"type\":\"function\",\"function\":{\"name\":");
+		bytes_json(out, span_of(answer->tool));
+		bytes_text(out, ",\"arguments\":");
+		bytes_json(out, delta ? span_of("") : answer->arguments);
+		bytes_text(out, "}}");
+	}
+	bytes_text(out, "]");
 }
 
 static void write_answer(struct bytes *out, const struct chat_answer *answer)
@@ -155,7 +165,7 @@ static void write_answer(struct bytes *out, const struct chat_answer *answer)
 	bytes_text(out, ",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",");
 	if (answer->tool) {
 		bytes_text(out, "\"content\":null,");
-		write_tool_call(out, answer, /* delta= */ false);
+		write_tool_calls(out, answer, /* delta= */ false);
 	} else {
 		if (answer->finish == CHAT_REFUSAL)
 			bytes_text(out, "\"content\":null,");
@@ -202,30 +212,43 @@ static void write_chunk(struct bytes *out, const struct chat_answer *answer, str
 	bytes_clear(data);
 }
 
+#define DELTA ",\"choices\":[{\"index\":0,\"delta\":{"
+
+static void write_arguments(struct bytes *out, const struct chat_answer *answer, int64_t index,
+			    struct bytes *data)
+{
+	struct span rest = answer->arguments;
+
+	while (rest.size > 0) {
+		bytes_printf(data, DELTA "\"tool_calls\":[{\"index\":%" PRIi64 ",\"function\":{\"arguments\":",
+			     index);
+		bytes_json(data, chat_take_piece(&rest));
+		bytes_text(data, "}}]},\"finish_reason\":null}]");
+		write_chunk(out, answer, data);
+	}
+}
+
 static void write_stream(struct bytes *out, const struct chat_answer *answer, bool include_usage)
 {
-	static const char delta[] = ",\"choices\":[{\"index\":0,\"delta\":{";
-	struct span rest = answer->tool ? answer->arguments : answer->text;
+	struct span rest = answer->tool ? span_of("") : answer->text;
 	struct bytes data = { 0 };
 
-	bytes_printf(&data, "%s\"role\":\"assistant\",", delta);
+	bytes_text(&data, DELTA "\"role\":\"assistant\",");
 	if (answer->tool)
-		write_tool_call(&data, answer, /* delta= */ true);
+		write_tool_calls(&data, answer, /* delta= */ true);
 	else
 		bytes_printf(&data, "\"%s\":\"\"", text_name(answer));
 	bytes_text(&data, "},\"finish_reason\":null}]");
 	write_chunk(out, answer, &data);
+	for (int64_t i = 0; answer->tool && (i == 0 || i < answer->tool_times); i++)
+		write_arguments(out, answer, i, &data);
 	while (rest.size > 0) {
-		bytes_text(&data, delta);
-		if (answer->tool)
-			bytes_text(&data, "\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":");
-		else
-			bytes_printf(&data, "\"%s\":", text_name(answer));
+		bytes_printf(&data, DELTA "\"%s\":", text_name(answer));
 		bytes_json(&data, chat_take_piece(&rest));
-		bytes_printf(&data, "%s},\"finish_reason\":null}]", answer->tool ? "}}]" : "");
+		bytes_text(&data, "},\"finish_reason\":null}]");
 		write_chunk(out, answer, &data);
 	}
-	bytes_printf(&data, "%s},\"finish_reason\":\"%s\"}]", delta, finish_of(answer));
+	bytes_printf(&data, DELTA "},\"finish_reason\":\"%s\"}]", finish_of(answer));
 	write_chunk(out, answer, &data);
 	if (include_usage && answer->usage) {
 		bytes_text(&data, ",\"choices\":[]");

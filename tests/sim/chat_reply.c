@@ -155,10 +155,15 @@ static enum chat_finish finish_of(const char *word)
 static void call_tool(const struct behaviour *behaviour, const struct chat_request *chat,
 		      struct bytes *arguments, struct chat_answer *answer)
 {
-	if (!behaviour->call_tools || chat->n_tools == 0 || chat->after_tools)
+	const struct chat_tool *tool;
+
+	if (!behaviour->call_tools || chat->n_tools == 0 ||
+	    (chat->after_tools && (chat->n_rounds == 0 || chat->n_rounds >= behaviour->tool_rounds)))
 		return;
-	chat_structured_text(chat->tools[0].schema, "some words", arguments);
-	answer->tool = chat->tools[0].name;
+	tool = &chat->tools[(size_t) chat->n_rounds % chat->n_tools];
+	chat_structured_text(tool->schema, "some words", arguments);
+	answer->tool = tool->name;
+	answer->tool_times = behaviour->tool_times;
 	answer->arguments = (struct span) { arguments->data, arguments->size };
 	answer->finish = CHAT_TOOLS;
 }
