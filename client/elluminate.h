@@ -105,6 +105,8 @@ extern "C" {
 struct ellu; /* a way to one daemon */
 struct ellu_op; /* an asynchronous call */
 struct ellu_stream; /* a call with many replies, read one by one */
+struct ellu_toolbox; /* functions that models may call */
+struct ellu_tool_use; /* a call of one of them that is not answered yet */
 
 /* ---- Handles ---- */
 
@@ -462,6 +464,51 @@ ELLU_API int ellu_run_off_loop(struct ellu *handle, ellu_work_fn *work, ellu_rep
 ELLU_API int ellu_await(struct ellu *handle, ellu_start_fn *start, void *userdata,
 			double timeout_seconds, const void **ret_reply,
 			const struct ellu_error **ret_error);
+
+/* ---- Tools ---- */
+
+/*
+ * A function that a model calls with the JSON object that `call` has for arguments. It answers with
+ * ellu_tool_use_answer(), once: before it returns, or later, on any thread of a blocking handle, and on
+ * the handle's own of an event handle; so several may be under way. `call` is valid until then.
+ */
+typedef void ellu_tool_fn(struct ellu_tool_use *use, const struct ellu_tool_call *call,
+			  void *userdata);
+
+/* A toolbox belongs to one thread at a time. */
+ELLU_API int ellu_toolbox_new(struct ellu_toolbox **ret);
+
+/* The function of a tool that requests of calls name; one that was added later goes before. */
+ELLU_API int ellu_toolbox_add(struct ellu_toolbox *toolbox, const char *name, ellu_tool_fn *run,
+			      void *userdata);
+
+/* What is under way is still to be answered. Accepts NULL; returns NULL. */
+ELLU_API struct ellu_toolbox *ellu_toolbox_free(struct ellu_toolbox *toolbox);
+
+/*
+ * Runs the functions of the calls of tools that the event tells of, each once: for every event of
+ * a call with `tool_rounds`, in the loop that reads a stream or in the callback of an operation. A tool
+ * without a function is answered that there is none. NULL is an event that says nothing.
+ */
+ELLU_API int ellu_toolbox_serve(struct ellu_toolbox *toolbox, struct ellu *handle,
+				const struct ellu_task_event *event);
+
+/* The call that the function was given. */
+ELLU_API const struct ellu_tool_call *ellu_tool_use_call(const struct ellu_tool_use *use);
+
+/*
+ * What it brought (NULL: ""), or what went wrong, for the model to read; ends the use. 0 also where the
+ * call has ended meanwhile, on an event handle. -ECANCELED: the handle was closed.
+ */
+ELLU_API int ellu_tool_use_answer(struct ellu_tool_use *use, const char *content);
+
+/*
+ * Calls a model and runs the functions that it calls until it has answered, in at most 10 rounds unless
+ * the request says (blocking handles). `*ret` is the last reply, whose event is complete; free it.
+ */
+ELLU_API int ellu_call_with_tools(struct ellu *handle, const struct ellu_call_request *request,
+				  struct ellu_toolbox *toolbox, const struct ellu_call_reply **ret,
+				  const struct ellu_error **ret_error);
 
 /* ---- An event loop's part (event handles) ---- */
 

@@ -14,6 +14,7 @@ BEGIN {
 	page_of["Operations (event handles)"] = "elluminate-operations"
 	page_of["Many at a time (event handles)"] = "elluminate-gather"
 	page_of["Between blocking and event-driven code (event handles)"] = "elluminate-bridges"
+	page_of["Tools"] = "elluminate-tools"
 	page_of["An event loop's part (event handles)"] = "elluminate-loops"
 	n_pages = 0
 }

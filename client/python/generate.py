@@ -133,7 +133,7 @@ class MethodText:
     def __init__(self, entry: dict[str, Any], records: dict[str, Any]) -> None:
         self.entry = entry
         self.records = records
-        check(entry["snake"], {"close", "timeout", "call_raw"})
+        check(entry["snake"], {"close", "timeout", "call_raw", "call_with_tools"})
         paged = entry["replies"] == "pages"
         fields = [f for f in entry["request"] if not (paged and f["name"] in ("cursor", "count"))]
         required = [f for f in fields if not f.get("nullable")]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections import deque
 from typing import Any, AsyncIterator, Awaitable, Callable, Generic, Iterable, TypeVar
 
-from . import wire
+from . import tools, wire
 from .errors import ElluminateError
 from .exchange import RECONNECT_SECONDS, Exchange, Method
-from .interface import ERRORS, METHODS, AsyncMethods
+from .interface import ERRORS, METHODS, AsyncMethods, CallReply, Conflict, TaskEvent, ToolCall
 from .record import Record
 
 ReplyT = TypeVar("ReplyT", bound=Record)
@@ -242,6 +243,47 @@ class AsyncClient(AsyncMethods):
     ) -> AsyncStream[T]:
         exchange = Exchange(METHODS[name], parameters, ERRORS, True, self._reconnect_seconds)
         return AsyncStream(self, exchange, lambda answer: take(reply.from_wire(answer)))
+
+    async def call_with_tools(
+        self,
+        functions: tools.Functions,
+        *,
+        on_reply: Callable[[CallReply], object] | None = None,
+        tool_rounds: int = tools.ROUNDS,
+        **parameters: Any,
+    ) -> TaskEvent:
+        """As that of Client, with coroutines or functions; the latter run in threads. All that are called at once
+        run at once, and end with this."""
+        taken = tools.Round()
+        running: set[asyncio.Task[None]] = set()
+        try:
+            async with self.call_stream(tool_rounds=tool_rounds, **parameters) as stream:
+                async for reply in stream:
+                    if on_reply is not None:
+                        on_reply(reply)
+                    for call in taken.take(reply.event):
+                        assert reply.event is not None
+                        running.add(asyncio.create_task(self._run_tool(functions, reply.event.task_id, call)))
+                    last = reply.event
+        finally:
+            for task in running:
+                task.cancel()
+        assert last is not None
+        return last
+
+    async def _run_tool(self, functions: tools.Functions, task_id: int, call: ToolCall) -> None:
+        run = tools.bind(functions, call)
+        try:
+            if inspect.iscoroutinefunction(functions.get(call.name)):
+                content = tools.as_text(await run())
+            else:
+                content = tools.as_text(await asyncio.to_thread(run))
+        except Exception as error:
+            content = tools.as_failure(error)
+        try:
+            await self.send_tool_result(task_id, tool_call_id=call.id, content=content)
+        except Conflict:
+            pass  # the call has ended meanwhile, as its stream says
 
     async def call_raw(self, name: str, parameters: dict[str, Any] | None = None) -> dict[str, Any]:
         """Any method, by its name (`GetStatus`, or with its interface), with JSON's own types."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, Generic, Iterator, TypeVar
 
-from . import wire
+from . import tools, wire
 from .errors import ElluminateError
 from .exchange import RECONNECT_SECONDS, Exchange, Method
-from .interface import ERRORS, METHODS, BlockingMethods
+from .interface import ERRORS, METHODS, BlockingMethods, CallReply, Conflict, TaskEvent, ToolCall
 from .record import Record
 
 ReplyT = TypeVar("ReplyT", bound=Record)
@@ -237,6 +238,41 @@ class Client(BlockingMethods):
     ) -> Stream[T]:
         exchange = Exchange(METHODS[name], parameters, ERRORS, True, self._reconnect_seconds)
         return Stream(self, exchange, lambda answer: take(reply.from_wire(answer)))
+
+    def call_with_tools(
+        self,
+        functions: tools.Functions,
+        *,
+        on_reply: Callable[[CallReply], object] | None = None,
+        tool_rounds: int = tools.ROUNDS,
+        **parameters: Any,
+    ) -> TaskEvent:
+        """Calls a model and runs the functions that it calls, by the names that `tools` has for them, until it
+        has answered; the last event is the answer. A function gets the arguments by name, in a thread of its
+        own where several are called at once; what it returns goes to the model, as JSON unless it is a text,
+        and so does what it raises. `on_reply` is told of each reply, deltas too. Other parameters are those of
+        call_stream()."""
+        taken = tools.Round()
+        with ThreadPoolExecutor() as pool, self.call_stream(tool_rounds=tool_rounds, **parameters) as stream:
+            for reply in stream:
+                if on_reply is not None:
+                    on_reply(reply)
+                for call in taken.take(reply.event):
+                    assert reply.event is not None
+                    pool.submit(self._run_tool, functions, reply.event.task_id, call)
+                last = reply.event
+        assert last is not None
+        return last
+
+    def _run_tool(self, functions: tools.Functions, task_id: int, call: ToolCall) -> None:
+        try:
+            content = tools.as_text(tools.bind(functions, call)())
+        except Exception as error:
+            content = tools.as_failure(error)
+        try:
+            self.send_tool_result(task_id, tool_call_id=call.id, content=content)
+        except Conflict:
+            pass  # the call has ended meanwhile, as its stream says
 
     def call_raw(self, name: str, parameters: dict[str, Any] | None = None) -> dict[str, Any]:
         """Any method, by its name (`GetStatus`, or with its interface), with JSON's own types."""

@@ -195,6 +195,19 @@ START_TEST(tokens)
 }
 END_TEST
 
+START_TEST(tools)
+{
+	const char *said;
+
+	begin(NULL, "--call_tools=true");
+	said = RUN(0, "tools", sim_url(sim));
+	ASSERT_SAYS(said, "temperature {\"city\": \"some words\"}\n");
+	ASSERT_SAYS(said, "\n1 calls\n");
+	said = RUN(10, "tools", "http://127.0.0.1:9");
+	ASSERT_SAYS(said, "FAILURE: http://127.0.0.1:9: ");
+}
+END_TEST
+
 START_TEST(cancelled_by_an_interrupt)
 {
 	struct command *example;
@@ -325,6 +338,6 @@ int main(int argc, char **argv)
 		fputs("set ELLU_TEST_ALL, and install valgrind, to run this\n", stderr);
 		return EXIT_SKIPPED;
 	}
-	return RUN_SUITE(one_experiment, several_experiments, progress_to_each_end, rating, workflow, tokens,
+	return RUN_SUITE(one_experiment, several_experiments, progress_to_each_end, rating, workflow, tokens, tools,
 			 cancelled_by_an_interrupt, on_libevent, on_glib, http_service, errors);
 }

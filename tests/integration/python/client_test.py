@@ -175,6 +175,54 @@ def restarts_blocking():
         assert daemon.get_task(event.task_id).is_success
 
 
+def look(at):
+    look.at.append(at)
+    return {"seen": at, "é": 1}
+
+
+def weigh(**_):
+    raise ValueError("no scales")
+
+
+async def look_slowly(at):
+    look.at.append(at)
+    while len(look.at) < 3:  # all three are under way at once
+        await asyncio.sleep(0)
+    return "slowly"
+
+
+look.at = []
+
+
+def with_tools(**others):
+    schema = {"type": "object", "properties": {"at": {"type": "string"}}}
+    config = LLMConfig(name="sim", provider="openai", llm_model_name="m", llm_base_url=sys.argv[3])
+    return {
+        "messages": "What is it?",
+        "llm_config": config,
+        "tools": [{"name": "look", "parameters": schema}, {"name": "weigh"}, {"name": "nothing"}],
+        **others,
+    }
+
+
+def tools():
+    with Client() as daemon:
+        replies = []
+        event = daemon.call_with_tools({"look": look, "weigh": weigh}, on_reply=replies.append, **with_tools())
+        assert event.is_success and event.result.call.text, event
+        assert look.at == ["some words"] * 3, look.at
+        said = [call for reply in replies if reply.event for call in reply.event.tool_calls or []]
+        assert {call.name for call in said} == {"look", "weigh", "nothing"}
+        assert any(reply.delta for reply in replies)
+
+
+async def tools_async():
+    async with AsyncClient() as daemon:
+        event = await daemon.call_with_tools({"look": look_slowly, "weigh": weigh}, **with_tools())
+        assert event.is_success and event.result.call.text, event
+        assert look.at == ["some words"] * 3, look.at
+
+
 part = globals()[sys.argv[2]]
 if asyncio.iscoroutinefunction(part):
     asyncio.run(part())

@@ -55,6 +55,34 @@ START_TEST(many)
 }
 END_TEST
 
+/* Each of three tools three times at once; one fails, and one is not there. */
+static void run_tools(const char *part)
+{
+	json_object *request;
+
+	begin("--call_tools=true");
+	sim_control(sim, "{'tool_rounds':3,'tool_times':3}");
+	end(start(part, false));
+	request = json_must_parse(at_text(sim_requests(sim, 1), "requests.0.body"));
+	ck_assert_int_eq((int)json_object_array_length(at_json(request, "messages")), 1 + 3 * 4);
+	ck_assert_str_eq(at_text(request, "messages.6.content"), "ValueError: no scales");
+	ck_assert_str_eq(at_text(request, "messages.12.content"), "NameError: there is no tool of this name");
+	ck_assert_str_eq(at_text(request, "messages.2.content"),
+			 strcmp(part, "tools") == 0 ? "{\"seen\": \"some words\", \"\xc3\xa9\": 1}" : "slowly");
+}
+
+START_TEST(tools)
+{
+	run_tools("tools");
+}
+END_TEST
+
+START_TEST(tools_async)
+{
+	run_tools("tools_async");
+}
+END_TEST
+
 /* Killed in mid-run. */
 static void restart_under(const char *part)
 {
@@ -107,10 +135,12 @@ START_TEST(examples)
 	ck_assert_ptr_nonnull(strstr(said, "NotFound: Villages\n"));
 	ck_assert_ptr_nonnull(strstr(said, "A visit to Mountains: SUCCESS, 2 answers\n"));
 	ck_assert_ptr_nonnull(strstr(example("batch.py", NULL), "Harbours: is there, 2 rows\n"));
+	sim_control(sim, "{'call_tools':true}");
+	ck_assert_str_eq(example("tools.py", sim_url(sim)), "temperature of some words\nYES\n");
 }
 END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(blocking, errors, cancelled, many, restarts, restarts_blocking, examples);
+	return RUN_SUITE(blocking, errors, cancelled, many, tools, tools_async, restarts, restarts_blocking, examples);
 }
