@@ -97,7 +97,8 @@ static struct wire *ask(const struct daemon *daemon, const struct sim *sim,
 		"{'messages':[{'role':'user','content':'%s'}],'llm_config':{'content':{'name':'%zu %zu',"
 		"'provider':'%s','llm_model_name':'m-%s','llm_base_url':'%s%s','api_key':'" KEY "',"
 		"'max_connections':1,'max_retries':1%s%s}}}",
-		content_of(i), (size_t)(misbehaviour - misbehaviours), i, providers[i / _WAY_MAX].name, ways[i % _WAY_MAX], url,
+		content_of(i), (size_t)(misbehaviour - misbehaviours), i,
+		providers[i / _WAY_MAX].name, ways[i % _WAY_MAX], url,
 		providers[i / _WAY_MAX].base,
 		providers[i / _WAY_MAX].config, misbehaviour->config)));
 	free(url);

@@ -274,7 +274,8 @@ static void sign(const struct aws_credentials *credentials, const struct aws_req
 	char date_line[sizeof(DATE_PREFIX) + TIME_SIZE];
 	struct buffer host_line = { 0 }, whole = { 0 }, what = { 0 };
 	struct piece host = host_of(request->url);
-	struct curl_slist date = { date_line, (struct curl_slist *)request->headers }, first = { NULL, &date };
+	struct curl_slist date = { date_line, (struct curl_slist *)request->headers };
+	struct curl_slist first = { NULL, &date };
 
 	snprintf(date_line, sizeof(date_line), DATE_PREFIX "%s", time);
 	buffer_text(&host_line, HOST_PREFIX);

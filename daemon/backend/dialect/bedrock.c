@@ -1,7 +1,8 @@
 /*
  * The dialect of Amazon Bedrock's Converse. Users and assistants alternate there, so that messages
  * of one role that follow each other are one; a structured answer is the input of a tool that has to
- * be called. Requests are signed, unless the key is a bearer's token; types of errors stand in a header.
+ * be called. Requests are signed, unless the key is a bearer's token; types of errors stand in a
+ * header.
  */
 #include <string.h>
 
@@ -47,7 +48,8 @@ static int take_credentials(struct llm_target *target, const char *region, struc
 	if (!credentials || !key)
 		return fault_oom(fault);
 	if (!region)
-		return fault_invalid(fault, "llm_config.custom", "a `region` to sign for: the URL names none");
+		return fault_invalid(fault, "llm_config.custom",
+				     "a `region` to sign for: the URL names none");
 	secret = strchr(key, ':');
 	*secret++ = '\0';
 	session = strchr(secret, ':');
@@ -346,7 +348,8 @@ static const char *finish_reason_of(const struct answer *answer, const char *rea
 
 static void read_usage(struct json_value *usage, struct answer *answer)
 {
-	answer_usage(answer, json_member(usage, "inputTokens"), json_member(usage, "outputTokens"), NULL);
+	answer_usage(answer, json_member(usage, "inputTokens"), json_member(usage, "outputTokens"),
+		     NULL);
 	answer_cached(answer, json_member(usage, "cacheReadInputTokens"),
 		      json_member(usage, "cacheWriteInputTokens"), /* beside= */ true);
 }
@@ -386,7 +389,8 @@ static void whole(struct json_value *json, struct answer *answer)
 static void event(struct json_value *json, struct answer *answer)
 {
 	struct json_value *index = json_member(json, "contentBlockIndex");
-	struct json_value *delta = json_member(json, "delta"), *tool_use = json_member(delta, "toolUse");
+	struct json_value *delta = json_member(json, "delta");
+	struct json_value *tool_use = json_member(delta, "toolUse");
 	struct json_value *start = json_member(json_member(json, "start"), "toolUse");
 	struct json_value *input = json_member(tool_use, "input");
 
