@@ -539,6 +539,14 @@ static size_t add_options(const struct command *command, const struct option **o
 	return n;
 }
 
+static bool has_own(const struct command *command, const char *name)
+{
+	for (const struct option *const *own = command->options; own && *own; own++)
+		if (strcmp((*own)->name, name) == 0)
+			return true;
+	return false;
+}
+
 /* Its own, then those of its method. */
 static void complete_options(struct command *command)
 {
@@ -552,7 +560,7 @@ static void complete_options(struct command *command)
 		return;
 	for (const struct option *const *own = command->options; own && *own; own++)
 		options[n++] = *own;
-	if (is_list(command))
+	if (is_list(command) && !has_own(command, "limit"))
 		options[n++] = command->listed > 0 ? &list_limit : &all_limit;
 	if (is_watched(command))
 		options[n++] = &watch;
