@@ -75,7 +75,7 @@ int main(void)
 
 	/* Leaves the template and the config behind for the rounds. */
 	bench_upload_rows(wire, "Cancel", 2 * N_CONNECTIONS);
-	bench_run_experiment(wire, bench_experiment("Cancel", sim_url(sim), N_CONNECTIONS));
+	bench_run_experiment(wire, bench_experiment("Cancel", sim_url(sim), N_CONNECTIONS, ""));
 	sim_control(sim, "{'hang_rate':1}");
 	for (int i = 0; i < N_ROUNDS; i++) {
 		rounds[i] = cancel(wire, watcher, sim, i);
