@@ -43,10 +43,17 @@ struct row {
 	int status;
 };
 
+/* Where there is no Python, nothing is read back by it. */
 static void run_rows(const struct row *rows, size_t n)
 {
+	const bool has_python = access("/usr/bin/python3", X_OK) == 0;
+
 	for (size_t i = 0; i < n; i++) {
-		const struct command *said = command_run_line(server, rows[i].status, rows[i].line);
+		const struct command *said;
+
+		if (!has_python && strncmp(rows[i].line, "python3", strlen("python3")) == 0)
+			continue;
+		said = command_run_line(server, rows[i].status, rows[i].line);
 
 		ck_assert_msg(strstr(said->out, rows[i].says), "%s says %s%s", rows[i].line, said->out, said->err);
 	}
