@@ -49,11 +49,6 @@ static int prepare(struct llm_target *target, const struct ellu_llm_config *conf
 	return request_take_extra(target, config, fault);
 }
 
-static bool is_system(const struct ellu_message *message)
-{
-	return strcmp(message->role, "system") == 0 || strcmp(message->role, "developer") == 0;
-}
-
 /* A text as a block of a content. */
 static void put_text_block(const char *text, struct buffer *body)
 {
@@ -110,12 +105,9 @@ static size_t put_blocks(const struct ellu_message *message, size_t n, struct bu
 static void put_system(const struct llm_call *call, struct buffer *body)
 {
 	const char *system_message = request_system(call);
-	bool has = system_message && *system_message;
 	size_t n = 0;
 
-	for (size_t i = 0; i < call->n_messages && !has; i++)
-		has = is_system(call->messages[i]);
-	if (!has || !request_begin(call->target, FIELD_SYSTEM, body))
+	if (!request_begin_system(call, FIELD_SYSTEM, body))
 		return;
 	buffer_text(body, "[");
 	if (system_message && *system_message) {
@@ -123,7 +115,7 @@ static void put_system(const struct llm_call *call, struct buffer *body)
 		n++;
 	}
 	for (size_t i = 0; i < call->n_messages; i++) {
-		if (is_system(call->messages[i]))
+		if (request_is_system(call->messages[i]))
 			n = put_blocks(call->messages[i], n, body);
 	}
 	buffer_text(body, "]");
@@ -179,7 +171,7 @@ static void put_messages(const struct llm_call *call, struct buffer *body)
 	buffer_member(body, "messages");
 	buffer_text(body, "[");
 	for (size_t i = 0; i < call->n_messages; i++) {
-		if (is_system(call->messages[i]))
+		if (request_is_system(call->messages[i]))
 			continue;
 		if (n++ > 0)
 			buffer_text(body, ",");

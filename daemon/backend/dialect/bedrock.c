@@ -98,11 +98,6 @@ static bool is_role(const struct ellu_message *message, const char *role)
 	return strcmp(message->role, role) == 0;
 }
 
-static bool is_system(const struct ellu_message *message)
-{
-	return is_role(message, "system") || is_role(message, "developer");
-}
-
 /* An empty one is refused. */
 static void put_text_block(const char *text, struct buffer *body)
 {
@@ -179,16 +174,13 @@ static void put_blocks(const struct ellu_message *message, struct buffer *body)
 static void put_system(const struct llm_call *call, struct buffer *body)
 {
 	const char *system_message = request_system(call);
-	bool has = system_message && *system_message;
 
-	for (size_t i = 0; i < call->n_messages && !has; i++)
-		has = is_system(call->messages[i]);
-	if (!has || !request_begin(call->target, FIELD_SYSTEM, body))
+	if (!request_begin_system(call, FIELD_SYSTEM, body))
 		return;
 	buffer_text(body, "[");
 	put_text_block(system_message, body);
 	for (size_t i = 0; i < call->n_messages; i++)
-		if (is_system(call->messages[i]))
+		if (request_is_system(call->messages[i]))
 			put_blocks(call->messages[i], body);
 	buffer_text(body, "]");
 }
@@ -230,7 +222,7 @@ static void put_messages(const struct llm_call *call, struct buffer *body)
 		const struct ellu_message *message = call->messages[i];
 		const char *role = is_role(message, "assistant") ? "assistant" : "user";
 
-		if (is_system(message))
+		if (request_is_system(message))
 			continue;
 		if (!open || strcmp(open, role) != 0) {
 			buffer_text(body, open ? "]},{\"role\":" : "{\"role\":");

@@ -53,11 +53,6 @@ static bool is_role(const struct ellu_message *message, const char *role)
 	return strcmp(message->role, role) == 0;
 }
 
-static bool is_system(const struct ellu_message *message)
-{
-	return is_role(message, "system") || is_role(message, "developer");
-}
-
 static void put_text_part(const char *text, struct buffer *body)
 {
 	request_element(body);
@@ -96,17 +91,14 @@ static void put_parts(const struct ellu_message *message, struct buffer *body)
 static void put_system(const struct llm_call *call, struct buffer *body)
 {
 	const char *system_message = request_system(call);
-	bool has = system_message && *system_message;
 
-	for (size_t i = 0; i < call->n_messages && !has; i++)
-		has = is_system(call->messages[i]);
-	if (!has || !request_begin(call->target, FIELD_SYSTEM, body))
+	if (!request_begin_system(call, FIELD_SYSTEM, body))
 		return;
 	buffer_text(body, "{\"parts\":[");
 	if (system_message && *system_message)
 		put_text_part(system_message, body);
 	for (size_t i = 0; i < call->n_messages; i++) {
-		if (is_system(call->messages[i]))
+		if (request_is_system(call->messages[i]))
 			put_parts(call->messages[i], body);
 	}
 	buffer_text(body, "]}");
@@ -177,7 +169,7 @@ static void put_contents(const struct llm_call *call, struct buffer *body)
 	for (size_t i = 0; i < call->n_messages; i++) {
 		const struct ellu_message *message = call->messages[i];
 
-		if (is_system(message))
+		if (request_is_system(message))
 			continue;
 		if (!open || strcmp(open, "tool") != 0 || !is_role(message, "tool")) {
 			buffer_text(body, open ? "]},{\"role\":" : "{\"role\":");

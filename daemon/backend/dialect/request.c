@@ -153,6 +153,21 @@ const char *request_system(const struct llm_call *call)
 	return call->system_message ? call->system_message : call->target->system_message;
 }
 
+bool request_is_system(const struct ellu_message *message)
+{
+	return strcmp(message->role, "system") == 0 || strcmp(message->role, "developer") == 0;
+}
+
+bool request_begin_system(const struct llm_call *call, unsigned field, struct buffer *body)
+{
+	const char *system_message = request_system(call);
+	bool has = system_message && *system_message;
+
+	for (size_t i = 0; i < call->n_messages && !has; i++)
+		has = request_is_system(call->messages[i]);
+	return has && request_begin(call->target, field, body);
+}
+
 void request_arguments(const char *arguments, size_t *left, struct buffer *body)
 {
 	const size_t weight = json_weight(arguments);

@@ -50,6 +50,11 @@ int64_t request_effort_tokens(const char *effort);
 /* The system message that goes before the call's messages, or NULL. */
 const char *request_system(const struct llm_call *call);
 
+/* Whether a message is no turn of the conversation, but what the system says. */
+bool request_is_system(const struct ellu_message *message);
+/* Begins the field for all that the system says, if it says anything. */
+bool request_begin_system(const struct llm_call *call, unsigned field, struct buffer *body);
+
 #define REQUEST_ARGUMENTS_MAX (1u << 20) // json_weight() of a request's tool calls; models write less
 
 /* Arguments of a tool's call, a text that should be a JSON object, where it has to be one. Everyone
