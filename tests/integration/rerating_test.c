@@ -348,6 +348,34 @@ START_TEST(epochs_of_a_row_are_no_rows)
 }
 END_TEST
 
+/* A row of very many verdicts is not looked at by an edit: what it does to the interval is not known, until
+ * all is counted again. */
+START_TEST(an_edit_in_a_large_row)
+{
+	static const char *const edits[] = { "NO", "YES", "NO" };
+	double values[3];
+	json_object *rate;
+	long long id;
+
+	begin(NULL);
+	run_first(&(struct experiment) { .rows = 1, .n_criteria = 11, .url = sim_url(sim),
+					 .max_connections = 64, .more = "'n_epochs':1000" });
+	id = at_int(wire_call(wire, "ListRatings", "{'experiment':{'id':%lld},'limit':1}",
+			      (long long)experiment_id), "items.0.id");
+	ck_assert(at_has(at_json(results_of(), "results.success_rate"), "low"));
+	for (int i = 0; i < 3; i++) {
+		edit("{'rating_id':%lld,'rating':'%s'}", id, edits[i]);
+		rate = at_json(results_of(), "results.success_rate");
+		ck_assert(!at_has(rate, "low") && !at_has(rate, "high"));
+		values[i] = at_number(rate, "value");
+	}
+	ck_assert_double_eq_tol(values[2], values[0], 1e-12);
+	rate_well("RateExperiment", text("{'experiment':{'id':%lld}}", (long long)experiment_id));
+	ck_assert(at_has(at_json(results_of(), "results.success_rate"), "low"));
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 /* A new experiment of the name takes over what people said with the answers. */
 START_TEST(edits_are_taken_over)
 {
@@ -573,7 +601,7 @@ END_TEST
 int main(void)
 {
 	return RUN_SUITE(rate_experiment, rate_experiment_fails, retry_failed, retry_fails_again,
-			 side_by_side, compared, case_by_case, a_person_overrules, epochs_of_a_row_are_no_rows,
+			 side_by_side, compared, case_by_case, a_person_overrules, epochs_of_a_row_are_no_rows, an_edit_in_a_large_row,
 			 edits_are_taken_over, edits_refused,
 			 same_key);
 }

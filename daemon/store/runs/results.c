@@ -21,6 +21,7 @@
 #include "proto/usage.h"
 
 #define CONFIDENCE 0.95
+#define ROW_VERDICTS_MAX 10000 // of a row's epochs by all criteria, that an edit looks at
 
 struct usage {
 	int64_t input_tokens;
@@ -92,9 +93,11 @@ static const struct ellu_proportion *proportion(struct tx *tx, int64_t yes, int6
 		sums->sizes_squared = rows->size_squared;
 		sums->products = rows->sum_size;
 	}
-	if (n_scored > 0) {
-		estimate = clusters_proportion(rows ? rows : &independent, CONFIDENCE);
-		record->value = tx_double_value(tx, estimate.value);
+	if (n_scored == 0)
+		return record;
+	record->value = tx_double_value(tx, (double)yes / (double)n);
+	estimate = clusters_proportion(rows ? rows : &independent, CONFIDENCE);
+	if (!isnan(estimate.low)) {
 		record->low = tx_double_value(tx, estimate.low);
 		record->high = tx_double_value(tx, estimate.high);
 	}
@@ -508,9 +511,9 @@ STORE_OPERATION(results_compute, STORE_SCAN, true)
 
 /* ---- An edit ---- */
 
-/* By all criteria, and by one. */
+/* By all criteria, of which it tells how many there are, and by one. */
 static int read_standing(struct tx *tx, const struct run_row *run, int64_t response_id,
-			 int64_t measure_id, struct standing *ret_standing)
+			 int64_t measure_id, struct standing *ret_standing, int64_t *ret_n_measures)
 {
 	QUERY q = NULL;
 	int r;
@@ -524,6 +527,7 @@ static int read_standing(struct tx *tx, const struct run_row *run, int64_t respo
 		   "iiii", run->id, response_id, run->judge_id, measure_id);
 	if (r <= 0)
 		return r;
+	*ret_n_measures = column_int(q, 0);
 	*ret_standing = (struct standing){
 		.meets_all = column_int(q, 0) == column_int(q, 1),
 		.decided = column_int(q, 0) == column_int(q, 1) || column_int(q, 2) > 0,
@@ -535,17 +539,21 @@ static int read_standing(struct tx *tx, const struct run_row *run, int64_t respo
 int standing_read(struct tx *tx, const struct run_row *run, int64_t response_id, int64_t measure_id,
 		  struct standing *ret_standing)
 {
-	int r = read_standing(tx, run, response_id, measure_id, ret_standing);
+	int64_t n_measures = 0;
+	int r = read_standing(tx, run, response_id, measure_id, ret_standing, &n_measures);
 	struct standing each;
 	QUERY q = NULL;
 
 	if (r < 0 || run->n_epochs <= 1)
 		return r;
+	ret_standing->row_is_large = run->n_epochs * n_measures > ROW_VERDICTS_MAX;
+	if (ret_standing->row_is_large)
+		return 0;
 	r = db_query(tx->db, &q, "SELECT s.id FROM responses r CROSS JOIN responses s"
 				 " ON s.template_variables_id = r.template_variables_id AND s.run_id = ?2"
 				 " WHERE r.id = ?1", "ii", response_id, run->id);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
-		r = read_standing(tx, run, column_int(q, 0), measure_id, &each);
+		r = read_standing(tx, run, column_int(q, 0), measure_id, &each, &n_measures);
 		ret_standing->row_responses++;
 		ret_standing->row_successes += each.meets_all;
 		ret_standing->row_decided += each.value >= 0;
@@ -581,6 +589,19 @@ static struct ellu_criterion_result *criterion_of(struct tx *tx,
 	return NULL;
 }
 
+/* A row comes to have another sum. What was not looked at leaves nothing known, nor does what comes
+ * behind it: then there is no interval. */
+static void move_row(struct clusters *rows, const struct standing *before, int64_t before_sum,
+		     int64_t before_n, int64_t after_sum, int64_t after_n)
+{
+	if (before->row_is_large || (rows->n == 0 && rows->n_values > 0)) {
+		*rows = (struct clusters){ 0 };
+		return;
+	}
+	clusters_remove(rows, (double)before_sum, before_n);
+	clusters_add(rows, (double)after_sum, after_n);
+}
+
 static int adjust_criterion(struct tx *tx, const struct ellu_experiment_results *results,
 			    const struct run_measure *measure, const struct standing *before,
 			    const struct standing *after)
@@ -595,8 +616,7 @@ static int adjust_criterion(struct tx *tx, const struct ellu_experiment_results 
 	decided = criterion->yes->n_scored;
 	yes = part_of(criterion->yes->value, decided);
 	rows = rows_of(criterion->yes, yes, decided, &moved);
-	clusters_remove(&moved, (double)before->row_yes, before->row_decided);
-	clusters_add(&moved, (double)after->row_yes, after->row_decided);
+	move_row(&moved, before, before->row_yes, before->row_decided, after->row_yes, after->row_decided);
 	yes += (after->value == 1) - (before->value == 1);
 	tell_criterion(tx, criterion, yes, decided + (after->value >= 0) - (before->value >= 0),
 		       decided + criterion->failed, results->responses, rows);
@@ -631,8 +651,8 @@ int results_adjust(struct tx *tx, const char *text, const struct run_measure *me
 	n = results->responses;
 	successes = part_of(results->success_rate->value, n);
 	rows = rows_of(results->success_rate, successes, n, &moved);
-	clusters_remove(&moved, (double)before->row_successes, before->row_responses);
-	clusters_add(&moved, (double)after->row_successes, after->row_responses);
+	move_row(&moved, before, before->row_successes, before->row_responses, after->row_successes,
+		 after->row_responses);
 	successes += after->meets_all - before->meets_all;
 	results->success_rate = proportion(tx, successes, n,
 					   results->success_rate->n_scored + after->decided -

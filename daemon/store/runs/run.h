@@ -87,6 +87,7 @@ struct standing {
 	int value; // 1 YES, 0 NO, -1 none (it failed), -2 not rated
 	int64_t row_responses, row_successes; // that meet all
 	int64_t row_decided, row_yes; // by the one
+	bool row_is_large; // and was not looked at: everyone waits while one is
 };
 int standing_read(struct tx *tx, const struct run_row *run, int64_t response_id, int64_t measure_id,
 		  struct standing *ret_standing);
