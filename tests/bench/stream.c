@@ -10,6 +10,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,7 +53,7 @@ static struct endpoint {
 	int listener;
 	int port;
 	atomic_bool stop;
-	atomic_int n_full;
+	sem_t full; // posted for each peer who takes no more
 	pthread_t thread;
 	struct peer {
 		int fd;
@@ -85,7 +86,7 @@ static bool put_rest(struct peer *peer)
 	}
 	if (peer->rest_size > 0 && !peer->full) {
 		peer->full = true;
-		atomic_fetch_add(&endpoint.n_full, 1);
+		sem_post(&endpoint.full);
 	}
 	return peer->rest_size == 0;
 }
@@ -196,6 +197,7 @@ static void endpoint_start(void)
 
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	endpoint.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	(void)sem_init(&endpoint.full, 0, 0);
 	if (bind(endpoint.listener, (struct sockaddr *)&address, size) < 0 ||
 	    listen(endpoint.listener, 512) < 0 ||
 	    getsockname(endpoint.listener, (struct sockaddr *)&address, &size) < 0 ||
@@ -374,8 +376,9 @@ static bool measure_delays(const struct daemon *daemon)
 		read_all(read_through_daemon, &through);
 		for (size_t i = 0; i < N_STALLED; i++)
 			await_begin(stalled[i] = begin_call(daemon, "flood"));
-		while (atomic_load(&endpoint.n_full) < (round + 1) * N_STALLED)
-			usleep(1000);
+		for (size_t i = 0; i < N_STALLED; i++)
+			while (sem_wait(&endpoint.full) < 0)
+				;
 		read_all(read_through_daemon, &beside);
 		for (size_t i = 0; i < N_STALLED; i++)
 			wire_close(stalled[i]);
