@@ -214,16 +214,29 @@ static void conclude(struct reading *reading)
 		reported->criteria[i] = clusters_proportion(&reading->criteria[i], REPORT_CONFIDENCE);
 }
 
+static int fail_temporary(const char *what)
+{
+	int r = errno ? -errno : -EIO;
+
+	cli_error("a temporary file could not be %s: %s", what, strerror(-r));
+	return ellu_error_exit_status(r);
+}
+
 static int open_cases(struct reported *reported)
 {
 	for (enum outcome outcome = 0; outcome < _OUTCOME_MAX; outcome++) {
 		reported->cases[outcome] = tmpfile();
-		if (!reported->cases[outcome]) {
-			cli_error("no temporary file could be made: %s", strerror(errno));
-			return ellu_error_exit_status(-errno);
-		}
+		if (!reported->cases[outcome])
+			return fail_temporary("made");
 	}
 	return 0;
+}
+
+/* Whether all that went there is there: a report must not leave out cases in silence. */
+static int check_written(FILE *file)
+{
+	errno = 0;
+	return fflush(file) != 0 || ferror(file) ? fail_temporary("written") : 0;
 }
 
 static int read_experiment(struct report *report, struct reported *reported, const char *operand)
@@ -249,6 +262,8 @@ static int read_experiment(struct report *report, struct reported *reported, con
 			 open_cases(reported) : cli_fail(-ENOMEM, NULL);
 	if (status == 0)
 		status = read_responses(&reading);
+	for (enum outcome outcome = 0; status == 0 && outcome < _OUTCOME_MAX; outcome++)
+		status = check_written(reported->cases[outcome]);
 	if (status == 0)
 		conclude(&reading);
 	free(reading.criteria);
@@ -281,15 +296,17 @@ static void on_case(void *userdata, const struct ellu_compared_case *compared)
 static int compare(struct report *report, size_t i)
 {
 	struct changes changes = { .report = report, .at = i };
+	int status;
 
 	report->worse[i] = tmpfile();
 	report->better[i] = tmpfile();
-	if (!report->worse[i] || !report->better[i]) {
-		cli_error("no temporary file could be made: %s", strerror(errno));
-		return ellu_error_exit_status(-errno);
-	}
-	return pairs_read(report->cli, report->experiments[0].experiment->id,
-			  report->experiments[i].experiment->id, &report->pairs[i], on_case, &changes);
+	if (!report->worse[i] || !report->better[i])
+		return fail_temporary("made");
+	status = pairs_read(report->cli, report->experiments[0].experiment->id,
+			    report->experiments[i].experiment->id, &report->pairs[i], on_case, &changes);
+	if (status == 0)
+		status = check_written(report->worse[i]);
+	return status ? status : check_written(report->better[i]);
 }
 
 /* ---- The command ---- */
