@@ -101,6 +101,8 @@ static const struct option options[] = {
 	{ "idle-exit-seconds", required_argument, NULL, 'i' },
 	{ "ready-fd", required_argument, NULL, 'r' },
 	{ "check", no_argument, NULL, 'C' },
+	{ "check-backup", required_argument, NULL, 'B' },
+	{ "restore", required_argument, NULL, 'R' },
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -119,6 +121,8 @@ static const char help_text[] =
 	"  --idle-exit-seconds N     exit after N seconds without a connection or a task\n"
 	"  --ready-fd FD             write READY to FD and close it once the daemon serves\n"
 	"  --check                   check the configuration and exit\n"
+	"  --check-backup FILE       read a backup, say what is wrong with it, and exit\n"
+	"  --restore FILE            put a backup in the place of the database, and exit\n"
 	"  --version                 print the versions and exit\n"
 	"  --help                    print this and exit\n\n"
 	"Files, for a user:  $XDG_STATE_HOME/elluminate, $XDG_RUNTIME_DIR/elluminate/socket,\n"
@@ -371,6 +375,10 @@ static int take_option(struct config *config, int option, struct fault *fault)
 	case 'C':
 		config->check = true;
 		return 0;
+	case 'B':
+		return join(&config->check_backup, optarg, "", "");
+	case 'R':
+		return join(&config->restore, optarg, "", "");
 	case 'l':
 		return set_key(find_key(NULL, "log_level"), config, "--log-level", optarg, fault);
 	case 'i':
@@ -455,5 +463,7 @@ void config_done(struct config *config)
 	free(config->socket_path);
 	free(config->config_path);
 	free(config->price_file);
+	free(config->check_backup);
+	free(config->restore);
 	*config = (struct config){ .ready_fd = -1 };
 }

@@ -15,6 +15,8 @@ struct config {
 	bool system;
 	bool no_bus;
 	bool check; // nothing else is to be done
+	char *check_backup; // the same: a file to look at; or NULL
+	char *restore; // the same: a file to begin with from now on; or NULL
 	char *state_dir;
 	char *socket_path;
 	char *config_path; // NULL: the usual places

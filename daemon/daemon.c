@@ -122,6 +122,7 @@ static void begin_stop(struct daemon *daemon, bool revoke)
 		front_stop_listening(daemon->front);
 	bus_release(daemon->bus);
 	backend_drain(daemon->backend);
+	store_leave_off(daemon->service.store);
 	(void)event_add(daemon->grace, &grace);
 	queue_stop(daemon->service.queue, revoke, on_stopped, daemon);
 }
@@ -567,6 +568,29 @@ static int refuse_configuration(const struct config *config, const struct fault 
 	return EXIT_USAGE;
 }
 
+/* Exit as the command does for the same error. */
+static int tend_backup(const struct config *config)
+{
+	struct store_restore restore = {
+		.state_dir = config->state_dir,
+		.path = config->restore,
+		.system = config->system,
+	};
+	struct fault fault = { 0 };
+	const struct error_info *error;
+	int r = config->restore ? store_restore(&restore, &fault) :
+				  store_check_backup(config->check_backup, &fault);
+
+	if (r < 0) {
+		error = error_find(r);
+		fprintf(stderr, "elluminated: %s\n", fault.message);
+		return error ? error->exit_status : EXIT_FAILURE;
+	}
+	if (restore.kept[0])
+		fprintf(stderr, "What was there before is in %s/%s.\n", config->state_dir, restore.kept);
+	return EXIT_SUCCESS;
+}
+
 int daemon_main(int argc, char **argv, const struct raw_interface *raw)
 {
 	struct daemon daemon = {
@@ -581,6 +605,11 @@ int daemon_main(int argc, char **argv, const struct raw_interface *raw)
 
 	prepare_process();
 	r = config_load(&daemon.config, argc, argv, &fault);
+	if (r == CONFIG_RUN && (daemon.config.check_backup || daemon.config.restore)) {
+		r = tend_backup(&daemon.config);
+		config_done(&daemon.config);
+		return r;
+	}
 	if (r == CONFIG_RUN)
 		r = prices_new(daemon.config.price_file, &daemon.prices, &fault);
 	if (r != CONFIG_RUN || daemon.config.check) {

@@ -152,12 +152,17 @@ static int open_daemon(const struct cli *cli, unsigned flags, struct ellu **ret_
 }
 
 /* Only the user's own daemon, in its own place, is started by the command. */
-bool cli_may_start(const struct arguments *arguments)
+bool cli_is_own(const struct arguments *arguments)
 {
 	const char *socket = getenv("ELLUMINATE_SOCKET");
 
-	return !arguments->no_start && !arguments->socket && !arguments->bus && !arguments->system &&
+	return !arguments->socket && !arguments->bus && !arguments->system &&
 	       !(socket && *socket && !arguments->user);
+}
+
+bool cli_may_start(const struct arguments *arguments)
+{
+	return !arguments->no_start && cli_is_own(arguments);
 }
 
 bool cli_is_there(struct cli *cli)

@@ -139,6 +139,16 @@ int watch_run(struct cli *cli, int (*run)(struct cli *cli));
 /* Stops the unit of the service manager: true when it was active, and is no more. */
 bool daemon_stop_unit(const struct arguments *arguments);
 
+/* Stops the daemon, by the service manager where that has it. 0 once none is there, or the exit status. */
+int daemon_stop(struct cli *cli);
+
+/* Runs the daemon's program with these words (NULL ends them) to its end, beside this command. Its exit
+ * status, or negative with the complaint filled. */
+int daemon_run(const char *const *words, struct complaint *complaint);
+
+/* The user's own daemon, in its own place, is the one that is spoken to. */
+bool cli_is_own(const struct arguments *arguments);
+
 /* Whether the command starts a daemon where none answers. */
 bool cli_may_start(const struct arguments *arguments);
 
@@ -223,6 +233,9 @@ int command_add_responses(struct cli *cli);
 int command_init(struct cli *cli);
 int command_schema(struct cli *cli);
 int command_completion(struct cli *cli);
+int command_backup(struct cli *cli);
+int command_check(struct cli *cli);
+int command_restore(struct cli *cli);
 int command_stop(struct cli *cli);
 int command_restart(struct cli *cli);
 int command_api(struct cli *cli);

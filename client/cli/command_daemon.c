@@ -39,8 +39,7 @@ static int end_process(pid_t pid)
 	return r == -ESRCH ? 0 : r;
 }
 
-/* 0 once no daemon is there. */
-static int stop(struct cli *cli)
+int daemon_stop(struct cli *cli)
 {
 	pid_t pid = 0;
 	int r, status;
@@ -65,7 +64,7 @@ static int stop(struct cli *cli)
 
 int command_stop(struct cli *cli)
 {
-	return stop(cli);
+	return daemon_stop(cli);
 }
 
 int command_restart(struct cli *cli)
@@ -76,6 +75,6 @@ int command_restart(struct cli *cli)
 		cli_error("restart: only your own daemon, in its own place, is started from here");
 		return EXIT_USAGE;
 	}
-	status = stop(cli);
+	status = daemon_stop(cli);
 	return status == 0 ? cli_connect(cli) : status;
 }

@@ -253,3 +253,19 @@ static const char export_details[] =
 	"ends in .tar: an archive, with columns and description, for `elluminate import`.\n"
 	"\n"
 	"  elluminate collection export Topics -o topics.csv";
+
+static const char backup_details[] =
+	"The backup is one SQLite file: all projects, experiments, answers, verdicts and tasks as they are at\n"
+	"one moment, read back before this says where it is. Keys are not in it: they are files of their own,\n"
+	"in `secrets` of the state folder. For administrators, and for you of your own daemon.\n"
+	"\n"
+	"  elluminate backup                     into `backups` of the state folder\n"
+	"  elluminate backup ~/elluminate.db     into that file\n"
+	"  elluminate check ~/elluminate.db      later: whether it is sound";
+
+static const char restore_details[] =
+	"The daemon is stopped, the file is checked and takes the database's place, and what was there before,\n"
+	"with its keys, is kept in `replaced-TIME` beside it. Tasks that were unfinished in the backup go on.\n"
+	"Keys in the state folder stay; on another machine configs ask for theirs again (elluminate llm update).\n"
+	"What is in the backup of a user's daemon becomes yours, whoever made it; so restore only files that\n"
+	"you trust. One of a system's daemon is restored by root, with --system.";

@@ -72,6 +72,7 @@ static const struct option columns_option = { "columns", "NAME:TYPE,...",
 					      "types of the columns of a new collection: text, json, category, "
 					      "conversation, raw_input", OPTION_TEXT, OWN(columns) };
 
+static const struct option *const backup_options[] = { &force, NULL };
 static const struct option *const import_options[] = { &columns_option, NULL };
 static const struct option *const run_options[] = { &dry_run, &fail_under, &fail_under_low, &fail_on_regression,
 						   &run_connections, NULL };
@@ -445,6 +446,12 @@ static const struct command fixed[] = {
 	  command_api, .method = NULL },
 	{ "status", "", 0, 0, "show how the daemon is", NULL, NULL, command_call,
 	  .method = "GetStatus", .print = print_status },
+	{ "backup", "[FILE]", 0, 1, "copy the database, while all goes on, into FILE or the state folder",
+	  backup_details, backup_options, command_backup, .method = "Backup" },
+	{ "check", "[FILE]", 0, 1, "read the whole database, or a backup, and say what is wrong with it", NULL, NULL,
+	  command_check, .method = "CheckStorage" },
+	{ "restore", "FILE", 1, 1, "put a backup in the place of the database", restore_details, NULL,
+	  command_restore, .method = NULL },
 	{ "stop", "", 0, 0, "stop the daemon; what runs goes on with the next", NULL, NULL, command_stop,
 	  .method = NULL },
 	{ "restart", "", 0, 0, "stop your daemon and start it again", NULL, NULL, command_restart,

@@ -127,12 +127,23 @@ static bool find_daemon(char path[static PATH_MAX])
 
 /* ---- The service manager ---- */
 
-/* Runs it silently. Its exit status, or negative. */
+/* Its exit status, or negative. */
+static int await_exit(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -EPROTO;
+}
+
+/* Runs it silently. The same. */
 static int run_quietly(const char *const *words)
 {
 	posix_spawn_file_actions_t actions;
-	int r, status;
 	pid_t pid;
+	int r;
 
 	if (posix_spawn_file_actions_init(&actions) != 0)
 		return -ENOMEM;
@@ -141,12 +152,7 @@ static int run_quietly(const char *const *words)
 	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
 	r = posix_spawnp(&pid, words[0], &actions, NULL, (char *const *) words, environ);
 	posix_spawn_file_actions_destroy(&actions);
-	if (r != 0)
-		return -r;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -EPROTO;
+	return r != 0 ? -r : await_exit(pid);
 }
 
 /* True when the user's manager runs and has started the unit. */
@@ -175,6 +181,29 @@ bool daemon_stop_unit(const struct arguments *arguments)
 	    access(path, F_OK) < 0)
 		return false;
 	return run_quietly(ask) == 0 && run_quietly(stop) == 0;
+}
+
+/* ---- Its program, for a while ---- */
+
+#define WORDS_MAX 8
+
+int daemon_run(const char *const *words, struct complaint *complaint)
+{
+	const char *line[WORDS_MAX + 2];
+	char program[PATH_MAX];
+	size_t n = 1;
+	pid_t pid;
+	int r;
+
+	if (!find_daemon(program))
+		return complain(complaint, "elluminated is neither beside this command nor in PATH");
+	line[0] = program;
+	while (*words && n <= WORDS_MAX)
+		line[n++] = *words++;
+	line[n] = NULL;
+	r = posix_spawn(&pid, program, NULL, NULL, (char *const *) line, environ);
+	r = r != 0 ? -r : await_exit(pid);
+	return r < 0 ? complain(complaint, "%s: %s", program, strerror(-r)) : r;
 }
 
 /* ---- Detached ---- */

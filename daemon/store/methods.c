@@ -1,6 +1,7 @@
 /* What the store does of the interface: a row a method. */
 #include <assert.h>
 
+#include "daemon/store/engine/backup.h"
 #include "daemon/store/engine/tx.h"
 #include "daemon/store/resources/collection.h"
 #include "daemon/store/resources/criterion.h"
@@ -26,6 +27,8 @@ static const struct operation {
 	[METHOD_ADD_RESPONSES] = { STORE_SCAN, responses_add },
 	[METHOD_ADD_TEMPLATE_VARIABLES] = { STORE_SCAN, rows_add, .digest = rows_digest },
 	[METHOD_ANNOTATE_RESPONSE] = { STORE_WRITE, response_annotate },
+	[METHOD_BACKUP] = { STORE_KEEP, backup_run },
+	[METHOD_CHECK_STORAGE] = { STORE_KEEP, storage_check_run },
 	[METHOD_CLEAR_COLLECTION] = { STORE_WRITE, collection_clear },
 	[METHOD_CLEAR_CRITERION_SET] = { STORE_WRITE, criterion_set_clear },
 	[METHOD_CLONE_EXPERIMENT] = { STORE_SCAN, experiment_clone },

@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include "daemon/base/log.h"
+#include "daemon/store/engine/backup.h"
 #include "daemon/store/engine/schema.h"
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources/sweep.h"
+#include "daemon/store/restore.h"
 #include "daemon/store/runs/experiment_sweep.h"
 #include "daemon/store/runs/spending.h"
 #include "daemon/store/store.h"
@@ -24,6 +26,11 @@
 void store_hurry(struct store *store)
 {
 	atomic_store(&store->hurried, true);
+}
+
+void store_leave_off(struct store *store)
+{
+	atomic_store(&store->leaving, true);
 }
 
 /* With the mode it keeps; SQLite's other files take theirs from it. */
@@ -92,11 +99,15 @@ static int start_threads(struct store *store)
 	if (r >= 0)
 		r = reader_init(&store->readers[1], store, "store-scan", READER_CACHE_KIB);
 	if (r >= 0)
+		r = reader_init(&store->readers[2], store, "store-keep", READER_CACHE_KIB);
+	if (r >= 0)
 		r = loop_start(store->writer.loop);
 	if (r >= 0)
 		r = loop_start(store->readers[0].loop);
 	if (r >= 0)
 		r = loop_start_behind(store->readers[1].loop);
+	if (r >= 0)
+		r = loop_start_behind(store->readers[2].loop);
 	return r;
 }
 
@@ -137,7 +148,10 @@ int store_open(const struct store_options *options, struct store **ret_store, st
 		log_debug("store: SQLite %s; only one connection writes and checkpoints",
 			  sqlite3_libversion());
 	r = lock_state_dir(state_dir, &store->lock_fd, fault);
+	if (r >= 0)
+		r = restore_settle(state_dir, fault);
 	if (r >= 0) {
+		backups_sweep(state_dir);
 		r = secrets_open(state_dir, &store->secrets);
 		if (r < 0)
 			r = fault_set(fault, ELLU_E_PERMISSION_DENIED,
@@ -170,20 +184,21 @@ unsigned store_loops(struct store *store, struct loop **ret_loops)
 
 struct store *store_close(struct store *store)
 {
-	struct loop *loops[STORE_LOOPS];
+	struct loop *loops[STORE_LOOPS + 1];
 
 	if (!store)
 		return NULL;
-	(void)store_loops(store, loops); // readers first
-	for (int i = 0; i < STORE_LOOPS; i++) {
+	loops[0] = store->readers[2].loop;
+	(void)store_loops(store, loops + 1); // readers first
+	for (int i = 0; i <= STORE_LOOPS; i++) {
 		if (!loops[i])
 			continue;
 		loop_stop(loops[i]);
 		loop_join(loops[i]);
 	}
 	/* Readers first: the last connection removes the log. */
-	reader_done(&store->readers[0]);
-	reader_done(&store->readers[1]);
+	for (size_t i = 0; i < sizeof(store->readers) / sizeof(store->readers[0]); i++)
+		reader_done(&store->readers[i]);
 	writer_done(&store->writer);
 	secrets_close(&store->secrets);
 	if (store->lock_fd >= 0)

@@ -30,7 +30,11 @@ struct store *store_close(struct store *store);
  * a stop whose time is over. */
 void store_hurry(struct store *store);
 
-/* The threads of the store, for the watchdog. Returns how many; at most STORE_LOOPS. */
+/* A backup or a check of the whole database ends with ShuttingDown. For a stop, at its beginning. */
+void store_leave_off(struct store *store);
+
+/* The threads of the store, for the watchdog, without the one that may wait for a large file to be on
+ * the disk. Returns how many; at most STORE_LOOPS. */
 #define STORE_LOOPS 3
 unsigned store_loops(struct store *store, struct loop **ret_loops);
 
@@ -52,6 +56,21 @@ bool store_runs_method(const struct method *method);
  * for its operation. Lies in the arena. NULL: nothing. */
 const void *store_method_digest(const struct method *method, const void *request, struct arena *arena);
 void store_method_run(struct store *store, struct method_run *op);
+
+/* ---- Backups; no store is open ---- */
+
+/* Whether the file is a whole and sound database of ours. Nothing is written. Blocks, like what follows. */
+int store_check_backup(const char *path, struct fault *fault);
+
+struct store_restore {
+	const char *state_dir; // made when missing
+	const char *path;
+	bool system; // else all that is in it, which must be one user's, becomes the caller's own
+	char kept[64]; // the folder in there with what was in its place; "": there was nothing
+};
+/* Puts a backup in the place of the database, once it is known to be sound; the keys in the folder stay.
+ * Killed at any point, either is there, whole. Needs the folder's lock. */
+int store_restore(struct store_restore *restore, struct fault *fault);
 
 /* ---- State of the store itself ---- */
 

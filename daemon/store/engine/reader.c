@@ -183,7 +183,8 @@ static void reader_run(struct reader *reader, struct store_request *request)
 		reader_take(reader, request);
 		return;
 	}
-	if (request->result == 0 && (request->lane == STORE_WRITE || request->again)) {
+	if (request->result == 0 &&
+	    (request->lane == STORE_WRITE || request->lane == STORE_COPY || request->again)) {
 		tx_post(reader->store, request, request->lane, request->run, request->name);
 		return;
 	}

@@ -22,6 +22,8 @@ enum store_lane {
 	STORE_WRITE, // writer; never waits
 	STORE_POINT, // reader for points
 	STORE_SCAN, // reader for lists and long scans
+	STORE_KEEP, // reader for what takes minutes, and files beside the database
+	STORE_COPY, // writer, between its transactions: one request at a time, a step a turn
 };
 
 struct store_request {

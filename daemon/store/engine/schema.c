@@ -156,6 +156,16 @@ static int recognise(struct db *db, const char *path, const struct schema *schem
 	return 0;
 }
 
+int schema_recognise(struct db *db, const char *path, struct fault *fault)
+{
+	int64_t version = 0;
+	int r = recognise(db, path, &schema_present, &version, fault);
+
+	if (r == 0 && version == 0)
+		r = fault_set(fault, ELLU_E_UNSUPPORTED, "%s is an empty database.", path);
+	return r;
+}
+
 int schema_migrate(struct db *db, const char *path, const struct schema *schema,
 		   const struct schema_watch *watch, struct fault *fault)
 {

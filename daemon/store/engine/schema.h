@@ -43,6 +43,9 @@ struct schema_watch {
 	void *userdata;
 };
 
+/* Whether the file is a database of ours, of this version or an earlier one; nothing is written. */
+int schema_recognise(struct db *db, const char *path, struct fault *fault);
+
 /* Brings a writable connection's file to the version of `schema`. `path` is for messages. */
 int schema_migrate(struct db *db, const char *path, const struct schema *schema,
 		   const struct schema_watch *watch, struct fault *fault);

@@ -86,7 +86,7 @@ int db_open(const char *path, bool writable, int cache_kib, struct db *db)
 	int code;
 
 	memset(db, 0, sizeof(*db));
-	code = sqlite3_open_v2(path, &db->handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+	code = sqlite3_open_v2(path, &db->handle, flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
 			       NULL);
 	if (code != SQLITE_OK)
 		return db_failed(db, code);

@@ -43,7 +43,7 @@ struct db {
 	char trouble_text[256];
 };
 
-/* `cache_kib` bounds the page cache of this connection. */
+/* `cache_kib` bounds the page cache of this connection. A path that begins with `file:` is a URI. */
 int db_open(const char *path, bool writable, int cache_kib, struct db *db);
 void db_close(struct db *db);
 

@@ -23,6 +23,7 @@ struct event;
 #define WRITER_COMPANY_MAX 64
 #define WRITER_COMPANY_USEC 2000
 #define STORE_RETRY_USEC 1000000 // while the store is busy, or the disk full
+#define WRITER_COPY_PAUSES 3 // a step of a copy, and so many times as long for others
 #define WRITER_IDLE_USEC 500000 // quiet for so long: checkpoint
 #define WRITER_WAL_PAGES_MAX 1024 // checkpoint at once beyond these 4 MiB
 
@@ -73,11 +74,15 @@ struct writer {
 	/* Writes, once for them all, what the requests of the open transaction have spent. */
 	int (*settle)(struct db *db, struct store_request *batch, int64_t now);
 	int64_t sweep_due_usec; // monotonic, while `sweep` is armed
+	struct store_request *copying; // STORE_COPY; or NULL
+	struct event *copy;
 };
 
 int writer_init(struct writer *writer); // `store` is set and `db` open already
 void writer_done(struct writer *writer); // its loop has ended: answers what waits, checkpoints
 void writer_take(struct writer *writer, struct store_request *request);
+/* There is no other one. */
+void writer_copy(struct writer *writer, struct store_request *request);
 /* Sweeps in `usec`; only the earliest of several wishes counts. */
 void writer_sweep_in(struct writer *writer, int64_t usec);
 
@@ -124,11 +129,13 @@ struct store {
 	struct secrets secrets;
 	int64_t instance; // a number that no earlier run on this state folder had; part of every claim
 	struct writer writer;
-	struct reader readers[2]; // points and pages; long scans
+	struct reader readers[3]; // points and pages; long scans; what takes minutes
 	struct trouble_notice trouble_notice;
 	struct event_notice event_notice;
 	_Atomic enum store_trouble trouble;
 	atomic_bool hurried;
+	atomic_bool leaving; // what takes minutes is left off
+	atomic_bool backing_up;
 	atomic_int_fast64_t commits;
 	atomic_int_fast64_t operations;
 	struct stopwatch stopwatch; // of the writer

@@ -50,14 +50,22 @@ static void on_writer(struct message *message)
 {
 	struct store_request *request = request_of(message);
 
-	writer_take(&request->store->writer, request);
+	if (request->lane == STORE_COPY)
+		writer_copy(&request->store->writer, request);
+	else
+		writer_take(&request->store->writer, request);
+}
+
+static struct reader *reader_of(struct store *store, enum store_lane lane)
+{
+	return &store->readers[lane == STORE_POINT ? 0 : lane == STORE_SCAN ? 1 : 2];
 }
 
 static void on_reader(struct message *message)
 {
 	struct store_request *request = request_of(message);
 
-	reader_take(&request->store->readers[request->lane == STORE_SCAN], request);
+	reader_take(reader_of(request->store, request->lane), request);
 }
 
 static void on_reply(struct message *message)
@@ -74,13 +82,13 @@ void tx_post(struct store *store, struct store_request *request, enum store_lane
 	request->lane = lane;
 	request->run = run;
 	request->name = name;
-	if (lane == STORE_RECORD || lane == STORE_WRITE) {
+	if (lane == STORE_RECORD || lane == STORE_WRITE || lane == STORE_COPY) {
 		request->patient = request->patient || lane == STORE_RECORD;
 		request->message.deliver = on_writer;
 		loop_post(store->writer.loop, &request->message);
 	} else {
 		request->message.deliver = on_reader;
-		loop_post(store->readers[lane == STORE_SCAN].loop, &request->message);
+		loop_post(reader_of(store, lane)->loop, &request->message);
 	}
 }
 

@@ -473,6 +473,39 @@ static void on_sweep(evutil_socket_t fd, short events, void *userdata)
 	arm(writer->idle, WRITER_IDLE_USEC);
 }
 
+void writer_copy(struct writer *writer, struct store_request *request)
+{
+	writer->copying = request;
+	arm(writer->copy, 0);
+}
+
+static void on_copy(evutil_socket_t fd, short events, void *userdata)
+{
+	struct writer *writer = userdata;
+	struct store_request *request = writer->copying;
+	int64_t begun = clock_monotonic_usec(), ended;
+	int r;
+
+	(void)fd;
+	(void)events;
+	r = tx_run(writer->store, &writer->db, clock_wall_usec(), request, /* alone= */ true);
+	if (writer->db.trouble == DB_DAMAGED)
+		store_set_damaged(writer->store, &writer->db);
+	ended = stopwatch_operation(&writer->store->stopwatch, request->name, begun);
+	if (r >= 0 && request->again) {
+		arm(writer->copy, WRITER_COPY_PAUSES * (ended - begun));
+		return;
+	}
+	writer->copying = NULL;
+	tx_result(request, &writer->db, r);
+	db_forgive(&writer->db);
+	if (request->result == 0 && request->lane != STORE_COPY)
+		tx_post(writer->store, request, request->lane, request->run, request->name);
+	else
+		tx_reply(request);
+	loop_hand_over();
+}
+
 int writer_init(struct writer *writer)
 {
 	struct event_base *base;
@@ -490,7 +523,8 @@ int writer_init(struct writer *writer)
 	writer->retry = evtimer_new(base, on_retry, writer);
 	writer->idle = evtimer_new(base, on_idle, writer);
 	writer->sweep = evtimer_new(base, on_sweep, writer);
-	if (!writer->company || !writer->retry || !writer->idle || !writer->sweep)
+	writer->copy = evtimer_new(base, on_copy, writer);
+	if (!writer->company || !writer->retry || !writer->idle || !writer->sweep || !writer->copy)
 		return -ENOMEM;
 	sqlite3_wal_hook(writer->db.handle, on_wal, writer);
 	db_count_turns(&writer->db, writer->loop);
@@ -501,7 +535,8 @@ int writer_init(struct writer *writer)
 
 void writer_done(struct writer *writer)
 {
-	struct event *timers[] = { writer->company, writer->retry, writer->idle, writer->sweep };
+	struct event *timers[] = { writer->company, writer->retry, writer->idle, writer->sweep,
+				   writer->copy };
 	bool started = writer->loop != NULL;
 
 	while (writer->n_waiting > 0 && !store_is_damaged(writer->store) && !writer->trouble)
