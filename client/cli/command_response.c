@@ -249,6 +249,14 @@ static int take_id(const struct cli *cli, const char *what, json_object *json, c
 	return 0;
 }
 
+int command_get_response(struct cli *cli)
+{
+	json_object *json = json_object_new_object();
+	int status = take_id(cli, "response", json, "response_id");
+
+	return status != 0 ? status : call_json_and_print(cli, call_method("GetResponse"), json);
+}
+
 int command_annotate(struct cli *cli)
 {
 	const struct arguments *arguments = &cli->arguments;

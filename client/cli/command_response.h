@@ -5,6 +5,7 @@
 
 int command_responses(struct cli *cli);
 int command_case(struct cli *cli);
+int command_get_response(struct cli *cli);
 int command_annotate(struct cli *cli);
 int command_edit_rating(struct cli *cli);
 

@@ -361,6 +361,8 @@ static const struct command fixed[] = {
 	  report_details, report_options, command_report, .method = "GetExperiment",
 	  .also = "ListResponses ListComparedCases", .fields = "", .own_operands = true, .own_output = true,
 	  .reports = true },
+	{ "experiment response", "RESPONSE", 1, 1, "show a response by its id", NULL, NULL,
+	  command_get_response, .method = "GetResponse", .fields = "", .own_operands = true },
 	{ "experiment annotate", "RESPONSE [TEXT]", 1, 2, "say something of a response, or nothing any more",
 	  NULL, NULL, command_annotate, .method = "AnnotateResponse", .fields = "",
 	  .own_operands = true },

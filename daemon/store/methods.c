@@ -62,6 +62,7 @@ static const struct operation {
 						   &resource_prompt_template },
 	[METHOD_GET_PROJECT] = { STORE_POINT, project_get },
 	[METHOD_GET_PROMPT_TEMPLATE] = { STORE_POINT, resource_get, &resource_prompt_template },
+	[METHOD_GET_RESPONSE] = { STORE_POINT, response_get },
 	[METHOD_LINK_CRITERION_SET] = { STORE_WRITE, criterion_set_link },
 	[METHOD_LIST_COLLECTIONS] = { STORE_SCAN, resource_list, &resource_collection },
 	[METHOD_LIST_COMPARED_CASES] = { STORE_SCAN, compared_cases_list },

@@ -123,7 +123,7 @@ END_TEST
 /* Which responses, with reasons or without, and one of them as a page; what a person says of it. */
 START_TEST(looking_at_responses)
 {
-	json_object *listed, *edited;
+	json_object *listed, *edited, *one;
 	struct command *said;
 	const char *rating, *response;
 
@@ -139,6 +139,11 @@ START_TEST(looking_at_responses)
 	ASSERT_SAYS(said->out, text("rating %s, judge ", rating));
 	COMMAND(server, 27, "experiment", "case", "Rated", "4711");
 	COMMAND(server, 2, "experiment", "case", "Rated", "first");
+	one = json_must_parse(COMMAND(server, 0, "experiment", "response", response, "--json")->out);
+	ck_assert_str_eq(at_text(one, "experiment.name"), "Rated");
+	ck_assert_str_eq(at_text(one, "response.messages.0.content"), at_text(listed, "1.messages.0.content"));
+	ck_assert_int_eq(at_int(one, "response.ratings.0.id"), at_int(listed, "1.ratings.0.id"));
+	json_object_put(one);
 	said = COMMAND(server, 0, "experiment", "annotate", response, "Not what was meant.");
 	ck_assert_str_eq(said->out, "");
 	edited = json_must_parse(COMMAND(server, 0, "experiment", "edit-rating", rating, "NO",

@@ -511,6 +511,7 @@ START_TEST(deduplicated)
 {
 	struct daemon *daemon = daemon_start(NULL);
 	struct wire *wire = daemon_connect(daemon);
+	json_object *rows;
 
 	create(wire, "A");
 	create(wire, "B");
@@ -520,6 +521,13 @@ START_TEST(deduplicated)
 	/* In an upload: what it has already, and what is there. */
 	check_added(ADD(wire, "{'a':4},{'a':3}", ",'upload_id':'u'"), 1, 1, 3);
 	check_added(ADD(wire, "{'a':4},{'a':5}", ",'upload_id':'u','commit':true"), 1, 1, 5);
+	/* What became visible by it is had from where it says. */
+	rows = wire_call(wire, "AddTemplateVariables",
+			 "{'collection':{'name':'A'},'variables':[{'a':6},{'a':7}]}");
+	rows = wire_call(wire, "ListTemplateVariables", "{'collection':{'name':'A'},'cursor':'%s'}",
+			 at_text(rows, "cursor"));
+	ck_assert_int_eq(at_count(rows, "items"), 2);
+	ck_assert_int_eq(at_int(rows, "items.0.input_values.a"), 6);
 	/* What it takes the place of is no reason to drop. */
 	check_added(ADD(wire, "{'a':4},{'a':4}", ",'replace':true"), 1, 1, 1);
 	wire_call(wire, "AddTemplateVariables", "{'collection':{'name':'A'},'variables':[{'a':4}]}");

@@ -240,6 +240,8 @@ START_TEST(links)
 	set = wire_call(wire, "LinkCriterionSet",
 			"{'criterion_set':{'name':'S'},'prompt_template':{'name':'P'}}");
 	ck_assert_int_eq(at_count(set, "criterion_set.linked_prompt_templates"), 1);
+	ck_assert_int_eq(at_int(wire_call(wire, "GetPromptTemplate", "{'prompt_template':{'name':'P'}}"),
+				"prompt_template.criterion_set_id"), at_int(set, "criterion_set.id"));
 	set = wire_call(wire, "GetCriterionSet", "{'criterion_set':{'name':'other'}}");
 	ck_assert_int_eq(at_count(set, "criterion_set.linked_prompt_templates"), 0);
 	/* Of every version. */

@@ -184,6 +184,7 @@ static const struct {
 	{ "CompareExperiments", "{'experiments':[{'id':1},{'id':2}]}" },
 	{ "ListComparedCases", "{'experiments':[{'id':1},{'id':2}]}" },
 	{ "ListCosts", "{}" },
+	{ "GetResponse", "{'response_id':1}" },
 	{ "AnnotateResponse", "{'response_id':1,'annotation':'Hm.'}" },
 	{ "EditRating", "{'rating_id':1,'rating':'NO'}" },
 	{ "RateResponses", "{'experiment':{'id':$e},'criteria':['Is it good?']}" },

@@ -55,6 +55,7 @@ static void see_nothing(struct wire *wire, void *userdata)
 		wire_refused(wire, "NotFound", "CompareExperiments", "{'experiments':[{%s}]}", ref);
 		wire_refused(wire, "NotFound", "ListComparedCases", "{'experiments':[{%s}]}", ref);
 	}
+	wire_refused(wire, "NotFound", "GetResponse", "{'response_id':1}");
 	wire_refused(wire, "NotFound", "AnnotateResponse", "{'response_id':1,'annotation':'x'}");
 	wire_refused(wire, "NotFound", "EditRating", "{'rating_id':1,'rating':'NO'}");
 	wire_refused(wire, "NotFound", "GetCollection", "{'collection':{'id':1}}");

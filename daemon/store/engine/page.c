@@ -137,9 +137,14 @@ const struct ellu_error *page_left_out(struct tx *tx, const char *field, const c
 	return error;
 }
 
+const char *page_cursor(struct tx *tx, char list, int64_t major, int64_t minor)
+{
+	return tx_printf(tx, "%c%" PRId64 ".%" PRId64, list, major, minor);
+}
+
 int page_continues(struct tx *tx, struct page *page, int64_t major, int64_t minor)
 {
-	page->next_cursor = tx_printf(tx, "%c%" PRId64 ".%" PRId64, page->list, major, minor);
+	page->next_cursor = page_cursor(tx, page->list, major, minor);
 	return page->next_cursor ? 0 : -ENOMEM;
 }
 

@@ -45,6 +45,9 @@ int page_try(struct tx *tx, struct page *page, const struct record_type *type, c
 const struct ellu_error *page_left_out(struct tx *tx, const char *field, const char *name,
 				       int64_t id);
 
+/* The cursor behind what the numbers say, of the list of that letter. NULL without memory. */
+const char *page_cursor(struct tx *tx, char list, int64_t major, int64_t minor);
+
 /* Ends the page behind what the numbers say; in a list with more to come only. */
 int page_continues(struct tx *tx, struct page *page, int64_t major, int64_t minor);
 /* Writes what follows the items. `count`: of all items, told where it was asked for. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/store/resources/collection.h"
+#include "daemon/store/resources/criterion.h"
 #include "daemon/store/resources/identity.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
@@ -31,6 +32,22 @@ int prompt_template_load(struct tx *tx, int64_t id, void *ret_template)
 				  &template->placeholders, &template->n_placeholders);
 	memcpy(ret_template, &template, sizeof(template));
 	return r;
+}
+
+/* As it is shown. */
+static int load_linked(struct tx *tx, int64_t id, void *ret_template)
+{
+	struct ellu_prompt_template *template;
+	int64_t set_id;
+	int r = prompt_template_load(tx, id, &template);
+
+	if (r >= 0)
+		r = criterion_set_linked(tx, id, &set_id);
+	if (r < 0)
+		return r;
+	template->criterion_set_id = r > 0 ? tx_int_value(tx, set_id) : NULL;
+	memcpy(ret_template, &template, sizeof(template));
+	return tx->oom ? -ENOMEM : 0;
 }
 
 static int find_ref(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
@@ -76,7 +93,7 @@ static int content_read(struct tx *tx, const struct ellu_prompt_template *templa
 	size_t n_names;
 	int r;
 
-	copy.id = copy.version = copy.created_at = copy.updated_at = NULL;
+	copy.id = copy.version = copy.created_at = copy.updated_at = copy.criterion_set_id = NULL;
 	copy.placeholders = NULL;
 	copy.n_placeholders = 0;
 	/* No tools and an empty list of them are the same. */
@@ -223,7 +240,7 @@ const struct resource resource_prompt_template = {
 	.live = "SELECT t.id FROM tasks t CROSS JOIN runs r ON r.id = t.run_id"
 		" WHERE t.finished_at IS NULL AND r.prompt_template_id = ?1 LIMIT 1",
 	.find_ref = find_ref,
-	.load = prompt_template_load,
+	.load = load_linked,
 	.prepare = prepare,
 	.find = find,
 	.insert = insert,
@@ -237,7 +254,7 @@ static const struct resource versions = {
 	.page_own = VERSIONS("v.id", "?2", "?1"),
 	.count_own = "SELECT count(*), id, count(*), min(version) FROM ("
 		     VERSIONS("v.id, v.version", "?1", "?2") ")",
-	.load = prompt_template_load,
+	.load = load_linked,
 };
 
 int prompt_templates_list(struct tx *tx, struct method_run *op)
@@ -301,7 +318,7 @@ int prompt_template_new_version(struct tx *tx, struct method_run *op)
 				      "a version has that content already");
 	if (r >= 0)
 		r = content_insert(tx, &place, template->name, &content, &notes, &id);
-	return r < 0 ? r : prompt_template_load(tx, id, &reply->prompt_template);
+	return r < 0 ? r : load_linked(tx, id, &reply->prompt_template);
 }
 
 /* ---- Deleting ---- */

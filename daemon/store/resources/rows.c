@@ -195,6 +195,8 @@ int row_walk(struct row_walk *walk)
 	return r;
 }
 
+#define ROWS_LETTER 'v' // of the list's cursors
+
 struct listing {
 	struct page page;
 	const char *defaults;
@@ -219,6 +221,11 @@ static int list_row(struct row_walk *walk, sqlite3_stmt *q)
 		return r < 0 ? r : 0;
 	r = page_continues(tx, &listing->page, walk->sequence, walk->row_id);
 	return r < 0 ? r : 1;
+}
+
+const char *rows_cursor(struct tx *tx, int64_t sequence)
+{
+	return page_cursor(tx, ROWS_LETTER, sequence, 0);
 }
 
 static int rows_page(struct tx *tx, const struct collection_state *state, struct listing *listing)
@@ -249,7 +256,7 @@ int rows_list(struct tx *tx, struct method_run *op)
 	int r = collection_resolve(tx, &op->scope, arguments->collection, &state);
 
 	if (r >= 0)
-		r = page_begin(tx, op, 'v', &listing.page);
+		r = page_begin(tx, op, ROWS_LETTER, &listing.page);
 	if (r >= 0)
 		r = rows_page(tx, &state, &listing);
 	return r < 0 ? r : page_end(tx, &listing.page, state.variables_count);

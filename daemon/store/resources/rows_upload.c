@@ -209,6 +209,7 @@ int rows_add(struct tx *tx, struct method_run *op)
 	struct adding *adding = op->request.state;
 	struct ellu_add_template_variables_reply *reply;
 	struct collection_state state;
+	int64_t shown;
 	int r;
 
 	if (op->request.lane != STORE_WRITE)
@@ -221,6 +222,7 @@ int rows_add(struct tx *tx, struct method_run *op)
 		r = collection_check_writable(tx, &state);
 	if (r >= 0)
 		r = drop_newcomers(tx, request, &state, adding);
+	shown = state.last_sequence;
 	if (r >= 0 && request->upload_id)
 		r = upload_add(tx, &state, request, &adding->rows);
 	else if (r >= 0)
@@ -231,5 +233,7 @@ int rows_add(struct tx *tx, struct method_run *op)
 	reply->dropped = (int64_t)(adding->rows.n_read - adding->rows.n_rows);
 	reply->variables_count = state.variables_count;
 	reply->version = collection_version(&state);
-	return 0;
+	if (state.last_sequence > shown)
+		reply->cursor = rows_cursor(tx, state.last_sequence);
+	return tx->oom ? -ENOMEM : 0;
 }

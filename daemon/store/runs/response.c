@@ -138,6 +138,54 @@ static int render_messages(struct tx *tx, const struct source *source,
 	return tx->oom ? -ENOMEM : 0;
 }
 
+/* ---- One of them ---- */
+
+int response_experiment(struct tx *tx, const struct scope *scope, int64_t response_id,
+			struct experiment_row *ret_experiment)
+{
+	int64_t id;
+	int r;
+
+	r = db_int(tx->db, &id,
+		   "SELECT e.id FROM responses r CROSS JOIN experiments e ON e.run_id = r.run_id"
+		   " WHERE r.id = ?1 AND (r.owner_uid = ?2 OR ?3) AND e.deleted_at IS NULL", "iib",
+		   response_id, scope->uid, (int)scope->all);
+	if (r <= 0)
+		return r < 0 ? r : fault_not_found(tx->fault, "response", NULL, response_id);
+	return experiment_row_load(tx, id, ret_experiment);
+}
+
+int response_get(struct tx *tx, struct method_run *op)
+{
+	const struct ellu_get_response_request *a = op->arguments;
+	struct ellu_get_response_reply *reply = method_reply(tx, op);
+	struct ellu_ref *ref = TX_RECORD(tx, struct ellu_ref);
+	struct ellu_response *response = NULL;
+	struct experiment_row experiment;
+	struct source source;
+	struct run_row run;
+	QUERY q = NULL;
+	int r = reply && ref ? response_experiment(tx, &op->scope, a->response_id, &experiment) : -ENOMEM;
+
+	if (r >= 0)
+		r = run_row_load(tx, experiment.run_id, &run);
+	if (r >= 0)
+		r = load_source(tx, &run, &source);
+	if (r >= 0)
+		r = db_row(tx->db, &q, RESPONSE_SELECT, "i", a->response_id);
+	if (r >= 0)
+		r = read_response(tx, q, &run, &response);
+	if (r >= 0)
+		r = render_messages(tx, &source, response);
+	if (r < 0)
+		return r;
+	ref->id = tx_int_value(tx, experiment.id);
+	ref->name = experiment.name;
+	reply->response = response;
+	reply->experiment = ref;
+	return tx->oom ? -ENOMEM : 0;
+}
+
 /* ---- Lists ---- */
 
 /* The page is read first, and then all are counted, if that was asked for. */

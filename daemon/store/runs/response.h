@@ -91,10 +91,15 @@ int ratings_of_response(struct tx *tx, int64_t run_id, int64_t response_id,
 /* One rating as it stands. NotFound. */
 int rating_load(struct tx *tx, int64_t id, struct ellu_rating **ret_rating);
 
+/* The experiment whose response it is, if the caller may see both. */
+int response_experiment(struct tx *tx, const struct scope *scope, int64_t response_id,
+			struct experiment_row *ret_experiment);
+
 /* ---- Operations of methods ---- */
 
 int responses_add(struct tx *tx, struct method_run *op); // answers that were made elsewhere
 int responses_list(struct tx *tx, struct method_run *op);
+int response_get(struct tx *tx, struct method_run *op);
 int ratings_list(struct tx *tx, struct method_run *op);
 int response_annotate(struct tx *tx, struct method_run *op);
 int rating_edit(struct tx *tx, struct method_run *op);

@@ -12,22 +12,6 @@
 
 /* ---- Annotations ---- */
 
-/* The experiment whose response it is, if the caller may see both. */
-static int experiment_of(struct tx *tx, const struct scope *scope, int64_t response_id,
-			 struct experiment_row *ret_experiment)
-{
-	int64_t id;
-	int r;
-
-	r = db_int(tx->db, &id,
-		   "SELECT e.id FROM responses r CROSS JOIN experiments e ON e.run_id = r.run_id"
-		   " WHERE r.id = ?1 AND (r.owner_uid = ?2 OR ?3) AND e.deleted_at IS NULL", "iib",
-		   response_id, scope->uid, (int)scope->all);
-	if (r <= 0)
-		return r < 0 ? r : fault_not_found(tx->fault, "response", NULL, response_id);
-	return experiment_row_load(tx, id, ret_experiment);
-}
-
 int response_annotate(struct tx *tx, struct method_run *op)
 {
 	const struct ellu_annotate_response_request *a = op->arguments;
@@ -37,7 +21,7 @@ int response_annotate(struct tx *tx, struct method_run *op)
 
 	if (!method_reply(tx, op))
 		return -ENOMEM;
-	r = experiment_of(tx, &op->scope, a->response_id, &experiment);
+	r = response_experiment(tx, &op->scope, a->response_id, &experiment);
 	return r < 0 ? r : db_run(tx->db, "UPDATE responses SET annotation = ?2 WHERE id = ?1", "is",
 				  a->response_id, text);
 }
@@ -160,7 +144,7 @@ int rating_edit(struct tx *tx, struct method_run *op)
 	if (r >= 0)
 		r = find(&edit, &op->scope);
 	if (r >= 0)
-		r = experiment_of(tx, &op->scope, edit.response_id, &edit.experiment);
+		r = response_experiment(tx, &op->scope, edit.response_id, &edit.experiment);
 	if (r >= 0)
 		r = experiment_check_idle(tx, &edit.experiment); // its results are on their way
 	if (r >= 0)
