@@ -57,6 +57,14 @@ static const char report_details[] =
 	"Further experiments are compared with the first one, row by row: which came out worse, which\n"
 	"better, and how likely chance alone does as much (a sign test of the rows).";
 
+static const char evaluator_run_details[] =
+	"The score is between 0 and 1. What the evaluator's prompt has placeholders for has to be said;\n"
+	"--variables is for those that have no option of their own.\n"
+	"\n"
+	"  echo '{\"name\": \"Politeness\", \"prompt\": \"How polite is this? {{response}}\"}' >politeness.json\n"
+	"  elluminate evaluator create politeness.json\n"
+	"  elluminate evaluator run Politeness --response 'You could have read the manual.'";
+
 static const char rate_details[] =
 	"Rates responses; no answer is generated again.\n"
 	"\n"

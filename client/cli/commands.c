@@ -60,6 +60,10 @@ static const struct option revision_alone = { "revision", "N", "that version alo
 static const struct option revision_rendered = { "revision", "N",
 						 "that version of it (default: the latest)", OPTION_COUNT,
 						 .field = "prompt_template.ref.version" };
+static const struct option evaluator_revision = { "revision", "N", "that version of it (default: the latest)",
+						  OPTION_COUNT, .field = "evaluator.version" };
+static const struct option evaluator_alone = { "revision", "N", "that version alone (default: all of them)",
+					       OPTION_COUNT, .field = "evaluator.version" };
 static const struct option message = { "message", "TEXT", "what is asked; {{name}} is a placeholder",
 				       OPTION_TEXT, OWN(message) };
 static const struct option system_message = { "system-message", "TEXT", "what is said before that",
@@ -126,6 +130,8 @@ static const struct option *const chat_options[] = { &said_before, NULL };
 static const struct option *const template_options[] = { &revision, NULL };
 static const struct option *const deleted_options[] = { &revision_alone, NULL };
 static const struct option *const rendered_options[] = { &revision_rendered, NULL };
+static const struct option *const evaluator_options[] = { &evaluator_revision, NULL };
+static const struct option *const evaluator_deleted[] = { &evaluator_alone, NULL };
 static const struct option *const content_options[] = { &message, &system_message, NULL };
 static const struct option *const version_options[] = { &message, &system_message, &revision, NULL };
 
@@ -140,6 +146,7 @@ static const struct {
 	{ "annotated", "annotated", NULL, "only those that people have said something of", BY_FIELD },
 	{ "after", "after", "SEQUENCE", "only lines after this sequence", OPTION_POSITION },
 	{ "collection", "collection", "ID|NAME", "the collection of its cases", BY_FIELD },
+	{ "contexts", "contexts", "TEXT", "what the response had to go by; give it again for more", BY_FIELD },
 	{ "cost_limit", "cost-limit", "DOLLARS", "issue no further call once so much was spent", BY_FIELD },
 	{ "criteria", "criteria", "TEXT", "a yes/no question; give it again for more", BY_FIELD },
 	{ "criterion_set", "set", "ID|NAME", "the criteria of this set", BY_FIELD },
@@ -150,6 +157,7 @@ static const struct {
 	{ "detach", "detach", NULL, "submit, print the task, and leave", BY_FIELD },
 	{ "epoch", "epoch", "N", "only those of this epoch", OPTION_COUNT },
 	{ "epochs", "epochs", "N", "N times more", OPTION_COUNT },
+	{ "expected_output", "expected", "TEXT", "what a good response would have been", BY_FIELD },
 	{ "failed", "failed", NULL, "only those without an answer", BY_FIELD },
 	{ "kind", "kind", "KIND", "only those of this kind:", BY_FIELD },
 	{ "llm_config", "llm", "ID|NAME", "the config that answers", BY_FIELD },
@@ -170,6 +178,8 @@ static const struct {
 	{ "prompt_template", "template", "ID|NAME", "the prompt template; of a call in the place of TEXT", BY_FIELD },
 	{ "rating_llm_config", "judge", "ID|NAME", "the config that judges", BY_FIELD },
 	{ "rating_mode", "mode", "MODE", "fast or detailed (with a reasoning)", BY_FIELD },
+	{ "request", "request", "TEXT", "what was asked", BY_FIELD },
+	{ "response", "response", "TEXT", "what was answered, and is to be scored", BY_FIELD },
 	{ "response_column", "response-column", "COLUMN", "no model answers: this column has the answers",
 	  BY_FIELD },
 	{ "replace", "replace", NULL, "put them in the place of all that are there", BY_FIELD },
@@ -183,6 +193,7 @@ static const struct {
 	{ "time_limit_seconds", "time-limit", "DURATION",
 	  "end after running so long: 90 (seconds), 10m, 2h", BY_FIELD },
 	{ "until", "until", "TIME", "only until then, or so long ago", BY_FIELD },
+	{ "tools", "tools", "JSON", "the tools that could be called", BY_FIELD },
 	{ "undo", "undo", NULL, "start tasks again", BY_FIELD },
 	{ "variables", "variables", "JSON", "what its placeholders stand for: {\"topic\":\"tea\"}", BY_FIELD },
 };
@@ -270,6 +281,8 @@ static const struct resource resources[] = {
 	{ "collection", "Collection", collection_columns, NULL, NULL },
 	{ "template", "PromptTemplate", template_columns, print_template, template_options },
 	{ "criteria", "CriterionSet", criteria_columns, NULL, NULL },
+	{ "evaluator", "Evaluator", template_columns, NULL, evaluator_options },
+	{ "judge", "Judge", named_columns, NULL, NULL },
 	{ "project", "Project", named_columns, NULL, NULL },
 };
 
@@ -413,6 +426,13 @@ static const struct command fixed[] = {
 	  command_call, .method = "ListCriteria", .print = print_criteria },
 	{ "template delete", "ID|NAME", 1, 1, "delete a prompt template", "Results keep what they used.",
 	  deleted_options, command_call, .method = "DeletePromptTemplate" },
+	{ "evaluator run", "ID|NAME", 1, 1, "have an evaluator score a response",
+	  evaluator_run_details, evaluator_options, command_submit, .method = "RunEvaluator" },
+	{ "evaluator delete", "ID|NAME", 1, 1, "delete an evaluator", "Scores keep what they used.",
+	  evaluator_deleted, command_call, .method = "DeleteEvaluator" },
+	{ "judge run", "ID|NAME", 1, 1, "have the evaluators of a judge score a response",
+	  "  elluminate judge run Support --request 'Where is my parcel?' --response 'No idea.'", NULL,
+	  command_submit, .method = "RunJudge" },
 	{ "criteria create", "NAME [TEXT...]", 1, OPERANDS_MAX, "make a set of yes/no questions",
 	  criteria_details, question_options, command_criteria, .method = "CreateCriterionSet", .fields = "",
 	  .own_operands = true },

@@ -5,6 +5,8 @@
 #include "daemon/store/engine/tx.h"
 #include "daemon/store/resources/collection.h"
 #include "daemon/store/resources/criterion.h"
+#include "daemon/store/resources/evaluator.h"
+#include "daemon/store/resources/judge.h"
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/resources/prompt_template.h"
 #include "daemon/store/resources/rows.h"
@@ -35,14 +37,18 @@ static const struct operation {
 	[METHOD_COMPARE_EXPERIMENTS] = { STORE_SCAN, experiments_compare },
 	[METHOD_CREATE_COLLECTION] = { STORE_SCAN, resource_create, &resource_collection },
 	[METHOD_CREATE_CRITERION_SET] = { STORE_POINT, resource_create, &resource_criterion_set },
+	[METHOD_CREATE_EVALUATOR] = { STORE_SCAN, resource_create, &resource_evaluator },
 	[METHOD_CREATE_EXPERIMENT] = { STORE_SCAN, experiment_create },
+	[METHOD_CREATE_JUDGE] = { STORE_POINT, resource_create, &resource_judge },
 	[METHOD_CREATE_LLM_CONFIG] = { STORE_SCAN, resource_create, &resource_llm_config },
 	[METHOD_CREATE_PROJECT] = { STORE_SCAN, resource_create, &resource_project },
 	[METHOD_CREATE_PROMPT_TEMPLATE] = { STORE_SCAN, resource_create, &resource_prompt_template },
 	[METHOD_DELETE_COLLECTION] = { STORE_WRITE, resource_delete, &resource_collection },
 	[METHOD_DELETE_CRITERION] = { STORE_WRITE, criterion_delete },
 	[METHOD_DELETE_CRITERION_SET] = { STORE_WRITE, resource_delete, &resource_criterion_set },
+	[METHOD_DELETE_EVALUATOR] = { STORE_WRITE, evaluator_delete, &resource_evaluator },
 	[METHOD_DELETE_EXPERIMENT] = { STORE_WRITE, resource_delete, &resource_experiment },
+	[METHOD_DELETE_JUDGE] = { STORE_WRITE, resource_delete, &resource_judge },
 	[METHOD_DELETE_LLM_CONFIG] = { STORE_WRITE, resource_delete, &resource_llm_config },
 	[METHOD_DELETE_PROJECT] = { STORE_WRITE, project_delete },
 	[METHOD_DELETE_PROMPT_TEMPLATE] = { STORE_WRITE, prompt_template_delete,
@@ -51,11 +57,15 @@ static const struct operation {
 	[METHOD_EDIT_RATING] = { STORE_WRITE, rating_edit },
 	[METHOD_GET_COLLECTION] = { STORE_POINT, resource_get, &resource_collection },
 	[METHOD_GET_CRITERION_SET] = { STORE_POINT, resource_get, &resource_criterion_set },
+	[METHOD_GET_EVALUATOR] = { STORE_POINT, resource_get, &resource_evaluator },
 	[METHOD_GET_EXPERIMENT] = { STORE_POINT, resource_get, &resource_experiment },
+	[METHOD_GET_JUDGE] = { STORE_POINT, resource_get, &resource_judge },
 	[METHOD_GET_LLM_CONFIG] = { STORE_POINT, resource_get, &resource_llm_config },
 	[METHOD_GET_OR_CREATE_COLLECTION] = { STORE_SCAN, resource_get_or_create, &resource_collection },
 	[METHOD_GET_OR_CREATE_CRITERION_SET] = { STORE_POINT, resource_get_or_create, &resource_criterion_set },
+	[METHOD_GET_OR_CREATE_EVALUATOR] = { STORE_SCAN, resource_get_or_create, &resource_evaluator },
 	[METHOD_GET_OR_CREATE_EXPERIMENT] = { STORE_SCAN, experiment_get_or_create },
+	[METHOD_GET_OR_CREATE_JUDGE] = { STORE_POINT, resource_get_or_create, &resource_judge },
 	[METHOD_GET_OR_CREATE_LLM_CONFIG] = { STORE_SCAN, resource_get_or_create, &resource_llm_config },
 	[METHOD_GET_OR_CREATE_PROJECT] = { STORE_SCAN, resource_get_or_create, &resource_project },
 	[METHOD_GET_OR_CREATE_PROMPT_TEMPLATE] = { STORE_SCAN, resource_get_or_create,
@@ -69,7 +79,9 @@ static const struct operation {
 	[METHOD_LIST_COSTS] = { STORE_SCAN, costs_list },
 	[METHOD_LIST_CRITERIA] = { STORE_POINT, criteria_list },
 	[METHOD_LIST_CRITERION_SETS] = { STORE_SCAN, resource_list, &resource_criterion_set },
+	[METHOD_LIST_EVALUATORS] = { STORE_SCAN, evaluators_list, &resource_evaluator },
 	[METHOD_LIST_EXPERIMENTS] = { STORE_SCAN, resource_list, &resource_experiment },
+	[METHOD_LIST_JUDGES] = { STORE_SCAN, resource_list, &resource_judge },
 	[METHOD_LIST_LLM_CONFIGS] = { STORE_SCAN, resource_list, &resource_llm_config },
 	[METHOD_LIST_PROJECTS] = { STORE_SCAN, resource_list, &resource_project },
 	[METHOD_LIST_PROMPT_TEMPLATES] = { STORE_SCAN, prompt_templates_list,
@@ -87,7 +99,9 @@ static const struct operation {
 	[METHOD_UNLINK_CRITERION_SET] = { STORE_WRITE, criterion_set_unlink },
 	[METHOD_UPDATE_COLLECTION] = { STORE_SCAN, resource_update, &resource_collection },
 	[METHOD_UPDATE_CRITERION_SET] = { STORE_POINT, resource_update, &resource_criterion_set },
+	[METHOD_UPDATE_EVALUATOR] = { STORE_WRITE, evaluator_update, &resource_evaluator },
 	[METHOD_UPDATE_EXPERIMENT] = { STORE_WRITE, experiment_update },
+	[METHOD_UPDATE_JUDGE] = { STORE_POINT, resource_update, &resource_judge },
 	[METHOD_UPDATE_LLM_CONFIG] = { STORE_SCAN, resource_update, &resource_llm_config },
 	[METHOD_UPDATE_PROJECT] = { STORE_SCAN, resource_update, &resource_project },
 };
@@ -142,7 +156,9 @@ static const struct submission {
 	[METHOD_RATE_RESPONSES] = { rating_submit, rating_submit_lane },
 	[METHOD_RETRY_FAILED] = { failed_retry },
 	[METHOD_RETRY_TASK] = { task_retry },
+	[METHOD_RUN_EVALUATOR] = { job_submit, .kind = TASK_KIND_EVALUATOR },
 	[METHOD_RUN_EXPERIMENT] = { experiment_submit, experiment_submit_lane },
+	[METHOD_RUN_JUDGE] = { job_submit, .kind = TASK_KIND_EVALUATOR },
 	[METHOD_TEST_LLM_CONFIG] = { job_submit, .kind = TASK_KIND_TEST },
 };
 

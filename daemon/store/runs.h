@@ -69,6 +69,21 @@ struct daily_budget {
 	int64_t day; // of UTC, since 1970
 };
 
+/* A config that evaluators of a run may ask. */
+struct run_config {
+	const struct ellu_llm_config *config; // api_key filled
+	struct taken_today taken;
+};
+#define RUN_CONFIGS_MAX 16
+
+/* An evaluator as a run is pinned to it. */
+struct run_evaluator {
+	const struct ellu_evaluator *evaluator;
+	const size_t *configs; // of run_spec, in the order of preference
+	size_t n_configs;
+};
+#define RUN_EVALUATORS_MAX 32
+
 /* A pinned run: snapshots, with key, limits and URL of the live configs. One that rates has no
  * template and no config, and one epoch, 0: its cases all have their response. */
 struct run_spec {
@@ -95,6 +110,12 @@ struct run_spec {
 	const char *rating_version;
 	const struct run_measure *measures;
 	size_t n_measures;
+	const struct run_evaluator *evaluators;
+	size_t n_evaluators;
+	int64_t evaluators_judge_id; // that they are of; 0: none
+	const char *evaluators_judge; // its name
+	const struct run_config *configs; // that they ask
+	size_t n_configs;
 	const struct run_epoch *epochs;
 	size_t n_epochs;
 	int64_t total_responses;

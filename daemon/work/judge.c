@@ -1,16 +1,12 @@
 #include "daemon/work/judge.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "daemon/backend/dialect/simulated_text.h"
 #include "daemon/base/hash.h"
+#include "daemon/work/material.h"
 #include "proto/limits.h"
-
-#define CODE_SIZE 17 // 16 hexadecimal digits
 
 static const char *const tag_names[] = { "request", "response", "criterion" };
 
@@ -56,147 +52,80 @@ const char *judge_response_format(bool detailed)
 
 /* ---- Asking ---- */
 
-/* Counts where `out` is NULL, so that the same code sizes and fills a text. */
-struct writer {
-	char *out;
-	size_t size;
-};
-
-static void write_bytes(struct writer *writer, const char *bytes, size_t size)
+static void write_section(struct material *writer, const char *name, const char *text)
 {
-	if (writer->out)
-		memcpy(writer->out + writer->size, bytes, size);
-	writer->size += size;
+	material_section(writer, name, text);
+	material_text(writer, "\n");
 }
 
-static void write_text(struct writer *writer, const char *text)
+static void write_tool_call(struct material *writer, const struct ellu_tool_call *call)
 {
-	write_bytes(writer, text, strlen(text));
-}
-
-static const char *skip_blanks(const char *at)
-{
-	return at + strspn(at, " \t\r\n");
-}
-
-/* Whether `at`, a `<`, starts what a reader could take for one of the tags. */
-static bool looks_like_tag(const char *at)
-{
-	at = skip_blanks(at + 1);
-	if (*at == '/')
-		at = skip_blanks(at + 1);
-	for (size_t i = 0; i < sizeof(tag_names) / sizeof(*tag_names); i++) {
-		size_t size = strlen(tag_names[i]);
-
-		if (strncasecmp(at, tag_names[i], size) == 0 && at[size] == '-')
-			return true;
-	}
-	return false;
-}
-
-static void write_data(struct writer *writer, const char *text)
-{
-	const char *at = text;
-
-	while ((at = strchr(at, '<'))) {
-		if (looks_like_tag(at)) {
-			write_bytes(writer, text, (size_t)(at - text));
-			write_text(writer, "&lt;");
-			text = at + 1;
-		}
-		at++;
-	}
-	write_text(writer, text);
-}
-
-static void write_tag(struct writer *writer, const char *start, const char *name,
-		      const char *code)
-{
-	write_text(writer, start);
-	write_text(writer, name);
-	write_text(writer, "-");
-	write_text(writer, code);
-	write_text(writer, ">\n");
-}
-
-static void write_section(struct writer *writer, const char *name, const char *code,
-			  const char *text)
-{
-	write_tag(writer, "<", name, code);
-	write_data(writer, text);
-	write_tag(writer, "\n</", name, code);
-}
-
-static void write_tool_call(struct writer *writer, const struct ellu_tool_call *call)
-{
-	write_text(writer, "\n");
-	write_data(writer, call->name);
-	write_text(writer, " ");
-	write_data(writer, call->arguments);
+	material_text(writer, "\n");
+	material_data(writer, call->name);
+	material_text(writer, " ");
+	material_data(writer, call->arguments);
 }
 
 /* The judge is shown no picture: that there was one has to do. */
-static void write_part(struct writer *writer, const struct ellu_message_part *part)
+static void write_part(struct material *writer, const struct ellu_message_part *part)
 {
 	const struct ellu_media *media = part->image ? part->image : part->document;
 
-	write_text(writer, "\n");
+	material_text(writer, "\n");
 	if (part->text) {
-		write_data(writer, part->text);
+		material_data(writer, part->text);
 		return;
 	}
-	write_text(writer, part->image ? "[image" : "[document");
+	material_text(writer, part->image ? "[image" : "[document");
 	if (media->name || media->url) {
-		write_text(writer, " ");
-		write_data(writer, media->name ? media->name : media->url);
+		material_text(writer, " ");
+		material_data(writer, media->name ? media->name : media->url);
 	}
-	write_text(writer, "]");
+	material_text(writer, "]");
 }
 
-static void write_request(struct writer *writer, const struct judge_question *question,
-			  const char *code)
+static void write_request(struct material *writer, const struct judge_question *question)
 {
-	write_tag(writer, "<", tag_names[0], code);
+	material_open(writer, tag_names[0]);
 	for (size_t i = 0; i < question->n_request; i++) {
 		const struct ellu_message *message = question->request[i];
 
 		if (question->n_request > 1) {
-			write_text(writer, i > 0 ? "\n\n" : "");
-			write_text(writer, message->role);
-			write_text(writer, ":\n");
+			material_text(writer, i > 0 ? "\n\n" : "");
+			material_text(writer, message->role);
+			material_text(writer, ":\n");
 		}
 		if (message->content)
-			write_data(writer, message->content);
+			material_data(writer, message->content);
 		for (size_t k = 0; k < message->n_parts; k++)
 			write_part(writer, message->parts[k]);
 		for (size_t k = 0; k < message->n_tool_calls; k++)
 			write_tool_call(writer, message->tool_calls[k]);
 	}
-	write_tag(writer, "\n</", tag_names[0], code);
+	material_close(writer, tag_names[0]);
+	material_text(writer, "\n");
 }
 
-static void write_form(struct writer *writer, bool detailed)
+static void write_form(struct material *writer, bool detailed)
 {
 	if (detailed)
-		write_text(writer, ASK_REASONING);
-	write_text(writer, ASK_FORM);
-	write_text(writer, detailed ? FORM_DETAILED : FORM_FAST);
+		material_text(writer, ASK_REASONING);
+	material_text(writer, ASK_FORM);
+	material_text(writer, detailed ? FORM_DETAILED : FORM_FAST);
 }
 
-static void write_question(struct writer *writer, const struct judge_question *question,
-			   const char *code)
+static void write_question(struct material *writer, const struct judge_question *question)
 {
 	if (question->n_request > 0)
-		write_request(writer, question, code);
-	write_section(writer, tag_names[1], code, question->response);
-	write_section(writer, tag_names[2], code, question->criterion);
-	write_text(writer, ASK);
+		write_request(writer, question);
+	write_section(writer, tag_names[1], question->response);
+	write_section(writer, tag_names[2], question->criterion);
+	material_text(writer, ASK);
 	write_form(writer, question->detailed);
-	write_bytes(writer, "", 1);
+	material_end(writer);
 }
 
-/* The same question always has the same code, so that a deterministic judge stays one. */
-static void make_code(const struct judge_question *question, char code[CODE_SIZE])
+static void make_code(const struct judge_question *question, struct material *material)
 {
 	uint64_t hash = hash_bytes(0, question->criterion, strlen(question->criterion));
 
@@ -205,7 +134,7 @@ static void make_code(const struct judge_question *question, char code[CODE_SIZE
 		if (question->request[i]->content)
 			hash = hash_bytes(hash, question->request[i]->content,
 					      strlen(question->request[i]->content));
-	snprintf(code, CODE_SIZE, "%016" PRIx64, hash);
+	material_set_code(material, hash);
 }
 
 /* A list of `before` and two messages more, whose roles are set. */
@@ -236,14 +165,13 @@ int judge_ask(const struct judge_question *question, struct arena *arena,
 {
 	static const char *const roles[2] = { "system", "user" };
 	const struct ellu_message *const *list;
-	struct writer writer = { 0 };
+	struct material writer = { .names = tag_names, .n_names = sizeof(tag_names) / sizeof(*tag_names) };
 	struct ellu_message *made;
-	char code[CODE_SIZE];
 
-	make_code(question, code);
+	make_code(question, &writer);
 	if (new_messages(NULL, 0, roles, arena, &list, &made) < 0)
 		return -ENOMEM;
-	write_question(&writer, question, code);
+	write_question(&writer, question);
 	if (writer.size > QUESTION_BYTES_MAX)
 		return -E2BIG;
 	writer.out = arena_alloc(arena, writer.size);
@@ -251,7 +179,7 @@ int judge_ask(const struct judge_question *question, struct arena *arena,
 	if (!writer.out)
 		return -ENOMEM;
 	writer.size = 0;
-	write_question(&writer, question, code);
+	write_question(&writer, question);
 	made[1].content = writer.out;
 	*ret_messages = list;
 	*ret_n_messages = 2;

@@ -207,12 +207,16 @@ static void take_outcome(struct run_call *call)
 		call->failed(call);
 		break;
 	case LLM_UNREACHABLE:
-		if (route->reached)
+		if (route->reached || call->own_trouble)
 			call->failed(call);
 		else
 			route_hold(route, call);
 		break;
 	case LLM_CONFIG_FAILED:
+		if (call->own_trouble) {
+			call->failed(call);
+			break;
+		}
 		run_call_lost(call);
 		run_fail(run, &call->call.fault);
 		break;

@@ -29,6 +29,7 @@
 
 #include "daemon/backend/backend.h"
 #include "daemon/base/loop.h"
+#include "daemon/store/runs.h"
 #include "daemon/store/store.h"
 #include "daemon/work/progress.h"
 #include "daemon/work/run_log.h"
@@ -42,7 +43,8 @@
 #define RUN_BYTES_MAX (32 * 1024 * 1024)
 #define RUN_BYTES_ALONE_MAX (48 * 1024 * 1024)
 #define RUN_UNREACHABLE_MAX 10 // items that end so, nothing else before: the task fails
-#define RUN_ROUTES 2
+#define RUN_OWN_ROUTES 2
+#define RUN_ROUTES (RUN_OWN_ROUTES + RUN_CONFIGS_MAX) // behind its own those of its evaluators
 
 enum run_phase {
 	RUN_LOADING,
@@ -131,6 +133,7 @@ struct run_call {
 	struct run *run;
 	struct route *route;
 	int64_t epoch; // that counts what it takes
+	bool own_trouble; // whatever is wrong with its endpoint or config, it fails and the run goes on
 	bool again; // it is asked once more; what it took before is:
 	int64_t input_tokens, output_tokens, cached_tokens, cost_nanodollars;
 	int64_t estimate; // what it may cost, while it is with the backend

@@ -39,6 +39,10 @@ static const struct resource {
 	  "'name':'N','criteria':[]", "'criteria':[],'linked_prompt_templates':[]",
 	  "'name':'N','criteria':[{'criterion_str':'A?'},{'criterion_str':' '}]",
 	  "criteria[1].criterion_str" },
+	{ "Judge", "judge", "evaluator_sets",
+	  "'name':'N','intent':'i','evaluators':[{'name':'E'}]",
+	  "'name':'N','evaluators':[{'name':'E'},{'name':'E','version':1}]", "'evaluators':[{'name':'E'},{'name':'E','version':1}]",
+	  "'name':'N','evaluators':[]", "evaluators" },
 	{ "Project", "project", "projects",
 	  "'name':'N','description':'d','rating_llm_config':{'name':'simulated'}",
 	  "'name':'N'", "'name':'N','default_llm_config':{'name':'simulated'}",
@@ -55,6 +59,7 @@ static void begin(void)
 {
 	server = daemon_start(NULL);
 	wire = daemon_connect(server);
+	wire_call(wire, "CreateEvaluator", "{'evaluator':{'name':'E','prompt':'{{response}}?'}}");
 }
 
 /* With `prefix` put before the method's resource. */

@@ -69,6 +69,14 @@ static void see_nothing(struct wire *wire, void *userdata)
 	wire_refused(wire, "NotFound", "ClearCriterionSet", "{'criterion_set':{'id':1}}");
 	wire_refused(wire, "NotFound", "DeleteCriterion", "{'id':1}");
 	wire_refused(wire, "NotFound", "DeleteCriterionSet", "{'criterion_set':{'id':1}}");
+	wire_refused(wire, "NotFound", "GetEvaluator", "{'evaluator':{'id':1}}");
+	wire_refused(wire, "NotFound", "UpdateEvaluator",
+		     "{'evaluator':{'id':1},'content':{'name':'E','prompt':'{{request}}'}}");
+	wire_refused(wire, "NotFound", "DeleteEvaluator", "{'evaluator':{'id':1}}");
+	wire_refused(wire, "NotFound", "RunEvaluator", "{'evaluator':{'id':1},'response':'a'}");
+	wire_refused(wire, "NotFound", "CreateJudge", "{'judge':{'name':'J','evaluators':[{'id':1}]}}");
+	wire_refused(wire, "NotFound", "GetJudge", "{'judge':{'id':1}}");
+	wire_refused(wire, "NotFound", "RunJudge", "{'judge':{'id':1},'response':'a'}");
 	wire_refused(wire, "NotFound", "GetPromptTemplate", "{'prompt_template':{'id':1}}");
 	wire_refused(wire, "NotFound", "ListCriteria", "{'prompt_template':{'id':1}}");
 	wire_refused(wire, "NotFound", "GenerateCriteria", "{'prompt_template':{'id':1}}");
@@ -152,6 +160,8 @@ START_TEST(each_user_has_his_own)
 	wire = daemon_connect(server);
 	id = experiment_submit(wire, &(struct experiment) {
 		.rows = 5, .n_criteria = 1, .url = sim_url(sim) });
+	wire_call(wire, "CreateEvaluator", "{'evaluator':{'name':'E','prompt':'{{response}}?'}}");
+	wire_call(wire, "CreateJudge", "{'judge':{'name':'J','evaluators':[{'name':'E'}]}}");
 	as_other_user(server, see_nothing, &id);
 	as_other_user(server, use_foreign, &id);
 	as_other_user(server, use_references, &id);

@@ -95,6 +95,7 @@ bool simulated_has_form(const char *const *contents, size_t n_contents)
 	const char *content;
 
 	return simulated_is_judge(contents, n_contents) ||
+	       find_marker(contents, n_contents, SIMULATED_SCORE_MARKER, &content) ||
 	       find_marker(contents, n_contents, SIMULATED_ITEMS_MARKER, &content);
 }
 
@@ -184,6 +185,17 @@ static char *write_verdict(bool reasoning, double bad_verdict_rate, uint64_t *st
 	return strdup(out);
 }
 
+static char *write_score(double bad_verdict_rate, uint64_t *state)
+{
+	char out[ANSWER_MAX];
+
+	if (random_fraction(state) < bad_verdict_rate)
+		return strdup(PICK(nonsense, state));
+	snprintf(out, sizeof(out), "{\"justification\": \"%s\", \"score\": %.2f}",
+		 PICK(reasonings, state), random_fraction(state));
+	return strdup(out);
+}
+
 /* An item for each number, whose values are a word of the text and that number: no two are alike. */
 static void write_item(FILE *out, const char *text, size_t text_size, const char *form, size_t number,
 		       uint64_t *state)
@@ -244,7 +256,7 @@ int simulated_answer(const char *const *contents, size_t n_contents, int64_t see
 {
 	uint64_t state = (uint64_t) seed;
 	int64_t input_tokens = 0;
-	const char *content, *marker, *items;
+	const char *content, *marker, *items = NULL, *score = NULL;
 	char *text;
 
 	for (size_t i = 0; i < n_contents; i++) {
@@ -252,8 +264,13 @@ int simulated_answer(const char *const *contents, size_t n_contents, int64_t see
 		input_tokens += simulated_tokens(contents[i]);
 	}
 	marker = find_marker(contents, n_contents, SIMULATED_JUDGE_MARKER, &content);
-	items = marker ? NULL : find_marker(contents, n_contents, SIMULATED_ITEMS_MARKER, &content);
-	if (items) {
+	if (!marker)
+		score = find_marker(contents, n_contents, SIMULATED_SCORE_MARKER, &content);
+	if (!marker && !score)
+		items = find_marker(contents, n_contents, SIMULATED_ITEMS_MARKER, &content);
+	if (score) {
+		text = write_score(bad_verdict_rate, &state);
+	} else if (items) {
 		text = write_items(content, items, bad_verdict_rate, &state);
 	} else if (marker) {
 		const char *reasoning = strstr(content, "\"reasoning\"");

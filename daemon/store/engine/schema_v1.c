@@ -55,6 +55,40 @@ static const char resources[] =
 	"CREATE UNIQUE INDEX prompt_templates_by_content ON"
 	" prompt_templates (project_id, name, identity) WHERE deleted_at IS NULL;"
 
+	"CREATE TABLE evaluators ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL REFERENCES projects,"
+	" name TEXT NOT NULL,"
+	" version INTEGER NOT NULL CHECK (version >= 1),"
+	" last_version INTEGER NOT NULL," // that there ever was, as the latest one knows it
+	" identity TEXT NOT NULL," // hash of everything that makes it this version
+	" content TEXT NOT NULL," // the record
+	" created_at INTEGER NOT NULL,"
+	" updated_at INTEGER NOT NULL,"
+	" deleted_at INTEGER" // hidden: kept for what used it
+	") STRICT;"
+	"CREATE UNIQUE INDEX evaluators_by_version ON"
+	" evaluators (project_id, name, version DESC) WHERE deleted_at IS NULL;"
+	"CREATE UNIQUE INDEX evaluators_by_content ON"
+	" evaluators (project_id, name, identity) WHERE deleted_at IS NULL;"
+
+	/* Judges, as users know them: `content` is the record. */
+	"CREATE TABLE evaluator_sets ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL REFERENCES projects,"
+	" name TEXT NOT NULL,"
+	" content TEXT NOT NULL,"
+	" created_at INTEGER NOT NULL,"
+	" updated_at INTEGER NOT NULL,"
+	" deleted_at INTEGER"
+	") STRICT;"
+	"CREATE UNIQUE INDEX evaluator_sets_by_name ON evaluator_sets (project_id, name)"
+	" WHERE deleted_at IS NULL;"
+	"CREATE INDEX evaluator_sets_by_project ON evaluator_sets (project_id)"
+	" WHERE deleted_at IS NULL;"
+
 	"CREATE TABLE collections ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
 	" owner_uid INTEGER NOT NULL,"
@@ -246,6 +280,7 @@ static const char runs[] =
 	" request TEXT," // what one item is asked that is no row's: JSON of a method's parameters
 	" outcome TEXT," // what came of it, where that was kept by the run itself: JSON
 	" criterion_set_id INTEGER REFERENCES criterion_sets,"
+	" evaluator_set_id INTEGER REFERENCES evaluator_sets," // the judge whose evaluators it has
 	" judge_id INTEGER REFERENCES judges,"
 	" rating_mode TEXT CHECK (rating_mode IN ('fast', 'detailed')),"
 	" rating_version TEXT,"
@@ -285,6 +320,28 @@ static const char runs[] =
 	" measure_id INTEGER NOT NULL REFERENCES measures,"
 	" PRIMARY KEY (run_id, position),"
 	" UNIQUE (run_id, measure_id)"
+	") STRICT, WITHOUT ROWID;"
+
+	/* The configs that evaluators of a run may ask, each once, and the evaluators. */
+	"CREATE TABLE run_configs ("
+	" run_id INTEGER NOT NULL REFERENCES runs,"
+	" position INTEGER NOT NULL,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL,"
+	" llm_config_id INTEGER NOT NULL REFERENCES llm_configs,"
+	" snapshot TEXT NOT NULL,"
+	" PRIMARY KEY (run_id, position)"
+	") STRICT, WITHOUT ROWID;"
+
+	"CREATE TABLE run_evaluators ("
+	" run_id INTEGER NOT NULL REFERENCES runs,"
+	" position INTEGER NOT NULL,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL,"
+	" evaluator_id INTEGER REFERENCES evaluators," // NULL: what has no row is found by its name
+	" name TEXT NOT NULL,"
+	" configs TEXT NOT NULL," // positions of run_configs, in the order of preference; JSON array
+	" PRIMARY KEY (run_id, position)"
 	") STRICT, WITHOUT ROWID;"
 
 	/* Counters, moved in the transaction that records what they count. What a run rates that makes

@@ -160,24 +160,32 @@ static int check_room(struct tx *tx, int64_t owner_uid, const char *name)
 	return r;
 }
 
+int scope_of_project(struct tx *tx, int64_t project_id, struct scope *ret_scope)
+{
+	QUERY q = NULL;
+	int r;
+
+	r = db_row(tx->db, &q, "SELECT owner_uid, name FROM projects WHERE id = ?1", "i", project_id);
+	if (r <= 0)
+		return r < 0 ? r : fault_not_found(tx->fault, "project", NULL, project_id);
+	*ret_scope = (struct scope){ .uid = column_int(q, 0), .project = tx_text(tx, q, 1) };
+	return 0;
+}
+
 /* The judge that a content says, found in a project of that name; 0: it says none. */
 static int find_judge(struct tx *tx, int64_t id, const struct ellu_project *content,
 		      const char *path, int64_t *ret_config_id)
 {
-	struct scope scope = { 0 };
-	QUERY q = NULL;
+	struct scope scope;
 	int r;
 
 	*ret_config_id = 0;
 	if (!content->rating_llm_config)
 		return 0;
-	r = db_row(tx->db, &q, "SELECT owner_uid, name FROM projects WHERE id = ?1", "i", id);
-	if (r <= 0)
-		return r < 0 ? r : fault_not_found(tx->fault, "project", NULL, id);
-	scope.uid = column_int(q, 0);
-	scope.project = tx_text(tx, q, 1);
-	r = find_config(tx, &scope, id, content->rating_llm_config,
-			tx_printf(tx, "%s.rating_llm_config", path), ret_config_id);
+	r = scope_of_project(tx, id, &scope);
+	if (r >= 0)
+		r = find_config(tx, &scope, id, content->rating_llm_config,
+				tx_printf(tx, "%s.rating_llm_config", path), ret_config_id);
 	return r < 0 ? r : 0;
 }
 

@@ -24,6 +24,9 @@ int place_resolve(struct tx *tx, const struct scope *scope, struct place *ret_pl
 /* For lists: an administrator who names no project sees everybody's, -1. */
 int place_filter(struct tx *tx, const struct scope *scope, int64_t *ret_project_id);
 
+/* Of whom a project is, who looks for things in it. NotFound. */
+int scope_of_project(struct tx *tx, int64_t project_id, struct scope *ret_scope);
+
 /* ---- Operations of methods ---- */
 
 int project_get(struct tx *tx, struct method_run *op);

@@ -311,12 +311,12 @@ int resource_delete(struct tx *tx, struct method_run *op)
 	if (!method_reply(tx, op))
 		return -ENOMEM;
 	r = resource_resolve_own(tx, resource, &op->scope, ref, &id, &place);
-	if (r >= 0)
+	if (r >= 0 && resource->live)
 		r = db_int(tx->db, &task_id, resource->live, "i", id);
 	if (r > 0)
 		return fault_conflict(tx->fault, resource->name, ref->name, id,
 				      "the task %" PRId64 " uses it", task_id);
-	if (r >= 0)
+	if (r >= 0 && resource->discard)
 		r = resource->discard(tx, id);
 	return r < 0 ? r : db_run(tx->db, resource->hide, "ii", id, tx->now);
 }

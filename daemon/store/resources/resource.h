@@ -26,7 +26,7 @@ struct resource {
 	const char *count_own; // as count_step() wants them
 	const char *count_all;
 	const char *hide; // ?1 the id, ?2 the time
-	/* A live task that uses it, by its id: ?1. */
+	/* A live task that uses it, by its id: ?1. NULL: none needs it. */
 	const char *live;
 	/* Where a name is not all that a Ref may say: 1, or 0. Or NULL. */
 	int (*find_ref)(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
@@ -55,7 +55,7 @@ struct resource {
 	/* Does so; the name, if it is another, is free. */
 	int (*update)(struct tx *tx, int64_t id, const void *content, void *prepared,
 		      const char *path, struct notes *notes);
-	/* What goes with it, now that nothing new can use it. */
+	/* What goes with it, now that nothing new can use it; or NULL. */
 	int (*discard)(struct tx *tx, int64_t id);
 };
 

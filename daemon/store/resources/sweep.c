@@ -121,6 +121,8 @@ int sweep_project(struct db *db, struct secret_changes *secrets, int64_t project
 				    " rows_identity = ''"),
 		HIDE("criterion_sets", ""),
 		HIDE("prompt_templates", ""),
+		HIDE("evaluators", ""),
+		HIDE("evaluator_sets", ""),
 		HIDE("experiments", ", swept_response_id = 0"),
 	};
 	int r = sweep_configs(db, secrets, project_id, now);

@@ -10,6 +10,7 @@
 #include "daemon/store/resources/llm_config_secret.h"
 #include "daemon/store/resources/prompt_template.h"
 #include "daemon/store/resources/rows.h"
+#include "daemon/store/runs/evaluators.h"
 #include "daemon/store/runs/experiment.h"
 #include "daemon/store/runs/spending.h"
 #include "proto/generated/interface.h"
@@ -212,7 +213,6 @@ int run_counters(struct tx *tx, int64_t run_id, struct run_spec *spec)
 
 /* ---- The spec ---- */
 
-/* The snapshot, with what only says how answers are fetched taken from the config of today. */
 static int pinned_config(struct tx *tx, const char *snapshot, int64_t config_id, const char *field,
 			 const struct ellu_llm_config **ret_config)
 {
@@ -263,12 +263,15 @@ static int load_measures(struct tx *tx, struct run_spec *spec)
 	return 0;
 }
 
-static int load_taken(struct tx *tx, const struct run_row *row, const struct ellu_llm_config *config,
-		      struct taken_today *ret_taken)
+int run_config_load(struct tx *tx, const struct run_row *row, const char *snapshot, int64_t config_id,
+		    const char *field, const struct ellu_llm_config **ret_config,
+		    struct taken_today *ret_taken)
 {
-	if (!config->requests_per_day && !config->tokens_per_day)
-		return 0;
-	return spending_today(tx, row->owner_uid, *config->id, ret_taken);
+	int r = pinned_config(tx, snapshot, config_id, field, ret_config);
+
+	if (r < 0 || (!(*ret_config)->requests_per_day && !(*ret_config)->tokens_per_day))
+		return r;
+	return spending_today(tx, row->owner_uid, *(*ret_config)->id, ret_taken);
 }
 
 static int load_configs(struct tx *tx, const struct run_row *row, struct run_spec *spec)
@@ -276,15 +279,12 @@ static int load_configs(struct tx *tx, const struct run_row *row, struct run_spe
 	int r = 0;
 
 	if (row->config_id)
-		r = pinned_config(tx, row->config_snapshot, row->config_id, "llm_config.api_key_ref",
-				  &spec->config);
-	if (r >= 0 && row->config_id)
-		r = load_taken(tx, row, spec->config, &spec->taken);
+		r = run_config_load(tx, row, row->config_snapshot, row->config_id, "llm_config.api_key_ref",
+				    &spec->config, &spec->taken);
 	if (r >= 0 && row->judge.config_id)
-		r = pinned_config(tx, row->judge.snapshot, row->judge.config_id,
-				  "rating_llm_config.api_key_ref", &spec->judge_config);
-	if (r >= 0 && row->judge.config_id)
-		r = load_taken(tx, row, spec->judge_config, &spec->judge_taken);
+		r = run_config_load(tx, row, row->judge.snapshot, row->judge.config_id,
+				    "rating_llm_config.api_key_ref", &spec->judge_config,
+				    &spec->judge_taken);
 	return r;
 }
 
@@ -327,6 +327,8 @@ static int load_spec(struct tx *tx, int64_t run_id, struct run_spec *spec)
 		r = load_configs(tx, &row, spec);
 	if (r >= 0)
 		r = load_measures(tx, spec);
+	if (r >= 0)
+		r = run_evaluators_load(tx, &row, spec);
 	if (r >= 0 && !spec->rates)
 		r = load_taken_over(tx, spec);
 	if (r >= 0)

@@ -75,6 +75,11 @@ int costs_list(struct tx *tx, struct method_run *op); // ListCosts
 /* It is to make more than it was pinned to: of an experiment, which is another one to who compares it. */
 int run_add_epochs(struct tx *tx, int64_t run_id, int64_t n);
 bool run_is_simulated(const struct run_row *row);
+/* The snapshot, with what only says how answers are fetched taken from the config of today, and with what
+ * was taken of that. */
+int run_config_load(struct tx *tx, const struct run_row *row, const char *snapshot, int64_t config_id,
+		    const char *field, const struct ellu_llm_config **ret_config,
+		    struct taken_today *ret_taken);
 
 /* Epochs, sums and the number of measures of a spec. */
 int run_counters(struct tx *tx, int64_t run_id, struct run_spec *spec);

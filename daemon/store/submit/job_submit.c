@@ -7,9 +7,11 @@
 
 #include "daemon/store/resources/collection.h"
 #include "daemon/store/resources/criterion.h"
+#include "daemon/store/resources/evaluator.h"
+#include "daemon/store/resources/judge.h"
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/resources/prompt_template.h"
-#include "daemon/store/runs/run.h"
+#include "daemon/store/runs/evaluators.h"
 #include "daemon/store/submit/task_submit.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
@@ -37,7 +39,7 @@ static int read_request(struct tx *tx, const struct task_submit *op, const char 
 {
 	static const char *const left_out[] = { "llm_config", "prompt_template", "generation_params",
 						"project", "idempotency_key", "detach",
-						"collection" };
+						"collection", "evaluator", "judge" };
 	const struct record_type *type = op->method->request;
 	json_object *json = NULL;
 	int r;
@@ -88,17 +90,55 @@ static int pin_collection(struct job *job, const struct ellu_ref *ref)
 	return r;
 }
 
-static int pin(struct job *job)
+/* Those that the request names, once it is known that it has what they score. */
+static int find_evaluators(struct job *job, const struct ellu_ref *const *refs, size_t n,
+			   const struct ellu_evaluator **ret_evaluators)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		r = evaluator_resolve(job->tx, &job->scope, refs[i], &ret_evaluators[i]);
+		if (r >= 0)
+			r = evaluator_check_inputs(job->tx, ret_evaluators[i], job->op->method->request,
+						   job->op->arguments);
+	}
+	return r;
+}
+
+static int pin_evaluators(struct job *job)
+{
+	const struct ellu_ref *evaluator = task_submit_member(job->op, "evaluator");
+	const struct ellu_ref *const *refs = &evaluator;
+	const struct ellu_evaluator *evaluators[RUN_EVALUATORS_MAX];
+	struct ellu_judge *judge = NULL;
+	size_t n = 1;
+	int r = 0;
+
+	if (!evaluator)
+		r = judge_find(job->tx, &job->scope, task_submit_member(job->op, "judge"), &judge);
+	if (r < 0)
+		return r;
+	if (judge) {
+		refs = judge->evaluators;
+		n = judge->n_evaluators;
+	}
+	r = find_evaluators(job, refs, n, evaluators);
+	if (r >= 0)
+		r = run_insert(job->tx, &job->run, &(struct tx_list){ 0 }, &job->run.id);
+	if (r >= 0 && judge)
+		r = run_judge_pin(job->tx, job->run.id, *judge->id);
+	return r < 0 ? r : run_evaluators_pin(job->tx, &job->run, &job->scope,
+					      task_submit_member(job->op, "llm_config"), evaluators, n,
+					      &job->notes);
+}
+
+/* A template and a config, and rows' collection. */
+static int pin_call(struct job *job)
 {
 	const struct ellu_ref *template = task_submit_member(job->op, "prompt_template");
 	const struct ellu_ref *collection = task_submit_member(job->op, "collection");
-	int r;
+	int r = pin_config(job);
 
-	job->run.request = ((struct job_input *)job->op->request.state)->text;
-	job->run.owner_uid = job->place.owner_uid;
-	job->run.project_id = job->place.project_id;
-	job->run.n_epochs = job->run.total_cases = 1;
-	r = pin_config(job);
 	if (r >= 0 && template)
 		r = resource_resolve(job->tx, &resource_prompt_template, &job->scope,
 				     template, &job->run.prompt_template_id);
@@ -107,8 +147,18 @@ static int pin(struct job *job)
 	if (r >= 0)
 		r = tx_encode(job->tx, &ellu_generation_params_type,
 			      task_submit_member(job->op, "generation_params"), &job->run.generation_params);
-	if (r >= 0)
-		r = run_insert(job->tx, &job->run, &(struct tx_list){ 0 }, &job->run.id);
+	return r < 0 ? r : run_insert(job->tx, &job->run, &(struct tx_list){ 0 }, &job->run.id);
+}
+
+static int pin(struct job *job)
+{
+	int r;
+
+	job->run.request = ((struct job_input *)job->op->request.state)->text;
+	job->run.owner_uid = job->place.owner_uid;
+	job->run.project_id = job->place.project_id;
+	job->run.n_epochs = job->run.total_cases = 1;
+	r = job->op->kind == TASK_KIND_EVALUATOR ? pin_evaluators(job) : pin_call(job);
 	return r < 0 ? r : task_submit_check_run(job->tx, job->op, job->run.id,
 						 task_submit_member(job->op, "cost_limit"), &job->rejected);
 }

@@ -6,6 +6,7 @@
 
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources/llm_config.h"
+#include "daemon/store/runs/evaluators.h"
 #include "daemon/store/runs/experiment.h"
 #include "daemon/store/runs/spending.h"
 #include "proto/generated/interface.h"
@@ -199,6 +200,21 @@ static int check_answers(struct tx *tx, const struct run_row *run, struct fault 
 	return r < 0 ? r : 0;
 }
 
+/* What its evaluators may ask. */
+static int check_asked(struct tx *tx, const struct scope *scope, const struct run_row *run,
+		       const int64_t *cost_limit, struct fault *rejected)
+{
+	int64_t position = 0, id;
+	int r;
+
+	while ((r = run_config_id(tx, run->id, position++, &id)) > 0) {
+		r = check_config_id(tx, scope, run->project_id, id, "llm_config", cost_limit, rejected);
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
 int task_submit_check_run(struct tx *tx, const struct task_submit *submit, int64_t run_id,
 			  const int64_t *cost_limit, struct fault *rejected)
 {
@@ -213,6 +229,8 @@ int task_submit_check_run(struct tx *tx, const struct task_submit *submit, int64
 	if (r >= 0)
 		r = check_config_id(tx, &submit->scope, run.project_id, run.judge.config_id,
 				    "rating_llm_config", cost_limit, rejected);
+	if (r >= 0 && run_id)
+		r = check_asked(tx, &submit->scope, &run, cost_limit, rejected);
 	if (r >= 0)
 		task_submit_check_queue(submit, rejected);
 	return r < 0 ? r : 0;

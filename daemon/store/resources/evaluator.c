@@ -1,0 +1,272 @@
+#include "daemon/store/resources/evaluator.h"
+
+#include <string.h>
+
+#include "daemon/store/resources/collection.h"
+#include "daemon/store/resources/llm_config.h"
+#include "daemon/store/resources/versions.h"
+#include "proto/generated/interface.h"
+#include "proto/limits.h"
+#include "proto/template.h"
+
+static const struct versioned versioned;
+
+/* ---- Inputs ---- */
+
+/* What the prompt names, in the order of its first words on it. */
+static int read_inputs(struct tx *tx, const struct ellu_evaluator *evaluator,
+		       const char *const **ret_inputs, size_t *ret_n_inputs)
+{
+	const struct ellu_message prompt = { .struct_size = sizeof(prompt), .content = evaluator->prompt };
+	const struct ellu_message *const messages[] = { &prompt };
+
+	return template_placeholders(messages, 1, tx->arena, ret_inputs, ret_n_inputs);
+}
+
+static bool is_there(const struct record_type *type, const void *record, const char *input,
+		     json_object *variables)
+{
+	static const char *const named[] = { "request", "response", "contexts", "expected_output", "tools" };
+
+	for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++)
+		if (strcmp(named[i], input) == 0)
+			return record_member(type, record, input);
+	return json_object_object_get(variables, input);
+}
+
+int evaluator_check_inputs(struct tx *tx, const struct ellu_evaluator *evaluator,
+			   const struct record_type *type, const void *record)
+{
+	const char *text = record_member(type, record, "variables");
+	json_object *variables = tx_parse(text ? text : "{}");
+	int r = variables ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r >= 0 && i < evaluator->n_inputs; i++) {
+		const char *input = evaluator->inputs[i];
+
+		if (is_there(type, record, input, variables))
+			continue;
+		r = fault_invalid(tx->fault, record_field_find(type, input) ? input :
+				  tx_printf(tx, "variables.%s", input),
+				  "a value, since the evaluator '%s' has it for an input", evaluator->name);
+	}
+	json_object_put(variables);
+	return r;
+}
+
+/* ---- Content ---- */
+
+static int load(struct tx *tx, int64_t id, void *ret_evaluator)
+{
+	struct ellu_evaluator *evaluator;
+	int r = version_load(tx, &versioned, id, &evaluator);
+
+	if (r >= 0)
+		r = read_inputs(tx, evaluator, &evaluator->inputs, &evaluator->n_inputs);
+	if (r < 0)
+		return r;
+	evaluator->kind = "model";
+	memcpy(ret_evaluator, &evaluator, sizeof(evaluator));
+	return 0;
+}
+
+static int find_ref(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
+		    int64_t *ret_id)
+{
+	return version_find_ref(tx, &versioned, scope, ref, ret_id);
+}
+
+int evaluator_resolve(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
+		      const struct ellu_evaluator **ret_evaluator)
+{
+	int64_t id;
+	int r = resource_resolve(tx, &resource_evaluator, scope, ref, &id);
+
+	return r < 0 ? r : load(tx, id, ret_evaluator);
+}
+
+int evaluator_load(struct tx *tx, int64_t id, const char *name,
+		   const struct ellu_evaluator **ret_evaluator)
+{
+	return id ? load(tx, id, ret_evaluator) : fault_not_found(tx->fault, "evaluator", name, 0);
+}
+
+static int check_prompt(struct tx *tx, const struct ellu_evaluator *evaluator, const char *path)
+{
+	const char *field = tx_printf(tx, "%s.prompt", path);
+	const char *const *inputs;
+	size_t n = 0;
+	int r = 0;
+
+	if (evaluator->prompt)
+		r = read_inputs(tx, evaluator, &inputs, &n);
+	if (r >= 0 && n == 0)
+		return fault_invalid(tx->fault, field, "what is to be judged, with a placeholder such as "
+				     "{{response}} for what is scored");
+	return r < 0 || n <= COLUMNS_MAX ? r : fault_invalid(tx->fault, field,
+							     "at most %d different placeholders", COLUMNS_MAX);
+}
+
+static int check_configs(struct tx *tx, const struct place *place,
+			 const struct ellu_evaluator *evaluator)
+{
+	struct scope scope;
+	int64_t id;
+	int r = scope_of_project(tx, place->project_id, &scope);
+
+	if (r >= 0 && evaluator->llm_config)
+		r = resource_resolve(tx, &resource_llm_config, &scope, evaluator->llm_config, &id);
+	for (size_t i = 0; r >= 0 && i < evaluator->n_fallback_llm_configs; i++)
+		r = resource_resolve(tx, &resource_llm_config, &scope, evaluator->fallback_llm_configs[i],
+				     &id);
+	return r;
+}
+
+static int check(struct tx *tx, const struct place *place, int64_t id, const void *content,
+		 const char *path)
+{
+	const struct ellu_evaluator *evaluator = content;
+	int r = check_prompt(tx, evaluator, path);
+
+	(void)id;
+	for (size_t i = 0; r >= 0 && i < evaluator->n_demonstrations; i++)
+		if (!evaluator->demonstrations[i]->request && !evaluator->demonstrations[i]->response)
+			r = fault_invalid(tx->fault, tx_printf(tx, "%s.demonstrations[%zu]", path, i),
+					  "a request, a response, or both");
+	return r < 0 ? r : check_configs(tx, place, evaluator);
+}
+
+static int content_read(struct tx *tx, const struct ellu_evaluator *evaluator, const char *path,
+			struct version_content *ret_content)
+{
+	struct ellu_evaluator copy = *evaluator;
+
+	copy.id = copy.version = copy.created_at = copy.updated_at = NULL;
+	copy.kind = NULL;
+	copy.inputs = NULL;
+	copy.n_inputs = 0;
+	/* None and an empty list of them are the same. */
+	copy.demonstrations = copy.n_demonstrations > 0 ? copy.demonstrations : NULL;
+	copy.fallback_llm_configs = copy.n_fallback_llm_configs > 0 ? copy.fallback_llm_configs : NULL;
+	if (record_text_bytes(&ellu_evaluator_type, &copy) > TEMPLATE_BYTES_MAX)
+		return fault_too_large(tx->fault, TEMPLATE_BYTES_MAX, path);
+	return version_content_read(tx, &versioned, &copy, ret_content);
+}
+
+static int prepare(struct tx *tx, const void *evaluator, const char *path, void **ret_content)
+{
+	struct version_content *content = tx_alloc(tx, sizeof(*content));
+
+	*ret_content = content;
+	return content ? content_read(tx, evaluator, path, content) : -ENOMEM;
+}
+
+static int find(struct tx *tx, const struct place *place, const void *evaluator, void *content,
+		int64_t *ret_id)
+{
+	const struct ellu_evaluator *wanted = evaluator;
+
+	return version_find(tx, &versioned, place, wanted->name, content, ret_id);
+}
+
+static int insert(struct tx *tx, const struct place *place, const void *evaluator, void *content,
+		  struct notes *notes, int64_t *ret_id)
+{
+	const struct ellu_evaluator *wanted = evaluator;
+
+	return version_insert(tx, &versioned, place, wanted->name, content, notes, ret_id);
+}
+
+static int discard(struct tx *tx, int64_t id)
+{
+	return version_discard(tx, &versioned, id);
+}
+
+const struct resource resource_evaluator = {
+	.name = "evaluator",
+	.noun = "an evaluator",
+	.type = &ellu_evaluator_type,
+	.letter = 'u',
+	VERSIONED_RESOURCE("evaluators"),
+	.live = "SELECT t.id FROM tasks t CROSS JOIN run_evaluators e ON e.run_id = t.run_id"
+		" WHERE t.finished_at IS NULL AND e.evaluator_id = ?1 LIMIT 1",
+	.find_ref = find_ref,
+	.load = load,
+	.prepare = prepare,
+	.find = find,
+	.check = check,
+	.insert = insert,
+	.discard = discard,
+};
+
+static const struct versioned versioned = {
+	.resource = &resource_evaluator,
+	.live = "SELECT t.id FROM tasks t CROSS JOIN run_evaluators e ON e.run_id = t.run_id"
+		" CROSS JOIN evaluators v ON v.id = e.evaluator_id"
+		" WHERE t.finished_at IS NULL AND v.project_id = ?1 AND v.name = ?2 LIMIT 1",
+	.versions = {
+		.name = "evaluator",
+		.type = &ellu_evaluator_type,
+		.letter = 'w',
+		VERSIONED_LIST("evaluators"),
+		.load = load,
+	},
+	VERSIONED_STATEMENTS("evaluators"),
+};
+
+/* ---- Operations of methods ---- */
+
+int evaluators_list(struct tx *tx, struct method_run *op)
+{
+	return versions_list(tx, op, &versioned);
+}
+
+int evaluator_delete(struct tx *tx, struct method_run *op)
+{
+	return versions_delete(tx, op, &versioned);
+}
+
+/* 1 and its latest version, or a fault. */
+static int find_latest(struct tx *tx, struct method_run *op, struct place *ret_place,
+		       const char **ret_name, int64_t *ret_id)
+{
+	const struct ellu_update_evaluator_request *request = op->arguments;
+	struct ellu_evaluator *evaluator;
+	int64_t id;
+	int r;
+
+	r = resource_resolve_own(tx, op->resource, &op->scope, request->evaluator, &id, ret_place);
+	if (r >= 0)
+		r = load(tx, id, &evaluator);
+	if (r < 0)
+		return r;
+	*ret_name = evaluator->name;
+	return resource_find(tx, op->resource, ret_place->project_id, evaluator->name, ret_id);
+}
+
+int evaluator_update(struct tx *tx, struct method_run *op)
+{
+	const struct ellu_update_evaluator_request *request = op->arguments;
+	struct ellu_update_evaluator_reply *reply = method_reply(tx, op);
+	struct version_content content;
+	struct notes notes = { 0 };
+	struct place place;
+	int64_t id, latest;
+	const char *name;
+	int r = reply ? find_latest(tx, op, &place, &name, &latest) : -ENOMEM;
+
+	if (r >= 0 && strcmp(name, request->content->name) != 0)
+		r = fault_invalid(tx->fault, "content.name", "'%s', which all its versions have", name);
+	if (r >= 0)
+		r = check(tx, &place, latest, request->content, "content");
+	if (r >= 0)
+		r = content_read(tx, request->content, "content", &content);
+	if (r >= 0)
+		r = version_find(tx, &versioned, &place, name, &content, &id);
+	if (r > 0 && id != latest)
+		return fault_conflict(tx->fault, "evaluator", name, id,
+				      "an earlier version has that content");
+	if (r == 0)
+		r = version_insert(tx, &versioned, &place, name, &content, &notes, &id);
+	return r < 0 ? r : load(tx, id, &reply->evaluator);
+}

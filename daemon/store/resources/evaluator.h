@@ -1,0 +1,23 @@
+/* Evaluators: one row a version, which never changes. */
+#pragma once
+
+#include "daemon/store/resources/resource.h"
+
+extern const struct resource resource_evaluator;
+
+/* What a Ref names, in the version that it says or the latest. NotFound. */
+int evaluator_resolve(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
+		      const struct ellu_evaluator **ret_evaluator);
+/* The very version, deleted or not. `name` is that of one that has no row (id 0). */
+int evaluator_load(struct tx *tx, int64_t id, const char *name,
+		   const struct ellu_evaluator **ret_evaluator);
+/* InvalidParameter of what it scores and the request's record, which calls them by the same names, leaves
+ * out. */
+int evaluator_check_inputs(struct tx *tx, const struct ellu_evaluator *evaluator,
+			   const struct record_type *type, const void *record);
+
+/* ---- Operations of methods ---- */
+
+int evaluators_list(struct tx *tx, struct method_run *op);
+int evaluator_update(struct tx *tx, struct method_run *op);
+int evaluator_delete(struct tx *tx, struct method_run *op);

@@ -1,0 +1,229 @@
+#include "daemon/store/runs/evaluators.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "daemon/store/resources/evaluator.h"
+#include "daemon/store/resources/llm_config.h"
+#include "proto/generated/interface.h"
+
+/* ---- Pinning ---- */
+
+struct pin {
+	struct tx *tx;
+	const struct run_row *run;
+	const struct scope *scope;
+	struct place place;
+	int64_t instead; // a config; 0: none
+	int64_t configs[RUN_CONFIGS_MAX];
+	size_t n_configs;
+	int64_t n_evaluators;
+};
+
+int run_config_id(struct tx *tx, int64_t run_id, int64_t position, int64_t *ret_id)
+{
+	return db_int(tx->db, ret_id, "SELECT llm_config_id FROM run_configs WHERE run_id = ?1"
+				      " AND position = ?2", "ii", run_id, position);
+}
+
+static int pin_new_config(struct pin *pin, int64_t id)
+{
+	struct ellu_llm_config *config;
+	struct tx *tx = pin->tx;
+	const char *snapshot;
+	int r = llm_config_load(tx, id, &config, NULL);
+
+	if (r >= 0 && pin->n_configs == RUN_CONFIGS_MAX)
+		r = fault_invalid(tx->fault, "evaluator", "evaluators that ask no more than %d configs "
+				  "together", RUN_CONFIGS_MAX);
+	if (r >= 0)
+		r = tx_encode(tx, &ellu_llm_config_type, config, &snapshot);
+	if (r < 0)
+		return r;
+	pin->configs[pin->n_configs] = id;
+	return db_run(tx->db, "INSERT INTO run_configs (run_id, position, owner_uid, project_id,"
+			      " llm_config_id, snapshot) VALUES (?1, ?2, ?3, ?4, ?5, ?6)", "iiiiis",
+		      pin->run->id, (int64_t)pin->n_configs++, pin->run->owner_uid, pin->run->project_id,
+		      id, snapshot);
+}
+
+/* Behind the positions in `list`, which is the inside of a JSON array. */
+static int pin_config(struct pin *pin, int64_t id, const char **list)
+{
+	size_t i = 0;
+	int r = 0;
+
+	while (i < pin->n_configs && pin->configs[i] != id)
+		i++;
+	if (i == pin->n_configs)
+		r = pin_new_config(pin, id);
+	*list = tx_printf(pin->tx, "%s%s%zu", *list, **list ? "," : "", i);
+	return r < 0 ? r : *list ? 0 : -ENOMEM;
+}
+
+static int pin_ref(struct pin *pin, const struct ellu_ref *ref, const char **list)
+{
+	int64_t id;
+	int r = resource_resolve(pin->tx, &resource_llm_config, pin->scope, ref, &id);
+
+	return r < 0 ? r : pin_config(pin, id, list);
+}
+
+/* That judges where nothing is said. */
+static int pin_default(struct pin *pin, const char **list)
+{
+	int64_t id;
+	int r = db_int(pin->tx->db, &id, "SELECT coalesce(rating_llm_config_id, default_llm_config_id)"
+					 " FROM projects WHERE id = ?1", "i", pin->run->project_id);
+
+	return r <= 0 ? r : pin_config(pin, id, list);
+}
+
+/* Without a prompt no model is asked. */
+static int pin_configs(struct pin *pin, const struct ellu_evaluator *evaluator, const char **list)
+{
+	int r = 0;
+
+	*list = "";
+	if (!evaluator->prompt)
+		return 0;
+	if (pin->instead)
+		return pin_config(pin, pin->instead, list);
+	r = evaluator->llm_config ? pin_ref(pin, evaluator->llm_config, list) : pin_default(pin, list);
+	for (size_t i = 0; r >= 0 && i < evaluator->n_fallback_llm_configs; i++)
+		r = pin_ref(pin, evaluator->fallback_llm_configs[i], list);
+	return r;
+}
+
+static int pin_evaluator(struct pin *pin, const struct ellu_evaluator *evaluator)
+{
+	struct tx *tx = pin->tx;
+	const char *list;
+	int r = pin_configs(pin, evaluator, &list);
+
+	return r < 0 ? r : db_run(tx->db,
+				  "INSERT INTO run_evaluators (run_id, position, owner_uid, project_id,"
+				  " evaluator_id, name, configs) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+				  "iiiiIss", pin->run->id, pin->n_evaluators++, pin->run->owner_uid,
+				  pin->run->project_id, evaluator->id, evaluator->name,
+				  tx_printf(tx, "[%s]", list));
+}
+
+/* What is there already. */
+static int begin(struct pin *pin)
+{
+	int r;
+
+	do {
+		r = run_config_id(pin->tx, pin->run->id, (int64_t)pin->n_configs,
+				  &pin->configs[pin->n_configs]);
+	} while (r > 0 && ++pin->n_configs < RUN_CONFIGS_MAX);
+	return r < 0 ? r : db_int(pin->tx->db, &pin->n_evaluators,
+				  "SELECT count(*) FROM run_evaluators WHERE run_id = ?1", "i", pin->run->id);
+}
+
+int run_evaluators_pin(struct tx *tx, const struct run_row *run, const struct scope *scope,
+		       const struct ellu_llm_config_in *instead,
+		       const struct ellu_evaluator *const *evaluators, size_t n, struct notes *notes)
+{
+	const struct place place = { .owner_uid = run->owner_uid, .project_id = run->project_id,
+				     .administers = scope->administers };
+	struct pin pin = { .tx = tx, .run = run, .scope = scope, .place = place };
+	int r = begin(&pin);
+
+	if (r >= 0 && instead)
+		r = llm_config_take(tx, scope, &place, instead, "llm_config", /* may_update= */ false, notes,
+				    &pin.instead);
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		r = pin_evaluator(&pin, evaluators[i]);
+	return r < 0 ? r : 0;
+}
+
+int run_judge_pin(struct tx *tx, int64_t run_id, int64_t id)
+{
+	return db_run(tx->db, "UPDATE runs SET evaluator_set_id = ?2 WHERE id = ?1", "ii", run_id, id);
+}
+
+/* ---- Loading ---- */
+
+static int load_judge(struct tx *tx, const struct run_row *run, struct run_spec *spec)
+{
+	QUERY q = NULL;
+	int r;
+
+	r = db_row(tx->db, &q, "SELECT s.id, s.name FROM runs n CROSS JOIN evaluator_sets s"
+			       " ON s.id = n.evaluator_set_id WHERE n.id = ?1", "i", run->id);
+	if (r <= 0)
+		return r;
+	spec->evaluators_judge_id = column_int(q, 0);
+	spec->evaluators_judge = tx_text(tx, q, 1);
+	return spec->evaluators_judge ? 0 : -ENOMEM;
+}
+
+static int load_configs(struct tx *tx, const struct run_row *run, struct run_spec *spec)
+{
+	struct run_config *configs = tx_array(tx, RUN_CONFIGS_MAX, sizeof(*configs));
+	QUERY q = NULL;
+	int r;
+
+	spec->configs = configs;
+	if (!configs)
+		return -ENOMEM;
+	r = db_query(tx->db, &q, "SELECT snapshot, llm_config_id FROM run_configs WHERE run_id = ?1"
+				 " ORDER BY position", "i", run->id);
+	while (r >= 0 && spec->n_configs < RUN_CONFIGS_MAX && (r = db_next(tx->db, q)) > 0) {
+		struct run_config *config = &configs[spec->n_configs++];
+
+		r = run_config_load(tx, run, column_peek(q, 0), column_int(q, 1), "llm_config.api_key_ref",
+				    &config->config, &config->taken);
+	}
+	return r < 0 ? r : 0;
+}
+
+static int read_configs(struct tx *tx, const char *text, const struct run_spec *spec,
+			struct run_evaluator *evaluator)
+{
+	json_object *list = tx_parse(text);
+	size_t n = json_object_array_length(list);
+	size_t *configs = tx_array(tx, n, sizeof(*configs));
+	int r = list && configs ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		configs[i] = (size_t)json_object_get_int64(json_object_array_get_idx(list, i));
+		if (configs[i] >= spec->n_configs)
+			r = -EBADMSG;
+	}
+	json_object_put(list);
+	evaluator->configs = configs;
+	evaluator->n_configs = n;
+	return r;
+}
+
+int run_evaluators_load(struct tx *tx, const struct run_row *run, struct run_spec *spec)
+{
+	struct run_evaluator *evaluators;
+	int64_t n;
+	QUERY q = NULL;
+	int r;
+
+	r = db_int(tx->db, &n, "SELECT count(*) FROM run_evaluators WHERE run_id = ?1", "i", run->id);
+	if (r < 0 || n == 0)
+		return r;
+	spec->evaluators = evaluators = tx_array(tx, (size_t)n, sizeof(*evaluators));
+	if (!evaluators)
+		return -ENOMEM;
+	r = load_judge(tx, run, spec);
+	if (r >= 0)
+		r = load_configs(tx, run, spec);
+	if (r >= 0)
+		r = db_query(tx->db, &q, "SELECT evaluator_id, name, configs FROM run_evaluators"
+					 " WHERE run_id = ?1 ORDER BY position", "i", run->id);
+	while (r >= 0 && spec->n_evaluators < (size_t)n && (r = db_next(tx->db, q)) > 0) {
+		struct run_evaluator *one = &evaluators[spec->n_evaluators++];
+
+		r = read_configs(tx, column_peek(q, 2), spec, one);
+		if (r >= 0)
+			r = evaluator_load(tx, column_int(q, 0), column_peek(q, 1), &one->evaluator);
+	}
+	return r < 0 ? r : 0;
+}

@@ -1,0 +1,21 @@
+/*
+ * The evaluators of a run, pinned: the version of each, and with a snapshot what it may ask. Whatever kind
+ * of task has them (an evaluator's or a judge's, a skill with its validators) pins them here.
+ */
+#pragma once
+
+#include "daemon/store/resources/notes.h"
+#include "daemon/store/runs/run.h"
+
+/* Behind run_insert(), of the run's place. `instead` (or NULL) is asked in the place of what they name;
+ * `scope` is who may name it. Of what a run already has, these come behind. */
+int run_evaluators_pin(struct tx *tx, const struct run_row *run, const struct scope *scope,
+		       const struct ellu_llm_config_in *instead,
+		       const struct ellu_evaluator *const *evaluators, size_t n, struct notes *notes);
+/* The judge that they are of. */
+int run_judge_pin(struct tx *tx, int64_t run_id, int64_t id);
+/* Into the spec: what they are and what they ask, with its keys. */
+int run_evaluators_load(struct tx *tx, const struct run_row *run, struct run_spec *spec);
+
+/* What they ask, by position: 1 and the id of the config's, or 0 behind the last. */
+int run_config_id(struct tx *tx, int64_t run_id, int64_t position, int64_t *ret_id);

@@ -1,0 +1,274 @@
+#include "daemon/work/scoring.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "daemon/base/clock.h"
+#include "daemon/work/score.h"
+#include "daemon/work/structured.h"
+#include "proto/usage.h"
+
+/* ---- The configs ---- */
+
+int scorers_init(struct scorers *scorers, struct run *run, const struct run_spec *spec,
+		 struct fault *fault)
+{
+	int r = 0;
+
+	scorers->run = run;
+	scorers->spec = spec;
+	for (size_t i = 0; r >= 0 && i < spec->n_configs; i++) {
+		struct scorer *scorer = &scorers->items[i];
+
+		scorer->config = spec->configs[i].config;
+		scorer->route = &run->routes[RUN_OWN_ROUTES + i];
+		run_price(run, scorer->config);
+		r = run_target_new(scorer->config, &spec->configs[i].taken, &scorer->target, fault);
+	}
+	return r;
+}
+
+void scorers_done(struct scorers *scorers)
+{
+	for (size_t i = 0; i < RUN_CONFIGS_MAX; i++)
+		if (scorers->items[i].target)
+			llm_target_unref(scorers->items[i].target);
+}
+
+void scorers_tune(struct scorers *scorers)
+{
+	for (size_t i = 0; i < scorers->spec->n_configs; i++)
+		scorers->items[i].route->cap = run_cap_of(scorers->run, scorers->items[i].config);
+}
+
+/* ---- Asking ---- */
+
+static struct scorer *chosen(const struct scoring *scoring)
+{
+	return &scoring->scorers->items[scoring->evaluator->configs[scoring->choice]];
+}
+
+static void weigh(struct scoring *scoring)
+{
+	size_t bytes = arena_size(&scoring->arena);
+
+	run_weigh(scoring->scorers->run, RUN_QUESTIONS, scoring->bytes, bytes);
+	scoring->bytes = bytes;
+}
+
+static void submit(struct scoring *scoring)
+{
+	struct llm_call *call = &scoring->asking.call;
+
+	snprintf(call->idempotency_key, sizeof(call->idempotency_key), "ellu-%s-%zu%s-%08" PRIx32,
+		 scoring->key, scoring->choice, scoring->asking.again ? "-r" : "",
+		 run_messages_hash(call->messages, call->n_messages));
+	weigh(scoring);
+	run_call_submit(&scoring->asking);
+}
+
+static void on_answered(struct run_call *asking);
+static void on_failed(struct run_call *asking);
+
+/* The first of its configs, from the choice on, that is not known to be none. 0: there is none left. */
+static int choose(struct scoring *scoring)
+{
+	const struct run_evaluator *evaluator = scoring->evaluator;
+
+	while (scoring->choice < evaluator->n_configs && chosen(scoring)->broken.code) {
+		scoring->fault = chosen(scoring)->broken;
+		scoring->config = chosen(scoring)->config;
+		scoring->choice++;
+	}
+	return scoring->choice < evaluator->n_configs;
+}
+
+static void ask(struct scoring *scoring, const struct ellu_message *const *messages, size_t n_messages)
+{
+	struct scorer *scorer = chosen(scoring);
+	struct run_call *asking = &scoring->asking;
+
+	arena_done(&asking->call.arena);
+	*asking = (struct run_call){ .answered = on_answered, .failed = on_failed, .own_trouble = true };
+	run_call_init(asking, scoring->scorers->run, scorer->route, scorer->target);
+	asking->epoch = scoring->epoch;
+	asking->call.plain = true;
+	asking->call.response_format = SCORE_FORMAT;
+	asking->call.messages = messages;
+	asking->call.n_messages = n_messages;
+	scoring->config = scorer->config;
+	submit(scoring);
+}
+
+void scoring_start(struct scoring *scoring, struct scorers *scorers, json_object *values)
+{
+	const struct ellu_message *const *messages;
+	size_t n_messages;
+
+	scoring->scorers = scorers;
+	scoring->asking.run = scorers->run;
+	scoring->total.input_tokens = scoring->total.output_tokens = -1;
+	scoring->total.reasoning_tokens = scoring->total.cached_tokens = -1;
+	scoring->total.cost_nanodollars = -1;
+	if (!choose(scoring)) {
+		if (!scoring->fault.code)
+			fault_invalid(&scoring->fault, "llm_config", "a config to judge with");
+	} else if (score_ask(scoring->evaluator->evaluator, values, &scoring->arena, &messages, &n_messages,
+			     &scoring->fault) >= 0) {
+		ask(scoring, messages, n_messages);
+		return;
+	}
+	if (scoring->fault.code == ELLU_E_INTERNAL)
+		run_fail(scorers->run, &scoring->fault);
+	else
+		scoring->done(scoring);
+}
+
+void scoring_release(struct scoring *scoring)
+{
+	if (scoring->scorers)
+		run_weigh(scoring->scorers->run, RUN_QUESTIONS, scoring->bytes, 0);
+	scoring->bytes = 0;
+	arena_done(&scoring->asking.call.arena);
+	arena_done(&scoring->arena);
+}
+
+/* ---- What came back ---- */
+
+static void add_usage(struct scoring *scoring)
+{
+	const struct llm_call *call = &scoring->asking.call;
+	struct llm_call *total = &scoring->total;
+
+	usage_add(&total->input_tokens, call->input_tokens);
+	usage_add(&total->output_tokens, call->output_tokens);
+	usage_add(&total->reasoning_tokens, call->reasoning_tokens);
+	usage_add(&total->cached_tokens, call->cached_tokens);
+	usage_add(&total->cost_nanodollars, call->cost_nanodollars);
+	total->attempts += call->attempts;
+	total->duration_usec += call->duration_usec;
+}
+
+static bool may_ask(const struct scoring *scoring)
+{
+	const struct run *run = scoring->scorers->run;
+
+	return run->phase == RUN_RUNNING && !run->over_budget;
+}
+
+/* What did not reach its endpoint says nothing of that, until it is several. */
+static void note_trouble(struct scoring *scoring)
+{
+	const struct llm_call *call = &scoring->asking.call;
+	struct scorer *scorer = chosen(scoring);
+
+	if (call->outcome == LLM_CONFIG_FAILED ||
+	    (call->outcome == LLM_UNREACHABLE && !scorer->route->reached &&
+	     ++scorer->n_unreached == RUN_UNREACHABLE_MAX))
+		scorer->broken = call->fault;
+}
+
+static void on_failed(struct run_call *asking)
+{
+	struct scoring *scoring = container_of(asking, struct scoring, asking);
+	struct run *run = asking->run;
+
+	add_usage(scoring);
+	note_trouble(scoring);
+	scoring->fault = asking->call.fault;
+	scoring->choice++;
+	if (!choose(scoring)) {
+		scoring->done(scoring);
+		return;
+	}
+	run_call_lost(asking);
+	if (!may_ask(scoring))
+		return; // it stays missing
+	run_log_line(&run->log, "evaluator '%s': %s cannot answer, %s is asked: %s",
+		     scoring->evaluator->evaluator->name, scoring->config->name,
+		     chosen(scoring)->config->name, asking->call.fault.message);
+	ask(scoring, asking->call.messages, asking->call.n_messages);
+}
+
+static void ask_again(struct scoring *scoring, const struct schema_problem *problem)
+{
+	struct run_call *asking = &scoring->asking;
+	const struct llm_call *call = &asking->call;
+	const struct ellu_message *const *messages;
+	size_t n_messages;
+
+	run_call_lost(asking);
+	if (!may_ask(scoring))
+		return; // it stays missing
+	if (structured_ask_again(call->messages, call->n_messages, SCORE_FORMAT, call->text ? call->text : "",
+				 problem, &scoring->arena, &messages, &n_messages) < 0) {
+		run_fail_oom(asking->run);
+		return;
+	}
+	ask(scoring, messages, n_messages);
+}
+
+static void on_answered(struct run_call *asking)
+{
+	struct scoring *scoring = container_of(asking, struct scoring, asking);
+	struct schema_problem problem;
+	int r = score_parse(asking->call.text, &scoring->arena, &scoring->score,
+			    &scoring->justification, &problem);
+
+	if (r < 0) {
+		run_fail_oom(asking->run);
+		return;
+	}
+	add_usage(scoring);
+	scoring->scored = r > 0;
+	if (r > 0) {
+		scoring->fault = (struct fault){ 0 };
+		scoring->done(scoring);
+	} else if (asking->call.n_messages == SCORE_MESSAGES) {
+		ask_again(scoring, &problem);
+	} else {
+		fault_set(&scoring->fault, ELLU_E_BACKEND_REJECTED,
+			  "the judge's answer holds no score, asked twice: %s", problem.text);
+		scoring->fault.status = 200;
+		scoring->done(scoring);
+	}
+}
+
+/* ---- The record ---- */
+
+static const int64_t *known(struct arena *arena, int64_t value)
+{
+	return value < 0 ? NULL : arena_int(arena, value);
+}
+
+int scoring_result(const struct scoring *scoring, struct arena *arena,
+		   const struct ellu_evaluator_result **ret_result)
+{
+	const struct ellu_evaluator *evaluator = scoring->evaluator->evaluator;
+	const struct llm_call *total = &scoring->total;
+	struct ellu_evaluator_result *result = arena_alloc(arena, sizeof(*result));
+	struct ellu_usage *usage = arena_alloc(arena, sizeof(*usage));
+
+	if (!result || !usage)
+		return -ENOMEM;
+	*usage = ELLU_RECORD(struct ellu_usage);
+	usage->input_tokens = known(arena, total->input_tokens);
+	usage->output_tokens = known(arena, total->output_tokens);
+	usage->reasoning_tokens = known(arena, total->reasoning_tokens);
+	usage->cached_tokens = known(arena, total->cached_tokens);
+	*result = ELLU_RECORD(struct ellu_evaluator_result);
+	result->evaluator_id = evaluator->id;
+	result->evaluator_name = evaluator->name;
+	result->version = evaluator->version;
+	result->status = scoring->scored ? "finished" : "failed";
+	result->score = scoring->scored ? arena_float(arena, scoring->score) : NULL;
+	result->justification = scoring->scored ? arena_strdup(arena, scoring->justification) : NULL;
+	result->model = scoring->config ? scoring->config->llm_model_name : NULL;
+	result->attempts = total->attempts;
+	result->duration_seconds = (double)total->duration_usec / USEC_PER_SEC;
+	result->usage = usage;
+	result->cost = known(arena, total->cost_nanodollars);
+	*ret_result = result;
+	return scoring->scored ? 0 : fault_to_error(&scoring->fault, arena, &result->error);
+}

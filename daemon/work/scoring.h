@@ -1,0 +1,70 @@
+/*
+ * Scoring: one input, by one evaluator. Every kind of run that has evaluators asks for their scores here:
+ * a run's scorers are made once it is loaded, a struct scoring is started for each score that is wanted,
+ * and its `done` called when it is had, or cannot be.
+ *
+ *	scorers_init(&run->scorers, &run->base, spec, &fault);	// once it is loaded, before run_begin()
+ *	*scoring = (struct scoring){ .evaluator = &spec->evaluators[i], .done = on_scored, ... };
+ *	scoring_start(scoring, &run->scorers, values);	// from `issue`, while run_may_spend()
+ *
+ * A model that cannot answer is followed by the next that the evaluator names, each with its own retries.
+ * A config that no retry can mend is not asked again in the run. Whatever goes wrong is the score's own
+ * trouble: the run goes on.
+ */
+#pragma once
+
+#include "daemon/work/run.h"
+
+/* A config that evaluators ask. */
+struct scorer {
+	const struct ellu_llm_config *config;
+	struct llm_target *target;
+	struct route *route;
+	int n_unreached; // calls that did not reach it, before any did
+	struct fault broken; // nothing can be had of it; code 0: not
+};
+
+/* Those of a run, by their positions in the spec. */
+struct scorers {
+	struct run *run;
+	const struct run_spec *spec;
+	struct scorer items[RUN_CONFIGS_MAX];
+};
+
+/* The fault of the first config that is none. */
+int scorers_init(struct scorers *scorers, struct run *run, const struct run_spec *spec,
+		 struct fault *fault);
+void scorers_done(struct scorers *scorers); // zeroed ones too
+/* Sets their caps by what the run is tuned to; the kind's `tune` calls it. */
+void scorers_tune(struct scorers *scorers);
+
+struct scoring {
+	const struct run_evaluator *evaluator;
+	int64_t epoch; // that counts what it takes
+	char key[40]; // what tells it from every other one
+	/* Not called when the run ends over it: then the score is missing. */
+	void (*done)(struct scoring *scoring);
+
+	/* What came of it, until scoring_release(). */
+	bool scored;
+	double score; // 0..1
+	const char *justification; // or NULL
+	struct fault fault; // why there is no score
+	const struct ellu_llm_config *config; // asked last; NULL: none was
+	struct llm_call total; // attempts, duration, tokens and cost of all that was asked
+	struct run_call asking; // the last of it: nothing of that is recorded yet, of those before all is
+
+	struct scorers *scorers;
+	struct arena arena;
+	size_t bytes; // of RUN_QUESTIONS
+	size_t choice; // of the evaluator's configs
+};
+
+/* `values` has the evaluator's inputs by their names. `done` may be called before
+ * it returns. */
+void scoring_start(struct scoring *scoring, struct scorers *scorers, json_object *values);
+void scoring_release(struct scoring *scoring); // what it holds, not itself
+
+/* The record of what came of it; -ENOMEM. */
+int scoring_result(const struct scoring *scoring, struct arena *arena,
+		   const struct ellu_evaluator_result **ret_result);
