@@ -30,6 +30,8 @@ struct config {
 	int64_t shutdown_grace_seconds;
 	int64_t workers; // 0: one a core
 	int64_t log_retention_days; // 0: for ever
+	int64_t experiment_retention_days; // the same
+	int64_t task_retention_days;
 	int64_t max_pending;
 	int64_t max_pending_per_user;
 	int64_t max_running;

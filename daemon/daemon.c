@@ -201,6 +201,17 @@ static struct user_limits user_limits_of(const struct config *config)
 	} };
 }
 
+static void keep(struct daemon *daemon, const struct config *config)
+{
+	const struct retention_days days = {
+		.logs = config->log_retention_days,
+		.experiments = config->experiment_retention_days,
+		.tasks = config->task_retention_days,
+	};
+
+	retention_set(daemon->retention, &days);
+}
+
 /* Takes over what can change while the daemon runs: the level of the log, and limits. */
 static void apply(struct daemon *daemon, const struct config *config)
 {
@@ -215,7 +226,7 @@ static void apply(struct daemon *daemon, const struct config *config)
 	front_set_times(daemon->front, config->output_stall_seconds, config->message_seconds);
 	daemon->config.shutdown_grace_seconds = config->shutdown_grace_seconds;
 	daemon->config.on_shutdown = config->on_shutdown;
-	retention_set_days(daemon->retention, config->log_retention_days);
+	keep(daemon, config);
 }
 
 static void on_reload(evutil_socket_t number, short events, void *userdata)
@@ -293,7 +304,7 @@ static void on_bus_settled(void *userdata)
 	if (!daemon->awaited && !daemon->config.system)
 		handover_offer(daemon->config.state_dir, daemon->config.socket_path);
 	service_manager_ready();
-	retention_set_days(daemon->retention, daemon->config.log_retention_days);
+	keep(daemon, &daemon->config);
 	if (status_line_new(&daemon->service, &daemon->status_line) < 0 || start_idle_exit(daemon) < 0)
 		log_error("out of memory: no status line, and no exit when idle");
 	if (daemon->config.ready_fd >= 0) {

@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
@@ -49,36 +51,124 @@ void prune_start(struct queue *queue, struct prune *prune)
 
 /* ---- By itself ---- */
 
+/* One after the other: logs, then what there is in the order of enum expiry_of. */
 struct retention {
 	struct queue *queue;
 	struct event *timer;
+	struct retention_days days;
 	struct prune prune;
-	int64_t days;
-	bool pruning;
+	struct expiry expiry;
+	int64_t n_expired;
+	bool at_work;
 };
+
+static const struct expired {
+	const char *noun;
+	size_t days; // where it stands among them
+} expired[_EXPIRY_MAX] = {
+	[EXPIRY_EXPERIMENTS] = { "experiments", offsetof(struct retention_days, experiments) },
+	[EXPIRY_TASKS] = { "tasks", offsetof(struct retention_days, tasks) },
+};
+
+static int64_t days_of(const struct retention *retention, enum expiry_of what)
+{
+	return *(const int64_t *)((const char *)&retention->days + expired[what].days);
+}
+
+static int64_t days_ago(int64_t days)
+{
+	return clock_wall_usec() - days * DAY_SECONDS * USEC_PER_SEC;
+}
+
+static void expire(struct retention *retention, enum expiry_of what);
+
+static void tell_expired(const struct retention *retention)
+{
+	const struct expiry *op = &retention->expiry;
+	const char *noun = expired[op->what].noun;
+
+	if (op->request.result < 0)
+		log_warning("old %s could not be removed: %s", noun, op->request.fault.message);
+	if (retention->n_expired)
+		log_notice("removed %" PRId64 " %s that ended more than %" PRId64 " days ago",
+			   retention->n_expired, noun, days_of(retention, op->what));
+}
+
+static void next_expiry(struct retention *retention);
+
+static void on_expired(struct store_request *request)
+{
+	struct retention *retention = request->userdata;
+	struct expiry *op = &retention->expiry;
+	struct queue *queue = retention->queue;
+
+	if (request->result == 0) {
+		retention->n_expired += op->ret_n;
+		op->after_id = op->ret_after_id;
+	}
+	if (request->result < 0 || op->ret_end || queue->stopping)
+		tell_expired(retention);
+	store_request_done(request);
+	if (queue->stopping)
+		retention->at_work = false;
+	else if (request->result < 0 || op->ret_end)
+		expire(retention, op->what + 1);
+	else
+		next_expiry(retention);
+	queue_count_outstanding(queue, -1);
+}
+
+static void next_expiry(struct retention *retention)
+{
+	store_request_init(&retention->expiry.request, retention->queue->options.loop, on_expired,
+			   retention);
+	queue_count_outstanding(retention->queue, 1);
+	store_expiry(retention->queue->options.store, &retention->expiry);
+}
+
+/* And what comes behind it. */
+static void expire(struct retention *retention, enum expiry_of what)
+{
+	while (what < _EXPIRY_MAX && !days_of(retention, what))
+		what++;
+	retention->at_work = what < _EXPIRY_MAX;
+	if (!retention->at_work)
+		return;
+	retention->n_expired = 0;
+	retention->expiry = (struct expiry){
+		.what = what,
+		.ended_before = days_ago(days_of(retention, what)),
+	};
+	next_expiry(retention);
+}
 
 static void on_pruned(struct prune *prune)
 {
 	struct retention *retention = prune->userdata;
 
-	retention->pruning = false;
 	if (prune->op.request.result < 0)
 		log_warning("old logs could not be pruned: %s", prune->op.request.fault.message);
 	else if (prune->ret_lines)
 		log_info("pruned %" PRId64 " log lines of %" PRId64 " tasks that ended more than %" PRId64
-			 " days ago", prune->ret_lines, prune->ret_tasks, retention->days);
+			 " days ago", prune->ret_lines, prune->ret_tasks, retention->days.logs);
 	store_request_done(&prune->op.request);
+	retention->at_work = false;
+	if (!prune->queue->stopping)
+		expire(retention, 0);
 }
 
-static void prune_now(struct retention *retention)
+static void begin(struct retention *retention)
 {
-	if (!retention->days || retention->pruning || retention->queue->stopping)
+	if (retention->at_work || retention->queue->stopping)
 		return;
-	retention->pruning = true;
+	if (!retention->days.logs) {
+		expire(retention, 0);
+		return;
+	}
+	retention->at_work = true;
 	retention->prune = (struct prune){
 		.op.scope.all = true,
-		.op.ended_before =
-			clock_wall_usec() - retention->days * DAY_SECONDS * USEC_PER_SEC,
+		.op.ended_before = days_ago(retention->days.logs),
 		.done = on_pruned,
 		.userdata = retention,
 	};
@@ -89,7 +179,7 @@ static void on_timer(evutil_socket_t fd, short events, void *userdata)
 {
 	(void)fd;
 	(void)events;
-	prune_now(userdata);
+	begin(userdata);
 }
 
 int retention_new(struct queue *queue, struct retention **ret_retention)
@@ -118,15 +208,15 @@ struct retention *retention_free(struct retention *retention)
 	return NULL;
 }
 
-void retention_set_days(struct retention *retention, int64_t days)
+void retention_set(struct retention *retention, const struct retention_days *days)
 {
 	static const struct timeval daily = { .tv_sec = DAY_SECONDS };
 
-	if (retention->days == days)
+	if (memcmp(&retention->days, days, sizeof(*days)) == 0)
 		return;
-	retention->days = days;
+	retention->days = *days;
 	(void)event_del(retention->timer);
-	if (days && event_add(retention->timer, &daily) < 0)
-		log_error("out of memory: old logs are not pruned daily");
-	prune_now(retention);
+	if ((days->logs || days->experiments || days->tasks) && event_add(retention->timer, &daily) < 0)
+		log_error("out of memory: what is old is not removed daily");
+	begin(retention);
 }

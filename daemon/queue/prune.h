@@ -1,6 +1,7 @@
 /*
  * Pruning the logs of tasks that ended long ago: on demand, and by itself once a day when the
- * configuration says how long they are kept. Both go through the store a chunk at a time.
+ * configuration says how long they are kept. So, by itself alone, do experiments and tasks go. All of it
+ * goes through the store a chunk at a time.
  */
 #pragma once
 
@@ -17,8 +18,15 @@ struct prune {
 };
 void prune_start(struct queue *queue, struct prune *prune);
 
-/* By itself: at once, then daily. 0 days: never (again). */
+/* After which what ended is not kept; 0: for ever. */
+struct retention_days {
+	int64_t logs; // of tasks
+	int64_t experiments;
+	int64_t tasks;
+};
+
+/* By itself: at once, then daily. */
 struct retention;
 int retention_new(struct queue *queue, struct retention **ret_retention);
 struct retention *retention_free(struct retention *retention);
-void retention_set_days(struct retention *retention, int64_t days);
+void retention_set(struct retention *retention, const struct retention_days *days);

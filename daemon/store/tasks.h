@@ -143,6 +143,25 @@ struct tasks_prune {
 };
 void store_tasks_prune(struct store *store, struct tasks_prune *op);
 
+enum expiry_of { EXPIRY_EXPERIMENTS, EXPIRY_TASKS, _EXPIRY_MAX };
+
+#define EXPIRY_CHUNK 200
+
+/* Removes what ended before a moment, and is not to be kept for ever: a chunk of what is behind
+ * `after_id`. Nothing that a task uses. */
+struct expiry {
+	struct store_request request;
+	enum expiry_of what;
+	int64_t ended_before; // wall clock, microseconds
+	int64_t after_id;
+	int64_t ret_after_id;
+	int64_t ret_n; // that are gone
+	bool ret_end;
+	int64_t ids[EXPIRY_CHUNK]; // the store's own
+	int n_ids;
+};
+void store_expiry(struct store *store, struct expiry *op);
+
 struct task_get {
 	struct store_request request;
 	struct scope scope;

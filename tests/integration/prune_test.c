@@ -1,8 +1,10 @@
 /*
  * Pruning: log lines of tasks that ended long ago go, on demand and by retention; changes of state,
- * results, and what lives stay, and who watches or lists finds what is left.
+ * results, and what lives stay, and who watches or lists finds what is left. Where the configuration says
+ * so, experiments and tasks go as well.
  */
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -190,7 +192,108 @@ START_TEST(no_retention)
 }
 END_TEST
 
+static void await_log(const char *line)
+{
+	double deadline = now_seconds() + WAIT_SECONDS;
+
+	while (!strstr(daemon_log(server), line)) {
+		ck_assert_double_lt(now_seconds(), deadline);
+		(void)poll(NULL, 0, 5);
+	}
+}
+
+static void age_experiment(const char *name, int64_t days)
+{
+	database_run(server, "UPDATE experiments SET updated_at = updated_at - %lld WHERE name = '%s';"
+			     "UPDATE tasks SET finished_at = finished_at - %lld WHERE experiment_id ="
+			     " (SELECT id FROM experiments WHERE name = '%s')",
+		     (long long)(days * DAY_USEC), name, (long long)(days * DAY_USEC), name);
+}
+
+static void experiments_must_be(const char *names)
+{
+	json_object *items = list_all(wire, "ListExperiments", "'count':false");
+	char *all = text("%s", "");
+
+	for (size_t i = json_object_array_length(items); i-- > 0;)
+		all = text("%s%s ", all, at_text(json_object_array_get_idx(items, i), "name"));
+	ck_assert_str_eq(all, names);
+	json_object_put(items);
+}
+
+/* Experiments that ended long ago go with what was recorded for them, and then their tasks; what runs,
+ * what was changed since, and what is used by a task that runs stays. */
+START_TEST(experiments)
+{
+	int64_t old, live, rated;
+
+	begin("[daemon]\nshutdown_grace_seconds = 0\n[queue]\nexperiment_retention_days = 90\ntask_retention_days = 60\n");
+	old = run("Old");
+	(void)run("Young");
+	(void)run("Touched");
+	rated = run("Rated");
+	for (int i = 0; i < 30; i++)
+		json_object_put(experiment_run(wire, &(struct experiment) { .name = text("Small %d", i), .rows = 1 }));
+	sim_control(sim, "{'latency_seconds':3600}");
+	live = experiment_submit(wire, &(struct experiment) { .name = "Live", .rows = 2, .url = sim_url(sim) });
+	(void)at_int(wire_call(wire, "RateExperiment", "%s", requoted(text(
+			     "{'experiment':{'name':'Rated'},'criteria':['Is it?'],"
+			     "'rating_llm_config':{'content':{'name':'slow','provider':'openai',"
+			     "'llm_model_name':'m','llm_base_url':'%s'}},'detach':true}", sim_url(sim)))), "task.id");
+	age_experiment("Old", 100);
+	age_experiment("Young", 89);
+	age_experiment("Touched", 100);
+	database_run(server, "UPDATE experiments SET updated_at = updated_at + %lld WHERE name = 'Touched'",
+		     (long long)(50 * DAY_USEC));
+	database_run(server, "UPDATE experiments SET updated_at = 0 WHERE name IN ('Rated', 'Live')");
+	age(rated, 100);
+	for (int i = 0; i < 30; i++)
+		age_experiment(text("Small %d", i), 91);
+	daemon_signal(server, SIGHUP); // it says the same
+	ck_assert_int_eq(daemon_stop(server), 0);
+	daemon_restart(server);
+	wire = daemon_connect(server);
+	await_log("removed 31 experiments that ended more than 90 days ago");
+	await_log("removed 31 tasks that ended more than 60 days ago");
+	experiments_must_be("Young Touched Rated Live ");
+	json_object_put(wire_refused(wire, "NotFound", "GetTask", "{'id':%lld}", (long long)old));
+	ck_assert_str_eq(at_text(task_get(wire, live), "status"), "STARTED");
+	while (database_int(server, "SELECT count(*) FROM responses WHERE run_id = (SELECT run_id FROM experiments"
+				    " WHERE name = 'Old')") > 0)
+		(void)poll(NULL, 0, 5);
+	ck_assert_uint_eq(json_object_array_length(list_all(wire, "ListResponses",
+			  "'experiment':{'name':'Rated'}")), 40);
+	ck_assert_uint_eq(at_count(wire_call(wire, "CheckStorage", "{}"), "problems"), 0);
+	json_object_put(wire_call(wire, "CancelTask", "{'id':%lld}", (long long)live));
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
+/* Calls are tasks without an experiment: what they asked and answered goes with them. No id comes again. */
+START_TEST(calls)
+{
+	int64_t ids[3], last;
+
+	begin("[queue]\ntask_retention_days = 10\n");
+	for (int i = 0; i < 3; i++) {
+		ids[i] = at_int(wire_call(wire, "Call", "{'messages':[{'role':'user','content':'hi'}]}"), "task.id");
+		age(ids[i], 11);
+	}
+	ck_assert_int_eq(daemon_stop(server), 0);
+	daemon_restart(server);
+	wire = daemon_connect(server);
+	/* The newest one stays. */
+	await_log("removed 2 tasks that ended more than 10 days ago");
+	ck_assert_int_eq(database_int(server, "SELECT count(*) FROM runs WHERE request IS NOT NULL"), 1);
+	ck_assert_int_eq(database_int(server, "SELECT count(*) FROM task_events WHERE task_id <> %lld",
+				      (long long)ids[2]), 0);
+	last = at_int(wire_call(wire, "Call", "{'messages':[{'role':'user','content':'hi'}]}"), "task.id");
+	ck_assert_int_gt(last, ids[2]);
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(on_demand, live_task, many_lines, retention, no_retention);
+	return RUN_SUITE(on_demand, live_task, many_lines, retention, no_retention, experiments, calls);
 }

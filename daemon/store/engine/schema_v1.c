@@ -393,7 +393,7 @@ static const char runs[] =
 	" source_experiment_id INTEGER," // an earlier one, whose answers are still to be taken over
 	" taken_over_responses INTEGER NOT NULL DEFAULT 0,"
 	" taken_over_ratings INTEGER NOT NULL DEFAULT 0,"
-	" task_id INTEGER REFERENCES tasks," // the latest
+	" task_id INTEGER," // the latest; it may be gone, where that is deleted
 	" results TEXT,"
 	" created_at INTEGER NOT NULL,"
 	" updated_at INTEGER NOT NULL,"
@@ -489,7 +489,7 @@ static const char tasks[] =
 	" suspect INTEGER NOT NULL DEFAULT 0," // times that the daemon went down while it ran beside
 	// others and recorded nothing, in a row; -1: it is tried by itself
 	" recorded_at_claim INTEGER NOT NULL DEFAULT 0,"
-	" retry_of INTEGER REFERENCES tasks,"
+	" retry_of INTEGER," // it may be gone
 	" sequence INTEGER NOT NULL,"
 	" last_event INTEGER NOT NULL DEFAULT 0," // its number
 	" error TEXT,"
@@ -513,6 +513,7 @@ static const char tasks[] =
 	/* Walked by id: whether somebody has seen how it ended, and for how long it is over. */
 	"CREATE INDEX tasks_ended ON tasks (owner_uid, id, last_event, finished_at)"
 	" WHERE finished_at IS NOT NULL;"
+	"CREATE INDEX tasks_retried ON tasks (retry_of) WHERE retry_of IS NOT NULL;"
 	/* At most one live task an experiment. */
 	"CREATE UNIQUE INDEX tasks_live ON tasks (experiment_id)"
 	" WHERE status IN ('PENDING', 'STARTED');"
