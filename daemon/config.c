@@ -82,7 +82,7 @@ static const struct config_key {
 	KEY("front", max_input_mib, 1, 65536, 64),
 	KEY("front", max_input_mib_per_user, 1, 65536, 16),
 	KEY("front", max_output_mib, 16, 65536, 128),
-	KEY("front", max_output_mib_per_user, 8, 65536, 32),
+	KEY("front", max_output_mib_per_user, 16, 65536, 32),
 	KEY("front", message_seconds, 1, 3600, 30),
 	KEY("front", output_stall_seconds, 1, 3600, 60),
 #undef PATH

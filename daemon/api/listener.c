@@ -44,14 +44,12 @@ bool listener_must_wait(struct listener *listener, int64_t took_usec)
 
 bool listener_may_read(struct listener *listener)
 {
-	struct user_charge *page = &listener->page;
+	bool may = user_take_part(&listener->page, listener->user, USER_OUTPUT, EVENTS_PAGE_BYTES,
+				  USER_OUTPUT_OF_EVENTS);
 
-	if (!user_take(page, listener->user, USER_OUTPUT, EVENTS_PAGE_BYTES + USER_OUTPUT_KEPT)) {
+	if (!may)
 		user_wait_for_slot(listener->user, USER_OUTPUT, &listener->room);
-		return false;
-	}
-	user_hold(page, listener->user, USER_OUTPUT, EVENTS_PAGE_BYTES);
-	return true;
+	return may;
 }
 
 void listener_has_read(struct listener *listener)

@@ -400,15 +400,24 @@ static void log_refusal(struct user *user, enum user_slot slot)
 		  (long long)users->limits.slots[slot].total);
 }
 
-bool user_take(struct user_charge *charge, struct user *user, enum user_slot slot, int64_t amount)
+bool user_take_part(struct user_charge *charge, struct user *user, enum user_slot slot,
+		    int64_t amount, int quarters)
 {
-	if (amount > charge->amount &&
-	    user->held[slot] + amount - charge->amount > share_of(user, slot)) {
+	int64_t share = share_of(user, slot);
+
+	if (user->held[slot] > charge->amount)
+		share = share * quarters / USER_OUTPUT_WHOLE;
+	if (amount > charge->amount && user->held[slot] + amount - charge->amount > share) {
 		log_refusal(user, slot);
 		return false;
 	}
 	user_hold(charge, user, slot, amount);
 	return true;
+}
+
+bool user_take(struct user_charge *charge, struct user *user, enum user_slot slot, int64_t amount)
+{
+	return user_take_part(charge, user, slot, amount, USER_OUTPUT_WHOLE);
 }
 
 void user_hold(struct user_charge *charge, struct user *user, enum user_slot slot, int64_t amount)

@@ -33,8 +33,11 @@ enum user_slot {
 	_USER_SLOT_MAX,
 };
 
-/* Of their output, that pages of lists and events leave for other replies. */
-#define USER_OUTPUT_KEPT (4 * 1024 * 1024)
+/* How many quarters of his output a user's pages may fill, so that other replies find room beside
+ * lists, and lists beside watches, that nobody reads. */
+#define USER_OUTPUT_OF_LISTS 3
+#define USER_OUTPUT_OF_EVENTS 2
+#define USER_OUTPUT_WHOLE 4
 
 struct user_limit {
 	int64_t total;
@@ -107,6 +110,9 @@ void user_introduce(struct user *user, struct user_waiter *waiter);
 /* Makes `amount` what the charge holds in all. False: it is more than the user's share, and the
  * charge is as it was. */
 bool user_take(struct user_charge *charge, struct user *user, enum user_slot slot, int64_t amount);
+/* The same where it may fill so many quarters of the share, unless nothing of it is held. */
+bool user_take_part(struct user_charge *charge, struct user *user, enum user_slot slot,
+		    int64_t amount, int quarters);
 /* The same for what is there already, whatever the limit. */
 void user_hold(struct user_charge *charge, struct user *user, enum user_slot slot, int64_t amount);
 void user_give_back(struct user_charge *charge);

@@ -120,7 +120,7 @@ static void begin(struct bus_request *request)
 	struct call *call;
 
 	if (!reply_expect(&request->expected, peer->principal.user, request->method,
-			  /* begins= */ true, &request->waiter))
+			  REPLY_BEGINS, &request->waiter))
 		return;
 	call = call_new(peer->bus->options.service);
 	if (!call) {

@@ -34,19 +34,25 @@ static struct service *service_of(const struct connection *connection)
 /* ---- Room for output ---- */
 
 /* Before a reply is asked for, so that what nobody reads is not made. */
-static bool expect_reply(struct connection *connection, const struct method *method, bool begins)
+static bool expect_reply(struct connection *connection, const struct method *method,
+			 enum reply_stage stage)
 {
-	return reply_expect(&connection->expected, connection->principal.user, method, begins,
+	return reply_expect(&connection->expected, connection->principal.user, method, stage,
 			    &connection->waiter);
 }
 
 bool connection_has_room(struct connection *connection)
 {
-	/* The page has come; the next one is asked for anew. */
-	if (connection->call && connection->call->method->replies == METHOD_REPLIES_PAGES)
+	bool has_unsent = output_size(&connection->output) > 0;
+
+	/* The page has come; the next one is asked for anew, and so is an event for a slow reader. */
+	if (connection->call &&
+	    (connection->call->method->replies == METHOD_REPLIES_PAGES ||
+	     (connection->call->method->replies == METHOD_REPLIES_EVENTS && has_unsent)))
 		user_give_back(&connection->expected);
 	return !connection->dead && output_is_low(&connection->output) && connection->call &&
-	       expect_reply(connection, connection->call->method, /* begins= */ false);
+	       expect_reply(connection, connection->call->method,
+			    has_unsent ? REPLY_LAGS : REPLY_GOES_ON);
 }
 
 /* ---- Events ---- */
@@ -163,7 +169,7 @@ void connection_call_ended(struct connection *connection)
 /* Takes what was decoded. */
 static void serve(struct connection *connection, struct decoded *decoded)
 {
-	if (connection->call || !expect_reply(connection, decoded->method, /* begins= */ true)) {
+	if (connection->call || !expect_reply(connection, decoded->method, REPLY_BEGINS)) {
 		connection->held = malloc(sizeof(*decoded));
 		if (connection->held) {
 			*connection->held = *decoded;

@@ -16,18 +16,21 @@ struct kept_reply {
 };
 
 bool reply_expect(struct user_charge *expected, struct user *user, const struct method *method,
-		  bool begins, struct user_waiter *waiter)
+		  enum reply_stage stage, struct user_waiter *waiter)
 {
 	bool is_page = method && method->replies == METHOD_REPLIES_PAGES;
-	int64_t bytes = is_page ? PAGE_BYTES_MAX : REPLY_BYTES;
+	bool is_event = method && method->replies == METHOD_REPLIES_EVENTS;
+	int quarters = is_page && stage == REPLY_BEGINS ? USER_OUTPUT_OF_LISTS :
+		       is_event && stage == REPLY_LAGS	? USER_OUTPUT_OF_EVENTS :
+							  USER_OUTPUT_WHOLE;
 
 	if (expected->amount)
 		return true;
-	if (!user_take(expected, user, USER_OUTPUT, is_page && begins ? bytes + USER_OUTPUT_KEPT : bytes)) {
+	if (!user_take_part(expected, user, USER_OUTPUT, is_page ? PAGE_BYTES_MAX : REPLY_BYTES,
+			    quarters)) {
 		user_wait_for_slot(user, USER_OUTPUT, waiter);
 		return false;
 	}
-	user_hold(expected, user, USER_OUTPUT, bytes);
 	return true;
 }
 

@@ -14,11 +14,16 @@
 
 struct loop;
 
+enum reply_stage {
+	REPLY_BEGINS,
+	REPLY_GOES_ON, // goes before those that have not begun
+	REPLY_LAGS, // goes on, and what was sent before has not been taken yet
+};
+
 /* Takes room for a method's reply before it is made, so that what nobody reads is not made; NULL: for
- * one of our own. A list that has begun goes before those that have not. False: the waiter is woken
- * when there may be some. */
+ * one of our own. False: the waiter is woken when there may be some. */
 bool reply_expect(struct user_charge *expected, struct user *user, const struct method *method,
-		  bool begins, struct user_waiter *waiter);
+		  enum reply_stage stage, struct user_waiter *waiter);
 
 struct reply {
 	unsigned references;

@@ -268,7 +268,7 @@ START_TEST(replies)
 	int64_t before;
 
 	/* What waits for its turn meanwhile has time. */
-	begin("max_output_mib_per_user = 12\nmessage_seconds = 600");
+	begin("max_output_mib_per_user = 16\nmessage_seconds = 600");
 	own = daemon_connect(server);
 	json_object_put(wire_call(own, "CreateCollection", "{'collection':{'name':'A'}}"));
 	for (int i = 0; i < ROWS; i++)

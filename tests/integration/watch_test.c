@@ -14,11 +14,12 @@
 static struct daemon *server;
 static struct sim *sim;
 
-/* Most items fail, and each failure is logged. There is room for few pages at a time. */
+/* Most items fail, and each failure is logged. There is room for few pages at a time, and time for
+ * those who have not read yet. */
 static int64_t begin(void)
 {
 	const struct daemon_options options = {
-		.config = "[front]\nmax_output_mib_per_user = 8\n",
+		.config = "[front]\nmax_output_mib_per_user = 16\noutput_stall_seconds = 3600\n",
 	};
 
 	sim = sim_start((const char *[]) { "--content_filter_rate=0.7", "--latency_seconds=0.002", NULL });
@@ -74,7 +75,7 @@ static char *listed_logs(int64_t id)
 
 START_TEST(many_watchers)
 {
-	enum { N = 60 };
+	enum { N = 80 };
 	struct wire *wires[N];
 	int64_t id = begin();
 	char *logs;

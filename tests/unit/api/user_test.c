@@ -96,6 +96,31 @@ START_TEST(a_charge_grows_and_shrinks)
 }
 END_TEST
 
+/* A list has room beside as many events as there may be, and other replies beside both. */
+START_TEST(a_part_of_the_share)
+{
+	struct user_charge events = { 0 }, list = { 0 }, other = { 0 };
+	struct user *user;
+
+	begin(TOTAL, 16);
+	user = user_of(service.users, 1000);
+	ck_assert(user_take(&other, user, USER_WATCHES, 1));
+	ck_assert(!user_take_part(&events, user, USER_WATCHES, 8, USER_OUTPUT_OF_EVENTS));
+	ck_assert(user_take_part(&events, user, USER_WATCHES, 7, USER_OUTPUT_OF_EVENTS));
+	ck_assert(!user_take_part(&list, user, USER_WATCHES, 5, USER_OUTPUT_OF_LISTS));
+	ck_assert(user_take_part(&list, user, USER_WATCHES, 4, USER_OUTPUT_OF_LISTS));
+	ck_assert(!user_take_part(&events, user, USER_WATCHES, 8, USER_OUTPUT_OF_EVENTS));
+	ck_assert(user_take(&other, user, USER_WATCHES, 5));
+	user_give_back(&other);
+	user_give_back(&events);
+	user_give_back(&list);
+	/* Who holds nothing is not kept waiting for a part. */
+	ck_assert(user_take_part(&events, user, USER_WATCHES, 16, USER_OUTPUT_OF_EVENTS));
+	user_give_back(&events);
+	end();
+}
+END_TEST
+
 struct waiting {
 	struct user_waiter waiter;
 	struct user_charge charge;
@@ -296,7 +321,7 @@ END_TEST
 int main(void)
 {
 	return RUN_TESTS(who_comes_late_finds_some, a_charge_grows_and_shrinks,
-			 who_is_short_is_woken, who_is_short_is_woken_by_a_higher_limit,
+			 a_part_of_the_share, who_is_short_is_woken, who_is_short_is_woken_by_a_higher_limit,
 			 turns_go_around, who_used_less_goes_first,
 			 a_turn_is_not_put_off, users_are_found_among_many);
 }
