@@ -306,14 +306,13 @@ static void store_default(const struct record_field *field, void *record)
 static int decode_array(struct decoder *decoder, const struct record_field *field,
 			json_object *json, void *record)
 {
-	bool integers = field->kind == FIELD_INT;
 	size_t n = json_object_array_length(json);
 	void *items;
 
 	if (decoder->source == FROM_CLIENT && (field->flags & FIELD_LENGTH) &&
 	    (n < field->length_low || n > field->length_high))
 		return refuse_constraint(decoder, field);
-	items = arena_array(decoder->arena, n, integers ? sizeof(int64_t) : sizeof(void *));
+	items = arena_array(decoder->arena, n, field_item_size(field));
 	if (!items)
 		return fault_oom(decoder->fault);
 	for (size_t i = 0; i < n; i++) {
@@ -327,8 +326,10 @@ static int decode_array(struct decoder *decoder, const struct record_field *fiel
 		if (r < 0)
 			return r;
 		path_pop(decoder, before);
-		if (integers)
+		if (field->kind == FIELD_INT)
 			((int64_t *) items)[i] = value.integer;
+		else if (field->kind == FIELD_FLOAT)
+			((double *) items)[i] = value.number;
 		else if (field->kind == FIELD_STRUCT)
 			((const void **) items)[i] = value.record;
 		else

@@ -83,6 +83,7 @@ static const char *noun(const struct record_field *field)
 		return "an object of strings";
 	if (field->container == FIELD_ARRAY)
 		return field->kind == FIELD_INT	     ? "an array of integers"
+		       : field->kind == FIELD_FLOAT  ? "an array of numbers"
 		       : field->kind == FIELD_STRING ? "an array of strings"
 						     : "an array of objects";
 	return nouns[field->kind];
@@ -142,15 +143,12 @@ json_object *json_raw(const char *text)
 	return json;
 }
 
-json_object *json_float(double value)
+void json_float_text(double value, char ret_text[static JSON_FLOAT_SIZE])
 {
-	char text[64];
-	char *end;
+	char *text = ret_text, *end;
 
-	if (!isfinite(value))
-		return NULL;
 	for (int digits = 15; digits <= 17; digits++) {
-		snprintf(text, sizeof(text), "%.*g", digits, value);
+		snprintf(text, JSON_FLOAT_SIZE, "%.*g", digits, value);
 		if (strtod(text, &end) == value)
 			break;
 	}
@@ -165,6 +163,15 @@ json_object *json_float(double value)
 	} else if (!strchr(text, 'e')) {
 		memcpy(text + n, ".0", 3);
 	}
+}
+
+json_object *json_float(double value)
+{
+	char text[JSON_FLOAT_SIZE];
+
+	if (!isfinite(value))
+		return NULL;
+	json_float_text(value, text);
 	return json_object_new_double_s(value, text);
 }
 

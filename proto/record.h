@@ -118,6 +118,9 @@ int record_encode_request(const struct record_type *type, const void *record,
 int record_to_text(const struct record_type *type, const void *record, enum record_sink sink,
 		   char **ret_text, size_t *ret_size);
 
+/* A deep copy, in the arena, of a record of this program's own size. -ENOMEM. */
+int record_copy(const struct record_type *type, const void *record, struct arena *arena, const void **ret_copy);
+
 /* How long its texts are, those of all records in it included: what its size may grow with. No item
  * of a list and no JSON value counts for less than VALUE_BYTES. */
 size_t record_text_bytes(const struct record_type *type, const void *record);

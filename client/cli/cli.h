@@ -213,6 +213,7 @@ int command_rate(struct cli *cli);
 int command_report(struct cli *cli);
 int command_ask(struct cli *cli);
 int command_chat(struct cli *cli);
+int command_embed(struct cli *cli);
 int command_template(struct cli *cli);
 int command_task_watch(struct cli *cli);
 int command_task_tune(struct cli *cli);

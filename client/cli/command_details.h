@@ -149,6 +149,16 @@ static const char chat_details[] =
 	"\n"
 	"Where the lines come from a file or a pipe, the first answer that fails ends it.";
 
+static const char embed_details[] =
+	"Prints the vector of each TEXT, or of each line of standard input, as a JSON array a line. The more\n"
+	"alike two texts are in meaning, the smaller is the angle between their vectors. With --json: the\n"
+	"events, one a line, then all that came of it.\n"
+	"\n"
+	"  elluminate embed 'A warm day' 'It is hot' --llm local-embeddings --purpose similarity\n"
+	"  elluminate embed --llm local-embeddings --dimensions 256 < lines.txt > vectors.jsonl\n"
+	"\n"
+	"Without --llm the built-in simulated model answers, unless `elluminate llm default` chose another.";
+
 static const char watch_details[] =
 	"With ID: until it ends. Without: a live view of all tasks that wait or run; q or Ctrl-C\n"
 	"leaves it. Where there is no terminal, or with --json, it prints what `elluminate\n"

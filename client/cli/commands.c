@@ -206,6 +206,8 @@ static const char make_fields[] =
 	"row_limit n_epochs llm_config rating_llm_config";
 static const char chat_fields[] =
 	"llm_config generation_params cost_limit priority time_limit_seconds";
+static const char embed_fields[] =
+	"llm_config dimensions purpose cost_limit priority time_limit_seconds detach";
 static const char again_fields[] = "detach cost_limit priority time_limit_seconds";
 static const char rate_fields[] =
 	"response_ids epoch criterion_set criteria rating_llm_config rating_mode max_connections cost_limit "
@@ -320,6 +322,8 @@ static const struct command fixed[] = {
 	  .method = "Call", .own_operands = true },
 	{ "chat", "[TEXT]", 0, 1, "talk with a model, line by line", chat_details, chat_options,
 	  command_chat, .method = "Call", .fields = chat_fields, .own_operands = true },
+	{ "embed", "[TEXT...]", 0, OPERANDS_MAX, "make vectors of texts", embed_details, NULL, command_embed,
+	  .method = "Embed", .fields = embed_fields, .own_operands = true },
 	{ "task watch", "[ID]", 0, 1, "follow a task until it ends, or all of them", watch_details,
 	  NULL, command_task_watch, .method = "WatchTask" },
 	{ "task logs", "ID", 1, 1, "print a task's log", NULL, logs_options, command_task_logs,

@@ -673,19 +673,45 @@ static int print_test(const struct ellu_test_result *test)
 	return 0;
 }
 
+/* A vector a line. */
+static int print_vectors(const struct ellu_embedding_result *embedding)
+{
+	if (output_is_json())
+		return cli_print_json(&ellu_embedding_result_type, embedding);
+	for (size_t i = 0; i < embedding->n_embeddings; i++) {
+		const struct ellu_embedding *each = embedding->embeddings[i];
+
+		for (size_t k = 0; k < each->n_vector; k++)
+			printf("%s%.15g", k == 0 ? "[" : ", ", each->vector[k]);
+		puts("]");
+	}
+	return 0;
+}
+
+static void tell_simulated(const struct follow *follow, const char *model)
+{
+	if (provider_is_simulated(model) && !follow->told_simulated)
+		cli_note(follow->cli, "Simulated: this answer comes from the built-in simulated model, not "
+				      "from a real one.");
+}
+
 int follow_print_answer(const struct follow *follow)
 {
+	const struct ellu_embedding_result *embedding = follow->result ? follow->result->embedding : NULL;
 	const struct ellu_call_result *call = follow->result ? follow->result->call : NULL;
 	const struct ellu_test_result *test = follow->result ? follow->result->test : NULL;
 	int status = 0;
 
 	if (test)
 		return print_test(test);
+	if (embedding) {
+		tell_simulated(follow, embedding->model);
+		return print_vectors(embedding);
+	}
 	if (call && output_is_json())
 		return cli_print_json(&ellu_call_result_type, call);
-	if (call && provider_is_simulated(call->model) && !follow->told_simulated)
-		cli_note(follow->cli, "Simulated: this answer comes from the built-in simulated model, not "
-				      "from a real one.");
+	if (call)
+		tell_simulated(follow, call->model);
 	if (call && call->text && !follow->told_last) {
 		print_text(call->text);
 		if (*call->text && call->text[strlen(call->text) - 1] != '\n')
@@ -702,7 +728,7 @@ static int print_outcome(struct cli *cli, const struct follow *follow)
 
 	if (follow->kept_present)
 		return print_present(follow->submission->method->reply, follow->kept_present);
-	if (follow->result && (follow->result->call || follow->result->test))
+	if (follow->result && (follow->result->call || follow->result->test || follow->result->embedding))
 		return follow_print_answer(follow);
 	if (follow->result && follow->result->generation)
 		return print_generation(cli, follow->result->generation);

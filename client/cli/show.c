@@ -96,6 +96,9 @@ static void print_struct(FILE *out, const struct record_type *type, const void *
 
 		if (result->call && result->call->text)
 			fputs(result->call->text, out);
+		else if (result->embedding)
+			fprintf(out, "%zu vectors of %lld numbers", result->embedding->n_embeddings,
+				(long long) result->embedding->dimensions);
 		else if (result->test)
 			fprintf(out, "%s, in %s", result->test->model,
 				duration_text(text, result->test->latency_seconds));
@@ -157,6 +160,8 @@ static void print_items(FILE *out, const struct record_field *field, const void 
 		fputs(i > 0 ? "\n" : "", out);
 		if (field->kind == FIELD_INT)
 			print_integer(out, field, ((const int64_t *) items)[i]);
+		else if (field->kind == FIELD_FLOAT)
+			print_float(out, field, ((const double *) items)[i]);
 		else
 			print_single(out, field, items[i]);
 	}

@@ -178,15 +178,6 @@ void allowance_status(const struct endpoint *endpoint, struct ellu_endpoint_stat
 
 /* ---- Of each call ---- */
 
-static size_t bytes_of(const struct llm_call *call)
-{
-	size_t bytes = call->system_message ? strlen(call->system_message) : 0;
-
-	for (size_t i = 0; i < call->n_messages; i++)
-		bytes += call->messages[i]->content ? strlen(call->messages[i]->content) : 0;
-	return bytes;
-}
-
 /* Whether what calls take of tokens matters there. */
 static bool counts_tokens(const struct endpoint *endpoint, const struct llm_target *target)
 {
@@ -215,7 +206,7 @@ void allowance_take(struct job *job)
 
 	job->tokens = 0;
 	if (counts_tokens(endpoint, target))
-		job->tokens = budget_estimate(&endpoint->budget, bytes_of(job->call),
+		job->tokens = budget_estimate(&endpoint->budget, target_asked_bytes(job->call),
 					      max_tokens ? *max_tokens : 0);
 	endpoint->tokens += (double)job->tokens;
 	job->tokens_before = tokens_of(job->call);
@@ -248,7 +239,7 @@ void allowance_settle(struct job *job, const struct attempt *attempt)
 	int64_t taken = tokens_of(job->call) - job->tokens_before, more;
 	bool refused = attempt->class == ATTEMPT_WAIT || !attempt->connected;
 
-	if (taken > 0)
+	if (taken > 0 && !job->call->embedding)
 		budget_learn(&endpoint->budget, known(job->call->output_tokens));
 	more = taken > 0 || refused ? taken - job->tokens : 0;
 	if (job->tokens == 0 || more == 0)

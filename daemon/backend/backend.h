@@ -45,6 +45,8 @@ struct llm_target *llm_target_unref(struct llm_target *target);
  * the part's field. */
 int llm_target_check(const struct llm_target *target, const struct ellu_message *const *messages,
 		     size_t n_messages, struct fault *fault);
+/* The most texts that one call may ask for the vectors of, or Unsupported: its provider makes none. */
+int llm_target_texts_max(const struct llm_target *target, size_t *ret_max, struct fault *fault);
 /* The id of its config, 0 where that costs nothing, and its model, which lives as long as it does. */
 int64_t llm_target_config(const struct llm_target *target, const char **ret_model);
 
@@ -57,6 +59,16 @@ enum llm_outcome {
 };
 
 struct llm_stream; // stream.h
+
+#define EMBEDDING_DIMENSIONS_MAX 4096 // of a vector; more is not taken
+
+/* Texts whose vectors are wanted. */
+struct llm_embedding {
+	const char *const *texts;
+	size_t n_texts;
+	const int64_t *dimensions; // or NULL: as many as the model makes
+	const char *purpose; // of enum EmbeddingPurpose, or NULL
+};
 
 struct llm_call {
 	struct message message;
@@ -74,6 +86,7 @@ struct llm_call {
 	const char *response_format; // a JSON schema object for the answer, or NULL
 	char idempotency_key[64]; // the same on each retry
 	struct llm_stream *stream; // to who reads the answer as it comes; or NULL
+	const struct llm_embedding *embedding; // asked for instead of an answer to messages; or NULL
 
 	/* What came back; strings lie in the arena. */
 	struct arena arena;
@@ -82,6 +95,8 @@ struct llm_call {
 	const char *text; // NULL: none; valid UTF-8 without NUL
 	const char *tool_calls; // JSON array of ToolCall, or NULL
 	const char *finish_reason; // or NULL
+	const double *vectors; // of the texts, one behind the other
+	size_t n_dimensions; // of each
 	int64_t replaced; // invalid sequences replaced by U+FFFD
 	int64_t input_tokens; // -1: unknown, here and below
 	int64_t output_tokens;

@@ -35,6 +35,7 @@ static void call_reset(struct llm_call *call)
 {
 	call->fault.code = 0;
 	call->text = call->tool_calls = call->finish_reason = NULL;
+	call->vectors = NULL;
 	call->replaced = 0;
 	call->input_tokens = call->output_tokens = call->reasoning_tokens = -1;
 	call->cached_tokens = -1;
@@ -199,8 +200,10 @@ static bool names_version(const char *url, size_t size)
 	return false;
 }
 
-static const char *advice(const struct llm_target *target, const struct attempt *attempt, size_t size)
+static const char *advice(const struct llm_call *call, const struct attempt *attempt, size_t size)
 {
+	const struct llm_target *target = call->target;
+	const char *url = target_url_of(call)->text;
 	static const char twice[] = "/chat/completions/chat/completions";
 
 	if (attempt->code == ELLU_E_BACKEND_AUTHENTICATION)
@@ -208,9 +211,9 @@ static const char *advice(const struct llm_target *target, const struct attempt 
 	if (attempt->status >= 500)
 		return "";
 	if (size >= sizeof(twice) - 1 &&
-	    memcmp(target->url + size - (sizeof(twice) - 1), twice, sizeof(twice) - 1) == 0)
+	    memcmp(url + size - (sizeof(twice) - 1), twice, sizeof(twice) - 1) == 0)
 		return " (leave /chat/completions out of llm_base_url)";
-	if (!*target->dialect->path || target->dialect->version_path || names_version(target->url, size))
+	if (!*target->dialect->path || target->dialect->version_path || names_version(url, size))
 		return "";
 	return " (most servers want /v1 at the end of llm_base_url)";
 }
@@ -219,17 +222,17 @@ static const char *advice(const struct llm_target *target, const struct attempt 
  * Says where that was; the URL's query may hold a key. */
 static void fail_with_place(struct job *job, const struct attempt *attempt)
 {
-	const struct llm_target *target = job->call->target;
-	size_t size = strcspn(target->url, "?");
+	const char *url = target_url_of(job->call)->text;
+	size_t size = strcspn(url, "?");
 
-	fault_set(&job->call->fault, attempt->code, "%d from %.*s: %s%s", attempt->status, (int)size,
-		  target->url, attempt->message, advice(target, attempt, size));
+	fault_set(&job->call->fault, attempt->code, "%d from %.*s: %s%s", attempt->status, (int)size, url,
+		  attempt->message, advice(job->call, attempt, size));
 }
 
 /* The simulated endpoint is nowhere. */
 static bool needs_place(const struct job *job, const struct attempt *attempt)
 {
-	if (!job->call->target->url)
+	if (!target_url_of(job->call)->text)
 		return false;
 	return attempt->code == ELLU_E_BACKEND_AUTHENTICATION || attempt->status == 404 ||
 	       attempt->status == 405 || attempt->status >= 500;
@@ -397,7 +400,7 @@ static bool change_form(struct job *job, const struct attempt *attempt)
 {
 	const struct dialect *dialect = job->call->target->dialect;
 
-	if (job->n_forms >= FORMS_MAX || !dialect->change_form ||
+	if (job->n_forms >= FORMS_MAX || !dialect->change_form || job->call->embedding ||
 	    llm_stream_is_settled(job->call->stream) ||
 	    !dialect->change_form(job->call, attempt->hint, &job->form, &job->endpoint->form))
 		return false;

@@ -110,6 +110,35 @@ static const char **contents_of(struct llm_call *call, size_t *ret_n)
 	return contents;
 }
 
+static void take_cost(struct llm_call *call)
+{
+	call->cost_nanodollars = target_cost(call->target, &(struct token_counts){
+		.input = call->input_tokens, .output = call->output_tokens });
+}
+
+static void answer_texts(struct llm_call *call, struct attempt *attempt)
+{
+	const struct llm_embedding *embedding = call->embedding;
+	const size_t n = embedding->dimensions ? (size_t)*embedding->dimensions : SIMULATED_DIMENSIONS;
+	double *vectors = arena_array(&call->arena, embedding->n_texts * n, sizeof(*vectors));
+
+	if (!vectors) {
+		attempt_fail(attempt, ATTEMPT_RETRY, "out of memory");
+		return;
+	}
+	call->input_tokens = call->output_tokens = 0;
+	for (size_t i = 0; i < embedding->n_texts; i++) {
+		simulated_vector(embedding->texts[i], call->target->simulated.seed, vectors + i * n, n);
+		call->input_tokens += simulated_tokens(embedding->texts[i]);
+	}
+	for (size_t i = 0; i < embedding->n_texts * n; i++)
+		vectors[i] = answer_rounded(vectors[i]);
+	call->vectors = vectors;
+	call->n_dimensions = n;
+	take_cost(call);
+	attempt->class = ATTEMPT_ANSWERED;
+}
+
 static void answer(struct job *job, struct attempt *attempt)
 {
 	struct llm_call *call = job->call;
@@ -128,8 +157,7 @@ static void answer(struct job *job, struct attempt *attempt)
 		return;
 	}
 	call->finish_reason = "stop";
-	call->cost_nanodollars = target_cost(call->target, &(struct token_counts){
-		.input = call->input_tokens, .output = call->output_tokens });
+	take_cost(call);
 	attempt->class = ATTEMPT_ANSWERED;
 }
 
@@ -144,8 +172,12 @@ void simulated_run(struct backend *backend)
 		if (!job)
 			return;
 		remove_due(job);
-		if (!make_fault(job, &attempt))
-			answer(job, &attempt);
+		if (!make_fault(job, &attempt)) {
+			if (job->call->embedding)
+				answer_texts(job->call, &attempt);
+			else
+				answer(job, &attempt);
+		}
 		job_attempted(job, &attempt);
 	}
 }

@@ -61,12 +61,13 @@ static bool set_constant_options(struct transfer *transfer)
 	       SET(CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES);
 }
 
-static bool set_target(struct transfer *transfer, struct llm_target *target, bool to_stream)
+static bool set_target(struct transfer *transfer, const struct llm_call *call)
 {
-	bool https = strncmp(target->url, "https:", 6) == 0;
-	bool elsewhere = to_stream && target->parsed_stream_url;
+	const struct target_url *url = target_url_of(call);
+	struct llm_target *target = call->target;
+	bool https = strncmp(url->text, "https:", 6) == 0;
 
-	if (transfer->target == target && transfer->to_stream == elsewhere)
+	if (transfer->target == target && transfer->url == url)
 		return true;
 	/* The built-in CA file cannot be set again other than by a reset. */
 	if (transfer->target && transfer->target->ca_file) {
@@ -76,15 +77,14 @@ static bool set_target(struct transfer *transfer, struct llm_target *target, boo
 	}
 	transfer->target = llm_target_unref(transfer->target);
 	/* Requests go by the parsed one; curl would parse the other one for each. */
-	if (!SET(CURLOPT_URL, elsewhere ? target->stream_url : target->url) ||
-	    !SET(CURLOPT_CURLU, elsewhere ? target->parsed_stream_url : target->parsed_url) ||
+	if (!SET(CURLOPT_URL, url->text) || !SET(CURLOPT_CURLU, url->parsed) ||
 	    !SET(CURLOPT_PROXY, target->proxy ? target->proxy : "") ||
 	    (target->ca_file && !SET(CURLOPT_CAINFO_BLOB, &target->ca)) ||
 	    !SET(CURLOPT_PIPEWAIT, https ? 1L : 0L) ||
 	    !SET(CURLOPT_CONNECTTIMEOUT_MS, (long)((target->connect_usec + 999) / 1000)))
 		return false;
 	transfer->target = llm_target_ref(target);
-	transfer->to_stream = elsewhere;
+	transfer->url = url;
 	transfer->sockets.plain = !https && !target->proxy;
 	return true;
 }
@@ -98,8 +98,7 @@ static struct curl_slist *sign(struct transfer *transfer, const struct job *job,
 	size_t n = 0;
 
 	buffer_clear(lines);
-	target->dialect->sign(target, transfer->to_stream ? target->stream_url : target->url, &job->body,
-			      clock_wall_usec(), lines);
+	target->dialect->sign(target, transfer->url->text, &job->body, clock_wall_usec(), lines);
 	if (lines->failed)
 		return NULL;
 	for (size_t at = 0; at < lines->size; at += strlen(lines->data + at) + 1) {
@@ -248,7 +247,7 @@ static bool begin(struct transfer *transfer, struct job *job)
 	transfer->total_usec = backend->now_usec + job->call->target->timeout_usec;
 	transfer->byte_usec = backend->now_usec;
 	deadline_set(&backend->deadlines, &transfer->deadline, transfer->total_usec);
-	return set_target(transfer, job->call->target, job->call->stream != NULL) && set_request(transfer, job) &&
+	return set_target(transfer, job->call) && set_request(transfer, job) &&
 	       multi_add(transfer->pool->multi, transfer->easy) >= 0;
 }
 
@@ -260,7 +259,10 @@ static void build_body(struct job *job)
 	if (target->structured_fixed)
 		job->form.structured_output = target->structured_output;
 	buffer_clear(&job->body);
-	target->dialect->request(job->call, &job->form, &job->body);
+	if (job->call->embedding)
+		target->dialect->embedding->request(job->call, &job->body);
+	else
+		target->dialect->request(job->call, &job->form, &job->body);
 }
 
 static void start(struct job *job)

@@ -43,7 +43,7 @@ struct transfer {
 	struct backend *backend;
 	struct job *job; // while busy
 	struct llm_target *target; // whose options the handle has, with a reference; or NULL
-	bool to_stream; // the address it has is the target's for streams
+	const struct target_url *url; // the target's that it has
 	struct curl_slist idempotency; // goes before the target's headers
 	char idempotency_line[sizeof(IDEMPOTENCY_HEADER) + 64];
 	struct curl_slist signed_lines[SIGNED_LINES_MAX]; // before that

@@ -241,20 +241,15 @@ static void on_ended(struct store_request *request)
 	queue_count_outstanding(queue, -1);
 }
 
-/* A deep copy, by way of JSON. */
+/* A deep copy of what can be told. */
 static int copy_record(const struct record_type *type, const void *record, struct arena *arena,
 		       const void **ret_copy)
 {
 	json_object *json = NULL;
-	struct fault fault;
-	void *copy = NULL;
 	int r = record_encode(type, record, TO_STORE, &json);
 
-	if (r == 0)
-		r = record_decode(type, json, FROM_DAEMON, "", arena, &copy, &fault);
 	json_object_put(json);
-	*ret_copy = copy;
-	return r;
+	return r < 0 ? r : record_copy(type, record, arena, ret_copy);
 }
 
 /* `error` and `result` are borrowed for the call. */

@@ -149,6 +149,7 @@ static const struct submission {
 } submissions[_METHOD_MAX] = {
 	[METHOD_ADD_EPOCHS] = { epochs_add },
 	[METHOD_CALL] = { job_submit, call_submit_lane, TASK_KIND_CALL },
+	[METHOD_EMBED] = { job_submit, embed_submit_lane, TASK_KIND_EMBEDDING },
 	[METHOD_GENERATE_CRITERIA] = { job_submit, .kind = TASK_KIND_GENERATION },
 	[METHOD_GENERATE_TEMPLATE_VARIABLES] = { job_submit, .kind = TASK_KIND_GENERATION },
 	[METHOD_GET_OR_GENERATE_CRITERIA] = { criteria_submit, .kind = TASK_KIND_GENERATION },

@@ -31,14 +31,13 @@ struct call_run {
 	struct run_call asking;
 	size_t bytes; // of RUN_ITEMS
 	struct run_spend spend; // of the last answer; what came before is recorded already
-	struct llm_call total; // what all answers took
+	struct run_total total; // what all answers took
 	bool asked_again;
 	int64_t n_rounds; // with tools
 	struct tool_round round; // the one that is waited for, while `n_left`
 	struct event *tool_timer; // NULL: it never waited
 	bool complete; // nothing is to be asked any more
 	struct ellu_call_result result; // of the last answer
-	struct ellu_usage usage; // of `result`
 	struct ellu_test_result test; // what is told of it, when it is one
 };
 
@@ -184,8 +183,7 @@ static void start(struct run *base)
 {
 	struct call_run *run = (struct call_run *)base;
 
-	run->total.input_tokens = run->total.output_tokens = run->total.reasoning_tokens = -1;
-	run->total.cached_tokens = run->total.cost_nanodollars = -1;
+	run->total = RUN_TOTAL_NONE;
 	run->load.task_id = base->task.task_id;
 	run_expect(base, &run->load.request, on_loaded);
 	store_run_load(base->host.store, &run->load);
@@ -228,43 +226,23 @@ static void failed(struct run_call *asking)
 	run_fail(asking->run, &asking->call.fault);
 }
 
-static const int64_t *known(struct arena *arena, int64_t value)
-{
-	return value < 0 ? NULL : arena_int(arena, value);
-}
-
-static void add_usage(struct llm_call *total, const struct llm_call *call)
-{
-	usage_add(&total->input_tokens, call->input_tokens);
-	usage_add(&total->output_tokens, call->output_tokens);
-	usage_add(&total->reasoning_tokens, call->reasoning_tokens);
-	usage_add(&total->cached_tokens, call->cached_tokens);
-	usage_add(&total->cost_nanodollars, call->cost_nanodollars);
-	total->attempts += call->attempts;
-	total->duration_usec += call->duration_usec;
-}
-
 static int take_result(struct call_run *run)
 {
-	const struct llm_call *call = &run->asking.call, *total = &run->total;
+	const struct llm_call *call = &run->asking.call;
 	struct arena *arena = &run->base.arena;
 
-	add_usage(&run->total, call);
+	run_total_add(&run->total, call);
 	run->result = ELLU_RECORD(struct ellu_call_result);
 	if (record_list_from_text(&ellu_tool_call_type, call->tool_calls, FROM_STORE, arena,
 				  &run->result.tool_calls, &run->result.n_tool_calls) < 0)
 		return -ENOMEM;
 	run->result.text = call->text;
 	run->result.finish_reason = call->finish_reason;
-	run->result.attempts = total->attempts;
-	run->result.duration_seconds = (double)total->duration_usec / USEC_PER_SEC;
-	run->usage = ELLU_RECORD(struct ellu_usage);
-	run->usage.input_tokens = known(arena, total->input_tokens);
-	run->usage.output_tokens = known(arena, total->output_tokens);
-	run->usage.reasoning_tokens = known(arena, total->reasoning_tokens);
-	run->usage.cached_tokens = known(arena, total->cached_tokens);
-	run->result.usage = &run->usage;
-	run->result.cost = known(arena, total->cost_nanodollars);
+	run->result.attempts = run->total.attempts;
+	run->result.duration_seconds = (double)run->total.duration_usec / USEC_PER_SEC;
+	run->result.usage = run_total_usage(&run->total, arena, &run->result.cost);
+	if (!run->result.usage)
+		return -ENOMEM;
 	run->result.model = run->load.ret_spec->config->llm_model_name;
 	run->test = ELLU_RECORD(struct ellu_test_result);
 	run->test.model = run->result.model;

@@ -335,6 +335,40 @@ uint32_t run_messages_hash(const struct ellu_message *const *messages, size_t n_
 	return (uint32_t)hash;
 }
 
+/* ---- What answers took ---- */
+
+void run_total_add(struct run_total *total, const struct llm_call *call)
+{
+	usage_add(&total->input_tokens, call->input_tokens);
+	usage_add(&total->output_tokens, call->output_tokens);
+	usage_add(&total->reasoning_tokens, call->reasoning_tokens);
+	usage_add(&total->cached_tokens, call->cached_tokens);
+	usage_add(&total->cost_nanodollars, call->cost_nanodollars);
+	total->attempts += call->attempts;
+	total->duration_usec += call->duration_usec;
+}
+
+static const int64_t *known(struct arena *arena, int64_t value)
+{
+	return value < 0 ? NULL : arena_int(arena, value);
+}
+
+const struct ellu_usage *run_total_usage(const struct run_total *total, struct arena *arena,
+					 const int64_t **ret_cost)
+{
+	struct ellu_usage *usage = arena_alloc(arena, sizeof(*usage));
+
+	if (!usage)
+		return NULL;
+	*usage = ELLU_RECORD(struct ellu_usage);
+	usage->input_tokens = known(arena, total->input_tokens);
+	usage->output_tokens = known(arena, total->output_tokens);
+	usage->reasoning_tokens = known(arena, total->reasoning_tokens);
+	usage->cached_tokens = known(arena, total->cached_tokens);
+	*ret_cost = known(arena, total->cost_nanodollars);
+	return usage;
+}
+
 /* ---- Caps ---- */
 
 int run_lower_cap(int cap, int other)

@@ -163,6 +163,19 @@ bool route_has_room(const struct run *run, const struct route *route);
 
 /* The lower of two caps, of which 0 is none. */
 int run_lower_cap(int cap, int other);
+/* What several answers took together; tokens and cost are -1 while nothing is known. */
+struct run_total {
+	int64_t input_tokens, output_tokens, reasoning_tokens, cached_tokens;
+	int64_t cost_nanodollars;
+	int64_t attempts;
+	int64_t duration_usec;
+};
+#define RUN_TOTAL_NONE ((struct run_total){ -1, -1, -1, -1, -1, 0, 0 })
+void run_total_add(struct run_total *total, const struct llm_call *call);
+/* As it is told, in the arena, or NULL. *ret_cost is NULL where it is unknown. */
+const struct ellu_usage *run_total_usage(const struct run_total *total, struct arena *arena,
+					 const int64_t **ret_cost);
+
 /* How many calls by a config the run may have in flight. */
 int run_cap_of(const struct run *run, const struct ellu_llm_config *config);
 /* Whether one of the configs (NULL: none) says what its calls cost. */

@@ -126,8 +126,7 @@ static void parse_type(struct lexer *lexer, struct idl_field *field)
 		idl_die(field->file, field->line, "unknown type '%s'", word);
 	field->type_name = word;
 	if ((field->container == IDL_MAP && field->kind != IDL_STRING) ||
-	    (field->container == IDL_ARRAY &&
-	     (field->kind == IDL_BOOL || field->kind == IDL_FLOAT)))
+	    (field->container == IDL_ARRAY && field->kind == IDL_BOOL))
 		idl_die(field->file, field->line, "no C form for a container of '%s'", word);
 }
 

@@ -26,29 +26,42 @@ static bool ends_in(struct span path, const char *end)
 	return path.size > size && memcmp(path.data + path.size - size, end, size) == 0;
 }
 
+/* What is before the end, with the model's name at its own end. */
+static bool find_model(struct span path, const char *end, struct chat_wanted *wanted)
+{
+	const char *slash;
+
+	if (!end || !ends_in(path, end))
+		return false;
+	path.size -= strlen(end);
+	slash = memrchr(path.data, '/', path.size);
+	wanted->model = (struct span) { slash + 1, (size_t) (path.data + path.size - slash) - 1 };
+	return true;
+}
+
+/* Whether the request is for the dialect, and what it then wants. */
+static bool is_for(const struct chat_dialect *dialect, struct span path, struct chat_wanted *wanted)
+{
+	const struct chat_vectors_form *vectors = dialect->vectors;
+	const size_t size = strlen(dialect->path);
+
+	*wanted = (struct chat_wanted) { .dialect = dialect };
+	if (!dialect->end) {
+		wanted->vectors = vectors && span_is(path, vectors->path);
+		return wanted->vectors || span_is(path, dialect->path);
+	}
+	if (path.size <= size || memcmp(path.data, dialect->path, size) != 0)
+		return false;
+	wanted->stream = find_model(path, dialect->stream_end, wanted);
+	wanted->vectors = vectors && find_model(path, vectors->end, wanted);
+	return wanted->stream || wanted->vectors || find_model(path, dialect->end, wanted);
+}
+
 bool chat_find(struct span path, struct chat_wanted *ret_wanted)
 {
-	for (size_t i = 0; i < sizeof(dialects) / sizeof(*dialects); i++) {
-		const struct chat_dialect *dialect = dialects[i];
-		const size_t size = strlen(dialect->path);
-		const char *slash;
-		bool stream;
-
-		*ret_wanted = (struct chat_wanted) { .dialect = dialect };
-		if (!dialect->end && span_is(path, dialect->path))
+	for (size_t i = 0; i < sizeof(dialects) / sizeof(*dialects); i++)
+		if (is_for(dialects[i], path, ret_wanted))
 			return true;
-		if (!dialect->end || path.size <= size || memcmp(path.data, dialect->path, size) != 0)
-			continue;
-		stream = dialect->stream_end && ends_in(path, dialect->stream_end);
-		if (!stream && !ends_in(path, dialect->end))
-			continue;
-		path.size -= strlen(stream ? dialect->stream_end : dialect->end);
-		slash = memrchr(path.data, '/', path.size);
-		ret_wanted->model = (struct span) { slash + 1,
-						    (size_t) (path.data + path.size - slash) - 1 };
-		ret_wanted->stream = stream;
-		return true;
-	}
 	return false;
 }
 
@@ -123,7 +136,10 @@ bool chat_request_parse(struct span body, const struct chat_wanted *wanted,
 			struct chat_request *ret_request, struct bytes *error)
 {
 	struct json_tokener *tokener = must_have(json_tokener_new_ex(DEPTH_MAX));
-	struct chat_request request = { .dialect = wanted->dialect, .stream = wanted->stream };
+	struct chat_request request = { .dialect = wanted->dialect, .stream = wanted->stream,
+					.wants_vectors = wanted->vectors };
+	bool (*read)(struct chat_request *request, struct bytes *error) =
+		wanted->vectors ? wanted->dialect->vectors->read : wanted->dialect->read;
 
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
 	request.json = json_tokener_parse_ex(tokener, body.data ? body.data : "", (int) body.size);
@@ -138,7 +154,7 @@ bool chat_request_parse(struct span body, const struct chat_wanted *wanted,
 	request.model = chat_text_member(request.json, "model");
 	if (!request.model)
 		bytes_text(error, "you must provide a model parameter");
-	if (!request.model || !wanted->dialect->read(&request, error)) {
+	if (!request.model || !read(&request, error)) {
 		chat_request_done(&request);
 		return false;
 	}

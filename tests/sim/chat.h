@@ -35,6 +35,8 @@ struct chat_request {
 	enum chat_format format;
 	struct json_object *schema; /* NULL when none was sent */
 	const char *form_tool; /* whose arguments the answer is to be, or NULL */
+	bool wants_vectors; /* of the contents, instead of an answer */
+	int64_t n_dimensions; /* 0: as many as it makes */
 };
 
 enum chat_finish {
@@ -57,6 +59,26 @@ struct chat_answer {
 	bool usage;
 	int64_t input_tokens, output_tokens, cached_tokens;
 };
+
+/* The vectors of texts. */
+struct chat_vectors {
+	const char *model;
+	const char *const *texts;
+	size_t n_texts;
+	int64_t n_dimensions, seed;
+	bool usage;
+	int64_t input_tokens;
+};
+
+struct chat_vectors_form {
+	/* As those of a dialect: the whole path where that has no end, or the end behind its path. */
+	const char *path, *end;
+	bool (*read)(struct chat_request *request, struct bytes *error);
+	void (*write)(struct bytes *out, const struct chat_vectors *vectors);
+};
+
+extern const struct chat_vectors_form chat_vectors_bedrock, chat_vectors_cohere, chat_vectors_gemini,
+	chat_vectors_mistral, chat_vectors_openai, chat_vectors_vertex; /* chat_vectors.c */
 
 struct chat_problem {
 	int status;
@@ -89,6 +111,7 @@ struct chat_dialect {
 	/* Returns the status that it has there. */
 	int (*write_problem)(struct bytes *out, const struct chat_problem *problem);
 	void (*write_problem_header)(struct bytes *out, int status); /* or NULL */
+	const struct chat_vectors_form *vectors; /* NULL: it makes none */
 };
 
 extern const struct chat_dialect chat_openai, chat_azure, chat_mistral; /* chat_openai.c */
@@ -99,7 +122,7 @@ extern const struct chat_dialect chat_anthropic, chat_bedrock, chat_cohere, chat
 struct chat_wanted {
 	const struct chat_dialect *dialect;
 	struct span model; /* data is NULL: the body says */
-	bool stream;
+	bool stream, vectors;
 };
 
 /* False: nobody's requests come to that path. */

@@ -348,6 +348,7 @@ static bool authorised(const struct http_request *request, const char *key, stru
 
 const struct chat_dialect chat_bedrock = {
 	.path = "/model/",
+	.vectors = &chat_vectors_bedrock,
 	.end = "/converse",
 	.stream_end = "/converse-stream",
 	.stream_type = "application/vnd.amazon.eventstream",

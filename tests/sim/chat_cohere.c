@@ -209,6 +209,7 @@ static int write_problem(struct bytes *out, const struct chat_problem *problem)
 
 const struct chat_dialect chat_cohere = {
 	.path = "/v2/chat",
+	.vectors = &chat_vectors_cohere,
 	.no_schema = "response_format: json_schema is not supported with this model",
 	.read = read_request,
 	.write = write_answer,

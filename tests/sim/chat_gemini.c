@@ -212,6 +212,7 @@ static int write_problem(struct bytes *out, const struct chat_problem *problem)
 
 const struct chat_dialect chat_gemini = {
 	.path = "/v1beta/models/",
+	.vectors = &chat_vectors_gemini,
 	.end = ":generateContent",
 	.stream_end = ":streamGenerateContent",
 	.key_header = "x-goog-api-key",
@@ -226,6 +227,7 @@ const struct chat_dialect chat_gemini = {
 
 const struct chat_dialect chat_vertex = {
 	.path = "/v1/projects/",
+	.vectors = &chat_vectors_vertex,
 	.end = ":generateContent",
 	.stream_end = ":streamGenerateContent",
 	.no_schema = "Invalid JSON payload received. Unknown name \"responseJsonSchema\" at "

@@ -261,6 +261,7 @@ static void write_stream(struct bytes *out, const struct chat_answer *answer, bo
 
 const struct chat_dialect chat_openai = {
 	.path = "/v1/chat/completions",
+	.vectors = &chat_vectors_openai,
 	.read = read_request,
 	.write = write_answer,
 	.write_stream = write_stream,
@@ -270,6 +271,7 @@ const struct chat_dialect chat_openai = {
 const struct chat_dialect chat_azure = {
 	.path = "/openai/deployments/",
 	.end = "/chat/completions",
+	.vectors = &chat_vectors_openai,
 	.key_header = "api-key",
 	.wanted_parameter = "api-version=",
 	.read = read_request,
@@ -280,6 +282,7 @@ const struct chat_dialect chat_azure = {
 
 const struct chat_dialect chat_mistral = {
 	.path = "/mistral/v1/chat/completions",
+	.vectors = &chat_vectors_mistral,
 	.read = read_mistral,
 	.write = write_answer,
 	.write_stream = write_stream,

@@ -168,6 +168,25 @@ static void call_tool(const struct behaviour *behaviour, const struct chat_reque
 	answer->finish = CHAT_TOOLS;
 }
 
+static void make_vectors(const struct behaviour *behaviour, const struct chat_request *chat, enum fault fault,
+			 struct bytes *out)
+{
+	struct chat_vectors vectors = {
+		.model = chat->model,
+		.texts = chat->contents,
+		.n_texts = fault == FAULT_EMPTY ? 0 : chat->n_contents,
+		.n_dimensions = chat->n_dimensions ? chat->n_dimensions : SIMULATED_DIMENSIONS,
+		.seed = behaviour->seed,
+		.usage = !behaviour->no_usage,
+	};
+
+	for (size_t i = 0; i < vectors.n_texts; i++)
+		vectors.input_tokens += simulated_tokens(vectors.texts[i]);
+	chat->dialect->vectors->write(out, &vectors);
+	if (fault == FAULT_TRUNCATED_JSON)
+		out->size /= 2;
+}
+
 /* The body of a 200, as the fault wants it, in the form that was asked for. */
 static void make_body(const struct behaviour *behaviour, const struct chat_request *chat,
 		      uint64_t number, enum fault fault, struct bytes *out)
@@ -184,6 +203,10 @@ static void make_body(const struct behaviour *behaviour, const struct chat_reque
 
 	if (fault == FAULT_WRONG_JSON) {
 		bytes_text(out, "{\"result\":[1,2,3],\"choices\":\"none\"}");
+		return;
+	}
+	if (chat->wants_vectors) {
+		make_vectors(behaviour, chat, fault, out);
 		return;
 	}
 	make_text(behaviour, chat, number, &text, &answer);
@@ -381,7 +404,7 @@ void chat_reply_make(struct chat_reply *reply, const struct behaviour *behaviour
 		put(reply, 200, "application/json", "", (struct span) { body.data, body.size });
 	bytes_done(&body);
 	reply->correct = fault != FAULT_WRONG_JSON && fault != FAULT_TRUNCATED_JSON &&
-			 fault != FAULT_STREAM_ERROR;
+			 fault != FAULT_STREAM_ERROR && !(chat->wants_vectors && fault == FAULT_EMPTY);
 	if (fault == FAULT_STREAM_STALL)
 		reply->play = CHAT_PLAY_STALL;
 	if (fault == FAULT_SLOW_HEADER)

@@ -272,6 +272,7 @@ static void forget(struct llm_call *call)
 {
 	arena_done(&call->arena);
 	call->text = call->tool_calls = call->finish_reason = NULL;
+	call->vectors = NULL;
 	call->replaced = 0;
 }
 
@@ -399,16 +400,24 @@ void answer_done(struct answer *answer)
 
 void answer_end(struct answer *answer, char *body, size_t size)
 {
+	const struct dialect *dialect = answer->call->target->dialect;
+	bool embedding = answer->call->embedding;
+
 	if (!answer->framing) {
 		read_piece(answer, body, size, "the answer is not a JSON object",
-			   answer->call->target->dialect->whole);
+			   embedding ? dialect->embedding->whole : dialect->whole);
 	} else {
 		tool_calls_join(answer);
 		if (!answer->finish_reason)
 			answer_unusable(answer, "the answer's events end early");
 	}
+	if (embedding)
+		answer->tokens.output = 0;
 	take_usage(answer);
-	finish(answer);
+	if (embedding)
+		vectors_end(answer);
+	else
+		finish(answer);
 	if (answer->attempt->class != ATTEMPT_ANSWERED)
 		forget(answer->call);
 }

@@ -53,6 +53,10 @@ struct answer {
 	struct tool_piece *pieces; // of tool calls that come in some
 	size_t n_pieces;
 	size_t piece_bytes; // of their arguments
+	double *vectors; // in the call's arena, from the first one on; or NULL
+	size_t n_dimensions;
+	size_t n_vectors; // that came
+	bool *has_vector; // which; in the arena as well
 	bool has_text; // be it empty
 	bool refused;
 	bool unusable; // the attempt has failed
@@ -71,6 +75,12 @@ void answer_tool_call(struct answer *answer, struct json_value *id, struct json_
 /* A piece of the tool call with that number, of which id and name come once. */
 void answer_tool_piece(struct answer *answer, struct json_value *index, struct json_value *id,
 		       struct json_value *name, struct json_value *arguments);
+/* The vector of the text with that number, a list of numbers; text 0 is the first. */
+void answer_vector(struct answer *answer, size_t number, struct json_value *vector);
+/* A number of a vector, as all are kept. */
+double answer_rounded(double value);
+/* The vectors of all texts, a list of lists. */
+void answer_vectors(struct answer *answer, struct json_value *vectors);
 /* Why the text ends, or NULL: `stop`, `length`, `tool_calls`, `refusal`, or the provider's own
  * word. */
 void answer_finish_reason(struct answer *answer, const char *reason);
@@ -123,6 +133,8 @@ bool answer_has_room(struct answer *answer, size_t size);
 /* Those that came in pieces are whole. */
 void tool_calls_join(struct answer *answer);
 void tool_calls_done(struct answer *answer);
+/* All vectors are there: they are the call's. */
+void vectors_end(struct answer *answer);
 
 /* What a dialect finds in an error; strings or NULL. */
 struct refusal {

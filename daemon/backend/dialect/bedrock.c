@@ -471,6 +471,57 @@ static void refusal(struct json_value *json, struct refusal *refusal)
 	refusal->hint = hint_of(refusal);
 }
 
+/* ---- Vectors ---- */
+
+/* There is one way to ask for them for each who made a model: Amazon's own, and Cohere's. */
+static bool is_cohere(const struct llm_target *target)
+{
+	return strstr(target->model, "cohere.") != NULL;
+}
+
+static void put_input(const struct llm_call *call, struct buffer *body)
+{
+	const struct llm_embedding *embedding = call->embedding;
+	bool cohere = is_cohere(call->target);
+
+	buffer_text(body, cohere ? "{\"texts\":[" : "{\"inputText\":");
+	buffer_json(body, embedding->texts[0]);
+	if (cohere) {
+		buffer_text(body, "]");
+		media_put("input_type", cohere_input_type(embedding->purpose), body);
+	}
+	if (!embedding->dimensions)
+		return;
+	buffer_member(body, cohere ? "output_dimension" : "dimensions");
+	buffer_int(body, *embedding->dimensions);
+}
+
+static void request_vectors(const struct llm_call *call, struct buffer *body)
+{
+	put_input(call, body);
+	buffer_text(body, call->target->extra_json);
+	buffer_text(body, "}");
+}
+
+/* `{embedding, inputTextTokenCount}`; `{embeddings: [[…]]}` or `{embeddings: {float: [[…]]}}`. */
+static void read_vectors(struct json_value *json, struct answer *answer)
+{
+	struct json_value *list = json_member(json, "embeddings");
+
+	answer_usage(answer, json_member(json, "inputTextTokenCount"), NULL, NULL);
+	if (is_cohere(answer->call->target))
+		answer_vectors(answer, json_is(list, JSON_OBJECT) ? json_member(list, "float") : list);
+	else
+		answer_vector(answer, 0, json_member(json, "embedding"));
+}
+
+static const struct embedding_form vectors = {
+	.path = "/model/{model}/invoke",
+	.texts_max = 1,
+	.request = request_vectors,
+	.whole = read_vectors,
+};
+
 const struct dialect bedrock_dialects[] = {
 	{
 		.name = "bedrock",
@@ -488,6 +539,7 @@ const struct dialect bedrock_dialects[] = {
 		.event = event,
 		.refusal = refusal,
 		.change_form = request_step_down,
+		.embedding = &vectors,
 	},
 	{ 0 },
 };

@@ -25,6 +25,11 @@ enum field {
 	FIELD_TOOLS,
 	FIELD_TOOL_CHOICE,
 	FIELD_RESPONSE_FORMAT,
+	/* Of requests for vectors. */
+	FIELD_TEXTS,
+	FIELD_INPUT_TYPE,
+	FIELD_EMBEDDING_TYPES,
+	FIELD_DIMENSIONS,
 	_FIELD_MAX,
 };
 
@@ -43,6 +48,10 @@ static const char *const field_names[_FIELD_MAX] = {
 	[FIELD_TOOLS] = "tools",
 	[FIELD_TOOL_CHOICE] = "tool_choice",
 	[FIELD_RESPONSE_FORMAT] = "response_format",
+	[FIELD_TEXTS] = "texts",
+	[FIELD_INPUT_TYPE] = "input_type",
+	[FIELD_EMBEDDING_TYPES] = "embedding_types",
+	[FIELD_DIMENSIONS] = "output_dimension",
 };
 
 static void put_effort(const struct llm_target *target, const char *effort, struct buffer *body)
@@ -239,6 +248,53 @@ static void refusal(struct json_value *json, struct refusal *refusal)
 	refusal->hint = hint_of(refusal);
 }
 
+/* ---- Vectors ---- */
+
+const char *cohere_input_type(const char *purpose)
+{
+	static const struct answer_word words[] = {
+		{ ELLU_EMBEDDING_PURPOSE_DOCUMENT, "search_document" },
+		{ ELLU_EMBEDDING_PURPOSE_QUERY, "search_query" },
+		{ ELLU_EMBEDDING_PURPOSE_SIMILARITY, "clustering" }, // where no side is a query either
+		{ NULL, NULL },
+	};
+
+	return answer_word_of(words, purpose ? purpose : ELLU_EMBEDDING_PURPOSE_DOCUMENT);
+}
+
+static void request_vectors(const struct llm_call *call, struct buffer *body)
+{
+	const struct llm_embedding *embedding = call->embedding;
+	const struct llm_target *target = call->target;
+
+	buffer_text(body, "{");
+	request_text(target, FIELD_MODEL, target->model, body);
+	request_texts(target, FIELD_TEXTS, embedding->texts, embedding->n_texts, body);
+	request_text(target, FIELD_INPUT_TYPE, cohere_input_type(embedding->purpose), body);
+	if (request_begin(target, FIELD_EMBEDDING_TYPES, body))
+		buffer_text(body, "[\"float\"]");
+	request_int(target, FIELD_DIMENSIONS, embedding->dimensions, body);
+	buffer_text(body, target->extra_json);
+	buffer_text(body, "}");
+}
+
+/* `{embeddings: {float: [[…]]}, meta: {billed_units}}` */
+static void read_vectors(struct json_value *json, struct answer *answer)
+{
+	struct json_value *units = json_member(json_member(json, "meta"), "billed_units");
+
+	answer_usage(answer, json_member(units, "input_tokens"), NULL, NULL);
+	answer_vectors(answer, json_member(json_member(json, "embeddings"), "float"));
+}
+
+static const struct embedding_form vectors = {
+	.path = "/v2/embed",
+	.version_path = "/embed",
+	.texts_max = 96,
+	.request = request_vectors,
+	.whole = read_vectors,
+};
+
 const struct dialect cohere_dialects[] = {
 	{
 		.name = "cohere",
@@ -255,6 +311,7 @@ const struct dialect cohere_dialects[] = {
 		.event = event,
 		.refusal = refusal,
 		.change_form = request_step_down,
+		.embedding = &vectors,
 	},
 	{ 0 },
 };

@@ -30,6 +30,15 @@ enum transport_kind {
 	_TRANSPORT_MAX,
 };
 
+/* How vectors of texts are asked for. */
+struct embedding_form {
+	const char *path, *version_path; // as those of the dialect
+	size_t texts_max; // of a request
+	void (*request)(const struct llm_call *call, struct buffer *body);
+	/* Reads the whole answer, as `whole` of the dialect does. */
+	void (*whole)(struct json_value *json, struct answer *answer);
+};
+
 struct dialect {
 	const char *name; // the `provider` of configs
 	enum transport_kind transport;
@@ -81,6 +90,7 @@ struct dialect {
 	 * the refused one's. Optional: there is one form only. */
 	bool (*change_form)(const struct llm_call *call, enum error_hint hint,
 			    const struct request_form *used, struct request_form *form);
+	const struct embedding_form *embedding; // NULL: its provider makes no vectors
 };
 
 const struct dialect *dialect_find(const char *name); // or NULL

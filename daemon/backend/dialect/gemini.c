@@ -3,6 +3,8 @@
  * top of a request stands in its generationConfig; a tool's result goes by the tool's name; thoughts
  * are parts of an answer beside its text, and are counted beside it.
  */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/backend/dialect/dialect.h"
@@ -414,6 +416,122 @@ static void refusal(struct json_value *json, struct refusal *refusal)
 	refusal->hint = hint_of(refusal);
 }
 
+/* ---- Vectors ---- */
+
+static const char *task_type(const char *purpose)
+{
+	static const struct answer_word words[] = {
+		{ ELLU_EMBEDDING_PURPOSE_DOCUMENT, "RETRIEVAL_DOCUMENT" },
+		{ ELLU_EMBEDDING_PURPOSE_QUERY, "RETRIEVAL_QUERY" },
+		{ ELLU_EMBEDDING_PURPOSE_SIMILARITY, "SEMANTIC_SIMILARITY" },
+		{ ELLU_EMBEDDING_PURPOSE_CLASSIFICATION, "CLASSIFICATION" },
+		{ ELLU_EMBEDDING_PURPOSE_CLUSTERING, "CLUSTERING" },
+		{ NULL, NULL },
+	};
+
+	return answer_word_of(words, purpose);
+}
+
+static void put_dimensions(const struct llm_embedding *embedding, struct buffer *body)
+{
+	if (!embedding->dimensions)
+		return;
+	buffer_member(body, "outputDimensionality");
+	buffer_int(body, *embedding->dimensions);
+}
+
+static void request_vectors(const struct llm_call *call, struct buffer *body)
+{
+	const struct llm_embedding *embedding = call->embedding;
+	char *model = NULL;
+
+	if (asprintf(&model, "models/%s", call->target->model) < 0) {
+		body->failed = true;
+		return;
+	}
+	buffer_text(body, "{\"requests\":[");
+	for (size_t i = 0; i < embedding->n_texts; i++) {
+		request_element(body);
+		buffer_text(body, "{\"model\":");
+		buffer_json(body, model);
+		buffer_text(body, ",\"content\":{\"parts\":[");
+		put_text_part(embedding->texts[i], body);
+		buffer_text(body, "]}");
+		if (embedding->purpose)
+			media_put("taskType", task_type(embedding->purpose), body);
+		put_dimensions(embedding, body);
+		buffer_text(body, "}");
+	}
+	buffer_text(body, "]");
+	buffer_text(body, call->target->extra_json);
+	buffer_text(body, "}");
+	free(model);
+}
+
+/* `{embeddings: [{values}], usageMetadata}` */
+static void read_vectors(struct json_value *json, struct answer *answer)
+{
+	struct json_value *each;
+	size_t i = 0;
+
+	answer_usage(answer, json_member(json_member(json, "usageMetadata"), "promptTokenCount"), NULL, NULL);
+	JSON_EACH(each, json_member(json, "embeddings"))
+		answer_vector(answer, i++, json_member(each, "values"));
+}
+
+/* Of Vertex, some of whose models take one text at a time. */
+static void request_prediction(const struct llm_call *call, struct buffer *body)
+{
+	const struct llm_embedding *embedding = call->embedding;
+
+	buffer_text(body, "{\"instances\":[");
+	for (size_t i = 0; i < embedding->n_texts; i++) {
+		request_element(body);
+		buffer_text(body, "{\"content\":");
+		buffer_json(body, embedding->texts[i]);
+		if (embedding->purpose)
+			media_put("task_type", task_type(embedding->purpose), body);
+		buffer_text(body, "}");
+	}
+	buffer_text(body, "]");
+	if (embedding->dimensions) {
+		buffer_text(body, ",\"parameters\":{");
+		put_dimensions(embedding, body);
+		buffer_text(body, "}");
+	}
+	buffer_text(body, call->target->extra_json);
+	buffer_text(body, "}");
+}
+
+/* `{predictions: [{embeddings: {values, statistics: {token_count}}}]}` */
+static void read_prediction(struct json_value *json, struct answer *answer)
+{
+	struct json_value *each;
+	size_t i = 0;
+
+	JSON_EACH(each, json_member(json, "predictions")) {
+		struct json_value *made = json_member(each, "embeddings");
+
+		answer_usage(answer, json_member(json_member(made, "statistics"), "token_count"), NULL, NULL);
+		answer_vector(answer, i++, json_member(made, "values"));
+	}
+}
+
+static const struct embedding_form vectors = {
+	.path = "/v1beta/models/{model}:batchEmbedContents",
+	.version_path = "/models/{model}:batchEmbedContents",
+	.texts_max = 100,
+	.request = request_vectors,
+	.whole = read_vectors,
+};
+
+static const struct embedding_form vertex_vectors = {
+	.path = "/publishers/google/models/{model}:predict",
+	.texts_max = 1,
+	.request = request_prediction,
+	.whole = read_prediction,
+};
+
 #define GEMINI(NAME, ...)                                                                          \
 	{                                                                                          \
 		.name = (NAME), .fields = field_names, .n_fields = _FIELD_MAX,                     \
@@ -427,10 +545,11 @@ const struct dialect gemini_dialects[] = {
 	       .version_path = "/models/{model}:generateContent",
 	       .stream_path = "/v1beta/models/{model}:streamGenerateContent",
 	       .stream_version_path = "/models/{model}:streamGenerateContent",
-	       .key_header = "x-goog-api-key", .key_prefix = ""),
+	       .key_header = "x-goog-api-key", .key_prefix = "", .embedding = &vectors),
 	/* The base names project and location. */
 	GEMINI("vertex", .path = "/publishers/google/models/{model}:generateContent",
 	       .stream_path = "/publishers/google/models/{model}:streamGenerateContent",
-	       .key_header = "Authorization", .key_prefix = "Bearer "),
+	       .key_header = "Authorization", .key_prefix = "Bearer ",
+	       .embedding = &vertex_vectors),
 	{ 0 },
 };

@@ -28,11 +28,14 @@ enum field {
 	FIELD_TOOL_CHOICE,
 	FIELD_RESPONSE_FORMAT,
 	FIELD_STREAM_OPTIONS,
+	/* Of requests for vectors. */
+	FIELD_INPUT,
+	FIELD_DIMENSIONS,
 	_FIELD_MAX,
 };
 
-/* The same wherever this is spoken, but for one. */
-#define FIELD_NAMES(seed)                                                                          \
+/* The same wherever this is spoken, but for two. */
+#define FIELD_NAMES(seed, dimensions)                                                              \
 	{                                                                                          \
 		[FIELD_MODEL] = "model",                                                           \
 		[FIELD_MAX_TOKENS] = "max_tokens",                                                 \
@@ -51,10 +54,12 @@ enum field {
 		[FIELD_TOOL_CHOICE] = "tool_choice",                                               \
 		[FIELD_RESPONSE_FORMAT] = "response_format",                                       \
 		[FIELD_STREAM_OPTIONS] = "stream_options",                                         \
+		[FIELD_INPUT] = "input",                                                           \
+		[FIELD_DIMENSIONS] = (dimensions),                                                 \
 	}
 
-static const char *const field_names[_FIELD_MAX] = FIELD_NAMES("seed");
-static const char *const mistral_names[_FIELD_MAX] = FIELD_NAMES("random_seed");
+static const char *const field_names[_FIELD_MAX] = FIELD_NAMES("seed", "dimensions");
+static const char *const mistral_names[_FIELD_MAX] = FIELD_NAMES("random_seed", "output_dimension");
 
 static void put_params(const struct llm_target *target,
 		       const struct ellu_generation_params *params, bool completion_tokens,
@@ -375,6 +380,50 @@ static void refusal(struct json_value *json, struct refusal *refusal)
 	refusal->hint = hint_of(refusal);
 }
 
+/* ---- Vectors ---- */
+
+static void request_vectors(const struct llm_call *call, struct buffer *body)
+{
+	const struct llm_embedding *embedding = call->embedding;
+	const struct llm_target *target = call->target;
+
+	buffer_text(body, "{");
+	request_text(target, FIELD_MODEL, target->model, body);
+	request_texts(target, FIELD_INPUT, embedding->texts, embedding->n_texts, body);
+	request_int(target, FIELD_DIMENSIONS, embedding->dimensions, body);
+	buffer_text(body, target->extra_json);
+	buffer_text(body, "}");
+}
+
+/* `{data: [{index, embedding}], usage}`; some leave out the index. */
+static void read_vectors(struct json_value *json, struct answer *answer)
+{
+	struct json_value *usage = json_member(json, "usage"), *each;
+	size_t i = 0;
+
+	answer_usage(answer, json_member(usage, "prompt_tokens"), NULL, NULL);
+	if (json_member(json, "error")) {
+		answer_failed(answer, json);
+		return;
+	}
+	JSON_EACH(each, json_member(json, "data")) {
+		struct json_value *index = json_member(each, "index");
+		double number = json_is(index, JSON_NUMBER) ? json_number(index) : (double)i;
+
+		answer_vector(answer, number >= 0 && number < (double)SIZE_MAX ? (size_t)number : SIZE_MAX,
+			      json_member(each, "embedding"));
+		i++;
+	}
+}
+
+#define VECTORS_AT(PATH, ...)                                                                      \
+	&(const struct embedding_form)                                                             \
+	{                                                                                          \
+		.path = (PATH), .texts_max = 2048, .request = request_vectors,                     \
+		.whole = read_vectors, __VA_ARGS__                                                 \
+	}
+#define VECTORS .embedding = VECTORS_AT("/embeddings", )
+
 #define OPENAI(NAME, ...)                                                                          \
 	{                                                                                          \
 		.name = (NAME), .n_fields = _FIELD_MAX, .prepare = prepare, .request = request,    \
@@ -387,19 +436,21 @@ static void refusal(struct json_value *json, struct refusal *refusal)
 #define FILES .media = MEDIA_IMAGE_DATA | MEDIA_IMAGE_URL | MEDIA_DOCUMENT_DATA
 
 const struct dialect openai_dialects[] = {
-	OPENAI("openai", USUAL, NAMES, FILES),
+	OPENAI("openai", USUAL, NAMES, FILES, VECTORS),
 	OPENAI("azure", NAMES, FILES, .key_header = "api-key", .key_prefix = "",
 	       .path = "/openai/deployments/{model}/chat/completions",
-	       .version_path = "/chat/completions", .query = "api-version=2024-10-21"),
+	       .version_path = "/chat/completions", .query = "api-version=2024-10-21",
+	       .embedding = VECTORS_AT("/openai/deployments/{model}/embeddings",
+				       .version_path = "/embeddings")),
 	OPENAI("deepseek", USUAL, NAMES),
 	OPENAI("groq", USUAL, NAMES, IMAGES, .form = { .max_completion_tokens = true }),
-	OPENAI("litellm", USUAL, NAMES, FILES),
+	OPENAI("litellm", USUAL, NAMES, FILES, VECTORS),
 	OPENAI("mistral", USUAL, .fields = mistral_names, .any_tool = "any",
 	       .form = { .plain_stream = true },
-	       .media = MEDIA_IMAGE_DATA | MEDIA_IMAGE_URL | MEDIA_DOCUMENT_URL),
-	OPENAI("ollama", USUAL, NAMES, .media = MEDIA_IMAGE_DATA),
-	OPENAI("openrouter", USUAL, NAMES, FILES),
-	OPENAI("together", USUAL, NAMES, IMAGES),
-	OPENAI("xai", USUAL, NAMES, IMAGES, .form = { .max_completion_tokens = true }),
+	       .media = MEDIA_IMAGE_DATA | MEDIA_IMAGE_URL | MEDIA_DOCUMENT_URL, VECTORS),
+	OPENAI("ollama", USUAL, NAMES, .media = MEDIA_IMAGE_DATA, VECTORS),
+	OPENAI("openrouter", USUAL, NAMES, FILES, VECTORS),
+	OPENAI("together", USUAL, NAMES, IMAGES, VECTORS),
+	OPENAI("xai", USUAL, NAMES, IMAGES, VECTORS, .form = { .max_completion_tokens = true }),
 	{ 0 },
 };

@@ -61,6 +61,9 @@ bool request_begin_system(const struct llm_call *call, unsigned field, struct bu
  * waits while it is parsed: of what goes beyond `left` nothing is. */
 void request_arguments(const char *arguments, size_t *left, struct buffer *body);
 
+/* What Cohere calls a purpose of vectors, or none. */
+const char *cohere_input_type(const char *purpose);
+
 /* A dialect's change_form() where an endpoint that refuses a form of answer may know a lesser one. */
 bool request_step_down(const struct llm_call *call, enum error_hint hint,
 		       const struct request_form *used, struct request_form *form);

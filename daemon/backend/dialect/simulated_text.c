@@ -4,7 +4,9 @@
  */
 #include "daemon/backend/dialect/simulated_text.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +19,7 @@
 #define ANSWER_MAX 1024
 #define ITEMS_MAX 1000
 #define YES_SHARE 0.75
+#define VECTOR_STEPS 8
 #define GAP '~'
 
 static const char *const patterns[] = {
@@ -66,6 +69,35 @@ int64_t simulated_tokens(const char *text)
 		before = inside;
 	}
 	return (words * 4 + 2) / 3;
+}
+
+/* Each word moves the vector a few steps of its own. */
+void simulated_vector(const char *text, int64_t seed, double *ret_vector, size_t n)
+{
+	double length = 0;
+
+	for (size_t i = 0; i < n; i++)
+		ret_vector[i] = 0;
+	do {
+		size_t size = strcspn(text, " \t\n.,;:!?\"'()");
+		uint64_t state = (uint64_t) seed;
+
+		for (size_t i = 0; i < size; i++) {
+			char c = (char) tolower((unsigned char) text[i]);
+
+			state = hash_bytes(state, &c, 1);
+		}
+		for (int i = 0; i < VECTOR_STEPS; i++) {
+			double *at = &ret_vector[random_next(&state) % n];
+
+			*at += random_fraction(&state) + 0.5;
+		}
+		text += size + (text[size] != '\0');
+	} while (*text);
+	for (size_t i = 0; i < n; i++)
+		length += ret_vector[i] * ret_vector[i];
+	for (size_t i = 0; i < n; i++)
+		ret_vector[i] /= sqrt(length);
 }
 
 /* The last message that holds the marker, and where; NULL when none does. */

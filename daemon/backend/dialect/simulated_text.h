@@ -36,5 +36,10 @@ bool simulated_is_judge(const char *const *contents, size_t n_contents);
 /* Whether what it gives has the form that these messages state: a verdict, a score, or items. */
 bool simulated_has_form(const char *const *contents, size_t n_contents);
 
+#define SIMULATED_DIMENSIONS 256 // unless others are asked for
+
+/* The vector of a text, of length 1: the more words two texts share, the nearer are theirs. */
+void simulated_vector(const char *text, int64_t seed, double *ret_vector, size_t n);
+
 /* Roughly what a tokenizer would count. */
 int64_t simulated_tokens(const char *text);

@@ -295,7 +295,9 @@ static void take_limits(struct llm_target *target, const struct ellu_llm_config 
 /* Of a URL, where a key may stand; or NULL. */
 static const char *query_of(const struct llm_target *target)
 {
-	return target->url ? strchr(target->url, '?') : NULL;
+	const char *url = target->urls[URL_ANSWER].text;
+
+	return url ? strchr(url, '?') : NULL;
 }
 
 /* Ends included, so that texts cannot be shifted against each other. */
@@ -454,20 +456,34 @@ static bool add_query(CURLU *url, const char *query)
 	return curl_url_set(url, CURLUPART_QUERY, query, CURLU_APPENDQUERY) == CURLUE_OK;
 }
 
-/* Puts the dialect's path behind the base's own, and before its query. */
-static bool add_path(CURLU *url, const struct dialect *dialect, bool to_stream, const char *model,
-		     struct arena *arena)
+/* Of the dialect; NULL: it has none of its own for that. */
+static const char *path_of(const struct dialect *dialect, enum target_url_kind kind, bool behind_version)
 {
-	bool other = to_stream && dialect->stream_path;
-	const char *path = other ? dialect->stream_path : dialect->path;
-	const char *version_path = other ? dialect->stream_version_path : dialect->version_path;
-	bool has_version = version_path && ends_in_version(url);
+	const struct embedding_form *embedding = dialect->embedding;
 
-	path = name_model(has_version ? version_path : path, model, arena);
+	switch (kind) {
+	case URL_STREAM:
+		if (!dialect->stream_path)
+			return path_of(dialect, URL_ANSWER, behind_version);
+		return behind_version ? dialect->stream_version_path : dialect->stream_path;
+	case URL_EMBEDDING:
+		return behind_version ? embedding->version_path : embedding->path;
+	default:
+		return behind_version ? dialect->version_path : dialect->path;
+	}
+}
+
+/* Puts the dialect's path behind the base's own, and before its query. */
+static bool add_path(CURLU *url, const struct dialect *dialect, enum target_url_kind kind,
+		     const char *model, struct arena *arena)
+{
+	bool has_version = path_of(dialect, kind, true) && ends_in_version(url);
+	const char *path = name_model(path_of(dialect, kind, has_version), model, arena);
+
 	if (!has_version && dialect->query && !has_part(url, CURLUPART_QUERY) &&
 	    !add_query(url, dialect->query))
 		return false;
-	if (to_stream && dialect->stream_query && !add_query(url, dialect->stream_query))
+	if (kind == URL_STREAM && dialect->stream_query && !add_query(url, dialect->stream_query))
 		return false;
 	return path && (!*path || append_path(url, path, arena));
 }
@@ -486,10 +502,10 @@ static bool set_digits(CURLU *url, char *text)
 	return text && curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK;
 }
 
-static int make_url(struct llm_target *target, const char *base, bool to_stream, CURLU **ret_url,
-		    const char **ret_text, struct fault *fault)
+static int make_url(struct llm_target *target, const char *base, enum target_url_kind kind,
+		    struct fault *fault)
 {
-	CURLU *url = *ret_url = curl_url();
+	CURLU *url = target->urls[kind].parsed = curl_url();
 	char *text = NULL, *copy;
 
 	if (!url)
@@ -498,29 +514,37 @@ static int make_url(struct llm_target *target, const char *base, bool to_stream,
 	    !is_acceptable(url))
 		return fault_invalid(fault, "llm_config.llm_base_url",
 				     "an http or https URL without user, password and fragment");
-	if (add_path(url, target->dialect, to_stream, target->model, &target->arena) &&
+	if (add_path(url, target->dialect, kind, target->model, &target->arena) &&
 	    curl_url_get(url, CURLUPART_URL, &text, 0) == CURLUE_OK) {
 		copy = arena_strdup(&target->arena, text);
-		*ret_text = set_digits(url, copy) ? copy : NULL;
+		target->urls[kind].text = set_digits(url, copy) ? copy : NULL;
 	}
 	curl_free(text);
-	return *ret_text ? 0 : fault_oom(fault);
+	return target->urls[kind].text ? 0 : fault_oom(fault);
 }
 
 /* The addresses, and their origin. */
 static int make_urls(struct llm_target *target, const char *base, struct fault *fault)
 {
 	const struct dialect *dialect = target->dialect;
-	int r = make_url(target, base, /* to_stream= */ false, &target->parsed_url, &target->url,
-			 fault);
+	int r = make_url(target, base, URL_ANSWER, fault);
 
 	if (r >= 0 && (dialect->stream_path || dialect->stream_query))
-		r = make_url(target, base, /* to_stream= */ true, &target->parsed_stream_url,
-			     &target->stream_url, fault);
+		r = make_url(target, base, URL_STREAM, fault);
+	if (r >= 0 && dialect->embedding)
+		r = make_url(target, base, URL_EMBEDDING, fault);
 	if (r < 0)
 		return r;
-	target->origin = origin_of(target->parsed_url, &target->arena);
+	target->origin = origin_of(target->urls[URL_ANSWER].parsed, &target->arena);
 	return target->origin ? 0 : fault_oom(fault);
+}
+
+const struct target_url *target_url_of(const struct llm_call *call)
+{
+	const struct target_url *urls = call->target->urls;
+	enum target_url_kind kind = call->embedding ? URL_EMBEDDING : call->stream ? URL_STREAM : URL_ANSWER;
+
+	return urls[kind].text ? &urls[kind] : &urls[URL_ANSWER];
 }
 
 static int fill(struct llm_target *target, const struct ellu_llm_config *config,
@@ -605,8 +629,8 @@ struct llm_target *llm_target_unref(struct llm_target *target)
 	}
 	for (struct target_secret *secret = target->secrets; secret; secret = secret->next)
 		explicit_bzero(secret->text, secret->size);
-	curl_url_cleanup(target->parsed_url);
-	curl_url_cleanup(target->parsed_stream_url);
+	for (int i = 0; i < _URL_MAX; i++)
+		curl_url_cleanup(target->urls[i].parsed);
 	arena_done(&target->arena);
 	free(target);
 	return NULL;
@@ -699,15 +723,12 @@ static double add_part(int64_t *whole, int64_t part, int64_t price)
 #define ANSWER_TOKENS 512
 #define SHOWN_TOKENS 1000 // and of what is shown, an image or a document
 
-int64_t llm_call_estimate(const struct llm_call *call)
+size_t target_asked_bytes(const struct llm_call *call)
 {
-	const struct llm_target *target = call->target;
-	const int64_t *max_tokens = call->params && call->params->max_tokens ? call->params->max_tokens :
-									      target->params.max_tokens;
 	size_t bytes = call->system_message ? strlen(call->system_message) : 0;
-	struct token_counts tokens = { .output = max_tokens ? *max_tokens : ANSWER_TOKENS };
-	int64_t cost;
 
+	for (size_t i = 0; call->embedding && i < call->embedding->n_texts; i++)
+		bytes += strlen(call->embedding->texts[i]);
 	for (size_t i = 0; i < call->n_messages; i++) {
 		const struct ellu_message *message = call->messages[i];
 
@@ -716,8 +737,20 @@ int64_t llm_call_estimate(const struct llm_call *call)
 			bytes += message->parts[j]->text ? strlen(message->parts[j]->text) :
 							   SHOWN_TOKENS * TOKEN_BYTES;
 	}
-	tokens.input = (int64_t)(bytes / TOKEN_BYTES);
-	cost = target_cost(target, &tokens);
+	return bytes;
+}
+
+int64_t llm_call_estimate(const struct llm_call *call)
+{
+	const struct llm_target *target = call->target;
+	const int64_t *max_tokens = call->params && call->params->max_tokens ? call->params->max_tokens :
+									      target->params.max_tokens;
+	struct token_counts tokens = {
+		.input = (int64_t)(target_asked_bytes(call) / TOKEN_BYTES),
+		.output = call->embedding ? 0 : max_tokens ? *max_tokens : ANSWER_TOKENS,
+	};
+	int64_t cost = target_cost(target, &tokens);
+
 	return cost < 0 ? 0 : cost;
 }
 

@@ -41,6 +41,19 @@ struct target_secret {
 	struct target_secret *next;
 };
 
+/* What is asked for at an address of its own, where the dialect has one for it. */
+enum target_url_kind {
+	URL_ANSWER,
+	URL_STREAM,
+	URL_EMBEDDING,
+	_URL_MAX,
+};
+
+struct target_url {
+	const char *text; // NULL: there is no other than for an answer
+	CURLU *parsed; // the same
+};
+
 struct llm_target {
 	atomic_uint refs;
 	struct arena arena; // holds all texts below
@@ -48,10 +61,7 @@ struct llm_target {
 	const char *origin; // scheme, host and port; "simulated"
 	const char *model;
 	int64_t config_id; // 0: it costs nothing
-	const char *url;
-	CURLU *parsed_url; // the same
-	const char *stream_url; // where streams are asked for, if elsewhere; or NULL
-	CURLU *parsed_stream_url;
+	struct target_url urls[_URL_MAX]; // of the simulated one, none
 	char *key; // or NULL
 	struct curl_slist *headers; // may hold secrets
 	struct target_secret *secrets;
@@ -97,6 +107,9 @@ bool target_same_path(const struct llm_target *a, const struct llm_target *b);
 /* And to the same endpoint: so are the dialect, the key, wherever it stands, and the model. */
 bool target_same(const struct llm_target *a, const struct llm_target *b);
 
+/* Where the call goes. */
+const struct target_url *target_url_of(const struct llm_call *call);
+
 /* For dialects. A header of the target, its value in two parts; whether the config has its own. */
 int target_add_header(struct llm_target *target, const char *name, const char *prefix,
 		      const char *value);
@@ -120,6 +133,9 @@ struct token_counts {
 	int64_t cached; // of the input, read in the provider's cache
 	int64_t cache_write; // and put there
 };
+
+/* How long what the call asks is; what is shown counts as the text that takes as many tokens. */
+size_t target_asked_bytes(const struct llm_call *call);
 
 /* What it costs, at most INTEGER_MAX, or -1. */
 int64_t target_cost(const struct llm_target *target, const struct token_counts *tokens);

@@ -222,10 +222,19 @@ int job_submit(struct tx *tx, struct task_submit *op)
 	return r == 0 ? insert(job) : r < 0 ? r : 0;
 }
 
+static enum store_lane lane_of(const struct record_type *type, const void *arguments)
+{
+	return record_text_bytes(type, arguments) > CALL_AT_ONCE_BYTES ? STORE_SCAN : STORE_WRITE;
+}
+
 enum store_lane call_submit_lane(const void *arguments)
 {
-	return record_text_bytes(&ellu_call_request_type, arguments) > CALL_AT_ONCE_BYTES ? STORE_SCAN :
-											    STORE_WRITE;
+	return lane_of(&ellu_call_request_type, arguments);
+}
+
+enum store_lane embed_submit_lane(const void *arguments)
+{
+	return lane_of(&ellu_embed_request_type, arguments);
 }
 
 /* ---- Criteria, unless there are some ---- */

@@ -19,6 +19,7 @@ int task_retry(struct tx *tx, struct task_submit *op);
 int job_submit(struct tx *tx, struct task_submit *op); // of op->kind, whose item is the request
 int criteria_submit(struct tx *tx, struct task_submit *op); // GetOrGenerateCriteria
 enum store_lane call_submit_lane(const void *arguments);
+enum store_lane embed_submit_lane(const void *arguments);
 enum store_lane experiment_submit_lane(const void *arguments);
 enum store_lane rating_submit_lane(const void *arguments);
 /* Those that run nothing. */

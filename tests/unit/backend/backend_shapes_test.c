@@ -81,7 +81,7 @@ START_TEST(urls)
 		};
 		struct llm_target *target = test_target(&config);
 
-		ck_assert_str_eq(target->url, cases[i].url);
+		ck_assert_str_eq(target->urls[URL_ANSWER].text, cases[i].url);
 		llm_target_unref(target);
 	}
 }

@@ -265,7 +265,7 @@ START_TEST(anthropic_requests)
 	config.top_k = &top_k;
 	config.extra_body = "{\"thinking\": {\"type\": \"disabled\"}, \"stop_sequences\": []}";
 	call.target = make(&config);
-	ck_assert_str_eq(call.target->url, "http://host:81/v1/messages");
+	ck_assert_str_eq(call.target->urls[URL_ANSWER].text, "http://host:81/v1/messages");
 	call.plain = true;
 #define ANTHROPIC_MESSAGES                                                                         \
 	"\"messages\":[{\"role\":\"user\",\"content\":\"a \\\"b\\\"\"},{\"role\":\"assistant\","         \

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "daemon/backend/dialect/dialect.h"
+#include "daemon/backend/dialect/simulated_text.h"
 #include "proto/generated/interface.h"
 #include "proto/record.h"
 #include "tests/sim/chat.h"
@@ -172,10 +173,9 @@ static void check_requests(const char *file)
 		found = parsed(body.data, body.size);
 		expect_equal(file, name, member(wanted, "body"), found);
 		if (member(wanted, "url"))
-			ck_assert_str_eq(text_of(wanted, "url"), question.call.stream &&
-						question.target->stream_url ?
-					 question.target->stream_url : question.target->url);
-		let_sim_read(question.target->url, (struct span){ body.data, body.size }, name, &seen);
+			ck_assert_str_eq(text_of(wanted, "url"), target_url_of(&question.call)->text);
+		let_sim_read(question.target->urls[URL_ANSWER].text, (struct span){ body.data, body.size }, name,
+			     &seen);
 		ck_assert_uint_eq(seen.n_tools > 0, question.call.n_tools > 0);
 		ck_assert_int_eq(seen.format == CHAT_JSON_SCHEMA, question.call.response_format != NULL);
 		chat_request_done(&seen);
@@ -425,7 +425,7 @@ static void check_simulated(const char *file)
 	const struct chat_dialect *dialect;
 	struct chat_wanted wanted;
 
-	ck_assert(chat_find(span_of(strchr(strstr(target->url, "://") + 3, '/')), &wanted));
+	ck_assert(chat_find(span_of(strchr(strstr(target->urls[URL_ANSWER].text, "://") + 3, '/')), &wanted));
 	dialect = wanted.dialect;
 	for (int finish = CHAT_STOP; finish <= CHAT_TOOLS; finish++) {
 		for (int way = 0; way < 4; way++) {
@@ -462,6 +462,221 @@ static void check_simulated(const char *file)
 	json_object_put(golden);
 }
 
+/* ---- Vectors ---- */
+
+static const char vectors_key[] = "vectors";
+
+static struct llm_target *vectors_target(json_object *golden, json_object *wanted)
+{
+	struct ellu_llm_config config = ELLU_RECORD(struct ellu_llm_config);
+	struct llm_target *target;
+	struct fault fault = { 0 };
+
+	config.name = "c";
+	config.provider = text_of(golden, "provider");
+	config.llm_model_name = member(golden, "model") ? text_of(golden, "model") : "m";
+	config.llm_base_url = text_of(golden, "base");
+	config.api_key = KEY;
+	config.extra_body = text_of(wanted, "extra_body");
+	ck_assert_msg(llm_target_new(&config, &target, &fault) == 0, "%s", fault.message);
+	return target;
+}
+
+/* As many of the texts as go into one request. */
+static void ask_vectors(struct llm_target *target, const struct ellu_embed_request *request,
+			struct llm_embedding *embedding, struct llm_call *call)
+{
+	size_t max;
+	struct fault fault = { 0 };
+
+	ck_assert_int_eq(llm_target_texts_max(target, &max, &fault), 0);
+	*embedding = (struct llm_embedding){ request->texts, request->n_texts < max ? request->n_texts : max,
+					     request->dimensions, request->purpose };
+	*call = (struct llm_call){ .target = target, .embedding = embedding, .input_tokens = -1,
+				   .output_tokens = -1, .reasoning_tokens = -1, .cached_tokens = -1,
+				   .cost_nanodollars = -1 };
+}
+
+static json_object *read_vectors(struct llm_call *call, int status, char *body, size_t size)
+{
+	struct attempt attempt = { .status = status, .wait_usec = -1 };
+	json_object *result, *vectors;
+	struct json_reader reader = { 0 };
+	struct answer answer;
+
+	if (status >= 300) {
+		refusal_read(call->target, &reader, NULL, body, size, &attempt);
+	} else {
+		answer_begin(&answer, call, &reader, NULL, &attempt);
+		answer_end(&answer, body, size);
+		answer_done(&answer);
+	}
+	result = result_of(call, &attempt);
+	if (attempt.class == ATTEMPT_ANSWERED) {
+		vectors = json_object_new_array();
+		for (size_t i = 0; i < call->embedding->n_texts; i++) {
+			json_object *vector = json_object_new_array();
+
+			for (size_t k = 0; k < call->n_dimensions; k++)
+				json_object_array_add(vector, json_object_new_double(
+								      call->vectors[i * call->n_dimensions + k]));
+			json_object_array_add(vectors, vector);
+		}
+		json_object_object_add(result, vectors_key, vectors);
+	}
+	arena_done(&call->arena);
+	json_reader_done(&reader);
+	return result;
+}
+
+static const struct ellu_embed_request *embed_request(json_object *neutral, struct arena *arena)
+{
+	const char *text = json_object_to_json_string(neutral);
+	struct fault fault = { 0 };
+	void *record;
+
+	ck_assert_msg(record_from_text(&ellu_embed_request_type, text, strlen(text), FROM_CLIENT, arena,
+				       &record, &fault) >= 0, "%s", fault.message);
+	return record;
+}
+
+/* What the simulated endpoint makes of the request, and we of its answer. */
+static void ask_sim(const char *name, struct llm_call *call, struct span body, json_object *places)
+{
+	const char *url = call->target->urls[URL_EMBEDDING].text, *path = strchr(strstr(url, "://") + 3, '/');
+	const struct llm_embedding *embedding = call->embedding;
+	struct chat_vectors vectors = { .n_dimensions = 3, .usage = true, .input_tokens = 12 };
+	struct chat_request request;
+	struct chat_wanted wanted;
+	struct bytes error = { 0 }, answer = { 0 };
+	json_object *result, *json;
+
+	ck_assert_msg(chat_find((struct span){ path, strcspn(path, "?") }, &wanted) && wanted.vectors, "%s", url);
+	if (!chat_request_parse(body, &wanted, &request, &error))
+		ck_abort_msg("%s, %s: %.*s", url, name, (int)error.size, error.data);
+	ck_assert_uint_eq(request.n_contents, embedding->n_texts);
+	ck_assert_int_eq(request.n_dimensions, embedding->dimensions ? *embedding->dimensions : 0);
+	vectors.model = request.model;
+	vectors.texts = request.contents;
+	vectors.n_texts = request.n_contents;
+	wanted.dialect->vectors->write(&answer, &vectors);
+	json = parsed(answer.data, answer.size);
+	walk(json, "", places, url);
+	result = read_vectors(call, 200, answer.data, answer.size);
+	ck_assert_msg(member(result, vectors_key) != NULL, "%s", json_object_to_json_string(result));
+	for (size_t i = 0; i < embedding->n_texts; i++) {
+		json_object *vector = json_object_array_get_idx(member(result, vectors_key), i);
+		double expected[3];
+
+		simulated_vector(embedding->texts[i], 0, expected, 3);
+		for (size_t k = 0; k < 3; k++)
+			ck_assert_double_eq(json_object_get_double(json_object_array_get_idx(vector, k)),
+					    answer_rounded(expected[k]));
+	}
+	json_object_put(json);
+	json_object_put(result);
+	bytes_done(&answer);
+	chat_request_done(&request);
+}
+
+static void check_vector_requests(json_object *golden, json_object *questions)
+{
+	json_object *places = places_of(golden);
+
+	json_object_object_foreach(questions, name, neutral) {
+		json_object *wanted = member(member(golden, "requests"), name), *found;
+		struct llm_target *target = vectors_target(golden, wanted);
+		struct llm_embedding embedding;
+		struct buffer body = { 0 };
+		struct arena arena;
+		struct llm_call call;
+
+		arena_init(&arena);
+		ck_assert_msg(wanted != NULL, "%s lacks %s", text_of(golden, "provider"), name);
+		ask_vectors(target, embed_request(neutral, &arena), &embedding, &call);
+		target->dialect->embedding->request(&call, &body);
+		ck_assert(!body.failed);
+		found = parsed(body.data, body.size);
+		expect_equal(text_of(golden, "provider"), name, member(wanted, "body"), found);
+		if (member(wanted, "url"))
+			ck_assert_str_eq(text_of(wanted, "url"), target_url_of(&call)->text);
+		if (!member(wanted, "extra_body"))
+			ask_sim(name, &call, (struct span){ body.data, body.size }, places);
+		json_object_put(found);
+		buffer_done(&body);
+		llm_target_unref(target);
+		arena_done(&arena);
+	}
+	json_object_put(places);
+}
+
+static void check_vector_answers(json_object *golden, json_object *questions)
+{
+	struct llm_target *target = vectors_target(golden, NULL);
+	struct arena arena;
+	const struct ellu_embed_request *request;
+
+	arena_init(&arena);
+	request = embed_request(member(questions, "texts"), &arena);
+	json_object_object_foreach(member(golden, "answers"), name, answer) {
+		json_object *status = member(answer, "status"), *result;
+		struct llm_embedding embedding;
+		struct buffer body = { 0 };
+		struct llm_call call;
+
+		ask_vectors(target, request, &embedding, &call);
+		buffer_text(&body, json_object_to_json_string(member(answer, "body")));
+		result = read_vectors(&call, status ? json_object_get_int(status) : 200, body.data, body.size);
+		expect_equal(text_of(golden, "provider"), name, member(answer, "then"), result);
+		json_object_put(result);
+		buffer_done(&body);
+	}
+	arena_done(&arena);
+	llm_target_unref(target);
+}
+
+START_TEST(vectors)
+{
+	json_object *file = read_file(vectors_key), *all = member(file, "dialects");
+
+	for (size_t i = 0; i < json_object_array_length(all); i++) {
+		json_object *golden = json_object_array_get_idx(all, i);
+
+		check_vector_requests(golden, member(file, "questions"));
+		check_vector_answers(golden, member(file, "questions"));
+	}
+	json_object_put(file);
+}
+END_TEST
+
+/* A vector is no longer than it may be, whatever a provider sends. */
+START_TEST(a_long_vector)
+{
+	json_object *file = read_file(vectors_key);
+	json_object *golden = json_object_array_get_idx(member(file, "dialects"), 0), *result;
+	struct llm_target *target = vectors_target(golden, NULL);
+	struct buffer body = { 0 };
+	struct llm_embedding embedding;
+	struct llm_call call;
+	struct arena arena;
+
+	arena_init(&arena);
+	ask_vectors(target, embed_request(member(member(file, "questions"), "query"), &arena), &embedding, &call);
+	buffer_text(&body, "{\"data\":[{\"embedding\":[0");
+	for (int i = 0; i < EMBEDDING_DIMENSIONS_MAX; i++)
+		buffer_text(&body, ",0");
+	buffer_text(&body, "]}]}");
+	result = read_vectors(&call, 200, body.data, body.size);
+	ck_assert_str_eq(text_of(result, "class"), "item");
+	ck_assert_str_eq(text_of(result, "message"), "a vector: more than 4096 numbers");
+	json_object_put(result);
+	buffer_done(&body);
+	arena_done(&arena);
+	llm_target_unref(target);
+	json_object_put(file);
+}
+END_TEST
+
 #define EACH_FILE(name, check)                                                                     \
 	START_TEST(name)                                                                           \
 	{                                                                                          \
@@ -476,5 +691,5 @@ EACH_FILE(simulated, check_simulated)
 
 int main(void)
 {
-	return RUN_TESTS(requests, answers, simulated);
+	return RUN_TESTS(requests, answers, simulated, vectors, a_long_vector);
 }

@@ -38,7 +38,7 @@ START_TEST(targets)
 
 		config.llm_base_url = good[i].base;
 		target = make(&config);
-		ck_assert_str_eq(target->url, good[i].url);
+		ck_assert_str_eq(target->urls[URL_ANSWER].text, good[i].url);
 		ck_assert_str_eq(target->origin, good[i].origin);
 		llm_target_unref(target);
 	}
@@ -184,7 +184,7 @@ START_TEST(places_of_the_key)
 		config.extra_headers = &header;
 		config.n_extra_headers = 1;
 		target = make(&config);
-		ck_assert_str_eq(target->url, "http://host/ask/?v=1");
+		ck_assert_str_eq(target->urls[URL_ANSWER].text, "http://host/ask/?v=1");
 		ck_assert_msg(sends(target, cases[i].line), "%zu", i);
 		ck_assert_int_eq(sends(target, "Authorization: Bearer sk-0123456789"), cases[i].bearer);
 		target_redact(target, text, strlen(text));

@@ -315,6 +315,82 @@ START_TEST(floats)
 }
 END_TEST
 
+/* Written the quick way where that is exact, and read back as they were. */
+START_TEST(lists_of_numbers)
+{
+	static const double numbers[] = { 0, -0.0, 0.5, -0.25, 1e-9, -0.123456789, 999999.999999999, 1e6,
+					  1.0 / 3, 1e300, 0.1 + 0.2, 5e-324, 12345.000000001 };
+	struct ellu_embedding vector = ELLU_RECORD(struct ellu_embedding);
+	const struct ellu_embedding *read;
+	struct fault fault = { 0 };
+	struct arena arena;
+	void *record;
+	char *text;
+
+	arena_init(&arena);
+	vector.vector = numbers;
+	vector.n_vector = sizeof(numbers) / sizeof(*numbers);
+	ck_assert_int_eq(record_to_text(&ellu_embedding_type, &vector, TO_CLIENT, &text, NULL), 0);
+	ck_assert_str_eq(text, "{\"vector\":[0.0,-0.0,0.5,-0.25,0.000000001,-0.123456789,999999.999999999,1000000.0,"
+			       "0.3333333333333333,1e+300,0.30000000000000004,4.94065645841247e-324,"
+			       "12345.000000001]}");
+	ck_assert_int_eq(record_from_text(&ellu_embedding_type, text, strlen(text), FROM_CLIENT, &arena, &record,
+					  &fault), 0);
+	read = record;
+	ck_assert_uint_eq(read->n_vector, vector.n_vector);
+	for (size_t i = 0; i < vector.n_vector; i++)
+		ck_assert_double_eq(read->vector[i], numbers[i]);
+	free(text);
+	ck_assert_int_eq(record_from_text(&ellu_embedding_type, "{\"vector\":[1,\"2\"]}", 18, FROM_CLIENT, &arena,
+					  &record, &fault), ELLU_E_INVALID_PARAMETER);
+	ck_assert_str_eq(fault.field, "vector[1]");
+	arena_done(&arena);
+}
+END_TEST
+
+/* What a copy says is what the record did, and nothing of it is the record's. */
+START_TEST(copies)
+{
+	static const char *const texts[] = {
+		"{\"name\":\"c\",\"provider\":\"openai\",\"llm_model_name\":\"m\",\"extra_headers\":{\"a\":\"b\",\"c\":\"d\"},"
+		"\"max_connections\":3,\"timeout_seconds\":0.5,\"stop\":[\"x\",\"y\"],\"logprobs\":true,"
+		"\"price_input\":\"0.25\",\"custom\":{\"seed\":1}}",
+		"{\"role\":\"assistant\",\"parts\":[{\"text\":\"Hi\"},{\"image\":{\"url\":\"http://h/\"}}],"
+		"\"tool_calls\":[]}",
+	};
+	const struct record_type *const types[] = { &ellu_llm_config_type, &ellu_message_type };
+	struct ellu_embedding vector = ELLU_RECORD(struct ellu_embedding);
+	const double numbers[] = { 1, 2.5 };
+	const void *copy;
+	struct arena arena;
+
+	arena_init(&arena);
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+		struct fault fault = { 0 };
+		struct arena first;
+		char *before, *after;
+		void *record;
+
+		arena_init(&first);
+		ck_assert_msg(record_from_text(types[i], texts[i], strlen(texts[i]), FROM_DAEMON, &first, &record,
+					       &fault) == 0, "%s: %s", fault.field, fault.message);
+		ck_assert_int_eq(record_to_text(types[i], record, TO_DAEMON, &before, NULL), 0);
+		ck_assert_int_eq(record_copy(types[i], record, &arena, &copy), 0);
+		arena_done(&first);
+		ck_assert_int_eq(record_to_text(types[i], copy, TO_DAEMON, &after, NULL), 0);
+		ck_assert_str_eq(before, after);
+		free(before);
+		free(after);
+	}
+	vector.vector = numbers;
+	vector.n_vector = 2;
+	ck_assert_int_eq(record_copy(&ellu_embedding_type, &vector, &arena, &copy), 0);
+	ck_assert_ptr_ne(((const struct ellu_embedding *)copy)->vector, numbers);
+	ck_assert_double_eq(((const struct ellu_embedding *)copy)->vector[1], 2.5);
+	arena_done(&arena);
+}
+END_TEST
+
 static size_t allocations_left;
 
 static void *failing_malloc(size_t size)
@@ -355,5 +431,6 @@ END_TEST
 int main(void)
 {
 	return RUN_TESTS(decoding, nested_records, refusals, from_daemon, encoding,
-			 encoding_refusals, older_records, lists_of_counts, floats, out_of_memory);
+			 encoding_refusals, older_records, lists_of_counts, floats, lists_of_numbers,
+			 copies, out_of_memory);
 }

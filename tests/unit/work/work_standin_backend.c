@@ -43,6 +43,14 @@ int llm_target_check(const struct llm_target *target, const struct ellu_message 
 	return 0;
 }
 
+int llm_target_texts_max(const struct llm_target *target, size_t *ret_max, struct fault *fault)
+{
+	(void)target;
+	(void)fault;
+	*ret_max = 1;
+	return 0;
+}
+
 void llm_target_resume(struct llm_target *target, int64_t day, int64_t requests, int64_t tokens)
 {
 	(void)target;
