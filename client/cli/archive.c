@@ -39,9 +39,7 @@ struct archive {
 
 bool archive_is(const char *path)
 {
-	size_t size = path ? strlen(path) : 0;
-
-	return size > 4 && strcmp(path + size - 4, ".tar") == 0;
+	return path && text_ends(path, ".tar");
 }
 
 int members_copy(json_object *to, json_object *from, const char *members)

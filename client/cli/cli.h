@@ -91,6 +91,7 @@ struct arguments {
 	const char *name; // what is imported shall be called
 	bool keep;
 	bool force;
+	bool all;
 	const char *message; // of a prompt template
 	const char *system_message; // the same; and of a call
 	const char *schema; // a file

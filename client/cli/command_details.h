@@ -221,12 +221,24 @@ static const char archive_details[] =
 	"  elluminate export 'Haiku quality' -o haiku.tar\n"
 	"  elluminate import haiku.tar --project review\n"
 	"\n"
-	"A collection by itself: `elluminate collection export Topics -o topics.tar`.";
+	"A collection by itself: `elluminate collection export Topics -o topics.tar`.\n"
+	"\n"
+	"With -o FILE.jsonl or --format jsonl: for other programs, in the form of a log of OpenAI's evals.\n"
+	"With --all everything that you have, or that --project has, a line of JSON each: what type it is, of\n"
+	"which project, and the record. Keys are not in it. What is changed meanwhile may be there or not;\n"
+	"`elluminate backup` is of one moment.\n"
+	"\n"
+	"  elluminate export 'Haiku quality' -o haiku.jsonl\n"
+	"  elluminate export --all -o everything.jsonl";
 
 static const char promptfoo_details[] =
 	"An archive (FILE ends in .tar) is what `elluminate export` has written. What is there already is\n"
 	"used where it is the same, and never changed; after an end in the middle the same command goes\n"
 	"on. No model is asked.\n"
+	"\n"
+	"Of samples of OpenAI's evals (FILE ends in .jsonl, each line has `input` and perhaps `ideal`) it prints\n"
+	"an experiment file, or writes it with -o FILE: the inputs are conversations of a collection, and an\n"
+	"answer meets `ideal` when it begins with it, or with one of several.\n"
 	"\n"
 	"Of a configuration of promptfoo it prints an experiment file, or writes it with -o FILE; no\n"
 	"daemon is asked.\n"

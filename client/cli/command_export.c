@@ -1,10 +1,11 @@
-/* elluminate export: an experiment, or a collection, as an archive; see archive.h. */
+/* elluminate export: an experiment, or a collection, as an archive; see archive.h. As JSONL: export_lines.h. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/cli/archive.h"
 #include "client/cli/call.h"
+#include "client/cli/export_lines.h"
 #include "client/cli/output.h"
 #include "client/cli/tar.h"
 #include "proto/generated/interface.h"
@@ -405,7 +406,7 @@ static int export_experiment(struct export *export, json_object *experiment)
 	return status ? status : write_archive(export);
 }
 
-int command_export(struct cli *cli)
+static int export_archive(struct cli *cli)
 {
 	char cases[32], answers[32];
 	json_object *experiment = NULL;
@@ -431,6 +432,25 @@ int command_export(struct cli *cli)
 	json_object_put(experiment);
 	done(&export);
 	return status;
+}
+
+int command_export(struct cli *cli)
+{
+	const char *path = cli->arguments.output;
+
+	if (cli->arguments.all) {
+		if (cli->operand) {
+			cli_error("--all is of everything: expected no experiment");
+			return EXIT_USAGE;
+		}
+		return export_everything(cli);
+	}
+	if (!cli->operand) {
+		cli_error("expected an experiment, or --all");
+		return EXIT_USAGE;
+	}
+	return output.format == FORMAT_JSONL || (path && text_ends(path, ".jsonl")) ? export_evals(cli) :
+										      export_archive(cli);
 }
 
 int archive_export_collection(struct cli *cli)

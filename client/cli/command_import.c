@@ -219,15 +219,15 @@ static int write_file(const char *path, const char *text, bool over)
 	return r;
 }
 
-static int write_out(struct cli *cli, struct import *in)
+static int write_out(struct cli *cli, json_object *made, const struct complaint *complaint)
 {
 	const char *path = cli->arguments.output;
-	const char *text = json_object_to_json_string_ext(in->out, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+	const char *text = json_object_to_json_string_ext(made, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
 									   JSON_C_TO_STRING_NOSLASHESCAPE);
 	int r;
 
 	if (!text)
-		return cli_fail_file(-ENOMEM, in->complaint);
+		return cli_fail_file(-ENOMEM, complaint);
 	if (!path || strcmp(path, "-") == 0)
 		return cli_put_json(text);
 	r = write_file(path, text, cli->arguments.force);
@@ -255,7 +255,7 @@ static int import_promptfoo(struct cli *cli)
 	if (r == 0)
 		convert(&in, config);
 	r = r < 0 ? r : in.error;
-	status = r < 0 ? cli_fail_file(r, &complaint) : write_out(cli, &in);
+	status = r < 0 ? cli_fail_file(r, &complaint) : write_out(cli, in.out, &complaint);
 	for (struct test *test = in.tests; test; test = test->next)
 		json_object_put(test->row);
 	arena_done(&in.arena);
@@ -271,7 +271,20 @@ static int import_promptfoo(struct cli *cli)
 	return status;
 }
 
+static int import_evals(struct cli *cli)
+{
+	struct complaint complaint;
+	json_object *made = NULL;
+	int r = import_samples(cli->operand, &made, &complaint);
+	int status = r < 0 ? cli_fail_file(r, &complaint) : write_out(cli, made, &complaint);
+
+	json_object_put(made);
+	return status;
+}
+
 int command_import(struct cli *cli)
 {
-	return archive_is(cli->operand) ? archive_import(cli, cli->operand) : import_promptfoo(cli);
+	if (archive_is(cli->operand))
+		return archive_import(cli, cli->operand);
+	return text_ends(cli->operand, ".jsonl") ? import_evals(cli) : import_promptfoo(cli);
 }

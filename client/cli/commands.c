@@ -76,6 +76,8 @@ static const struct option columns_option = { "columns", "NAME:TYPE,...",
 					      "types of the columns of a new collection: text, json, category, "
 					      "conversation, raw_input", OPTION_TEXT, OWN(columns) };
 
+static const struct option all = { "all", NULL, "everything that there is, as JSONL", OPTION_FLAG, OWN(all) };
+static const struct option *const export_options[] = { &all, NULL };
 static const struct option *const backup_options[] = { &force, NULL };
 static const struct option *const import_options[] = { &columns_option, NULL };
 static const struct option *const run_options[] = { &dry_run, &fail_under, &fail_under_low, &fail_on_regression,
@@ -311,8 +313,8 @@ static const struct command fixed[] = {
 	  command_init, .method = NULL },
 	{ "schema", "", 0, 0, "print the JSON schema of experiment files, for editors", NULL, NULL,
 	  command_schema, .method = NULL },
-	{ "export", "EXPERIMENT", 1, 1, "write an experiment, and all that came of it, into an archive",
-	  archive_details, NULL, command_export, .method = "GetExperiment" },
+	{ "export", "[EXPERIMENT]", 0, 1, "write an experiment, and all that came of it, into an archive; or everything",
+	  archive_details, export_options, command_export, .method = "GetExperiment" },
 	{ "import", "FILE", 1, 1, "take in an archive, or make an experiment file of a promptfoo configuration",
 	  promptfoo_details, promptfoo_options, command_import, .method = NULL, .own_output = true },
 	{ "rate", "[EXPERIMENT]", 0, 1, "rate responses again, or by other criteria", rate_details,

@@ -160,3 +160,8 @@ json_object *import_config(struct import *in, const struct at *at, json_object *
 
 /* Cases, and criteria. */
 void import_tests(struct import *in, json_object *defaults, json_object *tests);
+
+/* ---- Samples of OpenAI's evals ---- */
+
+/* An experiment file of the samples at `path`, for the caller to put. -EINVAL with a complaint, -ENOMEM. */
+int import_samples(const char *path, json_object **ret_file, struct complaint *complaint);

@@ -59,6 +59,13 @@ bool text_is_listed(const char *list, const char *word)
 	return !list;
 }
 
+bool text_ends(const char *text, const char *with)
+{
+	size_t length = strlen(text), end = strlen(with);
+
+	return length > end && strcmp(text + length - end, with) == 0;
+}
+
 void text_flatten(char *text)
 {
 	for (char *c = text; *c; c++)

@@ -28,6 +28,9 @@ void text_escape(FILE *out, const char *text, const char *(*escape)(char c), boo
 /* One of the words in `list`, between which there are blanks; where it is NULL, any. */
 bool text_is_listed(const char *list, const char *word);
 
+/* Whether it ends so, and begins with something else. */
+bool text_ends(const char *text, const char *with);
+
 /* Makes a single line of it: control characters become blanks. */
 void text_flatten(char *text);
 

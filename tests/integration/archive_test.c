@@ -333,7 +333,83 @@ START_TEST(no_keys)
 }
 END_TEST
 
+/* ---- JSON a line, for other programs ---- */
+
+/* Each must be JSON; how many are of that type. */
+static unsigned n_lines(const char *path, const char *member, const char *type)
+{
+	char *content = file_read(path, NULL), *rest = content;
+	unsigned n = 0;
+
+	for (char *line; (line = strsep(&rest, "\n")) && *line;) {
+		json_object *json = json_must_parse(line);
+
+		n += type ? at_is(json, member, type) : at_has(json, member);
+		json_object_put(json);
+	}
+	free(content);
+	return n;
+}
+
+START_TEST(everything)
+{
+	const char *path;
+
+	begin();
+	path = dir_path(folder, "all.jsonl");
+	run_here(ROWS);
+	json_object_put(wire_call(wire, "CreateProject", "{'project':{'name':'Other'}}"));
+	json_object_put(wire_call(wire, "CreateCollection", "{'project':'Other','collection':{'name':'Far',"
+				  "'variables':[{'x':1}]}}"));
+	json_object_put(wire_call(wire, "CreateLLMConfig", "{'llm_config':{'name':'keyed','provider':'openai',"
+				  "'llm_model_name':'m','llm_base_url':'http://127.0.0.1:9/v1','api_key':'sk-hidden'}}"));
+	json_object_put(wire_call(wire, "NewPromptTemplateVersion", "{'prompt_template':{'name':'Haiku'},"
+				  "'messages':[{'role':'user','content':'Of {{topic}}.'}]}"));
+	COMMAND(here, 0, "export", "--all", "-o", path);
+	ck_assert_uint_eq(n_lines(path, "type", "export"), 1);
+	ck_assert_uint_eq(n_lines(path, "type", "project"), 2);
+	ck_assert_uint_eq(n_lines(path, "type", "prompt_template"), 2);
+	ck_assert_uint_eq(n_lines(path, "type", "template_variables"), ROWS + 1);
+	ck_assert_uint_eq(n_lines(path, "type", "response"), 2 * ROWS);
+	ck_assert_uint_eq(n_lines(path, "record.annotation", NULL), 1);
+	ck_assert_uint_eq(n_lines(path, "type", "experiment"), 1);
+	ck_assert_uint_eq(n_lines(path, "type", "task"), 1);
+	ck_assert_uint_gt(n_lines(path, "type", "task_log"), 0);
+	ck_assert_uint_gt(n_lines(path, "type", "llm_config"), 3);
+	ck_assert_uint_ge(n_lines(path, "project", "Other"), 2);
+	ck_assert_ptr_null(strstr(file_read(path, NULL), "sk-hidden"));
+	COMMAND(here, 0, "export", "--all", "--project", "Other", "-o", path);
+	ck_assert_uint_eq(n_lines(path, "type", "response"), 0);
+	ck_assert_uint_eq(n_lines(path, "type", "template_variables"), 1);
+	ASSERT_SAYS(COMMAND(here, 2, "export", "--all", "Haiku")->err, "expected no experiment");
+	ASSERT_SAYS(COMMAND(here, 2, "export")->err, "or --all");
+	end();
+}
+END_TEST
+
+START_TEST(evals_log)
+{
+	const char *path;
+	unsigned n;
+
+	begin();
+	path = dir_path(folder, "log.jsonl");
+	run_here(ROWS);
+	COMMAND(here, 0, "export", "Haiku", "-o", path);
+	ck_assert_uint_eq(n_lines(path, "spec.completion_fns.0", "s1"), 1);
+	ck_assert_uint_eq(n_lines(path, "final_report.accuracy", NULL), 1);
+	ck_assert_uint_eq(n_lines(path, "type", "sampling"), 2 * ROWS);
+	ck_assert_uint_eq(n_lines(path, "data.prompt.1.content", NULL), 2 * ROWS);
+	n = n_lines(path, "type", "match");
+	ck_assert_uint_gt(n, ROWS);
+	ck_assert_uint_eq(n_lines(path, "type", "metrics"), 2 * n);
+	ck_assert_uint_eq(n_lines(path, "created_by", "elluminate"), 2 * ROWS + 3 * n);
+	ASSERT_SAYS(COMMAND(here, 27, "export", "nothing", "-o", path)->err, "nothing");
+	end();
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(an_experiment, what_is_in_the_way, a_collection, killed_in_the_middle, hostile, no_keys);
+	return RUN_SUITE(an_experiment, what_is_in_the_way, a_collection, killed_in_the_middle, hostile, no_keys, everything, evals_log);
 }

@@ -144,7 +144,38 @@ START_TEST(refused)
 }
 END_TEST
 
+/* Samples of OpenAI's evals: conversations, or a text; one ideal answer, several, or none. */
+START_TEST(evals)
+{
+	struct command *command;
+	const char *path, *out;
+
+	begin();
+	path = dir_path(folder, "arithmetic.jsonl");
+	out = dir_path(folder, "out.json");
+	file_write(path, "{\"input\":[{\"role\":\"system\",\"content\":\"Be brief.\"},{\"role\":\"user\",\"content\":"
+			 "\"2+2=\"}],\"ideal\":\"4\"}\n{\"input\":\"Say (a.b) or c\",\"ideal\":[\"(a.b)\",\"c\"]}\n"
+			 "{\"input\":\"Say anything\"}\n");
+	COMMAND(server, 0, "import", path, "-o", out);
+	ASSERT_SAYS(file_read(out, NULL), "^(\\\\(a\\\\.b\\\\)|c)");
+	command = COMMAND(server, 0, "run", out);
+	ASSERT_SAYS(command->out, "3 responses, 3 ratings");
+	ASSERT_SAYS(COMMAND(server, 0, "import", path)->out, "\"kind\": \"regex\"");
+	file_write(path, "{\"input\":\"2+2=\",\"ideal\":[\"4\"]}\n{\"input\":\"1+1=\",\"ideal\":\"2\"}\n");
+	command = COMMAND(server, 0, "import", path);
+	ASSERT_SAYS(command->out, "starts_with");
+	ASSERT_SAYS(command->out, "\"ideal\": \"4\"");
+	file_write(path, "{\"input\":\"2+2=\"}\n{\"question\":\"1+1=\"}\n");
+	ASSERT_SAYS(COMMAND(server, 2, "import", path)->err, "arithmetic.jsonl:2: expected `input`");
+	file_write(path, "{\"input\":\"2+2=\",\"ideal\":4}\n");
+	ASSERT_SAYS(COMMAND(server, 2, "import", path)->err, "arithmetic.jsonl:1: expected `ideal`");
+	file_write(path, "");
+	ASSERT_SAYS(COMMAND(server, 2, "import", path)->err, "expected samples");
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(matrix, table, conversation, refused);
+	return RUN_SUITE(matrix, table, conversation, refused, evals);
 }
