@@ -163,12 +163,37 @@ static double deviation_of(const double *values, size_t n, double mean)
 	return n < 2 ? NAN : sqrt(spread / (double)(n - 1));
 }
 
-struct estimate paired_difference(const double *differences, size_t n, double confidence)
+/* Source: B. P. Welford, Technometrics 4 (1962). */
+void differences_add(struct differences *differences, double difference)
 {
-	double mean = mean_of(differences, n);
-	double error = deviation_of(differences, n, mean) / sqrt((double)n);
+	double from = difference - differences->mean;
 
-	return interval_of(mean, error, (int64_t)n, confidence);
+	differences->n++;
+	differences->n_up += difference > 0;
+	differences->n_down += difference < 0;
+	differences->mean += from / (double)differences->n;
+	differences->spread += from * (difference - differences->mean);
+}
+
+static double differences_deviation(const struct differences *differences)
+{
+	return differences->n < 2 ? NAN : sqrt(differences->spread / (double)(differences->n - 1));
+}
+
+struct estimate differences_mean(const struct differences *differences, double confidence)
+{
+	double error = differences_deviation(differences) / sqrt((double)differences->n);
+
+	if (differences->n == 0)
+		return unknown();
+	return interval_of(differences->mean, error, differences->n, confidence);
+}
+
+double differences_effect(const struct differences *differences)
+{
+	double deviation = differences_deviation(differences);
+
+	return deviation > 0 ? differences->mean / deviation : NAN;
 }
 
 /* SplitMix64. Source: G. L. Steele, D. Lea, C. H. Flood, OOPSLA 2014. */
@@ -218,13 +243,6 @@ struct estimate bootstrap_difference(const double *differences, size_t n, double
 		.low = sorted_quantile(scratch, n_samples, 1 - upper(confidence)),
 		.high = sorted_quantile(scratch, n_samples, upper(confidence)),
 	};
-}
-
-double effect_size(const double *differences, size_t n)
-{
-	double mean = mean_of(differences, n), deviation = deviation_of(differences, n, mean);
-
-	return deviation > 0 ? mean / deviation : NAN;
 }
 
 double effect_size_proportions(double a, double b)
@@ -420,6 +438,25 @@ double confusion_kappa(const struct confusion *confusion)
 	return n > 0 && chance < 1 ? (confusion_accuracy(confusion) - chance) / (1 - chance) : NAN;
 }
 
+struct estimate confusion_kappa_estimate(const struct confusion *confusion, double confidence)
+{
+	double kappa = confusion_kappa(confusion), n = confusion_total(confusion), left = 1 - kappa;
+	double yes = (double)(confusion->yes_yes + confusion->yes_no) / n; // as the judge says, below as it is
+	double is_yes = (double)(confusion->yes_yes + confusion->no_yes) / n;
+	double chance = yes * is_yes + (1 - yes) * (1 - is_yes);
+	double alike = (double)confusion->yes_yes / n * pow(1 - (yes + is_yes) * left, 2) +
+		       (double)confusion->no_no / n * pow(1 - (2 - yes - is_yes) * left, 2);
+	double unlike = (double)confusion->yes_no / n * pow(is_yes + 1 - yes, 2) +
+			(double)confusion->no_yes / n * pow(1 - is_yes + yes, 2);
+	double error, half;
+
+	if (isnan(kappa))
+		return unknown();
+	error = sqrt(fmax(0, alike + left * left * unlike - pow(kappa - chance * left, 2)) / n) / (1 - chance);
+	half = error * normal_quantile(upper(confidence));
+	return (struct estimate){ kappa, error, fmax(-1, kappa - half), fmin(1, kappa + half) };
+}
+
 /* The largest score first. */
 static int compare_points(const void *a, const void *b)
 {
@@ -430,22 +467,24 @@ static int compare_points(const void *a, const void *b)
 
 double threshold_of_labels(struct labelled_score *points, size_t n, double *ret_j)
 {
-	double n_yes = 0, right = 0, wrong = 0, best = -INFINITY, threshold = NAN;
+	double n_yes = 0, n_no = 0, right = 0, wrong = 0, best = -INFINITY, threshold = NAN;
 
-	for (size_t i = 0; i < n; i++)
-		n_yes += points[i].yes;
+	for (size_t i = 0; i < n; i++) {
+		n_yes += (double)points[i].yes;
+		n_no += (double)points[i].no;
+	}
 	*ret_j = NAN;
-	if (n_yes == 0 || n_yes == (double)n)
+	if (n_yes == 0 || n_no == 0)
 		return NAN;
 	qsort(points, n, sizeof(*points), compare_points);
 	for (size_t i = 0; i < n; i++) {
 		double j;
 
-		right += points[i].yes;
-		wrong += !points[i].yes;
+		right += (double)points[i].yes;
+		wrong += (double)points[i].no;
 		if (i + 1 < n && points[i + 1].score == points[i].score)
 			continue;
-		j = right / n_yes - wrong / ((double)n - n_yes);
+		j = right / n_yes - wrong / n_no;
 		if (j > best) {
 			best = j;
 			threshold = points[i].score;

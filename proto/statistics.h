@@ -61,15 +61,23 @@ double pass_at_k(int64_t n, int64_t c, int64_t k);
 /* The two-sided p-value of McNemar's exact test, which is that of a sign test: so many rows went
  * up, so many down. 1 where none went anywhere. */
 double sign_test(int64_t up, int64_t down);
-/* The differences' mean, with the error of independent rows and Student's t. */
-struct estimate paired_difference(const double *differences, size_t n, double confidence);
+/* What is known of rows' differences once each was added. */
+struct differences {
+	int64_t n;
+	int64_t n_up, n_down;
+	double mean;
+	double spread; // squares of what lies between them and their mean
+};
+void differences_add(struct differences *differences, double difference);
+/* Their mean, with the error of independent rows and Student's t. */
+struct estimate differences_mean(const struct differences *differences, double confidence);
+/* The mean over the standard deviation: Cohen's d of paired values. NAN where all are alike. */
+double differences_effect(const struct differences *differences);
 /* The same with the interval's ends taken from so many samples of rows, drawn with replacement by a
  * generator that begins at `seed`. `scratch` has room for n_samples. Source: B. Efron, R. Tibshirani,
  * An Introduction to the Bootstrap (1993), 13.3. */
 struct estimate bootstrap_difference(const double *differences, size_t n, double confidence,
 				     uint64_t seed, double *scratch, size_t n_samples);
-/* The mean over the standard deviation: Cohen's d of paired values. */
-double effect_size(const double *differences, size_t n);
 /* Cohen's h of two proportions. */
 double effect_size_proportions(double a, double b);
 
@@ -110,13 +118,16 @@ double confusion_accuracy(const struct confusion *confusion);
 /* Cohen's kappa: agreement beyond what chance gives. Source: J. Cohen, Educational and Psychological
  * Measurement 20 (1960). */
 double confusion_kappa(const struct confusion *confusion);
+/* Its standard error in large samples, and the interval by the normal distribution, within what it can
+ * be. Source: J. L. Fleiss, J. Cohen, B. S. Everitt, Psychological Bulletin 72 (1969). */
+struct estimate confusion_kappa_estimate(const struct confusion *confusion, double confidence);
 
 /* The score from which on things are to count as YES, so that most of both labels are right (Youden's
  * J, of which the largest score is taken where several do as well). NAN without both labels. Sorts
  * the points. */
 struct labelled_score {
 	double score;
-	bool yes;
+	int64_t yes, no; // so many have it
 };
 double threshold_of_labels(struct labelled_score *points, size_t n, double *ret_j);
 

@@ -5,34 +5,29 @@
 
 #include "client/cli/call.h"
 #include "client/cli/command_compare.h"
+#include "client/cli/report/pairs.h"
+#include "client/cli/show.h"
 #include "proto/generated/interface.h"
 #include "proto/money.h"
 
 #define CASES_SHOWN 10 // without --limit
 #define VERDICTS_SHOWN 8 // one by one
 #define VERDICT_COLUMNS 4
+#define CHANCE_MAX 0.05 // what chance alone brings more often is not marked
 
 /* ---- The summary ---- */
 
-/* "83.3 % (+10.0)": the share, and by how much it differs from the first one's. */
-static void add_rate(struct table *table, const struct ellu_compared_rate *rate, bool is_first)
+/* "83.3 % (70.1 to 91.2)" */
+static void add_rate(struct table *table, const struct ellu_compared_rate *rate)
 {
-	if (!rate->yes || !rate->yes->value)
-		table_text(table, "-");
-	else if (is_first || !rate->difference)
-		table_printf(table, "%.1f %%", *rate->yes->value * 100);
-	else
-		table_printf(table, "%.1f %% (%+.1f)", *rate->yes->value * 100, *rate->difference * 100);
-	if (!is_first && rate->difference && *rate->difference != 0)
-		table_mark(table, *rate->difference > 0 ? MEANING_GOOD : MEANING_BAD);
-}
+	const struct ellu_proportion *yes = rate->yes;
 
-static void add_interval(struct table *table, const struct ellu_compared_rate *rate)
-{
-	if (rate->yes && rate->yes->low && rate->yes->high)
-		table_printf(table, "%.1f to %.1f %%", *rate->yes->low * 100, *rate->yes->high * 100);
-	else
+	if (!yes || !yes->value)
 		table_text(table, "-");
+	else if (yes->low && yes->high)
+		table_printf(table, "%.1f %% (%.1f to %.1f)", *yes->value * 100, *yes->low * 100, *yes->high * 100);
+	else
+		table_printf(table, "%.1f %%", *yes->value * 100);
 }
 
 static void add_numbers(struct table *table, const struct ellu_experiment_results *results)
@@ -54,8 +49,8 @@ static void add_numbers(struct table *table, const struct ellu_experiment_result
 
 static void print_experiments(const struct ellu_compare_experiments_reply *reply)
 {
-	static const char *const titles[] = { ">ID",	">SUCCESS", ">95 % INTERVAL", ">P50", ">TOKENS OUT",
-					      ">COST",	"PROMPT",   "MODEL",	      "NAME" };
+	static const char *const titles[] = { ">ID",   ">SUCCESS (95 %)", ">P50",  ">TOKENS OUT",
+					      ">COST", "PROMPT",	  "MODEL", "NAME" };
 	struct table *table = table_new();
 	char model[600];
 
@@ -66,8 +61,7 @@ static void print_experiments(const struct ellu_compare_experiments_reply *reply
 		const struct ellu_ref *prompt = experiment->prompt_template;
 
 		table_printf(table, "%lld", (long long) experiment->id);
-		add_rate(table, reply->success_rate[i], i == 0);
-		add_interval(table, reply->success_rate[i]);
+		add_rate(table, reply->success_rate[i]);
 		add_numbers(table, experiment->results);
 		if (prompt && prompt->name && prompt->version)
 			table_printf(table, "%s v%lld", prompt->name, (long long) *prompt->version);
@@ -94,9 +88,52 @@ static void print_rates(const struct ellu_compare_experiments_reply *reply)
 	table_column(table, "CRITERION");
 	for (size_t i = 0; i < reply->n_criteria; i++) {
 		for (size_t k = 0; k < reply->criteria[i]->n_rates && k < 10; k++)
-			add_rate(table, reply->criteria[i]->rates[k], k == 0);
+			add_rate(table, reply->criteria[i]->rates[k]);
 		table_text(table, reply->criteria[i]->criterion);
 	}
+	table_print(table, stdout);
+	table_free(table);
+}
+
+/* What is more than chance, among all that were looked at, is marked. */
+static void add_difference(struct table *table, const struct ellu_compared_rate *rate, const char *what)
+{
+	const struct ellu_paired_difference *paired = rate->paired;
+	char text[64];
+
+	if (!paired)
+		return;
+	table_printf(table, "%lld", (long long) rate->experiment_id);
+	table_text(table, difference_text(text, paired));
+	if (paired->p_holm < CHANCE_MAX)
+		table_mark(table, paired->value > 0 ? MEANING_GOOD : MEANING_BAD);
+	table_printf(table, "%lld", (long long) paired->rows);
+	table_printf(table, "%lld", (long long) paired->better);
+	table_printf(table, "%lld", (long long) paired->worse);
+	if (paired->effect_size)
+		table_printf(table, "%+.2f", *paired->effect_size);
+	else
+		table_text(table, "-");
+	table_printf(table, "%.2g", paired->p);
+	table_printf(table, "%.2g", paired->p_holm);
+	table_text(table, what);
+}
+
+static void print_differences(const struct ellu_compare_experiments_reply *reply)
+{
+	static const char *const titles[] = { ">EXPERIMENT", ">POINTS MORE (95 %)", ">ROWS", ">BETTER", ">WORSE",
+					      ">EFFECT",     ">P",		    ">P (HOLM)", "CRITERION" };
+	struct table *table = table_new();
+
+	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
+		table_column(table, titles[i]);
+	for (size_t i = 1; i < reply->n_experiments; i++) {
+		add_difference(table, reply->success_rate[i], ALL_CRITERIA);
+		for (size_t k = 0; k < reply->n_criteria; k++)
+			add_difference(table, reply->criteria[k]->rates[i], reply->criteria[k]->criterion);
+	}
+	printf("\n%sBeside experiment %lld, on the rows that both have decided%s\n", meaning_on(&output, MEANING_TITLE),
+	       (long long) reply->experiments[0]->id, meaning_off(&output, MEANING_TITLE));
 	table_print(table, stdout);
 	table_free(table);
 }
@@ -114,6 +151,7 @@ void print_comparison(const struct cli *cli, const void *reply)
 	print_experiments(comparison);
 	putchar('\n');
 	print_rates(comparison);
+	print_differences(comparison);
 }
 
 /* ---- The cases that changed ---- */

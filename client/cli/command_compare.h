@@ -1,7 +1,8 @@
-/* What the comparison of experiments runs and prints. */
+/* What the comparison of experiments, and of a judge and people, runs and prints. */
 #pragma once
 
 #include "client/cli/cli.h"
 
 int command_compare(struct cli *cli);
 void print_comparison(const struct cli *cli, const void *reply);
+void print_agreement(const struct cli *cli, const void *reply);

@@ -109,10 +109,29 @@ static const char clone_details[] =
 
 static const char compare_details[] =
 	"Two to ten of them: their success rates, and what came of each criterion; those of the same\n"
-	"text are one. Differences are to the first, in percentage points. Below, the cases that\n"
-	"changed: with another verdict than the first's, or an answer where the other failed.\n"
+	"text are one. Below, how the others did on the same rows as the first: the mean difference in\n"
+	"percentage points with its 95 % interval, how many rows came out better and worse, Cohen's d, and\n"
+	"how often chance alone brings so much (an exact sign test of the rows, which their epochs make no\n"
+	"more of), by itself and as one of so many (Holm). And the cases that changed: with another\n"
+	"verdict than the first's, or an answer where the other failed.\n"
 	"\n"
 	"  elluminate experiment compare 'Haiku' 'Haiku #2'";
+
+static const char flaky_details[] =
+	"Of an experiment of several epochs: in how many of them a row met every criterion. What differs\n"
+	"between them is chance, of the model or of the judge.\n"
+	"\n"
+	"  elluminate experiment add-epochs Haiku --epochs 4\n"
+	"  elluminate experiment flaky Haiku";
+
+static const char agreement_details[] =
+	"Over the verdicts that people have edited, which includes those that they confirmed: how many\n"
+	"are alike, Cohen's kappa (1: all; 0: as many as by chance), where the judge's YES and NO were\n"
+	"wrong, and from which score on its YES should count.\n"
+	"\n"
+	"  elluminate experiment edit-rating 34 NO\n"
+	"  elluminate experiment agreement Haiku\n"
+	"  elluminate experiment responses Haiku --overruled";
 
 static const char edit_details[] =
 	"RATING is the id of a rating, as `elluminate experiment case` shows it. What the judge said\n"

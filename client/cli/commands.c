@@ -242,6 +242,10 @@ static const struct column rating_columns[] = {
 	COLUMN("JUDGE", "judge"), COLUMN("CRITERION", "criterion.criterion_str"),
 	COLUMN("REASONING", "reasoning"), { NULL, NULL, NULL },
 };
+static const struct column flaky_columns[] = {
+	COLUMN(">ROW", "template_variables.id"), COLUMN(">MET", "met"), COLUMN(">OF", "decided"),
+	COLUMN("VARIABLES", "template_variables.input_values"), { NULL, NULL, NULL },
+};
 static const struct column config_columns[] = {
 	COLUMN(">ID", "id"),	 MADE("DEFAULT", column_default), COLUMN("PROVIDER", "provider"),
 	COLUMN("MODEL", "llm_model_name"), COLUMN("KEY", "has_api_key"), COLUMN("URL", "llm_base_url"),
@@ -376,9 +380,13 @@ static const struct command fixed[] = {
 	  compare_options, command_compare, .method = "CompareExperiments",
 	  .also = "ListComparedCases", .fields = "", .own_operands = true,
 	  .print = print_comparison, .all_formats = true },
+	{ "experiment flaky", "ID|NAME", 1, 1, "list the rows whose epochs disagree", flaky_details, NULL,
+	  command_list, .method = "ListFlakyRows", .columns = flaky_columns },
+	{ "experiment agreement", "ID|NAME", 1, 1, "say how far its judge agrees with people", agreement_details,
+	  NULL, command_call, .method = "GetJudgeAgreement", .print = print_agreement, .all_formats = true },
 	{ "experiment report", "ID|NAME...", 1, 10, "write what came of experiments for others to read",
 	  report_details, report_options, command_report, .method = "GetExperiment",
-	  .also = "ListResponses ListComparedCases", .fields = "", .own_operands = true, .own_output = true,
+	  .also = "ListResponses ListComparedCases CompareExperiments", .fields = "", .own_operands = true, .own_output = true,
 	  .reports = true },
 	{ "experiment response", "RESPONSE", 1, 1, "show a response by its id", NULL, NULL,
 	  command_get_response, .method = "GetResponse", .fields = "", .own_operands = true },

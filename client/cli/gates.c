@@ -134,29 +134,42 @@ static int check_low(const struct ellu_experiment_results *results, double wante
 
 /* ---- An earlier experiment ---- */
 
+static int refuse_base(const char *operand, const char *reason)
+{
+	cli_error("--fail-on-regression %s: %s", operand, reason);
+	return EXIT_USAGE;
+}
+
+static int check_paired(const char *name, const struct ellu_paired_difference *paired)
+{
+	fprintf(stderr, "Beside %s, ", name);
+	pairs_print(stderr, paired);
+	fputs(".\n", stderr);
+	if (paired->worse <= paired->better || paired->p >= CHANCE_MAX)
+		return 0;
+	return below("This is a regression from %s (p = %.2g, below %g).", name, paired->p, CHANCE_MAX);
+}
+
 static int check_regression(struct cli *cli, const struct ellu_experiment *experiment)
 {
 	const char *operand = cli->arguments.base;
+	const struct ellu_compare_experiments_reply *reply;
 	const struct ellu_get_experiment_reply *base;
-	struct pairs pairs;
+	const struct ellu_paired_difference *paired;
+	int64_t ids[2] = { 0, experiment->id };
 	int status = operand ? call_experiment(cli, operand, &base) : 0;
 
 	if (!operand || status != 0)
 		return status;
-	status = pairs_read(cli, base->experiment->id, experiment->id, &pairs, NULL, NULL);
-	if (status == 0 && pairs.n_rows == 0) {
-		cli_error("--fail-on-regression %s: no row was decided in both", operand);
-		status = EXIT_USAGE;
-	}
+	ids[0] = base->experiment->id;
+	status = ids[0] == ids[1] ? refuse_base(operand, "is the experiment itself") :
+				    pairs_read(cli, ids, 2, &reply);
 	if (status == 0) {
-		fprintf(stderr, "Beside %s, ", base->experiment->name);
-		pairs_print(stderr, &pairs);
-		fputs(".\n", stderr);
+		paired = reply->success_rate[1]->paired;
+		status = paired ? check_paired(base->experiment->name, paired) :
+				  refuse_base(operand, "no row was decided in both");
+		ellu_free(reply);
 	}
-	if (status == 0 && pairs.n_worse > pairs.n_better && pairs.p < CHANCE_MAX)
-		status = below("This is a regression from %s (p = %.2g, below %g).", base->experiment->name,
-			       pairs.p, CHANCE_MAX);
-	pairs_done(&pairs);
 	ellu_free(base);
 	return status;
 }

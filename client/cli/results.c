@@ -122,6 +122,38 @@ static void print_use(FILE *out, int64_t input_tokens, int64_t cached_tokens, in
 	fputc('\n', out);
 }
 
+static void print_share(FILE *out, const char *what, const struct ellu_proportion *share)
+{
+	if (!share->value)
+		return;
+	fprintf(out, "%s %.1f %%", what, *share->value * 100);
+	if (share->low && share->high)
+		fprintf(out, " (%.1f to %.1f)", *share->low * 100, *share->high * 100);
+}
+
+/* What several epochs of a row come to together. */
+static void print_rows(FILE *out, const struct ellu_experiment_results *results)
+{
+	const struct ellu_row_shares *shares = results->row_shares;
+	char number[32];
+
+	if (!shares)
+		return;
+	print_share(out, "Rows           met in any epoch", shares->any);
+	print_share(out, ", in most", shares->majority);
+	print_share(out, ", in all", shares->all);
+	fputc('\n', out);
+	for (size_t i = 1; i + 1 < shares->n_pass_at; i++) {
+		snprintf(number, sizeof(number), "%s %lld", i > 1 ? ", in one of" : "               in one of",
+			 (long long) shares->pass_at[i]->k);
+		print_share(out, number, shares->pass_at[i]->rows);
+		fputs(i + 2 == shares->n_pass_at ? "\n" : "", out);
+	}
+	if (results->flaky_rows && *results->flaky_rows > 0)
+		fprintf(out, "               %s differ between epochs; `elluminate experiment flaky` lists them\n",
+			number_text(number, *results->flaky_rows));
+}
+
 static void print_results(FILE *out, const struct ellu_experiment_results *results)
 {
 	print_criteria(out, results);
@@ -134,6 +166,7 @@ static void print_results(FILE *out, const struct ellu_experiment_results *resul
 	print_use(out, results->total_input_tokens, results->total_cached_tokens,
 		  results->total_output_tokens, results->cost);
 	print_errors(out, results->undecided_responses, results->errors, results->n_errors);
+	print_rows(out, results);
 	print_spread(out, "Duration", results->duration_seconds, " s");
 	print_spread(out, "Input tokens", results->input_tokens, "");
 	print_spread(out, "Output tokens", results->output_tokens, "");

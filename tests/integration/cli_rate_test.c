@@ -169,6 +169,9 @@ START_TEST(looking_at_responses)
 	ASSERT_SAYS(said->out, "EXPERIMENT 1  ");
 	ASSERT_SAYS(said->out, "Other");
 	ASSERT_SAYS(said->out, "No case changed.");
+	ASSERT_SAYS(said->out, "P (HOLM)");
+	ASSERT_SAYS(COMMAND(server, 0, "experiment", "flaky", "Rated")->out, "VARIABLES");
+	ASSERT_SAYS(COMMAND(server, 0, "experiment", "agreement", "Rated")->out, "No verdict was looked at");
 	COMMAND(server, 2, "experiment", "compare", "Rated");
 	COMMAND(server, 27, "experiment", "compare", "Rated", "Nobody");
 	said = COMMAND(server, 0, "experiment", "show", "Rated");

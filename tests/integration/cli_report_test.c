@@ -91,8 +91,10 @@ START_TEST(forms)
 		  "first = report[\"experiments\"][0]\n"
 		  "met = sum(case[\"outcome\"] == \"met\" for case in first[\"cases\"])\n"
 		  "rate = first[\"experiment\"][\"results\"][\"success_rate\"][\"value\"]\n"
-		  "print(len(first[\"cases\"]), abs(met / 24 - rate) < 1e-9, first[\"success_rate\"][\"value\"] == rate,\n"
-		  "      report[\"comparisons\"][0][\"rows\"])'", "24 True True 12\n", 0 },
+		  "print(len(first[\"cases\"]), abs(met / 24 - rate) < 1e-9,\n"
+		  "      report[\"comparisons\"][0][\"success_rate\"][\"rows\"],\n"
+		  "      [c[\"difference\"][\"rows\"] for c in report[\"comparisons\"][0][\"criteria\"]])'",
+		  "24 True 12 [12, 12]\n", 0 },
 		{ "grep -c '<script\\|<img' r.md", "0\n", 1 },
 		{ "grep '^## ' r.md", "## First &lt;one&gt;\n## Second\n", 0 },
 		{ "$0 experiment report 1 --limit 1 --format csv | grep -c ^1,", "2\n", 0 }, // of each outcome

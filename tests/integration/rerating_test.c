@@ -317,6 +317,95 @@ START_TEST(a_person_overrules)
 }
 END_TEST
 
+static void assert_near(json_object *reply, const char *path, double expected)
+{
+	ck_assert_msg(fabs(at_number(reply, path) - expected) < 1e-9, "%s: %.12g", path,
+		      at_number(reply, path));
+}
+
+#define N_EPOCHS 3
+
+/* How many epochs of a row meet a criterion, or (-1) each; -1: it has no such row. */
+static int met_of(json_object *responses, size_t row, int criterion)
+{
+	int met = 0;
+
+	if (row * N_EPOCHS >= json_object_array_length(responses))
+		return -1;
+	for (size_t i = row * N_EPOCHS; i < (row + 1) * N_EPOCHS; i++) {
+		bool first = at_is(responses, text("%zu.ratings.0.rating", i), "YES");
+		bool second = at_is(responses, text("%zu.ratings.1.rating", i), "YES");
+
+		met += criterion < 0 ? first && second : criterion ? second : first;
+	}
+	return met;
+}
+
+static bool is_between(int met)
+{
+	return met > 0 && met < N_EPOCHS;
+}
+
+/* Results and list say of rows what their responses, three of each, say; by two criteria. How many are flaky. */
+static int check_rows(void)
+{
+	json_object *responses = list_all(wire, "ListResponses", "'experiment':{'id':%lld}",
+					  (long long)experiment_id);
+	json_object *flaky = list_all(wire, "ListFlakyRows", "'experiment':{'id':%lld}",
+				      (long long)experiment_id);
+	json_object *results = at_json(results_of(), "results"), *page;
+	int any = 0, all = 0, majority = 0, n = 0, of_criteria[2] = { 0 }, listed = 0, met;
+	double pass_at_2 = 0;
+	const char *next = "";
+
+	for (size_t row = 0; (met = met_of(responses, row, -1)) >= 0; row++, n++) {
+		bool differs[2];
+
+		for (int i = 0; i < 2; i++) {
+			differs[i] = is_between(met_of(responses, row, i));
+			of_criteria[i] += differs[i];
+		}
+		any += met > 0;
+		all += met == N_EPOCHS;
+		majority += met > 1;
+		pass_at_2 += met == 0 ? 0 : met == 1 ? 2.0 / 3 : 1;
+		if (!differs[0] && !differs[1])
+			continue;
+		ck_assert_int_eq(at_int(flaky, text("%d.met", listed)), met);
+		ck_assert_int_eq(at_int(flaky, text("%d.decided", listed)), N_EPOCHS);
+		ck_assert_int_eq(at_int(flaky, text("%d.template_variables.id", listed)),
+				 at_int(responses, text("%zu.template_variables.id", row * N_EPOCHS)));
+		ck_assert_uint_eq(at_count(flaky, text("%d.criteria", listed)), differs[0] + differs[1]);
+		ck_assert_int_eq(at_int(flaky, text("%d.criteria.0.yes", listed)),
+				 met_of(responses, row, !differs[0]));
+		listed++;
+	}
+	ck_assert_uint_eq(json_object_array_length(flaky), listed);
+	for (int i = 0; i < listed; i++) {
+		page = wire_call(wire, "ListFlakyRows", "{'experiment':{'id':%lld},'limit':1,'count':true%s}",
+				 (long long)experiment_id, next);
+		ck_assert_int_eq(at_int(page, "count"), listed);
+		ck_assert_str_eq(json_object_to_json_string(at_json(page, "items.0")),
+				 json_object_to_json_string(at_json(flaky, text("%d", i))));
+		ck_assert(at_has(page, "next_cursor") == (i + 1 < listed));
+		if (i + 1 < listed)
+			next = requoted(text(",'cursor':'%s'", at_text(page, "next_cursor")));
+	}
+	ck_assert_int_eq(at_int(results, "flaky_rows"), any - all);
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(at_int(results, text("criteria.%d.flaky_rows", i)), of_criteria[i]);
+	assert_near(results, "row_shares.any.value", (double)any / n);
+	assert_near(results, "row_shares.all.value", (double)all / n);
+	assert_near(results, "row_shares.majority.value", (double)majority / n);
+	ck_assert_uint_eq(at_count(results, "row_shares.pass_at"), 3);
+	assert_near(results, "row_shares.pass_at.0.rows.value", at_number(results, "success_rate.value"));
+	assert_near(results, "row_shares.pass_at.1.rows.value", pass_at_2 / n);
+	assert_near(results, "row_shares.pass_at.2.rows.value", (double)any / n);
+	json_object_put(responses);
+	json_object_put(flaky);
+	return listed;
+}
+
 /* Three epochs of a row say less than three rows; and what edits have changed is what a recount finds. */
 START_TEST(epochs_of_a_row_are_no_rows)
 {
@@ -329,6 +418,7 @@ START_TEST(epochs_of_a_row_are_no_rows)
 					 .more = "'n_epochs':3" });
 	before = at_json(results_of(), "results.success_rate");
 	ck_assert_int_eq(at_int(before, "rows.rows"), 20);
+	check_rows();
 	p = at_number(before, "value");
 	half = 1.96 * sqrt(p * (1 - p) / 60);
 	ck_assert_double_gt(at_number(before, "high") - at_number(before, "low"), 2.2 * half);
@@ -337,6 +427,7 @@ START_TEST(epochs_of_a_row_are_no_rows)
 		edit("{'rating_id':%lld,%s}",
 		     (long long)at_int(ratings, text("%zu.id", i * 37 % json_object_array_length(ratings))),
 		     edits[i * i % 7 % 3]);
+	ck_assert_int_gt(check_rows(), 1);
 	before = at_json(results_of(), "results");
 	rate_well("RateExperiment", text("{'experiment':{'id':%lld}}", (long long)experiment_id));
 	after = at_json(results_of(), "results");
@@ -344,6 +435,7 @@ START_TEST(epochs_of_a_row_are_no_rows)
 			 json_object_to_json_string(at_json(before, "success_rate")));
 	ck_assert_str_eq(json_object_to_json_string(at_json(after, "criteria")),
 			 json_object_to_json_string(at_json(before, "criteria")));
+	check_rows();
 	ck_assert_int_eq(daemon_stop(server), 0);
 }
 END_TEST
@@ -367,6 +459,7 @@ START_TEST(an_edit_in_a_large_row)
 		edit("{'rating_id':%lld,'rating':'%s'}", id, edits[i]);
 		rate = at_json(results_of(), "results.success_rate");
 		ck_assert(!at_has(rate, "low") && !at_has(rate, "high"));
+		ck_assert(!at_has(at_json(results_of(), "results"), "row_shares"));
 		values[i] = at_number(rate, "value");
 	}
 	ck_assert_double_eq_tol(values[2], values[0], 1e-12);
@@ -446,6 +539,60 @@ END_TEST
 
 /* ---- Side by side ---- */
 
+/* People say of the first criterion that the judge was right three times, and wrong in the rest; the other
+ * has no label. */
+START_TEST(judge_and_people)
+{
+	long long counts[2][2] = { { 0 } }, said[4]; // as the judge and as people say
+	json_object *ratings, *reply, *responses;
+	double alike, chance, n = 0;
+
+	begin(NULL);
+	run_first(&(struct experiment) { .rows = 10, .n_criteria = 2, .url = sim_url(sim),
+					 .more = "'n_epochs':2" });
+	reply = wire_call(wire, "GetJudgeAgreement", "{'experiment':{'id':%lld}}", (long long)experiment_id);
+	ck_assert(!at_has(reply, "all.accuracy.value") && !at_has(reply, "all.kappa"));
+	ratings = list_all(wire, "ListRatings", "'experiment':{'id':%lld}", (long long)experiment_id);
+	for (size_t i = 0; i < 20; i++) {
+		bool yes = at_is(ratings, text("%zu.rating", 2 * i), "YES"), right = i % 5 < 3;
+
+		edit("{'rating_id':%lld,'rating':'%s'}", (long long)at_int(ratings, text("%zu.id", 2 * i)),
+		     yes == right ? "YES" : "NO");
+		counts[!yes][yes != right]++;
+		n++;
+	}
+	reply = wire_call(wire, "GetJudgeAgreement", "{'experiment':{'id':%lld}}", (long long)experiment_id);
+	ck_assert_uint_eq(at_count(reply, "criteria"), 2);
+	ck_assert_int_eq(at_int(reply, "criteria.1.accuracy.n_total"), 0);
+	for (int i = 0; i < 4; i++)
+		said[i] = at_int(reply, text("criteria.0.%s", (const char *const[]){ "yes_yes", "yes_no", "no_yes",
+										      "no_no" }[i]));
+	ck_assert_int_eq(said[0], counts[0][0]);
+	ck_assert_int_eq(said[1], counts[0][1]);
+	ck_assert_int_eq(said[2], counts[1][0]);
+	ck_assert_int_eq(said[3], counts[1][1]);
+	alike = (double)(said[0] + said[3]) / n;
+	chance = (double)((said[0] + said[1]) * (said[0] + said[2]) + (said[2] + said[3]) * (said[1] + said[3])) /
+		 (n * n);
+	ck_assert_double_eq_tol(alike, 0.6, 1e-9);
+	assert_near(reply, "criteria.0.accuracy.value", 0.6);
+	assert_near(reply, "criteria.0.kappa", (alike - chance) / (1 - chance));
+	ck_assert_double_lt(at_number(reply, "criteria.0.kappa_low"), at_number(reply, "criteria.0.kappa"));
+	ck_assert_int_eq(at_int(reply, "criteria.0.accuracy.rows.rows"), 10); // of two epochs
+	assert_near(reply, "all.accuracy.value", 0.6);
+	ck_assert(at_has(reply, "criteria.0.threshold"));
+	responses = list_all(wire, "ListResponses", "'experiment':{'id':%lld},'overruled':true",
+			     (long long)experiment_id);
+	ck_assert_uint_eq(json_object_array_length(responses), 8);
+	for (size_t i = 0; i < 8; i++)
+		ck_assert_str_ne(at_text(responses, text("%zu.ratings.0.rating", i)),
+				 at_text(responses, text("%zu.ratings.0.original.rating", i)));
+	ck_assert_uint_eq(json_object_array_length(list_all(wire, "ListResponses",
+		"'experiment':{'id':%lld},'overruled':false", (long long)experiment_id)), 12);
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 /* Criteria meet by their texts; differences are to the first. */
 START_TEST(compared)
 {
@@ -480,11 +627,77 @@ START_TEST(compared)
 	ck_assert_str_eq(json_object_to_json_string(at_json(reply, "success_rate.0.yes")),
 			 json_object_to_json_string(at_json(first, "results.success_rate")));
 	ck_assert(fabs(at_number(reply, "success_rate.0.difference")) < 1e-9);
+	ck_assert(!at_has(reply, "criteria.1.rates.0.paired") && !at_has(reply, "success_rate.0.paired"));
+	ck_assert(!at_has(reply, "criteria.2.rates.1.paired")); // the first one was not asked
+	ck_assert(!at_has(reply, "criteria.1.rates.1.paired")); // other rows
 	reply = wire_refused(wire, "org.varlink.service.InvalidParameter", "CompareExperiments",
 			     "{'experiments':[{'id':%lld},{'name':'First'}]}", ids[0]);
 	ck_assert_str_eq(at_text(reply, "parameters.parameter"), "experiments[1]");
 	wire_refused(wire, "NotFound", "CompareExperiments", "{'experiments':[{'id':%lld},{'id':4711}]}",
 		     ids[0]);
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
+/* Twelve rows: two collections of them have the same. */
+static const char *twelve(const char *name)
+{
+	return text("'collection':{'content':{'name':'%s','variables':[{'topic':'a'},{'topic':'b'},{'topic':'c'},"
+		    "{'topic':'d'},{'topic':'e'},{'topic':'f'},{'topic':'g'},{'topic':'h'},{'topic':'i'},"
+		    "{'topic':'j'},{'topic':'k'},{'topic':'l'}]}}", name);
+}
+
+static void verdicts(long long id, int n_yes, int n_no)
+{
+	json_object *all = list_all(wire, "ListResponses", "'experiment':{'id':%lld}", id);
+
+	for (int i = 0; i < n_yes + n_no; i++)
+		edit("{'rating_id':%lld,'rating':'%s'}",
+		     (long long)at_int(all, text("%d.ratings.0.id", i)), i < n_yes ? "YES" : "NO");
+	json_object_put(all);
+}
+
+/* Of twelve rows nine are worse. Intervals and effect from SciPy: ttest_1samp([-1] * 9 + [0] * 3, 0). */
+START_TEST(worse_than_chance)
+{
+	static const char *const places[] = { "success_rate.1", "criteria.0.rates.1" };
+	long long ids[3];
+	json_object *reply;
+
+	begin(NULL);
+	for (int i = 0; i < 3; i++) {
+		run_first(&(struct experiment) { .name = text("E%d", i), .n_criteria = 1, .url = sim_url(sim),
+						 .more = twelve(text("C%d", i)) });
+		ids[i] = experiment_id;
+		verdicts(ids[i], i == 1 ? 3 : 12, i == 1 ? 9 : 0);
+	}
+	reply = wire_call(wire, "CompareExperiments", "{'experiments':[{'id':%lld},{'id':%lld}]}", ids[0],
+			  ids[1]);
+	for (int i = 0; i < 2; i++) {
+		json_object *paired = at_json(reply, text("%s.paired", places[i]));
+
+		ck_assert_int_eq(at_int(paired, "rows"), 12);
+		ck_assert_int_eq(at_int(paired, "better"), 0);
+		ck_assert_int_eq(at_int(paired, "worse"), 9);
+		assert_near(paired, "value", -0.75);
+		assert_near(paired, "low", -1.0373567531);
+		assert_near(paired, "high", -0.4626432469);
+		assert_near(paired, "effect_size", -1.6583123952);
+		assert_near(paired, "p", 0.00390625);
+		assert_near(paired, "p_holm", 0.00390625);
+		ck_assert(at_has(paired, "bootstrap_low") == (i == 0));
+	}
+	ck_assert(at_number(reply, "success_rate.1.paired.bootstrap_low") >= -1 &&
+		  at_number(reply, "success_rate.1.paired.bootstrap_high") < -0.4);
+	/* One of two that were looked at. */
+	reply = wire_call(wire, "CompareExperiments",
+			  "{'experiments':[{'id':%lld},{'id':%lld},{'id':%lld}]}", ids[0], ids[1], ids[2]);
+	for (int i = 0; i < 2; i++) {
+		assert_near(reply, text("%s.paired.p_holm", places[i]), 0.0078125);
+		assert_near(reply, text("%s.paired.p_bh", places[i]), 0.0078125);
+	}
+	assert_near(reply, "success_rate.2.paired.p_holm", 1);
+	ck_assert(!at_has(reply, "success_rate.2.paired.effect_size")); // no row differs
 	ck_assert_int_eq(daemon_stop(server), 0);
 }
 END_TEST
@@ -553,6 +766,17 @@ START_TEST(case_by_case)
 			k++;
 		}
 	ck_assert_uint_ge(n_changed, 2);
+	/* Two epochs of a row are one difference. */
+	page = wire_call(wire, "CompareExperiments", "{%s}", refs);
+	for (size_t e = 1; e < 3; e++) {
+		double sum = 0;
+
+		for (size_t i = 0; i < json_object_array_length(own[0]); i++)
+			sum += at_is(own[e], text("%zu.ratings.0.rating", i), "YES") -
+			       at_is(own[0], text("%zu.ratings.0.rating", i), "YES");
+		ck_assert_int_eq(at_int(page, text("criteria.0.rates.%zu.paired.rows", e)), 4);
+		assert_near(page, text("criteria.0.rates.%zu.paired.value", e), sum / 8);
+	}
 	do {
 		page = wire_call(wire, "ListComparedCases", "{%s,'limit':1,'count':true%s}", refs, next);
 		ck_assert_int_eq(at_int(page, "count"), (long long)json_object_array_length(own[0]));
@@ -601,7 +825,7 @@ END_TEST
 int main(void)
 {
 	return RUN_SUITE(rate_experiment, rate_experiment_fails, retry_failed, retry_fails_again,
-			 side_by_side, compared, case_by_case, a_person_overrules, epochs_of_a_row_are_no_rows, an_edit_in_a_large_row,
+			 side_by_side, judge_and_people, compared, worse_than_chance, case_by_case, a_person_overrules, epochs_of_a_row_are_no_rows, an_edit_in_a_large_row,
 			 edits_are_taken_over, edits_refused,
 			 same_key);
 }

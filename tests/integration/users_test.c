@@ -54,6 +54,8 @@ static void see_nothing(struct wire *wire, void *userdata)
 		wire_refused(wire, "NotFound", "RetryFailed", "{'experiment':{%s}}", ref);
 		wire_refused(wire, "NotFound", "CompareExperiments", "{'experiments':[{%s}]}", ref);
 		wire_refused(wire, "NotFound", "ListComparedCases", "{'experiments':[{%s}]}", ref);
+		wire_refused(wire, "NotFound", "ListFlakyRows", "{'experiment':{%s}}", ref);
+		wire_refused(wire, "NotFound", "GetJudgeAgreement", "{'experiment':{%s}}", ref);
 	}
 	wire_refused(wire, "NotFound", "GetResponse", "{'response_id':1}");
 	wire_refused(wire, "NotFound", "AnnotateResponse", "{'response_id':1,'annotation':'x'}");

@@ -255,6 +255,10 @@ static void write_facts(FILE *out, const struct reported *reported)
 	snprintf(text, sizeof(text), "%s in, %s out", number_text(number, results->total_input_tokens),
 		 number_text(other, results->total_output_tokens));
 	write_fact(out, "Tokens", text);
+	if (results->flaky_rows) {
+		snprintf(text, sizeof(text), "%s, whose epochs disagree", number_text(number, *results->flaky_rows));
+		write_fact(out, "Flaky rows", text);
+	}
 	if (results->cost) {
 		money_format(*results->cost, money);
 		snprintf(text, sizeof(text), "$%s", money);
@@ -273,14 +277,14 @@ static void write_criteria(FILE *out, const struct reported *reported)
 	fputs("<h3>Criteria</h3><table><thead><tr><th>Criterion</th><th class=number>YES</th><th>95 % interval</th>"
 	      "<th class=\"number rated\">rated</th></tr></thead><tbody>", out);
 	for (size_t i = 0; i < results->n_criteria; i++) {
-		const struct estimate *estimate = &reported->criteria[i];
+		const struct estimate estimate = estimate_of(results->criteria[i]->yes);
 
 		fputs("<tr><td>", out);
 		report_escape(out, results->criteria[i]->criterion);
-		fprintf(out, "</td><td class=number>%s</td><td>", share_text(text, estimate->value));
-		write_bar(out, estimate);
+		fprintf(out, "</td><td class=number>%s</td><td>", share_text(text, estimate.value));
+		write_bar(out, &estimate);
 		fprintf(out, "<span class=soft>%s</span></td><td class=\"number rated\">%" PRId64 "/%" PRId64 "</td></tr>",
-			interval_text(text, estimate), results->criteria[i]->yes->n_scored,
+			interval_text(text, &estimate), results->criteria[i]->yes->n_scored,
 			results->criteria[i]->yes->n_total);
 	}
 	fputs("</tbody></table>", out);
@@ -289,6 +293,7 @@ static void write_criteria(FILE *out, const struct reported *reported)
 static void write_experiment(FILE *out, const struct reported *reported)
 {
 	const struct ellu_experiment *experiment = reported->experiment;
+	const struct estimate success = estimate_of(experiment->results->success_rate);
 	char share[32], interval[64];
 
 	fprintf(out, "<section class=experiment><h2>");
@@ -306,8 +311,8 @@ static void write_experiment(FILE *out, const struct reported *reported)
 	if (experiment->results->simulated)
 		fputs("<p class=warning>Simulated: not from a real model.</p>", out);
 	fprintf(out, "<p class=big>%s</p><p>of all responses meet every criterion; 95 %% interval %s</p>",
-		share_text(share, reported->success.value), interval_text(interval, &reported->success));
-	write_bar(out, &reported->success);
+		share_text(share, success.value), interval_text(interval, &success));
+	write_bar(out, &success);
 	write_facts(out, reported);
 	write_criteria(out, reported);
 	fputs("<h3>How long, and how much</h3><div class=charts>", out);
@@ -358,6 +363,28 @@ static void write_cases(FILE *out, const struct report *report, const struct rep
 		fprintf(out, "<p class=soft>%" PRId64 " more cases are left out; --limit shows them.</p>", left_out);
 }
 
+static void write_compared_criteria(FILE *out, const struct ellu_compare_experiments_reply *compared, size_t i)
+{
+	char text[64];
+
+	if (compared->n_criteria == 0)
+		return;
+	fputs("<table><thead><tr><th>Criterion</th><th class=number>points more</th><th class=number>rows better</th>"
+	      "<th class=number>worse</th><th class=number>p</th></tr></thead><tbody>", out);
+	for (size_t k = 0; k < compared->n_criteria; k++) {
+		const struct ellu_paired_difference *paired = compared->criteria[k]->rates[i]->paired;
+
+		if (!paired)
+			continue;
+		fputs("<tr><td>", out);
+		report_escape(out, compared->criteria[k]->criterion);
+		fprintf(out, "</td><td class=number>%s</td><td class=number>%" PRId64 "</td><td class=number>%" PRId64
+			     "</td><td class=number>%.2g</td></tr>", difference_text(text, paired), paired->better,
+			paired->worse, paired->p_holm);
+	}
+	fputs("</tbody></table><p class=soft>With 95 % intervals; p as of one of so many criteria (Holm).</p>", out);
+}
+
 static void write_comparison(FILE *out, const struct report *report, size_t i)
 {
 	fputs("<section><h2>", out);
@@ -365,8 +392,9 @@ static void write_comparison(FILE *out, const struct report *report, size_t i)
 	fputs(" beside ", out);
 	report_escape(out, report->experiments[0].experiment->name);
 	fputs("</h2><p>", out);
-	pairs_print(out, &report->pairs[i]);
-	fputs("</p>", out);
+	pairs_print(out, report->compared->success_rate[i]->paired);
+	fputs(".</p>", out);
+	write_compared_criteria(out, report->compared, i);
 	report_copy(report->worse[i], out);
 	report_copy(report->better[i], out);
 	fputs("</section>\n", out);

@@ -80,30 +80,32 @@ static void markdown_case(const struct report *report, const struct reported *re
 	fputs(" |\n", out);
 }
 
-static void markdown_row(FILE *out, const char *name, const struct estimate *estimate)
+static void markdown_row(FILE *out, const char *name, const struct ellu_proportion *proportion)
 {
+	const struct estimate estimate = estimate_of(proportion);
 	char share[32], interval[64];
 
 	fputs("| ", out);
 	write_cell(out, name);
-	fprintf(out, " | %s | %s |\n", share_text(share, estimate->value), interval_text(interval, estimate));
+	fprintf(out, " | %s | %s |\n", share_text(share, estimate.value), interval_text(interval, &estimate));
 }
 
 static void markdown_experiment(FILE *out, const struct reported *reported)
 {
 	const struct ellu_experiment_results *results = reported->experiment->results;
+	const struct estimate success = estimate_of(results->success_rate);
 	char share[32], interval[64];
 
 	fputs("## ", out);
 	write_cell(out, reported->experiment->name);
 	fprintf(out, "\n\n**%s** of %" PRId64 " responses meet every criterion (95 %% interval %s).%s\n\n",
-		share_text(share, reported->success.value), results->responses,
-		interval_text(interval, &reported->success),
+		share_text(share, success.value), results->responses,
+		interval_text(interval, &success),
 		results->simulated ? " *Simulated: not from a real model.*" : "");
 	fputs("| criterion | YES | 95 % interval |\n| --- | ---: | ---: |\n", out);
 	for (size_t i = 0; i < results->n_criteria; i++)
-		markdown_row(out, results->criteria[i]->criterion, &reported->criteria[i]);
-	markdown_row(out, ALL_CRITERIA, &reported->success);
+		markdown_row(out, results->criteria[i]->criterion, results->criteria[i]->yes);
+	markdown_row(out, ALL_CRITERIA, results->success_rate);
 }
 
 static void markdown_cases(FILE *out, const struct reported *reported)
@@ -120,6 +122,29 @@ static void markdown_cases(FILE *out, const struct reported *reported)
 	fputs("\n</details>\n", out);
 }
 
+static void markdown_comparison(FILE *out, const struct report *report, size_t i)
+{
+	const struct ellu_compare_experiments_reply *compared = report->compared;
+	char text[64];
+
+	fprintf(out, "\nBeside experiment %" PRId64 ": ", report->experiments[0].experiment->id);
+	pairs_print(out, compared->success_rate[i]->paired);
+	fputs(".\n", out);
+	if (compared->n_criteria > 0)
+		fputs("\n| criterion | points more | better | worse | p (Holm) |\n"
+		      "| --- | ---: | ---: | ---: | ---: |\n", out);
+	for (size_t k = 0; k < compared->n_criteria; k++) {
+		const struct ellu_paired_difference *paired = compared->criteria[k]->rates[i]->paired;
+
+		if (!paired)
+			continue;
+		fputs("| ", out);
+		write_cell(out, compared->criteria[k]->criterion);
+		fprintf(out, " | %s | %" PRId64 " | %" PRId64 " | %.2g |\n", difference_text(text, paired),
+			paired->better, paired->worse, paired->p_holm);
+	}
+}
+
 static void markdown(const struct report *report)
 {
 	FILE *out = stdout;
@@ -129,9 +154,7 @@ static void markdown(const struct report *report)
 			putchar('\n');
 		markdown_experiment(out, &report->experiments[i]);
 		if (i > 0) {
-			fprintf(out, "\nBeside experiment %" PRId64 ": ", report->experiments[0].experiment->id);
-			pairs_print(out, &report->pairs[i]);
-			fputs(".\n", out);
+			markdown_comparison(out, report, i);
 		}
 		markdown_cases(out, &report->experiments[i]);
 	}
@@ -236,21 +259,6 @@ const struct report_writer report_csv = { .name = "csv", .write_case = csv_case,
 
 /* ---- JSON ---- */
 
-static json_object *json_number(double value)
-{
-	return isnan(value) ? NULL : json_object_new_double(value);
-}
-
-static json_object *json_estimate(const struct estimate *estimate)
-{
-	json_object *json = json_object_new_object();
-
-	json_object_object_add(json, "value", json_number(estimate->value));
-	json_object_object_add(json, "low", json_number(estimate->low));
-	json_object_object_add(json, "high", json_number(estimate->high));
-	return json;
-}
-
 static void json_case(const struct report *report, const struct reported *reported,
 		      const struct ellu_response *response, enum outcome outcome, FILE *out)
 {
@@ -267,22 +275,12 @@ static void json_case(const struct report *report, const struct reported *report
 
 static void json_experiment(FILE *out, const struct reported *reported)
 {
-	json_object *criteria = json_object_new_array(), *success = json_estimate(&reported->success);
-	const struct ellu_experiment_results *results = reported->experiment->results;
 	char *text = NULL;
 	int n = 0;
 
-	for (size_t i = 0; i < results->n_criteria; i++) {
-		json_object *criterion = json_estimate(&reported->criteria[i]);
-
-		json_object_object_add(criterion, "criterion",
-				       json_object_new_string(results->criteria[i]->criterion));
-		json_object_array_add(criteria, criterion);
-	}
 	if (record_to_text(&ellu_experiment_type, reported->experiment, TO_CLIENT, &text, NULL) < 0)
 		text = NULL;
-	fprintf(out, "{\"experiment\":%s,\"success_rate\":%s,", text ? text : "null", json_object_to_json_string(success));
-	fprintf(out, "\"criteria\":%s,\"cases\":[", json_object_to_json_string(criteria));
+	fprintf(out, "{\"experiment\":%s,\"cases\":[", text ? text : "null");
 	for (enum outcome outcome = 0; outcome < _OUTCOME_MAX; outcome++) {
 		if (reported->n_shown[outcome] > 0 && n++ > 0)
 			fputs(",\n", out);
@@ -290,20 +288,39 @@ static void json_experiment(FILE *out, const struct reported *reported)
 	}
 	fputs("]}", out);
 	free(text);
-	json_object_put(success);
-	json_object_put(criteria);
+}
+
+static json_object *json_paired(const struct ellu_paired_difference *paired)
+{
+	json_object *json = NULL;
+	char *text;
+
+	if (!paired || record_to_text(&ellu_paired_difference_type, paired, TO_CLIENT, &text, NULL) < 0)
+		return NULL;
+	json = json_tokener_parse(text);
+	free(text);
+	return json;
 }
 
 static void json_comparison(FILE *out, const struct report *report, size_t i)
 {
-	const struct pairs *pairs = &report->pairs[i];
-	json_object *difference = json_estimate(&pairs->difference);
+	const struct ellu_compare_experiments_reply *compared = report->compared;
+	json_object *json = json_object_new_object(), *criteria = json_object_new_array();
 
-	fprintf(out, "%s{\"base_id\":%" PRId64 ",\"experiment_id\":%" PRId64 ",\"rows\":%zu,\"better\":%" PRId64
-		     ",\"worse\":%" PRId64 ",\"p\":%.9g,\"difference\":%s}", i > 1 ? "," : "",
-		report->experiments[0].experiment->id, report->experiments[i].experiment->id, pairs->n_rows,
-		pairs->n_better, pairs->n_worse, pairs->p, json_object_to_json_string(difference));
-	json_object_put(difference);
+	json_object_object_add(json, "base_id", json_object_new_int64(compared->experiments[0]->id));
+	json_object_object_add(json, "experiment_id", json_object_new_int64(compared->experiments[i]->id));
+	json_object_object_add(json, "success_rate", json_paired(compared->success_rate[i]->paired));
+	for (size_t k = 0; k < compared->n_criteria; k++) {
+		const struct ellu_compared_criterion *criterion = compared->criteria[k];
+		json_object *one = json_object_new_object();
+
+		json_object_object_add(one, "criterion", json_object_new_string(criterion->criterion));
+		json_object_object_add(one, "difference", json_paired(criterion->rates[i]->paired));
+		json_object_array_add(criteria, one);
+	}
+	json_object_object_add(json, "criteria", criteria);
+	fprintf(out, "%s%s", i > 1 ? "," : "", json_object_to_json_string(json));
+	json_object_put(json);
 }
 
 static void json(const struct report *report)

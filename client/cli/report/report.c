@@ -71,6 +71,16 @@ const char *share_text(char buffer[static 32], double share)
 	return buffer;
 }
 
+struct estimate estimate_of(const struct ellu_proportion *proportion)
+{
+	return (struct estimate){
+		.value = proportion->value ? *proportion->value : NAN,
+		.error = NAN,
+		.low = proportion->low ? *proportion->low : NAN,
+		.high = proportion->high ? *proportion->high : NAN,
+	};
+}
+
 const char *interval_text(char buffer[static 64], const struct estimate *estimate)
 {
 	if (isnan(estimate->low))
@@ -94,47 +104,15 @@ static void histogram_add(struct histogram *histogram, double value)
 
 /* ---- Reading ---- */
 
-/* Of the row at hand, whose epochs come one after the other. */
-struct row_counts {
-	int64_t row_id;
-	int64_t successes, responses;
-	struct {
-		int64_t yes, decided;
-	} *criteria;
-};
-
-struct reading {
-	struct report *report;
-	struct reported *reported;
-	struct row_counts row;
-	struct clusters success;
-	struct clusters *criteria;
-};
-
-static void end_row(struct reading *reading)
-{
-	struct row_counts *row = &reading->row;
-	size_t n = reading->reported->experiment->results->n_criteria;
-
-	clusters_add(&reading->success, (double) row->successes, row->responses);
-	for (size_t i = 0; i < n; i++) {
-		clusters_add(&reading->criteria[i], (double) row->criteria[i].yes,
-			     row->criteria[i].decided);
-		row->criteria[i].yes = row->criteria[i].decided = 0;
-	}
-	row->successes = row->responses = 0;
-}
-
 static bool is_of(const struct ellu_criterion_result *result, const struct ellu_criterion *criterion)
 {
 	return criterion->id ? *criterion->id == result->criterion_id :
 			       strcmp(criterion->criterion_str, result->criterion) == 0;
 }
 
-/* Counts a response's verdicts; what was found there is its outcome. */
-static enum outcome count_verdicts(struct reading *reading, const struct ellu_response *response)
+static enum outcome outcome_of(const struct ellu_experiment_results *results,
+			       const struct ellu_response *response)
 {
-	const struct ellu_experiment_results *results = reading->reported->experiment->results;
 	size_t n_yes = 0, n_no = 0;
 
 	for (size_t i = 0; i < results->n_criteria; i++) {
@@ -144,8 +122,6 @@ static enum outcome count_verdicts(struct reading *reading, const struct ellu_re
 
 			if (!rating->rating || !is_of(results->criteria[i], rating->criterion))
 				continue;
-			reading->row.criteria[i].decided++;
-			reading->row.criteria[i].yes += yes;
 			n_yes += yes;
 			n_no += !yes;
 			break;
@@ -156,18 +132,11 @@ static enum outcome count_verdicts(struct reading *reading, const struct ellu_re
 	return n_no > 0 ? OUTCOME_NOT_MET : n_yes == results->n_criteria ? OUTCOME_MET : OUTCOME_UNDECIDED;
 }
 
-static void take_response(struct reading *reading, const struct ellu_response *response)
+static void take_response(struct report *report, struct reported *reported,
+			  const struct ellu_response *response)
 {
-	struct reported *reported = reading->reported;
-	struct report *report = reading->report;
-	enum outcome outcome;
+	enum outcome outcome = outcome_of(reported->experiment->results, response);
 
-	if (response->template_variables->id != reading->row.row_id)
-		end_row(reading);
-	reading->row.row_id = response->template_variables->id;
-	outcome = count_verdicts(reading, response);
-	reading->row.responses++;
-	reading->row.successes += outcome == OUTCOME_MET;
 	if (!response->error)
 		histogram_add(&reported->durations, response->duration_seconds);
 	if (!response->error && response->output_tokens)
@@ -178,40 +147,26 @@ static void take_response(struct reading *reading, const struct ellu_response *r
 	report->writer->write_case(report, reported, response, outcome, reported->cases[outcome]);
 }
 
-static int read_responses(struct reading *reading)
+static int read_responses(struct report *report, struct reported *reported)
 {
 	struct ellu_list_responses_request request = ELLU_RECORD(struct ellu_list_responses_request);
-	struct cli *cli = reading->report->cli;
+	struct cli *cli = report->cli;
 	struct ellu_ref ref = ELLU_RECORD(struct ellu_ref);
 	const struct ellu_response *response;
 	const struct ellu_error *error = NULL;
 	struct ellu_stream *stream;
 	int r;
 
-	ref.id = &reading->reported->experiment->id;
+	ref.id = &reported->experiment->id;
 	request.project = cli->arguments.project;
 	request.experiment = &ref;
 	r = ellu_list_responses_stream(cli->daemon, &request, &stream, NULL);
 	if (r < 0)
 		return cli_fail(r, NULL);
 	while ((r = ellu_list_responses_next_item(stream, &response, &error)) > 0)
-		take_response(reading, response);
+		take_response(report, reported, response);
 	ellu_stream_close(stream);
 	return r < 0 ? cli_fail(r, error) : 0;
-}
-
-/* Where nothing was decided, no share says so. */
-static void conclude(struct reading *reading)
-{
-	struct reported *reported = reading->reported;
-	const struct ellu_experiment_results *results = reported->experiment->results;
-
-	end_row(reading);
-	reported->success = results->success_rate->value ?
-				    clusters_proportion(&reading->success, REPORT_CONFIDENCE) :
-				    (struct estimate){ NAN, NAN, NAN, NAN };
-	for (size_t i = 0; i < results->n_criteria; i++)
-		reported->criteria[i] = clusters_proportion(&reading->criteria[i], REPORT_CONFIDENCE);
 }
 
 static int fail_temporary(const char *what)
@@ -241,9 +196,7 @@ static int check_written(FILE *file)
 
 static int read_experiment(struct report *report, struct reported *reported, const char *operand)
 {
-	struct reading reading = { .report = report, .reported = reported };
 	int status = call_experiment(report->cli, operand, &reported->reply);
-	size_t n;
 
 	if (status != 0)
 		return status;
@@ -254,20 +207,11 @@ static int read_experiment(struct report *report, struct reported *reported, con
 	}
 	reported->durations.least = 0.001;
 	reported->output_tokens.least = 1;
-	n = reported->experiment->results->n_criteria;
-	reported->criteria = calloc(n + 1, sizeof(*reported->criteria));
-	reading.criteria = calloc(n + 1, sizeof(*reading.criteria));
-	reading.row.criteria = calloc(n + 1, sizeof(*reading.row.criteria));
-	status = reported->criteria && reading.criteria && reading.row.criteria ?
-			 open_cases(reported) : cli_fail(-ENOMEM, NULL);
+	status = open_cases(reported);
 	if (status == 0)
-		status = read_responses(&reading);
+		status = read_responses(report, reported);
 	for (enum outcome outcome = 0; status == 0 && outcome < _OUTCOME_MAX; outcome++)
 		status = check_written(reported->cases[outcome]);
-	if (status == 0)
-		conclude(&reading);
-	free(reading.criteria);
-	free(reading.row.criteria);
 	return status;
 }
 
@@ -279,13 +223,12 @@ struct changes {
 	int64_t n_worse, n_better;
 };
 
-static void on_case(void *userdata, const struct ellu_compared_case *compared)
+static void tell_change(struct changes *changes, const struct ellu_compared_case *compared)
 {
-	struct changes *changes = userdata;
 	const struct report *report = changes->report;
 	const int *base = compared->responses[0]->success, *other = compared->responses[1]->success;
 
-	if (!report->writer->write_change || !base || !other || *base == *other)
+	if (!base || !other || *base == *other)
 		return;
 	if (*other < *base && changes->n_worse++ < report->limit)
 		report->writer->write_change(report, compared, report->worse[changes->at]);
@@ -293,20 +236,61 @@ static void on_case(void *userdata, const struct ellu_compared_case *compared)
 		report->writer->write_change(report, compared, report->better[changes->at]);
 }
 
+static int read_changes(struct report *report, size_t i)
+{
+	struct ellu_list_compared_cases_request request =
+		ELLU_RECORD(struct ellu_list_compared_cases_request);
+	struct ellu_ref base = ELLU_RECORD(struct ellu_ref), other = ELLU_RECORD(struct ellu_ref);
+	const struct ellu_ref *const refs[] = { &base, &other };
+	struct changes changes = { .report = report, .at = i };
+	const struct ellu_compared_case *compared;
+	const struct ellu_error *error = NULL;
+	struct ellu_stream *stream;
+	int r;
+
+	base.id = &report->experiments[0].experiment->id;
+	other.id = &report->experiments[i].experiment->id;
+	request.project = report->cli->arguments.project;
+	request.experiments = refs;
+	request.n_experiments = 2;
+	r = ellu_list_compared_cases_stream(report->cli->daemon, &request, &stream, NULL);
+	if (r < 0)
+		return cli_fail(r, NULL);
+	while ((r = ellu_list_compared_cases_next_item(stream, &compared, &error)) > 0)
+		tell_change(&changes, compared);
+	ellu_stream_close(stream);
+	return r < 0 ? cli_fail(r, error) : 0;
+}
+
 static int compare(struct report *report, size_t i)
 {
-	struct changes changes = { .report = report, .at = i };
 	int status;
 
+	if (!report->writer->write_change)
+		return 0;
 	report->worse[i] = tmpfile();
 	report->better[i] = tmpfile();
 	if (!report->worse[i] || !report->better[i])
 		return fail_temporary("made");
-	status = pairs_read(report->cli, report->experiments[0].experiment->id,
-			    report->experiments[i].experiment->id, &report->pairs[i], on_case, &changes);
+	status = read_changes(report, i);
 	if (status == 0)
 		status = check_written(report->worse[i]);
 	return status ? status : check_written(report->better[i]);
+}
+
+static int compare_all(struct report *report)
+{
+	int64_t ids[REPORT_EXPERIMENTS_MAX];
+	int status;
+
+	if (report->n < 2)
+		return 0;
+	for (size_t i = 0; i < report->n; i++)
+		ids[i] = report->experiments[i].experiment->id;
+	status = pairs_read(report->cli, ids, report->n, &report->compared);
+	for (size_t i = 1; status == 0 && i < report->n; i++)
+		status = compare(report, i);
+	return status;
 }
 
 /* ---- The command ---- */
@@ -324,9 +308,8 @@ static void done(struct report *report)
 		if (report->better[i])
 			fclose(report->better[i]);
 		ellu_free(reported->reply);
-		free(reported->criteria);
-		pairs_done(&report->pairs[i]);
 	}
+	ellu_free(report->compared);
 	free(report);
 }
 
@@ -364,8 +347,8 @@ int command_report(struct cli *cli)
 	for (; status == 0 && report->n < arguments->n_operands; report->n++)
 		status = read_experiment(report, &report->experiments[report->n],
 					 arguments->operands[report->n]);
-	for (size_t i = 1; status == 0 && i < report->n; i++)
-		status = compare(report, i);
+	if (status == 0)
+		status = compare_all(report);
 	if (status == 0)
 		status = output_open(arguments, arguments->output);
 	if (status == 0) {

@@ -1,8 +1,8 @@
 /*
  * A report of experiments, for people who were not there: what was asked, what came of it and how sure
  * that is, and the cases, those that went wrong first. Responses are read once, and each is written as
- * its case at once, to a file of its outcome; so a report of a million takes no more memory than its
- * rows' means.
+ * its case at once, to a file of its outcome; so a report of a million takes no more memory than one of
+ * a thousand.
  */
 #pragma once
 
@@ -16,7 +16,6 @@
 
 #define REPORT_EXPERIMENTS_MAX 10
 #define REPORT_CASES 5000 // of each experiment, where --limit says nothing else
-#define REPORT_CONFIDENCE 0.95
 
 /* What became of a case, the worst first. */
 enum outcome {
@@ -42,8 +41,6 @@ double histogram_edge(const struct histogram *histogram, size_t bin);
 struct reported {
 	const struct ellu_get_experiment_reply *reply;
 	const struct ellu_experiment *experiment; // of it
-	struct estimate success;
-	struct estimate *criteria; // in the results' order
 	struct histogram durations, output_tokens;
 	int64_t counts[_OUTCOME_MAX];
 	int64_t n_shown[_OUTCOME_MAX];
@@ -70,7 +67,7 @@ struct report {
 	const struct report_writer *writer;
 	struct reported experiments[REPORT_EXPERIMENTS_MAX];
 	size_t n;
-	struct pairs pairs[REPORT_EXPERIMENTS_MAX]; // each with the first one; that one's is empty
+	const struct ellu_compare_experiments_reply *compared; // NULL: there is one alone
 	FILE *worse[REPORT_EXPERIMENTS_MAX], *better[REPORT_EXPERIMENTS_MAX];
 	int64_t limit;
 };
@@ -86,6 +83,8 @@ void report_escape(FILE *out, const char *text);
 
 extern const struct report_writer report_page, report_markdown, report_junit, report_csv, report_json;
 
+/* Of a share in results; NAN is what is not known of it. */
+struct estimate estimate_of(const struct ellu_proportion *proportion);
 /* "83.3 %", or what stands for nothing. */
 const char *share_text(char buffer[static 32], double share);
 /* "70.1 to 91.2 %" */

@@ -1,25 +1,53 @@
-/* Experiments side by side, out of their results. */
+/*
+ * Experiments side by side: what each came to, out of its results; and, by one walk over the first
+ * one's responses, how the others did on the same rows.
+ */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/store/runs/experiment.h"
+#include "daemon/store/runs/response.h"
+#include "daemon/store/runs/sides.h"
 #include "proto/generated/interface.h"
+#include "proto/statistics.h"
+
+#define CONFIDENCE 0.95
+#define BOOTSTRAP_ROWS_MAX 2000 // beyond, its interval is Student's
+#define BOOTSTRAP_SAMPLES 1000
+#define BOOTSTRAP_SEED 1 // whoever asks again is told the same
 
 /* What one of the experiments says of a criterion. */
 struct outcome {
 	const struct ellu_criterion_result *criterion;
+	const struct paired *paired; // NULL: with nothing
 	size_t experiment; // of the request
 	size_t place; // of all outcomes
 };
 
+/* How one of the others differs from the first one, by a criterion or all in all. */
+struct paired {
+	struct differences rows; // before the one at hand
+	int sum, n; // over the epochs of that which both have decided
+	double *first; // rows' differences, for the bootstrap; or NULL
+	struct estimate bootstrap; // of those
+};
+
+/* Of a request, while it walks. */
 struct comparison {
-	struct tx *tx;
+	struct tx *tx; // of the present step
+	struct sides sides;
+	size_t n;
+	struct paired **paired; // an experiment's criteria, and then all in all; the first one has none
+	struct response_place at;
+	int64_t row_id; // at hand
+	bool walked;
+	size_t n_sampled; // experiments
 	struct ellu_experiment **experiments;
 	struct ellu_experiment_results **results; // NULL: it has none
-	size_t n;
 	struct outcome *outcomes;
 	size_t n_outcomes;
+	struct tx_list differences; // of criteria
 };
 
 /* ---- The experiments ---- */
@@ -63,6 +91,132 @@ static int load(struct comparison *comparison, int64_t id, size_t at)
 	return 0;
 }
 
+/* ---- Row by row ---- */
+
+static struct paired *all_in_all(const struct comparison *comparison, size_t i)
+{
+	return &comparison->paired[i][comparison->sides.items[i].n];
+}
+
+static int make_pairs(struct comparison *comparison)
+{
+	static const struct estimate unknown = { NAN, NAN, NAN, NAN };
+	struct tx *tx = comparison->tx;
+
+	comparison->paired = tx_array(tx, comparison->n, sizeof(*comparison->paired));
+	if (!comparison->paired)
+		return -ENOMEM;
+	for (size_t i = 1; i < comparison->n; i++) {
+		struct paired *paired = tx_array(tx, comparison->sides.items[i].n + 1, sizeof(*paired));
+
+		comparison->paired[i] = paired;
+		if (!paired)
+			return -ENOMEM;
+		paired = all_in_all(comparison, i);
+		paired->bootstrap = unknown;
+		paired->first = tx_array(tx, BOOTSTRAP_ROWS_MAX, sizeof(*paired->first));
+		if (!paired->first)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void pair_epoch(struct paired *paired, int before, int own)
+{
+	if (before < 0 || own < 0)
+		return;
+	paired->sum += own - before;
+	paired->n++;
+}
+
+static void pair_row(struct paired *paired)
+{
+	double difference = (double)paired->sum / paired->n;
+
+	if (paired->n == 0)
+		return;
+	if (paired->first && paired->rows.n < BOOTSTRAP_ROWS_MAX)
+		paired->first[paired->rows.n] = difference;
+	differences_add(&paired->rows, difference);
+	paired->sum = paired->n = 0;
+}
+
+static void end_row(struct comparison *comparison)
+{
+	for (size_t i = 1; i < comparison->n; i++)
+		for (size_t k = 0; k <= comparison->sides.items[i].n; k++)
+			pair_row(&comparison->paired[i][k]);
+}
+
+static int on_response(struct response_walk *walk, int64_t response_id)
+{
+	struct comparison *comparison = walk->userdata;
+	struct sides *sides = &comparison->sides;
+	int r, success;
+
+	if (sides->left <= 0)
+		return 1;
+	r = sides_read(walk->tx, sides, response_id);
+	if (r < 0)
+		return r;
+	if (sides->row_id != comparison->row_id)
+		end_row(comparison);
+	comparison->row_id = sides->row_id;
+	success = side_success(&sides->items[0]);
+	for (size_t i = 1; i < comparison->n; i++) {
+		const struct side *side = &sides->items[i];
+		struct paired *paired = comparison->paired[i], *all = all_in_all(comparison, i);
+
+		for (size_t k = 0; k < side->n; k++)
+			if (side->measured[k].first)
+				pair_epoch(&paired[k], side->measured[k].first->verdict,
+					   side->measured[k].verdict);
+		pair_epoch(all, success, side_success(side));
+	}
+	return 0;
+}
+
+/* 1: there is more to look at. */
+static int pair_step(struct comparison *comparison)
+{
+	struct response_walk walk = {
+		.tx = comparison->tx,
+		.run = &comparison->sides.items[0].run,
+		.at = comparison->at,
+		.found = on_response,
+		.userdata = comparison,
+	};
+	int r;
+
+	comparison->sides.left = LOOKS_MAX;
+	r = response_walk_step(&walk);
+	comparison->at = walk.at;
+	if (r != RESPONSE_WALK_END)
+		return r < 0 ? r : 1;
+	end_row(comparison);
+	comparison->walked = true;
+	return 1;
+}
+
+/* 1: there are others. */
+static int sample(struct comparison *comparison)
+{
+	size_t i = ++comparison->n_sampled;
+	struct paired *paired = i < comparison->n ? all_in_all(comparison, i) : NULL;
+	double *scratch;
+
+	if (!paired)
+		return 0;
+	if (paired->rows.n > BOOTSTRAP_ROWS_MAX)
+		return 1;
+	scratch = tx_array(comparison->tx, BOOTSTRAP_SAMPLES, sizeof(*scratch));
+	if (!scratch)
+		return -ENOMEM;
+	paired->bootstrap = bootstrap_difference(paired->first, (size_t)paired->rows.n, CONFIDENCE,
+						 BOOTSTRAP_SEED, scratch, BOOTSTRAP_SAMPLES);
+	return 1;
+}
+
 /* ---- Rates ---- */
 
 static const double *value_of(const struct ellu_proportion *proportion)
@@ -70,37 +224,92 @@ static const double *value_of(const struct ellu_proportion *proportion)
 	return proportion ? proportion->value : NULL;
 }
 
+static const double *known(struct tx *tx, double value)
+{
+	return isnan(value) ? NULL : tx_double_value(tx, value);
+}
+
+static struct ellu_paired_difference *difference_of(struct tx *tx, const struct paired *paired)
+{
+	struct ellu_paired_difference *record = TX_RECORD(tx, struct ellu_paired_difference);
+	struct estimate mean = differences_mean(&paired->rows, CONFIDENCE);
+
+	if (!record)
+		return NULL;
+	record->rows = paired->rows.n;
+	record->better = paired->rows.n_up;
+	record->worse = paired->rows.n_down;
+	record->value = mean.value;
+	record->low = known(tx, mean.low);
+	record->high = known(tx, mean.high);
+	if (paired->first) {
+		record->bootstrap_low = known(tx, paired->bootstrap.low);
+		record->bootstrap_high = known(tx, paired->bootstrap.high);
+	}
+	record->effect_size = known(tx, differences_effect(&paired->rows));
+	record->p = sign_test(record->better, record->worse);
+	return record;
+}
+
+/* What it differs by is one of `differences`, which are corrected together. */
 static struct ellu_compared_rate *rate_of(struct comparison *comparison, size_t at,
 					  const struct ellu_proportion *yes,
-					  const struct ellu_proportion *first)
+					  const struct ellu_proportion *first,
+					  const struct paired *paired, struct tx_list *differences)
 {
-	struct ellu_compared_rate *rate = TX_RECORD(comparison->tx, struct ellu_compared_rate);
+	struct tx *tx = comparison->tx;
+	struct ellu_compared_rate *rate = TX_RECORD(tx, struct ellu_compared_rate);
 
 	if (!rate)
 		return NULL;
 	rate->experiment_id = comparison->experiments[at]->id;
 	rate->yes = yes;
 	if (value_of(yes) && value_of(first))
-		rate->difference = tx_double_value(comparison->tx, *yes->value - *first->value);
-	return rate;
+		rate->difference = tx_double_value(tx, *yes->value - *first->value);
+	if (!paired || paired->rows.n == 0)
+		return rate;
+	rate->paired = difference_of(tx, paired);
+	return rate->paired && tx_append(tx, differences, rate->paired) >= 0 ? rate : NULL;
+}
+
+/* All others' success rates, of which each is held against chance as one of so many; and their criteria. */
+static int correct(struct tx *tx, const struct tx_list *differences)
+{
+	struct ellu_paired_difference **paired = (struct ellu_paired_difference **)differences->items;
+	size_t n = differences->n, *scratch = tx_array(tx, n, sizeof(*scratch));
+	double *holm = tx_array(tx, n, sizeof(*holm)), *bh = tx_array(tx, n, sizeof(*bh));
+
+	if (!holm || !bh || !scratch)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		holm[i] = bh[i] = paired[i]->p;
+	correct_holm(holm, n, scratch);
+	correct_benjamini_hochberg(bh, n, scratch);
+	for (size_t i = 0; i < n; i++) {
+		paired[i]->p_holm = holm[i];
+		paired[i]->p_bh = bh[i];
+	}
+	return 0;
 }
 
 static int compare_success(struct comparison *comparison, struct ellu_compare_experiments_reply *reply)
 {
-	struct tx_list rates = { 0 };
+	struct tx_list rates = { 0 }, differences = { 0 };
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < comparison->n; i++) {
 		const struct ellu_experiment_results *first = comparison->results[0];
 		const struct ellu_experiment_results *own = comparison->results[i];
 		struct ellu_compared_rate *rate = rate_of(comparison, i, own ? own->success_rate : NULL,
-							  first ? first->success_rate : NULL);
+							  first ? first->success_rate : NULL,
+							  i > 0 ? all_in_all(comparison, i) : NULL,
+							  &differences);
 
 		r = rate ? tx_append(comparison->tx, &rates, rate) : -ENOMEM;
 	}
 	reply->success_rate = tx_list_items(comparison->tx, &rates);
 	reply->n_success_rate = rates.n;
-	return r;
+	return r < 0 ? r : correct(comparison->tx, &differences);
 }
 
 /* ---- Criteria ---- */
@@ -121,6 +330,20 @@ static int by_first(const void *a, const void *b)
 	return ((*x)->place > (*y)->place) - ((*x)->place < (*y)->place);
 }
 
+/* Of what the experiment is judged by: mostly in the place that it has in the results. */
+static const struct paired *find_paired(const struct comparison *comparison, size_t i, size_t place,
+					const char *text)
+{
+	const struct side *side = &comparison->sides.items[i];
+
+	if (i > 0 && place < side->n && strcmp(side->measured[place].measure->text, text) == 0)
+		return &comparison->paired[i][place];
+	for (size_t k = 0; i > 0 && k < side->n; k++)
+		if (strcmp(side->measured[k].measure->text, text) == 0)
+			return &comparison->paired[i][k];
+	return NULL;
+}
+
 static int gather(struct comparison *comparison)
 {
 	size_t n = 0;
@@ -133,7 +356,12 @@ static int gather(struct comparison *comparison)
 		const struct ellu_experiment_results *results = comparison->results[i];
 
 		for (size_t k = 0; results && k < results->n_criteria; k++, n++)
-			comparison->outcomes[n] = (struct outcome){ results->criteria[k], i, n };
+			comparison->outcomes[n] = (struct outcome){
+				.criterion = results->criteria[k],
+				.paired = find_paired(comparison, i, k, results->criteria[k]->criterion),
+				.experiment = i,
+				.place = n,
+			};
 	}
 	qsort(comparison->outcomes, n, sizeof(*comparison->outcomes), by_text);
 	return 0;
@@ -158,7 +386,8 @@ static int compare_criterion(struct comparison *comparison, const struct outcome
 	for (size_t i = 0; r >= 0 && i < comparison->n; i++) {
 		bool judged = at < end && same_text(at, outcome) && at->experiment == i;
 		struct ellu_compared_rate *rate =
-			rate_of(comparison, i, judged ? at->criterion->yes : NULL, first);
+			rate_of(comparison, i, judged ? at->criterion->yes : NULL, first,
+				judged ? at->paired : NULL, &comparison->differences);
 
 		if (!rate)
 			return -ENOMEM;
@@ -195,28 +424,60 @@ static int compare_criteria(struct comparison *comparison,
 		r = compare_criterion(comparison, firsts[i], &criteria);
 	reply->criteria = tx_list_items(comparison->tx, &criteria);
 	reply->n_criteria = criteria.n;
-	return r;
+	return r < 0 ? r : correct(comparison->tx, &comparison->differences);
+}
+
+/* ---- The method ---- */
+
+static int begin(struct tx *tx, struct method_run *op)
+{
+	const struct ellu_compare_experiments_request *a = op->arguments;
+	struct comparison *comparison = tx_alloc(tx, sizeof(*comparison));
+	int r;
+
+	if (!comparison)
+		return -ENOMEM;
+	*comparison = (struct comparison){ .tx = tx, .n = a->n_experiments };
+	op->request.state = comparison;
+	r = sides_load(tx, &op->scope, a->experiments, comparison->n, &comparison->sides);
+	return r < 0 ? r : make_pairs(comparison);
+}
+
+static int tell(struct comparison *comparison, struct ellu_compare_experiments_reply *reply)
+{
+	struct tx *tx = comparison->tx;
+	int r = 0;
+
+	comparison->experiments = tx_array(tx, comparison->n, sizeof(*comparison->experiments));
+	comparison->results = tx_array(tx, comparison->n, sizeof(*comparison->results));
+	if (!comparison->experiments || !comparison->results)
+		return -ENOMEM;
+	for (size_t i = 0; r >= 0 && i < comparison->n; i++)
+		r = load(comparison, comparison->sides.items[i].experiment_id, i);
+	if (r < 0)
+		return r;
+	reply->experiments = (const struct ellu_experiment *const *)comparison->experiments;
+	reply->n_experiments = comparison->n;
+	r = compare_success(comparison, reply);
+	return r < 0 ? r : compare_criteria(comparison, reply);
 }
 
 int experiments_compare(struct tx *tx, struct method_run *op)
 {
-	const struct ellu_compare_experiments_request *a = op->arguments;
-	struct ellu_compare_experiments_reply *reply = method_reply(tx, op);
-	struct comparison comparison = { .tx = tx, .n = a->n_experiments };
-	int64_t *ids = tx_array(tx, comparison.n, sizeof(*ids));
-	int r;
+	struct ellu_compare_experiments_reply *reply;
+	struct comparison *comparison;
+	int r = op->request.state ? 0 : begin(tx, op);
 
-	comparison.experiments = tx_array(tx, comparison.n, sizeof(*comparison.experiments));
-	comparison.results = tx_array(tx, comparison.n, sizeof(*comparison.results));
-	if (!reply || !ids || !comparison.experiments || !comparison.results)
-		return -ENOMEM;
-	r = experiments_resolve(tx, &op->scope, a->experiments, comparison.n, ids);
-	for (size_t i = 0; r >= 0 && i < comparison.n; i++)
-		r = load(&comparison, ids[i], i);
 	if (r < 0)
 		return r;
-	reply->experiments = (const struct ellu_experiment *const *)comparison.experiments;
-	reply->n_experiments = comparison.n;
-	r = compare_success(&comparison, reply);
-	return r < 0 ? r : compare_criteria(&comparison, reply);
+	comparison = op->request.state;
+	comparison->tx = tx;
+	if (comparison->n > 1)
+		r = comparison->walked ? sample(comparison) : pair_step(comparison);
+	if (r > 0)
+		op->request.again = true;
+	if (r != 0)
+		return r;
+	reply = method_reply(tx, op);
+	return reply ? tell(comparison, reply) : -ENOMEM;
 }

@@ -47,6 +47,8 @@ int experiments_resolve(struct tx *tx, const struct scope *scope, const struct e
 			size_t n, int64_t *ret_ids);
 int experiments_compare(struct tx *tx, struct method_run *op); // CompareExperiments
 int compared_cases_list(struct tx *tx, struct method_run *op); // ListComparedCases
+int flaky_rows_list(struct tx *tx, struct method_run *op); // ListFlakyRows
+int judge_agreement(struct tx *tx, struct method_run *op); // GetJudgeAgreement
 
 /* *ret_experiment points to a const struct ellu_experiment. NotFound. */
 int experiment_load(struct tx *tx, int64_t id, void *ret_experiment);

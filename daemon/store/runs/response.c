@@ -338,6 +338,8 @@ static int filter_of(struct tx *tx, const struct ellu_list_responses_request *ar
 		filter->failed = tx_int_value(tx, *arguments->failed != 0);
 	if (arguments->annotated)
 		filter->annotated = tx_int_value(tx, *arguments->annotated != 0);
+	if (arguments->overruled)
+		filter->overruled = tx_int_value(tx, *arguments->overruled != 0);
 	if (arguments->rating)
 		filter->value = tx_int_value(tx, strcmp(arguments->rating, "YES") == 0);
 	return tx->oom ? -ENOMEM : 0;

@@ -21,6 +21,7 @@ struct response_filter {
 	const int64_t *max_input_tokens;
 	const int64_t *min_output_tokens;
 	const int64_t *max_output_tokens;
+	const int64_t *overruled; // by a person, by some criterion
 	const int64_t *row_id; // of a ranking; walks have all
 };
 

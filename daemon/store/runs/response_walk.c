@@ -18,13 +18,18 @@
 	" AND (?8 IS NULL OR r.duration_usec >= ?8) AND (?9 IS NULL OR r.duration_usec <= ?9)"  \
 	" AND (?10 IS NULL OR r.input_tokens >= ?10) AND (?11 IS NULL OR r.input_tokens <= ?11)" \
 	" AND (?12 IS NULL OR r.output_tokens >= ?12)"                                          \
-	" AND (?13 IS NULL OR r.output_tokens <= ?13)"
-#define LETS_THROUGH_FORMAT "iiIIIIIIIIIII"
+	" AND (?13 IS NULL OR r.output_tokens <= ?13)"                                          \
+	" AND (?14 IS NULL OR ?14 = EXISTS (SELECT 1 FROM ratings p CROSS JOIN run_measures e"  \
+	"  ON e.run_id = ?1 AND e.measure_id = p.measure_id CROSS JOIN ratings g"               \
+	"  ON g.response_id = p.response_id AND g.measure_id = p.measure_id AND g.judge_id = ?2" \
+	"  WHERE p.response_id = r.id AND p.judge_id IS NULL"                                   \
+	"  AND (p.value >= 0.5) != (g.value >= 0.5)))"
+#define LETS_THROUGH_FORMAT "iiIIIIIIIIIIII"
 #define LETS_THROUGH_VALUES(run, filter)                                                        \
 	(run)->id, (run)->judge_id, (filter)->epoch, (filter)->failed, (filter)->criterion_id,  \
 		(filter)->value, (filter)->annotated, (filter)->min_duration,                   \
 		(filter)->max_duration, (filter)->min_input_tokens, (filter)->max_input_tokens, \
-		(filter)->min_output_tokens, (filter)->max_output_tokens
+		(filter)->min_output_tokens, (filter)->max_output_tokens, (filter)->overruled
 
 static const struct response_filter everything = { 0 };
 
@@ -79,8 +84,8 @@ static int walk_batch(struct response_walk *walk, int64_t batch_id, size_t *left
 	r = db_query(walk->tx->db, &q,
 		     "SELECT v.id, r.id, r.epoch," LETS_THROUGH " FROM template_variables v"
 		     " LEFT JOIN responses r ON r.template_variables_id = v.id"
-		     " AND r.run_id = ?1 WHERE v.batch_id = ?14 AND v.id >= ?15"
-		     " AND " ROW_IS_PINNED("?16") " ORDER BY v.id, r.epoch",
+		     " AND r.run_id = ?1 WHERE v.batch_id = ?15 AND v.id >= ?16"
+		     " AND " ROW_IS_PINNED("?17") " ORDER BY v.id, r.epoch",
 		     LETS_THROUGH_FORMAT "iii", LETS_THROUGH_VALUES(walk->run, walk->filter),
 		     batch_id, walk->at.row_id, walk->run->last_sequence);
 	while (r >= 0 && !*ret_end) {
@@ -130,7 +135,7 @@ static int step_by_arrival(struct response_walk *walk)
 
 	r = db_query(walk->tx->db, &q,
 		     "SELECT 0, r.id, r.epoch," LETS_THROUGH " FROM responses r"
-		     " WHERE r.run_id = ?1 AND r.id > ?14 ORDER BY r.id LIMIT ?15",
+		     " WHERE r.run_id = ?1 AND r.id > ?15 ORDER BY r.id LIMIT ?16",
 		     LETS_THROUGH_FORMAT "ib", LETS_THROUGH_VALUES(walk->run, walk->filter),
 		     walk->at.id, LOOKS_MAX);
 	while (r >= 0 && (r = db_next(walk->tx->db, q)) > 0) {
@@ -204,9 +209,9 @@ static void keep_first(struct response_ranking *ranking, int64_t rank, int64_t i
 	ranking->first[at] = (struct response_rank){ .rank = rank, .id = id };
 }
 
-/* ?14 is the order. */
+/* ?15 is the order. */
 #define RANKED                                                                                  \
-	"SELECT r.id," LETS_THROUGH ", CASE ?14 WHEN 0 THEN r.epoch WHEN 1 THEN r.id"           \
+	"SELECT r.id," LETS_THROUGH ", CASE ?15 WHEN 0 THEN r.epoch WHEN 1 THEN r.id"           \
 	" WHEN 2 THEN -r.duration_usec"                                                         \
 	" ELSE -(coalesce(r.input_tokens, 0) + coalesce(r.output_tokens, 0)) END FROM responses r"
 
@@ -219,12 +224,12 @@ int response_ranking_step(struct tx *tx, const struct run_row *run,
 
 	/* A row has no more responses than there are epochs. */
 	if (filter->row_id)
-		r = db_query(tx->db, &q, RANKED " WHERE r.template_variables_id = ?15 AND r.run_id = ?1",
+		r = db_query(tx->db, &q, RANKED " WHERE r.template_variables_id = ?16 AND r.run_id = ?1",
 			     LETS_THROUGH_FORMAT "bi", LETS_THROUGH_VALUES(run, filter),
 			     (int)ranking->order, *filter->row_id);
 	else
-		r = db_query(tx->db, &q, RANKED " WHERE r.run_id = ?1 AND r.id > ?15 ORDER BY r.id"
-			     " LIMIT ?16", LETS_THROUGH_FORMAT "bib",
+		r = db_query(tx->db, &q, RANKED " WHERE r.run_id = ?1 AND r.id > ?16 ORDER BY r.id"
+			     " LIMIT ?17", LETS_THROUGH_FORMAT "bib",
 			     LETS_THROUGH_VALUES(run, filter), (int)ranking->order,
 			     ranking->looked_at, LOOKS_MAX);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {

@@ -37,6 +37,18 @@ struct tally {
 	int64_t yes;
 	int64_t row_decided, row_yes; // of the row at hand
 	struct clusters rows; // before it
+	int64_t flaky; // of those
+};
+
+/* Of rows with several epochs, each of which counts so much. */
+static const int64_t pass_at[] = { 1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000 };
+#define PASS_AT_MAX (sizeof(pass_at) / sizeof(pass_at[0]))
+
+struct row_shares {
+	int64_t n;
+	double any, all, majority;
+	double passed[PASS_AT_MAX];
+	int64_t n_tried[PASS_AT_MAX]; // that have so many epochs
 };
 
 /* Of a request, while it walks. */
@@ -53,6 +65,8 @@ struct results {
 	int64_t row_id; // at hand
 	int64_t row_responses, row_successes;
 	struct clusters rows; // before it: of successes
+	struct row_shares shares;
+	int64_t flaky;
 	size_t n_looked; // rows in the present step
 	struct usage generation, rating;
 	int64_t successes; // responses without error that every measure says YES to
@@ -72,12 +86,10 @@ static const struct ellu_yes_no *yes_no(struct tx *tx, int64_t yes, int64_t deci
 	return record;
 }
 
-/* Of `n` things; absent when none was scored. `rows` are those that have several of them, or NULL. */
-static const struct ellu_proportion *proportion(struct tx *tx, int64_t yes, int64_t n,
-						int64_t n_scored, int64_t n_total,
-						const struct clusters *rows)
+const struct ellu_proportion *proportion_make(struct tx *tx, double yes, int64_t n, int64_t n_scored,
+					      int64_t n_total, const struct clusters *rows)
 {
-	const struct clusters independent = { .n = n, .n_values = n, .sum = (double)yes };
+	const struct clusters independent = { .n = n, .n_values = n, .sum = yes };
 	struct ellu_proportion *record = TX_RECORD(tx, struct ellu_proportion);
 	struct ellu_row_sums *sums = record && rows ? TX_RECORD(tx, struct ellu_row_sums) : NULL;
 	struct estimate estimate;
@@ -95,7 +107,7 @@ static const struct ellu_proportion *proportion(struct tx *tx, int64_t yes, int6
 	}
 	if (n_scored == 0)
 		return record;
-	record->value = tx_double_value(tx, (double)yes / (double)n);
+	record->value = tx_double_value(tx, yes / (double)n);
 	estimate = clusters_proportion(rows ? rows : &independent, CONFIDENCE);
 	if (!isnan(estimate.low)) {
 		record->low = tx_double_value(tx, estimate.low);
@@ -284,9 +296,34 @@ static int count_response(struct results *results, sqlite3_stmt *q)
 	return r;
 }
 
+static bool is_flaky(int64_t yes, int64_t n)
+{
+	return yes > 0 && yes < n;
+}
+
+static double majority_of(int64_t yes, int64_t n)
+{
+	return 2 * yes == n ? 0.5 : 2 * yes > n;
+}
+
+static void count_shares(struct row_shares *shares, int64_t yes, int64_t n)
+{
+	shares->n++;
+	shares->any += yes > 0;
+	shares->all += yes == n;
+	shares->majority += majority_of(yes, n);
+	for (size_t i = 0; i < PASS_AT_MAX && pass_at[i] <= n; i++) {
+		shares->passed[i] += pass_at_k(n, yes, pass_at[i]);
+		shares->n_tried[i]++;
+	}
+}
+
 /* Counts the row at hand, all of which was seen. */
 static void end_row(struct results *results)
 {
+	if (results->row_responses > 0)
+		count_shares(&results->shares, results->row_successes, results->row_responses);
+	results->flaky += is_flaky(results->row_successes, results->row_responses);
 	results->out->responses += results->row_responses;
 	results->successes += results->row_successes;
 	clusters_add(&results->rows, (double)results->row_successes, results->row_responses);
@@ -297,6 +334,7 @@ static void end_row(struct results *results)
 		tally->decided += tally->row_decided;
 		tally->yes += tally->row_yes;
 		clusters_add(&tally->rows, (double)tally->row_yes, tally->row_decided);
+		tally->flaky += is_flaky(tally->row_yes, tally->row_decided);
 		tally->row_decided = tally->row_yes = 0;
 	}
 }
@@ -404,7 +442,7 @@ static void tell_criterion(struct tx *tx, struct ellu_criterion_result *record, 
 			   const struct clusters *rows)
 {
 	record->mean = yes_no(tx, yes, decided);
-	record->yes = proportion(tx, yes, decided, decided, responses, rows);
+	record->yes = proportion_make(tx, (double)yes, decided, decided, responses, rows);
 	record->failed = ratings - decided;
 }
 
@@ -427,6 +465,8 @@ static int tell_criteria(struct results *results)
 		record->label = tally->measure->label;
 		tell_criterion(tx, record, tally->yes, tally->decided, tally->ratings, out->responses,
 			       run_with_rows(results) ? &tally->rows : NULL);
+		if (run_with_rows(results))
+			record->flaky_rows = tx_int_value(tx, tally->flaky);
 		out->ratings += tally->ratings;
 		out->failed_ratings += record->failed;
 		decided += tally->decided;
@@ -437,6 +477,40 @@ static int tell_criteria(struct results *results)
 	out->criteria = tx_list_items(tx, &criteria);
 	out->n_criteria = criteria.n;
 	return r;
+}
+
+static const struct ellu_proportion *share(struct tx *tx, double sum, int64_t n)
+{
+	return proportion_make(tx, sum, n, n, n, NULL);
+}
+
+static int tell_shares(struct results *results)
+{
+	const struct row_shares *shares = &results->shares;
+	struct tx *tx = results->tx;
+	struct ellu_row_shares *record = TX_RECORD(tx, struct ellu_row_shares);
+	struct tx_list passed = { 0 };
+	int r = record ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r >= 0 && i < PASS_AT_MAX && shares->n_tried[i] > 0; i++) {
+		struct ellu_pass_at *one = TX_RECORD(tx, struct ellu_pass_at);
+
+		if (!one)
+			return -ENOMEM;
+		one->k = pass_at[i];
+		one->rows = share(tx, shares->passed[i], shares->n_tried[i]);
+		r = tx_append(tx, &passed, one);
+	}
+	if (r < 0)
+		return r;
+	record->any = share(tx, shares->any, shares->n);
+	record->all = share(tx, shares->all, shares->n);
+	record->majority = share(tx, shares->majority, shares->n);
+	record->pass_at = tx_list_items(tx, &passed);
+	record->n_pass_at = passed.n;
+	results->out->row_shares = record;
+	results->out->flaky_rows = tx_int_value(tx, results->flaky);
+	return 0;
 }
 
 static int tell(struct results *results)
@@ -454,13 +528,13 @@ static int tell(struct results *results)
 	out->cost = tell_usage(results, true, &out->total_input_tokens, &out->total_output_tokens,
 			       &out->total_cached_tokens);
 	out->undecided_responses = out->responses - out->failed_responses - results->decided;
-	out->success_rate = proportion(tx, results->successes, out->responses, results->decided,
+	out->success_rate = proportion_make(tx, (double)results->successes, out->responses, results->decided,
 				       out->responses,
 				       run_with_rows(results) ? &results->rows : NULL);
 	out->duration_seconds = spread(tx, &results->durations, USEC_PER_SEC);
 	out->input_tokens = spread(tx, &results->inputs, 1);
 	out->output_tokens = spread(tx, &results->outputs, 1);
-	return 0;
+	return run_with_rows(results) && results->decided > 0 ? tell_shares(results) : 0;
 }
 
 static int tell_ratings(struct results *results, const struct ellu_rating_results **ret_ratings)
@@ -620,7 +694,43 @@ static int adjust_criterion(struct tx *tx, const struct ellu_experiment_results 
 	yes += (after->value == 1) - (before->value == 1);
 	tell_criterion(tx, criterion, yes, decided + (after->value >= 0) - (before->value >= 0),
 		       decided + criterion->failed, results->responses, rows);
+	if (criterion->flaky_rows)
+		criterion->flaky_rows = before->row_is_large ? NULL : tx_int_value(tx,
+			*criterion->flaky_rows + is_flaky(after->row_yes, after->row_decided) -
+			is_flaky(before->row_yes, before->row_decided));
 	return tx->oom ? -ENOMEM : 1;
+}
+
+/* A row of so many responses comes to have another number of those that meet every criterion. */
+static void move_share(struct tx *tx, const struct ellu_proportion **of, double before, double after)
+{
+	const struct ellu_proportion *was = *of;
+
+	if (was->value)
+		*of = share(tx, *was->value * (double)was->n_scored - before + after, was->n_scored);
+}
+
+static int move_shares(struct tx *tx, struct ellu_experiment_results *results, const struct standing *from,
+		       const struct standing *to)
+{
+	const int64_t n = to->row_responses, was = from->row_successes, is = to->row_successes;
+	struct ellu_row_shares *shares = (struct ellu_row_shares *)results->row_shares;
+
+	if (from->row_is_large) {
+		results->row_shares = NULL;
+		results->flaky_rows = NULL;
+		return 0;
+	}
+	results->flaky_rows = tx_int_value(tx, *results->flaky_rows + is_flaky(is, n) - is_flaky(was, n));
+	move_share(tx, &shares->any, was > 0, is > 0);
+	move_share(tx, &shares->all, was == n, is == n);
+	move_share(tx, &shares->majority, majority_of(was, n), majority_of(is, n));
+	for (size_t i = 0; i < shares->n_pass_at && shares->pass_at[i]->k <= n; i++) {
+		struct ellu_pass_at *one = (struct ellu_pass_at *)shares->pass_at[i];
+
+		move_share(tx, &one->rows, pass_at_k(n, was, one->k), pass_at_k(n, is, one->k));
+	}
+	return tx->oom ? -ENOMEM : 0;
 }
 
 int results_adjust(struct tx *tx, const char *text, const struct run_measure *measure,
@@ -654,7 +764,11 @@ int results_adjust(struct tx *tx, const char *text, const struct run_measure *me
 	move_row(&moved, before, before->row_successes, before->row_responses, after->row_successes,
 		 after->row_responses);
 	successes += after->meets_all - before->meets_all;
-	results->success_rate = proportion(tx, successes, n,
+	if (results->row_shares && results->flaky_rows)
+		r = move_shares(tx, results, before, after);
+	if (r < 0)
+		return r;
+	results->success_rate = proportion_make(tx, (double)successes, n,
 					   results->success_rate->n_scored + after->decided -
 						   before->decided, n, rows);
 	results->undecided_responses =

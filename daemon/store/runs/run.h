@@ -96,6 +96,12 @@ struct standing {
 };
 int standing_read(struct tx *tx, const struct run_row *run, int64_t response_id, int64_t measure_id,
 		  struct standing *ret_standing);
+struct clusters;
+
+/* The share of `n` things; absent when none was scored. `rows` are those that have several of them, or
+ * NULL. NULL without memory. */
+const struct ellu_proportion *proportion_make(struct tx *tx, double yes, int64_t n, int64_t n_scored,
+					      int64_t n_total, const struct clusters *rows);
 /* An experiment's results as they are when one of its responses comes to stand otherwise by a
  * measure; as text. */
 int results_adjust(struct tx *tx, const char *text, const struct run_measure *measure,

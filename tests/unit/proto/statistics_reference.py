@@ -96,8 +96,8 @@ def paired():
         values = [draw.choice((-1, 0, 0, 1)) + draw.random() / 8 for _ in range(n)]
         mean, error = np.mean(values), stats.sem(values)
         low, high = stats.t.interval(0.95, n - 1, mean, error)
-        case("paired_difference", [mean, error, low, high], values=values, confidence=0.95)
-        case("effect_size", mean / np.std(values, ddof=1), values=values)
+        case("differences_mean", [mean, error, low, high], values=values, confidence=0.95)
+        case("differences_effect", mean / np.std(values, ddof=1), values=values)
         bootstrap(values, 12345 + n, 400, 0.9)
     for a, b in ((0.5, 0.5), (0.9, 0.6), (0.01, 1)):
         case("effect_size_proportions", proportion_effectsize(a, b), values=[a, b])
@@ -164,7 +164,11 @@ def agreement():
     for table in ((20, 5, 10, 15), (45, 15, 25, 15), (9, 0, 0, 9), (0, 8, 8, 0), (100, 3, 1, 7)):
         a, b, c, d = table
         accuracy = (a + d) / sum(table)
-        case("confusion", [accuracy, cohens_kappa([[a, b], [c, d]]).kappa], values=list(table))
+        kappa = cohens_kappa([[a, b], [c, d]])
+        case("confusion", [accuracy, kappa.kappa], values=list(table))
+        case("confusion_kappa_estimate",
+             [kappa.kappa, kappa.std_kappa, max(-1, kappa.kappa_low), min(1, kappa.kappa_upp)],
+             values=list(table), confidence=0.95)
     case("confusion", [math.nan, math.nan], values=[0, 0, 0, 0])
     case("confusion", [1, math.nan], values=[5, 0, 0, 0])
 

@@ -84,7 +84,6 @@ TAKE_2(effect_size_proportions)
 TAKE_COUNTS(binomial_cdf, (int64_t)v[0], (int64_t)v[1], v[2])
 TAKE_COUNTS(pass_at_k, (int64_t)v[0], (int64_t)v[1], (int64_t)v[2])
 TAKE_COUNTS(sign_test, (int64_t)v[0], (int64_t)v[1])
-TAKE_COUNTS(effect_size, v, inputs->n)
 TAKE_COUNTS(rows_for_difference, v[0], v[1], v[2], v[3])
 TAKE_COUNTS(rows_for_mean, v[0], v[1], v[2], v[3])
 TAKE_COUNTS(difference_of_rows, v[0], v[1], v[2], v[3])
@@ -119,9 +118,27 @@ static void run_clusters_mean(struct inputs *inputs)
 	take(inputs, clusters_mean(&clusters, inputs->confidence));
 }
 
-static void run_paired_difference(struct inputs *inputs)
+static struct differences read_differences(const struct inputs *inputs)
 {
-	take(inputs, paired_difference(inputs->values, inputs->n, inputs->confidence));
+	struct differences differences = { 0 };
+
+	for (size_t i = 0; i < inputs->n; i++)
+		differences_add(&differences, inputs->values[i]);
+	return differences;
+}
+
+static void run_differences_mean(struct inputs *inputs)
+{
+	const struct differences differences = read_differences(inputs);
+
+	take(inputs, differences_mean(&differences, inputs->confidence));
+}
+
+static void run_differences_effect(struct inputs *inputs)
+{
+	const struct differences differences = read_differences(inputs);
+
+	inputs->results[0] = differences_effect(&differences);
 }
 
 static void run_bootstrap_difference(struct inputs *inputs)
@@ -177,15 +194,23 @@ static void run_confusion(struct inputs *inputs)
 	inputs->results[1] = confusion_kappa(&confusion);
 }
 
+static void run_confusion_kappa_estimate(struct inputs *inputs)
+{
+	const double *v = inputs->values;
+	const struct confusion confusion = { (int64_t)v[0], (int64_t)v[1], (int64_t)v[2], (int64_t)v[3] };
+
+	take(inputs, confusion_kappa_estimate(&confusion, inputs->confidence));
+}
+
 static void run_threshold_of_labels(struct inputs *inputs)
 {
 	struct labelled_score points[VALUES_MAX];
 
-	for (size_t i = 0; i < inputs->n; i++)
-		points[i] = (struct labelled_score){
-			inputs->values[i],
-			json_object_get_int(json_object_array_get_idx(member(inputs, "labels"), i)),
-		};
+	for (size_t i = 0; i < inputs->n; i++) {
+		int yes = json_object_get_int(json_object_array_get_idx(member(inputs, "labels"), i));
+
+		points[i] = (struct labelled_score){ inputs->values[i], yes, !yes };
+	}
 	inputs->results[0] = threshold_of_labels(points, inputs->n, &inputs->results[1]);
 }
 
@@ -203,11 +228,11 @@ static const struct {
 #define FUNCTION(name) { #name, run_##name }
 	FUNCTION(normal_cdf), FUNCTION(normal_quantile), FUNCTION(t_cdf), FUNCTION(t_quantile),
 	FUNCTION(binomial_cdf), FUNCTION(clusters_proportion), FUNCTION(clusters_mean),
-	FUNCTION(pass_at_k), FUNCTION(sign_test), FUNCTION(paired_difference),
-	FUNCTION(bootstrap_difference), FUNCTION(effect_size), FUNCTION(effect_size_proportions),
+	FUNCTION(pass_at_k), FUNCTION(sign_test), FUNCTION(differences_mean),
+	FUNCTION(bootstrap_difference), FUNCTION(differences_effect), FUNCTION(effect_size_proportions),
 	FUNCTION(correct_holm), FUNCTION(correct_benjamini_hochberg), FUNCTION(rows_for_difference),
 	FUNCTION(rows_for_mean), FUNCTION(difference_of_rows), FUNCTION(alpha_nominal),
-	FUNCTION(alpha_interval), FUNCTION(confusion), FUNCTION(threshold_of_labels),
+	FUNCTION(alpha_interval), FUNCTION(confusion), FUNCTION(confusion_kappa_estimate), FUNCTION(threshold_of_labels),
 	FUNCTION(bradley_terry),
 };
 #define N_FUNCTIONS (sizeof(functions) / sizeof(*functions))
@@ -284,6 +309,7 @@ END_TEST
 
 START_TEST(nothing_is_known_of_nothing)
 {
+	const struct differences no_difference = { 0 };
 	const struct clusters none = { 0 };
 	struct clusters one = { 0 };
 
@@ -292,8 +318,8 @@ START_TEST(nothing_is_known_of_nothing)
 	clusters_add(&one, 0.7, 1);
 	ck_assert_double_eq(clusters_mean(&one, 0.95).value, 0.7);
 	ck_assert(isnan(clusters_mean(&one, 0.95).error));
-	ck_assert(isnan(paired_difference(NULL, 0, 0.95).value));
-	ck_assert(isnan(effect_size(NULL, 0)));
+	ck_assert(isnan(differences_mean(&no_difference, 0.95).value));
+	ck_assert(isnan(differences_effect(&no_difference)));
 }
 END_TEST
 

@@ -176,7 +176,7 @@ static void edit_at_random(void)
 START_TEST(edits_adjust_results)
 {
 	struct run_count count = { 0 };
-	char sql[2000], *text, *stored;
+	char sql[4000], *text, *stored;
 
 	fixture_open(&f);
 	submit(&f, "{\"name\": \"X\", \"prompt_template\": {\"content\": {\"name\": \"T\","
