@@ -34,23 +34,13 @@ static const struct run_spec *spec_of(const struct evaluator_run *run)
 
 /* ---- Loading ---- */
 
-/* Its inputs are members of the request, or variables. */
 static int read_values(struct evaluator_run *run)
 {
-	json_object *variables = NULL;
+	json_object *request = json_tokener_parse(spec_of(run)->request);
+	int r = request ? scoring_values(request, &run->values) : -ENOMEM;
 
-	run->values = json_tokener_parse(spec_of(run)->request);
-	if (!run->values)
-		return -ENOMEM;
-	if (!json_object_object_get_ex(run->values, "variables", &variables))
-		return 0;
-	json_object_object_foreach(variables, name, value) {
-		if (json_object_object_get_ex(run->values, name, NULL))
-			continue;
-		if (json_object_object_add(run->values, name, json_object_get(value)) < 0)
-			return -ENOMEM;
-	}
-	return 0;
+	json_object_put(request);
+	return r;
 }
 
 static int begin(struct evaluator_run *run, struct fault *fault)

@@ -127,11 +127,30 @@ void scoring_start(struct scoring *scoring, struct scorers *scorers, json_object
 
 void scoring_release(struct scoring *scoring)
 {
-	if (scoring->scorers)
+	/* A run that has ended holds nothing any more. */
+	if (scoring->scorers && scoring->scorers->run->phase != RUN_ENDED)
 		run_weigh(scoring->scorers->run, RUN_QUESTIONS, scoring->bytes, 0);
 	scoring->bytes = 0;
 	arena_done(&scoring->asking.call.arena);
 	arena_done(&scoring->arena);
+}
+
+int scoring_values(json_object *request, json_object **ret_values)
+{
+	static const char *const named[] = { "request", "response", "contexts", "expected_output", "tools" };
+	json_object *variables = json_object_object_get(request, "variables"), *value;
+	json_object *values = variables ? json_object_get(variables) : json_object_new_object();
+
+	for (size_t i = 0; values && i < sizeof(named) / sizeof(named[0]); i++) {
+		value = json_object_object_get(request, named[i]);
+		if (value && json_object_object_add(values, named[i], json_object_get(value)) < 0) {
+			json_object_put(value);
+			json_object_put(values);
+			return -ENOMEM;
+		}
+	}
+	*ret_values = values;
+	return values ? 0 : -ENOMEM;
 }
 
 /* ---- What came back ---- */

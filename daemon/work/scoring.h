@@ -65,6 +65,10 @@ struct scoring {
 void scoring_start(struct scoring *scoring, struct scorers *scorers, json_object *values);
 void scoring_release(struct scoring *scoring); // what it holds, not itself
 
+/* What evaluators have for inputs, of a request whose method calls them by their names: its members, and
+ * beside them its `variables`. -ENOMEM. */
+int scoring_values(json_object *request, json_object **ret_values);
+
 /* The record of what came of it; -ENOMEM. */
 int scoring_result(const struct scoring *scoring, struct arena *arena,
 		   const struct ellu_evaluator_result **ret_result);

@@ -186,6 +186,25 @@ START_TEST(inputs)
 }
 END_TEST
 
+/* Those of the request's own fields are no inputs. */
+START_TEST(variables_by_any_name)
+{
+	struct sim *sim;
+	const char *question;
+
+	begin();
+	sim = add_config("sim", "");
+	answers(sim, SCORED("1"));
+	create("'name':'E','llm_config':{'name':'sim'},'prompt':'{{response}} {{name}} {{priority}}'");
+	task_of("RunEvaluator", "'evaluator':{'name':'E'},'response':'Yes.','name':'T','variables':{'name':'Ada',"
+		"'priority':'high','response':'No.'}");
+	question = at_text(last_request(sim), "messages.1.content");
+	ck_assert_msg(strstr(question, "Ada") && strstr(question, "high"), "%s", question);
+	ck_assert_msg(strstr(question, "Yes.") && !strstr(question, "No."), "%s", question);
+	end();
+}
+END_TEST
+
 /* What a model says, the score that it is (or -1), and how often it is asked. */
 static const struct {
 	const char *says;
@@ -412,6 +431,6 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(versions, wrong_content, inputs, scores, fallbacks, config_in_use, judges,
+	return RUN_SUITE(versions, wrong_content, inputs, variables_by_any_name, scores, fallbacks, config_in_use, judges,
 			 at_the_same_time, commands);
 }
