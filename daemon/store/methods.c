@@ -101,7 +101,7 @@ static const struct operation {
 	[METHOD_UNLINK_CRITERION_SET] = { STORE_WRITE, criterion_set_unlink },
 	[METHOD_UPDATE_COLLECTION] = { STORE_SCAN, resource_update, &resource_collection },
 	[METHOD_UPDATE_CRITERION_SET] = { STORE_POINT, resource_update, &resource_criterion_set },
-	[METHOD_UPDATE_EVALUATOR] = { STORE_WRITE, evaluator_update, &resource_evaluator },
+	[METHOD_UPDATE_EVALUATOR] = { STORE_SCAN, resource_update, &resource_evaluator },
 	[METHOD_UPDATE_EXPERIMENT] = { STORE_WRITE, experiment_update },
 	[METHOD_UPDATE_JUDGE] = { STORE_POINT, resource_update, &resource_judge },
 	[METHOD_UPDATE_LLM_CONFIG] = { STORE_SCAN, resource_update, &resource_llm_config },

@@ -19,5 +19,4 @@ int evaluator_check_inputs(struct tx *tx, const struct ellu_evaluator *evaluator
 /* ---- Operations of methods ---- */
 
 int evaluators_list(struct tx *tx, struct method_run *op);
-int evaluator_update(struct tx *tx, struct method_run *op);
 int evaluator_delete(struct tx *tx, struct method_run *op);

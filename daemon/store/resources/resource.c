@@ -273,6 +273,37 @@ static int check_name(struct tx *tx, const struct content *content, const struct
 	return r > 0 && other != id ? name_taken(tx, content, other, "") : r;
 }
 
+/* The content is that of the latest version, or makes the next one. */
+static int update_version(struct tx *tx, struct method_run *op, const struct content *content,
+			  const struct place *place, int64_t id)
+{
+	const struct resource *resource = op->resource;
+	struct notes notes = { 0 };
+	const void *was;
+	const char *name;
+	int64_t latest = 0;
+	int r;
+
+	r = resource->load(tx, id, &was);
+	if (r < 0)
+		return r;
+	name = record_member(resource->type, was, "name");
+	if (strcmp(name, content->name) != 0)
+		return fault_invalid(tx->fault, "content.name", "'%s', which all its versions have", name);
+	r = content_check(tx, content, place, id);
+	if (r >= 0)
+		r = resource_find(tx, resource, place->project_id, name, &latest);
+	if (r >= 0)
+		r = resource->find(tx, place, content->record, content->prepared, &id);
+	if (r > 0 && id != latest)
+		return fault_conflict(tx->fault, resource->name, name, id, "an earlier version has that content");
+	if (r == 0 && op->request.lane != STORE_WRITE)
+		return go_on_writing(op);
+	if (r == 0)
+		r = content_insert(tx, content, place, &notes, &id);
+	return r < 0 ? r : answer(tx, op, id);
+}
+
 int resource_update(struct tx *tx, struct method_run *op)
 {
 	struct notes notes = { 0 };
@@ -284,6 +315,8 @@ int resource_update(struct tx *tx, struct method_run *op)
 	r = resource_resolve_own(tx, op->resource, &op->scope, named(op), &id, &place);
 	if (r >= 0)
 		r = content_read(tx, op, "content", &content);
+	if (r >= 0 && op->resource->find)
+		return update_version(tx, op, &content, &place, id);
 	if (r >= 0)
 		r = content_check(tx, &content, &place, id);
 	if (r >= 0)

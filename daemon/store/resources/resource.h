@@ -99,7 +99,8 @@ int resource_put(struct tx *tx, const struct resource *resource, const struct pl
 int resource_get(struct tx *tx, struct method_run *op);
 int resource_create(struct tx *tx, struct method_run *op); // begins at a reader, like the next two
 int resource_get_or_create(struct tx *tx, struct method_run *op);
-/* The record `content` takes the place of what was, but for what is written only and left out. */
+/* The record `content` takes the place of what was, but for what is written only and left out. What has
+ * versions keeps its name. */
 int resource_update(struct tx *tx, struct method_run *op);
 int resource_list(struct tx *tx, struct method_run *op); // newest first
 /* The same by the statements of another row, `of` what they have in the place of the project. */
