@@ -4,10 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/work/dialogue.h"
 #include "proto/json_check.h"
-#include "proto/utf8.h"
-
-#define KEPT_ANSWER_BYTES (64u << 10) // of the first answer, in the second question
 
 static int parse(const char *text, size_t size, json_object **ret_value, struct schema_problem *problem)
 {
@@ -60,25 +58,9 @@ int structured_ask_again(const struct ellu_message *const *messages, size_t n_me
 			 struct arena *arena, const struct ellu_message *const **ret_messages,
 			 size_t *ret_n_messages)
 {
-	const struct ellu_message **list = arena_array(arena, n_messages + 2, sizeof(*list));
-	struct ellu_message *made = arena_array(arena, 2, sizeof(*made));
+	const char *reply = arena_printf(arena,
+					 "That answer cannot be used: %s. Answer again with one JSON value that "
+					 "fits this JSON schema, and with nothing else:\n%s", problem->text, schema);
 
-	if (!list || !made)
-		return -ENOMEM;
-	for (size_t i = 0; i < n_messages; i++)
-		list[i] = messages[i];
-	for (size_t i = 0; i < 2; i++) {
-		made[i] = ELLU_RECORD(struct ellu_message);
-		made[i].role = i == 0 ? "assistant" : "user";
-		list[n_messages + i] = &made[i];
-	}
-	made[0].content = arena_strndup(arena, answer, utf8_cut(answer, strlen(answer), KEPT_ANSWER_BYTES));
-	made[1].content = arena_printf(arena,
-				       "That answer cannot be used: %s. Answer again with one JSON value that fits "
-				       "this JSON schema, and with nothing else:\n%s", problem->text, schema);
-	if (!made[0].content || !made[1].content)
-		return -ENOMEM;
-	*ret_messages = list;
-	*ret_n_messages = n_messages + 2;
-	return 0;
+	return dialogue_go_on(messages, n_messages, answer, reply, arena, ret_messages, ret_n_messages);
 }
