@@ -13,7 +13,8 @@
 	KIND(GENERATION, generation, TASK_LASTS) \
 	KIND(TEST, test, TASK_IS_EPHEMERAL)       \
 	KIND(EVALUATOR, evaluator, TASK_IS_EPHEMERAL) \
-	KIND(EMBEDDING, embedding, TASK_IS_EPHEMERAL)
+	KIND(EMBEDDING, embedding, TASK_IS_EPHEMERAL) \
+	KIND(SKILL, skill, TASK_IS_EPHEMERAL)
 
 #define TASK_KIND_ID(id, name, ephemeral) TASK_KIND_##id,
 enum task_kind {

@@ -29,6 +29,9 @@ const struct method *call_method(const char *name);
 
 /* A message; its text may be NULL. */
 json_object *ask_message(const char *role, const char *text);
+/* The text that an operand says, or a file (--file), or standard input (`-`, or NULL), without the line
+ * breaks at its end; free() it. -EINVAL with a complaint, -ENOMEM. */
+int ask_text(const struct cli *cli, const char *operand, char **ret_text, struct complaint *complaint);
 
 /* The request that the arguments describe, over what `json` has (taken; NULL: nothing). 0, or the exit
  * status after saying what is wrong. */

@@ -216,6 +216,7 @@ int command_ask(struct cli *cli);
 int command_chat(struct cli *cli);
 int command_embed(struct cli *cli);
 int command_template(struct cli *cli);
+int command_skill_validate(struct cli *cli);
 int command_task_watch(struct cli *cli);
 int command_task_tune(struct cli *cli);
 int command_task_answer(struct cli *cli);

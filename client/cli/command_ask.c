@@ -11,11 +11,10 @@
 #include "proto/limits.h"
 #include "proto/utf8.h"
 
-/* What is asked, without the line breaks at its end; free() it. -EINVAL with a complaint, -ENOMEM. */
-static int read_text(const struct cli *cli, char **ret_text, struct complaint *complaint)
+int ask_text(const struct cli *cli, const char *operand, char **ret_text, struct complaint *complaint)
 {
 	const struct arguments *arguments = &cli->arguments;
-	const char *text = arguments->n_operands > 0 ? arguments->operands[0] : "-";
+	const char *text = operand ? operand : "-";
 	const char *file = arguments->file ? arguments->file : "-";
 	const bool is_said = strcmp(text, "-") != 0, is_input = strcmp(file, "-") == 0;
 	size_t size = strlen(text);
@@ -109,7 +108,7 @@ static int make_messages(const struct cli *cli, json_object *request)
 	}
 	if (said)
 		return 0;
-	r = read_text(cli, &text, &complaint);
+	r = ask_text(cli, arguments->n_operands > 0 ? arguments->operands[0] : NULL, &text, &complaint);
 	if (r < 0)
 		return cli_fail_file(r, &complaint);
 	r = add_messages(arguments, request, text, &complaint);

@@ -318,3 +318,18 @@ static const char restore_details[] =
 	"Keys in the state folder stay; on another machine configs ask for theirs again (elluminate llm update).\n"
 	"What is in the backup of a user's daemon becomes yours, whoever made it; so restore only files that\n"
 	"you trust. One of a system's daemon is restored by root, with --system.";
+
+static const char skill_details[] =
+	"The answer is printed, then how each validator found it, with its reason.\n"
+	"\n"
+	"  elluminate skill run Haiku --variables '{\"topic\":\"tea\"}'\n"
+	"  elluminate skill run Haiku --variables '{\"topic\":\"tea\"}' --until-valid 3\n"
+	"\n"
+	"Exit status: 1 when the answer is not valid, else as that of other tasks.";
+
+static const char validate_details[] =
+	"TEXT is the answer, or `-`, or nothing, for standard input.\n"
+	"\n"
+	"  my-program tea | elluminate skill validate Haiku --variables '{\"topic\":\"tea\"}'\n"
+	"\n"
+	"Exit status: 1 when it is not valid, else as that of other tasks.";

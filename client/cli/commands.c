@@ -64,6 +64,11 @@ static const struct option evaluator_revision = { "revision", "N", "that version
 						  OPTION_COUNT, .field = "evaluator.version" };
 static const struct option evaluator_alone = { "revision", "N", "that version alone (default: all of them)",
 					       OPTION_COUNT, .field = "evaluator.version" };
+static const struct option skill_revision = { "revision", "N", "that version of it (default: the latest)",
+					      OPTION_COUNT, .field = "skill.version" };
+static const struct option skill_revision_alone = { "revision", "N",
+						    "that version alone (default: all of them)", OPTION_COUNT,
+						    .field = "skill.version" };
 static const struct option message = { "message", "TEXT", "what is asked; {{name}} is a placeholder",
 				       OPTION_TEXT, OWN(message) };
 static const struct option system_message = { "system-message", "TEXT", "what is said before that",
@@ -130,6 +135,9 @@ static const struct option document = { "document", "FILE|URL", "the same, such 
 static const struct option *const call_options[] = { &file, &said_before, &schema, &image, &document, NULL };
 static const struct option *const chat_options[] = { &said_before, NULL };
 static const struct option *const template_options[] = { &revision, NULL };
+static const struct option *const skill_options[] = { &skill_revision, NULL };
+static const struct option *const skill_deleted_options[] = { &skill_revision_alone, NULL };
+static const struct option *const validate_options[] = { &file, &skill_revision, NULL };
 static const struct option *const deleted_options[] = { &revision_alone, NULL };
 static const struct option *const rendered_options[] = { &revision_rendered, NULL };
 static const struct option *const evaluator_options[] = { &evaluator_revision, NULL };
@@ -197,6 +205,7 @@ static const struct {
 	{ "until", "until", "TIME", "only until then, or so long ago", BY_FIELD },
 	{ "tools", "tools", "JSON", "the tools that could be called", BY_FIELD },
 	{ "undo", "undo", NULL, "start tasks again", BY_FIELD },
+	{ "until_valid", "until-valid", "N", "ask again while the answer is not valid, at most N times", OPTION_COUNT },
 	{ "variables", "variables", "JSON", "what its placeholders stand for: {\"topic\":\"tea\"}", BY_FIELD },
 };
 
@@ -291,6 +300,7 @@ static const struct resource resources[] = {
 	{ "criteria", "CriterionSet", criteria_columns, NULL, NULL },
 	{ "evaluator", "Evaluator", template_columns, NULL, evaluator_options },
 	{ "judge", "Judge", named_columns, NULL, NULL },
+	{ "skill", "Skill", template_columns, NULL, skill_options },
 	{ "project", "Project", named_columns, NULL, NULL },
 };
 
@@ -447,6 +457,14 @@ static const struct command fixed[] = {
 	{ "judge run", "ID|NAME", 1, 1, "have the evaluators of a judge score a response",
 	  "  elluminate judge run Support --request 'Where is my parcel?' --response 'No idea.'", NULL,
 	  command_submit, .method = "RunJudge" },
+	{ "skill run", "ID|NAME", 1, 1, "have a skill answer, and its validators judge the answer", skill_details,
+	  skill_options, command_submit, .method = "RunSkill" },
+	{ "skill validate", "ID|NAME [TEXT]", 1, 2, "have the validators of a skill judge an answer",
+	  validate_details, validate_options, command_skill_validate, .method = "ValidateSkill",
+	  .fields = "request variables contexts expected_output cost_limit priority time_limit_seconds detach",
+	  .own_operands = true },
+	{ "skill delete", "ID|NAME", 1, 1, "delete a skill", NULL, skill_deleted_options, command_call,
+	  .method = "DeleteSkill" },
 	{ "criteria create", "NAME [TEXT...]", 1, OPERANDS_MAX, "make a set of yes/no questions",
 	  criteria_details, question_options, command_criteria, .method = "CreateCriterionSet", .fields = "",
 	  .own_operands = true },

@@ -698,6 +698,7 @@ static void tell_simulated(const struct follow *follow, const char *model)
 int follow_print_answer(const struct follow *follow)
 {
 	const struct ellu_embedding_result *embedding = follow->result ? follow->result->embedding : NULL;
+	const struct ellu_skill_result *skill = follow->result ? follow->result->skill : NULL;
 	const struct ellu_call_result *call = follow->result ? follow->result->call : NULL;
 	const struct ellu_test_result *test = follow->result ? follow->result->test : NULL;
 	int status = 0;
@@ -707,6 +708,10 @@ int follow_print_answer(const struct follow *follow)
 	if (embedding) {
 		tell_simulated(follow, embedding->model);
 		return print_vectors(embedding);
+	}
+	if (skill) {
+		tell_simulated(follow, skill->model ? skill->model : "");
+		return follow_print_skill(follow->cli, skill);
 	}
 	if (call && output_is_json())
 		return cli_print_json(&ellu_call_result_type, call);
@@ -728,7 +733,8 @@ static int print_outcome(struct cli *cli, const struct follow *follow)
 
 	if (follow->kept_present)
 		return print_present(follow->submission->method->reply, follow->kept_present);
-	if (follow->result && (follow->result->call || follow->result->test || follow->result->embedding))
+	if (follow->result && (follow->result->call || follow->result->test || follow->result->embedding ||
+			       follow->result->skill))
 		return follow_print_answer(follow);
 	if (follow->result && follow->result->generation)
 		return print_generation(cli, follow->result->generation);

@@ -63,6 +63,9 @@ void follow_done(struct follow *follow);
 /* What a task brought that is its own: the answer of a call or a test, if any. Returns the exit status. */
 int follow_print_answer(const struct follow *follow);
 
+/* What came of a skill. Returns the exit status: an answer that is not valid is EXIT_BELOW. */
+int follow_print_skill(const struct cli *cli, const struct ellu_skill_result *skill);
+
 /* With --detach: the task is printed. Returns the exit status. */
 int submit_detached(struct cli *cli, const struct submission *submission);
 

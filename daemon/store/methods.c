@@ -10,6 +10,7 @@
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/resources/prompt_template.h"
 #include "daemon/store/resources/rows.h"
+#include "daemon/store/resources/skill.h"
 #include "daemon/store/runs/experiment.h"
 #include "daemon/store/runs/response.h"
 #include "daemon/store/runs/run.h"
@@ -43,6 +44,7 @@ static const struct operation {
 	[METHOD_CREATE_LLM_CONFIG] = { STORE_SCAN, resource_create, &resource_llm_config },
 	[METHOD_CREATE_PROJECT] = { STORE_SCAN, resource_create, &resource_project },
 	[METHOD_CREATE_PROMPT_TEMPLATE] = { STORE_SCAN, resource_create, &resource_prompt_template },
+	[METHOD_CREATE_SKILL] = { STORE_SCAN, resource_create, &resource_skill },
 	[METHOD_DELETE_COLLECTION] = { STORE_WRITE, resource_delete, &resource_collection },
 	[METHOD_DELETE_CRITERION] = { STORE_WRITE, criterion_delete },
 	[METHOD_DELETE_CRITERION_SET] = { STORE_WRITE, resource_delete, &resource_criterion_set },
@@ -53,6 +55,7 @@ static const struct operation {
 	[METHOD_DELETE_PROJECT] = { STORE_WRITE, project_delete },
 	[METHOD_DELETE_PROMPT_TEMPLATE] = { STORE_WRITE, prompt_template_delete,
 					    &resource_prompt_template },
+	[METHOD_DELETE_SKILL] = { STORE_WRITE, skill_delete, &resource_skill },
 	[METHOD_DELETE_TEMPLATE_VARIABLES] = { STORE_WRITE, rows_delete },
 	[METHOD_EDIT_RATING] = { STORE_WRITE, rating_edit },
 	[METHOD_GET_COLLECTION] = { STORE_POINT, resource_get, &resource_collection },
@@ -71,9 +74,11 @@ static const struct operation {
 	[METHOD_GET_OR_CREATE_PROJECT] = { STORE_SCAN, resource_get_or_create, &resource_project },
 	[METHOD_GET_OR_CREATE_PROMPT_TEMPLATE] = { STORE_SCAN, resource_get_or_create,
 						   &resource_prompt_template },
+	[METHOD_GET_OR_CREATE_SKILL] = { STORE_SCAN, resource_get_or_create, &resource_skill },
 	[METHOD_GET_PROJECT] = { STORE_POINT, project_get },
 	[METHOD_GET_PROMPT_TEMPLATE] = { STORE_POINT, resource_get, &resource_prompt_template },
 	[METHOD_GET_RESPONSE] = { STORE_POINT, response_get },
+	[METHOD_GET_SKILL] = { STORE_POINT, resource_get, &resource_skill },
 	[METHOD_LINK_CRITERION_SET] = { STORE_WRITE, criterion_set_link },
 	[METHOD_LIST_COLLECTIONS] = { STORE_SCAN, resource_list, &resource_collection },
 	[METHOD_LIST_COMPARED_CASES] = { STORE_SCAN, compared_cases_list },
@@ -90,6 +95,7 @@ static const struct operation {
 					   &resource_prompt_template },
 	[METHOD_LIST_RATINGS] = { STORE_SCAN, ratings_list },
 	[METHOD_LIST_RESPONSES] = { STORE_SCAN, responses_list },
+	[METHOD_LIST_SKILLS] = { STORE_SCAN, skills_list, &resource_skill },
 	[METHOD_LIST_TASKS] = { STORE_SCAN, tasks_list },
 	[METHOD_LIST_TASK_LOGS] = { STORE_SCAN, task_logs_list },
 	[METHOD_LIST_TEMPLATE_VARIABLES] = { STORE_SCAN, rows_list },
@@ -106,6 +112,7 @@ static const struct operation {
 	[METHOD_UPDATE_JUDGE] = { STORE_POINT, resource_update, &resource_judge },
 	[METHOD_UPDATE_LLM_CONFIG] = { STORE_SCAN, resource_update, &resource_llm_config },
 	[METHOD_UPDATE_PROJECT] = { STORE_SCAN, resource_update, &resource_project },
+	[METHOD_UPDATE_SKILL] = { STORE_SCAN, resource_update, &resource_skill },
 };
 
 bool store_runs_method(const struct method *method)
@@ -162,7 +169,9 @@ static const struct submission {
 	[METHOD_RUN_EVALUATOR] = { job_submit, .kind = TASK_KIND_EVALUATOR },
 	[METHOD_RUN_EXPERIMENT] = { experiment_submit, experiment_submit_lane },
 	[METHOD_RUN_JUDGE] = { job_submit, .kind = TASK_KIND_EVALUATOR },
+	[METHOD_RUN_SKILL] = { job_submit, .kind = TASK_KIND_SKILL },
 	[METHOD_TEST_LLM_CONFIG] = { job_submit, .kind = TASK_KIND_TEST },
+	[METHOD_VALIDATE_SKILL] = { job_submit, .kind = TASK_KIND_SKILL },
 };
 
 bool store_makes_task(const struct method *method)

@@ -73,6 +73,24 @@ static const char resources[] =
 	"CREATE UNIQUE INDEX evaluators_by_content ON"
 	" evaluators (project_id, name, identity) WHERE deleted_at IS NULL;"
 
+	"CREATE TABLE skills ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL REFERENCES projects,"
+	" name TEXT NOT NULL,"
+	" version INTEGER NOT NULL CHECK (version >= 1),"
+	" last_version INTEGER NOT NULL," // that there ever was, as the latest one knows it
+	" identity TEXT NOT NULL," // hash of everything that makes it this version
+	" content TEXT NOT NULL," // the record
+	" created_at INTEGER NOT NULL,"
+	" updated_at INTEGER NOT NULL,"
+	" deleted_at INTEGER" // hidden
+	") STRICT;"
+	"CREATE UNIQUE INDEX skills_by_version ON"
+	" skills (project_id, name, version DESC) WHERE deleted_at IS NULL;"
+	"CREATE UNIQUE INDEX skills_by_content ON"
+	" skills (project_id, name, identity) WHERE deleted_at IS NULL;"
+
 	/* Judges, as users know them: `content` is the record. */
 	"CREATE TABLE evaluator_sets ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"

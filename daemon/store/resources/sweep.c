@@ -122,6 +122,7 @@ int sweep_project(struct db *db, struct secret_changes *secrets, int64_t project
 		HIDE("criterion_sets", ""),
 		HIDE("prompt_templates", ""),
 		HIDE("evaluators", ""),
+		HIDE("skills", ""),
 		HIDE("evaluator_sets", ""),
 		HIDE("experiments", ", swept_response_id = 0"),
 	};

@@ -26,25 +26,29 @@ int run_config_id(struct tx *tx, int64_t run_id, int64_t position, int64_t *ret_
 				      " AND position = ?2", "ii", run_id, position);
 }
 
-static int pin_new_config(struct pin *pin, int64_t id)
+int run_config_pin(struct tx *tx, const struct run_row *run, size_t position, int64_t id)
 {
 	struct ellu_llm_config *config;
-	struct tx *tx = pin->tx;
 	const char *snapshot;
 	int r = llm_config_load(tx, id, &config, NULL);
 
-	if (r >= 0 && pin->n_configs == RUN_CONFIGS_MAX)
+	if (r >= 0 && position == RUN_CONFIGS_MAX)
 		r = fault_invalid(tx->fault, "evaluator", "evaluators that ask no more than %d configs "
 				  "together", RUN_CONFIGS_MAX);
 	if (r >= 0)
 		r = tx_encode(tx, &ellu_llm_config_type, config, &snapshot);
-	if (r < 0)
-		return r;
-	pin->configs[pin->n_configs] = id;
-	return db_run(tx->db, "INSERT INTO run_configs (run_id, position, owner_uid, project_id,"
-			      " llm_config_id, snapshot) VALUES (?1, ?2, ?3, ?4, ?5, ?6)", "iiiiis",
-		      pin->run->id, (int64_t)pin->n_configs++, pin->run->owner_uid, pin->run->project_id,
-		      id, snapshot);
+	return r < 0 ? r : db_run(tx->db, "INSERT INTO run_configs (run_id, position, owner_uid, project_id,"
+					  " llm_config_id, snapshot) VALUES (?1, ?2, ?3, ?4, ?5, ?6)", "iiiiis",
+				  run->id, (int64_t)position, run->owner_uid, run->project_id, id, snapshot);
+}
+
+static int pin_new_config(struct pin *pin, int64_t id)
+{
+	int r = run_config_pin(pin->tx, pin->run, pin->n_configs, id);
+
+	if (r >= 0)
+		pin->configs[pin->n_configs++] = id;
+	return r;
 }
 
 /* Behind the positions in `list`, which is the inside of a JSON array. */

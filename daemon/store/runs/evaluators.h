@@ -7,6 +7,8 @@
 #include "daemon/store/resources/notes.h"
 #include "daemon/store/runs/run.h"
 
+/* A snapshot of what others than evaluators ask, before these are pinned: at the next position. */
+int run_config_pin(struct tx *tx, const struct run_row *run, size_t position, int64_t id);
 /* Behind run_insert(), of the run's place. `instead` (or NULL) is asked in the place of what they name;
  * `scope` is who may name it. Of what a run already has, these come behind. */
 int run_evaluators_pin(struct tx *tx, const struct run_row *run, const struct scope *scope,

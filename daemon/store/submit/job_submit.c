@@ -39,7 +39,8 @@ static int read_request(struct tx *tx, const struct task_submit *op, const char 
 {
 	static const char *const left_out[] = { "llm_config", "prompt_template", "generation_params",
 						"project", "idempotency_key", "detach",
-						"collection", "evaluator", "judge" };
+						"collection", "evaluator", "judge",
+						"skill" };
 	const struct record_type *type = op->method->request;
 	json_object *json = NULL;
 	int r;
@@ -150,6 +151,18 @@ static int pin_call(struct job *job)
 	return r < 0 ? r : run_insert(job->tx, &job->run, &(struct tx_list){ 0 }, &job->run.id);
 }
 
+static int pin_parts(struct job *job)
+{
+	switch (job->op->kind) {
+	case TASK_KIND_EVALUATOR:
+		return pin_evaluators(job);
+	case TASK_KIND_SKILL:
+		return skill_pin(job->tx, job->op, &job->scope, &job->run, &job->notes);
+	default:
+		return pin_call(job);
+	}
+}
+
 static int pin(struct job *job)
 {
 	int r;
@@ -158,7 +171,7 @@ static int pin(struct job *job)
 	job->run.owner_uid = job->place.owner_uid;
 	job->run.project_id = job->place.project_id;
 	job->run.n_epochs = job->run.total_cases = 1;
-	r = job->op->kind == TASK_KIND_EVALUATOR ? pin_evaluators(job) : pin_call(job);
+	r = pin_parts(job);
 	return r < 0 ? r : task_submit_check_run(job->tx, job->op, job->run.id,
 						 task_submit_member(job->op, "cost_limit"), &job->rejected);
 }

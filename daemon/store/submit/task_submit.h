@@ -8,6 +8,8 @@
 #include "daemon/store/tasks/task.h"
 
 struct experiment_row;
+struct notes;
+struct run_row;
 
 /* The methods that make a task (daemon/store/methods.c), and where those begin that have much to read
  * first. */
@@ -17,6 +19,9 @@ int failed_retry(struct tx *tx, struct task_submit *op);
 int epochs_add(struct tx *tx, struct task_submit *op);
 int task_retry(struct tx *tx, struct task_submit *op);
 int job_submit(struct tx *tx, struct task_submit *op); // of op->kind, whose item is the request
+/* Of a run of a skill: inserts it, with the skill, its models and its validators. */
+int skill_pin(struct tx *tx, const struct task_submit *op, const struct scope *scope, struct run_row *run,
+	      struct notes *notes);
 int criteria_submit(struct tx *tx, struct task_submit *op); // GetOrGenerateCriteria
 enum store_lane call_submit_lane(const void *arguments);
 enum store_lane embed_submit_lane(const void *arguments);

@@ -208,6 +208,26 @@ START_TEST(tools)
 }
 END_TEST
 
+/* The same endpoint answers and judges. */
+START_TEST(skill)
+{
+	struct wire *wire;
+	const char *said;
+
+	begin(NULL, "--fixed_answer={\"justification\":\"so\",\"score\":0.25}");
+	wire = daemon_connect(server);
+	wire_call(wire, "CreateLLMConfig", "{'llm_config':{'name':'L','provider':'openai','llm_model_name':'m',"
+		  "'llm_base_url':'%s','max_retries':0}}", sim_url(sim));
+	wire_call(wire, "SetDefaultLLMConfig", "{'llm_config':{'name':'L'}}");
+	said = RUN(0, "skill", "coffee");
+	ASSERT_SAYS(said, "\nvalid: no, after 3 answers\n");
+	ASSERT_SAYS(said, "\nBrief enough: 0.25 of 0.30, so\nFriendly enough: 0.25 of 0.00, so\n");
+	sim_stop(sim);
+	said = RUN(10, "skill");
+	ASSERT_SAYS(said, "FAILURE: http://127.0.0.1:");
+}
+END_TEST
+
 START_TEST(cancelled_by_an_interrupt)
 {
 	struct command *example;
@@ -339,5 +359,5 @@ int main(int argc, char **argv)
 		return EXIT_SKIPPED;
 	}
 	return RUN_SUITE(one_experiment, several_experiments, progress_to_each_end, rating, workflow, tokens, tools,
-			 cancelled_by_an_interrupt, on_libevent, on_glib, http_service, errors);
+			 skill, cancelled_by_an_interrupt, on_libevent, on_glib, http_service, errors);
 }

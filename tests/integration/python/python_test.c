@@ -140,7 +140,24 @@ START_TEST(examples)
 }
 END_TEST
 
+/* The same endpoint answers and judges. */
+START_TEST(a_skill)
+{
+	struct wire *wire;
+
+	begin("--fixed_answer={\"justification\":\"so\",\"score\":0.25}");
+	wire = daemon_connect(server);
+	wire_call(wire, "CreateLLMConfig", "{'llm_config':{'name':'L','provider':'openai','llm_model_name':'m',"
+		  "'llm_base_url':'%s'}}", sim_url(sim));
+	wire_call(wire, "SetDefaultLLMConfig", "{'llm_config':{'name':'L'}}");
+	ck_assert_ptr_nonnull(strstr(example("skill.py", NULL),
+				     "\nvalid: no, after 3 answers\nBrief enough: finished, 0.25 of 0.3\n"
+				     "Friendly enough: finished, 0.25 of 0.0\n"));
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(blocking, errors, cancelled, many, tools, tools_async, restarts, restarts_blocking, examples);
+	return RUN_SUITE(blocking, errors, cancelled, many, tools, tools_async, restarts, restarts_blocking, examples,
+			 a_skill);
 }

@@ -1,0 +1,151 @@
+#include "daemon/store/resources/skill.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/store/resources/collection.h"
+#include "daemon/store/resources/evaluator.h"
+#include "daemon/store/resources/llm_config.h"
+#include "daemon/store/resources/versions.h"
+#include "proto/generated/interface.h"
+#include "proto/limits.h"
+#include "proto/template.h"
+
+static const struct versioned versioned;
+
+static int placeholders(struct tx *tx, struct ellu_skill *skill)
+{
+	const struct ellu_message message = {
+		.struct_size = sizeof(message), .role = "user", .content = skill->prompt };
+	const struct ellu_message *const messages[] = { &message };
+
+	return template_placeholders(messages, 1, tx->arena, &skill->placeholders, &skill->n_placeholders);
+}
+
+int skill_load(struct tx *tx, int64_t id, void *ret_skill)
+{
+	struct ellu_skill *skill;
+	int r = version_load(tx, &versioned, id, &skill);
+
+	if (r >= 0)
+		r = placeholders(tx, skill);
+	if (r >= 0)
+		memcpy(ret_skill, &skill, sizeof(skill));
+	return r;
+}
+
+static int find_ref(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref, int64_t *ret_id)
+{
+	return version_find_ref(tx, &versioned, scope, ref, ret_id);
+}
+
+/* ---- Content ---- */
+
+static int content_read(struct tx *tx, const struct ellu_skill *skill, const char *path,
+			struct version_content *ret_content)
+{
+	struct ellu_skill copy = *skill;
+	int r;
+
+	if (record_text_bytes(&ellu_skill_type, &copy) > TEMPLATE_BYTES_MAX)
+		return fault_too_large(tx->fault, TEMPLATE_BYTES_MAX, path);
+	r = placeholders(tx, &copy);
+	if (r >= 0 && copy.n_placeholders > COLUMNS_MAX)
+		r = fault_invalid(tx->fault, tx_printf(tx, "%s.prompt", path), "at most %d different placeholders",
+				  COLUMNS_MAX);
+	if (r < 0)
+		return r;
+	copy.id = copy.version = copy.created_at = copy.updated_at = NULL;
+	copy.placeholders = NULL;
+	copy.n_placeholders = 0;
+	/* None and an empty list of them are the same. */
+	copy.fallback_llm_configs = copy.n_fallback_llm_configs > 0 ? copy.fallback_llm_configs : NULL;
+	copy.validators = copy.n_validators > 0 ? copy.validators : NULL;
+	return version_content_read(tx, &versioned, &copy, ret_content);
+}
+
+static int prepare(struct tx *tx, const void *skill, const char *path, void **ret_content)
+{
+	struct version_content *content = tx_alloc(tx, sizeof(*content));
+
+	*ret_content = content;
+	return content ? content_read(tx, skill, path, content) : -ENOMEM;
+}
+
+static int find(struct tx *tx, const struct place *place, const void *skill, void *content, int64_t *ret_id)
+{
+	return version_find(tx, &versioned, place, ((const struct ellu_skill *)skill)->name, content, ret_id);
+}
+
+static int insert(struct tx *tx, const struct place *place, const void *skill, void *content,
+		  struct notes *notes, int64_t *ret_id)
+{
+	return version_insert(tx, &versioned, place, ((const struct ellu_skill *)skill)->name, content, notes,
+			      ret_id);
+}
+
+/* What it refers to is there. */
+static int check(struct tx *tx, const struct place *place, int64_t id, const void *content, const char *path)
+{
+	const struct ellu_skill *skill = content;
+	const struct ellu_evaluator *evaluator;
+	struct scope scope;
+	int r = scope_of_project(tx, place->project_id, &scope);
+
+	(void)path;
+	if (r >= 0 && skill->llm_config)
+		r = resource_resolve(tx, &resource_llm_config, &scope, skill->llm_config, &id);
+	for (size_t i = 0; r >= 0 && i < skill->n_fallback_llm_configs; i++)
+		r = resource_resolve(tx, &resource_llm_config, &scope, skill->fallback_llm_configs[i], &id);
+	for (size_t i = 0; r >= 0 && i < skill->n_validators; i++)
+		r = evaluator_resolve(tx, &scope, skill->validators[i]->evaluator, &evaluator);
+	return r;
+}
+
+static int discard(struct tx *tx, int64_t id)
+{
+	return version_discard(tx, &versioned, id);
+}
+
+/* The runs of a skill have it in their request. */
+#define LIVE "SELECT t.id FROM tasks t CROSS JOIN runs r ON r.id = t.run_id WHERE t.finished_at IS NULL" \
+	     " AND t.kind = 'skill' AND json_extract(r.request, "
+
+const struct resource resource_skill = {
+	.name = "skill",
+	.noun = "a skill",
+	.type = &ellu_skill_type,
+	.letter = 'k',
+	VERSIONED_RESOURCE("skills"),
+	.live = LIVE "'$.skill.id') = ?1 LIMIT 1",
+	.find_ref = find_ref,
+	.load = skill_load,
+	.prepare = prepare,
+	.find = find,
+	.check = check,
+	.insert = insert,
+	.discard = discard,
+};
+
+static const struct versioned versioned = {
+	.resource = &resource_skill,
+	.live = LIVE "'$.skill.name') = ?2 AND r.project_id = ?1 LIMIT 1",
+	.versions = {
+		.name = "skill",
+		.type = &ellu_skill_type,
+		.letter = 'K',
+		VERSIONED_LIST("skills"),
+		.load = skill_load,
+	},
+	VERSIONED_STATEMENTS("skills"),
+};
+
+int skills_list(struct tx *tx, struct method_run *op)
+{
+	return versions_list(tx, op, &versioned);
+}
+
+int skill_delete(struct tx *tx, struct method_run *op)
+{
+	return versions_delete(tx, op, &versioned);
+}

@@ -1,0 +1,187 @@
+/*
+ * What a run of a skill is pinned to: the skill's version, which its request then has; the models that may
+ * answer, which are the first of its configs; and behind them its validators, and what they ask.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/store/resources/evaluator.h"
+#include "daemon/store/resources/llm_config.h"
+#include "daemon/store/resources/skill.h"
+#include "daemon/store/runs/evaluators.h"
+#include "daemon/store/submit/task_submit.h"
+#include "proto/generated/interface.h"
+#include "proto/limits.h"
+
+#define MODELS_MAX 8 // of the interface: a config, and others to fall back to
+
+struct pin {
+	struct tx *tx;
+	const struct task_submit *op;
+	const struct scope *scope;
+	struct place place;
+	struct run_row *run;
+	struct notes *notes;
+	const struct ellu_skill *skill;
+	int64_t models[MODELS_MAX]; // that may answer, each once
+	size_t n_models;
+	const struct ellu_evaluator *evaluators[RUN_EVALUATORS_MAX]; // of its validators
+};
+
+/* In the version that is the latest now, unless it is said. */
+static int find(struct pin *pin)
+{
+	struct ellu_skill *skill;
+	int64_t id;
+	int r = resource_resolve(pin->tx, &resource_skill, pin->scope, task_submit_member(pin->op, "skill"), &id);
+
+	if (r >= 0)
+		r = skill_load(pin->tx, id, &skill);
+	if (r < 0)
+		return r;
+	pin->skill = skill;
+	for (size_t i = 0; r >= 0 && i < skill->n_validators; i++)
+		r = evaluator_resolve(pin->tx, pin->scope, skill->validators[i]->evaluator, &pin->evaluators[i]);
+	return r;
+}
+
+/* ---- Inputs ---- */
+
+/* Whether the prompt is rendered: it is asked, or shown to one who judges. */
+static bool needs_prompt(const struct pin *pin)
+{
+	if (!task_submit_member(pin->op, "response"))
+		return true;
+	if (task_submit_member(pin->op, "request"))
+		return false;
+	for (size_t i = 0; i < pin->skill->n_validators; i++)
+		for (size_t k = 0; k < pin->evaluators[i]->n_inputs; k++)
+			if (strcmp(pin->evaluators[i]->inputs[k], "request") == 0)
+				return true;
+	return false;
+}
+
+/* What evaluators have for inputs may stand in the prompt as well. */
+static bool is_there(const struct pin *pin, json_object *variables, const char *placeholder)
+{
+	const bool is_input = strcmp(placeholder, "contexts") == 0 || strcmp(placeholder, "expected_output") == 0;
+
+	return json_object_object_get(variables, placeholder) ||
+	       (is_input && task_submit_member(pin->op, placeholder));
+}
+
+static int check_placeholders(const struct pin *pin)
+{
+	const char *text = task_submit_member(pin->op, "variables");
+	json_object *variables = tx_parse(text ? text : "{}");
+	struct tx *tx = pin->tx;
+	int r = variables ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r >= 0 && i < pin->skill->n_placeholders; i++) {
+		const char *name = pin->skill->placeholders[i];
+
+		if (!is_there(pin, variables, name))
+			r = fault_invalid(tx->fault, tx_printf(tx, "variables.%s", name),
+					  "a value, since the prompt of the skill has it for a placeholder");
+	}
+	json_object_put(variables);
+	return r;
+}
+
+/* What is asked, and answered, will be there. */
+static int check_inputs(const struct pin *pin)
+{
+	struct ellu_validate_skill_request inputs = ELLU_RECORD(struct ellu_validate_skill_request);
+	int r = needs_prompt(pin) ? check_placeholders(pin) : 0;
+
+	record_lend(pin->op->method->request, pin->op->arguments, &ellu_validate_skill_request_type, &inputs);
+	inputs.request = inputs.request ? inputs.request : "";
+	inputs.response = inputs.response ? inputs.response : "";
+	for (size_t i = 0; r >= 0 && i < pin->skill->n_validators; i++)
+		r = evaluator_check_inputs(pin->tx, pin->evaluators[i], &ellu_validate_skill_request_type,
+					   &inputs);
+	return r;
+}
+
+/* ---- Models ---- */
+
+/* One that is named twice has failed by then. */
+static int add_model(struct pin *pin, const struct ellu_ref *ref)
+{
+	struct ellu_llm_config_in in = ELLU_RECORD(struct ellu_llm_config_in);
+	size_t i = 0;
+	int64_t id;
+	int r;
+
+	in.ref = ref;
+	r = llm_config_take(pin->tx, pin->scope, &pin->place, ref ? &in : NULL, "llm_config",
+			    /* may_update= */ false, pin->notes, &id);
+	if (r == 0 && !ref)
+		r = fault_not_found(pin->tx->fault, "llm_config", NULL, 0);
+	while (r >= 0 && i < pin->n_models && pin->models[i] != id)
+		i++;
+	if (r >= 0 && i == pin->n_models)
+		pin->models[pin->n_models++] = id;
+	return r < 0 ? r : 0;
+}
+
+static int find_models(struct pin *pin)
+{
+	const struct ellu_skill *skill = pin->skill;
+	int r;
+
+	if (task_submit_member(pin->op, "response"))
+		return 0;
+	r = add_model(pin, skill->llm_config);
+	for (size_t i = 0; r >= 0 && i < skill->n_fallback_llm_configs; i++)
+		r = add_model(pin, skill->fallback_llm_configs[i]);
+	return r;
+}
+
+/* ---- Pinning ---- */
+
+/* What work/skill.c reads. The request is an object with a response, variables and the like, or empty. */
+static int add_skill(struct pin *pin)
+{
+	const char *text, *request = pin->run->request;
+	int r = tx_encode(pin->tx, &ellu_skill_type, pin->skill, &text);
+
+	if (r < 0)
+		return r;
+	pin->run->request = tx_printf(pin->tx, "{\"skill\":%s,\"n_models\":%zu%s%s", text, pin->n_models,
+				      request[1] == '}' ? "" : ",", request + 1);
+	return pin->run->request ? 0 : -ENOMEM;
+}
+
+static int pin(struct pin *pin)
+{
+	struct tx *tx = pin->tx;
+	int r = tx_encode(tx, &ellu_generation_params_type, task_submit_member(pin->op, "generation_params"),
+			  &pin->run->generation_params);
+
+	if (r >= 0)
+		r = run_insert(tx, pin->run, &(struct tx_list){ 0 }, &pin->run->id);
+	for (size_t i = 0; r >= 0 && i < pin->n_models; i++)
+		r = run_config_pin(tx, pin->run, i, pin->models[i]);
+	return r < 0 ? r : run_evaluators_pin(tx, pin->run, pin->scope, /* instead= */ NULL, pin->evaluators,
+					      pin->skill->n_validators, pin->notes);
+}
+
+int skill_pin(struct tx *tx, const struct task_submit *op, const struct scope *scope, struct run_row *run,
+	      struct notes *notes)
+{
+	struct pin skill = {
+		.tx = tx, .op = op, .scope = scope, .run = run, .notes = notes,
+		.place = { .owner_uid = run->owner_uid, .project_id = run->project_id,
+			   .administers = scope->administers },
+	};
+	int r = find(&skill);
+
+	if (r >= 0)
+		r = find_models(&skill);
+	if (r >= 0)
+		r = check_inputs(&skill);
+	if (r >= 0)
+		r = add_skill(&skill);
+	return r < 0 ? r : pin(&skill);
+}
