@@ -229,27 +229,40 @@ static void apply(struct daemon *daemon, const struct config *config)
 	keep(daemon, config);
 }
 
-static void on_reload(evutil_socket_t number, short events, void *userdata)
+static int reload(struct service *service, struct fault *fault)
 {
-	struct daemon *daemon = userdata;
+	struct daemon *daemon = (struct daemon *)((char *)service - offsetof(struct daemon, service));
 	struct config config;
-	struct fault fault = { 0 };
+	struct fault refused = { 0 };
+	bool is_good;
 
-	(void)number;
-	(void)events;
-	if (!daemon->front || daemon->service.stopping)
-		return;
+	if (!daemon->front || service->stopping)
+		return fault_set(fault, ELLU_E_SHUTTING_DOWN, NULL);
 	service_manager_reloading();
-	if (config_load(&config, daemon->argc, daemon->argv, &fault) == CONFIG_RUN) {
+	is_good = config_load(&config, daemon->argc, daemon->argv, &refused) == CONFIG_RUN;
+	if (is_good) {
 		apply(daemon, &config);
 		log_about(LOG_NOTICE, ABOUT(.message = LOG_RELOADED),
 			  "the configuration was read again");
 	} else {
 		log_about(LOG_ERR, ABOUT(.message = LOG_RELOAD_REFUSED),
-			  "the configuration stays as it was: %s", fault.message);
+			  "the configuration stays as it was: %s", refused.message);
 	}
 	config_done(&config);
 	service_manager_ready();
+	return is_good ? 0 :
+			 fault_conflict(fault, "configuration", NULL, 0, "it stays as it was: %s",
+					refused.message);
+}
+
+static void on_reload(evutil_socket_t number, short events, void *userdata)
+{
+	struct daemon *daemon = userdata;
+	struct fault fault = { 0 };
+
+	(void)number;
+	(void)events;
+	(void)reload(&daemon->service, &fault); // who sends a signal finds the reason in the log
 }
 
 /* ---- Start ---- */
@@ -499,6 +512,7 @@ static int start(struct daemon *daemon, struct fault *fault)
 		return fault_set(fault, ELLU_E_INTERNAL, "cannot start: %s", strerror(-r));
 	loop_on_turn(daemon->loop, on_turn, daemon);
 	daemon->service.started_usec = clock_monotonic_usec();
+	daemon->service.reload = reload;
 	r = start_store(daemon, fault);
 	if (r < 0)
 		return r;

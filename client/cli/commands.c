@@ -512,6 +512,8 @@ static const struct command fixed[] = {
 	  .method = NULL },
 	{ "drain", "", 0, 0, "start no further task, and wait until none runs", drain_details,
 	  NULL, command_call, .method = "Drain", .print = print_drained },
+	{ "reload", "", 0, 0, "have the daemon read its configuration again", NULL, NULL, command_call,
+	  .method = "Reload" },
 	{ "completion", "bash|zsh|fish", 1, 1, "print a script that completes commands, names and ids",
 	  "  source <(elluminate completion bash)       # in ~/.bashrc, where it is not installed\n"
 	  "  source <(elluminate completion zsh)        # in ~/.zshrc, after compinit\n"

@@ -25,6 +25,7 @@ struct backend;
 struct call;
 struct follow;
 struct queue;
+struct service;
 
 /* The rooms that methods use, and what they tell of the daemon. */
 struct service {
@@ -38,6 +39,8 @@ struct service {
 	const char *log; // where lines go: a path, or words for it
 	const char *socket; // its path
 	const char *bus; // "session" or "system" while the name is had there, else NULL
+	/* Takes over what can change of the configuration. */
+	int (*reload)(struct service *service, struct fault *fault);
 	bool stopping; // submissions are refused
 	int64_t n_under_way; // calls, and what else waits for the store
 	int64_t n_connections; // counted by the fronts

@@ -203,6 +203,20 @@ int api_drain(struct call *call)
 	return 0;
 }
 
+/* ---- Reload ---- */
+
+int api_reload(struct call *call)
+{
+	struct ellu_reload_reply reply = ELLU_RECORD(struct ellu_reload_reply);
+	struct fault fault = { 0 };
+
+	if (call->service->reload(call->service, &fault) < 0)
+		call_fail(call, &fault);
+	else
+		call_reply(call, &reply);
+	return 0;
+}
+
 /* ---- Monitor ---- */
 
 struct monitoring {

@@ -13,6 +13,7 @@ static method_handler_fn *const handlers[_METHOD_MAX] = {
 	[METHOD_MONITOR] = api_monitor,
 	[METHOD_PAUSE_TASK] = api_steer_task,
 	[METHOD_PRUNE_TASKS] = api_prune_tasks,
+	[METHOD_RELOAD] = api_reload,
 	[METHOD_RESUME_TASK] = api_steer_task,
 	[METHOD_RETRY_TASK] = api_retry_task,
 	[METHOD_SEND_TOOL_RESULT] = api_send_tool_result,

@@ -206,6 +206,7 @@ static const struct {
 	{ "GetStatus", "{}" },
 	{ "Monitor", NULL }, // read all the time: see watch_all()
 	{ "Drain", "{'undo':true}" },
+	{ "Reload", "{}" },
 };
 
 static const char *parameters_of(const struct method *method)

@@ -51,6 +51,14 @@ static struct daemon *start(const char *watchdog)
 		.environment = (const char *[]) { open_notify_socket(), watchdog, NULL } });
 }
 
+static int64_t submit_slow(struct wire *wire, const char *name)
+{
+	return experiment_submit(wire, &(struct experiment) {
+		.name = name, .rows = 1,
+		.more = "'llm_config':{'content':{'name':'slow','provider':'simulated',"
+			"'custom':{'latency_seconds':3600}}},'update_existing':true" });
+}
+
 START_TEST(told_of_each_state)
 {
 	struct daemon *daemon = start(NULL);
@@ -61,9 +69,7 @@ START_TEST(told_of_each_state)
 	(void)await("READY=1", "EXTEND_TIMEOUT_USEC");
 	ck_assert_ptr_nonnull(strstr(await("STATUS=", ""), "0 running, 0 waiting"));
 	wire = daemon_connect(daemon);
-	(void)experiment_submit(wire, &(struct experiment) {
-		.rows = 1, .more = "'llm_config':{'content':{'name':'slow','provider':'simulated',"
-				   "'custom':{'latency_seconds':3600}}}" });
+	(void)submit_slow(wire, "Slow");
 	ck_assert_ptr_nonnull(strstr(await("STATUS=", ""), "1 running, 0 waiting"));
 	daemon_signal(daemon, SIGHUP);
 	(void)await("RELOADING=1", "STATUS");
@@ -72,6 +78,42 @@ START_TEST(told_of_each_state)
 	(void)await("STOPPING=1", "STATUS");
 	daemon_signal(daemon, SIGTERM);
 	ck_assert_int_eq(daemon_wait(daemon, WAIT_SECONDS), 0);
+}
+END_TEST
+
+/* By a method, as by the signal. */
+START_TEST(reloads)
+{
+	const char *config = dir_path(dir_new(), "reloaded");
+	struct daemon *daemon;
+	struct wire *wire;
+	int64_t second;
+
+	file_write(config, "[queue]\nmax_running_per_user = 1\n");
+	daemon = daemon_start(&(struct daemon_options) {
+		.arguments = (const char *[]) { text("--config=%s", config), NULL },
+		.environment = (const char *[]) { open_notify_socket(), NULL } });
+	(void)await("READY=1", "EXTEND_TIMEOUT_USEC");
+	wire = daemon_connect(daemon);
+	(void)submit_slow(wire, "First");
+	second = submit_slow(wire, "Second");
+	ck_assert_str_eq(at_text(task_get(wire, second), "status"), "PENDING");
+
+	file_write(config, "[queue]\nmax_running_per_user = many\n");
+	ck_assert_ptr_nonnull(strstr(
+		at_text(wire_refused(wire, "Conflict", "Reload", "{}"), "parameters.reason"),
+		text("%s:2: [queue] max_running_per_user: expected a number", config)));
+	(void)await("RELOADING=1", "STATUS");
+	(void)await("READY=1", "STATUS");
+
+	file_write(config, "[queue]\nmax_running_per_user = 2\n");
+	json_object_put(wire_call(wire, "Reload", "{}"));
+	(void)await("RELOADING=1", "STATUS");
+	(void)await("READY=1", "STATUS");
+	wire_start(wire, "'more':true", "WatchTask", "{'id':%lld}", (long long)second);
+	while (!at_is(wire_next(wire), "parameters.event.status", "STARTED"))
+		;
+	daemon_kill(daemon);
 }
 END_TEST
 
@@ -88,5 +130,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(told_of_each_state, watchdog_is_fed);
+	return RUN_SUITE(told_of_each_state, reloads, watchdog_is_fed);
 }
