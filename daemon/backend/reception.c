@@ -104,14 +104,22 @@ static const char *encoding_of(struct transfer *transfer)
 }
 
 /* What the headers tell of what is left there. */
-static void read_told(struct transfer *transfer)
+static void find_told(struct transfer *transfer, struct told ret_news[static _TOLD_MAX])
 {
-	struct told news[_TOLD_MAX] = { TOLD_NONE, TOLD_NONE };
 	struct curl_header *next = NULL;
 	int64_t wall_usec = clock_wall_usec();
 
+	for (int i = 0; i < _TOLD_MAX; i++)
+		ret_news[i] = (struct told)TOLD_NONE;
 	while ((next = curl_easy_nextheader(transfer->easy, CURLH_HEADER, -1, next)))
-		told_header(news, next->name, next->value, wall_usec);
+		told_header(ret_news, next->name, next->value, wall_usec);
+}
+
+static void read_told(struct transfer *transfer)
+{
+	struct told news[_TOLD_MAX];
+
+	find_told(transfer, news);
 	allowance_told(transfer->job, news);
 }
 
@@ -248,6 +256,12 @@ static void read_refusal(struct transfer *transfer, struct attempt *attempt)
 	refusal_read(transfer->target, &transfer->backend->reader,
 		     type ? header(transfer, type) : NULL, transfer->body.data,
 		     readable ? transfer->body.size : 0, attempt);
+	if (attempt->class == ATTEMPT_WAIT && attempt->wait_usec < 0) {
+		struct told news[_TOLD_MAX];
+
+		find_told(transfer, news);
+		attempt->wait_usec = told_refused_usec(news);
+	}
 	if (attempt->status < 400)
 		read_redirection(transfer, attempt);
 }

@@ -10,7 +10,9 @@
 
 #include "daemon/base/clock.h"
 
-#define COUNT_MOST 1e12 // what is more is no count
+#define COUNT_MOST 1e13 // what is more is no count
+#define SHORT_SHARE 0.25 // less is left than some call may want
+#define EPOCH_LEAST 1e9 // no duration: a time
 
 /* A count; -1: it is none. */
 static double count_of(const char *text)
@@ -36,7 +38,15 @@ static double seconds_until(const char *text, int64_t wall_usec)
 	return seconds > 0 ? seconds : 0;
 }
 
-/* Of 1h2m3.5s, 20ms, 7 or a date; -1: it is none. */
+/* Of a time in seconds since 1970, or in milliseconds. */
+static double seconds_since_epoch(double at, int64_t wall_usec)
+{
+	double seconds = (at >= EPOCH_LEAST * 100 ? at / 1000 : at) - (double)wall_usec / USEC_PER_SEC;
+
+	return seconds > 0 ? seconds : 0;
+}
+
+/* Of 1h2m3.5s, 20ms, 7 or a time; -1: it is none. */
 static double seconds_of(const char *text, int64_t wall_usec)
 {
 	static const struct {
@@ -48,6 +58,8 @@ static double seconds_of(const char *text, int64_t wall_usec)
 
 	if (strlen(text) > 10 && text[4] == '-')
 		return seconds_until(text, wall_usec);
+	if (count_of(text) >= EPOCH_LEAST)
+		return seconds_since_epoch(count_of(text), wall_usec);
 	while (*text >= '0' && *text <= '9') {
 		char *end;
 		double value = strtod(text, &end), unit = *end && *end != ' ' ? 0 : 1;
@@ -75,7 +87,8 @@ static const char *behind(const char *text, const char *start)
 	return strncasecmp(text, start, size) == 0 ? text + size : NULL;
 }
 
-/* Which part of it, and of what; as in remaining-requests, or the other way round. */
+/* Which part of it, and of what; as in remaining-requests, or the other way round. What is of nothing
+ * is of requests. */
 static bool split(const char *name, enum told_what *ret_what, const char **ret_part)
 {
 	static const char *const whats[_TOLD_MAX] = { "requests", "tokens" };
@@ -87,7 +100,7 @@ static bool split(const char *name, enum told_what *ret_what, const char **ret_p
 			*ret_what = (enum told_what)what;
 			*ret_part = parts[i];
 			rest = behind(name, parts[i]);
-			if (rest && *rest == '-' && strcasecmp(rest + 1, whats[what]) == 0)
+			if (rest && (!*rest || (*rest == '-' && strcasecmp(rest + 1, whats[what]) == 0)))
 				return true;
 			rest = behind(name, whats[what]);
 			if (rest && *rest == '-' && strcasecmp(rest + 1, parts[i]) == 0)
@@ -98,19 +111,21 @@ static bool split(const char *name, enum told_what *ret_what, const char **ret_p
 
 void told_header(struct told *news, const char *name, const char *value, int64_t wall_usec)
 {
-	const char *rest = behind(name, "x-ratelimit-"), *part;
+	static const char *const starts[] = { "x-ratelimit-", "anthropic-ratelimit-", "ratelimit-" };
+	const char *rest = NULL, *part;
 	enum told_what what;
 	double number;
 
-	rest = rest ? rest : behind(name, "anthropic-ratelimit-");
+	for (size_t i = 0; !rest && i < sizeof(starts) / sizeof(*starts); i++)
+		rest = behind(name, starts[i]);
 	if (!rest || !split(rest, &what, &part))
 		return;
 	news += what;
 	if (strcmp(part, "reset") == 0) {
 		number = seconds_of(value, wall_usec) * USEC_PER_SEC;
 		if (number >= 0)
-			news->full_after_usec = number < TOLD_MOST_USEC * 1e3 ? (int64_t)number :
-										TOLD_MOST_USEC * 1000;
+			news->full_after_usec = number < TOLD_RESET_MOST_USEC ? (int64_t)number :
+										TOLD_RESET_MOST_USEC;
 		return;
 	}
 	number = count_of(value);
@@ -127,6 +142,31 @@ void told_update(struct told *told, const struct told *news, int64_t at_usec, do
 	*told = *news;
 	told->at_usec = at_usec;
 	told->left -= since;
+}
+
+/* Which part of it is left, where that is said. What is not said of a thing that was refused is none. */
+static double share_left(const struct told *told)
+{
+	if (told->left <= 0)
+		return 0;
+	return told->limit > 0 ? told->left / told->limit : 1;
+}
+
+int64_t told_refused_usec(const struct told news[static _TOLD_MAX])
+{
+	double least = SHORT_SHARE;
+	int64_t wait_usec = -1;
+
+	for (int i = 0; i < _TOLD_MAX; i++) {
+		double share = share_left(&news[i]);
+
+		if (news[i].full_after_usec < 0 || share > least)
+			continue;
+		if (share < least || news[i].full_after_usec > wait_usec)
+			wait_usec = news[i].full_after_usec;
+		least = share;
+	}
+	return wait_usec;
 }
 
 void told_take(struct told *told, double amount)

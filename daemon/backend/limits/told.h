@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #define TOLD_MOST_USEC INT64_C(60000000)
+#define TOLD_RESET_MOST_USEC INT64_C(86400000000) // as a Retry-After
 
 enum told_what {
 	TOLD_REQUESTS,
@@ -31,6 +32,9 @@ void told_header(struct told *news, const char *name, const char *value, int64_t
 /* Puts what an answer told, to a call begun at at_usec, in the place of what was told of a call begun
  * before; `since` went after it. */
 void told_update(struct told *told, const struct told *news, int64_t at_usec, double since);
+/* How long to wait after a refusal that came with it and does not say: until all is back of what there
+ * is least of. -1: nothing seems to be short. */
+int64_t told_refused_usec(const struct told news[static _TOLD_MAX]);
 /* A call goes that takes so much. */
 void told_take(struct told *told, double amount);
 /* What is left now; -1: nobody knows. */

@@ -147,8 +147,8 @@ START_TEST(headers)
 	} resets[] = {
 		{ "1s", USEC_PER_SEC }, { "6m0s", 6 * MINUTE }, { "20ms", 20000 }, { "7", 7000000 },
 		{ "1h2m3.5s", INT64_C(3723500000) }, { "2024-10-04T00:00:30Z", 30 * USEC_PER_SEC },
-		{ "2020-10-04T00:00:30Z", 0 }, { "1d", DAY < 60000 * USEC_PER_SEC ? DAY : 60000 * USEC_PER_SEC },
-		{ "1e300s", 60000 * USEC_PER_SEC },
+		{ "2020-10-04T00:00:30Z", 0 }, { "1d", DAY }, { "1e300s", TOLD_RESET_MOST_USEC },
+		{ "1728000042", 42 * USEC_PER_SEC }, { "1728000042500", 42500000 }, { "1700000000", 0 },
 		{ "", -1 }, { "soon", -1 }, { "-3s", -1 }, { "nan", -1 }, { "1x", -1 },
 		{ "2024-99-99", -1 }, { "1s1x", -1 },
 	};
@@ -229,8 +229,38 @@ START_TEST(what_is_told)
 }
 END_TEST
 
+START_TEST(what_a_refusal_tells)
+{
+	forget();
+	ck_assert_int_eq(told_refused_usec(news), -1);
+	/* The time alone. */
+	hear("x-ratelimit-reset", "1728000030");
+	ck_assert_int_eq(told_refused_usec(news), 30 * USEC_PER_SEC);
+	forget();
+	hear("RateLimit-Reset", "7");
+	hear("RateLimit-Remaining", "0");
+	ck_assert_int_eq(told_refused_usec(news), 7 * USEC_PER_SEC);
+	/* Of what there is least. */
+	forget();
+	hear("x-ratelimit-limit-requests", "14400");
+	hear("x-ratelimit-remaining-requests", "14370");
+	hear("x-ratelimit-reset-requests", "2m59s");
+	hear("x-ratelimit-limit-tokens", "18000");
+	hear("x-ratelimit-remaining-tokens", "17");
+	hear("x-ratelimit-reset-tokens", "7.5s");
+	ck_assert_int_eq(told_refused_usec(news), 7500000);
+	/* Of neither: it was refused for another reason. */
+	hear("x-ratelimit-remaining-tokens", "17000");
+	ck_assert_int_eq(told_refused_usec(news), -1);
+	/* Of both: until both are back. */
+	hear("x-ratelimit-remaining-requests", "0");
+	hear("x-ratelimit-remaining-tokens", "0");
+	ck_assert_int_eq(told_refused_usec(news), 179 * USEC_PER_SEC);
+}
+END_TEST
+
 int main(void)
 {
 	return RUN_TESTS(requests_per_minute, tokens_per_minute, configs_share, days, estimates,
-			 headers, what_is_told);
+			 headers, what_is_told, what_a_refusal_tells);
 }

@@ -202,7 +202,35 @@ START_TEST(told)
 }
 END_TEST
 
+/* A refusal that says only when there is something again. */
+START_TEST(told_with_a_refusal)
+{
+	static const struct raw_reply refusal = {
+		.bytes = "HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\n"
+			 "x-ratelimit-reset: 300\r\n\r\n{\"error\":{\"message\":\"Slow down\"}}" };
+	struct ellu_llm_config config = test_config();
+	struct raw_server server;
+	struct exchange *refused;
+	double seconds;
+
+	backend_fixture_setup();
+	raw_server_start(&server, &refusal);
+	config.llm_base_url = server.url;
+	held_flow = 1;
+	refused = submit(&config, 1, held_flow);
+	wait_until(is_held);
+	ck_assert_ptr_nonnull(strstr(flow_of(held_flow)->hold, "it asks for a pause: "));
+	seconds = *status_of(1)->wait_seconds;
+	ck_assert_msg(seconds > 100 && seconds <= 300, "%g", seconds);
+	flow_cancel(held_flow);
+	wait_for(1);
+	exchange_free(refused);
+	raw_server_stop(&server);
+	teardown();
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_TESTS(requests, requests_of_a_day, tokens, tokens_are_corrected, told);
+	return RUN_TESTS(requests, requests_of_a_day, tokens, tokens_are_corrected, told, told_with_a_refusal);
 }
