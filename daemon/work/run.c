@@ -256,7 +256,9 @@ const struct ellu_tool_call **tool_calls_copy(const struct ellu_tool_call *const
 		copies[i].id = arena_strdup(arena, tool_calls[i]->id);
 		copies[i].name = arena_strdup(arena, tool_calls[i]->name);
 		copies[i].arguments = arena_strdup(arena, tool_calls[i]->arguments);
-		if (!copies[i].id || !copies[i].name || !copies[i].arguments)
+		copies[i].signature = arena_strdup(arena, tool_calls[i]->signature);
+		if (!copies[i].id || !copies[i].name || !copies[i].arguments ||
+		    !copies[i].signature != !tool_calls[i]->signature)
 			return NULL;
 		list[i] = &copies[i];
 	}

@@ -27,6 +27,7 @@ struct tool_piece {
 	int64_t number; // the provider's
 	char *id; // or NULL
 	char *name;
+	char *signature; // or NULL
 	struct buffer arguments;
 	size_t told; // bytes of them
 	bool begun; // something of it was told
@@ -69,9 +70,9 @@ void answer_written(struct answer *answer, struct json_value *value);
 /* The model's own refusal, which is the text where there is none. */
 void answer_refusal(struct answer *answer, struct json_value *text);
 /* `id`, `name` and `arguments` as the provider has them; an id may be missing, and arguments may
- * be a text of JSON or JSON. */
+ * be a text of JSON or JSON. The signature, a text, is what goes back with it. */
 void answer_tool_call(struct answer *answer, struct json_value *id, struct json_value *name,
-		      struct json_value *arguments);
+		      struct json_value *arguments, struct json_value *signature);
 /* A piece of the tool call with that number, of which id and name come once. */
 void answer_tool_piece(struct answer *answer, struct json_value *index, struct json_value *id,
 		       struct json_value *name, struct json_value *arguments);

@@ -314,7 +314,7 @@ static void read_block(struct json_value *block, struct answer *answer)
 		answer_unusable(answer, "a block of the answer's content has no type");
 	else if (strcmp(type, "tool_use") == 0)
 		answer_tool_call(answer, json_member(block, "id"), json_member(block, "name"),
-				 json_member(block, "input"));
+				 json_member(block, "input"), NULL);
 	else if (strcmp(type, "text") == 0)
 		answer_text(answer, json_member(block, "text"));
 }

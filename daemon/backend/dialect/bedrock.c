@@ -357,7 +357,7 @@ static void read_block(struct json_value *block, struct answer *answer)
 		answer_written(answer, input);
 	else if (tool_use)
 		answer_tool_call(answer, json_member(tool_use, "toolUseId"),
-				 json_member(tool_use, "name"), input);
+				 json_member(tool_use, "name"), input, NULL);
 	else
 		answer_text(answer, json_member(block, "text"));
 }

@@ -203,7 +203,7 @@ static void whole(struct json_value *json, struct answer *answer)
 		struct json_value *function = json_member(tool_call, "function");
 
 		answer_tool_call(answer, json_member(tool_call, "id"), json_member(function, "name"),
-				 json_member(function, "arguments"));
+				 json_member(function, "arguments"), NULL);
 	}
 }
 

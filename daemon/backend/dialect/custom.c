@@ -360,7 +360,7 @@ static void read_tool_calls(struct json_value *tool_calls, struct answer *answer
 		for (size_t i = 0; i < sizeof(names) / sizeof(*names) && !arguments; i++)
 			arguments = json_member(function, names[i]);
 		answer_tool_call(answer, json_member(tool_call, "id"), json_member(function, "name"),
-				 arguments);
+				 arguments, NULL);
 	}
 }
 

@@ -118,7 +118,11 @@ static void put_tool_calls(const struct ellu_message *message, size_t *left, str
 		buffer_json(body, tool_call->name);
 		buffer_text(body, ",\"args\":");
 		request_arguments(tool_call->arguments, left, body);
-		buffer_text(body, "}}");
+		buffer_text(body, "}");
+		/* Without it newer models refuse what they called. */
+		if (tool_call->signature)
+			media_put("thoughtSignature", tool_call->signature, body);
+		buffer_text(body, "}");
 	}
 }
 
@@ -311,7 +315,7 @@ static void read_part(struct json_value *part, struct answer *answer)
 		answer_unusable(answer, "a part of the answer's content is not an object");
 	else if (function)
 		answer_tool_call(answer, json_member(function, "id"), json_member(function, "name"),
-				 json_member(function, "args"));
+				 json_member(function, "args"), json_member(part, "thoughtSignature"));
 	else if (!thought || strcmp(json_words(thought), "true") != 0)
 		answer_text(answer, json_member(part, "text"));
 }

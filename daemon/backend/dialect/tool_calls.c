@@ -8,7 +8,7 @@
 
 /* An id may be missing; arguments are a text of JSON. */
 static void put_tool_call(struct answer *answer, const char *id, const char *name,
-			  const char *arguments)
+			  const char *arguments, const char *signature)
 {
 	struct buffer *out = &answer->tool_calls;
 
@@ -29,6 +29,10 @@ static void put_tool_call(struct answer *answer, const char *id, const char *nam
 	buffer_json(out, name);
 	buffer_text(out, ",\"arguments\":");
 	buffer_json(out, arguments);
+	if (signature) {
+		buffer_member(out, "signature");
+		buffer_json(out, signature);
+	}
 	buffer_text(out, "}");
 	answer->n_tool_calls++;
 }
@@ -96,7 +100,7 @@ void answer_tool_piece(struct answer *answer, struct json_value *index, struct j
 
 /* A whole one in a stream, where others may be on their way. */
 static void add_piece(struct answer *answer, struct json_value *id, struct json_value *name,
-		      const char *arguments)
+		      const char *arguments, struct json_value *signature)
 {
 	struct tool_piece *piece = piece_of(answer, -2 - (int64_t)answer->n_pieces);
 
@@ -104,11 +108,12 @@ static void add_piece(struct answer *answer, struct json_value *id, struct json_
 		return;
 	keep_words(answer, &piece->id, id);
 	keep_words(answer, &piece->name, name);
+	keep_words(answer, &piece->signature, signature);
 	append_arguments(answer, piece, arguments);
 }
 
 void answer_tool_call(struct answer *answer, struct json_value *id, struct json_value *name,
-		      struct json_value *arguments)
+		      struct json_value *arguments, struct json_value *signature)
 {
 	const char *text = arguments ? words_of(arguments) : "{}";
 	char *compact = text ? NULL : json_compact(arguments);
@@ -118,9 +123,9 @@ void answer_tool_call(struct answer *answer, struct json_value *id, struct json_
 	if (!text)
 		answer->tool_calls.failed = true;
 	else if (answer->framing)
-		add_piece(answer, id, name, text);
+		add_piece(answer, id, name, text, signature);
 	else
-		put_tool_call(answer, words_of(id), words_of(name), text);
+		put_tool_call(answer, words_of(id), words_of(name), text, words_of(signature));
 	free(compact);
 }
 
@@ -138,7 +143,7 @@ void tool_calls_join(struct answer *answer)
 			continue;
 		}
 		arguments->size--; // the NUL is behind it
-		put_tool_call(answer, piece->id, piece->name, arguments->data);
+		put_tool_call(answer, piece->id, piece->name, arguments->data, piece->signature);
 	}
 }
 
@@ -147,6 +152,7 @@ void tool_calls_done(struct answer *answer)
 	for (size_t i = 0; i < answer->n_pieces; i++) {
 		free(answer->pieces[i].id);
 		free(answer->pieces[i].name);
+		free(answer->pieces[i].signature);
 		buffer_done(&answer->pieces[i].arguments);
 	}
 	free(answer->pieces);

@@ -462,6 +462,49 @@ static void check_simulated(const char *file)
 	json_object_put(golden);
 }
 
+/* ---- What goes back as it came ---- */
+
+/* A call of a tool that the provider signed, whole or in a stream, is signed when it is told what came
+ * of it. */
+static void check_signed(json_object *golden, struct llm_target *target, const char *name)
+{
+	json_object *result = read_golden(target, framing_of(golden), member(member(golden, "answers"), name));
+	const char *text = json_object_to_json_string(member(result, "tool_calls"));
+	struct ellu_message message = ELLU_RECORD(struct ellu_message);
+	const struct ellu_message *const messages[] = { &message };
+	struct llm_call call = { .target = target, .messages = messages, .n_messages = 1 };
+	struct buffer body = { 0 };
+	struct arena arena;
+	json_object *found;
+
+	arena_init(&arena);
+	message.role = "assistant";
+	ck_assert_int_eq(record_list_from_text(&ellu_tool_call_type, text, FROM_STORE, &arena,
+					       &message.tool_calls, &message.n_tool_calls), 0);
+	ck_assert_str_eq(message.tool_calls[0]->signature, "c2lnbmVk");
+	ck_assert_ptr_null(message.tool_calls[1]->signature);
+	target->dialect->request(&call, &target->dialect->form, &body);
+	found = parsed(body.data, body.size);
+	found = member(json_object_array_get_idx(member(found, "contents"), 0), "parts");
+	ck_assert_str_eq(text_of(json_object_array_get_idx(found, 0), "thoughtSignature"), "c2lnbmVk");
+	ck_assert_ptr_null(member(json_object_array_get_idx(found, 1), "thoughtSignature"));
+	json_object_put(result);
+	buffer_done(&body);
+	arena_done(&arena);
+}
+
+START_TEST(signatures)
+{
+	json_object *golden = read_file("gemini");
+	struct llm_target *target = make_target(golden, NULL, NULL);
+
+	check_signed(golden, target, "signed tools");
+	check_signed(golden, target, "stream of signed tools");
+	llm_target_unref(target);
+	json_object_put(golden);
+}
+END_TEST
+
 /* ---- Vectors ---- */
 
 static const char vectors_key[] = "vectors";
@@ -691,5 +734,5 @@ EACH_FILE(simulated, check_simulated)
 
 int main(void)
 {
-	return RUN_TESTS(requests, answers, simulated, vectors, a_long_vector);
+	return RUN_TESTS(requests, answers, simulated, signatures, vectors, a_long_vector);
 }
