@@ -14,7 +14,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/store/runs.h"
-#include "daemon/work/run.h"
+#include "daemon/work/scoring.h"
 #include "daemon/work/structured.h"
 #include "daemon/work/tool_round.h"
 #include "proto/generated/interface.h"
@@ -27,7 +27,10 @@ struct call_run {
 	const struct ellu_call_request *request; // NULL until loaded
 	const struct ellu_message *const *messages;
 	size_t n_messages;
-	struct llm_target *target;
+	struct llm_target *target; // of its own config
+	const struct ellu_llm_config *config; // that is asked
+	struct scorers fallbacks; // that may be asked instead
+	size_t n_fallen; // of them have been
 	struct run_call asking;
 	size_t bytes; // of RUN_ITEMS
 	struct run_spend spend; // of the last answer; what came before is recorded already
@@ -116,8 +119,9 @@ static void make_key(struct call_run *run)
 {
 	struct llm_call *call = &run->asking.call;
 
-	snprintf(call->idempotency_key, sizeof(call->idempotency_key), "ellu-call-%" PRId64 "-%08" PRIx32,
-		 run->load.ret_spec->run_id, run_messages_hash(call->messages, call->n_messages));
+	snprintf(call->idempotency_key, sizeof(call->idempotency_key), "ellu-call-%" PRId64 "-%zu-%08" PRIx32,
+		 run->load.ret_spec->run_id, run->n_fallen,
+		 run_messages_hash(call->messages, call->n_messages));
 }
 
 static void answered(struct run_call *asking);
@@ -134,6 +138,8 @@ static void fill_call(struct call_run *run)
 	run->asking.answered = answered;
 	run->asking.failed = failed;
 	run->asking.epoch = spec->epochs[0].epoch;
+	run->asking.own_trouble = spec->n_configs > 0;
+	run->config = spec->config;
 	call->stream = run->base.task.stream;
 	call->messages = run->messages;
 	call->n_messages = run->n_messages;
@@ -155,6 +161,9 @@ static int begin(struct call_run *run, struct fault *fault)
 	if (r < 0)
 		return r;
 	run_price(&run->base, spec->config);
+	r = scorers_init(&run->fallbacks, &run->base, spec, fault);
+	if (r < 0)
+		return r;
 	if (run_begin(&run->base, spec) < 0)
 		return fault_oom(fault);
 	r = make_target(run, fault);
@@ -191,7 +200,10 @@ static void start(struct run *base)
 
 static void tune(struct run *base)
 {
-	base->routes[0].cap = run_cap_of(base, ((struct call_run *)base)->load.ret_spec->config);
+	struct call_run *run = (struct call_run *)base;
+
+	base->routes[0].cap = run_cap_of(base, run->load.ret_spec->config);
+	scorers_tune(&run->fallbacks);
 }
 
 /* ---- Asking ---- */
@@ -220,12 +232,6 @@ static bool issue(struct run *base)
 	return false;
 }
 
-static void failed(struct run_call *asking)
-{
-	run_call_lost(asking);
-	run_fail(asking->run, &asking->call.fault);
-}
-
 static int take_result(struct call_run *run)
 {
 	const struct llm_call *call = &run->asking.call;
@@ -243,7 +249,8 @@ static int take_result(struct call_run *run)
 	run->result.usage = run_total_usage(&run->total, arena, &run->result.cost);
 	if (!run->result.usage)
 		return -ENOMEM;
-	run->result.model = run->load.ret_spec->config->llm_model_name;
+	run->result.model = run->config->llm_model_name;
+	run->result.llm_config = run->load.ret_spec->n_configs > 0 ? run->config->name : NULL;
 	run->test = ELLU_RECORD(struct ellu_test_result);
 	run->test.model = run->result.model;
 	run->test.latency_seconds = run->result.duration_seconds;
@@ -264,6 +271,46 @@ static void ask_on(struct call_run *run)
 	make_key(run);
 	weigh(run);
 	run->base.n_open = 0;
+}
+
+/* ---- Others, where one cannot answer ---- */
+
+/* The next that can be shown what the messages show; NULL: there is none. */
+static const struct scorer *next_fallback(struct call_run *run)
+{
+	const struct llm_call *call = &run->asking.call;
+
+	if (run->base.phase != RUN_RUNNING || llm_stream_is_settled(call->stream))
+		return NULL;
+	while (run->n_fallen < run->load.ret_spec->n_configs) {
+		const struct scorer *next = &run->fallbacks.items[run->n_fallen++];
+		struct fault fault = { 0 };
+
+		if (llm_target_check(next->target, call->messages, call->n_messages, &fault) >= 0)
+			return next;
+		run_log_line(&run->base.log, "%s is not asked: %s", next->config->name, fault.message);
+	}
+	return NULL;
+}
+
+static void failed(struct run_call *asking)
+{
+	struct call_run *run = container_of(asking, struct call_run, asking);
+	const struct scorer *next = next_fallback(run);
+
+	run_total_add(&run->total, &asking->call);
+	if (!next) {
+		run_call_lost(asking);
+		run_fail(asking->run, &asking->call.fault);
+		return;
+	}
+	run_log_line(&run->base.log, "%s cannot answer, %s is asked: %s", run->config->name,
+		     next->config->name, asking->call.fault.message);
+	settle(run);
+	run->config = next->config;
+	asking->route = next->route;
+	asking->call.target = next->target;
+	ask_on(run);
 }
 
 /* ---- An answer of a form ---- */
@@ -454,7 +501,7 @@ static void conclude(struct run *base)
 	run->spend.input_tokens = call->input_tokens;
 	run->spend.output_tokens = call->output_tokens;
 	run->spend.cached_tokens = call->cached_tokens;
-	run->spend.spent.source = run_source(base, run->target);
+	run->spend.spent.source = run_source(base, call->target);
 	run->spend.cost_nanodollars = call->cost_nanodollars;
 	store_run_spend(base->host.store, &run->spend);
 }
@@ -470,6 +517,7 @@ static void free_run(struct run *base)
 		event_free(run->tool_timer);
 	if (run->target)
 		llm_target_unref(run->target);
+	scorers_done(&run->fallbacks);
 }
 
 #define ASKS_ONCE                                \

@@ -530,9 +530,94 @@ START_TEST(a_config_does_not)
 }
 END_TEST
 
+static void make_config(const char *name, const char *provider, const char *url, const char *more)
+{
+	wire_call(wire, "CreateLLMConfig", "%s", requoted(text(
+			  "{'llm_config':{'name':'%s','provider':'%s','llm_model_name':'model of %s','llm_base_url':'%s',"
+			  "'max_retries':1%s}}", name, provider, name, url, more)));
+}
+
+#define PRICES ",'price_input':'1','price_output':'1'"
+
+/* Whatever one fails by, the next is asked, with its own retries, and goes on with what follows. */
+START_TEST(others_answer)
+{
+	struct sim *second = sim_start((const char *[]) { "--fixed_answer={\"n\": true}", "--fixed_until=1", NULL });
+	json_object *task, *items;
+
+	start("--api_key=sk-0123456789");
+	make_config("no key", "openai", sim_url(sim), "");
+	make_config("not there", "openai", text("%s/elsewhere", sim_url(sim)), "");
+	make_config("no pictures", "deepseek", sim_url(second), "");
+	make_config("good", "openai", sim_url(second), PRICES);
+	task = json_object_get(at_json(wire_call(wire, "Call", "%s", requoted(
+			"{'messages':[{'role':'user','parts':[{'text':'What is it?'},"
+			"{'image':{'url':'http://h/a.png'}}]}],'llm_config':{'ref':{'name':'no key'}},"
+			"'fallback_llm_configs':[{'name':'no key'},{'name':'not there'},{'name':'no pictures'},"
+			"{'name':'good'}],'response_format':{'type':'object','properties':{'n':{'type':'integer'}},"
+			"'required':['n']}}")), "task"));
+	ck_assert_msg(at_is(task, "status", "SUCCESS"), "%s", json_object_to_json_string(task));
+	ck_assert_str_eq(at_text(task, "result.call.model"), "model of good");
+	ck_assert_str_eq(at_text(task, "result.call.llm_config"), "good");
+	/* A refused key and a place that is not there are not asked again; the answer did not fit at first. */
+	ck_assert_int_eq(sim_stat(second, "calls"), 2);
+	ck_assert_int_eq(at_int(task, "result.call.attempts"), 4);
+	items = list_all(wire, "ListTaskLogs", "'id':%lld", (long long)at_int(task, "id"));
+	ck_assert_ptr_nonnull(strstr(json_object_to_json_string(items), "no key cannot answer, not there is asked: 401"));
+	ck_assert_ptr_nonnull(strstr(json_object_to_json_string(items), "no pictures is not asked: messages[0]"));
+	ck_assert_ptr_nonnull(strstr(json_object_to_json_string(items), "not there cannot answer, good is asked: 404"));
+	items = list_all(wire, "ListCosts", "'by':'model'");
+	ck_assert_uint_eq(json_object_array_length(items), 1);
+	ck_assert_str_eq(at_text(items, "0.model"), "model of good");
+	ck_assert_str_eq(at_text(items, "0.cost"), at_text(task, "result.call.cost"));
+	json_object_put(task);
+	/* None is left: what the last one said. */
+	sim_control(second, "{'error_500_rate':1}");
+	task = at_json(wire_call(wire, "Call", "%s", requoted(
+			"{" HELLO ",'llm_config':{'ref':{'name':'no key'}},'fallback_llm_configs':[{'name':'good'}]}")),
+		       "task");
+	ck_assert_str_eq(at_text(task, "status"), "FAILURE");
+	ck_assert_int_eq(at_int(task, "error.status"), 500);
+	ck_assert_int_eq(sim_stat(second, "calls"), 4);
+	wire_refused(wire, "NotFound", "Call", "{" HELLO ",'fallback_llm_configs':[{'name':'nobody'}]}");
+	sim_stop(second);
+	end();
+}
+END_TEST
+
+/* Half of an answer is not followed by another's, unless that is allowed. */
+START_TEST(others_answer_in_a_stream)
+{
+	struct sim *second = sim_start((const char *[]) { NULL });
+	json_object *reply;
+
+	start("--stream_error_rate=1");
+	make_config("breaks off", "openai", sim_url(sim), "");
+	make_config("good", "openai", sim_url(second), "");
+	for (int allowed = 0; allowed < 2; allowed++) {
+		bool reset = false;
+
+		sim_control(sim, "{'stream_gate':true}");
+		wire_start(wire, "'more':true", "Call", "{" HELLO ",'llm_config':{'ref':{'name':'breaks off'}},"
+			   "'fallback_llm_configs':[{'name':'good'}],'allow_reset':%s}", allowed ? "true" : "false");
+		do {
+			reply = wire_next(wire);
+			reset |= at_has(reply, "parameters.delta.reset");
+			if (at_has(reply, "parameters.delta"))
+				sim_control(sim, "{'stream_gate':false}");
+		} while (at_has(reply, "continues"));
+		ck_assert_str_eq(at_text(reply, "parameters.event.status"), allowed ? "SUCCESS" : "FAILURE");
+		ck_assert_int_eq(reset, allowed);
+		ck_assert_int_eq(sim_stat(second, "calls"), allowed);
+	}
+	sim_stop(second);
+	end();
+}
+END_TEST
+
 int main(void)
 {
 	return RUN_SUITE(messages, a_template, what_is_wrong, images, what_cannot_be_shown, a_config_of_its_own, an_answer_of_a_form,
 			 it_is_asked_for_again, it_does_not_come, its_budget_holds, the_default, it_ends_with_its_caller, it_outlives_who_came_later,
-			 it_ends_with_the_daemon, retried, a_config_answers, a_config_does_not);
+			 it_ends_with_the_daemon, retried, others_answer, others_answer_in_a_stream, a_config_answers, a_config_does_not);
 }

@@ -211,14 +211,14 @@ int run_evaluators_load(struct tx *tx, const struct run_row *run, struct run_spe
 	int r;
 
 	r = db_int(tx->db, &n, "SELECT count(*) FROM run_evaluators WHERE run_id = ?1", "i", run->id);
+	if (r >= 0)
+		r = load_configs(tx, run, spec);
 	if (r < 0 || n == 0)
 		return r;
 	spec->evaluators = evaluators = tx_array(tx, (size_t)n, sizeof(*evaluators));
 	if (!evaluators)
 		return -ENOMEM;
 	r = load_judge(tx, run, spec);
-	if (r >= 0)
-		r = load_configs(tx, run, spec);
 	if (r >= 0)
 		r = db_query(tx->db, &q, "SELECT evaluator_id, name, configs FROM run_evaluators"
 					 " WHERE run_id = ?1 ORDER BY position", "i", run->id);

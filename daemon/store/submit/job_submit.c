@@ -40,7 +40,7 @@ static int read_request(struct tx *tx, const struct task_submit *op, const char 
 	static const char *const left_out[] = { "llm_config", "prompt_template", "generation_params",
 						"project", "idempotency_key", "detach",
 						"collection", "evaluator", "judge",
-						"skill" };
+						"skill", "fallback_llm_configs" };
 	const struct record_type *type = op->method->request;
 	json_object *json = NULL;
 	int r;
@@ -133,6 +133,31 @@ static int pin_evaluators(struct job *job)
 					      &job->notes);
 }
 
+/* Each once, and not what is asked anyway. */
+static int pin_fallbacks(struct job *job)
+{
+	const struct ellu_call_request *request = job->op->arguments;
+	int64_t ids[RUN_CONFIGS_MAX] = { job->run.config_id };
+	size_t n = 1;
+	int r = 0;
+
+	if (job->op->method->id != METHOD_CALL)
+		return 0;
+	for (size_t i = 0; r >= 0 && i < request->n_fallback_llm_configs; i++) {
+		size_t k = 0;
+
+		r = resource_resolve(job->tx, &resource_llm_config, &job->scope,
+				     request->fallback_llm_configs[i], &ids[n]);
+		while (k < n && ids[k] != ids[n])
+			k++;
+		if (r < 0 || k < n)
+			continue;
+		r = run_config_pin(job->tx, &job->run, n - 1, ids[n]);
+		n++;
+	}
+	return r;
+}
+
 /* A template and a config, and rows' collection. */
 static int pin_call(struct job *job)
 {
@@ -148,7 +173,9 @@ static int pin_call(struct job *job)
 	if (r >= 0)
 		r = tx_encode(job->tx, &ellu_generation_params_type,
 			      task_submit_member(job->op, "generation_params"), &job->run.generation_params);
-	return r < 0 ? r : run_insert(job->tx, &job->run, &(struct tx_list){ 0 }, &job->run.id);
+	if (r >= 0)
+		r = run_insert(job->tx, &job->run, &(struct tx_list){ 0 }, &job->run.id);
+	return r < 0 ? r : pin_fallbacks(job);
 }
 
 static int pin_parts(struct job *job)
