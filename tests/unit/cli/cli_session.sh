@@ -186,9 +186,9 @@ says out '^pretender$'
 shell_says task show ''
 says out '^1$'
 if command -v zsh >/dev/null; then
-	zsh -fc 'compdef() { :; }; compadd() { shift; print -l -- "$@"; }; source <("$1" completion zsh)
-		words=("$1" task wat); CURRENT=3; _elluminate' zsh "$command" >out
-	says out '^watch$'
+	zsh -f "$(dirname "$0")/typed.zsh" "$command" "elluminate task wat" "elluminate collection show two" >out
+	says out '^elluminate task watch $'
+	says out '^elluminate collection show two\\ words\\;\\ \\$\\(touch\\ x\\) $'
 fi
 if command -v fish >/dev/null; then
 	PATH="$scratch/bin:$PATH" fish --no-config -c 'elluminate completion fish | source
