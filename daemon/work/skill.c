@@ -150,7 +150,8 @@ static int fill_messages(struct skill_run *run)
 	return 0;
 }
 
-static void set_pending(struct skill_run *run, const char *status)
+/* As long as nobody has judged. */
+static void clear_results(struct skill_run *run)
 {
 	for (size_t i = 0; i < spec_of(run)->n_evaluators; i++) {
 		const struct ellu_evaluator *evaluator = spec_of(run)->evaluators[i].evaluator;
@@ -161,7 +162,7 @@ static void set_pending(struct skill_run *run, const char *status)
 		result->evaluator_id = evaluator->id;
 		result->version = evaluator->version;
 		result->threshold = *run->skill->validators[i]->threshold;
-		result->status = status;
+		result->status = "skipped";
 		result->is_valid = false;
 		run->results[i] = result;
 	}
@@ -178,7 +179,7 @@ static int fill_result(struct skill_run *run)
 	if (!run->validators || !run->results || !run->failed_models || n != run->skill->n_validators)
 		return -ENOMEM;
 	memset(run->validators, 0, n * sizeof(*run->validators));
-	set_pending(run, "pending");
+	clear_results(run);
 	run->validation = ELLU_RECORD(struct ellu_validation);
 	run->validation.validator_results = run->results;
 	run->validation.n_validator_results = n;
@@ -307,7 +308,6 @@ static void fill_cost(struct skill_run *run)
 /* The task has for its result which models were asked. */
 static void fail(struct skill_run *run, const struct fault *fault)
 {
-	set_pending(run, "skipped");
 	if (run->base.phase == RUN_RUNNING) {
 		fill_cost(run);
 		run->base.result = ELLU_RECORD(struct ellu_task_result);
@@ -405,7 +405,7 @@ static void judge(struct skill_run *run)
 {
 	const struct run_spec *spec = spec_of(run);
 
-	set_pending(run, "pending");
+	clear_results(run);
 	run->step = SKILL_JUDGING;
 	run->n_judging = spec->n_evaluators;
 	for (size_t i = 0; i < spec->n_evaluators && run->base.phase == RUN_RUNNING; i++) {

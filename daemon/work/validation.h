@@ -10,7 +10,7 @@
 #include "elluminate-types.h"
 #include "proto/arena.h"
 
-/* Of a result that is no longer pending: its `result` and `threshold` decide. */
+/* Once it is known whether there is a score, its `result`: that and the `threshold` decide. */
 void validation_decide(struct ellu_validator_result *result);
 
 /* All that are to decide have been passed. */

@@ -7,24 +7,10 @@
 
 #include "proto/money.h"
 #include "tests/harness/command.h"
-#include "tests/harness/suite.h"
+#include "tests/integration/control.h"
 
 #define INVALID "org.varlink.service.InvalidParameter"
 #define SCORE(score, why) "{\"justification\":\"" why "\",\"score\":" score "}"
-
-static struct daemon *server;
-static struct wire *wire;
-
-static void begin(void)
-{
-	server = daemon_start(NULL);
-	wire = daemon_connect(server);
-}
-
-static void end(void)
-{
-	ck_assert_int_eq(daemon_stop(server), 0);
-}
 
 static void add_config(const char *name, const char *url, const char *more)
 {
@@ -93,7 +79,7 @@ START_TEST(versions)
 {
 	json_object *first, *reply;
 
-	begin();
+	begin(NULL);
 	add_evaluator("E", "simulated");
 	first = wire_call(wire, "CreateSkill", "{'skill':{'name':'S','prompt':'{{a}} or {{b}}, {{a}}',"
 			  "'validators':[{'evaluator':{'name':'E'}}]}}");
@@ -143,7 +129,7 @@ START_TEST(what_is_wrong)
 	};
 	json_object *reply;
 
-	begin();
+	begin(NULL);
 	add_evaluator("E", "simulated");
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
 		reply = wire_refused(wire, INVALID, "CreateSkill", "%s",
@@ -180,7 +166,7 @@ START_TEST(validators)
 	struct sim *answers, *high, *low;
 	json_object *task, *skill, *one;
 
-	begin();
+	begin(NULL);
 	answers = add_endpoint("answers", "Tea is nice.");
 	high = add_endpoint("high", SCORE("0.9", "It is clear."));
 	low = add_endpoint("low", SCORE("0.25", "It is curt."));
@@ -237,11 +223,28 @@ START_TEST(validators)
 }
 END_TEST
 
-START_TEST(no_model_answers)
+/* What nobody is to judge is valid. */
+START_TEST(no_validators)
 {
 	json_object *task;
 
-	begin();
+	begin(NULL);
+	add_endpoint("answers", "Tea.");
+	add_skill("'llm_config':{'name':'answers'}");
+	task = run(",'until_valid':1");
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	ck_assert_str_eq(at_text(task, "result.skill.response"), "Tea.");
+	ck_assert(at_bool(task, "result.skill.validation.is_valid"));
+	ck_assert_uint_eq(at_count(task, "result.skill.validation.validator_results"), 0);
+	end();
+}
+END_TEST
+
+START_TEST(no_model_answers)
+{
+	json_object *task, *reply;
+
+	begin(NULL);
 	add_broken("broken");
 	add_config("refused", sim_url(sim_start((const char *[]) { "--api_key=right", NULL })), ",'api_key':'wrong'");
 	add_evaluator("E", "simulated");
@@ -256,6 +259,9 @@ START_TEST(no_model_answers)
 	ck_assert(!at_has(task, "result.skill.response") && !at_has(task, "result.skill.model"));
 	for (int i = 0; i < 2; i++)
 		ck_assert_str_eq(at_text(validator(task, i), "status"), "skipped");
+	reply = wire_call(wire, "RetryTask", "{'id':%lld}", (long long)at_int(task, "id"));
+	ck_assert_str_eq(at_text(reply, "task.kind"), "skill");
+	task_await_status(server, at_int(reply, "task.id"), "FAILURE");
 	/* An answer is none without its validators, but what they could not say is said. */
 	wire_call(wire, "UpdateEvaluator", "{'evaluator':{'name':'E'},'content':{'name':'E','prompt':'{{response}}',"
 		  "'llm_config':{'name':'broken'}}}");
@@ -273,7 +279,7 @@ START_TEST(until_valid)
 	struct sim *answers, *judge;
 	json_object *task, *asked;
 
-	begin();
+	begin(NULL);
 	answers = add_endpoint("answers", "Tea.");
 	judge = add_endpoint("judge", SCORE("0", "It is curt."));
 	add_evaluator("E", "judge");
@@ -298,6 +304,18 @@ START_TEST(until_valid)
 	ck_assert_ptr_nonnull(strstr(at_text(asked, "messages.2.content"), "E: 0.00"));
 	ck_assert_ptr_nonnull(strstr(at_text(asked, "messages.2.content"), "It is curt."));
 
+	/* What was answered before stands where nobody answers any more. */
+	sim_control(judge, "{'fixed_until':0}");
+	sim_reset(answers);
+	sim_control(answers, "{'faults_after':1,'error_500_rate':1}");
+	task = run(",'until_valid':5");
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	ck_assert_int_eq(at_int(task, "result.skill.answers"), 1);
+	ck_assert_str_eq(at_text(task, "result.skill.model"), "model of answers");
+	ck_assert_uint_eq(at_count(task, "result.skill.failed_models"), 1);
+	ck_assert_double_eq(at_number(validator(task, 0), "result"), 0);
+	sim_control(answers, "{'faults_after':0,'error_500_rate':0}");
+
 	/* Who cannot judge does not say what to mend. */
 	sim_control(judge, "{'error_500_rate':1}");
 	sim_reset(answers);
@@ -314,7 +332,7 @@ START_TEST(made_elsewhere)
 	struct sim *answers, *judge;
 	json_object *task;
 
-	begin();
+	begin(NULL);
 	answers = add_endpoint("answers", "Tea.");
 	judge = add_endpoint("judge", SCORE("0.5", "so"));
 	add_evaluator("E", "judge");
@@ -335,13 +353,39 @@ START_TEST(made_elsewhere)
 }
 END_TEST
 
+/* It holds the task before its validators are asked; when it goes on, as a task of the moment does. */
+START_TEST(cost_limit)
+{
+	struct sim *answers, *judge;
+	json_object *task;
+	int64_t id;
+
+	begin(NULL);
+	answers = add_endpoint("answers", "Tea.");
+	judge = add_endpoint("judge", SCORE("0.5", "so"));
+	add_evaluator("E", "judge");
+	add_skill("'llm_config':{'name':'answers'},'validators':[{'evaluator':{'name':'E'},'threshold':0.5}]");
+	id = at_int(run(",'detach':true,'cost_limit':'0.000000001'"), "id");
+	await_state(watch(id), "PENDING budget");
+	ck_assert_int_eq(sim_stat(answers, "calls"), 1);
+	ck_assert_int_eq(sim_stat(judge, "calls"), 0);
+	tune_task(id, "'cost_limit':'1'");
+	task_await_status(server, id, "SUCCESS");
+	task = task_get(wire, id);
+	ck_assert(at_bool(task, "result.skill.validation.is_valid"));
+	ck_assert_int_eq(sim_stat(judge, "calls"), 1);
+	ck_assert_int_gt(money_at(task, "progress.cost"), money_at(task, "result.skill.cost"));
+	end();
+}
+END_TEST
+
 /* What a task that is not over uses stays; what it was submitted with holds. */
 START_TEST(in_use)
 {
 	struct sim *answers;
 	long long id;
 
-	begin();
+	begin(NULL);
 	answers = add_endpoint("answers", "Tea.");
 	sim_control(answers, "{'hang_rate':1}");
 	add_evaluator("E", "simulated");
@@ -363,7 +407,7 @@ START_TEST(on_the_command_line)
 {
 	struct command *command;
 
-	begin();
+	begin(NULL);
 	add_endpoint("answers", "Tea is nice.");
 	add_endpoint("low", SCORE("0.25", "It is curt."));
 	add_evaluator("Low", "low");
@@ -386,6 +430,6 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(versions, what_is_wrong, validators, no_model_answers, until_valid, made_elsewhere, in_use,
+	return RUN_SUITE(versions, what_is_wrong, validators, no_validators, no_model_answers, until_valid, made_elsewhere, cost_limit, in_use,
 			 on_the_command_line);
 }
