@@ -1,5 +1,6 @@
 /* elluminate run FILE --dry-run. */
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #include "client/cli/call.h"
@@ -11,6 +12,7 @@
 #include "proto/generated/interface.h"
 #include "proto/json_check.h"
 #include "proto/limits.h"
+#include "proto/money.h"
 #include "proto/template.h"
 
 #define PREVIEWS 3 // prompts
@@ -240,6 +242,48 @@ static struct calls count_calls(const struct dry_run *run)
 	return calls;
 }
 
+/* Of the plan's calls, those that there will be. */
+static int64_t scaled(const struct dry_run *run, const struct calls *calls, const int64_t *estimate)
+{
+	const int64_t planned = run->plan->generation_calls + run->plan->judge_calls;
+	const double share = planned > 0 ? (double) (calls->answers + calls->judgements) / (double) planned : 0;
+	const double value = (double) *estimate * share;
+
+	return value < (double) INTEGER_MAX ? llround(value) : INTEGER_MAX;
+}
+
+static void print_estimate(const struct dry_run *run, const struct calls *calls)
+{
+	const struct ellu_experiment_plan *plan = run->plan;
+	char asked[32], answered[32], cost[MONEY_TEXT_SIZE];
+
+	if (!plan->input_tokens || !plan->output_tokens || calls->answers + calls->judgements == 0)
+		return;
+	printf("About %s tokens to ask and %s to answer", number_text(asked, scaled(run, calls, plan->input_tokens)),
+	       number_text(answered, scaled(run, calls, plan->output_tokens)));
+	if (plan->cost) {
+		money_format(scaled(run, calls, plan->cost), cost);
+		printf(", $%s", cost);
+	}
+	puts(".");
+}
+
+static void add_estimate(const struct dry_run *run, const struct calls *calls, json_object *json)
+{
+	const struct ellu_experiment_plan *plan = run->plan;
+	char cost[MONEY_TEXT_SIZE];
+
+	if (!plan->input_tokens || !plan->output_tokens)
+		return;
+	json_object_object_add(json, "input_tokens", json_object_new_int64(scaled(run, calls, plan->input_tokens)));
+	json_object_object_add(json, "output_tokens",
+			       json_object_new_int64(scaled(run, calls, plan->output_tokens)));
+	if (!plan->cost)
+		return;
+	money_format(scaled(run, calls, plan->cost), cost);
+	json_object_object_add(json, "cost", json_object_new_string(cost));
+}
+
 static void add_model(json_object *json, const char *name, const struct ellu_model *model)
 {
 	json_object *json_model = model ? json_object_new_object() : NULL;
@@ -264,6 +308,7 @@ static void print_json(const struct dry_run *run, const struct calls *calls)
 	json_object_object_add(json, "epochs", json_object_new_int64(experiment->n_epochs));
 	json_object_object_add(json, "generation_calls", json_object_new_int64(calls->answers));
 	json_object_object_add(json, "judge_calls", json_object_new_int64(calls->judgements));
+	add_estimate(run, calls, json);
 	add_model(json, "model", experiment->model);
 	add_model(json, "rating_model", experiment->rating_model);
 	puts(json_text(json, NULL));
@@ -292,6 +337,7 @@ static void print_plan(const struct dry_run *run)
 		text_print(stdout, plan->notes[i]);
 		putchar('\n');
 	}
+	print_estimate(run, &calls);
 	printf("%s case%s: %s%s call%s (%s to answer, %s to judge). Nothing was run.\n",
 	       number_text(cases, calls.cases), calls.cases == 1 ? "" : "s",
 	       some_may_be_there ? "at most " : "", number_text(total, calls.answers + calls.judgements),

@@ -196,6 +196,7 @@ START_TEST(dry_run_asks_the_daemon)
 	run = COMMAND(server, 0, "run", file, "--dry-run");
 	ASSERT_SAYS(run->out, "user: About some 2.\n---\nNew: E\n");
 	ASSERT_SAYS(run->out, "2,500 cases: 10,000 calls (5,000 to answer, 5,000 to judge).");
+	ASSERT_SAYS(run->out, " to answer.\n2,500 cases");
 	run = COMMAND(server, 0, "run", file, "--dry-run", "--limit", "7", "--epochs", "1");
 	ASSERT_SAYS(run->out, "7 cases: 14 calls");
 	/* It left nothing. */
@@ -222,6 +223,44 @@ START_TEST(dry_run_asks_the_daemon)
 	COMMAND(server, 0, "run", make_file("e.json", ",\"collection\":{\"name\":\"C\",\"columns\":[{\"name\":"
 						      "\"topic\",\"default_value\":\"rain\"}],\"variables\":[{}]}"),
 		"--dry-run");
+}
+END_TEST
+
+/* By the length of what is asked, and what the config costs: of all the cases, also of those that the daemon
+ * does not see. */
+START_TEST(dry_run_estimates)
+{
+	const char *rows = ",\"collection\":{\"name\":\"C\",\"file\":\"some.csv\"}";
+	const char *config = ",\"llm_config\":{\"name\":\"L\",\"provider\":\"openai\",\"llm_model_name\":\"m\","
+			     "\"llm_base_url\":\"http://127.0.0.1:1/v1\",\"max_tokens\":100,"
+			     "\"price_input\":\"1\",\"price_output\":\"10\"}";
+	json_object *plan, *more;
+	const char *file;
+
+	begin();
+	make_rows("some", 9);
+	/* `About some 0.`, 13 bytes for each. */
+	plan = json_must_parse(COMMAND(server, 0, "run", make_file("e.json", text("%s%s", rows, config)), "--dry-run",
+				       "--json")->out);
+	ck_assert_int_eq(at_int(plan, "input_tokens"), 29);
+	ck_assert_int_eq(at_int(plan, "output_tokens"), 900);
+	ck_assert_str_eq(at_text(plan, "cost"), "0.00902925");
+	file = make_file("e.json", text("%s%s,\"criteria\":[\"Is it?\"],\"rating_mode\":\"detailed\"", rows, config));
+	more = json_must_parse(COMMAND(server, 0, "run", file, "--dry-run", "--json")->out);
+	ck_assert_int_gt(at_int(more, "input_tokens"), 9 * 300);
+	ck_assert_int_gt(at_int(more, "output_tokens"), 900);
+	ck_assert_double_gt(atof(at_text(more, "cost")), atof(at_text(plan, "cost")));
+	ASSERT_SAYS(COMMAND(server, 0, "run", file, "--dry-run")->out, text(", $%s.\n9 cases", at_text(more, "cost")));
+	make_rows("some", 9000);
+	plan = json_must_parse(COMMAND(server, 0, "run", make_file("e.json", text("%s%s", rows, config)), "--dry-run",
+				       "--json")->out);
+	ck_assert_int_eq(at_int(plan, "output_tokens"), 900000);
+	/* What has no price has no cost. */
+	plan = json_must_parse(COMMAND(server, 0, "run", make_file("e.json", rows), "--dry-run", "--json")->out);
+	ck_assert_int_eq(at_int(plan, "output_tokens"), 9000 * 512);
+	ck_assert(!at_has(plan, "cost"));
+	/* Nothing of it was asked for. */
+	ck_assert_uint_eq(json_object_array_length(list_all(wire, "ListTasks", "'kind':'experiment'")), 0);
 }
 END_TEST
 
@@ -649,7 +688,7 @@ int main(void)
 	return RUN_SUITE(rows_round_trip, import_names_the_line, forms_of_files, a_matrix, a_matrix_interrupted, interrupted_upload_leaves_the_old_rows, refused_upload_leaves_the_old_rows,
 			 two_uploads_at_once, each_run_has_its_own_rows,
 			 another_version_of_the_rows, dry_run_asks_the_daemon,
-			 dry_run_of_what_is_there, held_for_its_budget,
+			 dry_run_estimates, dry_run_of_what_is_there, held_for_its_budget,
 			 interrupted_before_the_first_event, hints_lead_to_the_same_daemon,
 			 run_again_otherwise, says_what_it_changed, says_what_is_simulated, what_failed_can_be_asked_again);
 }

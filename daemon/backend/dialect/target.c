@@ -15,6 +15,7 @@
 #include "proto/limits.h"
 #include "proto/llm_config_rules.h"
 #include "proto/provider.h"
+#include "proto/usage.h"
 #include "proto/utf8.h"
 
 #define SECRET_SIZE_MIN 6 // shorter values would be found everywhere
@@ -718,11 +719,6 @@ static double add_part(int64_t *whole, int64_t part, int64_t price)
 	return (double)part * (double)price;
 }
 
-/* A token is so many bytes of most texts, and an answer so many tokens where nothing limits it. */
-#define TOKEN_BYTES 4
-#define ANSWER_TOKENS 512
-#define SHOWN_TOKENS 1000 // and of what is shown, an image or a document
-
 size_t target_asked_bytes(const struct llm_call *call)
 {
 	size_t bytes = call->system_message ? strlen(call->system_message) : 0;
@@ -735,7 +731,7 @@ size_t target_asked_bytes(const struct llm_call *call)
 		bytes += message->content ? strlen(message->content) : 0;
 		for (size_t j = 0; j < message->n_parts; j++)
 			bytes += message->parts[j]->text ? strlen(message->parts[j]->text) :
-							   SHOWN_TOKENS * TOKEN_BYTES;
+							   USAGE_SHOWN_TOKENS * USAGE_TOKEN_BYTES;
 	}
 	return bytes;
 }
@@ -746,8 +742,8 @@ int64_t llm_call_estimate(const struct llm_call *call)
 	const int64_t *max_tokens = call->params && call->params->max_tokens ? call->params->max_tokens :
 									      target->params.max_tokens;
 	struct token_counts tokens = {
-		.input = (int64_t)(target_asked_bytes(call) / TOKEN_BYTES),
-		.output = call->embedding ? 0 : max_tokens ? *max_tokens : ANSWER_TOKENS,
+		.input = (int64_t)(target_asked_bytes(call) / USAGE_TOKEN_BYTES),
+		.output = call->embedding ? 0 : max_tokens ? *max_tokens : USAGE_ANSWER_TOKENS,
 	};
 	int64_t cost = target_cost(target, &tokens);
 

@@ -1,62 +1,118 @@
 /* What RunExperiment would do: it is made, described, and taken back. */
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
+#include "daemon/store/resources/llm_config.h"
 #include "daemon/store/resources/rows.h"
 #include "daemon/store/submit/experiment_submit.h"
 #include "proto/generated/interface.h"
 #include "proto/template.h"
+#include "proto/usage.h"
 
-static int first_row(struct row_walk *walk, sqlite3_stmt *q)
+/* The cases that what all of them take is estimated by. */
+#define SAMPLE_ROWS 20
+#define SAMPLE_BYTES (256u << 10)
+/* What a judge is asked beside request, answer and criterion, and what it answers. */
+#define JUDGE_PROMPT_TOKENS 300
+#define VERDICT_TOKENS 12
+#define REASONED_VERDICT_TOKENS 120
+
+struct sample {
+	const char *rows[SAMPLE_ROWS];
+	size_t n_rows;
+	size_t row_bytes; // of all of them
+	size_t n_rendered; // that could be
+	size_t request_bytes; // of all of those
+};
+
+static int take_row(struct row_walk *walk, sqlite3_stmt *q)
 {
-	const char **text = walk->userdata;
+	struct sample *sample = walk->userdata;
+	const char *text = tx_text(walk->tx, q, 1);
 
-	*text = tx_text(walk->tx, q, 1);
-	return 1;
+	if (!text)
+		return -ENOMEM;
+	sample->rows[sample->n_rows++] = text;
+	sample->row_bytes += strlen(text);
+	return sample->n_rows == SAMPLE_ROWS || sample->row_bytes > SAMPLE_BYTES;
 }
 
-static int read_first_row(struct submission *s, json_object **ret_values)
+static int read_sample(struct submission *s, struct sample *sample)
 {
-	const char *text = NULL;
 	struct row_walk walk = {
 		.tx = s->tx,
 		.state = &s->collection,
 		.sequence = s->collection.first_sequence + 1,
-		.found = first_row,
-		.userdata = &text,
+		.found = take_row,
+		.userdata = sample,
 	};
-	int r;
+	int r = row_walk(&walk);
 
-	r = row_walk(&walk);
-	if (r >= 0)
-		r = text ? collection_fill(s->tx, s->run.column_defaults, text, &text) : -ENOMEM;
+	return r < 0 ? r : 0;
+}
+
+static int read_row(struct submission *s, const char *text, json_object **ret_values)
+{
+	int r = collection_fill(s->tx, s->run.column_defaults, text, &text);
+
 	if (r < 0)
 		return r;
-	*ret_values = text ? tx_parse(text) : NULL;
+	*ret_values = tx_parse(text);
 	return *ret_values ? 0 : -ENOMEM;
 }
 
-static int render(struct submission *s, struct ellu_experiment_plan *plan)
+static size_t bytes_of(const struct ellu_message *const *messages, size_t n)
 {
-	struct fault fault = { 0 };
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		bytes += messages[i]->content ? strlen(messages[i]->content) : 0;
+		for (size_t k = 0; k < messages[i]->n_parts; k++) {
+			const char *text = messages[i]->parts[k]->text;
+
+			bytes += text ? strlen(text) : USAGE_SHOWN_TOKENS * USAGE_TOKEN_BYTES;
+		}
+	}
+	return bytes;
+}
+
+/* The first case is shown, and has to be in order; of the others those count that are. */
+static int render(struct submission *s, struct sample *sample, struct ellu_experiment_plan *plan)
+{
 	struct prompt prompt;
-	json_object *values;
 	int r = run_prompt_load(s->tx, &s->run, &prompt);
 
 	if (r < 0 || prompt_is_empty(&prompt) || s->arguments->response_column)
 		return r;
-	r = read_first_row(s, &values);
-	if (r < 0)
-		return r;
-	r = prompt_render(&prompt, values, s->tx->arena, &plan->messages, &plan->n_messages, &fault);
-	json_object_put(values);
-	if (r == ELLU_E_INVALID_PARAMETER)
-		return fault_invalid(s->tx->fault, "collection",
-				     "a value of '%s' in its first row, which the prompt needs",
-				     fault.field);
-	if (r < 0)
-		*s->tx->fault = fault;
-	return r;
+	for (size_t i = 0; i < sample->n_rows; i++) {
+		const struct ellu_message *const *messages;
+		struct fault fault = { 0 };
+		json_object *values;
+		size_t n_messages;
+
+		r = read_row(s, sample->rows[i], &values);
+		if (r < 0)
+			return r;
+		r = prompt_render(&prompt, values, s->tx->arena, &messages, &n_messages, &fault);
+		json_object_put(values);
+		if (r == ELLU_E_INVALID_PARAMETER && i == 0)
+			return fault_invalid(s->tx->fault, "collection",
+					     "a value of '%s' in its first row, which the prompt needs",
+					     fault.field);
+		if (r < 0 && i == 0) {
+			*s->tx->fault = fault;
+			return r;
+		}
+		if (r < 0)
+			continue;
+		sample->request_bytes += bytes_of(messages, n_messages);
+		if (sample->n_rendered++ == 0) {
+			plan->messages = messages;
+			plan->n_messages = n_messages;
+		}
+	}
+	return 0;
 }
 
 static int64_t at_least_0(int64_t n)
@@ -92,9 +148,92 @@ static int count_calls(struct submission *s, struct ellu_experiment_plan *plan)
 	return r;
 }
 
+/* ---- What they may take ---- */
+
+struct taken {
+	double input, output; // tokens
+	double cost; // nanodollars
+	bool unpriced;
+};
+
+static void add_calls(struct submission *s, const struct ellu_llm_config *config, int64_t calls, double input,
+		      double output, struct taken *taken)
+{
+	struct ellu_llm_config priced;
+
+	if (calls == 0)
+		return;
+	taken->input += (double)calls * input;
+	taken->output += (double)calls * output;
+	if (!config) {
+		taken->unpriced = true;
+		return;
+	}
+	priced = *config;
+	llm_config_fill_prices(s->tx, &priced);
+	if (!priced.price_input || !priced.price_output) {
+		taken->unpriced = true;
+		return;
+	}
+	taken->cost += (double)calls * (input * (double)*priced.price_input +
+					output * (double)*priced.price_output) / 1e6;
+}
+
+static double mean_tokens(size_t bytes, size_t n)
+{
+	return n > 0 ? (double)bytes / (double)n / USAGE_TOKEN_BYTES : 0;
+}
+
+static double answer_tokens(const struct submission *s, const struct sample *sample)
+{
+	const struct ellu_generation_params *params = s->arguments->generation_params;
+	const int64_t *most = params && params->max_tokens ? params->max_tokens :
+			      s->config ? s->config->max_tokens : NULL;
+
+	if (s->arguments->response_column)
+		return mean_tokens(sample->row_bytes, sample->n_rows);
+	return most && *most < USAGE_ANSWER_TOKENS ? (double)*most : USAGE_ANSWER_TOKENS;
+}
+
+static double criterion_tokens(const struct ellu_criterion_set *set)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; set && i < set->n_criteria; i++)
+		bytes += strlen(set->criteria[i]->criterion_str);
+	return set ? mean_tokens(bytes, set->n_criteria) : 0;
+}
+
+static const int64_t *bounded(struct submission *s, double value)
+{
+	return tx_int_value(s->tx, value < (double)INTEGER_MAX ? llround(value) : INTEGER_MAX);
+}
+
+static int estimate(struct submission *s, const struct sample *sample, struct ellu_experiment_plan *plan)
+{
+	const struct ellu_llm_config *judge = s->judge_config ? s->judge_config : s->config;
+	const char *system_message = s->config ? s->config->system_message : NULL;
+	const bool detailed = s->run.rating_mode && strcmp(s->run.rating_mode, "detailed") == 0;
+	double request = mean_tokens(sample->request_bytes, sample->n_rendered);
+	double answer = answer_tokens(s, sample);
+	struct taken taken = { 0 };
+
+	add_calls(s, s->config, plan->generation_calls,
+		  request + mean_tokens(system_message ? strlen(system_message) : 0, 1), answer, &taken);
+	add_calls(s, judge, plan->judge_calls,
+		  JUDGE_PROMPT_TOKENS + request + answer + criterion_tokens(plan->experiment->criterion_set),
+		  detailed ? REASONED_VERDICT_TOKENS : VERDICT_TOKENS, &taken);
+	plan->input_tokens = bounded(s, taken.input);
+	plan->output_tokens = bounded(s, taken.output);
+	if (!taken.unpriced)
+		plan->cost = bounded(s, taken.cost);
+	return plan->input_tokens && plan->output_tokens && (taken.unpriced || plan->cost) ? 0 : -ENOMEM;
+}
+
 static int describe(struct submission *s, struct ellu_experiment_plan *plan)
 {
 	const struct task_submit *submit = s->op;
+	struct sample sample = { 0 };
 	int r;
 
 	if (s->rejected.code) {
@@ -109,7 +248,11 @@ static int describe(struct submission *s, struct ellu_experiment_plan *plan)
 	plan->notes = tx_list_items(s->tx, &s->notes.lines);
 	plan->n_notes = s->notes.lines.n;
 	r = count_calls(s, plan);
-	return r < 0 ? r : render(s, plan);
+	if (r >= 0)
+		r = read_sample(s, &sample);
+	if (r >= 0)
+		r = render(s, &sample, plan);
+	return r < 0 ? r : estimate(s, &sample, plan);
 }
 
 struct trial_submission {
