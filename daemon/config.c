@@ -1,5 +1,6 @@
 #include "daemon/config.h"
 
+#include <ctype.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <event2/event.h>
@@ -14,6 +15,7 @@
 
 #include "daemon/backend/backend.h"
 #include "daemon/base/log.h"
+#include "daemon/front/http.h"
 #include "daemon/store/store.h"
 
 /* A value that is one of several words. */
@@ -33,6 +35,20 @@ static const struct config_word shutdowns[] = {
 	{ 0 },
 };
 
+static int check_path(const char *text, struct fault *fault)
+{
+	return text[0] == '/' ? 0 : fault_set(fault, -EINVAL, "expected an absolute path");
+}
+
+static int check_hosts(const char *text, struct fault *fault)
+{
+	for (; *text; text++)
+		if (!isalnum((unsigned char)*text) && !strchr(".-:[]_ ", *text))
+			return fault_set(fault, -EINVAL, "expected names with blanks between, each with its "
+					 "port where that is not the usual one");
+	return 0;
+}
+
 /* Every key of the configuration file: the one place that lists them. */
 static const struct config_key {
 	const char *section;
@@ -43,18 +59,24 @@ static const struct config_key {
 	int64_t initial;
 	const struct config_word *words; // NULL: a number from low to high
 	bool is_group; // the name of a group
-	bool is_path; // an absolute one; a string of the config's own
+	/* Of a string of the config's own: what is wrong with it. NULL: it is no string. */
+	int (*check)(const char *text, struct fault *fault);
 } config_keys[] = {
 #define KEY(section, name, low, high, initial) \
-	{ section, #name, offsetof(struct config, name), low, high, initial, NULL, false, false }
+	{ section, #name, offsetof(struct config, name), low, high, initial, NULL, false, NULL }
 #define WORD(section, name, words, initial) \
-	{ section, #name, offsetof(struct config, name), 0, 0, initial, words, false, false }
+	{ section, #name, offsetof(struct config, name), 0, 0, initial, words, false, NULL }
 #define GROUP(section, name) \
-	{ section, #name, offsetof(struct config, name), 0, 0, -1, NULL, true, false }
-#define PATH(section, name) \
-	{ section, #name, offsetof(struct config, name), 0, 0, 0, NULL, false, true }
+	{ section, #name, offsetof(struct config, name), 0, 0, -1, NULL, true, NULL }
+#define TEXT(section, name, check) \
+	{ section, #name, offsetof(struct config, name), 0, 0, 0, NULL, false, check }
+/* Names that others have as well go by their section in the struct. */
+#define SERVER(section, name, low, high, initial) \
+	{ section, #name, offsetof(struct config, http_##name), low, high, initial, NULL, false, NULL }
+#define SERVER_TEXT(section, name, check) \
+	{ section, #name, offsetof(struct config, http_##name), 0, 0, 0, NULL, false, check }
 	GROUP("daemon", administrator_group),
-	PATH("daemon", price_file),
+	TEXT("daemon", price_file, check_path),
 	WORD("daemon", log_level, log_levels, LOG_INFO),
 	WORD("daemon", on_shutdown, shutdowns, SHUTDOWN_RESUME),
 	KEY("daemon", idle_exit_seconds, 0, 86400 * 365, 0),
@@ -85,7 +107,15 @@ static const struct config_key {
 	KEY("front", max_output_mib_per_user, 16, 65536, 32),
 	KEY("front", message_seconds, 1, 3600, 30),
 	KEY("front", output_stall_seconds, 1, 3600, 60),
-#undef PATH
+	SERVER_TEXT("http", listen, http_check_address),
+	SERVER_TEXT("http", hosts, check_hosts),
+	SERVER("http", max_connections, 8, 65536, 2048),
+	SERVER("http", max_requests_per_second, 1, 1000000, 2000),
+	SERVER("http", max_body_mib, 1, 16, 16),
+	SERVER("http", idle_seconds, 1, 3600, 75),
+#undef SERVER_TEXT
+#undef SERVER
+#undef TEXT
 #undef GROUP
 #undef WORD
 #undef KEY
@@ -99,6 +129,7 @@ static const struct option options[] = {
 	{ "socket", required_argument, NULL, 'S' },
 	{ "config", required_argument, NULL, 'c' },
 	{ "no-bus", no_argument, NULL, 'b' },
+	{ "http", required_argument, NULL, 'H' },
 	{ "log-level", required_argument, NULL, 'l' },
 	{ "idle-exit-seconds", required_argument, NULL, 'i' },
 	{ "ready-fd", required_argument, NULL, 'r' },
@@ -119,6 +150,7 @@ static const char help_text[] =
 	"  --socket PATH             listen on PATH\n"
 	"  --config FILE             read FILE instead of the usual configuration file\n"
 	"  --no-bus                  serve the socket only\n"
+	"  --http ADDRESS            serve HTTP on 127.0.0.1:PORT, [::1]:PORT or a PATH, too\n"
 	"  --log-level LEVEL         error, warning, notice, info (the default) or debug\n"
 	"  --idle-exit-seconds N     exit after N seconds without a connection or a task\n"
 	"  --ready-fd FD             write READY to FD and close it once the daemon serves\n"
@@ -183,13 +215,16 @@ static int parse_group(const char *where, const char *text, int64_t *ret_gid, st
 	return 0;
 }
 
-static int parse_path(const char *where, const char *text, char **ret_path, struct fault *fault)
+static int parse_text(const struct config_key *key, const char *where, const char *text,
+		      char **ret_text, struct fault *fault)
 {
-	if (text[0] != '/')
-		return fault_set(fault, -EINVAL, "%s: expected an absolute path", where);
-	free(*ret_path);
-	*ret_path = strdup(text);
-	return *ret_path ? 0 : fault_oom(fault);
+	struct fault wrong = { 0 };
+
+	if (key->check(text, &wrong) < 0)
+		return fault_set(fault, -EINVAL, "%s: %s", where, wrong.message);
+	free(*ret_text);
+	*ret_text = strdup(text);
+	return *ret_text ? 0 : fault_oom(fault);
 }
 
 /* `where` names the key as people gave it. */
@@ -207,8 +242,8 @@ static int set_key(const struct config_key *key, struct config *config, const ch
 	}
 	if (key->is_group)
 		return parse_group(where, text, value, fault);
-	if (key->is_path)
-		return parse_path(where, text, (char **)((char *)config + key->offset), fault);
+	if (key->check)
+		return parse_text(key, where, text, (char **)((char *)config + key->offset), fault);
 	if (parse_number(text, key->low, key->high, value) == 0)
 		return 0;
 	return fault_set(fault, -EINVAL, "%s: expected a number from %lld to %lld", where,
@@ -374,6 +409,8 @@ static int take_option(struct config *config, int option, struct fault *fault)
 	case 'b':
 		config->no_bus = true;
 		return 0;
+	case 'H':
+		return set_key(find_key("http", "listen"), config, "--http", optarg, fault);
 	case 'C':
 		config->check = true;
 		return 0;
@@ -441,7 +478,7 @@ int config_load(struct config *config, int argc, char **argv, struct fault *faul
 
 	*config = (struct config){ .ready_fd = -1 };
 	for (size_t i = 0; i < N_CONFIG_KEYS; i++)
-		if (!config_keys[i].is_path)
+		if (!config_keys[i].check)
 			*(int64_t *)((char *)config + config_keys[i].offset) = config_keys[i].initial;
 
 	r = take_options(config, argc, argv, fault);
@@ -467,5 +504,7 @@ void config_done(struct config *config)
 	free(config->price_file);
 	free(config->check_backup);
 	free(config->restore);
+	free(config->http_listen);
+	free(config->http_hosts);
 	*config = (struct config){ .ready_fd = -1 };
 }

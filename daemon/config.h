@@ -20,6 +20,7 @@ struct config {
 	char *state_dir;
 	char *socket_path;
 	char *config_path; // NULL: the usual places
+	char *http_listen; // of the file, too; NULL or empty: not at all
 	int ready_fd; // written to and closed once the daemon serves, or -1
 	/* The file; see config.c for the ranges. */
 	int64_t log_level;
@@ -54,6 +55,11 @@ struct config {
 	int64_t max_output_mib_per_user;
 	int64_t message_seconds;
 	int64_t output_stall_seconds;
+	char *http_hosts; // further names of the HTTP server, or NULL
+	int64_t http_max_connections;
+	int64_t http_max_requests_per_second; // of one token
+	int64_t http_max_body_mib;
+	int64_t http_idle_seconds;
 };
 
 enum config_outcome { CONFIG_RUN, CONFIG_EXIT };

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "daemon/api/call.h"
+#include "daemon/api/tokens.h"
 #include "daemon/backend/backend.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/file_share.h"
@@ -32,6 +33,7 @@
 #include "daemon/config.h"
 #include "daemon/front/bus.h"
 #include "daemon/front/front.h"
+#include "daemon/front/http.h"
 #include "daemon/handover.h"
 #include "daemon/idle_exit.h"
 #include "daemon/queue/prune.h"
@@ -62,6 +64,7 @@ struct daemon {
 	int listener; // the service manager's, or -1
 	char log_path[PATH_MAX]; // of standard error, where it is a file
 	struct front *front;
+	struct http *http;
 	struct bus *bus;
 	struct status_line *status_line;
 	struct idle_exit *idle_exit;
@@ -89,6 +92,7 @@ static void on_turn(void *userdata)
 	if (!daemon->stopped)
 		return;
 	front_close(daemon->front);
+	http_close(daemon->http);
 	bus_close(daemon->bus);
 	if (!daemon->service.n_under_way && queue_is_quiet(daemon->service.queue))
 		loop_stop(daemon->loop);
@@ -120,6 +124,7 @@ static void begin_stop(struct daemon *daemon, bool revoke)
 	service_manager_stopping();
 	if (daemon->front)
 		front_stop_listening(daemon->front);
+	http_stop_listening(daemon->http);
 	bus_release(daemon->bus);
 	backend_drain(daemon->backend);
 	store_leave_off(daemon->service.store);
@@ -212,11 +217,24 @@ static void keep(struct daemon *daemon, const struct config *config)
 	retention_set(daemon->retention, &days);
 }
 
+static struct http_limits http_limits_of(const struct config *config)
+{
+	return (struct http_limits){
+		.connections = config->http_max_connections,
+		.requests_per_second = config->http_max_requests_per_second,
+		.body_bytes = config->http_max_body_mib * 1024 * 1024,
+		.idle_seconds = config->http_idle_seconds,
+		.message_seconds = config->message_seconds,
+		.output_stall_seconds = config->output_stall_seconds,
+	};
+}
+
 /* Takes over what can change while the daemon runs: the level of the log, and limits. */
 static void apply(struct daemon *daemon, const struct config *config)
 {
 	const struct queue_limits limits = limits_of(config);
 	const struct user_limits user_limits = user_limits_of(config);
+	const struct http_limits http_limits = http_limits_of(config);
 
 	log_set_level((int)config->log_level);
 	queue_set_limits(daemon->service.queue, &limits);
@@ -224,6 +242,7 @@ static void apply(struct daemon *daemon, const struct config *config)
 		log_warning("out of memory: the limits of calls stay as they were");
 	users_set_limits(daemon->service.users, &user_limits);
 	front_set_times(daemon->front, config->output_stall_seconds, config->message_seconds);
+	http_set_limits(daemon->http, &http_limits);
 	daemon->config.shutdown_grace_seconds = config->shutdown_grace_seconds;
 	daemon->config.on_shutdown = config->on_shutdown;
 	keep(daemon, config);
@@ -371,6 +390,49 @@ static const char *log_place(struct daemon *daemon)
 	return utf8_valid(daemon->log_path, strlen(daemon->log_path), NULL) ? daemon->log_path : "a file";
 }
 
+static int start_http(struct daemon *daemon, struct fault *fault)
+{
+	const char *address = daemon->config.http_listen;
+	const struct http_options options = {
+		.loop = daemon->loop,
+		.service = &daemon->service,
+		.listener = -1,
+		.address = address,
+		.hosts = daemon->config.http_hosts,
+		.socket_mode = daemon->config.system ? 0666 : 0600,
+		.limits = http_limits_of(&daemon->config),
+	};
+
+	if (!address || !address[0])
+		return 0;
+	if (http_new(&options, &daemon->http, fault) < 0)
+		return fault->code;
+	daemon->service.http = http_url(daemon->http);
+	log_notice("HTTP is served on %s", daemon->service.http);
+	return 0;
+}
+
+static void give_up(struct daemon *daemon, const struct fault *fault)
+{
+	log_about(LOG_ERR, ABOUT(.message = LOG_START_FAILED), "%s", fault->message);
+	daemon->failed = true;
+	queue_stop(daemon->service.queue, /* revoke= */ false, on_stopped, daemon);
+}
+
+/* Callers can be told from each other, however they come. */
+static void on_tokens(void *userdata)
+{
+	struct daemon *daemon = userdata;
+	struct fault fault = { 0 };
+
+	if (daemon->service.stopping)
+		return;
+	if (start_http(daemon, &fault) < 0)
+		give_up(daemon, &fault);
+	else if (daemon->config.no_bus || start_bus(daemon) < 0)
+		on_bus_settled(daemon);
+}
+
 static void on_queue_ready(void *userdata)
 {
 	struct daemon *daemon = userdata;
@@ -391,14 +453,11 @@ static void on_queue_ready(void *userdata)
 		return; // told to stop before it came to serve
 	daemon->service.log = log_place(daemon);
 	daemon->service.socket = daemon->config.socket_path;
-	if (front_new(&options, &daemon->front, &fault) < 0) {
-		log_about(LOG_ERR, ABOUT(.message = LOG_START_FAILED), "%s", fault.message);
-		daemon->failed = true;
-		queue_stop(daemon->service.queue, /* revoke= */ false, on_stopped, daemon);
-		return;
-	}
-	if (daemon->config.no_bus || start_bus(daemon) < 0)
-		on_bus_settled(daemon);
+	if (front_new(&options, &daemon->front, &fault) == 0 &&
+	    tokens_new(&daemon->service, on_tokens, daemon, &daemon->service.tokens) < 0)
+		fault_oom(&fault);
+	if (fault.code)
+		give_up(daemon, &fault);
 }
 
 static void on_events_added(void *userdata, int64_t number)
@@ -529,6 +588,7 @@ static void stop(struct daemon *daemon)
 	daemon->idle_exit = idle_exit_free(daemon->idle_exit);
 	daemon->status_line = status_line_free(daemon->status_line);
 	daemon->bus = bus_free(daemon->bus);
+	daemon->http = http_free(daemon->http);
 	daemon->front = front_free(daemon->front);
 	daemon->retention = retention_free(daemon->retention);
 	daemon->service.queue = queue_free(daemon->service.queue);
@@ -538,6 +598,7 @@ static void stop(struct daemon *daemon)
 	}
 	backend_free(daemon->backend);
 	store_close(daemon->service.store);
+	tokens_free(daemon->service.tokens);
 	users_free(daemon->service.users);
 	watchdog_free(daemon->watchdog);
 	loop_free(daemon->backend_loop);

@@ -12,6 +12,7 @@
 enum method_access {
 	METHOD_ACCESS_ANYONE,
 	METHOD_ACCESS_OWN, // the caller's own resources; administrators all
+	METHOD_ACCESS_SELF, // the same, but nobody who only shows a token
 	METHOD_ACCESS_ADMINISTRATOR,
 };
 
@@ -34,6 +35,7 @@ struct method {
 	enum method_replies replies;
 	bool is_long; // its answer waits for something
 	bool follows_task; // with `more` it tells of a task until that has ended
+	bool safe; // it changes nothing
 	bool repeatable; // twice is as good as once: who lost the answer may ask again
 	/* Where requests have what many of them have; 0: this one has not. */
 	size_t project; // const char *

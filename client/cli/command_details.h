@@ -296,6 +296,12 @@ static const char import_details[] =
 	"\n"
 	"In CSV, a cell of a column of type json or conversation is JSON; one that is empty is left out.";
 
+static const char token_details[] =
+	"Whoever shows it does what you may do, in one project or with --everywhere in all of yours, until it\n"
+	"expires or is revoked. It is printed this once; what the daemon keeps is its digest.\n"
+	"\n"
+	"  export TOKEN=$(elluminate token create ci --scope read)\n"
+	"  curl -H \"Authorization: Bearer $TOKEN\" http://127.0.0.1:8080/api/v1/ListTasks";
 static const char export_details[] =
 	"As JSONL, or as --format or the end of the name after -o say: csv, jsonl or json. What is\n"
 	"imported again is the same, but that CSV has an empty text where a row has none. With a name that\n"

@@ -104,6 +104,8 @@ void print_status(const struct cli *cli, const void *reply)
 	text_print(stdout, status->front->socket);
 	printf("%s%s%s\n", status->front->bus ? ", and the " : "", status->front->bus ? status->front->bus : "",
 	       status->front->bus ? " bus" : "");
+	if (status->front->http)
+		printf("%-11s %s\n", "HTTP", status->front->http);
 	printf("Clients    %lld connections, %lld watchers\n",
 	       (long long) status->front->connections, (long long) status->front->watchers);
 	printf("Log        ");

@@ -7,6 +7,7 @@
 #include "client/cli/command_compare.h"
 #include "client/cli/command_details.h"
 #include "client/cli/command_response.h"
+#include "client/cli/command_token.h"
 #include "client/cli/experiment_file.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
@@ -180,6 +181,8 @@ static const struct {
 	{ "max_duration_seconds", "max-duration", "DURATION", "only those that took no longer", BY_FIELD },
 	{ "max_input_tokens", "max-input-tokens", "N", "only those with no more", OPTION_POSITION },
 	{ "max_output_tokens", "max-output-tokens", "N", "only those with no more", OPTION_POSITION },
+	{ "everywhere", "everywhere", NULL, "in all of your projects", BY_FIELD },
+	{ "expires_in_seconds", "expires-in", "DURATION", "good for so long (default: 30 days)", BY_FIELD },
 	{ "min_duration_seconds", "min-duration", "DURATION", "only those that took so long", BY_FIELD },
 	{ "min_input_tokens", "min-input-tokens", "N", "only those with so many", OPTION_POSITION },
 	{ "min_output_tokens", "min-output-tokens", "N", "only those with so many", OPTION_POSITION },
@@ -196,6 +199,7 @@ static const struct {
 	{ "response_ids", "responses", "IDS", "rate these, wherever they came from: 1,2,3", OPTION_IDS },
 	{ "row_limit", "limit", "N", "only the first N cases", OPTION_COUNT },
 	{ "run_afresh", "new", NULL, "run a new experiment even if nothing has changed", BY_FIELD },
+	{ "scope", "scope", "SCOPE", "what it may be used for, one of:", BY_FIELD },
 	{ "since", "since", "TIME", "only those made since then, or so long ago: 10m, 2h, 1d", BY_FIELD },
 	{ "status", "status", "STATUS", "only those in this state:", BY_FIELD },
 	{ "reasoning", "reasoning", "TEXT", "why", BY_FIELD },
@@ -275,6 +279,10 @@ static const struct column criteria_columns[] = {
 	COLUMN(">ID", "id"), MADE(">CRITERIA", column_criteria), COLUMN("CREATED", "created_at"),
 	COLUMN("NAME", "name"), { NULL, NULL, NULL },
 };
+static const struct column token_columns[] = {
+	COLUMN(">ID", "id"), COLUMN("SCOPE", "scope"), COLUMN("PROJECT", "project"),
+	COLUMN("EXPIRES", "expires_at"), COLUMN("NAME", "name"), { NULL, NULL, NULL },
+};
 static const struct column cost_columns[] = { { NULL, NULL, NULL } }; // the command has them
 static const struct column named_columns[] = {
 	COLUMN(">ID", "id"), COLUMN("NAME", "name"), { NULL, NULL, NULL },
@@ -302,6 +310,7 @@ static const struct resource resources[] = {
 	{ "judge", "Judge", named_columns, NULL, NULL },
 	{ "skill", "Skill", template_columns, NULL, skill_options },
 	{ "project", "Project", named_columns, NULL, NULL },
+	{ "token", "Token", token_columns, NULL, NULL },
 };
 
 static const struct verb {
@@ -492,6 +501,11 @@ static const struct command fixed[] = {
 	  "Tasks that run on them and results that used them keep them.", NULL,
 	  command_collection_remove_rows, .method = "DeleteTemplateVariables", .fields = "",
 	  .own_operands = true },
+	{ "token create", "NAME", 1, 1, "make a token, for callers over HTTP", token_details, NULL,
+	  command_token_create, .method = "CreateToken", .own_operands = true,
+	  .print = print_created_token },
+	{ "token revoke", "ID|NAME", 1, 1, "end a token, and what goes on by it", NULL, NULL, command_call,
+	  .method = "RevokeToken" },
 	{ "cost", "", 0, 0, "list what was spent: by whom, on which model", cost_details, cost_options,
 	  command_cost, .method = "ListCosts", .fields = "since until", .columns = cost_columns },
 	{ "monitor", "", 0, 0, "print every change of any task", monitor_details, NULL,

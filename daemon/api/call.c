@@ -50,16 +50,41 @@ void call_forget_request(struct call *call)
 	user_give_back(&call->input);
 }
 
+/* What is of one project and does not say so in its request is of one task: that is looked at where the
+ * task is known. */
+static bool is_of_a_project(const struct method *method)
+{
+	return method->project || method->access == METHOD_ACCESS_ANYONE ||
+	       record_field_find(method->reply, "task") || record_field_find(method->request, "task_id") ||
+	       method->id == METHOD_LIST_TASK_LOGS;
+}
+
+static bool may_call(const struct call *call, struct fault *fault)
+{
+	const struct method *method = call->method;
+	const struct principal *principal = &call->principal;
+
+	if (method->access == METHOD_ACCESS_ADMINISTRATOR &&
+	    !(principal->scopes & PRINCIPAL_ADMINISTERS))
+		fault_set(fault, ELLU_E_PERMISSION_DENIED, "%s is for administrators.", method->name);
+	else if (method->access == METHOD_ACCESS_SELF && principal->way == PRINCIPAL_TOKEN)
+		fault_set(fault, ELLU_E_PERMISSION_DENIED, "%s is not done by a token.", method->name);
+	else if ((principal->scopes & PRINCIPAL_ONLY_READS) && !method->safe)
+		fault_set(fault, ELLU_E_PERMISSION_DENIED, "The token is for reading; %s changes something.",
+			  method->name);
+	else if (principal->project_id && !is_of_a_project(method))
+		fault_set(fault, ELLU_E_PERMISSION_DENIED, "The token is for one project; %s is of all of them.",
+			  method->name);
+	return !fault->code;
+}
+
 void call_dispatch(struct call *call)
 {
 	int (*handler)(struct call *call) = method_handler(call->method);
 	struct fault fault = { 0 };
 	int r;
 
-	if (call->method->access == METHOD_ACCESS_ADMINISTRATOR &&
-	    !(call->principal.scopes & PRINCIPAL_ADMINISTERS)) {
-		fault_set(&fault, ELLU_E_PERMISSION_DENIED, "%s is for administrators.",
-			  call->method->name);
+	if (!may_call(call, &fault)) {
 		call_fail(call, &fault);
 		return;
 	}
@@ -160,6 +185,7 @@ struct scope call_scope(const struct call *call, const char *project)
 		.all = call->principal.scopes & PRINCIPAL_SEES_ALL,
 		.administers = call->principal.scopes & PRINCIPAL_ADMINISTERS,
 		.project = project,
+		.only_project_id = call->principal.project_id,
 	};
 }
 

@@ -26,6 +26,7 @@ struct call;
 struct follow;
 struct queue;
 struct service;
+struct tokens;
 
 /* The rooms that methods use, and what they tell of the daemon. */
 struct service {
@@ -35,12 +36,14 @@ struct service {
 	struct loop *loop;
 	struct loop *behind; // decodes and frees what is large
 	struct users *users;
+	struct tokens *tokens;
 	int64_t started_usec; // monotonic
 	const char *log; // where lines go: a path, or words for it
 	const char *socket; // its path
 	const char *bus; // "session" or "system" while the name is had there, else NULL
 	/* Takes over what can change of the configuration. */
 	int (*reload)(struct service *service, struct fault *fault);
+	const char *http; // where that is served, as a URL; or NULL
 	bool stopping; // submissions are refused
 	int64_t n_under_way; // calls, and what else waits for the store
 	int64_t n_connections; // counted by the fronts

@@ -82,6 +82,7 @@ static const struct ellu_front_status *front_status(struct arena *arena,
 	*status = ELLU_RECORD(struct ellu_front_status);
 	status->socket = service->socket;
 	status->bus = service->bus;
+	status->http = service->http;
 	status->connections = service->n_connections;
 	status->watchers = queue_n_watchers(service->queue);
 	return status;

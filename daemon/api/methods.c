@@ -6,6 +6,7 @@
 
 static method_handler_fn *const handlers[_METHOD_MAX] = {
 	[METHOD_CANCEL_TASK] = api_steer_task,
+	[METHOD_CREATE_TOKEN] = api_create_token,
 	[METHOD_DRAIN] = api_drain,
 	[METHOD_GET_STATUS] = api_get_status,
 	[METHOD_GET_TASK] = api_get_task,
@@ -16,6 +17,7 @@ static method_handler_fn *const handlers[_METHOD_MAX] = {
 	[METHOD_RELOAD] = api_reload,
 	[METHOD_RESUME_TASK] = api_steer_task,
 	[METHOD_RETRY_TASK] = api_retry_task,
+	[METHOD_REVOKE_TOKEN] = api_revoke_token,
 	[METHOD_SEND_TOOL_RESULT] = api_send_tool_result,
 	[METHOD_TUNE_TASK] = api_tune_task,
 	[METHOD_UPDATE_PROJECT] = api_update_project,

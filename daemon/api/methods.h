@@ -15,3 +15,4 @@ method_handler_fn *method_handler(const struct method *method);
 method_handler_fn api_get_task, api_list_tasks, api_watch_task, api_steer_task, api_tune_task,
 	api_retry_task, api_send_tool_result, api_prune_tasks, api_update_project;
 method_handler_fn api_get_status, api_drain, api_monitor, api_reload;
+method_handler_fn api_create_token, api_revoke_token; // tokens.c

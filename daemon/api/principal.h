@@ -13,15 +13,17 @@ struct user;
 enum principal_scope {
 	PRINCIPAL_SEES_ALL = 1 << 0, // everybody's tasks
 	PRINCIPAL_ADMINISTERS = 1 << 1, // may call what is for administrators
+	PRINCIPAL_ONLY_READS = 1 << 2, // may call what changes nothing
 };
 
-enum principal_way { PRINCIPAL_SOCKET, PRINCIPAL_BUS };
+enum principal_way { PRINCIPAL_SOCKET, PRINCIPAL_BUS, PRINCIPAL_TOKEN };
 
 struct principal {
 	struct user *user; // who pays for what the call takes
 	int64_t uid;
 	unsigned scopes; // enum principal_scope
 	enum principal_way way;
+	int64_t project_id; // the one project that it is for; 0: all of the user's
 };
 
 struct principal_rules {

@@ -12,6 +12,7 @@
 #include "daemon/base/log.h"
 #include "daemon/base/loop.h"
 #include "daemon/front/connection.h"
+#include "daemon/front/socket_path.h"
 
 #define PEER_GROUPS_MAX 1024
 /* So long are connections accepted, or freed, in one turn; then others have theirs. */
@@ -341,44 +342,6 @@ void front_take_back(struct front *front)
 
 /* ---- Listening ---- */
 
-static int make_folder(const char *socket_path, unsigned mode)
-{
-	char folder[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
-	char *slash;
-
-	snprintf(folder, sizeof(folder), "%s", socket_path);
-	slash = strrchr(folder, '/');
-	if (!slash || slash == folder)
-		return 0;
-	*slash = '\0';
-	if (mkdir(folder, mode) < 0)
-		return errno == EEXIST ? 0 : -errno;
-	/* The process's umask would shut everybody else out. */
-	return chmod(folder, mode) < 0 ? -errno : 0;
-}
-
-static int remove_dead_socket(const struct sockaddr_un *address)
-{
-	struct stat status;
-	int fd, r;
-
-	if (lstat(address->sun_path, &status) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (!S_ISSOCK(status.st_mode))
-		return -EEXIST;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	r = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
-			    errno == EAGAIN ?
-		    -EADDRINUSE :
-		    0;
-	close(fd);
-	if (r == 0 && unlink(address->sun_path) < 0)
-		r = -errno;
-	return r;
-}
-
 static int open_listener(struct front *front)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -392,9 +355,7 @@ static int open_listener(struct front *front)
 	if (strlen(front->options.socket_path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
 	strcpy(address.sun_path, front->options.socket_path);
-	r = make_folder(address.sun_path, front->options.socket_mode & 077 ? 0755 : 0700);
-	if (r == 0)
-		r = remove_dead_socket(&address);
+	r = socket_path_clear(&address, front->options.socket_mode);
 	if (r < 0)
 		return r;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -11,6 +11,7 @@
 struct kept_reply {
 	struct kept_reply *next;
 	const struct record_type *type;
+	enum reply_form form;
 	bool continues;
 	struct reply *reply;
 };
@@ -62,10 +63,10 @@ struct reply *reply_unref(struct reply *reply)
 }
 
 struct reply *replies_find(const struct share *share, const struct record_type *type,
-			   bool continues)
+			   enum reply_form form, bool continues)
 {
 	for (const struct kept_reply *kept = share->data; kept; kept = kept->next)
-		if (kept->type == type && kept->continues == continues)
+		if (kept->type == type && kept->form == form && kept->continues == continues)
 			return kept->reply;
 	return NULL;
 }
@@ -83,8 +84,8 @@ static void drop_all(void *data)
 	}
 }
 
-void replies_keep(struct share *share, const struct record_type *type, bool continues,
-		  struct reply *reply)
+void replies_keep(struct share *share, const struct record_type *type, enum reply_form form,
+		  bool continues, struct reply *reply)
 {
 	struct kept_reply *kept = calloc(1, sizeof(*kept));
 
@@ -92,6 +93,7 @@ void replies_keep(struct share *share, const struct record_type *type, bool cont
 		return;
 	kept->next = share->data;
 	kept->type = type;
+	kept->form = form;
 	kept->continues = continues;
 	kept->reply = reply_ref(reply);
 	share->data = kept;

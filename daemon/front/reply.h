@@ -37,9 +37,14 @@ struct reply *reply_new(char *text, size_t size, struct loop *behind);
 struct reply *reply_ref(struct reply *reply);
 struct reply *reply_unref(struct reply *reply);
 
-/* What was left in a share for this type and this place in the stream: borrowed, or NULL. */
+enum reply_form {
+	REPLY_VARLINK,
+	REPLY_EVENT, // of Server-Sent Events, as a chunk
+};
+
+/* What was left in a share for this type, form and place in the stream: borrowed, or NULL. */
 struct reply *replies_find(const struct share *share, const struct record_type *type,
-			   bool continues);
+			   enum reply_form form, bool continues);
 /* Leaves it there for others. Without memory they encode it again. */
-void replies_keep(struct share *share, const struct record_type *type, bool continues,
-		  struct reply *reply);
+void replies_keep(struct share *share, const struct record_type *type, enum reply_form form,
+		  bool continues, struct reply *reply);

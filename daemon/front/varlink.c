@@ -67,7 +67,7 @@ static int make_reply(struct service *service, struct answer *answer, bool conti
 		      struct reply **ret_reply)
 {
 	struct reply *reply = answer->share ?
-				      replies_find(answer->share, answer->type, continues) :
+				      replies_find(answer->share, answer->type, REPLY_VARLINK, continues) :
 				      NULL;
 	struct loop *behind = answer->text ? service->behind : NULL;
 	size_t size;
@@ -89,7 +89,7 @@ static int make_reply(struct service *service, struct answer *answer, bool conti
 	}
 	*ret_reply = reply_new(text, size, behind);
 	if (*ret_reply && answer->share)
-		replies_keep(answer->share, answer->type, continues, *ret_reply);
+		replies_keep(answer->share, answer->type, REPLY_VARLINK, continues, *ret_reply);
 	return *ret_reply ? 0 : -ENOMEM;
 }
 

@@ -11,6 +11,7 @@
 #include "daemon/store/resources/prompt_template.h"
 #include "daemon/store/resources/rows.h"
 #include "daemon/store/resources/skill.h"
+#include "daemon/store/resources/token.h"
 #include "daemon/store/runs/experiment.h"
 #include "daemon/store/runs/response.h"
 #include "daemon/store/runs/run.h"
@@ -45,6 +46,7 @@ static const struct operation {
 	[METHOD_CREATE_PROJECT] = { STORE_SCAN, resource_create, &resource_project },
 	[METHOD_CREATE_PROMPT_TEMPLATE] = { STORE_SCAN, resource_create, &resource_prompt_template },
 	[METHOD_CREATE_SKILL] = { STORE_SCAN, resource_create, &resource_skill },
+	[METHOD_CREATE_TOKEN] = { STORE_WRITE, token_create },
 	[METHOD_DELETE_COLLECTION] = { STORE_WRITE, resource_delete, &resource_collection },
 	[METHOD_DELETE_CRITERION] = { STORE_WRITE, criterion_delete },
 	[METHOD_DELETE_CRITERION_SET] = { STORE_WRITE, resource_delete, &resource_criterion_set },
@@ -99,10 +101,12 @@ static const struct operation {
 	[METHOD_LIST_TASKS] = { STORE_SCAN, tasks_list },
 	[METHOD_LIST_TASK_LOGS] = { STORE_SCAN, task_logs_list },
 	[METHOD_LIST_TEMPLATE_VARIABLES] = { STORE_SCAN, rows_list },
+	[METHOD_LIST_TOKENS] = { STORE_SCAN, resource_list, &resource_token },
 	[METHOD_NEW_PROMPT_TEMPLATE_VERSION] = { STORE_WRITE, prompt_template_new_version,
 						 &resource_prompt_template },
 	[METHOD_PLAN_EXPERIMENT] = { STORE_SCAN, experiment_plan },
 	[METHOD_RENDER_PROMPT_TEMPLATE] = { STORE_SCAN, prompt_template_render },
+	[METHOD_REVOKE_TOKEN] = { STORE_WRITE, token_revoke },
 	[METHOD_SET_DEFAULT_LLM_CONFIG] = { STORE_WRITE, default_llm_config_set },
 	[METHOD_UNLINK_CRITERION_SET] = { STORE_WRITE, criterion_set_unlink },
 	[METHOD_UPDATE_COLLECTION] = { STORE_SCAN, resource_update, &resource_collection },

@@ -125,6 +125,8 @@ static void put_traits(FILE *out, const struct idl_method *method)
 	put(out, strcmp(method->access, "administrator") == 0 ? "For administrators."
 		 : strcmp(method->access, "own") == 0
 			 ? "For who owns what it is about, and for administrators."
+		 : strcmp(method->access, "self") == 0
+			 ? "For who owns what it is about, and for administrators; not by a token."
 			 : "For anyone.");
 	if (method->safe)
 		put(out, "It changes nothing, and is made again when its answer is lost.");

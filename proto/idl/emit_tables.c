@@ -198,6 +198,8 @@ static void emit_methods(FILE *out, const struct idl_interface *interface)
 		fputs(",\n\t\t.replies = METHOD_REPLIES_", out);
 		emit_upper(out, method->replies);
 		fputs(",\n", out);
+		if (method->safe)
+			fputs("\t\t.safe = true,\n", out);
 		if (method->safe || method->idempotent)
 			fputs("\t\t.repeatable = true,\n", out);
 		if (method->is_long)

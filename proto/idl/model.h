@@ -97,7 +97,7 @@ struct idl_method {
 	char *upper; // GET_TASK
 	char *doc;
 	char *since; // the release; NULL: the first
-	char *access; // anyone, own, administrator
+	char *access; // anyone, own, self, administrator
 	char *replies; // one, late, pages, events
 	bool safe; // it changes nothing
 	bool idempotent; // twice is as good as once

@@ -282,7 +282,7 @@ static void derive_traits(struct idl_method *method)
 
 static void parse_method(struct parser *parser)
 {
-	static const char *const accesses[] = { "anyone", "own", "administrator", NULL };
+	static const char *const accesses[] = { "anyone", "own", "self", "administrator", NULL };
 	static const char *const replies[] = { "one", "late", "pages", "events", NULL };
 	struct idl_interface *interface = parser->interface;
 	struct idl_method *method = APPEND(interface->methods, interface->n_methods);

@@ -15,13 +15,19 @@ struct scope {
 	bool all; // an administrator: everybody's; lists without a project show them all
 	bool administers; // may name what is the machine's: files, keys, configs for all
 	const char *project; // NULL: the caller's `default`; administrators name others' by id only
+	int64_t only_project_id; // nothing of another one, and this one in the place of `default`; 0: all
 };
 
 /* The same caller, of whose own rows alone there is talk. */
 static inline struct scope scope_own(const struct scope *scope)
 {
 	return (struct scope){ .uid = scope->uid, .administers = scope->administers,
-			       .project = scope->project };
+			       .project = scope->project, .only_project_id = scope->only_project_id };
+}
+
+static inline bool scope_covers(const struct scope *scope, int64_t project_id)
+{
+	return !scope->only_project_id || scope->only_project_id == project_id;
 }
 
 struct method_run {

@@ -37,6 +37,21 @@ static const char resources[] =
 	"CREATE INDEX projects_by_owner ON projects (owner_uid) WHERE deleted_at IS NULL;"
 	"CREATE INDEX projects_to_empty ON projects (id) WHERE deleted_at IS NOT NULL AND NOT emptied;"
 
+	"CREATE TABLE tokens ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL REFERENCES projects,"
+	" name TEXT NOT NULL,"
+	" everywhere INTEGER NOT NULL CHECK (everywhere IN (0, 1))," // all projects of the owner's
+	" scope TEXT NOT NULL,"
+	" key TEXT NOT NULL UNIQUE," // the part that is no secret
+	" digest TEXT NOT NULL," // SHA-256 of the whole
+	" created_at INTEGER NOT NULL,"
+	" expires_at INTEGER NOT NULL"
+	") STRICT;"
+	"CREATE UNIQUE INDEX tokens_by_name ON tokens (project_id, name);"
+	"CREATE INDEX tokens_by_owner ON tokens (owner_uid);"
+
 	"CREATE TABLE prompt_templates ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
 	" owner_uid INTEGER NOT NULL,"

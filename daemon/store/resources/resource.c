@@ -27,11 +27,24 @@ static int find_ref(struct tx *tx, const struct resource *resource, const struct
 	return r < 0 ? r : resource_find(tx, resource, place.project_id, ref->name, ret_id);
 }
 
+/* Ids are of all projects. What another user shares is of none. */
+static int is_covered(struct tx *tx, const struct resource *resource, const struct scope *scope, int64_t id)
+{
+	QUERY q = NULL;
+	int r = scope->only_project_id && resource->place ? db_row(tx->db, &q, resource->place, "i", id) : 0;
+
+	if (r <= 0)
+		return r < 0 ? r : 1;
+	return column_int(q, 0) != scope->uid || scope_covers(scope, column_int(q, 1));
+}
+
 int resource_resolve(struct tx *tx, const struct resource *resource, const struct scope *scope,
 		     const struct ellu_ref *ref, int64_t *ret_id)
 {
 	int r = find_ref(tx, resource, scope, ref, ret_id);
 
+	if (r > 0)
+		r = is_covered(tx, resource, scope, *ret_id);
 	if (r == 0)
 		return fault_not_found(tx->fault, resource->name, ref->name,
 				       ref->id ? *ref->id : 0);

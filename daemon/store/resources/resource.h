@@ -19,7 +19,7 @@ struct resource {
 	char letter; // of the cursors of its list
 	const char *by_id; // ?1 the id, ?2 whose, ?3 everybody's
 	const char *by_name; // ?1 the project, ?2 the name
-	const char *place; // owner_uid and project_id, by its id: ?1
+	const char *place; // owner_uid and project_id, by its id: ?1; NULL: it is no part of a project
 	/* Of a project and of everybody: ?1 before what, ?2 whose, ?3 how many. */
 	const char *page_own;
 	const char *page_all;

@@ -90,7 +90,7 @@ static int begin(struct tx *tx, struct method_run *op)
 		return -ENOMEM;
 	memset(costs, 0, sizeof(*costs));
 	op->request.state = costs;
-	costs->all = op->scope.all && !op->scope.project;
+	costs->all = op->scope.all && !op->scope.project && !op->scope.only_project_id;
 	costs->owner_uid = costs->all ? -1 : op->scope.uid;
 	costs->project_id = -1;
 	costs->first_day = a->since ? spending_day(*a->since) : 0;
@@ -101,7 +101,7 @@ static int begin(struct tx *tx, struct method_run *op)
 	if (!costs->sums)
 		return -ENOMEM;
 	r = read_parts(tx, costs, a->by);
-	if (r >= 0 && op->scope.project) {
+	if (r >= 0 && (op->scope.project || op->scope.only_project_id)) {
 		r = place_resolve(tx, &op->scope, &place);
 		costs->project_id = place.project_id;
 	}

@@ -318,8 +318,10 @@ static int load_task(struct listing *listing, const struct scope *scope, int64_t
 	QUERY q = NULL;
 	int r;
 
-	r = db_row(tx->db, &q, "SELECT kind, run_id FROM tasks WHERE id = ?1 AND (owner_uid = ?2 OR ?3)",
-		   "iib", id, scope->uid, (int)scope->all);
+	r = db_row(tx->db, &q, "SELECT kind, run_id, project_id FROM tasks WHERE id = ?1"
+			       " AND (owner_uid = ?2 OR ?3)", "iib", id, scope->uid, (int)scope->all);
+	if (r > 0 && !scope_covers(scope, column_int(q, 2)))
+		r = 0;
 	if (r <= 0)
 		return r < 0 ? r : fault_not_found(tx->fault, "task", NULL, id);
 	if (task_kind_from_name(column_peek(q, 0)) != TASK_KIND_RATING)

@@ -152,7 +152,10 @@ int response_experiment(struct tx *tx, const struct scope *scope, int64_t respon
 		   response_id, scope->uid, (int)scope->all);
 	if (r <= 0)
 		return r < 0 ? r : fault_not_found(tx->fault, "response", NULL, response_id);
-	return experiment_row_load(tx, id, ret_experiment);
+	r = experiment_row_load(tx, id, ret_experiment);
+	if (r >= 0 && !scope_covers(scope, ret_experiment->project_id))
+		return fault_not_found(tx->fault, "response", NULL, response_id);
+	return r;
 }
 
 int response_get(struct tx *tx, struct method_run *op)

@@ -140,8 +140,10 @@ static int look_for_listed(struct rating_submission *s)
 	if (r >= 0)
 		r = db_int(s->tx->db, &missing,
 			   "SELECT i.value FROM json_each(?1) i WHERE NOT EXISTS (SELECT 1 FROM responses r"
-			   " WHERE r.id = i.value AND (r.owner_uid = ?2 OR ?3)) LIMIT 1",
-			   "sib", input->response_ids, scope->uid, (int)scope->all);
+			   " WHERE r.id = i.value AND (r.owner_uid = ?2 OR ?3)"
+			   " AND (?4 = 0 OR r.project_id = ?4)) LIMIT 1",
+			   "sibi", input->response_ids, scope->uid, (int)scope->all,
+			   scope->only_project_id);
 	if (r > 0)
 		return fault_not_found(s->tx->fault, "response", NULL, missing);
 	if (r >= 0)

@@ -134,7 +134,8 @@ int task_row_find(struct tx *tx, const struct scope *scope, int64_t id, struct t
 {
 	int r = task_row_load(tx, id, ret_row);
 
-	if (r >= 0 && !scope->all && ret_row->task->owner_uid != scope->uid)
+	if (r >= 0 && ((!scope->all && ret_row->task->owner_uid != scope->uid) ||
+		       !scope_covers(scope, ret_row->project_id)))
 		return fault_not_found(tx->fault, "task", NULL, id);
 	return r;
 }

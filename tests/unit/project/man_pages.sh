@@ -22,7 +22,7 @@ sed 's/\\-/-/g' "$man/elluminated.8" | sed -n '/^\.SH OPTIONS/,/^\.SH THE/p' |
 	grep '^\.BI\{0,1\} --' | grep -o -- '--[a-z-]*' | sort >"$folder/documented"
 same "the options of elluminated(8)" "$folder/options" "$folder/documented"
 
-sed -n 's/^	\(KEY\|WORD\|GROUP\|PATH\)("\([a-z]*\)", \([a-z_]*\).*/\2 \3/p' "$source/daemon/config.c" |
+sed -n 's/^	\(KEY\|WORD\|GROUP\|TEXT\|SERVER\|SERVER_TEXT\)("\([a-z]*\)", \([a-z_]*\).*/\2 \3/p' "$source/daemon/config.c" |
 	sort >"$folder/keys"
 awk '/^\.SH \[/ { section = $2; gsub(/[][]/, "", section) } /^\.SH EXAMPLE/ { section = "" }
 	/^\.TP/ { getline; if (section != "") print section, $2 }' "$man/elluminated.conf.5" |

@@ -1,0 +1,95 @@
+/*
+ * One connection of the HTTP front: bytes in, bytes out, one exchange at a time, in order. Before its
+ * head is there a request costs its peer's connection and no more than HTTP_HEAD_MAX bytes; before it is
+ * known whose it is, no body is read. From then on all is the user's: the place, the input, the output.
+ * A request that has begun must end in time, and so must the next one begin.
+ *
+ * Callers have their turns by users (daemon/api/user.h); who is not known yet is one of USER_UNKNOWN.
+ */
+#pragma once
+
+#include <event2/event.h>
+
+#include "daemon/front/http.h"
+#include "daemon/front/http_exchange.h"
+#include "daemon/front/output.h"
+
+/* Read ahead of the answer before, in bytes. */
+#define HTTP_AHEAD 8192
+
+enum http_state {
+	HTTP_WAITS, // for the rest of a head
+	HTTP_READS, // a body
+	HTTP_DECODES,
+	HTTP_ANSWERS,
+	HTTP_DRAINS, // the answer is sent; what the peer had begun to send is read and dropped
+};
+
+struct http_connection {
+	struct http *http;
+	struct http_connection *next; // http::connections, the longest unused first; or http::dead
+	struct http_connection **link;
+	int fd;
+	enum http_state state;
+	struct event *readable;
+	struct event *late;
+	struct output output;
+	struct user *user; // who pays
+	struct user_waiter waiter;
+	struct user_charge place;
+	struct http_exchange *exchange; // a reference; or NULL
+	struct http_decoding *decoding; // of the exchange's body; or NULL
+	char *in; // HTTP_HEAD_MAX bytes, while there are any
+	size_t in_size;
+	size_t scanned; // of the head
+	size_t body_capacity;
+	struct http_chunks chunks;
+	size_t drained;
+	bool unread; // there may be bytes to read, and they have to wait
+	bool introduced; // the exchange's user is known to the store, or about to be
+	bool advancing;
+	bool input_ended;
+	bool closing; // once the output is flushed
+	bool dead; // http::reaper frees it
+};
+
+/* Takes the descriptor when it succeeds. */
+int http_connection_new(struct http *http, int fd, struct http_connection **ret_connection);
+struct http_connection *http_connection_free(struct http_connection *connection);
+/* It is freed soon; nothing is sent any more. */
+void http_connection_kill(struct http_connection *connection);
+/* Takes a reference of its own. */
+void http_connection_send(struct http_connection *connection, struct reply *reply);
+/* The exchange is answered. */
+void http_connection_answered(struct http_connection *connection);
+/* Whether the connection is used on for further requests. */
+bool http_connection_keeps(const struct http_connection *connection);
+
+/* ---- The front's side ---- */
+
+struct loop *http_loop(const struct http *http);
+struct service *http_service(const struct http *http);
+const struct http_limits *http_get_limits(const struct http *http);
+bool http_knows_host(const struct http *http, const char *host);
+void http_reap_soon(struct http_connection *connection);
+void http_touch(struct http_connection *connection);
+/* A stream begins or ends: the heart beats while there are any. */
+void http_stream_count(struct http *http, int change);
+/* Sends what says that a silent stream lives. */
+void http_stream_beat(struct http_exchange *exchange);
+
+/* ---- http_exchange.c ---- */
+
+struct http_exchange *http_exchange_new(struct http_connection *connection);
+/* The peer is gone: calls are abandoned. */
+void http_exchange_abandon(struct http_exchange *exchange);
+/* The caller waits for what will come about, and not for an answer that is under way. */
+bool http_exchange_follows(const struct http_exchange *exchange);
+
+/* ---- http_route.c ---- */
+
+/* The route of a request, with the values of its path. NULL, with the status and, where others are
+ * served, their verbs: 404 or 405. */
+const struct http_route *http_route_find(struct http_exchange *exchange, int *ret_status,
+					 unsigned *ret_verbs);
+void http_verbs_text(unsigned verbs, char *ret_text, size_t size);

@@ -1,0 +1,7 @@
+/* Whose routes there are: each table is a file's. */
+#pragma once
+
+#include "daemon/front/http_exchange.h"
+
+extern const struct http_routes http_method_routes; // http_method.c: the methods of the interface
+extern const struct http_routes http_status_routes; // http_status.c: health and metrics

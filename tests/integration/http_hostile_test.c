@@ -1,0 +1,333 @@
+/*
+ * HTTP from callers that mean no good, or cannot do better: what is refused is refused with a status,
+ * costs no more than it must, and nobody else notices.
+ */
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/harness/http.h"
+#include "tests/harness/suite.h"
+
+static struct daemon *server;
+static struct wire *wire;
+static const char *url, *secret;
+
+static void begin_with(const char *config)
+{
+	server = daemon_start(&(struct daemon_options) {
+		.config = config,
+		.arguments = (const char *const[]) { "--http", "127.0.0.1:0", NULL } });
+	wire = daemon_connect(server);
+	url = text("%s", at_text(wire_call(wire, "GetStatus", "{}"), "front.http"));
+	secret = text("%s", at_text(wire_call(wire, "CreateToken", "{'name':'t','everywhere':true}"), "secret"));
+}
+
+static void begin(void)
+{
+	begin_with(NULL);
+}
+
+static void end(void)
+{
+	struct http_peer *peer = http_open(url);
+
+	http_set_headers(peer, text("Authorization: Bearer %s\r\n", secret));
+	ck_assert_int_eq(http_ask(peer, "GET", "/api/v1/GetStatus", NULL)->status, 200);
+	http_close(peer);
+	ck_assert(daemon_is_well(server));
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+
+/* Sends the bytes, %s in them being the token; the answer must have this status, and nothing that comes
+ * behind it may be taken for another request. */
+static void refused(int status, const char *request)
+{
+	const char *behind = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+	struct http_peer *peer = http_open(url);
+	const char *hole = strstr(request, "%s");
+	const struct http_answer *answer;
+
+	if (hole)
+		request = text("%.*s%s%s", (int) (hole - request), request, secret, hole + 2);
+	http_send_text(peer, request);
+	http_send_text(peer, behind);
+	answer = http_receive(peer);
+	ck_assert_msg(answer->status == status, "%d and not %d: %s", answer->status, status, request);
+	ck_assert_msg(http_is_closed(peer), "%s", request);
+	http_close(peer);
+}
+
+#define TO "POST /api/v1/ListTasks HTTP/1.1\r\n"
+#define HOST "Host: localhost\r\n"
+#define TOKEN "X-API-Key: %s\r\n"
+#define JSON "Content-Type: application/json\r\n"
+
+START_TEST(smuggling)
+{
+	static const char *const shapes[] = {
+		TO HOST TOKEN JSON "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		TO HOST TOKEN JSON "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+		TO HOST TOKEN JSON "Content-Length: 2\r\nContent-Length: 40\r\n\r\n{}",
+		TO HOST TOKEN JSON "Content-Length: +2\r\n\r\n{}",
+		TO HOST TOKEN JSON "Content-Length: 2,2\r\n\r\n{}",
+		TO HOST TOKEN JSON "Content-Length: 0x2\r\n\r\n{}",
+		TO HOST TOKEN JSON "Content-Length:\r\n\r\n{}",
+		TO HOST TOKEN JSON "Content-Length : 2\r\n\r\n{}",
+		TO HOST TOKEN JSON "Content-Length\t: 2\r\n\r\n{}",
+		TO HOST TOKEN JSON "Content-Length: 2\r\n 0\r\n\r\n{}",
+		TO HOST TOKEN JSON "X: y\r\n\tContent-Length: 2\r\n\r\n{}",
+		TO HOST TOKEN JSON "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		TO HOST TOKEN JSON "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+		TO HOST TOKEN JSON "Transfer-Encoding: chunked\n\r\n0\r\n\r\n",
+		TO HOST TOKEN JSON "X: y\rTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		TO HOST TOKEN JSON "Transfer-Encoding: chunked\r\n\r\n+2\r\n{}\r\n0\r\n\r\n",
+		TO HOST TOKEN JSON "Transfer-Encoding: chunked\r\n\r\n0x2\r\n{}\r\n0\r\n\r\n",
+		TO HOST TOKEN JSON "Transfer-Encoding: chunked\r\n\r\n2 \r\n{}\r\n0\r\n\r\n",
+		TO HOST TOKEN JSON "Transfer-Encoding: chunked\r\n\r\n2\n{}\n0\n\n",
+		TO HOST TOKEN JSON "Transfer-Encoding: chunked\r\n\r\n2\r\n{}x\r\n0\r\n\r\n",
+		TO HOST TOKEN JSON "Transfer-Encoding: chunked\r\n\r\n\r\n{}\r\n0\r\n\r\n",
+		TO HOST TOKEN JSON "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX: y\r\n\r\n",
+		TO HOST TOKEN JSON "Transfer-Encoding: chunked\r\n\r\nfffffffff\r\n{}\r\n0\r\n\r\n",
+		"POST /api/v1/ListTasks HTTP/1.0\r\n" HOST TOKEN JSON "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		" GET /healthz HTTP/1.1\r\n" HOST "\r\n",
+		"GET  /healthz HTTP/1.1\r\n" HOST "\r\n",
+		"GET /healthz  HTTP/1.1\r\n" HOST "\r\n",
+		"GET /healthz HTTP/1.1 \r\n" HOST "\r\n",
+		"GET /health z HTTP/1.1\r\n" HOST "\r\n",
+		"GET\t/healthz HTTP/1.1\r\n" HOST "\r\n",
+		"G\x01T /healthz HTTP/1.1\r\n" HOST "\r\n",
+		"GET /healthz\r\n" HOST "\r\n",
+		"GET http://localhost/healthz HTTP/1.1\r\n" HOST "\r\n",
+		"GET * HTTP/1.1\r\n" HOST "\r\n",
+		"GET /healthz#x HTTP/1.1\r\n" HOST "\r\n",
+		"GET /healthz\xc3\xa9 HTTP/1.1\r\n" HOST "\r\n",
+		"GET /healthz HTTP/1.1\r\n" HOST ": x\r\n\r\n",
+		"GET /healthz HTTP/1.1\r\n" HOST "no colon\r\n\r\n",
+		"GET /healthz HTTP/1.1\r\n" HOST "X: a\x7f" "b\r\n\r\n",
+		"GET /healthz HTTP/1.1\r\n" HOST HOST "\r\n",
+		"GET /healthz HTTP/1.1\r\n\r\n",
+		TO HOST TOKEN TOKEN "\r\n",
+	};
+
+	begin();
+	for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++)
+		refused(400, shapes[i]);
+	refused(501, TO HOST TOKEN JSON "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n");
+	refused(501, TO HOST TOKEN JSON "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n");
+	refused(505, "GET /healthz HTTP/2.0\r\n" HOST "\r\n");
+	refused(505, "GET /healthz HTTP/1.10\r\n" HOST "\r\n");
+	refused(417, TO HOST TOKEN JSON "Expect: the unexpected\r\nContent-Length: 2\r\n\r\n{}");
+	end();
+}
+END_TEST
+
+/* A NUL cannot be in a text of C: it goes apart. */
+START_TEST(nul)
+{
+	static const char request[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: a\0b\r\n\r\n";
+	struct http_peer *peer;
+
+	begin();
+	peer = http_open(url);
+	http_send(peer, request, sizeof(request) - 1);
+	ck_assert_int_eq(http_receive(peer)->status, 400);
+	http_close(peer);
+	end();
+}
+END_TEST
+
+static const char *letters(size_t n)
+{
+	char *many = malloc(n + 1);
+
+	memset(many, 'a', n);
+	many[n] = '\0';
+	return many;
+}
+
+START_TEST(oversized)
+{
+	const char *headers = "";
+	struct http_peer *peer;
+
+	begin_with("[http]\nmax_body_mib = 1\n");
+	refused(431, text("GET /%s HTTP/1.1\r\n" HOST "\r\n", letters(20000)));
+	refused(431, text("GET /healthz HTTP/1.1\r\n" HOST "X: %s\r\n\r\n", letters(20000)));
+	for (int i = 0; i < 101; i++)
+		headers = text("%sX: y\r\n", headers);
+	refused(431, text("GET /healthz HTTP/1.1\r\n" HOST "%s\r\n", headers));
+	refused(413, TO HOST TOKEN JSON "Content-Length: 1048577\r\n\r\n{");
+	refused(413, TO HOST TOKEN JSON "Content-Length: 999999999999999\r\n\r\n{");
+	refused(413, TO HOST TOKEN JSON "Content-Length: 99999999999999999999\r\n\r\n{");
+	/* A body without end is not read to it. */
+	peer = http_open(url);
+	http_send_text(peer, text(TO HOST "X-API-Key: %s\r\n" JSON "Transfer-Encoding: chunked\r\n\r\n", secret));
+	for (const char *chunk = text("10000\r\n%s\r\n", letters(0x10000)); http_send_text(peer, chunk);)
+		;
+	http_close(peer);
+	refused(413, "GET /healthz HTTP/1.1\r\n" HOST JSON "Content-Length: 2\r\n\r\n{}");
+	refused(401, TO HOST JSON "Content-Length: 1000000\r\n\r\n{");
+	refused(415, TO HOST TOKEN "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}");
+	refused(415, TO HOST TOKEN "Content-Length: 2\r\n\r\n{}");
+	end();
+}
+END_TEST
+
+START_TEST(slow)
+{
+	struct http_peer *idle, *head, *body, *chunk;
+
+	begin_with("[front]\nmessage_seconds = 1\n[http]\nidle_seconds = 1\n");
+	idle = http_open(url);
+	head = http_open(url);
+	http_send_text(head, "GET /healthz HTTP/1.1\r\nHost: local");
+	body = http_open(url);
+	http_send_text(body, text(TO HOST "X-API-Key: %s\r\n" JSON "Content-Length: 20\r\n\r\n{", secret));
+	chunk = http_open(url);
+	http_send_text(chunk, text(TO HOST "X-API-Key: %s\r\n" JSON "Transfer-Encoding: chunked\r\n\r\n1\r\n{", secret));
+	ck_assert(http_is_closed(idle));
+	ck_assert_int_eq(http_receive(head)->status, 408);
+	ck_assert_int_eq(http_receive(body)->status, 408);
+	ck_assert_int_eq(http_receive(chunk)->status, 408);
+	ck_assert(http_is_closed(head) && http_is_closed(body) && http_is_closed(chunk));
+	http_close(idle);
+	http_close(head);
+	http_close(body);
+	http_close(chunk);
+	end();
+}
+END_TEST
+
+START_TEST(hosts_and_origins)
+{
+	const char *port;
+
+	begin_with("[http]\nhosts = eval.example.org eval.example.org:444\n");
+	port = strrchr(url, ':') + 1;
+	refused(421, "GET /healthz HTTP/1.1\r\nHost: evil.example.org\r\n\r\n");
+	refused(421, "GET /healthz HTTP/1.1\r\nHost: localhost.evil.org\r\n\r\n");
+	refused(421, "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:1\r\n\r\n");
+	refused(421, "GET /healthz HTTP/1.1\r\nHost: eval.example.org.\r\n\r\n");
+	refused(421, "GET /healthz HTTP/1.1\r\nHost: localhost eval.example.org\r\n\r\n");
+	refused(421, "GET /healthz HTTP/1.1\r\nHost:\r\n\r\n");
+	refused(403, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example.org\r\n\r\n");
+	refused(403, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nOrigin: null\r\n\r\n");
+	refused(403, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nOrigin: file://localhost\r\n\r\n");
+	refused(403, "GET /healthz HTTP/1.1\r\nHost: eval.example.org\r\nOrigin: http://localhost\r\n\r\n");
+	refused(403, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\n\r\n");
+	refused(403, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: same-site\r\n\r\n");
+	for (int i = 0; i < 4; i++) {
+		const char *const good[] = {
+			text("Host: 127.0.0.1:%s\r\nOrigin: http://127.0.0.1:%s\r\n", port, port),
+			text("Host: LOCALHOST:%s\r\n", port),
+			"Host: eval.example.org\r\nOrigin: https://eval.example.org\r\n",
+			"Host: eval.example.org:444\r\nSec-Fetch-Site: same-origin\r\n",
+		};
+		struct http_peer *peer = http_open(url);
+
+		http_send_text(peer, text("GET /healthz HTTP/1.1\r\n%s\r\n", good[i]));
+		ck_assert_msg(http_receive(peer)->status == 200, "%s", good[i]);
+		http_close(peer);
+	}
+	end();
+}
+END_TEST
+
+START_TEST(paths)
+{
+	begin();
+	refused(400, "GET /../healthz HTTP/1.1\r\n" HOST "\r\n");
+	refused(400, "GET /api/../../etc/passwd HTTP/1.1\r\n" HOST "\r\n");
+	refused(400, "GET /api/.. HTTP/1.1\r\n" HOST "\r\n");
+	refused(400, "GET /./healthz HTTP/1.1\r\n" HOST "\r\n");
+	refused(404, "GET /%2e%2e/etc/passwd HTTP/1.1\r\n" HOST "\r\n");
+	refused(404, "GET //healthz HTTP/1.1\r\n" HOST "\r\n");
+	refused(404, "GET /healthz/ HTTP/1.1\r\n" HOST "\r\n");
+	refused(404, "GET /api/v1/%00 HTTP/1.1\r\n" HOST TOKEN "\r\n");
+	refused(404, "GET /api/v1/%zz HTTP/1.1\r\n" HOST TOKEN "\r\n");
+	refused(405, "DELETE /healthz HTTP/1.1\r\n" HOST "\r\n");
+	refused(405, "OPTIONS /api/v1/GetStatus HTTP/1.1\r\n" HOST "\r\n");
+	end();
+}
+END_TEST
+
+/* Who guesses is soon told nothing any more, and whose token is right is served as ever. */
+START_TEST(guessing)
+{
+	int n_unknown = 0, n_throttled = 0;
+	const char *wrong;
+
+	begin();
+	for (int i = 0; i < 60; i++) {
+		struct http_peer *peer = http_open(url);
+		const struct http_answer *answer;
+
+		http_set_headers(peer, text("Authorization: Bearer ellu_%016x_%048x\r\n", i, i));
+		answer = http_ask(peer, "GET", "/api/v1/GetStatus", NULL);
+		n_unknown += answer->status == 401;
+		n_throttled += answer->status == 429 && http_answer_header(answer, "Retry-After");
+		http_close(peer);
+	}
+	ck_assert_int_eq(n_unknown + n_throttled, 60);
+	ck_assert_int_gt(n_throttled, 0);
+	refused(200, "GET /api/v1/GetStatus HTTP/1.1\r\nConnection: close\r\n" HOST TOKEN "\r\n");
+	/* The secret of a name that is known: then the right one is not told to be right, either. */
+	wrong = text("%.22s%048d", secret, 0);
+	for (int i = 0; i < 12; i++) {
+		struct http_peer *peer = http_open(url);
+
+		http_set_headers(peer, text("Authorization: Bearer %s\r\n", wrong));
+		ck_assert_int_ge(http_ask(peer, "GET", "/api/v1/GetStatus", NULL)->status, 401);
+		http_close(peer);
+	}
+	refused(429, "GET /api/v1/GetStatus HTTP/1.1\r\n" HOST TOKEN "\r\n");
+	secret = text("%s", at_text(wire_call(wire, "CreateToken", "{'name':'another'}"), "secret"));
+	end();
+}
+END_TEST
+
+START_TEST(rate)
+{
+	struct http_peer *peer;
+	int n_refused = 0;
+
+	begin_with("[http]\nmax_requests_per_second = 5\n");
+	for (int i = 0; i < 40; i++) {
+		peer = http_open(url);
+		http_set_headers(peer, text("Authorization: Bearer %s\r\n", secret));
+		n_refused += http_ask(peer, "GET", "/api/v1", NULL)->status == 429;
+		http_close(peer);
+	}
+	ck_assert_int_gt(n_refused, 0);
+	/* Others' requests are others'. */
+	secret = text("%s", at_text(wire_call(wire, "CreateToken", "{'name':'another'}"), "secret"));
+	end();
+}
+END_TEST
+
+/* The longest idle one makes room for who comes. */
+START_TEST(connections)
+{
+	struct http_peer *peers[8], *latest;
+
+	begin_with("[http]\nmax_connections = 8\n");
+	for (int i = 0; i < 8; i++) {
+		peers[i] = http_open(url);
+		ck_assert_int_eq(http_ask(peers[i], "GET", "/healthz", NULL)->status, 200);
+	}
+	latest = http_open(url);
+	ck_assert_int_eq(http_ask(latest, "GET", "/healthz", NULL)->status, 200);
+	ck_assert(http_is_closed(peers[0]));
+	ck_assert_int_eq(http_ask(peers[7], "GET", "/healthz", NULL)->status, 200);
+	for (int i = 0; i < 8; i++)
+		http_close(peers[i]);
+	http_close(latest);
+	end();
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_SUITE(smuggling, nul, oversized, slow, hosts_and_origins, paths, guessing, rate, connections);
+}
