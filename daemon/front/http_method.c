@@ -317,8 +317,25 @@ static void serve_description(struct http_exchange *exchange)
 	http_answer(exchange, 200, "text/plain; charset=utf-8", text, strlen(text));
 }
 
+static void serve_info(struct http_exchange *exchange)
+{
+	const char *names[SERVICE_INTERFACES_MAX];
+	const struct ellu_get_info_reply reply = service_info(names);
+	struct fault fault = { 0 };
+	char *text;
+	size_t size;
+
+	if (record_to_text(&ellu_get_info_reply_type, &reply, TO_CLIENT, &text, &size) < 0) {
+		http_fail_as(exchange, 500, (fault_oom(&fault), &fault));
+		return;
+	}
+	http_answer(exchange, 200, "application/json", text, size);
+	free(text);
+}
+
 static const struct http_route routes[] = {
 	{ "/api/v1", HTTP_GET, HTTP_TOKEN, .serve = serve_description },
+	{ "/api/v1/GetInfo", HTTP_GET, HTTP_TOKEN, .serve = serve_info },
 	{ "/api/v1/{method}", HTTP_GET | HTTP_POST, HTTP_TOKEN, .serve = serve, .decode = decode },
 };
 const struct http_routes http_method_routes = HTTP_ROUTES(routes);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "daemon/base/loop.h"
+#include "proto/generated/interface.h"
 #include "proto/limits.h"
 
 /* What a reply is thought to take; a page never takes more than it may. */
@@ -33,6 +34,20 @@ bool reply_expect(struct user_charge *expected, struct user *user, const struct 
 		return false;
 	}
 	return true;
+}
+
+struct ellu_get_info_reply service_info(const char *names[static SERVICE_INTERFACES_MAX])
+{
+	struct ellu_get_info_reply reply = ELLU_RECORD(struct ellu_get_info_reply);
+
+	for (size_t i = 0; i < n_interfaces; i++)
+		names[reply.n_interfaces++] = interfaces[i]->name;
+	reply.vendor = "elluminate";
+	reply.product = "elluminated";
+	reply.version = ELLU_VERSION;
+	reply.url = "https://github.com/elluminate/elluminated";
+	reply.interfaces = names;
+	return reply;
 }
 
 struct reply *reply_new(char *text, size_t size, struct loop *behind)

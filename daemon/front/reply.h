@@ -12,13 +12,19 @@
 #include "proto/method.h"
 #include "proto/record.h"
 
+struct ellu_get_info_reply;
 struct loop;
+
+#define SERVICE_INTERFACES_MAX 8
 
 enum reply_stage {
 	REPLY_BEGINS,
 	REPLY_GOES_ON, // goes before those that have not begun
 	REPLY_LAGS, // goes on, and what was sent before has not been taken yet
 };
+
+/* What GetInfo says; there is room for further names. */
+struct ellu_get_info_reply service_info(const char *names[static SERVICE_INTERFACES_MAX]);
 
 /* Takes room for a method's reply before it is made, so that what nobody reads is not made; NULL: for
  * one of our own. False: the waiter is woken when there may be some. */

@@ -167,18 +167,11 @@ static void reply_record(struct connection *connection, const struct method *met
 static void get_info(struct connection *connection, const struct method *method)
 {
 	const struct raw_interface *raw = front_get_options(connection->front)->raw;
-	struct ellu_get_info_reply reply = ELLU_RECORD(struct ellu_get_info_reply);
-	const char *names[8];
+	const char *names[SERVICE_INTERFACES_MAX];
+	struct ellu_get_info_reply reply = service_info(names);
 
-	for (size_t i = 0; i < n_interfaces; i++)
-		names[reply.n_interfaces++] = interfaces[i]->name;
 	if (raw)
 		names[reply.n_interfaces++] = raw->name;
-	reply.vendor = "elluminate";
-	reply.product = "elluminated";
-	reply.version = ELLU_VERSION;
-	reply.url = "https://github.com/elluminate/elluminated";
-	reply.interfaces = names;
 	reply_record(connection, method, &reply, NULL);
 }
 
