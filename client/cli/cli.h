@@ -88,6 +88,8 @@ struct arguments {
 	const char *label; // of a criterion
 	const char *check; // the same: KIND, or KIND=VALUE
 	const char *by; // parts of costs
+	const char *url; // of a proxy before the HTTP server
+	bool print_only; // the address, and open nothing
 	const char *name; // what is imported shall be called
 	bool keep;
 	bool force;

@@ -296,6 +296,10 @@ static const char import_details[] =
 	"\n"
 	"In CSV, a cell of a column of type json or conversation is JSON; one that is empty is left out.";
 
+static const char web_details[] =
+	"It shows tasks as they run, experiments with their results and cases, the queue, endpoints and what was\n"
+	"spent. The daemon must serve HTTP: see HTTP in elluminated(8). The browser is $BROWSER, else xdg-open; it\n"
+	"gets a token of yours that is good for 12 hours, in a file that you alone can read.";
 static const char token_details[] =
 	"Whoever shows it does what you may do, in one project or with --everywhere in all of yours, until it\n"
 	"expires or is revoked. It is printed this once; what the daemon keeps is its digest.\n"

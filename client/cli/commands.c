@@ -8,6 +8,7 @@
 #include "client/cli/command_details.h"
 #include "client/cli/command_response.h"
 #include "client/cli/command_token.h"
+#include "client/cli/command_web.h"
 #include "client/cli/experiment_file.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
@@ -112,6 +113,10 @@ static const struct option *const cost_options[] = { &cost_by, NULL };
 static const struct option import_name = { "name", "NAME", "what the experiment of an archive shall be called",
 					   OPTION_TEXT, OWN(name) };
 static const struct option *const promptfoo_options[] = { &force, &import_name, NULL };
+static const struct option web_url = { "url", "URL", "where it is reached, behind a proxy", OPTION_TEXT, OWN(url) };
+static const struct option web_print = { "print", NULL, "print the address, and open no browser", OPTION_FLAG,
+					 OWN(print_only) };
+static const struct option *const web_options[] = { &web_url, &web_print, NULL };
 static const struct option *const api_options[] = { &more, NULL };
 static const struct option *const logs_options[] = { &follow_log, NULL };
 static const struct option questions = { "count", "N", "so many, at most 50 (default 5)", OPTION_COUNT,
@@ -520,6 +525,8 @@ static const struct command fixed[] = {
 	  command_check, .method = "CheckStorage" },
 	{ "restore", "FILE", 1, 1, "put a backup in the place of the database", restore_details, NULL,
 	  command_restore, .method = NULL },
+	{ "web", "", 0, 0, "open the status page in a browser", web_details, web_options, command_web,
+	  .method = NULL },
 	{ "stop", "", 0, 0, "stop the daemon; what runs goes on with the next", NULL, NULL, command_stop,
 	  .method = NULL },
 	{ "restart", "", 0, 0, "stop your daemon and start it again", NULL, NULL, command_restart,

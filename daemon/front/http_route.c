@@ -6,6 +6,7 @@
 #include "daemon/front/http_tables.h"
 
 static const struct http_routes *const tables[] = {
+	&http_page_routes,
 	&http_method_routes,
 	&http_status_routes,
 };

@@ -4,4 +4,5 @@
 #include "daemon/front/http_exchange.h"
 
 extern const struct http_routes http_method_routes; // http_method.c: the methods of the interface
+extern const struct http_routes http_page_routes; // http_page.c: the status page
 extern const struct http_routes http_status_routes; // http_status.c: health and metrics
