@@ -113,6 +113,7 @@ static const struct config_key {
 	SERVER("http", max_requests_per_second, 1, 1000000, 2000),
 	SERVER("http", max_body_mib, 1, 16, 16),
 	SERVER("http", idle_seconds, 1, 3600, 75),
+	SERVER("http", heartbeat_seconds, 1, 3600, 15),
 #undef SERVER_TEXT
 #undef SERVER
 #undef TEXT

@@ -60,6 +60,7 @@ struct config {
 	int64_t http_max_requests_per_second; // of one token
 	int64_t http_max_body_mib;
 	int64_t http_idle_seconds;
+	int64_t http_heartbeat_seconds;
 };
 
 enum config_outcome { CONFIG_RUN, CONFIG_EXIT };

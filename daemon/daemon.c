@@ -224,6 +224,7 @@ static struct http_limits http_limits_of(const struct config *config)
 		.requests_per_second = config->http_max_requests_per_second,
 		.body_bytes = config->http_max_body_mib * 1024 * 1024,
 		.idle_seconds = config->http_idle_seconds,
+		.heartbeat_seconds = config->http_heartbeat_seconds,
 		.message_seconds = config->message_seconds,
 		.output_stall_seconds = config->output_stall_seconds,
 	};

@@ -130,7 +130,7 @@ int command_web(struct cli *cli)
 {
 	const struct ellu_get_status_reply *status_reply = NULL;
 	const struct ellu_create_token_reply *token_reply = NULL;
-	const char *url;
+	const char *url = NULL;
 	int status = cli_connect(cli);
 
 	if (status == 0)

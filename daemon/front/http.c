@@ -22,7 +22,6 @@
 #define TURN_USEC 50
 #define LOG_PAUSE_USEC (60 * USEC_PER_SEC)
 #define ACCEPT_PAUSE_SECONDS 1 // when file descriptors have run out
-#define HEARTBEAT_SECONDS 15
 #define HOSTS_MAX 1024
 #define URL_SIZE 512
 
@@ -101,6 +100,7 @@ void http_reap_soon(struct http_connection *connection)
 	struct http *http = connection->http;
 
 	unlink_connection(http, connection);
+	http->n_connections--;
 	connection->next = http->dead;
 	http->dead = connection;
 	(void)event_add(http->reaper, &at_once);
@@ -112,7 +112,6 @@ static void remove_dead(struct http *http)
 		struct http_connection *connection = http->dead;
 
 		http->dead = connection->next;
-		http->n_connections--;
 		http->options.service->n_connections--;
 		http_connection_free(connection);
 	}
@@ -171,7 +170,7 @@ static void on_heartbeat(evutil_socket_t fd, short events, void *userdata)
 
 void http_stream_count(struct http *http, int change)
 {
-	static const struct timeval beat = { .tv_sec = HEARTBEAT_SECONDS };
+	const struct timeval beat = { .tv_sec = http->options.limits.heartbeat_seconds };
 
 	http->n_streams += change;
 	if (!http->n_streams)

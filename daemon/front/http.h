@@ -25,6 +25,7 @@ struct http_limits {
 	int64_t body_bytes;
 	int64_t idle_seconds; // between requests
 	int64_t message_seconds; // from a request's first byte to its last
+	int64_t heartbeat_seconds; // after which a silent stream says that it lives
 	int64_t output_stall_seconds; // without a byte taken, until a peer is dropped
 };
 

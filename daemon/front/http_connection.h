@@ -65,6 +65,21 @@ void http_connection_answered(struct http_connection *connection);
 /* Whether the connection is used on for further requests. */
 bool http_connection_keeps(const struct http_connection *connection);
 
+/* Goes on with what is there. */
+void http_connection_advance(struct http_connection *connection);
+
+/* ---- http_request.c ---- */
+
+/* Answers what is wrong with a request; the connection ends with it. */
+void http_refuse(struct http_connection *connection, int status, int code, const char *reason);
+/* The head is there: refuses it, or goes on to the body. */
+void http_request_begin(struct http_connection *connection);
+/* Puts bytes of the body where they belong. Returns how many were the body's, or negative: it was refused. */
+ssize_t http_request_add(struct http_connection *connection, char *data, size_t size);
+void http_request_decode(struct http_connection *connection);
+/* Its user is known to the store. */
+void http_request_serve(struct http_connection *connection);
+
 /* ---- The front's side ---- */
 
 struct loop *http_loop(const struct http *http);
@@ -78,11 +93,14 @@ void http_stream_count(struct http *http, int change);
 /* Sends what says that a silent stream lives. */
 void http_stream_beat(struct http_exchange *exchange);
 
-/* ---- http_exchange.c ---- */
+/* ---- http_exchange.c, http_call.c ---- */
 
 struct http_exchange *http_exchange_new(struct http_connection *connection);
 /* The peer is gone: calls are abandoned. */
 void http_exchange_abandon(struct http_exchange *exchange);
+void http_calls_abandon(struct http_exchange *exchange);
+/* Whether more output is welcome. */
+bool http_has_room(const struct http_exchange *exchange);
 /* The caller waits for what will come about, and not for an answer that is under way. */
 bool http_exchange_follows(const struct http_exchange *exchange);
 

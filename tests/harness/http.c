@@ -229,6 +229,15 @@ const char *http_event(struct http_peer *peer, bool *ret_whole)
 	}
 }
 
+bool http_heartbeat(struct http_peer *peer)
+{
+	size_t size = 0;
+
+	free(peer->event);
+	peer->event = NULL;
+	return read_chunk(peer, &peer->event, &size) && peer->event[0] == ':';
+}
+
 const char *http_event_line(const char *event, const char *name)
 {
 	size_t size = strlen(name);

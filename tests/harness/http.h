@@ -33,6 +33,8 @@ const struct http_answer *http_receive(struct http_peer *peer);
 /* The next event of a stream, without the blank line: its lines. NULL: the stream has ended, or broken off:
  * see `*ret_whole`, which may be NULL. */
 const char *http_event(struct http_peer *peer, bool *ret_whole);
+/* Whether what the stream says next is that it lives; waits for it. */
+bool http_heartbeat(struct http_peer *peer);
 /* The value of a line of the event, "data"; or NULL. */
 const char *http_event_line(const char *event, const char *name);
 /* True once the other side has closed; waits for it. */

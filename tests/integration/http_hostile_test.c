@@ -3,11 +3,15 @@
  * costs no more than it must, and nobody else notices.
  */
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "tests/harness/http.h"
 #include "tests/harness/suite.h"
+
+#define N_STREAMS 1000
+#define STREAMS_MEMORY_KIB (64 * 1024)
 
 static struct daemon *server;
 static struct wire *wire;
@@ -327,7 +331,86 @@ START_TEST(connections)
 }
 END_TEST
 
+/* ---- Streams ---- */
+
+static struct http_peer *stream(const char *target)
+{
+	struct http_peer *peer = http_open(url);
+
+	http_send_text(peer, text("GET %s HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n"
+				  "X-API-Key: %s\r\n\r\n", target, secret));
+	return peer;
+}
+
+/* They are told all, and cost little. */
+START_TEST(thousand_streams)
+{
+	struct rlimit files = { .rlim_cur = 4096, .rlim_max = 4096 };
+	struct sim *sim = sim_start(NULL);
+	static struct http_peer *peers[N_STREAMS];
+	const char *event;
+
+	begin();
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
+	for (int i = 0; i < N_STREAMS; i++)
+		peers[i] = stream("/api/v1/Monitor");
+	for (int i = 0; i < N_STREAMS; i++)
+		ck_assert_int_eq(http_receive(peers[i])->status, 200);
+	ck_assert_int_eq(at_int(wire_call(wire, "GetStatus", "{}"), "front.watchers"), N_STREAMS);
+	experiment_run(wire, &(struct experiment) { .name = "e", .rows = 3, .url = sim_url(sim) });
+	for (int i = 0; i < N_STREAMS; i++) {
+		do
+			ck_assert_ptr_nonnull(event = http_event(peers[i], NULL));
+		while (!strstr(event, "\"SUCCESS\""));
+	}
+	if (!SLOW_BUILD)
+		ck_assert_int_le(daemon_memory_kib(server, "VmHWM"), STREAMS_MEMORY_KIB);
+	for (int i = 0; i < N_STREAMS; i++)
+		http_close(peers[i]);
+	end();
+}
+END_TEST
+
+/* Who reads nothing is made nothing more than he could read soon, and dropped. */
+START_TEST(slow_reader)
+{
+	const char *rows = "";
+	struct http_peer *peer;
+	bool whole = true;
+
+	begin_with("[front]\noutput_stall_seconds = 1\n");
+	wire_call(wire, "CreateCollection", "{'collection':{'name':'c'}}");
+	for (int i = 0; i < 50; i++)
+		rows = text("%s%s{\"t\":\"%d%s\"}", rows, i ? "," : "", i, letters(65536));
+	for (int i = 0; i < 10; i++)
+		wire_call(wire, "AddTemplateVariables", "{'collection':{'name':'c'},'variables':[%s]}", rows);
+	peer = stream("/api/v1/ListTemplateVariables?collection.name=c&limit=50");
+	while (!strstr(daemon_log(server), "took nothing for"))
+		ck_assert(daemon_is_well(server));
+	ck_assert_int_eq(http_receive(peer)->status, 200);
+	while (http_event(peer, &whole))
+		;
+	ck_assert(!whole);
+	http_close(peer);
+	end();
+}
+END_TEST
+
+START_TEST(heartbeat)
+{
+	struct http_peer *peer;
+
+	begin_with("[http]\nheartbeat_seconds = 1\n");
+	peer = stream("/api/v1/Monitor");
+	ck_assert_int_eq(http_receive(peer)->status, 200);
+	ck_assert(http_heartbeat(peer) && http_heartbeat(peer));
+	http_close(peer);
+	end();
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(smuggling, nul, oversized, slow, hosts_and_origins, paths, guessing, rate, connections);
+	return RUN_SUITE(smuggling, nul, oversized, slow, hosts_and_origins, paths, guessing, rate, connections,
+			 thousand_streams, slow_reader, heartbeat);
 }
