@@ -286,9 +286,10 @@ static void serve(struct http_exchange *exchange)
 		http_fail(exchange, &fault);
 		return;
 	}
-	if (exchange->head.verb != HTTP_POST && !method->safe) {
-		http_add_header(exchange, "Allow", "POST");
-		fault_set(&fault, ELLU_E_UNSUPPORTED, "%s changes something: it is called by POST", method->name);
+	if ((exchange->head.verb != HTTP_POST && !method->safe) ||
+	    (exchange->head.verb == HTTP_HEAD && method->replies == METHOD_REPLIES_EVENTS)) {
+		http_add_header(exchange, "Allow", method->safe ? "GET, POST" : "POST");
+		fault_set(&fault, ELLU_E_UNSUPPORTED, "%s is not called by this verb", method->name);
 		http_fail_as(exchange, 405, &fault);
 		return;
 	}
