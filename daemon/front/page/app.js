@@ -144,7 +144,7 @@ async function showTasks(view) {
     }
     return [String(task.id),
       make("span", {}, task.experiment_id ? make("a", { href: "#experiment/" + task.experiment_id }, task.name) : task.name,
-        " ", make("span", { className: "soft" }, task.kind)),
+        " ", make("span", { className: "soft wide" }, task.kind)),
       make("span", { className: tone(task.status) }, task.hold ? `${task.status}, held: ${task.hold}` : task.status),
       make("span", {}, make("progress", { max: 100, value: done, "aria-label": `${name}: ${done.toFixed(0)} %` }), ` ${done.toFixed(0)} %`),
       progress.total_responses ? `${progress.responses_generated} / ${progress.total_responses}` : "",
@@ -155,7 +155,7 @@ async function showTasks(view) {
     due = 0;
     const focused = document.activeElement && place.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
     const list = [...tasks.values()].sort((a, b) => b.id - a.id).slice(0, 100);
-    place.replaceChildren(table("Tasks", [["ID", "number"], ["Name"], ["State"], ["Progress"], ["Answers", "number wide"], ["Failed", "number wide"], ["Cost", "number wide"], ["Actions"]],
+    place.replaceChildren(table("Tasks", [["ID", "number wide"], ["Name"], ["State"], ["Progress"], ["Answers", "number wide"], ["Failed", "number wide"], ["Cost", "number wide"], ["Actions"]],
       list.map(row), "No task yet: elluminate run FILE"));
     if (focused) for (const each of place.querySelectorAll("[aria-label]")) if (each.getAttribute("aria-label") === focused) each.focus();
   };
@@ -192,7 +192,7 @@ async function showExperiments(view) {
     return box;
   };
   view.append(make("h2", {}, "Experiments"), make("p", {}, compare, make("span", { className: "soft" }, " choose two or more")),
-    table("Experiments", [["Choose"], ["ID", "number"], ["Name"], ["Model", "wide"], ["Met all criteria"], ["Cost", "number wide"], ["Made", "wide"]],
+    table("Experiments", [["Choose"], ["ID", "number wide"], ["Name"], ["Model", "wide"], ["Met all criteria"], ["Cost", "number wide"], ["Made", "wide"]],
       items.map((each) => [choose(each), String(each.id), make("a", { href: "#experiment/" + each.id }, each.name),
         each.model ? each.model.llm_model_name : "", rate(each.results && each.results.success_rate),
         dollars(each.results && each.results.cost), date(each.created_at)]), "No experiment yet: elluminate run FILE"));
@@ -222,7 +222,7 @@ function showCase(response) {
 }
 
 async function showExperiment(view, id) {
-  const reference = { experiment: { id: Number(id) } };
+  const reference = { experiment: { id: Number(id) } }, signal = stop.signal;
   let { experiment } = await ask("GetExperiment", reference);
   const results = make("div", {}), live = make("div", { "aria-live": "polite" }), cases = make("div", {});
   const draw = () => results.replaceChildren(experiment.results ? showResults(experiment.results) : make("p", { className: "soft" }, "No results yet."));
@@ -241,13 +241,15 @@ async function showExperiment(view, id) {
   draw();
   more.click();
   if (!experiment.task_id) return;
+  let wasOver;
   await follow("WatchTask", { id: experiment.task_id }, ({ event, task }) => {
     const now = event || task;
+    wasOver ??= OVER.includes(now.status);
     const done = now.progress ? now.progress.percent_complete : 0;
     live.replaceChildren(make("p", { className: tone(now.status) }, `Task ${experiment.task_id}: ${now.status} `,
       make("progress", { max: 100, value: done, "aria-label": `${done.toFixed(0)} %` })));
   });
-  if (stop.signal.aborted) return;
+  if (signal.aborted || wasOver) return;
   experiment = (await ask("GetExperiment", reference)).experiment;
   draw();
   cases.replaceChildren();
