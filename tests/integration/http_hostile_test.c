@@ -180,26 +180,36 @@ END_TEST
 
 START_TEST(slow)
 {
-	struct http_peer *idle, *head, *body, *chunk;
+	struct http_peer *head, *body, *chunk;
 
-	begin_with("[front]\nmessage_seconds = 1\n[http]\nidle_seconds = 1\n");
-	idle = http_open(url);
+	begin_with("[front]\nmessage_seconds = 1\n");
 	head = http_open(url);
 	http_send_text(head, "GET /healthz HTTP/1.1\r\nHost: local");
 	body = http_open(url);
 	http_send_text(body, text(TO HOST "X-API-Key: %s\r\n" JSON "Content-Length: 20\r\n\r\n{", secret));
 	chunk = http_open(url);
 	http_send_text(chunk, text(TO HOST "X-API-Key: %s\r\n" JSON "Transfer-Encoding: chunked\r\n\r\n1\r\n{", secret));
-	ck_assert(http_is_closed(idle));
 	ck_assert_int_eq(http_receive(head)->status, 408);
 	ck_assert_int_eq(http_receive(body)->status, 408);
 	ck_assert_int_eq(http_receive(chunk)->status, 408);
 	ck_assert(http_is_closed(head) && http_is_closed(body) && http_is_closed(chunk));
-	http_close(idle);
 	http_close(head);
 	http_close(body);
 	http_close(chunk);
 	end();
+}
+END_TEST
+
+START_TEST(idle)
+{
+	struct http_peer *peer;
+
+	begin_with("[http]\nidle_seconds = 1\n");
+	peer = http_open(url);
+	ck_assert(http_is_closed(peer));
+	http_close(peer);
+	ck_assert(daemon_is_well(server));
+	ck_assert_int_eq(daemon_stop(server), 0);
 }
 END_TEST
 
@@ -411,6 +421,6 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(smuggling, nul, oversized, slow, hosts_and_origins, paths, guessing, rate, connections,
+	return RUN_SUITE(smuggling, nul, oversized, slow, idle, hosts_and_origins, paths, guessing, rate, connections,
 			 thousand_streams, slow_reader, heartbeat);
 }
