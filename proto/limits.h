@@ -61,3 +61,6 @@
  * does not take our messages while 64 descriptors of ours wait there for who does not fetch them. */
 #define UNUSED_SOCKETS_MAX 48
 #define UNUSED_SOCKETS_PER_USER_MAX 16
+
+/* Judges of one rating, whose verdicts come to one. */
+#define JUDGES_MAX 8

@@ -320,99 +320,69 @@ double difference_of_rows(double n, double deviation, double confidence, double 
 
 /* ---- Agreement ---- */
 
-/* Of a unit that can be compared with itself: its values, of which there are two at least. */
-static size_t count_known(const double *unit, size_t n_judges)
+#define WITHIN_CLOSE 1e-12 // of a value: rounding, and no difference
+
+void reliability_add(struct reliability *reliability, const double *values, size_t n)
 {
-	size_t n = 0;
+	double sum = 0, squared = 0;
 
-	for (size_t i = 0; i < n_judges; i++)
-		n += !isnan(unit[i]);
-	return n > 1 ? n : 0;
-}
-
-/* Pairs of unlike values in sorted ones, both ways. */
-static double unlike_pairs(double *values, size_t n)
-{
-	double alike = 0;
-
-	qsort(values, n, sizeof(*values), compare_doubles);
-	for (size_t i = 0, end; i < n; i = end) {
-		for (end = i + 1; end < n && values[end] == values[i];)
-			end++;
-		alike += (double)(end - i) * (double)(end - i);
-	}
-	return (double)n * (double)n - alike;
-}
-
-/* Of what was seen within units, and between any two. */
-static double alpha_of(double observed, double expected, size_t n)
-{
 	if (n < 2)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		sum += values[i];
+		squared += values[i] * values[i];
+	}
+	reliability->n += (int64_t)n;
+	reliability->sum += sum;
+	reliability->sum_squared += squared;
+	reliability->within += fmax(0, 2 * ((double)n * squared - sum * sum)) / (double)(n - 1);
+}
+
+static void reliability_join(struct reliability *all, const struct reliability *one, int sign)
+{
+	all->n += sign * one->n;
+	all->sum += sign * one->sum;
+	all->sum_squared += sign * one->sum_squared;
+	all->within += sign * one->within;
+}
+
+static double alpha_of(const struct reliability *all)
+{
+	double n = (double)all->n, between = 2 * (n * all->sum_squared - all->sum * all->sum);
+
+	if (all->n < 2)
 		return NAN;
-	if (expected == 0)
+	if (all->within <= n * WITHIN_CLOSE)
 		return 1;
-	return 1 - observed * (double)(n - 1) / expected;
+	return 1 - (n - 1) * all->within / between;
 }
 
-double alpha_nominal(const double *values, size_t n_units, size_t n_judges, double *scratch)
+struct estimate reliability_alpha(const struct reliability *groups, size_t n_groups, double confidence)
 {
-	double observed = 0;
-	size_t n = 0;
+	struct reliability all = { 0 };
+	double mean = 0, spread = 0, alpha;
+	int64_t n = 0;
 
-	for (size_t i = 0; i < n_units; i++) {
-		const double *unit = values + i * n_judges;
-		size_t n_known = count_known(unit, n_judges), first = n;
-
-		for (size_t j = 0; n_known && j < n_judges; j++)
-			if (!isnan(unit[j]))
-				scratch[n++] = unit[j];
-		if (n_known)
-			observed += unlike_pairs(scratch + first, n_known) / (double)(n_known - 1);
+	for (size_t i = 0; i < n_groups; i++) {
+		reliability_join(&all, &groups[i], 1);
+		n += groups[i].n > 0;
 	}
-	return alpha_of(observed, unlike_pairs(scratch, n), n);
-}
+	alpha = alpha_of(&all);
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < n_groups; i++) {
+			struct reliability rest = all;
+			double without;
 
-/* Differences squared of all pairs, both ways, are 2 n sum(x^2) - 2 sum(x)^2; about a middle, so that
- * little is lost. */
-struct moments {
-	double sum, squared;
-	size_t n;
-};
-
-static double squared_differences(const struct moments *moments)
-{
-	return 2 * ((double)moments->n * moments->squared - moments->sum * moments->sum);
-}
-
-double alpha_interval(const double *values, size_t n_units, size_t n_judges)
-{
-	struct moments all = { 0 };
-	double observed = 0, middle = NAN;
-
-	for (size_t i = 0; i < n_units; i++) {
-		const double *unit = values + i * n_judges;
-		struct moments own = { 0 };
-
-		for (size_t j = 0; count_known(unit, n_judges) && j < n_judges; j++) {
-			double value;
-
-			if (isnan(unit[j]))
+			if (groups[i].n == 0)
 				continue;
-			if (isnan(middle))
-				middle = unit[j];
-			value = unit[j] - middle;
-			own.sum += value;
-			own.squared += value * value;
-			own.n++;
+			reliability_join(&rest, &groups[i], -1);
+			without = alpha_of(&rest);
+			if (pass == 0)
+				mean += without / (double)n;
+			else
+				spread += (without - mean) * (without - mean);
 		}
-		if (!own.n)
-			continue;
-		observed += fmax(0, squared_differences(&own)) / (double)(own.n - 1);
-		all.sum += own.sum;
-		all.squared += own.squared;
-		all.n += own.n;
-	}
-	return alpha_of(observed, squared_differences(&all), all.n);
+	return interval_of(alpha, sqrt(spread * (double)(n - 1) / (double)n), n, confidence);
 }
 
 static double confusion_total(const struct confusion *confusion)

@@ -100,12 +100,19 @@ double difference_of_rows(double n, double deviation, double confidence, double 
 
 /* ---- Agreement ---- */
 
-/* Krippendorff's alpha of units by judges, values[unit * n_judges + judge], NAN: not judged. Values
- * are alike or not, or lie on a scale. NAN where no two can be compared; 1 where all are one value.
- * `scratch` has room for all values. Source: K. Krippendorff, Computing Krippendorff's
- * Alpha-Reliability (2011). */
-double alpha_nominal(const double *values, size_t n_units, size_t n_judges, double *scratch);
-double alpha_interval(const double *values, size_t n_units, size_t n_judges);
+
+/* What is known of units, each of which several judges gave a value; it can be added up in any order. */
+struct reliability {
+	int64_t n; // values that can be compared: of units that have two at least
+	double sum, sum_squared; // of those
+	double within; // squared differences within units, each over its number of values less one
+};
+void reliability_add(struct reliability *reliability, const double *values, size_t n);
+/* Krippendorff's alpha of values on a scale, or that are 0 or 1; with several groups of units its error by
+ * leaving out one group after the other, and Student's t. NAN where no two can be compared; 1 where all are
+ * one value. Sources: K. Krippendorff, Computing Krippendorff's Alpha-Reliability (2011); P. S. Kott, J.
+ * Official Statist. 17 (2001), on the delete-a-group jackknife. */
+struct estimate reliability_alpha(const struct reliability *groups, size_t n_groups, double confidence);
 
 /* Verdicts of a judge beside those that hold. */
 struct confusion {

@@ -307,9 +307,10 @@ static int get_config(struct archive *archive, json_object *content, bool *ret_c
 	return r;
 }
 
-static int import_config(struct archive *archive, const char *member)
+/* What is in the place of a config, as `*ret_in`; of none it stays. */
+static int import_content(struct archive *archive, json_object *given, const char *member, json_object **ret_in)
 {
-	json_object *content = config_portable(member_of(archive->experiment, member));
+	json_object *content = config_portable(given);
 	const char *name = text_of(content, "name");
 	char other[4 * NAME_MAX_CHARS + sizeof(AGAIN_SUFFIX)];
 	bool created = false;
@@ -334,9 +335,34 @@ static int import_config(struct archive *archive, const char *member)
 	}
 	archive->renamed = archive->renamed || name == other;
 	if (status == 0)
-		json_object_object_add(archive->experiment, member,
-				       request_with("ref", request_with("name", json_object_new_string(name))));
+		*ret_in = request_with("ref", request_with("name", json_object_new_string(name)));
 	json_object_put(content);
+	return status;
+}
+
+static int import_config(struct archive *archive, const char *member)
+{
+	json_object *in = NULL;
+	int status = import_content(archive, member_of(archive->experiment, member), member, &in);
+
+	if (in)
+		json_object_object_add(archive->experiment, member, in);
+	return status;
+}
+
+static int import_judges(struct archive *archive)
+{
+	json_object *judges = member_of(archive->experiment, "rating_llm_configs");
+	int status = 0;
+
+	for (size_t i = 0; json_object_is_type(judges, json_type_array) && i < json_object_array_length(judges) &&
+			   status == 0; i++) {
+		json_object *in = NULL;
+
+		status = import_content(archive, json_object_array_get_idx(judges, i), "rating_llm_configs", &in);
+		if (in)
+			json_object_array_put_idx(judges, i, in);
+	}
 	return status;
 }
 
@@ -351,11 +377,14 @@ static int import_experiment(struct archive *archive)
 		status = import_config(archive, "llm_config");
 	if (status == 0)
 		status = import_config(archive, "rating_llm_config");
+	if (status == 0)
+		status = import_judges(archive);
 	if (status) {
 		json_object_put(request);
 		return status;
 	}
 	r = members_copy(request, archive->experiment, "name description prompt_template llm_config rating_llm_config "
+			 "rating_llm_configs rating_reduction "
 			 "measures rating_mode rating_version n_epochs response_column generation_params");
 	r |= json_object_object_add(request, "name", json_object_new_string(archive->name));
 	r |= json_object_object_add(request, "collection", request_with("ref", request_with(

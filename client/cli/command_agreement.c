@@ -39,13 +39,18 @@ static void add_agreement(struct table *table, const struct ellu_agreement *agre
 		table_printf(table, "%.3g (J %.2f)", *agreement->threshold, *agreement->j);
 	else
 		table_text(table, "-");
+	if (agreement->alpha && agreement->alpha_low && agreement->alpha_high)
+		table_printf(table, "%.2f (%.2f to %.2f)", *agreement->alpha, *agreement->alpha_low,
+			     *agreement->alpha_high);
+	else
+		table_text(table, "-");
 	table_text(table, agreement->criterion ? agreement->criterion : "all of them");
 }
 
 void print_agreement(const struct cli *cli, const void *reply)
 {
-	static const char *const titles[] = { ">LABELS",   ">ALIKE (95 %)", ">KAPPA (95 %)", ">WRONG YES",
-					      ">WRONG NO", ">THRESHOLD",    "CRITERION" };
+	static const char *const titles[] = { ">LABELS",   ">ALIKE (95 %)", ">KAPPA (95 %)",	  ">WRONG YES",
+					      ">WRONG NO", ">THRESHOLD",    ">JUDGES' ALPHA (95 %)", "CRITERION" };
 	const struct ellu_get_judge_agreement_reply *agreement = reply;
 	struct table *table = table_new();
 

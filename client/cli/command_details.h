@@ -80,6 +80,7 @@ static const char rate_details[] =
 	"Without --criteria and --set: the experiment's own criteria.\n"
 	"\n"
 	"  elluminate rate Haiku --judge strict --mode detailed\n"
+	"  elluminate rate Haiku --judges strict,local,other --reduce majority\n"
 	"  elluminate rate Haiku --where 12=NO --criteria 'Is it at least polite?'\n"
 	"\n"
 	"Ctrl-C cancels the task and keeps what was recorded; `elluminate task retry` continues it.\n"
@@ -127,7 +128,8 @@ static const char flaky_details[] =
 static const char agreement_details[] =
 	"Over the verdicts that people have edited, which includes those that they confirmed: how many\n"
 	"are alike, Cohen's kappa (1: all; 0: as many as by chance), where the judge's YES and NO were\n"
-	"wrong, and from which score on its YES should count.\n"
+	"wrong, and from which score on its YES should count. Of several judges, how far they agree with\n"
+	"each other: Krippendorff's alpha (1: always; 0: by chance).\n"
 	"\n"
 	"  elluminate experiment edit-rating 34 NO\n"
 	"  elluminate experiment agreement Haiku\n"

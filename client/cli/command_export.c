@@ -242,23 +242,54 @@ static int put_collection(struct export *export, json_object *collection)
 	return r ? cli_fail(-ENOMEM, NULL) : 0;
 }
 
+/* What is known of the config that is referred to; of one that is gone its name. */
+static int read_config(struct export *export, json_object *ref, json_object **ret_kept)
+{
+	json_object *config;
+	int status;
+
+	config = get(export, "GetLLMConfig", ref_request("llm_config", json_object_get(ref)), "llm_config",
+		     &status);
+	if (status)
+		return status;
+	*ret_kept = config ? config_portable(config) : json_object_new_object();
+	if (!config && members_copy(*ret_kept, ref, "name"))
+		status = cli_fail(-ENOMEM, NULL);
+	json_object_put(config);
+	return status;
+}
+
 /* The model is that which answered, whatever the config has become since. */
 static int put_config(struct export *export, json_object *made, json_object *experiment, const char *member,
 		      const char *model)
 {
-	json_object *config, *kept;
-	int status, r = 0;
+	json_object *kept;
+	int r, status = read_config(export, json_object_object_get(experiment, member), &kept);
 
-	config = get(export, "GetLLMConfig", ref_request("llm_config", ref_of(experiment, member)), "llm_config",
-		     &status);
 	if (status)
 		return status;
-	kept = config ? config_portable(config) : json_object_new_object();
-	if (!config)
-		r = members_copy(kept, json_object_object_get(experiment, member), "name");
-	r |= members_copy(kept, json_object_object_get(experiment, model), "provider llm_model_name");
+	r = members_copy(kept, json_object_object_get(experiment, model), "provider llm_model_name");
 	r |= json_object_object_add(made, member, kept);
-	json_object_put(config);
+	return r ? cli_fail(-ENOMEM, NULL) : 0;
+}
+
+static int put_judges(struct export *export, json_object *made, json_object *experiment)
+{
+	json_object *refs = json_object_object_get(experiment, "rating_llm_configs"), *kept;
+	json_object *judges = refs ? json_object_new_array() : NULL;
+	int r, status = 0;
+
+	for (size_t i = 0; refs && status == 0 && i < json_object_array_length(refs); i++) {
+		status = read_config(export, json_object_array_get_idx(refs, i), &kept);
+		if (status == 0)
+			json_object_array_add(judges, kept);
+	}
+	if (!refs || status) {
+		json_object_put(judges);
+		return status;
+	}
+	r = json_object_object_add(made, "rating_llm_configs", judges);
+	r |= members_copy(made, experiment, "rating_reduction");
 	return r ? cli_fail(-ENOMEM, NULL) : 0;
 }
 
@@ -323,6 +354,8 @@ static int put_experiment(struct export *export, json_object *experiment)
 		status = put_config(export, made, experiment, "llm_config", "model");
 	if (status == 0 && json_object_object_get(experiment, "rating_llm_config"))
 		status = put_config(export, made, experiment, "rating_llm_config", "rating_model");
+	if (status == 0)
+		status = put_judges(export, made, experiment);
 	return status ? status : put_criteria(made, experiment);
 }
 

@@ -195,6 +195,8 @@ static const struct {
 	{ "priority", "priority", "PRIORITY", "one of:", BY_FIELD },
 	{ "prompt_template", "template", "ID|NAME", "the prompt template; of a call in the place of TEXT", BY_FIELD },
 	{ "rating_llm_config", "judge", "ID|NAME", "the config that judges", BY_FIELD },
+	{ "rating_llm_configs", "judges", "NAMES", "several configs that judge, each by itself: a,b,c", BY_FIELD },
+	{ "rating_reduction", "reduce", "HOW", "what the verdicts of several judges come to:", BY_FIELD },
 	{ "rating_mode", "mode", "MODE", "fast or detailed (with a reasoning)", BY_FIELD },
 	{ "request", "request", "TEXT", "what was asked", BY_FIELD },
 	{ "response", "response", "TEXT", "what was answered, and is to be scored", BY_FIELD },
@@ -220,17 +222,19 @@ static const struct {
 
 /* What a file says, and the options may say over it. */
 static const char run_fields[] =
-	"detach row_limit n_epochs run_afresh llm_config rating_llm_config cost_limit priority "
+	"detach row_limit n_epochs run_afresh llm_config rating_llm_config rating_llm_configs rating_reduction "
+	"cost_limit priority "
 	"time_limit_seconds";
 static const char make_fields[] =
-	"row_limit n_epochs llm_config rating_llm_config";
+	"row_limit n_epochs llm_config rating_llm_config rating_llm_configs rating_reduction";
 static const char chat_fields[] =
 	"llm_config generation_params cost_limit priority time_limit_seconds";
 static const char embed_fields[] =
 	"llm_config dimensions purpose cost_limit priority time_limit_seconds detach";
 static const char again_fields[] = "detach cost_limit priority time_limit_seconds";
 static const char rate_fields[] =
-	"response_ids epoch criterion_set criteria rating_llm_config rating_mode max_connections cost_limit "
+	"response_ids epoch criterion_set criteria rating_llm_config rating_llm_configs rating_reduction rating_mode "
+	"max_connections cost_limit "
 	"priority time_limit_seconds detach";
 
 /* ---- Columns ---- */

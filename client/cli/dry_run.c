@@ -239,6 +239,8 @@ static struct calls count_calls(const struct dry_run *run)
 	calls.judgements = experiment->criterion_set
 				   ? pairs * (int64_t) experiment->criterion_set->n_criteria
 				   : 0;
+	if (experiment->n_rating_llm_configs > 0)
+		calls.judgements *= (int64_t) experiment->n_rating_llm_configs;
 	return calls;
 }
 

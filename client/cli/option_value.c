@@ -123,6 +123,27 @@ static int config(const char *text, json_object **ret)
 	return -ENOMEM;
 }
 
+static int configs(const char *text, json_object **ret)
+{
+	json_object *array = json_object_new_array();
+	char *copy = strdup(text), *rest = copy;
+	int r = array && copy ? 0 : -ENOMEM;
+
+	for (char *word; r == 0 && (word = strsep(&rest, ","));) {
+		json_object *one = NULL;
+
+		r = *word ? config(word, &one) : -EINVAL;
+		if (r == 0 && json_object_array_add(array, one) < 0)
+			r = -ENOMEM;
+	}
+	free(copy);
+	if (r < 0)
+		json_object_put(array);
+	else
+		*ret = array;
+	return r;
+}
+
 static int ids(const char *text, json_object **ret)
 {
 	json_object *array = json_object_new_array();
@@ -202,6 +223,8 @@ static int make(enum option_kind kind, const char *text, json_object **ret)
 		return *text ? 0 : -EINVAL;
 	case OPTION_EXISTING:
 		return *text ? config(text, ret) : -EINVAL;
+	case OPTION_EXISTINGS:
+		return configs(text, ret);
 	case OPTION_IDS:
 		return ids(text, ret);
 	case OPTION_VERDICT:
@@ -245,6 +268,7 @@ const char *option_expected(enum option_kind kind)
 		[OPTION_SINCE] = "a time, 2026-01-31T12:00:00Z, or how long ago: 10m, 2h, 1d",
 		[OPTION_REF] = "an id or a name",
 		[OPTION_EXISTING] = "an id or a name",
+		[OPTION_EXISTINGS] = "ids or names: a,b,c",
 		[OPTION_IDS] = "ids: 1,2,3",
 		[OPTION_VERDICT] = "the id of a criterion and its verdict: 12=NO",
 		[OPTION_JSON] = "JSON",
@@ -262,6 +286,8 @@ static enum option_kind kind_of(const struct record_field *field)
 
 	if (field->container == FIELD_ARRAY && field->kind == FIELD_STRING)
 		return OPTION_TEXTS;
+	if (field->container == FIELD_ARRAY && field->kind == FIELD_STRUCT && record_field_find(field->type, "ref"))
+		return OPTION_EXISTINGS;
 	if (field->container != FIELD_SINGLE)
 		return OPTION_JSON;
 	switch (field->kind) {
@@ -293,7 +319,7 @@ bool option_for_field(const struct record_field *field, struct arena *arena,
 		[OPTION_TEXT] = "TEXT",	       [OPTION_TEXTS] = "TEXT",	  [OPTION_INTEGER] = "N",
 		[OPTION_NUMBER] = "NUMBER",    [OPTION_MONEY] = "DOLLARS", [OPTION_DURATION] = "DURATION",
 		[OPTION_SINCE] = "TIME",       [OPTION_REF] = "ID|NAME",   [OPTION_EXISTING] = "ID|NAME",
-		[OPTION_JSON] = "JSON",
+		[OPTION_EXISTINGS] = "NAMES", [OPTION_JSON] = "JSON",
 	};
 	enum option_kind kind = kind_of(field);
 	char expected[512], *name, *help;

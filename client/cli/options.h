@@ -28,6 +28,7 @@ enum option_kind {
 	OPTION_SINCE, // a time or how long ago
 	OPTION_REF, // an id, or a name
 	OPTION_EXISTING, // the same, where a content could stand as well
+	OPTION_EXISTINGS, // several of them, between commas
 	OPTION_IDS, // `1,2,3`
 	OPTION_VERDICT, // `12=NO`: two fields
 	OPTION_JSON,

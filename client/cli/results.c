@@ -222,10 +222,23 @@ static void print_model(FILE *out, const char *what, const struct ellu_model *mo
 	fputc('\n', out);
 }
 
+static void print_panel(FILE *out, const struct ellu_experiment *experiment)
+{
+	if (experiment->n_rating_llm_configs == 0)
+		return;
+	fprintf(out, "%-14s %s of", "Judged by", experiment->rating_reduction);
+	for (size_t i = 0; i < experiment->n_rating_llm_configs; i++) {
+		fputs(i > 0 ? ", " : " ", out);
+		text_print(out, experiment->rating_llm_configs[i]->name);
+	}
+	fputc('\n', out);
+}
+
 void results_print_models(FILE *out, const struct ellu_experiment *experiment)
 {
 	print_model(out, "Answered by", experiment->model, experiment->llm_config);
 	print_model(out, "Judged by", experiment->rating_model, experiment->rating_llm_config);
+	print_panel(out, experiment);
 }
 
 /* What was asked, how it is judged, and when it was made. */

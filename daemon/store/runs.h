@@ -84,6 +84,13 @@ struct run_evaluator {
 };
 #define RUN_EVALUATORS_MAX 32
 
+/* A model that judges. */
+struct run_judge_spec {
+	int64_t id;
+	const struct ellu_llm_config *config; // api_key filled
+	struct taken_today taken;
+};
+
 /* A pinned run: snapshots, with key, limits and URL of the live configs. One that rates has no
  * template and no config, and one epoch, 0: its cases all have their response. */
 struct run_spec {
@@ -100,12 +107,12 @@ struct run_spec {
 	struct prompt prompt; // empty: responses come from a column
 	const char *response_column; // or NULL
 	const struct ellu_llm_config *config; // NULL with response_column; api_key filled
-	const struct ellu_llm_config *judge_config; // NULL: none is asked; api_key filled
+	const struct run_judge_spec *judges; // that are asked; of several, the verdict is the panel's
+	size_t n_judges;
 	struct taken_today taken; // of the config
-	struct taken_today judge_taken;
 	const struct ellu_generation_params *generation_params; // or NULL
 	const char *request; // of a run of one item: JSON of the method's parameters; or NULL
-	int64_t judge_id;
+	int64_t judge_id; // whose verdicts count
 	bool detailed;
 	const char *rating_version;
 	const struct run_measure *measures;
@@ -179,6 +186,12 @@ struct run_take_over {
 };
 void store_run_take_over(struct store *store, struct run_take_over *op);
 
+/* A rating that is there: of the run's judge, or of one of its panel. */
+struct run_decided {
+	int64_t measure_id;
+	int64_t judge_id;
+};
+
 /* A (row, epoch) that misses its response, or ratings of it. */
 struct run_case {
 	struct prompt prompt; // empty: the run's
@@ -188,7 +201,7 @@ struct run_case {
 	const char *input_values; // JSON object; defaults of columns filled in
 	int64_t response_id; // 0: the response is missing
 	const char *response_text; // of the recorded response, or its calls of tools
-	const int64_t *decided_measures; // recorded ratings of the current judge
+	const struct run_decided *decided;
 	size_t n_decided;
 };
 
@@ -198,6 +211,7 @@ struct cases_page {
 	struct store_request request;
 	int64_t run_id;
 	size_t n_measures;
+	size_t n_judges;
 	struct case_cursor cursor;
 	size_t scan;
 	const struct run_case *ret_cases;
@@ -238,7 +252,8 @@ struct response_record {
 };
 void store_response_record(struct store *store, struct response_record *op);
 
-/* The same rules for a verdict. */
+/* The same rules for a verdict. With that of the last judge of a panel comes the panel's own: what those
+ * come to that said something, or the error of one where nobody did. */
 struct rating_record {
 	struct store_request request;
 	int64_t run_id;
@@ -249,7 +264,10 @@ struct rating_record {
 	int64_t response_id;
 	int64_t measure_id;
 	int64_t judge_id;
-	int value; // 1 YES, 0 NO, -1 none (with an error)
+	int64_t panel_id; // 0: the judge is alone
+	int64_t n_judges; // of the panel
+	bool said; // its rating is there already: only the panel's is missing
+	double value; // 1 YES, 0 NO, -1 none (with an error)
 	const char *reasoning; // or NULL
 	const char *raw_text; // or NULL
 	const struct fault *error; // or NULL
@@ -259,8 +277,9 @@ struct rating_record {
 	int64_t output_tokens;
 	int64_t cached_tokens;
 	int64_t cost_nanodollars;
-	bool complete; // the last criterion of its response: that counts as rated
+	bool complete; // the last one of its response: that counts as rated
 	struct spent spent;
+	bool ret_counts; // it is what the run's judge says, be it an error
 	struct fault ret_unfit;
 };
 void store_rating_record(struct store *store, struct rating_record *op);

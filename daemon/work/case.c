@@ -164,26 +164,69 @@ static void set_no_usage(struct llm_call *call)
 
 /* ---- Having it judged ---- */
 
+/* Of a measure: what the run's judge has decided is none of its units'. */
+static void mark_units(struct open_case *open_case, size_t measure, int64_t judge_id)
+{
+	const struct run_spec *spec = open_case->run->spec;
+	size_t n = judgement_units(open_case->run) / spec->n_measures;
+	unsigned char *units = open_case->units + measure * n;
+
+	for (size_t i = 0; i < n; i++)
+		if (judge_id == spec->judge_id || spec->judges[i].id == judge_id)
+			units[i] = UNIT_DECIDED;
+}
+
+/* Where all of a panel have said something and it alone has not, its last one has to be told again. */
+static void leave_last(struct open_case *open_case, const struct run_case *row)
+{
+	const struct run_spec *spec = open_case->run->spec;
+	size_t n = spec->n_judges;
+
+	for (size_t measure = 0; n > 1 && measure < spec->n_measures; measure++) {
+		unsigned char *units = open_case->units + measure * n;
+		bool all = true;
+
+		for (size_t i = 0; i < n; i++)
+			all = all && units[i] == UNIT_DECIDED;
+		for (size_t i = 0; all && i < row->n_decided; i++)
+			all = row->decided[i].measure_id != spec->measures[measure].id ||
+			      row->decided[i].judge_id != spec->judge_id;
+		if (all)
+			units[n - 1] = UNIT_SAID;
+	}
+}
+
 /* Decided measures mostly come in the order of the run's, so the search goes on where it was. */
 static int mark_decided(struct open_case *open_case, const struct run_case *row)
 {
 	const struct run_spec *spec = open_case->run->spec;
+	const size_t n = judgement_units(open_case->run);
 	size_t at = 0;
 
-	open_case->decided = arena_array(memory(open_case), spec->n_measures, sizeof(bool));
-	if (!open_case->decided)
+	open_case->units = arena_array(memory(open_case), n, sizeof(*open_case->units));
+	if (!open_case->units)
 		return -ENOMEM;
 	for (size_t i = 0; i < row->n_decided; i++)
 		for (size_t tries = 0; tries < spec->n_measures; tries++) {
-			size_t measure = at++ % spec->n_measures;
+			size_t measure = at % spec->n_measures;
 
-			if (spec->measures[measure].id != row->decided_measures[i])
-				continue;
-			open_case->n_open -= !open_case->decided[measure];
-			open_case->decided[measure] = true;
-			break;
+			if (spec->measures[measure].id == row->decided[i].measure_id) {
+				mark_units(open_case, measure, row->decided[i].judge_id);
+				break;
+			}
+			at++;
 		}
+	leave_last(open_case, row);
 	return 0;
+}
+
+static size_t count_due(const struct open_case *open_case)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < judgement_units(open_case->run); i++)
+		n += judgement_is_due(open_case, i);
+	return n;
 }
 
 /* What a judge reads where the answer is no text: the calls of tools that it asks for. */
@@ -193,7 +236,7 @@ static void have_judged(struct open_case *open_case)
 		open_case->text = open_case->asking.call.tool_calls;
 	if (!open_case->text)
 		open_case->text = "";
-	open_case->n_unposted = open_case->n_open;
+	open_case->n_unposted = open_case->n_open = count_due(open_case);
 	window_add_judging(open_case->run, open_case);
 }
 
@@ -217,7 +260,6 @@ static void on_recorded(struct store_request *request)
 		if (record->complete) {
 			case_close(open_case);
 		} else {
-			open_case->n_open = run->spec->n_measures;
 			have_judged(open_case);
 		}
 	}
@@ -226,17 +268,14 @@ static void on_recorded(struct store_request *request)
 
 static int resume_judging(struct open_case *open_case, const struct run_case *row)
 {
-	struct experiment_run *run = open_case->run;
-
 	if (row->response_text) {
 		open_case->text = arena_strdup(memory(open_case), row->response_text);
 		if (!open_case->text)
 			return -ENOMEM;
 	}
-	open_case->n_open = run->spec->n_measures;
 	if (mark_decided(open_case, row) < 0)
 		return -ENOMEM;
-	if (open_case->n_open == 0)
+	if (count_due(open_case) == 0)
 		case_close(open_case);
 	else
 		have_judged(open_case);

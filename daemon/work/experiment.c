@@ -90,26 +90,53 @@ static bool same_endpoint(const struct ellu_llm_config *a, const struct ellu_llm
 	       same_text(a->api_key, b->api_key);
 }
 
+/* The route of an earlier one to the same endpoint, or its own. */
+static struct route *route_of_judge(struct experiment_run *run, size_t i)
+{
+	const struct run_judge_spec *judges = run->spec->judges;
+
+	if (same_endpoint(run->spec->config, judges[i].config))
+		return run->generating;
+	for (size_t k = 0; k < i; k++)
+		if (same_endpoint(judges[k].config, judges[i].config))
+			return run->judging_routes[k];
+	return &run->base.routes[1 + i];
+}
+
+/* The largest of their caps. */
+static int tune_judges(struct experiment_run *run)
+{
+	struct run *base = &run->base;
+	int most = 0;
+
+	run->judging_routes[0] = &base->routes[1];
+	base->routes[1].cap = run_cap_of(base, NULL);
+	for (size_t i = 0; i < run->spec->n_judges; i++) {
+		struct route *route = route_of_judge(run, i);
+		int cap = run_cap_of(base, run->spec->judges[i].config);
+
+		run->judging_routes[i] = route;
+		if (route == &base->routes[1 + i] || cap > route->cap)
+			route->cap = cap;
+		most = cap > most ? cap : most;
+	}
+	return most ? most : base->routes[1].cap;
+}
+
 static void tune(struct run *base)
 {
 	struct experiment_run *run = (struct experiment_run *)base;
 	const struct ellu_generation_params *params = run->spec->generation_params;
 	const struct ellu_llm_config *config = run->spec->config;
-	const struct ellu_llm_config *judge = run->spec->judge_config;
-	bool shared = same_endpoint(config, judge);
-	int caps[2], cap;
+	int judge_cap;
 
 	base->flow_connections = run_lower_cap(base->task.tuning.max_connections,
 					       params && params->max_connections ?
 						       (int)*params->max_connections : 0);
-	caps[0] = run_cap_of(base, config);
-	caps[1] = run_cap_of(base, judge);
-	cap = caps[0] > caps[1] ? caps[0] : caps[1];
-	base->routes[0].cap = shared ? cap : caps[0];
-	base->routes[1].cap = caps[1];
 	run->generating = &base->routes[0];
-	run->judging_route = &base->routes[shared ? 0 : 1];
-	run->window = 2 * cap + 16;
+	run->generating->cap = run_cap_of(base, config);
+	judge_cap = tune_judges(run);
+	run->window = 2 * (run->generating->cap > judge_cap ? run->generating->cap : judge_cap) + 16;
 }
 
 /* ---- Loading ---- */
@@ -159,7 +186,8 @@ static int prepare(struct experiment_run *run, struct fault *fault)
 
 	describe(run);
 	run_price(&run->base, spec->config);
-	run_price(&run->base, spec->judge_config);
+	for (size_t i = 0; i < spec->n_judges; i++)
+		run_price(&run->base, spec->judges[i].config);
 	if (run_begin(&run->base, spec) < 0)
 		return fault_oom(fault);
 	if (spec->n_measures > 0 && !judge_knows_version(spec->rating_version))
@@ -170,8 +198,8 @@ static int prepare(struct experiment_run *run, struct fault *fault)
 		if (r < 0)
 			return r;
 	}
-	if (spec->judge_config) {
-		r = run_target_new(spec->judge_config, &spec->judge_taken, &run->judge_target, fault);
+	for (size_t i = 0; i < spec->n_judges; i++) {
+		r = run_target_new(spec->judges[i].config, &spec->judges[i].taken, &run->judge_targets[i], fault);
 		if (r < 0)
 			return r;
 	}
@@ -304,8 +332,9 @@ static void free_run(struct run *base)
 	store_request_done(&run->load.request);
 	if (run->target)
 		llm_target_unref(run->target);
-	if (run->judge_target)
-		llm_target_unref(run->judge_target);
+	for (size_t i = 0; i < JUDGES_MAX; i++)
+		if (run->judge_targets[i])
+			llm_target_unref(run->judge_targets[i]);
 	json_tokener_free(run->tokener);
 }
 

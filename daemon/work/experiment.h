@@ -5,7 +5,10 @@
  *	experiment.c	load, aggregate, end
  *	window.c	which case and which call is next
  *	case.c	one case: render, call, record, have it judged
- *	judgement.c	one criterion of a case: ask, read the verdict, record
+ *	judgement.c	one criterion of a case, by one judge: ask, read the verdict, record
+ *
+ * A case is judged in units: its measures by each of the run's judges, whose verdicts come to one in the
+ * store. What is checked without a judge, and what one judge decides, is one unit a measure.
  */
 #pragma once
 
@@ -20,6 +23,12 @@
 struct experiment_run;
 
 /* ---- Cases ---- */
+
+enum unit_state {
+	UNIT_DUE,
+	UNIT_DECIDED,
+	UNIT_SAID, // by the last judge of a panel, whose own verdict is missing
+};
 
 #define CASE_NAME_SIZE 64
 
@@ -36,8 +45,8 @@ struct open_case {
 	size_t n_messages;
 	int64_t response_id; // 0: not committed
 	const char *text; // what is judged
-	bool *decided; // by measure, or NULL: none is
-	size_t next_measure; // to be asked for, or past the last
+	unsigned char *units; // enum unit_state, or NULL: all are due
+	size_t next_unit; // to be asked for, or past the last
 	size_t values_size;
 	size_t bytes; // of RUN_ITEMS
 	size_t n_unposted; // ratings whose record was not handed to the store
@@ -63,14 +72,19 @@ struct judgement {
 	struct rating_record record;
 	struct open_case *open_case;
 	const struct run_measure *measure;
+	size_t judge; // of the run's
 	size_t bytes; // of RUN_QUESTIONS
 	size_t steps; // that its check took
 	struct judgement *newer; // run::newest_judgement, or run::spare_judgements
 	struct judgement *older;
 };
 
-/* Asks for the verdict on the case by its next measure; there must be one. */
+/* Asks for the verdict of the case's next unit; there must be one. */
 void judgement_start(struct open_case *open_case);
+/* Units in which a case is judged; each measure has as many, the first is that of a check. */
+size_t judgement_units(const struct experiment_run *run);
+/* The unit is none of a check's others, nor decided. */
+bool judgement_is_due(const struct open_case *open_case, size_t unit);
 void judgement_free(struct judgement *judgement);
 
 /* ---- The window ---- */
@@ -103,9 +117,9 @@ struct experiment_run {
 	bool counted; // by this run
 	const struct run_spec *spec; // NULL until loaded
 	struct llm_target *target; // NULL with a response column
-	struct llm_target *judge_target; // NULL where no judge is asked
-	struct route *generating; // one of the routes, or both the same
-	struct route *judging_route;
+	struct llm_target *judge_targets[JUDGES_MAX]; // of the spec's judges
+	struct route *generating; // one of the routes, of which those to one endpoint are the same
+	struct route *judging_routes[JUDGES_MAX]; // where no judge is asked, there is one all the same
 	const char *const *needed; // placeholders of the criteria
 	size_t n_needed;
 	json_tokener *tokener;

@@ -98,6 +98,20 @@ static void add_usage(struct judgement *judgement)
 	usage_add(&record->cost_nanodollars, call->cost_nanodollars);
 }
 
+/* Whose verdict it is, and whether it is one of a panel's. */
+static void take_judge(struct judgement *judgement)
+{
+	const struct run_spec *spec = judgement->open_case->run->spec;
+	struct rating_record *record = &judgement->record;
+
+	record->judge_id = spec->judge_id;
+	if (spec->n_judges < 2 || judgement->measure->check)
+		return;
+	record->judge_id = spec->judges[judgement->judge].id;
+	record->panel_id = spec->judge_id;
+	record->n_judges = (int64_t)spec->n_judges;
+}
+
 static void record_rating(struct judgement *judgement, const struct judge_verdict *verdict,
 			  const struct fault *error)
 {
@@ -112,7 +126,7 @@ static void record_rating(struct judgement *judgement, const struct judge_verdic
 	record->epoch = judgement->asking.epoch;
 	record->response_id = open_case->response_id;
 	record->measure_id = judgement->measure->id;
-	record->judge_id = run->spec->judge_id;
+	take_judge(judgement);
 	record->value = verdict ? verdict->value : -1;
 	record->reasoning = verdict ? verdict->reasoning : NULL;
 	record->raw_text = verdict ? NULL : judgement->asking.call.text;
@@ -137,7 +151,8 @@ static void on_recorded(struct store_request *request)
 	if (run_take_answer(&run->base, request)) {
 		if (record->ret_unfit.code)
 			take_failure(judgement, &record->ret_unfit);
-		progress_add_rating(&run->base.progress, record->epoch, record->complete);
+		if (record->ret_counts || !record->panel_id)
+			progress_add_rating(&run->base.progress, record->epoch, record->complete);
 		progress_add_usage(&run->base.progress, record->input_tokens, record->output_tokens,
 				   record->cost_nanodollars);
 		run_changed(&run->base);
@@ -181,7 +196,7 @@ static void make_key(struct judgement *judgement)
 
 	snprintf(call->idempotency_key, sizeof(call->idempotency_key),
 		 "ellu-r%" PRId64 "-%" PRId64 "-%" PRId64 "-%" PRId64 "%s-%08" PRIx32,
-		 open_case->response_id, judgement->measure->id, spec->judge_id, spec->round,
+		 open_case->response_id, judgement->measure->id, spec->judges[judgement->judge].id, spec->round,
 		 judgement->asking.again ? "-r" : "",
 		 (uint32_t)hash_bytes(0, question, strlen(question)));
 }
@@ -275,13 +290,35 @@ static int make_question(struct judgement *judgement, struct fault *fault)
 	return 0;
 }
 
-static const struct run_measure *take_measure(struct open_case *open_case)
+size_t judgement_units(const struct experiment_run *run)
+{
+	const struct run_spec *spec = run->spec;
+
+	return spec->n_measures * (spec->n_judges > 1 ? spec->n_judges : 1);
+}
+
+bool judgement_is_due(const struct open_case *open_case, size_t unit)
 {
 	const struct run_spec *spec = open_case->run->spec;
+	size_t n = spec->n_judges > 1 ? spec->n_judges : 1;
 
-	while (open_case->decided && open_case->decided[open_case->next_measure])
-		open_case->next_measure++;
-	return &spec->measures[open_case->next_measure++];
+	if (open_case->units && open_case->units[unit] == UNIT_DECIDED)
+		return false;
+	return unit % n == 0 || !spec->measures[unit / n].check;
+}
+
+static void take_unit(struct judgement *judgement)
+{
+	struct open_case *open_case = judgement->open_case;
+	const struct run_spec *spec = open_case->run->spec;
+	size_t n = spec->n_judges > 1 ? spec->n_judges : 1;
+
+	while (!judgement_is_due(open_case, open_case->next_unit))
+		open_case->next_unit++;
+	judgement->measure = &spec->measures[open_case->next_unit / n];
+	judgement->judge = open_case->next_unit % n;
+	judgement->record.said = open_case->units && open_case->units[open_case->next_unit] == UNIT_SAID;
+	open_case->next_unit++;
 }
 
 static void record_failure(struct judgement *judgement, const struct fault *fault)
@@ -323,16 +360,19 @@ void judgement_start(struct open_case *open_case)
 		run_fail_oom(&run->base);
 		return;
 	}
-	run_call_init(&judgement->asking, &run->base, run->judging_route, run->judge_target);
+	take_unit(judgement);
+	run_call_init(&judgement->asking, &run->base, run->judging_routes[judgement->judge],
+		      run->judge_targets[judgement->judge]);
 	judgement->asking.epoch = run->spec->rates ? 0 : open_case->epoch;
 	judgement->asking.answered = on_answered;
 	judgement->asking.failed = on_failed;
-	judgement->measure = take_measure(open_case);
 	judgement->record.input_tokens = -1;
 	judgement->record.output_tokens = -1;
 	judgement->record.cached_tokens = -1;
 	judgement->record.cost_nanodollars = -1;
-	if (judgement->measure->check) {
+	if (judgement->record.said) {
+		record_rating(judgement, NULL, NULL);
+	} else if (judgement->measure->check) {
 		decide(judgement);
 	} else if (make_question(judgement, &fault) >= 0) {
 		run_call_submit(&judgement->asking);

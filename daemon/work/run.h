@@ -34,6 +34,7 @@
 #include "daemon/work/progress.h"
 #include "daemon/work/run_log.h"
 #include "daemon/work/work.h"
+#include "proto/limits.h"
 #include "proto/llm_config_rules.h"
 
 #define container_of(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
@@ -43,7 +44,7 @@
 #define RUN_BYTES_MAX (32 * 1024 * 1024)
 #define RUN_BYTES_ALONE_MAX (48 * 1024 * 1024)
 #define RUN_UNREACHABLE_MAX 10 // items that end so, nothing else before: the task fails
-#define RUN_OWN_ROUTES 2
+#define RUN_OWN_ROUTES (1 + JUDGES_MAX) // who answers, and who judges
 #define RUN_ROUTES (RUN_OWN_ROUTES + RUN_CONFIGS_MAX) // behind its own those of its evaluators
 
 enum run_phase {

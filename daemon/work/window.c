@@ -15,28 +15,36 @@ void window_add_judging(struct experiment_run *run, struct open_case *open_case)
 	run->judging_tail = &open_case->next;
 }
 
-/* Counted down here, and not by `n_unposted`, because a rating may be recorded while the others
- * of its case are still to be asked for. */
-static bool has_measure_left(const struct open_case *open_case)
+/* The case's next unit, or past the last. Counted here, and not by `n_unposted`, because a rating may be
+ * recorded while the others of its case are still to be asked for. */
+static size_t next_unit(const struct open_case *open_case)
 {
-	const struct run_spec *spec = open_case->run->spec;
+	const size_t n = judgement_units(open_case->run);
+	size_t i = open_case->next_unit;
 
-	for (size_t i = open_case->next_measure; i < spec->n_measures; i++)
-		if (!open_case->decided || !open_case->decided[i])
-			return true;
-	return false;
+	while (i < n && !judgement_is_due(open_case, i))
+		i++;
+	return i;
+}
+
+static bool has_room(const struct experiment_run *run, const struct open_case *open_case)
+{
+	size_t n_judges = run->spec->n_judges;
+	size_t judge = n_judges > 1 ? next_unit(open_case) % n_judges : 0;
+
+	return route_has_room(&run->base, run->judging_routes[judge]);
 }
 
 /* What checks take of the worker is between two commits no more than one of them may, and once beyond:
  * others' work gets its turn. */
 static void issue_judgements(struct experiment_run *run)
 {
-	while (run->base.phase == RUN_RUNNING && run->judging && route_has_room(&run->base, run->judging_route) &&
+	while (run->base.phase == RUN_RUNNING && run->judging && has_room(run, run->judging) &&
 	       run->steps < REGEX_STEPS_MAX && run_may_hold(&run->base, RUN_QUESTIONS)) {
 		struct open_case *open_case = run->judging;
 
 		judgement_start(open_case);
-		if (has_measure_left(open_case))
+		if (next_unit(open_case) < judgement_units(run))
 			continue;
 		run->judging = open_case->next;
 		if (!run->judging)
@@ -74,6 +82,7 @@ static void ask_page(struct experiment_run *run, struct page *page)
 	*op = (struct cases_page){
 		.run_id = run->spec->run_id,
 		.n_measures = run->spec->n_measures,
+		.n_judges = run->spec->n_judges,
 		.cursor = run->cursor,
 		.scan = run->scan,
 	};

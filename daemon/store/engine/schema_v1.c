@@ -265,8 +265,9 @@ static const char runs[] =
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
 	" owner_uid INTEGER NOT NULL,"
 	" project_id INTEGER NOT NULL REFERENCES projects,"
-	" kind TEXT NOT NULL CHECK (kind IN ('model', 'simulated', 'check')),"
+	" kind TEXT NOT NULL CHECK (kind IN ('model', 'simulated', 'check', 'panel')),"
 	" name TEXT NOT NULL,"
+	" reduction TEXT CHECK (reduction IN ('majority', 'mean'))," // of a panel: what its verdicts come to
 	" llm_config_id INTEGER REFERENCES llm_configs,"
 	" snapshot TEXT,"
 	" rating_mode TEXT CHECK (rating_mode IN ('fast', 'detailed')),"
@@ -275,6 +276,16 @@ static const char runs[] =
 	" created_at INTEGER NOT NULL,"
 	" UNIQUE (project_id, identity)"
 	") STRICT;"
+
+	/* Whose verdicts a panel's is made of. */
+	"CREATE TABLE panel_judges ("
+	" panel_id INTEGER NOT NULL REFERENCES judges,"
+	" position INTEGER NOT NULL,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL,"
+	" judge_id INTEGER NOT NULL REFERENCES judges,"
+	" PRIMARY KEY (panel_id, position)"
+	") STRICT, WITHOUT ROWID;"
 
 	/* What is measured: the text of a criterion, kept as it was judged. */
 	"CREATE TABLE measures ("

@@ -1,6 +1,7 @@
 #include "daemon/store/engine/tx.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -227,6 +228,11 @@ const int64_t *tx_int_value(struct tx *tx, int64_t value)
 	if (!copy)
 		tx->oom = true;
 	return copy;
+}
+
+const double *tx_known(struct tx *tx, double value)
+{
+	return isnan(value) ? NULL : tx_double_value(tx, value);
 }
 
 const double *tx_double_value(struct tx *tx, double value)

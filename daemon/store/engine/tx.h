@@ -60,6 +60,7 @@ const char *tx_text(struct tx *tx, sqlite3_stmt *statement, int column); // NULL
 const int64_t *tx_int(struct tx *tx, sqlite3_stmt *statement, int column); // NULL for NULL
 const int64_t *tx_int_value(struct tx *tx, int64_t value);
 const double *tx_double_value(struct tx *tx, double value);
+const double *tx_known(struct tx *tx, double value); // NULL for NAN
 const int *tx_bool_value(struct tx *tx, bool value);
 
 /* A record as text without what the store must not have, and back. NULL is NULL both ways. */

@@ -5,7 +5,6 @@
 #include "daemon/store/resources/identity.h"
 #include "daemon/store/resources/llm_config.h"
 #include "proto/generated/interface.h"
-#include "proto/provider.h"
 
 int check_read(struct tx *tx, sqlite3_stmt *q, int column, const struct ellu_check **ret_check)
 {
@@ -93,55 +92,4 @@ int run_measures(struct tx *tx, int64_t run_id, struct tx_list *measures)
 				 " JOIN criteria c ON c.id = m.criterion_id"
 				 " WHERE n.run_id = ?1 ORDER BY n.position", "i", run_id);
 	return r < 0 ? r : read_measures(tx, q, measures);
-}
-
-int judge_put(struct tx *tx, const struct place *place, const struct ellu_llm_config *config,
-	      const char *rating_mode, const char *rating_version, int64_t *ret_id)
-{
-	const char *kind = provider_is_simulated(config->provider) ? "simulated" : "model";
-	struct ellu_llm_config snapshot = *config;
-	char of_config[IDENTITY_SIZE], hash[IDENTITY_SIZE];
-	struct identity identity;
-	const char *text;
-	int r;
-
-	r = llm_config_identity(tx, config, of_config);
-	if (r < 0)
-		return r;
-	identity_init(&identity);
-	identity_text(&identity, kind);
-	identity_text(&identity, of_config);
-	identity_text(&identity, rating_mode);
-	identity_text(&identity, rating_version);
-	/* The same settings behind another config may lead to another model. */
-	identity_int(&identity, *config->id);
-	identity_done(&identity, hash);
-	r = db_int(tx->db, ret_id, "SELECT id FROM judges WHERE project_id = ?1 AND identity = ?2",
-		   "is", place->project_id, hash);
-	if (r != 0)
-		return r < 0 ? r : 0;
-	snapshot.api_key = NULL;
-	r = tx_encode(tx, &ellu_llm_config_type, &snapshot, &text);
-	if (r >= 0)
-		r = db_insert(tx->db, ret_id,
-			      "INSERT INTO judges (owner_uid, project_id, kind, name,"
-			      " llm_config_id, snapshot, rating_mode, rating_version, identity,"
-			      " created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-			      "iississssi", place->owner_uid, place->project_id, kind, config->name,
-			      *config->id, text, rating_mode, rating_version, hash, tx->now);
-	return r;
-}
-
-int judge_of_checks(struct tx *tx, const struct place *place, int64_t *ret_id)
-{
-	int r;
-
-	r = db_int(tx->db, ret_id, "SELECT id FROM judges WHERE project_id = ?1 AND identity = 'check'",
-		   "i", place->project_id);
-	if (r == 0)
-		r = db_insert(tx->db, ret_id,
-			      "INSERT INTO judges (owner_uid, project_id, kind, name, identity,"
-			      " created_at) VALUES (?1, ?2, 'check', 'check', 'check', ?3)",
-			      "iii", place->owner_uid, place->project_id, tx->now);
-	return r < 0 ? r : 0;
 }

@@ -76,12 +76,6 @@ int measures_texts(struct tx *tx, const struct tx_list *measures, const char *co
 /* The measures that a run is pinned to, in order; struct run_measure. */
 int run_measures(struct tx *tx, int64_t run_id, struct tx_list *measures);
 
-/* The judge of that config, mode and version; made when it is missing. */
-int judge_put(struct tx *tx, const struct place *place, const struct ellu_llm_config *config,
-	      const char *rating_mode, const char *rating_version, int64_t *ret_id);
-/* That of a run in which no model is asked. In others, what is checked goes with the model's. */
-int judge_of_checks(struct tx *tx, const struct place *place, int64_t *ret_id);
-
 /* ---- Operations of methods ---- */
 
 int criteria_add(struct tx *tx, struct method_run *op);

@@ -493,7 +493,8 @@ const struct resource resource_llm_config = {
 	.differs = differs,
 	.update = update,
 	.live = "SELECT t.id FROM tasks t CROSS JOIN runs r ON r.id = t.run_id"
-		" LEFT JOIN judges j ON j.id = r.judge_id WHERE t.finished_at IS NULL"
+		" LEFT JOIN panel_judges p ON p.panel_id = r.judge_id"
+		" LEFT JOIN judges j ON j.id = coalesce(p.judge_id, r.judge_id) WHERE t.finished_at IS NULL"
 		" AND (r.llm_config_id = ?1 OR j.llm_config_id = ?1 OR EXISTS (SELECT 1"
 		"  FROM run_configs c WHERE c.run_id = r.id AND c.llm_config_id = ?1)) LIMIT 1",
 	.discard = discard,

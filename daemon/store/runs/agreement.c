@@ -6,6 +6,7 @@
 #include "daemon/store/resources/criterion.h"
 #include "daemon/store/runs/response.h"
 #include "proto/generated/interface.h"
+#include "proto/limits.h"
 #include "proto/statistics.h"
 
 #define CONFIDENCE 0.95
@@ -21,6 +22,13 @@ struct labels {
 	struct labelled_score *between; // of the others, rounded; NULL: there are none
 };
 
+/* How far a panel's judges agree by a criterion, or by all. */
+#define GROUPS 20 // of rows, one of which is left out at a time
+struct between {
+	struct reliability verdicts[GROUPS];
+	struct reliability scores;
+};
+
 /* Of a request, while it walks. */
 struct agreement {
 	struct tx *tx; // of the present step
@@ -29,6 +37,7 @@ struct agreement {
 	struct labels **ordered; // as the experiment has them
 	size_t n;
 	struct labels all;
+	struct between *between; // by criteria, and then all; NULL: there is one judge
 	struct response_place at;
 	int64_t row_id; // at hand
 	size_t left; // to look at in this step
@@ -85,15 +94,69 @@ static int by_measure(const void *a, const void *b)
 	return (x->measure->id > y->measure->id) - (x->measure->id < y->measure->id);
 }
 
+/* Of a measure's values, all that judges gave. */
+static void add_unit(struct agreement *agreement, int64_t measure_id, const double *values, size_t n,
+		     size_t group)
+{
+	const struct run_measure measure = { .id = measure_id };
+	const struct labels key = { .measure = &measure };
+	const struct labels *labels = bsearch(&key, agreement->criteria, agreement->n, sizeof(key), by_measure);
+	struct between *places[2];
+	double verdicts[JUDGES_MAX];
+
+	if (!labels || n < 2)
+		return;
+	places[0] = &agreement->between[labels - agreement->criteria];
+	places[1] = &agreement->between[agreement->n];
+	for (size_t i = 0; i < n; i++)
+		verdicts[i] = values[i] >= 0.5;
+	for (int i = 0; i < 2; i++) {
+		reliability_add(&places[i]->verdicts[group], verdicts, n);
+		reliability_add(&places[i]->scores, values, n);
+	}
+}
+
+static int add_between(struct agreement *agreement, int64_t response_id, size_t group)
+{
+	double values[JUDGES_MAX];
+	int64_t measure_id = 0;
+	QUERY q = NULL;
+	size_t n = 0;
+	int r;
+
+	r = db_query(agreement->tx->db, &q,
+		     "SELECT g.measure_id, g.value FROM run_measures m CROSS JOIN panel_judges p ON p.panel_id = ?2"
+		     " CROSS JOIN ratings g ON g.response_id = ?3 AND g.measure_id = m.measure_id"
+		     " AND g.judge_id = p.judge_id WHERE m.run_id = ?1 AND g.value IS NOT NULL"
+		     " ORDER BY m.position",
+		     "iii", agreement->run.id, agreement->run.judge_id, response_id);
+	while (r >= 0 && (r = db_next(agreement->tx->db, q)) > 0) {
+		if (column_int(q, 0) != measure_id) {
+			add_unit(agreement, measure_id, values, n, group);
+			n = 0;
+		}
+		measure_id = column_int(q, 0);
+		if (n < JUDGES_MAX)
+			values[n++] = column_double(q, 1);
+		agreement->left -= agreement->left > 0;
+	}
+	add_unit(agreement, measure_id, values, n, group);
+	return r;
+}
+
 static int on_response(struct response_walk *walk, int64_t response_id)
 {
 	struct agreement *agreement = walk->userdata;
 	struct tx *tx = walk->tx;
 	QUERY q = NULL;
-	int r;
+	int r = 0;
 
 	if (agreement->left == 0)
 		return 1;
+	if (agreement->between)
+		r = add_between(agreement, response_id, (size_t)(walk->at.row_number % GROUPS));
+	if (r < 0)
+		return r;
 	if (walk->at.row_id != agreement->row_id && agreement->all.row_labels > 0)
 		end_row(agreement);
 	agreement->row_id = walk->at.row_id;
@@ -141,9 +204,14 @@ static int step(struct agreement *agreement)
 
 /* ---- What came of it ---- */
 
-static const double *known(struct tx *tx, double value)
+static void tell_between(struct tx *tx, const struct between *between, struct ellu_agreement *record)
 {
-	return isnan(value) ? NULL : tx_double_value(tx, value);
+	struct estimate alpha = reliability_alpha(between->verdicts, GROUPS, CONFIDENCE);
+
+	record->alpha = tx_known(tx, alpha.value);
+	record->alpha_low = tx_known(tx, alpha.low);
+	record->alpha_high = tx_known(tx, alpha.high);
+	record->alpha_scores = tx_known(tx, reliability_alpha(&between->scores, 1, CONFIDENCE).value);
 }
 
 /* `points` has room for all scores. */
@@ -159,12 +227,12 @@ static void tell_threshold(struct tx *tx, const struct labels *labels, struct la
 		if (labels->between[i].yes + labels->between[i].no > 0)
 			points[n++] = labels->between[i];
 	threshold = threshold_of_labels(points, n, &j);
-	record->threshold = known(tx, threshold);
-	record->j = known(tx, j);
+	record->threshold = tx_known(tx, threshold);
+	record->j = tx_known(tx, j);
 }
 
-static int tell_labels(struct tx *tx, const struct labels *labels, struct labelled_score *points,
-		       const struct ellu_agreement **ret_record)
+static int tell_labels(struct tx *tx, const struct labels *labels, const struct between *between,
+		       struct labelled_score *points, const struct ellu_agreement **ret_record)
 {
 	struct ellu_agreement *record = TX_RECORD(tx, struct ellu_agreement);
 	const struct confusion *confusion = &labels->confusion;
@@ -180,14 +248,16 @@ static int tell_labels(struct tx *tx, const struct labels *labels, struct labell
 		record->criterion = labels->measure->text;
 	}
 	record->accuracy = proportion_make(tx, rows->sum, n, n, n, rows->n < n ? rows : NULL);
-	record->kappa = known(tx, kappa.value);
-	record->kappa_low = known(tx, kappa.low);
-	record->kappa_high = known(tx, kappa.high);
+	record->kappa = tx_known(tx, kappa.value);
+	record->kappa_low = tx_known(tx, kappa.low);
+	record->kappa_high = tx_known(tx, kappa.high);
 	record->yes_yes = confusion->yes_yes;
 	record->yes_no = confusion->yes_no;
 	record->no_yes = confusion->no_yes;
 	record->no_no = confusion->no_no;
 	tell_threshold(tx, labels, points, record);
+	if (between)
+		tell_between(tx, between, record);
 	return 0;
 }
 
@@ -195,6 +265,7 @@ static int tell(struct agreement *agreement, struct ellu_get_judge_agreement_rep
 {
 	struct tx *tx = agreement->tx;
 	struct labelled_score *points = tx_array(tx, SCORES + 3, sizeof(*points));
+	const struct between *between = agreement->between;
 	const struct ellu_agreement *record;
 	struct tx_list criteria = { 0 };
 	int r;
@@ -202,9 +273,11 @@ static int tell(struct agreement *agreement, struct ellu_get_judge_agreement_rep
 	if (!points)
 		return -ENOMEM;
 	reply->judge = agreement->run.judge.name;
-	r = tell_labels(tx, &agreement->all, points, &reply->all);
+	r = tell_labels(tx, &agreement->all, between ? &between[agreement->n] : NULL, points, &reply->all);
 	for (size_t i = 0; r >= 0 && i < agreement->n; i++) {
-		r = tell_labels(tx, agreement->ordered[i], points, &record);
+		r = tell_labels(tx, agreement->ordered[i],
+				between ? &between[agreement->ordered[i] - agreement->criteria] : NULL, points,
+				&record);
 		if (r >= 0)
 			r = tx_append(tx, &criteria, record);
 	}
@@ -236,6 +309,11 @@ static int begin(struct tx *tx, struct method_run *op)
 	agreement->ordered = tx_array(tx, measures.n, sizeof(*agreement->ordered));
 	if (!agreement->criteria || !agreement->ordered)
 		return -ENOMEM;
+	if (agreement->run.judge.reduction) {
+		agreement->between = tx_array(tx, measures.n + 1, sizeof(*agreement->between));
+		if (!agreement->between)
+			return -ENOMEM;
+	}
 	for (size_t i = 0; i < measures.n; i++)
 		agreement->criteria[i].measure = measures.items[i];
 	qsort(agreement->criteria, measures.n, sizeof(*agreement->criteria), by_measure);

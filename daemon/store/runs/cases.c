@@ -29,23 +29,35 @@ struct scan {
 	size_t bytes;
 };
 
-/* What the run's judge has said; an error of an earlier round says nothing. */
-static int load_decided(struct scan *scan, struct run_case *item)
+/* What the run's judge has said, and who is of its panel; an error of an earlier round says nothing.
+ * Whether it misses nothing. */
+static int load_decided(struct scan *scan, struct run_case *item, bool *ret_complete)
 {
+	const bool panel = scan->op->n_judges > 1;
+	const size_t most = scan->op->n_measures * (panel ? scan->op->n_judges + 1 : 1);
 	struct tx *tx = scan->tx;
-	int64_t *decided = tx_array(tx, scan->op->n_measures, sizeof(*decided));
+	struct run_decided *decided = tx_array(tx, most, sizeof(*decided));
+	size_t n_complete = 0;
 	QUERY q = NULL;
 	int r;
 
 	if (!decided)
 		return -ENOMEM;
-	item->decided_measures = decided;
-	r = db_query(tx->db, &q,
-		     "SELECT m.measure_id FROM run_measures m CROSS JOIN ratings g ON g.response_id = ?2"
+	item->decided = decided;
+	r = db_query(tx->db, &q, panel ?
+		     "SELECT m.measure_id, g.judge_id FROM run_measures m CROSS JOIN ratings g ON g.response_id = ?2"
+		     " AND g.measure_id = m.measure_id AND (g.judge_id = ?3 OR g.judge_id IN"
+		     " (SELECT judge_id FROM panel_judges WHERE panel_id = ?3)) WHERE m.run_id = ?1"
+		     " AND (g.error IS NULL OR g.round >= ?4) ORDER BY m.position" :
+		     "SELECT m.measure_id, g.judge_id FROM run_measures m CROSS JOIN ratings g ON g.response_id = ?2"
 		     " AND g.measure_id = m.measure_id AND g.judge_id = ?3 WHERE m.run_id = ?1"
-		     " AND (g.error IS NULL OR g.round >= ?4) ORDER BY m.position", "iiii", scan->run.id, item->response_id, scan->run.judge_id, scan->run.round);
-	while (r >= 0 && item->n_decided < scan->op->n_measures && (r = db_next(tx->db, q)) > 0)
-		decided[item->n_decided++] = column_int(q, 0);
+		     " AND (g.error IS NULL OR g.round >= ?4) ORDER BY m.position", "iiii",
+		     scan->run.id, item->response_id, scan->run.judge_id, scan->run.round);
+	while (r >= 0 && item->n_decided < most && (r = db_next(tx->db, q)) > 0) {
+		decided[item->n_decided] = (struct run_decided){ column_int(q, 0), column_int(q, 1) };
+		n_complete += decided[item->n_decided++].judge_id == scan->run.judge_id;
+	}
+	*ret_complete = n_complete == scan->op->n_measures;
 	return r;
 }
 
@@ -71,7 +83,7 @@ static int add_case(struct scan *scan, struct run_case *item, const char *defaul
 static int look_at_pair(struct pair_walk *walk, sqlite3_stmt *q)
 {
 	struct scan *scan = walk->userdata;
-	bool failed = column_int(q, 4) != 0;
+	bool failed = column_int(q, 4) != 0, complete;
 	struct run_case item = {
 		.row_id = walk->at.row_id,
 		.row_number = walk->at.row_number,
@@ -83,8 +95,8 @@ static int look_at_pair(struct pair_walk *walk, sqlite3_stmt *q)
 		if (failed || scan->op->n_measures == 0)
 			return 0;
 		item.response_id = column_int(q, 2);
-		r = load_decided(scan, &item);
-		if (r < 0 || item.n_decided == scan->op->n_measures)
+		r = load_decided(scan, &item, &complete);
+		if (r < 0 || complete)
 			return r;
 	}
 	r = add_case(scan, &item, scan->run.column_defaults, q, 1, 3);
@@ -129,6 +141,7 @@ static int set_origin(struct scan *scan, int64_t run_id)
 static int look_at_response(struct scan *scan, const struct run_walk *walk)
 {
 	struct run_case item = { .row_number = walk->place };
+	bool complete;
 	QUERY q = NULL;
 	int r;
 
@@ -136,8 +149,8 @@ static int look_at_response(struct scan *scan, const struct run_walk *walk)
 		return 0;
 	item.response_id = column_int(walk->q, WALK_RESPONSE);
 	item.epoch = column_int(walk->q, WALK_EPOCH);
-	r = load_decided(scan, &item);
-	if (r < 0 || item.n_decided == scan->op->n_measures)
+	r = load_decided(scan, &item, &complete);
+	if (r < 0 || complete)
 		return r;
 	r = db_row(scan->tx->db, &q,
 		   "SELECT r.run_id, r.template_variables_id, coalesce(r.response_text, r.tool_calls),"

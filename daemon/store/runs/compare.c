@@ -224,11 +224,6 @@ static const double *value_of(const struct ellu_proportion *proportion)
 	return proportion ? proportion->value : NULL;
 }
 
-static const double *known(struct tx *tx, double value)
-{
-	return isnan(value) ? NULL : tx_double_value(tx, value);
-}
-
 static struct ellu_paired_difference *difference_of(struct tx *tx, const struct paired *paired)
 {
 	struct ellu_paired_difference *record = TX_RECORD(tx, struct ellu_paired_difference);
@@ -240,13 +235,13 @@ static struct ellu_paired_difference *difference_of(struct tx *tx, const struct 
 	record->better = paired->rows.n_up;
 	record->worse = paired->rows.n_down;
 	record->value = mean.value;
-	record->low = known(tx, mean.low);
-	record->high = known(tx, mean.high);
+	record->low = tx_known(tx, mean.low);
+	record->high = tx_known(tx, mean.high);
 	if (paired->first) {
-		record->bootstrap_low = known(tx, paired->bootstrap.low);
-		record->bootstrap_high = known(tx, paired->bootstrap.high);
+		record->bootstrap_low = tx_known(tx, paired->bootstrap.low);
+		record->bootstrap_high = tx_known(tx, paired->bootstrap.high);
 	}
-	record->effect_size = known(tx, differences_effect(&paired->rows));
+	record->effect_size = tx_known(tx, differences_effect(&paired->rows));
 	record->p = sign_test(record->better, record->worse);
 	return record;
 }

@@ -6,6 +6,7 @@
 
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources/criterion.h"
+#include "daemon/store/resources/panel.h"
 #include "daemon/store/resources/llm_config.h"
 #include "proto/generated/interface.h"
 
@@ -158,6 +159,26 @@ static const struct ellu_model *model_of(struct tx *tx, const char *const model[
 	return record;
 }
 
+static int fill_panel(struct tx *tx, const struct run_row *run, struct ellu_experiment *experiment)
+{
+	struct tx_list refs = { 0 };
+	struct panel panel;
+	int r = panel_load(tx, run->judge_id, &panel);
+
+	for (size_t i = 0; r >= 0 && i < panel.n; i++) {
+		struct ellu_ref *ref = TX_RECORD(tx, struct ellu_ref);
+
+		if (!ref)
+			return -ENOMEM;
+		ref->name = panel.judges[i].name;
+		r = tx_append(tx, &refs, ref);
+	}
+	experiment->rating_llm_configs = tx_list_items(tx, &refs);
+	experiment->n_rating_llm_configs = refs.n;
+	experiment->rating_reduction = panel.reduction;
+	return r;
+}
+
 /* What its parts are called. */
 static int fill_names(struct tx *tx, const struct run_row *run, struct ellu_experiment *experiment)
 {
@@ -165,7 +186,7 @@ static int fill_names(struct tx *tx, const struct run_row *run, struct ellu_expe
 	int r;
 
 	r = db_row(tx->db, &q,
-		   "SELECT t.name, t.version, c.name, s.name, l.name, iif(j.kind = 'check', NULL, j.name) FROM runs n"
+		   "SELECT t.name, t.version, c.name, s.name, l.name, iif(j.llm_config_id IS NULL, NULL, j.name) FROM runs n"
 		   " JOIN collections c ON c.id = n.collection_id"
 		   " LEFT JOIN prompt_templates t ON t.id = n.prompt_template_id"
 		   " LEFT JOIN criterion_sets s ON s.id = n.criterion_set_id"
@@ -177,6 +198,9 @@ static int fill_names(struct tx *tx, const struct run_row *run, struct ellu_expe
 	experiment->collection = ref_of(tx, q, 2, -1);
 	experiment->llm_config = ref_of(tx, q, 4, -1);
 	experiment->rating_llm_config = ref_of(tx, q, 5, -1);
+	r = run->judge.reduction ? fill_panel(tx, run, experiment) : 0;
+	if (r < 0)
+		return r;
 	if (!run->criterion_set_id)
 		return 0;
 	return set_of(tx, tx_text(tx, q, 3), run, &experiment->criterion_set);
@@ -201,7 +225,7 @@ int experiment_load(struct tx *tx, int64_t id, void *ret_experiment)
 	experiment->name = row.name;
 	experiment->description = row.description;
 	experiment->model = model_of(tx, run.models[0]);
-	experiment->rating_model = model_of(tx, run.models[1]);
+	experiment->rating_model = run.judge.reduction ? NULL : model_of(tx, run.models[1]);
 	experiment->rating_mode = run.rating_mode;
 	experiment->rating_version = run.rating_version;
 	experiment->n_epochs = run.n_epochs;

@@ -3,6 +3,8 @@
  * in one transaction; what is there already changes nothing, unless it became missing again.
  */
 #include <errno.h>
+#include <inttypes.h>
+#include <string.h>
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
@@ -150,18 +152,19 @@ STORE_OPERATION(response_record, STORE_RECORD, true)
 static int count_rating(struct tx *tx, const struct rating_record *op)
 {
 	int r = db_run(tx->db,
-		       "UPDATE run_epochs SET ratings = ratings + 1, rated = rated + ?3,"
+		       "UPDATE run_epochs SET ratings = ratings + ?8, rated = rated + ?3,"
 		       ADD_TO("input_tokens", "?4") ADD_TO("output_tokens", "?5") ADD_COST("?6")
 		       " recorded_monotonic = ?7 WHERE run_id = ?1 AND epoch = ?2",
-		       "iibnnni", op->run_id, op->epoch, (int)op->complete, op->input_tokens,
-		       op->output_tokens, op->cost_nanodollars, clock_monotonic_usec());
+		       "iibnnnib", op->run_id, op->epoch, (int)op->complete, op->input_tokens,
+		       op->output_tokens, op->cost_nanodollars, clock_monotonic_usec(),
+		       (int)op->ret_counts);
 
 	if (r < 0 || op->epoch > 0)
 		return r;
 	/* By the judge of the run that the response is of: its counters do not know of it. */
 	return db_run(tx->db, "UPDATE runs SET counters_stale = counters_stale + 1 WHERE id ="
-			      " (SELECT run_id FROM responses WHERE id = ?1) AND judge_id = ?2",
-		      "ii", op->response_id, op->judge_id);
+			      " (SELECT run_id FROM responses WHERE id = ?1) AND judge_id IN (?2, ?3)",
+		      "iii", op->response_id, op->judge_id, op->ret_counts ? op->panel_id : 0);
 }
 
 #define INSERT_RATING                                                                          \
@@ -182,22 +185,26 @@ static int count_rating(struct tx *tx, const struct rating_record *op)
 static int run_rating(struct tx *tx, const char *sql, const struct rating_record *op,
 		      const char *error)
 {
-	return db_run(tx->db, sql, "iiiiinsssiinnniin", op->owner_uid, op->project_id,
-		      op->response_id, op->measure_id, op->judge_id, (int64_t)op->value,
+	return db_run(tx->db, sql, "iiiiiDsssiinnniin", op->owner_uid, op->project_id,
+		      op->response_id, op->measure_id, op->judge_id, op->value < 0 ? NULL : &op->value,
 		      op->reasoning, op->raw_text, error, op->attempts, op->duration_usec,
 		      op->input_tokens, op->output_tokens, op->cost_nanodollars, op->round, tx->now,
 		      op->cached_tokens);
 }
 
+static int put_text(struct tx *tx, const struct rating_record *op, const char *error)
+{
+	int r = run_rating(tx, INSERT_RATING, op, error);
+
+	return r != 0 ? r : run_rating(tx, UPDATE_RATING, op, error);
+}
+
 static int put_rating(struct tx *tx, struct rating_record *op)
 {
 	const char *error;
-	int r;
+	int r = tx_encode_fault(tx, op->error, &error);
 
-	r = tx_encode_fault(tx, op->error, &error);
-	if (r >= 0)
-		r = run_rating(tx, INSERT_RATING, op, error);
-	return r != 0 ? r : run_rating(tx, UPDATE_RATING, op, error);
+	return r < 0 ? r : put_text(tx, op, error);
 }
 
 static int put_unfit_rating(struct tx *tx, struct rating_record *op)
@@ -209,16 +216,65 @@ static int put_unfit_rating(struct tx *tx, struct rating_record *op)
 	return put_rating(tx, op);
 }
 
-static int rating_record_run(struct tx *tx, struct rating_record *op)
+/* What the panel's judges have said, once all have. */
+static int put_panel(struct tx *tx, struct rating_record *op)
 {
-	int r = put_rating(tx, op);
+	struct rating_record panel = *op;
+	QUERY q = NULL;
+	int r;
+
+	r = db_row(tx->db, &q,
+		   "SELECT count(*), count(g.value), coalesce(sum(g.value >= 0.5), 0), avg(g.value), min(g.error),"
+		   " sum(g.attempts), sum(g.duration_usec), sum(g.input_tokens), sum(g.output_tokens),"
+		   " sum(g.cached_tokens), sum(g.cost_nanodollars), o.reduction FROM judges o"
+		   " CROSS JOIN panel_judges p ON p.panel_id = o.id CROSS JOIN ratings g"
+		   " ON g.response_id = ?2 AND g.measure_id = ?3 AND g.judge_id = p.judge_id"
+		   " AND (g.error IS NULL OR g.round >= ?4) WHERE o.id = ?1",
+		   "iiii", op->panel_id, op->response_id, op->measure_id, op->round);
+	if (r <= 0 || column_int(q, 0) < op->n_judges)
+		return r < 0 ? r : 0;
+	panel.judge_id = op->panel_id;
+	panel.value = -1;
+	panel.reasoning = panel.raw_text = NULL;
+	if (column_int(q, 1) > 0) {
+		bool is_mean = strcmp(column_peek(q, 11), "mean") == 0;
+
+		panel.value = is_mean ? column_double(q, 3) : 2 * column_int(q, 2) > column_int(q, 1);
+		panel.reasoning = tx_printf(tx, "%" PRId64 " of %" PRId64 " judges say YES", column_int(q, 2),
+					    column_int(q, 1));
+	}
+	panel.attempts = column_int(q, 5);
+	panel.duration_usec = column_int(q, 6);
+	panel.input_tokens = column_int_or(q, 7, -1);
+	panel.output_tokens = column_int_or(q, 8, -1);
+	panel.cached_tokens = column_int_or(q, 9, -1);
+	panel.cost_nanodollars = column_int_or(q, 10, -1);
+	return put_text(tx, &panel, panel.value < 0 ? tx_text(tx, q, 4) : NULL);
+}
+
+/* 1: a rating was missing, and is there. */
+static int put_said(struct tx *tx, struct rating_record *op)
+{
+	int r = op->said ? 0 : put_rating(tx, op);
 
 	SPEND(&op->request, op, op->attempts > 0);
 	if (r == -EDOM && !op->error)
 		r = put_unfit_rating(tx, op);
-	if (r != 0)
-		return r < 0 ? r : count_rating(tx, op);
-	return count_spend(tx, &SPEND_OF(op));
+	op->ret_counts = r > 0;
+	return r;
+}
+
+static int rating_record_run(struct tx *tx, struct rating_record *op)
+{
+	int r = put_said(tx, op), panel = 0;
+
+	if (r >= 0 && op->panel_id) {
+		panel = put_panel(tx, op);
+		op->ret_counts = panel > 0;
+	}
+	if (r < 0 || panel < 0)
+		return r < 0 ? r : panel;
+	return r + panel > 0 ? count_rating(tx, op) : count_spend(tx, &SPEND_OF(op));
 }
 
 STORE_OPERATION(rating_record, STORE_RECORD, true)

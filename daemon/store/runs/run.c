@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/store/resources/criterion.h"
+#include "daemon/store/resources/panel.h"
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/resources/llm_config_secret.h"
 #include "daemon/store/resources/prompt_template.h"
@@ -19,6 +20,11 @@
 
 /* ---- Rows ---- */
 
+/* Of a panel, if one of its judges is. */
+#define PANEL_SIMULATED                                                                         \
+	"(SELECT 'simulated' FROM panel_judges p CROSS JOIN judges o ON o.id = p.judge_id"      \
+	" WHERE p.panel_id = j.id AND o.kind = 'simulated' LIMIT 1)"
+
 #define RUN_COLUMNS                                                                             \
 	"n.id, n.owner_uid, n.project_id, n.prompt_template_id, n.collection_id,"               \
 	" n.first_sequence, n.last_sequence, n.rows_identity, n.row_limit, n.column_defaults,"  \
@@ -28,10 +34,11 @@
 	" n.rating_version,"                                                                     \
 	" n.source_run_id, n.response_ids, n.filter_epoch, n.filter_measure_id,"                \
 	" n.filter_judge_id, n.filter_value, n.last_response_id, n.last_rating_id, n.round,"    \
-	" n.counters_stale, j.name, j.llm_config_id, j.snapshot,"                               \
+	" n.counters_stale, j.name, j.llm_config_id, j.snapshot, j.reduction,"                  \
 	" json_extract(n.config_snapshot, '$.provider'),"                                       \
 	" json_extract(n.config_snapshot, '$.llm_model_name'),"                                 \
-	" json_extract(j.snapshot, '$.provider'), json_extract(j.snapshot, '$.llm_model_name')"
+	" coalesce(json_extract(j.snapshot, '$.provider'), " PANEL_SIMULATED "),"                \
+	" coalesce(json_extract(j.snapshot, '$.llm_model_name'), " PANEL_SIMULATED ")"
 
 /* In the order of the list. */
 static void read_row(struct tx *tx, sqlite3_stmt *q, struct run_row *row)
@@ -74,6 +81,7 @@ static void read_row(struct tx *tx, sqlite3_stmt *q, struct run_row *row)
 	row->judge.name = tx_text(tx, q, c++);
 	row->judge.config_id = column_int(q, c++);
 	row->judge.snapshot = tx_text(tx, q, c++);
+	row->judge.reduction = tx_text(tx, q, c++);
 	for (int i = 0; i < 4; i++)
 		row->models[i / 2][i % 2] = tx_text(tx, q, c++);
 }
@@ -274,6 +282,33 @@ int run_config_load(struct tx *tx, const struct run_row *row, const char *snapsh
 	return spending_today(tx, row->owner_uid, *(*ret_config)->id, ret_taken);
 }
 
+static int load_judges(struct tx *tx, const struct run_row *row, struct run_spec *spec)
+{
+	struct panel panel = { .n = row->judge.config_id != 0 };
+	struct run_judge_spec *judges;
+	int r = 0;
+
+	panel.judges[0] = (struct panel_judge){ row->judge_id, row->judge.name, row->judge.config_id,
+						row->judge.snapshot };
+	if (row->judge.reduction)
+		r = panel_load(tx, row->judge_id, &panel);
+	judges = tx_array(tx, panel.n, sizeof(*judges));
+	if (!judges)
+		return -ENOMEM;
+	for (size_t i = 0; r >= 0 && i < panel.n; i++) {
+		const char *field = "rating_llm_config.api_key_ref";
+
+		if (row->judge.reduction)
+			field = tx_printf(tx, "rating_llm_configs[%zu].api_key_ref", i);
+		judges[i].id = panel.judges[i].id;
+		r = run_config_load(tx, row, panel.judges[i].snapshot, panel.judges[i].config_id, field,
+				    &judges[i].config, &judges[i].taken);
+	}
+	spec->judges = judges;
+	spec->n_judges = panel.n;
+	return r;
+}
+
 static int load_configs(struct tx *tx, const struct run_row *row, struct run_spec *spec)
 {
 	int r = 0;
@@ -281,11 +316,7 @@ static int load_configs(struct tx *tx, const struct run_row *row, struct run_spe
 	if (row->config_id)
 		r = run_config_load(tx, row, row->config_snapshot, row->config_id, "llm_config.api_key_ref",
 				    &spec->config, &spec->taken);
-	if (r >= 0 && row->judge.config_id)
-		r = run_config_load(tx, row, row->judge.snapshot, row->judge.config_id,
-				    "rating_llm_config.api_key_ref", &spec->judge_config,
-				    &spec->judge_taken);
-	return r;
+	return r < 0 ? r : load_judges(tx, row, spec);
 }
 
 static int load_taken_over(struct tx *tx, struct run_spec *spec)

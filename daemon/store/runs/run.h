@@ -56,6 +56,7 @@ struct run_row {
 		const char *name;
 		int64_t config_id;
 		const char *snapshot;
+		const char *reduction; // of a panel; NULL: it is none
 	} judge;
 	const char *models[2][2]; // provider and name: that is asked, that judges
 };

@@ -120,6 +120,27 @@ static int copy_edits(struct tx *tx, int64_t from_id, int64_t to_id)
 	return r < 0 ? r : 0;
 }
 
+/* Of the response ?3 to ?2 of the run ?1; which ratings `g`, follows. */
+#define COPY_RATING                                                                             \
+	"INSERT INTO ratings (owner_uid, project_id, response_id, measure_id,"                  \
+	" judge_id, value, reasoning, raw_text, attempts, duration_usec, input_tokens,"         \
+	" output_tokens, cached_tokens, round, created_at) SELECT n.owner_uid, n.project_id, ?2," \
+	" g.measure_id, g.judge_id, g.value, g.reasoning, g.raw_text, g.attempts,"              \
+	" g.duration_usec, g.input_tokens, g.output_tokens, g.cached_tokens, n.round, g.created_at" \
+	" FROM runs n CROSS JOIN run_measures m ON m.run_id = n.id"
+
+/* What its judges said one by one. */
+static int copy_panel(struct taking *taking, int64_t from_id, int64_t to_id)
+{
+	int r = db_run(taking->tx->db,
+		       COPY_RATING " CROSS JOIN panel_judges p ON p.panel_id = n.judge_id"
+		       " CROSS JOIN ratings g ON g.response_id = ?3 AND g.measure_id = m.measure_id"
+		       "  AND g.judge_id = p.judge_id WHERE n.id = ?1 AND g.error IS NULL",
+		       "iii", taking->run.id, to_id, from_id);
+
+	return r < 0 ? r : 0;
+}
+
 /* What it took was paid for then: its cost is none of this run's. */
 static int copy_answer(struct taking *taking, int64_t row_id, int64_t answer_id)
 {
@@ -143,17 +164,13 @@ static int copy_answer(struct taking *taking, int64_t row_id, int64_t answer_id)
 	if (!taking->run.judge_id)
 		return 0;
 	r = db_run(tx->db,
-		   "INSERT INTO ratings (owner_uid, project_id, response_id, measure_id,"
-		   " judge_id, value, reasoning, raw_text, attempts, duration_usec, input_tokens,"
-		   " output_tokens, cached_tokens, round, created_at) SELECT n.owner_uid, n.project_id, ?2,"
-		   " g.measure_id, g.judge_id, g.value, g.reasoning, g.raw_text, g.attempts,"
-		   " g.duration_usec, g.input_tokens, g.output_tokens, g.cached_tokens, n.round, g.created_at"
-		   " FROM runs n CROSS JOIN run_measures m ON m.run_id = n.id"
-		   " CROSS JOIN ratings g ON g.response_id = ?3 AND g.measure_id = m.measure_id"
+		   COPY_RATING " CROSS JOIN ratings g ON g.response_id = ?3 AND g.measure_id = m.measure_id"
 		   "  AND g.judge_id = n.judge_id WHERE n.id = ?1 AND g.error IS NULL",
 		   "iii", taking->run.id, id, answer_id);
 	if (r > 0)
 		taking->ratings += r;
+	if (r >= 0 && taking->run.judge.reduction)
+		r = copy_panel(taking, answer_id, id);
 	return r < 0 ? r : copy_edits(tx, answer_id, id);
 }
 

@@ -178,11 +178,35 @@ static int check_parts(struct tx *tx, const struct run_row *from, const struct e
 		r = IS_SHOWN(tx, "llm_configs", from->config_id);
 	if (r == 0)
 		return fault_conflict(tx->fault, "llm_config", NULL, from->config_id, why, "the config");
-	if (r > 0 && !run->rating_llm_config && from->judge.config_id)
+	if (r > 0 && !run->rating_llm_config && !run->rating_llm_configs && from->judge.config_id)
 		r = IS_SHOWN(tx, "llm_configs", from->judge.config_id);
 	if (r == 0)
 		return fault_conflict(tx->fault, "llm_config", NULL, from->judge.config_id, why,
 				      "the judge's config");
+	return r;
+}
+
+/* Its judges, none of which was deleted. */
+static int take_panel(struct tx *tx, const struct run_row *from, struct ellu_run_experiment_request *rest)
+{
+	struct tx_list configs = { 0 };
+	struct panel panel;
+	int r = panel_load(tx, from->judge_id, &panel);
+
+	for (size_t i = 0; r >= 0 && i < panel.n; i++) {
+		const void *in = in_to(tx, &ellu_llm_config_in_type, panel.judges[i].config_id);
+
+		r = IS_SHOWN(tx, "llm_configs", panel.judges[i].config_id);
+		if (r == 0)
+			return fault_conflict(tx->fault, "llm_config", panel.judges[i].name,
+					      panel.judges[i].config_id, "the config of a judge of the experiment "
+					      "was deleted; say another one");
+		if (r > 0)
+			r = in ? tx_append(tx, &configs, in) : -ENOMEM;
+	}
+	rest->rating_llm_configs = tx_list_items(tx, &configs);
+	rest->n_rating_llm_configs = configs.n;
+	rest->rating_reduction = panel.reduction;
 	return r;
 }
 
@@ -201,7 +225,13 @@ static int take_parts(struct tx *tx, const struct run_row *from, struct ellu_run
 	rest->prompt_template = in_to(tx, &ellu_template_in_type, from->prompt_template_id);
 	rest->collection = in_to(tx, &ellu_collection_in_type, from->collection_id);
 	rest->llm_config = in_to(tx, &ellu_llm_config_in_type, from->config_id);
-	rest->rating_llm_config = in_to(tx, &ellu_llm_config_in_type, from->judge.config_id);
+	if (!run->rating_llm_config && !run->rating_llm_configs) {
+		rest->rating_llm_config = in_to(tx, &ellu_llm_config_in_type, from->judge.config_id);
+		if (from->judge.reduction)
+			r = take_panel(tx, from, rest);
+		if (r < 0)
+			return r;
+	}
 	if (!run->criteria && !run->measures && !run->criterion_set && from->criterion_set_id) {
 		r = IS_SHOWN(tx, "criterion_sets", from->criterion_set_id);
 		if (r > 0)

@@ -72,10 +72,43 @@ static int resolve_config(struct submission *s, const struct ellu_llm_config_in 
 	return llm_config_take(s->tx, &s->scope, &s->place, in, part, s->update, &s->notes, ret_id);
 }
 
+/* The i-th judge is that config. */
+static int add_judge(struct submission *s, int64_t config_id)
+{
+	return llm_config_load(s->tx, config_id, &s->judge_configs[s->n_judges++], NULL);
+}
+
+static int resolve_judges(struct submission *s, int64_t config_id)
+{
+	const struct ellu_run_experiment_request *a = s->arguments;
+	int64_t id = config_id, project_id;
+	int r = 0;
+
+	s->judge_field = a->rating_llm_configs ? "rating_llm_configs" :
+			 a->rating_llm_config  ? "rating_llm_config" : "llm_config";
+	if (a->rating_llm_config)
+		r = resolve_config(s, a->rating_llm_config, s->judge_field, &id);
+	for (size_t i = 0; r >= 0 && i < a->n_rating_llm_configs; i++) {
+		r = resolve_config(s, a->rating_llm_configs[i],
+				   tx_printf(s->tx, "rating_llm_configs[%zu]", i), &id);
+		if (r >= 0)
+			r = panel_check(s->tx, s->judge_configs, s->n_judges, id);
+		if (r >= 0 && measures_need_judge(&s->measures))
+			r = add_judge(s, id);
+	}
+	if (r < 0 || a->rating_llm_configs || !measures_need_judge(&s->measures))
+		return r;
+	if (!a->rating_llm_config) {
+		r = db_int(s->tx->db, &project_id, "SELECT rating_llm_config_id FROM projects WHERE id = ?1",
+			   "i", s->place.project_id);
+		id = r > 0 ? project_id : config_id;
+	}
+	return r < 0 || !id ? r : add_judge(s, id);
+}
+
 static int resolve_configs(struct submission *s)
 {
 	const struct ellu_run_experiment_request *a = s->arguments;
-	const bool needs_judge = measures_need_judge(&s->measures);
 	int64_t config_id = 0;
 	int r;
 
@@ -84,23 +117,9 @@ static int resolve_configs(struct submission *s)
 		return r;
 	if ((a->prompt_template || s->run.input_column) && !a->response_column)
 		s->run.config_id = config_id;
-	if (a->rating_llm_config) {
-		s->judge_field = "rating_llm_config";
-		r = resolve_config(s, a->rating_llm_config, s->judge_field, &s->judge_config_id);
-	} else if (needs_judge) {
-		s->judge_field = "llm_config";
-		r = db_int(s->tx->db, &s->judge_config_id,
-			   "SELECT rating_llm_config_id FROM projects WHERE id = ?1", "i",
-			   s->place.project_id);
-		if (r == 0)
-			s->judge_config_id = config_id;
-	}
-	if (!needs_judge)
-		s->judge_config_id = 0;
+	r = resolve_judges(s, config_id);
 	if (r >= 0 && s->run.config_id)
 		r = llm_config_load(s->tx, s->run.config_id, &s->config, NULL);
-	if (r >= 0 && s->judge_config_id)
-		r = llm_config_load(s->tx, s->judge_config_id, &s->judge_config, NULL);
 	return r < 0 ? r : 0;
 }
 
@@ -175,7 +194,7 @@ int parts_check(struct submission *s)
 			      s->collection.name);
 	else if ((s->template || s->run.input_column) && !s->arguments->response_column && !s->config)
 		fault_invalid(&s->rejected, "llm_config", "a config, since the project has no default");
-	else if (measures_need_judge(&s->measures) && !s->judge_config)
+	else if (measures_need_judge(&s->measures) && s->n_judges == 0)
 		fault_invalid(&s->rejected, "rating_llm_config", "a config to judge with");
 	else if (!s->template && !s->arguments->response_column && !s->run.input_column &&
 		 !s->runs_later)
@@ -187,8 +206,8 @@ int parts_check(struct submission *s)
 	r = check_columns(s);
 	if (r >= 0)
 		r = check_config(s, s->config, "llm_config");
-	if (r >= 0)
-		r = check_config(s, s->judge_config, s->judge_field);
+	for (size_t i = 0; r >= 0 && i < s->n_judges; i++)
+		r = check_config(s, s->judge_configs[i], s->judge_field);
 	return r;
 }
 
@@ -226,9 +245,9 @@ int parts_pin(struct submission *s)
 	if (r >= 0)
 		r = tx_encode(s->tx, &ellu_generation_params_type, a->generation_params,
 			      &run->generation_params);
-	if (r >= 0 && s->judge_config)
-		r = judge_put(s->tx, &s->place, s->judge_config, a->rating_mode, a->rating_version,
-			      &run->judge_id);
+	if (r >= 0 && s->n_judges > 0)
+		r = judges_put(s->tx, &s->place, s->judge_configs, s->n_judges, a->rating_mode,
+			       a->rating_version, a->rating_reduction, &run->judge_id);
 	else if (r >= 0 && s->measures.n > 0)
 		r = judge_of_checks(s->tx, &s->place, &run->judge_id);
 	if (r >= 0)

@@ -126,7 +126,7 @@ static int count_calls(struct submission *s, struct ellu_experiment_plan *plan)
 	const struct ellu_experiment *experiment = plan->experiment;
 	int64_t pairs = experiment->total_cases * experiment->n_epochs;
 	const struct ellu_criterion_set *set = experiment->criterion_set;
-	int64_t generated = 0, failed = 0, ratings = 0, n_checks = 0;
+	int64_t generated = 0, failed = 0, ratings = 0, n_checks = 0, n_judges;
 	struct run_spec spec = { 0 };
 	int r;
 
@@ -144,7 +144,8 @@ static int count_calls(struct submission *s, struct ellu_experiment_plan *plan)
 		n_checks += set->criteria[i]->check != NULL;
 	/* They are decided as soon as there is an answer. */
 	ratings = at_least_0(ratings - n_checks * (generated - failed));
-	plan->judge_calls = at_least_0((pairs - failed) * ((int64_t)spec.n_measures - n_checks) - ratings);
+	n_judges = experiment->n_rating_llm_configs ? (int64_t)experiment->n_rating_llm_configs : 1;
+	plan->judge_calls = n_judges * at_least_0((pairs - failed) * ((int64_t)spec.n_measures - n_checks) - ratings);
 	return r;
 }
 
@@ -211,7 +212,7 @@ static const int64_t *bounded(struct submission *s, double value)
 
 static int estimate(struct submission *s, const struct sample *sample, struct ellu_experiment_plan *plan)
 {
-	const struct ellu_llm_config *judge = s->judge_config ? s->judge_config : s->config;
+	const size_t n_judges = s->n_judges > 0 ? s->n_judges : 1;
 	const char *system_message = s->config ? s->config->system_message : NULL;
 	const bool detailed = s->run.rating_mode && strcmp(s->run.rating_mode, "detailed") == 0;
 	double request = mean_tokens(sample->request_bytes, sample->n_rendered);
@@ -220,9 +221,11 @@ static int estimate(struct submission *s, const struct sample *sample, struct el
 
 	add_calls(s, s->config, plan->generation_calls,
 		  request + mean_tokens(system_message ? strlen(system_message) : 0, 1), answer, &taken);
-	add_calls(s, judge, plan->judge_calls,
-		  JUDGE_PROMPT_TOKENS + request + answer + criterion_tokens(plan->experiment->criterion_set),
-		  detailed ? REASONED_VERDICT_TOKENS : VERDICT_TOKENS, &taken);
+	for (size_t i = 0; i < n_judges; i++)
+		add_calls(s, s->n_judges > 0 ? s->judge_configs[i] : s->config,
+			  plan->judge_calls / (int64_t)n_judges,
+			  JUDGE_PROMPT_TOKENS + request + answer + criterion_tokens(plan->experiment->criterion_set),
+			  detailed ? REASONED_VERDICT_TOKENS : VERDICT_TOKENS, &taken);
 	plan->input_tokens = bounded(s, taken.input);
 	plan->output_tokens = bounded(s, taken.output);
 	if (!taken.unpriced)

@@ -25,12 +25,14 @@ static int invalid(struct submission *s, const char *field, const char *expected
 static int check_parts(struct submission *s)
 {
 	const struct ellu_run_experiment_request *a = s->arguments;
+	int r;
 
 	if (!a->name)
 		return invalid(s, "name", "a name for the experiment");
 	if (!a->collection)
 		return invalid(s, "collection", "a collection of test cases");
-	return criteria_check(s->tx, a->name,
+	r = judges_check(s->tx, a->rating_llm_config, a->rating_llm_configs, a->rating_reduction);
+	return r < 0 ? r : criteria_check(s->tx, a->name,
 			      &(struct inline_criteria){ a->criteria, a->n_criteria,
 							 { a->measures, a->n_measures } },
 			      a->criterion_set);
@@ -52,6 +54,8 @@ static int check_again(struct submission *s)
 		{ "measures", a->measures },
 		{ "llm_config", a->llm_config },
 		{ "rating_llm_config", a->rating_llm_config },
+		{ "rating_llm_configs", a->rating_llm_configs },
+		{ "rating_reduction", a->rating_reduction },
 		{ "response_column", a->response_column },
 		{ "generation_params", a->generation_params },
 		{ "row_limit", a->row_limit },

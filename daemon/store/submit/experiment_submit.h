@@ -6,6 +6,7 @@
 #pragma once
 
 #include "daemon/store/resources/collection.h"
+#include "daemon/store/resources/panel.h"
 #include "daemon/store/resources/notes.h"
 #include "daemon/store/resources/row_set.h"
 #include "daemon/store/runs/experiment.h"
@@ -33,12 +34,12 @@ struct submission {
 
 	/* The parts; an id of 0: there is none. */
 	struct run_row run; // `judge` is not filled in
-	int64_t judge_config_id;
 	struct ellu_prompt_template *template;
 	struct collection_state collection;
 	struct ellu_llm_config *config;
-	struct ellu_llm_config *judge_config;
-	const char *judge_field; // the part that named the judge
+	struct ellu_llm_config *judge_configs[JUDGES_MAX];
+	size_t n_judges;
+	const char *judge_field; // the part that named the judge, or the first of them
 	struct tx_list measures; // struct run_measure
 
 	struct experiment_row newest; // of the family; zeroed: none

@@ -13,6 +13,7 @@
 #include "daemon/store/engine/page.h"
 #include "daemon/store/resources/collection.h"
 #include "daemon/store/resources/criterion.h"
+#include "daemon/store/resources/panel.h"
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/runs/experiment.h"
 #include "daemon/store/submit/task_submit.h"
@@ -55,7 +56,7 @@ struct rating_submission {
 	const char *name;
 	struct run_row run; // that is made; `judge` is not filled in
 	struct tx_list measures; // struct run_measure
-	int64_t judge_config_id;
+	int64_t judge_config_id; // of a single one
 	const char *judge_field;
 };
 
@@ -106,6 +107,9 @@ static int check(struct rating_submission *s)
 		return invalid(s, "criterion_id", "the criterion that the rating is by");
 	if (a->response_ids && !a->criteria && !a->criterion_set)
 		return invalid(s, "criteria", "criteria or a criterion_set");
+	r = judges_check(s->tx, a->rating_llm_config, a->rating_llm_configs, a->rating_reduction);
+	if (r < 0)
+		return r;
 	r = criteria_check(s->tx, a->name,
 			   &(struct inline_criteria){ .texts = a->criteria, .n_texts = a->n_criteria },
 			   a->criterion_set);
@@ -393,14 +397,65 @@ static int load_judge(struct rating_submission *s, struct ellu_llm_config *live,
 }
 
 /* A config that is brought is the submitter's, whosever experiment it is. */
-static int take_judge(struct rating_submission *s)
+static int take_judge(struct rating_submission *s, const struct ellu_llm_config_in *in)
 {
 	struct place place;
 	int r = place_resolve(s->tx, &s->scope, &place);
 
-	return r < 0 ? r : llm_config_take(s->tx, &s->scope, &place, s->a.rating_llm_config,
+	return r < 0 ? r : llm_config_take(s->tx, &s->scope, &place, in,
 					   s->judge_field, /* update= */ false, &s->notes,
 					   &s->judge_config_id);
+}
+
+static int check_live(struct rating_submission *s, const struct ellu_llm_config *live)
+{
+	return task_submit_check_config(s->tx, &s->op->scope, s->place.project_id, live, s->judge_field,
+					s->a.cost_limit, &s->rejected);
+}
+
+static int resolve_judges(struct rating_submission *s)
+{
+	const struct ellu_rate_responses_request *a = &s->a;
+	struct ellu_llm_config *configs[JUDGES_MAX];
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < a->n_rating_llm_configs; i++) {
+		s->judge_field = tx_printf(s->tx, "rating_llm_configs[%zu]", i);
+		r = take_judge(s, a->rating_llm_configs[i]);
+		if (r >= 0)
+			r = panel_check(s->tx, configs, i, s->judge_config_id);
+		if (r >= 0)
+			r = llm_config_load(s->tx, s->judge_config_id, &configs[i], NULL);
+		if (r >= 0)
+			r = check_live(s, configs[i]);
+	}
+	if (r < 0 || s->rejected.code)
+		return r;
+	return judges_put(s->tx, &s->place, configs, a->n_rating_llm_configs, a->rating_mode,
+			  a->rating_version, a->rating_reduction, &s->run.judge_id);
+}
+
+/* Those of the experiment, as they were pinned. */
+static int keep_panel(struct rating_submission *s)
+{
+	struct ellu_llm_config *configs[JUDGES_MAX], *live;
+	struct panel panel;
+	int r = panel_load(s->tx, s->origin.judge_id, &panel);
+
+	for (size_t i = 0; r >= 0 && i < panel.n; i++) {
+		s->judge_field = tx_printf(s->tx, "rating_llm_configs[%zu]", i);
+		r = tx_decode(s->tx, &ellu_llm_config_type, panel.judges[i].snapshot, &configs[i]);
+		if (r >= 0)
+			r = llm_config_load(s->tx, panel.judges[i].config_id, &live, NULL);
+		if (r < 0)
+			return r;
+		configs[i]->id = tx_int_value(s->tx, panel.judges[i].config_id);
+		r = check_live(s, live);
+	}
+	if (r < 0 || s->rejected.code)
+		return r;
+	return judges_put(s->tx, &s->place, configs, panel.n, s->a.rating_mode, s->a.rating_version,
+			  panel.reduction, &s->run.judge_id);
 }
 
 static int resolve_judge(struct rating_submission *s)
@@ -410,8 +465,12 @@ static int resolve_judge(struct rating_submission *s)
 
 	if (!measures_need_judge(&s->measures))
 		return judge_of_checks(s->tx, &s->place, &s->run.judge_id);
+	if (s->a.rating_llm_configs)
+		return resolve_judges(s);
+	if (!s->a.rating_llm_config && s->adopt && s->origin.judge.reduction)
+		return keep_panel(s);
 	s->judge_field = "rating_llm_config";
-	r = s->a.rating_llm_config ? take_judge(s) : default_judge(s);
+	r = s->a.rating_llm_config ? take_judge(s, s->a.rating_llm_config) : default_judge(s);
 	if (r < 0)
 		return r;
 	if (!s->judge_config_id) {
@@ -424,12 +483,11 @@ static int resolve_judge(struct rating_submission *s)
 	if (r >= 0)
 		r = check_simulated(s, config);
 	if (r >= 0)
-		r = task_submit_check_config(s->tx, &s->op->scope, s->place.project_id, live,
-					     s->judge_field, s->a.cost_limit, &s->rejected);
+		r = check_live(s, live);
 	if (r < 0 || s->rejected.code)
 		return r;
-	return judge_put(s->tx, &s->place, config, s->a.rating_mode, s->a.rating_version,
-			 &s->run.judge_id);
+	return judges_put(s->tx, &s->place, &config, 1, s->a.rating_mode, s->a.rating_version, NULL,
+			  &s->run.judge_id);
 }
 
 /* ---- Placeholders ---- */
@@ -565,6 +623,9 @@ static void take_experiment(struct rating_submission *s,
 	s->a.criteria = request->criteria;
 	s->a.n_criteria = request->n_criteria;
 	s->a.rating_llm_config = request->rating_llm_config;
+	s->a.rating_llm_configs = request->rating_llm_configs;
+	s->a.n_rating_llm_configs = request->n_rating_llm_configs;
+	s->a.rating_reduction = request->rating_reduction;
 	s->a.rating_mode = request->rating_mode;
 	s->a.rating_version = request->rating_version;
 	s->a.cost_limit = request->cost_limit;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/store/engine/store_internal.h"
+#include "daemon/store/resources/panel.h"
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/runs/evaluators.h"
 #include "daemon/store/runs/experiment.h"
@@ -218,6 +219,7 @@ static int check_asked(struct tx *tx, const struct scope *scope, const struct ru
 int task_submit_check_run(struct tx *tx, const struct task_submit *submit, int64_t run_id,
 			  const int64_t *cost_limit, struct fault *rejected)
 {
+	struct panel panel = { 0 };
 	struct run_row run = { 0 };
 	int r = run_id ? run_row_load(tx, run_id, &run) : 0;
 
@@ -231,6 +233,11 @@ int task_submit_check_run(struct tx *tx, const struct task_submit *submit, int64
 				    "rating_llm_config", cost_limit, rejected);
 	if (r >= 0 && run_id)
 		r = check_asked(tx, &submit->scope, &run, cost_limit, rejected);
+	if (r >= 0 && run.judge.reduction)
+		r = panel_load(tx, run.judge_id, &panel);
+	for (size_t i = 0; r >= 0 && i < panel.n; i++)
+		r = check_config_id(tx, &submit->scope, run.project_id, panel.judges[i].config_id,
+				    "rating_llm_configs", cost_limit, rejected);
 	if (r >= 0)
 		task_submit_check_queue(submit, rejected);
 	return r < 0 ? r : 0;

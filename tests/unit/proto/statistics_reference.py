@@ -153,13 +153,19 @@ def agreement():
     verdicts = [[float(draw.random() < 0.3 + 0.5 * (i % 2)) for i in range(30)] for _ in range(2)]
     for data in (coders, random_ones, verdicts):
         units = [[None if math.isnan(v) else v for v in unit] for unit in zip(*data)]
-        for level in ("nominal", "interval"):
-            alpha = krippendorff.alpha(reliability_data=data, level_of_measurement=level)
-            if data is coders:
-                assert round(alpha, 3) == {"nominal": 0.691, "interval": 0.811}[level]
-            case("alpha_" + level, alpha, units=units)
-    case("alpha_nominal", math.nan, units=[[1, None], [None, 2]])
-    case("alpha_interval", 1, units=[[2, 2], [2, 2]])
+        alpha = krippendorff.alpha(reliability_data=data, level_of_measurement="interval")
+        if data is coders:
+            assert round(alpha, 3) == 0.811
+        if data is verdicts:
+            assert alpha == krippendorff.alpha(reliability_data=data, level_of_measurement="nominal")
+        left = [krippendorff.alpha(reliability_data=[[v for i, v in enumerate(judge) if i % 4 != group]
+                                                     for judge in data], level_of_measurement="interval")
+                for group in range(4)]
+        error = math.sqrt(3 / 4 * sum((a - np.mean(left)) ** 2 for a in left))
+        half = stats.t.ppf(0.975, 3) * error
+        case("reliability_alpha", [alpha, error, alpha - half, alpha + half], units=units, confidence=0.95)
+    case("reliability_alpha", [math.nan] * 4, units=[[1, None], [None, 2]], confidence=0.95)
+    case("reliability_alpha", [1, 0, 1, 1], units=[[2, 2], [2, 2]], confidence=0.95)
     # J. Cohen's measure in the usual worked example of 50 proposals: 0.7 and 0.4.
     for table in ((20, 5, 10, 15), (45, 15, 25, 15), (9, 0, 0, 9), (0, 8, 8, 0), (100, 3, 1, 7)):
         a, b, c, d = table

@@ -171,18 +171,21 @@ static size_t n_units(const struct inputs *inputs)
 	return json_object_array_length(member(inputs, "units"));
 }
 
-static void run_alpha_nominal(struct inputs *inputs)
+static void run_reliability_alpha(struct inputs *inputs)
 {
-	static double scratch[VALUES_MAX];
+	const size_t n_judges = inputs->n / n_units(inputs);
+	struct reliability groups[4] = { { 0 } };
 
-	inputs->results[0] = alpha_nominal(inputs->values, n_units(inputs),
-					   inputs->n / n_units(inputs), scratch);
-}
+	for (size_t i = 0; i < n_units(inputs); i++) {
+		double known[VALUES_MAX];
+		size_t n = 0;
 
-static void run_alpha_interval(struct inputs *inputs)
-{
-	inputs->results[0] = alpha_interval(inputs->values, n_units(inputs),
-					    inputs->n / n_units(inputs));
+		for (size_t k = 0; k < n_judges; k++)
+			if (!isnan(inputs->values[i * n_judges + k]))
+				known[n++] = inputs->values[i * n_judges + k];
+		reliability_add(&groups[i % 4], known, n);
+	}
+	take(inputs, reliability_alpha(groups, 4, inputs->confidence));
 }
 
 static void run_confusion(struct inputs *inputs)
@@ -231,8 +234,8 @@ static const struct {
 	FUNCTION(pass_at_k), FUNCTION(sign_test), FUNCTION(differences_mean),
 	FUNCTION(bootstrap_difference), FUNCTION(differences_effect), FUNCTION(effect_size_proportions),
 	FUNCTION(correct_holm), FUNCTION(correct_benjamini_hochberg), FUNCTION(rows_for_difference),
-	FUNCTION(rows_for_mean), FUNCTION(difference_of_rows), FUNCTION(alpha_nominal),
-	FUNCTION(alpha_interval), FUNCTION(confusion), FUNCTION(confusion_kappa_estimate), FUNCTION(threshold_of_labels),
+	FUNCTION(rows_for_mean), FUNCTION(difference_of_rows), FUNCTION(reliability_alpha),
+	FUNCTION(confusion), FUNCTION(confusion_kappa_estimate), FUNCTION(threshold_of_labels),
 	FUNCTION(bradley_terry),
 };
 #define N_FUNCTIONS (sizeof(functions) / sizeof(*functions))

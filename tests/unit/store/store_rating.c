@@ -153,7 +153,7 @@ START_TEST(a_list_in_its_order)
 	ck_assert_str_eq(cases_of(spec, 2), " 5 6 1");
 	page(spec, (struct case_cursor){ 0 }, 10, &op);
 	ck_assert_uint_eq(op.ret_cases[0].n_decided, 1);
-	ck_assert_int_eq(op.ret_cases[0].decided_measures[0], spec->measures[1].id);
+	ck_assert_int_eq(op.ret_cases[0].decided[0].measure_id, spec->measures[1].id);
 	ck_assert_int_eq(load(task_id)->epochs[0].rated, 2);
 	ck_assert_int_eq(load(task_id)->input_tokens, 3);
 	/* The experiment's judge said nothing: its counters are its own. */

@@ -49,7 +49,7 @@ START_TEST(missing_is_pinned_minus_recorded)
 	ck_assert_int_eq(op.ret_cases[0].response_id, id);
 	ck_assert_str_eq(op.ret_cases[0].response_text, "two");
 	ck_assert_uint_eq(op.ret_cases[0].n_decided, 1);
-	ck_assert_int_eq(op.ret_cases[0].decided_measures[0], spec->measures[1].id);
+	ck_assert_int_eq(op.ret_cases[0].decided[0].measure_id, spec->measures[1].id);
 	ck_assert_int_eq(op.ret_cases[1].row_id, 4);
 	spec = load_run(&f, *task->experiment_id);
 	ck_assert_int_eq(spec->epochs[0].generated, 3);

@@ -35,7 +35,7 @@ START_TEST(a_new_experiment)
 	ck_assert_uint_eq(spec->n_measures, 2);
 	ck_assert_str_eq(spec->measures[1].text, "Is it about {{topic}}?");
 	ck_assert_str_eq(spec->config->provider, "simulated");
-	ck_assert_str_eq(spec->judge_config->provider, "simulated");
+	ck_assert_str_eq(spec->judges[0].config->provider, "simulated");
 	ck_assert_int_eq(spec->total_responses, 3);
 	ck_assert_str_eq(spec->prompt.template->messages[0]->content, "About {{topic}}.");
 	fixture_close(&f);

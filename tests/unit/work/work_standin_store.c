@@ -56,7 +56,9 @@ static void post(struct store_request *request, void (*deliver)(struct message *
 static void fill_spec(struct run_spec *spec, struct arena *arena)
 {
 	struct run_epoch *epochs = arena_array(arena, standin.n_epochs, sizeof(*epochs));
+	struct run_judge_spec *judge = arena_alloc(arena, sizeof(*judge));
 
+	*judge = (struct run_judge_spec){ .id = 5, .config = &standin_configs[standin.judge_apart] };
 	*spec = (struct run_spec){
 		.run_id = 7,
 		.owner_uid = 1000,
@@ -64,9 +66,10 @@ static void fill_spec(struct run_spec *spec, struct arena *arena)
 		.prompt.template = standin.response_column ? NULL : &prompt_template,
 		.response_column = standin.response_column,
 		.config = standin.response_column ? NULL : &standin_configs[0],
-		.judge_config = &standin_configs[standin.judge_apart],
+		.judges = judge,
+		.n_judges = 1,
 		.generation_params = standin.flow_connections ? &params : NULL,
-		.judge_id = 5,
+		.judge_id = judge->id,
 		.detailed = standin.detailed,
 		.rating_version = standin.rating_version ? standin.rating_version : "1",
 		.measures = measures,
@@ -155,7 +158,7 @@ static bool add_case(const struct cases_page *op, struct run_case *item, size_t 
 		     struct arena *arena)
 {
 	const struct standin_response *response = standin_response(row, epoch);
-	int64_t *decided = arena_array(arena, op->n_measures, sizeof(*decided));
+	struct run_decided *decided = arena_array(arena, op->n_measures, sizeof(*decided));
 
 	if (response->recorded && (response->failed || op->n_measures == 0))
 		return false;
@@ -169,11 +172,11 @@ static bool add_case(const struct cases_page *op, struct run_case *item, size_t 
 					: arena_printf(arena, "{\"word\": \"w%zu\", \"extra\": 1}", row),
 		.response_id = response->recorded ? (int64_t)(epoch * 10000 + row) : 0,
 		.response_text = response->recorded ? response->text : NULL,
-		.decided_measures = decided,
+		.decided = decided,
 	};
 	for (size_t m = op->n_measures; m-- > 0;)
 		if (response->ratings[m].recorded)
-			decided[item->n_decided++] = measures[m].id;
+			decided[item->n_decided++] = (struct run_decided){ measures[m].id, 5 };
 	return !response->recorded || item->n_decided < op->n_measures;
 }
 
