@@ -103,6 +103,7 @@ struct arguments {
 	struct gate gates[GATES_MAX]; // --fail-under
 	size_t n_gates;
 	double fail_under_low;
+	double difference, discordant, power; // of power; 0: not said
 	const char *base; // --fail-on-regression
 
 	struct given given[GIVEN_MAX]; // all else
@@ -226,6 +227,7 @@ int command_task_logs(struct cli *cli);
 int command_criteria(struct cli *cli);
 int command_criteria_link(struct cli *cli);
 int command_cost(struct cli *cli);
+int command_power(struct cli *cli);
 int command_llm_list(struct cli *cli);
 int command_collection_import(struct cli *cli);
 int command_collection_export(struct cli *cli);

@@ -135,6 +135,17 @@ static const char agreement_details[] =
 	"  elluminate experiment agreement Haiku\n"
 	"  elluminate experiment responses Haiku --overruled";
 
+static const char power_details[] =
+	"For two experiments over the same cases, and a test that takes chance for a difference once in\n"
+	"twenty times: how many cases it takes to see a --difference of their success rates, or which\n"
+	"one so many --cases show. That depends on how many cases come out otherwise in the one than in\n"
+	"the other: --changed says so, or two experiments show it; of one alone, as many are taken as\n"
+	"if the other had nothing to do with it. Otherwise there is a line for each of some.\n"
+	"\n"
+	"  elluminate power --difference 5%\n"
+	"  elluminate power Haiku --difference 5% --power 90%\n"
+	"  elluminate power Haiku 'Haiku #2' --cases 500";
+
 static const char edit_details[] =
 	"RATING is the id of a rating, as `elluminate experiment case` shows it. What the judge said\n"
 	"stays visible; the experiment's results are of verdicts as they stand, and rating again does\n"

@@ -109,6 +109,15 @@ static const struct option *const compare_options[] = { &cases_limit, NULL };
 static const struct option *const edit_options[] = { &undo_edit, NULL };
 static const struct option cost_by = { "by", "WORDS", "what sums are of: some of day,user,project,llm_config,model; or total",
 				       OPTION_TEXT, OWN(by) };
+static const struct option difference = { "difference", "SHARE", "of the success rates, 0.05 or 5%, that is to be seen",
+					  OPTION_SHARE, OWN(difference) };
+static const struct option discordant = { "changed", "SHARE", "so many cases come out otherwise, better or worse",
+					  OPTION_SHARE, OWN(discordant) };
+static const struct option power = { "power", "SHARE", "how surely it is to be seen (default 80%)", OPTION_SHARE,
+				     OWN(power) };
+static const struct option cases = { "cases", "N", "what do so many cases show?", OPTION_COUNT, OWN(limit),
+				     .letter = 'n' };
+static const struct option *const power_options[] = { &difference, &cases, &discordant, &power, NULL };
 static const struct option *const cost_options[] = { &cost_by, NULL };
 static const struct option import_name = { "name", "NAME", "what the experiment of an archive shall be called",
 					   OPTION_TEXT, OWN(name) };
@@ -515,6 +524,8 @@ static const struct command fixed[] = {
 	  .print = print_created_token },
 	{ "token revoke", "ID|NAME", 1, 1, "end a token, and what goes on by it", NULL, NULL, command_call,
 	  .method = "RevokeToken" },
+	{ "power", "[EXPERIMENT [OTHER]]", 0, 2, "say how many cases it takes to see a difference", power_details,
+	  power_options, command_power, .method = NULL, .own_operands = true, .all_formats = true },
 	{ "cost", "", 0, 0, "list what was spent: by whom, on which model", cost_details, cost_options,
 	  command_cost, .method = "ListCosts", .fields = "since until", .columns = cost_columns },
 	{ "monitor", "", 0, 0, "print every change of any task", monitor_details, NULL,

@@ -154,7 +154,25 @@ START_TEST(gates)
 }
 END_TEST
 
+/* By R. J. Connor's formula. */
+START_TEST(power)
+{
+	static const struct row rows[] = {
+		{ "$0 power --difference 5% --changed 20% --format csv | tail -n 1", "20.0 %,5.0,626,80 %\n", 0 },
+		{ "$0 power --cases 626 --changed 20% --format csv | tail -n 1", "20.0 %,5.0,626,80 %\n", 0 },
+		{ "$0 power --difference 10% --power 90% --format csv | head -n 3 | tail -n 1", "10.0 %,10.0,", 0 },
+		{ "$0 power 2>&1", "expected --difference", 2 },
+		{ "$0 power --difference 5% --cases 10 2>&1", "expected either", 2 },
+		{ "$0 power 1 --difference 5%", "80 %", 0 },
+		{ "$0 power Nobody --difference 5% 2>&1", "no experiment named", 27 },
+	};
+
+	begin();
+	RUN_ROWS(rows);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(forms, refusals, gates);
+	return RUN_SUITE(forms, refusals, gates, power);
 }
