@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "client/cli/progress_bar.h"
 #include "client/cli/text.h"
 #include "proto/money.h"
 #include "proto/provider.h"
@@ -23,6 +24,28 @@ static void add_numbers(struct table *table, const struct ellu_proportion *propo
 	table_printf(table, "%lld", (long long) proportion->n_total);
 }
 
+#define BAR_WIDTH 20
+
+static bool has_bars(void)
+{
+	return output.terminal && output.format == FORMAT_TABLE;
+}
+
+/* Full up to the interval's low end, half full within it. */
+static void add_bar(struct table *table, const struct ellu_proportion *proportion)
+{
+	static const char *const cells[2][3] = { { "#", "+", "." }, { "█", "▒", "░" } };
+	const char *const *cell = cells[progress_bar_has_unicode()];
+	char text[BAR_WIDTH * 4 + 1] = "";
+
+	for (int i = 0; proportion->low && proportion->high && i < BAR_WIDTH; i++) {
+		double share = (i + 0.5) / BAR_WIDTH;
+
+		strcat(text, cell[share < *proportion->low ? 0 : share < *proportion->high ? 1 : 2]);
+	}
+	table_text(table, text);
+}
+
 static void add_proportion(struct table *table, const struct ellu_proportion *proportion)
 {
 	char scored[32], total[32];
@@ -40,6 +63,8 @@ static void add_proportion(struct table *table, const struct ellu_proportion *pr
 			     *proportion->high * 100);
 	else
 		table_text(table, "-");
+	if (has_bars())
+		add_bar(table, proportion);
 	table_printf(table, "%s/%s", number_text(scored, proportion->n_scored),
 		     number_text(total, proportion->n_total));
 }
@@ -47,10 +72,12 @@ static void add_proportion(struct table *table, const struct ellu_proportion *pr
 static struct table *criteria_table(const struct ellu_criterion_result *const *criteria, size_t n)
 {
 	static const char *const titles[] = { ">YES", ">95 % INTERVAL", ">RATED", "CRITERION", NULL };
+	static const char *const bars[] = { ">YES", ">95 % INTERVAL", "", ">RATED", "CRITERION", NULL };
 	static const char *const names[] = { "yes", "low", "high", "n_scored", "n_total", "criterion", NULL };
 	struct table *table = table_new();
 
-	for (const char *const *title = output.format == FORMAT_CSV ? names : titles; *title; title++)
+	for (const char *const *title = output.format == FORMAT_CSV ? names : has_bars() ? bars : titles; *title;
+	     title++)
 		table_column(table, *title);
 	for (size_t i = 0; i < n; i++) {
 		add_proportion(table, criteria[i]->yes);
