@@ -39,20 +39,34 @@ for (const list of document.querySelectorAll(".cases")) {
 		return words.get(item);
 	}
 
+	// A few milliseconds at a time, the first cases first: a key never waits for thousands of them.
+	let latest = 0;
+
 	function filter() {
-		const wanted = search.value.trim().toLowerCase();
-		let n = 0;
+		const wanted = search.value.trim().toLowerCase(), mine = ++latest;
+		let n = 0, i = 0;
 
-		for (const item of cases) {
-			const data = item.dataset;
-			const shown = (!outcome.value || data.o === outcome.value) &&
-				(!failing.value || data.v[Number(failing.value)] === "N") &&
-				(!wanted || wordsOf(item).includes(wanted));
+		function some() {
+			const until = performance.now() + 10;
 
-			item.hidden = !shown;
-			n += shown;
+			if (mine !== latest)
+				return;
+			for (; i < cases.length && performance.now() < until; i++) {
+				const item = cases[i], data = item.dataset;
+				const shown = (!outcome.value || data.o === outcome.value) &&
+					(!failing.value || data.v[Number(failing.value)] === "N") &&
+					(!wanted || wordsOf(item).includes(wanted));
+
+				if (item.hidden === shown)
+					item.hidden = !shown;
+				n += shown;
+			}
+			if (i < cases.length)
+				setTimeout(some);
+			else
+				count.textContent = n + " of " + cases.length + " cases";
 		}
-		count.textContent = n + " of " + cases.length + " cases";
+		some();
 	}
 
 	function sort() {
@@ -64,6 +78,7 @@ for (const list of document.querySelectorAll(".cases")) {
 			return by || Number(a.dataset.r) - Number(b.dataset.r) || Number(a.dataset.e) - Number(b.dataset.e);
 		});
 		list.append(...cases);
+		filter();
 	}
 
 	form.addEventListener("submit", event => event.preventDefault());
