@@ -167,19 +167,21 @@ static void open_window(struct desktop *desktop)
 	const struct task_list_observer observer = { on_connected, on_ended, on_failed, desktop };
 	GtkWidget *box = gtk_box_new(GTK_ORIENTATION_VERTICAL, 6);
 	GtkWidget *button = gtk_button_new_with_label("Run an experiment…");
+	GtkWidget *header = gtk_header_bar_new();
 
 	desktop->window = gtk_application_window_new(desktop->application);
 	desktop->message = gtk_label_new(NULL);
 	desktop->list = task_list_new(desktop->connection, &observer);
-	gtk_window_set_title(GTK_WINDOW(desktop->window), "Elluminate");
-	gtk_window_set_default_size(GTK_WINDOW(desktop->window), 720, 320);
+	gtk_header_bar_set_title(GTK_HEADER_BAR(header), "Elluminate");
+	gtk_header_bar_set_show_close_button(GTK_HEADER_BAR(header), TRUE);
+	gtk_header_bar_pack_start(GTK_HEADER_BAR(header), button);
+	gtk_window_set_titlebar(GTK_WINDOW(desktop->window), header);
+	gtk_window_set_default_size(GTK_WINDOW(desktop->window), 720, 420);
 	gtk_container_set_border_width(GTK_CONTAINER(box), 6);
 	gtk_label_set_xalign(GTK_LABEL(desktop->message), 0);
 	gtk_label_set_line_wrap(GTK_LABEL(desktop->message), TRUE);
-	gtk_widget_set_halign(button, GTK_ALIGN_START);
 	g_signal_connect(button, "clicked", G_CALLBACK(on_choose), desktop);
 	g_signal_connect(desktop->window, "destroy", G_CALLBACK(on_destroy), desktop);
-	gtk_box_pack_start(GTK_BOX(box), button, FALSE, FALSE, 0);
 	gtk_box_pack_start(GTK_BOX(box), scrolled(task_list_widget(desktop->list)), TRUE, TRUE, 0);
 	gtk_box_pack_start(GTK_BOX(box), desktop->message, FALSE, FALSE, 0);
 	gtk_container_add(GTK_CONTAINER(desktop->window), box);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "task_details.h"
 #include "task_row.h"
 
 #define ENDED_MAX 50 // rows of tasks that have ended: a program that runs for weeks stays small
@@ -10,7 +11,8 @@
 struct task_list {
 	GDBusConnection *connection;
 	struct task_list_observer observer;
-	GtkWidget *box;
+	GtkWidget *box, *placeholder;
+	GtkSizeGroup *buttons;
 	GHashTable *rows; // path -> task_row, both the row's widget's
 	GQueue ended; // task_row, the oldest first
 	guint name_watch;
@@ -58,9 +60,58 @@ static void on_cancel_clicked(GtkWidget *button, gpointer list)
 		     on_cancelled);
 }
 
+/* ---- What came of one ---- */
+
+/* The row may have gone meanwhile. */
+struct opening {
+	struct task_list *list;
+	char *path;
+};
+
+static void on_results(GObject *source, GAsyncResult *result, gpointer userdata)
+{
+	struct opening *opening = userdata;
+	GError *error = NULL;
+	GVariant *reply = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &error);
+	const char *json;
+
+	if (reply) {
+		struct task_row *row = g_hash_table_lookup(opening->list->rows, opening->path);
+
+		g_variant_get(reply, "(&s)", &json);
+		if (row)
+			task_row_open(row, task_details_new(json));
+		g_variant_unref(reply);
+	} else {
+		report(opening->list, error);
+	}
+	g_free(opening->path);
+	g_free(opening);
+}
+
+static void on_row_activated(GtkListBox *box, GtkListBoxRow *widget, gpointer userdata)
+{
+	struct task_row *row = task_row_of(widget);
+	struct task_list *list = userdata;
+	struct opening *opening;
+	char *request;
+
+	(void)box;
+	if (task_row_toggle(row))
+		return;
+	opening = g_new(struct opening, 1);
+	opening->list = list;
+	opening->path = g_strdup(row->path);
+	request = g_strdup_printf("{\"experiment\":{\"id\":%" G_GINT64_FORMAT "}}", row->experiment_id);
+	g_dbus_connection_call(list->connection, ELLUMINATE_NAME, ELLUMINATE_PATH, ELLUMINATE_MANAGER, "Call",
+			       g_variant_new("(ss)", "GetExperiment", request), G_VARIANT_TYPE("(s)"),
+			       G_DBUS_CALL_FLAGS_NO_AUTO_START, -1, list->cancellable, on_results, opening);
+	g_free(request);
+}
+
 static struct task_row *add_row(struct task_list *list, const char *path)
 {
-	struct task_row *row = task_row_new(path);
+	struct task_row *row = task_row_new(path, list->buttons);
 
 	g_signal_connect(row->cancel_button, "clicked", G_CALLBACK(on_cancel_clicked), list);
 	gtk_container_add(GTK_CONTAINER(list->box), row->widget);
@@ -79,7 +130,7 @@ static void update_row(struct task_list *list, struct task_row *row, GVariant *p
 {
 	if (!task_row_update(row, properties))
 		return;
-	list->observer.ended(row->path, row->name, row->error[0] ? row->error : row->status,
+	list->observer.ended(row->path, row->name, row->error[0] ? row->error : task_row_state(row),
 			     list->observer.userdata);
 	g_queue_push_tail(&list->ended, row);
 	if (g_queue_get_length(&list->ended) > ENDED_MAX)
@@ -231,6 +282,8 @@ static void on_objects(GObject *source, GAsyncResult *result, gpointer userdata)
 	g_list_free_full(all, g_object_unref);
 	ask_for_the_unlisted(list);
 	gtk_widget_set_sensitive(list->box, TRUE);
+	gtk_label_set_text(GTK_LABEL(list->placeholder), "Nothing runs, and nothing has ended lately.\n"
+			   "Run an experiment to see it here.");
 	list->observer.connected(TRUE, list->observer.userdata);
 }
 
@@ -280,6 +333,7 @@ static void on_vanished(GDBusConnection *connection, const char *name, gpointer 
 	stop_following(list);
 	list->cancellable = g_cancellable_new();
 	gtk_widget_set_sensitive(list->box, FALSE);
+	gtk_label_set_text(GTK_LABEL(list->placeholder), "Running an experiment starts the daemon.");
 	list->observer.connected(FALSE, list->observer.userdata);
 }
 
@@ -300,7 +354,13 @@ struct task_list *task_list_new(GDBusConnection *connection,
 	list->observer = *observer;
 	list->box = g_object_ref_sink(gtk_list_box_new());
 	gtk_list_box_set_selection_mode(GTK_LIST_BOX(list->box), GTK_SELECTION_NONE);
+	list->placeholder = g_object_ref_sink(gtk_label_new(NULL));
+	list->buttons = gtk_size_group_new(GTK_SIZE_GROUP_HORIZONTAL);
+	gtk_label_set_justify(GTK_LABEL(list->placeholder), GTK_JUSTIFY_CENTER);
+	gtk_widget_show(list->placeholder);
+	gtk_list_box_set_placeholder(GTK_LIST_BOX(list->box), list->placeholder);
 	gtk_list_box_set_sort_func(GTK_LIST_BOX(list->box), newest_first, NULL, NULL);
+	g_signal_connect(list->box, "row-activated", G_CALLBACK(on_row_activated), list);
 	list->rows = g_hash_table_new(g_str_hash, g_str_equal);
 	g_queue_init(&list->ended);
 	list->cancellable = g_cancellable_new();
@@ -317,6 +377,8 @@ void task_list_free(struct task_list *list)
 	stop_following(list);
 	g_hash_table_unref(list->rows);
 	g_queue_clear(&list->ended);
+	g_object_unref(list->buttons);
+	g_object_unref(list->placeholder);
 	g_object_unref(list->box);
 	g_object_unref(list->connection);
 	g_free(list);

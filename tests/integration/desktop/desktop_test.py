@@ -253,6 +253,8 @@ def starts_without_a_daemon(session):
                     "a window without a daemon")
     check(picture.rows() == [], "tasks without a daemon")
     check(session.program.poll() is None, "the program has ended")
+    # It says so where tasks would be.
+    until(lambda: session.screen.picture("alone").find({screen.LABEL}), "words in the place of tasks")
 
 
 def shows_progress(session, tasks):
@@ -285,6 +287,22 @@ def cancels(session, tasks, notifications, path):
     check(not session.screen.picture("cancelled").rows()[0].is_grey, "the daemon went")
     until(lambda: notifications.seen, "a notification")
     check(notifications.seen[0][0] == "Half a list", f"notified: {notifications.seen}")
+
+
+def opens(session, tasks):
+    """A click on a row that has ended shows what came of it below, and another one hides that."""
+    def gap():
+        rows = session.screen.picture("opened").rows()
+        return rows[1].bar.top - rows[0].bar.bottom
+
+    session.submit("short.json", experiment("Short", 3, 0.01))
+    until(lambda: tasks.get(tasks.named("Short"), "Status") == "SUCCESS", "SUCCESS")
+    until(lambda: [row.button for row in session.screen.picture("ended").rows()] == [None] * 3, "it in the list")
+    closed = gap()
+    session.screen.click(session.screen.picture("click").rows()[0].bar)
+    until(lambda: gap() > closed + 10, "an open row")
+    session.screen.click(session.screen.picture("click").rows()[0].bar)
+    until(lambda: gap() == closed, "a closed one")
 
 
 def learns_what_it_missed(session, tasks, notifications):
@@ -334,6 +352,7 @@ def run(options):
         cancels(session, tasks, notifications, path)
         learns_what_it_missed(session, tasks, notifications)
         refuses(session)
+        opens(session, tasks)
     except BaseException:
         session.logs()
         raise

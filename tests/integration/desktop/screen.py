@@ -18,8 +18,8 @@ progressbar trough { background: #00ff00; }
 progressbar progress { background: #ff00ff; }
 progressbar:disabled trough { background: #008000; }
 progressbar:disabled progress { background: #800080; }
-button.destructive-action { background: #0000ff; border: none; }
-button.destructive-action:disabled { background: #000080; }
+list button { background: #0000ff; border: none; }
+list button:disabled { background: #000080; }
 """
 
 
