@@ -397,7 +397,6 @@ static int start_http(struct daemon *daemon, struct fault *fault)
 	const struct http_options options = {
 		.loop = daemon->loop,
 		.service = &daemon->service,
-		.listener = -1,
 		.address = address,
 		.hosts = daemon->config.http_hosts,
 		.socket_mode = daemon->config.system ? 0666 : 0600,

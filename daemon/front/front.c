@@ -11,15 +11,15 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/loop.h"
+#include "daemon/front/acceptor.h"
 #include "daemon/front/connection.h"
 #include "daemon/front/socket_path.h"
 
 #define PEER_GROUPS_MAX 1024
-/* So long are connections accepted, or freed, in one turn; then others have theirs. */
+/* So long are connections freed in one turn; then others have theirs. */
 #define TURN_USEC 50
 /* Connections that are closed or refused for want of room are told of so often at most. */
 #define LOG_PAUSE_USEC (60 * USEC_PER_SEC)
-#define ACCEPT_PAUSE_SECONDS 1 // when file descriptors have run out
 
 struct front {
 	struct front_options options;
@@ -27,9 +27,7 @@ struct front {
 	struct connection *connections; // the longest unused first
 	struct connection **tail;
 	int64_t n_connections;
-	int listener; // -1: not listening
-	struct event *acceptable;
-	struct event *accept_again;
+	struct acceptor acceptor;
 	struct connection *dead; // until the reaper frees them
 	struct event *reaper;
 	int64_t log_again_usec; // monotonic
@@ -233,9 +231,9 @@ static void refuse(int fd, const struct fault *fault)
 	close(fd);
 }
 
-/* Takes the descriptor. */
-static void accept_peer(struct front *front, int fd)
+static void accept_peer(void *userdata, int fd)
 {
+	struct front *front = userdata;
 	struct connection *connection;
 	struct principal principal;
 	struct fault fault = { 0 };
@@ -250,48 +248,6 @@ static void accept_peer(struct front *front, int fd)
 	else
 		user_introduce(principal.user, &connection->waiter);
 	user_end_work(principal.user);
-}
-
-static void pause_accepting(struct front *front)
-{
-	static const struct timeval pause = { .tv_sec = ACCEPT_PAUSE_SECONDS };
-
-	log_about(LOG_WARNING, ABOUT(.message = LOG_OUT_OF_FILES),
-		  "out of file descriptors: no connection is accepted for %d s",
-		  ACCEPT_PAUSE_SECONDS);
-	event_del(front->acceptable);
-	(void)event_add(front->accept_again, &pause);
-}
-
-static void on_accept_again(evutil_socket_t fd, short events, void *userdata)
-{
-	struct front *front = userdata;
-
-	(void)fd;
-	(void)events;
-	if (front->listener >= 0)
-		(void)event_add(front->acceptable, NULL);
-}
-
-static void on_acceptable(evutil_socket_t listener, short events, void *userdata)
-{
-	struct front *front = userdata;
-	int64_t end = clock_monotonic_usec() + TURN_USEC;
-
-	(void)events;
-	do {
-		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-		if (fd >= 0) {
-			accept_peer(front, fd);
-			continue;
-		}
-		if (errno == ECONNABORTED || errno == EINTR)
-			continue;
-		if (errno != EAGAIN)
-			pause_accepting(front);
-		return;
-	} while (clock_monotonic_usec() < end);
 }
 
 /* ---- Connections that are handed over ---- */
@@ -342,16 +298,15 @@ void front_take_back(struct front *front)
 
 /* ---- Listening ---- */
 
-static int open_listener(struct front *front)
+/* The socket, or negative. */
+static int bind_socket(const struct front *front)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	mode_t mask;
 	int fd, r;
 
-	if (front->options.listener >= 0) {
-		front->listener = front->options.listener;
-		return 0;
-	}
+	if (front->options.listener >= 0)
+		return front->options.listener;
 	if (strlen(front->options.socket_path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
 	strcpy(address.sun_path, front->options.socket_path);
@@ -371,22 +326,21 @@ static int open_listener(struct front *front)
 		close(fd);
 		return r;
 	}
-	front->listener = fd;
-	return 0;
+	return fd;
+}
+
+static int open_listener(struct front *front)
+{
+	int fd = bind_socket(front);
+
+	return fd < 0 ? fd : acceptor_open(&front->acceptor, loop_base(front->options.loop), fd, accept_peer,
+					   front);
 }
 
 static int make_events(struct front *front)
 {
-	struct event_base *base = loop_base(front->options.loop);
-
-	front->acceptable = event_new(base, front->listener, EV_READ | EV_PERSIST, on_acceptable,
-				      front);
-	front->accept_again = event_new(base, -1, 0, on_accept_again, front);
-	front->reaper = event_new(base, -1, 0, on_reap, front);
-	if (!front->acceptable || !front->accept_again || !front->reaper ||
-	    event_add(front->acceptable, NULL) < 0)
-		return -ENOMEM;
-	return 0;
+	front->reaper = event_new(loop_base(front->options.loop), -1, 0, on_reap, front);
+	return front->reaper ? 0 : -ENOMEM;
 }
 
 int front_new(const struct front_options *options, struct front **ret_front, struct fault *fault)
@@ -396,7 +350,7 @@ int front_new(const struct front_options *options, struct front **ret_front, str
 
 	if (front) {
 		front->options = *options;
-		front->listener = -1;
+		front->acceptor.fd = -1;
 		front->tail = &front->connections;
 		front->descriptions = calloc(n_interfaces, sizeof(*front->descriptions));
 		r = front->descriptions ? open_listener(front) : -ENOMEM;
@@ -421,14 +375,8 @@ int front_new(const struct front_options *options, struct front **ret_front, str
 /* A socket that was removed cannot be put back, but another can take its place. */
 static void listen_again(struct front *front)
 {
-	event_free(front->acceptable);
-	close(front->listener);
-	front->acceptable = NULL;
-	front->listener = -1;
-	if (open_listener(front) == 0)
-		front->acceptable = event_new(loop_base(front->options.loop), front->listener,
-					      EV_READ | EV_PERSIST, on_acceptable, front);
-	if (!front->acceptable || event_add(front->acceptable, NULL) < 0)
+	acceptor_close(&front->acceptor);
+	if (open_listener(front) < 0)
 		log_error("%s cannot be opened again", front->options.socket_path);
 }
 
@@ -439,7 +387,7 @@ bool front_leave(struct front *front)
 	/* Who has connected by now is in the listener's queue; nobody else gets there. */
 	if (own)
 		(void)unlink(front->options.socket_path);
-	on_acceptable(front->listener, EV_READ, front);
+	acceptor_turn(&front->acceptor);
 	if (!front->n_connections)
 		return true;
 	if (own)
@@ -455,11 +403,9 @@ void front_set_times(struct front *front, int64_t output_stall_seconds, int64_t 
 
 void front_stop_listening(struct front *front)
 {
-	if (front->listener < 0)
+	if (front->acceptor.fd < 0)
 		return;
-	event_del(front->acceptable);
-	close(front->listener);
-	front->listener = -1;
+	acceptor_close(&front->acceptor);
 	/* The service manager's socket goes on collecting connections for the next start. */
 	if (front->options.listener < 0)
 		(void)unlink(front->options.socket_path);
@@ -479,10 +425,6 @@ struct front *front_free(struct front *front)
 		return NULL;
 	front_close(front);
 	front_stop_listening(front);
-	if (front->acceptable)
-		event_free(front->acceptable);
-	if (front->accept_again)
-		event_free(front->accept_again);
 	if (front->reaper)
 		event_free(front->reaper);
 	front->options.service->behind = NULL;

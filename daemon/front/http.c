@@ -15,13 +15,11 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/front/acceptor.h"
 #include "daemon/front/http_connection.h"
 #include "daemon/front/socket_path.h"
 
-/* So long are connections accepted in one turn; then others have theirs. */
-#define TURN_USEC 50
 #define LOG_PAUSE_USEC (60 * USEC_PER_SEC)
-#define ACCEPT_PAUSE_SECONDS 1 // when file descriptors have run out
 #define HOSTS_MAX 1024
 #define URL_SIZE 512
 
@@ -38,9 +36,7 @@ struct http {
 	struct http_connection **tail;
 	int64_t n_connections;
 	int64_t n_streams;
-	int listener; // -1: not listening
-	struct event *acceptable;
-	struct event *accept_again;
+	struct acceptor acceptor;
 	struct event *heart; // beats while there are streams
 	struct http_connection *dead; // until the reaper frees them
 	struct event *reaper;
@@ -181,9 +177,10 @@ void http_stream_count(struct http *http, int change)
 
 /* ---- Accepting ---- */
 
-/* Takes the descriptor. */
-static void accept_peer(struct http *http, int fd)
+static void accept_peer(void *userdata, int fd)
 {
+	struct http *http = userdata;
+	const int on = 1;
 	struct user *stranger = user_of(http->options.service->users, USER_UNKNOWN);
 	struct user_charge place = { 0 };
 	struct http_connection *connection;
@@ -198,55 +195,12 @@ static void accept_peer(struct http *http, int fd)
 		close(fd);
 		return;
 	}
+	/* A Unix socket has no such option. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	user_move(&place, &connection->place);
 	link_connection(http, connection);
 	http->n_connections++;
 	http->options.service->n_connections++;
-}
-
-static void pause_accepting(struct http *http)
-{
-	static const struct timeval pause = { .tv_sec = ACCEPT_PAUSE_SECONDS };
-
-	log_about(LOG_WARNING, ABOUT(.message = LOG_OUT_OF_FILES),
-		  "out of file descriptors: no HTTP connection is accepted for %d s",
-		  ACCEPT_PAUSE_SECONDS);
-	event_del(http->acceptable);
-	(void)event_add(http->accept_again, &pause);
-}
-
-static void on_accept_again(evutil_socket_t fd, short events, void *userdata)
-{
-	struct http *http = userdata;
-
-	(void)fd;
-	(void)events;
-	if (http->listener >= 0)
-		(void)event_add(http->acceptable, NULL);
-}
-
-static void on_acceptable(evutil_socket_t listener, short events, void *userdata)
-{
-	struct http *http = userdata;
-	int64_t end = clock_monotonic_usec() + TURN_USEC;
-
-	(void)events;
-	do {
-		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		const int on = 1;
-
-		if (fd >= 0) {
-			/* A Unix socket has no such option. */
-			(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-			accept_peer(http, fd);
-			continue;
-		}
-		if (errno == ECONNABORTED || errno == EINTR)
-			continue;
-		if (errno != EAGAIN)
-			pause_accepting(http);
-		return;
-	} while (clock_monotonic_usec() < end);
 }
 
 /* ---- Addresses ---- */
@@ -366,25 +320,21 @@ static int open_listener(struct http *http)
 {
 	union address address = { 0 };
 	socklen_t size = sizeof(address);
-	int r;
+	int fd, r;
 
-	if (http->options.listener >= 0) {
-		http->listener = http->options.listener;
-	} else {
-		r = parse_address(http->options.address, &address, &size);
-		if (r == 0 && address.any.sa_family == AF_UNIX)
-			r = socket_path_clear(&address.un, http->options.socket_mode);
-		if (r == 0)
-			r = bind_address(http, &address, size);
-		if (r < 0)
-			return r;
-		http->listener = r;
-	}
+	r = parse_address(http->options.address, &address, &size);
+	if (r == 0 && address.any.sa_family == AF_UNIX)
+		r = socket_path_clear(&address.un, http->options.socket_mode);
+	fd = r < 0 ? r : bind_address(http, &address, size);
+	if (fd < 0)
+		return fd;
+	r = acceptor_open(&http->acceptor, loop_base(http->options.loop), fd, accept_peer, http);
 	size = sizeof(address);
-	if (getsockname(http->listener, &address.any, &size) < 0)
-		return -errno;
-	name_hosts(http, &address);
-	return 0;
+	if (r == 0 && getsockname(fd, &address.any, &size) < 0)
+		r = -errno;
+	if (r == 0)
+		name_hosts(http, &address);
+	return r;
 }
 
 /* ---- Life ---- */
@@ -393,14 +343,9 @@ static int make_events(struct http *http)
 {
 	struct event_base *base = loop_base(http->options.loop);
 
-	http->acceptable = event_new(base, http->listener, EV_READ | EV_PERSIST, on_acceptable, http);
-	http->accept_again = event_new(base, -1, 0, on_accept_again, http);
 	http->reaper = event_new(base, -1, 0, on_reap, http);
 	http->heart = event_new(base, -1, EV_PERSIST, on_heartbeat, http);
-	if (!http->acceptable || !http->accept_again || !http->reaper || !http->heart ||
-	    event_add(http->acceptable, NULL) < 0)
-		return -ENOMEM;
-	return 0;
+	return http->reaper && http->heart ? 0 : -ENOMEM;
 }
 
 int http_new(const struct http_options *options, struct http **ret_http, struct fault *fault)
@@ -410,7 +355,7 @@ int http_new(const struct http_options *options, struct http **ret_http, struct 
 
 	if (http) {
 		http->options = *options;
-		http->listener = -1;
+		http->acceptor.fd = -1;
 		http->tail = &http->connections;
 		r = open_listener(http);
 	}
@@ -419,7 +364,7 @@ int http_new(const struct http_options *options, struct http **ret_http, struct 
 	if (r < 0) {
 		http_free(http);
 		return fault_set(fault, ELLU_E_INTERNAL, "HTTP cannot be served on %s: %s",
-				 options->address ? options->address : "the socket", strerror(-r));
+				 options->address, strerror(-r));
 	}
 	*ret_http = http;
 	return 0;
@@ -433,13 +378,10 @@ void http_set_limits(struct http *http, const struct http_limits *limits)
 
 void http_stop_listening(struct http *http)
 {
-	if (!http || http->listener < 0)
+	if (!http || http->acceptor.fd < 0)
 		return;
-	if (http->acceptable)
-		event_del(http->acceptable);
-	close(http->listener);
-	http->listener = -1;
-	if (http->options.listener < 0 && http->options.address[0] == '/')
+	acceptor_close(&http->acceptor);
+	if (http->options.address[0] == '/')
 		(void)unlink(http->options.address);
 }
 
@@ -458,10 +400,6 @@ struct http *http_free(struct http *http)
 	if (http->reaper)
 		http_close(http);
 	http_stop_listening(http);
-	if (http->acceptable)
-		event_free(http->acceptable);
-	if (http->accept_again)
-		event_free(http->accept_again);
 	if (http->reaper)
 		event_free(http->reaper);
 	if (http->heart)

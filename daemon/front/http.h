@@ -32,7 +32,6 @@ struct http_limits {
 struct http_options {
 	struct loop *loop;
 	struct service *service;
-	int listener; // handed over by the service manager and taken; -1: bind `address`
 	const char *address; // "127.0.0.1:8080", "[::1]:8080", or the path of a Unix socket
 	const char *hosts; // further names that Host may have, with blanks between; or NULL
 	unsigned socket_mode; // of a Unix socket

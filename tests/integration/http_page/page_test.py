@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
 
@@ -138,7 +137,6 @@ def planted(world, browser, url):
         browser.wait_for("document.querySelector('#view').innerText.includes('<script>')")
     browser.wait_for("document.querySelectorAll('details.case').length === 1")
     browser.evaluate("document.querySelector('details.case').open = true")
-    time.sleep(0)
     assert browser.evaluate("document.title") == "elluminate"
     assert browser.evaluate("document.querySelectorAll('#view script, #view img').length") == 0
 
@@ -157,6 +155,7 @@ with World() as world:
         # A token that is no more is said to be none.
         for each in json.loads(world.run("token", "list", "--json"))["items"]:
             world.run("token", "revoke", str(each["id"]))
+        browser.go(url + "/#tasks")
         browser.wait_for("!document.querySelector('#login').hidden")
         look(browser, "login")
     finally:
