@@ -76,7 +76,8 @@ static void note_use(const struct cli *cli, const struct ellu_skill_result *skil
 	if (skill->answers > 1)
 		cli_note(cli, "%lld answers were asked for; this is the last.", (long long) skill->answers);
 	if (skill->model)
-		cli_note(cli, "Answered by %s in %s.", skill->model, duration_text(duration, skill->duration_seconds));
+		cli_note(cli, "Answered by %s in %s.", skill->model,
+			 duration_text(duration, skill->duration_seconds));
 	if (!skill->cost)
 		return;
 	money_format(*skill->cost, cost);
@@ -93,11 +94,14 @@ int follow_print_skill(const struct cli *cli, const struct ellu_skill_result *sk
 		return r ? r : status;
 	}
 	if (skill->model && skill->response) {
-		text_print(stdout, skill->response);
-		puts("\n");
+		follow_print_text(skill->response);
+		putchar('\n');
 	}
-	if (skill->validation->n_validator_results > 0)
+	if (skill->validation->n_validator_results > 0 && !cli->arguments.quiet) {
+		if (skill->model)
+			putchar('\n');
 		print_validators(skill->validation);
+	}
 	note_use(cli, skill);
 	return status;
 }

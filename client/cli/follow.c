@@ -157,8 +157,7 @@ static void take_event(struct follow *follow, const void *reply, const struct el
 
 /* ---- What a model says ---- */
 
-/* Where it is read on, as it is; a terminal is not to be commanded by it. */
-static void print_text(const char *text)
+void follow_print_text(const char *text)
 {
 	if (output.terminal)
 		text_print(stdout, text);
@@ -187,7 +186,7 @@ static void take_delta(struct follow *follow, const struct ellu_call_delta *delt
 	}
 	if (!delta->text || !*delta->text)
 		return;
-	print_text(delta->text);
+	follow_print_text(delta->text);
 	fflush(stdout);
 	follow->told_last = delta->text[strlen(delta->text) - 1];
 }
@@ -718,7 +717,7 @@ int follow_print_answer(const struct follow *follow)
 	if (call)
 		tell_simulated(follow, call->model);
 	if (call && call->text && !follow->told_last) {
-		print_text(call->text);
+		follow_print_text(call->text);
 		if (*call->text && call->text[strlen(call->text) - 1] != '\n')
 			putchar('\n');
 	}

@@ -63,6 +63,9 @@ void follow_done(struct follow *follow);
 /* What a task brought that is its own: the answer of a call or a test, if any. Returns the exit status. */
 int follow_print_answer(const struct follow *follow);
 
+/* What a model says: where it is read on, as it is; a terminal is not to be commanded by it. */
+void follow_print_text(const char *text);
+
 /* What came of a skill. Returns the exit status: an answer that is not valid is EXIT_BELOW. */
 int follow_print_skill(const struct cli *cli, const struct ellu_skill_result *skill);
 

@@ -11,7 +11,8 @@
 
 static int make_evaluator(struct ellu *daemon, const char *name, const char *prompt)
 {
-	struct ellu_get_or_create_evaluator_request request = ELLU_RECORD(struct ellu_get_or_create_evaluator_request);
+	struct ellu_get_or_create_evaluator_request request =
+		ELLU_RECORD(struct ellu_get_or_create_evaluator_request);
 	struct ellu_evaluator evaluator = ELLU_RECORD(struct ellu_evaluator);
 	const struct ellu_get_or_create_evaluator_reply *reply;
 	const struct ellu_error *error;
@@ -32,7 +33,8 @@ static int make_skill(struct ellu *daemon)
 {
 	static const char *const names[] = { "Brief enough", "Friendly enough" };
 	static const double thresholds[] = { 0.3, 0 };
-	struct ellu_get_or_create_skill_request request = ELLU_RECORD(struct ellu_get_or_create_skill_request);
+	struct ellu_get_or_create_skill_request request =
+		ELLU_RECORD(struct ellu_get_or_create_skill_request);
 	const struct ellu_get_or_create_skill_reply *reply;
 	struct ellu_ref evaluators[2];
 	struct ellu_validator validators[2];
@@ -62,14 +64,15 @@ static int make_skill(struct ellu *daemon)
 
 static void print_result(const struct ellu_skill_result *skill)
 {
-	printf("%s\nvalid: %s, after %lld answers\n", skill->response, skill->validation->is_valid ? "yes" : "no",
-	       (long long) skill->answers);
+	printf("%s\nvalid: %s, after %lld answers\n", skill->response,
+	       skill->validation->is_valid ? "yes" : "no", (long long) skill->answers);
 	for (size_t i = 0; i < skill->validation->n_validator_results; i++) {
 		const struct ellu_validator_result *validator = skill->validation->validator_results[i];
 
 		if (validator->result)
 			printf("%s: %.2f of %.2f, %s\n", validator->evaluator_name, *validator->result,
-			       validator->threshold, validator->justification ? validator->justification : "");
+			       validator->threshold,
+			       validator->justification ? validator->justification : "");
 		else
 			printf("%s: %s\n", validator->evaluator_name, validator->status);
 	}
@@ -96,7 +99,8 @@ static int run(struct ellu *daemon, const char *topic)
 	if (status == 0)
 		print_result(reply->task->result->skill);
 	else
-		printf("%s: %s\n", reply->task->status, reply->task->error ? reply->task->error->message : "");
+		printf("%s: %s\n", reply->task->status,
+		       reply->task->error ? reply->task->error->message : "");
 	ellu_free(reply);
 	return status;
 }
@@ -108,7 +112,8 @@ int main(int argc, char **argv)
 
 	if (!daemon)
 		return 1;
-	status = make_evaluator(daemon, "Brief enough", "How brief is this, where one short sentence is best? {{response}}");
+	status = make_evaluator(daemon, "Brief enough",
+				"How brief is this, where one short sentence is best? {{response}}");
 	if (status == 0)
 		status = make_evaluator(daemon, "Friendly enough", "How friendly is this? {{response}}");
 	if (status == 0)

@@ -91,8 +91,8 @@ static int read_request(struct skill_run *run, struct fault *fault)
 
 	if (!request)
 		return fault_oom(fault);
-	r = record_decode(&ellu_skill_type, json_object_object_get(request, "skill"), FROM_STORE, "skill", arena,
-			  &skill, fault);
+	r = record_decode(&ellu_skill_type, json_object_object_get(request, "skill"), FROM_STORE, "skill",
+			  arena, &skill, fault);
 	if (r >= 0) {
 		run->skill = skill;
 		run->n_models = (size_t)json_object_get_int64(json_object_object_get(request, "n_models"));
@@ -124,7 +124,8 @@ static int render(struct skill_run *run, struct fault *fault)
 
 	if (is_made && json_object_object_get_ex(run->values, "request", NULL))
 		return 0;
-	r = template_render(run->skill->prompt, run->values, &run->base.arena, &run->result.rendered_prompt, fault);
+	r = template_render(run->skill->prompt, run->values, &run->base.arena, &run->result.rendered_prompt,
+			    fault);
 	if (r == ELLU_E_INVALID_PARAMETER && is_made) {
 		*fault = (struct fault){ 0 };
 		return 0;

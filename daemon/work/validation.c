@@ -44,8 +44,8 @@ static void write_result(FILE *out, const struct ellu_validator_result *result)
 	const char *why = result->justification ? result->justification : "";
 	size_t size = utf8_cut(why, strlen(why), JUSTIFICATION_BYTES_MAX);
 
-	fprintf(out, "- %s: %.2f, where at least %.2f is needed%s%.*s\n", result->evaluator_name, *result->result,
-		result->threshold, size > 0 ? ". " : "", (int)size, why);
+	fprintf(out, "- %s: %.2f, where at least %.2f is needed%s%.*s\n", result->evaluator_name,
+		*result->result, result->threshold, size > 0 ? ". " : "", (int)size, why);
 }
 
 /* NULL without memory. */
@@ -76,6 +76,6 @@ int validation_ask_again(const struct ellu_message *const *messages, size_t n_me
 	const char *reply = text ? arena_strdup(arena, text) : NULL;
 
 	free(text);
-	return reply ? dialogue_go_on(messages, n_messages, answer, reply, arena, ret_messages, ret_n_messages) :
-		       -ENOMEM;
+	return reply ? dialogue_go_on(messages, n_messages, answer, reply, arena, ret_messages,
+				      ret_n_messages) : -ENOMEM;
 }

@@ -430,6 +430,6 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(versions, what_is_wrong, validators, no_validators, no_model_answers, until_valid, made_elsewhere, cost_limit, in_use,
-			 on_the_command_line);
+	return RUN_SUITE(versions, what_is_wrong, validators, no_validators, no_model_answers, until_valid,
+			 made_elsewhere, cost_limit, in_use, on_the_command_line);
 }

@@ -51,8 +51,8 @@ static int content_read(struct tx *tx, const struct ellu_skill *skill, const cha
 		return fault_too_large(tx->fault, TEMPLATE_BYTES_MAX, path);
 	r = placeholders(tx, &copy);
 	if (r >= 0 && copy.n_placeholders > COLUMNS_MAX)
-		r = fault_invalid(tx->fault, tx_printf(tx, "%s.prompt", path), "at most %d different placeholders",
-				  COLUMNS_MAX);
+		r = fault_invalid(tx->fault, tx_printf(tx, "%s.prompt", path),
+				  "at most %d different placeholders", COLUMNS_MAX);
 	if (r < 0)
 		return r;
 	copy.id = copy.version = copy.created_at = copy.updated_at = NULL;

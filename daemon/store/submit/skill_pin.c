@@ -33,7 +33,8 @@ static int find(struct pin *pin)
 {
 	struct ellu_skill *skill;
 	int64_t id;
-	int r = resource_resolve(pin->tx, &resource_skill, pin->scope, task_submit_member(pin->op, "skill"), &id);
+	int r = resource_resolve(pin->tx, &resource_skill, pin->scope,
+				 task_submit_member(pin->op, "skill"), &id);
 
 	if (r >= 0)
 		r = skill_load(pin->tx, id, &skill);
@@ -41,7 +42,8 @@ static int find(struct pin *pin)
 		return r;
 	pin->skill = skill;
 	for (size_t i = 0; r >= 0 && i < skill->n_validators; i++)
-		r = evaluator_resolve(pin->tx, pin->scope, skill->validators[i]->evaluator, &pin->evaluators[i]);
+		r = evaluator_resolve(pin->tx, pin->scope, skill->validators[i]->evaluator,
+				      &pin->evaluators[i]);
 	return r;
 }
 
@@ -64,7 +66,8 @@ static bool needs_prompt(const struct pin *pin)
 /* What evaluators have for inputs may stand in the prompt as well. */
 static bool is_there(const struct pin *pin, json_object *variables, const char *placeholder)
 {
-	const bool is_input = strcmp(placeholder, "contexts") == 0 || strcmp(placeholder, "expected_output") == 0;
+	const bool is_input = strcmp(placeholder, "contexts") == 0 ||
+			      strcmp(placeholder, "expected_output") == 0;
 
 	return json_object_object_get(variables, placeholder) ||
 	       (is_input && task_submit_member(pin->op, placeholder));
