@@ -1,6 +1,6 @@
 /*
- * What a provider sends, as each dialect reads it. The first byte chooses the status, the second
- * the dialect and how it is framed, the rest is the body.
+ * What a provider sends, as each dialect reads it. The first byte chooses the status, the second the
+ * dialect, how it is framed and what was asked for, the rest is the body.
  */
 #include <errno.h>
 #include <json-c/json.h>
@@ -167,11 +167,20 @@ static size_t tell(struct answer *answer, bool all)
 	return size;
 }
 
-static void try_answer(struct llm_target *target, struct json_reader *reader,
-		       const struct framing *framing, char *body, size_t size)
+/* As many as were asked for, of one length, and each a number. */
+static void require_vectors(const struct llm_call *call)
+{
+	require(call->n_dimensions > 0 && call->n_dimensions <= EMBEDDING_DIMENSIONS_MAX);
+	for (size_t i = 0; i < call->embedding->n_texts * call->n_dimensions; i++)
+		require(isfinite(call->vectors[i]));
+}
+
+static void try_answer(struct llm_target *target, struct json_reader *reader, const struct framing *framing,
+		       const struct llm_embedding *embedding, char *body, size_t size)
 {
 	struct llm_call call = {
 		.target = target,
+		.embedding = embedding,
 		.input_tokens = -1,
 		.output_tokens = -1,
 		.reasoning_tokens = -1,
@@ -199,10 +208,12 @@ static void try_answer(struct llm_target *target, struct json_reader *reader,
 	require(call.output_tokens >= -1 && call.output_tokens <= ANSWER_TOKENS_MAX);
 	require(call.reasoning_tokens >= -1 && call.reasoning_tokens <= ANSWER_TOKENS_MAX);
 	require(call.cost_nanodollars >= -1 && call.cost_nanodollars <= INTEGER_MAX);
-	if (attempt.class == ATTEMPT_ANSWERED) {
+	if (attempt.class == ATTEMPT_ANSWERED && embedding) {
+		require_vectors(&call);
+	} else if (attempt.class == ATTEMPT_ANSWERED) {
 		require_answer(&call);
 	} else {
-		require(!call.text && !call.tool_calls && attempt.message[0]);
+		require(!call.text && !call.tool_calls && !call.vectors && attempt.message[0]);
 		require_text(attempt.message, sizeof(attempt.message));
 	}
 	arena_done(&call.arena);
@@ -221,14 +232,21 @@ static void try_refusal(const struct llm_target *target, int status, struct json
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const int statuses[] = { 200, 400, 401, 403, 404, 422, 429, 500, 503, 302 };
+	static const char *const texts[] = { "A warm day", "Rivers run" };
+	static const struct llm_embedding two = { .texts = texts, .n_texts = 2 };
+	static const struct llm_embedding one = { .texts = texts, .n_texts = 1 };
 	static const struct {
 		const char *provider;
 		const struct framing *framing;
+		const struct llm_embedding *embedding;
 	} ways[] = {
-		{ "openai", NULL }, { "anthropic", NULL }, { "openai", &framing_sse },
-		{ "anthropic", &framing_sse }, { "bedrock", NULL }, { "bedrock", &framing_aws },
-		{ "cohere", NULL }, { "cohere", &framing_sse }, { "gemini", NULL },
-		{ "gemini", &framing_sse }, { "custom", NULL },
+		{ "openai", NULL, NULL }, { "anthropic", NULL, NULL },
+		{ "openai", &framing_sse, NULL }, { "anthropic", &framing_sse, NULL },
+		{ "bedrock", NULL, NULL }, { "bedrock", &framing_aws, NULL },
+		{ "cohere", NULL, NULL }, { "cohere", &framing_sse, NULL },
+		{ "gemini", NULL, NULL }, { "gemini", &framing_sse, NULL },
+		{ "custom", NULL, NULL }, { "openai", NULL, &two }, { "cohere", NULL, &two },
+		{ "gemini", NULL, &two }, { "vertex", NULL, &one }, { "bedrock", NULL, &one },
 	};
 	static struct llm_target *targets[sizeof(ways) / sizeof(*ways)];
 	static struct json_reader reader;
@@ -251,7 +269,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	require(body != NULL);
 	memcpy(body, data + 2, size - 2);
 	if (status == 200)
-		try_answer(target, &reader, ways[way].framing, body, size - 2);
+		try_answer(target, &reader, ways[way].framing, ways[way].embedding, body, size - 2);
 	else
 		try_refusal(target, status, &reader, body, size - 2);
 	free(body);

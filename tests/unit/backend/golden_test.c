@@ -474,8 +474,8 @@ static void check_signed(json_object *golden, struct llm_target *target, const c
 	const struct ellu_message *const messages[] = { &message };
 	struct llm_call call = { .target = target, .messages = messages, .n_messages = 1 };
 	struct buffer body = { 0 };
+	json_object *request, *parts;
 	struct arena arena;
-	json_object *found;
 
 	arena_init(&arena);
 	message.role = "assistant";
@@ -484,10 +484,11 @@ static void check_signed(json_object *golden, struct llm_target *target, const c
 	ck_assert_str_eq(message.tool_calls[0]->signature, "c2lnbmVk");
 	ck_assert_ptr_null(message.tool_calls[1]->signature);
 	target->dialect->request(&call, &target->dialect->form, &body);
-	found = parsed(body.data, body.size);
-	found = member(json_object_array_get_idx(member(found, "contents"), 0), "parts");
-	ck_assert_str_eq(text_of(json_object_array_get_idx(found, 0), "thoughtSignature"), "c2lnbmVk");
-	ck_assert_ptr_null(member(json_object_array_get_idx(found, 1), "thoughtSignature"));
+	request = parsed(body.data, body.size);
+	parts = member(json_object_array_get_idx(member(request, "contents"), 0), "parts");
+	ck_assert_str_eq(text_of(json_object_array_get_idx(parts, 0), "thoughtSignature"), "c2lnbmVk");
+	ck_assert_ptr_null(member(json_object_array_get_idx(parts, 1), "thoughtSignature"));
+	json_object_put(request);
 	json_object_put(result);
 	buffer_done(&body);
 	arena_done(&arena);
