@@ -120,6 +120,9 @@ async function run() {
 			report.serious.push(...(await stumbles()).map(text => `${scheme}, ${width} pixels: ${text}`));
 	}
 	if (folder) {
+		await show("light", 1280);
+		await send("Emulation.setEmulatedMedia", { media: "print" });
+		await picture("print");
 		const { data } = await send("Page.printToPDF", { printBackground: false, paperWidth: 8.27, paperHeight: 11.69 });
 
 		writeFileSync(join(folder, "print.pdf"), Buffer.from(data, "base64"));
