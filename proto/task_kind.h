@@ -14,7 +14,8 @@
 	KIND(TEST, test, TASK_IS_EPHEMERAL)       \
 	KIND(EVALUATOR, evaluator, TASK_IS_EPHEMERAL) \
 	KIND(EMBEDDING, embedding, TASK_IS_EPHEMERAL) \
-	KIND(SKILL, skill, TASK_IS_EPHEMERAL)
+	KIND(SKILL, skill, TASK_IS_EPHEMERAL) \
+	KIND(BATCH_EVALUATION, batch_evaluation, TASK_LASTS)
 
 #define TASK_KIND_ID(id, name, ephemeral) TASK_KIND_##id,
 enum task_kind {

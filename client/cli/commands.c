@@ -184,6 +184,7 @@ static const struct {
 	{ "epochs", "epochs", "N", "N times more", OPTION_COUNT },
 	{ "expected_output", "expected", "TEXT", "what a good response would have been", BY_FIELD },
 	{ "failed", "failed", NULL, "only those without an answer", BY_FIELD },
+	{ "inputs", "inputs", "JSON", "what is scored: [{\"response\":\"No.\"}]", BY_FIELD },
 	{ "kind", "kind", "KIND", "only those of this kind:", BY_FIELD },
 	{ "llm_config", "llm", "ID|NAME", "the config that answers", BY_FIELD },
 	{ "max_connections", "max-connections", "N", "at most N calls at the same time", OPTION_COUNT },
@@ -241,6 +242,8 @@ static const char chat_fields[] =
 static const char embed_fields[] =
 	"llm_config dimensions purpose cost_limit priority time_limit_seconds detach";
 static const char again_fields[] = "detach cost_limit priority time_limit_seconds";
+static const char batch_fields[] =
+	"inputs collection llm_config name max_connections cost_limit priority time_limit_seconds detach";
 static const char rate_fields[] =
 	"response_ids epoch criterion_set criteria rating_llm_config rating_llm_configs rating_reduction rating_mode "
 	"max_connections cost_limit "
@@ -302,6 +305,10 @@ static const struct column token_columns[] = {
 	COLUMN("EXPIRES", "expires_at"), COLUMN("NAME", "name"), { NULL, NULL, NULL },
 };
 static const struct column cost_columns[] = { { NULL, NULL, NULL } }; // the command has them
+static const struct column item_columns[] = {
+	COLUMN(">ROW", "template_variables_id"), COLUMN("STATUS", "status"), MADE("SCORES", column_scores),
+	COLUMN("INPUT", "input_values"), { NULL, NULL, NULL },
+};
 static const struct column named_columns[] = {
 	COLUMN(">ID", "id"), COLUMN("NAME", "name"), { NULL, NULL, NULL },
 };
@@ -479,6 +486,18 @@ static const struct command fixed[] = {
 	  deleted_options, command_call, .method = "DeletePromptTemplate" },
 	{ "evaluator run", "ID|NAME", 1, 1, "have an evaluator score a response",
 	  evaluator_run_details, evaluator_options, command_submit, .method = "RunEvaluator" },
+	{ "evaluator batch", "ID|NAME", 1, 1, "have an evaluator score many responses",
+	  "The rows of a collection, whose columns are the evaluator's inputs, or --inputs. It goes on after a\n"
+	  "restart; `elluminate task items ID` prints each item, and `elluminate task retry ID` asks again for\n"
+	  "what has no score.\n"
+	  "\n"
+	  "  elluminate evaluator batch Politeness --collection Answers", NULL, command_submit,
+	  .method = "BatchRun", .fields = batch_fields },
+	{ "judge batch", "ID|NAME", 1, 1, "have the evaluators of a judge score many responses",
+	  "  elluminate judge batch Support --collection Answers", NULL, command_judge_batch,
+	  .method = "BatchRun", .fields = batch_fields, .own_operands = true },
+	{ "task items", "ID", 1, 1, "list the items of a batch with their scores", NULL, NULL, command_list,
+	  .method = "ListBatchItems", .columns = item_columns },
 	{ "evaluator delete", "ID|NAME", 1, 1, "delete an evaluator", "Scores keep what they used.",
 	  evaluator_deleted, command_call, .method = "DeleteEvaluator" },
 	{ "judge run", "ID|NAME", 1, 1, "have the evaluators of a judge score a response",

@@ -11,6 +11,7 @@
 #include "client/cli/call.h"
 #include "client/cli/gates.h"
 #include "client/cli/progress_bar.h"
+#include "client/cli/scores.h"
 #include "client/cli/show.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
@@ -499,54 +500,6 @@ static int print_generation(const struct cli *cli, const struct ellu_generation_
 	return 0;
 }
 
-/* ---- What evaluators said ---- */
-
-static void print_scored(const struct ellu_evaluator_result *result)
-{
-	printf("%s: ", result->evaluator_name);
-	if (result->score)
-		printf("%.2f\n", *result->score);
-	else
-		text_print(stdout, result->error ? result->error->message : result->status);
-	if (!result->score)
-		putchar('\n');
-	if (!result->justification)
-		return;
-	fputs("  ", stdout);
-	text_print(stdout, result->justification);
-	putchar('\n');
-}
-
-static void note_simulated(const struct cli *cli, const struct ellu_evaluator_result *const *results,
-			   size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (results[i]->model && provider_is_simulated(results[i]->model)) {
-			cli_note(cli, "Simulated: these scores come from the built-in simulated model, not "
-				      "from a real one.");
-			return;
-		}
-}
-
-static int print_evaluation(const struct cli *cli, const struct ellu_evaluator_result *result)
-{
-	if (output_is_json())
-		return cli_print_json(&ellu_evaluator_result_type, result);
-	note_simulated(cli, &result, 1);
-	print_scored(result);
-	return 0;
-}
-
-static int print_judgement(const struct cli *cli, const struct ellu_judge_result *judgement)
-{
-	if (output_is_json())
-		return cli_print_json(&ellu_judge_result_type, judgement);
-	note_simulated(cli, judgement->results, judgement->n_results);
-	for (size_t i = 0; i < judgement->n_results; i++)
-		print_scored(judgement->results[i]);
-	return 0;
-}
-
 /* ---- With --detach ---- */
 
 static int print_detached(struct cli *cli, const struct method *method, const void *reply)
@@ -737,10 +690,8 @@ static int print_outcome(struct cli *cli, const struct follow *follow)
 		return follow_print_answer(follow);
 	if (follow->result && follow->result->generation)
 		return print_generation(cli, follow->result->generation);
-	if (follow->result && follow->result->evaluation)
-		return print_evaluation(cli, follow->result->evaluation);
-	if (follow->result && follow->result->judgement)
-		return print_judgement(cli, follow->result->judgement);
+	if (follow->result && scores_are_in(follow->result))
+		return scores_print(cli, follow->result, follow->task_id);
 	if ((follow->submission->verdicts || ratings) && follow->task_id > 0)
 		return print_verdicts(cli, follow->task_id, ratings);
 	return follow->experiment_id > 0 ? print_results(cli, follow) : 0;

@@ -12,6 +12,7 @@
 #include "daemon/store/resources/rows.h"
 #include "daemon/store/resources/skill.h"
 #include "daemon/store/resources/token.h"
+#include "daemon/store/runs/evaluators.h"
 #include "daemon/store/runs/experiment.h"
 #include "daemon/store/runs/response.h"
 #include "daemon/store/runs/run.h"
@@ -82,6 +83,7 @@ static const struct operation {
 	[METHOD_GET_RESPONSE] = { STORE_POINT, response_get },
 	[METHOD_GET_SKILL] = { STORE_POINT, resource_get, &resource_skill },
 	[METHOD_LINK_CRITERION_SET] = { STORE_WRITE, criterion_set_link },
+	[METHOD_LIST_BATCH_ITEMS] = { STORE_SCAN, batch_items_list },
 	[METHOD_LIST_COLLECTIONS] = { STORE_SCAN, resource_list, &resource_collection },
 	[METHOD_LIST_COMPARED_CASES] = { STORE_SCAN, compared_cases_list },
 	[METHOD_LIST_COSTS] = { STORE_SCAN, costs_list },
@@ -161,6 +163,7 @@ static const struct submission {
 	enum task_kind kind; // of job_submit()
 } submissions[_METHOD_MAX] = {
 	[METHOD_ADD_EPOCHS] = { epochs_add },
+	[METHOD_BATCH_RUN] = { batch_submit, batch_submit_lane },
 	[METHOD_CALL] = { job_submit, call_submit_lane, TASK_KIND_CALL },
 	[METHOD_EMBED] = { job_submit, embed_submit_lane, TASK_KIND_EMBEDDING },
 	[METHOD_GENERATE_CRITERIA] = { job_submit, .kind = TASK_KIND_GENERATION },

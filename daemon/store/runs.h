@@ -201,8 +201,10 @@ struct run_case {
 	const char *input_values; // JSON object; defaults of columns filled in
 	int64_t response_id; // 0: the response is missing
 	const char *response_text; // of the recorded response, or its calls of tools
-	const struct run_decided *decided;
+	const struct run_decided *decided; // of a batch: positions of evaluators, for measures
 	size_t n_decided;
+	bool scored; // of a batch: an evaluator has a score
+	bool counted; // and the item is among those that were generated
 };
 
 /* Looks at up to `scan` pairs after the cursor and answers those that miss something. Epoch 1
@@ -210,8 +212,9 @@ struct run_case {
 struct cases_page {
 	struct store_request request;
 	int64_t run_id;
-	size_t n_measures;
+	size_t n_measures; // or of a batch its evaluators
 	size_t n_judges;
+	bool scores; // a batch's
 	struct case_cursor cursor;
 	size_t scan;
 	const struct run_case *ret_cases;
@@ -283,6 +286,37 @@ struct rating_record {
 	struct fault ret_unfit;
 };
 void store_rating_record(struct store *store, struct rating_record *op);
+
+/* The same rules for what an evaluator of a batch said of a row. */
+struct evaluation_record {
+	struct store_request request;
+	int64_t run_id;
+	int64_t round;
+	int64_t owner_uid;
+	int64_t project_id;
+	int64_t epoch;
+	int64_t row_id;
+	int64_t evaluator; // its position
+	const double *score; // NULL: it failed
+	const struct ellu_evaluator_result *result;
+	bool complete; // the last of its item, which counts then
+	bool failed; // and has no score
+	int64_t attempts; // of what is not recorded yet, like what it took
+	int64_t input_tokens; // -1: unknown, here and below
+	int64_t output_tokens;
+	int64_t cached_tokens;
+	int64_t cost_nanodollars;
+	struct spent spent;
+};
+void store_evaluation_record(struct store *store, struct evaluation_record *op);
+
+/* What a batch came to. */
+struct batch_results {
+	struct store_request request;
+	int64_t run_id;
+	const struct ellu_batch_result *ret_result;
+};
+void store_batch_results(struct store *store, struct batch_results *op);
 
 /* Counts what calls took of which no answer or verdict is recorded: that of a run of one item, and
  * those that were spent for nothing. */

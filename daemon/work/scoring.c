@@ -42,6 +42,36 @@ void scorers_tune(struct scorers *scorers)
 		scorers->items[i].route->cap = run_cap_of(scorers->run, scorers->items[i].config);
 }
 
+/* The first that is not known to be none; NULL: there is no such. */
+static const struct scorer *first_whole(const struct scorers *scorers, const struct run_evaluator *evaluator)
+{
+	for (size_t i = 0; i < evaluator->n_configs; i++)
+		if (!scorers->items[evaluator->configs[i]].broken.code)
+			return &scorers->items[evaluator->configs[i]];
+	return NULL;
+}
+
+bool scorers_have_room(const struct scorers *scorers, const struct run_evaluator *evaluator)
+{
+	const struct scorer *scorer = first_whole(scorers, evaluator);
+
+	return !scorer || route_has_room(scorers->run, scorer->route);
+}
+
+bool scorers_are_broken(const struct scorers *scorers, struct fault *ret_fault)
+{
+	const struct run_spec *spec = scorers->spec;
+
+	for (size_t i = 0; i < spec->n_evaluators; i++) {
+		const struct run_evaluator *evaluator = &spec->evaluators[i];
+
+		if (evaluator->n_configs == 0 || first_whole(scorers, evaluator))
+			return false;
+		*ret_fault = scorers->items[evaluator->configs[0]].broken;
+	}
+	return true;
+}
+
 /* ---- Asking ---- */
 
 static struct scorer *chosen(const struct scoring *scoring)
@@ -108,6 +138,8 @@ void scoring_start(struct scoring *scoring, struct scorers *scorers, json_object
 
 	scoring->scorers = scorers;
 	scoring->asking.run = scorers->run;
+	scoring->asking.call.input_tokens = scoring->asking.call.output_tokens = -1;
+	scoring->asking.call.cached_tokens = scoring->asking.call.cost_nanodollars = -1;
 	scoring->total.input_tokens = scoring->total.output_tokens = -1;
 	scoring->total.reasoning_tokens = scoring->total.cached_tokens = -1;
 	scoring->total.cost_nanodollars = -1;

@@ -37,6 +37,10 @@ int scorers_init(struct scorers *scorers, struct run *run, const struct run_spec
 void scorers_done(struct scorers *scorers); // zeroed ones too
 /* Sets their caps by what the run is tuned to; the kind's `tune` calls it. */
 void scorers_tune(struct scorers *scorers);
+/* What of the evaluator's is asked next has room. */
+bool scorers_have_room(const struct scorers *scorers, const struct run_evaluator *evaluator);
+/* None of the run's evaluators has a config left that could answer; the fault is one's. */
+bool scorers_are_broken(const struct scorers *scorers, struct fault *ret_fault);
 
 struct scoring {
 	const struct run_evaluator *evaluator;

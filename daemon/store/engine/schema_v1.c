@@ -385,7 +385,26 @@ static const char runs[] =
 	" evaluator_id INTEGER REFERENCES evaluators," // NULL: what has no row is found by its name
 	" name TEXT NOT NULL,"
 	" configs TEXT NOT NULL," // positions of run_configs, in the order of preference; JSON array
+	/* Of a batch: sums that move where scores are recorded. */
+	" n_scored INTEGER NOT NULL DEFAULT 0,"
+	" score_sum REAL NOT NULL DEFAULT 0,"
+	" score_squares REAL NOT NULL DEFAULT 0,"
+	" lowest REAL,"
+	" highest REAL,"
 	" PRIMARY KEY (run_id, position)"
+	") STRICT, WITHOUT ROWID;"
+
+	/* What a batch's evaluators said of its rows. */
+	"CREATE TABLE evaluations ("
+	" run_id INTEGER NOT NULL REFERENCES runs,"
+	" template_variables_id INTEGER NOT NULL,"
+	" evaluator INTEGER NOT NULL," // its position
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL,"
+	" score REAL CHECK (score BETWEEN 0 AND 1)," // NULL: it failed
+	" result TEXT NOT NULL," // the record
+	" round INTEGER NOT NULL,"
+	" PRIMARY KEY (run_id, template_variables_id, evaluator)"
 	") STRICT, WITHOUT ROWID;"
 
 	/* Counters, moved in the transaction that records what they count. What a run rates that makes

@@ -34,7 +34,7 @@ static bool is_there(const struct record_type *type, const void *record, const c
 	return json_object_object_get(variables, input);
 }
 
-int evaluator_check_inputs(struct tx *tx, const struct ellu_evaluator *evaluator,
+int evaluator_check_inputs(struct tx *tx, const struct ellu_evaluator *evaluator, const char *path,
 			   const struct record_type *type, const void *record)
 {
 	const char *text = record_member(type, record, "variables");
@@ -46,8 +46,9 @@ int evaluator_check_inputs(struct tx *tx, const struct ellu_evaluator *evaluator
 
 		if (is_there(type, record, input, variables))
 			continue;
-		r = fault_invalid(tx->fault, record_field_find(type, input) ? input :
-				  tx_printf(tx, "variables.%s", input),
+		r = fault_invalid(tx->fault, tx_printf(tx, "%s%s%s", path,
+						       record_field_find(type, input) ? "" : "variables.",
+						       input),
 				  "a value, since the evaluator '%s' has it for an input", evaluator->name);
 	}
 	json_object_put(variables);

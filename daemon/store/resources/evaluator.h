@@ -11,9 +11,9 @@ int evaluator_resolve(struct tx *tx, const struct scope *scope, const struct ell
 /* The very version, deleted or not. `name` is that of one that has no row (id 0). */
 int evaluator_load(struct tx *tx, int64_t id, const char *name,
 		   const struct ellu_evaluator **ret_evaluator);
-/* InvalidParameter of what it scores and the request's record, which calls them by the same names, leaves
- * out. */
-int evaluator_check_inputs(struct tx *tx, const struct ellu_evaluator *evaluator,
+/* InvalidParameter of what it scores and the record, which calls it by the same names, leaves out. `path`
+ * is the record's in the request, with a dot; or empty. */
+int evaluator_check_inputs(struct tx *tx, const struct ellu_evaluator *evaluator, const char *path,
 			   const struct record_type *type, const void *record);
 
 /* ---- Operations of methods ---- */

@@ -108,11 +108,27 @@ const struct resource resource_judge = {
 	.update = update,
 };
 
-int judge_find(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
-	       struct ellu_judge **ret_judge)
+int evaluators_find(struct tx *tx, const struct scope *scope, const struct ellu_ref *evaluator,
+		    const struct ellu_ref *judge, struct evaluator_list *ret_list)
 {
-	int64_t id;
-	int r = resource_resolve(tx, &resource_judge, scope, ref, &id);
+	const struct ellu_ref *const *refs = &evaluator;
+	struct ellu_judge *found;
+	int r = 0;
 
-	return r < 0 ? r : load(tx, id, ret_judge);
+	*ret_list = (struct evaluator_list){ .n = 1 };
+	if (judge) {
+		r = resource_resolve(tx, &resource_judge, scope, judge, &ret_list->judge_id);
+		if (r >= 0)
+			r = load(tx, ret_list->judge_id, &found);
+		if (r < 0)
+			return r;
+		refs = found->evaluators;
+		ret_list->n = found->n_evaluators;
+	}
+	ret_list->items = tx_array(tx, ret_list->n, sizeof(*ret_list->items));
+	if (!ret_list->items)
+		return -ENOMEM;
+	for (size_t i = 0; r >= 0 && i < ret_list->n; i++)
+		r = evaluator_resolve(tx, scope, refs[i], &ret_list->items[i]);
+	return r;
 }

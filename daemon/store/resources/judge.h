@@ -6,6 +6,12 @@
 
 extern const struct resource resource_judge;
 
-/* What a Ref names. NotFound. */
-int judge_find(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
-	       struct ellu_judge **ret_judge);
+/* What scores together: one evaluator, or those of a judge. */
+struct evaluator_list {
+	const struct ellu_evaluator **items;
+	size_t n;
+	int64_t judge_id; // 0: none
+};
+/* Of one of both, the other is NULL. NotFound. */
+int evaluators_find(struct tx *tx, const struct scope *scope, const struct ellu_ref *evaluator,
+		    const struct ellu_ref *judge, struct evaluator_list *ret_list);

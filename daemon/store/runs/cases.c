@@ -105,6 +105,68 @@ static int look_at_pair(struct pair_walk *walk, sqlite3_stmt *q)
 	return r;
 }
 
+/* Of a batch: what of an earlier round failed is missing. */
+static int load_evaluations(struct scan *scan, struct run_case *item)
+{
+	struct tx *tx = scan->tx;
+	struct run_decided *decided = tx_array(tx, scan->op->n_measures, sizeof(*decided));
+	size_t n_recorded = 0;
+	QUERY q = NULL;
+	int r;
+
+	if (!decided)
+		return -ENOMEM;
+	item->decided = decided;
+	r = db_query(tx->db, &q, "SELECT evaluator, score IS NOT NULL, round FROM evaluations"
+				 " WHERE run_id = ?1 AND template_variables_id = ?2 ORDER BY evaluator", "ii",
+		     scan->run.id, item->row_id);
+	while (r >= 0 && n_recorded < scan->op->n_measures && (r = db_next(tx->db, q)) > 0) {
+		n_recorded++;
+		item->scored |= column_int(q, 1) != 0;
+		if (column_int(q, 1) || column_int(q, 2) >= scan->run.round)
+			decided[item->n_decided++] = (struct run_decided){ .measure_id = column_int(q, 0) };
+	}
+	item->counted = item->scored && n_recorded == scan->op->n_measures;
+	return r;
+}
+
+/* (row, values) */
+static int look_at_row(struct pair_walk *walk, sqlite3_stmt *q)
+{
+	struct scan *scan = walk->userdata;
+	struct run_case item = {
+		.row_id = walk->at.row_id,
+		.row_number = walk->at.row_number,
+		.epoch = walk->at.epoch,
+	};
+	int r = load_evaluations(scan, &item);
+
+	if (r < 0 || item.n_decided == scan->op->n_measures)
+		return r;
+	r = add_case(scan, &item, scan->run.column_defaults, q, 1, 1);
+	if (scan->bytes >= CASES_BYTES_MAX)
+		walk->left = 0;
+	return r;
+}
+
+static int scan_rows(struct scan *scan)
+{
+	struct pair_walk walk = {
+		.tx = scan->tx,
+		.run = &scan->run,
+		.at = scan->at,
+		.left = scan->left,
+		.sql = RUN_ROWS("v.id, v.input_values"),
+		.found = look_at_row,
+		.userdata = scan,
+	};
+	int r = pair_walk(&walk);
+
+	scan->at = walk.at;
+	scan->op->ret_end = r > 0;
+	return r;
+}
+
 static int scan_pairs(struct scan *scan)
 {
 	struct pair_walk walk = {
@@ -192,7 +254,8 @@ static int cases_page_run(struct tx *tx, struct cases_page *op)
 		return -ENOMEM;
 	r = run_row_load(tx, op->run_id, &scan->run);
 	if (r >= 0)
-		r = scan->run.n_epochs > 0 ? scan_pairs(scan) : scan_responses(scan);
+		r = op->scores ? scan_rows(scan) :
+		    scan->run.n_epochs > 0 ? scan_pairs(scan) : scan_responses(scan);
 	op->ret_cases = scan->cases;
 	op->ret_n_cases = scan->n_cases;
 	op->ret_cursor = scan->at;

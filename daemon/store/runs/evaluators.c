@@ -128,7 +128,7 @@ static int begin(struct pin *pin)
 
 int run_evaluators_pin(struct tx *tx, const struct run_row *run, const struct scope *scope,
 		       const struct ellu_llm_config_in *instead,
-		       const struct ellu_evaluator *const *evaluators, size_t n, struct notes *notes)
+		       const struct evaluator_list *evaluators, struct notes *notes)
 {
 	const struct place place = { .owner_uid = run->owner_uid, .project_id = run->project_id,
 				     .administers = scope->administers };
@@ -138,30 +138,28 @@ int run_evaluators_pin(struct tx *tx, const struct run_row *run, const struct sc
 	if (r >= 0 && instead)
 		r = llm_config_take(tx, scope, &place, instead, "llm_config", /* may_update= */ false, notes,
 				    &pin.instead);
-	for (size_t i = 0; r >= 0 && i < n; i++)
-		r = pin_evaluator(&pin, evaluators[i]);
+	for (size_t i = 0; r >= 0 && i < evaluators->n; i++)
+		r = pin_evaluator(&pin, evaluators->items[i]);
+	if (r >= 0 && evaluators->judge_id)
+		r = db_run(tx->db, "UPDATE runs SET evaluator_set_id = ?2 WHERE id = ?1", "ii", run->id,
+			   evaluators->judge_id);
 	return r < 0 ? r : 0;
-}
-
-int run_judge_pin(struct tx *tx, int64_t run_id, int64_t id)
-{
-	return db_run(tx->db, "UPDATE runs SET evaluator_set_id = ?2 WHERE id = ?1", "ii", run_id, id);
 }
 
 /* ---- Loading ---- */
 
-static int load_judge(struct tx *tx, const struct run_row *run, struct run_spec *spec)
+int run_judge_load(struct tx *tx, int64_t run_id, int64_t *ret_id, const char **ret_name)
 {
 	QUERY q = NULL;
 	int r;
 
 	r = db_row(tx->db, &q, "SELECT s.id, s.name FROM runs n CROSS JOIN evaluator_sets s"
-			       " ON s.id = n.evaluator_set_id WHERE n.id = ?1", "i", run->id);
+			       " ON s.id = n.evaluator_set_id WHERE n.id = ?1", "i", run_id);
 	if (r <= 0)
 		return r;
-	spec->evaluators_judge_id = column_int(q, 0);
-	spec->evaluators_judge = tx_text(tx, q, 1);
-	return spec->evaluators_judge ? 0 : -ENOMEM;
+	*ret_id = column_int(q, 0);
+	*ret_name = tx_text(tx, q, 1);
+	return *ret_name ? 0 : -ENOMEM;
 }
 
 static int load_configs(struct tx *tx, const struct run_row *run, struct run_spec *spec)
@@ -218,7 +216,7 @@ int run_evaluators_load(struct tx *tx, const struct run_row *run, struct run_spe
 	spec->evaluators = evaluators = tx_array(tx, (size_t)n, sizeof(*evaluators));
 	if (!evaluators)
 		return -ENOMEM;
-	r = load_judge(tx, run, spec);
+	r = run_judge_load(tx, run->id, &spec->evaluators_judge_id, &spec->evaluators_judge);
 	if (r >= 0)
 		r = db_query(tx->db, &q, "SELECT evaluator_id, name, configs FROM run_evaluators"
 					 " WHERE run_id = ?1 ORDER BY position", "i", run->id);

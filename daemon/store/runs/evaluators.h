@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "daemon/store/resources/notes.h"
+#include "daemon/store/resources/judge.h"
 #include "daemon/store/runs/run.h"
 
 /* A snapshot of what others than evaluators ask, before these are pinned: at the next position. */
@@ -13,11 +13,13 @@ int run_config_pin(struct tx *tx, const struct run_row *run, size_t position, in
  * `scope` is who may name it. Of what a run already has, these come behind. */
 int run_evaluators_pin(struct tx *tx, const struct run_row *run, const struct scope *scope,
 		       const struct ellu_llm_config_in *instead,
-		       const struct ellu_evaluator *const *evaluators, size_t n, struct notes *notes);
-/* The judge that they are of. */
-int run_judge_pin(struct tx *tx, int64_t run_id, int64_t id);
+		       const struct evaluator_list *evaluators, struct notes *notes);
+/* The judge that they are of; what is returned stays as it was where there is none. */
+int run_judge_load(struct tx *tx, int64_t run_id, int64_t *ret_id, const char **ret_name);
 /* Into the spec: what they are and what they ask, with its keys. */
 int run_evaluators_load(struct tx *tx, const struct run_row *run, struct run_spec *spec);
+
+int batch_items_list(struct tx *tx, struct method_run *op); // ListBatchItems (evaluations.c)
 
 /* What they ask, by position: 1 and the id of the config's, or 0 behind the last. */
 int run_config_id(struct tx *tx, int64_t run_id, int64_t position, int64_t *ret_id);

@@ -10,6 +10,7 @@
 #include "daemon/base/log.h"
 #include "daemon/store/engine/tx.h"
 #include "daemon/store/runs/run.h"
+#include "proto/generated/interface.h"
 #include "proto/usage.h"
 
 /* No more than INTEGER_MAX: two that keep to it can be added. */
@@ -278,6 +279,65 @@ static int rating_record_run(struct tx *tx, struct rating_record *op)
 }
 
 STORE_OPERATION(rating_record, STORE_RECORD, true)
+
+/* ---- Scores of batches ---- */
+
+#define INSERT_EVALUATION                                                                      \
+	"INSERT INTO evaluations (run_id, template_variables_id, evaluator, owner_uid,"        \
+	" project_id, score, result, round) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"           \
+	" ON CONFLICT (run_id, template_variables_id, evaluator) DO NOTHING"
+#define UPDATE_EVALUATION                                                                      \
+	"UPDATE evaluations SET score = ?6, result = ?7, round = ?8 WHERE run_id = ?1"         \
+	" AND template_variables_id = ?2 AND evaluator = ?3 AND score IS NULL AND round < ?8"
+
+static int run_evaluation(struct tx *tx, const char *sql, const struct evaluation_record *op,
+			  const char *result)
+{
+	return db_run(tx->db, sql, "iiiiiDsi", op->run_id, op->row_id, op->evaluator, op->owner_uid,
+		      op->project_id, op->score, result, op->round);
+}
+
+static int add_score(struct tx *tx, const struct evaluation_record *op)
+{
+	return !op->score ? 0 :
+	       db_run(tx->db, "UPDATE run_evaluators SET n_scored = n_scored + 1,"
+			      " score_sum = score_sum + ?3, score_squares = score_squares + ?3 * ?3,"
+			      " lowest = min(coalesce(lowest, ?3), ?3),"
+			      " highest = max(coalesce(highest, ?3), ?3)"
+			      " WHERE run_id = ?1 AND position = ?2", "iid", op->run_id, op->evaluator,
+		      *op->score);
+}
+
+static int count_evaluation(struct tx *tx, const struct evaluation_record *op)
+{
+	return db_run(tx->db,
+		      "UPDATE run_epochs SET generated = generated + ?3, rated = rated + ?3,"
+		      " failed = failed + ?4,"
+		      ADD_TO("input_tokens", "?5") ADD_TO("output_tokens", "?6") ADD_COST("?7")
+		      " recorded_monotonic = ?8 WHERE run_id = ?1 AND epoch = ?2",
+		      "iibbnnni", op->run_id, op->epoch, (int)op->complete,
+		      (int)(op->complete && op->failed), op->input_tokens, op->output_tokens,
+		      op->cost_nanodollars, clock_monotonic_usec());
+}
+
+static int evaluation_record_run(struct tx *tx, struct evaluation_record *op)
+{
+	const char *result;
+	int r = tx_encode(tx, &ellu_evaluator_result_type, op->result, &result);
+
+	SPEND(&op->request, op, op->attempts > 0);
+	if (r >= 0)
+		r = run_evaluation(tx, INSERT_EVALUATION, op, result);
+	if (r == 0)
+		r = run_evaluation(tx, UPDATE_EVALUATION, op, result);
+	if (r == 0)
+		return count_spend(tx, &SPEND_OF(op)); // others did meanwhile
+	if (r > 0)
+		r = add_score(tx, op);
+	return r < 0 ? r : count_evaluation(tx, op);
+}
+
+STORE_OPERATION(evaluation_record, STORE_RECORD, true)
 
 static int run_spend_run(struct tx *tx, struct run_spend *op)
 {

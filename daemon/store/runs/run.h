@@ -161,3 +161,7 @@ struct pair_walk {
 	void *userdata;
 };
 int pair_walk(struct pair_walk *walk); // 1: nothing follows
+/* The rows alone, whatever is recorded of them. */
+#define RUN_ROWS(columns)                                                                       \
+	"SELECT " columns " FROM template_variables v WHERE v.batch_id = ?1 AND v.id > ?2 AND "  \
+	ROW_IS_PINNED("?5") " ORDER BY v.id"

@@ -8,7 +8,6 @@
 #include "daemon/store/resources/collection.h"
 #include "daemon/store/resources/criterion.h"
 #include "daemon/store/resources/evaluator.h"
-#include "daemon/store/resources/judge.h"
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/resources/prompt_template.h"
 #include "daemon/store/runs/evaluators.h"
@@ -91,45 +90,21 @@ static int pin_collection(struct job *job, const struct ellu_ref *ref)
 	return r;
 }
 
-/* Those that the request names, once it is known that it has what they score. */
-static int find_evaluators(struct job *job, const struct ellu_ref *const *refs, size_t n,
-			   const struct ellu_evaluator **ret_evaluators)
-{
-	int r = 0;
-
-	for (size_t i = 0; r >= 0 && i < n; i++) {
-		r = evaluator_resolve(job->tx, &job->scope, refs[i], &ret_evaluators[i]);
-		if (r >= 0)
-			r = evaluator_check_inputs(job->tx, ret_evaluators[i], job->op->method->request,
-						   job->op->arguments);
-	}
-	return r;
-}
-
+/* Once it is known that the request has what they score. */
 static int pin_evaluators(struct job *job)
 {
-	const struct ellu_ref *evaluator = task_submit_member(job->op, "evaluator");
-	const struct ellu_ref *const *refs = &evaluator;
-	const struct ellu_evaluator *evaluators[RUN_EVALUATORS_MAX];
-	struct ellu_judge *judge = NULL;
-	size_t n = 1;
-	int r = 0;
+	const struct task_submit *op = job->op;
+	struct evaluator_list evaluators;
+	int r = evaluators_find(job->tx, &job->scope, task_submit_member(op, "evaluator"),
+				task_submit_member(op, "judge"), &evaluators);
 
-	if (!evaluator)
-		r = judge_find(job->tx, &job->scope, task_submit_member(job->op, "judge"), &judge);
-	if (r < 0)
-		return r;
-	if (judge) {
-		refs = judge->evaluators;
-		n = judge->n_evaluators;
-	}
-	r = find_evaluators(job, refs, n, evaluators);
+	for (size_t i = 0; r >= 0 && i < evaluators.n; i++)
+		r = evaluator_check_inputs(job->tx, evaluators.items[i], /* path= */ "", op->method->request,
+					   op->arguments);
 	if (r >= 0)
 		r = run_insert(job->tx, &job->run, &(struct tx_list){ 0 }, &job->run.id);
-	if (r >= 0 && judge)
-		r = run_judge_pin(job->tx, job->run.id, *judge->id);
 	return r < 0 ? r : run_evaluators_pin(job->tx, &job->run, &job->scope,
-					      task_submit_member(job->op, "llm_config"), evaluators, n,
+					      task_submit_member(op, "llm_config"), &evaluators,
 					      &job->notes);
 }
 

@@ -101,8 +101,8 @@ static int check_inputs(const struct pin *pin)
 	inputs.request = inputs.request ? inputs.request : "";
 	inputs.response = inputs.response ? inputs.response : "";
 	for (size_t i = 0; r >= 0 && i < pin->skill->n_validators; i++)
-		r = evaluator_check_inputs(pin->tx, pin->evaluators[i], &ellu_validate_skill_request_type,
-					   &inputs);
+		r = evaluator_check_inputs(pin->tx, pin->evaluators[i], /* path= */ "",
+					   &ellu_validate_skill_request_type, &inputs);
 	return r;
 }
 
@@ -158,6 +158,7 @@ static int add_skill(struct pin *pin)
 
 static int pin(struct pin *pin)
 {
+	const struct evaluator_list evaluators = { .items = pin->evaluators, .n = pin->skill->n_validators };
 	struct tx *tx = pin->tx;
 	int r = tx_encode(tx, &ellu_generation_params_type, task_submit_member(pin->op, "generation_params"),
 			  &pin->run->generation_params);
@@ -166,8 +167,8 @@ static int pin(struct pin *pin)
 		r = run_insert(tx, pin->run, &(struct tx_list){ 0 }, &pin->run->id);
 	for (size_t i = 0; r >= 0 && i < pin->n_models; i++)
 		r = run_config_pin(tx, pin->run, i, pin->models[i]);
-	return r < 0 ? r : run_evaluators_pin(tx, pin->run, pin->scope, /* instead= */ NULL, pin->evaluators,
-					      pin->skill->n_validators, pin->notes);
+	return r < 0 ? r : run_evaluators_pin(tx, pin->run, pin->scope, /* instead= */ NULL, &evaluators,
+					      pin->notes);
 }
 
 int skill_pin(struct tx *tx, const struct task_submit *op, const struct scope *scope, struct run_row *run,

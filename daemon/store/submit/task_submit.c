@@ -192,7 +192,8 @@ static int check_answers(struct tx *tx, const struct run_row *run, struct fault 
 
 	if (!run->collection_id || run->prompt_template_id || run->input_column || run->response_column)
 		return 0;
-	r = db_int(tx->db, &missing, "SELECT sum(total - generated) FROM run_epochs WHERE run_id = ?1", "i",
+	r = db_int(tx->db, &missing, "SELECT sum(total - generated) FROM run_epochs WHERE run_id = ?1"
+				     " AND NOT EXISTS (SELECT 1 FROM run_evaluators WHERE run_id = ?1)", "i",
 		   run->id);
 	if (r >= 0 && missing > 0)
 		fault_invalid(rejected, "experiment", "one that has an answer for each case: %" PRId64
@@ -292,11 +293,19 @@ static void take_options(const struct task_submit *submit, struct task_new *task
 	task->idempotency_key = task_submit_member(submit, "idempotency_key");
 }
 
+/* Items that nobody scored are missing at once; of the others nothing has to be counted again. */
+static int begin_batch_round(struct tx *tx, int64_t run_id)
+{
+	return db_run(tx->db, "UPDATE run_epochs SET generated = generated - failed, rated = rated - failed,"
+			      " failed = 0 WHERE run_id = ?1", "i", run_id);
+}
+
 int task_submit_insert(struct tx *tx, struct task_submit *submit, struct task_new *task)
 {
+	bool is_batch = task->kind == TASK_KIND_BATCH_EVALUATION;
 	bool rejected = task_is_rejected(task), round = task->begins_round && !rejected;
 	int64_t id;
-	int r = round ? begin_round(tx, task->run_id) : 0;
+	int r = !round ? 0 : is_batch ? begin_batch_round(tx, task->run_id) : begin_round(tx, task->run_id);
 
 	take_options(submit, task);
 	task->start = submit->start && !rejected;
@@ -309,8 +318,8 @@ int task_submit_insert(struct tx *tx, struct task_submit *submit, struct task_ne
 		r = db_run(tx->db, "UPDATE experiments SET task_id = ?2, updated_at = ?3 WHERE id = ?1",
 			   "iii", task->experiment_id, id, tx->now);
 	if (r >= 0 && round)
-		r = db_run(tx->db, "UPDATE runs SET round = ?2, counters_stale = counters_stale + 1"
-				   " WHERE id = ?1", "ii", task->run_id, id);
+		r = db_run(tx->db, "UPDATE runs SET round = ?2, counters_stale = counters_stale + ?3"
+				   " WHERE id = ?1", "iib", task->run_id, id, !is_batch);
 	if (r >= 0)
 		r = task_load(tx, id, &submit->ret_task);
 	if (r >= 0)
@@ -353,6 +362,8 @@ static int check_old(struct tx *tx, const struct task_row *row)
 	case TASK_STARTED:
 		return fault_conflict(fault, "task", old->name, old->id, "it is %s", old->status);
 	case TASK_SUCCESS:
+		if (task_kind_from_name(old->kind) == TASK_KIND_BATCH_EVALUATION)
+			break; // it may have failed items
 		return fault_conflict(fault, "task", old->name, old->id,
 				      "it succeeded; RetryFailed asks again for failed items");
 	case TASK_REJECTED:
@@ -365,6 +376,20 @@ static int check_old(struct tx *tx, const struct task_row *row)
 		break;
 	}
 	return 0;
+}
+
+/* That an experiment has one at most is seen to with the others that go on with it. */
+static int check_run_idle(struct tx *tx, const struct task_row *row)
+{
+	int64_t id;
+	int r;
+
+	if (row->experiment_id || !row->run_id)
+		return 0;
+	r = db_int(tx->db, &id, "SELECT id FROM tasks WHERE finished_at IS NULL AND run_id = ?1 LIMIT 1", "i",
+		   row->run_id);
+	return r <= 0 ? r : fault_conflict(tx->fault, "task", row->task->name, id,
+					   "the task %" PRId64 " goes on with it already", id);
 }
 
 int task_retry(struct tx *tx, struct task_submit *op)
@@ -387,6 +412,8 @@ int task_retry(struct tx *tx, struct task_submit *op)
 	if (r != 0)
 		return r < 0 ? r : 0;
 	r = check_old(tx, &row);
+	if (r >= 0)
+		r = check_run_idle(tx, &row);
 	if (r < 0)
 		return r;
 	return task_submit_go_on(tx, op,
@@ -396,6 +423,8 @@ int task_retry(struct tx *tx, struct task_submit *op)
 					 .name = row.task->name,
 					 .experiment_id = experiment.id,
 					 .run_id = row.run_id,
+					 .begins_round = task_kind_from_name(row.task->kind) ==
+							 TASK_KIND_BATCH_EVALUATION,
 					 .priority = row.task->priority,
 					 .time_limit_seconds = row.task->time_limit_seconds,
 					 .max_connections = row.task->max_connections,

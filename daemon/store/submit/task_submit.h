@@ -23,6 +23,8 @@ int job_submit(struct tx *tx, struct task_submit *op); // of op->kind, whose ite
 int skill_pin(struct tx *tx, const struct task_submit *op, const struct scope *scope, struct run_row *run,
 	      struct notes *notes);
 int criteria_submit(struct tx *tx, struct task_submit *op); // GetOrGenerateCriteria
+int batch_submit(struct tx *tx, struct task_submit *op); // BatchRun
+enum store_lane batch_submit_lane(const void *arguments);
 enum store_lane call_submit_lane(const void *arguments);
 enum store_lane embed_submit_lane(const void *arguments);
 enum store_lane experiment_submit_lane(const void *arguments);

@@ -121,6 +121,22 @@ static void cancel(void)
 	json_object_put(wire_call(daemon_connect(server), "CancelTask", "{'id':1}"));
 }
 
+/* The same evaluator, from threads and on a loop; what has no score says so. */
+START_TEST(evaluators)
+{
+	const char *said;
+
+	begin(NULL, "--fixed_answer={\"justification\":\"so\",\"score\":0.25}");
+	said = RUN(0, "evaluator", sim_url(sim));
+	ck_assert_uint_eq(count(said, "0.25  "), 12);
+	ASSERT_SAYS(said, "6 of 6 scored by threads, 6 on a loop\n");
+	ck_assert_int_eq(sim_stat(sim, "calls"), 12);
+	ASSERT_SAYS(RUN(0, "evaluator"), "6 of 6 scored by threads, 6 on a loop\n");
+	sim_control(sim, "{'content_filter_rate':1}");
+	ASSERT_SAYS(RUN(1, "evaluator", sim_url(sim)), "   -  No.: FAILURE\n");
+}
+END_TEST
+
 START_TEST(progress_to_each_end)
 {
 	struct command *example;
@@ -358,6 +374,6 @@ int main(int argc, char **argv)
 		fputs("set ELLU_TEST_ALL, and install valgrind, to run this\n", stderr);
 		return EXIT_SKIPPED;
 	}
-	return RUN_SUITE(one_experiment, several_experiments, progress_to_each_end, rating, workflow, tokens, tools,
-			 skill, cancelled_by_an_interrupt, on_libevent, on_glib, http_service, errors);
+	return RUN_SUITE(one_experiment, several_experiments, evaluators, progress_to_each_end, rating, workflow, tokens,
+			 tools, skill, cancelled_by_an_interrupt, on_libevent, on_glib, http_service, errors);
 }

@@ -127,6 +127,7 @@ START_TEST(examples)
 	ck_assert_ptr_nonnull(strstr(said, "%  Is it about {{topic}}?\nsuccess rate "));
 	ck_assert_ptr_nonnull(strstr(example("experiment.py", NULL), "success rate "));
 	ck_assert_ptr_nonnull(strstr(example("many.py", sim_url(sim)), "20 of 20 succeeded\n"));
+	ck_assert_ptr_nonnull(strstr(example("evaluator.py", NULL), "4 scored by threads, 4 on a loop\n"));
 	said = example("tokens.py", sim_url(sim));
 	ck_assert_msg(strncmp(said, "YES\nSUCCESS, ", 13) == 0, "%s", said);
 	said = example("batch.py", NULL);

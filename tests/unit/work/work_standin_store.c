@@ -347,6 +347,20 @@ void store_generation_keep(struct store *store, struct generation_keep *op)
 	standin_wrong("nothing was to be made up");
 }
 
+void store_evaluation_record(struct store *store, struct evaluation_record *op)
+{
+	(void)store;
+	(void)op;
+	standin_wrong("nothing was to be scored");
+}
+
+void store_batch_results(struct store *store, struct batch_results *op)
+{
+	(void)store;
+	(void)op;
+	standin_wrong("nothing was to be scored");
+}
+
 static void on_results(struct message *message)
 {
 	struct results_compute *op = container_of(message, struct results_compute, request.message);

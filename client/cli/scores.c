@@ -1,0 +1,109 @@
+#include "client/cli/scores.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "client/cli/call.h"
+#include "client/cli/follow.h"
+#include "client/cli/table.h"
+#include "client/cli/text.h"
+#include "proto/generated/interface.h"
+#include "proto/provider.h"
+
+static void print_one(const struct ellu_evaluator_result *result)
+{
+	printf("%s: ", result->evaluator_name);
+	if (result->score)
+		printf("%.2f", *result->score);
+	else
+		text_print(stdout, result->error ? result->error->message : result->status);
+	putchar('\n');
+	if (!result->justification)
+		return;
+	fputs("  ", stdout);
+	text_print(stdout, result->justification);
+	putchar('\n');
+}
+
+static void print_some(const struct cli *cli, const struct ellu_evaluator_result *const *results, size_t n)
+{
+	bool simulated = false;
+
+	for (size_t i = 0; i < n; i++)
+		simulated |= results[i]->model && provider_is_simulated(results[i]->model);
+	if (simulated)
+		cli_note(cli, "Simulated: these scores come from the built-in simulated model, not from a real "
+			      "one.");
+	for (size_t i = 0; i < n; i++)
+		print_one(results[i]);
+}
+
+static void print_batch(const struct cli *cli, const struct ellu_batch_result *batch, int64_t task_id)
+{
+	for (size_t i = 0; i < batch->n_evaluators; i++) {
+		const struct ellu_batch_scores *scores = batch->evaluators[i];
+
+		printf("%s: ", scores->evaluator_name);
+		if (scores->mean)
+			printf("%.2f", *scores->mean);
+		else
+			putchar('-');
+		if (scores->low && scores->high)
+			printf(" [%.2f, %.2f]", *scores->low, *scores->high);
+		printf(", %lld of %lld scored\n", (long long) scores->n_scored, (long long) scores->n_total);
+	}
+	cli_note(cli, "Each item: elluminate task items %lld%s", (long long) task_id,
+		 cli_same_daemon(&cli->arguments));
+}
+
+bool scores_are_in(const struct ellu_task_result *result)
+{
+	return result->evaluation || result->judgement || result->batch;
+}
+
+int scores_print(const struct cli *cli, const struct ellu_task_result *result, int64_t task_id)
+{
+	if (output_is_json())
+		return result->batch	  ? cli_print_json(&ellu_batch_result_type, result->batch) :
+		       result->judgement  ? cli_print_json(&ellu_judge_result_type, result->judgement) :
+					    cli_print_json(&ellu_evaluator_result_type, result->evaluation);
+	if (result->batch)
+		print_batch(cli, result->batch, task_id);
+	else if (result->judgement)
+		print_some(cli, result->judgement->results, result->judgement->n_results);
+	else
+		print_some(cli, &result->evaluation, 1);
+	return 0;
+}
+
+void column_scores(struct table *table, const void *item)
+{
+	const struct ellu_batch_item *one = item;
+	char text[1024];
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < one->n_results && used < sizeof(text); i++) {
+		const struct ellu_evaluator_result *result = one->results[i];
+
+		used += (size_t) snprintf(text + used, sizeof(text) - used, "%s%.100s ", i > 0 ? ", " : "",
+					  result->evaluator_name);
+		if (used < sizeof(text))
+			used += result->score ?
+					(size_t) snprintf(text + used, sizeof(text) - used, "%.2f",
+							  *result->score) :
+					(size_t) snprintf(text + used, sizeof(text) - used, "-");
+	}
+	table_printf(table, "%s", text);
+}
+
+int command_judge_batch(struct cli *cli)
+{
+	struct submission task = { .method = call_method(cli->command->method) };
+	json_object *request = json_object_new_object();
+
+	if (!request)
+		return cli_fail(-ENOMEM, NULL);
+	json_object_object_add(request, "judge", cli_ref(cli->arguments.operands[0]));
+	return submit_request(cli, &task, request);
+}

@@ -1,0 +1,8 @@
+/* What evaluators said, for people. */
+#pragma once
+
+#include "client/cli/cli.h"
+
+/* One score, those of a judge, or what a batch came to. */
+bool scores_are_in(const struct ellu_task_result *result);
+int scores_print(const struct cli *cli, const struct ellu_task_result *result, int64_t task_id);
