@@ -155,7 +155,7 @@ START_TEST(resumed)
 					 .max_connections = 4 });
 	for (int i = 0; i < JUDGES; i++) {
 		sim_reset(sims[i]);
-		sim_control(sims[i], "{'latency_seconds':0.01}");
+		sim_control(sims[i], "{'latency_seconds':0.1}"); // three seconds in all
 	}
 	id = at_int(wire_call(wire, "RateExperiment", "{'experiment':{'id':%lld},'rating_mode':'detailed',"
 						      "'detach':true,%s}", (long long)experiment_id,
@@ -167,8 +167,10 @@ START_TEST(resumed)
 	left = 360 - database_int(server, "SELECT count(*) FROM ratings g JOIN judges j ON j.id = g.judge_id"
 					  " WHERE j.kind = 'model' AND j.rating_mode = 'detailed'");
 	ck_assert_int_gt(left, 0);
-	for (int i = 0; i < JUDGES; i++)
+	for (int i = 0; i < JUDGES; i++) {
 		sim_reset(sims[i]);
+		sim_control(sims[i], "{'latency_seconds':0}");
+	}
 	daemon_restart(server);
 	wire = daemon_connect(server);
 	task_await_status(server, id, "SUCCESS");
