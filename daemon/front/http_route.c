@@ -9,6 +9,8 @@ static const struct http_routes *const tables[] = {
 	&http_page_routes,
 	&http_method_routes,
 	&http_status_routes,
+	&openai_routes,
+	&sdk_routes,
 };
 
 /* A segment of a pattern: 1 it fits, with the value where it stands for any; 0. */

@@ -1,0 +1,27 @@
+/*
+ * Messages, tools and formats as OpenAI's chat completions have them, put into ours and back: pure, JSON
+ * to JSON. What is wrong with theirs is InvalidParameter with their field; what ours cannot say,
+ * Unsupported. The values of what fits are looked at where ours are read.
+ */
+#pragma once
+
+#include "daemon/front/json_maker.h"
+#include "proto/fault.h"
+
+/* All answer NULL and set the fault's code, or the maker's `failed`. `path` is that of the field. */
+json_object *messages_from_openai(struct json_maker *maker, json_object *messages, const char *path,
+				  struct fault *fault);
+json_object *tools_from_openai(struct json_maker *maker, json_object *tools, const char *path,
+			       struct fault *fault);
+/* A word, or the name of a tool; NULL also for what says nothing. */
+json_object *tool_choice_from_openai(struct json_maker *maker, json_object *choice, const char *path,
+				     struct fault *fault);
+/* A JSON schema; NULL also where any text will do. */
+json_object *schema_from_openai(struct json_maker *maker, json_object *format, const char *path,
+				struct fault *fault);
+
+json_object *messages_to_openai(struct json_maker *maker, json_object *messages);
+json_object *tool_calls_to_openai(struct json_maker *maker, json_object *calls);
+json_object *tools_to_openai(struct json_maker *maker, json_object *tools);
+json_object *tool_choice_to_openai(struct json_maker *maker, const char *choice); // NULL for NULL
+json_object *schema_to_openai(struct json_maker *maker, json_object *schema); // NULL for NULL

@@ -1,0 +1,63 @@
+/*
+ * What the steps of the dialect's routes have in common: the project of the path, references in it, the
+ * query, lists in pages, and what experiments and responses are shown with.
+ */
+#pragma once
+
+#include "daemon/front/ask.h"
+#include "daemon/front/sdk/shape.h"
+
+/* ---- The request ---- */
+
+/* Those that the caller may see, a thousand at the most; to be put. NULL: the step returns. */
+json_object *step_projects(struct asking *asking);
+/* The name of the project in the path; NULL: the step returns. */
+const char *step_project(struct asking *asking);
+/* Parameters with that project. */
+json_object *step_parameters(struct asking *asking, const char *project);
+/* The id at that place of the path; 0: it is none, which has been answered. */
+int64_t step_id(struct asking *asking, unsigned place);
+/* Text of the query, or NULL. */
+const char *step_query(const struct asking *asking, const char *name);
+/* 0 where there is none; what is no id has been answered, and is -1. */
+int64_t step_query_id(struct asking *asking, const char *name);
+/* Answered with the fault if it has a code, or for lack of memory: the step returns. */
+bool step_fails(struct asking *asking, struct fault *fault);
+void step_refuse(struct asking *asking, const char *field, const char *why); // Unsupported
+
+/* ---- Lists ---- */
+
+/* The items of the page that the query asks for, to be put, and how many there are in all; pages are as
+ * long as the first one, which `size` bounds. With `fits`, all that fit, as one page. NULL: the step returns. */
+typedef bool step_fits_fn(struct asking *asking, json_object *item);
+json_object *step_list(struct asking *asking, const char *method, json_object *parameters, int64_t size,
+		       step_fits_fn *fits, int64_t *ret_count);
+/* {"items": items, "count": count} as the answer; takes the items. */
+void step_answer_list(struct asking *asking, json_object *items, int64_t count);
+
+/* ---- What is shown together ---- */
+
+/* False: the step returns. */
+bool step_parts(struct asking *asking, const char *project, json_object *experiment,
+		struct sdk_parts *ret_parts);
+/* Whether the experiment is of the part whose id the query says, if it does. */
+bool step_is_of(struct asking *asking, json_object *experiment, const char *query, const char *method,
+		const char *field);
+
+/* ---- Routes ---- */
+
+ask_step_fn step_list_projects, step_get_project, step_create_project;
+ask_step_fn step_list_templates, step_create_template, step_get_template, step_delete_template;
+ask_step_fn step_list_collections, step_create_collection, step_get_collection,
+	step_update_collection, step_delete_collection;
+ask_step_fn step_list_entries, step_add_entry, step_clear_entries, step_get_entry, step_delete_entry,
+	step_add_entries;
+ask_step_fn step_list_sets, step_create_set, step_get_set, step_delete_set, step_link_set,
+	step_unlink_set;
+ask_step_fn step_list_criteria, step_add_criteria, step_get_criterion, step_delete_criterion;
+ask_step_fn step_list_configs, step_create_config, step_get_config, step_delete_config;
+ask_step_fn step_list_experiments, step_create_experiment, step_get_experiment,
+	step_delete_experiment, step_run_experiment, step_retry_experiment, step_get_task;
+ask_step_fn step_list_responses, step_add_response, step_add_responses, step_get_response,
+	step_annotate_response, step_get_batch, step_list_samples, step_compare_samples;
+ask_step_fn step_list_ratings, step_rate_response, step_rate_responses;

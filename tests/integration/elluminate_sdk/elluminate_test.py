@@ -1,0 +1,479 @@
+"""The elluminate SDK, unmodified, beside the HTTP front: its documentation's examples, blocking and
+asynchronous, and every public method of its clients and rich models, with a table of what each came to.
+
+elluminate_test.py DAEMON COMMAND ENDPOINT-PROGRAM
+"""
+import asyncio
+import concurrent.futures
+import inspect
+import os
+import threading
+
+from front import front
+
+import elluminate
+from elluminate import AsyncClient, Client
+from elluminate.exceptions import (
+    APIError, AuthenticationError, ConflictError, ModelNotBoundError, NotFoundError, ServerError)
+from elluminate.schemas import (
+    CriterionSet, Experiment, GenerationParams, PromptTemplate, RatingMode,
+    TemplateVariablesCollectionWithEntries as Collection)
+from elluminate.streaming import TaskStatus
+
+RICH = (PromptTemplate, Collection, CriterionSet, Experiment)
+
+table = {}
+lock = threading.Lock()
+
+
+def note(name, result):
+    with lock:
+        table.setdefault(name, result)
+
+
+def name_of(method):
+    return f"{type(method.__self__).__name__}.{method.__name__}"
+
+
+def said(result):
+    if isinstance(result, tuple):
+        return f"({said(result[0])}, {result[1]})"
+    if isinstance(result, list):
+        return f"{len(result)} of {type(result[0]).__name__}" if result else "none"
+    return f"{type(result).__name__} {getattr(result, 'id', '')}".strip()
+
+
+def do(method, *arguments, **named):
+    result = method(*arguments, **named)
+    note(name_of(method), said(result))
+    return result
+
+
+async def ado(method, *arguments, **named):
+    result = await method(*arguments, **named)
+    note(name_of(method), said(result))
+    return result
+
+
+def fails(kind, method, *arguments, **named):
+    try:
+        method(*arguments, **named)
+    except kind as error:
+        return error
+    raise AssertionError(f"{method} did not fail with {kind}")
+
+
+def absent(method, *arguments, **named):
+    error = fails(APIError, method, *arguments, **named)
+    assert error.status_code == 501, error
+    note(name_of(method), "501: not in this system")
+
+
+async def aabsent(method, *arguments, **named):
+    try:
+        result = method(*arguments, **named)
+        if inspect.isasyncgen(result):
+            await anext(result)
+        else:
+            await result
+    except APIError as error:
+        assert error.status_code == 501, error
+        note(name_of(method), "501: not in this system")
+        return
+    raise AssertionError(f"{method} did not fail")
+
+
+# ---- Blocking ----
+
+def template_of(client, name="Concept Explanation"):
+    return do(client.get_or_create_prompt_template, name=name,
+              messages=[{"role": "user", "content": "Explain {{concept}} in simple terms."}])
+
+
+def complete_example(client):
+    """From a prompt to what came of it."""
+    template, created = template_of(client)
+    assert created and template.placeholders == {"concept"}, template
+    again, created = template_of(client)
+    assert not created and again == template
+    criteria, generated = do(template.get_or_generate_criteria)
+    assert generated and len(criteria) > 1
+    same, generated = do(template.get_or_generate_criteria)
+    assert not generated and [c.id for c in same] == [c.id for c in do(template.list_criteria)]
+    collection, created = do(client.get_or_create_collection, name="Concepts", defaults={
+        "description": "What to explain.", "variables": [{"concept": "recursion"}, {"concept": "closures"}]})
+    assert created and [row.input_values["concept"] for row in do(collection.items)] == ["recursion", "closures"]
+    experiment = do(client.run_experiment, name="Explanations", prompt_template=template, collection=collection)
+    assert experiment.results and 0 <= experiment.result.mean_all_ratings.yes <= 1
+    responses = list(do(experiment.responses))
+    assert len(responses) == 2 and all(r.response_str and len(r.ratings) == len(criteria) for r in responses)
+    assert responses[0].prompt.messages[0]["content"] == "Explain recursion in simple terms."
+    assert all(rating.reasoning for r in responses for rating in r.ratings)  # it rates in detail by default
+    do(experiment.print_results_summary)
+    return template, collection, experiment
+
+
+def collections(client):
+    """A batch of rows, in one upload and one step; more than a method takes at once, too."""
+    many = [{"concept": f"number {n}", "n": n} for n in range(2500)]
+    collection = do(client.create_collection, name="Many", variables=many[:3], columns=["concept"])
+    added = do(collection.add_many, many[3:])
+    assert len(added) == 2497 and added[-1].input_values["n"] == 2499 and collection.variables_count == 2500
+    assert do(collection.add_many, many[:5] + [{"concept": "new", "n": 1}], skip_existing=True)[0] \
+        .input_values["concept"] == "new"
+    read = do(client.get_collection, name="Many")
+    assert [row.id for row in read.variables[-1:]] != [added[-1].id] and len(read.variables) == 2501
+    assert do(client.get_collection, id=read.id).variables == read.variables
+    whole = do(client.create_collection, name="Whole", variables=many)
+    assert len(whole.variables) == 2500
+    assert do(read.clear).variables == []
+    template, _ = template_of(client)
+    fits = do(client.list_collections, compatible_prompt_template=template)
+    assert {c.name for c in fits} >= {"Whole", "Concepts"} and {c.name for c in do(client.list_collections)} >= {"Many"}
+    row = do(read.generate_variables, template)
+    assert row.input_values["concept"]
+    do(client.delete_collection, whole)
+    fails(NotFoundError, client.get_collection, name="Whole")
+    assert fails(APIError, read.add_many, [{"x": "y"}, []]).status_code == 422
+
+
+def templates_and_criteria(client):
+    template = do(client.create_prompt_template, "Tools", [
+        {"role": "system", "content": "You are {{who}}."}, {"role": "user", "content": "{{question}}"}],
+        response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}},
+        tools=[{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}],
+        tool_choice="auto")
+    assert template.tools[0].function.name == "f" and template.placeholders == {"who", "question"}
+    newer = do(template.new_version, messages="{{question}}?")
+    assert newer.version == 2 and do(newer.render_messages, question="Why")[0]["content"] == "Why?"
+    assert do(client.get_prompt_template, name="Tools") == newer
+    assert do(client.get_prompt_template, name="Tools", version=1).id == template.id
+    assert do(client.get_prompt_template, id=template.id) == template
+    assert [t.version for t in do(client.list_prompt_templates, name="Tools")] == [2, 1]
+    plain, _ = template_of(client)
+    conflict = fails(ConflictError, client.create_prompt_template, plain.name, plain.messages)
+    assert conflict.resource_type == "prompt_template" and plain.name in str(conflict)
+    assert len(do(newer.generate_criteria, delete_existing=True)) > 0
+    criteria, created = do(client.get_or_create_criterion_set, name="Quality", defaults={"criteria": ["Is it true?"]})
+    assert created and not do(client.get_or_create_criterion_set, name="Quality")[1]
+    assert do(criteria.add_criterion, "Is it short?").criterion_str == "Is it short?"
+    assert len(do(criteria.add_criteria, ["Is it kind?"])) == 1
+    assert len(do(client.get_criterion_set, name="Quality").criteria) == 3
+    linked = do(criteria.link_template, newer)
+    assert [t.id for t in linked.linked_prompt_templates] == [newer.id]
+    assert do(client.get_prompt_template, id=newer.id).criterion_set_id == criteria.id
+    do(criteria.unlink_template, newer)
+    do(criteria.clear)
+    assert do(client.get_criterion_set, id=criteria.id).criteria == []
+    other = do(client.create_criterion_set, "Other", criteria=["Is it?"])
+    assert {s.name for s in do(client.list_criterion_sets)} >= {"Quality", "Other"}
+    do(client.delete_criterion_set, other)
+    do(client.delete_prompt_template, template)
+    fails(NotFoundError, client.get_prompt_template, id=template.id)
+
+
+def configs(client, url):
+    config = do(client.create_llm_config, "local", "m", "sk-0123456789", llm_base_url=url, max_connections=4,
+                max_retries=0, temperature=0.5)
+    assert config.api_key == "***" and config.max_connections == 4 and config.temperature == 0.5
+    assert do(client.get_llm_config, id=config.id) == config == do(client.get_llm_config, name="local")
+    other, created = do(client.get_or_create_llm_config, "other", defaults={"llm_model_name": "m", "api_key": "k"})
+    assert created and not do(client.get_or_create_llm_config, "other")[1]
+    do(client.delete_llm_config, other)
+    fails(NotFoundError, client.get_llm_config, name="other")
+    assert fails(APIError, client.create_llm_config, "odd", "m", "k", best_of=3).status_code == 501
+    return config
+
+
+def experiments(client, template, collection, first, config):
+    """A/B; answers made elsewhere; more epochs; many at once."""
+    criteria = do(client.create_criterion_set, "Judged by", criteria=["Is it short?", "Is it good?"])
+    parts = {"prompt_template": template, "collection": collection, "criterion_set": criteria}
+    made = do(client.create_experiment, "B", **parts, llm_config=config)
+    assert made.generation_task_id is None and made.results is None and made.llm_config.id == config.id
+    elsewhere = do(client.create_experiment, "Elsewhere", **parts)
+    with concurrent.futures.ThreadPoolExecutor() as pool:  # examples of concurrent use run so
+        waiting = [
+            pool.submit(do, made.run, n_epochs=1),
+            pool.submit(elsewhere_example, elsewhere, collection),
+            pool.submit(do, client.run_experiment, name="A", **parts | {"criterion_set": None},
+                        criteria=["Is it fun?"], rating_mode=RatingMode.FAST, n_epochs=2),
+            pool.submit(do, made_clone(made).run, n_epochs=3, generation_params=GenerationParams()),
+            pool.submit(evaluated, client, template, collection, criteria),
+        ]
+        for one in waiting:
+            one.result()
+    assert len(made.rated_responses) == 2
+    do(made.retry_failed)
+    found = do(client.get_experiment, name="A")
+    assert found.n_epochs == 2 and len(found.rated_responses) == 4
+    assert not found.rated_responses[0].ratings[0].reasoning  # fast: the verdict alone
+    found = do(client.get_experiment, id=found.id, fetch_responses=False)
+    assert found.rated_responses == [] and len(do(found.fetch_responses).rated_responses) == 4
+    assert len(do(client.list_experiments, prompt_template=template, collection=collection)) >= 4
+    assert [e.name for e in do(client.list_experiments, llm_config=config)].count("B") == 1
+    samples = do(client.list_comparison_samples, first, made)
+    assert {s.experiment_id for s in samples} == {first.id, made.id}
+    better = client.list_comparison_samples(first, made, filter_samples_by="improved")
+    worse = client.list_comparison_samples(made, first, filter_samples_by="regressed")
+    assert [s.template_variables_id for s in better] == [s.template_variables_id for s in worse]
+    fails(ConflictError, client.create_experiment, "A", **parts)
+    do(client.delete_experiment, found)
+    fails(NotFoundError, client.get_experiment, name="A")
+    return made
+
+
+def made_clone(experiment):
+    clone = do(experiment.clone, name=experiment.name + " again", llm_config=None)
+    assert clone.id != experiment.id and clone.collection.id == experiment.collection.id
+    return clone
+
+
+def elsewhere_example(experiment, collection):
+    rows = list(collection.items())
+    added = do(experiment.add_responses, ["Short.", "Kind."], rows)
+    assert [r.response_str for r in added] == ["Short.", "Kind."]
+    ratings = do(experiment.rate_responses)
+    assert [len(of) for of in ratings] == [2, 2] and experiment.results.num_rated_responses == 2
+
+
+def evaluated(client, template, collection, criteria):
+    experiment = elluminate.evaluate(template, collection, criteria, client=client, name="Evaluated")
+    note("evaluate", said(experiment))
+    assert experiment.result
+
+
+def revoked(client, it, template, collection, config):
+    """What ends neither well nor as a failure ends those that poll, too."""
+    it.control(latency_seconds=3600)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        run = pool.submit(client.run_experiment, name="Revoked", prompt_template=template, collection=collection,
+                          llm_config=config)
+        it.cancel("Revoked")
+        assert run.result().results is None
+    it.control(latency_seconds=0)
+
+
+def errors(client, it):
+    """What fails says what and how."""
+    wrong = fails(AuthenticationError, Client, base_url=it.url, api_key="ellu_0000000000000000_" + "0" * 64)
+    assert wrong.status_code == 401
+    error = fails(NotFoundError, client.get_prompt_template, name="nowhere")
+    assert "nowhere" in str(error)
+    error = fails(APIError, client.create_collection, name="x" * 201)
+    assert error.status_code == 422 and "name" in str(error)
+    fails(ModelNotBoundError, PromptTemplate(id=1, name="x", version=1).new_version, messages="y")
+    # Made without asking anything: a project that is not there.
+    client.project_route_prefix = f"{it.url}/api/v0/projects/4711"
+    fails(NotFoundError, client.list_collections)
+    client.project_route_prefix = f"{it.url}/api/v0/projects/{client.current_project.id}"
+
+
+def manual(it):
+    """Resources managed by hand, and by a context."""
+    client = Client(base_url=it.url, api_key=os.environ["ELLUMINATE_API_KEY"])
+    assert it.url in do(client.get_info)
+    do(client.check_version)
+    do(client.close)
+    with Client(base_url=it.url) as client:
+        assert client.current_project.name == "default"
+
+
+def absences(client, experiment):
+    for method in (client.create_scenario_set, client.list_scenario_sets):
+        absent(method)
+    absent(client.get_scenario_set, id=1)
+    stub = type("ScenarioSet", (), {"id": 1})()
+    absent(client.delete_scenario_set, stub)
+    for owner, leading in ((client, (experiment,)), (experiment, ())):
+        absent(owner.get_agent_results_definition, *leading)
+        absent(owner.preview_agent_results_matching, *leading, results=results())
+        absent(owner.upload_agent_results, *leading, results=trials())
+    do(client.wait_for_agent_evaluation, experiment, timeout=30)
+    do(experiment.wait_for_evaluation, timeout=30)
+
+
+def results():
+    return [elluminate.schemas.AgentTrialTaskRef(task_name="t")]
+
+
+def trials():
+    return [elluminate.schemas.AgentTrialResult(task_name="t", trajectory={"steps": []})]
+
+
+def defects(client, experiment):
+    """What the SDK cannot do by itself fails in it, without a request of ours."""
+    bare = client.get_experiment(id=experiment.id, fetch_responses=False)
+    assert bare.results and isinstance(fails(IndexError, bare.print_results_summary), IndexError)
+    note("defect: print_results_summary without responses", "IndexError in the SDK")
+    coroutine = bare.afetch_responses()
+    try:
+        asyncio.run(coroutine)
+    except AttributeError:
+        note("defect: asynchronous methods of a blocking client's models", "AttributeError in the SDK")
+    else:
+        raise AssertionError("it works now")
+
+
+# ---- Asynchronous ----
+
+async def streamed(client, template, collection, criteria):
+    """Progress as it comes."""
+    seen, last = [], None
+    async for event in client.stream_experiment(
+            name="Streamed", prompt_template=template, collection=collection, criterion_set=criteria,
+            polling_interval=0.1):
+        seen.append(event.status)
+        if event.progress:
+            assert event.progress.total_responses == 2
+        last = event
+    assert last.status == TaskStatus.SUCCESS and last.is_complete and last.progress.rating_complete
+    assert len(last.result.rated_responses) == 2 and last.result.results
+    note(name_of(client.stream_experiment), f"{len(seen)} events")
+    statuses = []
+    async for event in client.stream_batch_rate(last.result.rated_responses, polling_interval=0.1):
+        statuses.append(event)
+    assert statuses[-1].is_success and [len(r) for r in statuses[-1].result] == [2, 2]
+    note(name_of(client.stream_batch_rate), f"{len(statuses)} events")
+
+
+async def revoked_stream(it):
+    """What ends otherwise ends the stream as well."""
+    it.control(latency_seconds=3600)
+    async with AsyncClient(base_url=it.url) as client:
+        last = None
+        async for event in client.stream_experiment(
+                name="Revoked stream", prompt_template=await client.get_prompt_template(name="Concept Explanation"),
+                collection=await client.get_collection(name="Concepts"),
+                llm_config=await client.get_llm_config(name="local"), polling_interval=0.1):
+            last = event
+            if not event.is_complete:
+                it.cancel("Revoked stream")
+    assert last.status == TaskStatus.REVOKED and last.is_failure, last
+    it.control(latency_seconds=0)
+
+
+async def aresources(client):
+    template, created = await ado(client.get_or_create_prompt_template, "Async", "Say {{word}}.")
+    assert created
+    newer = await ado(template.anew_version, messages="Say {{word}} twice.")
+    assert newer.version == 2 and len(await ado(newer.agenerate_criteria, delete_existing=True)) > 0
+    assert not (await ado(newer.aget_or_generate_criteria))[1] and await ado(newer.alist_criteria)
+    third = await ado(client.create_prompt_template, "Async 2", "Say {{word}}!")
+    assert (await ado(client.get_prompt_template, name="Async 2")).id == third.id
+    assert len(await ado(client.list_prompt_templates)) >= 2
+    collection = await ado(client.create_collection, "Words", variables=[{"word": "yes"}])
+    assert len(await ado(collection.aadd_many, [{"word": "no"}])) == 1
+    assert (await ado(client.get_or_create_collection, "Words"))[1] is False
+    assert len((await ado(client.get_collection, name="Words")).variables) == 2
+    assert await ado(client.list_collections)
+    scratch = await client.create_collection("Scratch", variables=[{"word": "x"}])
+    assert (await ado(scratch.agenerate_variables, template)).input_values["word"]
+    assert (await ado(scratch.aclear)).variables == []
+    await ado(client.delete_collection, scratch)
+    criteria, _ = await ado(client.get_or_create_criterion_set, "Async criteria")
+    await ado(criteria.aadd_criterion, "Is it short?")
+    await ado(criteria.aadd_criteria, ["Is it good?"])
+    await ado(criteria.alink_template, third)
+    await ado(criteria.aunlink_template, third)
+    other = await ado(client.create_criterion_set, "Async other", criteria=["x?"])
+    await ado(other.aclear)
+    assert (await ado(client.get_criterion_set, id=other.id)).criteria == []
+    assert await ado(client.list_criterion_sets)
+    await ado(client.delete_criterion_set, other)
+    await ado(client.delete_prompt_template, third)
+    config = await ado(client.create_llm_config, "async", "m", "k", llm_base_url="http://127.0.0.1:9")
+    assert (await ado(client.get_llm_config, name="async")).id == config.id
+    assert not (await ado(client.get_or_create_llm_config, "async"))[1]
+    await ado(client.delete_llm_config, config)
+    return newer, collection, criteria
+
+
+async def aelsewhere(client, template, collection, criteria):
+    made = await ado(client.create_experiment, "Async elsewhere", template, collection, criterion_set=criteria)
+    added = await ado(made.aadd_responses, ["Yes.", "No."], list(collection.variables))
+    assert len(added) == 2 and [len(of) for of in await ado(made.arate_responses)] == [2, 2]
+
+
+async def aexperiments(client):
+    template, collection, criteria = await aresources(client)
+    collection = await client.get_collection(id=collection.id)
+    made = await ado(client.create_experiment, "Async made", template, collection, criterion_set=criteria)
+    clone = await ado(made.aclone, name="Async clone")
+    run, _, _, _, _ = await asyncio.gather(
+        ado(client.run_experiment, "Async run", template, collection, criterion_set=criteria),
+        ado(made.arun), ado(clone.arun, n_epochs=2),
+        aelsewhere(client, template, collection, criteria), streamed(client, template, collection, criteria))
+    assert run.results and len(clone.rated_responses) == 4
+    await ado(made.aretry_failed)
+    listed = await ado(client.list_experiments)
+    assert {"Async made", "Streamed"} <= {e.name for e in listed}
+    await ado([e for e in listed if e.name == "Streamed"][0].afetch_responses)
+    assert (await ado(client.get_experiment, name="Async run")).id == run.id
+    assert await ado(client.list_comparison_samples, run, made)
+    for method in (client.create_scenario_set, client.list_scenario_sets):
+        await aabsent(method)
+    await aabsent(client.get_scenario_set, id=1)
+    await aabsent(client.delete_scenario_set, type("ScenarioSet", (), {"id": 1})())
+    for owner, leading, prefix in ((client, (made,), ""), (made, (), "a")):
+        await aabsent(getattr(owner, prefix + "get_agent_results_definition"), *leading)
+        await aabsent(getattr(owner, prefix + "preview_agent_results_matching"), *leading, results=results())
+        await aabsent(getattr(owner, prefix + "upload_agent_results"), *leading, results=trials())
+    await ado(client.wait_for_agent_evaluation, made, timeout=30)
+    await ado(made.await_for_evaluation, timeout=30)
+    events = [event async for event in client.stream_agent_evaluation(made)]
+    note(name_of(client.stream_agent_evaluation), f"{len(events)} events")
+    await ado(client.delete_experiment, clone)
+
+
+async def asynchronous(it):
+    async with AsyncClient(base_url=it.url) as client:
+        await ado(client.check_version)
+        assert it.url in do(client.get_info)
+        await aexperiments(client)
+    by_hand = AsyncClient(base_url=it.url)
+    assert await ado(by_hand.list_collections)
+    await ado(by_hand.close)
+
+
+# ---- All of it ----
+
+def public(kind):
+    return [name for name, value in vars(kind).items()
+            if not name.startswith("_") and inspect.isfunction(inspect.unwrap(value) if callable(value) else value)
+            and name not in ("fix_message_fields", "model_post_init")]
+
+
+def check_table():
+    missing = []
+    for kind in (Client, AsyncClient, *RICH):
+        shown = "TemplateVariablesCollectionWithEntries" if kind is Collection else kind.__name__
+        for name in public(kind):
+            if f"{shown}.{name}" not in table:
+                missing.append(f"{shown}.{name}")
+    for name in sorted(table):
+        print(f"{name:60} {table[name]}")
+    assert not missing, f"never called: {missing}"
+
+
+def main():
+    with front() as it:
+        os.environ["ELLUMINATE_BASE_URL"] = it.url
+        os.environ["ELLUMINATE_API_KEY"] = it.token("sdk")
+        client = Client()
+        template, collection, first = complete_example(client)
+        collections(client)
+        templates_and_criteria(client)
+        config = configs(client, it.endpoint_url + "/v1")
+        made = experiments(client, template, collection, first, config)
+        revoked(client, it, template, collection, config)
+        errors(client, it)
+        manual(it)
+        absences(client, made)
+        defects(client, first)
+        asyncio.run(asynchronous(it))
+        asyncio.run(revoked_stream(it))
+        check_table()
+
+
+main()

@@ -1,0 +1,64 @@
+"""A daemon with its HTTP front and a simulated endpoint, for a test: both end with it."""
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+
+class Front:
+    def __init__(self, folder, daemon, command, endpoint):
+        self.socket = os.path.join(folder, "socket")
+        self.command = command
+        ready, write = os.pipe()
+        self.daemon = subprocess.Popen(
+            [daemon, "--no-bus", "--socket", self.socket, "--state-dir", os.path.join(folder, "state"),
+             "--config", "/dev/null", "--http", "127.0.0.1:0", "--log-level", "warning", "--ready-fd", str(write)],
+            pass_fds=[write])
+        os.close(write)
+        with os.fdopen(ready) as pipe:
+            assert pipe.read().strip() == "READY"
+        self.endpoint = subprocess.Popen([endpoint, "--exit-with-parent"], stdout=subprocess.PIPE, text=True)
+        self.endpoint_url = self.endpoint.stdout.readline().split()[1]
+        self.url = self.call("GetStatus")["front"]["http"]
+
+    def call(self, method, **parameters):
+        return json.loads(subprocess.run(
+            [self.command, "--socket", self.socket, "api", method, json.dumps(parameters)],
+            check=True, capture_output=True, text=True).stdout)
+
+    def token(self, name, **parameters):
+        return self.call("CreateToken", name=name, **parameters)["secret"]
+
+    def cancel(self, name):
+        """The task of that name, once there is one."""
+        while not (found := [t for t in self.call("ListTasks")["items"] if t["name"] == name]):
+            time.sleep(0.01)
+        self.call("CancelTask", id=found[0]["id"])
+
+    def control(self, **settings):
+        urllib.request.urlopen(urllib.request.Request(
+            self.endpoint_url + "/control", json.dumps(settings).encode())).close()
+
+    def stats(self):
+        with urllib.request.urlopen(self.endpoint_url + "/stats") as answer:
+            return json.load(answer)
+
+    def stop(self):
+        self.daemon.terminate()
+        assert self.daemon.wait() == 0
+        self.endpoint.terminate()
+        self.endpoint.wait()
+
+
+@contextlib.contextmanager
+def front():
+    with tempfile.TemporaryDirectory() as folder:
+        it = Front(folder, *sys.argv[1:4])
+        try:
+            yield it
+        finally:
+            it.stop()

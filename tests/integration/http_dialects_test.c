@@ -1,0 +1,323 @@
+/*
+ * What other systems' clients speak, on literal bytes: the elluminate SDK's dialect, and OpenAI's API.
+ * The clients themselves are in elluminate_sdk/.
+ */
+#include <string.h>
+
+#include "tests/harness/http.h"
+#include "tests/harness/sim.h"
+#include "tests/harness/suite.h"
+
+#define PROJECT "/api/v0/projects/1"
+
+static struct daemon *server;
+static struct wire *wire;
+static struct sim *sim;
+static struct http_peer *peer;
+static const char *url, *secret;
+
+static struct http_peer *peer_new(const char *more)
+{
+	struct http_peer *made = http_open(url);
+
+	http_set_headers(made, text("X-API-Key: %s\r\n%s", secret, more));
+	return made;
+}
+
+static void begin(void)
+{
+	server = daemon_start(&(struct daemon_options) {
+		.arguments = (const char *const[]) { "--http", "127.0.0.1:0", NULL } });
+	wire = daemon_connect(server);
+	url = text("%s", at_text(wire_call(wire, "GetStatus", "{}"), "front.http"));
+	secret = text("%s", at_text(wire_call(wire, "CreateToken", "{'name':'t'}"), "secret"));
+	peer = peer_new("");
+}
+
+static void end(void)
+{
+	http_close(peer);
+	ck_assert(daemon_is_well(server));
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+
+#define POST(status, target, body) http_json(peer, status, "POST", target, body)
+#define GET(status, target) http_json(peer, status, "GET", target, NULL)
+#define TEMPLATE(text) "{'name':'P','messages':[{'role':'user','content':'" text "'}]}"
+
+/* ---- The SDK ---- */
+
+START_TEST(handshake_and_errors)
+{
+	json_object *json;
+
+	begin();
+	json = POST(200, "/api/v0/version/compatible", "{'current_sdk_version':'1.5.2'}");
+	ck_assert_str_eq(at_text(json, "required_sdk_version"), "1.5.2");
+	json = GET(200, "/api/v0/projects");
+	ck_assert_int_eq(at_int(json, "count"), 1);
+	ck_assert_int_eq(at_int(json, "items.0.id"), 1);
+	ck_assert_int_eq(at_int(json, "items.0.organization.id"), 1);
+	POST(200, PROJECT "/prompt_templates", TEMPLATE("Say {{word}}."));
+	json = POST(409, PROJECT "/prompt_templates", TEMPLATE("Say {{word}}."));
+	ck_assert_int_eq(at_int(json, "prompt_template_id"), 1);
+	ck_assert_ptr_nonnull(at_text(json, "detail"));
+	json = GET(404, PROJECT "/prompt_templates/7");
+	ck_assert_ptr_nonnull(at_text(json, "detail"));
+	GET(404, PROJECT "/prompt_templates/seven");
+	GET(404, "/api/v0/projects/7/prompt_templates");
+	GET(422, PROJECT "/prompt_templates?page=0");
+	GET(422, PROJECT "/experiments?collection_id=x");
+	POST(422, PROJECT "/prompt_templates", "{'name':'Q','messages':[{'role':'nobody','content':'x'}]}");
+	POST(422, PROJECT "/criteria", "{}");
+	GET(501, PROJECT "/scenario-sets");
+	POST(501, PROJECT "/experiments", "{'name':'E','evaluation_mode':'AGENTIC'}");
+	json = GET(200, PROJECT "/prompt_templates?name=P&version=1");
+	ck_assert_str_eq(at_text(json, "items.0.messages.0.content"), "Say {{word}}.");
+	ck_assert_int_eq(at_count(GET(200, PROJECT "/prompt_templates?name=none"), "items"), 0);
+	/* Nobody without a token. */
+	http_set_headers(peer, "");
+	ck_assert_ptr_nonnull(at_text(GET(401, "/api/v0/projects"), "detail"));
+	end();
+}
+END_TEST
+
+static json_object *upload(int status, const char *type, const char *form)
+{
+	struct http_peer *other = http_open(url);
+	const struct http_answer *answer;
+	json_object *json;
+
+	http_send_text(other, text("POST " PROJECT "/collections/1/entries/batches HTTP/1.1\r\nHost: localhost\r\n"
+				  "X-API-Key: %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n%s", secret,
+				  type, strlen(form), form));
+	answer = http_receive(other);
+	ck_assert_msg(answer->status == status, "%d: %s", answer->status, answer->body);
+	json = json_must_parse(answer->body);
+	http_close(other);
+	return json;
+}
+
+#define FORM "multipart/form-data; boundary=b"
+#define FILE_OF(lines) \
+	"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"v.jsonl\"\r\n\r\n" lines "\r\n--b--\r\n"
+
+/* In pages, too: as long as the first one. */
+START_TEST(rows)
+{
+	json_object *json;
+
+	begin();
+	POST(200, PROJECT "/collections", "{'name':'C','variables':[{'a':'0'}]}");
+	json = upload(200, FORM, FILE_OF("{\"a\":\"1\"}\n{\"a\":\"2\"}"));
+	ck_assert_int_eq(json_object_array_length(json), 2);
+	ck_assert_str_eq(at_text(json, "1.input_values.a"), "2");
+	json_object_put(json);
+	json = upload(422, FORM, FILE_OF("{\"a\":\"3\"}\nnonsense"));
+	ck_assert_ptr_nonnull(strstr(at_text(json, "detail"), "line 2"));
+	json_object_put(json);
+	json_object_put(upload(400, FORM, "no form"));
+	json_object_put(upload(415, "application/json", "{}"));
+	wire_call(wire, "AddTemplateVariables", "{'collection':{'id':1},'variables':[{'a':'x'}]}");
+	json = GET(200, PROJECT "/collections/1");
+	ck_assert_int_eq(at_count(json, "variables"), 4);
+	json = POST(200, PROJECT "/collections/1/entries", "{'input_values':{'a':'y'}}");
+	ck_assert_str_eq(at_text(json, "input_values.a"), "y");
+	json = GET(200, text(PROJECT "/collections/1/entries/%lld", (long long)at_int(json, "id")));
+	ck_assert_str_eq(at_text(json, "input_values.a"), "y");
+	ck_assert_int_eq(at_int(GET(200, PROJECT "/collections/1/entries?page=2"), "count"), 5);
+	ck_assert_int_eq(at_count(GET(200, PROJECT "/collections/1/entries?page=2"), "items"), 0);
+	ck_assert_int_eq(http_ask(peer, "DELETE", PROJECT "/collections/1/entries", NULL)->status, 204);
+	ck_assert_int_eq(at_count(GET(200, PROJECT "/collections/1"), "variables"), 0);
+	end();
+}
+END_TEST
+
+/* The parts of an experiment of four cases, and what makes it. */
+static const char *experiment(void)
+{
+	POST(200, PROJECT "/prompt_templates", TEMPLATE("Say {{a}}."));
+	POST(200, PROJECT "/collections", "{'name':'C','variables':[{'a':'1'},{'a':'2'},{'a':'3'},{'a':'4'}]}");
+	POST(200, PROJECT "/criterion_sets", "{'name':'S','criteria':[{'criterion_str':'Is it?'}]}");
+	return "{'name':'E','description':'','prompt_template_id':1,'collection_id':1,'criterion_set_id':1,"
+	       "'generate':true,'rating_mode':'detailed','n_epochs':1,'generation_params':null}";
+}
+
+/* The next event of the stream as JSON, or NULL; its id. */
+static json_object *next_event(struct http_peer *stream, int64_t *ret_id)
+{
+	const char *event = http_event(stream, NULL);
+
+	if (!event)
+		return NULL;
+	*ret_id = strtoll(http_event_line(event, "id"), NULL, 10);
+	return json_must_parse(http_event_line(event, "data"));
+}
+
+/* Reads to the end: how many events there were, and the last one. */
+static int read_stream(struct http_peer *stream, json_object **ret_last, int64_t *ret_first_id)
+{
+	json_object *event;
+	int64_t id;
+	int n = 0;
+
+	*ret_last = NULL;
+	while ((event = next_event(stream, &id))) {
+		json_object_put(*ret_last);
+		*ret_last = event;
+		if (n++ == 0)
+			*ret_first_id = id;
+	}
+	return n;
+}
+
+/* Asked for twice with one key it is made once; its stream goes on where it broke. */
+START_TEST(experiments)
+{
+	const char *body, *task, *stream;
+	struct http_peer *other;
+	json_object *json, *last;
+	int64_t first;
+
+	begin();
+	body = experiment();
+	other = peer_new("Idempotency-Key: k\r\n");
+	for (int i = 0; i < 2; i++) {
+		json = http_json(other, 200, "POST", PROJECT "/experiments", body);
+		ck_assert_int_eq(at_int(json, "id"), 1);
+		ck_assert_str_eq(at_text(json, "collection.name"), "C");
+		ck_assert_str_eq(at_text(json, "criterion_set.criteria.0.criterion_str"), "Is it?");
+	}
+	http_close(other);
+	task = text("%s", at_text(json, "generation_task_id"));
+	POST(409, PROJECT "/experiments", body);
+	stream = text(PROJECT "/experiments/1/generation/%s/stream?polling_interval=0.1", task);
+	other = peer_new("");
+	ck_assert_int_eq(http_ask(other, "GET", stream, NULL)->status, 200);
+	ck_assert_int_gt(read_stream(other, &last, &first), 0);
+	ck_assert_str_eq(at_text(last, "status"), "SUCCESS");
+	ck_assert_int_eq(at_int(last, "completed_ratings"), 4);
+	json_object_put(last);
+	http_close(other);
+	/* What came behind the first event, again. */
+	other = peer_new("Last-Event-ID: 0\r\n");
+	ck_assert_int_eq(http_ask(other, "GET", stream, NULL)->status, 200);
+	ck_assert_int_gt(read_stream(other, &last, &first), 0);
+	ck_assert_int_gt(first, 0);
+	json_object_put(last);
+	http_close(other);
+	GET(422, text(PROJECT "/experiments/1/generation/%s/stream?polling_interval=60", task));
+	ck_assert_str_eq(at_text(GET(200, text(PROJECT "/experiments/1/generation/%s", task)), "status"), "SUCCESS");
+	json = GET(200, PROJECT "/responses?experiment_id=1");
+	ck_assert_int_eq(at_int(json, "count"), 4);
+	ck_assert_str_eq(at_text(json, "items.0.prompt.messages.0.content"), "Say 1.");
+	ck_assert_str_eq(at_text(json, "items.0.messages.0.role"), "assistant");
+	ck_assert_ptr_nonnull(at_text(json, "items.0.ratings.0.reasoning"));
+	json = http_json(peer, 200, "PATCH", PROJECT "/responses/1", "{'annotation':'Odd.'}");
+	ck_assert_str_eq(at_text(json, "annotation"), "Odd.");
+	ck_assert_int_eq(at_count(GET(200, PROJECT "/responses?response_ids=2&response_ids=1"), "items"), 2);
+	json = POST(200, PROJECT "/ratings", "{'prompt_response_id':2,'rating_mode':'fast'}");
+	ck_assert_int_eq(json_object_array_length(json), 1);
+	ck_assert_int_eq(at_int(GET(200, PROJECT "/ratings?prompt_response_id=2"), "count"), 1);
+	ck_assert_int_eq(http_ask(peer, "DELETE", PROJECT "/experiments/1", NULL)->status, 204);
+	GET(404, PROJECT "/experiments/1");
+	end();
+}
+END_TEST
+
+/* What ended in any other way is a failure to who polls, and what it is to who reads a stream. */
+START_TEST(revoked)
+{
+	const char *body, *task;
+	struct http_peer *other;
+	json_object *json, *last;
+	int64_t first;
+
+	begin();
+	sim = sim_start((const char *const[]) { "--latency_seconds=3600", NULL });
+	body = experiment();
+	wire_call(wire, "CreateLLMConfig", "{'llm_config':{'name':'slow','provider':'openai','llm_model_name':'m',"
+		  "'llm_base_url':'%s'}}", sim_url(sim));
+	json = POST(200, PROJECT "/experiments", text("{'llm_config_id':2,%s", body + 1));
+	task = text("%s", at_text(json, "generation_task_id"));
+	wire_call(wire, "CancelTask", "{'id':%s}", task);
+	json = GET(200, text(PROJECT "/experiments/1/generation/%s", task));
+	ck_assert_str_eq(at_text(json, "status"), "FAILURE");
+	ck_assert_ptr_nonnull(at_text(json, "error_msg"));
+	other = peer_new("");
+	http_ask(other, "GET", text(PROJECT "/experiments/1/generation/%s/stream", task), NULL);
+	read_stream(other, &last, &first);
+	ck_assert_str_eq(at_text(last, "status"), "REVOKED");
+	json_object_put(last);
+	http_close(other);
+	end();
+	sim_stop(sim);
+}
+END_TEST
+
+/* ---- OpenAI's ---- */
+
+#define CHAT "/v1/chat/completions"
+#define ASK(more) "{'model':'local','messages':[{'role':'user','content':'Hello.'}]" more "}"
+
+static void begin_with_sim(const char *setting)
+{
+	begin();
+	sim = sim_start((const char *const[]) { setting, NULL });
+	wire_call(wire, "CreateLLMConfig", "{'llm_config':{'name':'local','provider':'openai',"
+		  "'llm_model_name':'m','max_retries':0,'llm_base_url':'%s'}}", sim_url(sim));
+}
+
+START_TEST(chat)
+{
+	json_object *json;
+
+	begin_with_sim("--stream_chunk_bytes=0");
+	json = POST(200, CHAT, ASK(",'temperature':0.5"));
+	ck_assert_str_eq(at_text(json, "choices.0.message.role"), "assistant");
+	ck_assert_str_eq(at_text(json, "choices.0.finish_reason"), "stop");
+	ck_assert_int_gt(at_int(json, "usage.total_tokens"), 0);
+	json = GET(200, "/v1/models");
+	ck_assert_int_eq(at_count(json, "data"), 2);
+	GET(200, "/v1/models/local");
+	json = POST(200, "/v1/embeddings", "{'model':'local','input':'Hello.','encoding_format':'base64'}");
+	ck_assert_uint_gt(strlen(at_text(json, "data.0.embedding")), 100);
+	json = POST(400, CHAT, ASK(",'n':2"));
+	ck_assert_str_eq(at_text(json, "error.param"), "n");
+	json = POST(400, CHAT, ASK(",'temperature':5"));
+	ck_assert_str_eq(at_text(json, "error.param"), "temperature");
+	json = POST(404, CHAT, "{'model':'none','messages':[{'role':'user','content':'Hello.'}]}");
+	ck_assert_str_eq(at_text(json, "error.code"), "model_not_found");
+	sim_control(sim, "{'api_key':'another'}");
+	json = POST(502, CHAT, ASK(""));
+	ck_assert_str_eq(at_text(json, "error.code"), "BackendAuthentication");
+	POST(502, CHAT, ASK(",'stream':true"));
+	end();
+	sim_stop(sim);
+}
+END_TEST
+
+/* A client that goes away while its answer is made ends the call at the provider. */
+START_TEST(cancelled)
+{
+	static const char body[] = "{\"model\":\"local\",\"stream\":true,\"messages\":"
+				   "[{\"role\":\"user\",\"content\":\"Hello.\"}]}";
+	struct http_peer *other;
+
+	begin_with_sim("--latency_seconds=3600");
+	other = http_open(url);
+	http_send_text(other, text("POST " CHAT " HTTP/1.1\r\nHost: localhost\r\nX-API-Key: %s\r\n"
+				   "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s", secret,
+				   strlen(body), body));
+	sim_await(sim, "in_flight", 1);
+	http_close(other);
+	sim_await(sim, "closed_early", 1);
+	end();
+	sim_stop(sim);
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_SUITE(handshake_and_errors, rows, experiments, revoked, chat, cancelled);
+}
