@@ -29,6 +29,7 @@
 #include "daemon/base/file_share.h"
 #include "daemon/base/log.h"
 #include "daemon/base/loop.h"
+#include "daemon/base/catalogue.h"
 #include "daemon/base/prices.h"
 #include "daemon/config.h"
 #include "daemon/front/bus.h"
@@ -52,6 +53,7 @@
 struct daemon {
 	struct config config;
 	struct prices *prices;
+	struct catalogue *catalogue;
 	const struct raw_interface *raw;
 	int argc; // for a reload
 	char **argv;
@@ -485,6 +487,7 @@ static int start_store(struct daemon *daemon, struct fault *fault)
 		.state_dir = daemon->config.state_dir,
 		.system = daemon->config.system,
 		.prices = daemon->prices,
+		.catalogue = daemon->catalogue,
 		.reply_to = daemon->loop,
 		.trouble = on_trouble,
 		.migrating = on_migrating,
@@ -698,8 +701,11 @@ int daemon_main(int argc, char **argv, const struct raw_interface *raw)
 	}
 	if (r == CONFIG_RUN)
 		r = prices_new(daemon.config.price_file, &daemon.prices, &fault);
+	if (r == CONFIG_RUN)
+		r = catalogue_new(NULL, "the built-in evaluators", &daemon.catalogue, &fault);
 	if (r != CONFIG_RUN || daemon.config.check) {
 		r = r < 0 ? refuse_configuration(&daemon.config, &fault) : EXIT_SUCCESS;
+		catalogue_free(daemon.catalogue);
 		prices_free(daemon.prices);
 		config_done(&daemon.config);
 		return r;
@@ -715,6 +721,7 @@ int daemon_main(int argc, char **argv, const struct raw_interface *raw)
 		r = loop_run(daemon.loop);
 	stop(&daemon);
 	log_stop();
+	catalogue_free(daemon.catalogue);
 	prices_free(daemon.prices);
 	config_done(&daemon.config);
 	return r < 0 || daemon.failed ? EXIT_FAILURE : EXIT_SUCCESS;

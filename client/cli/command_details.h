@@ -61,9 +61,10 @@ static const char evaluator_run_details[] =
 	"The score is between 0 and 1. What the evaluator's prompt has placeholders for has to be said;\n"
 	"--variables is for those that have no option of their own.\n"
 	"\n"
-	"  echo '{\"name\": \"Politeness\", \"prompt\": \"How polite is this? {{response}}\"}' >politeness.json\n"
-	"  elluminate evaluator create politeness.json\n"
-	"  elluminate evaluator run Politeness --response 'You could have read the manual.'";
+	"  elluminate evaluator run Politeness --response 'You could have read the manual.'\n"
+	"  elluminate evaluator run Levenshtein --response Bach --expected 'J. S. Bach'\n"
+	"  echo '{\"name\": \"Rhyme\", \"prompt\": \"How well does this rhyme? {{response}}\"}' >rhyme.json\n"
+	"  elluminate evaluator create rhyme.json";
 
 static const char rate_details[] =
 	"Rates responses; no answer is generated again.\n"

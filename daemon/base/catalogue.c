@@ -16,7 +16,7 @@
 
 /* What makes a section, as its lines are read. */
 struct section {
-	const char *name, *intent, *function;
+	const char *name, *intent, *function, *embeddings;
 	const char *inputs[INPUTS_MAX];
 	size_t n_inputs;
 	const char *criteria; // paragraphs
@@ -149,6 +149,8 @@ static const char *lacking(const struct section *section)
 	if (section->function)
 		return section->criteria || section->n_anchors || section->n_against
 			       ? "either a function or a prompt in the section before" : NULL;
+	if (section->embeddings && (strcmp(section->embeddings, "yes") != 0 || section->n_inputs != 2))
+		return "embeddings: yes, of two inputs, in the section before";
 	if (!section->criteria)
 		return "what to look at in the section before";
 	if (section->n_anchors < ANCHORS)
@@ -179,6 +181,7 @@ static const char *close_section(struct reader *reader)
 		.function = section->function,
 		.inputs = arena_array(&catalogue->arena, section->n_inputs, sizeof(*entry->inputs)),
 		.n_inputs = section->n_inputs,
+		.embeddings = section->embeddings != NULL,
 	};
 	if (!section->function)
 		entry->prompt = make_prompt(&catalogue->arena, section);
@@ -241,7 +244,7 @@ static char *behind(char *line, const char *mark)
 static const char *take_once(struct section *section, const char **text, char *line)
 {
 	if (*text)
-		return "an intent or a function once";
+		return "an intent, a function or the like once";
 	*text = line;
 	section->last = text;
 	return NULL;
@@ -273,6 +276,8 @@ static const char *take_marked(struct section *section, char *line, bool *ret_ma
 		return take_once(section, &section->intent, rest);
 	if ((rest = behind(line, "function: ")))
 		return take_once(section, &section->function, rest);
+	if ((rest = behind(line, "embeddings: ")))
+		return take_once(section, &section->embeddings, rest);
 	if ((rest = behind(line, "- ")))
 		return take_against(section, rest);
 	for (size_t i = 0; i < ANCHORS; i++)

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,7 @@ struct catalogue_entry {
 	const char *prompt; // with a placeholder for each input; NULL with a function
 	const char **inputs; // in the order in which the prompt has them
 	size_t n_inputs;
+	bool embeddings; // a model for those compares its two inputs
 };
 
 struct catalogue;

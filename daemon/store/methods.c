@@ -63,7 +63,7 @@ static const struct operation {
 	[METHOD_EDIT_RATING] = { STORE_WRITE, rating_edit },
 	[METHOD_GET_COLLECTION] = { STORE_POINT, resource_get, &resource_collection },
 	[METHOD_GET_CRITERION_SET] = { STORE_POINT, resource_get, &resource_criterion_set },
-	[METHOD_GET_EVALUATOR] = { STORE_POINT, resource_get, &resource_evaluator },
+	[METHOD_GET_EVALUATOR] = { STORE_POINT, evaluator_get },
 	[METHOD_GET_EXPERIMENT] = { STORE_POINT, resource_get, &resource_experiment },
 	[METHOD_GET_JUDGE] = { STORE_POINT, resource_get, &resource_judge },
 	[METHOD_GET_JUDGE_AGREEMENT] = { STORE_SCAN, judge_agreement },

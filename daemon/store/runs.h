@@ -79,6 +79,8 @@ struct run_config {
 /* An evaluator as a run is pinned to it. */
 struct run_evaluator {
 	const struct ellu_evaluator *evaluator;
+	const char *function; // that decides it without a model; or NULL
+	bool embeddings; // a model for those compares its two inputs
 	const size_t *configs; // of run_spec, in the order of preference
 	size_t n_configs;
 };

@@ -2,9 +2,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/work/metrics/metric.h"
 #include "daemon/work/score.h"
 #include "daemon/work/structured.h"
 #include "proto/usage.h"
@@ -114,6 +117,16 @@ static int choose(struct scoring *scoring)
 	return scoring->choice < evaluator->n_configs;
 }
 
+/* Such a model answers no question, and no other makes vectors: their names tell. */
+static bool makes_vectors(const struct scorer *scorer)
+{
+	struct fault fault;
+	size_t max;
+
+	return strcasestr(scorer->config->llm_model_name, "embed") &&
+	       llm_target_texts_max(scorer->target, &max, &fault) >= 0 && max >= 2;
+}
+
 static void ask(struct scoring *scoring, const struct ellu_message *const *messages, size_t n_messages)
 {
 	struct scorer *scorer = chosen(scoring);
@@ -123,19 +136,43 @@ static void ask(struct scoring *scoring, const struct ellu_message *const *messa
 	*asking = (struct run_call){ .answered = on_answered, .failed = on_failed, .own_trouble = true };
 	run_call_init(asking, scoring->scorers->run, scorer->route, scorer->target);
 	asking->epoch = scoring->epoch;
-	asking->call.plain = true;
-	asking->call.response_format = SCORE_FORMAT;
-	asking->call.messages = messages;
-	asking->call.n_messages = n_messages;
+	if (scoring->evaluator->embeddings && makes_vectors(scorer)) {
+		scoring->embedding = (struct llm_embedding){ scoring->texts, 2, NULL, "similarity" };
+		asking->call.embedding = &scoring->embedding;
+	} else {
+		asking->call.plain = true;
+		asking->call.response_format = SCORE_FORMAT;
+		asking->call.messages = messages;
+		asking->call.n_messages = n_messages;
+	}
 	scoring->config = scorer->config;
 	submit(scoring);
 }
 
+/* Both inputs of one that compares. */
+static void take_texts(struct scoring *scoring, json_object *values)
+{
+	const char *const *inputs = scoring->evaluator->evaluator->inputs;
+
+	for (size_t i = 0; scoring->evaluator->embeddings && i < 2; i++)
+		scoring->texts[i] = json_object_get_string(json_object_object_get(values, inputs[i]));
+}
+
+/* What is wrong with its inputs is the score's own trouble. */
+static void decide(struct scoring *scoring, json_object *values)
+{
+	struct metric_score score = { 0 };
+	int r = metric_decide(scoring->evaluator->function, values, &scoring->arena, &score, &scoring->steps,
+			      &scoring->fault);
+
+	scoring->scored = r >= 0;
+	scoring->score = score.score;
+	scoring->justification = score.justification;
+	weigh(scoring);
+}
+
 void scoring_start(struct scoring *scoring, struct scorers *scorers, json_object *values)
 {
-	const struct ellu_message *const *messages;
-	size_t n_messages;
-
 	scoring->scorers = scorers;
 	scoring->asking.run = scorers->run;
 	scoring->asking.call.input_tokens = scoring->asking.call.output_tokens = -1;
@@ -143,12 +180,15 @@ void scoring_start(struct scoring *scoring, struct scorers *scorers, json_object
 	scoring->total.input_tokens = scoring->total.output_tokens = -1;
 	scoring->total.reasoning_tokens = scoring->total.cached_tokens = -1;
 	scoring->total.cost_nanodollars = -1;
-	if (!choose(scoring)) {
+	if (scoring->evaluator->function) {
+		decide(scoring, values);
+	} else if (!choose(scoring)) {
 		if (!scoring->fault.code)
 			fault_invalid(&scoring->fault, "llm_config", "a config to judge with");
-	} else if (score_ask(scoring->evaluator->evaluator, values, &scoring->arena, &messages, &n_messages,
-			     &scoring->fault) >= 0) {
-		ask(scoring, messages, n_messages);
+	} else if (score_ask(scoring->evaluator->evaluator, values, &scoring->arena, &scoring->messages,
+			     &scoring->n_messages, &scoring->fault) >= 0) {
+		take_texts(scoring, values);
+		ask(scoring, scoring->messages, scoring->n_messages);
 		return;
 	}
 	if (scoring->fault.code == ELLU_E_INTERNAL)
@@ -239,7 +279,7 @@ static void on_failed(struct run_call *asking)
 	run_log_line(&run->log, "evaluator '%s': %s cannot answer, %s is asked: %s",
 		     scoring->evaluator->evaluator->name, scoring->config->name,
 		     chosen(scoring)->config->name, asking->call.fault.message);
-	ask(scoring, asking->call.messages, asking->call.n_messages);
+	ask(scoring, scoring->messages, scoring->n_messages);
 }
 
 static void ask_again(struct scoring *scoring, const struct schema_problem *problem)
@@ -260,19 +300,59 @@ static void ask_again(struct scoring *scoring, const struct schema_problem *prob
 	ask(scoring, messages, n_messages);
 }
 
+/* The cosine of the angle between both; NAN where one of them has no direction. */
+static double cosine(const double *vectors, size_t n)
+{
+	double product = 0, a = 0, b = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		product += vectors[i] * vectors[n + i];
+		a += vectors[i] * vectors[i];
+		b += vectors[n + i] * vectors[n + i];
+	}
+	return a > 0 && b > 0 ? product / (sqrt(a) * sqrt(b)) : NAN;
+}
+
+/* As score_parse(). Opposite texts are no less alike than unlike ones. */
+static int compare(struct scoring *scoring, struct schema_problem *ret_problem)
+{
+	const struct llm_call *call = &scoring->asking.call;
+	double value = cosine(call->vectors, call->n_dimensions);
+
+	if (!isfinite(value)) {
+		snprintf(ret_problem->text, sizeof(ret_problem->text), "a vector without a direction");
+		return 0;
+	}
+	scoring->score = value < 0 ? 0 : value > 1 ? 1 : value;
+	scoring->justification = arena_printf(&scoring->arena, "by embeddings of %s: their cosine is %.4f",
+					      scoring->config->llm_model_name, value);
+	return scoring->justification ? 1 : -ENOMEM;
+}
+
+/* What an evaluator that could compare says of how it did. */
+static int say_judged(struct scoring *scoring)
+{
+	if (!scoring->evaluator->embeddings || !scoring->scored || scoring->asking.call.embedding)
+		return 0;
+	scoring->justification = arena_printf(&scoring->arena, "by a judge's prompt: %s",
+					      scoring->justification ? scoring->justification : "");
+	return scoring->justification ? 0 : -ENOMEM;
+}
+
 static void on_answered(struct run_call *asking)
 {
 	struct scoring *scoring = container_of(asking, struct scoring, asking);
 	struct schema_problem problem;
-	int r = score_parse(asking->call.text, &scoring->arena, &scoring->score,
-			    &scoring->justification, &problem);
+	int r = asking->call.embedding ? compare(scoring, &problem) :
+					 score_parse(asking->call.text, &scoring->arena, &scoring->score,
+						     &scoring->justification, &problem);
 
-	if (r < 0) {
+	scoring->scored = r > 0;
+	if (r < 0 || say_judged(scoring) < 0) {
 		run_fail_oom(asking->run);
 		return;
 	}
 	add_usage(scoring);
-	scoring->scored = r > 0;
 	if (r > 0) {
 		scoring->fault = (struct fault){ 0 };
 		scoring->done(scoring);

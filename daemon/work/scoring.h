@@ -8,7 +8,8 @@
  *	scoring_start(scoring, &run->scorers, values);	// from `issue`, while run_may_spend()
  *
  * A model that cannot answer is followed by the next that the evaluator names, each with its own retries.
- * A config that no retry can mend is not asked again in the run. Whatever goes wrong is the score's own
+ * A config that no retry can mend is not asked again in the run. A model for embeddings is asked for those
+ * of the two texts of an evaluator that compares them. Whatever goes wrong is the score's own
  * trouble: the run goes on.
  */
 #pragma once
@@ -55,10 +56,15 @@ struct scoring {
 	const char *justification; // or NULL
 	struct fault fault; // why there is no score
 	const struct ellu_llm_config *config; // asked last; NULL: none was
+	size_t steps; // that a function took which decided it
 	struct llm_call total; // attempts, duration, tokens and cost of all that was asked
 	struct run_call asking; // the last of it: nothing of that is recorded yet, of those before all is
 
 	struct scorers *scorers;
+	const struct ellu_message *const *messages; // that ask for the score
+	size_t n_messages;
+	const char *texts[2]; // whose vectors are asked for instead, where the config's model makes some
+	struct llm_embedding embedding;
 	struct arena arena;
 	size_t bytes; // of RUN_QUESTIONS
 	size_t choice; // of the evaluator's configs

@@ -5,6 +5,7 @@
 #include "tests/harness/command.h"
 #include "tests/harness/suite.h"
 
+#define N_BUILT_IN 59
 #define INVALID "org.varlink.service.InvalidParameter"
 #define SCORED(score) "{\"justification\":\"so\",\"score\":" score "}"
 
@@ -102,7 +103,7 @@ START_TEST(versions)
 	reply = wire_call(wire, "GetEvaluator", "{'evaluator':{'name':'E','version':1}}");
 	ck_assert_int_eq(at_int(reply, "evaluator.id"), at_int(first, "id"));
 	create("'name':'D','prompt':'{{response}}?'");
-	ck_assert_uint_eq(json_object_array_length(list_all(wire, "ListEvaluators", "%s", "")), 2);
+	ck_assert_uint_eq(json_object_array_length(list_all(wire, "ListEvaluators", "%s", "")), 2 + N_BUILT_IN);
 	ck_assert_uint_eq(json_object_array_length(list_all(wire, "ListEvaluators", "'name':'E'")), 3);
 	wire_call(wire, "DeleteEvaluator", "{'evaluator':{'name':'E','version':3}}");
 	reply = wire_call(wire, "GetEvaluator", "{'evaluator':{'name':'E'}}");
@@ -406,25 +407,25 @@ START_TEST(commands)
 	begin();
 	sim = add_config("sim", "");
 	answers(sim, SCORED("0.5"));
-	file_write(path, "{\"name\": \"Politeness\", \"llm_config\": {\"name\": \"sim\"},"
+	file_write(path, "{\"name\": \"Courtesy\", \"llm_config\": {\"name\": \"sim\"},"
 			 " \"prompt\": \"How polite is {{response}} to {{who}}?\"}");
-	ASSERT_SAYS(COMMAND(server, 0, "evaluator", "create", path)->out, "Politeness");
-	ran = COMMAND(server, 0, "evaluator", "run", "Politeness", "--response", "Go.", "--variables",
+	ASSERT_SAYS(COMMAND(server, 0, "evaluator", "create", path)->out, "Courtesy");
+	ran = COMMAND(server, 0, "evaluator", "run", "Courtesy", "--response", "Go.", "--variables",
 		      "{\"who\":\"a guest\"}");
-	ck_assert_str_eq(ran->out, "Politeness: 0.50\n  so\n");
-	ran = COMMAND(server, 23, "evaluator", "run", "Politeness", "--variables", "{\"who\":\"a guest\"}");
+	ck_assert_str_eq(ran->out, "Courtesy: 0.50\n  so\n");
+	ran = COMMAND(server, 23, "evaluator", "run", "Courtesy", "--variables", "{\"who\":\"a guest\"}");
 	ASSERT_SAYS(ran->err, "--response");
-	file_write(path, "{\"name\": \"Manners\", \"evaluators\": [{\"name\": \"Politeness\"}]}");
+	file_write(path, "{\"name\": \"Manners\", \"evaluators\": [{\"name\": \"Courtesy\"}]}");
 	COMMAND(server, 0, "judge", "create", path);
 	ran = COMMAND(server, 0, "judge", "run", "Manners", "--response", "Go.", "--variables",
 		      "{\"who\":\"a guest\"}");
-	ck_assert_str_eq(ran->out, "Politeness: 0.50\n  so\n");
+	ck_assert_str_eq(ran->out, "Courtesy: 0.50\n  so\n");
 	ASSERT_SAYS(COMMAND(server, 0, "judge", "list")->out, "Manners");
 	sim_control(sim, "{'error_500_rate':1}");
-	ran = COMMAND(server, 10, "evaluator", "run", "Politeness", "--response", "Go.", "--variables",
+	ran = COMMAND(server, 10, "evaluator", "run", "Courtesy", "--response", "Go.", "--variables",
 		      "{\"who\":\"a guest\"}");
-	ASSERT_SAYS(ran->out, "Politeness: ");
-	COMMAND(server, 0, "evaluator", "delete", "Politeness", "--revision", "1");
+	ASSERT_SAYS(ran->out, "Courtesy: ");
+	COMMAND(server, 0, "evaluator", "delete", "Courtesy", "--revision", "1");
 	end();
 }
 END_TEST

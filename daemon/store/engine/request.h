@@ -82,6 +82,7 @@ struct store_options {
 	bool system; // a system daemon: references to keys are for administrators
 	bool check_statements; // in any build: see statement_check.h
 	const struct prices *prices; // where configs say none; outlives the store; or NULL
+	const struct catalogue *catalogue; // evaluators that are built in; outlives the store; or NULL
 	struct loop *reply_to; // whose thread the callbacks are on
 	/* Something keeps the store from writing, or nothing does any more. */
 	void (*trouble)(void *userdata, enum store_trouble trouble);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources/collection.h"
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/resources/versions.h"
@@ -77,18 +78,76 @@ static int find_ref(struct tx *tx, const struct scope *scope, const struct ellu_
 	return version_find_ref(tx, &versioned, scope, ref, ret_id);
 }
 
+/* ---- Built in ---- */
+
+static int load_built_in(struct tx *tx, const struct catalogue_entry *entry,
+			 const struct ellu_evaluator **ret_evaluator)
+{
+	struct ellu_evaluator *evaluator = TX_RECORD(tx, struct ellu_evaluator);
+
+	if (!evaluator)
+		return -ENOMEM;
+	evaluator->name = entry->name;
+	evaluator->version = tx_int_value(tx, catalogue_version(tx->store->options.catalogue));
+	evaluator->intent = entry->intent;
+	evaluator->kind = "builtin";
+	evaluator->prompt = entry->prompt;
+	evaluator->inputs = (const char *const *)entry->inputs;
+	evaluator->n_inputs = entry->n_inputs;
+	*ret_evaluator = evaluator;
+	return evaluator->version ? 0 : -ENOMEM;
+}
+
+static int built_in(struct tx *tx, size_t number, const void **ret_record)
+{
+	const struct catalogue *catalogue = tx->store->options.catalogue;
+	const struct catalogue_entry *entry = catalogue ? catalogue_at(catalogue, number) : NULL;
+	const struct ellu_evaluator *evaluator;
+	int r = entry ? load_built_in(tx, entry, &evaluator) : 0;
+
+	if (r < 0 || !entry)
+		return r;
+	*ret_record = evaluator;
+	return 1;
+}
+
+/* NULL: there is none of that name, or not in that version. */
+static const struct catalogue_entry *find_built_in(struct tx *tx, const char *name, const int64_t *version)
+{
+	const struct catalogue *catalogue = tx->store->options.catalogue;
+
+	if (!catalogue || !name || (version && *version != catalogue_version(catalogue)))
+		return NULL;
+	return catalogue_find(catalogue, name);
+}
+
+const struct catalogue_entry *evaluator_built_in(struct tx *tx, const struct ellu_evaluator *evaluator)
+{
+	return evaluator->id ? NULL : find_built_in(tx, evaluator->name, evaluator->version);
+}
+
+/* One of the user's own goes before one that came with the daemon. */
 int evaluator_resolve(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
 		      const struct ellu_evaluator **ret_evaluator)
 {
+	const struct catalogue_entry *entry = find_built_in(tx, ref->name, ref->version);
 	int64_t id;
-	int r = resource_resolve(tx, &resource_evaluator, scope, ref, &id);
+	int r = entry ? find_ref(tx, scope, ref, &id) : 0;
 
+	if (entry && r == 0)
+		return load_built_in(tx, entry, ret_evaluator);
+	if (r >= 0)
+		r = resource_resolve(tx, &resource_evaluator, scope, ref, &id);
 	return r < 0 ? r : load(tx, id, ret_evaluator);
 }
 
 int evaluator_load(struct tx *tx, int64_t id, const char *name,
 		   const struct ellu_evaluator **ret_evaluator)
 {
+	const struct catalogue_entry *entry = id ? NULL : find_built_in(tx, name, NULL);
+
+	if (entry)
+		return load_built_in(tx, entry, ret_evaluator);
 	return id ? load(tx, id, ret_evaluator) : fault_not_found(tx->fault, "evaluator", name, 0);
 }
 
@@ -130,6 +189,9 @@ static int check(struct tx *tx, const struct place *place, int64_t id, const voi
 	int r = check_prompt(tx, evaluator, path);
 
 	(void)id;
+	if (r >= 0 && find_built_in(tx, evaluator->name, NULL))
+		return fault_conflict(tx->fault, "evaluator", evaluator->name, 0,
+				      "one of that name is built in");
 	for (size_t i = 0; r >= 0 && i < evaluator->n_demonstrations; i++)
 		if (!evaluator->demonstrations[i]->request && !evaluator->demonstrations[i]->response)
 			r = fault_invalid(tx->fault, tx_printf(tx, "%s.demonstrations[%zu]", path, i),
@@ -193,6 +255,7 @@ const struct resource resource_evaluator = {
 		" WHERE t.finished_at IS NULL AND e.evaluator_id = ?1 LIMIT 1",
 	.find_ref = find_ref,
 	.load = load,
+	.built_in = built_in,
 	.prepare = prepare,
 	.find = find,
 	.check = check,
@@ -217,9 +280,36 @@ static const struct versioned versioned = {
 
 /* ---- Operations of methods ---- */
 
+static int list_one(struct tx *tx, struct method_run *op, const struct ellu_evaluator *evaluator)
+{
+	struct page page;
+	int r = page_begin(tx, op, resource_evaluator.letter, &page);
+
+	if (r >= 0)
+		r = page_add(tx, &page, &ellu_evaluator_type, evaluator, evaluator->name, 0);
+	return r < 0 ? r : page_end(tx, &page, 1);
+}
+
 int evaluators_list(struct tx *tx, struct method_run *op)
 {
-	return versions_list(tx, op, &versioned);
+	const struct ellu_list_evaluators_request *request = op->arguments;
+	const struct ellu_ref ref = { .struct_size = sizeof(ref), .name = request->name };
+	const struct ellu_evaluator *evaluator;
+	int r = 0;
+
+	if (find_built_in(tx, request->name, NULL) && !op->request.state)
+		r = evaluator_resolve(tx, &op->scope, &ref, &evaluator);
+	else
+		return versions_list(tx, op, &versioned);
+	return r < 0 ? r : evaluator->id ? versions_list(tx, op, &versioned) : list_one(tx, op, evaluator);
+}
+
+int evaluator_get(struct tx *tx, struct method_run *op)
+{
+	const struct ellu_get_evaluator_request *request = op->arguments;
+	struct ellu_get_evaluator_reply *reply = method_reply(tx, op);
+
+	return reply ? evaluator_resolve(tx, &op->scope, request->evaluator, &reply->evaluator) : -ENOMEM;
 }
 
 int evaluator_delete(struct tx *tx, struct method_run *op)

@@ -1,6 +1,7 @@
 /* Evaluators: one row a version, which never changes. */
 #pragma once
 
+#include "daemon/base/catalogue.h"
 #include "daemon/store/resources/resource.h"
 
 extern const struct resource resource_evaluator;
@@ -11,6 +12,8 @@ int evaluator_resolve(struct tx *tx, const struct scope *scope, const struct ell
 /* The very version, deleted or not. `name` is that of one that has no row (id 0). */
 int evaluator_load(struct tx *tx, int64_t id, const char *name,
 		   const struct ellu_evaluator **ret_evaluator);
+/* How it decides; NULL: by its prompt alone, as one of the user's own. */
+const struct catalogue_entry *evaluator_built_in(struct tx *tx, const struct ellu_evaluator *evaluator);
 /* InvalidParameter of what it scores and the record, which calls it by the same names, leaves out. `path`
  * is the record's in the request, with a dot; or empty. */
 int evaluator_check_inputs(struct tx *tx, const struct ellu_evaluator *evaluator, const char *path,
@@ -18,5 +21,6 @@ int evaluator_check_inputs(struct tx *tx, const struct ellu_evaluator *evaluator
 
 /* ---- Operations of methods ---- */
 
+int evaluator_get(struct tx *tx, struct method_run *op);
 int evaluators_list(struct tx *tx, struct method_run *op);
 int evaluator_delete(struct tx *tx, struct method_run *op);

@@ -376,6 +376,22 @@ struct listing {
 	struct count count;
 };
 
+/* From that number on. */
+static int read_built_in(struct tx *tx, struct listing *listing, size_t number)
+{
+	const struct resource *resource = listing->resource;
+	const void *item;
+	int r = 0;
+
+	while (resource->built_in && (r = resource->built_in(tx, number, &item)) > 0) {
+		r = page_add(tx, &listing->page, resource->type, item, resource->name, 0);
+		if (r <= 0)
+			return r < 0 ? r : page_continues(tx, &listing->page, 0, (int64_t)number + 1);
+		number++;
+	}
+	return r;
+}
+
 static int read_page(struct tx *tx, struct listing *listing)
 {
 	const struct resource *resource = listing->resource;
@@ -384,6 +400,8 @@ static int read_page(struct tx *tx, struct listing *listing)
 	QUERY q = NULL;
 	int r;
 
+	if (page->minor > 0)
+		return read_built_in(tx, listing, (size_t)page->minor - 1);
 	r = db_query(tx->db, &q, listing->of < 0 ? resource->page_all : resource->page_own, "iii", id,
 		     listing->of, (int64_t)page->limit + 1);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
@@ -399,7 +417,7 @@ static int read_page(struct tx *tx, struct listing *listing)
 			return page_continues(tx, page, last, 0);
 		last = id;
 	}
-	return r;
+	return r < 0 ? r : read_built_in(tx, listing, 0);
 }
 
 static int begin(struct tx *tx, struct method_run *op, const struct resource *resource, int64_t of)
@@ -413,6 +431,9 @@ static int begin(struct tx *tx, struct method_run *op, const struct resource *re
 	r = page_begin(tx, op, resource->letter, &listing->page);
 	if (r >= 0)
 		r = read_page(tx, listing);
+	while (r >= 0 && resource->built_in &&
+	       (r = resource->built_in(tx, (size_t)listing->count.n, &(const void *){ NULL })) > 0)
+		listing->count.n++;
 	op->request.state = listing;
 	return r;
 }

@@ -55,6 +55,9 @@ struct resource {
 	/* Does so; the name, if it is another, is free. */
 	int (*update)(struct tx *tx, int64_t id, const void *content, void *prepared,
 		      const char *path, struct notes *notes);
+	/* 1 and what is there without a row, by its number from 0; it is listed behind the others. 0: there
+	 * are no more. Or NULL. */
+	int (*built_in)(struct tx *tx, size_t number, const void **ret_record);
 	/* What goes with it, now that nothing new can use it; or NULL. */
 	int (*discard)(struct tx *tx, int64_t id);
 };

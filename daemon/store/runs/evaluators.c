@@ -201,6 +201,12 @@ static int read_configs(struct tx *tx, const char *text, const struct run_spec *
 	return r;
 }
 
+static void read_built_in(const struct catalogue_entry *entry, struct run_evaluator *evaluator)
+{
+	evaluator->function = entry ? entry->function : NULL;
+	evaluator->embeddings = entry && entry->embeddings;
+}
+
 int run_evaluators_load(struct tx *tx, const struct run_row *run, struct run_spec *spec)
 {
 	struct run_evaluator *evaluators;
@@ -226,6 +232,8 @@ int run_evaluators_load(struct tx *tx, const struct run_row *run, struct run_spe
 		r = read_configs(tx, column_peek(q, 2), spec, one);
 		if (r >= 0)
 			r = evaluator_load(tx, column_int(q, 0), column_peek(q, 1), &one->evaluator);
+		if (r >= 0)
+			read_built_in(evaluator_built_in(tx, one->evaluator), one);
 	}
 	return r < 0 ? r : 0;
 }

@@ -275,7 +275,7 @@ START_TEST(refused)
 		{ "version 1\n[]\n", "x:2: expected [NAME]" },
 		{ "version 1\n[A]\n", "x:3: expected an intent in the section before" },
 		{ "version 1\n[A]\nintent: a\n", "x:4: expected inputs in the section before" },
-		{ "version 1\n[A]\nintent: a\nintent: b\n", "x:4: expected an intent or a function once" },
+		{ "version 1\n[A]\nintent: a\nintent: b\n", "x:4: expected an intent, a function or the like once" },
 		{ "version 1\n[A]\ninputs: a,\n", "x:3: expected names of inputs, with commas between them" },
 		{ "version 1\n[A]\ninputs: a, A\n", "x:3: expected names of inputs, with commas between them" },
 		{ "version 1\n[A]\ninputs: a, a\n", "x:3: expected each input once" },
@@ -287,6 +287,7 @@ START_TEST(refused)
 		{ HEAD "Look.\n1: a\n0.5: b\n", "x:9: expected anchors for 1, 0.75, 0.5, 0.25 and 0, in this order" },
 		{ HEAD "Look.\n" SCALE "Look there, too.\n", "x:14: expected what to look at before the scale" },
 		{ HEAD "Look.\nfunction: equals\n", "x:9: expected either a function or a prompt in the section before" },
+		{ HEAD "embeddings: yes\nLook.\n", "x:9: expected embeddings: yes, of two inputs, in the section before" },
 		{ HEAD "function: equals\n\n[A]\n", "x:9: expected another name: there is one of this" },
 	};
 
