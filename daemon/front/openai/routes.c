@@ -1,7 +1,7 @@
 /*
- * OpenAI's API for whoever speaks that: a chat completion is a `Call`, vectors are an `Embed`, so that it shares the pool's limits,
- * retries and prices; a model is a config, by its name. A client that goes away cancels the call, which
- * closes the provider's connection.
+ * OpenAI's API for whoever speaks that: a chat completion is a `Call`, vectors are an `Embed`, so that they
+ * share the pool's limits, retries and prices; a model is a config, by its name. A client that goes away
+ * cancels the call, which closes the provider's connection.
  */
 #include <errno.h>
 #include <stdio.h>

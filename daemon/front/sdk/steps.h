@@ -28,7 +28,8 @@ void step_refuse(struct asking *asking, const char *field, const char *why); // 
 /* ---- Lists ---- */
 
 /* The items of the page that the query asks for, to be put, and how many there are in all; pages are as
- * long as the first one, which `size` bounds. With `fits`, all that fit, as one page. NULL: the step returns. */
+ * long as the first one, which `size` bounds. With `fits`, all that fit, as one page. Takes the
+ * parameters. NULL: the step returns. */
 typedef bool step_fits_fn(struct asking *asking, json_object *item);
 json_object *step_list(struct asking *asking, const char *method, json_object *parameters, int64_t size,
 		       step_fits_fn *fits, int64_t *ret_count);
