@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "daemon/front/bus.h"
-#include "proto/bus_name.h"
+#include "proto/wire/bus_name.h"
 
 int main(int argc, char **argv)
 {

@@ -43,7 +43,7 @@
 #include "daemon/status_line.h"
 #include "daemon/store/store.h"
 #include "daemon/watchdog.h"
-#include "proto/utf8.h"
+#include "proto/text/utf8.h"
 #include "daemon/work/work.h"
 #include "proto/limits.h"
 

@@ -5,12 +5,12 @@
 #include <string.h>
 #include <strings.h>
 
-#include "proto/custom_template.h"
 #include "proto/generated/interface.h"
-#include "proto/json_check.h"
+#include "proto/json/json_check.h"
 #include "proto/limits.h"
 #include "proto/provider.h"
-#include "proto/record.h"
+#include "proto/record/record.h"
+#include "proto/text/custom_template.h"
 
 #define HOST_LETTERS                                                                               \
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"

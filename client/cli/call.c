@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/cli/experiment_file.h"
-#include "client/cli/file_text.h"
-#include "client/cli/json_file.h"
-#include "client/cli/output.h"
+#include "client/cli/files/experiment_file.h"
+#include "client/cli/files/file_text.h"
+#include "client/cli/files/json_file.h"
+#include "client/cli/view/output.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
-#include "proto/near_name.h"
+#include "proto/text/near_name.h"
 
 /* ---- What is wrong with it ---- */
 

@@ -9,11 +9,11 @@
 #include <unistd.h>
 
 #include "client/cli/options.h"
-#include "client/cli/output.h"
-#include "client/cli/text.h"
+#include "client/cli/view/output.h"
+#include "client/cli/view/text.h"
 #include "proto/limits.h"
 #include "proto/task_status.h"
-#include "proto/utf8.h"
+#include "proto/text/utf8.h"
 
 static void vsay(enum meaning meaning, const char *prefix, const char *format, va_list arguments)
 {

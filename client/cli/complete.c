@@ -10,7 +10,7 @@
 #include "client/cli/call.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
-#include "proto/record.h"
+#include "proto/record/record.h"
 
 /* A line: the word, a tab, what it is. */
 static void offer(const char *current, const char *word, const char *is)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "client/cli/options.h"
-#include "proto/near_name.h"
+#include "proto/text/near_name.h"
 
 /* Each is an option of all commands, but for the pager. */
 #define KEYS "project socket bus color pager"

@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "client/cli/text.h"
+#include "client/cli/view/text.h"
 #include "client/elluminate.h"
 
 #define READY_SECONDS 60 // a daemon with much to recover takes a while

@@ -4,16 +4,16 @@
 #include <string.h>
 
 #include "client/cli/call.h"
-#include "client/cli/experiment_file.h"
-#include "client/cli/output.h"
-#include "client/cli/rows.h"
-#include "client/cli/show.h"
-#include "client/cli/text.h"
+#include "client/cli/files/experiment_file.h"
+#include "client/cli/files/rows.h"
+#include "client/cli/view/output.h"
+#include "client/cli/view/show.h"
+#include "client/cli/view/text.h"
 #include "proto/generated/interface.h"
-#include "proto/json_check.h"
+#include "proto/json/json_check.h"
 #include "proto/limits.h"
-#include "proto/money.h"
-#include "proto/template.h"
+#include "proto/text/money.h"
+#include "proto/text/template.h"
 
 #define PREVIEWS 3 // prompts
 

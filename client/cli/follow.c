@@ -10,9 +10,9 @@
 
 #include "client/cli/call.h"
 #include "client/cli/gates.h"
-#include "client/cli/progress_bar.h"
 #include "client/cli/scores.h"
-#include "client/cli/show.h"
+#include "client/cli/view/progress_bar.h"
+#include "client/cli/view/show.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
 #include "proto/task_status.h"

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "client/cli/cli.h"
-#include "proto/method.h"
+#include "proto/wire/method.h"
 
 /* What starts or follows a task. */
 struct submission {

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "client/cli/options.h"
-#include "client/cli/output.h"
+#include "client/cli/view/output.h"
 
 /* What was closed is not to become a connection, into which the output would go: it fails, as before. */
 static void hold_closed(void)

@@ -8,9 +8,9 @@
 #include "client/cli/gates.h"
 #include "client/cli/options.h"
 #include "proto/generated/interface.h"
-#include "proto/json_check.h"
-#include "proto/money.h"
-#include "proto/time_text.h"
+#include "proto/json/json_check.h"
+#include "proto/text/money.h"
+#include "proto/text/time_text.h"
 
 static int integer(const char *text, int64_t low, json_object **ret)
 {

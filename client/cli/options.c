@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "client/cli/gates.h"
-#include "client/cli/output.h"
-#include "proto/near_name.h"
+#include "client/cli/view/output.h"
+#include "proto/text/near_name.h"
 
 #define OWN(member) .offset = offsetof(struct arguments, member)
 

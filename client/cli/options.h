@@ -9,9 +9,9 @@
 #include <stdio.h>
 
 #include "client/cli/cli.h"
-#include "client/cli/show.h"
-#include "client/cli/text.h"
-#include "proto/method.h"
+#include "client/cli/view/show.h"
+#include "client/cli/view/text.h"
+#include "proto/wire/method.h"
 
 enum option_kind {
 	OPTION_FLAG, // true

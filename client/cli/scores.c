@@ -5,8 +5,8 @@
 
 #include "client/cli/call.h"
 #include "client/cli/follow.h"
-#include "client/cli/table.h"
-#include "client/cli/text.h"
+#include "client/cli/view/table.h"
+#include "client/cli/view/text.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
 

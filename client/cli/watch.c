@@ -4,8 +4,8 @@
 
 #include "client/cli/cli.h"
 #include "client/cli/follow.h"
-#include "client/cli/output.h"
-#include "client/cli/text.h"
+#include "client/cli/view/output.h"
+#include "client/cli/view/text.h"
 #include "proto/generated/interface.h"
 
 #define PAUSE_SECONDS 1.0 // between two changes that are told

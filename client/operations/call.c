@@ -4,7 +4,7 @@
 #include "client/operations/exchange.h"
 #include "client/operations/op.h"
 #include "client/operations/result.h"
-#include "proto/message.h"
+#include "proto/wire/message.h"
 
 int call_check(struct ellu *handle, unsigned mode, const struct ellu_error **ret_error)
 {

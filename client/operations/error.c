@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "client/elluminate.h"
-#include "proto/method.h"
+#include "proto/wire/method.h"
 
 /* Above every number of the interface: sysexits' EX_UNAVAILABLE and EX_OSERR. */
 #define EXIT_STATUS_UNREACHABLE 69

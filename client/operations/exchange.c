@@ -8,9 +8,9 @@
 #include <time.h>
 
 #include "client/operations/result.h"
-#include "proto/json_check.h"
+#include "proto/json/json_check.h"
 #include "proto/limits.h"
-#include "proto/message.h"
+#include "proto/wire/message.h"
 
 #define LOST_TEXT                                                                   \
 	"The connection to the daemon was lost before the answer came; the call may " \

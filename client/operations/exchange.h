@@ -15,7 +15,7 @@
 
 #include "client/operations/handle.h"
 #include "client/operations/resume.h"
-#include "proto/method.h"
+#include "proto/wire/method.h"
 
 struct exchange {
 	struct ellu *handle;
@@ -53,7 +53,7 @@ struct letter {
 /* Both check what they are given; what is wrong there is told in *ret_error (which may be NULL). */
 int letter_write(const struct method *method, const void *request, bool more,
 		 struct letter *ret_letter, const struct ellu_error **ret_error);
-/* `flags` as in proto/message.h */
+/* `flags` as in proto/wire/message.h */
 int letter_write_raw(const char *method, const char *parameters, unsigned flags,
 		     struct letter *ret_letter, const struct ellu_error **ret_error);
 void letter_done(struct letter *letter);

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "client/elluminate.h"
-#include "proto/record.h"
+#include "proto/record/record.h"
 
 /* Decodes the parameters of a reply. -EPROTO, with the fault, when they are not what the type says. */
 int result_decode(const struct record_type *type, json_object *parameters, const void **ret_result,

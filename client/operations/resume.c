@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "proto/generated/interface.h"
-#include "proto/json_build.h"
-#include "proto/message.h"
+#include "proto/json/json_build.h"
+#include "proto/wire/message.h"
 
 /* The member of a reply that says where to go on. */
 static const char *cursor_name(const struct method *method)

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "proto/method.h"
+#include "proto/wire/method.h"
 
 struct resume {
 	const struct method *method; // NULL: one that is not known, and never resumed

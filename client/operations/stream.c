@@ -6,7 +6,7 @@
 #include "client/operations/exchange.h"
 #include "client/operations/live.h"
 #include "client/operations/result.h"
-#include "proto/message.h"
+#include "proto/wire/message.h"
 
 struct ellu_stream {
 	struct ellu *handle; // a reference

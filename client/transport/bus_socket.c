@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "client/transport/backoff.h"
-#include "proto/bus_name.h"
-#include "proto/json_check.h"
-#include "proto/method.h"
+#include "proto/json/json_check.h"
+#include "proto/wire/bus_name.h"
+#include "proto/wire/method.h"
 
 #define STEPS_PER_TURN 64 // of sd_bus_process()
 #define PATIENCE_USEC (5 * UINT64_C(1000000)) // from the first loss on, with what was there

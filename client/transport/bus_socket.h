@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "proto/fault.h"
+#include "proto/wire/fault.h"
 
 struct bus_socket;
 

@@ -11,7 +11,7 @@
 
 #include "client/transport/bus_socket.h"
 #include "client/transport/trace.h"
-#include "proto/message.h"
+#include "proto/wire/message.h"
 
 /* ---- Opening ---- */
 

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "client/transport/address.h"
-#include "proto/frame.h"
+#include "proto/wire/frame.h"
 
 struct bus_socket;
 

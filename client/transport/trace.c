@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "proto/cleanup.h"
-#include "proto/json_check.h"
-#include "proto/method.h"
+#include "proto/json/json_check.h"
+#include "proto/wire/method.h"
 
 #define REDACTED "(redacted)"
 

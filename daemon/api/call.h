@@ -18,8 +18,8 @@
 #include "daemon/base/share.h"
 #include "daemon/store/store.h"
 #include "proto/arena.h"
-#include "proto/fault.h"
-#include "proto/method.h"
+#include "proto/wire/fault.h"
+#include "proto/wire/method.h"
 
 struct backend;
 struct call;

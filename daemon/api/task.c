@@ -13,7 +13,7 @@
 #include "daemon/queue/prune.h"
 #include "daemon/queue/queue.h"
 #include "proto/generated/interface.h"
-#include "proto/message.h"
+#include "proto/wire/message.h"
 
 /* What requests on one task begin with. */
 struct task_request {

@@ -17,7 +17,7 @@
 #include "daemon/base/loop.h"
 #include "elluminate-types.h"
 #include "proto/arena.h"
-#include "proto/fault.h"
+#include "proto/wire/fault.h"
 
 struct backend;
 

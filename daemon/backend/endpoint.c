@@ -6,7 +6,7 @@
 
 #include "daemon/backend/core.h"
 #include "daemon/base/clock.h"
-#include "proto/utf8.h"
+#include "proto/text/utf8.h"
 
 #define WARM_USEC (60 * USEC_PER_SEC) // so long a host stays warm unused
 #define ENDPOINT_DEADLINES 4 // of its gates

@@ -6,7 +6,7 @@
 #include "daemon/backend/core.h"
 #include "daemon/base/clock.h"
 #include "proto/limits.h"
-#include "proto/utf8.h"
+#include "proto/text/utf8.h"
 
 /* ---- What callers do ---- */
 

@@ -10,7 +10,7 @@
 #include "daemon/backend/core.h"
 #include "daemon/base/clock.h"
 #include "proto/limits.h"
-#include "proto/utf8.h"
+#include "proto/text/utf8.h"
 
 #define FORMS_MAX 4 // more changes of the request's form than that are going in circles
 

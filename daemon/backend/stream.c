@@ -5,7 +5,7 @@
 
 #include "daemon/backend/core.h"
 #include "proto/generated/interface.h"
-#include "proto/record.h"
+#include "proto/record/record.h"
 
 /* ---- Pieces ---- */
 

@@ -8,7 +8,7 @@
 
 #include "daemon/base/evaluators_text.h"
 #include "proto/limits.h"
-#include "proto/utf8.h"
+#include "proto/text/utf8.h"
 
 #define INPUTS_MAX 8
 #define ANCHORS 5

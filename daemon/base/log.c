@@ -12,7 +12,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log_sink.h"
-#include "proto/utf8.h"
+#include "proto/text/utf8.h"
 
 #define LOG_RING_LINES 1024
 #define LOG_STOP_SECONDS 2 // for what waits to be written

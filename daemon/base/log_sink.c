@@ -9,7 +9,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "proto/time_text.h"
+#include "proto/text/time_text.h"
 
 /* The locations of this file say nothing to an administrator. */
 #define SD_JOURNAL_SUPPRESS_LOCATION

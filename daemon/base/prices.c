@@ -9,7 +9,7 @@
 
 #include "daemon/base/small_file.h"
 #include "daemon/base/prices_text.h"
-#include "proto/money.h"
+#include "proto/text/money.h"
 #include "proto/provider.h"
 
 #define WORDS_MAX 8

@@ -8,8 +8,8 @@
 #include "daemon/base/clock.h"
 #include "proto/cleanup.h"
 #include "proto/limits.h"
-#include "proto/method.h"
-#include "proto/record.h"
+#include "proto/record/record.h"
+#include "proto/wire/method.h"
 
 /* What is kept of answers for one exchange. */
 #define ASKED_BYTES_MAX MESSAGE_SIZE_MAX

@@ -10,9 +10,9 @@
 #include "daemon/front/bus_internal.h"
 #include "daemon/front/decoder.h"
 #include "daemon/front/reply.h"
-#include "proto/json_check.h"
+#include "proto/json/json_check.h"
 #include "proto/limits.h"
-#include "proto/message.h"
+#include "proto/wire/message.h"
 
 /* Parameters on their way to a record. It outlives its request. */
 struct bus_decoding {

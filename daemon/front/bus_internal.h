@@ -24,8 +24,8 @@
 #include "daemon/api/principal.h"
 #include "daemon/api/user.h"
 #include "daemon/front/bus.h"
-#include "proto/bus_name.h"
-#include "proto/method.h"
+#include "proto/wire/bus_name.h"
+#include "proto/wire/method.h"
 
 struct event;
 struct monitor;

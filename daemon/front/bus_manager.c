@@ -10,8 +10,8 @@
 #include "daemon/front/bus_internal.h"
 #include "daemon/front/front.h"
 #include "proto/generated/interface.h"
-#include "proto/message.h"
 #include "proto/task_status.h"
+#include "proto/wire/message.h"
 
 static void reply_nothing(struct bus_request *request)
 {

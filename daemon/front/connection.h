@@ -21,8 +21,8 @@
 #include "daemon/front/decoder.h"
 #include "daemon/front/front.h"
 #include "daemon/front/output.h"
-#include "proto/frame.h"
 #include "proto/limits.h"
+#include "proto/wire/frame.h"
 
 /* Bytes of a message that nobody is charged for, and of calls that wait for their turn. */
 #define INPUT_FREE 8192

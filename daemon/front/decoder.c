@@ -5,8 +5,8 @@
 #include "daemon/api/call.h"
 #include "daemon/base/clock.h"
 #include "proto/generated/interface.h"
-#include "proto/method.h"
-#include "proto/record.h"
+#include "proto/record/record.h"
+#include "proto/wire/method.h"
 
 void decode_call(const char *text, size_t size, struct decoded *ret_decoded)
 {

@@ -9,8 +9,8 @@
 
 #include "daemon/base/loop.h"
 #include "proto/arena.h"
-#include "proto/fault.h"
-#include "proto/message.h"
+#include "proto/wire/fault.h"
+#include "proto/wire/message.h"
 
 struct method;
 struct service;

@@ -12,7 +12,7 @@
 
 #include "daemon/api/call.h"
 #include "daemon/api/principal.h"
-#include "proto/message.h"
+#include "proto/wire/message.h"
 
 struct front;
 struct user_charge;

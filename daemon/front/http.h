@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "proto/fault.h"
+#include "proto/wire/fault.h"
 
 struct http;
 struct loop;

@@ -6,10 +6,10 @@
 
 #include "daemon/front/http_connection.h"
 #include "daemon/front/reply.h"
-#include "proto/json_check.h"
+#include "proto/json/json_check.h"
 #include "proto/limits.h"
-#include "proto/message.h"
-#include "proto/record.h"
+#include "proto/record/record.h"
+#include "proto/wire/message.h"
 
 static void end_call(struct http_call *call)
 {

@@ -16,7 +16,7 @@
 #include "daemon/api/call.h"
 #include "daemon/api/tokens.h"
 #include "daemon/front/http_head.h"
-#include "proto/fault.h"
+#include "proto/wire/fault.h"
 
 #define HTTP_VALUES_MAX 4
 

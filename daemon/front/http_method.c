@@ -13,8 +13,8 @@
 #include "daemon/front/http_tables.h"
 #include "daemon/front/reply.h"
 #include "proto/generated/interface.h"
-#include "proto/json_build.h"
-#include "proto/json_check.h"
+#include "proto/json/json_build.h"
+#include "proto/json/json_check.h"
 #include "proto/limits.h"
 
 #define EVENT_STREAM "text/event-stream"

@@ -11,7 +11,7 @@
 #include "daemon/front/decoder.h"
 #include "daemon/front/http_connection.h"
 #include "proto/generated/interface.h"
-#include "proto/json_check.h"
+#include "proto/json/json_check.h"
 
 /* A larger body is one of the few large ones that a user has at a time. */
 #define BODY_MEDIUM (128 * 1024)

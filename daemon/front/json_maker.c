@@ -1,7 +1,7 @@
 #include "daemon/front/json_maker.h"
 
-#include "proto/json_build.h"
-#include "proto/record.h"
+#include "proto/json/json_build.h"
+#include "proto/record/record.h"
 
 static json_object *made(struct json_maker *maker, json_object *value)
 {

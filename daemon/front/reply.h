@@ -9,8 +9,8 @@
 
 #include "daemon/api/user.h"
 #include "daemon/base/share.h"
-#include "proto/method.h"
-#include "proto/record.h"
+#include "proto/record/record.h"
+#include "proto/wire/method.h"
 
 struct ellu_get_info_reply;
 struct loop;

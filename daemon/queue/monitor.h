@@ -14,7 +14,7 @@
 
 #include "daemon/base/share.h"
 #include "daemon/store/events.h"
-#include "proto/fault.h"
+#include "proto/wire/fault.h"
 
 struct live_task;
 struct monitor;

@@ -8,7 +8,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/queue/live_task.h"
 #include "daemon/queue/queue_state.h"
-#include "proto/utf8.h"
+#include "proto/text/utf8.h"
 
 #define TELLING_RESTS 4 // times as long as telling lines took
 #define REST_MAX_USEC 50000

@@ -13,7 +13,7 @@
 #include "daemon/base/log.h"
 #include "daemon/queue/queue_state.h"
 #include "proto/generated/interface.h"
-#include "proto/record.h"
+#include "proto/record/record.h"
 
 /* What the journal knows a line about a task by. */
 #define TASK(live_task) .task = (live_task)->id, .experiment = (live_task)->experiment_id

@@ -13,7 +13,7 @@
 
 #include "daemon/base/share.h"
 #include "elluminate-types.h"
-#include "proto/fault.h"
+#include "proto/wire/fault.h"
 
 struct queue;
 struct task_event_row;

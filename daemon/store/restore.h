@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "proto/fault.h"
+#include "proto/wire/fault.h"
 
 #define RESTORED "restored.db"
 

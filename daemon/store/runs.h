@@ -7,7 +7,7 @@
 
 #include "daemon/store/store.h"
 #include "elluminate-types.h"
-#include "proto/template.h"
+#include "proto/text/template.h"
 
 /* A criterion as a run judges it. */
 struct run_measure {

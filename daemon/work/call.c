@@ -18,7 +18,7 @@
 #include "daemon/work/structured.h"
 #include "daemon/work/tool_round.h"
 #include "proto/generated/interface.h"
-#include "proto/template.h"
+#include "proto/text/template.h"
 #include "proto/usage.h"
 
 struct call_run {

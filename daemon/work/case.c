@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "daemon/work/experiment.h"
-#include "proto/json_check.h"
-#include "proto/template.h"
+#include "proto/json/json_check.h"
+#include "proto/text/template.h"
 
 static struct arena *memory(struct open_case *open_case)
 {

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "proto/check_value.h"
-#include "proto/json_check.h"
-#include "proto/regex.h"
-#include "proto/template.h"
-#include "proto/utf8.h"
+#include "proto/json/json_check.h"
+#include "proto/text/regex.h"
+#include "proto/text/template.h"
+#include "proto/text/utf8.h"
 
 static char folded(char c)
 {

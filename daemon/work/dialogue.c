@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "proto/utf8.h"
+#include "proto/text/utf8.h"
 
 #define KEPT_ANSWER_BYTES (64u << 10)
 

@@ -6,8 +6,8 @@
 
 #include "daemon/work/experiment.h"
 #include "daemon/work/judge.h"
-#include "proto/template.h"
-#include "proto/utf8.h"
+#include "proto/text/template.h"
+#include "proto/text/utf8.h"
 
 /* ---- The end ---- */
 

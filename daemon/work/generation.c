@@ -19,8 +19,8 @@
 #include "daemon/store/runs.h"
 #include "daemon/work/run.h"
 #include "proto/generated/interface.h"
+#include "proto/text/utf8.h"
 #include "proto/usage.h"
-#include "proto/utf8.h"
 
 #define ITEMS_MAX 100 // as the interface has it
 #define VALUE_BYTES_MAX 10000

@@ -9,9 +9,9 @@
 #include "daemon/work/judge.h"
 #include "daemon/work/experiment.h"
 #include "proto/limits.h"
-#include "proto/template.h"
+#include "proto/text/template.h"
 #include "proto/usage.h"
-#include "proto/utf8.h"
+#include "proto/text/utf8.h"
 
 #define CRITERION_SHOWN 80 // bytes of it in a log line
 

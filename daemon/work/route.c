@@ -6,7 +6,7 @@
 #include "daemon/base/hash.h"
 #include "daemon/base/log.h"
 #include "daemon/work/run.h"
-#include "proto/money.h"
+#include "proto/text/money.h"
 #include "proto/usage.h"
 
 #define SECONDS_A_DAY 86400

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "daemon/work/work.h"
-#include "proto/utf8.h"
+#include "proto/text/utf8.h"
 
 void run_log_init(struct run_log *log, void (*write)(void *userdata, const char *line),
 		  void *userdata)

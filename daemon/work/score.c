@@ -9,7 +9,7 @@
 #include "daemon/work/material.h"
 #include "daemon/work/structured.h"
 #include "proto/limits.h"
-#include "proto/template.h"
+#include "proto/text/template.h"
 
 /* The same for every question, so that endpoints can keep what they made of it. */
 #define SYSTEM_TEXT                                                                                \

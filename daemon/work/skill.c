@@ -17,7 +17,7 @@
 #include "daemon/work/scoring.h"
 #include "daemon/work/validation.h"
 #include "proto/generated/interface.h"
-#include "proto/template.h"
+#include "proto/text/template.h"
 #include "proto/usage.h"
 
 enum skill_step {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "daemon/work/dialogue.h"
-#include "proto/json_check.h"
+#include "proto/json/json_check.h"
 
 static int parse(const char *text, size_t size, json_object **ret_value, struct schema_problem *problem)
 {

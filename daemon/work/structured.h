@@ -10,7 +10,7 @@
 
 #include "elluminate-types.h"
 #include "proto/arena.h"
-#include "proto/json_schema.h"
+#include "proto/json/json_schema.h"
 
 /* Whether the answer (NULL: there was no text) fits the schema, which is JSON. *ret_text is then the
  * value alone, without what stood around it; else the problem says what is wrong. -ENOMEM. */

@@ -5,7 +5,7 @@
 
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
-#include "proto/record.h"
+#include "proto/record/record.h"
 
 static bool has_id(const struct ellu_tool_call *const *tool_calls, size_t n, const char *id)
 {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "daemon/work/dialogue.h"
-#include "proto/utf8.h"
+#include "proto/text/utf8.h"
 
 #define JUSTIFICATION_BYTES_MAX (4u << 10) // of each, in the next question
 

@@ -4,7 +4,7 @@
  * judge call never waits behind a long line of them.
  */
 #include "daemon/work/experiment.h"
-#include "proto/regex.h"
+#include "proto/text/regex.h"
 
 /* ---- Verdicts ---- */
 

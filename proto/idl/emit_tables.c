@@ -1,6 +1,6 @@
 /*
- * interface.h and interface.c: the records, methods and errors as tables for proto/record.h and
- * proto/method.h, and the text of each interface.
+ * interface.h and interface.c: the records, methods and errors as tables for proto/record/record.h and
+ * proto/wire/method.h, and the text of each interface.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +26,7 @@ void emit_interface_header(FILE *out, const struct idl_model *model)
 {
 	fputs(file_start, out);
 	fputs("#pragma once\n\n#include <errno.h>\n\n#include \"elluminate-types.h\"\n"
-	      "#include \"proto/method.h\"\n#include \"proto/record.h\"\n",
+	      "#include \"proto/wire/method.h\"\n#include \"proto/record/record.h\"\n",
 	      out);
 	for (size_t i = 0; i < model->n_interfaces; i++) {
 		const struct idl_interface *interface = &model->interfaces[i];

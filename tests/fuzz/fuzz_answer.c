@@ -12,7 +12,7 @@
 #include "daemon/backend/dialect/answer.h"
 #include "daemon/backend/dialect/dialect.h"
 #include "proto/limits.h"
-#include "proto/utf8.h"
+#include "proto/text/utf8.h"
 
 #define KEY "sk-0123456789abcdef"
 

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/frame.h"
 #include "proto/generated/interface.h"
-#include "proto/json_check.h"
-#include "proto/message.h"
+#include "proto/json/json_check.h"
+#include "proto/wire/frame.h"
+#include "proto/wire/message.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

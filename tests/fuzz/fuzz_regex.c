@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/regex.h"
+#include "proto/text/regex.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/json_check.h"
-#include "proto/json_schema.h"
-#include "proto/utf8.h"
+#include "proto/json/json_check.h"
+#include "proto/json/json_schema.h"
+#include "proto/text/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/cli/yaml_text.h"
-#include "proto/json_check.h"
-#include "proto/record.h"
+#include "client/cli/files/yaml_text.h"
+#include "proto/json/json_check.h"
+#include "proto/record/record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "proto/money.h"
+#include "proto/text/money.h"
 #include "tests/harness/command.h"
 #include "tests/integration/control.h"
 

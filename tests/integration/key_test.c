@@ -23,8 +23,8 @@
 
 #include "daemon/base/sha256.h"
 #include "proto/generated/interface.h"
-#include "proto/method.h"
-#include "proto/record.h"
+#include "proto/record/record.h"
+#include "proto/wire/method.h"
 #include "tests/harness/suite.h"
 #include "tests/harness/users.h"
 #include "tests/integration/request.h"

@@ -1,7 +1,7 @@
 /* Requests that the tables of the interface make: whatever method there is, one that it takes. */
 #pragma once
 
-#include "proto/record.h"
+#include "proto/record/record.h"
 
 /* A value that the field takes. */
 const char *request_value(const struct record_field *field);

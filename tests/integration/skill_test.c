@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "proto/money.h"
+#include "proto/text/money.h"
 #include "tests/harness/command.h"
 #include "tests/integration/control.h"
 

@@ -11,7 +11,7 @@
 
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
-#include "proto/method.h"
+#include "proto/wire/method.h"
 #include "tests/harness/database.h"
 #include "tests/harness/suite.h"
 #include "tests/harness/users.h"

@@ -9,10 +9,10 @@
 #include <sys/random.h>
 
 #include "client/cli/report/report.h"
-#include "client/cli/show.h"
-#include "client/cli/text.h"
-#include "proto/json_build.h"
-#include "proto/money.h"
+#include "client/cli/view/show.h"
+#include "client/cli/view/text.h"
+#include "proto/json/json_build.h"
+#include "proto/text/money.h"
 #include "report_page_css.h"
 #include "report_page_js.h"
 

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "client/cli/report/report.h"
-#include "client/cli/show.h"
-#include "client/cli/text.h"
+#include "client/cli/view/show.h"
+#include "client/cli/view/text.h"
 #include "proto/generated/interface.h"
 
 #define MARKDOWN_CASES 20 // that went wrong, of each experiment

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "client/cli/call.h"
-#include "client/cli/output.h"
-#include "client/cli/text.h"
+#include "client/cli/view/output.h"
+#include "client/cli/view/text.h"
 
 const char *const outcome_names[_OUTCOME_MAX] = {
 	[OUTCOME_NO_ANSWER] = "no answer",

@@ -12,7 +12,7 @@
 
 #include "client/cli/cli.h"
 #include "client/cli/report/pairs.h"
-#include "proto/statistics.h"
+#include "proto/statistics/statistics.h"
 
 #define REPORT_EXPERIMENTS_MAX 10
 #define REPORT_CASES 5000 // of each experiment, where --limit says nothing else

@@ -9,8 +9,8 @@
 #include "daemon/backend/dialect/dialect.h"
 #include "daemon/backend/dialect/target.h"
 #include "proto/limits.h"
+#include "proto/text/utf8.h"
 #include "proto/usage.h"
-#include "proto/utf8.h"
 
 #define FINISH_REASON_MAX 64 // bytes
 #define EXCERPT_BYTES 200 // of an error that is no JSON

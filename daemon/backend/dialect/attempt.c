@@ -7,7 +7,7 @@
 
 #include "daemon/base/clock.h"
 #include "elluminate-types.h"
-#include "proto/utf8.h"
+#include "proto/text/utf8.h"
 
 static void decide(struct attempt *attempt, enum attempt_class class, int code)
 {

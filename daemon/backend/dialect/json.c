@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/json_check.h"
+#include "proto/json/json_check.h"
 #include "proto/limits.h"
 
 #define FIRST_CAPACITY 256

@@ -4,8 +4,8 @@
 
 #include "daemon/backend/dialect/dialect.h"
 #include "proto/generated/interface.h"
-#include "proto/json_check.h"
-#include "proto/record.h"
+#include "proto/json/json_check.h"
+#include "proto/record/record.h"
 
 bool request_replaced(const struct llm_target *target, unsigned field)
 {

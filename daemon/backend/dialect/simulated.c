@@ -6,7 +6,7 @@
 #include "daemon/base/clock.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
-#include "proto/record.h"
+#include "proto/record/record.h"
 
 static int prepare(struct llm_target *target, const struct ellu_llm_config *config,
 		   struct fault *fault)

@@ -11,12 +11,12 @@
 #include "daemon/base/ca_file.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/hash.h"
-#include "proto/json_check.h"
+#include "proto/json/json_check.h"
 #include "proto/limits.h"
 #include "proto/llm_config_rules.h"
 #include "proto/provider.h"
+#include "proto/text/utf8.h"
 #include "proto/usage.h"
-#include "proto/utf8.h"
 
 #define SECRET_SIZE_MIN 6 // shorter values would be found everywhere
 #define ANSWER_SECRET_SIZE_MIN 12 // shorter keys are words, such as `lm-studio` for a local server

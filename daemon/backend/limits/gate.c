@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "proto/utf8.h"
+#include "proto/text/utf8.h"
 
 void gate_close(struct gate *gate, struct deadlines *deadlines, int64_t until_usec,
 		const char *format, ...)

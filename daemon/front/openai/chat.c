@@ -6,7 +6,7 @@
 #include "daemon/front/openai/form.h"
 #include "elluminate-types.h"
 #include "proto/generated/interface.h"
-#include "proto/method.h"
+#include "proto/wire/method.h"
 
 /* ---- Requests ---- */
 

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "daemon/front/json_maker.h"
-#include "proto/fault.h"
+#include "proto/wire/fault.h"
 
 struct chat_request {
 	json_object *parameters; // of Call; the caller puts it

@@ -7,8 +7,8 @@
 
 #include "elluminate-types.h"
 #include "proto/cleanup.h"
-#include "proto/json_check.h"
-#include "proto/record.h"
+#include "proto/json/json_check.h"
+#include "proto/record/record.h"
 
 #define TEXTS_MAX 2048 // of a request, as theirs
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "daemon/front/json_maker.h"
-#include "proto/fault.h"
+#include "proto/wire/fault.h"
 
 struct embeddings_request {
 	json_object *texts; // the caller puts it

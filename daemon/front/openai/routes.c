@@ -14,7 +14,7 @@
 #include "daemon/front/openai/chat.h"
 #include "daemon/front/openai/embeddings.h"
 #include "elluminate-types.h"
-#include "proto/time_text.h"
+#include "proto/text/time_text.h"
 
 #define EVENT_STREAM "text/event-stream"
 #define HEARTBEAT ": still here\n\n"

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "proto/json_check.h"
+#include "proto/json/json_check.h"
 
 #define BOUNDARY_MAX 70 // RFC 2046
 

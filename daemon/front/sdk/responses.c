@@ -6,7 +6,7 @@
 
 #include "daemon/front/sdk/steps.h"
 #include "elluminate-types.h"
-#include "proto/method.h"
+#include "proto/wire/method.h"
 
 #define LIST_ITEMS 100 // of a page: each is shown with all its parts
 #define CASES_ITEMS 1000

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "daemon/front/json_maker.h"
-#include "proto/fault.h"
+#include "proto/wire/fault.h"
 
 /* ---- Answers ---- */
 

@@ -7,7 +7,7 @@
 
 #include "daemon/base/hash.h"
 #include "elluminate-types.h"
-#include "proto/record.h"
+#include "proto/record/record.h"
 
 #define PAGE_ITEMS_MAX 1000 // that a method lists at once
 #define ID_MAX 9007199254740991

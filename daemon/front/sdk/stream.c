@@ -8,7 +8,7 @@
 #include "daemon/front/sdk/shape.h"
 #include "elluminate-types.h"
 #include "proto/generated/interface.h"
-#include "proto/record.h"
+#include "proto/record/record.h"
 #include "proto/task_status.h"
 
 #define EVENT_STREAM "text/event-stream"

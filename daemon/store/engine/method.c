@@ -6,7 +6,7 @@
 
 #include "daemon/store/engine/tx.h"
 #include "proto/limits.h"
-#include "proto/message.h"
+#include "proto/wire/message.h"
 
 void *method_reply(struct tx *tx, struct method_run *op)
 {

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "daemon/store/engine/request.h"
-#include "proto/method.h"
+#include "proto/wire/method.h"
 
 struct resource;
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/message.h"
+#include "proto/wire/message.h"
 
 /* Of a page, around its items. */
 #define FRAME_BYTES 512

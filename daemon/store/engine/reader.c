@@ -13,7 +13,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/store/engine/store_internal.h"
-#include "proto/method.h"
+#include "proto/wire/method.h"
 
 static void reader_run(struct reader *reader, struct store_request *request);
 

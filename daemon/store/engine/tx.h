@@ -10,7 +10,7 @@
 
 #include "daemon/store/engine/request.h"
 #include "daemon/store/engine/statement.h"
-#include "proto/record.h"
+#include "proto/record/record.h"
 
 struct tx {
 	struct store *store;

@@ -6,7 +6,7 @@
 
 #include "daemon/store/resources/rows.h"
 #include "proto/generated/interface.h"
-#include "proto/utf8.h"
+#include "proto/text/utf8.h"
 
 int collection_state(struct tx *tx, int64_t id, struct collection_state *ret_state)
 {

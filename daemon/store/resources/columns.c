@@ -5,8 +5,8 @@
 #include "daemon/store/resources/collection.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
-#include "proto/template.h"
-#include "proto/utf8.h"
+#include "proto/text/template.h"
+#include "proto/text/utf8.h"
 
 int collection_has_column(struct tx *tx, int64_t id, const char *name)
 {

@@ -8,8 +8,8 @@
 #include "proto/check_value.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
-#include "proto/regex.h"
-#include "proto/utf8.h"
+#include "proto/text/regex.h"
+#include "proto/text/utf8.h"
 
 static bool is_blank(const char *text)
 {

@@ -10,7 +10,7 @@
 #include "daemon/store/resources/prompt_template.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
-#include "proto/utf8.h"
+#include "proto/text/utf8.h"
 
 #define FAMILY_BYTES_MAX 180 // of a name that " criteria #N" goes behind
 

@@ -13,7 +13,7 @@
 #include "proto/generated/interface.h"
 #include "proto/llm_config_rules.h"
 #include "proto/provider.h"
-#include "proto/utf8.h"
+#include "proto/text/utf8.h"
 
 /* What the row has in columns of its own, and what the store must not have. */
 static int settings_of(struct tx *tx, const struct ellu_llm_config *config, const char **ret_text)

@@ -7,7 +7,7 @@
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources/identity.h"
 #include "proto/generated/interface.h"
-#include "proto/utf8.h"
+#include "proto/text/utf8.h"
 
 #define FINGERPRINT_DIGITS 32
 

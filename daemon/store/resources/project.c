@@ -9,7 +9,7 @@
 #include "daemon/store/resources/sweep.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
-#include "proto/utf8.h"
+#include "proto/text/utf8.h"
 
 int place_resolve(struct tx *tx, const struct scope *scope, struct place *ret_place)
 {

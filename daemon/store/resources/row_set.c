@@ -6,9 +6,9 @@
 #include "daemon/store/resources/identity.h"
 #include "daemon/store/resources/rows.h"
 #include "proto/generated/interface.h"
-#include "proto/json_build.h"
+#include "proto/json/json_build.h"
 #include "proto/limits.h"
-#include "proto/utf8.h"
+#include "proto/text/utf8.h"
 
 static bool is_name(const char *key)
 {

@@ -9,7 +9,7 @@
 #include "daemon/store/resources/versions.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
-#include "proto/template.h"
+#include "proto/text/template.h"
 
 static const struct versioned versioned;
 

@@ -7,7 +7,7 @@
 #include "daemon/store/runs/response.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
-#include "proto/statistics.h"
+#include "proto/statistics/statistics.h"
 
 #define CONFIDENCE 0.95
 #define SCORES 1000 // a threshold is told to a thousandth

@@ -10,7 +10,7 @@
 #include "daemon/store/runs/response.h"
 #include "daemon/store/runs/sides.h"
 #include "proto/generated/interface.h"
-#include "proto/statistics.h"
+#include "proto/statistics/statistics.h"
 
 #define CONFIDENCE 0.95
 #define BOOTSTRAP_ROWS_MAX 2000 // beyond, its interval is Student's

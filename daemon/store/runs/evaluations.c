@@ -8,7 +8,7 @@
 #include "daemon/store/runs/evaluators.h"
 #include "daemon/store/runs/experiment.h"
 #include "proto/generated/interface.h"
-#include "proto/statistics.h"
+#include "proto/statistics/statistics.h"
 #include "proto/task_kind.h"
 
 #define CONFIDENCE 0.95

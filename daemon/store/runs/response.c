@@ -7,7 +7,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/store/resources/collection.h"
 #include "proto/generated/interface.h"
-#include "proto/template.h"
+#include "proto/text/template.h"
 
 /* ---- Records ---- */
 

@@ -17,7 +17,7 @@
 #include "daemon/store/runs/run.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
-#include "proto/statistics.h"
+#include "proto/statistics/statistics.h"
 #include "proto/usage.h"
 
 #define CONFIDENCE 0.95

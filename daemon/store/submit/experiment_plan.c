@@ -7,7 +7,7 @@
 #include "daemon/store/resources/rows.h"
 #include "daemon/store/submit/experiment_submit.h"
 #include "proto/generated/interface.h"
-#include "proto/template.h"
+#include "proto/text/template.h"
 #include "proto/usage.h"
 
 /* The cases that what all of them take is estimated by. */

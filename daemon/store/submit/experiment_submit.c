@@ -12,8 +12,8 @@
 #include "daemon/store/submit/experiment_submit.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
-#include "proto/template.h"
-#include "proto/utf8.h"
+#include "proto/text/template.h"
+#include "proto/text/utf8.h"
 
 /* ---- What the request alone shows wrong ---- */
 

@@ -8,7 +8,7 @@
 #include "daemon/store/runs.h"
 #include "daemon/store/runs/spending.h"
 #include "daemon/store/tasks/task.h"
-#include "proto/money.h"
+#include "proto/text/money.h"
 
 static bool is_over_own(const struct ellu_task *task)
 {

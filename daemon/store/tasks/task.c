@@ -10,8 +10,8 @@
 #include "daemon/store/runs/run.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
-#include "proto/money.h"
-#include "proto/utf8.h"
+#include "proto/text/money.h"
+#include "proto/text/utf8.h"
 
 /* ---- Reading ---- */
 

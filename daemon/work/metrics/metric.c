@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/json_check.h"
-#include "proto/json_schema.h"
+#include "proto/json/json_check.h"
+#include "proto/json/json_schema.h"
 
 static const struct {
 	const char *name;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "proto/utf8.h"
+#include "proto/text/utf8.h"
 
 #define REASON_MAX 80 // bytes that are shown
 

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "proto/json_check.h"
-#include "proto/json_schema.h"
-#include "proto/utf8.h"
+#include "proto/json/json_check.h"
+#include "proto/json/json_schema.h"
+#include "proto/text/utf8.h"
 
 #define PATH_MAX_BYTES 160 // of a property, as it is shown; longer ones are cut
 

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "daemon/base/hash.h"
-#include "proto/utf8.h"
+#include "proto/text/utf8.h"
 
 #define BITS 64
 #define UTF8_BYTES_MAX 4 // of a character

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "proto/check_value.h"
-#include "proto/regex.h"
-#include "proto/utf8.h"
+#include "proto/text/regex.h"
+#include "proto/text/utf8.h"
 
 #define WORDS_MAX 1000
 #define SHOWN_MAX 80 // bytes of a word in a justification

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "proto/method.h"
+#include "proto/wire/method.h"
 
 int main(int argc, char **argv)
 {

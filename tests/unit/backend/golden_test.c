@@ -11,7 +11,7 @@
 #include "daemon/backend/dialect/dialect.h"
 #include "daemon/backend/dialect/simulated_text.h"
 #include "proto/generated/interface.h"
-#include "proto/record.h"
+#include "proto/record/record.h"
 #include "tests/sim/chat.h"
 #include "tests/unit/suite.h"
 

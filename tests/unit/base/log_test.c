@@ -8,7 +8,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/base/log_sink.h"
-#include "proto/utf8.h"
+#include "proto/text/utf8.h"
 #include "tests/unit/suite.h"
 
 #define DAY 86400

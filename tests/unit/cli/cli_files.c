@@ -5,11 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/cli/experiment_file.h"
-#include "client/cli/json_file.h"
-#include "client/cli/rows.h"
-#include "client/cli/yaml_text.h"
-#include "proto/record.h"
+#include "client/cli/files/experiment_file.h"
+#include "client/cli/files/json_file.h"
+#include "client/cli/files/rows.h"
+#include "client/cli/files/yaml_text.h"
+#include "proto/record/record.h"
 #include "tests/unit/suite.h"
 
 static char folder[] = "/tmp/cli-files-XXXXXX";

@@ -6,9 +6,9 @@
 
 #include "client/cli/call.h"
 #include "client/cli/options.h"
-#include "client/cli/progress_bar.h"
-#include "client/cli/show.h"
-#include "client/cli/text.h"
+#include "client/cli/view/progress_bar.h"
+#include "client/cli/view/show.h"
+#include "client/cli/view/text.h"
 #include "proto/generated/interface.h"
 #include "tests/unit/suite.h"
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/cli/live_view.h"
-#include "client/cli/text.h"
+#include "client/cli/view/live_view.h"
+#include "client/cli/view/text.h"
 #include "tests/unit/suite.h"
 
 static struct task_board board;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "daemon/front/openai/form.h"
-#include "proto/json_check.h"
+#include "proto/json/json_check.h"
 #include "tests/unit/suite.h"
 
 /* With ' for ". */

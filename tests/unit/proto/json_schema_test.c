@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/json_schema.h"
-#include "proto/utf8.h"
+#include "proto/json/json_schema.h"
+#include "proto/text/utf8.h"
 #include "tests/unit/suite.h"
 
 static struct schema_problem problem;

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/frame.h"
 #include "proto/limits.h"
+#include "proto/wire/frame.h"
 #include "tests/unit/suite.h"
 
 /* Feeds bytes in slices; collects what comes out, a '|' behind each message. */

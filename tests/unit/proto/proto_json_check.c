@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/json_check.h"
+#include "proto/json/json_check.h"
 #include "proto/limits.h"
 #include "tests/unit/suite.h"
 

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "proto/limits.h"
-#include "proto/message.h"
-#include "proto/method.h"
-#include "proto/record.h"
+#include "proto/record/record.h"
+#include "proto/wire/message.h"
+#include "proto/wire/method.h"
 #include "tests/unit/suite.h"
 
 START_TEST(calls)

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "proto/generated/interface.h"
-#include "proto/json_check.h"
-#include "proto/message.h"
+#include "proto/json/json_check.h"
+#include "proto/wire/message.h"
 #include "tests/unit/suite.h"
 
 static void *decode(const struct record_type *type, const char *text, enum record_source source,

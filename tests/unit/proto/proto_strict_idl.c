@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "proto/method.h"
+#include "proto/wire/method.h"
 #include "tests/unit/suite.h"
 
 #define BLANKS " \t\n\r"

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "proto/arena.h"
-#include "proto/money.h"
-#include "proto/time_text.h"
-#include "proto/utf8.h"
+#include "proto/text/money.h"
+#include "proto/text/time_text.h"
+#include "proto/text/utf8.h"
 #include "tests/unit/suite.h"
 
 START_TEST(arena_pieces)

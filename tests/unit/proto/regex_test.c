@@ -1,5 +1,5 @@
 /* Regular expressions: what is found, what is refused, and how long it may take. */
-#include "proto/regex.h"
+#include "proto/text/regex.h"
 
 #include <errno.h>
 #include <stdio.h>

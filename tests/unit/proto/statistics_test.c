@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/distributions.h"
-#include "proto/statistics.h"
+#include "proto/statistics/distributions.h"
+#include "proto/statistics/statistics.h"
 #include "tests/unit/suite.h"
 
 #define CLOSE 1e-9

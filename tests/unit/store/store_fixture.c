@@ -1,7 +1,7 @@
 #include "tests/unit/store/store_fixture.h"
 
 #include "daemon/base/clock.h"
-#include "proto/message.h"
+#include "proto/wire/message.h"
 
 #include <dirent.h>
 #include <stdarg.h>

@@ -15,7 +15,7 @@
 #include "daemon/store/tasks.h"
 #include "daemon/work/work.h"
 #include "proto/generated/interface.h"
-#include "proto/record.h"
+#include "proto/record/record.h"
 #include "tests/unit/suite.h"
 
 #define ROWS 300

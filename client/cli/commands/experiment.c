@@ -1,0 +1,188 @@
+/* What the commands of experiments say, and elluminate rate. */
+#include <stdio.h>
+#include <string.h>
+
+#include "client/cli/answers.h"
+#include "client/cli/call.h"
+#include "client/cli/files/rows.h"
+#include "client/cli/follow.h"
+#include "client/cli/view/show.h"
+#include "proto/generated/interface.h"
+
+/* ---- Columns ---- */
+
+void column_experiment(struct table *table, const void *item)
+{
+	const struct ellu_experiment *experiment = item;
+
+	table_printf(table, "%s%s", experiment->name,
+		     experiment->results && experiment->results->simulated ? " (simulated)" : "");
+}
+
+/* "YNY": the verdicts in the order of the criteria, `?` for one that failed. */
+void column_verdicts(struct table *table, const void *item)
+{
+	const struct ellu_response *response = item;
+	char text[65];
+	size_t n = 0;
+
+	for (; n < response->n_ratings && n < sizeof(text) - 1; n++)
+		text[n] = response->ratings[n]->rating ? response->ratings[n]->rating[0] : '?';
+	text[n] = '\0';
+	table_text(table, text);
+}
+
+void column_response(struct table *table, const void *item)
+{
+	const struct ellu_response *response = item;
+
+	if (!response->error) {
+		table_text(table, response->response_text);
+		return;
+	}
+	table_printf(table, "! %s", response->error->message);
+	table_mark(table, MEANING_BAD);
+}
+
+void print_experiment(const struct cli *cli, const void *reply)
+{
+	(void) cli;
+	results_print(stdout, ((const struct ellu_get_experiment_reply *) reply)->experiment);
+}
+
+/* ---- add-responses ---- */
+
+/* Cells of CSV that are no texts are JSON, and empty ones are none, but for an answer. */
+static void tidy(json_object *answer)
+{
+	static const struct record_type *const type = &ellu_made_response_type;
+
+	for (size_t i = 0; i < type->n_fields; i++) {
+		json_object *value = json_object_object_get(answer, type->fields[i].name);
+
+		if (json_object_is_type(value, json_type_string) && json_object_get_string_len(value) == 0 &&
+		    strcmp(type->fields[i].name, "response_text") != 0)
+			json_object_object_del(answer, type->fields[i].name);
+	}
+}
+
+/* Where a line does not say whose answer it is, it is the next row's. */
+static int take_line(struct answers *answers, json_object *answer, int64_t number, long line)
+{
+	tidy(answer);
+	if (!json_object_object_get(answer, "row") && !json_object_object_get(answer, "template_variables_id"))
+		json_object_object_add(answer, "row", json_object_new_int64(number));
+	return answers_take(answers, answer, line);
+}
+
+static int take_file(struct answers *answers, struct rows *rows)
+{
+	struct complaint complaint;
+	json_object *answer;
+	int64_t n = 0;
+	int r, status = 0;
+
+	while (status == 0 && (r = rows_next(rows, &answer, &complaint)) > 0) {
+		status = take_line(answers, answer, ++n, rows_line(rows));
+		json_object_put(answer);
+	}
+	if (status == 0)
+		status = r < 0 ? cli_fail_file(r, &complaint) : answers_send(answers);
+	return status;
+}
+
+#define COLUMNS 40 // that a line may have, and more
+
+static void set_columns(struct rows *rows, struct ellu_column columns[static COLUMNS],
+			const struct ellu_column *pointers[static COLUMNS])
+{
+	static const struct record_type *const type = &ellu_made_response_type;
+	size_t n = 0;
+
+	for (; n < type->n_fields && n < COLUMNS; n++) {
+		columns[n] = (struct ellu_column) ELLU_RECORD(struct ellu_column);
+		columns[n].name = type->fields[n].name;
+		columns[n].type = type->fields[n].kind == FIELD_STRING ? "text" : "json";
+		pointers[n] = &columns[n];
+	}
+	rows_set_columns(rows, pointers, n);
+}
+
+static int add_file(struct cli *cli, struct answers *answers, const char *path)
+{
+	const struct ellu_column *pointers[COLUMNS];
+	struct ellu_column columns[COLUMNS];
+	struct complaint complaint;
+	struct rows *rows;
+	char added[32], present[32];
+	int status, r;
+
+	if (strcmp(path, "-") == 0 && !cli->arguments.format) {
+		cli_error("standard input has no name to tell by: expected --format csv, jsonl or json");
+		return EXIT_USAGE;
+	}
+	r = rows_open(path, cli->arguments.format, /* once= */ true, &rows, &complaint);
+	if (r < 0)
+		return cli_fail_file(r, &complaint);
+	set_columns(rows, columns, pointers);
+	status = cli_connect(cli);
+	if (status == 0)
+		status = take_file(answers, rows);
+	rows_free(rows);
+	if (status == 0)
+		cli_note(cli, "%s answers added, %s were there already.", number_text(added, answers->added),
+			 number_text(present, answers->present));
+	return status;
+}
+
+int command_add_responses(struct cli *cli)
+{
+	const struct arguments *arguments = &cli->arguments;
+	bool from_file = arguments->n_operands > 1;
+	struct answers answers = { .cli = cli };
+	json_object *request;
+	int status;
+
+	if (from_file == (options_given(arguments, "responses") != NULL)) {
+		cli_error("experiment add-responses: expected either a file or --responses");
+		return EXIT_USAGE;
+	}
+	answers.experiment = cli_ref(arguments->operands[0]);
+	answers.name = from_file ? arguments->operands[1] : NULL;
+	if (from_file) {
+		status = add_file(cli, &answers, answers.name);
+	} else {
+		request = json_object_new_object();
+		json_object_object_add(request, "experiment", json_object_get(answers.experiment));
+		status = call_json_and_print(cli, call_method(cli->command->method), request);
+	}
+	answers_done(&answers);
+	json_object_put(answers.experiment);
+	return status;
+}
+
+/* ---- rate ---- */
+
+/* Some responses, whose verdicts are printed, or all of an experiment, which gets new results. */
+int command_rate(struct cli *cli)
+{
+	const struct arguments *arguments = &cli->arguments;
+	const char *responses = options_given(arguments, "responses");
+	const bool filtered = options_given(arguments, "epoch") || options_given(arguments, "where");
+	struct submission rating = { .verdicts = responses || filtered || arguments->keep };
+
+	if ((arguments->n_operands > 0) == (responses != NULL)) {
+		cli_error("rate: expected either an experiment or --responses");
+		return EXIT_USAGE;
+	}
+	if (responses && filtered) {
+		cli_error("--epoch and --where choose among the responses of an experiment");
+		return EXIT_USAGE;
+	}
+	if (options_given(arguments, "criteria") && options_given(arguments, "set")) {
+		cli_error("--criteria and --set exclude each other");
+		return EXIT_USAGE;
+	}
+	rating.method = call_method(rating.verdicts ? "RateResponses" : "RateExperiment");
+	return submit_request(cli, &rating, NULL);
+}

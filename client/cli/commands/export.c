@@ -1,0 +1,508 @@
+/* elluminate export: an experiment, or a collection, as an archive; see archive.h. As JSONL: export_lines.h. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/cli/call.h"
+#include "client/cli/files/archive.h"
+#include "client/cli/files/export_lines.h"
+#include "client/cli/files/tar.h"
+#include "client/cli/view/output.h"
+#include "proto/generated/interface.h"
+#include "proto/limits.h"
+
+struct export {
+	struct cli *cli;
+	FILE *rows;
+	FILE *responses;
+	json_object *manifest;
+	int64_t n_rows;
+	int64_t n_responses;
+	int64_t n_left; // answers too large for any message
+	int64_t *ids; // of the rows, in the order of the file
+	size_t capacity;
+};
+
+/* ---- Asking ---- */
+
+/* What a Get method answers, as JSON: its `member`. NULL with the exit status in *ret_status, where 0 is: it
+ * is not there. */
+static json_object *get(struct export *export, const char *name, json_object *request, const char *member,
+			int *ret_status)
+{
+	const struct method *method = call_method(name);
+	const struct ellu_error *error = NULL;
+	json_object *reply = NULL, *found = NULL;
+	struct arena arena;
+	void *decoded;
+	const void *answer;
+	int r;
+
+	arena_init(&arena);
+	*ret_status = call_decode(export->cli, method, request, &arena, &decoded);
+	r = *ret_status ? 0 : ellu_call_method(export->cli->daemon, method->qualified_name, decoded, &answer, &error);
+	arena_done(&arena);
+	if (r == ELLU_E_NOT_FOUND)
+		ellu_free(error);
+	else if (r < 0)
+		*ret_status = cli_fail(r, error);
+	if (*ret_status || r < 0)
+		return NULL;
+	r = record_encode(method->reply, answer, TO_CLIENT, &reply);
+	ellu_free(answer);
+	if (r == 0)
+		found = json_object_get(json_object_object_get(reply, member));
+	json_object_put(reply);
+	*ret_status = found ? 0 : cli_fail(-ENOMEM, NULL);
+	return found;
+}
+
+static json_object *ref_request(const char *member, json_object *ref)
+{
+	json_object *request = json_object_new_object();
+
+	if (request)
+		json_object_object_add(request, member, ref);
+	return request;
+}
+
+static json_object *ref_of(json_object *record, const char *member)
+{
+	return json_object_get(json_object_object_get(record, member));
+}
+
+/* ---- Rows ---- */
+
+static int put_row(struct export *export, const struct ellu_template_variables *row)
+{
+	if ((size_t) export->n_rows == export->capacity) {
+		size_t capacity = export->capacity ? export->capacity * 2 : 1024;
+		int64_t *ids = realloc(export->ids, capacity * sizeof(*ids));
+
+		if (!ids)
+			return -ENOMEM;
+		export->ids = ids;
+		export->capacity = capacity;
+	}
+	export->ids[export->n_rows++] = row->id;
+	return fprintf(export->rows, "%s\n", row->input_values) < 0 ? -errno : 0;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *) a, y = *(const int64_t *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* The rows of the collection as it is now, but for the first `n_known`, up to `n`. */
+static int put_rows(struct export *export, json_object *collection, int64_t n)
+{
+	struct ellu_list_template_variables_request request =
+		ELLU_RECORD(struct ellu_list_template_variables_request);
+	const int64_t limit = PAGE_MAX, id = json_object_get_int64(json_object_object_get(collection, "id"));
+	struct ellu_ref ref = ELLU_RECORD(struct ellu_ref);
+	const struct ellu_template_variables *row;
+	const struct ellu_error *error = NULL;
+	const size_t n_known = (size_t) export->n_rows;
+	struct ellu_stream *stream;
+	int r;
+
+	if (n_known > 0)
+		qsort(export->ids, n_known, sizeof(*export->ids), compare_ids);
+	ref.id = &id;
+	request.collection = &ref;
+	request.limit = &limit;
+	r = ellu_list_template_variables_stream(export->cli->daemon, &request, &stream, &error);
+	while (r >= 0 && export->n_rows < n &&
+	       (r = ellu_list_template_variables_next_item(stream, &row, &error)) > 0)
+		if (n_known == 0 || !bsearch(&row->id, export->ids, n_known, sizeof(row->id), compare_ids))
+			r = put_row(export, row);
+	if (r >= 0 || stream)
+		ellu_stream_close(stream);
+	return r < 0 ? cli_fail(r, error) : 0;
+}
+
+/* ---- Answers ---- */
+
+static const char verdict_members[] = "rating error reasoning judge";
+
+/* What the judge said, and what a person said over it. NULL without memory, or where there is nothing. */
+static json_object *made_rating(json_object *rating)
+{
+	bool edited = json_object_get_boolean(json_object_object_get(rating, "edited"));
+	json_object *said = edited ? json_object_object_get(rating, "original") : rating;
+	json_object *criterion = json_object_object_get(rating, "criterion");
+	json_object *made = said ? json_object_new_object() : NULL, *edit = NULL;
+	int r = made ? 0 : -ENOMEM;
+
+	if (r == 0)
+		r = json_object_object_add(made, "criterion", json_object_get(json_object_object_get(
+								  criterion, "criterion_str")));
+	if (r == 0)
+		r = members_copy(made, said, verdict_members);
+	if (r == 0)
+		r = members_copy(made, rating, "raw_text attempts duration_seconds input_tokens output_tokens cached_tokens "
+				 "cost");
+	if (r == 0 && edited) {
+		edit = json_object_new_object();
+		r = members_copy(edit, rating, "rating reasoning");
+		r |= json_object_object_add(made, "edited", edit);
+	}
+	if (r == 0)
+		return made;
+	json_object_put(made);
+	return NULL;
+}
+
+static int add_ratings(json_object *made, json_object *response)
+{
+	json_object *ratings = json_object_object_get(response, "ratings"), *list;
+	size_t n = ratings ? json_object_array_length(ratings) : 0;
+
+	if (n == 0 || json_object_object_get(response, "error"))
+		return 0;
+	list = json_object_new_array();
+	if (json_object_object_add(made, "ratings", list) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		json_object *rating = made_rating(json_object_array_get_idx(ratings, i));
+
+		if (!rating || json_object_array_add(list, rating) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int put_response(struct export *export, const struct ellu_response *response)
+{
+	json_object *json, *made;
+	int r = 0;
+
+	if (export->n_rows == 0 || export->ids[export->n_rows - 1] != response->template_variables->id)
+		r = put_row(export, response->template_variables);
+	if (r < 0 || response->left_out) {
+		export->n_left += response->left_out != NULL;
+		return r;
+	}
+	r = record_encode(&ellu_response_type, response, TO_CLIENT, &json);
+	if (r < 0)
+		return r;
+	made = json_object_new_object();
+	r = made ? json_object_object_add(made, "row", json_object_new_int64(export->n_rows)) : -ENOMEM;
+	if (r == 0)
+		r = members_copy(made, json, "epoch response_text tool_calls error finish_reason attempts "
+				 "duration_seconds input_tokens output_tokens reasoning_tokens cached_tokens cost annotation");
+	if (r == 0)
+		r = add_ratings(made, json);
+	if (r == 0)
+		r = fprintf(export->responses, "%s\n", json_text(made, NULL)) < 0 ? -errno : 0;
+	json_object_put(made);
+	json_object_put(json);
+	export->n_responses++;
+	return r;
+}
+
+static int put_responses(struct export *export, int64_t id)
+{
+	struct ellu_list_responses_request request = ELLU_RECORD(struct ellu_list_responses_request);
+	struct ellu_ref ref = ELLU_RECORD(struct ellu_ref);
+	const struct ellu_error *error = NULL;
+	const struct ellu_response *response;
+	const int64_t limit = PAGE_MAX;
+	struct ellu_stream *stream = NULL;
+	int r;
+
+	ref.id = &id;
+	request.experiment = &ref;
+	request.limit = &limit;
+	r = ellu_list_responses_stream(export->cli->daemon, &request, &stream, &error);
+	while (r >= 0 && (r = ellu_list_responses_next_item(stream, &response, &error)) > 0)
+		r = put_response(export, response);
+	ellu_stream_close(stream);
+	return r < 0 ? cli_fail(r, error) : 0;
+}
+
+/* ---- What it is made of ---- */
+
+static int put_collection(struct export *export, json_object *collection)
+{
+	json_object *made = json_object_new_object(), *columns = json_object_object_get(collection, "columns");
+	json_object *list = json_object_new_array();
+	int r = members_copy(made, collection, "name description");
+
+	for (size_t i = 0; columns && r == 0 && i < json_object_array_length(columns); i++) {
+		json_object *column = json_object_new_object();
+
+		r = members_copy(column, json_object_array_get_idx(columns, i), "name type default_value");
+		r |= json_object_array_add(list, column);
+	}
+	r |= json_object_object_add(made, "columns", list);
+	r |= json_object_object_add(export->manifest, "collection", made);
+	return r ? cli_fail(-ENOMEM, NULL) : 0;
+}
+
+/* What is known of the config that is referred to; of one that is gone its name. */
+static int read_config(struct export *export, json_object *ref, json_object **ret_kept)
+{
+	json_object *config;
+	int status;
+
+	config = get(export, "GetLLMConfig", ref_request("llm_config", json_object_get(ref)), "llm_config",
+		     &status);
+	if (status)
+		return status;
+	*ret_kept = config ? config_portable(config) : json_object_new_object();
+	if (!config && members_copy(*ret_kept, ref, "name"))
+		status = cli_fail(-ENOMEM, NULL);
+	json_object_put(config);
+	return status;
+}
+
+/* The model is that which answered, whatever the config has become since. */
+static int put_config(struct export *export, json_object *made, json_object *experiment, const char *member,
+		      const char *model)
+{
+	json_object *kept;
+	int r, status = read_config(export, json_object_object_get(experiment, member), &kept);
+
+	if (status)
+		return status;
+	r = members_copy(kept, json_object_object_get(experiment, model), "provider llm_model_name");
+	r |= json_object_object_add(made, member, kept);
+	return r ? cli_fail(-ENOMEM, NULL) : 0;
+}
+
+static int put_judges(struct export *export, json_object *made, json_object *experiment)
+{
+	json_object *refs = json_object_object_get(experiment, "rating_llm_configs"), *kept;
+	json_object *judges = refs ? json_object_new_array() : NULL;
+	int r, status = 0;
+
+	for (size_t i = 0; refs && status == 0 && i < json_object_array_length(refs); i++) {
+		status = read_config(export, json_object_array_get_idx(refs, i), &kept);
+		if (status == 0)
+			json_object_array_add(judges, kept);
+	}
+	if (!refs || status) {
+		json_object_put(judges);
+		return status;
+	}
+	r = json_object_object_add(made, "rating_llm_configs", judges);
+	r |= members_copy(made, experiment, "rating_reduction");
+	return r ? cli_fail(-ENOMEM, NULL) : 0;
+}
+
+static int put_template(struct export *export, json_object *made, json_object *experiment)
+{
+	json_object *template, *kept;
+	int status, r;
+
+	template = get(export, "GetPromptTemplate",
+		       ref_request("prompt_template", ref_of(experiment, "prompt_template")), "prompt_template",
+		       &status);
+	if (template && strcmp(json_object_get_string(json_object_object_get(template, "created_at")),
+			       json_object_get_string(json_object_object_get(experiment, "created_at"))) > 0) {
+		json_object_put(template); // another one of that name, since
+		template = NULL;
+	}
+	if (!template && status == 0) {
+		cli_error("the prompt template was deleted: without it the experiment cannot be exported");
+		return ellu_error_exit_status(ELLU_E_NOT_FOUND);
+	}
+	if (!template)
+		return status;
+	kept = json_object_new_object();
+	r = members_copy(kept, template, "name messages response_format tools tool_choice");
+	r |= json_object_object_add(made, "prompt_template", kept);
+	json_object_put(template);
+	return r ? cli_fail(-ENOMEM, NULL) : 0;
+}
+
+static int put_criteria(json_object *made, json_object *experiment)
+{
+	json_object *criteria = json_object_object_get(
+		json_object_object_get(experiment, "criterion_set"), "criteria");
+	json_object *list = json_object_new_array();
+	int r = 0;
+
+	for (size_t i = 0; criteria && r == 0 && i < json_object_array_length(criteria); i++) {
+		json_object *criterion = json_object_new_object();
+
+		r = members_copy(criterion, json_object_array_get_idx(criteria, i), "criterion_str label check");
+		r |= json_object_array_add(list, criterion);
+	}
+	r |= json_object_array_length(list) ? json_object_object_add(made, "measures", list) : 0;
+	return r ? cli_fail(-ENOMEM, NULL) : 0;
+}
+
+static int put_experiment(struct export *export, json_object *experiment)
+{
+	json_object *made = json_object_new_object();
+	int status = 0, r;
+
+	r = json_object_object_add(export->manifest, "experiment", made);
+	r |= members_copy(made, experiment, "name description rating_mode rating_version n_epochs response_column "
+			  "generation_params total_cases");
+	if (json_object_object_get(experiment, "results"))
+		r |= json_object_object_add(made, "finished", json_object_new_boolean(true));
+	if (r)
+		return cli_fail(-ENOMEM, NULL);
+	if (json_object_object_get(experiment, "prompt_template"))
+		status = put_template(export, made, experiment);
+	if (status == 0 && json_object_object_get(experiment, "llm_config"))
+		status = put_config(export, made, experiment, "llm_config", "model");
+	if (status == 0 && json_object_object_get(experiment, "rating_llm_config"))
+		status = put_config(export, made, experiment, "rating_llm_config", "rating_model");
+	if (status == 0)
+		status = put_judges(export, made, experiment);
+	return status ? status : put_criteria(made, experiment);
+}
+
+/* ---- The whole ---- */
+
+static int put_manifest(struct export *export, FILE *archive)
+{
+	FILE *file = tmpfile();
+	int r;
+
+	if (!file)
+		return -errno;
+	fprintf(file, "%s\n", json_object_to_json_string_ext(export->manifest, JSON_C_TO_STRING_PRETTY |
+								JSON_C_TO_STRING_NOSLASHESCAPE));
+	r = tar_add(archive, ARCHIVE_MANIFEST, file);
+	fclose(file);
+	return r;
+}
+
+static int write_archive(struct export *export)
+{
+	int r = put_manifest(export, stdout);
+
+	if (r == 0)
+		r = tar_add(stdout, ARCHIVE_ROWS, export->rows);
+	if (r == 0 && export->responses)
+		r = tar_add(stdout, ARCHIVE_RESPONSES, export->responses);
+	if (r == 0)
+		r = tar_end(stdout);
+	if (r < 0) {
+		cli_error("the archive cannot be written: %s", strerror(-r));
+		return EXIT_USAGE;
+	}
+	return output_flush();
+}
+
+static int begin(struct export *export, struct cli *cli, bool has_responses)
+{
+	*export = (struct export){ .cli = cli, .manifest = json_object_new_object() };
+	if (output.terminal) {
+		cli_error("an archive is nothing to look at: expected -o FILE");
+		return EXIT_USAGE;
+	}
+	export->rows = tmpfile();
+	export->responses = has_responses ? tmpfile() : NULL;
+	if (!export->rows || (has_responses && !export->responses)) {
+		cli_error("no file for what is to be archived: %s", strerror(errno));
+		return EXIT_USAGE;
+	}
+	json_object_object_add(export->manifest, ARCHIVE_MARK, json_object_new_int(ARCHIVE_VERSION));
+	return cli_connect(cli);
+}
+
+static void done(struct export *export)
+{
+	json_object_put(export->manifest);
+	if (export->rows)
+		fclose(export->rows);
+	if (export->responses)
+		fclose(export->responses);
+	free(export->ids);
+}
+
+static int export_experiment(struct export *export, json_object *experiment)
+{
+	int64_t cases = json_object_get_int64(json_object_object_get(experiment, "total_cases"));
+	json_object *collection = NULL;
+	int status = put_experiment(export, experiment);
+
+	if (status == 0)
+		collection = get(export, "GetCollection", ref_request("collection", ref_of(experiment, "collection")),
+				 "collection", &status);
+	if (status == 0)
+		status = put_collection(export, collection ? collection : json_object_object_get(experiment, "collection"));
+	if (status == 0)
+		status = put_responses(export, json_object_get_int64(json_object_object_get(experiment, "id")));
+	/* Those that nothing was answered to yet. */
+	if (status == 0 && collection && export->n_rows < cases)
+		status = put_rows(export, collection, cases);
+	json_object_put(collection);
+	return status ? status : write_archive(export);
+}
+
+static int export_archive(struct cli *cli)
+{
+	char cases[32], answers[32];
+	json_object *experiment = NULL;
+	struct export export;
+	int status = begin(&export, cli, /* has_responses= */ true);
+
+	if (status == 0)
+		experiment = get(&export, "GetExperiment",
+				 ref_request("experiment", cli_ref(cli->arguments.operands[0])), "experiment",
+				 &status);
+	if (status == 0 && !experiment) {
+		cli_error("no experiment %s", cli->arguments.operands[0]);
+		status = ellu_error_exit_status(ELLU_E_NOT_FOUND);
+	}
+	if (status == 0)
+		status = export_experiment(&export, experiment);
+	if (status == 0)
+		cli_note(cli, "Exported: %s cases, %s answers.", number_text(cases, export.n_rows),
+			 number_text(answers, export.n_responses));
+	if (status == 0 && export.n_left > 0)
+		cli_note(cli, "%s answers are left out: no message could hold them.",
+			 number_text(answers, export.n_left));
+	json_object_put(experiment);
+	done(&export);
+	return status;
+}
+
+int command_export(struct cli *cli)
+{
+	const char *path = cli->arguments.output;
+
+	if (cli->arguments.all) {
+		if (cli->operand) {
+			cli_error("--all is of everything: expected no experiment");
+			return EXIT_USAGE;
+		}
+		return export_everything(cli);
+	}
+	if (!cli->operand) {
+		cli_error("expected an experiment, or --all");
+		return EXIT_USAGE;
+	}
+	return output.format == FORMAT_JSONL || (path && text_ends(path, ".jsonl")) ? export_evals(cli) :
+										      export_archive(cli);
+}
+
+int archive_export_collection(struct cli *cli)
+{
+	json_object *collection = NULL;
+	struct export export;
+	int status = begin(&export, cli, /* has_responses= */ false);
+
+	if (status == 0)
+		collection = get(&export, "GetCollection",
+				 ref_request("collection", cli_ref(cli->arguments.operands[0])), "collection",
+				 &status);
+	if (status == 0)
+		status = put_collection(&export, collection);
+	if (status == 0)
+		status = put_rows(&export, collection, INT64_MAX);
+	if (status == 0)
+		status = write_archive(&export);
+	json_object_put(collection);
+	done(&export);
+	return status;
+}

@@ -1,0 +1,290 @@
+/*
+ * elluminate import: a configuration of promptfoo becomes an experiment file. Whatever has no counterpart is
+ * listed, with its place; nothing else is left out.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "client/cli/cli.h"
+#include "client/cli/files/archive.h"
+#include "client/cli/files/file_text.h"
+#include "client/cli/files/import.h"
+#include "proto/text/template.h"
+
+#define PLACES_MAX 200 // that are looked up; what is listed behind has its path alone
+
+/* ---- Places, and what is left ---- */
+
+struct at at_below(const struct at *at, const char *format, ...)
+{
+	struct at below = { .place = at->place };
+	size_t size = strlen(at->path);
+	va_list arguments;
+
+	memcpy(below.path, at->path, size);
+	va_start(arguments, format);
+	vsnprintf(below.path + size, sizeof(below.path) - size, format, arguments);
+	va_end(arguments);
+	if (below.path[0] == '.')
+		memmove(below.path, below.path + 1, strlen(below.path));
+	return below;
+}
+
+const char *import_place(struct import *in, const struct at *at, char *buffer, size_t size)
+{
+	if (at->place)
+		snprintf(buffer, size, "%s", at->place);
+	else if (in->n_left > PLACES_MAX)
+		snprintf(buffer, size, "%s", in->file.path);
+	else
+		json_file_place(&in->file, at->path, buffer, size);
+	return buffer;
+}
+
+void leave(struct import *in, const struct at *at, const char *format, ...)
+{
+	char place[512], why[512], line[sizeof(place) + PATH_SIZE + sizeof(why)];
+	va_list arguments;
+
+	in->n_left++;
+	va_start(arguments, format);
+	vsnprintf(why, sizeof(why), format, arguments);
+	va_end(arguments);
+	snprintf(line, sizeof(line), "%s: %s%snot mapped: %s", import_place(in, at, place, sizeof(place)), at->path,
+		 at->path[0] ? ": " : "", why);
+	text_flatten(line);
+	text_print(stderr, line);
+	fputc('\n', stderr);
+}
+
+void import_fail(struct import *in, int r)
+{
+	in->error = in->error ? in->error : r;
+}
+
+void leave_members(struct import *in, const struct at *at, json_object *object, const char *known)
+{
+	static const struct {
+		const char *name, *why;
+	} reasons[] = {
+		{ "threshold", "each criterion counts; `run --fail-under` looks at all of them" },
+		{ "weight", "each criterion counts the same" },
+		{ "transform", "answers are judged as they come" },
+		{ "scenarios", "write their tests out" },
+		{ "metric", "criteria have their own names" },
+		{ "provider", "one judge for all: defaultTest.options.provider" },
+	};
+
+	if (!json_object_is_type(object, json_type_object))
+		return leave(in, at, "expected an object");
+	json_object_object_foreach(object, name, value)
+	{
+		struct at below = at_below(at, ".%s", name);
+		const char *why = "nothing here is like it";
+
+		(void) value;
+		for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+			if (strcmp(reasons[i].name, name) == 0)
+				why = reasons[i].why;
+		if (!text_is_listed(known, name))
+			leave(in, &below, "%s", why);
+	}
+}
+
+json_object *read_beside(struct import *in, const struct at *at, const char *path)
+{
+	json_object *content = json_object_new_object(), *text = NULL;
+	char name[PATH_SIZE + 8];
+	struct complaint why;
+	int r;
+
+	snprintf(name, sizeof(name), "file://%s", path);
+	put(in, content, "messages", json_object_new_string(name));
+	r = content_expand(content, in->file.path, &why);
+	if (r == -EINVAL)
+		REFUSE(in, at, "%s", why.text);
+	else if (r < 0)
+		import_fail(in, r);
+	else
+		text = json_object_get(member(item_of(member(content, "messages"), 0), "content"));
+	json_object_put(content);
+	return text;
+}
+
+static int add_column(void *userdata, const char *name, size_t size)
+{
+	struct import *in = userdata;
+	const char *column = arena_strndup(&in->arena, name, size);
+
+	in->n_placeholders++;
+	if (!column || json_object_object_add(in->columns, column, NULL) < 0)
+		import_fail(in, -ENOMEM);
+	return in->error;
+}
+
+void import_scan(struct import *in, const struct at *at, const char *text)
+{
+	size_t n_open = 0;
+
+	in->n_placeholders = 0;
+	if (template_scan(text, add_column, in) < 0)
+		return;
+	for (const char *open = text; (open = strstr(open, "{{")); open += 2)
+		n_open++;
+	if (in->n_placeholders < n_open || strstr(text, "{%") || strstr(text, "{#"))
+		leave(in, at, "what is more than {{name}} in this text stays as it is");
+}
+
+/* ---- The whole ---- */
+
+static void add_settings(struct import *in, json_object *config)
+{
+	json_object *options = member(config, "evaluateOptions"), *defaults = member(config, "defaultTest");
+	struct at at = { .path = "evaluateOptions" }, usual = { .path = "defaultTest" }, top = { .path = "" };
+	struct at grading = at_below(&usual, ".options"), grader = at_below(&grading, ".provider");
+	json_object *judge = member(member(defaults, "options"), "provider"), *made, *connections;
+
+	if (member(judge, "text"))
+		judge = member(judge, "text");
+	made = judge ? import_config(in, &grader, judge) : NULL;
+	if (made)
+		put(in, in->out, "rating_llm_config", made);
+	if (member(options, "repeat"))
+		put(in, in->out, "n_epochs", json_object_get(member(options, "repeat")));
+	if (member(options, "maxConcurrency")) {
+		connections = json_object_new_object();
+		put(in, connections, "max_connections", json_object_get(member(options, "maxConcurrency")));
+		put(in, in->out, "generation_params", connections);
+	}
+	leave_members(in, &top, config,
+		      "description prompts providers targets defaultTest tests evaluateOptions");
+	if (options)
+		leave_members(in, &at, options, "repeat maxConcurrency");
+	if (json_object_is_type(defaults, json_type_object)) {
+		leave_members(in, &usual, defaults, "vars assert options");
+		if (member(defaults, "options"))
+			leave_members(in, &grading, member(defaults, "options"), "provider disableVarExpansion");
+	} else if (defaults) {
+		leave(in, &usual, "expected an object");
+	}
+	if (member(config, "description") && !text_in(member(config, "description")))
+		leave(in, &(struct at){ .path = "description" }, "not a text");
+}
+
+static void put_list(struct import *in, const char *name, json_object *list)
+{
+	if (json_object_array_length(list) > 0)
+		put(in, in->out, name, json_object_get(list));
+}
+
+static void convert(struct import *in, json_object *config)
+{
+	json_object *defaults = member(config, "defaultTest"), *collection = json_object_new_object();
+	const char *says = text_in(member(config, "description"));
+	const char *key = member(config, "providers") ? "providers" : "targets";
+	char title[1024];
+	json_object *name;
+
+	snprintf(title, sizeof(title), "%.*s", (int) text_cut(says ? says : "", 150), says ? says : "");
+	text_flatten(title);
+	name = json_object_new_string(*title ? title : "Imported");
+	in->expands = !json_object_get_boolean(member(member(defaults, "options"), "disableVarExpansion"));
+	put(in, in->out, "name", name);
+	import_prompts(in, member(config, "prompts"));
+	import_providers(in, key, member(config, key));
+	add_settings(in, config);
+	import_tests(in, defaults, member(config, "tests"));
+	put_list(in, "prompt_templates", in->templates);
+	put_list(in, "llm_configs", in->configs);
+	put_list(in, "criteria", in->criteria);
+	put(in, collection, "name", json_object_get(name));
+	put(in, collection, "variables", json_object_get(in->rows));
+	put(in, in->out, "collection", collection);
+}
+
+static int write_file(const char *path, const char *text, bool over)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (over ? O_TRUNC : O_EXCL), 0666);
+	FILE *out = fd >= 0 ? fdopen(fd, "w") : NULL;
+	int r = out && fprintf(out, "%s\n", text) >= 0 ? 0 : -errno;
+
+	if (out && fclose(out) != 0 && r == 0)
+		r = -errno;
+	else if (!out && fd >= 0)
+		close(fd);
+	return r;
+}
+
+static int write_out(struct cli *cli, json_object *made, const struct complaint *complaint)
+{
+	const char *path = cli->arguments.output;
+	const char *text = json_object_to_json_string_ext(made, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+									   JSON_C_TO_STRING_NOSLASHESCAPE);
+	int r;
+
+	if (!text)
+		return cli_fail_file(-ENOMEM, complaint);
+	if (!path || strcmp(path, "-") == 0)
+		return cli_put_json(text);
+	r = write_file(path, text, cli->arguments.force);
+	if (r < 0) {
+		cli_error("%s: %s%s", path, strerror(-r), r == -EEXIST ? "; --force writes over it" : "");
+		return EXIT_USAGE;
+	}
+	cli_note(cli, "Written. Run it: elluminate run %s", path);
+	return 0;
+}
+
+static int import_promptfoo(struct cli *cli)
+{
+	struct complaint complaint;
+	struct import in = { .out = json_object_new_object(), .templates = json_object_new_array(),
+			     .configs = json_object_new_array(), .criteria = json_object_new_array(),
+			     .rows = json_object_new_array(), .usual = json_object_new_object(),
+			     .columns = json_object_new_object(),
+			     .complaint = &complaint };
+	json_object *config = NULL;
+	int status, r = json_file_read(cli->operand, &in.file, &config, &complaint);
+
+	in.last = &in.tests;
+	arena_init(&in.arena);
+	if (r == 0)
+		convert(&in, config);
+	r = r < 0 ? r : in.error;
+	status = r < 0 ? cli_fail_file(r, &complaint) : write_out(cli, in.out, &complaint);
+	for (struct test *test = in.tests; test; test = test->next)
+		json_object_put(test->row);
+	arena_done(&in.arena);
+	json_object_put(config);
+	json_object_put(in.out);
+	json_object_put(in.templates);
+	json_object_put(in.configs);
+	json_object_put(in.criteria);
+	json_object_put(in.rows);
+	json_object_put(in.usual);
+	json_object_put(in.columns);
+	json_file_done(&in.file);
+	return status;
+}
+
+static int import_evals(struct cli *cli)
+{
+	struct complaint complaint;
+	json_object *made = NULL;
+	int r = import_samples(cli->operand, &made, &complaint);
+	int status = r < 0 ? cli_fail_file(r, &complaint) : write_out(cli, made, &complaint);
+
+	json_object_put(made);
+	return status;
+}
+
+int command_import(struct cli *cli)
+{
+	if (archive_is(cli->operand))
+		return archive_import(cli, cli->operand);
+	return text_ends(cli->operand, ".jsonl") ? import_evals(cli) : import_promptfoo(cli);
+}

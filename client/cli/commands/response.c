@@ -1,0 +1,293 @@
+/* elluminate experiment responses, case, annotate, edit-rating: what was answered, and what is said of it. */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "client/cli/call.h"
+#include "client/cli/commands/response.h"
+#include "proto/generated/interface.h"
+
+#define VERDICT_COLUMNS 4
+
+/* ---- Verdicts ---- */
+
+static const char *verdict_of(const char *rating)
+{
+	return rating ? rating : "?";
+}
+
+static enum meaning meaning_of(const char *rating)
+{
+	return !rating ? MEANING_WARNING : strcmp(rating, "YES") == 0 ? MEANING_GOOD : MEANING_BAD;
+}
+
+static void print_indented(const char *before, const char *text)
+{
+	if (!text || !*text)
+		return;
+	fputs(before, stdout);
+	text_print(stdout, text);
+	putchar('\n');
+}
+
+static void print_verdict(const struct ellu_rating *rating)
+{
+	enum meaning meaning = meaning_of(rating->rating);
+
+	printf("  %s%-*s%s ", meaning_on(&output, meaning), VERDICT_COLUMNS, verdict_of(rating->rating),
+	       meaning_off(&output, meaning));
+	text_print(stdout, rating->criterion->criterion_str);
+	putchar('\n');
+	print_indented("       ", rating->error ? rating->error->message : rating->reasoning);
+}
+
+/* ---- A case ---- */
+
+static bool case_printed;
+
+static void print_messages(const struct ellu_response *response)
+{
+	for (size_t i = 0; i < response->n_messages; i++) {
+		const struct ellu_message *message = response->messages[i];
+
+		printf("%s%s%s\n", meaning_on(&output, MEANING_TITLE), message->role,
+		       meaning_off(&output, MEANING_TITLE));
+		print_indented("", message->content);
+	}
+	putchar('\n');
+}
+
+static void print_answer(const struct ellu_response *response)
+{
+	enum meaning meaning = response->error ? MEANING_BAD : MEANING_NONE;
+	char duration[32];
+
+	printf("%sanswer%s  %s", meaning_on(&output, MEANING_TITLE), meaning_off(&output, MEANING_TITLE),
+	       duration_text(duration, response->duration_seconds));
+	if (response->input_tokens && response->output_tokens)
+		printf(", %lld tokens in, %lld out", (long long) *response->input_tokens,
+		       (long long) *response->output_tokens);
+	printf("\n%s", meaning_on(&output, meaning));
+	print_indented("", response->error ? response->error->message : response->response_text);
+	if (response->error && response->error->first_message)
+		print_indented("at first: ", response->error->first_message);
+	fputs(meaning_off(&output, meaning), stdout);
+	for (size_t i = 0; i < response->n_tool_calls; i++) {
+		const struct ellu_tool_call *call = response->tool_calls[i];
+
+		fputs("calls ", stdout);
+		text_print(stdout, call->name);
+		print_indented(" ", call->arguments);
+	}
+}
+
+/* Who said it, and what it overruled. */
+static void print_judge(const struct ellu_rating *rating)
+{
+	const struct ellu_verdict *original = rating->original;
+
+	printf("       rating %lld, judge ", (long long) rating->id);
+	text_print(stdout, rating->judge);
+	if (original) {
+		printf("; %s by ", verdict_of(original->rating));
+		text_print(stdout, original->judge);
+	}
+	putchar('\n');
+	if (original)
+		print_indented("         ", original->error ? original->error->message : original->reasoning);
+}
+
+void print_case(const struct cli *cli, const void *item)
+{
+	const struct ellu_response *response = item;
+
+	(void) cli;
+	printf("%s%sResponse %lld%s, row %lld, epoch %lld\n", case_printed ? "\n" : "",
+	       meaning_on(&output, MEANING_TITLE), (long long) response->id,
+	       meaning_off(&output, MEANING_TITLE), (long long) response->template_variables->id,
+	       (long long) response->epoch);
+	case_printed = true;
+	print_indented("", response->template_variables->input_values);
+	putchar('\n');
+	print_messages(response);
+	print_answer(response);
+	if (response->n_ratings > 0)
+		putchar('\n');
+	for (size_t i = 0; i < response->n_ratings; i++) {
+		print_verdict(response->ratings[i]);
+		print_judge(response->ratings[i]);
+	}
+	if (response->annotation)
+		print_indented("\nAnnotation: ", response->annotation);
+	if (response->left_out)
+		print_indented("\n", response->left_out->message);
+}
+
+int command_case(struct cli *cli)
+{
+	const char *row = cli->arguments.operands[1];
+	json_object *json = json_object_new_object();
+	int64_t id;
+	int status;
+
+	if (!cli_is_id(row, &id)) {
+		json_object_put(json);
+		cli_error("%s: expected the id of a row, as `elluminate experiment responses` shows it", row);
+		return EXIT_USAGE;
+	}
+	json_object_object_add(json, "template_variables_id", json_object_new_int64(id));
+	case_printed = false;
+	status = call_list_asked(cli, json);
+	if (status != 0 || case_printed || output.format != FORMAT_TABLE || cli->arguments.quiet)
+		return status;
+	cli_error("the experiment has no response for the row %s", row);
+	return ellu_error_exit_status(ELLU_E_NOT_FOUND);
+}
+
+/* ---- Responses ---- */
+
+static void print_with_reasons(const struct cli *cli, const void *item)
+{
+	const struct ellu_response *response = item;
+
+	(void) cli;
+	printf("%s%lld%s  row %lld, epoch %lld  ", meaning_on(&output, MEANING_TITLE),
+	       (long long) response->id, meaning_off(&output, MEANING_TITLE),
+	       (long long) response->template_variables->id, (long long) response->epoch);
+	text_print(stdout, response->template_variables->input_values);
+	putchar('\n');
+	print_indented("  ", response->error ? response->error->message : response->response_text);
+	for (size_t i = 0; i < response->n_ratings; i++)
+		print_verdict(response->ratings[i]);
+	print_indented("  Annotation: ", response->annotation);
+}
+
+/* By its label, its text, or a part of it that no other has. */
+static const struct ellu_criterion *find_criterion(const struct ellu_criterion_set *set, const char *wanted)
+{
+	const struct ellu_criterion *found = NULL;
+	bool several = false;
+
+	for (size_t i = 0; set && i < set->n_criteria; i++) {
+		const struct ellu_criterion *criterion = set->criteria[i];
+
+		if (strcmp(criterion->criterion_str, wanted) == 0 ||
+		    (criterion->label && strcmp(criterion->label, wanted) == 0))
+			return criterion;
+		if (!strcasestr(criterion->criterion_str, wanted))
+			continue;
+		several = found != NULL;
+		found = criterion;
+	}
+	return several ? NULL : found;
+}
+
+/* What its request needs of the experiment. */
+static int take_criterion(struct cli *cli, const struct ellu_experiment *experiment, json_object *json)
+{
+	const char *wanted = cli->arguments.criterion;
+	const struct ellu_criterion *criterion;
+	int64_t id;
+
+	if (!wanted)
+		return 0;
+	if (!cli_is_id(wanted, &id)) {
+		criterion = find_criterion(experiment->criterion_set, wanted);
+		if (!criterion || !criterion->id) {
+			cli_error("--criterion %s: expected an id, a label or a text that one criterion of the "
+				  "experiment has", wanted);
+			return EXIT_USAGE;
+		}
+		id = *criterion->id;
+	}
+	json_object_object_add(json, "criterion_id", json_object_new_int64(id));
+	return 0;
+}
+
+/* In detailed mode verdicts have reasons, which take lines of their own. */
+int command_responses(struct cli *cli)
+{
+	const struct command *command = cli->command;
+	struct command with_reasons = *command;
+	const struct ellu_get_experiment_reply *reply = NULL;
+	json_object *json;
+	int status = cli_connect(cli);
+
+	if (status == 0)
+		status = call_experiment(cli, cli->operand, &reply);
+	if (status != 0)
+		return status;
+	json = json_object_new_object();
+	status = take_criterion(cli, reply->experiment, json);
+	if (cli->arguments.reasoning || strcmp(reply->experiment->rating_mode, "detailed") == 0) {
+		with_reasons.print = print_with_reasons;
+		with_reasons.columns = output.format == FORMAT_TABLE ? NULL : command->columns;
+		cli->command = &with_reasons;
+	}
+	ellu_free(reply);
+	if (status == 0)
+		status = call_list_asked(cli, json);
+	else
+		json_object_put(json);
+	cli->command = command;
+	return status;
+}
+
+/* ---- What people say ---- */
+
+static int take_id(const struct cli *cli, const char *what, json_object *json, const char *field)
+{
+	const char *operand = cli->arguments.operands[0];
+	int64_t id;
+
+	if (!cli_is_id(operand, &id)) {
+		cli_error("%s: expected the id of a %s, a number", operand, what);
+		json_object_put(json);
+		return EXIT_USAGE;
+	}
+	json_object_object_add(json, field, json_object_new_int64(id));
+	return 0;
+}
+
+int command_get_response(struct cli *cli)
+{
+	json_object *json = json_object_new_object();
+	int status = take_id(cli, "response", json, "response_id");
+
+	return status != 0 ? status : call_json_and_print(cli, call_method("GetResponse"), json);
+}
+
+int command_annotate(struct cli *cli)
+{
+	const struct arguments *arguments = &cli->arguments;
+	json_object *json = json_object_new_object();
+	int status = take_id(cli, "response", json, "response_id");
+
+	if (status != 0)
+		return status;
+	if (arguments->n_operands > 1)
+		json_object_object_add(json, "annotation", json_object_new_string(arguments->operands[1]));
+	return call_json_and_print(cli, call_method("AnnotateResponse"), json);
+}
+
+int command_edit_rating(struct cli *cli)
+{
+	const struct arguments *arguments = &cli->arguments;
+	json_object *json = json_object_new_object();
+	int status = take_id(cli, "rating", json, "rating_id");
+
+	if (status != 0)
+		return status;
+	if (arguments->n_operands > 1)
+		json_object_object_add(json, "rating", json_object_new_string(arguments->operands[1]));
+	return call_json_and_print(cli, call_method("EditRating"), json);
+}
+
+void print_edited(const struct cli *cli, const void *reply)
+{
+	const struct ellu_rating *rating = ((const struct ellu_edit_rating_reply *) reply)->rating;
+
+	(void) cli;
+	print_verdict(rating);
+	print_judge(rating);
+}

@@ -1,0 +1,369 @@
+#include "client/cli/view/show.h"
+
+#include <string.h>
+
+#include "client/cli/view/progress_bar.h"
+#include "client/cli/view/text.h"
+#include "proto/provider.h"
+#include "proto/text/money.h"
+
+static void add_share(struct table *table, const double *share)
+{
+	if (share)
+		table_printf(table, "%.10g", *share);
+	else
+		table_text(table, NULL);
+}
+
+static void add_numbers(struct table *table, const struct ellu_proportion *proportion)
+{
+	add_share(table, proportion->value);
+	add_share(table, proportion->low);
+	add_share(table, proportion->high);
+	table_printf(table, "%lld", (long long) proportion->n_scored);
+	table_printf(table, "%lld", (long long) proportion->n_total);
+}
+
+#define BAR_WIDTH 20
+
+static bool has_bars(void)
+{
+	return output.terminal && output.format == FORMAT_TABLE;
+}
+
+/* Full up to the interval's low end, half full within it. */
+static void add_bar(struct table *table, const struct ellu_proportion *proportion)
+{
+	static const char *const cells[2][3] = { { "#", "+", "." }, { "█", "▒", "░" } };
+	const char *const *cell = cells[progress_bar_has_unicode()];
+	char text[BAR_WIDTH * 4 + 1] = "";
+
+	for (int i = 0; proportion->low && proportion->high && i < BAR_WIDTH; i++) {
+		double share = (i + 0.5) / BAR_WIDTH;
+
+		strcat(text, cell[share < *proportion->low ? 0 : share < *proportion->high ? 1 : 2]);
+	}
+	table_text(table, text);
+}
+
+static void add_proportion(struct table *table, const struct ellu_proportion *proportion)
+{
+	char scored[32], total[32];
+
+	if (output.format == FORMAT_CSV) {
+		add_numbers(table, proportion);
+		return;
+	}
+	if (proportion->value)
+		table_printf(table, "%.1f %%", *proportion->value * 100);
+	else
+		table_text(table, "-");
+	if (proportion->low && proportion->high)
+		table_printf(table, "%.1f to %.1f %%", *proportion->low * 100,
+			     *proportion->high * 100);
+	else
+		table_text(table, "-");
+	if (has_bars())
+		add_bar(table, proportion);
+	table_printf(table, "%s/%s", number_text(scored, proportion->n_scored),
+		     number_text(total, proportion->n_total));
+}
+
+static struct table *criteria_table(const struct ellu_criterion_result *const *criteria, size_t n)
+{
+	static const char *const titles[] = { ">YES", ">95 % INTERVAL", ">RATED", "CRITERION", NULL };
+	static const char *const bars[] = { ">YES", ">95 % INTERVAL", "", ">RATED", "CRITERION", NULL };
+	static const char *const names[] = { "yes", "low", "high", "n_scored", "n_total", "criterion", NULL };
+	struct table *table = table_new();
+
+	for (const char *const *title = output.format == FORMAT_CSV ? names : has_bars() ? bars : titles; *title;
+	     title++)
+		table_column(table, *title);
+	for (size_t i = 0; i < n; i++) {
+		add_proportion(table, criteria[i]->yes);
+		table_text(table, criteria[i]->criterion);
+	}
+	return table;
+}
+
+static void print_criteria(FILE *out, const struct ellu_experiment_results *results)
+{
+	struct table *table = criteria_table(results->criteria, results->n_criteria);
+
+	add_proportion(table, results->success_rate);
+	table_text(table, results->n_criteria > 0 ? ALL_CRITERIA
+						  : "answered (success rate)");
+	table_print(table, out);
+	table_free(table);
+}
+
+static void print_count(FILE *out, const char *what, int64_t count, int64_t failed)
+{
+	char a[32], b[32];
+
+	fprintf(out, "%s %s", number_text(a, count), what);
+	if (failed > 0)
+		fprintf(out, " (%s failed)", number_text(b, failed));
+}
+
+/* What says nothing of the model, and why. */
+static void print_errors(FILE *out, int64_t undecided, const struct ellu_error_count *const *errors,
+			 size_t n)
+{
+	const char *on = meaning_on(&output, MEANING_BAD), *off = meaning_off(&output, MEANING_BAD);
+	char text[32];
+
+	if (undecided > 0)
+		fprintf(out, "%s%s response%s undecided: not all of their ratings came out.%s\n", on,
+			number_text(text, undecided), undecided == 1 ? " is" : "s are", off);
+	for (size_t i = 0; i < n; i++) {
+		fprintf(out, "%s%s %s%s failed: ", on, number_text(text, errors[i]->count),
+			errors[i]->item, errors[i]->count == 1 ? "" : "s");
+		text_print(out, errors[i]->error->message);
+		fprintf(out, "%s\n", off);
+	}
+}
+
+static void print_spread(FILE *out, const char *name, const struct ellu_spread *spread,
+			 const char *unit)
+{
+	if (!spread->mean || !spread->p50 || !spread->p95)
+		return;
+	fprintf(out, "%-14s p50 %.*f, p95 %.*f, mean %.*f%s\n", name, *unit ? 2 : 0, *spread->p50,
+		*unit ? 2 : 0, *spread->p95, *unit ? 2 : 0, *spread->mean, unit);
+}
+
+static void print_use(FILE *out, int64_t input_tokens, int64_t cached_tokens, int64_t output_tokens,
+		      const int64_t *cost)
+{
+	char in[32], cached[32], answered[32], money[MONEY_TEXT_SIZE];
+
+	fprintf(out, ", %s tokens in", number_text(in, input_tokens));
+	if (cached_tokens > 0)
+		fprintf(out, " (%s of them cached)", number_text(cached, cached_tokens));
+	fprintf(out, ", %s out", number_text(answered, output_tokens));
+	if (cost) {
+		money_format(*cost, money);
+		fprintf(out, ", $%s", money);
+	}
+	fputc('\n', out);
+}
+
+static void print_share(FILE *out, const char *what, const struct ellu_proportion *share)
+{
+	if (!share->value)
+		return;
+	fprintf(out, "%s %.1f %%", what, *share->value * 100);
+	if (share->low && share->high)
+		fprintf(out, " (%.1f to %.1f)", *share->low * 100, *share->high * 100);
+}
+
+/* What several epochs of a row come to together. */
+static void print_rows(FILE *out, const struct ellu_experiment_results *results)
+{
+	const struct ellu_row_shares *shares = results->row_shares;
+	char number[32];
+
+	if (!shares)
+		return;
+	print_share(out, "Rows           met in any epoch", shares->any);
+	print_share(out, ", in most", shares->majority);
+	print_share(out, ", in all", shares->all);
+	fputc('\n', out);
+	for (size_t i = 1; i + 1 < shares->n_pass_at; i++) {
+		snprintf(number, sizeof(number), "%s %lld", i > 1 ? ", in one of" : "               in one of",
+			 (long long) shares->pass_at[i]->k);
+		print_share(out, number, shares->pass_at[i]->rows);
+		fputs(i + 2 == shares->n_pass_at ? "\n" : "", out);
+	}
+	if (results->flaky_rows && *results->flaky_rows > 0)
+		fprintf(out, "               %s differ between epochs; `elluminate experiment flaky` lists them\n",
+			number_text(number, *results->flaky_rows));
+}
+
+static void print_results(FILE *out, const struct ellu_experiment_results *results)
+{
+	print_criteria(out, results);
+	if (output.format == FORMAT_CSV)
+		return;
+	fputc('\n', out);
+	print_count(out, "responses", results->responses, results->failed_responses);
+	fputs(", ", out);
+	print_count(out, "ratings", results->ratings, results->failed_ratings);
+	print_use(out, results->total_input_tokens, results->total_cached_tokens,
+		  results->total_output_tokens, results->cost);
+	print_errors(out, results->undecided_responses, results->errors, results->n_errors);
+	print_rows(out, results);
+	print_spread(out, "Duration", results->duration_seconds, " s");
+	print_spread(out, "Input tokens", results->input_tokens, "");
+	print_spread(out, "Output tokens", results->output_tokens, "");
+}
+
+void results_print_simulated(FILE *out, const char *what)
+{
+	fprintf(out, "%sSimulated: %s come from the built-in simulated model, not from a real one.%s\n",
+		meaning_on(&output, MEANING_WARNING), what, meaning_off(&output, MEANING_WARNING));
+}
+
+static bool is_simulated(const struct ellu_model *model)
+{
+	return model && provider_is_simulated(model->provider);
+}
+
+static void print_what_is_simulated(FILE *out, const struct ellu_experiment *experiment)
+{
+	bool answers = is_simulated(experiment->model);
+	bool verdicts = is_simulated(experiment->rating_model) && experiment->results->ratings > 0;
+
+	if (experiment->results->simulated)
+		results_print_simulated(out,
+				answers && verdicts ? "these answers and verdicts"
+				: verdicts	    ? "these verdicts"
+						    : "these answers");
+}
+
+/* "openai llama-3.2"; the simulated one has nothing to add to that. */
+const char *model_text(const struct ellu_model *model, char *buffer, size_t size)
+{
+	bool named = strcmp(model->provider, model->llm_model_name) != 0;
+
+	snprintf(buffer, size, "%s%s%s", model->provider, named ? " " : "",
+		 named ? model->llm_model_name : "");
+	return buffer;
+}
+
+static void print_model(FILE *out, const char *what, const struct ellu_model *model,
+			const struct ellu_ref *config)
+{
+	char text[600];
+
+	if (!model)
+		return;
+	fprintf(out, "%-14s ", what);
+	text_print(out, model_text(model, text, sizeof(text)));
+	if (config && config->name) {
+		fputs(" (config ", out);
+		text_print(out, config->name);
+		fputc(')', out);
+	}
+	fputc('\n', out);
+}
+
+static void print_panel(FILE *out, const struct ellu_experiment *experiment)
+{
+	if (experiment->n_rating_llm_configs == 0)
+		return;
+	fprintf(out, "%-14s %s of", "Judged by", experiment->rating_reduction);
+	for (size_t i = 0; i < experiment->n_rating_llm_configs; i++) {
+		fputs(i > 0 ? ", " : " ", out);
+		text_print(out, experiment->rating_llm_configs[i]->name);
+	}
+	fputc('\n', out);
+}
+
+void results_print_models(FILE *out, const struct ellu_experiment *experiment)
+{
+	print_model(out, "Answered by", experiment->model, experiment->llm_config);
+	print_model(out, "Judged by", experiment->rating_model, experiment->rating_llm_config);
+	print_panel(out, experiment);
+}
+
+/* What was asked, how it is judged, and when it was made. */
+static void print_parts(FILE *out, const struct ellu_experiment *experiment)
+{
+	const struct ellu_ref *template = experiment->prompt_template;
+	char made[32];
+
+	if (template && template->name) {
+		fprintf(out, "%-14s ", "Prompt");
+		text_print(out, template->name);
+		if (template->version)
+			fprintf(out, ", version %lld", (long long) *template->version);
+		fputc('\n', out);
+	}
+	if (experiment->collection->name) {
+		fprintf(out, "%-14s ", "Collection");
+		text_print(out, experiment->collection->name);
+		fputc('\n', out);
+	}
+	results_print_models(out, experiment);
+	if (experiment->rating_model)
+		fprintf(out, "%-14s %s\n", "Mode", experiment->rating_mode);
+	fprintf(out, "%-14s %s\n", "Made", time_local_text(made, experiment->created_at));
+}
+
+static void print_head(FILE *out, const struct ellu_experiment *experiment)
+{
+	char cases[32], epochs[32];
+
+	fputs(meaning_on(&output, MEANING_TITLE), out);
+	text_print(out, experiment->name);
+	fprintf(out, "%s  (experiment %lld, %s case%s", meaning_off(&output, MEANING_TITLE),
+		(long long) experiment->id, number_text(cases, experiment->total_cases),
+		experiment->total_cases == 1 ? "" : "s");
+	if (experiment->n_epochs > 1)
+		fprintf(out, ", %s epochs", number_text(epochs, experiment->n_epochs));
+	fputs(")\n", out);
+	print_parts(out, experiment);
+	if (experiment->results)
+		print_what_is_simulated(out, experiment);
+	if (experiment->taken_over_responses > 0)
+		fprintf(out, "%s answer%s and %s verdict%s taken over from earlier runs.\n",
+			number_text(cases, experiment->taken_over_responses),
+			experiment->taken_over_responses == 1 ? "" : "s",
+			number_text(epochs, experiment->taken_over_ratings),
+			experiment->taken_over_ratings == 1 ? "" : "s");
+	fputc('\n', out);
+}
+
+void results_print(FILE *out, const struct ellu_experiment *experiment)
+{
+	if (output.format != FORMAT_CSV)
+		print_head(out, experiment);
+	if (experiment->results)
+		print_results(out, experiment->results);
+	else if (output.format != FORMAT_CSV)
+		fputs("No results yet.\n", out);
+}
+
+void results_print_csv(FILE *out, const struct ellu_experiment *const *experiments, size_t n)
+{
+	static const char *const titles[] = { "id", "experiment", "yes", "low", "high", "n_scored", "n_total",
+					      "criterion" };
+	struct table *table = table_new();
+
+	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
+		table_column(table, titles[i]);
+	for (size_t i = 0; i < n; i++) {
+		const struct ellu_experiment_results *results = experiments[i]->results;
+
+		for (size_t k = 0; results && k <= results->n_criteria; k++) {
+			bool is_last = k == results->n_criteria;
+
+			table_printf(table, "%lld", (long long) experiments[i]->id);
+			table_text(table, experiments[i]->name);
+			add_numbers(table, is_last ? results->success_rate : results->criteria[k]->yes);
+			table_text(table, is_last ? ALL_CRITERIA : results->criteria[k]->criterion);
+		}
+	}
+	table_print(table, out);
+	table_free(table);
+}
+
+void results_print_ratings(FILE *out, const struct ellu_rating_results *results)
+{
+	struct table *table = criteria_table(results->criteria, results->n_criteria);
+
+	fputc('\n', out);
+	if (results->simulated)
+		results_print_simulated(out, "these verdicts, or the answers,");
+	table_print(table, out);
+	table_free(table);
+	fputc('\n', out);
+	print_count(out, "responses", results->responses, 0);
+	fputs(", ", out);
+	print_count(out, "ratings", results->ratings, results->failed_ratings);
+	print_use(out, results->total_input_tokens, results->total_cached_tokens,
+		  results->total_output_tokens, results->cost);
+	print_errors(out, 0, results->errors, results->n_errors);
+}

@@ -1,0 +1,182 @@
+#include "proto/record/record.h"
+
+#include <json-c/printbuf.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/limits.h"
+#include "proto/record/record_internal.h"
+
+const struct record_field *record_field_find(const struct record_type *type, const char *name)
+{
+	for (size_t i = 0; i < type->n_fields; i++)
+		if (strcmp(type->fields[i].name, name) == 0)
+			return &type->fields[i];
+	return NULL;
+}
+
+const void *record_member(const struct record_type *type, const void *record, const char *name)
+{
+	const struct record_field *field = record_field_find(type, name);
+
+	return field ? *(const void *const *) ((const char *) record + field->offset) : NULL;
+}
+
+static bool is_pointer(const struct record_field *field)
+{
+	return field->flags & FIELD_NULLABLE || field->container == FIELD_ARRAY ||
+	       field->kind == FIELD_STRING || field->kind == FIELD_OBJECT ||
+	       field->kind == FIELD_STRUCT;
+}
+
+void record_lend(const struct record_type *type, const void *record,
+		 const struct record_type *to_type, void *to)
+{
+	for (size_t i = 0; i < to_type->n_fields; i++) {
+		const struct record_field *field = &to_type->fields[i];
+		const struct record_field *from = record_field_find(type, field->name);
+		const void **member = (const void **) ((char *) to + field->offset);
+
+		if (!from || from->kind != field->kind || from->type != field->type ||
+		    from->container != field->container || !is_pointer(from) || !is_pointer(field) ||
+		    field->container == FIELD_MAP || *member)
+			continue;
+		*member = *(const void *const *) ((const char *) record + from->offset);
+		if (field->container == FIELD_ARRAY)
+			*(size_t *) ((char *) to + field->count_offset) =
+				*(const size_t *) ((const char *) record + from->count_offset);
+	}
+}
+
+/* ---- What a field wants ---- */
+
+static void append(char *text, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void append(char *text, size_t size, const char *format, ...)
+{
+	size_t length = strlen(text);
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text + length, size - length, format, arguments);
+	va_end(arguments);
+}
+
+static const char *noun(const struct record_field *field)
+{
+	static const char *const nouns[_FIELD_KIND_MAX] = {
+		[FIELD_BOOL] = "true or false",
+		[FIELD_INT] = "an integer",
+		[FIELD_FLOAT] = "a number",
+		[FIELD_STRING] = "a string",
+		[FIELD_TIME] = "a time like 2026-01-31T12:00:00.000Z",
+		[FIELD_MONEY] = "US dollars as a decimal string like 0.25",
+		[FIELD_OBJECT] = "an object",
+		[FIELD_STRUCT] = "an object",
+	};
+
+	if (field->container == FIELD_MAP)
+		return "an object of strings";
+	if (field->container == FIELD_ARRAY)
+		return field->kind == FIELD_INT	     ? "an array of integers"
+		       : field->kind == FIELD_FLOAT  ? "an array of numbers"
+		       : field->kind == FIELD_STRING ? "an array of strings"
+						     : "an array of objects";
+	return nouns[field->kind];
+}
+
+void record_constraint(const struct record_field *field, char *ret_text, size_t size)
+{
+	ret_text[0] = '\0';
+	if (field->one_of) {
+		append(ret_text, size, "one of ");
+		for (size_t i = 0; field->one_of[i]; i++)
+			append(ret_text, size, "%s%s", i > 0 ? ", " : "", field->one_of[i]);
+	} else if (field->flags & FIELD_RANGE) {
+		if (field->kind == FIELD_INT)
+			append(ret_text, size, "%.0f to %.0f", field->low, field->high);
+		else
+			append(ret_text, size, "%.15g to %.15g", field->low, field->high);
+	} else if (field->flags & FIELD_NAME) {
+		append(ret_text, size, "1 to %d characters, none of them a control character",
+		       NAME_MAX_CHARS);
+	} else if (field->flags & FIELD_LENGTH) {
+		append(ret_text, size, "%zu to %zu %s", field->length_low, field->length_high,
+		       field->container == FIELD_SINGLE ? "characters" : "items");
+	}
+}
+
+void record_expected(const struct record_field *field, char *ret_text, size_t size)
+{
+	char constraint[256];
+
+	record_constraint(field, constraint, sizeof(constraint));
+	snprintf(ret_text, size, "%s%s%s", noun(field), constraint[0] ? ", " : "", constraint);
+}
+
+/* ---- JSON values that json-c does not have ---- */
+
+static int serialize_raw(json_object *json, struct printbuf *out, int level, int flags)
+{
+	const char *text = json_object_get_userdata(json);
+
+	(void) level;
+	(void) flags;
+	return printbuf_memappend(out, text, (int) strlen(text));
+}
+
+json_object *json_raw(const char *text)
+{
+	json_object *json = json_object_new_object();
+	char *copy = strdup(text);
+
+	if (!json || !copy) {
+		json_object_put(json);
+		free(copy);
+		return NULL;
+	}
+	json_object_set_serializer(json, serialize_raw, copy, json_object_free_userdata);
+	return json;
+}
+
+void json_float_text(double value, char ret_text[static JSON_FLOAT_SIZE])
+{
+	char *text = ret_text, *end;
+
+	for (int digits = 15; digits <= 17; digits++) {
+		snprintf(text, JSON_FLOAT_SIZE, "%.*g", digits, value);
+		if (strtod(text, &end) == value)
+			break;
+	}
+	// a locale of the program may have another decimal point
+	size_t n = strspn(text, "+-0123456789e");
+
+	if (text[n] != '\0') {
+		size_t length = strcspn(text + n, "+-0123456789e");
+
+		text[n] = '.';
+		memmove(text + n + 1, text + n + length, strlen(text + n + length) + 1);
+	} else if (!strchr(text, 'e')) {
+		memcpy(text + n, ".0", 3);
+	}
+}
+
+json_object *json_float(double value)
+{
+	char text[JSON_FLOAT_SIZE];
+
+	if (!isfinite(value))
+		return NULL;
+	json_float_text(value, text);
+	return json_object_new_double_s(value, text);
+}
+
+const char *json_text(json_object *json, size_t *ret_size)
+{
+	return json_object_to_json_string_length(
+		json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, ret_size);
+}

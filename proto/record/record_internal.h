@@ -1,0 +1,32 @@
+/*
+ * What decode.c and encode.c share about fields.
+ */
+#pragma once
+
+#include "proto/record/record.h"
+
+/* The constraint alone: "1 to 256"; "" without. */
+void record_constraint(const struct record_field *field, char *ret_text, size_t size);
+
+#define JSON_FLOAT_SIZE 32
+
+/* The shortest text that reads back as the value, which is finite. */
+void json_float_text(double value, char ret_text[static JSON_FLOAT_SIZE]);
+
+/* Of an array's items, as they lie in it. */
+static inline size_t field_item_size(const struct record_field *field)
+{
+	return field->kind == FIELD_INT	    ? sizeof(int64_t)
+	       : field->kind == FIELD_FLOAT ? sizeof(double)
+					    : sizeof(void *);
+}
+
+static inline void *field_slot(const struct record_field *field, void *record)
+{
+	return (char *) record + field->offset;
+}
+
+static inline const void *field_value(const struct record_field *field, const void *record)
+{
+	return (const char *) record + field->offset;
+}
