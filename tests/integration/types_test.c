@@ -194,9 +194,13 @@ static void try_field(const struct place *place, const struct record_field *fiel
 	    (field->flags & FIELD_READ_ONLY))
 		return;
 	if (field->container == FIELD_ARRAY) {
+		const char *others = "";
+
+		for (size_t n = 1; field->flags & FIELD_LENGTH && n < field->length_low; n++)
+			others = text("%s,%s", others, request_record(field->type, NULL));
 		below.path = text("%s[0]", place->path);
 		below.before = text("%s[", place->before);
-		below.after = text("]%s", place->after);
+		below.after = text("%s]%s", others, place->after);
 	}
 	try_fields(&below, field->type, depth + 1);
 }

@@ -12,7 +12,7 @@ trap 'rm -rf "$folder"' EXIT
 "$python" -m venv "$folder/python"
 "$folder/python/bin/pip" -q --disable-pip-version-check install --no-compile --only-binary :all: \
 	elluminate==1.5.2 openai==3.54.0
-npm --prefix "$folder/js" --silent --no-audit --no-fund --ignore-scripts install openai@7.57.0
+npm --prefix "$folder/js" --silent --no-audit --no-fund --ignore-scripts install openai@5.23.2
 cp "$here/openai_test.mjs" "$folder/js"
 run()
 {

@@ -41,7 +41,7 @@ await assert.rejects(client.chat.completions.create({ model: "local", messages, 
 
 // Who stops listening ends the call at its provider.
 const before = (await stats()).closed_early;
-await control({ stream_delta_seconds: 3600 });
+await control({ stream_delta_seconds: 0.05, fixed_answer: "word ".repeat(2000) }); // some minutes
 const stream = await client.chat.completions.create({ model: "local", messages, stream: true });
 for await (const chunk of stream) {
 	assert.equal(chunk.choices[0].delta.role, "assistant");

@@ -106,14 +106,13 @@ def errors(client, it):
 def cancelled(client, it):
     """Who stops listening ends the call at its provider."""
     before = it.stats()["closed_early"]
-    it.control(stream_delta_seconds=3600)
+    it.control(stream_delta_seconds=0.05, fixed_answer="word " * 2000)  # some minutes
     stream = client.chat.completions.create(model="local", messages=HELLO, stream=True)
-    # The first piece is there, the next one an hour away.
     assert next(iter(stream)).choices[0].delta.role == "assistant"
     stream.close()
     while it.stats()["closed_early"] == before:
         time.sleep(0.01)
-    it.control(stream_delta_seconds=0)
+    it.control(stream_delta_seconds=0, fixed_answer="")
 
 
 def main():

@@ -216,7 +216,7 @@ expect 2 help tsak list
 says err 'did you mean task list?'
 expect 0 help task
 says out '^  task tune ID'
-[ "$(grep -c '^  [a-z]' out)" = 11 ] || fail "not the commands of tasks alone"
+[ "$(grep -c '^  [a-z]' out)" = 12 ] || fail "not the commands of tasks alone"
 expect 0 task --help
 says out '^  task tune ID'
 expect 27 task show 4711

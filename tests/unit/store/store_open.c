@@ -407,7 +407,7 @@ START_TEST(columns_are_the_fields_of_the_interface)
 		{ "criterion_sets", &ellu_criterion_set_type, { "criteria", "linked_prompt_templates" } },
 		{ "experiments", &ellu_experiment_type,
 		  { "prompt_template", "collection", "criterion_set", "llm_config", "rating_llm_config",
-		    "model", "rating_model" } },
+		    "model", "rating_model", "rating_llm_configs", "rating_reduction" } },
 		{ "responses", &ellu_response_type,
 		  { "template_variables", "messages", "duration_seconds", "cost", "ratings", "left_out" } },
 		{ "ratings", &ellu_rating_type,

@@ -119,14 +119,14 @@ static const char *hashes(void)
 START_TEST(golden_prompts)
 {
 	static char expected[16384];
-	FILE *file = fopen(SAMPLES_FOLDER "/evaluator_prompts.txt", "r");
+	FILE *file = fopen(SAMPLES_FOLDER "/evaluators/prompts.txt", "r");
 	const char *found = hashes();
 
 	ck_assert_ptr_nonnull(file);
 	expected[fread(expected, 1, sizeof(expected) - 1, file)] = '\0';
 	fclose(file);
 	ck_assert_msg(strcmp(expected, found) == 0, "prompts changed: raise the version in evaluators.txt, and "
-		      "have this in evaluator_prompts.txt:\n%s", found);
+		      "have this in evaluators/prompts.txt:\n%s", found);
 }
 END_TEST
 
@@ -204,7 +204,7 @@ static double decide(const struct catalogue_entry *entry, json_object *inputs)
 /* Each has one of both that gives all its inputs and no more. What a function decides is told apart. */
 START_TEST(good_and_bad)
 {
-	json_object *examples = json_object_from_file(SAMPLES_FOLDER "/evaluators.json");
+	json_object *examples = json_object_from_file(SAMPLES_FOLDER "/evaluators/examples.json");
 	static const char *const which[] = { "good", "bad" };
 	const struct catalogue_entry *entry;
 	double scores[2];
@@ -236,7 +236,7 @@ END_TEST
 /* Whoever leaves one out gets its name. */
 START_TEST(a_missing_input)
 {
-	json_object *examples = json_object_from_file(SAMPLES_FOLDER "/evaluators.json");
+	json_object *examples = json_object_from_file(SAMPLES_FOLDER "/evaluators/examples.json");
 	const struct catalogue_entry *entry;
 
 	for (size_t i = 0; (entry = catalogue_at(catalogue, i)); i++)
