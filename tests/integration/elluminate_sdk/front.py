@@ -10,9 +10,12 @@ import urllib.request
 
 
 class Front:
-    def __init__(self, folder, daemon, command, endpoint):
-        self.socket = os.path.join(folder, "socket")
+    def __init__(self, command):
         self.command = command
+        self.daemon = self.endpoint = None
+
+    def start(self, folder, daemon, endpoint):
+        self.socket = os.path.join(folder, "socket")
         ready, write = os.pipe()
         self.daemon = subprocess.Popen(
             [daemon, "--no-bus", "--socket", self.socket, "--state-dir", os.path.join(folder, "state"),
@@ -48,17 +51,20 @@ class Front:
             return json.load(answer)
 
     def stop(self):
-        self.daemon.terminate()
-        assert self.daemon.wait() == 0
-        self.endpoint.terminate()
-        self.endpoint.wait()
+        if self.endpoint:
+            self.endpoint.terminate()
+            self.endpoint.wait()
+        if self.daemon:
+            self.daemon.terminate()
+            assert self.daemon.wait() == 0
 
 
 @contextlib.contextmanager
 def front():
     with tempfile.TemporaryDirectory() as folder:
-        it = Front(folder, *sys.argv[1:4])
+        it = Front(sys.argv[2])
         try:
+            it.start(folder, sys.argv[1], sys.argv[3])
             yield it
         finally:
             it.stop()
