@@ -51,6 +51,7 @@ static const char resources[] =
 	") STRICT;"
 	"CREATE UNIQUE INDEX tokens_by_name ON tokens (project_id, name);"
 	"CREATE INDEX tokens_by_owner ON tokens (owner_uid);"
+	"CREATE INDEX tokens_by_project ON tokens (project_id);"
 
 	"CREATE TABLE prompt_templates ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
