@@ -75,9 +75,9 @@ static void fail_call(struct http_call *call, const struct fault *fault)
 	http_unref(exchange);
 }
 
-static bool expect_page(struct http_call *call, bool begins)
+static bool expect_page(struct http_call *call, enum reply_stage stage)
 {
-	return reply_expect(&call->expected, call->exchange->principal.user, call->method, begins,
+	return reply_expect(&call->expected, call->exchange->principal.user, call->method, stage,
 			    &call->waiter);
 }
 
@@ -106,7 +106,7 @@ static int on_send(struct call *under_way, struct answer *answer, bool continues
 		end_call(call);
 	} else if (call->method->replies == METHOD_REPLIES_PAGES && http_has_room(exchange)) {
 		user_give_back(&call->expected);
-		r = expect_page(call, /* begins= */ false);
+		r = expect_page(call, REPLY_GOES_ON);
 	} else {
 		r = http_has_room(exchange);
 	}
@@ -128,7 +128,7 @@ static void begin(struct http_call *call)
 	struct call *under_way;
 	struct fault fault = { 0 };
 
-	if (!expect_page(call, /* begins= */ true))
+	if (!expect_page(call, REPLY_BEGINS))
 		return;
 	under_way = call_new(exchange->service);
 	if (!under_way) {
@@ -159,7 +159,7 @@ static void write_on(struct http_call *call)
 		return;
 	if (call->method->replies == METHOD_REPLIES_PAGES) {
 		user_give_back(&call->expected);
-		if (!expect_page(call, /* begins= */ false))
+		if (!expect_page(call, REPLY_GOES_ON))
 			return;
 	}
 	call_ref(under_way);

@@ -329,10 +329,12 @@ static bool may_stream(const struct http_exchange *exchange)
 	return exchange->connection && !exchange->connection->dead && exchange->begun && !exchange->ended;
 }
 
+/* What comes behind the end of an answer goes nowhere, and has room there: who sends it comes to his end. */
 bool http_has_room(const struct http_exchange *exchange)
 {
-	return exchange->connection && !exchange->connection->dead &&
-	       output_is_low(&exchange->connection->output);
+	if (!exchange->connection)
+		return true;
+	return !exchange->connection->dead && output_is_low(&exchange->connection->output);
 }
 
 bool http_stream_send_chunk(struct http_exchange *exchange, struct reply *chunk)
