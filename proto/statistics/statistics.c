@@ -103,15 +103,6 @@ struct estimate clusters_mean(const struct clusters *clusters, double confidence
 	return interval_of(mean, sqrt(squared_error(clusters, mean)), clusters->n, confidence);
 }
 
-static double majority(const double *values, size_t n)
-{
-	size_t n_above = 0;
-
-	for (size_t i = 0; i < n; i++)
-		n_above += values[i] > 0.5;
-	return 2 * n_above == n ? 0.5 : 2 * n_above > n;
-}
-
 static double mean_of(const double *values, size_t n)
 {
 	double sum = 0;
@@ -119,19 +110,6 @@ static double mean_of(const double *values, size_t n)
 	for (size_t i = 0; i < n; i++)
 		sum += values[i];
 	return n ? sum / (double)n : NAN;
-}
-
-double reduce(enum reducer reducer, const double *values, size_t n)
-{
-	double value = n ? values[0] : NAN;
-
-	if (n && reducer == REDUCE_MEAN)
-		return mean_of(values, n);
-	if (n && reducer == REDUCE_MAJORITY)
-		return majority(values, n);
-	for (size_t i = 1; i < n; i++)
-		value = reducer == REDUCE_ANY ? fmax(value, values[i]) : fmin(value, values[i]);
-	return value;
 }
 
 double pass_at_k(int64_t n, int64_t c, int64_t k)
@@ -245,11 +223,6 @@ struct estimate bootstrap_difference(const double *differences, size_t n, double
 	};
 }
 
-double effect_size_proportions(double a, double b)
-{
-	return 2 * asin(sqrt(a)) - 2 * asin(sqrt(b));
-}
-
 /* The places of the p-values that are known, from the smallest to the largest; returns how many. */
 static size_t order_of(const double *p, size_t n, size_t *order)
 {
@@ -301,14 +274,6 @@ double rows_for_difference(double difference, double discordant, double confiden
 	root = normal_quantile(upper(confidence)) * sqrt(discordant) +
 	       normal_quantile(power) * sqrt(discordant - d * d);
 	return ceil(root * root / (d * d));
-}
-
-double rows_for_mean(double difference, double deviation, double confidence, double power)
-{
-	double root = (normal_quantile(upper(confidence)) + normal_quantile(power)) * deviation /
-		      difference;
-
-	return difference != 0 ? ceil(root * root) : NAN;
 }
 
 double difference_of_rows(double n, double deviation, double confidence, double power)

@@ -43,15 +43,6 @@ struct estimate clusters_proportion(const struct clusters *clusters, double conf
  * Techniques (1977), 6.4. One cluster has no error. */
 struct estimate clusters_mean(const struct clusters *clusters, double confidence);
 
-/* What the epochs of a row come to. */
-enum reducer {
-	REDUCE_MEAN,
-	REDUCE_ANY, // the largest
-	REDUCE_ALL, // the smallest
-	REDUCE_MAJORITY, // 1 where more than half are above 0.5, 0 where fewer; half: 0.5
-	_REDUCER_MAX,
-};
-double reduce(enum reducer reducer, const double *values, size_t n);
 /* The probability that at least one of k tries succeeds, when c of n did; NAN for k > n.
  * Source: M. Chen et al., Evaluating Large Language Models Trained on Code (2021). */
 double pass_at_k(int64_t n, int64_t c, int64_t k);
@@ -78,8 +69,6 @@ double differences_effect(const struct differences *differences);
  * An Introduction to the Bootstrap (1993), 13.3. */
 struct estimate bootstrap_difference(const double *differences, size_t n, double confidence,
 				     uint64_t seed, double *scratch, size_t n_samples);
-/* Cohen's h of two proportions. */
-double effect_size_proportions(double a, double b);
 
 /* Makes p-values, all of one question, what they are when so many were looked at; NAN stays.
  * `scratch` has room for n. Sources: S. Holm, Scand. J. Statist. 6 (1979); Y. Benjamini, Y. Hochberg,
@@ -93,9 +82,8 @@ void correct_benjamini_hochberg(double *p, size_t n, size_t *scratch);
  * of which the share `discordant` goes up or down: a two-sided test at 1 - confidence. NAN where that
  * cannot be. Source: R. J. Connor, Biometrics 43 (1987). */
 double rows_for_difference(double difference, double discordant, double confidence, double power);
-/* The same of means of paired values with that standard deviation of the differences. */
-double rows_for_mean(double difference, double deviation, double confidence, double power);
-/* The difference of means that so many rows show. */
+/* The difference of means of paired values, with that standard deviation of the differences, that so
+ * many rows show. */
 double difference_of_rows(double n, double deviation, double confidence, double power);
 
 /* ---- Agreement ---- */

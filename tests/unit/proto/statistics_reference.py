@@ -16,8 +16,7 @@ from statsmodels.api import OLS
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.inter_rater import cohens_kappa
 from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.power import NormalIndPower
-from statsmodels.stats.proportion import proportion_confint, proportion_effectsize
+from statsmodels.stats.proportion import proportion_confint
 
 cases = []
 draw = random.Random(7)
@@ -99,8 +98,6 @@ def paired():
         case("differences_mean", [mean, error, low, high], values=values, confidence=0.95)
         case("differences_effect", mean / np.std(values, ddof=1), values=values)
         bootstrap(values, 12345 + n, 400, 0.9)
-    for a, b in ((0.5, 0.5), (0.9, 0.6), (0.01, 1)):
-        case("effect_size_proportions", proportion_effectsize(a, b), values=[a, b])
 
 
 def splitmix(state):
@@ -134,9 +131,6 @@ def powers():
         case("rows_for_difference", math.ceil(n), values=[d, discordant, 0.95, power])
     case("rows_for_difference", math.nan, values=[0.3, 0.2, 0.95, 0.8])
     for d, deviation, power in ((0.1, 0.4, 0.8), (0.02, 0.25, 0.95)):
-        # Two groups with a ratio of 0 are one.
-        n = NormalIndPower(ddof=0).solve_power(d / deviation, power=power, alpha=0.05, ratio=0)
-        case("rows_for_mean", math.ceil(n), values=[d, deviation, 0.95, power])
         # Without the other tail, which statsmodels has.
         shown = (stats.norm.ppf(0.975) + stats.norm.ppf(power)) * deviation / 10
         case("difference_of_rows", shown, values=[100, deviation, 0.95, power])

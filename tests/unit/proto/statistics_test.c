@@ -80,12 +80,10 @@ TAKE_1(normal_cdf)
 TAKE_1(normal_quantile)
 TAKE_2(t_cdf)
 TAKE_2(t_quantile)
-TAKE_2(effect_size_proportions)
 TAKE_COUNTS(binomial_cdf, (int64_t)v[0], (int64_t)v[1], v[2])
 TAKE_COUNTS(pass_at_k, (int64_t)v[0], (int64_t)v[1], (int64_t)v[2])
 TAKE_COUNTS(sign_test, (int64_t)v[0], (int64_t)v[1])
 TAKE_COUNTS(rows_for_difference, v[0], v[1], v[2], v[3])
-TAKE_COUNTS(rows_for_mean, v[0], v[1], v[2], v[3])
 TAKE_COUNTS(difference_of_rows, v[0], v[1], v[2], v[3])
 
 static struct clusters read_clusters(const struct inputs *inputs)
@@ -232,9 +230,9 @@ static const struct {
 	FUNCTION(normal_cdf), FUNCTION(normal_quantile), FUNCTION(t_cdf), FUNCTION(t_quantile),
 	FUNCTION(binomial_cdf), FUNCTION(clusters_proportion), FUNCTION(clusters_mean),
 	FUNCTION(pass_at_k), FUNCTION(sign_test), FUNCTION(differences_mean),
-	FUNCTION(bootstrap_difference), FUNCTION(differences_effect), FUNCTION(effect_size_proportions),
+	FUNCTION(bootstrap_difference), FUNCTION(differences_effect),
 	FUNCTION(correct_holm), FUNCTION(correct_benjamini_hochberg), FUNCTION(rows_for_difference),
-	FUNCTION(rows_for_mean), FUNCTION(difference_of_rows), FUNCTION(reliability_alpha),
+	FUNCTION(difference_of_rows), FUNCTION(reliability_alpha),
 	FUNCTION(confusion), FUNCTION(confusion_kappa_estimate), FUNCTION(threshold_of_labels),
 	FUNCTION(bradley_terry),
 };
@@ -288,25 +286,6 @@ START_TEST(references)
 	for (size_t i = 0; i < N_FUNCTIONS; i++)
 		ck_assert_msg(checked[i], "%s", functions[i].name);
 	json_object_put(cases);
-}
-END_TEST
-
-START_TEST(reducers)
-{
-	static const double some[] = { 0, 1, 1 }, half[] = { 1, 0 }, none[] = { 0, 0, 0 };
-	static const double expected[_REDUCER_MAX][3] = {
-		[REDUCE_MEAN] = { 2.0 / 3, 0.5, 0 },
-		[REDUCE_ANY] = { 1, 1, 0 },
-		[REDUCE_ALL] = { 0, 0, 0 },
-		[REDUCE_MAJORITY] = { 1, 0.5, 0 },
-	};
-
-	for (enum reducer reducer = 0; reducer < _REDUCER_MAX; reducer++) {
-		ck_assert_double_eq(reduce(reducer, some, 3), expected[reducer][0]);
-		ck_assert_double_eq(reduce(reducer, half, 2), expected[reducer][1]);
-		ck_assert_double_eq(reduce(reducer, none, 3), expected[reducer][2]);
-		ck_assert(isnan(reduce(reducer, NULL, 0)));
-	}
 }
 END_TEST
 
@@ -400,6 +379,6 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS(references, reducers, nothing_is_known_of_nothing, epochs_are_no_rows,
+	return RUN_TESTS(references, nothing_is_known_of_nothing, epochs_are_no_rows,
 			 intervals_cover_the_truth);
 }
