@@ -64,3 +64,6 @@
 
 /* Judges of one rating, whose verdicts come to one. */
 #define JUDGES_MAX 8
+
+/* Configs that are asked in turn where one cannot answer. */
+#define FALLBACKS_MAX 7

@@ -69,7 +69,7 @@ struct daily_budget {
 	int64_t day; // of UTC, since 1970
 };
 
-/* A config that evaluators of a run may ask. */
+/* A config that a run may ask beside its own. */
 struct run_config {
 	const struct ellu_llm_config *config; // api_key filled
 	struct taken_today taken;
@@ -109,6 +109,8 @@ struct run_spec {
 	struct prompt prompt; // empty: responses come from a column
 	const char *response_column; // or NULL
 	const struct ellu_llm_config *config; // NULL with response_column; api_key filled
+	const struct run_config *fallbacks; // that answer where that one cannot, in this order
+	size_t n_fallbacks;
 	const struct run_judge_spec *judges; // that are asked; of several, the verdict is the panel's
 	size_t n_judges;
 	struct taken_today taken; // of the config
@@ -123,7 +125,7 @@ struct run_spec {
 	size_t n_evaluators;
 	int64_t evaluators_judge_id; // that they are of; 0: none
 	const char *evaluators_judge; // its name
-	const struct run_config *configs; // that they ask
+	const struct run_config *configs; // that those ask
 	size_t n_configs;
 	const struct run_epoch *epochs;
 	size_t n_epochs;

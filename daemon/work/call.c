@@ -14,7 +14,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/store/runs.h"
-#include "daemon/work/scoring.h"
+#include "daemon/work/chain.h"
 #include "daemon/work/structured.h"
 #include "daemon/work/tool_round.h"
 #include "proto/generated/interface.h"
@@ -27,10 +27,9 @@ struct call_run {
 	const struct ellu_call_request *request; // NULL until loaded
 	const struct ellu_message *const *messages;
 	size_t n_messages;
-	struct llm_target *target; // of its own config
-	const struct ellu_llm_config *config; // that is asked
-	struct scorers fallbacks; // that may be asked instead
-	size_t n_fallen; // of them have been
+	struct ellu_llm_config own; // its config, as it is asked
+	struct answerers answerers;
+	struct chain chain; // of them
 	struct run_call asking;
 	size_t bytes; // of RUN_ITEMS
 	struct run_spend spend; // of the last answer; what came before is recorded already
@@ -83,14 +82,15 @@ static int read_request(struct call_run *run, struct fault *fault)
 }
 
 /* Who tests wants to be told of what fails, not to wait it out. */
-static int make_target(struct call_run *run, struct fault *fault)
+static int begin_chain(struct call_run *run, struct fault *fault)
 {
 	static const int64_t none = 0;
-	struct ellu_llm_config config = *run->load.ret_spec->config;
 
+	run->own = *run->load.ret_spec->config;
 	if (is_test(run))
-		config.max_retries = &none;
-	return run_target_new(&config, &run->load.ret_spec->taken, &run->target, fault);
+		run->own.max_retries = &none;
+	run->chain = (struct chain){ .models = run->answerers.items, .n = 1 + run->load.ret_spec->n_fallbacks };
+	return answerers_init(&run->answerers, &run->base, run->load.ret_spec, &run->own, fault);
 }
 
 static int render(struct call_run *run, struct fault *fault)
@@ -120,7 +120,7 @@ static void make_key(struct call_run *run)
 	struct llm_call *call = &run->asking.call;
 
 	snprintf(call->idempotency_key, sizeof(call->idempotency_key), "ellu-call-%" PRId64 "-%zu-%08" PRIx32,
-		 run->load.ret_spec->run_id, run->n_fallen,
+		 run->load.ret_spec->run_id, run->chain.at,
 		 run_messages_hash(call->messages, call->n_messages));
 }
 
@@ -134,12 +134,11 @@ static void fill_call(struct call_run *run)
 	const struct ellu_prompt_template *template = spec->prompt.template;
 	struct llm_call *call = &run->asking.call;
 
-	run_call_init(&run->asking, &run->base, &run->base.routes[0], run->target);
+	run_call_init(&run->asking, &run->base, chain_model(&run->chain)->route, chain_model(&run->chain)->target);
 	run->asking.answered = answered;
 	run->asking.failed = failed;
 	run->asking.epoch = spec->epochs[0].epoch;
-	run->asking.own_trouble = spec->n_configs > 0;
-	run->config = spec->config;
+	run->asking.own_trouble = spec->n_fallbacks > 0;
 	call->stream = run->base.task.stream;
 	call->messages = run->messages;
 	call->n_messages = run->n_messages;
@@ -160,17 +159,13 @@ static int begin(struct call_run *run, struct fault *fault)
 
 	if (r < 0)
 		return r;
-	run_price(&run->base, spec->config);
-	r = scorers_init(&run->fallbacks, &run->base, spec, fault);
-	if (r < 0)
-		return r;
+	r = begin_chain(run, fault);
 	if (run_begin(&run->base, spec) < 0)
 		return fault_oom(fault);
-	r = make_target(run, fault);
 	if (r >= 0)
 		r = render(run, fault);
 	if (r >= 0)
-		r = llm_target_check(run->target, run->messages, run->n_messages, fault);
+		r = llm_target_check(run->answerers.items[0].target, run->messages, run->n_messages, fault);
 	if (r < 0)
 		return r;
 	fill_call(run);
@@ -202,8 +197,7 @@ static void tune(struct run *base)
 {
 	struct call_run *run = (struct call_run *)base;
 
-	base->routes[0].cap = run_cap_of(base, run->load.ret_spec->config);
-	scorers_tune(&run->fallbacks);
+	answerers_tune(&run->answerers, base);
 }
 
 /* ---- Asking ---- */
@@ -249,8 +243,8 @@ static int take_result(struct call_run *run)
 	run->result.usage = run_total_usage(&run->total, arena, &run->result.cost);
 	if (!run->result.usage)
 		return -ENOMEM;
-	run->result.model = run->config->llm_model_name;
-	run->result.llm_config = run->load.ret_spec->n_configs > 0 ? run->config->name : NULL;
+	run->result.model = chain_model(&run->chain)->config->llm_model_name;
+	run->result.llm_config = run->chain.n > 1 ? chain_model(&run->chain)->config->name : NULL;
 	run->test = ELLU_RECORD(struct ellu_test_result);
 	run->test.model = run->result.model;
 	run->test.latency_seconds = run->result.duration_seconds;
@@ -275,28 +269,11 @@ static void ask_on(struct call_run *run)
 
 /* ---- Others, where one cannot answer ---- */
 
-/* The next that can be shown what the messages show; NULL: there is none. */
-static const struct scorer *next_fallback(struct call_run *run)
-{
-	const struct llm_call *call = &run->asking.call;
-
-	if (run->base.phase != RUN_RUNNING || llm_stream_is_settled(call->stream))
-		return NULL;
-	while (run->n_fallen < run->load.ret_spec->n_configs) {
-		const struct scorer *next = &run->fallbacks.items[run->n_fallen++];
-		struct fault fault = { 0 };
-
-		if (llm_target_check(next->target, call->messages, call->n_messages, &fault) >= 0)
-			return next;
-		run_log_line(&run->base.log, "%s is not asked: %s", next->config->name, fault.message);
-	}
-	return NULL;
-}
-
 static void failed(struct run_call *asking)
 {
 	struct call_run *run = container_of(asking, struct call_run, asking);
-	const struct scorer *next = next_fallback(run);
+	bool may_go_on = run->base.phase == RUN_RUNNING && !llm_stream_is_settled(asking->call.stream);
+	const struct model *next = may_go_on ? chain_go_on(&run->chain, asking, "") : NULL;
 
 	run_total_add(&run->total, &asking->call);
 	if (!next) {
@@ -304,10 +281,7 @@ static void failed(struct run_call *asking)
 		run_fail(asking->run, &asking->call.fault);
 		return;
 	}
-	run_log_line(&run->base.log, "%s cannot answer, %s is asked: %s", run->config->name,
-		     next->config->name, asking->call.fault.message);
 	settle(run);
-	run->config = next->config;
 	asking->route = next->route;
 	asking->call.target = next->target;
 	ask_on(run);
@@ -515,9 +489,7 @@ static void free_run(struct run *base)
 	store_request_done(&run->load.request);
 	if (run->tool_timer)
 		event_free(run->tool_timer);
-	if (run->target)
-		llm_target_unref(run->target);
-	scorers_done(&run->fallbacks);
+	answerers_done(&run->answerers);
 }
 
 #define ASKS_ONCE                                \

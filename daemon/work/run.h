@@ -45,7 +45,8 @@
 #define RUN_BYTES_ALONE_MAX (48 * 1024 * 1024)
 #define RUN_UNREACHABLE_MAX 10 // items that end so, nothing else before: the task fails
 #define RUN_OWN_ROUTES (1 + JUDGES_MAX) // who answers, and who judges
-#define RUN_ROUTES (RUN_OWN_ROUTES + RUN_CONFIGS_MAX) // behind its own those of its evaluators
+#define RUN_FALLBACK_ROUTES (RUN_OWN_ROUTES + RUN_CONFIGS_MAX) // behind its own those of its evaluators
+#define RUN_ROUTES (RUN_FALLBACK_ROUTES + FALLBACKS_MAX)
 
 enum run_phase {
 	RUN_LOADING,

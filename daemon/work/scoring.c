@@ -21,22 +21,16 @@ int scorers_init(struct scorers *scorers, struct run *run, const struct run_spec
 
 	scorers->run = run;
 	scorers->spec = spec;
-	for (size_t i = 0; r >= 0 && i < spec->n_configs; i++) {
-		struct scorer *scorer = &scorers->items[i];
-
-		scorer->config = spec->configs[i].config;
-		scorer->route = &run->routes[RUN_OWN_ROUTES + i];
-		run_price(run, scorer->config);
-		r = run_target_new(scorer->config, &spec->configs[i].taken, &scorer->target, fault);
-	}
+	for (size_t i = 0; r >= 0 && i < spec->n_configs; i++)
+		r = model_init(&scorers->items[i], run, &run->routes[RUN_OWN_ROUTES + i], spec->configs[i].config,
+			       &spec->configs[i].taken, fault);
 	return r;
 }
 
 void scorers_done(struct scorers *scorers)
 {
 	for (size_t i = 0; i < RUN_CONFIGS_MAX; i++)
-		if (scorers->items[i].target)
-			llm_target_unref(scorers->items[i].target);
+		model_done(&scorers->items[i]);
 }
 
 void scorers_tune(struct scorers *scorers)
@@ -45,20 +39,16 @@ void scorers_tune(struct scorers *scorers)
 		scorers->items[i].route->cap = run_cap_of(scorers->run, scorers->items[i].config);
 }
 
-/* The first that is not known to be none; NULL: there is no such. */
-static const struct scorer *first_whole(const struct scorers *scorers, const struct run_evaluator *evaluator)
+static const struct model *first_of(const struct scorers *scorers, const struct run_evaluator *evaluator)
 {
-	for (size_t i = 0; i < evaluator->n_configs; i++)
-		if (!scorers->items[evaluator->configs[i]].broken.code)
-			return &scorers->items[evaluator->configs[i]];
-	return NULL;
+	return model_first(scorers->items, evaluator->configs, evaluator->n_configs, 0);
 }
 
 bool scorers_have_room(const struct scorers *scorers, const struct run_evaluator *evaluator)
 {
-	const struct scorer *scorer = first_whole(scorers, evaluator);
+	const struct model *model = first_of(scorers, evaluator);
 
-	return !scorer || route_has_room(scorers->run, scorer->route);
+	return !model || route_has_room(scorers->run, model->route);
 }
 
 bool scorers_are_broken(const struct scorers *scorers, struct fault *ret_fault)
@@ -68,7 +58,7 @@ bool scorers_are_broken(const struct scorers *scorers, struct fault *ret_fault)
 	for (size_t i = 0; i < spec->n_evaluators; i++) {
 		const struct run_evaluator *evaluator = &spec->evaluators[i];
 
-		if (evaluator->n_configs == 0 || first_whole(scorers, evaluator))
+		if (evaluator->n_configs == 0 || first_of(scorers, evaluator))
 			return false;
 		*ret_fault = scorers->items[evaluator->configs[0]].broken;
 	}
@@ -76,11 +66,6 @@ bool scorers_are_broken(const struct scorers *scorers, struct fault *ret_fault)
 }
 
 /* ---- Asking ---- */
-
-static struct scorer *chosen(const struct scoring *scoring)
-{
-	return &scoring->scorers->items[scoring->evaluator->configs[scoring->choice]];
-}
 
 static void weigh(struct scoring *scoring)
 {
@@ -95,7 +80,7 @@ static void submit(struct scoring *scoring)
 	struct llm_call *call = &scoring->asking.call;
 
 	snprintf(call->idempotency_key, sizeof(call->idempotency_key), "ellu-%s-%zu%s-%08" PRIx32,
-		 scoring->key, scoring->choice, scoring->asking.again ? "-r" : "",
+		 scoring->key, scoring->chain.at, scoring->asking.again ? "-r" : "",
 		 run_messages_hash(call->messages, call->n_messages));
 	weigh(scoring);
 	run_call_submit(&scoring->asking);
@@ -104,39 +89,26 @@ static void submit(struct scoring *scoring)
 static void on_answered(struct run_call *asking);
 static void on_failed(struct run_call *asking);
 
-/* The first of its configs, from the choice on, that is not known to be none. 0: there is none left. */
-static int choose(struct scoring *scoring)
-{
-	const struct run_evaluator *evaluator = scoring->evaluator;
-
-	while (scoring->choice < evaluator->n_configs && chosen(scoring)->broken.code) {
-		scoring->fault = chosen(scoring)->broken;
-		scoring->config = chosen(scoring)->config;
-		scoring->choice++;
-	}
-	return scoring->choice < evaluator->n_configs;
-}
-
 /* Such a model answers no question, and no other makes vectors: their names tell. */
-static bool makes_vectors(const struct scorer *scorer)
+static bool makes_vectors(const struct model *model)
 {
 	struct fault fault;
 	size_t max;
 
-	return strcasestr(scorer->config->llm_model_name, "embed") &&
-	       llm_target_texts_max(scorer->target, &max, &fault) >= 0 && max >= 2;
+	return strcasestr(model->config->llm_model_name, "embed") &&
+	       llm_target_texts_max(model->target, &max, &fault) >= 0 && max >= 2;
 }
 
 static void ask(struct scoring *scoring, const struct ellu_message *const *messages, size_t n_messages)
 {
-	struct scorer *scorer = chosen(scoring);
+	struct model *model = chain_model(&scoring->chain);
 	struct run_call *asking = &scoring->asking;
 
 	arena_done(&asking->call.arena);
 	*asking = (struct run_call){ .answered = on_answered, .failed = on_failed, .own_trouble = true };
-	run_call_init(asking, scoring->scorers->run, scorer->route, scorer->target);
+	run_call_init(asking, scoring->scorers->run, model->route, model->target);
 	asking->epoch = scoring->epoch;
-	if (scoring->evaluator->embeddings && makes_vectors(scorer)) {
+	if (scoring->evaluator->embeddings && makes_vectors(model)) {
 		scoring->embedding = (struct llm_embedding){ scoring->texts, 2, NULL, "similarity" };
 		asking->call.embedding = &scoring->embedding;
 	} else {
@@ -145,7 +117,7 @@ static void ask(struct scoring *scoring, const struct ellu_message *const *messa
 		asking->call.messages = messages;
 		asking->call.n_messages = n_messages;
 	}
-	scoring->config = scorer->config;
+	scoring->config = model->config;
 	submit(scoring);
 }
 
@@ -171,6 +143,22 @@ static void decide(struct scoring *scoring, json_object *values)
 	weigh(scoring);
 }
 
+/* Its first config. False: there is none, by the fault. */
+static bool begin_chain(struct scoring *scoring)
+{
+	const struct run_evaluator *evaluator = scoring->evaluator;
+	struct model *models = scoring->scorers->items;
+
+	scoring->chain = (struct chain){ .models = models, .order = evaluator->configs, .n = evaluator->n_configs };
+	if (chain_begin(&scoring->chain, &scoring->fault))
+		return true;
+	if (evaluator->n_configs == 0)
+		fault_invalid(&scoring->fault, "llm_config", "a config to judge with");
+	else
+		scoring->config = models[evaluator->configs[evaluator->n_configs - 1]].config;
+	return false;
+}
+
 void scoring_start(struct scoring *scoring, struct scorers *scorers, json_object *values)
 {
 	scoring->scorers = scorers;
@@ -182,10 +170,8 @@ void scoring_start(struct scoring *scoring, struct scorers *scorers, json_object
 	scoring->total.cost_nanodollars = -1;
 	if (scoring->evaluator->function) {
 		decide(scoring, values);
-	} else if (!choose(scoring)) {
-		if (!scoring->fault.code)
-			fault_invalid(&scoring->fault, "llm_config", "a config to judge with");
-	} else if (score_ask(scoring->evaluator->evaluator, values, &scoring->arena, &scoring->messages,
+	} else if (begin_chain(scoring) &&
+		   score_ask(scoring->evaluator->evaluator, values, &scoring->arena, &scoring->messages,
 			     &scoring->n_messages, &scoring->fault) >= 0) {
 		take_texts(scoring, values);
 		ask(scoring, scoring->messages, scoring->n_messages);
@@ -248,38 +234,24 @@ static bool may_ask(const struct scoring *scoring)
 	return run->phase == RUN_RUNNING && !run->over_budget;
 }
 
-/* What did not reach its endpoint says nothing of that, until it is several. */
-static void note_trouble(struct scoring *scoring)
-{
-	const struct llm_call *call = &scoring->asking.call;
-	struct scorer *scorer = chosen(scoring);
-
-	if (call->outcome == LLM_CONFIG_FAILED ||
-	    (call->outcome == LLM_UNREACHABLE && !scorer->route->reached &&
-	     ++scorer->n_unreached == RUN_UNREACHABLE_MAX))
-		scorer->broken = call->fault;
-}
-
 static void on_failed(struct run_call *asking)
 {
 	struct scoring *scoring = container_of(asking, struct scoring, asking);
-	struct run *run = asking->run;
+	const char *name = scoring->evaluator->evaluator->name;
+	char what[CHAIN_WHAT_SIZE];
+	bool may_go_on;
 
 	add_usage(scoring);
-	note_trouble(scoring);
+	snprintf(what, sizeof(what), "evaluator '%s': ", name);
+	may_go_on = chain_go_on(&scoring->chain, asking, what);
 	scoring->fault = asking->call.fault;
-	scoring->choice++;
-	if (!choose(scoring)) {
+	if (!may_go_on) {
 		scoring->done(scoring);
 		return;
 	}
 	run_call_lost(asking);
-	if (!may_ask(scoring))
-		return; // it stays missing
-	run_log_line(&run->log, "evaluator '%s': %s cannot answer, %s is asked: %s",
-		     scoring->evaluator->evaluator->name, scoring->config->name,
-		     chosen(scoring)->config->name, asking->call.fault.message);
-	ask(scoring, scoring->messages, scoring->n_messages);
+	if (may_ask(scoring))
+		ask(scoring, scoring->messages, scoring->n_messages); // or it stays missing
 }
 
 static void ask_again(struct scoring *scoring, const struct schema_problem *problem)

@@ -7,29 +7,19 @@
  *	*scoring = (struct scoring){ .evaluator = &spec->evaluators[i], .done = on_scored, ... };
  *	scoring_start(scoring, &run->scorers, values);	// from `issue`, while run_may_spend()
  *
- * A model that cannot answer is followed by the next that the evaluator names, each with its own retries.
- * A config that no retry can mend is not asked again in the run. A model for embeddings is asked for those
+ * A model that cannot answer is followed by the next that the evaluator names. A model for embeddings is asked for those
  * of the two texts of an evaluator that compares them. Whatever goes wrong is the score's own
  * trouble: the run goes on.
  */
 #pragma once
 
-#include "daemon/work/run.h"
+#include "daemon/work/chain.h"
 
-/* A config that evaluators ask. */
-struct scorer {
-	const struct ellu_llm_config *config;
-	struct llm_target *target;
-	struct route *route;
-	int n_unreached; // calls that did not reach it, before any did
-	struct fault broken; // nothing can be had of it; code 0: not
-};
-
-/* Those of a run, by their positions in the spec. */
+/* The configs that evaluators of a run ask, by their positions in the spec. */
 struct scorers {
 	struct run *run;
 	const struct run_spec *spec;
-	struct scorer items[RUN_CONFIGS_MAX];
+	struct model items[RUN_CONFIGS_MAX];
 };
 
 /* The fault of the first config that is none. */
@@ -67,7 +57,7 @@ struct scoring {
 	struct llm_embedding embedding;
 	struct arena arena;
 	size_t bytes; // of RUN_QUESTIONS
-	size_t choice; // of the evaluator's configs
+	struct chain chain; // of the evaluator's configs
 };
 
 /* `values` has the evaluator's inputs by their names. `done` may be called before

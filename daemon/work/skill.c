@@ -43,8 +43,8 @@ struct skill_run {
 	int64_t asks_left; // for answers that are not valid
 	json_object *values; // what evaluators have for inputs, by their names
 	struct scorers scorers;
-	size_t n_models; // that may answer, the first of the scorers
-	size_t model; // that is asked
+	struct answerers answerers;
+	struct chain chain; // of them
 	const struct ellu_message *const *messages;
 	size_t n_messages;
 	struct run_call asking;
@@ -68,7 +68,7 @@ static const struct run_spec *spec_of(const struct skill_run *run)
 
 static const struct ellu_llm_config *asked_config(const struct skill_run *run)
 {
-	return run->scorers.items[run->model].config;
+	return chain_model(&run->chain)->config;
 }
 
 static void weigh(struct skill_run *run)
@@ -81,7 +81,7 @@ static void weigh(struct skill_run *run)
 
 /* ---- Loading ---- */
 
-/* The request has the skill, how many models may answer, and what its method says. */
+/* The request has the skill, and what its method says. */
 static int read_request(struct skill_run *run, struct fault *fault)
 {
 	json_object *request = json_tokener_parse(spec_of(run)->request);
@@ -95,7 +95,6 @@ static int read_request(struct skill_run *run, struct fault *fault)
 			  arena, &skill, fault);
 	if (r >= 0) {
 		run->skill = skill;
-		run->n_models = (size_t)json_object_get_int64(json_object_object_get(request, "n_models"));
 		run->asks_left = json_object_get_int64(json_object_object_get(request, "until_valid"));
 		run->result.response = arena_strdup(arena, json_object_get_string(
 							    json_object_object_get(request, "response")));
@@ -176,7 +175,7 @@ static int fill_result(struct skill_run *run)
 
 	run->validators = arena_array(arena, n, sizeof(*run->validators));
 	run->results = arena_array(arena, n, sizeof(*run->results));
-	run->failed_models = arena_array(arena, run->n_models, sizeof(*run->failed_models));
+	run->failed_models = arena_array(arena, run->chain.n, sizeof(*run->failed_models));
 	if (!run->validators || !run->results || !run->failed_models || n != run->skill->n_validators)
 		return -ENOMEM;
 	memset(run->validators, 0, n * sizeof(*run->validators));
@@ -198,8 +197,11 @@ static int begin(struct skill_run *run, struct fault *fault)
 
 	if (r >= 0)
 		r = render(run, fault);
+	if (r >= 0)
+		r = answerers_init(&run->answerers, &run->base, spec_of(run), spec_of(run)->config, fault);
 	if (r < 0)
 		return r;
+	run->chain = (struct chain){ .models = run->answerers.items, .n = run->answerers.n };
 	if (fill_messages(run) < 0 || fill_result(run) < 0)
 		return fault_oom(fault);
 	r = scorers_init(&run->scorers, &run->base, spec_of(run), fault);
@@ -233,7 +235,10 @@ static void start(struct run *base)
 
 static void tune(struct run *base)
 {
-	scorers_tune(&((struct skill_run *)base)->scorers);
+	struct skill_run *run = (struct skill_run *)base;
+
+	answerers_tune(&run->answerers, base);
+	scorers_tune(&run->scorers);
 }
 
 /* ---- The answer ---- */
@@ -243,7 +248,7 @@ static void on_failed(struct run_call *asking);
 
 static void ask(struct skill_run *run)
 {
-	const struct scorer *model = &run->scorers.items[run->model];
+	const struct model *model = chain_model(&run->chain);
 	struct run_call *asking = &run->asking;
 	struct llm_call *call = &asking->call;
 
@@ -255,7 +260,7 @@ static void ask(struct skill_run *run)
 	call->n_messages = run->n_messages;
 	call->params = spec_of(run)->generation_params;
 	snprintf(call->idempotency_key, sizeof(call->idempotency_key), "ellu-s%" PRId64 "-%zu-%08" PRIx32,
-		 spec_of(run)->run_id, run->model, run_messages_hash(call->messages, call->n_messages));
+		 spec_of(run)->run_id, run->chain.at, run_messages_hash(call->messages, call->n_messages));
 	run_call_submit(asking);
 }
 
@@ -323,18 +328,16 @@ static void on_failed(struct run_call *asking)
 {
 	struct skill_run *run = container_of(asking, struct skill_run, asking);
 	const struct fault *fault = &asking->call.fault;
+	const struct model *next;
 
 	if (note_failure(run, fault) < 0) {
 		run_fail_oom(&run->base);
 		return;
 	}
-	run_log_line(&run->base.log, "%s does not answer: %s", asked_config(run)->name, fault->message);
-	if (asking->call.outcome == LLM_CONFIG_FAILED)
-		run->scorers.items[run->model].broken = *fault;
+	next = chain_go_on(&run->chain, asking, "");
 	settle(run);
 	weigh(run);
-	run->model++;
-	if (run->model < run->n_models)
+	if (next)
 		run->step = SKILL_TO_ASK;
 	else if (run->result.response)
 		run->step = SKILL_COMPLETE;
@@ -351,7 +354,7 @@ static void conclude_round(struct skill_run *run)
 
 	run->validation.is_valid = validation_is_valid(results, n);
 	run->step = SKILL_COMPLETE;
-	if (run->asks_left == 0 || run->n_models == 0 || !validation_may_improve(results, n))
+	if (run->asks_left == 0 || run->chain.n == 0 || !validation_may_improve(results, n))
 		return;
 	if (validation_ask_again(run->messages, run->n_messages, run->result.response, results, n,
 				 &run->base.arena, &run->messages, &run->n_messages) < 0) {
@@ -483,6 +486,7 @@ static void free_run(struct run *base)
 		scoring_release(&run->validators[i].scoring);
 	arena_done(&run->asking.call.arena);
 	json_object_put(run->values);
+	answerers_done(&run->answerers);
 	scorers_done(&run->scorers);
 	store_request_done(&run->spend.request);
 	store_request_done(&run->load.request);

@@ -367,15 +367,17 @@ static const char runs[] =
 	" UNIQUE (run_id, measure_id)"
 	") STRICT, WITHOUT ROWID;"
 
-	/* The configs that evaluators of a run may ask, each once, and the evaluators. */
+	/* The configs that answer where a run's own cannot, in this order; those that its evaluators may ask,
+	 * each once; and the evaluators. */
 	"CREATE TABLE run_configs ("
 	" run_id INTEGER NOT NULL REFERENCES runs,"
+	" answers INTEGER NOT NULL CHECK (answers IN (0, 1)),"
 	" position INTEGER NOT NULL,"
 	" owner_uid INTEGER NOT NULL,"
 	" project_id INTEGER NOT NULL,"
 	" llm_config_id INTEGER NOT NULL REFERENCES llm_configs,"
 	" snapshot TEXT NOT NULL,"
-	" PRIMARY KEY (run_id, position)"
+	" PRIMARY KEY (run_id, answers, position)"
 	") STRICT, WITHOUT ROWID;"
 
 	"CREATE TABLE run_evaluators ("
@@ -385,7 +387,7 @@ static const char runs[] =
 	" project_id INTEGER NOT NULL,"
 	" evaluator_id INTEGER REFERENCES evaluators," // NULL: what has no row is found by its name
 	" name TEXT NOT NULL,"
-	" configs TEXT NOT NULL," // positions of run_configs, in the order of preference; JSON array
+	" configs TEXT NOT NULL," // positions of what they may ask, in the order of preference; JSON array
 	/* Of a batch: sums that move where scores are recorded. */
 	" n_scored INTEGER NOT NULL DEFAULT 0,"
 	" score_sum REAL NOT NULL DEFAULT 0,"
@@ -494,6 +496,7 @@ static const char runs[] =
 	" replaced INTEGER NOT NULL," // invalid sequences in the text, now U+FFFD
 	" round INTEGER NOT NULL DEFAULT 0," // in which it was recorded last
 	" taken_from INTEGER," // the response of an earlier experiment that this one is
+	" fallback INTEGER," // the position of the config that answered; NULL: the run's own
 	" annotation TEXT,"
 	" created_at INTEGER NOT NULL,"
 	" UNIQUE (template_variables_id, run_id, epoch)"

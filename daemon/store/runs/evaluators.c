@@ -5,6 +5,7 @@
 
 #include "daemon/store/resources/evaluator.h"
 #include "daemon/store/resources/llm_config.h"
+#include "daemon/store/runs/run_configs.h"
 #include "proto/generated/interface.h"
 
 /* ---- Pinning ---- */
@@ -20,31 +21,9 @@ struct pin {
 	int64_t n_evaluators;
 };
 
-int run_config_id(struct tx *tx, int64_t run_id, int64_t position, int64_t *ret_id)
-{
-	return db_int(tx->db, ret_id, "SELECT llm_config_id FROM run_configs WHERE run_id = ?1"
-				      " AND position = ?2", "ii", run_id, position);
-}
-
-int run_config_pin(struct tx *tx, const struct run_row *run, size_t position, int64_t id)
-{
-	struct ellu_llm_config *config;
-	const char *snapshot;
-	int r = llm_config_load(tx, id, &config, NULL);
-
-	if (r >= 0 && position == RUN_CONFIGS_MAX)
-		r = fault_invalid(tx->fault, "evaluator", "evaluators that ask no more than %d configs "
-				  "together", RUN_CONFIGS_MAX);
-	if (r >= 0)
-		r = tx_encode(tx, &ellu_llm_config_type, config, &snapshot);
-	return r < 0 ? r : db_run(tx->db, "INSERT INTO run_configs (run_id, position, owner_uid, project_id,"
-					  " llm_config_id, snapshot) VALUES (?1, ?2, ?3, ?4, ?5, ?6)", "iiiiis",
-				  run->id, (int64_t)position, run->owner_uid, run->project_id, id, snapshot);
-}
-
 static int pin_new_config(struct pin *pin, int64_t id)
 {
-	int r = run_config_pin(pin->tx, pin->run, pin->n_configs, id);
+	int r = run_config_pin(pin->tx, pin->run, ASKED_BY_EVALUATORS, pin->n_configs, id);
 
 	if (r >= 0)
 		pin->configs[pin->n_configs++] = id;
@@ -116,12 +95,8 @@ static int pin_evaluator(struct pin *pin, const struct ellu_evaluator *evaluator
 /* What is there already. */
 static int begin(struct pin *pin)
 {
-	int r;
+	int r = run_configs_ids(pin->tx, pin->run->id, pin->configs, &pin->n_configs);
 
-	do {
-		r = run_config_id(pin->tx, pin->run->id, (int64_t)pin->n_configs,
-				  &pin->configs[pin->n_configs]);
-	} while (r > 0 && ++pin->n_configs < RUN_CONFIGS_MAX);
 	return r < 0 ? r : db_int(pin->tx->db, &pin->n_evaluators,
 				  "SELECT count(*) FROM run_evaluators WHERE run_id = ?1", "i", pin->run->id);
 }
@@ -162,26 +137,6 @@ int run_judge_load(struct tx *tx, int64_t run_id, int64_t *ret_id, const char **
 	return *ret_name ? 0 : -ENOMEM;
 }
 
-static int load_configs(struct tx *tx, const struct run_row *run, struct run_spec *spec)
-{
-	struct run_config *configs = tx_array(tx, RUN_CONFIGS_MAX, sizeof(*configs));
-	QUERY q = NULL;
-	int r;
-
-	spec->configs = configs;
-	if (!configs)
-		return -ENOMEM;
-	r = db_query(tx->db, &q, "SELECT snapshot, llm_config_id FROM run_configs WHERE run_id = ?1"
-				 " ORDER BY position", "i", run->id);
-	while (r >= 0 && spec->n_configs < RUN_CONFIGS_MAX && (r = db_next(tx->db, q)) > 0) {
-		struct run_config *config = &configs[spec->n_configs++];
-
-		r = run_config_load(tx, run, column_peek(q, 0), column_int(q, 1), "llm_config.api_key_ref",
-				    &config->config, &config->taken);
-	}
-	return r < 0 ? r : 0;
-}
-
 static int read_configs(struct tx *tx, const char *text, const struct run_spec *spec,
 			struct run_evaluator *evaluator)
 {
@@ -215,8 +170,6 @@ int run_evaluators_load(struct tx *tx, const struct run_row *run, struct run_spe
 	int r;
 
 	r = db_int(tx->db, &n, "SELECT count(*) FROM run_evaluators WHERE run_id = ?1", "i", run->id);
-	if (r >= 0)
-		r = load_configs(tx, run, spec);
 	if (r < 0 || n == 0)
 		return r;
 	spec->evaluators = evaluators = tx_array(tx, (size_t)n, sizeof(*evaluators));

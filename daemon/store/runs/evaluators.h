@@ -7,8 +7,6 @@
 #include "daemon/store/resources/judge.h"
 #include "daemon/store/runs/run.h"
 
-/* A snapshot of what others than evaluators ask, before these are pinned: at the next position. */
-int run_config_pin(struct tx *tx, const struct run_row *run, size_t position, int64_t id);
 /* Behind run_insert(), of the run's place. `instead` (or NULL) is asked in the place of what they name;
  * `scope` is who may name it. Of what a run already has, these come behind. */
 int run_evaluators_pin(struct tx *tx, const struct run_row *run, const struct scope *scope,
@@ -20,6 +18,3 @@ int run_judge_load(struct tx *tx, int64_t run_id, int64_t *ret_id, const char **
 int run_evaluators_load(struct tx *tx, const struct run_row *run, struct run_spec *spec);
 
 int batch_items_list(struct tx *tx, struct method_run *op); // ListBatchItems (evaluations.c)
-
-/* What they ask, by position: 1 and the id of the config's, or 0 behind the last. */
-int run_config_id(struct tx *tx, int64_t run_id, int64_t position, int64_t *ret_id);

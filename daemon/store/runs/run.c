@@ -13,6 +13,7 @@
 #include "daemon/store/resources/rows.h"
 #include "daemon/store/runs/evaluators.h"
 #include "daemon/store/runs/experiment.h"
+#include "daemon/store/runs/run_configs.h"
 #include "daemon/store/runs/spending.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
@@ -316,6 +317,8 @@ static int load_configs(struct tx *tx, const struct run_row *row, struct run_spe
 	if (row->config_id)
 		r = run_config_load(tx, row, row->config_snapshot, row->config_id, "llm_config.api_key_ref",
 				    &spec->config, &spec->taken);
+	if (r >= 0)
+		r = run_configs_load(tx, row, spec);
 	return r < 0 ? r : load_judges(tx, row, spec);
 }
 

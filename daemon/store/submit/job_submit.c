@@ -11,6 +11,7 @@
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/resources/prompt_template.h"
 #include "daemon/store/runs/evaluators.h"
+#include "daemon/store/runs/run_configs.h"
 #include "daemon/store/submit/task_submit.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
@@ -67,15 +68,10 @@ static int read_input(struct tx *tx, struct task_submit *op)
 
 static int pin_config(struct job *job)
 {
-	struct ellu_llm_config *config;
-	struct tx *tx = job->tx;
-	int r;
+	int r = llm_config_take(job->tx, &job->scope, &job->place, task_submit_member(job->op, "llm_config"),
+				"llm_config", /* update= */ false, &job->notes, &job->run.config_id);
 
-	r = llm_config_take(tx, &job->scope, &job->place, task_submit_member(job->op, "llm_config"),
-			    "llm_config", /* update= */ false, &job->notes, &job->run.config_id);
-	if (r >= 0)
-		r = llm_config_load(tx, job->run.config_id, &config, NULL);
-	return r < 0 ? r : tx_encode(tx, &ellu_llm_config_type, config, &job->run.config_snapshot);
+	return r < 0 ? r : run_own_config_pin(job->tx, &job->run);
 }
 
 /* That rows go to. */
@@ -108,29 +104,21 @@ static int pin_evaluators(struct job *job)
 					      &job->notes);
 }
 
-/* Each once, and not what is asked anyway. */
 static int pin_fallbacks(struct job *job)
 {
 	const struct ellu_call_request *request = job->op->arguments;
-	int64_t ids[RUN_CONFIGS_MAX] = { job->run.config_id };
-	size_t n = 1;
+	int64_t ids[FALLBACKS_MAX];
+	size_t n = 0;
 	int r = 0;
 
 	if (job->op->method->id != METHOD_CALL)
 		return 0;
-	for (size_t i = 0; r >= 0 && i < request->n_fallback_llm_configs; i++) {
-		size_t k = 0;
-
+	while (r >= 0 && n < request->n_fallback_llm_configs) {
 		r = resource_resolve(job->tx, &resource_llm_config, &job->scope,
-				     request->fallback_llm_configs[i], &ids[n]);
-		while (k < n && ids[k] != ids[n])
-			k++;
-		if (r < 0 || k < n)
-			continue;
-		r = run_config_pin(job->tx, &job->run, n - 1, ids[n]);
+				     request->fallback_llm_configs[n], &ids[n]);
 		n++;
 	}
-	return r;
+	return r < 0 ? r : run_fallbacks_pin(job->tx, &job->run, ids, n);
 }
 
 /* A template and a config, and rows' collection. */

@@ -1,6 +1,6 @@
 /*
  * What a run of a skill is pinned to: the skill's version, which its request then has; the models that may
- * answer, which are the first of its configs; and behind them its validators, and what they ask.
+ * answer; and its validators, and what they ask.
  */
 #include <errno.h>
 #include <string.h>
@@ -9,11 +9,10 @@
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/resources/skill.h"
 #include "daemon/store/runs/evaluators.h"
+#include "daemon/store/runs/run_configs.h"
 #include "daemon/store/submit/task_submit.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
-
-#define MODELS_MAX 8 // of the interface: a config, and others to fall back to
 
 struct pin {
 	struct tx *tx;
@@ -23,8 +22,8 @@ struct pin {
 	struct run_row *run;
 	struct notes *notes;
 	const struct ellu_skill *skill;
-	int64_t models[MODELS_MAX]; // that may answer, each once
-	size_t n_models;
+	int64_t fallbacks[FALLBACKS_MAX];
+	size_t n_fallbacks;
 	const struct ellu_evaluator *evaluators[RUN_EVALUATORS_MAX]; // of its validators
 };
 
@@ -108,37 +107,26 @@ static int check_inputs(const struct pin *pin)
 
 /* ---- Models ---- */
 
-/* One that is named twice has failed by then. */
-static int add_model(struct pin *pin, const struct ellu_ref *ref)
-{
-	struct ellu_llm_config_in in = ELLU_RECORD(struct ellu_llm_config_in);
-	size_t i = 0;
-	int64_t id;
-	int r;
-
-	in.ref = ref;
-	r = llm_config_take(pin->tx, pin->scope, &pin->place, ref ? &in : NULL, "llm_config",
-			    /* may_update= */ false, pin->notes, &id);
-	if (r == 0 && !ref)
-		r = fault_not_found(pin->tx->fault, "llm_config", NULL, 0);
-	while (r >= 0 && i < pin->n_models && pin->models[i] != id)
-		i++;
-	if (r >= 0 && i == pin->n_models)
-		pin->models[pin->n_models++] = id;
-	return r < 0 ? r : 0;
-}
-
 static int find_models(struct pin *pin)
 {
 	const struct ellu_skill *skill = pin->skill;
+	struct ellu_llm_config_in in = ELLU_RECORD(struct ellu_llm_config_in);
 	int r;
 
 	if (task_submit_member(pin->op, "response"))
 		return 0;
-	r = add_model(pin, skill->llm_config);
-	for (size_t i = 0; r >= 0 && i < skill->n_fallback_llm_configs; i++)
-		r = add_model(pin, skill->fallback_llm_configs[i]);
-	return r;
+	in.ref = skill->llm_config;
+	r = llm_config_take(pin->tx, pin->scope, &pin->place, in.ref ? &in : NULL, "llm_config",
+			    /* may_update= */ false, pin->notes, &pin->run->config_id);
+	if (r == 0 && !in.ref)
+		r = fault_not_found(pin->tx->fault, "llm_config", NULL, 0);
+	if (r >= 0)
+		r = run_own_config_pin(pin->tx, pin->run);
+	for (; r >= 0 && pin->n_fallbacks < skill->n_fallback_llm_configs; pin->n_fallbacks++)
+		r = resource_resolve(pin->tx, &resource_llm_config, pin->scope,
+				     skill->fallback_llm_configs[pin->n_fallbacks],
+				     &pin->fallbacks[pin->n_fallbacks]);
+	return r < 0 ? r : 0;
 }
 
 /* ---- Pinning ---- */
@@ -151,8 +139,8 @@ static int add_skill(struct pin *pin)
 
 	if (r < 0)
 		return r;
-	pin->run->request = tx_printf(pin->tx, "{\"skill\":%s,\"n_models\":%zu%s%s", text, pin->n_models,
-				      request[1] == '}' ? "" : ",", request + 1);
+	pin->run->request = tx_printf(pin->tx, "{\"skill\":%s%s%s", text, request[1] == '}' ? "" : ",",
+				      request + 1);
 	return pin->run->request ? 0 : -ENOMEM;
 }
 
@@ -165,8 +153,8 @@ static int pin(struct pin *pin)
 
 	if (r >= 0)
 		r = run_insert(tx, pin->run, &(struct tx_list){ 0 }, &pin->run->id);
-	for (size_t i = 0; r >= 0 && i < pin->n_models; i++)
-		r = run_config_pin(tx, pin->run, i, pin->models[i]);
+	if (r >= 0)
+		r = run_fallbacks_pin(tx, pin->run, pin->fallbacks, pin->n_fallbacks);
 	return r < 0 ? r : run_evaluators_pin(tx, pin->run, pin->scope, /* instead= */ NULL, &evaluators,
 					      pin->notes);
 }

@@ -7,7 +7,7 @@
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources/panel.h"
 #include "daemon/store/resources/llm_config.h"
-#include "daemon/store/runs/evaluators.h"
+#include "daemon/store/runs/run_configs.h"
 #include "daemon/store/runs/experiment.h"
 #include "daemon/store/runs/spending.h"
 #include "proto/generated/interface.h"
@@ -202,24 +202,27 @@ static int check_answers(struct tx *tx, const struct run_row *run, struct fault 
 	return r < 0 ? r : 0;
 }
 
-/* What its evaluators may ask. */
-static int check_asked(struct tx *tx, const struct scope *scope, const struct run_row *run,
-		       const int64_t *cost_limit, struct fault *rejected)
-{
-	int64_t position = 0, id;
-	int r;
+struct asked_check {
+	struct tx *tx;
+	const struct scope *scope;
+	int64_t project_id;
+	const int64_t *cost_limit;
+	struct fault *rejected;
+};
 
-	while ((r = run_config_id(tx, run->id, position++, &id)) > 0) {
-		r = check_config_id(tx, scope, run->project_id, id, "llm_config", cost_limit, rejected);
-		if (r < 0)
-			return r;
-	}
-	return r;
+static int check_asked(void *userdata, enum asked asked, int64_t id)
+{
+	const struct asked_check *check = userdata;
+
+	return check_config_id(check->tx, check->scope, check->project_id, id,
+			       asked == ASKED_INSTEAD ? "fallback_llm_configs" : "llm_config", check->cost_limit,
+			       check->rejected);
 }
 
 int task_submit_check_run(struct tx *tx, const struct task_submit *submit, int64_t run_id,
 			  const int64_t *cost_limit, struct fault *rejected)
 {
+	struct asked_check check = { tx, &submit->scope, 0, cost_limit, rejected };
 	struct panel panel = { 0 };
 	struct run_row run = { 0 };
 	int r = run_id ? run_row_load(tx, run_id, &run) : 0;
@@ -232,8 +235,9 @@ int task_submit_check_run(struct tx *tx, const struct task_submit *submit, int64
 	if (r >= 0)
 		r = check_config_id(tx, &submit->scope, run.project_id, run.judge.config_id,
 				    "rating_llm_config", cost_limit, rejected);
+	check.project_id = run.project_id;
 	if (r >= 0 && run_id)
-		r = check_asked(tx, &submit->scope, &run, cost_limit, rejected);
+		r = run_configs_each(tx, run_id, check_asked, &check);
 	if (r >= 0 && run.judge.reduction)
 		r = panel_load(tx, run.judge_id, &panel);
 	for (size_t i = 0; r >= 0 && i < panel.n; i++)
