@@ -5,15 +5,12 @@
 
 static const struct {
 	const char *name;
-	bool terminal;
+	int exit_status; // -1: it is no end
 } statuses[] = {
-	[TASK_PENDING] = { "PENDING", false },	[TASK_STARTED] = { "STARTED", false },
-	[TASK_SUCCESS] = { "SUCCESS", true },	[TASK_FAILURE] = { "FAILURE", true },
-	[TASK_TIMEOUT] = { "TIMEOUT", true },	[TASK_REVOKED] = { "REVOKED", true },
-	[TASK_REJECTED] = { "REJECTED", true },
+#define ROW(name, exit_status) { #name, exit_status },
+	EACH_TASK_STATUS(ROW)
+#undef ROW
 };
-
-_Static_assert(sizeof(statuses) / sizeof(statuses[0]) == _TASK_STATUS_MAX, "one row a status");
 
 static bool is_valid(enum task_status status)
 {
@@ -35,5 +32,10 @@ enum task_status task_status_from_name(const char *name)
 
 bool task_status_is_terminal(enum task_status status)
 {
-	return is_valid(status) && statuses[status].terminal;
+	return task_status_exit(status) >= 0;
+}
+
+int task_status_exit(enum task_status status)
+{
+	return is_valid(status) ? statuses[status].exit_status : -1;
 }

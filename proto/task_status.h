@@ -1,19 +1,17 @@
 /*
- * The states of a task. The names are those of the interface; a unit test holds them together.
+ * The states of a task, as the interface lists them.
  */
 #pragma once
 
 #include <errno.h>
 #include <stdbool.h>
 
+#include "proto/generated/interface.h"
+
 enum task_status {
-	TASK_PENDING,
-	TASK_STARTED,
-	TASK_SUCCESS,
-	TASK_FAILURE,
-	TASK_TIMEOUT,
-	TASK_REVOKED,
-	TASK_REJECTED,
+#define TASK_VALUE(name, exit_status) TASK_##name,
+	EACH_TASK_STATUS(TASK_VALUE)
+#undef TASK_VALUE
 	_TASK_STATUS_MAX,
 	_TASK_STATUS_INVALID = -EINVAL,
 };
@@ -23,3 +21,5 @@ const char *task_status_name(enum task_status status);
 enum task_status task_status_from_name(const char *name); // or _TASK_STATUS_INVALID
 /* A terminal state never changes. */
 bool task_status_is_terminal(enum task_status status);
+/* That of a command whose task has ended so; -1: it has not ended. */
+int task_status_exit(enum task_status status);

@@ -288,16 +288,8 @@ json_object *cli_ref(const char *operand)
 
 int cli_task_exit_status(const char *status)
 {
-	switch (task_status_from_name(status)) {
-	case TASK_SUCCESS:
-		return 0;
-	case TASK_TIMEOUT:
-		return EXIT_TASK_TIMEOUT;
-	case TASK_REVOKED:
-		return EXIT_TASK_REVOKED;
-	case TASK_REJECTED:
-		return EXIT_TASK_REJECTED;
-	default:
-		return EXIT_TASK_FAILURE;
-	}
+	int exit_status = task_status_exit(task_status_from_name(status));
+
+	// what this program does not know is no success
+	return exit_status >= 0 ? exit_status : task_status_exit(TASK_FAILURE);
 }

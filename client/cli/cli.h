@@ -20,10 +20,7 @@ struct json_file;
 enum exit_status {
 	EXIT_BELOW = 1, // what --fail-under and the like ask for
 	EXIT_USAGE = 2,
-	EXIT_TASK_FAILURE = 10,
-	EXIT_TASK_TIMEOUT = 11,
-	EXIT_TASK_REVOKED = 12,
-	EXIT_TASK_REJECTED = 13,
+	/* Then those of the interface: how a task ended, and, from 20 on, errors. */
 	EXIT_TASK_HELD = 14, // at its cost limit, and nobody looks on
 	EXIT_INTERRUPTED = 130,
 };

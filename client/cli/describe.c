@@ -1,9 +1,12 @@
 /* elluminate-describe: the man page of the command, from the table of commands. Runs when the project is built. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/cli/cli.h"
 #include "client/cli/options.h"
+#include "proto/task_status.h"
 
 static const struct command *commands;
 static size_t n_commands;
@@ -24,7 +27,7 @@ static const char man_head[] =
 	".BR elluminated (8),\n"
 	"follows them, and shows what came of them. Your own daemon is started when none runs.\n";
 
-static const char man_tail[] =
+static const char man_exits[] =
 	".SH EXIT STATUS\n"
 	".TP\n"
 	".B 0\n"
@@ -35,18 +38,9 @@ static const char man_tail[] =
 	".B \\-\\-fail\\-under\n"
 	".TP\n"
 	".B 2\n"
-	"wrong usage\n"
-	".TP\n"
-	".BR 10 \", \" 11 \", \" 12 \", \" 13\n"
-	"the task ended with FAILURE, TIMEOUT, REVOKED, REJECTED\n"
-	".TP\n"
-	".B 14\n"
-	"the task is on hold at its cost limit, and standard error is no terminal; it goes on after\n"
-	".BR \"elluminate task tune\"\n"
-	".TP\n"
-	".BR 20 \" and up\"\n"
-	"errors; those of the daemon have the numbers that its interface gives them, 69 means that no\n"
-	"daemon answers, 71 that this machine refused something\n"
+	"wrong usage\n";
+
+static const char man_tail[] =
 	".TP\n"
 	".B 130\n"
 	"Ctrl\\-C ended it; a task that it followed goes on\n"
@@ -140,6 +134,30 @@ static void put_command(const struct command *command)
 		put_option(*own);
 }
 
+static void put_exit(int exit_status, const char *name, const char *text)
+{
+	printf(".TP\n.BR %d \" (%s)\"\n%s\n", exit_status, name, text);
+}
+
+/* Those that the interface gives, between what are the command's own. */
+static void put_exits(void)
+{
+	fputs(man_exits, stdout);
+	for (int i = 0; i < _TASK_STATUS_MAX; i++)
+		if (task_status_exit((enum task_status)i) > 0)
+			put_exit(task_status_exit((enum task_status)i), task_status_name((enum task_status)i),
+				 "so the task ended");
+	put_exit(EXIT_TASK_HELD, "on hold",
+		 "the task is at its cost limit, and standard error is no terminal; it goes on after\n"
+		 ".BR \"elluminate task tune\"");
+	for (size_t i = 0; i < n_interfaces; i++)
+		for (size_t k = 0; k < interfaces[i]->n_errors; k++)
+			put_exit(interfaces[i]->errors[k].exit_status, interfaces[i]->errors[k].name,
+				 interfaces[i]->errors[k].text);
+	put_exit(ellu_error_exit_status(-ECONNREFUSED), "unreachable", "no daemon answers");
+	put_exit(ellu_error_exit_status(-ENOMEM), "refused", "this machine refused something");
+}
+
 static void print_man(void)
 {
 	fputs(man_head, stdout);
@@ -149,6 +167,7 @@ static void print_man(void)
 	puts(".SH OPTIONS OF ALL COMMANDS");
 	for (size_t i = 0; i < n_global_options; i++)
 		put_option(&global_options[i]);
+	put_exits();
 	fputs(man_tail, stdout);
 }
 

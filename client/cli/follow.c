@@ -521,7 +521,7 @@ static int print_detached(struct cli *cli, const struct method *method, const vo
 	}
 	if (status == 0 && strcmp(task->status, "REJECTED") == 0) {
 		cli_error("%s", task->error ? task->error->message : "rejected");
-		status = EXIT_TASK_REJECTED;
+		status = task_status_exit(TASK_REJECTED);
 	}
 	return status;
 }

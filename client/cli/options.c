@@ -6,6 +6,7 @@
 
 #include "client/cli/gates.h"
 #include "client/cli/view/output.h"
+#include "proto/task_status.h"
 #include "proto/text/near_name.h"
 
 #define OWN(member) .offset = offsetof(struct arguments, member)
@@ -565,9 +566,10 @@ static void print_overview(FILE *out, const char *group)
 		fprintf(out, "  %-32s %s\n", left, commands[i].summary);
 	}
 	print_global_options(out, OPTION_COLUMNS);
-	fputs("\nExit status: 0 success, 2 wrong usage, 10 to 14 a task that did not succeed, 20 and\n"
-	      "up errors. `elluminate COMMAND --help` says more about a command.\n",
-	      out);
+	fprintf(out,
+		"\nExit status: 0 success, 2 wrong usage, %d to %d a task that did not succeed, 20 and\n"
+		"up errors. `elluminate COMMAND --help` says more about a command.\n",
+		task_status_exit(TASK_FAILURE), EXIT_TASK_HELD);
 }
 
 void options_print_help(FILE *out, const struct command *command, const char *group)

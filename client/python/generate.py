@@ -261,6 +261,8 @@ def module(model: dict[str, Any]) -> Iterator[str]:
             yield f"    {entry['name']}.qualified_name: {entry['name']},"
     yield "}"
     yield ""
+    yield f"TaskLife.ends = {main['exit_statuses']!r}"
+    yield ""
     yield "METHODS: dict[str, Method] = {"
     for method in methods:
         entry = method.entry

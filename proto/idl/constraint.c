@@ -147,6 +147,23 @@ static struct idl_enumeration *enumeration_find(const struct idl_interface *inte
 	return NULL;
 }
 
+/* `SUCCESS=0`: the words behind the last that were taken lose what begins with '='. */
+static void take_exits(struct idl_enumeration *enumeration)
+{
+	for (; enumeration->n_exits < enumeration->values.n; enumeration->n_exits++) {
+		char *sign = strchr(enumeration->values.items[enumeration->n_exits], '='), *end = sign;
+		long exit_status = sign ? strtol(sign + 1, &end, 10) : -1;
+
+		if (sign && (*end || end == sign + 1 || exit_status < 0 || exit_status >= EXIT_STATUS_END))
+			idl_die(enumeration->place.file, enumeration->place.line,
+				"'%s' is no exit status", sign + 1);
+		if (sign)
+			*sign = '\0';
+		enumeration->exits = memory_grow(enumeration->exits, enumeration->n_exits, sizeof(int));
+		enumeration->exits[enumeration->n_exits] = (int) exit_status;
+	}
+}
+
 bool enumeration_parse(struct idl_interface *interface, const char *file, int line,
 		       const char *comment)
 {
@@ -170,6 +187,7 @@ bool enumeration_parse(struct idl_interface *interface, const char *file, int li
 		enumeration->upper = name_convert(name, /* upper= */ true);
 	}
 	add_words(&enumeration->values, colon + 1);
+	take_exits(enumeration);
 	return true;
 }
 

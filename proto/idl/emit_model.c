@@ -110,6 +110,22 @@ static void emit_enumerations_of(FILE *out, bool *first, const struct idl_interf
 	fputc('}', out);
 }
 
+/* The values that are an end, each with the exit status of the command that it ends. */
+static void emit_exits_of(FILE *out, bool *first, const struct idl_interface *interface)
+{
+	bool first_exit = true;
+
+	emit_key(out, first, "exit_statuses");
+	fputc('{', out);
+	for (size_t i = 0; i < interface->n_enumerations; i++)
+		for (size_t k = 0; k < interface->enumerations[i].values.n; k++)
+			if (interface->enumerations[i].exits[k] >= 0) {
+				emit_key(out, &first_exit, interface->enumerations[i].values.items[k]);
+				fprintf(out, "%d", interface->enumerations[i].exits[k]);
+			}
+	fputc('}', out);
+}
+
 static void emit_types_of(FILE *out, const struct idl_interface *interface)
 {
 	bool first_type = true;
@@ -144,6 +160,8 @@ static void emit_methods_of(FILE *out, const struct idl_interface *interface)
 		emit_member(out, &first, "doc", method->doc);
 		emit_member(out, &first, "access", method->access);
 		emit_member(out, &first, "replies", method->replies);
+		emit_member(out, &first, "verb", method->verb);
+		emit_member(out, &first, "path", method->path);
 		emit_flag(out, &first, "safe", method->safe);
 		emit_flag(out, &first, "idempotent", method->idempotent);
 		emit_flag(out, &first, "long", method->is_long);
@@ -191,6 +209,7 @@ void emit_model(FILE *out, const struct idl_model *model)
 		fputs("\n{", out);
 		emit_member(out, &first, "name", interface->name);
 		emit_enumerations_of(out, &first, interface);
+		emit_exits_of(out, &first, interface);
 		emit_key(out, &first, "types");
 		fputc('[', out);
 		emit_types_of(out, interface);

@@ -22,6 +22,22 @@ static void emit_method_enum(FILE *out, const struct idl_interface *interface, b
 		prefix, sign);
 }
 
+/* The values that end the command with a status of their own, and the others of their enumeration. */
+static void emit_exits(FILE *out, const struct idl_enumeration *enumeration)
+{
+	bool has_exits = false;
+
+	for (size_t i = 0; i < enumeration->values.n; i++)
+		has_exits |= enumeration->exits[i] >= 0;
+	if (!has_exits)
+		return;
+	fprintf(out, "\n/* The values of %s, with the command's exit status, or -1. */\n#define EACH_%s(X)",
+		enumeration->name, enumeration->upper);
+	for (size_t i = 0; i < enumeration->values.n; i++)
+		fprintf(out, " \\\n\tX(%s, %d)", enumeration->values.items[i], enumeration->exits[i]);
+	fputc('\n', out);
+}
+
 void emit_interface_header(FILE *out, const struct idl_model *model)
 {
 	fputs(file_start, out);
@@ -32,6 +48,8 @@ void emit_interface_header(FILE *out, const struct idl_model *model)
 		const struct idl_interface *interface = &model->interfaces[i];
 
 		emit_method_enum(out, interface, i == 0);
+		for (size_t k = 0; k < interface->n_enumerations; k++)
+			emit_exits(out, &interface->enumerations[k]);
 		fputc('\n', out);
 		for (size_t k = 0; k < interface->n_types; k++)
 			fprintf(out, "extern const struct record_type ellu_%s_type;\n",
@@ -198,6 +216,9 @@ static void emit_methods(FILE *out, const struct idl_interface *interface)
 		fputs(",\n\t\t.replies = METHOD_REPLIES_", out);
 		emit_upper(out, method->replies);
 		fputs(",\n", out);
+		if (method->path)
+			fprintf(out, "\t\t.verb = \"%s\",\n\t\t.path = \"%s\",\n", method->verb,
+				method->path);
 		if (method->safe)
 			fputs("\t\t.safe = true,\n", out);
 		if (method->safe || method->idempotent)

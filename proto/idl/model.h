@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#define EXIT_STATUS_END 126 // from which on shells have theirs
+
 enum idl_kind {
 	IDL_BOOL,
 	IDL_INT,
@@ -80,6 +82,8 @@ struct idl_enumeration {
 	struct idl_place place;
 	char *upper; // TASK_STATUS
 	struct idl_words values;
+	int *exits; // of each value: the command's exit status, or -1
+	size_t n_exits;
 };
 
 struct idl_type {
@@ -99,6 +103,8 @@ struct idl_method {
 	char *since; // the release; NULL: the first
 	char *access; // anyone, own, self, administrator
 	char *replies; // one, late, pages, events
+	char *verb; // GET; of HTTP, with the path; NULL: it has none of its own
+	char *path; // /tasks/{id}
 	bool safe; // it changes nothing
 	bool idempotent; // twice is as good as once
 	bool is_long; // its answer waits for something, so that it keeps its connection
@@ -146,6 +152,9 @@ void idl_parse(struct idl_model *model, char *const *files, size_t n_files);
 
 /* TaskStatus as task_status or TASK_STATUS. */
 char *name_convert(const char *name, bool upper);
+
+/* Dies when a path is none, or two methods fit one. */
+void paths_check(const struct idl_interface *interface);
 
 /* Dies when two things would have one name in C or C++. */
 void names_check(const struct idl_model *model);

@@ -88,7 +88,7 @@ static void refuse_notes(const struct parser *parser, bool type, bool method, bo
 
 	if ((notes->exactly_one.n > 0 && !type && !method) ||
 	    ((notes->access || notes->replies || notes->safe || notes->idempotent) && !method) ||
-	    ((notes->number || notes->http) && !error))
+	    (notes->number && !error) || (notes->http && !error && !method))
 		idl_die(notes->file, notes->line, "the annotation does not belong here");
 }
 
@@ -280,6 +280,18 @@ static void derive_traits(struct idl_method *method)
 			       !has_field(&method->reply, "cursor");
 }
 
+static void split_http(const struct parser *parser, struct idl_method *method)
+{
+	char *http = parser->notes.http, *blank = http ? strchr(http, ' ') : NULL;
+
+	if (http && !blank)
+		idl_die(parser->notes.file, parser->notes.line, "'http:' wants VERB /PATH");
+	if (!http)
+		return;
+	method->verb = memory_copy(http, (size_t) (blank - http));
+	method->path = blank + 1;
+}
+
 static void parse_method(struct parser *parser)
 {
 	static const char *const accesses[] = { "anyone", "own", "self", "administrator", NULL };
@@ -294,6 +306,7 @@ static void parse_method(struct parser *parser)
 	method->replies = choice(parser, "replies", parser->notes.replies, replies);
 	method->safe = parser->notes.safe;
 	method->idempotent = parser->notes.idempotent;
+	split_http(parser, method);
 	method->place = (struct idl_place){ parser->lexer.file, parser->lexer.token.line };
 	method->name = member_name(&parser->lexer);
 	method->snake = name_convert(method->name, false);
@@ -329,7 +342,8 @@ static void parse_error(struct parser *parser)
 	refuse_notes(parser, false, false, true);
 	error->doc = parser->notes.doc;
 	error->since = parser->notes.since;
-	error->number = number_note(parser, "number", parser->notes.number, 20, 125);
+	error->number = number_note(parser, "number", parser->notes.number, 20,
+				      EXIT_STATUS_END - 1);
 	error->http = number_note(parser, "http", parser->notes.http, 400, 599);
 	error->place = (struct idl_place){ parser->lexer.file, parser->lexer.token.line };
 	error->name = member_name(&parser->lexer);
@@ -480,19 +494,31 @@ static void check_pages(const struct idl_interface *interface, const struct idl_
 			"answers items, next_cursor, count first", method->name);
 }
 
+static void take_number(bool *taken, int number, struct idl_place place)
+{
+	if (taken[number])
+		idl_die(place.file, place.line, "the number %d is taken", number);
+	taken[number] = true;
+}
+
+/* An exit status of the command means one thing. */
 static void check_numbers(const struct idl_model *model)
 {
-	bool taken[126] = { false };
+	bool taken[EXIT_STATUS_END] = { false };
 
-	for (size_t i = 0; i < model->n_interfaces; i++)
-		for (size_t k = 0; k < model->interfaces[i].n_errors; k++) {
-			const struct idl_error *error = &model->interfaces[i].errors[k];
+	for (size_t i = 0; i < model->n_interfaces; i++) {
+		const struct idl_interface *interface = &model->interfaces[i];
 
-			if (taken[error->number])
-				idl_die(model->interfaces[i].name, 0,
-					"the number of error '%s' is taken", error->name);
-			taken[error->number] = true;
+		for (size_t k = 0; k < interface->n_enumerations; k++) {
+			const struct idl_enumeration *enumeration = &interface->enumerations[k];
+
+			for (size_t n = 0; n < enumeration->values.n; n++)
+				if (enumeration->exits[n] >= 0)
+					take_number(taken, enumeration->exits[n], enumeration->place);
 		}
+		for (size_t k = 0; k < interface->n_errors; k++)
+			take_number(taken, interface->errors[k].number, interface->errors[k].place);
+	}
 }
 
 void idl_parse(struct idl_model *model, char *const *files, size_t n_files)
@@ -514,6 +540,7 @@ void idl_parse(struct idl_model *model, char *const *files, size_t n_files)
 			resolve_record(interface, &interface->methods[k].reply);
 			check_pages(interface, &interface->methods[k]);
 		}
+		paths_check(interface);
 		for (size_t k = 0; k < interface->n_errors; k++)
 			resolve_record(interface, &interface->errors[k].record);
 	}

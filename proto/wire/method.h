@@ -33,6 +33,10 @@ struct method {
 	const struct record_type *reply;
 	enum method_access access;
 	enum method_replies replies;
+	/* Of HTTP; both NULL where the interface says none. What is in braces in the path is a field of the
+	 * request: a number, a text, or a reference, of which a number is the id, and all else the name. */
+	const char *verb; // GET
+	const char *path; // /tasks/{id}
 	bool is_long; // its answer waits for something
 	bool follows_task; // with `more` it tells of a task until that has ended
 	bool safe; // it changes nothing

@@ -11,6 +11,7 @@
 #include "client/cli/call.h"
 #include "client/cli/follow.h"
 #include "client/cli/view/show.h"
+#include "proto/task_status.h"
 #include "proto/text/utf8.h"
 
 struct chat {
@@ -50,7 +51,7 @@ static int take_end(struct chat *chat, struct follow *run)
 		return printed;
 	}
 	forget_question(chat);
-	if (status == EXIT_TASK_REVOKED)
+	if (status == task_status_exit(TASK_REVOKED))
 		cli_note(chat->cli, "The question is forgotten.");
 	else
 		follow_tell_end(run);

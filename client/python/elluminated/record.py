@@ -19,9 +19,6 @@ class Kind(NamedTuple):
 
 RecordT = TypeVar("RecordT", bound="Record")
 
-TASK_ENDS = ("SUCCESS", "FAILURE", "TIMEOUT", "REVOKED", "REJECTED")
-
-
 class Record:
     """What all records have. A dict with the same members may stand for one in requests."""
 
@@ -58,12 +55,13 @@ class Record:
 class TaskLife:
     """What a task and its events say of where it is."""
 
+    ends: ClassVar[Mapping[str, int]] = {}  # the interface's, with the command's exit status of each
     status: str
 
     @property
     def is_complete(self) -> bool:
         """It has ended."""
-        return self.status in TASK_ENDS
+        return self.status in self.ends
 
     @property
     def is_success(self) -> bool:

@@ -31,7 +31,11 @@ def summary(model, version):
         for t in interface["types"]:
             found["records"][t["name"]] = {"since": t.get("since", ""), "fields": fields_of(t["fields"])}
         for m in interface["methods"]:
-            found["methods"][m["name"]] = {"since": m.get("since", ""), "replies": m["replies"]}
+            found["methods"][m["name"]] = {
+                "since": m.get("since", ""),
+                "replies": m["replies"],
+                "http": f"{m['verb']} {m['path']}",
+            }
             for part in ("request", "reply"):
                 found["records"][f"{m['name']} {part}"] = {"fields": fields_of(m[part])}
         for e in interface["errors"]:
@@ -73,8 +77,9 @@ def problems(now, then):
             if is_later and not since:
                 yield f"{name}.{field} does not say `since`"
     for name, method in now["methods"].items():
-        if name in then["methods"] and method["replies"] != then["methods"][name]["replies"]:
-            yield f"{name} replies {method['replies']}"
+        for trait in ("replies", "http"):
+            if name in then["methods"] and method[trait] != then["methods"][name][trait]:
+                yield f"{name}: {trait} is {method[trait]} now"
         if name not in then["methods"] and is_later and not method["since"]:
             yield f"{name} does not say `since`"
     for name, error in now["errors"].items():
@@ -108,6 +113,7 @@ def check_the_rules(good):
         (good, lambda m: m["records"].pop("Task")),
         (good, lambda m: m["methods"].pop("GetTask")),
         (good, lambda m: m["methods"]["GetTask"].update(replies="late")),
+        (good, lambda m: m["methods"]["GetTask"].update(http="GET /task")),
         (good, lambda m: m["errors"]["NotFound"].update(number=99)),
         (good, lambda m: m["enums"]["TaskStatus"].remove("TIMEOUT")),
         (later, lambda m: task(m).append(["new", "int one", True, ""])),

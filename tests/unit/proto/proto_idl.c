@@ -59,6 +59,23 @@ static const struct {
 	  ":4: 'struct ellu_m_reply' is a name of 'M' already" },
 	{ "interface a.b\n# access: own; replies: one\nmethod CallMethod() -> ()\n",
 	  ":3: 'ellu_call_method' is a name of 'a header' already" },
+	{ "interface a.b\n# access: own; replies: one; http: GET\nmethod M() -> ()\n",
+	  ":2: 'http:' wants VERB /PATH" },
+	{ "interface a.b\n# access: own; replies: one; http: HEAD /m\nmethod M() -> ()\n",
+	  ":3: 'http:' wants VERB /PATH" },
+	{ "interface a.b\n# access: own; replies: one; http: GET /m\nmethod M() -> ()\n",
+	  ":3: 'M' is not safe: no GET" },
+	{ "interface a.b\n# access: own; replies: one; http: POST /m/{x}/M\nmethod M(x: int) -> ()\n",
+	  ":3: 'M' is no word, and no field that stands for one" },
+	{ "interface a.b\n# access: own; replies: one; http: POST /m/{x}\nmethod M(x: []int) -> ()\n",
+	  ":3: '{x}' is no word, and no field that stands for one" },
+	{ "interface a.b\n# access: own; replies: one; http: POST /m/{x}\nmethod M(x: int) -> ()\n\n"
+	  "# access: own; replies: one; http: POST /m/end\nmethod N() -> ()\n",
+	  ":6: 'POST /m/end' may mean 'M' already" },
+	{ "interface a.b\n# access: own; replies: one; safe; http: GET /m/{x}\nmethod M(x: int) -> ()\n\n"
+	  "# access: own; replies: one; http: POST /m/{y}\nmethod N(y: ?string) -> ()\n", NULL },
+	{ "interface a.b\n# enum E: x y=z\n\ntype T ()\n", ":2: 'z' is no exit status" },
+	{ "interface a.b\n# enum E: x=3 y=3\n\ntype T ()\n", ":2: the number 3 is taken" },
 	{ "interface a.b\n# since: 0.2\ntype T (\n  x: ?int # since: 0.3\n)\n", NULL },
 };
 
