@@ -51,13 +51,12 @@ static int run_again(struct cli *cli, struct ellu_stream *stream, int (*run)(str
 int watch_run(struct cli *cli, int (*run)(struct cli *cli))
 {
 	struct ellu_monitor_request request = ELLU_RECORD(struct ellu_monitor_request);
-	const double pause = PAUSE_SECONDS;
 	struct ellu_stream *stream;
 	int r, status = cli_connect(cli);
 
 	if (status != 0)
 		return status;
-	request.min_interval_seconds = &pause;
+	request.min_interval_seconds = PAUSE_SECONDS;
 	r = ellu_monitor_stream(cli->daemon, &request, &stream, NULL);
 	if (r < 0)
 		return cli_fail(r, NULL);

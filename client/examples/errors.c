@@ -62,11 +62,10 @@ static void ask_for_nonsense(struct ellu *daemon)
 	const struct ellu_run_experiment_reply *reply;
 	const struct ellu_error *error;
 	struct sample sample;
-	const int64_t n_epochs = 1001;
 	int r;
 
 	sample_init(&sample, "Nonsense", NULL, 1);
-	sample.request.n_epochs = &n_epochs;
+	sample.request.n_epochs = 1001;
 	r = ellu_run_experiment(daemon, &sample.request, &reply, &error);
 	if (r < 0)
 		describe("a defect of this program", r, error);

@@ -39,7 +39,7 @@ int main(int argc, char **argv)
 		.llm_config = ELLU_CONTENT(llm_config, .name = "Example model", .llm_model_name = "m",
 			.llm_base_url = argv[1],
 			.provider = argc > 1 ? ELLU_PROVIDER_OPENAI : ELLU_PROVIDER_SIMULATED),
-		.update_existing = ELLU_TRUE), &reply, &error);
+		.update_existing = 1), &reply, &error);
 	if (r < 0)
 		fprintf(stderr, "%s\n", error ? error->message : ellu_strerror(r));
 	r = r < 0 ? ellu_error_exit_status(r) : print_task(reply->task);

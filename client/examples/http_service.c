@@ -115,7 +115,6 @@ static void on_evaluate(struct evhttp_request *http, void *userdata)
 	struct evbuffer *input = evhttp_request_get_input_buffer(http);
 	struct evaluation *evaluation = calloc(1, sizeof(*evaluation));
 	struct sample sample;
-	const int yes = 1;
 	int r;
 
 	evbuffer_add(input, "", 1); /* ends the text */
@@ -130,7 +129,7 @@ static void on_evaluate(struct evhttp_request *http, void *userdata)
 	sample.message.content = (const char *) evbuffer_pullup(input, -1);
 	sample.criteria[0] = "Does the answer do what was asked?";
 	sample.request.n_criteria = 1;
-	sample.request.cancel_on_disconnect = &yes;
+	sample.request.cancel_on_disconnect = 1;
 	r = ellu_run_experiment_async(service->daemon, &sample.request, on_experiment, evaluation,
 				      &evaluation->op);
 	if (r < 0)

@@ -65,10 +65,8 @@ int main(int argc, char **argv)
 	const struct ellu_run_experiment_reply *reply;
 	const struct ellu_error *error = NULL;
 	const int64_t at_a_time = 2;
-	const double min_interval = 0.1;
 	struct ellu_stream *stream;
 	struct sample sample;
-	double time_limit;
 	struct ellu *daemon = sample_open(ELLU_BLOCKING);
 	int r, exit_status = -1;
 
@@ -77,10 +75,9 @@ int main(int argc, char **argv)
 	sample_init(&sample, "Progress", argc > 1 && *argv[1] ? argv[1] : NULL, 8);
 	params.max_connections = &at_a_time; /* slowly, so that there is something to see */
 	sample.request.generation_params = &params;
-	sample.request.min_interval_seconds = &min_interval;
+	sample.request.min_interval_seconds = 0.1;
 	if (argc > 2) {
-		time_limit = atof(argv[2]);
-		sample.request.time_limit_seconds = &time_limit;
+		sample.request.time_limit_seconds = atof(argv[2]);
 	}
 	r = ellu_run_experiment_stream(daemon, &sample.request, &stream, NULL);
 	if (r < 0) {

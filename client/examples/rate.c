@@ -63,14 +63,13 @@ static int64_t rate(struct ellu *daemon, int64_t experiment_id)
 static int print_verdicts(struct ellu *daemon, int64_t task_id)
 {
 	struct ellu_list_ratings_request request = ELLU_RECORD(struct ellu_list_ratings_request);
-	const int64_t page = 5; /* the pages follow each other by themselves */
 	const struct ellu_error *error = NULL;
 	const struct ellu_rating *rating;
 	struct ellu_stream *stream;
 	int r;
 
 	request.task_id = &task_id;
-	request.limit = &page;
+	request.limit = 5; /* the pages follow each other by themselves */
 	r = ellu_list_ratings_stream(daemon, &request, &stream, NULL);
 	if (r < 0)
 		return sample_complain(r, NULL);

@@ -7,7 +7,6 @@ static const char *const cases[SAMPLE_CASES_MAX] = {
 	"{\"topic\": \"snow\"}",   "{\"topic\": \"the sea\"}", "{\"topic\": \"a train\"}",
 	"{\"topic\": \"night\"}",  "{\"topic\": \"bread\"}",
 };
-static const int yes = 1;
 
 void sample_init(struct sample *sample, const char *name, const char *url, size_t n_cases)
 {
@@ -51,8 +50,8 @@ void sample_init(struct sample *sample, const char *name, const char *url, size_
 	sample->request.criteria = sample->criteria;
 	sample->request.n_criteria = 2;
 	sample->request.llm_config = &sample->model_in;
-	sample->request.update_existing = &yes;
-	sample->request.run_afresh = &yes;
+	sample->request.update_existing = 1;
+	sample->request.run_afresh = 1;
 }
 
 double sample_success_rate(const struct ellu_task *task)

@@ -48,7 +48,7 @@ static int make_skill(struct ellu *daemon)
 		evaluators[i].name = names[i];
 		validators[i] = ELLU_RECORD(struct ellu_validator);
 		validators[i].evaluator = &evaluators[i];
-		validators[i].threshold = &thresholds[i];
+		validators[i].threshold = thresholds[i];
 	}
 	skill.name = "Greeting";
 	skill.prompt = "Welcome somebody who asks about {{topic}}, in one sentence.";

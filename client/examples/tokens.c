@@ -42,7 +42,6 @@ int main(int argc, char **argv)
 	const struct ellu_message *const messages[] = { &message };
 	const struct ellu_call_reply *reply;
 	const struct ellu_error *error = NULL;
-	const int allow_reset = 1;
 	struct ellu_stream *stream;
 	struct ellu *daemon = sample_open(ELLU_BLOCKING);
 	int r, exit_status = 1;
@@ -53,7 +52,7 @@ int main(int argc, char **argv)
 	message.content = argc > 2 ? argv[2] : "Say something about the sea.";
 	request.messages = messages;
 	request.n_messages = 1;
-	request.allow_reset = &allow_reset;
+	request.allow_reset = 1;
 	if (argc > 1) {
 		model.name = argv[1];
 		model.provider = "openai";

@@ -19,7 +19,6 @@
 
 static const struct ellu_ref prompt = { .struct_size = sizeof(prompt), .name = "Workflow haiku" };
 static const struct ellu_ref topics = { .struct_size = sizeof(topics), .name = "Workflow topics" };
-static const int yes = 1;
 
 static int make_parts(struct ellu *daemon)
 {
@@ -56,7 +55,7 @@ static int generate(struct ellu *daemon)
 	int good;
 
 	ask.prompt_template = fill.prompt_template = &prompt;
-	ask.delete_existing = &yes;
+	ask.delete_existing = 1;
 	TRY(ellu_generate_criteria(daemon, &ask, &asked, &error));
 	good = ellu_task_is_success(asked->task);
 	for (size_t i = 0; good && i < asked->task->result->generation->n_criteria; i++)
@@ -85,7 +84,7 @@ static int run_and_review(struct ellu *daemon)
 	request.name = "Workflow";
 	request.prompt_template = &template_in;
 	request.collection = &rows;
-	request.run_afresh = &yes;
+	request.run_afresh = 1;
 	TRY(ellu_run_experiment(daemon, &request, &run, &error));
 	printf("%s: success rate %.0f %%\n", run->task->status, sample_success_rate(run->task));
 	if (!ellu_task_is_success(run->task)) {

@@ -188,7 +188,7 @@ int api_drain(struct call *call)
 	struct ellu_drain_reply reply = ELLU_RECORD(struct ellu_drain_reply);
 	struct queue_drain *drain;
 
-	if (request->undo && *request->undo) {
+	if (request->undo) {
 		log_notice("tasks are started again");
 		queue_undrain(call->service->queue);
 		call_reply(call, &reply);
@@ -356,7 +356,7 @@ int api_monitor(struct call *call)
 		.scope = call_scope(call, NULL),
 		.uid = call->principal.uid,
 		.position = { .number = -1 },
-		.min_interval_usec = (int64_t)(*request->min_interval_seconds * USEC_PER_SEC),
+		.min_interval_usec = (int64_t)(request->min_interval_seconds * USEC_PER_SEC),
 		.reply = on_reply,
 		.failed = on_failed,
 		.must_wait = must_wait,

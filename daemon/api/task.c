@@ -133,7 +133,7 @@ static void on_watchable(struct call *call, struct store_request *request)
 	const struct ellu_task *task = ((const struct task_get *)request)->ret_task;
 
 	follow_task(call, task, watch->after_sequence ? *watch->after_sequence : -1,
-		    *watch->min_interval_seconds);
+		    watch->min_interval_seconds);
 }
 
 int api_watch_task(struct call *call)

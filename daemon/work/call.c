@@ -347,14 +347,14 @@ static void on_tool_timeout(evutil_socket_t fd, short events, void *userdata)
 	while (i + 1 < run->round.n && run->round.results[i].content)
 		i++;
 	fault_set(&fault, ELLU_E_TIMEOUT, "nobody sent a result of the tool call '%.200s' (%.200s) within %g seconds",
-		  run->round.tool_calls[i]->id, run->round.tool_calls[i]->name, *run->request->tool_timeout_seconds);
+		  run->round.tool_calls[i]->id, run->round.tool_calls[i]->name, run->request->tool_timeout_seconds);
 	run_fail(&run->base, &fault);
 	run_go_on(&run->base);
 }
 
 static int start_tool_timer(struct call_run *run)
 {
-	const double seconds = *run->request->tool_timeout_seconds;
+	const double seconds = run->request->tool_timeout_seconds;
 	const struct timeval timeout = { .tv_sec = (time_t)seconds,
 					 .tv_usec = (suseconds_t)((seconds - (double)(time_t)seconds) * USEC_PER_SEC) };
 

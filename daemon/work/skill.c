@@ -161,7 +161,7 @@ static void clear_results(struct skill_run *run)
 		result->evaluator_name = evaluator->name;
 		result->evaluator_id = evaluator->id;
 		result->version = evaluator->version;
-		result->threshold = *run->skill->validators[i]->threshold;
+		result->threshold = run->skill->validators[i]->threshold;
 		result->status = "skipped";
 		result->is_valid = false;
 		run->results[i] = result;

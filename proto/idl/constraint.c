@@ -258,7 +258,19 @@ static bool default_fits(const struct idl_field *field)
 	return *end == '\0' && (!field->has_range || (number >= field->low && number <= field->high));
 }
 
-void constraint_check(const struct idl_field *field)
+/* A number that may be absent is no pointer where 0 can say so. */
+static bool is_plain(const struct idl_field *field)
+{
+	bool number = field->kind == IDL_INT || field->kind == IDL_FLOAT || field->kind == IDL_BOOL;
+
+	if (!field->nullable || !field->default_text || !number || field->container != IDL_SINGLE)
+		return false;
+	return (field->kind == IDL_BOOL ? strcmp(field->default_text, "false") == 0
+					: strtod(field->default_text, NULL) == 0) ||
+	       (field->has_range && (field->low > 0 || field->high < 0));
+}
+
+void constraint_check(struct idl_field *field)
 {
 	bool plain = field->container == IDL_SINGLE;
 	bool number = field->kind == IDL_INT || field->kind == IDL_FLOAT;
@@ -280,6 +292,7 @@ void constraint_check(const struct idl_field *field)
 	// absent in one direction, so the type must allow it
 	if ((field->read_only || field->write_only) && !field->nullable)
 		wrong = "read-only or write-only";
+	field->plain = is_plain(field);
 	if (wrong)
 		idl_die(field->file, field->line, "'%s' does not fit the field '%s'", wrong,
 			field->name);

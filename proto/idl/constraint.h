@@ -32,5 +32,5 @@ void constraint_parse(const struct idl_interface *interface, struct idl_field *f
  * False: it is none. */
 bool enumeration_parse(struct idl_interface *interface, const char *file, int line,
 		       const char *comment);
-/* Dies when the field's constraints do not fit its type or each other. */
-void constraint_check(const struct idl_field *field);
+/* Dies when the field's constraints do not fit its type or each other; says then whether it is plain. */
+void constraint_check(struct idl_field *field);

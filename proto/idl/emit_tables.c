@@ -88,7 +88,7 @@ static void emit_flags(FILE *out, const struct idl_field *field)
 		{ field->nullable, "FIELD_NULLABLE" },	     { field->name_rule, "FIELD_NAME" },
 		{ field->read_only, "FIELD_READ_ONLY" },     { field->write_only, "FIELD_WRITE_ONLY" },
 		{ field->has_range, "FIELD_RANGE" },	     { field->has_length, "FIELD_LENGTH" },
-		{ field->default_text != NULL, "FIELD_DEFAULT" },
+		{ field->default_text != NULL, "FIELD_DEFAULT" }, { field->plain, "FIELD_PLAIN" },
 	};
 	const char *separator = "\t\t.flags = ";
 

@@ -14,8 +14,8 @@ static const char prologue[] =
 	" *\n"
 	" *\tstruct ellu_get_task_request request = ELLU_RECORD(struct ellu_get_task_request);\n"
 	" *\n"
-	" * Fields are only ever appended. A pointer that is NULL means that the value is absent; an\n"
-	" * array that is present but empty is not NULL and has the length 0. Times are microseconds\n"
+	" * Fields are only ever appended. A pointer that is NULL means that the value is absent, and so does 0\n"
+	" * where its comment says what that means; an\n"	" * array that is present but empty is not NULL and has the length 0. Times are microseconds\n"
 	" * since the epoch in UTC, money is billionths of a US dollar, strings are UTF-8, and an\n"
 	" * `object` is the text of a JSON object. What ends in _seconds is seconds, in _bytes bytes.\n"
 	" *\n"
@@ -99,7 +99,7 @@ void emit_declaration(FILE *out, const struct idl_field *field, const char *inde
 		fprintf(out, "%sconst char *const *%s;\n", indent, name);
 	else if (field->kind == IDL_STRUCT)
 		fprintf(out, "%sconst struct ellu_%s *%s;\n", indent, field->type->record.name, name);
-	else if (field->container == IDL_ARRAY || field->nullable || text)
+	else if (field->container == IDL_ARRAY || (field->nullable && !field->plain) || text)
 		fprintf(out, "%sconst %s *%s;\n", indent, scalars[field->kind], name);
 	else
 		fprintf(out, "%s%s %s;\n", indent, scalars[field->kind], name);
@@ -120,7 +120,9 @@ void emit_constraints(FILE *out, const struct idl_field *field, bool in_c, const
 #define ITEM(...) (fputs(separator, out), fprintf(out, __VA_ARGS__), separator = "; ")
 	if (!in_c && field->default_text)
 		ITEM("%s unless given", field->default_text);
-	if (in_c && field->nullable && field->container == IDL_SINGLE && field->default_text)
+	if (in_c && field->plain)
+		ITEM("0 means %s", field->kind == IDL_BOOL ? "no" : field->default_text);
+	else if (in_c && field->nullable && field->container == IDL_SINGLE && field->default_text)
 		ITEM("NULL means %s", field->default_text);
 	else if (in_c && field->nullable)
 		ITEM("or NULL");

@@ -51,6 +51,7 @@ struct idl_field {
 	enum idl_kind kind;
 	enum idl_container container;
 	bool nullable;
+	bool plain; // nullable, and yet no pointer: 0 is no value of it, or its default, so 0 is absent
 	char *type_name; // of IDL_STRUCT
 	const struct idl_type *type; // of IDL_STRUCT
 

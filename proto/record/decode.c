@@ -249,12 +249,12 @@ static int store_value(struct decoder *decoder, const struct record_field *field
 		       const union value *value, void *record)
 {
 	void *slot = field_slot(field, record);
-	bool nullable = field->flags & FIELD_NULLABLE;
+	bool boxed = field_is_boxed(field);
 	const void *box = slot;
 
 	switch (field->kind) {
 	case FIELD_BOOL:
-		if (nullable)
+		if (boxed)
 			*(const int **) slot = box = arena_bool(decoder->arena, value->boolean);
 		else
 			*(int *) slot = value->boolean;
@@ -262,13 +262,13 @@ static int store_value(struct decoder *decoder, const struct record_field *field
 	case FIELD_INT:
 	case FIELD_TIME:
 	case FIELD_MONEY:
-		if (nullable)
+		if (boxed)
 			*(const int64_t **) slot = box = arena_int(decoder->arena, value->integer);
 		else
 			*(int64_t *) slot = value->integer;
 		break;
 	case FIELD_FLOAT:
-		if (nullable)
+		if (boxed)
 			*(const double **) slot = box = arena_float(decoder->arena, value->number);
 		else
 			*(double *) slot = value->number;
@@ -285,19 +285,19 @@ static int store_value(struct decoder *decoder, const struct record_field *field
 static void store_default(const struct record_field *field, void *record)
 {
 	void *slot = field_slot(field, record);
-	bool nullable = field->flags & FIELD_NULLABLE;
+	bool boxed = field_is_boxed(field);
 
 	if (field->kind == FIELD_STRING)
 		*(const char **) slot = field->fallback.string;
-	else if (field->kind == FIELD_BOOL && nullable)
+	else if (field->kind == FIELD_BOOL && boxed)
 		*(const int **) slot = &field->fallback.boolean;
 	else if (field->kind == FIELD_BOOL)
 		*(int *) slot = field->fallback.boolean;
-	else if (field->kind == FIELD_INT && nullable)
+	else if (field->kind == FIELD_INT && boxed)
 		*(const int64_t **) slot = &field->fallback.integer;
 	else if (field->kind == FIELD_INT)
 		*(int64_t *) slot = field->fallback.integer;
-	else if (nullable)
+	else if (boxed)
 		*(const double **) slot = &field->fallback.number;
 	else
 		*(double *) slot = field->fallback.number;

@@ -139,7 +139,7 @@ static int encode_value(struct encoder *encoder, const struct record_field *fiel
 
 static bool is_inline(const struct record_field *field)
 {
-	return !(field->flags & FIELD_NULLABLE) && field->kind != FIELD_STRING &&
+	return !field_is_boxed(field) && field->kind != FIELD_STRING &&
 	       field->kind != FIELD_OBJECT && field->kind != FIELD_STRUCT;
 }
 
@@ -328,6 +328,16 @@ static int encode_map(struct encoder *encoder, const struct ellu_entry *entries,
 	return 0;
 }
 
+/* Of a plain field. Who asks leaves 0 out; in an answer it is told where it is the default. */
+static bool is_absent(const struct encoder *encoder, const struct record_field *field, const void *slot)
+{
+	bool is_zero = field->kind == FIELD_BOOL    ? *(const int *) slot == 0
+		       : field->kind == FIELD_FLOAT ? *(const double *) slot == 0
+						    : *(const int64_t *) slot == 0;
+
+	return is_zero && (encoder->sink == TO_DAEMON || field->fallback.integer != 0 || field->fallback.number != 0);
+}
+
 /* *ret_json stays NULL for a field that is left out. */
 static int encode_field(struct encoder *encoder, const struct record_field *field,
 			const void *record, json_object **ret_json)
@@ -336,6 +346,8 @@ static int encode_field(struct encoder *encoder, const struct record_field *fiel
 	bool nullable = field->flags & FIELD_NULLABLE;
 
 	if (field->flags & (encoder->sink == TO_DAEMON ? FIELD_READ_ONLY : FIELD_WRITE_ONLY))
+		return 0;
+	if ((field->flags & FIELD_PLAIN) && is_absent(encoder, field, slot))
 		return 0;
 	if (is_inline(field) && field->container == FIELD_SINGLE)
 		return encode_value(encoder, field, slot, ret_json);

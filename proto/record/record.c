@@ -18,14 +18,30 @@ const struct record_field *record_field_find(const struct record_type *type, con
 	return NULL;
 }
 
+static size_t number_size(const struct record_field *field)
+{
+	return field->kind == FIELD_BOOL ? sizeof(int) : sizeof(int64_t);
+}
+
+/* What is pointed to, or, of a plain number, where it stands; NULL: it is absent. */
+static const void *member_of(const struct record_field *field, const void *record)
+{
+	static const char zero[sizeof(int64_t)];
+	const void *value = field_value(field, record);
+
+	if (!(field->flags & FIELD_PLAIN))
+		return *(const void *const *) value;
+	return memcmp(value, zero, number_size(field)) != 0 ? value : NULL;
+}
+
 const void *record_member(const struct record_type *type, const void *record, const char *name)
 {
 	const struct record_field *field = record_field_find(type, name);
 
-	return field ? *(const void *const *) ((const char *) record + field->offset) : NULL;
+	return field ? member_of(field, record) : NULL;
 }
 
-static bool is_pointer(const struct record_field *field)
+static bool may_be_absent(const struct record_field *field)
 {
 	return field->flags & FIELD_NULLABLE || field->container == FIELD_ARRAY ||
 	       field->kind == FIELD_STRING || field->kind == FIELD_OBJECT ||
@@ -38,13 +54,17 @@ void record_lend(const struct record_type *type, const void *record,
 	for (size_t i = 0; i < to_type->n_fields; i++) {
 		const struct record_field *field = &to_type->fields[i];
 		const struct record_field *from = record_field_find(type, field->name);
-		const void **member = (const void **) ((char *) to + field->offset);
+		const void **member = field_slot(field, to), *value;
 
 		if (!from || from->kind != field->kind || from->type != field->type ||
-		    from->container != field->container || !is_pointer(from) || !is_pointer(field) ||
-		    field->container == FIELD_MAP || *member)
+		    from->container != field->container || !may_be_absent(from) || !may_be_absent(field) ||
+		    field->container == FIELD_MAP || member_of(field, to))
 			continue;
-		*member = *(const void *const *) ((const char *) record + from->offset);
+		value = member_of(from, record);
+		if (!(field->flags & FIELD_PLAIN))
+			*member = value;
+		else if (value)
+			memcpy(member, value, number_size(field));
 		if (field->container == FIELD_ARRAY)
 			*(size_t *) ((char *) to + field->count_offset) =
 				*(const size_t *) ((const char *) record + from->count_offset);

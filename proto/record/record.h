@@ -38,6 +38,7 @@ enum field_flags {
 	FIELD_RANGE = 1 << 4,
 	FIELD_LENGTH = 1 << 5,
 	FIELD_DEFAULT = 1 << 6,
+	FIELD_PLAIN = 1 << 7, // nullable, and no pointer in C: 0 is absent
 };
 
 struct record_field {
@@ -61,6 +62,12 @@ struct record_field {
 		const char *string;
 	} fallback;
 };
+
+/* A number that is pointed to, as it may be absent. */
+static inline bool field_is_boxed(const struct record_field *field)
+{
+	return (field->flags & (FIELD_NULLABLE | FIELD_PLAIN)) == FIELD_NULLABLE;
+}
 
 struct record_type {
 	const char *name; // the C name without `ellu_`
@@ -135,10 +142,11 @@ const char *json_text(json_object *json, size_t *ret_size);
 
 /* The field of that name, or NULL. */
 const struct record_field *record_field_find(const struct record_type *type, const char *name);
-/* What the pointer of that name in a record points to; NULL also when the type has none. */
+/* What the pointer of that name in a record points to, or the number that may be absent; NULL also when
+ * the type has none. */
 const void *record_member(const struct record_type *type, const void *record, const char *name);
 
-/* Lends what both types have by the same name and kind to another record, as far as that is NULL there. */
+/* Lends what both types have by the same name and kind to another record, as far as that is absent there. */
 void record_lend(const struct record_type *type, const void *record,
 		 const struct record_type *to_type, void *to);
 

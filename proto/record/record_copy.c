@@ -71,7 +71,7 @@ static int copy_field(const struct record_field *field, void *copy, struct arena
 	const void **slot = field_slot(field, copy);
 	size_t n;
 
-	if (field->container == FIELD_SINGLE && !is_pointed(field) && !(field->flags & FIELD_NULLABLE))
+	if (field->container == FIELD_SINGLE && !is_pointed(field) && !field_is_boxed(field))
 		return 0;
 	if (!*slot)
 		return 0;

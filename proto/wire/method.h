@@ -43,7 +43,7 @@ struct method {
 	bool repeatable; // twice is as good as once: who lost the answer may ask again
 	/* Where requests have what many of them have; 0: this one has not. */
 	size_t project; // const char *
-	size_t detach; // const int *
+	size_t detach; // int
 	size_t page; // struct method_page_request
 };
 
@@ -57,8 +57,8 @@ struct method_request {
  * reply. */
 struct method_page_request {
 	const char *cursor;
-	const int64_t *limit;
-	const int *count;
+	int64_t limit;
+	int count;
 };
 struct method_page {
 	size_t struct_size;
@@ -114,11 +114,7 @@ static inline const char *method_project(const struct method *method, const void
 
 static inline bool method_is_detached(const struct method *method, const void *request)
 {
-	const int *detach = method->detach ?
-				    *(const int *const *)((const char *)request + method->detach) :
-				    NULL;
-
-	return detach && *detach;
+	return method->detach && *(const int *)((const char *)request + method->detach);
 }
 
 static inline struct method_page_request *method_page_of(const struct method *method,

@@ -76,11 +76,10 @@ static void *follow(void *userdata)
 	const struct ellu_error *error = NULL;
 	struct ellu_stream *stream;
 	const int64_t from_start = 0;
-	const double interval = 0.05;
 
 	request.id = follower->task_id;
 	request.after_sequence = &from_start;
-	request.min_interval_seconds = &interval;
+	request.min_interval_seconds = 0.05;
 	follower->result = ellu_watch_task_stream(follower->handle, &request, &stream, NULL);
 	if (follower->result < 0)
 		return NULL;
@@ -130,12 +129,11 @@ static struct ellu_op *watch(struct follower *follower)
 {
 	struct ellu_watch_task_request request = ELLU_RECORD(struct ellu_watch_task_request);
 	const int64_t from_start = 0;
-	const double interval = 0.05;
 	struct ellu_op *op;
 
 	request.id = follower->task_id;
 	request.after_sequence = &from_start;
-	request.min_interval_seconds = &interval;
+	request.min_interval_seconds = 0.05;
 	ck_assert_int_eq(ellu_watch_task_stream_async(follower->handle, &request, on_watched, follower,
 						      &op),
 			 0);
@@ -152,7 +150,6 @@ static struct ellu_op *submit(struct follower *follower)
 	struct ellu_ref prompt = ELLU_RECORD(struct ellu_ref);
 	struct ellu_ref rows = ELLU_RECORD(struct ellu_ref);
 	struct ellu_ref endpoint = ELLU_RECORD(struct ellu_ref);
-	const double interval = 0.05;
 	struct ellu_op *op;
 
 	prompt.name = "Experiment prompt";
@@ -166,7 +163,7 @@ static struct ellu_op *submit(struct follower *follower)
 	request.collection = &collection;
 	request.llm_config = &config;
 	request.idempotency_key = "reconnect";
-	request.min_interval_seconds = &interval;
+	request.min_interval_seconds = 0.05;
 	ck_assert_int_eq(ellu_run_experiment_stream_async(follower->handle, &request, on_run,
 							  follower, &op),
 			 0);
@@ -198,10 +195,9 @@ static void on_monitor(struct ellu_op *op, int result, const struct ellu_monitor
 static struct ellu_op *start_monitor(struct follower *follower)
 {
 	struct ellu_monitor_request request = ELLU_RECORD(struct ellu_monitor_request);
-	const double interval = 0.05;
 	struct ellu_op *op;
 
-	request.min_interval_seconds = &interval;
+	request.min_interval_seconds = 0.05;
 	ck_assert_int_eq(ellu_monitor_stream_async(follower->handle, &request, on_monitor, follower,
 						   &op),
 			 0);

@@ -70,11 +70,10 @@ static void say_responses(FILE *out)
 	struct ellu_ref experiment = ELLU_RECORD(struct ellu_ref);
 	const struct ellu_response *response;
 	struct ellu_stream *stream;
-	const int64_t limit = 40;
 
 	experiment.id = &experiment_id;
 	request.experiment = &experiment;
-	request.limit = &limit;
+	request.limit = 40;
 	if (ellu_list_responses_stream(handle, &request, &stream, NULL) < 0)
 		return;
 	while (ellu_list_responses_next_item(stream, &response, NULL) > 0)

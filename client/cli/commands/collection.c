@@ -299,13 +299,12 @@ static int export_rows(struct cli *cli, const struct ellu_ref *ref, struct expor
 		ELLU_RECORD(struct ellu_list_template_variables_request);
 	const struct ellu_template_variables *item;
 	const struct ellu_error *error = NULL;
-	const int64_t limit = PAGE_MAX;
 	struct ellu_stream *stream;
 	int r, status = 0;
 
 	request.project = cli->arguments.project;
 	request.collection = ref;
-	request.limit = &limit;
+	request.limit = PAGE_MAX;
 	r = ellu_list_template_variables_stream(cli->daemon, &request, &stream, NULL);
 	if (r < 0)
 		return cli_fail(r, NULL);

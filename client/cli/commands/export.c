@@ -100,7 +100,7 @@ static int put_rows(struct export *export, json_object *collection, int64_t n)
 {
 	struct ellu_list_template_variables_request request =
 		ELLU_RECORD(struct ellu_list_template_variables_request);
-	const int64_t limit = PAGE_MAX, id = json_object_get_int64(json_object_object_get(collection, "id"));
+	const int64_t id = json_object_get_int64(json_object_object_get(collection, "id"));
 	struct ellu_ref ref = ELLU_RECORD(struct ellu_ref);
 	const struct ellu_template_variables *row;
 	const struct ellu_error *error = NULL;
@@ -112,7 +112,7 @@ static int put_rows(struct export *export, json_object *collection, int64_t n)
 		qsort(export->ids, n_known, sizeof(*export->ids), compare_ids);
 	ref.id = &id;
 	request.collection = &ref;
-	request.limit = &limit;
+	request.limit = PAGE_MAX;
 	r = ellu_list_template_variables_stream(export->cli->daemon, &request, &stream, &error);
 	while (r >= 0 && export->n_rows < n &&
 	       (r = ellu_list_template_variables_next_item(stream, &row, &error)) > 0)
@@ -209,13 +209,12 @@ static int put_responses(struct export *export, int64_t id)
 	struct ellu_ref ref = ELLU_RECORD(struct ellu_ref);
 	const struct ellu_error *error = NULL;
 	const struct ellu_response *response;
-	const int64_t limit = PAGE_MAX;
 	struct ellu_stream *stream = NULL;
 	int r;
 
 	ref.id = &id;
 	request.experiment = &ref;
-	request.limit = &limit;
+	request.limit = PAGE_MAX;
 	r = ellu_list_responses_stream(export->cli->daemon, &request, &stream, &error);
 	while (r >= 0 && (r = ellu_list_responses_next_item(stream, &response, &error)) > 0)
 		r = put_response(export, response);

@@ -42,8 +42,6 @@ static int find_page(struct cli *cli, const struct ellu_get_status_reply **ret_r
 static int make_token(struct cli *cli, const struct ellu_create_token_reply **ret_reply)
 {
 	struct ellu_create_token_request request = ELLU_RECORD(struct ellu_create_token_request);
-	const double seconds = TOKEN_SECONDS;
-	const int everywhere = true;
 	const struct ellu_error *error;
 	struct timespec now;
 	char name[64];
@@ -52,8 +50,8 @@ static int make_token(struct cli *cli, const struct ellu_create_token_reply **re
 	(void) clock_gettime(CLOCK_REALTIME, &now);
 	snprintf(name, sizeof(name), "web %" PRId64, (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000);
 	request.name = name;
-	request.everywhere = &everywhere;
-	request.expires_in_seconds = &seconds;
+	request.everywhere = true;
+	request.expires_in_seconds = TOKEN_SECONDS;
 	r = ellu_create_token(cli->daemon, &request, ret_reply, &error);
 	return r < 0 ? cli_fail(r, error) : 0;
 }

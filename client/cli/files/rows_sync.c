@@ -73,11 +73,10 @@ static int open_stored(const struct sync *sync, struct ellu_stream **ret_stream)
 {
 	struct ellu_list_template_variables_request request =
 		ELLU_RECORD(struct ellu_list_template_variables_request);
-	const int64_t limit = PAGE_MAX;
 
 	request.project = sync->cli->arguments.project;
 	request.collection = &sync->ref;
-	request.limit = &limit;
+	request.limit = PAGE_MAX;
 	return ellu_list_template_variables_stream(sync->cli->daemon, &request, ret_stream, NULL);
 }
 
@@ -237,8 +236,6 @@ static int send_filled(struct sending *sending, bool commit)
 {
 	struct ellu_add_template_variables_request request =
 		ELLU_RECORD(struct ellu_add_template_variables_request);
-	const int is_last = commit, replace = sending->upload->replace,
-		  deduplicate = sending->upload->deduplicate;
 	struct chunk *chunk = &sending->chunks[sending->filling];
 	int r, status = commit ? await_all(sending) : 0;
 
@@ -249,9 +246,9 @@ static int send_filled(struct sending *sending, bool commit)
 	request.variables = (const char *const *) chunk->texts;
 	request.n_variables = chunk->n;
 	request.upload_id = sending->upload_id;
-	request.commit = &is_last;
-	request.replace = &replace;
-	request.deduplicate = &deduplicate;
+	request.commit = commit;
+	request.replace = sending->upload->replace;
+	request.deduplicate = sending->upload->deduplicate;
 	r = ellu_add_template_variables_async(sending->daemon, &request, NULL, NULL, &chunk->op);
 	if (r < 0)
 		return cli_fail(r, NULL);

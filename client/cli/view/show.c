@@ -24,10 +24,9 @@ static const void *at(const struct record_field *field, const void *record)
 	return (const char *) record + field->offset;
 }
 
-/* Numbers that are nullable are pointed to. */
 static const void *scalar(const struct record_field *field, const void *record)
 {
-	return field->flags & FIELD_NULLABLE ? *(const void *const *) at(field, record) : at(field, record);
+	return field_is_boxed(field) ? *(const void *const *) at(field, record) : at(field, record);
 }
 
 static void print_integer(FILE *out, const struct record_field *field, int64_t value)

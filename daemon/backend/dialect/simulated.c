@@ -24,11 +24,11 @@ static int prepare(struct llm_target *target, const struct ellu_llm_config *conf
 	if (r < 0)
 		return r;
 	settings = record;
-	simulated->latency_usec = llround(*settings->latency_seconds * USEC_PER_SEC);
-	simulated->error_rate = *settings->error_rate;
-	simulated->rate_limit_rate = *settings->rate_limit_rate;
-	simulated->bad_verdict_rate = *settings->bad_verdict_rate;
-	simulated->seed = *settings->seed;
+	simulated->latency_usec = llround(settings->latency_seconds * USEC_PER_SEC);
+	simulated->error_rate = settings->error_rate;
+	simulated->rate_limit_rate = settings->rate_limit_rate;
+	simulated->bad_verdict_rate = settings->bad_verdict_rate;
+	simulated->seed = settings->seed;
 	return 0;
 }
 

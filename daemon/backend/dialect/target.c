@@ -210,9 +210,9 @@ static int make_headers(struct llm_target *target, const struct ellu_llm_config 
 	return failed ? fault_oom(fault) : 0;
 }
 
-static int64_t usec_of(const double *seconds, double fallback)
+static int64_t usec_of(double seconds, double fallback)
 {
-	return llround((seconds ? *seconds : fallback) * USEC_PER_SEC);
+	return llround((seconds > 0 ? seconds : fallback) * USEC_PER_SEC);
 }
 
 static void take_params(struct ellu_generation_params *params, const struct ellu_llm_config *config,

@@ -57,8 +57,8 @@ int page_begin(struct tx *tx, struct method_run *op, char list, struct page *pag
 	*page = (struct page){
 		.request = &op->request,
 		.list = list,
-		.limit = (size_t)*asked->limit,
-		.counted = asked->count && *asked->count,
+		.limit = (size_t)asked->limit,
+		.counted = asked->count,
 	};
 	if (asked->cursor)
 		r = read_cursor(tx, asked->cursor, page);

@@ -74,7 +74,7 @@ static int make_place(struct tx *tx, struct collection_state *state,
 {
 	int r;
 
-	if (!arguments->replace || !*arguments->replace)
+	if (!arguments->replace)
 		return 0;
 	r = rows_clear(tx, state);
 	return r < 0 ? r : collection_retire_columns(tx, state, keys, /* declared= */ false);
@@ -115,7 +115,7 @@ static int upload_add(struct tx *tx, struct collection_state *state,
 				   " identity = ?4 WHERE id = ?1", "iiss", upload.batch_id,
 			   upload.row_count, upload.keys, upload.identity);
 	}
-	if (r < 0 || !arguments->commit || !*arguments->commit)
+	if (r < 0 || !arguments->commit)
 		return r;
 	r = make_place(tx, state, arguments, upload.keys);
 	return r < 0 ? r : upload_commit(tx, state, &upload);
@@ -138,11 +138,6 @@ struct adding {
 	int64_t batch_id; // of the upload so far, 0: it has none
 	size_t at; // rows that were
 };
-
-static bool is_set(const int *option)
-{
-	return option && *option;
-}
 
 /* What a reader sees may change before the writer looks at it: what came meanwhile is looked at there. */
 static int read_rows(struct tx *tx, const struct method_run *op, const struct collection_state *state,
@@ -176,10 +171,10 @@ static int prepare_rows(struct tx *tx, struct method_run *op)
 		op->request.state = adding = tx_alloc(tx, sizeof(*adding));
 		r = adding ? read_rows(tx, op, &state, adding) : -ENOMEM;
 	}
-	if (r >= 0 && is_set(request->deduplicate)) {
+	if (r >= 0 && request->deduplicate) {
 		state.last_sequence = adding->seen_sequence;
 		r = row_set_deduplicate(tx, &adding->rows, &state,
-					is_set(request->replace) ? state.last_sequence : state.first_sequence,
+					request->replace ? state.last_sequence : state.first_sequence,
 					adding->batch_id, &adding->at);
 	}
 	if (r > 0)
@@ -194,7 +189,7 @@ static int drop_newcomers(struct tx *tx, const struct ellu_add_template_variable
 	int64_t after = adding->seen_sequence;
 	int r = 0;
 
-	if (!is_set(request->deduplicate) || is_set(request->replace) || after == state->last_sequence)
+	if (!request->deduplicate || request->replace || after == state->last_sequence)
 		return 0;
 	adding->at = 0;
 	do

@@ -102,14 +102,14 @@ static int insert(struct tx *tx, const struct place *place,
 		  const struct ellu_create_token_request *request, struct stored_token *token)
 {
 	token->uid = place->owner_uid;
-	token->project_id = *request->everywhere ? 0 : place->project_id;
+	token->project_id = request->everywhere ? 0 : place->project_id;
 	token->scope = request->scope;
-	token->expires_at_usec = tx->now + (int64_t)(*request->expires_in_seconds * USEC_PER_SEC);
+	token->expires_at_usec = tx->now + (int64_t)(request->expires_in_seconds * USEC_PER_SEC);
 	return db_insert(tx->db, &token->id,
 			 "INSERT INTO tokens (owner_uid, project_id, name, everywhere, scope, key, digest,"
 			 " created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
 			 "iisbsssii", place->owner_uid, place->project_id, request->name,
-			 *request->everywhere, request->scope, token->key, token->digest, tx->now,
+			 request->everywhere, request->scope, token->key, token->digest, tx->now,
 			 token->expires_at_usec);
 }
 

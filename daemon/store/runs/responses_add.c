@@ -65,7 +65,7 @@ static int check(struct tx *tx, const struct run_row *run, struct made *made)
 		return fault_invalid(tx->fault, path(tx, made, "ratings"), "none where there is no answer");
 	if (response->response_text && strlen(response->response_text) > RESPONSE_TEXT_MAX)
 		return fault_too_large(tx->fault, RESPONSE_TEXT_MAX, path(tx, made, "response_text"));
-	if (*response->epoch > run->n_epochs)
+	if (response->epoch > run->n_epochs)
 		return fault_invalid(tx->fault, path(tx, made, "epoch"), "1 to %" PRId64, run->n_epochs);
 	if (!response->tool_calls)
 		return 0;
@@ -288,7 +288,7 @@ static int find_present(struct adding *adding, const struct made *made, int64_t 
 	r = db_row(tx->db, &q,
 		   "SELECT id, (error IS NULL) = ?6 AND response_text IS ?4 AND tool_calls IS ?5"
 		   " FROM responses WHERE template_variables_id = ?1 AND run_id = ?2 AND epoch = ?3",
-		   "iiissb", made->row_id, adding->run.id, *response->epoch, response->response_text,
+		   "iiissb", made->row_id, adding->run.id, response->epoch, response->response_text,
 		   made->tool_calls, !made->error);
 	if (r <= 0)
 		return r;
@@ -316,8 +316,8 @@ static int insert(struct adding *adding, const struct made *made, int64_t *ret_i
 			 " replaced, round, created_at, cached_tokens) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
 			 " ?9, ?10, ?11, ?12, ?13, ?14, ?15, nullif(?16, ''), 0, ?17, ?18, ?19)",
 			 "iiiiissssiiIIIIsiiI", run->owner_uid, run->project_id, run->id, made->row_id,
-			 *response->epoch, response->response_text, made->tool_calls,
-			 response->finish_reason, made->error, *response->attempts,
+			 response->epoch, response->response_text, made->tool_calls,
+			 response->finish_reason, made->error, response->attempts,
 			 usec_of(response->duration_seconds), response->input_tokens,
 			 response->output_tokens, response->reasoning_tokens, response->cost,
 			 response->annotation, run->round, adding->tx->now, response->cached_tokens);
@@ -345,7 +345,7 @@ static int add_verdict(struct adding *adding, int64_t response_id, const struct 
 		       " ON CONFLICT (response_id, measure_id, judge_id) DO NOTHING",
 		   "iiiiiDsssiiIIIiiI", run->owner_uid, run->project_id, response_id, verdict->measure_id,
 		   run->judge_id, value_of(rating->rating), rating->reasoning, rating->raw_text,
-		   verdict->error, *rating->attempts, usec_of(rating->duration_seconds),
+		   verdict->error, rating->attempts, usec_of(rating->duration_seconds),
 		   rating->input_tokens, rating->output_tokens, rating->cost, run->round, adding->tx->now,
 		   rating->cached_tokens);
 	adding->changed = adding->changed || r > 0;
@@ -371,7 +371,7 @@ static int add(struct adding *adding, const struct made *made)
 	if (r == 0) {
 		r = insert(adding, made, &id);
 		adding->reply->added++;
-		adding->added[*response->epoch - 1]++;
+		adding->added[response->epoch - 1]++;
 		adding->changed = true;
 	}
 	for (size_t i = 0; r >= 0 && i < response->n_ratings; i++)

@@ -43,7 +43,7 @@ static int check(struct edit *edit)
 {
 	const struct ellu_edit_rating_request *a = edit->a;
 	struct fault *fault = edit->tx->fault;
-	bool undo = a->undo && *a->undo;
+	bool undo = a->undo;
 
 	if (a->response_id && !a->criterion_id)
 		return fault_invalid(fault, "criterion_id", "the criterion that the verdict is by");

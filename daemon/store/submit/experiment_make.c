@@ -9,10 +9,8 @@
 #include "daemon/store/submit/experiment_submit.h"
 #include "proto/generated/interface.h"
 
-static const int no = 0, yes = 1;
-
 /* What the request of such a method says, as RunExperiment's. */
-static int read_parts(struct tx *tx, struct method_run *op, const int *afresh)
+static int read_parts(struct tx *tx, struct method_run *op, bool afresh)
 {
 	struct ellu_run_experiment_request *run = TX_RECORD(tx, struct ellu_run_experiment_request);
 
@@ -59,7 +57,7 @@ int experiment_create(struct tx *tx, struct method_run *op)
 	int r;
 
 	if (!op->request.state)
-		return read_parts(tx, op, &no);
+		return read_parts(tx, op, /* afresh= */ false);
 	reply = method_reply(tx, op);
 	r = reply ? begin(tx, op, &s) : -ENOMEM;
 	if (r >= 0)
@@ -96,7 +94,7 @@ int experiment_get_or_create(struct tx *tx, struct method_run *op)
 	int r;
 
 	if (!op->request.state)
-		return read_parts(tx, op, &no);
+		return read_parts(tx, op, /* afresh= */ false);
 	reply = method_reply(tx, op);
 	r = reply ? begin(tx, op, &s) : -ENOMEM;
 	if (r >= 0)
@@ -243,7 +241,7 @@ static int take_parts(struct tx *tx, const struct run_row *from, struct ellu_run
 	}
 	rest->rating_mode = from->rating_mode;
 	rest->rating_version = from->rating_version;
-	rest->n_epochs = tx_int_value(tx, from->n_epochs);
+	rest->n_epochs = from->n_epochs;
 	rest->response_column = from->response_column;
 	if (from->row_limit)
 		rest->row_limit = tx_int_value(tx, from->row_limit);
@@ -281,7 +279,7 @@ int experiment_clone(struct tx *tx, struct method_run *op)
 	int r;
 
 	if (!prepared)
-		return read_parts(tx, op, &yes);
+		return read_parts(tx, op, /* afresh= */ true);
 	reply = method_reply(tx, op);
 	r = reply ? begin(tx, op, &s) : -ENOMEM;
 	if (r >= 0)

@@ -237,7 +237,7 @@ int parts_pin(struct submission *s)
 	run->last_sequence = s->collection.last_sequence;
 	run->rows_identity = s->collection.rows_identity;
 	run->row_limit = a->row_limit ? *a->row_limit : 0;
-	run->n_epochs = *a->n_epochs;
+	run->n_epochs = a->n_epochs;
 	run->response_column = a->response_column;
 	run->rating_mode = a->rating_mode;
 	run->rating_version = a->rating_version;

@@ -150,7 +150,7 @@ static int find_same(struct submission *s, struct experiment_row *ret_row)
 	int64_t id = 0;
 	int r = 0;
 
-	if (!*s->arguments->run_afresh)
+	if (!s->arguments->run_afresh)
 		r = db_int(s->tx->db, &id, "SELECT id FROM experiments WHERE project_id = ?1"
 					   " AND family = ?2 AND identity = ?3 AND deleted_at IS NULL"
 					   " ORDER BY family_number DESC LIMIT 1", "iss",
@@ -222,7 +222,7 @@ static int find_source(struct submission *s)
 {
 	int r = 0;
 
-	if (!*s->arguments->run_afresh)
+	if (!s->arguments->run_afresh)
 		r = db_int(s->tx->db, &s->source_id,
 			   "SELECT id FROM experiments WHERE project_id = ?1 AND family = ?2"
 			   " AND answer_identity = ?3 AND deleted_at IS NULL"
@@ -318,7 +318,7 @@ static int submit_parts(struct submission *s)
 
 	if (r < 0)
 		return r;
-	if (s->named_id && !s->update && !*s->arguments->run_afresh)
+	if (s->named_id && !s->update && !s->arguments->run_afresh)
 		return submission_conflict(s);
 	r = task_submit_try(s->tx, pin_and_choose, s);
 	if (r <= 0)
@@ -375,7 +375,7 @@ void submission_init(struct submission *s, struct tx *tx, struct task_submit *op
 	s->input = input;
 	s->arguments = op->arguments;
 	s->scope = scope_own(&op->scope);
-	s->update = s->arguments->update_existing && *s->arguments->update_existing;
+	s->update = s->arguments->update_existing;
 	task_submit_begin(op);
 }
 

@@ -144,7 +144,7 @@ char *sim_last_body(void)
 
 struct ellu_llm_config test_config(void)
 {
-	static const double timeout_seconds = 10, short_seconds = 2;
+	const double short_seconds = 2;
 	static const int64_t max_retries = 3;
 
 	return (struct ellu_llm_config){
@@ -154,10 +154,10 @@ struct ellu_llm_config test_config(void)
 		.llm_model_name = "m",
 		.llm_base_url = base_url,
 		.max_retries = &max_retries,
-		.timeout_seconds = &timeout_seconds,
-		.connect_seconds = &short_seconds,
-		.first_byte_seconds = &short_seconds,
-		.stall_seconds = &short_seconds,
+		.timeout_seconds = 10,
+		.connect_seconds = short_seconds,
+		.first_byte_seconds = short_seconds,
+		.stall_seconds = short_seconds,
 	};
 }
 

@@ -157,12 +157,11 @@ static void await_stat(const char *name, int64_t at_least)
 START_TEST(cancel)
 {
 	static const int64_t cap = 64;
-	static const double long_seconds = 1000;
 	struct ellu_llm_config config = test_config();
 
 	backend_fixture_setup();
 	config.max_connections = &cap;
-	config.timeout_seconds = config.first_byte_seconds = config.stall_seconds = &long_seconds;
+	config.timeout_seconds = config.first_byte_seconds = config.stall_seconds = 1000;
 	target = test_target(&config);
 	sim_control("{\"hang_rate\": 1}");
 	submit(0, 100, 1);

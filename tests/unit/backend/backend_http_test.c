@@ -140,7 +140,7 @@ END_TEST
 
 START_TEST(time_limits)
 {
-	static const double short_seconds = 0.2, long_seconds = 30, stall_seconds = 1;
+	const double short_seconds = 0.2, long_seconds = 30, stall_seconds = 1;
 	static const int64_t none = 0;
 	struct ellu_llm_config config = test_config();
 	struct exchange *exchange;
@@ -148,8 +148,8 @@ START_TEST(time_limits)
 
 	backend_fixture_setup();
 	config.max_retries = &none;
-	config.first_byte_seconds = &short_seconds;
-	config.stall_seconds = &stall_seconds;
+	config.first_byte_seconds = short_seconds;
+	config.stall_seconds = stall_seconds;
 	sim_control("{\"hang_rate\": 1}");
 	start = seconds_now();
 	exchange = ask(&config);
@@ -163,8 +163,8 @@ START_TEST(time_limits)
 	ck_assert_int_eq(exchange->call.outcome, LLM_ITEM_FAILED);
 	exchange_free(exchange);
 
-	config.first_byte_seconds = &long_seconds;
-	config.timeout_seconds = &short_seconds;
+	config.first_byte_seconds = long_seconds;
+	config.timeout_seconds = short_seconds;
 	start = seconds_now();
 	exchange = ask(&config);
 	ck_assert_int_eq(exchange->call.outcome, LLM_ITEM_FAILED);

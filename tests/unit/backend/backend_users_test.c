@@ -338,7 +338,7 @@ static int listen_silently(char *ret_proxy, size_t size)
 
 START_TEST(a_silent_proxy_holds_up_nobody_else)
 {
-	static const double long_seconds = 3600;
+	const double long_seconds = 3600;
 	struct llm_target *direct, *silent;
 	char proxy[64];
 	int fd;
@@ -347,7 +347,7 @@ START_TEST(a_silent_proxy_holds_up_nobody_else)
 	direct = test_target(&config);
 	fd = listen_silently(proxy, sizeof(proxy));
 	config.proxy = proxy;
-	config.connect_seconds = config.timeout_seconds = &long_seconds;
+	config.connect_seconds = config.timeout_seconds = long_seconds;
 	silent = test_target(&config);
 	submit_as(1, silent);
 	submit_as(2, direct);

@@ -37,14 +37,14 @@ static struct exchange *ask_as(const struct raw_reply *reply, struct ellu_llm_co
 
 static struct exchange *ask(const struct raw_reply *reply)
 {
-	static const double at_once = 0.1;
+	const double at_once = 0.1;
 	struct ellu_llm_config config = test_config();
 
 	config.llm_base_url = server.url;
 	if (reply->end == RAW_HOLD) {
-		config.stall_seconds = &at_once;
+		config.stall_seconds = at_once;
 		if (!strstr(reply->bytes, "\r\n\r\n"))
-			config.first_byte_seconds = &at_once;
+			config.first_byte_seconds = at_once;
 	}
 	return ask_as(reply, &config);
 }

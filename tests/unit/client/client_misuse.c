@@ -341,7 +341,6 @@ START_TEST(bad_requests)
 	struct ellu_llm_config config = ELLU_RECORD(struct ellu_llm_config);
 	struct ellu_llm_config_in in = ELLU_RECORD(struct ellu_llm_config_in);
 	const char *const criteria[] = { "Is it short?", NULL, "Is it \xff?" };
-	const double limit = NAN;
 	const struct ellu_error *error;
 	struct ellu *handle;
 
@@ -372,7 +371,7 @@ START_TEST(bad_requests)
 	ASSERT_REFUSED(-EINVAL, "llm_config.content.custom",
 		       "llm_config.content.custom: not the text of a JSON object");
 	request.llm_config = NULL;
-	request.time_limit_seconds = &limit;
+	request.time_limit_seconds = NAN;
 	ASSERT_REFUSED(-EDOM, "time_limit_seconds",
 		       "time_limit_seconds: a number that is not finite");
 	request.struct_size = 0;

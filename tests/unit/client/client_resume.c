@@ -157,12 +157,11 @@ START_TEST(a_run_goes_on_as_its_task)
 	struct ellu_run_experiment_request request = ELLU_RECORD(struct ellu_run_experiment_request);
 	const struct ellu_run_experiment_reply *reply;
 	struct ellu_stream *stream;
-	const double interval = 2;
 	int n = 0;
 
 	begin(ELLU_BLOCKING, answer_events);
 	request.name = "n";
-	request.min_interval_seconds = &interval;
+	request.min_interval_seconds = 2;
 	ck_assert_int_eq(ellu_run_experiment_stream(handle, &request, &stream, NULL), 0);
 	ck_assert_int_eq(ellu_stream_task_id(stream), 0);
 	while (ellu_run_experiment_next(stream, &reply, NULL) > 0) {
@@ -195,12 +194,11 @@ static void on_event(struct ellu_op *op, int result, const struct ellu_watch_tas
 START_TEST(the_same_by_callbacks)
 {
 	struct ellu_watch_task_request request = ELLU_RECORD(struct ellu_watch_task_request);
-	const double interval = 2;
 	struct ellu_op *op;
 
 	begin(ELLU_EVENT, answer_events);
 	request.id = 7;
-	request.min_interval_seconds = &interval;
+	request.min_interval_seconds = 2;
 	ck_assert_int_eq(ellu_watch_task_stream_async(handle, &request, on_event, NULL, &op), 0);
 	ck_assert_int_eq(ellu_op_wait(op, 30), 1);
 	ck_assert_int_eq(n_events, 6);

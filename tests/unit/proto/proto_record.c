@@ -48,7 +48,7 @@ START_TEST(decoding)
 	ck_assert_str_eq(config->name, "c");
 	ck_assert_str_eq(config->llm_model_name, "simulated"); // defaults
 	ck_assert_int_eq(*config->max_retries, 5);
-	ck_assert_double_eq(*config->timeout_seconds, 600);
+	ck_assert_double_eq(config->timeout_seconds, 600);
 	ck_assert_str_eq(config->structured_output, "auto");
 	ck_assert_uint_eq(config->n_extra_headers, 2);
 	ck_assert_str_eq(config->extra_headers[1].key, "X-B");
@@ -88,7 +88,7 @@ START_TEST(nested_records)
 	ck_assert_str_eq(template->messages[1]->tool_calls[0]->arguments, "{}");
 	ck_assert_int_eq(*run->collection->ref->id, 3);
 	ck_assert_str_eq(run->criteria[1], "b");
-	ck_assert_int_eq(*run->detach, 0);
+	ck_assert_int_eq(run->detach, 0);
 	arena_done(&arena);
 }
 END_TEST
@@ -428,9 +428,61 @@ START_TEST(out_of_memory)
 }
 END_TEST
 
+static json_object *encoded(const struct record_type *type, const void *record, enum record_sink sink)
+{
+	json_object *json;
+
+	ck_assert_int_eq(record_encode(type, record, sink, &json), 0);
+	return json;
+}
+
+/* A number with a default is no pointer where 0 can say that it is absent, and goes by as if it were. */
+START_TEST(plain_numbers)
+{
+	struct ellu_run_experiment_request run = ELLU_RECORD(struct ellu_run_experiment_request), lent;
+	struct ellu_clone_experiment_request clone = ELLU_RECORD(struct ellu_clone_experiment_request);
+	struct ellu_llm_config config = ELLU_RECORD(struct ellu_llm_config);
+	const int64_t epochs = 3;
+	json_object *json;
+
+	json = encoded(&ellu_run_experiment_request_type, &run, TO_DAEMON);
+	ck_assert_str_eq(json_text(json, NULL), "{}");
+	json_object_put(json);
+	run.n_epochs = 2;
+	run.detach = 1;
+	json = encoded(&ellu_run_experiment_request_type, &run, TO_DAEMON);
+	ck_assert_str_eq(json_text(json, NULL), "{\"n_epochs\":2,\"detach\":true}");
+	json_object_put(json);
+
+	ck_assert_int_eq(*(const int64_t *) record_member(&ellu_run_experiment_request_type, &run, "n_epochs"), 2);
+	ck_assert_ptr_null(record_member(&ellu_run_experiment_request_type, &run, "time_limit_seconds"));
+	lent = (struct ellu_run_experiment_request) ELLU_RECORD(struct ellu_run_experiment_request);
+	lent.n_epochs = 5; // what it says itself stays
+	record_lend(&ellu_run_experiment_request_type, &run, &ellu_run_experiment_request_type, &lent);
+	ck_assert_int_eq(lent.n_epochs, 5);
+	ck_assert_int_eq(lent.detach, 1);
+	/* One that has no default there is pointed to. */
+	record_lend(&ellu_run_experiment_request_type, &run, &ellu_clone_experiment_request_type, &clone);
+	ck_assert_int_eq(*clone.n_epochs, 2);
+	clone.n_epochs = &epochs;
+	lent.n_epochs = 0;
+	record_lend(&ellu_clone_experiment_request_type, &clone, &ellu_run_experiment_request_type, &lent);
+	ck_assert_int_eq(lent.n_epochs, 3);
+
+	/* In an answer 0 is left out unless it is the default, and so told. */
+	config.name = config.provider = config.llm_model_name = config.structured_output = "x";
+	json = encoded(&ellu_llm_config_type, &config, TO_CLIENT);
+	ck_assert(!json_object_object_get_ex(json, "timeout_seconds", NULL));
+	json_object_put(json);
+	json = encoded(&ellu_simulated_type, &ELLU_RECORD(struct ellu_simulated), TO_CLIENT);
+	ck_assert(json_object_object_get_ex(json, "error_rate", NULL));
+	json_object_put(json);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_TESTS(decoding, nested_records, refusals, from_daemon, encoding,
+	return RUN_TESTS(plain_numbers, decoding, nested_records, refusals, from_daemon, encoding,
 			 encoding_refusals, older_records, lists_of_counts, floats, lists_of_numbers,
 			 copies, out_of_memory);
 }
