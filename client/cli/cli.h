@@ -47,7 +47,8 @@ struct given {
 
 /* A share that must be reached: of what meets all, or one of the criteria. */
 struct gate {
-	const char *criterion; // how it is named, not terminated; or NULL
+	const char *criterion; // or evaluator: how it is named, not terminated; or NULL
+	bool of_evaluator;
 	size_t length;
 	double share;
 };

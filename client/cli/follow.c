@@ -12,6 +12,7 @@
 #include "client/cli/gates.h"
 #include "client/cli/scores.h"
 #include "client/cli/view/progress_bar.h"
+#include "client/cli/view/score_table.h"
 #include "client/cli/view/show.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
@@ -586,8 +587,9 @@ static int print_results(struct cli *cli, const struct follow *follow)
 static void column_rating(struct table *table, const void *item)
 {
 	const struct ellu_rating *rating = item;
+	char text[SCORE_TEXT_SIZE];
 
-	table_text(table, rating->rating ? rating->rating : rating->error ? "failed" : "-");
+	table_text(table, rating_text(text, rating, rating->error ? "failed" : "-"));
 	table_mark(table, rating->error ? MEANING_BAD : MEANING_NONE);
 }
 

@@ -10,6 +10,7 @@
 #include "client/cli/report/pairs.h"
 
 #define CRITERION "criterion="
+#define EVALUATOR "evaluator="
 #define CHANCE_MAX 0.05 // a regression that chance alone brings more often is none
 
 int gate_parse(const char *text, struct gate *ret_gate)
@@ -18,11 +19,11 @@ int gate_parse(const char *text, struct gate *ret_gate)
 	json_object *value;
 	int r;
 
-	*ret_gate = (struct gate){ 0 };
-	if (strncmp(text, CRITERION, strlen(CRITERION)) == 0) {
+	*ret_gate = (struct gate){ .of_evaluator = strncmp(text, EVALUATOR, strlen(EVALUATOR)) == 0 };
+	if (ret_gate->of_evaluator || strncmp(text, CRITERION, strlen(CRITERION)) == 0) {
 		if (!colon)
 			return -EINVAL;
-		ret_gate->criterion = text + strlen(CRITERION);
+		ret_gate->criterion = strchr(text, '=') + 1;
 		ret_gate->length = (size_t) (colon - ret_gate->criterion);
 		text = colon + 1;
 	}
@@ -107,6 +108,38 @@ static int check_criterion(const struct ellu_experiment_results *results, const 
 	return 0;
 }
 
+/* ---- Evaluators ---- */
+
+static int check_scores(const struct ellu_evaluator_scores *scores, double wanted)
+{
+	const char *name = scores->evaluator->name;
+
+	if (!scores->mean)
+		return below("Nothing was scored by %s.", name);
+	if (*scores->mean < wanted)
+		return below("The mean score by %s is %.4g, which is below %.4g.", name, *scores->mean, wanted);
+	return 0;
+}
+
+/* Each that has the name: it may be there with several sets of variables. */
+static int check_evaluator(const struct ellu_experiment_results *results, const struct gate *gate)
+{
+	bool found = false;
+	int status = 0;
+
+	for (size_t i = 0; results && i < results->n_evaluators; i++) {
+		if (!is_said(gate, results->evaluators[i]->evaluator->name))
+			continue;
+		found = true;
+		status = status ? status : check_scores(results->evaluators[i], gate->share);
+	}
+	if (found)
+		return status;
+	cli_error("--fail-under evaluator=%.*s: expected the name of an evaluator that the experiment has",
+		  (int) gate->length, gate->criterion);
+	return EXIT_USAGE;
+}
+
 /* ---- Rates ---- */
 
 static int check_rate(const struct ellu_experiment_results *results, double wanted)
@@ -182,8 +215,11 @@ int gates_check(struct cli *cli, const struct ellu_experiment *experiment)
 	for (size_t i = 0; i < arguments->n_gates; i++) {
 		const struct gate *gate = &arguments->gates[i];
 
-		one = gate->criterion ? check_criterion(experiment->results, gate) :
-					check_rate(experiment->results, gate->share);
+		if (gate->of_evaluator)
+			one = check_evaluator(experiment->results, gate);
+		else
+			one = gate->criterion ? check_criterion(experiment->results, gate) :
+						check_rate(experiment->results, gate->share);
 		status = status ? status : one;
 	}
 	one = check_low(experiment->results, arguments->fail_under_low);

@@ -9,13 +9,15 @@
 #include "elluminate-types.h"
 #include "proto/text/template.h"
 
-/* A criterion as a run judges it. */
+/* A criterion as a run judges it, or an evaluator that scores. The criteria come first. */
 struct run_measure {
 	int64_t id; // measures.id
-	int64_t criterion_id;
+	int64_t criterion_id; // 0: an evaluator, whose name is the text
 	const char *text;
 	const char *label; // or NULL
 	const struct ellu_check *check; // NULL: the judge decides
+	const struct ellu_evaluator_use *use; // of an evaluator, or NULL
+	bool by_judge; // which asks the run's; of criteria, all but checks do
 };
 
 struct run_epoch {
@@ -83,6 +85,7 @@ struct run_evaluator {
 	bool embeddings; // a model for those compares its two inputs
 	const size_t *configs; // of run_spec, in the order of preference
 	size_t n_configs;
+	size_t n_judges; // of a run, each of which scores: the first configs; 0: it scores once
 };
 #define RUN_EVALUATORS_MAX 32
 
@@ -196,6 +199,13 @@ struct run_decided {
 	int64_t judge_id;
 };
 
+/* What is known of an answer beside its text. */
+struct case_facts {
+	int64_t duration_usec; // -1: unknown, here and below
+	int64_t cost_nanodollars;
+	const char *finish_reason; // or NULL
+};
+
 /* A (row, epoch) that misses its response, or ratings of it. */
 struct run_case {
 	struct prompt prompt; // empty: the run's
@@ -205,6 +215,7 @@ struct run_case {
 	const char *input_values; // JSON object; defaults of columns filled in
 	int64_t response_id; // 0: the response is missing
 	const char *response_text; // of the recorded response, or its calls of tools
+	struct case_facts facts; // of it, if they were asked for
 	const struct run_decided *decided; // of a batch: positions of evaluators, for measures
 	size_t n_decided;
 	bool scored; // of a batch: an evaluator has a score
@@ -219,6 +230,7 @@ struct cases_page {
 	size_t n_measures; // or of a batch its evaluators
 	size_t n_judges;
 	bool scores; // a batch's
+	bool with_facts; // of responses, beside their texts
 	struct case_cursor cursor;
 	size_t scan;
 	const struct run_case *ret_cases;
@@ -259,6 +271,13 @@ struct response_record {
 };
 void store_response_record(struct store *store, struct response_record *op);
 
+struct rating_usage {
+	int64_t input_tokens;
+	int64_t output_tokens;
+	int64_t cached_tokens;
+	int64_t cost_nanodollars;
+};
+
 /* The same rules for a verdict. With that of the last judge of a panel comes the panel's own: what those
  * come to that said something, or the error of one where nobody did. */
 struct rating_record {
@@ -274,7 +293,8 @@ struct rating_record {
 	int64_t panel_id; // 0: the judge is alone
 	int64_t n_judges; // of the panel
 	bool said; // its rating is there already: only the panel's is missing
-	double value; // 1 YES, 0 NO, -1 none (with an error)
+	bool is_score; // an evaluator's: several judges come to the mean
+	double value; // 1 YES, 0 NO, or a score; -1: none (with an error)
 	const char *reasoning; // or NULL
 	const char *raw_text; // or NULL
 	const struct fault *error; // or NULL
@@ -284,6 +304,7 @@ struct rating_record {
 	int64_t output_tokens;
 	int64_t cached_tokens;
 	int64_t cost_nanodollars;
+	struct rating_usage counted; // of calls before the last, which the run's counters have already
 	bool complete; // the last one of its response: that counts as rated
 	struct spent spent;
 	bool ret_counts; // it is what the run's judge says, be it an error

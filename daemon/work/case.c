@@ -43,6 +43,7 @@ static struct open_case *case_open(struct experiment_run *run, const struct run_
 		.row_number = row->row_number,
 		.epoch = row->epoch,
 		.response_id = row->response_id,
+		.facts = { -1, -1, NULL },
 	};
 	store_request_init(&made->record.request, run->base.host.loop, on_recorded, made);
 	made->record.request.for_uid = run->spec->owner_uid;
@@ -133,6 +134,11 @@ static void on_answered(struct run_call *asking)
 	struct open_case *open_case = container_of(asking, struct open_case, asking);
 
 	open_case->text = asking->call.text;
+	open_case->facts = (struct case_facts){
+		.duration_usec = asking->call.duration_usec,
+		.cost_nanodollars = asking->call.cost_nanodollars,
+		.finish_reason = asking->call.finish_reason,
+	};
 	weigh(open_case, 0);
 	record_response(open_case, NULL);
 }
@@ -273,6 +279,10 @@ static int resume_judging(struct open_case *open_case, const struct run_case *ro
 		if (!open_case->text)
 			return -ENOMEM;
 	}
+	open_case->facts = row->facts;
+	open_case->facts.finish_reason = arena_strdup(memory(open_case), row->facts.finish_reason);
+	if (row->facts.finish_reason && !open_case->facts.finish_reason)
+		return -ENOMEM;
 	if (mark_decided(open_case, row) < 0)
 		return -ENOMEM;
 	if (count_due(open_case) == 0)

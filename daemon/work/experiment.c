@@ -136,6 +136,11 @@ static void tune(struct run *base)
 	run->generating = &base->routes[0];
 	run->generating->cap = run_cap_of(base, config);
 	judge_cap = tune_judges(run);
+	if (run->scorers.run)
+		scorers_tune(&run->scorers);
+	for (size_t i = 0; run->scorers.run && i < run->spec->n_configs; i++)
+		if (run->scorers.items[i].route->cap > judge_cap)
+			judge_cap = run->scorers.items[i].route->cap;
 	run->window = 2 * (run->generating->cap > judge_cap ? run->generating->cap : judge_cap) + 16;
 }
 
@@ -144,7 +149,7 @@ static void tune(struct run *base)
 static int find_needed(struct experiment_run *run, struct fault *fault)
 {
 	const struct run_measure *measures = run->spec->measures;
-	size_t n = 2 * run->spec->n_measures;
+	size_t n = 2 * (run->spec->n_measures - run->spec->n_evaluators);
 	struct ellu_message *messages = arena_array(&run->base.arena, n, sizeof(*messages));
 	const struct ellu_message **list = arena_array(&run->base.arena, n, sizeof(*list));
 
@@ -179,6 +184,23 @@ static void describe(struct experiment_run *run)
 			     *params->max_connections, *config->max_connections, config->name);
 }
 
+/* What is built in may have another version since. */
+static int check_evaluators(const struct run_spec *spec, struct fault *fault)
+{
+	const struct run_measure *measures = &spec->measures[spec->n_measures - spec->n_evaluators];
+
+	for (size_t i = 0; i < spec->n_evaluators; i++) {
+		const struct ellu_ref *pinned = measures[i].use->evaluator;
+		const int64_t *version = spec->evaluators[i].evaluator->version;
+
+		if (pinned->version && version && *pinned->version != *version)
+			return fault_set(fault, ELLU_E_UNSUPPORTED, "evaluator '%s' has version %" PRId64 " by now, "
+					 "and the run is pinned to %" PRId64 ": have it rated again",
+					 pinned->name, *version, *pinned->version);
+	}
+	return 0;
+}
+
 static int prepare(struct experiment_run *run, struct fault *fault)
 {
 	const struct run_spec *spec = run->spec;
@@ -188,6 +210,13 @@ static int prepare(struct experiment_run *run, struct fault *fault)
 	run_price(&run->base, spec->config);
 	for (size_t i = 0; i < spec->n_judges; i++)
 		run_price(&run->base, spec->judges[i].config);
+	if (spec->n_evaluators > 0) {
+		r = check_evaluators(spec, fault);
+		if (r >= 0)
+			r = scorers_init(&run->scorers, &run->base, spec, fault);
+		if (r < 0)
+			return r;
+	}
 	if (run_begin(&run->base, spec) < 0)
 		return fault_oom(fault);
 	if (spec->n_measures > 0 && !judge_knows_version(spec->rating_version))
@@ -335,6 +364,7 @@ static void free_run(struct run *base)
 	for (size_t i = 0; i < JUDGES_MAX; i++)
 		if (run->judge_targets[i])
 			llm_target_unref(run->judge_targets[i]);
+	scorers_done(&run->scorers);
 	json_tokener_free(run->tokener);
 }
 

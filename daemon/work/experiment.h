@@ -6,9 +6,11 @@
  *	window.c	which case and which call is next
  *	case.c	one case: render, call, record, have it judged
  *	judgement.c	one criterion of a case, by one judge: ask, read the verdict, record
+ *	case_score.c	or one evaluator: have it scored
+ *	case_inputs.c	what evaluators read of a case
  *
  * A case is judged in units: its measures by each of the run's judges, whose verdicts come to one in the
- * store. What is checked without a judge, and what one judge decides, is one unit a measure.
+ * store. What is decided without the run's judge, and what one judge decides, is one unit a measure.
  */
 #pragma once
 
@@ -16,6 +18,7 @@
 
 #include "daemon/store/runs.h"
 #include "daemon/work/run.h"
+#include "daemon/work/scoring.h"
 
 #define RUN_PAGE_SCAN 256 // (row, epoch) pairs looked at for a page of cases
 #define RUN_PAGE_SCAN_MAX PAGE_MAX // where nothing was missing
@@ -45,6 +48,7 @@ struct open_case {
 	size_t n_messages;
 	int64_t response_id; // 0: not committed
 	const char *text; // what is judged
+	struct case_facts facts; // of it
 	unsigned char *units; // enum unit_state, or NULL: all are due
 	size_t next_unit; // to be asked for, or past the last
 	size_t values_size;
@@ -73,19 +77,41 @@ struct judgement {
 	struct open_case *open_case;
 	const struct run_measure *measure;
 	size_t judge; // of the run's
+	struct case_score *score; // of an evaluator; or NULL
 	size_t bytes; // of RUN_QUESTIONS
-	size_t steps; // that its check took
+	size_t steps; // that its check took, or its evaluator's function
 	struct judgement *newer; // run::newest_judgement, or run::spare_judgements
 	struct judgement *older;
 };
 
 /* Asks for the verdict of the case's next unit; there must be one. */
 void judgement_start(struct open_case *open_case);
-/* Units in which a case is judged; each measure has as many, the first is that of a check. */
+/* Units in which a case is judged; each measure has as many, the first is that of what asks no judge. */
 size_t judgement_units(const struct experiment_run *run);
-/* The unit is none of a check's others, nor decided. */
+/* The unit is none of the others of such a measure, nor decided. */
 bool judgement_is_due(const struct open_case *open_case, size_t unit);
+/* Hands over what came of it. With an error, which lives as long as the judgement, there is no value. */
+void judgement_record(struct judgement *judgement, double value, const char *reasoning,
+		      const struct fault *error);
+/* The same of an error, which the log tells as well. */
+void judgement_fail(struct judgement *judgement, const struct fault *fault);
 void judgement_free(struct judgement *judgement);
+
+/* ---- Scores ---- */
+
+/* An evaluator of the run, or NULL: the measure is a criterion. */
+const struct run_evaluator *measure_evaluator(const struct run_spec *spec, const struct run_measure *measure);
+/* Has the judgement's evaluator score the case. */
+void case_score(struct judgement *judgement);
+/* The call that it asked last; or NULL. */
+struct run_call *case_score_call(const struct case_score *score);
+void case_score_free(struct case_score *score); // NULL is fine
+
+/* What an evaluator reads, by its names; to be put. InvalidParameter of an input that has no value, or
+ * of a placeholder; TooLarge; Internal without memory. */
+int case_inputs(const struct open_case *open_case, const struct ellu_evaluator *evaluator,
+		const struct ellu_evaluator_use *use, struct arena *arena, json_object **ret_inputs,
+		struct fault *fault);
 
 /* ---- The window ---- */
 
@@ -120,6 +146,7 @@ struct experiment_run {
 	struct llm_target *judge_targets[JUDGES_MAX]; // of the spec's judges
 	struct route *generating; // one of the routes, of which those to one endpoint are the same
 	struct route *judging_routes[JUDGES_MAX]; // where no judge is asked, there is one all the same
+	struct scorers scorers; // that evaluators ask; zeroed: there are none
 	const char *const *needed; // placeholders of the criteria
 	size_t n_needed;
 	json_tokener *tokener;

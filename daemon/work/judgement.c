@@ -56,6 +56,8 @@ static void weigh(struct judgement *judgement)
 
 static void release(struct judgement *judgement)
 {
+	case_score_free(judgement->score);
+	judgement->score = NULL;
 	arena_done(&judgement->asking.call.arena);
 	store_request_done(&judgement->record.request);
 }
@@ -82,6 +84,14 @@ void judgement_free(struct judgement *judgement)
 	free(judgement);
 }
 
+/* The call that its record is of. */
+static struct run_call *asked(struct judgement *judgement)
+{
+	struct run_call *scoring = judgement->score ? case_score_call(judgement->score) : NULL;
+
+	return scoring ? scoring : &judgement->asking;
+}
+
 /* ---- Recording ---- */
 
 /* What a first answer without a verdict took counts as well. */
@@ -105,15 +115,16 @@ static void take_judge(struct judgement *judgement)
 	struct rating_record *record = &judgement->record;
 
 	record->judge_id = spec->judge_id;
-	if (spec->n_judges < 2 || judgement->measure->check)
+	record->is_score = judgement->measure->use != NULL;
+	if (spec->n_judges < 2 || !judgement->measure->by_judge)
 		return;
 	record->judge_id = spec->judges[judgement->judge].id;
 	record->panel_id = spec->judge_id;
 	record->n_judges = (int64_t)spec->n_judges;
 }
 
-static void record_rating(struct judgement *judgement, const struct judge_verdict *verdict,
-			  const struct fault *error)
+void judgement_record(struct judgement *judgement, double value, const char *reasoning,
+		      const struct fault *error)
 {
 	struct experiment_run *run = judgement->open_case->run;
 	struct open_case *open_case = judgement->open_case;
@@ -127,13 +138,13 @@ static void record_rating(struct judgement *judgement, const struct judge_verdic
 	record->response_id = open_case->response_id;
 	record->measure_id = judgement->measure->id;
 	take_judge(judgement);
-	record->value = verdict ? verdict->value : -1;
-	record->reasoning = verdict ? verdict->reasoning : NULL;
-	record->raw_text = verdict ? NULL : judgement->asking.call.text;
+	record->value = value;
+	record->reasoning = reasoning;
+	record->raw_text = error ? asked(judgement)->call.text : NULL;
 	record->error = error;
-	record->spent.source = run_source(&run->base, judgement->asking.call.target);
+	record->spent.source = run_source(&run->base, asked(judgement)->call.target);
 	record->complete = --open_case->n_unposted == 0;
-	judgement->asking.route->uncommitted++;
+	asked(judgement)->route->uncommitted++;
 	run->base.n_outstanding++;
 	store_rating_record(run->base.host.store, record);
 }
@@ -145,8 +156,8 @@ static void on_recorded(struct store_request *request)
 	const struct rating_record *record = &judgement->record;
 	struct open_case *open_case = judgement->open_case;
 
-	judgement->asking.route->uncommitted--;
-	run_call_recorded(&judgement->asking, &record->spent);
+	asked(judgement)->route->uncommitted--;
+	run_call_recorded(asked(judgement), &record->spent);
 	run->steps -= judgement->steps;
 	if (run_take_answer(&run->base, request)) {
 		if (record->ret_unfit.code)
@@ -174,8 +185,8 @@ static void take_failure(struct judgement *judgement, const struct fault *fault)
 	size_t shown = utf8_cut(criterion, size, CRITERION_SHOWN);
 	char name[CASE_NAME_SIZE];
 
-	run_log_failure(&run->base.log, "%s, criterion '%.*s%s': %s", case_name(open_case, name),
-			(int)shown, criterion, shown < size ? "..." : "", fault->message);
+	run_log_failure(&run->base.log, "%s, %s '%.*s%s': %s", case_name(open_case, name),
+			judgement->measure->use ? "evaluator" : "criterion", (int)shown, criterion, shown < size ? "..." : "", fault->message);
 }
 
 static void on_failed(struct run_call *asking)
@@ -183,8 +194,7 @@ static void on_failed(struct run_call *asking)
 	struct judgement *judgement = container_of(asking, struct judgement, asking);
 
 	add_usage(judgement);
-	take_failure(judgement, &asking->call.fault);
-	record_rating(judgement, NULL, &asking->call.fault);
+	judgement_fail(judgement, &asking->call.fault);
 }
 
 static void make_key(struct judgement *judgement)
@@ -244,15 +254,14 @@ static void on_answered(struct run_call *asking)
 	}
 	add_usage(judgement);
 	if (r >= 0) {
-		record_rating(judgement, &verdict, NULL);
+		judgement_record(judgement, verdict.value, verdict.reasoning, NULL);
 	} else if (!judgement->asking.again) {
 		ask_again(judgement);
 	} else {
 		fault_set(&call->fault, ELLU_E_BACKEND_REJECTED,
 			  "the judge's answer holds no verdict, asked twice");
 		call->fault.status = 200;
-		take_failure(judgement, &call->fault);
-		record_rating(judgement, NULL, &call->fault);
+		judgement_fail(judgement, &call->fault);
 	}
 }
 
@@ -304,7 +313,7 @@ bool judgement_is_due(const struct open_case *open_case, size_t unit)
 
 	if (open_case->units && open_case->units[unit] == UNIT_DECIDED)
 		return false;
-	return unit % n == 0 || !spec->measures[unit / n].check;
+	return unit % n == 0 || spec->measures[unit / n].by_judge;
 }
 
 static void take_unit(struct judgement *judgement)
@@ -321,18 +330,20 @@ static void take_unit(struct judgement *judgement)
 	open_case->next_unit++;
 }
 
-static void record_failure(struct judgement *judgement, const struct fault *fault)
+void judgement_fail(struct judgement *judgement, const struct fault *fault)
 {
-	judgement->asking.call.fault = *fault; // outlives the record
-	take_failure(judgement, fault);
-	record_rating(judgement, NULL, &judgement->asking.call.fault);
+	struct fault *kept = &asked(judgement)->call.fault;
+
+	if (kept != fault)
+		*kept = *fault; // outlives the record
+	take_failure(judgement, kept);
+	judgement_record(judgement, -1, NULL, kept);
 }
 
 /* What the row makes of its value is the item's own failure. */
 static void decide(struct judgement *judgement)
 {
 	const struct open_case *open_case = judgement->open_case;
-	struct judge_verdict verdict = { 0 };
 	struct fault fault = { 0 };
 	bool yes = false;
 	int r;
@@ -341,11 +352,10 @@ static void decide(struct judgement *judgement)
 			 memory(judgement), &yes, &judgement->steps, &fault);
 	open_case->run->steps += judgement->steps;
 	weigh(judgement);
-	verdict.value = yes;
 	if (r >= 0)
-		record_rating(judgement, &verdict, NULL);
+		judgement_record(judgement, yes, NULL, NULL);
 	else if (r == ELLU_E_TOO_LARGE || r == ELLU_E_INVALID_PARAMETER)
-		record_failure(judgement, &fault);
+		judgement_fail(judgement, &fault);
 	else
 		run_fail(&open_case->run->base, &fault);
 }
@@ -371,13 +381,15 @@ void judgement_start(struct open_case *open_case)
 	judgement->record.cached_tokens = -1;
 	judgement->record.cost_nanodollars = -1;
 	if (judgement->record.said) {
-		record_rating(judgement, NULL, NULL);
+		judgement_record(judgement, -1, NULL, NULL);
+	} else if (judgement->measure->use) {
+		case_score(judgement);
 	} else if (judgement->measure->check) {
 		decide(judgement);
 	} else if (make_question(judgement, &fault) >= 0) {
 		run_call_submit(&judgement->asking);
 	} else if (fault.code == ELLU_E_TOO_LARGE) {
-		record_failure(judgement, &fault);
+		judgement_fail(judgement, &fault);
 	} else {
 		run_fail(&run->base, &fault);
 	}

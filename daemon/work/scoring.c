@@ -44,6 +44,11 @@ static const struct model *first_of(const struct scorers *scorers, const struct 
 	return model_first(scorers->items, evaluator->configs, evaluator->n_configs, 0);
 }
 
+bool scorers_can_ask(const struct scorers *scorers, const struct run_evaluator *evaluator)
+{
+	return evaluator->n_configs == 0 || first_of(scorers, evaluator);
+}
+
 bool scorers_have_room(const struct scorers *scorers, const struct run_evaluator *evaluator)
 {
 	const struct model *model = first_of(scorers, evaluator);
@@ -58,7 +63,7 @@ bool scorers_are_broken(const struct scorers *scorers, struct fault *ret_fault)
 	for (size_t i = 0; i < spec->n_evaluators; i++) {
 		const struct run_evaluator *evaluator = &spec->evaluators[i];
 
-		if (evaluator->n_configs == 0 || first_of(scorers, evaluator))
+		if (scorers_can_ask(scorers, evaluator))
 			return false;
 		*ret_fault = scorers->items[evaluator->configs[0]].broken;
 	}

@@ -28,6 +28,8 @@ int scorers_init(struct scorers *scorers, struct run *run, const struct run_spec
 void scorers_done(struct scorers *scorers); // zeroed ones too
 /* Sets their caps by what the run is tuned to; the kind's `tune` calls it. */
 void scorers_tune(struct scorers *scorers);
+/* It asks no model, or has a config left that could answer. */
+bool scorers_can_ask(const struct scorers *scorers, const struct run_evaluator *evaluator);
 /* What of the evaluator's is asked next has room. */
 bool scorers_have_room(const struct scorers *scorers, const struct run_evaluator *evaluator);
 /* None of the run's evaluators has a config left that could answer; the fault is one's. */

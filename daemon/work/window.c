@@ -29,10 +29,15 @@ static size_t next_unit(const struct open_case *open_case)
 
 static bool has_room(const struct experiment_run *run, const struct open_case *open_case)
 {
-	size_t n_judges = run->spec->n_judges;
-	size_t judge = n_judges > 1 ? next_unit(open_case) % n_judges : 0;
+	const struct run_spec *spec = run->spec;
+	size_t n = spec->n_judges > 1 ? spec->n_judges : 1;
+	size_t unit = next_unit(open_case), judge = unit % n;
+	const struct run_evaluator *evaluator = measure_evaluator(spec, &spec->measures[unit / n]);
+	const struct route *route = run->judging_routes[judge];
 
-	return route_has_room(&run->base, run->judging_routes[judge]);
+	if (evaluator && evaluator->n_configs > 0)
+		route = run->scorers.items[evaluator->configs[evaluator->n_judges > 0 ? judge : 0]].route;
+	return route_has_room(&run->base, route);
 }
 
 /* What checks take of the worker is between two commits no more than one of them may, and once beyond:
@@ -83,6 +88,7 @@ static void ask_page(struct experiment_run *run, struct page *page)
 		.run_id = run->spec->run_id,
 		.n_measures = run->spec->n_measures,
 		.n_judges = run->spec->n_judges,
+		.with_facts = run->spec->n_evaluators > 0,
 		.cursor = run->cursor,
 		.scan = run->scan,
 	};

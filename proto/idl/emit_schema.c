@@ -38,6 +38,9 @@ static const char *other_form(const char *record, const struct idl_field *field)
 		{ "run_experiment_request", "criteria",
 		  "{\"type\":\"array\",\"items\":{\"anyOf\":[{\"type\":\"string\"}," REF("FileCriterion")
 		  "]}},{\"type\":\"string\"}" },
+		{ "run_experiment_request", "evaluators",
+		  "{\"type\":\"array\",\"items\":{\"anyOf\":[{\"type\":\"string\"}," REF("EvaluatorUse")
+		  "]},\"minItems\":1}" },
 		{ "message", "content", "{\"type\":\"string\"}" },
 	};
 

@@ -25,7 +25,8 @@ static const struct option dry_run = { "dry-run", NULL,
 				       OPTION_FLAG, OWN(dry_run) };
 static const struct option fail_under = { "fail-under", "RATE",
 					  "exit 1 when the success rate is below 0.8 or 80%; or, with "
-					  "criterion=TEXT:RATE, how many meet that one", OPTION_GATE, OWN(gates) };
+					  "criterion=TEXT:RATE, how many meet that one, or with "
+					  "evaluator=NAME:0.8, that one's mean score", OPTION_GATE, OWN(gates) };
 static const struct option fail_under_low = { "fail-under-low", "RATE",
 					      "exit 1 when the success rate's 95 % interval reaches below",
 					      OPTION_SHARE, OWN(fail_under_low) };

@@ -19,14 +19,14 @@ void column_experiment(struct table *table, const void *item)
 		     experiment->results && experiment->results->simulated ? " (simulated)" : "");
 }
 
-/* "YNY": the verdicts in the order of the criteria, `?` for one that failed. */
+/* "YNY": the verdicts in the order of the criteria, `?` for one that failed. Scores are not told. */
 void column_verdicts(struct table *table, const void *item)
 {
 	const struct ellu_response *response = item;
 	char text[65];
 	size_t n = 0;
 
-	for (; n < response->n_ratings && n < sizeof(text) - 1; n++)
+	for (; n < response->n_ratings && n < sizeof(text) - 1 && !response->ratings[n]->evaluator; n++)
 		text[n] = response->ratings[n]->rating ? response->ratings[n]->rating[0] : '?';
 	text[n] = '\0';
 	table_text(table, text);

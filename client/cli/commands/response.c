@@ -5,6 +5,7 @@
 
 #include "client/cli/call.h"
 #include "client/cli/commands/response.h"
+#include "client/cli/view/score_table.h"
 #include "proto/generated/interface.h"
 
 #define VERDICT_COLUMNS 4
@@ -32,9 +33,10 @@ static void print_indented(const char *before, const char *text)
 
 static void print_verdict(const struct ellu_rating *rating)
 {
-	enum meaning meaning = meaning_of(rating->rating);
+	enum meaning meaning = rating->score && !rating->rating ? MEANING_NONE : meaning_of(rating->rating);
+	char text[SCORE_TEXT_SIZE];
 
-	printf("  %s%-*s%s ", meaning_on(&output, meaning), VERDICT_COLUMNS, verdict_of(rating->rating),
+	printf("  %s%-*s%s ", meaning_on(&output, meaning), VERDICT_COLUMNS, rating_text(text, rating, "?"),
 	       meaning_off(&output, meaning));
 	text_print(stdout, rating->criterion->criterion_str);
 	putchar('\n');

@@ -353,6 +353,36 @@ static json_object *measures_of(json_object *criteria)
 	return measures;
 }
 
+/* A name, or an `evaluator` with its variables. */
+static json_object *use_of(json_object *item)
+{
+	json_object *use, *evaluator;
+
+	if (json_object_is_type(item, json_type_string))
+		return wrap("evaluator", wrap("name", json_object_get(item)));
+	if (!json_object_object_get_ex(item, "evaluator", &evaluator) ||
+	    !json_object_is_type(evaluator, json_type_string))
+		return json_object_get(item);
+	use = json_object_new_object();
+	json_object_object_foreach(item, name, value)
+	{
+		bool is_name = strcmp(name, "evaluator") == 0;
+
+		json_object_object_add(use, name, is_name ? wrap("name", json_object_get(value)) :
+							    json_object_get(value));
+	}
+	return use;
+}
+
+static json_object *uses_of(json_object *evaluators)
+{
+	json_object *uses = json_object_new_array();
+
+	for (size_t i = 0; uses && i < json_object_array_length(evaluators); i++)
+		json_object_array_add(uses, use_of(json_object_array_get_idx(evaluators, i)));
+	return uses;
+}
+
 static int add_field(struct experiment_file *file, const char *name, json_object *value,
 		     struct complaint *complaint)
 {
@@ -383,6 +413,8 @@ static int add_field(struct experiment_file *file, const char *name, json_object
 			json_object_put(field);
 			return measures ? experiment_file_set(file, "measures", measures) : -ENOMEM;
 		}
+	} else if (strcmp(name, "evaluators") == 0 && json_object_is_type(value, json_type_array)) {
+		field = uses_of(value);
 	} else if (strcmp(name, "criterion_set") == 0 &&
 		   json_object_is_type(value, json_type_string)) {
 		field = wrap("name", json_object_get(value));

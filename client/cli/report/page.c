@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "client/cli/report/report.h"
+#include "client/cli/view/score_table.h"
 #include "client/cli/view/show.h"
 #include "client/cli/view/text.h"
 #include "proto/json/json_build.h"
@@ -59,14 +60,17 @@ static const char *verdict_class(const char *rating)
 
 static void write_verdicts(FILE *out, const struct ellu_response *response)
 {
+	char score[SCORE_TEXT_SIZE];
+
 	if (response->n_ratings == 0)
 		return;
 	fputs("<h4>Verdicts</h4><table><tbody>", out);
 	for (size_t i = 0; i < response->n_ratings; i++) {
 		const struct ellu_rating *rating = response->ratings[i];
 
-		fprintf(out, "<tr><td class=\"%s\">%s</td><td>", verdict_class(rating->rating),
-			rating->rating ? rating->rating : "?");
+		fprintf(out, "<tr><td class=\"%s\">%s</td><td>",
+			rating->score && !rating->rating ? "score" : verdict_class(rating->rating),
+			rating_text(score, rating, "?"));
 		report_escape(out, rating->criterion->criterion_str);
 		if (rating->error || rating->reasoning) {
 			fputs("<br><span class=soft>", out);
@@ -290,6 +294,63 @@ static void write_criteria(FILE *out, const struct reported *reported)
 	fputs("</tbody></table>", out);
 }
 
+/* How many have each tenth of a score. */
+static void write_distribution(FILE *out, const struct ellu_evaluator_scores *scores)
+{
+	const double width = (double) BAR_WIDTH / (double) scores->n_distribution;
+	int64_t most = 1;
+
+	for (size_t i = 0; i < scores->n_distribution; i++)
+		most = scores->distribution[i] > most ? scores->distribution[i] : most;
+	fprintf(out, "<svg class=bar viewBox=\"0 0 %d 16\" preserveAspectRatio=none role=img"
+		     " aria-label=\"distribution from 0 to 1\">", BAR_WIDTH);
+	for (size_t i = 0; i < scores->n_distribution; i++) {
+		double height = (double) scores->distribution[i] / (double) most * 16;
+
+		fprintf(out, "<rect class=fill x=%.1f y=%.1f width=%.1f height=%.1f><title>%.1f to %.1f: %" PRId64
+			     "</title></rect>", (double) i * width, 16 - height, width - 1, height,
+			(double) i / (double) scores->n_distribution,
+			(double) (i + 1) / (double) scores->n_distribution, scores->distribution[i]);
+	}
+	fputs("</svg>", out);
+}
+
+static void write_score(FILE *out, const char *between, const double *score)
+{
+	fputs(between, out);
+	if (score)
+		fprintf(out, "%.2f", *score);
+	else
+		fputs("-", out);
+}
+
+static void write_scores(FILE *out, const struct ellu_experiment_results *results)
+{
+	char name[SCORE_NAME_SIZE];
+
+	if (results->n_evaluators == 0)
+		return;
+	fputs("<h3>Scores</h3><table><thead><tr><th>Evaluator</th><th class=number>mean</th><th>from 0 to 1</th>"
+	      "<th class=\"number rated\">scored</th></tr></thead><tbody>", out);
+	for (size_t i = 0; i < results->n_evaluators; i++) {
+		const struct ellu_evaluator_scores *scores = results->evaluators[i];
+
+		fputs("<tr><td>", out);
+		report_escape(out, score_name(name, results, i));
+		write_score(out, "</td><td class=number>", scores->mean);
+		fputs("</td><td>", out);
+		write_distribution(out, scores);
+		fputs("<span class=soft>", out);
+		if (scores->low && scores->high) {
+			write_score(out, "", scores->low);
+			write_score(out, " to ", scores->high);
+		}
+		fprintf(out, "</span></td><td class=\"number rated\">%" PRId64 "/%" PRId64 "</td></tr>",
+			scores->n_scored, scores->n_total);
+	}
+	fputs("</tbody></table>", out);
+}
+
 static void write_experiment(FILE *out, const struct reported *reported)
 {
 	const struct ellu_experiment *experiment = reported->experiment;
@@ -315,6 +376,7 @@ static void write_experiment(FILE *out, const struct reported *reported)
 	write_bar(out, &success);
 	write_facts(out, reported);
 	write_criteria(out, reported);
+	write_scores(out, experiment->results);
 	fputs("<h3>How long, and how much</h3><div class=charts>", out);
 	write_histogram(out, &reported->durations, "Duration of answers", 3, " s");
 	write_histogram(out, &reported->output_tokens, "Tokens of answers", 6, "");

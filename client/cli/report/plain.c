@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "client/cli/report/report.h"
+#include "client/cli/view/score_table.h"
 #include "client/cli/view/show.h"
 #include "client/cli/view/text.h"
 #include "proto/generated/interface.h"
@@ -90,6 +91,29 @@ static void markdown_row(FILE *out, const char *name, const struct ellu_proporti
 	fprintf(out, " | %s | %s |\n", share_text(share, estimate.value), interval_text(interval, &estimate));
 }
 
+static void markdown_scores(FILE *out, const struct ellu_experiment_results *results)
+{
+	char bars[SCORE_BARS_SIZE], name[SCORE_NAME_SIZE];
+
+	if (results->n_evaluators == 0)
+		return;
+	fputs("\n| evaluator | mean | 95 % interval | scored | 0 to 1 |\n| --- | ---: | ---: | ---: | --- |\n", out);
+	for (size_t i = 0; i < results->n_evaluators; i++) {
+		const struct ellu_evaluator_scores *scores = results->evaluators[i];
+
+		fputs("| ", out);
+		write_cell(out, score_name(name, results, i));
+		fputs(" | ", out);
+		if (scores->mean)
+			fprintf(out, "%.2f", *scores->mean);
+		fputs(" | ", out);
+		if (scores->low && scores->high)
+			fprintf(out, "%.2f to %.2f", *scores->low, *scores->high);
+		fprintf(out, " | %" PRId64 "/%" PRId64 " | %s |\n", scores->n_scored, scores->n_total,
+			score_bars(bars, scores, true));
+	}
+}
+
 static void markdown_experiment(FILE *out, const struct reported *reported)
 {
 	const struct ellu_experiment_results *results = reported->experiment->results;
@@ -106,6 +130,7 @@ static void markdown_experiment(FILE *out, const struct reported *reported)
 	for (size_t i = 0; i < results->n_criteria; i++)
 		markdown_row(out, results->criteria[i]->criterion, results->criteria[i]->yes);
 	markdown_row(out, ALL_CRITERIA, results->success_rate);
+	markdown_scores(out, results);
 }
 
 static void markdown_cases(FILE *out, const struct reported *reported)
@@ -224,6 +249,28 @@ const struct report_writer report_junit = { .name = "junit", .write_case = junit
 
 /* ---- CSV ---- */
 
+/* "Faithfulness=0.75 Regex=" */
+static void csv_scores(struct table *table, const struct ellu_response *response)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	for (size_t i = 0; out && i < response->n_ratings; i++) {
+		const struct ellu_rating *rating = response->ratings[i];
+
+		if (!rating->evaluator)
+			continue;
+		fprintf(out, "%s%s=", ftell(out) > 0 ? " " : "", rating->evaluator->name);
+		if (rating->score)
+			fprintf(out, "%.10g", *rating->score);
+	}
+	if (out)
+		fclose(out);
+	table_text(table, text);
+	free(text);
+}
+
 static void csv_case(const struct report *report, const struct reported *reported,
 		     const struct ellu_response *response, enum outcome outcome, FILE *out)
 {
@@ -232,7 +279,7 @@ static void csv_case(const struct report *report, const struct reported *reporte
 	const struct ellu_rating *no = first_no(response);
 
 	(void) report;
-	for (int i = 0; i < 9; i++)
+	for (int i = 0; i < 10; i++)
 		table_column(table, "");
 	table_printf(table, "%" PRId64, reported->experiment->id);
 	table_printf(table, "%" PRId64, response->id);
@@ -243,13 +290,14 @@ static void csv_case(const struct report *report, const struct reported *reporte
 	table_printf(table, "%.6f", response->duration_seconds);
 	table_text(table, response->error ? response->error->message : NULL);
 	table_text(table, response->response_text);
+	csv_scores(table, response);
 	table_print(table, out);
 	table_free(table);
 }
 
 static void csv(const struct report *report)
 {
-	puts("experiment,response,row,epoch,outcome,not_met,duration_seconds,error,answer");
+	puts("experiment,response,row,epoch,outcome,not_met,duration_seconds,error,answer,scores");
 	for (size_t i = 0; i < report->n; i++)
 		for (enum outcome outcome = 0; outcome < _OUTCOME_MAX; outcome++)
 			report_copy(report->experiments[i].cases[outcome], stdout);

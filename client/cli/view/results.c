@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "client/cli/view/progress_bar.h"
+#include "client/cli/view/score_table.h"
 #include "client/cli/view/text.h"
 #include "proto/provider.h"
 #include "proto/text/money.h"
@@ -89,12 +90,19 @@ static struct table *criteria_table(const struct ellu_criterion_result *const *c
 static void print_criteria(FILE *out, const struct ellu_experiment_results *results)
 {
 	struct table *table = criteria_table(results->criteria, results->n_criteria);
+	char name[SCORE_NAME_SIZE];
 
 	add_proportion(table, results->success_rate);
 	table_text(table, results->n_criteria > 0 ? ALL_CRITERIA
 						  : "answered (success rate)");
+	for (size_t i = 0; output.format == FORMAT_CSV && i < results->n_evaluators; i++) {
+		score_table_add_numbers(table, results->evaluators[i]);
+		table_text(table, score_name(name, results, i));
+	}
 	table_print(table, out);
 	table_free(table);
+	if (output.format != FORMAT_CSV)
+		score_table_print(out, results);
 }
 
 static void print_count(FILE *out, const char *what, int64_t count, int64_t failed)
@@ -331,6 +339,7 @@ void results_print_csv(FILE *out, const struct ellu_experiment *const *experimen
 	static const char *const titles[] = { "id", "experiment", "yes", "low", "high", "n_scored", "n_total",
 					      "criterion" };
 	struct table *table = table_new();
+	char name[SCORE_NAME_SIZE];
 
 	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
 		table_column(table, titles[i]);
@@ -344,6 +353,12 @@ void results_print_csv(FILE *out, const struct ellu_experiment *const *experimen
 			table_text(table, experiments[i]->name);
 			add_numbers(table, is_last ? results->success_rate : results->criteria[k]->yes);
 			table_text(table, is_last ? ALL_CRITERIA : results->criteria[k]->criterion);
+		}
+		for (size_t k = 0; results && k < results->n_evaluators; k++) {
+			table_printf(table, "%lld", (long long) experiments[i]->id);
+			table_text(table, experiments[i]->name);
+			score_table_add_numbers(table, results->evaluators[k]);
+			table_text(table, score_name(name, results, k));
 		}
 	}
 	table_print(table, out);

@@ -288,17 +288,21 @@ static const char runs[] =
 	" PRIMARY KEY (panel_id, position)"
 	") STRICT, WITHOUT ROWID;"
 
-	/* What is measured: the text of a criterion, kept as it was judged. */
+	/* What is measured: the text of a criterion, kept as it was judged; or by the name of an evaluator, with
+	 * its variables and what it asks. */
 	"CREATE TABLE measures ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
 	" owner_uid INTEGER NOT NULL,"
 	" project_id INTEGER NOT NULL REFERENCES projects,"
-	" kind TEXT NOT NULL CHECK (kind IN ('criterion')),"
-	" criterion_id INTEGER NOT NULL REFERENCES criteria,"
+	" criterion_id INTEGER REFERENCES criteria," // NULL: an evaluator
 	" text TEXT NOT NULL,"
-	" rule TEXT NOT NULL," // the check as it was; empty: none
+	" rule TEXT NOT NULL," // the check as it was, empty: none; of an evaluator its use
+	" asks TEXT," // identity of all that decides an evaluator's scores, but for the judge
+	" by_judge INTEGER NOT NULL DEFAULT 0," // of an evaluator: it asks the run's
 	" UNIQUE (criterion_id, text, rule)"
 	") STRICT;"
+	"CREATE UNIQUE INDEX measures_by_evaluator ON measures (project_id, asks)"
+	" WHERE criterion_id IS NULL;"
 
 	/* What a task does, pinned: rows by range, template by version, config by snapshot. A run makes
 	 * responses of its rows; or it has no epochs and rates what others made: those listed, or those

@@ -17,6 +17,16 @@ int check_read(struct tx *tx, sqlite3_stmt *q, int column, const struct ellu_che
 	return r;
 }
 
+static int use_read(struct tx *tx, const char *text, const struct ellu_evaluator_use **ret_use)
+{
+	struct ellu_evaluator_use *use;
+	int r = tx_decode(tx, &ellu_evaluator_use_type, text, &use);
+
+	if (r >= 0)
+		*ret_use = use;
+	return r;
+}
+
 static int read_measures(struct tx *tx, sqlite3_stmt *q, struct tx_list *measures)
 {
 	int r;
@@ -30,7 +40,9 @@ static int read_measures(struct tx *tx, sqlite3_stmt *q, struct tx_list *measure
 		measure->criterion_id = column_int(q, 1);
 		measure->text = tx_text(tx, q, 2);
 		measure->label = tx_text(tx, q, 3);
-		r = check_read(tx, q, 4, &measure->check);
+		r = measure->criterion_id ? check_read(tx, q, 4, &measure->check) :
+					    use_read(tx, column_peek(q, 4), &measure->use);
+		measure->by_judge = measure->criterion_id ? !measure->check : column_int(q, 5) != 0;
 		if (r >= 0)
 			r = tx_append(tx, measures, measure);
 		if (r < 0)
@@ -44,13 +56,12 @@ int criterion_set_measures(struct tx *tx, int64_t set_id, struct tx_list *measur
 	QUERY q = NULL;
 	int r;
 
-	r = db_run(tx->db, "INSERT INTO measures (owner_uid, project_id, kind, criterion_id, text,"
-			   " rule) SELECT owner_uid, project_id, 'criterion', id, criterion_str,"
-			   " coalesce(rule, '') FROM criteria"
+	r = db_run(tx->db, "INSERT INTO measures (owner_uid, project_id, criterion_id, text, rule)"
+			   " SELECT owner_uid, project_id, id, criterion_str, coalesce(rule, '') FROM criteria"
 			   " WHERE criterion_set_id = ?1 AND position IS NOT NULL"
 			   " ON CONFLICT (criterion_id, text, rule) DO NOTHING", "i", set_id);
 	if (r >= 0)
-		r = db_query(tx->db, &q, "SELECT m.id, c.id, m.text, c.label, m.rule FROM criteria c"
+		r = db_query(tx->db, &q, "SELECT m.id, c.id, m.text, c.label, m.rule, m.by_judge FROM criteria c"
 					 " JOIN measures m ON m.criterion_id = c.id"
 					 " AND m.text = c.criterion_str AND m.rule = coalesce(c.rule, '')"
 					 " WHERE c.criterion_set_id = ?1 AND c.position IS NOT NULL"
@@ -68,7 +79,8 @@ int measures_texts(struct tx *tx, const struct tx_list *measures, const char *co
 		const struct run_measure *measure = measures->items[i];
 		const char *value = measure->check ? measure->check->value : NULL;
 
-		texts[i] = value ? tx_printf(tx, "%s\n%s", measure->text, value) : measure->text;
+		texts[i] = measure->use ? "" :
+			   value	? tx_printf(tx, "%s\n%s", measure->text, value) : measure->text;
 	}
 	*ret_texts = texts;
 	return tx->oom ? -ENOMEM : 0;
@@ -77,7 +89,7 @@ int measures_texts(struct tx *tx, const struct tx_list *measures, const char *co
 bool measures_need_judge(const struct tx_list *measures)
 {
 	for (size_t i = 0; i < measures->n; i++)
-		if (!((const struct run_measure *)measures->items[i])->check)
+		if (((const struct run_measure *)measures->items[i])->by_judge)
 			return true;
 	return false;
 }
@@ -87,9 +99,19 @@ int run_measures(struct tx *tx, int64_t run_id, struct tx_list *measures)
 	QUERY q = NULL;
 	int r;
 
-	r = db_query(tx->db, &q, "SELECT m.id, c.id, m.text, c.label, m.rule FROM run_measures n"
+	r = db_query(tx->db, &q, "SELECT m.id, c.id, m.text, c.label, m.rule, m.by_judge FROM run_measures n"
 				 " JOIN measures m ON m.id = n.measure_id"
-				 " JOIN criteria c ON c.id = m.criterion_id"
+				 " LEFT JOIN criteria c ON c.id = m.criterion_id"
 				 " WHERE n.run_id = ?1 ORDER BY n.position", "i", run_id);
 	return r < 0 ? r : read_measures(tx, q, measures);
+}
+
+/* They come first. */
+int run_criteria(struct tx *tx, int64_t run_id, struct tx_list *measures)
+{
+	int r = run_measures(tx, run_id, measures);
+
+	while (measures->n > 0 && ((const struct run_measure *)measures->items[measures->n - 1])->use)
+		measures->n--;
+	return r;
 }

@@ -64,7 +64,7 @@ int criterion_set_extend(struct tx *tx, int64_t template_id, const struct criter
 /* Measures of the set's present criteria, made where they are missing; struct run_measure. */
 int criterion_set_measures(struct tx *tx, int64_t set_id, struct tx_list *measures);
 
-/* Whether one of them is no check. */
+/* Whether one of them asks the run's judge. */
 bool measures_need_judge(const struct tx_list *measures);
 
 /* The check in a column, or NULL. */
@@ -75,6 +75,8 @@ int measures_texts(struct tx *tx, const struct tx_list *measures, const char *co
 
 /* The measures that a run is pinned to, in order; struct run_measure. */
 int run_measures(struct tx *tx, int64_t run_id, struct tx_list *measures);
+/* Of them the criteria alone. */
+int run_criteria(struct tx *tx, int64_t run_id, struct tx_list *measures);
 
 /* ---- Operations of methods ---- */
 

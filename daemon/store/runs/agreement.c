@@ -301,7 +301,7 @@ static int begin(struct tx *tx, struct method_run *op)
 	op->request.state = agreement;
 	r = experiment_run_resolve(tx, &op->scope, a->experiment, &agreement->run);
 	if (r >= 0)
-		r = run_measures(tx, agreement->run.id, &measures);
+		r = run_criteria(tx, agreement->run.id, &measures);
 	if (r < 0)
 		return r;
 	agreement->n = measures.n;

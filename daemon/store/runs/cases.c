@@ -61,6 +61,23 @@ static int load_decided(struct scan *scan, struct run_case *item, bool *ret_comp
 	return r;
 }
 
+/* What is known of it beside its text. */
+static int read_facts(struct tx *tx, struct run_case *item)
+{
+	QUERY q = NULL;
+	int r = db_row(tx->db, &q, "SELECT duration_usec, cost_nanodollars, finish_reason FROM responses"
+				   " WHERE id = ?1", "i", item->response_id);
+
+	if (r <= 0)
+		return r;
+	item->facts = (struct case_facts){
+		.duration_usec = column_int(q, 0),
+		.cost_nanodollars = column_int_or(q, 1, -1),
+		.finish_reason = tx_text(tx, q, 2),
+	};
+	return 0;
+}
+
 /* Takes the case's texts. */
 static int add_case(struct scan *scan, struct run_case *item, const char *defaults,
 		    sqlite3_stmt *q, int values, int text)
@@ -68,6 +85,8 @@ static int add_case(struct scan *scan, struct run_case *item, const char *defaul
 	int r = collection_fill(scan->tx, defaults, tx_text(scan->tx, q, values),
 				&item->input_values);
 
+	if (item->response_id && r >= 0 && scan->op->with_facts)
+		r = read_facts(scan->tx, item);
 	if (item->response_id)
 		item->response_text = tx_text(scan->tx, q, text);
 	scan->bytes += (size_t)sqlite3_column_bytes(q, text);

@@ -16,6 +16,8 @@ struct pin {
 	const struct scope *scope;
 	struct place place;
 	int64_t instead; // a config; 0: none
+	struct ellu_llm_config *const *judges; // asked where nothing is said; NULL: that of the project
+	size_t n_judges;
 	int64_t configs[RUN_CONFIGS_MAX];
 	size_t n_configs;
 	int64_t n_evaluators;
@@ -23,8 +25,13 @@ struct pin {
 
 static int pin_new_config(struct pin *pin, int64_t id)
 {
-	int r = run_config_pin(pin->tx, pin->run, ASKED_BY_EVALUATORS, pin->n_configs, id);
+	const struct ellu_llm_config *judge = NULL;
+	int r;
 
+	for (size_t i = 0; !judge && i < pin->n_judges; i++)
+		judge = *pin->judges[i]->id == id ? pin->judges[i] : NULL;
+	r = judge ? run_config_put(pin->tx, pin->run, ASKED_BY_EVALUATORS, pin->n_configs, judge) :
+		    run_config_pin(pin->tx, pin->run, ASKED_BY_EVALUATORS, pin->n_configs, id);
 	if (r >= 0)
 		pin->configs[pin->n_configs++] = id;
 	return r;
@@ -56,7 +63,13 @@ static int pin_ref(struct pin *pin, const struct ellu_ref *ref, const char **lis
 static int pin_default(struct pin *pin, const char **list)
 {
 	int64_t id;
-	int r = db_int(pin->tx->db, &id, "SELECT coalesce(rating_llm_config_id, default_llm_config_id)"
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < pin->n_judges; i++)
+		r = pin_config(pin, *pin->judges[i]->id, list);
+	if (r < 0 || pin->judges)
+		return r;
+	r = db_int(pin->tx->db, &id, "SELECT coalesce(rating_llm_config_id, default_llm_config_id)"
 					 " FROM projects WHERE id = ?1", "i", pin->run->project_id);
 
 	return r <= 0 ? r : pin_config(pin, id, list);
@@ -121,6 +134,37 @@ int run_evaluators_pin(struct tx *tx, const struct run_row *run, const struct sc
 	return r < 0 ? r : 0;
 }
 
+int run_uses_pin(struct tx *tx, const struct run_row *run, const struct scope *scope,
+		 struct ellu_llm_config *const *judges, size_t n_judges,
+		 const struct ellu_evaluator *const *evaluators, size_t n)
+{
+	struct pin pin = { .tx = tx, .run = run, .scope = scope, .judges = judges, .n_judges = n_judges };
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		r = pin_evaluator(&pin, evaluators[i]);
+	return r < 0 ? r : 0;
+}
+
+int run_uses_adopt(struct tx *tx, int64_t run_id, int64_t from_id)
+{
+	static const char *const statements[] = {
+		"DELETE FROM run_evaluators WHERE run_id = ?1 AND ?2",
+		"DELETE FROM run_configs WHERE run_id = ?1 AND answers = 0 AND ?2",
+		"INSERT INTO run_configs (run_id, answers, position, owner_uid, project_id, llm_config_id, snapshot)"
+		" SELECT ?1, answers, position, owner_uid, project_id, llm_config_id, snapshot FROM run_configs"
+		" WHERE run_id = ?2 AND answers = 0",
+		"INSERT INTO run_evaluators (run_id, position, owner_uid, project_id, evaluator_id, name,"
+		" configs) SELECT ?1, position, owner_uid, project_id, evaluator_id, name, configs"
+		" FROM run_evaluators WHERE run_id = ?2",
+	};
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < sizeof(statements) / sizeof(statements[0]); i++)
+		r = db_run(tx->db, statements[i], "ii", run_id, from_id);
+	return r < 0 ? r : 0;
+}
+
 /* ---- Loading ---- */
 
 int run_judge_load(struct tx *tx, int64_t run_id, int64_t *ret_id, const char **ret_name)
@@ -162,6 +206,15 @@ static void read_built_in(const struct catalogue_entry *entry, struct run_evalua
 	evaluator->embeddings = entry && entry->embeddings;
 }
 
+/* What names no config asks each judge of a panel. */
+static void find_judges(const struct run_spec *spec, struct run_evaluator *evaluator)
+{
+	const struct ellu_evaluator *record = evaluator->evaluator;
+
+	if (spec->n_judges > 1 && record->prompt && !record->llm_config)
+		evaluator->n_judges = spec->n_judges;
+}
+
 int run_evaluators_load(struct tx *tx, const struct run_row *run, struct run_spec *spec)
 {
 	struct run_evaluator *evaluators;
@@ -187,6 +240,8 @@ int run_evaluators_load(struct tx *tx, const struct run_row *run, struct run_spe
 			r = evaluator_load(tx, column_int(q, 0), column_peek(q, 1), &one->evaluator);
 		if (r >= 0)
 			read_built_in(evaluator_built_in(tx, one->evaluator), one);
+		if (r >= 0)
+			find_judges(spec, one);
 	}
 	return r < 0 ? r : 0;
 }

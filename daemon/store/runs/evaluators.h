@@ -12,6 +12,12 @@
 int run_evaluators_pin(struct tx *tx, const struct run_row *run, const struct scope *scope,
 		       const struct ellu_llm_config_in *instead,
 		       const struct evaluator_list *evaluators, struct notes *notes);
+/* The same of an experiment, whose judges are asked where an evaluator names no config; as they are said. */
+int run_uses_pin(struct tx *tx, const struct run_row *run, const struct scope *scope,
+		 struct ellu_llm_config *const *judges, size_t n_judges,
+		 const struct ellu_evaluator *const *evaluators, size_t n);
+/* A run takes over those of another. */
+int run_uses_adopt(struct tx *tx, int64_t run_id, int64_t from_id);
 /* The judge that they are of; what is returned stays as it was where there is none. */
 int run_judge_load(struct tx *tx, int64_t run_id, int64_t *ret_id, const char **ret_name);
 /* Into the spec: what they are and what they ask, with its keys. */

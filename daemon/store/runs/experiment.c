@@ -119,23 +119,24 @@ static const struct ellu_ref *ref_of(struct tx *tx, sqlite3_stmt *q, int name, i
 
 /* The set as this run judges it, whatever it holds by now. */
 static int set_of(struct tx *tx, const char *name, const struct run_row *run,
-		  const struct ellu_criterion_set **ret_set)
+		  const struct tx_list *measures, const struct ellu_criterion_set **ret_set)
 {
 	struct ellu_criterion_set *set = TX_RECORD(tx, struct ellu_criterion_set);
-	struct tx_list measures = { 0 }, criteria = { 0 };
-	int r;
+	struct tx_list criteria = { 0 };
+	int r = 0;
 
 	if (!set)
 		return -ENOMEM;
 	set->id = tx_int_value(tx, run->criterion_set_id);
 	set->name = name;
-	r = run_measures(tx, run->id, &measures);
-	for (size_t i = 0; r >= 0 && i < measures.n; i++) {
-		const struct run_measure *measure = measures.items[i];
+	for (size_t i = 0; r >= 0 && i < measures->n; i++) {
+		const struct run_measure *measure = measures->items[i];
 		struct ellu_criterion *criterion = TX_RECORD(tx, struct ellu_criterion);
 
 		if (!criterion)
 			return -ENOMEM;
+		if (measure->use)
+			break;
 		criterion->id = &measure->criterion_id;
 		criterion->criterion_str = measure->text;
 		criterion->label = measure->label;
@@ -145,6 +146,22 @@ static int set_of(struct tx *tx, const char *name, const struct run_row *run,
 	set->criteria = tx_list_items(tx, &criteria);
 	set->n_criteria = criteria.n;
 	*ret_set = set;
+	return r;
+}
+
+static int uses_of(struct tx *tx, const struct tx_list *measures, struct ellu_experiment *experiment)
+{
+	struct tx_list uses = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < measures->n; i++) {
+		const struct run_measure *measure = measures->items[i];
+
+		if (measure->use)
+			r = tx_append(tx, &uses, measure->use);
+	}
+	experiment->evaluators = uses.n ? tx_list_items(tx, &uses) : NULL;
+	experiment->n_evaluators = uses.n;
 	return r;
 }
 
@@ -182,6 +199,7 @@ static int fill_panel(struct tx *tx, const struct run_row *run, struct ellu_expe
 /* What its parts are called. */
 static int fill_names(struct tx *tx, const struct run_row *run, struct ellu_experiment *experiment)
 {
+	struct tx_list measures = { 0 };
 	QUERY q = NULL;
 	int r;
 
@@ -199,11 +217,11 @@ static int fill_names(struct tx *tx, const struct run_row *run, struct ellu_expe
 	experiment->llm_config = ref_of(tx, q, 4, -1);
 	experiment->rating_llm_config = ref_of(tx, q, 5, -1);
 	r = run->judge.reduction ? fill_panel(tx, run, experiment) : 0;
-	if (r < 0)
-		return r;
-	if (!run->criterion_set_id)
-		return 0;
-	return set_of(tx, tx_text(tx, q, 3), run, &experiment->criterion_set);
+	if (r >= 0)
+		r = run_measures(tx, run->id, &measures);
+	if (r >= 0 && run->criterion_set_id)
+		r = set_of(tx, tx_text(tx, q, 3), run, &measures, &experiment->criterion_set);
+	return r < 0 ? r : uses_of(tx, &measures, experiment);
 }
 
 int experiment_load(struct tx *tx, int64_t id, void *ret_experiment)

@@ -11,11 +11,11 @@
 
 #define RATING_COLUMNS                                                                          \
 	"SELECT g.id, g.response_id, c.id, m.text, c.label, c.created_at, m.rule, g.value, g.reasoning, g.raw_text," \
-	" g.error, g.attempts, iif(m.rule = '', j.name, 'check'), g.duration_usec, g.input_tokens, g.output_tokens,"       \
+	" g.error, g.attempts, iif(c.id IS NULL, iif(m.by_judge, j.name, m.text), iif(m.rule = '', j.name, 'check')), g.duration_usec, g.input_tokens, g.output_tokens,"       \
 	" g.cost_nanodollars, g.created_at, p.value, p.reasoning, p.created_at, g.cached_tokens FROM"
 #define RATING_JOINS                                                                            \
 	" CROSS JOIN measures m ON m.id = g.measure_id CROSS JOIN judges j ON j.id = g.judge_id" \
-	" CROSS JOIN criteria c ON c.id = m.criterion_id"                                       \
+	" LEFT JOIN criteria c ON c.id = m.criterion_id"                                        \
 	" LEFT JOIN ratings p ON p.response_id = g.response_id AND p.measure_id = g.measure_id" \
 	" AND p.judge_id IS NULL"
 
@@ -65,6 +65,20 @@ static int overrule(struct tx *tx, sqlite3_stmt *q, bool lean, struct ellu_ratin
 	return 0;
 }
 
+static int read_rule(struct tx *tx, sqlite3_stmt *q, int column, struct ellu_criterion *criterion,
+		     struct ellu_rating *rating)
+{
+	struct ellu_evaluator_use *use;
+	int r;
+
+	if (criterion->id)
+		return check_read(tx, q, column, &criterion->check);
+	r = tx_decode(tx, &ellu_evaluator_use_type, column_peek(q, column), &use);
+	if (r >= 0)
+		rating->evaluator = use->evaluator;
+	return r;
+}
+
 /* In the order of the list; `lean`: without what the model said. */
 static int rating_read(struct tx *tx, sqlite3_stmt *q, bool lean, struct ellu_rating **ret_rating)
 {
@@ -80,12 +94,12 @@ static int rating_read(struct tx *tx, sqlite3_stmt *q, bool lean, struct ellu_ra
 	criterion->criterion_str = tx_text(tx, q, c++);
 	criterion->label = tx_text(tx, q, c++);
 	criterion->created_at = tx_int(tx, q, c++);
-	r = check_read(tx, q, c++, &criterion->check);
+	r = read_rule(tx, q, c++, criterion, rating);
 	if (r < 0)
 		return r;
 	rating->criterion = criterion;
 	if (!column_null(q, c)) {
-		rating->rating = column_double(q, c) >= 0.5 ? "YES" : "NO";
+		rating->rating = rating->evaluator ? NULL : column_double(q, c) >= 0.5 ? "YES" : "NO";
 		rating->score = tx_double_value(tx, column_double(q, c));
 	}
 	if (!lean) {

@@ -183,14 +183,24 @@ static int count_rating(struct tx *tx, const struct rating_record *op)
 	" WHERE response_id = ?3 AND measure_id = ?4 AND judge_id = ?5"                        \
 	" AND error IS NOT NULL AND round < ?15"
 
+/* -1: it is not known. */
+static int64_t sum(int64_t value, int64_t counted)
+{
+	return counted > 0 ? counted + (value > 0 ? value : 0) : value;
+}
+
 static int run_rating(struct tx *tx, const char *sql, const struct rating_record *op,
 		      const char *error)
 {
+	const struct rating_usage *counted = &op->counted;
+
 	return db_run(tx->db, sql, "iiiiiDsssiinnniin", op->owner_uid, op->project_id,
 		      op->response_id, op->measure_id, op->judge_id, op->value < 0 ? NULL : &op->value,
 		      op->reasoning, op->raw_text, error, op->attempts, op->duration_usec,
-		      op->input_tokens, op->output_tokens, op->cost_nanodollars, op->round, tx->now,
-		      op->cached_tokens);
+		      sum(op->input_tokens, counted->input_tokens),
+		      sum(op->output_tokens, counted->output_tokens),
+		      sum(op->cost_nanodollars, counted->cost_nanodollars), op->round, tx->now,
+		      sum(op->cached_tokens, counted->cached_tokens));
 }
 
 static int put_text(struct tx *tx, const struct rating_record *op, const char *error)
@@ -235,14 +245,17 @@ static int put_panel(struct tx *tx, struct rating_record *op)
 	if (r <= 0 || column_int(q, 0) < op->n_judges)
 		return r < 0 ? r : 0;
 	panel.judge_id = op->panel_id;
+	panel.counted = (struct rating_usage){ 0 };
 	panel.value = -1;
 	panel.reasoning = panel.raw_text = NULL;
 	if (column_int(q, 1) > 0) {
-		bool is_mean = strcmp(column_peek(q, 11), "mean") == 0;
+		bool is_mean = op->is_score || strcmp(column_peek(q, 11), "mean") == 0;
 
 		panel.value = is_mean ? column_double(q, 3) : 2 * column_int(q, 2) > column_int(q, 1);
-		panel.reasoning = tx_printf(tx, "%" PRId64 " of %" PRId64 " judges say YES", column_int(q, 2),
-					    column_int(q, 1));
+		panel.reasoning = op->is_score ?
+			tx_printf(tx, "the mean of %" PRId64 " judges", column_int(q, 1)) :
+			tx_printf(tx, "%" PRId64 " of %" PRId64 " judges say YES", column_int(q, 2),
+				  column_int(q, 1));
 	}
 	panel.attempts = column_int(q, 5);
 	panel.duration_usec = column_int(q, 6);

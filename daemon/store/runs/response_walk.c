@@ -12,7 +12,7 @@
 	" AND ((?5 IS NULL AND ?6 IS NULL) OR EXISTS (SELECT 1 FROM ratings g"                  \
 	"  CROSS JOIN measures m ON m.id = g.measure_id CROSS JOIN run_measures e"              \
 	"  ON e.run_id = ?1 AND e.measure_id = m.id WHERE g.response_id = r.id"                 \
-	"  AND g.judge_id = ?2 AND (?5 IS NULL OR m.criterion_id = ?5)"                         \
+	"  AND g.judge_id = ?2 AND m.criterion_id = coalesce(?5, m.criterion_id)"               \
 	"  AND (?6 IS NULL OR (" RATING_VALUE " >= 0.5) = ?6)))"                                \
 	" AND (?7 IS NULL OR (r.annotation IS NOT NULL) = ?7)"                                  \
 	" AND (?8 IS NULL OR r.duration_usec >= ?8) AND (?9 IS NULL OR r.duration_usec <= ?9)"  \

@@ -118,7 +118,7 @@ static int read_verdicts(struct tx *tx, const struct run_row *run, struct made_l
 {
 	struct tx_list measures = { 0 };
 	size_t n = list->n;
-	int r = run_measures(tx, run->id, &measures);
+	int r = run_criteria(tx, run->id, &measures);
 
 	for (size_t i = 0; r >= 0 && i < list->n; i++) {
 		struct made *made = &list->items[i];

@@ -15,6 +15,7 @@
 #include "daemon/store/runs/quantity.h"
 #include "daemon/store/runs/response.h"
 #include "daemon/store/runs/run.h"
+#include "daemon/store/runs/scores.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
 #include "proto/statistics/statistics.h"
@@ -38,6 +39,7 @@ struct tally {
 	int64_t row_decided, row_yes; // of the row at hand
 	struct clusters rows; // before it
 	int64_t flaky; // of those
+	struct scores scores; // an evaluator's, in the place of those
 };
 
 /* Of rows with several epochs, each of which counts so much. */
@@ -60,6 +62,7 @@ struct results {
 	struct tally *tallies; // in the measures' order
 	struct tally **by_id;
 	size_t n_tallies;
+	size_t n_criteria; // the first of them
 	int64_t at; // the last place that was counted
 	struct response_walk by_row; // in the place of that, where there are several epochs
 	int64_t row_id; // at hand
@@ -177,6 +180,7 @@ static int load_measures(struct results *results)
 	for (size_t i = 0; i < measures.n; i++) {
 		results->tallies[i].measure = measures.items[i];
 		results->by_id[i] = &results->tallies[i];
+		results->n_criteria += results->tallies[i].measure->use == NULL;
 	}
 	qsort(results->by_id, measures.n, sizeof(*results->by_id), compare_tallies);
 	return 0;
@@ -221,6 +225,26 @@ static void add_usage(struct usage *usage, sqlite3_stmt *q, int input, int outpu
 	usage_add(&usage->cost, column_int_or(q, cost, -1));
 }
 
+/* Whose rows have several epochs, all of which count; or NULL. */
+static const struct run_row *run_with_rows(const struct results *results)
+{
+	const struct run_row *run = &results->run;
+	bool filtered = run->filter_epoch || run->filter_measure_id;
+
+	if (run->source_run_id)
+		run = filtered ? NULL : &results->source;
+	return run && run->n_epochs > 1 ? run : NULL;
+}
+
+static void add_score(struct results *results, struct tally *tally, sqlite3_stmt *q, int column)
+{
+	if (column_null(q, column))
+		return;
+	scores_add(&tally->scores, column_double(q, column));
+	if (!run_with_rows(results))
+		scores_end_row(&tally->scores);
+}
+
 /* The response's ratings by the present judge, where no person overruled it; those of other measures
  * are not this run's. A person's come just before. */
 static int count_ratings(struct results *results, int64_t response_id, size_t *ret_yes,
@@ -253,10 +277,14 @@ static int count_ratings(struct results *results, int64_t response_id, size_t *r
 			continue;
 		add_usage(&results->rating, q, 2, 3, 4, 5);
 		tally->ratings++;
-		tally->row_decided += decided;
-		tally->row_yes += yes;
-		*ret_yes += yes;
-		*ret_no += decided && !yes;
+		if (tally->measure->use) {
+			add_score(results, tally, q, 1);
+		} else {
+			tally->row_decided += decided;
+			tally->row_yes += yes;
+			*ret_yes += yes;
+			*ret_no += decided && !yes;
+		}
 		r = error_counts_add(tx, &results->errors, "rating", column_peek(q, 6));
 	}
 	return r;
@@ -286,8 +314,8 @@ static int count_response(struct results *results, sqlite3_stmt *q)
 		r = count_ratings(results, column_int(q, WALK_RESPONSE), &yes, &no);
 	if (r < 0 || failed)
 		return r;
-	results->row_successes += yes == results->n_tallies;
-	results->decided += yes == results->n_tallies || no > 0;
+	results->row_successes += yes == results->n_criteria;
+	results->decided += yes == results->n_criteria || no > 0;
 	r = add_value(results, &results->durations, q, WALK_DURATION);
 	if (r >= 0)
 		r = add_value(results, &results->inputs, q, WALK_INPUT_TOKENS);
@@ -331,23 +359,16 @@ static void end_row(struct results *results)
 	for (size_t i = 0; i < results->n_tallies; i++) {
 		struct tally *tally = &results->tallies[i];
 
+		if (tally->measure->use) {
+			scores_end_row(&tally->scores);
+			continue;
+		}
 		tally->decided += tally->row_decided;
 		tally->yes += tally->row_yes;
 		clusters_add(&tally->rows, (double)tally->row_yes, tally->row_decided);
 		tally->flaky += is_flaky(tally->row_yes, tally->row_decided);
 		tally->row_decided = tally->row_yes = 0;
 	}
-}
-
-/* Whose rows have several epochs, all of which count; or NULL. */
-static const struct run_row *run_with_rows(const struct results *results)
-{
-	const struct run_row *run = &results->run;
-	bool filtered = run->filter_epoch || run->filter_measure_id;
-
-	if (run->source_run_id)
-		run = filtered ? NULL : &results->source;
-	return run && run->n_epochs > 1 ? run : NULL;
 }
 
 static int on_response(struct response_walk *walk, int64_t response_id)
@@ -454,7 +475,7 @@ static int tell_criteria(struct results *results)
 	int64_t yes = 0, decided = 0;
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < results->n_tallies; i++) {
+	for (size_t i = 0; r >= 0 && i < results->n_criteria; i++) {
 		struct ellu_criterion_result *record = TX_RECORD(tx, struct ellu_criterion_result);
 		const struct tally *tally = &results->tallies[i];
 
@@ -513,6 +534,29 @@ static int tell_shares(struct results *results)
 	return 0;
 }
 
+/* They count as ratings, and not in the share of those that are YES. */
+static int tell_scores(struct results *results)
+{
+	struct ellu_experiment_results *out = results->out;
+	struct tx_list evaluators = { 0 };
+	int r = 0;
+
+	for (size_t i = results->n_criteria; r >= 0 && i < results->n_tallies; i++) {
+		const struct tally *tally = &results->tallies[i];
+		const struct ellu_evaluator_scores *record =
+			scores_tell(results->tx, &tally->scores, tally->measure, tally->ratings, out->responses);
+
+		if (!record)
+			return -ENOMEM;
+		out->ratings += tally->ratings;
+		out->failed_ratings += record->failed;
+		r = tx_append(results->tx, &evaluators, record);
+	}
+	out->evaluators = evaluators.n ? tx_list_items(results->tx, &evaluators) : NULL;
+	out->n_evaluators = evaluators.n;
+	return r;
+}
+
 static int tell(struct results *results)
 {
 	struct ellu_experiment_results *out = results->out;
@@ -520,6 +564,8 @@ static int tell(struct results *results)
 	int r;
 
 	r = tell_criteria(results);
+	if (r >= 0)
+		r = tell_scores(results);
 	if (r >= 0)
 		r = error_counts_tell(tx, &results->errors, /* responses= */ true, &out->errors,
 				      &out->n_errors);
@@ -596,6 +642,7 @@ static int read_standing(struct tx *tx, const struct run_row *run, int64_t respo
 		   "SELECT count(*), sum(value >= 0.5), sum(value < 0.5),"
 		   " max(iif(measure_id = ?4, coalesce(value >= 0.5, -1), -2)) FROM"
 		   " (SELECT n.measure_id, " RATING_VALUE " value FROM run_measures n"
+		   "  CROSS JOIN measures m ON m.id = n.measure_id AND m.criterion_id IS NOT NULL"
 		   "  LEFT JOIN ratings g ON g.response_id = ?2 AND g.measure_id = n.measure_id"
 		   "  AND g.judge_id = ?3 WHERE n.run_id = ?1)",
 		   "iiii", run->id, response_id, run->judge_id, measure_id);
@@ -750,6 +797,8 @@ int results_adjust(struct tx *tx, const char *text, const struct run_measure *me
 	if (r <= 0)
 		return r;
 	results->failed_ratings = 0;
+	for (size_t i = 0; i < results->n_evaluators; i++)
+		results->failed_ratings += results->evaluators[i]->failed;
 	for (size_t i = 0; i < results->n_criteria; i++) {
 		const struct ellu_criterion_result *criterion = results->criteria[i];
 

@@ -86,6 +86,8 @@ static int find(struct edit *edit, const struct scope *scope)
 	edit->response_id = column_int(q, 1);
 	edit->measure.id = column_int(q, 2);
 	edit->measure.criterion_id = column_int(q, 3);
+	if (!edit->measure.criterion_id)
+		return fault_invalid(tx->fault, "rating_id", "a verdict by a criterion, not an evaluator's score");
 	edit->measure.text = tx_text(tx, q, 4);
 	return tx->oom ? -ENOMEM : 0;
 }

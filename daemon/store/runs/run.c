@@ -474,6 +474,8 @@ static int adopt(struct tx *tx, const struct run_row *from, const struct experim
 				   " measure_id) SELECT ?1, position, owner_uid, project_id, measure_id"
 				   " FROM run_measures WHERE run_id = ?2",
 			   "ii", experiment->run_id, from->id);
+	if (r >= 0)
+		r = run_uses_adopt(tx, experiment->run_id, from->id);
 	return r < 0 ? r : identify(tx, experiment);
 }
 

@@ -20,18 +20,30 @@ int run_own_config_pin(struct tx *tx, struct run_row *run)
 	return snapshot_of(tx, run->config_id, &run->config_snapshot);
 }
 
-int run_config_pin(struct tx *tx, const struct run_row *run, enum asked asked, size_t position, int64_t id)
+int run_config_put(struct tx *tx, const struct run_row *run, enum asked asked, size_t position,
+		   const struct ellu_llm_config *config)
 {
+	struct ellu_llm_config copy = *config;
 	const char *snapshot;
-	int r = snapshot_of(tx, id, &snapshot);
+	int r;
 
+	copy.api_key = NULL;
+	r = tx_encode(tx, &ellu_llm_config_type, &copy, &snapshot);
 	if (r >= 0 && position == RUN_CONFIGS_MAX)
-		r = fault_invalid(tx->fault, "evaluator", "evaluators that ask no more than %d configs "
+		r = fault_invalid(tx->fault, "evaluators", "evaluators that ask no more than %d configs "
 				  "together", RUN_CONFIGS_MAX);
 	return r < 0 ? r : db_run(tx->db, "INSERT INTO run_configs (run_id, answers, position, owner_uid,"
 					  " project_id, llm_config_id, snapshot) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 				  "ibiiiis", run->id, asked == ASKED_INSTEAD, (int64_t)position, run->owner_uid,
-				  run->project_id, id, snapshot);
+				  run->project_id, *config->id, snapshot);
+}
+
+int run_config_pin(struct tx *tx, const struct run_row *run, enum asked asked, size_t position, int64_t id)
+{
+	struct ellu_llm_config *config;
+	int r = llm_config_load(tx, id, &config, NULL);
+
+	return r < 0 ? r : run_config_put(tx, run, asked, position, config);
 }
 
 int run_fallbacks_pin(struct tx *tx, const struct run_row *run, const int64_t *ids, size_t n)

@@ -14,7 +14,9 @@ enum asked {
 
 /* Its own one's snapshot, by its id: before the run is inserted. */
 int run_own_config_pin(struct tx *tx, struct run_row *run);
-/* A snapshot, at that position. */
+/* A snapshot, at that position: of what the record says, or of the config as it is. */
+int run_config_put(struct tx *tx, const struct run_row *run, enum asked asked, size_t position,
+		   const struct ellu_llm_config *config);
 int run_config_pin(struct tx *tx, const struct run_row *run, enum asked asked, size_t position, int64_t id);
 /* Those to be asked instead of the run's own, or without one, each once. */
 int run_fallbacks_pin(struct tx *tx, const struct run_row *run, const int64_t *ids, size_t n);

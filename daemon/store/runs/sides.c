@@ -30,7 +30,7 @@ static int load_side(struct tx *tx, struct side *side)
 	if (r >= 0)
 		r = run_row_load(tx, row.run_id, &side->run);
 	if (r >= 0)
-		r = run_measures(tx, side->run.id, &measures);
+		r = run_criteria(tx, side->run.id, &measures);
 	if (r < 0)
 		return r;
 	side->n = measures.n;

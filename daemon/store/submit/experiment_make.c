@@ -139,7 +139,7 @@ static void *in_to(struct tx *tx, const struct record_type *type, int64_t id)
 static int take_measures(struct tx *tx, const struct run_row *from, struct ellu_run_experiment_request *rest)
 {
 	struct tx_list measures = { 0 }, criteria = { 0 };
-	int r = run_measures(tx, from->id, &measures);
+	int r = run_criteria(tx, from->id, &measures);
 
 	for (size_t i = 0; r >= 0 && i < measures.n; i++) {
 		const struct run_measure *measure = measures.items[i];
@@ -154,6 +154,32 @@ static int take_measures(struct tx *tx, const struct run_row *from, struct ellu_
 	}
 	rest->n_measures = criteria.n;
 	rest->measures = criteria.n ? tx_list_items(tx, &criteria) : NULL;
+	return r;
+}
+
+/* In their versions; of what is built in, as it is by now. */
+static int take_evaluators(struct tx *tx, const struct run_row *from, struct ellu_run_experiment_request *rest)
+{
+	struct tx_list measures = { 0 }, uses = { 0 };
+	int r = run_measures(tx, from->id, &measures);
+
+	for (size_t i = 0; r >= 0 && i < measures.n; i++) {
+		const struct run_measure *measure = measures.items[i];
+		struct ellu_evaluator_use *use = TX_RECORD(tx, struct ellu_evaluator_use);
+		struct ellu_ref *ref = TX_RECORD(tx, struct ellu_ref);
+
+		if (!use || !ref)
+			return -ENOMEM;
+		if (!measure->use)
+			continue;
+		ref->id = measure->use->evaluator->id;
+		ref->name = ref->id ? NULL : measure->text;
+		use->evaluator = ref;
+		use->variables = measure->use->variables;
+		r = tx_append(tx, &uses, use);
+	}
+	rest->n_evaluators = uses.n;
+	rest->evaluators = uses.n ? tx_list_items(tx, &uses) : NULL;
 	return r;
 }
 
@@ -239,6 +265,9 @@ static int take_parts(struct tx *tx, const struct run_row *from, struct ellu_run
 		if (r < 0)
 			return r;
 	}
+	r = take_evaluators(tx, from, rest);
+	if (r < 0)
+		return r;
 	rest->rating_mode = from->rating_mode;
 	rest->rating_version = from->rating_version;
 	rest->n_epochs = from->n_epochs;

@@ -3,6 +3,7 @@
 #include "daemon/store/resources/criterion.h"
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/resources/prompt_template.h"
+#include "daemon/store/runs/evaluators.h"
 #include "daemon/store/submit/experiment_submit.h"
 #include "proto/generated/interface.h"
 
@@ -64,6 +65,16 @@ static int resolve_criteria(struct submission *s)
 	if (r < 0 || s->run.criterion_set_id == 0)
 		return r;
 	return criterion_set_measures(s->tx, s->run.criterion_set_id, &s->measures);
+}
+
+static int resolve_evaluators(struct submission *s)
+{
+	const struct ellu_run_experiment_request *a = s->arguments;
+	int r = 0;
+
+	if (a->n_evaluators > 0)
+		r = uses_resolve(s->tx, &s->scope, a->evaluators, a->n_evaluators, &s->uses);
+	return r < 0 ? r : uses_measure(s->tx, &s->place, &s->scope, &s->uses, &s->measures);
 }
 
 static int resolve_config(struct submission *s, const struct ellu_llm_config_in *in,
@@ -133,6 +144,8 @@ int parts_resolve(struct submission *s)
 	if (r >= 0)
 		r = resolve_criteria(s);
 	if (r >= 0)
+		r = resolve_evaluators(s);
+	if (r >= 0)
 		r = resolve_configs(s);
 	return r;
 }
@@ -166,8 +179,16 @@ static int check_placeholders(struct submission *s)
 static int check_columns(struct submission *s)
 {
 	const char *column = s->arguments->response_column;
+	const struct use_source source = {
+		.collection_id = s->collection.id,
+		.has_request = s->template || s->run.input_column,
+		.has_tools = s->template && s->template->n_tools > 0,
+		.generates = !column,
+	};
 	int r = check_placeholders(s);
 
+	if (r >= 0)
+		r = uses_check(s->tx, &s->uses, &source, &s->rejected);
 	if (r >= 0 && column)
 		r = collection_need_column(s->tx, s->collection.id, "response_column", column,
 					   &s->rejected);
@@ -264,6 +285,9 @@ int parts_insert(struct submission *s, const char *name, int64_t family_number, 
 {
 	int r = run_insert(s->tx, &s->run, &s->measures, &s->run.id);
 
+	if (r >= 0 && s->uses.n > 0)
+		r = run_uses_pin(s->tx, &s->run, &s->scope, s->judge_configs, s->n_judges,
+				 s->uses.evaluators, s->uses.n);
 	if (r >= 0)
 		r = db_insert(s->tx->db, ret_id,
 			      "INSERT INTO experiments (owner_uid, project_id, name, family, family_number,"

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "daemon/store/resources/criterion.h"
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/resources/rows.h"
 #include "daemon/store/submit/experiment_submit.h"
@@ -120,13 +121,48 @@ static int64_t at_least_0(int64_t n)
 	return n > 0 ? n : 0;
 }
 
+/* What models are asked about an answer. */
+struct judged {
+	struct evaluator_uses uses;
+	int64_t n_by_judge, n_own; // measures, and of those evaluators that name a config
+	int64_t n_judges;
+	int64_t missing, own_missing; // of both, over all cases
+	size_t bytes, own_bytes; // of what is asked, once each
+};
+
+static void add_use(struct judged *judged, const struct ellu_evaluator *evaluator)
+{
+	if (!evaluator->prompt)
+		return;
+	judged->n_by_judge += !evaluator->llm_config;
+	judged->n_own += evaluator->llm_config != NULL;
+	*(evaluator->llm_config ? &judged->own_bytes : &judged->bytes) += strlen(evaluator->prompt);
+}
+
+static int find_judged(struct submission *s, struct judged *judged)
+{
+	struct tx_list measures = { 0 };
+	int r = run_criteria(s->tx, s->run.id, &measures);
+
+	for (size_t i = 0; r >= 0 && i < measures.n; i++) {
+		const struct run_measure *measure = measures.items[i];
+
+		judged->n_by_judge += measure->by_judge;
+		judged->bytes += measure->by_judge ? strlen(measure->text) : 0;
+	}
+	if (r >= 0)
+		r = uses_of_run(s->tx, s->run.id, &judged->uses);
+	for (size_t i = 0; r >= 0 && i < judged->uses.n; i++)
+		add_use(judged, judged->uses.evaluators[i]);
+	return r;
+}
+
 /* What is missing of it; nothing is, of a finished one. */
-static int count_calls(struct submission *s, struct ellu_experiment_plan *plan)
+static int count_calls(struct submission *s, struct ellu_experiment_plan *plan, struct judged *judged)
 {
 	const struct ellu_experiment *experiment = plan->experiment;
 	int64_t pairs = experiment->total_cases * experiment->n_epochs;
-	const struct ellu_criterion_set *set = experiment->criterion_set;
-	int64_t generated = 0, failed = 0, ratings = 0, n_checks = 0, n_judges;
+	int64_t generated = 0, failed = 0, ratings = 0, n_asked, missing;
 	struct run_spec spec = { 0 };
 	int r;
 
@@ -140,13 +176,21 @@ static int count_calls(struct submission *s, struct ellu_experiment_plan *plan)
 	}
 	if (!experiment->response_column)
 		plan->generation_calls = at_least_0(pairs - generated);
-	for (size_t i = 0; set && i < set->n_criteria; i++)
-		n_checks += set->criteria[i]->check != NULL;
-	/* They are decided as soon as there is an answer. */
-	ratings = at_least_0(ratings - n_checks * (generated - failed));
-	n_judges = experiment->n_rating_llm_configs ? (int64_t)experiment->n_rating_llm_configs : 1;
-	plan->judge_calls = n_judges * at_least_0((pairs - failed) * ((int64_t)spec.n_measures - n_checks) - ratings);
-	return r;
+	if (r >= 0)
+		r = find_judged(s, judged);
+	if (r < 0)
+		return r;
+	n_asked = judged->n_by_judge + judged->n_own;
+	/* The others are decided as soon as there is an answer. */
+	ratings = at_least_0(ratings - ((int64_t)spec.n_measures - n_asked) * (generated - failed));
+	missing = at_least_0((pairs - failed) * n_asked - ratings);
+	if (n_asked > 0)
+		judged->own_missing = missing * judged->n_own / n_asked;
+	if (experiment->n_rating_llm_configs)
+		judged->n_judges = (int64_t)experiment->n_rating_llm_configs;
+	judged->missing = missing - judged->own_missing;
+	plan->judge_calls = judged->n_judges * judged->missing + judged->own_missing;
+	return 0;
 }
 
 /* ---- What they may take ---- */
@@ -196,21 +240,36 @@ static double answer_tokens(const struct submission *s, const struct sample *sam
 	return most && *most < USAGE_ANSWER_TOKENS ? (double)*most : USAGE_ANSWER_TOKENS;
 }
 
-static double criterion_tokens(const struct ellu_criterion_set *set)
-{
-	size_t bytes = 0;
-
-	for (size_t i = 0; set && i < set->n_criteria; i++)
-		bytes += strlen(set->criteria[i]->criterion_str);
-	return set ? mean_tokens(bytes, set->n_criteria) : 0;
-}
-
 static const int64_t *bounded(struct submission *s, double value)
 {
 	return tx_int_value(s->tx, value < (double)INTEGER_MAX ? llround(value) : INTEGER_MAX);
 }
 
-static int estimate(struct submission *s, const struct sample *sample, struct ellu_experiment_plan *plan)
+/* Of evaluators that name a config, each as often as the others. */
+static int add_own(struct submission *s, const struct judged *judged, double read, struct taken *taken)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < judged->uses.n; i++) {
+		const struct ellu_evaluator *evaluator = judged->uses.evaluators[i];
+		struct ellu_llm_config *config;
+		int64_t id;
+
+		if (!evaluator->prompt || !evaluator->llm_config)
+			continue;
+		r = resource_resolve(s->tx, &resource_llm_config, &s->scope, evaluator->llm_config, &id);
+		if (r >= 0)
+			r = llm_config_load(s->tx, id, &config, NULL);
+		if (r >= 0)
+			add_calls(s, config, judged->own_missing / judged->n_own,
+				  read + mean_tokens(judged->own_bytes, (size_t)judged->n_own),
+				  REASONED_VERDICT_TOKENS, taken);
+	}
+	return r;
+}
+
+static int estimate(struct submission *s, const struct sample *sample, const struct judged *judged,
+		    struct ellu_experiment_plan *plan)
 {
 	const size_t n_judges = s->n_judges > 0 ? s->n_judges : 1;
 	const char *system_message = s->config ? s->config->system_message : NULL;
@@ -218,14 +277,19 @@ static int estimate(struct submission *s, const struct sample *sample, struct el
 	double request = mean_tokens(sample->request_bytes, sample->n_rendered);
 	double answer = answer_tokens(s, sample);
 	struct taken taken = { 0 };
+	int r;
 
 	add_calls(s, s->config, plan->generation_calls,
 		  request + mean_tokens(system_message ? strlen(system_message) : 0, 1), answer, &taken);
 	for (size_t i = 0; i < n_judges; i++)
 		add_calls(s, s->n_judges > 0 ? s->judge_configs[i] : s->config,
-			  plan->judge_calls / (int64_t)n_judges,
-			  JUDGE_PROMPT_TOKENS + request + answer + criterion_tokens(plan->experiment->criterion_set),
+			  judged->n_judges * judged->missing / (int64_t)n_judges,
+			  JUDGE_PROMPT_TOKENS + request + answer +
+				  mean_tokens(judged->bytes, (size_t)judged->n_by_judge),
 			  detailed ? REASONED_VERDICT_TOKENS : VERDICT_TOKENS, &taken);
+	r = add_own(s, judged, JUDGE_PROMPT_TOKENS + request + answer, &taken);
+	if (r < 0)
+		return r;
 	plan->input_tokens = bounded(s, taken.input);
 	plan->output_tokens = bounded(s, taken.output);
 	if (!taken.unpriced)
@@ -236,6 +300,7 @@ static int estimate(struct submission *s, const struct sample *sample, struct el
 static int describe(struct submission *s, struct ellu_experiment_plan *plan)
 {
 	const struct task_submit *submit = s->op;
+	struct judged judged = { .n_judges = 1 };
 	struct sample sample = { 0 };
 	int r;
 
@@ -250,12 +315,12 @@ static int describe(struct submission *s, struct ellu_experiment_plan *plan)
 	plan->finished = submit->ret_existing;
 	plan->notes = tx_list_items(s->tx, &s->notes.lines);
 	plan->n_notes = s->notes.lines.n;
-	r = count_calls(s, plan);
+	r = count_calls(s, plan, &judged);
 	if (r >= 0)
 		r = read_sample(s, &sample);
 	if (r >= 0)
 		r = render(s, &sample, plan);
-	return r < 0 ? r : estimate(s, &sample, plan);
+	return r < 0 ? r : estimate(s, &sample, &judged, plan);
 }
 
 struct trial_submission {

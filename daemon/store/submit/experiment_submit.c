@@ -52,6 +52,7 @@ static int check_again(struct submission *s)
 		{ "criterion_set", a->criterion_set },
 		{ "criteria", a->criteria },
 		{ "measures", a->measures },
+		{ "evaluators", a->evaluators },
 		{ "llm_config", a->llm_config },
 		{ "rating_llm_config", a->rating_llm_config },
 		{ "rating_llm_configs", a->rating_llm_configs },

@@ -10,6 +10,7 @@
 #include "daemon/store/resources/notes.h"
 #include "daemon/store/resources/row_set.h"
 #include "daemon/store/runs/experiment.h"
+#include "daemon/store/submit/evaluator_uses.h"
 #include "daemon/store/submit/task_submit.h"
 
 /* What takes as long as the request is large: done before the writer has it. */
@@ -40,7 +41,8 @@ struct submission {
 	struct ellu_llm_config *judge_configs[JUDGES_MAX];
 	size_t n_judges;
 	const char *judge_field; // the part that named the judge, or the first of them
-	struct tx_list measures; // struct run_measure
+	struct evaluator_uses uses;
+	struct tx_list measures; // struct run_measure; of criteria, and behind them of evaluators
 
 	struct experiment_row newest; // of the family; zeroed: none
 	int64_t named_id; // the experiment that has the name; 0: it is free

@@ -15,7 +15,9 @@
 #include "daemon/store/resources/criterion.h"
 #include "daemon/store/resources/panel.h"
 #include "daemon/store/resources/llm_config.h"
+#include "daemon/store/runs/evaluators.h"
 #include "daemon/store/runs/experiment.h"
+#include "daemon/store/submit/evaluator_uses.h"
 #include "daemon/store/submit/task_submit.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
@@ -44,6 +46,8 @@ struct rating_submission {
 	struct rating_input *input;
 	struct ellu_rate_responses_request a; // either method's, absent members NULL
 	bool adopt;
+	const struct ellu_evaluator_use *const *evaluators; // of the request; NULL: the experiment's
+	size_t n_evaluators;
 	struct scope scope; // the submitter's own rows
 	struct place place;
 	struct notes notes;
@@ -55,8 +59,11 @@ struct rating_submission {
 
 	const char *name;
 	struct run_row run; // that is made; `judge` is not filled in
-	struct tx_list measures; // struct run_measure
+	struct evaluator_uses uses;
+	struct tx_list measures; // struct run_measure; of criteria, and behind them of evaluators
 	int64_t judge_config_id; // of a single one
+	struct ellu_llm_config *judges[JUDGES_MAX]; // as they are pinned
+	size_t n_judges;
 	const char *judge_field;
 };
 
@@ -308,6 +315,15 @@ static int find_responses(struct rating_submission *s)
 
 /* ---- By which criteria ---- */
 
+/* An experiment keeps those that it has, unless others are said. */
+static int resolve_evaluators(struct rating_submission *s)
+{
+	int r = s->evaluators ? uses_resolve(s->tx, &s->scope, s->evaluators, s->n_evaluators, &s->uses) :
+				uses_of_run(s->tx, s->origin.id, &s->uses);
+
+	return r < 0 ? r : uses_measure(s->tx, &s->place, &s->scope, &s->uses, &s->measures);
+}
+
 static int resolve_criteria(struct rating_submission *s)
 {
 	const struct ellu_rate_responses_request *a = &s->a;
@@ -333,7 +349,9 @@ static int resolve_criteria(struct rating_submission *s)
 		return r;
 	/* The experiment's own are those that it was judged by, whatever its set holds by now. */
 	r = a->criteria || a->criterion_set ? criterion_set_measures(s->tx, s->run.criterion_set_id, &s->measures) :
-					      run_measures(s->tx, s->origin.id, &s->measures);
+					      run_criteria(s->tx, s->origin.id, &s->measures);
+	if (r >= 0 && s->adopt)
+		r = resolve_evaluators(s);
 	if (r >= 0 && s->measures.n == 0)
 		fault_invalid(&s->rejected, a->criterion_set ? "criterion_set" : "criteria",
 			      "criteria to judge by");
@@ -416,7 +434,7 @@ static int check_live(struct rating_submission *s, const struct ellu_llm_config 
 static int resolve_judges(struct rating_submission *s)
 {
 	const struct ellu_rate_responses_request *a = &s->a;
-	struct ellu_llm_config *configs[JUDGES_MAX];
+	struct ellu_llm_config **configs = s->judges;
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < a->n_rating_llm_configs; i++) {
@@ -431,6 +449,7 @@ static int resolve_judges(struct rating_submission *s)
 	}
 	if (r < 0 || s->rejected.code)
 		return r;
+	s->n_judges = a->n_rating_llm_configs;
 	return judges_put(s->tx, &s->place, configs, a->n_rating_llm_configs, a->rating_mode,
 			  a->rating_version, a->rating_reduction, &s->run.judge_id);
 }
@@ -438,7 +457,7 @@ static int resolve_judges(struct rating_submission *s)
 /* Those of the experiment, as they were pinned. */
 static int keep_panel(struct rating_submission *s)
 {
-	struct ellu_llm_config *configs[JUDGES_MAX], *live;
+	struct ellu_llm_config **configs = s->judges, *live;
 	struct panel panel;
 	int r = panel_load(s->tx, s->origin.judge_id, &panel);
 
@@ -454,13 +473,14 @@ static int keep_panel(struct rating_submission *s)
 	}
 	if (r < 0 || s->rejected.code)
 		return r;
+	s->n_judges = panel.n;
 	return judges_put(s->tx, &s->place, configs, panel.n, s->a.rating_mode, s->a.rating_version,
 			  panel.reduction, &s->run.judge_id);
 }
 
 static int resolve_judge(struct rating_submission *s)
 {
-	struct ellu_llm_config *live, *config;
+	struct ellu_llm_config *live;
 	int r;
 
 	if (!measures_need_judge(&s->measures))
@@ -479,18 +499,36 @@ static int resolve_judge(struct rating_submission *s)
 	}
 	r = llm_config_load(s->tx, s->judge_config_id, &live, NULL);
 	if (r >= 0)
-		r = load_judge(s, live, &config);
+		r = load_judge(s, live, &s->judges[0]);
 	if (r >= 0)
-		r = check_simulated(s, config);
+		r = check_simulated(s, s->judges[0]);
 	if (r >= 0)
 		r = check_live(s, live);
 	if (r < 0 || s->rejected.code)
 		return r;
-	return judges_put(s->tx, &s->place, &config, 1, s->a.rating_mode, s->a.rating_version, NULL,
+	s->n_judges = 1;
+	return judges_put(s->tx, &s->place, s->judges, 1, s->a.rating_mode, s->a.rating_version, NULL,
 			  &s->run.judge_id);
 }
 
 /* ---- Placeholders ---- */
+
+static int check_inputs(struct rating_submission *s)
+{
+	struct use_source source = {
+		.collection_id = s->origin.collection_id,
+		.former = true,
+		.generates = !s->origin.response_column,
+	};
+	struct prompt prompt;
+	int r = s->uses.n > 0 ? run_prompt_load(s->tx, &s->origin, &prompt) : 0;
+
+	if (r < 0 || s->uses.n == 0)
+		return r;
+	source.has_request = !prompt_is_empty(&prompt);
+	source.has_tools = prompt.template && prompt.template->n_tools > 0;
+	return uses_check(s->tx, &s->uses, &source, &s->rejected);
+}
 
 /* Of the one collection; those of listed responses a reader has looked at. */
 static int check_placeholders(struct rating_submission *s)
@@ -506,9 +544,11 @@ static int check_placeholders(struct rating_submission *s)
 	r = measures_texts(s->tx, &s->measures, &texts);
 	if (r >= 0)
 		r = placeholders_of(s->tx, texts, s->measures.n, &needed);
-	return r < 0 ? r : collection_need(s->tx, s->origin.collection_id, /* former= */ true, &needed,
-					   s->a.criteria ? "criteria" : "criterion_set",
-					   s->a.criteria != NULL, &s->rejected);
+	if (r >= 0)
+		r = collection_need(s->tx, s->origin.collection_id, /* former= */ true, &needed,
+				    s->a.criteria ? "criteria" : "criterion_set", s->a.criteria != NULL,
+				    &s->rejected);
+	return r < 0 ? r : check_inputs(s);
 }
 
 static int resolve(struct rating_submission *s)
@@ -553,6 +593,8 @@ static int accept(struct rating_submission *s)
 	run->rating_version = s->a.rating_version;
 	run->adopted = s->adopt;
 	r = run_insert(s->tx, run, &s->measures, &run->id);
+	if (r >= 0 && s->uses.n > 0)
+		r = run_uses_pin(s->tx, run, &s->scope, s->judges, s->n_judges, s->uses.evaluators, s->uses.n);
 	if (r >= 0 && run->response_ids)
 		r = db_run(s->tx->db, "INSERT INTO listed_runs (source_run_id, run_id, owner_uid, project_id)"
 				      " SELECT value, ?2, ?3, ?4 FROM json_each(?1)", "siii",
@@ -629,6 +671,8 @@ static void take_experiment(struct rating_submission *s,
 	s->a.rating_mode = request->rating_mode;
 	s->a.rating_version = request->rating_version;
 	s->a.cost_limit = request->cost_limit;
+	s->evaluators = request->evaluators;
+	s->n_evaluators = request->n_evaluators;
 }
 
 int rating_submit(struct tx *tx, struct task_submit *op)
