@@ -98,6 +98,14 @@ static struct sim *add_sim(const char *name)
 	return sim;
 }
 
+static struct sim *add_scorer(const char *name, const char *score)
+{
+	struct sim *sim = add_sim(name);
+
+	sim_control(sim, "{\"fixed_answer\":\"{\\\"justification\\\":\\\"so\\\",\\\"score\\\":%s}\"}", score);
+	return sim;
+}
+
 /* Beside criteria, by models: the judge of the experiment scores where the evaluator names none. */
 START_TEST(models)
 {
@@ -272,15 +280,57 @@ START_TEST(other_evaluators)
 }
 END_TEST
 
-/* ---- Judges ---- */
-
-static struct sim *add_scorer(const char *name, const char *score)
+/* Beside each other by name and variables, row by row; an archive brings all of it elsewhere. */
+START_TEST(compared)
 {
-	struct sim *sim = add_sim(name);
+	json_object *reply, *scores;
+	struct sim *own;
 
-	sim_control(sim, "{\"fixed_answer\":\"{\\\"justification\\\":\\\"so\\\",\\\"score\\\":%s}\"}", score);
-	return sim;
+	begin();
+	own = add_scorer("own", "0.5");
+	ck_assert_int_eq(chdir(dir_new()), 0);
+	run("'name':'First'," CITIES ",'response_column':'city','evaluators':[{'evaluator':{'name':'Equals'}},"
+	    "{'evaluator':{'name':'Length'},'variables':{'range':'..2'}}]", "SUCCESS");
+	run("'name':'Second'," CITIES ",'response_column':'expected_output','evaluators':["
+	    "{'evaluator':{'name':'Length'},'variables':{'range':'..9'}},{'evaluator':{'name':'Equals'}},"
+	    "{'evaluator':{'name':'Length'},'variables':{'range':'..2'}}]", "SUCCESS");
+	reply = wire_call(wire, "CompareExperiments", "{'experiments':[{'name':'First'},{'name':'Second'}]}");
+	ck_assert_uint_eq(at_count(reply, "evaluators"), 3);
+	scores = at_json(reply, "evaluators.0");
+	ck_assert_str_eq(at_text(scores, "evaluator"), "Equals");
+	ck_assert_double_eq_tol(at_number(scores, "scores.1.difference"), 2.0 / 3, 1e-12);
+	ck_assert_int_eq(at_int(scores, "scores.1.paired.rows"), 3);
+	ck_assert_int_eq(at_int(scores, "scores.1.paired.better"), 2);
+	ck_assert_double_eq_tol(at_number(scores, "scores.1.paired.value"), 2.0 / 3, 1e-12);
+	ck_assert_double_eq(at_number(scores, "scores.1.paired.p"), 0.5);
+	ck_assert(!at_has(scores, "scores.0.paired"));
+	scores = at_json(reply, "evaluators.1");
+	ck_assert_str_eq(at_text(scores, "variables.range"), "..2");
+	ck_assert_int_eq(at_int(scores, "scores.1.paired.rows"), 3);
+	ck_assert(!at_has(reply, "evaluators.2.scores.0.scores") && !at_has(reply, "evaluators.2.scores.1.paired"));
+
+	wire_call(wire, "CreateEvaluator", "{'evaluator':{'name':'Own','llm_config':{'name':'own'},"
+		  "'prompt':'{{response}}'}}");
+	run("'name':'Third'," CITIES ",'response_column':'city','evaluators':[{'evaluator':{'name':'Own'}},"
+	    "{'evaluator':{'name':'Length'},'variables':{'range':'..2'}},"
+	    "{'evaluator':{'name':'Regex'},'variables':{'pattern':'('}}]", "SUCCESS");
+	command_run_line(server, 0, "$0 export Third -o third.tar");
+	command_run_line(server, 0, "$0 import third.tar --name Fourth");
+	reply = wire_call(wire, "CompareExperiments", "{'experiments':[{'name':'Third'},{'name':'Fourth'}]}");
+	for (int i = 0; i < 3; i++) {
+		ck_assert_msg(at_has(reply, text("evaluators.%d.scores.1.scores", i)), "%s",
+			      json_object_to_json_string(reply));
+		ck_assert_int_eq(at_int(reply, text("evaluators.%d.scores.0.scores.failed", i)),
+				 at_int(reply, text("evaluators.%d.scores.1.scores.failed", i)));
+	}
+	ck_assert_double_eq(at_number(reply, "evaluators.0.scores.1.difference"), 0);
+	ck_assert_double_eq(at_number(reply, "evaluators.1.scores.1.difference"), 0);
+	ck_assert_int_eq(sim_stat(own, "calls"), 3);
+	end();
 }
+END_TEST
+
+/* ---- Judges ---- */
 
 /* Of several judges each scores, and the mean is the score; a function and a config of its own score once. */
 START_TEST(panel)
@@ -386,5 +436,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(functions, models, missing_inputs, resumed, again, other_evaluators, panel, refused_key, commands);
+	return RUN_SUITE(functions, models, missing_inputs, resumed, again, other_evaluators, compared, panel, refused_key, commands);
 }

@@ -16,6 +16,7 @@ struct export {
 	FILE *rows;
 	FILE *responses;
 	json_object *manifest;
+	json_object *evaluators; // of the experiment; NULL: it has none
 	int64_t n_rows;
 	int64_t n_responses;
 	int64_t n_left; // answers too large for any message
@@ -127,6 +128,41 @@ static int put_rows(struct export *export, json_object *collection, int64_t n)
 
 static const char verdict_members[] = "rating error reasoning judge";
 
+static const char *evaluator_of(json_object *item)
+{
+	json_object *evaluator = json_object_object_get(item, "evaluator");
+
+	return evaluator ? json_object_get_string(json_object_object_get(evaluator, "name")) : NULL;
+}
+
+/* How many of the first so many are by that evaluator. */
+static size_t count_named(json_object *items, size_t n, const char *name)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *of = evaluator_of(json_object_array_get_idx(items, i));
+
+		count += of && strcmp(of, name) == 0;
+	}
+	return count;
+}
+
+/* The number of the experiment's evaluator whose rating the i-th is; ratings are in the same order. 0: one
+ * that is there with several variables has not scored by all of them, so nobody knows. */
+static int64_t evaluator_number(const struct export *export, json_object *ratings, size_t i)
+{
+	const char *name = evaluator_of(json_object_array_get_idx(ratings, i));
+	size_t n = export->evaluators ? json_object_array_length(export->evaluators) : 0;
+	size_t nth = count_named(ratings, i + 1, name), number = 0;
+
+	if (count_named(ratings, json_object_array_length(ratings), name) != count_named(export->evaluators, n, name))
+		return 0;
+	while (count_named(export->evaluators, number, name) < nth)
+		number++;
+	return (int64_t) number;
+}
+
 /* What the judge said, and what a person said over it. NULL without memory, or where there is nothing. */
 static json_object *made_rating(json_object *rating)
 {
@@ -155,7 +191,7 @@ static json_object *made_rating(json_object *rating)
 	return NULL;
 }
 
-static int add_ratings(json_object *made, json_object *response)
+static int add_ratings(const struct export *export, json_object *made, json_object *response)
 {
 	json_object *ratings = json_object_object_get(response, "ratings"), *list;
 	size_t n = ratings ? json_object_array_length(ratings) : 0;
@@ -166,9 +202,18 @@ static int add_ratings(json_object *made, json_object *response)
 	if (json_object_object_add(made, "ratings", list) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		json_object *rating = made_rating(json_object_array_get_idx(ratings, i));
+		json_object *given = json_object_array_get_idx(ratings, i), *rating;
+		int64_t number = evaluator_of(given) ? evaluator_number(export, ratings, i) : -1;
 
+		if (number == 0)
+			continue;
+		rating = made_rating(given);
 		if (!rating || json_object_array_add(list, rating) < 0)
+			return -ENOMEM;
+		if (number < 0)
+			continue;
+		if (members_copy(rating, given, "score") ||
+		    json_object_object_add(rating, "evaluator", json_object_new_int64(number)) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -194,7 +239,7 @@ static int put_response(struct export *export, const struct ellu_response *respo
 		r = members_copy(made, json, "epoch response_text tool_calls error finish_reason attempts "
 				 "duration_seconds input_tokens output_tokens reasoning_tokens cached_tokens cost annotation");
 	if (r == 0)
-		r = add_ratings(made, json);
+		r = add_ratings(export, made, json);
 	if (r == 0)
 		r = fprintf(export->responses, "%s\n", json_text(made, NULL)) < 0 ? -errno : 0;
 	json_object_put(made);
@@ -331,8 +376,63 @@ static int put_criteria(json_object *made, json_object *experiment)
 		r = members_copy(criterion, json_object_array_get_idx(criteria, i), "criterion_str label check");
 		r |= json_object_array_add(list, criterion);
 	}
-	r |= json_object_array_length(list) ? json_object_object_add(made, "measures", list) : 0;
+	if (json_object_array_length(list) > 0)
+		r |= json_object_object_add(made, "measures", list);
+	else
+		json_object_put(list);
 	return r ? cli_fail(-ENOMEM, NULL) : 0;
+}
+
+/* What the evaluator is made of; of one that is built in, or gone, its name. */
+static int read_evaluator(struct export *export, json_object *ref, json_object **ret_kept)
+{
+	json_object *evaluator = NULL, *fallbacks, *kept = NULL, *list = NULL;
+	int r, status = 0;
+
+	*ret_kept = json_object_new_object();
+	if (json_object_object_get(ref, "id"))
+		evaluator = get(export, "GetEvaluator",
+				ref_request("evaluator", ref_request("id", ref_of(ref, "id"))), "evaluator",
+				&status);
+	if (!evaluator && status == 0)
+		status = members_copy(*ret_kept, ref, "name") ? cli_fail(-ENOMEM, NULL) : 0;
+	if (!evaluator)
+		return status;
+	r = members_copy(*ret_kept, evaluator, "name intent prompt demonstrations");
+	status = r ? cli_fail(-ENOMEM, NULL) : 0;
+	if (status == 0 && json_object_object_get(evaluator, "llm_config"))
+		status = read_config(export, json_object_object_get(evaluator, "llm_config"), &kept);
+	if (kept)
+		json_object_object_add(*ret_kept, "llm_config", kept);
+	fallbacks = json_object_object_get(evaluator, "fallback_llm_configs");
+	if (fallbacks)
+		json_object_object_add(*ret_kept, "fallback_llm_configs", list = json_object_new_array());
+	for (size_t i = 0; fallbacks && status == 0 && i < json_object_array_length(fallbacks); i++) {
+		status = read_config(export, json_object_array_get_idx(fallbacks, i), &kept);
+		if (status == 0)
+			json_object_array_add(list, kept);
+	}
+	json_object_put(evaluator);
+	return status;
+}
+
+static int put_evaluators(struct export *export, json_object *made)
+{
+	json_object *list = export->evaluators ? json_object_new_array() : NULL;
+	int status = 0;
+
+	for (size_t i = 0; list && status == 0 && i < json_object_array_length(export->evaluators); i++) {
+		json_object *given = json_object_array_get_idx(export->evaluators, i), *kept = NULL;
+		json_object *use = json_object_new_object();
+
+		status = read_evaluator(export, json_object_object_get(given, "evaluator"), &kept);
+		if (json_object_object_add(use, "evaluator", kept) < 0 || members_copy(use, given, "variables") ||
+		    json_object_array_add(list, use) < 0)
+			status = status ? status : cli_fail(-ENOMEM, NULL);
+	}
+	if (list)
+		json_object_object_add(made, "evaluators", list);
+	return status;
 }
 
 static int put_experiment(struct export *export, json_object *experiment)
@@ -355,6 +455,9 @@ static int put_experiment(struct export *export, json_object *experiment)
 		status = put_config(export, made, experiment, "rating_llm_config", "rating_model");
 	if (status == 0)
 		status = put_judges(export, made, experiment);
+	export->evaluators = ref_of(experiment, "evaluators");
+	if (status == 0)
+		status = put_evaluators(export, made);
 	return status ? status : put_criteria(made, experiment);
 }
 
@@ -411,6 +514,7 @@ static int begin(struct export *export, struct cli *cli, bool has_responses)
 static void done(struct export *export)
 {
 	json_object_put(export->manifest);
+	json_object_put(export->evaluators);
 	if (export->rows)
 		fclose(export->rows);
 	if (export->responses)

@@ -366,6 +366,52 @@ static int import_judges(struct archive *archive)
 	return status;
 }
 
+/* Of this very content, its configs by their names here. */
+static int import_evaluator(struct archive *archive, json_object *use, json_object *content)
+{
+	const struct ellu_get_or_create_evaluator_reply *reply;
+	json_object *fallbacks = member_of(content, "fallback_llm_configs"), *in = NULL, *ref;
+	const struct ellu_error *error;
+	int r, status = import_content(archive, member_of(content, "llm_config"), "llm_config", &in);
+
+	if (in)
+		json_object_object_add(content, "llm_config", json_object_get(member_of(in, "ref")));
+	json_object_put(in);
+	for (size_t i = 0; json_object_is_type(fallbacks, json_type_array) &&
+			   i < json_object_array_length(fallbacks) && status == 0; i++) {
+		in = NULL;
+		status = import_content(archive, json_object_array_get_idx(fallbacks, i), "fallback_llm_configs", &in);
+		if (in)
+			json_object_array_put_idx(fallbacks, i, json_object_get(member_of(in, "ref")));
+		json_object_put(in);
+	}
+	if (status)
+		return status;
+	r = ask(archive, "GetOrCreateEvaluator", request_with("evaluator", json_object_get(content)),
+		(const void **) &reply, 0, &error);
+	if (r < 0)
+		return -r;
+	ref = ref_by_id(*reply->evaluator->id);
+	ellu_free(reply);
+	return json_object_object_add(use, "evaluator", ref) < 0 ? cli_fail(-ENOMEM, NULL) : 0;
+}
+
+/* One that is built in is only named. */
+static int import_evaluators(struct archive *archive)
+{
+	json_object *uses = member_of(archive->experiment, "evaluators");
+	int status = 0;
+
+	for (size_t i = 0; json_object_is_type(uses, json_type_array) && i < json_object_array_length(uses) &&
+			   status == 0; i++) {
+		json_object *use = json_object_array_get_idx(uses, i), *content = member_of(use, "evaluator");
+
+		if (member_of(content, "prompt"))
+			status = import_evaluator(archive, use, content);
+	}
+	return status;
+}
+
 static int import_experiment(struct archive *archive)
 {
 	const struct ellu_get_or_create_experiment_reply *reply;
@@ -379,12 +425,14 @@ static int import_experiment(struct archive *archive)
 		status = import_config(archive, "rating_llm_config");
 	if (status == 0)
 		status = import_judges(archive);
+	if (status == 0)
+		status = import_evaluators(archive);
 	if (status) {
 		json_object_put(request);
 		return status;
 	}
 	r = members_copy(request, archive->experiment, "name description prompt_template llm_config rating_llm_config "
-			 "rating_llm_configs rating_reduction "
+			 "rating_llm_configs rating_reduction evaluators "
 			 "measures rating_mode rating_version n_epochs response_column generation_params");
 	r |= json_object_object_add(request, "name", json_object_new_string(archive->name));
 	r |= json_object_object_add(request, "collection", request_with("ref", request_with(

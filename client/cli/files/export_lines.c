@@ -275,16 +275,22 @@ static int put_sampling(struct evals *evals, json_object *response)
 	return put_event(evals, response, "sampling", data);
 }
 
-/* As a grader of theirs that chose. */
-static int put_verdict(struct evals *evals, json_object *response, json_object *rating, bool *correct)
+/* As a grader of theirs that chose; what an evaluator says is a score alone. */
+static int put_verdict(struct evals *evals, json_object *response, json_object *rating, int *correct)
 {
 	json_object *data = json_object_new_object(), *choice = member(rating, "rating");
-	bool yes = choice && strcmp(json_object_get_string(choice), "YES") == 0;
+	const bool scored = json_object_object_get(rating, "evaluator");
+	const bool yes = choice && strcmp(json_object_get_string(choice), "YES") == 0;
 
-	*correct = *correct && yes;
-	add(data, "criterion", member(json_object_object_get(rating, "criterion"), "criterion_str"));
-	add(data, "choice", choice);
-	if (choice)
+	if (!scored)
+		*correct = *correct != 0 && yes;
+	add(data, scored ? "evaluator" : "criterion",
+	    member(json_object_object_get(rating, "criterion"), "criterion_str"));
+	if (!scored)
+		add(data, "choice", choice);
+	if (scored)
+		add(data, "score", member(rating, "score"));
+	else if (choice)
 		add(data, "score", json_object_new_double(yes));
 	add(data, "reasoning", member(rating, "reasoning"));
 	add(data, "error", member(rating, "error"));
@@ -294,14 +300,14 @@ static int put_verdict(struct evals *evals, json_object *response, json_object *
 static int put_response(void *userdata, json_object *response)
 {
 	json_object *ratings = json_object_object_get(response, "ratings"), *data;
-	bool correct = !json_object_object_get(response, "error");
+	int correct = json_object_object_get(response, "error") ? 0 : -1; // by no criterion
 	struct evals *evals = userdata;
 	int status = put_sampling(evals, response);
 	size_t n = ratings ? json_object_array_length(ratings) : 0;
 
 	for (size_t i = 0; status == 0 && i < n; i++)
 		status = put_verdict(evals, response, json_object_array_get_idx(ratings, i), &correct);
-	if (status || n == 0)
+	if (status || n == 0 || correct < 0)
 		return status;
 	data = json_object_new_object();
 	add(data, "correct", json_object_new_boolean(correct));

@@ -28,7 +28,8 @@ struct outcome {
 /* How one of the others differs from the first one, by a criterion or all in all. */
 struct paired {
 	struct differences rows; // before the one at hand
-	int sum, n; // over the epochs of that which both have decided
+	double sum; // over the epochs of that which both have decided
+	int n;
 	double *first; // rows' differences, for the bootstrap; or NULL
 	struct estimate bootstrap; // of those
 };
@@ -38,7 +39,7 @@ struct comparison {
 	struct tx *tx; // of the present step
 	struct sides sides;
 	size_t n;
-	struct paired **paired; // an experiment's criteria, and then all in all; the first one has none
+	struct paired **paired; // an experiment's criteria, its evaluators, and then all in all; the first one has none
 	struct response_place at;
 	int64_t row_id; // at hand
 	bool walked;
@@ -86,16 +87,22 @@ static int load(struct comparison *comparison, int64_t id, size_t at)
 	*lean = *experiment->results;
 	comparison->results[at] = (struct ellu_experiment_results *)experiment->results;
 	comparison->n_outcomes += lean->n_criteria;
-	lean->n_criteria = lean->n_errors = 0;
+	lean->n_criteria = lean->n_errors = lean->n_evaluators = 0;
+	lean->evaluators = NULL;
 	experiment->results = lean;
 	return 0;
 }
 
 /* ---- Row by row ---- */
 
+static size_t n_measured(const struct comparison *comparison, size_t i)
+{
+	return comparison->sides.items[i].n + comparison->sides.items[i].n_evaluators;
+}
+
 static struct paired *all_in_all(const struct comparison *comparison, size_t i)
 {
-	return &comparison->paired[i][comparison->sides.items[i].n];
+	return &comparison->paired[i][n_measured(comparison, i)];
 }
 
 static int make_pairs(struct comparison *comparison)
@@ -107,7 +114,7 @@ static int make_pairs(struct comparison *comparison)
 	if (!comparison->paired)
 		return -ENOMEM;
 	for (size_t i = 1; i < comparison->n; i++) {
-		struct paired *paired = tx_array(tx, comparison->sides.items[i].n + 1, sizeof(*paired));
+		struct paired *paired = tx_array(tx, n_measured(comparison, i) + 1, sizeof(*paired));
 
 		comparison->paired[i] = paired;
 		if (!paired)
@@ -121,7 +128,7 @@ static int make_pairs(struct comparison *comparison)
 	return 0;
 }
 
-static void pair_epoch(struct paired *paired, int before, int own)
+static void pair_epoch(struct paired *paired, double before, double own)
 {
 	if (before < 0 || own < 0)
 		return;
@@ -131,20 +138,21 @@ static void pair_epoch(struct paired *paired, int before, int own)
 
 static void pair_row(struct paired *paired)
 {
-	double difference = (double)paired->sum / paired->n;
+	double difference = paired->sum / paired->n;
 
 	if (paired->n == 0)
 		return;
 	if (paired->first && paired->rows.n < BOOTSTRAP_ROWS_MAX)
 		paired->first[paired->rows.n] = difference;
 	differences_add(&paired->rows, difference);
-	paired->sum = paired->n = 0;
+	paired->sum = 0;
+	paired->n = 0;
 }
 
 static void end_row(struct comparison *comparison)
 {
 	for (size_t i = 1; i < comparison->n; i++)
-		for (size_t k = 0; k <= comparison->sides.items[i].n; k++)
+		for (size_t k = 0; k <= n_measured(comparison, i); k++)
 			pair_row(&comparison->paired[i][k]);
 }
 
@@ -171,6 +179,10 @@ static int on_response(struct response_walk *walk, int64_t response_id)
 			if (side->measured[k].first)
 				pair_epoch(&paired[k], side->measured[k].first->verdict,
 					   side->measured[k].verdict);
+		for (size_t k = side->n; k < n_measured(comparison, i); k++)
+			if (side->measured[k].first)
+				pair_epoch(&paired[k], side->measured[k].first->score,
+					   side->measured[k].score);
 		pair_epoch(all, success, side_success(side));
 	}
 	return 0;
@@ -422,6 +434,100 @@ static int compare_criteria(struct comparison *comparison,
 	return r < 0 ? r : correct(comparison->tx, &comparison->differences);
 }
 
+/* ---- Evaluators ---- */
+
+static const struct ellu_evaluator_scores *find_scores(const struct comparison *comparison, size_t i,
+						       const struct ellu_evaluator_use *use)
+{
+	const struct ellu_experiment_results *results = comparison->results[i];
+
+	for (size_t k = 0; results && k < results->n_evaluators; k++)
+		if (use_is(use, results->evaluators[k]->evaluator->name, results->evaluators[k]->variables))
+			return results->evaluators[k];
+	return NULL;
+}
+
+static const struct paired *find_scored(const struct comparison *comparison, size_t i,
+					const struct ellu_evaluator_use *use)
+{
+	const struct side *side = &comparison->sides.items[i];
+
+	for (size_t k = side->n; i > 0 && k < n_measured(comparison, i); k++)
+		if (use_is(use, side->measured[k].measure->use->evaluator->name,
+			   side->measured[k].measure->use->variables))
+			return &comparison->paired[i][k];
+	return NULL;
+}
+
+static struct ellu_compared_scores *scores_of(struct comparison *comparison, size_t i,
+					      const struct ellu_evaluator_use *use, struct tx_list *differences)
+{
+	struct ellu_compared_scores *record = TX_RECORD(comparison->tx, struct ellu_compared_scores);
+	const struct ellu_evaluator_scores *first = find_scores(comparison, 0, use);
+	const struct paired *paired = find_scored(comparison, i, use);
+
+	if (!record)
+		return NULL;
+	record->experiment_id = comparison->experiments[i]->id;
+	record->scores = find_scores(comparison, i, use);
+	if (first && first->mean && record->scores && record->scores->mean)
+		record->difference = tx_double_value(comparison->tx, *record->scores->mean - *first->mean);
+	if (!paired || paired->rows.n == 0)
+		return record;
+	record->paired = difference_of(comparison->tx, paired);
+	return record->paired && tx_append(comparison->tx, differences, record->paired) >= 0 ? record : NULL;
+}
+
+static int compare_evaluator(struct comparison *comparison, const struct ellu_evaluator_scores *scores,
+			     struct tx_list *evaluators, struct tx_list *differences)
+{
+	const struct ellu_evaluator_use use = { .evaluator = scores->evaluator, .variables = scores->variables };
+	struct ellu_compared_evaluator *compared = TX_RECORD(comparison->tx, struct ellu_compared_evaluator);
+	struct tx_list list = { 0 };
+	int r = compared ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r >= 0 && i < comparison->n; i++) {
+		struct ellu_compared_scores *record = scores_of(comparison, i, &use, differences);
+
+		r = record ? tx_append(comparison->tx, &list, record) : -ENOMEM;
+	}
+	if (r < 0)
+		return r;
+	compared->evaluator = scores->evaluator->name;
+	compared->variables = scores->variables;
+	compared->scores = tx_list_items(comparison->tx, &list);
+	compared->n_scores = list.n;
+	return tx_append(comparison->tx, evaluators, compared);
+}
+
+static bool is_compared(const struct comparison *comparison, size_t before,
+			const struct ellu_evaluator_scores *scores)
+{
+	const struct ellu_evaluator_use use = { .evaluator = scores->evaluator, .variables = scores->variables };
+
+	for (size_t i = 0; i < before; i++)
+		if (find_scores(comparison, i, &use))
+			return true;
+	return false;
+}
+
+static int compare_evaluators(struct comparison *comparison, struct ellu_compare_experiments_reply *reply)
+{
+	struct tx_list evaluators = { 0 }, differences = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < comparison->n; i++)
+		for (size_t k = 0; r >= 0 && comparison->results[i] && k < comparison->results[i]->n_evaluators; k++) {
+			const struct ellu_evaluator_scores *scores = comparison->results[i]->evaluators[k];
+
+			if (!is_compared(comparison, i, scores))
+				r = compare_evaluator(comparison, scores, &evaluators, &differences);
+		}
+	reply->evaluators = evaluators.n ? tx_list_items(comparison->tx, &evaluators) : NULL;
+	reply->n_evaluators = evaluators.n;
+	return r < 0 ? r : correct(comparison->tx, &differences);
+}
+
 /* ---- The method ---- */
 
 static int begin(struct tx *tx, struct method_run *op)
@@ -454,7 +560,9 @@ static int tell(struct comparison *comparison, struct ellu_compare_experiments_r
 	reply->experiments = (const struct ellu_experiment *const *)comparison->experiments;
 	reply->n_experiments = comparison->n;
 	r = compare_success(comparison, reply);
-	return r < 0 ? r : compare_criteria(comparison, reply);
+	if (r >= 0)
+		r = compare_criteria(comparison, reply);
+	return r < 0 ? r : compare_evaluators(comparison, reply);
 }
 
 int experiments_compare(struct tx *tx, struct method_run *op)

@@ -89,7 +89,19 @@ static const struct run_measure *find_measure(const struct tx_list *measures, co
 	for (size_t i = 0; i < measures->n; i++) {
 		const struct run_measure *measure = measures->items[i];
 
-		if (strcmp(measure->text, text) == 0)
+		if (!measure->use && strcmp(measure->text, text) == 0)
+			return measure;
+	}
+	return NULL;
+}
+
+/* Of evaluators alone, from 1. */
+static const struct run_measure *find_evaluator(const struct tx_list *measures, int64_t number)
+{
+	for (size_t i = 0; i < measures->n; i++) {
+		const struct run_measure *measure = measures->items[i];
+
+		if (measure->use && --number == 0)
 			return measure;
 	}
 	return NULL;
@@ -99,13 +111,21 @@ static int read_verdict(struct tx *tx, const struct run_row *run, const struct t
 			struct made *made, size_t i)
 {
 	const struct ellu_made_rating *rating = made->response->ratings[i];
-	const struct run_measure *measure = find_measure(measures, rating->criterion);
+	const bool scored = rating->evaluator != NULL;
+	const struct run_measure *measure = scored ? find_evaluator(measures, *rating->evaluator) :
+						     find_measure(measures, rating->criterion);
 	const char *member = tx_printf(tx, "ratings[%zu]", i), *judge;
 
 	if (!measure)
-		return fault_invalid(tx->fault, path(tx, made, tx_printf(tx, "%s.criterion", member)),
-				     "the text of one of the experiment's criteria");
-	judge = measure->check ? "check" : run->judge.name;
+		return fault_invalid(tx->fault, path(tx, made, tx_printf(tx, scored ? "%s.evaluator" :
+									 "%s.criterion", member)),
+				     scored ? "the number of one of the experiment's evaluators" :
+					      "the text of one of the experiment's criteria");
+	if (scored ? rating->rating || rating->edited : rating->score != NULL)
+		return fault_invalid(tx->fault, path(tx, made, member), scored ?
+				     "a score, which nobody has edited, or an error" :
+				     "a rating, or an error; a score is an evaluator's");
+	judge = measure->check ? "check" : measure->by_judge ? run->judge.name : measure->text;
 	if (rating->judge && strcmp(rating->judge, judge) != 0)
 		return fault_invalid(tx->fault, path(tx, made, tx_printf(tx, "%s.judge", member)),
 				     "the experiment's judge, %s", judge);
@@ -118,7 +138,7 @@ static int read_verdicts(struct tx *tx, const struct run_row *run, struct made_l
 {
 	struct tx_list measures = { 0 };
 	size_t n = list->n;
-	int r = run_criteria(tx, run->id, &measures);
+	int r = run_measures(tx, run->id, &measures);
 
 	for (size_t i = 0; r >= 0 && i < list->n; i++) {
 		struct made *made = &list->items[i];
@@ -344,8 +364,8 @@ static int add_verdict(struct adding *adding, int64_t response_id, const struct 
 		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
 		       " ON CONFLICT (response_id, measure_id, judge_id) DO NOTHING",
 		   "iiiiiDsssiiIIIiiI", run->owner_uid, run->project_id, response_id, verdict->measure_id,
-		   run->judge_id, value_of(rating->rating), rating->reasoning, rating->raw_text,
-		   verdict->error, rating->attempts, usec_of(rating->duration_seconds),
+		   run->judge_id, rating->score ? rating->score : value_of(rating->rating), rating->reasoning,
+		   rating->raw_text, verdict->error, rating->attempts, usec_of(rating->duration_seconds),
 		   rating->input_tokens, rating->output_tokens, rating->cost, run->round, adding->tx->now,
 		   rating->cached_tokens);
 	adding->changed = adding->changed || r > 0;

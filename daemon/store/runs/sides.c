@@ -6,6 +6,7 @@
 
 #include "daemon/store/resources/collection.h"
 #include "daemon/store/resources/criterion.h"
+#include "daemon/store/resources/identity.h"
 #include "daemon/store/resources/rows.h"
 #include "proto/generated/interface.h"
 
@@ -30,16 +31,40 @@ static int load_side(struct tx *tx, struct side *side)
 	if (r >= 0)
 		r = run_row_load(tx, row.run_id, &side->run);
 	if (r >= 0)
-		r = run_criteria(tx, side->run.id, &measures);
+		r = run_measures(tx, side->run.id, &measures);
 	if (r < 0)
 		return r;
-	side->n = measures.n;
-	side->measured = tx_array(tx, side->n, sizeof(*side->measured));
+	side->measured = tx_array(tx, measures.n, sizeof(*side->measured));
 	if (!side->measured)
 		return -ENOMEM;
-	for (size_t i = 0; i < side->n; i++)
+	for (size_t i = 0; i < measures.n; i++) {
 		side->measured[i].measure = measures.items[i];
+		side->n += side->measured[i].measure->use == NULL;
+	}
+	side->n_evaluators = measures.n - side->n;
 	return 0;
+}
+
+bool use_is(const struct ellu_evaluator_use *use, const char *name, const char *variables)
+{
+	if (strcmp(use->evaluator->name, name) != 0 || !use->variables != !variables)
+		return false;
+	return !variables || identity_json_equal(use->variables, variables) > 0;
+}
+
+static void join_evaluators(struct sides *sides)
+{
+	const struct side *first = &sides->items[0];
+
+	for (size_t i = 1; i < sides->n; i++)
+		for (size_t k = 0; k < sides->items[i].n_evaluators; k++) {
+			struct measured *measured = &sides->items[i].measured[sides->items[i].n + k];
+			const struct ellu_evaluator_use *use = measured->measure->use;
+
+			for (size_t j = first->n; j < first->n + first->n_evaluators; j++)
+				if (use_is(first->measured[j].measure->use, use->evaluator->name, use->variables))
+					measured->first = &first->measured[j];
+		}
 }
 
 /* Criteria meet by their texts. */
@@ -77,8 +102,10 @@ int sides_load(struct tx *tx, const struct scope *scope, const struct ellu_ref *
 		sides.items[i].experiment_id = ids[i];
 		r = load_side(tx, &sides.items[i]);
 	}
-	if (r >= 0)
+	if (r >= 0) {
 		r = join_criteria(&sides);
+		join_evaluators(&sides);
+	}
 	if (r >= 0)
 		r = db_int(tx->db, &sides.last_chunk, "SELECT max(id) >> 16 FROM template_variables", "");
 	*ret_sides = sides;
@@ -145,23 +172,30 @@ static int find_response(struct sides *sides, struct side *side)
 	return 0;
 }
 
+static void take_value(struct measured *measured, double value)
+{
+	measured->score = value;
+	measured->verdict = value < 0 ? -1 : value >= 0.5;
+}
+
 /* By the present judge of the experiment, where no person overruled it. */
 static int read_verdicts(struct sides *sides, struct side *side)
 {
+	const size_t n_all = side->n + side->n_evaluators;
 	QUERY q = NULL;
 	size_t n = 0;
 	int r;
 
-	sides->left -= (int64_t)side->n + 1;
+	sides->left -= (int64_t)n_all + 1;
 	r = db_query(sides->tx->db, &q,
-		     "SELECT coalesce(" RATING_VALUE " >= 0.5, -1) FROM run_measures n LEFT JOIN ratings g"
+		     "SELECT coalesce(" RATING_VALUE ", -1) FROM run_measures n LEFT JOIN ratings g"
 		     " ON g.response_id = ?2 AND g.measure_id = n.measure_id AND g.judge_id = ?3"
 		     " WHERE n.run_id = ?1 ORDER BY n.position",
 		     "iii", side->run.id, side->response_id, side->run.judge_id);
-	while (r >= 0 && n < side->n && (r = db_next(sides->tx->db, q)) > 0)
-		side->measured[n++].verdict = (int)column_int(q, 0);
-	while (n < side->n)
-		side->measured[n++].verdict = -1;
+	while (r >= 0 && n < n_all && (r = db_next(sides->tx->db, q)) > 0)
+		take_value(&side->measured[n++], column_double(q, 0));
+	while (n < n_all)
+		take_value(&side->measured[n++], -1);
 	return r < 0 ? r : 0;
 }
 

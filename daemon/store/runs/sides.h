@@ -6,19 +6,21 @@
 
 #include "daemon/store/runs/experiment.h"
 
-/* A criterion of one of the experiments. */
+/* A criterion of one of the experiments, or an evaluator. */
 struct measured {
 	const struct run_measure *measure;
-	const struct measured *first; // the first one's of the same text, or NULL
+	const struct measured *first; // the first one's of the same text, or variables; or NULL
 	int verdict; // of the present case: 1 YES, 0 NO, -1 none
+	double score; // by an evaluator; -1: none
 };
 
 /* One of the experiments, and what it has to the present case. */
 struct side {
 	int64_t experiment_id;
 	struct run_row run;
-	struct measured *measured; // in the order of its criteria
-	size_t n;
+	struct measured *measured; // in the order of its criteria, and behind them of its evaluators
+	size_t n; // criteria
+	size_t n_evaluators;
 	int64_t response_id; // 0: it has none
 	bool failed;
 };
@@ -34,6 +36,9 @@ struct sides {
 	int64_t row_hash;
 	int64_t epoch;
 };
+
+/* An evaluator with these variables, whatever its version. */
+bool use_is(const struct ellu_evaluator_use *use, const char *name, const char *variables);
 
 /* The experiments, each of which is to be there once. */
 int sides_load(struct tx *tx, const struct scope *scope, const struct ellu_ref *const *refs, size_t n,
