@@ -210,7 +210,7 @@ static int check_request(const struct check *check)
 
 	if (config->temperature && config->reasoning_effort)
 		return invalid(check, "temperature", "either temperature or reasoning_effort");
-	for (const char *c = config->api_key; c && *c; c++)
+	for (const char *c = config->api_key; c && *c && !llm_config_has_account(config); c++)
 		if ((unsigned char)*c <= ' ' || *c == 0x7f)
 			return invalid(check, "api_key",
 				       "a key without blanks and control characters");
@@ -330,6 +330,59 @@ int llm_config_region(const struct ellu_llm_config *config, const char *path, st
 	return 0;
 }
 
+bool llm_config_has_account(const struct ellu_llm_config *config)
+{
+	return config->api_key && *config->api_key == '{' &&
+	       strcmp(config->provider, PROVIDER_VERTEX) == 0;
+}
+
+static const char *take_member(json_object *json, const char *name, struct arena *arena)
+{
+	json_object *value = json_object_object_get(json, name);
+
+	return json_object_is_type(value, json_type_string) && json_object_get_string_len(value) > 0 ?
+		       arena_strdup(arena, json_object_get_string(value)) : NULL;
+}
+
+int llm_config_account(const struct ellu_llm_config *config, const char *path, struct arena *arena,
+		       struct service_account *ret_account, struct fault *fault)
+{
+	const struct check check = { .config = config, .path = path, .fault = fault };
+	struct fault problem;
+	json_object *json;
+	const char *type;
+
+	if (json_parse_strict(config->api_key, strlen(config->api_key), &json, &problem) < 0)
+		return invalid(&check, "api_key", "the JSON of a service account's key file");
+	type = take_member(json, "type", arena);
+	*ret_account = (struct service_account){
+		.email = take_member(json, "client_email", arena),
+		.key_id = take_member(json, "private_key_id", arena),
+		.private_key = take_member(json, "private_key", arena),
+		.token_uri = take_member(json, "token_uri", arena),
+	};
+	json_object_put(json);
+	if (!type || strcmp(type, "service_account") != 0)
+		return invalid(&check, "api_key", "a key file whose `type` is service_account");
+	if (!ret_account->email || !ret_account->private_key || !ret_account->token_uri)
+		return invalid(&check, "api_key",
+			       "a key file with client_email, private_key and token_uri");
+	if ((strncasecmp(ret_account->token_uri, "http://", 7) != 0 &&
+	     strncasecmp(ret_account->token_uri, "https://", 8) != 0) ||
+	    check_url(&check, "api_key", ret_account->token_uri) < 0)
+		return invalid(&check, "api_key", "a token_uri that is an http or https URL, without a user");
+	return 0;
+}
+
+static int check_vertex(const struct check *check)
+{
+	struct service_account account;
+
+	if (!llm_config_has_account(check->config))
+		return 0;
+	return llm_config_account(check->config, check->path, check->arena, &account, check->fault);
+}
+
 static int check_bedrock(const struct check *check)
 {
 	const struct ellu_llm_config *config = check->config;
@@ -405,6 +458,8 @@ static int check_custom(const struct check *check)
 
 	if (strcmp(config->provider, PROVIDER_BEDROCK) == 0)
 		return check_bedrock(check);
+	if (strcmp(config->provider, PROVIDER_VERTEX) == 0 && check_vertex(check) < 0)
+		return check->fault->code;
 	if (!config->custom)
 		return custom ? invalid(check, "custom", "what is asked and answered, for this provider") : 0;
 	if (!custom && !provider_is_simulated(config->provider))

@@ -26,6 +26,20 @@ int llm_config_check_request(const struct ellu_llm_config *config, const char *p
 int llm_config_region(const struct ellu_llm_config *config, const char *path, struct arena *arena,
 		      const char **ret_region, struct fault *fault);
 
+/* A service account's key file, as the parts of it that are of use. */
+struct service_account {
+	const char *email; // who it is
+	const char *key_id; // or NULL
+	const char *private_key; // PEM
+	const char *token_uri; // where access tokens are had
+};
+
+/* Whether that is what the config's key is: one that the provider exchanges for access tokens. */
+bool llm_config_has_account(const struct ellu_llm_config *config);
+/* What it then says. A fault names what is missing, never what is there. */
+int llm_config_account(const struct ellu_llm_config *config, const char *path, struct arena *arena,
+		       struct service_account *ret_account, struct fault *fault);
+
 #define LLM_CONFIG_PARAMS_MAX 16
 
 /* Of the parameters that a record sets (the config itself, or those of a run) the names of such as the

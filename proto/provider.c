@@ -39,7 +39,7 @@ static const struct provider providers[] = {
 	{ .name = PROVIDER_SIMULATED },
 	{ .name = "together", .default_base = "https://api.together.xyz/v1",
 	  .key_variable = "TOGETHER_API_KEY", .wants_key = true },
-	{ .name = "vertex", .lacks = verbosity_lacks },
+	{ .name = PROVIDER_VERTEX, .lacks = verbosity_lacks },
 	{ .name = "xai", .default_base = "https://api.x.ai/v1", .key_variable = "XAI_API_KEY",
 	  .wants_key = true },
 };

@@ -45,7 +45,7 @@ static int64_t multis_due_usec(const struct backend *backend)
 		if (pool->multi && multi_due_usec(pool->multi) < due_usec)
 			due_usec = multi_due_usec(pool->multi);
 	}
-	return due_usec;
+	return due_usec < bearers_due_usec(backend) ? due_usec : bearers_due_usec(backend);
 }
 
 static void kick_multis(struct backend *backend)
@@ -56,6 +56,7 @@ static void kick_multis(struct backend *backend)
 		if (pool->multi && multi_due_usec(pool->multi) <= backend->now_usec)
 			multi_kick(pool->multi);
 	}
+	bearers_kick(backend);
 }
 
 static void set_timer(struct backend *backend)
@@ -93,6 +94,7 @@ static void on_turn(void *userdata)
 		backend->now_usec = clock_monotonic_usec();
 		transfer_collect(backend);
 		transfer_repair(backend);
+		bearers_collect(backend);
 		descriptors_give_way(backend);
 		deadlines_run(&backend->deadlines, backend->now_usec);
 		transfer_tell(backend);
@@ -156,6 +158,7 @@ int backend_new(struct loop *loop, struct backend **ret_backend)
 	TAILQ_INIT(&backend->news);
 	TAILQ_INIT(&backend->simulated_due);
 	TAILQ_INIT(&backend->looks);
+	bearers_init(&backend->bearers);
 	if (backend_init(backend) < 0) {
 		backend_free(backend);
 		return -ENOMEM;
@@ -172,6 +175,7 @@ struct backend *backend_free(struct backend *backend)
 		return NULL;
 	loop_on_turn(backend->loop, NULL, NULL);
 	endpoints_done(backend); // and the pools with them
+	bearers_done(&backend->bearers);
 	admission_done(&backend->admission);
 	descriptors_done(backend);
 	deadlines_done(&backend->deadlines);

@@ -13,6 +13,7 @@
 
 #include "daemon/backend/admission.h"
 #include "daemon/backend/backend.h"
+#include "daemon/backend/bearer.h"
 #include "daemon/backend/descriptors.h"
 #include "daemon/backend/endpoint.h"
 #include "daemon/backend/pool.h"
@@ -37,11 +38,12 @@ struct job {
 	struct llm_call *call;
 	struct endpoint *endpoint;
 	struct lane *lane;
-	TAILQ_ENTRY(job) of_lane; // lane::jobs while waiting; backend::simulated_due
+	TAILQ_ENTRY(job) of_lane; // lane::jobs while waiting; backend::simulated_due; bearer::jobs
 	TAILQ_ENTRY(job) of_flow; // flow::jobs
 	enum job_state state;
 	struct deadline deadline; // end of a backoff; end of a simulated latency
-	struct transfer *transfer; // while in flight, unless simulated
+	struct transfer *transfer; // while in flight, unless simulated or waiting for a bearer
+	int64_t bearer_number; // of the token that its attempt was sent with
 	struct buffer body; // built once, and again when the form changes
 	struct request_form form; // of the body
 	int64_t started_usec; // of the attempt
@@ -73,6 +75,7 @@ struct backend {
 	struct flows looks; // whether they are held is to be looked at
 	bool draining;
 	struct pools pools;
+	struct bearers bearers;
 	bool uncollected; // transfers have finished that had no turn yet
 	struct transfers unread; // answers that wait until others, or what came of them, have been read
 	struct transfers news; // something came for who reads their streams

@@ -50,6 +50,7 @@ static void endpoint_free(struct endpoint *endpoint)
 	backend->n_outages -= endpoint->breaker.state != BREAKER_CLOSED;
 	TAILQ_REMOVE(&backend->endpoints.all, endpoint, of_all);
 	table_remove(&backend->endpoints.table, &endpoint->node);
+	bearer_forget(endpoint->bearer);
 	llm_target_unref(endpoint->target);
 	free(endpoint);
 	origin->pool->n_endpoints--;

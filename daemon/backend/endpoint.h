@@ -52,6 +52,7 @@ enum gate_kind {
 	GATE_SPENT = 4,
 };
 
+struct bearer;
 struct job;
 struct guest;
 TAILQ_HEAD(guests, guest);
@@ -82,6 +83,7 @@ struct endpoint {
 	struct breaker breaker;
 	struct gate outage; // while the breaker is open; it says why until it is closed
 	struct request_form form;
+	struct bearer *bearer; // of a key that is exchanged; NULL: it was not yet
 
 	struct pace pace; // what is learnt of its rate
 	struct told told[_TOLD_MAX]; // what it says is left

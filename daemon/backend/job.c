@@ -232,7 +232,7 @@ static void fail_with_place(struct job *job, const struct attempt *attempt)
 /* The simulated endpoint is nowhere. */
 static bool needs_place(const struct job *job, const struct attempt *attempt)
 {
-	if (!target_url_of(job->call)->text)
+	if (!target_url_of(job->call)->text || attempt->status == 0)
 		return false;
 	return attempt->code == ELLU_E_BACKEND_AUTHENTICATION || attempt->status == 404 ||
 	       attempt->status == 405 || attempt->status >= 500;

@@ -165,8 +165,13 @@ static void transfer_release(struct transfer *transfer)
 static bool abort_attempt(struct job *job)
 {
 	struct transfer *transfer = job->transfer;
-	bool connected = transfer->phase != TRANSFER_CONNECTING;
+	bool connected;
 
+	if (!transfer) {
+		bearer_leave(job);
+		return false;
+	}
+	connected = transfer->phase != TRANSFER_CONNECTING;
 	multi_remove(transfer->pool->multi, transfer->easy);
 	transfer_release(transfer);
 	return connected;
@@ -265,7 +270,7 @@ static void build_body(struct job *job)
 		target->dialect->request(job->call, &job->form, &job->body);
 }
 
-static void start(struct job *job)
+void transfer_start(struct job *job)
 {
 	struct attempt attempt = { .wait_usec = -1 };
 	struct transfer *transfer;
@@ -290,6 +295,12 @@ static void start(struct job *job)
 	job_attempted(job, &attempt);
 }
 
+static void start(struct job *job)
+{
+	if (!bearer_holds(job))
+		transfer_start(job);
+}
+
 const struct transport transport_http = {
 	.connects = true,
 	.start = start,
@@ -310,6 +321,8 @@ void transfer_done(struct transfer *transfer, CURLcode result)
 	}
 	reception_result(transfer, result, &attempt);
 	transfer_release(transfer);
+	if (bearer_expired(job, &attempt))
+		attempt.class = ATTEMPT_RETRY;
 	job_attempted(job, &attempt);
 }
 

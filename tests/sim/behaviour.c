@@ -48,6 +48,11 @@ static const struct setting settings[] = {
 	SETTING(rate_window_seconds, SETTING_SECONDS),
 	SETTING(retry_after_seconds, SETTING_SECONDS),
 	SETTING(api_key, SETTING_TEXT),
+	SETTING(account_key, SETTING_TEXT),
+	SETTING(token_seconds, SETTING_SECONDS),
+	SETTING(token_generation, SETTING_INTEGER),
+	SETTING(token_status, SETTING_INTEGER),
+	SETTING(token_until, SETTING_INTEGER),
 	SETTING(model, SETTING_TEXT),
 	SETTING(fixed_answer, SETTING_TEXT),
 	SETTING(finish, SETTING_TEXT),
@@ -104,6 +109,7 @@ void behaviour_init(struct behaviour *behaviour)
 	*behaviour = (struct behaviour) {
 		.slow_byte_seconds = 1,
 		.rate_window_seconds = 60,
+		.token_seconds = 3600,
 		.retry_after_seconds = 1,
 		.tool_rounds = 1,
 		.tool_times = 1,
@@ -114,6 +120,7 @@ void behaviour_init(struct behaviour *behaviour)
 void behaviour_done(struct behaviour *behaviour)
 {
 	free(behaviour->api_key);
+	free(behaviour->account_key);
 	free(behaviour->model);
 	free(behaviour->fixed_answer);
 	free(behaviour->finish);

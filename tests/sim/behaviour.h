@@ -46,6 +46,11 @@ struct behaviour {
 	double rate_window_seconds;
 	double retry_after_seconds; /* 0: no such header */
 	char *api_key;              /* NULL: none needed */
+	char *account_key;          /* a public key's file: Vertex wants tokens from /token; NULL: none needed */
+	double token_seconds;       /* how long they are said to last */
+	int64_t token_generation;   /* those of others are refused */
+	int64_t token_status;       /* that /token answers; 1: none at all; 0: a token */
+	int64_t token_until;        /* in the first so many exchanges; 0: always */
 	char *model;                /* NULL: any */
 	char *fixed_answer;         /* NULL: generated text */
 	char *finish;               /* length, filter or refusal: how each answer ends; NULL: well */

@@ -93,6 +93,7 @@ struct chat_dialect {
 	const char *end, *stream_end;
 	const char *key_header; /* NULL: a Bearer's */
 	bool bearer_too; /* either will do */
+	bool by_account; /* the key may be a token that a service account was exchanged for */
 	const char *wanted_header, *wanted_parameter; /* NULL: none */
 	const char *no_schema; /* how it says that it has no such form of answers; NULL: as OpenAI */
 	bool waits_in_body; /* no header says how long */

@@ -10,6 +10,7 @@
 #include "tests/sim/chat.h"
 #include "tests/sim/chat_reply.h"
 #include "tests/sim/simulator.h"
+#include "tests/sim/token.h"
 
 struct chat_call {
 	struct simulator *simulator;
@@ -195,9 +196,10 @@ bool chat_call_authorised(const struct simulator *simulator, const struct chat_d
 {
 	static const char scheme[] = "Bearer ";
 	const char *key = simulator->behaviour.api_key;
+	bool by_account = dialect->by_account && simulator->behaviour.account_key;
 	struct span given;
 
-	if (!key || dialect->authorised)
+	if (!by_account && (!key || dialect->authorised))
 		return !key || dialect->authorised(request, key, error);
 	if (dialect->key_header && span_is(http_request_header(request, dialect->key_header), key))
 		return true;
@@ -208,7 +210,7 @@ bool chat_call_authorised(const struct simulator *simulator, const struct chat_d
 		return false;
 	given.data += sizeof(scheme) - 1;
 	given.size -= sizeof(scheme) - 1;
-	return span_is(given, key);
+	return by_account ? token_is_good(simulator, given) : span_is(given, key);
 }
 
 /* Counts the call into the present window; false when the window is full. */

@@ -210,6 +210,18 @@ static int write_problem(struct bytes *out, const struct chat_problem *problem)
 	return status;
 }
 
+/* A token that is wrong has a status of its own there. */
+static int write_problem_vertex(struct bytes *out, const struct chat_problem *problem)
+{
+	if (problem->status != 401)
+		return write_problem(out, problem);
+	bytes_text(out, "{\"error\":{\"code\":401,\"message\":\"Request had invalid authentication credentials.\","
+			"\"status\":\"UNAUTHENTICATED\",\"details\":[{\"@type\":"
+			"\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"ACCESS_TOKEN_TYPE_UNSUPPORTED\","
+			"\"domain\":\"googleapis.com\"}]}}");
+	return 401;
+}
+
 const struct chat_dialect chat_gemini = {
 	.path = "/v1beta/models/",
 	.vectors = &chat_vectors_gemini,
@@ -227,6 +239,7 @@ const struct chat_dialect chat_gemini = {
 
 const struct chat_dialect chat_vertex = {
 	.path = "/v1/projects/",
+	.by_account = true,
 	.vectors = &chat_vectors_vertex,
 	.end = ":generateContent",
 	.stream_end = ":streamGenerateContent",
@@ -236,5 +249,5 @@ const struct chat_dialect chat_vertex = {
 	.read = read_request,
 	.write = write_answer,
 	.write_stream = write_stream,
-	.write_problem = write_problem,
+	.write_problem = write_problem_vertex,
 };

@@ -35,8 +35,8 @@ static void print_stats(const struct simulator *simulator, struct bytes *out)
 	const struct http_conn_stats *conns = http_server_stats(simulator->server);
 
 	bytes_printf(out,
-		     "{\"connections_open\": %" PRIu64 ", \"connections_total\": %" PRIu64 ", ",
-		     conns->open, conns->total);
+		     "{\"connections_open\": %" PRIu64 ", \"connections_total\": %" PRIu64 ", "
+		     "\"exchanges\": %" PRId64 ", ", conns->open, conns->total, simulator->n_exchanges);
 	counters_print(&simulator->counters, out);
 	bytes_text(out, "}");
 }
@@ -48,6 +48,7 @@ static void reset(struct simulator *simulator)
 	kept_requests_clear(&simulator->kept);
 	simulator->window_start_usec = 0;
 	simulator->window_calls = 0;
+	simulator->n_exchanges = 0;
 }
 
 bool control_request(struct simulator *simulator, struct http_conn *conn,

@@ -6,6 +6,7 @@
 #include "tests/sim/chat.h"
 #include "tests/sim/chat_call.h"
 #include "tests/sim/control.h"
+#include "tests/sim/token.h"
 
 static void respond_error(struct http_conn *conn, int status, const char *message, const char *code)
 {
@@ -47,6 +48,8 @@ static void on_request(struct http_conn *conn, const struct http_request *reques
 			chat_call_start(simulator, conn, request, &wanted, received_usec);
 		else
 			respond_error(conn, 405, "Only POST requests are accepted.", NULL);
+	} else if (simulator->behaviour.account_key && span_is(request->path, "/token")) {
+		token_exchange(simulator, conn, request);
 	} else if (span_is(request->path, "/v1/models")) {
 		list_models(simulator, conn, request);
 	} else if (!control_request(simulator, conn, request)) {

@@ -27,6 +27,7 @@ struct simulator {
 	struct event admit_event;
 	int64_t window_start_usec; /* of the rate limit */
 	int64_t window_calls;
+	int64_t n_exchanges; /* of assertions */
 };
 
 /* behaviour and kept.n_slots may be set between init and start. */

@@ -9,6 +9,7 @@
 
 #include "daemon/backend/dialect/dialect.h"
 #include "daemon/backend/dialect/request.h"
+#include "proto/llm_config_rules.h"
 
 enum field {
 	FIELD_SYSTEM,
@@ -540,20 +541,56 @@ static const struct embedding_form vertex_vectors = {
 	{                                                                                          \
 		.name = (NAME), .fields = field_names, .n_fields = _FIELD_MAX,                     \
 		.params_object = PARAMS_OBJECT, .stream_query = "alt=sse", .media = MEDIA_ALL,      \
-		.prepare = request_take_extra, .request = request, .whole = whole, .event = event, \
-		.refusal = refusal, .change_form = request_step_down, __VA_ARGS__                  \
+		.request = request, .whole = whole, .event = event, .refusal = refusal,            \
+		.change_form = request_step_down, __VA_ARGS__                                      \
 	}
+
+/* Vertex takes access tokens; one that is the key, or those that a service account is exchanged for. */
+static int prepare_vertex(struct llm_target *target, const struct ellu_llm_config *config,
+			  struct fault *fault)
+{
+	struct service_account *account;
+	int r = 0;
+
+	if (target_has_header(config, "Authorization")) {
+		/* It has its own. */
+	} else if (llm_config_has_account(config)) {
+		account = arena_alloc(&target->arena, sizeof(*account));
+		r = account ? llm_config_account(config, "llm_config", &target->arena, account, fault) :
+			      fault_oom(fault);
+		target->account = account;
+		if (r >= 0 && target_keep_secret(target, (char *)(uintptr_t)account->private_key) < 0)
+			r = fault_oom(fault);
+	} else if (target->key &&
+		   target_add_header(target, "Authorization", "Bearer ", target->key) < 0) {
+		r = fault_oom(fault);
+	}
+	return r < 0 ? r : request_take_extra(target, config, fault);
+}
+
+static void sign_vertex(const struct llm_target *target, const char *url, const struct buffer *body,
+			int64_t wall_usec, struct buffer *lines)
+{
+	(void)url;
+	(void)body;
+	(void)wall_usec;
+	if (!target->account)
+		return;
+	buffer_text(lines, "Authorization: Bearer ");
+	buffer_append(lines, target->bearers[0].text, target->bearers[0].size + 1);
+}
 
 const struct dialect gemini_dialects[] = {
 	GEMINI("gemini", .path = "/v1beta/models/{model}:generateContent",
 	       .version_path = "/models/{model}:generateContent",
 	       .stream_path = "/v1beta/models/{model}:streamGenerateContent",
 	       .stream_version_path = "/models/{model}:streamGenerateContent",
-	       .key_header = "x-goog-api-key", .key_prefix = "", .embedding = &vectors),
+	       .key_header = "x-goog-api-key", .key_prefix = "", .prepare = request_take_extra,
+	       .embedding = &vectors),
 	/* The base names project and location. */
 	GEMINI("vertex", .path = "/publishers/google/models/{model}:generateContent",
 	       .stream_path = "/publishers/google/models/{model}:streamGenerateContent",
-	       .key_header = "Authorization", .key_prefix = "Bearer ",
+	       .prepare = prepare_vertex, .sign = sign_vertex,
 	       .embedding = &vertex_vectors),
 	{ 0 },
 };

@@ -175,7 +175,8 @@ static int add_secrets(struct llm_target *target, const struct ellu_llm_config *
 /* A header's value with the key where it says that it goes. NULL: no memory. */
 static const char *put_key(struct llm_target *target, const char *value)
 {
-	const char *place = target->key ? strstr(value, TARGET_KEY_PLACE) : NULL;
+	/* A key file is no part of a header. */
+	const char *place = target->key && *target->key != '{' ? strstr(value, TARGET_KEY_PLACE) : NULL;
 
 	return place ? arena_printf(&target->arena, "%.*s%s%s", (int)(place - value), value, target->key,
 				    place + strlen(TARGET_KEY_PLACE)) :
@@ -618,6 +619,14 @@ struct llm_target *llm_target_ref(struct llm_target *target)
 	return target;
 }
 
+static void forget_bearer(struct target_secret *bearer)
+{
+	if (bearer->text)
+		explicit_bzero(bearer->text, bearer->size);
+	free(bearer->text);
+	bearer->text = NULL;
+}
+
 struct llm_target *llm_target_unref(struct llm_target *target)
 {
 	if (!target || atomic_fetch_sub_explicit(&target->refs, 1, memory_order_acq_rel) > 1)
@@ -630,11 +639,37 @@ struct llm_target *llm_target_unref(struct llm_target *target)
 	}
 	for (struct target_secret *secret = target->secrets; secret; secret = secret->next)
 		explicit_bzero(secret->text, secret->size);
+	for (size_t i = 0; i < sizeof(target->bearers) / sizeof(*target->bearers); i++)
+		forget_bearer(&target->bearers[i]);
 	for (int i = 0; i < _URL_MAX; i++)
 		curl_url_cleanup(target->urls[i].parsed);
 	arena_done(&target->arena);
 	free(target);
 	return NULL;
+}
+
+/* Those that came since, and those of the config; ends with NULL. */
+static const struct target_secret *first_secret(const struct llm_target *target)
+{
+	return target->bearers[0].text ? &target->bearers[0] : target->secrets;
+}
+
+int target_set_bearer(struct llm_target *target, const char *token, int64_t number)
+{
+	struct target_secret *now = &target->bearers[0], *before = &target->bearers[1];
+	char *copy;
+
+	if (target->bearer_number == number)
+		return 0;
+	copy = strdup(token);
+	if (!copy)
+		return -1;
+	forget_bearer(before);
+	*before = *now;
+	before->next = target->secrets;
+	*now = (struct target_secret){ copy, strlen(copy), true, before->text ? before : target->secrets };
+	target->bearer_number = number;
+	return 0;
 }
 
 static void blot_out(const struct target_secret *secret, char *text, size_t size)
@@ -660,11 +695,19 @@ static void blot_out_end(const struct target_secret *secret, char *text, size_t 
 
 void target_redact(const struct llm_target *target, char *text, size_t size)
 {
-	for (const struct target_secret *secret = target->secrets; secret && size > 0;
+	for (const struct target_secret *secret = first_secret(target); secret && size > 0;
 	     secret = secret->next) {
 		blot_out(secret, text, size);
 		blot_out_end(secret, text, size);
 	}
+}
+
+void target_redact_text(const char *secret, size_t secret_size, char *text, size_t size)
+{
+	const struct target_secret one = { (char *)(uintptr_t)secret, secret_size, true, NULL };
+
+	blot_out(&one, text, size);
+	blot_out_end(&one, text, size);
 }
 
 static bool is_looked_for(const struct target_secret *secret)
@@ -674,7 +717,7 @@ static bool is_looked_for(const struct target_secret *secret)
 
 void target_redact_answer(const struct llm_target *target, char *text, size_t size)
 {
-	for (const struct target_secret *secret = target->secrets; secret && size > 0;
+	for (const struct target_secret *secret = first_secret(target); secret && size > 0;
 	     secret = secret->next) {
 		if (is_looked_for(secret))
 			blot_out(secret, text, size);
@@ -698,7 +741,7 @@ size_t target_begins_secret(const struct llm_target *target, const char *text, s
 {
 	size_t longest = 0;
 
-	for (const struct target_secret *secret = target->secrets; secret; secret = secret->next) {
+	for (const struct target_secret *secret = first_secret(target); secret; secret = secret->next) {
 		size_t n = secret->size - 1 < size ? secret->size - 1 : size;
 
 		for (; is_looked_for(secret) && n > longest; n--) {

@@ -1,7 +1,8 @@
 /*
  * An LLM config made ready for calls: everything that is the same for each of them is written
  * out once. Nothing in it changes after llm_target_new(), so any thread may read it while it
- * holds a reference. The key is wiped when the last one goes.
+ * holds a reference; but for access tokens, which are the backend's alone. Keys are wiped when the last
+ * one goes.
  */
 #pragma once
 
@@ -16,6 +17,7 @@
 
 struct aws_credentials;
 struct dialect;
+struct service_account;
 
 /* How an answer of a given form is asked for; a step down is one further. */
 enum structured_output {
@@ -100,6 +102,10 @@ struct llm_target {
 	struct simulated_settings simulated;
 	const struct aws_credentials *aws; // that requests are signed with, or NULL
 	const struct custom_settings *custom; // of the dialect of that name
+	const struct service_account *account; // that the key is, or NULL
+	/* The access tokens that it was exchanged for last, the present one first; of the backend's loop. */
+	struct target_secret bearers[2];
+	int64_t bearer_number; // of the present one
 };
 
 /* Whether calls go the same way: origin, proxy and CA are the same. */
@@ -118,10 +124,15 @@ bool target_has_header(const struct ellu_llm_config *config, const char *name);
 /* A text of its arena that is, as a key is, kept out of all that is said. -1: no memory. */
 int target_keep_secret(struct llm_target *target, char *text);
 
+/* The access token to send from now on, by its number; a copy of it. -1: no memory. */
+int target_set_bearer(struct llm_target *target, const char *token, int64_t number);
+
 /* Overwrites, in place, what the target keeps secret wherever a text holds it: before the text is
  * cut, quoted or stored. In an answer only keys are looked for. */
 void target_redact(const struct llm_target *target, char *text, size_t size);
 void target_redact_answer(const struct llm_target *target, char *text, size_t size);
+/* The same of one secret alone. */
+void target_redact_text(const char *secret, size_t secret_size, char *text, size_t size);
 /* How many bytes at the text's end may be the begin of what the latter looks for. */
 size_t target_begins_secret(const struct llm_target *target, const char *text, size_t size);
 

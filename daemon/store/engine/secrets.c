@@ -241,11 +241,13 @@ static int resolve(const char *reference, struct arena *arena, const char **ret_
 	return -EINVAL;
 }
 
-/* It can stand in a header. */
+/* It can stand in a header, or is a key file, which never does. */
 static bool is_clean(const char *value)
 {
+	bool is_file = *value == '{';
+
 	for (const char *at = value; *at; at++)
-		if ((unsigned char)*at < 0x20 || *at == 0x7f)
+		if (((unsigned char)*at < 0x20 && !(is_file && strchr("\t\n\r", *at))) || *at == 0x7f)
 			return false;
 	return *value != '\0';
 }

@@ -1,0 +1,48 @@
+/*
+ * Access tokens that an endpoint's key is exchanged for (dialect/service_account.h), and are sent in its
+ * place. One is had for an endpoint, whichever calls wait for it; a call that does is in flight, as one
+ * that connects is, and shares what becomes of the exchange. What is signed is signed on a thread of its
+ * own. A token is renewed, beside the calls that use it, before it expires, and when one that was good is
+ * refused.
+ *
+ * It is nowhere but in memory, and kept out of all that is said like the key itself.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct attempt;
+struct backend;
+struct bearer;
+struct endpoint;
+struct job;
+struct loop;
+struct multi;
+TAILQ_HEAD(bearer_list, bearer);
+
+struct bearers {
+	struct bearer_list all;
+	struct multi *multi; // whose transfers they all are; NULL: there was none yet
+	struct loop *signer; // the same
+};
+
+void bearers_init(struct bearers *bearers);
+/* The endpoints are gone. */
+void bearers_done(struct bearers *bearers);
+
+/* Whether the job, whose attempt begins, waits for a token, or has ended for lack of one. Where it goes
+ * with a key alone, or its target has the token now, it does not. */
+bool bearer_holds(struct job *job);
+/* One that waits is taken out. */
+void bearer_leave(struct job *job);
+/* What the job's attempt came to: whether it says that the token is good no more. */
+bool bearer_expired(struct job *job, const struct attempt *attempt);
+/* Nothing waits for it. NULL is fine. */
+void bearer_forget(struct bearer *bearer);
+
+/* Parts of the backend's turn. */
+int64_t bearers_due_usec(const struct backend *backend); // or DEADLINE_NEVER
+void bearers_kick(struct backend *backend);
+void bearers_collect(struct backend *backend);

@@ -1,0 +1,62 @@
+#include "daemon/base/rs256.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <string.h>
+
+#define KEY_BITS_MIN 2048
+#define KEY_BITS_MAX (8 * RS256_SIZE_MAX)
+
+/* Without one, libcrypto would ask the terminal. */
+static int no_passphrase(char *text, int size, int writing, void *userdata)
+{
+	(void)text;
+	(void)size;
+	(void)writing;
+	(void)userdata;
+	return -1;
+}
+
+static EVP_PKEY *read_key(const char *pem)
+{
+	size_t size = strlen(pem);
+	BIO *bio = size <= INT_MAX ? BIO_new_mem_buf(pem, (int)size) : NULL;
+	EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
+
+	BIO_free(bio);
+	return key;
+}
+
+static int sign(EVP_PKEY *key, const void *data, size_t size,
+		uint8_t ret_signature[static RS256_SIZE_MAX], size_t *ret_size)
+{
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	size_t n = RS256_SIZE_MAX;
+	int r = -ENOMEM;
+
+	if (context && EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, key) == 1 &&
+	    EVP_DigestSign(context, ret_signature, &n, data, size) == 1) {
+		*ret_size = n;
+		r = 0;
+	}
+	EVP_MD_CTX_free(context);
+	return r;
+}
+
+int rs256_sign(const char *pem, const void *data, size_t size,
+	       uint8_t ret_signature[static RS256_SIZE_MAX], size_t *ret_size)
+{
+	EVP_PKEY *key = read_key(pem);
+	int r = -EINVAL;
+
+	if (key && EVP_PKEY_base_id(key) == EVP_PKEY_RSA && EVP_PKEY_bits(key) >= KEY_BITS_MIN &&
+	    EVP_PKEY_bits(key) <= KEY_BITS_MAX)
+		r = sign(key, data, size, ret_signature, ret_size);
+	EVP_PKEY_free(key);
+	ERR_clear_error();
+	return r;
+}
