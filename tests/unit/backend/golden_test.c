@@ -305,11 +305,26 @@ static json_object *read_golden(struct llm_target *target, const struct framing 
 	return result;
 }
 
+/* What each dialect must show. The answers of a custom one come whole. */
+static void must_be_complete(const char *file, json_object *golden)
+{
+	static const char *const answers[] = { "text", "tools", "refusal", "truncation", "filter",
+					       "usage missing", "stream", "stream of tools",
+					       "stream that ends in an error" };
+	bool whole = strcmp(file, "custom") == 0;
+
+	for (size_t i = 0; i < sizeof(answers) / sizeof(*answers); i++)
+		ck_assert_msg((whole && strncmp(answers[i], "stream", 6) == 0) ||
+				      member(member(golden, "answers"), answers[i]) != NULL,
+			      "%s: no answer of '%s'", file, answers[i]);
+}
+
 static void check_answers(const char *file)
 {
 	json_object *golden = read_file(file);
 	struct llm_target *target = make_target(golden, NULL, NULL);
 
+	must_be_complete(file, golden);
 	json_object_object_foreach(member(golden, "answers"), name, answer) {
 		json_object *result = read_golden(target, framing_of(golden), answer);
 
