@@ -8,6 +8,26 @@
 
 #include <stddef.h>
 
+/* A resource with versions. */
+#define VERSIONED(table)                                                                      \
+	"CREATE TABLE " table " ("                                                            \
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"                                              \
+	" owner_uid INTEGER NOT NULL,"                                                        \
+	" project_id INTEGER NOT NULL REFERENCES projects,"                                   \
+	" name TEXT NOT NULL,"                                                                \
+	" version INTEGER NOT NULL CHECK (version >= 1),"                                     \
+	" last_version INTEGER NOT NULL," /* that there ever was, as the latest one knows it */ \
+	" identity TEXT NOT NULL," /* hash of everything that makes it this version */        \
+	" content TEXT NOT NULL," /* the record */                                            \
+	" created_at INTEGER NOT NULL,"                                                       \
+	" updated_at INTEGER NOT NULL,"                                                       \
+	" deleted_at INTEGER" /* hidden: kept for what used it */                             \
+	") STRICT;"                                                                           \
+	"CREATE UNIQUE INDEX " table "_by_version ON"                                         \
+	" " table " (project_id, name, version DESC) WHERE deleted_at IS NULL;"               \
+	"CREATE UNIQUE INDEX " table "_by_content ON"                                         \
+	" " table " (project_id, name, identity) WHERE deleted_at IS NULL;"
+
 /* Rows of a collection come in batches. A batch is visible once it has a sequence that lies in
  * the collection's (first_sequence, last_sequence]: committing an upload and clearing a
  * collection only move numbers, and a pinned run keeps its range. `dead` batches are swept. */
@@ -53,59 +73,9 @@ static const char resources[] =
 	"CREATE INDEX tokens_by_owner ON tokens (owner_uid);"
 	"CREATE INDEX tokens_by_project ON tokens (project_id);"
 
-	"CREATE TABLE prompt_templates ("
-	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
-	" owner_uid INTEGER NOT NULL,"
-	" project_id INTEGER NOT NULL REFERENCES projects,"
-	" name TEXT NOT NULL,"
-	" version INTEGER NOT NULL CHECK (version >= 1),"
-	" last_version INTEGER NOT NULL," // that there ever was, as the latest one knows it
-	" identity TEXT NOT NULL," // hash of everything that makes it this version
-	" content TEXT NOT NULL," // the record
-	" created_at INTEGER NOT NULL,"
-	" updated_at INTEGER NOT NULL,"
-	" deleted_at INTEGER" // hidden: kept for what used it
-	") STRICT;"
-	"CREATE UNIQUE INDEX prompt_templates_by_version ON"
-	" prompt_templates (project_id, name, version DESC) WHERE deleted_at IS NULL;"
-	"CREATE UNIQUE INDEX prompt_templates_by_content ON"
-	" prompt_templates (project_id, name, identity) WHERE deleted_at IS NULL;"
-
-	"CREATE TABLE evaluators ("
-	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
-	" owner_uid INTEGER NOT NULL,"
-	" project_id INTEGER NOT NULL REFERENCES projects,"
-	" name TEXT NOT NULL,"
-	" version INTEGER NOT NULL CHECK (version >= 1),"
-	" last_version INTEGER NOT NULL," // that there ever was, as the latest one knows it
-	" identity TEXT NOT NULL," // hash of everything that makes it this version
-	" content TEXT NOT NULL," // the record
-	" created_at INTEGER NOT NULL,"
-	" updated_at INTEGER NOT NULL,"
-	" deleted_at INTEGER" // hidden: kept for what used it
-	") STRICT;"
-	"CREATE UNIQUE INDEX evaluators_by_version ON"
-	" evaluators (project_id, name, version DESC) WHERE deleted_at IS NULL;"
-	"CREATE UNIQUE INDEX evaluators_by_content ON"
-	" evaluators (project_id, name, identity) WHERE deleted_at IS NULL;"
-
-	"CREATE TABLE skills ("
-	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
-	" owner_uid INTEGER NOT NULL,"
-	" project_id INTEGER NOT NULL REFERENCES projects,"
-	" name TEXT NOT NULL,"
-	" version INTEGER NOT NULL CHECK (version >= 1),"
-	" last_version INTEGER NOT NULL," // that there ever was, as the latest one knows it
-	" identity TEXT NOT NULL," // hash of everything that makes it this version
-	" content TEXT NOT NULL," // the record
-	" created_at INTEGER NOT NULL,"
-	" updated_at INTEGER NOT NULL,"
-	" deleted_at INTEGER" // hidden
-	") STRICT;"
-	"CREATE UNIQUE INDEX skills_by_version ON"
-	" skills (project_id, name, version DESC) WHERE deleted_at IS NULL;"
-	"CREATE UNIQUE INDEX skills_by_content ON"
-	" skills (project_id, name, identity) WHERE deleted_at IS NULL;"
+	VERSIONED("prompt_templates")
+	VERSIONED("evaluators")
+	VERSIONED("skills")
 
 	/* Judges, as users know them: `content` is the record. */
 	"CREATE TABLE evaluator_sets ("
