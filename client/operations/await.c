@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "client/operations/live.h"
 #include "client/operations/op.h"
 #include "client/operations/result.h"
 

@@ -12,11 +12,11 @@ int call_check(struct ellu *handle, unsigned mode, const struct ellu_error **ret
 
 	if (ret_error)
 		*ret_error = NULL;
-	if (r < 0 && ret_error)
-		*ret_error = result_errno(r, r == -EOPNOTSUPP
-						     ? "The handle was opened for the other mode."
-						     : "There is no open handle.");
-	return r;
+	return r == 0 ? 0 :
+			result_fail(r,
+				    r == -EOPNOTSUPP ? "The handle was opened for the other mode." :
+						       "There is no open handle.",
+				    ret_error);
 }
 
 /* -ENOSYS: the daemon may know the method, the library does not. */
@@ -25,13 +25,8 @@ int call_write(const char *name, const void *request, bool more, struct letter *
 {
 	const struct method *method = name ? method_find(name) : NULL;
 
-	int r = name ? -ENOSYS : -EINVAL;
-
-	if (method)
-		return letter_write(method, request, more, ret_letter, ret_error);
-	if (ret_error)
-		*ret_error = result_errno(r, "The library knows no such method.");
-	return r;
+	return method ? letter_write(method, request, more, ret_letter, ret_error) :
+			result_fail(name ? -ENOSYS : -EINVAL, "The library knows no such method.", ret_error);
 }
 
 /* ---- Blocking calls ---- */
@@ -44,11 +39,8 @@ static int run(struct ellu *handle, struct letter *letter, const void **ret,
 	int r = exchange_begin(&exchange, handle, letter);
 
 	letter_done(letter);
-	if (r < 0) {
-		if (ret_error)
-			*ret_error = result_errno(r, NULL);
-		return r;
-	}
+	if (r < 0)
+		return result_fail(r, NULL, ret_error);
 	exchange_await(&exchange, exchange_deadline(&exchange), &outcome);
 	exchange_done(&exchange);
 	if (outcome.result < 0 && ret_error) {
@@ -106,9 +98,7 @@ int ellu_oneway_raw(struct ellu *handle, const char *method, const char *paramet
 		r = exchange_flush(&exchange, handle_deadline(handle));
 		exchange_done(&exchange);
 	}
-	if (r < 0 && ret_error)
-		*ret_error = result_errno(r, NULL);
-	return r;
+	return r < 0 ? result_fail(r, NULL, ret_error) : r;
 }
 
 /* ---- Asynchronous calls ---- */

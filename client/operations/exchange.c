@@ -23,13 +23,6 @@
 
 /* ---- Calls ---- */
 
-static int set_error(const struct ellu_error **ret_error, int code, const char *message)
-{
-	if (ret_error)
-		*ret_error = result_errno(code, message);
-	return code;
-}
-
 static int set_fault(const struct ellu_error **ret_error, const struct fault *fault)
 {
 	if (ret_error)
@@ -44,7 +37,7 @@ static int set_problem(const struct ellu_error **ret_error, int code,
 	char text[sizeof(problem->path) + 128];
 
 	if (!ret_error || !problem->reason)
-		return set_error(ret_error, code, NULL);
+		return result_fail(code, NULL, ret_error);
 	snprintf(text, sizeof(text), "%s: %s", *path ? path : "request", problem->reason);
 	*ret_error = result_bad_field(code, *path ? path : NULL, text);
 	return code;
@@ -60,7 +53,7 @@ static int write_envelope(const char *name, json_object *parameters, unsigned fl
 		fault_too_large(&fault, MESSAGE_SIZE_MAX, "The request");
 		return set_fault(ret_error, &fault);
 	}
-	return r < 0 ? set_error(ret_error, r, NULL) : 0;
+	return r < 0 ? result_fail(r, NULL, ret_error) : 0;
 }
 
 int letter_write(const struct method *method, const void *request, bool more,
@@ -75,13 +68,13 @@ int letter_write(const struct method *method, const void *request, bool more,
 	if (!request && !method_needs_request(method))
 		request = &nothing;
 	if (!request)
-		return set_error(ret_error, -EINVAL, "There is no request.");
+		return result_fail(-EINVAL, "There is no request.", ret_error);
 	r = record_encode_request(method->request, request, &parameters, &problem);
 	if (r < 0)
 		return set_problem(ret_error, r, &problem);
 	if (handle_duration(method_request_timeout(request), &letter.patience_usec) < 0) {
 		json_object_put(parameters);
-		return set_error(ret_error, -EINVAL, "call_timeout_seconds is none.");
+		return result_fail(-EINVAL, "call_timeout_seconds is none.", ret_error);
 	}
 	r = write_envelope(method->qualified_name, parameters, more ? WIRE_MORE : 0, &letter,
 			   ret_error);
@@ -102,13 +95,13 @@ int letter_write_raw(const char *method, const char *parameters, unsigned flags,
 	int r;
 
 	if (!method || !strchr(method, '.'))
-		return set_error(ret_error, -EINVAL,
-				 "A method's name has the form INTERFACE.METHOD.");
+		return result_fail(-EINVAL,
+				 "A method's name has the form INTERFACE.METHOD.", ret_error);
 	if (parameters && json_parse_strict(parameters, strlen(parameters), &json, &fault) < 0)
 		return set_fault(ret_error, &fault);
 	if (parameters && !json_object_is_type(json, json_type_object)) {
 		json_object_put(json);
-		return set_error(ret_error, -EINVAL, "The parameters are not a JSON object.");
+		return result_fail(-EINVAL, "The parameters are not a JSON object.", ret_error);
 	}
 	r = write_envelope(method, json, flags, &letter, ret_error);
 	if (!json)
@@ -215,6 +208,17 @@ static int send_call(struct ellu *handle, struct letter *letter, struct connecti
 	}
 }
 
+/* Takes what the letter holds besides its text. */
+static void exchange_init(struct exchange *exchange, struct ellu *handle, struct letter *letter)
+{
+	*exchange = (struct exchange){ .handle = handle,
+				       .raw = letter->raw,
+				       .patience_usec = letter->patience_usec,
+				       .more = letter->resume.more,
+				       .resume = letter->resume };
+	letter->resume = (struct resume){ .method = NULL };
+}
+
 int exchange_begin(struct exchange *exchange, struct ellu *handle, struct letter *letter)
 {
 	struct connection *connection;
@@ -222,13 +226,8 @@ int exchange_begin(struct exchange *exchange, struct ellu *handle, struct letter
 
 	if (r < 0)
 		return r;
-	*exchange = (struct exchange){ .handle = handle,
-				       .raw = letter->raw,
-				       .patience_usec = letter->patience_usec,
-				       .more = letter->resume.more,
-				       .connection = connection,
-				       .resume = letter->resume };
-	letter->resume = (struct resume){ .method = NULL };
+	exchange_init(exchange, handle, letter);
+	exchange->connection = connection;
 	return 0;
 }
 
@@ -260,15 +259,10 @@ int exchange_begin_behind(struct exchange *exchange, struct exchange *before, st
 	before->spoiled = r < 0;
 	if (r < 0)
 		return r;
-	*exchange = (struct exchange){ .handle = before->handle,
-				       .raw = letter->raw,
-				       .patience_usec = letter->patience_usec,
-				       .more = letter->resume.more,
-				       .before = before,
-				       .resume = letter->resume };
+	exchange_init(exchange, before->handle, letter);
+	exchange->before = before;
 	before->behind = exchange;
 	*ret_first = first;
-	letter->resume = (struct resume){ .method = NULL };
 	return 0;
 }
 

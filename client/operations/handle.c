@@ -8,7 +8,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "client/operations/live.h"
 #include "client/operations/off_loop.h"
 #include "client/operations/op.h"
 
@@ -114,7 +113,7 @@ int ellu_open(const char *address, unsigned flags, struct ellu **ret)
 	if (r == 0)
 		r = connect_once(handle, address);
 	if (r == 0)
-		r = live_add(handle, LIVE_HANDLE);
+		r = live_add(&handle->live, LIVE_HANDLE);
 	if (r < 0) {
 		handle_unref(handle);
 		return r;

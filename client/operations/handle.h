@@ -21,6 +21,7 @@
 #include <sys/queue.h>
 
 #include "client/elluminate.h"
+#include "client/operations/live.h"
 #include "client/transport/address.h"
 #include "client/transport/backoff.h"
 #include "client/transport/connection.h"
@@ -44,6 +45,7 @@ struct post {
 STAILQ_HEAD(post_list, post);
 
 struct ellu {
+	struct live live;
 	unsigned mode;
 	pid_t pid; // of the process that opened it
 	struct address address;

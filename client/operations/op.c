@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
-#include "client/operations/live.h"
 #include "client/operations/off_loop.h"
 #include "client/operations/result.h"
 
@@ -276,7 +275,7 @@ static struct ellu_op *op_new(struct ellu *handle, const struct callback *callba
 {
 	struct ellu_op *op = calloc(1, sizeof(*op));
 
-	if (op && live_add(op, LIVE_OP) < 0) {
+	if (op && live_add(&op->live, LIVE_OP) < 0) {
 		free(op);
 		return NULL;
 	}

@@ -28,6 +28,7 @@ struct callback {
 };
 
 struct ellu_op {
+	struct live live;
 	struct ellu *handle; // NULL once that is closed
 	TAILQ_ENTRY(ellu_op) link; // of its state
 	TAILQ_ENTRY(ellu_op) news_link; // ellu::ready while it runs, ellu::untold when it has ended

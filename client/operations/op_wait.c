@@ -7,7 +7,6 @@
 #include <poll.h>
 #include <stdlib.h>
 
-#include "client/operations/live.h"
 #include "client/operations/op.h"
 
 static bool has_ended(const struct ellu_op *op)
@@ -124,19 +123,6 @@ static int wait_all(const struct waited *waited, uint64_t deadline)
 	}
 }
 
-int ellu_op_wait_all(struct ellu_op *const *ops, size_t n_ops, double timeout_seconds)
-{
-	uint64_t deadline = deadline_of(timeout_seconds);
-	struct waited waited;
-	int r = waited_init(&waited, ops, n_ops, timeout_seconds);
-
-	if (r < 0)
-		return r;
-	r = wait_all(&waited, deadline);
-	waited_done(&waited);
-	return r;
-}
-
 /* -ETIMEDOUT: none has. -ENOENT: there is none that could. */
 static int find_ended(const struct waited *waited)
 {
@@ -170,7 +156,8 @@ static int wait_any(const struct waited *waited, uint64_t deadline)
 	return found;
 }
 
-int ellu_op_wait_any(struct ellu_op *const *ops, size_t n_ops, double timeout_seconds)
+static int wait_for(struct ellu_op *const *ops, size_t n_ops, double timeout_seconds,
+		    int (*wait)(const struct waited *waited, uint64_t deadline))
 {
 	uint64_t deadline = deadline_of(timeout_seconds);
 	struct waited waited;
@@ -178,9 +165,19 @@ int ellu_op_wait_any(struct ellu_op *const *ops, size_t n_ops, double timeout_se
 
 	if (r < 0)
 		return r;
-	r = wait_any(&waited, deadline);
+	r = wait(&waited, deadline);
 	waited_done(&waited);
 	return r;
+}
+
+int ellu_op_wait_all(struct ellu_op *const *ops, size_t n_ops, double timeout_seconds)
+{
+	return wait_for(ops, n_ops, timeout_seconds, wait_all);
+}
+
+int ellu_op_wait_any(struct ellu_op *const *ops, size_t n_ops, double timeout_seconds)
+{
+	return wait_for(ops, n_ops, timeout_seconds, wait_any);
 }
 
 int ellu_op_wait(struct ellu_op *op, double timeout_seconds)

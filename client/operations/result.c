@@ -18,10 +18,10 @@ static struct result *result_of(const void *record)
 	return (struct result *) ((uintptr_t) record - offsetof(struct result, record));
 }
 
-/* Takes the arena in any case. */
-static const void *result_new(struct arena *arena, const void *record, size_t size)
+/* Takes the arena in any case. NULL without memory, and where `complete` says that there was none before. */
+static const void *result_new(struct arena *arena, const void *record, size_t size, bool complete)
 {
-	struct result *result = calloc(1, sizeof(*result) + size);
+	struct result *result = complete ? calloc(1, sizeof(*result) + size) : NULL;
 
 	if (!result) {
 		arena_done(arena);
@@ -45,11 +45,10 @@ int result_decode(const struct record_type *type, json_object *parameters, const
 		arena_done(&arena);
 		return fault->code == ELLU_E_INTERNAL ? -ENOMEM : -EPROTO;
 	}
-	result = result_new(&arena, record, type->size);
-	if (!result)
-		return -ENOMEM;
-	*ret_result = result;
-	return 0;
+	result = result_new(&arena, record, type->size, true);
+	if (result)
+		*ret_result = result;
+	return result ? 0 : -ENOMEM;
 }
 
 int result_raw(json_object *parameters, const void **ret_result)
@@ -60,33 +59,21 @@ int result_raw(json_object *parameters, const void **ret_result)
 
 	arena_init(&arena);
 	reply.parameters = arena_strdup(&arena, json_text(parameters, NULL));
-	if (!reply.parameters) {
-		arena_done(&arena);
-		return -ENOMEM;
-	}
-	result = result_new(&arena, &reply, sizeof(reply));
-	if (!result)
-		return -ENOMEM;
-	*ret_result = result;
-	return 0;
+	result = result_new(&arena, &reply, sizeof(reply), reply.parameters);
+	if (result)
+		*ret_result = result;
+	return result ? 0 : -ENOMEM;
 }
 
 const struct ellu_error *result_error(const struct fault *fault)
 {
-	const struct ellu_error *error;
+	const struct ellu_error *error = NULL;
 	struct arena arena;
 
 	arena_init(&arena);
-	if (fault_to_error(fault, &arena, &error) < 0) {
-		arena_done(&arena);
-		return NULL;
-	}
-	return result_new(&arena, error, sizeof(*error));
-}
-
-const struct ellu_error *result_errno(int code, const char *message)
-{
-	return result_bad_field(code, NULL, message);
+	return fault_to_error(fault, &arena, &error) < 0 ?
+		       result_new(&arena, NULL, 0, false) :
+		       result_new(&arena, error, sizeof(*error), true);
 }
 
 const struct ellu_error *result_bad_field(int code, const char *field, const char *message)
@@ -100,11 +87,19 @@ const struct ellu_error *result_bad_field(int code, const char *field, const cha
 		error.code = "EIO";
 	error.message = arena_strdup(&arena, message ? message : ellu_strerror(code));
 	error.field = field ? arena_strdup(&arena, field) : NULL;
-	if (!error.message || (field && !error.field)) {
-		arena_done(&arena);
-		return NULL;
-	}
-	return result_new(&arena, &error, sizeof(error));
+	return result_new(&arena, &error, sizeof(error), error.message && (!field || error.field));
+}
+
+const struct ellu_error *result_errno(int code, const char *message)
+{
+	return result_bad_field(code, NULL, message);
+}
+
+int result_fail(int code, const char *message, const struct ellu_error **ret_error)
+{
+	if (ret_error)
+		*ret_error = result_errno(code, message);
+	return code;
 }
 
 const struct ellu_error *result_unknown(const char *name, json_object *parameters)
@@ -116,11 +111,7 @@ const struct ellu_error *result_unknown(const char *name, json_object *parameter
 	error.code = arena_strdup(&arena, name);
 	error.message = arena_printf(&arena, "an error that this library does not know: %s", name);
 	error.parameters = arena_strdup(&arena, parameters ? json_text(parameters, NULL) : "{}");
-	if (!error.code || !error.message || !error.parameters) {
-		arena_done(&arena);
-		return NULL;
-	}
-	return result_new(&arena, &error, sizeof(error));
+	return result_new(&arena, &error, sizeof(error), error.code && error.message && error.parameters);
 }
 
 void ellu_free(const void *record)

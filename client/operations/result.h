@@ -25,3 +25,5 @@ const struct ellu_error *result_unknown(const char *name, json_object *parameter
 const struct ellu_error *result_errno(int code, const char *message);
 /* The same about a field of the request; NULL: none. */
 const struct ellu_error *result_bad_field(int code, const char *field, const char *message);
+/* Gives the caller, who may not want it, such an error. Returns the code. */
+int result_fail(int code, const char *message, const struct ellu_error **ret_error);

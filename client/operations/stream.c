@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "client/operations/exchange.h"
-#include "client/operations/live.h"
 #include "client/operations/result.h"
 #include "proto/wire/message.h"
 
 struct ellu_stream {
+	struct live live;
 	struct ellu *handle; // a reference
 	struct exchange exchange;
 	bool follows_task;
@@ -22,7 +22,7 @@ struct ellu_stream {
 
 static int begin(struct ellu_stream *stream, struct ellu *handle, struct letter *letter)
 {
-	int r = live_add(stream, LIVE_STREAM);
+	int r = live_add(&stream->live, LIVE_STREAM);
 
 	if (r < 0)
 		return r;
@@ -44,9 +44,7 @@ static int open_stream(struct ellu *handle, struct letter *letter, struct ellu_s
 	letter_done(letter);
 	if (r < 0) {
 		free(stream);
-		if (ret_error)
-			*ret_error = result_errno(r, NULL);
-		return r;
+		return result_fail(r, NULL, ret_error);
 	}
 	*ret = stream;
 	return 0;
@@ -255,8 +253,5 @@ int ellu_stream_cancel_task(struct ellu_stream *stream, const struct ellu_error 
 	request.id = ellu_stream_task_id(stream);
 	if (request.id != 0)
 		return ellu_cancel_task(stream->handle, &request, NULL, ret_error);
-	r = stream->follows_task ? -EAGAIN : -EOPNOTSUPP;
-	if (ret_error)
-		*ret_error = result_errno(r, NULL);
-	return r;
+	return result_fail(stream->follows_task ? -EAGAIN : -EOPNOTSUPP, NULL, ret_error);
 }

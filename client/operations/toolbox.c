@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "client/operations/handle.h"
-#include "client/operations/live.h"
 #include "client/operations/result.h"
 
 #define ROUNDS_UNLESS_SAID 10
