@@ -195,6 +195,7 @@ struct gather {
 	struct ellu *handle;
 	struct ellu_op **ops; // the caller's
 	struct ellu_op **pinned; // as waited::ops
+	struct ellu_op **outstanding; // those of them that have not ended
 	size_t n;
 	size_t limit;
 	size_t n_started;
@@ -215,19 +216,23 @@ static int start_more(struct gather *gather)
 			return r;
 		}
 		gather->pinned[gather->n_started++] = pin(*op);
-		gather->n_outstanding += !has_ended(*op);
+		if (!has_ended(*op))
+			gather->outstanding[gather->n_outstanding++] = *op;
 	}
 	return 0;
 }
 
 static void count(struct gather *gather)
 {
+	size_t n = 0;
+
 	if (gather->n_ended_seen == gather->handle->n_ended)
 		return;
 	gather->n_ended_seen = gather->handle->n_ended;
-	gather->n_outstanding = 0;
-	for (size_t i = 0; i < gather->n_started; i++)
-		gather->n_outstanding += !has_ended(gather->pinned[i]);
+	for (size_t i = 0; i < gather->n_outstanding; i++)
+		if (!has_ended(gather->outstanding[i]))
+			gather->outstanding[n++] = gather->outstanding[i];
+	gather->n_outstanding = n;
 }
 
 static int gather_all(struct gather *gather, uint64_t deadline)
@@ -264,9 +269,10 @@ int ellu_gather(struct ellu *handle, size_t n, size_t limit, ellu_start_fn *star
 		r = -EDEADLK;
 	if (r < 0)
 		return r;
-	gather.pinned = calloc(n ? n : 1, sizeof(struct ellu_op *));
+	gather.pinned = calloc(n ? n : 1, 2 * sizeof(struct ellu_op *));
 	if (!gather.pinned)
 		return -ENOMEM;
+	gather.outstanding = gather.pinned + n;
 	for (size_t i = 0; i < n; i++)
 		ret_ops[i] = NULL;
 	handle_ref(handle); // a callback may close it
