@@ -43,7 +43,7 @@ struct bearer {
 	bool too_large;
 	char error[CURL_ERROR_SIZE];
 	char *token; // or NULL
-	int64_t number; // of the token, from 1
+	int64_t number; // of the token, which no other has; of one that is to come
 	int64_t renew_usec, expires_usec;
 	bool accepted; // something was answered with it
 };
@@ -67,7 +67,7 @@ static void drop_token(struct bearer *bearer)
 	free(bearer->token);
 	bearer->token = NULL;
 	bearer->accepted = false;
-	bearer->number++;
+	bearer->number = ++bearer->backend->bearers.n_tokens;
 }
 
 /* The exchange is over, wherever it was. */
@@ -118,7 +118,7 @@ void bearers_done(struct bearers *bearers)
 
 /* ---- What becomes of it ---- */
 
-/* For all that wait. One that takes part in the attempt is nothing that the endpoint said. */
+/* What waits shares it. */
 static void fail(struct bearer *bearer, const struct attempt *failed)
 {
 	struct job *job;
@@ -211,16 +211,15 @@ static void say_refusal(struct bearer *bearer, int status, struct attempt *attem
 	const char *words = service_account_refusal(&bearer->backend->reader, bearer->reply.data,
 						    bearer->reply.size);
 	char text[WORDS_MAX + 1] = "";
-	size_t size = words ? strlen(words) : 0;
-	int code;
+	size_t size = words ? utf8_cut(words, strlen(words), WORDS_MAX) : 0;
+	int code = attempt->code;
 
-	memcpy(text, words ? words : "", size = utf8_cut(words ? words : "", size, WORDS_MAX));
-	text[size] = '\0';
+	if (size > 0)
+		memcpy(text, words, size);
 	target_redact(bearer->target, text, size);
 	if (bearer->form.size > bearer->assertion)
 		target_redact_text(bearer->form.data + bearer->assertion,
 				   bearer->form.size - bearer->assertion, text, size);
-	code = attempt->code;
 	attempt_fail(attempt, attempt->class, "no access token: %d from %.*s%s%s", status,
 		     (int)strcspn(uri, "?"), uri, size > 0 ? ": " : "", text);
 	attempt->code = code;

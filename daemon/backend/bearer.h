@@ -24,6 +24,7 @@ TAILQ_HEAD(bearer_list, bearer);
 
 struct bearers {
 	struct bearer_list all;
+	int64_t n_tokens; // that any had: a target may outlive the endpoint that it had one of
 	struct multi *multi; // whose transfers they all are; NULL: there was none yet
 	struct loop *signer; // the same
 };

@@ -101,6 +101,7 @@ int service_account_read(struct json_reader *reader, char *text, size_t size, co
 	struct json_value *json, *lasts;
 	double seconds;
 
+	reader->n_rewritten = 0;
 	if (size == 0 || json_read(reader, text, size, &json) < 0)
 		return -EBADMSG;
 	*ret_token = json_text_member(json, "access_token");
@@ -117,6 +118,7 @@ const char *service_account_refusal(struct json_reader *reader, char *text, size
 	struct json_value *json;
 	const char *words;
 
+	reader->n_rewritten = 0;
 	if (size == 0 || json_read(reader, text, size, &json) < 0)
 		return NULL;
 	words = json_text_member(json, "error_description");
