@@ -10,6 +10,7 @@ import json
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import urllib.request
 import zlib
@@ -20,10 +21,14 @@ import botocore.exceptions
 import botocore.session
 import cohere
 import cohere.core.api_error
+import google.auth.transport.requests
 import google.genai
 import openai
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from google.genai import errors as google_errors
 from google.genai import types
+from google.oauth2 import service_account
 
 KEY = "sk-0123456789abcdef"
 ACCESS, SECRET, SESSION = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "IQoJb3JpZ2luX2VjEXAMPLE//="
@@ -36,8 +41,8 @@ DIFFERENCES = {
 }
 
 
-def start(program):
-    process = subprocess.Popen([program, "--exit-with-parent", "--api_key=" + KEY],
+def start(program, setting="--api_key=" + KEY):
+    process = subprocess.Popen([program, "--exit-with-parent", setting],
                                stdout=subprocess.PIPE, text=True)
     return process, process.stdout.readline().split()[1]
 
@@ -596,6 +601,28 @@ def check_simulated(library, calls, base):
     ask(base + "/control", {"content_filter_rate": 0})
 
 
+def check_account(program):
+    """A service account's key, as Google's own library exchanges it for a token and sends that."""
+    key = rsa.generate_private_key(65537, 2048)
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(key.public_key().public_bytes(serialization.Encoding.PEM,
+                                                 serialization.PublicFormat.SubjectPublicKeyInfo))
+        file.flush()
+        process, base = start(program, "--account_key=" + file.name)
+        credentials = service_account.Credentials.from_service_account_info({
+            "type": "service_account", "client_email": "me@p.example", "private_key_id": "k1",
+            "private_key": key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                                             serialization.NoEncryption()).decode(),
+            "token_uri": base + "/token"}, scopes=["https://www.googleapis.com/auth/cloud-platform"])
+        credentials.refresh(google.auth.transport.requests.Request())
+        client = google.genai.Client(vertexai=True, project="p", location="l", credentials=credentials,
+                                     http_options=types.HttpOptions(base_url=base, api_version="v1"))
+        ask(base + "/control", {"fixed_answer": TEXT})
+        check("vertex: an account's answer", TEXT, client.models.generate_content(model="m", contents="Hi").text)
+        check("vertex: exchanges", 1, ask(base + "/stats")["exchanges"])
+        process.terminate()
+
+
 def main():
     process, base = start(sys.argv[1])
     folder = sys.argv[2]
@@ -609,6 +636,7 @@ def main():
         check_golden_answers(library, golden, "http://127.0.0.1:%d" % replay.server_port)
         check_simulated(library, calls, base)
     process.terminate()
+    check_account(sys.argv[1])
     for failure in failures:
         print(failure)
     sys.exit(bool(failures))
