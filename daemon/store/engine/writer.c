@@ -89,6 +89,17 @@ void writer_take(struct writer *writer, struct store_request *request)
 	writer->urgent = writer->urgent || request->lane == STORE_WRITE;
 }
 
+/* What has only to be read on goes to a reader, who may be gone when the daemon ends. */
+static bool goes_to_reader(struct writer *writer, struct store_request *request)
+{
+	if (request->result < 0 || request->lane == STORE_WRITE || request->lane == STORE_RECORD)
+		return false;
+	if (!atomic_load(&writer->store->leaving))
+		return true;
+	request->result = fault_set(&request->fault, ELLU_E_SHUTTING_DOWN, NULL);
+	return false;
+}
+
 /* What goes on in another transaction waits behind the others. */
 static void reply_all(struct writer *writer, struct store_request *batch)
 {
@@ -103,6 +114,8 @@ static void reply_all(struct writer *writer, struct store_request *batch)
 			last_event = batch->last_event;
 		if (batch->result == 0 && batch->again)
 			writer_take(writer, batch);
+		else if (goes_to_reader(writer, batch))
+			tx_post(store, batch, batch->lane, batch->run, batch->name);
 		else
 			tx_reply(batch);
 		batch = next;

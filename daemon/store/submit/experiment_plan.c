@@ -1,4 +1,5 @@
-/* What RunExperiment would do: it is made, described, and taken back. */
+/* What RunExperiment would do: it is made, described, and taken back. Rendering and estimating, which take
+ * the longest, are a reader's again. */
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -14,12 +15,14 @@
 /* The cases that what all of them take is estimated by. */
 #define SAMPLE_ROWS 20
 #define SAMPLE_BYTES (256u << 10)
+#define REQUESTS_BYTES (4u << 20) // rendered
 /* What a judge is asked beside request, answer and criterion, and what it answers. */
 #define JUDGE_PROMPT_TOKENS 300
 #define VERDICT_TOKENS 12
 #define REASONED_VERDICT_TOKENS 120
 
 struct sample {
+	struct prompt prompt;
 	const char *rows[SAMPLE_ROWS];
 	size_t n_rows;
 	size_t row_bytes; // of all of them
@@ -81,12 +84,11 @@ static size_t bytes_of(const struct ellu_message *const *messages, size_t n)
 /* The first case is shown, and has to be in order; of the others those count that are. */
 static int render(struct submission *s, struct sample *sample, struct ellu_experiment_plan *plan)
 {
-	struct prompt prompt;
-	int r = run_prompt_load(s->tx, &s->run, &prompt);
+	int r;
 
-	if (r < 0 || prompt_is_empty(&prompt) || s->arguments->response_column)
-		return r;
-	for (size_t i = 0; i < sample->n_rows; i++) {
+	if (prompt_is_empty(&sample->prompt) || s->arguments->response_column)
+		return 0;
+	for (size_t i = 0; i < sample->n_rows && sample->request_bytes <= REQUESTS_BYTES; i++) {
 		const struct ellu_message *const *messages;
 		struct fault fault = { 0 };
 		json_object *values;
@@ -95,7 +97,7 @@ static int render(struct submission *s, struct sample *sample, struct ellu_exper
 		r = read_row(s, sample->rows[i], &values);
 		if (r < 0)
 			return r;
-		r = prompt_render(&prompt, values, s->tx->arena, &messages, &n_messages, &fault);
+		r = prompt_render(&sample->prompt, values, s->tx->arena, &messages, &n_messages, &fault);
 		json_object_put(values);
 		if (r == ELLU_E_INVALID_PARAMETER && i == 0)
 			return fault_invalid(s->tx->fault, "collection",
@@ -123,25 +125,36 @@ static int64_t at_least_0(int64_t n)
 
 /* What models are asked about an answer. */
 struct judged {
-	struct evaluator_uses uses;
+	struct tx_list own_configs; // of evaluators that name one
 	int64_t n_by_judge, n_own; // measures, and of those evaluators that name a config
 	int64_t n_judges;
 	int64_t missing, own_missing; // of both, over all cases
 	size_t bytes, own_bytes; // of what is asked, once each
 };
 
-static void add_use(struct judged *judged, const struct ellu_evaluator *evaluator)
+static int add_use(struct submission *s, struct judged *judged, const struct ellu_evaluator *evaluator)
 {
+	struct ellu_llm_config *config;
+	int64_t id;
+	int r;
+
 	if (!evaluator->prompt)
-		return;
+		return 0;
 	judged->n_by_judge += !evaluator->llm_config;
 	judged->n_own += evaluator->llm_config != NULL;
 	*(evaluator->llm_config ? &judged->own_bytes : &judged->bytes) += strlen(evaluator->prompt);
+	if (!evaluator->llm_config)
+		return 0;
+	r = resource_resolve(s->tx, &resource_llm_config, &s->scope, evaluator->llm_config, &id);
+	if (r >= 0)
+		r = llm_config_load(s->tx, id, &config, NULL);
+	return r < 0 ? r : tx_append(s->tx, &judged->own_configs, config);
 }
 
 static int find_judged(struct submission *s, struct judged *judged)
 {
 	struct tx_list measures = { 0 };
+	struct evaluator_uses uses = { 0 };
 	int r = run_criteria(s->tx, s->run.id, &measures);
 
 	for (size_t i = 0; r >= 0 && i < measures.n; i++) {
@@ -151,9 +164,9 @@ static int find_judged(struct submission *s, struct judged *judged)
 		judged->bytes += measure->by_judge ? strlen(measure->text) : 0;
 	}
 	if (r >= 0)
-		r = uses_of_run(s->tx, s->run.id, &judged->uses);
-	for (size_t i = 0; r >= 0 && i < judged->uses.n; i++)
-		add_use(judged, judged->uses.evaluators[i]);
+		r = uses_of_run(s->tx, s->run.id, &uses);
+	for (size_t i = 0; r >= 0 && i < uses.n; i++)
+		r = add_use(s, judged, uses.evaluators[i]);
 	return r;
 }
 
@@ -245,29 +258,6 @@ static const int64_t *bounded(struct submission *s, double value)
 	return tx_int_value(s->tx, value < (double)INTEGER_MAX ? llround(value) : INTEGER_MAX);
 }
 
-/* Of evaluators that name a config, each as often as the others. */
-static int add_own(struct submission *s, const struct judged *judged, double read, struct taken *taken)
-{
-	int r = 0;
-
-	for (size_t i = 0; r >= 0 && i < judged->uses.n; i++) {
-		const struct ellu_evaluator *evaluator = judged->uses.evaluators[i];
-		struct ellu_llm_config *config;
-		int64_t id;
-
-		if (!evaluator->prompt || !evaluator->llm_config)
-			continue;
-		r = resource_resolve(s->tx, &resource_llm_config, &s->scope, evaluator->llm_config, &id);
-		if (r >= 0)
-			r = llm_config_load(s->tx, id, &config, NULL);
-		if (r >= 0)
-			add_calls(s, config, judged->own_missing / judged->n_own,
-				  read + mean_tokens(judged->own_bytes, (size_t)judged->n_own),
-				  REASONED_VERDICT_TOKENS, taken);
-	}
-	return r;
-}
-
 static int estimate(struct submission *s, const struct sample *sample, const struct judged *judged,
 		    struct ellu_experiment_plan *plan)
 {
@@ -277,7 +267,6 @@ static int estimate(struct submission *s, const struct sample *sample, const str
 	double request = mean_tokens(sample->request_bytes, sample->n_rendered);
 	double answer = answer_tokens(s, sample);
 	struct taken taken = { 0 };
-	int r;
 
 	add_calls(s, s->config, plan->generation_calls,
 		  request + mean_tokens(system_message ? strlen(system_message) : 0, 1), answer, &taken);
@@ -287,9 +276,12 @@ static int estimate(struct submission *s, const struct sample *sample, const str
 			  JUDGE_PROMPT_TOKENS + request + answer +
 				  mean_tokens(judged->bytes, (size_t)judged->n_by_judge),
 			  detailed ? REASONED_VERDICT_TOKENS : VERDICT_TOKENS, &taken);
-	r = add_own(s, judged, JUDGE_PROMPT_TOKENS + request + answer, &taken);
-	if (r < 0)
-		return r;
+	/* Each as often as the others. */
+	for (size_t i = 0; i < judged->own_configs.n; i++)
+		add_calls(s, judged->own_configs.items[i], judged->own_missing / judged->n_own,
+			  JUDGE_PROMPT_TOKENS + request + answer +
+				  mean_tokens(judged->own_bytes, (size_t)judged->n_own),
+			  REASONED_VERDICT_TOKENS, &taken);
 	plan->input_tokens = bounded(s, taken.input);
 	plan->output_tokens = bounded(s, taken.output);
 	if (!taken.unpriced)
@@ -297,11 +289,10 @@ static int estimate(struct submission *s, const struct sample *sample, const str
 	return plan->input_tokens && plan->output_tokens && (taken.unpriced || plan->cost) ? 0 : -ENOMEM;
 }
 
-static int describe(struct submission *s, struct ellu_experiment_plan *plan)
+static int describe(struct submission *s, struct sample *sample, struct judged *judged,
+		    struct ellu_experiment_plan *plan)
 {
 	const struct task_submit *submit = s->op;
-	struct judged judged = { .n_judges = 1 };
-	struct sample sample = { 0 };
 	int r;
 
 	if (s->rejected.code) {
@@ -315,28 +306,37 @@ static int describe(struct submission *s, struct ellu_experiment_plan *plan)
 	plan->finished = submit->ret_existing;
 	plan->notes = tx_list_items(s->tx, &s->notes.lines);
 	plan->n_notes = s->notes.lines.n;
-	r = count_calls(s, plan, &judged);
+	r = count_calls(s, plan, judged);
 	if (r >= 0)
-		r = read_sample(s, &sample);
-	if (r >= 0)
-		r = render(s, &sample, plan);
-	return r < 0 ? r : estimate(s, &sample, &judged, plan);
+		r = read_sample(s, sample);
+	return r < 0 ? r : run_prompt_load(s->tx, &s->run, &sample->prompt);
 }
 
-struct trial_submission {
+struct trial {
 	struct submission s;
 	struct ellu_experiment_plan *plan;
+	struct sample sample;
+	struct judged judged;
 };
 
 /* In one transaction: so what is said is what would happen, by the same checks. */
 static int submit_and_describe(void *userdata)
 {
-	struct trial_submission *trial = userdata;
+	struct trial *trial = userdata;
 	int r = submission_run(&trial->s);
 
 	if (r >= 0)
-		r = describe(&trial->s, trial->plan);
+		r = describe(&trial->s, &trial->sample, &trial->judged, trial->plan);
 	return r < 0 ? r : 1;
+}
+
+static int finish(struct tx *tx, struct trial *trial)
+{
+	int r;
+
+	trial->s.tx = tx;
+	r = render(&trial->s, &trial->sample, trial->plan);
+	return r < 0 ? r : estimate(&trial->s, &trial->sample, &trial->judged, trial->plan);
 }
 
 static int read_plan(struct tx *tx, struct method_run *op)
@@ -359,10 +359,12 @@ int experiment_plan(struct tx *tx, struct method_run *op)
 {
 	struct prepared *prepared = op->request.state;
 	struct ellu_plan_experiment_reply *reply;
-	struct trial_submission *trial;
+	struct trial *trial;
 
 	if (!prepared)
 		return read_plan(tx, op);
+	if (prepared->trial)
+		return finish(tx, prepared->trial);
 	reply = method_reply(tx, op);
 	trial = tx_alloc(tx, sizeof(*trial));
 	if (!reply || !trial)
@@ -371,6 +373,9 @@ int experiment_plan(struct tx *tx, struct method_run *op)
 	if (!trial->plan)
 		return -ENOMEM;
 	reply->plan = trial->plan;
+	trial->judged.n_judges = 1;
+	prepared->trial = trial;
+	op->request.lane = STORE_SCAN;
 	submission_init(&trial->s, tx, &prepared->submit, prepared->input);
 	return task_submit_try(tx, submit_and_describe, trial);
 }

@@ -76,6 +76,7 @@ int submission_conflict(struct submission *s);
 struct prepared {
 	struct task_submit submit; // as if RunExperiment had been called
 	struct submit_input *input;
+	struct trial *trial; // of a plan, once it was made and taken back
 };
 /* Away from the writer, to which the request goes on: as `op->request.state`. */
 int submission_prepare(struct tx *tx, struct method_run *op,
