@@ -454,6 +454,7 @@ static void on_queue_ready(void *userdata)
 	if (daemon->service.stopping)
 		return; // told to stop before it came to serve
 	daemon->service.log = log_place(daemon);
+	daemon->service.prices_date = prices_date(daemon->prices);
 	daemon->service.socket = daemon->config.socket_path;
 	if (front_new(&options, &daemon->front, &fault) == 0 &&
 	    tokens_new(&daemon->service, on_tokens, daemon, &daemon->service.tokens) < 0)
@@ -672,7 +673,7 @@ static int tend_backup(const struct config *config)
 
 	if (r < 0) {
 		error = error_find(r);
-		fprintf(stderr, "elluminated: %s\n", fault.message);
+		fprintf(stderr, "%s: %s\n", program_invocation_short_name, fault.message);
 		return error ? error->exit_status : EXIT_FAILURE;
 	}
 	if (restore.kept[0])

@@ -39,6 +39,7 @@ struct service {
 	struct tokens *tokens;
 	int64_t started_usec; // monotonic
 	const char *log; // where lines go: a path, or words for it
+	const char *prices_date; // of the list prices
 	const char *socket; // its path
 	const char *bus; // "session" or "system" while the name is had there, else NULL
 	/* Takes over what can change of the configuration. */

@@ -100,6 +100,7 @@ static void answer(struct call *call, const struct status_get *op,
 		(double)(clock_monotonic_usec() - service->started_usec) / USEC_PER_SEC;
 	reply.pid = getpid();
 	reply.log = service->log;
+	reply.prices_date = service->prices_date;
 	reply.queue = queue_status(arena, op, service->queue);
 	reply.workers = worker_status(arena, queue_get_work(service->queue));
 	reply.n_workers = work_n_workers(queue_get_work(service->queue));

@@ -378,6 +378,7 @@ static int take_score(struct validator *validator)
 		return r;
 	result->result = score->score;
 	result->justification = score->justification;
+	result->model = score->model;
 	result->cost = score->cost;
 	result->error = score->error;
 	validation_decide(result);

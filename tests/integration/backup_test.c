@@ -348,7 +348,7 @@ START_TEST(other_files)
 	file_write(bad = dir_path(dir_new(), "empty"), "");
 	refused(state_dir, bad, "it is empty");
 	file_write(bad = dir_path(dir_new(), "100%?#x"), "a text, and no database at all");
-	refused(state_dir, bad, "file is not a database");
+	refused(state_dir, bad, "is no backup: it is no database");
 	bad = copy_of(path, "half");
 	ck_assert_int_eq(truncate(bad, file.st_size / 2), 0);
 	refused(state_dir, bad, "is damaged");

@@ -146,7 +146,7 @@ START_TEST(wrong_requests)
 	add_rows(2, "b");
 	task = batch("'evaluator':{'name':'V'},'collection':{'name':'C'}");
 	ck_assert_str_eq(at_text(task, "status"), "REJECTED");
-	ck_assert_str_eq(at_text(task, "error.field"), "evaluator");
+	ck_assert_str_eq(at_text(task, "error.field"), "collection");
 	ck_assert_uint_eq(json_object_array_length(items(task)), 2);
 	wire_call(wire, "ClearCollection", "{'collection':{'name':'C'}}");
 	task = batch("'evaluator':{'name':'E'},'collection':{'name':'C'}");

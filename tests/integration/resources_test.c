@@ -443,6 +443,11 @@ START_TEST(projects)
 		.more = "'project':'P'" });
 	reply = wire_call(wire, "GetExperiment", "{'project':'P','experiment':{'name':'E'}}");
 	ck_assert_str_eq(at_text(reply, "experiment.rating_llm_config.name"), "judge");
+	ck_assert_str_eq(at_text(reply, "experiment.rating_version"), "1");
+	reply = wire_call(wire, "GetProject", "{'project':'P'}");
+	ck_assert_str_eq(at_text(reply, "project.rating_version"), "1");
+	wire_refused(wire, "org.varlink.service.InvalidParameter", "UpdateProject",
+		     "{'project':{'name':'P'},'content':{'name':'P','rating_version':'2'}}");
 	reply = wire_refused(wire, "Conflict", "DeleteProject", "{'project':{'name':'P'}}");
 	ck_assert_str_eq(at_text(reply, "parameters.reason"), text("the task %lld is in it", id));
 	task = at_json(wire_call(wire, "CancelTask", "{'id':%lld}", id), "task");

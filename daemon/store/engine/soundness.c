@@ -109,7 +109,7 @@ int soundness_check_file(const char *path, const char *called, struct fault *fau
 		r = not_sound(fault, called, db.trouble_text);
 	else if (r < 0)
 		r = fault_set(fault, ELLU_E_UNSUPPORTED, "%s is no backup: %s.", called,
-			      db.trouble_text[0] ? db.trouble_text : strerror(-r));
+			      db.handle ? "it is no database" : strerror(-r));
 	else
 		r = check_open_file(&db, called, fault);
 	db_close(&db);

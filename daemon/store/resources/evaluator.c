@@ -121,6 +121,11 @@ static const struct catalogue_entry *find_built_in(struct tx *tx, const char *na
 	return catalogue_find(catalogue, name);
 }
 
+static bool is_built_in(struct tx *tx, const struct ellu_ref *ref)
+{
+	return find_built_in(tx, ref->name, ref->version);
+}
+
 const struct catalogue_entry *evaluator_built_in(struct tx *tx, const struct ellu_evaluator *evaluator)
 {
 	return evaluator->id ? NULL : find_built_in(tx, evaluator->name, evaluator->version);
@@ -256,6 +261,7 @@ const struct resource resource_evaluator = {
 	.find_ref = find_ref,
 	.load = load,
 	.built_in = built_in,
+	.is_built_in = is_built_in,
 	.prepare = prepare,
 	.find = find,
 	.check = check,

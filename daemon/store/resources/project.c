@@ -67,7 +67,7 @@ static int load(struct tx *tx, int64_t id, void *ret_project)
 	if (!project)
 		return -ENOMEM;
 	r = db_row(tx->db, &q, "SELECT p.name, p.description, p.owner_uid, l.name, j.name, p.created_at,"
-			       " p.updated_at, p.daily_cost_limit_nanodollars FROM projects p"
+			       " p.updated_at, p.daily_cost_limit_nanodollars, p.rating_version FROM projects p"
 			       " LEFT JOIN llm_configs l"
 			       "  ON l.id = p.default_llm_config_id AND l.deleted_at IS NULL"
 			       " LEFT JOIN llm_configs j"
@@ -84,6 +84,7 @@ static int load(struct tx *tx, int64_t id, void *ret_project)
 	project->created_at = tx_int(tx, q, 5);
 	project->updated_at = tx_int(tx, q, 6);
 	project->daily_cost_limit = tx_int(tx, q, 7);
+	project->rating_version = tx_text(tx, q, 8);
 	memcpy(ret_project, &project, sizeof(project));
 	return 0;
 }
@@ -204,9 +205,19 @@ static int write(struct tx *tx, int64_t id, const struct ellu_project *content, 
 	return r < 0 ? r :
 		       db_run(tx->db, "UPDATE projects SET name = ?2, description = ?3,"
 				      " rating_llm_config_id = nullif(?4, 0), updated_at = ?5,"
-				      " daily_cost_limit_nanodollars = ?6 WHERE id = ?1",
-			      "issiiI", id, content->name, content->description, judge_id, tx->now,
-			      content->daily_cost_limit);
+				      " daily_cost_limit_nanodollars = ?6, rating_version = ?7 WHERE id = ?1",
+			      "issiiIs", id, content->name, content->description, judge_id, tx->now,
+			      content->daily_cost_limit, content->rating_version);
+}
+
+int project_rating_version(struct tx *tx, int64_t project_id, const char **ret_version)
+{
+	QUERY q = NULL;
+	int r = db_row(tx->db, &q, "SELECT rating_version FROM projects WHERE id = ?1", "i", project_id);
+
+	if (r > 0)
+		*ret_version = tx_text(tx, q, 0);
+	return r < 0 ? r : r == 0 ? -ENOENT : *ret_version ? 0 : -ENOMEM;
 }
 
 static int check(struct tx *tx, const struct place *place, int64_t id, const void *content,
@@ -255,6 +266,7 @@ static int differs(struct tx *tx, int64_t id, const void *record, void *prepared
 	return r < 0 ? r : !same_text(was->name, content->name) ||
 				   !same_text(was->description, content->description) ||
 				   judge_id != was_judge_id ||
+				   !same_text(was->rating_version, content->rating_version) ||
 				   !was->daily_cost_limit != !content->daily_cost_limit ||
 				   (was->daily_cost_limit &&
 				    *was->daily_cost_limit != *content->daily_cost_limit);

@@ -26,6 +26,8 @@ int place_filter(struct tx *tx, const struct scope *scope, int64_t *ret_project_
 
 /* Of whom a project is, who looks for things in it. NotFound. */
 int scope_of_project(struct tx *tx, int64_t project_id, struct scope *ret_scope);
+/* Of the judge's prompt, where a request says none. */
+int project_rating_version(struct tx *tx, int64_t project_id, const char **ret_version);
 
 /* ---- Operations of methods ---- */
 

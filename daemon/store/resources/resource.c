@@ -51,12 +51,22 @@ int resource_resolve(struct tx *tx, const struct resource *resource, const struc
 	return r < 0 ? r : 0;
 }
 
+int resource_none_own(struct tx *tx, const struct resource *resource, const struct ellu_ref *ref)
+{
+	if (resource->is_built_in && resource->is_built_in(tx, ref))
+		return fault_set(tx->fault, ELLU_E_READ_ONLY, "The %s '%s' is built in: it can be neither "
+				 "changed nor deleted.", resource->name, ref->name);
+	return fault_not_found(tx->fault, resource->name, ref->name, ref->id ? *ref->id : 0);
+}
+
 int resource_resolve_own(struct tx *tx, const struct resource *resource, const struct scope *scope,
 			 const struct ellu_ref *ref, int64_t *ret_id, struct place *ret_place)
 {
 	QUERY q = NULL;
 	int r = resource_resolve(tx, resource, scope, ref, ret_id);
 
+	if (r == ELLU_E_NOT_FOUND)
+		return resource_none_own(tx, resource, ref);
 	if (r >= 0)
 		r = db_row(tx->db, &q, resource->place, "i", *ret_id);
 	if (r <= 0)

@@ -58,6 +58,8 @@ struct resource {
 	/* 1 and what is there without a row, by its number from 0; it is listed behind the others. 0: there
 	 * are no more. Or NULL. */
 	int (*built_in)(struct tx *tx, size_t number, const void **ret_record);
+	/* One of that name is among them. NULL: as for `built_in`. */
+	bool (*is_built_in)(struct tx *tx, const struct ellu_ref *ref);
 	/* What goes with it, now that nothing new can use it; or NULL. */
 	int (*discard)(struct tx *tx, int64_t id);
 };
@@ -84,6 +86,8 @@ struct resource {
 /* 1 and the id, or 0. */
 int resource_find(struct tx *tx, const struct resource *resource, int64_t project_id,
 		  const char *name, int64_t *ret_id);
+/* Nothing of the user's own is what the reference says: NotFound, or ReadOnly where it is built in. */
+int resource_none_own(struct tx *tx, const struct resource *resource, const struct ellu_ref *ref);
 /* By name in the project that the scope names, or by an id that the scope may see; NotFound. */
 int resource_resolve(struct tx *tx, const struct resource *resource, const struct scope *scope,
 		     const struct ellu_ref *ref, int64_t *ret_id);

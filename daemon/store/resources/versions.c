@@ -134,8 +134,9 @@ static int check_unused(struct tx *tx, const struct versioned *versioned, const 
 
 /* The oldest first: under its name the latest is found until all are gone. */
 static int hide_all(struct tx *tx, struct method_run *op, const struct versioned *versioned,
-		    const char *name)
+		    const struct ellu_ref *ref)
 {
+	const char *name = ref->name;
 	struct place place;
 	int64_t id;
 	int r;
@@ -146,7 +147,7 @@ static int hide_all(struct tx *tx, struct method_run *op, const struct versioned
 	if (r == 0 && op->request.state)
 		return 0; // the last of them went before
 	if (r == 0)
-		r = fault_not_found(tx->fault, op->resource->name, name, 0);
+		r = resource_none_own(tx, op->resource, ref);
 	if (r > 0)
 		r = check_unused(tx, versioned, &place, name, id);
 	if (r < 0)
@@ -167,5 +168,5 @@ int versions_delete(struct tx *tx, struct method_run *op, const struct versioned
 		return resource_delete(tx, op);
 	if (!op->request.state && !method_reply(tx, op))
 		return -ENOMEM;
-	return hide_all(tx, op, versioned, ref->name);
+	return hide_all(tx, op, versioned, ref);
 }

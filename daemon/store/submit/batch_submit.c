@@ -118,6 +118,21 @@ static int put_rows(struct batch *batch)
 }
 
 /* What an evaluator scores has to be a column. */
+static int check_columns(struct batch *batch, const struct ellu_evaluator *evaluator)
+{
+	const struct collection_state *collection = &batch->collection;
+	int r = 1;
+
+	for (size_t i = 0; r > 0 && i < evaluator->n_inputs && !batch->rejected.code; i++) {
+		r = collection_has_column(batch->tx, collection->id, evaluator->inputs[i]);
+		if (r == 0)
+			fault_invalid(&batch->rejected, "collection", "one with a column '%s', since the "
+				      "evaluator '%s' has it for an input; '%s' has none",
+				      evaluator->inputs[i], evaluator->name, collection->name);
+	}
+	return r < 0 ? r : 0;
+}
+
 static int find_rows(struct batch *batch)
 {
 	struct tx *tx = batch->tx;
@@ -126,16 +141,8 @@ static int find_rows(struct batch *batch)
 	if (r >= 0 && batch->collection.variables_count == 0)
 		fault_invalid(&batch->rejected, "collection", "a collection with rows; '%s' is empty",
 			      batch->collection.name);
-	for (size_t i = 0; r >= 0 && i < batch->evaluators.n; i++) {
-		const struct ellu_evaluator *evaluator = batch->evaluators.items[i];
-		struct placeholders needed;
-
-		r = placeholders_named(tx, evaluator->inputs, evaluator->n_inputs, &needed);
-		if (r >= 0)
-			r = collection_need(tx, batch->collection.id, /* former= */ false, &needed,
-					    batch->arguments->judge ? "judge" : "evaluator",
-					    /* numbered= */ false, &batch->rejected);
-	}
+	for (size_t i = 0; r >= 0 && i < batch->evaluators.n; i++)
+		r = check_columns(batch, batch->evaluators.items[i]);
 	return r;
 }
 

@@ -263,12 +263,14 @@ int parts_pin(struct submission *s)
 	run->rating_mode = a->rating_mode;
 	run->rating_version = a->rating_version;
 	r = pin_config(s);
+	if (r >= 0 && !run->rating_version)
+		r = project_rating_version(s->tx, run->project_id, &run->rating_version);
 	if (r >= 0)
 		r = tx_encode(s->tx, &ellu_generation_params_type, a->generation_params,
 			      &run->generation_params);
 	if (r >= 0 && s->n_judges > 0)
 		r = judges_put(s->tx, &s->place, s->judge_configs, s->n_judges, a->rating_mode,
-			       a->rating_version, a->rating_reduction, &run->judge_id);
+			       run->rating_version, a->rating_reduction, &run->judge_id);
 	else if (r >= 0 && s->measures.n > 0)
 		r = judge_of_checks(s->tx, &s->place, &run->judge_id);
 	if (r >= 0)

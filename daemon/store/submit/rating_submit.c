@@ -626,7 +626,7 @@ static int accept_or_reject(struct rating_submission *s)
 	return insert_task(s, /* run_id= */ 0);
 }
 
-static void set_defaults(struct rating_submission *s)
+static int set_defaults(struct rating_submission *s)
 {
 	struct ellu_rate_responses_request *a = &s->a;
 
@@ -634,8 +634,9 @@ static void set_defaults(struct rating_submission *s)
 	/* Rated again, the experiment keeps its ways. */
 	if (!a->rating_mode)
 		a->rating_mode = s->adopt ? s->origin.rating_mode : "fast";
-	if (!a->rating_version)
-		a->rating_version = s->adopt ? s->origin.rating_version : "1";
+	if (!a->rating_version && s->adopt)
+		a->rating_version = s->origin.rating_version;
+	return a->rating_version ? 0 : project_rating_version(s->tx, s->place.project_id, &a->rating_version);
 }
 
 static int submit(struct rating_submission *s)
@@ -647,8 +648,9 @@ static int submit(struct rating_submission *s)
 		r = task_submit_find_key(s->tx, s->op, s->place.owner_uid, s->input->hash);
 	if (r != 0)
 		return r < 0 ? r : 0;
-	set_defaults(s);
-	r = s->adopt ? experiment_check_idle(s->tx, &s->experiment) : 0;
+	r = set_defaults(s);
+	if (r >= 0 && s->adopt)
+		r = experiment_check_idle(s->tx, &s->experiment);
 	if (r >= 0)
 		r = task_submit_check_room(s->tx);
 	return r < 0 ? r : accept_or_reject(s);
