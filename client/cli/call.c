@@ -78,7 +78,7 @@ static void suggest_name(const struct cli *cli, const struct ellu_error *error)
 		for (size_t i = 0; items && i < json_object_array_length(items); i++)
 			near_name_show(&near, json_object_get_string(json_object_object_get(
 						      json_object_array_get_idx(items, i), "name")));
-		if (near.nearest)
+		if (near.nearest && strcmp(near.nearest, error->name) != 0)
 			cli_note(cli, "Did you mean %s?", near.nearest);
 		json_object_put(json);
 		ellu_free(reply);
@@ -346,6 +346,14 @@ struct listing {
 	bool begun;
 };
 
+static void begin_table(struct listing *listing)
+{
+	if (listing->table || !listing->list->columns || output_is_json())
+		return;
+	listing->table = table_new();
+	show_columns(listing->table, listing->list->columns);
+}
+
 static int print_item(struct listing *listing, const struct record_type *type, const void *item)
 {
 	const bool is_first = !listing->begun;
@@ -357,6 +365,7 @@ static int print_item(struct listing *listing, const struct record_type *type, c
 		return cli_print_json(type, item);
 	if (listing->cli->arguments.quiet && show_id(stdout, type, item))
 		return 0;
+	begin_table(listing); // of what is called by nothing, with --quiet, too
 	if (listing->table)
 		show_row(listing->table, listing->list->columns, type, item);
 	else if (output.format == FORMAT_TABLE && listing->list->print)
@@ -412,10 +421,8 @@ static int list_pages(struct cli *cli, const struct command *list, const void *r
 	r = ellu_stream_method(cli->daemon, call_method(list->method)->qualified_name, request, &stream, NULL);
 	if (r < 0)
 		return cli_fail(r, NULL);
-	if (list->columns && !output_is_json() && !cli->arguments.quiet) {
-		listing.table = table_new();
-		show_columns(listing.table, list->columns);
-	}
+	if (!cli->arguments.quiet)
+		begin_table(&listing);
 	status = print_pages(&listing, stream);
 	table_free(listing.table);
 	ellu_stream_close(stream);

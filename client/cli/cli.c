@@ -60,7 +60,10 @@ void cli_error(const char *format, ...)
 
 int cli_fail(int code, const struct ellu_error *error)
 {
-	if (code == ELLU_E_CONFLICT && error && error->resource_type && error->name)
+	if (code == ELLU_E_CONFLICT && error && error->resource_type && error->name && error->id)
+		cli_error("%s '%s' (id %" PRId64 "): %s", error->resource_type, error->name, *error->id,
+			  error->message);
+	else if (code == ELLU_E_CONFLICT && error && error->resource_type && error->name)
 		cli_error("%s '%s': %s", error->resource_type, error->name, error->message);
 	else
 		cli_error("%s", error ? error->message : ellu_strerror(code));

@@ -197,7 +197,7 @@ int daemon_run(const char *const *words, struct complaint *complaint)
 
 	if (!find_daemon(program))
 		return complain(complaint, "elluminated is neither beside this command nor in PATH");
-	line[0] = program;
+	line[0] = program_invocation_short_name; // what it says is said by this command
 	while (*words && n <= WORDS_MAX)
 		line[n++] = *words++;
 	line[n] = NULL;

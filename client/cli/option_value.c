@@ -123,17 +123,24 @@ static int config(const char *text, json_object **ret)
 	return -ENOMEM;
 }
 
-static int configs(const char *text, json_object **ret)
+static int ref(const char *text, json_object **ret)
+{
+	*ret = cli_ref(text);
+	return *ret ? 0 : -ENOMEM;
+}
+
+/* Between commas, each by `one`. */
+static int several(const char *text, int (*one)(const char *text, json_object **ret), json_object **ret)
 {
 	json_object *array = json_object_new_array();
 	char *copy = strdup(text), *rest = copy;
 	int r = array && copy ? 0 : -ENOMEM;
 
 	for (char *word; r == 0 && (word = strsep(&rest, ","));) {
-		json_object *one = NULL;
+		json_object *item = NULL;
 
-		r = *word ? config(word, &one) : -EINVAL;
-		if (r == 0 && json_object_array_add(array, one) < 0)
+		r = *word ? one(word, &item) : -EINVAL;
+		if (r == 0 && json_object_array_add(array, item) < 0)
 			r = -ENOMEM;
 	}
 	free(copy);
@@ -144,22 +151,14 @@ static int configs(const char *text, json_object **ret)
 	return r;
 }
 
-static int ids(const char *text, json_object **ret)
+static int id(const char *text, json_object **ret)
 {
-	json_object *array = json_object_new_array();
-	char *copy = strdup(text), *rest = copy;
-	int64_t id;
-	int r = array && copy ? 0 : -ENOMEM;
+	int64_t number;
 
-	for (char *word; r == 0 && (word = strsep(&rest, ","));)
-		r = !cli_is_id(word, &id) ? -EINVAL
-		    : json_object_array_add(array, json_object_new_int64(id)) < 0 ? -ENOMEM : 0;
-	free(copy);
-	if (r < 0)
-		json_object_put(array);
-	else
-		*ret = array;
-	return r;
+	if (!cli_is_id(text, &number))
+		return -EINVAL;
+	*ret = json_object_new_int64(number);
+	return *ret ? 0 : -ENOMEM;
 }
 
 static int verdict(const char *text, json_object **ret)
@@ -219,14 +218,15 @@ static int make(enum option_kind kind, const char *text, json_object **ret)
 	case OPTION_SINCE:
 		return since(text, ret);
 	case OPTION_REF:
-		*ret = cli_ref(text);
-		return *text ? 0 : -EINVAL;
+		return *text ? ref(text, ret) : -EINVAL;
+	case OPTION_REFS:
+		return several(text, ref, ret);
 	case OPTION_EXISTING:
 		return *text ? config(text, ret) : -EINVAL;
 	case OPTION_EXISTINGS:
-		return configs(text, ret);
+		return several(text, config, ret);
 	case OPTION_IDS:
-		return ids(text, ret);
+		return several(text, id, ret);
 	case OPTION_VERDICT:
 		return verdict(text, ret);
 	case OPTION_JSON:
@@ -267,6 +267,7 @@ const char *option_expected(enum option_kind kind)
 		[OPTION_DURATION] = "a duration: 90 (seconds), 10m, 2h, 1d",
 		[OPTION_SINCE] = "a time, 2026-01-31T12:00:00Z, or how long ago: 10m, 2h, 1d",
 		[OPTION_REF] = "an id or a name",
+		[OPTION_REFS] = "ids or names: a,b,c",
 		[OPTION_EXISTING] = "an id or a name",
 		[OPTION_EXISTINGS] = "ids or names: a,b,c",
 		[OPTION_IDS] = "ids: 1,2,3",
@@ -286,6 +287,8 @@ static enum option_kind kind_of(const struct record_field *field)
 
 	if (field->container == FIELD_ARRAY && field->kind == FIELD_STRING)
 		return OPTION_TEXTS;
+	if (field->container == FIELD_ARRAY && field->type == &ellu_ref_type)
+		return OPTION_REFS;
 	if (field->container == FIELD_ARRAY && field->kind == FIELD_STRUCT && record_field_find(field->type, "ref"))
 		return OPTION_EXISTINGS;
 	if (field->container != FIELD_SINGLE)
@@ -319,7 +322,7 @@ bool option_for_field(const struct record_field *field, struct arena *arena,
 		[OPTION_TEXT] = "TEXT",	       [OPTION_TEXTS] = "TEXT",	  [OPTION_INTEGER] = "N",
 		[OPTION_NUMBER] = "NUMBER",    [OPTION_MONEY] = "DOLLARS", [OPTION_DURATION] = "DURATION",
 		[OPTION_SINCE] = "TIME",       [OPTION_REF] = "ID|NAME",   [OPTION_EXISTING] = "ID|NAME",
-		[OPTION_EXISTINGS] = "NAMES", [OPTION_JSON] = "JSON",
+		[OPTION_REFS] = "NAMES",       [OPTION_EXISTINGS] = "NAMES", [OPTION_JSON] = "JSON",
 	};
 	enum option_kind kind = kind_of(field);
 	char expected[512], *name, *help;
@@ -327,7 +330,8 @@ bool option_for_field(const struct record_field *field, struct arena *arena,
 	record_expected(field, expected, sizeof(expected));
 	name = arena_strdup(arena, field->name);
 	help = arena_strdup(arena, kind == OPTION_FLAG	? "turns it on"
-		      : kind == OPTION_DURATION ? option_expected(kind)
+		      : kind == OPTION_DURATION || kind == OPTION_REF || kind == OPTION_REFS ||
+					kind == OPTION_EXISTING || kind == OPTION_EXISTINGS ? option_expected(kind)
 		      : kind == OPTION_TEXTS	? "a text; give it again for more"
 		      : kind == OPTION_TEXT	? expected + (strlen(expected) > 10 ? 10 : 0)
 						: expected);

@@ -61,14 +61,21 @@ const struct command *options_find_command(const char *first, const char *second
 	return NULL;
 }
 
+static bool is_of_group(const struct command *command, const char *group)
+{
+	const size_t length = strlen(group);
+
+	return strncmp(command->name, group, length) == 0 && command->name[length] == ' ';
+}
+
 static bool is_group(const char *word)
 {
 	const struct command *commands;
-	size_t n, length = strlen(word);
+	size_t n;
 
 	commands = commands_all(&n);
 	for (size_t i = 0; i < n; i++)
-		if (strncmp(commands[i].name, word, length) == 0 && commands[i].name[length] == ' ')
+		if (is_of_group(&commands[i], word))
 			return true;
 	return false;
 }
@@ -117,13 +124,6 @@ static int usage_error(const struct command *command)
 	return EXIT_USAGE;
 }
 
-static void say_unknown(const char *what, const char *dashes, const struct near_name *near)
-{
-	cli_error("unknown %s %s%s%s%s%s%s", what, dashes, near->given,
-		  near->nearest ? "; did you mean " : "", near->nearest ? dashes : "",
-		  near->nearest ? near->nearest : "", near->nearest ? "?" : "");
-}
-
 static int unknown_option(const struct command *command, const char *word)
 {
 	char name[64];
@@ -133,38 +133,41 @@ static int unknown_option(const struct command *command, const char *word)
 	snprintf(name, sizeof(name), "%.*s", (int) strcspn(word + 2, "="), word + 2);
 	for (size_t i = 0; (option = options_at(command, i)); i++)
 		near_name_show(&near, option->name);
-	say_unknown("option", "--", &near);
+	cli_error("unknown option --%s%s%s%s", name, near.nearest ? "; did you mean --" : "",
+		  near.nearest ? near.nearest : "", near.nearest ? "?" : "");
 	return 0;
 }
 
-/* As long as one word was said, it is the first of two. */
-static void show_command(struct near_name *near, const struct command *command, bool only_first)
-{
-	char word[64];
-	unsigned distance;
-
-	snprintf(word, sizeof(word), "%.*s",
-		 (int) (only_first ? strcspn(command->name, " ") : strlen(command->name)),
-		 command->name);
-	distance = near_name_distance(near->given, word);
-	if (distance < near->distance) {
-		near->distance = distance;
-		near->nearest = command->name;
-	}
-}
-
+/* The first words of all, or the second ones of a group. What begins as the word does goes before what it
+ * may be a slip of. */
 static void unknown_command(const char *group, const char *word)
 {
+	const size_t length = group ? strlen(group) + 1 : 0;
 	const struct command *commands;
-	char name[64];
-	struct near_name near = NEAR_NAME(name);
-	size_t n;
+	struct near_name near = NEAR_NAME(word);
+	char words[64][32];
+	size_t n, n_words = 0;
+	bool begins = false;
 
 	commands = commands_all(&n);
-	snprintf(name, sizeof(name), "%s%s%s", group ? group : "", group ? " " : "", word);
-	for (size_t i = 0; i < n; i++)
-		show_command(&near, &commands[i], /* only_first= */ !group);
-	say_unknown("command", "", &near);
+	for (size_t i = 0; i < n && n_words < sizeof(words) / sizeof(words[0]); i++) {
+		const char *name = commands[i].name;
+
+		if (group && !is_of_group(&commands[i], group))
+			continue;
+		name += length;
+		snprintf(words[n_words], sizeof(words[0]), "%.*s", (int) strcspn(name, " "), name);
+		if (!begins && strlen(word) > 2 && strncmp(words[n_words], word, strlen(word)) == 0) {
+			near.nearest = words[n_words];
+			begins = true;
+		}
+		if (!begins)
+			near_name_show(&near, words[n_words]);
+		n_words += n_words == 0 || strcmp(words[n_words - 1], words[n_words]) != 0;
+	}
+	cli_error("unknown command %s%s%s%s%s%s%s%s", group ? group : "", group ? " " : "", word,
+		  near.nearest ? "; did you mean " : "", near.nearest && group ? group : "",
+		  near.nearest && group ? " " : "", near.nearest ? near.nearest : "", near.nearest ? "?" : "");
 }
 
 static bool is_full(const struct arguments *arguments, const struct option *option)
@@ -298,8 +301,7 @@ static void say_incomplete(const char *group)
 
 	commands = commands_all(&n);
 	for (size_t i = 0; i < n; i++)
-		if (strncmp(commands[i].name, group, length) == 0 && commands[i].name[length] == ' ' &&
-		    at < sizeof(words))
+		if (is_of_group(&commands[i], group) && at < sizeof(words))
 			at += (size_t) snprintf(words + at, sizeof(words) - at, "%s%s",
 						at > 0 ? ", " : "", commands[i].name + length + 1);
 	cli_error("%s what? %s", group, words);
@@ -478,16 +480,65 @@ static bool is_within(const char *path, const char *field)
 	return strncmp(path, field, length) == 0 && strchr(".[", path[length]);
 }
 
+/* "exactly one of inputs, collection" as "exactly one of --inputs, --collection". */
+static void name_options(const struct command *command, const char *message, char *named, size_t size)
+{
+	static const char one_of[] = "expected exactly one of ";
+	size_t used = (size_t) snprintf(named, size, "%s", message);
+
+	if (strncmp(message, one_of, sizeof(one_of) - 1) != 0)
+		return;
+	used = sizeof(one_of) - 1;
+	for (const char *word = message + used; *word && used < size; word += strspn(word, ", ")) {
+		const size_t length = strcspn(word, ",");
+		const char *name = NULL;
+		char field[64];
+
+		snprintf(field, sizeof(field), "%.*s", (int) length, word);
+		for (const struct option *const *own = command->options; own && *own && !name; own++)
+			name = (*own)->field && strcmp((*own)->field, field) == 0 ? (*own)->name : NULL;
+		used += (size_t) snprintf(named + used, size - used, "%s%s%s",
+					  word == message + sizeof(one_of) - 1 ? "" : ", ", name ? "--" : "",
+					  name ? name : field);
+		word += length;
+	}
+}
+
+/* The message without the path that it begins with. */
+static const char *without_path(const char *message, const char *field)
+{
+	const size_t length = strlen(field);
+
+	return strncmp(message, field, length) == 0 && strncmp(message + length, ": ", 2) == 0 ?
+		       message + length + 2 :
+		       message;
+}
+
+/* What is wrong with a field, or a part of it, as what is wrong with its option. */
+static void blame(const struct option *option, const char *text, const char *field, const char *said,
+		  struct complaint *ret_complaint)
+{
+	const char *part = is_within(field, option->field) ? field + strlen(option->field) : "";
+
+	part += *part == '.';
+	complain(ret_complaint, "--%s%s%s%s%s: %s", option->name, text ? " " : "", text ? text : "",
+		 *part ? ": " : "", part, said);
+}
+
 bool options_blame_missing(const struct command *command, const char *field, const char *message,
 			   struct complaint *ret_complaint)
 {
-	size_t length = strlen(field);
+	char named[sizeof(ret_complaint->text)];
 
 	for (const struct option *const *own = command ? command->options : NULL; own && *own; own++) {
-		if (!(*own)->field || strcmp((*own)->field, field) != 0)
+		/* An item of a list is one of a file, since no option has said it. */
+		if (!(*own)->field || !is_within(field, (*own)->field) || field[strlen((*own)->field)] == '[')
 			continue;
-		complain(ret_complaint, "--%s%s", (*own)->name,
-			 strncmp(message, field, length) == 0 ? message + length : message);
+		name_options(command, without_path(message, field), named, sizeof(named));
+		if (strncmp(named, "expected exactly", strlen("expected exactly")) == 0)
+			complain(ret_complaint, "%s", named);
+		else
+			blame(*own, NULL, field, named, ret_complaint);
 		return true;
 	}
 	return false;
@@ -496,18 +547,13 @@ bool options_blame_missing(const struct command *command, const char *field, con
 bool options_blame(const struct arguments *arguments, const char *field, const char *message,
 		   struct complaint *ret_complaint)
 {
-	size_t length = strlen(field);
-
-	for (size_t i = 0; length > 0 && i < arguments->n_given; i++) {
+	for (size_t i = 0; *field && i < arguments->n_given; i++) {
 		const struct given *given = &arguments->given[i];
 
 		if (!is_within(field, given->option->field) &&
 		    !(given->option->kind == OPTION_VERDICT && strcmp(field, "rating") == 0))
 			continue;
-		complain(ret_complaint, "--%s%s%s%s%s", given->option->name, given->text ? " " : "",
-			 given->text ? given->text : "",
-			 strncmp(message, field, length) == 0 ? "" : ": ",
-			 strncmp(message, field, length) == 0 ? message + length : message);
+		blame(given->option, given->text, field, without_path(message, field), ret_complaint);
 		return true;
 	}
 	return false;
@@ -551,16 +597,15 @@ static void print_global_options(FILE *out, int width)
 static void print_overview(FILE *out, const char *group)
 {
 	const struct command *commands;
-	size_t n, length = group ? strlen(group) : 0;
+	size_t n;
 
-	fputs("Usage: elluminate COMMAND [ARGUMENT]… [OPTION]…\n\n"
-	      "Evaluates prompts and models with the elluminate daemon.\n\nCommands:\n",
-	      out);
+	fprintf(out, "Usage: elluminate %s%sCOMMAND [ARGUMENT]… [OPTION]…\n\n", group ? group : "", group ? " " : "");
+	fprintf(out, "%sCommands:\n", group ? "" : "Evaluates prompts and models with the elluminate daemon.\n\n");
 	commands = commands_all(&n);
 	for (size_t i = 0; i < n; i++) {
 		char left[64];
 
-		if (group && (strncmp(commands[i].name, group, length) != 0 || commands[i].name[length] != ' '))
+		if (group && !is_of_group(&commands[i], group))
 			continue;
 		snprintf(left, sizeof(left), "%s %s", commands[i].name, commands[i].operands);
 		fprintf(out, "  %-32s %s\n", left, commands[i].summary);

@@ -27,6 +27,7 @@ enum option_kind {
 	OPTION_DURATION, // `90` or `10m`, in seconds
 	OPTION_SINCE, // a time or how long ago
 	OPTION_REF, // an id, or a name
+	OPTION_REFS, // several of them, between commas
 	OPTION_EXISTING, // the same, where a content could stand as well
 	OPTION_EXISTINGS, // several of them, between commas
 	OPTION_IDS, // `1,2,3`

@@ -10,6 +10,8 @@
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
 
+#define LOOKED_AT 20 // items of a batch, for who scored them
+
 static void print_one(const struct ellu_evaluator_result *result)
 {
 	printf("%s: ", result->evaluator_name);
@@ -25,21 +27,48 @@ static void print_one(const struct ellu_evaluator_result *result)
 	putchar('\n');
 }
 
+static bool is_simulated(const struct ellu_evaluator_result *const *results, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (results[i]->model && provider_is_simulated(results[i]->model))
+			return true;
+	return false;
+}
+
+void scores_tell_simulated(const struct cli *cli)
+{
+	cli_note(cli, "Simulated: these scores come from the built-in simulated model, not from a real one.");
+}
+
 static void print_some(const struct cli *cli, const struct ellu_evaluator_result *const *results, size_t n)
 {
-	bool simulated = false;
-
-	for (size_t i = 0; i < n; i++)
-		simulated |= results[i]->model && provider_is_simulated(results[i]->model);
-	if (simulated)
-		cli_note(cli, "Simulated: these scores come from the built-in simulated model, not from a real "
-			      "one.");
+	if (is_simulated(results, n))
+		scores_tell_simulated(cli);
 	for (size_t i = 0; i < n; i++)
 		print_one(results[i]);
 }
 
+/* Whether the first of its items say so: all of them were scored by the same. */
+static bool is_batch_simulated(const struct cli *cli, int64_t task_id)
+{
+	struct ellu_list_batch_items_request request = ELLU_RECORD(struct ellu_list_batch_items_request);
+	const struct ellu_list_batch_items_reply *reply;
+	bool found = false;
+
+	request.id = task_id;
+	request.limit = LOOKED_AT;
+	if (ellu_list_batch_items(cli->daemon, &request, &reply, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < reply->n_items && !found; i++)
+		found = is_simulated(reply->items[i]->results, reply->items[i]->n_results);
+	ellu_free(reply);
+	return found;
+}
+
 static void print_batch(const struct cli *cli, const struct ellu_batch_result *batch, int64_t task_id)
 {
+	if (is_batch_simulated(cli, task_id))
+		scores_tell_simulated(cli);
 	for (size_t i = 0; i < batch->n_evaluators; i++) {
 		const struct ellu_batch_scores *scores = batch->evaluators[i];
 

@@ -5,4 +5,6 @@
 
 /* One score, those of a judge, or what a batch came to. */
 bool scores_are_in(const struct ellu_task_result *result);
+/* Where the simulated model has scored. */
+void scores_tell_simulated(const struct cli *cli);
 int scores_print(const struct cli *cli, const struct ellu_task_result *result, int64_t task_id);

@@ -276,7 +276,7 @@ START_TEST(resources)
 	said = COMMAND(server, 23, "collection", "create", path);
 	ASSERT_SAYS(said->err, text("%s:2:3: read_only: expected true or false", path));
 	said = COMMAND(server, 0, "project", "show");
-	ASSERT_SAYS(said->out, "LLM config   simulated\n");
+	ASSERT_SAYS(said->out, "LLM config     simulated\n");
 }
 END_TEST
 
@@ -354,6 +354,76 @@ START_TEST(options_are_blamed)
 	ASSERT_SAYS(said->err, "elluminate: --status sleeping: expected one of PENDING");
 	said = COMMAND(server, 23, "rate", "E", "--where", "1=MAYBE");
 	ASSERT_SAYS(said->err, "elluminate: --where 1=MAYBE: expected one of YES, NO");
+	/* A part of what an option sets, and one of several. */
+	COMMAND(server, 0, "skill", "create", "--name", "S", "--prompt", "About {{topic}}.");
+	said = COMMAND(server, 23, "skill", "run", "S");
+	ASSERT_SAYS(said->err, "elluminate: --variables: topic: expected a value");
+	said = COMMAND(server, 23, "skill", "run", "S", "--variables", "{}");
+	ASSERT_SAYS(said->err, "elluminate: --variables {}: topic: expected a value");
+	said = COMMAND(server, 23, "evaluator", "batch", "Politeness");
+	ck_assert_str_eq(said->err, "elluminate: expected exactly one of --inputs, --collection\n");
+	COMMAND(server, 2, "token", "create", "mine", "--name", "yours");
+	said = COMMAND(server, 2, "export", "--all", "-o", dir_path(dir_new(), "all.tar"));
+	ASSERT_SAYS(said->err, "expected a name that ends in .jsonl");
+}
+END_TEST
+
+/* Words that are nearly those of commands. */
+START_TEST(suggestions)
+{
+	static const struct {
+		const char *words[2], *said;
+	} cases[] = {
+		{ { "exper", "list" }, "unknown command exper; did you mean experiment?" },
+		{ { "taks", "list" }, "unknown command taks; did you mean task?" },
+		{ { "collection", "lst" }, "unknown command collection lst; did you mean collection list?" },
+		{ { "collection", "foo" }, "unknown command collection foo\n" },
+	};
+
+	server = daemon_start(NULL);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		ASSERT_SAYS(COMMAND(server, 2, cases[i].words[0], cases[i].words[1])->err, cases[i].said);
+	ASSERT_SAYS(COMMAND(server, 0, "template", "--help")->out, "Usage: elluminate template COMMAND ");
+	ASSERT_SAYS(COMMAND(server, 0, "skill", "create", "--help")->out, "FILE is JSON with comments");
+	COMMAND(server, 0, "collection", "create", "--name", "Taken");
+	ASSERT_SAYS(COMMAND(server, 28, "collection", "create", "--name", "Taken")->err,
+		    "collection 'Taken' (id 1): a collection of that name exists");
+}
+END_TEST
+
+/* What came with the daemon is seen as the user's own is, and stays as it is. */
+START_TEST(built_in)
+{
+	const char *folder = dir_new(), *rows = dir_path(folder, "rows.csv"), *made = dir_path(folder, "skill.json");
+	struct command *said;
+
+	server = daemon_start(NULL);
+	said = COMMAND(server, 34, "evaluator", "delete", "Politeness");
+	ck_assert_str_eq(said->err, "elluminate: The evaluator 'Politeness' is built in: it can be neither changed "
+				    "nor deleted.\n");
+	COMMAND(server, 34, "evaluator", "update", "Politeness", "--intent", "x");
+	COMMAND(server, 27, "evaluator", "delete", "Politness");
+	said = COMMAND(server, 0, "evaluator", "list", "-q", "-n", "2");
+	ck_assert_str_eq(said->out, "Politeness\nClarity\n");
+	ASSERT_SAYS(COMMAND(server, 0, "evaluator", "list")->out, "builtin  Politeness");
+	COMMAND(server, 0, "judge", "create", "--name", "Both", "--evaluators", "Politeness,Clarity");
+	file_write(rows, "answer\nNo.\n");
+	COMMAND(server, 0, "collection", "import", "Wrong", rows);
+	said = COMMAND(server, 13, "judge", "batch", "Both", "--collection", "Wrong");
+	ASSERT_SAYS(said->err, "REJECTED: --collection Wrong: expected one with a column 'response', since the "
+			       "evaluator 'Politeness' has it for an input; 'Wrong' has none");
+	file_write(rows, "response\nNo.\nYes.\n");
+	COMMAND(server, 0, "collection", "import", "Right", rows);
+	said = COMMAND(server, 0, "judge", "batch", "Both", "--collection", "Right");
+	ASSERT_SAYS(said->err, "Simulated: these scores come from the built-in simulated model");
+	said = COMMAND(server, 0, "task", "items", "2", "-q");
+	ck_assert_str_eq(said->out, "2\n3\n");
+	file_write(made, "{\"name\":\"S\",\"prompt\":\"Go.\",\"validators\":[{\"evaluator\":"
+			 "{\"name\":\"Politeness\"},\"threshold\":0}]}");
+	COMMAND(server, 0, "skill", "create", made);
+	said = COMMAND(server, 0, "skill", "validate", "S", "An answer.");
+	ASSERT_SAYS(said->err, "Simulated: these scores come from the built-in simulated model");
+	ASSERT_SAYS(COMMAND(server, 0, "status")->out, "Prices     list prices of 20");
 }
 END_TEST
 
@@ -523,6 +593,6 @@ END_TEST
 int main(void)
 {
 	return RUN_SUITE(lists, holds_and_settings, cancel_and_retry, retry_detached, prune, drain, says_what_it_waits_for, run_with_options,
-			 resources, templates, options_are_blamed, calls_by_name, json_commands_no_terminal,
+			 resources, templates, options_are_blamed, suggestions, built_in, calls_by_name, json_commands_no_terminal,
 			 formats, pages, follows);
 }

@@ -174,6 +174,8 @@ START_TEST(power)
 		{ "$0 power 2>&1", "expected --difference", 2 },
 		{ "$0 power --difference 5% --cases 10 2>&1", "expected either", 2 },
 		{ "$0 power 1 --difference 5%", "80 %", 0 },
+		{ "$0 experiment clone 1 --name Same >clone && $0 experiment run Same >run 2>&1 && "
+		  "$0 power 1 Same --difference 5% 2>&1", "No case came out otherwise in the one than in the other", 0 },
 		{ "$0 power Nobody --difference 5% 2>&1", "no experiment named", 27 },
 	};
 

@@ -1,19 +1,17 @@
-/* The table of commands: those of their own, and what the interface offers of each resource. */
+/* The table of commands: those of their own, and which resources have those that the interface offers. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "client/cli/call.h"
 #include "client/cli/commands/compare.h"
 #include "client/cli/commands/details.h"
 #include "client/cli/commands/response.h"
+#include "client/cli/commands/table.h"
 #include "client/cli/commands/token.h"
 #include "client/cli/commands/web.h"
 #include "client/cli/files/experiment_file.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
 
-#define OPTIONS_MAX 64
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 #define OWN(member) .offset = offsetof(struct arguments, member)
@@ -36,12 +34,6 @@ static const struct option fail_on_regression = { "fail-on-regression", "ID|NAME
 static const struct option run_connections = { "max-connections", "N",
 					       "at most N calls at the same time", OPTION_COUNT,
 					       .field = "generation_params.max_connections" };
-static const struct option list_limit = { "limit", "N", "at most N, the newest (default 100)",
-					  OPTION_COUNT, OWN(limit), .letter = 'n' };
-static const struct option all_limit = { "limit", "N", "only the first N (default: all)",
-					 OPTION_COUNT, OWN(limit), .letter = 'n' };
-static const struct option watch = { "watch", NULL, "again whenever a task changes, until Ctrl-C",
-				     OPTION_FLAG, OWN(watch), .letter = 'w' };
 static const struct option follow_log = { "follow", NULL, "go on with what comes, until the task ends",
 					  OPTION_FLAG, OWN(follow), .letter = 'f' };
 static const struct option where = { "where", "ID=YES|NO",
@@ -157,18 +149,15 @@ static const struct option *const validate_options[] = { &file, &skill_revision,
 static const struct option *const deleted_options[] = { &revision_alone, NULL };
 static const struct option *const rendered_options[] = { &revision_rendered, NULL };
 static const struct option *const evaluator_options[] = { &evaluator_revision, NULL };
+static const struct option scored_by = { "llm", "ID|NAME", "the config that scores, in the place of the evaluator's own",
+					 OPTION_EXISTING, .field = "llm_config" };
+static const struct option *const scored_options[] = { &scored_by, &evaluator_revision, NULL };
+static const struct option *const judged_options[] = { &scored_by, NULL };
 static const struct option *const evaluator_deleted[] = { &evaluator_alone, NULL };
 static const struct option *const content_options[] = { &message, &system_message, NULL };
 static const struct option *const version_options[] = { &message, &system_message, &revision, NULL };
 
-#define BY_FIELD _OPTION_KIND_MAX
-
-/* How fields of requests are called and explained where their own names and constraints would not do.
- * The values that a field may have follow a colon. */
-static const struct {
-	const char *field, *name, *value, *help;
-	enum option_kind kind;
-} words[] = {
+const struct word words[] = {
 	{ "annotated", "annotated", NULL, "only those that people have said something of", BY_FIELD },
 	{ "after", "after", "SEQUENCE", "only lines after this sequence", OPTION_POSITION },
 	{ "collection", "collection", "ID|NAME", "the collection of its cases", BY_FIELD },
@@ -230,6 +219,7 @@ static const struct {
 	{ "until_valid", "until-valid", "N", "ask again while the answer is not valid, at most N times", OPTION_COUNT },
 	{ "variables", "variables", "JSON", "what its placeholders stand for: {\"topic\":\"tea\"}", BY_FIELD },
 };
+const size_t n_words = LENGTH(words);
 
 /* What a file says, and the options may say over it. */
 static const char run_fields[] =
@@ -297,6 +287,10 @@ static const struct column template_columns[] = {
 	COLUMN(">ID", "id"), COLUMN(">VERSION", "version"), COLUMN("CREATED", "created_at"),
 	COLUMN("NAME", "name"), { NULL, NULL, NULL },
 };
+static const struct column evaluator_columns[] = {
+	COLUMN(">ID", "id"), COLUMN(">VERSION", "version"), COLUMN("KIND", "kind"), COLUMN("NAME", "name"),
+	COLUMN("INTENT", "intent"), { NULL, NULL, NULL },
+};
 static const struct column criteria_columns[] = {
 	COLUMN(">ID", "id"), MADE(">CRITERIA", column_criteria), COLUMN("CREATED", "created_at"),
 	COLUMN("NAME", "name"), { NULL, NULL, NULL },
@@ -316,46 +310,24 @@ static const struct column named_columns[] = {
 
 /* ---- Resources ---- */
 
-/* What the interface offers of a resource, `ListTasks` and the like, is a command. */
-struct resource {
-	const char *group; // the first word of its commands
-	const char *name; // in the interface
-	const struct column *columns;
-	void (*print)(const struct cli *cli, const void *reply); // of its Get method; or NULL
-	const struct option *const *options; // of the same; or NULL
+const struct resource resources[] = {
+	{ "task", "Task", task_columns, NULL, NULL, NULL },
+	{ "experiment", "Experiment", experiment_columns, print_experiment, NULL, NULL },
+	{ "llm", "LLMConfig", config_columns, NULL, NULL, command_llm_list },
+	{ "collection", "Collection", collection_columns, NULL, NULL, NULL },
+	{ "template", "PromptTemplate", template_columns, print_template, template_options, NULL },
+	{ "criteria", "CriterionSet", criteria_columns, NULL, NULL, NULL },
+	{ "evaluator", "Evaluator", evaluator_columns, NULL, evaluator_options, NULL },
+	{ "judge", "Judge", named_columns, NULL, NULL, NULL },
+	{ "skill", "Skill", template_columns, NULL, skill_options, NULL },
+	{ "project", "Project", named_columns, NULL, NULL, NULL },
+	{ "token", "Token", token_columns, NULL, NULL, NULL },
 };
-
-static const struct resource resources[] = {
-	{ "task", "Task", task_columns, NULL, NULL },
-	{ "experiment", "Experiment", experiment_columns, print_experiment, NULL },
-	{ "llm", "LLMConfig", config_columns, NULL, NULL },
-	{ "collection", "Collection", collection_columns, NULL, NULL },
-	{ "template", "PromptTemplate", template_columns, print_template, template_options },
-	{ "criteria", "CriterionSet", criteria_columns, NULL, NULL },
-	{ "evaluator", "Evaluator", template_columns, NULL, evaluator_options },
-	{ "judge", "Judge", named_columns, NULL, NULL },
-	{ "skill", "Skill", template_columns, NULL, skill_options },
-	{ "project", "Project", named_columns, NULL, NULL },
-	{ "token", "Token", token_columns, NULL, NULL },
-};
-
-static const struct verb {
-	const char *word; // the second one of the command
-	const char *before, *behind; // the name of the resource in that of the method
-	const char *says; // in the place of the first word of what the interface says
-	int (*run)(struct cli *cli);
-} verbs[] = {
-	{ "list", "List", "s", "list", command_list },
-	{ "show", "Get", "", "show", command_call },
-	{ "create", "Create", "", "make", command_write },
-	{ "get", "GetOrCreate", "", "get", command_write },
-	{ "update", "Update", "", "change", command_write },
-	{ "delete", "Delete", "", "delete", command_call },
-};
+const size_t n_resources = LENGTH(resources);
 
 /* ---- The table ---- */
 
-static const struct command fixed[] = {
+const struct command fixed[] = {
 	{ "run", "FILE...", 1, PAIRS_MAX, "run experiment files", run_details, run_options, command_run,
 	  .method = "RunExperiment", .also = "PlanExperiment AddTemplateVariables", .fields = run_fields },
 	{ "init", "[FILE]", 0, 1, "write an example of an experiment file (experiment.json)", NULL, NULL,
@@ -486,23 +458,23 @@ static const struct command fixed[] = {
 	{ "template delete", "ID|NAME", 1, 1, "delete a prompt template", "Results keep what they used.",
 	  deleted_options, command_call, .method = "DeletePromptTemplate" },
 	{ "evaluator run", "ID|NAME", 1, 1, "have an evaluator score a response",
-	  evaluator_run_details, evaluator_options, command_submit, .method = "RunEvaluator" },
+	  evaluator_run_details, scored_options, command_submit, .method = "RunEvaluator" },
 	{ "evaluator batch", "ID|NAME", 1, 1, "have an evaluator score many responses",
 	  "The rows of a collection, whose columns are the evaluator's inputs, or --inputs. It goes on after a\n"
 	  "restart; `elluminate task items ID` prints each item, and `elluminate task retry ID` asks again for\n"
 	  "what has no score.\n"
 	  "\n"
-	  "  elluminate evaluator batch Politeness --collection Answers", NULL, command_submit,
+	  "  elluminate evaluator batch Politeness --collection Answers", scored_options, command_submit,
 	  .method = "BatchRun", .fields = batch_fields },
 	{ "judge batch", "ID|NAME", 1, 1, "have the evaluators of a judge score many responses",
-	  "  elluminate judge batch Support --collection Answers", NULL, command_judge_batch,
+	  "  elluminate judge batch Support --collection Answers", judged_options, command_judge_batch,
 	  .method = "BatchRun", .fields = batch_fields, .own_operands = true },
 	{ "task items", "ID", 1, 1, "list the items of a batch with their scores", NULL, NULL, command_list,
 	  .method = "ListBatchItems", .columns = item_columns },
 	{ "evaluator delete", "ID|NAME", 1, 1, "delete an evaluator", "Scores keep what they used.",
 	  evaluator_deleted, command_call, .method = "DeleteEvaluator" },
 	{ "judge run", "ID|NAME", 1, 1, "have the evaluators of a judge score a response",
-	  "  elluminate judge run Support --request 'Where is my parcel?' --response 'No idea.'", NULL,
+	  "  elluminate judge run Support --request 'Where is my parcel?' --response 'No idea.'", judged_options,
 	  command_submit, .method = "RunJudge" },
 	{ "skill run", "ID|NAME", 1, 1, "have a skill answer, and its validators judge the answer", skill_details,
 	  skill_options, command_submit, .method = "RunSkill" },
@@ -540,7 +512,8 @@ static const struct command fixed[] = {
 	  command_collection_remove_rows, .method = "DeleteTemplateVariables", .fields = "",
 	  .own_operands = true },
 	{ "token create", "NAME", 1, 1, "make a token, for callers over HTTP", token_details, NULL,
-	  command_token_create, .method = "CreateToken", .own_operands = true,
+	  command_token_create, .method = "CreateToken", .fields = "scope everywhere expires_in_seconds",
+	  .own_operands = true,
 	  .print = print_created_token },
 	{ "token revoke", "ID|NAME", 1, 1, "end a token, and what goes on by it", NULL, NULL, command_call,
 	  .method = "RevokeToken" },
@@ -568,7 +541,7 @@ static const struct command fixed[] = {
 	  .method = NULL },
 	{ "drain", "", 0, 0, "start no further task, and wait until none runs", drain_details,
 	  NULL, command_call, .method = "Drain", .print = print_drained },
-	{ "reload", "", 0, 0, "have the daemon read its configuration again", NULL, NULL, command_call,
+	{ "reload", "", 0, 0, "have the daemon read its configuration again", reload_details, NULL, command_call,
 	  .method = "Reload" },
 	{ "completion", "bash|zsh|fish", 1, 1, "print a script that completes commands, names and ids",
 	  "  source <(elluminate completion bash)       # in ~/.bashrc, where it is not installed\n"
@@ -581,240 +554,4 @@ static const struct command fixed[] = {
 	{ "help", "[COMMAND]", 0, 2, "explain a command", NULL, NULL, command_help,
 	  .method = NULL },
 };
-
-#define COMMANDS_MAX (LENGTH(fixed) + LENGTH(resources) * LENGTH(verbs))
-
-static struct command commands[COMMANDS_MAX];
-static size_t n_commands;
-static struct arena texts; // of what is made here; it lasts as long as the process
-
-/* ---- What the interface offers ---- */
-
-/* False when the field is none of the user's, or there is no memory. */
-static bool make_option(const struct record_field *field, struct option *ret_option)
-{
-	static const char ours[] = "project limit count n idempotency_key cancel_on_disconnect "
-				   "min_interval_seconds criterion_id rating";
-	const struct record_field named = { .name = "", .kind = FIELD_STRING, .one_of = field->one_of };
-	char values[512];
-
-	if (text_is_listed(ours, field->name))
-		return false;
-	for (size_t i = 0; i < LENGTH(words); i++) {
-		if (strcmp(words[i].field, field->name) != 0)
-			continue;
-		if (!option_for_field(field, &texts, ret_option))
-			return false;
-		ret_option->name = words[i].name;
-		ret_option->value = words[i].value;
-		ret_option->help = words[i].help;
-		ret_option->letter = strcmp(words[i].name, "limit") == 0 ? 'n' : '\0';
-		ret_option->kind = words[i].kind == BY_FIELD ? ret_option->kind : words[i].kind;
-		record_expected(&named, values, sizeof(values));
-		if (words[i].help[strlen(words[i].help) - 1] == ':')
-			ret_option->help = arena_printf(&texts, "%s %s", words[i].help,
-							values + strlen("a string, one of "));
-		return ret_option->help != NULL;
-	}
-	return option_for_field(field, &texts, ret_option);
-}
-
-static bool is_list(const struct command *command)
-{
-	return strncmp(command->method, "List", 4) == 0;
-}
-
-/* What only looks may look again. */
-static bool is_watched(const struct command *command)
-{
-	return (is_list(command) && command->columns) ||
-	       (command->run == command_call && strncmp(command->method, "Get", 3) == 0);
-}
-
-/* Adds an option for each field of the record that a user may set; `path` is where it is in the request.
- * What generates is said by the members of its record. Returns how many there are then. */
-static size_t add_options(const struct command *command, const struct option **options, size_t n,
-			  const struct record_type *type, const char *path,
-			  const struct record_field *content, const struct record_field *operand)
-{
-	for (size_t i = 0; i < type->n_fields && n < OPTIONS_MAX; i++) {
-		const struct record_field *field = &type->fields[i];
-		struct option *option = arena_alloc(&texts, sizeof(*option));
-		bool is_page = is_list(command) && strcmp(field->name, "cursor") == 0;
-
-		if (!option || field == content || field == operand || is_page || field->flags & FIELD_READ_ONLY ||
-		    !text_is_listed(path ? NULL : command->fields, field->name))
-			continue;
-		if (field->type == &ellu_generation_params_type) {
-			n = add_options(command, options, n, field->type, field->name, NULL, NULL);
-			continue;
-		}
-		if (!(path ? option_for_field(field, &texts, option) : make_option(field, option)))
-			continue;
-		if (path)
-			option->field = arena_printf(&texts, "%s.%s", path, field->name);
-		options[n++] = option;
-	}
-	return n;
-}
-
-static bool has_own(const struct command *command, const char *name)
-{
-	for (const struct option *const *own = command->options; own && *own; own++)
-		if (strcmp((*own)->name, name) == 0)
-			return true;
-	return false;
-}
-
-/* Its own, then those of its method. */
-static void complete_options(struct command *command)
-{
-	const struct method *method = command->method ? call_method(command->method) : NULL;
-	const struct option **options = arena_array(&texts, OPTIONS_MAX + 1,
-						       sizeof(*options));
-	const struct record_field *content = NULL;
-	size_t n = 0;
-
-	if (!method || !options)
-		return;
-	for (const struct option *const *own = command->options; own && *own; own++)
-		options[n++] = *own;
-	if (is_list(command) && !has_own(command, "limit"))
-		options[n++] = command->listed > 0 ? &list_limit : &all_limit;
-	if (is_watched(command))
-		options[n++] = &watch;
-	if (command->run == command_write || command->run == command_template)
-		content = call_content(method);
-	if (content)
-		n = add_options(command, options, n, content->type, content->name, NULL, NULL);
-	n = add_options(command, options, n, method->request, NULL, content,
-			command->operands_max > 0 && !command->own_operands ? call_operand(method) : NULL);
-	command->options = options;
-}
-
-/* What takes one thing and is done with it takes several. */
-static void take_many(struct command *command)
-{
-	if ((command->run != command_call && command->run != command_submit && command->run != command_task_tune) ||
-	    command->operands_max != 1 || command->operands_min != 1)
-		return;
-	command->many = true;
-	command->operands = arena_printf(&texts, "%s...", command->operands);
-	command->operands_max = OPERANDS_MAX;
-}
-
-/* "list tasks, newest first" of "Lists tasks, newest first. `since` …": the first sentence, with a word
- * of our own; what follows are the details, or NULL. */
-static const char *make_summary(const struct method *method, const char *says, const char **ret_details)
-{
-	const char *rest = method->doc + strcspn(method->doc, " \n"), *end = rest;
-	char *summary;
-
-	while (*end && !(*end == '.' && strchr(" \n", end[1])))
-		end++;
-	*ret_details = *end && end[1] ? end + 2 : NULL;
-	summary = arena_printf(&texts, "%s%.*s", says, (int) (end - rest), rest);
-	if (!summary)
-		return says;
-	for (char *c = summary; *c; c++)
-		*c = *c == '\n' ? ' ' : *c;
-	return summary;
-}
-
-static const char *make_operands(const struct method *method, const struct verb *verb)
-{
-	const struct record_field *operand = call_operand(method);
-	const char *which = !operand ? "" : operand->kind == FIELD_INT ? "ID" : "ID|NAME";
-
-	if (operand && operand->kind == FIELD_STRING)
-		return "[NAME]";
-	if (verb->run == command_write)
-		return operand ? "ID|NAME [FILE]" : "[FILE]";
-	return verb->run == command_list && operand && operand->flags & FIELD_NULLABLE ? "" : which;
-}
-
-/* What the interface offers alone is not enough for these. */
-static bool is_fixed(const char *name)
-{
-	for (size_t i = 0; i < LENGTH(fixed); i++)
-		if (strcmp(fixed[i].name, name) == 0)
-			return true;
-	return false;
-}
-
-/* The reply begins with the record, as that of Get does. */
-static bool brings_record(const struct verb *verb)
-{
-	return verb->run == command_write || strcmp(verb->before, "Get") == 0;
-}
-
-static void add_verb(const struct resource *resource, const struct verb *verb)
-{
-	const struct method *method;
-	struct command *command = &commands[n_commands];
-	const bool is_get = verb->run == command_call && verb->word[0] == 's';
-	char method_name[128], *name;
-
-	snprintf(method_name, sizeof(method_name), "%s%s%s", verb->before, resource->name, verb->behind);
-	method = call_method(method_name);
-	name = arena_printf(&texts, "%s %s", resource->group, verb->word);
-	if (!method || !name || is_fixed(name))
-		return;
-	*command = (struct command){
-		.name = name,
-		.operands = make_operands(method, verb),
-		.run = verb->run,
-		.method = method->name,
-		.columns = resource->columns,
-		.listed = PAGE_DEFAULT,
-		.print = brings_record(verb) ? resource->print : NULL,
-		.all_formats = is_get,
-		.options = is_get ? resource->options : NULL,
-	};
-	command->summary = make_summary(method, verb->says, &command->details);
-	command->operands_min = *command->operands && *command->operands != '[';
-	command->operands_max = command->operands_min + (strchr(command->operands, '[') != NULL);
-	if (verb->run == command_write && !command->details)
-		command->details = write_details;
-	complete_options(command);
-	take_many(command);
-	if (resource->columns == config_columns && verb->run == command_list)
-		command->run = command_llm_list;
-	n_commands++;
-}
-
-static bool is_of(const struct command *command, const char *group)
-{
-	size_t length = strlen(group);
-
-	return strncmp(command->name, group, length) == 0 && command->name[length] == ' ';
-}
-
-static void add_fixed(const struct command *command)
-{
-	commands[n_commands] = *command;
-	complete_options(&commands[n_commands]);
-	take_many(&commands[n_commands++]);
-}
-
-const struct command *commands_all(size_t *ret_n)
-{
-	size_t i = 0;
-
-	if (n_commands == 0) {
-		for (; !strchr(fixed[i].name, ' '); i++)
-			add_fixed(&fixed[i]);
-		for (size_t k = 0; k < LENGTH(resources); k++) {
-			for (size_t v = 0; v < LENGTH(verbs); v++)
-				add_verb(&resources[k], &verbs[v]);
-			for (size_t f = i; f < LENGTH(fixed); f++)
-				if (is_of(&fixed[f], resources[k].group))
-					add_fixed(&fixed[f]);
-		}
-		for (; i < LENGTH(fixed); i++)
-			if (!strchr(fixed[i].name, ' '))
-				add_fixed(&fixed[i]);
-	}
-	*ret_n = n_commands;
-	return commands;
-}
+const size_t n_fixed = LENGTH(fixed);

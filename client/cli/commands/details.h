@@ -213,6 +213,12 @@ static const char drain_details[] =
 	"No further task is started; the calls in flight finish, and what ran waits. Ends when\n"
 	"nothing runs any more. Needs an administrator on a machine's daemon.";
 
+static const char reload_details[] =
+	"What counts at once are limits, retention, times, `log_level` and `on_shutdown`. For the next start\n"
+	"(elluminate restart) wait `administrator_group`, `price_file`, `idle_exit_seconds` and `workers` of\n"
+	"[daemon], and `listen` and `hosts` of [http]. A file with a fault changes nothing, and the fault is\n"
+	"said.";
+
 static const char api_details[] =
 	"Without METHOD it lists the methods, with the command that each has. METHOD is one of\n"
 	"org.elluminate, or a full name such as\n"
@@ -241,10 +247,6 @@ static const char criteria_details[] =
 	"  elluminate criteria add polite 'is short' --check length=..80\n"
 	"\n"
 	"The same text is the same question: it is there once.";
-
-static const char write_details[] =
-	"FILE is JSON with comments (// and /* */) or YAML, `-` is standard input; options say it without a\n"
-	"file, or over it. `\"api_key\": \"$NAME\"` takes a key from your environment.";
 
 static const char archive_details[] =
 	"The archive is a tar file with the cases, the prompt template, the criteria, the configs, the\n"

@@ -579,6 +579,11 @@ int command_export(struct cli *cli)
 			cli_error("--all is of everything: expected no experiment");
 			return EXIT_USAGE;
 		}
+		if (path && text_ends(path, ".tar")) {
+			cli_error("%s: --all is written as JSONL, one line a record, and not as an archive; "
+				  "expected a name that ends in .jsonl", path);
+			return EXIT_USAGE;
+		}
 		return export_everything(cli);
 	}
 	if (!cli->operand) {

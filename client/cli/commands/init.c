@@ -52,6 +52,10 @@ int command_init(struct cli *cli)
 	r = fd < 0 || dprintf(fd, example, path, path) < 0 ? -errno : 0;
 	if (fd >= 0 && close(fd) < 0 && r == 0)
 		r = -errno;
+	if (r == -EEXIST) {
+		cli_error("%s is there already, and stays as it is; run it, or say another name", path);
+		return EXIT_USAGE;
+	}
 	if (r < 0) {
 		cli_error("%s: %s", path, strerror(-r));
 		return EXIT_USAGE;

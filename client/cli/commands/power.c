@@ -111,6 +111,11 @@ int command_power(struct cli *cli)
 		cli_error("expected --difference, --cases, or two experiments that differ");
 		return EXIT_USAGE;
 	}
+	if (arguments->n_operands > 0 && question.discordant <= 0)
+		cli_note(cli, arguments->n_operands == 2 ?
+			      "No case came out otherwise in the one than in the other; so, for shares of "
+			      "cases that may change:" :
+			      "All cases came out alike; so, for shares of cases that may change:");
 	table = table_new();
 	table_column(table, ">CASES THAT CHANGE");
 	table_column(table, ">POINTS");

@@ -3,8 +3,10 @@
 
 #include "client/cli/call.h"
 #include "client/cli/follow.h"
+#include "client/cli/scores.h"
 #include "client/cli/view/show.h"
 #include "proto/generated/interface.h"
+#include "proto/provider.h"
 #include "proto/text/money.h"
 
 int command_skill_validate(struct cli *cli)
@@ -92,6 +94,14 @@ int follow_print_skill(const struct cli *cli, const struct ellu_skill_result *sk
 	if (output_is_json()) {
 		r = cli_print_json(&ellu_skill_result_type, skill);
 		return r ? r : status;
+	}
+	for (size_t i = 0; i < skill->validation->n_validator_results; i++) {
+		const char *model = skill->validation->validator_results[i]->model;
+
+		if (!model || !provider_is_simulated(model))
+			continue;
+		scores_tell_simulated(cli);
+		break;
 	}
 	if (skill->model && skill->response) {
 		follow_print_text(skill->response);

@@ -105,9 +105,12 @@ void print_status(const struct cli *cli, const void *reply)
 	printf("%s%s%s\n", status->front->bus ? ", and the " : "", status->front->bus ? status->front->bus : "",
 	       status->front->bus ? " bus" : "");
 	if (status->front->http)
-		printf("%-11s %s\n", "HTTP", status->front->http);
-	printf("Clients    %lld connections, %lld watchers\n",
-	       (long long) status->front->connections, (long long) status->front->watchers);
+		printf("%-11s%s\n", "HTTP", status->front->http);
+	printf("Clients    %lld connection%s, %lld watcher%s\n", (long long) status->front->connections,
+	       status->front->connections == 1 ? "" : "s", (long long) status->front->watchers,
+	       status->front->watchers == 1 ? "" : "s");
+	if (status->prices_date)
+		printf("Prices     list prices of %s\n", status->prices_date);
 	printf("Log        ");
 	text_print(stdout, status->log);
 	if (status->log_lines_dropped > 0)

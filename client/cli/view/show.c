@@ -244,14 +244,35 @@ void show_row(struct table *table, const struct column *columns, const struct re
 	json_object_put(json);
 }
 
-bool show_id(FILE *out, const struct record_type *type, const void *record)
+/* What a record is called by, where one is: its id; its name, as what is built in has none; the id of what it
+ * belongs to. Or NULL. */
+static const struct record_field *naming_field(const struct record_type *type, const void *record)
 {
 	const struct record_field *field = record_field_find(type, "id");
-	const int64_t *id = field && field->kind == FIELD_INT ? scalar(field, record) : NULL;
 
-	if (id)
-		fprintf(out, "%" PRId64 "\n", *id);
-	return id != NULL;
+	if (field && field->kind == FIELD_INT && scalar(field, record))
+		return field;
+	field = record_field_find(type, "name");
+	if (field && field->kind == FIELD_STRING && *(const char *const *) at(field, record))
+		return field;
+	field = &type->fields[0];
+	return type->n_fields > 0 && field->kind == FIELD_INT && ends_with(field->name, "_id") &&
+			       field->container == FIELD_SINGLE && scalar(field, record) ?
+		       field :
+		       NULL;
+}
+
+bool show_id(FILE *out, const struct record_type *type, const void *record)
+{
+	const struct record_field *field = naming_field(type, record);
+
+	if (field && field->kind == FIELD_INT)
+		fprintf(out, "%" PRId64 "\n", *(const int64_t *) scalar(field, record));
+	else if (field)
+		text_print(out, *(const char *const *) at(field, record));
+	if (field && field->kind == FIELD_STRING)
+		putc('\n', out);
+	return field != NULL;
 }
 
 /* ---- Field by field ---- */

@@ -29,6 +29,18 @@ awk '/^\.SH \[/ { section = $2; gsub(/[][]/, "", section) } /^\.SH EXAMPLE/ { se
 	sort >"$folder/documented"
 same "the keys of elluminated.conf(5)" "$folder/keys" "$folder/documented"
 
+# section name low high: of each number its range stands in the key's paragraph
+sed -n 's/^	\(KEY\|SERVER\)("\([a-z]*\)", \([a-z_]*\), \([0-9 *]*\), \([0-9 *]*\), .*/\2 \3 \4,\5/p' "$source/daemon/config.c" |
+	while read -r section name range; do
+		range="$((${range%,*})) to $((${range#*,}))"
+		awk -v section="[$section]" -v name="$name" '/^\.SH/ { in_section = $2 == section }
+			/^\.(TP|SH|PP)/ { in_key = 0 } /^\.B / && in_section { in_key = $2 == name } in_key' \
+			"$man/elluminated.conf.5" | tr '\n' ' ' | grep -q "[^0-9]$range[^0-9]" || {
+			echo "man_pages: elluminated.conf(5) lacks \"$range\" of [$section] $name" >&2
+			exit 1
+		}
+	done
+
 page=$man/org.elluminate.Elluminate1.5
 for member in $(sed -n 's/^	{ AT_[A-Z]*, BUS_[A-Z]*, "\([A-Za-z]*\)".*/\1/p' "$source/daemon/front/bus_tree.c") \
 	$(sed -n 's/^	PROPERTY("\([A-Za-z]*\)".*/\1/p' "$source/daemon/front/bus_property.c"); do
