@@ -45,7 +45,6 @@ struct batch_item {
 
 struct batch_run {
 	struct run base;
-	struct run_load load;
 	struct scorers scorers;
 	struct cases_page page;
 	bool asked; // for the page
@@ -59,11 +58,6 @@ struct batch_run {
 	struct fault last; // why something has no score
 	struct batch_results results;
 };
-
-static const struct run_spec *spec_of(const struct batch_run *run)
-{
-	return run->load.ret_spec;
-}
 
 /* ---- Items ---- */
 
@@ -81,7 +75,7 @@ static bool is_decided(const struct run_case *row, size_t evaluator)
 static void score_init(struct batch_score *score, struct batch_item *item, size_t evaluator)
 {
 	struct batch_run *run = item->run;
-	const struct run_spec *spec = spec_of(run);
+	const struct run_spec *spec = run->base.spec;
 
 	score->item = item;
 	score->scoring.evaluator = &spec->evaluators[evaluator];
@@ -103,7 +97,7 @@ static void score_init(struct batch_score *score, struct batch_item *item, size_
 /* -ENOMEM. */
 static int item_open(struct batch_run *run, const struct run_case *row)
 {
-	const size_t n = spec_of(run)->n_evaluators - row->n_decided;
+	const size_t n = run->base.spec->n_evaluators - row->n_decided;
 	struct batch_item *item = calloc(1, sizeof(*item) + n * sizeof(item->scores[0]));
 
 	if (!item)
@@ -114,7 +108,7 @@ static int item_open(struct batch_run *run, const struct run_case *row)
 	item->counted = row->counted;
 	item->scored = row->scored;
 	item->n = item->n_unposted = item->n_open = n;
-	for (size_t i = 0, k = 0; i < spec_of(run)->n_evaluators && k < n; i++)
+	for (size_t i = 0, k = 0; i < run->base.spec->n_evaluators && k < n; i++)
 		if (!is_decided(row, i))
 			score_init(&item->scores[k++], item, i);
 	item->older = run->newest;
@@ -251,8 +245,8 @@ static void ask_page(struct batch_run *run)
 	run->asked = true;
 	run->next = 0;
 	run->page = (struct cases_page){
-		.run_id = spec_of(run)->run_id,
-		.n_measures = spec_of(run)->n_evaluators,
+		.run_id = run->base.spec->run_id,
+		.n_measures = run->base.spec->n_evaluators,
 		.scores = true,
 		.cursor = run->cursor,
 		.scan = ITEMS_SCAN,
@@ -315,33 +309,12 @@ static bool issue(struct run *base)
 
 /* ---- Loading ---- */
 
-static int begin(struct batch_run *run, struct fault *fault)
-{
-	int r = scorers_init(&run->scorers, &run->base, spec_of(run), fault);
-
-	if (r >= 0 && run_begin(&run->base, spec_of(run)) < 0)
-		r = fault_oom(fault);
-	return r;
-}
-
-static void on_loaded(struct store_request *request)
-{
-	struct batch_run *run = container_of(request, struct batch_run, load.request);
-	struct fault fault = { 0 };
-
-	if (run_take_answer(&run->base, request) && run->base.phase == RUN_LOADING &&
-	    begin(run, &fault) < 0)
-		run_fail(&run->base, &fault);
-	run_go_on(&run->base);
-}
-
-static void start(struct run *base)
+static int begin(struct run *base, struct fault *fault)
 {
 	struct batch_run *run = (struct batch_run *)base;
+	int r = scorers_init(&run->scorers, &run->base, run->base.spec, fault);
 
-	run->load.task_id = base->task.task_id;
-	run_expect(base, &run->load.request, on_loaded);
-	store_run_load(base->host.store, &run->load);
+	return r < 0 ? r : run_begin(&run->base, fault);
 }
 
 static void tune(struct run *base)
@@ -351,7 +324,7 @@ static void tune(struct run *base)
 
 	base->flow_connections = base->task.tuning.max_connections;
 	scorers_tune(&run->scorers);
-	for (size_t i = 0; i < spec_of(run)->n_configs; i++)
+	for (size_t i = 0; i < run->base.spec->n_configs; i++)
 		window += 2 * run->scorers.items[i].route->cap;
 	run->window = window;
 }
@@ -378,7 +351,7 @@ static void conclude(struct run *base)
 
 	progress_complete(&base->progress);
 	run_changed(base);
-	run->results.run_id = spec_of(run)->run_id;
+	run->results.run_id = run->base.spec->run_id;
 	run_conclude(base, &run->results.request);
 	store_batch_results(base->host.store, &run->results);
 }
@@ -396,13 +369,12 @@ static void free_run(struct run *base)
 		store_request_done(&run->page.request);
 	scorers_done(&run->scorers);
 	store_request_done(&run->results.request);
-	store_request_done(&run->load.request);
 }
 
 const struct job_kind batch_evaluation_kind = {
 	.size = sizeof(struct batch_run),
 	.free = free_run,
-	.start = start,
+	.begin = begin,
 	.issue = issue,
 	.conclude = conclude,
 	.end = end,

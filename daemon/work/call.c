@@ -23,7 +23,6 @@
 
 struct call_run {
 	struct run base;
-	struct run_load load;
 	const struct ellu_call_request *request; // NULL until loaded
 	const struct ellu_message *const *messages;
 	size_t n_messages;
@@ -66,7 +65,7 @@ static const struct ellu_call_request test_request = {
 
 static int read_request(struct call_run *run, struct fault *fault)
 {
-	const char *text = run->load.ret_spec->request;
+	const char *text = run->base.spec->request;
 	void *request;
 	int r;
 
@@ -86,17 +85,17 @@ static int begin_chain(struct call_run *run, struct fault *fault)
 {
 	static const int64_t none = 0;
 
-	run->own = *run->load.ret_spec->config;
+	run->own = *run->base.spec->config;
 	if (is_test(run))
 		run->own.max_retries = &none;
-	run->chain = (struct chain){ .models = run->answerers.items, .n = 1 + run->load.ret_spec->n_fallbacks };
-	return answerers_init(&run->answerers, &run->base, run->load.ret_spec, &run->own, fault);
+	run->chain = (struct chain){ .models = run->answerers.items, .n = 1 + run->base.spec->n_fallbacks };
+	return answerers_init(&run->answerers, &run->base, run->base.spec, &run->own, fault);
 }
 
 static int render(struct call_run *run, struct fault *fault)
 {
 	const struct ellu_call_request *request = run->request;
-	const struct ellu_prompt_template *template = run->load.ret_spec->prompt.template;
+	const struct ellu_prompt_template *template = run->base.spec->prompt.template;
 	json_object *values;
 	int r;
 
@@ -120,7 +119,7 @@ static void make_key(struct call_run *run)
 	struct llm_call *call = &run->asking.call;
 
 	snprintf(call->idempotency_key, sizeof(call->idempotency_key), "ellu-call-%" PRId64 "-%zu-%08" PRIx32,
-		 run->load.ret_spec->run_id, run->chain.at,
+		 run->base.spec->run_id, run->chain.at,
 		 run_messages_hash(call->messages, call->n_messages));
 }
 
@@ -130,7 +129,7 @@ static void failed(struct run_call *asking);
 static void fill_call(struct call_run *run)
 {
 	const struct ellu_call_request *request = run->request;
-	const struct run_spec *spec = run->load.ret_spec;
+	const struct run_spec *spec = run->base.spec;
 	const struct ellu_prompt_template *template = spec->prompt.template;
 	struct llm_call *call = &run->asking.call;
 
@@ -152,16 +151,18 @@ static void fill_call(struct call_run *run)
 	make_key(run);
 }
 
-static int begin(struct call_run *run, struct fault *fault)
+static int begin(struct run *base, struct fault *fault)
 {
-	const struct run_spec *spec = run->load.ret_spec;
-	int r = read_request(run, fault);
+	struct call_run *run = (struct call_run *)base;
+	int r;
 
+	run->total = RUN_TOTAL_NONE;
+	r = read_request(run, fault);
 	if (r < 0)
 		return r;
 	r = begin_chain(run, fault);
-	if (run_begin(&run->base, spec) < 0)
-		return fault_oom(fault);
+	if (run_begin(&run->base, fault) < 0)
+		return fault->code;
 	if (r >= 0)
 		r = render(run, fault);
 	if (r >= 0)
@@ -170,27 +171,6 @@ static int begin(struct call_run *run, struct fault *fault)
 		return r;
 	fill_call(run);
 	return 0;
-}
-
-static void on_loaded(struct store_request *request)
-{
-	struct call_run *run = container_of(request, struct call_run, load.request);
-	struct fault fault = { 0 };
-
-	if (run_take_answer(&run->base, request) && run->base.phase == RUN_LOADING &&
-	    begin(run, &fault) < 0)
-		run_fail(&run->base, &fault);
-	run_go_on(&run->base);
-}
-
-static void start(struct run *base)
-{
-	struct call_run *run = (struct call_run *)base;
-
-	run->total = RUN_TOTAL_NONE;
-	run->load.task_id = base->task.task_id;
-	run_expect(base, &run->load.request, on_loaded);
-	store_run_load(base->host.store, &run->load);
 }
 
 static void tune(struct run *base)
@@ -452,11 +432,7 @@ static void end(struct run *base)
 {
 	struct call_run *run = (struct call_run *)base;
 
-	progress_add_response(&base->progress, run->spend.epoch, /* failed= */ false,
-			      /* complete= */ true, /* n_ratings= */ 0);
-	progress_add_usage(&base->progress, run->spend.input_tokens, run->spend.output_tokens,
-			   run->spend.cost_nanodollars);
-	run_changed(base);
+	run_item_done(base, &run->spend);
 	if (is_test(run))
 		base->result.test = &run->test;
 	else
@@ -469,9 +445,7 @@ static void conclude(struct run *base)
 	const struct llm_call *call = &run->asking.call;
 
 	run_conclude(base, &run->spend.request);
-	run->spend.run_id = run->load.ret_spec->run_id;
-	run->spend.epoch = run->asking.epoch;
-	run->spend.generated = true;
+	run_item_spend(base, &run->spend);
 	run->spend.input_tokens = call->input_tokens;
 	run->spend.output_tokens = call->output_tokens;
 	run->spend.cached_tokens = call->cached_tokens;
@@ -486,7 +460,6 @@ static void free_run(struct run *base)
 
 	arena_done(&run->asking.call.arena);
 	store_request_done(&run->spend.request);
-	store_request_done(&run->load.request);
 	if (run->tool_timer)
 		event_free(run->tool_timer);
 	answerers_done(&run->answerers);
@@ -496,7 +469,7 @@ static void free_run(struct run *base)
 	{                                         \
 		.size = sizeof(struct call_run),   \
 		.free = free_run,                 \
-		.start = start,                   \
+		.begin = begin,                   \
 		.issue = issue,                   \
 		.conclude = conclude,             \
 		.end = end,                       \

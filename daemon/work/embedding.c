@@ -25,7 +25,6 @@ struct part {
 
 struct embedding_run {
 	struct run base;
-	struct run_load load;
 	const struct ellu_embed_request *request; // NULL until loaded
 	struct llm_target *target;
 	struct part *parts;
@@ -52,7 +51,7 @@ static void make_key(struct part *part)
 	for (size_t i = 0; i < part->embedding.n_texts; i++)
 		hash = hash_bytes(hash, part->embedding.texts[i], strlen(part->embedding.texts[i]));
 	snprintf(call->idempotency_key, sizeof(call->idempotency_key), "ellu-embedding-%" PRId64 "-%zu-%08" PRIx32,
-		 part->run->load.ret_spec->run_id, part->first, (uint32_t)hash);
+		 part->run->base.spec->run_id, part->first, (uint32_t)hash);
 }
 
 static void fill_part(struct embedding_run *run, struct part *part, size_t first, size_t n)
@@ -67,7 +66,7 @@ static void fill_part(struct embedding_run *run, struct part *part, size_t first
 	run_call_init(&part->asking, &run->base, &run->base.routes[0], run->target);
 	part->asking.answered = answered;
 	part->asking.failed = failed;
-	part->asking.epoch = run->load.ret_spec->epochs[0].epoch;
+	part->asking.epoch = run->base.spec->epochs[0].epoch;
 	part->asking.call.embedding = &part->embedding;
 	make_key(part);
 }
@@ -91,48 +90,29 @@ static int make_parts(struct embedding_run *run, struct fault *fault)
 	return 0;
 }
 
-static int begin(struct embedding_run *run, struct fault *fault)
+static int begin(struct run *base, struct fault *fault)
 {
-	const struct run_spec *spec = run->load.ret_spec;
+	struct embedding_run *run = (struct embedding_run *)base;
+	const struct run_spec *spec = base->spec;
 	void *request;
 	int r;
 
+	run->total = RUN_TOTAL_NONE;
 	r = record_from_text(&ellu_embed_request_type, spec->request, strlen(spec->request), FROM_STORE,
 			     &run->base.arena, &request, fault);
 	if (r < 0)
 		return r;
 	run->request = request;
 	run_price(&run->base, spec->config);
-	if (run_begin(&run->base, spec) < 0)
-		return fault_oom(fault);
-	r = run_target_new(spec->config, &spec->taken, &run->target, fault);
+	r = run_begin(&run->base, fault);
+	if (r >= 0)
+		r = run_target_new(spec->config, &spec->taken, &run->target, fault);
 	return r < 0 ? r : make_parts(run, fault);
-}
-
-static void on_loaded(struct store_request *request)
-{
-	struct embedding_run *run = container_of(request, struct embedding_run, load.request);
-	struct fault fault = { 0 };
-
-	if (run_take_answer(&run->base, request) && run->base.phase == RUN_LOADING &&
-	    begin(run, &fault) < 0)
-		run_fail(&run->base, &fault);
-	run_go_on(&run->base);
-}
-
-static void start(struct run *base)
-{
-	struct embedding_run *run = (struct embedding_run *)base;
-
-	run->total = RUN_TOTAL_NONE;
-	run->load.task_id = base->task.task_id;
-	run_expect(base, &run->load.request, on_loaded);
-	store_run_load(base->host.store, &run->load);
 }
 
 static void tune(struct run *base)
 {
-	base->routes[0].cap = run_cap_of(base, ((struct embedding_run *)base)->load.ret_spec->config);
+	base->routes[0].cap = run_cap_of(base, base->spec->config);
 }
 
 /* ---- Asking ---- */
@@ -226,15 +206,11 @@ static void end(struct run *base)
 	struct embedding_run *run = (struct embedding_run *)base;
 	struct ellu_embedding_result *result = &run->result;
 
-	progress_add_response(&base->progress, run->spend.epoch, /* failed= */ false,
-			      /* complete= */ true, /* n_ratings= */ 0);
-	progress_add_usage(&base->progress, run->spend.input_tokens, run->spend.output_tokens,
-			   run->spend.cost_nanodollars);
-	run_changed(base);
+	run_item_done(base, &run->spend);
 	result->struct_size = sizeof(*result);
 	result->embeddings = run->list;
 	result->n_embeddings = run->request->n_texts;
-	result->model = run->load.ret_spec->config->llm_model_name;
+	result->model = run->base.spec->config->llm_model_name;
 	result->attempts = run->total.attempts;
 	result->duration_seconds = (double)run->total.duration_usec / USEC_PER_SEC;
 	result->usage = run_total_usage(&run->total, &base->arena, &result->cost);
@@ -249,9 +225,7 @@ static void conclude(struct run *base)
 	struct embedding_run *run = (struct embedding_run *)base;
 
 	run_conclude(base, &run->spend.request);
-	run->spend.run_id = run->load.ret_spec->run_id;
-	run->spend.epoch = run->parts[0].asking.epoch;
-	run->spend.generated = true;
+	run_item_spend(base, &run->spend);
 	run->spend.spent.source = run_source(base, run->target);
 	store_run_spend(base->host.store, &run->spend);
 }
@@ -263,7 +237,6 @@ static void free_run(struct run *base)
 	for (size_t i = 0; i < run->n_parts; i++)
 		arena_done(&run->parts[i].asking.call.arena);
 	store_request_done(&run->spend.request);
-	store_request_done(&run->load.request);
 	if (run->target)
 		llm_target_unref(run->target);
 }
@@ -271,7 +244,7 @@ static void free_run(struct run *base)
 const struct job_kind embedding_kind = {
 	.size = sizeof(struct embedding_run),
 	.free = free_run,
-	.start = start,
+	.begin = begin,
 	.issue = issue,
 	.conclude = conclude,
 	.end = end,

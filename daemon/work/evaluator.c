@@ -14,7 +14,6 @@
 
 struct evaluator_run {
 	struct run base;
-	struct run_load load;
 	struct scorers scorers;
 	json_object *values;
 	struct scoring *scorings; // of each evaluator
@@ -27,56 +26,30 @@ struct evaluator_run {
 	struct run_spend spend;
 };
 
-static const struct run_spec *spec_of(const struct evaluator_run *run)
-{
-	return run->load.ret_spec;
-}
-
 /* ---- Loading ---- */
 
 static int read_values(struct evaluator_run *run)
 {
-	json_object *request = json_tokener_parse(spec_of(run)->request);
+	json_object *request = json_tokener_parse(run->base.spec->request);
 	int r = request ? scoring_values(request, &run->values) : -ENOMEM;
 
 	json_object_put(request);
 	return r;
 }
 
-static int begin(struct evaluator_run *run, struct fault *fault)
+static int begin(struct run *base, struct fault *fault)
 {
-	const struct run_spec *spec = spec_of(run);
+	struct evaluator_run *run = (struct evaluator_run *)base;
+	const struct run_spec *spec = run->base.spec;
 	int r;
 
+	run->cost = -1;
 	run->scorings = calloc(spec->n_evaluators, sizeof(*run->scorings));
 	run->results = arena_array(&run->base.arena, spec->n_evaluators, sizeof(*run->results));
 	if (!run->scorings || !run->results || read_values(run) < 0)
 		return fault_oom(fault);
 	r = scorers_init(&run->scorers, &run->base, spec, fault);
-	if (r >= 0 && run_begin(&run->base, spec) < 0)
-		r = fault_oom(fault);
-	return r;
-}
-
-static void on_loaded(struct store_request *request)
-{
-	struct evaluator_run *run = container_of(request, struct evaluator_run, load.request);
-	struct fault fault = { 0 };
-
-	if (run_take_answer(&run->base, request) && run->base.phase == RUN_LOADING &&
-	    begin(run, &fault) < 0)
-		run_fail(&run->base, &fault);
-	run_go_on(&run->base);
-}
-
-static void start(struct run *base)
-{
-	struct evaluator_run *run = (struct evaluator_run *)base;
-
-	run->cost = -1;
-	run->load.task_id = base->task.task_id;
-	run_expect(base, &run->load.request, on_loaded);
-	store_run_load(base->host.store, &run->load);
+	return r < 0 ? r : run_begin(&run->base, fault);
 }
 
 static void tune(struct run *base)
@@ -88,7 +61,7 @@ static void tune(struct run *base)
 
 static void fill_result(struct evaluator_run *run)
 {
-	const struct run_spec *spec = spec_of(run);
+	const struct run_spec *spec = run->base.spec;
 	struct ellu_task_result *result = &run->base.result;
 
 	if (!spec->evaluators_judge) {
@@ -131,17 +104,17 @@ static void on_scored(struct scoring *scoring)
 	run->n_scored += scoring->scored;
 	run->n_done++;
 	run->base.n_open--;
-	if (!scoring->scored && spec_of(run)->n_evaluators > 1)
+	if (!scoring->scored && run->base.spec->n_evaluators > 1)
 		run_log_line(&run->base.log, "evaluator '%s': %s", scoring->evaluator->evaluator->name,
 			     scoring->fault.message);
 	scoring_release(scoring);
-	if (run->n_done == spec_of(run)->n_evaluators && run->n_scored == 0)
+	if (run->n_done == run->base.spec->n_evaluators && run->n_scored == 0)
 		fail_all(run);
 }
 
 static void start_next(struct evaluator_run *run)
 {
-	const struct run_spec *spec = spec_of(run);
+	const struct run_spec *spec = run->base.spec;
 	size_t index = run->n_started++;
 	struct scoring *scoring = &run->scorings[index];
 
@@ -156,7 +129,7 @@ static void start_next(struct evaluator_run *run)
 static bool issue(struct run *base)
 {
 	struct evaluator_run *run = (struct evaluator_run *)base;
-	const size_t n = spec_of(run)->n_evaluators;
+	const size_t n = run->base.spec->n_evaluators;
 
 	while (run->n_started < n && base->phase == RUN_RUNNING && run_may_spend(base) &&
 	       run_may_hold(base, RUN_QUESTIONS))
@@ -170,24 +143,14 @@ static void end(struct run *base)
 {
 	struct evaluator_run *run = (struct evaluator_run *)base;
 
-	progress_add_response(&base->progress, run->spend.epoch, /* failed= */ false,
-			      /* complete= */ true, /* n_ratings= */ 0);
-	run_changed(base);
+	run_item_done(base, &run->spend);
 	fill_result(run);
 }
 
 /* What it took is recorded with each of them. */
 static void conclude(struct run *base)
 {
-	struct evaluator_run *run = (struct evaluator_run *)base;
-	struct run_spend *spend = &run->spend;
-
-	run_conclude(base, &spend->request);
-	spend->run_id = spec_of(run)->run_id;
-	spend->epoch = spec_of(run)->epochs[0].epoch;
-	spend->generated = true;
-	spend->input_tokens = spend->output_tokens = spend->cached_tokens = spend->cost_nanodollars = -1;
-	store_run_spend(base->host.store, spend);
+	run_item_conclude(base, &((struct evaluator_run *)base)->spend);
 }
 
 static void free_run(struct run *base)
@@ -200,13 +163,12 @@ static void free_run(struct run *base)
 	json_object_put(run->values);
 	scorers_done(&run->scorers);
 	store_request_done(&run->spend.request);
-	store_request_done(&run->load.request);
 }
 
 const struct job_kind evaluator_kind = {
 	.size = sizeof(struct evaluator_run),
 	.free = free_run,
-	.start = start,
+	.begin = begin,
 	.issue = issue,
 	.conclude = conclude,
 	.end = end,

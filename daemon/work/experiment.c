@@ -201,9 +201,10 @@ static int check_evaluators(const struct run_spec *spec, struct fault *fault)
 	return 0;
 }
 
-static int prepare(struct experiment_run *run, struct fault *fault)
+static int begin(struct run *base, struct fault *fault)
 {
-	const struct run_spec *spec = run->spec;
+	struct experiment_run *run = (struct experiment_run *)base;
+	const struct run_spec *spec = run->spec = base->spec;
 	int r;
 
 	describe(run);
@@ -217,8 +218,9 @@ static int prepare(struct experiment_run *run, struct fault *fault)
 		if (r < 0)
 			return r;
 	}
-	if (run_begin(&run->base, spec) < 0)
-		return fault_oom(fault);
+	r = run_begin(&run->base, fault);
+	if (r < 0)
+		return r;
 	if (spec->n_measures > 0 && !judge_knows_version(spec->rating_version))
 		return fault_set(fault, ELLU_E_UNSUPPORTED, "rating_version '%s' is not known",
 				 spec->rating_version);
@@ -235,7 +237,6 @@ static int prepare(struct experiment_run *run, struct fault *fault)
 	return find_needed(run, fault);
 }
 
-static void load(struct experiment_run *run);
 static void take_over(struct experiment_run *run);
 
 static void on_taken(struct store_request *request)
@@ -243,12 +244,10 @@ static void on_taken(struct store_request *request)
 	struct experiment_run *run = container_of(request, struct experiment_run, taking.request);
 
 	if (run_take_answer(&run->base, request) && run->base.phase == RUN_LOADING) {
-		if (run->taking.ret_end) {
-			store_request_done(&run->load.request);
-			load(run);
-		} else {
+		if (run->taking.ret_end)
+			run_load(&run->base);
+		else
 			take_over(run);
-		}
 	}
 	run_go_on(&run->base);
 }
@@ -258,7 +257,7 @@ static void take_over(struct experiment_run *run)
 	if (run->taking.request.done)
 		store_request_done(&run->taking.request);
 	run_expect(&run->base, &run->taking.request, on_taken);
-	run->taking.run_id = run->load.ret_spec->run_id;
+	run->taking.run_id = run->base.spec->run_id;
 	store_run_take_over(run->base.host.store, &run->taking);
 }
 
@@ -266,50 +265,30 @@ static void on_counted(struct store_request *request)
 {
 	struct experiment_run *run = container_of(request, struct experiment_run, count.request);
 
-	if (run_take_answer(&run->base, request) && run->base.phase == RUN_LOADING) {
-		store_request_done(&run->load.request);
-		load(run);
-	}
+	if (run_take_answer(&run->base, request) && run->base.phase == RUN_LOADING)
+		run_load(&run->base);
 	run_go_on(&run->base);
 }
 
 static void count(struct experiment_run *run)
 {
 	run->counted = true;
-	run->count.spec = run->load.ret_spec;
+	run->count.spec = run->base.spec;
 	run_expect(&run->base, &run->count.request, on_counted);
 	store_run_count(run->base.host.store, &run->count);
 }
 
-static void begin(struct experiment_run *run)
+static bool prepare(struct run *base)
 {
-	struct fault fault = { 0 };
+	struct experiment_run *run = (struct experiment_run *)base;
 
-	run->spec = run->load.ret_spec;
-	if (prepare(run, &fault) < 0)
-		run_fail(&run->base, &fault);
-}
-
-static void on_loaded(struct store_request *request)
-{
-	struct experiment_run *run = container_of(request, struct experiment_run, load.request);
-
-	if (run_take_answer(&run->base, request) && run->base.phase == RUN_LOADING) {
-		if (run->load.ret_spec->takes_over)
-			take_over(run);
-		else if (run->load.ret_spec->uncounted && !run->counted)
-			count(run);
-		else
-			begin(run);
-	}
-	run_go_on(&run->base);
-}
-
-static void load(struct experiment_run *run)
-{
-	run_expect(&run->base, &run->load.request, on_loaded);
-	run->load.task_id = run->base.task.task_id;
-	store_run_load(run->base.host.store, &run->load);
+	if (base->spec->takes_over)
+		take_over(run);
+	else if (base->spec->uncounted && !run->counted)
+		count(run);
+	else
+		return true;
+	return false;
 }
 
 /* ---- Life ---- */
@@ -358,7 +337,6 @@ static void free_run(struct run *base)
 	store_request_done(&run->results.request);
 	store_request_done(&run->count.request);
 	store_request_done(&run->taking.request);
-	store_request_done(&run->load.request);
 	if (run->target)
 		llm_target_unref(run->target);
 	for (size_t i = 0; i < JUDGES_MAX; i++)
@@ -368,20 +346,15 @@ static void free_run(struct run *base)
 	json_tokener_free(run->tokener);
 }
 
-static void start(struct run *base)
-{
-	load((struct experiment_run *)base);
-}
-
 static bool issue(struct run *base)
 {
 	return window_issue((struct experiment_run *)base);
 }
 
 /* Both look for cases that miss something; a rating's have their responses already. */
-#define OF_CASES                                                                                \
-	.size = sizeof(struct experiment_run), .new = new_run, .free = free_run, .start = start, \
-	.issue = issue, .conclude = conclude, .tune = tune
+#define OF_CASES                                                                      \
+	.size = sizeof(struct experiment_run), .new = new_run, .free = free_run,      \
+	.prepare = prepare, .begin = begin, .issue = issue, .conclude = conclude, .tune = tune
 
 const struct job_kind experiment_kind = { OF_CASES, .end = end_experiment };
 const struct job_kind rating_kind = { OF_CASES, .end = end_rating };

@@ -137,7 +137,6 @@ void window_add_judging(struct experiment_run *run, struct open_case *open_case)
 
 struct experiment_run {
 	struct run base;
-	struct run_load load;
 	struct run_take_over taking;
 	struct run_count count;
 	bool counted; // by this run

@@ -34,7 +34,6 @@
 
 struct generation_run {
 	struct run base;
-	struct run_load load;
 	struct llm_target *target;
 	const char *const *keys; // of an item
 	size_t n_keys;
@@ -83,7 +82,7 @@ static const char *printed(struct generation_run *run,
 
 static int write_question(FILE *out, struct generation_run *run)
 {
-	const struct ellu_prompt_template *template = run->load.ret_spec->prompt.template;
+	const struct ellu_prompt_template *template = run->base.spec->prompt.template;
 
 	fputs("The messages of the prompt template:\n", out);
 	for (size_t i = 0; i < template->n_messages; i++) {
@@ -152,7 +151,7 @@ static int add_messages(struct generation_run *run, const char *const roles[2],
 	call->messages = list;
 	call->n_messages = n + 2;
 	snprintf(call->idempotency_key, sizeof(call->idempotency_key),
-		 "ellu-g%" PRId64 "%s-%08" PRIx32, run->load.ret_spec->run_id,
+		 "ellu-g%" PRId64 "%s-%08" PRIx32, run->base.spec->run_id,
 		 run->asking.again ? "-r" : "",
 		 (uint32_t)hash_bytes(0, contents[1], strlen(contents[1])));
 	return 0;
@@ -272,7 +271,7 @@ static void failed(struct run_call *asking);
 
 static int read_request(struct generation_run *run)
 {
-	const struct run_spec *spec = run->load.ret_spec;
+	const struct run_spec *spec = run->base.spec;
 	static const char *const criterion[] = { GENERATION_CRITERION };
 	json_object *request = json_tokener_parse(spec->request), *n = NULL;
 
@@ -303,7 +302,7 @@ static int fill_call(struct generation_run *run, struct fault *fault)
 	run_call_init(&run->asking, &run->base, &run->base.routes[0], run->target);
 	run->asking.answered = answered;
 	run->asking.failed = failed;
-	run->asking.epoch = run->load.ret_spec->epochs[0].epoch;
+	run->asking.epoch = run->base.spec->epochs[0].epoch;
 	call->plain = true;
 	call->response_format = printed(run, write_schema);
 	if (!call->response_format ||
@@ -312,49 +311,30 @@ static int fill_call(struct generation_run *run, struct fault *fault)
 	return 0;
 }
 
-static int begin(struct generation_run *run, struct fault *fault)
+static int begin(struct run *base, struct fault *fault)
 {
-	const struct run_spec *spec = run->load.ret_spec;
+	struct generation_run *run = (struct generation_run *)base;
+	const struct run_spec *spec = base->spec;
 	int r;
 
+	run->keep.spend.input_tokens = run->keep.spend.output_tokens = -1;
+	run->keep.spend.cached_tokens = run->keep.spend.cost_nanodollars = -1;
 	if (read_request(run) < 0)
 		return fault_set(fault, ELLU_E_INTERNAL, "what was asked for cannot be read back");
 	if (run->n_keys == 0)
 		return fault_invalid(fault, "prompt_template", "one with placeholders");
 	run_price(&run->base, spec->config);
-	if (run_begin(&run->base, spec) < 0)
-		return fault_oom(fault);
-	r = run_target_new(spec->config, &spec->taken, &run->target, fault);
+	r = run_begin(&run->base, fault);
+	if (r >= 0)
+		r = run_target_new(spec->config, &spec->taken, &run->target, fault);
 	return r < 0 ? r : fill_call(run, fault);
-}
-
-static void on_loaded(struct store_request *request)
-{
-	struct generation_run *run = container_of(request, struct generation_run, load.request);
-	struct fault fault = { 0 };
-
-	if (run_take_answer(&run->base, request) && run->base.phase == RUN_LOADING &&
-	    begin(run, &fault) < 0)
-		run_fail(&run->base, &fault);
-	run_go_on(&run->base);
-}
-
-static void start(struct run *base)
-{
-	struct generation_run *run = (struct generation_run *)base;
-
-	run->keep.spend.input_tokens = run->keep.spend.output_tokens = -1;
-	run->keep.spend.cached_tokens = run->keep.spend.cost_nanodollars = -1;
-	run->load.task_id = base->task.task_id;
-	run_expect(base, &run->load.request, on_loaded);
-	store_run_load(base->host.store, &run->load);
 }
 
 static void tune(struct run *base)
 {
 	const struct generation_run *run = (struct generation_run *)base;
 
-	base->routes[0].cap = run_cap_of(base, run->load.ret_spec->config);
+	base->routes[0].cap = run_cap_of(base, run->base.spec->config);
 }
 
 /* ---- Asking ---- */
@@ -457,15 +437,11 @@ static void answered(struct run_call *asking)
 static void end(struct run *base)
 {
 	struct generation_run *run = (struct generation_run *)base;
-	const struct run_spend *spend = &run->keep.spend;
 
-	if (!run->kept) {
-		progress_add_response(&base->progress, spend->epoch, /* failed= */ false,
-				      /* complete= */ true, /* n_ratings= */ 0);
-		progress_add_usage(&base->progress, spend->input_tokens, spend->output_tokens,
-				   spend->cost_nanodollars);
-	}
-	run_changed(base);
+	if (run->kept)
+		run_changed(base);
+	else
+		run_item_done(base, &run->keep.spend);
 	base->result.generation = run->keep.ret_result;
 }
 
@@ -474,11 +450,9 @@ static void conclude(struct run *base)
 	struct generation_run *run = (struct generation_run *)base;
 
 	run_conclude(base, &run->keep.request);
-	run->keep.spend.run_id = run->load.ret_spec->run_id;
-	run->keep.spend.epoch = run->asking.epoch;
-	run->keep.spend.generated = true;
+	run_item_spend(base, &run->keep.spend);
 	run->keep.spend.spent.source = run_source(base, run->target);
-	run->keep.model = run->load.ret_spec->config->llm_model_name;
+	run->keep.model = run->base.spec->config->llm_model_name;
 	run->keep.rows = run->rows;
 	run->keep.n_rows = run->n_rows;
 	store_generation_keep(base->host.store, &run->keep);
@@ -490,7 +464,6 @@ static void free_run(struct run *base)
 
 	arena_done(&run->asking.call.arena);
 	store_request_done(&run->keep.request);
-	store_request_done(&run->load.request);
 	if (run->target)
 		llm_target_unref(run->target);
 }
@@ -498,7 +471,7 @@ static void free_run(struct run *base)
 const struct job_kind generation_kind = {
 	.size = sizeof(struct generation_run),
 	.free = free_run,
-	.start = start,
+	.begin = begin,
 	.issue = issue,
 	.conclude = conclude,
 	.end = end,

@@ -189,6 +189,29 @@ void run_conclude(struct run *run, struct store_request *request)
 	run_expect(run, request, on_concluded);
 }
 
+void run_item_spend(const struct run *run, struct run_spend *spend)
+{
+	spend->run_id = run->spec->run_id;
+	spend->epoch = run->spec->epochs[0].epoch;
+	spend->generated = true;
+}
+
+void run_item_conclude(struct run *run, struct run_spend *spend)
+{
+	run_conclude(run, &spend->request);
+	run_item_spend(run, spend);
+	spend->input_tokens = spend->output_tokens = spend->cached_tokens = spend->cost_nanodollars = -1;
+	store_run_spend(run->host.store, spend);
+}
+
+void run_item_done(struct run *run, const struct run_spend *spend)
+{
+	progress_add_response(&run->progress, spend->epoch, /* failed= */ false, /* complete= */ true,
+			      /* n_ratings= */ 0);
+	progress_add_usage(&run->progress, spend->input_tokens, spend->output_tokens, spend->cost_nanodollars);
+	run_changed(run);
+}
+
 bool run_take_answer(struct run *run, const struct store_request *request)
 {
 	run->n_outstanding--;
@@ -221,10 +244,36 @@ static void note_ignored(struct run *run, const struct run_spec *spec)
 			     spec->config->provider);
 }
 
-int run_begin(struct run *run, const struct run_spec *spec)
+static void on_loaded(struct store_request *request)
 {
+	struct run *run = container_of(request, struct run, load.request);
+	struct fault fault = { 0 };
+
+	if (run_take_answer(run, request) && run->phase == RUN_LOADING) {
+		run->spec = run->load.ret_spec;
+		if ((!run->kind->prepare || run->kind->prepare(run)) &&
+		    run->kind->begin(run, &fault) < 0)
+			run_fail(run, &fault);
+	}
+	run_go_on(run);
+}
+
+void run_load(struct run *run)
+{
+	if (run->spec)
+		store_request_done(&run->load.request);
+	run->spec = NULL;
+	run->load.task_id = run->task.task_id;
+	run_expect(run, &run->load.request, on_loaded);
+	store_run_load(run->host.store, &run->load);
+}
+
+int run_begin(struct run *run, struct fault *fault)
+{
+	const struct run_spec *spec = run->spec;
+
 	if (progress_init(&run->progress, spec, clock_monotonic_usec()) < 0)
-		return -ENOMEM;
+		return fault_oom(fault);
 	run->id = spec->run_id;
 	run->project_id = spec->project_id;
 	run->today = spec->today;
@@ -232,7 +281,7 @@ int run_begin(struct run *run, const struct run_spec *spec)
 	note_ignored(run, spec);
 	run->kind->tune(run);
 	if (run_open_flow(run) < 0)
-		return -ENOMEM;
+		return fault_oom(fault);
 	run->phase = RUN_RUNNING;
 	run_changed(run);
 	return 0;
@@ -306,6 +355,7 @@ struct run *run_free(struct run *run)
 		return NULL;
 	backend_flow_close(run->flow);
 	run->kind->free(run);
+	store_request_done(&run->load.request);
 	progress_done(&run->progress);
 	arena_done(&run->arena);
 	free(run);
@@ -314,7 +364,7 @@ struct run *run_free(struct run *run)
 
 void run_start(struct run *run)
 {
-	run->kind->start(run);
+	run_load(run);
 }
 
 void run_abort(struct run *run)

@@ -68,8 +68,11 @@ struct job_kind {
 	/* -ENOMEM; `free` follows in any case. May be NULL. */
 	int (*new)(struct run *run);
 	void (*free)(struct run *run);
-	/* Begins to load what was pinned, and moves the run to RUN_RUNNING when it has. */
-	void (*start)(struct run *run);
+	/* What was pinned is loaded, and `spec`: moves the run to RUN_RUNNING, by run_begin(). Negative, with
+	 * the fault: it fails. */
+	int (*begin)(struct run *run, struct fault *fault);
+	/* There is more to be done before. NULL: nothing. False: it calls run_load() when that is done. */
+	bool (*prepare)(struct run *run);
 	/* Issues what there is room for, and answers whether nothing is missing any more. Called in
 	 * RUN_RUNNING, whenever something came back. */
 	bool (*issue)(struct run *run);
@@ -201,6 +204,8 @@ struct run {
 	struct run_events events;
 	enum run_phase phase;
 	size_t n_outstanding;
+	struct run_load load;
+	const struct run_spec *spec; // what was pinned, once it is loaded
 	int64_t id; // as it is stored; from run_begin() on
 	int64_t project_id; // the same
 	struct backend_flow *flow; // of all its calls; NULL until it is loaded
@@ -250,9 +255,15 @@ void run_expect(struct run *run, struct store_request *request,
 		void (*done)(struct store_request *request));
 /* The same, of what the run ends with. */
 void run_conclude(struct run *run, struct store_request *request);
-/* It is loaded: counts from what `spec` says was there before, has it tuned, and begins to issue.
- * -ENOMEM. */
-int run_begin(struct run *run, const struct run_spec *spec);
+/* Loads what was pinned (again). */
+void run_load(struct run *run);
+/* It is loaded: counts from what its spec says was there before, has it tuned, and begins to issue. */
+int run_begin(struct run *run, struct fault *fault);
+/* Of a run with one item: whose spending it is; that it took nothing which its calls have not recorded,
+ * with which the run concludes; and that it is done, and took that much. */
+void run_item_spend(const struct run *run, struct run_spend *spend);
+void run_item_conclude(struct run *run, struct run_spend *spend);
+void run_item_done(struct run *run, const struct run_spend *spend);
 /* It waits for these calls of tools, or for none any more. -ENOMEM. */
 int run_wait_for_tools(struct run *run, const struct ellu_tool_call *const *tool_calls, size_t n);
 /* Issues what there is room for, and ends the run when nothing is left. */

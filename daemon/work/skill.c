@@ -38,7 +38,6 @@ struct validator {
 
 struct skill_run {
 	struct run base;
-	struct run_load load;
 	const struct ellu_skill *skill;
 	int64_t asks_left; // for answers that are not valid
 	json_object *values; // what evaluators have for inputs, by their names
@@ -61,11 +60,6 @@ struct skill_run {
 	const struct ellu_failed_model **failed_models;
 };
 
-static const struct run_spec *spec_of(const struct skill_run *run)
-{
-	return run->load.ret_spec;
-}
-
 static const struct ellu_llm_config *asked_config(const struct skill_run *run)
 {
 	return chain_model(&run->chain)->config;
@@ -84,7 +78,7 @@ static void weigh(struct skill_run *run)
 /* The request has the skill, and what its method says. */
 static int read_request(struct skill_run *run, struct fault *fault)
 {
-	json_object *request = json_tokener_parse(spec_of(run)->request);
+	json_object *request = json_tokener_parse(run->base.spec->request);
 	struct arena *arena = &run->base.arena;
 	void *skill;
 	int r;
@@ -153,8 +147,8 @@ static int fill_messages(struct skill_run *run)
 /* As long as nobody has judged. */
 static void clear_results(struct skill_run *run)
 {
-	for (size_t i = 0; i < spec_of(run)->n_evaluators; i++) {
-		const struct ellu_evaluator *evaluator = spec_of(run)->evaluators[i].evaluator;
+	for (size_t i = 0; i < run->base.spec->n_evaluators; i++) {
+		const struct ellu_evaluator *evaluator = run->base.spec->evaluators[i].evaluator;
 		struct ellu_validator_result *result = &run->validators[i].result;
 
 		*result = ELLU_RECORD(struct ellu_validator_result);
@@ -170,7 +164,7 @@ static void clear_results(struct skill_run *run)
 
 static int fill_result(struct skill_run *run)
 {
-	const size_t n = spec_of(run)->n_evaluators;
+	const size_t n = run->base.spec->n_evaluators;
 	struct arena *arena = &run->base.arena;
 
 	run->validators = arena_array(arena, n, sizeof(*run->validators));
@@ -191,46 +185,29 @@ static int fill_result(struct skill_run *run)
 	return 0;
 }
 
-static int begin(struct skill_run *run, struct fault *fault)
+static int begin(struct run *base, struct fault *fault)
 {
-	int r = read_request(run, fault);
+	struct skill_run *run = (struct skill_run *)base;
+	int r;
 
+	run->result = ELLU_RECORD(struct ellu_skill_result);
+	run->cost_nanodollars = -1;
+	r = read_request(run, fault);
 	if (r >= 0)
 		r = render(run, fault);
 	if (r >= 0)
-		r = answerers_init(&run->answerers, &run->base, spec_of(run), spec_of(run)->config, fault);
+		r = answerers_init(&run->answerers, &run->base, run->base.spec, run->base.spec->config, fault);
 	if (r < 0)
 		return r;
 	run->chain = (struct chain){ .models = run->answerers.items, .n = run->answerers.n };
 	if (fill_messages(run) < 0 || fill_result(run) < 0)
 		return fault_oom(fault);
-	r = scorers_init(&run->scorers, &run->base, spec_of(run), fault);
-	if (r >= 0 && run_begin(&run->base, spec_of(run)) < 0)
-		r = fault_oom(fault);
+	r = scorers_init(&run->scorers, &run->base, run->base.spec, fault);
+	if (r >= 0)
+		r = run_begin(&run->base, fault);
 	if (r >= 0)
 		weigh(run);
 	return r;
-}
-
-static void on_loaded(struct store_request *request)
-{
-	struct skill_run *run = container_of(request, struct skill_run, load.request);
-	struct fault fault = { 0 };
-
-	if (run_take_answer(&run->base, request) && run->base.phase == RUN_LOADING && begin(run, &fault) < 0)
-		run_fail(&run->base, &fault);
-	run_go_on(&run->base);
-}
-
-static void start(struct run *base)
-{
-	struct skill_run *run = (struct skill_run *)base;
-
-	run->result = ELLU_RECORD(struct ellu_skill_result);
-	run->cost_nanodollars = -1;
-	run->load.task_id = base->task.task_id;
-	run_expect(base, &run->load.request, on_loaded);
-	store_run_load(base->host.store, &run->load);
 }
 
 static void tune(struct run *base)
@@ -255,12 +232,12 @@ static void ask(struct skill_run *run)
 	arena_done(&call->arena);
 	*asking = (struct run_call){ .answered = on_answered, .failed = on_failed, .own_trouble = true };
 	run_call_init(asking, &run->base, model->route, model->target);
-	asking->epoch = spec_of(run)->epochs[0].epoch;
+	asking->epoch = run->base.spec->epochs[0].epoch;
 	call->messages = run->messages;
 	call->n_messages = run->n_messages;
-	call->params = spec_of(run)->generation_params;
+	call->params = run->base.spec->generation_params;
 	snprintf(call->idempotency_key, sizeof(call->idempotency_key), "ellu-s%" PRId64 "-%zu-%08" PRIx32,
-		 spec_of(run)->run_id, run->chain.at, run_messages_hash(call->messages, call->n_messages));
+		 run->base.spec->run_id, run->chain.at, run_messages_hash(call->messages, call->n_messages));
 	run_call_submit(asking);
 }
 
@@ -408,7 +385,7 @@ static void on_scored(struct scoring *scoring)
 /* Some may be done at once. */
 static void judge(struct skill_run *run)
 {
-	const struct run_spec *spec = spec_of(run);
+	const struct run_spec *spec = run->base.spec;
 
 	clear_results(run);
 	run->step = SKILL_JUDGING;
@@ -458,9 +435,7 @@ static void end(struct run *base)
 {
 	struct skill_run *run = (struct skill_run *)base;
 
-	progress_add_response(&base->progress, run->spend.epoch, /* failed= */ false,
-			      /* complete= */ true, /* n_ratings= */ 0);
-	run_changed(base);
+	run_item_done(base, &run->spend);
 	fill_cost(run);
 	base->result.skill = &run->result;
 }
@@ -468,15 +443,7 @@ static void end(struct run *base)
 /* What it took is recorded with each call. */
 static void conclude(struct run *base)
 {
-	struct skill_run *run = (struct skill_run *)base;
-	struct run_spend *spend = &run->spend;
-
-	run_conclude(base, &spend->request);
-	spend->run_id = spec_of(run)->run_id;
-	spend->epoch = spec_of(run)->epochs[0].epoch;
-	spend->generated = true;
-	spend->input_tokens = spend->output_tokens = spend->cached_tokens = spend->cost_nanodollars = -1;
-	store_run_spend(base->host.store, spend);
+	run_item_conclude(base, &((struct skill_run *)base)->spend);
 }
 
 static void free_run(struct run *base)
@@ -490,13 +457,12 @@ static void free_run(struct run *base)
 	answerers_done(&run->answerers);
 	scorers_done(&run->scorers);
 	store_request_done(&run->spend.request);
-	store_request_done(&run->load.request);
 }
 
 const struct job_kind skill_kind = {
 	.size = sizeof(struct skill_run),
 	.free = free_run,
-	.start = start,
+	.begin = begin,
 	.issue = issue,
 	.conclude = conclude,
 	.end = end,
