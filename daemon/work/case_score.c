@@ -41,7 +41,8 @@ static int64_t before(int64_t total, int64_t last)
 
 static void take_usage(struct rating_record *record, const struct scoring *scoring)
 {
-	const struct llm_call *total = &scoring->total, *last = &scoring->asking.call;
+	const struct run_total *total = &scoring->total;
+	const struct llm_call *last = &scoring->asking.call;
 
 	record->attempts = total->attempts;
 	record->duration_usec = total->duration_usec;

@@ -10,7 +10,6 @@
 #include "daemon/work/metrics/metric.h"
 #include "daemon/work/score.h"
 #include "daemon/work/structured.h"
-#include "proto/usage.h"
 
 /* ---- The configs ---- */
 
@@ -170,9 +169,7 @@ void scoring_start(struct scoring *scoring, struct scorers *scorers, json_object
 	scoring->asking.run = scorers->run;
 	scoring->asking.call.input_tokens = scoring->asking.call.output_tokens = -1;
 	scoring->asking.call.cached_tokens = scoring->asking.call.cost_nanodollars = -1;
-	scoring->total.input_tokens = scoring->total.output_tokens = -1;
-	scoring->total.reasoning_tokens = scoring->total.cached_tokens = -1;
-	scoring->total.cost_nanodollars = -1;
+	scoring->total = RUN_TOTAL_NONE;
 	if (scoring->evaluator->function) {
 		decide(scoring, values);
 	} else if (begin_chain(scoring) &&
@@ -218,20 +215,6 @@ int scoring_values(json_object *request, json_object **ret_values)
 
 /* ---- What came back ---- */
 
-static void add_usage(struct scoring *scoring)
-{
-	const struct llm_call *call = &scoring->asking.call;
-	struct llm_call *total = &scoring->total;
-
-	usage_add(&total->input_tokens, call->input_tokens);
-	usage_add(&total->output_tokens, call->output_tokens);
-	usage_add(&total->reasoning_tokens, call->reasoning_tokens);
-	usage_add(&total->cached_tokens, call->cached_tokens);
-	usage_add(&total->cost_nanodollars, call->cost_nanodollars);
-	total->attempts += call->attempts;
-	total->duration_usec += call->duration_usec;
-}
-
 static bool may_ask(const struct scoring *scoring)
 {
 	const struct run *run = scoring->scorers->run;
@@ -246,7 +229,7 @@ static void on_failed(struct run_call *asking)
 	char what[CHAIN_WHAT_SIZE];
 	bool may_go_on;
 
-	add_usage(scoring);
+	run_total_add(&scoring->total, &asking->call);
 	snprintf(what, sizeof(what), "evaluator '%s': ", name);
 	may_go_on = chain_go_on(&scoring->chain, asking, what);
 	scoring->fault = asking->call.fault;
@@ -329,7 +312,7 @@ static void on_answered(struct run_call *asking)
 		run_fail_oom(asking->run);
 		return;
 	}
-	add_usage(scoring);
+	run_total_add(&scoring->total, &asking->call);
 	if (r > 0) {
 		scoring->fault = (struct fault){ 0 };
 		scoring->done(scoring);
@@ -345,26 +328,15 @@ static void on_answered(struct run_call *asking)
 
 /* ---- The record ---- */
 
-static const int64_t *known(struct arena *arena, int64_t value)
-{
-	return value < 0 ? NULL : arena_int(arena, value);
-}
-
 int scoring_result(const struct scoring *scoring, struct arena *arena,
 		   const struct ellu_evaluator_result **ret_result)
 {
 	const struct ellu_evaluator *evaluator = scoring->evaluator->evaluator;
-	const struct llm_call *total = &scoring->total;
+	const struct run_total *total = &scoring->total;
 	struct ellu_evaluator_result *result = arena_alloc(arena, sizeof(*result));
-	struct ellu_usage *usage = arena_alloc(arena, sizeof(*usage));
 
-	if (!result || !usage)
+	if (!result)
 		return -ENOMEM;
-	*usage = ELLU_RECORD(struct ellu_usage);
-	usage->input_tokens = known(arena, total->input_tokens);
-	usage->output_tokens = known(arena, total->output_tokens);
-	usage->reasoning_tokens = known(arena, total->reasoning_tokens);
-	usage->cached_tokens = known(arena, total->cached_tokens);
 	*result = ELLU_RECORD(struct ellu_evaluator_result);
 	result->evaluator_id = evaluator->id;
 	result->evaluator_name = evaluator->name;
@@ -375,8 +347,9 @@ int scoring_result(const struct scoring *scoring, struct arena *arena,
 	result->model = scoring->config ? scoring->config->llm_model_name : NULL;
 	result->attempts = total->attempts;
 	result->duration_seconds = (double)total->duration_usec / USEC_PER_SEC;
-	result->usage = usage;
-	result->cost = known(arena, total->cost_nanodollars);
+	result->usage = run_total_usage(total, arena, &result->cost);
+	if (!result->usage)
+		return -ENOMEM;
 	*ret_result = result;
 	return scoring->scored ? 0 : fault_to_error(&scoring->fault, arena, &result->error);
 }

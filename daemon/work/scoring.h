@@ -49,7 +49,7 @@ struct scoring {
 	struct fault fault; // why there is no score
 	const struct ellu_llm_config *config; // asked last; NULL: none was
 	size_t steps; // that a function took which decided it
-	struct llm_call total; // attempts, duration, tokens and cost of all that was asked
+	struct run_total total; // of all that was asked
 	struct run_call asking; // the last of it: nothing of that is recorded yet, of those before all is
 
 	struct scorers *scorers;
