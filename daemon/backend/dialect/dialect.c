@@ -3,13 +3,9 @@
 #include <string.h>
 
 const struct dialect *const dialect_families[] = {
-	openai_dialects,
-	anthropic_dialects,
-	bedrock_dialects,
-	cohere_dialects,
-	custom_dialects,
-	gemini_dialects,
-	simulated_dialects,
+#define FAMILY(name) name##_dialects,
+	DIALECT_FAMILIES(FAMILY)
+#undef FAMILY
 	NULL,
 };
 

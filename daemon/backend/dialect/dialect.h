@@ -95,12 +95,17 @@ struct dialect {
 
 const struct dialect *dialect_find(const char *name); // or NULL
 
-/* Those that share functions; each ends with one that has no name. */
-extern const struct dialect openai_dialects[];
-extern const struct dialect anthropic_dialects[];
-extern const struct dialect bedrock_dialects[];
-extern const struct dialect cohere_dialects[];
-extern const struct dialect custom_dialects[];
-extern const struct dialect gemini_dialects[];
-extern const struct dialect simulated_dialects[];
+/* A file each: those that share functions; each ends with one that has no name. */
+#define DIALECT_FAMILIES(FAMILY) \
+	FAMILY(openai)           \
+	FAMILY(anthropic)        \
+	FAMILY(bedrock)          \
+	FAMILY(cohere)           \
+	FAMILY(custom)           \
+	FAMILY(gemini)           \
+	FAMILY(simulated)
+
+#define DIALECT_FAMILY(name) extern const struct dialect name##_dialects[];
+DIALECT_FAMILIES(DIALECT_FAMILY)
+#undef DIALECT_FAMILY
 extern const struct dialect *const dialect_families[]; // all of them, and NULL

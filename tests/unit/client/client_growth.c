@@ -98,6 +98,9 @@ START_TEST(callers_and_libraries_of_any_age)
 		ellu_free(error);
 		ck_assert_str_eq(seen, "");
 		requests.pause.grown = NULL;
+		requests.pause.grown_n = 3;
+		ck_assert_int_eq(ellu_pause_task(handle, &requests.pause, &reply, NULL), -E2BIG);
+		requests.pause.grown_n = 0; // the default: nothing is left out
 	}
 #endif
 	ck_assert_int_eq(ellu_pause_task(handle, &requests.pause, &reply, NULL), 0);
