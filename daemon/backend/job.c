@@ -283,7 +283,7 @@ static bool fail_settled(struct job *job, struct attempt *attempt)
 {
 	char words[sizeof(attempt->message)];
 
-	if (!llm_stream_is_settled(job->call->stream))
+	if (!llm_stream_is_bound(job->call->stream))
 		return false;
 	snprintf(words, sizeof(words), "%s", attempt->message);
 	attempt_fail(attempt, ATTEMPT_ITEM, "the answer broke off: %s", words);
@@ -379,7 +379,7 @@ static void wait_out(struct job *job, struct attempt *attempt)
 		job_finish(job, LLM_CANCELLED);
 		return;
 	}
-	if (llm_stream_is_settled(job->call->stream)) {
+	if (llm_stream_is_bound(job->call->stream)) {
 		job->call->attempts++;
 		(void)fail_settled(job, attempt);
 		return;
@@ -401,7 +401,7 @@ static bool change_form(struct job *job, const struct attempt *attempt)
 	const struct dialect *dialect = job->call->target->dialect;
 
 	if (job->n_forms >= FORMS_MAX || !dialect->change_form || job->call->embedding ||
-	    llm_stream_is_settled(job->call->stream) ||
+	    llm_stream_is_bound(job->call->stream) ||
 	    !dialect->change_form(job->call, attempt->hint, &job->form, &job->endpoint->form))
 		return false;
 	if (is_draining(job)) {

@@ -82,7 +82,7 @@ struct llm_stream *llm_stream_unref(struct llm_stream *stream);
 
 /* Whether nothing may be asked again, since the reader has some of the answer; once the call is
  * back, or by the backend. */
-static inline bool llm_stream_is_settled(const struct llm_stream *stream)
+static inline bool llm_stream_is_bound(const struct llm_stream *stream)
 {
 	return stream && stream->begun && !stream->may_reset;
 }

@@ -126,7 +126,7 @@ static int replace(int state, char kept[static 64])
 	return r;
 }
 
-int restore_settle(const char *state_dir, struct fault *fault)
+int restore_finish(const char *state_dir, struct fault *fault)
 {
 	int state = open_folder(state_dir, fault), r;
 	char kept[64];

@@ -10,4 +10,4 @@
 #define RESTORED "restored.db"
 
 /* The last step, if there is anything to do. Needs the folder's lock. */
-int restore_settle(const char *state_dir, struct fault *fault);
+int restore_finish(const char *state_dir, struct fault *fault);

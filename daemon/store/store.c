@@ -149,7 +149,7 @@ int store_open(const struct store_options *options, struct store **ret_store, st
 			  sqlite3_libversion());
 	r = lock_state_dir(state_dir, &store->lock_fd, fault);
 	if (r >= 0)
-		r = restore_settle(state_dir, fault);
+		r = restore_finish(state_dir, fault);
 	if (r >= 0) {
 		backups_sweep(state_dir);
 		r = secrets_open(state_dir, &store->secrets);

@@ -252,7 +252,7 @@ static void ask_on(struct call_run *run)
 static void failed(struct run_call *asking)
 {
 	struct call_run *run = container_of(asking, struct call_run, asking);
-	bool may_go_on = run->base.phase == RUN_RUNNING && !llm_stream_is_settled(asking->call.stream);
+	bool may_go_on = run->base.phase == RUN_RUNNING && !llm_stream_is_bound(asking->call.stream);
 	const struct model *next = may_go_on ? chain_go_on(&run->chain, asking, "") : NULL;
 
 	run_total_add(&run->total, &asking->call);

@@ -107,7 +107,7 @@ struct lost {
 	int64_t unrecorded;
 };
 
-static void run_settle(struct run *run, int64_t unrecorded, const struct spent *spent)
+static void run_succeeded(struct run *run, int64_t unrecorded, const struct spent *spent)
 {
 	run->pending_cost -= unrecorded;
 	if (spent && spent->calls)
@@ -116,7 +116,7 @@ static void run_settle(struct run *run, int64_t unrecorded, const struct spent *
 
 void run_call_recorded(struct run_call *call, const struct spent *spent)
 {
-	run_settle(call->run, call->unrecorded, spent);
+	run_succeeded(call->run, call->unrecorded, spent);
 	call->unrecorded = 0;
 }
 
@@ -125,7 +125,7 @@ static void on_lost(struct store_request *request)
 	struct lost *lost = container_of(request, struct lost, op.request);
 	struct run *run = lost->run;
 
-	run_settle(run, lost->unrecorded, &lost->op.spent);
+	run_succeeded(run, lost->unrecorded, &lost->op.spent);
 	if (run_take_answer(run, request))
 		progress_add_usage(&run->progress, lost->op.input_tokens, lost->op.output_tokens,
 				   lost->op.cost_nanodollars);

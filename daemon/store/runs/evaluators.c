@@ -146,7 +146,7 @@ int run_uses_pin(struct tx *tx, const struct run_row *run, const struct scope *s
 	return r < 0 ? r : 0;
 }
 
-int run_uses_adopt(struct tx *tx, int64_t run_id, int64_t from_id)
+int run_uses_take_over(struct tx *tx, int64_t run_id, int64_t from_id)
 {
 	static const char *const statements[] = {
 		"DELETE FROM run_evaluators WHERE run_id = ?1 AND ?2",

@@ -17,7 +17,7 @@ int run_uses_pin(struct tx *tx, const struct run_row *run, const struct scope *s
 		 struct ellu_llm_config *const *judges, size_t n_judges,
 		 const struct ellu_evaluator *const *evaluators, size_t n);
 /* A run takes over those of another. */
-int run_uses_adopt(struct tx *tx, int64_t run_id, int64_t from_id);
+int run_uses_take_over(struct tx *tx, int64_t run_id, int64_t from_id);
 /* The judge that they are of; what is returned stays as it was where there is none. */
 int run_judge_load(struct tx *tx, int64_t run_id, int64_t *ret_id, const char **ret_name);
 /* Into the spec: what they are and what they ask, with its keys. */

@@ -475,7 +475,7 @@ static int adopt(struct tx *tx, const struct run_row *from, const struct experim
 				   " FROM run_measures WHERE run_id = ?2",
 			   "ii", experiment->run_id, from->id);
 	if (r >= 0)
-		r = run_uses_adopt(tx, experiment->run_id, from->id);
+		r = run_uses_take_over(tx, experiment->run_id, from->id);
 	return r < 0 ? r : identify(tx, experiment);
 }
 
@@ -486,7 +486,7 @@ static int settle(struct tx *tx, int64_t run_id)
 			      " WHERE run_id = ?1 AND rated <> generated", "i", run_id);
 }
 
-int run_settle(struct tx *tx, int64_t task_id)
+int run_succeeded(struct tx *tx, int64_t task_id)
 {
 	struct experiment_row experiment;
 	int64_t run_id, experiment_id;

@@ -111,7 +111,7 @@ int results_adjust(struct tx *tx, const char *text, const struct run_measure *me
 
 /* In the transaction that makes a task SUCCESS: nothing of its run is missing any more, and an
  * experiment that was rated again takes over judge, mode, version, criteria and verdicts. */
-int run_settle(struct tx *tx, int64_t task_id);
+int run_succeeded(struct tx *tx, int64_t task_id);
 
 /* One page of a walk: looks at no more than so many responses. A place among them is a number that
  * grows: behind the list's index, or the response's id. */

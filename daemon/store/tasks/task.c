@@ -436,7 +436,7 @@ static int task_change_run(struct tx *tx, struct task_change *op)
 		op->ret_changed = true;
 		r = task_event_add(tx, op->task_id, status, NULL, NULL);
 		if (r >= 0 && op->status == TASK_SUCCESS)
-			r = run_settle(tx, op->task_id);
+			r = run_succeeded(tx, op->task_id);
 		if (r >= 0 && op->result && op->result->results)
 			r = keep_results(tx, op->task_id, op->result);
 	}
