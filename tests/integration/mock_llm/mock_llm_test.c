@@ -3,15 +3,12 @@
  * It repeats the message, without a usage; where the message has a quote its answer is broken
  * and comes as a 500.
  */
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/harness/outsider.h"
 #include "tests/harness/process.h"
 #include "tests/harness/suite.h"
 
@@ -19,40 +16,11 @@
 
 static const char *folder; // where it is installed
 
-static struct sockaddr_in loopback(uint16_t port)
-{
-	return (struct sockaddr_in) { .sin_family = AF_INET, .sin_port = htons(port),
-				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-}
-
-static uint16_t free_port(void)
-{
-	struct sockaddr_in address = loopback(0);
-	socklen_t size = sizeof(address);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, size), 0);
-	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-	close(fd);
-	return ntohs(address.sin_port);
-}
-
-static bool listens(uint16_t port)
-{
-	struct sockaddr_in address = loopback(port);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool connected = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
-
-	close(fd);
-	return connected;
-}
-
 /* Its base URL. */
 static const char *start_endpoint(void)
 {
-	uint16_t port = free_port();
+	uint16_t port = outsider_port();
 	const char *log = dir_path(folder, "log");
-	double deadline = now_seconds() + WAIT_SECONDS;
 
 	process_start(&(struct process_options) {
 		.path = "/usr/bin/env",
@@ -62,11 +30,7 @@ static const char *start_endpoint(void)
 		.environment = (const char *[]) { "HOST=127.0.0.1", text("PORT=%u", port), NULL },
 		.output = log,
 		.stdout_fd = STDERR_FILENO });
-	while (!listens(port)) {
-		if (now_seconds() > deadline)
-			die("the endpoint does not start: %s", file_read(log, NULL));
-		(void)poll(NULL, 0, 20);
-	}
+	outsider_await(port, WAIT_SECONDS, log);
 	return text("http://127.0.0.1:%u/v1", port);
 }
 
