@@ -90,6 +90,7 @@ struct arguments {
 	bool print_only; // the address, and open nothing
 	const char *name; // what is imported shall be called
 	bool keep;
+	const char *evaluators; // names, between commas
 	bool force;
 	bool all;
 	const char *message; // of a prompt template

@@ -229,6 +229,7 @@ static struct calls count_calls(const struct dry_run *run)
 	const int64_t *limit = run->request->row_limit;
 	struct calls calls = { experiment->total_cases, run->plan->generation_calls,
 			       run->plan->judge_calls };
+	const int64_t planned = experiment->total_cases * experiment->n_epochs;
 	int64_t pairs;
 
 	if (!run->partly)
@@ -236,11 +237,8 @@ static struct calls count_calls(const struct dry_run *run)
 	calls.cases = limit && *limit < run->n_cases ? *limit : run->n_cases;
 	pairs = calls.cases * experiment->n_epochs;
 	calls.answers = experiment->response_column ? 0 : pairs;
-	calls.judgements = experiment->criterion_set
-				   ? pairs * (int64_t) experiment->criterion_set->n_criteria
-				   : 0;
-	if (experiment->n_rating_llm_configs > 0)
-		calls.judgements *= (int64_t) experiment->n_rating_llm_configs;
+	/* Of the part that was planned each case is judged as often as of the whole. */
+	calls.judgements = planned > 0 ? pairs * run->plan->judge_calls / planned : 0;
 	return calls;
 }
 

@@ -183,6 +183,18 @@ static int check_paired(const char *name, const struct ellu_paired_difference *p
 	return below("This is a regression from %s (p = %.2g, below %g).", name, paired->p, CHANCE_MAX);
 }
 
+/* Of scores, all of which were looked at: so the p is the corrected one. */
+static int check_scored(const char *name, const struct ellu_compared_evaluator *evaluator)
+{
+	const struct ellu_paired_difference *paired = evaluator->scores[1]->paired;
+
+	if (!paired || paired->worse <= paired->better || paired->p_holm >= CHANCE_MAX)
+		return 0;
+	return below("By %s this is a regression from %s: of %lld rows %lld have a lower score, %lld a higher one "
+		     "(p = %.2g, below %g).", evaluator->evaluator, name, (long long) paired->rows,
+		     (long long) paired->worse, (long long) paired->better, paired->p_holm, CHANCE_MAX);
+}
+
 static int check_regression(struct cli *cli, const struct ellu_experiment *experiment)
 {
 	const char *operand = cli->arguments.base;
@@ -201,6 +213,11 @@ static int check_regression(struct cli *cli, const struct ellu_experiment *exper
 		paired = reply->success_rate[1]->paired;
 		status = paired ? check_paired(base->experiment->name, paired) :
 				  refuse_base(operand, "no row was decided in both");
+		for (size_t i = 0; paired && i < reply->n_evaluators; i++) {
+			int one = check_scored(base->experiment->name, reply->evaluators[i]);
+
+			status = status ? status : one;
+		}
 		ellu_free(reply);
 	}
 	ellu_free(base);

@@ -112,15 +112,26 @@ static int since(const char *text, json_object **ret)
 	return 0;
 }
 
-static int config(const char *text, json_object **ret)
+/* A reference, as that member of an object. */
+static int holder(const char *member, const char *text, json_object **ret)
 {
 	json_object *ref = cli_ref(text);
 
 	*ret = json_object_new_object();
-	if (*ret && ref && json_object_object_add(*ret, "ref", ref) == 0)
+	if (*ret && ref && json_object_object_add(*ret, member, ref) == 0)
 		return 0;
 	json_object_put(ref);
 	return -ENOMEM;
+}
+
+static int config(const char *text, json_object **ret)
+{
+	return holder("ref", text, ret);
+}
+
+static int evaluator(const char *text, json_object **ret)
+{
+	return holder("evaluator", text, ret);
 }
 
 static int ref(const char *text, json_object **ret)
@@ -225,6 +236,8 @@ static int make(enum option_kind kind, const char *text, json_object **ret)
 		return *text ? config(text, ret) : -EINVAL;
 	case OPTION_EXISTINGS:
 		return several(text, config, ret);
+	case OPTION_EVALUATORS:
+		return several(text, evaluator, ret);
 	case OPTION_IDS:
 		return several(text, id, ret);
 	case OPTION_VERDICT:
@@ -270,6 +283,7 @@ const char *option_expected(enum option_kind kind)
 		[OPTION_REFS] = "ids or names: a,b,c",
 		[OPTION_EXISTING] = "an id or a name",
 		[OPTION_EXISTINGS] = "ids or names: a,b,c",
+		[OPTION_EVALUATORS] = "ids or names: a,b,c",
 		[OPTION_IDS] = "ids: 1,2,3",
 		[OPTION_VERDICT] = "the id of a criterion and its verdict: 12=NO",
 		[OPTION_JSON] = "JSON",
@@ -291,6 +305,8 @@ static enum option_kind kind_of(const struct record_field *field)
 		return OPTION_REFS;
 	if (field->container == FIELD_ARRAY && field->kind == FIELD_STRUCT && record_field_find(field->type, "ref"))
 		return OPTION_EXISTINGS;
+	if (field->container == FIELD_ARRAY && field->type == &ellu_evaluator_use_type)
+		return OPTION_EVALUATORS;
 	if (field->container != FIELD_SINGLE)
 		return OPTION_JSON;
 	switch (field->kind) {
@@ -322,7 +338,8 @@ bool option_for_field(const struct record_field *field, struct arena *arena,
 		[OPTION_TEXT] = "TEXT",	       [OPTION_TEXTS] = "TEXT",	  [OPTION_INTEGER] = "N",
 		[OPTION_NUMBER] = "NUMBER",    [OPTION_MONEY] = "DOLLARS", [OPTION_DURATION] = "DURATION",
 		[OPTION_SINCE] = "TIME",       [OPTION_REF] = "ID|NAME",   [OPTION_EXISTING] = "ID|NAME",
-		[OPTION_REFS] = "NAMES",       [OPTION_EXISTINGS] = "NAMES", [OPTION_JSON] = "JSON",
+		[OPTION_REFS] = "NAMES",       [OPTION_EXISTINGS] = "NAMES", [OPTION_EVALUATORS] = "NAMES",
+		[OPTION_JSON] = "JSON",
 	};
 	enum option_kind kind = kind_of(field);
 	char expected[512], *name, *help;

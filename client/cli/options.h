@@ -30,6 +30,7 @@ enum option_kind {
 	OPTION_REFS, // several of them, between commas
 	OPTION_EXISTING, // the same, where a content could stand as well
 	OPTION_EXISTINGS, // several of them, between commas
+	OPTION_EVALUATORS, // the same
 	OPTION_IDS, // `1,2,3`
 	OPTION_VERDICT, // `12=NO`: two fields
 	OPTION_JSON,

@@ -1,6 +1,7 @@
 /*
  * Answers that were made elsewhere, by a search and a model of one's own, and are judged here: each
- * row has the question and what was found for it, and no model is asked for the answers.
+ * row has the question and what was found for it, and no model is asked for the answers. How faithful they
+ * are to what was found is a score from 0 to 1, by an evaluator that is built in.
  *
  *	rag
  */
@@ -22,12 +23,18 @@ static const char *const criteria[] = {
 	"Is all of it supported by this text: {{found}}?",
 };
 
+/* What the evaluator reads, of each row. */
+static const char inputs[] = "{\"contexts\": \"{{found}}\"}";
+
 static int make(struct ellu *daemon, const struct ellu_ref *experiment)
 {
 	struct ellu_create_experiment_request request =
 		ELLU_RECORD(struct ellu_create_experiment_request);
 	struct ellu_collection collection = ELLU_RECORD(struct ellu_collection);
 	struct ellu_collection_in in = ELLU_RECORD(struct ellu_collection_in);
+	struct ellu_evaluator_use use = ELLU_RECORD(struct ellu_evaluator_use);
+	struct ellu_ref faithfulness = ELLU_RECORD(struct ellu_ref);
+	const struct ellu_evaluator_use *uses[] = { &use };
 	const struct ellu_create_experiment_reply *reply;
 	const struct ellu_error *error;
 	int r;
@@ -40,6 +47,11 @@ static int make(struct ellu *daemon, const struct ellu_ref *experiment)
 	request.collection = &in;
 	request.criteria = criteria;
 	request.n_criteria = 2;
+	faithfulness.name = "Faithfulness";
+	use.evaluator = &faithfulness;
+	use.variables = inputs;
+	request.evaluators = uses;
+	request.n_evaluators = 1;
 	r = ellu_create_experiment(daemon, &request, &reply, &error);
 	if (r < 0)
 		return sample_complain(r, error);
@@ -75,6 +87,17 @@ static int add_answers(struct ellu *daemon, const struct ellu_ref *experiment)
 	return 0;
 }
 
+static void print_scores(const struct ellu_experiment_results *results)
+{
+	for (size_t i = 0; results && i < results->n_evaluators; i++) {
+		const struct ellu_evaluator_scores *scores = results->evaluators[i];
+
+		if (scores->mean) /* NULL: no answer could be scored, which is no 0 */
+			printf("%.2f  %s, of %lld of %lld answers\n", *scores->mean, scores->evaluator->name,
+			       (long long) scores->n_scored, (long long) scores->n_total);
+	}
+}
+
 static int rate(struct ellu *daemon, const struct ellu_ref *experiment)
 {
 	struct ellu_run_experiment_request request = ELLU_RECORD(struct ellu_run_experiment_request);
@@ -88,6 +111,7 @@ static int rate(struct ellu *daemon, const struct ellu_ref *experiment)
 		return sample_complain(r, error);
 	printf("%s: %.0f %% meet both criteria\n", reply->task->status,
 	       sample_success_rate(reply->task));
+	print_scores(reply->task->result ? reply->task->result->results : NULL);
 	ellu_free(reply);
 	return 0;
 }

@@ -296,7 +296,8 @@ void emit_experiment_page(FILE *out, const struct idl_model *model)
 		fputs(".TP\n.B prompt_templates\nSeveral, in place of prompt_template: an experiment for each.\n"
 		      ".TP\n.B llm_configs\nSeveral, in place of llm_config: an experiment for each.\n"
 		      ".TP\n.B collection.file\nA file beside this one with the rows: CSV, JSONL or JSON.\n"
-		      ".TP\n.B criteria\nBeside texts: objects with a criterion, a label and a check.\n", out);
+		      ".TP\n.B criteria\nBeside texts: objects with a criterion, a label and a check.\n"
+		      ".TP\n.B evaluators\nNames, or objects with an evaluator, which is a name, and its variables.\n", out);
 		put_file_types(out, &interface->methods[i].request, &seen);
 		fputs(".SH SEE ALSO\n.BR elluminate (1)\n", out);
 	}

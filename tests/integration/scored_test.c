@@ -401,6 +401,9 @@ END_TEST
 
 /* ---- Commands ---- */
 
+#define BAD(a) "{\"a\":\"" a "\",\"b\":\"no\",\"expected_output\":\"" a "\"},"
+#define WORSE BAD("1") BAD("2") BAD("3") BAD("4") BAD("5") BAD("6")
+
 #define SAYS(line, wanted)                                                                              \
 	do {                                                                                            \
 		const struct command *said = command_run_line(server, 0, line);                         \
@@ -427,7 +430,22 @@ START_TEST(commands)
 	SAYS("cat r.html", "<h3>Scores</h3>");
 	SAYS("cat r.csv", "Equals=0 Length=0.375");
 	SAYS("cat r.json", "\"distribution\":[1,0,0,0,0,0,0,0,0,1]");
+	SAYS("$0 experiment report Files -o r.xml && cat r.xml", "<property name=\"mean score: Equals\" value=\"0.5\"/>");
 	SAYS("$0 experiment case Files 1", "3 characters, where ..3 are to be");
+	SAYS("$0 experiment responses Files", "1.00 1.00");
+	SAYS("$0 run e.json --new --dry-run", "0 to judge");
+	SAYS("$0 rate Files --evaluators 'Levenshtein,Equals'", "Levenshtein");
+	command_run_line(server, 2, "$0 rate Files --keep --evaluators Equals");
+	command_run_line(server, 0, "$0 rate Files --evaluators Equals && $0 run e.json --new --evaluators Equals");
+	SAYS("$0 export Files -o x.jsonl && cat x.jsonl", "\"evaluator\":\"Equals\",\"score\":1");
+	file_write("f.json", "{\"name\":\"Worse\",\"response_column\":\"b\",\"collection\":{\"name\":\"D\","
+			     "\"variables\":[" WORSE "{\"a\":\"9\",\"b\":\"9\",\"expected_output\":\"9\"}]},"
+			     "\"evaluators\":[\"Equals\"]}");
+	command_run_line(server, 0, "sed 's/\"b\",/\"a\",/; s/Worse/Better/' f.json >g.json && $0 run g.json");
+	SAYS("$0 run f.json; $0 experiment compare Better Worse", "-0.857");
+	command_run_line(server, 1, "$0 run f.json --fail-on-regression Better");
+	SAYS("$0 experiment report Better Worse -o r.md && cat r.md", "| Equals | -0.857");
+	SAYS("$0 experiment report Better Worse -o r.html && cat r.html", "<th class=number>score more</th>");
 	SAYS("$0 evaluator list", "Faithfulness");
 	SAYS("$0 evaluator show Faithfulness", "supported by the contexts");
 	end();

@@ -82,7 +82,9 @@ static const struct option *const backup_options[] = { &force, NULL };
 static const struct option *const import_options[] = { &columns_option, NULL };
 static const struct option *const run_options[] = { &dry_run, &fail_under, &fail_under_low, &fail_on_regression,
 						   &run_connections, NULL };
-static const struct option *const rate_options[] = { &keep, &where, NULL };
+static const struct option scoring = { "evaluators", "NAMES", "evaluators that score, in the place of the experiment's: a,b,c",
+				       OPTION_TEXT, OWN(evaluators) };
+static const struct option *const rate_options[] = { &keep, &where, &scoring, NULL };
 static const struct option criterion = { "criterion", "ID|TEXT|LABEL",
 					 "only those rated by this criterion; see --verdict", OPTION_TEXT,
 					 OWN(criterion) };
@@ -186,6 +188,7 @@ const struct word words[] = {
 	{ "max_duration_seconds", "max-duration", "DURATION", "only those that took no longer", BY_FIELD },
 	{ "max_input_tokens", "max-input-tokens", "N", "only those with no more", OPTION_POSITION },
 	{ "max_output_tokens", "max-output-tokens", "N", "only those with no more", OPTION_POSITION },
+	{ "evaluators", "evaluators", "NAMES", "evaluators that score the answers: a,b,c", OPTION_EVALUATORS },
 	{ "everywhere", "everywhere", NULL, "in all of your projects", BY_FIELD },
 	{ "expires_in_seconds", "expires-in", "DURATION", "good for so long (default: 30 days)", BY_FIELD },
 	{ "min_duration_seconds", "min-duration", "DURATION", "only those that took so long", BY_FIELD },
@@ -224,10 +227,10 @@ const size_t n_words = LENGTH(words);
 /* What a file says, and the options may say over it. */
 static const char run_fields[] =
 	"detach row_limit n_epochs run_afresh llm_config rating_llm_config rating_llm_configs rating_reduction "
-	"cost_limit priority "
+	"evaluators cost_limit priority "
 	"time_limit_seconds";
 static const char make_fields[] =
-	"row_limit n_epochs llm_config rating_llm_config rating_llm_configs rating_reduction";
+	"row_limit n_epochs llm_config rating_llm_config rating_llm_configs rating_reduction evaluators";
 static const char chat_fields[] =
 	"llm_config generation_params cost_limit priority time_limit_seconds";
 static const char embed_fields[] =

@@ -12,10 +12,19 @@
 
 #define CASES_SHOWN 10 // without --limit
 #define VERDICTS_SHOWN 8 // one by one
+#define EXPERIMENTS_MAX 10 // that the method compares
 #define VERDICT_COLUMNS 4
 #define CHANCE_MAX 0.05 // what chance alone brings more often is not marked
 
 /* ---- The summary ---- */
+
+static void add_evaluator(struct table *table, const struct ellu_compared_evaluator *evaluator)
+{
+	if (evaluator->variables)
+		table_printf(table, "%s %.200s", evaluator->evaluator, evaluator->variables);
+	else
+		table_text(table, evaluator->evaluator);
+}
 
 /* "83.3 % (70.1 to 91.2)" */
 static void add_rate(struct table *table, const struct ellu_compared_rate *rate)
@@ -74,20 +83,26 @@ static void print_experiments(const struct ellu_compare_experiments_reply *reply
 	table_free(table);
 }
 
-/* A column an experiment, under its id. */
-static void print_rates(const struct ellu_compare_experiments_reply *reply)
+/* A column an experiment, under its id; the titles are to stay while the table is. */
+static void add_titles(struct table *table, const struct ellu_compare_experiments_reply *reply,
+		       char titles[static EXPERIMENTS_MAX][32])
 {
-	struct table *table = table_new();
-	char titles[10][32];
-
-	for (size_t i = 0; i < reply->n_experiments && i < 10; i++) {
+	for (size_t i = 0; i < reply->n_experiments && i < EXPERIMENTS_MAX; i++) {
 		snprintf(titles[i], sizeof(titles[i]), ">EXPERIMENT %lld",
 			 (long long) reply->experiments[i]->id);
 		table_column(table, titles[i]);
 	}
+}
+
+static void print_rates(const struct ellu_compare_experiments_reply *reply)
+{
+	struct table *table = table_new();
+	char titles[EXPERIMENTS_MAX][32];
+
+	add_titles(table, reply, titles);
 	table_column(table, "CRITERION");
 	for (size_t i = 0; i < reply->n_criteria; i++) {
-		for (size_t k = 0; k < reply->criteria[i]->n_rates && k < 10; k++)
+		for (size_t k = 0; k < reply->criteria[i]->n_rates && k < EXPERIMENTS_MAX; k++)
 			add_rate(table, reply->criteria[i]->rates[k]);
 		table_text(table, reply->criteria[i]->criterion);
 	}
@@ -95,16 +110,43 @@ static void print_rates(const struct ellu_compare_experiments_reply *reply)
 	table_free(table);
 }
 
-/* What is more than chance, among all that were looked at, is marked. */
-static void add_difference(struct table *table, const struct ellu_compared_rate *rate, const char *what)
+/* "0.83 (0.7 to 0.91)" */
+static void add_mean(struct table *table, const struct ellu_evaluator_scores *scores)
 {
-	const struct ellu_paired_difference *paired = rate->paired;
-	char text[64];
+	if (!scores || !scores->mean)
+		table_text(table, "-");
+	else if (scores->low && scores->high)
+		table_printf(table, "%.2f (%.2f to %.2f)", *scores->mean, *scores->low, *scores->high);
+	else
+		table_printf(table, "%.2f", *scores->mean);
+}
 
-	if (!paired)
+static void print_scores(const struct ellu_compare_experiments_reply *reply)
+{
+	char titles[EXPERIMENTS_MAX][32];
+	struct table *table;
+
+	if (reply->n_evaluators == 0)
 		return;
-	table_printf(table, "%lld", (long long) rate->experiment_id);
-	table_text(table, difference_text(text, paired));
+	table = table_new();
+	add_titles(table, reply, titles);
+	table_column(table, "EVALUATOR");
+	for (size_t i = 0; i < reply->n_evaluators; i++) {
+		for (size_t k = 0; k < reply->evaluators[i]->n_scores && k < EXPERIMENTS_MAX; k++)
+			add_mean(table, reply->evaluators[i]->scores[k]->scores);
+		add_evaluator(table, reply->evaluators[i]);
+	}
+	putchar('\n');
+	table_print(table, stdout);
+	table_free(table);
+}
+
+/* What is more than chance, among all that were looked at, is marked. */
+static void add_difference(struct table *table, int64_t experiment_id, const struct ellu_paired_difference *paired,
+			   const char *difference)
+{
+	table_printf(table, "%lld", (long long) experiment_id);
+	table_text(table, difference);
 	if (paired->p_holm < CHANCE_MAX)
 		table_mark(table, paired->value > 0 ? MEANING_GOOD : MEANING_BAD);
 	table_printf(table, "%lld", (long long) paired->rows);
@@ -116,21 +158,44 @@ static void add_difference(struct table *table, const struct ellu_compared_rate 
 		table_text(table, "-");
 	table_printf(table, "%.2g", paired->p);
 	table_printf(table, "%.2g", paired->p_holm);
+}
+
+static void add_rate_difference(struct table *table, const struct ellu_compared_rate *rate, const char *what)
+{
+	char text[64];
+
+	if (!rate->paired)
+		return;
+	add_difference(table, rate->experiment_id, rate->paired, difference_text(text, rate->paired));
 	table_text(table, what);
+}
+
+static void add_score_difference(struct table *table, const struct ellu_compared_evaluator *evaluator, size_t i)
+{
+	const struct ellu_compared_scores *scores = evaluator->scores[i];
+	char text[64];
+
+	if (!scores->paired)
+		return;
+	add_difference(table, scores->experiment_id, scores->paired, score_difference_text(text, scores->paired));
+	add_evaluator(table, evaluator);
 }
 
 static void print_differences(const struct ellu_compare_experiments_reply *reply)
 {
-	static const char *const titles[] = { ">EXPERIMENT", ">POINTS MORE (95 %)", ">ROWS", ">BETTER", ">WORSE",
-					      ">EFFECT",     ">P",		    ">P (HOLM)", "CRITERION" };
+	const char *const titles[] = { ">EXPERIMENT", ">POINTS MORE (95 %)", ">ROWS", ">BETTER", ">WORSE",
+				       ">EFFECT",     ">P",		     ">P (HOLM)",
+				       reply->n_evaluators > 0 ? "CRITERION OR EVALUATOR" : "CRITERION" };
 	struct table *table = table_new();
 
 	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
 		table_column(table, titles[i]);
 	for (size_t i = 1; i < reply->n_experiments; i++) {
-		add_difference(table, reply->success_rate[i], ALL_CRITERIA);
+		add_rate_difference(table, reply->success_rate[i], ALL_CRITERIA);
 		for (size_t k = 0; k < reply->n_criteria; k++)
-			add_difference(table, reply->criteria[k]->rates[i], reply->criteria[k]->criterion);
+			add_rate_difference(table, reply->criteria[k]->rates[i], reply->criteria[k]->criterion);
+		for (size_t k = 0; k < reply->n_evaluators; k++)
+			add_score_difference(table, reply->evaluators[k], i);
 	}
 	printf("\n%sBeside experiment %lld, on the rows that both have decided%s\n", meaning_on(&output, MEANING_TITLE),
 	       (long long) reply->experiments[0]->id, meaning_off(&output, MEANING_TITLE));
@@ -146,11 +211,13 @@ void print_comparison(const struct cli *cli, const void *reply)
 	output_page();
 	if (output.format == FORMAT_CSV) {
 		print_rates(comparison);
+		print_scores(comparison);
 		return;
 	}
 	print_experiments(comparison);
 	putchar('\n');
 	print_rates(comparison);
+	print_scores(comparison);
 	print_differences(comparison);
 }
 

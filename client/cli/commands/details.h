@@ -82,6 +82,7 @@ static const char rate_details[] =
 	"\n"
 	"  elluminate rate Haiku --judge strict --mode detailed\n"
 	"  elluminate rate Haiku --judges strict,local,other --reduce majority\n"
+	"  elluminate rate Haiku --evaluators Clarity,Politeness\n"
 	"  elluminate rate Haiku --where 12=NO --criteria 'Is it at least polite?'\n"
 	"\n"
 	"Ctrl-C cancels the task and keeps what was recorded; `elluminate task retry` continues it.\n"

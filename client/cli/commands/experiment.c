@@ -6,8 +6,11 @@
 #include "client/cli/call.h"
 #include "client/cli/files/rows.h"
 #include "client/cli/follow.h"
+#include "client/cli/view/score_table.h"
 #include "client/cli/view/show.h"
 #include "proto/generated/interface.h"
+
+#define VERDICTS_SCORES 8 // of the first evaluators
 
 /* ---- Columns ---- */
 
@@ -19,16 +22,21 @@ void column_experiment(struct table *table, const void *item)
 		     experiment->results && experiment->results->simulated ? " (simulated)" : "");
 }
 
-/* "YNY": the verdicts in the order of the criteria, `?` for one that failed. Scores are not told. */
+/* "YNY 0.75": the verdicts in the order of the criteria, `?` for one that failed, and the scores. */
 void column_verdicts(struct table *table, const void *item)
 {
 	const struct ellu_response *response = item;
-	char text[65];
-	size_t n = 0;
+	char text[65 + VERDICTS_SCORES * SCORE_TEXT_SIZE], score[SCORE_TEXT_SIZE];
+	size_t n = 0, used;
 
-	for (; n < response->n_ratings && n < sizeof(text) - 1 && !response->ratings[n]->evaluator; n++)
+	for (; n < response->n_ratings && n < 64 && !response->ratings[n]->evaluator; n++)
 		text[n] = response->ratings[n]->rating ? response->ratings[n]->rating[0] : '?';
 	text[n] = '\0';
+	used = n;
+	for (size_t i = n; i < response->n_ratings && i < n + VERDICTS_SCORES; i++)
+		if (response->ratings[i]->evaluator)
+			used += (size_t) snprintf(text + used, sizeof(text) - used, "%s%s", used > 0 ? " " : "",
+						  rating_text(score, response->ratings[i], "?"));
 	table_text(table, text);
 }
 
@@ -170,6 +178,7 @@ int command_rate(struct cli *cli)
 	const char *responses = options_given(arguments, "responses");
 	const bool filtered = options_given(arguments, "epoch") || options_given(arguments, "where");
 	struct submission rating = { .verdicts = responses || filtered || arguments->keep };
+	json_object *request = NULL, *evaluators;
 
 	if ((arguments->n_operands > 0) == (responses != NULL)) {
 		cli_error("rate: expected either an experiment or --responses");
@@ -183,6 +192,18 @@ int command_rate(struct cli *cli)
 		cli_error("--criteria and --set exclude each other");
 		return EXIT_USAGE;
 	}
+	if (rating.verdicts && arguments->evaluators) {
+		cli_error("--evaluators are an experiment's own: it takes them with its new results");
+		return EXIT_USAGE;
+	}
+	if (arguments->evaluators && option_value(OPTION_EVALUATORS, arguments->evaluators, &evaluators) < 0) {
+		cli_error("--evaluators %s: expected %s", arguments->evaluators, option_expected(OPTION_EVALUATORS));
+		return EXIT_USAGE;
+	}
+	if (arguments->evaluators) {
+		request = json_object_new_object();
+		json_object_object_add(request, "evaluators", evaluators);
+	}
 	rating.method = call_method(rating.verdicts ? "RateResponses" : "RateExperiment");
-	return submit_request(cli, &rating, NULL);
+	return submit_request(cli, &rating, request);
 }

@@ -447,6 +447,28 @@ static void write_compared_criteria(FILE *out, const struct ellu_compare_experim
 	fputs("</tbody></table><p class=soft>With 95 % intervals; p as of one of so many criteria (Holm).</p>", out);
 }
 
+static void write_compared_scores(FILE *out, const struct ellu_compare_experiments_reply *compared, size_t i)
+{
+	char text[64];
+
+	if (compared->n_evaluators == 0)
+		return;
+	fputs("<table><thead><tr><th>Evaluator</th><th class=number>score more</th><th class=number>rows better</th>"
+	      "<th class=number>worse</th><th class=number>p</th></tr></thead><tbody>", out);
+	for (size_t k = 0; k < compared->n_evaluators; k++) {
+		const struct ellu_paired_difference *paired = compared->evaluators[k]->scores[i]->paired;
+
+		if (!paired)
+			continue;
+		fputs("<tr><td>", out);
+		report_escape(out, compared->evaluators[k]->evaluator);
+		fprintf(out, "</td><td class=number>%s</td><td class=number>%" PRId64 "</td><td class=number>%" PRId64
+			     "</td><td class=number>%.2g</td></tr>", score_difference_text(text, paired), paired->better,
+			paired->worse, paired->p_holm);
+	}
+	fputs("</tbody></table>", out);
+}
+
 static void write_comparison(FILE *out, const struct report *report, size_t i)
 {
 	fputs("<section><h2>", out);
@@ -457,6 +479,7 @@ static void write_comparison(FILE *out, const struct report *report, size_t i)
 	pairs_print(out, report->compared->success_rate[i]->paired);
 	fputs(".</p>", out);
 	write_compared_criteria(out, report->compared, i);
+	write_compared_scores(out, report->compared, i);
 	report_copy(report->worse[i], out);
 	report_copy(report->better[i], out);
 	fputs("</section>\n", out);

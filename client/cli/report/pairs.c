@@ -57,3 +57,12 @@ const char *difference_text(char buffer[static 64], const struct ellu_paired_dif
 		snprintf(buffer, 64, "%+.1f", paired->value * 100);
 	return buffer;
 }
+
+const char *score_difference_text(char buffer[static 64], const struct ellu_paired_difference *paired)
+{
+	if (paired->low && paired->high)
+		snprintf(buffer, 64, "%+.3f (%+.3f to %+.3f)", paired->value, *paired->low, *paired->high);
+	else
+		snprintf(buffer, 64, "%+.3f", paired->value);
+	return buffer;
+}

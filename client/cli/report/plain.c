@@ -170,6 +170,26 @@ static void markdown_comparison(FILE *out, const struct report *report, size_t i
 	}
 }
 
+static void markdown_compared_scores(FILE *out, const struct report *report, size_t i)
+{
+	const struct ellu_compare_experiments_reply *compared = report->compared;
+	char text[64];
+
+	if (compared->n_evaluators > 0)
+		fputs("\n| evaluator | score more | better | worse | p (Holm) |\n"
+		      "| --- | ---: | ---: | ---: | ---: |\n", out);
+	for (size_t k = 0; k < compared->n_evaluators; k++) {
+		const struct ellu_paired_difference *paired = compared->evaluators[k]->scores[i]->paired;
+
+		if (!paired)
+			continue;
+		fputs("| ", out);
+		write_cell(out, compared->evaluators[k]->evaluator);
+		fprintf(out, " | %s | %" PRId64 " | %" PRId64 " | %.2g |\n", score_difference_text(text, paired),
+			paired->better, paired->worse, paired->p_holm);
+	}
+}
+
 static void markdown(const struct report *report)
 {
 	FILE *out = stdout;
@@ -180,6 +200,7 @@ static void markdown(const struct report *report)
 		markdown_experiment(out, &report->experiments[i]);
 		if (i > 0) {
 			markdown_comparison(out, report, i);
+			markdown_compared_scores(out, report, i);
 		}
 		markdown_cases(out, &report->experiments[i]);
 	}
@@ -222,6 +243,25 @@ static void junit_case(const struct report *report, const struct reported *repor
 	fprintf(out, "</%s>\n    </testcase>\n", outcome == OUTCOME_NO_ANSWER ? "error" : "failure");
 }
 
+/* JUnit knows no scores: a suite's properties are their means. */
+static void junit_scores(FILE *out, const struct ellu_experiment_results *results)
+{
+	char name[SCORE_NAME_SIZE];
+
+	if (results->n_evaluators > 0)
+		fputs("    <properties>\n", out);
+	for (size_t i = 0; i < results->n_evaluators; i++) {
+		fputs("      <property name=\"mean score: ", out);
+		report_escape(out, score_name(name, results, i));
+		fputs("\" value=\"", out);
+		if (results->evaluators[i]->mean)
+			fprintf(out, "%.10g", *results->evaluators[i]->mean);
+		fputs("\"/>\n", out);
+	}
+	if (results->n_evaluators > 0)
+		fputs("    </properties>\n", out);
+}
+
 static void junit(const struct report *report)
 {
 	FILE *out = stdout;
@@ -238,6 +278,7 @@ static void junit(const struct report *report)
 		fprintf(out, "\" tests=\"%" PRId64 "\" failures=\"%" PRId64 "\" errors=\"%" PRId64 "\" skipped=\"%" PRId64
 			     "\">\n", n, reported->n_shown[OUTCOME_NOT_MET], reported->n_shown[OUTCOME_NO_ANSWER],
 			reported->n_shown[OUTCOME_UNDECIDED]);
+		junit_scores(out, reported->experiment->results);
 		for (enum outcome outcome = 0; outcome < _OUTCOME_MAX; outcome++)
 			report_copy(reported->cases[outcome], out);
 		fputs("  </testsuite>\n", out);

@@ -36,13 +36,12 @@ static char *say_share(json_object *share)
 			       json_object_get_int(member(share, "n_total")));
 }
 
-/* A line: what it is of, a bar, and the figure. */
-static void add_share(GtkWidget *grid, int line, const char *of, json_object *share)
+/* A line: what it is of, a bar, and the figure, which is taken. */
+static void add_line(GtkWidget *grid, int line, const char *of, double value, char *figure)
 {
 	GtkWidget *bar = gtk_level_bar_new();
-	char *figure = say_share(share);
 
-	gtk_level_bar_set_value(GTK_LEVEL_BAR(bar), json_object_get_double(member(share, "value")));
+	gtk_level_bar_set_value(GTK_LEVEL_BAR(bar), value);
 	/* A small share is nothing to warn of here. */
 	gtk_level_bar_remove_offset_value(GTK_LEVEL_BAR(bar), GTK_LEVEL_BAR_OFFSET_LOW);
 	gtk_level_bar_remove_offset_value(GTK_LEVEL_BAR(bar), GTK_LEVEL_BAR_OFFSET_HIGH);
@@ -53,6 +52,28 @@ static void add_share(GtkWidget *grid, int line, const char *of, json_object *sh
 	gtk_grid_attach(GTK_GRID(grid), bar, 1, line, 1, 1);
 	gtk_grid_attach(GTK_GRID(grid), label_new(figure, FALSE), 2, line, 1, 1);
 	g_free(figure);
+}
+
+static void add_share(GtkWidget *grid, int line, const char *of, json_object *share)
+{
+	add_line(grid, line, of, json_object_get_double(member(share, "value")), say_share(share));
+}
+
+/* The same of an evaluator's scores. */
+static void add_scores(GtkWidget *grid, int line, json_object *scores)
+{
+	json_object *mean = member(scores, "mean");
+	GString *figure = g_string_new(NULL);
+
+	if (mean)
+		g_string_append_printf(figure, "%.2f   (", json_object_get_double(mean));
+	if (member(scores, "low"))
+		g_string_append_printf(figure, "%.2f to %.2f, ", json_object_get_double(member(scores, "low")),
+				       json_object_get_double(member(scores, "high")));
+	g_string_append_printf(figure, "%d of %d scored%s", json_object_get_int(member(scores, "n_scored")),
+			       json_object_get_int(member(scores, "n_total")), mean ? ")" : "");
+	add_line(grid, line, text_of(member(scores, "evaluator"), "name"), json_object_get_double(mean),
+		 g_string_free(figure, FALSE));
 }
 
 static char *say_the_rest(json_object *results)
@@ -73,7 +94,7 @@ static char *say_the_rest(json_object *results)
 
 static void add_results(GtkWidget *grid, json_object *results)
 {
-	json_object *criteria = member(results, "criteria");
+	json_object *criteria = member(results, "criteria"), *evaluators = member(results, "evaluators");
 	size_t n = criteria ? json_object_array_length(criteria) : 0;
 	char *rest = say_the_rest(results);
 	int line = 0;
@@ -86,6 +107,8 @@ static void add_results(GtkWidget *grid, json_object *results)
 
 		add_share(grid, line++, label ? label : text_of(criterion, "criterion"), member(criterion, "yes"));
 	}
+	for (size_t i = 0; evaluators && i < json_object_array_length(evaluators); i++)
+		add_scores(grid, line++, json_object_array_get_idx(evaluators, i));
 	gtk_grid_attach(GTK_GRID(grid), label_new(rest, TRUE), 0, line, 3, 1);
 	g_free(rest);
 }

@@ -210,6 +210,7 @@ def experiment(name, rows, seconds):
                    {"role": "user", "content": "Say \"{{n}}\" /* loudly */ // at http://host/"}]}},
                "collection": {"content": {"name": f"C{rows}", "variables": [
                    {"n": str(n)} for n in range(rows)]}},
+               "evaluators": [{"evaluator": {"name": "Word Count"}, "variables": {"range": "1.."}}],
                "llm_config": {"content": {"name": f"takes {seconds}", "provider": "simulated",
                                           "max_connections": 2,
                                           "custom": {"latency_seconds": seconds}}}}

@@ -176,7 +176,8 @@ START_TEST(rating)
 	/* Answers from elsewhere, judged by the default model. */
 	said = RUN(0, "rag");
 	ASSERT_SAYS(said, "3 answers added\nSUCCESS: ");
-	ck_assert_int_eq(database_int(server, "SELECT count(*) FROM ratings"), 6 * 2 + 6 * 2 + 3 * 2);
+	ASSERT_SAYS(said, "  Faithfulness, of 3 of 3 answers\n");
+	ck_assert_int_eq(database_int(server, "SELECT count(*) FROM ratings"), 6 * 2 + 6 * 2 + 3 * 3);
 }
 END_TEST
 
