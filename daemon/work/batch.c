@@ -286,7 +286,7 @@ static bool start_next(struct batch_run *run)
 	struct batch_item *item = run->starting;
 	struct batch_score *score = &item->scores[item->next];
 
-	if (!scorers_have_room(&run->scorers, score->scoring.evaluator) ||
+	if (!scorers_have_room(&run->scorers, score->scoring.evaluator) || !run_has_time(&run->base) ||
 	    !run_may_hold(&run->base, RUN_QUESTIONS))
 		return false;
 	item->next++;

@@ -65,8 +65,6 @@ static void on_scored(struct scoring *scoring)
 	struct judgement *judgement = score->judgement;
 	struct experiment_run *run = judgement->open_case->run;
 
-	judgement->steps = scoring->steps;
-	run->steps += scoring->steps;
 	take_usage(&judgement->record, scoring);
 	if (scoring->scored) {
 		judgement_record(judgement, scoring->score, scoring->justification, NULL);

@@ -132,7 +132,7 @@ static bool issue(struct run *base)
 	const size_t n = run->base.spec->n_evaluators;
 
 	while (run->n_started < n && base->phase == RUN_RUNNING && run_may_spend(base) &&
-	       run_may_hold(base, RUN_QUESTIONS))
+	       run_has_time(base) && run_may_hold(base, RUN_QUESTIONS))
 		start_next(run);
 	return run->n_done == n;
 }

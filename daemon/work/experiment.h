@@ -79,7 +79,6 @@ struct judgement {
 	size_t judge; // of the run's
 	struct case_score *score; // of an evaluator; or NULL
 	size_t bytes; // of RUN_QUESTIONS
-	size_t steps; // that its check took, or its evaluator's function
 	struct judgement *newer; // run::newest_judgement, or run::spare_judgements
 	struct judgement *older;
 };
@@ -161,7 +160,6 @@ struct experiment_run {
 	struct open_case *spare_cases;
 	struct open_case *judging; // wait to be asked for, in order
 	struct open_case **judging_tail;
-	size_t steps; // of the verdicts that are not committed
 	struct judgement *newest_judgement;
 	struct judgement *spare_judgements;
 

@@ -8,7 +8,7 @@
 #include "daemon/work/material.h"
 #include "proto/limits.h"
 
-static const char *const tag_names[] = { "request", "response", "criterion" };
+static const char *const tag_names[] = { "criterion", "request", "response" }; // sorted
 
 /* The same for every question, so that endpoints can keep what they made of it. */
 #define SYSTEM_TEXT                                                                                \
@@ -86,7 +86,7 @@ static void write_part(struct material *writer, const struct ellu_message_part *
 
 static void write_request(struct material *writer, const struct judge_question *question)
 {
-	material_open(writer, tag_names[0]);
+	material_open(writer, tag_names[1]);
 	for (size_t i = 0; i < question->n_request; i++) {
 		const struct ellu_message *message = question->request[i];
 
@@ -102,7 +102,7 @@ static void write_request(struct material *writer, const struct judge_question *
 		for (size_t k = 0; k < message->n_tool_calls; k++)
 			write_tool_call(writer, message->tool_calls[k]);
 	}
-	material_close(writer, tag_names[0]);
+	material_close(writer, tag_names[1]);
 	material_text(writer, "\n");
 }
 
@@ -118,8 +118,8 @@ static void write_question(struct material *writer, const struct judge_question 
 {
 	if (question->n_request > 0)
 		write_request(writer, question);
-	write_section(writer, tag_names[1], question->response);
-	write_section(writer, tag_names[2], question->criterion);
+	write_section(writer, tag_names[2], question->response);
+	write_section(writer, tag_names[0], question->criterion);
 	material_text(writer, ASK);
 	write_form(writer, question->detailed);
 	material_end(writer);

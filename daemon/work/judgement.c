@@ -158,7 +158,6 @@ static void on_recorded(struct store_request *request)
 
 	asked(judgement)->route->uncommitted--;
 	run_call_recorded(asked(judgement), &record->spent);
-	run->steps -= judgement->steps;
 	if (run_take_answer(&run->base, request)) {
 		if (record->ret_unfit.code)
 			take_failure(judgement, &record->ret_unfit);
@@ -346,11 +345,12 @@ static void decide(struct judgement *judgement)
 	const struct open_case *open_case = judgement->open_case;
 	struct fault fault = { 0 };
 	bool yes = false;
+	size_t steps;
 	int r;
 
 	r = check_decide(judgement->measure->check, open_case->text, open_case->values,
-			 memory(judgement), &yes, &judgement->steps, &fault);
-	open_case->run->steps += judgement->steps;
+			 memory(judgement), &yes, &steps, &fault);
+	run_took(&open_case->run->base, steps);
 	weigh(judgement);
 	if (r >= 0)
 		judgement_record(judgement, yes, NULL, NULL);

@@ -1,8 +1,10 @@
 #include "daemon/work/material.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -33,19 +35,35 @@ static const char *skip_blanks(const char *at)
 	return at + strspn(at, " \t\r\n");
 }
 
-/* Whether `at`, a `<`, starts what a reader could take for one of the tags. */
+struct word {
+	const char *at;
+	size_t size;
+};
+
+static int compare_name(const void *key, const void *item)
+{
+	const struct word *word = key;
+	const char *name = *(const char *const *)item;
+	int r = strncasecmp(word->at, name, word->size);
+
+	return r != 0 ? r : name[word->size] ? -1 : 0;
+}
+
+/* Whether `at`, a `<`, starts what a reader could take for one of the tags: names are of letters, digits
+ * and underscores. */
 static bool looks_like_tag(const struct material *material, const char *at)
 {
+	struct word word;
+
 	at = skip_blanks(at + 1);
 	if (*at == '/')
 		at = skip_blanks(at + 1);
-	for (size_t i = 0; i < material->n_names; i++) {
-		size_t size = strlen(material->names[i]);
-
-		if (strncasecmp(at, material->names[i], size) == 0 && at[size] == '-')
-			return true;
-	}
-	return false;
+	word.at = at;
+	while (isalnum((unsigned char)*at) || *at == '_')
+		at++;
+	word.size = (size_t)(at - word.at);
+	return *at == '-' && bsearch(&word, material->names, material->n_names, sizeof(*material->names),
+				     compare_name);
 }
 
 void material_data(struct material *material, const char *text)

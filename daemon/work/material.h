@@ -15,7 +15,7 @@
 struct material {
 	char *out;
 	size_t size;
-	const char *const *names; // of tags
+	const char *const *names; // of tags, sorted without regard to case: there may be many
 	size_t n_names;
 	char code[MATERIAL_CODE_SIZE];
 };

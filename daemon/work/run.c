@@ -58,6 +58,35 @@ void run_has_room(struct run *run)
 	run_go_on(run);
 }
 
+/* ---- Turns ---- */
+
+static void on_turn(struct message *message)
+{
+	struct run *run = container_of(message, struct run, turn);
+
+	run->steps = 0;
+	run->waits_for_turn = false;
+	run->n_outstanding--;
+	run_go_on(run);
+}
+
+void run_took(struct run *run, size_t steps)
+{
+	run->steps += steps;
+}
+
+bool run_has_time(struct run *run)
+{
+	if (run->steps < RUN_STEPS_MAX)
+		return true;
+	if (!run->waits_for_turn) {
+		run->waits_for_turn = true;
+		run->n_outstanding++;
+		loop_post(run->host.loop, &run->turn);
+	}
+	return false;
+}
+
 /* ---- Ending ---- */
 
 static void cancel_calls(struct run *run)
@@ -340,6 +369,7 @@ int run_new(const struct run_host *host, const struct work_task *task,
 	run->host = *host;
 	run->task = *task;
 	run->events = *events;
+	run->turn.deliver = on_turn;
 	run_log_init(&run->log, events->log, events->userdata);
 	if (kind->new && kind->new(run) < 0) {
 		run_free(run);

@@ -43,6 +43,9 @@
  * holds nothing yet may go beyond it. */
 #define RUN_BYTES_MAX (32 * 1024 * 1024)
 #define RUN_BYTES_ALONE_MAX (48 * 1024 * 1024)
+/* What a run may take of its worker where no model is asked, and by one such thing beyond, until others'
+ * work got its turn; in steps of metrics. */
+#define RUN_STEPS_MAX 4000000
 #define RUN_UNREACHABLE_MAX 10 // items that end so, nothing else before: the task fails
 #define RUN_OWN_ROUTES (1 + JUDGES_MAX) // who answers, and who judges
 #define RUN_FALLBACK_ROUTES (RUN_OWN_ROUTES + RUN_CONFIGS_MAX) // behind its own those of its evaluators
@@ -223,6 +226,9 @@ struct run {
 	int64_t n_open; // items
 	size_t held[_RUN_HELD_MAX]; // of run_user::bytes
 	bool starved; // of run_user::n_starved
+	size_t steps; // taken since others' work had its turn
+	bool waits_for_turn;
+	struct message turn; // they have had it
 	struct progress progress; // from run_begin() on
 	struct run_log log;
 	struct arena arena; // what `end` points to
@@ -269,6 +275,10 @@ int run_wait_for_tools(struct run *run, const struct ellu_tool_call *const *tool
 /* Issues what there is room for, and ends the run when nothing is left. */
 void run_go_on(struct run *run);
 void run_changed(struct run *run);
+/* So many steps were taken where no model was asked. */
+void run_took(struct run *run, size_t steps);
+/* false: others' work goes first, and it goes on behind it. */
+bool run_has_time(struct run *run);
 /* Ends the run as FAILURE once nothing is outstanding. The first one counts. */
 void run_fail(struct run *run, const struct fault *fault);
 void run_fail_oom(struct run *run);

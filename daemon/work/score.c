@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "daemon/backend/dialect/simulated_text.h"
 #include "daemon/base/hash.h"
@@ -10,6 +12,7 @@
 #include "daemon/work/structured.h"
 #include "proto/limits.h"
 #include "proto/text/template.h"
+#include "proto/text/utf8.h"
 
 /* The same for every question, so that endpoints can keep what they made of it. */
 #define SYSTEM_TEXT                                                                                \
@@ -35,7 +38,7 @@
 
 /* ---- The material ---- */
 
-static const char *const example_names[] = { "request", "response", "justification" };
+static const char *const example_names[] = { "justification", "request", "response" }; // sorted
 
 static uint64_t hash_text(uint64_t hash, const char *text)
 {
@@ -51,6 +54,23 @@ static void make_code(struct material *material, const struct ellu_evaluator *ev
 		hash = hash_text(hash, json_object_get_string(json_object_object_get(values,
 										     evaluator->inputs[i])));
 	material_set_code(material, hash);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcasecmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* NULL without memory. */
+static const char *const *sorted_inputs(const struct ellu_evaluator *evaluator, struct arena *arena)
+{
+	const char **names = arena_array(arena, evaluator->n_inputs, sizeof(*names));
+
+	if (!names)
+		return NULL;
+	memcpy(names, evaluator->inputs, evaluator->n_inputs * sizeof(*names));
+	qsort(names, evaluator->n_inputs, sizeof(*names), by_name);
+	return names;
 }
 
 /* A list of texts is numbered; what is no text is shown as the JSON that it is. */
@@ -124,9 +144,9 @@ static void write_examples(struct material *material, const struct ellu_evaluato
 		const struct ellu_demonstration *one = evaluator->demonstrations[i];
 
 		material_text(material, i == 0 ? EXAMPLES : "\n");
-		write_part(material, example_names[0], one->request);
-		write_part(material, example_names[1], one->response);
-		write_part(material, example_names[2], one->justification);
+		write_part(material, example_names[1], one->request);
+		write_part(material, example_names[2], one->response);
+		write_part(material, example_names[0], one->justification);
 		snprintf(score, sizeof(score), EXAMPLE_SCORE, one->score);
 		material_text(material, score);
 	}
@@ -187,13 +207,13 @@ int score_ask(const struct ellu_evaluator *evaluator, json_object *values, struc
 	      const struct ellu_message *const **ret_messages, size_t *ret_n_messages,
 	      struct fault *fault)
 {
-	struct material material = { .names = evaluator->inputs, .n_names = evaluator->n_inputs };
+	struct material material = { .names = sorted_inputs(evaluator, arena), .n_names = evaluator->n_inputs };
 	json_object *wrapped = json_object_new_object();
 	const char *prompt;
 	int r = -ENOMEM;
 
 	make_code(&material, evaluator, values);
-	if (wrapped)
+	if (wrapped && material.names)
 		r = wrap_inputs(&material, evaluator, values, arena, wrapped);
 	if (r >= 0)
 		r = template_render(evaluator->prompt, wrapped, arena, &prompt, fault);
@@ -237,9 +257,10 @@ int score_parse(const char *answer, struct arena *arena, double *ret_score,
 	score = json_object_object_get(value, "score");
 	justification = json_object_object_get(value, "justification");
 	*ret_score = json_object_get_double(score);
-	*ret_justification = justification ? arena_strdup(arena, json_object_get_string(justification)) :
-					     NULL;
-	r = justification && !*ret_justification ? -ENOMEM : 1;
+	text = json_object_get_string(justification);
+	*ret_justification = text ? arena_strndup(arena, text, utf8_cut(text, strlen(text),
+									SCORE_JUSTIFICATION_MAX)) : NULL;
+	r = text && !*ret_justification ? -ENOMEM : 1;
 	json_object_put(value);
 	return r;
 }

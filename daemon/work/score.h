@@ -21,6 +21,9 @@
 
 #define SCORE_MESSAGES 2 // in a question
 
+/* Bytes of a justification, cut at a character: those of all a judge's evaluators stand in one result. */
+#define SCORE_JUSTIFICATION_MAX (64u << 10)
+
 /* The messages that ask for it; `values` has the evaluator's inputs by their names. InvalidParameter of
  * an input without a value, TooLarge, Internal without memory. */
 int score_ask(const struct ellu_evaluator *evaluator, json_object *values, struct arena *arena,

@@ -138,12 +138,14 @@ static void take_texts(struct scoring *scoring, json_object *values)
 static void decide(struct scoring *scoring, json_object *values)
 {
 	struct metric_score score = { 0 };
-	int r = metric_decide(scoring->evaluator->function, values, &scoring->arena, &score, &scoring->steps,
+	size_t steps;
+	int r = metric_decide(scoring->evaluator->function, values, &scoring->arena, &score, &steps,
 			      &scoring->fault);
 
 	scoring->scored = r >= 0;
 	scoring->score = score.score;
 	scoring->justification = score.justification;
+	run_took(scoring->scorers->run, steps);
 	weigh(scoring);
 }
 

@@ -5,7 +5,8 @@
  *
  *	scorers_init(&run->scorers, &run->base, spec, &fault);	// once it is loaded, before run_begin()
  *	*scoring = (struct scoring){ .evaluator = &spec->evaluators[i], .done = on_scored, ... };
- *	scoring_start(scoring, &run->scorers, values);	// from `issue`, while run_may_spend()
+ *	scoring_start(scoring, &run->scorers, values);	// from `issue`, while run_may_spend() and
+ *								// run_has_time()
  *
  * A model that cannot answer is followed by the next that the evaluator names. A model for embeddings is asked for those
  * of the two texts of an evaluator that compares them. Whatever goes wrong is the score's own
@@ -30,7 +31,7 @@ void scorers_done(struct scorers *scorers); // zeroed ones too
 void scorers_tune(struct scorers *scorers);
 /* It asks no model, or has a config left that could answer. */
 bool scorers_can_ask(const struct scorers *scorers, const struct run_evaluator *evaluator);
-/* What of the evaluator's is asked next has room. */
+/* What of the evaluator's is asked next has room, or nothing is asked. */
 bool scorers_have_room(const struct scorers *scorers, const struct run_evaluator *evaluator);
 /* None of the run's evaluators has a config left that could answer; the fault is one's. */
 bool scorers_are_broken(const struct scorers *scorers, struct fault *ret_fault);
@@ -48,7 +49,6 @@ struct scoring {
 	const char *justification; // or NULL
 	struct fault fault; // why there is no score
 	const struct ellu_llm_config *config; // asked last; NULL: none was
-	size_t steps; // that a function took which decided it
 	struct run_total total; // of all that was asked
 	struct run_call asking; // the last of it: nothing of that is recorded yet, of those before all is
 

@@ -50,7 +50,8 @@ struct skill_run {
 	enum skill_step step;
 	struct validator *validators;
 	const struct ellu_validator_result **results; // of each
-	size_t n_judging;
+	size_t n_started; // that judge, or have
+	size_t n_judging; // that have not yet
 	int64_t duration_usec; // of the answers
 	int64_t cost_nanodollars; // of all that was asked; -1: unknown
 	size_t bytes; // of RUN_ITEMS
@@ -382,50 +383,60 @@ static void on_scored(struct scoring *scoring)
 		conclude_round(run);
 }
 
-/* Some may be done at once. */
-static void judge(struct skill_run *run)
+/* It may be done at once. */
+static void judge_next(struct skill_run *run)
 {
 	const struct run_spec *spec = run->base.spec;
+	struct validator *validator = &run->validators[run->n_started];
+	struct scoring *scoring = &validator->scoring;
 
+	validator->run = run;
+	*scoring = (struct scoring){ .evaluator = &spec->evaluators[run->n_started],
+				     .epoch = spec->epochs[0].epoch, .done = on_scored };
+	snprintf(scoring->key, sizeof(scoring->key), "v%" PRId64 "-%" PRId64 "-%zu", spec->run_id,
+		 run->result.answers, run->n_started++);
+	scoring_start(scoring, &run->scorers, run->values);
+}
+
+static void judge(struct skill_run *run)
+{
 	clear_results(run);
 	run->step = SKILL_JUDGING;
-	run->n_judging = spec->n_evaluators;
-	for (size_t i = 0; i < spec->n_evaluators && run->base.phase == RUN_RUNNING; i++) {
-		struct validator *validator = &run->validators[i];
-		struct scoring *scoring = &validator->scoring;
-
-		validator->run = run;
-		*scoring = (struct scoring){ .evaluator = &spec->evaluators[i],
-					     .epoch = spec->epochs[0].epoch, .done = on_scored };
-		snprintf(scoring->key, sizeof(scoring->key), "v%" PRId64 "-%" PRId64 "-%zu", spec->run_id,
-			 run->result.answers, i);
-		scoring_start(scoring, &run->scorers, run->values);
-	}
-	if (spec->n_evaluators == 0)
+	run->n_started = 0;
+	run->n_judging = run->base.spec->n_evaluators;
+	if (run->n_judging == 0)
 		conclude_round(run);
 }
 
-/* What came before counts before more is asked for. */
+static void issue_step(struct skill_run *run)
+{
+	struct run *base = &run->base;
+
+	/* What came before counts before more is asked for. */
+	if (run->step != SKILL_JUDGING && base->n_outstanding > 0)
+		return;
+	base->n_open = 1;
+	if (run->step == SKILL_TO_ASK && run_may_spend(base) && run_may_hold(base, RUN_ITEMS)) {
+		run->step = SKILL_ASKED;
+		ask(run);
+	} else if (run->step == SKILL_TO_JUDGE) {
+		judge(run);
+	}
+	while (run->step == SKILL_JUDGING && run->n_started < run->base.spec->n_evaluators &&
+	       base->phase == RUN_RUNNING && run_may_spend(base) && run_has_time(base) &&
+	       run_may_hold(base, RUN_QUESTIONS))
+		judge_next(run);
+}
+
 static bool issue(struct run *base)
 {
 	struct skill_run *run = (struct skill_run *)base;
 	enum skill_step step;
 
 	do {
-		const bool waits = run->step == SKILL_TO_ASK || run->step == SKILL_TO_JUDGE;
-
 		step = run->step;
-		if (!waits || base->phase != RUN_RUNNING || base->n_outstanding > 0 || !run_may_spend(base) ||
-		    !run_may_hold(base, step == SKILL_TO_ASK ? RUN_ITEMS : RUN_QUESTIONS))
-			break;
-		base->n_open = 1;
-		if (step == SKILL_TO_ASK) {
-			run->step = SKILL_ASKED;
-			ask(run);
-		} else {
-			judge(run);
-		}
-	} while (run->step != step);
+		issue_step(run);
+	} while (base->phase == RUN_RUNNING && run->step != step);
 	return run->step == SKILL_COMPLETE;
 }
 

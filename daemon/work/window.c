@@ -40,12 +40,10 @@ static bool has_room(const struct experiment_run *run, const struct open_case *o
 	return route_has_room(&run->base, route);
 }
 
-/* What checks take of the worker is between two commits no more than one of them may, and once beyond:
- * others' work gets its turn. */
 static void issue_judgements(struct experiment_run *run)
 {
 	while (run->base.phase == RUN_RUNNING && run->judging && has_room(run, run->judging) &&
-	       run->steps < REGEX_STEPS_MAX && run_may_hold(&run->base, RUN_QUESTIONS)) {
+	       run_has_time(&run->base) && run_may_hold(&run->base, RUN_QUESTIONS)) {
 		struct open_case *open_case = run->judging;
 
 		judgement_start(open_case);

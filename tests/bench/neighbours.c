@@ -35,7 +35,6 @@
 #define ECHO_BOUND 10.0
 #define RESIDENT_BOUND 256.0 // MiB
 #define LIST_ROWS 1000
-#define PROCESSES_MAX 16
 #define TASK_ROWS 16
 #define HELD_BYTES (8 * 1024 * 1024) // of an answer
 
@@ -322,30 +321,50 @@ static const struct attack attacks[] = {
 };
 #define N_ATTACKS (sizeof(attacks) / sizeof(attacks[0]))
 
-static void begin(pid_t *ret_pids)
+static pid_t fork_or_die(void)
 {
+	pid_t pid = fork();
+
+	if (pid < 0)
+		die("fork: %s", strerror(errno));
+	return pid;
+}
+
+static void become_other(void)
+{
+	if (setgid(OTHER_UID) < 0 || setuid(OTHER_UID) < 0)
+		die("setuid: %s", strerror(errno));
+}
+
+/* A session of its own, as a user has who has logged in: what all its processes get of the machine is
+ * the kernel's to say, which counts them as one where it groups by sessions, and not the daemon's. */
+static pid_t begin(void)
+{
+	pid_t leader = fork_or_die();
+
+	if (leader > 0)
+		return leader;
+	if (setsid() < 0)
+		die("setsid: %s", strerror(errno));
+	become_other();
+	prctl(PR_SET_PDEATHSIG, SIGKILL); // becoming another forgets it
 	for (int i = 0; i < attack->processes; i++) {
-		ret_pids[i] = fork();
-		if (ret_pids[i] < 0)
-			die("fork: %s", strerror(errno));
-		if (ret_pids[i] > 0)
+		if (fork_or_die() > 0)
 			continue;
-		if (setgid(OTHER_UID) < 0 || setuid(OTHER_UID) < 0)
-			die("setuid: %s", strerror(errno));
-		prctl(PR_SET_PDEATHSIG, SIGKILL); // becoming another forgets it
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		attack->run(daemon_connect(server));
 		_exit(EXIT_FAILURE);
 	}
+	(void)waitpid(-1, NULL, 0);
+	_exit(EXIT_FAILURE);
 }
 
-static void end(const pid_t *pids)
+static void end(pid_t leader)
 {
-	for (int i = 0; i < attack->processes; i++) {
-		if (waitpid(pids[i], NULL, WNOHANG) != 0)
-			die("%s ended by itself", attack->name);
-		kill(pids[i], SIGKILL);
-		(void)waitpid(pids[i], NULL, 0);
-	}
+	if (waitpid(leader, NULL, WNOHANG) != 0)
+		die("%s ended by itself", attack->name);
+	kill(-leader, SIGKILL);
+	(void)waitpid(leader, NULL, 0);
 }
 
 /* ---- The good neighbour ---- */
@@ -447,7 +466,6 @@ static bool beside(void)
 	struct measured with = { .trips = trips[0] }, alone = { .trips = trips[1] };
 	struct measured bare = { .trips = trips[2] };
 	void (*trip)(void) = attack->on_tasks ? task : call;
-	pid_t pids[PROCESSES_MAX];
 
 	if (attack->server)
 		attacker = sim_start(attack->server);
@@ -455,13 +473,15 @@ static bool beside(void)
 		sim_control(attacker, "{'fixed_answer':'%0*d'}", (int)attack->answer_bytes, 0);
 	forget_peak();
 	for (int i = 0; i < ROUNDS; i++) {
+		pid_t leader;
+
 		measure(trip, &alone);
-		begin(pids);
+		leader = begin();
 		(void)poll(NULL, 0, 200); // for the attack to be in full swing
 		measure(trip, &with);
 		if (!attack->on_tasks)
 			measure(echo, &bare);
-		end(pids);
+		end(leader);
 		experiment_await_workers_free(task_wire);
 	}
 	if (attack->server)

@@ -278,7 +278,43 @@ START_TEST(commands)
 }
 END_TEST
 
+/* What takes long without a model leaves its worker to others' tasks, again and again. */
+START_TEST(others_have_turns)
+{
+	enum { ROWS = 48, EVALUATORS = 32, BYTES = 28000 };
+	const struct daemon_options options = { .config = "[daemon]\nworkers = 1\n" };
+	json_object *rows = json_object_new_array(), *row = json_object_new_object(), *task;
+	const char *names = "{'name':'Levenshtein'}";
+	int64_t id, n_scored;
+
+	server = daemon_start(&options);
+	wire = daemon_connect(server);
+	/* As different as texts can be, and just short of what is refused. */
+	json_object_object_add(row, "response", json_object_new_string(text("%0*d", BYTES, 0)));
+	json_object_object_add(row, "expected_output", json_object_new_string(text("%*s", BYTES, "")));
+	for (int i = 0; i < ROWS; i++)
+		json_object_array_add(rows, json_object_get(row));
+	wire_call(wire, "CreateCollection", "{'collection':{'name':'C','variables':%s}}",
+		  json_object_to_json_string(rows));
+	for (int i = 1; i < EVALUATORS; i++)
+		names = text("%s,{'name':'Levenshtein'}", names);
+	wire_call(wire, "CreateJudge", "{'judge':{'name':'J','evaluators':[%s]}}", requoted(names));
+	id = at_int(batch("'judge':{'name':'J'},'collection':{'name':'C'},'detach':true"), "id");
+	do
+		task = at_json(wire_call(wire, "GetTask", "{'id':%lld}", (long long)id), "task");
+	while (at_int(task, "progress.responses_generated") == 0);
+	task = batch("'evaluator':{'name':'Levenshtein'},'inputs':[{'response':'a','expected_output':'a'}]");
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	n_scored = database_int(server, "SELECT count(*) FROM evaluations WHERE run_id = 1");
+	ck_assert_msg(n_scored < ROWS * EVALUATORS / 4, "%lld were before it", (long long)n_scored);
+	wire_call(wire, "CancelTask", "{'id':%lld}", (long long)id);
+	json_object_put(rows);
+	json_object_put(row);
+	end();
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(inputs, wrong_requests, troubles, no_config_left, killed, commands);
+	return RUN_SUITE(inputs, wrong_requests, troubles, no_config_left, killed, others_have_turns, commands);
 }

@@ -430,8 +430,34 @@ START_TEST(commands)
 }
 END_TEST
 
+/* Those of all of a judge's stand in one result, which has to fit into a message. */
+START_TEST(long_justifications)
+{
+	enum { EVALUATORS = 12, BYTES = 1900 * 1024, KEPT = 64 * 1024 };
+	char *says = malloc(BYTES + 100), *names = calloc(EVALUATORS, 16);
+	json_object *task;
+	struct sim *sim;
+
+	begin();
+	sim = add_config("c", "");
+	sprintf(says, "{\"score\":0.5,\"justification\":\"%0*d\"}", BYTES, 0);
+	answers(sim, says);
+	create("'name':'E','llm_config':{'name':'c'},'prompt':'{{response}}'");
+	for (int i = 0; i < EVALUATORS; i++)
+		strcat(names, i > 0 ? ",{'name':'E'}" : "{'name':'E'}");
+	wire_call(wire, "CreateJudge", "%s", requoted(text("{'judge':{'name':'J','evaluators':[%s]}}", names)));
+	task = task_of("RunJudge", "'judge':{'name':'J'},'response':'a'");
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	ck_assert_int_eq(at_int(task, "result.judgement.n_scored"), EVALUATORS);
+	ck_assert_uint_eq(strlen(at_text(task, "result.judgement.results.11.justification")), KEPT);
+	free(says);
+	free(names);
+	end();
+}
+END_TEST
+
 int main(void)
 {
 	return RUN_SUITE(versions, wrong_content, inputs, variables_by_any_name, scores, fallbacks, config_in_use, judges,
-			 at_the_same_time, commands);
+			 at_the_same_time, long_justifications, commands);
 }

@@ -428,8 +428,31 @@ START_TEST(on_the_command_line)
 }
 END_TEST
 
+/* What validators are shown is held for as many of them at a time as a user may hold it for. */
+START_TEST(large_answers)
+{
+	enum { VALIDATORS = 32, BYTES = 1900 * 1024 };
+	const char *all = "{'evaluator':{'name':'E'}}";
+	struct sim *sim;
+	json_object *task;
+
+	begin(NULL);
+	sim = add_endpoint("judge", SCORE("1", "good"));
+	sim_control(sim, "{'latency_seconds':0.05}");
+	add_evaluator("E", "judge");
+	for (int i = 1; i < VALIDATORS; i++)
+		all = text("%s,{'evaluator':{'name':'E'}}", all);
+	add_skill(text("'validators':[%s]", all));
+	task = task_of("ValidateSkill", text(",'request':'tea?','response':'%0*d'", BYTES, 0));
+	ck_assert(at_bool(task, "result.skill.validation.is_valid"));
+	ck_assert_int_eq(sim_stat(sim, "calls"), VALIDATORS);
+	ck_assert_int_lt(sim_stat(sim, "max_in_flight"), VALIDATORS / 2);
+	end();
+}
+END_TEST
+
 int main(void)
 {
 	return RUN_SUITE(versions, what_is_wrong, validators, no_validators, no_model_answers, until_valid,
-			 made_elsewhere, cost_limit, in_use, on_the_command_line);
+			 made_elsewhere, cost_limit, in_use, large_answers, on_the_command_line);
 }

@@ -3,7 +3,8 @@
  * one state, and the log can be reset soon after. A request that turns out to have something to
  * write changes its lane, and moves on to the writer; one that has more to read than a short
  * transaction may asks for another turn. Users have turns, so that one who asks for many large
- * pages makes another wait for one of them at most. A patient request that met trouble which may
+ * pages makes another wait for one of them at most; and a few of a user's at a time, for what they
+ * hold. A patient request that met trouble which may
  * go by is run again after a while.
  */
 #include <errno.h>
@@ -24,21 +25,59 @@ unsigned store_queue_of(const struct store_request *request)
 
 /* ---- Turns ---- */
 
+static void put(struct store_requests *list, struct store_request *request)
+{
+	request->next = NULL;
+	*list->tail = request;
+	list->tail = &request->next;
+}
+
+static struct store_request *take(struct store_requests *list)
+{
+	struct store_request *request = list->first;
+
+	list->first = request->next;
+	if (!list->first)
+		list->tail = &list->first;
+	return request;
+}
+
+static bool goes_on(const struct reader_queue *queue)
+{
+	return queue->begun.first &&
+	       (!queue->fresh.first || queue->begun_next || queue->n_begun >= READER_BEGUN_MAX);
+}
+
 static struct store_request *next_request(struct reader *reader)
 {
 	struct reader_queue *queue;
-	struct store_request *request;
+	bool begun;
 
 	do {
 		reader->queue = (reader->queue + 1) % STORE_QUEUES;
 		queue = &reader->queues[reader->queue];
-	} while (!queue->first);
-	request = queue->first;
-	queue->first = request->next;
-	if (!queue->first)
-		queue->tail = &queue->first;
+	} while (!queue->fresh.first && !queue->begun.first);
+	begun = goes_on(queue);
+	queue->begun_next = !begun;
 	reader->n_queued--;
-	return request;
+	return take(begun ? &queue->begun : &queue->fresh);
+}
+
+static bool is_mine(const struct reader *reader, const struct store_request *request)
+{
+	return request->lane != STORE_WRITE && request->lane != STORE_COPY &&
+	       store_reader_of(reader->store, request->lane) == reader;
+}
+
+static void set_begun(struct reader *reader, struct store_request *request, bool begun)
+{
+	struct reader_queue *queue = &reader->queues[store_queue_of(request)];
+
+	if (request->begun && !begun)
+		queue->n_begun--;
+	else if (begun && !request->begun)
+		queue->n_begun++;
+	request->begun = begun;
 }
 
 static void on_turn(struct message *message)
@@ -56,9 +95,7 @@ void reader_take(struct reader *reader, struct store_request *request)
 {
 	struct reader_queue *queue = &reader->queues[store_queue_of(request)];
 
-	request->next = NULL;
-	*queue->tail = request;
-	queue->tail = &request->next;
+	put(request->begun ? &queue->begun : &queue->fresh, request);
 	reader->n_queued++;
 	if (reader->turning || reader->ending)
 		return;
@@ -105,8 +142,10 @@ int reader_init(struct reader *reader, struct store *store, const char *name, in
 	reader->store = store;
 	reader->tail = &reader->first;
 	reader->turn.deliver = on_turn;
-	for (size_t i = 0; i < STORE_QUEUES; i++)
-		reader->queues[i].tail = &reader->queues[i].first;
+	for (size_t i = 0; i < STORE_QUEUES; i++) {
+		reader->queues[i].fresh.tail = &reader->queues[i].fresh.first;
+		reader->queues[i].begun.tail = &reader->queues[i].begun.first;
+	}
 	r = db_open(store->database_path, /* writable= */ false, cache_kib, &reader->db);
 	db_check(&reader->db, store->options.check_statements);
 	if (r >= 0)
@@ -179,6 +218,7 @@ static void reader_run(struct reader *reader, struct store_request *request)
 	db_forgive(db);
 	if (wait)
 		return;
+	set_begun(reader, request, request->result == 0 && request->again && is_mine(reader, request));
 	if (request->result == 0 && request->again && reader->ending) {
 		reader_take(reader, request);
 		return;

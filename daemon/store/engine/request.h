@@ -33,12 +33,13 @@ struct store_request {
 	const char *name; // of the operation, for the log; set by it
 	enum store_lane lane; // set by the operation
 	bool again; // set by the operation: it goes on in another transaction, behind what waits
+	bool begun; // of reader_queue::n_begun
 	bool patient; // set by the operation: it waits while the store is busy, or the disk full
 	struct spent *spent; // set by the operation: what it records was paid for; NULL: nothing
 	void *state; // the operation's own, in the arena, while it goes on; NULL at first
 	int64_t took_usec; // of a processor's time, so far
 	int64_t steps; // of SQLite's machine, where statements are checked
-	struct store_request *next; // writer::waiting, writer::batch, reader_queue::first
+	struct store_request *next; // writer::waiting, writer::batch, store_requests::first
 
 	int64_t uid; // whose it is, filled by the caller: users have turns; -1: the daemon's
 	int64_t for_uid; // whom the daemon's own is for, filled by the caller; -1: nobody, or `uid`

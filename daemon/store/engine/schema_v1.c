@@ -296,9 +296,8 @@ static const char runs[] =
 	" config_snapshot TEXT,"
 	" response_column TEXT,"
 	" generation_params TEXT,"
-	" request TEXT," // what one item is asked that is no row's: JSON of a method's parameters
-	" outcome TEXT," // what came of it, where that was kept by the run itself: JSON
 	" criterion_set_id INTEGER REFERENCES criterion_sets,"
+	" skill_id INTEGER REFERENCES skills,"
 	" evaluator_set_id INTEGER REFERENCES evaluator_sets," // the judge whose evaluators it has
 	" judge_id INTEGER REFERENCES judges,"
 	" rating_mode TEXT CHECK (rating_mode IN ('fast', 'detailed')),"
@@ -315,6 +314,9 @@ static const char runs[] =
 	" round INTEGER NOT NULL DEFAULT 0," // errors of an earlier one are missing; the task's id
 	" counters_stale INTEGER NOT NULL DEFAULT 0," // changes that the epochs' counters lack
 	" created_at INTEGER NOT NULL,"
+	/* Long ones are last: who looks for one of the others does not read them. */
+	" request TEXT," // what one item is asked that is no row's: JSON of a method's parameters
+	" outcome TEXT," // what came of it, where that was kept by the run itself: JSON
 	" CHECK (source_run_id IS NULL OR response_ids IS NULL),"
 	" CHECK ((n_epochs = 0) OR (source_run_id IS NULL AND response_ids IS NULL))"
 	") STRICT;"

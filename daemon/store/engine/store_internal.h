@@ -22,6 +22,9 @@ struct event;
 /* Recordings wait for company until there are so many of them, or for so long. */
 #define WRITER_COMPANY_MAX 64
 #define WRITER_COMPANY_USEC 2000
+/* Of a user's requests that a reader goes on with by turns. Each holds what it has read so far: others
+ * begin when one of them is done. */
+#define READER_BEGUN_MAX 8
 #define STORE_RETRY_USEC 1000000 // while the store is busy, or the disk full
 #define WRITER_COPY_PAUSES 3 // a step of a copy, and so many times as long for others
 #define WRITER_IDLE_USEC 500000 // quiet for so long: checkpoint
@@ -33,6 +36,8 @@ struct event;
 /* Users by the number of their queue; the first is the daemon's own. */
 #define STORE_QUEUES 64
 unsigned store_queue_of(const struct store_request *request);
+struct reader;
+struct reader *store_reader_of(struct store *store, enum store_lane lane);
 
 /* The right to the state folder: one daemon at a time, on a local disk. Makes the folder when it is
  * missing and locks it (lock.c); the lock goes with the descriptor. */
@@ -91,8 +96,12 @@ struct reader {
 	struct loop *loop;
 	struct db db;
 	struct reader_queue {
-		struct store_request *first; // in the order posted
-		struct store_request **tail;
+		struct store_requests {
+			struct store_request *first; // in the order posted
+			struct store_request **tail;
+		} fresh, begun;
+		unsigned n_begun; // in their list, or about to be
+		bool begun_next;
 	} queues[STORE_QUEUES];
 	unsigned queue; // whose turn it was last
 	size_t n_queued;

@@ -57,7 +57,7 @@ static void on_writer(struct message *message)
 		writer_take(&request->store->writer, request);
 }
 
-static struct reader *reader_of(struct store *store, enum store_lane lane)
+struct reader *store_reader_of(struct store *store, enum store_lane lane)
 {
 	return &store->readers[lane == STORE_POINT ? 0 : lane == STORE_SCAN ? 1 : 2];
 }
@@ -66,7 +66,7 @@ static void on_reader(struct message *message)
 {
 	struct store_request *request = request_of(message);
 
-	reader_take(reader_of(request->store, request->lane), request);
+	reader_take(store_reader_of(request->store, request->lane), request);
 }
 
 static void on_reply(struct message *message)
@@ -89,7 +89,7 @@ void tx_post(struct store *store, struct store_request *request, enum store_lane
 		loop_post(store->writer.loop, &request->message);
 	} else {
 		request->message.deliver = on_reader;
-		loop_post(reader_of(store, lane)->loop, &request->message);
+		loop_post(store_reader_of(store, lane)->loop, &request->message);
 	}
 }
 

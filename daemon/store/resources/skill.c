@@ -107,17 +107,14 @@ static int discard(struct tx *tx, int64_t id)
 	return version_discard(tx, &versioned, id);
 }
 
-/* The runs of a skill have it in their request. */
-#define LIVE "SELECT t.id FROM tasks t CROSS JOIN runs r ON r.id = t.run_id WHERE t.finished_at IS NULL" \
-	     " AND t.kind = 'skill' AND json_extract(r.request, "
-
 const struct resource resource_skill = {
 	.name = "skill",
 	.noun = "a skill",
 	.type = &ellu_skill_type,
 	.letter = 'k',
 	VERSIONED_RESOURCE("skills"),
-	.live = LIVE "'$.skill.id') = ?1 LIMIT 1",
+	.live = "SELECT t.id FROM tasks t CROSS JOIN runs r ON r.id = t.run_id"
+		" WHERE t.finished_at IS NULL AND r.skill_id = ?1 LIMIT 1",
 	.find_ref = find_ref,
 	.load = skill_load,
 	.prepare = prepare,
@@ -129,7 +126,9 @@ const struct resource resource_skill = {
 
 static const struct versioned versioned = {
 	.resource = &resource_skill,
-	.live = LIVE "'$.skill.name') = ?2 AND r.project_id = ?1 LIMIT 1",
+	.live = "SELECT t.id FROM tasks t CROSS JOIN runs r ON r.id = t.run_id"
+		" CROSS JOIN skills k ON k.id = r.skill_id"
+		" WHERE t.finished_at IS NULL AND k.project_id = ?1 AND k.name = ?2 LIMIT 1",
 	.versions = {
 		.name = "skill",
 		.type = &ellu_skill_type,

@@ -185,7 +185,7 @@ static int read_configs(struct tx *tx, const char *text, const struct run_spec *
 			struct run_evaluator *evaluator)
 {
 	json_object *list = tx_parse(text);
-	size_t n = json_object_array_length(list);
+	size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
 	size_t *configs = tx_array(tx, n, sizeof(*configs));
 	int r = list && configs ? 0 : -ENOMEM;
 

@@ -110,11 +110,12 @@ static int insert_row(struct tx *tx, const struct run_row *row, int64_t *ret_id)
 			 " generation_params, criterion_set_id, judge_id, rating_mode, rating_version,"
 			 " source_run_id, response_ids, filter_epoch, filter_measure_id, filter_judge_id,"
 			 " filter_value, last_response_id, last_rating_id, counters_stale, created_at, request,"
-			 " adopted, input_column, input_type)"
+			 " adopted, input_column, input_type, skill_id)"
 			 " VALUES (?1, ?2, nullif(?3, 0), nullif(?4, 0), ?5, ?6, ?7, nullif(?8, 0), ?9, ?10,"
 			 " ?11, nullif(?12, 0), ?13, ?14, ?15, nullif(?16, 0), nullif(?17, 0), ?18, ?19,"
-			 " nullif(?20, 0), ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33)",
-			 "iiiiiisis" "iiisss" "iissis" "IIIIiiiisb" "ss", row->owner_uid, row->project_id,
+			 " nullif(?20, 0), ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33,"
+			 " nullif(?34, 0))",
+			 "iiiiiisis" "iiisss" "iissis" "IIIIiiiisb" "ssi", row->owner_uid, row->project_id,
 			 row->prompt_template_id, row->collection_id, row->first_sequence,
 			 row->last_sequence, row->rows_identity, row->row_limit, row->column_defaults,
 			 row->total_cases, row->n_epochs, row->config_id, row->config_snapshot,
@@ -123,7 +124,7 @@ static int insert_row(struct tx *tx, const struct run_row *row, int64_t *ret_id)
 			 row->response_ids, row->filter_epoch, row->filter_measure_id,
 			 row->filter_judge_id, row->filter_value, row->last_response_id,
 			 row->last_rating_id, row->counters_stale, tx->now, row->request,
-			 (int)row->adopted, row->input_column, row->input_type);
+			 (int)row->adopted, row->input_column, row->input_type, row->skill_id);
 }
 
 static int insert_epochs(struct tx *tx, const struct run_row *row, int64_t run_id, int64_t first)

@@ -38,6 +38,7 @@ struct run_row {
 	const char *generation_params;
 	const char *request;
 	int64_t criterion_set_id;
+	int64_t skill_id; // not read back
 	int64_t judge_id;
 	const char *rating_mode;
 	const char *rating_version;

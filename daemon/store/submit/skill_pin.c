@@ -141,6 +141,7 @@ static int add_skill(struct pin *pin)
 		return r;
 	pin->run->request = tx_printf(pin->tx, "{\"skill\":%s%s%s", text, request[1] == '}' ? "" : ",",
 				      request + 1);
+	pin->run->skill_id = *pin->skill->id;
 	return pin->run->request ? 0 : -ENOMEM;
 }
 

@@ -17,6 +17,7 @@
 #define BITS 64
 #define UTF8_BYTES_MAX 4 // of a character
 #define STEPS_PER_PIECE 32 // to number it: that bounds the memory, too
+#define BYTES_PER_STEP 16 // that memcmp() looks at
 #define ORDER_MAX 4 // words of the runs that BLEU counts
 
 /* A text in pieces: characters or words. */
@@ -76,7 +77,7 @@ static size_t count(const char *text, next_piece *next)
 	return n;
 }
 
-/* Texts may be made so that all of them have one hash: looking costs steps. */
+/* Texts may be made so that all of them have one hash: looking at them costs steps. */
 static int number_one(struct metric *metric, struct numbering *numbering, const char *text, size_t size,
 		      uint32_t *ret_number)
 {
@@ -87,7 +88,7 @@ static int number_one(struct metric *metric, struct numbering *numbering, const 
 	while ((slot = &numbering->slots[at])->text &&
 	       (slot->size != size || memcmp(slot->text, text, size) != 0)) {
 		at = (at + 1) & (numbering->n_slots - 1);
-		r = metric_spend(metric, 1);
+		r = metric_spend(metric, 1 + (slot->size == size ? size / BYTES_PER_STEP : 0));
 		if (r < 0)
 			return r;
 	}

@@ -4,6 +4,7 @@
  */
 #include "tests/unit/store/store_fixture.h"
 
+#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -368,9 +369,60 @@ START_TEST(users_have_turns)
 }
 END_TEST
 
+/* What a request has read so far is memory that it holds for as long as it goes on. */
+#define LONG_REQUESTS 40
+#define LONG_STEPS 5
+
+static int n_going_on, n_going_on_max, n_long_ended;
+
+static int long_step(struct tx *tx, struct store_request *request)
+{
+	int *steps = request->state;
+
+	if (!steps) {
+		request->state = steps = tx_alloc(tx, sizeof(*steps));
+		*steps = 0;
+		if (++n_going_on > n_going_on_max)
+			n_going_on_max = n_going_on;
+	}
+	request->again = ++*steps < LONG_STEPS;
+	n_going_on -= !request->again;
+	return 0;
+}
+
+static void on_long_end(struct store_request *request)
+{
+	ck_assert_int_eq(request->result, 0);
+	n_long_ended++;
+}
+
+START_TEST(some_of_a_user_go_on_at_a_time)
+{
+	static struct store_request requests[LONG_REQUESTS];
+	struct hold hold;
+
+	fixture_open(&f);
+	hold_begin(&hold, f.store->readers[1].loop);
+	for (int i = 0; i < LONG_REQUESTS; i++) {
+		store_request_init(&requests[i], f.loop, on_long_end, NULL);
+		requests[i].uid = UID + i % 2;
+		tx_post(f.store, &requests[i], STORE_SCAN, long_step, "long");
+	}
+	hold_end(&hold);
+	while (n_long_ended < LONG_REQUESTS)
+		(void)event_base_loop(loop_base(f.loop), EVLOOP_ONCE);
+	ck_assert_int_eq(n_going_on, 0);
+	ck_assert_int_eq(n_going_on_max, 2 * READER_BEGUN_MAX);
+	for (int i = 0; i < LONG_REQUESTS; i++)
+		store_request_done(&requests[i]);
+	fixture_close(&f);
+}
+END_TEST
+
 int main(void)
 {
 	return RUN_TESTS(rendered_messages_end_pages, an_item_that_no_message_holds,
 			 tasks_and_experiments_end_pages, in_the_order_of_rows_epochs_and_criteria,
-			 what_others_keep_costs_nothing, users_have_turns);
+			 what_others_keep_costs_nothing, users_have_turns,
+			 some_of_a_user_go_on_at_a_time);
 }

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include "daemon/backend/dialect/simulated_text.h"
+#include "daemon/work/score.h"
 #include "tests/unit/suite.h"
 
 #define NONE (-1)
@@ -155,6 +156,37 @@ START_TEST(hostile_answers_take_no_time)
 	}
 	free(before);
 	free(deep);
+}
+END_TEST
+
+/* An evaluator may have a thousand inputs, and all of one may look like tags. */
+START_TEST(hostile_inputs_take_no_time)
+{
+	enum { INPUTS = 1000 };
+	static const char *const pieces[] = { "<", "<a", "<a0_", "<a5-", "< / a999-", "</a" };
+	const struct rlimit limit = { CPU_SECONDS_MAX, CPU_SECONDS_MAX };
+	struct ellu_evaluator evaluator = { .struct_size = sizeof(evaluator), .prompt = "{{a0}}" };
+	json_object *values = json_object_new_object();
+	const char **inputs = arena_array(&arena, INPUTS, sizeof(*inputs));
+
+	ck_assert_int_eq(setrlimit(RLIMIT_CPU, &limit), 0);
+	for (int i = 0; i < INPUTS; i++)
+		inputs[i] = arena_printf(&arena, "a%d", i);
+	evaluator.inputs = inputs;
+	evaluator.n_inputs = INPUTS;
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
+		char *text = repeated("", pieces[i], 2 << 20);
+		const struct ellu_message *const *messages;
+		struct fault fault = { 0 };
+		size_t n;
+		int r;
+
+		json_object_object_add(values, "a0", json_object_new_string(text));
+		r = score_ask(&evaluator, values, &arena, &messages, &n, &fault);
+		ck_assert_msg(r == 0 || r == ELLU_E_TOO_LARGE, "%s: %s", pieces[i], fault.message);
+		free(text);
+	}
+	json_object_put(values);
 }
 END_TEST
 
@@ -358,6 +390,7 @@ END_TEST
 int main(void)
 {
 	return RUN_TESTS_WITH(setup, teardown, verdicts, reasonings, hostile_answers_take_no_time,
+			      hostile_inputs_take_no_time,
 			      what_nobody_read_may_say_anything, question_holds_what_it_needs,
 			      same_question_same_text, no_response_leaves_its_tag,
 			      conversations_name_their_roles, asking_again,

@@ -373,7 +373,43 @@ START_TEST(too_much)
 }
 END_TEST
 
+/* Long words that a table of hashes has in one place, and that differ at their ends. */
+static char *colliding_words(size_t n, size_t size)
+{
+	enum { SLOTS = 1 << 12, END = 8 };
+	char *text = malloc(n * (size + 1) + 1), *at = text, *word = repeat("w", size);
+	uint64_t tried = 0;
+
+	while (n > 0) {
+		snprintf(word + size - END, END + 1, "%08x", (unsigned)tried++);
+		if (hash_bytes(0, word, size) & (SLOTS - 1))
+			continue;
+		at = stpcpy(stpcpy(at, word), " ");
+		n--;
+	}
+	free(word);
+	return text;
+}
+
+START_TEST(long_words_count)
+{
+	char *words = colliding_words(200, 1000);
+	json_object *inputs = json_object_new_object();
+	struct metric_score score;
+	struct fault fault = { 0 };
+	size_t steps;
+
+	json_object_object_add(inputs, "response", json_object_new_string(words));
+	json_object_object_add(inputs, "expected_output", json_object_new_string(words));
+	ck_assert_int_eq(metric_decide("rouge_l", inputs, &arena, &score, &steps, &fault), 0);
+	/* Each is looked at beside all that came before it. */
+	ck_assert_uint_ge(steps, 200 * 200 * (1000 / 16));
+	json_object_put(inputs);
+	free(words);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_TESTS_WITH(setup, teardown, scores, as_the_plain_way, hostile, too_much);
+	return RUN_TESTS_WITH(setup, teardown, scores, as_the_plain_way, hostile, too_much, long_words_count);
 }
