@@ -38,7 +38,8 @@ void acceptor_turn(struct acceptor *acceptor)
 		int fd = accept4(acceptor->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd >= 0) {
-			acceptor->accepted(acceptor->userdata, fd);
+			if (!acceptor->accepted(acceptor->userdata, fd))
+				return;
 			continue;
 		}
 		if (errno == ECONNABORTED || errno == EINTR)
@@ -57,7 +58,7 @@ static void on_acceptable(evutil_socket_t fd, short events, void *userdata)
 }
 
 int acceptor_open(struct acceptor *acceptor, struct event_base *base, int fd,
-		  void (*accepted)(void *userdata, int fd), void *userdata)
+		  bool (*accepted)(void *userdata, int fd), void *userdata)
 {
 	*acceptor = (struct acceptor){
 		.fd = fd,

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <event2/event.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define ACCEPT_PAUSE_SECONDS 1 // when file descriptors have run out
@@ -13,13 +14,14 @@ struct acceptor {
 	int fd; // -1: not listening
 	struct event *acceptable;
 	struct event *again;
-	void (*accepted)(void *userdata, int fd); // takes the descriptor
+	bool (*accepted)(void *userdata, int fd); // see acceptor_open()
 	void *userdata;
 };
 
-/* Takes the descriptor. -ENOMEM: acceptor_close() is to follow all the same. */
+/* Takes the descriptor, as `accepted` takes the one that it is given; false: whose it is has had his part of
+ * this turn, and nobody else is accepted in it. -ENOMEM: acceptor_close() is to follow all the same. */
 int acceptor_open(struct acceptor *acceptor, struct event_base *base, int fd,
-		  void (*accepted)(void *userdata, int fd), void *userdata);
+		  bool (*accepted)(void *userdata, int fd), void *userdata);
 /* Accepts who has connected by now. */
 void acceptor_turn(struct acceptor *acceptor);
 /* One that is not open stays as it is. */

@@ -108,15 +108,26 @@ static void remove_dead(struct front *front)
 	user_end_work(user);
 }
 
+/* Of who comes and goes one is accepted and one removed in each turn, and no more while others are at work. */
+static bool may_have_more(struct user *user)
+{
+	return user_is_alone(user) || user_has_turn(user);
+}
+
 static void on_reap(evutil_socket_t fd, short events, void *userdata)
 {
 	struct front *front = userdata;
 	int64_t end = clock_monotonic_usec() + TURN_USEC;
+	bool had_part = false;
 
 	(void)fd;
 	(void)events;
-	while (front->dead && clock_monotonic_usec() < end)
+	while (front->dead && !had_part) {
+		struct user *user = front->dead->principal.user;
+
 		remove_dead(front);
+		had_part = clock_monotonic_usec() >= end || !may_have_more(user);
+	}
 	if (front->dead)
 		reap_next_turn(front);
 }
@@ -231,7 +242,7 @@ static void refuse(int fd, const struct fault *fault)
 	close(fd);
 }
 
-static void accept_peer(void *userdata, int fd)
+static bool accept_peer(void *userdata, int fd)
 {
 	struct front *front = userdata;
 	struct connection *connection;
@@ -240,7 +251,7 @@ static void accept_peer(void *userdata, int fd)
 
 	if (identify_peer(front, fd, &principal) < 0) {
 		close(fd);
-		return;
+		return true;
 	}
 	user_begin_work(principal.user);
 	if (admit(front, &principal, fd, &connection, &fault) < 0)
@@ -248,6 +259,7 @@ static void accept_peer(void *userdata, int fd)
 	else
 		user_introduce(principal.user, &connection->waiter);
 	user_end_work(principal.user);
+	return may_have_more(principal.user);
 }
 
 /* ---- Connections that are handed over ---- */

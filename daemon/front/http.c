@@ -177,16 +177,14 @@ void http_stream_count(struct http *http, int change)
 
 /* ---- Accepting ---- */
 
-static void accept_peer(void *userdata, int fd)
+static void admit(struct http *http, struct user *stranger, int fd)
 {
-	struct http *http = userdata;
 	const int on = 1;
-	struct user *stranger = user_of(http->options.service->users, USER_UNKNOWN);
 	struct user_charge place = { 0 };
 	struct http_connection *connection;
 	bool room = http->n_connections < http->options.limits.connections || make_room(http);
 
-	if (!stranger || !room || !user_take(&place, stranger, USER_CONNECTIONS, 1) ||
+	if (!room || !user_take(&place, stranger, USER_CONNECTIONS, 1) ||
 	    http_connection_new(http, fd, &connection) < 0) {
 		if (may_log(http))
 			log_warning("an HTTP connection is refused: there are %lld",
@@ -201,6 +199,21 @@ static void accept_peer(void *userdata, int fd)
 	link_connection(http, connection);
 	http->n_connections++;
 	http->options.service->n_connections++;
+}
+
+static bool accept_peer(void *userdata, int fd)
+{
+	struct http *http = userdata;
+	struct user *stranger = user_of(http->options.service->users, USER_UNKNOWN);
+
+	if (!stranger) {
+		close(fd);
+		return true;
+	}
+	user_begin_work(stranger);
+	admit(http, stranger, fd);
+	user_end_work(stranger);
+	return user_is_alone(stranger) || user_has_turn(stranger);
 }
 
 /* ---- Addresses ---- */

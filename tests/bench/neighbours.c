@@ -49,7 +49,7 @@ struct attack {
 	int processes;
 	void (*run)(struct wire *wire); // until it is killed
 	bool on_tasks; // and not on small calls
-	/* Of tasks: the attacker's own server, and his config. */
+	/* Of those with a task: the attacker's own server, and his config. */
 	const char *const *server; // its settings; NULL: it is everybody's
 	bool proxy; // to everybody's
 	size_t answer_bytes;
@@ -219,7 +219,7 @@ static int64_t busy_task(struct wire *wire)
 		"{'method':'org.elluminate.RunExperiment','more':true,'parameters':%s}",
 		experiment_request(&(struct experiment) {
 			.name = text("busy %d", (int)getpid()), .rows = LIST_ROWS,
-			.url = sim_url(endpoint), .max_connections = 4,
+			.url = sim_url(attacker), .max_connections = 4,
 			.more = "'n_epochs':1000,'cancel_on_disconnect':true" })));
 	if (wire_receive(wire, WAIT_SECONDS, &reply) != WIRE_MESSAGE)
 		die("there is no task");
@@ -290,6 +290,8 @@ static void asking(struct wire *wire)
 }
 
 #define SETTINGS(...) ((const char *const[]) { __VA_ARGS__, NULL })
+/* There is something to tell at each interval, and not much else to do. */
+#define SLOWLY SETTINGS("--latency_seconds=0.02")
 #define A_DAY ",'timeout_seconds':86400,'first_byte_seconds':86400,'connect_seconds':3600"
 
 static const struct attack attacks[] = {
@@ -300,8 +302,8 @@ static const struct attack attacks[] = {
 	{ .name = "lists", .processes = 1, .run = thousand_lists },
 	{ .name = "describing", .processes = 8, .run = describing },
 	{ .name = "connects", .processes = 4, .run = connecting },
-	{ .name = "watches", .processes = 1, .run = watching },
-	{ .name = "monitors", .processes = 1, .run = monitoring },
+	{ .name = "watches", .processes = 1, .run = watching, .server = SLOWLY },
+	{ .name = "monitors", .processes = 1, .run = monitoring, .server = SLOWLY },
 	{ .name = "submits", .processes = 8, .run = submitting, .on_tasks = true },
 	{ .name = "uploads", .processes = 8, .run = uploading, .on_tasks = true },
 	{ .name = "tarpit", .processes = 5, .run = asking, .on_tasks = true,
