@@ -4,7 +4,6 @@
  * judge call never waits behind a long line of them.
  */
 #include "daemon/work/experiment.h"
-#include "proto/text/regex.h"
 
 /* ---- Verdicts ---- */
 

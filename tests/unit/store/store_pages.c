@@ -4,7 +4,6 @@
  */
 #include "tests/unit/store/store_fixture.h"
 
-#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -393,7 +392,8 @@ static int long_step(struct tx *tx, struct store_request *request)
 static void on_long_end(struct store_request *request)
 {
 	ck_assert_int_eq(request->result, 0);
-	n_long_ended++;
+	if (++n_long_ended == LONG_REQUESTS)
+		loop_stop(f.loop);
 }
 
 START_TEST(some_of_a_user_go_on_at_a_time)
@@ -409,8 +409,7 @@ START_TEST(some_of_a_user_go_on_at_a_time)
 		tx_post(f.store, &requests[i], STORE_SCAN, long_step, "long");
 	}
 	hold_end(&hold);
-	while (n_long_ended < LONG_REQUESTS)
-		(void)event_base_loop(loop_base(f.loop), EVLOOP_ONCE);
+	ck_assert_int_eq(loop_run(f.loop), 0);
 	ck_assert_int_eq(n_going_on, 0);
 	ck_assert_int_eq(n_going_on_max, 2 * READER_BEGUN_MAX);
 	for (int i = 0; i < LONG_REQUESTS; i++)
