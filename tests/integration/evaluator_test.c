@@ -456,8 +456,29 @@ START_TEST(long_justifications)
 }
 END_TEST
 
+/* What the writer reads for one request is bounded: others wait for it. */
+START_TEST(many_large_ones)
+{
+	const char *names = "{'name':'E'}";
+	json_object *reply;
+
+	begin();
+	create(text("'name':'E','prompt':'%0*d{{response}}'", 490000, 0));
+	for (int i = 1; i < 5; i++)
+		names = text("%s,{'name':'E'}", names);
+	reply = wire_refused(wire, "TooLarge", "CreateJudge", "%s",
+			     requoted(text("{'judge':{'name':'J','evaluators':[%s]}}", names)));
+	ck_assert_int_eq(at_int(reply, "parameters.limit_bytes"), 2 << 20);
+	wire_refused(wire, "TooLarge", "CreateSkill", "{'skill':{'name':'S','prompt':'a','validators':["
+		     "{'evaluator':{'name':'E'}},{'evaluator':{'name':'E'}},{'evaluator':{'name':'E'}},"
+		     "{'evaluator':{'name':'E'}},{'evaluator':{'name':'E'}}]}}");
+	wire_call(wire, "CreateJudge", "{'judge':{'name':'J','evaluators':[{'name':'E'},{'name':'E'}]}}");
+	end();
+}
+END_TEST
+
 int main(void)
 {
 	return RUN_SUITE(versions, wrong_content, inputs, variables_by_any_name, scores, fallbacks, config_in_use, judges,
-			 at_the_same_time, long_justifications, commands);
+			 at_the_same_time, long_justifications, many_large_ones, commands);
 }

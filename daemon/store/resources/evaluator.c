@@ -146,6 +146,19 @@ int evaluator_resolve(struct tx *tx, const struct scope *scope, const struct ell
 	return r < 0 ? r : load(tx, id, ret_evaluator);
 }
 
+int evaluator_resolve_next(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
+			   size_t *bytes, const struct ellu_evaluator **ret_evaluator)
+{
+	int r = evaluator_resolve(tx, scope, ref, ret_evaluator);
+
+	if (r < 0)
+		return r;
+	*bytes += record_text_bytes(&ellu_evaluator_type, *ret_evaluator);
+	return *bytes <= EVALUATORS_BYTES_MAX ?
+		       0 :
+		       fault_too_large(tx->fault, EVALUATORS_BYTES_MAX, "the evaluators together");
+}
+
 int evaluator_load(struct tx *tx, int64_t id, const char *name,
 		   const struct ellu_evaluator **ret_evaluator)
 {

@@ -32,12 +32,13 @@ static int check(struct tx *tx, const struct place *place, int64_t id, const voi
 	const struct ellu_judge *judge = content;
 	const struct ellu_evaluator *evaluator;
 	struct scope scope;
+	size_t bytes = 0;
 	int r = scope_of_project(tx, place->project_id, &scope);
 
 	(void)id;
 	(void)path;
 	for (size_t i = 0; r >= 0 && i < judge->n_evaluators; i++)
-		r = evaluator_resolve(tx, &scope, judge->evaluators[i], &evaluator);
+		r = evaluator_resolve_next(tx, &scope, judge->evaluators[i], &bytes, &evaluator);
 	return r;
 }
 
@@ -113,6 +114,7 @@ int evaluators_find(struct tx *tx, const struct scope *scope, const struct ellu_
 {
 	const struct ellu_ref *const *refs = &evaluator;
 	struct ellu_judge *found;
+	size_t bytes = 0;
 	int r = 0;
 
 	*ret_list = (struct evaluator_list){ .n = 1 };
@@ -129,6 +131,6 @@ int evaluators_find(struct tx *tx, const struct scope *scope, const struct ellu_
 	if (!ret_list->items)
 		return -ENOMEM;
 	for (size_t i = 0; r >= 0 && i < ret_list->n; i++)
-		r = evaluator_resolve(tx, scope, refs[i], &ret_list->items[i]);
+		r = evaluator_resolve_next(tx, scope, refs[i], &bytes, &ret_list->items[i]);
 	return r;
 }

@@ -90,6 +90,7 @@ static int check(struct tx *tx, const struct place *place, int64_t id, const voi
 	const struct ellu_skill *skill = content;
 	const struct ellu_evaluator *evaluator;
 	struct scope scope;
+	size_t bytes = 0;
 	int r = scope_of_project(tx, place->project_id, &scope);
 
 	(void)path;
@@ -98,7 +99,7 @@ static int check(struct tx *tx, const struct place *place, int64_t id, const voi
 	for (size_t i = 0; r >= 0 && i < skill->n_fallback_llm_configs; i++)
 		r = resource_resolve(tx, &resource_llm_config, &scope, skill->fallback_llm_configs[i], &id);
 	for (size_t i = 0; r >= 0 && i < skill->n_validators; i++)
-		r = evaluator_resolve(tx, &scope, skill->validators[i]->evaluator, &evaluator);
+		r = evaluator_resolve_next(tx, &scope, skill->validators[i]->evaluator, &bytes, &evaluator);
 	return r;
 }
 

@@ -15,10 +15,11 @@ int uses_resolve(struct tx *tx, const struct scope *scope, const struct ellu_eva
 		 size_t n, struct evaluator_uses *ret_uses)
 {
 	const struct ellu_evaluator **evaluators = tx_array(tx, n, sizeof(*evaluators));
+	size_t bytes = 0;
 	int r = evaluators ? 0 : -ENOMEM;
 
 	for (size_t i = 0; r >= 0 && i < n; i++)
-		r = evaluator_resolve(tx, scope, items[i]->evaluator, &evaluators[i]);
+		r = evaluator_resolve_next(tx, scope, items[i]->evaluator, &bytes, &evaluators[i]);
 	*ret_uses = (struct evaluator_uses){ items, evaluators, n };
 	return r;
 }

@@ -31,6 +31,7 @@ struct pin {
 static int find(struct pin *pin)
 {
 	struct ellu_skill *skill;
+	size_t bytes = 0;
 	int64_t id;
 	int r = resource_resolve(pin->tx, &resource_skill, pin->scope,
 				 task_submit_member(pin->op, "skill"), &id);
@@ -41,8 +42,8 @@ static int find(struct pin *pin)
 		return r;
 	pin->skill = skill;
 	for (size_t i = 0; r >= 0 && i < skill->n_validators; i++)
-		r = evaluator_resolve(pin->tx, pin->scope, skill->validators[i]->evaluator,
-				      &pin->evaluators[i]);
+		r = evaluator_resolve_next(pin->tx, pin->scope, skill->validators[i]->evaluator, &bytes,
+					   &pin->evaluators[i]);
 	return r;
 }
 

@@ -62,7 +62,7 @@ boot()
 		--keep-unit --private-network --console=pipe --link-journal=no \
 		</dev/null >>"$tree.boot" 2>&1 &
 	container=$!
-	for _ in $(seq 100); do
+	for _ in $(seq 600); do
 		init=$(cut -d ' ' -f 1 <"/proc/$container/task/$container/children" 2>/dev/null) || true
 		[ -n "$init" ] && [ -S "/proc/$init/root/run/systemd/private" ] && return
 		kill -0 $container 2>/dev/null ||
