@@ -136,6 +136,31 @@ static void refused(const char *method, const char *parameters, const char *fiel
 		      json_object_to_json_string(reply));
 }
 
+/* Without criteria they are judged as their experiment is: some of them beside its results, all of them for
+ * it; those of several have no such criteria. */
+START_TEST(as_their_experiment)
+{
+	json_object *task, *experiment;
+
+	begin(NULL);
+	run_first(&(struct experiment) { .rows = 3, .n_criteria = 2, .url = sim_url(sim) });
+	task = rate_well("RateResponses", "{'response_ids':[2,1],'rating_mode':'detailed'}");
+	ck_assert_int_eq(at_int(task, "result.ratings.ratings"), 4);
+	experiment = wire_call(wire, "GetExperiment", "{'experiment':{'id':%lld}}", (long long)experiment_id);
+	ck_assert_str_eq(at_text(experiment, "experiment.rating_mode"), "fast");
+	task = rate_well("RateResponses", "{'response_ids':[3,1,2],'rating_mode':'detailed'}");
+	ck_assert_int_eq(at_int(task, "experiment_id"), experiment_id);
+	experiment = wire_call(wire, "GetExperiment", "{'experiment':{'id':%lld}}", (long long)experiment_id);
+	ck_assert_str_eq(at_text(experiment, "experiment.rating_mode"), "detailed");
+	ck_assert_int_eq(at_int(experiment, "experiment.results.ratings"), 6);
+	run_first(&(struct experiment) { .name = "Other", .rows = 1, .n_criteria = 1, .url = sim_url(sim) });
+	refused("RateResponses", "{'response_ids':[1,4]}", "criteria");
+	/* As many as the one has, but not its own. */
+	refused("RateResponses", "{'response_ids':[1,2,4]}", "criteria");
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 START_TEST(wrong_requests)
 {
 	json_object *reply, *task;
@@ -146,7 +171,6 @@ START_TEST(wrong_requests)
 	tasks = database_int(server, "SELECT count(*) FROM tasks");
 	refused("RateResponses", "{}", "response_ids");
 	refused("RateResponses", "{'response_ids':[1],'experiment':{'id':1}}", "response_ids");
-	refused("RateResponses", "{'response_ids':[1]}", "criteria");
 	refused("RateResponses", "{'response_ids':[1],'criteria':['?'],'epoch':1}", "epoch");
 	refused("RateResponses", "{'response_ids':[1],'criteria':['?'],'criterion_id':1}",
 		"criterion_id");
@@ -320,6 +344,6 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(by_ids, pages, by_filter, wrong_requests, progress_is_seen, killed, cancelled,
-			 nonsense, failed_responses);
+	return RUN_SUITE(by_ids, pages, by_filter, as_their_experiment, wrong_requests, progress_is_seen, killed,
+			 cancelled, nonsense, failed_responses);
 }

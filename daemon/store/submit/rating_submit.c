@@ -48,6 +48,7 @@ struct rating_submission {
 	bool adopt;
 	const struct ellu_evaluator_use *const *evaluators; // of the request; NULL: the experiment's
 	size_t n_evaluators;
+	bool own; // the responses are listed, and judged as their experiment is
 	struct scope scope; // the submitter's own rows
 	struct place place;
 	struct notes notes;
@@ -112,8 +113,6 @@ static int check(struct rating_submission *s)
 			return invalid(s, filter[i].name, "nothing, since response_ids say which responses");
 	if (a->rating && !a->criterion_id)
 		return invalid(s, "criterion_id", "the criterion that the rating is by");
-	if (a->response_ids && !a->criteria && !a->criterion_set)
-		return invalid(s, "criteria", "criteria or a criterion_set");
 	r = judges_check(s->tx, a->rating_llm_config, a->rating_llm_configs, a->rating_reduction);
 	if (r < 0)
 		return r;
@@ -180,7 +179,7 @@ static int criteria_texts(struct rating_submission *s, struct tx_list *texts)
 
 	for (size_t i = 0; r >= 0 && i < s->a.n_criteria; i++)
 		r = tx_append(s->tx, texts, s->a.criteria[i]);
-	if (r < 0 || s->a.criteria)
+	if (r < 0 || !s->a.criterion_set)
 		return r;
 	r = resource_resolve(s->tx, &resource_criterion_set, &s->scope, s->a.criterion_set, &set_id);
 	if (r < 0)
@@ -229,27 +228,6 @@ static int look(struct rating_submission *s)
 	return r < 0 || !s->a.response_ids ? r : look_for_listed(s);
 }
 
-static int find_listed(struct rating_submission *s)
-{
-	int64_t run_id, deleted_id;
-	int r;
-
-	r = db_int(s->tx->db, &deleted_id, "SELECT e.id FROM json_each(?1) i CROSS JOIN experiments e"
-		   " ON e.run_id = i.value WHERE e.deleted_at IS NOT NULL LIMIT 1", "s",
-		   s->input->run_ids);
-	if (r != 0)
-		return r < 0 ? r : fault_not_found(s->tx->fault, "experiment", NULL, deleted_id);
-	s->run.response_ids = s->input->response_ids;
-	s->run.total_cases = (int64_t)s->a.n_response_ids;
-	r = place_resolve(s->tx, &s->scope, &s->place);
-	if (r >= 0)
-		r = db_int(s->tx->db, &run_id, "SELECT run_id FROM responses WHERE id = ?1", "i",
-			   s->a.response_ids[0]);
-	if (r > 0)
-		r = experiment_row_of_run(s->tx, run_id, &s->experiment);
-	return r < 0 ? r : r == 0 ? -EBADMSG : 0;
-}
-
 /* ---- An experiment's ---- */
 
 static int find_filter(struct rating_submission *s)
@@ -285,21 +263,84 @@ static int count_generated(struct rating_submission *s)
 	return r;
 }
 
-static int find_experiment(struct rating_submission *s)
+/* All that the filter lets through. */
+static int find_whole(struct rating_submission *s)
 {
-	int r = experiment_row_resolve(s->tx, &s->op->scope, s->a.experiment, &s->experiment);
+	int r;
 
 	s->place = (struct place){ .owner_uid = s->experiment.owner_uid,
 				     .project_id = s->experiment.project_id };
 	s->run.source_run_id = s->experiment.run_id;
-	if (r >= 0)
-		r = find_filter(s);
+	r = find_filter(s);
 	if (r >= 0)
 		r = db_int(s->tx->db, &s->run.last_response_id, "SELECT id FROM responses"
 			   " WHERE run_id = ?1 ORDER BY id DESC LIMIT 1", "i", s->experiment.run_id);
 	if (r >= 0)
 		r = db_int(s->tx->db, &s->run.last_rating_id, "SELECT max(id) FROM ratings", "");
 	return r < 0 ? r : count_generated(s);
+}
+
+static int find_experiment(struct rating_submission *s)
+{
+	int r = experiment_row_resolve(s->tx, &s->op->scope, s->a.experiment, &s->experiment);
+
+	return r < 0 ? r : find_whole(s);
+}
+
+/* ---- Listed ones, in the writer ---- */
+
+static void take_list(struct rating_submission *s)
+{
+	s->run.response_ids = s->input->response_ids;
+	s->run.total_cases = (int64_t)s->a.n_response_ids;
+}
+
+/* Those of one experiment, which are rated as its own; all of them for it. 1. */
+static int find_own(struct rating_submission *s)
+{
+	int64_t n_runs, n;
+	int r = db_int(s->tx->db, &n_runs, "SELECT json_array_length(?1)", "s", s->input->run_ids);
+
+	if (r >= 0 && n_runs > 1)
+		return invalid(s, "criteria", "criteria or a criterion_set, since the responses are of several "
+			       "experiments");
+	if (r >= 0)
+		r = db_int(s->tx->db, &n, "SELECT count(*) FROM (SELECT 1 FROM responses WHERE run_id = ?1"
+					  " LIMIT ?2)", "ii", s->experiment.run_id,
+			   (int64_t)s->a.n_response_ids + 1);
+	if (r < 0)
+		return r;
+	s->adopt = n == (int64_t)s->a.n_response_ids;
+	if (!s->adopt) {
+		take_list(s);
+		return 1;
+	}
+	s->a.response_ids = NULL;
+	r = find_whole(s);
+	return r < 0 ? r : 1;
+}
+
+static int find_listed(struct rating_submission *s)
+{
+	int64_t run_id, deleted_id;
+	int r;
+
+	r = db_int(s->tx->db, &deleted_id, "SELECT e.id FROM json_each(?1) i CROSS JOIN experiments e"
+		   " ON e.run_id = i.value WHERE e.deleted_at IS NOT NULL LIMIT 1", "s",
+		   s->input->run_ids);
+	if (r != 0)
+		return r < 0 ? r : fault_not_found(s->tx->fault, "experiment", NULL, deleted_id);
+	r = place_resolve(s->tx, &s->scope, &s->place);
+	if (r >= 0)
+		r = db_int(s->tx->db, &run_id, "SELECT run_id FROM responses WHERE id = ?1", "i",
+			   s->a.response_ids[0]);
+	if (r > 0)
+		r = experiment_row_of_run(s->tx, run_id, &s->experiment);
+	if (r > 0 && s->own)
+		r = find_own(s);
+	else if (r > 0)
+		take_list(s);
+	return r < 0 ? r : r == 0 ? -EBADMSG : 0;
 }
 
 static int find_responses(struct rating_submission *s)
@@ -487,7 +528,7 @@ static int resolve_judge(struct rating_submission *s)
 		return judge_of_checks(s->tx, &s->place, &s->run.judge_id);
 	if (s->a.rating_llm_configs)
 		return resolve_judges(s);
-	if (!s->a.rating_llm_config && s->adopt && s->origin.judge.reduction)
+	if (!s->a.rating_llm_config && (s->adopt || s->own) && s->origin.judge.reduction)
 		return keep_panel(s);
 	s->judge_field = "rating_llm_config";
 	r = s->a.rating_llm_config ? take_judge(s, s->a.rating_llm_config) : default_judge(s);
@@ -629,12 +670,13 @@ static int accept_or_reject(struct rating_submission *s)
 static int set_defaults(struct rating_submission *s)
 {
 	struct ellu_rate_responses_request *a = &s->a;
+	bool keeps = s->adopt || s->own;
 
-	s->name = a->name ? a->name : a->experiment ? s->experiment.name : NAME_DEFAULT;
+	s->name = a->name ? a->name : a->experiment || keeps ? s->experiment.name : NAME_DEFAULT;
 	/* Rated again, the experiment keeps its ways. */
 	if (!a->rating_mode)
-		a->rating_mode = s->adopt ? s->origin.rating_mode : "fast";
-	if (!a->rating_version && s->adopt)
+		a->rating_mode = keeps ? s->origin.rating_mode : "fast";
+	if (!a->rating_version && keeps)
 		a->rating_version = s->origin.rating_version;
 	return a->rating_version ? 0 : project_rating_version(s->tx, s->place.project_id, &a->rating_version);
 }
@@ -692,6 +734,7 @@ int rating_submit(struct tx *tx, struct task_submit *op)
 		take_experiment(s, op->arguments);
 	else
 		s->a = *(const struct ellu_rate_responses_request *)op->arguments;
+	s->own = s->a.response_ids && !s->a.criteria && !s->a.criterion_set;
 	s->input = request->state;
 	if (!s->input)
 		r = look(s);
