@@ -320,6 +320,38 @@ START_TEST(made_elsewhere)
 }
 END_TEST
 
+/* How it is asked and rated can be said until it is. */
+START_TEST(changed_before_it_is_asked)
+{
+	static const char change[] = "{'experiment':{'name':'E'},'rating_mode':'detailed','n_epochs':2,"
+				     "'generation_params':{'temperature':1.5}}";
+	struct daemon *daemon = daemon_start(NULL);
+	struct wire *wire = daemon_connect(daemon);
+	json_object *reply;
+
+	make(wire, "E", "");
+	reply = wire_call(wire, "UpdateExperiment", change);
+	ck_assert_str_eq(at_text(reply, "experiment.rating_mode"), "detailed");
+	ck_assert_int_eq(at_int(reply, "experiment.n_epochs"), 2);
+	reply = wire_call(wire, "RunExperiment", "{'experiment':{'name':'E'}}");
+	ck_assert_int_eq(at_int(reply, "task.result.results.responses"), 4);
+	reply = list_all(wire, "ListResponses", "'experiment':{'name':'E'}");
+	ck_assert(at_has(reply, "3.ratings.0.reasoning"));
+	/* It is found again as what it is now, and cannot become another. */
+	wire_call(wire, "RunExperiment", "{'name':'E','prompt_template':{'ref':{'name':'T'}},'collection':{'ref':"
+		  "{'name':'C'}},'criteria':['Is it short?'],'generation_params':{'temperature':1.5},'n_epochs':2,"
+		  "'rating_mode':'detailed','update_existing':true}");
+	ck_assert_int_eq(number_of(wire, "ListExperiments"), 1);
+	wire_refused(wire, "Conflict", "UpdateExperiment", change);
+	/* Nor one that has answers which were made elsewhere. */
+	make(wire, "F", "");
+	wire_call(wire, "AddResponses", "{'experiment':{'name':'F'},'responses':[{'row':1,'response_text':'x'}]}");
+	wire_refused(wire, "Conflict", "UpdateExperiment", "{'experiment':{'name':'F'},'n_epochs':3}");
+	wire_call(wire, "UpdateExperiment", "{'experiment':{'name':'F'},'description':'y'}");
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
 /* Renamed; and deleted, from which on it is nowhere. */
 START_TEST(renamed_and_deleted)
 {
@@ -425,6 +457,6 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(made_and_run, refused, found_or_made, cloned, more_epochs, made_elsewhere, renamed_and_deleted, commands,
-			 answers_from_files);
+	return RUN_SUITE(made_and_run, refused, found_or_made, cloned, more_epochs, made_elsewhere,
+			 changed_before_it_is_asked, renamed_and_deleted, commands, answers_from_files);
 }

@@ -793,6 +793,21 @@ START_TEST(case_by_case)
 		ck_assert_int_eq(at_int(page, "count"), (long long)at_count(page, "items"));
 		ck_assert(!at_has(page, "next_cursor"));
 	}
+	for (int better = 0; better < 2; better++) {
+		size_t n = 0;
+
+		for (size_t i = 0; i < json_object_array_length(own[0]); i++)
+			n += at_is(own[0], text("%zu.ratings.0.rating", i), better ? "NO" : "YES") &&
+			     at_is(own[1], text("%zu.ratings.0.rating", i), better ? "YES" : "NO");
+		page = wire_call(wire, "ListComparedCases", "{'experiments':[{'id':%lld},{'id':%lld}],"
+				 "'better':%s,'count':true,'criterion_ids':[%lld,%lld]}", ids[0], ids[1],
+				 better ? "true" : "false", (long long)at_int(all, "0.responses.0.verdicts.0.criterion_id"),
+				 (long long)at_int(all, "0.responses.1.verdicts.0.criterion_id"));
+		ck_assert_uint_eq(at_count(page, "items"), n);
+		ck_assert_int_eq(at_int(page, "count"), (long long)n);
+	}
+	wire_refused(wire, "org.varlink.service.InvalidParameter", "ListComparedCases",
+		     "{%s,'criterion_ids':[1]}", refs);
 	/* A cursor of the rest is none of those that changed. */
 	wire_refused(wire, "org.varlink.service.InvalidParameter", "ListComparedCases",
 		     "{%s,'changed':true,'cursor':'u0.0'}", refs);

@@ -18,6 +18,7 @@ struct listing {
 	struct tx *tx;
 	struct page page;
 	struct sides sides;
+	const struct ellu_list_compared_cases_request *request;
 	const int *wanted; // whether those that changed, or the rest; NULL: both
 	struct response_place at;
 	struct response_place last; // in the page
@@ -126,6 +127,49 @@ static int list_case(struct listing *listing, bool changed)
 	return r < 0 ? r : r == 0;
 }
 
+/* ---- Better and worse ---- */
+
+static bool counts(const struct ellu_list_compared_cases_request *request, int64_t criterion_id)
+{
+	for (size_t i = 0; i < request->n_criterion_ids; i++)
+		if (request->criterion_ids[i] == criterion_id)
+			return true;
+	return !request->criterion_ids;
+}
+
+/* How many of the criteria that count are decided. */
+static int64_t count_decided(const struct listing *listing, const struct side *side, int64_t *ret_met)
+{
+	int64_t decided = 0;
+
+	*ret_met = 0;
+	for (size_t i = 0; side->response_id && i < side->n; i++) {
+		const struct measured *measured = &side->measured[i];
+
+		if (measured->verdict < 0 || !counts(listing->request, measured->measure->criterion_id))
+			continue;
+		decided++;
+		*ret_met += measured->verdict;
+	}
+	return decided;
+}
+
+/* Whether the case came out as the request asks. */
+static bool is_outcome(const struct listing *listing)
+{
+	const struct sides *sides = &listing->sides;
+	const int *better = listing->request->better;
+	int64_t met, met_last, decided, decided_last;
+
+	if (!better)
+		return true;
+	decided = count_decided(listing, &sides->items[0], &met);
+	decided_last = count_decided(listing, &sides->items[sides->n - 1], &met_last);
+	if (!decided || !decided_last)
+		return false;
+	return *better ? met_last * decided > met * decided_last : met_last * decided < met * decided_last;
+}
+
 /* ---- The list ---- */
 
 static bool is_wanted(const struct listing *listing, bool changed)
@@ -144,14 +188,14 @@ static int on_response(struct response_walk *walk, int64_t response_id)
 	listing->cut = listing->sides.left <= 0;
 	if (listing->cut)
 		return 1;
-	if (listing->page.listed && !listing->wanted) {
+	if (listing->page.listed && !listing->wanted && !listing->request->better) {
 		listing->count++;
 		return 0;
 	}
 	r = sides_read(listing->tx, &listing->sides, response_id);
 	for (size_t i = 1; r >= 0 && i < listing->sides.n && !changed; i++)
 		changed = is_changed(&listing->sides.items[0], &listing->sides.items[i]);
-	if (r < 0 || !is_wanted(listing, changed))
+	if (r < 0 || !is_wanted(listing, changed) || !is_outcome(listing))
 		return r;
 	if (listing->page.listed) {
 		listing->count++;
@@ -213,8 +257,10 @@ static int begin(struct tx *tx, struct method_run *op)
 
 	if (!listing)
 		return -ENOMEM;
-	*listing = (struct listing){ .tx = tx, .wanted = a->changed };
+	*listing = (struct listing){ .tx = tx, .request = a, .wanted = a->changed };
 	op->request.state = listing;
+	if (a->criterion_ids && !a->better)
+		return fault_invalid(tx->fault, "criterion_ids", "nothing, unless better cases or worse are asked for");
 	r = sides_load(tx, &op->scope, a->experiments, a->n_experiments, &listing->sides);
 	if (r >= 0)
 		r = page_begin(tx, op, rest ? REST : CHANGED, &listing->page);

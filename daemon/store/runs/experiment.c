@@ -318,6 +318,8 @@ int experiment_update(struct tx *tx, struct method_run *op)
 		r = experiment_row_load(tx, id, &row);
 	if (r >= 0 && request->name)
 		r = rename_to(tx, &row, request->name);
+	if (r >= 0 && (request->rating_mode || request->n_epochs || request->generation_params))
+		r = run_change(tx, &row, request);
 	if (r >= 0)
 		r = db_run(tx->db, "UPDATE experiments SET description = nullif(coalesce(?2, description),"
 				   " ''), updated_at = ?3 WHERE id = ?1", "isi", id, description, tx->now);

@@ -53,7 +53,7 @@ int judge_agreement(struct tx *tx, struct method_run *op); // GetJudgeAgreement
 /* *ret_experiment points to a const struct ellu_experiment. NotFound. */
 int experiment_load(struct tx *tx, int64_t id, void *ret_experiment);
 
-/* The method: name and description. */
+/* The method: name and description; what has not been asked yet can be asked otherwise. */
 int experiment_update(struct tx *tx, struct method_run *op);
 
 /* Equal for runs of what, with a row and an epoch, decides an answer. `config` is the run's, or NULL. */

@@ -459,6 +459,81 @@ int run_add_epochs(struct tx *tx, int64_t run_id, int64_t n)
 	return r <= 0 ? r : identify(tx, &experiment);
 }
 
+/* Those of the run, asking in another mode. */
+static int put_judges(struct tx *tx, const struct run_row *run, const char *mode, int64_t *ret_id)
+{
+	const struct place place = { .owner_uid = run->owner_uid, .project_id = run->project_id };
+	struct panel panel = { .n = 1, .judges = { { .config_id = run->judge.config_id,
+						     .snapshot = run->judge.snapshot } } };
+	struct ellu_llm_config *configs[JUDGES_MAX];
+	int r = run->judge.reduction ? panel_load(tx, run->judge_id, &panel) : 0;
+
+	for (size_t i = 0; r >= 0 && i < panel.n; i++) {
+		r = tx_decode(tx, &ellu_llm_config_type, panel.judges[i].snapshot, &configs[i]);
+		if (r >= 0)
+			configs[i]->id = tx_int_value(tx, panel.judges[i].config_id);
+	}
+	return r < 0 ? r : judges_put(tx, &place, configs, panel.n, mode, run->rating_version,
+				      panel.reduction, ret_id);
+}
+
+static int check_unasked(struct tx *tx, const struct experiment_row *experiment)
+{
+	int64_t one;
+	int r = experiment->task_id ? 1 : db_int(tx->db, &one, "SELECT 1 FROM responses WHERE run_id = ?1"
+						 " LIMIT 1", "i", experiment->run_id);
+
+	return r <= 0 ? r : fault_conflict(tx->fault, "experiment", experiment->name, experiment->id,
+					   "it has answers or a task; CloneExperiment makes one that is "
+					   "asked or rated otherwise");
+}
+
+static int write_changed(struct tx *tx, const struct experiment_row *experiment, const struct run_row *run)
+{
+	struct experiment_row changed = *experiment;
+	struct ellu_llm_config *config = NULL;
+	char answer_identity[IDENTITY_SIZE];
+	int r;
+
+	r = db_run(tx->db, "UPDATE runs SET judge_id = nullif(?2, 0), rating_mode = ?3, n_epochs = ?4,"
+			   " generation_params = ?5 WHERE id = ?1", "iisis", run->id, run->judge_id,
+		   run->rating_mode, run->n_epochs, run->generation_params);
+	if (r >= 0)
+		r = db_run(tx->db, "DELETE FROM run_epochs WHERE run_id = ?1", "i", run->id);
+	if (r >= 0)
+		r = insert_epochs(tx, run, run->id, 1);
+	if (r >= 0)
+		r = tx_decode(tx, &ellu_llm_config_type, run->config_snapshot, &config);
+	if (r >= 0)
+		r = experiment_answer_identity(tx, run, config, answer_identity);
+	if (r >= 0)
+		r = db_run(tx->db, "UPDATE experiments SET answer_identity = ?2 WHERE id = ?1", "is",
+			   experiment->id, (const char *)answer_identity);
+	changed.answer_identity = answer_identity;
+	return r < 0 ? r : identify(tx, &changed);
+}
+
+int run_change(struct tx *tx, const struct experiment_row *experiment,
+	       const struct ellu_update_experiment_request *wanted)
+{
+	struct run_row run;
+	int r = check_unasked(tx, experiment);
+
+	if (r >= 0)
+		r = run_row_load(tx, experiment->run_id, &run);
+	if (r >= 0 && wanted->rating_mode) {
+		run.rating_mode = wanted->rating_mode;
+		if (run.judge.snapshot || run.judge.reduction)
+			r = put_judges(tx, &run, wanted->rating_mode, &run.judge_id);
+	}
+	if (r >= 0 && wanted->n_epochs)
+		run.n_epochs = *wanted->n_epochs;
+	if (r >= 0 && wanted->generation_params)
+		r = tx_encode(tx, &ellu_generation_params_type, wanted->generation_params,
+			      &run.generation_params);
+	return r < 0 ? r : write_changed(tx, experiment, &run);
+}
+
 static int adopt(struct tx *tx, const struct run_row *from, const struct experiment_row *experiment)
 {
 	int r;

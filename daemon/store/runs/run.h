@@ -8,6 +8,9 @@
 #include "daemon/store/resources/project.h"
 #include "daemon/store/runs.h"
 
+struct ellu_update_experiment_request;
+struct experiment_row;
+
 /* Responses and ratings that one transaction of a long walk looks at: a few milliseconds. */
 #define RUN_STEP 2000
 
@@ -76,6 +79,9 @@ int run_spend_record(struct tx *tx, struct store_request *request, struct run_sp
 int costs_list(struct tx *tx, struct method_run *op); // ListCosts
 /* It is to make more than it was pinned to: of an experiment, which is another one to who compares it. */
 int run_add_epochs(struct tx *tx, int64_t run_id, int64_t n);
+/* How the experiment is asked and rated, before it is. Conflict. */
+int run_change(struct tx *tx, const struct experiment_row *experiment,
+	       const struct ellu_update_experiment_request *wanted);
 bool run_is_simulated(const struct run_row *row);
 /* The snapshot, with what only says how answers are fetched taken from the config of today, and with what
  * was taken of that. */
