@@ -57,6 +57,7 @@ static void see_nothing(struct wire *wire, void *userdata)
 		wire_refused(wire, "NotFound", "ListFlakyRows", "{'experiment':{%s}}", ref);
 		wire_refused(wire, "NotFound", "GetJudgeAgreement", "{'experiment':{%s}}", ref);
 	}
+	wire_refused(wire, "NotFound", "GetProject", "{'project_id':1}");
 	wire_refused(wire, "NotFound", "GetResponse", "{'response_id':1}");
 	wire_refused(wire, "NotFound", "AnnotateResponse", "{'response_id':1,'annotation':'x'}");
 	wire_refused(wire, "NotFound", "EditRating", "{'rating_id':1,'rating':'NO'}");

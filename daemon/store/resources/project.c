@@ -89,12 +89,29 @@ static int load(struct tx *tx, int64_t id, void *ret_project)
 	return 0;
 }
 
+static int find_by_id(struct tx *tx, const struct scope *scope, int64_t id, int64_t *ret_id)
+{
+	int r = db_int(tx->db, ret_id, "SELECT id FROM projects WHERE id = ?1 AND owner_uid = ?2"
+				       " AND deleted_at IS NULL", "ii", id, scope->uid);
+
+	if (r > 0 && scope_covers(scope, id))
+		return 0;
+	return r < 0 ? r : fault_not_found(tx->fault, "project", NULL, id);
+}
+
 int project_get(struct tx *tx, struct method_run *op)
 {
+	const struct ellu_get_project_request *request = op->arguments;
 	struct ellu_get_project_reply *reply = method_reply(tx, op);
 	struct place place;
-	int r = reply ? place_resolve(tx, &op->scope, &place) : -ENOMEM;
+	int r;
 
+	if (!reply)
+		return -ENOMEM;
+	if (request->project_id && request->project)
+		return fault_invalid(tx->fault, "project_id", "nothing beside a project's name");
+	r = request->project_id ? find_by_id(tx, &op->scope, *request->project_id, &place.project_id) :
+				  place_resolve(tx, &op->scope, &place);
 	return r < 0 ? r : load(tx, place.project_id, &reply->project);
 }
 
