@@ -78,6 +78,9 @@ static int64_t time_of(const struct http_connection *connection)
 
 	switch (connection->state) {
 	case HTTP_WAITS:
+		/* The answer before is still taken. */
+		if (output_size(&connection->output))
+			return 0;
 		return connection->in_size ? limits->message_seconds : limits->idle_seconds;
 	case HTTP_READS:
 		return limits->message_seconds;

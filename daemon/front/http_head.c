@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "proto/text/utf8.h"
+
 #define LENGTH_DIGITS_MAX 15
 #define CHUNK_DIGITS_MAX 8
 #define CHUNK_LINE_MAX 256 // extensions, which mean nothing to us
@@ -151,6 +153,8 @@ static int parse_header(char *line, struct http_head *head, struct http_refusal 
 	end = value + strlen(value);
 	while (end > value && is_blank((unsigned char)end[-1]))
 		*--end = '\0';
+	if (!utf8_valid(value, (size_t)(end - value), NULL))
+		return refuse(refusal, 400, "a header is not UTF-8");
 	head->headers[head->n_headers++] = (struct http_header){ line, value };
 	return 0;
 }
@@ -262,7 +266,7 @@ bool http_header_lists(const char *value, const char *item)
 
 int http_unescape(char *text, bool plus)
 {
-	char *to = text;
+	char *begin = text, *to = text;
 
 	for (; *text; text++) {
 		int high, low;
@@ -279,7 +283,7 @@ int http_unescape(char *text, bool plus)
 		text += 2;
 	}
 	*to = '\0';
-	return 0;
+	return utf8_valid(begin, (size_t)(to - begin), NULL) ? 0 : -EBADMSG;
 }
 
 int http_query_next(char **query, char **ret_name, char **ret_value)

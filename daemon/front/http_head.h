@@ -60,7 +60,8 @@ const char *http_header(const struct http_head *head, const char *name);
 /* Whether a header that lists things has this one. */
 bool http_header_lists(const char *value, const char *item);
 
-/* Decodes %XX in place; `plus` says that + is a blank. -EBADMSG: no hexadecimal digits, or a NUL. */
+/* Decodes %XX in place; `plus` says that + is a blank. -EBADMSG: no hexadecimal digits, a NUL, or what is no
+ * UTF-8. */
 int http_unescape(char *text, bool plus);
 /* The next `name=value` of a query, unescaped. 1, 0 at the end, -EBADMSG. `*query` goes on. */
 int http_query_next(char **query, char **ret_name, char **ret_value);

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "proto/json/json_check.h"
+#include "proto/limits.h"
 
 #define BOUNDARY_MAX 70 // RFC 2046
 
@@ -102,6 +103,9 @@ int json_lines_read(const char *text, size_t size, json_object **ret_list, struc
 	const char *end = text + size, *stop;
 	int r = list ? 0 : fault_oom(fault);
 
+	/* As many as one text may have: a value takes many times the bytes of its text. */
+	if (r == 0 && json_count_values(text, size) > JSON_VALUES_MAX)
+		r = fault_too_large(fault, JSON_VALUES_MAX, "the number of values in a file");
 	for (size_t number = 1; r == 0 && text < end; number++) {
 		stop = memchr(text, '\n', (size_t)(end - text));
 		stop = stop ? stop : end;

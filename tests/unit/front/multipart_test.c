@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "proto/limits.h"
 #include "tests/unit/suite.h"
 
 #define TYPE "multipart/form-data; boundary=xyz"
@@ -105,7 +107,22 @@ START_TEST(reads_lines)
 }
 END_TEST
 
+/* A value takes many times the bytes of its text. */
+START_TEST(too_many_values)
+{
+	size_t n = JSON_VALUES_MAX + 1;
+	json_object *list = NULL;
+	struct fault fault = { 0 };
+	char *text = malloc(3 * n);
+
+	for (size_t i = 0; i < n; i++)
+		memcpy(text + 3 * i, "{}\n", 3);
+	ck_assert_int_eq(json_lines_read(text, 3 * n, &list, &fault), ELLU_E_TOO_LARGE);
+	free(text);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_TESTS(finds_a_field, boundaries, reads_lines);
+	return RUN_TESTS(finds_a_field, boundaries, reads_lines, too_many_values);
 }
