@@ -141,6 +141,7 @@ static void drop(struct tokens *tokens, struct token **link)
 		token_let_go(holder);
 		holder->taken_back(holder);
 	}
+	share_done(&token->lists);
 	free(token);
 }
 

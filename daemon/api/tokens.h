@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "daemon/api/principal.h"
+#include "daemon/base/share.h"
 #include "daemon/base/table.h"
 #include "daemon/store/store.h"
 
@@ -39,6 +40,7 @@ struct token {
 	struct allowance_bucket wrong;
 	struct allowance_bucket calls;
 	struct token_holder *holders;
+	struct share lists; // where a front keeps how far those who show it have paged
 };
 
 /* Lies in what a token was shown for. */

@@ -1,30 +1,45 @@
 #include "daemon/front/ask.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/base/clock.h"
+#include "daemon/base/hash.h"
 #include "proto/cleanup.h"
 #include "proto/limits.h"
 #include "proto/record/record.h"
 #include "proto/wire/method.h"
 
-/* What is kept of answers for one exchange. */
+/* What is kept of answers for one exchange; and without a place for what is large. */
 #define ASKED_BYTES_MAX MESSAGE_SIZE_MAX
+#define ASKED_SMALL_MAX (128 * 1024)
+/* What an answer is thought to take that came as a record. */
+#define ANSWER_BYTES 4096
+/* Questions of one exchange. */
+#define ASKED_MAX 2000
 /* Of one exchange at a time: what is more waits for the next run. */
 #define UNDER_WAY_MAX 16
 
 struct answered {
 	struct answered *next; // asking::answers
 	struct asking *asking;
+	uint64_t hash; // of the key
 	char *key; // the method, and the text of its parameters
 	json_object *answer; // NULL: not yet, or it failed
+	size_t bytes; // of that
 	struct fault fault; // with a code if it failed
 };
 
 /* ---- Life ---- */
+
+static void answered_free(struct answered *answered)
+{
+	json_object_put(answered->answer);
+	free(answered->key);
+	free(answered);
+}
 
 static void on_free(struct http_exchange *exchange)
 {
@@ -34,10 +49,13 @@ static void on_free(struct http_exchange *exchange)
 		struct answered *answered = asking->answers;
 
 		asking->answers = answered->next;
-		json_object_put(answered->answer);
-		free(answered->key);
-		free(answered);
+		answered_free(answered);
 	}
+	user_stop_waiting(&asking->waiter);
+	user_give_back(&asking->input);
+	if (asking->state)
+		asking->state_done(asking->state);
+	free(asking->state);
 	json_object_put(asking->query);
 	free(asking);
 }
@@ -79,6 +97,14 @@ static int read_query(struct asking *asking)
 	return r < 0 ? r : maker.failed ? -ENOMEM : 0;
 }
 
+static void on_room(struct user_waiter *waiter)
+{
+	struct asking *asking = (struct asking *)((char *)waiter - offsetof(struct asking, waiter));
+
+	if (!asking->under_way && is_open(asking->exchange))
+		run(asking);
+}
+
 void ask_begin(struct http_exchange *exchange, ask_step_fn *step)
 {
 	struct asking *asking = calloc(1, sizeof(*asking));
@@ -92,7 +118,9 @@ void ask_begin(struct http_exchange *exchange, ask_step_fn *step)
 	}
 	asking->exchange = exchange;
 	asking->step = step;
-	asking->begun_usec = clock_monotonic_usec();
+	asking->waiter.wake = on_room;
+	/* The body stays as long as the steps look into it. */
+	user_move(&exchange->input, &asking->input);
 	exchange->data = asking;
 	exchange->on_free = on_free;
 	r = read_query(asking);
@@ -124,7 +152,8 @@ static int on_answer(struct http_call *call, struct answer *answer, bool continu
 	struct asking *asking = answered->asking;
 	int r;
 
-	asking->bytes += answer->text ? answer->text_size : 0;
+	answered->bytes = answer->text ? answer->text_size : ANSWER_BYTES;
+	asking->bytes += answered->bytes;
 	if (asking->bytes > ASKED_BYTES_MAX)
 		return -EMSGSIZE;
 	r = http_answer_object(answer, &answered->answer);
@@ -143,11 +172,11 @@ static void on_failure(struct http_call *call, const struct fault *fault)
 	came(answered->asking);
 }
 
-static struct answered *find(struct asking *asking, const char *key)
+static struct answered *find(struct asking *asking, const char *key, uint64_t hash)
 {
 	struct answered *answered = asking->answers;
 
-	while (answered && strcmp(answered->key, key) != 0)
+	while (answered && (answered->hash != hash || strcmp(answered->key, key) != 0))
 		answered = answered->next;
 	return answered;
 }
@@ -164,7 +193,8 @@ static char *key_of(const struct method *method, json_object *parameters, int ti
 	return key;
 }
 
-static void start(struct asking *asking, const struct method *method, json_object *parameters, char *key)
+static void start(struct asking *asking, const struct method *method, json_object *parameters, char *key,
+		  uint64_t hash)
 {
 	struct answered *answered = calloc(1, sizeof(*answered));
 	struct http_call how = { .answered = on_answer, .failed = on_failure, .data = answered };
@@ -176,10 +206,51 @@ static void start(struct asking *asking, const struct method *method, json_objec
 	}
 	answered->asking = asking;
 	answered->key = key;
+	answered->hash = hash;
 	answered->next = asking->answers;
 	asking->answers = answered;
+	asking->n_asked++;
 	asking->under_way++;
 	http_call(asking->exchange, method, parameters, &how);
+}
+
+/* Whether there is a place for what the method will answer beside the rest; else it is waited for. */
+static bool has_room(struct asking *asking, const struct method *method)
+{
+	struct user *user = asking->exchange->principal.user;
+	struct user_charge large = { 0 };
+
+	if ((method->replies != METHOD_REPLIES_PAGES && asking->bytes < ASKED_SMALL_MAX) ||
+	    (asking->input.amount && asking->input.slot == USER_LARGE_MESSAGES))
+		return true;
+	if (asking->waiter.list)
+		return false;
+	if (!user_take(&large, user, USER_LARGE_MESSAGES, 1)) {
+		user_wait_for_slot(user, USER_LARGE_MESSAGES, &asking->waiter);
+		return false;
+	}
+	user_move(&large, &asking->input);
+	return true;
+}
+
+/* What has not been asked yet. Takes the key. */
+static void ask_new(struct asking *asking, const struct method *method, json_object *parameters, char *key,
+		    uint64_t hash)
+{
+	struct fault fault = { 0 };
+
+	asking->waits = true;
+	if (!is_open(asking->exchange) || asking->under_way >= UNDER_WAY_MAX || !has_room(asking, method)) {
+		free(key);
+	} else if (asking->n_asked >= ASKED_MAX) {
+		free(key);
+		fault_set(&fault, ELLU_E_TOO_LARGE, "more than %d things would have to be looked up for this",
+			  ASKED_MAX);
+		fault.number = ASKED_MAX;
+		http_fail(asking->exchange, &fault);
+	} else {
+		start(asking, method, parameters, key, hash);
+	}
 }
 
 static json_object *ask_for(struct asking *asking, const char *method_name, json_object *parameters,
@@ -189,6 +260,7 @@ static json_object *ask_for(struct asking *asking, const char *method_name, json
 	char qualified[128] = "org.elluminate.";
 	const struct method *method;
 	struct answered *answered;
+	uint64_t hash;
 	char *key;
 
 	*ret_fault = NULL;
@@ -197,12 +269,12 @@ static json_object *ask_for(struct asking *asking, const char *method_name, json
 	key = given ? key_of(method, given, time) : NULL;
 	if (!key)
 		asking->maker.failed = true;
-	answered = key ? find(asking, key) : NULL;
+	hash = key ? hash_bytes(0, key, strlen(key)) : 0;
+	answered = key ? find(asking, key, hash) : NULL;
 	if (!answered) {
+		if (key)
+			ask_new(asking, method, given, key, hash);
 		asking->waits = true;
-		if (key && asking->under_way < UNDER_WAY_MAX && is_open(asking->exchange))
-			start(asking, method, given, TAKE_PTR(key));
-		free(key);
 		if (asking->maker.failed)
 			ask_answer(asking, 500, NULL);
 		return NULL;
@@ -236,6 +308,32 @@ json_object *ask_unless(struct asking *asking, const char *method, json_object *
 			const struct fault **ret_fault)
 {
 	return ask_for(asking, method, parameters, /* time= */ 1, code, ret_fault);
+}
+
+void ask_forget(struct asking *asking, json_object *answer)
+{
+	struct answered **link = &asking->answers, *answered;
+
+	while ((answered = *link) && answered->answer != answer)
+		link = &answered->next;
+	if (!answered)
+		return;
+	*link = answered->next;
+	asking->bytes -= answered->bytes;
+	answered_free(answered);
+}
+
+void *ask_state(struct asking *asking, size_t size, void (*done)(void *state))
+{
+	struct fault fault = { 0 };
+
+	if (!asking->state) {
+		asking->state = calloc(1, size);
+		asking->state_done = done;
+	}
+	if (!asking->state)
+		ask_fail(asking, (fault_oom(&fault), &fault));
+	return asking->state;
 }
 
 bool ask_waits(const struct asking *asking)

@@ -3,7 +3,11 @@
  * if each method answered at once: a step asks, and returns where it gets no answer yet. When all that it
  * asked has been answered, it runs again from its beginning, and finds the answers that were given; so
  * nothing is asked twice, and what does not depend on each other is asked at once. A step must therefore do
- * the same each time: it keeps nothing but what it asks and answers.
+ * the same each time: it keeps nothing but what it asks and answers, and what goes on from run to run, a
+ * walk over pages, in a state.
+ *
+ * Who lists, or is answered much, holds one of the few places that a user has for what is large, and waits
+ * for it; so what a thousand of his requests hold at once is bounded.
  */
 #pragma once
 
@@ -22,9 +26,13 @@ struct asking {
 	ask_step_fn *step;
 	struct json_maker maker; // of the present run
 	json_object *query; // lists of values by their names
+	void *state; // of the step; or NULL
+	void (*state_done)(void *state);
 	struct answered *answers;
-	int64_t begun_usec; // monotonic
+	size_t n_asked;
 	size_t bytes; // of the answers
+	struct user_charge input; // of the request, or the place of what is large
+	struct user_waiter waiter; // for that
 	unsigned under_way;
 	bool waits; // the present run lacks an answer
 	bool running;
@@ -44,6 +52,12 @@ json_object *ask_unless(struct asking *asking, const char *method, json_object *
 			const struct fault **ret_fault);
 /* What was asked before, as it is behind what was asked since. */
 json_object *ask_again(struct asking *asking, const char *method, json_object *parameters);
+
+/* What it was asked to answer is needed no more. */
+void ask_forget(struct asking *asking, json_object *answer);
+/* What the runs of a step share: zeros at first, and freed once `done` has had it. NULL: no memory, which has
+ * been answered. */
+void *ask_state(struct asking *asking, size_t size, void (*done)(void *state));
 
 /* Whether the step has to return. */
 bool ask_waits(const struct asking *asking);

@@ -104,11 +104,13 @@ static int on_send(struct call *under_way, struct answer *answer, bool continues
 		fail_call(call, &fault);
 	} else if (!continues) {
 		end_call(call);
-	} else if (call->method->replies == METHOD_REPLIES_PAGES && http_has_room(exchange)) {
-		user_give_back(&call->expected);
-		r = expect_page(call, REPLY_GOES_ON);
 	} else {
 		r = http_has_room(exchange);
+		/* What was sent is charged itself; room for the next page is taken when that is made. */
+		if (call->method->replies == METHOD_REPLIES_PAGES)
+			user_give_back(&call->expected);
+		if (call->method->replies == METHOD_REPLIES_PAGES && r > 0)
+			r = expect_page(call, REPLY_GOES_ON);
 	}
 	http_unref(exchange);
 	return r < 0 ? true : r;

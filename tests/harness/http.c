@@ -160,6 +160,39 @@ const char *http_answer_header(const struct http_answer *answer, const char *nam
 	return NULL;
 }
 
+/* The next chunk's bytes behind those that there are; false: the end. */
+static bool read_chunk(struct http_peer *peer, char **event, size_t *size)
+{
+	size_t line = find(peer, "\r\n"), n;
+
+	if (!line)
+		return false;
+	n = strtoul(peer->in, NULL, 16);
+	if (!have(peer, line + n + 2))
+		return false;
+	*event = realloc(*event, *size + n + 1);
+	memcpy(*event + *size, peer->in + line, n);
+	*size += n;
+	(*event)[*size] = '\0';
+	drop(peer, line + n + 2);
+	if (!n)
+		peer->ended = true;
+	return n > 0;
+}
+
+/* But for a stream of events. */
+static void read_chunks(struct http_peer *peer)
+{
+	const char *type = http_answer_header(&peer->answer, "Content-Type");
+
+	if (!peer->chunked || peer->bodiless || (type && strstr(type, "event-stream")))
+		return;
+	while (read_chunk(peer, &peer->answer.body, &peer->answer.size))
+		;
+	if (!peer->ended)
+		peer->answer.status = 0;
+}
+
 const struct http_answer *http_receive(struct http_peer *peer)
 {
 	struct http_answer *answer = &peer->answer;
@@ -187,27 +220,8 @@ const struct http_answer *http_receive(struct http_peer *peer)
 		memcpy(answer->body, peer->in, answer->size);
 		drop(peer, answer->size);
 	}
+	read_chunks(peer);
 	return answer;
-}
-
-/* The next chunk's bytes behind those that there are; false: the end. */
-static bool read_chunk(struct http_peer *peer, char **event, size_t *size)
-{
-	size_t line = find(peer, "\r\n"), n;
-
-	if (!line)
-		return false;
-	n = strtoul(peer->in, NULL, 16);
-	if (!have(peer, line + n + 2))
-		return false;
-	*event = realloc(*event, *size + n + 1);
-	memcpy(*event + *size, peer->in + line, n);
-	*size += n;
-	(*event)[*size] = '\0';
-	drop(peer, line + n + 2);
-	if (!n)
-		peer->ended = true;
-	return n > 0;
 }
 
 /* Each chunk of a stream is one event, or a comment. */
@@ -246,6 +260,11 @@ const char *http_event_line(const char *event, const char *name)
 		if (strncmp(event, name, size) == 0 && strncmp(event + size, ": ", 2) == 0)
 			return text("%.*s", (int) strcspn(event + size + 2, "\n"), event + size + 2);
 	return NULL;
+}
+
+bool http_wait(struct http_peer *peer)
+{
+	return peer->size > 0 || read_more(peer);
 }
 
 bool http_is_closed(struct http_peer *peer)

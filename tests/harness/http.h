@@ -28,7 +28,7 @@ struct http_answer {
 	size_t size;
 };
 
-/* The next answer, valid until the next call; its body, too, unless it is one of chunks. */
+/* The next answer, valid until the next call; its body, too, unless it is a stream of events. */
 const struct http_answer *http_receive(struct http_peer *peer);
 /* The next event of a stream, without the blank line: its lines. NULL: the stream has ended, or broken off:
  * see `*ret_whole`, which may be NULL. */
@@ -37,6 +37,8 @@ const char *http_event(struct http_peer *peer, bool *ret_whole);
 bool http_heartbeat(struct http_peer *peer);
 /* The value of a line of the event, "data"; or NULL. */
 const char *http_event_line(const char *event, const char *name);
+/* Waits for anything of an answer, which stays to be received. False: the other side is gone. */
+bool http_wait(struct http_peer *peer);
 /* True once the other side has closed; waits for it. */
 bool http_is_closed(struct http_peer *peer);
 

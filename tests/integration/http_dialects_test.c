@@ -70,7 +70,14 @@ START_TEST(handshake_and_errors)
 	GET(422, PROJECT "/experiments?collection_id=x");
 	POST(422, PROJECT "/prompt_templates", "{'name':'Q','messages':[{'role':'nobody','content':'x'}]}");
 	POST(422, PROJECT "/criteria", "{}");
-	GET(501, PROJECT "/scenario-sets");
+	json = GET(501, PROJECT "/scenario-sets");
+	ck_assert_ptr_nonnull(strstr(at_text(json, "detail"), "scenarios"));
+	json = GET(501, PROJECT "/experiments/1/agent-results/definition");
+	ck_assert_ptr_nonnull(strstr(at_text(json, "detail"), "agents"));
+	ck_assert_ptr_nonnull(at_text(GET(404, PROJECT "/unheard_of"), "detail"));
+	ck_assert_ptr_nonnull(at_text(GET(404, "/api/v0/unheard_of"), "detail"));
+	ck_assert_ptr_nonnull(at_text(GET(404, "/api/v0/unheard_of/4"), "detail"));
+	POST(422, PROJECT "/llm_configs", "{'name':'c','llm_model_name':'m','input_price_per_mtok':'dear'}");
 	POST(501, PROJECT "/experiments", "{'name':'E','evaluation_mode':'AGENTIC'}");
 	json = GET(200, PROJECT "/prompt_templates?name=P&version=1");
 	ck_assert_str_eq(at_text(json, "items.0.messages.0.content"), "Say {{word}}.");
@@ -225,6 +232,39 @@ START_TEST(experiments)
 }
 END_TEST
 
+/* Made first, and asked and rated as who runs it wants, until it was. */
+START_TEST(run_otherwise)
+{
+	static const char run[] = "{'rating_mode':'fast','n_epochs':2,'generation_params':{'temperature':0.5,"
+				  "'max_connections':10}}";
+	static const char *const odd[] = { "epoch=nan", "epoch=1e300", "epoch=-1e300", "epoch=x",
+					   "duration_seconds_min=inf" };
+	json_object *json;
+
+	begin();
+	(void)experiment();
+	json = POST(200, PROJECT "/experiments", "{'name':'Made','description':'','prompt_template_id':1,"
+		    "'collection_id':1,'criterion_set_id':1,'generate':false,'rating_mode':'detailed','n_epochs':1}");
+	ck_assert(!at_has(json, "generation_task_id"));
+	json = POST(200, PROJECT "/experiments/1/run", run);
+	wire_call(wire, "WatchTask", "{'id':%s}", at_text(json, "generation_task_id"));
+	json = GET(200, PROJECT "/experiments/1");
+	ck_assert_int_eq(at_int(json, "n_epochs"), 2);
+	ck_assert_int_eq(at_count(json, "results.input_tokens_per_response"), 8);
+	ck_assert_int_eq(at_count(json, "results.duration_seconds_per_response"), 8);
+	json = GET(200, PROJECT "/experiments/1?include_responses=true");
+	ck_assert_int_eq(at_count(json, "rated_responses"), 8);
+	ck_assert(!at_has(json, "rated_responses.0.ratings.0.reasoning"));
+	json = POST(409, PROJECT "/experiments/1/run", "{'rating_mode':'detailed'}");
+	ck_assert_ptr_nonnull(at_text(json, "detail"));
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+		GET(422, text(PROJECT "/responses?experiment_id=1&%s", odd[i]));
+	/* Pages go on where the one before ended. */
+	ck_assert_int_eq(at_count(GET(200, PROJECT "/responses?experiment_id=1&page=2"), "items"), 0);
+	end();
+}
+END_TEST
+
 /* What ended in any other way is a failure to who polls, and what it is to who reads a stream. */
 START_TEST(revoked)
 {
@@ -319,5 +359,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(handshake_and_errors, rows, experiments, revoked, chat, cancelled);
+	return RUN_SUITE(handshake_and_errors, rows, experiments, run_otherwise, revoked, chat, cancelled);
 }

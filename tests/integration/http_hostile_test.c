@@ -112,6 +112,7 @@ START_TEST(smuggling)
 		"GET /healthz HTTP/1.1\r\n" HOST HOST "\r\n",
 		"GET /healthz HTTP/1.1\r\n\r\n",
 		TO HOST TOKEN TOKEN "\r\n",
+		TO HOST TOKEN "Idempotency-Key: \xff\r\n\r\n",
 	};
 
 	begin();
@@ -260,6 +261,10 @@ START_TEST(paths)
 	refused(404, "GET /healthz/ HTTP/1.1\r\n" HOST "\r\n");
 	refused(404, "GET /api/v1/%00 HTTP/1.1\r\n" HOST TOKEN "\r\n");
 	refused(404, "GET /api/v1/%zz HTTP/1.1\r\n" HOST TOKEN "\r\n");
+	refused(404, "GET /v1/models/%ff HTTP/1.1\r\n" HOST TOKEN "\r\n");
+	/* What is no UTF-8 gets nowhere: nobody could be told of it. */
+	refused(400, "POST /api/v1/CreateProject?project.name=%ff HTTP/1.1\r\nConnection: close\r\n" HOST TOKEN "\r\n");
+	refused(400, "POST /api/v1/CreateProject?project.name=%ed%a0%80 HTTP/1.1\r\nConnection: close\r\n" HOST TOKEN "\r\n");
 	refused(405, "DELETE /healthz HTTP/1.1\r\n" HOST "\r\n");
 	refused(405, "OPTIONS /api/v1/GetStatus HTTP/1.1\r\n" HOST "\r\n");
 	end();
@@ -406,6 +411,73 @@ START_TEST(slow_reader)
 }
 END_TEST
 
+/* Rows of a collection, so many bytes of them. */
+static void add_rows(const char *collection, int n, size_t bytes)
+{
+	const char *rows = "";
+
+	wire_call(wire, "CreateCollection", "{'collection':{'name':'%s'}}", collection);
+	for (int i = 0; i < 100; i++)
+		rows = text("%s%s{\"t\":\"%d%s\"}", rows, i ? "," : "", i, letters(bytes));
+	for (int i = 0; i < n; i += 100)
+		wire_call(wire, "AddTemplateVariables", "{'collection':{'name':'%s'},'variables':[%s]}", collection, rows);
+}
+
+/* Who takes an answer slowly, but takes it, gets all of it, however long he is idle otherwise. */
+START_TEST(slow_taker)
+{
+	struct http_peer *peer, *other;
+	const struct http_answer *answer;
+
+	begin_with("[http]\nidle_seconds = 1\n");
+	add_rows("c", 100, 40000);
+	peer = http_open(url);
+	http_send_text(peer, text("GET /api/v1/ListTemplateVariables?collection.name=c&limit=100 HTTP/1.1\r\n"
+				  "Host: localhost\r\nX-API-Key: %s\r\n\r\n", secret));
+	ck_assert(http_wait(peer));
+	/* That is how long a second is. */
+	for (int i = 0; i < 2; i++) {
+		other = http_open(url);
+		ck_assert(http_is_closed(other));
+		http_close(other);
+	}
+	answer = http_receive(peer);
+	ck_assert_int_eq(answer->status, 200);
+	ck_assert_uint_gt(answer->size, 4000000);
+	http_close(peer);
+	end();
+}
+END_TEST
+
+/* However many ask for much at once, what is held for them is little. */
+START_TEST(many_ask_for_much)
+{
+	static const char *const targets[] = { "/api/v0/projects/1/collections/1",
+					       "/api/v0/projects/1/collections/1/entries?page=2",
+					       "/api/v0/projects/1/collections?name_search=none" };
+	struct http_peer *peers[30];
+
+	begin_with("[front]\noutput_stall_seconds = 3600\n"); // they are read one after the other
+	add_rows("c", 4000, 400);
+	for (size_t i = 0; i < 30; i++) {
+		peers[i] = http_open(url);
+		http_send_text(peers[i], text("GET %s HTTP/1.1\r\nHost: localhost\r\nX-API-Key: %s\r\n\r\n",
+					      targets[i % 3], secret));
+	}
+	for (size_t i = 0; i < 30; i++) {
+		const struct http_answer *answer = http_receive(peers[i]);
+
+		ck_assert_int_eq(answer->status, 200);
+		if (i % 3 == 0)
+			ck_assert_uint_gt(answer->size, 1600000);
+		http_close(peers[i]);
+	}
+	if (!SLOW_BUILD)
+		ck_assert_int_le(daemon_memory_kib(server, "VmHWM"), STREAMS_MEMORY_KIB);
+	end();
+}
+END_TEST
+
 START_TEST(heartbeat)
 {
 	struct http_peer *peer;
@@ -422,5 +494,5 @@ END_TEST
 int main(void)
 {
 	return RUN_SUITE(smuggling, nul, oversized, slow, idle, hosts_and_origins, paths, guessing, rate, connections,
-			 thousand_streams, slow_reader, heartbeat);
+			 thousand_streams, slow_reader, slow_taker, many_ask_for_much, heartbeat);
 }

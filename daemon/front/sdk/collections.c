@@ -1,15 +1,18 @@
 /* The dialect's collections and their rows. */
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/random.h>
 
-#include "daemon/front/sdk/multipart.h"
 #include "daemon/front/sdk/steps.h"
+#include "daemon/front/sdk/whole.h"
 #include "elluminate-types.h"
 #include "proto/limits.h"
+#include "proto/record/record.h"
 
-#define LIST_ITEMS 1000 // of a page, and rows that a method takes at once
-#define WHOLE_ROWS_MAX 100000 // of a collection that is shown with its rows
+#define LIST_ITEMS 1000 // of a page
 
 /* ---- Rows ---- */
 
@@ -37,119 +40,139 @@ static json_object *get_collection(struct asking *asking, const char *project)
 	return parameters ? member(ask(asking, "GetCollection", parameters), "collection") : NULL;
 }
 
-/* Adds what a page has to the list; its cursor goes on. False: wait. */
-static bool take_rows(struct asking *asking, const char *project, json_object *collection,
-		      const char **cursor, json_object *list)
+/* Whose rows are shown. */
+struct of_rows {
+	int64_t id;
+	const char *name;
+};
+
+static json_object *shape_row(struct json_maker *maker, json_object *row, const void *of)
 {
+	const struct of_rows *rows = of;
+
+	return sdk_row(maker, row, rows->id, rows->name);
+}
+
+/* The rows from the cursor on (NULL: all), as a list, or within the object, which is taken. */
+static void answer_rows(struct asking *asking, const char *project, json_object *collection,
+			const char *cursor, json_object *object)
+{
+	struct of_rows *of = arena_alloc(&asking->exchange->arena, sizeof(*of));
 	int64_t id = member_int(collection, "id", 0);
-	json_object *parameters = of_id(asking, project, id), *page, *items;
+	struct whole whole = { .object = object, .member = "variables", .method = "org.elluminate.ListTemplateVariables",
+			       .parameters = of_id(asking, project, id), .shape = shape_row, .of = of };
 
-	if (*cursor)
-		put_text(&asking->maker, parameters, "cursor", *cursor);
-	put_int(&asking->maker, parameters, "limit", LIST_ITEMS);
-	page = ask(asking, "ListTemplateVariables", parameters);
-	items = member(page, "items");
-	for (size_t i = 0; i < array_length(items); i++)
-		append(&asking->maker, list,
-		       sdk_row(&asking->maker, json_object_array_get_idx(items, i), id,
-			       member_text(collection, "name")));
-	*cursor = member_text(page, "next_cursor");
-	return page != NULL;
+	if (of)
+		*of = (struct of_rows){ id, member_text(collection, "name") };
+	else
+		asking->maker.failed = true;
+	if (cursor)
+		put_text(&asking->maker, whole.parameters, "cursor", cursor);
+	step_answer_whole(asking, &whole);
 }
 
-/* Those from the cursor on; NULL: from the beginning. *ret_rows is put by the caller. */
-static bool list_rows(struct asking *asking, const char *project, json_object *collection,
-		      const char *cursor, json_object **ret_rows)
+static void answer_whole(struct asking *asking, const char *project, json_object *collection)
 {
-	json_object *list = make_array(&asking->maker);
-
-	*ret_rows = list;
-	do {
-		if (!take_rows(asking, project, collection, &cursor, list))
-			return false;
-	} while (cursor);
-	return !asking->maker.failed;
-}
-
-static void answer_whole(struct asking *asking, const char *project, json_object *collection, int status)
-{
-	struct fault fault = { 0 };
-	json_object *rows, *answer;
-
-	if (member_int(collection, "variables_count", 0) > WHOLE_ROWS_MAX) {
-		fault_too_large(&fault, MESSAGE_SIZE_MAX, "a collection of so many rows, whose entries can be listed,");
-		ask_fail(asking, &fault);
-		return;
-	}
-	if (!list_rows(asking, project, collection, NULL, &rows)) {
-		json_object_put(rows);
-		return;
-	}
-	answer = sdk_collection(&asking->maker, collection);
-	put(&asking->maker, answer, "variables", rows);
-	ask_answer(asking, status, answer);
+	answer_rows(asking, project, collection, NULL, sdk_collection(&asking->maker, collection));
 }
 
 /* ---- Adding ---- */
 
-/* How an addition of many rows is asked for: in pieces that become visible together. */
+/* Of rows that become visible together, in pieces that a method takes. */
+struct upload {
+	char id[48];
+	size_t at; // the next row
+	char *cursor; // from which on they are listed; NULL: none was added
+};
+
+static void upload_done(void *state)
+{
+	free(((struct upload *)state)->cursor);
+}
+
+/* Where a piece that begins there ends. */
+static size_t piece_end(json_object *rows, size_t at)
+{
+	size_t n = array_length(rows), end = at, bytes = 0, size;
+
+	while (end < n && end - at < ROWS_MAX) {
+		(void)json_text(json_object_array_get_idx(rows, end), &size);
+		bytes += size;
+		if (bytes > ROWS_BYTES_MAX && end > at)
+			break;
+		end++;
+	}
+	return end;
+}
+
 static json_object *adding(struct asking *asking, const char *project, int64_t collection_id,
-			   json_object *rows, size_t at)
+			   json_object *rows, const struct upload *upload, size_t end)
 {
 	json_object *parameters = of_id(asking, project, collection_id), *piece;
-	size_t n = array_length(rows), end = n - at > LIST_ITEMS ? at + LIST_ITEMS : n;
-	char upload_id[40];
+	const char *skip = step_query(asking, "skip_existing");
 
 	piece = make_array(&asking->maker);
-	for (size_t i = at; i < end; i++)
+	for (size_t i = upload->at; i < end; i++)
 		append(&asking->maker, piece, json_object_get(json_object_array_get_idx(rows, i)));
 	put(&asking->maker, parameters, "variables", piece);
-	if (step_query(asking, "skip_existing") && strcasecmp(step_query(asking, "skip_existing"), "true") == 0)
+	if (skip && strcasecmp(skip, "true") == 0)
 		put_bool(&asking->maker, parameters, "deduplicate", true);
-	if (n > LIST_ITEMS) {
-		/* Nobody else's: it is the exchange's while that lives, and is committed or given up then. */
-		snprintf(upload_id, sizeof(upload_id), "http-%p-%lld", (void *)asking,
-			 (long long)asking->begun_usec);
-		put_text(&asking->maker, parameters, "upload_id", upload_id);
-		put_bool(&asking->maker, parameters, "commit", end == n);
+	if (upload->at > 0 || end < array_length(rows)) {
+		put_text(&asking->maker, parameters, "upload_id", upload->id);
+		put_bool(&asking->maker, parameters, "commit", end == array_length(rows));
 	}
 	return parameters;
 }
 
-/* Adds them all; *ret_cursor is where they are listed from, or NULL if none was added. False: wait. */
-static bool add_rows(struct asking *asking, const char *project, int64_t collection_id, json_object *rows,
-		     const char **ret_cursor)
+/* Adds them all. NULL: wait. */
+static const struct upload *add_rows(struct asking *asking, const char *project, int64_t collection_id,
+				     json_object *rows)
 {
+	struct upload *upload = ask_state(asking, sizeof(*upload), upload_done);
 	json_object *answer;
+	uint64_t number;
+	size_t end;
 
-	*ret_cursor = NULL;
-	for (size_t at = 0; at < array_length(rows); at += LIST_ITEMS) {
+	/* Nobody else's. */
+	if (upload && !upload->id[0] && getrandom(&number, sizeof(number), 0) == sizeof(number))
+		snprintf(upload->id, sizeof(upload->id), "http-%016" PRIx64, number);
+	while (upload && upload->at < array_length(rows)) {
+		end = piece_end(rows, upload->at);
 		answer = ask(asking, "AddTemplateVariables",
-			     adding(asking, project, collection_id, rows, at));
+			     adding(asking, project, collection_id, rows, upload, end));
 		if (!answer)
-			return false;
-		*ret_cursor = member_text(answer, "cursor");
+			return NULL;
+		upload->at = end;
+		free(upload->cursor);
+		upload->cursor = member_text(answer, "cursor") ? strdup(member_text(answer, "cursor")) : NULL;
 	}
-	return true;
+	return upload;
 }
 
-/* The rows of the cursor, as a list, or the first of them alone. */
+/* A list of the rows that were added. */
 static void answer_added(struct asking *asking, const char *project, json_object *collection,
-			 const char *cursor, bool one)
+			 const struct upload *upload)
 {
-	json_object *rows = NULL, *first;
+	if (upload->cursor)
+		answer_rows(asking, project, collection, upload->cursor, NULL);
+	else
+		ask_answer(asking, 200, make_array(&asking->maker));
+}
 
-	if (cursor && !list_rows(asking, project, collection, cursor, &rows)) {
-		json_object_put(rows);
+/* The first row from the cursor on, or null. */
+static void answer_row(struct asking *asking, const char *project, json_object *collection, const char *cursor)
+{
+	int64_t id = member_int(collection, "id", 0);
+	json_object *parameters = of_id(asking, project, id), *items, *row;
+
+	if (cursor)
+		put_text(&asking->maker, parameters, "cursor", cursor);
+	put_int(&asking->maker, parameters, "limit", 1);
+	items = member(ask(asking, "ListTemplateVariables", parameters), "items");
+	if (!items)
 		return;
-	}
-	if (!one) {
-		ask_answer(asking, 200, rows ? rows : make_array(&asking->maker));
-		return;
-	}
-	first = array_length(rows) > 0 ? json_object_get(json_object_array_get_idx(rows, 0)) : NULL;
-	json_object_put(rows);
-	ask_answer(asking, 200, first);
+	row = array_length(items) > 0 ? json_object_array_get_idx(items, 0) : NULL;
+	ask_answer(asking, 200, row ? sdk_row(&asking->maker, row, id, member_text(collection, "name")) : NULL);
 }
 
 /* ---- Collections ---- */
@@ -208,9 +231,9 @@ void step_list_collections(struct asking *asking)
 /* With its first rows in one step, where they are no more than a method takes. */
 void step_create_collection(struct asking *asking)
 {
-	const char *project = step_project(asking), *cursor;
+	const char *project = step_project(asking);
 	json_object *rows = member_array(asking->exchange->json, "variables"), *content, *parameters;
-	bool many = array_length(rows) > LIST_ITEMS;
+	bool many = piece_end(rows, 0) < array_length(rows);
 	struct fault fault = { 0 };
 	json_object *collection;
 	int64_t id;
@@ -228,11 +251,11 @@ void step_create_collection(struct asking *asking)
 	if (!collection)
 		return;
 	id = member_int(collection, "id", 0);
-	if (many && !add_rows(asking, project, id, rows, &cursor))
+	if (many && !add_rows(asking, project, id, rows))
 		return;
 	collection = member(ask(asking, "GetCollection", of_id(asking, project, id)), "collection");
 	if (collection)
-		answer_whole(asking, project, collection, 200);
+		answer_whole(asking, project, collection);
 }
 
 void step_get_collection(struct asking *asking)
@@ -241,7 +264,7 @@ void step_get_collection(struct asking *asking)
 	json_object *collection = project ? get_collection(asking, project) : NULL;
 
 	if (collection)
-		answer_whole(asking, project, collection, 200);
+		answer_whole(asking, project, collection);
 }
 
 void step_update_collection(struct asking *asking)
@@ -294,10 +317,10 @@ void step_list_entries(struct asking *asking)
 	step_answer_list(asking, list, count);
 }
 
-/* One that a model makes up; it is the last one then. */
+/* One that a model makes up. */
 static void generate_entry(struct asking *asking, const char *project, json_object *collection)
 {
-	json_object *parameters = of_collection(asking, project), *rows, *last, *task;
+	json_object *parameters = of_collection(asking, project), *task, *row;
 	struct fault fault = { 0 };
 
 	put(&asking->maker, parameters, "prompt_template",
@@ -312,18 +335,20 @@ static void generate_entry(struct asking *asking, const char *project, json_obje
 		ask_fail(asking, &fault);
 		return;
 	}
-	if (list_rows(asking, project, collection, NULL, &rows)) {
-		last = json_object_array_get_idx(rows, array_length(rows) - 1);
-		ask_answer(asking, 200, json_object_get(last));
-	}
-	json_object_put(rows);
+	/* It stands where the rows ended before. */
+	if (!step_item(asking, "ListTemplateVariables", of_collection(asking, project),
+		       member_int(collection, "variables_count", 0), &row))
+		return;
+	ask_answer(asking, 200, row ? sdk_row(&asking->maker, row, member_int(collection, "id", 0),
+					      member_text(collection, "name")) : NULL);
 }
 
 void step_add_entry(struct asking *asking)
 {
-	const char *project = step_project(asking), *cursor;
+	const char *project = step_project(asking);
 	json_object *collection = project ? get_collection(asking, project) : NULL;
 	json_object *body = asking->exchange->json, *values = member(body, "input_values"), *rows;
+	const struct upload *upload;
 
 	if (!collection)
 		return;
@@ -337,19 +362,21 @@ void step_add_entry(struct asking *asking)
 	}
 	rows = make_array(&asking->maker);
 	append(&asking->maker, rows, json_object_get(values));
-	if (add_rows(asking, project, member_int(collection, "id", 0), rows, &cursor))
-		answer_added(asking, project, collection, cursor, /* one= */ true);
+	upload = add_rows(asking, project, member_int(collection, "id", 0), rows);
+	if (upload)
+		answer_row(asking, project, collection, upload->cursor);
 	json_object_put(rows);
 }
 
 void step_add_entries(struct asking *asking)
 {
-	const char *project = step_project(asking), *cursor;
+	const char *project = step_project(asking);
 	json_object *collection = project ? get_collection(asking, project) : NULL;
+	const struct upload *upload = collection ? add_rows(asking, project, member_int(collection, "id", 0),
+							    asking->exchange->json) : NULL;
 
-	if (collection && add_rows(asking, project, member_int(collection, "id", 0),
-				   asking->exchange->json, &cursor))
-		answer_added(asking, project, collection, cursor, /* one= */ false);
+	if (upload)
+		answer_added(asking, project, collection, upload);
 }
 
 void step_clear_entries(struct asking *asking)

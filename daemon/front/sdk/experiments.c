@@ -4,11 +4,12 @@
 #include <strings.h>
 
 #include "daemon/front/sdk/steps.h"
+#include "daemon/front/sdk/whole.h"
 #include "elluminate-types.h"
 #include "proto/wire/method.h"
 
 #define LIST_ITEMS 100 // of a page: each is shown with all its parts
-#define RESPONSES_SHOWN_MAX 1000 // beside an experiment; the others are listed
+#define RESPONSES_SHOWN_MAX 1000 // whose numbers stand beside an experiment's results
 
 static json_object *of_id(struct asking *asking, const char *project, int64_t id)
 {
@@ -25,34 +26,57 @@ static json_object *get_experiment(struct asking *asking, const char *project, i
 
 /* ---- Showing ---- */
 
-static json_object *shown_responses(struct asking *asking, const char *project,
-				    const struct sdk_parts *parts)
+static json_object *shape_response(struct json_maker *maker, json_object *response, const void *parts)
 {
-	json_object *parameters = of_id(asking, project, member_int(parts->experiment, "id", 0)), *items;
-	json_object *list = make_array(&asking->maker);
+	return sdk_response(maker, parts, response);
+}
 
+/* With its responses, as many as there are. */
+static void answer_with_responses(struct asking *asking, const char *project, const struct sdk_parts *parts)
+{
+	struct sdk_parts *kept = arena_alloc(&asking->exchange->arena, sizeof(*kept));
+	struct whole whole = { .member = "rated_responses", .method = "org.elluminate.ListResponses",
+			       .shape = shape_response, .of = kept };
+
+	if (kept)
+		*kept = *parts;
+	else
+		asking->maker.failed = true;
+	whole.object = sdk_experiment(&asking->maker, parts, NULL);
+	if (whole.object)
+		json_object_object_del(whole.object, "rated_responses");
+	whole.parameters = of_id(asking, project, member_int(parts->experiment, "id", 0));
+	step_answer_whole(asking, &whole);
+}
+
+/* All of its responses, in our form, if that has results and they are few enough to be listed at once; their
+ * numbers stand beside its results. False: the step returns. */
+static bool find_responses(struct asking *asking, const char *project, struct sdk_parts *parts)
+{
+	json_object *parameters = of_id(asking, project, member_int(parts->experiment, "id", 0)), *page;
+
+	if (member_int(member(parts->experiment, "results"), "responses", RESPONSES_SHOWN_MAX + 1) >
+	    RESPONSES_SHOWN_MAX) {
+		json_object_put(parameters);
+		return true;
+	}
 	put_int(&asking->maker, parameters, "limit", RESPONSES_SHOWN_MAX);
-	items = member(ask(asking, "ListResponses", parameters), "items");
-	for (size_t i = 0; i < array_length(items); i++)
-		append(&asking->maker, list,
-		       sdk_response(&asking->maker, parts, json_object_array_get_idx(items, i)));
-	return list;
+	page = ask_again(asking, "ListResponses", parameters);
+	parts->responses = member(page, "next_cursor") ? NULL : member(page, "items");
+	return page != NULL;
 }
 
 static void answer_experiment(struct asking *asking, const char *project, json_object *experiment)
 {
 	const char *include = step_query(asking, "include_responses");
 	struct sdk_parts parts;
-	json_object *responses = NULL;
 
-	if (!step_parts(asking, project, experiment, &parts))
+	if (!step_parts(asking, project, experiment, &parts) || !find_responses(asking, project, &parts))
 		return;
 	if (include && strcasecmp(include, "true") == 0)
-		responses = shown_responses(asking, project, &parts);
-	if (ask_waits(asking))
-		json_object_put(responses);
+		answer_with_responses(asking, project, &parts);
 	else
-		ask_answer(asking, 200, sdk_experiment(&asking->maker, &parts, responses));
+		ask_answer(asking, 200, sdk_experiment(&asking->maker, &parts, NULL));
 }
 
 /* ---- Lists ---- */
@@ -194,14 +218,6 @@ static bool put_response_column(struct asking *asking, const char *project, json
 	return true;
 }
 
-static void put_idempotency_key(struct asking *asking, json_object *parameters)
-{
-	const char *key = http_header(&asking->exchange->head, "idempotency-key");
-
-	if (key)
-		put_text(&asking->maker, parameters, "idempotency_key", key);
-}
-
 /* NULL: the step returns. */
 static json_object *new_experiment(struct asking *asking, const char *project)
 {
@@ -264,7 +280,7 @@ void step_create_experiment(struct asking *asking)
 		return;
 	if (member_bool(asking->exchange->json, "generate")) {
 		put_bool(&asking->maker, parameters, "detach", true);
-		put_idempotency_key(asking, parameters);
+		step_put_key(asking, parameters);
 		if (!took_task(asking, ask(asking, "RunExperiment", parameters), &id))
 			return;
 		experiment = get_experiment(asking, project, id);
@@ -277,30 +293,41 @@ void step_create_experiment(struct asking *asking)
 
 /* ---- Running ---- */
 
-/* Whether the request wants what the experiment was made with. */
-static bool is_as_made(struct asking *asking, json_object *experiment)
+/* What of the generation parameters is wanted otherwise than the experiment was made with. */
+static bool differs(json_object *experiment, json_object *wanted)
 {
-	json_object *body = asking->exchange->json, *given = member(body, "generation_params");
-	json_object *made = member(experiment, "generation_params"), *params;
-	const char *mode = member_text(body, "rating_mode");
+	json_object *made = member(experiment, "generation_params");
 	bool same = true;
 
-	if (mode && strcmp(mode, member_text(experiment, "rating_mode")) != 0) {
-		step_refuse(asking, "rating_mode", "an experiment is rated as it was made to be");
-		return false;
-	}
-	if (!json_object_is_type(given, json_type_object))
-		return true;
-	params = our_generation_params(&asking->maker, given);
-	json_object_object_foreach (params, name, value) {
+	if (!json_object_is_type(wanted, json_type_object))
+		return wanted != NULL;
+	json_object_object_foreach (wanted, name, value) {
 		/* The SDK always says it, and what it says where nobody did is no wish. */
 		if (strcmp(name, "max_connections") != 0)
 			same = same && json_object_equal(value, member(made, name));
 	}
+	return !same;
+}
+
+/* Who runs it may want it asked and rated otherwise than it was made, as long as it was not. False: the step
+ * returns. */
+static bool change(struct asking *asking, const char *project, json_object *experiment)
+{
+	json_object *body = asking->exchange->json, *mode = member(body, "rating_mode");
+	json_object *params = our_generation_params(&asking->maker, member(body, "generation_params"));
+	json_object *parameters = of_id(asking, project, member_int(experiment, "id", 0));
+	bool other_params = differs(experiment, params);
+	bool other_mode = mode && !json_object_equal(mode, member(experiment, "rating_mode"));
+
+	if (other_mode)
+		put_copy(&asking->maker, parameters, "rating_mode", body, "rating_mode");
+	if (other_params)
+		put(&asking->maker, parameters, "generation_params", json_object_get(params));
 	json_object_put(params);
-	if (!same)
-		step_refuse(asking, "generation_params", "an experiment runs as it was made; clone it for others");
-	return same;
+	if (other_mode || other_params)
+		return ask(asking, "UpdateExperiment", parameters) != NULL;
+	json_object_put(parameters);
+	return true;
 }
 
 /* What is missing, or more epochs. */
@@ -310,13 +337,13 @@ void step_run_experiment(struct asking *asking)
 	int64_t id = project ? step_id(asking, 1) : 0, wanted, made;
 	json_object *experiment = id ? get_experiment(asking, project, id) : NULL, *parameters;
 
-	if (!experiment || !is_as_made(asking, experiment))
+	if (!experiment || !change(asking, project, experiment))
 		return;
 	made = member_int(experiment, "n_epochs", 1);
 	wanted = member_int(asking->exchange->json, "n_epochs", made);
 	parameters = of_id(asking, project, id);
 	put_bool(&asking->maker, parameters, "detach", true);
-	put_idempotency_key(asking, parameters);
+	step_put_key(asking, parameters);
 	if (wanted > made)
 		put_int(&asking->maker, parameters, "epochs", wanted - made);
 	if (!took_task(asking, ask(asking, wanted > made ? "AddEpochs" : "RunExperiment", parameters), &id))
@@ -347,7 +374,7 @@ void step_retry_experiment(struct asking *asking)
 	}
 	parameters = of_id(asking, project, id);
 	put_bool(&asking->maker, parameters, "detach", true);
-	put_idempotency_key(asking, parameters);
+	step_put_key(asking, parameters);
 	if (!took_task(asking, ask(asking, "RetryFailed", parameters), &id))
 		return;
 	experiment = member(ask_again(asking, "GetExperiment", of_id(asking, project, id)), "experiment");

@@ -81,10 +81,27 @@ static void answer_all(struct asking *asking, json_object *items, int64_t count,
 
 /* ---- Projects ---- */
 
+/* A token of one project sees no other. */
+static json_object *list_own(struct asking *asking, int64_t *ret_count)
+{
+	json_object *own = member(ask(asking, "GetProject", make_object(&asking->maker)), "project"), *list;
+
+	if (!own)
+		return NULL;
+	list = make_array(&asking->maker);
+	append(&asking->maker, list, json_object_get(own));
+	*ret_count = 1;
+	return list;
+}
+
 void step_list_projects(struct asking *asking)
 {
-	json_object *items = step_projects(asking), *list;
+	json_object *items, *list;
+	int64_t count = 0;
 
+	items = asking->exchange->principal.project_id ?
+			list_own(asking, &count) :
+			step_list(asking, "ListProjects", make_object(&asking->maker), LIST_ITEMS, NULL, &count);
 	if (!items)
 		return;
 	/* The SDK takes the first one where none is said. */
@@ -96,8 +113,8 @@ void step_list_projects(struct asking *asking)
 			if ((strcmp(member_text(project, "name"), "default") != 0) == others)
 				append(&asking->maker, list, sdk_project(&asking->maker, project));
 		}
-	step_answer_list(asking, list, (int64_t)array_length(items));
 	json_object_put(items);
+	step_answer_list(asking, list, count);
 }
 
 void step_get_project(struct asking *asking)

@@ -1,4 +1,5 @@
 /* The dialect's responses, ratings and comparisons. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +7,7 @@
 
 #include "daemon/front/sdk/steps.h"
 #include "elluminate-types.h"
+#include "proto/limits.h"
 #include "proto/wire/method.h"
 
 #define LIST_ITEMS 100 // of a page: each is shown with all its parts
@@ -96,7 +98,7 @@ static void put_filters(struct asking *asking, json_object *parameters)
 		if (!text || member(parameters, filters[i].ours))
 			continue;
 		/* What is no number is refused as what it is. */
-		if (*end || end == text)
+		if (*end || end == text || !(fabs(value) <= (double)INTEGER_MAX))
 			put_text(&asking->maker, parameters, filters[i].ours, text);
 		else if (filters[i].is_float)
 			put(&asking->maker, parameters, filters[i].ours, make_float(&asking->maker, value));
@@ -368,53 +370,16 @@ void step_list_ratings(struct asking *asking)
 	json_object_put(shown);
 }
 
-/* How many responses the experiment has; -1: the step returns. */
-static int64_t count_responses(struct asking *asking, const char *project, int64_t id)
-{
-	json_object *parameters = of_experiment(asking, project, id), *answer;
-
-	put_int(&asking->maker, parameters, "limit", 1);
-	put_bool(&asking->maker, parameters, "count", true);
-	answer = ask(asking, "ListResponses", parameters);
-	return member_int(answer, "count", -1);
-}
-
-/* All of an experiment are rated as its own, so that its results are of them; some of it by its criteria and
- * judge. NULL: the step returns. */
+/* By the criteria and the judge of their experiment. NULL: the step returns. */
 static json_object *rate(struct asking *asking, const char *project, json_object *ids, bool detach)
 {
-	int64_t first = json_object_get_int64(json_object_array_get_idx(ids, 0));
-	json_object *found = get_response(asking, project, first), *experiment, *parameters;
-	json_object *set, *judge, *in;
-	int64_t id, n;
-	bool whole;
+	json_object *parameters = step_parameters(asking, project);
 
-	if (!found)
-		return NULL;
-	id = member_int(member(found, "experiment"), "id", 0);
-	experiment = get_experiment(asking, project, id);
-	n = experiment ? count_responses(asking, project, id) : -1;
-	if (n < 0)
-		return NULL;
-	whole = (int64_t)array_length(ids) == n;
-	parameters = whole ? of_experiment(asking, project, id) : step_parameters(asking, project);
+	put(&asking->maker, parameters, "response_ids", json_object_get(ids));
 	put_present(&asking->maker, parameters, "rating_mode", asking->exchange->json, "rating_mode");
+	step_put_key(asking, parameters);
 	if (detach)
 		put_bool(&asking->maker, parameters, "detach", true);
-	if (whole)
-		return member(ask(asking, "RateExperiment", parameters), "task");
-	put(&asking->maker, parameters, "response_ids", json_object_get(ids));
-	set = member(experiment, "criterion_set");
-	judge = member(experiment, "rating_llm_config");
-	judge = judge ? judge : member(experiment, "llm_config");
-	if (set)
-		put(&asking->maker, parameters, "criterion_set",
-		    ref_id(&asking->maker, member_int(set, "id", 0)));
-	if (judge) {
-		in = make_object(&asking->maker);
-		put(&asking->maker, in, "ref", ref_name(&asking->maker, member_text(judge, "name")));
-		put(&asking->maker, parameters, "rating_llm_config", in);
-	}
 	return member(ask(asking, "RateResponses", parameters), "task");
 }
 
@@ -533,44 +498,25 @@ void step_list_samples(struct asking *asking)
 	ask_answer(asking, 200, samples);
 }
 
-/* How much of what was decided is YES, by the criteria that the query says; -1: nothing was. */
-static double score_of(struct asking *asking, json_object *compared)
-{
-	json_object *verdicts = member(compared, "verdicts"), *wanted = member(asking->query, "criterion_ids");
-	size_t yes = 0, decided = 0;
-
-	for (size_t i = 0; i < array_length(verdicts); i++) {
-		json_object *verdict = json_object_array_get_idx(verdicts, i);
-		const char *rating = member_text(verdict, "rating");
-		bool counts = !wanted;
-
-		for (size_t j = 0; j < array_length(wanted); j++)
-			counts |= strtoll(json_object_get_string(json_object_array_get_idx(wanted, j)), NULL,
-					  10) == member_int(verdict, "criterion_id", 0);
-		if (!counts || !rating)
-			continue;
-		decided++;
-		yes += strcmp(rating, "YES") == 0;
-	}
-	return decided ? (double)yes / (double)decided : -1;
-}
-
-static bool fits_comparison(struct asking *asking, json_object *compared)
+/* Cases that came out better or worse, by the criteria that the query says. */
+static void put_outcome(struct asking *asking, json_object *parameters)
 {
 	const char *filter = step_query(asking, "filter_samples_by");
-	json_object *responses = member(compared, "responses");
-	double before, after;
+	json_object *given = member(asking->query, "criterion_ids"), *ids = make_array(&asking->maker);
 
-	if (!filter || array_length(responses) < 2)
-		return true;
-	before = score_of(asking, json_object_array_get_idx(responses, 0));
-	after = score_of(asking, json_object_array_get_idx(responses, 1));
-	if (before < 0 || after < 0)
-		return false;
-	return strcmp(filter, "improved") == 0 ? after > before : after < before;
+	for (size_t i = 0; i < array_length(given); i++)
+		append(&asking->maker, ids,
+		       make_int(&asking->maker, strtoll(json_object_get_string(json_object_array_get_idx(given, i)),
+							NULL, 10)));
+	if (filter)
+		put_bool(&asking->maker, parameters, "better", strcmp(filter, "improved") == 0);
+	if (filter && given)
+		put(&asking->maker, parameters, "criterion_ids", ids);
+	else
+		json_object_put(ids);
 }
 
-static bool is_comparison(struct asking *asking)
+static bool is_known_filter(struct asking *asking)
 {
 	const char *filter = step_query(asking, "filter_samples_by");
 	struct fault fault = { 0 };
@@ -586,6 +532,13 @@ static bool is_comparison(struct asking *asking)
 	return false;
 }
 
+static bool is_any(struct asking *asking, json_object *compared)
+{
+	(void)asking;
+	(void)compared;
+	return true;
+}
+
 void step_compare_samples(struct asking *asking)
 {
 	static const char *const sides[] = { "experiment_a_id", "experiment_b_id" };
@@ -595,14 +548,15 @@ void step_compare_samples(struct asking *asking)
 
 	for (size_t i = 0; i < 2; i++)
 		ids[i] = project ? step_query_id(asking, sides[i]) : -1;
-	if (ids[0] < 0 || ids[1] < 0 || !is_comparison(asking))
+	if (ids[0] < 0 || ids[1] < 0 || !is_known_filter(asking))
 		return;
 	parameters = step_parameters(asking, project);
 	experiments = make_array(&asking->maker);
 	for (size_t i = 0; i < 2; i++)
 		append(&asking->maker, experiments, ref_id(&asking->maker, ids[i]));
 	put(&asking->maker, parameters, "experiments", experiments);
-	cases = step_list(asking, "ListComparedCases", parameters, CASES_ITEMS, fits_comparison, &count);
+	put_outcome(asking, parameters);
+	cases = step_list(asking, "ListComparedCases", parameters, CASES_ITEMS, is_any, &count);
 	if (!cases)
 		return;
 	samples = make_array(&asking->maker);

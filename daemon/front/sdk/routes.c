@@ -68,13 +68,43 @@ static void answer_version(struct http_exchange *exchange)
 	http_answer_json(exchange, 200, json);
 }
 
-/* What their system has and this one has not. */
-static void serve_unknown(struct http_exchange *exchange)
+static void serve_nothing(struct http_exchange *exchange)
 {
 	struct fault fault = { 0 };
 
-	fault_set(&fault, ELLU_E_UNSUPPORTED, "there is nothing like that here: %s", exchange->head.path);
+	fault_set(&fault, ELLU_E_NOT_FOUND, "nothing is served at %s", exchange->head.path);
 	http_fail(exchange, &fault);
+}
+
+/* What their system has and this one has not. */
+static void serve_absent(struct http_exchange *exchange)
+{
+	static const struct {
+		const char *path; // behind the project
+		const char *what;
+	} absent[] = {
+		{ "scenario", "Sets of scenarios, which simulate whom a model talks to, are not part of "
+			      "elluminated: conversations are rows with a column of type `conversation`." },
+		{ "persona", "Personas, which simulate whom a model talks to, are not part of elluminated." },
+		{ "agent", "Trials of agents are not part of elluminated: AddResponses takes answers that were "
+			   "made elsewhere." },
+		{ "responses/stats", "Sums of responses by days are had from ListCosts: GET /api/v1/ListCosts?by=day." },
+		{ "responses/", "A single response cannot be removed: it goes with its experiment." },
+		{ "schedules", "Schedules are not part of elluminated: a timer of systemd runs what has to be "
+			       "run again and again." },
+	};
+	const char *rest = exchange->values[1];
+	struct fault fault = { 0 };
+
+	if (strncmp(rest, "experiments/", 12) == 0 && strstr(rest, "/agent"))
+		rest = "agent";
+	for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]) && !fault.code; i++)
+		if (strncmp(rest, absent[i].path, strlen(absent[i].path)) == 0)
+			fault_set(&fault, ELLU_E_UNSUPPORTED, "%s", absent[i].what);
+	if (fault.code)
+		http_fail(exchange, &fault);
+	else
+		serve_nothing(exchange);
 }
 
 /* ---- Routes ---- */
@@ -139,6 +169,7 @@ STEP(rate_responses)
 #define SET PROJECT "/criterion_sets/{set}"
 #define EXPERIMENT PROJECT "/experiments/{experiment}"
 
+#define ANY (HTTP_GET | HTTP_POST | HTTP_PUT | HTTP_PATCH | HTTP_DELETE)
 #define ROUTE(verb, path, serve) { path, HTTP_##verb, HTTP_TOKEN, serve, NULL, fail, NULL }
 
 static const struct http_route routes[] = {
@@ -206,8 +237,8 @@ static const struct http_route routes[] = {
 	ROUTE(GET, PROJECT "/ratings/batches/{task}", serve_get_task),
 	ROUTE(GET, PROJECT "/ratings/batches/{task}/stream", sdk_stream_task),
 
-	{ PROJECT "/{rest...}", HTTP_GET | HTTP_POST | HTTP_PUT | HTTP_PATCH | HTTP_DELETE, HTTP_TOKEN,
-	  serve_unknown, NULL, fail, NULL },
+	{ PROJECT "/{rest...}", ANY, HTTP_TOKEN, serve_absent, NULL, fail, NULL },
+	{ API "/{rest...}", ANY, HTTP_TOKEN, serve_nothing, NULL, fail, NULL },
 };
 
 const struct http_routes sdk_routes = HTTP_ROUTES(routes);

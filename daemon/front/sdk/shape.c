@@ -247,12 +247,32 @@ static json_object *yes_no(struct json_maker *maker, json_object *mean)
 	return to;
 }
 
-json_object *sdk_results(struct json_maker *maker, json_object *results, int64_t n_epochs)
+/* What each response took that says it. */
+static void put_numbers(struct json_maker *maker, json_object *to, json_object *responses)
 {
-	/* Case by case they are in the responses. */
-	static const char *const cases[] = { "input_tokens_per_response", "output_tokens_per_response",
-					     "reasoning_tokens_per_response",
-					     "duration_seconds_per_response" };
+	static const char *const numbers[] = { "input_tokens", "output_tokens", "reasoning_tokens",
+					       "duration_seconds" };
+	json_object *list, *number;
+	char name[64];
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		list = make_array(maker);
+		for (size_t j = 0; j < array_length(responses); j++) {
+			json_object *response = json_object_array_get_idx(responses, j);
+
+			number = member(response, "error") ? NULL : member(response, numbers[i]);
+			if (number)
+				append(maker, list, json_object_get(number));
+		}
+		snprintf(name, sizeof(name), "%s_per_response", numbers[i]);
+		put(maker, to, name, list);
+	}
+}
+
+/* NULL where nothing was decided yet. */
+static json_object *results_of(struct json_maker *maker, const struct sdk_parts *parts, int64_t n_epochs)
+{
+	json_object *results = member(parts->experiment, "results");
 	json_object *all = member(results, "mean_all_ratings"), *criteria = member(results, "criteria");
 	json_object *to, *by_id, *cost = money(maker, results, "cost");
 	int64_t failed = member_int(results, "failed_responses", 0);
@@ -276,8 +296,7 @@ json_object *sdk_results(struct json_maker *maker, json_object *results, int64_t
 	put_copy(maker, to, "mean_duration_seconds", member(results, "duration_seconds"), "mean");
 	put_copy(maker, to, "mean_input_tokens", member(results, "input_tokens"), "mean");
 	put_copy(maker, to, "mean_output_tokens", member(results, "output_tokens"), "mean");
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		put(maker, to, cases[i], make_array(maker));
+	put_numbers(maker, to, parts->responses);
 	put_int(maker, to, "num_rated_responses", member_int(results, "responses", 0) - failed -
 						  member_int(results, "undecided_responses", 0));
 	put_int(maker, to, "num_failed_responses", failed);
@@ -339,7 +358,7 @@ json_object *sdk_experiment(struct json_maker *maker, const struct sdk_parts *pa
 	put_int(maker, to, "n_epochs", n_epochs);
 	put(maker, to, "response_column_id",
 	    column_id(maker, collection, member_text(experiment, "response_column")));
-	put(maker, to, "results", sdk_results(maker, member(experiment, "results"), n_epochs));
+	put(maker, to, "results", results_of(maker, parts, n_epochs));
 	put(maker, to, "logs", NULL);
 	put_text(maker, to, "evaluation_mode", "STANDARD");
 	put_times(maker, to, experiment);
@@ -543,12 +562,19 @@ json_object *our_criteria(struct json_maker *maker, json_object *given)
 	return list;
 }
 
-static void put_price(struct json_maker *maker, json_object *to, const char *name, json_object *price)
+static void put_price(struct json_maker *maker, json_object *to, const char *name, json_object *given,
+		      const char *theirs)
 {
-	char text[64];
+	json_object *price = member(given, theirs);
+	char text[400]; // the largest number
 
-	if (!price)
+	bool is_number = json_object_is_type(price, json_type_double) || json_object_is_type(price, json_type_int);
+
+	/* What is none is refused as what it is. */
+	if (!price || !is_number) {
+		put_present(maker, to, name, given, theirs);
 		return;
+	}
 	snprintf(text, sizeof(text), "%.9f", json_object_get_double(price));
 	put_text(maker, to, name, text);
 }
@@ -576,8 +602,8 @@ json_object *our_llm_config(struct json_maker *maker, json_object *given, struct
 	put_text(maker, to, "provider",
 		 is_custom ? "custom" : member(given, "api_version") ? "azure" : "openai");
 	put_present(maker, to, "custom", given, "custom_api_config");
-	put_price(maker, to, "price_input", member(given, "input_price_per_mtok"));
-	put_price(maker, to, "price_output", member(given, "output_price_per_mtok"));
+	put_price(maker, to, "price_input", given, "input_price_per_mtok");
+	put_price(maker, to, "price_output", given, "output_price_per_mtok");
 	return unless_wrong(maker, to, fault);
 }
 

@@ -20,8 +20,6 @@ json_object *sdk_criteria(struct json_maker *maker, json_object *criteria);
 /* `templates`: a list in our form, of those that it is linked to; NULL: not asked for. */
 json_object *sdk_criterion_set(struct json_maker *maker, json_object *set, json_object *templates);
 json_object *sdk_llm_config(struct json_maker *maker, json_object *config);
-/* NULL where nothing was decided yet. */
-json_object *sdk_results(struct json_maker *maker, json_object *results, int64_t n_epochs);
 json_object *sdk_rating(struct json_maker *maker, json_object *rating);
 
 /* What an experiment is made of, each in our form, or NULL. */
@@ -30,6 +28,7 @@ struct sdk_parts {
 	json_object *prompt_template;
 	json_object *collection;
 	json_object *llm_config;
+	json_object *responses; // all of them
 };
 
 /* `responses` NULL: none were asked for. */

@@ -39,42 +39,17 @@ int64_t step_id(struct asking *asking, unsigned place)
 	return id;
 }
 
-json_object *step_projects(struct asking *asking)
-{
-	json_object *parameters = make_object(&asking->maker), *own, *list;
-
-	if (!asking->exchange->principal.project_id) {
-		put_int(&asking->maker, parameters, "limit", PAGE_ITEMS_MAX);
-		return json_object_get(member(ask(asking, "ListProjects", parameters), "items"));
-	}
-	/* A token of one project sees no other. */
-	own = member(ask(asking, "GetProject", parameters), "project");
-	if (!own)
-		return NULL;
-	list = make_array(&asking->maker);
-	append(&asking->maker, list, json_object_get(own));
-	return list;
-}
-
 const char *step_project(struct asking *asking)
 {
 	int64_t id = step_id(asking, 0);
-	json_object *projects = id ? step_projects(asking) : NULL;
-	const char *name = NULL;
-	struct fault fault = { 0 };
+	json_object *parameters;
 
-	for (size_t i = 0; i < array_length(projects) && !name; i++) {
-		json_object *project = json_object_array_get_idx(projects, i);
-
-		if (member_int(project, "id", 0) == id)
-			name = member_text(project, "name");
-	}
-	if (projects && !name) {
-		fault_not_found(&fault, "project", NULL, id);
-		ask_fail(asking, &fault);
-	}
-	json_object_put(projects); // what was asked keeps the name
-	return name;
+	if (!id)
+		return NULL;
+	parameters = make_object(&asking->maker);
+	put_int(&asking->maker, parameters, "project_id", id);
+	/* What was asked keeps the name. */
+	return member_text(member(ask(asking, "GetProject", parameters), "project"), "name");
 }
 
 json_object *step_parameters(struct asking *asking, const char *project)
@@ -83,6 +58,14 @@ json_object *step_parameters(struct asking *asking, const char *project)
 
 	put_text(&asking->maker, parameters, "project", project);
 	return parameters;
+}
+
+void step_put_key(struct asking *asking, json_object *parameters)
+{
+	const char *key = http_header(&asking->exchange->head, "idempotency-key");
+
+	if (key)
+		put_text(&asking->maker, parameters, "idempotency_key", key);
 }
 
 const char *step_query(const struct asking *asking, const char *name)
@@ -127,61 +110,99 @@ void step_refuse(struct asking *asking, const char *field, const char *why)
 
 /* ---- Lists ---- */
 
-/* Pages are asked for by number, and methods list behind cursors. Where a page begins is remembered when
- * the one before it was listed; what was forgotten is walked to, not far. */
+/* Pages are asked for by number, and methods list behind cursors. Where a page begins is remembered, for
+ * whoever shows the same token, when the one before it was listed; what was forgotten is walked to, not
+ * far. */
 #define MARKS_MAX 64
-#define WALK_ITEMS_MAX 10000
+#define WALK_ITEMS_MAX 100000
 
-static struct mark {
-	uint64_t list; // whose and what, hashed; 0: none
+struct mark {
+	uint64_t list; // hashed; 0: none
 	int64_t page;
 	int64_t length; // of pages
 	int64_t count;
 	char cursor[208];
-} marks[MARKS_MAX];
-static size_t next_mark;
+};
 
-static uint64_t list_of(const struct asking *asking, const char *method, json_object *parameters)
+struct marks {
+	struct mark items[MARKS_MAX];
+	size_t next;
+};
+
+/* NULL: the token was taken back, or there is no memory. */
+static struct marks *marks_of(const struct asking *asking)
 {
-	int64_t uid = asking->exchange->principal.uid;
+	struct token *token = asking->exchange->token.token;
+
+	if (token && !token->lists.data)
+		token->lists = (struct share){ calloc(1, sizeof(struct marks)), free };
+	return token ? token->lists.data : NULL;
+}
+
+static uint64_t list_of(const char *method, json_object *parameters)
+{
 	const char *text = json_text(parameters, NULL);
-	uint64_t hash = hash_bytes((uint64_t)uid, method, strlen(method));
+	uint64_t hash = hash_bytes(0, method, strlen(method));
 
 	return (text ? hash_bytes(hash, text, strlen(text)) : hash) | 1;
 }
 
-static const struct mark *mark_find(uint64_t list, int64_t page)
+static struct mark *mark_find(struct marks *marks, uint64_t list, int64_t page)
 {
-	for (size_t i = 0; i < MARKS_MAX; i++)
-		if (marks[i].list == list && marks[i].page == page)
-			return &marks[i];
+	for (size_t i = 0; marks && i < MARKS_MAX; i++)
+		if (marks->items[i].list == list && marks->items[i].page == page)
+			return &marks->items[i];
 	return NULL;
 }
 
-static void mark_keep(const struct mark *mark, const char *cursor)
+static void mark_keep(struct marks *marks, const struct mark *mark, const char *cursor)
 {
-	struct mark *kept = (struct mark *)mark_find(mark->list, mark->page);
+	struct mark *kept = mark_find(marks, mark->list, mark->page);
 
-	if (!cursor || strlen(cursor) >= sizeof(kept->cursor))
+	if (!marks || !cursor || strlen(cursor) >= sizeof(kept->cursor))
 		return;
 	if (!kept)
-		kept = &marks[next_mark++ % MARKS_MAX];
+		kept = &marks->items[marks->next++ % MARKS_MAX];
 	*kept = *mark;
 	snprintf(kept->cursor, sizeof(kept->cursor), "%s", cursor);
 }
 
-/* A walk over the items of a method. */
+/* A walk over the items of a method, which goes on from run to run: each page is looked at once, and let
+ * go. */
 struct walk {
+	char *cursor; // where it is; NULL: at the beginning, or the end
+	bool begun;
+	bool ended;
+	bool at_mark; // it began where the page does
+	int64_t looked_at;
+	int64_t length; // of the first page
+	int64_t count; // of all
+	json_object *items; // that were taken
+	/* Of the present run. */
 	struct asking *asking;
 	const char *method;
 	json_object *parameters; // without cursor and limit
-	const char *cursor; // where it is; NULL: at the beginning, or the end
-	bool ended;
-	int64_t looked_at;
 	step_fits_fn *fits;
-	json_object *items; // that were taken; NULL: they are passed by
-	json_object *answer; // the last one, borrowed
 };
+
+static void walk_done(void *state)
+{
+	struct walk *walk = state;
+
+	json_object_put(walk->items);
+	free(walk->cursor);
+}
+
+static void walk_to(struct walk *walk, const char *cursor)
+{
+	char *copy = cursor ? strdup(cursor) : NULL;
+
+	if (cursor && !copy)
+		walk->asking->maker.failed = true;
+	free(walk->cursor);
+	walk->cursor = copy;
+	walk->begun = true;
+}
 
 static json_object *page_parameters(struct walk *walk, int64_t limit)
 {
@@ -198,106 +219,163 @@ static json_object *page_parameters(struct walk *walk, int64_t limit)
 	return copy;
 }
 
-/* The next ones, no more than so many; -1: it has to be waited for. */
-static int64_t walk_on(struct walk *walk, int64_t limit)
+static bool is_too_long(struct walk *walk, int64_t looked_at)
 {
-	json_object *items;
 	struct fault fault = { 0 };
 
-	if (walk->looked_at > WALK_ITEMS_MAX) {
-		fault_set(&fault, ELLU_E_TOO_LARGE, "the list is too long to be looked through for this");
-		fault.number = WALK_ITEMS_MAX;
-		ask_fail(walk->asking, &fault);
-		walk->asking->waits = true;
-		return -1;
-	}
-	walk->answer = ask(walk->asking, walk->method, page_parameters(walk, limit));
-	if (!walk->answer)
-		return -1;
-	items = member(walk->answer, "items");
-	for (size_t i = 0; i < array_length(items) && walk->items; i++) {
-		json_object *item = json_object_array_get_idx(items, i);
-
-		if (!walk->fits || walk->fits(walk->asking, item))
-			append(&walk->asking->maker, walk->items, json_object_get(item));
-	}
-	walk->looked_at += (int64_t)array_length(items);
-	walk->cursor = member_text(walk->answer, "next_cursor");
-	walk->ended = !walk->cursor;
-	return (int64_t)array_length(items);
-}
-
-/* So many items, or to the end. False: wait. */
-static bool walk_over(struct walk *walk, int64_t n)
-{
-	while (n > 0 && !walk->ended) {
-		int64_t found = walk_on(walk, n < PAGE_ITEMS_MAX ? n : PAGE_ITEMS_MAX);
-
-		if (found < 0)
-			return false;
-		n -= found;
-	}
+	if (looked_at <= WALK_ITEMS_MAX)
+		return false;
+	fault_set(&fault, ELLU_E_TOO_LARGE, "the list is too long to be looked through for this");
+	fault.number = WALK_ITEMS_MAX;
+	ask_fail(walk->asking, &fault);
+	walk->asking->waits = true;
 	return true;
 }
 
-/* The page of that number. False: wait. */
-static bool walk_to_page(struct walk *walk, struct mark *mark, int64_t page, int64_t size)
+/* What of the page is wanted, behind what was taken so far. False: that has to be asked. */
+static bool take_items(struct walk *walk, json_object *page)
 {
-	const struct mark *known = page > 1 ? mark_find(mark->list, page) : NULL;
-	json_object *items = walk->items;
+	struct json_maker *maker = &walk->asking->maker;
+	json_object *taken = make_array(maker), *item;
+	bool known;
+
+	for (size_t i = 0; i < array_length(page); i++) {
+		item = json_object_array_get_idx(page, i);
+		if (!walk->fits || walk->fits(walk->asking, item))
+			append(maker, taken, json_object_get(item));
+	}
+	known = !ask_waits(walk->asking);
+	for (size_t i = 0; known && i < array_length(taken); i++)
+		append(maker, walk->items, json_object_get(json_object_array_get_idx(taken, i)));
+	json_object_put(taken);
+	return known;
+}
+
+/* The next ones, no more than so many. False: it has to be waited for. */
+static bool walk_on(struct walk *walk, int64_t limit, bool takes)
+{
+	json_object *answer;
+	int64_t n;
+
+	if (is_too_long(walk, walk->looked_at))
+		return false;
+	answer = ask(walk->asking, walk->method, page_parameters(walk, limit));
+	if (!answer || (takes && !take_items(walk, member(answer, "items"))))
+		return false;
+	n = (int64_t)array_length(member(answer, "items"));
+	if (!walk->begun) {
+		walk->length = n;
+		walk->count = member_int(answer, "count", n);
+	}
+	walk->looked_at += n;
+	walk_to(walk, member_text(answer, "next_cursor"));
+	walk->ended = !walk->cursor;
+	ask_forget(walk->asking, answer);
+	return !walk->asking->maker.failed;
+}
+
+/* Until so many were looked at, or to the end. False: wait. */
+static bool walk_over(struct walk *walk, int64_t n, bool takes)
+{
+	int64_t left;
+
+	while ((left = n - walk->looked_at) > 0 && !walk->ended)
+		if (!walk_on(walk, left < PAGE_ITEMS_MAX ? left : PAGE_ITEMS_MAX, takes))
+			return false;
+	return true;
+}
+
+/* The page of that number: as long as the first one, which `size` bounds. False: wait. */
+static bool walk_to_page(struct walk *walk, int64_t page, int64_t size)
+{
+	int64_t before;
+
+	if (page == 1)
+		return walk->begun || walk_on(walk, size, /* takes= */ true);
+	if (walk->at_mark)
+		return walk_over(walk, walk->length, /* takes= */ true);
+	if (!walk->begun && !walk_on(walk, size, /* takes= */ false))
+		return false;
+	before = page - 1 > WALK_ITEMS_MAX ? INT64_MAX - walk->length : (page - 1) * walk->length;
+	if (!walk->ended && is_too_long(walk, before))
+		return false;
+	return walk_over(walk, before, /* takes= */ false) &&
+	       walk_over(walk, before + walk->length, /* takes= */ true);
+}
+
+/* NULL: no memory. */
+static struct walk *walk_of(struct asking *asking, const char *method, json_object *parameters,
+			    step_fits_fn *fits)
+{
+	struct walk *walk = ask_state(asking, sizeof(*walk), walk_done);
+
+	if (!walk)
+		return NULL;
+	if (!walk->items)
+		walk->items = make_array(&asking->maker);
+	walk->asking = asking;
+	walk->method = method;
+	walk->parameters = parameters;
+	walk->fits = fits;
+	return walk;
+}
+
+/* The page that the query asks for. False: wait, or it was answered. */
+static bool walk_page(struct walk *walk, int64_t page, int64_t size)
+{
+	struct mark mark = { .list = list_of(walk->method, walk->parameters) };
+	struct marks *marks = marks_of(walk->asking);
+	const struct mark *known = page > 1 && !walk->begun ? mark_find(marks, mark.list, page) : NULL;
 
 	if (known) {
-		*mark = *known;
-		walk->cursor = mark->cursor;
-		return walk_over(walk, mark->length);
+		walk->at_mark = true;
+		walk->length = known->length;
+		walk->count = known->count;
+		walk_to(walk, known->cursor);
 	}
-	walk->items = page > 1 ? NULL : items;
-	mark->length = walk_on(walk, size);
-	walk->items = items;
-	if (mark->length < 0)
+	if (!walk_to_page(walk, page, size))
 		return false;
-	mark->count = member_int(walk->answer, "count", mark->length);
-	if (page == 1 || walk->ended)
-		return true;
-	walk->items = NULL;
-	if ((page - 2) * mark->length > WALK_ITEMS_MAX)
-		walk->looked_at = INT64_MAX;
-	if (!walk_over(walk, (page - 2) * mark->length)) {
-		walk->items = items;
-		return false;
-	}
-	walk->items = items;
-	return walk_over(walk, mark->length);
+	mark.page = page + 1;
+	mark.length = walk->length;
+	mark.count = walk->count;
+	mark_keep(marks, &mark, walk->cursor);
+	return true;
 }
 
 json_object *step_list(struct asking *asking, const char *method, json_object *parameters, int64_t size,
 		       step_fits_fn *fits, int64_t *ret_count)
 {
-	struct walk walk = { .asking = asking, .method = method, .parameters = parameters, .fits = fits };
-	struct mark mark = { .list = list_of(asking, method, parameters) };
 	const char *text = step_query(asking, "page");
 	int64_t page = text ? id_of(text) : 1;
 	struct fault fault = { 0 };
-	bool whole;
+	struct walk *walk = NULL;
+	bool whole = false;
 
-	if (!page) {
-		json_object_put(parameters);
-		fault_invalid(&fault, "page", "a number, from 1 on");
-		ask_fail(asking, &fault);
-		return NULL;
-	}
-	walk.items = make_array(&asking->maker);
-	whole = fits ? walk_over(&walk, INT64_MAX) : walk_to_page(&walk, &mark, page, size);
+	if (page)
+		walk = walk_of(asking, method, parameters, fits);
+	else
+		ask_fail(asking, (fault_invalid(&fault, "page", "a number, from 1 on"), &fault));
+	if (walk)
+		whole = fits ? walk_over(walk, INT64_MAX, /* takes= */ true) : walk_page(walk, page, size);
 	json_object_put(parameters);
-	if (!whole || ask_waits(asking)) {
-		json_object_put(walk.items);
+	if (!whole || ask_waits(asking))
 		return NULL;
-	}
-	*ret_count = fits ? (int64_t)array_length(walk.items) : mark.count;
-	mark.page = page + 1;
-	if (!fits)
-		mark_keep(&mark, walk.cursor);
-	return walk.items;
+	*ret_count = fits ? (int64_t)array_length(walk->items) : walk->count;
+	return json_object_get(walk->items);
+}
+
+bool step_item(struct asking *asking, const char *method, json_object *parameters, int64_t number,
+	       json_object **ret_item)
+{
+	struct walk *walk = walk_of(asking, method, parameters, NULL);
+	bool known = walk && walk_over(walk, number, /* takes= */ false) &&
+		     walk_over(walk, number + 1, /* takes= */ true);
+
+	json_object_put(parameters);
+	if (!known)
+		return false;
+	*ret_item = array_length(walk->items) > 0 ? json_object_array_get_idx(walk->items, 0) : NULL;
+	return true;
 }
 
 void step_answer_list(struct asking *asking, json_object *items, int64_t count)

@@ -9,12 +9,12 @@
 
 /* ---- The request ---- */
 
-/* Those that the caller may see, a thousand at the most; to be put. NULL: the step returns. */
-json_object *step_projects(struct asking *asking);
 /* The name of the project in the path; NULL: the step returns. */
 const char *step_project(struct asking *asking);
 /* Parameters with that project. */
 json_object *step_parameters(struct asking *asking, const char *project);
+/* The key that the caller gave the request, for a method that makes a task. */
+void step_put_key(struct asking *asking, json_object *parameters);
 /* The id at that place of the path; 0: it is none, which has been answered. */
 int64_t step_id(struct asking *asking, unsigned place);
 /* Text of the query, or NULL. */
@@ -33,6 +33,10 @@ void step_refuse(struct asking *asking, const char *field, const char *why); // 
 typedef bool step_fits_fn(struct asking *asking, json_object *item);
 json_object *step_list(struct asking *asking, const char *method, json_object *parameters, int64_t size,
 		       step_fits_fn *fits, int64_t *ret_count);
+/* The one of that number, from 0 on, in `*ret_item`, borrowed; NULL: there are not so many. False: the step
+ * returns. */
+bool step_item(struct asking *asking, const char *method, json_object *parameters, int64_t number,
+	       json_object **ret_item);
 /* {"items": items, "count": count} as the answer; takes the items. */
 void step_answer_list(struct asking *asking, json_object *items, int64_t count);
 

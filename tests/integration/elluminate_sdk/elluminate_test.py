@@ -198,7 +198,8 @@ def experiments(client, template, collection, first, config):
             pool.submit(elsewhere_example, elsewhere, collection),
             pool.submit(do, client.run_experiment, name="A", **parts | {"criterion_set": None},
                         criteria=["Is it fun?"], rating_mode=RatingMode.FAST, n_epochs=2),
-            pool.submit(do, made_clone(made).run, n_epochs=3, generation_params=GenerationParams()),
+            pool.submit(do, made_clone(made).run, n_epochs=3, rating_mode=RatingMode.FAST,
+                        generation_params=GenerationParams(temperature=0.7)),
             pool.submit(evaluated, client, template, collection, criteria),
         ]
         for one in waiting:

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 
 
@@ -27,6 +26,7 @@ class Front:
         self.endpoint = subprocess.Popen([endpoint, "--exit-with-parent"], stdout=subprocess.PIPE, text=True)
         self.endpoint_url = self.endpoint.stdout.readline().split()[1]
         self.url = self.call("GetStatus")["front"]["http"]
+        self.own_token = self.token("front")
 
     def call(self, method, **parameters):
         return json.loads(subprocess.run(
@@ -36,11 +36,18 @@ class Front:
     def token(self, name, **parameters):
         return self.call("CreateToken", name=name, **parameters)["secret"]
 
+    def follow(self):
+        """What tasks there are, and what becomes of them, from now on."""
+        headers = {"Authorization": "Bearer " + self.own_token, "Accept": "text/event-stream"}
+        with urllib.request.urlopen(urllib.request.Request(self.url + "/api/v1/Monitor", headers=headers)) as stream:
+            for line in stream:
+                if line.startswith(b"data: "):
+                    yield json.loads(line[6:])
+
     def cancel(self, name):
         """The task of that name, once there is one."""
-        while not (found := [t for t in self.call("ListTasks")["items"] if t["name"] == name]):
-            time.sleep(0.01)
-        self.call("CancelTask", id=found[0]["id"])
+        found = next(reply["task"] for reply in self.follow() if reply.get("task", {}).get("name") == name)
+        self.call("CancelTask", id=found["id"])
 
     def control(self, **settings):
         urllib.request.urlopen(urllib.request.Request(

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 import openai
 
@@ -106,12 +105,14 @@ def errors(client, it):
 def cancelled(client, it):
     """Who stops listening ends the call at its provider."""
     before = it.stats()["closed_early"]
+    tasks = it.follow()
     it.control(stream_delta_seconds=0.05, fixed_answer="word " * 2000)  # some minutes
     stream = client.chat.completions.create(model="local", messages=HELLO, stream=True)
     assert next(iter(stream)).choices[0].delta.role == "assistant"
     stream.close()
+    next(reply for reply in tasks if reply.get("event", reply.get("task")).get("status") == "REVOKED")
     while it.stats()["closed_early"] == before:
-        time.sleep(0.01)
+        pass
     it.control(stream_delta_seconds=0, fixed_answer="")
 
 

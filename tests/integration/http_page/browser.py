@@ -6,7 +6,6 @@ import os
 import select
 import subprocess
 import tempfile
-import time
 
 WAIT_SECONDS = 60
 
@@ -40,7 +39,7 @@ class Browser:
 
     def _receive(self):
         while b"\0" not in self.buffer:
-            if not select.select([self.inn], [], [], WAIT_SECONDS)[0]:
+            if not select.select([self.inn], [], [], 2 * WAIT_SECONDS)[0]:
                 raise AssertionError("the browser does not answer")
             self.buffer += os.read(self.inn, 1 << 20)
         text, self.buffer = self.buffer.split(b"\0", 1)
@@ -48,7 +47,9 @@ class Browser:
 
     def _hear(self, message):
         method, parameters = message.get("method"), message.get("params", {})
-        if method == "Runtime.exceptionThrown":
+        if method == "Page.loadEventFired":
+            self.loaded = True
+        elif method == "Runtime.exceptionThrown":
             self.errors.append(parameters["exceptionDetails"].get("exception", {}).get("description", "exception"))
         elif method == "Runtime.consoleAPICalled" and parameters["type"] == "error":
             self.errors.append(str([each.get("value") for each in parameters["args"]]))
@@ -75,16 +76,22 @@ class Browser:
         return result["result"].get("value")
 
     def wait_for(self, expression):
-        end = time.monotonic() + WAIT_SECONDS
-        while True:
-            value = self.evaluate(expression)
-            if value:
-                return value
-            assert time.monotonic() < end, f"never came: {expression}\n{self.evaluate('document.body.innerText')}"
-            time.sleep(0.05)
+        """What comes about by a change of the document."""
+        value = self.evaluate(
+            "new Promise((resolve) => {"
+            f" const look = () => {{ const value = {expression}; if (value) resolve(value); return value; }};"
+            " const watcher = new MutationObserver(() => look() && watcher.disconnect());"
+            " watcher.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });"
+            f" if (look()) watcher.disconnect(); else setTimeout(() => resolve(null), {WAIT_SECONDS * 1000}); }})")
+        assert value, f"never came: {expression}\n{self.evaluate('document.body.innerText')}"
+        return value
 
     def go(self, url):
-        self.call("Page.navigate", url=url)
+        """Until it is there, unless it is another place of the same document."""
+        self.loaded = False
+        if "loaderId" in self.call("Page.navigate", url=url):
+            while not self.loaded:
+                self._hear(self._receive())
 
     def look(self, width, height, dark, path):
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
