@@ -40,6 +40,8 @@ struct http {
 	struct event *heart; // beats while there are streams
 	struct http_connection *dead; // until the reaper frees them
 	struct event *reaper;
+	struct http_connection *told; // in this turn
+	struct event *flusher;
 	int64_t log_again_usec; // monotonic
 	char hosts[HOSTS_MAX]; // names that Host may have, with blanks around each
 	char url[URL_SIZE];
@@ -118,6 +120,51 @@ static void on_reap(evutil_socket_t fd, short events, void *userdata)
 	(void)fd;
 	(void)events;
 	remove_dead(userdata);
+}
+
+void http_flush_soon(struct http_connection *connection)
+{
+	static const struct timeval at_once = { 0 };
+	struct http *http = connection->http;
+
+	if (connection->told_link)
+		return;
+	if (!http->told)
+		(void)event_add(http->flusher, &at_once);
+	connection->next_told = http->told;
+	connection->told_link = &http->told;
+	if (http->told)
+		http->told->told_link = &connection->next_told;
+	http->told = connection;
+}
+
+void http_flush_forget(struct http_connection *connection)
+{
+	if (!connection->told_link)
+		return;
+	*connection->told_link = connection->next_told;
+	if (connection->next_told)
+		connection->next_told->told_link = connection->told_link;
+	connection->told_link = NULL;
+}
+
+/* Who is told something because of it is told that in the next turn. */
+static void on_flush(evutil_socket_t fd, short events, void *userdata)
+{
+	struct http *http = userdata;
+	struct http_connection *told = http->told;
+
+	(void)fd;
+	(void)events;
+	http->told = NULL;
+	if (told)
+		told->told_link = &told;
+	while (told) {
+		struct http_connection *connection = told;
+
+		http_flush_forget(connection);
+		output_flush(&connection->output);
+	}
 }
 
 static bool may_log(struct http *http)
@@ -358,7 +405,8 @@ static int make_events(struct http *http)
 
 	http->reaper = event_new(base, -1, 0, on_reap, http);
 	http->heart = event_new(base, -1, EV_PERSIST, on_heartbeat, http);
-	return http->reaper && http->heart ? 0 : -ENOMEM;
+	http->flusher = event_new(base, -1, 0, on_flush, http);
+	return http->reaper && http->heart && http->flusher ? 0 : -ENOMEM;
 }
 
 int http_new(const struct http_options *options, struct http **ret_http, struct fault *fault)
@@ -417,6 +465,8 @@ struct http *http_free(struct http *http)
 		event_free(http->reaper);
 	if (http->heart)
 		event_free(http->heart);
+	if (http->flusher)
+		event_free(http->flusher);
 	free(http);
 	return NULL;
 }

@@ -53,6 +53,7 @@ void http_connection_kill(struct http_connection *connection)
 	connection->dead = connection->output.stopped = true;
 	user_stop_waiting(&connection->waiter);
 	user_give_back(&connection->place);
+	http_flush_forget(connection);
 	http_reap_soon(connection);
 }
 
@@ -129,6 +130,16 @@ void http_connection_send(struct http_connection *connection, struct reply *repl
 		http_connection_kill(connection);
 	else if (was_empty && output_size(&connection->output))
 		update_events(connection);
+}
+
+void http_connection_tell(struct http_connection *connection, const void *data, size_t size)
+{
+	if (connection->dead)
+		return;
+	if (output_add(&connection->output, data, size) < 0)
+		http_connection_kill(connection);
+	else
+		http_flush_soon(connection);
 }
 
 bool http_connection_keeps(const struct http_connection *connection)

@@ -37,6 +37,8 @@ struct http_connection {
 	struct user *user; // who pays
 	struct user_waiter waiter;
 	struct user_charge place;
+	struct http_connection *next_told; // http::told
+	struct http_connection **told_link; // NULL: it is not there
 	struct http_exchange *exchange; // a reference; or NULL
 	struct http_decoding *decoding; // of the exchange's body; or NULL
 	char *in; // HTTP_HEAD_MAX bytes, while there are any
@@ -60,6 +62,8 @@ struct http_connection *http_connection_free(struct http_connection *connection)
 void http_connection_kill(struct http_connection *connection);
 /* Takes a reference of its own. */
 void http_connection_send(struct http_connection *connection, struct reply *reply);
+/* A piece of a stream, copied: it leaves at the end of the loop's turn, with what else that brings. */
+void http_connection_tell(struct http_connection *connection, const void *data, size_t size);
 /* The exchange is answered. */
 void http_connection_answered(struct http_connection *connection);
 /* Whether the connection is used on for further requests. */
@@ -87,6 +91,9 @@ struct service *http_service(const struct http *http);
 const struct http_limits *http_get_limits(const struct http *http);
 bool http_knows_host(const struct http *http, const char *host);
 void http_reap_soon(struct http_connection *connection);
+/* Its output is flushed at the end of the turn; unless it is forgotten. */
+void http_flush_soon(struct http_connection *connection);
+void http_flush_forget(struct http_connection *connection);
 void http_touch(struct http_connection *connection);
 /* A stream begins or ends: the heart beats while there are any. */
 void http_stream_count(struct http *http, int change);

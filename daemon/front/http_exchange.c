@@ -13,6 +13,8 @@
 
 #define HEAD_SIZE 2048 // of an answer, but for what routes add
 #define ADDED_MAX 2048
+/* What is more is not copied for each stream that it goes to. */
+#define TOLD_MAX 4096
 
 /* ---- Life ---- */
 
@@ -337,40 +339,42 @@ bool http_has_room(const struct http_exchange *exchange)
 	return !exchange->connection->dead && output_is_low(&exchange->connection->output);
 }
 
-bool http_stream_send_chunk(struct http_exchange *exchange, struct reply *chunk)
+/* Whether it is to be sent what comes next. */
+static bool takes(struct http_exchange *exchange)
 {
 	begin_expected(exchange);
 	if (!may_stream(exchange) || exchange->head.verb == HTTP_HEAD)
-		return true;
+		return false;
 	exchange->sent = true;
-	http_connection_send(exchange->connection, chunk);
+	return true;
+}
+
+bool http_stream_send_chunk(struct http_exchange *exchange, struct reply *chunk)
+{
+	if (!takes(exchange))
+		return true;
+	if (chunk->size <= TOLD_MAX)
+		http_connection_tell(exchange->connection, chunk->text, chunk->size);
+	else
+		http_connection_send(exchange->connection, chunk);
 	return http_has_room(exchange);
 }
 
 bool http_stream_send(struct http_exchange *exchange, const void *data, size_t size)
 {
-	struct reply *reply;
-	char *copy;
-	bool room;
+	char head[24];
+	int n;
 
-	begin_expected(exchange);
-	if (!may_stream(exchange) || !size)
+	if (!size || !takes(exchange))
 		return true;
 	if (exchange->chunked) {
-		reply = http_chunk_new(data, size);
-	} else {
-		copy = malloc(size);
-		if (copy)
-			memcpy(copy, data, size);
-		reply = copy ? reply_new(copy, size, NULL) : NULL;
+		n = snprintf(head, sizeof(head), "%zx\r\n", size);
+		http_connection_tell(exchange->connection, head, (size_t)n);
 	}
-	if (!reply) {
-		http_stream_break(exchange);
-		return true;
-	}
-	room = http_stream_send_chunk(exchange, reply);
-	reply_unref(reply);
-	return room;
+	http_connection_tell(exchange->connection, data, size);
+	if (exchange->chunked)
+		http_connection_tell(exchange->connection, "\r\n", 2);
+	return http_has_room(exchange);
 }
 
 void http_stream_beat(struct http_exchange *exchange)

@@ -71,7 +71,7 @@ static char *take_line(char **text, char *end)
 	return line;
 }
 
-static enum http_verb verb_of(const char *word)
+enum http_verb http_verb_of(const char *word)
 {
 	static const struct {
 		const char *word;
@@ -129,7 +129,7 @@ static int parse_request_line(char *line, struct http_head *head, struct http_re
 			       refuse(refusal, 505, "only HTTP/1.1 and HTTP/1.0 are spoken") :
 			       refuse(refusal, 400, "the first line has no version");
 	head->is_old = version[7] == '0';
-	head->verb = verb_of(line);
+	head->verb = http_verb_of(line);
 	return parse_target(target, head, refusal);
 }
 

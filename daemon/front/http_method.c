@@ -1,6 +1,7 @@
 /*
- * Every method of the interface, as JSON: `POST /api/v1/METHOD` with its parameters as the body, and
- * `GET /api/v1/METHOD?name=value` of what changes nothing. With `Accept: text/event-stream` what has many
+ * Every method of the interface, as JSON: by the verb and path that the interface gives it, below /api/v1,
+ * or by its name: `POST /api/v1/METHOD` with its parameters as the body, and `GET /api/v1/METHOD?name=value`
+ * of what changes nothing. With `Accept: text/event-stream` what has many
  * replies is sent as Server-Sent Events: each has the id to go on behind, by Last-Event-ID, where the
  * method can; the last one is named `end`, an error `error`.
  */
@@ -17,19 +18,59 @@
 #include "proto/json/json_check.h"
 #include "proto/limits.h"
 
+#define BASE "/api/v1"
 #define EVENT_STREAM "text/event-stream"
 #define QUERY_DEPTH_MAX 4
 
 /* ---- The request ---- */
 
-static const struct method *method_of(const struct http_exchange *exchange)
+/* Whether the path is that of the method. */
+static bool fits(const struct method *method, const char *path)
+{
+	const char *pattern = method->path;
+
+	while (pattern && *pattern == '/' && *path == '/') {
+		size_t pattern_size = strcspn(++pattern, "/"), size = strcspn(++path, "/");
+
+		if (*pattern == '{' ? size == 0 : size != pattern_size || memcmp(pattern, path, size) != 0)
+			return false;
+		pattern += pattern_size;
+		path += size;
+	}
+	return pattern && !*pattern && !*path;
+}
+
+/* That of the name, or of verb and path; NULL: none, and the verbs of those that have the path. */
+static const struct method *find(const struct http_exchange *exchange, unsigned *ret_verbs)
 {
 	const struct interface_info *interface = interfaces[0];
+	unsigned verb = exchange->head.verb == HTTP_HEAD ? HTTP_GET : exchange->head.verb;
 
-	for (size_t i = 0; i < interface->n_methods; i++)
-		if (strcmp(interface->methods[i].name, exchange->values[0]) == 0)
-			return &interface->methods[i];
+	*ret_verbs = 0;
+	for (size_t i = 0; i < interface->n_methods; i++) {
+		const struct method *method = &interface->methods[i];
+
+		if (strcmp(method->name, exchange->values[0]) == 0)
+			return method;
+		if (!fits(method, exchange->head.path + strlen(BASE)))
+			continue;
+		if (http_verb_of(method->verb) == verb)
+			return method;
+		*ret_verbs |= http_verb_of(method->verb);
+	}
 	return NULL;
+}
+
+static const struct method *method_of(const struct http_exchange *exchange)
+{
+	unsigned verbs;
+
+	return find(exchange, &verbs);
+}
+
+static bool is_by_name(const struct http_exchange *exchange, const struct method *method)
+{
+	return strcmp(method->name, exchange->values[0]) == 0;
 }
 
 static bool wants_events(const struct http_exchange *exchange, const struct method *method)
@@ -104,6 +145,37 @@ static int put_parameter(const struct record_type *type, json_object *object, ch
 	return put_value(&field, object, text);
 }
 
+/* What the path says of the field that is in braces there. */
+static int put_segment(struct http_exchange *exchange, const struct method *method, json_object *object,
+		       const char *pattern, const char *segment)
+{
+	struct arena *arena = &exchange->arena;
+	char *name = arena_strndup(arena, pattern + 1, strcspn(pattern, "}") - 1);
+	char *text = arena_strndup(arena, segment, strcspn(segment, "/"));
+	const struct record_field *field = name ? record_field_find(method->request, name) : NULL;
+
+	if (!field || !text)
+		return fault_oom(&exchange->fault);
+	if (http_unescape(text, false) < 0)
+		return fault_message(&exchange->fault, 0, "the path is not escaped as it must be");
+	if (field->kind == FIELD_STRUCT)
+		name = arena_printf(arena, "%s.%s", name, text[strspn(text, "0123456789")] ? "name" : "id");
+	return name && put_parameter(method->request, object, name, text) == 0 ? 0 : fault_oom(&exchange->fault);
+}
+
+static int read_path(struct http_exchange *exchange, const struct method *method, json_object *object)
+{
+	const char *pattern = method->path, *path = exchange->head.path + strlen(BASE);
+	int r = 0;
+
+	if (is_by_name(exchange, method))
+		return 0;
+	for (; r == 0 && pattern && path; pattern = strchr(pattern, '/'), path = strchr(path, '/'))
+		if (*++path && *++pattern == '{')
+			r = put_segment(exchange, method, object, pattern, path);
+	return r;
+}
+
 static int read_query(struct http_exchange *exchange, const struct method *method, json_object *object)
 {
 	char *query = exchange->head.query, *name, *value;
@@ -137,6 +209,8 @@ static int decode_request(struct http_exchange *exchange, const struct method *m
 	void *request = NULL;
 	int r = object ? read_query(exchange, method, object) : fault_oom(&exchange->fault);
 
+	if (r == 0)
+		r = read_path(exchange, method, object);
 	if (r == 0)
 		r = go_on_behind(exchange, method, object);
 	if (r == 0)
@@ -271,26 +345,48 @@ static void fail_events(struct http_call *call, const struct fault *fault)
 	free(text);
 }
 
+/* By name any of the verbs goes; by path the one has been found. */
+static bool is_verb_of(const struct http_exchange *exchange, const struct method *method, unsigned verbs)
+{
+	unsigned verb = exchange->head.verb == HTTP_HEAD ? HTTP_GET : exchange->head.verb;
+
+	if (!method || (is_by_name(exchange, method) && !(verbs & verb)))
+		return false;
+	/* What such a stream would say is not known before it is told. */
+	return exchange->head.verb != HTTP_HEAD || method->replies != METHOD_REPLIES_EVENTS;
+}
+
+static void refuse_verb(struct http_exchange *exchange, unsigned verbs)
+{
+	struct fault fault = { 0 };
+	char text[64];
+
+	http_verbs_text(verbs, text, sizeof(text));
+	http_add_header(exchange, "Allow", text);
+	fault_set(&fault, ELLU_E_UNSUPPORTED, "%s is not served by this verb", exchange->head.path);
+	http_fail_as(exchange, 405, &fault);
+}
+
 static void serve(struct http_exchange *exchange)
 {
 	static const struct http_call once = { .answered = answer_once };
 	static const struct http_call events = { .answered = answer_event, .failed = fail_events, .more = true };
-	const struct method *method = method_of(exchange);
+	unsigned verbs;
+	const struct method *method = find(exchange, &verbs);
 	json_object *object;
 	struct fault fault = { 0 };
 	bool streams;
 
-	if (!method) {
+	if (!method && !verbs) {
 		fault_set(&fault, ELLU_E_METHOD_NOT_FOUND, "there is no method %s", exchange->values[0]);
 		snprintf(fault.field, sizeof(fault.field), "%s", exchange->values[0]);
 		http_fail(exchange, &fault);
 		return;
 	}
-	if ((exchange->head.verb != HTTP_POST && !method->safe) ||
-	    (exchange->head.verb == HTTP_HEAD && method->replies == METHOD_REPLIES_EVENTS)) {
-		http_add_header(exchange, "Allow", method->safe ? "GET, POST" : "POST");
-		fault_set(&fault, ELLU_E_UNSUPPORTED, "%s is not called by this verb", method->name);
-		http_fail_as(exchange, 405, &fault);
+	if (method && is_by_name(exchange, method))
+		verbs = method->safe ? HTTP_GET | HTTP_POST : HTTP_POST;
+	if (!is_verb_of(exchange, method, verbs)) {
+		refuse_verb(exchange, verbs);
 		return;
 	}
 	if (!exchange->body) {
@@ -335,8 +431,9 @@ static void serve_info(struct http_exchange *exchange)
 }
 
 static const struct http_route routes[] = {
-	{ "/api/v1", HTTP_GET, HTTP_TOKEN, .serve = serve_description },
-	{ "/api/v1/GetInfo", HTTP_GET, HTTP_TOKEN, .serve = serve_info },
-	{ "/api/v1/{method}", HTTP_GET | HTTP_POST, HTTP_TOKEN, .serve = serve, .decode = decode },
+	{ BASE, HTTP_GET, HTTP_TOKEN, .serve = serve_description },
+	{ BASE "/GetInfo", HTTP_GET, HTTP_TOKEN, .serve = serve_info },
+	{ BASE "/{method...}", HTTP_GET | HTTP_POST | HTTP_PUT | HTTP_PATCH | HTTP_DELETE, HTTP_TOKEN,
+	  .serve = serve, .decode = decode },
 };
 const struct http_routes http_method_routes = HTTP_ROUTES(routes);

@@ -58,6 +58,14 @@ int output_send(struct output *output, struct reply *reply)
 	return 0;
 }
 
+int output_add(struct output *output, const void *data, size_t size)
+{
+	if (evbuffer_add(output->waiting, data, size) < 0)
+		return -ENOMEM;
+	charge(output);
+	return 0;
+}
+
 /* ---- What waits ---- */
 
 /* Sends a piece of it. 0: the peer takes no more for now. */
@@ -86,7 +94,7 @@ static int flush_piece(struct output *output)
 	return 1;
 }
 
-static void flush(struct output *output)
+void output_flush(struct output *output)
 {
 	struct user *user = output->user;
 	bool has_turn = true;
@@ -108,7 +116,7 @@ static void flush(struct output *output)
 
 static void on_turn(struct user_waiter *waiter)
 {
-	flush((struct output *)((char *)waiter - offsetof(struct output, turn)));
+	output_flush((struct output *)((char *)waiter - offsetof(struct output, turn)));
 }
 
 static void on_writable(evutil_socket_t fd, short events, void *userdata)
@@ -119,7 +127,7 @@ static void on_writable(evutil_socket_t fd, short events, void *userdata)
 	if (events & EV_TIMEOUT)
 		output->failed(output, 0);
 	else if (user_take_turn(output->user, &output->turn))
-		flush(output);
+		output_flush(output);
 }
 
 /* Gone once it has fired, so the time-out counts from the last byte taken; what else the client

@@ -36,5 +36,9 @@ size_t output_size(const struct output *output);
 bool output_is_low(const struct output *output);
 /* Takes a reference of its own. Negative: the peer is gone, or there is no memory. */
 int output_send(struct output *output, struct reply *reply);
+/* Behind what waits, copied; it leaves with the next output_flush(). -ENOMEM. */
+int output_add(struct output *output, const void *data, size_t size);
+/* Sends what the peer takes of what waits, as far as its user's turn goes; `moved` or `failed` is told. */
+void output_flush(struct output *output);
 /* Waits for the peer to take something of what waits, for so long. Negative: that cannot be had. */
 int output_watch(struct output *output, int64_t stall_seconds);

@@ -430,20 +430,18 @@ START_TEST(slow_taker)
 	const struct http_answer *answer;
 
 	begin_with("[http]\nidle_seconds = 1\n");
-	add_rows("c", 100, 40000);
+	add_rows("c", 100, 20000);
 	peer = http_open(url);
 	http_send_text(peer, text("GET /api/v1/ListTemplateVariables?collection.name=c&limit=100 HTTP/1.1\r\n"
 				  "Host: localhost\r\nX-API-Key: %s\r\n\r\n", secret));
 	ck_assert(http_wait(peer));
 	/* That is how long a second is. */
-	for (int i = 0; i < 2; i++) {
-		other = http_open(url);
-		ck_assert(http_is_closed(other));
-		http_close(other);
-	}
+	other = http_open(url);
+	ck_assert(http_is_closed(other));
+	http_close(other);
 	answer = http_receive(peer);
 	ck_assert_int_eq(answer->status, 200);
-	ck_assert_uint_gt(answer->size, 4000000);
+	ck_assert_uint_gt(answer->size, 2000000);
 	http_close(peer);
 	end();
 }

@@ -90,6 +90,42 @@ START_TEST(methods)
 }
 END_TEST
 
+/* The verb and path that the interface gives a method: what is in the path is its, a name or an id. */
+START_TEST(verbs_and_paths)
+{
+	struct http_peer *peer;
+	json_object *json;
+
+	begin();
+	peer = peer_new();
+	json = http_json(peer, 200, "POST", "/api/v1/collections", "{'collection':{'name':'a/b 1'}}");
+	ck_assert_int_eq(at_int(json, "collection.id"), 1);
+	json = http_json(peer, 200, "GET", "/api/v1/collections/a%2Fb%201", NULL);
+	ck_assert_int_eq(at_int(json, "collection.id"), 1);
+	json = http_json(peer, 200, "POST", "/api/v1/collections/1/variables", "{'variables':[{'x':'y'},{'x':'z'}]}");
+	ck_assert_int_eq(at_int(json, "added"), 2);
+	json = http_json(peer, 200, "GET", "/api/v1/collections/1/variables?limit=1&count=true", NULL);
+	ck_assert_int_eq(at_count(json, "items"), 1);
+	ck_assert_int_eq(at_int(json, "count"), 2);
+	json = http_json(peer, 200, "PATCH", "/api/v1/collections/1", "{'content':{'name':'c'}}");
+	ck_assert_str_eq(at_text(json, "collection.name"), "c");
+	ck_assert_int_eq(http_ask(peer, "HEAD", "/api/v1/collections", NULL)->status, 200);
+	refused(peer, 405, "Unsupported", "PUT", "/api/v1/collections/c", "{}");
+	ck_assert_str_eq(http_answer_header(http_ask(peer, "PUT", "/api/v1/collections/c", "{}"), "Allow"),
+			 "GET, HEAD, PATCH, DELETE");
+	refused(peer, 404, "MethodNotFound", "GET", "/api/v1/collections/c/nothing", NULL);
+	refused(peer, 404, "MethodNotFound", "GET", "/api/v1/collections/", NULL);
+	refused(peer, 404, "NotFound", "GET", "/api/v1/tasks/7", NULL);
+	json = http_json(peer, 422, "GET", "/api/v1/tasks/seven", NULL);
+	ck_assert(at_is(json, "error.field", "id"));
+	http_json(peer, 200, "DELETE", "/api/v1/collections/c", NULL);
+	refused(peer, 404, "NotFound", "GET", "/api/v1/collections/c", NULL);
+	ck_assert_int_eq(http_ask(peer, "GET", "/api/v1/tasks/%ff", NULL)->status, 404);
+	http_close(peer);
+	end();
+}
+END_TEST
+
 START_TEST(errors)
 {
 	struct http_peer *peer;
@@ -365,5 +401,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(methods, errors, framing, unix_socket, events, pages, tokens, revoked_stream, one_project);
+	return RUN_SUITE(methods, verbs_and_paths, errors, framing, unix_socket, events, pages, tokens, revoked_stream, one_project);
 }
