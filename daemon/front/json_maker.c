@@ -1,5 +1,7 @@
 #include "daemon/front/json_maker.h"
 
+#include <string.h>
+
 #include "proto/json/json_build.h"
 #include "proto/record/record.h"
 
@@ -129,6 +131,13 @@ bool member_bool(json_object *object, const char *name)
 	json_object *value = member_of_type(object, name, json_type_boolean);
 
 	return value && json_object_get_boolean(value);
+}
+
+bool member_says(json_object *object, const char *name, const char *text)
+{
+	const char *said = member_text(object, name);
+
+	return said && strcmp(said, text) == 0;
 }
 
 size_t array_length(json_object *array)

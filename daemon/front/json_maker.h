@@ -43,4 +43,5 @@ json_object *member_object(json_object *object, const char *name); // NULL
 const char *member_text(json_object *object, const char *name); // NULL
 int64_t member_int(json_object *object, const char *name, int64_t fallback);
 bool member_bool(json_object *object, const char *name); // false
+bool member_says(json_object *object, const char *name, const char *text); // false
 size_t array_length(json_object *array); // 0

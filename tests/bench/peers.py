@@ -26,9 +26,9 @@ def inspect(url, model, key, folder):
                 scorer=includes())
     began = time.monotonic()
     log = evaluate(task, model="openai/" + model, model_base_url=url, max_connections=connections,
-                   max_samples=connections, display="none", log_dir=folder)[0]
+                   model_args={"responses_api": False}, max_samples=connections, display="none", log_dir=folder)[0]
     took = time.monotonic() - began
-    assert log.status == "success" and log.results.completed_samples == cases, log.error
+    assert log.status == "success" and log.results.completed_samples == cases, log.error.message
     return took, log.results.scores[0].metrics["accuracy"].value
 
 

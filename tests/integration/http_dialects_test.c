@@ -27,6 +27,7 @@ static struct http_peer *peer_new(const char *more)
 static void begin(void)
 {
 	server = daemon_start(&(struct daemon_options) {
+		.config = "[http]\nheartbeat_seconds = 1\n",
 		.arguments = (const char *const[]) { "--http", "127.0.0.1:0", NULL } });
 	wire = daemon_connect(server);
 	url = text("%s", at_text(wire_call(wire, "GetStatus", "{}"), "front.http"));
@@ -280,12 +281,15 @@ START_TEST(revoked)
 		  "'llm_base_url':'%s'}}", sim_url(sim));
 	json = POST(200, PROJECT "/experiments", text("{'llm_config_id':2,%s", body + 1));
 	task = text("%s", at_text(json, "generation_task_id"));
+	/* Until then its stream says that it lives. */
+	other = peer_new("");
+	http_ask(other, "GET", text(PROJECT "/experiments/1/generation/%s/stream", task), NULL);
+	for (int n = 0; !http_heartbeat(other); n++)
+		ck_assert_int_lt(n, 10);
 	wire_call(wire, "CancelTask", "{'id':%s}", task);
 	json = GET(200, text(PROJECT "/experiments/1/generation/%s", task));
 	ck_assert_str_eq(at_text(json, "status"), "FAILURE");
 	ck_assert_ptr_nonnull(at_text(json, "error_msg"));
-	other = peer_new("");
-	http_ask(other, "GET", text(PROJECT "/experiments/1/generation/%s/stream", task), NULL);
 	read_stream(other, &last, &first);
 	ck_assert_str_eq(at_text(last, "status"), "REVOKED");
 	json_object_put(last);

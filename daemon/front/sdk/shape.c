@@ -50,13 +50,6 @@ static json_object *money(struct json_maker *maker, json_object *from, const cha
 	return text ? make_float(maker, strtod(text, NULL)) : NULL;
 }
 
-static bool says(json_object *object, const char *name, const char *text)
-{
-	const char *said = member_text(object, name);
-
-	return said && strcmp(said, text) == 0;
-}
-
 /* ---- Resources ---- */
 
 json_object *sdk_project(struct json_maker *maker, json_object *project)
@@ -212,7 +205,7 @@ json_object *sdk_llm_config(struct json_maker *maker, json_object *config)
 					    "max_retries", "system_message", "max_tokens", "top_p",
 					    "temperature", "top_k", "logprobs", "verbosity" };
 	static const char *const none[] = { "best_of", "top_logprobs", "custom_response_parser" };
-	bool is_custom = says(config, "provider", "custom");
+	bool is_custom = member_says(config, "provider", "custom");
 	json_object *to, *timeout = member(config, "timeout_seconds");
 
 	if (!config)
@@ -227,7 +220,7 @@ json_object *sdk_llm_config(struct json_maker *maker, json_object *config)
 	put_int(maker, to, "max_connections", member_int(config, "max_connections", CONNECTIONS_UNSAID));
 	put(maker, to, "timeout",
 	    timeout ? make_int(maker, (int64_t)(json_object_get_double(timeout) + 0.5)) : NULL);
-	put(maker, to, "reasoning_effort", says(config, "reasoning_effort", "none") ?
+	put(maker, to, "reasoning_effort", member_says(config, "reasoning_effort", "none") ?
 						   NULL : json_object_get(member(config, "reasoning_effort")));
 	put_text(maker, to, "inference_type", is_custom ? "custom_api" : "openai");
 	put(maker, to, "custom_api_config", is_custom ? json_object_get(member(config, "custom")) : NULL);
@@ -328,7 +321,7 @@ static json_object *column_id(struct json_maker *maker, json_object *collection,
 	json_object *columns = member(collection, "columns");
 
 	for (size_t i = 0; name && i < array_length(columns); i++)
-		if (says(json_object_array_get_idx(columns, i), "name", name))
+		if (member_says(json_object_array_get_idx(columns, i), "name", name))
 			return make_int(maker, (int64_t)i + 1);
 	return NULL;
 }
@@ -479,167 +472,4 @@ json_object *sdk_progress(struct json_maker *maker, json_object *task, bool poll
 	put_copy(maker, to, "completed_ratings", progress, "responses_rated");
 	put_copy(maker, to, "total_responses", progress, "total_responses");
 	return to;
-}
-
-/* ---- Requests ---- */
-
-static int refuse(struct fault *fault, const char *field, const char *what)
-{
-	fault_set(fault, ELLU_E_UNSUPPORTED, "%s: %s", field, what);
-	snprintf(fault->field, sizeof(fault->field), "%s", field);
-	return fault->code;
-}
-
-static json_object *unless_wrong(struct json_maker *maker, json_object *made, const struct fault *fault)
-{
-	if (!maker->failed && !fault->code)
-		return made;
-	json_object_put(made);
-	return NULL;
-}
-
-json_object *our_prompt_template(struct json_maker *maker, json_object *given, struct fault *fault)
-{
-	json_object *to = make_object(maker), *tools = member(given, "tools"), *format, *choice;
-
-	put_copy(maker, to, "name", given, "name");
-	put(maker, to, "messages",
-	    messages_from_openai(maker, member(given, "messages"), "messages", fault));
-	if (!fault->code && tools)
-		put(maker, to, "tools", tools_from_openai(maker, tools, "tools", fault));
-	choice = fault->code ? NULL :
-			       tool_choice_from_openai(maker, member(given, "tool_choice"), "tool_choice", fault);
-	if (choice)
-		put(maker, to, "tool_choice", choice);
-	format = fault->code ? NULL :
-			       schema_from_openai(maker, member(given, "response_format_json_schema"),
-						  "response_format_json_schema", fault);
-	if (format)
-		put(maker, to, "response_format", format);
-	return unless_wrong(maker, to, fault);
-}
-
-json_object *our_collection(struct json_maker *maker, json_object *given, struct fault *fault)
-{
-	json_object *to = make_object(maker), *columns = member_array(given, "columns");
-	json_object *list = columns ? make_array(maker) : NULL;
-
-	if (member(given, "collection_type") && !says(given, "collection_type", "STANDARD"))
-		refuse(fault, "collection_type", "collections are of rows alone here");
-	else if (member(given, "environment_config"))
-		refuse(fault, "environment_config", "collections have no environment here");
-	put_copy(maker, to, "name", given, "name");
-	put_present(maker, to, "description", given, "description");
-	put_present(maker, to, "read_only", given, "read_only");
-	for (size_t i = 0; i < array_length(columns); i++) {
-		json_object *one = json_object_array_get_idx(columns, i), *column = make_object(maker);
-
-		put_copy(maker, column, "name", one, "name");
-		put_present(maker, column, "type", one, "column_type");
-		if (member_text(one, "default_value") && *member_text(one, "default_value"))
-			put_copy(maker, column, "default_value", one, "default_value");
-		append(maker, list, column);
-	}
-	if (list)
-		put(maker, to, "columns", list);
-	return unless_wrong(maker, to, fault);
-}
-
-json_object *our_criteria(struct json_maker *maker, json_object *given)
-{
-	json_object *list = make_array(maker);
-
-	for (size_t i = 0; i < array_length(given); i++) {
-		json_object *one = json_object_array_get_idx(given, i), *criterion = make_object(maker);
-
-		if (json_object_is_type(one, json_type_string))
-			put(maker, criterion, "criterion_str", json_object_get(one));
-		else
-			put_copy(maker, criterion, "criterion_str", one, "criterion_str");
-		put_present(maker, criterion, "label", one, "label");
-		append(maker, list, criterion);
-	}
-	return list;
-}
-
-static void put_price(struct json_maker *maker, json_object *to, const char *name, json_object *given,
-		      const char *theirs)
-{
-	json_object *price = member(given, theirs);
-	char text[400]; // the largest number
-
-	bool is_number = json_object_is_type(price, json_type_double) || json_object_is_type(price, json_type_int);
-
-	/* What is none is refused as what it is. */
-	if (!price || !is_number) {
-		put_present(maker, to, name, given, theirs);
-		return;
-	}
-	snprintf(text, sizeof(text), "%.9f", json_object_get_double(price));
-	put_text(maker, to, name, text);
-}
-
-json_object *our_llm_config(struct json_maker *maker, json_object *given, struct fault *fault)
-{
-	static const char *const same[] = { "name", "llm_model_name", "llm_base_url", "api_key",
-					    "api_version", "max_connections", "max_retries",
-					    "system_message", "max_tokens", "top_p", "temperature", "top_k",
-					    "logprobs", "reasoning_effort", "verbosity" };
-	static const char *const unknown[] = { "best_of", "top_logprobs", "custom_response_parser" };
-	bool is_custom = says(given, "inference_type", "custom_api");
-	json_object *to = make_object(maker);
-
-	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++)
-		if (member(given, unknown[i]) && !fault->code)
-			refuse(fault, unknown[i], "configs have no such setting here");
-	if (!fault->code && says(given, "inference_type", "botario"))
-		refuse(fault, "inference_type", "openai or custom_api");
-	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++)
-		put_present(maker, to, same[i], given, same[i]);
-	if (member_text(given, "description") && *member_text(given, "description"))
-		put_copy(maker, to, "description", given, "description");
-	put_present(maker, to, "timeout_seconds", given, "timeout");
-	put_text(maker, to, "provider",
-		 is_custom ? "custom" : member(given, "api_version") ? "azure" : "openai");
-	put_present(maker, to, "custom", given, "custom_api_config");
-	put_price(maker, to, "price_input", given, "input_price_per_mtok");
-	put_price(maker, to, "price_output", given, "output_price_per_mtok");
-	return unless_wrong(maker, to, fault);
-}
-
-json_object *our_generation_params(struct json_maker *maker, json_object *given)
-{
-	json_object *to;
-
-	if (!json_object_is_type(given, json_type_object))
-		return json_object_get(given);
-	to = make_object(maker);
-	json_object_object_foreach (given, name, value)
-		if (value)
-			put(maker, to, name, json_object_get(value));
-	return to;
-}
-
-json_object *our_response(struct json_maker *maker, json_object *given, const char *path,
-			  struct fault *fault)
-{
-	static const char *const taken[] = { "duration_seconds", "input_tokens", "output_tokens",
-					     "reasoning_tokens", "cached_tokens" };
-	json_object *to = make_object(maker), *metadata = member(given, "metadata"), *last = NULL;
-	json_object *messages = messages_from_openai(maker, member(given, "messages"), path, fault);
-
-	for (size_t i = 0; i < array_length(messages); i++)
-		if (says(json_object_array_get_idx(messages, i), "role", "assistant"))
-			last = json_object_array_get_idx(messages, i);
-	if (!fault->code && !last)
-		fault_invalid(fault, path, "a message of the assistant");
-	put_copy(maker, to, "template_variables_id", given, "template_variables_id");
-	put_present(maker, to, "epoch", given, "epoch");
-	put_present(maker, to, "response_text", last, "content");
-	if (array_length(member(last, "tool_calls")) > 0)
-		put_copy(maker, to, "tool_calls", last, "tool_calls");
-	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
-		put_present(maker, to, taken[i], metadata, taken[i]);
-	json_object_put(messages);
-	return unless_wrong(maker, to, fault);
 }

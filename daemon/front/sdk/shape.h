@@ -1,14 +1,11 @@
 /*
- * Our records in the shapes that the SDK's models have, and its requests as ours: pure, JSON to JSON.
+ * Our records in the shapes that the SDK's models have: pure, JSON to JSON.
  * What a record only refers to is handed in beside it; NULL where it is no more, and then what the
  * reference says stands for it.
  */
 #pragma once
 
 #include "daemon/front/json_maker.h"
-#include "proto/wire/fault.h"
-
-/* ---- Answers ---- */
 
 json_object *sdk_project(struct json_maker *maker, json_object *project);
 json_object *sdk_prompt_template(struct json_maker *maker, json_object *template);
@@ -37,17 +34,6 @@ json_object *sdk_response(struct json_maker *maker, const struct sdk_parts *part
 /* Status and counts of a task, or of an event of one. A `poll` says FAILURE for whatever ended without
  * success, since who polls knows no other end. */
 json_object *sdk_progress(struct json_maker *maker, json_object *task, bool poll);
-
-/* ---- Requests: NULL with a fault, or with a maker that has failed ---- */
-
-json_object *our_prompt_template(struct json_maker *maker, json_object *given, struct fault *fault);
-json_object *our_collection(struct json_maker *maker, json_object *given, struct fault *fault);
-json_object *our_criteria(struct json_maker *maker, json_object *given);
-json_object *our_llm_config(struct json_maker *maker, json_object *given, struct fault *fault);
-json_object *our_generation_params(struct json_maker *maker, json_object *given);
-/* An answer that was made elsewhere, of AddResponses. */
-json_object *our_response(struct json_maker *maker, json_object *given, const char *path,
-			  struct fault *fault);
 
 /* {"id": ID} */
 json_object *ref_id(struct json_maker *maker, int64_t id);

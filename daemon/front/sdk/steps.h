@@ -5,6 +5,7 @@
 #pragma once
 
 #include "daemon/front/ask.h"
+#include "daemon/front/sdk/request.h"
 #include "daemon/front/sdk/shape.h"
 
 /* ---- The request ---- */

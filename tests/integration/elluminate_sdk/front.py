@@ -39,10 +39,8 @@ class Front:
     def follow(self):
         """What tasks there are, and what becomes of them, from now on."""
         headers = {"Authorization": "Bearer " + self.own_token, "Accept": "text/event-stream"}
-        with urllib.request.urlopen(urllib.request.Request(self.url + "/api/v1/Monitor", headers=headers)) as stream:
-            for line in stream:
-                if line.startswith(b"data: "):
-                    yield json.loads(line[6:])
+        stream = urllib.request.urlopen(urllib.request.Request(self.url + "/api/v1/events", headers=headers))
+        return (json.loads(line[6:]) for line in stream if line.startswith(b"data: "))
 
     def cancel(self, name):
         """The task of that name, once there is one."""
