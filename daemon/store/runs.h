@@ -111,6 +111,8 @@ struct run_spec {
 	int64_t project_id;
 	struct prompt prompt; // empty: responses come from a column
 	const char *response_column; // or NULL
+	const char *tool_results; // the column that has them; or NULL
+	int64_t tool_rounds;
 	const struct ellu_llm_config *config; // NULL with response_column; api_key filled
 	const struct run_config *fallbacks; // that answer where that one cannot, in this order
 	size_t n_fallbacks;
@@ -215,6 +217,7 @@ struct run_case {
 	const char *input_values; // JSON object; defaults of columns filled in
 	int64_t response_id; // 0: the response is missing
 	const char *response_text; // of the recorded response, or its calls of tools
+	const char *transcript; // of it; or NULL
 	struct case_facts facts; // of it, if they were asked for
 	const struct run_decided *decided; // of a batch: positions of evaluators, for measures
 	size_t n_decided;
@@ -254,7 +257,9 @@ struct response_record {
 	int64_t epoch;
 	const char *text; // or NULL
 	const char *tool_calls; // JSON array, or NULL
+	const char *transcript; // the same: messages behind the prompt's
 	const char *finish_reason; // or NULL
+	int64_t fallback; // which of the spec's answered; -1: the config itself, or nobody
 	const struct fault *error; // or NULL
 	int64_t attempts;
 	int64_t duration_usec;

@@ -5,12 +5,19 @@
 #include <string.h>
 
 #include "daemon/work/experiment.h"
+#include "proto/generated/interface.h"
 #include "proto/json/json_check.h"
 #include "proto/text/template.h"
+#include "proto/usage.h"
 
 static struct arena *memory(struct open_case *open_case)
 {
 	return &open_case->record.request.arena;
+}
+
+struct arena *case_memory(struct open_case *open_case)
+{
+	return memory(open_case);
 }
 
 const char *case_name(const struct open_case *open_case, char text[static CASE_NAME_SIZE])
@@ -44,6 +51,7 @@ static struct open_case *case_open(struct experiment_run *run, const struct run_
 		.epoch = row->epoch,
 		.response_id = row->response_id,
 		.facts = { -1, -1, NULL },
+		.before = RUN_TOTAL_NONE,
 	};
 	store_request_init(&made->record.request, run->base.host.loop, on_recorded, made);
 	made->record.request.for_uid = run->spec->owner_uid;
@@ -66,8 +74,14 @@ static void weigh(struct open_case *open_case, size_t values)
 	open_case->bytes = bytes;
 }
 
+void case_weigh(struct open_case *open_case)
+{
+	weigh(open_case, 0);
+}
+
 static void release(struct open_case *open_case)
 {
+	tool_results_done(&open_case->tools);
 	json_object_put(open_case->values);
 	arena_done(&open_case->asking.call.arena);
 	store_request_done(&open_case->record.request);
@@ -98,12 +112,42 @@ void case_free(struct open_case *open_case)
 
 /* ---- Recording the response ---- */
 
+/* What was said between the prompt and the answer. */
+static int write_transcript(struct open_case *open_case, const char **ret_text)
+{
+	json_object *list;
+	int r;
+
+	*ret_text = NULL;
+	if (open_case->n_rounds == 0 || open_case->n_messages <= open_case->n_prompt)
+		return 0;
+	list = json_object_new_array();
+	r = list ? 0 : -ENOMEM;
+	for (size_t i = open_case->n_prompt; r >= 0 && i < open_case->n_messages; i++) {
+		json_object *message = NULL;
+
+		r = record_encode(&ellu_message_type, open_case->messages[i], TO_STORE, &message);
+		if (r >= 0)
+			r = json_object_array_add(list, message);
+	}
+	*ret_text = r >= 0 ? arena_strdup(memory(open_case), json_text(list, NULL)) : NULL;
+	json_object_put(list);
+	return *ret_text ? 0 : -ENOMEM;
+}
+
 static void record_response(struct open_case *open_case, const struct fault *error)
 {
 	struct experiment_run *run = open_case->run;
 	struct response_record *record = &open_case->record;
 	const struct llm_call *call = &open_case->asking.call;
+	struct run_total *total = &open_case->before;
 
+	run_total_add(total, call);
+	if (write_transcript(open_case, &record->transcript) < 0) {
+		run_call_lost(&open_case->asking);
+		run_fail_oom(&run->base);
+		return;
+	}
 	record->run_id = run->spec->run_id;
 	record->round = run->spec->round;
 	record->owner_uid = run->spec->owner_uid;
@@ -114,13 +158,14 @@ static void record_response(struct open_case *open_case, const struct fault *err
 	record->tool_calls = call->tool_calls;
 	record->finish_reason = call->finish_reason;
 	record->error = error;
-	record->attempts = call->attempts;
-	record->duration_usec = call->duration_usec;
-	record->input_tokens = call->input_tokens;
-	record->output_tokens = call->output_tokens;
-	record->reasoning_tokens = call->reasoning_tokens;
-	record->cached_tokens = call->cached_tokens;
-	record->cost_nanodollars = call->cost_nanodollars;
+	record->fallback = error ? -1 : (int64_t)open_case->chain.at - 1;
+	record->attempts = total->attempts;
+	record->duration_usec = total->duration_usec;
+	record->input_tokens = total->input_tokens;
+	record->output_tokens = total->output_tokens;
+	record->reasoning_tokens = total->reasoning_tokens;
+	record->cached_tokens = total->cached_tokens;
+	record->cost_nanodollars = total->cost_nanodollars;
 	record->replaced = call->replaced;
 	record->spent.source = run_source(&run->base, call->target);
 	record->complete = error || run->spec->n_measures == 0;
@@ -129,16 +174,17 @@ static void record_response(struct open_case *open_case, const struct fault *err
 	store_response_record(run->base.host.store, record);
 }
 
-static void on_answered(struct run_call *asking)
+void case_take_answer(struct open_case *open_case)
 {
-	struct open_case *open_case = container_of(asking, struct open_case, asking);
+	const struct llm_call *call = &open_case->asking.call;
 
-	open_case->text = asking->call.text;
+	open_case->text = call->text;
 	open_case->facts = (struct case_facts){
-		.duration_usec = asking->call.duration_usec,
-		.cost_nanodollars = asking->call.cost_nanodollars,
-		.finish_reason = asking->call.finish_reason,
+		.duration_usec = open_case->before.duration_usec + call->duration_usec,
+		.cost_nanodollars = call->cost_nanodollars,
+		.finish_reason = call->finish_reason,
 	};
+	usage_add(&open_case->facts.cost_nanodollars, open_case->before.cost_nanodollars);
 	weigh(open_case, 0);
 	record_response(open_case, NULL);
 }
@@ -150,20 +196,16 @@ static void log_failure(struct open_case *open_case, const struct fault *fault)
 	run_log_failure(&open_case->run->base.log, "%s: %s", case_name(open_case, name), fault->message);
 }
 
-static void fail_case(struct open_case *open_case, const struct fault *fault)
+void case_fail(struct open_case *open_case, const struct fault *fault)
 {
 	log_failure(open_case, fault);
 	record_response(open_case, fault);
 }
 
-static void on_failed(struct run_call *asking)
+void case_set_no_usage(struct open_case *open_case)
 {
-	fail_case(container_of(asking, struct open_case, asking), &asking->call.fault);
-}
+	struct llm_call *call = &open_case->asking.call;
 
-/* Recorded without a call: it took nothing. */
-static void set_no_usage(struct llm_call *call)
-{
 	call->input_tokens = call->output_tokens = call->reasoning_tokens = -1;
 	call->cached_tokens = call->cost_nanodollars = -1;
 }
@@ -272,8 +314,31 @@ static void on_recorded(struct store_request *request)
 	run_go_on(&run->base);
 }
 
+/* What followed the prompt, before the answer that is there. */
+static int add_transcript(struct open_case *open_case, const char *text)
+{
+	const struct ellu_message *const *messages;
+	const struct ellu_message **list;
+	size_t n, n_before = open_case->n_messages;
+
+	if (!text)
+		return 0;
+	if (record_list_from_text(&ellu_message_type, text, FROM_STORE, memory(open_case), &messages, &n) < 0)
+		return -ENOMEM;
+	list = arena_array(memory(open_case), n_before + n, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; i < n_before + n; i++)
+		list[i] = i < n_before ? open_case->messages[i] : messages[i - n_before];
+	open_case->messages = list;
+	open_case->n_messages = n_before + n;
+	return 0;
+}
+
 static int resume_judging(struct open_case *open_case, const struct run_case *row)
 {
+	if (add_transcript(open_case, row->transcript) < 0)
+		return -ENOMEM;
 	if (row->response_text) {
 		open_case->text = arena_strdup(memory(open_case), row->response_text);
 		if (!open_case->text)
@@ -316,8 +381,8 @@ static bool fail_size(struct open_case *open_case, const struct run_case *row,
 	snprintf(fault->message, sizeof(fault->message),
 		 "row %" PRId64 ": rendered with '%s' the request takes more than %u bytes",
 		 open_case->row_number, cause->field, RENDERED_BYTES_MAX);
-	set_no_usage(&open_case->asking.call);
-	fail_case(open_case, fault);
+	case_set_no_usage(open_case);
+	case_fail(open_case, fault);
 	return false;
 }
 
@@ -389,11 +454,12 @@ static bool render_request(struct open_case *open_case, const struct run_case *r
 		return true;
 	if (prompt_render(prompt, open_case->values, memory(open_case), &open_case->messages,
 			  &open_case->n_messages, &fault) >= 0) {
+		open_case->n_prompt = open_case->n_messages;
 		if (!own || keep_messages(open_case) >= 0)
 			return true;
 		fault_oom(&fault);
 	}
-	open_case->n_messages = 0;
+	open_case->n_messages = open_case->n_prompt = 0;
 	if (fault.code == ELLU_E_TOO_LARGE)
 		return fail_size(open_case, row, &fault);
 	if (fault.field[0])
@@ -405,51 +471,10 @@ static bool render_request(struct open_case *open_case, const struct run_case *r
 	return false;
 }
 
-/* The same on each retry and in each run of the daemon, and another one in another round, and for
- * another content: an endpoint may serve several databases whose ids are alike. */
-static void make_key(struct open_case *open_case)
-{
-	struct llm_call *call = &open_case->asking.call;
-
-	snprintf(call->idempotency_key, sizeof(call->idempotency_key),
-		 "ellu-%" PRId64 "-%" PRId64 "-%" PRId64 "-g%" PRId64 "-%08" PRIx32,
-		 open_case->run->spec->run_id, open_case->row_id, open_case->epoch,
-		 open_case->run->spec->round,
-		 run_messages_hash(open_case->messages, open_case->n_messages));
-}
-
-static void generate(struct open_case *open_case)
-{
-	struct experiment_run *run = open_case->run;
-	const struct ellu_prompt_template *template = run->spec->prompt.template;
-	struct run_call *asking = &open_case->asking;
-	struct llm_call *call = &asking->call;
-
-	if (llm_target_check(run->target, open_case->messages, open_case->n_messages, &call->fault) < 0) {
-		set_no_usage(call);
-		fail_case(open_case, &call->fault);
-		return;
-	}
-	asking->answered = on_answered;
-	asking->failed = on_failed;
-	call->messages = open_case->messages;
-	call->n_messages = open_case->n_messages;
-	call->params = run->spec->generation_params;
-	if (template) {
-		call->tools = template->tools;
-		call->n_tools = template->n_tools;
-		call->tool_choice = template->tool_choice;
-		call->response_format = template->response_format;
-	}
-	make_key(open_case);
-	run_call_submit(asking);
-}
-
 /* A response that is a column of the row: recorded like an answer that took nothing. */
 static void take_column(struct open_case *open_case)
 {
 	const char *column = open_case->run->spec->response_column;
-	struct llm_call *call = &open_case->asking.call;
 	json_object *value;
 
 	if (!has_value(open_case, column)) {
@@ -462,7 +487,7 @@ static void take_column(struct open_case *open_case)
 				  : json_object_to_json_string_ext(
 					    value, JSON_C_TO_STRING_PLAIN |
 							   JSON_C_TO_STRING_NOSLASHESCAPE);
-	set_no_usage(call);
+	case_set_no_usage(open_case);
 	record_response(open_case, NULL);
 }
 
@@ -474,7 +499,7 @@ void case_start(struct experiment_run *run, const struct run_case *row)
 		run_fail_oom(&run->base);
 		return;
 	}
-	run_call_init(&open_case->asking, &run->base, run->generating, run->target);
+	run_call_init(&open_case->asking, &run->base, run->generating, NULL);
 	open_case->asking.epoch = open_case->epoch;
 	if (!read_values(open_case, row->input_values) || !render_request(open_case, row))
 		return;
@@ -485,6 +510,6 @@ void case_start(struct experiment_run *run, const struct run_case *row)
 	} else if (run->spec->response_column) {
 		take_column(open_case);
 	} else {
-		generate(open_case);
+		case_ask(open_case);
 	}
 }

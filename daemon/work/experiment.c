@@ -127,21 +127,20 @@ static void tune(struct run *base)
 {
 	struct experiment_run *run = (struct experiment_run *)base;
 	const struct ellu_generation_params *params = run->spec->generation_params;
-	const struct ellu_llm_config *config = run->spec->config;
-	int judge_cap;
+	int most;
 
 	base->flow_connections = run_lower_cap(base->task.tuning.max_connections,
 					       params && params->max_connections ?
 						       (int)*params->max_connections : 0);
 	run->generating = &base->routes[0];
-	run->generating->cap = run_cap_of(base, config);
-	judge_cap = tune_judges(run);
+	run->generating->cap = run_cap_of(base, NULL);
+	answerers_tune(&run->answerers, base);
+	most = tune_judges(run);
 	if (run->scorers.run)
 		scorers_tune(&run->scorers);
-	for (size_t i = 0; run->scorers.run && i < run->spec->n_configs; i++)
-		if (run->scorers.items[i].route->cap > judge_cap)
-			judge_cap = run->scorers.items[i].route->cap;
-	run->window = 2 * (run->generating->cap > judge_cap ? run->generating->cap : judge_cap) + 16;
+	for (size_t i = 0; i < RUN_ROUTES; i++)
+		most = most > base->routes[i].cap ? most : base->routes[i].cap;
+	run->window = 2 * most + 16;
 }
 
 /* ---- Loading ---- */
@@ -208,27 +207,21 @@ static int begin(struct run *base, struct fault *fault)
 	int r;
 
 	describe(run);
-	run_price(&run->base, spec->config);
+	r = answerers_init(&run->answerers, &run->base, spec, spec->config, fault);
 	for (size_t i = 0; i < spec->n_judges; i++)
 		run_price(&run->base, spec->judges[i].config);
-	if (spec->n_evaluators > 0) {
+	if (r >= 0 && spec->n_evaluators > 0) {
 		r = check_evaluators(spec, fault);
 		if (r >= 0)
 			r = scorers_init(&run->scorers, &run->base, spec, fault);
-		if (r < 0)
-			return r;
 	}
-	r = run_begin(&run->base, fault);
+	if (r >= 0)
+		r = run_begin(&run->base, fault);
 	if (r < 0)
 		return r;
 	if (spec->n_measures > 0 && !judge_knows_version(spec->rating_version))
 		return fault_set(fault, ELLU_E_UNSUPPORTED, "rating_version '%s' is not known",
 				 spec->rating_version);
-	if (spec->config) {
-		r = run_target_new(spec->config, &spec->taken, &run->target, fault);
-		if (r < 0)
-			return r;
-	}
 	for (size_t i = 0; i < spec->n_judges; i++) {
 		r = run_target_new(spec->judges[i].config, &spec->judges[i].taken, &run->judge_targets[i], fault);
 		if (r < 0)
@@ -337,8 +330,7 @@ static void free_run(struct run *base)
 	store_request_done(&run->results.request);
 	store_request_done(&run->count.request);
 	store_request_done(&run->taking.request);
-	if (run->target)
-		llm_target_unref(run->target);
+	answerers_done(&run->answerers);
 	for (size_t i = 0; i < JUDGES_MAX; i++)
 		if (run->judge_targets[i])
 			llm_target_unref(run->judge_targets[i]);

@@ -4,7 +4,8 @@
  *
  *	experiment.c	load, aggregate, end
  *	window.c	which case and which call is next
- *	case.c	one case: render, call, record, have it judged
+ *	case.c	one case: render, record, have it judged
+ *	case_asking.c	its answer: who is asked, and what tools bring
  *	judgement.c	one criterion of a case, by one judge: ask, read the verdict, record
  *	case_score.c	or one evaluator: have it scored
  *	case_inputs.c	what evaluators read of a case
@@ -17,8 +18,10 @@
 #include <json.h>
 
 #include "daemon/store/runs.h"
+#include "daemon/work/chain.h"
 #include "daemon/work/run.h"
 #include "daemon/work/scoring.h"
+#include "daemon/work/tool_results.h"
 
 #define RUN_PAGE_SCAN 256 // (row, epoch) pairs looked at for a page of cases
 #define RUN_PAGE_SCAN_MAX PAGE_MAX // where nothing was missing
@@ -38,6 +41,10 @@ enum unit_state {
 /* A case from read to recorded. Its memory is the arena of its record's request. */
 struct open_case {
 	struct run_call asking; // the generation
+	struct chain chain; // of who may answer
+	struct run_total before; // what earlier answers took
+	struct tool_results tools; // from the first round on
+	int64_t n_rounds; // with tools
 	struct response_record record;
 	struct experiment_run *run;
 	int64_t row_id;
@@ -46,6 +53,7 @@ struct open_case {
 	json_object *values;
 	const struct ellu_message *const *messages; // what was asked; NULL: it is not known
 	size_t n_messages;
+	size_t n_prompt; // of them; behind those stands what followed, with tools
 	int64_t response_id; // 0: not committed
 	const char *text; // what is judged
 	struct case_facts facts; // of it
@@ -67,6 +75,17 @@ const char *case_name(const struct open_case *open_case, char text[static CASE_N
 void case_start(struct experiment_run *run, const struct run_case *row);
 void case_close(struct open_case *open_case);
 void case_free(struct open_case *open_case); // its memory too
+
+/* Asks for its answer (case_asking.c), which comes back to one of these. */
+void case_ask(struct open_case *open_case);
+void case_take_answer(struct open_case *open_case);
+/* The fault outlives the record. */
+void case_fail(struct open_case *open_case, const struct fault *fault);
+/* It is recorded without a call: it took nothing. */
+void case_set_no_usage(struct open_case *open_case);
+/* It holds more than before. */
+void case_weigh(struct open_case *open_case);
+struct arena *case_memory(struct open_case *open_case);
 
 /* ---- Judgements ---- */
 
@@ -140,7 +159,7 @@ struct experiment_run {
 	struct run_count count;
 	bool counted; // by this run
 	const struct run_spec *spec; // NULL until loaded
-	struct llm_target *target; // NULL with a response column
+	struct answerers answerers; // none with a response column
 	struct llm_target *judge_targets[JUDGES_MAX]; // of the spec's judges
 	struct route *generating; // one of the routes, of which those to one endpoint are the same
 	struct route *judging_routes[JUDGES_MAX]; // where no judge is asked, there is one all the same

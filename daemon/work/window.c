@@ -130,7 +130,8 @@ static const struct run_case *peek_case(struct experiment_run *run)
 
 static bool may_generate(const struct experiment_run *run)
 {
-	const struct route *route = run->generating;
+	const struct model *model = model_first(run->answerers.items, NULL, run->answerers.n, 0);
+	const struct route *route = model ? model->route : run->generating;
 
 	return route_has_room(&run->base, route) && route->handed < route->cap + (route->cap + 1) / 2;
 }

@@ -317,24 +317,23 @@ static int put_config(struct export *export, json_object *made, json_object *exp
 	return r ? cli_fail(-ENOMEM, NULL) : 0;
 }
 
-static int put_judges(struct export *export, json_object *made, json_object *experiment)
+/* A list of them. */
+static int put_configs(struct export *export, json_object *made, json_object *experiment, const char *member)
 {
-	json_object *refs = json_object_object_get(experiment, "rating_llm_configs"), *kept;
-	json_object *judges = refs ? json_object_new_array() : NULL;
-	int r, status = 0;
+	json_object *refs = json_object_object_get(experiment, member), *kept;
+	json_object *configs = refs ? json_object_new_array() : NULL;
+	int status = 0;
 
 	for (size_t i = 0; refs && status == 0 && i < json_object_array_length(refs); i++) {
 		status = read_config(export, json_object_array_get_idx(refs, i), &kept);
 		if (status == 0)
-			json_object_array_add(judges, kept);
+			json_object_array_add(configs, kept);
 	}
 	if (!refs || status) {
-		json_object_put(judges);
+		json_object_put(configs);
 		return status;
 	}
-	r = json_object_object_add(made, "rating_llm_configs", judges);
-	r |= members_copy(made, experiment, "rating_reduction");
-	return r ? cli_fail(-ENOMEM, NULL) : 0;
+	return json_object_object_add(made, member, configs) ? cli_fail(-ENOMEM, NULL) : 0;
 }
 
 static int put_template(struct export *export, json_object *made, json_object *experiment)
@@ -441,8 +440,8 @@ static int put_experiment(struct export *export, json_object *experiment)
 	int status = 0, r;
 
 	r = json_object_object_add(export->manifest, "experiment", made);
-	r |= members_copy(made, experiment, "name description rating_mode rating_version n_epochs response_column "
-			  "generation_params total_cases");
+	r |= members_copy(made, experiment, "name description rating_mode rating_version rating_reduction n_epochs "
+			  "response_column tool_results tool_rounds generation_params total_cases");
 	if (json_object_object_get(experiment, "results"))
 		r |= json_object_object_add(made, "finished", json_object_new_boolean(true));
 	if (r)
@@ -454,7 +453,9 @@ static int put_experiment(struct export *export, json_object *experiment)
 	if (status == 0 && json_object_object_get(experiment, "rating_llm_config"))
 		status = put_config(export, made, experiment, "rating_llm_config", "rating_model");
 	if (status == 0)
-		status = put_judges(export, made, experiment);
+		status = put_configs(export, made, experiment, "rating_llm_configs");
+	if (status == 0)
+		status = put_configs(export, made, experiment, "fallback_llm_configs");
 	export->evaluators = ref_of(experiment, "evaluators");
 	if (status == 0)
 		status = put_evaluators(export, made);

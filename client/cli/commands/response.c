@@ -47,16 +47,23 @@ static void print_verdict(const struct ellu_rating *rating)
 
 static bool case_printed;
 
-static void print_messages(const struct ellu_response *response)
+static void print_calls(const struct ellu_tool_call *const *calls, size_t n)
 {
-	for (size_t i = 0; i < response->n_messages; i++) {
-		const struct ellu_message *message = response->messages[i];
-
-		printf("%s%s%s\n", meaning_on(&output, MEANING_TITLE), message->role,
-		       meaning_off(&output, MEANING_TITLE));
-		print_indented("", message->content);
+	for (size_t i = 0; i < n; i++) {
+		fputs("calls ", stdout);
+		text_print(stdout, calls[i]->name);
+		print_indented(" ", calls[i]->arguments);
 	}
-	putchar('\n');
+}
+
+static void print_messages(const struct ellu_message *const *messages, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		printf("%s%s%s\n", meaning_on(&output, MEANING_TITLE), messages[i]->role,
+		       meaning_off(&output, MEANING_TITLE));
+		print_indented("", messages[i]->content);
+		print_calls(messages[i]->tool_calls, messages[i]->n_tool_calls);
+	}
 }
 
 static void print_answer(const struct ellu_response *response)
@@ -69,18 +76,13 @@ static void print_answer(const struct ellu_response *response)
 	if (response->input_tokens && response->output_tokens)
 		printf(", %lld tokens in, %lld out", (long long) *response->input_tokens,
 		       (long long) *response->output_tokens);
-	printf("\n%s", meaning_on(&output, meaning));
+	print_indented(", by ", response->llm_config);
+	printf("%s%s", response->llm_config ? "" : "\n", meaning_on(&output, meaning));
 	print_indented("", response->error ? response->error->message : response->response_text);
 	if (response->error && response->error->first_message)
 		print_indented("at first: ", response->error->first_message);
 	fputs(meaning_off(&output, meaning), stdout);
-	for (size_t i = 0; i < response->n_tool_calls; i++) {
-		const struct ellu_tool_call *call = response->tool_calls[i];
-
-		fputs("calls ", stdout);
-		text_print(stdout, call->name);
-		print_indented(" ", call->arguments);
-	}
+	print_calls(response->tool_calls, response->n_tool_calls);
 }
 
 /* Who said it, and what it overruled. */
@@ -111,7 +113,9 @@ void print_case(const struct cli *cli, const void *item)
 	case_printed = true;
 	print_indented("", response->template_variables->input_values);
 	putchar('\n');
-	print_messages(response);
+	print_messages(response->messages, response->n_messages);
+	print_messages(response->transcript, response->n_transcript);
+	putchar('\n');
 	print_answer(response);
 	if (response->n_ratings > 0)
 		putchar('\n');

@@ -35,6 +35,7 @@ struct archive {
 	int64_t id; // of the same
 	int64_t n_responses;
 	bool renamed; // a config, and with it perhaps the judge
+	json_object *names; // of configs that were, by those that they had
 };
 
 bool archive_is(const char *path)
@@ -334,6 +335,8 @@ static int import_content(struct archive *archive, json_object *given, const cha
 		cli_note(archive->cli, "LLM config %s: new; a key that it needs did not come with it.", name);
 	}
 	archive->renamed = archive->renamed || name == other;
+	if (name == other)
+		json_object_object_add(archive->names, text_of(given, "name"), json_object_new_string(name));
 	if (status == 0)
 		*ret_in = request_with("ref", request_with("name", json_object_new_string(name)));
 	json_object_put(content);
@@ -350,18 +353,18 @@ static int import_config(struct archive *archive, const char *member)
 	return status;
 }
 
-static int import_judges(struct archive *archive)
+static int import_configs(struct archive *archive, const char *member)
 {
-	json_object *judges = member_of(archive->experiment, "rating_llm_configs");
+	json_object *configs = member_of(archive->experiment, member);
 	int status = 0;
 
-	for (size_t i = 0; json_object_is_type(judges, json_type_array) && i < json_object_array_length(judges) &&
+	for (size_t i = 0; json_object_is_type(configs, json_type_array) && i < json_object_array_length(configs) &&
 			   status == 0; i++) {
 		json_object *in = NULL;
 
-		status = import_content(archive, json_object_array_get_idx(judges, i), "rating_llm_configs", &in);
+		status = import_content(archive, json_object_array_get_idx(configs, i), member, &in);
 		if (in)
-			json_object_array_put_idx(judges, i, in);
+			json_object_array_put_idx(configs, i, in);
 	}
 	return status;
 }
@@ -424,7 +427,9 @@ static int import_experiment(struct archive *archive)
 	if (status == 0)
 		status = import_config(archive, "rating_llm_config");
 	if (status == 0)
-		status = import_judges(archive);
+		status = import_configs(archive, "rating_llm_configs");
+	if (status == 0)
+		status = import_configs(archive, "fallback_llm_configs");
 	if (status == 0)
 		status = import_evaluators(archive);
 	if (status) {
@@ -432,7 +437,7 @@ static int import_experiment(struct archive *archive)
 		return status;
 	}
 	r = members_copy(request, archive->experiment, "name description prompt_template llm_config rating_llm_config "
-			 "rating_llm_configs rating_reduction evaluators "
+			 "rating_llm_configs rating_reduction fallback_llm_configs tool_results tool_rounds evaluators "
 			 "measures rating_mode rating_version n_epochs response_column generation_params");
 	r |= json_object_object_add(request, "name", json_object_new_string(archive->name));
 	r |= json_object_object_add(request, "collection", request_with("ref", request_with(
@@ -456,10 +461,14 @@ static int import_experiment(struct archive *archive)
 
 /* ---- Answers ---- */
 
-/* The judge may have another name here. */
-static void forget_judges(json_object *response)
+/* Configs may have other names here: the answer's is known, the judges' are those of the experiment. */
+static void rename_configs(const struct archive *archive, json_object *response)
 {
-	json_object *ratings = member_of(response, "ratings");
+	json_object *ratings = member_of(response, "ratings"), *name;
+	const char *answered_by = text_of(response, "llm_config");
+
+	if (answered_by && json_object_object_get_ex(archive->names, answered_by, &name))
+		json_object_object_add(response, "llm_config", json_object_get(name));
 
 	for (size_t i = 0; json_object_is_type(ratings, json_type_array) && i < json_object_array_length(ratings); i++) {
 		json_object *rating = json_object_array_get_idx(ratings, i);
@@ -484,7 +493,7 @@ static int import_answers(struct archive *archive)
 	archive->files[RESPONSES] = NULL;
 	while (status == 0 && (r = rows_next(rows, &response, &complaint)) > 0) {
 		if (archive->renamed)
-			forget_judges(response);
+			rename_configs(archive, response);
 		status = answers_take(&answers, response, rows_line(rows));
 		json_object_put(response);
 	}
@@ -543,7 +552,7 @@ static int show(struct archive *archive)
 
 int archive_import(struct cli *cli, const char *path)
 {
-	struct archive archive = { .cli = cli, .path = path };
+	struct archive archive = { .cli = cli, .path = path, .names = json_object_new_object() };
 	struct complaint complaint;
 	int r = open_archive(&archive, &complaint);
 	int status = r < 0 ? cli_fail_file(r, &complaint) : cli_connect(cli);
@@ -561,6 +570,7 @@ int archive_import(struct cli *cli, const char *path)
 			status = show(&archive);
 	}
 	json_object_put(archive.manifest);
+	json_object_put(archive.names);
 	for (int i = 0; i < _MEMBER_MAX; i++)
 		if (archive.files[i])
 			fclose(archive.files[i]);

@@ -422,7 +422,7 @@ static int add_field(struct experiment_file *file, const char *name, json_object
 		r = COMPLAIN_AT(file, name, complaint, "expected either this or llm_configs");
 	} else if (strcmp(name, "llm_config") == 0 || strcmp(name, "rating_llm_config") == 0) {
 		r = add_config(file, name, value, &field, complaint);
-	} else if (strcmp(name, "rating_llm_configs") == 0) {
+	} else if (strcmp(name, "rating_llm_configs") == 0 || strcmp(name, "fallback_llm_configs") == 0) {
 		r = add_list(file, name, value, add_config, &field, complaint);
 	} else {
 		field = json_object_get(value);

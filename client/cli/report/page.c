@@ -103,6 +103,22 @@ static void write_letters(FILE *out, const struct reported *reported, const stru
 	}
 }
 
+static void write_calls(FILE *out, const struct ellu_tool_call *const *calls, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		write_text(out, "Calls", calls[i]->name);
+		write_text(out, "with", calls[i]->arguments);
+	}
+}
+
+static void write_messages(FILE *out, const struct ellu_message *const *messages, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		write_text(out, messages[i]->role, messages[i]->content);
+		write_calls(out, messages[i]->tool_calls, messages[i]->n_tool_calls);
+	}
+}
+
 static void write_case(const struct report *report, const struct reported *reported,
 		       const struct ellu_response *response, enum outcome outcome, FILE *out)
 {
@@ -122,14 +138,12 @@ static void write_case(const struct report *report, const struct reported *repor
 		fprintf(out, ", epoch %" PRId64, response->epoch);
 	fprintf(out, ", %.2f s</span></summary><div class=inside>", response->duration_seconds);
 	write_text(out, "Values", response->template_variables->input_values);
-	for (size_t i = 0; i < response->n_messages; i++)
-		write_text(out, response->messages[i]->role, response->messages[i]->content);
+	write_messages(out, response->messages, response->n_messages);
+	write_messages(out, response->transcript, response->n_transcript);
+	write_text(out, "Answered by", response->llm_config);
 	write_text(out, response->error ? "Error" : "Answer",
 		   response->error ? response->error->message : response->response_text);
-	for (size_t i = 0; i < response->n_tool_calls; i++) {
-		write_text(out, "Calls", response->tool_calls[i]->name);
-		write_text(out, "with", response->tool_calls[i]->arguments);
-	}
+	write_calls(out, response->tool_calls, response->n_tool_calls);
 	write_verdicts(out, response);
 	write_text(out, "Annotation", response->annotation);
 	if (response->left_out)

@@ -114,6 +114,23 @@ static void print_count(FILE *out, const char *what, int64_t count, int64_t fail
 		fprintf(out, " (%s failed)", number_text(b, failed));
 }
 
+/* Which of several configs answered, and how well. */
+static void print_answered_by(FILE *out, const struct ellu_experiment_results *results)
+{
+	char count[32];
+
+	for (size_t i = 0; i < results->n_answered_by; i++) {
+		const struct ellu_answered_by *by = results->answered_by[i];
+
+		fprintf(out, "%-14s ", i == 0 ? "Answers of" : "");
+		text_print(out, by->llm_config);
+		fprintf(out, ": %s", number_text(count, by->responses));
+		if (by->success_rate->value)
+			fprintf(out, ", success rate %.1f %%", *by->success_rate->value * 100);
+		fputc('\n', out);
+	}
+}
+
 /* What says nothing of the model, and why. */
 static void print_errors(FILE *out, int64_t undecided, const struct ellu_error_count *const *errors,
 			 size_t n)
@@ -202,6 +219,7 @@ static void print_results(FILE *out, const struct ellu_experiment_results *resul
 		  results->total_output_tokens, results->cost);
 	print_errors(out, results->undecided_responses, results->errors, results->n_errors);
 	print_rows(out, results);
+	print_answered_by(out, results);
 	print_spread(out, "Duration", results->duration_seconds, " s");
 	print_spread(out, "Input tokens", results->input_tokens, "");
 	print_spread(out, "Output tokens", results->output_tokens, "");
@@ -269,9 +287,22 @@ static void print_panel(FILE *out, const struct ellu_experiment *experiment)
 	fputc('\n', out);
 }
 
+static void print_fallbacks(FILE *out, const struct ellu_experiment *experiment)
+{
+	if (experiment->n_fallback_llm_configs == 0)
+		return;
+	fprintf(out, "%-14s", "or else by");
+	for (size_t i = 0; i < experiment->n_fallback_llm_configs; i++) {
+		fputs(i > 0 ? ", " : " ", out);
+		text_print(out, experiment->fallback_llm_configs[i]->name);
+	}
+	fputc('\n', out);
+}
+
 void results_print_models(FILE *out, const struct ellu_experiment *experiment)
 {
 	print_model(out, "Answered by", experiment->model, experiment->llm_config);
+	print_fallbacks(out, experiment);
 	print_model(out, "Judged by", experiment->rating_model, experiment->rating_llm_config);
 	print_panel(out, experiment);
 }

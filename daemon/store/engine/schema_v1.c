@@ -295,6 +295,8 @@ static const char runs[] =
 	" llm_config_id INTEGER REFERENCES llm_configs,"
 	" config_snapshot TEXT,"
 	" response_column TEXT,"
+	" tool_results TEXT," // the column that has them
+	" tool_rounds INTEGER CHECK (tool_rounds >= 1)," // how often a model is told of some
 	" generation_params TEXT,"
 	" criterion_set_id INTEGER REFERENCES criterion_sets,"
 	" skill_id INTEGER REFERENCES skills,"
@@ -460,6 +462,7 @@ static const char runs[] =
 	" epoch INTEGER NOT NULL CHECK (epoch >= 1),"
 	" response_text TEXT,"
 	" tool_calls TEXT,"
+	" transcript TEXT," // the messages between prompt and answer; JSON array, or NULL
 	" finish_reason TEXT,"
 	" error TEXT,"
 	" attempts INTEGER NOT NULL,"

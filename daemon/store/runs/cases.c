@@ -80,15 +80,17 @@ static int read_facts(struct tx *tx, struct run_case *item)
 
 /* Takes the case's texts. */
 static int add_case(struct scan *scan, struct run_case *item, const char *defaults,
-		    sqlite3_stmt *q, int values, int text)
+		    sqlite3_stmt *q, int values, int text, int transcript)
 {
 	int r = collection_fill(scan->tx, defaults, tx_text(scan->tx, q, values),
 				&item->input_values);
 
 	if (item->response_id && r >= 0 && scan->op->with_facts)
 		r = read_facts(scan->tx, item);
-	if (item->response_id)
+	if (item->response_id) {
 		item->response_text = tx_text(scan->tx, q, text);
+		item->transcript = tx_text(scan->tx, q, transcript);
+	}
 	scan->bytes += (size_t)sqlite3_column_bytes(q, text);
 	scan->bytes += (size_t)sqlite3_column_bytes(q, values);
 	scan->cases[scan->n_cases++] = *item;
@@ -97,7 +99,7 @@ static int add_case(struct scan *scan, struct run_case *item, const char *defaul
 
 /* ---- Pairs of row and epoch ---- */
 
-/* (row, values, response, text, failed, round): one pair; kept when it misses something. An error of
+/* (row, values, response, text, failed, round, transcript): one pair; kept when it misses something. An error of
  * an earlier round is as none. */
 static int look_at_pair(struct pair_walk *walk, sqlite3_stmt *q)
 {
@@ -118,7 +120,7 @@ static int look_at_pair(struct pair_walk *walk, sqlite3_stmt *q)
 		if (r < 0 || complete)
 			return r;
 	}
-	r = add_case(scan, &item, scan->run.column_defaults, q, 1, 3);
+	r = add_case(scan, &item, scan->run.column_defaults, q, 1, 3, 6);
 	if (scan->bytes >= CASES_BYTES_MAX)
 		walk->left = 0;
 	return r;
@@ -162,7 +164,7 @@ static int look_at_row(struct pair_walk *walk, sqlite3_stmt *q)
 
 	if (r < 0 || item.n_decided == scan->op->n_measures)
 		return r;
-	r = add_case(scan, &item, scan->run.column_defaults, q, 1, 1);
+	r = add_case(scan, &item, scan->run.column_defaults, q, 1, 1, 1);
 	if (scan->bytes >= CASES_BYTES_MAX)
 		walk->left = 0;
 	return r;
@@ -194,7 +196,7 @@ static int scan_pairs(struct scan *scan)
 		.at = scan->at,
 		.left = scan->left,
 		.sql = "SELECT v.id, v.input_values, r.id, coalesce(r.response_text, r.tool_calls),"
-		       " r.error IS NOT NULL, r.round FROM template_variables v LEFT JOIN responses r"
+		       " r.error IS NOT NULL, r.round, r.transcript FROM template_variables v LEFT JOIN responses r"
 		       " ON r.template_variables_id = v.id AND r.run_id = ?3 AND r.epoch = ?4"
 		       " WHERE v.batch_id = ?1 AND v.id > ?2 AND " ROW_IS_PINNED("?5") " ORDER BY v.id",
 		.found = look_at_pair,
@@ -235,7 +237,7 @@ static int look_at_response(struct scan *scan, const struct run_walk *walk)
 		return r;
 	r = db_row(scan->tx->db, &q,
 		   "SELECT r.run_id, r.template_variables_id, coalesce(r.response_text, r.tool_calls),"
-		   " v.input_values FROM responses r CROSS JOIN template_variables v"
+		   " v.input_values, r.transcript FROM responses r CROSS JOIN template_variables v"
 		   " ON v.id = r.template_variables_id WHERE r.id = ?1", "i", item.response_id);
 	if (r > 0)
 		r = set_origin(scan, column_int(q, 0));
@@ -243,7 +245,7 @@ static int look_at_response(struct scan *scan, const struct run_walk *walk)
 		return r;
 	item.row_id = column_int(q, 1);
 	item.prompt = scan->prompt;
-	return add_case(scan, &item, scan->origin.column_defaults, q, 3, 2);
+	return add_case(scan, &item, scan->origin.column_defaults, q, 3, 2, 4);
 }
 
 static int scan_responses(struct scan *scan)

@@ -8,6 +8,7 @@
 #include "daemon/store/resources/criterion.h"
 #include "daemon/store/resources/panel.h"
 #include "daemon/store/resources/llm_config.h"
+#include "daemon/store/runs/run_configs.h"
 #include "proto/generated/interface.h"
 
 /* ---- Rows ---- */
@@ -196,6 +197,26 @@ static int fill_panel(struct tx *tx, const struct run_row *run, struct ellu_expe
 	return r;
 }
 
+static int fill_fallbacks(struct tx *tx, const struct run_row *run, struct ellu_experiment *experiment)
+{
+	struct run_fallback fallbacks[FALLBACKS_MAX];
+	struct tx_list refs = { 0 };
+	size_t n;
+	int r = run_fallbacks_list(tx, run->id, fallbacks, &n);
+
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		struct ellu_ref *ref = TX_RECORD(tx, struct ellu_ref);
+
+		if (!ref)
+			return -ENOMEM;
+		ref->name = fallbacks[i].name;
+		r = tx_append(tx, &refs, ref);
+	}
+	experiment->fallback_llm_configs = refs.n ? tx_list_items(tx, &refs) : NULL;
+	experiment->n_fallback_llm_configs = refs.n;
+	return r;
+}
+
 /* What its parts are called. */
 static int fill_names(struct tx *tx, const struct run_row *run, struct ellu_experiment *experiment)
 {
@@ -254,7 +275,11 @@ int experiment_load(struct tx *tx, int64_t id, void *ret_experiment)
 	experiment->updated_at = row.updated_at;
 	experiment->taken_over_responses = row.taken_over_responses;
 	experiment->taken_over_ratings = row.taken_over_ratings;
+	experiment->tool_results = run.tool_results;
+	experiment->tool_rounds = run.tool_rounds ? tx_int_value(tx, run.tool_rounds) : NULL;
 	r = fill_names(tx, &run, experiment);
+	if (r >= 0)
+		r = fill_fallbacks(tx, &run, experiment);
 	if (r >= 0)
 		r = tx_decode(tx, &ellu_generation_params_type, run.generation_params,
 			      &experiment->generation_params);
@@ -348,7 +373,7 @@ static int params_of(struct tx *tx, const struct run_row *run, const char **ret_
 }
 
 int experiment_answer_identity(struct tx *tx, const struct run_row *run,
-			       const struct ellu_llm_config *config,
+			       const struct ellu_llm_config *const *configs, size_t n,
 			       char ret_identity[static IDENTITY_SIZE])
 {
 	char of_config[IDENTITY_SIZE] = "";
@@ -356,19 +381,21 @@ int experiment_answer_identity(struct tx *tx, const struct run_row *run,
 	const char *params;
 	int r = params_of(tx, run, &params);
 
-	if (r >= 0 && config)
-		r = llm_config_identity(tx, config, of_config);
-	if (r < 0)
-		return r;
 	identity_init(&identity);
 	identity_int(&identity, run->prompt_template_id);
 	identity_text(&identity, run->column_defaults);
-	identity_int(&identity, run->config_id); // another one may lead to another account
-	identity_text(&identity, of_config);
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		r = llm_config_identity(tx, configs[i], of_config);
+		identity_int(&identity, *configs[i]->id); // another one may lead to another account
+		identity_text(&identity, of_config);
+	}
+	identity_text(&identity, run->tool_results);
+	identity_int(&identity, run->tool_rounds);
 	identity_text(&identity, run->response_column);
 	identity_text(&identity, run->input_column);
 	identity_text(&identity, run->input_type);
-	r = identity_json(&identity, params);
+	if (r >= 0)
+		r = identity_json(&identity, params);
 	identity_done(&identity, ret_identity);
 	return r;
 }

@@ -58,7 +58,7 @@ int experiment_update(struct tx *tx, struct method_run *op);
 
 /* Equal for runs of what, with a row and an epoch, decides an answer. `config` is the run's, or NULL. */
 int experiment_answer_identity(struct tx *tx, const struct run_row *run,
-			       const struct ellu_llm_config *config,
+			       const struct ellu_llm_config *const *configs, size_t n,
 			       char ret_identity[static IDENTITY_SIZE]);
 /* Equal for runs that would bring the same: that, and by what it is judged. `measures`: struct
  * run_measure. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/store/runs/answered_by.h"
 #include "daemon/store/resources/collection.h"
 #include "proto/generated/interface.h"
 #include "proto/text/template.h"
@@ -15,7 +16,7 @@
 	"SELECT r.id, r.template_variables_id, v.input_values, v.created_at, r.response_text,"     \
 	" r.tool_calls, r.finish_reason, r.epoch, r.error, r.attempts, r.duration_usec,"           \
 	" r.input_tokens, r.output_tokens, r.reasoning_tokens, r.cost_nanodollars, r.created_at,"  \
-	" r.annotation, r.cached_tokens"                                                                          \
+	" r.annotation, r.cached_tokens, r.fallback, r.transcript"                                 \
 	" FROM responses r CROSS JOIN template_variables v ON v.id = r.template_variables_id"      \
 	" WHERE r.id = ?1"
 
@@ -32,7 +33,24 @@ static int read_row(struct tx *tx, sqlite3_stmt *q, const char *defaults,
 	return collection_fill(tx, defaults, tx_text(tx, q, 2), &row->input_values);
 }
 
-static int read_response(struct tx *tx, sqlite3_stmt *q, const struct run_row *run,
+/* What responses share: what their messages are rendered from, and who may have answered. */
+struct source {
+	struct prompt prompt; // empty: the run has none
+	const char *system_message; // of the pinned config, or NULL
+	struct answered_by answered_by;
+};
+
+static void read_answerer(sqlite3_stmt *q, const struct source *source, struct ellu_response *response)
+{
+	size_t i = (size_t)(column_int_or(q, 18, -1) + 1);
+
+	if (column_null(q, 8) && i < source->answered_by.n) {
+		response->llm_config = source->answered_by.items[i].name;
+		response->model = source->answered_by.items[i].model;
+	}
+}
+
+static int read_response(struct tx *tx, sqlite3_stmt *q, const struct run_row *run, const struct source *source,
 			 struct ellu_response **ret_response)
 {
 	bool lean = false;
@@ -56,10 +74,14 @@ static int read_response(struct tx *tx, sqlite3_stmt *q, const struct run_row *r
 	response->created_at = column_int(q, 15);
 	response->annotation = tx_text(tx, q, 16);
 	response->cached_tokens = tx_int(tx, q, 17);
+	read_answerer(q, source, response);
 	r = read_row(tx, q, run->column_defaults, &response->template_variables);
 	if (r >= 0)
 		r = record_list_from_text(&ellu_tool_call_type, column_peek(q, 5), FROM_STORE, tx->arena,
 					  &response->tool_calls, &response->n_tool_calls);
+	if (r >= 0)
+		r = record_list_from_text(&ellu_message_type, column_peek(q, 19), FROM_STORE, tx->arena,
+					  &response->transcript, &response->n_transcript);
 	if (r >= 0)
 		r = tx_decode(tx, &ellu_error_type, column_peek(q, 8), &response->error);
 	if (r >= 0)
@@ -74,18 +96,14 @@ static int read_response(struct tx *tx, sqlite3_stmt *q, const struct run_row *r
 
 /* ---- Messages ---- */
 
-/* What the messages of the responses are rendered from. */
-struct source {
-	struct prompt prompt; // empty: the run has none
-	const char *system_message; // of the pinned config, or NULL
-};
-
 static int load_source(struct tx *tx, const struct run_row *run, struct source *ret_source)
 {
 	struct ellu_llm_config *config;
 	int r = run_prompt_load(tx, run, &ret_source->prompt);
 
 	ret_source->system_message = NULL;
+	if (r >= 0)
+		r = answered_by_begin(tx, run, &ret_source->answered_by);
 	if (r < 0 || !run->config_snapshot)
 		return r;
 	r = tx_decode(tx, &ellu_llm_config_type, run->config_snapshot, &config);
@@ -177,7 +195,7 @@ int response_get(struct tx *tx, struct method_run *op)
 	if (r >= 0)
 		r = db_row(tx->db, &q, RESPONSE_SELECT, "i", a->response_id);
 	if (r >= 0)
-		r = read_response(tx, q, &run, &response);
+		r = read_response(tx, q, &run, &source, &response);
 	if (r >= 0)
 		r = render_messages(tx, &source, response);
 	if (r < 0)
@@ -227,6 +245,8 @@ static int list_smaller(struct listing *listing, struct ellu_response *response)
 	response->response_text = NULL;
 	response->tool_calls = NULL;
 	response->n_tool_calls = 0;
+	response->transcript = NULL;
+	response->n_transcript = 0;
 	response->left_out = page_left_out(tx, "messages, ratings and text", "response", response->id);
 	return page_add(tx, &listing->page, &ellu_response_type, response, "response", response->id);
 }
@@ -245,7 +265,7 @@ static int list_response(struct listing *listing, int64_t response_id)
 	if (r == 0)
 		return 0; // gone since it was ranked
 	if (r >= 0)
-		r = read_response(tx, q, &listing->run, &response);
+		r = read_response(tx, q, &listing->run, &listing->source, &response);
 	if (r >= 0)
 		r = render_messages(tx, &listing->source, response);
 	if (r >= 0)

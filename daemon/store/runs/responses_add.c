@@ -11,6 +11,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/store/resources/criterion.h"
 #include "daemon/store/resources/rows.h"
+#include "daemon/store/runs/answered_by.h"
 #include "daemon/store/runs/experiment.h"
 #include "daemon/store/runs/response.h"
 #include "proto/generated/interface.h"
@@ -20,8 +21,10 @@ struct made {
 	const struct ellu_made_response *response;
 	size_t index; // in the request
 	int64_t row_id;
-	const char *tool_calls; // JSON, or NULL
-	const char *error; // JSON, or NULL
+	const char *tool_calls; // JSON, or NULL, here and below
+	const char *transcript;
+	const char *error;
+	int64_t fallback; // that answered; -1: the run's own config
 	struct made_verdict {
 		int64_t measure_id;
 		const char *error; // JSON, or NULL
@@ -50,10 +53,42 @@ static int encode_error(struct tx *tx, const struct made *made, const char *memb
 	return tx_encode(tx, &ellu_error_type, error, ret_text);
 }
 
+/* A list of records as text; NULL for none. */
+static int encode_list(struct tx *tx, const struct record_type *type, const void *const *items, size_t n,
+		       const char **ret_text)
+{
+	json_object *list = json_object_new_array();
+	int r = list ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		json_object *item = NULL;
+
+		r = record_encode(type, items[i], TO_STORE, &item);
+		if (r >= 0)
+			r = json_object_array_add(list, item);
+	}
+	*ret_text = r >= 0 ? tx_strdup(tx, json_text(list, NULL)) : NULL;
+	json_object_put(list);
+	return *ret_text ? 0 : -ENOMEM;
+}
+
+static int find_config(struct tx *tx, const struct answered_by *answered_by, struct made *made)
+{
+	const char *name = made->response->llm_config;
+	size_t i = 0;
+
+	if (!name)
+		return 0;
+	while (i < answered_by->n && strcmp(answered_by->items[i].name, name) != 0)
+		i++;
+	made->fallback = (int64_t)i - 1;
+	return i < answered_by->n ? 0 : fault_invalid(tx->fault, path(tx, made, "llm_config"), "the name of one of "
+						      "the configs that the experiment can fall back from or to");
+}
+
 static int check(struct tx *tx, const struct run_row *run, struct made *made)
 {
 	const struct ellu_made_response *response = made->response;
-	json_object *calls = NULL;
 	int r = encode_error(tx, made, "error", response->error, &made->error);
 
 	if (r < 0)
@@ -67,19 +102,13 @@ static int check(struct tx *tx, const struct run_row *run, struct made *made)
 		return fault_too_large(tx->fault, RESPONSE_TEXT_MAX, path(tx, made, "response_text"));
 	if (response->epoch > run->n_epochs)
 		return fault_invalid(tx->fault, path(tx, made, "epoch"), "1 to %" PRId64, run->n_epochs);
-	if (!response->tool_calls)
-		return 0;
-	calls = json_object_new_array();
-	for (size_t i = 0; calls && r >= 0 && i < response->n_tool_calls; i++) {
-		json_object *call = NULL;
-
-		r = record_encode(&ellu_tool_call_type, response->tool_calls[i], TO_STORE, &call);
-		if (r >= 0)
-			r = json_object_array_add(calls, call);
-	}
-	made->tool_calls = r >= 0 && calls ? tx_strdup(tx, json_text(calls, NULL)) : NULL;
-	json_object_put(calls);
-	return made->tool_calls ? 0 : -ENOMEM;
+	if (response->transcript)
+		r = encode_list(tx, &ellu_message_type, (const void *const *)response->transcript,
+				response->n_transcript, &made->transcript);
+	if (r >= 0 && response->tool_calls)
+		r = encode_list(tx, &ellu_tool_call_type, (const void *const *)response->tool_calls,
+				response->n_tool_calls, &made->tool_calls);
+	return r;
 }
 
 /* ---- At a reader: verdicts ---- */
@@ -259,6 +288,7 @@ static int read_made(struct tx *tx, struct method_run *op)
 	const struct ellu_add_responses_request *request = op->arguments;
 	struct made_list *list = tx_alloc(tx, sizeof(*list));
 	struct row_place place = { 0 };
+	struct answered_by answered_by;
 	struct run_row run;
 	int r;
 
@@ -271,9 +301,13 @@ static int read_made(struct tx *tx, struct method_run *op)
 	if (record_text_bytes(op->method->request, request) > ROWS_BYTES_MAX)
 		return fault_too_large(tx->fault, ROWS_BYTES_MAX, "responses");
 	r = experiment_run_resolve(tx, &op->scope, request->experiment, &run);
+	if (r >= 0)
+		r = answered_by_begin(tx, &run, &answered_by);
 	for (size_t i = 0; r >= 0 && i < list->n; i++) {
-		list->items[i] = (struct made){ .response = request->responses[i], .index = i };
+		list->items[i] = (struct made){ .response = request->responses[i], .index = i, .fallback = -1 };
 		r = check(tx, &run, &list->items[i]);
+		if (r >= 0)
+			r = find_config(tx, &answered_by, &list->items[i]);
 	}
 	if (r >= 0)
 		r = read_verdicts(tx, &run, list);
@@ -333,14 +367,16 @@ static int insert(struct adding *adding, const struct made *made, int64_t *ret_i
 			 "INSERT INTO responses (owner_uid, project_id, run_id, template_variables_id, epoch,"
 			 " response_text, tool_calls, finish_reason, error, attempts, duration_usec,"
 			 " input_tokens, output_tokens, reasoning_tokens, cost_nanodollars, annotation,"
-			 " replaced, round, created_at, cached_tokens) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
-			 " ?9, ?10, ?11, ?12, ?13, ?14, ?15, nullif(?16, ''), 0, ?17, ?18, ?19)",
-			 "iiiiissssiiIIIIsiiI", run->owner_uid, run->project_id, run->id, made->row_id,
+			 " replaced, round, created_at, cached_tokens, fallback, transcript) VALUES (?1, ?2, ?3,"
+			 " ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, nullif(?16, ''), 0, ?17, ?18,"
+			 " ?19, ?20, ?21)",
+			 "iiiiissssiiIIIIsiiIns", run->owner_uid, run->project_id, run->id, made->row_id,
 			 response->epoch, response->response_text, made->tool_calls,
 			 response->finish_reason, made->error, response->attempts,
 			 usec_of(response->duration_seconds), response->input_tokens,
 			 response->output_tokens, response->reasoning_tokens, response->cost,
-			 response->annotation, run->round, adding->tx->now, response->cached_tokens);
+			 response->annotation, run->round, adding->tx->now, response->cached_tokens,
+			 made->fallback, made->transcript);
 }
 
 static const double *value_of(const char *rating)

@@ -11,6 +11,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/store/resources/criterion.h"
+#include "daemon/store/runs/answered_by.h"
 #include "daemon/store/runs/error_counts.h"
 #include "daemon/store/runs/quantity.h"
 #include "daemon/store/runs/response.h"
@@ -74,6 +75,7 @@ struct results {
 	struct usage generation, rating;
 	int64_t successes; // responses without error that every measure says YES to
 	int64_t decided; // those, and the ones that a measure says NO to
+	struct answered_by answered_by;
 	struct error_counts errors;
 	struct quantity durations, inputs, outputs; // of responses without error
 };
@@ -199,6 +201,9 @@ static int begin(struct tx *tx, struct results_compute *op, struct results **ret
 	if (!results->out)
 		return -ENOMEM;
 	r = load_run(results, op->run_id);
+	if (r >= 0)
+		r = answered_by_begin(tx, results->run.source_run_id ? &results->source : &results->run,
+				      &results->answered_by);
 	*ret_results = results;
 	return r < 0 ? r : load_measures(results);
 }
@@ -316,6 +321,8 @@ static int count_response(struct results *results, sqlite3_stmt *q)
 		return r;
 	results->row_successes += yes == results->n_criteria;
 	results->decided += yes == results->n_criteria || no > 0;
+	answered_by_count(&results->answered_by, q, yes == results->n_criteria,
+			  yes == results->n_criteria || no > 0);
 	r = add_value(results, &results->durations, q, WALK_DURATION);
 	if (r >= 0)
 		r = add_value(results, &results->inputs, q, WALK_INPUT_TOKENS);
@@ -577,6 +584,9 @@ static int tell(struct results *results)
 	out->success_rate = proportion_make(tx, (double)results->successes, out->responses, results->decided,
 				       out->responses,
 				       run_with_rows(results) ? &results->rows : NULL);
+	r = answered_by_tell(tx, &results->answered_by, out);
+	if (r < 0)
+		return r;
 	out->duration_seconds = spread(tx, &results->durations, USEC_PER_SEC);
 	out->input_tokens = spread(tx, &results->inputs, 1);
 	out->output_tokens = spread(tx, &results->outputs, 1);
@@ -661,10 +671,14 @@ int standing_read(struct tx *tx, const struct run_row *run, int64_t response_id,
 		  struct standing *ret_standing)
 {
 	int64_t n_measures = 0;
+	int64_t fallback = -1;
 	int r = read_standing(tx, run, response_id, measure_id, ret_standing, &n_measures);
 	struct standing each;
 	QUERY q = NULL;
 
+	if (r >= 0)
+		r = db_int(tx->db, &fallback, "SELECT fallback FROM responses WHERE id = ?1", "i", response_id);
+	ret_standing->answered_by = r > 0 ? (int)fallback + 1 : 0;
 	if (r < 0 || run->n_epochs <= 1)
 		return r;
 	ret_standing->row_is_large = run->n_epochs * n_measures > ROW_VERDICTS_MAX;
@@ -820,6 +834,9 @@ int results_adjust(struct tx *tx, const char *text, const struct run_measure *me
 	results->success_rate = proportion_make(tx, (double)successes, n,
 					   results->success_rate->n_scored + after->decided -
 						   before->decided, n, rows);
+	r = answered_by_adjust(tx, results, before, after);
+	if (r < 0)
+		return r;
 	results->undecided_responses =
 		n - results->failed_responses - results->success_rate->n_scored;
 	return tx->oom ? -ENOMEM : tx_encode(tx, &ellu_experiment_results_type, results, ret_text);

@@ -31,7 +31,7 @@
 	" n.first_sequence, n.last_sequence, n.rows_identity, n.row_limit, n.column_defaults,"  \
 	" n.input_column, n.input_type,"                                                        \
 	" n.total_cases, n.n_epochs, n.llm_config_id, n.config_snapshot, n.response_column,"    \
-	" n.generation_params, n.request, n.criterion_set_id, n.judge_id, n.rating_mode,"         \
+	" n.tool_results, n.tool_rounds, n.generation_params, n.request, n.criterion_set_id, n.judge_id, n.rating_mode,"         \
 	" n.rating_version,"                                                                     \
 	" n.source_run_id, n.response_ids, n.filter_epoch, n.filter_measure_id,"                \
 	" n.filter_judge_id, n.filter_value, n.last_response_id, n.last_rating_id, n.round,"    \
@@ -63,6 +63,8 @@ static void read_row(struct tx *tx, sqlite3_stmt *q, struct run_row *row)
 	row->config_id = column_int(q, c++);
 	row->config_snapshot = tx_text(tx, q, c++);
 	row->response_column = tx_text(tx, q, c++);
+	row->tool_results = tx_text(tx, q, c++);
+	row->tool_rounds = column_int(q, c++);
 	row->generation_params = tx_text(tx, q, c++);
 	row->request = tx_text(tx, q, c++);
 	row->criterion_set_id = column_int(q, c++);
@@ -110,12 +112,12 @@ static int insert_row(struct tx *tx, const struct run_row *row, int64_t *ret_id)
 			 " generation_params, criterion_set_id, judge_id, rating_mode, rating_version,"
 			 " source_run_id, response_ids, filter_epoch, filter_measure_id, filter_judge_id,"
 			 " filter_value, last_response_id, last_rating_id, counters_stale, created_at, request,"
-			 " adopted, input_column, input_type, skill_id)"
+			 " adopted, input_column, input_type, skill_id, tool_results, tool_rounds)"
 			 " VALUES (?1, ?2, nullif(?3, 0), nullif(?4, 0), ?5, ?6, ?7, nullif(?8, 0), ?9, ?10,"
 			 " ?11, nullif(?12, 0), ?13, ?14, ?15, nullif(?16, 0), nullif(?17, 0), ?18, ?19,"
 			 " nullif(?20, 0), ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33,"
-			 " nullif(?34, 0))",
-			 "iiiiiisis" "iiisss" "iissis" "IIIIiiiisb" "ssi", row->owner_uid, row->project_id,
+			 " nullif(?34, 0), ?35, nullif(?36, 0))",
+			 "iiiiiisis" "iiisss" "iissis" "IIIIiiiisb" "ssisi", row->owner_uid, row->project_id,
 			 row->prompt_template_id, row->collection_id, row->first_sequence,
 			 row->last_sequence, row->rows_identity, row->row_limit, row->column_defaults,
 			 row->total_cases, row->n_epochs, row->config_id, row->config_snapshot,
@@ -124,7 +126,8 @@ static int insert_row(struct tx *tx, const struct run_row *row, int64_t *ret_id)
 			 row->response_ids, row->filter_epoch, row->filter_measure_id,
 			 row->filter_judge_id, row->filter_value, row->last_response_id,
 			 row->last_rating_id, row->counters_stale, tx->now, row->request,
-			 (int)row->adopted, row->input_column, row->input_type, row->skill_id);
+			 (int)row->adopted, row->input_column, row->input_type, row->skill_id, row->tool_results,
+			 row->tool_rounds);
 }
 
 static int insert_epochs(struct tx *tx, const struct run_row *row, int64_t run_id, int64_t first)
@@ -351,6 +354,8 @@ static int load_spec(struct tx *tx, int64_t run_id, struct run_spec *spec)
 	spec->detailed = row.rating_mode && strcmp(row.rating_mode, "detailed") == 0;
 	spec->rating_version = row.rating_version;
 	spec->response_column = row.response_column;
+	spec->tool_results = row.tool_results;
+	spec->tool_rounds = row.tool_rounds;
 	spec->request = row.request;
 	spec->round = row.round;
 	spec->uncounted = row.counters_stale != 0;
@@ -490,9 +495,10 @@ static int check_unasked(struct tx *tx, const struct experiment_row *experiment)
 
 static int write_changed(struct tx *tx, const struct experiment_row *experiment, const struct run_row *run)
 {
+	const struct ellu_llm_config *configs[1 + FALLBACKS_MAX];
 	struct experiment_row changed = *experiment;
-	struct ellu_llm_config *config = NULL;
 	char answer_identity[IDENTITY_SIZE];
+	size_t n_configs;
 	int r;
 
 	r = db_run(tx->db, "UPDATE runs SET judge_id = nullif(?2, 0), rating_mode = ?3, n_epochs = ?4,"
@@ -503,9 +509,9 @@ static int write_changed(struct tx *tx, const struct experiment_row *experiment,
 	if (r >= 0)
 		r = insert_epochs(tx, run, run->id, 1);
 	if (r >= 0)
-		r = tx_decode(tx, &ellu_llm_config_type, run->config_snapshot, &config);
+		r = run_answerers_load(tx, run, configs, &n_configs);
 	if (r >= 0)
-		r = experiment_answer_identity(tx, run, config, answer_identity);
+		r = experiment_answer_identity(tx, run, configs, n_configs, answer_identity);
 	if (r >= 0)
 		r = db_run(tx->db, "UPDATE experiments SET answer_identity = ?2 WHERE id = ?1", "is",
 			   experiment->id, (const char *)answer_identity);
@@ -587,7 +593,7 @@ int run_succeeded(struct tx *tx, int64_t task_id)
 
 #define WALK_COLUMNS                                                                            \
 	" r.epoch, r.error IS NOT NULL, r.round, r.duration_usec, r.input_tokens,"              \
-	" r.output_tokens, r.cached_tokens, r.cost_nanodollars, r.error"
+	" r.output_tokens, r.cached_tokens, r.cost_nanodollars, r.error, r.fallback"
 
 int run_walk_begin(struct tx *tx, const struct run_row *run, int64_t after, size_t n,
 		   struct run_walk *walk)

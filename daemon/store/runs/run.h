@@ -38,6 +38,8 @@ struct run_row {
 	int64_t config_id;
 	const char *config_snapshot;
 	const char *response_column;
+	const char *tool_results;
+	int64_t tool_rounds;
 	const char *generation_params;
 	const char *request;
 	int64_t criterion_set_id;
@@ -100,6 +102,7 @@ struct standing {
 	int value; // 1 YES, 0 NO, -1 none (it failed), -2 not rated
 	int64_t row_responses, row_successes; // that meet all
 	int64_t row_decided, row_yes; // by the one
+	int answered_by; // the config; 0: the run's own
 	bool row_is_large; // and was not looked at: everyone waits while one is
 };
 int standing_read(struct tx *tx, const struct run_row *run, int64_t response_id, int64_t measure_id,
@@ -152,6 +155,7 @@ enum walk_column {
 	WALK_CACHED_TOKENS,
 	WALK_COST,
 	WALK_ERROR,
+	WALK_FALLBACK,
 };
 
 /* The pairs of row and epoch that a run makes responses of, behind a place, one epoch after the

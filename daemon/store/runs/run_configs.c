@@ -137,3 +137,32 @@ int run_fallbacks_list(struct tx *tx, int64_t run_id, struct run_fallback ret_fa
 			column_int(q, 0), tx_text(tx, q, 1), tx_text(tx, q, 2) };
 	return r < 0 ? r : tx->oom ? -ENOMEM : 0;
 }
+
+static int decode(struct tx *tx, const char *snapshot, int64_t id, const struct ellu_llm_config **ret_config)
+{
+	struct ellu_llm_config *config;
+	int r = tx_decode(tx, &ellu_llm_config_type, snapshot, &config);
+
+	if (r < 0)
+		return r;
+	config->id = tx_int_value(tx, id);
+	*ret_config = config;
+	return config->id ? 0 : -ENOMEM;
+}
+
+int run_answerers_load(struct tx *tx, const struct run_row *run,
+		       const struct ellu_llm_config *ret_configs[static 1 + FALLBACKS_MAX], size_t *ret_n)
+{
+	QUERY q = NULL;
+	int r = 0;
+
+	*ret_n = 0;
+	if (run->config_snapshot)
+		r = decode(tx, run->config_snapshot, run->config_id, &ret_configs[(*ret_n)++]);
+	if (r >= 0)
+		r = db_query(tx->db, &q, "SELECT snapshot, llm_config_id FROM run_configs WHERE run_id = ?1"
+					 " AND answers = 1 ORDER BY position", "i", run->id);
+	while (r >= 0 && *ret_n < 1 + FALLBACKS_MAX && (r = db_next(tx->db, q)) > 0)
+		r = decode(tx, column_peek(q, 0), column_int(q, 1), &ret_configs[(*ret_n)++]);
+	return r < 0 ? r : 0;
+}

@@ -27,6 +27,9 @@ int run_configs_each(struct tx *tx, int64_t run_id, int (*each)(void *userdata, 
 		     void *userdata);
 /* Into the spec, with keys. */
 int run_configs_load(struct tx *tx, const struct run_row *run, struct run_spec *spec);
+/* Its own one and those that answer instead, as they were pinned, with their ids. */
+int run_answerers_load(struct tx *tx, const struct run_row *run,
+		       const struct ellu_llm_config *ret_configs[static 1 + FALLBACKS_MAX], size_t *ret_n);
 /* What those that answer are called, and their models, as they were pinned: arrays of `ret_n`. */
 struct run_fallback {
 	int64_t config_id;

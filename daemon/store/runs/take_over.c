@@ -152,10 +152,11 @@ static int copy_answer(struct taking *taking, int64_t row_id, int64_t answer_id)
 		   "INSERT INTO responses (owner_uid, project_id, run_id, template_variables_id,"
 		   " epoch, response_text, tool_calls, finish_reason, attempts, duration_usec,"
 		   " input_tokens, output_tokens, reasoning_tokens, cached_tokens, replaced, round, taken_from, annotation,"
-		   " created_at)"
+		   " created_at, fallback, transcript)"
 		   " SELECT n.owner_uid, n.project_id, n.id, ?2, r.epoch, r.response_text, r.tool_calls,"
 		   " r.finish_reason, r.attempts, r.duration_usec, r.input_tokens, r.output_tokens,"
-		   " r.reasoning_tokens, r.cached_tokens, r.replaced, n.round, r.id, r.annotation, r.created_at"
+		   " r.reasoning_tokens, r.cached_tokens, r.replaced, n.round, r.id, r.annotation, r.created_at,"
+		   " r.fallback, r.transcript"
 		   " FROM responses r CROSS JOIN runs n WHERE r.id = ?3 AND n.id = ?1 RETURNING id",
 		   "iii", taking->run.id, row_id, answer_id);
 	if (r <= 0)

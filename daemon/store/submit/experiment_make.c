@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/store/resources/criterion.h"
+#include "daemon/store/runs/run_configs.h"
 #include "daemon/store/submit/experiment_submit.h"
 #include "proto/generated/interface.h"
 
@@ -234,6 +235,29 @@ static int take_panel(struct tx *tx, const struct run_row *from, struct ellu_run
 	return r;
 }
 
+/* What else may answer, none of which was deleted. */
+static int take_fallbacks(struct tx *tx, const struct run_row *from, struct ellu_run_experiment_request *rest)
+{
+	struct run_fallback fallbacks[FALLBACKS_MAX];
+	struct tx_list configs = { 0 };
+	size_t n;
+	int r = run_fallbacks_list(tx, from->id, fallbacks, &n);
+
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		const void *in = in_to(tx, &ellu_llm_config_in_type, fallbacks[i].config_id);
+
+		r = IS_SHOWN(tx, "llm_configs", fallbacks[i].config_id);
+		if (r == 0)
+			return fault_conflict(tx->fault, "llm_config", fallbacks[i].name, fallbacks[i].config_id,
+					      "a config that the experiment falls back to was deleted; say another one");
+		if (r > 0)
+			r = in ? tx_append(tx, &configs, in) : -ENOMEM;
+	}
+	rest->fallback_llm_configs = configs.n ? tx_list_items(tx, &configs) : NULL;
+	rest->n_fallback_llm_configs = configs.n;
+	return r;
+}
+
 /* What the request leaves to the source. */
 static int take_parts(struct tx *tx, const struct run_row *from, struct ellu_run_experiment_request *run)
 {
@@ -272,6 +296,14 @@ static int take_parts(struct tx *tx, const struct run_row *from, struct ellu_run
 	rest->rating_version = from->rating_version;
 	rest->n_epochs = from->n_epochs;
 	rest->response_column = from->response_column;
+	if (!run->response_column && from->tool_results) {
+		rest->tool_results = from->tool_results;
+		rest->tool_rounds = tx_int_value(tx, from->tool_rounds);
+	}
+	if (!run->response_column && !run->fallback_llm_configs)
+		r = take_fallbacks(tx, from, rest);
+	if (r < 0)
+		return r;
 	if (from->row_limit)
 		rest->row_limit = tx_int_value(tx, from->row_limit);
 	r = tx_decode(tx, &ellu_generation_params_type, from->generation_params, &params);

@@ -4,8 +4,11 @@
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/resources/prompt_template.h"
 #include "daemon/store/runs/evaluators.h"
+#include "daemon/store/runs/run_configs.h"
 #include "daemon/store/submit/experiment_submit.h"
 #include "proto/generated/interface.h"
+
+#define TOOL_ROUNDS_DEFAULT 10 // of the interface
 
 static int resolve_template(struct submission *s)
 {
@@ -117,6 +120,22 @@ static int resolve_judges(struct submission *s, int64_t config_id)
 	return r < 0 || !id ? r : add_judge(s, id);
 }
 
+/* That answer where the config cannot. */
+static int resolve_fallbacks(struct submission *s)
+{
+	const struct ellu_run_experiment_request *a = s->arguments;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < a->n_fallback_llm_configs; i++) {
+		r = resolve_config(s, a->fallback_llm_configs[i], tx_printf(s->tx, "fallback_llm_configs[%zu]", i),
+				   &s->fallback_ids[i]);
+		if (r >= 0)
+			r = llm_config_load(s->tx, s->fallback_ids[i], &s->fallbacks[i], NULL);
+	}
+	s->n_fallbacks = a->n_fallback_llm_configs;
+	return r < 0 ? r : 0;
+}
+
 static int resolve_configs(struct submission *s)
 {
 	const struct ellu_run_experiment_request *a = s->arguments;
@@ -131,6 +150,8 @@ static int resolve_configs(struct submission *s)
 	r = resolve_judges(s, config_id);
 	if (r >= 0 && s->run.config_id)
 		r = llm_config_load(s->tx, s->run.config_id, &s->config, NULL);
+	if (r >= 0 && s->run.config_id)
+		r = resolve_fallbacks(s);
 	return r < 0 ? r : 0;
 }
 
@@ -192,6 +213,9 @@ static int check_columns(struct submission *s)
 	if (r >= 0 && column)
 		r = collection_need_column(s->tx, s->collection.id, "response_column", column,
 					   &s->rejected);
+	column = s->arguments->tool_results;
+	if (r >= 0 && column)
+		r = collection_need_column(s->tx, s->collection.id, "tool_results", column, &s->rejected);
 	return r;
 }
 
@@ -222,11 +246,16 @@ int parts_check(struct submission *s)
 		fault_invalid(&s->rejected, "prompt_template", "a prompt template: '%s' has no column of "
 			      "type conversation or raw_input, and no response_column says where answers are",
 			      s->collection.name);
+	else if (s->arguments->tool_results && (!s->template || s->template->n_tools == 0))
+		fault_invalid(&s->rejected, "prompt_template", "a prompt template with tools, whose results the "
+			      "column '%s' has", s->arguments->tool_results);
 	if (s->rejected.code)
 		return 0;
 	r = check_columns(s);
 	if (r >= 0)
 		r = check_config(s, s->config, "llm_config");
+	for (size_t i = 0; r >= 0 && i < s->n_fallbacks; i++)
+		r = check_config(s, s->fallbacks[i], tx_printf(s->tx, "fallback_llm_configs[%zu]", i));
 	for (size_t i = 0; r >= 0 && i < s->n_judges; i++)
 		r = check_config(s, s->judge_configs[i], s->judge_field);
 	return r;
@@ -245,6 +274,18 @@ static int pin_config(struct submission *s)
 	return tx_encode(s->tx, &ellu_llm_config_type, &snapshot, &s->run.config_snapshot);
 }
 
+static int identify_answers(struct submission *s)
+{
+	const struct ellu_llm_config *configs[1 + FALLBACKS_MAX];
+	size_t n = 0;
+
+	if (s->config)
+		configs[n++] = s->config;
+	for (size_t i = 0; i < s->n_fallbacks; i++)
+		configs[n++] = s->fallbacks[i];
+	return experiment_answer_identity(s->tx, &s->run, configs, n, s->answer_identity);
+}
+
 int parts_pin(struct submission *s)
 {
 	const struct ellu_run_experiment_request *a = s->arguments;
@@ -260,6 +301,9 @@ int parts_pin(struct submission *s)
 	run->row_limit = a->row_limit ? *a->row_limit : 0;
 	run->n_epochs = a->n_epochs;
 	run->response_column = a->response_column;
+	run->tool_results = a->tool_results;
+	if (a->tool_results)
+		run->tool_rounds = a->tool_rounds ? *a->tool_rounds : TOOL_ROUNDS_DEFAULT;
 	run->rating_mode = a->rating_mode;
 	run->rating_version = a->rating_version;
 	r = pin_config(s);
@@ -276,7 +320,7 @@ int parts_pin(struct submission *s)
 	if (r >= 0)
 		r = collection_defaults(s->tx, run->collection_id, &run->column_defaults);
 	if (r >= 0)
-		r = experiment_answer_identity(s->tx, run, s->config, s->answer_identity);
+		r = identify_answers(s);
 	if (r < 0)
 		return r;
 	experiment_identity(run, s->answer_identity, &s->measures, s->identity);
@@ -290,6 +334,8 @@ int parts_insert(struct submission *s, const char *name, int64_t family_number, 
 	if (r >= 0 && s->uses.n > 0)
 		r = run_uses_pin(s->tx, &s->run, &s->scope, s->judge_configs, s->n_judges,
 				 s->uses.evaluators, s->uses.n);
+	if (r >= 0)
+		r = run_fallbacks_pin(s->tx, &s->run, s->fallback_ids, s->n_fallbacks);
 	if (r >= 0)
 		r = db_insert(s->tx->db, ret_id,
 			      "INSERT INTO experiments (owner_uid, project_id, name, family, family_number,"

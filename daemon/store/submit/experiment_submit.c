@@ -31,6 +31,12 @@ static int check_parts(struct submission *s)
 		return invalid(s, "name", "a name for the experiment");
 	if (!a->collection)
 		return invalid(s, "collection", "a collection of test cases");
+	if (a->fallback_llm_configs && a->response_column)
+		return invalid(s, "fallback_llm_configs", "nothing, where a column has the answers");
+	if (a->tool_results && a->response_column)
+		return invalid(s, "tool_results", "nothing, where a column has the answers");
+	if (a->tool_rounds && !a->tool_results)
+		return invalid(s, "tool_rounds", "nothing, without tool_results");
 	r = judges_check(s->tx, a->rating_llm_config, a->rating_llm_configs, a->rating_reduction);
 	return r < 0 ? r : criteria_check(s->tx, a->name,
 			      &(struct inline_criteria){ a->criteria, a->n_criteria,
@@ -58,6 +64,9 @@ static int check_again(struct submission *s)
 		{ "rating_llm_configs", a->rating_llm_configs },
 		{ "rating_reduction", a->rating_reduction },
 		{ "response_column", a->response_column },
+		{ "fallback_llm_configs", a->fallback_llm_configs },
+		{ "tool_results", a->tool_results },
+		{ "tool_rounds", a->tool_rounds },
 		{ "generation_params", a->generation_params },
 		{ "row_limit", a->row_limit },
 	};

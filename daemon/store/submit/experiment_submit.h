@@ -38,6 +38,9 @@ struct submission {
 	struct ellu_prompt_template *template;
 	struct collection_state collection;
 	struct ellu_llm_config *config;
+	struct ellu_llm_config *fallbacks[FALLBACKS_MAX];
+	int64_t fallback_ids[FALLBACKS_MAX];
+	size_t n_fallbacks;
 	struct ellu_llm_config *judge_configs[JUDGES_MAX];
 	size_t n_judges;
 	const char *judge_field; // the part that named the judge, or the first of them
