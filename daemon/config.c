@@ -82,6 +82,7 @@ static const struct config_key {
 	KEY("daemon", idle_exit_seconds, 0, 86400 * 365, 0),
 	KEY("daemon", shutdown_grace_seconds, 0, 3600, 20),
 	KEY("daemon", workers, 0, 256, 0),
+	KEY("daemon", response_cache_mib_per_user, 0, 1048576, 256),
 	KEY("queue", log_retention_days, 0, 36500, 30),
 	KEY("queue", experiment_retention_days, 0, 36500, 0),
 	KEY("queue", task_retention_days, 0, 36500, 0),

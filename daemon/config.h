@@ -57,6 +57,7 @@ struct config {
 	int64_t output_stall_seconds;
 	char *http_hosts; // further names of the HTTP server, or NULL
 	int64_t http_max_connections;
+	int64_t response_cache_mib_per_user;
 	int64_t http_max_requests_per_second; // of one token
 	int64_t http_max_body_mib;
 	int64_t http_idle_seconds;

@@ -217,6 +217,7 @@ static void keep(struct daemon *daemon, const struct config *config)
 	};
 
 	retention_set(daemon->retention, &days);
+	store_set_cache_bytes(daemon->service.store, config->response_cache_mib_per_user * 1024 * 1024);
 }
 
 static struct http_limits http_limits_of(const struct config *config)

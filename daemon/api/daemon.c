@@ -107,6 +107,7 @@ static void answer(struct call *call, const struct status_get *op,
 	reply.endpoints = backend->endpoints;
 	reply.n_endpoints = backend->n_endpoints;
 	reply.storage = op->ret_storage;
+	reply.response_cache = op->ret_response_cache;
 	reply.front = front_status(arena, service);
 	reply.log_lines_dropped = (int64_t)log_dropped();
 	if (!reply.versions || !reply.queue || !reply.workers || !reply.front)
@@ -161,6 +162,7 @@ int api_get_status(struct call *call)
 		return -ENOMEM;
 	gathering->call = call_ref(call);
 	store_request_init(&gathering->store.request, call->service->loop, on_store, gathering);
+	gathering->store.request.uid = call->principal.uid;
 	store_status_get(call->service->store, &gathering->store);
 	return 0;
 }

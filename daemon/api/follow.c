@@ -137,15 +137,33 @@ static void tell(struct follow *follow, const struct ellu_task_event *event, boo
 	}
 }
 
+/* What was kept does not come as it is said: all of it is told at once, before what it came to. */
+static bool tell_kept(struct follow *follow, const struct ellu_task_event *event)
+{
+	const struct ellu_call_result *kept = event->result ? event->result->call : NULL;
+	struct ellu_call_delta delta = ELLU_RECORD(struct ellu_call_delta);
+	struct ellu_call_reply reply = ELLU_RECORD(struct ellu_call_reply);
+
+	if (!follow->stream || !kept || !kept->cached || !*kept->cached || !kept->text || !*kept->text)
+		return false;
+	delta.text = kept->text;
+	reply.delta = &delta;
+	(void)call_reply_as(follow->call, &ellu_call_reply_type, &reply, /* continues= */ true, NULL);
+	return true;
+}
+
 static void on_event(void *userdata, const struct ellu_task_event *event, bool terminal,
 		     struct share *share)
 {
 	struct follow *follow = userdata;
-	struct user *user = follow->call->principal.user;
+	struct call *call = call_ref(follow->call);
+	struct user *user = call->principal.user;
 
 	user_begin_work(user);
-	tell(follow, event, terminal, share);
+	if (!tell_kept(follow, event) || call->data == follow)
+		tell(follow, event, terminal, share);
 	user_end_work(user);
+	call_unref(call);
 }
 
 /* A user may follow a task many times, which others would feel. */

@@ -75,6 +75,7 @@ struct daily_budget {
 struct run_config {
 	const struct ellu_llm_config *config; // api_key filled
 	struct taken_today taken;
+	const char *identity; // of all of it that decides an answer; NULL: none is kept
 };
 #define RUN_CONFIGS_MAX 16
 
@@ -119,6 +120,7 @@ struct run_spec {
 	const struct run_judge_spec *judges; // that are asked; of several, the verdict is the panel's
 	size_t n_judges;
 	struct taken_today taken; // of the config
+	const char *config_identity; // of all of it that decides an answer; NULL: none is kept
 	const struct ellu_generation_params *generation_params; // or NULL
 	const char *request; // of a run of one item: JSON of the method's parameters; or NULL
 	int64_t judge_id; // whose verdicts count
@@ -269,6 +271,7 @@ struct response_record {
 	int64_t cached_tokens; // of the input
 	int64_t cost_nanodollars;
 	int64_t replaced; // invalid sequences replaced by U+FFFD
+	bool cached; // it was given before
 	bool complete; // no rating will follow: it counts as rated
 	struct spent spent;
 	int64_t ret_response_id;
@@ -386,3 +389,38 @@ struct results_compute {
 	const struct ellu_rating_results *ret_ratings; // of a run that rates
 };
 void store_results_compute(struct store *store, struct results_compute *op);
+
+/* ---- Answers that are given again ---- */
+
+#define CACHE_KEY_SIZE SHA256_TEXT_SIZE
+
+/* One that was kept. */
+struct cache_find {
+	struct store_request request;
+	int64_t project_id;
+	const char *key;
+	bool ret_found;
+	const char *ret_text; // or NULL, here and below
+	const char *ret_tool_calls;
+	const char *ret_finish_reason;
+	int64_t ret_input_tokens; // -1: unknown, here and below
+	int64_t ret_output_tokens;
+	int64_t ret_reasoning_tokens;
+};
+void store_cache_find(struct store *store, struct cache_find *op);
+
+/* Keeps one, unless there is one; or counts that one was found. The oldest of the user's make room. */
+struct cache_keep {
+	struct store_request request;
+	int64_t owner_uid;
+	int64_t project_id;
+	char key[CACHE_KEY_SIZE]; // empty: nothing is kept
+	bool hit;
+	const char *text; // or NULL, here and below
+	const char *tool_calls;
+	const char *finish_reason;
+	int64_t input_tokens; // -1: unknown, here and below
+	int64_t output_tokens;
+	int64_t reasoning_tokens;
+};
+void store_cache_keep(struct store *store, struct cache_keep *op);

@@ -3,6 +3,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/store/engine/store_internal.h"
+#include "daemon/store/runs/answer_cache.h"
 #include "daemon/store/store.h"
 
 /* Never opened here: closing it would drop the locks that SQLite holds on it. */
@@ -39,8 +40,10 @@ static int status_get_run(struct tx *tx, struct status_get *op)
 	storage->full = atomic_load(&tx->store->trouble) == STORE_FULL;
 	storage->trouble = store_trouble_text(atomic_load(&tx->store->trouble));
 	op->ret_storage = storage;
-	r = db_int(tx->db, &op->ret_pending, "SELECT count(*) FROM tasks WHERE finished_at IS NULL"
-					     " AND status = 'PENDING'", "");
+	r = answer_cache_status(tx, op->request.uid, &op->ret_response_cache);
+	if (r >= 0)
+		r = db_int(tx->db, &op->ret_pending, "SELECT count(*) FROM tasks WHERE finished_at IS NULL"
+						     " AND status = 'PENDING'", "");
 	if (r >= 0)
 		r = db_int(tx->db, &op->ret_started, "SELECT count(*) FROM tasks"
 						     " WHERE finished_at IS NULL AND status = 'STARTED'",

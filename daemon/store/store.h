@@ -34,6 +34,9 @@ void store_hurry(struct store *store);
 /* A backup or a check of the whole database ends with ShuttingDown. For a stop, at its beginning. */
 void store_leave_off(struct store *store);
 
+/* Of a user, what is kept of answers to be given again. */
+void store_set_cache_bytes(struct store *store, int64_t bytes);
+
 /* The threads of the store, for the watchdog, without the one that may wait for a large file to be on
  * the disk. Returns how many; at most STORE_LOOPS. */
 #define STORE_LOOPS 3
@@ -104,6 +107,7 @@ const char *store_sqlite_version(void);
 struct status_get {
 	struct store_request request;
 	const struct ellu_storage_status *ret_storage;
+	const struct ellu_response_cache_status *ret_response_cache; // the caller's
 	int64_t ret_pending;
 	int64_t ret_started;
 };

@@ -14,6 +14,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/store/runs.h"
+#include "daemon/work/cache.h"
 #include "daemon/work/chain.h"
 #include "daemon/work/structured.h"
 #include "daemon/work/tool_round.h"
@@ -201,10 +202,12 @@ static bool issue(struct run *base)
 	    run_may_hold(base, RUN_ITEMS)) {
 		base->n_open = 1;
 		weigh(run);
-		run_call_submit(&run->asking);
+		cache_ask(&run->asking, chain_model(&run->chain)->identity);
 	}
 	return false;
 }
+
+static const int yes = 1;
 
 static int take_result(struct call_run *run)
 {
@@ -217,6 +220,7 @@ static int take_result(struct call_run *run)
 				  &run->result.tool_calls, &run->result.n_tool_calls) < 0)
 		return -ENOMEM;
 	run->result.text = call->text;
+	run->result.cached = run->asking.cached ? &yes : NULL;
 	run->result.finish_reason = call->finish_reason;
 	run->result.attempts = run->total.attempts;
 	run->result.duration_seconds = (double)run->total.duration_usec / USEC_PER_SEC;
@@ -419,8 +423,14 @@ static void answered(struct run_call *asking)
 	struct call_run *run = container_of(asking, struct call_run, asking);
 	int r = take_result(run);
 
-	if (r >= 0)
-		r = wants_tools(run) ? wait_for_tools(run) : take_structured(run);
+	if (r >= 0 && wants_tools(run)) {
+		cache_keep_answer(asking);
+		r = wait_for_tools(run);
+	} else if (r >= 0) {
+		r = take_structured(run);
+		if (r > 0)
+			cache_keep_answer(asking);
+	}
 	if (r < 0)
 		run_fail_oom(&run->base);
 	run->complete = r > 0;
@@ -449,7 +459,8 @@ static void conclude(struct run *base)
 	run->spend.input_tokens = call->input_tokens;
 	run->spend.output_tokens = call->output_tokens;
 	run->spend.cached_tokens = call->cached_tokens;
-	run->spend.spent.source = run_source(base, call->target);
+	if (!run->asking.cached)
+		run->spend.spent.source = run_source(base, call->target);
 	run->spend.cost_nanodollars = call->cost_nanodollars;
 	store_run_spend(base->host.store, &run->spend);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/work/cache.h"
 #include "daemon/work/experiment.h"
 #include "daemon/work/tool_round.h"
 #include "proto/generated/interface.h"
@@ -63,7 +64,7 @@ static void ask(struct open_case *open_case)
 	run_call_init(asking, &open_case->run->base, model->route, model->target);
 	asking->own_trouble = open_case->chain.reached || chain_has_more(&open_case->chain);
 	make_key(open_case);
-	run_call_submit(asking);
+	cache_ask(asking, model->identity);
 }
 
 /* The next, who can be shown the messages. The fault says why the one before cannot answer. */
@@ -253,6 +254,7 @@ static void on_answered(struct run_call *asking)
 {
 	struct open_case *open_case = container_of(asking, struct open_case, asking);
 
+	cache_keep_answer(asking);
 	if (!wants_tools(open_case))
 		case_take_answer(open_case);
 	else if (may_ask(open_case))

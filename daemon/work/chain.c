@@ -30,9 +30,14 @@ int answerers_init(struct answerers *answerers, struct run *run, const struct ru
 	answerers->n = own ? 1 + spec->n_fallbacks : 0;
 	if (own)
 		r = model_init(&answerers->items[0], run, &run->routes[0], own, &spec->taken, fault);
-	for (size_t i = 1; r >= 0 && i < answerers->n; i++)
+	answerers->items[0].identity = spec->config_identity;
+	for (size_t i = 1; r >= 0 && i < answerers->n; i++) {
+		const struct run_config *config = &spec->fallbacks[i - 1];
+
 		r = model_init(&answerers->items[i], run, &run->routes[RUN_FALLBACK_ROUTES + i - 1],
-			       spec->fallbacks[i - 1].config, &spec->fallbacks[i - 1].taken, fault);
+			       config->config, &config->taken, fault);
+		answerers->items[i].identity = config->identity;
+	}
 	return r;
 }
 
@@ -110,9 +115,9 @@ static void note_first(struct chain *chain, struct fault *fault)
 	const char *words = fault->first_message[0] ? fault->first_message : fault->message;
 	const size_t size = sizeof(chain->first);
 
-	if (chain->first[0])
+	if (chain->first[0] && strcmp(chain->first, fault->message) != 0)
 		memcpy(fault->first_message, chain->first, size);
-	else if (chain->n > 1)
+	else if (!chain->first[0] && chain->n > 1)
 		snprintf(chain->first, size, "%.*s", (int)utf8_cut(words, strlen(words), size - 1), words);
 }
 

@@ -20,6 +20,7 @@ struct model {
 	const struct ellu_llm_config *config;
 	struct llm_target *target;
 	struct route *route;
+	const char *identity; // of what decides its answers; NULL: they are not kept
 	int n_unreached; // calls that did not reach it, before any did
 	struct fault broken; // nothing can be had of it; code 0: not
 };

@@ -142,6 +142,8 @@ struct run_call {
 	struct route *route;
 	int64_t epoch; // that counts what it takes
 	bool own_trouble; // whatever is wrong with its endpoint or config, it fails and the run goes on
+	char cache_key[CACHE_KEY_SIZE]; // of what is asked; empty: its answer is not kept
+	bool cached; // the answer was kept
 	bool again; // it is asked once more; what it took before is:
 	int64_t input_tokens, output_tokens, cached_tokens, cost_nanodollars;
 	int64_t estimate; // what it may cost, while it is with the backend

@@ -62,6 +62,10 @@ START_TEST(text_in_text_out)
 	ASSERT_SAYS(said->out, "\n{\"text\":\"");
 	said = COMMAND(server, 0, "call", "Hello");
 	ASSERT_SAYS(said->err, "Simulated: ");
+	said = COMMAND(server, 0, "call", "Hello", "--llm", "local", "--fallbacks", "simulated,local", "--cache", "--json");
+	ASSERT_SAYS(said->out, "\"llm_config\":\"local\"");
+	said = COMMAND(server, 0, "call", "Hello", "--llm", "local", "--fallbacks", "simulated,local", "--cache", "--json");
+	ASSERT_SAYS(said->out, "\"cached\":true");
 }
 END_TEST
 

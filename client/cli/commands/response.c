@@ -76,6 +76,8 @@ static void print_answer(const struct ellu_response *response)
 	if (response->input_tokens && response->output_tokens)
 		printf(", %lld tokens in, %lld out", (long long) *response->input_tokens,
 		       (long long) *response->output_tokens);
+	if (response->cached && *response->cached)
+		fputs(", from the cache", stdout);
 	print_indented(", by ", response->llm_config);
 	printf("%s%s", response->llm_config ? "" : "\n", meaning_on(&output, meaning));
 	print_indented("", response->error ? response->error->message : response->response_text);

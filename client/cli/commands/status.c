@@ -100,6 +100,12 @@ void print_status(const struct cli *cli, const void *reply)
 	printf("           %s operations in %s commits, the slowest %.1f ms and %.1f ms\n",
 	       number_text(a, storage->operations), number_text(b, storage->commits),
 	       storage->slowest_operation_seconds * 1e3, storage->slowest_commit_seconds * 1e3);
+	if (status->response_cache->answers > 0)
+		printf("Cache      %s answers of yours, %.1f of %.0f MiB, given again %s times\n",
+		       number_text(a, status->response_cache->answers),
+		       (double) status->response_cache->size_bytes / 1048576,
+		       (double) status->response_cache->limit_bytes / 1048576,
+		       number_text(b, status->response_cache->hits));
 	printf("Socket     ");
 	text_print(stdout, status->front->socket);
 	printf("%s%s%s\n", status->front->bus ? ", and the " : "", status->front->bus ? status->front->bus : "",

@@ -208,6 +208,8 @@ static void print_rows(FILE *out, const struct ellu_experiment_results *results)
 
 static void print_results(FILE *out, const struct ellu_experiment_results *results)
 {
+	char number[32];
+
 	print_criteria(out, results);
 	if (output.format == FORMAT_CSV)
 		return;
@@ -220,6 +222,8 @@ static void print_results(FILE *out, const struct ellu_experiment_results *resul
 	print_errors(out, results->undecided_responses, results->errors, results->n_errors);
 	print_rows(out, results);
 	print_answered_by(out, results);
+	if (results->cached_responses)
+		fprintf(out, "%-14s %s answers\n", "From the cache", number_text(number, *results->cached_responses));
 	print_spread(out, "Duration", results->duration_seconds, " s");
 	print_spread(out, "Input tokens", results->input_tokens, "");
 	print_spread(out, "Output tokens", results->output_tokens, "");

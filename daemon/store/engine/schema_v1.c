@@ -295,6 +295,7 @@ static const char runs[] =
 	" llm_config_id INTEGER REFERENCES llm_configs,"
 	" config_snapshot TEXT,"
 	" response_column TEXT,"
+	" response_cache INTEGER NOT NULL DEFAULT 0 CHECK (response_cache IN (0, 1)),"
 	" tool_results TEXT," // the column that has them
 	" tool_rounds INTEGER CHECK (tool_rounds >= 1)," // how often a model is told of some
 	" generation_params TEXT,"
@@ -423,6 +424,33 @@ static const char runs[] =
 	" PRIMARY KEY (owner_uid, day, project_id, llm_config_id, model)"
 	") STRICT, WITHOUT ROWID;"
 
+	/* Answers that are given again to who asks the same, and of each project what they take. */
+	"CREATE TABLE cached_answers ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL REFERENCES projects,"
+	" key TEXT NOT NULL," // hash of all that decides it
+	" response_text TEXT,"
+	" tool_calls TEXT,"
+	" finish_reason TEXT,"
+	" input_tokens INTEGER,"
+	" output_tokens INTEGER,"
+	" reasoning_tokens INTEGER,"
+	" size_bytes INTEGER NOT NULL,"
+	" created_at INTEGER NOT NULL,"
+	" UNIQUE (project_id, key)"
+	") STRICT;"
+	"CREATE INDEX cached_answers_by_owner ON cached_answers (owner_uid);"
+
+	"CREATE TABLE answer_caches ("
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL REFERENCES projects,"
+	" answers INTEGER NOT NULL,"
+	" size_bytes INTEGER NOT NULL,"
+	" hits INTEGER NOT NULL,"
+	" PRIMARY KEY (owner_uid, project_id)"
+	") STRICT, WITHOUT ROWID;"
+
 	"CREATE TABLE experiments ("
 	" id INTEGER PRIMARY KEY,"
 	" owner_uid INTEGER NOT NULL,"
@@ -475,6 +503,7 @@ static const char runs[] =
 	" replaced INTEGER NOT NULL," // invalid sequences in the text, now U+FFFD
 	" round INTEGER NOT NULL DEFAULT 0," // in which it was recorded last
 	" taken_from INTEGER," // the response of an earlier experiment that this one is
+	" cached INTEGER," // it was given before; NULL: it was not
 	" fallback INTEGER," // the position of the config that answered; NULL: the run's own
 	" annotation TEXT,"
 	" created_at INTEGER NOT NULL,"

@@ -145,6 +145,7 @@ struct store {
 	atomic_bool hurried;
 	atomic_bool leaving; // what takes minutes is left off
 	atomic_bool backing_up;
+	atomic_int_fast64_t cache_bytes; // that answers of a user may take which are given again
 	atomic_int_fast64_t commits;
 	atomic_int_fast64_t operations;
 	struct stopwatch stopwatch; // of the writer

@@ -10,6 +10,7 @@
 
 #define CHUNK_ROWS 1000
 #define CHUNK_BATCHES 200
+#define CHUNK_ANSWERS 20 // each may be large
 #define TOMBSTONE_USEC (30 * SWEEP_UPLOAD_AGE_USEC)
 
 /* 1: there are cleared batches that nobody has looked at. */
@@ -130,6 +131,12 @@ int sweep_project(struct db *db, struct secret_changes *secrets, int64_t project
 
 	for (size_t i = 0; r == 0 && i < sizeof(hide) / sizeof(*hide); i++)
 		r = db_run(db, hide[i], "iib", project_id, now, CHUNK_BATCHES);
+	if (r == 0)
+		r = db_run(db, "DELETE FROM cached_answers WHERE id IN (SELECT id FROM cached_answers"
+			       " WHERE project_id = ?1 LIMIT ?2)", "ib", project_id, CHUNK_ANSWERS);
+	if (r == 0)
+		r = db_run(db, "DELETE FROM answer_caches WHERE project_id = ?1 AND owner_uid ="
+			       " (SELECT owner_uid FROM projects WHERE id = ?1)", "i", project_id);
 	if (r != 0)
 		return r < 0 ? r : 1;
 	r = db_run(db, "UPDATE projects SET emptied = 1 WHERE id = ?1", "i", project_id);

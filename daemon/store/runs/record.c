@@ -28,26 +28,27 @@
 	"INSERT INTO responses (owner_uid, project_id, run_id, template_variables_id,"         \
 	" epoch, response_text, tool_calls, finish_reason, error, attempts, duration_usec,"    \
 	" input_tokens, output_tokens, reasoning_tokens, cost_nanodollars, replaced, round,"   \
-	" created_at, cached_tokens, fallback, transcript) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9," \
-	" ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21) ON CONFLICT (template_variables_id, run_id, epoch) DO NOTHING"
+	" created_at, cached_tokens, fallback, transcript, cached) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9," \
+	" ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22) ON CONFLICT (template_variables_id, run_id, epoch) DO NOTHING"
 #define UPDATE_RESPONSE                                                                        \
 	"UPDATE responses SET response_text = ?6, tool_calls = ?7, finish_reason = ?8,"        \
 	" error = ?9, attempts = attempts + ?10, duration_usec = ?11,"                         \
 	ADD_KNOWN("input_tokens", "?12") ADD_KNOWN("output_tokens", "?13")                     \
 	" reasoning_tokens = ?14," ADD_KNOWN("cost_nanodollars", "?15")                        \
 	" replaced = ?16, round = ?17, created_at = ?18, cached_tokens = ?19, fallback = ?20," \
-	" transcript = ?21"                                                                     \
+	" transcript = ?21, cached = ?22"                                                       \
 	" WHERE template_variables_id = ?4 AND run_id = ?3 AND epoch = ?5"                     \
 	" AND error IS NOT NULL AND round < ?17"
 
 static int run_response(struct tx *tx, const char *sql, struct response_record *op,
 			const char *error)
 {
-	return db_insert(tx->db, &op->ret_response_id, sql, "iiiiissssiinnnniiinns", op->owner_uid,
+	return db_insert(tx->db, &op->ret_response_id, sql, "iiiiissssiinnnniiinnsn", op->owner_uid,
 			 op->project_id, op->run_id, op->row_id, op->epoch, op->text, op->tool_calls,
 			 op->finish_reason, error, op->attempts, op->duration_usec, op->input_tokens,
 			 op->output_tokens, op->reasoning_tokens, op->cost_nanodollars, op->replaced,
-			 op->round, tx->now, op->cached_tokens, op->fallback, op->transcript);
+			 op->round, tx->now, op->cached_tokens, op->fallback, op->transcript,
+			 op->cached ? (int64_t)1 : (int64_t)-1);
 }
 
 /* Positive when it was missing. */

@@ -16,7 +16,7 @@
 	"SELECT r.id, r.template_variables_id, v.input_values, v.created_at, r.response_text,"     \
 	" r.tool_calls, r.finish_reason, r.epoch, r.error, r.attempts, r.duration_usec,"           \
 	" r.input_tokens, r.output_tokens, r.reasoning_tokens, r.cost_nanodollars, r.created_at,"  \
-	" r.annotation, r.cached_tokens, r.fallback, r.transcript"                                 \
+	" r.annotation, r.cached_tokens, r.fallback, r.transcript, r.cached"                       \
 	" FROM responses r CROSS JOIN template_variables v ON v.id = r.template_variables_id"      \
 	" WHERE r.id = ?1"
 
@@ -39,6 +39,8 @@ struct source {
 	const char *system_message; // of the pinned config, or NULL
 	struct answered_by answered_by;
 };
+
+static const int yes = 1;
 
 static void read_answerer(sqlite3_stmt *q, const struct source *source, struct ellu_response *response)
 {
@@ -75,6 +77,8 @@ static int read_response(struct tx *tx, sqlite3_stmt *q, const struct run_row *r
 	response->annotation = tx_text(tx, q, 16);
 	response->cached_tokens = tx_int(tx, q, 17);
 	read_answerer(q, source, response);
+	if (!column_null(q, 20))
+		response->cached = &yes;
 	r = read_row(tx, q, run->column_defaults, &response->template_variables);
 	if (r >= 0)
 		r = record_list_from_text(&ellu_tool_call_type, column_peek(q, 5), FROM_STORE, tx->arena,

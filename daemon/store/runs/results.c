@@ -76,6 +76,7 @@ struct results {
 	int64_t successes; // responses without error that every measure says YES to
 	int64_t decided; // those, and the ones that a measure says NO to
 	struct answered_by answered_by;
+	int64_t n_cached; // responses that were given before
 	struct error_counts errors;
 	struct quantity durations, inputs, outputs; // of responses without error
 };
@@ -312,6 +313,7 @@ static int count_response(struct results *results, sqlite3_stmt *q)
 	results->n_looked++;
 	results->row_responses++;
 	results->out->failed_responses += failed;
+	results->n_cached += !column_null(q, WALK_CACHED);
 	add_usage(&results->generation, q, WALK_INPUT_TOKENS, WALK_OUTPUT_TOKENS,
 		  WALK_CACHED_TOKENS, WALK_COST);
 	r = error_counts_add(results->tx, &results->errors, "response", column_peek(q, WALK_ERROR));
@@ -584,6 +586,7 @@ static int tell(struct results *results)
 	out->success_rate = proportion_make(tx, (double)results->successes, out->responses, results->decided,
 				       out->responses,
 				       run_with_rows(results) ? &results->rows : NULL);
+	out->cached_responses = results->n_cached > 0 ? tx_int_value(tx, results->n_cached) : NULL;
 	r = answered_by_tell(tx, &results->answered_by, out);
 	if (r < 0)
 		return r;

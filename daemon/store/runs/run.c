@@ -31,7 +31,7 @@
 	" n.first_sequence, n.last_sequence, n.rows_identity, n.row_limit, n.column_defaults,"  \
 	" n.input_column, n.input_type,"                                                        \
 	" n.total_cases, n.n_epochs, n.llm_config_id, n.config_snapshot, n.response_column,"    \
-	" n.tool_results, n.tool_rounds, n.generation_params, n.request, n.criterion_set_id, n.judge_id, n.rating_mode,"         \
+	" n.response_cache, n.tool_results, n.tool_rounds, n.generation_params, n.request, n.criterion_set_id, n.judge_id, n.rating_mode,"         \
 	" n.rating_version,"                                                                     \
 	" n.source_run_id, n.response_ids, n.filter_epoch, n.filter_measure_id,"                \
 	" n.filter_judge_id, n.filter_value, n.last_response_id, n.last_rating_id, n.round,"    \
@@ -63,6 +63,7 @@ static void read_row(struct tx *tx, sqlite3_stmt *q, struct run_row *row)
 	row->config_id = column_int(q, c++);
 	row->config_snapshot = tx_text(tx, q, c++);
 	row->response_column = tx_text(tx, q, c++);
+	row->response_cache = column_int(q, c++) != 0;
 	row->tool_results = tx_text(tx, q, c++);
 	row->tool_rounds = column_int(q, c++);
 	row->generation_params = tx_text(tx, q, c++);
@@ -112,12 +113,12 @@ static int insert_row(struct tx *tx, const struct run_row *row, int64_t *ret_id)
 			 " generation_params, criterion_set_id, judge_id, rating_mode, rating_version,"
 			 " source_run_id, response_ids, filter_epoch, filter_measure_id, filter_judge_id,"
 			 " filter_value, last_response_id, last_rating_id, counters_stale, created_at, request,"
-			 " adopted, input_column, input_type, skill_id, tool_results, tool_rounds)"
+			 " adopted, input_column, input_type, skill_id, tool_results, tool_rounds, response_cache)"
 			 " VALUES (?1, ?2, nullif(?3, 0), nullif(?4, 0), ?5, ?6, ?7, nullif(?8, 0), ?9, ?10,"
 			 " ?11, nullif(?12, 0), ?13, ?14, ?15, nullif(?16, 0), nullif(?17, 0), ?18, ?19,"
 			 " nullif(?20, 0), ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33,"
-			 " nullif(?34, 0), ?35, nullif(?36, 0))",
-			 "iiiiiisis" "iiisss" "iissis" "IIIIiiiisb" "ssisi", row->owner_uid, row->project_id,
+			 " nullif(?34, 0), ?35, nullif(?36, 0), ?37)",
+			 "iiiiiisis" "iiisss" "iissis" "IIIIiiiisb" "ssisib", row->owner_uid, row->project_id,
 			 row->prompt_template_id, row->collection_id, row->first_sequence,
 			 row->last_sequence, row->rows_identity, row->row_limit, row->column_defaults,
 			 row->total_cases, row->n_epochs, row->config_id, row->config_snapshot,
@@ -127,7 +128,7 @@ static int insert_row(struct tx *tx, const struct run_row *row, int64_t *ret_id)
 			 row->filter_judge_id, row->filter_value, row->last_response_id,
 			 row->last_rating_id, row->counters_stale, tx->now, row->request,
 			 (int)row->adopted, row->input_column, row->input_type, row->skill_id, row->tool_results,
-			 row->tool_rounds);
+			 row->tool_rounds, (int)row->response_cache);
 }
 
 static int insert_epochs(struct tx *tx, const struct run_row *row, int64_t run_id, int64_t first)
@@ -287,6 +288,36 @@ int run_config_load(struct tx *tx, const struct run_row *row, const char *snapsh
 	return spending_today(tx, row->owner_uid, *(*ret_config)->id, ret_taken);
 }
 
+/* The fingerprints are those of the secrets as they are now. */
+int run_config_identity(struct tx *tx, const struct run_row *row, const struct ellu_llm_config *config,
+			const char **ret_identity)
+{
+	char of_config[IDENTITY_SIZE], *text = tx_alloc(tx, IDENTITY_SIZE);
+	struct ellu_llm_config *live;
+	struct identity identity;
+	int r;
+
+	*ret_identity = NULL;
+	if (!row->response_cache)
+		return 0;
+	r = text ? llm_config_identity(tx, config, of_config) : -ENOMEM;
+	if (r >= 0)
+		r = llm_config_load(tx, *config->id, &live, NULL);
+	if (r < 0)
+		return r;
+	identity_init(&identity);
+	identity_int(&identity, *config->id);
+	identity_text(&identity, of_config);
+	identity_text(&identity, live->api_key_ref);
+	for (size_t i = 0; i < live->n_fingerprints; i++) {
+		identity_text(&identity, live->fingerprints[i].key);
+		identity_text(&identity, live->fingerprints[i].value);
+	}
+	identity_done(&identity, text);
+	*ret_identity = text;
+	return 0;
+}
+
 static int load_judges(struct tx *tx, const struct run_row *row, struct run_spec *spec)
 {
 	struct panel panel = { .n = row->judge.config_id != 0 };
@@ -321,6 +352,8 @@ static int load_configs(struct tx *tx, const struct run_row *row, struct run_spe
 	if (row->config_id)
 		r = run_config_load(tx, row, row->config_snapshot, row->config_id, "llm_config.api_key_ref",
 				    &spec->config, &spec->taken);
+	if (r >= 0 && row->config_id)
+		r = run_config_identity(tx, row, spec->config, &spec->config_identity);
 	if (r >= 0)
 		r = run_configs_load(tx, row, spec);
 	return r < 0 ? r : load_judges(tx, row, spec);
@@ -593,7 +626,8 @@ int run_succeeded(struct tx *tx, int64_t task_id)
 
 #define WALK_COLUMNS                                                                            \
 	" r.epoch, r.error IS NOT NULL, r.round, r.duration_usec, r.input_tokens,"              \
-	" r.output_tokens, r.cached_tokens, r.cost_nanodollars, r.error, r.fallback"
+	" r.output_tokens, r.cached_tokens, r.cost_nanodollars, r.error, r.fallback," \
+	" r.cached"
 
 int run_walk_begin(struct tx *tx, const struct run_row *run, int64_t after, size_t n,
 		   struct run_walk *walk)

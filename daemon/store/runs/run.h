@@ -38,6 +38,7 @@ struct run_row {
 	int64_t config_id;
 	const char *config_snapshot;
 	const char *response_column;
+	bool response_cache;
 	const char *tool_results;
 	int64_t tool_rounds;
 	const char *generation_params;
@@ -90,6 +91,10 @@ bool run_is_simulated(const struct run_row *row);
 int run_config_load(struct tx *tx, const struct run_row *row, const char *snapshot, int64_t config_id,
 		    const char *field, const struct ellu_llm_config **ret_config,
 		    struct taken_today *ret_taken);
+/* Of one that answers, as it was loaded: all that decides an answer, and whose key it has. NULL where the run
+ * keeps none. */
+int run_config_identity(struct tx *tx, const struct run_row *row, const struct ellu_llm_config *config,
+			const char **ret_identity);
 
 /* Epochs, sums and the number of measures of a spec. */
 int run_counters(struct tx *tx, int64_t run_id, struct run_spec *spec);
@@ -156,6 +161,7 @@ enum walk_column {
 	WALK_COST,
 	WALK_ERROR,
 	WALK_FALLBACK,
+	WALK_CACHED,
 };
 
 /* The pairs of row and epoch that a run makes responses of, behind a place, one epoch after the

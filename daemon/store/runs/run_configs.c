@@ -93,11 +93,13 @@ static int load_one(struct tx *tx, const struct run_row *run, sqlite3_stmt *q, e
 		    struct run_config *config)
 {
 	const char *field = "llm_config.api_key_ref";
+	int r;
 
 	if (asked == ASKED_INSTEAD)
 		field = tx_printf(tx, "fallback_llm_configs[%lld].api_key_ref", (long long)column_int(q, 1));
-	return run_config_load(tx, run, column_peek(q, 2), column_int(q, 3), field, &config->config,
-			       &config->taken);
+	r = run_config_load(tx, run, column_peek(q, 2), column_int(q, 3), field, &config->config,
+			    &config->taken);
+	return r < 0 ? r : run_config_identity(tx, run, config->config, &config->identity);
 }
 
 int run_configs_load(struct tx *tx, const struct run_row *run, struct run_spec *spec)

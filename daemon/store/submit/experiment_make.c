@@ -327,6 +327,7 @@ static int find_source(struct submission *s, const struct ellu_clone_experiment_
 	if (r < 0)
 		return r;
 	run->name = request->name ? request->name : source.family;
+	run->response_cache = request->response_cache ? *request->response_cache : from.response_cache;
 	return take_parts(s->tx, &from, run);
 }
 

@@ -301,6 +301,7 @@ int parts_pin(struct submission *s)
 	run->row_limit = a->row_limit ? *a->row_limit : 0;
 	run->n_epochs = a->n_epochs;
 	run->response_column = a->response_column;
+	run->response_cache = a->response_cache && s->config;
 	run->tool_results = a->tool_results;
 	if (a->tool_results)
 		run->tool_rounds = a->tool_rounds ? *a->tool_rounds : TOOL_ROUNDS_DEFAULT;

@@ -126,7 +126,10 @@ static int pin_call(struct job *job)
 {
 	const struct ellu_ref *template = task_submit_member(job->op, "prompt_template");
 	const struct ellu_ref *collection = task_submit_member(job->op, "collection");
+	const int *response_cache = task_submit_member(job->op, "response_cache");
 	int r = pin_config(job);
+
+	job->run.response_cache = response_cache && *response_cache;
 
 	if (r >= 0 && template)
 		r = resource_resolve(job->tx, &resource_prompt_template, &job->scope,

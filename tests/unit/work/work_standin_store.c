@@ -379,6 +379,20 @@ void store_run_take_over(struct store *store, struct run_take_over *op)
 	standin_wrong("there is nothing to take over");
 }
 
+void store_cache_find(struct store *store, struct cache_find *op)
+{
+	(void)store;
+	(void)op;
+	standin_wrong("nothing is given again");
+}
+
+void store_cache_keep(struct store *store, struct cache_keep *op)
+{
+	(void)store;
+	(void)op;
+	standin_wrong("nothing is kept to be given again");
+}
+
 void store_results_compute(struct store *store, struct results_compute *op)
 {
 	(void)store;
