@@ -108,6 +108,11 @@ json_object *sim_stats(const struct sim *sim)
 	return ask_json(sim, "GET", "/stats", "");
 }
 
+json_object *sim_settings(const struct sim *sim)
+{
+	return ask_json(sim, "GET", "/control", "");
+}
+
 int64_t sim_stat(const struct sim *sim, const char *name)
 {
 	json_object *stats = sim_stats(sim);

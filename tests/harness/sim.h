@@ -25,6 +25,7 @@ void sim_await(const struct sim *sim, const char *name, int64_t at_least);
 void sim_await_closed(const struct sim *sim);
 void sim_reset(const struct sim *sim);
 /* Changes settings; `settings` as in quoted(). */
+json_object *sim_settings(const struct sim *sim);
 void sim_control(const struct sim *sim, const char *settings, ...)
 	__attribute__((format(printf, 2, 3)));
 /* GET /requests: the last calls, the oldest first. */

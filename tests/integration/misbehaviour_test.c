@@ -1,11 +1,13 @@
 /*
- * Every way in which the simulated endpoint misbehaves, for every way to speak to one, for answers
- * that come whole and that come as streams: all at once on one daemon. What becomes of a call, how
- * often it is asked, and that nothing of it stays.
+ * Every way in which the simulated endpoint misbehaves, for every provider, for answers that come whole
+ * and that come as streams: all at once on one daemon. What becomes of a call, how often it is asked,
+ * and that nothing of it stays. Providers are those of the interface, and each rate of the endpoint's
+ * settings must be a misbehaviour here.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/generated/interface.h"
 #include "tests/harness/suite.h"
 
 #define SAID "The quick brown fox jumps over the lazy dog, and then it rests for a while."
@@ -16,12 +18,14 @@ enum way { WHOLE, STREAMED, _WAY_MAX };
 
 static const char *const ways[] = { [WHOLE] = "whole", [STREAMED] = "streamed" };
 
-/* Whose way to speak it is, and what its base has behind the endpoint's. */
-static const struct {
-	const char *name, *base, *config; /* further members of that */
+/* How a provider is spoken to. */
+struct provider {
+	const char *name, *base, *config; /* what its base has behind the endpoint's; further members */
 	bool streams_not; /* a stream is asked for in vain */
-} providers[] = {
-	{ "openai", "/v1", "", false },
+};
+
+/* Those that do not speak as OpenAI does, or say what is wrong otherwise. */
+static const struct provider others[] = {
 	{ "mistral", "/mistral/v1", "", false },
 	{ "azure", "", "", false },
 	{ "anthropic", "", "", false },
@@ -33,8 +37,40 @@ static const struct {
 	{ "gemini", "", "", false },
 	{ "vertex", "/v1/projects/p/locations/l", "", false },
 };
-#define N_PROVIDERS (sizeof(providers) / sizeof(*providers))
-#define N_CALLS (N_PROVIDERS * _WAY_MAX) // of a misbehaviour
+
+#define PROVIDERS_MAX 16
+static struct provider providers[PROVIDERS_MAX];
+static size_t n_providers;
+#define N_CALLS (n_providers * _WAY_MAX) // of a misbehaviour
+
+/* The same row of code as openai, with another base and another variable for the key. */
+static const char *const alike[] = { "deepseek", "groq", "litellm", "ollama", "openrouter", "together", "xai" };
+
+static bool is_alike(const char *name)
+{
+	for (size_t i = 0; i < sizeof(alike) / sizeof(*alike); i++)
+		if (strcmp(alike[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* All that a config may have, but for the one that asks nobody, and those that are like another. */
+static void list_providers(void)
+{
+	const char *const *name = record_field_find(&ellu_llm_config_type, "provider")->one_of;
+
+	for (n_providers = 0; *name; name++) {
+		struct provider *provider = &providers[n_providers];
+
+		if (strcmp(*name, "simulated") == 0 || is_alike(*name))
+			continue;
+		ck_assert_uint_lt(n_providers++, PROVIDERS_MAX);
+		*provider = (struct provider){ *name, "/v1", "", false };
+		for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+			if (strcmp(others[i].name, *name) == 0)
+				*provider = others[i];
+	}
+}
 
 /* What comes of a call, whose config has one retry: an error's code, or NULL. */
 struct outcome {
@@ -156,6 +192,24 @@ static void check(const struct misbehaviour *misbehaviour, size_t i, json_object
 	ck_assert_msg(asked >= expected->attempts && asked <= expected->attempts_max, "%s", what);
 }
 
+/* What the endpoint can do, beside wrong verdicts. */
+static void must_be_listed(const struct sim *sim)
+{
+	json_object *all = sim_settings(sim);
+
+	json_object_object_foreach(all, name, value)
+	{
+		const char *suffix = strstr(name, "_rate");
+		bool listed = !suffix || suffix[5] || strcmp(name, "bad_verdict_rate") == 0;
+
+		(void)value;
+		for (size_t m = 0; m < N_MISBEHAVIOURS; m++)
+			listed = listed || strncmp(misbehaviours[m].settings[0] + 2, name, strlen(name)) == 0;
+		ck_assert_msg(listed, "%s", name);
+	}
+	json_object_put(all);
+}
+
 /* No call has kept its place. */
 static void must_be_idle(const struct daemon *daemon)
 {
@@ -176,21 +230,23 @@ static void must_be_idle(const struct daemon *daemon)
 
 START_TEST(every_misbehaviour)
 {
-	struct wire *wires[N_MISBEHAVIOURS][N_CALLS];
+	static struct wire *wires[N_MISBEHAVIOURS][PROVIDERS_MAX * _WAY_MAX];
 	struct sim *sims[N_MISBEHAVIOURS];
 	struct daemon *daemon = daemon_start(NULL);
 
+	list_providers();
 	for (size_t m = 0; m < N_MISBEHAVIOURS; m++) {
 		const char *settings[SETTINGS_MAX + 3] = { "--fixed_answer=" SAID, "--keep-requests=1000" };
 
 		memcpy(settings + 2, misbehaviours[m].settings, sizeof(misbehaviours[m].settings));
 		sims[m] = sim_start(settings);
 	}
+	must_be_listed(sims[0]);
 	for (size_t m = 0; m < N_MISBEHAVIOURS; m++)
 		for (size_t i = 0; i < N_CALLS; i++)
 			wires[m][i] = ask(daemon, sims[m], &misbehaviours[m], i);
 	for (size_t m = 0; m < N_MISBEHAVIOURS; m++) {
-		json_object *tasks[N_CALLS], *requests;
+		json_object *tasks[PROVIDERS_MAX * _WAY_MAX], *requests;
 
 		for (size_t i = 0; i < N_CALLS; i++)
 			tasks[i] = end_of(wires[m][i], i % _WAY_MAX);
