@@ -15,7 +15,8 @@
 	KIND(EVALUATOR, evaluator, TASK_IS_EPHEMERAL) \
 	KIND(EMBEDDING, embedding, TASK_IS_EPHEMERAL) \
 	KIND(SKILL, skill, TASK_IS_EPHEMERAL) \
-	KIND(BATCH_EVALUATION, batch_evaluation, TASK_LASTS)
+	KIND(BATCH_EVALUATION, batch_evaluation, TASK_LASTS) \
+	KIND(PREFERENCE, preference, TASK_LASTS)
 
 #define TASK_KIND_ID(id, name, ephemeral) TASK_KIND_##id,
 enum task_kind {

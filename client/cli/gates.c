@@ -8,6 +8,7 @@
 
 #include "client/cli/call.h"
 #include "client/cli/report/pairs.h"
+#include "client/cli/view/show.h"
 
 #define CRITERION "criterion="
 #define EVALUATOR "evaluator="
@@ -94,6 +95,7 @@ static const struct ellu_criterion_result *find_criterion(const struct ellu_expe
 static int check_criterion(const struct ellu_experiment_results *results, const struct gate *gate)
 {
 	const struct ellu_criterion_result *criterion = results ? find_criterion(results, gate) : NULL;
+	char text[64];
 
 	if (!criterion) {
 		cli_error("--fail-under criterion=%.*s: expected an id, a label or a text that one criterion of the "
@@ -103,8 +105,8 @@ static int check_criterion(const struct ellu_experiment_results *results, const 
 	if (!criterion->yes->value)
 		return below("Nothing was decided by: %s", criterion->criterion);
 	if (*criterion->yes->value < gate->share)
-		return below("%.4g %% meet a criterion that is to be met by %.4g %%: %s", *criterion->yes->value * 100,
-			     gate->share * 100, criterion->criterion);
+		return below("%s meet a criterion that is to be met by %.4g %%: %s",
+			     proportion_text(text, criterion->yes), gate->share * 100, criterion->criterion);
 	return 0;
 }
 

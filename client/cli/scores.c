@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "client/cli/call.h"
+#include "client/cli/commands/compare.h"
 #include "client/cli/follow.h"
 #include "client/cli/view/table.h"
 #include "client/cli/view/text.h"
@@ -87,15 +88,18 @@ static void print_batch(const struct cli *cli, const struct ellu_batch_result *b
 
 bool scores_are_in(const struct ellu_task_result *result)
 {
-	return result->evaluation || result->judgement || result->batch;
+	return result->evaluation || result->judgement || result->batch || result->preference;
 }
 
 int scores_print(const struct cli *cli, const struct ellu_task_result *result, int64_t task_id)
 {
 	if (output_is_json())
-		return result->batch	  ? cli_print_json(&ellu_batch_result_type, result->batch) :
+		return result->preference ? cli_print_json(&ellu_preference_result_type, result->preference) :
+		       result->batch	  ? cli_print_json(&ellu_batch_result_type, result->batch) :
 		       result->judgement  ? cli_print_json(&ellu_judge_result_type, result->judgement) :
 					    cli_print_json(&ellu_evaluator_result_type, result->evaluation);
+	if (result->preference)
+		return preferences_print(cli, result->preference, task_id);
 	if (result->batch)
 		print_batch(cli, result->batch, task_id);
 	else if (result->judgement)

@@ -3,7 +3,7 @@
 
 #include "client/cli/cli.h"
 
-/* One score, those of a judge, or what a batch came to. */
+/* One score, those of a judge, or what a batch or a comparison came to. */
 bool scores_are_in(const struct ellu_task_result *result);
 /* Where the simulated model has scored. */
 void scores_tell_simulated(const struct cli *cli);

@@ -14,6 +14,7 @@
 #include "daemon/store/resources/token.h"
 #include "daemon/store/runs/evaluators.h"
 #include "daemon/store/runs/experiment.h"
+#include "daemon/store/runs/preferences.h"
 #include "daemon/store/runs/response.h"
 #include "daemon/store/runs/run.h"
 #include "daemon/store/store.h"
@@ -94,6 +95,7 @@ static const struct operation {
 	[METHOD_LIST_FLAKY_ROWS] = { STORE_SCAN, flaky_rows_list },
 	[METHOD_LIST_JUDGES] = { STORE_SCAN, resource_list, &resource_judge },
 	[METHOD_LIST_LLM_CONFIGS] = { STORE_SCAN, resource_list, &resource_llm_config },
+	[METHOD_LIST_PREFERENCES] = { STORE_SCAN, preferences_list },
 	[METHOD_LIST_PROJECTS] = { STORE_SCAN, resource_list, &resource_project },
 	[METHOD_LIST_PROMPT_TEMPLATES] = { STORE_SCAN, prompt_templates_list,
 					   &resource_prompt_template },
@@ -169,6 +171,7 @@ static const struct submission {
 	[METHOD_GENERATE_CRITERIA] = { job_submit, .kind = TASK_KIND_GENERATION },
 	[METHOD_GENERATE_TEMPLATE_VARIABLES] = { job_submit, .kind = TASK_KIND_GENERATION },
 	[METHOD_GET_OR_GENERATE_CRITERIA] = { criteria_submit, .kind = TASK_KIND_GENERATION },
+	[METHOD_PREFER_EXPERIMENTS] = { preference_submit },
 	[METHOD_RATE_EXPERIMENT] = { rating_submit },
 	[METHOD_RATE_RESPONSES] = { rating_submit, rating_submit_lane },
 	[METHOD_RETRY_FAILED] = { failed_retry },

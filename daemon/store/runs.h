@@ -27,6 +27,7 @@ struct run_epoch {
 	int64_t rated; // responses with every criterion decided or failed
 	int64_t failed; // responses recorded as failed
 	int64_t ratings; // recorded, failed ones included
+	int64_t decided, yes; // of those
 };
 
 /* Answers and verdicts that are due, and how many of them there are. A response that failed has no
@@ -225,6 +226,7 @@ struct run_case {
 	size_t n_decided;
 	bool scored; // of a batch: an evaluator has a score
 	bool counted; // and the item is among those that were generated
+	const char *const *answers; // of a comparison: epoch by epoch one of each experiment, or NULL
 };
 
 /* Looks at up to `scan` pairs after the cursor and answers those that miss something. Epoch 1
@@ -232,14 +234,16 @@ struct run_case {
 struct cases_page {
 	struct store_request request;
 	int64_t run_id;
-	size_t n_measures; // or of a batch its evaluators
+	size_t n_measures; // or of a batch what an item has scores of
 	size_t n_judges;
 	bool scores; // a batch's
 	bool with_facts; // of responses, beside their texts
+	bool compares; // and that is one of answers
 	struct case_cursor cursor;
 	size_t scan;
 	const struct run_case *ret_cases;
 	size_t ret_n_cases;
+	size_t ret_n_answers; // of each, where answers are compared
 	struct case_cursor ret_cursor;
 	bool ret_end;
 };
@@ -316,6 +320,7 @@ struct rating_record {
 	bool complete; // the last one of its response: that counts as rated
 	struct spent spent;
 	bool ret_counts; // it is what the run's judge says, be it an error
+	double ret_value; // that, as `value`; -1 of a score
 	struct fault ret_unfit;
 };
 void store_rating_record(struct store *store, struct rating_record *op);
@@ -329,7 +334,8 @@ struct evaluation_record {
 	int64_t project_id;
 	int64_t epoch;
 	int64_t row_id;
-	int64_t evaluator; // its position
+	int64_t part; // of the item's
+	bool summed; // with others of the evaluator in the part's place
 	const double *score; // NULL: it failed
 	const struct ellu_evaluator_result *result;
 	bool complete; // the last of its item, which counts then
@@ -350,6 +356,14 @@ struct batch_results {
 	const struct ellu_batch_result *ret_result;
 };
 void store_batch_results(struct store *store, struct batch_results *op);
+
+/* What a comparison of experiments came to. */
+struct preference_results {
+	struct store_request request;
+	int64_t run_id;
+	const struct ellu_preference_result *ret_result;
+};
+void store_preference_results(struct store *store, struct preference_results *op);
 
 /* Counts what calls took of which no answer or verdict is recorded: that of a run of one item, and
  * those that were spent for nothing. */

@@ -1,7 +1,6 @@
-/*
- * The kind `batch_evaluation`: rows are scored by one evaluator, or by all of a judge. What is recorded is
- * not asked for again; an item's trouble is its own.
- */
+/* Also the kind `batch_evaluation`: rows are scored by one evaluator, or by all of a judge. */
+#include "daemon/work/batch.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <json.h>
@@ -9,16 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/work/scoring.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
 
 #define ITEMS_SCAN 256 // rows looked at for a page
+#define PARTS_SCAN 4000 // and parts of them
 #define ITEMS_AHEAD 16 // open ones beyond what may be in flight
 
-struct batch_item;
-
-/* What an evaluator says of an item. Its memory is the arena of its record's request. */
+/* What an evaluator says of a part of an item. Its memory is the arena of its record's request. */
 struct batch_score {
 	struct scoring scoring;
 	struct evaluation_record record;
@@ -30,7 +27,7 @@ struct batch_item {
 	struct batch_run *run;
 	int64_t row_id;
 	int64_t row_number;
-	json_object *values;
+	json_object *kept; // of the row
 	bool counted;
 	bool scored; // by one of its evaluators
 	size_t n_unposted; // records that were not handed to the store
@@ -43,61 +40,56 @@ struct batch_item {
 	struct batch_score scores[]; // that are missing
 };
 
-struct batch_run {
-	struct run base;
-	struct scorers scorers;
-	struct cases_page page;
-	bool asked; // for the page
-	bool there; // it is
-	size_t next; // of its cases
-	struct case_cursor cursor;
-	bool read_all;
-	int64_t window;
-	struct batch_item *starting; // has scores left to start; or NULL
-	struct batch_item *newest; // of all that are open
-	struct fault last; // why something has no score
-	struct batch_results results;
-};
-
 /* ---- Items ---- */
 
 static void on_scored(struct scoring *scoring);
 static void on_recorded(struct store_request *request);
 
-static bool is_decided(const struct run_case *row, size_t evaluator)
+static bool is_decided(const struct run_case *row, size_t part)
 {
 	for (size_t i = 0; i < row->n_decided; i++)
-		if (row->decided[i].measure_id == (int64_t)evaluator)
+		if (row->decided[i].measure_id == (int64_t)part)
 			return true;
 	return false;
 }
 
-static void score_init(struct batch_score *score, struct batch_item *item, size_t evaluator)
+static void score_init(struct batch_score *score, struct batch_item *item, size_t part)
 {
 	struct batch_run *run = item->run;
-	const struct run_spec *spec = run->base.spec;
+	const struct run_spec *spec = batch_spec(run);
 
 	score->item = item;
-	score->scoring.evaluator = &spec->evaluators[evaluator];
+	score->scoring.evaluator = run->parts->evaluator(run, part);
 	score->scoring.epoch = spec->epochs[0].epoch;
 	score->scoring.done = on_scored;
 	snprintf(score->scoring.key, sizeof(score->scoring.key), "b%" PRId64 "-%" PRId64 "-%zu-%" PRId64,
-		 spec->run_id, item->row_id, evaluator, spec->round);
+		 spec->run_id, item->row_id, part, spec->round);
 	score->record.run_id = spec->run_id;
 	score->record.round = spec->round;
 	score->record.owner_uid = spec->owner_uid;
 	score->record.project_id = spec->project_id;
 	score->record.epoch = score->scoring.epoch;
 	score->record.row_id = item->row_id;
-	score->record.evaluator = (int64_t)evaluator;
+	score->record.part = (int64_t)part;
+	score->record.summed = run->parts->summed;
 	store_request_init(&score->record.request, run->base.host.loop, on_recorded, score);
 	score->record.request.for_uid = spec->owner_uid;
+}
+
+/* What is kept of it, about. */
+static size_t row_bytes(const struct batch_run *run, const struct run_case *row)
+{
+	size_t bytes = 3 * strlen(row->input_values);
+
+	for (size_t i = 0; row->answers && i < run->page.ret_n_answers; i++)
+		bytes += row->answers[i] ? strlen(row->answers[i]) : 0;
+	return bytes;
 }
 
 /* -ENOMEM. */
 static int item_open(struct batch_run *run, const struct run_case *row)
 {
-	const size_t n = run->base.spec->n_evaluators - row->n_decided;
+	const size_t n = run->n_parts - row->n_decided;
 	struct batch_item *item = calloc(1, sizeof(*item) + n * sizeof(item->scores[0]));
 
 	if (!item)
@@ -108,7 +100,7 @@ static int item_open(struct batch_run *run, const struct run_case *row)
 	item->counted = row->counted;
 	item->scored = row->scored;
 	item->n = item->n_unposted = item->n_open = n;
-	for (size_t i = 0, k = 0; i < run->base.spec->n_evaluators && k < n; i++)
+	for (size_t i = 0, k = 0; i < run->n_parts && k < n; i++)
 		if (!is_decided(row, i))
 			score_init(&item->scores[k++], item, i);
 	item->older = run->newest;
@@ -116,10 +108,10 @@ static int item_open(struct batch_run *run, const struct run_case *row)
 		item->older->newer = item;
 	run->newest = run->starting = item;
 	run->base.n_open++;
-	item->values = json_tokener_parse(row->input_values);
-	item->bytes = 3 * strlen(row->input_values) + n * sizeof(item->scores[0]);
+	item->kept = run->parts->read(run, row);
+	item->bytes = row_bytes(run, row) + n * sizeof(item->scores[0]);
 	run_weigh(&run->base, RUN_ITEMS, 0, item->bytes);
-	return item->values ? 0 : -ENOMEM;
+	return item->kept ? 0 : -ENOMEM;
 }
 
 static void item_free(struct batch_item *item)
@@ -128,7 +120,7 @@ static void item_free(struct batch_item *item)
 		scoring_release(&item->scores[i].scoring);
 		store_request_done(&item->scores[i].record.request);
 	}
-	json_object_put(item->values);
+	json_object_put(item->kept);
 	free(item);
 }
 
@@ -245,11 +237,12 @@ static void ask_page(struct batch_run *run)
 	run->asked = true;
 	run->next = 0;
 	run->page = (struct cases_page){
-		.run_id = run->base.spec->run_id,
-		.n_measures = run->base.spec->n_evaluators,
+		.run_id = batch_spec(run)->run_id,
+		.n_measures = run->n_parts,
 		.scores = true,
+		.compares = run->parts->compares,
 		.cursor = run->cursor,
-		.scan = ITEMS_SCAN,
+		.scan = run->n_parts * ITEMS_SCAN > PARTS_SCAN ? PARTS_SCAN / run->n_parts : ITEMS_SCAN,
 	};
 	run_expect(&run->base, &run->page.request, on_page);
 	store_cases_page(run->base.host.store, &run->page);
@@ -285,6 +278,7 @@ static bool start_next(struct batch_run *run)
 {
 	struct batch_item *item = run->starting;
 	struct batch_score *score = &item->scores[item->next];
+	json_object *inputs;
 
 	if (!scorers_have_room(&run->scorers, score->scoring.evaluator) || !run_has_time(&run->base) ||
 	    !run_may_hold(&run->base, RUN_QUESTIONS))
@@ -292,11 +286,17 @@ static bool start_next(struct batch_run *run)
 	item->next++;
 	if (item->next == item->n)
 		run->starting = NULL;
-	scoring_start(&score->scoring, &run->scorers, item->values);
+	inputs = run->parts->inputs(run, item->kept, (size_t)score->record.part);
+	if (!inputs) {
+		run_fail_oom(&run->base);
+		return false;
+	}
+	scoring_start(&score->scoring, &run->scorers, inputs);
+	json_object_put(inputs);
 	return true;
 }
 
-static bool issue(struct run *base)
+bool batch_issue(struct run *base)
 {
 	struct batch_run *run = (struct batch_run *)base;
 
@@ -309,54 +309,50 @@ static bool issue(struct run *base)
 
 /* ---- Loading ---- */
 
-static int begin(struct run *base, struct fault *fault)
+int batch_begin(struct run *base, const struct batch_parts *parts, struct fault *fault)
 {
 	struct batch_run *run = (struct batch_run *)base;
-	int r = scorers_init(&run->scorers, &run->base, run->base.spec, fault);
+	int r = scorers_init(&run->scorers, base, base->spec, fault);
 
-	return r < 0 ? r : run_begin(&run->base, fault);
+	run->parts = parts;
+	if (r >= 0)
+		run->n_parts = parts->count(run, fault);
+	if (r >= 0 && run->n_parts == 0)
+		r = fault->code;
+	return r < 0 ? r : run_begin(base, fault);
 }
 
-static void tune(struct run *base)
+void batch_tune(struct run *base)
 {
 	struct batch_run *run = (struct batch_run *)base;
 	int64_t window = ITEMS_AHEAD;
 
 	base->flow_connections = base->task.tuning.max_connections;
 	scorers_tune(&run->scorers);
-	for (size_t i = 0; i < run->base.spec->n_configs; i++)
+	for (size_t i = 0; i < batch_spec(run)->n_configs; i++)
 		window += 2 * run->scorers.items[i].route->cap;
 	run->window = window;
 }
 
 /* ---- The end ---- */
 
-static void end(struct run *base)
+void batch_end_failed(struct run *base, const char *otherwise)
 {
 	struct batch_run *run = (struct batch_run *)base;
-	const struct ellu_batch_result *result = run->results.ret_result;
 
-	base->result.batch = result;
-	if (result->failed < result->items)
-		return;
 	base->end.status = TASK_FAILURE;
 	base->fault = run->last;
 	if (!base->fault.code)
-		fault_set(&base->fault, ELLU_E_BACKEND_REJECTED, "no item has a score");
+		fault_set(&base->fault, ELLU_E_BACKEND_REJECTED, "%s", otherwise);
 }
 
-static void conclude(struct run *base)
+void batch_conclude(struct run *base)
 {
-	struct batch_run *run = (struct batch_run *)base;
-
 	progress_complete(&base->progress);
 	run_changed(base);
-	run->results.run_id = run->base.spec->run_id;
-	run_conclude(base, &run->results.request);
-	store_batch_results(base->host.store, &run->results);
 }
 
-static void free_run(struct run *base)
+void batch_free(struct run *base)
 {
 	struct batch_run *run = (struct batch_run *)base;
 	struct batch_item *item;
@@ -368,15 +364,83 @@ static void free_run(struct run *base)
 	if (run->asked)
 		store_request_done(&run->page.request);
 	scorers_done(&run->scorers);
-	store_request_done(&run->results.request);
+}
+
+/* ---- The kind: a part for each evaluator ---- */
+
+struct evaluation_run {
+	struct batch_run batch;
+	struct batch_results results;
+};
+
+static size_t count_parts(struct batch_run *run, struct fault *fault)
+{
+	(void)fault;
+	return batch_spec(run)->n_evaluators;
+}
+
+static const struct run_evaluator *evaluator_of(const struct batch_run *run, size_t part)
+{
+	return &batch_spec(run)->evaluators[part];
+}
+
+static json_object *read_values(struct batch_run *run, const struct run_case *row)
+{
+	(void)run;
+	return json_tokener_parse(row->input_values);
+}
+
+static json_object *inputs_of(const struct batch_run *run, json_object *kept, size_t part)
+{
+	(void)run;
+	(void)part;
+	return json_object_get(kept);
+}
+
+static const struct batch_parts parts = {
+	.count = count_parts,
+	.evaluator = evaluator_of,
+	.read = read_values,
+	.inputs = inputs_of,
+	.summed = true,
+};
+
+static int begin(struct run *base, struct fault *fault)
+{
+	return batch_begin(base, &parts, fault);
+}
+
+static void conclude(struct run *base)
+{
+	struct evaluation_run *run = (struct evaluation_run *)base;
+
+	batch_conclude(base);
+	run->results.run_id = batch_spec(&run->batch)->run_id;
+	run_conclude(base, &run->results.request);
+	store_batch_results(base->host.store, &run->results);
+}
+
+static void end(struct run *base)
+{
+	const struct ellu_batch_result *result = ((struct evaluation_run *)base)->results.ret_result;
+
+	base->result.batch = result;
+	if (result->failed >= result->items)
+		batch_end_failed(base, "no item has a score");
+}
+
+static void free_run(struct run *base)
+{
+	store_request_done(&((struct evaluation_run *)base)->results.request);
+	batch_free(base);
 }
 
 const struct job_kind batch_evaluation_kind = {
-	.size = sizeof(struct batch_run),
+	.size = sizeof(struct evaluation_run),
 	.free = free_run,
 	.begin = begin,
-	.issue = issue,
+	.issue = batch_issue,
 	.conclude = conclude,
 	.end = end,
-	.tune = tune,
+	.tune = batch_tune,
 };

@@ -163,6 +163,8 @@ static void on_recorded(struct store_request *request)
 			take_failure(judgement, &record->ret_unfit);
 		if (record->ret_counts || !record->panel_id)
 			progress_add_rating(&run->base.progress, record->epoch, record->complete);
+		if (record->ret_counts)
+			progress_add_verdict(&run->base.progress, record->ret_value);
 		progress_add_usage(&run->base.progress, record->input_tokens, record->output_tokens,
 				   record->cost_nanodollars);
 		run_changed(&run->base);

@@ -23,6 +23,7 @@ int progress_init(struct progress *progress, const struct run_spec *spec, int64_
 		.input_tokens = spec->input_tokens,
 		.output_tokens = spec->output_tokens,
 		.cost_nanodollars = spec->cost_nanodollars,
+		.has_verdicts = spec->n_measures > 0,
 		.samples[0] = { .at = now_usec },
 		.n_samples = 1,
 	};
@@ -32,6 +33,8 @@ int progress_init(struct progress *progress, const struct run_spec *spec, int64_
 
 		epochs[i] = *epoch;
 		progress->failed += epoch->failed;
+		progress->decided += epoch->decided;
+		progress->yes += epoch->yes;
 		progress->units_due += units.due;
 		progress->units_left += units.due - units.recorded;
 	}
@@ -72,6 +75,12 @@ void progress_add_rating(struct progress *progress, int64_t epoch, bool complete
 	find_epoch(progress, epoch)->rated += complete;
 	progress->units_done++;
 	progress->units_left--;
+}
+
+void progress_add_verdict(struct progress *progress, double value)
+{
+	progress->decided += value >= 0;
+	progress->yes += value >= 0.5;
 }
 
 void progress_add_usage(struct progress *progress, int64_t input_tokens, int64_t output_tokens,
@@ -176,6 +185,10 @@ int progress_snapshot(struct progress *progress, int64_t now_usec, struct arena 
 	snapshot->output_tokens = progress->output_tokens;
 	if (progress->cost_nanodollars >= 0)
 		snapshot->cost = arena_int(arena, progress->cost_nanodollars);
+	if (progress->has_verdicts) {
+		snapshot->decided = arena_int(arena, progress->decided);
+		snapshot->yes = arena_int(arena, progress->yes);
+	}
 	snapshot->eta_seconds = estimate(progress, now_usec, arena);
 	take_sample(progress, now_usec);
 	*ret_snapshot = snapshot;

@@ -28,6 +28,8 @@ struct progress {
 	size_t n_epochs;
 	int64_t total;
 	int64_t failed;
+	bool has_verdicts;
+	int64_t decided, yes; // of those
 	int64_t input_tokens;
 	int64_t output_tokens;
 	int64_t cost_nanodollars; // -1: unknown
@@ -46,6 +48,8 @@ void progress_add_response(struct progress *progress, int64_t epoch, bool failed
 			   size_t n_ratings);
 /* A rating was recorded; `complete`: the last one of its response. */
 void progress_add_rating(struct progress *progress, int64_t epoch, bool complete);
+/* What it says, if it is what counts: 0.5 or more is YES, less than 0 nothing. */
+void progress_add_verdict(struct progress *progress, double value);
 /* What a recorded call took; -1: unknown. */
 void progress_add_usage(struct progress *progress, int64_t input_tokens, int64_t output_tokens,
 			int64_t cost_nanodollars);

@@ -3,11 +3,13 @@
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/statistics/distributions.h"
 
 #define RANKING_STEPS_MAX 100000
 #define RANKING_CLOSE 1e-13
+#define RANKING_ALIKE 1e-9 // of a strength: rounding, and no difference
 
 /* The value up to which the probability is the confidence, and half of what is missing to 1. */
 static double upper(double confidence)
@@ -463,4 +465,60 @@ bool bradley_terry(const double *wins, size_t n, double prior, double *ret_stren
 	for (size_t i = 0; i < n; i++)
 		ret_strengths[i] = log(ret_strengths[i]);
 	return change <= RANKING_CLOSE;
+}
+
+static void wins_join(double *all, const double *group, size_t n, double sign)
+{
+	for (size_t i = 0; i < n * n; i++)
+		all[i] += sign * group[i];
+}
+
+static bool wins_are_none(const double *group, size_t n)
+{
+	for (size_t i = 0; i < n * n; i++)
+		if (group[i] > 0)
+			return false;
+	return true;
+}
+
+/* Values of all groups but one, one after the other, in `without`: how far they lie from their mean. */
+static double jackknife_error(const double *without, size_t stride, size_t n)
+{
+	double mean = 0, spread = 0;
+
+	for (size_t i = 0; i < n; i++)
+		mean += without[i * stride] / (double)n;
+	for (size_t i = 0; i < n; i++)
+		spread += (without[i * stride] - mean) * (without[i * stride] - mean);
+	return sqrt(spread * (double)(n - 1) / (double)n);
+}
+
+bool bradley_terry_estimates(const double *groups, size_t n_groups, size_t n, double prior, double confidence,
+			     struct estimate *ret_strengths, double *scratch)
+{
+	double *all = scratch, *strengths = all + n * n, *without = strengths + n;
+	size_t n_left_out = 0;
+
+	memset(all, 0, n * n * sizeof(*all));
+	for (size_t i = 0; i < n_groups; i++)
+		wins_join(all, groups + i * n * n, n, 1);
+	if (!bradley_terry(all, n, prior, strengths))
+		return false;
+	for (size_t i = 0; i < n_groups; i++) {
+		const double *group = groups + i * n * n;
+
+		if (wins_are_none(group, n))
+			continue;
+		wins_join(all, group, n, -1);
+		if (!bradley_terry(all, n, prior, without + n_left_out++ * n))
+			return false;
+		wins_join(all, group, n, 1);
+	}
+	for (size_t i = 0; i < n; i++) {
+		double error = jackknife_error(without + i, n, n_left_out);
+
+		ret_strengths[i] = interval_of(strengths[i], error > RANKING_ALIKE ? error : NAN,
+					       (int64_t)n_left_out, confidence);
+	}
+	return true;
 }

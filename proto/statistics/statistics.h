@@ -133,3 +133,8 @@ double threshold_of_labels(struct labelled_score *points, size_t n, double *ret_
  * times, with a tie: so whoever won or lost all has a strength, and those who never met can be
  * compared. False: it did not converge. Source: D. R. Hunter, Annals of Statistics 32 (2004). */
 bool bradley_terry(const double *wins, size_t n, double prior, double *ret_strengths);
+/* The same of groups of what the players met in, a matrix of wins each, with the error by leaving out one
+ * of them after the other, and Student's t; NAN where all groups say the same. `scratch` has room for n * (n + 1 + n_groups). Source: P. S.
+ * Kott, see reliability_alpha(). */
+bool bradley_terry_estimates(const double *groups, size_t n_groups, size_t n, double prior, double confidence,
+			     struct estimate *ret_strengths, double *scratch);

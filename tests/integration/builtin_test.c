@@ -9,8 +9,8 @@
 #include "tests/harness/suite.h"
 
 #define INVALID "org.varlink.service.InvalidParameter"
-#define N_BUILT_IN 59
-#define N_MODELS 38
+#define N_BUILT_IN 60
+#define N_MODELS 39
 
 static struct daemon *server;
 static struct wire *wire;

@@ -79,6 +79,8 @@ static void see_nothing(struct wire *wire, void *userdata)
 	wire_refused(wire, "NotFound", "RunEvaluator", "{'evaluator':{'id':1},'response':'a'}");
 	wire_refused(wire, "NotFound", "BatchRun", "{'evaluator':{'id':1},'inputs':[{'response':'a'}]}");
 	wire_refused(wire, "NotFound", "ListBatchItems", "{'id':%lld}", (long long)id);
+	wire_refused(wire, "NotFound", "PreferExperiments", "{'experiments':[{'id':1},{'id':2}]}");
+	wire_refused(wire, "NotFound", "ListPreferences", "{'id':%lld}", (long long)id);
 	wire_refused(wire, "NotFound", "CreateJudge", "{'judge':{'name':'J','evaluators':[{'id':1}]}}");
 	wire_refused(wire, "NotFound", "GetJudge", "{'judge':{'id':1}}");
 	wire_refused(wire, "NotFound", "RunJudge", "{'judge':{'id':1},'response':'a'}");

@@ -55,6 +55,7 @@ static const struct setting settings[] = {
 	SETTING(token_until, SETTING_INTEGER),
 	SETTING(model, SETTING_TEXT),
 	SETTING(fixed_answer, SETTING_TEXT),
+	SETTING(preferred_text, SETTING_TEXT),
 	SETTING(finish, SETTING_TEXT),
 	SETTING(fixed_until, SETTING_INTEGER),
 	SETTING(refused_text, SETTING_TEXT),
@@ -123,6 +124,7 @@ void behaviour_done(struct behaviour *behaviour)
 	free(behaviour->account_key);
 	free(behaviour->model);
 	free(behaviour->fixed_answer);
+	free(behaviour->preferred_text);
 	free(behaviour->finish);
 	free(behaviour->refused_text);
 }

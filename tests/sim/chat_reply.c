@@ -114,7 +114,18 @@ bool chat_reply_accepts(struct chat_reply *reply, const struct behaviour *behavi
 	return ok;
 }
 
-/* What the model says: a verdict, the fixed answer, a document, or plain text. */
+/* Of two texts with a " ~ " between them. */
+static const char *prefer(const char *text, const struct chat_request *chat)
+{
+	const char *last = chat->n_contents > 0 ? chat->contents[chat->n_contents - 1] : "";
+	const char *cut = strstr(last, " ~ "), *found = strstr(last, text);
+	bool before = cut && found && found < cut, behind = cut && strstr(cut, text);
+
+	return before == behind ? "{\"justification\":\"no matter\",\"score\":0.5}" :
+	       before ? "{\"justification\":\"so\",\"score\":1}" : "{\"justification\":\"no\",\"score\":0}";
+}
+
+/* What the model says: a preference, a verdict, the fixed answer, a document, or plain text. */
 static void make_text(const struct behaviour *behaviour, const struct chat_request *chat,
 		      uint64_t number, struct bytes *out, struct chat_answer *answer)
 {
@@ -127,7 +138,9 @@ static void make_text(const struct behaviour *behaviour, const struct chat_reque
 			     behaviour_bad_verdict_rate(behaviour, number), &text,
 			     &answer->input_tokens, &answer->output_tokens) < 0)
 		text = must_have(NULL);
-	if (!judge && fixed) {
+	if (!judge && behaviour->preferred_text) {
+		bytes_text(out, prefer(behaviour->preferred_text, chat));
+	} else if (!judge && fixed) {
 		bytes_text(out, behaviour->fixed_answer);
 		answer->output_tokens = simulated_tokens(behaviour->fixed_answer);
 	} else if (chat->format != CHAT_TEXT &&

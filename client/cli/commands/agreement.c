@@ -4,17 +4,6 @@
 #include "client/cli/view/show.h"
 #include "client/elluminate.h"
 
-static void add_share(struct table *table, const struct ellu_proportion *share)
-{
-	if (!share->value)
-		table_text(table, "-");
-	else if (share->low && share->high)
-		table_printf(table, "%.1f %% (%.1f to %.1f)", *share->value * 100, *share->low * 100,
-			     *share->high * 100);
-	else
-		table_printf(table, "%.1f %%", *share->value * 100);
-}
-
 static void add_kappa(struct table *table, const struct ellu_agreement *agreement)
 {
 	if (agreement->kappa && agreement->kappa_low && agreement->kappa_high)
@@ -26,8 +15,10 @@ static void add_kappa(struct table *table, const struct ellu_agreement *agreemen
 
 static void add_agreement(struct table *table, const struct ellu_agreement *agreement)
 {
+	char text[64];
+
 	table_printf(table, "%lld", (long long) agreement->accuracy->n_total);
-	add_share(table, agreement->accuracy);
+	table_text(table, proportion_text(text, agreement->accuracy));
 	add_kappa(table, agreement);
 	table_printf(table, "%lld", (long long) agreement->yes_no);
 	if (agreement->yes_no > 0)

@@ -243,6 +243,8 @@ static const char embed_fields[] =
 static const char again_fields[] = "detach cost_limit priority time_limit_seconds";
 static const char batch_fields[] =
 	"inputs collection llm_config name max_connections cost_limit priority time_limit_seconds detach";
+static const char prefer_fields[] =
+	"evaluator llm_config name max_connections cost_limit priority time_limit_seconds detach";
 static const char rate_fields[] =
 	"response_ids epoch criterion_set criteria rating_llm_config rating_llm_configs rating_reduction rating_mode "
 	"max_connections cost_limit "
@@ -310,6 +312,10 @@ static const struct column token_columns[] = {
 static const struct column cost_columns[] = { { NULL, NULL, NULL } }; // the command has them
 static const struct column item_columns[] = {
 	COLUMN(">ROW", "template_variables_id"), COLUMN("STATUS", "status"), MADE("SCORES", column_scores),
+	COLUMN("INPUT", "input_values"), { NULL, NULL, NULL },
+};
+static const struct column preference_columns[] = {
+	COLUMN(">ROW", "template_variables_id"), MADE("PREFERRED", column_preferences),
 	COLUMN("INPUT", "input_values"), { NULL, NULL, NULL },
 };
 static const struct column named_columns[] = {
@@ -405,13 +411,17 @@ const struct command fixed[] = {
 	  compare_options, command_compare, .method = "CompareExperiments",
 	  .also = "ListComparedCases", .fields = "", .own_operands = true,
 	  .print = print_comparison, .all_formats = true },
+	{ "experiment prefer", "ID|NAME ID|NAME...", 2, 10, "have a judge say whose answers are better", prefer_details,
+	  NULL, command_prefer, .method = "PreferExperiments", .fields = prefer_fields, .own_operands = true },
+	{ "experiment preferences", "TASK", 1, 1, "list the cases with what was preferred", NULL, NULL, command_list,
+	  .method = "ListPreferences", .columns = preference_columns },
 	{ "experiment flaky", "ID|NAME", 1, 1, "list the rows whose epochs disagree", flaky_details, NULL,
 	  command_list, .method = "ListFlakyRows", .columns = flaky_columns },
 	{ "experiment agreement", "ID|NAME", 1, 1, "say how far its judge agrees with people", agreement_details,
 	  NULL, command_call, .method = "GetJudgeAgreement", .print = print_agreement, .all_formats = true },
 	{ "experiment report", "ID|NAME...", 1, 10, "write what came of experiments for others to read",
 	  report_details, report_options, command_report, .method = "GetExperiment",
-	  .also = "ListResponses ListComparedCases CompareExperiments", .fields = "", .own_operands = true, .own_output = true,
+	  .also = "ListResponses ListComparedCases CompareExperiments GetJudgeAgreement", .fields = "", .own_operands = true, .own_output = true,
 	  .reports = true },
 	{ "experiment response", "RESPONSE", 1, 1, "show a response by its id", NULL, NULL,
 	  command_get_response, .method = "GetResponse", .fields = "", .own_operands = true },

@@ -26,19 +26,6 @@ static void add_evaluator(struct table *table, const struct ellu_compared_evalua
 		table_text(table, evaluator->evaluator);
 }
 
-/* "83.3 % (70.1 to 91.2)" */
-static void add_rate(struct table *table, const struct ellu_compared_rate *rate)
-{
-	const struct ellu_proportion *yes = rate->yes;
-
-	if (!yes || !yes->value)
-		table_text(table, "-");
-	else if (yes->low && yes->high)
-		table_printf(table, "%.1f %% (%.1f to %.1f)", *yes->value * 100, *yes->low * 100, *yes->high * 100);
-	else
-		table_printf(table, "%.1f %%", *yes->value * 100);
-}
-
 static void add_numbers(struct table *table, const struct ellu_experiment_results *results)
 {
 	char tokens[32], money[MONEY_TEXT_SIZE];
@@ -61,7 +48,7 @@ static void print_experiments(const struct ellu_compare_experiments_reply *reply
 	static const char *const titles[] = { ">ID",   ">SUCCESS (95 %)", ">P50",  ">TOKENS OUT",
 					      ">COST", "PROMPT",	  "MODEL", "NAME" };
 	struct table *table = table_new();
-	char model[600];
+	char model[600], text[64];
 
 	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
 		table_column(table, titles[i]);
@@ -70,7 +57,7 @@ static void print_experiments(const struct ellu_compare_experiments_reply *reply
 		const struct ellu_ref *prompt = experiment->prompt_template;
 
 		table_printf(table, "%lld", (long long) experiment->id);
-		add_rate(table, reply->success_rate[i]);
+		table_text(table, proportion_text(text, reply->success_rate[i]->yes));
 		add_numbers(table, experiment->results);
 		if (prompt && prompt->name && prompt->version)
 			table_printf(table, "%s v%lld", prompt->name, (long long) *prompt->version);
@@ -97,13 +84,13 @@ static void add_titles(struct table *table, const struct ellu_compare_experiment
 static void print_rates(const struct ellu_compare_experiments_reply *reply)
 {
 	struct table *table = table_new();
-	char titles[EXPERIMENTS_MAX][32];
+	char titles[EXPERIMENTS_MAX][32], text[64];
 
 	add_titles(table, reply, titles);
 	table_column(table, "CRITERION");
 	for (size_t i = 0; i < reply->n_criteria; i++) {
 		for (size_t k = 0; k < reply->criteria[i]->n_rates && k < EXPERIMENTS_MAX; k++)
-			add_rate(table, reply->criteria[i]->rates[k]);
+			table_text(table, proportion_text(text, reply->criteria[i]->rates[k]->yes));
 		table_text(table, reply->criteria[i]->criterion);
 	}
 	table_print(table, stdout);

@@ -1,8 +1,13 @@
-/* What the comparison of experiments, and of a judge and people, runs and prints. */
+/* What the comparison of experiments, by results and by preference, and of a judge and people runs and prints. */
 #pragma once
 
 #include "client/cli/cli.h"
+#include "client/cli/view/table.h"
 
 int command_compare(struct cli *cli);
 void print_comparison(const struct cli *cli, const void *reply);
 void print_agreement(const struct cli *cli, const void *reply);
+
+int command_prefer(struct cli *cli);
+int preferences_print(const struct cli *cli, const struct ellu_preference_result *result, int64_t task_id);
+void column_preferences(struct table *table, const void *item);

@@ -120,6 +120,16 @@ static const char compare_details[] =
 	"\n"
 	"  elluminate experiment compare 'Haiku' 'Haiku #2'";
 
+static const char prefer_details[] =
+	"Two to ten of them: for each pair, and each case that both have an answer to, a judge says which answer\n"
+	"is better, in both orders; where the orders contradict each other it goes by the place, and neither is.\n"
+	"The judge is that of the project, or the one that --llm names; --evaluator names another prompt\n"
+	"than the built-in Preference, with {{response}} and {{other_response}}. Strengths are by the Bradley-Terry\n"
+	"model: 0 is an average one, +1.1 wins three times out of four against that. It goes on after a restart,\n"
+	"and `elluminate task retry ID` asks again for what failed.\n"
+	"\n"
+	"  elluminate experiment prefer Haiku 'Haiku #2' 'Haiku #3'";
+
 static const char flaky_details[] =
 	"Of an experiment of several epochs: in how many of them a row met every criterion. What differs\n"
 	"between them is chance, of the model or of the judge.\n"

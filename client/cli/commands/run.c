@@ -285,12 +285,9 @@ static const struct ellu_proportion *share_of(const struct pair *pair, const cha
 static void add_row(const struct matrix *matrix, struct table *table, const char *criterion)
 {
 	for (size_t i = 0; i < matrix->n; i++) {
-		const struct ellu_proportion *share = share_of(&matrix->pairs[i], criterion);
+		char text[64];
 
-		if (share && share->value)
-			table_printf(table, "%.1f %%", *share->value * 100);
-		else
-			table_text(table, "-");
+		table_text(table, proportion_text(text, share_of(&matrix->pairs[i], criterion)));
 	}
 	table_text(table, criterion ? criterion : ALL_CRITERIA);
 }

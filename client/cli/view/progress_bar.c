@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "client/cli/view/text.h"
+#include "proto/statistics/statistics.h"
 
 #define BAR_WIDTH_MAX 30
 #define PLAIN_SECONDS 10 // between plain lines, unless another tenth is done
@@ -43,7 +44,7 @@ void progress_bar_init(struct progress_bar *bar, bool quiet, bool color, const c
 /* ---- Text ---- */
 
 struct parts {
-	char texts[7][64];
+	char texts[8][64];
 	size_t n;
 };
 
@@ -54,6 +55,23 @@ __attribute__((format(printf, 2, 3))) static void part(struct parts *parts, cons
 	va_start(arguments, format);
 	vsnprintf(parts->texts[parts->n++], sizeof(parts->texts[0]), format, arguments);
 	va_end(arguments);
+}
+
+/* How many of the verdicts so far are YES. Those of a row, by all criteria and in all epochs, may say the same:
+ * the interval takes them as one. */
+static void describe_verdicts(struct parts *parts, const struct ellu_progress *progress)
+{
+	int64_t epochs = progress->n_epochs > 1 ? (int64_t) progress->n_epochs : 1;
+	struct clusters rows = { 0 };
+	struct estimate rate;
+
+	if (!progress->decided || !progress->yes || *progress->decided == 0)
+		return;
+	rows.n = rows.n_values = (progress->responses_rated + epochs - 1) / epochs;
+	rows.n = rows.n_values = rows.n > 0 ? rows.n : 1;
+	rows.sum = (double) *progress->yes / (double) *progress->decided * (double) rows.n;
+	rate = clusters_proportion(&rows, 0.95);
+	part(parts, "%.0f %% YES (%.0f to %.0f)", rate.value * 100, rate.low * 100, rate.high * 100);
 }
 
 /* What there is to say, the most important first. */
@@ -78,6 +96,7 @@ static void describe(struct parts *parts, const struct ellu_progress *progress, 
 		part(parts, "%s left", duration_text(a, *progress->eta_seconds));
 	if (progress->failed > 0)
 		part(parts, "%s failed", number_text(a, progress->failed));
+	describe_verdicts(parts, progress);
 	part(parts, "%s rated", number_text(a, progress->responses_rated));
 	part(parts, "%s tokens", number_text(a, progress->input_tokens + progress->output_tokens));
 }

@@ -25,6 +25,18 @@ static void add_numbers(struct table *table, const struct ellu_proportion *propo
 	table_printf(table, "%lld", (long long) proportion->n_total);
 }
 
+const char *proportion_text(char buffer[static 64], const struct ellu_proportion *share)
+{
+	if (!share || !share->value)
+		return "-";
+	if (share->low && share->high)
+		snprintf(buffer, 64, "%.1f %% (%.1f to %.1f)", *share->value * 100, *share->low * 100,
+			 *share->high * 100);
+	else
+		snprintf(buffer, 64, "%.1f %%", *share->value * 100);
+	return buffer;
+}
+
 #define BAR_WIDTH 20
 
 static bool has_bars(void)
@@ -149,13 +161,39 @@ static void print_errors(FILE *out, int64_t undecided, const struct ellu_error_c
 	}
 }
 
+/* A column for each bin, as high as its share of the largest. */
+static void print_bins(FILE *out, const struct ellu_spread *spread, int digits, const char *unit)
+{
+	static const char *const cells[2][9] = {
+		{ " ", ".", ".", ":", ":", "|", "|", "#", "#" },
+		{ " ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" },
+	};
+	const char *const *cell = cells[progress_bar_has_unicode()];
+	int64_t most = 1;
+
+	if (!has_bars() || spread->n_bins < 2)
+		return;
+	for (size_t i = 0; i < spread->n_bins; i++)
+		most = spread->bins[i]->count > most ? spread->bins[i]->count : most;
+	fprintf(out, "%-14s %.*f%s ", "", digits, spread->bins[0]->low, unit);
+	for (size_t i = 0; i < spread->n_bins; i++)
+		fputs(cell[(spread->bins[i]->count * 8 + most - 1) / most], out);
+	fprintf(out, " %.*f%s\n", digits, spread->bins[spread->n_bins - 1]->high, unit);
+}
+
 static void print_spread(FILE *out, const char *name, const struct ellu_spread *spread,
 			 const char *unit)
 {
+	const int digits = *unit ? 2 : 0;
+
 	if (!spread->mean || !spread->p50 || !spread->p95)
 		return;
-	fprintf(out, "%-14s p50 %.*f, p95 %.*f, mean %.*f%s\n", name, *unit ? 2 : 0, *spread->p50,
-		*unit ? 2 : 0, *spread->p95, *unit ? 2 : 0, *spread->mean, unit);
+	fprintf(out, "%-14s p50 %.*f, p95 %.*f, mean %.*f", name, digits, *spread->p50, digits, *spread->p95, digits,
+		*spread->mean);
+	if (spread->low && spread->high)
+		fprintf(out, " (%.*f to %.*f)", digits + 1, *spread->low, digits + 1, *spread->high);
+	fprintf(out, "%s\n", unit);
+	print_bins(out, spread, digits, unit);
 }
 
 static void print_use(FILE *out, int64_t input_tokens, int64_t cached_tokens, int64_t output_tokens,
@@ -176,11 +214,10 @@ static void print_use(FILE *out, int64_t input_tokens, int64_t cached_tokens, in
 
 static void print_share(FILE *out, const char *what, const struct ellu_proportion *share)
 {
-	if (!share->value)
-		return;
-	fprintf(out, "%s %.1f %%", what, *share->value * 100);
-	if (share->low && share->high)
-		fprintf(out, " (%.1f to %.1f)", *share->low * 100, *share->high * 100);
+	char text[64];
+
+	if (share->value)
+		fprintf(out, "%s %s", what, proportion_text(text, share));
 }
 
 /* What several epochs of a row come to together. */

@@ -77,10 +77,10 @@ static void print_struct(FILE *out, const struct record_type *type, const void *
 	} else if (type == &ellu_model_type) {
 		fputs(model_text(record, text, sizeof(text)), out);
 	} else if (type == &ellu_proportion_type) {
-		const double *share = ((const struct ellu_proportion *) record)->value;
+		const struct ellu_proportion *share = record;
 
-		if (share)
-			fprintf(out, "%.1f %%", *share * 100);
+		if (share->value)
+			fputs(proportion_text(text, share), out);
 	} else if (type == &ellu_progress_type) {
 		print_progress(out, record);
 	} else if (type == &ellu_ref_type) {

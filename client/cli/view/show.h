@@ -46,6 +46,9 @@ void results_print_models(FILE *out, const struct ellu_experiment *experiment);
 /* In CSV: what came of each criterion. */
 void results_print(FILE *out, const struct ellu_experiment *experiment);
 
+/* "83.3 % (70.1 to 91.2)", or what stands for nothing. NULL: it was not judged so. */
+const char *proportion_text(char buffer[static 64], const struct ellu_proportion *share);
+
 #define ALL_CRITERIA "all of them (success rate)"
 
 /* That `what` comes from no real model. */

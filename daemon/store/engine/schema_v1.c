@@ -376,17 +376,17 @@ static const char runs[] =
 	" PRIMARY KEY (run_id, position)"
 	") STRICT, WITHOUT ROWID;"
 
-	/* What a batch's evaluators said of its rows. */
+	/* What was said of the rows of a batch. */
 	"CREATE TABLE evaluations ("
 	" run_id INTEGER NOT NULL REFERENCES runs,"
 	" template_variables_id INTEGER NOT NULL,"
-	" evaluator INTEGER NOT NULL," // its position
+	" part INTEGER NOT NULL," // of what: the evaluator's position, or which answers in which order
 	" owner_uid INTEGER NOT NULL,"
 	" project_id INTEGER NOT NULL,"
 	" score REAL CHECK (score BETWEEN 0 AND 1)," // NULL: it failed
 	" result TEXT NOT NULL," // the record
 	" round INTEGER NOT NULL,"
-	" PRIMARY KEY (run_id, template_variables_id, evaluator)"
+	" PRIMARY KEY (run_id, template_variables_id, part)"
 	") STRICT, WITHOUT ROWID;"
 
 	/* Counters, moved in the transaction that records what they count. What a run rates that makes
@@ -401,6 +401,8 @@ static const char runs[] =
 	" rated INTEGER NOT NULL DEFAULT 0,"
 	" failed INTEGER NOT NULL DEFAULT 0,"
 	" ratings INTEGER NOT NULL DEFAULT 0,"
+	" decided INTEGER NOT NULL DEFAULT 0," // of these
+	" yes INTEGER NOT NULL DEFAULT 0,"
 	" input_tokens INTEGER NOT NULL DEFAULT 0,"
 	" output_tokens INTEGER NOT NULL DEFAULT 0,"
 	" cost_nanodollars INTEGER," // NULL: no price was known

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "daemon/store/resources/collection.h"
+#include "daemon/store/runs/preferences.h"
 #include "daemon/store/runs/run.h"
 #include "proto/limits.h"
 
@@ -23,6 +24,7 @@ struct scan {
 	struct run_row origin;
 	struct prompt prompt;
 	struct case_cursor at;
+	struct compared compared; // of a run that compares
 	struct run_case *cases;
 	size_t n_cases;
 	size_t left; // to look at
@@ -126,20 +128,35 @@ static int look_at_pair(struct pair_walk *walk, sqlite3_stmt *q)
 	return r;
 }
 
+/* What cannot be compared is not missing. */
+static int load_answers(struct scan *scan, struct run_case *item, struct run_decided *decided)
+{
+	const struct compared *compared = &scan->compared;
+	int r = compared_answers(scan->tx, &scan->compared, item->row_id, &item->answers, &scan->bytes);
+
+	for (size_t part = 0; r >= 0 && part < scan->op->n_measures; part++)
+		if (!compared_has(compared, item->answers, part))
+			decided[item->n_decided++] = (struct run_decided){ .measure_id = (int64_t)part };
+	return r;
+}
+
 /* Of a batch: what of an earlier round failed is missing. */
 static int load_evaluations(struct scan *scan, struct run_case *item)
 {
 	struct tx *tx = scan->tx;
 	struct run_decided *decided = tx_array(tx, scan->op->n_measures, sizeof(*decided));
-	size_t n_recorded = 0;
+	size_t n_recorded;
 	QUERY q = NULL;
-	int r;
+	int r = decided ? 0 : -ENOMEM;
 
-	if (!decided)
-		return -ENOMEM;
 	item->decided = decided;
-	r = db_query(tx->db, &q, "SELECT evaluator, score IS NOT NULL, round FROM evaluations"
-				 " WHERE run_id = ?1 AND template_variables_id = ?2 ORDER BY evaluator", "ii",
+	if (r >= 0 && scan->op->compares)
+		r = load_answers(scan, item, decided);
+	if (r < 0)
+		return r;
+	n_recorded = item->n_decided;
+	r = db_query(tx->db, &q, "SELECT part, score IS NOT NULL, round FROM evaluations"
+				 " WHERE run_id = ?1 AND template_variables_id = ?2 ORDER BY part", "ii",
 		     scan->run.id, item->row_id);
 	while (r >= 0 && n_recorded < scan->op->n_measures && (r = db_next(tx->db, q)) > 0) {
 		n_recorded++;
@@ -274,11 +291,14 @@ static int cases_page_run(struct tx *tx, struct cases_page *op)
 	if (!scan->cases)
 		return -ENOMEM;
 	r = run_row_load(tx, op->run_id, &scan->run);
+	if (r >= 0 && op->compares)
+		r = compared_load(tx, &scan->run, &scan->compared);
 	if (r >= 0)
 		r = op->scores ? scan_rows(scan) :
 		    scan->run.n_epochs > 0 ? scan_pairs(scan) : scan_responses(scan);
 	op->ret_cases = scan->cases;
 	op->ret_n_cases = scan->n_cases;
+	op->ret_n_answers = scan->compared.n_epochs * scan->compared.sides.n;
 	op->ret_cursor = scan->at;
 	return r < 0 ? r : 0;
 }

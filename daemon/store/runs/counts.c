@@ -32,22 +32,27 @@ static int begin(struct tx *tx, struct run_count *op)
 
 /* How many of the measures are decided or failed in this round. */
 static int count_ratings(struct tx *tx, struct counting *counting, int64_t response_id,
-			 int64_t *ret_recorded)
+			 struct run_epoch *count)
 {
 	const struct run_spec *spec = counting->spec;
 	QUERY q = NULL;
 	int r;
 
 	r = db_row(tx->db, &q,
-		   "SELECT count(*), coalesce(sum(g.error IS NULL OR g.round >= ?4), 0)"
-		   " FROM run_measures m CROSS JOIN ratings g"
+		   "SELECT count(*), coalesce(sum(g.error IS NULL OR g.round >= ?4), 0),"
+		   " count(iif(k.criterion_id, g.value, NULL)),"
+		   " coalesce(sum(k.criterion_id IS NOT NULL AND g.value >= 0.5), 0)"
+		   " FROM run_measures m CROSS JOIN measures k ON k.id = m.measure_id CROSS JOIN ratings g"
 		   " ON g.response_id = ?2 AND g.measure_id = m.measure_id AND g.judge_id = ?3"
 		   " WHERE m.run_id = ?1", "iiii", spec->run_id, response_id, spec->judge_id,
 		   spec->round);
 	if (r <= 0)
 		return r;
 	counting->n_looked += (size_t)column_int(q, 0);
-	*ret_recorded = column_int(q, 1);
+	count->ratings += column_int(q, 1);
+	count->rated += column_int(q, 1) == (int64_t)spec->n_measures;
+	count->decided += column_int(q, 2);
+	count->yes += column_int(q, 3);
 	return 0;
 }
 
@@ -57,8 +62,6 @@ static int count_response(struct tx *tx, struct counting *counting, const struct
 	size_t epoch = spec->rates ? 0 : (size_t)column_int(walk->q, WALK_EPOCH) - 1;
 	struct run_epoch *count = &counting->counts[epoch];
 	bool failed = column_int(walk->q, WALK_FAILED) != 0;
-	int64_t recorded = 0;
-	int r;
 
 	if (epoch >= spec->n_epochs)
 		return -EBADMSG;
@@ -68,12 +71,7 @@ static int count_response(struct tx *tx, struct counting *counting, const struct
 	count->generated++;
 	count->failed += failed;
 	count->rated += failed;
-	if (failed)
-		return 0;
-	r = count_ratings(tx, counting, column_int(walk->q, WALK_RESPONSE), &recorded);
-	count->ratings += recorded;
-	count->rated += recorded == (int64_t)spec->n_measures;
-	return r;
+	return failed ? 0 : count_ratings(tx, counting, column_int(walk->q, WALK_RESPONSE), count);
 }
 
 /* 1: there is more. */
@@ -100,10 +98,10 @@ static int keep(struct tx *tx, struct store_request *request)
 		const struct run_epoch *count = &counting->counts[i];
 
 		r = db_run(tx->db, "UPDATE run_epochs SET generated = ?3, rated = ?4, failed = ?5,"
-				   " ratings = ?6, total = iif(epoch = 0, ?3, total)"
-				   " WHERE run_id = ?1 AND epoch = ?2",
-			   "iiiiii", spec->run_id, spec->epochs[i].epoch, count->generated,
-			   count->rated, count->failed, count->ratings);
+				   " ratings = ?6, decided = ?7, yes = ?8,"
+				   " total = iif(epoch = 0, ?3, total) WHERE run_id = ?1 AND epoch = ?2",
+			   "iiiiiiii", spec->run_id, spec->epochs[i].epoch, count->generated,
+			   count->rated, count->failed, count->ratings, count->decided, count->yes);
 	}
 	/* What came in meanwhile leaves them stale. */
 	if (r >= 0)

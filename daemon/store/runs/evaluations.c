@@ -91,58 +91,18 @@ STORE_OPERATION(batch_results, STORE_POINT, true)
 
 /* ---- Items ---- */
 
-struct listing {
-	struct page page;
-	struct run_row run;
-	int64_t n_evaluators;
-};
-
-static int read_results(struct listing *listing, struct tx *tx, struct ellu_batch_item *item)
-{
-	struct tx_list list = { 0 };
-	bool scored = false;
-	QUERY q = NULL;
-	int r;
-
-	r = db_query(tx->db, &q, "SELECT result, score IS NOT NULL FROM evaluations WHERE run_id = ?1"
-				 " AND template_variables_id = ?2 ORDER BY evaluator", "ii", listing->run.id,
-		     item->template_variables_id);
-	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
-		const struct ellu_evaluator_result *result;
-
-		r = tx_decode(tx, &ellu_evaluator_result_type, column_peek(q, 0), &result);
-		if (r >= 0)
-			r = tx_append(tx, &list, result);
-		if (r >= 0 && !item->error)
-			item->error = result->error;
-		scored |= column_int(q, 1) != 0;
-	}
-	item->results = tx_list_items(tx, &list);
-	item->n_results = list.n;
-	item->status = (int64_t)list.n < listing->n_evaluators ? "pending" : scored ? "finished" : "failed";
-	if (strcmp(item->status, "failed") != 0)
-		item->error = NULL;
-	return r;
-}
-
 /* Behind the last of a page. */
 static int list_row(struct pair_walk *walk, sqlite3_stmt *q)
 {
-	struct listing *listing = walk->userdata;
+	struct evaluations_listing *listing = walk->userdata;
 	struct page *page = &listing->page;
 	struct tx *tx = walk->tx;
-	struct ellu_batch_item *item = TX_RECORD(tx, struct ellu_batch_item);
-	int r = item ? 0 : -ENOMEM;
+	const char *values;
+	int r;
 
-	if (r >= 0) {
-		item->template_variables_id = column_int(q, 0);
-		r = collection_fill(tx, listing->run.column_defaults, tx_text(tx, q, 1),
-				    &item->input_values);
-	}
+	r = collection_fill(tx, listing->run.column_defaults, tx_text(tx, q, 1), &values);
 	if (r >= 0)
-		r = read_results(listing, tx, item);
-	if (r >= 0)
-		r = page_add(tx, page, &ellu_batch_item_type, item, "item", item->template_variables_id);
+		r = listing->add(tx, listing, column_int(q, 0), values);
 	if (r < 0)
 		return r;
 	if (r == 0) {
@@ -154,7 +114,7 @@ static int list_row(struct pair_walk *walk, sqlite3_stmt *q)
 	return 0;
 }
 
-static int list_rows(struct tx *tx, struct listing *listing)
+static int list_rows(struct tx *tx, struct evaluations_listing *listing)
 {
 	struct pair_walk walk = {
 		.tx = tx,
@@ -178,7 +138,8 @@ static int list_rows(struct tx *tx, struct listing *listing)
 	return r < 0 ? r : pair_walk(&walk);
 }
 
-static int find_batch(struct tx *tx, const struct scope *scope, int64_t task_id, struct listing *listing)
+static int find_run(struct tx *tx, const struct scope *scope, int64_t task_id,
+		    struct evaluations_listing *listing)
 {
 	QUERY q = NULL;
 	int r;
@@ -189,25 +150,87 @@ static int find_batch(struct tx *tx, const struct scope *scope, int64_t task_id,
 		r = 0;
 	if (r <= 0)
 		return r < 0 ? r : fault_not_found(tx->fault, "task", NULL, task_id);
-	if (task_kind_from_name(column_peek(q, 0)) != TASK_KIND_BATCH_EVALUATION)
-		return fault_invalid(tx->fault, "id", "a task that scores a batch");
+	if (task_kind_from_name(column_peek(q, 0)) != listing->kind)
+		return fault_invalid(tx->fault, "id", "%s", listing->expected);
 	if (column_null(q, 1))
 		return 0; // it was rejected
-	r = run_row_load(tx, column_int(q, 1), &listing->run);
-	return r < 0 ? r : db_int(tx->db, &listing->n_evaluators,
-				  "SELECT count(*) FROM run_evaluators WHERE run_id = ?1", "i",
-				  listing->run.id);
+	return run_row_load(tx, column_int(q, 1), &listing->run);
+}
+
+int evaluations_list(struct tx *tx, struct method_run *op, int64_t task_id, struct evaluations_listing *listing)
+{
+	int r = page_begin(tx, op, listing->letter, &listing->page);
+
+	if (r >= 0)
+		r = find_run(tx, &op->scope, task_id, listing);
+	if (r >= 0 && listing->run.id && listing->begin)
+		r = listing->begin(tx, listing);
+	if (r >= 0 && listing->run.id)
+		r = list_rows(tx, listing);
+	return r < 0 ? r : page_end(tx, &listing->page, listing->run.total_cases);
+}
+
+/* ---- Those of batches ---- */
+
+struct batch_listing {
+	struct evaluations_listing base;
+	int64_t n_evaluators;
+};
+
+static int count_evaluators(struct tx *tx, struct evaluations_listing *listing)
+{
+	return db_int(tx->db, &((struct batch_listing *)listing)->n_evaluators,
+		      "SELECT count(*) FROM run_evaluators WHERE run_id = ?1", "i", listing->run.id);
+}
+
+static int read_results(struct tx *tx, const struct batch_listing *listing, struct ellu_batch_item *item)
+{
+	struct tx_list list = { 0 };
+	bool scored = false;
+	QUERY q = NULL;
+	int r;
+
+	r = db_query(tx->db, &q, "SELECT result, score IS NOT NULL FROM evaluations WHERE run_id = ?1"
+				 " AND template_variables_id = ?2 ORDER BY part", "ii", listing->base.run.id,
+		     item->template_variables_id);
+	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
+		const struct ellu_evaluator_result *result;
+
+		r = tx_decode(tx, &ellu_evaluator_result_type, column_peek(q, 0), &result);
+		if (r >= 0)
+			r = tx_append(tx, &list, result);
+		if (r >= 0 && !item->error)
+			item->error = result->error;
+		scored |= column_int(q, 1) != 0;
+	}
+	item->results = tx_list_items(tx, &list);
+	item->n_results = list.n;
+	item->status = (int64_t)list.n < listing->n_evaluators ? "pending" : scored ? "finished" : "failed";
+	if (strcmp(item->status, "failed") != 0)
+		item->error = NULL;
+	return r;
+}
+
+static int add_item(struct tx *tx, struct evaluations_listing *listing, int64_t row_id, const char *values)
+{
+	struct ellu_batch_item *item = TX_RECORD(tx, struct ellu_batch_item);
+	int r;
+
+	if (!item)
+		return -ENOMEM;
+	item->template_variables_id = row_id;
+	item->input_values = values;
+	r = read_results(tx, (struct batch_listing *)listing, item);
+	return r < 0 ? r : page_add(tx, &listing->page, &ellu_batch_item_type, item, "item", row_id);
 }
 
 int batch_items_list(struct tx *tx, struct method_run *op)
 {
 	const struct ellu_list_batch_items_request *request = op->arguments;
-	struct listing listing = { 0 };
-	int r = page_begin(tx, op, 'b', &listing.page);
+	struct batch_listing listing = {
+		.base = { .kind = TASK_KIND_BATCH_EVALUATION, .expected = "a task that scores a batch", .letter = 'b',
+			  .begin = count_evaluators, .add = add_item },
+	};
 
-	if (r >= 0)
-		r = find_batch(tx, &op->scope, request->id, &listing);
-	if (r >= 0 && listing.run.id)
-		r = list_rows(tx, &listing);
-	return r < 0 ? r : page_end(tx, &listing.page, listing.run.total_cases);
+	return evaluations_list(tx, op, request->id, &listing.base);
 }

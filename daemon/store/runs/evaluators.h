@@ -4,8 +4,10 @@
  */
 #pragma once
 
+#include "daemon/store/engine/page.h"
 #include "daemon/store/resources/judge.h"
 #include "daemon/store/runs/run.h"
+#include "proto/task_kind.h"
 
 /* Behind run_insert(), of the run's place. `instead` (or NULL) is asked in the place of what they name;
  * `scope` is who may name it. Of what a run already has, these come behind. */
@@ -24,3 +26,15 @@ int run_judge_load(struct tx *tx, int64_t run_id, int64_t *ret_id, const char **
 int run_evaluators_load(struct tx *tx, const struct run_row *run, struct run_spec *spec);
 
 int batch_items_list(struct tx *tx, struct method_run *op); // ListBatchItems (evaluations.c)
+/* A page of a task's rows with what was said of them (evaluations.c). */
+struct evaluations_listing {
+	enum task_kind kind;
+	const char *expected; // what a task of that kind is
+	char letter; // of its cursors
+	int (*begin)(struct tx *tx, struct evaluations_listing *listing); // or NULL
+	/* As page_add() of the row. */
+	int (*add)(struct tx *tx, struct evaluations_listing *listing, int64_t row_id, const char *values);
+	struct page page;
+	struct run_row run; // of which there is none where the task was rejected
+};
+int evaluations_list(struct tx *tx, struct method_run *op, int64_t task_id, struct evaluations_listing *listing);

@@ -1,6 +1,8 @@
 #include "daemon/store/runs/quantity.h"
 
 #include <errno.h>
+#include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 /* A bucket a value below 2^13; from there on 2^12 buckets each time that values double. */
@@ -74,4 +76,53 @@ int64_t quantity_percentile(struct quantity *quantity, int64_t percent)
 	while ((passed += quantity->buckets[bucket]) < rank)
 		bucket++;
 	return value_of(bucket);
+}
+
+/* ---- Bins ---- */
+
+#define BINS_A_DOUBLING 4
+
+/* What is kept, one after the other, and how many are that. */
+static bool next_value(const struct quantity *quantity, size_t *at, int64_t *ret_value, int64_t *ret_n)
+{
+	if (!quantity->buckets) {
+		*ret_n = 1;
+		if (*at < (size_t)quantity->n)
+			*ret_value = quantity->values[*at];
+		return (*at)++ < (size_t)quantity->n;
+	}
+	while (*at < N_BUCKETS && quantity->buckets[*at] == 0)
+		++*at;
+	if (*at == N_BUCKETS)
+		return false;
+	*ret_n = quantity->buckets[*at];
+	*ret_value = value_of((*at)++);
+	return true;
+}
+
+size_t quantity_bins(const struct quantity *quantity, double *ret_least, double *ret_ratio,
+		     int64_t ret_counts[static QUANTITY_BINS])
+{
+	int64_t value, n, least = INT64_MAX, most = 1;
+	size_t n_bins = 1;
+	double doublings;
+
+	for (size_t i = 0; next_value(quantity, &i, &value, &n);) {
+		least = value < least ? value : least;
+		most = value > most ? value : most;
+	}
+	least = quantity->n == 0 || least < 1 ? 1 : least;
+	doublings = log2(((double)most + 1) / (double)least);
+	while (n_bins < QUANTITY_BINS && (double)n_bins < doublings * BINS_A_DOUBLING)
+		n_bins++;
+	*ret_least = (double)least;
+	*ret_ratio = exp2(doublings / (double)n_bins);
+	for (size_t i = 0; i < n_bins; i++)
+		ret_counts[i] = 0;
+	for (size_t i = 0; next_value(quantity, &i, &value, &n);) {
+		double at = value > least ? log2((double)value / (double)least) / doublings * (double)n_bins : 0;
+
+		ret_counts[at < (double)n_bins ? (size_t)at : n_bins - 1] += n;
+	}
+	return n_bins;
 }

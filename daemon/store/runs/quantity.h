@@ -21,5 +21,10 @@ struct quantity {
 
 /* Counts a value, 0 or more, with memory of the arena. -ENOMEM. */
 int quantity_add(struct quantity *quantity, struct arena *arena, int64_t value);
+/* Counts them in up to QUANTITY_BINS bins, whose ends are each `*ret_ratio` times as large as those before, the
+ * first one's lower end `*ret_least`; what is less is in that one. Returns how many bins there are. */
+#define QUANTITY_BINS 24
+size_t quantity_bins(const struct quantity *quantity, double *ret_least, double *ret_ratio,
+		     int64_t ret_counts[static QUANTITY_BINS]);
 /* The percentile, 1 to 100; `n` must be above 0. Sorts what it keeps. */
 int64_t quantity_percentile(struct quantity *quantity, int64_t percent);

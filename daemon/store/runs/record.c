@@ -156,11 +156,13 @@ static int count_rating(struct tx *tx, const struct rating_record *op)
 {
 	int r = db_run(tx->db,
 		       "UPDATE run_epochs SET ratings = ratings + ?8, rated = rated + ?3,"
+		       " decided = decided + ?9, yes = yes + ?10,"
 		       ADD_TO("input_tokens", "?4") ADD_TO("output_tokens", "?5") ADD_COST("?6")
 		       " recorded_monotonic = ?7 WHERE run_id = ?1 AND epoch = ?2",
-		       "iibnnnib", op->run_id, op->epoch, (int)op->complete, op->input_tokens,
+		       "iibnnnibbb", op->run_id, op->epoch, (int)op->complete, op->input_tokens,
 		       op->output_tokens, op->cost_nanodollars, clock_monotonic_usec(),
-		       (int)op->ret_counts);
+		       (int)op->ret_counts, (int)(op->ret_counts && op->ret_value >= 0),
+		       (int)(op->ret_counts && op->ret_value >= 0.5));
 
 	if (r < 0 || op->epoch > 0)
 		return r;
@@ -265,6 +267,7 @@ static int put_panel(struct tx *tx, struct rating_record *op)
 	panel.output_tokens = column_int_or(q, 8, -1);
 	panel.cached_tokens = column_int_or(q, 9, -1);
 	panel.cost_nanodollars = column_int_or(q, 10, -1);
+	op->ret_value = op->is_score ? -1 : panel.value;
 	return put_text(tx, &panel, panel.value < 0 ? tx_text(tx, q, 4) : NULL);
 }
 
@@ -277,6 +280,7 @@ static int put_said(struct tx *tx, struct rating_record *op)
 	if (r == -EDOM && !op->error)
 		r = put_unfit_rating(tx, op);
 	op->ret_counts = r > 0;
+	op->ret_value = op->ret_unfit.code || op->is_score ? -1 : op->value;
 	return r;
 }
 
@@ -298,28 +302,28 @@ STORE_OPERATION(rating_record, STORE_RECORD, true)
 /* ---- Scores of batches ---- */
 
 #define INSERT_EVALUATION                                                                      \
-	"INSERT INTO evaluations (run_id, template_variables_id, evaluator, owner_uid,"        \
+	"INSERT INTO evaluations (run_id, template_variables_id, part, owner_uid,"        \
 	" project_id, score, result, round) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"           \
-	" ON CONFLICT (run_id, template_variables_id, evaluator) DO NOTHING"
+	" ON CONFLICT (run_id, template_variables_id, part) DO NOTHING"
 #define UPDATE_EVALUATION                                                                      \
 	"UPDATE evaluations SET score = ?6, result = ?7, round = ?8 WHERE run_id = ?1"         \
-	" AND template_variables_id = ?2 AND evaluator = ?3 AND score IS NULL AND round < ?8"
+	" AND template_variables_id = ?2 AND part = ?3 AND score IS NULL AND round < ?8"
 
 static int run_evaluation(struct tx *tx, const char *sql, const struct evaluation_record *op,
 			  const char *result)
 {
-	return db_run(tx->db, sql, "iiiiiDsi", op->run_id, op->row_id, op->evaluator, op->owner_uid,
+	return db_run(tx->db, sql, "iiiiiDsi", op->run_id, op->row_id, op->part, op->owner_uid,
 		      op->project_id, op->score, result, op->round);
 }
 
 static int add_score(struct tx *tx, const struct evaluation_record *op)
 {
-	return !op->score ? 0 :
+	return !op->score || !op->summed ? 0 :
 	       db_run(tx->db, "UPDATE run_evaluators SET n_scored = n_scored + 1,"
 			      " score_sum = score_sum + ?3, score_squares = score_squares + ?3 * ?3,"
 			      " lowest = min(coalesce(lowest, ?3), ?3),"
 			      " highest = max(coalesce(highest, ?3), ?3)"
-			      " WHERE run_id = ?1 AND position = ?2", "iid", op->run_id, op->evaluator,
+			      " WHERE run_id = ?1 AND position = ?2", "iid", op->run_id, op->part,
 		      *op->score);
 }
 

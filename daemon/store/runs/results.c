@@ -47,6 +47,14 @@ struct tally {
 static const int64_t pass_at[] = { 1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000 };
 #define PASS_AT_MAX (sizeof(pass_at) / sizeof(pass_at[0]))
 
+/* A quantity, and what its rows come to. */
+struct spread {
+	struct quantity values;
+	double row_sum; // of the row at hand
+	int64_t row_n;
+	struct clusters rows; // before it
+};
+
 struct row_shares {
 	int64_t n;
 	double any, all, majority;
@@ -78,7 +86,7 @@ struct results {
 	struct answered_by answered_by;
 	int64_t n_cached; // responses that were given before
 	struct error_counts errors;
-	struct quantity durations, inputs, outputs; // of responses without error
+	struct spread durations, inputs, outputs; // of responses without error
 };
 
 static const struct ellu_yes_no *yes_no(struct tx *tx, int64_t yes, int64_t decided)
@@ -211,6 +219,24 @@ static int begin(struct tx *tx, struct results_compute *op, struct results **ret
 
 /* ---- The walk ---- */
 
+/* Whose rows have several epochs, all of which count; or NULL. */
+static const struct run_row *run_with_rows(const struct results *results)
+{
+	const struct run_row *run = &results->run;
+	bool filtered = run->filter_epoch || run->filter_measure_id;
+
+	if (run->source_run_id)
+		run = filtered ? NULL : &results->source;
+	return run && run->n_epochs > 1 ? run : NULL;
+}
+
+static void spread_end_row(struct spread *spread)
+{
+	clusters_add(&spread->rows, spread->row_sum, spread->row_n);
+	spread->row_sum = 0;
+	spread->row_n = 0;
+}
+
 static struct tally *find_tally(const struct results *results, int64_t measure_id)
 {
 	const struct run_measure measure = { .id = measure_id };
@@ -229,17 +255,6 @@ static void add_usage(struct usage *usage, sqlite3_stmt *q, int input, int outpu
 	usage_add(&usage->output_tokens, column_int(q, output));
 	usage_add(&usage->cached_tokens, column_int(q, cached));
 	usage_add(&usage->cost, column_int_or(q, cost, -1));
-}
-
-/* Whose rows have several epochs, all of which count; or NULL. */
-static const struct run_row *run_with_rows(const struct results *results)
-{
-	const struct run_row *run = &results->run;
-	bool filtered = run->filter_epoch || run->filter_measure_id;
-
-	if (run->source_run_id)
-		run = filtered ? NULL : &results->source;
-	return run && run->n_epochs > 1 ? run : NULL;
 }
 
 static void add_score(struct results *results, struct tally *tally, sqlite3_stmt *q, int column)
@@ -296,12 +311,15 @@ static int count_ratings(struct results *results, int64_t response_id, size_t *r
 	return r;
 }
 
-static int add_value(struct results *results, struct quantity *quantity, sqlite3_stmt *q,
-		     int column)
+static int add_value(struct results *results, struct spread *spread, sqlite3_stmt *q, int column)
 {
 	if (column_null(q, column))
 		return 0;
-	return quantity_add(quantity, results->tx->arena, column_int(q, column));
+	spread->row_sum += (double)column_int(q, column);
+	spread->row_n++;
+	if (!run_with_rows(results))
+		spread_end_row(spread);
+	return quantity_add(&spread->values, results->tx->arena, column_int(q, column));
 }
 
 static int count_response(struct results *results, sqlite3_stmt *q)
@@ -365,6 +383,9 @@ static void end_row(struct results *results)
 	results->successes += results->row_successes;
 	clusters_add(&results->rows, (double)results->row_successes, results->row_responses);
 	results->row_responses = results->row_successes = 0;
+	spread_end_row(&results->durations);
+	spread_end_row(&results->inputs);
+	spread_end_row(&results->outputs);
 	for (size_t i = 0; i < results->n_tallies; i++) {
 		struct tally *tally = &results->tallies[i];
 
@@ -451,19 +472,50 @@ static const int64_t *tell_usage(struct results *results, bool generation, int64
 	return sum.cost < 0 ? NULL : tx_int_value(results->tx, sum.cost);
 }
 
-static const struct ellu_spread *spread(struct tx *tx, struct quantity *quantity, double unit)
+/* Values and what they are counted in, as a person knows it, are `unit` apart. */
+static int tell_bins(struct tx *tx, const struct quantity *quantity, double unit, struct ellu_spread *record)
+{
+	int64_t counts[QUANTITY_BINS];
+	struct tx_list bins = { 0 };
+	double low, ratio;
+	size_t n = quantity_bins(quantity, &low, &ratio, counts);
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < n; i++, low *= ratio) {
+		struct ellu_bin *bin = TX_RECORD(tx, struct ellu_bin);
+
+		if (!bin)
+			return -ENOMEM;
+		bin->low = low / unit;
+		bin->high = low * ratio / unit;
+		bin->count = counts[i];
+		r = tx_append(tx, &bins, bin);
+	}
+	record->bins = tx_list_items(tx, &bins);
+	record->n_bins = bins.n;
+	return r;
+}
+
+static const struct ellu_spread *tell_spread(struct tx *tx, struct spread *spread, double unit)
 {
 	struct ellu_spread *record = TX_RECORD(tx, struct ellu_spread);
+	struct quantity *quantity = &spread->values;
+	struct estimate mean;
 
 	if (!record)
 		return NULL;
 	record->n_scored = quantity->n;
 	if (quantity->n == 0)
 		return record;
+	mean = clusters_mean(&spread->rows, CONFIDENCE);
 	record->mean = tx_double_value(tx, quantity->sum / (double)quantity->n / unit);
+	record->low = tx_known(tx, fmax(mean.low, 0) / unit);
+	record->high = tx_known(tx, mean.high / unit);
+	if (isnan(mean.low))
+		record->low = NULL;
 	record->p50 = tx_double_value(tx, (double)quantity_percentile(quantity, 50) / unit);
 	record->p95 = tx_double_value(tx, (double)quantity_percentile(quantity, 95) / unit);
-	return record;
+	return tell_bins(tx, quantity, unit, record) < 0 ? NULL : record;
 }
 
 /* How a criterion came out of the ratings by it. */
@@ -590,9 +642,9 @@ static int tell(struct results *results)
 	r = answered_by_tell(tx, &results->answered_by, out);
 	if (r < 0)
 		return r;
-	out->duration_seconds = spread(tx, &results->durations, USEC_PER_SEC);
-	out->input_tokens = spread(tx, &results->inputs, 1);
-	out->output_tokens = spread(tx, &results->outputs, 1);
+	out->duration_seconds = tell_spread(tx, &results->durations, USEC_PER_SEC);
+	out->input_tokens = tell_spread(tx, &results->inputs, 1);
+	out->output_tokens = tell_spread(tx, &results->outputs, 1);
 	return run_with_rows(results) && results->decided > 0 ? tell_shares(results) : 0;
 }
 

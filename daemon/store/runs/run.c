@@ -192,6 +192,8 @@ static void read_epoch(sqlite3_stmt *q, struct run_spec *spec, struct run_epoch 
 	epoch->rated = column_int(q, c++);
 	epoch->failed = column_int(q, c++);
 	epoch->ratings = column_int(q, c++);
+	epoch->decided = column_int(q, c++);
+	epoch->yes = column_int(q, c++);
 	spec->total_responses += epoch->total;
 	usage_add(&spec->input_tokens, column_int(q, c++));
 	usage_add(&spec->output_tokens, column_int(q, c++));
@@ -217,7 +219,7 @@ int run_counters(struct tx *tx, int64_t run_id, struct run_spec *spec)
 	spec->epochs = epochs = tx_array(tx, (size_t)last + 1, sizeof(*epochs));
 	if (!epochs)
 		return -ENOMEM;
-	r = db_query(tx->db, &q, "SELECT epoch, total, generated, rated, failed, ratings, input_tokens,"
+	r = db_query(tx->db, &q, "SELECT epoch, total, generated, rated, failed, ratings, decided, yes, input_tokens,"
 				 " output_tokens, cost_nanodollars FROM run_epochs WHERE run_id = ?1"
 				 " ORDER BY epoch", "i", run_id);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0)

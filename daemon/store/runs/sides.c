@@ -88,16 +88,11 @@ static int join_criteria(struct sides *sides)
 	return 0;
 }
 
-int sides_load(struct tx *tx, const struct scope *scope, const struct ellu_ref *const *refs, size_t n,
-	       struct sides *ret_sides)
+int sides_load_ids(struct tx *tx, const int64_t *ids, size_t n, struct sides *ret_sides)
 {
 	struct sides sides = { .tx = tx, .n = n, .items = tx_array(tx, n, sizeof(*sides.items)) };
-	int64_t *ids = tx_array(tx, n, sizeof(*ids));
-	int r;
+	int r = sides.items ? 0 : -ENOMEM;
 
-	if (!ids || !sides.items)
-		return -ENOMEM;
-	r = experiments_resolve(tx, scope, refs, n, ids);
 	for (size_t i = 0; r >= 0 && i < n; i++) {
 		sides.items[i].experiment_id = ids[i];
 		r = load_side(tx, &sides.items[i]);
@@ -110,6 +105,15 @@ int sides_load(struct tx *tx, const struct scope *scope, const struct ellu_ref *
 		r = db_int(tx->db, &sides.last_chunk, "SELECT max(id) >> 16 FROM template_variables", "");
 	*ret_sides = sides;
 	return r < 0 ? r : 0;
+}
+
+int sides_load(struct tx *tx, const struct scope *scope, const struct ellu_ref *const *refs, size_t n,
+	       struct sides *ret_sides)
+{
+	int64_t *ids = tx_array(tx, n, sizeof(*ids));
+	int r = ids ? experiments_resolve(tx, scope, refs, n, ids) : -ENOMEM;
+
+	return r < 0 ? r : sides_load_ids(tx, ids, n, ret_sides);
 }
 
 /* ---- A case ---- */
@@ -219,6 +223,19 @@ int sides_read(struct tx *tx, struct sides *sides, int64_t response_id)
 		if (r >= 0)
 			r = read_verdicts(sides, &sides->items[i]);
 	}
+	return r < 0 ? r : 0;
+}
+
+int sides_find(struct tx *tx, struct sides *sides, int64_t row_id, int64_t epoch)
+{
+	int r;
+
+	sides->tx = tx;
+	sides->row_id = row_id;
+	sides->epoch = epoch;
+	r = db_int(tx->db, &sides->row_hash, "SELECT hash FROM template_variables WHERE id = ?1", "i", row_id);
+	for (size_t i = 0; r >= 0 && i < sides->n; i++)
+		r = find_response(sides, &sides->items[i]);
 	return r < 0 ? r : 0;
 }
 

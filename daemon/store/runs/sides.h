@@ -43,8 +43,11 @@ bool use_is(const struct ellu_evaluator_use *use, const char *name, const char *
 /* The experiments, each of which is to be there once. */
 int sides_load(struct tx *tx, const struct scope *scope, const struct ellu_ref *const *refs, size_t n,
 	       struct sides *ret_sides);
+int sides_load_ids(struct tx *tx, const int64_t *ids, size_t n, struct sides *ret_sides);
 /* Makes that of a response of the first one the present case. */
 int sides_read(struct tx *tx, struct sides *sides, int64_t response_id);
+/* Makes a row and an epoch of the first one the present case; nothing is said of verdicts. */
+int sides_find(struct tx *tx, struct sides *sides, int64_t row_id, int64_t epoch);
 /* Whether its response meets every criterion; -1: undecided, or there is none. */
 int side_success(const struct side *side);
 /* A row of the first one, as that ran over it. */

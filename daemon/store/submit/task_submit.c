@@ -279,7 +279,7 @@ int task_submit_try(struct tx *tx, int (*run)(void *userdata), void *userdata)
 static int begin_round(struct tx *tx, int64_t run_id)
 {
 	return db_run(tx->db, "UPDATE run_epochs SET generated = generated - failed,"
-			      " rated = 0, ratings = 0, failed = 0 WHERE run_id = ?1", "i", run_id);
+			      " rated = 0, ratings = 0, decided = 0, yes = 0, failed = 0 WHERE run_id = ?1", "i", run_id);
 }
 
 /* What the request says goes before what the task has by itself. */
@@ -297,6 +297,12 @@ static void take_options(const struct task_submit *submit, struct task_new *task
 	task->idempotency_key = task_submit_member(submit, "idempotency_key");
 }
 
+/* Its items are rows, each of which is scored in parts. */
+static bool scores_rows(enum task_kind kind)
+{
+	return kind == TASK_KIND_BATCH_EVALUATION || kind == TASK_KIND_PREFERENCE;
+}
+
 /* Items that nobody scored are missing at once; of the others nothing has to be counted again. */
 static int begin_batch_round(struct tx *tx, int64_t run_id)
 {
@@ -306,7 +312,7 @@ static int begin_batch_round(struct tx *tx, int64_t run_id)
 
 int task_submit_insert(struct tx *tx, struct task_submit *submit, struct task_new *task)
 {
-	bool is_batch = task->kind == TASK_KIND_BATCH_EVALUATION;
+	bool is_batch = scores_rows(task->kind);
 	bool rejected = task_is_rejected(task), round = task->begins_round && !rejected;
 	int64_t id;
 	int r = !round ? 0 : is_batch ? begin_batch_round(tx, task->run_id) : begin_round(tx, task->run_id);
@@ -366,7 +372,7 @@ static int check_old(struct tx *tx, const struct task_row *row)
 	case TASK_STARTED:
 		return fault_conflict(fault, "task", old->name, old->id, "it is %s", old->status);
 	case TASK_SUCCESS:
-		if (task_kind_from_name(old->kind) == TASK_KIND_BATCH_EVALUATION)
+		if (scores_rows(task_kind_from_name(old->kind)))
 			break; // it may have failed items
 		return fault_conflict(fault, "task", old->name, old->id,
 				      "it succeeded; RetryFailed asks again for failed items");
@@ -427,8 +433,7 @@ int task_retry(struct tx *tx, struct task_submit *op)
 					 .name = row.task->name,
 					 .experiment_id = experiment.id,
 					 .run_id = row.run_id,
-					 .begins_round = task_kind_from_name(row.task->kind) ==
-							 TASK_KIND_BATCH_EVALUATION,
+					 .begins_round = scores_rows(task_kind_from_name(row.task->kind)),
 					 .priority = row.task->priority,
 					 .time_limit_seconds = row.task->time_limit_seconds,
 					 .max_connections = row.task->max_connections,

@@ -25,6 +25,7 @@ int skill_pin(struct tx *tx, const struct task_submit *op, const struct scope *s
 int criteria_submit(struct tx *tx, struct task_submit *op); // GetOrGenerateCriteria
 int batch_submit(struct tx *tx, struct task_submit *op); // BatchRun
 enum store_lane batch_submit_lane(const void *arguments);
+int preference_submit(struct tx *tx, struct task_submit *op); // PreferExperiments
 enum store_lane call_submit_lane(const void *arguments);
 enum store_lane embed_submit_lane(const void *arguments);
 enum store_lane experiment_submit_lane(const void *arguments);

@@ -36,6 +36,7 @@ static int read_progress(struct tx *tx, int64_t run_id, bool counted,
 	struct run_units units = { 0 };
 	struct tx_list epochs = { 0 };
 	struct run_spec spec = { 0 };
+	int64_t decided = 0, yes = 0;
 	int r;
 
 	if (!progress)
@@ -48,6 +49,8 @@ static int read_progress(struct tx *tx, int64_t run_id, bool counted,
 		progress->responses_generated += epoch->epoch ? epoch->generated : epoch->total;
 		progress->responses_rated += epoch->rated;
 		progress->failed += epoch->failed;
+		decided += epoch->decided;
+		yes += epoch->yes;
 		units.due += more.due;
 		units.recorded += more.recorded;
 		if (epoch->epoch)
@@ -60,6 +63,10 @@ static int read_progress(struct tx *tx, int64_t run_id, bool counted,
 	progress->output_tokens = spec.output_tokens;
 	if (spec.cost_nanodollars >= 0)
 		progress->cost = tx_int_value(tx, spec.cost_nanodollars);
+	if (spec.n_measures > 0) {
+		progress->decided = tx_int_value(tx, decided);
+		progress->yes = tx_int_value(tx, yes);
+	}
 	progress->epochs = tx_list_items(tx, &epochs);
 	progress->n_epochs = epochs.n;
 	progress->percent_complete = run_units_percent(units);

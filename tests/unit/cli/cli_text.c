@@ -128,6 +128,7 @@ END_TEST
 
 START_TEST(the_bar_fits_its_terminal)
 {
+	int64_t decided = 200, yes = 160;
 	struct ellu_progress progress = ELLU_RECORD(struct ellu_progress);
 	struct progress_bar bar = { .live = true, .n_rows = 1 };
 	const double eta = 75;
@@ -140,6 +141,11 @@ START_TEST(the_bar_fits_its_terminal)
 	progress_bar_format(&bar, &progress, "STARTED", NULL, 60, text, sizeof(text));
 	ck_assert_ptr_nonnull(strstr(text, " 53 %  1,060/2,000 answered  1:15 left"));
 	ck_assert_ptr_nonnull(strstr(text, "###"));
+	progress.decided = &decided;
+	progress.yes = &yes;
+	progress.responses_rated = 100;
+	progress_text(text, sizeof(text), &progress, "STARTED", NULL);
+	ck_assert_ptr_nonnull(strstr(text, "80 % YES (71 to 87)"));
 	for (int width = 0; width < 200; width++) {
 		progress_bar_format(&bar, &progress, "STARTED", "budget", width, text, sizeof(text));
 		ck_assert_msg(text_width(text) < width || width == 0, "%d: %s", width, text);

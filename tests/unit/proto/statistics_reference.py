@@ -189,23 +189,43 @@ def youden(scores, labels, threshold):
     return right - wrong
 
 
+def some_wins(n):
+    wins = np.zeros((n, n))
+    for i in range(n):
+        for j in range(n):
+            if i != j:
+                wins[i, j] = draw.randrange(10) + draw.choice((0, 0.5))
+    return wins
+
+
+def strengths_of(wins, prior):
+    def slope(strengths):
+        won = wins.sum(axis=1) + prior / 2
+        chance = 1 / (1 + np.exp(-(strengths[:, None] - strengths[None, :])))
+        alone = 1 / (1 + np.exp(-strengths))
+        return won - ((wins + wins.T) * chance).sum(axis=1) - prior * alone
+
+    found = optimize.root(slope, np.zeros(len(wins)), tol=1e-14)
+    assert np.abs(slope(found.x)).max() < 1e-11
+    return found.x
+
+
 def rankings():
     for n, prior in ((2, 1), (4, 0.5), (7, 2)):
-        wins = np.zeros((n, n))
-        for i in range(n):
-            for j in range(n):
-                if i != j:
-                    wins[i, j] = draw.randrange(10) + draw.choice((0, 0.5))
-
-        def slope(strengths):
-            won = wins.sum(axis=1) + prior / 2
-            chance = 1 / (1 + np.exp(-(strengths[:, None] - strengths[None, :])))
-            alone = 1 / (1 + np.exp(-strengths))
-            return won - ((wins + wins.T) * chance).sum(axis=1) - prior * alone
-
-        found = optimize.root(slope, np.zeros(n), tol=1e-14)
-        assert np.abs(slope(found.x)).max() < 1e-11
-        case("bradley_terry", found.x, values=wins.flatten().tolist(), prior=prior)
+        wins = some_wins(n)
+        case("bradley_terry", strengths_of(wins, prior), values=wins.flatten().tolist(), prior=prior)
+    for n, n_groups in ((2, 20), (3, 7), (4, 1), (2, 5)):
+        groups = [some_wins(n) for _ in range(n_groups)] + [np.zeros((n, n))]
+        if n_groups == 5:  # all alike
+            groups[:5] = [np.array([[0, 2], [2, 0]])] * 5
+        strengths = strengths_of(sum(groups), 1)
+        without = np.array([strengths_of(sum(groups) - group, 1) for group in groups if group.any()])
+        error = np.sqrt(((without - without.mean(axis=0)) ** 2).sum(axis=0) * (n_groups - 1) / n_groups)
+        error = np.where(error > 1e-9, error, math.nan)
+        half = stats.t.ppf(0.975, n_groups - 1) * error if n_groups > 1 else np.full(n, math.nan)
+        case("bradley_terry_estimates",
+             [x for found in zip(strengths, error, strengths - half, strengths + half) for x in found],
+             values=np.array(groups).flatten().tolist(), players=n, prior=1, confidence=0.95)
 
 
 for part in (distributions, proportions, clusters, passes, paired, corrections, powers, agreement, thresholds,

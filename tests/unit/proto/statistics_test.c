@@ -222,6 +222,24 @@ static void run_bradley_terry(struct inputs *inputs)
 	ck_assert(bradley_terry(inputs->values, n, number(member(inputs, "prior")), inputs->results));
 }
 
+static void run_bradley_terry_estimates(struct inputs *inputs)
+{
+	size_t n = (size_t)number(member(inputs, "players")), n_groups = inputs->n / (n * n);
+	struct estimate strengths[RESULTS_MAX];
+	double scratch[VALUES_MAX];
+
+	ck_assert(bradley_terry_estimates(inputs->values, n_groups, n, number(member(inputs, "prior")),
+					  inputs->confidence, strengths, scratch));
+	for (size_t i = 0; i < n; i++) {
+		double *results = inputs->results + 4 * i;
+
+		results[0] = strengths[i].value;
+		results[1] = strengths[i].error;
+		results[2] = strengths[i].low;
+		results[3] = strengths[i].high;
+	}
+}
+
 static const struct {
 	const char *name;
 	void (*run)(struct inputs *inputs);
@@ -234,7 +252,7 @@ static const struct {
 	FUNCTION(correct_holm), FUNCTION(correct_benjamini_hochberg), FUNCTION(rows_for_difference),
 	FUNCTION(difference_of_rows), FUNCTION(reliability_alpha),
 	FUNCTION(confusion), FUNCTION(confusion_kappa_estimate), FUNCTION(threshold_of_labels),
-	FUNCTION(bradley_terry),
+	FUNCTION(bradley_terry), FUNCTION(bradley_terry_estimates),
 };
 #define N_FUNCTIONS (sizeof(functions) / sizeof(*functions))
 

@@ -78,6 +78,11 @@ START_TEST(many_responses)
 	NEAR(*results->duration_seconds->mean,
 	     (double)look_int(&f, "SELECT sum(duration_usec) FROM responses WHERE error IS NULL") /
 		     1e6 / (double)count("responses WHERE error IS NULL"));
+	ck_assert_double_lt(*results->duration_seconds->low, *results->duration_seconds->mean);
+	ck_assert_double_gt(*results->duration_seconds->high, *results->duration_seconds->mean);
+	ck_assert_uint_gt(results->duration_seconds->n_bins, 1);
+	NEARLY(results->duration_seconds->bins[0]->low * 1e6,
+	       (double)look_int(&f, "SELECT max(min(duration_usec), 1) FROM responses WHERE error IS NULL"), 1.0 / 8192);
 	/* Tokens are small: exact. Durations are told to 1/8192. */
 	NEAR(*results->input_tokens->p50,
 	     look_int(&f, "SELECT input_tokens FROM responses WHERE error IS NULL"
@@ -227,6 +232,29 @@ static int compare(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
+/* Each value is between the ends of its bin, but for rounding there and the least. */
+static void check_bins(const struct quantity *quantity, const int64_t *values, double tolerance)
+{
+	int64_t counts[QUANTITY_BINS], in_bins = 0;
+	double least, ratio, edge;
+	size_t n_bins = quantity_bins(quantity, &least, &ratio, counts);
+
+	ck_assert_uint_le(n_bins, QUANTITY_BINS);
+	edge = least;
+	for (size_t i = 0; i < n_bins; i++) {
+		int64_t right = 0, close = 0;
+
+		edge *= ratio;
+		in_bins += counts[i];
+		for (int64_t k = 0; k < quantity->n; k++) {
+			right += (double)values[k] < edge;
+			close += fabs((double)values[k] - edge) <= (tolerance + 1e-9) * edge;
+		}
+		ck_assert_int_le(llabs(in_bins - right), close);
+	}
+	ck_assert_int_eq(in_bins, quantity->n);
+}
+
 static void check_quantity(size_t n, int64_t below, double tolerance)
 {
 	int64_t *values = calloc(n, sizeof(*values));
@@ -246,6 +274,7 @@ static void check_quantity(size_t n, int64_t below, double tolerance)
 
 		NEARLY((double)quantity_percentile(&quantity, percent), (double)right, tolerance);
 	}
+	check_bins(&quantity, values, tolerance);
 	arena_done(&arena);
 	free(values);
 }

@@ -59,7 +59,7 @@ START_TEST(whole)
 			ck_assert_msg(strlen(entry->prompt) > 700, "%s", entry->name);
 		}
 	}
-	ck_assert_uint_eq(n_models, 38);
+	ck_assert_uint_eq(n_models, 39);
 	ck_assert_uint_eq(n_functions, 21);
 	ck_assert_int_ge(catalogue_version(catalogue), 1);
 	ck_assert_ptr_null(catalogue_find(catalogue, "faithfulness"));
@@ -228,7 +228,7 @@ START_TEST(good_and_bad)
 				      scores[1]);
 		}
 	}
-	ck_assert_uint_eq(json_object_object_length(examples), 59);
+	ck_assert_uint_eq(json_object_object_length(examples), 60);
 	json_object_put(examples);
 }
 END_TEST

@@ -361,6 +361,13 @@ void store_batch_results(struct store *store, struct batch_results *op)
 	standin_wrong("nothing was to be scored");
 }
 
+void store_preference_results(struct store *store, struct preference_results *op)
+{
+	(void)store;
+	(void)op;
+	standin_wrong("nothing was to be compared");
+}
+
 static void on_results(struct message *message)
 {
 	struct results_compute *op = container_of(message, struct results_compute, request.message);

@@ -1,0 +1,123 @@
+/* elluminate experiment prefer: whose answers are better, pair by pair and all in all. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client/cli/call.h"
+#include "client/cli/commands/compare.h"
+#include "client/cli/follow.h"
+#include "client/cli/view/output.h"
+#include "client/cli/view/show.h"
+#include "client/cli/view/text.h"
+
+int command_prefer(struct cli *cli)
+{
+	struct submission task = { .method = call_method(cli->command->method) };
+	json_object *request = json_object_new_object(), *experiments = json_object_new_array();
+
+	if (!request || !experiments || json_object_object_add(request, "experiments", experiments) < 0) {
+		json_object_put(experiments);
+		json_object_put(request);
+		return cli_fail(-ENOMEM, NULL);
+	}
+	for (size_t i = 0; i < cli->arguments.n_operands; i++)
+		json_object_array_add(experiments, cli_ref(cli->arguments.operands[i]));
+	return submit_request(cli, &task, request);
+}
+
+static void add_number(struct table *table, int64_t number)
+{
+	char text[32];
+
+	table_text(table, number_text(text, number));
+}
+
+static void print_ranking(const struct ellu_preference_result *result)
+{
+	static const char *const titles[] = { ">BETTER", ">TIED", ">WORSE", ">SHARE (95 %)", ">STRENGTH (95 %)",
+					      "EXPERIMENT" };
+	struct table *table = table_new();
+	char text[64];
+
+	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
+		table_column(table, titles[i]);
+	for (size_t i = 0; i < result->n_ranking; i++) {
+		const struct ellu_preference_rank *rank = result->ranking[i];
+
+		add_number(table, rank->preferred);
+		add_number(table, rank->tied);
+		add_number(table, rank->not_preferred);
+		table_text(table, proportion_text(text, rank->share));
+		if (rank->strength && rank->low && rank->high)
+			table_printf(table, "%+.2f (%+.2f to %+.2f)", *rank->strength, *rank->low, *rank->high);
+		else if (rank->strength)
+			table_printf(table, "%+.2f", *rank->strength);
+		else
+			table_text(table, "-");
+		table_text(table, rank->experiment_name);
+	}
+	table_print(table, stdout);
+	table_free(table);
+}
+
+static const char *name_of(const struct ellu_preference_result *result, int64_t id)
+{
+	for (size_t i = 0; i < result->n_ranking; i++)
+		if (result->ranking[i]->experiment_id == id)
+			return result->ranking[i]->experiment_name;
+	return "";
+}
+
+/* "first over second: better in 63.0 % (55.1 to 70.4 %), 40 of 80 tied, 8 contradicted, p = 0.013" */
+static void print_pair(const struct ellu_preference_result *result, const struct ellu_preference_pair *pair)
+{
+	char text[64];
+
+	text_print(stdout, name_of(result, pair->experiment_id));
+	fputs(" before ", stdout);
+	text_print(stdout, name_of(result, pair->other_experiment_id));
+	if (!pair->share->value) {
+		printf(": nothing came out of %lld cases\n", (long long) pair->n_total);
+		return;
+	}
+	printf(" in %s of %lld cases, a tie half", proportion_text(text, pair->share), (long long) pair->n_scored);
+	if (pair->n_scored < pair->n_total)
+		printf(" (%lld failed)", (long long) (pair->n_total - pair->n_scored));
+	printf("; %lld tied", (long long) pair->tied);
+	if (pair->contradicted > 0)
+		printf(", %lld of these since the judge went by the place", (long long) pair->contradicted);
+	printf("; p = %.2g\n", pair->p);
+}
+
+int preferences_print(const struct cli *cli, const struct ellu_preference_result *result, int64_t task_id)
+{
+	print_ranking(result);
+	if (output.format != FORMAT_TABLE)
+		return 0;
+	putchar('\n');
+	for (size_t i = 0; i < result->n_pairs; i++)
+		print_pair(result, result->pairs[i]);
+	cli_note(cli, "Each case: elluminate experiment preferences %lld%s", (long long) task_id,
+		 cli_same_daemon(&cli->arguments));
+	return 0;
+}
+
+/* "1 before 2, 2 = 3" */
+void column_preferences(struct table *table, const void *item)
+{
+	const struct ellu_preferred_row *row = item;
+	char text[1024];
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < row->n_preferences && used < sizeof(text); i++) {
+		const struct ellu_preference *one = row->preferences[i];
+		const bool other = one->outcome && strcmp(one->outcome, "other_preferred") == 0;
+		const char *word = !one->outcome ? "?" : strcmp(one->outcome, "tied") == 0 ? "=" : "before";
+
+		used += (size_t) snprintf(text + used, sizeof(text) - used, "%s%lld %s %lld", i > 0 ? ", " : "",
+					  (long long) (other ? one->other_experiment_id : one->experiment_id), word,
+					  (long long) (other ? one->experiment_id : one->other_experiment_id));
+	}
+	table_printf(table, "%s", text);
+}
