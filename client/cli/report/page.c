@@ -21,7 +21,10 @@
 #define CHART_WIDTH 360
 #define CHART_HEIGHT 120
 #define FIRST_LINE_BYTES 300
-#define VERDICTS_SHOWN 8 // one by one in a case's head
+/* What a case shows once it is opened. A browser that runs scripts takes it for one text, which costs nothing;
+ * the page's script makes it what it is when it is needed. */
+#define INSIDE "<noscript><div class=inside>"
+#define INSIDE_END "</div></noscript></details>\n"
 
 static const char *const outcome_classes[_OUTCOME_MAX] = {
 	[OUTCOME_NO_ANSWER] = "bad",
@@ -136,7 +139,7 @@ static void write_case(const struct report *report, const struct reported *repor
 	fprintf(out, "</span><span class=where>row %" PRId64, response->template_variables->id);
 	if (reported->experiment->n_epochs > 1)
 		fprintf(out, ", epoch %" PRId64, response->epoch);
-	fprintf(out, ", %.2f s</span></summary><div class=inside>", response->duration_seconds);
+	fprintf(out, ", %.2f s</span></summary>" INSIDE, response->duration_seconds);
 	write_text(out, "Values", response->template_variables->input_values);
 	write_messages(out, response->messages, response->n_messages);
 	write_messages(out, response->transcript, response->n_transcript);
@@ -148,7 +151,7 @@ static void write_case(const struct report *report, const struct reported *repor
 	write_text(out, "Annotation", response->annotation);
 	if (response->left_out)
 		write_text(out, "Left out", response->left_out->message);
-	fputs("</div></details>\n", out);
+	fputs(INSIDE_END, out);
 }
 
 static void write_change(const struct report *report, const struct ellu_compared_case *compared, FILE *out)
@@ -160,7 +163,7 @@ static void write_change(const struct report *report, const struct ellu_compared
 		worse ? "bad" : "good", worse ? "worse" : "better");
 	write_first_line(out, compared->template_variables->input_values);
 	fprintf(out, "</span><span class=where>row %" PRId64 ", epoch %" PRId64
-		     "</span></summary><div class=inside>",
+		     "</span></summary>" INSIDE,
 		compared->template_variables->id, compared->epoch);
 	write_text(out, "Values", compared->template_variables->input_values);
 	for (size_t i = 0; i < compared->n_responses; i++) {
@@ -172,7 +175,7 @@ static void write_change(const struct report *report, const struct ellu_compared
 				       response->response_text ? response->response_text :
 								 "no answer");
 	}
-	fputs("</div></details>\n", out);
+	fputs(INSIDE_END, out);
 }
 
 /* ---- Charts ---- */
@@ -197,40 +200,34 @@ static void write_bar(FILE *out, const struct estimate *estimate)
 	fputs("</svg>", out);
 }
 
-/* From the first bin with something in it to the last. */
-static void write_histogram(FILE *out, const struct histogram *histogram, const char *title,
-			    int digits, const char *unit)
+static void write_histogram(FILE *out, const struct ellu_spread *spread, const char *title, const char *unit)
 {
-	size_t first = 0, last = HISTOGRAM_BINS - 1;
+	const int digits = *unit ? 3 : 6;
 	int64_t most = 1;
 	double width;
 
-	if (histogram->n == 0)
+	if (spread->n_bins == 0)
 		return;
-	while (!histogram->bins[first])
-		first++;
-	while (!histogram->bins[last])
-		last--;
-	for (size_t i = first; i <= last; i++)
-		most = histogram->bins[i] > most ? histogram->bins[i] : most;
-	width = (double) CHART_WIDTH / (double) (last - first + 1);
-	fprintf(out, "<figure><figcaption>%s</figcaption><svg viewBox=\"0 0 %d %d\" role=img aria-label=\"%s, of %"
-		     PRId64 " answers\">", title, CHART_WIDTH, CHART_HEIGHT + 16, title, histogram->n);
-	for (size_t i = first; i <= last; i++) {
-		double height = (double) histogram->bins[i] / (double) most * CHART_HEIGHT;
+	for (size_t i = 0; i < spread->n_bins; i++)
+		most = spread->bins[i]->count > most ? spread->bins[i]->count : most;
+	width = (double) CHART_WIDTH / (double) spread->n_bins;
+	fprintf(out, "<figure><figcaption>%s", title);
+	if (spread->low && spread->high)
+		fprintf(out, ": mean %.*g%s (95 %%: %.*g to %.*g)", digits, *spread->mean, unit, digits, *spread->low,
+			digits, *spread->high);
+	fprintf(out, "</figcaption><svg viewBox=\"0 0 %d %d\" role=img aria-label=\"%s, of %" PRId64 " answers\">",
+		CHART_WIDTH, CHART_HEIGHT + 16, title, spread->n_scored);
+	for (size_t i = 0; i < spread->n_bins; i++) {
+		const struct ellu_bin *bin = spread->bins[i];
+		double height = (double) bin->count / (double) most * CHART_HEIGHT;
 
-		fprintf(out, "<rect class=fill x=%.1f y=%.1f width=%.1f height=%.1f><title>", (double) (i - first) * width,
-			CHART_HEIGHT - height, width - 1, height);
-		fprintf(out, "%.*g", digits, histogram_edge(histogram, i));
-		fputs(" to ", out);
-		fprintf(out, "%.*g", digits, histogram_edge(histogram, i + 1));
-		fprintf(out, "%s: %" PRId64 "</title></rect>", unit, histogram->bins[i]);
+		fprintf(out, "<rect class=fill x=%.1f y=%.1f width=%.1f height=%.1f><title>%.*g to %.*g%s: %" PRId64
+			     "</title></rect>", (double) i * width, CHART_HEIGHT - height, width - 1, height, digits,
+			bin->low, digits, bin->high, unit, bin->count);
 	}
-	fprintf(out, "<text class=axis x=0 y=%d>", CHART_HEIGHT + 13);
-	fprintf(out, "%.*g", digits, histogram_edge(histogram, first));
-	fprintf(out, "%s</text><text class=axis x=%d y=%d text-anchor=end>", unit, CHART_WIDTH, CHART_HEIGHT + 13);
-	fprintf(out, "%.*g", digits, histogram_edge(histogram, last + 1));
-	fprintf(out, "%s</text></svg></figure>", unit);
+	fprintf(out, "<text class=axis x=0 y=%d>%.*g%s</text><text class=axis x=%d y=%d text-anchor=end>%.*g%s</text>"
+		     "</svg></figure>", CHART_HEIGHT + 13, digits, spread->bins[0]->low, unit, CHART_WIDTH,
+		CHART_HEIGHT + 13, digits, spread->bins[spread->n_bins - 1]->high, unit);
 }
 
 /* ---- An experiment ---- */
@@ -365,6 +362,42 @@ static void write_scores(FILE *out, const struct ellu_experiment_results *result
 	fputs("</tbody></table>", out);
 }
 
+static void write_agreement(FILE *out, const struct ellu_agreement *agreement)
+{
+	const struct estimate accuracy = estimate_of(agreement->accuracy);
+	char text[64];
+
+	fputs("<tr><td>", out);
+	report_escape(out, agreement->criterion ? agreement->criterion : "all of them");
+	fprintf(out, "</td><td class=number>%" PRId64 "</td><td>%s", agreement->accuracy->n_total,
+		share_text(text, accuracy.value));
+	fprintf(out, " <span class=soft>%s</span></td>", interval_text(text, &accuracy));
+	fprintf(out, "<td>%s</td>", coefficient_text(text, agreement->kappa, agreement->kappa_low, agreement->kappa_high));
+	fprintf(out, "<td class=number>%" PRId64 "</td><td class=number>%" PRId64 "</td><td class=number>",
+		agreement->yes_no, agreement->no_yes);
+	if (agreement->threshold)
+		fprintf(out, "%.3g", *agreement->threshold);
+	else
+		fputs("-", out);
+	fprintf(out, "</td><td>%s</td></tr>",
+		coefficient_text(text, agreement->alpha, agreement->alpha_low, agreement->alpha_high));
+}
+
+/* How far its judge agrees with people, and several judges among each other. */
+static void write_trust(FILE *out, const struct ellu_get_judge_agreement_reply *trust)
+{
+	if (!trust)
+		return;
+	fputs("<h3>How far to trust the judge</h3><div class=scrolled tabindex=0 role=region aria-label=\"Agreement\"><table>"
+	      "<thead><tr><th>Criterion</th><th class=number>labels</th>"
+	      "<th>like people</th><th>kappa (95 %)</th><th class=number>wrong YES</th><th class=number>wrong NO</th>"
+	      "<th class=number>threshold</th><th>judges' alpha (95 %)</th></tr></thead><tbody>", out);
+	for (size_t i = 0; i < trust->n_criteria; i++)
+		write_agreement(out, trust->criteria[i]);
+	write_agreement(out, trust->all);
+	fputs("</tbody></table></div>", out);
+}
+
 static void write_experiment(FILE *out, const struct reported *reported)
 {
 	const struct ellu_experiment *experiment = reported->experiment;
@@ -391,9 +424,11 @@ static void write_experiment(FILE *out, const struct reported *reported)
 	write_facts(out, reported);
 	write_criteria(out, reported);
 	write_scores(out, experiment->results);
+	write_trust(out, reported->trust);
 	fputs("<h3>How long, and how much</h3><div class=charts>", out);
-	write_histogram(out, &reported->durations, "Duration of answers", 3, " s");
-	write_histogram(out, &reported->output_tokens, "Tokens of answers", 6, "");
+	write_histogram(out, experiment->results->duration_seconds, "Duration of answers", " s");
+	write_histogram(out, experiment->results->input_tokens, "Tokens of requests", "");
+	write_histogram(out, experiment->results->output_tokens, "Tokens of answers", "");
 	fputs("</div></section>\n", out);
 }
 

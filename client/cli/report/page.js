@@ -1,5 +1,27 @@
-// Filters, sorts and searches the cases; without it the page only lists them.
+// Filters, sorts and searches the cases, and makes what they hold; without it the page lists them as they are.
 "use strict";
+
+// What a case holds is text until it is opened: it is HTML that the page's writer has escaped.
+function build(item) {
+	const kept = item.querySelector(":scope > noscript");
+
+	if (kept)
+		kept.outerHTML = kept.textContent;
+}
+
+const marks = { lt: "<", gt: ">", quot: '"', "#39": "'", amp: "&" };
+
+function wordsIn(item) {
+	const kept = item.querySelector(":scope > noscript");
+
+	if (!kept)
+		return item.textContent.toLowerCase();
+	return (item.firstElementChild.textContent + "\n" + kept.textContent.replace(/<[^>]*>/g, "\n")
+		.replace(/&(#?\w+);/g, (all, name) => marks[name] ?? all)).toLowerCase();
+}
+
+document.addEventListener("toggle", event => build(event.target), true);
+document.querySelectorAll("details[open]").forEach(build);
 for (const list of document.querySelectorAll(".cases")) {
 	const cases = [...list.querySelectorAll(".case")];
 	if (cases.length < 2)
@@ -35,7 +57,7 @@ for (const list of document.querySelectorAll(".cases")) {
 
 	function wordsOf(item) {
 		if (!words.has(item))
-			words.set(item, item.textContent.toLowerCase());
+			words.set(item, wordsIn(item));
 		return words.get(item);
 	}
 

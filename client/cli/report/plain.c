@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/cli/call.h"
 #include "client/cli/report/report.h"
 #include "client/cli/view/score_table.h"
 #include "client/cli/view/show.h"
@@ -40,13 +41,19 @@ static const char *cell_escape(char c)
 	case '&':
 		return "&amp;";
 	case '`':
+		return "\\`";
 	case '*':
+		return "\\*";
 	case '_':
+		return "\\_";
 	case '[':
+		return "\\[";
 	case ']':
+		return "\\]";
+	case '~':
+		return "\\~";
 	case '\\':
-		return c == '`' ? "\\`" : c == '*' ? "\\*" : c == '_' ? "\\_" : c == '[' ? "\\[" :
-		       c == ']' ? "\\]" : "\\\\";
+		return "\\\\";
 	default:
 		return NULL;
 	}
@@ -75,10 +82,11 @@ static void markdown_case(const struct report *report, const struct reported *re
 		outcome_names[outcome]);
 	write_cell(out, no ? no->criterion->criterion_str : "");
 	fputs(" | ", out);
+	fputs("<code>", out); // nobody is mentioned, and nothing linked, in there
 	write_cell(out, response->error	      ? response->error->message :
 			response->response_text ? response->response_text :
 						  "");
-	fputs(" |\n", out);
+	fputs("</code> |\n", out);
 }
 
 static void markdown_row(FILE *out, const char *name, const struct ellu_proportion *proportion)
@@ -131,6 +139,27 @@ static void markdown_experiment(FILE *out, const struct reported *reported)
 		markdown_row(out, results->criteria[i]->criterion, results->criteria[i]->yes);
 	markdown_row(out, ALL_CRITERIA, results->success_rate);
 	markdown_scores(out, results);
+}
+
+static void markdown_trust(FILE *out, const struct ellu_get_judge_agreement_reply *trust)
+{
+	char share[32], text[64];
+
+	if (!trust)
+		return;
+	if (trust->all->accuracy->n_total > 0) {
+		const struct estimate accuracy = estimate_of(trust->all->accuracy);
+
+		fprintf(out, "\nThe judge says what people say in %s of %" PRId64 " verdicts (95 %% interval %s)",
+			share_text(share, accuracy.value), trust->all->accuracy->n_total,
+			interval_text(text, &accuracy));
+		fprintf(out, "; kappa %s, %" PRId64 " wrong YES, %" PRId64 " wrong NO.\n",
+			coefficient_text(text, trust->all->kappa, trust->all->kappa_low, trust->all->kappa_high),
+			trust->all->yes_no, trust->all->no_yes);
+	}
+	if (trust->all->alpha)
+		fprintf(out, "\nThe judges agree with Krippendorff's alpha of %s.\n",
+			coefficient_text(text, trust->all->alpha, trust->all->alpha_low, trust->all->alpha_high));
 }
 
 static void markdown_cases(FILE *out, const struct reported *reported)
@@ -202,6 +231,7 @@ static void markdown(const struct report *report)
 			markdown_comparison(out, report, i);
 			markdown_compared_scores(out, report, i);
 		}
+		markdown_trust(out, report->experiments[i].trust);
 		markdown_cases(out, &report->experiments[i]);
 	}
 }
@@ -369,7 +399,13 @@ static void json_experiment(FILE *out, const struct reported *reported)
 
 	if (record_to_text(&ellu_experiment_type, reported->experiment, TO_CLIENT, &text, NULL) < 0)
 		text = NULL;
-	fprintf(out, "{\"experiment\":%s,\"cases\":[", text ? text : "null");
+	fprintf(out, "{\"experiment\":%s,", text ? text : "null");
+	free(text);
+	text = NULL;
+	if (reported->trust && record_to_text(call_method("GetJudgeAgreement")->reply, reported->trust, TO_CLIENT, &text,
+					      NULL) >= 0)
+		fprintf(out, "\"agreement\":%s,", text);
+	fputs("\"cases\":[", out);
 	for (enum outcome outcome = 0; outcome < _OUTCOME_MAX; outcome++) {
 		if (reported->n_shown[outcome] > 0 && n++ > 0)
 			fputs(",\n", out);

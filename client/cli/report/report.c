@@ -89,17 +89,15 @@ const char *interval_text(char buffer[static 64], const struct estimate *estimat
 	return buffer;
 }
 
-double histogram_edge(const struct histogram *histogram, size_t bin)
+const char *coefficient_text(char buffer[static 64], const double *value, const double *low, const double *high)
 {
-	return histogram->least * exp2((double) bin / BINS_A_DOUBLING);
-}
-
-static void histogram_add(struct histogram *histogram, double value)
-{
-	double at = value > histogram->least ? log2(value / histogram->least) * BINS_A_DOUBLING : 0;
-
-	histogram->bins[at < HISTOGRAM_BINS - 1 ? (size_t) at : HISTOGRAM_BINS - 1]++;
-	histogram->n++;
+	if (!value)
+		return "-";
+	if (low && high)
+		snprintf(buffer, 64, "%.2f (%.2f to %.2f)", *value, *low, *high);
+	else
+		snprintf(buffer, 64, "%.2f", *value);
+	return buffer;
 }
 
 /* ---- Reading ---- */
@@ -137,10 +135,6 @@ static void take_response(struct report *report, struct reported *reported,
 {
 	enum outcome outcome = outcome_of(reported->experiment->results, response);
 
-	if (!response->error)
-		histogram_add(&reported->durations, response->duration_seconds);
-	if (!response->error && response->output_tokens)
-		histogram_add(&reported->output_tokens, (double) *response->output_tokens);
 	if (reported->counts[outcome]++ >= report->limit)
 		return;
 	reported->n_shown[outcome]++;
@@ -167,6 +161,27 @@ static int read_responses(struct report *report, struct reported *reported)
 		take_response(report, reported, response);
 	ellu_stream_close(stream);
 	return r < 0 ? cli_fail(r, error) : 0;
+}
+
+static int read_trust(struct report *report, struct reported *reported)
+{
+	struct ellu_get_judge_agreement_request request = ELLU_RECORD(struct ellu_get_judge_agreement_request);
+	const struct ellu_get_judge_agreement_reply *trust;
+	struct ellu_ref ref = ELLU_RECORD(struct ellu_ref);
+	const struct ellu_error *error = NULL;
+	int r;
+
+	ref.id = &reported->experiment->id;
+	request.project = report->cli->arguments.project;
+	request.experiment = &ref;
+	r = ellu_get_judge_agreement(report->cli->daemon, &request, &trust, &error);
+	if (r < 0)
+		return cli_fail(r, error);
+	if (trust->all->accuracy->n_total > 0 || trust->all->alpha)
+		reported->trust = trust;
+	else
+		ellu_free(trust);
+	return 0;
 }
 
 static int fail_temporary(const char *what)
@@ -205,11 +220,11 @@ static int read_experiment(struct report *report, struct reported *reported, con
 		cli_error("experiment %s has no results yet", operand);
 		return EXIT_USAGE;
 	}
-	reported->durations.least = 0.001;
-	reported->output_tokens.least = 1;
 	status = open_cases(reported);
 	if (status == 0)
 		status = read_responses(report, reported);
+	if (status == 0)
+		status = read_trust(report, reported);
 	for (enum outcome outcome = 0; status == 0 && outcome < _OUTCOME_MAX; outcome++)
 		status = check_written(reported->cases[outcome]);
 	return status;
@@ -308,6 +323,7 @@ static void done(struct report *report)
 		if (report->better[i])
 			fclose(report->better[i]);
 		ellu_free(reported->reply);
+		ellu_free(reported->trust);
 	}
 	ellu_free(report->compared);
 	free(report);

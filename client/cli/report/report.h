@@ -27,21 +27,11 @@ enum outcome {
 };
 extern const char *const outcome_names[_OUTCOME_MAX]; // in words
 
-/* How values lie between others: bins of equal width on a logarithmic scale. */
-#define HISTOGRAM_BINS 96
-struct histogram {
-	double least; // the lower end of the first bin
-	int64_t bins[HISTOGRAM_BINS]; // BINS_A_DOUBLING for a doubling
-	int64_t n;
-};
-#define BINS_A_DOUBLING 4
-double histogram_edge(const struct histogram *histogram, size_t bin);
-
 /* One experiment of a report. */
 struct reported {
 	const struct ellu_get_experiment_reply *reply;
 	const struct ellu_experiment *experiment; // of it
-	struct histogram durations, output_tokens;
+	const struct ellu_get_judge_agreement_reply *trust; // in its judge, once people or several judges tell
 	int64_t counts[_OUTCOME_MAX];
 	int64_t n_shown[_OUTCOME_MAX];
 	FILE *cases[_OUTCOME_MAX]; // each written by the writer, one after the other
@@ -80,6 +70,9 @@ void report_copy(FILE *file, FILE *out);
 
 /* Writes the text so that it is text in HTML and XML. */
 void report_escape(FILE *out, const char *text);
+
+/* "0.81 (0.70 to 0.92)", or what stands for nothing. */
+const char *coefficient_text(char buffer[static 64], const double *value, const double *low, const double *high);
 
 extern const struct report_writer report_page, report_markdown, report_junit, report_csv, report_json;
 

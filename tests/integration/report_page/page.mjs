@@ -60,6 +60,13 @@ async function evaluate(expression) {
 	return result.value;
 }
 
+// What the page's own thread has had of a processor, whatever else the machine does.
+async function processorMs() {
+	const { metrics } = await send("Performance.getMetrics");
+
+	return Math.round(metrics.find(metric => metric.name === "TaskDuration").value * 1000);
+}
+
 async function show(scheme, width) {
 	await send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value: scheme }] });
 	await send("Emulation.setDeviceMetricsOverride", { width, height: 1400, deviceScaleFactor: 1, mobile: width < 500 });
@@ -89,10 +96,12 @@ async function run() {
 
 	({ sessionId: session } = await send("Target.attachToTarget", { targetId, flatten: true }));
 	await Promise.all(["Page", "Runtime", "Log"].map(domain => send(domain + ".enable")));
+	await send("Performance.enable", { timeDomain: "threadTicks" });
 	const load = new Promise(done => { loaded = done; });
 	await send("Page.navigate", { url: pathToFileURL(resolve(page)).href });
 	await load;
 	report.openMs = await evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(() => done(performance.now()))))");
+	report.openCpuMs = await processorMs();
 	report.cases = await evaluate("document.querySelectorAll('.case').length");
 	report.wide = await evaluate("document.documentElement.scrollWidth <= innerWidth");
 	// Each key until the next picture; the last finds nothing, and the first takes all texts in.

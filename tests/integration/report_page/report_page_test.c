@@ -12,6 +12,7 @@
 #include "tests/harness/suite.h"
 
 #define AXE "4.10.3"
+#define MARKDOWN_IT "3.0.0"
 #define CHROMIUM "/usr/bin/chromium"
 #define ROWS 20
 #define MANY_ROWS 5000
@@ -68,6 +69,22 @@ START_TEST(pages)
 }
 END_TEST
 
+/* As CommonMark with tables renders it: each case a row of five cells, nothing of an answer a tag. */
+START_TEST(markdown)
+{
+	struct command *command;
+
+	server = daemon_start(NULL);
+	ck_assert_int_eq(chdir(dir_new()), 0);
+	run_experiment("One", ROWS);
+	run_experiment("Two", ROWS);
+	command_run_line(server, 0, "$0 experiment report One Two -o r.md");
+	command = command_run_line(server, 0, text("'%s/python/bin/python' -B '" REPORT_MARKDOWN "' r.md", folder));
+	ck_assert_str_eq(command->out, "['One', 'Two'] cases: 5 rows of [3, 5]\n");
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 START_TEST(many_cases)
 {
 	json_object *report;
@@ -96,5 +113,8 @@ int main(void)
 	if (system(text("cd %s && npm install --prefix . --no-audit --no-fund --ignore-scripts --loglevel=error "
 			"axe-core@" AXE " >&2", folder)) != 0)
 		die("axe-core cannot be installed: npm or its registry cannot be reached");
-	return RUN_SUITE(pages, many_cases);
+	if (system(text("cd %s && python3 -m venv python && python/bin/pip -q --disable-pip-version-check install "
+			"--only-binary :all: markdown-it-py==" MARKDOWN_IT " >&2", folder)) != 0)
+		die("markdown-it-py cannot be installed: its registry cannot be reached");
+	return RUN_SUITE(pages, markdown, many_cases);
 }
