@@ -526,7 +526,7 @@ START_TEST(a_matrix)
 		const char *line, *says;
 		int status;
 	} rows[] = {
-		{ "$0 run m.yaml", "Short / one  Short / two  Long / one  Long / two  CRITERION\n", 0 },
+		{ "$0 run m.yaml", "     Short / one       Short / two      Long / one      Long / two  CRITERION\n", 0 },
 		{ "$0 run m.yaml --no-header", "  experiment\n", 0 },
 		{ "$0 run m.yaml --json | tail -n 8 | grep -c '\"name\":\"M / '", "4\n", 0 },
 		{ "$0 task list -q | wc -l", "4\n", 0 }, // what is finished is not run again
@@ -537,9 +537,9 @@ START_TEST(a_matrix)
 		{ "$0 run m.yaml --fail-under 100% 2>&1", "The success rate is below 100 %.\n", 1 },
 		{ "sed -i '/^prompt_t/,/^- .*Long/d; 1a prompt_template: Short' m.yaml; "
 		  "$0 run m.yaml --llm two", "M  (experiment 5, 3 cases)\n", 0 },
-		{ "$0 run m.yaml --llm one --llm two", "one      two  CRITERION\n", 0 },
+		{ "$0 run m.yaml --llm one --llm two", "one               two  CRITERION\n", 0 },
 		{ "sed 's/^name: M/name: N/' m.yaml >n.yaml; $0 run m.yaml n.yaml --llm two",
-		  "M        N  CRITERION\n", 0 },
+		  "M                 N  CRITERION\n", 0 },
 		{ "sed 's/name: two/name: one/' m.yaml | $0 run - 2>&1",
 		  "elluminate: -:5:3: llm_configs[1]: the name one again\n", 2 },
 		{ "sed 's/max_connections: 3/max_connections: 0/' m.yaml | $0 run - 2>&1",

@@ -18,7 +18,7 @@ static void add_agreement(struct table *table, const struct ellu_agreement *agre
 	char text[64];
 
 	table_printf(table, "%lld", (long long) agreement->accuracy->n_total);
-	table_text(table, proportion_text(text, agreement->accuracy));
+	table_text(table, proportion_brief(text, agreement->accuracy));
 	add_kappa(table, agreement);
 	table_printf(table, "%lld", (long long) agreement->yes_no);
 	if (agreement->yes_no > 0)

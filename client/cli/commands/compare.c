@@ -57,7 +57,7 @@ static void print_experiments(const struct ellu_compare_experiments_reply *reply
 		const struct ellu_ref *prompt = experiment->prompt_template;
 
 		table_printf(table, "%lld", (long long) experiment->id);
-		table_text(table, proportion_text(text, reply->success_rate[i]->yes));
+		table_text(table, proportion_brief(text, reply->success_rate[i]->yes));
 		add_numbers(table, experiment->results);
 		if (prompt && prompt->name && prompt->version)
 			table_printf(table, "%s v%lld", prompt->name, (long long) *prompt->version);
@@ -90,7 +90,7 @@ static void print_rates(const struct ellu_compare_experiments_reply *reply)
 	table_column(table, "CRITERION");
 	for (size_t i = 0; i < reply->n_criteria; i++) {
 		for (size_t k = 0; k < reply->criteria[i]->n_rates && k < EXPERIMENTS_MAX; k++)
-			table_text(table, proportion_text(text, reply->criteria[i]->rates[k]->yes));
+			table_text(table, proportion_brief(text, reply->criteria[i]->rates[k]->yes));
 		table_text(table, reply->criteria[i]->criterion);
 	}
 	table_print(table, stdout);

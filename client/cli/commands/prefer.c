@@ -47,7 +47,7 @@ static void print_ranking(const struct ellu_preference_result *result)
 		add_number(table, rank->preferred);
 		add_number(table, rank->tied);
 		add_number(table, rank->not_preferred);
-		table_text(table, proportion_text(text, rank->share));
+		table_text(table, proportion_brief(text, rank->share));
 		if (rank->strength && rank->low && rank->high)
 			table_printf(table, "%+.2f (%+.2f to %+.2f)", *rank->strength, *rank->low, *rank->high);
 		else if (rank->strength)

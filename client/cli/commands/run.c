@@ -287,7 +287,7 @@ static void add_row(const struct matrix *matrix, struct table *table, const char
 	for (size_t i = 0; i < matrix->n; i++) {
 		char text[64];
 
-		table_text(table, proportion_text(text, share_of(&matrix->pairs[i], criterion)));
+		table_text(table, proportion_brief(text, share_of(&matrix->pairs[i], criterion)));
 	}
 	table_text(table, criterion ? criterion : ALL_CRITERIA);
 }

@@ -25,16 +25,27 @@ static void add_numbers(struct table *table, const struct ellu_proportion *propo
 	table_printf(table, "%lld", (long long) proportion->n_total);
 }
 
-const char *proportion_text(char buffer[static 64], const struct ellu_proportion *share)
+static const char *write_proportion(char buffer[static 64], const struct ellu_proportion *share, int digits,
+				    const char *between)
 {
 	if (!share || !share->value)
 		return "-";
 	if (share->low && share->high)
-		snprintf(buffer, 64, "%.1f %% (%.1f to %.1f)", *share->value * 100, *share->low * 100,
-			 *share->high * 100);
+		snprintf(buffer, 64, "%.1f %% (%.*f%s%.*f)", *share->value * 100, digits, *share->low * 100,
+			 between, digits, *share->high * 100);
 	else
 		snprintf(buffer, 64, "%.1f %%", *share->value * 100);
 	return buffer;
+}
+
+const char *proportion_text(char buffer[static 64], const struct ellu_proportion *share)
+{
+	return write_proportion(buffer, share, 1, " to ");
+}
+
+const char *proportion_brief(char buffer[static 64], const struct ellu_proportion *share)
+{
+	return write_proportion(buffer, share, 0, "-");
 }
 
 #define BAR_WIDTH 20

@@ -80,7 +80,7 @@ static void print_struct(FILE *out, const struct record_type *type, const void *
 		const struct ellu_proportion *share = record;
 
 		if (share->value)
-			fputs(proportion_text(text, share), out);
+			fputs(proportion_brief(text, share), out);
 	} else if (type == &ellu_progress_type) {
 		print_progress(out, record);
 	} else if (type == &ellu_ref_type) {

@@ -49,6 +49,9 @@ void results_print(FILE *out, const struct ellu_experiment *experiment);
 /* "83.3 % (70.1 to 91.2)", or what stands for nothing. NULL: it was not judged so. */
 const char *proportion_text(char buffer[static 64], const struct ellu_proportion *share);
 
+/* "83.3 % (70-91)", for a table's cell. */
+const char *proportion_brief(char buffer[static 64], const struct ellu_proportion *share);
+
 #define ALL_CRITERIA "all of them (success rate)"
 
 /* That `what` comes from no real model. */
