@@ -178,7 +178,7 @@ START_TEST(lists)
 	wire_refused(wire, "NotFound", "GetEvaluator", "{'evaluator':{'name':'faithfulness'}}");
 	wire_refused(wire, "Conflict", "CreateEvaluator",
 		     "{'evaluator':{'name':'Faithfulness','prompt':'{{response}}?'}}");
-	wire_refused(wire, "NotFound", "DeleteEvaluator", "{'evaluator':{'name':'Faithfulness'}}");
+	wire_refused(wire, "ReadOnly", "DeleteEvaluator", "{'evaluator':{'name':'Faithfulness'}}");
 	end();
 }
 END_TEST

@@ -5,7 +5,7 @@
 #include "tests/harness/command.h"
 #include "tests/harness/suite.h"
 
-#define N_BUILT_IN 59
+#define N_BUILT_IN 60
 #define INVALID "org.varlink.service.InvalidParameter"
 #define SCORED(score) "{\"justification\":\"so\",\"score\":" score "}"
 

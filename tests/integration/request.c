@@ -4,18 +4,25 @@
 
 #include "tests/harness/harness.h"
 
+static const char *shortest_array(const struct record_field *field)
+{
+	const char *item = field->kind == FIELD_STRUCT ? request_record(field->type, NULL) :
+			   field->kind == FIELD_STRING ? "\"a\"" : "1";
+	const char *items = "";
+
+	for (size_t i = 0; i < field->length_low; i++)
+		items = text("%s%s%s", items, i > 0 ? "," : "", item);
+	return text("[%s]", items);
+}
+
 const char *request_value(const struct record_field *field)
 {
 	if (field->container == FIELD_MAP)
 		return "{}";
-	if (field->container == FIELD_ARRAY && field->length_low == 0)
-		return "[]";
-	if (field->kind == FIELD_STRUCT && field->container == FIELD_ARRAY)
-		return text("[%s]", request_record(field->type, NULL));
+	if (field->container == FIELD_ARRAY)
+		return shortest_array(field);
 	if (field->kind == FIELD_STRUCT)
 		return request_record(field->type, NULL);
-	if (field->container == FIELD_ARRAY)
-		return field->kind == FIELD_STRING ? "[\"a\"]" : "[1]";
 	if (field->one_of)
 		return text("\"%s\"", field->one_of[0]);
 	return field->kind == FIELD_STRING ? "\"a\"" :

@@ -134,7 +134,7 @@ expect 0 run experiment.json
 says out '^First steps '
 echo mine >mine.json
 expect 2 init mine.json
-says err 'mine.json: File exists'
+says err 'mine.json is there already'
 [ "$(cat mine.json)" = mine ] || fail "init wrote over a file"
 
 # Defaults from a file, the environment over it, options over both
@@ -205,7 +205,7 @@ expect 2 restart --socket "$scratch/run/elluminate/socket"
 
 # What is wrong
 expect 2 tsak list
-says err 'did you mean task list?'
+says err 'did you mean task?'
 expect 2 task
 says err 'task what? list, show, '
 expect 2 run good.json --dryrun
@@ -213,7 +213,7 @@ says err 'did you mean --dry-run?'
 expect 2 rnu good.json
 says err 'did you mean run?'
 expect 2 help tsak list
-says err 'did you mean task list?'
+says err 'did you mean task?'
 expect 0 help task
 says out '^  task tune ID'
 [ "$(grep -c '^  [a-z]' out)" = 12 ] || fail "not the commands of tasks alone"

@@ -24,7 +24,7 @@ may daemon/backend/dialect daemon/base daemon/backend/backend.h daemon/backend/l
 may daemon/backend/limits daemon/base
 may daemon/store daemon/base
 may daemon/store/engine daemon/base
-below="daemon/base daemon/store/[a-z]+\.h daemon/store/engine"
+below="daemon/base daemon/store/[a-z_]+\.h daemon/store/engine"
 for family in resources runs tasks submit; do
 	# shellcheck disable=SC2086 # several
 	may "daemon/store/$family" $below
