@@ -4,12 +4,12 @@
 #include <stdlib.h>
 
 #include "daemon/store/resources/criterion.h"
+#include "daemon/store/runs/proportion.h"
 #include "daemon/store/runs/response.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
 #include "proto/statistics/statistics.h"
 
-#define CONFIDENCE 0.95
 #define SCORES 1000 // a threshold is told to a thousandth
 
 /* The labels by one criterion, or by all. */

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "daemon/store/runs/run_configs.h"
+#include "daemon/store/runs/standing.h"
 
 struct answered_by {
 	struct answerer { // the run's own config, and the others

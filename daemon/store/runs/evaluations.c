@@ -7,11 +7,10 @@
 #include "daemon/store/resources/evaluator.h"
 #include "daemon/store/runs/evaluators.h"
 #include "daemon/store/runs/experiment.h"
+#include "daemon/store/runs/proportion.h"
 #include "proto/generated/interface.h"
 #include "proto/statistics/statistics.h"
 #include "proto/task_kind.h"
-
-#define CONFIDENCE 0.95
 
 /* ---- Sums ---- */
 

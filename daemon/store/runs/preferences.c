@@ -8,10 +8,10 @@
 
 #include "daemon/store/resources/evaluator.h"
 #include "daemon/store/runs/evaluators.h"
+#include "daemon/store/runs/proportion.h"
 #include "proto/generated/interface.h"
 #include "proto/statistics/statistics.h"
 
-#define CONFIDENCE 0.95
 #define GROUPS 20 // of rows, one of which is left out at a time
 #define PRIOR 1 // ties with an average one that each is held to have had
 

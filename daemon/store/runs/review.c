@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/store/runs/response.h"
+#include "daemon/store/runs/standing.h"
 #include "proto/generated/interface.h"
 
 /* ---- Annotations ---- */

@@ -99,31 +99,6 @@ int run_config_identity(struct tx *tx, const struct run_row *row, const struct e
 /* Epochs, sums and the number of measures of a spec. */
 int run_counters(struct tx *tx, int64_t run_id, struct run_spec *spec);
 
-/* How a response stands by the criteria of its run, and by one of them; and, where there are several
- * epochs, all of its row. */
-struct standing {
-	bool meets_all;
-	bool decided;
-	int value; // 1 YES, 0 NO, -1 none (it failed), -2 not rated
-	int64_t row_responses, row_successes; // that meet all
-	int64_t row_decided, row_yes; // by the one
-	int answered_by; // the config; 0: the run's own
-	bool row_is_large; // and was not looked at: everyone waits while one is
-};
-int standing_read(struct tx *tx, const struct run_row *run, int64_t response_id, int64_t measure_id,
-		  struct standing *ret_standing);
-struct clusters;
-
-/* The share of `n` things; absent when none was scored. `rows` are those that have several of them, or
- * NULL. NULL without memory. */
-const struct ellu_proportion *proportion_make(struct tx *tx, double yes, int64_t n, int64_t n_scored,
-					      int64_t n_total, const struct clusters *rows);
-/* An experiment's results as they are when one of its responses comes to stand otherwise by a
- * measure; as text. */
-int results_adjust(struct tx *tx, const char *text, const struct run_measure *measure,
-		   const struct standing *before, const struct standing *after,
-		   const char **ret_text);
-
 /* In the transaction that makes a task SUCCESS: nothing of its run is missing any more, and an
  * experiment that was rated again takes over judge, mode, version, criteria and verdicts. */
 int run_succeeded(struct tx *tx, int64_t task_id);

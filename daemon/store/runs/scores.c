@@ -3,9 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "daemon/store/runs/proportion.h"
 #include "proto/generated/interface.h"
-
-#define CONFIDENCE 0.95
 
 void scores_add(struct scores *scores, double score)
 {
