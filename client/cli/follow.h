@@ -78,25 +78,8 @@ int follow_get_experiment(struct cli *cli, int64_t id, const struct ellu_get_exp
 /* How to ask again for what failed, if anything. */
 void tell_failed(const struct cli *cli, const struct ellu_experiment *experiment);
 
-
 /* Starts a task, connected, and sees it through: progress, then what it brought. With --detach only the
  * task is printed. Returns the exit status. */
 int submit(struct cli *cli, const struct submission *submission);
 /* The same from the start: with what call_request() makes of `json`. */
 int submit_request(struct cli *cli, struct submission *submission, json_object *json);
-
-/* ---- Ctrl-C while a command waits ----
- *
- * The first is the command's to act on, the second ends the process. */
-
-void interrupt_catch(void);
-/* Gives Ctrl-C back its usual meaning. */
-void interrupt_release(void);
-
-/* True once for a Ctrl-C. */
-bool interrupt_take(void);
-
-/* Waits for the next reply of a stream, and says on a terminal when the daemon has gone away
- * meanwhile: 1 when it can be had, -EINTR when there was a Ctrl-C
- * (interrupt_take() then says so), else a negative error. */
-int interrupt_wait(const struct cli *cli, struct ellu_stream *stream);

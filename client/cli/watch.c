@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "client/cli/cli.h"
-#include "client/cli/follow.h"
+#include "client/cli/interrupt.h"
 #include "client/cli/view/output.h"
 #include "client/cli/view/text.h"
 #include "proto/generated/interface.h"

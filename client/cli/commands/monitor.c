@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "client/cli/call.h"
-#include "client/cli/follow.h"
+#include "client/cli/interrupt.h"
 #include "client/cli/view/progress_bar.h"
 #include "client/cli/view/task_board.h"
 #include "client/cli/view/text.h"
