@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "daemon/store/runs/proportion.h"
+#include "daemon/store/runs/run_walk.h"
 #include "proto/generated/interface.h"
 
 int answered_by_begin(struct tx *tx, const struct run_row *run, struct answered_by *ret_answered_by)

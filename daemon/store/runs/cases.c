@@ -11,6 +11,7 @@
 #include "daemon/store/resources/collection.h"
 #include "daemon/store/runs/preferences.h"
 #include "daemon/store/runs/run.h"
+#include "daemon/store/runs/run_walk.h"
 #include "proto/limits.h"
 
 /* A run has two pages, and users have many runs. */

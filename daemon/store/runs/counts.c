@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "daemon/store/runs/run.h"
+#include "daemon/store/runs/run_walk.h"
 
 /* Of a request, while it walks. */
 struct counting {

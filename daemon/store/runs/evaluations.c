@@ -8,6 +8,7 @@
 #include "daemon/store/runs/evaluators.h"
 #include "daemon/store/runs/experiment.h"
 #include "daemon/store/runs/proportion.h"
+#include "daemon/store/runs/run_walk.h"
 #include "proto/generated/interface.h"
 #include "proto/statistics/statistics.h"
 #include "proto/task_kind.h"

@@ -4,6 +4,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/store/resources/criterion.h"
 #include "daemon/store/runs/response.h"
+#include "daemon/store/runs/run_walk.h"
 #include "proto/generated/interface.h"
 #include "proto/task_kind.h"
 

@@ -17,6 +17,7 @@
 #include "daemon/store/runs/quantity.h"
 #include "daemon/store/runs/response.h"
 #include "daemon/store/runs/run.h"
+#include "daemon/store/runs/run_walk.h"
 #include "daemon/store/runs/scores.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"

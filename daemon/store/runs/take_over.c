@@ -12,6 +12,7 @@
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources/rows.h"
 #include "daemon/store/runs/experiment.h"
+#include "daemon/store/runs/run_walk.h"
 
 #define STEP 400 // pairs of row and epoch, and rows alike, that one transaction looks at
 #define ALIKE_MAX 1000 // rows of one hash that are looked at for one row
