@@ -40,25 +40,37 @@ static bool fits(const struct method *method, const char *path)
 	return pattern && !*pattern && !*path;
 }
 
-/* That of the name, or of verb and path; NULL: none, and the verbs of those that have the path. */
+/* Those that call it, by its name or else by its path. */
+static unsigned verbs_of(const struct method *method, bool by_name)
+{
+	unsigned verbs = !by_name ? http_verb_of(method->verb) : method->safe ? HTTP_GET | HTTP_POST : HTTP_POST;
+
+	/* What a stream of events would say is not known before it is told. */
+	return verbs & HTTP_GET && method->replies != METHOD_REPLIES_EVENTS ? verbs | HTTP_HEAD : verbs;
+}
+
+/* That of the name, or of verb and path; NULL: none. And the verbs that are served there. */
 static const struct method *find(const struct http_exchange *exchange, unsigned *ret_verbs)
 {
 	const struct interface_info *interface = interfaces[0];
 	unsigned verb = exchange->head.verb == HTTP_HEAD ? HTTP_GET : exchange->head.verb;
+	const struct method *found = NULL;
 
 	*ret_verbs = 0;
 	for (size_t i = 0; i < interface->n_methods; i++) {
 		const struct method *method = &interface->methods[i];
 
-		if (strcmp(method->name, exchange->values[0]) == 0)
+		if (strcmp(method->name, exchange->values[0]) == 0) {
+			*ret_verbs = verbs_of(method, /* by_name= */ true);
 			return method;
+		}
 		if (!fits(method, exchange->head.path + strlen(BASE)))
 			continue;
 		if (http_verb_of(method->verb) == verb)
-			return method;
-		*ret_verbs |= http_verb_of(method->verb);
+			found = method;
+		*ret_verbs |= verbs_of(method, /* by_name= */ false);
 	}
-	return NULL;
+	return found;
 }
 
 static const struct method *method_of(const struct http_exchange *exchange)
@@ -345,17 +357,6 @@ static void fail_events(struct http_call *call, const struct fault *fault)
 	free(text);
 }
 
-/* By name any of the verbs goes; by path the one has been found. */
-static bool is_verb_of(const struct http_exchange *exchange, const struct method *method, unsigned verbs)
-{
-	unsigned verb = exchange->head.verb == HTTP_HEAD ? HTTP_GET : exchange->head.verb;
-
-	if (!method || (is_by_name(exchange, method) && !(verbs & verb)))
-		return false;
-	/* What such a stream would say is not known before it is told. */
-	return exchange->head.verb != HTTP_HEAD || method->replies != METHOD_REPLIES_EVENTS;
-}
-
 static void refuse_verb(struct http_exchange *exchange, unsigned verbs)
 {
 	struct fault fault = { 0 };
@@ -377,15 +378,13 @@ static void serve(struct http_exchange *exchange)
 	struct fault fault = { 0 };
 	bool streams;
 
-	if (!method && !verbs) {
+	if (!verbs) {
 		fault_set(&fault, ELLU_E_METHOD_NOT_FOUND, "there is no method %s", exchange->values[0]);
 		snprintf(fault.field, sizeof(fault.field), "%s", exchange->values[0]);
 		http_fail(exchange, &fault);
 		return;
 	}
-	if (method && is_by_name(exchange, method))
-		verbs = method->safe ? HTTP_GET | HTTP_POST : HTTP_POST;
-	if (!is_verb_of(exchange, method, verbs)) {
+	if (!(verbs & exchange->head.verb)) {
 		refuse_verb(exchange, verbs);
 		return;
 	}

@@ -64,6 +64,7 @@ const struct http_route *http_route_find(struct http_exchange *exchange, int *re
 				return route;
 			*ret_verbs |= route->verbs;
 		}
+	*ret_verbs |= *ret_verbs & HTTP_GET ? HTTP_HEAD : 0;
 	*ret_status = *ret_verbs ? 405 : 404;
 	return NULL;
 }
@@ -74,11 +75,12 @@ void http_verbs_text(unsigned verbs, char *ret_text, size_t size)
 		enum http_verb verb;
 		const char *word;
 	} words[] = {
-		{ HTTP_GET, "GET, HEAD" }, { HTTP_POST, "POST" },     { HTTP_PUT, "PUT" },
-		{ HTTP_PATCH, "PATCH" },   { HTTP_DELETE, "DELETE" },
+		{ HTTP_GET, "GET" }, { HTTP_HEAD, "HEAD" },   { HTTP_POST, "POST" },
+		{ HTTP_PUT, "PUT" }, { HTTP_PATCH, "PATCH" }, { HTTP_DELETE, "DELETE" },
 	};
 	size_t used = 0;
 
+	*ret_text = '\0';
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]) && used < size; i++)
 		if (verbs & words[i].verb)
 			used += (size_t)snprintf(ret_text + used, size - used, "%s%s", used ? ", " : "",

@@ -113,6 +113,10 @@ START_TEST(verbs_and_paths)
 	refused(peer, 405, "Unsupported", "PUT", "/api/v1/collections/c", "{}");
 	ck_assert_str_eq(http_answer_header(http_ask(peer, "PUT", "/api/v1/collections/c", "{}"), "Allow"),
 			 "GET, HEAD, PATCH, DELETE");
+	ck_assert_str_eq(http_answer_header(http_ask(peer, "HEAD", "/api/v1/collections/1/variables/delete", NULL),
+					    "Allow"), "POST");
+	ck_assert_str_eq(http_answer_header(http_ask(peer, "HEAD", "/api/v1/tasks/7/events", NULL), "Allow"), "GET");
+	ck_assert_str_eq(http_answer_header(http_ask(peer, "HEAD", "/api/v1/Monitor", NULL), "Allow"), "GET, POST");
 	refused(peer, 404, "MethodNotFound", "GET", "/api/v1/collections/c/nothing", NULL);
 	refused(peer, 404, "MethodNotFound", "GET", "/api/v1/collections/", NULL);
 	refused(peer, 404, "NotFound", "GET", "/api/v1/tasks/7", NULL);
