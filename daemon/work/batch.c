@@ -160,6 +160,7 @@ static void on_recorded(struct store_request *request)
 		progress_add_usage(&run->base.progress, record->input_tokens, record->output_tokens,
 				   record->cost_nanodollars);
 		run_changed(&run->base);
+		scoring_release(&score->scoring); // a row may have many: together they would be too much
 		if (--item->n_open == 0)
 			item_close(item);
 	}

@@ -137,6 +137,28 @@ START_TEST(bias)
 }
 END_TEST
 
+/* A row whose questions are together more than a user's tasks may hold: what is recorded is held no more. */
+START_TEST(long_answers)
+{
+	static char word[1000000];
+	json_object *task;
+
+	begin(",'max_connections':2");
+	memset(word, 'x', sizeof(word) - 1);
+	for (int i = 0; i < 5; i++) {
+		memcpy(word, i == 3 ? "good" : "evil", 4);
+		add_experiment(text("L%d", i), word, 1, 1);
+	}
+	task = prefer("'evaluator':{'name':'E'},'experiments':[{'name':'L0'},{'name':'L1'},{'name':'L2'},{'name':'L3'},"
+		      "{'name':'L4'}]");
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	ck_assert_str_eq(at_text(task, "result.preference.ranking.0.experiment_name"), "L3");
+	ck_assert_int_eq(at_int(task, "result.preference.ranking.0.preferred"), 4);
+	ck_assert_int_eq(sim_stat(sim, "calls"), 20);
+	end();
+}
+END_TEST
+
 static const struct {
 	const char *parameters, *path;
 } wrong[] = {
@@ -259,5 +281,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(ranking, bias, wrong_requests, troubles, killed, commands);
+	return RUN_SUITE(ranking, bias, long_answers, wrong_requests, troubles, killed, commands);
 }
