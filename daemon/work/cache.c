@@ -130,10 +130,12 @@ static void on_found(struct store_request *request)
 
 	call->route->handed--;
 	if (run_take_answer(run, request) && run->phase == RUN_RUNNING) {
-		if (look_up->op.ret_found)
+		if (look_up->op.ret_found) {
+			run_call_let_go(call);
 			take_found(call, &look_up->op);
-		else
-			run_call_submit(call);
+		} else if (!run->over_budget) {
+			run_call_submit(call); // or it stays missing
+		}
 	}
 	store_request_done(request);
 	free(look_up);
@@ -154,6 +156,7 @@ void cache_ask(struct run_call *call, const char *identity)
 	}
 	look_up->call = call;
 	call->route->handed++;
+	run_call_hold(call);
 	run_expect(call->run, &look_up->op.request, on_found);
 	look_up->op.project_id = call->run->project_id;
 	look_up->op.key = call->cache_key;

@@ -99,6 +99,25 @@ static void route_hold(struct route *route, struct run_call *call)
 		run_fail(call->run, &call->call.fault);
 }
 
+/* ---- What they may cost ---- */
+
+void run_call_hold(struct run_call *call)
+{
+	struct run *run = call->run;
+	const struct route *route = call->route;
+
+	if (call->estimate > 0 || !is_limited(run))
+		return;
+	call->estimate = route->n_priced ? route->priced_cost / route->n_priced : llm_call_estimate(&call->call);
+	run->pending_cost += call->estimate;
+}
+
+void run_call_let_go(struct run_call *call)
+{
+	call->run->pending_cost -= call->estimate;
+	call->estimate = 0;
+}
+
 /* ---- What is lost ---- */
 
 struct lost {
@@ -166,7 +185,7 @@ void run_call_lost(struct run_call *call)
 		.output_tokens = spent->output_tokens,
 		.cached_tokens = spent->cached_tokens,
 		.cost_nanodollars = spent->cost_nanodollars,
-		.spent.source = run_source(run, spent->target),
+		.spent.source = run_source(run, call->cached && !call->again ? NULL : spent->target),
 	};
 	struct lost *lost;
 
@@ -231,8 +250,7 @@ static void take_cost(struct run_call *call)
 {
 	int64_t cost = call->call.cost_nanodollars;
 
-	call->run->pending_cost -= call->estimate;
-	call->estimate = 0;
+	run_call_let_go(call);
 	if (cost < 0)
 		return;
 	call->run->pending_cost += cost;
@@ -298,12 +316,8 @@ void run_call_init(struct run_call *call, struct run *run, struct route *route,
 void run_call_submit(struct run_call *call)
 {
 	struct run *run = call->run;
-	const struct route *route = call->route;
 
-	if (is_limited(run))
-		call->estimate = route->n_priced ? route->priced_cost / route->n_priced :
-						   llm_call_estimate(&call->call);
-	run->pending_cost += call->estimate;
+	run_call_hold(call);
 	call->route->handed++;
 	run->n_outstanding++;
 	backend_submit(call->run->flow, &call->call);

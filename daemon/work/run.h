@@ -146,7 +146,7 @@ struct run_call {
 	bool cached; // the answer was kept
 	bool again; // it is asked once more; what it took before is:
 	int64_t input_tokens, output_tokens, cached_tokens, cost_nanodollars;
-	int64_t estimate; // what it may cost, while it is with the backend
+	int64_t estimate; // what it may cost, until it came back
 	int64_t unrecorded; // what it did cost, until that is recorded
 	void (*answered)(struct run_call *call);
 	void (*failed)(struct run_call *call); // with call.fault
@@ -159,6 +159,9 @@ int run_open_flow(struct run *run);
 void run_call_init(struct run_call *call, struct run *run, struct route *route,
 		   struct llm_target *target);
 void run_call_submit(struct run_call *call);
+/* What it may cost is held against the limits from here on, before it is submitted; or no more: it is not. */
+void run_call_hold(struct run_call *call);
+void run_call_let_go(struct run_call *call);
 /* What messages say, for the keys of calls: an endpoint may serve several databases whose ids are
  * alike. */
 uint32_t run_messages_hash(const struct ellu_message *const *messages, size_t n_messages);

@@ -231,7 +231,50 @@ START_TEST(bounded)
 }
 END_TEST
 
+/* What is looked for first counts against a limit of cost as what is asked at once. */
+START_TEST(cost_limit)
+{
+	int64_t id;
+
+	start(NULL, NULL);
+	id = experiment_submit(wire, &(struct experiment) {
+		.name = "Limited", .rows = 40, .more = "'llm_config':{'ref':{'name':'L'}},'cost_limit':'0.000000001'" CACHED });
+	await_state(watch(id), "PENDING budget");
+	ck_assert_int_eq(sim_stat(sim, "calls"), 1);
+	finish();
+}
+END_TEST
+
+/* A kept answer that calls a tool: what follows it is a call, and it is none. */
+START_TEST(tools)
+{
+	start(NULL, NULL);
+	sim_control(sim, "{'call_tools':true,'tool_rounds':1}");
+	for (int i = 0; i < 2; i++) {
+		json_object *said;
+
+		wire_start(wire, "'more':true", "Call", "%s", requoted(
+			"{'messages':[{'role':'user','content':'Hello'}],'llm_config':{'ref':{'name':'L'}},"
+			"'tools':[{'name':'look'}],'tool_rounds':1" CACHED "}"));
+		do
+			said = at_json(wire_next(wire), "parameters");
+		while (!at_has(said, "event.tool_calls"));
+		wire_call(daemon_connect(server), "SendToolResult", "{'task_id':%lld,'tool_call_id':'%s','content':'%s'}",
+			  (long long)at_int(said, "event.task_id"), at_text(said, "event.tool_calls.0.id"),
+			  i == 0 ? "A house." : "");
+		do
+			said = wire_next(wire);
+		while (at_has(said, "continues"));
+		ck_assert_str_eq(at_text(said, "parameters.event.status"), "SUCCESS");
+		ck_assert_int_eq(sim_stat(sim, "calls"), 2 + i);
+		ck_assert_int_eq(at_int(list_all(wire, "ListCosts", "'by':'model'"), "0.calls"), 2 + i);
+	}
+	ck_assert_int_eq(sim_stat(sim, "keys_repeated"), 0);
+	finish();
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(calls, what_is_the_same, what_failed, experiments, bounded);
+	return RUN_SUITE(calls, what_is_the_same, what_failed, experiments, bounded, cost_limit, tools);
 }
