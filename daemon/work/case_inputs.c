@@ -4,76 +4,16 @@
  */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/work/dialogue.h"
 #include "daemon/work/experiment.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
 #include "proto/record/record.h"
 #include "proto/text/money.h"
 #include "proto/text/template.h"
-
-/* ---- What was asked ---- */
-
-struct text {
-	char *out; // NULL: it is only counted
-	size_t size;
-};
-
-static void add(struct text *text, const char *more)
-{
-	size_t size = strlen(more);
-
-	if (text->out)
-		memcpy(text->out + text->size, more, size);
-	text->size += size;
-}
-
-static void add_message(struct text *text, const struct ellu_message *message)
-{
-	if (message->content)
-		add(text, message->content);
-	for (size_t i = 0; i < message->n_parts; i++)
-		add(text, message->parts[i]->text ? message->parts[i]->text :
-			  message->parts[i]->image ? "[image]" : "[document]");
-	for (size_t i = 0; i < message->n_tool_calls; i++) {
-		add(text, "\n");
-		add(text, message->tool_calls[i]->name);
-		add(text, " ");
-		add(text, message->tool_calls[i]->arguments);
-	}
-}
-
-/* One message as it is; of several who says what. */
-static void add_messages(struct text *text, const struct open_case *open_case)
-{
-	for (size_t i = 0; i < open_case->n_messages; i++) {
-		if (open_case->n_messages > 1) {
-			add(text, i > 0 ? "\n\n" : "");
-			add(text, open_case->messages[i]->role);
-			add(text, ": ");
-		}
-		add_message(text, open_case->messages[i]);
-	}
-}
-
-static json_object *request_of(const struct open_case *open_case)
-{
-	struct text text = { 0 };
-	json_object *json;
-
-	add_messages(&text, open_case);
-	text.out = malloc(text.size + 1);
-	if (!text.out)
-		return NULL;
-	text.size = 0;
-	add_messages(&text, open_case);
-	json = json_object_new_string_len(text.out, (int)text.size);
-	free(text.out);
-	return json;
-}
 
 /* ---- What is known of the answer ---- */
 
@@ -107,7 +47,7 @@ static bool find_fact(const struct open_case *open_case, const char *name, json_
 	if (strcmp(name, "response") == 0)
 		*ret_value = json_object_new_string(open_case->text);
 	else if (strcmp(name, "request") == 0 && open_case->n_messages > 0)
-		*ret_value = request_of(open_case);
+		*ret_value = dialogue_text(open_case->messages, open_case->n_messages);
 	else if (strcmp(name, "tools") == 0 && template && template->n_tools > 0)
 		*ret_value = tools_of(template);
 	else if (strcmp(name, "duration_seconds") == 0 && facts->duration_usec >= 0)

@@ -1,6 +1,7 @@
 /* Asking on: what a model said, and what it is told then. Pure; any thread. */
 #pragma once
 
+#include <json.h>
 #include <stddef.h>
 
 #include "elluminate-types.h"
@@ -11,3 +12,6 @@
 int dialogue_go_on(const struct ellu_message *const *messages, size_t n_messages, const char *answer,
 		   const char *reply, struct arena *arena,
 		   const struct ellu_message *const **ret_messages, size_t *ret_n_messages);
+
+/* What was said as one text: one message as it is, of several who says what. NULL without memory. */
+json_object *dialogue_text(const struct ellu_message *const *messages, size_t n_messages);

@@ -3,11 +3,11 @@
  * pair is asked about in both orders: whoever goes by the place prefers nobody.
  */
 #include <json.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "daemon/store/compared_part.h"
 #include "daemon/work/batch.h"
+#include "daemon/work/dialogue.h"
 #include "proto/generated/interface.h"
 #include "proto/text/template.h"
 
@@ -52,17 +52,10 @@ static json_object *request_text(const struct batch_run *batch, const struct run
 
 	arena_init(&arena);
 	if (values && !prompt_is_empty(prompt) &&
-	    prompt_render(prompt, values, &arena, &messages, &n, &fault) >= 0) {
-		const char *all = "";
-
-		for (size_t i = 0; all && i < n; i++)
-			all = arena_printf(&arena, "%s%s%s%s%s", all, i > 0 ? "\n\n" : "",
-					   n > 1 ? messages[i]->role : "", n > 1 ? ":\n" : "",
-					   messages[i]->content ? messages[i]->content : "");
-		text = all ? json_object_new_string(all) : NULL;
-	} else if (values && fault.code != ELLU_E_INTERNAL) {
+	    prompt_render(prompt, values, &arena, &messages, &n, &fault) >= 0)
+		text = dialogue_text(messages, n);
+	else if (values && fault.code != ELLU_E_INTERNAL)
 		text = json_object_new_string(row->input_values);
-	}
 	arena_done(&arena);
 	json_object_put(values);
 	return text;
