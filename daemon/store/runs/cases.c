@@ -180,10 +180,10 @@ static int look_at_row(struct pair_walk *walk, sqlite3_stmt *q)
 	};
 	int r = load_evaluations(scan, &item);
 
-	if (r < 0 || item.n_decided == scan->op->n_measures)
-		return r;
-	r = add_case(scan, &item, scan->run.column_defaults, q, 1, 1, 1);
-	if (scan->bytes >= CASES_BYTES_MAX)
+	if (r >= 0 && item.n_decided < scan->op->n_measures)
+		r = add_case(scan, &item, scan->run.column_defaults, q, 1, 1, 1);
+	/* Answers were read, and looked for, of one that misses nothing too. */
+	if (scan->bytes >= CASES_BYTES_MAX || (scan->op->compares && scan->compared.sides.left <= 0))
 		walk->left = 0;
 	return r;
 }
@@ -294,6 +294,7 @@ static int cases_page_run(struct tx *tx, struct cases_page *op)
 	r = run_row_load(tx, op->run_id, &scan->run);
 	if (r >= 0 && op->compares)
 		r = compared_load(tx, &scan->run, &scan->compared);
+	scan->compared.sides.left = LOOKS_MAX;
 	if (r >= 0)
 		r = op->scores ? scan_rows(scan) :
 		    scan->run.n_epochs > 0 ? scan_pairs(scan) : scan_responses(scan);
