@@ -26,17 +26,29 @@ static size_t next_unit(const struct open_case *open_case)
 	return i;
 }
 
+/* Of who is asked first; of a panel the judge alone, or what is asked instead. */
+static const struct route *scoring_route(const struct experiment_run *run, const struct run_evaluator *evaluator,
+					 size_t judge)
+{
+	const struct model *model = NULL;
+
+	if (evaluator->n_judges > 0)
+		model = model_first(run->scorers.items, evaluator->configs + judge, 1, 0);
+	if (!model)
+		model = model_first(run->scorers.items, evaluator->configs, evaluator->n_configs,
+				    evaluator->n_judges);
+	return model ? model->route : run->judging_routes[judge];
+}
+
 static bool has_room(const struct experiment_run *run, const struct open_case *open_case)
 {
 	const struct run_spec *spec = run->spec;
 	size_t n = spec->n_judges > 1 ? spec->n_judges : 1;
 	size_t unit = next_unit(open_case), judge = unit % n;
 	const struct run_evaluator *evaluator = measure_evaluator(spec, &spec->measures[unit / n]);
-	const struct route *route = run->judging_routes[judge];
 
-	if (evaluator && evaluator->n_configs > 0)
-		route = run->scorers.items[evaluator->configs[evaluator->n_judges > 0 ? judge : 0]].route;
-	return route_has_room(&run->base, route);
+	return route_has_room(&run->base, evaluator && evaluator->n_configs > 0 ?
+						  scoring_route(run, evaluator, judge) : run->judging_routes[judge]);
 }
 
 static void issue_judgements(struct experiment_run *run)
