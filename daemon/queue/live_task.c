@@ -308,22 +308,6 @@ void live_task_drop_tool_call(struct live_task *task, const char *id)
 
 /* ---- Progress ---- */
 
-static const struct ellu_epoch_progress *const *copy_epochs(struct arena *arena,
-							     const struct ellu_progress *progress)
-{
-	size_t n = progress->n_epochs;
-	const struct ellu_epoch_progress **epochs = arena_alloc(arena, (n + 1) * sizeof(*epochs));
-	struct ellu_epoch_progress *copies = arena_alloc(arena, (n + 1) * sizeof(*copies));
-
-	if (!epochs || !copies)
-		return NULL;
-	for (size_t i = 0; i < n; i++) {
-		copies[i] = *progress->epochs[i];
-		epochs[i] = &copies[i];
-	}
-	return epochs;
-}
-
 void live_task_forget_progress_event(struct live_task *task)
 {
 	share_done(&task->progress_share);
@@ -340,24 +324,13 @@ static bool is_behind(const struct ellu_progress *progress, const struct ellu_pr
 
 void live_task_set_progress(struct live_task *task, const struct ellu_progress *progress)
 {
-	struct arena *arena = &task->progress_arena;
-	struct ellu_progress *copy;
+	const void *copy;
 
 	if (task->progress && (progress == task->progress || is_behind(progress, task->progress)))
 		return;
 	live_task_forget_progress_event(task);
-	arena_done(arena);
-	arena_init(arena);
+	arena_done(&task->progress_arena);
 	task->progress = NULL;
-	copy = arena_alloc(arena, sizeof(*copy));
-	if (!copy)
-		return; // watchers see the next one
-	*copy = *progress;
-	if (progress->cost)
-		copy->cost = arena_int(arena, *progress->cost);
-	if (progress->eta_seconds)
-		copy->eta_seconds = arena_float(arena, *progress->eta_seconds);
-	copy->epochs = copy_epochs(arena, progress);
-	if (copy->epochs)
-		task->progress = copy;
+	if (record_copy(&ellu_progress_type, progress, &task->progress_arena, &copy) == 0)
+		task->progress = copy; // or watchers see the next one
 }

@@ -61,7 +61,7 @@ struct live_task {
 	const struct ellu_tool_call **tool_calls; // that it waits for
 	size_t n_tool_calls;
 	struct arena progress_arena;
-	struct ellu_progress *progress; // NULL: none yet
+	const struct ellu_progress *progress; // NULL: none yet
 	struct ellu_task_event progress_event; // task_id 0: not made yet
 	struct share progress_share; // of `progress_event`, and the next
 	struct monitor_share monitor_share;
