@@ -590,9 +590,23 @@ START_TEST(follows)
 }
 END_TEST
 
+/* The page that opens in a browser is there whole, or not at all. */
+START_TEST(web_page)
+{
+	server = daemon_start(NULL);
+	ck_assert_int_eq(chdir(dir_new()), 0);
+	setenv("XDG_RUNTIME_DIR", ".", 1);
+	setenv("HOME", ".", 1);
+	ASSERT_SAYS(command_run_line(server, 0, "BROWSER=cat $0 web --url http://h/")->out, "0;url=http://h/#token=");
+	command_run_line(server, 0, "(trap '' XFSZ; ulimit -f 0; $0 web --url http://h/ 2>&1; echo $?) | cat >said");
+	ASSERT_SAYS(command_run_line(server, 0, "cat said")->out, "File too large");
+	command_run_line(server, 0, "! test -e elluminate-web.html");
+}
+END_TEST
+
 int main(void)
 {
 	return RUN_SUITE(lists, holds_and_settings, cancel_and_retry, retry_detached, prune, drain, says_what_it_waits_for, run_with_options,
 			 resources, templates, options_are_blamed, suggestions, built_in, calls_by_name, json_commands_no_terminal,
-			 formats, pages, follows);
+			 formats, pages, follows, web_page);
 }

@@ -56,30 +56,55 @@ static int make_token(struct cli *cli, const struct ellu_create_token_reply **re
 	return r < 0 ? cli_fail(r, error) : 0;
 }
 
-/* A page of the user's alone that leads there: on a command line everybody could read the token. The
- * path, or NULL. */
-static char *write_page(const char *address)
+/* Writes all of it, or leaves no file. */
+static int write_file(const char *path, const char *bytes, size_t size)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	ssize_t n;
+	int r = 0;
+
+	if (fd < 0)
+		return -errno;
+	for (size_t done = 0; r == 0 && done < size; done += (size_t) n) {
+		n = write(fd, bytes + done, size - done);
+		if (n < 0)
+			r = -errno;
+	}
+	if (close(fd) < 0 && r == 0)
+		r = -errno;
+	if (r < 0)
+		(void) unlink(path);
+	return r;
+}
+
+/* A page of the user's alone that leads there: on a command line everybody could read the token. */
+static int write_page(const char *address, char **ret_path)
 {
 	const char *folder = getenv("XDG_RUNTIME_DIR");
-	char *path = NULL;
-	int fd;
+	char *path, *page;
+	int size, r;
 
 	if (!folder || folder[0] != '/')
 		folder = getenv("HOME");
-	if (!folder || asprintf(&path, "%s/elluminate-web.html", folder) < 0)
-		return NULL;
-	(void) unlink(path);
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0 ||
-	    dprintf(fd, "<!doctype html><meta charset=utf-8><title>elluminate</title>"
+	if (!folder)
+		return -ENOENT;
+	if (asprintf(&path, "%s/elluminate-web.html", folder) < 0)
+		return -ENOMEM;
+	size = asprintf(&page, "<!doctype html><meta charset=utf-8><title>elluminate</title>"
 			"<meta http-equiv=refresh content=\"0;url=%s\"><a href=\"%s\">elluminate</a>\n",
-		    address, address) < 0) {
+			address, address);
+	if (size < 0) {
 		free(path);
-		path = NULL;
+		return -ENOMEM;
 	}
-	if (fd >= 0)
-		close(fd);
-	return path;
+	(void) unlink(path);
+	r = write_file(path, page, (size_t) size);
+	free(page);
+	if (r < 0)
+		free(path);
+	else
+		*ret_path = path;
+	return r;
 }
 
 static int open_browser(const char *path)
@@ -101,7 +126,7 @@ static int open_browser(const char *path)
 static int show_page(struct cli *cli, const char *url, const char *secret)
 {
 	size_t size = strlen(url);
-	char *address, *path;
+	char *address, *path = NULL;
 	int r;
 
 	while (size > 0 && url[size - 1] == '/')
@@ -113,8 +138,9 @@ static int show_page(struct cli *cli, const char *url, const char *secret)
 		free(address);
 		return 0;
 	}
-	path = write_page(address);
-	r = path ? open_browser(path) : -errno;
+	r = write_page(address, &path);
+	if (r == 0)
+		r = open_browser(path);
 	if (r < 0)
 		cli_error("no browser was opened (%s): elluminate web --print says the address", strerror(-r));
 	else
