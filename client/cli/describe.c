@@ -34,8 +34,9 @@ static const char man_exits[] =
 	"success\n"
 	".TP\n"
 	".B 1\n"
-	"the success rate is below\n"
+	"short of what\n"
 	".B \\-\\-fail\\-under\n"
+	"and the like ask for, or an answer of a skill is not valid\n"
 	".TP\n"
 	".B 2\n"
 	"wrong usage\n";

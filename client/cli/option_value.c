@@ -275,7 +275,7 @@ const char *option_expected(enum option_kind kind)
 		[OPTION_POSITION] = "a number, 0 or more",
 		[OPTION_NUMBER] = "a number",
 		[OPTION_SHARE] = "a share, 0.8 or 80%",
-		[OPTION_GATE] = "a share, 0.8 or 80%, or criterion=TEXT:80%",
+		[OPTION_GATE] = "a share, 0.8 or 80%, criterion=TEXT:80% or evaluator=NAME:0.8",
 		[OPTION_MONEY] = "US dollars, 5 or 0.25",
 		[OPTION_DURATION] = "a duration: 90 (seconds), 10m, 2h, 1d",
 		[OPTION_SINCE] = "a time, 2026-01-31T12:00:00Z, or how long ago: 10m, 2h, 1d",

@@ -22,7 +22,7 @@ enum option_kind {
 	OPTION_POSITION, // 0 and up
 	OPTION_NUMBER,
 	OPTION_SHARE, // `0.8` or `80%`
-	OPTION_GATE, // the same, or `criterion=TEXT:80%`; its own alone
+	OPTION_GATE, // the same, or of a criterion or an evaluator; its own alone
 	OPTION_MONEY, // `0.5`
 	OPTION_DURATION, // `90` or `10m`, in seconds
 	OPTION_SINCE, // a time or how long ago

@@ -266,7 +266,7 @@ START_TEST(commands)
 	add_experiment("A", "bad", 1, ROWS);
 	add_experiment("B", "good", 1, ROWS);
 	ran = COMMAND(server, 0, "experiment", "prefer", "B", "A", "--evaluator", "E");
-	ASSERT_SAYS(ran->out, "B before A in 100.0 % (75.8 to 100.0) of 12 cases, a tie half; 0 tied; p = 0.00049");
+	ASSERT_SAYS(ran->out, "B before A in 100.0 % (75.8 to 100.0) of 12 cases, p = 0.00049\n  0 tied");
 	ASSERT_SAYS(ran->out, "BETTER");
 	ran = COMMAND(server, 0, "experiment", "preferences", "1");
 	ASSERT_SAYS(ran->out, "2 before 1");
@@ -275,6 +275,9 @@ START_TEST(commands)
 	settle("fixed_answer", SCORED("0.5"));
 	ran = COMMAND(server, 0, "experiment", "prefer", "A", "B", "--llm", "sim", "--format", "json");
 	ASSERT_SAYS(ran->out, "\"evaluator_name\":\"Preference\"");
+	ran = COMMAND(server, 0, "experiment", "prefer", "A", "B", "--llm", "sim", "--format", "csv");
+	ASSERT_SAYS(ran->out, "better,tied,worse,share,share_low,share_high,strength,strength_low,strength_high,experiment\n"
+			      "0,12,0,0.5,");
 	end();
 }
 END_TEST

@@ -446,6 +446,10 @@ START_TEST(commands)
 	command_run_line(server, 1, "$0 run f.json --fail-on-regression Better");
 	SAYS("$0 experiment report Better Worse -o r.md && cat r.md", "| Equals | -0.857");
 	SAYS("$0 experiment report Better Worse -o r.html && cat r.html", "<th class=number>score more</th>");
+	file_write("h.json", "{\"name\":\"Other\",\"response_column\":\"a\",\"collection\":\"D\",\"evaluators\":[{"
+			     "\"evaluator\":\"Length\",\"variables\":{\"range\":\"..3\"}}]}");
+	command_run_line(server, 0, "$0 run h.json && $0 experiment report Better Other -o r.md && ! grep 'score more' r.md");
+	command_run_line(server, 0, "$0 experiment report Better Other -o r.html && ! grep '<th>Evaluator</th>.*score more' r.html");
 	SAYS("$0 evaluator list", "Faithfulness");
 	SAYS("$0 evaluator show Faithfulness", "supported by the contexts");
 	end();

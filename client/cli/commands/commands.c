@@ -22,9 +22,8 @@ static const struct option dry_run = { "dry-run", NULL,
 				       "have the daemon check it, show prompts and calls, run nothing",
 				       OPTION_FLAG, OWN(dry_run) };
 static const struct option fail_under = { "fail-under", "RATE",
-					  "exit 1 when the success rate is below 0.8 or 80%; or, with "
-					  "criterion=TEXT:RATE, how many meet that one, or with "
-					  "evaluator=NAME:0.8, that one's mean score", OPTION_GATE, OWN(gates) };
+					  "exit 1 below a success rate of 0.8 or 80%; or criterion=TEXT:RATE, "
+					  "evaluator=NAME:RATE", OPTION_GATE, OWN(gates) };
 static const struct option fail_under_low = { "fail-under-low", "RATE",
 					      "exit 1 when the success rate's 95 % interval reaches below",
 					      OPTION_SHARE, OWN(fail_under_low) };

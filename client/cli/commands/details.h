@@ -42,8 +42,8 @@ static const char run_details[] =
 	"second Ctrl-C leaves at once. A terminal that is lost leaves the task running.\n"
 	"\n"
 	"Exit status: 0 success, 1 short of --fail-under and its like, 10 the task failed, 11 its\n"
-	"time limit passed, 12 it was cancelled, 13 it was refused, 14 it is on hold at its cost limit (where\n"
-	"there is no terminal; on one the command waits until the limit is raised).";
+	"time limit passed, 12 it was cancelled, 13 it was refused, 14 it is on hold at its cost\n"
+	"limit (where there is no terminal; on one the command waits until the limit is raised).";
 
 static const char report_details[] =
 	"The format is what FILE of -o ends in, or --format: html, a page of its own that needs nothing\n"
@@ -121,12 +121,14 @@ static const char compare_details[] =
 	"  elluminate experiment compare 'Haiku' 'Haiku #2'";
 
 static const char prefer_details[] =
-	"Two to ten of them: for each pair, and each case that both have an answer to, a judge says which answer\n"
-	"is better, in both orders; where the orders contradict each other it goes by the place, and neither is.\n"
-	"The judge is that of the project, or the one that --llm names; --evaluator names another prompt\n"
-	"than the built-in Preference, with {{response}} and {{other_response}}. Strengths are by the Bradley-Terry\n"
-	"model: 0 is an average one, +1.1 wins three times out of four against that. It goes on after a restart,\n"
-	"and `elluminate task retry ID` asks again for what failed.\n"
+	"For each pair of two to ten experiments, and each case that both have an answer to, a judge\n"
+	"says which answer is better. It is asked in both orders: where it contradicts itself it goes\n"
+	"by the place, and the two are tied. The judge is the project's, or the config that --llm\n"
+	"names; --evaluator names another prompt than the built-in Preference, one that has\n"
+	"{{response}} and {{other_response}}. STRENGTH is by the Bradley-Terry model: 0 is an average\n"
+	"one, and +1.1 wins three times out of four against that. The task goes on after a restart,\n"
+	"`elluminate task retry TASK` asks again for what failed, and `elluminate experiment\n"
+	"preferences TASK` lists the cases.\n"
 	"\n"
 	"  elluminate experiment prefer Haiku 'Haiku #2' 'Haiku #3'";
 

@@ -32,28 +32,53 @@ static void add_number(struct table *table, int64_t number)
 	table_text(table, number_text(text, number));
 }
 
+static void add_known(struct table *table, const double *number)
+{
+	if (number)
+		table_printf(table, "%.10g", *number);
+	else
+		table_text(table, "");
+}
+
+static void add_figures(struct table *table, const struct ellu_preference_rank *rank)
+{
+	char text[64];
+
+	if (output.format == FORMAT_CSV) {
+		add_known(table, rank->share->value);
+		add_known(table, rank->share->low);
+		add_known(table, rank->share->high);
+		add_known(table, rank->strength);
+		add_known(table, rank->low);
+		add_known(table, rank->high);
+		return;
+	}
+	table_text(table, proportion_brief(text, rank->share));
+	if (rank->strength && rank->low && rank->high)
+		table_printf(table, "%+.2f (%+.2f to %+.2f)", *rank->strength, *rank->low, *rank->high);
+	else if (rank->strength)
+		table_printf(table, "%+.2f", *rank->strength);
+	else
+		table_text(table, "-");
+}
+
 static void print_ranking(const struct ellu_preference_result *result)
 {
 	static const char *const titles[] = { ">BETTER", ">TIED", ">WORSE", ">SHARE (95 %)", ">STRENGTH (95 %)",
-					      "EXPERIMENT" };
+					      "EXPERIMENT", NULL };
+	static const char *const names[] = { "better", "tied", "worse", "share", "share_low", "share_high", "strength",
+					     "strength_low", "strength_high", "experiment", NULL };
 	struct table *table = table_new();
-	char text[64];
 
-	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
-		table_column(table, titles[i]);
+	for (const char *const *title = output.format == FORMAT_CSV ? names : titles; *title; title++)
+		table_column(table, *title);
 	for (size_t i = 0; i < result->n_ranking; i++) {
 		const struct ellu_preference_rank *rank = result->ranking[i];
 
 		add_number(table, rank->preferred);
 		add_number(table, rank->tied);
 		add_number(table, rank->not_preferred);
-		table_text(table, proportion_brief(text, rank->share));
-		if (rank->strength && rank->low && rank->high)
-			table_printf(table, "%+.2f (%+.2f to %+.2f)", *rank->strength, *rank->low, *rank->high);
-		else if (rank->strength)
-			table_printf(table, "%+.2f", *rank->strength);
-		else
-			table_text(table, "-");
+		add_figures(table, rank);
 		table_text(table, rank->experiment_name);
 	}
 	table_print(table, stdout);
@@ -68,7 +93,7 @@ static const char *name_of(const struct ellu_preference_result *result, int64_t 
 	return "";
 }
 
-/* "first over second: better in 63.0 % (55.1 to 70.4 %), 40 of 80 tied, 8 contradicted, p = 0.013" */
+/* "first before second in 63.0 % (55.1 to 70.4) of 80 cases, p = 0.013", and how many are tied. */
 static void print_pair(const struct ellu_preference_result *result, const struct ellu_preference_pair *pair)
 {
 	char text[64];
@@ -80,13 +105,13 @@ static void print_pair(const struct ellu_preference_result *result, const struct
 		printf(": nothing came out of %lld cases\n", (long long) pair->n_total);
 		return;
 	}
-	printf(" in %s of %lld cases, a tie half", proportion_text(text, pair->share), (long long) pair->n_scored);
+	printf(" in %s of %lld cases", proportion_text(text, pair->share), (long long) pair->n_scored);
 	if (pair->n_scored < pair->n_total)
 		printf(" (%lld failed)", (long long) (pair->n_total - pair->n_scored));
-	printf("; %lld tied", (long long) pair->tied);
+	printf(", p = %.2g\n  %lld tied, each half a case", pair->p, (long long) pair->tied);
 	if (pair->contradicted > 0)
-		printf(", %lld of these since the judge went by the place", (long long) pair->contradicted);
-	printf("; p = %.2g\n", pair->p);
+		printf("; %lld of them since the judge went by the place", (long long) pair->contradicted);
+	putchar('\n');
 }
 
 int preferences_print(const struct cli *cli, const struct ellu_preference_result *result, int64_t task_id)

@@ -474,48 +474,58 @@ static void write_cases(FILE *out, const struct report *report, const struct rep
 		fprintf(out, "<p class=soft>%" PRId64 " more cases are left out; --limit shows them.</p>", left_out);
 }
 
+static const char compared_criteria_head[] =
+	"<table><thead><tr><th>Criterion</th><th class=number>points more</th><th class=number>rows better</th>"
+	"<th class=number>worse</th><th class=number>p</th></tr></thead><tbody>";
+static const char compared_scores_head[] =
+	"<table><thead><tr><th>Evaluator</th><th class=number>score more</th><th class=number>rows better</th>"
+	"<th class=number>worse</th><th class=number>p</th></tr></thead><tbody>";
+
 static void write_compared_criteria(FILE *out, const struct ellu_compare_experiments_reply *compared, size_t i)
 {
 	char text[64];
+	bool begun = false;
 
-	if (compared->n_criteria == 0)
-		return;
-	fputs("<table><thead><tr><th>Criterion</th><th class=number>points more</th><th class=number>rows better</th>"
-	      "<th class=number>worse</th><th class=number>p</th></tr></thead><tbody>", out);
 	for (size_t k = 0; k < compared->n_criteria; k++) {
 		const struct ellu_paired_difference *paired = compared->criteria[k]->rates[i]->paired;
 
 		if (!paired)
 			continue;
+		if (!begun)
+			fputs(compared_criteria_head, out);
+		begun = true;
 		fputs("<tr><td>", out);
 		report_escape(out, compared->criteria[k]->criterion);
 		fprintf(out, "</td><td class=number>%s</td><td class=number>%" PRId64 "</td><td class=number>%" PRId64
 			     "</td><td class=number>%.2g</td></tr>", difference_text(text, paired), paired->better,
 			paired->worse, paired->p_holm);
 	}
-	fputs("</tbody></table><p class=soft>With 95 % intervals; p as of one of so many criteria (Holm).</p>", out);
+	if (begun)
+		fputs("</tbody></table><p class=soft>With 95 % intervals; p as of one of so many criteria (Holm).</p>",
+		      out);
 }
 
 static void write_compared_scores(FILE *out, const struct ellu_compare_experiments_reply *compared, size_t i)
 {
 	char text[64];
+	bool begun = false;
 
-	if (compared->n_evaluators == 0)
-		return;
-	fputs("<table><thead><tr><th>Evaluator</th><th class=number>score more</th><th class=number>rows better</th>"
-	      "<th class=number>worse</th><th class=number>p</th></tr></thead><tbody>", out);
 	for (size_t k = 0; k < compared->n_evaluators; k++) {
 		const struct ellu_paired_difference *paired = compared->evaluators[k]->scores[i]->paired;
 
 		if (!paired)
 			continue;
+		if (!begun)
+			fputs(compared_scores_head, out);
+		begun = true;
 		fputs("<tr><td>", out);
 		report_escape(out, compared->evaluators[k]->evaluator);
 		fprintf(out, "</td><td class=number>%s</td><td class=number>%" PRId64 "</td><td class=number>%" PRId64
 			     "</td><td class=number>%.2g</td></tr>", score_difference_text(text, paired), paired->better,
 			paired->worse, paired->p_holm);
 	}
-	fputs("</tbody></table>", out);
+	if (begun)
+		fputs("</tbody></table>", out);
 }
 
 static void write_comparison(FILE *out, const struct report *report, size_t i)

@@ -1,6 +1,7 @@
 /* Reports for programs, and for where others are: Markdown, JUnit's XML, CSV and JSON. */
 #include <inttypes.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -180,18 +181,20 @@ static void markdown_comparison(FILE *out, const struct report *report, size_t i
 {
 	const struct ellu_compare_experiments_reply *compared = report->compared;
 	char text[64];
+	bool begun = false;
 
 	fprintf(out, "\nBeside experiment %" PRId64 ": ", report->experiments[0].experiment->id);
 	pairs_print(out, compared->success_rate[i]->paired);
 	fputs(".\n", out);
-	if (compared->n_criteria > 0)
-		fputs("\n| criterion | points more | better | worse | p (Holm) |\n"
-		      "| --- | ---: | ---: | ---: | ---: |\n", out);
 	for (size_t k = 0; k < compared->n_criteria; k++) {
 		const struct ellu_paired_difference *paired = compared->criteria[k]->rates[i]->paired;
 
 		if (!paired)
 			continue;
+		if (!begun)
+			fputs("\n| criterion | points more | better | worse | p (Holm) |\n"
+			      "| --- | ---: | ---: | ---: | ---: |\n", out);
+		begun = true;
 		fputs("| ", out);
 		write_cell(out, compared->criteria[k]->criterion);
 		fprintf(out, " | %s | %" PRId64 " | %" PRId64 " | %.2g |\n", difference_text(text, paired),
@@ -203,15 +206,17 @@ static void markdown_compared_scores(FILE *out, const struct report *report, siz
 {
 	const struct ellu_compare_experiments_reply *compared = report->compared;
 	char text[64];
+	bool begun = false;
 
-	if (compared->n_evaluators > 0)
-		fputs("\n| evaluator | score more | better | worse | p (Holm) |\n"
-		      "| --- | ---: | ---: | ---: | ---: |\n", out);
 	for (size_t k = 0; k < compared->n_evaluators; k++) {
 		const struct ellu_paired_difference *paired = compared->evaluators[k]->scores[i]->paired;
 
 		if (!paired)
 			continue;
+		if (!begun)
+			fputs("\n| evaluator | score more | better | worse | p (Holm) |\n"
+			      "| --- | ---: | ---: | ---: | ---: |\n", out);
+		begun = true;
 		fputs("| ", out);
 		write_cell(out, compared->evaluators[k]->evaluator);
 		fprintf(out, " | %s | %" PRId64 " | %" PRId64 " | %.2g |\n", score_difference_text(text, paired),

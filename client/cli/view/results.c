@@ -223,12 +223,12 @@ static void print_use(FILE *out, int64_t input_tokens, int64_t cached_tokens, in
 	fputc('\n', out);
 }
 
-static void print_share(FILE *out, const char *what, const struct ellu_proportion *share)
+static void print_share(FILE *out, const char *title, const char *what, const struct ellu_proportion *share)
 {
 	char text[64];
 
 	if (share->value)
-		fprintf(out, "%s %s", what, proportion_text(text, share));
+		fprintf(out, "%-14s %-11s %s\n", title, what, proportion_text(text, share));
 }
 
 /* What several epochs of a row come to together. */
@@ -239,15 +239,12 @@ static void print_rows(FILE *out, const struct ellu_experiment_results *results)
 
 	if (!shares)
 		return;
-	print_share(out, "Rows           met in any epoch", shares->any);
-	print_share(out, ", in most", shares->majority);
-	print_share(out, ", in all", shares->all);
-	fputc('\n', out);
+	print_share(out, "Rows met in", "any epoch", shares->any);
+	print_share(out, "", "most epochs", shares->majority);
+	print_share(out, "", "all epochs", shares->all);
 	for (size_t i = 1; i + 1 < shares->n_pass_at; i++) {
-		snprintf(number, sizeof(number), "%s %lld", i > 1 ? ", in one of" : "               in one of",
-			 (long long) shares->pass_at[i]->k);
-		print_share(out, number, shares->pass_at[i]->rows);
-		fputs(i + 2 == shares->n_pass_at ? "\n" : "", out);
+		snprintf(number, sizeof(number), "one of %lld", (long long) shares->pass_at[i]->k);
+		print_share(out, "", number, shares->pass_at[i]->rows);
 	}
 	if (results->flaky_rows && *results->flaky_rows > 0)
 		fprintf(out, "               %s differ between epochs; `elluminate experiment flaky` lists them\n",
