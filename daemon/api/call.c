@@ -54,9 +54,15 @@ void call_forget_request(struct call *call)
  * task is known. */
 static bool is_of_a_project(const struct method *method)
 {
-	return method->project || method->access == METHOD_ACCESS_ANYONE ||
-	       record_field_find(method->reply, "task") || record_field_find(method->request, "task_id") ||
-	       method->id == METHOD_LIST_TASK_LOGS;
+	switch (method->id) {
+	case METHOD_LIST_TASK_LOGS:
+	case METHOD_LIST_BATCH_ITEMS:
+	case METHOD_LIST_PREFERENCES:
+		return true;
+	default:
+		return method->project || method->access == METHOD_ACCESS_ANYONE ||
+		       record_field_find(method->reply, "task") || record_field_find(method->request, "task_id");
+	}
 }
 
 static bool may_call(const struct call *call, struct fault *fault)

@@ -3,6 +3,7 @@
  * what for, and, once that is known, the body.
  */
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -149,10 +150,15 @@ static bool wants_json(const struct http_exchange *exchange)
 	return !exchange->route->body_type || strcmp(exchange->route->body_type, "application/json") == 0;
 }
 
+static const char *wanted_type(const struct http_exchange *exchange)
+{
+	return exchange->route->body_type ? exchange->route->body_type : "application/json";
+}
+
 /* A form of another site's can send three types without asking; JSON is none of them. */
 static bool has_body_type(const struct http_exchange *exchange)
 {
-	const char *wanted = exchange->route->body_type ? exchange->route->body_type : "application/json";
+	const char *wanted = wanted_type(exchange);
 	const char *type = http_header(&exchange->head, "content-type");
 	size_t size = strlen(wanted);
 
@@ -215,13 +221,15 @@ static void begin_body(struct http_connection *connection)
 	struct http_exchange *exchange = connection->exchange;
 	const struct http_head *head = &exchange->head;
 	struct fault fault = { 0 };
+	char reason[100];
 
 	if (!head->chunked && !head->content_length) {
 		connection->state = HTTP_DECODES;
 		return;
 	}
 	if (!has_body_type(exchange)) {
-		http_refuse(connection, 415, ELLU_E_UNSUPPORTED, "the body has another Content-Type than is taken here");
+		snprintf(reason, sizeof(reason), "Content-Type: expected %s", wanted_type(exchange));
+		http_refuse(connection, 415, ELLU_E_UNSUPPORTED, reason);
 		return;
 	}
 	if (exchange->principal.way != PRINCIPAL_TOKEN) {

@@ -393,6 +393,8 @@ START_TEST(one_project)
 	refused(peer, 404, "NotFound", "GET", "/api/v1/GetTask?id=1", NULL);
 	refused(peer, 404, "NotFound", "GET", "/api/v1/WatchTask?id=1", NULL);
 	refused(peer, 404, "NotFound", "GET", "/api/v1/ListTaskLogs?id=1", NULL);
+	refused(peer, 404, "NotFound", "GET", "/api/v1/ListBatchItems?id=1", NULL);
+	refused(peer, 404, "NotFound", "GET", "/api/v1/ListPreferences?id=1", NULL);
 	refused(peer, 404, "NotFound", "POST", "/api/v1/CancelTask", "{'id':1}");
 	refused(peer, 404, "NotFound", "POST", "/api/v1/RetryTask", "{'id':1}");
 	refused(peer, 403, "PermissionDenied", "GET", "/api/v1/ListProjects", NULL);
