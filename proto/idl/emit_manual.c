@@ -297,7 +297,9 @@ void emit_experiment_page(FILE *out, const struct idl_model *model)
 		      ".TP\n.B llm_configs\nSeveral, in place of llm_config: an experiment for each.\n"
 		      ".TP\n.B collection.file\nA file beside this one with the rows: CSV, JSONL or JSON.\n"
 		      ".TP\n.B criteria\nBeside texts: objects with a criterion, a label and a check.\n"
-		      ".TP\n.B evaluators\nNames, or objects with an evaluator, which is a name, and its variables.\n", out);
+		      ".TP\n.B evaluators\nNames, or objects with an evaluator, which is a name, and its variables.\n"
+		      ".TP\n.B tool_results\nThe column with what tools bring; a model is told of it in at most "
+		      "tool_rounds rounds, 10 unless given.\n", out);
 		put_file_types(out, &interface->methods[i].request, &seen);
 		fputs(".SH SEE ALSO\n.BR elluminate (1)\n", out);
 	}

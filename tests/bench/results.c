@@ -184,6 +184,8 @@ int main(void)
 	};
 	double plain = prepare();
 
+	if (chdir(dir_new()) < 0)
+		die("no folder for what is exported");
 	for (size_t i = 0; i < sizeof(exports) / sizeof(exports[0]); i++)
 		export(exports[i][0], exports[i][1], plain);
 	return bench_figure("results MiB", (double)daemon_memory_kib(server, "VmHWM") / 1024, BENCH_AT_MOST,
