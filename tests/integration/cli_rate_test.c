@@ -172,6 +172,10 @@ START_TEST(looking_at_responses)
 	ASSERT_SAYS(said->out, "P (HOLM)");
 	ASSERT_SAYS(COMMAND(server, 0, "experiment", "flaky", "Rated")->out, "VARIABLES");
 	ASSERT_SAYS(COMMAND(server, 0, "experiment", "agreement", "Rated")->out, "No verdict was looked at");
+	ASSERT_SAYS(COMMAND(server, 0, "experiment", "agreement", "Rated")->out, "WRONG NO  CRITERION");
+	ASSERT_SAYS(COMMAND(server, 0, "experiment", "agreement", "Rated", "--format", "csv")->out,
+		    "labels,alike,alike_low,alike_high,kappa,kappa_low,kappa_high,wrong_yes,wrong_no,threshold,j,"
+		    "alpha,alpha_low,alpha_high,criterion\n0,,,,,,,0,0,,,,,,");
 	COMMAND(server, 2, "experiment", "compare", "Rated");
 	COMMAND(server, 27, "experiment", "compare", "Rated", "Nobody");
 	said = COMMAND(server, 0, "experiment", "show", "Rated");

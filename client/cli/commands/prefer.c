@@ -32,25 +32,17 @@ static void add_number(struct table *table, int64_t number)
 	table_text(table, number_text(text, number));
 }
 
-static void add_known(struct table *table, const double *number)
-{
-	if (number)
-		table_printf(table, "%.10g", *number);
-	else
-		table_text(table, "");
-}
-
 static void add_figures(struct table *table, const struct ellu_preference_rank *rank)
 {
 	char text[64];
 
 	if (output.format == FORMAT_CSV) {
-		add_known(table, rank->share->value);
-		add_known(table, rank->share->low);
-		add_known(table, rank->share->high);
-		add_known(table, rank->strength);
-		add_known(table, rank->low);
-		add_known(table, rank->high);
+		table_known(table, rank->share->value);
+		table_known(table, rank->share->low);
+		table_known(table, rank->share->high);
+		table_known(table, rank->strength);
+		table_known(table, rank->low);
+		table_known(table, rank->high);
 		return;
 	}
 	table_text(table, proportion_brief(text, rank->share));

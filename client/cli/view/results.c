@@ -8,19 +8,11 @@
 #include "proto/provider.h"
 #include "proto/text/money.h"
 
-static void add_share(struct table *table, const double *share)
-{
-	if (share)
-		table_printf(table, "%.10g", *share);
-	else
-		table_text(table, NULL);
-}
-
 static void add_numbers(struct table *table, const struct ellu_proportion *proportion)
 {
-	add_share(table, proportion->value);
-	add_share(table, proportion->low);
-	add_share(table, proportion->high);
+	table_known(table, proportion->value);
+	table_known(table, proportion->low);
+	table_known(table, proportion->high);
 	table_printf(table, "%lld", (long long) proportion->n_scored);
 	table_printf(table, "%lld", (long long) proportion->n_total);
 }

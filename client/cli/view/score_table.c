@@ -95,19 +95,11 @@ void score_table_print(FILE *out, const struct ellu_experiment_results *results)
 	table_free(table);
 }
 
-static void add_number(struct table *table, const double *number)
-{
-	if (number)
-		table_printf(table, "%.10g", *number);
-	else
-		table_text(table, NULL);
-}
-
 void score_table_add_numbers(struct table *table, const struct ellu_evaluator_scores *scores)
 {
-	add_number(table, scores->mean);
-	add_number(table, scores->low);
-	add_number(table, scores->high);
+	table_known(table, scores->mean);
+	table_known(table, scores->low);
+	table_known(table, scores->high);
 	table_printf(table, "%lld", (long long) scores->n_scored);
 	table_printf(table, "%lld", (long long) scores->n_total);
 }

@@ -88,6 +88,14 @@ void table_printf(struct table *table, const char *format, ...)
 	add(table, text);
 }
 
+void table_known(struct table *table, const double *number)
+{
+	if (number)
+		table_printf(table, "%.10g", *number);
+	else
+		table_text(table, NULL);
+}
+
 void table_mark(struct table *table, enum meaning meaning)
 {
 	if (table && table->n_cells > 0)

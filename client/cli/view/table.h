@@ -22,6 +22,8 @@ void table_column(struct table *table, const char *title);
 /* The next cell, row by row; NULL is an empty one. Without memory the table prints nothing. */
 void table_text(struct table *table, const char *text);
 __attribute__((format(printf, 2, 3))) void table_printf(struct table *table, const char *format, ...);
+/* For programs: a number, or an empty cell. */
+void table_known(struct table *table, const double *number);
 
 /* What the last cell means. */
 void table_mark(struct table *table, enum meaning meaning);
