@@ -152,6 +152,26 @@ static void fill_call(struct call_run *run)
 	make_key(run);
 }
 
+/* The first who can be shown the messages. */
+static int choose(struct call_run *run, struct fault *fault)
+{
+	struct run_call *asking = &run->asking;
+	const struct model *model;
+	int r = llm_target_check(asking->call.target, run->messages, run->n_messages, fault);
+
+	if (r >= 0)
+		return 0;
+	asking->call.outcome = LLM_ITEM_FAILED;
+	asking->call.fault = *fault;
+	model = chain_go_on(&run->chain, asking, "");
+	if (!model)
+		return r;
+	asking->route = model->route;
+	asking->call.target = model->target;
+	make_key(run);
+	return 0;
+}
+
 static int begin(struct run *base, struct fault *fault)
 {
 	struct call_run *run = (struct call_run *)base;
@@ -166,12 +186,10 @@ static int begin(struct run *base, struct fault *fault)
 		return fault->code;
 	if (r >= 0)
 		r = render(run, fault);
-	if (r >= 0)
-		r = llm_target_check(run->answerers.items[0].target, run->messages, run->n_messages, fault);
 	if (r < 0)
 		return r;
 	fill_call(run);
-	return 0;
+	return choose(run, fault);
 }
 
 static void tune(struct run *base)

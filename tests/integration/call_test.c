@@ -571,6 +571,13 @@ START_TEST(others_answer)
 	ck_assert_str_eq(at_text(items, "0.model"), "model of good");
 	ck_assert_str_eq(at_text(items, "0.cost"), at_text(task, "result.call.cost"));
 	json_object_put(task);
+	/* The first one, too, is left out where it cannot be shown the messages. */
+	task = json_object_get(at_json(wire_call(wire, "Call", "{'messages':[{'role':'user','parts':[{'image':"
+			"{'url':'http://h/b.png'}}]}],'llm_config':{'ref':{'name':'no pictures'}},"
+			"'fallback_llm_configs':[{'name':'good'}]}"), "task"));
+	ck_assert_msg(at_is(task, "result.call.llm_config", "good"), "%s", json_object_to_json_string(task));
+	ck_assert_int_eq(at_int(task, "result.call.attempts"), 1);
+	json_object_put(task);
 	/* None is left: what the last one said. */
 	sim_control(second, "{'error_500_rate':1}");
 	task = at_json(wire_call(wire, "Call", "%s", requoted(
@@ -578,7 +585,7 @@ START_TEST(others_answer)
 		       "task");
 	ck_assert_str_eq(at_text(task, "status"), "FAILURE");
 	ck_assert_int_eq(at_int(task, "error.status"), 500);
-	ck_assert_int_eq(sim_stat(second, "calls"), 4);
+	ck_assert_int_eq(sim_stat(second, "calls"), 5);
 	wire_refused(wire, "NotFound", "Call", "{" HELLO ",'fallback_llm_configs':[{'name':'nobody'}]}");
 	sim_stop(second);
 	end();
