@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/base/hash.h"
+#include "daemon/base/loop.h"
 #include "proto/cleanup.h"
 #include "proto/limits.h"
 #include "proto/record/record.h"
@@ -321,6 +322,20 @@ void ask_forget(struct asking *asking, json_object *answer)
 	*link = answered->next;
 	asking->bytes -= answered->bytes;
 	answered_free(answered);
+}
+
+void ask_settle(struct asking *asking)
+{
+	struct http_exchange *exchange = asking->exchange;
+
+	user_stop_waiting(&asking->waiter);
+	json_object_put(exchange->json);
+	exchange->json = NULL;
+	loop_free_there(exchange->service->behind, exchange->body, exchange->body_size);
+	exchange->body = NULL;
+	exchange->body_size = 0;
+	if (asking->bytes < ASKED_SMALL_MAX)
+		user_give_back(&asking->input);
 }
 
 void *ask_state(struct asking *asking, size_t size, void (*done)(void *state))

@@ -476,6 +476,32 @@ START_TEST(many_ask_for_much)
 }
 END_TEST
 
+/* Who sent much, and takes the answer when it pleases him, keeps no place from his other requests. */
+START_TEST(much_that_is_not_taken)
+{
+	struct http_peer *sender, *other;
+	const char *rows = "", *body;
+
+	begin_with("[front]\nmax_large_messages_per_user = 1\noutput_stall_seconds = 3600\n");
+	for (int i = 0; i < 120; i++)
+		rows = text("%s%s{\"t\":\"%d%s\"}", rows, i ? "," : "", i, letters(100000));
+	body = text("{\"name\":\"c\",\"variables\":[%s]}", rows);
+	sender = http_open(url);
+	http_send_text(sender, text("POST /api/v0/projects/1/collections HTTP/1.1\r\nHost: localhost\r\n"
+				    "X-API-Key: %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+				    secret, strlen(body)));
+	http_send_text(sender, body);
+	ck_assert(http_wait(sender));
+	other = http_open(url);
+	http_set_headers(other, text("X-API-Key: %s\r\n", secret));
+	ck_assert_int_eq(http_ask(other, "GET", "/api/v0/projects/1/collections/1/entries?page_size=1", NULL)->status, 200);
+	ck_assert_uint_gt(http_receive(sender)->size, 12000000);
+	http_close(other);
+	http_close(sender);
+	end();
+}
+END_TEST
+
 START_TEST(heartbeat)
 {
 	struct http_peer *peer;
@@ -492,5 +518,6 @@ END_TEST
 int main(void)
 {
 	return RUN_SUITE(smuggling, nul, oversized, slow, idle, hosts_and_origins, paths, guessing, rate, connections,
-			 thousand_streams, slow_reader, slow_taker, many_ask_for_much, heartbeat);
+			 thousand_streams, slow_reader, slow_taker, many_ask_for_much, much_that_is_not_taken,
+			 heartbeat);
 }

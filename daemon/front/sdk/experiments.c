@@ -32,7 +32,8 @@ static json_object *shape_response(struct json_maker *maker, json_object *respon
 }
 
 /* With its responses, as many as there are. */
-static void answer_with_responses(struct asking *asking, const char *project, const struct sdk_parts *parts)
+static void answer_with_responses(struct asking *asking, const char *project, const struct sdk_parts *parts,
+				  json_object *page)
 {
 	struct sdk_parts *kept = arena_alloc(&asking->exchange->arena, sizeof(*kept));
 	struct whole whole = { .member = "rated_responses", .method = "org.elluminate.ListResponses",
@@ -46,15 +47,19 @@ static void answer_with_responses(struct asking *asking, const char *project, co
 	if (whole.object)
 		json_object_object_del(whole.object, "rated_responses");
 	whole.parameters = of_id(asking, project, member_int(parts->experiment, "id", 0));
+	if (page)
+		ask_forget(asking, page);
 	step_answer_whole(asking, &whole);
 }
 
 /* All of its responses, in our form, if that has results and they are few enough to be listed at once; their
- * numbers stand beside its results. False: the step returns. */
-static bool find_responses(struct asking *asking, const char *project, struct sdk_parts *parts)
+ * numbers stand beside its results. The page that they are in, or NULL. False: the step returns. */
+static bool find_responses(struct asking *asking, const char *project, struct sdk_parts *parts,
+			   json_object **ret_page)
 {
 	json_object *parameters = of_id(asking, project, member_int(parts->experiment, "id", 0)), *page;
 
+	*ret_page = NULL;
 	if (member_int(member(parts->experiment, "results"), "responses", RESPONSES_SHOWN_MAX + 1) >
 	    RESPONSES_SHOWN_MAX) {
 		json_object_put(parameters);
@@ -63,6 +68,7 @@ static bool find_responses(struct asking *asking, const char *project, struct sd
 	put_int(&asking->maker, parameters, "limit", RESPONSES_SHOWN_MAX);
 	page = ask_again(asking, "ListResponses", parameters);
 	parts->responses = member(page, "next_cursor") ? NULL : member(page, "items");
+	*ret_page = page;
 	return page != NULL;
 }
 
@@ -70,11 +76,12 @@ static void answer_experiment(struct asking *asking, const char *project, json_o
 {
 	const char *include = step_query(asking, "include_responses");
 	struct sdk_parts parts;
+	json_object *page;
 
-	if (!step_parts(asking, project, experiment, &parts) || !find_responses(asking, project, &parts))
+	if (!step_parts(asking, project, experiment, &parts) || !find_responses(asking, project, &parts, &page))
 		return;
 	if (include && strcasecmp(include, "true") == 0)
-		answer_with_responses(asking, project, &parts);
+		answer_with_responses(asking, project, &parts, page);
 	else
 		ask_answer(asking, 200, sdk_experiment(&asking->maker, &parts, NULL));
 }

@@ -114,6 +114,8 @@ void step_answer_whole(struct asking *asking, const struct whole *whole)
 		ask_fail(asking, (fault_oom(&fault), &fault));
 	} else {
 		exchange->on_writable = http_calls_writable;
+		/* Who takes it slowly holds no place meanwhile. */
+		ask_settle(asking);
 		http_call(exchange, method_find(whole->method), whole->parameters, &how);
 	}
 	json_object_put(whole->object);
