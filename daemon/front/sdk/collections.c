@@ -145,6 +145,7 @@ static const struct upload *add_rows(struct asking *asking, const char *project,
 		upload->at = end;
 		free(upload->cursor);
 		upload->cursor = member_text(answer, "cursor") ? strdup(member_text(answer, "cursor")) : NULL;
+		ask_forget(asking, answer); // the next piece may be the same
 	}
 	return upload;
 }
