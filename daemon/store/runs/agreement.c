@@ -210,7 +210,7 @@ static void tell_between(struct tx *tx, const struct between *between, struct el
 
 	record->alpha = tx_known(tx, alpha.value);
 	record->alpha_low = tx_known(tx, alpha.low);
-	record->alpha_high = tx_known(tx, alpha.high);
+	record->alpha_high = tx_known(tx, alpha.high > 1 ? 1 : alpha.high); // none agree more than all
 	record->alpha_scores = tx_known(tx, reliability_alpha(&between->scores, 1, CONFIDENCE).value);
 }
 

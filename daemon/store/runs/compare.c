@@ -248,8 +248,8 @@ static struct ellu_paired_difference *difference_of(struct tx *tx, const struct 
 	record->worse = paired->rows.n_down;
 	record->value = mean.value;
 	/* No two shares or scores are further apart than that. */
-	record->low = tx_known(tx, isnan(mean.low) ? mean.low : fmax(mean.low, -1));
-	record->high = tx_known(tx, isnan(mean.high) ? mean.high : fmin(mean.high, 1));
+	record->low = tx_known(tx, mean.low < -1 ? -1 : mean.low);
+	record->high = tx_known(tx, mean.high > 1 ? 1 : mean.high);
 	if (paired->first) {
 		record->bootstrap_low = tx_known(tx, paired->bootstrap.low);
 		record->bootstrap_high = tx_known(tx, paired->bootstrap.high);
