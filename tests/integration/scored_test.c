@@ -446,6 +446,9 @@ START_TEST(commands)
 	command_run_line(server, 1, "$0 run f.json --fail-on-regression Better");
 	SAYS("$0 experiment report Better Worse -o r.md && cat r.md", "| Equals | -0.857");
 	SAYS("$0 experiment report Better Worse -o r.html && cat r.html", "<th class=number>score more</th>");
+	command_run_line(server, 0, "sed 's/Files/Expected/; s/\"response_column\":\"a\"/\"response_column\":"
+				    "\"expected_output\"/' e.json >i.json && $0 run i.json");
+	SAYS("$0 experiment compare Files Expected --json", "\"low\":-1.0,\"high\":1.0");
 	file_write("h.json", "{\"name\":\"Other\",\"response_column\":\"a\",\"collection\":\"D\",\"evaluators\":[{"
 			     "\"evaluator\":\"Length\",\"variables\":{\"range\":\"..3\"}}]}");
 	command_run_line(server, 0, "$0 run h.json && $0 experiment report Better Other -o r.md && ! grep 'score more' r.md");
