@@ -17,6 +17,7 @@
 #include "proto/json/json_build.h"
 #include "proto/json/json_check.h"
 #include "proto/limits.h"
+#include "proto/text/utf8.h"
 
 #define BASE "/api/v1"
 #define EVENT_STREAM "text/event-stream"
@@ -380,7 +381,9 @@ static void serve(struct http_exchange *exchange)
 
 	if (!verbs) {
 		fault_set(&fault, ELLU_E_METHOD_NOT_FOUND, "there is no method %s", exchange->values[0]);
-		snprintf(fault.field, sizeof(fault.field), "%s", exchange->values[0]);
+		snprintf(fault.field, sizeof(fault.field), "%.*s",
+			 (int)utf8_cut(exchange->values[0], strlen(exchange->values[0]), sizeof(fault.field) - 1),
+			 exchange->values[0]);
 		http_fail(exchange, &fault);
 		return;
 	}

@@ -94,6 +94,7 @@ END_TEST
 START_TEST(verbs_and_paths)
 {
 	struct http_peer *peer;
+	const char *name = "";
 	json_object *json;
 
 	begin();
@@ -119,6 +120,9 @@ START_TEST(verbs_and_paths)
 	ck_assert_str_eq(http_answer_header(http_ask(peer, "HEAD", "/api/v1/Monitor", NULL), "Allow"), "GET, POST");
 	refused(peer, 404, "MethodNotFound", "GET", "/api/v1/collections/c/nothing", NULL);
 	refused(peer, 404, "MethodNotFound", "GET", "/api/v1/collections/", NULL);
+	for (int i = 0; i < 200; i++)
+		name = text("%s%%C3%%A9", name);
+	refused(peer, 404, "MethodNotFound", "GET", text("/api/v1/%s", name), NULL);
 	refused(peer, 404, "NotFound", "GET", "/api/v1/tasks/7", NULL);
 	json = http_json(peer, 422, "GET", "/api/v1/tasks/seven", NULL);
 	ck_assert(at_is(json, "error.field", "id"));
