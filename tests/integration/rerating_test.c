@@ -680,7 +680,7 @@ START_TEST(worse_than_chance)
 		ck_assert_int_eq(at_int(paired, "better"), 0);
 		ck_assert_int_eq(at_int(paired, "worse"), 9);
 		assert_near(paired, "value", -0.75);
-		assert_near(paired, "low", -1.0373567531);
+		assert_near(paired, "low", -1); // where it ends: -1.0373567531
 		assert_near(paired, "high", -0.4626432469);
 		assert_near(paired, "effect_size", -1.6583123952);
 		assert_near(paired, "p", 0.00390625);
