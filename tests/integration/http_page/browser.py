@@ -12,7 +12,8 @@ WAIT_SECONDS = 60
 
 class Browser:
     def __init__(self):
-        self.folder = tempfile.TemporaryDirectory()
+        # Processes that it leaves behind for a moment may still write there.
+        self.folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         to_child, self.out = os.pipe()
         self.inn, from_child = os.pipe()
         words = ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
