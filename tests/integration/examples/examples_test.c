@@ -148,9 +148,14 @@ START_TEST(progress_to_each_end)
 	cancel();
 	ASSERT_SAYS(end(example, 12), "\ntask 1 is REVOKED\n");
 	ASSERT_SAYS(RUN(11, "progress", sim_url(sim), "0.3"), "is TIMEOUT\n  Timeout: ");
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
+		int64_t n_calls = sim_stat(sim, "calls");
+
 		(void) experiment_submit(daemon_connect(server), &(struct experiment) {
 			.name = text("Fills %d", i), .rows = 1, .url = sim_url(sim) });
+		if (i == 0)
+			sim_await(sim, "calls", n_calls + 1); // it runs, and the next one waits
+	}
 	ASSERT_SAYS(RUN(13, "progress", sim_url(sim)), "is REJECTED\n  QueueFull: ");
 	daemon_kill(server);
 
