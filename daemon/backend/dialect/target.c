@@ -1,6 +1,5 @@
 #include "daemon/backend/dialect/target.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -35,7 +35,7 @@ sed -n 's/^	\(KEY\|SERVER\)("\([a-z]*\)", \([a-z_]*\), \([0-9 *]*\), \([0-9 *]*\
 		range="$((${range%,*})) to $((${range#*,}))"
 		awk -v section="[$section]" -v name="$name" '/^\.SH/ { in_section = $2 == section }
 			/^\.(TP|SH|PP)/ { in_key = 0 } /^\.B / && in_section { in_key = $2 == name } in_key' \
-			"$man/elluminated.conf.5" | tr '\n' ' ' | grep -q "[^0-9]$range[^0-9]" || {
+			"$man/elluminated.conf.5" | tr '\n' ' ' | grep -q "[^0-9]${range}[^0-9]" || {
 			echo "man_pages: elluminated.conf(5) lacks \"$range\" of [$section] $name" >&2
 			exit 1
 		}
