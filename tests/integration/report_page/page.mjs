@@ -147,5 +147,11 @@ try {
 } finally {
 	browser.kill();
 	await new Promise(done => browser.exitCode === null && browser.signalCode === null ? browser.once("exit", done) : done());
-	rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+	try {
+		rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+	} catch (error) {
+		// Processes that it leaves behind for a moment may still write there.
+		if (error.code !== "ENOTEMPTY")
+			throw error;
+	}
 }
