@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/front/bus.h"
+#include "daemon/front/bus/bus.h"
 #include "proto/wire/bus_name.h"
 
 int main(int argc, char **argv)

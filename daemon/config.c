@@ -15,7 +15,7 @@
 
 #include "daemon/backend/backend.h"
 #include "daemon/base/log.h"
-#include "daemon/front/http.h"
+#include "daemon/front/http/http.h"
 #include "daemon/store/store.h"
 
 /* A value that is one of several words. */

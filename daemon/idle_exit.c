@@ -8,7 +8,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/loop.h"
-#include "daemon/front/bus.h"
+#include "daemon/front/bus/bus.h"
 #include "daemon/front/front.h"
 #include "daemon/queue/queue.h"
 

@@ -3,7 +3,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/store/engine/store_internal.h"
-#include "daemon/store/runs/answer_cache.h"
+#include "daemon/store/runs/recording/answer_cache.h"
 #include "daemon/store/store.h"
 
 /* Never opened here: closing it would drop the locks that SQLite holds on it. */

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <systemd/sd-bus.h>
 
-#include "daemon/front/bus_internal.h"
+#include "daemon/front/bus/bus_internal.h"
 #include "proto/limits.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "daemon/front/json_maker.h"
+#include "daemon/front/http/json_maker.h"
 #include "proto/wire/fault.h"
 
 struct chat_request {

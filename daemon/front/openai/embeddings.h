@@ -1,7 +1,7 @@
 /* Embeddings as OpenAI's clients ask for them, put onto `Embed`, and back. Pure. */
 #pragma once
 
-#include "daemon/front/json_maker.h"
+#include "daemon/front/http/json_maker.h"
 #include "proto/wire/fault.h"
 
 struct embeddings_request {

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "daemon/front/json_maker.h"
+#include "daemon/front/http/json_maker.h"
 #include "proto/wire/fault.h"
 
 /* All answer NULL and set the fault's code, or the maker's `failed`. `path` is that of the field. */

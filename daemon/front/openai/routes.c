@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "daemon/base/clock.h"
-#include "daemon/front/ask.h"
-#include "daemon/front/http_tables.h"
+#include "daemon/front/http/ask.h"
+#include "daemon/front/http/http_tables.h"
 #include "daemon/front/openai/chat.h"
 #include "daemon/front/openai/embeddings.h"
 #include "elluminate-types.h"

@@ -1,7 +1,7 @@
 /* The SDK's requests as ours: pure, JSON to JSON. NULL with a fault, or with a maker that has failed. */
 #pragma once
 
-#include "daemon/front/json_maker.h"
+#include "daemon/front/http/json_maker.h"
 #include "proto/wire/fault.h"
 
 json_object *our_prompt_template(struct json_maker *maker, json_object *given, struct fault *fault);

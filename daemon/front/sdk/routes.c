@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/front/http_tables.h"
+#include "daemon/front/http/http_tables.h"
 #include "daemon/front/sdk/multipart.h"
 #include "daemon/front/sdk/steps.h"
 #include "daemon/front/sdk/stream.h"

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "daemon/front/json_maker.h"
+#include "daemon/front/http/json_maker.h"
 
 json_object *sdk_project(struct json_maker *maker, json_object *project);
 json_object *sdk_prompt_template(struct json_maker *maker, json_object *template);

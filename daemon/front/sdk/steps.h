@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "daemon/front/ask.h"
+#include "daemon/front/http/ask.h"
 #include "daemon/front/sdk/request.h"
 #include "daemon/front/sdk/shape.h"
 

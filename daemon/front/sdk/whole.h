@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "daemon/front/ask.h"
+#include "daemon/front/http/ask.h"
 
 /* An item in the shape that it is answered in. */
 typedef json_object *shape_item_fn(struct json_maker *maker, json_object *item, const void *of);

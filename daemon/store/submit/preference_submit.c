@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "daemon/store/resources/evaluator.h"
+#include "daemon/store/runs/compare/preferences.h"
 #include "daemon/store/runs/evaluators.h"
-#include "daemon/store/runs/preferences.h"
 #include "daemon/store/submit/task_submit.h"
 #include "proto/generated/interface.h"
 

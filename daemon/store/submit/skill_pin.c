@@ -132,7 +132,7 @@ static int find_models(struct pin *pin)
 
 /* ---- Pinning ---- */
 
-/* What work/skill.c reads. The request is an object with a response, variables and the like, or empty. */
+/* What work/kinds/skill.c reads. The request is an object with a response, variables and the like, or empty. */
 static int add_skill(struct pin *pin)
 {
 	const char *text, *request = pin->run->request;

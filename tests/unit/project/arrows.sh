@@ -11,7 +11,7 @@ may() {
 	room=$1
 	shift
 	allowed=$(printf '|%s' "$room" "$@")
-	found=$(grep -rnE "#include \"$whole/" "$room" | grep -vE "#include \"(${allowed#|})" || :)
+	found=$(grep -rnHE "#include \"$whole/" "$room" | grep -vE "#include \"(${allowed#|})" || :)
 	wrong="$wrong${found:+$found
 }"
 }
@@ -30,10 +30,30 @@ for family in resources runs tasks submit; do
 	may "daemon/store/$family" $below
 	below="$below daemon/store/$family"
 done
-may daemon/work daemon/base daemon/backend daemon/store/
+# rooms FOLDER ALLOWED...: of the files right in it and its ROOMS, in this order, each includes from
+# those before it.
+rooms() {
+	folder=$1
+	shift
+	for file in "$folder"/*.[ch]; do
+		may "$file" "$@" "$folder/[a-z_]+\.h"
+	done
+	allowed_below="$* $folder/[a-z_]+\.h"
+	for room_below in $ROOMS; do
+		# shellcheck disable=SC2086 # several
+		may "$folder/$room_below" $allowed_below
+		allowed_below="$allowed_below $folder/$room_below"
+	done
+}
+
+ROOMS="statistics responses results compare recording"
+rooms daemon/store/runs daemon/base 'daemon/store/[a-z_]+\.h' daemon/store/engine daemon/store/resources
+ROOMS="conversation run judging kinds experiment pool"
+rooms daemon/work daemon/base daemon/backend daemon/store/
+ROOMS="bus http openai sdk"
+rooms daemon/front daemon/base daemon/store/ daemon/queue daemon/api
 may daemon/queue daemon/base daemon/store/ daemon/work
 may daemon/api daemon/base daemon/backend daemon/store/ daemon/work daemon/queue
-may daemon/front daemon/base daemon/store/ daemon/queue daemon/api
 whole=client
 may client/transport client/elluminate.h
 may client/operations client/elluminate.h client/transport

@@ -42,8 +42,8 @@ sed -n 's/^	\(KEY\|SERVER\)("\([a-z]*\)", \([a-z_]*\), \([0-9 *]*\), \([0-9 *]*\
 	done
 
 page=$man/org.elluminate.Elluminate1.5
-for member in $(sed -n 's/^	{ AT_[A-Z]*, BUS_[A-Z]*, "\([A-Za-z]*\)".*/\1/p' "$source/daemon/front/bus_tree.c") \
-	$(sed -n 's/^	PROPERTY("\([A-Za-z]*\)".*/\1/p' "$source/daemon/front/bus_property.c"); do
+for member in $(sed -n 's/^	{ AT_[A-Z]*, BUS_[A-Z]*, "\([A-Za-z]*\)".*/\1/p' "$source/daemon/front/bus/bus_tree.c") \
+	$(sed -n 's/^	PROPERTY("\([A-Za-z]*\)".*/\1/p' "$source/daemon/front/bus/bus_property.c"); do
 	grep -q "$member" "$page" || {
 		echo "man_pages: org.elluminate.Elluminate1(5) lacks $member" >&2
 		exit 1

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "daemon/store/engine/store_internal.h"
-#include "daemon/store/runs/quantity.h"
+#include "daemon/store/runs/statistics/quantity.h"
 #include "proto/limits.h"
 #include "tests/unit/store/store_fixture.h"
 #include "tests/unit/suite.h"

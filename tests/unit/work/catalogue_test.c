@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "daemon/base/sha256.h"
-#include "daemon/work/metrics/metric.h"
+#include "daemon/work/judging/metrics/metric.h"
 #include "proto/text/template.h"
 #include "tests/unit/suite.h"
 

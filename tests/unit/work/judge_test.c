@@ -1,5 +1,5 @@
 /* The judge: what it is asked, that no answer steers it, and which answers hold a verdict. */
-#include "daemon/work/judge.h"
+#include "daemon/work/judging/judge.h"
 
 #include <errno.h>
 #include <json.h>
@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 
 #include "daemon/backend/dialect/simulated_text.h"
-#include "daemon/work/score.h"
+#include "daemon/work/judging/score.h"
 #include "tests/unit/suite.h"
 
 #define NONE (-1)

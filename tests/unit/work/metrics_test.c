@@ -1,6 +1,6 @@
 /* Scores without a model: tables of cases, what agrees with the plain way of reckoning, and that hostile
  * inputs are refused before they take long. */
-#include "daemon/work/metrics/metric.h"
+#include "daemon/work/judging/metrics/metric.h"
 
 #include <math.h>
 #include <stdio.h>

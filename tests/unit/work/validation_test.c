@@ -1,5 +1,5 @@
 /* Validators: what an answer passes, and what is asked for again, and how. */
-#include "daemon/work/validation.h"
+#include "daemon/work/judging/validation.h"
 
 #include <string.h>
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/work/progress.h"
-#include "daemon/work/run_log.h"
+#include "daemon/work/run/progress.h"
+#include "daemon/work/run/run_log.h"
 #include "daemon/work/work.h"
 #include "tests/unit/suite.h"
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "daemon/base/clock.h"
-#include "daemon/work/run.h"
+#include "daemon/work/run/run.h"
 #include "tests/unit/work/work_harness.h"
 
 /* ---- Success ---- */

@@ -1,0 +1,88 @@
+/* The tables of routes, and finding the one that a request is for. */
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/front/http/http_connection.h"
+#include "daemon/front/http/http_tables.h"
+
+static const struct http_routes *const tables[] = {
+	&http_page_routes,
+	&http_method_routes,
+	&http_status_routes,
+	&openai_routes,
+	&sdk_routes,
+};
+
+/* A segment of a pattern: 1 it fits, with the value where it stands for any; 0. */
+static bool fits_segment(const char *pattern, size_t pattern_size, char *segment, size_t size)
+{
+	if (pattern_size >= 2 && pattern[0] == '{')
+		return size > 0;
+	return pattern_size == size && memcmp(pattern, segment, size) == 0;
+}
+
+/* Whether the path fits; `values` are copied into the arena, unescaped. */
+static bool fits(struct http_exchange *exchange, const char *pattern)
+{
+	char *path = exchange->head.path;
+	size_t n = 0;
+
+	while (*pattern == '/' && *path == '/') {
+		size_t pattern_size = strcspn(++pattern, "/"), size = strcspn(++path, "/");
+		bool is_rest = pattern_size > 4 && strncmp(pattern + pattern_size - 4, "...}", 4) == 0;
+
+		if (is_rest)
+			size = strlen(path);
+		if (!fits_segment(pattern, pattern_size, path, size))
+			return false;
+		if (pattern[0] == '{') {
+			char *value = n < HTTP_VALUES_MAX ? arena_strndup(&exchange->arena, path, size) : NULL;
+
+			if (!value || http_unescape(value, false) < 0)
+				return false;
+			exchange->values[n++] = value;
+		}
+		pattern += pattern_size;
+		path += size;
+	}
+	return !*pattern && !*path;
+}
+
+const struct http_route *http_route_find(struct http_exchange *exchange, int *ret_status,
+					 unsigned *ret_verbs)
+{
+	unsigned verb = exchange->head.verb == HTTP_HEAD ? HTTP_GET : exchange->head.verb;
+
+	*ret_verbs = 0;
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		for (size_t j = 0; j < tables[i]->n; j++) {
+			const struct http_route *route = &tables[i]->routes[j];
+
+			if (!fits(exchange, route->path))
+				continue;
+			if (route->verbs & verb)
+				return route;
+			*ret_verbs |= route->verbs;
+		}
+	*ret_verbs |= *ret_verbs & HTTP_GET ? HTTP_HEAD : 0;
+	*ret_status = *ret_verbs ? 405 : 404;
+	return NULL;
+}
+
+void http_verbs_text(unsigned verbs, char *ret_text, size_t size)
+{
+	static const struct {
+		enum http_verb verb;
+		const char *word;
+	} words[] = {
+		{ HTTP_GET, "GET" }, { HTTP_HEAD, "HEAD" },   { HTTP_POST, "POST" },
+		{ HTTP_PUT, "PUT" }, { HTTP_PATCH, "PATCH" }, { HTTP_DELETE, "DELETE" },
+	};
+	size_t used = 0;
+
+	*ret_text = '\0';
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]) && used < size; i++)
+		if (verbs & words[i].verb)
+			used += (size_t)snprintf(ret_text + used, size - used, "%s%s", used ? ", " : "",
+						 words[i].word);
+}

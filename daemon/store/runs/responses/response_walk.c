@@ -1,0 +1,242 @@
+/* Which responses of an experiment there are, in several orders; see response.h. */
+#include <string.h>
+
+#include "daemon/store/resources/rows.h"
+#include "daemon/store/runs/responses/response.h"
+
+/* ---- The filter ---- */
+
+/* ?1 run, ?2 judge, then the filter's members in their order. */
+#define LETS_THROUGH                                                                            \
+	" (?3 IS NULL OR r.epoch = ?3) AND (?4 IS NULL OR (r.error IS NOT NULL) = ?4)"          \
+	" AND ((?5 IS NULL AND ?6 IS NULL) OR EXISTS (SELECT 1 FROM ratings g"                  \
+	"  CROSS JOIN measures m ON m.id = g.measure_id CROSS JOIN run_measures e"              \
+	"  ON e.run_id = ?1 AND e.measure_id = m.id WHERE g.response_id = r.id"                 \
+	"  AND g.judge_id = ?2 AND m.criterion_id = coalesce(?5, m.criterion_id)"               \
+	"  AND (?6 IS NULL OR (" RATING_VALUE " >= 0.5) = ?6)))"                                \
+	" AND (?7 IS NULL OR (r.annotation IS NOT NULL) = ?7)"                                  \
+	" AND (?8 IS NULL OR r.duration_usec >= ?8) AND (?9 IS NULL OR r.duration_usec <= ?9)"  \
+	" AND (?10 IS NULL OR r.input_tokens >= ?10) AND (?11 IS NULL OR r.input_tokens <= ?11)" \
+	" AND (?12 IS NULL OR r.output_tokens >= ?12)"                                          \
+	" AND (?13 IS NULL OR r.output_tokens <= ?13)"                                          \
+	" AND (?14 IS NULL OR ?14 = EXISTS (SELECT 1 FROM ratings p CROSS JOIN run_measures e"  \
+	"  ON e.run_id = ?1 AND e.measure_id = p.measure_id CROSS JOIN ratings g"               \
+	"  ON g.response_id = p.response_id AND g.measure_id = p.measure_id AND g.judge_id = ?2" \
+	"  WHERE p.response_id = r.id AND p.judge_id IS NULL"                                   \
+	"  AND (p.value >= 0.5) != (g.value >= 0.5)))"
+#define LETS_THROUGH_FORMAT "iiIIIIIIIIIIII"
+#define LETS_THROUGH_VALUES(run, filter)                                                        \
+	(run)->id, (run)->judge_id, (filter)->epoch, (filter)->failed, (filter)->criterion_id,  \
+		(filter)->value, (filter)->annotated, (filter)->min_duration,                   \
+		(filter)->max_duration, (filter)->min_input_tokens, (filter)->max_input_tokens, \
+		(filter)->min_output_tokens, (filter)->max_output_tokens, (filter)->overruled
+
+static const struct response_filter everything = { 0 };
+
+enum column {
+	COLUMN_ROW,
+	COLUMN_RESPONSE,
+	COLUMN_EPOCH,
+	COLUMN_LETS_THROUGH,
+};
+
+/* ---- By rows and epochs ---- */
+
+/* A row without a response is passed as well. `*ret_end`: it is none of the experiment's. */
+static int look(struct response_walk *walk, sqlite3_stmt *q, size_t *left, bool *ret_end)
+{
+	struct response_place next = walk->at;
+	int64_t row_id = column_int(q, COLUMN_ROW);
+	int r;
+
+	*ret_end = false;
+	next.epoch = column_int_or(q, COLUMN_EPOCH, 0);
+	if (row_id == walk->at.row_id && next.epoch <= walk->at.epoch)
+		return 0; // where the last step ended
+	--*left;
+	if (row_id != walk->at.row_id) {
+		next.row_id = row_id;
+		next.row_number++;
+	}
+	*ret_end = next.row_number > walk->run->total_cases;
+	if (*ret_end)
+		return 0;
+	if (!column_null(q, COLUMN_RESPONSE) && column_int(q, COLUMN_LETS_THROUGH)) {
+		struct response_place before = walk->at;
+
+		next.id = column_int(q, COLUMN_RESPONSE);
+		walk->at = next;
+		r = walk->found(walk, next.id);
+		if (r != 0)
+			walk->at = before;
+		return r;
+	}
+	walk->at = next;
+	return 0;
+}
+
+static int walk_batch(struct response_walk *walk, int64_t batch_id, size_t *left, bool *ret_end)
+{
+	QUERY q = NULL;
+	int r;
+
+	*ret_end = false;
+	r = db_query(walk->tx->db, &q,
+		     "SELECT v.id, r.id, r.epoch," LETS_THROUGH " FROM template_variables v"
+		     " LEFT JOIN responses r ON r.template_variables_id = v.id"
+		     " AND r.run_id = ?1 WHERE v.batch_id = ?15 AND v.id >= ?16"
+		     " AND " ROW_IS_PINNED("?17") " ORDER BY v.id, r.epoch",
+		     LETS_THROUGH_FORMAT "iii", LETS_THROUGH_VALUES(walk->run, walk->filter),
+		     batch_id, walk->at.row_id, walk->run->last_sequence);
+	while (r >= 0 && !*ret_end) {
+		if (*left == 0)
+			return RESPONSE_WALK_MORE;
+		r = db_next(walk->tx->db, q);
+		if (r <= 0)
+			return r;
+		r = look(walk, q, left, ret_end);
+		if (r > 0)
+			return RESPONSE_WALK_STOPPED;
+	}
+	return r;
+}
+
+static int step_by_row(struct response_walk *walk)
+{
+	const struct run_row *run = walk->run;
+	int64_t sequence = walk->at.sequence, batch_id;
+	size_t left = LOOKS_MAX;
+	bool end;
+	int r;
+
+	if (sequence <= run->first_sequence)
+		sequence = run->first_sequence + 1;
+	while ((r = rows_next_batch(walk->tx, run->collection_id, run->last_sequence, &sequence,
+				    &batch_id)) > 0) {
+		if (sequence != walk->at.sequence) {
+			walk->at.row_id = walk->at.epoch = 0;
+			walk->at.sequence = sequence;
+		}
+		r = walk_batch(walk, batch_id, &left, &end);
+		if (r != 0 || end)
+			return r;
+		sequence++;
+	}
+	return r;
+}
+
+/* ---- By arrival ---- */
+
+static int step_by_arrival(struct response_walk *walk)
+{
+	size_t n_looks = 0;
+	QUERY q = NULL;
+	int r;
+
+	r = db_query(walk->tx->db, &q,
+		     "SELECT 0, r.id, r.epoch," LETS_THROUGH " FROM responses r"
+		     " WHERE r.run_id = ?1 AND r.id > ?15 ORDER BY r.id LIMIT ?16",
+		     LETS_THROUGH_FORMAT "ib", LETS_THROUGH_VALUES(walk->run, walk->filter),
+		     walk->at.id, LOOKS_MAX);
+	while (r >= 0 && (r = db_next(walk->tx->db, q)) > 0) {
+		int64_t id = column_int(q, COLUMN_RESPONSE);
+
+		n_looks++;
+		r = column_int(q, COLUMN_LETS_THROUGH) ? walk->found(walk, id) : 0;
+		if (r != 0)
+			return r < 0 ? r : RESPONSE_WALK_STOPPED;
+		walk->at.id = id;
+	}
+	return r < 0 ? r : n_looks == LOOKS_MAX ? RESPONSE_WALK_MORE : RESPONSE_WALK_END;
+}
+
+int response_walk_step(struct response_walk *walk)
+{
+	if (!walk->filter)
+		walk->filter = &everything;
+	return walk->by_arrival ? step_by_arrival(walk) : step_by_row(walk);
+}
+
+/* ---- Places ---- */
+
+int response_place_read(struct tx *tx, const struct run_row *run, int64_t response_id,
+			int64_t row_number, struct response_place *ret_place)
+{
+	QUERY q = NULL;
+	int r;
+
+	r = db_row(tx->db, &q, "SELECT b.sequence, v.id, r.epoch FROM responses r"
+			       " CROSS JOIN template_variables v ON v.id = r.template_variables_id"
+			       " CROSS JOIN row_batches b ON b.id = v.batch_id"
+			       " WHERE r.id = ?1 AND r.run_id = ?2 AND b.sequence IS NOT NULL",
+		   "ii", response_id, run->id);
+	if (r <= 0)
+		return r < 0 ? r : fault_invalid(tx->fault, "cursor", PAGE_CURSOR_EXPECTED);
+	*ret_place = (struct response_place){
+		.sequence = column_int(q, 0),
+		.row_id = column_int(q, 1),
+		.row_number = row_number,
+		.epoch = column_int(q, 2),
+		.id = response_id,
+	};
+	return 0;
+}
+
+/* ---- By rank ---- */
+
+/* Whether (rank, id) comes behind that of the entry. */
+static bool is_behind(int64_t rank, int64_t id, const struct response_rank *entry)
+{
+	return rank != entry->rank ? rank > entry->rank : id > entry->id;
+}
+
+/* The first so many of all, in their order. */
+static void keep_first(struct response_ranking *ranking, int64_t rank, int64_t id)
+{
+	size_t at = ranking->n;
+
+	ranking->n_found++;
+	if (ranking->after.id && !is_behind(rank, id, &ranking->after))
+		return;
+	while (at > 0 && !is_behind(rank, id, &ranking->first[at - 1]))
+		at--;
+	if (at == ranking->capacity)
+		return;
+	if (ranking->n < ranking->capacity)
+		ranking->n++;
+	memmove(&ranking->first[at + 1], &ranking->first[at],
+		(ranking->n - at - 1) * sizeof(*ranking->first));
+	ranking->first[at] = (struct response_rank){ .rank = rank, .id = id };
+}
+
+/* ?15 is the order. */
+#define RANKED                                                                                  \
+	"SELECT r.id," LETS_THROUGH ", CASE ?15 WHEN 0 THEN r.epoch WHEN 1 THEN r.id"           \
+	" WHEN 2 THEN -r.duration_usec"                                                         \
+	" ELSE -(coalesce(r.input_tokens, 0) + coalesce(r.output_tokens, 0)) END FROM responses r"
+
+int response_ranking_step(struct tx *tx, const struct run_row *run,
+			  const struct response_filter *filter, struct response_ranking *ranking)
+{
+	int64_t n_looks = 0;
+	QUERY q = NULL;
+	int r;
+
+	/* A row has no more responses than there are epochs. */
+	if (filter->row_id)
+		r = db_query(tx->db, &q, RANKED " WHERE r.template_variables_id = ?16 AND r.run_id = ?1",
+			     LETS_THROUGH_FORMAT "bi", LETS_THROUGH_VALUES(run, filter),
+			     (int)ranking->order, *filter->row_id);
+	else
+		r = db_query(tx->db, &q, RANKED " WHERE r.run_id = ?1 AND r.id > ?16 ORDER BY r.id"
+			     " LIMIT ?17", LETS_THROUGH_FORMAT "bib",
+			     LETS_THROUGH_VALUES(run, filter), (int)ranking->order,
+			     ranking->looked_at, LOOKS_MAX);
+	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
+		n_looks++;
+		ranking->looked_at = column_int(q, 0);
+		if (column_int(q, 1))
+			keep_first(ranking, column_int(q, 2), ranking->looked_at);
+	}
+	return r < 0 ? r : !filter->row_id && n_looks == LOOKS_MAX;
+}
