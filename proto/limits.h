@@ -27,6 +27,9 @@
 #define PAGE_DEFAULT 100
 #define PAGE_MAX 1000
 
+/* Of how many epochs progress tells: what changes often, and goes to many, stays small. */
+#define EPOCHS_TOLD_MAX 64
+
 /* A page ends when its items take as much, whatever their number. */
 #define PAGE_BYTES_MAX (4u * 1024 * 1024)
 

@@ -41,6 +41,7 @@ int live_task_add(struct live_tasks *tasks, struct queue *queue, int64_t id,
 	task->queue = queue;
 	task->id = task->schedule.turn.age = id;
 	arena_init(&task->progress_arena);
+	task->watches = (struct audiences){ .kind = &watch_audience, .loop = queue->options.loop };
 	task->next = *bucket;
 	*bucket = task;
 	tasks->n++;

@@ -7,6 +7,7 @@
 #include <event2/event.h>
 
 #include "daemon/base/share.h"
+#include "daemon/queue/audience.h"
 #include "daemon/queue/monitor.h"
 #include "daemon/queue/news.h"
 #include "daemon/queue/queue.h"
@@ -16,7 +17,6 @@
 #include "proto/task_status.h"
 
 struct llm_stream;
-struct watch;
 struct work_run;
 
 /* Where a task is. What goes with each state is a row of the table in live_task.c. */
@@ -72,7 +72,11 @@ struct live_task {
 	struct live_task *moved_next; // monitors::moved
 	struct live_task **moved_link;
 	int64_t n_moves; // monitors::n_moves when its progress moved last
-	struct watch *watches; // those that are caught up or will be
+	struct audiences watches; // those that are caught up or will be
+	uint64_t n_progress; // how often it was to be told
+	uint64_t n_urgent_progress; // the last time of those that is to be told at once
+	const struct task_news *news; // what is being told, and its share; or NULL
+	struct share *news_share;
 };
 
 #define LIVE_TASK_BUCKETS 1024
@@ -121,6 +125,8 @@ bool live_task_has_tool_call(const struct live_task *task, const char *id);
 void live_task_drop_tool_call(struct live_task *task, const char *id); // one that it has
 
 /* ---- What watches are told (watch.c) ---- */
+
+extern const struct audience_kind watch_audience;
 
 /* A durable change, or log lines: to every watch, once and in order. `share` lies beside `news`. */
 void live_task_publish(struct live_task *task, const struct task_news *news, struct share *share);

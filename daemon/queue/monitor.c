@@ -1,7 +1,7 @@
 #include "daemon/queue/monitor.h"
 
 #include <errno.h>
-#include <event2/event.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "daemon/base/clock.h"
@@ -12,18 +12,20 @@ struct monitor {
 	struct monitor_options options;
 	struct monitor *next; // monitors::first
 	struct monitor **link;
+	struct audience_member member; // of its caller's
 	struct events_position position; // what was delivered
 	bool caught_up; // there is nothing in the store that was not delivered
 	bool reading; // a page is with the store, or waits
 	void (*page_waits)(struct monitor *monitor); // for monitor_go_on(), then this takes it; or NULL
-	bool reading_waits; // for monitor_go_on(), and so does what follows
-	bool progress_waits;
+	bool reading_waits; // for monitor_go_on()
+	bool is_next; // to be told what there is in memory
+	bool moved; // there is progress to tell
 	bool paused;
 	bool ended;
 	bool freed;
 	int n_pins; // who is about to use it again; the last one frees
 	int64_t n_moves; // of progress, when it was last told
-	struct event *timer; // progress to tell
+	int64_t told_usec; // when that was, monotonic
 	union {
 		struct store_request request;
 		struct events_tasks_page tasks;
@@ -33,21 +35,15 @@ struct monitor {
 
 static void read_on(struct monitor *monitor);
 
-static void plan_progress(struct monitor *monitor)
+static struct monitor *monitor_of(const struct audience_member *member)
 {
-	int64_t usec = monitor->options.min_interval_usec;
-	struct timeval wait = { .tv_sec = usec / USEC_PER_SEC, .tv_usec = usec % USEC_PER_SEC };
-
-	if (!event_pending(monitor->timer, EV_TIMEOUT, NULL))
-		(void)event_add(monitor->timer, &wait);
+	return (struct monitor *)((char *)member - offsetof(struct monitor, member));
 }
 
 static void unpin(struct monitor *monitor)
 {
-	if (--monitor->n_pins || !monitor->freed)
-		return;
-	event_free(monitor->timer);
-	free(monitor);
+	if (!--monitor->n_pins && monitor->freed)
+		free(monitor);
 }
 
 static bool is_idle(const struct monitor *monitor)
@@ -152,8 +148,10 @@ static void take_events(struct monitor *monitor)
 	if (i == page->ret_n_rows)
 		monitor->position.number = page->ret_number;
 	monitor->caught_up = !is_idle(monitor) && !page->ret_more;
-	if (monitor->caught_up && monitor->n_moves < monitor->queue->monitors.n_moves)
-		plan_progress(monitor);
+	if (monitor->caught_up && monitor->n_moves < monitor->queue->monitors.n_moves) {
+		monitor->moved = true;
+		audience_wake_soon(monitor->member.audience);
+	}
 }
 
 static void finish_page(struct monitor *monitor, void (*take)(struct monitor *monitor))
@@ -207,12 +205,16 @@ static void on_events(struct store_request *request)
 	take_page(request, take_events);
 }
 
-/* Whether there is a next page, and somebody to tell. */
-static bool wants_page(struct monitor *monitor)
+/* Whether the store has what it was not told. */
+static bool is_behind(const struct monitor *monitor)
 {
-	if (monitor->position.number < monitor->queue->monitors.number)
-		monitor->caught_up = false;
-	return !monitor->reading && !monitor->caught_up && !is_idle(monitor);
+	return !monitor->caught_up || monitor->position.number < monitor->queue->monitors.number;
+}
+
+/* And somebody is to be told of it. */
+static bool wants_page(const struct monitor *monitor)
+{
+	return !monitor->reading && is_behind(monitor) && !is_idle(monitor);
 }
 
 static void read_page(struct monitor *monitor)
@@ -222,6 +224,7 @@ static void read_page(struct monitor *monitor)
 	struct loop *loop = monitor->queue->options.loop;
 
 	monitor->reading = true;
+	monitor->caught_up = false;
 	monitor->n_pins++;
 	queue_count_outstanding(monitor->queue, 1);
 	if (position->number < 0 || position->introduced_id < position->known_id) {
@@ -241,26 +244,44 @@ static void read_page(struct monitor *monitor)
 	}
 }
 
+static void read_if_room(struct monitor *monitor)
+{
+	monitor->reading_waits = !may_read(monitor);
+	if (!monitor->reading_waits)
+		read_page(monitor);
+}
+
 static void read_on(struct monitor *monitor)
 {
 	if (!wants_page(monitor))
 		return;
-	monitor->reading_waits = must_wait(monitor, 0) || !may_read(monitor);
-	if (!monitor->reading_waits)
-		read_page(monitor);
+	if (must_wait(monitor, 0))
+		monitor->reading_waits = true;
+	else
+		read_if_room(monitor);
 }
 
 /* ---- Being fed ---- */
 
 void monitors_notice(struct monitors *monitors, int64_t number)
 {
-	struct monitor *next;
-
 	monitors->number = number;
-	for (struct monitor *monitor = monitors->first; monitor; monitor = next) {
-		next = monitor->next;
-		read_on(monitor);
-	}
+	audiences_wake(&monitors->audiences);
+}
+
+/* Who is as far as memory is told from there. */
+static void see_news(struct monitor *monitor, const struct live_task *task,
+		     const struct task_news *news, int64_t first)
+{
+	struct events_position *position = &monitor->position;
+
+	if (position->number + 1 != first || task->id > position->known_id)
+		/* Reads it, unless it has it from there. */
+		monitor->caught_up = position->number >= first && first > 0;
+	else if (may_see(monitor, task))
+		monitor->is_next = true;
+	else
+		position->number = news->last_number;
 }
 
 void monitors_publish(struct monitors *monitors, const struct live_task *task,
@@ -268,28 +289,20 @@ void monitors_publish(struct monitors *monitors, const struct live_task *task,
 {
 	int64_t first = news->last_number - (news->event.sequence - news->first_sequence);
 	struct monitor_share shared = { 0 };
-	struct monitor *next;
 
-	for (struct monitor *monitor = monitors->first; monitor; monitor = next) {
-		next = monitor->next; // the callback may free this one
-		if (!monitor->caught_up)
-			continue;
-		if (monitor->position.number + 1 != first || task->id > monitor->position.known_id) {
-			/* Reads it, unless it has it from there. */
-			monitor->caught_up = monitor->position.number >= first && first > 0;
-			read_on(monitor);
-			continue;
-		}
-		if (may_see(monitor, task) && must_wait(monitor, 0)) {
-			monitor->caught_up = false;
-			monitor->reading_waits = true;
-			continue;
-		}
-		monitor->position.number = news->last_number;
-		if (may_see(monitor, task))
-			deliver(monitor, NULL, &news->event, share_at(&shared, &monitor->position));
-	}
+	for (struct monitor *monitor = monitors->first; monitor; monitor = monitor->next)
+		if (monitor->caught_up)
+			see_news(monitor, task, news, first);
+	monitors->news = news;
+	monitors->news_share = &shared;
+	audiences_wake(&monitors->audiences);
+	monitors->news = NULL;
 	share_done(&shared.share);
+	/* The others had to wait, and read it. */
+	for (struct monitor *monitor = monitors->first; monitor; monitor = monitor->next) {
+		monitor->caught_up = monitor->caught_up && !monitor->is_next;
+		monitor->is_next = false;
+	}
 }
 
 void monitors_forget(struct live_task *task)
@@ -311,16 +324,25 @@ void monitors_progress(struct monitors *monitors, struct live_task *task)
 		task->moved_next->moved_link = &task->moved_next;
 	monitors->moved = task;
 	task->n_moves = ++monitors->n_moves;
-	for (struct monitor *monitor = monitors->first; monitor; monitor = monitor->next)
-		if (may_see(monitor, task))
-			plan_progress(monitor);
+	for (struct monitor *monitor = monitors->first; monitor; monitor = monitor->next) {
+		if (!may_see(monitor, task))
+			continue;
+		monitor->moved = true;
+		audience_wake_soon(monitor->member.audience);
+	}
 }
 
-static void tell_progress(struct monitor *monitor)
+static int64_t progress_due_usec(const struct monitor *monitor)
+{
+	return monitor->told_usec + monitor->options.min_interval_usec;
+}
+
+static int64_t tell_progress(struct monitor *monitor)
 {
 	const struct monitors *monitors = &monitor->queue->monitors;
 	const struct ellu_task_event *event;
 	struct live_task *task = monitors->moved;
+	int64_t again_usec;
 	bool ahead = false;
 
 	monitor->n_pins++;
@@ -338,38 +360,72 @@ static void tell_progress(struct monitor *monitor)
 		event = live_task_progress_event(task);
 		deliver(monitor, NULL, event, share_at(&task->monitor_share, &monitor->position));
 	}
-	if (ahead && !is_idle(monitor))
-		plan_progress(monitor);
-	else if (monitor->caught_up)
+	monitor->told_usec = clock_monotonic_usec();
+	again_usec = progress_due_usec(monitor);
+	monitor->moved = ahead;
+	if (!ahead && monitor->caught_up)
 		monitor->n_moves = monitors->n_moves;
 	unpin(monitor);
+	return ahead ? again_usec : 0;
 }
 
-static void on_timer(evutil_socket_t fd, short events, void *userdata)
+static bool has_news(const struct monitor *monitor)
 {
-	struct monitor *monitor = userdata;
-
-	(void)fd;
-	(void)events;
-	monitor->progress_waits = must_wait(monitor, 0);
-	if (!monitor->progress_waits)
-		tell_progress(monitor);
+	return monitor->is_next && monitor->queue->monitors.news;
 }
+
+static int64_t due_usec(const struct audience_member *member)
+{
+	const struct monitor *monitor = monitor_of(member);
+	bool reads = monitor->reading || monitor->reading_waits;
+
+	if (is_idle(monitor) || reads)
+		return 0;
+	if (has_news(monitor) || is_behind(monitor))
+		return 1;
+	return monitor->moved ? progress_due_usec(monitor) : 0;
+}
+
+static bool member_must_wait(struct audience_member *member)
+{
+	return must_wait(monitor_of(member), 0);
+}
+
+static int64_t tell(struct audience_member *member)
+{
+	struct monitor *monitor = monitor_of(member);
+	struct monitors *monitors = &monitor->queue->monitors;
+
+	if (has_news(monitor)) {
+		monitor->is_next = false;
+		monitor->position.number = monitors->news->last_number;
+		deliver(monitor, NULL, &monitors->news->event,
+			share_at(monitors->news_share, &monitor->position));
+	} else if (is_behind(monitor)) {
+		read_if_room(monitor);
+	} else {
+		return tell_progress(monitor);
+	}
+	return 0;
+}
+
+const struct audience_kind monitor_audience = {
+	.due_usec = due_usec,
+	.must_wait = member_must_wait,
+	.tell = tell,
+};
 
 void monitor_go_on(struct monitor *monitor)
 {
-	bool reading_waits = monitor->reading_waits, progress_waits = monitor->progress_waits;
+	bool reading_waits = monitor->reading_waits;
 
 	monitor->n_pins++;
-	monitor->reading_waits = monitor->progress_waits = false; // what is done now may have to wait again
+	monitor->reading_waits = false; // what is done now may have to wait again
+	audience_go_on(&monitor->member);
 	if (monitor->page_waits)
 		finish_page(monitor, monitor->page_waits);
-	else if (reading_waits && wants_page(monitor) && may_read(monitor))
-		read_page(monitor);
-	else
-		monitor->reading_waits = reading_waits && wants_page(monitor);
-	if (progress_waits && !is_idle(monitor))
-		tell_progress(monitor);
+	else if (reading_waits && wants_page(monitor))
+		read_if_room(monitor);
 	unpin(monitor);
 }
 
@@ -383,8 +439,7 @@ int monitor_new(struct queue *queue, const struct monitor_options *options,
 
 	if (!monitor)
 		return -ENOMEM;
-	monitor->timer = event_new(loop_base(queue->options.loop), -1, 0, on_timer, monitor);
-	if (!monitor->timer) {
+	if (audience_join(&monitors->audiences, &monitor->member, options->uid) < 0) {
 		free(monitor);
 		return -ENOMEM;
 	}
@@ -413,7 +468,7 @@ struct monitor *monitor_free(struct monitor *monitor)
 	*monitor->link = monitor->next;
 	if (monitor->next)
 		monitor->next->link = monitor->link;
-	event_del(monitor->timer);
+	audience_leave(&monitor->member);
 	monitor->queue->n_watches--;
 	monitor->freed = true;
 	monitor->caught_up = false;

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "daemon/base/share.h"
+#include "daemon/queue/audience.h"
 #include "daemon/store/events.h"
 #include "proto/wire/fault.h"
 
@@ -30,6 +31,9 @@ struct monitor_share {
 /* All of a queue. */
 struct monitors {
 	struct monitor *first;
+	struct audiences audiences; // of their callers
+	const struct task_news *news; // what is being told, and its share; or NULL
+	struct monitor_share *news_share;
 	int64_t number; // the last event that the store told of
 	struct live_task *moved; // tasks with progress, the latest first
 	int64_t n_moves;
@@ -57,6 +61,8 @@ struct monitor_options {
 	void (*has_read)(void *userdata);
 	void *userdata;
 };
+
+extern const struct audience_kind monitor_audience;
 
 int monitor_new(struct queue *queue, const struct monitor_options *options,
 		struct monitor **ret_monitor);

@@ -353,6 +353,8 @@ int queue_new(const struct queue_options *options, struct queue **ret_queue)
 	if (!queue)
 		return -ENOMEM;
 	queue->options = *options;
+	queue->monitors.audiences =
+		(struct audiences){ .kind = &monitor_audience, .loop = options->loop };
 	r = log_backlog_init(&queue->log_backlog, options->loop);
 	if (r == 0)
 		r = schedule_new(&options->limits, &queue->schedule);

@@ -6,7 +6,7 @@
  *	budget.c	who is on hold for what was spent, and when that is over
  *	live_task.c	the state that it is in
  *	trial.c, schedule.c, rejections.c	who may start, and when
- *	watch.c, monitor.c, news.c	who is told of it
+ *	watch.c, monitor.c, audience.c, news.c	who is told of it
  */
 #pragma once
 

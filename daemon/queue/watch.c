@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,8 +15,7 @@ struct watch {
 	struct watch_options options;
 	struct live_task *task; // NULL: not live (any more)
 	bool task_left; // its end is stored
-	struct watch *next; // live_task::watches
-	struct watch **link;
+	struct audience_member member; // of the task's
 	int64_t cursor; // the last sequence that was delivered
 	bool introduced; // the present state, or what came after the start, was delivered
 	bool caught_up; // fed from memory
@@ -26,39 +26,40 @@ struct watch {
 	bool freed; // leave_page() frees it
 	bool ended;
 	int64_t sent_usec; // when something was delivered, monotonic
-	struct event *timer; // progress to tell, or time to look again
+	uint64_t n_progress; // the task's, when progress was told last
+	struct event *timer; // time to look again
 	struct task_events_page page;
 };
 
 static void start_reading(struct watch *watch);
 static void read_on(struct watch *watch);
-static void tell_tool_calls(struct watch *watch);
+static void tell_what_is_due(struct watch *watch);
 
-static void attach(struct watch *watch, struct live_task *task)
+static struct watch *watch_of(const struct audience_member *member)
 {
-	watch->task = task;
-	watch->next = task->watches;
-	watch->link = &task->watches;
-	if (watch->next)
-		watch->next->link = &watch->next;
-	task->watches = watch;
+	return (struct watch *)((char *)member - offsetof(struct watch, member));
 }
 
+/* What it is told first says how far the task is; calls of tools are in no row. */
+static void skip_progress(struct watch *watch)
+{
+	watch->n_progress = watch->task->n_tool_calls > 0 ? 0 : watch->task->n_progress;
+}
+
+/* Without memory it reads the store until the task has ended. */
 static void attach_if_live(struct watch *watch)
 {
 	struct live_task *task = live_task_find(&watch->queue->tasks, watch->options.task_id);
 
-	if (task)
-		attach(watch, task);
+	if (!task || audience_join(&task->watches, &watch->member, watch->options.uid) < 0)
+		return;
+	watch->task = task;
+	skip_progress(watch);
 }
 
 static void detach(struct watch *watch)
 {
-	if (!watch->task)
-		return;
-	*watch->link = watch->next;
-	if (watch->next)
-		watch->next->link = watch->link;
+	audience_leave(&watch->member);
 	watch->task = NULL;
 }
 
@@ -122,6 +123,7 @@ static void deliver_live(struct watch *watch)
 	struct live_task *task = watch->task;
 	struct ellu_task_event event = *live_task_progress_event(task);
 
+	watch->n_progress = task->n_progress;
 	deliver(watch, &event, /* terminal= */ false, &task->progress_share);
 }
 
@@ -162,7 +164,7 @@ static void take_page(struct watch *watch)
 	if (watch->task && last < watch->task->sequence)
 		last = watch->task->sequence;
 	watch->caught_up = watch->task && watch->cursor >= last;
-	tell_tool_calls(watch);
+	tell_what_is_due(watch);
 }
 
 static void leave_page(struct watch *watch)
@@ -234,6 +236,8 @@ static void start_reading(struct watch *watch)
 {
 	if (watch->reading || watch->ended)
 		return;
+	if (watch->task && !watch->introduced)
+		skip_progress(watch);
 	watch->caught_up = false;
 	watch->reading = true;
 	queue_count_outstanding(watch->queue, 1);
@@ -242,35 +246,36 @@ static void start_reading(struct watch *watch)
 
 /* ---- Being fed ---- */
 
-/* What somebody is to act on does not wait. */
-static void plan_progress(struct watch *watch, bool at_once)
+static bool is_behind(const struct watch *watch)
 {
-	int64_t due = watch->sent_usec + watch->options.min_interval_usec;
-	int64_t wait = due - clock_monotonic_usec();
-	struct timeval timeout;
-
-	if (!at_once && event_pending(watch->timer, EV_TIMEOUT, NULL))
-		return;
-	if (wait < 0 || at_once)
-		wait = 0;
-	timeout.tv_sec = wait / USEC_PER_SEC;
-	timeout.tv_usec = wait % USEC_PER_SEC;
-	(void)event_add(watch->timer, &timeout);
+	return watch->cursor < watch->task->sequence;
 }
 
-/* They are in no row that it has read. */
-static void tell_tool_calls(struct watch *watch)
+/* When progress is to be told; what somebody is to act on does not wait. */
+static int64_t progress_due_usec(const struct watch *watch)
 {
-	if (watch->caught_up && !watch->paused && watch->task->n_tool_calls > 0)
-		plan_progress(watch, /* at_once= */ true);
+	const struct live_task *task = watch->task;
+
+	if (watch->cursor != task->sequence || watch->n_progress == task->n_progress)
+		return 0; // the store has what memory does not know yet, or there is none
+	if (watch->n_progress < task->n_urgent_progress)
+		return 1;
+	return watch->sent_usec + watch->options.min_interval_usec;
 }
 
-static void tell_progress(struct watch *watch)
+static int64_t due_usec(const struct audience_member *member)
 {
-	if (watch->task->sequence == watch->cursor)
-		deliver_live(watch);
-	else if (watch->task->sequence)
-		plan_progress(watch, false); // read from the store what memory does not know yet
+	const struct watch *watch = watch_of(member);
+
+	if (!watch->introduced || watch->reading || watch->paused || watch->ended)
+		return 0;
+	return is_behind(watch) ? 1 : progress_due_usec(watch);
+}
+
+static void tell_what_is_due(struct watch *watch)
+{
+	if (watch->caught_up && !watch->paused && progress_due_usec(watch))
+		audience_wake_soon(watch->member.audience);
 }
 
 /* Whether it was told all before `news`, and nothing of it. */
@@ -291,40 +296,61 @@ static struct task_told *find_told(const struct watch *watch)
 	return NULL;
 }
 
-/* One that had to wait when there was something to tell, or looks again. The watch may be freed on
- * the way. */
+/* One that had to wait when there was something to tell. The watch may be freed on the way. */
 static void catch_up(struct watch *watch)
 {
 	struct task_told *told;
 
-	if (watch->reading)
-		return;
+	watch->caught_up = false;
 	watch->reading = true;
 	while (!watch->freed && !watch->paused && (told = find_told(watch))) {
 		watch->caught_up = told->news.event.sequence == watch->task->sequence;
 		deliver(watch, &told->news.event, /* terminal= */ false, &told->share);
 	}
 	watch->reading = false;
-	if (!watch->freed)
-		tell_tool_calls(watch);
 	if (watch->freed)
 		free(watch);
 	else if (!watch->caught_up && !watch->paused)
 		start_reading(watch);
 }
 
-void watch_go_on(struct watch *watch)
+static bool member_must_wait(struct audience_member *member)
 {
-	if (watch->room_waits)
-		read_page(watch);
-	else if (watch->page_waits)
-		finish_page(watch);
-	else if (watch->paused || watch->ended)
-		; // watch_resume() looks
-	else if (watch->caught_up)
-		tell_progress(watch);
+	return must_wait(watch_of(member), 0);
+}
+
+static int64_t tell(struct audience_member *member)
+{
+	struct watch *watch = watch_of(member);
+	struct live_task *task = watch->task;
+
+	if (!is_behind(watch))
+		deliver_live(watch);
+	else if (task->news && is_next(watch, task->news))
+		deliver(watch, &task->news->event, task->news->terminal, task->news_share);
 	else
 		catch_up(watch);
+	return 0;
+}
+
+const struct audience_kind watch_audience = {
+	.due_usec = due_usec,
+	.must_wait = member_must_wait,
+	.tell = tell,
+};
+
+void watch_go_on(struct watch *watch)
+{
+	bool reads = watch->reading;
+
+	if (!watch->task && !reads && !watch->paused)
+		start_reading(watch);
+	else
+		audience_go_on(&watch->member); // may free it, unless it reads
+	if (reads && watch->room_waits)
+		read_page(watch);
+	else if (reads && watch->page_waits)
+		finish_page(watch);
 }
 
 static void on_timer(evutil_socket_t fd, short events, void *userdata)
@@ -333,8 +359,8 @@ static void on_timer(evutil_socket_t fd, short events, void *userdata)
 
 	(void)fd;
 	(void)events;
-	if (!watch->paused && !watch->ended && !must_wait(watch, 0))
-		watch_go_on(watch);
+	if (!watch->reading && !watch->paused && !watch->ended && !must_wait(watch, 0))
+		start_reading(watch);
 }
 
 const struct ellu_task_event *live_task_progress_event(struct live_task *task)
@@ -357,48 +383,31 @@ const struct ellu_task_event *live_task_progress_event(struct live_task *task)
 	return event;
 }
 
-static void publish_progress(struct live_task *task, bool at_once)
-{
-	live_task_forget_progress_event(task);
-	for (struct watch *watch = task->watches; watch; watch = watch->next)
-		if (watch->caught_up && !watch->paused)
-			plan_progress(watch, at_once);
-	monitors_progress(&task->queue->monitors, task);
-}
-
 void live_task_publish_progress(struct live_task *task)
 {
-	publish_progress(task, /* at_once= */ false);
+	live_task_forget_progress_event(task);
+	task->n_progress++;
+	audiences_wake_soon(&task->watches);
+	monitors_progress(&task->queue->monitors, task);
 }
 
 void live_task_publish_tool_calls(struct live_task *task)
 {
-	publish_progress(task, /* at_once= */ true);
+	task->n_urgent_progress = task->n_progress + 1;
+	live_task_publish_progress(task);
 }
 
 void live_task_publish(struct live_task *task, const struct task_news *news, struct share *share)
 {
-	struct watch *watch;
-
 	log_news_flush(task);
 	live_task_forget_progress_event(task);
-	watch = task->watches;
 	task->sequence = news->event.sequence;
 	if (task->number < news->last_number)
 		task->number = news->last_number;
-	while (watch) {
-		struct watch *next = watch->next; // the callback may free this one
-
-		if (!watch->caught_up || watch->paused || watch->cursor >= news->event.sequence)
-			; // reads it from the store, or has it from there
-		else if (!is_next(watch, news))
-			start_reading(watch);
-		else if (must_wait(watch, 0))
-			watch->caught_up = false;
-		else
-			deliver(watch, &news->event, news->terminal, share);
-		watch = next;
-	}
+	task->news = news;
+	task->news_share = share;
+	audiences_wake(&task->watches);
+	task->news = NULL;
 	if (news->terminal)
 		monitors_forget(task); // its worker may be busy yet, but no progress follows the end
 	monitors_publish(&task->queue->monitors, task, news);
@@ -406,8 +415,10 @@ void live_task_publish(struct live_task *task, const struct task_news *news, str
 
 void live_task_detach_watches(struct live_task *task)
 {
-	while (task->watches) {
-		struct watch *watch = task->watches;
+	struct audience_member *member;
+
+	while ((member = audiences_first(&task->watches))) {
+		struct watch *watch = watch_of(member);
 
 		detach(watch);
 		watch->task_left = true;

@@ -7,6 +7,7 @@
 
 #include "daemon/store/store.h"
 #include "elluminate-types.h"
+#include "proto/limits.h"
 #include "proto/text/template.h"
 
 /* A criterion as a run judges it, or an evaluator that scores. The criteria come first. */
@@ -29,6 +30,15 @@ struct run_epoch {
 	int64_t ratings; // recorded, failed ones included
 	int64_t decided, yes; // of those
 };
+
+/* Which of the epochs progress tells of: the last that have begun, where there are many. */
+static inline size_t run_epochs_told(const struct run_epoch *epochs, size_t n, size_t *ret_first)
+{
+	while (n > EPOCHS_TOLD_MAX && !epochs[n - 1].generated)
+		n--;
+	*ret_first = n > EPOCHS_TOLD_MAX ? n - EPOCHS_TOLD_MAX : 0;
+	return n;
+}
 
 /* Answers and verdicts that are due, and how many of them there are. A response that failed has no
  * ratings to wait for; those of epoch 0 were there before. */

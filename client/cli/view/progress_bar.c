@@ -61,7 +61,7 @@ __attribute__((format(printf, 2, 3))) static void part(struct parts *parts, cons
  * the interval takes them as one. */
 static void describe_verdicts(struct parts *parts, const struct ellu_progress *progress)
 {
-	int64_t epochs = progress->n_epochs > 1 ? (int64_t) progress->n_epochs : 1;
+	int64_t epochs = progress->n_epochs > 0 ? progress->epochs[progress->n_epochs - 1]->epoch : 1;
 	struct clusters rows = { 0 };
 	struct estimate rate;
 

@@ -37,11 +37,13 @@ static int read_progress(struct tx *tx, int64_t run_id, bool counted,
 	struct tx_list epochs = { 0 };
 	struct run_spec spec = { 0 };
 	int64_t decided = 0, yes = 0;
+	size_t told, end;
 	int r;
 
 	if (!progress)
 		return -ENOMEM;
 	r = run_counters(tx, run_id, &spec);
+	end = run_epochs_told(spec.epochs, spec.n_epochs, &told);
 	for (size_t i = 0; r >= 0 && i < spec.n_epochs; i++) {
 		const struct run_epoch *epoch = &spec.epochs[i];
 		struct run_units more = run_epoch_units(epoch, (int64_t)spec.n_measures);
@@ -53,9 +55,9 @@ static int read_progress(struct tx *tx, int64_t run_id, bool counted,
 		yes += epoch->yes;
 		units.due += more.due;
 		units.recorded += more.recorded;
-		if (epoch->epoch)
+		if (epoch->epoch && i >= told && i < end)
 			r = tell_epoch(tx, epoch, &epochs);
-		else if (!counted)
+		else if (!epoch->epoch && !counted)
 			units = (struct run_units){ .due = 1 };
 	}
 	progress->total_responses = spec.total_responses;

@@ -144,26 +144,27 @@ static double percent(const struct progress *progress)
 static int add_epochs(const struct progress *progress, struct arena *arena,
 		      struct ellu_progress *snapshot)
 {
-	size_t n = progress->n_epochs;
-	const struct ellu_epoch_progress **list = arena_array(arena, n, sizeof(*list));
-	struct ellu_epoch_progress *epochs = arena_array(arena, n, sizeof(*epochs));
+	size_t first, end = run_epochs_told(progress->epochs, progress->n_epochs, &first);
+	const struct ellu_epoch_progress **list = arena_array(arena, end - first, sizeof(*list));
+	struct ellu_epoch_progress *epochs = arena_array(arena, end - first, sizeof(*epochs));
 
 	if (!list || !epochs)
 		return -ENOMEM;
 	snapshot->epochs = list;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < progress->n_epochs; i++) {
 		const struct run_epoch *counts = &progress->epochs[i];
+		struct ellu_epoch_progress *told = &epochs[snapshot->n_epochs];
 
 		snapshot->responses_generated += counts->generated;
 		snapshot->responses_rated += counts->rated;
-		if (!counts->epoch)
+		if (!counts->epoch || i < first || i >= end)
 			continue;
-		epochs[i] = ELLU_RECORD(struct ellu_epoch_progress);
-		epochs[i].epoch = counts->epoch;
-		epochs[i].generated = counts->generated;
-		epochs[i].rated = counts->rated;
-		epochs[i].total = counts->total;
-		list[snapshot->n_epochs++] = &epochs[i];
+		*told = ELLU_RECORD(struct ellu_epoch_progress);
+		told->epoch = counts->epoch;
+		told->generated = counts->generated;
+		told->rated = counts->rated;
+		told->total = counts->total;
+		list[snapshot->n_epochs++] = told;
 	}
 	return 0;
 }
