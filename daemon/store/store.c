@@ -13,6 +13,7 @@
 #include "daemon/store/resources/sweep.h"
 #include "daemon/store/restore.h"
 #include "daemon/store/runs/experiment_sweep.h"
+#include "daemon/store/runs/responses/response_order.h"
 #include "daemon/store/runs/spending.h"
 #include "daemon/store/store.h"
 
@@ -117,6 +118,8 @@ static int sweep(struct db *db, struct secret_changes *secrets, int64_t now, int
 
 	if (r >= 0 && *ret_next_usec != SWEEP_PAUSE_USEC)
 		r = experiments_sweep(db);
+	if (r == 0 && *ret_next_usec != SWEEP_PAUSE_USEC)
+		r = response_order_sweep(db);
 	if (r > 0)
 		*ret_next_usec = SWEEP_PAUSE_USEC;
 	return r < 0 ? r : 0;

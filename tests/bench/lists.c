@@ -4,9 +4,8 @@
  * with their tasks, and responses with their ratings, over the same of one that has a thousand.
  * They are of ten users, and one of them asks; the two daemons are asked in turn.
  *
- * Two kinds of ListResponses are left out, since they walk the experiment by design: the orders
- * `duration` and `tokens`, and a filter that lets hardly any response through. The filters here let
- * all of them through, or name a row.
+ * A filter of ListResponses that lets hardly any response through is left out, since it walks the
+ * experiment by design. The filters here let all of them through, or name a row.
  */
 #include <inttypes.h>
 #include <poll.h>
@@ -90,7 +89,8 @@ static void fill_responses(sqlite3 *db, int64_t n)
 		     "UPDATE row_batches SET row_count = row_count + %" PRId64 ";"
 		     "UPDATE collections SET variables_count = variables_count + %" PRId64 " WHERE id < 1000",
 		     n / N_USERS, n / N_USERS, n / N_USERS, n / N_USERS));
-	COPY(db, "responses", n, OF_USERS(ID),
+	COPY(db, "responses", n, OF_USERS(ID), "duration_usec", "1000 + abs(random()) % 5000000",
+	     "output_tokens", "10 + abs(random()) % 400",
 	     "run_id", "CASE WHEN n.value % 10 = 0 THEN s.run_id ELSE 1000 + n.value % 10 END",
 	     "template_variables_id", "1000 + (n.value + 9) / 10");
 	COPY(db, "ratings", n, OF_USERS(ID), "response_id", ID);
@@ -104,13 +104,13 @@ static void fill(sqlite3 *db, int64_t n)
 	COPY(db, "prompt_templates", n, OF_USERS(ID), "name", NAME("Template"));
 	COPY(db, "collections", n, OF_USERS(ID), "name", NAME("Collection"));
 	COPY(db, "criterion_sets", n, OF_USERS(ID), "name", NAME("Set"), "family", NAME("Set"));
-	COPY(db, "runs", n, OF_USERS(ID));
+	COPY(db, "runs", n, OF_USERS(ID), "unordered", "0");
 	COPY(db, "run_epochs", n, OF_USERS(ID), "run_id", ID);
 	COPY(db, "experiments", n, OF_USERS(ID), "name", NAME("Experiment"), "family",
 	     NAME("Experiment"), "run_id", ID, "task_id", ID);
 	COPY(db, "tasks", n, OF_USERS(ID), "experiment_id", ID, "run_id", ID);
 	fill_responses(db, n);
-	run(db, "COMMIT");
+	run(db, "UPDATE runs SET unordered = 1 WHERE id < 1000; COMMIT"); // as the end of a task leaves it
 }
 
 /* What all is copied from, and made by the daemon: an experiment of one row, and its parts. */
@@ -181,6 +181,9 @@ static const struct {
 	{ "tasks since", "ListTasks", "'limit':50,'since':'2020-01-01T00:00:00Z'" },
 	{ "responses", "ListResponses", "'limit':50,'order':'row'" },
 	{ "arrival", "ListResponses", "'limit':50,'order':'arrival'" },
+	{ "duration", "ListResponses", "'limit':50,'order':'duration'" },
+	{ "most tokens", "ListResponses", "'limit':50,'order':'tokens'" },
+	{ "duration failed", "ListResponses", "'limit':50,'order':'duration','failed':false" },
 	{ "epoch", "ListResponses", "'limit':50,'epoch':1" },
 	{ "epoch arrival", "ListResponses", "'limit':50,'epoch':1,'order':'arrival'" },
 	{ "failed", "ListResponses", "'limit':50,'failed':false" },

@@ -316,6 +316,7 @@ static const char runs[] =
 	" adopted INTEGER NOT NULL DEFAULT 0," // its ratings are to be the source's own
 	" round INTEGER NOT NULL DEFAULT 0," // errors of an earlier one are missing; the task's id
 	" counters_stale INTEGER NOT NULL DEFAULT 0," // changes that the epochs' counters lack
+	" unordered INTEGER NOT NULL DEFAULT 0 CHECK (unordered IN (0, 1))," // some may be in no block
 	" created_at INTEGER NOT NULL,"
 	/* Long ones are last: who looks for one of the others does not read them. */
 	" request TEXT," // what one item is asked that is no row's: JSON of a method's parameters
@@ -326,6 +327,7 @@ static const char runs[] =
 	"CREATE INDEX runs_by_rows ON runs (collection_id, last_sequence)"
 	" WHERE collection_id IS NOT NULL;"
 	"CREATE INDEX runs_by_source ON runs (source_run_id) WHERE source_run_id IS NOT NULL;"
+	"CREATE INDEX runs_unordered ON runs (id) WHERE unordered;"
 
 	/* The runs that made the responses of a list. */
 	"CREATE TABLE listed_runs ("
@@ -513,6 +515,17 @@ static const char runs[] =
 	") STRICT;"
 	"CREATE INDEX responses_taken ON responses (taken_from) WHERE taken_from IS NOT NULL;"
 	"CREATE INDEX responses_by_run ON responses (run_id);"
+
+	/* Of ended tasks: see response_order.h. Without references, which would be looked up for each. */
+	"CREATE TABLE response_orders ("
+	" run_id INTEGER NOT NULL,"
+	" by_tokens INTEGER NOT NULL CHECK (by_tokens IN (0, 1))," // or by duration
+	" block INTEGER NOT NULL," // the last response that was in it when it was made
+	" rank INTEGER NOT NULL," // the negative of either
+	" response_id INTEGER NOT NULL,"
+	" owner_uid INTEGER NOT NULL,"
+	" PRIMARY KEY (run_id, by_tokens, block, rank, response_id)"
+	") STRICT, WITHOUT ROWID;"
 
 	"CREATE TABLE ratings ("
 	" id INTEGER PRIMARY KEY,"

@@ -17,6 +17,7 @@ static const struct excuse {
 	{ "SCAN row_batches USING INDEX row_batches_open", NULL, "holds unfinished uploads alone" },
 	{ "SCAN row_batches USING INDEX row_batches_dead", NULL, "holds what is swept next alone" },
 	{ "SCAN collections USING INDEX collections_cleared", NULL, "the same, and takes the first" },
+	{ "SCAN runs USING INDEX runs_unordered", NULL, "the same, and takes the first" },
 	{ "SCAN projects USING INDEX projects_to_empty", NULL, "the same, and takes the first" },
 	{ "SCAN projects USING COVERING INDEX projects_to_empty", NULL, "the same" },
 	{ "SCAN tasks USING INDEX tasks_unfinished", NULL, "as many as may wait and run" },

@@ -4,6 +4,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/store/engine/statement.h"
+#include "daemon/store/runs/responses/response_order.h"
 
 #define CHUNK 500 // responses that one step looks at
 #define CHUNK_USEC 10000 // texts may be long: it ends after so much time as well
@@ -140,11 +141,12 @@ static int sweep_chunk(struct dying *dying, const struct chunk *chunk)
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < chunk->n && clock_monotonic_usec() < until; i++) {
-		if (chunk->fates[i] == 1) {
+		r = response_order_take(dying->db, chunk->ids[i]);
+		if (r >= 0 && chunk->fates[i] == 1) {
 			r = empty(dying->db, chunk->ids[i]);
 			break;
 		}
-		if (chunk->fates[i] == 0)
+		if (r >= 0 && chunk->fates[i] == 0)
 			r = discard(dying->db, chunk->ids[i]);
 		dying->swept_id = chunk->ids[i];
 	}

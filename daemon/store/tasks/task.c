@@ -7,6 +7,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources/llm_config.h"
+#include "daemon/store/runs/responses/response_order.h"
 #include "daemon/store/runs/run.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
@@ -446,6 +447,8 @@ static int task_change_run(struct tx *tx, struct task_change *op)
 		r = task_event_add(tx, op->task_id, status, NULL, NULL);
 		if (r >= 0 && op->status == TASK_SUCCESS)
 			r = run_succeeded(tx, op->task_id);
+		if (r >= 0 && op->status != TASK_PENDING)
+			r = response_order_due_task(tx, op->task_id);
 		if (r >= 0 && op->result && op->result->results)
 			r = keep_results(tx, op->task_id, op->result);
 	}

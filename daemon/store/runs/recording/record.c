@@ -9,6 +9,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/store/engine/tx.h"
+#include "daemon/store/runs/responses/response_order.h"
 #include "daemon/store/runs/run.h"
 #include "proto/generated/interface.h"
 #include "proto/usage.h"
@@ -55,21 +56,24 @@ static int run_response(struct tx *tx, const char *sql, struct response_record *
 static int put_response(struct tx *tx, struct response_record *op)
 {
 	const char *error;
-	int r, found;
+	int64_t id = 0;
+	int r, changed;
 
 	r = tx_encode_fault(tx, op->error, &error);
 	if (r >= 0)
 		r = run_response(tx, INSERT_RESPONSE, op, error);
 	if (r != 0)
 		return r;
-	r = run_response(tx, UPDATE_RESPONSE, op, error);
-	if (r < 0)
-		return r;
-	found = db_int(tx->db, &op->ret_response_id,
-		       "SELECT id FROM responses WHERE template_variables_id = ?1"
-		       " AND run_id = ?2 AND epoch = ?3",
-		       "iii", op->row_id, op->run_id, op->epoch);
-	return found < 0 ? found : r;
+	r = db_int(tx->db, &id,
+		   "SELECT id FROM responses WHERE template_variables_id = ?1"
+		   " AND run_id = ?2 AND epoch = ?3",
+		   "iii", op->row_id, op->run_id, op->epoch);
+	if (r >= 0)
+		r = response_order_take(tx->db, id);
+	changed = r < 0 ? r : run_response(tx, UPDATE_RESPONSE, op, error);
+	r = changed < 0 ? changed : response_order_put(tx->db, id);
+	op->ret_response_id = id;
+	return r < 0 ? r : changed;
 }
 
 /* No item ends a run: what does not fit is recorded as what it is. */

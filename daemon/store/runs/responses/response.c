@@ -395,7 +395,8 @@ static int begin_ranking(struct listing *listing)
 
 	if (!ranking)
 		return -ENOMEM;
-	*ranking = (struct response_ranking){ .order = listing->order, .capacity = page->limit + 1 };
+	*ranking = (struct response_ranking){ .order = listing->order, .capacity = page->limit + 1,
+					      .counts = page->counted };
 	ranking->first = tx_array(listing->tx, ranking->capacity, sizeof(*ranking->first));
 	if (page->resumed)
 		ranking->after = (struct response_rank){

@@ -63,16 +63,26 @@ struct response_rank {
 	int64_t id;
 };
 
-/* The first responses by something that no index has: all are looked at, in steps, and so many
- * kept. */
+/* The next of a block. */
+struct response_head {
+	struct response_rank next;
+	int64_t block;
+};
+
+/* The first responses by something that no index has, in steps: of each block that is in that order the
+ * first, and of those that are in none all are looked at, and so many kept. */
 struct response_ranking {
 	enum response_order order;
 	struct response_rank after; // only what is behind it; an id of 0: all
 	struct response_rank *first; // room for `capacity`
 	size_t capacity;
 	size_t n;
-	int64_t n_found; // that the filter lets through, before `after` too
-	int64_t looked_at;
+	bool counts; // how many the filter lets through, before `after` too: all are looked at
+	bool passed_blocks, found_heads;
+	struct response_head *heads; // a heap: none comes before the first
+	size_t n_heads, heads_room;
+	int64_t n_found; // where it counts
+	int64_t looked_at; // this one, and all before
 };
 /* 1: it has looked at enough for once. */
 int response_ranking_step(struct tx *tx, const struct run_row *run,

@@ -1,8 +1,10 @@
 /* Which responses of an experiment there are, in several orders; see response.h. */
+#include <errno.h>
 #include <string.h>
 
 #include "daemon/store/resources/rows.h"
 #include "daemon/store/runs/responses/response.h"
+#include "daemon/store/runs/responses/response_order.h"
 
 /* ---- The filter ---- */
 
@@ -209,14 +211,14 @@ static void keep_first(struct response_ranking *ranking, int64_t rank, int64_t i
 	ranking->first[at] = (struct response_rank){ .rank = rank, .id = id };
 }
 
-/* ?15 is the order. */
+/* What is not in a block. ?15 is the order. */
 #define RANKED                                                                                  \
 	"SELECT r.id," LETS_THROUGH ", CASE ?15 WHEN 0 THEN r.epoch WHEN 1 THEN r.id"           \
-	" WHEN 2 THEN -r.duration_usec"                                                         \
-	" ELSE -(coalesce(r.input_tokens, 0) + coalesce(r.output_tokens, 0)) END FROM responses r"
+	" WHEN 2 THEN " RESPONSE_RANK_BY_DURATION " ELSE " RESPONSE_RANK_BY_TOKENS " END"       \
+	" FROM responses r"
 
-int response_ranking_step(struct tx *tx, const struct run_row *run,
-			  const struct response_filter *filter, struct response_ranking *ranking)
+static int rank_each(struct tx *tx, const struct run_row *run, const struct response_filter *filter,
+		     struct response_ranking *ranking)
 {
 	int64_t n_looks = 0;
 	QUERY q = NULL;
@@ -239,4 +241,144 @@ int response_ranking_step(struct tx *tx, const struct run_row *run,
 			keep_first(ranking, column_int(q, 2), ranking->looked_at);
 	}
 	return r < 0 ? r : !filter->row_id && n_looks == LOOKS_MAX;
+}
+
+/* ---- The first of all blocks ---- */
+
+static bool is_before(const struct response_head *a, const struct response_head *b)
+{
+	return is_behind(b->next.rank, b->next.id, &a->next);
+}
+
+static void sift_down(struct response_ranking *ranking, size_t at)
+{
+	struct response_head *heads = ranking->heads, sifted;
+
+	for (size_t child; (child = 2 * at + 1) < ranking->n_heads; at = child) {
+		if (child + 1 < ranking->n_heads && is_before(&heads[child + 1], &heads[child]))
+			child++;
+		if (!is_before(&heads[child], &heads[at]))
+			return;
+		sifted = heads[at];
+		heads[at] = heads[child];
+		heads[child] = sifted;
+	}
+}
+
+static int keep_head(struct tx *tx, struct response_ranking *ranking, const struct response_head *head)
+{
+	if (ranking->n_heads == ranking->heads_room) {
+		size_t room = ranking->heads_room ? 2 * ranking->heads_room : 64;
+		struct response_head *heads = tx_array(tx, room, sizeof(*heads));
+
+		if (!heads)
+			return -ENOMEM;
+		if (ranking->n_heads > 0)
+			memcpy(heads, ranking->heads, ranking->n_heads * sizeof(*heads));
+		ranking->heads = heads;
+		ranking->heads_room = room;
+	}
+	ranking->heads[ranking->n_heads++] = *head;
+	return 1;
+}
+
+/* 1: what comes behind that, in the block; 0: it has nothing more. */
+static int head_advance(struct tx *tx, const struct run_row *run, const struct response_ranking *ranking,
+			const struct response_rank *behind, struct response_head *head)
+{
+	QUERY q = NULL;
+	int r = db_row(tx->db, &q, "SELECT rank, response_id FROM response_orders WHERE run_id = ?1"
+				   " AND by_tokens = ?2 AND block = ?3 AND (rank, response_id) > (?4, ?5)"
+				   " ORDER BY rank, response_id LIMIT 1",
+		       "ibiii", run->id, (int)(ranking->order == ORDER_TOKENS), head->block, behind->rank,
+		       behind->id);
+
+	if (r > 0)
+		head->next = (struct response_rank){ .rank = column_int(q, 0), .id = column_int(q, 1) };
+	return r;
+}
+
+/* 1: that of the next block was found; 0: there is none. */
+static int find_head(struct tx *tx, const struct run_row *run, struct response_ranking *ranking)
+{
+	struct response_head head = { 0 };
+	QUERY q = NULL;
+	int r = db_row(tx->db, &q, "SELECT rank, response_id, block FROM response_orders WHERE run_id = ?1"
+				   " AND by_tokens = ?2 AND block > ?3 ORDER BY block, rank, response_id"
+				   " LIMIT 1",
+		       "ibi", run->id, (int)(ranking->order == ORDER_TOKENS), ranking->looked_at);
+
+	if (r <= 0)
+		return r;
+	head.next = (struct response_rank){ .rank = column_int(q, 0), .id = column_int(q, 1) };
+	ranking->looked_at = head.block = column_int(q, 2);
+	if (ranking->after.id && !is_behind(head.next.rank, head.next.id, &ranking->after))
+		r = head_advance(tx, run, ranking, &ranking->after, &head);
+	return r > 0 ? keep_head(tx, ranking, &head) : r < 0 ? r : 1;
+}
+
+/* The first of all goes, and its block's next takes its place. */
+static int take_first(struct tx *tx, const struct run_row *run, const struct response_filter *filter,
+		      struct response_ranking *ranking)
+{
+	const struct response_rank taken = ranking->heads[0].next;
+	int64_t wanted = 1;
+	int r = 1;
+
+	if (memcmp(filter, &everything, sizeof(everything)) != 0)
+		r = db_int(tx->db, &wanted, "SELECT" LETS_THROUGH " FROM responses r WHERE r.id = ?15",
+			   LETS_THROUGH_FORMAT "i", LETS_THROUGH_VALUES(run, filter), taken.id);
+	if (r > 0 && wanted)
+		keep_first(ranking, taken.rank, taken.id);
+	if (r >= 0)
+		r = head_advance(tx, run, ranking, &taken, &ranking->heads[0]);
+	if (r == 0)
+		ranking->heads[0] = ranking->heads[--ranking->n_heads];
+	if (r >= 0)
+		sift_down(ranking, 0);
+	return r;
+}
+
+/* 1: it has looked at enough for once. */
+static int rank_blocks(struct tx *tx, const struct run_row *run, const struct response_filter *filter,
+		       struct response_ranking *ranking)
+{
+	int64_t left = LOOKS_MAX;
+	int r;
+
+	while (!ranking->found_heads && left-- > 0) {
+		r = find_head(tx, run, ranking);
+		if (r < 0)
+			return r;
+		ranking->found_heads = r == 0;
+	}
+	if (!ranking->found_heads)
+		return 1;
+	for (size_t i = ranking->n_heads / 2; i-- > 0;)
+		sift_down(ranking, i);
+	for (left = LOOKS_MAX; ranking->n_heads > 0 && ranking->n < ranking->capacity && left > 0; left--) {
+		r = take_first(tx, run, filter, ranking);
+		if (r < 0)
+			return r;
+	}
+	if (left > 0)
+		return 0;
+	/* The filter lets few through: as they lie, they are looked at in less time. */
+	ranking->n = 0;
+	ranking->looked_at = 0;
+	return 0;
+}
+
+int response_ranking_step(struct tx *tx, const struct run_row *run,
+			  const struct response_filter *filter, struct response_ranking *ranking)
+{
+	int r;
+
+	if (!ranking->passed_blocks && !filter->row_id && !ranking->counts) {
+		r = rank_blocks(tx, run, filter, ranking);
+		if (r != 0)
+			return r;
+		ranking->passed_blocks = true;
+	}
+	return rank_each(tx, run, filter, ranking);
 }

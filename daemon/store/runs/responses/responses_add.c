@@ -14,6 +14,7 @@
 #include "daemon/store/runs/experiment.h"
 #include "daemon/store/runs/responses/answered_by.h"
 #include "daemon/store/runs/responses/response.h"
+#include "daemon/store/runs/responses/response_order.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
 
@@ -449,8 +450,9 @@ static int count(struct adding *adding)
 		if (adding->added[epoch - 1])
 			r = db_run(db, "UPDATE run_epochs SET generated = generated + ?3 WHERE run_id = ?1"
 				       " AND epoch = ?2", "iii", run->id, epoch, adding->added[epoch - 1]);
-	return r < 0 ? r : db_run(db, "UPDATE runs SET counters_stale = counters_stale + 1 WHERE id = ?1", "i",
-				  run->id);
+	if (r >= 0)
+		r = db_run(db, "UPDATE runs SET counters_stale = counters_stale + 1 WHERE id = ?1", "i", run->id);
+	return r < 0 ? r : response_order_due(adding->tx, run->id);
 }
 
 int responses_add(struct tx *tx, struct method_run *op)
