@@ -6,7 +6,7 @@
  *	budget.c	who is on hold for what was spent, and when that is over
  *	live_task.c	the state that it is in
  *	trial.c, schedule.c, rejections.c	who may start, and when
- *	watch.c, monitor.c, audience.c, news.c	who is told of it
+ *	watch.c, watch_history.c, monitor.c, audience.c, news.c	who is told of it
  */
 #pragma once
 
@@ -17,6 +17,8 @@
 #include "daemon/queue/trial.h"
 #include "daemon/work/work.h"
 
+#define WATCH_BUCKETS 64
+
 struct queue {
 	struct queue_options options;
 	struct schedule *schedule;
@@ -25,6 +27,7 @@ struct queue {
 	struct log_backlog log_backlog;
 	struct work *work;
 	int64_t n_watches;
+	struct watch *reading[WATCH_BUCKETS]; // whose pages are with the store
 	int64_t n_outstanding; // operations with the store that end in a callback here
 	enum store_trouble trouble;
 	bool stopping;

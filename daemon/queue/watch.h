@@ -4,7 +4,7 @@
  *
  * A watch is a cursor into the task's history. While it keeps up it is fed from memory; one that
  * was paused, or came late, reads what it missed from the store. So nothing is queued for it, and
- * telling it can wait for its caller's turn.
+ * telling it can wait for its caller's turn. Those of one caller that miss the same read it once.
  */
 #pragma once
 
@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "daemon/base/share.h"
+#include "daemon/store/store.h"
 #include "elluminate-types.h"
 #include "proto/wire/fault.h"
 
@@ -23,7 +24,7 @@ struct watch_options {
 	int64_t task_id;
 	int64_t after_sequence; // -1: from the present state
 	int64_t min_interval_usec; // between events that only carry progress
-	int64_t uid; // the caller's, whose turns with the store it takes
+	struct scope scope; // the caller's, whose turns with the store it takes
 	/* An event; with `terminal` the last one. The event is borrowed for the call. `share` is for
 	 * all who get the same event; NULL: nobody else does. The watch may be freed or paused
 	 * inside. */

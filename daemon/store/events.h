@@ -28,6 +28,7 @@ struct task_event_row {
 /* What came after `after_sequence`, ascending, at most EVENTS_PAGE_MAX entries. */
 struct task_events_page {
 	struct store_request request;
+	struct scope scope;
 	int64_t task_id;
 	int64_t after_sequence;
 	const struct task_event_row *ret_rows;

@@ -1,12 +1,13 @@
 /*
  * HTTP beside the least that it can cost: a server on libevent's evhttp that knows one constant answer and
- * one stream. Small requests on kept connections, and what a thousand streams are told a second: the same
- * client, the same bytes a body, in the same run.
+ * streams of events. Small requests on kept connections, and what many streams are told a second, of what was
+ * and of what comes: the same client, the same events and bytes, in the same run.
  */
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <event2/listener.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -32,6 +33,7 @@
 #define N_ROUNDS 5 // in turn, the median counts
 #define N_STREAMS 200
 #define N_CASES 300
+#define N_EVENTS 300 // as they come
 #define BOUND 0.5
 
 /* ---- The bare server ---- */
@@ -40,7 +42,6 @@ static char *small_body;
 static size_t small_size;
 static struct evhttp_request *streams[N_STREAMS];
 static unsigned n_streams;
-static char *event_text; // one event as the daemon sends it
 
 static void on_small(struct evhttp_request *request, void *userdata)
 {
@@ -62,23 +63,44 @@ static void on_stream(struct evhttp_request *request, void *userdata)
 		streams[n_streams++] = request;
 }
 
-/* Tells every stream so many events, and ends them. */
+/* Tells every stream so many events, of so many bytes; without any, ends them. */
 static void on_tell(struct evhttp_request *request, void *userdata)
 {
 	struct evbuffer *chunk = evbuffer_new();
-	int n = atoi(strchr(evhttp_request_get_uri(request), '?') + 1);
+	char *rest;
+	long n = strtol(strchr(evhttp_request_get_uri(request), '?') + 1, &rest, 10);
+	size_t size = strtoul(rest + 1, NULL, 10);
+	char *event = malloc(size + 1);
 
 	(void)userdata;
-	for (int i = 0; i < n; i++)
+	memset(event, 'x', size);
+	for (long i = 0; i < n; i++)
 		for (unsigned j = 0; j < n_streams; j++) {
-			evbuffer_add(chunk, event_text, strlen(event_text));
+			evbuffer_add(chunk, event, size);
 			evhttp_send_reply_chunk(streams[j], chunk);
 		}
-	for (unsigned j = 0; j < n_streams; j++)
+	free(event);
+	for (unsigned j = 0; n == 0 && j < n_streams; j++)
 		evhttp_send_reply_end(streams[j]);
-	n_streams = 0;
+	n_streams = n == 0 ? 0 : n_streams;
 	evbuffer_free(chunk);
 	evhttp_send_reply(request, 200, "OK", NULL);
+}
+
+/* With room for all who connect at once: evhttp's own has some, and who finds none waits for a second. */
+static int listen_for(struct event_base *base, struct evhttp *http, uint16_t *ret_port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct evconnlistener *listener =
+		evconnlistener_new_bind(base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE, SOMAXCONN,
+					(struct sockaddr *)&address, sizeof(address));
+	socklen_t size = sizeof(address);
+
+	if (!listener || !evhttp_bind_listener(http, listener) ||
+	    getsockname(evconnlistener_get_fd(listener), (struct sockaddr *)&address, &size) < 0)
+		return -1;
+	*ret_port = ntohs(address.sin_port);
+	return 0;
 }
 
 /* In a process of its own; answers its port. */
@@ -92,17 +114,13 @@ static pid_t start_bare(uint16_t *ret_port)
 	if (pid == 0) {
 		struct event_base *base = event_base_new();
 		struct evhttp *http = evhttp_new(base);
-		struct evhttp_bound_socket *bound = evhttp_bind_socket_with_handle(http, "127.0.0.1", 0);
-		struct sockaddr_in address;
-		socklen_t size = sizeof(address);
 
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (!bound || getsockname(evhttp_bound_socket_get_fd(bound), (struct sockaddr *)&address, &size) < 0)
+		if (listen_for(base, http, ret_port) < 0)
 			_exit(1);
 		evhttp_set_cb(http, "/small", on_small, NULL);
 		evhttp_set_cb(http, "/stream", on_stream, NULL);
 		evhttp_set_cb(http, "/tell", on_tell, NULL);
-		*ret_port = ntohs(address.sin_port);
 		(void)!write(ports[1], ret_port, sizeof(*ret_port));
 		event_base_dispatch(base);
 		_exit(0);
@@ -288,44 +306,120 @@ static bool bench_requests(uint16_t bare, uint16_t ours, const char *our_request
 			    "%.0f small requests a second on %d connections, bare evhttp %.0f", a, N_CONNECTIONS, b);
 }
 
+/* How many events one stream is told. */
+static unsigned count_events(uint16_t port, const char *request)
+{
+	static char text[1 << 20];
+	size_t size = 0;
+	unsigned n = 0;
+	int fd = connect_to(port);
+
+	send_all(fd, request);
+	while (size < 5 || memcmp(text + size - 5, "0\r\n\r\n", 5) != 0) {
+		ssize_t got = recv(fd, text + size, sizeof(text) - size, 0);
+
+		if (got <= 0)
+			die("a stream broke off");
+		size += (size_t)got;
+	}
+	close(fd);
+	for (const char *at = text; (at = memmem(at, size - (size_t)(at - text), "\ndata: ", 7)); at++)
+		n++;
+	return n;
+}
+
+/* Has the bare server tell so many events of that size, and waits for that. */
+static void tell(int control, unsigned n_events, uint64_t size)
+{
+	const char *request = text("GET /tell?%u,%llu HTTP/1.1\r\nHost: localhost\r\n\r\n", n_events,
+				   (unsigned long long)size);
+	char answer[1024];
+
+	(void)answer_size(control, request, answer, sizeof(answer));
+}
+
 /* What a task was told from its first event on, by all streams at once: they come late, so that nothing is
- * waited for but the daemon. */
+ * waited for but the daemon. The bare server tells as many events, and as many bytes. */
 static bool bench_streams(uint16_t bare, uint16_t ours, const char *secret, int64_t task_id)
 {
 	const char *request = text("GET /api/v1/WatchTask?id=%lld&after_sequence=0 HTTP/1.1\r\nHost: localhost\r\n"
 				   "Accept: text/event-stream\r\nX-API-Key: %s\r\n\r\n", (long long)task_id, secret);
 	double our_rates[N_ROUNDS], bare_rates[N_ROUNDS], began, a, b;
+	unsigned n_events = count_events(ours, request);
 	int fds[N_STREAMS], control;
-	uint64_t bytes = 0, bare_bytes = 0;
-	int n_events = 0;
+	uint64_t bytes;
 
 	for (int i = 0; i < N_ROUNDS; i++) {
 		began = now_seconds();
 		open_streams(ours, request, fds);
 		bytes = read_streams(fds);
-		our_rates[i] = (double)bytes / (now_seconds() - began);
+		our_rates[i] = N_STREAMS * n_events / (now_seconds() - began);
 		close_streams(fds);
-		n_events = (int)(bytes / N_STREAMS / (strlen(event_text) + 8));
 		began = now_seconds();
 		open_streams(bare, "GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n", fds);
 		control = connect_to(bare);
-		send_all(control, text("GET /tell?%d HTTP/1.1\r\nHost: localhost\r\n\r\n", n_events));
-		bare_bytes = read_streams(fds);
-		bare_rates[i] = (double)bare_bytes / (now_seconds() - began);
+		tell(control, n_events, bytes / N_STREAMS / n_events);
+		tell(control, 0, 0);
+		(void)read_streams(fds);
+		bare_rates[i] = N_STREAMS * n_events / (now_seconds() - began);
 		close_streams(fds);
 		close(control);
 	}
 	a = bench_median(our_rates, N_ROUNDS);
 	b = bench_median(bare_rates, N_ROUNDS);
 	return bench_figure("http streams", a / b, BENCH_AT_LEAST, BOUND,
-			    "%.1f MB a second to %d streams, each opened and told %d events; bare evhttp %.1f",
-			    a / 1e6, N_STREAMS, n_events, b / 1e6);
+			    "%.0f events a second to %d streams, each opened and told %u events, %.1f kB; bare evhttp"
+			    " %.0f", a, N_STREAMS, n_events, (double)bytes / N_STREAMS / 1e3, b);
+}
+
+/* So many events of the task. */
+static void make_events(struct wire *wire, int64_t task_id)
+{
+	for (int i = 0; i < N_EVENTS; i++)
+		json_object_put(wire_call(wire, i % 2 ? "ResumeTask" : "PauseTask", "{'id':%lld}", (long long)task_id));
+}
+
+/* Events as they come, one after the other to all streams. Each is committed before, which the disk has its
+ * part in: what counts is the processor time that telling adds. */
+static bool bench_live(pid_t bare_pid, uint16_t bare, const struct daemon *daemon, uint16_t ours, const char *secret,
+		       struct wire *wire, int64_t task_id)
+{
+	const char *request = text("GET /api/v1/WatchTask?id=%lld HTTP/1.1\r\nHost: localhost\r\n"
+				   "Accept: text/event-stream\r\nX-API-Key: %s\r\n\r\n", (long long)task_id, secret);
+	double untold, told, bare_told, before = bench_cpu_seconds(daemon_pid(daemon));
+	int fds[N_STREAMS], control;
+	uint64_t size;
+
+	make_events(wire, task_id);
+	untold = bench_cpu_seconds(daemon_pid(daemon)) - before;
+	open_streams(ours, request, fds);
+	before = bench_cpu_seconds(daemon_pid(daemon));
+	make_events(wire, task_id);
+	told = bench_cpu_seconds(daemon_pid(daemon)) - before - untold;
+	json_object_put(wire_call(wire, "CancelTask", "{'id':%lld}", (long long)task_id));
+	size = read_streams(fds) / N_STREAMS / N_EVENTS;
+	close_streams(fds);
+	control = connect_to(bare);
+	open_streams(bare, "GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n", fds);
+	before = bench_cpu_seconds(bare_pid);
+	for (int i = 0; i < N_EVENTS; i++)
+		tell(control, 1, size);
+	bare_told = bench_cpu_seconds(bare_pid) - before;
+	tell(control, 0, 0);
+	(void)read_streams(fds);
+	close_streams(fds);
+	close(control);
+	return bench_figure("http fan-out", bare_told / told, BENCH_AT_LEAST, BOUND,
+			    "%.1f us of processor time to tell a stream an event of %llu bytes as it comes, one of"
+			    " %d streams; bare evhttp %.1f", told * 1e6 / N_EVENTS / N_STREAMS,
+			    (unsigned long long)size, N_STREAMS, bare_told * 1e6 / N_EVENTS / N_STREAMS);
 }
 
 int main(void)
 {
 	static const char *const settings[] = { "--content_filter_rate=0.9", "--seed=7", NULL };
-	struct sim *sim = sim_start(settings);
+	static const char *const never[] = { "--latency_seconds=3600", NULL };
+	struct sim *sim = sim_start(settings), *silent = sim_start(never);
 	struct daemon *daemon = daemon_start(&(struct daemon_options) {
 		.config = "[http]\nmax_requests_per_second = 1000000\n",
 		.arguments = (const char *const[]) { "--http", "127.0.0.1:0", NULL } });
@@ -341,14 +435,14 @@ int main(void)
 
 	small_body = text("%s", json_object_to_json_string_ext(reply, JSON_C_TO_STRING_PLAIN));
 	small_size = strlen(small_body);
-	event_text = text("id: 17\ndata: {\"event\":{\"task_id\":1,\"sequence\":17,\"status\":\"STARTED\","
-			  "\"logs_delta\":\"response 12 (row 12, epoch 1) failed: BackendRejected: content filter\\n\","
-			  "\"at\":\"2026-01-01T00:00:00.000Z\"}}\n\n");
 	pid = start_bare(&bare);
 	ok = bench_requests(bare, ours,
 			    text("GET /api/v1/GetInfo HTTP/1.1\r\nHost: localhost\r\n"
 				 "X-API-Key: %s\r\n\r\n", secret));
 	ok &= bench_streams(bare, ours, secret, at_int(task, "id"));
+	ok &= bench_live(pid, bare, daemon, ours, secret, wire,
+			 experiment_submit(daemon_connect(daemon), &(struct experiment) {
+				 .name = "live", .rows = 1, .url = sim_url(silent) }));
 	kill(pid, SIGKILL);
 	(void)waitpid(pid, NULL, 0);
 	daemon_kill(daemon);

@@ -59,8 +59,10 @@ int task_events_read(struct tx *tx, const struct ellu_task *task, int64_t after,
 
 static int task_events_page_run(struct tx *tx, struct task_events_page *op)
 {
-	int r = task_load(tx, op->task_id, &op->ret_task);
+	struct task_row row;
+	int r = task_row_find(tx, &op->scope, op->task_id, &row);
 
+	op->ret_task = row.task;
 	if (r < 0)
 		return r;
 	op->ret_last_sequence = op->ret_task->sequence;
