@@ -46,6 +46,7 @@ struct reply *reply_unref(struct reply *reply);
 enum reply_form {
 	REPLY_VARLINK,
 	REPLY_EVENT, // of Server-Sent Events, as a chunk
+	REPLY_PROGRESS, // the same in the elluminate SDK's dialect
 };
 
 /* What was left in a share for this type, form and place in the stream: borrowed, or NULL. */

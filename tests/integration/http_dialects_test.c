@@ -239,7 +239,7 @@ START_TEST(run_otherwise)
 	static const char run[] = "{'rating_mode':'fast','n_epochs':2,'generation_params':{'temperature':0.5,"
 				  "'max_connections':10}}";
 	static const char *const odd[] = { "epoch=nan", "epoch=1e300", "epoch=-1e300", "epoch=x",
-					   "duration_seconds_min=inf" };
+					   "epoch=1.5", "duration_seconds_min=inf" };
 	json_object *json;
 
 	begin();
@@ -262,6 +262,64 @@ START_TEST(run_otherwise)
 		GET(422, text(PROJECT "/responses?experiment_id=1&%s", odd[i]));
 	/* Pages go on where the one before ended. */
 	ck_assert_int_eq(at_count(GET(200, PROJECT "/responses?experiment_id=1&page=2"), "items"), 0);
+	end();
+}
+END_TEST
+
+/* The row of the n-th sample. */
+#define SAMPLE_ROW(json, n) at_int(json, n ".template_variables_id")
+
+/* Samples in an order, and those that were rated so; and what all of it comes to. */
+START_TEST(samples)
+{
+	static const char *const odd[] = { "sort_by=best", "sort_by=rating" };
+	json_object *json;
+
+	begin();
+	(void)experiment();
+	POST(200, PROJECT "/experiments", "{'name':'Made','description':'','prompt_template_id':1,"
+	     "'collection_id':1,'criterion_set_id':1,'generate':false,'rating_mode':'fast','n_epochs':1}");
+	wire_call(wire, "AddResponses", "{'experiment':{'id':1},'responses':["
+		  "{'row':1,'response_text':'a','duration_seconds':2,'input_tokens':7,'output_tokens':1,"
+		  "'ratings':[{'criterion':'Is it?','rating':'NO'}]},"
+		  "{'row':2,'response_text':'b','duration_seconds':1,'input_tokens':8,'output_tokens':1,"
+		  "'ratings':[{'criterion':'Is it?','rating':'YES'}]},"
+		  "{'row':3,'response_text':'c','duration_seconds':3,'input_tokens':9,'output_tokens':1}]}");
+	json = GET(200, PROJECT "/responses/samples?experiment_id=1&sort_by=duration-asc");
+	ck_assert_int_eq(json_object_array_length(json), 3);
+	ck_assert(SAMPLE_ROW(json, "0") == 2 && SAMPLE_ROW(json, "1") == 1 && SAMPLE_ROW(json, "2") == 3);
+	json = GET(200, PROJECT "/responses/samples?experiment_id=1&sort_by=input-tokens-desc");
+	ck_assert(SAMPLE_ROW(json, "0") == 3 && SAMPLE_ROW(json, "2") == 1);
+	/* What was not rated comes last, whichever way. */
+	json = GET(200, PROJECT "/responses/samples?experiment_id=1&sort_by=rating-asc");
+	ck_assert(SAMPLE_ROW(json, "0") == 1 && SAMPLE_ROW(json, "2") == 3);
+	json = GET(200, PROJECT "/responses/samples?experiment_id=1&sort_by=rating-desc");
+	ck_assert(SAMPLE_ROW(json, "0") == 2 && SAMPLE_ROW(json, "2") == 3);
+	/* As JSON has it, and as the client prints it. */
+	json = GET(200, PROJECT "/responses/samples?experiment_id=1&criteria_filter_by=%7B%221%22:%22YES%22%7D");
+	ck_assert(json_object_array_length(json) == 1 && SAMPLE_ROW(json, "0") == 2);
+	json = GET(200, PROJECT "/responses/samples?experiment_id=1"
+			"&criteria_filter_by=%7B1:%20%3CRatingValue.NO:%20%27NO%27%3E%7D");
+	ck_assert(json_object_array_length(json) == 1 && SAMPLE_ROW(json, "0") == 1);
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+		GET(422, text(PROJECT "/responses/samples?experiment_id=1&%s", odd[i]));
+	POST(200, PROJECT "/experiments", "{'name':'B','description':'','prompt_template_id':1,"
+	     "'collection_id':1,'criterion_set_id':1,'generate':false,'rating_mode':'fast','n_epochs':1}");
+	json = GET(200, PROJECT "/responses/comparison/samples?experiment_a_id=1&experiment_b_id=2"
+			"&categorical_filters=%7B%22a%22:[%221%22,%222%22]%7D");
+	ck_assert_int_eq(json_object_array_length(json), 4);
+	GET(422, PROJECT "/responses/comparison/samples?experiment_a_id=1&experiment_b_id=2&categorical_filters=a");
+	/* Sums are of what came to its end. */
+	ck_assert_int_eq(at_int(GET(200, PROJECT "/responses/stats"), "total_responses"), 0);
+	wire_call(wire, "RunExperiment", "{'experiment':{'id':1}}");
+	json = GET(200, PROJECT "/responses/stats?days=1");
+	ck_assert_int_eq(at_int(json, "total_responses"), 4);
+	ck_assert_int_ge(at_int(json, "total_input_tokens"), 7 + 8 + 9);
+	ck_assert_int_eq(at_count(json, "daily_usage"), 1);
+	ck_assert_int_eq(at_int(json, "daily_usage.0.requests"), 4);
+	ck_assert(at_number(json, "average_rating") >= 0 && at_number(json, "average_duration_seconds") > 0);
+	ck_assert_int_eq(at_int(GET(200, PROJECT "/responses/stats?llm_config_id=1"), "total_responses"), 4);
+	GET(422, PROJECT "/responses/stats?days=91");
 	end();
 }
 END_TEST
@@ -363,5 +421,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(handshake_and_errors, rows, experiments, run_otherwise, revoked, chat, cancelled);
+	return RUN_SUITE(handshake_and_errors, rows, experiments, run_otherwise, samples, revoked, chat, cancelled);
 }

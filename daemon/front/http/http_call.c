@@ -240,6 +240,33 @@ void http_call(struct http_exchange *exchange, const struct method *method, json
 	arena_done(&arena);
 }
 
+int http_stream_tell(struct http_call *call, struct answer *answer, bool continues, enum reply_form form,
+		     http_make_fn *make)
+{
+	struct http_exchange *exchange = call->exchange;
+	bool shares = answer->share && !exchange->head.is_old;
+	struct reply *chunk = shares ? replies_find(answer->share, answer->type, form, continues) : NULL;
+	char *text = NULL;
+	size_t size;
+	bool room;
+	int r;
+
+	if (chunk) {
+		reply_ref(chunk);
+	} else {
+		r = make(answer, continues, &text, &size);
+		if (r < 0)
+			return r;
+		chunk = shares ? http_chunk_new(text, size) : NULL;
+		if (chunk)
+			replies_keep(answer->share, answer->type, form, continues, chunk);
+	}
+	room = chunk ? http_stream_send_chunk(exchange, chunk) : http_stream_send(exchange, text, size);
+	reply_unref(chunk);
+	free(text);
+	return room;
+}
+
 int http_answer_object(const struct answer *answer, json_object **ret_json)
 {
 	size_t head = strlen(WIRE_REPLY_HEAD);

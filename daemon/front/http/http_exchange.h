@@ -16,13 +16,13 @@
 #include "daemon/api/call.h"
 #include "daemon/api/tokens.h"
 #include "daemon/front/http/http_head.h"
+#include "daemon/front/reply.h"
 #include "proto/wire/fault.h"
 
 #define HTTP_VALUES_MAX 4
 
 struct http_connection;
 struct http_exchange;
-struct reply;
 
 enum http_access {
 	HTTP_TOKEN, // who shows one
@@ -150,6 +150,11 @@ void http_call_decoded(struct http_exchange *exchange, const struct method *meth
 		       struct arena *arena, const struct http_call *how);
 /* There is room again: for streams, from on_writable. */
 void http_calls_writable(struct http_exchange *exchange);
+/* Sends what is made of the answer, which all who are told the same in that form share: it is made for the
+ * first of them. Returns as `answered` does. */
+typedef int http_make_fn(struct answer *answer, bool continues, char **ret_text, size_t *ret_size);
+int http_stream_tell(struct http_call *call, struct answer *answer, bool continues, enum reply_form form,
+		     http_make_fn *make);
 /* What the method answered, as JSON that the caller puts. -EMSGSIZE, -ENOMEM. */
 int http_answer_object(const struct answer *answer, json_object **ret_json);
 /* The same as text, to be freed. */

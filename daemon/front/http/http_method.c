@@ -301,33 +301,11 @@ static int make_event(struct answer *answer, bool continues, char **ret_text, si
 
 static int answer_event(struct http_call *call, struct answer *answer, bool continues)
 {
-	struct http_exchange *exchange = call->exchange;
-	bool shares = answer->share && !exchange->head.is_old;
-	struct reply *chunk = shares ? replies_find(answer->share, answer->type, REPLY_EVENT, continues) :
-				       NULL;
-	char *text = NULL;
-	size_t size;
-	int r;
+	int r = http_stream_tell(call, answer, continues, REPLY_EVENT, make_event);
 
-	if (chunk) {
-		reply_ref(chunk);
-	} else {
-		r = make_event(answer, continues, &text, &size);
-		if (r < 0)
-			return r;
-		chunk = shares ? http_chunk_new(text, size) : NULL;
-		if (chunk)
-			replies_keep(answer->share, answer->type, REPLY_EVENT, continues, chunk);
-	}
-	if (chunk)
-		(void)http_stream_send_chunk(exchange, chunk);
-	else
-		(void)http_stream_send(exchange, text, size);
-	reply_unref(chunk);
-	free(text);
-	if (!continues)
-		http_stream_end(exchange);
-	return true;
+	if (r >= 0 && !continues)
+		http_stream_end(call->exchange);
+	return r;
 }
 
 /* Once events have been sent, the error is one, too. */

@@ -11,7 +11,6 @@
 #include "proto/wire/method.h"
 
 #define LIST_ITEMS 100 // of a page: each is shown with all its parts
-#define CASES_ITEMS 1000
 #define ADDED_AT_ONCE 1000 // that a method takes
 
 /* What a batch is called that was over when it was answered. */
@@ -88,7 +87,7 @@ static const struct {
 	{ "output_tokens_max", "max_output_tokens", false },
 };
 
-static void put_filters(struct asking *asking, json_object *parameters)
+void step_put_filters(struct asking *asking, json_object *parameters)
 {
 	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
 		const char *text = step_query(asking, filters[i].theirs);
@@ -98,7 +97,8 @@ static void put_filters(struct asking *asking, json_object *parameters)
 		if (!text || member(parameters, filters[i].ours))
 			continue;
 		/* What is no number is refused as what it is. */
-		if (*end || end == text || !(fabs(value) <= (double)INTEGER_MAX))
+		if (*end || end == text || !(fabs(value) <= (double)INTEGER_MAX) ||
+		    (!filters[i].is_float && value != floor(value)))
 			put_text(&asking->maker, parameters, filters[i].ours, text);
 		else if (filters[i].is_float)
 			put(&asking->maker, parameters, filters[i].ours, make_float(&asking->maker, value));
@@ -134,7 +134,7 @@ static void list_of_experiment(struct asking *asking, const char *project, int64
 		return;
 	}
 	parameters = of_experiment(asking, project, id);
-	put_filters(asking, parameters);
+	step_put_filters(asking, parameters);
 	items = step_list(asking, "ListResponses", parameters, LIST_ITEMS, NULL, &count);
 	if (!step_parts(asking, project, experiment, &parts) || !items) {
 		json_object_put(items);
@@ -420,160 +420,4 @@ void step_rate_responses(struct asking *asking)
 	task = rate(asking, project, ids, /* detach= */ true);
 	if (task)
 		answer_task(asking, member_int(task, "id", 0));
-}
-
-/* ---- Samples ---- */
-
-/* What a row has of an experiment. */
-static json_object *sample_new(struct json_maker *maker, int64_t experiment_id, int64_t row_id)
-{
-	json_object *sample = make_object(maker);
-
-	put_int(maker, sample, "experiment_id", experiment_id);
-	put_int(maker, sample, "template_variables_id", row_id);
-	put(maker, sample, "prompt_response_ids", make_array(maker));
-	return sample;
-}
-
-/* The sample of that row, which is the last one or a new one: responses come row by row. */
-static json_object *sample_of(struct asking *asking, json_object *samples, int64_t experiment_id,
-			      int64_t row_id)
-{
-	size_t n = array_length(samples);
-	json_object *last = n > 0 ? json_object_array_get_idx(samples, n - 1) : NULL;
-
-	if (last && member_int(last, "template_variables_id", 0) == row_id)
-		return last;
-	last = sample_new(&asking->maker, experiment_id, row_id);
-	append(&asking->maker, samples, last);
-	return last;
-}
-
-static bool is_imperfect(struct asking *asking, json_object *response)
-{
-	const char *wanted = step_query(asking, "exclude_perfect_responses");
-	json_object *ratings = member(response, "ratings");
-
-	if (!wanted || strcasecmp(wanted, "true") != 0)
-		return true;
-	for (size_t i = 0; i < array_length(ratings); i++) {
-		const char *rating = member_text(json_object_array_get_idx(ratings, i), "rating");
-
-		if (!rating || strcmp(rating, "YES") != 0)
-			return true;
-	}
-	return array_length(ratings) == 0;
-}
-
-void step_list_samples(struct asking *asking)
-{
-	const char *project = step_project(asking), *annotated;
-	int64_t id = project ? step_query_id(asking, "experiment_id") : -1, count;
-	json_object *parameters, *items, *samples;
-
-	if (id < 0)
-		return;
-	if (step_query(asking, "sort_by") || step_query(asking, "criteria_filter_by")) {
-		step_refuse(asking, "sort_by", "samples come in the order of the rows, of all criteria");
-		return;
-	}
-	parameters = of_experiment(asking, project, id);
-	put_filters(asking, parameters);
-	annotated = step_query(asking, "show_only_annotated_responses");
-	if (annotated && strcasecmp(annotated, "true") == 0)
-		put_bool(&asking->maker, parameters, "annotated", true);
-	items = step_list(asking, "ListResponses", parameters, CASES_ITEMS, is_imperfect, &count);
-	if (!items)
-		return;
-	samples = make_array(&asking->maker);
-	for (size_t i = 0; i < array_length(items); i++) {
-		json_object *response = json_object_array_get_idx(items, i), *sample;
-
-		sample = sample_of(asking, samples, id,
-				   member_int(member(response, "template_variables"), "id", 0));
-		append(&asking->maker, member(sample, "prompt_response_ids"),
-		       json_object_get(member(response, "id")));
-	}
-	json_object_put(items);
-	ask_answer(asking, 200, samples);
-}
-
-/* Cases that came out better or worse, by the criteria that the query says. */
-static void put_outcome(struct asking *asking, json_object *parameters)
-{
-	const char *filter = step_query(asking, "filter_samples_by");
-	json_object *given = member(asking->query, "criterion_ids"), *ids = make_array(&asking->maker);
-
-	for (size_t i = 0; i < array_length(given); i++)
-		append(&asking->maker, ids,
-		       make_int(&asking->maker, strtoll(json_object_get_string(json_object_array_get_idx(given, i)),
-							NULL, 10)));
-	if (filter)
-		put_bool(&asking->maker, parameters, "better", strcmp(filter, "improved") == 0);
-	if (filter && given)
-		put(&asking->maker, parameters, "criterion_ids", ids);
-	else
-		json_object_put(ids);
-}
-
-static bool is_known_filter(struct asking *asking)
-{
-	const char *filter = step_query(asking, "filter_samples_by");
-	struct fault fault = { 0 };
-
-	if (step_query(asking, "categorical_filters")) {
-		step_refuse(asking, "categorical_filters", "all cases are compared");
-		return false;
-	}
-	if (!filter || strcmp(filter, "improved") == 0 || strcmp(filter, "regressed") == 0)
-		return true;
-	fault_invalid(&fault, "filter_samples_by", "improved or regressed");
-	ask_fail(asking, &fault);
-	return false;
-}
-
-static bool is_any(struct asking *asking, json_object *compared)
-{
-	(void)asking;
-	(void)compared;
-	return true;
-}
-
-void step_compare_samples(struct asking *asking)
-{
-	static const char *const sides[] = { "experiment_a_id", "experiment_b_id" };
-	const char *project = step_project(asking);
-	json_object *parameters, *experiments, *cases, *samples;
-	int64_t ids[2] = { 0 }, count;
-
-	for (size_t i = 0; i < 2; i++)
-		ids[i] = project ? step_query_id(asking, sides[i]) : -1;
-	if (ids[0] < 0 || ids[1] < 0 || !is_known_filter(asking))
-		return;
-	parameters = step_parameters(asking, project);
-	experiments = make_array(&asking->maker);
-	for (size_t i = 0; i < 2; i++)
-		append(&asking->maker, experiments, ref_id(&asking->maker, ids[i]));
-	put(&asking->maker, parameters, "experiments", experiments);
-	put_outcome(asking, parameters);
-	cases = step_list(asking, "ListComparedCases", parameters, CASES_ITEMS, is_any, &count);
-	if (!cases)
-		return;
-	samples = make_array(&asking->maker);
-	for (size_t i = 0; i < array_length(cases); i++) {
-		json_object *one = json_object_array_get_idx(cases, i), *responses = member(one, "responses");
-
-		for (size_t j = 0; j < 2 && j < array_length(responses); j++) {
-			json_object *response = json_object_array_get_idx(responses, j), *sample;
-
-			sample = sample_new(&asking->maker, ids[j],
-					    member_int(member(one, "template_variables"), "id", 0));
-			if (member(response, "response_id"))
-				append(&asking->maker, member(sample, "prompt_response_ids"),
-				       json_object_get(member(response, "response_id")));
-			append(&asking->maker, samples, sample);
-		}
-	}
-	json_object_put(cases);
-	ask_answer(asking, 200, samples);
 }

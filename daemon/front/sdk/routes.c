@@ -88,7 +88,6 @@ static void serve_absent(struct http_exchange *exchange)
 		{ "persona", "Personas, which simulate whom a model talks to, are not part of elluminated." },
 		{ "agent", "Trials of agents are not part of elluminated: AddResponses takes answers that were "
 			   "made elsewhere." },
-		{ "responses/stats", "Sums of responses by days are had from ListCosts: GET /api/v1/ListCosts?by=day." },
 		{ "responses/", "A single response cannot be removed: it goes with its experiment." },
 		{ "schedules", "Schedules are not part of elluminated: a timer of systemd runs what has to be "
 			       "run again and again." },
@@ -159,6 +158,7 @@ STEP(annotate_response)
 STEP(get_batch)
 STEP(list_samples)
 STEP(compare_samples)
+STEP(sum_responses)
 STEP(list_ratings)
 STEP(rate_response)
 STEP(rate_responses)
@@ -228,6 +228,7 @@ static const struct http_route routes[] = {
 	ROUTE(GET, PROJECT "/responses/batches/{task}", serve_get_batch),
 	ROUTE(GET, PROJECT "/responses/samples", serve_list_samples),
 	ROUTE(GET, PROJECT "/responses/comparison/samples", serve_compare_samples),
+	ROUTE(GET, PROJECT "/responses/stats", serve_sum_responses),
 	ROUTE(GET, PROJECT "/responses/{response}", serve_get_response),
 	ROUTE(PATCH, PROJECT "/responses/{response}", serve_annotate_response),
 

@@ -50,6 +50,9 @@ bool step_parts(struct asking *asking, const char *project, json_object *experim
 bool step_is_of(struct asking *asking, json_object *experiment, const char *query, const char *method,
 		const char *field);
 
+/* What the query says of responses, as ListResponses has it. */
+void step_put_filters(struct asking *asking, json_object *parameters);
+
 /* ---- Routes ---- */
 
 ask_step_fn step_list_projects, step_get_project, step_create_project;
@@ -65,5 +68,5 @@ ask_step_fn step_list_configs, step_create_config, step_get_config, step_delete_
 ask_step_fn step_list_experiments, step_create_experiment, step_get_experiment,
 	step_delete_experiment, step_run_experiment, step_retry_experiment, step_get_task;
 ask_step_fn step_list_responses, step_add_response, step_add_responses, step_get_response,
-	step_annotate_response, step_get_batch, step_list_samples, step_compare_samples;
+	step_annotate_response, step_get_batch, step_list_samples, step_compare_samples, step_sum_responses;
 ask_step_fn step_list_ratings, step_rate_response, step_rate_responses;

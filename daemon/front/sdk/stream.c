@@ -17,50 +17,46 @@
 #define INTERVAL_MAX 10.0
 
 /* One reply: the task, or an event of it. Its id is where a broken stream goes on. */
-static int send_progress(struct http_exchange *exchange, json_object *task)
+static int make_progress(struct answer *answer, bool continues, char **ret_text, size_t *ret_size)
 {
 	struct json_maker maker = { 0 };
-	json_object *progress = sdk_progress(&maker, task, /* poll= */ false);
-	const char *text = maker.failed ? NULL : json_text(progress, NULL);
-	size_t size = text ? strlen(text) + 64 : 0;
-	char *event = text ? malloc(size) : NULL;
-	int n, room;
+	json_object *reply = NULL, *task, *progress;
+	const char *text;
+	int r = http_answer_object(answer, &reply), n = -1;
 
-	if (!event) {
-		json_object_put(progress);
-		return -ENOMEM;
-	}
-	n = snprintf(event, size, "id: %lld\ndata: %s\n\n", (long long)member_int(task, "sequence", 0), text);
-	room = http_stream_send(exchange, event, (size_t)n);
-	free(event);
+	(void)continues;
+	if (r < 0)
+		return r;
+	task = member(reply, "event") ? member(reply, "event") : member(reply, "task");
+	progress = sdk_progress(&maker, task, /* poll= */ false);
+	text = maker.failed ? NULL : json_text(progress, NULL);
+	if (text)
+		n = asprintf(ret_text, "id: %lld\ndata: %s\n\n", (long long)member_int(task, "sequence", 0), text);
+	*ret_size = (size_t)n;
 	json_object_put(progress);
-	return room;
+	json_object_put(reply);
+	return n < 0 ? -ENOMEM : 0;
 }
 
-static bool is_terminal(json_object *task)
+/* The first terminal state is the last that is told. */
+static bool is_terminal(const struct answer *answer)
 {
-	const char *text = member_text(task, "status");
-	int status = text ? (int)task_status_from_name(text) : -EINVAL;
+	const struct ellu_task_event *event = record_member(answer->type, answer->record, "event");
+	const struct ellu_task *task = record_member(answer->type, answer->record, "task");
+	int status = task_status_from_name(event ? event->status : task ? task->status : "");
 
 	return status >= 0 && task_status_is_terminal(status);
 }
 
 static int on_answer(struct http_call *call, struct answer *answer, bool continues)
 {
-	struct http_exchange *exchange = call->exchange;
-	json_object *reply = NULL, *task;
-	int r = http_answer_object(answer, &reply);
+	int r;
 
-	if (r < 0)
-		return r;
-	if (!exchange->begun)
-		http_stream_begin(exchange, 200, EVENT_STREAM, HEARTBEAT);
-	task = member(reply, "event") ? member(reply, "event") : member(reply, "task");
-	r = task ? send_progress(exchange, task) : true;
-	/* The first terminal state is the last that is told. */
-	if (r >= 0 && (!continues || is_terminal(task)))
-		http_stream_end(exchange);
-	json_object_put(reply);
+	if (!call->exchange->begun)
+		http_stream_begin(call->exchange, 200, EVENT_STREAM, HEARTBEAT);
+	r = http_stream_tell(call, answer, continues, REPLY_PROGRESS, make_progress);
+	if (r >= 0 && (!continues || is_terminal(answer)))
+		http_stream_end(call->exchange);
 	return r;
 }
 
