@@ -71,8 +71,8 @@ START_TEST(handshake_and_errors)
 	GET(422, PROJECT "/experiments?collection_id=x");
 	POST(422, PROJECT "/prompt_templates", "{'name':'Q','messages':[{'role':'nobody','content':'x'}]}");
 	POST(422, PROJECT "/criteria", "{}");
-	json = GET(501, PROJECT "/scenario-sets");
-	ck_assert_ptr_nonnull(strstr(at_text(json, "detail"), "scenarios"));
+	json = GET(501, PROJECT "/personas");
+	ck_assert_ptr_nonnull(strstr(at_text(json, "detail"), "simulate"));
 	json = GET(501, PROJECT "/experiments/1/agent-results/definition");
 	ck_assert_ptr_nonnull(strstr(at_text(json, "detail"), "agents"));
 	ck_assert_ptr_nonnull(at_text(GET(404, PROJECT "/unheard_of"), "detail"));

@@ -54,7 +54,7 @@ static void on_free(struct http_exchange *exchange)
 	}
 	user_stop_waiting(&asking->waiter);
 	user_give_back(&asking->input);
-	if (asking->state)
+	if (asking->state && asking->state_done)
 		asking->state_done(asking->state);
 	free(asking->state);
 	json_object_put(asking->query);

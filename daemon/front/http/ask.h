@@ -58,7 +58,7 @@ void ask_forget(struct asking *asking, json_object *answer);
 /* Nothing more is asked, and the request is not looked into: what it took is let go, and the place, too, unless
  * what was answered is much. */
 void ask_settle(struct asking *asking);
-/* What the runs of a step share: zeros at first, and freed once `done` has had it. NULL: no memory, which has
+/* What the runs of a step share: zeros at first, and freed once `done`, if there is one, has had it. NULL: no memory, which has
  * been answered. */
 void *ask_state(struct asking *asking, size_t size, void (*done)(void *state));
 

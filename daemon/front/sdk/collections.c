@@ -7,7 +7,6 @@
 #include <sys/random.h>
 
 #include "daemon/front/sdk/steps.h"
-#include "daemon/front/sdk/whole.h"
 #include "elluminate-types.h"
 #include "proto/limits.h"
 #include "proto/record/record.h"
@@ -16,8 +15,7 @@
 
 /* ---- Rows ---- */
 
-/* Parameters of a method for a collection. */
-static json_object *of_id(struct asking *asking, const char *project, int64_t id)
+json_object *step_of_collection(struct asking *asking, const char *project, int64_t id)
 {
 	json_object *parameters = step_parameters(asking, project);
 
@@ -30,7 +28,7 @@ static json_object *of_collection(struct asking *asking, const char *project)
 {
 	int64_t id = project ? step_id(asking, 1) : 0;
 
-	return id ? of_id(asking, project, id) : NULL;
+	return id ? step_of_collection(asking, project, id) : NULL;
 }
 
 static json_object *get_collection(struct asking *asking, const char *project)
@@ -55,12 +53,12 @@ static json_object *shape_row(struct json_maker *maker, json_object *row, const 
 
 /* The rows from the cursor on (NULL: all), as a list, or within the object, which is taken. */
 static void answer_rows(struct asking *asking, const char *project, json_object *collection,
-			const char *cursor, json_object *object)
+			const char *cursor, json_object *object, shape_item_fn *shape)
 {
 	struct of_rows *of = arena_alloc(&asking->exchange->arena, sizeof(*of));
 	int64_t id = member_int(collection, "id", 0);
 	struct whole whole = { .object = object, .member = "variables", .method = "org.elluminate.ListTemplateVariables",
-			       .parameters = of_id(asking, project, id), .shape = shape_row, .of = of };
+			       .parameters = step_of_collection(asking, project, id), .shape = shape, .of = of };
 
 	if (of)
 		*of = (struct of_rows){ id, member_text(collection, "name") };
@@ -73,7 +71,7 @@ static void answer_rows(struct asking *asking, const char *project, json_object 
 
 static void answer_whole(struct asking *asking, const char *project, json_object *collection)
 {
-	answer_rows(asking, project, collection, NULL, sdk_collection(&asking->maker, collection));
+	answer_rows(asking, project, collection, NULL, sdk_collection(&asking->maker, collection), shape_row);
 }
 
 /* ---- Adding ---- */
@@ -106,16 +104,15 @@ static size_t piece_end(json_object *rows, size_t at)
 }
 
 static json_object *adding(struct asking *asking, const char *project, int64_t collection_id,
-			   json_object *rows, const struct upload *upload, size_t end)
+			   json_object *rows, const struct upload *upload, size_t end, bool skip_existing)
 {
-	json_object *parameters = of_id(asking, project, collection_id), *piece;
-	const char *skip = step_query(asking, "skip_existing");
+	json_object *parameters = step_of_collection(asking, project, collection_id), *piece;
 
 	piece = make_array(&asking->maker);
 	for (size_t i = upload->at; i < end; i++)
 		append(&asking->maker, piece, json_object_get(json_object_array_get_idx(rows, i)));
 	put(&asking->maker, parameters, "variables", piece);
-	if (skip && strcasecmp(skip, "true") == 0)
+	if (skip_existing)
 		put_bool(&asking->maker, parameters, "deduplicate", true);
 	if (upload->at > 0 || end < array_length(rows)) {
 		put_text(&asking->maker, parameters, "upload_id", upload->id);
@@ -124,9 +121,16 @@ static json_object *adding(struct asking *asking, const char *project, int64_t c
 	return parameters;
 }
 
+static bool skips_existing(struct asking *asking)
+{
+	const char *skip = step_query(asking, "skip_existing");
+
+	return skip && strcasecmp(skip, "true") == 0;
+}
+
 /* Adds them all. NULL: wait. */
 static const struct upload *add_rows(struct asking *asking, const char *project, int64_t collection_id,
-				     json_object *rows)
+				     json_object *rows, bool skip_existing)
 {
 	struct upload *upload = ask_state(asking, sizeof(*upload), upload_done);
 	json_object *answer;
@@ -139,7 +143,7 @@ static const struct upload *add_rows(struct asking *asking, const char *project,
 	while (upload && upload->at < array_length(rows)) {
 		end = piece_end(rows, upload->at);
 		answer = ask(asking, "AddTemplateVariables",
-			     adding(asking, project, collection_id, rows, upload, end));
+			     adding(asking, project, collection_id, rows, upload, end, skip_existing));
 		if (!answer)
 			return NULL;
 		upload->at = end;
@@ -150,13 +154,15 @@ static const struct upload *add_rows(struct asking *asking, const char *project,
 	return upload;
 }
 
-/* A list of the rows that were added. */
-static void answer_added(struct asking *asking, const char *project, json_object *collection,
-			 const struct upload *upload)
+void step_add_rows(struct asking *asking, const char *project, json_object *collection, json_object *rows,
+		   bool skip_existing, shape_item_fn *shape)
 {
-	if (upload->cursor)
-		answer_rows(asking, project, collection, upload->cursor, NULL);
-	else
+	const struct upload *upload =
+		add_rows(asking, project, member_int(collection, "id", 0), rows, skip_existing);
+
+	if (upload && upload->cursor)
+		answer_rows(asking, project, collection, upload->cursor, NULL, shape);
+	else if (upload)
 		ask_answer(asking, 200, make_array(&asking->maker));
 }
 
@@ -164,7 +170,7 @@ static void answer_added(struct asking *asking, const char *project, json_object
 static void answer_row(struct asking *asking, const char *project, json_object *collection, const char *cursor)
 {
 	int64_t id = member_int(collection, "id", 0);
-	json_object *parameters = of_id(asking, project, id), *items, *row;
+	json_object *parameters = step_of_collection(asking, project, id), *items, *row;
 
 	if (cursor)
 		put_text(&asking->maker, parameters, "cursor", cursor);
@@ -252,9 +258,9 @@ void step_create_collection(struct asking *asking)
 	if (!collection)
 		return;
 	id = member_int(collection, "id", 0);
-	if (many && !add_rows(asking, project, id, rows))
+	if (many && !add_rows(asking, project, id, rows, /* skip_existing= */ false))
 		return;
-	collection = member(ask(asking, "GetCollection", of_id(asking, project, id)), "collection");
+	collection = member(ask(asking, "GetCollection", step_of_collection(asking, project, id)), "collection");
 	if (collection)
 		answer_whole(asking, project, collection);
 }
@@ -363,7 +369,7 @@ void step_add_entry(struct asking *asking)
 	}
 	rows = make_array(&asking->maker);
 	append(&asking->maker, rows, json_object_get(values));
-	upload = add_rows(asking, project, member_int(collection, "id", 0), rows);
+	upload = add_rows(asking, project, member_int(collection, "id", 0), rows, skips_existing(asking));
 	if (upload)
 		answer_row(asking, project, collection, upload->cursor);
 	json_object_put(rows);
@@ -373,11 +379,9 @@ void step_add_entries(struct asking *asking)
 {
 	const char *project = step_project(asking);
 	json_object *collection = project ? get_collection(asking, project) : NULL;
-	const struct upload *upload = collection ? add_rows(asking, project, member_int(collection, "id", 0),
-							    asking->exchange->json) : NULL;
 
-	if (upload)
-		answer_added(asking, project, collection, upload);
+	if (collection)
+		step_add_rows(asking, project, collection, asking->exchange->json, skips_existing(asking), shape_row);
 }
 
 void step_clear_entries(struct asking *asking)
@@ -393,28 +397,38 @@ static bool is_entry(struct asking *asking, json_object *row)
 	return member_int(row, "id", 0) == step_id(asking, 2);
 }
 
-void step_get_entry(struct asking *asking)
+json_object *step_find_row(struct asking *asking, const char *project, int64_t collection_id)
 {
-	const char *project = step_project(asking);
-	json_object *collection = project ? get_collection(asking, project) : NULL, *rows;
+	json_object *rows, *row = NULL;
 	struct fault fault = { 0 };
 	int64_t count;
 
-	if (!collection || !step_id(asking, 2))
-		return;
-	rows = step_list(asking, "ListTemplateVariables", of_collection(asking, project), LIST_ITEMS,
-			 is_entry, &count);
+	if (!step_id(asking, 2))
+		return NULL;
+	rows = step_list(asking, "ListTemplateVariables", step_of_collection(asking, project, collection_id),
+			 LIST_ITEMS, is_entry, &count);
 	if (!rows)
-		return;
+		return NULL;
 	if (count > 0) {
-		ask_answer(asking, 200,
-			   sdk_row(&asking->maker, json_object_array_get_idx(rows, 0),
-				   member_int(collection, "id", 0), member_text(collection, "name")));
+		row = json_object_get(json_object_array_get_idx(rows, 0));
 	} else {
 		fault_not_found(&fault, "template_variables", NULL, step_id(asking, 2));
 		ask_fail(asking, &fault);
 	}
 	json_object_put(rows);
+	return row;
+}
+
+void step_get_entry(struct asking *asking)
+{
+	const char *project = step_project(asking);
+	json_object *collection = project ? get_collection(asking, project) : NULL, *row;
+	int64_t id = member_int(collection, "id", 0);
+
+	row = collection ? step_find_row(asking, project, id) : NULL;
+	if (row)
+		ask_answer(asking, 200, sdk_row(&asking->maker, row, id, member_text(collection, "name")));
+	json_object_put(row);
 }
 
 void step_delete_entry(struct asking *asking)

@@ -83,8 +83,6 @@ static void serve_absent(struct http_exchange *exchange)
 		const char *path; // behind the project
 		const char *what;
 	} absent[] = {
-		{ "scenario", "Sets of scenarios, which simulate whom a model talks to, are not part of "
-			      "elluminated: conversations are rows with a column of type `conversation`." },
 		{ "persona", "Personas, which simulate whom a model talks to, are not part of elluminated." },
 		{ "agent", "Trials of agents are not part of elluminated: AddResponses takes answers that were "
 			   "made elsewhere." },
@@ -129,6 +127,20 @@ STEP(clear_entries)
 STEP(get_entry)
 STEP(delete_entry)
 STEP(add_entries)
+STEP(list_scenario_sets)
+STEP(create_scenario_set)
+STEP(get_scenario_set)
+STEP(update_scenario_set)
+STEP(delete_scenario_set)
+STEP(add_field)
+STEP(rename_field)
+STEP(delete_field)
+STEP(list_scenarios)
+STEP(add_scenario)
+STEP(add_scenarios)
+STEP(get_scenario)
+STEP(update_scenario)
+STEP(delete_scenario)
 STEP(list_sets)
 STEP(create_set)
 STEP(get_set)
@@ -166,6 +178,7 @@ STEP(rate_responses)
 #define API "/api/v0"
 #define PROJECT API "/projects/{project}"
 #define COLLECTION PROJECT "/collections/{collection}"
+#define SCENARIOS PROJECT "/scenario-sets/{set}"
 #define SET PROJECT "/criterion_sets/{set}"
 #define EXPERIMENT PROJECT "/experiments/{experiment}"
 
@@ -195,6 +208,21 @@ static const struct http_route routes[] = {
 	  "multipart/form-data" },
 	ROUTE(GET, COLLECTION "/entries/{entry}", serve_get_entry),
 	ROUTE(DELETE, COLLECTION "/entries/{entry}", serve_delete_entry),
+
+	ROUTE(GET, PROJECT "/scenario-sets", serve_list_scenario_sets),
+	ROUTE(POST, PROJECT "/scenario-sets", serve_create_scenario_set),
+	ROUTE(GET, SCENARIOS, serve_get_scenario_set),
+	ROUTE(PUT, SCENARIOS, serve_update_scenario_set),
+	ROUTE(DELETE, SCENARIOS, serve_delete_scenario_set),
+	ROUTE(POST, SCENARIOS "/fields", serve_add_field),
+	ROUTE(PUT, SCENARIOS "/fields/{field}", serve_rename_field),
+	ROUTE(DELETE, SCENARIOS "/fields/{field}", serve_delete_field),
+	ROUTE(GET, SCENARIOS "/scenarios", serve_list_scenarios),
+	ROUTE(POST, SCENARIOS "/scenarios", serve_add_scenario),
+	ROUTE(POST, SCENARIOS "/scenarios/batch", serve_add_scenarios),
+	ROUTE(GET, SCENARIOS "/scenarios/{scenario}", serve_get_scenario),
+	ROUTE(PUT, SCENARIOS "/scenarios/{scenario}", serve_update_scenario),
+	ROUTE(DELETE, SCENARIOS "/scenarios/{scenario}", serve_delete_scenario),
 
 	ROUTE(GET, PROJECT "/criterion_sets", serve_list_sets),
 	ROUTE(POST, PROJECT "/criterion_sets", serve_create_set),

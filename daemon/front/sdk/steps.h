@@ -7,6 +7,7 @@
 #include "daemon/front/http/ask.h"
 #include "daemon/front/sdk/request.h"
 #include "daemon/front/sdk/shape.h"
+#include "daemon/front/sdk/whole.h"
 
 /* ---- The request ---- */
 
@@ -50,6 +51,16 @@ bool step_parts(struct asking *asking, const char *project, json_object *experim
 bool step_is_of(struct asking *asking, json_object *experiment, const char *query, const char *method,
 		const char *field);
 
+/* ---- Rows ---- */
+
+/* Parameters of a method for a collection. */
+json_object *step_of_collection(struct asking *asking, const char *project, int64_t id);
+/* Adds rows, however many, and answers those that were added in that shape. */
+void step_add_rows(struct asking *asking, const char *project, json_object *collection, json_object *rows,
+		   bool skip_existing, shape_item_fn *shape);
+/* The row that the path says, to be put. NULL: the step returns. */
+json_object *step_find_row(struct asking *asking, const char *project, int64_t collection_id);
+
 /* What the query says of responses, as ListResponses has it. */
 void step_put_filters(struct asking *asking, json_object *parameters);
 
@@ -61,6 +72,10 @@ ask_step_fn step_list_collections, step_create_collection, step_get_collection,
 	step_update_collection, step_delete_collection;
 ask_step_fn step_list_entries, step_add_entry, step_clear_entries, step_get_entry, step_delete_entry,
 	step_add_entries;
+ask_step_fn step_list_scenario_sets, step_create_scenario_set, step_get_scenario_set, step_update_scenario_set,
+	step_delete_scenario_set, step_add_field, step_rename_field, step_delete_field;
+ask_step_fn step_list_scenarios, step_add_scenario, step_add_scenarios, step_get_scenario, step_update_scenario,
+	step_delete_scenario;
 ask_step_fn step_list_sets, step_create_set, step_get_set, step_delete_set, step_link_set,
 	step_unlink_set;
 ask_step_fn step_list_criteria, step_add_criteria, step_get_criterion, step_delete_criterion;

@@ -16,11 +16,11 @@ from elluminate import AsyncClient, Client
 from elluminate.exceptions import (
     APIError, AuthenticationError, ConflictError, ModelNotBoundError, NotFoundError, ServerError)
 from elluminate.schemas import (
-    CriterionSet, Experiment, GenerationParams, PromptTemplate, RatingMode,
+    CriterionSet, Experiment, GenerationParams, PromptTemplate, RatingMode, ScenarioSet,
     TemplateVariablesCollectionWithEntries as Collection)
 from elluminate.streaming import TaskStatus
 
-RICH = (PromptTemplate, Collection, CriterionSet, Experiment)
+RICH = (PromptTemplate, Collection, CriterionSet, Experiment, ScenarioSet)
 
 table = {}
 lock = threading.Lock()
@@ -280,12 +280,56 @@ def manual(it):
         assert client.current_project.name == "default"
 
 
+def scenario(goal, **fields):
+    return {"goal": goal, "expected_conversation_outcome": f"{goal}: done.", "field_values": fields}
+
+
+def scenarios(client):
+    """Kept, and used as the collections that they are; nobody simulates whom a model talks to."""
+    made = do(client.create_scenario_set, "Support", "Calls.", fields=["mood"])
+    assert [f.name for f in made.fields] == ["mood"] and made.scenarios_count == 0
+    assert do(client.create_scenario_set).name != do(client.create_scenario_set).name
+    added = do(made.add_scenarios, [scenario("Cancel", mood="angry"), scenario("Ask")])
+    assert [s.goal for s in added] == ["Cancel", "Ask"] and made.scenarios_count == 2
+    assert do(made.add_scenarios, [scenario("Cancel", mood="angry")], skip_existing=True) == []
+    assert fails(APIError, made.add_scenarios, [scenario("x", unheard_of="y")]).status_code == 422
+    assert do(made.add_field, "place", default_value="home").default_value == "home"
+    assert do(made.rename_field, made.fields[0], "temper").name == "temper"
+    listed = do(made.list_scenarios)
+    assert listed[0].field_values["temper"] == "angry" and listed[1].goal == "Ask"
+    read = do(client.get_scenario_set, name="Support")
+    assert {f.name for f in read.fields} == {"temper", "place"} and read == do(client.get_scenario_set, id=made.id)
+    do(read.delete_field, next(f for f in read.fields if f.name == "temper"))
+    one = do(read.list_scenarios)[0]
+    assert "temper" not in one.field_values and do(read.get_scenario, one.id) == one
+    one.goal = "Cancel it"
+    changed = do(read.update_scenario, one)
+    assert changed.goal == "Cancel it" and {s.goal for s in read.list_scenarios()} == {"Cancel it", "Ask"}
+    do(read.delete_scenario, changed)
+    assert [s.goal for s in read.list_scenarios()] == ["Ask"]
+    assert [s.name for s in do(client.list_scenario_sets, "Supp")] == ["Support"]
+    assert do(client.get_collection, name="Support").variables[0].input_values["goal"] == "Ask"
+    fails(NotFoundError, client.get_scenario_set, id=client.get_collection(name="Concepts").id)
+    do(client.delete_scenario_set, read)
+    fails(NotFoundError, client.get_scenario_set, name="Support")
+
+
+async def ascenarios(client):
+    made = await ado(client.create_scenario_set, "Async support", fields=["mood"])
+    added = await ado(made.aadd_scenarios, [scenario("Cancel", mood="angry")])
+    assert (await ado(made.aget_scenario, added[0].id)).field_values == {"mood": "angry"}
+    await ado(made.aadd_field, "place")
+    await ado(made.arename_field, made.fields[0], "temper")
+    read = await ado(client.get_scenario_set, name="Async support")
+    await ado(read.adelete_field, read.fields[-1])
+    one = (await ado(read.alist_scenarios))[0]
+    changed = await ado(read.aupdate_scenario, one)
+    await ado(read.adelete_scenario, changed)
+    assert len(await ado(client.list_scenario_sets)) >= 1
+    await ado(client.delete_scenario_set, read)
+
+
 def absences(client, experiment):
-    for method in (client.create_scenario_set, client.list_scenario_sets):
-        absent(method)
-    absent(client.get_scenario_set, id=1)
-    stub = type("ScenarioSet", (), {"id": 1})()
-    absent(client.delete_scenario_set, stub)
     for owner, leading in ((client, (experiment,)), (experiment, ())):
         absent(owner.get_agent_results_definition, *leading)
         absent(owner.preview_agent_results_matching, *leading, results=results())
@@ -412,10 +456,7 @@ async def aexperiments(client):
     await ado([e for e in listed if e.name == "Streamed"][0].afetch_responses)
     assert (await ado(client.get_experiment, name="Async run")).id == run.id
     assert await ado(client.list_comparison_samples, run, made)
-    for method in (client.create_scenario_set, client.list_scenario_sets):
-        await aabsent(method)
-    await aabsent(client.get_scenario_set, id=1)
-    await aabsent(client.delete_scenario_set, type("ScenarioSet", (), {"id": 1})())
+    await ascenarios(client)
     for owner, leading, prefix in ((client, (made,), ""), (made, (), "a")):
         await aabsent(getattr(owner, prefix + "get_agent_results_definition"), *leading)
         await aabsent(getattr(owner, prefix + "preview_agent_results_matching"), *leading, results=results())
@@ -468,6 +509,7 @@ def main():
         config = configs(client, it.endpoint_url + "/v1")
         made = experiments(client, template, collection, first, config)
         revoked(client, it, template, collection, config)
+        scenarios(client)
         errors(client, it)
         manual(it)
         absences(client, made)
