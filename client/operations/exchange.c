@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 
 #include "client/operations/result.h"
+#include "proto/cleanup.h"
 #include "proto/json/json_check.h"
 #include "proto/limits.h"
 #include "proto/wire/message.h"
@@ -43,82 +43,93 @@ static int set_problem(const struct ellu_error **ret_error, int code,
 	return code;
 }
 
-static int write_envelope(const char *name, json_object *parameters, unsigned flags,
-			  struct letter *letter, const struct ellu_error **ret_error)
+static int encode(struct exchange *exchange, const char *name, json_object *parameters,
+		  const struct ellu_error **ret_error)
 {
+	unsigned flags = exchange->flags & (WIRE_MORE | WIRE_ONEWAY);
 	struct fault fault;
-	int r = wire_call_encode(name, parameters, flags, &letter->text, &letter->size);
+	int r = wire_call_encode(name, parameters, flags, &exchange->text, &exchange->size);
 
 	if (r == -EMSGSIZE) {
 		fault_too_large(&fault, MESSAGE_SIZE_MAX, "The request");
 		return set_fault(ret_error, &fault);
 	}
-	return r < 0 ? result_fail(r, NULL, ret_error) : 0;
+	if (r < 0)
+		return result_fail(r, NULL, ret_error);
+	resume_init(&exchange->resume, exchange->method, parameters, flags & WIRE_MORE);
+	return 0;
 }
 
-int letter_write(const struct method *method, const void *request, bool more,
-		 struct letter *ret_letter, const struct ellu_error **ret_error)
+/* -ENOSYS: the daemon may know the method, the library does not. */
+static int write_record(struct exchange *exchange, const char *name, const void *request,
+			const struct ellu_error **ret_error)
 {
-	const struct method_request nothing = { .struct_size = sizeof(nothing) };
-	struct letter letter = { .text = NULL };
+	static const struct method_request nothing = { .struct_size = sizeof(nothing) };
+	_cleanup_json_ json_object *parameters = NULL;
 	struct record_problem problem;
-	json_object *parameters;
+	double seconds;
 	int r;
 
-	if (!request && !method_needs_request(method))
+	if (!exchange->method)
+		return result_fail(name ? -ENOSYS : -EINVAL, "The library knows no such method.", ret_error);
+	if (!request && !method_needs_request(exchange->method))
 		request = &nothing;
 	if (!request)
 		return result_fail(-EINVAL, "There is no request.", ret_error);
-	r = record_encode_request(method->request, request, &parameters, &problem);
+	r = record_encode_request(exchange->method->request, request, &parameters, &problem);
 	if (r < 0)
 		return set_problem(ret_error, r, &problem);
-	if (handle_duration(method_request_timeout(request), &letter.patience_usec) < 0) {
-		json_object_put(parameters);
+	seconds = method_request_timeout(request);
+	if (seconds != 0 && handle_duration(seconds, &exchange->patience_usec) < 0)
 		return result_fail(-EINVAL, "call_timeout_seconds is none.", ret_error);
-	}
-	r = write_envelope(method->qualified_name, parameters, more ? WIRE_MORE : 0, &letter,
-			   ret_error);
-	if (r == 0) {
-		resume_init(&letter.resume, method, parameters, more);
-		*ret_letter = letter;
-	}
-	json_object_put(parameters);
-	return r;
+	return encode(exchange, name, parameters, ret_error);
 }
 
-int letter_write_raw(const char *method, const char *parameters, unsigned flags,
-		     struct letter *ret_letter, const struct ellu_error **ret_error)
+static int write_text(struct exchange *exchange, const char *name, const char *text,
+		      const struct ellu_error **ret_error)
 {
-	struct letter letter = { .text = NULL, .raw = true };
-	json_object *json = NULL;
+	_cleanup_json_ json_object *parameters = NULL;
 	struct fault fault;
-	int r;
 
-	if (!method || !strchr(method, '.'))
-		return result_fail(-EINVAL,
-				 "A method's name has the form INTERFACE.METHOD.", ret_error);
-	if (parameters && json_parse_strict(parameters, strlen(parameters), &json, &fault) < 0)
+	if (!name || !strchr(name, '.'))
+		return result_fail(-EINVAL, "A method's name has the form INTERFACE.METHOD.", ret_error);
+	if (!text)
+		text = "{}";
+	if (json_parse_strict(text, strlen(text), &parameters, &fault) < 0)
 		return set_fault(ret_error, &fault);
-	if (parameters && !json_object_is_type(json, json_type_object)) {
-		json_object_put(json);
+	if (!json_object_is_type(parameters, json_type_object))
 		return result_fail(-EINVAL, "The parameters are not a JSON object.", ret_error);
-	}
-	r = write_envelope(method, json, flags, &letter, ret_error);
-	if (!json)
-		json = json_object_new_object();
-	if (r == 0) {
-		resume_init(&letter.resume, method_find(method), json, flags & WIRE_MORE);
-		*ret_letter = letter;
-	}
-	json_object_put(json);
-	return r;
+	return encode(exchange, name, parameters, ret_error);
 }
 
-void letter_done(struct letter *letter)
+int exchange_init(struct exchange *exchange, struct ellu *handle, const char *method,
+		  const void *request, unsigned flags, const struct ellu_error **ret_error)
 {
-	free(letter->text);
-	letter->text = NULL;
-	resume_done(&letter->resume);
+	int r = handle_check(handle, flags & EXCHANGE_EVENT ? ELLU_EVENT : ELLU_BLOCKING);
+
+	if (ret_error)
+		*ret_error = NULL;
+	if (r < 0)
+		return result_fail(r,
+				   r == -EOPNOTSUPP ? "The handle was opened for the other mode." :
+						      "There is no open handle.",
+				   ret_error);
+	*exchange = (struct exchange){ .handle = handle,
+				       .method = method ? method_find(method) : NULL,
+				       .flags = flags,
+				       .patience_usec = handle->timeout_usec };
+	return flags & EXCHANGE_RAW ? write_text(exchange, method, request, ret_error) :
+				      write_record(exchange, method, request, ret_error);
+}
+
+uint64_t exchange_deadline(const struct exchange *exchange)
+{
+	const struct method *method = exchange->method;
+	bool is_stream = exchange->flags & WIRE_MORE &&
+			 !(method && method->replies == METHOD_REPLIES_PAGES);
+
+	return is_stream || exchange->patience_usec == CONNECTION_NO_LIMIT ?
+		       UINT64_MAX : now_usec() + exchange->patience_usec;
 }
 
 /* ---- Replies ---- */
@@ -182,53 +193,43 @@ static void fail(struct exchange *exchange, int code, const char *message, struc
 
 /* A connection that was lost while it was idle shows at the first byte: the call is free to take
  * another one. */
-static int send_call(struct ellu *handle, struct letter *letter, struct connection **ret)
+static int send_text(struct exchange *exchange)
 {
+	bool is_event = exchange->flags & EXCHANGE_EVENT;
+
 	for (;;) {
 		struct connection *connection;
-		char *text = letter->text;
-		int r = handle_take_connection(handle, letter->patience_usec, &connection);
+		int r = handle_take_connection(exchange->handle, is_event ? 0 : exchange->patience_usec,
+					       &connection);
 		bool reused;
 
 		if (r < 0)
 			return r;
 		reused = connection->reused;
 		connection->reused = true;
-		letter->text = NULL;
-		r = connection_send(connection, text, letter->size);
+		r = connection_send(connection, TAKE_PTR(exchange->text), exchange->size);
 		/* A new one that was closed at once may bring the daemon's reason. */
 		if (r == 0 && !(connection->cut && reused)) {
-			*ret = connection;
+			exchange->connection = connection;
+			exchange->lost = false;
 			return 0;
 		}
-		letter->text = connection_take_back(connection);
+		exchange->text = connection_take_back(connection);
 		connection_close(connection);
 		if (r < 0)
 			return r;
 	}
 }
 
-/* Takes what the letter holds besides its text. */
-static void exchange_init(struct exchange *exchange, struct ellu *handle, struct letter *letter)
+int exchange_send(struct exchange *exchange)
 {
-	*exchange = (struct exchange){ .handle = handle,
-				       .raw = letter->raw,
-				       .patience_usec = letter->patience_usec,
-				       .more = letter->resume.more,
-				       .resume = letter->resume };
-	letter->resume = (struct resume){ .method = NULL };
-}
+	const struct resume *resume = &exchange->resume;
+	int r = exchange->text ? 0 :
+				 wire_call_encode(resume->method->qualified_name, resume->parameters,
+						  exchange->flags & WIRE_MORE, &exchange->text,
+						  &exchange->size);
 
-int exchange_begin(struct exchange *exchange, struct ellu *handle, struct letter *letter)
-{
-	struct connection *connection;
-	int r = send_call(handle, letter, &connection);
-
-	if (r < 0)
-		return r;
-	exchange_init(exchange, handle, letter);
-	exchange->connection = connection;
-	return 0;
+	return r < 0 ? r : send_text(exchange);
 }
 
 /* Who has the connection, or should. */
@@ -244,22 +245,18 @@ bool exchange_may_follow(struct exchange *before)
 	const struct connection *connection = first_of(before)->connection;
 
 	return !before->ended && !before->lost && !before->spoiled && !before->behind && connection &&
-	       !connection->ended && !connection->cut;
+	       !connection->bus && !connection->ended && !connection->cut;
 }
 
-int exchange_begin_behind(struct exchange *exchange, struct exchange *before, struct letter *letter,
-			  struct exchange **ret_first)
+int exchange_send_behind(struct exchange *exchange, struct exchange *before,
+			 struct exchange **ret_first)
 {
 	struct exchange *first = first_of(before);
-	char *text = letter->text;
-	int r;
+	int r = connection_send(first->connection, TAKE_PTR(exchange->text), exchange->size);
 
-	letter->text = NULL;
-	r = connection_send_behind(first->connection, text, letter->size);
 	before->spoiled = r < 0;
 	if (r < 0)
 		return r;
-	exchange_init(exchange, before->handle, letter);
 	exchange->before = before;
 	before->behind = exchange;
 	*ret_first = first;
@@ -272,10 +269,10 @@ static void read_reply(struct exchange *exchange, const struct wire_reply *reply
 	struct fault fault;
 	int r;
 
-	if (exchange->raw)
+	if (exchange->flags & EXCHANGE_RAW)
 		r = result_raw(reply->parameters, &outcome->reply);
 	else
-		r = result_decode(exchange->resume.method->reply, reply->parameters,
+		r = result_decode(exchange->method->reply, reply->parameters,
 				  &outcome->reply, &fault);
 	if (r < 0) {
 		fail(exchange, r, r == -EPROTO ? fault.message : NULL, outcome);
@@ -294,18 +291,22 @@ static void read_reply(struct exchange *exchange, const struct wire_reply *reply
 	}
 }
 
-/* To be taken up again, if that is possible and wanted. */
+/* To be taken up again, if that is possible and wanted. Without its socket nothing was sent. */
 static bool lose(struct exchange *exchange)
 {
+	struct connection *connection = exchange->connection;
+	bool unsent = connection && connection->bus;
 	uint64_t patience = exchange->handle->reconnect_usec;
 
-	if (patience == 0 || exchange->handle->closed || !resume_possible(&exchange->resume))
+	if (patience == 0 || exchange->handle->closed || !(unsent || exchange->resume.possible))
 		return false;
 	if (exchange->give_up_usec == 0)
 		exchange->give_up_usec = now_usec() + patience;
 	else if (now_usec() >= exchange->give_up_usec)
 		return false;
-	exchange->received |= !exchange->connection || !exchange->connection->cut;
+	exchange->received |= !connection || !connection->cut;
+	if (unsent)
+		exchange->text = connection_take_back(connection);
 	connection_close(take_connection(exchange));
 	hand_on(exchange, NULL);
 	exchange->lost = true;
@@ -347,7 +348,7 @@ static int read_message(struct exchange *exchange, const char *text, size_t size
 		     outcome);
 		return 1;
 	}
-	if (reply.continues && (reply.error || !exchange->more))
+	if (reply.continues && (reply.error || !(exchange->flags & WIRE_MORE)))
 		fail(exchange, -EPROTO, "The daemon announced replies that nobody asked for.",
 		     outcome);
 	else if (is_going_down(&reply) && lose(exchange))
@@ -480,35 +481,19 @@ bool exchange_is_reconnecting(const struct exchange *exchange)
 
 int exchange_reconnect(struct exchange *exchange)
 {
-	struct letter letter = { .patience_usec = exchange->patience_usec };
-	int r = resume_write(&exchange->resume, &letter.text, &letter.size);
+	int r = exchange_send(exchange);
 
 	if (r == 0)
-		r = send_call(exchange->handle, &letter, &exchange->connection);
-	free(letter.text);
-	if (r == 0) {
-		exchange->lost = false;
 		return 1;
-	}
 	return may_pass(r) && now_usec() < exchange->give_up_usec ? 0 : r;
 }
 
-int exchange_wait(const struct exchange *exchange, long long timeout_usec)
+void exchange_time_out(struct exchange *exchange, struct outcome *ret_outcome)
 {
-	struct timespec pause;
-	uint64_t now = now_usec(), left;
-	bool enough;
-
-	if (!exchange->lost)
-		return connection_wait(exchange->connection, timeout_usec);
-	left = exchange->backoff.retry_usec > now ? exchange->backoff.retry_usec - now : 0;
-	enough = timeout_usec < 0 || left <= (uint64_t) timeout_usec;
-	if (!enough)
-		left = (uint64_t) timeout_usec;
-	pause = (struct timespec){ .tv_sec = (time_t) (left / 1000000),
-				   .tv_nsec = (long) (left % 1000000) * 1000 };
-	return nanosleep(&pause, NULL) < 0 ? -errno : enough;
+	fail(exchange, -ETIMEDOUT, LATE_TEXT, ret_outcome);
 }
+
+/* ---- For blocking handles ---- */
 
 /* A try is due. 1 with an outcome when it was the last. */
 static int try_again(struct exchange *exchange, struct outcome *outcome)
@@ -523,7 +508,8 @@ static int try_again(struct exchange *exchange, struct outcome *outcome)
 	return 1;
 }
 
-int exchange_step(struct exchange *exchange, struct outcome *ret_outcome)
+/* 1 with an outcome, 0 when there is reason to wait. */
+static int step(struct exchange *exchange, struct outcome *ret_outcome)
 {
 	if (exchange_next(exchange, ret_outcome) > 0)
 		return 1;
@@ -535,22 +521,49 @@ int exchange_step(struct exchange *exchange, struct outcome *ret_outcome)
 	return 0;
 }
 
-long long exchange_left(uint64_t deadline_usec)
+/* For the connection, or the time of the next try. 1: it has come. */
+static int pause_until(const struct exchange *exchange, uint64_t deadline_usec)
 {
-	uint64_t now = now_usec();
+	uint64_t retry_usec = exchange->backoff.retry_usec;
+	int r;
 
-	if (deadline_usec == UINT64_MAX)
-		return -1;
-	return now < deadline_usec ? (long long) (deadline_usec - now) : 0;
+	if (!exchange->lost)
+		return connection_wait(exchange->connection, deadline_usec);
+	r = poll_until(-1, 0, retry_usec < deadline_usec ? retry_usec : deadline_usec);
+	return r < 0 ? r : retry_usec < deadline_usec;
 }
 
-int exchange_flush(struct exchange *exchange, uint64_t deadline_usec)
+int exchange_wait(struct exchange *exchange, uint64_t deadline_usec, struct outcome *ret_outcome)
+{
+	int r = 1;
+
+	while (r > 0 && step(exchange, ret_outcome) == 0)
+		r = pause_until(exchange, deadline_usec);
+	return r;
+}
+
+void exchange_await(struct exchange *exchange, struct outcome *ret_outcome)
+{
+	uint64_t deadline_usec = exchange_deadline(exchange);
+	int r;
+
+	do
+		r = exchange_wait(exchange, deadline_usec, ret_outcome);
+	while (r == -EINTR);
+	if (r == 0)
+		exchange_time_out(exchange, ret_outcome);
+	else if (r < 0)
+		fail(exchange, r, NULL, ret_outcome);
+}
+
+int exchange_flush(struct exchange *exchange)
 {
 	struct connection *connection = exchange->connection;
+	uint64_t deadline_usec = exchange_deadline(exchange);
 	int r = 0;
 
 	while (r >= 0 && connection->out && !connection->cut) {
-		r = connection_wait(connection, exchange_left(deadline_usec));
+		r = connection_wait(connection, deadline_usec);
 		if (r == 0)
 			return -ETIMEDOUT;
 		if (r > 0 || r == -EINTR)
@@ -561,31 +574,12 @@ int exchange_flush(struct exchange *exchange, uint64_t deadline_usec)
 	return r < 0 ? r : connection->cut ? -ENOTCONN : 0;
 }
 
-uint64_t exchange_deadline(const struct exchange *exchange)
-{
-	return exchange->patience_usec > 0 ? now_usec() + exchange->patience_usec
-					   : handle_deadline(exchange->handle);
-}
-
-void exchange_time_out(struct exchange *exchange, struct outcome *ret_outcome)
-{
-	fail(exchange, -ETIMEDOUT, LATE_TEXT, ret_outcome);
-}
-
-void exchange_await(struct exchange *exchange, uint64_t deadline_usec,
-		    struct outcome *ret_outcome)
-{
-	while (exchange_step(exchange, ret_outcome) == 0)
-		if (exchange_wait(exchange, exchange_left(deadline_usec)) == 0) {
-			exchange_time_out(exchange, ret_outcome);
-			return;
-		}
-}
-
 void exchange_done(struct exchange *exchange)
 {
 	if (!exchange->ended)
 		end(exchange, false);
+	free(exchange->text);
+	exchange->text = NULL;
 	resume_done(&exchange->resume);
 }
 

@@ -180,24 +180,25 @@ const char *ellu_version(void)
 	return ELLU_VERSION;
 }
 
-int ellu_set_reconnect(struct ellu *handle, double seconds)
+static int set_duration(struct ellu *handle, _Atomic uint64_t *duration, double seconds,
+			uint64_t zero)
 {
 	uint64_t usec;
 	int r = live_is(handle, LIVE_HANDLE) ? handle_duration(seconds, &usec) : -EINVAL;
 
 	if (r == 0)
-		atomic_store(&handle->reconnect_usec, usec);
+		atomic_store(duration, usec > 0 ? usec : zero);
 	return r;
+}
+
+int ellu_set_reconnect(struct ellu *handle, double seconds)
+{
+	return set_duration(handle, &handle->reconnect_usec, seconds, 0);
 }
 
 int ellu_set_timeout(struct ellu *handle, double seconds)
 {
-	uint64_t usec;
-	int r = live_is(handle, LIVE_HANDLE) ? handle_duration(seconds, &usec) : -EINVAL;
-
-	if (r == 0)
-		atomic_store(&handle->timeout_usec, usec > 0 ? usec : CONNECTION_NO_LIMIT);
-	return r;
+	return set_duration(handle, &handle->timeout_usec, seconds, CONNECTION_NO_LIMIT);
 }
 
 int ellu_set_in_order(struct ellu *handle, int in_order)
@@ -211,23 +212,12 @@ int ellu_set_in_order(struct ellu *handle, int in_order)
 	return r;
 }
 
-uint64_t handle_deadline(const struct ellu *handle)
-{
-	uint64_t usec = atomic_load(&handle->timeout_usec);
-
-	return usec == CONNECTION_NO_LIMIT ? UINT64_MAX : now_usec() + usec;
-}
-
 /* ---- Connections ---- */
 
 int handle_take_connection(struct ellu *handle, uint64_t patience_usec, struct connection **ret)
 {
 	struct connection *connection;
 
-	if (handle->mode == ELLU_EVENT)
-		patience_usec = 0;
-	else if (patience_usec == 0)
-		patience_usec = handle->timeout_usec;
 	for (;;) {
 		pthread_mutex_lock(&handle->lock);
 		connection = handle->idle;
@@ -271,10 +261,8 @@ static void set_timer(struct ellu *handle, uint64_t usec)
 	if (usec == handle->armed_usec || handle_is_forked(handle))
 		return;
 	handle->armed_usec = usec;
-	if (usec != UINT64_MAX) {
-		time.it_value.tv_sec = (time_t) (usec / 1000000);
-		time.it_value.tv_nsec = (long) (usec % 1000000) * 1000 + (usec == 0);
-	}
+	if (usec != UINT64_MAX)
+		time.it_value = timespec_of(usec ? usec : 1);
 	(void) timerfd_settime(handle->timer, TFD_TIMER_ABSTIME, &time, NULL);
 }
 

@@ -88,11 +88,7 @@ int handle_check(const struct ellu *handle, unsigned mode);
 /* Microseconds; -EINVAL for what is no number between 0 and a year. */
 int handle_duration(double seconds, uint64_t *ret_usec);
 
-/* When a call that begins now is too late, unless it says otherwise; UINT64_MAX: never. */
-uint64_t handle_deadline(const struct ellu *handle);
-
-/* An idle connection, else a new one. A blocking handle waits that long for it; 0: as the handle
- * says. */
+/* An idle connection, else a new one, as connection_open() does it. */
 int handle_take_connection(struct ellu *handle, uint64_t patience_usec, struct connection **ret);
 /* Only a connection on which everything was read may come back. */
 void handle_give_connection(struct ellu *handle, struct connection *connection);

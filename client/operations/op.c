@@ -7,6 +7,7 @@
 
 #include "client/operations/off_loop.h"
 #include "client/operations/result.h"
+#include "proto/wire/message.h"
 
 /* Not inline: gcc would take each drop of a pin for the last one, and warn of what follows. */
 __attribute__((noinline)) void op_unref(struct ellu_op *op)
@@ -16,7 +17,6 @@ __attribute__((noinline)) void op_unref(struct ellu_op *op)
 	live_remove(op);
 	if (op->handle && op->state == OP_ENDED)
 		TAILQ_REMOVE(&op->handle->ended, op, link);
-	letter_done(&op->letter);
 	outcome_done(&op->outcome);
 	free(op);
 }
@@ -161,11 +161,11 @@ void op_limit(struct ellu_op *op)
 	struct op_list *limited = &op->handle->limited;
 	struct ellu_op *before;
 
-	if (op->patience_usec == 0)
-		return;
 	if (op->deadline_usec != UINT64_MAX)
 		TAILQ_REMOVE(limited, op, limit_link);
-	op->deadline_usec = now_usec() + op->patience_usec;
+	op->deadline_usec = exchange_deadline(&op->exchange);
+	if (op->deadline_usec == UINT64_MAX)
+		return;
 	before = TAILQ_LAST(limited, op_list);
 	while (before && before->deadline_usec > op->deadline_usec)
 		before = TAILQ_PREV(before, op_list, limit_link);
@@ -229,8 +229,8 @@ static int begin(struct ellu_op *op)
 	int r;
 
 	if (!last)
-		return exchange_begin(&op->exchange, op->handle, &op->letter);
-	r = exchange_begin_behind(&op->exchange, &last->exchange, &op->letter, &first);
+		return exchange_send(&op->exchange);
+	r = exchange_send_behind(&op->exchange, &last->exchange, &first);
 	return r < 0 ? r : op_watch((struct ellu_op *)((char *)first - offsetof(struct ellu_op, exchange)));
 }
 
@@ -284,7 +284,6 @@ static struct ellu_op *op_new(struct ellu *handle, const struct callback *callba
 	op->handle = handle;
 	op->references = 1 + (ret_op != NULL);
 	op->outcome.result = -EINPROGRESS;
-	op->exchange.ended = true; // until it begins
 	op->callback = *callback;
 	op->deadline_usec = UINT64_MAX;
 	op->is_owned = ret_op != NULL;
@@ -309,34 +308,24 @@ void op_withdraw(struct ellu_op *op)
 	op_unref(op);
 }
 
-/* 0: no limit. That an event is long in coming says nothing. */
-static uint64_t patience_of(const struct ellu *handle, const struct letter *letter)
+/* How long a method that is not known takes is not known either. */
+static bool is_long(const struct exchange *exchange)
 {
-	const struct method *method = letter->resume.method;
-	uint64_t usual = atomic_load(&handle->timeout_usec);
-
-	if (letter->resume.more && !(method && method->replies == METHOD_REPLIES_PAGES))
-		return 0;
-	if (letter->patience_usec > 0 || usual == CONNECTION_NO_LIMIT)
-		return letter->patience_usec;
-	return usual;
+	return exchange->flags & WIRE_MORE || !exchange->method || exchange->method->is_long;
 }
 
-int op_start(struct ellu *handle, struct letter *letter, bool is_long,
-	     const struct callback *callback, struct ellu_op **ret_op)
+int op_start(struct exchange *exchange, const struct callback *callback, struct ellu_op **ret_op)
 {
 	struct ellu_op *op, *owned = NULL;
 	int r;
 
-	op = op_new(handle, callback, ret_op ? &owned : NULL);
+	op = op_new(exchange->handle, callback, ret_op ? &owned : NULL);
 	if (!op) {
-		letter_done(letter);
+		exchange_done(exchange);
 		return -ENOMEM;
 	}
-	op->is_long = is_long;
-	op->patience_usec = patience_of(handle, letter);
-	op->letter = *letter;
-	op->follows_task = resume_follows_task(&letter->resume);
+	op->exchange = *exchange;
+	op->is_long = is_long(exchange);
 	TAILQ_INSERT_TAIL(op_waiting_list(op), op, link);
 	op_limit(op);
 	r = op_send(op);
@@ -344,7 +333,7 @@ int op_start(struct ellu *handle, struct letter *letter, bool is_long,
 		op_withdraw(op);
 	else if (ret_op)
 		*ret_op = owned;
-	handle_arm(handle);
+	handle_arm(exchange->handle);
 	return r < 0 ? r : 0;
 }
 
@@ -428,7 +417,7 @@ int ellu_op_is_reconnecting(const struct ellu_op *op)
 
 int64_t ellu_op_task_id(const struct ellu_op *op)
 {
-	return op_is_live(op) ? op->task_id : 0;
+	return op_is_live(op) ? op->exchange.resume.task_id : 0;
 }
 
 int op_send_cancel(struct ellu_op *op)
@@ -436,7 +425,7 @@ int op_send_cancel(struct ellu_op *op)
 	struct ellu_cancel_task_request request = ELLU_RECORD(struct ellu_cancel_task_request);
 
 	op->cancel_task = false;
-	request.id = op->task_id;
+	request.id = op->exchange.resume.task_id;
 	return ellu_cancel_task_async(op->handle, &request, NULL, NULL, NULL);
 }
 
@@ -444,13 +433,13 @@ int ellu_op_cancel_task(struct ellu_op *op)
 {
 	if (!op_is_live(op))
 		return -EINVAL;
-	if (!op->follows_task)
+	if (!op->exchange.resume.follows_task)
 		return -EOPNOTSUPP;
 	if (op->state == OP_WAITING)
 		return ellu_op_cancel(op);
 	if (op->state == OP_ENDED)
 		return 0;
-	if (op->task_id != 0)
+	if (op->exchange.resume.task_id != 0)
 		return op_send_cancel(op);
 	op->cancel_task = true;
 	return 0;

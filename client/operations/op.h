@@ -12,7 +12,7 @@
 
 enum op_state {
 	OP_WAITING, // in ellu::waiting_short or waiting_long: not sent
-	OP_LOST, // in ellu::waiting_long: to be resumed
+	OP_LOST, // in ellu::waiting_long: to be sent again, or resumed
 	OP_RUNNING, // in ellu::running
 	OP_AWAY, // in ellu::running: a function that runs off the loop
 	OP_ENDED, // in ellu::ended
@@ -34,7 +34,6 @@ struct ellu_op {
 	TAILQ_ENTRY(ellu_op) news_link; // ellu::ready while it runs, ellu::untold when it has ended
 	TAILQ_ENTRY(ellu_op) limit_link; // ellu::limited while it has a deadline
 	uint64_t deadline_usec; // UINT64_MAX: none
-	uint64_t patience_usec; // from its start, and from each page of a list; 0: without limit
 	enum op_state state;
 	unsigned references;
 	bool is_owned; // the caller has a reference
@@ -44,10 +43,7 @@ struct ellu_op {
 	bool told; // the callback knows of the end
 	bool silent; // the caller has freed it
 	bool cancel_task; // as soon as the task is known
-	struct letter letter; // while it waits
-	struct exchange exchange; // from its start to its end
-	int64_t task_id; // outlives the exchange
-	bool follows_task;
+	struct exchange exchange; // of all but those that are away
 	struct off_loop_job *job; // while it is away
 	int epoll_fd; // the connection's, that the epoll watches; another before it has its socket
 	int epoll_events;
@@ -58,9 +54,8 @@ struct ellu_op {
 	void *on_end_userdata;
 };
 
-/* Takes the letter in any case. */
-int op_start(struct ellu *handle, struct letter *letter, bool is_long,
-	     const struct callback *callback, struct ellu_op **ret_op);
+/* Takes the exchange, which is not sent yet, in any case. */
+int op_start(struct exchange *exchange, const struct callback *callback, struct ellu_op **ret_op);
 
 /* One that is not a call: away until op_finish(). `ret_owned`, the caller's, may be NULL. */
 int op_start_away(struct ellu *handle, const struct callback *callback,
@@ -82,7 +77,7 @@ int op_send(struct ellu_op *op);
 int op_watch(struct ellu_op *op);
 int op_send_cancel(struct ellu_op *op); // of its task
 
-/* From now on; nothing for what has no limit. */
+/* From its start, and from each page of a list; nothing for what has no limit. */
 void op_limit(struct ellu_op *op);
 
 /* Leaves its list and its connection; takes the outcome. The library's reference goes. */

@@ -21,17 +21,6 @@ static uint64_t deadline_of(double timeout_seconds)
 	return handle_duration(timeout_seconds, &usec) < 0 ? 0 : now_usec() + usec;
 }
 
-/* Until the handle has something to do. Its descriptor shows what is due by itself too. */
-static int wait_for_news(struct ellu *handle, uint64_t deadline_usec)
-{
-	struct pollfd poll_fd = { .fd = handle->epoll, .events = POLLIN };
-	uint64_t now = now_usec(), left = deadline_usec > now ? deadline_usec - now : 0;
-	struct timespec timeout = { .tv_sec = (time_t) (left / 1000000),
-				    .tv_nsec = (long) (left % 1000000) * 1000 };
-
-	return ppoll(&poll_fd, 1, &timeout, NULL) < 0 && errno != EINTR ? -errno : 0;
-}
-
 /* One turn. 1: something may have happened, 0: the time passed, -ECANCELED: the handle is closed. */
 static int turn(struct ellu *handle, uint64_t deadline_usec)
 {
@@ -41,8 +30,9 @@ static int turn(struct ellu *handle, uint64_t deadline_usec)
 		return r;
 	if (now_usec() >= deadline_usec)
 		return 0;
-	r = wait_for_news(handle, deadline_usec);
-	return r < 0 ? r : 1;
+	/* Its descriptor shows what is due by itself too. */
+	r = poll_until(handle->epoll, POLLIN, deadline_usec);
+	return r < 0 && r != -EINTR ? r : 1;
 }
 
 /* The operations that are waited for. A callback may free any of them, and what is freed has ended:

@@ -42,15 +42,13 @@ static void tell(struct ellu_op *op)
 /* Takes the outcome; the operation is pinned by the caller. */
 static void deliver(struct ellu_op *op, struct outcome *outcome)
 {
-	if (op->follows_task)
-		op->task_id = op->exchange.resume.task_id;
 	if (outcome->result != 1) {
 		op_end(op, *outcome);
 	} else {
 		outcome_done(&op->outcome);
 		op->outcome = *outcome;
 		op_limit(op);
-		if (op->cancel_task && op->task_id != 0)
+		if (op->cancel_task && op->exchange.resume.task_id != 0)
 			(void) op_send_cancel(op);
 	}
 	tell(op);
@@ -124,7 +122,7 @@ static void deliver_failure(struct ellu_op *op, int code)
 	struct outcome outcome = { .result = code };
 
 	op->references++;
-	if (op->state == OP_LOST && !op->exchange.ended)
+	if (op->state == OP_LOST)
 		exchange_give_up(&op->exchange, code, &outcome);
 	else
 		outcome.error = result_errno(code, NULL);

@@ -1,7 +1,6 @@
 /* Calls with many replies, read one by one. A stream pins its handle. */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "client/operations/exchange.h"
 #include "client/operations/result.h"
@@ -11,7 +10,6 @@ struct ellu_stream {
 	struct live live;
 	struct ellu *handle; // a reference
 	struct exchange exchange;
-	bool follows_task;
 	bool has_outcome; // met by ellu_stream_wait()
 	struct outcome outcome;
 	const void *page; // that items are taken from, or NULL
@@ -20,64 +18,48 @@ struct ellu_stream {
 
 /* ---- Life ---- */
 
-static int begin(struct ellu_stream *stream, struct ellu *handle, struct letter *letter)
+static int begin(struct ellu_stream *stream, const struct ellu_error **ret_error)
 {
-	int r = live_add(&stream->live, LIVE_STREAM);
+	int r = exchange_send(&stream->exchange);
 
-	if (r < 0)
-		return r;
-	stream->follows_task = resume_follows_task(&letter->resume);
-	r = exchange_begin(&stream->exchange, handle, letter);
-	if (r < 0)
-		live_remove(stream);
-	else
-		stream->handle = handle_ref(handle);
-	return r;
-}
-
-static int open_stream(struct ellu *handle, struct letter *letter, struct ellu_stream **ret,
-		       const struct ellu_error **ret_error)
-{
-	struct ellu_stream *stream = calloc(1, sizeof(*stream));
-	int r = stream ? begin(stream, handle, letter) : -ENOMEM;
-
-	letter_done(letter);
+	if (r == 0)
+		r = live_add(&stream->live, LIVE_STREAM);
 	if (r < 0) {
-		free(stream);
+		exchange_done(&stream->exchange);
 		return result_fail(r, NULL, ret_error);
 	}
-	*ret = stream;
+	stream->handle = handle_ref(stream->exchange.handle);
 	return 0;
 }
 
-static int check_start(struct ellu *handle, struct ellu_stream **ret,
-		       const struct ellu_error **ret_error)
+static int open_stream(struct ellu *handle, const char *name, const void *request, unsigned flags,
+		       struct ellu_stream **ret, const struct ellu_error **ret_error)
 {
-	int r = call_check(handle, ELLU_BLOCKING, ret_error);
+	struct ellu_stream *stream = ret ? calloc(1, sizeof(*stream)) : NULL;
+	int r;
 
-	return r == 0 && !ret ? -EINVAL : r;
+	if (!stream)
+		return result_fail(ret ? -ENOMEM : -EINVAL, NULL, ret_error);
+	r = exchange_init(&stream->exchange, handle, name, request, flags, ret_error);
+	if (r == 0)
+		r = begin(stream, ret_error);
+	if (r < 0)
+		free(stream);
+	else
+		*ret = stream;
+	return r;
 }
 
 int ellu_stream_method(struct ellu *handle, const char *name, const void *request,
 		       struct ellu_stream **ret, const struct ellu_error **ret_error)
 {
-	struct letter letter;
-	int r = check_start(handle, ret, ret_error);
-
-	if (r == 0)
-		r = call_write(name, request, /* more= */ true, &letter, ret_error);
-	return r < 0 ? r : open_stream(handle, &letter, ret, ret_error);
+	return open_stream(handle, name, request, WIRE_MORE, ret, ret_error);
 }
 
 int ellu_stream_raw(struct ellu *handle, const char *method, const char *parameters,
 		    struct ellu_stream **ret, const struct ellu_error **ret_error)
 {
-	struct letter letter;
-	int r = check_start(handle, ret, ret_error);
-
-	if (r == 0)
-		r = letter_write_raw(method, parameters, WIRE_MORE, &letter, ret_error);
-	return r < 0 ? r : open_stream(handle, &letter, ret, ret_error);
+	return open_stream(handle, method, parameters, EXCHANGE_RAW | WIRE_MORE, ret, ret_error);
 }
 
 struct ellu_stream *ellu_stream_close(struct ellu_stream *stream)
@@ -121,27 +103,12 @@ int ellu_stream_wait(struct ellu_stream *stream, double timeout_seconds)
 		if (r == 0)
 			deadline = now_usec() + usec;
 	}
-	while (r == 0 && !stream->has_outcome && !stream->exchange.ended) {
-		if (exchange_step(&stream->exchange, &stream->outcome) > 0) {
-			stream->has_outcome = true;
-			break;
-		}
-		r = exchange_wait(&stream->exchange, exchange_left(deadline));
-		if (r <= 0)
-			return r;
-		r = 0;
+	if (r == 0 && !stream->has_outcome && !stream->exchange.ended) {
+		r = exchange_wait(&stream->exchange, deadline, &stream->outcome);
+		stream->has_outcome = r > 0;
+		return r;
 	}
 	return r < 0 ? r : 1;
-}
-
-/* Of a list; that an event is long in coming says nothing. */
-static uint64_t deadline_of(const struct ellu_stream *stream)
-{
-	const struct method *method = stream->exchange.resume.method;
-
-	return method && method->replies == METHOD_REPLIES_PAGES
-		       ? exchange_deadline(&stream->exchange)
-		       : UINT64_MAX;
 }
 
 /* 1 with an outcome of the caller's, 0 at the end. */
@@ -153,7 +120,7 @@ static int take_outcome(struct ellu_stream *stream, struct outcome *outcome)
 	} else if (stream->exchange.ended) {
 		return 0;
 	} else {
-		exchange_await(&stream->exchange, deadline_of(stream), outcome);
+		exchange_await(&stream->exchange, outcome);
 	}
 	return 1;
 }
@@ -185,7 +152,7 @@ int ellu_raw_next(struct ellu_stream *stream, const struct ellu_raw_reply **ret_
 	const void *reply;
 	int r = check(stream, ret_error);
 
-	if (r == 0 && (!ret_reply || !stream->exchange.raw))
+	if (r == 0 && (!ret_reply || !(stream->exchange.flags & EXCHANGE_RAW)))
 		r = -EINVAL;
 	if (r == 0)
 		r = ellu_stream_next(stream, &reply, ret_error);
@@ -213,8 +180,8 @@ int ellu_stream_next_item(struct ellu_stream *stream, const void **ret_item,
 	const void *item, *page;
 	int r = check(stream, ret_error);
 
-	if (r == 0 && !stream->exchange.raw)
-		field = record_field_find(stream->exchange.resume.method->reply, "items");
+	if (r == 0 && !(stream->exchange.flags & EXCHANGE_RAW))
+		field = record_field_find(stream->exchange.method->reply, "items");
 	if (r < 0 || !ret_item || !field)
 		return r < 0 ? r : -EINVAL;
 	while (!(item = take_item(stream, field))) {
@@ -238,9 +205,7 @@ int ellu_stream_is_reconnecting(const struct ellu_stream *stream)
 
 int64_t ellu_stream_task_id(const struct ellu_stream *stream)
 {
-	return live_is(stream, LIVE_STREAM) && stream->follows_task
-		       ? stream->exchange.resume.task_id
-		       : 0;
+	return live_is(stream, LIVE_STREAM) ? stream->exchange.resume.task_id : 0;
 }
 
 int ellu_stream_cancel_task(struct ellu_stream *stream, const struct ellu_error **ret_error)
@@ -253,5 +218,5 @@ int ellu_stream_cancel_task(struct ellu_stream *stream, const struct ellu_error 
 	request.id = ellu_stream_task_id(stream);
 	if (request.id != 0)
 		return ellu_cancel_task(stream->handle, &request, NULL, ret_error);
-	return result_fail(stream->follows_task ? -EAGAIN : -EOPNOTSUPP, NULL, ret_error);
+	return result_fail(stream->exchange.resume.follows_task ? -EAGAIN : -EOPNOTSUPP, NULL, ret_error);
 }

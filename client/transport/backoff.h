@@ -18,6 +18,12 @@ static inline uint64_t now_usec(void)
 	return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
 }
 
+static inline struct timespec timespec_of(uint64_t usec)
+{
+	return (struct timespec){ .tv_sec = (time_t) (usec / 1000000),
+				  .tv_nsec = (long) (usec % 1000000) * 1000 };
+}
+
 struct backoff {
 	uint64_t delay_usec; // before the try after the next; 0: nothing has failed
 	uint64_t retry_usec; // the next try, monotonic; 0: now

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "client/transport/backoff.h"
 #include "client/transport/bus_socket.h"
 #include "client/transport/trace.h"
 #include "proto/wire/message.h"
@@ -48,6 +48,22 @@ static int open_socket(struct connection *connection, const struct sockaddr_un *
 	return r;
 }
 
+/* While the bus has no room for one more. */
+static int open_bus(struct connection *connection, bool system, uint64_t patience_usec)
+{
+	uint64_t begin = now_usec();
+	int r;
+
+	while ((r = bus_socket_new(system, &connection->bus)) == -EAGAIN && patience_usec != 0) {
+		if (now_usec() - begin >= patience_usec)
+			return -ETIMEDOUT;
+		(void) poll_until(-1, 0, now_usec() + BACKOFF_FIRST_USEC);
+	}
+	if (r == 0)
+		connection->fd = bus_socket_fd(connection->bus);
+	return r;
+}
+
 int connection_open(const struct address *address, uint64_t patience_usec, struct connection **ret)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
@@ -57,19 +73,14 @@ int connection_open(const struct address *address, uint64_t patience_usec, struc
 		return -ENOMEM;
 	connection->fd = -1;
 	frame_init(&connection->in);
-	if (address->kind == ADDRESS_SOCKET) {
-		r = open_socket(connection, &address->socket, patience_usec);
-	} else {
-		r = bus_socket_new(address->kind == ADDRESS_SYSTEM_BUS, &connection->bus);
-		if (r == 0)
-			connection->fd = bus_socket_fd(connection->bus);
-	}
-	if (r < 0) {
+	r = address->kind == ADDRESS_SOCKET ?
+		    open_socket(connection, &address->socket, patience_usec) :
+		    open_bus(connection, address->kind == ADDRESS_SYSTEM_BUS, patience_usec);
+	if (r < 0)
 		connection_close(connection);
-		return r;
-	}
-	*ret = connection;
-	return 0;
+	else
+		*ret = connection;
+	return r;
 }
 
 /* As if the daemon had sent it, and hung up. */
@@ -95,10 +106,12 @@ int connection_ask(struct connection *connection, int *ret_socket)
 	struct fault fault = { 0 };
 	int r = bus_socket_step(connection->bus, ret_socket, &fault);
 
+	if (r == 0)
+		connection->fd = bus_socket_fd(connection->bus);
 	if (r >= 0)
 		return r;
 	connection->cut = true;
-	connection->reason = r;
+	connection->reason = r == -ECONNRESET ? 0 : r;
 	if (fault.code && receive_error(connection, &fault) < 0)
 		connection->reason = -ENOMEM;
 	return -ECONNRESET;
@@ -138,29 +151,24 @@ bool connection_is_fresh(const struct connection *connection)
 
 int connection_send(struct connection *connection, char *message, size_t size)
 {
-	trace_frame(connection->fd, /* sent= */ true, message, size);
-	free(connection->out);
-	connection->out = message;
-	connection->out_size = size;
-	connection->out_sent = 0;
-	return connection_flush(connection);
-}
+	char *all;
 
-int connection_send_behind(struct connection *connection, char *message, size_t size)
-{
-	char *out;
-
-	if (!connection->out)
-		return connection_send(connection, message, size);
 	trace_frame(connection->fd, /* sent= */ true, message, size);
-	out = realloc(connection->out, connection->out_size + size);
-	if (out) {
-		memcpy(out + connection->out_size, message, size);
-		connection->out = out;
-		connection->out_size += size;
+	if (!connection->out) {
+		connection->out = message;
+		connection->out_size = connection->out_sent = 0;
+	} else {
+		all = realloc(connection->out, connection->out_size + size);
+		if (all) {
+			memcpy(all + connection->out_size, message, size);
+			connection->out = all;
+		}
+		free(message);
+		if (!all)
+			return -ENOMEM;
 	}
-	free(message);
-	return out ? connection_flush(connection) : -ENOMEM;
+	connection->out_size += size;
+	return connection_flush(connection);
 }
 
 char *connection_take_back(struct connection *connection)
@@ -240,15 +248,22 @@ int connection_fill(struct connection *connection)
 
 short connection_events(const struct connection *connection)
 {
-	return connection->out && !connection->cut && !connection->bus ? POLLIN | POLLOUT : POLLIN;
+	if (connection->bus)
+		return bus_socket_events(connection->bus);
+	return connection->out && !connection->cut ? POLLIN | POLLOUT : POLLIN;
 }
 
-int connection_wait(const struct connection *connection, long long timeout_usec)
+int poll_until(int fd, short events, uint64_t deadline_usec)
 {
-	struct pollfd poll_fd = { .fd = connection->fd, .events = connection_events(connection) };
-	struct timespec timeout = { .tv_sec = (time_t) (timeout_usec / 1000000),
-				    .tv_nsec = (long) (timeout_usec % 1000000) * 1000 };
-	int n = ppoll(&poll_fd, 1, timeout_usec < 0 ? NULL : &timeout, NULL);
+	struct pollfd poll_fd = { .fd = fd, .events = events };
+	uint64_t now = now_usec();
+	struct timespec left = timespec_of(deadline_usec > now ? deadline_usec - now : 0);
+	int n = ppoll(&poll_fd, 1, deadline_usec == UINT64_MAX ? NULL : &left, NULL);
 
 	return n < 0 ? -errno : n;
+}
+
+int connection_wait(const struct connection *connection, uint64_t deadline_usec)
+{
+	return poll_until(connection->fd, connection_events(connection), deadline_usec);
 }

@@ -1,6 +1,6 @@
 /*
  * One connection to the daemon, as bytes: a message goes out, messages come in. Nothing here
- * blocks but connection_open() when it may, and connection_wait().
+ * blocks but connection_open() when it may, and the two functions that wait.
  *
  * Over a message bus it has no socket at first: the daemon is asked for one (bus_socket.h), and until
  * connection_take_socket() nothing is sent.
@@ -47,11 +47,8 @@ int connection_ask(struct connection *connection, int *ret_socket);
 /* Nobody watches `fd` any more. */
 void connection_take_socket(struct connection *connection, int socket);
 
-/* Takes the message. Sends what can be sent at once. */
+/* Takes the message, behind what has not been sent yet. Sends what can be sent at once. */
 int connection_send(struct connection *connection, char *message, size_t size);
-
-/* The same behind what has not been sent yet. */
-int connection_send_behind(struct connection *connection, char *message, size_t size);
 
 /* Of a connection that is `cut`: the message that was not sent; free() it. NULL when it is gone. */
 char *connection_take_back(struct connection *connection);
@@ -71,5 +68,6 @@ void connection_rest(struct connection *connection);
 /* What to poll for. */
 short connection_events(const struct connection *connection);
 
-/* Waits for that. 1: ready, 0: the time passed. -EINTR. `timeout_usec` negative: no limit. */
-int connection_wait(const struct connection *connection, long long timeout_usec);
+/* Waits for that until then (UINT64_MAX: for ever). 1: ready, 0: the time passed. -EINTR. */
+int connection_wait(const struct connection *connection, uint64_t deadline_usec);
+int poll_until(int fd, short events, uint64_t deadline_usec);
