@@ -444,8 +444,7 @@ typedef int ellu_work_fn(void *userdata);
 /*
  * Runs a function that blocks on a thread of the library, and ends the operation with what it
  * returned; the callback gets no reply, so what the function found out belongs behind `userdata`,
- * which both get. At most 8 run at a time. Threads start on first use, with all signals blocked,
- * and end with ellu_close().
+ * which both get. At most 8 run at a time, each on a thread of its own with all signals blocked.
  * A function that runs cannot be stopped: ellu_op_cancel() and ellu_op_free() let it end by
  * itself, unseen, one that waits they leave out; so `userdata` must last until the handle is
  * closed, or the operation ended otherwise.

@@ -94,6 +94,7 @@ static struct ellu *handle_new(unsigned mode)
 	TAILQ_INIT(&handle->ready);
 	TAILQ_INIT(&handle->untold);
 	TAILQ_INIT(&handle->limited);
+	TAILQ_INIT(&handle->jobs);
 	pthread_mutex_init(&handle->lock, NULL);
 	return handle;
 }
@@ -157,9 +158,11 @@ struct ellu *ellu_close(struct ellu *handle)
 {
 	if (!live_is(handle, LIVE_HANDLE))
 		return NULL;
-	if (off_loop_is_own_thread(handle->off_loop))
+	if (off_loop_is_own_thread(handle))
 		return handle;
 	live_remove(handle);
+	if (handle_is_forked(handle)) // a thread of the parent may have held it
+		pthread_mutex_init(&handle->lock, NULL);
 	/* What watches the descriptor in a child does so through the parent's, too. */
 	if (handle->on_close && !handle_is_forked(handle))
 		handle->on_close(handle, handle->on_close_userdata);
@@ -171,7 +174,7 @@ struct ellu *ellu_close(struct ellu *handle)
 	while (handle_run_post(handle, /* closed= */ true))
 		;
 	/* Those that wait for the loop know by now that nothing comes. */
-	handle->off_loop = off_loop_stop(handle->off_loop);
+	off_loop_stop(handle);
 	return handle_unref(handle);
 }
 

@@ -71,10 +71,10 @@ struct ellu {
 	struct op_list limited; // those with a deadline, the first one first
 	unsigned n_short; // running operations that take turns
 	bool in_order; // they share one connection
-	uint64_t n_ended; // operations, ever
 	uint64_t retry_usec; // when to try again to connect for a waiting one; 0: nothing to try
 	struct backoff backoff; // of the tries to resume
-	struct off_loop *off_loop; // NULL: nothing ran there yet
+	TAILQ_HEAD(, off_loop_job) jobs; // functions off the loop, those that run first
+	unsigned n_running_jobs;
 	ellu_close_fn *on_close;
 	void *on_close_userdata;
 };

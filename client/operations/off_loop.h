@@ -1,22 +1,21 @@
 /*
- * Functions that block, on threads of the library: the threads start on demand and end with the
- * handle. What a function returned comes back to the loop's thread by handle_post().
+ * Functions that block, each on a thread of the library. What one returned comes back to the loop's
+ * thread by handle_post(), and there the next one starts.
  *
- * A job belongs to the loop's thread but between its queue and its post, when only `work`,
- * `userdata` and `result` are used, by the thread that runs it.
+ * A job belongs to the loop's thread; while it runs, its own thread uses `work`, `userdata` and
+ * `result`, until its post.
  */
 #pragma once
 
 #include <stdbool.h>
 
+struct ellu;
 struct ellu_op;
-struct off_loop;
 
-/* All accept NULL: nothing ran off the loop yet. */
-bool off_loop_is_own_thread(const struct off_loop *off_loop);
-/* After ops_abandon(), which has left out those that wait: waits for the functions that run.
- * Returns NULL. */
-struct off_loop *off_loop_stop(struct off_loop *off_loop);
+bool off_loop_is_own_thread(const struct ellu *handle);
 
 /* The operation does not wait any more. */
 void off_loop_abandon(struct ellu_op *op);
+
+/* After ops_abandon(), which has left out those that wait: waits for the functions that run. */
+void off_loop_stop(struct ellu *handle);

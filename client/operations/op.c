@@ -114,9 +114,14 @@ void op_end(struct ellu_op *op, struct outcome outcome)
 		handle->retry_usec = now_usec(); // there may be room for the next one
 	op->state = OP_ENDED;
 	TAILQ_INSERT_TAIL(&handle->ended, op, link);
-	handle->n_ended++;
 	outcome_done(&op->outcome);
 	op->outcome = outcome;
+	if (op->wait) {
+		op->wait->n_left--;
+		if (op->wait->ended == SIZE_MAX)
+			op->wait->ended = op->wait_index;
+		op->wait = NULL;
+	}
 	if (op->on_end)
 		op->on_end(op, op->on_end_userdata);
 	op_unref(op);
@@ -127,21 +132,46 @@ static struct outcome cancelled(void)
 	return (struct outcome){ .result = -ECANCELED, .error = result_errno(-ECANCELED, NULL) };
 }
 
+/* One that has not ended. */
+static struct ellu_op *first_of(const struct ellu *handle)
+{
+	struct ellu_op *op = TAILQ_FIRST(&handle->waiting_long);
+
+	if (!op)
+		op = TAILQ_FIRST(&handle->waiting_short);
+	return op ? op : TAILQ_FIRST(&handle->running);
+}
+
 void ops_abandon(struct ellu *handle)
 {
-	struct op_list *lists[] = { &handle->waiting_long, &handle->waiting_short,
-				    &handle->running };
 	struct ellu_op *op;
 
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-		while ((op = TAILQ_FIRST(lists[i])))
-			op_end(op, cancelled());
+	while ((op = first_of(handle)))
+		op_end(op, cancelled());
 	while ((op = TAILQ_FIRST(&handle->untold)))
 		op_forget_to_tell(op);
 	while ((op = TAILQ_FIRST(&handle->ended))) {
 		TAILQ_REMOVE(&handle->ended, op, link);
 		op->handle = NULL;
 	}
+}
+
+static void forget_wait(const struct op_list *list, const struct op_wait *wait)
+{
+	struct ellu_op *op;
+
+	TAILQ_FOREACH(op, list, link)
+	{
+		if (op->wait == wait)
+			op->wait = NULL;
+	}
+}
+
+void ops_forget_wait(struct ellu *handle, const struct op_wait *wait)
+{
+	forget_wait(&handle->waiting_long, wait);
+	forget_wait(&handle->waiting_short, wait);
+	forget_wait(&handle->running, wait);
 }
 
 uint64_t ops_due_usec(const struct ellu *handle)

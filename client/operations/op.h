@@ -27,6 +27,13 @@ struct callback {
 	void *userdata;
 };
 
+/* Whoever waits until operations have ended. */
+struct op_wait {
+	struct ellu *handle; // of those that are left; NULL: none was ever
+	size_t n_left;
+	size_t ended; // the index of the first that has; SIZE_MAX: none
+};
+
 struct ellu_op {
 	struct live live;
 	struct ellu *handle; // NULL once that is closed
@@ -49,6 +56,8 @@ struct ellu_op {
 	int epoll_events;
 	struct outcome outcome; // the last
 	struct callback callback;
+	struct op_wait *wait; // until it has ended; NULL: nobody waits for it
+	size_t wait_index;
 	/* The library's own interest in the end; before the callback. */
 	void (*on_end)(struct ellu_op *op, void *userdata);
 	void *on_end_userdata;
@@ -88,6 +97,9 @@ void op_forget_to_tell(struct ellu_op *op);
 /* Of an operation that waits. One that has to be resumed waits for no turn. */
 struct op_list *op_waiting_list(const struct ellu_op *op);
 bool ops_are_waiting(const struct ellu *handle);
+
+/* Nobody has to know any more when they end. */
+void ops_forget_wait(struct ellu *handle, const struct op_wait *wait);
 
 /* Is it one that may be used, and of an open handle or ended. */
 bool op_is_live(const struct ellu_op *op);
