@@ -4,28 +4,30 @@
  * else belongs to the loop's thread.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "client/operations/op.h"
 #include "client/operations/result.h"
 
 struct await {
-	struct post begin; // start the operation
-	struct post cancel; // the waiting side has left
-	pthread_mutex_t lock;
-	pthread_cond_t news;
-	unsigned references; // under the lock
-	bool starting; // `start` runs, with the waiting side's userdata
-	bool left; // the waiting side has gone: its userdata is not to be used
-	bool done;
-	int result;
-	const void *reply;
-	const struct ellu_error *error;
-
+	struct post post; // to start the operation, then to cancel it
 	ellu_start_fn *start;
 	void *userdata;
-	struct ellu_op *op; // of the loop's thread
+	struct ellu_op *op; // while it runs
+	struct op_wait wait; // for it
+
+	pthread_mutex_t lock;
+	pthread_cond_t news;
+	unsigned references;
+	enum {
+		AWAIT_POSTED,
+		AWAIT_STARTING, // `start` runs, with the waiting side's userdata
+		AWAIT_RUNNING,
+		AWAIT_DONE,
+	} state;
+	bool left; // the waiting side has gone: its userdata is not to be used
+	struct outcome outcome;
 };
 
 static void await_unref(struct await *await)
@@ -37,77 +39,72 @@ static void await_unref(struct await *await)
 	pthread_mutex_unlock(&await->lock);
 	if (left > 0)
 		return;
-	ellu_free(await->reply);
-	ellu_free(await->error);
+	outcome_done(&await->outcome);
 	pthread_cond_destroy(&await->news);
 	pthread_mutex_destroy(&await->lock);
 	free(await);
 }
 
-/* The loop's thread has its answer, and leaves. */
-static void finish(struct await *await, int result, const void *reply,
-		   const struct ellu_error *error)
-{
-	pthread_mutex_lock(&await->lock);
-	await->done = true;
-	await->result = result;
-	await->reply = ellu_keep(reply);
-	await->error = ellu_keep(error);
-	pthread_cond_signal(&await->news);
-	pthread_mutex_unlock(&await->lock);
-	await_unref(await);
-}
+/* ---- The loop's thread ---- */
 
-static void on_end(struct ellu_op *op, void *userdata)
+/* -ECANCELED: the waiting side has left. */
+static int set_state(struct await *await, int state)
 {
-	struct await *await = userdata;
-
-	await->op = NULL;
-	finish(await, op->outcome.result, op->outcome.reply, op->outcome.error);
-	op->on_end = NULL;
-}
-
-/* -ECANCELED when it is too late: what `userdata` points to may lie in a function that returned. */
-static int call_start(struct await *await, struct ellu *handle, struct ellu_op **ret_op)
-{
-	int r;
+	int r = 0;
 
 	pthread_mutex_lock(&await->lock);
-	await->starting = !await->left;
-	pthread_mutex_unlock(&await->lock);
-	if (!await->starting)
-		return -ECANCELED;
-	r = await->start(handle, 0, ret_op, await->userdata);
-	pthread_mutex_lock(&await->lock);
-	await->starting = false;
+	if (state == AWAIT_STARTING && await->left)
+		r = -ECANCELED;
+	else
+		await->state = state;
 	pthread_cond_signal(&await->news);
 	pthread_mutex_unlock(&await->lock);
 	return r;
 }
 
+static void finish(struct await *await, const struct outcome *outcome)
+{
+	await->outcome = *outcome;
+	ellu_keep(outcome->reply);
+	ellu_keep(outcome->error);
+	(void) set_state(await, AWAIT_DONE);
+	await_unref(await);
+}
+
+static void on_end(struct op_wait *wait)
+{
+	struct await *await = (struct await *) ((char *) wait - offsetof(struct await, wait));
+	const struct ellu_op *op = await->op;
+
+	await->op = NULL;
+	finish(await, &op->outcome);
+}
+
 static void begin(struct post *post, struct ellu *handle, bool closed)
 {
-	struct await *await = (struct await *) ((char *) post - offsetof(struct await, begin));
+	struct await *await = (struct await *) post;
 	struct ellu_op *op = NULL;
-	int r = closed ? -ECANCELED : call_start(await, handle, &op);
+	int r = closed ? -ECANCELED : set_state(await, AWAIT_STARTING);
 
+	if (r == 0)
+		r = await->start(handle, 0, &op, await->userdata);
 	if (r < 0 || !op_is_live(op)) {
-		finish(await, r < 0 ? r : 0, NULL, NULL);
+		finish(await, &(struct outcome){ .result = r < 0 ? r : 0 });
 		return;
 	}
 	if (op->state == OP_ENDED) {
-		finish(await, op->outcome.result, op->outcome.reply, op->outcome.error);
+		finish(await, &op->outcome);
 	} else {
 		await->op = op;
-		op->on_end = on_end;
-		op->on_end_userdata = await;
+		op->wait = &await->wait;
+		(void) set_state(await, AWAIT_RUNNING);
 	}
 	op_leave(op); // it ends without its caller
 }
 
 static void cancel(struct post *post, struct ellu *handle, bool closed)
 {
-	struct await *await = (struct await *) ((char *) post - offsetof(struct await, cancel));
+	struct await *await = (struct await *) post;
 
 	(void) handle;
 	if (await->op && !closed) {
@@ -117,6 +114,8 @@ static void cancel(struct post *post, struct ellu *handle, bool closed)
 	await_unref(await);
 }
 
+/* ---- The waiting side ---- */
+
 static struct await *await_new(ellu_start_fn *start, void *userdata)
 {
 	struct await *await = calloc(1, sizeof(*await));
@@ -124,10 +123,10 @@ static struct await *await_new(ellu_start_fn *start, void *userdata)
 
 	if (!await)
 		return NULL;
-	await->begin.run = begin;
-	await->cancel.run = cancel;
+	await->post.run = begin;
 	await->start = start;
 	await->userdata = userdata;
+	await->wait.on_end = on_end;
 	await->references = 2;
 	pthread_mutex_init(&await->lock, NULL);
 	pthread_condattr_init(&attributes);
@@ -137,66 +136,61 @@ static struct await *await_new(ellu_start_fn *start, void *userdata)
 	return await;
 }
 
-static bool wait_done(struct await *await, uint64_t deadline_usec)
+/* Until the operation has ended: true; else it is left to the loop's thread. */
+static bool wait_for(struct await *await, struct ellu *handle, uint64_t deadline_usec)
 {
-	struct timespec deadline = { .tv_sec = (time_t) (deadline_usec / 1000000),
-				     .tv_nsec = (long) (deadline_usec % 1000000) * 1000 };
-	bool done;
+	const struct timespec deadline = timespec_of(deadline_usec);
+	bool is_done, is_running;
 	int r = 0;
 
 	pthread_mutex_lock(&await->lock);
-	while (!await->done && r == 0)
+	while (await->state != AWAIT_DONE && r == 0)
 		r = pthread_cond_timedwait(&await->news, &await->lock, &deadline);
-	while (await->starting)
+	while (await->state == AWAIT_STARTING)
 		pthread_cond_wait(&await->news, &await->lock);
 	await->left = true;
-	if (!await->done)
-		await->references++; // of `cancel`
-	done = await->done;
+	is_done = await->state == AWAIT_DONE;
+	is_running = await->state == AWAIT_RUNNING;
+	await->references += is_running; // of the post
 	pthread_mutex_unlock(&await->lock);
-	return done;
-}
-
-static int answer(int result, const void *reply, const struct ellu_error *error,
-		  const void **ret_reply, const struct ellu_error **ret_error)
-{
-	if (result >= 0) {
-		if (ret_reply)
-			*ret_reply = ellu_keep(reply);
-		return 0;
+	if (is_running) {
+		await->post.run = cancel;
+		handle_post(handle, &await->post);
 	}
-	if (ret_error)
-		*ret_error = error ? ellu_keep(error) : result_errno(result, NULL);
-	return result;
+	return is_done;
 }
 
 int ellu_await(struct ellu *handle, ellu_start_fn *start, void *userdata, double timeout_seconds,
 	       const void **ret_reply, const struct ellu_error **ret_error)
 {
-	struct await *await;
-	uint64_t usec;
+	const struct outcome late = { .result = -ETIMEDOUT };
+	struct await *await = NULL;
+	struct outcome outcome;
+	uint64_t deadline_usec;
 	int r = handle_check(handle, ELLU_EVENT);
 
 	if (ret_reply)
 		*ret_reply = NULL;
 	if (ret_error)
 		*ret_error = NULL;
-	if (r == 0 && (!start || handle_duration(timeout_seconds, &usec) < 0))
+	if (r == 0 && (!start || handle_deadline(timeout_seconds, &deadline_usec) < 0))
 		r = -EINVAL;
 	if (r == 0 && handle_is_processing(handle))
 		r = -EDEADLK;
-	await = r == 0 ? await_new(start, userdata) : NULL;
-	if (r < 0 || !await)
-		return answer(r < 0 ? r : -ENOMEM, NULL, NULL, ret_reply, ret_error);
+	if (r == 0 && !(await = await_new(start, userdata)))
+		r = -ENOMEM;
+	if (r < 0)
+		return result_fail(r, NULL, ret_error);
 	handle_ref(handle);
-	handle_post(handle, &await->begin);
-	if (wait_done(await, now_usec() + usec)) {
-		r = answer(await->result, await->reply, await->error, ret_reply, ret_error);
-	} else {
-		handle_post(handle, &await->cancel);
-		r = answer(-ETIMEDOUT, NULL, NULL, ret_reply, ret_error);
-	}
+	handle_post(handle, &await->post);
+	outcome = wait_for(await, handle, deadline_usec) ? await->outcome : late;
+	if (outcome.result >= 0 && ret_reply)
+		*ret_reply = ellu_keep(outcome.reply);
+	else if (outcome.result < 0 && outcome.error && ret_error)
+		*ret_error = ellu_keep(outcome.error);
+	else if (outcome.result < 0)
+		(void) result_fail(outcome.result, NULL, ret_error);
 	await_unref(await);
 	handle_unref(handle);
-	return r;
+	return outcome.result < 0 ? outcome.result : 0;
 }

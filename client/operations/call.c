@@ -17,9 +17,7 @@ static int run(struct ellu *handle, const char *name, const void *request, unsig
 	if (r < 0)
 		return r;
 	r = exchange_send(&exchange);
-	if (r == 0 && flags & WIRE_ONEWAY)
-		r = exchange_flush(&exchange);
-	else if (r == 0)
+	if (r == 0)
 		exchange_await(&exchange, &outcome);
 	exchange_done(&exchange);
 	if (r < 0)

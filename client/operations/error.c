@@ -13,33 +13,24 @@
 
 const char *ellu_strerror(int code)
 {
-	const struct error_info *info;
-	const char *text;
+	const struct error_info *info = error_find(code);
+	const char *text = info ? info->text : strerrordesc_np(-code);
 
 	if (code >= 0)
 		return "Success.";
-	info = error_find(code);
-	if (info)
-		return info->text;
-	text = strerrordesc_np(-code);
 	return text ? text : "Unknown error";
 }
 
 int ellu_error_code(const struct ellu_error *error)
 {
 	const struct error_info *info = error ? error_find_name(error->code) : NULL;
-	const char *name;
+	int code = 1;
 
-	if (!error)
-		return 0;
-	if (info)
-		return info->code;
-	for (int i = 1; i < ERRNO_END; i++) {
-		name = strerrorname_np(i);
-		if (name && strcmp(name, error->code) == 0)
-			return -i;
-	}
-	return -EREMOTEIO;
+	if (!error || info)
+		return error ? info->code : 0;
+	while (code < ERRNO_END && strcmp(strerrorname_np(code) ?: "", error->code) != 0)
+		code++;
+	return code < ERRNO_END ? -code : -EREMOTEIO;
 }
 
 int ellu_error_exit_status(int code)
@@ -51,29 +42,13 @@ int ellu_error_exit_status(int code)
 	info = error_find(code);
 	if (info)
 		return info->exit_status;
-	switch (-code) {
-	case ENOENT:
-	case ECONNREFUSED:
-	case ECONNRESET:
-	case ENOTCONN:
-	case EPROTO:
-	case ETIMEDOUT:
-		return EXIT_STATUS_UNREACHABLE;
-	default:
-		return EXIT_STATUS_LOCAL;
-	}
+	return code == -ENOENT || code == -ECONNREFUSED || code == -ECONNRESET ||
+			       code == -ENOTCONN || code == -EPROTO || code == -ETIMEDOUT ?
+		       EXIT_STATUS_UNREACHABLE : EXIT_STATUS_LOCAL;
 }
 
 int ellu_may_have_happened(int code)
 {
-	switch (code) {
-	case -ECONNRESET:
-	case -EPROTO:
-	case -ETIMEDOUT:
-	case -ECANCELED:
-	case -ENOMEM:
-		return 1;
-	default:
-		return 0;
-	}
+	return code == -ECONNRESET || code == -EPROTO || code == -ETIMEDOUT ||
+	       code == -ECANCELED || code == -ENOMEM;
 }

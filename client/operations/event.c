@@ -1,22 +1,15 @@
 /* What events and tasks say, in the words that programs ask in. */
-#include <string.h>
-
 #include "client/elluminate.h"
 #include "proto/task_status.h"
 
 static int is_complete(const char *status)
 {
-	return status && task_status_is_terminal(task_status_from_name(status));
+	return task_status_is_terminal(task_status_from_name(status));
 }
 
 static int is_success(const char *status)
 {
-	return status && task_status_from_name(status) == TASK_SUCCESS;
-}
-
-static double percent(const struct ellu_progress *progress)
-{
-	return progress ? progress->percent_complete : -1;
+	return task_status_from_name(status) == TASK_SUCCESS;
 }
 
 int ellu_event_is_complete(const struct ellu_task_event *event)
@@ -36,7 +29,7 @@ int ellu_event_is_failure(const struct ellu_task_event *event)
 
 double ellu_event_percent(const struct ellu_task_event *event)
 {
-	return percent(event ? event->progress : NULL);
+	return event && event->progress ? event->progress->percent_complete : -1;
 }
 
 const char *ellu_event_logs_delta(const struct ellu_task_event *event)
@@ -66,5 +59,5 @@ int ellu_task_is_failure(const struct ellu_task *task)
 
 double ellu_task_percent(const struct ellu_task *task)
 {
-	return percent(task ? task->progress : NULL);
+	return task && task->progress ? task->progress->percent_complete : -1;
 }

@@ -393,22 +393,33 @@ static bool may_resume(const struct exchange *exchange)
 {
 	int reason = exchange->connection->reason;
 
-	return reason == 0 || (may_pass(reason) && exchange->give_up_usec != 0);
+	return reason == 0 || reason == ELLU_E_SHUTTING_DOWN ||
+	       (may_pass(reason) && exchange->give_up_usec != 0);
 }
 
 /* The connection brings nothing any more, and is not replaced. */
 static void end_lost(struct exchange *exchange, struct outcome *outcome)
 {
 	const struct connection *connection = exchange->connection;
+	const struct fault *fault = connection_fault(connection);
 
-	if (connection->reason && may_resume(exchange))
+	if (fault) {
+		*outcome = (struct outcome){ .result = fault->code, .error = result_error(fault) };
+		end(exchange, false);
+	} else if (connection->reason && may_resume(exchange)) {
 		exchange_give_up(exchange, connection->reason, outcome);
-	else if (connection->reason)
+	} else if (connection->reason) {
 		fail(exchange, connection->reason, NULL, outcome);
-	else if (connection->cut && !exchange->received)
+	} else if (connection->cut && !exchange->received) {
 		fail(exchange, -ENOTCONN, UNSENT_TEXT, outcome);
-	else
+	} else {
 		fail(exchange, -ECONNRESET, LOST_TEXT, outcome);
+	}
+}
+
+static bool is_sent_oneway(const struct exchange *exchange)
+{
+	return exchange->flags & WIRE_ONEWAY && !exchange->connection->out && !exchange->connection->bus;
 }
 
 int exchange_next(struct exchange *exchange, struct outcome *ret_outcome)
@@ -424,6 +435,11 @@ int exchange_next(struct exchange *exchange, struct outcome *ret_outcome)
 		if (lose(exchange))
 			return 0;
 		fail(exchange, -ECONNRESET, LOST_TEXT, ret_outcome);
+		return 1;
+	}
+	if (is_sent_oneway(exchange)) {
+		end(exchange, false);
+		*ret_outcome = (struct outcome){ .result = 0 };
 		return 1;
 	}
 	r = connection_next(connection, &text, &size);
@@ -465,7 +481,7 @@ int exchange_pump(struct exchange *exchange)
 	if (r > 0)
 		r = connection_flush(connection);
 	if (r == 0)
-		r = connection_fill(connection);
+		r = is_sent_oneway(exchange) ? 1 : connection_fill(connection);
 	if (r < 0)
 		connection->ended = true;
 	return r != 0;
@@ -554,24 +570,6 @@ void exchange_await(struct exchange *exchange, struct outcome *ret_outcome)
 		exchange_time_out(exchange, ret_outcome);
 	else if (r < 0)
 		fail(exchange, r, NULL, ret_outcome);
-}
-
-int exchange_flush(struct exchange *exchange)
-{
-	struct connection *connection = exchange->connection;
-	uint64_t deadline_usec = exchange_deadline(exchange);
-	int r = 0;
-
-	while (r >= 0 && connection->out && !connection->cut) {
-		r = connection_wait(connection, deadline_usec);
-		if (r == 0)
-			return -ETIMEDOUT;
-		if (r > 0 || r == -EINTR)
-			r = connection->bus ? get_socket(exchange) : connection_flush(connection);
-	}
-	if (connection->reason)
-		return connection->reason;
-	return r < 0 ? r : connection->cut ? -ENOTCONN : 0;
 }
 
 void exchange_done(struct exchange *exchange)

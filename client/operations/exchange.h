@@ -66,7 +66,8 @@ bool exchange_may_follow(struct exchange *before);
 int exchange_send_behind(struct exchange *exchange, struct exchange *before,
 			 struct exchange **ret_first);
 
-/* What of it can be had without reading: 1 with an outcome that the caller owns, else 0. */
+/* What of it can be had without reading: 1 with an outcome that the caller owns, else 0. Of a call
+ * without a reply it is that it was sent. */
 int exchange_next(struct exchange *exchange, struct outcome *ret_outcome);
 
 /* Sends and reads what is possible now. 1: exchange_next() has something to look at. */
@@ -90,8 +91,5 @@ int exchange_wait(struct exchange *exchange, uint64_t deadline_usec, struct outc
 
 /* Until there is an outcome, which is -ETIMEDOUT when none came in time. */
 void exchange_await(struct exchange *exchange, struct outcome *ret_outcome);
-
-/* Until the call is sent. */
-int exchange_flush(struct exchange *exchange);
 
 void outcome_done(struct outcome *outcome);

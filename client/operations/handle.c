@@ -33,6 +33,14 @@ int handle_duration(double seconds, uint64_t *ret_usec)
 	return 0;
 }
 
+int handle_deadline(double seconds, uint64_t *ret_usec)
+{
+	int r = handle_duration(seconds, ret_usec);
+
+	*ret_usec += r == 0 ? now_usec() : 0;
+	return r;
+}
+
 /* ---- Life ---- */
 
 static int open_loop(struct ellu *handle)
@@ -67,9 +75,9 @@ static int await_daemon(struct ellu *handle)
 {
 	int r;
 
-	atomic_store(&handle->timeout_usec, HANDLE_OPEN_USEC);
+	handle->timeout_usec = HANDLE_OPEN_USEC;
 	r = ellu_call_raw(handle, "org.varlink.service.GetInfo", NULL, NULL, NULL);
-	atomic_store(&handle->timeout_usec, CONNECTION_NO_LIMIT);
+	handle->timeout_usec = CONNECTION_NO_LIMIT;
 	return r;
 }
 
@@ -183,25 +191,29 @@ const char *ellu_version(void)
 	return ELLU_VERSION;
 }
 
-static int set_duration(struct ellu *handle, _Atomic uint64_t *duration, double seconds,
-			uint64_t zero)
+static int check_duration(struct ellu *handle, double seconds, uint64_t *ret_usec)
 {
-	uint64_t usec;
-	int r = live_is(handle, LIVE_HANDLE) ? handle_duration(seconds, &usec) : -EINVAL;
-
-	if (r == 0)
-		atomic_store(duration, usec > 0 ? usec : zero);
-	return r;
+	return live_is(handle, LIVE_HANDLE) ? handle_duration(seconds, ret_usec) : -EINVAL;
 }
 
 int ellu_set_reconnect(struct ellu *handle, double seconds)
 {
-	return set_duration(handle, &handle->reconnect_usec, seconds, 0);
+	uint64_t usec;
+	int r = check_duration(handle, seconds, &usec);
+
+	if (r == 0)
+		handle->reconnect_usec = usec;
+	return r;
 }
 
 int ellu_set_timeout(struct ellu *handle, double seconds)
 {
-	return set_duration(handle, &handle->timeout_usec, seconds, CONNECTION_NO_LIMIT);
+	uint64_t usec;
+	int r = check_duration(handle, seconds, &usec);
+
+	if (r == 0)
+		handle->timeout_usec = usec > 0 ? usec : CONNECTION_NO_LIMIT;
+	return r;
 }
 
 int ellu_set_in_order(struct ellu *handle, int in_order)

@@ -28,7 +28,6 @@
 
 #define HANDLE_IDLE_MAX 4 // connections kept for later calls
 #define HANDLE_SHORT_MAX 4 // connections of an event handle that short calls share
-#define HANDLE_RETRY_USEC 10000 // before the next try when the daemon's queue is full
 #define HANDLE_RECONNECT_USEC (60 * UINT64_C(1000000)) // unless the caller says otherwise
 #define HANDLE_OPEN_USEC (60 * UINT64_C(1000000)) // for the first answer over a bus
 #define HANDLE_TIMEOUT_MAX 31536000.0 // seconds: a year
@@ -69,6 +68,7 @@ struct ellu {
 	struct op_list ready; // running ones with replies that were read and not told
 	struct op_list untold; // ended ones whose callback does not know
 	struct op_list limited; // those with a deadline, the first one first
+	_Atomic(const char *) processor; // of the thread that is inside of ellu_process(); NULL: none is
 	unsigned n_short; // running operations that take turns
 	bool in_order; // they share one connection
 	uint64_t retry_usec; // when to try again to connect for a waiting one; 0: nothing to try
@@ -85,8 +85,9 @@ bool handle_is_forked(const struct ellu *handle);
 /* 0, or why a call in `mode` cannot start here. */
 int handle_check(const struct ellu *handle, unsigned mode);
 
-/* Microseconds; -EINVAL for what is no number between 0 and a year. */
+/* Microseconds, and the time when they are over; -EINVAL for what is no number between 0 and a year. */
 int handle_duration(double seconds, uint64_t *ret_usec);
+int handle_deadline(double seconds, uint64_t *ret_usec);
 
 /* An idle connection, else a new one, as connection_open() does it. */
 int handle_take_connection(struct ellu *handle, uint64_t patience_usec, struct connection **ret);

@@ -51,11 +51,11 @@ static int compare(const void *a, const void *b)
 int live_add(struct live *object, enum live_kind kind)
 {
 	struct part *part = lock_part(object);
-	bool added = tsearch(object, &part->objects, compare);
+	int r = tsearch(object, &part->objects, compare) ? 0 : -ENOMEM;
 
 	object->kind = kind;
 	pthread_mutex_unlock(&part->lock);
-	return added ? 0 : -ENOMEM;
+	return r;
 }
 
 void live_remove(const void *object)
@@ -68,15 +68,10 @@ void live_remove(const void *object)
 
 bool live_is(const void *object, enum live_kind kind)
 {
-	struct part *part;
-	struct live *const *found;
-	bool is;
+	struct part *part = lock_part(object);
+	struct live *const *found = tfind(object, &part->objects, compare); // NULL is none
+	bool is = found && (*found)->kind == kind;
 
-	if (!object)
-		return false;
-	part = lock_part(object);
-	found = tfind(object, &part->objects, compare);
-	is = found && (*found)->kind == kind;
 	pthread_mutex_unlock(&part->lock);
 	return is;
 }

@@ -91,10 +91,10 @@ static void on_done(struct post *post, struct ellu *handle, bool closed)
 	if (closed)
 		return; // to off_loop_stop(), which may wait for this thread
 	leave(job);
-	if (op)
+	if (op) {
 		op->job = NULL;
-	if (op)
 		op_finish(op, result < 0 ? result : 0);
+	}
 	if (!handle->closed)
 		start_more(handle);
 }

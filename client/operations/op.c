@@ -21,11 +21,6 @@ __attribute__((noinline)) void op_unref(struct ellu_op *op)
 	free(op);
 }
 
-bool op_is_live(const struct ellu_op *op)
-{
-	return live_is(op, LIVE_OP);
-}
-
 /* ---- Ends ---- */
 
 struct op_list *op_waiting_list(const struct ellu_op *op)
@@ -40,6 +35,15 @@ bool ops_are_waiting(const struct ellu *handle)
 	return !TAILQ_EMPTY(&handle->waiting_long) || !TAILQ_EMPTY(&handle->waiting_short);
 }
 
+void op_set_ready(struct ellu_op *op, bool is_ready)
+{
+	if (is_ready && !op->is_ready)
+		TAILQ_INSERT_TAIL(&op->handle->ready, op, news_link);
+	else if (!is_ready && op->is_ready)
+		TAILQ_REMOVE(&op->handle->ready, op, news_link);
+	op->is_ready = is_ready;
+}
+
 static void leave_loop(struct ellu_op *op)
 {
 	struct ellu *handle = op->handle;
@@ -48,9 +52,7 @@ static void leave_loop(struct ellu_op *op)
 		TAILQ_REMOVE(op_waiting_list(op), op, link);
 	else
 		TAILQ_REMOVE(&handle->running, op, link);
-	if (op->is_ready)
-		TAILQ_REMOVE(&handle->ready, op, news_link);
-	op->is_ready = false;
+	op_set_ready(op, false);
 	if (op->deadline_usec != UINT64_MAX)
 		TAILQ_REMOVE(&handle->limited, op, limit_link);
 	op->deadline_usec = UINT64_MAX;
@@ -92,16 +94,13 @@ void op_wake_next(struct ellu *handle)
 	if (!handle->in_order)
 		return;
 	TAILQ_FOREACH(op, &handle->running, link)
-	{
-		if (!is_in_order(op) || op->exchange.before || op->is_ready)
-			continue;
-		op->is_ready = true;
-		TAILQ_INSERT_TAIL(&handle->ready, op, news_link);
-	}
+		if (is_in_order(op) && !op->exchange.before)
+			op_set_ready(op, true);
 }
 
 void op_end(struct ellu_op *op, struct outcome outcome)
 {
+	struct op_wait *wait = op->wait;
 	struct ellu *handle = op->handle;
 
 	if (op->state == OP_ENDED) {
@@ -116,14 +115,13 @@ void op_end(struct ellu_op *op, struct outcome outcome)
 	TAILQ_INSERT_TAIL(&handle->ended, op, link);
 	outcome_done(&op->outcome);
 	op->outcome = outcome;
-	if (op->wait) {
-		op->wait->n_left--;
-		if (op->wait->ended == SIZE_MAX)
-			op->wait->ended = op->wait_index;
+	if (wait) {
 		op->wait = NULL;
+		wait->n_left--;
+		wait->ended = wait->ended == SIZE_MAX ? op->wait_index : wait->ended;
+		if (wait->on_end)
+			wait->on_end(wait);
 	}
-	if (op->on_end)
-		op->on_end(op, op->on_end_userdata);
 	op_unref(op);
 }
 
@@ -132,22 +130,20 @@ static struct outcome cancelled(void)
 	return (struct outcome){ .result = -ECANCELED, .error = result_errno(-ECANCELED, NULL) };
 }
 
-/* One that has not ended. */
-static struct ellu_op *first_of(const struct ellu *handle)
+/* The lists of those that have not ended. */
+#define N_LISTS 3
+static struct op_list *list_of(struct ellu *handle, int i)
 {
-	struct ellu_op *op = TAILQ_FIRST(&handle->waiting_long);
-
-	if (!op)
-		op = TAILQ_FIRST(&handle->waiting_short);
-	return op ? op : TAILQ_FIRST(&handle->running);
+	return i == 0 ? &handle->waiting_long : i == 1 ? &handle->waiting_short : &handle->running;
 }
 
 void ops_abandon(struct ellu *handle)
 {
 	struct ellu_op *op;
 
-	while ((op = first_of(handle)))
-		op_end(op, cancelled());
+	for (int i = 0; i < N_LISTS; i++)
+		while ((op = TAILQ_FIRST(list_of(handle, i))))
+			op_end(op, cancelled());
 	while ((op = TAILQ_FIRST(&handle->untold)))
 		op_forget_to_tell(op);
 	while ((op = TAILQ_FIRST(&handle->ended))) {
@@ -156,22 +152,13 @@ void ops_abandon(struct ellu *handle)
 	}
 }
 
-static void forget_wait(const struct op_list *list, const struct op_wait *wait)
+void ops_forget_wait(struct ellu *handle, const struct op_wait *wait)
 {
 	struct ellu_op *op;
 
-	TAILQ_FOREACH(op, list, link)
-	{
-		if (op->wait == wait)
-			op->wait = NULL;
-	}
-}
-
-void ops_forget_wait(struct ellu *handle, const struct op_wait *wait)
-{
-	forget_wait(&handle->waiting_long, wait);
-	forget_wait(&handle->waiting_short, wait);
-	forget_wait(&handle->running, wait);
+	for (int i = 0; i < N_LISTS; i++)
+		TAILQ_FOREACH(op, list_of(handle, i), link)
+			op->wait = op->wait == wait ? NULL : op->wait;
 }
 
 uint64_t ops_due_usec(const struct ellu *handle)
@@ -234,61 +221,58 @@ static struct ellu_op *last_in_order(struct ellu *handle)
 	if (!handle->in_order)
 		return NULL;
 	TAILQ_FOREACH(op, &handle->running, link)
-	{
 		last = is_in_order(op) ? op : last;
-	}
 	return last;
 }
 
-static bool has_turn(const struct ellu_op *op)
+static struct ellu_op *op_of(struct exchange *exchange)
 {
-	struct ellu_op *last;
-
-	if (op->state != OP_WAITING || op->is_long)
-		return true;
-	if (op->handle->n_short == HANDLE_SHORT_MAX)
-		return false;
-	last = last_in_order(op->handle);
-	return !last || exchange_may_follow(&last->exchange);
+	return (struct ellu_op *) ((char *) exchange - offsetof(struct ellu_op, exchange));
 }
 
-static int begin(struct ellu_op *op)
+/* 0: it has no turn yet. */
+static int send_first(struct ellu_op *op)
 {
-	struct ellu_op *last = op->is_long ? NULL : last_in_order(op->handle);
+	struct ellu *handle = op->handle;
+	struct ellu_op *last = op->is_long ? NULL : last_in_order(handle);
 	struct exchange *first;
 	int r;
 
-	if (!last)
-		return exchange_send(&op->exchange);
-	r = exchange_send_behind(&op->exchange, &last->exchange, &first);
-	return r < 0 ? r : op_watch((struct ellu_op *)((char *)first - offsetof(struct ellu_op, exchange)));
+	if (!op->is_long && handle->n_short == HANDLE_SHORT_MAX)
+		return 0;
+	if (last && !exchange_may_follow(&last->exchange))
+		return 0;
+	if (last) {
+		r = exchange_send_behind(&op->exchange, &last->exchange, &first);
+		return r < 0 || (r = op_watch(op_of(first))) < 0 ? r : 1;
+	}
+	r = exchange_send(&op->exchange);
+	if (r != -EAGAIN)
+		return r < 0 ? r : 1;
+	handle->retry_usec = now_usec() + CONNECTION_RETRY_USEC;
+	return 0;
+}
+
+static int send_again(struct ellu_op *op)
+{
+	struct ellu *handle = op->handle;
+	int r = exchange_reconnect(&op->exchange);
+
+	/* A daemon that takes calls and hangs up is no better than none: a reply says. */
+	if (r >= 0)
+		backoff_failed(&handle->backoff, now_usec());
+	if (r == 0)
+		handle->retry_usec = handle->backoff.retry_usec;
+	return r;
 }
 
 int op_send(struct ellu_op *op)
 {
 	struct ellu *handle = op->handle;
-	int r;
+	int r = op->state == OP_LOST ? send_again(op) : send_first(op);
 
-	if (!has_turn(op))
-		return 0;
-	if (op->state == OP_LOST) {
-		r = exchange_reconnect(&op->exchange);
-		/* A daemon that takes calls and hangs up is no better than none: a reply says. */
-		if (r >= 0)
-			backoff_failed(&handle->backoff, now_usec());
-		if (r == 0)
-			handle->retry_usec = handle->backoff.retry_usec;
-		if (r <= 0)
-			return r;
-	} else {
-		r = begin(op);
-		if (r == -EAGAIN) {
-			handle->retry_usec = now_usec() + HANDLE_RETRY_USEC;
-			return 0;
-		}
-		if (r < 0)
-			return r;
-	}
+	if (r <= 0)
+		return r;
 	op->epoll_fd = -1;
 	r = op_watch(op);
 	if (r < 0)
@@ -305,12 +289,10 @@ static struct ellu_op *op_new(struct ellu *handle, const struct callback *callba
 {
 	struct ellu_op *op = calloc(1, sizeof(*op));
 
-	if (op && live_add(&op->live, LIVE_OP) < 0) {
+	if (!op || live_add(&op->live, LIVE_OP) < 0) {
 		free(op);
 		return NULL;
 	}
-	if (!op)
-		return NULL;
 	op->handle = handle;
 	op->references = 1 + (ret_op != NULL);
 	op->outcome.result = -EINPROGRESS;

@@ -32,6 +32,7 @@ struct op_wait {
 	struct ellu *handle; // of those that are left; NULL: none was ever
 	size_t n_left;
 	size_t ended; // the index of the first that has; SIZE_MAX: none
+	void (*on_end)(struct op_wait *wait); // after each, or NULL
 };
 
 struct ellu_op {
@@ -58,9 +59,6 @@ struct ellu_op {
 	struct callback callback;
 	struct op_wait *wait; // until it has ended; NULL: nobody waits for it
 	size_t wait_index;
-	/* The library's own interest in the end; before the callback. */
-	void (*on_end)(struct ellu_op *op, void *userdata);
-	void *on_end_userdata;
 };
 
 /* Takes the exchange, which is not sent yet, in any case. */
@@ -89,6 +87,9 @@ int op_send_cancel(struct ellu_op *op); // of its task
 /* From its start, and from each page of a list; nothing for what has no limit. */
 void op_limit(struct ellu_op *op);
 
+/* It runs, and has replies that were read and not told. */
+void op_set_ready(struct ellu_op *op, bool is_ready);
+
 /* Leaves its list and its connection; takes the outcome. The library's reference goes. */
 void op_end(struct ellu_op *op, struct outcome outcome);
 /* Whatever is in ellu::untold leaves it. */
@@ -102,7 +103,10 @@ bool ops_are_waiting(const struct ellu *handle);
 void ops_forget_wait(struct ellu *handle, const struct op_wait *wait);
 
 /* Is it one that may be used, and of an open handle or ended. */
-bool op_is_live(const struct ellu_op *op);
+static inline bool op_is_live(const struct ellu_op *op)
+{
+	return live_is(op, LIVE_OP);
+}
 
 /* The handle closes: no operation has one any more. */
 void ops_abandon(struct ellu *handle);

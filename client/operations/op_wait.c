@@ -7,15 +7,6 @@
 
 #include "client/operations/op.h"
 
-static int deadline_of(double timeout_seconds, uint64_t *ret_usec)
-{
-	int r = handle_duration(timeout_seconds, ret_usec);
-
-	if (r == 0)
-		*ret_usec += now_usec();
-	return r;
-}
-
 /* -EDEADLK: it is waited for already, by whoever calls this. */
 static int wait_add(struct op_wait *wait, struct ellu_op *op, size_t index)
 {
@@ -87,7 +78,7 @@ static int wait_for(struct ellu_op *const *ops, size_t n_ops, double timeout_sec
 {
 	struct op_wait wait = { .ended = SIZE_MAX };
 	uint64_t deadline_usec;
-	int r = deadline_of(timeout_seconds, &deadline_usec);
+	int r = handle_deadline(timeout_seconds, &deadline_usec);
 
 	if (!ops && n_ops > 0)
 		r = -EINVAL;
@@ -129,7 +120,7 @@ int ellu_gather(struct ellu *handle, size_t n, size_t limit, ellu_start_fn *star
 	if (r == 0 && (!start || (!ret_ops && n > 0)))
 		r = -EINVAL;
 	if (r == 0)
-		r = deadline_of(timeout_seconds, &deadline_usec);
+		r = handle_deadline(timeout_seconds, &deadline_usec);
 	if (r == 0 && handle_is_processing(handle))
 		r = -EDEADLK;
 	if (r < 0)

@@ -14,28 +14,23 @@
 
 /* ---- Delivery ---- */
 
-static void callback_run(const struct callback *callback, struct ellu_op *op,
-			 const struct outcome *outcome)
-{
-	if (callback->deliver)
-		callback->deliver(callback->function, op, outcome->result, outcome->reply,
-				  outcome->error, callback->userdata);
-	else
-		((ellu_reply_fn *) callback->function)(op, outcome->result, outcome->reply,
-						       outcome->error, callback->userdata);
-}
-
 /* The operation is pinned by the caller. */
 static void tell(struct ellu_op *op)
 {
+	const struct callback callback = op->callback;
 	struct outcome outcome = op->outcome;
 
-	if (!op->callback.function || op->silent)
+	if (!callback.function || op->silent)
 		return;
 	op->told = op->state == OP_ENDED;
 	ellu_keep(outcome.reply);
 	ellu_keep(outcome.error);
-	callback_run(&op->callback, op, &outcome);
+	if (callback.deliver)
+		callback.deliver(callback.function, op, outcome.result, outcome.reply,
+				 outcome.error, callback.userdata);
+	else
+		((ellu_reply_fn *) callback.function)(op, outcome.result, outcome.reply,
+						      outcome.error, callback.userdata);
 	outcome_done(&outcome);
 }
 
@@ -73,17 +68,6 @@ static void step_back(struct ellu_op *op)
 	}
 }
 
-static void set_ready(struct ellu_op *op, bool is_ready)
-{
-	if (is_ready == op->is_ready)
-		return;
-	op->is_ready = is_ready;
-	if (is_ready)
-		TAILQ_INSERT_TAIL(&op->handle->ready, op, news_link);
-	else
-		TAILQ_REMOVE(&op->handle->ready, op, news_link);
-}
-
 static void advance(struct ellu_op *op)
 {
 	struct ellu *handle = op->handle;
@@ -91,7 +75,7 @@ static void advance(struct ellu_op *op)
 	int n = 0;
 
 	op->references++;
-	set_ready(op, false);
+	op_set_ready(op, false);
 	while (n < REPLIES_PER_PIECE && !handle->closed && op->state == OP_RUNNING) {
 		struct outcome outcome;
 
@@ -108,7 +92,7 @@ static void advance(struct ellu_op *op)
 		}
 	}
 	if (!handle->closed && op->state == OP_RUNNING) {
-		set_ready(op, n == REPLIES_PER_PIECE);
+		op_set_ready(op, n == REPLIES_PER_PIECE);
 		if (op->exchange.connection)
 			connection_rest(op->exchange.connection);
 		(void) op_watch(op);
@@ -116,29 +100,29 @@ static void advance(struct ellu_op *op)
 	op_unref(op);
 }
 
-/* An operation that cannot be sent any more. */
-static void deliver_failure(struct ellu_op *op, int code)
+static void finish(struct ellu_op *op, struct outcome outcome)
 {
-	struct outcome outcome = { .result = code };
-
 	op->references++;
-	if (op->state == OP_LOST)
-		exchange_give_up(&op->exchange, code, &outcome);
-	else
-		outcome.error = result_errno(code, NULL);
 	deliver(op, &outcome);
 	op_unref(op);
 }
 
 void op_finish(struct ellu_op *op, int result)
 {
-	struct outcome outcome = { .result = result };
+	finish(op, (struct outcome){ .result = result,
+				     .error = result < 0 ? result_errno(result, NULL) : NULL });
+}
 
-	if (result < 0)
-		outcome.error = result_errno(result, NULL);
-	op->references++;
-	deliver(op, &outcome);
-	op_unref(op);
+/* An operation that cannot be sent any more. */
+static void deliver_failure(struct ellu_op *op, int code)
+{
+	struct outcome outcome = { .result = code };
+
+	if (op->state == OP_LOST)
+		exchange_give_up(&op->exchange, code, &outcome);
+	else
+		outcome.error = result_errno(code, NULL);
+	finish(op, outcome);
 }
 
 /* ---- The turn ---- */
@@ -198,10 +182,8 @@ static int end_late(struct ellu *handle)
 
 	if (!op || op->deadline_usec > now_usec())
 		return 0;
-	op->references++;
 	exchange_time_out(&op->exchange, &outcome);
-	deliver(op, &outcome);
-	op_unref(op);
+	finish(op, outcome);
 	return 1;
 }
 
@@ -240,20 +222,11 @@ static int process_piece(struct ellu *handle)
 	return take_event(handle);
 }
 
-/* Of this thread, the innermost first: a callback may process another handle. */
-struct processing {
-	const struct ellu *handle;
-	const struct processing *outer;
-};
-static _Thread_local const struct processing *current;
+static _Thread_local const char self; // its address is that of the thread
 
 bool handle_is_processing(const struct ellu *handle)
 {
-	const struct processing *processing = current;
-
-	while (processing && processing->handle != handle)
-		processing = processing->outer;
-	return processing;
+	return atomic_load_explicit(&handle->processor, memory_order_relaxed) == &self;
 }
 
 static int process_turn(struct ellu *handle, bool *ret_done)
@@ -270,7 +243,6 @@ static int process_turn(struct ellu *handle, bool *ret_done)
 
 int ellu_process(struct ellu *handle)
 {
-	const struct processing processing = { .handle = handle, .outer = current };
 	bool done = false;
 	int r = handle_check(handle, ELLU_EVENT);
 
@@ -279,9 +251,9 @@ int ellu_process(struct ellu *handle)
 	if (handle_is_processing(handle))
 		return -EDEADLK;
 	handle_ref(handle);
-	current = &processing;
+	atomic_store_explicit(&handle->processor, &self, memory_order_relaxed);
 	r = process_turn(handle, &done);
-	current = processing.outer;
+	atomic_store_explicit(&handle->processor, NULL, memory_order_relaxed);
 	if (handle->closed)
 		r = -ECANCELED;
 	else

@@ -37,43 +37,37 @@ int result_decode(const struct record_type *type, json_object *parameters, const
 		  struct fault *fault)
 {
 	struct arena arena;
-	const void *result;
-	void *record;
+	void *record = NULL;
+	int r;
 
 	arena_init(&arena);
-	if (record_decode(type, parameters, FROM_DAEMON, "", &arena, &record, fault) < 0) {
-		arena_done(&arena);
-		return fault->code == ELLU_E_INTERNAL ? -ENOMEM : -EPROTO;
-	}
-	result = result_new(&arena, record, type->size, true);
-	if (result)
-		*ret_result = result;
-	return result ? 0 : -ENOMEM;
+	r = record_decode(type, parameters, FROM_DAEMON, "", &arena, &record, fault);
+	*ret_result = result_new(&arena, record, type->size, r >= 0);
+	if (*ret_result)
+		return 0;
+	return r < 0 && fault->code != ELLU_E_INTERNAL ? -EPROTO : -ENOMEM;
 }
 
 int result_raw(json_object *parameters, const void **ret_result)
 {
 	struct ellu_raw_reply reply = ELLU_RECORD(struct ellu_raw_reply);
 	struct arena arena;
-	const void *result;
 
 	arena_init(&arena);
 	reply.parameters = arena_strdup(&arena, json_text(parameters, NULL));
-	result = result_new(&arena, &reply, sizeof(reply), reply.parameters);
-	if (result)
-		*ret_result = result;
-	return result ? 0 : -ENOMEM;
+	*ret_result = result_new(&arena, &reply, sizeof(reply), reply.parameters);
+	return *ret_result ? 0 : -ENOMEM;
 }
 
 const struct ellu_error *result_error(const struct fault *fault)
 {
 	const struct ellu_error *error = NULL;
 	struct arena arena;
+	int r;
 
 	arena_init(&arena);
-	return fault_to_error(fault, &arena, &error) < 0 ?
-		       result_new(&arena, NULL, 0, false) :
-		       result_new(&arena, error, sizeof(*error), true);
+	r = fault_to_error(fault, &arena, &error);
+	return result_new(&arena, error, sizeof(*error), r >= 0);
 }
 
 const struct ellu_error *result_bad_field(int code, const char *field, const char *message)
@@ -88,11 +82,6 @@ const struct ellu_error *result_bad_field(int code, const char *field, const cha
 	error.message = arena_strdup(&arena, message ? message : ellu_strerror(code));
 	error.field = field ? arena_strdup(&arena, field) : NULL;
 	return result_new(&arena, &error, sizeof(error), error.message && (!field || error.field));
-}
-
-const struct ellu_error *result_errno(int code, const char *message)
-{
-	return result_bad_field(code, NULL, message);
 }
 
 int result_fail(int code, const char *message, const struct ellu_error **ret_error)
@@ -110,7 +99,7 @@ const struct ellu_error *result_unknown(const char *name, json_object *parameter
 	arena_init(&arena);
 	error.code = arena_strdup(&arena, name);
 	error.message = arena_printf(&arena, "an error that this library does not know: %s", name);
-	error.parameters = arena_strdup(&arena, parameters ? json_text(parameters, NULL) : "{}");
+	error.parameters = arena_strdup(&arena, json_text(parameters, NULL));
 	return result_new(&arena, &error, sizeof(error), error.code && error.message && error.parameters);
 }
 

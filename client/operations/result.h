@@ -21,9 +21,12 @@ const struct ellu_error *result_error(const struct fault *fault);
 /* One that the daemon answered with, and nobody here knows. */
 const struct ellu_error *result_unknown(const char *name, json_object *parameters);
 
-/* An error of the library's own, by errno. `message` NULL: the errno's. */
-const struct ellu_error *result_errno(int code, const char *message);
-/* The same about a field of the request; NULL: none. */
+/* An error of the library's own, by errno, about a field of the request or NULL. `message` NULL: the
+ * errno's. */
 const struct ellu_error *result_bad_field(int code, const char *field, const char *message);
+static inline const struct ellu_error *result_errno(int code, const char *message)
+{
+	return result_bad_field(code, NULL, message);
+}
 /* Gives the caller, who may not want it, such an error. Returns the code. */
 int result_fail(int code, const char *message, const struct ellu_error **ret_error);

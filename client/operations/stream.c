@@ -95,55 +95,39 @@ static int check(const struct ellu_stream *stream, const struct ellu_error **ret
 
 int ellu_stream_wait(struct ellu_stream *stream, double timeout_seconds)
 {
-	uint64_t deadline = UINT64_MAX, usec;
+	uint64_t deadline_usec = UINT64_MAX;
 	int r = check(stream, NULL);
 
-	if (r == 0 && !(timeout_seconds < 0)) {
-		r = handle_duration(timeout_seconds, &usec);
-		if (r == 0)
-			deadline = now_usec() + usec;
-	}
-	if (r == 0 && !stream->has_outcome && !stream->exchange.ended) {
-		r = exchange_wait(&stream->exchange, deadline, &stream->outcome);
-		stream->has_outcome = r > 0;
-		return r;
-	}
-	return r < 0 ? r : 1;
-}
-
-/* 1 with an outcome of the caller's, 0 at the end. */
-static int take_outcome(struct ellu_stream *stream, struct outcome *outcome)
-{
-	if (stream->has_outcome) {
-		*outcome = stream->outcome;
-		stream->has_outcome = false;
-	} else if (stream->exchange.ended) {
-		return 0;
-	} else {
-		exchange_await(&stream->exchange, outcome);
-	}
-	return 1;
+	if (r == 0 && !(timeout_seconds < 0))
+		r = handle_deadline(timeout_seconds, &deadline_usec);
+	if (r < 0 || stream->has_outcome || stream->exchange.ended)
+		return r < 0 ? r : 1;
+	r = exchange_wait(&stream->exchange, deadline_usec, &stream->outcome);
+	stream->has_outcome = r > 0;
+	return r;
 }
 
 int ellu_stream_next(struct ellu_stream *stream, const void **ret_reply,
 		     const struct ellu_error **ret_error)
 {
-	struct outcome outcome;
+	struct outcome *outcome;
 	int r = check(stream, ret_error);
 
 	if (r < 0 || !ret_reply)
 		return r < 0 ? r : -EINVAL;
-	if (take_outcome(stream, &outcome) == 0)
+	outcome = &stream->outcome;
+	if (!stream->has_outcome && stream->exchange.ended)
 		return 0;
-	if (outcome.result >= 0) {
-		*ret_reply = outcome.reply;
-		return 1;
-	}
-	if (ret_error)
-		*ret_error = outcome.error;
+	if (!stream->has_outcome)
+		exchange_await(&stream->exchange, outcome);
+	stream->has_outcome = false;
+	if (outcome->result >= 0)
+		*ret_reply = outcome->reply;
+	else if (ret_error)
+		*ret_error = outcome->error;
 	else
-		ellu_free(outcome.error);
-	return outcome.result;
+		ellu_free(outcome->error);
+	return outcome->result < 0 ? outcome->result : 1;
 }
 
 int ellu_raw_next(struct ellu_stream *stream, const struct ellu_raw_reply **ret_reply,
@@ -164,27 +148,24 @@ int ellu_raw_next(struct ellu_stream *stream, const struct ellu_raw_reply **ret_
 /* ---- Items ---- */
 
 /* The next item of the page; NULL at its end, and without one. */
-static const void *take_item(struct ellu_stream *stream, const struct record_field *field)
+static const void *take_item(struct ellu_stream *stream)
 {
-	const char *page = stream->page;
+	const struct method_page *page = stream->page;
 
-	if (!page || stream->next_item >= *(const size_t *) (page + field->count_offset))
-		return NULL;
-	return (*(const void *const *const *) (page + field->offset))[stream->next_item++];
+	return page && stream->next_item < page->n_items ? page->items[stream->next_item++] : NULL;
 }
 
 int ellu_stream_next_item(struct ellu_stream *stream, const void **ret_item,
 			  const struct ellu_error **ret_error)
 {
-	const struct record_field *field = NULL;
+	const struct method *method;
 	const void *item, *page;
 	int r = check(stream, ret_error);
 
-	if (r == 0 && !(stream->exchange.flags & EXCHANGE_RAW))
-		field = record_field_find(stream->exchange.method->reply, "items");
-	if (r < 0 || !ret_item || !field)
+	method = r < 0 || stream->exchange.flags & EXCHANGE_RAW ? NULL : stream->exchange.method;
+	if (!ret_item || !method || method->replies != METHOD_REPLIES_PAGES)
 		return r < 0 ? r : -EINVAL;
-	while (!(item = take_item(stream, field))) {
+	while (!(item = take_item(stream))) {
 		r = ellu_stream_next(stream, &page, ret_error);
 		ellu_free(stream->page);
 		stream->page = r > 0 ? page : NULL;

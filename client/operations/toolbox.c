@@ -12,22 +12,18 @@
 
 #define ROUNDS_UNLESS_SAID 10
 
-struct function {
-	struct function *next; // ellu_toolbox::functions
-	ellu_tool_fn *run;
+/* A function, by its name; or a call that was taken, by its id. */
+struct entry {
+	struct entry *next;
+	int64_t task_id; // of a call
+	ellu_tool_fn *run; // of a function
 	void *userdata;
 	char name[];
 };
 
-struct taken {
-	struct taken *next; // ellu_toolbox::taken
-	int64_t task_id;
-	char id[];
-};
-
 struct ellu_toolbox {
-	struct function *functions;
-	struct taken *taken;
+	struct entry *functions;
+	struct entry *taken;
 };
 
 struct ellu_tool_use {
@@ -37,61 +33,70 @@ struct ellu_tool_use {
 	char texts[];
 };
 
+static struct entry *add(struct entry **list, int64_t task_id, const char *name)
+{
+	struct entry *entry = calloc(1, sizeof(*entry) + strlen(name) + 1);
+
+	if (!entry)
+		return NULL;
+	entry->task_id = task_id;
+	strcpy(entry->name, name);
+	entry->next = *list;
+	*list = entry;
+	return entry;
+}
+
+static const struct entry *find(const struct entry *list, int64_t task_id, const char *name)
+{
+	while (list && (list->task_id != task_id || strcmp(list->name, name) != 0))
+		list = list->next;
+	return list;
+}
+
+static void drop(struct entry **link, bool all, int64_t task_id)
+{
+	while (*link) {
+		struct entry *entry = *link;
+
+		if (!all && entry->task_id != task_id) {
+			link = &entry->next;
+			continue;
+		}
+		*link = entry->next;
+		free(entry);
+	}
+}
+
 int ellu_toolbox_new(struct ellu_toolbox **ret)
 {
 	struct ellu_toolbox *toolbox = ret ? calloc(1, sizeof(*toolbox)) : NULL;
 
-	if (!toolbox)
-		return ret ? -ENOMEM : -EINVAL;
-	*ret = toolbox;
-	return 0;
-}
-
-static void forget(struct ellu_toolbox *toolbox, bool all, int64_t task_id)
-{
-	struct taken **link = &toolbox->taken;
-
-	while (*link) {
-		struct taken *taken = *link;
-
-		if (!all && taken->task_id != task_id) {
-			link = &taken->next;
-			continue;
-		}
-		*link = taken->next;
-		free(taken);
-	}
+	if (toolbox)
+		*ret = toolbox;
+	return toolbox ? 0 : ret ? -ENOMEM : -EINVAL;
 }
 
 struct ellu_toolbox *ellu_toolbox_free(struct ellu_toolbox *toolbox)
 {
 	if (!toolbox)
 		return NULL;
-	forget(toolbox, /* all= */ true, 0);
-	while (toolbox->functions) {
-		struct function *function = toolbox->functions;
-
-		toolbox->functions = function->next;
-		free(function);
-	}
+	drop(&toolbox->taken, /* all= */ true, 0);
+	drop(&toolbox->functions, /* all= */ true, 0);
 	free(toolbox);
 	return NULL;
 }
 
 int ellu_toolbox_add(struct ellu_toolbox *toolbox, const char *name, ellu_tool_fn *run, void *userdata)
 {
-	struct function *function;
+	struct entry *function;
 
 	if (!toolbox || !name || !run)
 		return -EINVAL;
-	function = malloc(sizeof(*function) + strlen(name) + 1);
+	function = add(&toolbox->functions, 0, name);
 	if (!function)
 		return -ENOMEM;
 	function->run = run;
 	function->userdata = userdata;
-	strcpy(function->name, name);
-	function->next = toolbox->functions;
-	toolbox->functions = function;
 	return 0;
 }
 
@@ -120,27 +125,6 @@ int ellu_tool_use_answer(struct ellu_tool_use *use, const char *content)
 	return r;
 }
 
-static bool is_taken(const struct ellu_toolbox *toolbox, int64_t task_id, const char *id)
-{
-	for (const struct taken *taken = toolbox->taken; taken; taken = taken->next)
-		if (taken->task_id == task_id && strcmp(taken->id, id) == 0)
-			return true;
-	return false;
-}
-
-static int note_taken(struct ellu_toolbox *toolbox, int64_t task_id, const char *id)
-{
-	struct taken *taken = malloc(sizeof(*taken) + strlen(id) + 1);
-
-	if (!taken)
-		return -ENOMEM;
-	taken->task_id = task_id;
-	strcpy(taken->id, id);
-	taken->next = toolbox->taken;
-	toolbox->taken = taken;
-	return 0;
-}
-
 static struct ellu_tool_use *use_new(struct ellu *handle, int64_t task_id, const struct ellu_tool_call *call)
 {
 	size_t size = strlen(call->id) + strlen(call->name) + strlen(call->arguments) + 3;
@@ -163,10 +147,8 @@ static struct ellu_tool_use *use_new(struct ellu *handle, int64_t task_id, const
 /* The function may free the toolbox. */
 static void run(const struct ellu_toolbox *toolbox, struct ellu_tool_use *use)
 {
-	const struct function *function = toolbox->functions;
+	const struct entry *function = find(toolbox->functions, 0, use->call.name);
 
-	while (function && strcmp(function->name, use->call.name) != 0)
-		function = function->next;
 	if (function)
 		function->run(use, &use->call, function->userdata);
 	else
@@ -183,42 +165,36 @@ int ellu_toolbox_serve(struct ellu_toolbox *toolbox, struct ellu *handle, const 
 		const struct ellu_tool_call *call = event->tool_calls[i];
 		struct ellu_tool_use *use;
 
-		if (is_taken(toolbox, event->task_id, call->id))
+		if (find(toolbox->taken, event->task_id, call->id))
 			continue;
 		use = use_new(handle, event->task_id, call);
-		if (!use || note_taken(toolbox, event->task_id, call->id) < 0) {
+		if (!use || !add(&toolbox->taken, event->task_id, call->id)) {
 			free(use);
 			return -ENOMEM;
 		}
 		run(toolbox, use);
 	}
 	if (ellu_event_is_complete(event))
-		forget(toolbox, /* all= */ false, event->task_id);
+		drop(&toolbox->taken, /* all= */ false, event->task_id);
 	return 0;
 }
 
 /* ---- A whole call ---- */
 
-/* The last of its replies, or why there is none. */
+/* *ret_last is the last of its replies, also of one that failed. */
 static int see_through(struct ellu *handle, struct ellu_stream *stream, struct ellu_toolbox *toolbox,
-		       const struct ellu_call_reply **ret, const struct ellu_error **ret_error)
+		       const struct ellu_call_reply **ret_last, const struct ellu_error **ret_error)
 {
-	const struct ellu_call_reply *reply = NULL, *last = NULL;
-	int r;
+	const struct ellu_call_reply *reply;
+	int r, served = 0;
 
-	while ((r = ellu_call_next(stream, &reply, ret_error)) > 0) {
-		r = ellu_toolbox_serve(toolbox, handle, reply->event);
-		ellu_free(last);
-		last = reply;
-		if (r < 0)
-			break;
+	*ret_last = NULL;
+	while (served == 0 && (r = ellu_call_next(stream, &reply, ret_error)) > 0) {
+		ellu_free(*ret_last);
+		*ret_last = reply;
+		served = ellu_toolbox_serve(toolbox, handle, reply->event);
 	}
-	if (r < 0 || !ret) {
-		ellu_free(last);
-		return r;
-	}
-	*ret = last;
-	return 0;
+	return served < 0 ? served : r;
 }
 
 int ellu_call_with_tools(struct ellu *handle, const struct ellu_call_request *request,
@@ -227,6 +203,7 @@ int ellu_call_with_tools(struct ellu *handle, const struct ellu_call_request *re
 {
 	static const int64_t rounds = ROUNDS_UNLESS_SAID;
 	struct ellu_call_request copy = ELLU_RECORD(struct ellu_call_request);
+	const struct ellu_call_reply *last;
 	struct ellu_stream *stream;
 	int r;
 
@@ -241,7 +218,11 @@ int ellu_call_with_tools(struct ellu *handle, const struct ellu_call_request *re
 	r = ellu_call_stream(handle, &copy, &stream, ret_error);
 	if (r < 0)
 		return r;
-	r = see_through(handle, stream, toolbox, ret, ret_error);
+	r = see_through(handle, stream, toolbox, &last, ret_error);
+	if (r == 0 && ret)
+		*ret = last;
+	else
+		ellu_free(last);
 	ellu_stream_close(stream);
 	return r;
 }

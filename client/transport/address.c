@@ -1,7 +1,6 @@
 #include "client/transport/address.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,15 +8,10 @@
 
 #include "client/elluminate.h"
 
-__attribute__((format(printf, 2, 3))) static int set_path(struct sockaddr_un *address,
-							  const char *format, ...)
+static int set_path(struct sockaddr_un *address, const char *folder, const char *name)
 {
-	va_list arguments;
-	int n;
+	int n = snprintf(address->sun_path, sizeof(address->sun_path), "%s%s", folder, name);
 
-	va_start(arguments, format);
-	n = vsnprintf(address->sun_path, sizeof(address->sun_path), format, arguments);
-	va_end(arguments);
 	if (n < 0 || (size_t) n >= sizeof(address->sun_path))
 		return -ENAMETOOLONG;
 	return n > 0 ? 0 : -EINVAL;
@@ -33,17 +27,18 @@ static const char *absolute_from_environment(const char *name)
 
 static int resolve_default(struct sockaddr_un *address)
 {
-	const char *folder;
+	static const char *const folders[][2] = {
+		{ "XDG_RUNTIME_DIR", "/elluminate/socket" },
+		{ "XDG_STATE_HOME", "/elluminate/socket" },
+		{ "HOME", "/.local/state/elluminate/socket" },
+	};
 
-	folder = absolute_from_environment("XDG_RUNTIME_DIR");
-	if (folder)
-		return set_path(address, "%s/elluminate/socket", folder);
-	folder = absolute_from_environment("XDG_STATE_HOME");
-	if (folder)
-		return set_path(address, "%s/elluminate/socket", folder);
-	folder = absolute_from_environment("HOME");
-	if (folder)
-		return set_path(address, "%s/.local/state/elluminate/socket", folder);
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		const char *folder = absolute_from_environment(folders[i][0]);
+
+		if (folder)
+			return set_path(address, folder, folders[i][1]);
+	}
 	return -ENOENT;
 }
 
@@ -61,9 +56,9 @@ int address_resolve(const char *address, struct address *ret_address)
 	else if (strcmp(address, ELLU_SYSTEM_BUS_ADDRESS) == 0)
 		resolved.kind = ADDRESS_SYSTEM_BUS;
 	else if (strncmp(address, "unix:", 5) == 0)
-		r = set_path(&resolved.socket, "%s", address + 5);
+		r = set_path(&resolved.socket, address + 5, "");
 	else if (strchr(address, '/') || !strchr(address, ':'))
-		r = set_path(&resolved.socket, "%s", address);
+		r = set_path(&resolved.socket, address, "");
 	else
 		r = -EINVAL;
 	if (r == 0)
@@ -75,18 +70,12 @@ int ellu_address_path(const char *address, char **ret_path)
 {
 	struct address resolved;
 	char *path;
-	int r;
+	int r = ret_path ? address_resolve(address, &resolved) : -EINVAL;
 
-	if (!ret_path)
-		return -EINVAL;
-	r = address_resolve(address, &resolved);
-	if (r == 0 && resolved.kind != ADDRESS_SOCKET)
-		r = -EINVAL;
-	if (r < 0)
-		return r;
+	if (r < 0 || resolved.kind != ADDRESS_SOCKET)
+		return r < 0 ? r : -EINVAL;
 	path = strdup(resolved.socket.sun_path);
-	if (!path)
-		return -ENOMEM;
-	*ret_path = path;
-	return 0;
+	if (path)
+		*ret_path = path;
+	return path ? 0 : -ENOMEM;
 }

@@ -23,11 +23,10 @@ struct bus_socket {
 
 static const struct error_info *find_error(const char *dbus_name)
 {
-	for (size_t i = 0; i < n_interfaces; i++)
-		for (size_t j = 0; j < interfaces[i]->n_errors; j++)
-			if (strcmp(interfaces[i]->errors[j].dbus_name, dbus_name) == 0)
-				return &interfaces[i]->errors[j];
-	return NULL;
+	const char *short_name = strrchr(dbus_name, '.');
+	const struct error_info *info = short_name ? error_find_name(short_name + 1) : NULL;
+
+	return info && strcmp(info->dbus_name, dbus_name) == 0 ? info : NULL;
 }
 
 /* What the bus, or what it starts the daemon by, says; nothing was carried out whatever it is. */
@@ -164,7 +163,7 @@ short bus_socket_events(const struct bus_socket *socket)
 	return events < 0 ? POLLIN : (short) events;
 }
 
-int bus_socket_step(struct bus_socket *socket, int *ret_fd, struct fault *fault)
+int bus_socket_step(struct bus_socket *socket, int *ret_fd)
 {
 	int r = 1;
 
@@ -175,9 +174,12 @@ int bus_socket_step(struct bus_socket *socket, int *ret_fd, struct fault *fault)
 		socket->result = r == -ENOMEM ? r : -ECONNRESET;
 	if (socket->result == -EINPROGRESS)
 		return 0;
-	if (socket->result < 0)
-		*fault = socket->fault;
 	*ret_fd = socket->fd;
 	socket->fd = -1;
 	return socket->result;
+}
+
+const struct fault *bus_socket_fault(const struct bus_socket *socket)
+{
+	return socket->fault.code ? &socket->fault : NULL;
 }

@@ -18,5 +18,6 @@ struct bus_socket *bus_socket_free(struct bus_socket *socket); // accepts NULL, 
 int bus_socket_fd(const struct bus_socket *socket);
 short bus_socket_events(const struct bus_socket *socket);
 /* 1: *ret_fd is the connection, the caller's own. 0: not yet. -ECONNRESET: the bus, or the daemon, went
- * away meanwhile. Else negative: it cannot be had; when the daemon said why, the fault has a code. */
-int bus_socket_step(struct bus_socket *socket, int *ret_fd, struct fault *fault);
+ * away meanwhile. Else negative: it cannot be had; when the daemon said why, there is a fault. */
+int bus_socket_step(struct bus_socket *socket, int *ret_fd);
+const struct fault *bus_socket_fault(const struct bus_socket *socket); // or NULL

@@ -1,7 +1,6 @@
 #include "client/transport/connection.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,67 +14,40 @@
 
 /* ---- Opening ---- */
 
-/* The limit holds for connect() alone: after it the socket does not block. */
-static int connect_socket(int fd, const struct sockaddr_un *address, uint64_t patience_usec)
+static int open_once(struct connection *connection, const struct address *address)
 {
-	struct timeval limit = { .tv_sec = (time_t) (patience_usec / 1000000),
-				 .tv_usec = (suseconds_t) (patience_usec % 1000000) };
-
-	if (patience_usec != 0 && patience_usec != CONNECTION_NO_LIMIT &&
-	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0)
-		return -errno;
-	while (connect(fd, (const struct sockaddr *) address, sizeof(*address)) < 0) {
-		if (errno == EAGAIN && patience_usec != 0)
-			return -ETIMEDOUT;
-		if (errno != EINTR)
-			return errno == EISCONN ? 0 : -errno;
-	}
-	return 0;
-}
-
-static int open_socket(struct connection *connection, const struct sockaddr_un *address,
-		       uint64_t patience_usec)
-{
-	bool block = patience_usec != 0;
+	const struct sockaddr_un *path = &address->socket;
 	int r;
 
-	connection->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (block ? 0 : SOCK_NONBLOCK), 0);
+	if (address->kind != ADDRESS_SOCKET) {
+		r = bus_socket_new(address->kind == ADDRESS_SYSTEM_BUS, &connection->bus);
+		connection->fd = r < 0 ? -1 : bus_socket_fd(connection->bus);
+		return r;
+	}
+	if (connection->fd < 0)
+		connection->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (connection->fd < 0)
 		return -errno;
-	r = connect_socket(connection->fd, address, patience_usec);
-	if (r == 0 && block && fcntl(connection->fd, F_SETFL, O_NONBLOCK) < 0)
-		r = -errno;
-	return r;
-}
-
-/* While the bus has no room for one more. */
-static int open_bus(struct connection *connection, bool system, uint64_t patience_usec)
-{
-	uint64_t begin = now_usec();
-	int r;
-
-	while ((r = bus_socket_new(system, &connection->bus)) == -EAGAIN && patience_usec != 0) {
-		if (now_usec() - begin >= patience_usec)
-			return -ETIMEDOUT;
-		(void) poll_until(-1, 0, now_usec() + BACKOFF_FIRST_USEC);
-	}
-	if (r == 0)
-		connection->fd = bus_socket_fd(connection->bus);
-	return r;
+	return connect(connection->fd, (const struct sockaddr *) path, sizeof(*path)) < 0 ? -errno : 0;
 }
 
 int connection_open(const struct address *address, uint64_t patience_usec, struct connection **ret)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
+	uint64_t begin = now_usec();
 	int r;
 
 	if (!connection)
 		return -ENOMEM;
 	connection->fd = -1;
 	frame_init(&connection->in);
-	r = address->kind == ADDRESS_SOCKET ?
-		    open_socket(connection, &address->socket, patience_usec) :
-		    open_bus(connection, address->kind == ADDRESS_SYSTEM_BUS, patience_usec);
+	while ((r = open_once(connection, address)) == -EAGAIN && patience_usec != 0) {
+		if (now_usec() - begin >= patience_usec) {
+			r = -ETIMEDOUT;
+			break;
+		}
+		(void) poll_until(-1, 0, now_usec() + CONNECTION_RETRY_USEC);
+	}
 	if (r < 0)
 		connection_close(connection);
 	else
@@ -83,28 +55,9 @@ int connection_open(const struct address *address, uint64_t patience_usec, struc
 	return r;
 }
 
-/* As if the daemon had sent it, and hung up. */
-static int receive_error(struct connection *connection, const struct fault *fault)
-{
-	size_t size, room;
-	char *text, *place;
-	int r = wire_error_encode(fault, &text, &size);
-
-	if (r < 0)
-		return r;
-	r = frame_reserve(&connection->in, size, &place, &room);
-	if (r == 0) {
-		memcpy(place, text, size);
-		frame_commit(&connection->in, size);
-	}
-	free(text);
-	return r;
-}
-
 int connection_ask(struct connection *connection, int *ret_socket)
 {
-	struct fault fault = { 0 };
-	int r = bus_socket_step(connection->bus, ret_socket, &fault);
+	int r = bus_socket_step(connection->bus, ret_socket);
 
 	if (r == 0)
 		connection->fd = bus_socket_fd(connection->bus);
@@ -112,9 +65,12 @@ int connection_ask(struct connection *connection, int *ret_socket)
 		return r;
 	connection->cut = true;
 	connection->reason = r == -ECONNRESET ? 0 : r;
-	if (fault.code && receive_error(connection, &fault) < 0)
-		connection->reason = -ENOMEM;
 	return -ECONNRESET;
+}
+
+const struct fault *connection_fault(const struct connection *connection)
+{
+	return connection->bus ? bus_socket_fault(connection->bus) : NULL;
 }
 
 void connection_take_socket(struct connection *connection, int socket)

@@ -30,9 +30,10 @@ struct connection {
 	struct connection *next; // ellu::idle
 };
 
-/* How long it waits for room in the daemon's queue of connections, in microseconds. 0: not at all;
- * then -EAGAIN. Else -ETIMEDOUT. */
+/* How long it waits for room in the daemon's (or the bus's) queue of connections, in microseconds. 0: not
+ * at all; then -EAGAIN. Else -ETIMEDOUT. */
 #define CONNECTION_NO_LIMIT UINT64_MAX
+#define CONNECTION_RETRY_USEC 10000 // before the next try when the queue is full
 int connection_open(const struct address *address, uint64_t patience_usec, struct connection **ret);
 struct connection *connection_close(struct connection *connection); // accepts NULL, returns NULL
 
@@ -42,8 +43,9 @@ bool connection_is_reusable(const struct connection *connection);
 bool connection_is_fresh(const struct connection *connection);
 
 /* Over a bus. 1: the socket is there, and can be taken; 0: not yet. -ECONNRESET: there will be none;
- * connection::reason says why, and what the daemon said is there to be read as if it had been sent. */
+ * connection::reason says why, and with a fault what the daemon said. */
 int connection_ask(struct connection *connection, int *ret_socket);
+const struct fault *connection_fault(const struct connection *connection);
 /* Nobody watches `fd` any more. */
 void connection_take_socket(struct connection *connection, int socket);
 

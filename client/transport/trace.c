@@ -17,12 +17,10 @@
 static bool is_on(void)
 {
 	static atomic_int on = -1;
-	const char *value;
+	const char *value = on < 0 ? secure_getenv("ELLUMINATE_DEBUG") : NULL;
 
-	if (on < 0) {
-		value = secure_getenv("ELLUMINATE_DEBUG");
+	if (on < 0)
 		on = value && strcmp(value, "1") == 0;
-	}
 	return on > 0;
 }
 
