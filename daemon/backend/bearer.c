@@ -44,6 +44,7 @@ struct bearer {
 	char error[CURL_ERROR_SIZE];
 	char *token; // or NULL
 	int64_t number; // of the token, which no other has; of one that is to come
+	int64_t refused_number; // of the last that was refused before anything was answered with it
 	int64_t renew_usec, expires_usec;
 	bool accepted; // something was answered with it
 };
@@ -436,6 +437,7 @@ void bearer_leave(struct job *job)
 bool bearer_expired(struct job *job, const struct attempt *attempt)
 {
 	struct bearer *bearer = job->endpoint->bearer;
+	bool was_good;
 
 	if (!job->call->target->account || attempt->status == 0)
 		return false;
@@ -443,12 +445,13 @@ bool bearer_expired(struct job *job, const struct attempt *attempt)
 		bearer->accepted |= job->bearer_number == bearer->number;
 		return false;
 	}
-	if (job->bearer_number != bearer->number)
-		return true; // there is another one since, or none
-	if (!bearer->accepted)
-		return false;
+	if (job->bearer_number != bearer->number) // there is another one since, or none
+		return job->bearer_number != bearer->refused_number;
+	was_good = bearer->accepted;
+	if (!was_good)
+		bearer->refused_number = bearer->number;
 	drop_token(bearer);
-	return true;
+	return was_good;
 }
 
 /* ---- The turn ---- */

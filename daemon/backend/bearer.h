@@ -3,7 +3,7 @@
  * place. One is had for an endpoint, whichever calls wait for it; a call that does is in flight, as one
  * that connects is, and shares what becomes of the exchange. What is signed is signed on a thread of its
  * own. A token is renewed, beside the calls that use it, before it expires, and when one that was good is
- * refused.
+ * refused. One that never was is dropped with the call that it was refused to.
  *
  * It is nowhere but in memory, and kept out of all that is said like the key itself.
  */

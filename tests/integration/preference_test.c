@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tests/harness/command.h"
+#include "tests/harness/database.h"
 #include "tests/harness/experiment.h"
 #include "tests/harness/suite.h"
 
@@ -216,6 +217,28 @@ START_TEST(troubles)
 }
 END_TEST
 
+/* An answer that was lost since it was compared: what its row misses beside it is asked for, and no more. */
+START_TEST(lost_answers)
+{
+	json_object *task;
+
+	begin(",'max_connections':1");
+	add_experiment("A", "bad", 1, 2);
+	add_experiment("B", "good", 1, 2);
+	add_experiment("D", "bad as well", 1, 2);
+	sim_control(sim, "{'content_filter_rate':1,'faults_after':4,'faults_until':6}");
+	task = prefer(ALL_THREE);
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	ck_assert_int_eq(at_int(task, "result.preference.pairs.2.n_scored"), 1);
+	database_run(server, "UPDATE responses SET response_text = NULL WHERE response_text = 'bad 1'");
+	task = at_json(wire_call(wire, "RetryTask", "{'id':%lld}", (long long)at_int(task, "id")), "task");
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	ck_assert_int_eq(at_int(task, "result.preference.pairs.2.n_scored"), 2);
+	ck_assert_int_eq(sim_stat(sim, "calls"), 2 * 6 + 2);
+	end();
+}
+END_TEST
+
 /* Killed on its way, it goes on: no recorded score is asked for again. Cancelled, it keeps what it has. */
 START_TEST(killed)
 {
@@ -284,5 +307,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(ranking, bias, long_answers, wrong_requests, troubles, killed, commands);
+	return RUN_SUITE(ranking, bias, long_answers, wrong_requests, troubles, lost_answers, killed, commands);
 }

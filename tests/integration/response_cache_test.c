@@ -274,7 +274,52 @@ START_TEST(tools)
 }
 END_TEST
 
+/* Of a case that asks in rounds, an answer is a kept one if all of them were. */
+START_TEST(rounds)
+{
+	static const int64_t asked[] = { 2, 1, 0 };
+
+	start(NULL, NULL);
+	sim_control(sim, "{'call_tools':true,'tool_rounds':1}");
+	for (int i = 0; i < 3; i++) {
+		json_object *task;
+
+		sim_reset(sim); // whose calls of tools are numbered
+		task = experiment_run(wire, &(struct experiment) {
+			.more = text("'run_afresh':true,'collection':{'content':{'name':'C','columns':[{'name':'r','type':'json'}],"
+				     "'variables':[{'r':{'look':'It is green.'}}]}},'update_existing':true,'prompt_template':"
+				     "{'content':{'name':'P','messages':[{'role':'user','content':'Hi'}],'tools':[{'name':"
+				     "'look'}]}},'llm_config':{'ref':{'name':'L'}},'tool_results':'r'" CACHED) });
+
+		ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+		ck_assert_int_eq(sim_stat(sim, "calls"), asked[i]);
+		ck_assert_int_eq(database_int(server, "SELECT count(*) FROM responses WHERE cached = 1"), i == 2);
+		ck_assert_int_eq(at_int(list_all(wire, "ListCosts", "'by':'model'"), "0.calls"), i == 0 ? 1 : 2);
+		/* That of the first round is forgotten. */
+		if (i == 0)
+			database_run(server, "DELETE FROM cached_answers WHERE id = (SELECT min(id) FROM cached_answers)");
+	}
+	finish();
+}
+END_TEST
+
+/* What the cache cannot do is said, and asked for. */
+START_TEST(no_cache)
+{
+	json_object *task;
+
+	start(NULL, NULL);
+	database_run(server, "DROP TABLE cached_answers");
+	task = experiment_run(wire, &(struct experiment) {
+		.rows = 2, .more = "'llm_config':{'ref':{'name':'L'}}" CACHED });
+	ck_assert_msg(at_is(task, "status", "SUCCESS"), "%s", json_object_to_json_string(task));
+	ck_assert_int_eq(sim_stat(sim, "calls"), 2);
+	ck_assert_int_gt(database_int(server, "SELECT count(*) FROM task_events WHERE line LIKE '%%kept answers cannot be read%%'"), 0);
+	finish();
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(calls, what_is_the_same, what_failed, experiments, bounded, cost_limit, tools);
+	return RUN_SUITE(calls, what_is_the_same, what_failed, experiments, bounded, cost_limit, tools, rounds, no_cache);
 }

@@ -193,6 +193,18 @@ static void a_refused_one_is_had_again(void)
 	ck_assert_int_eq(sim_stat(sim, "exchanges"), 2);
 }
 
+/* Nothing was ever answered with it: no call is repeated for that, and the next one has another. */
+static void one_that_never_worked_is_dropped(void)
+{
+	fresh();
+	sim_control(sim, "{'account_refused':true}");
+	must_fail(ask(account(), ""), "BackendAuthentication", "");
+	ck_assert_int_eq(sim_stat(sim, "exchanges"), 1);
+	sim_control(sim, "{'account_refused':false}");
+	must_succeed(ask(account(), ""), 1);
+	ck_assert_int_eq(sim_stat(sim, "exchanges"), 2);
+}
+
 /* ---- What goes wrong ---- */
 
 static void what_is_refused_is_the_accounts(void)
@@ -340,6 +352,7 @@ START_TEST(tokens)
 	calls_share_a_token();
 	an_expired_one_is_had_again();
 	a_refused_one_is_had_again();
+	one_that_never_worked_is_dropped();
 	what_waits_can_be_cancelled();
 	it_stays_secret();
 	end();

@@ -49,6 +49,7 @@ static const struct setting settings[] = {
 	SETTING(retry_after_seconds, SETTING_SECONDS),
 	SETTING(api_key, SETTING_TEXT),
 	SETTING(account_key, SETTING_TEXT),
+	SETTING(account_refused, SETTING_BOOL),
 	SETTING(token_seconds, SETTING_SECONDS),
 	SETTING(token_generation, SETTING_INTEGER),
 	SETTING(token_status, SETTING_INTEGER),

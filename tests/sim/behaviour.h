@@ -49,6 +49,7 @@ struct behaviour {
 	char *account_key;          /* a public key's file: Vertex wants tokens from /token; NULL: none needed */
 	double token_seconds;       /* how long they are said to last */
 	int64_t token_generation;   /* those of others are refused */
+	bool account_refused;       /* no token is good */
 	int64_t token_status;       /* that /token answers; 1: none at all; 0: a token */
 	int64_t token_until;        /* in the first so many exchanges; 0: always */
 	char *model;                /* NULL: any */

@@ -153,5 +153,5 @@ bool token_is_good(const struct simulator *simulator, struct span token)
 	char good[64];
 	int size = snprintf(good, sizeof(good), PREFIX "%" PRId64 ".", simulator->behaviour.token_generation);
 
-	return token.size > (size_t) size && memcmp(token.data, good, (size_t) size) == 0;
+	return !simulator->behaviour.account_refused && token.size > (size_t) size && memcmp(token.data, good, (size_t) size) == 0;
 }

@@ -3,7 +3,14 @@
 #include <errno.h>
 #include <string.h>
 
+#include "proto/json/json_check.h"
 #include "proto/record/record.h"
+
+struct tool_result {
+	json_object *arguments; // owned; NULL: any
+	size_t bytes; // of those
+	bool given;
+};
 
 static int invalid(struct fault *fault, const char *column)
 {
@@ -18,6 +25,30 @@ static bool is_item(json_object *item)
 	       json_object_object_get_ex(item, "result", NULL);
 }
 
+/* What was said as JSON, or the text itself where it is none. NULL without memory. */
+static json_object *read_arguments(const char *said)
+{
+	json_object *arguments = NULL;
+	struct fault fault = { 0 };
+
+	(void)json_parse_strict(said, strlen(said), &arguments, &fault);
+	return arguments ? arguments : json_object_new_string(said);
+}
+
+/* Whatever the order of their members; a text may say what an object would. */
+static int take_item(struct tool_result *result, json_object *item)
+{
+	json_object *arguments = json_object_object_get(item, "arguments");
+
+	if (json_object_is_type(arguments, json_type_string))
+		arguments = read_arguments(json_object_get_string(arguments));
+	else
+		arguments = json_object_get(arguments);
+	result->arguments = arguments;
+	result->bytes = arguments ? strlen(json_text(arguments, NULL)) : 0;
+	return arguments || !json_object_object_get(item, "arguments") ? 0 : -ENOMEM;
+}
+
 static int check_list(struct tool_results *results, const char *column, struct arena *arena, struct fault *fault)
 {
 	const size_t n = json_object_array_length(results->cell);
@@ -28,7 +59,11 @@ static int check_list(struct tool_results *results, const char *column, struct a
 	results->given = arena_array(arena, n, sizeof(*results->given));
 	if (!results->given)
 		return fault_oom(fault);
-	memset(results->given, 0, n);
+	memset(results->given, 0, n * sizeof(*results->given));
+	for (; results->n_given < n; results->n_given++)
+		if (take_item(&results->given[results->n_given],
+			      json_object_array_get_idx(results->cell, results->n_given)) < 0)
+			return fault_oom(fault);
 	return 0;
 }
 
@@ -47,38 +82,36 @@ int tool_results_init(struct tool_results *results, json_object *cell, const cha
 
 void tool_results_done(struct tool_results *results)
 {
+	for (size_t i = 0; i < results->n_given; i++)
+		json_object_put(results->given[i].arguments);
+	results->n_given = 0;
 	json_object_put(results->cell);
 	results->cell = NULL;
 }
 
-/* Whatever the order of their members; a text may say what an object would. */
-static bool has_arguments(json_object *item, json_object *arguments)
+static bool fits(struct tool_results *results, size_t i, const struct ellu_tool_call *call, json_object *arguments)
 {
-	json_object *wanted = json_object_object_get(item, "arguments"), *parsed = NULL;
-	bool equal;
+	const struct tool_result *given = &results->given[i];
+	json_object *item = json_object_array_get_idx(results->cell, i);
 
-	if (!wanted)
-		return true;
-	if (json_object_is_type(wanted, json_type_string))
-		wanted = parsed = json_tokener_parse(json_object_get_string(wanted));
-	equal = json_object_equal(wanted, arguments);
-	json_object_put(parsed);
-	return equal;
+	results->steps++;
+	if (strcmp(json_object_get_string(json_object_object_get(item, "name")), call->name) != 0)
+		return false;
+	results->steps += given->bytes;
+	return !given->arguments || json_object_equal(given->arguments, arguments);
 }
 
 static json_object *find_item(struct tool_results *results, const struct ellu_tool_call *call)
 {
-	json_object *arguments = json_tokener_parse(*call->arguments ? call->arguments : "{}"), *found = NULL;
+	json_object *arguments = read_arguments(*call->arguments ? call->arguments : "{}"), *found = NULL;
 
-	for (size_t i = 0; i < json_object_array_length(results->cell); i++) {
-		json_object *item = json_object_array_get_idx(results->cell, i);
-
-		if (strcmp(json_object_get_string(json_object_object_get(item, "name")), call->name) != 0 ||
-		    !has_arguments(item, arguments))
+	results->steps += strlen(call->arguments);
+	for (size_t i = 0; arguments && i < results->n_given; i++) {
+		if (!fits(results, i, call, arguments))
 			continue;
-		found = item;
-		if (!results->given[i]) {
-			results->given[i] = 1;
+		found = json_object_array_get_idx(results->cell, i);
+		if (!results->given[i].given) {
+			results->given[i].given = true;
 			break;
 		}
 	}

@@ -13,9 +13,13 @@
 #include "proto/arena.h"
 #include "proto/wire/fault.h"
 
+struct tool_result;
+
 struct tool_results {
 	json_object *cell; // owned; NULL: nothing is recorded
-	unsigned char *given; // by item of a list
+	struct tool_result *given; // by item of a list
+	size_t n_given;
+	size_t steps; // that looking for results has taken since this was 0
 };
 
 /* The cell of the row (NULL: it has none), or a text that says what a cell would. InvalidParameter of the

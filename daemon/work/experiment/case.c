@@ -167,7 +167,7 @@ static void record_response(struct open_case *open_case, const struct fault *err
 	record->cached_tokens = total->cached_tokens;
 	record->cost_nanodollars = total->cost_nanodollars;
 	record->replaced = call->replaced;
-	record->cached = open_case->asking.cached;
+	record->cached = open_case->asking.cached && !open_case->asked;
 	record->spent.source = run_source(&run->base, call->target);
 	record->complete = error || run->spec->n_measures == 0;
 	open_case->asking.route->uncommitted++;

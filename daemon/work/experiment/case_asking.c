@@ -191,6 +191,13 @@ static int answer_calls(struct open_case *open_case, struct tool_round *round, s
 	return r < 0 ? fault_oom(fault) : tool_round_check_size(round, fault);
 }
 
+/* As they are compared, one after the other. */
+static void count_steps(struct open_case *open_case)
+{
+	run_took(&open_case->run->base, open_case->tools.steps);
+	open_case->tools.steps = 0;
+}
+
 /* The model's calls, and what they brought, behind the messages. What failed leaves the calls there. */
 static int begin_round(struct open_case *open_case, struct fault *fault)
 {
@@ -208,6 +215,7 @@ static int begin_round(struct open_case *open_case, struct fault *fault)
 			     &round) < 0)
 		return fault_oom(fault);
 	r = answer_calls(open_case, &round, fault);
+	count_steps(open_case);
 	open_case->messages = round.messages;
 	open_case->n_messages = r < 0 ? call->n_messages + 1 : round.n_messages;
 	open_case->n_rounds++;
@@ -221,6 +229,7 @@ static void add_usage(struct open_case *open_case)
 	struct run_total *before = &open_case->before;
 
 	run_total_add(before, &asking->call);
+	open_case->asked |= !asking->cached;
 	asking->again = true;
 	asking->input_tokens = before->input_tokens;
 	asking->output_tokens = before->output_tokens;

@@ -45,6 +45,7 @@ struct open_case {
 	struct run_total before; // what earlier answers took
 	struct tool_results tools; // from the first round on
 	int64_t n_rounds; // with tools
+	bool asked; // in a round before, and was not given a kept answer
 	struct response_record record;
 	struct experiment_run *run;
 	int64_t row_id;

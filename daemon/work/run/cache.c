@@ -75,7 +75,7 @@ static void on_noted(struct store_request *request)
 	struct cache_keep *op = container_of(request, struct cache_keep, request);
 	struct run *run = request->userdata;
 
-	run_take_answer(run, request);
+	(void)run_take_spare(run, request, "the answer is not kept");
 	store_request_done(request);
 	free(op);
 	run_go_on(run);
@@ -129,8 +129,8 @@ static void on_found(struct store_request *request)
 	struct run *run = call->run;
 
 	call->route->handed--;
-	if (run_take_answer(run, request) && run->phase == RUN_RUNNING) {
-		if (look_up->op.ret_found) {
+	if (run_take_spare(run, request, "kept answers cannot be read") && run->phase == RUN_RUNNING) {
+		if (request->result >= 0 && look_up->op.ret_found) {
 			run_call_let_go(call);
 			take_found(call, &look_up->op);
 		} else if (!run->over_budget) {

@@ -256,6 +256,16 @@ bool run_take_answer(struct run *run, const struct store_request *request)
 	return false;
 }
 
+bool run_take_spare(struct run *run, const struct store_request *request, const char *what)
+{
+	if (request->result >= 0 || request->result == ELLU_E_STORAGE_DAMAGED ||
+	    request->result == ELLU_E_STORAGE_FULL)
+		return run_take_answer(run, request);
+	run->n_outstanding--;
+	run_log_failure(&run->log, "%s: %s", what, request->fault.message);
+	return true;
+}
+
 void run_changed(struct run *run)
 {
 	run->events.changed(run->events.userdata);

@@ -293,6 +293,8 @@ void run_stop(struct run *run, bool cancel);
 void run_drain_calls(struct run *run);
 /* The answer of a store operation came: counts it, and fails the run over an error. */
 bool run_take_answer(struct run *run, const struct store_request *request);
+/* The same of what the run can do without: an error is logged, and true answered. */
+bool run_take_spare(struct run *run, const struct store_request *request, const char *what);
 /* Something that is held took `before` bytes and takes `now`. */
 void run_weigh(struct run *run, enum run_held held, size_t before, size_t now);
 /* Whether something more may be held. If not, the run goes on when it may. */

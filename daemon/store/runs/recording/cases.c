@@ -160,6 +160,9 @@ static int load_evaluations(struct scan *scan, struct run_case *item)
 				 " WHERE run_id = ?1 AND template_variables_id = ?2 ORDER BY part", "ii",
 		     scan->run.id, item->row_id);
 	while (r >= 0 && n_recorded < scan->op->n_measures && (r = db_next(tx->db, q)) > 0) {
+		/* What was compared before one of the two was lost is decided above. */
+		if (scan->op->compares && !compared_has(&scan->compared, item->answers, (size_t)column_int(q, 0)))
+			continue;
 		n_recorded++;
 		item->scored |= column_int(q, 1) != 0;
 		if (column_int(q, 1) || column_int(q, 2) >= scan->run.round)
