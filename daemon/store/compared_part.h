@@ -9,6 +9,7 @@
 
 #define COMPARED_MAX 10 // experiments
 #define COMPARED_PARTS_MAX 2000 // of a row
+#define COMPARED_BYTES_MAX (24u * 1024 * 1024) // of a row's answers; those of an epoch always fit
 
 /* Experiments by their places: the one whose answer is shown first, and the other. */
 struct compared_part {

@@ -254,6 +254,7 @@ struct cases_page {
 	const struct run_case *ret_cases;
 	size_t ret_n_cases;
 	size_t ret_n_answers; // of each, where answers are compared
+	const char *ret_too_large; // stands for those that a row cannot hold (COMPARED_BYTES_MAX)
 	struct case_cursor ret_cursor;
 	bool ret_end;
 };

@@ -1,7 +1,8 @@
 /*
  * 64 clients that submit at once: how many syncs a durable submit costs, and how near the daemon
  * comes to what its store alone can take in batches of 64. Nothing runs meanwhile but one
- * experiment, which waits for its first answer.
+ * experiment, which waits for its first answer. And how long the largest submission that there is
+ * holds the writer: as many rows, columns, criteria and epochs as one may have.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +25,8 @@
 #define N_SUBMITS 6400
 #define SYNCS_BOUND (1.0 / 8)
 #define RATE_BOUND 0.25
+#define LARGEST 1000
+#define LARGEST_SECONDS_MAX 0.05
 
 #define PARTS "'prompt_template':{'ref':{'name':'Commit'}}," \
 	      "'collection':{'ref':{'name':'Commit'}},'llm_config':{'ref':{'name':'slow'}}"
@@ -90,6 +93,43 @@ static void run_clients(struct wire **wires, char *const *submits, size_t n)
 	}
 }
 
+static void submit_largest(struct wire *wire)
+{
+	json_object *rows = json_object_new_array(), *criteria = json_object_new_array();
+	json_object *first = json_object_new_object();
+
+	for (int i = 0; i < LARGEST; i++) {
+		json_object_object_add(first, text("column %d", i), json_object_new_int(i));
+		json_object_array_add(criteria, json_object_new_string(text("Is it %d?", i)));
+		if (i > 0)
+			json_object_array_add(rows, json_must_parse(text("{\"column 0\":%d}", i)));
+	}
+	json_object_array_add(rows, first);
+	json_object_put(wire_call(
+		wire, "RunExperiment",
+		"{'name':'Largest','detach':true,'n_epochs':%d,'prompt_template':{'content':{'name':'Largest',"
+		"'messages':[{'role':'user','content':'Write about it.'}]}},'llm_config':{'ref':{'name':'slow'}},"
+		"'collection':{'content':{'name':'Largest','variables':%s}},'criteria':%s}", LARGEST,
+		json_object_to_json_string(rows), json_object_to_json_string(criteria)));
+	json_object_put(rows);
+	json_object_put(criteria);
+}
+
+/* Of all operations since the daemon started. */
+static bool measure_largest(struct wire *wire)
+{
+	json_object *status;
+	bool ok;
+
+	submit_largest(wire);
+	status = wire_call(wire, "GetStatus", "{}");
+	ok = bench_figure("commit.largest", at_number(status, "storage.slowest_operation_seconds"),
+			  BENCH_AT_MOST, LARGEST_SECONDS_MAX, "seconds, the longest operation: %s",
+			  at_text(status, "storage.slowest_operation"));
+	json_object_put(status);
+	return ok;
+}
+
 int main(void)
 {
 	static char *submits[N_WARM_UP + N_SUBMITS];
@@ -124,11 +164,12 @@ int main(void)
 	run_clients(wires, submits + N_WARM_UP, N_SUBMITS);
 	seconds = now_seconds() - seconds;
 	per_submit = ((double)*n_syncs - per_submit) / N_SUBMITS;
+	ok = measure_largest(wires[0]);
 	daemon_kill(daemon);
 
 	rate = N_SUBMITS / seconds;
 	store_per_second = store_rate_measure(&store);
-	ok = bench_figure("commit.syncs", per_submit, BENCH_AT_MOST, SYNCS_BOUND,
+	ok &= bench_figure("commit.syncs", per_submit, BENCH_AT_MOST, SYNCS_BOUND,
 			  "%.0f syncs for %d submits of %d clients", per_submit * N_SUBMITS,
 			  N_SUBMITS, N_CLIENTS);
 	ok &= bench_figure("commit.rate", rate / store_per_second, BENCH_AT_LEAST, RATE_BOUND,

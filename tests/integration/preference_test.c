@@ -160,6 +160,34 @@ START_TEST(long_answers)
 }
 END_TEST
 
+/* Answers of many epochs: those beyond what a row may hold are not compared, and that is said. */
+START_TEST(too_long_answers)
+{
+	static char word[1000000];
+	json_object *task, *rows;
+
+	begin("");
+	memset(word, 'x', sizeof(word) - 1);
+	for (int i = 0; i < 2; i++) {
+		const char *name = i ? "N" : "M";
+
+		memcpy(word, i ? "evil" : "good", 4);
+		add_experiment(name, "", 13, 0);
+		for (int epoch = 1; epoch <= 13; epoch++)
+			wire_call(wire, "AddResponses", "{'experiment':{'name':'%s'},'responses':[{'row':1,'epoch':%d,"
+				  "'response_text':'%s'}]}", name, epoch, word);
+	}
+	task = prefer("'evaluator':{'name':'E'},'experiments':[{'name':'M'},{'name':'N'}]");
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	ck_assert_int_eq(sim_stat(sim, "calls"), 2 * 12);
+	rows = list_all(wire, "ListPreferences", "'id':%lld", (long long)at_int(task, "id"));
+	ck_assert_int_eq(at_count(rows, "0.preferences"), 13);
+	ck_assert_str_eq(at_text(rows, "0.preferences.11.outcome"), "preferred");
+	ck_assert_str_eq(at_text(rows, "0.preferences.12.results.0.error.code"), "TooLarge");
+	end();
+}
+END_TEST
+
 static const struct {
 	const char *parameters, *path;
 } wrong[] = {
@@ -307,5 +335,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(ranking, bias, long_answers, wrong_requests, troubles, lost_answers, killed, commands);
+	return RUN_SUITE(ranking, bias, long_answers, too_long_answers, wrong_requests, troubles, lost_answers, killed, commands);
 }

@@ -114,8 +114,7 @@ static const char resources[] =
 	"CREATE INDEX collections_by_project ON collections (project_id) WHERE deleted_at IS NULL;"
 	"CREATE INDEX collections_cleared ON collections (id) WHERE swept_sequence < first_sequence;"
 
-	"CREATE TABLE collection_columns ("
-	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"CREATE TABLE collection_columns (" // by the thousand: without an id of their own
 	" owner_uid INTEGER NOT NULL,"
 	" project_id INTEGER NOT NULL REFERENCES projects,"
 	" collection_id INTEGER NOT NULL REFERENCES collections,"
@@ -124,9 +123,9 @@ static const char resources[] =
 	" inferred INTEGER NOT NULL CHECK (inferred IN (0, 1))," // from what rows have
 	" default_value TEXT,"
 	" position INTEGER CHECK (position >= 0)," // NULL: of former rows, kept for who rates them
-	" UNIQUE (collection_id, name),"
+	" PRIMARY KEY (collection_id, name),"
 	" UNIQUE (collection_id, position)"
-	") STRICT;"
+	") STRICT, WITHOUT ROWID;"
 
 	"CREATE TABLE row_batches ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"

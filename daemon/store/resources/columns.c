@@ -541,6 +541,19 @@ static int64_t rank(const struct ellu_column *column, const struct ellu_collecti
 	return -1;
 }
 
+/* Those that are declared in front, and none between the others. */
+static bool are_ordered(const struct tx_list *columns, const struct ellu_collection *content)
+{
+	for (size_t i = 0; i < columns->n; i++) {
+		const struct ellu_column *column = columns->items[i];
+
+		if (*column->position != (int64_t)i ||
+		    (i < content->n_columns && strcmp(column->name, content->columns[i]->name) != 0))
+			return false;
+	}
+	return true;
+}
+
 /* First out of the way of each other, since no two may have one position. */
 static int order_columns(struct tx *tx, struct collection_state *state,
 			 const struct ellu_collection *content)
@@ -549,6 +562,10 @@ static int order_columns(struct tx *tx, struct collection_state *state,
 	struct tx_list columns = { 0 };
 	int r = collection_columns(tx, state->id, &columns);
 
+	if (r >= 0 && are_ordered(&columns, content)) {
+		state->next_position = -1;
+		return 0;
+	}
 	if (r >= 0)
 		r = db_run(tx->db, "UPDATE collection_columns SET position = NULL"
 				   " WHERE collection_id = ?1", "i", state->id);

@@ -165,13 +165,25 @@ static bool begin_chain(struct scoring *scoring)
 	return false;
 }
 
-void scoring_start(struct scoring *scoring, struct scorers *scorers, json_object *values)
+static void begin(struct scoring *scoring, struct scorers *scorers)
 {
 	scoring->scorers = scorers;
 	scoring->asking.run = scorers->run;
 	scoring->asking.call.input_tokens = scoring->asking.call.output_tokens = -1;
 	scoring->asking.call.cached_tokens = scoring->asking.call.cost_nanodollars = -1;
 	scoring->total = RUN_TOTAL_NONE;
+}
+
+void scoring_refuse(struct scoring *scoring, struct scorers *scorers, int code, const char *why)
+{
+	begin(scoring, scorers);
+	fault_set(&scoring->fault, code, "%s", why);
+	scoring->done(scoring);
+}
+
+void scoring_start(struct scoring *scoring, struct scorers *scorers, json_object *values)
+{
+	begin(scoring, scorers);
 	if (scoring->evaluator->function) {
 		decide(scoring, values);
 	} else if (begin_chain(scoring) &&

@@ -65,6 +65,8 @@ struct scoring {
 /* `values` has the evaluator's inputs by their names. `done` may be called before
  * it returns. */
 void scoring_start(struct scoring *scoring, struct scorers *scorers, json_object *values);
+/* The same for one that has no values, for this reason: it is done at once. */
+void scoring_refuse(struct scoring *scoring, struct scorers *scorers, int code, const char *why);
 void scoring_release(struct scoring *scoring); // what it holds, not itself
 
 /* What evaluators have for inputs, of a request whose method calls them by their names: its members, and

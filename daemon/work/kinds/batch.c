@@ -292,7 +292,10 @@ static bool start_next(struct batch_run *run)
 		run_fail_oom(&run->base);
 		return false;
 	}
-	scoring_start(&score->scoring, &run->scorers, inputs);
+	if (json_object_is_type(inputs, json_type_string))
+		scoring_refuse(&score->scoring, &run->scorers, ELLU_E_TOO_LARGE, json_object_get_string(inputs));
+	else
+		scoring_start(&score->scoring, &run->scorers, inputs);
 	json_object_put(inputs);
 	return true;
 }

@@ -18,6 +18,7 @@ struct batch_parts {
 	/* What is kept of a row while it is open, and what of that the part's evaluator is given; NULL without
 	 * memory. */
 	json_object *(*read)(struct batch_run *run, const struct run_case *row);
+	/* An object; or a text: it has none, for being too large. */
 	json_object *(*inputs)(const struct batch_run *run, json_object *kept, size_t part);
 	bool summed; // scores of a part, over all rows
 	bool compares; // it needs the answers of experiments

@@ -40,6 +40,8 @@ static const struct run_evaluator *evaluator_of(const struct batch_run *batch, s
 	return &batch_spec(batch)->evaluators[0];
 }
 
+#define TOO_LARGE "its answers in all epochs take more than 24 MiB: those of the last are not compared"
+
 /* What the first experiment asked, as one text; or, where nothing can be made of its prompt, the row. */
 static json_object *request_text(const struct batch_run *batch, const struct run_case *row)
 {
@@ -70,7 +72,9 @@ static json_object *read_row(struct batch_run *batch, const struct run_case *row
 	if (!whole)
 		json_object_put(text);
 	for (size_t i = 0; whole && i < batch->page.ret_n_answers; i++) {
-		json_object *answer = row->answers[i] ? json_object_new_string(row->answers[i]) : NULL;
+		const char *said = row->answers[i];
+		json_object *answer = said && said == batch->page.ret_too_large ? json_object_new_boolean(false) :
+				      said ? json_object_new_string(said) : NULL;
 
 		whole = (answer || !row->answers[i]) && json_object_array_add(kept, answer) == 0;
 		if (!whole)
@@ -95,11 +99,15 @@ static json_object *inputs_of(const struct batch_run *batch, json_object *kept, 
 	const size_t n = ((const struct preference_run *)batch)->n_experiments;
 	const struct compared_part places = compared_part(n, part);
 	const size_t answers = 1 + places.epoch * n;
-	json_object *inputs = json_object_new_object();
+	json_object *first = json_object_array_get_idx(kept, answers + places.first);
+	json_object *other = json_object_array_get_idx(kept, answers + places.other);
+	json_object *inputs;
 
+	if (json_object_is_type(first, json_type_boolean) || json_object_is_type(other, json_type_boolean))
+		return json_object_new_string(TOO_LARGE);
+	inputs = json_object_new_object();
 	if (inputs && add_input(inputs, "request", json_object_array_get_idx(kept, 0)) &&
-	    add_input(inputs, "response", json_object_array_get_idx(kept, answers + places.first)) &&
-	    add_input(inputs, "other_response", json_object_array_get_idx(kept, answers + places.other)))
+	    add_input(inputs, "response", first) && add_input(inputs, "other_response", other))
 		return inputs;
 	json_object_put(inputs);
 	return NULL;

@@ -45,9 +45,13 @@ int compared_load(struct tx *tx, const struct run_row *run, struct compared *ret
 	return r;
 }
 
+const char compared_too_large[] = "";
+
+/* `bytes` are those of the row. */
 static int read_answer(struct tx *tx, const struct side *side, const char **ret_answer, size_t *bytes)
 {
 	QUERY q = NULL;
+	size_t size;
 	int r;
 
 	*ret_answer = NULL;
@@ -57,8 +61,13 @@ static int read_answer(struct tx *tx, const struct side *side, const char **ret_
 		   side->response_id);
 	if (r <= 0 || column_null(q, 0))
 		return r < 0 ? r : 0;
+	size = (size_t)sqlite3_column_bytes(q, 0);
+	if (*bytes + size > COMPARED_BYTES_MAX) {
+		*ret_answer = compared_too_large;
+		return 0;
+	}
+	*bytes += size;
 	*ret_answer = tx_text(tx, q, 0);
-	*bytes += (size_t)sqlite3_column_bytes(q, 0);
 	return *ret_answer ? 0 : -ENOMEM;
 }
 
@@ -67,13 +76,15 @@ int compared_answers(struct tx *tx, struct compared *compared, int64_t row_id,
 {
 	struct sides *sides = &compared->sides;
 	const char **answers = tx_array(tx, compared->n_epochs * sides->n, sizeof(*answers));
+	size_t of_row = 0;
 	int r = answers ? 0 : -ENOMEM;
 
 	for (size_t epoch = 0; r >= 0 && epoch < compared->n_epochs; epoch++) {
 		r = sides_find(tx, sides, row_id, (int64_t)epoch + 1);
 		for (size_t i = 0; r >= 0 && i < sides->n; i++)
-			r = read_answer(tx, &sides->items[i], &answers[epoch * sides->n + i], bytes);
+			r = read_answer(tx, &sides->items[i], &answers[epoch * sides->n + i], &of_row);
 	}
+	*bytes += of_row;
 	*ret_answers = answers;
 	return r;
 }

@@ -19,6 +19,8 @@ int compared_load(struct tx *tx, const struct run_row *run, struct compared *ret
 int compared_answers(struct tx *tx, struct compared *compared, int64_t row_id,
 		     const char *const **ret_answers, size_t *bytes);
 
+/* In the place of an answer that the row cannot hold. */
+extern const char compared_too_large[];
 /* Whether both have an answer. */
 bool compared_has(const struct compared *compared, const char *const *answers, size_t part);
 

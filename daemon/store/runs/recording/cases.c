@@ -304,6 +304,7 @@ static int cases_page_run(struct tx *tx, struct cases_page *op)
 	op->ret_cases = scan->cases;
 	op->ret_n_cases = scan->n_cases;
 	op->ret_n_answers = scan->compared.n_epochs * scan->compared.sides.n;
+	op->ret_too_large = compared_too_large;
 	op->ret_cursor = scan->at;
 	return r < 0 ? r : 0;
 }
