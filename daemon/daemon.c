@@ -35,6 +35,7 @@
 #include "daemon/front/bus/bus.h"
 #include "daemon/front/front.h"
 #include "daemon/front/http/http.h"
+#include "daemon/front/http/http_tables.h"
 #include "daemon/handover.h"
 #include "daemon/idle_exit.h"
 #include "daemon/queue/prune.h"
@@ -396,10 +397,14 @@ static const char *log_place(struct daemon *daemon)
 
 static int start_http(struct daemon *daemon, struct fault *fault)
 {
+	static const struct http_routes *const tables[] = {
+		&http_page_routes, &http_method_routes, &http_status_routes, &openai_routes, &sdk_routes, NULL,
+	};
 	const char *address = daemon->config.http_listen;
 	const struct http_options options = {
 		.loop = daemon->loop,
 		.service = &daemon->service,
+		.tables = tables,
 		.address = address,
 		.hosts = daemon->config.http_hosts,
 		.socket_mode = daemon->config.system ? 0666 : 0600,

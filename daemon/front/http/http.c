@@ -57,6 +57,11 @@ struct service *http_service(const struct http *http)
 	return http->options.service;
 }
 
+const struct http_routes *const *http_tables(const struct http *http)
+{
+	return http->options.tables;
+}
+
 const struct http_limits *http_get_limits(const struct http *http)
 {
 	return &http->options.limits;

@@ -16,6 +16,7 @@
 #include "proto/wire/fault.h"
 
 struct http;
+struct http_routes;
 struct loop;
 struct service;
 
@@ -32,6 +33,7 @@ struct http_limits {
 struct http_options {
 	struct loop *loop;
 	struct service *service;
+	const struct http_routes *const *tables; // of routes; NULL at their end; borrowed
 	const char *address; // "127.0.0.1:8080", "[::1]:8080", or the path of a Unix socket
 	const char *hosts; // further names that Host may have, with blanks between; or NULL
 	unsigned socket_mode; // of a Unix socket

@@ -89,6 +89,7 @@ void http_request_serve(struct http_connection *connection);
 struct loop *http_loop(const struct http *http);
 struct service *http_service(const struct http *http);
 const struct http_limits *http_get_limits(const struct http *http);
+const struct http_routes *const *http_tables(const struct http *http);
 bool http_knows_host(const struct http *http, const char *host);
 void http_reap_soon(struct http_connection *connection);
 /* Its output is flushed at the end of the turn; unless it is forgotten. */

@@ -43,7 +43,7 @@ struct http_route {
 	const char *body_type; // NULL: application/json
 };
 
-/* The first route that fits is the one. A table is one of the list in http_route.c. */
+/* The first route that fits is the one. A table is one of those that the front was made with. */
 struct http_routes {
 	const struct http_route *routes;
 	size_t n;

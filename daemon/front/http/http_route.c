@@ -1,17 +1,8 @@
-/* The tables of routes, and finding the one that a request is for. */
+/* Finding the route that a request is for. */
 #include <stdio.h>
 #include <string.h>
 
 #include "daemon/front/http/http_connection.h"
-#include "daemon/front/http/http_tables.h"
-
-static const struct http_routes *const tables[] = {
-	&http_page_routes,
-	&http_method_routes,
-	&http_status_routes,
-	&openai_routes,
-	&sdk_routes,
-};
 
 /* A segment of a pattern: 1 it fits, with the value where it stands for any; 0. */
 static bool fits_segment(const char *pattern, size_t pattern_size, char *segment, size_t size)
@@ -54,9 +45,9 @@ const struct http_route *http_route_find(struct http_exchange *exchange, int *re
 	unsigned verb = exchange->head.verb == HTTP_HEAD ? HTTP_GET : exchange->head.verb;
 
 	*ret_verbs = 0;
-	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
-		for (size_t j = 0; j < tables[i]->n; j++) {
-			const struct http_route *route = &tables[i]->routes[j];
+	for (const struct http_routes *const *table = http_tables(exchange->connection->http); *table; table++)
+		for (size_t j = 0; j < (*table)->n; j++) {
+			const struct http_route *route = &(*table)->routes[j];
 
 			if (!fits(exchange, route->path))
 				continue;

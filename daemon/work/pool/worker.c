@@ -6,6 +6,12 @@
 
 #include "daemon/base/clock.h"
 
+/* A kind of job: its row is in proto/task_kind.h, what it does in a file of kinds/ or experiment/. */
+#define DECLARE(id, name, ephemeral) extern const struct job_kind name##_kind;
+TASK_KINDS(DECLARE)
+#define ROW(id, name, ephemeral) [TASK_KIND_##id] = &name##_kind,
+static const struct job_kind *const kinds[_TASK_KIND_MAX] = { TASK_KINDS(ROW) };
+
 /* ---- Snapshots ---- */
 
 static void take_snapshot(struct work_run *run, struct work_snapshot *snapshot)
@@ -190,7 +196,7 @@ int worker_run_init(struct work_run *run, const struct worker_events *events)
 	if (!run->timer)
 		return -ENOMEM;
 	host.user = &run->user->shared;
-	return run_new(&host, &run->task, &run_events, &run->run);
+	return run_new(kinds[run->task.kind], &host, &run->task, &run_events, &run->run);
 }
 
 void worker_run_free(struct work_run *run)

@@ -8,12 +8,6 @@
 #include "daemon/base/log.h"
 #include "proto/generated/interface.h"
 
-/* A kind of job: its row is in proto/task_kind.h, what it does in a file here. */
-#define DECLARE(id, name, ephemeral) extern const struct job_kind name##_kind;
-TASK_KINDS(DECLARE)
-#define ROW(id, name, ephemeral) [TASK_KIND_##id] = &name##_kind,
-static const struct job_kind *const kinds[_TASK_KIND_MAX] = { TASK_KINDS(ROW) };
-
 /* ---- Memory ---- */
 
 static long long user_holds(const struct run *run, enum run_held held)
@@ -367,10 +361,9 @@ void run_take_tool_result(struct run *run, const char *tool_call_id, const char 
 
 /* ---- Life ---- */
 
-int run_new(const struct run_host *host, const struct work_task *task,
+int run_new(const struct job_kind *kind, const struct run_host *host, const struct work_task *task,
 	    const struct run_events *events, struct run **ret_run)
 {
-	const struct job_kind *kind = kinds[task->kind];
 	struct run *run = calloc(1, kind->size);
 
 	if (!run)

@@ -243,7 +243,7 @@ struct run {
 };
 
 /* Borrows what `host` names. */
-int run_new(const struct run_host *host, const struct work_task *task,
+int run_new(const struct job_kind *kind, const struct run_host *host, const struct work_task *task,
 	    const struct run_events *events, struct run **ret_run);
 /* Before run_start() or after `ended`. Accepts NULL, returns NULL. */
 struct run *run_free(struct run *run);
