@@ -11,33 +11,22 @@
 #define API_VERSION "2023-06-01"
 #define MAX_TOKENS 4096 // where nobody says; every model allows as much
 
-enum field {
-	FIELD_MODEL,
-	FIELD_MAX_TOKENS,
-	FIELD_SYSTEM,
-	FIELD_TEMPERATURE,
-	FIELD_TOP_P,
-	FIELD_TOP_K,
-	FIELD_STOP,
-	FIELD_TOOLS,
-	FIELD_TOOL_CHOICE,
-	FIELD_OUTPUT_CONFIG,
-	FIELD_THINKING,
-	_FIELD_MAX,
+enum {
+	FIELD_OUTPUT_CONFIG = REQUEST_OWN,
 };
 
-static const char *const field_names[_FIELD_MAX] = {
-	[FIELD_MODEL] = "model",
-	[FIELD_MAX_TOKENS] = "max_tokens",
-	[FIELD_SYSTEM] = "system",
-	[FIELD_TEMPERATURE] = "temperature",
-	[FIELD_TOP_P] = "top_p",
-	[FIELD_TOP_K] = "top_k",
-	[FIELD_STOP] = "stop_sequences",
-	[FIELD_TOOLS] = "tools",
-	[FIELD_TOOL_CHOICE] = "tool_choice",
+static const char *const field_names[_REQUEST_MAX] = {
+	[REQUEST_MODEL] = "model",
+	[REQUEST_MAX_TOKENS] = "max_tokens",
+	[REQUEST_SYSTEM] = "system",
+	[REQUEST_TEMPERATURE] = "temperature",
+	[REQUEST_TOP_P] = "top_p",
+	[REQUEST_TOP_K] = "top_k",
+	[REQUEST_STOP] = "stop_sequences",
+	[REQUEST_TOOLS] = "tools",
+	[REQUEST_TOOL_CHOICE] = "tool_choice",
 	[FIELD_OUTPUT_CONFIG] = "output_config",
-	[FIELD_THINKING] = "thinking",
+	[REQUEST_THINKING] = "thinking",
 };
 
 static int prepare(struct llm_target *target, const struct ellu_llm_config *config,
@@ -107,7 +96,7 @@ static void put_system(const struct llm_call *call, struct buffer *body)
 	const char *system_message = request_system(call);
 	size_t n = 0;
 
-	if (!request_begin_system(call, FIELD_SYSTEM, body))
+	if (!request_begin_system(call, REQUEST_SYSTEM, body))
 		return;
 	buffer_text(body, "[");
 	if (system_message && *system_message) {
@@ -186,18 +175,15 @@ static void put_params(const struct llm_call *call, struct buffer *body)
 	const struct llm_target *target = call->target;
 	const int64_t max_tokens = params.max_tokens ? *params.max_tokens : MAX_TOKENS;
 
-	request_int(target, FIELD_MAX_TOKENS, &max_tokens, body);
-	request_float(target, FIELD_TEMPERATURE, params.temperature, body);
-	request_float(target, FIELD_TOP_P, params.top_p, body);
-	request_int(target, FIELD_TOP_K, params.top_k, body);
-	request_texts(target, FIELD_STOP, params.stop, params.n_stop, body);
+	request_int(target, REQUEST_MAX_TOKENS, &max_tokens, body);
+	request_sampling(target, &params, body);
 }
 
 static void put_tools(const struct llm_call *call, struct buffer *body)
 {
 	const char *choice = call->tool_choice;
 
-	if (call->n_tools > 0 && request_begin(call->target, FIELD_TOOLS, body)) {
+	if (call->n_tools > 0 && request_begin(call->target, REQUEST_TOOLS, body)) {
 		for (size_t i = 0; i < call->n_tools; i++) {
 			const struct ellu_tool *tool = call->tools[i];
 
@@ -214,7 +200,7 @@ static void put_tools(const struct llm_call *call, struct buffer *body)
 		}
 		buffer_text(body, "]");
 	}
-	if (!choice || !request_begin(call->target, FIELD_TOOL_CHOICE, body))
+	if (!choice || !request_begin(call->target, REQUEST_TOOL_CHOICE, body))
 		return;
 	buffer_text(body, "{\"type\":");
 	if (strcmp(choice, "auto") == 0 || strcmp(choice, "none") == 0) {
@@ -237,7 +223,7 @@ static void put_output(const struct llm_call *call, const struct request_form *f
 	const char *effort = request_params(call).reasoning_effort;
 
 	if (effort && strcmp(effort, "none") == 0) {
-		if (request_begin(call->target, FIELD_THINKING, body))
+		if (request_begin(call->target, REQUEST_THINKING, body))
 			buffer_text(body, "{\"type\":\"disabled\"}");
 		effort = NULL;
 	}
@@ -260,10 +246,7 @@ static void put_output(const struct llm_call *call, const struct request_form *f
 static void request(const struct llm_call *call, const struct request_form *form,
 		    struct buffer *body)
 {
-	const struct llm_target *target = call->target;
-
-	buffer_text(body, "{");
-	request_text(target, FIELD_MODEL, target->model, body);
+	request_open(call->target, body);
 	put_system(call, body);
 	put_messages(call, body);
 	put_params(call, body);
@@ -271,8 +254,7 @@ static void request(const struct llm_call *call, const struct request_form *form
 	put_output(call, form, body);
 	if (call->stream)
 		buffer_text(body, ",\"stream\":true");
-	buffer_text(body, target->extra_json);
-	buffer_text(body, "}");
+	request_close(call->target, body);
 }
 
 /* There is nothing between a schema and the mere request in the prompt. */
@@ -406,7 +388,6 @@ const struct dialect anthropic_dialects[] = {
 		.key_header = "x-api-key",
 		.key_prefix = "",
 		.fields = field_names,
-		.n_fields = _FIELD_MAX,
 		.media = MEDIA_IMAGE_DATA | MEDIA_IMAGE_URL | MEDIA_PDF_DATA | MEDIA_DOCUMENT_URL,
 		.prepare = prepare,
 		.request = request,

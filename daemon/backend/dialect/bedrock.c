@@ -15,24 +15,14 @@
 #define ANSWER_TOOL "answer" // whose input is the answer where a form is asked for
 #define DOCUMENT_NAME "document" // where nobody gives one: they must have one
 
-enum field {
-	FIELD_SYSTEM,
-	FIELD_TOOLS,
+static const char *const field_names[_REQUEST_MAX] = {
+	[REQUEST_SYSTEM] = "system",
+	[REQUEST_TOOLS] = "toolConfig",
 	/* In PARAMS_OBJECT, as all below. */
-	FIELD_MAX_TOKENS,
-	FIELD_TEMPERATURE,
-	FIELD_TOP_P,
-	FIELD_STOP,
-	_FIELD_MAX,
-};
-
-static const char *const field_names[_FIELD_MAX] = {
-	[FIELD_SYSTEM] = "system",
-	[FIELD_TOOLS] = "toolConfig",
-	[FIELD_MAX_TOKENS] = "maxTokens",
-	[FIELD_TEMPERATURE] = "temperature",
-	[FIELD_TOP_P] = "topP",
-	[FIELD_STOP] = "stopSequences",
+	[REQUEST_MAX_TOKENS] = "maxTokens",
+	[REQUEST_TEMPERATURE] = "temperature",
+	[REQUEST_TOP_P] = "topP",
+	[REQUEST_STOP] = "stopSequences",
 };
 
 #define PARAMS_OBJECT "inferenceConfig"
@@ -175,7 +165,7 @@ static void put_system(const struct llm_call *call, struct buffer *body)
 {
 	const char *system_message = request_system(call);
 
-	if (!request_begin_system(call, FIELD_SYSTEM, body))
+	if (!request_begin_system(call, REQUEST_SYSTEM, body))
 		return;
 	buffer_text(body, "[");
 	put_text_block(system_message, body);
@@ -244,13 +234,10 @@ static void put_params(const struct llm_call *call, const struct request_form *f
 		       struct buffer *body)
 {
 	const struct ellu_generation_params params = request_params(call);
-	const struct llm_target *target = call->target;
 
 	(void)form;
-	request_int(target, FIELD_MAX_TOKENS, params.max_tokens, body);
-	request_float(target, FIELD_TEMPERATURE, params.temperature, body);
-	request_float(target, FIELD_TOP_P, params.top_p, body);
-	request_texts(target, FIELD_STOP, params.stop, params.n_stop, body);
+	request_int(call->target, REQUEST_MAX_TOKENS, params.max_tokens, body);
+	request_sampling(call->target, &params, body);
 }
 
 static void put_tool(const char *name, const char *description, const char *schema,
@@ -295,7 +282,7 @@ static void put_tools(const struct llm_call *call, const struct request_form *fo
 {
 	bool structured = answers_by_tool(call) && form->structured_output == STRUCTURED_JSON_SCHEMA;
 
-	if ((call->n_tools == 0 && !structured) || !request_begin(call->target, FIELD_TOOLS, body))
+	if ((call->n_tools == 0 && !structured) || !request_begin(call->target, REQUEST_TOOLS, body))
 		return;
 	buffer_text(body, "{\"tools\":[");
 	for (size_t i = 0; i < call->n_tools; i++)
@@ -499,8 +486,7 @@ static void put_input(const struct llm_call *call, struct buffer *body)
 static void request_vectors(const struct llm_call *call, struct buffer *body)
 {
 	put_input(call, body);
-	buffer_text(body, call->target->extra_json);
-	buffer_text(body, "}");
+	request_close(call->target, body);
 }
 
 /* `{embedding, inputTextTokenCount}`; `{embeddings: [[…]]}` or `{embeddings: {float: [[…]]}}`. */
@@ -528,7 +514,6 @@ const struct dialect bedrock_dialects[] = {
 		.path = "/model/{model}/converse",
 		.stream_path = "/model/{model}/converse-stream",
 		.fields = field_names,
-		.n_fields = _FIELD_MAX,
 		.params_object = PARAMS_OBJECT,
 		.media = MEDIA_IMAGE_DATA | MEDIA_DOCUMENT_DATA,
 		.type_header = "x-amzn-errortype",

@@ -10,55 +10,37 @@
 
 #define DENIED_STATUS 498 // a text that the account does not allow
 
-enum field {
-	FIELD_MODEL,
-	FIELD_MAX_TOKENS,
-	FIELD_TEMPERATURE,
-	FIELD_TOP_P,
-	FIELD_TOP_K,
-	FIELD_SEED,
-	FIELD_STOP,
-	FIELD_FREQUENCY_PENALTY,
-	FIELD_PRESENCE_PENALTY,
-	FIELD_LOGPROBS,
-	FIELD_THINKING,
-	FIELD_TOOLS,
-	FIELD_TOOL_CHOICE,
-	FIELD_RESPONSE_FORMAT,
-	/* Of requests for vectors. */
-	FIELD_TEXTS,
-	FIELD_INPUT_TYPE,
+enum {
+	FIELD_INPUT_TYPE = REQUEST_OWN,
 	FIELD_EMBEDDING_TYPES,
-	FIELD_DIMENSIONS,
-	_FIELD_MAX,
 };
 
-static const char *const field_names[_FIELD_MAX] = {
-	[FIELD_MODEL] = "model",
-	[FIELD_MAX_TOKENS] = "max_tokens",
-	[FIELD_TEMPERATURE] = "temperature",
-	[FIELD_TOP_P] = "p",
-	[FIELD_TOP_K] = "k",
-	[FIELD_SEED] = "seed",
-	[FIELD_STOP] = "stop_sequences",
-	[FIELD_FREQUENCY_PENALTY] = "frequency_penalty",
-	[FIELD_PRESENCE_PENALTY] = "presence_penalty",
-	[FIELD_LOGPROBS] = "logprobs",
-	[FIELD_THINKING] = "thinking",
-	[FIELD_TOOLS] = "tools",
-	[FIELD_TOOL_CHOICE] = "tool_choice",
-	[FIELD_RESPONSE_FORMAT] = "response_format",
-	[FIELD_TEXTS] = "texts",
+static const char *const field_names[_REQUEST_MAX] = {
+	[REQUEST_MODEL] = "model",
+	[REQUEST_MAX_TOKENS] = "max_tokens",
+	[REQUEST_TEMPERATURE] = "temperature",
+	[REQUEST_TOP_P] = "p",
+	[REQUEST_TOP_K] = "k",
+	[REQUEST_SEED] = "seed",
+	[REQUEST_STOP] = "stop_sequences",
+	[REQUEST_FREQUENCY_PENALTY] = "frequency_penalty",
+	[REQUEST_PRESENCE_PENALTY] = "presence_penalty",
+	[REQUEST_LOGPROBS] = "logprobs",
+	[REQUEST_THINKING] = "thinking",
+	[REQUEST_TOOLS] = "tools",
+	[REQUEST_TOOL_CHOICE] = "tool_choice",
+	[REQUEST_RESPONSE_FORMAT] = "response_format",
+	[REQUEST_TEXTS] = "texts",
 	[FIELD_INPUT_TYPE] = "input_type",
 	[FIELD_EMBEDDING_TYPES] = "embedding_types",
-	[FIELD_DIMENSIONS] = "output_dimension",
+	[REQUEST_DIMENSIONS] = "output_dimension",
 };
 
 static void put_effort(const struct llm_target *target, const char *effort, struct buffer *body)
 {
 	int64_t tokens = effort ? request_effort_tokens(effort) : 0;
 
-	if (!effort || !request_begin(target, FIELD_THINKING, body))
+	if (!effort || !request_begin(target, REQUEST_THINKING, body))
 		return;
 	buffer_text(body, tokens > 0 ? "{\"type\":\"enabled\",\"token_budget\":" :
 				       "{\"type\":\"disabled\"");
@@ -72,17 +54,9 @@ static void put_params(const struct llm_call *call, struct buffer *body)
 	const struct ellu_generation_params params = request_params(call);
 	const struct llm_target *target = call->target;
 
-	request_int(target, FIELD_MAX_TOKENS, params.max_tokens, body);
-	request_float(target, FIELD_TEMPERATURE, params.temperature, body);
-	request_float(target, FIELD_TOP_P, params.top_p, body);
-	request_int(target, FIELD_TOP_K, params.top_k, body);
-	request_int(target, FIELD_SEED, params.seed, body);
-	request_texts(target, FIELD_STOP, params.stop, params.n_stop, body);
-	request_float(target, FIELD_FREQUENCY_PENALTY, params.frequency_penalty, body);
-	request_float(target, FIELD_PRESENCE_PENALTY, params.presence_penalty, body);
+	request_int(target, REQUEST_MAX_TOKENS, params.max_tokens, body);
+	request_sampling(target, &params, body);
 	put_effort(target, params.reasoning_effort, body);
-	if (params.logprobs && request_begin(target, FIELD_LOGPROBS, body))
-		buffer_text(body, *params.logprobs ? "true" : "false");
 }
 
 /* Whether the choice is one tool alone. */
@@ -96,7 +70,7 @@ static void put_tools(const struct llm_call *call, struct buffer *body)
 {
 	const char *choice = call->tool_choice;
 
-	if (call->n_tools > 0 && request_begin(call->target, FIELD_TOOLS, body)) {
+	if (call->n_tools > 0 && request_begin(call->target, REQUEST_TOOLS, body)) {
 		buffer_text(body, "[");
 		for (size_t i = 0; i < call->n_tools; i++) {
 			if (is_name(choice) && strcmp(call->tools[i]->name, choice) != 0)
@@ -108,7 +82,7 @@ static void put_tools(const struct llm_call *call, struct buffer *body)
 	}
 	/* Free to choose is what it is where nothing is said. */
 	if (choice && strcmp(choice, "auto") != 0)
-		request_text(call->target, FIELD_TOOL_CHOICE,
+		request_text(call->target, REQUEST_TOOL_CHOICE,
 			     strcmp(choice, "none") == 0 ? "NONE" : "REQUIRED", body);
 }
 
@@ -116,7 +90,7 @@ static void put_response_format(const struct llm_call *call, const struct reques
 				struct buffer *body)
 {
 	if (!call->response_format || form->structured_output == STRUCTURED_NONE ||
-	    !request_begin(call->target, FIELD_RESPONSE_FORMAT, body))
+	    !request_begin(call->target, REQUEST_RESPONSE_FORMAT, body))
 		return;
 	buffer_text(body, "{\"type\":\"json_object\"");
 	if (form->structured_output == STRUCTURED_JSON_SCHEMA) {
@@ -129,18 +103,14 @@ static void put_response_format(const struct llm_call *call, const struct reques
 static void request(const struct llm_call *call, const struct request_form *form,
 		    struct buffer *body)
 {
-	const struct llm_target *target = call->target;
-
-	buffer_text(body, "{");
-	request_text(target, FIELD_MODEL, target->model, body);
+	request_open(call->target, body);
 	openai_put_messages(call, body);
 	put_params(call, body);
 	put_tools(call, body);
 	put_response_format(call, form, body);
 	if (call->stream)
 		buffer_text(body, ",\"stream\":true");
-	buffer_text(body, target->extra_json);
-	buffer_text(body, "}");
+	request_close(call->target, body);
 }
 
 /* In the words that all dialects share, where there is one. */
@@ -267,15 +237,13 @@ static void request_vectors(const struct llm_call *call, struct buffer *body)
 	const struct llm_embedding *embedding = call->embedding;
 	const struct llm_target *target = call->target;
 
-	buffer_text(body, "{");
-	request_text(target, FIELD_MODEL, target->model, body);
-	request_texts(target, FIELD_TEXTS, embedding->texts, embedding->n_texts, body);
+	request_open(target, body);
+	request_texts(target, REQUEST_TEXTS, embedding->texts, embedding->n_texts, body);
 	request_text(target, FIELD_INPUT_TYPE, cohere_input_type(embedding->purpose), body);
 	if (request_begin(target, FIELD_EMBEDDING_TYPES, body))
 		buffer_text(body, "[\"float\"]");
-	request_int(target, FIELD_DIMENSIONS, embedding->dimensions, body);
-	buffer_text(body, target->extra_json);
-	buffer_text(body, "}");
+	request_int(target, REQUEST_DIMENSIONS, embedding->dimensions, body);
+	request_close(target, body);
 }
 
 /* `{embeddings: {float: [[…]]}, meta: {billed_units}}` */
@@ -303,7 +271,6 @@ const struct dialect cohere_dialects[] = {
 		.key_header = "Authorization",
 		.key_prefix = "Bearer ",
 		.fields = field_names,
-		.n_fields = _FIELD_MAX,
 		.media = MEDIA_IMAGE_DATA | MEDIA_IMAGE_URL,
 		.prepare = request_take_extra,
 		.request = request,

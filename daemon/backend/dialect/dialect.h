@@ -61,8 +61,7 @@ struct dialect {
 	const char *stream_query;
 	const char *key_header; // which holds the key, unless the config has its own; or NULL
 	const char *key_prefix;
-	const char *const *fields; // of requests, those that extra_body may replace; at most 64
-	size_t n_fields;
+	const char *const *fields; // names by enum request_field, NULL where there is none; extra_body may replace them
 	const char *params_object; // member of requests that parameters are in; NULL: they are at the top
 	struct request_form form; // of the first request
 	const char *type_header; // which names the type of an error; or NULL

@@ -11,40 +11,26 @@
 #include "daemon/backend/dialect/request.h"
 #include "proto/llm_config_rules.h"
 
-enum field {
-	FIELD_SYSTEM,
-	FIELD_TOOLS,
-	FIELD_TOOL_CONFIG,
-	/* In PARAMS_OBJECT, as all below. */
-	FIELD_MAX_TOKENS,
-	FIELD_TEMPERATURE,
-	FIELD_TOP_P,
-	FIELD_TOP_K,
-	FIELD_SEED,
-	FIELD_STOP,
-	FIELD_FREQUENCY_PENALTY,
-	FIELD_PRESENCE_PENALTY,
-	FIELD_LOGPROBS,
-	FIELD_THINKING,
-	FIELD_MEDIA_TYPE,
+enum {
+	FIELD_MEDIA_TYPE = REQUEST_OWN,
 	FIELD_SCHEMA,
-	_FIELD_MAX,
 };
 
-static const char *const field_names[_FIELD_MAX] = {
-	[FIELD_SYSTEM] = "systemInstruction",
-	[FIELD_TOOLS] = "tools",
-	[FIELD_TOOL_CONFIG] = "toolConfig",
-	[FIELD_MAX_TOKENS] = "maxOutputTokens",
-	[FIELD_TEMPERATURE] = "temperature",
-	[FIELD_TOP_P] = "topP",
-	[FIELD_TOP_K] = "topK",
-	[FIELD_SEED] = "seed",
-	[FIELD_STOP] = "stopSequences",
-	[FIELD_FREQUENCY_PENALTY] = "frequencyPenalty",
-	[FIELD_PRESENCE_PENALTY] = "presencePenalty",
-	[FIELD_LOGPROBS] = "responseLogprobs",
-	[FIELD_THINKING] = "thinkingConfig",
+static const char *const field_names[_REQUEST_MAX] = {
+	[REQUEST_SYSTEM] = "systemInstruction",
+	[REQUEST_TOOLS] = "tools",
+	[REQUEST_TOOL_CHOICE] = "toolConfig",
+	/* In PARAMS_OBJECT, as all below. */
+	[REQUEST_MAX_TOKENS] = "maxOutputTokens",
+	[REQUEST_TEMPERATURE] = "temperature",
+	[REQUEST_TOP_P] = "topP",
+	[REQUEST_TOP_K] = "topK",
+	[REQUEST_SEED] = "seed",
+	[REQUEST_STOP] = "stopSequences",
+	[REQUEST_FREQUENCY_PENALTY] = "frequencyPenalty",
+	[REQUEST_PRESENCE_PENALTY] = "presencePenalty",
+	[REQUEST_LOGPROBS] = "responseLogprobs",
+	[REQUEST_THINKING] = "thinkingConfig",
 	[FIELD_MEDIA_TYPE] = "responseMimeType",
 	[FIELD_SCHEMA] = "responseJsonSchema",
 };
@@ -95,7 +81,7 @@ static void put_system(const struct llm_call *call, struct buffer *body)
 {
 	const char *system_message = request_system(call);
 
-	if (!request_begin_system(call, FIELD_SYSTEM, body))
+	if (!request_begin_system(call, REQUEST_SYSTEM, body))
 		return;
 	buffer_text(body, "{\"parts\":[");
 	if (system_message && *system_message)
@@ -196,7 +182,7 @@ static void put_contents(const struct llm_call *call, struct buffer *body)
 
 static void put_effort(const struct llm_target *target, const char *effort, struct buffer *body)
 {
-	if (!effort || !request_begin(target, FIELD_THINKING, body))
+	if (!effort || !request_begin(target, REQUEST_THINKING, body))
 		return;
 	buffer_text(body, "{\"thinkingBudget\":");
 	buffer_int(body, request_effort_tokens(effort));
@@ -220,23 +206,15 @@ static void put_params(const struct llm_call *call, const struct request_form *f
 	const struct ellu_generation_params params = request_params(call);
 	const struct llm_target *target = call->target;
 
-	request_int(target, FIELD_MAX_TOKENS, params.max_tokens, body);
-	request_float(target, FIELD_TEMPERATURE, params.temperature, body);
-	request_float(target, FIELD_TOP_P, params.top_p, body);
-	request_int(target, FIELD_TOP_K, params.top_k, body);
-	request_int(target, FIELD_SEED, params.seed, body);
-	request_texts(target, FIELD_STOP, params.stop, params.n_stop, body);
-	request_float(target, FIELD_FREQUENCY_PENALTY, params.frequency_penalty, body);
-	request_float(target, FIELD_PRESENCE_PENALTY, params.presence_penalty, body);
-	if (params.logprobs && request_begin(target, FIELD_LOGPROBS, body))
-		buffer_text(body, *params.logprobs ? "true" : "false");
+	request_int(target, REQUEST_MAX_TOKENS, params.max_tokens, body);
+	request_sampling(target, &params, body);
 	put_effort(target, params.reasoning_effort, body);
 	put_format(call, form, body);
 }
 
 static void put_tools(const struct llm_call *call, struct buffer *body)
 {
-	if (call->n_tools == 0 || !request_begin(call->target, FIELD_TOOLS, body))
+	if (call->n_tools == 0 || !request_begin(call->target, REQUEST_TOOLS, body))
 		return;
 	buffer_text(body, "[{\"functionDeclarations\":[");
 	for (size_t i = 0; i < call->n_tools; i++) {
@@ -264,7 +242,7 @@ static void put_tool_choice(const struct llm_call *call, struct buffer *body)
 	bool none = choice && strcmp(choice, "none") == 0;
 	bool automatic = choice && strcmp(choice, "auto") == 0;
 
-	if (!choice || !request_begin(call->target, FIELD_TOOL_CONFIG, body))
+	if (!choice || !request_begin(call->target, REQUEST_TOOL_CHOICE, body))
 		return;
 	buffer_text(body, "{\"functionCallingConfig\":{\"mode\":");
 	buffer_text(body, none ? "\"NONE\"" : automatic ? "\"AUTO\"" : "\"ANY\"");
@@ -468,8 +446,7 @@ static void request_vectors(const struct llm_call *call, struct buffer *body)
 		buffer_text(body, "}");
 	}
 	buffer_text(body, "]");
-	buffer_text(body, call->target->extra_json);
-	buffer_text(body, "}");
+	request_close(call->target, body);
 	free(model);
 }
 
@@ -504,8 +481,7 @@ static void request_prediction(const struct llm_call *call, struct buffer *body)
 		put_dimensions(embedding, body);
 		buffer_text(body, "}");
 	}
-	buffer_text(body, call->target->extra_json);
-	buffer_text(body, "}");
+	request_close(call->target, body);
 }
 
 /* `{predictions: [{embeddings: {values, statistics: {token_count}}}]}` */
@@ -539,7 +515,7 @@ static const struct embedding_form vertex_vectors = {
 
 #define GEMINI(NAME, ...)                                                                          \
 	{                                                                                          \
-		.name = (NAME), .fields = field_names, .n_fields = _FIELD_MAX,                     \
+		.name = (NAME), .fields = field_names,                                     \
 		.params_object = PARAMS_OBJECT, .stream_query = "alt=sse", .media = MEDIA_ALL,      \
 		.request = request, .whole = whole, .event = event, .refusal = refusal,            \
 		.change_form = request_step_down, __VA_ARGS__                                      \

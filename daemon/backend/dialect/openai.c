@@ -9,77 +9,48 @@
 #include "daemon/backend/dialect/openai_form.h"
 #include "daemon/backend/dialect/request.h"
 
-/* Fields that extra_body may replace; a bit each in llm_target::extra_fields. */
-enum field {
-	FIELD_MODEL,
-	FIELD_MAX_TOKENS,
-	FIELD_MAX_COMPLETION_TOKENS,
-	FIELD_TOP_P,
-	FIELD_TEMPERATURE,
-	FIELD_TOP_K,
-	FIELD_FREQUENCY_PENALTY,
-	FIELD_PRESENCE_PENALTY,
-	FIELD_SEED,
-	FIELD_STOP,
-	FIELD_REASONING_EFFORT,
-	FIELD_VERBOSITY,
-	FIELD_LOGPROBS,
-	FIELD_TOOLS,
-	FIELD_TOOL_CHOICE,
-	FIELD_RESPONSE_FORMAT,
-	FIELD_STREAM_OPTIONS,
-	/* Of requests for vectors. */
-	FIELD_INPUT,
-	FIELD_DIMENSIONS,
-	_FIELD_MAX,
+enum {
+	FIELD_STREAM_OPTIONS = REQUEST_OWN,
 };
 
 /* The same wherever this is spoken, but for two. */
 #define FIELD_NAMES(seed, dimensions)                                                              \
 	{                                                                                          \
-		[FIELD_MODEL] = "model",                                                           \
-		[FIELD_MAX_TOKENS] = "max_tokens",                                                 \
-		[FIELD_MAX_COMPLETION_TOKENS] = "max_completion_tokens", /* instead of it */       \
-		[FIELD_TOP_P] = "top_p",                                                           \
-		[FIELD_TEMPERATURE] = "temperature",                                               \
-		[FIELD_TOP_K] = "top_k",                                                           \
-		[FIELD_FREQUENCY_PENALTY] = "frequency_penalty",                                   \
-		[FIELD_PRESENCE_PENALTY] = "presence_penalty",                                     \
-		[FIELD_SEED] = (seed),                                                             \
-		[FIELD_STOP] = "stop",                                                             \
-		[FIELD_REASONING_EFFORT] = "reasoning_effort",                                     \
-		[FIELD_VERBOSITY] = "verbosity",                                                   \
-		[FIELD_LOGPROBS] = "logprobs",                                                     \
-		[FIELD_TOOLS] = "tools",                                                           \
-		[FIELD_TOOL_CHOICE] = "tool_choice",                                               \
-		[FIELD_RESPONSE_FORMAT] = "response_format",                                       \
-		[FIELD_STREAM_OPTIONS] = "stream_options",                                         \
-		[FIELD_INPUT] = "input",                                                           \
-		[FIELD_DIMENSIONS] = (dimensions),                                                 \
+		[REQUEST_MODEL] = "model",                                                 \
+		[REQUEST_MAX_TOKENS] = "max_tokens",                                       \
+		[REQUEST_MAX_COMPLETION_TOKENS] = "max_completion_tokens", /* instead of it */ \
+		[REQUEST_TOP_P] = "top_p",                                                 \
+		[REQUEST_TEMPERATURE] = "temperature",                                     \
+		[REQUEST_TOP_K] = "top_k",                                                 \
+		[REQUEST_FREQUENCY_PENALTY] = "frequency_penalty",                         \
+		[REQUEST_PRESENCE_PENALTY] = "presence_penalty",                           \
+		[REQUEST_SEED] = (seed),                                                   \
+		[REQUEST_STOP] = "stop",                                                   \
+		[REQUEST_REASONING_EFFORT] = "reasoning_effort",                           \
+		[REQUEST_VERBOSITY] = "verbosity",                                         \
+		[REQUEST_LOGPROBS] = "logprobs",                                           \
+		[REQUEST_TOOLS] = "tools",                                                 \
+		[REQUEST_TOOL_CHOICE] = "tool_choice",                                     \
+		[REQUEST_RESPONSE_FORMAT] = "response_format",                             \
+		[FIELD_STREAM_OPTIONS] = "stream_options",                                 \
+		[REQUEST_TEXTS] = "input",                                                 \
+		[REQUEST_DIMENSIONS] = (dimensions),                                       \
 	}
 
-static const char *const field_names[_FIELD_MAX] = FIELD_NAMES("seed", "dimensions");
-static const char *const mistral_names[_FIELD_MAX] = FIELD_NAMES("random_seed", "output_dimension");
+static const char *const field_names[_REQUEST_MAX] = FIELD_NAMES("seed", "dimensions");
+static const char *const mistral_names[_REQUEST_MAX] = FIELD_NAMES("random_seed", "output_dimension");
 
 static void put_params(const struct llm_target *target,
 		       const struct ellu_generation_params *params, bool completion_tokens,
 		       struct buffer *body)
 {
-	if (!request_replaced(target, FIELD_MAX_TOKENS) &&
-	    !request_replaced(target, FIELD_MAX_COMPLETION_TOKENS))
-		request_int(target, completion_tokens ? FIELD_MAX_COMPLETION_TOKENS :
-							FIELD_MAX_TOKENS, params->max_tokens, body);
-	request_float(target, FIELD_TOP_P, params->top_p, body);
-	request_float(target, FIELD_TEMPERATURE, params->temperature, body);
-	request_int(target, FIELD_TOP_K, params->top_k, body);
-	request_float(target, FIELD_FREQUENCY_PENALTY, params->frequency_penalty, body);
-	request_float(target, FIELD_PRESENCE_PENALTY, params->presence_penalty, body);
-	request_int(target, FIELD_SEED, params->seed, body);
-	request_texts(target, FIELD_STOP, params->stop, params->n_stop, body);
-	request_text(target, FIELD_REASONING_EFFORT, params->reasoning_effort, body);
-	request_text(target, FIELD_VERBOSITY, params->verbosity, body);
-	if (params->logprobs && request_begin(target, FIELD_LOGPROBS, body))
-		buffer_text(body, *params->logprobs ? "true" : "false");
+	if (!request_replaced(target, REQUEST_MAX_TOKENS) &&
+	    !request_replaced(target, REQUEST_MAX_COMPLETION_TOKENS))
+		request_int(target, completion_tokens ? REQUEST_MAX_COMPLETION_TOKENS :
+							REQUEST_MAX_TOKENS, params->max_tokens, body);
+	request_sampling(target, params, body);
+	request_text(target, REQUEST_REASONING_EFFORT, params->reasoning_effort, body);
+	request_text(target, REQUEST_VERBOSITY, params->verbosity, body);
 }
 
 static int prepare(struct llm_target *target, const struct ellu_llm_config *config,
@@ -102,14 +73,14 @@ static int prepare(struct llm_target *target, const struct ellu_llm_config *conf
 
 static void put_tools(const struct llm_call *call, struct buffer *body)
 {
-	if (call->n_tools > 0 && request_begin(call->target, FIELD_TOOLS, body)) {
+	if (call->n_tools > 0 && request_begin(call->target, REQUEST_TOOLS, body)) {
 		for (size_t i = 0; i < call->n_tools; i++) {
 			buffer_text(body, i == 0 ? "[" : ",");
 			openai_put_tool(call->tools[i], body);
 		}
 		buffer_text(body, "]");
 	}
-	if (!call->tool_choice || !request_begin(call->target, FIELD_TOOL_CHOICE, body))
+	if (!call->tool_choice || !request_begin(call->target, REQUEST_TOOL_CHOICE, body))
 		return;
 	if (strcmp(call->tool_choice, "auto") == 0 || strcmp(call->tool_choice, "none") == 0) {
 		buffer_json(body, call->tool_choice);
@@ -126,7 +97,7 @@ static void put_response_format(const struct llm_call *call, const struct reques
 				struct buffer *body)
 {
 	if (!call->response_format || form->structured_output == STRUCTURED_NONE ||
-	    !request_begin(call->target, FIELD_RESPONSE_FORMAT, body))
+	    !request_begin(call->target, REQUEST_RESPONSE_FORMAT, body))
 		return;
 	if (form->structured_output == STRUCTURED_JSON_OBJECT) {
 		buffer_text(body, "{\"type\":\"json_object\"}");
@@ -153,8 +124,7 @@ static void request(const struct llm_call *call, const struct request_form *form
 {
 	const struct llm_target *target = call->target;
 
-	buffer_text(body, "{");
-	request_text(target, FIELD_MODEL, target->model, body);
+	request_open(target, body);
 	openai_put_messages(call, body);
 	if (call->params && !call->plain) {
 		const struct ellu_generation_params params = request_params(call);
@@ -166,8 +136,7 @@ static void request(const struct llm_call *call, const struct request_form *form
 	put_tools(call, body);
 	put_response_format(call, form, body);
 	put_stream(call, form, body);
-	buffer_text(body, target->extra_json);
-	buffer_text(body, "}");
+	request_close(target, body);
 }
 
 static bool change_form(const struct llm_call *call, enum error_hint hint,
@@ -324,11 +293,11 @@ static enum error_hint hint_of_param(const char *text, const struct refusal *ref
 					       "structured output", "guided_json", "grammar", NULL };
 
 	/* Its value may be wrong as well, and then its other name is no better. */
-	if (names(text, field_names[FIELD_MAX_COMPLETION_TOKENS]) ||
-	    strcmp(text, field_names[FIELD_MAX_TOKENS]) == 0)
+	if (names(text, field_names[REQUEST_MAX_COMPLETION_TOKENS]) ||
+	    strcmp(text, field_names[REQUEST_MAX_TOKENS]) == 0)
 		return refusal->code ? (names(refusal->code, "unsupported") ? HINT_MAX_TOKENS :
 									       HINT_NONE) :
-		       names(refusal->message, field_names[FIELD_MAX_COMPLETION_TOKENS]) ?
+		       names(refusal->message, field_names[REQUEST_MAX_COMPLETION_TOKENS]) ?
 				       HINT_MAX_TOKENS : HINT_NONE;
 	if (names(text, field_names[FIELD_STREAM_OPTIONS]))
 		return HINT_STREAM_OPTIONS;
@@ -387,12 +356,10 @@ static void request_vectors(const struct llm_call *call, struct buffer *body)
 	const struct llm_embedding *embedding = call->embedding;
 	const struct llm_target *target = call->target;
 
-	buffer_text(body, "{");
-	request_text(target, FIELD_MODEL, target->model, body);
-	request_texts(target, FIELD_INPUT, embedding->texts, embedding->n_texts, body);
-	request_int(target, FIELD_DIMENSIONS, embedding->dimensions, body);
-	buffer_text(body, target->extra_json);
-	buffer_text(body, "}");
+	request_open(target, body);
+	request_texts(target, REQUEST_TEXTS, embedding->texts, embedding->n_texts, body);
+	request_int(target, REQUEST_DIMENSIONS, embedding->dimensions, body);
+	request_close(target, body);
 }
 
 /* `{data: [{index, embedding}], usage}`; some leave out the index. */
@@ -426,7 +393,7 @@ static void read_vectors(struct json_value *json, struct answer *answer)
 
 #define OPENAI(NAME, ...)                                                                          \
 	{                                                                                          \
-		.name = (NAME), .n_fields = _FIELD_MAX, .prepare = prepare, .request = request,    \
+		.name = (NAME), .prepare = prepare, .request = request,                    \
 		.whole = whole, .event = event, .refusal = refusal, .change_form = change_form,    \
 		__VA_ARGS__                                                                        \
 	}

@@ -14,7 +14,7 @@ bool request_replaced(const struct llm_target *target, unsigned field)
 
 bool request_begin(const struct llm_target *target, unsigned field, struct buffer *body)
 {
-	if (request_replaced(target, field))
+	if (!target->dialect->fields[field] || request_replaced(target, field))
 		return false;
 	buffer_member(body, target->dialect->fields[field]);
 	return true;
@@ -53,6 +53,32 @@ void request_texts(const struct llm_target *target, unsigned field, const char *
 		buffer_json(body, values[i]);
 	}
 	buffer_text(body, "]");
+}
+
+void request_open(const struct llm_target *target, struct buffer *body)
+{
+	buffer_text(body, "{");
+	request_text(target, REQUEST_MODEL, target->model, body);
+}
+
+void request_close(const struct llm_target *target, struct buffer *body)
+{
+	buffer_text(body, target->extra_json);
+	buffer_text(body, "}");
+}
+
+void request_sampling(const struct llm_target *target, const struct ellu_generation_params *params,
+		      struct buffer *body)
+{
+	request_float(target, REQUEST_TEMPERATURE, params->temperature, body);
+	request_float(target, REQUEST_TOP_P, params->top_p, body);
+	request_int(target, REQUEST_TOP_K, params->top_k, body);
+	request_int(target, REQUEST_SEED, params->seed, body);
+	request_texts(target, REQUEST_STOP, params->stop, params->n_stop, body);
+	request_float(target, REQUEST_FREQUENCY_PENALTY, params->frequency_penalty, body);
+	request_float(target, REQUEST_PRESENCE_PENALTY, params->presence_penalty, body);
+	if (params->logprobs && request_begin(target, REQUEST_LOGPROBS, body))
+		buffer_text(body, *params->logprobs ? "true" : "false");
 }
 
 void request_element(struct buffer *body)
@@ -211,8 +237,8 @@ static void take_members(struct llm_target *target, json_object *json, struct bu
 		if (dialect->params_object && strcmp(name, dialect->params_object) == 0 &&
 		    json_object_is_type(value, json_type_object))
 			continue;
-		for (size_t i = 0; i < dialect->n_fields; i++) {
-			if (strcmp(name, dialect->fields[i]) == 0)
+		for (size_t i = 0; dialect->fields && i < _REQUEST_MAX; i++) {
+			if (dialect->fields[i] && strcmp(name, dialect->fields[i]) == 0)
 				target->extra_fields |= UINT64_C(1) << i;
 		}
 		buffer_text(text, ",");

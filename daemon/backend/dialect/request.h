@@ -9,15 +9,47 @@
 #include "daemon/backend/dialect/dialect.h"
 #include "daemon/backend/dialect/target.h"
 
+/* The fields of requests, as bits of llm_target::extra_fields. A dialect has names for those that its
+ * provider knows, and nothing is sent of the others. */
+enum request_field {
+	REQUEST_MODEL,
+	REQUEST_SYSTEM,
+	REQUEST_MAX_TOKENS,
+	REQUEST_MAX_COMPLETION_TOKENS,
+	REQUEST_TEMPERATURE,
+	REQUEST_TOP_P,
+	REQUEST_TOP_K,
+	REQUEST_SEED,
+	REQUEST_STOP,
+	REQUEST_FREQUENCY_PENALTY,
+	REQUEST_PRESENCE_PENALTY,
+	REQUEST_LOGPROBS,
+	REQUEST_REASONING_EFFORT,
+	REQUEST_VERBOSITY,
+	REQUEST_THINKING,
+	REQUEST_TOOLS,
+	REQUEST_TOOL_CHOICE,
+	REQUEST_RESPONSE_FORMAT,
+	/* Of requests for vectors. */
+	REQUEST_TEXTS,
+	REQUEST_DIMENSIONS,
+	REQUEST_OWN, // what is one dialect's alone
+	_REQUEST_MAX = REQUEST_OWN + 2,
+};
+
 /* Takes the members of the config's extra_body over into the target, when it is made: all that some
  * dialects prepare. */
 int request_take_extra(struct llm_target *target, const struct ellu_llm_config *config,
 		       struct fault *fault);
 
-/* Whether the target's extra_body has the field, which is one of its dialect's. */
+/* Whether the target's extra_body has the field. */
 bool request_replaced(const struct llm_target *target, unsigned field);
 
-/* Begins the field, unless extra_body has it. */
+/* The begin of a request, up to its model, and its end: what extra_body has. */
+void request_open(const struct llm_target *target, struct buffer *body);
+void request_close(const struct llm_target *target, struct buffer *body);
+
+/* Begins the field, if it has a name and extra_body has it not. */
 bool request_begin(const struct llm_target *target, unsigned field, struct buffer *body);
 
 /* The same with its value, if there is one. */
@@ -33,8 +65,12 @@ void request_texts(const struct llm_target *target, unsigned field, const char *
 /* Before an element of an array, or a member: a comma, unless it is the first. */
 void request_element(struct buffer *body);
 
-/* The end of a request: what extra_body has, and the object of parameters, which `put` writes, if there
- * is anything in it. */
+/* The parameters that are the same everywhere, but for their names. */
+void request_sampling(const struct llm_target *target, const struct ellu_generation_params *params,
+		      struct buffer *body);
+
+/* The end of a request with an object of parameters: what extra_body has, and the object, which `put` writes, if there is
+ * anything in it. */
 void request_end(const struct llm_call *call, const struct request_form *form,
 		 void (*put)(const struct llm_call *call, const struct request_form *form,
 			     struct buffer *body),

@@ -78,7 +78,7 @@ struct llm_target {
 	const char *params_json[2];
 	const char *extra_json; // the members of extra_body in the same form
 	const char *extra_params; // and those of its member that the dialect has parameters in
-	uint64_t extra_fields; // which request fields extra_body replaces: bits of the dialect's
+	uint64_t extra_fields; // which request fields extra_body replaces: bits of enum request_field
 	enum structured_output structured_output;
 	bool structured_fixed; // not `auto`: never stepped down
 
