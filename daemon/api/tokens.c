@@ -40,7 +40,7 @@ static double level_of(const struct allowance_bucket *bucket, double size, doubl
 	return !bucket->at_usec || level > size ? size : level;
 }
 
-bool bucket_has(const struct allowance_bucket *bucket, double size, double per_second, int64_t now_usec)
+static bool bucket_has(const struct allowance_bucket *bucket, double size, double per_second, int64_t now_usec)
 {
 	return level_of(bucket, size, per_second, now_usec) >= 1;
 }

@@ -25,7 +25,6 @@ struct allowance_bucket {
 };
 
 bool bucket_take(struct allowance_bucket *bucket, double size, double per_second, int64_t now_usec);
-bool bucket_has(const struct allowance_bucket *bucket, double size, double per_second, int64_t now_usec);
 
 struct token {
 	struct table_node node; // tokens::table

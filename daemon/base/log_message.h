@@ -32,5 +32,3 @@ enum log_message {
 	_LOG_MESSAGE_MAX,
 };
 
-/* 32 hexadecimal digits; NULL for LOG_PLAIN. */
-const char *log_message_id(enum log_message message);

@@ -21,16 +21,12 @@
 static bool to_journal;
 static bool to_file; // nobody but us says when a line was written
 
+/* 32 hexadecimal digits; none for LOG_PLAIN. */
 static const char *const message_ids[] = {
 #define MESSAGE(name, id) [name] = id,
 	LOG_MESSAGES(MESSAGE)
 #undef MESSAGE
 };
-
-const char *log_message_id(enum log_message message)
-{
-	return message_ids[message];
-}
 
 /* $JOURNAL_STREAM names device and inode of the descriptor that the journal reads from
  * (systemd.exec(5)): only while that is still our standard error do lines belong there. */
@@ -78,7 +74,7 @@ static int write_journal(const struct log_entry *entry)
 
 	add_field(&fields, "PRIORITY=%d", entry->level);
 	if (entry->message != LOG_PLAIN)
-		add_field(&fields, "MESSAGE_ID=%s", log_message_id(entry->message));
+		add_field(&fields, "MESSAGE_ID=%s", message_ids[entry->message]);
 	if (entry->task)
 		add_field(&fields, "ELLUMINATE_TASK=%" PRId64, entry->task);
 	if (entry->experiment)

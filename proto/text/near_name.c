@@ -63,19 +63,20 @@ static bool is_part(const char *part, size_t length, const char *name)
 	return false;
 }
 
-unsigned near_name_distance(const char *given, const char *name)
+/* How far apart the two are, or UINT_MAX. */
+static unsigned near_name_distance(const char *given, const char *name)
 {
 	size_t n = strnlen(given, LENGTH_MAX + 1), m = strnlen(name, LENGTH_MAX + 1);
 	unsigned distance;
 
 	if (n > LENGTH_MAX || m > LENGTH_MAX)
-		return NEAR_NAME_NONE;
+		return UINT_MAX;
 	distance = edits(given, n, name, m);
 	if (distance <= n / 4 + (n >= PART_MIN))
 		return distance;
 	if (is_part(given, n, name) || is_part(name, m, given))
 		return PART_DISTANCE + (unsigned) (n > m ? n - m : m - n);
-	return NEAR_NAME_NONE;
+	return UINT_MAX;
 }
 
 void near_name_show(struct near_name *search, const char *name)

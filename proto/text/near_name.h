@@ -7,15 +7,11 @@
 #include <limits.h>
 #include <stddef.h>
 
-#define NEAR_NAME_NONE UINT_MAX
-
-/* How far apart the two are, or NEAR_NAME_NONE. */
-unsigned near_name_distance(const char *given, const char *name);
 /* The nearest of the names that are shown to it. */
 struct near_name {
 	const char *given;
 	const char *nearest; // NULL: none is near
 	unsigned distance;
 };
-#define NEAR_NAME(given) ((struct near_name) { (given), NULL, NEAR_NAME_NONE })
+#define NEAR_NAME(given) ((struct near_name) { (given), NULL, UINT_MAX })
 void near_name_show(struct near_name *search, const char *name);

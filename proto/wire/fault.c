@@ -125,7 +125,9 @@ static void compose_message(struct fault *fault)
 
 /* ---- Making ---- */
 
-int fault_vset(struct fault *fault, int code, const char *format, va_list arguments)
+static int fault_vset(struct fault *fault, int code, const char *format, va_list arguments)
+	__attribute__((format(printf, 3, 0)));
+static int fault_vset(struct fault *fault, int code, const char *format, va_list arguments)
 {
 	*fault = (struct fault) { .code = code };
 	if (format)

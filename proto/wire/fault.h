@@ -34,8 +34,6 @@ struct fault {
 /* All return the code. `format` may be NULL: the error's own sentence. */
 int fault_set(struct fault *fault, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-int fault_vset(struct fault *fault, int code, const char *format, va_list arguments)
-	__attribute__((format(printf, 3, 0)));
 /* InvalidParameter: "PATH: expected ...". */
 int fault_invalid(struct fault *fault, const char *path, const char *expected, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -81,7 +81,8 @@ static void connect_later(struct bus *bus)
 		bus->retry_usec *= 2;
 }
 
-void bus_fail(struct bus *bus, int error)
+/* The connection cannot be used any more: it is closed, and another one is made later. */
+static void bus_fail(struct bus *bus, int error)
 {
 	if (bus->owned)
 		log_warning("the message bus went away: %s; tasks and the socket go on",

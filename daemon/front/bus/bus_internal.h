@@ -146,8 +146,6 @@ struct bus {
 
 /* ---- bus.c ---- */
 
-/* The connection cannot be used any more: it is closed, and another one is made later. */
-void bus_fail(struct bus *bus, int error);
 /* Sends and drops the reference. Answers go out even above BUS_QUEUE_HIGH. */
 void bus_send(struct bus *bus, sd_bus_message *message);
 bool bus_has_room(const struct bus *bus);

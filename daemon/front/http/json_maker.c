@@ -37,11 +37,6 @@ json_object *make_float(struct json_maker *maker, double value)
 	return made(maker, json_float(value));
 }
 
-json_object *make_bool(struct json_maker *maker, bool value)
-{
-	return made(maker, json_object_new_boolean(value));
-}
-
 void put(struct json_maker *maker, json_object *object, const char *name, json_object *value)
 {
 	if (!object)
@@ -70,7 +65,7 @@ void put_int(struct json_maker *maker, json_object *object, const char *name, in
 
 void put_bool(struct json_maker *maker, json_object *object, const char *name, bool value)
 {
-	put(maker, object, name, make_bool(maker, value));
+	put(maker, object, name, made(maker, json_object_new_boolean(value)));
 }
 
 void put_copy(struct json_maker *maker, json_object *object, const char *name, json_object *from,

@@ -18,7 +18,6 @@ json_object *make_array(struct json_maker *maker);
 json_object *make_text(struct json_maker *maker, const char *text); // NULL: null
 json_object *make_int(struct json_maker *maker, int64_t value);
 json_object *make_float(struct json_maker *maker, double value);
-json_object *make_bool(struct json_maker *maker, bool value);
 
 /* Take the value; NULL is null. */
 void put(struct json_maker *maker, json_object *object, const char *name, json_object *value);

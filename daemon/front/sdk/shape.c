@@ -360,7 +360,7 @@ json_object *sdk_experiment(struct json_maker *maker, const struct sdk_parts *pa
 
 /* ---- Responses ---- */
 
-json_object *sdk_rating(struct json_maker *maker, json_object *rating)
+static json_object *sdk_rating(struct json_maker *maker, json_object *rating)
 {
 	json_object *to = make_object(maker), *metadata = make_object(maker);
 

@@ -17,7 +17,6 @@ json_object *sdk_criteria(struct json_maker *maker, json_object *criteria);
 /* `templates`: a list in our form, of those that it is linked to; NULL: not asked for. */
 json_object *sdk_criterion_set(struct json_maker *maker, json_object *set, json_object *templates);
 json_object *sdk_llm_config(struct json_maker *maker, json_object *config);
-json_object *sdk_rating(struct json_maker *maker, json_object *rating);
 
 /* What an experiment is made of, each in our form, or NULL. */
 struct sdk_parts {

@@ -53,8 +53,7 @@ int criterion_set_fit(struct tx *tx, const struct place *place, const char *name
 int criterion_set_linked(struct tx *tx, int64_t template_id, int64_t *ret_set_id);
 int criteria_linked(struct tx *tx, int64_t template_id, struct criteria *ret_criteria); // its criteria
 int criterion_set_put_link(struct tx *tx, int64_t template_id, int64_t set_id);
-/* The latest versions of the templates that the set is linked to, into its record. */
-int criterion_set_links_read(struct tx *tx, int64_t id, struct ellu_criterion_set *set);
+int criterion_set_count_links(struct tx *tx, int64_t id, int64_t *ret_n);
 
 /* What was made up for a prompt template goes into the set that is linked to it, else into that of its
  * name, or a new one, linked then; with `replace` in the place of what is in it. */

@@ -7,58 +7,6 @@
 
 #define LINKS_MAX 1000 // prompt templates of one set
 
-static int count_links(struct tx *tx, int64_t id, int64_t *ret_n)
-{
-	return db_int(tx->db, ret_n, "SELECT count(*) FROM criterion_set_links"
-				     " WHERE criterion_set_id = ?1", "i", id);
-}
-
-int criterion_set_links_read(struct tx *tx, int64_t id, struct ellu_criterion_set *set)
-{
-	int64_t n = 0, *ids;
-	QUERY q = NULL;
-	int r;
-
-	r = count_links(tx, id, &n);
-	ids = r < 0 ? NULL : tx_array(tx, (size_t)n, sizeof(*ids));
-	if (!ids)
-		return r < 0 ? r : -ENOMEM;
-	set->linked_prompt_templates = ids;
-	r = db_query(tx->db, &q, "SELECT (SELECT t.id FROM prompt_templates t"
-				 "  WHERE t.project_id = l.project_id AND t.name = l.template_name"
-				 "  AND t.deleted_at IS NULL ORDER BY t.version DESC LIMIT 1) FROM criterion_set_links l"
-				 " WHERE l.criterion_set_id = ?1", "i", id);
-	while (r >= 0 && (r = db_next(tx->db, q)) > 0)
-		ids[set->n_linked_prompt_templates++] = column_int(q, 0);
-	return r;
-}
-
-int criterion_set_linked(struct tx *tx, int64_t template_id, int64_t *ret_set_id)
-{
-	return db_int(tx->db, ret_set_id,
-		      "SELECT l.criterion_set_id FROM prompt_templates t CROSS JOIN criterion_set_links l"
-		      " ON l.project_id = t.project_id AND l.template_name = t.name WHERE t.id = ?1",
-		      "i", template_id);
-}
-
-int criteria_linked(struct tx *tx, int64_t template_id, struct criteria *ret_criteria)
-{
-	int64_t set_id;
-	int r = criterion_set_linked(tx, template_id, &set_id);
-
-	*ret_criteria = (struct criteria){ 0 };
-	return r > 0 ? criterion_set_criteria(tx, set_id, ret_criteria) : r;
-}
-
-int criterion_set_put_link(struct tx *tx, int64_t template_id, int64_t set_id)
-{
-	return db_run(tx->db, "INSERT INTO criterion_set_links (project_id, template_name, owner_uid,"
-			      " criterion_set_id) SELECT project_id, name, owner_uid, ?2"
-			      " FROM prompt_templates WHERE id = ?1"
-			      " ON CONFLICT DO UPDATE SET criterion_set_id = excluded.criterion_set_id",
-		      "ii", template_id, set_id);
-}
-
 struct linking {
 	int64_t set_id;
 	int64_t template_id;
@@ -91,7 +39,7 @@ static int check_links(struct tx *tx, int64_t set_id)
 	int64_t n = 0;
 	int r;
 
-	r = count_links(tx, set_id, &n);
+	r = criterion_set_count_links(tx, set_id, &n);
 	if (r >= 0 && n > LINKS_MAX)
 		return fault_invalid(tx->fault, "prompt_template",
 				     "a link less; %d are linked to the set already", LINKS_MAX);

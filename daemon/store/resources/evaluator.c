@@ -5,6 +5,7 @@
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources/collection.h"
 #include "daemon/store/resources/llm_config.h"
+#include "daemon/store/resources/project.h"
 #include "daemon/store/resources/versions.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
@@ -131,9 +132,10 @@ const struct catalogue_entry *evaluator_built_in(struct tx *tx, const struct ell
 	return evaluator->id ? NULL : find_built_in(tx, evaluator->name, evaluator->version);
 }
 
-/* One of the user's own goes before one that came with the daemon. */
-int evaluator_resolve(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
-		      const struct ellu_evaluator **ret_evaluator)
+/* What a Ref names, in the version that it says or the latest: one of the user's own goes before one that
+ * came with the daemon. */
+static int evaluator_resolve(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
+			     const struct ellu_evaluator **ret_evaluator)
 {
 	const struct catalogue_entry *entry = find_built_in(tx, ref->name, ref->version);
 	int64_t id;

@@ -6,9 +6,6 @@
 
 extern const struct resource resource_evaluator;
 
-/* What a Ref names, in the version that it says or the latest. NotFound. */
-int evaluator_resolve(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
-		      const struct ellu_evaluator **ret_evaluator);
 /* Of what several take together, which the writer reads at once. */
 #define EVALUATORS_BYTES_MAX (2u * 1024 * 1024)
 /* The same for one of several: adds what it takes to *bytes. TooLarge. */

@@ -4,6 +4,7 @@
 
 #include "daemon/store/resources/evaluator.h"
 #include "daemon/store/resources/identity.h"
+#include "daemon/store/resources/project.h"
 #include "proto/generated/interface.h"
 
 static int load(struct tx *tx, int64_t id, void *ret_judge)

@@ -1,28 +1,12 @@
-/* Projects, and what names are resolved in. */
+/* Projects. */
 #pragma once
 
-#include "daemon/store/engine/tx.h"
-#include "daemon/store/store.h"
+#include "daemon/store/resources/resource.h"
 
-struct resource;
-
-#define PROJECT_DEFAULT "default"
 /* Of one user: each brings rows of its own. */
 #define PROJECTS_MAX 1000
 
 extern const struct resource resource_project;
-
-/* Whose resources a request works on: the project, and the user it belongs to. */
-struct place {
-	int64_t owner_uid;
-	int64_t project_id;
-	bool administers; // as the scope says, which it was resolved by
-};
-
-int place_resolve(struct tx *tx, const struct scope *scope, struct place *ret_place);
-
-/* For lists: an administrator who names no project sees everybody's, -1. */
-int place_filter(struct tx *tx, const struct scope *scope, int64_t *ret_project_id);
 
 /* Of whom a project is, who looks for things in it. NotFound. */
 int scope_of_project(struct tx *tx, int64_t project_id, struct scope *ret_scope);

@@ -10,7 +10,7 @@
 
 #include "daemon/store/engine/page.h"
 #include "daemon/store/resources/notes.h"
-#include "daemon/store/resources/project.h"
+#include "daemon/store/resources/place.h"
 
 struct resource {
 	const char *name; // in requests, replies and faults

@@ -6,6 +6,7 @@
 #include "daemon/store/resources/collection.h"
 #include "daemon/store/resources/evaluator.h"
 #include "daemon/store/resources/llm_config.h"
+#include "daemon/store/resources/project.h"
 #include "daemon/store/resources/versions.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"

@@ -11,7 +11,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/hash.h"
 #include "daemon/store/engine/page.h"
-#include "daemon/store/resources/project.h"
+#include "daemon/store/resources/place.h"
 #include "daemon/store/runs/run.h"
 #include "daemon/store/runs/spending.h"
 #include "proto/generated/interface.h"

@@ -84,6 +84,21 @@ int experiment_row_of_run(struct tx *tx, int64_t run_id, struct experiment_row *
 	return r < 0 ? r : 1;
 }
 
+int experiments_resolve(struct tx *tx, const struct scope *scope, const struct ellu_ref *const *refs,
+			size_t n, int64_t *ret_ids)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		r = resource_resolve(tx, &resource_experiment, scope, refs[i], &ret_ids[i]);
+		for (size_t k = 0; r >= 0 && k < i; k++)
+			if (ret_ids[k] == ret_ids[i])
+				return fault_invalid(tx->fault, tx_printf(tx, "experiments[%zu]", i),
+						     "each experiment once");
+	}
+	return r;
+}
+
 int experiment_run_resolve(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
 			   struct run_row *ret_run)
 {
@@ -312,45 +327,6 @@ const struct resource resource_experiment = {
 		"  AND b.source_experiment_id = e.id)) LIMIT 1",
 	.discard = discard,
 };
-
-/* By its name an experiment begins a family. */
-static int rename_to(struct tx *tx, const struct experiment_row *row, const char *name)
-{
-	int64_t id;
-	int r = resource_find(tx, &resource_experiment, row->project_id, name, &id);
-
-	if (r > 0)
-		return id == row->id ? 0 :
-				       fault_conflict(tx->fault, "experiment", name, id,
-						      "an experiment of that name exists");
-	return r < 0 ? r : db_run(tx->db, "UPDATE experiments SET name = ?2, family = ?2,"
-					  " family_number = 1 WHERE id = ?1", "is", row->id, name);
-}
-
-int experiment_update(struct tx *tx, struct method_run *op)
-{
-	const struct ellu_update_experiment_request *request = op->arguments;
-	struct ellu_update_experiment_reply *reply = method_reply(tx, op);
-	const char *description = request->description;
-	struct experiment_row row;
-	struct place place;
-	int64_t id;
-	int r = reply ? 0 : -ENOMEM;
-
-	if (r >= 0)
-		r = resource_resolve_own(tx, &resource_experiment, &op->scope, request->experiment, &id,
-					 &place);
-	if (r >= 0)
-		r = experiment_row_load(tx, id, &row);
-	if (r >= 0 && request->name)
-		r = rename_to(tx, &row, request->name);
-	if (r >= 0 && (request->rating_mode || request->n_epochs || request->generation_params))
-		r = run_change(tx, &row, request);
-	if (r >= 0)
-		r = db_run(tx->db, "UPDATE experiments SET description = nullif(coalesce(?2, description),"
-				   " ''), updated_at = ?3 WHERE id = ?1", "isi", id, description, tx->now);
-	return r < 0 ? r : experiment_load(tx, id, &reply->experiment);
-}
 
 /* ---- Identity ---- */
 

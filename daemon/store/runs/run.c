@@ -1,4 +1,4 @@
-/* What a run is pinned to, what it counts, and what its success means. */
+/* What a run is pinned to, and what it counts. */
 #include "daemon/store/runs/run.h"
 
 #include <errno.h>
@@ -6,14 +6,10 @@
 #include <string.h>
 
 #include "daemon/store/resources/criterion.h"
-#include "daemon/store/resources/panel.h"
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/resources/llm_config_secret.h"
 #include "daemon/store/resources/prompt_template.h"
 #include "daemon/store/resources/rows.h"
-#include "daemon/store/runs/evaluators.h"
-#include "daemon/store/runs/experiment.h"
-#include "daemon/store/runs/run_configs.h"
 #include "daemon/store/runs/spending.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
@@ -131,7 +127,7 @@ static int insert_row(struct tx *tx, const struct run_row *row, int64_t *ret_id)
 			 row->tool_rounds, (int)row->response_cache);
 }
 
-static int insert_epochs(struct tx *tx, const struct run_row *row, int64_t run_id, int64_t first)
+int run_insert_epochs(struct tx *tx, const struct run_row *row, int64_t run_id, int64_t first)
 {
 	int r = 0;
 
@@ -153,7 +149,7 @@ int run_insert(struct tx *tx, const struct run_row *row, const struct tx_list *m
 			   "iiiii", *ret_id, (int64_t)i, row->owner_uid, row->project_id,
 			   ((const struct run_measure *)measures->items[i])->id);
 	if (r >= 0)
-		r = insert_epochs(tx, row, *ret_id, row->n_epochs > 0);
+		r = run_insert_epochs(tx, row, *ret_id, row->n_epochs > 0);
 	return r < 0 ? r : 0;
 }
 
@@ -170,6 +166,19 @@ int run_prompt_load(struct tx *tx, const struct run_row *row, struct prompt *ret
 		.literal = row->input_type && strcmp(row->input_type, "raw_input") == 0,
 	};
 	return r;
+}
+
+int run_of_task(struct tx *tx, int64_t task_id, int64_t *ret_run_id, int64_t *ret_experiment_id)
+{
+	QUERY q = NULL;
+	int r;
+
+	r = db_row(tx->db, &q, "SELECT run_id, experiment_id FROM tasks WHERE id = ?1", "i", task_id);
+	if (r <= 0)
+		return r < 0 ? r : fault_not_found(tx->fault, "task", NULL, task_id);
+	*ret_run_id = column_int(q, 0);
+	*ret_experiment_id = column_int(q, 1);
+	return 0;
 }
 
 bool run_is_simulated(const struct run_row *row)
@@ -227,7 +236,7 @@ int run_counters(struct tx *tx, int64_t run_id, struct run_spec *spec)
 	return r;
 }
 
-/* ---- The spec ---- */
+/* ---- Configs ---- */
 
 static int pinned_config(struct tx *tx, const char *snapshot, int64_t config_id, const char *field,
 			 const struct ellu_llm_config **ret_config)
@@ -259,23 +268,6 @@ static int pinned_config(struct tx *tx, const char *snapshot, int64_t config_id,
 	pinned->has_api_key = live->has_api_key;
 	llm_config_take_way(pinned, live);
 	llm_config_fill_prices(tx, pinned);
-	return 0;
-}
-
-static int load_measures(struct tx *tx, struct run_spec *spec)
-{
-	struct tx_list list = { 0 };
-	struct run_measure *measures;
-	int r = run_measures(tx, spec->run_id, &list);
-
-	if (r < 0)
-		return r;
-	measures = tx_array(tx, list.n, sizeof(*measures));
-	if (!measures)
-		return -ENOMEM;
-	for (size_t i = 0; i < list.n; i++)
-		measures[i] = *(const struct run_measure *)list.items[i];
-	spec->measures = measures;
 	return 0;
 }
 
@@ -318,308 +310,4 @@ int run_config_identity(struct tx *tx, const struct run_row *row, const struct e
 	identity_done(&identity, text);
 	*ret_identity = text;
 	return 0;
-}
-
-static int load_judges(struct tx *tx, const struct run_row *row, struct run_spec *spec)
-{
-	struct panel panel = { .n = row->judge.config_id != 0 };
-	struct run_judge_spec *judges;
-	int r = 0;
-
-	panel.judges[0] = (struct panel_judge){ row->judge_id, row->judge.name, row->judge.config_id,
-						row->judge.snapshot };
-	if (row->judge.reduction)
-		r = panel_load(tx, row->judge_id, &panel);
-	judges = tx_array(tx, panel.n, sizeof(*judges));
-	if (!judges)
-		return -ENOMEM;
-	for (size_t i = 0; r >= 0 && i < panel.n; i++) {
-		const char *field = "rating_llm_config.api_key_ref";
-
-		if (row->judge.reduction)
-			field = tx_printf(tx, "rating_llm_configs[%zu].api_key_ref", i);
-		judges[i].id = panel.judges[i].id;
-		r = run_config_load(tx, row, panel.judges[i].snapshot, panel.judges[i].config_id, field,
-				    &judges[i].config, &judges[i].taken);
-	}
-	spec->judges = judges;
-	spec->n_judges = panel.n;
-	return r;
-}
-
-static int load_configs(struct tx *tx, const struct run_row *row, struct run_spec *spec)
-{
-	int r = 0;
-
-	if (row->config_id)
-		r = run_config_load(tx, row, row->config_snapshot, row->config_id, "llm_config.api_key_ref",
-				    &spec->config, &spec->taken);
-	if (r >= 0 && row->config_id)
-		r = run_config_identity(tx, row, spec->config, &spec->config_identity);
-	if (r >= 0)
-		r = run_configs_load(tx, row, spec);
-	return r < 0 ? r : load_judges(tx, row, spec);
-}
-
-static int load_taken_over(struct tx *tx, struct run_spec *spec)
-{
-	struct experiment_row experiment;
-	int r = experiment_row_of_run(tx, spec->run_id, &experiment);
-
-	if (r <= 0)
-		return r;
-	spec->takes_over = experiment.source_experiment_id != 0;
-	spec->taken_over_responses = experiment.taken_over_responses;
-	spec->taken_over_ratings = experiment.taken_over_ratings;
-	return 0;
-}
-
-static int load_spec(struct tx *tx, int64_t run_id, struct run_spec *spec)
-{
-	struct run_row row;
-	int r = run_row_load(tx, run_id, &row);
-
-	if (r < 0)
-		return r;
-	spec->run_id = run_id;
-	spec->rates = row.n_epochs == 0;
-	spec->owner_uid = row.owner_uid;
-	spec->project_id = row.project_id;
-	spec->judge_id = row.judge_id;
-	spec->detailed = row.rating_mode && strcmp(row.rating_mode, "detailed") == 0;
-	spec->rating_version = row.rating_version;
-	spec->response_column = row.response_column;
-	spec->tool_results = row.tool_results;
-	spec->tool_rounds = row.tool_rounds;
-	spec->request = row.request;
-	spec->round = row.round;
-	spec->uncounted = row.counters_stale != 0;
-	r = run_prompt_load(tx, &row, &spec->prompt);
-	if (r >= 0)
-		r = tx_decode(tx, &ellu_generation_params_type, row.generation_params,
-			      &spec->generation_params);
-	if (r >= 0)
-		r = load_configs(tx, &row, spec);
-	if (r >= 0)
-		r = load_measures(tx, spec);
-	if (r >= 0)
-		r = run_evaluators_load(tx, &row, spec);
-	if (r >= 0 && !spec->rates)
-		r = load_taken_over(tx, spec);
-	if (r >= 0)
-		r = spending_daily(tx->db, spec->project_id, tx->now, &spec->today);
-	return r < 0 ? r : run_counters(tx, run_id, spec);
-}
-
-/* What a task works at; ids of 0: there is none. */
-static int ids_of_task(struct tx *tx, int64_t task_id, int64_t *ret_run_id,
-		       int64_t *ret_experiment_id)
-{
-	QUERY q = NULL;
-	int r;
-
-	r = db_row(tx->db, &q, "SELECT run_id, experiment_id FROM tasks WHERE id = ?1", "i", task_id);
-	if (r <= 0)
-		return r < 0 ? r : fault_not_found(tx->fault, "task", NULL, task_id);
-	*ret_run_id = column_int(q, 0);
-	*ret_experiment_id = column_int(q, 1);
-	return 0;
-}
-
-static int load_run(struct tx *tx, struct run_load *op)
-{
-	struct run_spec *spec = tx_alloc(tx, sizeof(*spec));
-	int64_t run_id, experiment_id = 0;
-	int r;
-
-	if (!spec)
-		return -ENOMEM;
-	op->ret_spec = spec;
-	r = ids_of_task(tx, op->task_id, &run_id, &experiment_id);
-	if (r >= 0)
-		r = load_spec(tx, run_id, spec);
-	spec->adopt = spec->rates && experiment_id;
-	return r;
-}
-
-/* A key replaced between the reading of its row and that of its file is looked for again: the
- * row of a later transaction names the file that is there. */
-static int run_load_run(struct tx *tx, struct run_load *op)
-{
-	const char *missing = op->request.state;
-	int r = load_run(tx, op);
-
-	if (r >= 0 || !tx->missing_secret || (missing && strcmp(missing, tx->missing_secret) == 0))
-		return r;
-	op->request.state = (void *)tx->missing_secret;
-	op->request.again = true;
-	return 0;
-}
-
-STORE_OPERATION(run_load, STORE_POINT, true)
-
-/* ---- Success ---- */
-
-/* By its new pin it is another experiment to who compares it with a request. */
-static int identify(struct tx *tx, const struct experiment_row *experiment)
-{
-	struct tx_list measures = { 0 };
-	char identity[IDENTITY_SIZE];
-	struct run_row run;
-	int r = run_row_load(tx, experiment->run_id, &run);
-
-	if (r >= 0)
-		r = run_measures(tx, run.id, &measures);
-	if (r < 0)
-		return r;
-	experiment_identity(&run, experiment->answer_identity, &measures, identity);
-	return db_run(tx->db, "UPDATE experiments SET identity = ?2 WHERE id = ?1", "is",
-		      experiment->id, (const char *)identity);
-}
-
-int run_add_epochs(struct tx *tx, int64_t run_id, int64_t n)
-{
-	double most = record_field_find(&ellu_run_experiment_request_type, "n_epochs")->high;
-	struct experiment_row experiment;
-	struct run_row row;
-	int r = run_row_load(tx, run_id, &row);
-
-	if (r < 0)
-		return r;
-	row.n_epochs += n;
-	if ((double)row.n_epochs > most)
-		return fault_invalid(tx->fault, "epochs", "as many as make %.0f with the %" PRId64
-				     " that there are", most, row.n_epochs - n);
-	r = insert_epochs(tx, &row, run_id, row.n_epochs - n + 1);
-	if (r >= 0)
-		r = db_run(tx->db, "UPDATE runs SET n_epochs = ?2 WHERE id = ?1", "ii", run_id,
-			   row.n_epochs);
-	if (r >= 0)
-		r = experiment_row_of_run(tx, run_id, &experiment);
-	return r <= 0 ? r : identify(tx, &experiment);
-}
-
-/* Those of the run, asking in another mode. */
-static int put_judges(struct tx *tx, const struct run_row *run, const char *mode, int64_t *ret_id)
-{
-	const struct place place = { .owner_uid = run->owner_uid, .project_id = run->project_id };
-	struct panel panel = { .n = 1, .judges = { { .config_id = run->judge.config_id,
-						     .snapshot = run->judge.snapshot } } };
-	struct ellu_llm_config *configs[JUDGES_MAX];
-	int r = run->judge.reduction ? panel_load(tx, run->judge_id, &panel) : 0;
-
-	for (size_t i = 0; r >= 0 && i < panel.n; i++) {
-		r = tx_decode(tx, &ellu_llm_config_type, panel.judges[i].snapshot, &configs[i]);
-		if (r >= 0)
-			configs[i]->id = tx_int_value(tx, panel.judges[i].config_id);
-	}
-	return r < 0 ? r : judges_put(tx, &place, configs, panel.n, mode, run->rating_version,
-				      panel.reduction, ret_id);
-}
-
-static int check_unasked(struct tx *tx, const struct experiment_row *experiment)
-{
-	int64_t one;
-	int r = experiment->task_id ? 1 : db_int(tx->db, &one, "SELECT 1 FROM responses WHERE run_id = ?1"
-						 " LIMIT 1", "i", experiment->run_id);
-
-	return r <= 0 ? r : fault_conflict(tx->fault, "experiment", experiment->name, experiment->id,
-					   "it has answers or a task; CloneExperiment makes one that is "
-					   "asked or rated otherwise");
-}
-
-static int write_changed(struct tx *tx, const struct experiment_row *experiment, const struct run_row *run)
-{
-	const struct ellu_llm_config *configs[1 + FALLBACKS_MAX];
-	struct experiment_row changed = *experiment;
-	char answer_identity[IDENTITY_SIZE];
-	size_t n_configs;
-	int r;
-
-	r = db_run(tx->db, "UPDATE runs SET judge_id = nullif(?2, 0), rating_mode = ?3, n_epochs = ?4,"
-			   " generation_params = ?5 WHERE id = ?1", "iisis", run->id, run->judge_id,
-		   run->rating_mode, run->n_epochs, run->generation_params);
-	if (r >= 0)
-		r = db_run(tx->db, "DELETE FROM run_epochs WHERE run_id = ?1", "i", run->id);
-	if (r >= 0)
-		r = insert_epochs(tx, run, run->id, 1);
-	if (r >= 0)
-		r = run_answerers_load(tx, run, configs, &n_configs);
-	if (r >= 0)
-		r = experiment_answer_identity(tx, run, configs, n_configs, answer_identity);
-	if (r >= 0)
-		r = db_run(tx->db, "UPDATE experiments SET answer_identity = ?2 WHERE id = ?1", "is",
-			   experiment->id, (const char *)answer_identity);
-	changed.answer_identity = answer_identity;
-	return r < 0 ? r : identify(tx, &changed);
-}
-
-int run_change(struct tx *tx, const struct experiment_row *experiment,
-	       const struct ellu_update_experiment_request *wanted)
-{
-	struct run_row run;
-	int r = check_unasked(tx, experiment);
-
-	if (r >= 0)
-		r = run_row_load(tx, experiment->run_id, &run);
-	if (r >= 0 && wanted->rating_mode) {
-		run.rating_mode = wanted->rating_mode;
-		if (run.judge.snapshot || run.judge.reduction)
-			r = put_judges(tx, &run, wanted->rating_mode, &run.judge_id);
-	}
-	if (r >= 0 && wanted->n_epochs)
-		run.n_epochs = *wanted->n_epochs;
-	if (r >= 0 && wanted->generation_params)
-		r = tx_encode(tx, &ellu_generation_params_type, wanted->generation_params,
-			      &run.generation_params);
-	return r < 0 ? r : write_changed(tx, experiment, &run);
-}
-
-static int adopt(struct tx *tx, const struct run_row *from, const struct experiment_row *experiment)
-{
-	int r;
-
-	r = db_run(tx->db, "UPDATE runs SET judge_id = ?2, rating_mode = ?3, rating_version = ?4,"
-			   " criterion_set_id = nullif(?5, 0), counters_stale = counters_stale + 1"
-			   " WHERE id = ?1", "iissi", experiment->run_id, from->judge_id,
-		   from->rating_mode, from->rating_version, from->criterion_set_id);
-	if (r >= 0)
-		r = db_run(tx->db, "DELETE FROM run_measures WHERE run_id = ?1", "i",
-			   experiment->run_id);
-	if (r >= 0)
-		r = db_run(tx->db, "INSERT INTO run_measures (run_id, position, owner_uid, project_id,"
-				   " measure_id) SELECT ?1, position, owner_uid, project_id, measure_id"
-				   " FROM run_measures WHERE run_id = ?2",
-			   "ii", experiment->run_id, from->id);
-	if (r >= 0)
-		r = run_uses_take_over(tx, experiment->run_id, from->id);
-	return r < 0 ? r : identify(tx, experiment);
-}
-
-/* What others had its judge say in the meantime is not in the counters. */
-static int settle(struct tx *tx, int64_t run_id)
-{
-	return db_run(tx->db, "UPDATE run_epochs SET rated = generated"
-			      " WHERE run_id = ?1 AND rated <> generated", "i", run_id);
-}
-
-int run_succeeded(struct tx *tx, int64_t task_id)
-{
-	struct experiment_row experiment;
-	int64_t run_id, experiment_id;
-	struct run_row row;
-	int r = ids_of_task(tx, task_id, &run_id, &experiment_id);
-
-	if (r < 0 || !run_id)
-		return r;
-	r = settle(tx, run_id);
-	if (r < 0 || !experiment_id)
-		return r;
-	r = experiment_row_load(tx, experiment_id, &experiment);
-	if (r < 0 || experiment.run_id == run_id)
-		return r;
-	r = run_row_load(tx, run_id, &row);
-	if (r >= 0)
-		r = adopt(tx, &row, &experiment);
-	return r < 0 ? r : settle(tx, experiment.run_id);
 }

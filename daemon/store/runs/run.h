@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "daemon/store/resources/project.h"
+#include "daemon/store/resources/place.h"
 #include "daemon/store/runs.h"
 
 struct ellu_update_experiment_request;
@@ -82,9 +82,10 @@ int run_spend_record(struct tx *tx, struct store_request *request, struct run_sp
 int costs_list(struct tx *tx, struct method_run *op); // ListCosts
 /* It is to make more than it was pinned to: of an experiment, which is another one to who compares it. */
 int run_add_epochs(struct tx *tx, int64_t run_id, int64_t n);
-/* How the experiment is asked and rated, before it is. Conflict. */
-int run_change(struct tx *tx, const struct experiment_row *experiment,
-	       const struct ellu_update_experiment_request *wanted);
+/* From epoch `first` on. */
+int run_insert_epochs(struct tx *tx, const struct run_row *row, int64_t run_id, int64_t first);
+/* What a task works at; ids of 0: there is none. */
+int run_of_task(struct tx *tx, int64_t task_id, int64_t *ret_run_id, int64_t *ret_experiment_id);
 bool run_is_simulated(const struct run_row *row);
 /* The snapshot, with what only says how answers are fetched taken from the config of today, and with what
  * was taken of that. */

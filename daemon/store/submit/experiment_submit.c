@@ -101,9 +101,10 @@ static int compare_rows(struct tx *tx, const struct scope *scope, const char *na
 	return r < 0 ? 0 : row_set_equal(tx, rows, &state);
 }
 
-int submission_read(struct tx *tx, const struct scope *scope,
-		    const struct ellu_run_experiment_request *arguments,
-		    struct submit_input **ret_input)
+/* What a reader does before the writer has it. */
+static int submission_read(struct tx *tx, const struct scope *scope,
+			   const struct ellu_run_experiment_request *arguments,
+			   struct submit_input **ret_input)
 {
 	const struct ellu_collection_in *in = arguments->collection;
 	const struct ellu_collection *content = in ? in->content : NULL;

@@ -57,10 +57,6 @@ struct submission {
 
 /* ---- experiment_submit.c ---- */
 
-/* What a reader does before the writer has it. */
-int submission_read(struct tx *tx, const struct scope *scope,
-		    const struct ellu_run_experiment_request *arguments,
-		    struct submit_input **ret_input);
 /* `input` is what was read. */
 void submission_init(struct submission *s, struct tx *tx, struct task_submit *op,
 		     struct submit_input *input);

@@ -213,11 +213,28 @@ void case_set_no_usage(struct open_case *open_case)
 
 /* ---- Having it judged ---- */
 
+size_t case_units(const struct experiment_run *run)
+{
+	const struct run_spec *spec = run->spec;
+
+	return spec->n_measures * (spec->n_judges > 1 ? spec->n_judges : 1);
+}
+
+bool case_unit_is_due(const struct open_case *open_case, size_t unit)
+{
+	const struct run_spec *spec = open_case->run->spec;
+	size_t n = spec->n_judges > 1 ? spec->n_judges : 1;
+
+	if (open_case->units && open_case->units[unit] == UNIT_DECIDED)
+		return false;
+	return unit % n == 0 || spec->measures[unit / n].by_judge;
+}
+
 /* Of a measure: what the run's judge has decided is none of its units'. */
 static void mark_units(struct open_case *open_case, size_t measure, int64_t judge_id)
 {
 	const struct run_spec *spec = open_case->run->spec;
-	size_t n = judgement_units(open_case->run) / spec->n_measures;
+	size_t n = case_units(open_case->run) / spec->n_measures;
 	unsigned char *units = open_case->units + measure * n;
 
 	for (size_t i = 0; i < n; i++)
@@ -249,7 +266,7 @@ static void leave_last(struct open_case *open_case, const struct run_case *row)
 static int mark_decided(struct open_case *open_case, const struct run_case *row)
 {
 	const struct run_spec *spec = open_case->run->spec;
-	const size_t n = judgement_units(open_case->run);
+	const size_t n = case_units(open_case->run);
 	size_t at = 0;
 
 	open_case->units = arena_array(memory(open_case), n, sizeof(*open_case->units));
@@ -273,20 +290,24 @@ static size_t count_due(const struct open_case *open_case)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < judgement_units(open_case->run); i++)
-		n += judgement_is_due(open_case, i);
+	for (size_t i = 0; i < case_units(open_case->run); i++)
+		n += case_unit_is_due(open_case, i);
 	return n;
 }
 
 /* What a judge reads where the answer is no text: the calls of tools that it asks for. */
 static void have_judged(struct open_case *open_case)
 {
+	struct experiment_run *run = open_case->run;
+
 	if (!open_case->text)
 		open_case->text = open_case->asking.call.tool_calls;
 	if (!open_case->text)
 		open_case->text = "";
 	open_case->n_unposted = open_case->n_open = count_due(open_case);
-	window_add_judging(open_case->run, open_case);
+	open_case->next = NULL;
+	*run->judging_tail = open_case;
+	run->judging_tail = &open_case->next;
 }
 
 static void on_recorded(struct store_request *request)
@@ -492,18 +513,18 @@ static void take_column(struct open_case *open_case)
 	record_response(open_case, NULL);
 }
 
-void case_start(struct experiment_run *run, const struct run_case *row)
+struct open_case *case_start(struct experiment_run *run, const struct run_case *row)
 {
 	struct open_case *open_case = case_open(run, row);
 
 	if (!open_case) {
 		run_fail_oom(&run->base);
-		return;
+		return NULL;
 	}
 	run_call_init(&open_case->asking, &run->base, run->generating, NULL);
 	open_case->asking.epoch = open_case->epoch;
 	if (!read_values(open_case, row->input_values) || !render_request(open_case, row))
-		return;
+		return NULL;
 	weigh(open_case, json_weight(row->input_values));
 	if (row->response_id) {
 		if (resume_judging(open_case, row) < 0)
@@ -511,6 +532,7 @@ void case_start(struct experiment_run *run, const struct run_case *row)
 	} else if (run->spec->response_column) {
 		take_column(open_case);
 	} else {
-		case_ask(open_case);
+		return open_case;
 	}
+	return NULL;
 }

@@ -6,8 +6,7 @@
  *	window.c	which case and which call is next
  *	case.c	one case: render, record, have it judged
  *	case_asking.c	its answer: who is asked, and what tools bring
- *	judgement.c	one criterion of a case, by one judge: ask, read the verdict, record
- *	case_score.c	or one evaluator: have it scored
+ *	judgement.c	one criterion of a case by one judge, or one evaluator's score: ask, read, record
  *	case_inputs.c	what evaluators read of a case
  *
  * A case is judged in units: its measures by each of the run's judges, whose verdicts come to one in the
@@ -72,8 +71,8 @@ struct open_case {
 /* What people call it in the log. */
 const char *case_name(const struct open_case *open_case, char text[static CASE_NAME_SIZE]);
 
-/* Opens a case and starts with what it misses. */
-void case_start(struct experiment_run *run, const struct run_case *row);
+/* Opens a case and starts with what it misses. Returned is one that is to be asked for its answer. */
+struct open_case *case_start(struct experiment_run *run, const struct run_case *row);
 void case_close(struct open_case *open_case);
 void case_free(struct open_case *open_case); // its memory too
 
@@ -87,6 +86,10 @@ void case_set_no_usage(struct open_case *open_case);
 /* It holds more than before. */
 void case_weigh(struct open_case *open_case);
 struct arena *case_memory(struct open_case *open_case);
+/* Units in which a case is judged; each measure has as many, the first is that of what asks no judge. */
+size_t case_units(const struct experiment_run *run);
+/* The unit is none of the others of such a measure, nor decided. */
+bool case_unit_is_due(const struct open_case *open_case, size_t unit);
 
 /* ---- Judgements ---- */
 
@@ -105,27 +108,10 @@ struct judgement {
 
 /* Asks for the verdict of the case's next unit; there must be one. */
 void judgement_start(struct open_case *open_case);
-/* Units in which a case is judged; each measure has as many, the first is that of what asks no judge. */
-size_t judgement_units(const struct experiment_run *run);
-/* The unit is none of the others of such a measure, nor decided. */
-bool judgement_is_due(const struct open_case *open_case, size_t unit);
-/* Hands over what came of it. With an error, which lives as long as the judgement, there is no value. */
-void judgement_record(struct judgement *judgement, double value, const char *reasoning,
-		      const struct fault *error);
-/* The same of an error, which the log tells as well. */
-void judgement_fail(struct judgement *judgement, const struct fault *fault);
 void judgement_free(struct judgement *judgement);
-
-/* ---- Scores ---- */
 
 /* An evaluator of the run, or NULL: the measure is a criterion. */
 const struct run_evaluator *measure_evaluator(const struct run_spec *spec, const struct run_measure *measure);
-/* Has the judgement's evaluator score the case. */
-void case_score(struct judgement *judgement);
-/* The call that it asked last; or NULL. */
-struct run_call *case_score_call(const struct case_score *score);
-void case_score_free(struct case_score *score); // NULL is fine
-
 /* What an evaluator reads, by its names; to be put. InvalidParameter of an input that has no value, or
  * of a placeholder; TooLarge; Internal without memory. */
 int case_inputs(const struct open_case *open_case, const struct ellu_evaluator *evaluator,
@@ -149,8 +135,6 @@ struct page {
 
 /* Issues what there is room for, and prefetches. Whether nothing is left. */
 bool window_issue(struct experiment_run *run);
-/* A case that now waits for verdicts. */
-void window_add_judging(struct experiment_run *run, struct open_case *open_case);
 
 /* ---- The run ---- */
 

@@ -15,6 +15,14 @@
 
 #define CRITERION_SHOWN 80 // bytes of it in a log line
 
+/* By an evaluator, in the place of the judgement's own call. */
+struct case_score {
+	struct scoring scoring;
+	struct run_evaluator evaluator; // as this judge is asked by it
+	struct judgement *judgement;
+	json_object *inputs;
+};
+
 static struct arena *memory(struct judgement *judgement)
 {
 	return &judgement->record.request.arena;
@@ -54,9 +62,18 @@ static void weigh(struct judgement *judgement)
 	judgement->bytes = bytes;
 }
 
+static void score_free(struct case_score *score)
+{
+	if (!score)
+		return;
+	scoring_release(&score->scoring);
+	json_object_put(score->inputs);
+	free(score);
+}
+
 static void release(struct judgement *judgement)
 {
-	case_score_free(judgement->score);
+	score_free(judgement->score);
 	judgement->score = NULL;
 	arena_done(&judgement->asking.call.arena);
 	store_request_done(&judgement->record.request);
@@ -87,9 +104,9 @@ void judgement_free(struct judgement *judgement)
 /* The call that its record is of. */
 static struct run_call *asked(struct judgement *judgement)
 {
-	struct run_call *scoring = judgement->score ? case_score_call(judgement->score) : NULL;
+	struct case_score *score = judgement->score;
 
-	return scoring ? scoring : &judgement->asking;
+	return score && score->scoring.asking.route ? &score->scoring.asking : &judgement->asking;
 }
 
 /* ---- Recording ---- */
@@ -123,8 +140,9 @@ static void take_judge(struct judgement *judgement)
 	record->n_judges = (int64_t)spec->n_judges;
 }
 
-void judgement_record(struct judgement *judgement, double value, const char *reasoning,
-		      const struct fault *error)
+/* Hands over what came of it. With an error, which lives as long as the judgement, there is no value. */
+static void record_rating(struct judgement *judgement, double value, const char *reasoning,
+			  const struct fault *error)
 {
 	struct experiment_run *run = judgement->open_case->run;
 	struct open_case *open_case = judgement->open_case;
@@ -190,12 +208,23 @@ static void take_failure(struct judgement *judgement, const struct fault *fault)
 			judgement->measure->use ? "evaluator" : "criterion", (int)shown, criterion, shown < size ? "..." : "", fault->message);
 }
 
+/* The same of an error, which the log tells as well. */
+static void fail(struct judgement *judgement, const struct fault *fault)
+{
+	struct fault *kept = &asked(judgement)->call.fault;
+
+	if (kept != fault)
+		*kept = *fault; // outlives the record
+	take_failure(judgement, kept);
+	record_rating(judgement, -1, NULL, kept);
+}
+
 static void on_failed(struct run_call *asking)
 {
 	struct judgement *judgement = container_of(asking, struct judgement, asking);
 
 	add_usage(judgement);
-	judgement_fail(judgement, &asking->call.fault);
+	fail(judgement, &asking->call.fault);
 }
 
 static void make_key(struct judgement *judgement)
@@ -255,14 +284,14 @@ static void on_answered(struct run_call *asking)
 	}
 	add_usage(judgement);
 	if (r >= 0) {
-		judgement_record(judgement, verdict.value, verdict.reasoning, NULL);
+		record_rating(judgement, verdict.value, verdict.reasoning, NULL);
 	} else if (!judgement->asking.again) {
 		ask_again(judgement);
 	} else {
 		fault_set(&call->fault, ELLU_E_BACKEND_REJECTED,
 			  "the judge's answer holds no verdict, asked twice");
 		call->fault.status = 200;
-		judgement_fail(judgement, &call->fault);
+		fail(judgement, &call->fault);
 	}
 }
 
@@ -300,45 +329,18 @@ static int make_question(struct judgement *judgement, struct fault *fault)
 	return 0;
 }
 
-size_t judgement_units(const struct experiment_run *run)
-{
-	const struct run_spec *spec = run->spec;
-
-	return spec->n_measures * (spec->n_judges > 1 ? spec->n_judges : 1);
-}
-
-bool judgement_is_due(const struct open_case *open_case, size_t unit)
-{
-	const struct run_spec *spec = open_case->run->spec;
-	size_t n = spec->n_judges > 1 ? spec->n_judges : 1;
-
-	if (open_case->units && open_case->units[unit] == UNIT_DECIDED)
-		return false;
-	return unit % n == 0 || spec->measures[unit / n].by_judge;
-}
-
 static void take_unit(struct judgement *judgement)
 {
 	struct open_case *open_case = judgement->open_case;
 	const struct run_spec *spec = open_case->run->spec;
 	size_t n = spec->n_judges > 1 ? spec->n_judges : 1;
 
-	while (!judgement_is_due(open_case, open_case->next_unit))
+	while (!case_unit_is_due(open_case, open_case->next_unit))
 		open_case->next_unit++;
 	judgement->measure = &spec->measures[open_case->next_unit / n];
 	judgement->judge = open_case->next_unit % n;
 	judgement->record.said = open_case->units && open_case->units[open_case->next_unit] == UNIT_SAID;
 	open_case->next_unit++;
-}
-
-void judgement_fail(struct judgement *judgement, const struct fault *fault)
-{
-	struct fault *kept = &asked(judgement)->call.fault;
-
-	if (kept != fault)
-		*kept = *fault; // outlives the record
-	take_failure(judgement, kept);
-	judgement_record(judgement, -1, NULL, kept);
 }
 
 /* What the row makes of its value is the item's own failure. */
@@ -355,12 +357,131 @@ static void decide(struct judgement *judgement)
 	run_took(&open_case->run->base, steps);
 	weigh(judgement);
 	if (r >= 0)
-		judgement_record(judgement, yes, NULL, NULL);
+		record_rating(judgement, yes, NULL, NULL);
 	else if (r == ELLU_E_TOO_LARGE || r == ELLU_E_INVALID_PARAMETER)
-		judgement_fail(judgement, &fault);
+		fail(judgement, &fault);
 	else
 		run_fail(&open_case->run->base, &fault);
 }
+
+/* ---- An evaluator's score ---- */
+
+const struct run_evaluator *measure_evaluator(const struct run_spec *spec, const struct run_measure *measure)
+{
+	const struct run_measure *first = spec->measures + (spec->n_measures - spec->n_evaluators);
+
+	return measure->use ? &spec->evaluators[measure - first] : NULL;
+}
+
+static int64_t before(int64_t total, int64_t last)
+{
+	return total < 0 ? 0 : total - (last > 0 ? last : 0);
+}
+
+static void take_usage(struct rating_record *record, const struct scoring *scoring)
+{
+	const struct run_total *total = &scoring->total;
+	const struct llm_call *last = &scoring->asking.call;
+
+	record->attempts = total->attempts;
+	record->duration_usec = total->duration_usec;
+	record->input_tokens = last->input_tokens;
+	record->output_tokens = last->output_tokens;
+	record->cached_tokens = last->cached_tokens;
+	record->cost_nanodollars = last->cost_nanodollars;
+	record->counted = (struct rating_usage){
+		.input_tokens = before(total->input_tokens, last->input_tokens),
+		.output_tokens = before(total->output_tokens, last->output_tokens),
+		.cached_tokens = before(total->cached_tokens, last->cached_tokens),
+		.cost_nanodollars = before(total->cost_nanodollars, last->cost_nanodollars),
+	};
+}
+
+/* What nobody can say of any case ends the run, as a judge's trouble does. */
+static void on_scored(struct scoring *scoring)
+{
+	struct case_score *score = container_of(scoring, struct case_score, scoring);
+	struct judgement *judgement = score->judgement;
+	struct experiment_run *run = judgement->open_case->run;
+
+	take_usage(&judgement->record, scoring);
+	if (scoring->scored) {
+		record_rating(judgement, scoring->score, scoring->justification, NULL);
+	} else if (scorers_can_ask(&run->scorers, &score->evaluator)) {
+		fail(judgement, &scoring->fault);
+	} else {
+		if (scoring->asking.route)
+			run_call_lost(&scoring->asking);
+		run_fail(&run->base, &scoring->fault);
+	}
+}
+
+/* Of a panel one judge alone, and after it those that the evaluator falls back to. */
+static int choose(struct case_score *score, const struct run_evaluator *evaluator, struct arena *arena)
+{
+	const size_t n = evaluator->n_configs - evaluator->n_judges + 1;
+	size_t *configs;
+
+	score->evaluator = *evaluator;
+	if (evaluator->n_judges == 0)
+		return 0;
+	configs = arena_array(arena, n, sizeof(*configs));
+	if (!configs)
+		return -1;
+	configs[0] = evaluator->configs[score->judgement->judge];
+	for (size_t i = 1; i < n; i++)
+		configs[i] = evaluator->configs[evaluator->n_judges + i - 1];
+	score->evaluator.configs = configs;
+	score->evaluator.n_configs = n;
+	return 0;
+}
+
+static void ask_evaluator(struct judgement *judgement, const struct run_evaluator *evaluator, json_object *inputs)
+{
+	const struct open_case *open_case = judgement->open_case;
+	const struct run_spec *spec = open_case->run->spec;
+	struct case_score *score = calloc(1, sizeof(*score));
+
+	if (!score) {
+		json_object_put(inputs);
+		run_fail_oom(&open_case->run->base);
+		return;
+	}
+	judgement->score = score;
+	score->judgement = judgement;
+	score->inputs = inputs;
+	if (choose(score, evaluator, &judgement->record.request.arena) < 0) {
+		run_fail_oom(&open_case->run->base);
+		return;
+	}
+	score->scoring.evaluator = &score->evaluator;
+	score->scoring.epoch = judgement->asking.epoch;
+	score->scoring.done = on_scored;
+	snprintf(score->scoring.key, sizeof(score->scoring.key), "s%" PRId64 "-%" PRId64 "-%" PRId64 "-%" PRId64,
+		 open_case->response_id, judgement->measure->id,
+		 spec->n_judges > 0 ? spec->judges[judgement->judge].id : spec->judge_id, spec->round);
+	scoring_start(&score->scoring, &open_case->run->scorers, inputs);
+}
+
+/* What a row makes of the inputs is the item's own failure. */
+static void score_case(struct judgement *judgement)
+{
+	const struct open_case *open_case = judgement->open_case;
+	const struct run_evaluator *evaluator = measure_evaluator(open_case->run->spec, judgement->measure);
+	struct fault fault = { 0 };
+	json_object *inputs;
+	int r = case_inputs(open_case, evaluator->evaluator, judgement->measure->use,
+			    &judgement->record.request.arena, &inputs, &fault);
+
+	if (r >= 0)
+		ask_evaluator(judgement, evaluator, inputs);
+	else if (r == ELLU_E_TOO_LARGE || r == ELLU_E_INVALID_PARAMETER)
+		fail(judgement, &fault);
+	else
+		run_fail(&open_case->run->base, &fault);
+}
+
+/* ---- The start ---- */
 
 void judgement_start(struct open_case *open_case)
 {
@@ -383,15 +504,15 @@ void judgement_start(struct open_case *open_case)
 	judgement->record.cached_tokens = -1;
 	judgement->record.cost_nanodollars = -1;
 	if (judgement->record.said) {
-		judgement_record(judgement, -1, NULL, NULL);
+		record_rating(judgement, -1, NULL, NULL);
 	} else if (judgement->measure->use) {
-		case_score(judgement);
+		score_case(judgement);
 	} else if (judgement->measure->check) {
 		decide(judgement);
 	} else if (make_question(judgement, &fault) >= 0) {
 		run_call_submit(&judgement->asking);
 	} else if (fault.code == ELLU_E_TOO_LARGE) {
-		judgement_fail(judgement, &fault);
+		fail(judgement, &fault);
 	} else {
 		run_fail(&run->base, &fault);
 	}

@@ -7,21 +7,14 @@
 
 /* ---- Verdicts ---- */
 
-void window_add_judging(struct experiment_run *run, struct open_case *open_case)
-{
-	open_case->next = NULL;
-	*run->judging_tail = open_case;
-	run->judging_tail = &open_case->next;
-}
-
 /* The case's next unit, or past the last. Counted here, and not by `n_unposted`, because a rating may be
  * recorded while the others of its case are still to be asked for. */
 static size_t next_unit(const struct open_case *open_case)
 {
-	const size_t n = judgement_units(open_case->run);
+	const size_t n = case_units(open_case->run);
 	size_t i = open_case->next_unit;
 
-	while (i < n && !judgement_is_due(open_case, i))
+	while (i < n && !case_unit_is_due(open_case, i))
 		i++;
 	return i;
 }
@@ -58,7 +51,7 @@ static void issue_judgements(struct experiment_run *run)
 		struct open_case *open_case = run->judging;
 
 		judgement_start(open_case);
-		if (next_unit(open_case) < judgement_units(run))
+		if (next_unit(open_case) < case_units(run))
 			continue;
 		run->judging = open_case->next;
 		if (!run->judging)
@@ -153,11 +146,14 @@ static void issue_cases(struct experiment_run *run)
 	while (run->base.phase == RUN_RUNNING && run->base.n_open < run->window &&
 	       run_may_hold(&run->base, RUN_ITEMS)) {
 		const struct run_case *row = peek_case(run);
+		struct open_case *unanswered;
 
 		if (!row || (row->response_id == 0 && !may_generate(run)))
 			break;
 		run->pages[run->page].next++;
-		case_start(run, row);
+		unanswered = case_start(run, row);
+		if (unanswered)
+			case_ask(unanswered);
 	}
 }
 

@@ -53,21 +53,6 @@ struct comparison {
 
 /* ---- The experiments ---- */
 
-int experiments_resolve(struct tx *tx, const struct scope *scope, const struct ellu_ref *const *refs,
-			size_t n, int64_t *ret_ids)
-{
-	int r = 0;
-
-	for (size_t i = 0; r >= 0 && i < n; i++) {
-		r = resource_resolve(tx, &resource_experiment, scope, refs[i], &ret_ids[i]);
-		for (size_t k = 0; r >= 0 && k < i; k++)
-			if (ret_ids[k] == ret_ids[i])
-				return fault_invalid(tx->fault, tx_printf(tx, "experiments[%zu]", i),
-						     "each experiment once");
-	}
-	return r;
-}
-
 /* Without what grows with its criteria. */
 static int load(struct comparison *comparison, int64_t id, size_t at)
 {
