@@ -12,7 +12,7 @@
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources/sweep.h"
 #include "daemon/store/restore.h"
-#include "daemon/store/runs/experiment_sweep.h"
+#include "daemon/store/runs/responses/experiment_sweep.h"
 #include "daemon/store/runs/responses/response_order.h"
 #include "daemon/store/runs/spending.h"
 #include "daemon/store/store.h"

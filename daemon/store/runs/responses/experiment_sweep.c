@@ -1,4 +1,4 @@
-#include "daemon/store/runs/experiment_sweep.h"
+#include "daemon/store/runs/responses/experiment_sweep.h"
 
 #include <errno.h>
 
