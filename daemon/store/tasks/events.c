@@ -62,9 +62,9 @@ static int task_events_page_run(struct tx *tx, struct task_events_page *op)
 	struct task_row row;
 	int r = task_row_find(tx, &op->scope, op->task_id, &row);
 
-	op->ret_task = row.task;
 	if (r < 0)
 		return r;
+	op->ret_task = row.task;
 	op->ret_last_sequence = op->ret_task->sequence;
 	return task_events_read(tx, op->ret_task, op->after_sequence, &op->ret_rows,
 				&op->ret_n_rows);

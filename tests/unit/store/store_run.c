@@ -177,7 +177,7 @@ START_TEST(changes_are_guarded)
 {
 	struct task_change late = { .attempt = 1, .status = TASK_SUCCESS };
 	struct task_change cancel = { .status = TASK_REVOKED };
-	struct task_events_page events = { 0 };
+	struct task_events_page events = { .scope = own };
 	struct task_log log = { 0 };
 	const char *const lines[] = { "one", "two\nand more" };
 	const struct ellu_task *task;
@@ -222,7 +222,7 @@ END_TEST
 
 START_TEST(events_have_one_number_and_the_hold)
 {
-	struct task_events_page events = { 0 };
+	struct task_events_page events = { .scope = own };
 	struct task_log log = { .n_lines = 2 };
 	const char *const lines[] = { "one", "two" };
 	const struct ellu_task *first, *second;
