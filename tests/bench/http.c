@@ -29,11 +29,11 @@
 #include "tests/harness/sim.h"
 
 #define N_CONNECTIONS 16
-#define N_REQUESTS 40000
+#define N_REQUESTS 20000
 #define N_ROUNDS 5 // in turn, the median counts
 #define N_STREAMS 200
 #define N_CASES 300
-#define N_EVENTS 300 // as they come
+#define N_EVENTS 1000 // as they come
 #define BOUND 0.5
 
 /* ---- The bare server ---- */

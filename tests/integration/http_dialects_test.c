@@ -73,13 +73,12 @@ START_TEST(handshake_and_errors)
 	POST(422, PROJECT "/criteria", "{}");
 	json = GET(501, PROJECT "/personas");
 	ck_assert_ptr_nonnull(strstr(at_text(json, "detail"), "simulate"));
-	json = GET(501, PROJECT "/experiments/1/agent-results/definition");
-	ck_assert_ptr_nonnull(strstr(at_text(json, "detail"), "agents"));
 	ck_assert_ptr_nonnull(at_text(GET(404, PROJECT "/unheard_of"), "detail"));
 	ck_assert_ptr_nonnull(at_text(GET(404, "/api/v0/unheard_of"), "detail"));
 	ck_assert_ptr_nonnull(at_text(GET(404, "/api/v0/unheard_of/4"), "detail"));
 	POST(422, PROJECT "/llm_configs", "{'name':'c','llm_model_name':'m','input_price_per_mtok':'dear'}");
-	POST(501, PROJECT "/experiments", "{'name':'E','evaluation_mode':'AGENTIC'}");
+	POST(501, PROJECT "/experiments", "{'name':'E','evaluation_mode':'AGENTIC','generate':true}");
+	POST(501, PROJECT "/experiments", "{'name':'E','evaluation_mode':'MULTI_TURN'}");
 	json = GET(200, PROJECT "/prompt_templates?name=P&version=1");
 	ck_assert_str_eq(at_text(json, "items.0.messages.0.content"), "Say {{word}}.");
 	ck_assert_int_eq(at_count(GET(200, PROJECT "/prompt_templates?name=none"), "items"), 0);
@@ -224,6 +223,19 @@ START_TEST(experiments)
 	json = http_json(peer, 200, "PATCH", PROJECT "/responses/1", "{'annotation':'Odd.'}");
 	ck_assert_str_eq(at_text(json, "annotation"), "Odd.");
 	ck_assert_int_eq(at_count(GET(200, PROJECT "/responses?response_ids=2&response_ids=1"), "items"), 2);
+	/* Ratings in a batch say how far they are. */
+	task = text("%s", json_object_get_string(POST(200, PROJECT "/ratings/batches",
+		    "{'prompt_response_ids':[1,2,3,4],'rating_mode':'fast'}")));
+	other = peer_new("");
+	ck_assert_int_eq(http_ask(other, "GET", text(PROJECT "/ratings/batches/%s/stream", task), NULL)->status, 200);
+	ck_assert_int_gt(read_stream(other, &last, &first), 0);
+	ck_assert_str_eq(at_text(last, "status"), "SUCCESS");
+	ck_assert_int_eq(at_int(last, "completed_ratings"), 4);
+	ck_assert_int_eq(at_int(last, "total_responses"), 4);
+	json_object_put(last);
+	http_close(other);
+	json = GET(200, text(PROJECT "/ratings/batches/%s", task));
+	ck_assert_int_eq(at_int(json, "completed_ratings"), 4);
 	json = POST(200, PROJECT "/ratings", "{'prompt_response_id':2,'rating_mode':'fast'}");
 	ck_assert_int_eq(json_object_array_length(json), 1);
 	ck_assert_int_eq(at_int(GET(200, PROJECT "/ratings?prompt_response_id=2"), "count"), 1);
@@ -320,6 +332,74 @@ START_TEST(samples)
 	ck_assert(at_number(json, "average_rating") >= 0 && at_number(json, "average_duration_seconds") > 0);
 	ck_assert_int_eq(at_int(GET(200, PROJECT "/responses/stats?llm_config_id=1"), "total_responses"), 4);
 	GET(422, PROJECT "/responses/stats?days=91");
+	end();
+}
+END_TEST
+
+/* What is wrong names the field; what is no set is none. */
+START_TEST(scenarios)
+{
+	json_object *json;
+
+	begin();
+	POST(200, PROJECT "/collections", "{'name':'C','variables':[{'a':'0'}]}");
+	GET(404, PROJECT "/scenario-sets/1");
+	json = POST(200, PROJECT "/scenario-sets", "{'name':'S','description':'d','fields':['mood']}");
+	ck_assert_int_eq(at_int(json, "id"), 2);
+	POST(409, PROJECT "/scenario-sets", "{'name':'S','fields':[]}");
+	json = POST(422, PROJECT "/scenario-sets/2/scenarios", "{'goal':' ','expected_conversation_outcome':'x'}");
+	ck_assert_ptr_nonnull(strstr(at_text(json, "detail"), "goal"));
+	json = POST(422, PROJECT "/scenario-sets/2/scenarios/batch", "{'scenarios':[{'goal':'x',"
+		    "'expected_conversation_outcome':'y','field_values':{'size':'1'}}]}");
+	ck_assert_ptr_nonnull(strstr(at_text(json, "detail"), "scenarios[0].field_values"));
+	POST(200, PROJECT "/scenario-sets/2/scenarios", "{'goal':'x','expected_conversation_outcome':'y'}");
+	POST(409, PROJECT "/scenario-sets/2/fields", "{'name':'goal'}");
+	POST(422, PROJECT "/scenario-sets/2/fields", "{}");
+	ck_assert_int_eq(http_ask(peer, "DELETE", PROJECT "/scenario-sets/2/fields/7", NULL)->status, 404);
+	ck_assert_int_eq(at_count(GET(200, PROJECT "/scenario-sets?name_search=S"), "items"), 1);
+	http_json(peer, 200, "PUT", PROJECT "/scenario-sets/2", "{'description':'e'}");
+	json = GET(200, PROJECT "/scenario-sets/2");
+	ck_assert_str_eq(at_text(json, "name"), "S");
+	ck_assert_str_eq(at_text(json, "description"), "e");
+	ck_assert_int_eq(at_int(json, "scenarios_count"), 1);
+	http_json(peer, 404, "PUT", PROJECT "/scenario-sets/2/scenarios/77",
+		  "{'goal':'x','expected_conversation_outcome':'y'}");
+	end();
+}
+END_TEST
+
+/* Results of agents are answers to tasks, which a column names. */
+START_TEST(agents)
+{
+	json_object *json;
+
+	begin();
+	(void)experiment();
+	POST(200, PROJECT "/experiments", "{'name':'N','prompt_template_id':1,'collection_id':1,'criterion_set_id':1}");
+	json = GET(422, PROJECT "/experiments/1/agent-results/definition");
+	ck_assert_ptr_nonnull(strstr(at_text(json, "detail"), "task"));
+	POST(200, PROJECT "/collections", "{'name':'T','columns':[{'name':'task'},{'name':'instruction',"
+	     "'column_type':'raw_input'}],'variables':[{'task':'fix','instruction':'Fix.'},"
+	     "{'task':'twice','instruction':'1'},{'task':'twice','instruction':'2'}]}");
+	POST(200, PROJECT "/experiments", "{'name':'A','collection_id':2,'criterion_set_id':1,"
+	     "'evaluation_mode':'AGENTIC'}");
+	json = POST(200, PROJECT "/experiments/2/agent-results/preview",
+		    "{'results':[{'task_name':'fix'},{'task_name':'twice'},{'task_id':7},{'task_id':99},{}]}");
+	ck_assert_int_eq(at_int(json, "matched"), 2);
+	ck_assert_ptr_nonnull(strstr(at_text(json, "results.1.reason"), "more than one"));
+	json = POST(400, PROJECT "/experiments/2/agent-results", "{'results':[{'task_name':'none'}]}");
+	ck_assert_str_eq(at_text(json, "kind"), "unmatched_tasks");
+	POST(422, PROJECT "/experiments/2/agent-results", "{'results':[{'task_name':'fix',"
+	     "'messages':[{'role':'nobody','content':'x'}]}]}");
+	json = POST(200, PROJECT "/experiments/2/agent-results", "{'evaluate':false,'results':[{'task_name':'fix',"
+		    "'error':'It broke.'},7,{'task_name':'fix'},{'task_id':6,'messages':[{'role':'assistant',"
+		    "'content':'Done.'}],'criterion_ratings':[{'criterion_id':77,'rating':'YES'}]}]}");
+	ck_assert_int_eq(at_int(json, "created_responses"), 2);
+	ck_assert_int_eq(at_count(json, "errors"), 3);
+	ck_assert(!at_has(json, "evaluation_task_id"));
+	json = GET(200, PROJECT "/responses?experiment_id=2");
+	ck_assert_str_eq(at_text(json, "items.0.error"), "It broke.");
+	ck_assert_str_eq(at_text(json, "items.1.messages.0.content"), "Done.");
 	end();
 }
 END_TEST
@@ -421,5 +501,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(handshake_and_errors, rows, experiments, run_otherwise, samples, revoked, chat, cancelled);
+	return RUN_SUITE(handshake_and_errors, rows, experiments, run_otherwise, samples, scenarios, agents, revoked, chat, cancelled);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/harness/http.h"
 #include "tests/harness/suite.h"
 
 #define DAY INT64_C(86400)
@@ -32,6 +33,7 @@ static void begin(const char *config, const char *const *settings)
 	set_clock(0);
 	server = daemon_start(&(struct daemon_options) {
 		.config = config,
+		.arguments = (const char *const[]) { "--http", "127.0.0.1:0", NULL },
 		.environment = (const char *[]) { "LD_PRELOAD=" ELLU_WALL_CLOCK,
 						  text("WALL_CLOCK=%s", clock_path), NULL } });
 	sim = sim_start(settings);
@@ -177,13 +179,34 @@ START_TEST(orders)
 }
 END_TEST
 
+/* A token ends by the clock on the wall, and is none then. */
+START_TEST(tokens)
+{
+	struct http_peer *peer;
+	const char *url, *secret;
+
+	begin(NULL, (const char *[]) { NULL });
+	url = text("%s", at_text(wire_call(wire, "GetStatus", "{}"), "front.http"));
+	secret = text("%s", at_text(wire_call(wire, "CreateToken", "{'name':'t','expires_in_seconds':43200}"),
+				    "secret"));
+	peer = http_open(url);
+	http_set_headers(peer, text("Authorization: Bearer %s\r\n", secret));
+	http_json(peer, 200, "GET", "/api/v1/ListTasks", NULL);
+	set_clock(DAY);
+	http_json(peer, 401, "GET", "/api/v1/ListTasks", NULL);
+	http_close(peer);
+	ck_assert_int_eq(daemon_stop(server), 0);
+	sim_stop(sim);
+}
+END_TEST
+
 int main(void)
 {
 #if SLOW_BUILD
 	/* What is preloaded would come before the sanitizer. */
-	(void)time_limits, (void)time_limit_over_a_kill, (void)orders;
+	(void)time_limits, (void)time_limit_over_a_kill, (void)orders, (void)tokens;
 	return EXIT_SKIPPED;
 #else
-	return RUN_SUITE(time_limits, time_limit_over_a_kill, orders);
+	return RUN_SUITE(time_limits, time_limit_over_a_kill, orders, tokens);
 #endif
 }

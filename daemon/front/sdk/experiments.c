@@ -164,20 +164,22 @@ void step_delete_experiment(struct asking *asking)
 
 /* ---- Making ---- */
 
-/* What the body may ask for that there is not. */
+/* What the body may ask for that there is not; agents run elsewhere. */
 static bool is_unknown(struct asking *asking)
 {
 	static const char *const unknown[] = { "agent_config", "evaluation_agent_config", "persona_group_id",
 					       "scenario_set_id" };
 	json_object *body = asking->exchange->json;
 	const char *mode = member_text(body, "evaluation_mode");
-	const char *field = mode && strcmp(mode, "STANDARD") != 0 ? "evaluation_mode" : NULL;
+	bool runs_here = member_bool(body, "generate");
+	const char *field = !mode || strcmp(mode, "STANDARD") == 0 ? NULL :
+			    strcmp(mode, "AGENTIC") == 0 && !runs_here ? NULL : "evaluation_mode";
 
 	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]) && !field; i++)
 		if (member(body, unknown[i]))
 			field = unknown[i];
 	if (field)
-		step_refuse(asking, field, "experiments are of prompts and rows alone here");
+		step_refuse(asking, field, "experiments are of prompts and rows here, and of what agents did elsewhere");
 	return field != NULL;
 }
 

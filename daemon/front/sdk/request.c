@@ -47,8 +47,8 @@ json_object *our_collection(struct json_maker *maker, json_object *given, struct
 	json_object *to = make_object(maker), *columns = member_array(given, "columns");
 	json_object *list = columns ? make_array(maker) : NULL;
 
-	if (member(given, "collection_type") && !member_says(given, "collection_type", "STANDARD"))
-		refuse(fault, "collection_type", "collections are of rows alone here");
+	if (member_says(given, "collection_type", "PERSONA"))
+		refuse(fault, "collection_type", "what has goals is a set of scenarios");
 	else if (member(given, "environment_config"))
 		refuse(fault, "environment_config", "collections have no environment here");
 	put_copy(maker, to, "name", given, "name");

@@ -84,8 +84,6 @@ static void serve_absent(struct http_exchange *exchange)
 		const char *what;
 	} absent[] = {
 		{ "persona", "Personas, which simulate whom a model talks to, are not part of elluminated." },
-		{ "agent", "Trials of agents are not part of elluminated: AddResponses takes answers that were "
-			   "made elsewhere." },
 		{ "responses/", "A single response cannot be removed: it goes with its experiment." },
 		{ "schedules", "Schedules are not part of elluminated: a timer of systemd runs what has to be "
 			       "run again and again." },
@@ -93,8 +91,6 @@ static void serve_absent(struct http_exchange *exchange)
 	const char *rest = exchange->values[1];
 	struct fault fault = { 0 };
 
-	if (strncmp(rest, "experiments/", 12) == 0 && strstr(rest, "/agent"))
-		rest = "agent";
 	for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]) && !fault.code; i++)
 		if (strncmp(rest, absent[i].path, strlen(absent[i].path)) == 0)
 			fault_set(&fault, ELLU_E_UNSUPPORTED, "%s", absent[i].what);
@@ -162,6 +158,9 @@ STEP(delete_experiment)
 STEP(run_experiment)
 STEP(retry_experiment)
 STEP(get_task)
+STEP(get_definition)
+STEP(match_trials)
+STEP(add_trials)
 STEP(list_responses)
 STEP(add_response)
 STEP(add_responses)
@@ -248,6 +247,10 @@ static const struct http_route routes[] = {
 	ROUTE(POST, EXPERIMENT "/retry-failed", serve_retry_experiment),
 	ROUTE(GET, EXPERIMENT "/generation/{task}", serve_get_task),
 	ROUTE(GET, EXPERIMENT "/generation/{task}/stream", sdk_stream_task),
+
+	ROUTE(GET, EXPERIMENT "/agent-results/definition", serve_get_definition),
+	ROUTE(POST, EXPERIMENT "/agent-results/preview", serve_match_trials),
+	ROUTE(POST, EXPERIMENT "/agent-results", serve_add_trials),
 
 	ROUTE(GET, PROJECT "/responses", serve_list_responses),
 	ROUTE(POST, PROJECT "/responses", serve_add_response),

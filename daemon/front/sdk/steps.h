@@ -82,6 +82,7 @@ ask_step_fn step_list_criteria, step_add_criteria, step_get_criterion, step_dele
 ask_step_fn step_list_configs, step_create_config, step_get_config, step_delete_config;
 ask_step_fn step_list_experiments, step_create_experiment, step_get_experiment,
 	step_delete_experiment, step_run_experiment, step_retry_experiment, step_get_task;
+ask_step_fn step_get_definition, step_match_trials, step_add_trials;
 ask_step_fn step_list_responses, step_add_response, step_add_responses, step_get_response,
 	step_annotate_response, step_get_batch, step_list_samples, step_compare_samples, step_sum_responses;
 ask_step_fn step_list_ratings, step_rate_response, step_rate_responses;

@@ -14,8 +14,9 @@ from front import front
 import elluminate
 from elluminate import AsyncClient, Client
 from elluminate.exceptions import (
-    APIError, AuthenticationError, ConflictError, ModelNotBoundError, NotFoundError, ServerError)
+    APIError, AuthenticationError, ConflictError, ModelNotBoundError, NotFoundError, TaskMatchError)
 from elluminate.schemas import (
+    AgentTrialResult, AgentTrialTaskRef, CollectionColumn,
     CriterionSet, Experiment, GenerationParams, PromptTemplate, RatingMode, ScenarioSet,
     TemplateVariablesCollectionWithEntries as Collection)
 from elluminate.streaming import TaskStatus
@@ -61,26 +62,6 @@ def fails(kind, method, *arguments, **named):
     except kind as error:
         return error
     raise AssertionError(f"{method} did not fail with {kind}")
-
-
-def absent(method, *arguments, **named):
-    error = fails(APIError, method, *arguments, **named)
-    assert error.status_code == 501, error
-    note(name_of(method), "501: not in this system")
-
-
-async def aabsent(method, *arguments, **named):
-    try:
-        result = method(*arguments, **named)
-        if inspect.isasyncgen(result):
-            await anext(result)
-        else:
-            await result
-    except APIError as error:
-        assert error.status_code == 501, error
-        note(name_of(method), "501: not in this system")
-        return
-    raise AssertionError(f"{method} did not fail")
 
 
 # ---- Blocking ----
@@ -329,21 +310,59 @@ async def ascenarios(client):
     await ado(client.delete_scenario_set, read)
 
 
-def absences(client, experiment):
-    for owner, leading in ((client, (experiment,)), (experiment, ())):
-        absent(owner.get_agent_results_definition, *leading)
-        absent(owner.preview_agent_results_matching, *leading, results=results())
-        absent(owner.upload_agent_results, *leading, results=trials())
-    do(client.wait_for_agent_evaluation, experiment, timeout=30)
-    do(experiment.wait_for_evaluation, timeout=30)
+def trial(name, said, **more):
+    steps = [{"step_id": 1, "source": "user", "message": "Go."},
+             {"step_id": 2, "source": "agent", "message": "I look.",
+              "tool_calls": [{"tool_call_id": "c1", "function_name": "look", "arguments": {"at": "it"}}],
+              "observation": {"results": [{"source_call_id": "c1", "content": "It is there."}]}},
+             {"step_id": 3, "source": "agent", "message": said}]
+    trajectory = {"schema_version": "ATIF-v1.7", "agent": {"name": "a", "version": "1"}, "steps": steps}
+    return AgentTrialResult(task_name=name, trajectory=trajectory, **more)
 
 
-def results():
-    return [elluminate.schemas.AgentTrialTaskRef(task_name="t")]
+def of_tasks(client):
+    collection = client.create_collection(
+        "Tasks", collection_type="AGENTIC",
+        columns=[CollectionColumn(name="task"), CollectionColumn(name="instruction", column_type="raw_input")],
+        variables=[{"task": task, "instruction": f"Please {task}."} for task in ("fix", "find")])
+    criteria = client.create_criterion_set("Of agents", criteria=["Did it {{task}}?"])
+    return {"prompt_template": None, "collection": collection, "criterion_set": criteria, "evaluation_mode": "AGENTIC"}
 
 
-def trials():
-    return [elluminate.schemas.AgentTrialResult(task_name="t", trajectory={"steps": []})]
+def agents(client, of):
+    """Agents that ran elsewhere: their answers, what they did for them, and verdicts."""
+    experiment = do(client.create_experiment, "Agents", **of)
+    definition = do(client.get_agent_results_definition, experiment)
+    assert [t.task_name for t in definition.tasks] == ["fix", "find"]
+    assert definition.tasks[1].criteria[0].rendered_criterion_str == "Did it find?"
+    assert do(experiment.get_agent_results_definition) == definition
+    refs = [AgentTrialTaskRef(task_name="find"), AgentTrialTaskRef(task_name="lose")]
+    preview = do(client.preview_agent_results_matching, experiment, refs)
+    assert preview.matched == 1 and preview.results[0].task_id == definition.tasks[1].task_id
+    assert preview.unmatched_results[0].reason and do(experiment.preview_agent_results_matching, refs) == preview
+    error = fails(TaskMatchError, client.upload_agent_results, experiment, [trial("lose", "x")])
+    assert [t.task_name for t in error.accepted_tasks] == ["fix", "find"]
+    rating = {"criterion_id": definition.tasks[0].criteria[0].criterion_id, "rating": "YES", "reasoning": "It works."}
+    sent = do(client.upload_agent_results, experiment, [
+        trial("fix", "Fixed.", reward=0.5, cost_usd=0.25, duration_seconds=3, criterion_ratings=[rating]),
+        trial("find", "Found."), AgentTrialResult(task_name="find", trajectory={"steps": []})])
+    assert (sent.created_responses, sent.created_ratings, sent.pending_evaluations) == (2, 1, 1), sent
+    assert len(sent.errors) == 2 and "trajectory dropped" in sent.errors[0]
+    assert do(client.wait_for_agent_evaluation, experiment, sent.evaluation_task_id, timeout=60).is_success
+    fixed, found = client.get_experiment(id=experiment.id).rated_responses
+    assert fixed.response_str == "Fixed." and fixed.ratings[0].reasoning == "It works."
+    assert '"reward":0.5' in fixed.annotation and fixed.generation_metadata.duration_seconds == 3
+    assert [m.content for m in fixed.messages if getattr(m, "role", None) == "assistant"][-1] == "Fixed."
+    assert found.response_str == "Found." and found.ratings
+    again = do(experiment.upload_agent_results, [trial("fix", "Fixed.")], epoch=1, evaluate=False)
+    assert again.created_responses == 0 and again.evaluation_task_id is None
+    do(experiment.wait_for_evaluation, timeout=60)
+
+
+def absences(client, of):
+    """Nobody simulates whom a model talks to, and agents run elsewhere."""
+    for more in ({"evaluation_mode": "MULTI_TURN", "persona_group_id": 1}, {"agent_config": {"a": 1}}):
+        assert fails(APIError, client.create_experiment, "Absent", **of | more).status_code == 501
 
 
 def defects(client, experiment):
@@ -440,6 +459,25 @@ async def aelsewhere(client, template, collection, criteria):
     assert len(added) == 2 and [len(of) for of in await ado(made.arate_responses)] == [2, 2]
 
 
+async def aagents(client):
+    """The same again, which changes nothing; another answer to what is answered is none."""
+    it = await client.get_experiment(name="Agents")
+    refs = [AgentTrialTaskRef(task_name="find")]
+    assert (await ado(it.aget_agent_results_definition)).tasks[0].task_name == "fix"
+    assert await ado(client.get_agent_results_definition, it) == await it.aget_agent_results_definition()
+    assert (await ado(it.apreview_agent_results_matching, refs)).matched == 1
+    assert (await ado(client.preview_agent_results_matching, it, refs)).matched == 1
+    sent = await ado(it.aupload_agent_results, [trial("find", "Found.")], evaluate=False)
+    assert sent.created_responses == 0 and sent.errors == []
+    try:
+        await ado(client.upload_agent_results, it, [trial("find", "Found again.")])
+    except ConflictError as error:
+        assert "another answer" in str(error)
+    await ado(client.upload_agent_results, it, [trial("find", "Found.")], evaluate=False)
+    await ado(client.wait_for_agent_evaluation, it, timeout=60)
+    await ado(it.await_for_evaluation, timeout=60)
+
+
 async def aexperiments(client):
     template, collection, criteria = await aresources(client)
     collection = await client.get_collection(id=collection.id)
@@ -457,12 +495,7 @@ async def aexperiments(client):
     assert (await ado(client.get_experiment, name="Async run")).id == run.id
     assert await ado(client.list_comparison_samples, run, made)
     await ascenarios(client)
-    for owner, leading, prefix in ((client, (made,), ""), (made, (), "a")):
-        await aabsent(getattr(owner, prefix + "get_agent_results_definition"), *leading)
-        await aabsent(getattr(owner, prefix + "preview_agent_results_matching"), *leading, results=results())
-        await aabsent(getattr(owner, prefix + "upload_agent_results"), *leading, results=trials())
-    await ado(client.wait_for_agent_evaluation, made, timeout=30)
-    await ado(made.await_for_evaluation, timeout=30)
+    await aagents(client)
     events = [event async for event in client.stream_agent_evaluation(made)]
     note(name_of(client.stream_agent_evaluation), f"{len(events)} events")
     await ado(client.delete_experiment, clone)
@@ -512,7 +545,9 @@ def main():
         scenarios(client)
         errors(client, it)
         manual(it)
-        absences(client, made)
+        of = of_tasks(client)
+        agents(client, of)
+        absences(client, of)
         defects(client, first)
         asyncio.run(asynchronous(it))
         asyncio.run(revoked_stream(it))
